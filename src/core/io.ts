@@ -1,0 +1,222 @@
+/**
+ * All that can happen to a replica, and all that it can want done: the core's whole contact with the world.
+ * @module
+ */
+import type { Genesis, Settings } from "./config.ts";
+import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "./ids.ts";
+import type {
+  AnyRequest,
+  Batch,
+  Blobs,
+  Checkpoint,
+  Commit,
+  Fetch,
+  MessageKind,
+  Prepare,
+  PrePrepare,
+  ReplicaMessage,
+  Reply,
+  Signed,
+  SignedRequest,
+  Status,
+} from "./messages.ts";
+import type { Verified } from "./messages.ts";
+import type { StateMachine } from "./state_machine.ts";
+
+/** What the canonical codec packs: nested lists of natural numbers, texts and byte strings. */
+export type Plain = number | string | Uint8Array | readonly Plain[];
+
+/** The synchronous, deterministic services that the core is given. */
+export interface Environment {
+  readonly self: ReplicaId;
+  readonly genesis: Genesis;
+  readonly settings: Settings;
+  readonly stateMachine: StateMachine;
+  /** SHA-256, or a stand-in without collisions. */
+  hash(bytes: Uint8Array): Digest;
+  /** Encodes and signs a message of this replica's own. Deterministic. */
+  sign<M extends ReplicaMessage>(message: M): Verified<Signed<M>>;
+  /** Encodes a batch of verified requests. */
+  batch(timestamp: Millis, requests: readonly SignedRequest[]): Batch;
+  /** Canonical bytes of a plain value: equal values, equal bytes. */
+  pack(value: Plain): Uint8Array;
+  /** The inverse of {@linkcode pack}. @throws {TypeError} if `bytes` are not what `pack` makes. */
+  unpack(bytes: Uint8Array): Plain;
+}
+
+/** A message that has passed the gate. */
+export type MessageInput =
+  | { readonly kind: "request"; readonly request: Verified<SignedRequest> }
+  /** `batch` is absent when its sender did not have it; its digest is that of the pre-prepare. */
+  | { readonly kind: "pre-prepare"; readonly prePrepare: Verified<Signed<PrePrepare>>; readonly batch?: Verified<Batch> }
+  | { readonly kind: "prepare"; readonly prepare: Verified<Signed<Prepare>> }
+  | { readonly kind: "commit"; readonly commit: Verified<Signed<Commit>> }
+  | { readonly kind: "checkpoint"; readonly checkpoint: Verified<Signed<Checkpoint>> }
+  | { readonly kind: "status"; readonly status: Verified<Signed<Status>> }
+  /** Blobs that were fetched, each with its digest computed by the gate. `batch`: it decodes and verifies as a batch. */
+  | { readonly kind: "blobs"; readonly from: ReplicaId; readonly blobs: readonly FetchedBlob[] };
+
+/** Content that came by its digest. */
+export interface FetchedBlob {
+  readonly digest: Digest;
+  readonly bytes: Uint8Array;
+  readonly batch?: Verified<Batch>;
+}
+
+/** Everything that happens to a replica. */
+export type Input =
+  /** Once, first: replay what was committed, say where we are. */
+  | { readonly kind: "start" }
+  /** Time has passed; what is due fires. Every other input does that too. */
+  | { readonly kind: "alarm" }
+  | MessageInput;
+
+/** A message to send. With `batch`, its body travels beside the pre-prepare. */
+export interface Outgoing {
+  readonly to: ReplicaId | "all";
+  readonly message: Verified<Signed<ReplicaMessage>> | Verified<SignedRequest>;
+  readonly batch?: Batch;
+}
+
+/** An answer to the client, or the gateway, whose request was executed. The node signs it if somebody waits for it. */
+export interface OutgoingReply {
+  readonly to: { readonly client: ClientId } | { readonly gateway: ReplicaId };
+  readonly reply: Reply;
+}
+
+/**
+ * What is to be durable. *Binding* records must be so before anything from the same step, or a later one, is sent;
+ * *soft* ones ({@linkcode isBinding} is false) may ride along with the next binding one.
+ */
+export type Record =
+  /** The view that the replica is in. Binding. */
+  | { readonly kind: "view"; readonly view: View }
+  /** It accepted this pre-prepare; as a backup it has sent the prepare. One per number, the latest counts. Binding. */
+  | { readonly kind: "accepted"; readonly prePrepare: Signed<PrePrepare>; readonly batch: Batch }
+  /** It has the certificate and has sent the commit. One per number, the latest counts. Binding. */
+  | { readonly kind: "prepared"; readonly prePrepare: Signed<PrePrepare>; readonly prepares: readonly Signed<Prepare>[] }
+  /** Batches up to here are committed-local; what is accepted at them is to be replayed. Soft: others can tell us again. */
+  | { readonly kind: "committed"; readonly sequence: SequenceNumber }
+  /** It took a checkpoint; the blobs of its state tree came just before, in `blobs` records. Binding. */
+  | { readonly kind: "checkpoint"; readonly sequence: SequenceNumber; readonly root: Digest }
+  /** A quorum of equal checkpoint messages. Binding. */
+  | { readonly kind: "stable"; readonly certificate: readonly Signed<Checkpoint>[] }
+  /** Content under its digest. Soft by itself; goes with the record that names it, in one commit. */
+  | { readonly kind: "blobs"; readonly blobs: ReadonlyMap<Digest, Uint8Array> }
+  /** Content that nothing names any more. Soft. */
+  | { readonly kind: "drop-blobs"; readonly digests: readonly Digest[] }
+  /** Everything about numbers up to here can go, batch bodies too. Soft. */
+  | { readonly kind: "forget"; readonly through: SequenceNumber };
+
+/** Whether a record must be durable before anything is said. */
+export function isBinding(record: Record): boolean {
+  switch (record.kind) {
+    case "view":
+    case "accepted":
+    case "prepared":
+    case "checkpoint":
+    case "stable":
+      return true;
+    case "committed":
+    case "blobs":
+    case "drop-blobs":
+    case "forget":
+      return false;
+  }
+}
+
+/** What the store gave back at a start. */
+export interface Recovered {
+  readonly view: View;
+  readonly accepted: readonly { readonly prePrepare: Verified<Signed<PrePrepare>>; readonly batch: Verified<Batch> }[];
+  readonly prepared: readonly {
+    readonly prePrepare: Verified<Signed<PrePrepare>>;
+    readonly prepares: readonly Verified<Signed<Prepare>>[];
+  }[];
+  readonly committed: SequenceNumber;
+  /** The last checkpoint that the replica took, whose state is in `blobs`. */
+  readonly checkpoint?: { readonly sequence: SequenceNumber; readonly root: Digest };
+  readonly stable: readonly Verified<Signed<Checkpoint>>[];
+  /** The root page, the pages and the chunks of `checkpoint`'s state, by digest. */
+  readonly blobs: ReadonlyMap<Digest, Uint8Array>;
+}
+
+/** Why a message changed nothing. None of these is an error of ours. */
+export type DiscardReason =
+  | "other-view" // of a view that the replica is not in
+  | "outside-watermarks"
+  | "not-the-primary" // a pre-prepare of a replica that is not the primary of its view
+  | "conflicting" // its sender has said something else at that place: kept as evidence
+  | "duplicate"
+  | "already-executed"
+  | "too-large" // a batch over the genesis's limits
+  | "buffer-full"
+  | "not-wanted"; // a blob that nobody asked for
+
+/** What happened, for observers: metrics, logs, the event stream. Carries nothing secret. */
+export type Event =
+  | { readonly kind: "request-received"; readonly digest: Digest }
+  | {
+    readonly kind: "stage";
+    readonly stage: Exclude<Stage, "idle"> | "executed";
+    readonly view: View;
+    readonly sequence: SequenceNumber;
+    readonly requests: number;
+    readonly operations: number;
+    readonly bytes: number;
+  }
+  | { readonly kind: "checkpoint-taken"; readonly sequence: SequenceNumber; readonly root: Digest }
+  | { readonly kind: "checkpoint-stable"; readonly sequence: SequenceNumber; readonly root: Digest }
+  | { readonly kind: "state-transfer"; readonly phase: "started" | "finished"; readonly sequence: SequenceNumber }
+  | {
+    readonly kind: "discarded";
+    readonly message: MessageKind | "blob";
+    readonly from: ReplicaId | ClientId | null;
+    readonly reason: DiscardReason;
+  };
+import type { Stage } from "./messages.ts";
+
+/**
+ * What one step wants done. The order is the contract: first `records` durable, then `messages` sent and `replies`
+ * given. `alarmAt` replaces the alarm before.
+ */
+export interface Ready {
+  readonly records: readonly Record[];
+  readonly messages: readonly Outgoing[];
+  readonly replies: readonly OutgoingReply[];
+  /** When to step with `alarm` at the latest; `null`: not by itself. */
+  readonly alarmAt: Millis | null;
+  readonly events: readonly Event[];
+  /** For a request input: whether it was taken. `full`: answer 429. */
+  readonly admission: "taken" | "full";
+}
+
+/** The replica's own invariant is broken; it must stop rather than lie. */
+export class InvariantError extends Error {
+  override name = "InvariantError";
+}
+
+/** Throws an {@linkcode InvariantError} unless `condition` holds. */
+export function invariant(condition: boolean, what: string): asserts condition {
+  if (!condition) throw new InvariantError(what);
+}
+
+/** A summary of a replica's state for people and for `/status`. */
+export interface ReplicaStatus {
+  readonly view: View;
+  readonly primary: ReplicaId;
+  readonly lastExecuted: SequenceNumber;
+  readonly lowWatermark: SequenceNumber;
+  readonly highWatermark: SequenceNumber;
+  /** Open sequence numbers, ascending. */
+  readonly slots: readonly { readonly sequence: SequenceNumber; readonly stage: Stage; readonly prepares: number; readonly commits: number }[];
+  readonly pendingRequests: number;
+  readonly sessions: number;
+  readonly names: number;
+  readonly stateRoot: Digest | null;
+  readonly history: Digest;
+  readonly agreedTime: Millis;
+  readonly alarmAt: Millis | null;
+  readonly transferring: boolean;
+}
+export type { AnyRequest, Blobs, Fetch };

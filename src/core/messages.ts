@@ -1,0 +1,172 @@
+/**
+ * What replicas and clients say to each other, as plain data. How it becomes bytes is `src/wire`'s affair.
+ * @module
+ */
+import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "./ids.ts";
+
+/**
+ * A signed client's request: one or more operations under one timestamp and one signature (PBFT §4.1).
+ * The timestamp counts 1, 2, 3, … within the session. Session 0 with no operations opens a session; there
+ * the timestamp is a nonce that makes the opening itself idempotent.
+ */
+export interface Request {
+  readonly kind: "request";
+  readonly client: ClientId;
+  /** The sequence number at which the session was opened; 0 asks for a new session. */
+  readonly session: number;
+  readonly timestamp: number;
+  /** The client holds the replies to all timestamps below this one; their stored replies may go. */
+  readonly lowestUnanswered: number;
+  readonly operations: readonly Uint8Array[];
+}
+
+/** One operation of an unsigned client, known by a name and a timestamp of its own choice. */
+export interface VouchedOperation {
+  readonly name: string;
+  readonly timestamp: number;
+  readonly operation: Uint8Array;
+}
+
+/** Operations of unsigned clients, which a member replica (the gateway) vouches for with its signature. */
+export interface VouchedRequest {
+  readonly kind: "vouched-request";
+  readonly gateway: ReplicaId;
+  /** Executed only in batches whose agreed timestamp is at most this; later it is refused as `expired`. */
+  readonly notAfter: Millis;
+  readonly operations: readonly VouchedOperation[];
+}
+
+/** ⟨PRE-PREPARE, v, n, d⟩: the primary gives sequence number n to the batch with digest d. */
+export interface PrePrepare {
+  readonly kind: "pre-prepare";
+  readonly replica: ReplicaId;
+  readonly view: View;
+  readonly sequence: SequenceNumber;
+  readonly digest: Digest;
+}
+
+/** ⟨PREPARE, v, n, d, i⟩: backup i accepted that pre-prepare. */
+export interface Prepare {
+  readonly kind: "prepare";
+  readonly replica: ReplicaId;
+  readonly view: View;
+  readonly sequence: SequenceNumber;
+  readonly digest: Digest;
+}
+
+/** ⟨COMMIT, v, n, d, i⟩: replica i has the batch prepared. */
+export interface Commit {
+  readonly kind: "commit";
+  readonly replica: ReplicaId;
+  readonly view: View;
+  readonly sequence: SequenceNumber;
+  readonly digest: Digest;
+}
+
+/** ⟨CHECKPOINT, n, d, i⟩: after executing n, replica i's state has digest d (PBFT §4.3). */
+export interface Checkpoint {
+  readonly kind: "checkpoint";
+  readonly replica: ReplicaId;
+  readonly sequence: SequenceNumber;
+  /** Digest of the state's root page: history, agreed time, machine state and client table. */
+  readonly digest: Digest;
+}
+
+/** What became of one operation. */
+export interface Result {
+  /** The sequence number at which it was executed or refused. */
+  readonly sequence: SequenceNumber;
+  /** `ok`: executed; `rejected`: the state machine said no; `refused`: never reached the state machine. */
+  readonly status: "ok" | "rejected" | "refused";
+  /** The machine's answer, or the reason as UTF-8. For `refused` it is a {@linkcode Refusal}. */
+  readonly value: Uint8Array;
+}
+
+/** Why an ordered operation was not given to the state machine. All correct replicas decide alike. */
+export type Refusal =
+  | "unknown-session" // never opened, or evicted
+  | "stale-timestamp" // below what the client said it holds, or too old to be remembered
+  | "beyond-window" // too far above the lowest unanswered timestamp
+  | "timestamp-reused" // that timestamp was another operation's
+  | "reply-storage-full" // the client must acknowledge replies first
+  | "too-many-clients" // no session or name is idle long enough to make room
+  | "expired"; // a vouched request past its `notAfter`
+
+/** ⟨REPLY, v, t, c, i, r⟩: f + 1 that agree on all but `replica` and `view` are a receipt (PBFT §4.1). */
+export interface Reply {
+  readonly kind: "reply";
+  readonly replica: ReplicaId;
+  /** The view the replica is in, by which the client finds the primary. Not part of the agreement. */
+  readonly view: View;
+  /** Digest of the request's signed bytes; binds client, session, timestamp and operations. */
+  readonly request: Digest;
+  /** One per operation, in order; one in all for the opening of a session. */
+  readonly results: readonly Result[];
+}
+
+/** How far a sequence number has come at a replica; goPBFT's `Stage`. */
+export type Stage = "idle" | "pre-prepared" | "prepared" | "committed";
+
+/** ⟨STATUS⟩: where replica i is, so that the others can resend what it lacks (PBFT §5.2). */
+export interface Status {
+  readonly kind: "status";
+  readonly replica: ReplicaId;
+  readonly view: View;
+  readonly stable: SequenceNumber;
+  readonly executed: SequenceNumber;
+  /** The stages of the numbers `executed + 1`, `executed + 2`, … */
+  readonly stages: readonly Stage[];
+}
+
+/** Asks one replica for content by its digest: batch bodies, state pages, state chunks. */
+export interface Fetch {
+  readonly kind: "fetch";
+  readonly replica: ReplicaId;
+  readonly digests: readonly Digest[];
+}
+
+/** Answers a {@linkcode Fetch}; each blob is known by its digest, so its sender need not be believed. */
+export interface Blobs {
+  readonly kind: "blobs";
+  readonly replica: ReplicaId;
+  readonly blobs: readonly Uint8Array[];
+}
+
+/** What replicas send each other. */
+export type ReplicaMessage = PrePrepare | Prepare | Commit | Checkpoint | Reply | Status | Fetch | Blobs;
+/** What is ordered. */
+export type AnyRequest = Request | VouchedRequest;
+/** Every kind of message. */
+export type Message = ReplicaMessage | AnyRequest;
+/** The name of a kind of message. */
+export type MessageKind = Message["kind"];
+
+/** A message as it is sent: its meaning, the exact bytes that were signed, and the signature over them. */
+export interface Signed<M extends Message = Message> {
+  readonly message: M;
+  /** The encoded message. Encoded once, by its sender; never re-encoded. */
+  readonly bytes: Uint8Array;
+  /** Ed25519, 64 bytes. Covers protocol version, cluster id, epoch, kind and `bytes`. */
+  readonly signature: Uint8Array;
+}
+
+/** A signed request and the digest of its signed bytes, by which it is known. */
+export interface SignedRequest<R extends AnyRequest = AnyRequest> extends Signed<R> {
+  readonly digest: Digest;
+}
+
+/**
+ * What one sequence number orders. Its digest covers the agreed timestamp and the signed requests and nothing
+ * of the view, so that it survives view changes. No requests: a null request.
+ */
+export interface Batch {
+  readonly digest: Digest;
+  readonly bytes: Uint8Array;
+  /** Proposed by the primary; the state machine sees max(previous, proposed). */
+  readonly timestamp: Millis;
+  readonly requests: readonly SignedRequest[];
+}
+
+declare const verified: unique symbol;
+/** Marks what passed the gate: well-formed, within limits, from a member, signatures right, nested ones too. */
+export type Verified<T> = T & { readonly [verified]: true };

@@ -1,0 +1,107 @@
+/**
+ * Every port of a node, on one page: what a host must bring so that a replica can run on it.
+ * @module
+ */
+import type { AnyRequest, Message, ReplicaMessage, Signed, SignedRequest, Verified } from "../core/messages.ts";
+import type { Batch } from "../core/messages.ts";
+import type { Digest, Millis, ReplicaId } from "../core/ids.ts";
+import type { Event } from "../core/io.ts";
+
+/** The store's version: it grows by one with each commit. 0: the store is empty. */
+export type Version = number;
+
+/** What {@linkcode Store.load} gives: every record, and the version they are of. */
+export interface Loaded {
+  readonly version: Version;
+  readonly records: ReadonlyMap<string, Uint8Array>;
+}
+
+/** One atomic change. `null` removes. */
+export interface Writes {
+  /** Few and small: the open window. All are read at a start. */
+  readonly records: ReadonlyMap<string, Uint8Array | null>;
+  /** Content by digest: batch bodies, the pages and chunks of the state. Read by need. */
+  readonly blobs: ReadonlyMap<Digest, Uint8Array | null>;
+}
+
+/** Durable state of one replica. Every implementation passes `tests/stores/conformance.ts`. */
+export interface Store {
+  load(): Promise<Loaded>;
+  /** The blobs with these digests, in the same order; `null` where there is none. */
+  read(digests: readonly Digest[]): Promise<readonly (Uint8Array | null)[]>;
+  /**
+   * Applies all of `writes` or nothing, if the store is still at version `expected`; durable when it resolves.
+   * @throws {StoreConflictError} if somebody else has written.
+   */
+  commit(writes: Writes, expected: Version): Promise<Version>;
+  close(): Promise<void>;
+}
+
+/** Another isolate of the same replica has written to the store: reload and go on. */
+export class StoreConflictError extends Error {
+  override name = "StoreConflictError";
+  constructor(readonly expected: Version, readonly found: Version) {
+    super(`the store is at version ${found}, expected ${expected}: another instance of this replica has written to it`);
+  }
+}
+
+/** Carries frames to one peer. Resolves when the peer has taken them; rejects when it has not. */
+export interface Transport {
+  deliver(to: ReplicaId, frames: readonly Uint8Array[], signal: AbortSignal): Promise<void>;
+}
+
+/** The host's clock and alarm. */
+export interface Timer {
+  /** Wall clock. May jump; safety does not depend on it. */
+  now(): Millis;
+  /** For measuring durations, ms with fractions. */
+  monotonic(): number;
+  /** Calls `fire` at `at` or later. Returns what cancels it. */
+  schedule(at: Millis, fire: () => void): () => void;
+  /** Calls `run` soon, after what the host has already queued: so that what arrives together is handled together. */
+  soon(run: () => void): void;
+}
+
+/** Signs this replica's messages. */
+export interface Signer {
+  readonly publicKey: string;
+  /** Ed25519 over the kind's domain and `bytes`; 64 bytes. */
+  sign(kind: Message["kind"], bytes: Uint8Array): Uint8Array;
+}
+
+/** Checks signatures. */
+export interface Verifier {
+  verify(publicKey: string, kind: Message["kind"], bytes: Uint8Array, signature: Uint8Array): boolean;
+}
+
+/** Hears what happens; must not throw and must not block. */
+export interface Observer {
+  /** An event of the protocol. */
+  onEvent?(event: Event, now: Millis): void;
+  /** Messages sent to, or received from, replicas and clients. */
+  onMessage?(direction: "in" | "out", kind: Message["kind"], bytes: number): void;
+  /** A frame that did not pass the gate. */
+  onRejected?(rejection: Rejection): void;
+  /** A store commit took so long, ms. */
+  onCommit?(durationMs: number, records: number, bytes: number): void;
+}
+
+/** Why a frame did not pass the gate. Each maps to one HTTP status. */
+export type RejectionReason =
+  | "malformed" // 400: the detail names the field, what was expected and what came
+  | "too-large" // 413
+  | "unknown-signer" // 403: not a member
+  | "wrong-signature" // 401
+  | "wrong-cluster" // 403
+  | "not-accepted-here" // 400: a kind that this route doesn't take
+  | "overloaded"; // 429
+
+/** A reasoned refusal at the gate. */
+export interface Rejection {
+  readonly reason: RejectionReason;
+  /** The kind, if it could be told. */
+  readonly kind: Message["kind"] | "unknown";
+  readonly detail: string;
+}
+
+export type { AnyRequest, Batch, ReplicaMessage, Signed, SignedRequest, Verified };
