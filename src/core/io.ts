@@ -18,6 +18,7 @@ import type {
   Reply,
   Signed,
   SignedRequest,
+  Stage,
   Status,
 } from "./messages.ts";
 import type { Verified } from "./messages.ts";
@@ -48,7 +49,11 @@ export interface Environment {
 export type MessageInput =
   | { readonly kind: "request"; readonly request: Verified<SignedRequest> }
   /** `batch` is absent when its sender did not have it; its digest is that of the pre-prepare. */
-  | { readonly kind: "pre-prepare"; readonly prePrepare: Verified<Signed<PrePrepare>>; readonly batch?: Verified<Batch> }
+  | {
+    readonly kind: "pre-prepare";
+    readonly prePrepare: Verified<Signed<PrePrepare>>;
+    readonly batch?: Verified<Batch>;
+  }
   | { readonly kind: "prepare"; readonly prepare: Verified<Signed<Prepare>> }
   | { readonly kind: "commit"; readonly commit: Verified<Signed<Commit>> }
   | { readonly kind: "checkpoint"; readonly checkpoint: Verified<Signed<Checkpoint>> }
@@ -94,17 +99,41 @@ export type Record =
   /** It accepted this pre-prepare; as a backup it has sent the prepare. One per number, the latest counts. Binding. */
   | { readonly kind: "accepted"; readonly prePrepare: Signed<PrePrepare>; readonly batch: Batch }
   /** It has the certificate and has sent the commit. One per number, the latest counts. Binding. */
-  | { readonly kind: "prepared"; readonly prePrepare: Signed<PrePrepare>; readonly prepares: readonly Signed<Prepare>[] }
-  /** Batches up to here are committed-local; what is accepted at them is to be replayed. Soft: others can tell us again. */
-  | { readonly kind: "committed"; readonly sequence: SequenceNumber }
-  /** It took a checkpoint; the blobs of its state tree came just before, in `blobs` records. Binding. */
-  | { readonly kind: "checkpoint"; readonly sequence: SequenceNumber; readonly root: Digest }
+  | {
+    readonly kind: "prepared";
+    readonly prePrepare: Signed<PrePrepare>;
+    readonly prepares: readonly Signed<Prepare>[];
+  }
+  /**
+   * The batch with this digest was executed at this number and is to be executed again after a restart. `batch` is
+   * given when it is not the one of the `accepted` record. Soft: others can tell us again.
+   */
+  | {
+    readonly kind: "committed";
+    readonly sequence: SequenceNumber;
+    readonly digest: Digest;
+    readonly batch: Batch | null;
+  }
+  /**
+   * It has the state with this root, as a checkpoint of its own or by state transfer; the new blobs of its tree came in
+   * `blobs` records before. `retired` is what the tree named until now; kept until `drop-blobs`. Binding.
+   */
+  | {
+    readonly kind: "checkpoint";
+    readonly sequence: SequenceNumber;
+    readonly root: Digest;
+    readonly retired: readonly Digest[];
+  }
   /** A quorum of equal checkpoint messages. Binding. */
   | { readonly kind: "stable"; readonly certificate: readonly Signed<Checkpoint>[] }
   /** Content under its digest. Soft by itself; goes with the record that names it, in one commit. */
   | { readonly kind: "blobs"; readonly blobs: ReadonlyMap<Digest, Uint8Array> }
-  /** Content that nothing names any more. Soft. */
-  | { readonly kind: "drop-blobs"; readonly digests: readonly Digest[] }
+  /** Content that nothing names any more, and the checkpoints whose `retired` lists are done with. Soft. */
+  | {
+    readonly kind: "drop-blobs";
+    readonly digests: readonly Digest[];
+    readonly checkpoints: readonly SequenceNumber[];
+  }
   /** Everything about numbers up to here can go, batch bodies too. Soft. */
   | { readonly kind: "forget"; readonly through: SequenceNumber };
 
@@ -133,7 +162,9 @@ export interface Recovered {
     readonly prePrepare: Verified<Signed<PrePrepare>>;
     readonly prepares: readonly Verified<Signed<Prepare>>[];
   }[];
-  readonly committed: SequenceNumber;
+  readonly committed: readonly { readonly sequence: SequenceNumber; readonly batch: Verified<Batch> }[];
+  /** The `retired` lists of checkpoints that `drop-blobs` has not named yet. */
+  readonly retired: readonly { readonly sequence: SequenceNumber; readonly digests: readonly Digest[] }[];
   /** The last checkpoint that the replica took, whose state is in `blobs`. */
   readonly checkpoint?: { readonly sequence: SequenceNumber; readonly root: Digest };
   readonly stable: readonly Verified<Signed<Checkpoint>>[];
@@ -146,11 +177,12 @@ export type DiscardReason =
   | "other-view" // of a view that the replica is not in
   | "outside-watermarks"
   | "not-the-primary" // a pre-prepare of a replica that is not the primary of its view
+  | "from-the-primary" // a prepare of the primary of its view, whose pre-prepare stands for it
   | "conflicting" // its sender has said something else at that place: kept as evidence
   | "duplicate"
   | "already-executed"
-  | "too-large" // a batch over the genesis's limits
   | "buffer-full"
+  | "too-soon" // a status again before an answer to the last one makes sense
   | "not-wanted"; // a blob that nobody asked for
 
 /** What happened, for observers: metrics, logs, the event stream. Carries nothing secret. */
@@ -168,13 +200,14 @@ export type Event =
   | { readonly kind: "checkpoint-taken"; readonly sequence: SequenceNumber; readonly root: Digest }
   | { readonly kind: "checkpoint-stable"; readonly sequence: SequenceNumber; readonly root: Digest }
   | { readonly kind: "state-transfer"; readonly phase: "started" | "finished"; readonly sequence: SequenceNumber }
+  /** The state machine threw something other than an `OperationError`: most likely a bug in it. */
+  | { readonly kind: "operation-failed"; readonly sequence: SequenceNumber; readonly error: string }
   | {
     readonly kind: "discarded";
     readonly message: MessageKind | "blob";
     readonly from: ReplicaId | ClientId | null;
     readonly reason: DiscardReason;
   };
-import type { Stage } from "./messages.ts";
 
 /**
  * What one step wants done. The order is the contract: first `records` durable, then `messages` sent and `replies`
@@ -209,7 +242,12 @@ export interface ReplicaStatus {
   readonly lowWatermark: SequenceNumber;
   readonly highWatermark: SequenceNumber;
   /** Open sequence numbers, ascending. */
-  readonly slots: readonly { readonly sequence: SequenceNumber; readonly stage: Stage; readonly prepares: number; readonly commits: number }[];
+  readonly slots: readonly {
+    readonly sequence: SequenceNumber;
+    readonly stage: Stage;
+    readonly prepares: number;
+    readonly commits: number;
+  }[];
   readonly pendingRequests: number;
   readonly sessions: number;
   readonly names: number;

@@ -1,0 +1,86 @@
+/**
+ * Execution in the order of sequence numbers (PBFT §4.2), each request once.
+ * @module
+ */
+import { askForBody } from "./bodies.ts";
+import { takeCheckpoint } from "./checkpoint.ts";
+import { refusal } from "./client_table.ts";
+import type { Millis } from "./ids.ts";
+import { invariant } from "./io.ts";
+import type { Slot } from "./message_log.ts";
+import type { AnyRequest, Batch, Result, SignedRequest } from "./messages.ts";
+import { OperationError } from "./state_machine.ts";
+import type { Step } from "./state.ts";
+import { utf8 } from "./text.ts";
+
+/** Executes what is committed, as far as there is no gap. */
+export function executeCommitted(step: Step): void {
+  const { state } = step;
+  while (!state.transfer) {
+    const slot = state.log.find(state.lastExecuted + 1);
+    if (!slot || slot.committed === null) return;
+    if (slot.batch?.digest !== slot.committed) return askForBody(step, slot.committed);
+    execute(step, slot, slot.batch);
+  }
+}
+
+function execute(step: Step, slot: Slot, batch: Batch): void {
+  const { state, env } = step;
+  invariant(slot.sequence === state.lastExecuted + 1, `${slot.sequence} is executed after ${state.lastExecuted}`);
+  if (batch.requests.length > 0) state.agreedTime = Math.max(state.agreedTime, batch.timestamp) as Millis;
+  for (const request of batch.requests) executeRequest(step, slot, request);
+  state.history = env.hash(env.pack([state.history, batch.digest]));
+  state.lastExecuted = slot.sequence;
+  state.bodies.delete(batch.digest);
+  if (state.lastProposed < state.lastExecuted) state.lastProposed = state.lastExecuted;
+  const known = slot.prePrepare?.message.digest === batch.digest;
+  step.persist({ kind: "committed", sequence: slot.sequence, digest: batch.digest, batch: known ? null : batch });
+  step.stage("executed", state.view, slot.sequence, batch);
+  if (slot.sequence % env.genesis.checkpointInterval === 0) takeCheckpoint(step);
+}
+
+function executeRequest(step: Step, slot: Slot, request: SignedRequest): void {
+  const { state, self } = step;
+  const results = resultsOf(step, slot, request.message, request);
+  const reply = { kind: "reply", replica: self, view: state.view, request: request.digest, results } as const;
+  const { message } = request;
+  step.reply(message.kind === "request" ? { client: message.client } : { gateway: message.gateway }, reply);
+  state.pending.remove(request);
+}
+
+function resultsOf(step: Step, slot: Slot, message: AnyRequest, { digest }: SignedRequest): readonly Result[] {
+  const { clients, agreedTime } = step.state;
+  const at = { sequence: slot.sequence, timestamp: agreedTime };
+  if (message.kind === "request") {
+    return clients.execute(message, digest, at, () => {
+      return message.operations.map((operation) => run(step, slot, operation, message.client));
+    });
+  }
+  // A name outlives every request that mentions it, so that a vouched request that is replayed never runs twice.
+  const latest = agreedTime + step.env.genesis.limits.nameIdleMs;
+  if (message.notAfter < agreedTime || message.notAfter > latest) {
+    return message.operations.map(() => refusal("expired", slot.sequence));
+  }
+  return message.operations.map((vouched) => {
+    return clients.executeVouched(vouched, at, () => run(step, slot, vouched.operation, `name:${vouched.name}`));
+  });
+}
+
+/** Gives one operation to the state machine. Whatever that throws becomes the same rejection everywhere. */
+function run(step: Step, slot: Slot, operation: Uint8Array, client: string): Result {
+  const { stateMachine, genesis } = step.env;
+  const rejected = (reason: string): Result => ({ sequence: slot.sequence, status: "rejected", value: utf8(reason) });
+  try {
+    const context = { sequence: slot.sequence, timestamp: step.state.agreedTime, client };
+    const value = stateMachine.execute(operation, context);
+    const { maxResultBytes } = genesis.limits;
+    if (value.length > maxResultBytes) {
+      return rejected(`the result has ${value.length} bytes, the limit is ${maxResultBytes}`);
+    }
+    return { sequence: slot.sequence, status: "ok", value };
+  } catch (error) {
+    if (error instanceof OperationError) return rejected(error.message.slice(0, 1024));
+    step.event({ kind: "operation-failed", sequence: slot.sequence, error: String(error) });
+    return rejected("the state machine failed");
+  }
+}

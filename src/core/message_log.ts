@@ -1,0 +1,123 @@
+/**
+ * The message log (PBFT §4.2): what is known of each sequence number between the watermarks. Votes may come before
+ * their pre-prepare; they wait here. goPBFT's `MsgBuffer`.
+ * @module
+ */
+import type { Digest, ReplicaId, SequenceNumber, View } from "./ids.ts";
+import { invariant } from "./io.ts";
+import type { Batch, Commit, Prepare, PrePrepare, Signed, Stage, Verified } from "./messages.ts";
+import { primaryOf } from "./quorum.ts";
+
+/** A pre-prepare with quorum - 1 matching prepares of distinct backups: the *prepared* certificate. */
+export interface PreparedCertificate {
+  readonly prePrepare: Verified<Signed<PrePrepare>>;
+  readonly prepares: readonly Verified<Signed<Prepare>>[];
+}
+
+/** One sequence number. Of each sender it keeps one prepare and one commit, those of the highest view: so it is bounded. */
+export interface Slot {
+  readonly sequence: SequenceNumber;
+  /** The accepted pre-prepare of the highest view so far; durable before the prepare is sent. */
+  prePrepare: Verified<Signed<PrePrepare>> | null;
+  /** The body of `prePrepare`; `null` while it is being fetched. */
+  batch: Batch | null;
+  readonly prepares: Map<ReplicaId, Verified<Signed<Prepare>>>;
+  readonly commits: Map<ReplicaId, Verified<Signed<Commit>>>;
+  /** The certificate of the highest view in which this number was prepared here; durable before the commit is sent. */
+  prepared: PreparedCertificate | null;
+  /** The digest that a quorum of commits agrees on. Never changes once set. */
+  committed: Digest | null;
+  /** A pre-prepare whose timestamp is too far ahead of our clock; taken up when the clock gets there. */
+  early: { readonly prePrepare: Verified<Signed<PrePrepare>>; readonly batch: Batch } | null;
+}
+
+/** The slots in (low watermark, high watermark]. */
+export class MessageLog {
+  readonly #slots = new Map<number, Slot>();
+  #low: SequenceNumber;
+
+  constructor(low: SequenceNumber, readonly window: number) {
+    this.#low = low;
+  }
+
+  /** h: the last stable checkpoint. */
+  get low(): SequenceNumber {
+    return this.#low;
+  }
+
+  /** H = h + L. */
+  get high(): SequenceNumber {
+    return (this.#low + this.window) as SequenceNumber;
+  }
+
+  isWithin(sequence: SequenceNumber): boolean {
+    return sequence > this.#low && sequence <= this.high;
+  }
+
+  find(sequence: number): Slot | undefined {
+    return this.#slots.get(sequence);
+  }
+
+  /** The slot of a number between the watermarks, made if need be. */
+  slot(sequence: SequenceNumber): Slot {
+    invariant(this.isWithin(sequence), `slot ${sequence} is within (${this.#low}, ${this.high}]`);
+    let slot = this.#slots.get(sequence);
+    if (!slot) {
+      slot = {
+        sequence,
+        prePrepare: null,
+        batch: null,
+        prepares: new Map(),
+        commits: new Map(),
+        prepared: null,
+        committed: null,
+        early: null,
+      };
+      this.#slots.set(sequence, slot);
+    }
+    return slot;
+  }
+
+  /** All slots, by ascending number. */
+  slots(): readonly Slot[] {
+    return [...this.#slots.values()].sort((a, b) => a.sequence - b.sequence);
+  }
+
+  /** The highest number of which anything is known; the low watermark if there is none. */
+  highest(): SequenceNumber {
+    let highest: SequenceNumber = this.#low;
+    for (const slot of this.#slots.values()) if (slot.sequence > highest) highest = slot.sequence;
+    return highest;
+  }
+
+  /** Moves the watermarks to a stable checkpoint and frees what is at or below it. */
+  advance(low: SequenceNumber): void {
+    invariant(low >= this.#low, `the low watermark never falls: ${this.#low} -> ${low}`);
+    this.#low = low;
+    for (const sequence of [...this.#slots.keys()]) if (sequence <= low) this.#slots.delete(sequence);
+  }
+}
+
+/** The prepares that match the slot's pre-prepare. The primary's own never counts. */
+export function matchingPrepares(slot: Slot, n: number): readonly Verified<Signed<Prepare>>[] {
+  if (!slot.prePrepare) return [];
+  const { view, digest } = slot.prePrepare.message;
+  const primary = primaryOf(view, n);
+  return [...slot.prepares.values()]
+    .filter(({ message: p }) => p.view === view && p.digest === digest && p.replica !== primary)
+    .sort((a, b) => a.message.replica - b.message.replica);
+}
+
+/** How many distinct replicas committed to this digest in this view. */
+export function countCommits(slot: Slot, view: View, digest: Digest): number {
+  let count = 0;
+  for (const { message } of slot.commits.values()) if (message.view === view && message.digest === digest) count++;
+  return count;
+}
+
+/** How far a slot has come in the view of its pre-prepare; goPBFT's `CurrentStage`. */
+export function stageOf(slot: Slot): Stage {
+  if (slot.committed !== null) return "committed";
+  if (slot.prePrepare === null || slot.batch === null) return "idle";
+  return slot.prepared?.prePrepare.message.view === slot.prePrepare.message.view ? "prepared" : "pre-prepared";
+}

@@ -1,0 +1,240 @@
+/**
+ * The normal case (PBFT §4.2): request, pre-prepare, prepare, commit. goPBFT's `resolveMsg`.
+ * @module
+ */
+import { executeCommitted } from "./execution.ts";
+import { askForBody } from "./bodies.ts";
+import type { Digest, Millis, SequenceNumber } from "./ids.ts";
+import { countCommits, matchingPrepares, type Slot } from "./message_log.ts";
+import type { Batch, Commit, Prepare, PrePrepare, Signed, SignedRequest, Verified } from "./messages.ts";
+import { primaryOf } from "./quorum.ts";
+import { type PendingRequest, requestBytes } from "./pending_requests.ts";
+import type { Step } from "./state.ts";
+
+/** A request comes, from its client, its gateway or a backup: answer it from memory, or have it wait and order it. */
+export function onRequest(step: Step, request: Verified<SignedRequest>): void {
+  const { pending, clients, view } = step.state;
+  const { message, digest } = request;
+  if (message.kind === "request") {
+    const results = clients.lookup(message, digest);
+    if (results) {
+      return step.reply({ client: message.client }, {
+        kind: "reply",
+        replica: step.self,
+        view,
+        request: digest,
+        results,
+      });
+    }
+  }
+  if (pending.has(request)) return step.discard(message.kind, null, "duplicate");
+  const { statusIntervalMs } = step.env.settings;
+  const entry = pending.add(request, step.now, (step.now + statusIntervalMs) as Millis);
+  if (!entry) {
+    step.admission = "full";
+    return step.discard(message.kind, null, "buffer-full");
+  }
+  step.event({ kind: "request-received", digest });
+  const ours = message.kind === "vouched-request" && message.gateway === step.self;
+  if (step.isPrimary) propose(step);
+  else if (ours) relay(step, entry);
+}
+
+/** Passes a waiting request on to the primary, ever more rarely. A signed client has sent it there itself. */
+export function relay(step: Step, entry: PendingRequest): void {
+  step.send(step.primary, entry.request);
+  entry.relayAt = (step.now + entry.relayIntervalMs) as Millis;
+  entry.relayIntervalMs = Math.min(2 * entry.relayIntervalMs, step.env.settings.idleStatusMs);
+}
+
+/** As primary: gives waiting requests the next numbers, while the pipeline and the watermarks have room. */
+export function propose(step: Step): void {
+  const { state, env } = step;
+  if (!step.isPrimary || state.transfer) return;
+  while (state.lastProposed - state.lastExecuted < env.settings.pipelineDepth && state.lastProposed < state.log.high) {
+    const requests = takeRequests(step);
+    if (requests.length === 0) return;
+    const batch = env.batch(step.now, requests);
+    state.lastProposed = (state.lastProposed + 1) as SequenceNumber;
+    const prePrepare = env.sign<PrePrepare>({
+      kind: "pre-prepare",
+      replica: step.self,
+      view: state.view,
+      sequence: state.lastProposed,
+      digest: batch.digest,
+    });
+    accept(step, state.log.slot(state.lastProposed), prePrepare, batch);
+    step.send("all", prePrepare, batch);
+  }
+}
+
+/** The oldest requests that are not in a batch yet, as many as fit into one. */
+function takeRequests(step: Step): Verified<SignedRequest>[] {
+  const { maxBatchBytes, maxBatchRequests } = step.env.genesis.limits;
+  const taken: Verified<SignedRequest>[] = [];
+  let bytes = 32; // the list's head and the timestamp
+  for (const entry of step.state.pending.entries()) {
+    if (entry.proposed) continue;
+    bytes += requestBytes(entry.request);
+    if (bytes > maxBatchBytes || taken.length === maxBatchRequests) break;
+    entry.proposed = true;
+    taken.push(entry.request);
+  }
+  return taken;
+}
+
+/** A pre-prepare comes: accept it if its primary has given this number to nothing else in this view. */
+export function onPrePrepare(step: Step, prePrepare: Verified<Signed<PrePrepare>>, batch?: Verified<Batch>): void {
+  const { state } = step;
+  const { replica, view, sequence, digest } = prePrepare.message;
+  const discard = (reason: Parameters<Step["discard"]>[2]) => step.discard("pre-prepare", replica, reason);
+  if (!state.log.isWithin(sequence)) return discard("outside-watermarks");
+  if (view !== state.view) return discard("other-view");
+  if (replica !== step.primary) return discard("not-the-primary");
+  if (sequence <= state.lastExecuted) return discard("already-executed");
+  const slot = state.log.slot(sequence);
+  const known = slot.prePrepare?.message.view === view ? slot.prePrepare : slot.early?.prePrepare;
+  if (known && known.message.digest !== digest) return discard("conflicting");
+  if (slot.early || (known && slot.batch)) return discard("duplicate");
+  if (!batch) {
+    slot.prePrepare = prePrepare;
+    slot.batch = null;
+    return askForBody(step, digest);
+  }
+  takeUp(step, slot, prePrepare, batch);
+}
+
+/** Accepts a pre-prepare now, or when our clock has come near enough to its timestamp. */
+function takeUp(step: Step, slot: Slot, prePrepare: Verified<Signed<PrePrepare>>, batch: Batch): void {
+  if (batch.timestamp > step.now + step.env.genesis.limits.maxClockSkewMs) {
+    slot.prePrepare = slot.batch = null;
+    slot.early = { prePrepare, batch };
+    step.state.early.add(slot.sequence);
+  } else {
+    accept(step, slot, prePrepare, batch);
+  }
+}
+
+/** Takes up the pre-prepares whose time has come. */
+export function takeUpEarly(step: Step): void {
+  for (const sequence of [...step.state.early].sort((a, b) => a - b)) {
+    const slot = step.state.log.find(sequence);
+    const early = slot?.early;
+    if (slot && early && early.batch.timestamp > step.now + step.env.genesis.limits.maxClockSkewMs) continue;
+    step.state.early.delete(sequence);
+    if (!slot || !early) continue;
+    slot.early = null;
+    if (early.prePrepare.message.view === step.state.view) accept(step, slot, early.prePrepare, early.batch);
+  }
+}
+
+/** When the first of the early pre-prepares can be taken up. */
+export function earlyAt(step: Step): Millis | null {
+  let at: number | null = null;
+  for (const sequence of step.state.early) {
+    const timestamp = step.state.log.find(sequence)?.early?.batch.timestamp;
+    if (timestamp === undefined) continue;
+    const due = timestamp - step.env.genesis.limits.maxClockSkewMs;
+    at = at === null ? due : Math.min(at, due);
+  }
+  return at as Millis | null;
+}
+
+/** A body that was asked for has come. */
+export function onBody(step: Step, batch: Batch): void {
+  for (const slot of step.state.log.slots()) {
+    if (slot.committed === batch.digest) slot.batch = batch;
+    else if (
+      slot.batch === null && slot.prePrepare?.message.digest === batch.digest &&
+      slot.prePrepare.message.view === step.state.view
+    ) {
+      takeUp(step, slot, slot.prePrepare, batch);
+    }
+  }
+  executeCommitted(step);
+}
+
+/** The pre-prepare is ours to stand by: record it, and as a backup say so. */
+function accept(step: Step, slot: Slot, prePrepare: Verified<Signed<PrePrepare>>, batch: Batch): void {
+  const { view, sequence, digest } = prePrepare.message;
+  slot.prePrepare = prePrepare;
+  slot.batch = batch;
+  step.persist({ kind: "accepted", prePrepare, batch });
+  step.stage("pre-prepared", view, sequence, batch);
+  if (!step.isPrimary) {
+    const prepare = step.env.sign<Prepare>({ kind: "prepare", replica: step.self, view, sequence, digest });
+    slot.prepares.set(step.self, prepare);
+    step.send("all", prepare);
+  }
+  checkPrepared(step, slot);
+  if (slot.committed === digest) executeCommitted(step);
+}
+
+/** A prepare comes. It may be earlier than its pre-prepare, or of a view to come. */
+export function onPrepare(step: Step, prepare: Verified<Signed<Prepare>>): void {
+  const { replica, view, sequence } = prepare.message;
+  const discard = (reason: Parameters<Step["discard"]>[2]) => step.discard("prepare", replica, reason);
+  if (!step.state.log.isWithin(sequence)) return discard("outside-watermarks");
+  if (view < step.state.view) return discard("other-view");
+  if (replica === primaryOf(view, step.n)) return discard("from-the-primary");
+  const slot = step.state.log.slot(sequence);
+  const refused = vote(slot.prepares, prepare);
+  if (refused) return discard(refused);
+  checkPrepared(step, slot);
+}
+
+/** A commit comes. It may be earlier than the rest, or of another view. */
+export function onCommit(step: Step, commit: Verified<Signed<Commit>>): void {
+  const { replica, sequence } = commit.message;
+  const discard = (reason: Parameters<Step["discard"]>[2]) => step.discard("commit", replica, reason);
+  if (!step.state.log.isWithin(sequence)) return discard("outside-watermarks");
+  if (sequence <= step.state.lastExecuted) return discard("already-executed");
+  const slot = step.state.log.slot(sequence);
+  const refused = vote(slot.commits, commit);
+  if (refused) return discard(refused);
+  checkCommitted(step, slot, commit.message);
+}
+
+/** Keeps one vote per sender, that of the highest view; of two in one view the first. */
+function vote<M extends Prepare | Commit>(
+  votes: Map<M["replica"], Verified<Signed<M>>>,
+  coming: Verified<Signed<M>>,
+): "other-view" | "duplicate" | "conflicting" | null {
+  const { replica, view, digest } = coming.message;
+  const known = votes.get(replica)?.message;
+  if (known && known.view > view) return "other-view";
+  if (known && known.view === view) return known.digest === digest ? "duplicate" : "conflicting";
+  votes.set(replica, coming);
+  return null;
+}
+
+/** *prepared*: the pre-prepare and quorum - 1 prepares of distinct backups that match it. */
+function checkPrepared(step: Step, slot: Slot): void {
+  const { prePrepare, batch } = slot;
+  if (!prePrepare || !batch || prePrepare.message.view !== step.state.view) return;
+  const { view, sequence, digest } = prePrepare.message;
+  if (slot.prepared?.prePrepare.message.view === view || batch.digest !== digest) return;
+  const prepares = matchingPrepares(slot, step.n).slice(0, step.quorum - 1);
+  if (prepares.length < step.quorum - 1) return;
+  slot.prepared = { prePrepare, prepares };
+  step.persist({ kind: "prepared", prePrepare, prepares });
+  step.stage("prepared", view, sequence, batch);
+  const commit = step.env.sign<Commit>({ kind: "commit", replica: step.self, view, sequence, digest });
+  slot.commits.set(step.self, commit);
+  step.send("all", commit);
+  checkCommitted(step, slot, commit.message);
+}
+
+/**
+ * *committed-local*: a quorum of commits of distinct replicas that match.
+ *
+ * Deviation: the paper also asks that it be prepared here. A quorum of commits shows that f + 1 correct replicas have it
+ * prepared, so that no other batch can take this number; a replica that missed the prepares need not wait for them.
+ */
+function checkCommitted(step: Step, slot: Slot, { view, digest }: { view: Commit["view"]; digest: Digest }): void {
+  if (slot.committed !== null || countCommits(slot, view, digest) < step.quorum) return;
+  slot.committed = digest;
+  if (slot.batch?.digest !== digest) slot.batch = null;
+  step.stage("committed", view, slot.sequence, slot.batch);
+  executeCommitted(step);
+}

@@ -1,0 +1,89 @@
+/**
+ * Requests that wait to be executed, in order of arrival and bounded in number, in bytes and per client.
+ * @module
+ */
+import type { Settings } from "./config.ts";
+import type { Digest, Millis } from "./ids.ts";
+import type { AnyRequest, SignedRequest, Verified } from "./messages.ts";
+
+/** A request that waits. */
+export interface PendingRequest {
+  readonly request: Verified<SignedRequest>;
+  readonly arrivedAt: Millis;
+  /** It is in a batch that this replica proposed in the present view. */
+  proposed: boolean;
+  /** When a backup passes it on to the primary again. */
+  relayAt: Millis;
+  relayIntervalMs: number;
+}
+
+/** Bytes that a request takes up in a batch, framing included. */
+export function requestBytes(request: SignedRequest): number {
+  return request.bytes.length + request.signature.length + 16;
+}
+
+/** Execution under this key ends a request's waiting, whatever its digest. */
+export function requestKey(request: AnyRequest, digest: Digest): string {
+  return request.kind === "request" ? `${request.client}/${request.session}/${request.timestamp}` : digest;
+}
+
+function ownerOf(request: AnyRequest): string {
+  return request.kind === "request" ? request.client : `gateway ${request.gateway}`;
+}
+
+/** The queue. */
+export class PendingRequests {
+  readonly #settings: Settings;
+  readonly #byKey = new Map<string, PendingRequest>();
+  readonly #perOwner = new Map<string, number>();
+  #bytes = 0;
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+  }
+
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  has(request: SignedRequest): boolean {
+    return this.#byKey.has(requestKey(request.message, request.digest));
+  }
+
+  /** Takes a request in; `null` if there is no room for it. It must not be there yet. */
+  add(request: Verified<SignedRequest>, now: Millis, relayAt: Millis): PendingRequest | null {
+    const { maxPendingRequests, maxPendingBytes, maxPendingPerClient, statusIntervalMs } = this.#settings;
+    const owner = ownerOf(request.message);
+    const owned = this.#perOwner.get(owner) ?? 0;
+    if (this.#byKey.size >= maxPendingRequests || owned >= maxPendingPerClient) return null;
+    if (this.#bytes + requestBytes(request) > maxPendingBytes) return null;
+    const entry = { request, arrivedAt: now, proposed: false, relayAt, relayIntervalMs: statusIntervalMs };
+    this.#byKey.set(requestKey(request.message, request.digest), entry);
+    this.#perOwner.set(owner, owned + 1);
+    this.#bytes += requestBytes(request);
+    return entry;
+  }
+
+  /** Ends a request's waiting, if it waits. */
+  remove(request: SignedRequest): void {
+    const key = requestKey(request.message, request.digest);
+    const entry = this.#byKey.get(key);
+    if (!entry) return;
+    this.#byKey.delete(key);
+    this.#bytes -= requestBytes(entry.request);
+    const owner = ownerOf(entry.request.message);
+    const owned = this.#perOwner.get(owner)! - 1;
+    if (owned === 0) this.#perOwner.delete(owner);
+    else this.#perOwner.set(owner, owned);
+  }
+
+  /** All that wait, oldest first. */
+  entries(): IterableIterator<PendingRequest> {
+    return this.#byKey.values();
+  }
+
+  /** Forgets what was proposed: a new view proposes anew. */
+  resetProposed(): void {
+    for (const entry of this.#byKey.values()) entry.proposed = false;
+  }
+}

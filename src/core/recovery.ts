@@ -1,0 +1,117 @@
+/**
+ * The state of a replica from what its store gave back.
+ * @module
+ */
+import { stableSequence } from "./checkpoint.ts";
+import { ClientTable } from "./client_table.ts";
+import type { Digest, Millis, SequenceNumber } from "./ids.ts";
+import { type Environment, invariant, type Recovered } from "./io.ts";
+import { MessageLog } from "./message_log.ts";
+import type { Checkpoint, Commit, Prepare } from "./messages.ts";
+import { PendingRequests } from "./pending_requests.ts";
+import { primaryOf } from "./quorum.ts";
+import { RetiredBlobs } from "./retired_blobs.ts";
+import { type ChunkChange, readChunk, readPage, readRoot, StateTree } from "./state_tree.ts";
+import type { ReplicaState } from "./state.ts";
+
+/** The history before the first batch. */
+const GENESIS_HISTORY = "0".repeat(64) as Digest;
+
+/** Makes the state; nothing is said yet. Own votes are signed again: Ed25519 gives the same bytes. */
+export function recover(env: Environment, recovered: Recovered): ReplicaState {
+  const low = stableSequence(recovered.stable);
+  const state: ReplicaState = {
+    view: recovered.view,
+    log: new MessageLog(low, env.genesis.logWindow),
+    lastExecuted: 0 as SequenceNumber,
+    history: GENESIS_HISTORY,
+    agreedTime: 0 as Millis,
+    clients: new ClientTable(env, env.genesis.limits),
+    pending: new PendingRequests(env.settings),
+    lastProposed: low,
+    tree: new StateTree(env),
+    retired: new RetiredBlobs(recovered.retired),
+    ownCheckpoints: new Map(),
+    checkpoints: new Map(),
+    stable: recovered.stable,
+    ahead: null,
+    transfer: null,
+    status: {
+      dueAt: 0 as Millis,
+      delayMs: env.settings.statusIntervalMs,
+      executed: 0 as SequenceNumber,
+      busy: false,
+      heard: new Map(),
+      answeredAt: new Map(),
+    },
+    bodies: new Map(),
+    early: new Set(),
+  };
+  if (recovered.checkpoint) restoreState(env, state, recovered, recovered.checkpoint);
+  restoreLog(env, state, recovered);
+  return state;
+}
+
+function restoreState(
+  env: Environment,
+  state: ReplicaState,
+  recovered: Recovered,
+  checkpoint: NonNullable<Recovered["checkpoint"]>,
+): void {
+  const { sequence, root: rootDigest } = checkpoint;
+  const read = (digest: Digest) => {
+    const bytes = recovered.blobs.get(digest);
+    invariant(bytes !== undefined, `the store has blob ${digest} of the checkpoint at ${sequence}`);
+    return env.unpack(bytes);
+  };
+  const root = readRoot(read(rootDigest));
+  const chunks: ChunkChange[] = [];
+  for (const page of root.pages) {
+    if (page === "") continue;
+    for (const [id, digest] of readPage(read(page))) {
+      state.tree.put(id, digest);
+      chunks.push([id, readChunk(read(digest))[1]]);
+    }
+  }
+  state.tree.adopt(rootDigest, root);
+  env.stateMachine.restore(chunks.filter(([id]) => id.startsWith("m")).map(([id, chunk]) => [id.slice(1), chunk]));
+  state.clients.restore(chunks.filter(([id]) => !id.startsWith("m")));
+  state.lastExecuted = sequence;
+  state.history = root.history;
+  state.agreedTime = root.agreedTime;
+  if (sequence <= state.log.low) return;
+  const own = env.sign<Checkpoint>({ kind: "checkpoint", replica: env.self, sequence, digest: rootDigest });
+  state.ownCheckpoints.set(sequence, rootDigest);
+  state.checkpoints.set(sequence, new Map([[env.self, own]]));
+}
+
+function restoreLog(env: Environment, state: ReplicaState, recovered: Recovered): void {
+  const n = env.genesis.replicas.length;
+  for (const { prePrepare, batch } of recovered.accepted) {
+    const { view, sequence, digest } = prePrepare.message;
+    if (!state.log.isWithin(sequence)) continue;
+    const slot = state.log.slot(sequence);
+    slot.prePrepare = prePrepare;
+    slot.batch = batch;
+    if (sequence > state.lastProposed) state.lastProposed = sequence;
+    if (primaryOf(view, n) === env.self) continue;
+    slot.prepares.set(env.self, env.sign<Prepare>({ kind: "prepare", replica: env.self, view, sequence, digest }));
+  }
+  for (const certificate of recovered.prepared) {
+    const { view, sequence, digest } = certificate.prePrepare.message;
+    if (!state.log.isWithin(sequence)) continue;
+    const slot = state.log.slot(sequence);
+    slot.prepared = certificate;
+    for (const prepare of certificate.prepares) {
+      if (!slot.prepares.has(prepare.message.replica)) slot.prepares.set(prepare.message.replica, prepare);
+    }
+    slot.commits.set(env.self, env.sign<Commit>({ kind: "commit", replica: env.self, view, sequence, digest }));
+  }
+  for (const { sequence, batch } of recovered.committed) {
+    if (!state.log.isWithin(sequence)) continue;
+    const slot = state.log.slot(sequence);
+    slot.committed = batch.digest;
+    slot.batch = batch;
+  }
+  if (state.lastProposed < state.lastExecuted) state.lastProposed = state.lastExecuted;
+}

@@ -1,0 +1,114 @@
+/**
+ * A replica of PBFT as a deterministic state machine: everything that happens to it comes in through {@linkcode Replica.step},
+ * and everything that it wants done comes out of it. No clock, no network, no disk.
+ * @module
+ */
+import { checkStatus, hastenStatus, onStatus, sendStatus } from "./retransmission.ts";
+import { onCheckpoint, stableSequence } from "./checkpoint.ts";
+import { executeCommitted } from "./execution.ts";
+import type { Millis } from "./ids.ts";
+import type { Environment, Input, Ready, Recovered, ReplicaStatus } from "./io.ts";
+import { stageOf } from "./message_log.ts";
+import { earlyAt, onBody, onCommit, onPrepare, onPrePrepare, onRequest, propose, takeUpEarly } from "./normal_case.ts";
+import { primaryOf } from "./quorum.ts";
+import { recover } from "./recovery.ts";
+import { checkTransfer, onStateBlobs, startTransfer, transferAt } from "./state_transfer.ts";
+import { type ReplicaState, Step } from "./state.ts";
+
+/** One replica. */
+export class Replica {
+  readonly #env: Environment;
+  readonly #state: ReplicaState;
+  #alarmAt: Millis | null = null;
+
+  /** Takes up where the store left off; an empty `recovered` is a new replica. Step it with `start` first. */
+  constructor(env: Environment, recovered: Recovered) {
+    this.#env = env;
+    this.#state = recover(env, recovered);
+  }
+
+  /**
+   * Takes one input at time `now` and says what is to be done, in the order of {@linkcode Ready}.
+   * @throws {InvariantError} if this replica is broken; it must not be stepped again.
+   */
+  step(input: Input, now: Millis): Ready {
+    const step = new Step(this.#env, this.#state, now);
+    this.#dispatch(step, input);
+    takeUpEarly(step);
+    if (this.#state.transfer && now >= (transferAt(step) ?? Infinity)) checkTransfer(step);
+    checkStatus(step);
+    propose(step);
+    hastenStatus(step);
+    this.#alarmAt = earliest(this.#state.status.dueAt, earlyAt(step), transferAt(step));
+    return step.ready(this.#alarmAt);
+  }
+
+  /** The one switch over everything that can happen; goPBFT's `dispatchMsg` and `routeMsg`. */
+  #dispatch(step: Step, input: Input): void {
+    switch (input.kind) {
+      case "start":
+        return start(step);
+      case "alarm":
+        return;
+      case "request":
+        return onRequest(step, input.request);
+      case "pre-prepare":
+        return onPrePrepare(step, input.prePrepare, input.batch);
+      case "prepare":
+        return onPrepare(step, input.prepare);
+      case "commit":
+        return onCommit(step, input.commit);
+      case "checkpoint":
+        return onCheckpoint(step, input.checkpoint);
+      case "status":
+        return onStatus(step, input.status);
+      case "blobs":
+        return onBlobs(step, input);
+    }
+  }
+
+  /** What this replica is at; for people and `/status`. */
+  status(): ReplicaStatus {
+    const s = this.#state;
+    return {
+      view: s.view,
+      primary: primaryOf(s.view, this.#env.genesis.replicas.length),
+      lastExecuted: s.lastExecuted,
+      lowWatermark: s.log.low,
+      highWatermark: s.log.high,
+      slots: s.log.slots().map((slot) => ({
+        sequence: slot.sequence,
+        stage: stageOf(slot),
+        prepares: slot.prepares.size,
+        commits: slot.commits.size,
+      })),
+      pendingRequests: s.pending.size,
+      sessions: s.clients.sessions,
+      names: s.clients.names,
+      stateRoot: s.tree.root,
+      history: s.history,
+      agreedTime: s.agreedTime,
+      alarmAt: this.#alarmAt,
+      transferring: s.transfer !== null,
+    };
+  }
+}
+
+function start(step: Step): void {
+  const { state } = step;
+  if (stableSequence(state.stable) > state.lastExecuted) startTransfer(step, state.stable);
+  executeCommitted(step);
+  sendStatus(step);
+  state.status.dueAt = (step.now + step.env.settings.statusIntervalMs) as Millis;
+}
+
+function onBlobs(step: Step, { from, blobs }: Extract<Input, { kind: "blobs" }>): void {
+  for (const blob of onStateBlobs(step, from, blobs)) {
+    if (blob.batch && step.state.bodies.delete(blob.digest)) onBody(step, blob.batch);
+    else step.discard("blob", from, "not-wanted");
+  }
+}
+
+function earliest(...times: readonly (Millis | null)[]): Millis {
+  return Math.min(...times.map((time) => time ?? Infinity)) as Millis;
+}

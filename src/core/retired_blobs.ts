@@ -1,0 +1,42 @@
+/**
+ * State blobs that the newest checkpoint no longer names. They stay for a while, so that a replica that is
+ * fetching an older checkpoint's state finds them.
+ * @module
+ */
+import type { Digest, SequenceNumber } from "./ids.ts";
+
+/** What the checkpoint at `sequence` no longer names. */
+export interface Retired {
+  readonly sequence: SequenceNumber;
+  readonly digests: readonly Digest[];
+}
+
+/** The retired blobs, oldest checkpoint first. */
+export class RetiredBlobs {
+  #lists: Retired[];
+
+  constructor(lists: readonly Retired[] = []) {
+    this.#lists = [...lists].sort((a, b) => a.sequence - b.sequence);
+  }
+
+  /** A checkpoint was taken that names `named` anew and no longer names `digests`. */
+  add(sequence: SequenceNumber, digests: readonly Digest[]): void {
+    this.#lists.push({ sequence, digests });
+  }
+
+  /**
+   * Takes out the lists of checkpoints up to `through` and returns what may go: what no later list holds (a later
+   * checkpoint named it for a while) and what is not in use.
+   */
+  release(
+    through: number,
+    isLive: (digest: Digest) => boolean,
+  ): { readonly lists: readonly Retired[]; readonly digests: readonly Digest[] } {
+    const lists = this.#lists.filter(({ sequence }) => sequence <= through);
+    if (lists.length === 0) return { lists, digests: [] };
+    this.#lists = this.#lists.slice(lists.length);
+    const later = new Set(this.#lists.flatMap(({ digests }) => digests));
+    const digests = new Set(lists.flatMap((list) => list.digests));
+    return { lists, digests: [...digests].filter((digest) => !later.has(digest) && !isLive(digest)) };
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * Nothing is resent blindly: replicas say where they are, and the others send what they lack (PBFT §5.2).
+ * @module
+ */
+import { askForMissingBodies } from "./bodies.ts";
+import { stableSequence } from "./checkpoint.ts";
+import type { Millis, ReplicaId, SequenceNumber } from "./ids.ts";
+import { type Slot, stageOf } from "./message_log.ts";
+import type { Signed, Stage, Status, Verified } from "./messages.ts";
+import { propose, relay } from "./normal_case.ts";
+import { startTransfer } from "./state_transfer.ts";
+import type { Step } from "./state.ts";
+
+/** Most numbers that one status is answered with. */
+const MAX_RESENT_SLOTS = 64;
+/** Most bytes of batch bodies that one status is answered with, and one body more. */
+const MAX_RESENT_BYTES = 512 * 1024;
+
+/** When the status timer is due: says where we are, if nothing has moved since the last time, and asks for what is missing. */
+export function checkStatus(step: Step): void {
+  const { state, now } = step;
+  const { status } = state;
+  if (now < status.dueAt) return;
+  const { statusIntervalMs, idleStatusMs } = step.env.settings;
+  const busy = isBusy(step);
+  const moved = status.executed < state.lastExecuted;
+  status.executed = state.lastExecuted;
+  if (busy && !moved) catchUp(step);
+  if (!busy || !moved) sendStatus(step);
+  for (const entry of state.pending.entries()) {
+    if (entry.relayAt <= now && !step.isPrimary) relay(step, entry);
+  }
+  propose(step);
+  status.delayMs = !busy ? idleStatusMs : moved ? statusIntervalMs : Math.min(2 * status.delayMs, idleStatusMs);
+  status.dueAt = (now + status.delayMs) as Millis;
+}
+
+/** After each step: when something has become outstanding, or has moved, the timer runs at its quick pace again. */
+export function hastenStatus(step: Step): void {
+  const { status } = step.state;
+  const busy = isBusy(step);
+  if (busy && !status.busy) {
+    status.delayMs = step.env.settings.statusIntervalMs;
+    status.dueAt = Math.min(status.dueAt, step.now + status.delayMs) as Millis;
+  }
+  status.busy = busy;
+}
+
+/** Whether something is outstanding: a request, an open number, a state, or what f + 1 others have and we have not. */
+function isBusy(step: Step): boolean {
+  const { state } = step;
+  if (state.pending.size > 0 || state.transfer || state.ahead) return true;
+  if (state.log.highest() > state.lastExecuted) return true;
+  let ahead = 0;
+  for (const executed of state.status.heard.values()) if (executed > state.lastExecuted) ahead++;
+  return ahead > step.f;
+}
+
+/** Says where this replica is. */
+export function sendStatus(step: Step): void {
+  const { state } = step;
+  const stages: Stage[] = [];
+  const highest = Math.min(state.log.highest(), state.log.high);
+  for (let n = state.lastExecuted + 1; n <= highest; n++) {
+    const slot = state.log.find(n);
+    stages.push(slot ? stageOf(slot) : "idle");
+  }
+  const { view, lastExecuted: executed } = state;
+  const status: Status = { kind: "status", replica: step.self, view, stable: state.log.low, executed, stages };
+  step.send("all", step.env.sign(status));
+}
+
+function catchUp(step: Step): void {
+  askForMissingBodies(step);
+  const { ahead, lastExecuted } = step.state;
+  if (ahead && stableSequence(ahead) > lastExecuted) startTransfer(step, ahead);
+}
+
+/** A replica says where it is: send what it lacks. */
+export function onStatus(step: Step, { message }: Verified<Signed<Status>>): void {
+  const { state, now } = step;
+  const { replica, executed, stable, stages } = message;
+  state.status.heard.set(replica, executed);
+  const answeredAt = state.status.answeredAt.get(replica);
+  if (answeredAt !== undefined && now < answeredAt + step.env.settings.statusIntervalMs / 2) {
+    return step.discard("status", replica, "too-soon");
+  }
+  state.status.answeredAt.set(replica, now);
+  resendCheckpoints(step, replica, stable);
+  let slots = 0;
+  let bytes = 0;
+  const highest = state.log.highest();
+  for (
+    let n = Math.max(executed, state.log.low) + 1;
+    n <= highest && slots < MAX_RESENT_SLOTS && bytes < MAX_RESENT_BYTES;
+    n++
+  ) {
+    const slot = state.log.find(n);
+    if (!slot) continue;
+    slots++;
+    bytes += resendSlot(step, replica, slot, stages[n - executed - 1] ?? "idle");
+  }
+}
+
+function resendCheckpoints(step: Step, to: ReplicaId, stable: SequenceNumber): void {
+  const { state, self } = step;
+  if (stable < state.log.low) { for (const checkpoint of state.stable) step.send(to, checkpoint); }
+  for (const sequence of [...state.ownCheckpoints.keys()].sort((a, b) => a - b)) {
+    const own = state.checkpoints.get(sequence)?.get(self);
+    if (own && sequence > stable) step.send(to, own);
+  }
+}
+
+/** Sends what a replica at this stage lacks; returns the bytes of the body, if it went along. */
+function resendSlot(step: Step, to: ReplicaId, slot: Slot, stage: Stage): number {
+  const { self, n } = step;
+  const { prePrepare, batch } = slot;
+  let bytes = 0;
+  if (stage === "idle" && prePrepare && prePrepare.message.replica !== to) {
+    // One body is enough: from the primary, and in case that is gone from one more; the others' can be fetched.
+    const withBody = batch?.digest === prePrepare.message.digest &&
+      (prePrepare.message.replica === self || (to + 1) % n === self);
+    step.send(to, prePrepare, withBody ? batch : undefined);
+    if (withBody) bytes = batch.bytes.length;
+  }
+  const prepare = slot.prepares.get(self);
+  if (prepare && (stage === "idle" || stage === "pre-prepared")) step.send(to, prepare);
+  const commit = slot.commits.get(self);
+  if (commit && stage !== "committed") step.send(to, commit);
+  return bytes;
+}

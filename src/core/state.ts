@@ -1,0 +1,145 @@
+/**
+ * The state of one replica, and the step in which alone it changes.
+ * @module
+ */
+import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "./ids.ts";
+import type { ClientTable } from "./client_table.ts";
+import type { DiscardReason, Environment, Event, Outgoing, OutgoingReply, Ready, Record } from "./io.ts";
+import type { MessageLog } from "./message_log.ts";
+import type { Batch, Checkpoint, MessageKind, Signed, Verified } from "./messages.ts";
+import type { PendingRequests } from "./pending_requests.ts";
+import { maxFaulty, primaryOf, quorum } from "./quorum.ts";
+import type { RetiredBlobs } from "./retired_blobs.ts";
+import type { StateTree } from "./state_tree.ts";
+import type { Transfer } from "./state_transfer.ts";
+
+/** Everything that a replica knows. Each field's comment is its invariant. */
+export interface ReplicaState {
+  /** Only grows. */
+  view: View;
+  /** Slots in (h, H]; h is the last stable checkpoint. */
+  readonly log: MessageLog;
+  /** h <= lastExecuted <= H, unless a state transfer is under way. */
+  lastExecuted: SequenceNumber;
+  /** Hash chain over the executed batches' digests. */
+  history: Digest;
+  /** Never falls; what operations see as the time. */
+  agreedTime: Millis;
+  readonly clients: ClientTable;
+  readonly pending: PendingRequests;
+  /** The highest number that this replica has proposed or accepted in this view; at least lastExecuted when it proposes. */
+  lastProposed: SequenceNumber;
+  /** The state as of the last checkpoint taken. */
+  readonly tree: StateTree;
+  readonly retired: RetiredBlobs;
+  /** This replica's own checkpoints above h: number -> root. */
+  readonly ownCheckpoints: Map<SequenceNumber, Digest>;
+  /** Checkpoint messages by number, then sender: those within (h, H], and of each sender the highest above. */
+  readonly checkpoints: Map<SequenceNumber, Map<ReplicaId, Verified<Signed<Checkpoint>>>>;
+  /** The certificate of the checkpoint at h; empty at the start. */
+  stable: readonly Verified<Signed<Checkpoint>>[];
+  /** A stable certificate above lastExecuted: where the others are. */
+  ahead: readonly Verified<Signed<Checkpoint>>[] | null;
+  /** The state transfer that is under way. Nothing executes meanwhile. */
+  transfer: Transfer | null;
+  readonly status: StatusTimer;
+  /** Bodies that were asked for, by digest. */
+  readonly bodies: Map<Digest, { readonly at: Millis; readonly attempt: number }>;
+  /** The numbers whose pre-prepare is ahead of our clock. */
+  readonly early: Set<SequenceNumber>;
+}
+
+/** When to say where we are, and what the others said of themselves. */
+export interface StatusTimer {
+  /** When the next status message is due. */
+  dueAt: Millis;
+  /** How long after that one the next: doubles while nothing moves. */
+  delayMs: number;
+  /** lastExecuted when the last one was due. */
+  executed: SequenceNumber;
+  /** Whether something was outstanding after the last step. */
+  busy: boolean;
+  /** The highest number that each replica says it has executed. */
+  readonly heard: Map<ReplicaId, SequenceNumber>;
+  /** When each replica's status was last answered. */
+  readonly answeredAt: Map<ReplicaId, Millis>;
+}
+
+type StageEvent = Extract<Event, { kind: "stage" }>;
+
+/** A replica in a step: its state, its services, the time, and what the step wants done. */
+export class Step {
+  readonly n: number;
+  readonly f: number;
+  readonly quorum: number;
+  readonly #records: Record[] = [];
+  readonly #messages: Outgoing[] = [];
+  readonly #replies: OutgoingReply[] = [];
+  readonly #events: Event[] = [];
+  admission: Ready["admission"] = "taken";
+
+  constructor(readonly env: Environment, readonly state: ReplicaState, readonly now: Millis) {
+    this.n = env.genesis.replicas.length;
+    this.f = maxFaulty(this.n);
+    this.quorum = quorum(this.n);
+  }
+
+  get self(): ReplicaId {
+    return this.env.self;
+  }
+
+  get primary(): ReplicaId {
+    return primaryOf(this.state.view, this.n);
+  }
+
+  get isPrimary(): boolean {
+    return this.primary === this.self;
+  }
+
+  persist(record: Record): void {
+    this.#records.push(record);
+  }
+
+  send(to: Outgoing["to"], message: Outgoing["message"], batch?: Outgoing["batch"]): void {
+    if (this.n === 1 || to === this.self) return;
+    this.#messages.push(batch ? { to, message, batch } : { to, message });
+  }
+
+  reply(to: OutgoingReply["to"], reply: OutgoingReply["reply"]): void {
+    this.#replies.push({ to, reply });
+  }
+
+  event(event: Event): void {
+    this.#events.push(event);
+  }
+
+  /** Tells observers that a number has reached a stage. */
+  stage(stage: StageEvent["stage"], view: View, sequence: SequenceNumber, batch: Batch | null): void {
+    const requests = batch?.requests ?? [];
+    const operations = requests.reduce((sum, { message }) => sum + message.operations.length, 0);
+    this.#events.push({
+      kind: "stage",
+      stage,
+      view,
+      sequence,
+      requests: requests.length,
+      operations,
+      bytes: batch?.bytes.length ?? 0,
+    });
+  }
+
+  discard(message: MessageKind | "blob", from: ReplicaId | ClientId | null, reason: DiscardReason): void {
+    this.#events.push({ kind: "discarded", message, from, reason });
+  }
+
+  ready(alarmAt: Millis | null): Ready {
+    return {
+      records: this.#records,
+      messages: this.#messages,
+      replies: this.#replies,
+      alarmAt,
+      events: this.#events,
+      admission: this.admission,
+    };
+  }
+}
