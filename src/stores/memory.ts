@@ -1,0 +1,90 @@
+/**
+ * A store in memory: for tests, for trying things out, and for members that accept to recover from the others
+ * after every restart.
+ * @module
+ */
+import type { Digest } from "../core/ids.ts";
+import { type Loaded, type Store, StoreConflictError, type Version, type Writes } from "../node/ports.ts";
+import { checkValue, checkVersion, closedError } from "./_check.ts";
+
+interface Contents {
+  version: Version;
+  readonly records: Map<string, Uint8Array>;
+  readonly blobs: Map<string, Uint8Array>;
+}
+
+/**
+ * Keeps everything in memory, with the atomicity and the conflicts of a durable store, and durable for as long as an
+ * instance on it is referenced: {@linkcode MemoryStore.reopen} is a restart, or a second instance of the same replica.
+ *
+ * Bytes are copied on their way in and on their way out, so that a later change to a buffer, by whoever holds it,
+ * changes nothing stored.
+ *
+ * @example
+ * ```ts
+ * const store = new MemoryStore();
+ * const version = await store.commit({ records: new Map([["view", new Uint8Array([1])]]), blobs: new Map() }, 0);
+ * const { records } = await store.reopen().load();
+ * console.log(version, records.get("view")); // 1 Uint8Array(1) [ 1 ]
+ * ```
+ */
+export class MemoryStore implements Store {
+  #contents: Contents = { version: 0, records: new Map(), blobs: new Map() };
+  #closed = false;
+
+  /** Another instance on the same contents, open whether or not this one is: what one writes, the other sees. */
+  reopen(): MemoryStore {
+    const other = new MemoryStore();
+    other.#contents = this.#contents;
+    return other;
+  }
+
+  /** A store of its own with the contents as they are now: a backup, to be restored in a test. */
+  copy(): MemoryStore {
+    const { version, records, blobs } = this.#contents;
+    const other = new MemoryStore();
+    other.#contents = { version, records: new Map(records), blobs: new Map(blobs) };
+    return other;
+  }
+
+  // deno-lint-ignore require-await -- async so that every error is a rejection, as the port has it
+  async load(): Promise<Loaded> {
+    if (this.#closed) throw closedError("load");
+    const { version, records } = this.#contents;
+    return { version, records: new Map(Array.from(records, ([key, value]) => [key, value.slice()])) };
+  }
+
+  // deno-lint-ignore require-await
+  async read(digests: readonly Digest[]): Promise<readonly (Uint8Array | null)[]> {
+    if (this.#closed) throw closedError("read");
+    return digests.map((digest) => this.#contents.blobs.get(digest)?.slice() ?? null);
+  }
+
+  // deno-lint-ignore require-await
+  async commit(writes: Writes, expected: Version): Promise<Version> {
+    if (this.#closed) throw closedError("commit");
+    checkVersion(expected);
+    // Whatever can throw comes before the first change.
+    const records = Array.from(writes.records, ([key, value]) => [key, copied("record", key, value)] as const);
+    const blobs = Array.from(writes.blobs, ([key, value]) => [key, copied("blob", key, value)] as const);
+    const contents = this.#contents;
+    if (contents.version !== expected) throw new StoreConflictError(expected, contents.version);
+    for (const [key, value] of records) put(contents.records, key, value);
+    for (const [key, value] of blobs) put(contents.blobs, key, value);
+    return ++contents.version;
+  }
+
+  // deno-lint-ignore require-await
+  async close(): Promise<void> {
+    this.#closed = true;
+  }
+}
+
+function copied(kind: "record" | "blob", key: string, value: Uint8Array | null): Uint8Array | null {
+  return checkValue(kind, key, value)?.slice() ?? null;
+}
+
+function put(map: Map<string, Uint8Array>, key: string, value: Uint8Array | null): void {
+  if (value === null) map.delete(key);
+  else map.set(key, value);
+}
