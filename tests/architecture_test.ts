@@ -1,0 +1,181 @@
+import { assertEquals, assertGreater } from "@std/assert";
+import { filesUnder, textOf } from "../tools/files.ts";
+import { importViolations, lengthViolations, nameViolations, portabilityViolations } from "../tools/architecture.ts";
+
+/** Files over the limit, and why one idea needs so much room. */
+const longFiles: Record<string, string> = {};
+const mostLines = 300;
+
+const published = new Map(
+  ["mod.ts", ...filesUnder("src", ".ts")].flatMap((path) => {
+    const text = textOf(path);
+    return text === undefined ? [] : [[path, text] as const];
+  }),
+);
+
+Deno.test("the published code is found", () => assertGreater(published.size, 7));
+Deno.test("imports point down only, and to nothing but the packages of their folder", () => {
+  assertEquals(importViolations(published), []);
+});
+Deno.test("the core is pure, and each folder keeps off the names that are not its business", () => {
+  assertEquals(nameViolations(published), []);
+});
+Deno.test("what a client imports runs in browsers: no node: and no Deno", () => {
+  assertEquals(portabilityViolations(published), []);
+});
+Deno.test(`no file is longer than ${mostLines} lines without a reason`, () => {
+  assertEquals(lengthViolations(published, mostLines, longFiles), []);
+});
+
+/** A small house in which all holds, with one file more or other. */
+function house(files: Record<string, string>): Map<string, string> {
+  return new Map(Object.entries({
+    "src/core/ids.ts": "export type View = number;\n",
+    "src/wire/mod.ts": `import type { View } from "../core/ids.ts";\nimport { encode } from "cborg";\n`,
+    "src/crypto/mod.ts": `import { sign } from "node:crypto";\nimport type { Signer } from "../node/ports.ts";\n`,
+    "src/crypto/web.ts": `export const subtle = crypto.subtle;\n`,
+    "src/node/ports.ts": "export interface Signer {}\n",
+    "src/http/mod.ts": `import { Hono } from "hono";\nimport { stream } from "hono/streaming";\n`,
+    "src/client/mod.ts": `import { subtle } from "../crypto/web.ts";\n`,
+    ...files,
+  }));
+}
+
+Deno.test("a house that keeps the rules has no violation", () => {
+  const clean = house({});
+  assertEquals(importViolations(clean), []);
+  assertEquals(nameViolations(clean), []);
+  assertEquals(portabilityViolations(clean), []);
+});
+
+const planted: readonly [name: string, path: string, text: string, violations: string[]][] = [
+  ["an arrow up", "src/core/a.ts", `import { x } from "../wire/mod.ts";`, ["must not import src/wire/mod.ts"]],
+  [
+    "an arrow up, by type",
+    "src/core/a.ts",
+    `import type { x } from "../wire/mod.ts";`,
+    ["must not import types of src/wire/mod.ts"],
+  ],
+  ["an arrow up, re-exported", "src/core/a.ts", `export * from "../wire/mod.ts";`, ["must not import src/wire/mod.ts"]],
+  [
+    "an arrow up, over lines",
+    "src/core/a.ts",
+    `import {\n  x,\n  y as z, // why\n} from\n  "../wire/mod.ts";`,
+    ["must not import src/wire/mod.ts"],
+  ],
+  ["an arrow up, dynamic", "src/core/a.ts", `await import("../wire/mod.ts");`, ["must not import src/wire/mod.ts"]],
+  ["an arrow up, for its effect", "src/core/a.ts", `import "../wire/mod.ts";`, ["must not import src/wire/mod.ts"]],
+  [
+    "an arrow up, in a type",
+    "src/core/a.ts",
+    `type X = import("../wire/mod.ts").X;`,
+    ["must not import src/wire/mod.ts"],
+  ],
+  ["an import in a template's hole", "src/core/a.ts", "`${await import('hono')}`", ["must not import hono"]],
+  ["an import that is computed", "src/core/a.ts", "import(name)", ["imports what is computed"]],
+  [
+    "an import in a comment or a string",
+    "src/core/a.ts",
+    "// import 'hono'\nf(\"import 'hono'\", `import 'hono'`);",
+    [],
+  ],
+  ["a package that is not the folder's", "src/wire/a.ts", `import { x } from "hono";`, ["must not import hono"]],
+  ["a package with a like name", "src/wire/a.ts", `import { x } from "cborg2";`, ["must not import cborg2"]],
+  ["@std in published code", "src/cli/a.ts", `import { delay } from "@std/async";`, ["must not import @std/async"]],
+  [
+    "more than types of the ports, from crypto",
+    "src/crypto/a.ts",
+    `import { x } from "../node/ports.ts";`,
+    ["must not import src/node/ports.ts"],
+  ],
+  ["tests from published code", "src/cli/a.ts", `import "../../tests/x.ts";`, [
+    "imports tests/x.ts, which is not there or not published",
+  ]],
+  ["the front door from inside", "src/cli/a.ts", `import "../../mod.ts";`, ["must not import mod.ts"]],
+];
+
+for (const [name, path, text, violations] of planted) {
+  Deno.test(`the check of imports ${violations.length > 0 ? "catches" : "lets pass"} ${name}`, () => {
+    const found = importViolations(house({ [path]: text, "mod.ts": "" }));
+    assertEquals(found, violations.map((why) => `${path}:1 ${why}`));
+  });
+}
+
+Deno.test("the check of imports catches folders without a rule", () => {
+  assertEquals(importViolations(house({ "src/new/a.ts": "", "src/loose.ts": "" })), [
+    "src/new/a.ts: no rule for its folder; name it in tools/architecture.ts",
+    "src/loose.ts: no rule for its folder; name it in tools/architecture.ts",
+  ]);
+});
+
+const impurities = [
+  "await x;",
+  "async function f() {}",
+  "new Date();",
+  "Date.now();",
+  "Math.random();",
+  "Math\n  .random();",
+  "fetch('/');",
+  "Deno.args;",
+  "setTimeout(f);",
+  "setInterval(f);",
+  "queueMicrotask(f);",
+  "console.log();",
+  "performance.now();",
+  "crypto.subtle;",
+  "process.env;",
+  "globalThis.Deno;",
+  "new Promise(f);",
+  "f(`${Date.now()}`);",
+  "f(...Date.x);",
+  "x = a / 2; y = Date / 2;",
+];
+
+for (const text of impurities) {
+  Deno.test(`the check of the core's purity catches ${JSON.stringify(text)}`, () => {
+    assertEquals(nameViolations(house({ "src/core/a.ts": text })).length, 1);
+  });
+}
+
+Deno.test("the check of purity lets comments, strings, expressions, properties and longer names pass", () => {
+  const text = `
+    /* await Date */ // console
+    const fetched = x.fetch, dated = "Date", quoted = 'it\\'s Date', kind = { fetch: 1 };
+    const pattern = /Date"[/]Date/, shown = \`Date \${x ? "Date" : \`Date\`} Date\`;
+    interface Fetch { process?: number }
+    this.#crypto = consoles;`;
+  assertEquals(nameViolations(house({ "src/core/a.ts": text })), []);
+});
+
+Deno.test("the check of names keeps timers and clocks out of the node, and Deno out of the adapters", () => {
+  const found = nameViolations(house({
+    "src/node/a.ts": "await x;\nsetTimeout(f);\nDate.now();\nAbortSignal.timeout(5);",
+    "src/http/a.ts": "Date.now();\nDeno.serve();",
+    "src/runtime/a.ts": "Deno.serve();",
+  }));
+  assertEquals(found, [
+    "src/node/a.ts:2 must not use setTimeout",
+    "src/node/a.ts:3 must not use Date",
+    "src/node/a.ts:4 must not use AbortSignal.timeout",
+    "src/http/a.ts:2 must not use Deno",
+  ]);
+});
+
+Deno.test("the check of portability follows what a client imports", () => {
+  const found = portabilityViolations(house({
+    "src/client/a.ts": `import { sign } from "../crypto/mod.ts";\nimport type { X } from "../stores/a.ts";`,
+    "src/stores/a.ts": `import "node:sqlite";`,
+    "src/crypto/web_key.ts": "Buffer.from(x);",
+  }));
+  assertEquals(found, [
+    "src/crypto/mod.ts:1 must be portable (imported by src/client/a.ts): node:crypto",
+    "src/crypto/web_key.ts:1 must be portable (imported by itself): Buffer",
+  ]);
+});
+
+Deno.test("the check of lengths wants a reason for a long file, and no reason without one", () => {
+  const sources = new Map([["src/a.ts", "x\n".repeat(4)], ["src/b.ts", "x\n".repeat(3)]]);
+  assertEquals(lengthViolations(sources, 3, {}), ["src/a.ts has 4 lines"]);
+  assertEquals(lengthViolations(sources, 3, { "src/a.ts": "a table" }), []);
+  assertEquals(lengthViolations(sources, 4, { "src/b.ts": "a table" }), ["src/b.ts is named as long and is not"]);
+});

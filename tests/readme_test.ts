@@ -1,0 +1,105 @@
+import { assert, assertEquals } from "@std/assert";
+import { filesUnder, root, textOf } from "../tools/files.ts";
+import { anchors, codeBlocks, namedPaths, relativeLinks } from "../tools/markdown.ts";
+
+const texts = ["README.md", "CHANGELOG.md", ...folderTexts("docs"), ...folderTexts("examples"), ...folderTexts("tests")]
+  .flatMap((path) => {
+    const text = textOf(path);
+    return text === undefined ? [] : [[path, text] as const];
+  });
+
+function folderTexts(folder: string): string[] {
+  return exists(folder) ? filesUnder(folder, ".md") : [];
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(new URL(path, root));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Why a link of the text at `path` leads nowhere, or `null`. */
+function deadLink(path: string, text: string, link: string): string | null {
+  const [file = "", anchor] = link.split("#");
+  const target = file === "" ? path : new URL(file, `file:///${path}`).pathname.slice(1);
+  if (!exists(target)) return `${path}: ${link}`;
+  const known = anchors(target === path ? text : textOf(target) ?? "");
+  return anchor === undefined || !target.endsWith(".md") || known.includes(anchor) ? null : `${path}: ${link}`;
+}
+
+for (const [path, text] of texts) {
+  Deno.test(`every file that ${path} links to or names is there`, () => {
+    assertEquals(relativeLinks(text).map((link) => deadLink(path, text, link)).filter((dead) => dead !== null), []);
+    assertEquals(namedPaths(text).filter((name) => !exists(name)), []);
+  });
+
+  const programs = codeBlocks(text).filter(({ runs }) => runs);
+  Deno.test({
+    name: `every program in ${path} runs as it stands`,
+    ignore: programs.length === 0,
+    fn: async () => {
+      const command = new Deno.Command(Deno.execPath(), {
+        args: ["test", "-A", "--doc", path],
+        cwd: root,
+        stdin: "null",
+      });
+      const { success, stdout, stderr } = await command.output();
+      const output = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+      assert(success, output);
+    },
+  });
+
+  Deno.test(`every task that ${path} names is there`, () => {
+    const { tasks } = JSON.parse(textOf("deno.json")!) as { tasks: Record<string, unknown> };
+    const named = [...text.matchAll(/\bdeno(?:@[\d.]+)? task ([\w:-]*\w)/g)].map((match) => match[1]!);
+    assertEquals(named.filter((name) => !Object.hasOwn(tasks, name)), []);
+  });
+}
+
+Deno.test("README, where there is one, and the continuous integration name one and the same Deno and test command", () => {
+  const command = /npx --yes deno@([\d.]+)/g;
+  const versions = [textOf("README.md") ?? "", textOf(".ci/run")!].flatMap((text) =>
+    [...text.matchAll(command)].map((match) => match[1])
+  );
+  assertEquals(new Set(versions).size, 1);
+  for (const task of ["task test", "task cluster"]) {
+    assert(textOf("README.md")?.includes(`npx --yes deno@${versions[0]} ${task}`) ?? true, `README lacks ${task}`);
+  }
+});
+
+const sample = `
+# A title: with \`code\`
+See [the core](src/core/ids.ts "ids"), [above](#a-title), [the paper](https://example.org/x), \`src/core/nowhere.ts\`.
+\`\`\`ts
+const link = "[x](not-a-link)";
+\`\`\`
+\`\`\`ts ignore
+await shown;
+\`\`\`
+\`\`\`sh
+ls
+\`\`\`
+[ref]: ./LICENSE
+<img src="docs/a.svg">
+`;
+
+Deno.test("links and paths are found in prose, not in code", () => {
+  assertEquals(relativeLinks(sample), ["src/core/ids.ts", "#a-title", "./LICENSE", "docs/a.svg"]);
+  assertEquals(namedPaths(sample), ["src/core/nowhere.ts"]);
+});
+
+Deno.test("links to no file and to no heading are dead", () => {
+  const dead = (link: string) => deadLink("CHANGELOG.md", sample, link);
+  assertEquals(["LICENSE", "tools/../LICENSE", "#a-title-with-code"].map(dead), [null, null, null]);
+  assertEquals(["nowhere.ts", "#a-title"].map(dead), ["CHANGELOG.md: nowhere.ts", "CHANGELOG.md: #a-title"]);
+});
+
+Deno.test("programs are the TypeScript blocks that are not marked ignore", () => {
+  assertEquals(codeBlocks(sample).map(({ info, runs }) => [info, runs]), [["ts", true], ["ts ignore", false], [
+    "sh",
+    false,
+  ]]);
+});

@@ -1,0 +1,49 @@
+/**
+ * What a test needs to know of a Markdown text: its code and its links.
+ * @module
+ */
+
+/** A fenced block of code. */
+export interface CodeBlock {
+  /** What stands after the fence: `ts`, `sh`, `ts ignore`. */
+  readonly info: string;
+  readonly code: string;
+  /** Whether `deno test --doc` runs it: TypeScript or JavaScript that is not marked `ignore`. */
+  readonly runs: boolean;
+}
+
+const fence = /^(?<fence>```+)(?<info>[^\n`]*)\n(?<code>.*?)^\k<fence>\s*$/gms;
+
+/** The fenced blocks, in order. */
+export function codeBlocks(text: string): CodeBlock[] {
+  return [...text.matchAll(fence)].map(({ groups }) => {
+    const [language = "", ...attributes] = groups!.info!.trim().split(/[\s,]+/);
+    const runs = /^(?:ts|tsx|js|jsx|mts|mjs|typescript|javascript)$/.test(language) && !attributes.includes("ignore");
+    return { info: groups!.info!.trim(), code: groups!.code!, runs };
+  });
+}
+
+/** Targets of links and images outside of code, without those that go to other sites. */
+export function relativeLinks(text: string): string[] {
+  const prose = text.replaceAll(fence, "");
+  const inline = [...prose.matchAll(/\]\(\s*<?([^)\s>]+)/g), ...prose.matchAll(/^\[[^\]]+\]:\s*<?(\S+?)>?$/gm)];
+  const html = prose.matchAll(/\b(?:href|src)="([^"]+)"/g);
+  return [...inline, ...html].map((match) => match[1]!).filter((target) =>
+    !/^(?:[a-z][a-z0-9+.-]*:|\/\/)/i.test(target)
+  );
+}
+
+/** Paths of files that the prose names as code: `` `src/core/replica.ts` ``, `` `tests/std/` ``. */
+export function namedPaths(text: string): string[] {
+  const prose = text.replaceAll(fence, "");
+  const spans = [...prose.matchAll(/`([^`\n]+)`/g)].map((match) => match[1]!);
+  return spans.filter((span) => /^(?:\.\/)?(?:src|tests|examples|tools|bench|docs|\.ci)\/[\w./-]*$/.test(span));
+}
+
+/** What a heading is linked by, as GitHub makes it. */
+export function anchors(text: string): string[] {
+  const headings = text.replaceAll(fence, "").matchAll(/^#{1,6} +(.+?) *#*$/gm);
+  return [...headings].map(([, title]) =>
+    title!.toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, "").trim().replace(/\s/g, "-")
+  );
+}
