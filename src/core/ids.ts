@@ -3,8 +3,8 @@
  * @module
  */
 
-declare const brand: unique symbol;
-type Brand<T, B extends string> = T & { readonly [brand]: B };
+/** A `T` that is kept apart from other `T`s by its name. The brand is of the types alone: at run time there is none. */
+export type Brand<T, B extends string> = T & { readonly "~brand": B };
 
 /** A view's number: 0, 1, 2, … Each view has one primary (PBFT §4). */
 export type View = Brand<number, "View">;
