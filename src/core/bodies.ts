@@ -20,10 +20,9 @@ export function askForBody(step: Step, digest: Digest): void {
 export function askForMissingBodies(step: Step): void {
   const missing = new Set<Digest>();
   for (const slot of step.state.log.slots()) {
-    const wanted = slot.committed ?? slot.prePrepare?.message.digest;
-    if (wanted !== undefined && slot.sequence > step.state.lastExecuted && slot.batch?.digest !== wanted) {
-      missing.add(wanted);
-    }
+    if (slot.sequence <= step.state.lastExecuted) continue;
+    if (slot.committed !== null && slot.batch?.digest !== slot.committed) missing.add(slot.committed);
+    if (slot.waiting && !slot.waiting.batch) missing.add(slot.waiting.prePrepare.message.digest);
   }
   for (const digest of [...step.state.bodies.keys()]) if (!missing.has(digest)) step.state.bodies.delete(digest);
   for (const digest of missing) askForBody(step, digest);

@@ -19,16 +19,16 @@ export interface Slot {
   readonly sequence: SequenceNumber;
   /** The accepted pre-prepare of the highest view so far; durable before the prepare is sent. */
   prePrepare: Verified<Signed<PrePrepare>> | null;
-  /** The body of `prePrepare`; `null` while it is being fetched. */
+  /** The body of `committed` if that is set, else of `prePrepare`; `null` while it is being fetched. */
   batch: Batch | null;
+  /** A pre-prepare that can't be accepted yet: its body is missing, or its timestamp is too far ahead of our clock. */
+  waiting: { readonly prePrepare: Verified<Signed<PrePrepare>>; readonly batch: Batch | null } | null;
   readonly prepares: Map<ReplicaId, Verified<Signed<Prepare>>>;
   readonly commits: Map<ReplicaId, Verified<Signed<Commit>>>;
   /** The certificate of the highest view in which this number was prepared here; durable before the commit is sent. */
   prepared: PreparedCertificate | null;
   /** The digest that a quorum of commits agrees on. Never changes once set. */
   committed: Digest | null;
-  /** A pre-prepare whose timestamp is too far ahead of our clock; taken up when the clock gets there. */
-  early: { readonly prePrepare: Verified<Signed<PrePrepare>>; readonly batch: Batch } | null;
 }
 
 /** The slots in (low watermark, high watermark]. */
@@ -67,11 +67,11 @@ export class MessageLog {
         sequence,
         prePrepare: null,
         batch: null,
+        waiting: null,
         prepares: new Map(),
         commits: new Map(),
         prepared: null,
         committed: null,
-        early: null,
       };
       this.#slots.set(sequence, slot);
     }
@@ -118,6 +118,6 @@ export function countCommits(slot: Slot, view: View, digest: Digest): number {
 /** How far a slot has come in the view of its pre-prepare; goPBFT's `CurrentStage`. */
 export function stageOf(slot: Slot): Stage {
   if (slot.committed !== null) return "committed";
-  if (slot.prePrepare === null || slot.batch === null) return "idle";
+  if (slot.prePrepare === null) return "idle";
   return slot.prepared?.prePrepare.message.view === slot.prePrepare.message.view ? "prepared" : "pre-prepared";
 }

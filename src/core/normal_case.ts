@@ -93,38 +93,36 @@ export function onPrePrepare(step: Step, prePrepare: Verified<Signed<PrePrepare>
   if (replica !== step.primary) return discard("not-the-primary");
   if (sequence <= state.lastExecuted) return discard("already-executed");
   const slot = state.log.slot(sequence);
-  const known = slot.prePrepare?.message.view === view ? slot.prePrepare : slot.early?.prePrepare;
+  const accepted = slot.prePrepare?.message.view === view ? slot.prePrepare : null;
+  const waiting = slot.waiting?.prePrepare.message.view === view ? slot.waiting : null;
+  const known = accepted ?? waiting?.prePrepare;
   if (known && known.message.digest !== digest) return discard("conflicting");
-  if (slot.early || (known && slot.batch)) return discard("duplicate");
-  if (!batch) {
-    slot.prePrepare = prePrepare;
-    slot.batch = null;
-    return askForBody(step, digest);
-  }
-  takeUp(step, slot, prePrepare, batch);
+  if (accepted || waiting?.batch || (waiting && !batch)) return discard("duplicate");
+  slot.waiting = { prePrepare, batch: batch ?? null };
+  acceptWaiting(step, slot);
 }
 
-/** Accepts a pre-prepare now, or when our clock has come near enough to its timestamp. */
-function takeUp(step: Step, slot: Slot, prePrepare: Verified<Signed<PrePrepare>>, batch: Batch): void {
+/** Accepts the pre-prepare that waits, if its body is there and our clock has come near enough to its timestamp. */
+function acceptWaiting(step: Step, slot: Slot): void {
+  if (!slot.waiting) return;
+  const { prePrepare, batch } = slot.waiting;
+  if (!batch) return askForBody(step, prePrepare.message.digest);
   if (batch.timestamp > step.now + step.env.genesis.limits.maxClockSkewMs) {
-    slot.prePrepare = slot.batch = null;
-    slot.early = { prePrepare, batch };
     step.state.early.add(slot.sequence);
-  } else {
-    accept(step, slot, prePrepare, batch);
+    return;
   }
+  slot.waiting = null;
+  if (prePrepare.message.view === step.state.view) accept(step, slot, prePrepare, batch);
 }
 
 /** Takes up the pre-prepares whose time has come. */
 export function takeUpEarly(step: Step): void {
-  for (const sequence of [...step.state.early].sort((a, b) => a - b)) {
+  if (step.now < (earlyAt(step) ?? Infinity)) return;
+  const early = [...step.state.early].sort((a, b) => a - b);
+  step.state.early.clear();
+  for (const sequence of early) {
     const slot = step.state.log.find(sequence);
-    const early = slot?.early;
-    if (slot && early && early.batch.timestamp > step.now + step.env.genesis.limits.maxClockSkewMs) continue;
-    step.state.early.delete(sequence);
-    if (!slot || !early) continue;
-    slot.early = null;
-    if (early.prePrepare.message.view === step.state.view) accept(step, slot, early.prePrepare, early.batch);
+    if (slot) acceptWaiting(step, slot);
   }
 }
 
@@ -132,10 +130,8 @@ export function takeUpEarly(step: Step): void {
 export function earlyAt(step: Step): Millis | null {
   let at: number | null = null;
   for (const sequence of step.state.early) {
-    const timestamp = step.state.log.find(sequence)?.early?.batch.timestamp;
-    if (timestamp === undefined) continue;
-    const due = timestamp - step.env.genesis.limits.maxClockSkewMs;
-    at = at === null ? due : Math.min(at, due);
+    const timestamp = step.state.log.find(sequence)?.waiting?.batch?.timestamp ?? 0;
+    at = Math.min(at ?? Infinity, timestamp - step.env.genesis.limits.maxClockSkewMs);
   }
   return at as Millis | null;
 }
@@ -144,12 +140,9 @@ export function earlyAt(step: Step): Millis | null {
 export function onBody(step: Step, batch: Batch): void {
   for (const slot of step.state.log.slots()) {
     if (slot.committed === batch.digest) slot.batch = batch;
-    else if (
-      slot.batch === null && slot.prePrepare?.message.digest === batch.digest &&
-      slot.prePrepare.message.view === step.state.view
-    ) {
-      takeUp(step, slot, slot.prePrepare, batch);
-    }
+    if (slot.waiting?.prePrepare.message.digest !== batch.digest) continue;
+    slot.waiting = { prePrepare: slot.waiting.prePrepare, batch };
+    acceptWaiting(step, slot);
   }
   executeCommitted(step);
 }
@@ -158,7 +151,7 @@ export function onBody(step: Step, batch: Batch): void {
 function accept(step: Step, slot: Slot, prePrepare: Verified<Signed<PrePrepare>>, batch: Batch): void {
   const { view, sequence, digest } = prePrepare.message;
   slot.prePrepare = prePrepare;
-  slot.batch = batch;
+  if (slot.committed === null || slot.committed === digest) slot.batch = batch;
   step.persist({ kind: "accepted", prePrepare, batch });
   step.stage("pre-prepared", view, sequence, batch);
   if (!step.isPrimary) {

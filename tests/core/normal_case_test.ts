@@ -1,0 +1,80 @@
+import { assert, assertEquals } from "@std/assert";
+import { Cluster, show, TestClient } from "./_cluster.ts";
+
+Deno.test("four replicas order a request, execute it and agree on the answer", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  assertEquals(ada.call(["x=1"]).map(show), ["ok 1"]);
+  cluster.runFor(100);
+  cluster.assertAlike();
+});
+
+for (const n of [1, 4, 5, 6, 7, 8, 10]) {
+  Deno.test(`${n} replicas order a hundred requests over several checkpoints`, () => {
+    const cluster = new Cluster({ n });
+    const ada = new TestClient(cluster, 1).open();
+    for (let i = 1; i <= 100; i++) assertEquals(ada.call([`x=${i}`]).map(show), [`ok ${i}`]);
+    cluster.runFor(3_000);
+    cluster.assertAlike();
+    assert(cluster.host(0).replica!.status().lowWatermark >= 96);
+  });
+}
+
+for (let seed = 1; seed <= 20; seed++) {
+  Deno.test(`with 30 % of messages lost, doubled and reordered, all is ordered once (seed ${seed})`, () => {
+    const cluster = new Cluster({ seed, loss: 0.3, doubling: 0.3, maxLatencyMs: 40 });
+    const clients = [1, 2, 3].map((name) => new TestClient(cluster, name).open());
+    for (let i = 1; i <= 20; i++) for (const client of clients) client.call([`${client.id.slice(-1)}=${i}`]);
+    cluster.runFor(20_000);
+    cluster.assertAlike();
+    const once = Array.from({ length: 20 }, (_, i) => String(i + 1));
+    for (const client of clients) assertEquals(cluster.host(0).machine.logs.get(client.id.slice(-1)), once);
+  });
+}
+
+for (let seed = 1; seed <= 20; seed++) {
+  Deno.test(`replicas that crash and restart at random lose nothing and run nothing twice (seed ${seed})`, () => {
+    const cluster = new Cluster({ seed, loss: 0.05, maxLatencyMs: 20 });
+    const ada = new TestClient(cluster, 1).open();
+    for (let i = 1; i <= 60; i++) {
+      ada.call([`x=${i}`]);
+      const victim = Math.floor(cluster.random() * 4);
+      if (cluster.random() < 0.3) cluster.crash(victim);
+      if (cluster.random() < 0.1) { for (const { id } of cluster.hosts) cluster.crash(id); }
+      for (const { id, replica } of cluster.hosts) {
+        if (!replica && (id === 0 || cluster.random() < 0.7)) cluster.start(id);
+      }
+      for (const { id, replica } of cluster.hosts) {
+        if (!replica && cluster.hosts.filter((h) => !h.replica).length > 1) cluster.start(id);
+      }
+    }
+    for (const { id, replica } of cluster.hosts) if (!replica) cluster.start(id);
+    cluster.runFor(20_000);
+    cluster.assertAlike();
+    assertEquals(cluster.host(3).machine.logs.get("x"), Array.from({ length: 60 }, (_, i) => String(i + 1)));
+  });
+}
+
+Deno.test("a backup that was down over many checkpoints catches up with no traffic, by state transfer", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  ada.call(["y=0"]);
+  cluster.crash(3);
+  for (let i = 1; i <= 60; i++) ada.call([`x=${i}`, `k${i}=1`]);
+  cluster.start(3);
+  cluster.runFor(10_000);
+  cluster.assertAlike();
+  assert(
+    cluster.events.some(({ replica, event }) =>
+      replica === 3 && event.kind === "state-transfer" && event.phase === "finished"
+    ),
+  );
+});
+
+Deno.test("blobs of states long past are dropped from the store", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  for (let i = 1; i <= 200; i++) ada.call([`x=${i}`]);
+  const { blobs } = cluster.host(1).disk;
+  assert(blobs.size < 40, `${blobs.size} blobs are kept`);
+});
