@@ -42,13 +42,17 @@ export interface Limits {
 
 /** What the cluster is. Its hash is the cluster id, to which every signature is bound. No URLs: they may change. */
 export interface Genesis {
+  /** For people; part of the identity all the same. */
   readonly name: string;
+  /** The members, by {@linkcode ReplicaId}. */
   readonly replicas: readonly Member[];
   /** K: a checkpoint every K sequence numbers. */
   readonly checkpointInterval: number;
   /** L: the high watermark is the low one plus L. A multiple of K, at least 2 K. */
   readonly logWindow: number;
+  /** {@linkcode StateMachine.version} of what runs on every replica: `key-value/1`. */
   readonly stateMachine: string;
+  /** The limits that all replicas apply alike. */
   readonly limits: Limits;
 }
 

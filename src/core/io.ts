@@ -226,6 +226,7 @@ export interface Ready {
 
 /** The replica's own invariant is broken; it must stop rather than lie. */
 export class InvariantError extends Error {
+  /** @ignore */
   override name = "InvariantError";
 }
 
@@ -236,10 +237,15 @@ export function invariant(condition: boolean, what: string): asserts condition {
 
 /** A summary of a replica's state for people and for `/status`. */
 export interface ReplicaStatus {
+  /** The view that the replica is in. */
   readonly view: View;
+  /** The primary of that view. */
   readonly primary: ReplicaId;
+  /** Everything up to here is in the state. */
   readonly lastExecuted: SequenceNumber;
+  /** The last stable checkpoint (PBFT §4.3). */
   readonly lowWatermark: SequenceNumber;
+  /** The last number that may be ordered before the next stable checkpoint. */
   readonly highWatermark: SequenceNumber;
   /** Open sequence numbers, ascending. */
   readonly slots: readonly {
@@ -248,13 +254,21 @@ export interface ReplicaStatus {
     readonly prepares: number;
     readonly commits: number;
   }[];
+  /** Requests that wait to be ordered. */
   readonly pendingRequests: number;
+  /** Open sessions of signed clients. */
   readonly sessions: number;
+  /** Remembered names of unsigned clients. */
   readonly names: number;
+  /** Of the last checkpoint that the replica took; `null` before the first. */
   readonly stateRoot: Digest | null;
+  /** The hash chain over the executed batches: equal at replicas that executed the same. */
   readonly history: Digest;
+  /** The timestamp of the last executed batch. */
   readonly agreedTime: Millis;
+  /** When the replica next acts by itself; `null`: it waits for input. */
   readonly alarmAt: Millis | null;
+  /** Whether it is fetching a state that it fell behind of. */
   readonly transferring: boolean;
 }
 export type { AnyRequest, Blobs, Fetch };

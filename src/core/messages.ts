@@ -10,63 +10,91 @@ import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "
  * the timestamp is a nonce that makes the opening itself idempotent.
  */
 export interface Request {
+  /** Tells it from other messages. */
   readonly kind: "request";
+  /** Who signs it. */
   readonly client: ClientId;
   /** The sequence number at which the session was opened; 0 asks for a new session. */
   readonly session: number;
+  /** Its place among the session's requests; a nonce where `session` is 0. */
   readonly timestamp: number;
   /** The client holds the replies to all timestamps below this one; their stored replies may go. */
   readonly lowestUnanswered: number;
+  /** What the state machine is given, in order. */
   readonly operations: readonly Uint8Array[];
 }
 
 /** One operation of an unsigned client, known by a name and a timestamp of its own choice. */
 export interface VouchedOperation {
+  /** The client's name, `clientID` in goPBFT. Nobody proves it. */
   readonly name: string;
+  /** Apart from the name's other operations; the same again is a retransmission. */
   readonly timestamp: number;
+  /** What the state machine is given. */
   readonly operation: Uint8Array;
 }
 
 /** Operations of unsigned clients, which a member replica (the gateway) vouches for with its signature. */
 export interface VouchedRequest {
+  /** Tells it from other messages. */
   readonly kind: "vouched-request";
+  /** Who signs it. */
   readonly gateway: ReplicaId;
   /** Executed only in batches whose agreed timestamp is at most this; later it is refused as `expired`. */
   readonly notAfter: Millis;
+  /** Executed in this order, each once. */
   readonly operations: readonly VouchedOperation[];
 }
 
 /** ⟨PRE-PREPARE, v, n, d⟩: the primary gives sequence number n to the batch with digest d. */
 export interface PrePrepare {
+  /** Tells it from other messages. */
   readonly kind: "pre-prepare";
+  /** The primary of `view`, who signs it. */
   readonly replica: ReplicaId;
+  /** The view in which it is proposed. */
   readonly view: View;
+  /** The number that it assigns. */
   readonly sequence: SequenceNumber;
+  /** The batch's. */
   readonly digest: Digest;
 }
 
 /** ⟨PREPARE, v, n, d, i⟩: backup i accepted that pre-prepare. */
 export interface Prepare {
+  /** Tells it from other messages. */
   readonly kind: "prepare";
+  /** The backup that signs it. */
   readonly replica: ReplicaId;
+  /** As in the pre-prepare. */
   readonly view: View;
+  /** As in the pre-prepare. */
   readonly sequence: SequenceNumber;
+  /** As in the pre-prepare. */
   readonly digest: Digest;
 }
 
 /** ⟨COMMIT, v, n, d, i⟩: replica i has the batch prepared. */
 export interface Commit {
+  /** Tells it from other messages. */
   readonly kind: "commit";
+  /** Who signs it, the primary too. */
   readonly replica: ReplicaId;
+  /** As in the pre-prepare. */
   readonly view: View;
+  /** As in the pre-prepare. */
   readonly sequence: SequenceNumber;
+  /** As in the pre-prepare. */
   readonly digest: Digest;
 }
 
 /** ⟨CHECKPOINT, n, d, i⟩: after executing n, replica i's state has digest d (PBFT §4.3). */
 export interface Checkpoint {
+  /** Tells it from other messages. */
   readonly kind: "checkpoint";
+  /** Who signs it. */
   readonly replica: ReplicaId;
+  /** The last number in the state; a multiple of K. */
   readonly sequence: SequenceNumber;
   /** Digest of the state's root page: history, agreed time, machine state and client table. */
   readonly digest: Digest;
@@ -94,7 +122,9 @@ export type Refusal =
 
 /** ⟨REPLY, v, t, c, i, r⟩: f + 1 that agree on all but `replica` and `view` are a receipt (PBFT §4.1). */
 export interface Reply {
+  /** Tells it from other messages. */
   readonly kind: "reply";
+  /** Who signs it. */
   readonly replica: ReplicaId;
   /** The view the replica is in, by which the client finds the primary. Not part of the agreement. */
   readonly view: View;
@@ -109,10 +139,15 @@ export type Stage = "idle" | "pre-prepared" | "prepared" | "committed";
 
 /** ⟨STATUS⟩: where replica i is, so that the others can resend what it lacks (PBFT §5.2). */
 export interface Status {
+  /** Tells it from other messages. */
   readonly kind: "status";
+  /** Who signs it. */
   readonly replica: ReplicaId;
+  /** The view that it is in. */
   readonly view: View;
+  /** Its last stable checkpoint. */
   readonly stable: SequenceNumber;
+  /** Its last executed number. */
   readonly executed: SequenceNumber;
   /** The stages of the numbers `executed + 1`, `executed + 2`, … */
   readonly stages: readonly Stage[];
@@ -120,15 +155,21 @@ export interface Status {
 
 /** Asks one replica for content by its digest: batch bodies, state pages, state chunks. */
 export interface Fetch {
+  /** Tells it from other messages. */
   readonly kind: "fetch";
+  /** Who asks, and signs it. */
   readonly replica: ReplicaId;
+  /** What it lacks. */
   readonly digests: readonly Digest[];
 }
 
 /** Answers a {@linkcode Fetch}; each blob is known by its digest, so its sender need not be believed. */
 export interface Blobs {
+  /** Tells it from other messages. */
   readonly kind: "blobs";
+  /** Who answers, and signs it. */
   readonly replica: ReplicaId;
+  /** Those of the contents asked for that it has, in any order. */
   readonly blobs: readonly Uint8Array[];
 }
 
@@ -143,6 +184,7 @@ export type MessageKind = Message["kind"];
 
 /** A message as it is sent: its meaning, the exact bytes that were signed, and the signature over them. */
 export interface Signed<M extends Message = Message> {
+  /** What `bytes` say. */
   readonly message: M;
   /** The encoded message. Encoded once, by its sender; never re-encoded. */
   readonly bytes: Uint8Array;
@@ -152,6 +194,7 @@ export interface Signed<M extends Message = Message> {
 
 /** A signed request and the digest of its signed bytes, by which it is known. */
 export interface SignedRequest<R extends AnyRequest = AnyRequest> extends Signed<R> {
+  /** SHA-256 of `bytes`. */
   readonly digest: Digest;
 }
 
@@ -160,13 +203,15 @@ export interface SignedRequest<R extends AnyRequest = AnyRequest> extends Signed
  * of the view, so that it survives view changes. No requests: a null request.
  */
 export interface Batch {
+  /** SHA-256 of `bytes`. */
   readonly digest: Digest;
+  /** The encoded timestamp and signed requests. */
   readonly bytes: Uint8Array;
   /** Proposed by the primary; the state machine sees max(previous, proposed). */
   readonly timestamp: Millis;
+  /** In the order in which they are executed. */
   readonly requests: readonly SignedRequest[];
 }
 
-declare const verified: unique symbol;
 /** Marks what passed the gate: well-formed, within limits, from a member, signatures right, nested ones too. */
-export type Verified<T> = T & { readonly [verified]: true };
+export type Verified<T> = T & { readonly "~verified": true };

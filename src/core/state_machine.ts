@@ -6,6 +6,7 @@ import type { Millis, SequenceNumber } from "./ids.ts";
 
 /** What an operation may know of the world. All replicas see the same values. */
 export interface OperationContext {
+  /** The batch's place in the one order. The operations of one batch share it. */
   readonly sequence: SequenceNumber;
   /** The agreed time: never runs backwards, bounded by the correct replicas' clocks. */
   readonly timestamp: Millis;
@@ -18,6 +19,7 @@ export interface OperationContext {
  * error rejects too, with a message that doesn't depend on the runtime's wording.
  */
 export class OperationError extends Error {
+  /** @ignore */
   override name = "OperationError";
 }
 

@@ -12,7 +12,9 @@ export type Version = number;
 
 /** What {@linkcode Store.load} gives: every record, and the version they are of. */
 export interface Loaded {
+  /** What the next commit expects. */
   readonly version: Version;
+  /** The values that were committed last, by key. */
   readonly records: ReadonlyMap<string, Uint8Array>;
 }
 
@@ -26,6 +28,7 @@ export interface Writes {
 
 /** Durable state of one replica. Every implementation passes `tests/stores/conformance.ts`. */
 export interface Store {
+  /** Every record, as of one version. */
   load(): Promise<Loaded>;
   /** The blobs with these digests, in the same order; `null` where there is none. */
   read(digests: readonly Digest[]): Promise<readonly (Uint8Array | null)[]>;
@@ -34,12 +37,15 @@ export interface Store {
    * @throws {StoreConflictError} if somebody else has written.
    */
   commit(writes: Writes, expected: Version): Promise<Version>;
+  /** Lets go of what the store holds open. Again: nothing. */
   close(): Promise<void>;
 }
 
 /** Another isolate of the same replica has written to the store: reload and go on. */
 export class StoreConflictError extends Error {
+  /** @ignore */
   override name = "StoreConflictError";
+  /** At which version the store should have been, and is. */
   constructor(readonly expected: Version, readonly found: Version) {
     super(`the store is at version ${found}, expected ${expected}: another instance of this replica has written to it`);
   }
@@ -47,6 +53,7 @@ export class StoreConflictError extends Error {
 
 /** Carries frames to one peer. Resolves when the peer has taken them; rejects when it has not. */
 export interface Transport {
+  /** At most one call per peer is under way at a time. */
   deliver(to: ReplicaId, frames: readonly Uint8Array[], signal: AbortSignal): Promise<void>;
 }
 
@@ -64,6 +71,7 @@ export interface Timer {
 
 /** Signs this replica's messages. */
 export interface Signer {
+  /** 64 lower-case hex digits. */
   readonly publicKey: string;
   /** Ed25519 over the kind's domain and `bytes`; 64 bytes. */
   sign(kind: Message["kind"], bytes: Uint8Array): Uint8Array;
@@ -71,6 +79,7 @@ export interface Signer {
 
 /** Checks signatures. */
 export interface Verifier {
+  /** Whether `signature` is that key's over the kind's domain and `bytes`. */
   verify(publicKey: string, kind: Message["kind"], bytes: Uint8Array, signature: Uint8Array): boolean;
 }
 
@@ -94,13 +103,16 @@ export type RejectionReason =
   | "wrong-signature" // 401
   | "wrong-cluster" // 403
   | "not-accepted-here" // 400: a kind that this route doesn't take
-  | "overloaded"; // 429
+  | "overloaded" // 429
+  | "unavailable"; // 503: the node is halted or closed
 
 /** A reasoned refusal at the gate. */
 export interface Rejection {
+  /** Says which HTTP status it is. */
   readonly reason: RejectionReason;
   /** The kind, if it could be told. */
   readonly kind: Message["kind"] | "unknown";
+  /** For people: what was expected, and what came. */
   readonly detail: string;
 }
 

@@ -15,6 +15,7 @@ const BUSY_TIMEOUT_MS = 5_000;
 
 /** A store's file can't be opened; the message says which and why, in one line. */
 export class StoreOpenError extends Error {
+  /** @ignore */
   override name = "StoreOpenError";
 }
 

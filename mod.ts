@@ -1,0 +1,30 @@
+/**
+ * Practical Byzantine fault tolerance for the edge: replicas that need not trust each other agree on one order of
+ * operations and one state.
+ *
+ * This is what a host and a state machine need. The replica's HTTP routes are in `@pbft/edge/hono`, what serves them
+ * under Deno in `@pbft/edge/deno`, and the client by itself, for browsers too, in `@pbft/edge/client`.
+ * @module
+ */
+export * from "./src/core/ids.ts";
+export * from "./src/core/quorum.ts";
+export * from "./src/core/state_machine.ts";
+export * from "./src/core/config.ts";
+export { type DiscardReason, type Event, InvariantError, type ReplicaStatus } from "./src/core/io.ts";
+export type * from "./src/core/messages.ts";
+export {
+  type Loaded,
+  type Observer,
+  type Rejection,
+  type RejectionReason,
+  type Signer,
+  type Store,
+  StoreConflictError,
+  type Timer,
+  type Transport,
+  type Verifier,
+  type Version,
+  type Writes,
+} from "./src/node/ports.ts";
+export { MemoryStore } from "./src/stores/memory.ts";
+export { SqliteStore, StoreOpenError } from "./src/stores/sqlite.ts";
