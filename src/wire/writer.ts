@@ -5,7 +5,7 @@
  * Why a writer and reader of our own, of about 150 lines each, and not a library: any CBOR tool can read what we
  * write, and the tests hold us to what `cborg` writes and reads; but a library that checks as strictly costs a sizeable
  * part of an operation's CPU, which is about 28 us in all four processes together. Measured by `bench/codec_bench.ts`
- * (Deno 2.9.6, 2-core x86-64 VM, means, us):
+ * (Deno 2.9.6, 2-core x86-64 VM, means, us; with other work on both cores all were two to three times as much):
  *
  * | | vote: encode | decode | 1,000-operation request: encode | decode |
  * | --- | --- | --- | --- | --- |

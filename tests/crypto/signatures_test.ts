@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertFalse, assertRejects, assertThrows } from "@std/assert";
 import type { Digest } from "../../src/core/ids.ts";
 import { createSigner, createVerifier, generateKeyPair, importKeyPair } from "../../src/crypto/mod.ts";
+import { publicKeyBytes } from "../../src/crypto/ed25519.ts";
 import { createWebSigner, createWebVerifier, generateWebKeyPair, importWebKeyPair } from "../../src/crypto/web.ts";
 import { encodeMessage, fromHex, signedDomain, toHex } from "../../src/wire/mod.ts";
 import { ALL_KINDS, Random } from "../wire/random_messages.ts";
@@ -141,8 +142,8 @@ for (const [name, side] of Object.entries(SIDES)) {
 
   Deno.test(`${name}: keys of small order or in a second form verify nothing, though libraries differ`, async () => {
     const verifier = side.verifier(cluster);
-    const signature = new Uint8Array(64);
-    signature[0] = 1; // R is the neutral element and S is 0: right for the key of order 1 and any message
+    // R is the base point and S is 1: right for the key of order 1 and any message, for the others and some messages.
+    const signature = fromHex("58" + "66".repeat(31) + "01" + "00".repeat(31));
     const keys = [
       "01" + "00".repeat(31),
       "01" + "00".repeat(30) + "80",
@@ -161,6 +162,14 @@ for (const [name, side] of Object.entries(SIDES)) {
     }
   });
 }
+
+Deno.test("a key in a second form is refused before the library is asked, since Node would take it", () => {
+  for (const first of ["ed", "ee", "ff"]) {
+    for (const last of ["7f", "ff"]) assertEquals(publicKeyBytes(first + "ff".repeat(30) + last), undefined);
+  }
+  assertEquals(publicKeyBytes("eb" + "ff".repeat(30) + "7f")?.length, 32);
+  assertEquals(publicKeyBytes("ed" + "ff".repeat(29) + "fe7f")?.length, 32);
+});
 
 Deno.test("a signature's R of small order is wrong, even if the library would take it", async () => {
   // Made with the seed of RFC 8032's test 1: R is the neutral element, S = h a mod l.
