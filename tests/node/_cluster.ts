@@ -1,6 +1,6 @@
 /** Nodes in one process: real core, codec, signatures and stores; a network and a clock that the test holds. */
 import { DEFAULT_LIMITS, type Genesis, type Limits } from "../../src/core/config.ts";
-import type { ClientId, Digest, ReplicaId } from "../../src/core/ids.ts";
+import { type ClientId, type Digest, millis, type ReplicaId } from "../../src/core/ids.ts";
 import type { Message, Request, Result, Signed } from "../../src/core/messages.ts";
 import { clusterId, createSigner, importKeyPair } from "../../src/crypto/mod.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
@@ -77,16 +77,23 @@ export function texts(results: readonly Result[]): readonly string[] {
 export class Network {
   readonly nodes = new Map<ReplicaId, Node>();
   readonly down = new Set<ReplicaId>();
-  deliveries = 0;
-  frames = 0;
+  /** How long each delivery takes. */
+  latencyMs = 0;
+  readonly #timer: ManualTimer;
+
+  constructor(timer: ManualTimer) {
+    this.#timer = timer;
+  }
 
   transportOf(from: ReplicaId): Transport {
     return {
       deliver: async (to, frames) => {
+        if (this.latencyMs > 0) {
+          const at = millis(this.#timer.now() + this.latencyMs);
+          await new Promise<void>((resolve) => this.#timer.schedule(at, resolve));
+        }
         const node = this.nodes.get(to);
         if (!node || this.down.has(to) || this.down.has(from)) throw new Error("connection refused");
-        this.deliveries++;
-        this.frames += frames.length;
         await node.receive(frames);
       },
     };
@@ -100,7 +107,7 @@ export interface ClusterOptions {
 
 export class Cluster {
   readonly timer = new ManualTimer();
-  readonly network = new Network();
+  readonly network = new Network(this.timer);
   readonly genesis: Genesis;
   readonly cluster: Digest;
   readonly stores = new Map<ReplicaId, MemoryStore>();

@@ -1,0 +1,202 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
+import type { AnyRequest, MessageKind, PrePrepare, Signed, VouchedRequest } from "../../src/core/messages.ts";
+import { clusterId, createVerifier, sha256 } from "../../src/crypto/mod.ts";
+import { Gate, type Passed } from "../../src/node/gate.ts";
+import type { Rejection, RejectionReason } from "../../src/node/ports.ts";
+import { encodeBatch, encodeFrame, utf8 } from "../../src/wire/mod.ts";
+import { Author, genesisOf } from "./_cluster.ts";
+import { status } from "./_fake_core.ts";
+
+const genesis = genesisOf(4, { maxRequestBytes: 4096, maxBatchBytes: 8192 });
+const cluster = clusterId(genesis);
+const author = (index: number) => new Author(index, cluster);
+const primary = author(1);
+const client = author(9);
+
+function setUp() {
+  let verifications = 0;
+  const inner = createVerifier(cluster);
+  const verifier = {
+    verify: (...args: Parameters<typeof inner.verify>) => {
+      verifications++;
+      return inner.verify(...args);
+    },
+  };
+  const gate = new Gate({ genesis, verifier, maxVerifiedRequests: 4 });
+  return { gate, verifications: () => verifications };
+}
+
+function assertRejected(outcome: Passed | Rejection, reason: RejectionReason, detail: RegExp): void {
+  assert("reason" in outcome, "expected a rejection");
+  assertEquals(outcome.reason, reason);
+  assertMatch(outcome.detail, detail);
+}
+
+function inputOf(outcome: Passed | Rejection) {
+  if ("reason" in outcome || outcome.to !== "core") throw new Error(`not for the core: ${JSON.stringify(outcome)}`);
+  return outcome.input;
+}
+
+function vouched(gateway: number, operations = ["SET a 1"]): VouchedRequest {
+  return {
+    kind: "vouched-request",
+    gateway: gateway as ReplicaId,
+    notAfter: 5 as Millis,
+    operations: operations.map((text, timestamp) => ({ name: "ada", timestamp, operation: utf8(text) })),
+  };
+}
+
+function prePrepare(digest: Digest, replica = 0): PrePrepare {
+  const [view, sequence] = [0 as View, 1 as SequenceNumber];
+  return { kind: "pre-prepare", replica: replica as ReplicaId, view, sequence, digest };
+}
+
+function proposal(...requests: Signed<AnyRequest>[]): Uint8Array {
+  const bytes = encodeBatch(7 as Millis, requests);
+  return primary.frame(prePrepare(sha256(bytes)), bytes);
+}
+
+const open = client.request({ timestamp: 1 });
+
+Deno.test("a vote of a member passes with its signed bytes as they came", () => {
+  const frame = author(2).frame({ ...prePrepare(sha256(utf8("x")), 1), kind: "prepare" });
+  const input = inputOf(setUp().gate.check(frame));
+  assert(input.kind === "prepare");
+  assertEquals(encodeFrame(input.prepare), frame as Uint8Array<ArrayBuffer>);
+});
+
+Deno.test("what is kept of a message doesn't keep the body that it came in", () => {
+  const frame = author(2).frame(status(1));
+  const body = new Uint8Array(100_000);
+  body.set(frame, 50_000);
+  const input = inputOf(setUp().gate.check(body.subarray(50_000, 50_000 + frame.length)));
+  assert(input.kind === "status" && input.status.bytes.buffer.byteLength < 1_000);
+});
+
+Deno.test("garbage, truncated and oversize frames are rejected with the field", () => {
+  const { gate } = setUp();
+  assertRejected(gate.check(new Uint8Array()), "malformed", /frame/);
+  assertRejected(gate.check(utf8("GET / HTTP/1.1")), "malformed", /frame/);
+  const frame = client.frame(open);
+  assertRejected(gate.check(frame.slice(0, -1)), "malformed", /signature/);
+  assertRejected(gate.check(Uint8Array.of(...frame, 0)), "malformed", /frame/);
+  const large = client.request({ session: 1, operations: ["x".repeat(5_000)] });
+  assertRejected(gate.check(client.frame(large)), "too-large", /4096/);
+});
+
+Deno.test("a kind that is not taken where it came in is rejected", () => {
+  const { gate } = setUp();
+  const rejection = gate.check(client.frame(open), ["prepare", "commit"]);
+  assertRejected(rejection, "not-accepted-here", /prepare or commit, got request/);
+  assertEquals((rejection as Rejection).kind, "request");
+  assertEquals("reason" in gate.check(client.frame(open), ["request"]), false);
+});
+
+Deno.test("a replica or gateway that is not a member is an unknown signer", () => {
+  const { gate } = setUp();
+  assertRejected(gate.check(author(5).frame(status(4))), "unknown-signer", /replica: expected 0 to 3, got 4/);
+  assertRejected(gate.check(author(5).frame(vouched(4))), "unknown-signer", /gateway: expected 0 to 3, got 4/);
+});
+
+Deno.test("a signature must be its signer's, for this kind, these bytes and this cluster", () => {
+  const { gate } = setUp();
+  assertRejected(gate.check(author(3).frame(status(1))), "wrong-signature", /signature/);
+  const elsewhere = new Author(2, clusterId({ ...genesis, name: "other" }));
+  assertRejected(gate.check(elsewhere.frame(status(1))), "wrong-signature", /status/);
+  const prepare = author(2).sign({ ...prePrepare(sha256(utf8("x")), 1), kind: "prepare" as const });
+  const asCommit = { ...prepare, message: { ...prepare.message, kind: "commit" as const } };
+  assertRejected(gate.check(encodeFrame(asCommit)), "wrong-signature", /commit/);
+  const signed = client.sign(open);
+  const forged = encodeFrame({ ...signed, signature: signed.signature.map((byte) => byte ^ 1) });
+  assertRejected(gate.check(forged), "wrong-signature", /request/);
+  const noKey = { ...open, client: "00".repeat(32) as typeof open.client };
+  assertRejected(gate.check(client.frame(noKey)), "wrong-signature", /request/);
+});
+
+Deno.test("a pre-prepare's body must have the digest that was signed", () => {
+  const bytes = encodeBatch(7 as Millis, []);
+  const frame = primary.frame(prePrepare(sha256(utf8("another"))), bytes);
+  assertRejected(setUp().gate.check(frame), "malformed", /batch: expected bytes with digest [0-9a-f]+, got/);
+});
+
+Deno.test("a pre-prepare's body must be a batch within the limits", () => {
+  const bytes = utf8("no batch");
+  const { gate } = setUp();
+  assertRejected(gate.check(primary.frame(prePrepare(sha256(bytes)), bytes)), "malformed", /batch/);
+  const large = new Uint8Array(9_000);
+  assertRejected(gate.check(primary.frame(prePrepare(sha256(large)), large)), "too-large", /8192/);
+});
+
+Deno.test("every request in a batch must be signed by its client or a member", () => {
+  const { gate } = setUp();
+  const good = client.sign(open);
+  assertRejected(gate.check(proposal(good, author(8).sign(open))), "wrong-signature", /request/);
+  assertRejected(gate.check(proposal(good, author(5).sign(vouched(4)))), "unknown-signer", /gateway/);
+  const input = inputOf(gate.check(proposal(good, author(4).sign(vouched(3)))));
+  assert(input.kind === "pre-prepare" && input.batch);
+  assertEquals([input.batch.timestamp as number, input.batch.requests.length], [7, 2]);
+  assertEquals(input.batch.requests[0]!.digest, sha256(good.bytes));
+});
+
+Deno.test("a request that was verified is not verified again in a batch, but one with another signature is", () => {
+  const { gate, verifications } = setUp();
+  const signed = client.sign(open);
+  gate.check(encodeFrame(signed));
+  assertEquals(verifications(), 1);
+  gate.check(proposal(signed));
+  assertEquals(verifications(), 2); // the pre-prepare's own
+  const forged = { ...signed, signature: author(8).sign(open).signature };
+  assertRejected(gate.check(proposal(forged)), "wrong-signature", /request/);
+  assertRejected(gate.check(encodeFrame(forged)), "wrong-signature", /request/);
+  gate.check(proposal(signed));
+  assertEquals(verifications(), 6);
+});
+
+Deno.test("the memory of verified requests is bounded: the longest unused is verified again", () => {
+  const { gate, verifications } = setUp();
+  const frames = [1, 2, 3, 4, 5].map((timestamp) => client.frame(client.request({ timestamp })));
+  const check = (...indices: number[]) => indices.forEach((i) => gate.check(frames[i]!));
+  check(0, 1, 2, 3);
+  check(0);
+  check(4);
+  assertEquals(verifications(), 5);
+  check(0, 2, 3, 4);
+  assertEquals(verifications(), 5);
+  check(1);
+  assertEquals(verifications(), 6);
+});
+
+Deno.test("replies go to the gateway and fetches to the blobs, never to the core", () => {
+  const { gate } = setUp();
+  const digest = sha256(utf8("x"));
+  const reply = { kind: "reply", replica: 1 as ReplicaId, view: 0 as View, request: digest, results: [] } as const;
+  const fetch = { kind: "fetch", replica: 1 as ReplicaId, digests: [digest] } as const;
+  const to = [reply, fetch].map((message) => gate.check(author(2).frame(message)) as Passed).map((passed) => passed.to);
+  assertEquals(to, ["gateway", "blobs"]);
+});
+
+Deno.test("a blob has its digest computed, and is a batch only if all in it verifies", () => {
+  const { gate } = setUp();
+  const good = encodeBatch(7 as Millis, [client.sign(open)]);
+  const bad = encodeBatch(7 as Millis, [author(8).sign(open)]);
+  const blobs = [good, bad, utf8("a chunk")];
+  const input = inputOf(gate.check(author(2).frame({ kind: "blobs", replica: 1 as ReplicaId, blobs })));
+  assert(input.kind === "blobs");
+  assertEquals(input.blobs.map(({ digest }) => digest), blobs.map(sha256));
+  assertEquals(input.blobs.map(({ batch }) => batch !== undefined), [true, false, false]);
+});
+
+Deno.test("no mutation of a frame gets through the gate as anything, and none throws", () => {
+  const { gate } = setUp();
+  const kinds: readonly MessageKind[] = ["request", "pre-prepare", "status"];
+  const frames = [client.frame(open), proposal(client.sign(open)), author(2).frame(status(1))];
+  for (const [at, frame] of frames.entries()) {
+    for (let i = 0; i < frame.length; i++) {
+      const mutated = frame.slice();
+      mutated[i]! ^= 1 << (i % 8);
+      const outcome = gate.check(mutated);
+      assert("reason" in outcome, `${kinds[at]} with bit ${i % 8} of byte ${i} changed`);
+    }
+  }
+});

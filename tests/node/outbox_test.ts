@@ -1,0 +1,158 @@
+import { assert, assertEquals } from "@std/assert";
+import type { ReplicaId } from "../../src/core/ids.ts";
+import { createJitter } from "../../src/node/jitter.ts";
+import { Outbox, type OutboxOptions } from "../../src/node/outbox.ts";
+import type { Transport } from "../../src/node/ports.ts";
+import { ManualTimer } from "./_manual_timer.ts";
+
+/** A peer whose deliveries the test ends, each as it likes. */
+class Peer implements Transport {
+  readonly deliveries: { sizes: number[]; signal: AbortSignal; end: (error?: Error) => void }[] = [];
+
+  deliver(_to: ReplicaId, frames: readonly Uint8Array[], signal: AbortSignal): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const end = (error?: Error) => error ? reject(error) : resolve();
+    this.deliveries.push({ sizes: frames.map(({ length }) => length), signal, end });
+    return promise;
+  }
+
+  get last() {
+    return this.deliveries.at(-1)!;
+  }
+}
+
+function setUp(limits: Partial<OutboxOptions["limits"]> = {}) {
+  const timer = new ManualTimer();
+  const peer = new Peer();
+  const outbox = new Outbox({
+    peer: 1 as ReplicaId,
+    transport: peer,
+    timer,
+    jitter: createJitter(1),
+    limits: {
+      maxOutboxFrames: 100,
+      maxOutboxBytes: 1000,
+      maxBodyFrames: 10,
+      maxBodyBytes: 100,
+      deliveryTimeoutMs: 5_000,
+      ...limits,
+    },
+  });
+  const push = (...sizes: number[]) => sizes.forEach((size) => outbox.push(new Uint8Array(size)));
+  return { timer, peer, outbox, push };
+}
+
+Deno.test("while a delivery is under way frames gather, and the next carries them all", async () => {
+  const { timer, peer, outbox, push } = setUp();
+  push(1, 2);
+  outbox.flush();
+  for (const size of [3, 4, 5]) {
+    push(size);
+    outbox.flush();
+  }
+  assertEquals(peer.deliveries.map(({ sizes }) => sizes), [[1, 2]]);
+  peer.last.end();
+  await timer.idle();
+  assertEquals(peer.deliveries.map(({ sizes }) => sizes), [[1, 2], [3, 4, 5]]);
+});
+
+Deno.test("a delivery is bounded in frames and bytes, but one frame goes however large it is", async () => {
+  const { timer, peer, outbox, push } = setUp({ maxBodyFrames: 3 });
+  push(1, 1, 1, 1, 60, 60, 500, 2);
+  outbox.flush();
+  for (let i = 0; i < 5; i++) {
+    peer.last.end();
+    await timer.idle();
+  }
+  assertEquals(peer.deliveries.map(({ sizes }) => sizes), [[1, 1, 1], [1, 60], [60], [500], [2]]);
+});
+
+Deno.test("a full outbox drops the oldest frames and counts them", () => {
+  const { peer, outbox, push } = setUp({ maxOutboxFrames: 3, maxOutboxBytes: 20 });
+  push(1, 2, 3, 4);
+  assertEquals(outbox.status, { peer: 1 as ReplicaId, depth: 3, bytes: 9, dropped: 1 });
+  push(14);
+  assertEquals(outbox.status, { peer: 1 as ReplicaId, depth: 2, bytes: 18, dropped: 3 });
+  outbox.flush();
+  assertEquals(peer.last.sizes, [4, 14]);
+});
+
+Deno.test("a failed delivery is not repeated, and what comes meanwhile waits longer with each failure, up to 2 s", async () => {
+  const { timer, peer, outbox, push } = setUp();
+  const rests: number[] = [];
+  push(1, 1);
+  outbox.flush();
+  for (let failure = 1; failure <= 9; failure++) {
+    peer.last.end(new Error("connection refused"));
+    await timer.idle();
+    push(failure, failure);
+    outbox.flush();
+    assertEquals(peer.deliveries.length, failure);
+    rests.push(timer.alarmsInMs[0]!);
+    await timer.advance(rests.at(-1)!);
+    assertEquals(peer.last.sizes, [failure, failure]);
+  }
+  assert(rests[0]! >= 25 && rests[0]! <= 50, `${rests}`);
+  assert(rests[4]! >= 400 && rests[4]! <= 800, `${rests}`);
+  assert(rests[8]! >= 1_000 && rests[8]! <= 2_000, `${rests}`);
+  assertEquals(outbox.status.dropped, 9 * 2);
+});
+
+Deno.test("after a success the next failure counts as the first", async () => {
+  const { timer, peer, outbox, push } = setUp();
+  const fail = async (error?: Error) => {
+    push(1);
+    outbox.flush();
+    peer.last.end(error);
+    await timer.idle();
+    const [rest] = timer.alarmsInMs;
+    await timer.advance(rest ?? 0);
+    return rest;
+  };
+  const refused = new Error("connection refused");
+  for (let i = 0; i < 5; i++) await fail(refused);
+  assertEquals(await fail(), undefined);
+  assert((await fail(refused))! <= 50);
+});
+
+Deno.test("a peer that is heard from is tried at once, but not again within the shortest rest", async () => {
+  const { timer, peer, outbox, push } = setUp();
+  for (let i = 0; i < 4; i++) {
+    push(1);
+    outbox.flush();
+    peer.last.end(new Error("connection refused"));
+    await timer.idle();
+    if (i < 3) await timer.advance(timer.alarmsInMs[0]!);
+  }
+  push(2);
+  outbox.heard();
+  assertEquals([peer.deliveries.length, peer.last.sizes], [5, [2]]);
+  peer.last.end(new Error("connection refused"));
+  await timer.idle();
+  push(3);
+  outbox.heard();
+  assertEquals(peer.deliveries.length, 5);
+});
+
+Deno.test("a delivery that takes too long is aborted and has failed, even if the transport doesn't care", async () => {
+  const { timer, peer, outbox, push } = setUp();
+  push(1);
+  outbox.flush();
+  push(2);
+  await timer.advance(5_000);
+  assertEquals(peer.deliveries[0]!.signal.reason.name, "TimeoutError");
+  await timer.advance(50);
+  assertEquals(peer.last.sizes, [2]);
+});
+
+Deno.test("a closed outbox aborts what is under way and leaves no alarm", async () => {
+  const { timer, peer, outbox, push } = setUp();
+  push(1);
+  outbox.flush();
+  outbox.close();
+  await timer.idle();
+  push(2);
+  outbox.flush();
+  assert(peer.last.signal.aborted);
+  assertEquals([timer.alarmsInMs, peer.deliveries.length, outbox.status.depth], [[], 1, 0]);
+});

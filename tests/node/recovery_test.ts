@@ -1,0 +1,215 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
+import type { Record } from "../../src/core/io.ts";
+import type { Batch, PrePrepare } from "../../src/core/messages.ts";
+import { StateTree } from "../../src/core/state_tree.ts";
+import { clusterId, sha256 } from "../../src/crypto/mod.ts";
+import { withDigest } from "../../src/node/environment.ts";
+import type { Version } from "../../src/node/ports.ts";
+import { WriteSet } from "../../src/node/records.ts";
+import { CorruptStoreError, ForeignStoreError, restore } from "../../src/node/recovery.ts";
+import { MemoryStore } from "../../src/stores/memory.ts";
+import { encodeBatch, pack, utf8 } from "../../src/wire/mod.ts";
+import { Author, genesisOf } from "./_cluster.ts";
+
+const genesis = genesisOf(4);
+const cluster = clusterId(genesis);
+const identity = { genesis, cluster, self: 1 as ReplicaId };
+const primary = new Author(1, cluster);
+const backup = new Author(2, cluster);
+const client = new Author(9, cluster);
+
+function batchOf(timestamp: number): Batch {
+  const requests = [withDigest(client.sign(client.request({ timestamp })))];
+  const bytes = encodeBatch(timestamp as Millis, requests);
+  return { digest: sha256(bytes), bytes, timestamp: timestamp as Millis, requests };
+}
+
+function prePrepare(sequence: number, { digest }: Batch, view = 0) {
+  const fields = { replica: 0 as ReplicaId, view: view as View, sequence: sequence as SequenceNumber, digest };
+  return primary.sign<PrePrepare>({ kind: "pre-prepare", ...fields });
+}
+
+function accepted(sequence: number, batch: Batch, view = 0): Record {
+  return { kind: "accepted", prePrepare: prePrepare(sequence, batch, view), batch };
+}
+
+function prepared(sequence: number, batch: Batch): Record {
+  const vote = prePrepare(sequence, batch);
+  const prepare = backup.sign({ ...vote.message, kind: "prepare" as const, replica: 1 as ReplicaId });
+  return { kind: "prepared", prePrepare: vote, prepares: [prepare] };
+}
+
+function forget(through: number): Record {
+  return { kind: "forget", through: through as SequenceNumber };
+}
+
+function committed(sequence: number, { digest }: Batch, batch: Batch | null = null): Record {
+  return { kind: "committed", sequence: sequence as SequenceNumber, digest, batch };
+}
+
+/** Writes records as a node does, one commit each, and reads all back. */
+async function roundTrip(store: MemoryStore, ...records: readonly Record[]) {
+  const { book, version } = await restore(store, identity);
+  let at: Version = version;
+  for (const record of records) {
+    const writes = new WriteSet();
+    book.write(record, writes);
+    at = await store.commit(writes, at);
+  }
+  return await restore(store, identity);
+}
+
+async function has(store: MemoryStore, ...batches: readonly Batch[]): Promise<readonly boolean[]> {
+  return (await store.read(batches.map(({ digest }) => digest))).map((blob) => blob !== null);
+}
+
+Deno.test("an empty store becomes this replica's, which knows nothing", async () => {
+  const { recovered, version, halted } = await restore(new MemoryStore(), identity);
+  assertEquals([version, halted], [1, null]);
+  assertEquals(recovered.view as number, 0);
+  assertEquals([recovered.accepted, recovered.prepared, recovered.committed, recovered.stable].flat(), []);
+  assertEquals([recovered.checkpoint, recovered.blobs.size], [undefined, 0]);
+});
+
+Deno.test("what was said is read back as it was said", async () => {
+  const store = new MemoryStore();
+  const [one, two, other] = [batchOf(1), batchOf(2), batchOf(3)];
+  const checkpoint = backup.sign({
+    kind: "checkpoint" as const,
+    replica: 1 as ReplicaId,
+    sequence: 4 as SequenceNumber,
+    digest: one.digest,
+  });
+  const { recovered } = await roundTrip(
+    store,
+    { kind: "view", view: 3 as View },
+    accepted(2, two),
+    accepted(1, one),
+    prepared(1, one),
+    committed(1, one),
+    committed(2, other, other),
+    { kind: "stable", certificate: [checkpoint] },
+  );
+  assertEquals(recovered.view as number, 3);
+  assertEquals(recovered.accepted.map(({ prePrepare }) => prePrepare.message.sequence as number), [1, 2]);
+  assertEquals(recovered.accepted[0], { prePrepare: prePrepare(1, one), batch: one } as never);
+  assertEquals(recovered.prepared.length, 1);
+  const { kind: _, ...certificate } = prepared(1, one) as Record & { kind: "prepared" };
+  assertEquals(recovered.prepared[0], certificate as never);
+  const executed = recovered.committed.map(({ sequence, batch }) => [sequence as number, batch.digest]);
+  assertEquals(executed, [[1, one.digest], [2, other.digest]]);
+  assertEquals(recovered.stable, [checkpoint] as never);
+});
+
+Deno.test("to forget removes records and bodies up to a number, but not a body that a later number names", async () => {
+  const store = new MemoryStore();
+  const [one, two] = [batchOf(1), batchOf(2)];
+  const { recovered } = await roundTrip(
+    store,
+    accepted(1, one),
+    prepared(1, one),
+    committed(1, one),
+    accepted(2, two),
+    accepted(3, one, 1),
+    forget(2),
+  );
+  assertEquals(recovered.accepted.map(({ prePrepare }) => prePrepare.message.sequence as number), [3]);
+  assertEquals([recovered.prepared, recovered.committed].flat(), []);
+  assertEquals(await has(store, one, two), [true, false]);
+  await roundTrip(store, forget(3));
+  assertEquals(await has(store, one), [false]);
+});
+
+Deno.test("a body goes when the last record that names it is replaced, not before", async () => {
+  const store = new MemoryStore();
+  const [one, two] = [batchOf(1), batchOf(2)];
+  await roundTrip(store, accepted(1, one), prepared(1, one), accepted(1, two, 1));
+  assertEquals(await has(store, one, two), [true, true]);
+  await roundTrip(store, prepared(1, two));
+  assertEquals(await has(store, one, two), [false, true]);
+  await roundTrip(store, accepted(1, two, 2));
+  assertEquals(await has(store, two), [true]);
+});
+
+Deno.test("a body that goes and comes back in one commit is there", async () => {
+  const store = new MemoryStore();
+  const one = batchOf(1);
+  const { book, version } = await roundTrip(store, accepted(1, one));
+  const writes = new WriteSet();
+  for (const record of [forget(1), accepted(2, one)]) book.write(record, writes);
+  await store.commit(writes, version);
+  assertEquals(await has(store, one), [true]);
+});
+
+Deno.test("a checkpoint's whole state is read, and its retired lists until they are done with", async () => {
+  const store = new MemoryStore();
+  const tree = new StateTree({ hash: sha256, pack });
+  const meta = { history: "0".repeat(64) as Digest, agreedTime: 0 as Millis };
+  const records: Record[] = [];
+  for (const sequence of [4, 8] as SequenceNumber[]) {
+    const chunks = Array.from(
+      { length: 300 },
+      (_, i) => [`m${i}`, utf8(`${sequence} ${i % 2 ? sequence : ""}`)] as const,
+    );
+    const { root, blobs, retired } = tree.seal(chunks, { ...meta, sequence });
+    records.push({ kind: "blobs", blobs }, { kind: "checkpoint", sequence, root, retired });
+  }
+  const { recovered } = await roundTrip(store, ...records);
+  assertEquals(recovered.checkpoint, { sequence: 8 as SequenceNumber, root: tree.root! });
+  for (let i = 0; i < 300; i++) assertEquals(recovered.blobs.has(tree.chunk(`m${i}`)!), true);
+  assertEquals(recovered.retired.map(({ sequence }) => sequence as number), [8]);
+  const [retired] = recovered.retired;
+  const drop: Record = { kind: "drop-blobs", digests: retired!.digests, checkpoints: [retired!.sequence] };
+  const after = await roundTrip(store, drop);
+  assertEquals([after.recovered.retired, after.recovered.blobs.size], [[], recovered.blobs.size]);
+  assertEquals(await store.read([retired!.digests[0]!]), [null]);
+});
+
+Deno.test("a store of another replica, another key or another cluster is refused", async () => {
+  const store = new MemoryStore();
+  await restore(store, identity);
+  const other = genesisOf(4, { maxNames: 5 });
+  const cases = [
+    { ...identity, self: 2 as ReplicaId },
+    { ...identity, cluster: clusterId(other) },
+    { ...identity, genesis: { ...genesis, replicas: genesis.replicas.toReversed() } },
+  ];
+  for (const wrong of cases) await assertRejects(() => restore(store, wrong), ForeignStoreError, "expected");
+});
+
+Deno.test("two instances that start on one empty store both find it theirs", async () => {
+  const store = new MemoryStore();
+  const both = await Promise.all([restore(store, identity), restore(store.reopen(), identity)]);
+  assertEquals(both.map(({ version }) => version), [1, 1]);
+});
+
+Deno.test("a store that doesn't hold what was committed to it is refused with the reason", async () => {
+  const one = batchOf(1);
+  const spoil = async (
+    records: [string, Uint8Array | null][],
+    blobs: [Digest, Uint8Array | null][],
+    message: string,
+  ) => {
+    const store = new MemoryStore();
+    const root: Record = { kind: "checkpoint", sequence: 4 as SequenceNumber, root: sha256(utf8("root")), retired: [] };
+    const { version } = await roundTrip(store, accepted(1, one), prepared(1, one));
+    if (blobs.length === 0 && records.length === 0) {
+      const { book } = await restore(store, identity);
+      const writes = new WriteSet();
+      book.write(root, writes);
+      await store.commit(writes, version);
+    } else await store.commit({ records: new Map(records), blobs: new Map(blobs) }, version);
+    await assertRejects(() => restore(store, identity), CorruptStoreError, message);
+  };
+  await spoil([], [[one.digest, null]], `blob ${one.digest}: missing`);
+  await spoil([], [[one.digest, utf8("other")]], `blob ${one.digest}: its bytes have the digest`);
+  await spoil([], [], "missing");
+  await spoil([["identity", null]], [], "nobody's");
+  await spoil([["view", utf8("garbage")]], [], "view: ");
+  await spoil([["stable", pack(1)]], [], "stable: expected a list");
+  await spoil([["accepted/0000000000000001", pack(utf8("x"))]], [], "accepted/0000000000000001: frame");
+  await spoil([["accepted/1", pack(utf8("x"))]], [], "16 digits");
+  const wrongKind = pack([backup.frame({ ...prePrepare(1, one).message, kind: "commit" })]);
+  await spoil([["stable", wrongKind]], [], "expected a checkpoint, got a commit");
+});
