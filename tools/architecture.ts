@@ -21,13 +21,13 @@ interface Room {
 
 /** What ties code to a server runtime. */
 const platform = ["Deno", "Bun", "Buffer", "process", "require", "__dirname", "__filename"];
-const timers = ["setTimeout", "setInterval", "setImmediate", "clearTimeout", "clearInterval", "queueMicrotask"];
+const timers = ["setTimeout", "setInterval", "setImmediate", "clearTimeout", "clearInterval"];
 const clocks = ["Date", "performance", "Temporal"];
 const world = [...platform, ...timers, ...clocks, "fetch", "console", "crypto", "globalThis", "Math\\s*\\.\\s*random"];
 
 /** Ordered from below: nothing imports a folder that stands under it in this table, but for {@linkcode Room.types}. */
 const rooms: Readonly<Record<string, Room>> = {
-  core: { imports: [], without: [...world, "async", "await", "Promise", "AbortSignal"] },
+  core: { imports: [], without: [...world, "async", "await", "Promise", "queueMicrotask", "AbortSignal"] },
   wire: { imports: ["core"], packages: ["cborg"], without: world },
   crypto: { imports: ["core", "wire"], types: ["node/ports.ts"], packages: ["node:crypto"], without: platform },
   machines: { imports: ["core"], without: world },

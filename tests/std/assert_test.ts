@@ -53,6 +53,7 @@ const pairs: readonly [name: string, a: unknown, b: unknown, equal: boolean][] =
   ["objects in another key order", { a: 1, b: 2 }, { b: 2, a: 1 }, true],
   ["objects that differ deep down", { a: [1, { b: 2 }] }, { a: [1, { b: 3 }] }, false],
   ["an absent key and an undefined one", {}, { a: undefined }, false],
+  ["undefined ones under other keys", { a: undefined }, { b: undefined }, false],
   ["an object without a prototype and a plain one", Object.assign(Object.create(null), { a: 1 }), { a: 1 }, true],
   ["arrays of other lengths", [1, 2], [1, 2, 3], false],
   ["a hole and undefined", [1, , 2], [1, undefined, 2], false],

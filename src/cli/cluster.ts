@@ -1,0 +1,97 @@
+/**
+ * `deno task cluster`: a whole cluster on this machine, each replica in its own process.
+ * @module
+ */
+import type { ClusterFile } from "../wire/mod.ts";
+import { terminationSignal } from "../runtime/deno.ts";
+import { ChildReplica } from "./child_replica.ts";
+import { CliError, runCommand } from "./cli_error.ts";
+import {
+  clusterPath,
+  createCluster,
+  deleteCluster,
+  lockFolder,
+  readCluster,
+  replicaFiles,
+  writeCluster,
+} from "./cluster_data.ts";
+import { checkPorts, CLUSTER_HELP, type ClusterOptions, parseClusterOptions } from "./cluster_options.ts";
+import { choosePorts, waitForPorts } from "./ports.ts";
+import { Supervisor } from "./supervisor.ts";
+
+const DEFAULT_REPLICAS = 4;
+const DEFAULT_PORT = 1111;
+
+if (import.meta.main) await runCommand(() => main(Deno.args));
+
+async function main(args: readonly string[]): Promise<number> {
+  const options = parseClusterOptions(args);
+  if (options.help) {
+    console.log(CLUSTER_HELP);
+    return 0;
+  }
+  // What is kept in memory has nothing to do with what an earlier cluster left on disk: keys of its own, each time.
+  const folder = options.memory ? `${options.data}/memory` : options.data;
+  lockFolder(folder);
+  const cluster = prepare(folder, options);
+  await waitForPorts(portsOf(cluster));
+  return await run(folder, cluster, options);
+}
+
+/** The cluster that the folder holds, made now if there is none. */
+function prepare(folder: string, options: ClusterOptions): ClusterFile {
+  if (options.fresh || options.memory) deleteCluster(folder);
+  const found = readCluster(folder);
+  const n = found?.genesis.replicas.length ?? options.replicas ?? DEFAULT_REPLICAS;
+  if (options.replicas !== undefined && options.replicas !== n) {
+    throw new CliError(
+      `--replicas: ${folder} holds a cluster of ${n}, and who its members are can't change; ` +
+        `use --fresh to delete it, or another --data folder`,
+    );
+  }
+  if (found && options.port === undefined) {
+    checkPorts(portsOf(found));
+    return found;
+  }
+  const ports = choosePorts(options.port ?? DEFAULT_PORT, n);
+  checkPorts(ports);
+  const urlOf = (index: number) => `http://127.0.0.1:${ports[index]}`;
+  if (!found) return createCluster(folder, n, urlOf);
+  // URLs are no part of the genesis: the same cluster, elsewhere.
+  const urls = Object.fromEntries(found.genesis.replicas.map(({ name }, i) => [name, urlOf(i)]));
+  const moved = { genesis: found.genesis, urls };
+  writeCluster(folder, moved);
+  return moved;
+}
+
+async function run(folder: string, cluster: ClusterFile, options: ClusterOptions): Promise<number> {
+  const start = (name: string) => {
+    const files = replicaFiles(folder, name);
+    const state = options.memory ? ["--memory"] : ["--state", files.state];
+    const args = ["--cluster", clusterPath(folder), "--name", name, "--key", files.key, ...state];
+    return new ChildReplica({ name, url: cluster.urls[name]!, args, folder });
+  };
+  const names = cluster.genesis.replicas.map(({ name }) => name);
+  const supervisor = new Supervisor({ names, start, restart: options.restart });
+  const signal = terminationSignal();
+  signal.addEventListener("abort", () => void supervisor.stop(), { once: true });
+  if (await supervisor.waitUntilReady()) {
+    sayHowToUse(folder, cluster);
+    console.log("cluster ready");
+  }
+  await supervisor.ended;
+  return signal.aborted ? 0 : 1;
+}
+
+function sayHowToUse(folder: string, cluster: ClusterFile): void {
+  const url = cluster.urls[cluster.genesis.replicas[0]!.name];
+  console.log(`
+Try:  curl ${url}/req -H 'content-type: application/json' -d '{"clientID":"ada","operation":"SET name Ada"}'
+      curl '${url}/status?pretty'
+Cluster file: ${clusterPath(folder)}. Ctrl-C stops all replicas.
+`);
+}
+
+function portsOf(cluster: ClusterFile): readonly number[] {
+  return cluster.genesis.replicas.map(({ name }) => Number(new URL(cluster.urls[name]!).port));
+}

@@ -1,0 +1,132 @@
+/**
+ * What a local cluster keeps on disk: one cluster file, and a key and a state per replica.
+ * @module
+ */
+import { DEFAULT_LIMITS, type Genesis } from "../core/config.ts";
+import { generateKeyPair } from "../crypto/mod.ts";
+import { type ClusterFile, parseClusterFile } from "../wire/mod.ts";
+import { CliError, reasonOf } from "./cli_error.ts";
+import { MAX_REPLICAS, memberNames } from "./member_names.ts";
+
+/** Where a replica's files are. */
+export interface ReplicaFiles {
+  readonly key: string;
+  readonly state: string;
+}
+
+/** What a replica's state file may have beside it. */
+const STATE_SUFFIXES = ["", "-wal", "-shm", "-journal"];
+
+/** The cluster file's path. */
+export function clusterPath(folder: string): string {
+  return `${folder}/cluster.json`;
+}
+
+/** A replica's paths. */
+export function replicaFiles(folder: string, name: string): ReplicaFiles {
+  return { key: `${folder}/${name}/key`, state: `${folder}/${name}/state.db` };
+}
+
+/** The cluster that the folder holds, or `null`. @throws {CliError} if it can't be read. */
+export function readCluster(folder: string): ClusterFile | null {
+  const path = clusterPath(folder);
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw new CliError(`${path}: can't read it: ${reasonOf(error)}`);
+  }
+  try {
+    return parseClusterFile(JSON.parse(text));
+  } catch (error) {
+    throw new CliError(`${path}: not a cluster file: ${reasonOf(error)} (--fresh starts anew)`);
+  }
+}
+
+/** Makes keys and genesis for n replicas. The cluster file comes last, so that half of a cluster is never taken for one. */
+export function createCluster(folder: string, n: number, urlOf: (index: number) => string): ClusterFile {
+  const names = memberNames(n);
+  const left = names.find((name) => exists(replicaFiles(folder, name).state));
+  if (left !== undefined) {
+    throw new CliError(`${folder} has the state of ${left} but no cluster.json (--fresh deletes it)`);
+  }
+  const replicas = names.map((name) => {
+    const { privateKey, publicKey } = generateKeyPair();
+    Deno.mkdirSync(`${folder}/${name}`, { recursive: true, mode: 0o700 });
+    writeSecret(replicaFiles(folder, name).key, privateKey + "\n");
+    return { name, publicKey };
+  });
+  const genesis: Genesis = {
+    name: "local",
+    replicas,
+    checkpointInterval: 128,
+    logWindow: 512,
+    stateMachine: "key-value/1",
+    limits: DEFAULT_LIMITS,
+  };
+  const cluster = { genesis, urls: Object.fromEntries(names.map((name, i) => [name, urlOf(i)])) };
+  writeCluster(folder, cluster);
+  return cluster;
+}
+
+/** Writes the cluster file, all of it or nothing. */
+export function writeCluster(folder: string, cluster: ClusterFile): void {
+  const path = clusterPath(folder);
+  Deno.writeTextFileSync(`${path}.new`, JSON.stringify(cluster, null, 2) + "\n");
+  Deno.renameSync(`${path}.new`, path);
+}
+
+/** Deletes what {@linkcode createCluster} and the replicas wrote, and nothing else that may be in the folder. */
+export function deleteCluster(folder: string): void {
+  remove(clusterPath(folder));
+  for (const name of memberNames(MAX_REPLICAS)) {
+    const { key, state } = replicaFiles(folder, name);
+    for (const path of [key, ...STATE_SUFFIXES.map((suffix) => state + suffix)]) remove(path);
+    removeEmptyFolder(`${folder}/${name}`);
+  }
+}
+
+/**
+ * Takes the folder for this process alone, for as long as it lives.
+ * @throws {CliError} if another cluster runs on it, or it can't be written.
+ */
+export function lockFolder(folder: string): void {
+  try {
+    Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const file = Deno.openSync(`${folder}/lock`, { create: true, write: true });
+    if (file.tryLockSync(true)) return;
+  } catch (error) {
+    throw new CliError(`data folder ${folder}: ${reasonOf(error)}`);
+  }
+  throw new CliError(`data folder ${folder}: another cluster is running on it`);
+}
+
+function writeSecret(path: string, text: string): void {
+  remove(path);
+  Deno.writeTextFileSync(path, text, { mode: 0o600, createNew: true });
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+function remove(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+function removeEmptyFolder(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch { /* not there, or somebody else's files are in it */ }
+}

@@ -1,0 +1,92 @@
+/**
+ * The arguments of `deno task cluster`.
+ * @module
+ */
+import { parseArgs } from "node:util";
+import { CliError } from "./cli_error.ts";
+import { MAX_REPLICAS } from "./member_names.ts";
+
+/** What `deno task cluster` was told. */
+export interface ClusterOptions {
+  /** How many; `undefined`: as many as there are, or four. */
+  readonly replicas?: number;
+  /** The first replica's; 0: any free ones; `undefined`: as they were, or from 1111. */
+  readonly port?: number;
+  readonly data: string;
+  readonly memory: boolean;
+  readonly fresh: boolean;
+  readonly restart: boolean;
+  readonly help: boolean;
+}
+
+/** What `--help` prints. */
+export const CLUSTER_HELP = `Runs a cluster of PBFT replicas on this machine, each in its own process.
+
+  deno task cluster [options]
+
+  --replicas N   how many: 4 to ${MAX_REPLICAS}, or 1 to try things out (4)
+  --port P       the first replica's port, the others' follow; 0: any that are free (1111)
+  --data DIR     where keys and states are kept (.pbft)
+  --memory       keep states in memory: everything is gone at the end
+  --fresh        delete what an earlier cluster left in the data folder
+  --restart      restart a replica that dies
+  --help         print this
+
+Ctrl-C stops all replicas. The same command starts them again with their data.`;
+
+/** Ports that `fetch` refuses (the Fetch standard's "bad ports"), from 1024 on. */
+const BAD_PORTS: ReadonlySet<number> = new Set(
+  [1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080],
+);
+
+/** Reads the arguments. @throws {CliError} that says what is wrong with them. */
+export function parseClusterOptions(args: readonly string[]): ClusterOptions {
+  const values = parse(args);
+  const replicas = values.replicas === undefined ? undefined : integer("replicas", values.replicas);
+  if (replicas !== undefined && replicas !== 1 && !(replicas >= 4 && replicas <= MAX_REPLICAS)) {
+    throw usage(`--replicas: expected 4 to ${MAX_REPLICAS}, or 1, got ${replicas}`);
+  }
+  const port = values.port === undefined ? undefined : integer("port", values.port);
+  if (values.memory && values.restart) {
+    throw usage("--memory and --restart: a replica that lost its memory would break the promises it made; choose one");
+  }
+  const { data = ".pbft", memory = false, fresh = false, restart = false, help = false } = values;
+  if (data === "") throw usage("--data: expected a folder, got nothing");
+  return { replicas, port, data, memory, fresh, restart, help };
+}
+
+/** Checks that replicas on these ports could be reached. @throws {CliError} */
+export function checkPorts(ports: readonly number[]): void {
+  for (const port of ports) {
+    if (port < 1024 || port > 65_535) throw usage(`--port: expected all ports from 1024 to 65535, got ${port}`);
+    if (BAD_PORTS.has(port)) throw usage(`--port: fetch refuses port ${port}, choose another range`);
+  }
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        replicas: { type: "string" },
+        port: { type: "string" },
+        data: { type: "string" },
+        memory: { type: "boolean" },
+        fresh: { type: "boolean" },
+        restart: { type: "boolean" },
+        help: { type: "boolean", short: "h" },
+      },
+    }).values;
+  } catch (error) {
+    throw usage((error as Error).message.split(/\. |\n/, 1)[0]!);
+  }
+}
+
+function integer(name: string, text: string): number {
+  if (/^[0-9]{1,9}$/.test(text)) return Number(text);
+  throw usage(`--${name}: expected a natural number, got ${JSON.stringify(text)}`);
+}
+
+function usage(message: string): CliError {
+  return new CliError(`${message} (see --help)`, 2);
+}

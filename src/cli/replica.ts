@@ -1,0 +1,141 @@
+/**
+ * One replica as a process: a cluster file, a key file, a state file.
+ * @module
+ */
+import { parseArgs } from "node:util";
+import type { Store } from "../node/ports.ts";
+import { type ServedReplica, serveReplica, systemTimer, terminationSignal } from "../runtime/deno.ts";
+import { MemoryStore } from "../stores/memory.ts";
+import { SqliteStore } from "../stores/sqlite.ts";
+import { type ClusterFile, parseClusterFile } from "../wire/mod.ts";
+import { CliError, reasonOf, runCommand } from "./cli_error.ts";
+import { Log } from "./log.ts";
+
+const HELP = `Runs one replica of a cluster.
+
+  deno run -A src/cli/replica.ts --cluster FILE --name NAME --key FILE --state FILE [options]
+
+  --cluster FILE   genesis and URLs of the cluster, as JSON
+  --name NAME      which member this is
+  --key FILE       its private key, 64 hex digits
+  --state FILE     its SQLite file; made if it is not there
+  --memory         instead of --state: keep the state in memory
+  --host HOST      where to listen, if not where the cluster file says
+  --port PORT
+  --until-eof      stop when standard input ends, as well as on Ctrl-C
+  --help           print this`;
+
+/** How often the replica looks whether it has halted, ms. */
+const HALT_CHECK_MS = 1_000;
+
+if (import.meta.main) await runCommand(() => main(Deno.args));
+
+async function main(args: readonly string[]): Promise<number> {
+  const values = parse(args);
+  if (values.help) {
+    console.log(HELP);
+    return 0;
+  }
+  const name = required(values.name, "name");
+  const cluster = read(required(values.cluster, "cluster"), (text) => parseClusterFile(JSON.parse(text)));
+  const privateKey = read(required(values.key, "key"), (text) => text.trim());
+  const log = new Log(name, systemTimer());
+  const signal = values["until-eof"] ? AbortSignal.any([terminationSignal(), endOfInput()]) : terminationSignal();
+  const replica = await serve(name, cluster, {
+    privateKey,
+    store: await openStore(name, values),
+    hostname: values.host,
+    port: values.port === undefined ? undefined : Number(values.port),
+    observers: [log],
+    app: { onInternalError: (error) => log.say(`a defect: ${error.stack}`) },
+    signal,
+  });
+  const { lastExecuted, view } = replica.node.status().replica;
+  log.say(`serves ${replica.url}, view ${view}, ${lastExecuted} batches executed`);
+  const stopChecking = sayWhenHalted(replica, log);
+  await replica.closed;
+  stopChecking();
+  log.say("stopped");
+  return 0;
+}
+
+type ServeOptions = Omit<Parameters<typeof serveReplica>[0], "cluster" | "self">;
+
+async function serve(name: string, cluster: ClusterFile, options: ServeOptions): Promise<ServedReplica> {
+  try {
+    return await serveReplica({ cluster, self: name, ...options });
+  } catch (error) {
+    if (error instanceof Deno.errors.AddrInUse) {
+      throw new CliError(`${name}: ${options.port ?? cluster.urls[name]}: the port is taken`);
+    }
+    throw new CliError(`${name}: ${reasonOf(error)}`);
+  }
+}
+
+async function openStore(name: string, values: { readonly state?: string; readonly memory?: boolean }): Promise<Store> {
+  if (values.memory) return new MemoryStore();
+  const path = required(values.state, "state");
+  try {
+    return await SqliteStore.open(path);
+  } catch (error) {
+    throw new CliError(`${name}: can't open ${path}: ${reasonOf(error)}`);
+  }
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        cluster: { type: "string" },
+        name: { type: "string" },
+        key: { type: "string" },
+        state: { type: "string" },
+        memory: { type: "boolean" },
+        host: { type: "string" },
+        port: { type: "string" },
+        "until-eof": { type: "boolean" },
+        help: { type: "boolean", short: "h" },
+      },
+    }).values;
+  } catch (error) {
+    throw new CliError(`${(error as Error).message.split(/\. |\n/, 1)[0]} (see --help)`, 2);
+  }
+}
+
+function required(value: string | undefined, option: string): string {
+  if (value !== undefined && value !== "") return value;
+  throw new CliError(`--${option}: expected a value, got nothing (see --help)`, 2);
+}
+
+function read<T>(path: string, use: (text: string) => T): T {
+  try {
+    return use(Deno.readTextFileSync(path));
+  } catch (error) {
+    throw new CliError(`${path}: ${reasonOf(error)}`);
+  }
+}
+
+/** Whoever started the process holds the other end of its input: when it is gone, so is the reason to run. */
+function endOfInput(): AbortSignal {
+  const controller = new AbortController();
+  const drain = async () => {
+    try {
+      await Deno.stdin.readable.pipeTo(new WritableStream());
+    } finally {
+      controller.abort();
+    }
+  };
+  drain().catch(() => {});
+  return controller.signal;
+}
+
+function sayWhenHalted(replica: ServedReplica, log: Log): () => void {
+  const id = setInterval(() => {
+    const { halted } = replica.node.status();
+    if (halted === undefined) return;
+    log.say(`HALTED: ${halted}`);
+    clearInterval(id);
+  }, HALT_CHECK_MS);
+  return () => clearInterval(id);
+}

@@ -1,0 +1,23 @@
+/**
+ * The client: has operations ordered and executed by a cluster, and believes what f + 1 replicas have signed.
+ * For Deno, Node 20 and browsers.
+ * @module
+ */
+export { type CallSettings, Client } from "./client.ts";
+export type { ClientOptions } from "./options.ts";
+export {
+  ClientClosedError,
+  ClientError,
+  type Effect,
+  OperationRejectedError,
+  QueueFullError,
+  ReceiptError,
+  RefusedError,
+  RequestDeniedError,
+  SessionExpiredError,
+  TimeoutError,
+} from "./errors.ts";
+export type { Operation } from "./operation.ts";
+export { Outcome } from "./outcome.ts";
+export { decodeReceipt, encodeReceipt, type Evidence, type Receipt, verifyReceipt } from "./receipt.ts";
+export { type ClusterFile, parseClusterFile } from "../wire/mod.ts";

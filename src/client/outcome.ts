@@ -1,0 +1,38 @@
+/**
+ * What a caller gets for an operation that was executed.
+ * @module
+ */
+import type { SequenceNumber } from "../core/ids.ts";
+import type { Receipt } from "./receipt.ts";
+
+/** The result of one executed operation, on which f + 1 replicas agree. */
+export class Outcome {
+  /** Made by the client. */
+  constructor(
+    /** The state machine's answer. */
+    readonly value: Uint8Array,
+    /** The sequence number at which it was executed. */
+    readonly sequence: SequenceNumber,
+    /** Proof of it for anybody; see {@linkcode verifyReceipt}. */
+    readonly receipt: Receipt,
+  ) {}
+
+  /** {@linkcode value} as UTF-8. */
+  text(): string {
+    return new TextDecoder().decode(this.value);
+  }
+
+  /**
+   * {@linkcode value} as JSON; `undefined` if it is empty.
+   * @throws {TypeError} if it is not JSON.
+   */
+  json<T = unknown>(): T {
+    const text = this.text();
+    if (text === "") return undefined as T;
+    try {
+      return JSON.parse(text) as T;
+    } catch {
+      throw new TypeError("the state machine's answer is not JSON: use submit() and read its value");
+    }
+  }
+}

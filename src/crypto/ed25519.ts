@@ -1,0 +1,98 @@
+/**
+ * What both the synchronous and the Web Crypto side need to know of Ed25519.
+ * @module
+ */
+import type { Digest } from "../core/ids.ts";
+import type { MessageKind } from "../core/messages.ts";
+import { fromHex, signedDomain } from "../wire/mod.ts";
+
+/** An Ed25519 key pair as lower-case hex: the 32-byte seed and the 32-byte public key. */
+export interface KeyPair {
+  /** The seed, 64 digits. Secret. */
+  readonly privateKey: string;
+  /** The public key, 64 digits. */
+  readonly publicKey: string;
+}
+
+/** Length of seeds and public keys, bytes. */
+export const KEY_BYTES = 32;
+
+/** A PKCS #8 Ed25519 private key, but for the seed at its end (RFC 8410). */
+export const PKCS8_PREFIX: Uint8Array = fromHex("302e020100300506032b657004220420");
+/** An SPKI Ed25519 public key, but for the key at its end (RFC 8410). */
+export const SPKI_PREFIX: Uint8Array = fromHex("302a300506032b6570032100");
+
+/** The seed in PKCS #8. @throws {TypeError} if it is not 64 lower-case hex digits; the error doesn't repeat it. */
+export function pkcs8(privateKey: string): Uint8Array<ArrayBuffer> {
+  if (typeof privateKey !== "string" || !/^[0-9a-f]{64}$/.test(privateKey)) {
+    throw new TypeError("privateKey: expected 64 lower-case hex digits, got something else");
+  }
+  return concat(PKCS8_PREFIX, fromHex(privateKey));
+}
+
+/** One after the other. */
+export function concat(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
+  const both = new Uint8Array(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
+}
+
+/** The bytes of a public key; `undefined` if it is not 64 lower-case hex digits of a point that is fit to sign with. */
+export function publicKeyBytes(publicKey: string): Uint8Array<ArrayBuffer> | undefined {
+  if (!/^[0-9a-f]{64}$/.test(publicKey)) return undefined;
+  const bytes = fromHex(publicKey);
+  return isCanonical(bytes) && !isSmallOrder(bytes, 0) ? bytes : undefined;
+}
+
+/** The y coordinates of the points of small order, little-endian, sign bit left out: each in its one canonical form. */
+const SMALL_ORDER: readonly Uint8Array[] = [
+  "0000000000000000000000000000000000000000000000000000000000000000",
+  "0100000000000000000000000000000000000000000000000000000000000000",
+  "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+  "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+  "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+].map((hex) => fromHex(hex));
+
+/**
+ * Whether the 32 bytes from `at` on are a point of small order. With such a key, or such an R in a signature, what is
+ * valid depends on the library's strictness. Replicas on different runtimes must agree, or a client could make batches
+ * that are valid at some of them only; so all of us refuse such points before the library is asked.
+ */
+export function isSmallOrder(bytes: Uint8Array, at: number): boolean {
+  return SMALL_ORDER.some((point) => {
+    for (let i = 0; i < 31; i++) if (bytes[at + i] !== point[i]) return false;
+    return (bytes[at + 31]! & 0x7f) === point[31];
+  });
+}
+
+/** Whether the y coordinate is below p = 2^255 - 19. Of others, Node takes some that Deno refuses. */
+function isCanonical(bytes: Uint8Array): boolean {
+  if ((bytes[31]! & 0x7f) !== 0x7f || bytes[0]! < 0xed) return true;
+  for (let i = 1; i < 31; i++) if (bytes[i] !== 0xff) return true;
+  return false;
+}
+
+/** The domains of one cluster and epoch, made once per kind. */
+export class Domains {
+  readonly #cluster: Digest;
+  readonly #epoch: number;
+  readonly #byKind = new Map<MessageKind, Uint8Array>();
+
+  /** The domains of this cluster in this epoch. */
+  constructor(cluster: Digest, epoch: number) {
+    this.#cluster = cluster;
+    this.#epoch = epoch;
+    this.of("request"); // fails now, if the cluster id or the epoch is none
+  }
+
+  /** What is signed before the bytes of a message of this kind. */
+  of(kind: MessageKind): Uint8Array {
+    let domain = this.#byKind.get(kind);
+    if (domain === undefined) {
+      domain = signedDomain(this.#cluster, this.#epoch, kind);
+      this.#byKind.set(kind, domain);
+    }
+    return domain;
+  }
+}

@@ -1,0 +1,8 @@
+/**
+ * Signatures and hashes for replicas: synchronous, through `node:crypto`. Clients use `web.ts`.
+ * @module
+ */
+export type { Signer, Verifier } from "../node/ports.ts";
+export type { KeyPair } from "./ed25519.ts";
+export { clusterId, sha256 } from "./sha256.ts";
+export { createSigner, createVerifier, generateKeyPair, importKeyPair } from "./signatures.ts";

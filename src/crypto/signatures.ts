@@ -1,0 +1,103 @@
+/**
+ * Ed25519 through `node:crypto`, synchronous: for replicas. Deno, Node, Bun and workerd have it.
+ * @module
+ */
+import { createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign, verify } from "node:crypto";
+import type { Digest } from "../core/ids.ts";
+import type { Signer, Verifier } from "../node/ports.ts";
+import { SIGNATURE_BYTES, toHex } from "../wire/mod.ts";
+import { BoundedCache } from "./bounded_cache.ts";
+import {
+  concat,
+  Domains,
+  isSmallOrder,
+  KEY_BYTES,
+  type KeyPair,
+  pkcs8,
+  publicKeyBytes,
+  SPKI_PREFIX,
+} from "./ed25519.ts";
+
+/** Public keys that a verifier remembers at least: importing one costs 12 us or more. */
+const REMEMBERED_KEYS = 4096;
+/** Messages up to this are put behind their domain without an allocation, bytes. */
+const SCRATCH_BYTES = 64 * 1024;
+const scratch = new Uint8Array(SCRATCH_BYTES);
+
+/** A new key pair. */
+export function generateKeyPair(): KeyPair {
+  return importKeyPair(toHex(randomBytes(KEY_BYTES)));
+}
+
+/**
+ * The key pair of a 32-byte seed in hex.
+ * @throws {TypeError} if it is not 64 lower-case hex digits.
+ */
+export function importKeyPair(privateKey: string): KeyPair {
+  return { privateKey, publicKey: publicKeyOf(importPrivateKey(privateKey)) };
+}
+
+/**
+ * Signs for `cluster` with the key of a 32-byte seed in hex. The same input gives the same signature.
+ * @throws {TypeError} if the seed or the cluster id is not 64 lower-case hex digits; {@linkcode RangeError} if the
+ * epoch is not a natural number.
+ */
+export function createSigner(privateKey: string, cluster: Digest, epoch: number = 0): Signer {
+  const key = importPrivateKey(privateKey);
+  const domains = new Domains(cluster, epoch);
+  return {
+    publicKey: publicKeyOf(key),
+    sign: (kind, bytes) => new Uint8Array(sign(null, behind(domains.of(kind), bytes), key)),
+  };
+}
+
+/**
+ * Checks signatures that were made for `cluster`. It never throws: a malformed key or signature is a wrong one.
+ * @throws {TypeError} if the cluster id is not 64 lower-case hex digits; {@linkcode RangeError} if the epoch is not a
+ * natural number.
+ */
+export function createVerifier(cluster: Digest, epoch: number = 0): Verifier {
+  const domains = new Domains(cluster, epoch);
+  const keys = new BoundedCache<KeyObject>(REMEMBERED_KEYS);
+  return {
+    verify(publicKey, kind, bytes, signature) {
+      if (signature.length !== SIGNATURE_BYTES || isSmallOrder(signature, 0)) return false;
+      let key = keys.get(publicKey);
+      if (key === undefined) {
+        key = importPublicKey(publicKey);
+        if (key === undefined) return false;
+        keys.set(publicKey, key);
+      }
+      return verify(null, behind(domains.of(kind), bytes), key, signature);
+    },
+  };
+}
+
+function importPrivateKey(privateKey: string): KeyObject {
+  // `never`: every runtime takes bytes here, but the types ask for a Buffer, which only some have.
+  return createPrivateKey({ key: pkcs8(privateKey) as never, format: "der", type: "pkcs8" });
+}
+
+function importPublicKey(publicKey: string): KeyObject | undefined {
+  const bytes = publicKeyBytes(publicKey);
+  if (bytes === undefined) return undefined;
+  try {
+    return createPublicKey({ key: concat(SPKI_PREFIX, bytes) as never, format: "der", type: "spki" });
+  } catch {
+    return undefined;
+  }
+}
+
+function publicKeyOf(key: KeyObject): string {
+  const spki = createPublicKey(key).export({ format: "der", type: "spki" });
+  return toHex(new Uint8Array(spki).subarray(SPKI_PREFIX.length));
+}
+
+/** The message behind its domain; valid until the next call. */
+function behind(domain: Uint8Array, bytes: Uint8Array): Uint8Array {
+  const length = domain.length + bytes.length;
+  if (length > SCRATCH_BYTES) return concat(domain, bytes);
+  scratch.set(domain);
+  scratch.set(bytes, domain.length);
+  return scratch.subarray(0, length);
+}

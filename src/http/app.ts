@@ -1,0 +1,145 @@
+/**
+ * A replica as a Hono app: all of its routes, in one table.
+ * @module
+ */
+import { type Context, Hono } from "hono";
+import { cors } from "hono/cors";
+import type { MessageKind } from "../core/messages.ts";
+import type { Timer } from "../node/ports.ts";
+import { BodyReader } from "./body.ts";
+import { Deadlines } from "./deadlines.ts";
+import { EventStreams } from "./events.ts";
+import { EXPOSITION_TYPE } from "./exposition.ts";
+import type { HostedNode } from "./hosted_node.ts";
+import { frame, messages, SignedRequests } from "./messages.ts";
+import { Metrics } from "./metrics.ts";
+import { Problem, problem } from "./problem.ts";
+import { UnsignedRequests } from "./req.ts";
+import { readiness, statusJson, statusText } from "./status.ts";
+import { Timestamps } from "./timestamps.ts";
+
+/** What a host may choose; what it leaves out has the value shown. */
+export interface AppOptions {
+  /** For timeouts and the clock. */
+  readonly timer: Timer;
+  /** Members' URLs by name, shown in `/status`. */
+  readonly urls?: Readonly<Record<string, string>>;
+  /** `POST /req` answers 504 after this time without a quorum, ms: 10,000. */
+  readonly requestTimeoutMs?: number;
+  /** `POST /requests` answers 202 if the request is not executed after this time, ms: 10,000. */
+  readonly waitMs?: number;
+  /** A body must arrive within this time, ms: 10,000. */
+  readonly bodyTimeoutMs?: number;
+  /** Requests that wait at `/req`, and as many at `/requests`; more get 429: 1,024. */
+  readonly maxWaiting?: number;
+  /** Bytes of request bodies in memory at once; more get 429: 64 MiB. */
+  readonly maxHeldBytes?: number;
+  /** Open `/events` streams: 32. */
+  readonly maxSubscribers?: number;
+  /** Events that wait for one slow subscriber: 256. */
+  readonly maxQueuedEvents?: number;
+  /** The process's memory in bytes by kind, for `/metrics`. */
+  readonly memory?: () => Readonly<Record<string, number>>;
+  /** Origins whose pages may use `POST /requests` and `GET /status`, as a client in a browser does: none. */
+  readonly corsOrigins?: readonly string[];
+  /** Hears of a defect that was answered with 500. */
+  readonly onInternalError?: (error: Error) => void;
+  /** Ends event streams and timers. */
+  readonly signal?: AbortSignal;
+}
+
+type Handler = (context: Context) => Response | Promise<Response>;
+
+/**
+ * Puts a node on the web. The app answers what is in the table, and everything else with a problem (RFC 9457).
+ * @example
+ * ```ts ignore
+ * import { createApp } from "@pbft/edge/hono";
+ * Deno.serve(createApp(node, { timer }).fetch);
+ * ```
+ */
+export function createApp(node: HostedNode, options: AppOptions): Hono {
+  const { timer, signal } = options;
+  const maxWaiting = options.maxWaiting ?? 1024;
+  const bodyDeadlines = new Deadlines(timer, options.bodyTimeoutMs ?? 10_000);
+  const gatewayDeadlines = new Deadlines(timer, options.requestTimeoutMs ?? 10_000);
+  const executions = new Deadlines(timer, options.waitMs ?? 10_000);
+  const bodies = new BodyReader({ deadlines: bodyDeadlines, maxHeldBytes: options.maxHeldBytes ?? 64 * 1024 * 1024 });
+  const metrics = new Metrics({ node, timer, memory: options.memory });
+  const events = new EventStreams({
+    timer,
+    maxQueued: options.maxQueuedEvents ?? 256,
+    maxSubscribers: options.maxSubscribers ?? 32,
+    keepAliveMs: 15_000,
+  });
+  const timestamps = new Timestamps(timer, node.self, node.genesis.replicas.length);
+  const unsigned = new UnsignedRequests({ node, bodies, timestamps, deadlines: gatewayDeadlines, maxWaiting });
+  const taking = { node, bodies, executions, maxWaiting };
+  const signed = new SignedRequests(taking);
+  const onFrame = (kind: MessageKind): Handler => ({ req }) => frame(req.raw, kind, taking);
+  const view = () => ({ node, urls: options.urls ?? {}, now: timer.now() });
+
+  const table: Readonly<Record<string, { readonly GET: Handler } | { readonly POST: Handler }>> = {
+    "/req": { POST: (c) => unsigned.handle(c.req.raw) },
+    "/preprepare": { POST: onFrame("pre-prepare") },
+    "/prepare": { POST: onFrame("prepare") },
+    "/commit": { POST: onFrame("commit") },
+    "/reply": { POST: onFrame("reply") },
+    "/messages": { POST: (c) => messages(c.req.raw, taking) },
+    "/requests": { POST: (c) => signed.handle(c.req.raw) },
+    "/status": {
+      GET: (c) => c.req.query("pretty") === undefined ? c.json(statusJson(view())) : c.text(statusText(view())),
+    },
+    "/healthz": { GET: (c) => c.text("alive\n") },
+    "/readyz": { GET: (c) => ready(c, node) },
+    "/metrics": { GET: (c) => c.body(metrics.text(), 200, { "content-type": EXPOSITION_TYPE }) },
+    // Nobody would read, or end, the stream that answers a HEAD.
+    "/events": { GET: (c) => c.req.raw.method === "HEAD" ? c.body(null) : events.subscribe() },
+  };
+
+  const forget = [node.observe(metrics), node.observe(events)];
+  signal?.addEventListener("abort", () => {
+    for (const remove of forget) remove();
+    for (const part of [events, bodyDeadlines, gatewayDeadlines, executions]) part.close();
+  }, { once: true });
+
+  const app = new Hono();
+  app.use(async (c, next) => {
+    await next();
+    await bodies.discard(c.req.raw);
+    const route = Object.hasOwn(table, c.req.path) ? c.req.path : "other";
+    metrics.onHttp(route, METHODS.has(c.req.method) ? c.req.method : "other", c.res.status);
+  });
+  const origin = [...options.corsOrigins ?? []];
+  if (origin.length > 0) { for (const path of ["/requests", "/status"]) app.use(path, cors({ origin })); }
+  for (const [path, handlers] of Object.entries(table)) {
+    for (const [method, handler] of Object.entries(handlers)) app.on(method, path, handler);
+    const allow = "GET" in handlers ? "GET, HEAD" : "POST";
+    app.all(path, (c) => methodNotAllowed(c, allow));
+  }
+  app.notFound((c) => problem("not-found", { detail: `no route ${c.req.path}`, more: { routes: Object.keys(table) } }));
+  app.onError((error) => {
+    if (error instanceof Problem) return error.toResponse();
+    options.onInternalError?.(error);
+    return problem("internal-error", { detail: `${error.name}: ${error.message}` });
+  });
+  return app;
+}
+
+/** Methods that are counted by name. */
+const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+
+function ready(c: Context, node: HostedNode): Response {
+  const { ready, reason } = readiness(node);
+  return ready ? c.text("ready\n") : problem("unavailable", { detail: reason });
+}
+
+function methodNotAllowed(c: Context, allow: string): Response {
+  const { method, path } = c.req;
+  return problem("method-not-allowed", {
+    detail: `${path} takes ${allow}`,
+    expected: allow,
+    got: method,
+    headers: { allow },
+  });
+}

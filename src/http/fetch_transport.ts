@@ -1,0 +1,85 @@
+/**
+ * Frames to other replicas by `POST /messages`.
+ * @module
+ */
+import type { Digest, ReplicaId } from "../core/ids.ts";
+import type { Transport } from "../node/ports.ts";
+import { type ClusterFile, encodeBundle } from "../wire/mod.ts";
+import { CBOR } from "./messages.ts";
+
+/** What the transport needs. */
+export interface FetchTransportOptions {
+  /** Where the members are. */
+  readonly clusterFile: ClusterFile;
+  /** The cluster's id. */
+  readonly cluster: Digest;
+  /** The host's `fetch`, or a stand-in. */
+  readonly fetch?: typeof globalThis.fetch;
+}
+
+/** Bytes of an answer that are read, so that the connection can be used again. */
+const MAX_ANSWER_BYTES = 16 * 1024;
+
+/** A peer did not take what was sent. */
+export class DeliveryError extends Error {
+  /** `DeliveryError`. */
+  override name = "DeliveryError";
+  /** Makes the error. `status`: the peer's HTTP status, or 0 if it did not answer. */
+  constructor(message: string, readonly status: number, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/** Sends each delivery as one POST. Keeps no state but the host's pool of connections. */
+export class FetchTransport implements Transport {
+  readonly #urls: readonly string[];
+  readonly #cluster: Digest;
+  readonly #fetch: typeof globalThis.fetch;
+
+  /** Reads the members' URLs. @throws {TypeError} if a member has none. */
+  constructor({ clusterFile, cluster, fetch = globalThis.fetch }: FetchTransportOptions) {
+    this.#urls = clusterFile.genesis.replicas.map(({ name }) => {
+      const url = clusterFile.urls[name];
+      if (url === undefined) throw new TypeError(`urls.${name}: expected a URL, got nothing`);
+      return new URL("messages", url.endsWith("/") ? url : `${url}/`).href;
+    });
+    this.#cluster = cluster;
+    this.#fetch = fetch.bind(globalThis);
+  }
+
+  /** Resolves once the peer has taken the frames. @throws {DeliveryError} if it has not before `signal` aborts. */
+  async deliver(to: ReplicaId, frames: readonly Uint8Array[], signal: AbortSignal): Promise<void> {
+    const url = this.#urls[to];
+    if (url === undefined) throw new RangeError(`to: expected a replica from 0 to ${this.#urls.length - 1}, got ${to}`);
+    const body = encodeBundle(this.#cluster, frames);
+    let status: number;
+    try {
+      status = await this.#post(url, body, signal);
+    } catch (cause) {
+      throw new DeliveryError(`no answer from ${url}`, 0, { cause });
+    }
+    if (status !== 202) throw new DeliveryError(`${url} answered ${status}`, status);
+  }
+
+  async #post(url: string, body: Uint8Array, signal: AbortSignal): Promise<number> {
+    const response = await this.#fetch(url, {
+      method: "POST",
+      headers: { "content-type": CBOR },
+      body: body as Uint8Array<ArrayBuffer>,
+      redirect: "manual",
+      signal,
+    });
+    await drain(response);
+    return response.status;
+  }
+}
+
+async function drain(response: Response): Promise<void> {
+  if (response.body === null) return;
+  const reader = response.body.getReader();
+  let length = 0;
+  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+    length += next.value.length;
+    if (length > MAX_ANSWER_BYTES) return await reader.cancel();
+  }
+}

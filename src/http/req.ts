@@ -1,0 +1,164 @@
+/**
+ * `POST /req`: goPBFT's request, for anybody with `curl`. The replica is a gateway: it vouches for the operation.
+ *
+ * What that trusts: nothing proves who a `clientID` is. All unsigned clients share one namespace, in which each member
+ * can forge or burn operations; signed clients are out of its reach. The result is as good as the gateway's word; a
+ * client that wants proof signs, and checks f + 1 replies itself.
+ *
+ * A `clientID` and its timestamp run once. The last `sessionWindow` timestamps of a name (64) are remembered with
+ * their results, until the name has been idle for `nameIdleMs` (10 minutes) and its place is needed; after that a
+ * repetition would run again. Timestamps below the remembered ones are refused.
+ * @module
+ */
+import type { Result, VouchedOperation } from "../core/messages.ts";
+import type { VouchedAnswer } from "../node/gateway.ts";
+import type { Rejection } from "../node/ports.ts";
+import type { BodyReader } from "./body.ts";
+import type { Deadlines } from "./deadlines.ts";
+import type { HostedNode } from "./hosted_node.ts";
+import { parseReq } from "./parse_req.ts";
+import { Problem, problem, type ProblemKind, problemOf, PROBLEMS } from "./problem.ts";
+import type { Timestamps } from "./timestamps.ts";
+
+/** What the route needs. */
+export interface UnsignedRequestsOptions {
+  readonly node: HostedNode;
+  readonly bodies: BodyReader;
+  readonly timestamps: Timestamps;
+  /** By when a result must be there. */
+  readonly deadlines: Deadlines;
+  /** Requests that may wait at once. */
+  readonly maxWaiting: number;
+}
+
+/** Room for what surrounds an operation in the request that is ordered, and in the JSON that asks for it. */
+const OVERHEAD_BYTES = 2 * 1024;
+
+/** Takes the requests of unsigned clients, so many at once. */
+export class UnsignedRequests {
+  readonly #options: UnsignedRequestsOptions;
+  #waiting = 0;
+
+  constructor(options: UnsignedRequestsOptions) {
+    this.#options = options;
+  }
+
+  /** Answers one request. @throws {Problem} on a bad body, or if too many wait. */
+  async handle(request: Request): Promise<Response> {
+    if (this.#waiting >= this.#options.maxWaiting) {
+      throw new Problem("overloaded", { detail: "too many requests wait at this replica; try again shortly" });
+    }
+    this.#waiting++;
+    try {
+      return await this.#order(await this.#read(request));
+    } finally {
+      this.#waiting--;
+    }
+  }
+
+  async #read(request: Request): Promise<VouchedOperation> {
+    const { node, bodies, timestamps } = this.#options;
+    const limit = node.genesis.limits.maxRequestBytes - OVERHEAD_BYTES;
+    const limits = { type: "application/json", maxBytes: limit + 2 * OVERHEAD_BYTES };
+    return await bodies.read(request, limits, (body) => {
+      const parsed = parseReq(body, () => timestamps.next());
+      if (parsed.operation.length <= limit) return Promise.resolve(parsed);
+      const expected = `at most ${limit} bytes`;
+      const got = `${parsed.operation.length} bytes`;
+      throw new Problem("too-large", { detail: `an operation has ${expected}`, field: "operation", expected, got });
+    });
+  }
+
+  async #order(operation: VouchedOperation): Promise<Response> {
+    const { node, deadlines } = this.#options;
+    const { name: clientID, timestamp } = operation;
+    const { signal, clear } = deadlines.signal();
+    try {
+      const answer = await node.vouch([operation], signal);
+      if ("reason" in answer) return deniedResponse(answer, { clientID, timestamp });
+      return orderedResponse(answer, { clientID, timestamp }, node);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      const detail = `It may still be executed. ${retryHint(timestamp)}`;
+      return problem("no-quorum", { detail, more: { clientID, timestamp } });
+    } finally {
+      clear();
+    }
+  }
+}
+
+function deniedResponse(
+  rejection: Rejection,
+  echo: { readonly clientID: string; readonly timestamp: number },
+): Response {
+  if (rejection.reason !== "unavailable") return problemOf(rejection, echo);
+  // It may have been sent out before the node stopped.
+  return problem("unavailable", { detail: `${rejection.detail}. ${retryHint(echo.timestamp)}`, more: echo });
+}
+
+function retryHint(timestamp: number): string {
+  return `A retry with the same clientID, operation and timestamp ${timestamp} is safe, at any replica: it runs once.`;
+}
+
+function orderedResponse(
+  answer: VouchedAnswer,
+  echo: { clientID: string; timestamp: number },
+  node: HostedNode,
+): Response {
+  const { view, voters, results: [result] } = answer;
+  if (result === undefined) throw new TypeError("results: expected one, got none");
+  const nameOf = (replica: number) => node.genesis.replicas[replica]!.name;
+  const common = {
+    viewID: view,
+    timestamp: echo.timestamp,
+    clientID: echo.clientID,
+    nodeID: nameOf(node.self),
+    sequenceID: result.sequence,
+  };
+  const names = voters.map(nameOf);
+  switch (result.status) {
+    case "ok":
+      return json({ ...common, result: resultValue(result), voters: names });
+    case "rejected":
+      return problem("rejected", { detail: resultText(result), more: { ...common, voters: names } });
+    case "refused":
+      return refusedResponse(result, { ...common, voters: names });
+  }
+}
+
+function refusedResponse(
+  result: Result,
+  more: { readonly timestamp: number; readonly voters: readonly string[] },
+): Response {
+  const reason = resultText(result);
+  const kind: ProblemKind = Object.hasOwn(PROBLEMS, reason) ? reason as ProblemKind : "rejected";
+  const detail = kind === "expired" ? "it was not executed. " + retryHint(more.timestamp) : REFUSED[reason] ?? reason;
+  return problem(kind, { detail, more: { ...more, reason } });
+}
+
+const REFUSED: Readonly<Record<string, string>> = {
+  "stale-timestamp":
+    "this clientID has used so many later timestamps since that it is no longer known whether this one was executed; nothing ran now",
+  "timestamp-reused":
+    "this clientID has used this timestamp for another operation; nothing ran now. Use a new timestamp",
+  "too-many-clients": "every remembered clientID was in use a short while ago; try again later",
+};
+
+/** With a line's end, for terminals. */
+function json(value: unknown): Response {
+  return new Response(JSON.stringify(value) + "\n", { headers: { "content-type": "application/json" } });
+}
+
+/** JSON as what it says, anything else as text. */
+function resultValue(result: Result): unknown {
+  const text = resultText(result);
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function resultText(result: Result): string {
+  return new TextDecoder().decode(result.value);
+}

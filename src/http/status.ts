@@ -1,0 +1,96 @@
+/**
+ * `GET /status`: where a replica is, for programs and for people.
+ * @module
+ */
+import type { HostedNode } from "./hosted_node.ts";
+
+/** What the view needs beside the node. */
+export interface StatusOptions {
+  readonly node: HostedNode;
+  /** Members' URLs by name, as far as they are known. */
+  readonly urls: Readonly<Record<string, string>>;
+  /** Wall clock, ms. */
+  readonly now: number;
+}
+
+/** Whether a replica serves, and if not why. */
+export function readiness(node: HostedNode): { readonly ready: boolean; readonly reason: string } {
+  const { halted, storeError, replica } = node.status();
+  if (halted !== undefined) return { ready: false, reason: `the replica halted: ${halted}` };
+  if (storeError !== undefined) return { ready: false, reason: `the store takes no commits: ${storeError}` };
+  if (replica.transferring) return { ready: false, reason: "the replica is fetching a state from the others" };
+  return { ready: true, reason: "ready" };
+}
+
+/** The status as plain JSON. Field names are goPBFT's where it has them (`nodeID`, `viewID`, `nodeTable`). */
+export function statusJson({ node, urls, now }: StatusOptions): Readonly<Record<string, unknown>> {
+  const { name, self, replica, outboxes, inbox, commits, reloads, storeError, halted } = node.status();
+  const nameOf = (id: number) => node.genesis.replicas[id]?.name ?? `#${id}`;
+  const { view, primary, alarmAt, slots, ...rest } = replica;
+  return {
+    nodeID: name,
+    replica: self,
+    cluster: node.cluster,
+    clusterName: node.genesis.name,
+    stateMachine: node.genesis.stateMachine,
+    ready: readiness(node).ready,
+    halted: halted ?? null,
+    storeError: storeError ?? null,
+    viewID: view,
+    primary: nameOf(primary),
+    ...rest,
+    alarmAt,
+    alarmInMs: alarmAt === null ? null : alarmAt - now,
+    slots,
+    buffers: { inbox, pendingRequests: replica.pendingRequests },
+    commits,
+    reloads,
+    peers: outboxes.map(({ peer, ...outbox }) => ({ nodeID: nameOf(peer), ...outbox })),
+    nodeTable: Object.fromEntries(node.genesis.replicas.map((member) => [member.name, urls[member.name] ?? null])),
+  };
+}
+
+/** The status as a page of text. */
+export function statusText({ node, urls, now }: StatusOptions): string {
+  const { name, self, replica, outboxes, inbox, commits, reloads } = node.status();
+  const nameOf = (id: number) => node.genesis.replicas[id]?.name ?? `#${id}`;
+  const facts: [string, string][] = [
+    ["replica", `${name} (${self + 1} of ${node.genesis.replicas.length}): ${readiness(node).reason}`],
+    ["cluster", `${node.genesis.name} ${node.cluster}`],
+    ["view", `${replica.view}, primary ${nameOf(replica.primary)}${replica.primary === self ? " (this one)" : ""}`],
+    ["executed", `${replica.lastExecuted}, watermarks ${replica.lowWatermark} to ${replica.highWatermark}`],
+    ["agreed time", replica.agreedTime === 0 ? "none yet" : new Date(replica.agreedTime).toISOString()],
+    ["next alarm", replica.alarmAt === null ? "none" : `in ${Math.max(0, replica.alarmAt - now)} ms`],
+    ["waiting", `${replica.pendingRequests} requests, ${inbox} frames`],
+    ["clients", `${replica.sessions} sessions, ${replica.names} names`],
+    ["store", `${commits} commits, ${reloads} reloads`],
+    ["state root", replica.stateRoot ?? "no checkpoint yet"],
+    ["history", replica.history],
+  ];
+  return [
+    ...facts.map(([label, value]) => `${label.padEnd(13)}${value}`),
+    "",
+    ...table(
+      ["node", "url", "queued", "bytes", "dropped"],
+      node.genesis.replicas.map((member, id) => {
+        const outbox = outboxes.find(({ peer }) => peer === id);
+        const counts = outbox ? [outbox.depth, outbox.bytes, outbox.dropped].map(String) : ["-", "-", "-"];
+        return [member.name, urls[member.name] ?? "-", ...counts];
+      }),
+    ),
+    "",
+    ...table(
+      ["number", "stage", "prepares", "commits"],
+      replica.slots.map((slot) => {
+        return [`${slot.sequence}`, slot.stage, `${slot.prepares}`, `${slot.commits}`];
+      }),
+    ),
+    ...(replica.slots.length === 0 ? ["(no sequence number is open)"] : []),
+    "",
+  ].join("\n");
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length)));
+  return [head, ...rows].map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd());
+}

@@ -1,0 +1,111 @@
+/**
+ * The way out: messages to the peers' outboxes, replies to those who wait for them.
+ * @module
+ */
+import type { ReplicaId } from "../core/ids.ts";
+import type { Outgoing, OutgoingReply } from "../core/io.ts";
+import type { Message, MessageKind, Reply, Signed } from "../core/messages.ts";
+import { encodeFrame, MAX_BODY_BYTES } from "../wire/mod.ts";
+import { sign } from "./environment.ts";
+import { Outbox, type OutboxOptions } from "./outbox.ts";
+import type { Observers } from "./observers.ts";
+import type { Signer } from "./ports.ts";
+import type { OutboxStatus } from "./status.ts";
+import type { Waiters } from "./waiters.ts";
+
+/** What a frame has beside the signed bytes, at most. */
+const FRAME_OVERHEAD_BYTES = 128;
+
+/** What the way out needs. */
+export interface DeliveryOptions extends Omit<OutboxOptions, "peer"> {
+  readonly self: ReplicaId;
+  /** How many replicas there are. */
+  readonly n: number;
+  readonly signer: Signer;
+  readonly waiters: Waiters;
+  readonly observers: Observers;
+  /** A reply of this replica to itself as the gateway. */
+  readonly onOwnReply: (reply: Reply) => void;
+}
+
+/** The way out. */
+export class Delivery {
+  readonly #options: DeliveryOptions;
+  readonly #outboxes = new Map<ReplicaId, Outbox>();
+  #isFlushing = false;
+
+  constructor(options: DeliveryOptions) {
+    this.#options = options;
+    for (let peer = 0; peer < options.n; peer++) {
+      const id = peer as ReplicaId;
+      if (id !== options.self) this.#outboxes.set(id, new Outbox({ ...options, peer: id }));
+    }
+  }
+
+  /** What waits for each peer. */
+  get status(): readonly OutboxStatus[] {
+    return Array.from(this.#outboxes.values(), (outbox) => outbox.status);
+  }
+
+  /** Sends a message to one replica, or to all others. */
+  send({ to, message, batch }: Pick<Outgoing, "to" | "batch"> & { readonly message: Signed<Message> }): void {
+    const outboxes = to === "all" ? [...this.#outboxes.values()] : [this.#outboxes.get(to)];
+    const frame = encodeFrame(message, batch?.bytes);
+    for (const outbox of outboxes) {
+      if (!outbox) continue;
+      outbox.push(frame);
+      this.#told(message.message.kind, frame.length);
+    }
+    this.#flushSoon();
+  }
+
+  /** Gives an answer to whoever waits for it; nobody, perhaps. */
+  reply({ to, reply }: OutgoingReply): void {
+    const { self, waiters, onOwnReply } = this.#options;
+    if ("gateway" in to) {
+      if (to.gateway === self) return onOwnReply(reply);
+      const message = this.#signReply(reply);
+      if (message) this.send({ to: to.gateway, message });
+      return;
+    }
+    if (!waiters.has(reply.request)) return;
+    const message = this.#signReply(reply);
+    if (!message) {
+      const detail = "the results are too large to be sent";
+      return waiters.resolve(reply.request, { reason: "too-large", kind: "request", detail });
+    }
+    const frame = encodeFrame(message);
+    this.#told("reply", frame.length);
+    waiters.resolve(reply.request, frame);
+  }
+
+  /** A peer is there. */
+  heard(peer: ReplicaId): void {
+    this.#outboxes.get(peer)?.heard();
+  }
+
+  /** Drops what waits and breaks off what is under way. */
+  close(): void {
+    for (const outbox of this.#outboxes.values()) outbox.close();
+  }
+
+  /** Null: it is larger than a frame may be, so that nobody would take it. */
+  #signReply(reply: Reply): Signed<Reply> | null {
+    const signed = sign(this.#options.signer, reply);
+    return signed.bytes.length + FRAME_OVERHEAD_BYTES > MAX_BODY_BYTES ? null : signed;
+  }
+
+  /** In a microtask: when all that is let out now is in the outboxes. */
+  #flushSoon(): void {
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    queueMicrotask(() => {
+      this.#isFlushing = false;
+      for (const outbox of this.#outboxes.values()) outbox.flush();
+    });
+  }
+
+  #told(kind: MessageKind, bytes: number): void {
+    this.#options.observers.tell((o) => o.onMessage?.("out", kind, bytes));
+  }
+}

@@ -1,0 +1,322 @@
+/**
+ * Persist, then speak. A replica and its store: steps it, commits the records of many steps at once, and only then lets
+ * out what those steps want said. When a commit fails, nothing is let out; the replica is thrown away and read anew.
+ * @module
+ */
+import { type Millis, millis } from "../core/ids.ts";
+import type { Input, Ready, Recovered, ReplicaStatus } from "../core/io.ts";
+import { Backoff, type Jitter } from "./jitter.ts";
+import type { NodeLimits } from "./limits.ts";
+import { type Store, StoreConflictError, type Timer, type Version } from "./ports.ts";
+import { type RecordBook, WriteSet } from "./records.ts";
+import type { Restored } from "./recovery.ts";
+
+/** The protocol, as it is driven here: `Replica`, or something around it. */
+export interface Core {
+  /** Takes one input in and says what is to be done about it. */
+  step(input: Input, now: Millis): Ready;
+  /** Where it is. */
+  status(): ReplicaStatus;
+}
+
+/** An input, and who wants to know when what it caused is durable. */
+export interface Task {
+  readonly input: Input;
+  /** Called once. `stopped`: the replica was halted or closed first, and the input may have changed nothing. */
+  settle?(outcome: Ready["admission"] | "stopped"): void;
+}
+
+/** What a durable replica needs. */
+export interface DurableReplicaOptions {
+  readonly store: Store;
+  readonly timer: Timer;
+  readonly jitter: Jitter;
+  readonly limits: Pick<NodeLimits, "maxSoftRecords" | "maxSoftBytes">;
+  /** The replica's status until it runs. */
+  readonly dormant: ReplicaStatus;
+  /** Reads the store again. */
+  readonly restore: () => Promise<Restored>;
+  readonly createCore: (recovered: Recovered) => Core;
+  /** Lets out what a step wants said: its records are durable. */
+  readonly release: (ready: Ready, now: Millis) => void;
+  /** Inputs beyond those that were not committed that a reloaded replica must get: what is still waited for here. */
+  readonly outstanding: () => readonly Input[];
+  readonly onCommit: (durationMs: number, records: number, bytes: number) => void;
+  /** It takes nothing more; {@linkcode DurableReplica.stopped} says why. */
+  readonly onStop: () => void;
+}
+
+interface Stepped {
+  readonly task: Task;
+  readonly ready: Ready;
+  readonly now: Millis;
+}
+
+/** After a conflict another instance of this replica is at work: come back soon, and at another time than it, ms. */
+const CONFLICT_BACKOFF = { minMs: 4, maxMs: 1_000 };
+/** After a failure of the store, ms. */
+const FAILURE_BACKOFF = { minMs: 50, maxMs: 5_000 };
+
+/** The replica of one node. */
+export class DurableReplica {
+  readonly #options: DurableReplicaOptions;
+  readonly #conflicts: Backoff;
+  readonly #failures: Backoff;
+  /** Null while it is being read from the store, and when stopped. */
+  #core: Core | null = null;
+  #book!: RecordBook;
+  #version: Version = 0;
+  #status: ReplicaStatus;
+  /** Records of steps since the last commit was begun. */
+  #writes = new WriteSet();
+  /** Steps that are not covered by a commit yet, in order; what they want said waits. */
+  #stepped: Stepped[] = [];
+  /** Inputs that wait for the replica to be read from the store. */
+  #backlog: Task[] = [];
+  #committing: Promise<void> | null = null;
+  /** Reading the replica from the store, or writing that it is halted. */
+  #recovering: Promise<void> | null = null;
+  #cancelRetry: (() => void) | null = null;
+  #alarm: { readonly at: Millis; readonly cancel: () => void } | null = null;
+  #halted: string | null = null;
+  #closed = false;
+  #storeError: string | null = null;
+  #commits = 0;
+  #reloads = 0;
+
+  /** Nothing runs before {@linkcode start}. */
+  constructor(options: DurableReplicaOptions) {
+    this.#options = options;
+    this.#conflicts = new Backoff(options.jitter, CONFLICT_BACKOFF);
+    this.#failures = new Backoff(options.jitter, FAILURE_BACKOFF);
+    this.#status = options.dormant;
+  }
+
+  /** Why it stopped for good. */
+  get halted(): string | null {
+    return this.#halted;
+  }
+
+  /** Why it takes nothing more. */
+  get stopped(): string | null {
+    if (this.#halted !== null) return `the replica has halted: ${this.#halted}`;
+    return this.#closed ? "the node is closed" : null;
+  }
+
+  /** What the store last failed with, until it works again. */
+  get storeError(): string | null {
+    return this.#storeError;
+  }
+
+  /** Commits since the start. */
+  get commits(): number {
+    return this.#commits;
+  }
+
+  /** How often it was read anew since the start. */
+  get reloads(): number {
+    return this.#reloads;
+  }
+
+  /** The replica's status; if there is none in memory now, as it was last. */
+  get status(): ReplicaStatus {
+    if (this.#core) this.#status = this.#core.status();
+    return this.#status;
+  }
+
+  /** The replica as the store knows it takes up what came meanwhile. */
+  start({ version, book, halted, recovered }: Restored): void {
+    this.#version = version;
+    this.#book = book;
+    if (halted !== null) return this.#stop(halted);
+    try {
+      this.#core = this.#options.createCore(recovered);
+    } catch (error) {
+      return this.#halt(describe(error));
+    }
+    const outstanding = this.#options.outstanding().map((input) => ({ input }));
+    this.run([{ input: { kind: "start" } }, ...this.#backlog.splice(0), ...outstanding]);
+  }
+
+  /** Steps one input after another, then commits what they want recorded and lets out what they want said. */
+  run(tasks: readonly Task[]): void {
+    if (this.stopped !== null) return settleAll(tasks, "stopped");
+    if (!this.#core) {
+      this.#backlog.push(...tasks);
+      return;
+    }
+    let alarmAt = this.#alarm?.at ?? null;
+    for (const [index, task] of tasks.entries()) {
+      const ready = this.#step(task);
+      if (!ready) return settleAll(tasks.slice(index), "stopped");
+      alarmAt = ready.alarmAt;
+    }
+    this.#setAlarm(alarmAt);
+    this.#flush();
+  }
+
+  /** Takes nothing more in, finishes the commit that is under way, commits the soft records that wait, closes the store. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#options.onStop();
+    this.#setAlarm(null);
+    this.#cancelRetry?.();
+    await this.#recovering;
+    while (this.#committing) await this.#committing;
+    if (this.#core && this.#writes.count > 0) await this.#commit();
+    settleAll(this.#backlog.splice(0), "stopped");
+    await this.#options.store.close();
+  }
+
+  #step(task: Task): Ready | null {
+    const now = this.#options.timer.now();
+    try {
+      const ready = this.#core!.step(task.input, now);
+      for (const record of ready.records) this.#book.write(record, this.#writes);
+      this.#stepped.push({ task, ready, now });
+      return ready;
+    } catch (error) {
+      // Whatever the core throws, its state can't be trusted any more.
+      this.#halt(describe(error));
+      return null;
+    }
+  }
+
+  #flush(): void {
+    if (this.#committing || !this.#core) return;
+    const { maxSoftRecords, maxSoftBytes } = this.#options.limits;
+    const { isBinding, count, bytes } = this.#writes;
+    if (isBinding || count > maxSoftRecords || bytes > maxSoftBytes) void this.#commit();
+    else this.#release(this.#stepped.splice(0));
+  }
+
+  #commit(): Promise<void> {
+    const writes = this.#writes;
+    const stepped = this.#stepped;
+    this.#writes = new WriteSet();
+    this.#stepped = [];
+    return this.#committing = this.#commitNow(writes, stepped);
+  }
+
+  async #commitNow(writes: WriteSet, stepped: readonly Stepped[]): Promise<void> {
+    const { store, timer, onCommit } = this.#options;
+    const began = timer.monotonic();
+    try {
+      this.#version = await store.commit(writes, this.#version);
+    } catch (error) {
+      this.#committing = null;
+      return this.#lose(error, stepped);
+    }
+    this.#committing = null;
+    this.#commits++;
+    this.#storeError = null;
+    this.#conflicts.reset();
+    this.#failures.reset();
+    onCommit(timer.monotonic() - began, writes.count, writes.bytes);
+    if (this.#halted !== null) return settleAll(stepped.map(({ task }) => task), "stopped");
+    this.#release(stepped);
+    this.#flush();
+  }
+
+  #release(stepped: readonly Stepped[]): void {
+    for (const { task, ready, now } of stepped) {
+      this.#options.release(ready, now);
+      task.settle?.(ready.admission);
+    }
+  }
+
+  /** The replica in memory has gone where the store has not: it goes, and the inputs are kept for the next one. */
+  #lose(error: unknown, stepped: readonly Stepped[]): void {
+    const tasks = [...stepped, ...this.#stepped].map(({ task }) => task);
+    this.#stepped = [];
+    this.#writes = new WriteSet();
+    if (this.#halted !== null || this.#closed) {
+      this.#core = null;
+      return settleAll(tasks, "stopped");
+    }
+    this.#status = this.#core!.status();
+    this.#core = null;
+    this.#setAlarm(null);
+    this.#backlog.unshift(...tasks.filter(({ input }) => input.kind !== "alarm" && input.kind !== "start"));
+    this.#reloadLater(error);
+  }
+
+  #reloadLater(error: unknown): void {
+    const isConflict = error instanceof StoreConflictError;
+    if (!isConflict) this.#storeError = describe(error);
+    this.#retry((isConflict ? this.#conflicts : this.#failures).next(), () => this.#reload());
+  }
+
+  async #reload(): Promise<void> {
+    try {
+      const restored = await this.#options.restore();
+      if (this.#closed) return;
+      this.#reloads++;
+      this.start(restored);
+    } catch (error) {
+      if (!this.#closed) this.#reloadLater(error);
+    }
+  }
+
+  #setAlarm(at: Millis | null): void {
+    if (at === (this.#alarm?.at ?? null)) return;
+    this.#alarm?.cancel();
+    this.#alarm = at === null ? null : { at, cancel: this.#options.timer.schedule(at, () => this.#onAlarm()) };
+  }
+
+  #onAlarm(): void {
+    this.#alarm = null;
+    this.run([{ input: { kind: "alarm" } }]);
+  }
+
+  #retry(delayMs: number, run: () => Promise<void>): void {
+    const { timer } = this.#options;
+    this.#cancelRetry = timer.schedule(millis(timer.now() + delayMs), () => this.#recover(run));
+  }
+
+  #recover(run: () => Promise<void>): void {
+    this.#recovering = run();
+  }
+
+  #halt(reason: string): void {
+    this.#stop(reason);
+    this.#recover(() => this.#markHalted(reason));
+  }
+
+  #stop(reason: string): void {
+    this.#halted = reason;
+    this.#core = null;
+    this.#setAlarm(null);
+    this.#writes = new WriteSet();
+    const tasks = [...this.#stepped.splice(0).map(({ task }) => task), ...this.#backlog.splice(0)];
+    settleAll(tasks, "stopped");
+    this.#options.onStop();
+  }
+
+  /** Makes sure that a restart finds it halted too. */
+  async #markHalted(reason: string): Promise<void> {
+    const { store } = this.#options;
+    const writes = new WriteSet();
+    writes.put("halted", reason);
+    try {
+      await this.#committing;
+      // Another instance may have written since, and this must be known whatever it wrote.
+      const { version } = await store.load();
+      await store.commit(writes, version);
+      this.#storeError = null;
+    } catch (error) {
+      if (this.#closed) return;
+      this.#storeError = describe(error);
+      this.#retry(this.#failures.next(), () => this.#markHalted(reason));
+    }
+  }
+}
+
+function settleAll(tasks: readonly Task[], outcome: "stopped"): void {
+  for (const task of tasks) task.settle?.(outcome);
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}

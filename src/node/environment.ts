@@ -1,0 +1,50 @@
+/**
+ * The services that the core is given: hash, signature and codec, bound to one replica.
+ * @module
+ */
+import type { Genesis, Settings } from "../core/config.ts";
+import type { Millis, ReplicaId } from "../core/ids.ts";
+import type { Environment } from "../core/io.ts";
+import type { AnyRequest, Batch, Message, Signed, SignedRequest, Verified } from "../core/messages.ts";
+import type { StateMachine } from "../core/state_machine.ts";
+import { sha256 } from "../crypto/mod.ts";
+import { encodeBatch, encodeMessage, pack, unpack } from "../wire/mod.ts";
+import type { Signer } from "./ports.ts";
+
+/** What an {@linkcode Environment} is made of. */
+export interface EnvironmentOptions {
+  readonly self: ReplicaId;
+  readonly genesis: Genesis;
+  readonly settings: Settings;
+  readonly stateMachine: StateMachine;
+  readonly signer: Signer;
+}
+
+/** Makes the services of one replica. A new one for each life of the replica: the state machine has state. */
+export function createEnvironment({ self, genesis, settings, stateMachine, signer }: EnvironmentOptions): Environment {
+  return {
+    self,
+    genesis,
+    settings,
+    stateMachine,
+    hash: sha256,
+    sign: (message) => sign(signer, message),
+    batch(timestamp: Millis, requests: readonly SignedRequest[]): Batch {
+      const bytes = encodeBatch(timestamp, requests);
+      return { digest: sha256(bytes), bytes, timestamp, requests };
+    },
+    pack,
+    unpack,
+  };
+}
+
+/** Encodes and signs a message: the only place where a node's key is used. */
+export function sign<M extends Message>(signer: Signer, message: M): Verified<Signed<M>> {
+  const bytes = encodeMessage(message);
+  return { message, bytes, signature: signer.sign(message.kind, bytes) } as Signed<M> as Verified<Signed<M>>;
+}
+
+/** A signed request under the digest of its signed bytes. Whoever passes a verified one gets a verified one. */
+export function withDigest<R extends AnyRequest>({ message, bytes, signature }: Signed<R>): SignedRequest<R> {
+  return { message, bytes, signature, digest: sha256(bytes) };
+}

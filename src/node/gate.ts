@@ -1,0 +1,193 @@
+/**
+ * Frames become verified inputs, or rejections with a reason. Nothing that is malformed, over a limit, forged or from a
+ * stranger gets past, and nothing of it throws.
+ * @module
+ */
+import type { Genesis } from "../core/config.ts";
+import type { Digest, ReplicaId } from "../core/ids.ts";
+import type { FetchedBlob, MessageInput } from "../core/io.ts";
+import type {
+  AnyRequest,
+  Batch,
+  Blobs,
+  Fetch,
+  Message,
+  MessageKind,
+  PrePrepare,
+  Reply,
+  Signed,
+  SignedRequest,
+  Verified,
+} from "../core/messages.ts";
+import { sha256 } from "../crypto/mod.ts";
+import { decodeBatch, DecodeError, decodeFrame, frameKind, wireLimits } from "../wire/mod.ts";
+import { withDigest } from "./environment.ts";
+import type { Rejection, RejectionReason, Verifier } from "./ports.ts";
+import { VerifiedRequests } from "./verified_requests.ts";
+
+/** What passed the gate, and who is to have it. */
+export type Passed =
+  | { readonly to: "core"; readonly kind: MessageKind; readonly from: ReplicaId | null; readonly input: MessageInput }
+  | {
+    readonly to: "gateway";
+    readonly kind: "reply";
+    readonly from: ReplicaId;
+    readonly reply: Verified<Signed<Reply>>;
+  }
+  | { readonly to: "blobs"; readonly kind: "fetch"; readonly from: ReplicaId; readonly fetch: Verified<Signed<Fetch>> };
+
+/** What a gate needs. */
+export interface GateOptions {
+  readonly genesis: Genesis;
+  readonly verifier: Verifier;
+  /** Requests to remember as verified. */
+  readonly maxVerifiedRequests: number;
+}
+
+/** A frame that doesn't pass; never leaves this file. */
+class Refused extends Error {
+  constructor(readonly reason: RejectionReason, detail: string) {
+    super(detail);
+  }
+}
+
+/** The gate of one cluster. What it lets pass depends on the frame and the genesis only. */
+export class Gate {
+  readonly #genesis: Genesis;
+  readonly #verifier: Verifier;
+  readonly #limits: ReturnType<typeof wireLimits>;
+  readonly #verified: VerifiedRequests;
+
+  constructor({ genesis, verifier, maxVerifiedRequests }: GateOptions) {
+    this.#genesis = genesis;
+    this.#verifier = verifier;
+    this.#limits = wireLimits(genesis);
+    this.#verified = new VerifiedRequests(maxVerifiedRequests);
+  }
+
+  /** Checks one frame. `accept`: the kinds that are taken where it came in; all if absent. */
+  check(frame: Uint8Array, accept?: readonly MessageKind[]): Passed | Rejection {
+    const kind = frameKind(frame);
+    try {
+      if (accept && kind !== "unknown" && !accept.includes(kind)) {
+        throw new Refused("not-accepted-here", `kind: expected ${accept.join(" or ")}, got ${kind}`);
+      }
+      const { signed, batchBytes } = decodeFrame(ownBytes(frame), this.#limits);
+      return this.#pass(signed, batchBytes);
+    } catch (error) {
+      if (error instanceof Refused) return { reason: error.reason, kind, detail: error.message };
+      if (error instanceof DecodeError) {
+        return { reason: error.tooLarge ? "too-large" : "malformed", kind, detail: error.message };
+      }
+      throw error;
+    }
+  }
+
+  /** Reads a batch's body and verifies all that is in it; the digest is the caller's affair. */
+  batch(bytes: Uint8Array, digest: Digest): Verified<Batch> | Rejection {
+    try {
+      return this.#batch(bytes, digest);
+    } catch (error) {
+      if (error instanceof Refused) return { reason: error.reason, kind: "pre-prepare", detail: error.message };
+      if (error instanceof DecodeError) return { reason: "malformed", kind: "pre-prepare", detail: error.message };
+      throw error;
+    }
+  }
+
+  /** Notes a request of our own: it will come back in a batch. */
+  remember({ message, digest, signature }: Verified<SignedRequest>): void {
+    this.#verified.add(message.kind, digest, signature);
+  }
+
+  #pass(signed: Signed, batchBytes: Uint8Array | undefined): Passed {
+    const { message } = signed;
+    switch (message.kind) {
+      case "request":
+      case "vouched-request": {
+        const request = this.#request(signed as Signed<AnyRequest>);
+        const from = message.kind === "request" ? null : message.gateway;
+        return { to: "core", kind: message.kind, from, input: { kind: "request", request } };
+      }
+      case "pre-prepare": {
+        const prePrepare = this.#verify<PrePrepare>(signed);
+        const input = batchBytes === undefined
+          ? { kind: "pre-prepare" as const, prePrepare }
+          : { kind: "pre-prepare" as const, prePrepare, batch: this.#batchOf(message.digest, batchBytes) };
+        return { to: "core", kind: message.kind, from: message.replica, input };
+      }
+      case "prepare":
+        return this.#core(message, { kind: "prepare", prepare: this.#verify(signed) });
+      case "commit":
+        return this.#core(message, { kind: "commit", commit: this.#verify(signed) });
+      case "checkpoint":
+        return this.#core(message, { kind: "checkpoint", checkpoint: this.#verify(signed) });
+      case "status":
+        return this.#core(message, { kind: "status", status: this.#verify(signed) });
+      case "blobs":
+        this.#verify(signed);
+        return this.#core(message, { kind: "blobs", from: message.replica, blobs: this.#blobs(message) });
+      case "reply":
+        return { to: "gateway", kind: "reply", from: message.replica, reply: this.#verify(signed) };
+      case "fetch":
+        return { to: "blobs", kind: "fetch", from: message.replica, fetch: this.#verify(signed) };
+    }
+  }
+
+  #core({ kind, replica }: { kind: MessageKind; replica: ReplicaId }, input: MessageInput): Passed {
+    return { to: "core", kind, from: replica, input };
+  }
+
+  #verify<M extends Message>(signed: Signed): Verified<Signed<M>> {
+    const { message, bytes, signature } = signed;
+    const signer = this.#keyOf(message);
+    if (!this.#verifier.verify(signer, message.kind, bytes, signature)) {
+      throw new Refused("wrong-signature", `signature: not ${signer}'s for this ${message.kind} in this cluster`);
+    }
+    return signed as Verified<Signed<M>>;
+  }
+
+  #keyOf(message: Message): string {
+    if (message.kind === "request") return message.client;
+    const id = message.kind === "vouched-request" ? message.gateway : message.replica;
+    const member = this.#genesis.replicas[id];
+    if (member) return member.publicKey;
+    const field = message.kind === "vouched-request" ? "gateway" : "replica";
+    throw new Refused("unknown-signer", `${field}: expected 0 to ${this.#genesis.replicas.length - 1}, got ${id}`);
+  }
+
+  #request(signed: Signed<AnyRequest>): Verified<SignedRequest> {
+    const request = withDigest(signed);
+    const { message, digest, signature } = request;
+    this.#keyOf(message);
+    if (!this.#verified.has(message.kind, digest, signature)) {
+      this.#verify(signed);
+      this.#verified.add(message.kind, digest, signature);
+    }
+    return request as Verified<SignedRequest>;
+  }
+
+  #batchOf(expected: Digest, bytes: Uint8Array): Verified<Batch> {
+    const digest = sha256(bytes);
+    if (digest === expected) return this.#batch(bytes, digest);
+    throw new Refused("malformed", `batch: expected bytes with digest ${expected}, got ${digest}`);
+  }
+
+  #batch(bytes: Uint8Array, digest: Digest): Verified<Batch> {
+    const { timestamp, requests } = decodeBatch(bytes, this.#genesis.limits);
+    const batch: Batch = { digest, bytes, timestamp, requests: requests.map((request) => this.#request(request)) };
+    return batch as Verified<Batch>;
+  }
+
+  #blobs({ blobs }: Blobs): readonly FetchedBlob[] {
+    return blobs.map((bytes) => {
+      const digest = sha256(bytes);
+      const batch = this.batch(bytes, digest);
+      return "reason" in batch ? { digest, bytes } : { digest, bytes, batch };
+    });
+  }
+}
+
+/** A frame is often a view of a whole request body, all of which would be kept for as long as any part of it. */
+function ownBytes(frame: Uint8Array): Uint8Array {
+  return frame.buffer.byteLength > 2 * frame.length ? frame.slice() : frame;
+}

@@ -1,0 +1,60 @@
+/**
+ * Frames that came in and are not answered yet, within bounds. goPBFT's `MsgEntrance`.
+ * @module
+ */
+import type { MessageKind, SignedRequest, Verified } from "../core/messages.ts";
+import { frameKind } from "../wire/mod.ts";
+import type { NodeLimits } from "./limits.ts";
+import type { Rejection } from "./ports.ts";
+
+/** A frame that came in. */
+export interface Entry {
+  readonly frame: Uint8Array;
+  /** The kinds that are taken where it came in; all if absent. */
+  readonly accept?: readonly MessageKind[] | undefined;
+  /** Hears of the request in it once it is verified, before it is stepped; may reject it. */
+  readonly onRequest?: (request: Verified<SignedRequest>) => Rejection | null;
+  /** Answers it: `null`, it was taken. The frame counts as waiting until then. */
+  readonly settle: (rejection: Rejection | null) => void;
+}
+
+/** What came in. */
+export class Inbox {
+  readonly #limits: Pick<NodeLimits, "maxInboxFrames" | "maxInboxBytes">;
+  #queue: Entry[] = [];
+  #frames = 0;
+  #bytes = 0;
+
+  constructor(limits: Pick<NodeLimits, "maxInboxFrames" | "maxInboxBytes">) {
+    this.#limits = limits;
+  }
+
+  /** Frames that are not answered yet. */
+  get frames(): number {
+    return this.#frames;
+  }
+
+  /** Takes a frame in; `overloaded` if there is no room for it. */
+  add(entry: Entry): Rejection | null {
+    const { frame, settle } = entry;
+    const { maxInboxFrames, maxInboxBytes } = this.#limits;
+    if (this.#frames >= maxInboxFrames || this.#bytes + frame.length > maxInboxBytes) {
+      const detail = `${this.#frames} frames of ${this.#bytes} bytes wait already`;
+      return { reason: "overloaded", kind: frameKind(frame), detail };
+    }
+    this.#frames++;
+    this.#bytes += frame.length;
+    const answer = (rejection: Rejection | null) => {
+      this.#frames--;
+      this.#bytes -= frame.length;
+      settle(rejection);
+    };
+    this.#queue.push({ ...entry, settle: answer });
+    return null;
+  }
+
+  /** All that came since the last time; each is to be settled once. */
+  take(): readonly Entry[] {
+    return this.#queue.splice(0);
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * The way in: what came is verified and goes to who is to have it; what doesn't pass is answered with the reason.
+ * @module
+ */
+import type { ReplicaId } from "../core/ids.ts";
+import type { Fetch, Reply } from "../core/messages.ts";
+import type { Task } from "./durable_replica.ts";
+import type { Gate, Passed } from "./gate.ts";
+import { type Entry, Inbox } from "./inbox.ts";
+import type { NodeLimits } from "./limits.ts";
+import type { Observers } from "./observers.ts";
+import type { Rejection } from "./ports.ts";
+
+/** What the way in needs. */
+export interface IntakeOptions {
+  readonly gate: Gate;
+  readonly observers: Observers;
+  readonly limits: Pick<NodeLimits, "maxInboxFrames" | "maxInboxBytes">;
+  /** Why nothing is taken, if so. */
+  readonly unavailable: () => Rejection | null;
+  /** There is something to {@linkcode Intake.drain}. */
+  readonly wake: () => void;
+  readonly onReply: (reply: Reply) => void;
+  readonly onFetch: (fetch: Fetch) => void;
+  /** A peer has sent something. */
+  readonly onHeard: (peer: ReplicaId) => void;
+}
+
+/** The way in. */
+export class Intake {
+  readonly #options: IntakeOptions;
+  readonly #inbox: Inbox;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+    this.#inbox = new Inbox(options.limits);
+  }
+
+  /** Frames that are not answered yet. */
+  get frames(): number {
+    return this.#inbox.frames;
+  }
+
+  /** Takes a frame in, or answers at once why not. */
+  take(entry: Entry): void {
+    const rejection = this.#options.unavailable() ?? this.#inbox.add(entry);
+    if (rejection) this.#reject(entry, rejection);
+    else this.#options.wake();
+  }
+
+  /** Verifies all that came; gives what the replica is to take. */
+  drain(): Task[] {
+    const tasks: Task[] = [];
+    for (const entry of this.#inbox.take()) {
+      const passed = this.#options.unavailable() ?? this.#options.gate.check(entry.frame, entry.accept);
+      if ("reason" in passed) this.#reject(entry, passed);
+      else this.#pass(entry, passed, tasks);
+    }
+    return tasks;
+  }
+
+  #pass(entry: Entry, passed: Passed, tasks: Task[]): void {
+    const { observers, onReply, onFetch, onHeard } = this.#options;
+    observers.tell((o) => o.onMessage?.("in", passed.kind, entry.frame.length));
+    // A pre-prepare or a request may be passed on by somebody else.
+    const isFromSender = passed.kind !== "pre-prepare" && passed.kind !== "vouched-request";
+    if (passed.from !== null && isFromSender) onHeard(passed.from);
+    switch (passed.to) {
+      case "gateway":
+        onReply(passed.reply.message);
+        return entry.settle(null);
+      case "blobs":
+        onFetch(passed.fetch.message);
+        return entry.settle(null);
+      case "core": {
+        const { input } = passed;
+        const refused = input.kind === "request" ? entry.onRequest?.(input.request) : null;
+        if (refused) this.#reject(entry, refused);
+        else tasks.push({ input, settle: (outcome) => this.#settle(entry, passed, outcome) });
+      }
+    }
+  }
+
+  #settle(entry: Entry, { kind }: Passed, outcome: "taken" | "full" | "stopped"): void {
+    switch (outcome) {
+      case "taken":
+        return entry.settle(null);
+      case "full":
+        return this.#reject(entry, { reason: "overloaded", kind, detail: "too many requests wait to be ordered" });
+      case "stopped": {
+        const stopped: Rejection = { reason: "unavailable", kind, detail: "the replica has stopped" };
+        return this.#reject(entry, this.#options.unavailable() ?? stopped);
+      }
+    }
+  }
+
+  #reject(entry: Entry, rejection: Rejection): void {
+    this.#options.observers.tell((o) => o.onRejected?.(rejection));
+    entry.settle(rejection);
+  }
+}

@@ -1,0 +1,291 @@
+/**
+ * Runs one replica: takes frames in, has them verified, steps the replica, makes its records durable, then lets its
+ * messages out. goPBFT's `Node`.
+ * @module
+ */
+import type { Genesis } from "../core/config.ts";
+import type { Digest, Millis, ReplicaId } from "../core/ids.ts";
+import type { Input, Ready, Recovered } from "../core/io.ts";
+import type { MessageKind, SignedRequest, Verified, VouchedOperation, VouchedRequest } from "../core/messages.ts";
+import { Replica } from "../core/replica.ts";
+import { clusterId, createSigner, createVerifier } from "../crypto/mod.ts";
+import { parseGenesis } from "../wire/mod.ts";
+import { abortable } from "./abort.ts";
+import { BlobServer } from "./blob_server.ts";
+import { Delivery } from "./delivery.ts";
+import { type Core, DurableReplica, type Task } from "./durable_replica.ts";
+import { createEnvironment, sign, withDigest } from "./environment.ts";
+import { Gate } from "./gate.ts";
+import { type Bundle, Gateway, type VouchedAnswer } from "./gateway.ts";
+import { Intake } from "./intake.ts";
+import { createJitter } from "./jitter.ts";
+import { nodeLimits } from "./limits.ts";
+import { Observers } from "./observers.ts";
+import { completeSettings, type NodeOptions, seedOf } from "./options.ts";
+import type { Observer, Rejection, Signer, Timer } from "./ports.ts";
+import { restore, type Restored } from "./recovery.ts";
+import { dormantStatus, type NodeStatus } from "./status.ts";
+import { type Waiter, Waiters } from "./waiters.ts";
+
+export type { NodeOptions };
+
+/** What is known before a node is there. */
+interface Parts {
+  readonly cluster: Digest;
+  readonly signer: Signer;
+  readonly restored: Restored;
+  readonly createCore: (recovered: Recovered) => Core;
+}
+
+/** One replica, running. */
+export class Node {
+  /** Which of the genesis's replicas it is. */
+  readonly self: ReplicaId;
+  /** What the cluster is. */
+  readonly genesis: Genesis;
+  /** The cluster's id: the hash of the genesis. */
+  readonly cluster: Digest;
+  readonly #timer: Timer;
+  readonly #gate: Gate;
+  readonly #intake: Intake;
+  readonly #replica: DurableReplica;
+  readonly #delivery: Delivery;
+  readonly #gateway: Gateway;
+  readonly #waiters: Waiters;
+  readonly #observers: Observers;
+  #isDraining = false;
+  #closing: Promise<void> | null = null;
+
+  private constructor(options: NodeOptions, { cluster, signer, restored, createCore }: Parts) {
+    const { self, genesis, timer, store, transport } = options;
+    const limits = nodeLimits(genesis, options.limits);
+    const jitter = createJitter(options.seed ?? seedOf(signer, timer));
+    const observers = new Observers(options.observers);
+    const waiters = new Waiters(limits.maxWaiters);
+    const { maxVerifiedRequests } = limits;
+    this.self = self;
+    this.genesis = genesis;
+    this.cluster = cluster;
+    this.#timer = timer;
+    this.#observers = observers;
+    this.#waiters = waiters;
+    this.#gate = new Gate({ genesis, verifier: createVerifier(cluster), maxVerifiedRequests });
+    this.#gateway = new Gateway({
+      self,
+      genesis,
+      timer,
+      limits,
+      sign: (request) => this.#vouchFor(signer, request),
+      wake: () => this.#drainSoon(),
+      resend: (request) => this.#resend(request),
+    });
+    const n = genesis.replicas.length;
+    const onOwnReply = (reply: Parameters<Gateway["onReply"]>[0]) => this.#gateway.onReply(reply);
+    this.#delivery = new Delivery({
+      self,
+      n,
+      signer,
+      transport,
+      timer,
+      jitter,
+      limits,
+      waiters,
+      observers,
+      onOwnReply,
+    });
+    const blobs = new BlobServer({
+      self,
+      store,
+      timer,
+      send: (to, message) => this.#delivery.send({ to, message: sign(signer, message) }),
+    });
+    this.#intake = new Intake({
+      gate: this.#gate,
+      observers,
+      limits,
+      unavailable: () => this.#unavailable(),
+      wake: () => this.#drainSoon(),
+      onReply: (reply) => this.#gateway.onReply(reply),
+      onFetch: (fetch) => void blobs.answer(fetch),
+      onHeard: (peer) => this.#delivery.heard(peer),
+    });
+    this.#replica = new DurableReplica({
+      store,
+      timer,
+      jitter,
+      limits,
+      dormant: dormantStatus(genesis, restored.recovered),
+      restore: () => restore(store, this),
+      createCore,
+      release: (ready, now) => this.#release(ready, now),
+      outstanding: () => this.#outstanding(),
+      onCommit: (...commit) => observers.tell((o) => o.onCommit?.(...commit)),
+      onStop: () => this.#refuseAll(),
+    });
+  }
+
+  /**
+   * Starts a replica where its store left off. One that was halted stays so, and says it in its status.
+   * @throws {TypeError} or {@linkcode RangeError} if an option is wrong; `ForeignStoreError` if the store is another
+   * replica's; `CorruptStoreError` if it is damaged; what the store throws.
+   */
+  static async open(options: NodeOptions): Promise<Node> {
+    const { self, privateKey, store } = options;
+    const genesis = parseGenesis(options.genesis);
+    const settings = completeSettings(options.settings);
+    const cluster = clusterId(genesis);
+    const signer = createSigner(privateKey, cluster);
+    const member = genesis.replicas[self];
+    if (!member) throw new RangeError(`self: expected 0 to ${genesis.replicas.length - 1}, got ${self}`);
+    if (member.publicKey !== signer.publicKey) {
+      throw new TypeError(
+        `privateKey: expected ${member.name}'s, ${member.publicKey}, got that of ${signer.publicKey}`,
+      );
+    }
+    const { version } = options.stateMachine();
+    if (version !== genesis.stateMachine) {
+      throw new TypeError(`stateMachine: expected version ${genesis.stateMachine}, got ${version}`);
+    }
+    const createCore = (recovered: Recovered) => {
+      const stateMachine = options.stateMachine();
+      const environment = createEnvironment({ self, genesis, settings, stateMachine, signer });
+      return options.createCore ? options.createCore(environment, recovered) : new Replica(environment, recovered);
+    };
+    const restored = await restore(store, { genesis, cluster, self });
+    const node = new Node({ ...options, genesis }, { cluster, signer, restored, createCore });
+    node.#replica.start(restored);
+    return node;
+  }
+
+  /**
+   * Takes frames in. One answer each, in order: `null`, it was taken; it comes after the commit of what it caused.
+   * `accept`: the kinds that are taken here; all if absent.
+   */
+  receive(frames: readonly Uint8Array[], accept?: readonly MessageKind[]): Promise<readonly (Rejection | null)[]> {
+    const { promise, resolve } = Promise.withResolvers<readonly (Rejection | null)[]>();
+    const answers: (Rejection | null)[] = frames.map(() => null);
+    let left = frames.length;
+    if (left === 0) resolve(answers);
+    frames.forEach((frame, index) => {
+      const settle = (rejection: Rejection | null) => {
+        answers[index] = rejection;
+        if (--left === 0) resolve(answers);
+      };
+      this.#intake.take({ frame, accept, settle });
+    });
+    return promise;
+  }
+
+  /**
+   * Takes a signed client's request in and gives this replica's signed reply, as a frame, once it is executed; or why
+   * there is none. If `signal` aborts, this rejects with its reason, and the request may be executed all the same.
+   */
+  submit(frame: Uint8Array, signal?: AbortSignal): Promise<Uint8Array | Rejection> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    const { promise, resolve } = Promise.withResolvers<Uint8Array | Rejection>();
+    let waiter: Waiter | null = null;
+    const onRequest = (request: Verified<SignedRequest>): Rejection | null => {
+      waiter = signal?.aborted ? null : this.#waiters.add(request);
+      waiter?.answer.then(resolve);
+      return waiter
+        ? null
+        : { reason: "overloaded", kind: "request", detail: "too many requests wait for their reply" };
+    };
+    const settle = (rejection: Rejection | null) => {
+      if (!rejection) return;
+      waiter?.cancel();
+      resolve(rejection);
+    };
+    this.#intake.take({ frame, accept: ["request"], onRequest, settle });
+    return abortable(promise, signal, () => waiter?.cancel());
+  }
+
+  /**
+   * As a gateway, has operations of unsigned clients ordered under this replica's signature, and gives the results once
+   * f + 1 replicas agree on them; or why there are none. If `signal` aborts, this rejects with its reason, and they may
+   * be executed all the same.
+   * @throws {TypeError} or {@linkcode RangeError} if an operation is not one.
+   */
+  async vouch(operations: readonly VouchedOperation[], signal?: AbortSignal): Promise<VouchedAnswer | Rejection> {
+    return this.#unavailable("vouched-request") ?? await this.#gateway.vouch(operations, signal);
+  }
+
+  /** How it is. */
+  status(): NodeStatus {
+    const { halted, storeError, commits, reloads } = this.#replica;
+    return {
+      name: this.genesis.replicas[this.self]!.name,
+      self: this.self,
+      replica: this.#replica.status,
+      outboxes: this.#delivery.status,
+      inbox: this.#intake.frames,
+      commits,
+      reloads,
+      ...(storeError !== null && { storeError }),
+      ...(halted !== null && { halted }),
+    };
+  }
+
+  /** Adds an observer; gives what removes it. */
+  observe(observer: Observer): () => void {
+    return this.#observers.add(observer);
+  }
+
+  /** Stops taking, finishes the commit that is under way, and closes the store. */
+  close(): Promise<void> {
+    return this.#closing ??= this.#replica.close().finally(() => this.#delivery.close());
+  }
+
+  #drainSoon(): void {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    this.#timer.soon(() => {
+      this.#isDraining = false;
+      const tasks = [...this.#intake.drain(), ...this.#gateway.take().map((bundle) => taskOf(bundle))];
+      if (tasks.length > 0) this.#replica.run(tasks);
+    });
+  }
+
+  #release({ events, messages, replies }: Ready, now: Millis): void {
+    for (const event of events) this.#observers.tell((o) => o.onEvent?.(event, now));
+    for (const message of messages) this.#delivery.send(message);
+    for (const reply of replies) this.#delivery.reply(reply);
+  }
+
+  #vouchFor(signer: Signer, message: VouchedRequest): Verified<SignedRequest<VouchedRequest>> {
+    const request = withDigest(sign(signer, message)) as Verified<SignedRequest<VouchedRequest>>;
+    this.#gate.remember(request);
+    return request;
+  }
+
+  #resend(request: Verified<SignedRequest>): void {
+    this.#delivery.send({ to: "all", message: request });
+    this.#replica.run([{ input: { kind: "request", request } }]);
+  }
+
+  /** What somebody here waits for, so that a replica that was read from its store gets it too. */
+  #outstanding(): readonly Input[] {
+    const requests = [...this.#waiters.requests(), ...this.#gateway.requests()];
+    return requests.map((request) => ({ kind: "request", request }));
+  }
+
+  #refuseAll(): void {
+    this.#waiters.resolveAll(this.#unavailable("request")!);
+    this.#gateway.stop(this.#unavailable("vouched-request")!);
+  }
+
+  #unavailable(kind: Rejection["kind"] = "unknown"): Rejection | null {
+    const { stopped } = this.#replica;
+    return stopped === null ? null : { reason: "unavailable", kind, detail: stopped };
+  }
+}
+
+function taskOf({ request, refuse }: Bundle): Task {
+  return {
+    input: { kind: "request", request },
+    settle(outcome) {
+      if (outcome !== "full") return;
+      refuse({ reason: "overloaded", kind: "vouched-request", detail: "too many requests wait to be ordered" });
+    },
+  };
+}

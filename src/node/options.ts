@@ -1,0 +1,50 @@
+/**
+ * What a node is made of.
+ * @module
+ */
+import { DEFAULT_SETTINGS, type Genesis, type Settings } from "../core/config.ts";
+import type { ReplicaId } from "../core/ids.ts";
+import type { Environment, Recovered } from "../core/io.ts";
+import type { StateMachine } from "../core/state_machine.ts";
+import type { Core } from "./durable_replica.ts";
+import type { NodeLimits } from "./limits.ts";
+import type { Observer, Signer, Store, Timer, Transport } from "./ports.ts";
+
+/** What a node is made of. */
+export interface NodeOptions {
+  /** Which of the genesis's replicas it runs. */
+  readonly self: ReplicaId;
+  readonly genesis: Genesis;
+  /** What differs from {@linkcode DEFAULT_SETTINGS}. */
+  readonly settings?: Partial<Settings>;
+  /** The node closes it. */
+  readonly store: Store;
+  readonly transport: Transport;
+  readonly timer: Timer;
+  /** The Ed25519 seed of this replica's key, 64 lower-case hex digits. */
+  readonly privateKey: string;
+  /** Makes the service in its initial state. Called at each start of the replica, reloads included. */
+  readonly stateMachine: () => StateMachine;
+  readonly observers?: readonly Observer[];
+  /** What differs from the default {@linkcode NodeLimits}. */
+  readonly limits?: Partial<NodeLimits>;
+  /** For the jitter of delays; by default from the key and the clock. */
+  readonly seed?: number;
+  /** Makes the protocol's core. For tests and experiments: something around {@linkcode Replica}, faulty perhaps. */
+  readonly createCore?: (environment: Environment, recovered: Recovered) => Core;
+}
+
+/** Fills in the defaults. @throws {RangeError} naming the setting that is wrong. */
+export function completeSettings(chosen: Partial<Settings> = {}): Settings {
+  const settings = { ...DEFAULT_SETTINGS, ...chosen };
+  for (const [name, value] of Object.entries(settings)) {
+    if (Number.isSafeInteger(value) && value > 0) continue;
+    throw new RangeError(`settings.${name}: expected an integer above 0, got ${value}`);
+  }
+  return settings;
+}
+
+/** Differs between instances of one replica, so that they don't retry in step. */
+export function seedOf({ publicKey }: Signer, timer: Timer): number {
+  return parseInt(publicKey.slice(0, 8), 16) ^ timer.now() ^ Math.floor(timer.monotonic() * 1000);
+}

@@ -1,0 +1,137 @@
+/**
+ * What waits for one peer. While one delivery is under way frames gather, and the next carries them all.
+ * goPBFT's `MsgDelivery`.
+ * @module
+ */
+import { type Millis, millis, type ReplicaId } from "../core/ids.ts";
+import { abortable } from "./abort.ts";
+import { Backoff, type Jitter } from "./jitter.ts";
+import type { NodeLimits } from "./limits.ts";
+import type { Timer, Transport } from "./ports.ts";
+import type { OutboxStatus } from "./status.ts";
+
+/** The delay after the first failed delivery, and the longest, ms. */
+const BACKOFF = { minMs: 50, maxMs: 2_000 };
+
+/** What an outbox needs. */
+export interface OutboxOptions {
+  readonly peer: ReplicaId;
+  readonly transport: Transport;
+  readonly timer: Timer;
+  readonly jitter: Jitter;
+  readonly limits: Pick<
+    NodeLimits,
+    "maxOutboxFrames" | "maxOutboxBytes" | "maxBodyFrames" | "maxBodyBytes" | "deliveryTimeoutMs"
+  >;
+}
+
+/**
+ * The frames for one peer, in order. Nothing is sent twice: what is dropped here, or lost on its way, the protocol's
+ * status messages bring about again.
+ */
+export class Outbox {
+  readonly #options: OutboxOptions;
+  readonly #backoff: Backoff;
+  #queue: Uint8Array[] = [];
+  #bytes = 0;
+  #dropped = 0;
+  #delivery: AbortController | null = null;
+  /** Cancels the alarm that ends a rest after a failure; null: not resting. */
+  #cancelRest: (() => void) | null = null;
+  #closed = false;
+
+  constructor(options: OutboxOptions) {
+    this.#options = options;
+    this.#backoff = new Backoff(options.jitter, BACKOFF);
+  }
+
+  /** What waits here. */
+  get status(): OutboxStatus {
+    return { peer: this.#options.peer, depth: this.#queue.length, bytes: this.#bytes, dropped: this.#dropped };
+  }
+
+  /** Adds a frame; it goes with the next {@linkcode flush}. */
+  push(frame: Uint8Array): void {
+    if (this.#closed) return;
+    const { maxOutboxFrames, maxOutboxBytes } = this.#options.limits;
+    this.#queue.push(frame);
+    this.#bytes += frame.length;
+    let excess = 0;
+    while (
+      this.#queue.length - excess > maxOutboxFrames || (this.#bytes > maxOutboxBytes && excess < this.#queue.length)
+    ) {
+      this.#bytes -= this.#queue[excess++]!.length;
+    }
+    if (excess > 0) this.#queue.splice(0, excess);
+    this.#dropped += excess;
+  }
+
+  /** Starts a delivery of what waits, unless one is under way or the peer failed just now. */
+  flush(): void {
+    if (this.#closed || this.#delivery || this.#cancelRest || this.#queue.length === 0) return;
+    void this.#deliver(this.#takeBody());
+  }
+
+  /** The peer is there: it need not be waited for longer than after a first failure. */
+  heard(): void {
+    if (this.#backoff.failures <= 1) return;
+    this.#backoff.reset();
+    this.#endRest();
+    this.flush();
+  }
+
+  /** Drops what waits and aborts the delivery that is under way. */
+  close(): void {
+    this.#closed = true;
+    this.#queue = [];
+    this.#bytes = 0;
+    this.#endRest();
+    this.#delivery?.abort(new DOMException("the node is closing", "AbortError"));
+  }
+
+  #takeBody(): readonly Uint8Array[] {
+    const { maxBodyFrames, maxBodyBytes } = this.#options.limits;
+    const most = Math.min(this.#queue.length, maxBodyFrames);
+    let bytes = this.#queue[0]!.length;
+    let count = 1;
+    while (count < most && bytes + this.#queue[count]!.length <= maxBodyBytes) bytes += this.#queue[count++]!.length;
+    this.#bytes -= bytes;
+    return this.#queue.splice(0, count);
+  }
+
+  async #deliver(frames: readonly Uint8Array[]): Promise<void> {
+    const { peer, transport, timer, limits } = this.#options;
+    const delivery = this.#delivery = new AbortController();
+    const timeout = () => delivery.abort(new DOMException("the delivery took too long", "TimeoutError"));
+    const cancel = timer.schedule(later(timer, limits.deliveryTimeoutMs), timeout);
+    try {
+      await abortable(transport.deliver(peer, frames, delivery.signal), delivery.signal, () => {});
+      this.#backoff.reset();
+    } catch {
+      this.#dropped += frames.length;
+      this.#rest();
+    } finally {
+      cancel();
+      this.#delivery = null;
+    }
+    this.flush();
+  }
+
+  #rest(): void {
+    if (this.#closed) return;
+    const { timer } = this.#options;
+    this.#cancelRest = timer.schedule(later(timer, this.#backoff.next()), () => {
+      this.#cancelRest = null;
+      this.flush();
+    });
+  }
+
+  #endRest(): void {
+    this.#cancelRest?.();
+    this.#cancelRest = null;
+  }
+}
+
+function later(timer: Timer, ms: number): Millis {
+  return millis(timer.now() + ms);
+}

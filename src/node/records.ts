@@ -1,0 +1,154 @@
+/**
+ * The core's records as a store keeps them: few small records under fixed keys, content as blobs by digest.
+ *
+ * | key | value |
+ * | --- | --- |
+ * | `identity` | cluster id, replica id, public key: whose store it is |
+ * | `halted` | why the replica stopped for good |
+ * | `view` | the view's number |
+ * | `accepted/N` | the pre-prepare as a frame; the body is the blob under its digest |
+ * | `prepared/N` | the frames of the pre-prepare and of the prepares |
+ * | `committed/N` | the digest of the batch executed at N |
+ * | `checkpoint` | number and root of the last checkpoint taken; its tree is in blobs |
+ * | `retired/N` | digests that the checkpoint at N no longer names |
+ * | `stable` | the frames of the certificate |
+ *
+ * N is padded with zeros to 16 digits, so that keys sort as numbers do.
+ * @module
+ */
+import type { Digest } from "../core/ids.ts";
+import { isBinding, type Plain, type Record } from "../core/io.ts";
+import type { Batch, Signed } from "../core/messages.ts";
+import { encodeFrame, pack } from "../wire/mod.ts";
+import type { Writes } from "./ports.ts";
+
+/** Records of a number that name a batch's body. */
+export type NamingRecord = "accepted" | "prepared" | "committed";
+/** All of them. */
+export const NAMING_RECORDS: readonly NamingRecord[] = ["accepted", "prepared", "committed"];
+
+/** The key of a record of one sequence number. */
+export function keyOf(kind: NamingRecord | "retired", sequence: number): string {
+  return `${kind}/${String(sequence).padStart(16, "0")}`;
+}
+
+/** A change to the store in the making, of the records of any number of steps. */
+export class WriteSet implements Writes {
+  readonly records: Map<string, Uint8Array | null> = new Map();
+  readonly blobs: Map<Digest, Uint8Array | null> = new Map();
+  /** Core records in it. */
+  count = 0;
+  /** Bytes put into it. */
+  bytes = 0;
+  /** Whether one of the records is binding: nothing may be said before this is durable. */
+  isBinding = false;
+
+  /** Puts a record. */
+  put(key: string, value: Plain): void {
+    const bytes = pack(value);
+    this.bytes += bytes.length;
+    this.records.set(key, bytes);
+  }
+
+  /** Puts a blob. */
+  putBlob(digest: Digest, bytes: Uint8Array): void {
+    this.bytes += bytes.length;
+    this.blobs.set(digest, bytes);
+  }
+}
+
+/**
+ * Turns records into writes, and knows which batch bodies the store's records name, so that a body goes with the last
+ * of them: after a view change several numbers may name the same one.
+ */
+export class RecordBook {
+  /** Sequence number -> digest, as in the store once all writes made so far are committed. */
+  readonly #named: { readonly [kind in NamingRecord]: Map<number, Digest> };
+  readonly #uses = new Map<Digest, number>();
+
+  /** Starts with what a store holds; `named`: the digests that its records name, by number. */
+  constructor(named: { readonly [kind in NamingRecord]: ReadonlyMap<number, Digest> }) {
+    this.#named = { accepted: new Map(), prepared: new Map(), committed: new Map() };
+    for (const kind of NAMING_RECORDS) for (const [sequence, digest] of named[kind]) this.#name(kind, sequence, digest);
+  }
+
+  /** Adds a record to a change. Records of one replica must come in the order in which the core gave them. */
+  write(record: Record, writes: WriteSet): void {
+    writes.count++;
+    if (isBinding(record)) writes.isBinding = true;
+    switch (record.kind) {
+      case "view":
+        return writes.put("view", record.view);
+      case "accepted": {
+        const { sequence, digest } = record.prePrepare.message;
+        writes.put(keyOf("accepted", sequence), encodeFrame(record.prePrepare));
+        return this.#rename(writes, { kind: "accepted", sequence, digest, batch: record.batch });
+      }
+      case "prepared": {
+        const { sequence, digest } = record.prePrepare.message;
+        writes.put(keyOf("prepared", sequence), frames([record.prePrepare, ...record.prepares]));
+        return this.#rename(writes, { kind: "prepared", sequence, digest, batch: null });
+      }
+      case "committed": {
+        const { sequence, digest, batch } = record;
+        writes.put(keyOf("committed", sequence), digest);
+        return this.#rename(writes, { kind: "committed", sequence, digest, batch });
+      }
+      case "checkpoint":
+        writes.put("checkpoint", [record.sequence, record.root]);
+        if (record.retired.length > 0) writes.put(keyOf("retired", record.sequence), record.retired);
+        return;
+      case "stable":
+        return writes.put("stable", frames(record.certificate));
+      case "blobs":
+        for (const [digest, bytes] of record.blobs) writes.putBlob(digest, bytes);
+        return;
+      case "drop-blobs":
+        for (const digest of record.digests) writes.blobs.set(digest, null);
+        for (const sequence of record.checkpoints) writes.records.set(keyOf("retired", sequence), null);
+        return;
+      case "forget":
+        return this.#forget(writes, record.through);
+    }
+  }
+
+  #rename(
+    writes: WriteSet,
+    { kind, sequence, digest, batch }: { kind: NamingRecord; sequence: number; digest: Digest; batch: Batch | null },
+  ): void {
+    if (batch !== null && !this.#uses.has(digest)) writes.putBlob(digest, batch.bytes);
+    const before = this.#named[kind].get(sequence);
+    this.#name(kind, sequence, digest);
+    if (before !== undefined) this.#release(writes, before);
+  }
+
+  #name(kind: NamingRecord, sequence: number, digest: Digest): void {
+    this.#named[kind].set(sequence, digest);
+    this.#uses.set(digest, (this.#uses.get(digest) ?? 0) + 1);
+  }
+
+  #release(writes: WriteSet, digest: Digest): void {
+    const uses = this.#uses.get(digest)! - 1;
+    if (uses > 0) {
+      this.#uses.set(digest, uses);
+      return;
+    }
+    this.#uses.delete(digest);
+    writes.blobs.set(digest, null);
+  }
+
+  #forget(writes: WriteSet, through: number): void {
+    for (const kind of NAMING_RECORDS) {
+      for (const [sequence, digest] of this.#named[kind]) {
+        if (sequence > through) continue;
+        this.#named[kind].delete(sequence);
+        writes.records.set(keyOf(kind, sequence), null);
+        this.#release(writes, digest);
+      }
+    }
+  }
+}
+
+function frames(signed: readonly Signed[]): Plain {
+  return signed.map((one) => encodeFrame(one));
+}

@@ -1,0 +1,232 @@
+/**
+ * Reading a store back: whose it is, what its replica said and knew, and the state of its last checkpoint.
+ * @module
+ */
+import type { Genesis } from "../core/config.ts";
+import type { Digest, ReplicaId, SequenceNumber, View } from "../core/ids.ts";
+import type { Plain, Recovered } from "../core/io.ts";
+import type { Batch, Checkpoint, Message, Prepare, PrePrepare, Signed, Verified } from "../core/messages.ts";
+import { chunkDigests, pageDigests } from "../core/state_tree.ts";
+import { sha256 } from "../crypto/mod.ts";
+import { decodeBatch, decodeFrame, unpack, wireLimits } from "../wire/mod.ts";
+import { withDigest } from "./environment.ts";
+import { type Loaded, type Store, StoreConflictError, type Version } from "./ports.ts";
+import { keyOf, type NamingRecord, RecordBook, WriteSet } from "./records.ts";
+
+/** The store holds something else than what was committed to it: it must be repaired, or replaced. */
+export class CorruptStoreError extends Error {
+  override name = "CorruptStoreError";
+}
+
+/** The store belongs to another replica or another cluster. */
+export class ForeignStoreError extends Error {
+  override name = "ForeignStoreError";
+}
+
+/** Whose store it is. */
+export interface Identity {
+  readonly genesis: Genesis;
+  readonly cluster: Digest;
+  readonly self: ReplicaId;
+}
+
+/** A replica as its store knows it. */
+export interface Restored {
+  readonly version: Version;
+  readonly recovered: Recovered;
+  readonly book: RecordBook;
+  /** Why the replica stopped for good, if it did. */
+  readonly halted: string | null;
+}
+
+/** Blobs read from the store at once. */
+const READ_AT_ONCE = 64;
+
+/**
+ * Reads the store; an empty one becomes this replica's. Blobs are checked against their digests. Signatures are not
+ * checked again: they were before anything was written.
+ * @throws {ForeignStoreError} {@linkcode CorruptStoreError}, or what the store throws.
+ */
+export async function restore(store: Store, identity: Identity): Promise<Restored> {
+  const loaded = await identified(store, identity);
+  const reader = new RecordReader(loaded.records, identity.genesis);
+  const accepted = reader.accepted();
+  const prepared = reader.prepared();
+  const committed = reader.committed();
+  const checkpoint = reader.checkpoint();
+  const blobs = new BlobReader(store);
+  const bodies = await blobs.bodies(
+    [...accepted.map(({ message }) => message.digest), ...committed.map(({ digest }) => digest)],
+    identity.genesis,
+  );
+  return {
+    version: loaded.version,
+    halted: (reader.plain("halted") ?? null) as string | null,
+    book: new RecordBook({
+      accepted: new Map(accepted.map(({ message }) => [message.sequence, message.digest])),
+      prepared: new Map(prepared.map(({ prePrepare: { message } }) => [message.sequence, message.digest])),
+      committed: new Map(committed.map(({ sequence, digest }) => [sequence, digest])),
+    }),
+    recovered: {
+      view: (reader.plain("view") ?? 0) as View,
+      accepted: accepted.map((prePrepare) => ({ prePrepare, batch: bodies.get(prePrepare.message.digest)! })),
+      prepared,
+      committed: committed.map(({ sequence, digest }) => ({ sequence, batch: bodies.get(digest)! })),
+      retired: reader.retired(),
+      ...(checkpoint && { checkpoint }),
+      stable: reader.stable(),
+      blobs: checkpoint ? await blobs.tree(checkpoint.root) : new Map(),
+    },
+  };
+}
+
+async function identified(store: Store, identity: Identity): Promise<Loaded> {
+  const { cluster, self, genesis } = identity;
+  const publicKey = genesis.replicas[self]!.publicKey;
+  const loaded = await store.load();
+  const found = loaded.records.get("identity");
+  if (found === undefined) {
+    if (loaded.version > 0) throw new CorruptStoreError("identity: the store is not empty, but nobody's");
+    const writes = new WriteSet();
+    writes.put("identity", [cluster, self, publicKey]);
+    try {
+      await store.commit(writes, 0);
+    } catch (error) {
+      if (!(error instanceof StoreConflictError)) throw error;
+    }
+    return await identified(store, identity);
+  }
+  const [ofCluster, ofSelf, ofKey] = parse("identity", () => unpack(found) as [Digest, ReplicaId, string]);
+  if (ofCluster !== cluster) throw foreign("cluster", cluster, ofCluster);
+  if (ofSelf !== self) throw foreign("replica", self, ofSelf);
+  if (ofKey !== publicKey) throw foreign("public key", publicKey, ofKey);
+  return loaded;
+}
+
+function foreign(field: string, expected: unknown, got: unknown): ForeignStoreError {
+  return new ForeignStoreError(`the store belongs to another replica: ${field}: expected ${expected}, got ${got}`);
+}
+
+/** Reads the records of a store. */
+class RecordReader {
+  readonly #records: Loaded["records"];
+  readonly #genesis: Genesis;
+
+  constructor(records: Loaded["records"], genesis: Genesis) {
+    this.#records = records;
+    this.#genesis = genesis;
+  }
+
+  plain(key: string): Plain | undefined {
+    const bytes = this.#records.get(key);
+    return bytes && parse(key, () => unpack(bytes));
+  }
+
+  accepted(): readonly Verified<Signed<PrePrepare>>[] {
+    return this.#numbered("accepted").map(([key]) => this.#frame<PrePrepare>(key, this.plain(key)!, "pre-prepare"));
+  }
+
+  prepared(): Recovered["prepared"] {
+    return this.#numbered("prepared").map(([key]) => {
+      const [prePrepare, ...prepares] = this.#list(key);
+      return {
+        prePrepare: this.#frame<PrePrepare>(key, prePrepare!, "pre-prepare"),
+        prepares: prepares.map((prepare) => this.#frame<Prepare>(key, prepare, "prepare")),
+      };
+    });
+  }
+
+  stable(): Recovered["stable"] {
+    return this.#list("stable").map((checkpoint) => this.#frame<Checkpoint>("stable", checkpoint, "checkpoint"));
+  }
+
+  committed(): readonly { readonly sequence: SequenceNumber; readonly digest: Digest }[] {
+    return this.#numbered("committed").map(([key, sequence]) => ({ sequence, digest: this.plain(key) as Digest }));
+  }
+
+  checkpoint(): Recovered["checkpoint"] {
+    const plain = this.plain("checkpoint") as [SequenceNumber, Digest] | undefined;
+    return plain && { sequence: plain[0], root: plain[1] };
+  }
+
+  retired(): Recovered["retired"] {
+    return this.#numbered("retired").map(([key, sequence]) => ({ sequence, digests: this.plain(key) as Digest[] }));
+  }
+
+  #list(key: string): readonly Plain[] {
+    const list = this.plain(key) ?? [];
+    if (Array.isArray(list)) return list;
+    throw new CorruptStoreError(`${key}: expected a list`);
+  }
+
+  #frame<M extends Message>(key: string, frame: Plain, kind: M["kind"]): Verified<Signed<M>> {
+    const { signed } = parse(key, () => decodeFrame(frame as Uint8Array, wireLimits(this.#genesis)));
+    if (signed.message.kind === kind) return signed as Verified<Signed<M>>;
+    throw new CorruptStoreError(`${key}: expected a ${kind}, got a ${signed.message.kind}`);
+  }
+
+  #numbered(kind: NamingRecord | "retired"): readonly (readonly [key: string, sequence: SequenceNumber])[] {
+    return [...this.#records.keys()].filter((key) => key.startsWith(`${kind}/`)).sort().map((key) => {
+      const sequence = Number(key.slice(kind.length + 1));
+      if (keyOf(kind, sequence) !== key) throw new CorruptStoreError(`${key}: expected ${kind}/ and 16 digits`);
+      return [key, sequence as SequenceNumber];
+    });
+  }
+}
+
+/** Reads blobs, each checked against its digest. */
+class BlobReader {
+  readonly #store: Pick<Store, "read">;
+
+  constructor(store: Pick<Store, "read">) {
+    this.#store = store;
+  }
+
+  async bodies(digests: readonly Digest[], { limits }: Genesis): Promise<ReadonlyMap<Digest, Verified<Batch>>> {
+    const batches = new Map<Digest, Verified<Batch>>();
+    for (const [digest, bytes] of await this.#read(digests)) {
+      const { timestamp, requests } = parse(`batch ${digest}`, () => decodeBatch(bytes, limits));
+      const batch: Batch = { digest, bytes, timestamp, requests: requests.map(withDigest) };
+      batches.set(digest, batch as Verified<Batch>);
+    }
+    return batches;
+  }
+
+  /** The blobs of a state: its root page, its pages, its chunks. */
+  async tree(root: Digest): Promise<ReadonlyMap<Digest, Uint8Array>> {
+    const roots = await this.#read([root]);
+    const pages = await this.#read(listed(roots, pageDigests));
+    const chunks = await this.#read(listed(pages, chunkDigests));
+    return new Map([...roots, ...pages, ...chunks]);
+  }
+
+  async #read(digests: readonly Digest[]): Promise<ReadonlyMap<Digest, Uint8Array>> {
+    const wanted = [...new Set(digests)];
+    const found = new Map<Digest, Uint8Array>();
+    for (let at = 0; at < wanted.length; at += READ_AT_ONCE) {
+      const asked = wanted.slice(at, at + READ_AT_ONCE);
+      const blobs = await this.#store.read(asked);
+      asked.forEach((digest, i) => found.set(digest, checked(digest, blobs[i] ?? null)));
+    }
+    return found;
+  }
+}
+
+function listed(blobs: ReadonlyMap<Digest, Uint8Array>, list: (plain: Plain) => readonly Digest[]): readonly Digest[] {
+  return [...blobs].flatMap(([digest, bytes]) => parse(`blob ${digest}`, () => list(unpack(bytes))));
+}
+
+function checked(digest: Digest, bytes: Uint8Array | null): Uint8Array {
+  if (bytes === null) throw new CorruptStoreError(`blob ${digest}: missing`);
+  const got = sha256(bytes);
+  if (got === digest) return bytes;
+  throw new CorruptStoreError(`blob ${digest}: its bytes have the digest ${got}`);
+}
+
+function parse<T>(what: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw new CorruptStoreError(`${what}: ${error instanceof Error ? error.message : error}`, { cause: error });
+  }
+}

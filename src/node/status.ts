@@ -1,0 +1,61 @@
+/**
+ * What a node tells about itself.
+ * @module
+ */
+import type { Genesis } from "../core/config.ts";
+import type { Digest, Millis, ReplicaId, SequenceNumber } from "../core/ids.ts";
+import type { Recovered, ReplicaStatus } from "../core/io.ts";
+import { primaryOf } from "../core/quorum.ts";
+
+/** What waits for one peer. */
+export interface OutboxStatus {
+  readonly peer: ReplicaId;
+  /** Frames that wait. */
+  readonly depth: number;
+  /** Their bytes. */
+  readonly bytes: number;
+  /** Frames dropped since the start, because too many waited or a delivery failed. */
+  readonly dropped: number;
+}
+
+/** A node's state, for people, `/status` and `/metrics`. */
+export interface NodeStatus {
+  /** The member's name in the genesis. */
+  readonly name: string;
+  readonly self: ReplicaId;
+  /** While the replica is reloaded from its store, or halted: as it was last. */
+  readonly replica: ReplicaStatus;
+  /** By ascending peer. */
+  readonly outboxes: readonly OutboxStatus[];
+  /** Frames taken in and not yet answered. */
+  readonly inbox: number;
+  /** Store commits since the start. */
+  readonly commits: number;
+  /** Times that the replica was thrown away and reloaded from its store since the start. */
+  readonly reloads: number;
+  /** Why the store does not take commits now; the node keeps trying. */
+  readonly storeError?: string;
+  /** Why the replica stopped for good, if it did. */
+  readonly halted?: string;
+}
+
+/** The status of a replica that does not run, as far as its records tell it. */
+export function dormantStatus(genesis: Genesis, recovered: Recovered): ReplicaStatus {
+  const low = recovered.stable[0]?.message.sequence ?? (0 as SequenceNumber);
+  return {
+    view: recovered.view,
+    primary: primaryOf(recovered.view, genesis.replicas.length),
+    lastExecuted: recovered.checkpoint?.sequence ?? (0 as SequenceNumber),
+    lowWatermark: low,
+    highWatermark: (low + genesis.logWindow) as SequenceNumber,
+    slots: [],
+    pendingRequests: 0,
+    sessions: 0,
+    names: 0,
+    stateRoot: recovered.checkpoint?.root ?? null,
+    history: "0".repeat(64) as Digest,
+    agreedTime: 0 as Millis,
+    alarmAt: null,
+    transferring: false,
+  };
+}

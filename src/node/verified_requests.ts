@@ -1,0 +1,47 @@
+/**
+ * Requests whose signature was found right, so that it isn't checked again when they come in a batch.
+ * @module
+ */
+import type { Digest } from "../core/ids.ts";
+import type { MessageKind } from "../core/messages.ts";
+
+/** Up to `max` of them; the longest unused goes first. */
+export class VerifiedRequests {
+  readonly #max: number;
+  /** Signature by kind and digest. The signer stands in the bytes that the digest is of. */
+  readonly #signatures = new Map<string, Uint8Array>();
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  /** Whether exactly this signature was found right for exactly this content. */
+  has(kind: MessageKind, digest: Digest, signature: Uint8Array): boolean {
+    const key = `${kind}/${digest}`;
+    const known = this.#signatures.get(key);
+    if (!known || !equalBytes(known, signature)) return false;
+    this.#signatures.delete(key);
+    this.#signatures.set(key, known);
+    return true;
+  }
+
+  /** Notes that it is right. */
+  add(kind: MessageKind, digest: Digest, signature: Uint8Array): void {
+    const key = `${kind}/${digest}`;
+    this.#signatures.delete(key);
+    // A copy: the signature is a view of the frame or batch that it came in, which is not to be kept for it.
+    this.#signatures.set(key, signature.slice());
+    if (this.#signatures.size <= this.#max) return;
+    for (const oldest of this.#signatures.keys()) {
+      this.#signatures.delete(oldest);
+      return;
+    }
+  }
+}
+
+/** Whether two byte strings are the same. Not in constant time: for nothing secret. */
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}

@@ -1,0 +1,26 @@
+/**
+ * What a signature is bound to beside the message.
+ * @module
+ */
+import type { Digest } from "../core/ids.ts";
+import type { MessageKind } from "../core/messages.ts";
+import { startWriting } from "./writer.ts";
+
+/** The protocol's name and version in every signature. */
+export const PROTOCOL = "pbft/1";
+
+/**
+ * The prefix that is signed before a message's bytes: protocol version, cluster, epoch and kind, so that a signature
+ * is good for nothing else. Prefix and message together are one CBOR array of five items, so that no two of them can
+ * look alike.
+ * @throws {TypeError} if the cluster id is not a digest, {@linkcode RangeError} if the epoch is not a natural number.
+ */
+export function signedDomain(cluster: Digest, epoch: number, kind: MessageKind): Uint8Array<ArrayBuffer> {
+  const writer = startWriting();
+  writer.array(5);
+  writer.text(PROTOCOL);
+  writer.hex32(cluster);
+  writer.uint(epoch);
+  writer.text(kind);
+  return writer.take();
+}

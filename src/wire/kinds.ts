@@ -1,0 +1,146 @@
+/**
+ * Every kind of message on the wire, on one page. The signed bytes of a message are the array of its fields below, in
+ * this order. A new kind is a line in {@linkcode KINDS} with a number that was never used before.
+ * @module
+ */
+import type {
+  Blobs,
+  Checkpoint,
+  Commit,
+  Fetch,
+  Message,
+  MessageKind,
+  Prepare,
+  PrePrepare,
+  Reply,
+  Request,
+  Result,
+  Stage,
+  Status,
+  VouchedOperation,
+  VouchedRequest,
+} from "../core/messages.ts";
+import {
+  bytes,
+  type Check,
+  client,
+  copiedBytes,
+  digest,
+  type Field,
+  type FieldsOf,
+  list,
+  name,
+  natural,
+  oneOf,
+  replica,
+  sequence,
+  struct,
+  tagged,
+  time,
+  view,
+} from "./fields.ts";
+import { MAX_BLOBS, MAX_BODY_BYTES, MAX_NAME_BYTES } from "./limits.ts";
+
+/** How a kind of message is written. */
+export interface Kind<M extends Message> {
+  /** Stands for the kind in frames. Below 24, so that it takes one byte. */
+  readonly code: number;
+  readonly fields: Field<M>;
+}
+
+const operation = bytes((limits) => limits.maxRequestBytes);
+
+const request: FieldsOf<Omit<Request, "kind">> = {
+  client,
+  session: natural,
+  timestamp: natural,
+  lowestUnanswered: natural,
+  operations: list(operation, (limits) => limits.maxRequestOperations),
+};
+
+const checkRequest: Check<Request> = ({ session, operations: { length } }) => {
+  if ((session === 0) === (length === 0)) return undefined;
+  return session === 0
+    ? { expected: "no operations where a session is opened", got: `${length}` }
+    : { expected: `operations in session ${session}`, got: "none" };
+};
+
+const vouchedRequest: FieldsOf<Omit<VouchedRequest, "kind">> = {
+  gateway: replica,
+  notAfter: time,
+  operations: list(
+    struct<VouchedOperation>({ name: name(MAX_NAME_BYTES), timestamp: natural, operation }),
+    (limits) => limits.maxRequestOperations,
+  ),
+};
+
+const checkVouchedRequest: Check<VouchedRequest> = ({ operations }) =>
+  operations.length === 0 ? { expected: "operations", got: "none" } : undefined;
+
+const vote: FieldsOf<Omit<PrePrepare, "kind">> = { replica, view, sequence, digest };
+
+const result = struct<Result>({
+  sequence,
+  status: oneOf("ok", "rejected", "refused"),
+  value: bytes((limits) => limits.maxResultBytes),
+});
+
+const stage = oneOf<Stage>("idle", "pre-prepared", "prepared", "committed");
+
+/** The kinds by name. */
+export const KINDS: { readonly [K in MessageKind]: Kind<Extract<Message, { readonly kind: K }>> } = {
+  "request": { code: 1, fields: tagged<Request, { kind: "request" }>({ kind: "request" }, request, checkRequest) },
+  "vouched-request": {
+    code: 2,
+    fields: tagged<VouchedRequest, { kind: "vouched-request" }>(
+      { kind: "vouched-request" },
+      vouchedRequest,
+      checkVouchedRequest,
+    ),
+  },
+  "pre-prepare": { code: 3, fields: tagged<PrePrepare, { kind: "pre-prepare" }>({ kind: "pre-prepare" }, vote) },
+  "prepare": { code: 4, fields: tagged<Prepare, { kind: "prepare" }>({ kind: "prepare" }, vote) },
+  "commit": { code: 5, fields: tagged<Commit, { kind: "commit" }>({ kind: "commit" }, vote) },
+  "reply": {
+    code: 6,
+    fields: tagged<Reply, { kind: "reply" }>({ kind: "reply" }, {
+      replica,
+      view,
+      request: digest,
+      results: list(result, (limits) => limits.maxRequestOperations),
+    }),
+  },
+  "checkpoint": {
+    code: 7,
+    fields: tagged<Checkpoint, { kind: "checkpoint" }>({ kind: "checkpoint" }, { replica, sequence, digest }),
+  },
+  "status": {
+    code: 8,
+    fields: tagged<Status, { kind: "status" }>({ kind: "status" }, {
+      replica,
+      view,
+      stable: sequence,
+      executed: sequence,
+      stages: list(stage, (limits) => limits.maxStages),
+    }),
+  },
+  "fetch": {
+    code: 9,
+    fields: tagged<Fetch, { kind: "fetch" }>({ kind: "fetch" }, { replica, digests: list(digest, () => MAX_BLOBS) }),
+  },
+  "blobs": {
+    code: 10,
+    fields: tagged<Blobs, { kind: "blobs" }>({ kind: "blobs" }, {
+      replica,
+      blobs: list(copiedBytes(() => MAX_BODY_BYTES), () => MAX_BLOBS),
+    }),
+  },
+};
+
+const byCode: (MessageKind | undefined)[] = [];
+for (const [kind, { code }] of Object.entries(KINDS)) byCode[code] = kind as MessageKind;
+
+/** The kind that a code stands for. */
+export function kindOf(code: number): MessageKind | undefined {
+  return byCode[code];
+}

@@ -1,0 +1,16 @@
+/**
+ * Messages to exact bytes and back: strict, canonical, bounded. Works in Deno, Node and browsers.
+ * @module
+ */
+export { type BatchContent, decodeBatch, encodeBatch } from "./batch.ts";
+export { type Bundle, BUNDLE_OVERHEAD_BYTES, decodeBundle, encodeBundle, WIRE_VERSION } from "./bundle.ts";
+export { type ClusterFile, parseClusterFile } from "./cluster_file.ts";
+export { DecodeError } from "./decode_error.ts";
+export { PROTOCOL, signedDomain } from "./domain.ts";
+export { decodeFrame, encodeFrame, type Frame, frameKind } from "./frame.ts";
+export { encodeGenesis, largestNewViewBytes, parseGenesis } from "./genesis.ts";
+export { fromHex, toHex } from "./hex.ts";
+export { MAX_BLOBS, MAX_BODY_BYTES, MAX_LOG_WINDOW, MAX_NAME_BYTES, type WireLimits, wireLimits } from "./limits.ts";
+export { pack, unpack } from "./plain.ts";
+export { encodeMessage, SIGNATURE_BYTES } from "./signed.ts";
+export { fromUtf8, utf8 } from "./utf8.ts";

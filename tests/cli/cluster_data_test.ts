@@ -1,0 +1,76 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { CliError } from "../../src/cli/cli_error.ts";
+import {
+  clusterPath,
+  createCluster,
+  deleteCluster,
+  lockFolder,
+  readCluster,
+  replicaFiles,
+} from "../../src/cli/cluster_data.ts";
+import { createSigner } from "../../src/crypto/mod.ts";
+import { digest } from "../../src/core/ids.ts";
+
+const urlOf = (index: number) => `http://127.0.0.1:${2000 + index}`;
+
+function inFolder(title: string, test: (folder: string) => void): void {
+  Deno.test(title, () => {
+    const folder = Deno.makeTempDirSync({ prefix: "pbft-" });
+    try {
+      test(folder);
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  });
+}
+
+inFolder("a cluster that was made is read back, and each key is its member's", (folder) => {
+  const cluster = createCluster(folder, 5, urlOf);
+  assertEquals(readCluster(folder), cluster);
+  assertEquals(cluster.genesis.replicas.map(({ name }) => name), ["Apple", "Ball", "Candy", "Dog", "Elk"]);
+  for (const { name, publicKey } of cluster.genesis.replicas) {
+    const key = Deno.readTextFileSync(replicaFiles(folder, name).key).trim();
+    assertEquals(createSigner(key, digest("0".repeat(64))).publicKey, publicKey);
+    assertEquals(Deno.statSync(replicaFiles(folder, name).key).mode! & 0o777, 0o600);
+  }
+});
+
+inFolder("where no cluster was made there is none", (folder) => assertEquals(readCluster(folder), null));
+
+inFolder("half a cluster, left by a first run that was cut short, is made anew", (folder) => {
+  createCluster(folder, 4, urlOf);
+  Deno.removeSync(clusterPath(folder));
+  assertEquals(readCluster(folder), null);
+  assertEquals(createCluster(folder, 4, urlOf).genesis.replicas.length, 4);
+});
+
+inFolder("states without their cluster file are not overwritten", (folder) => {
+  createCluster(folder, 4, urlOf);
+  Deno.writeTextFileSync(replicaFiles(folder, "Candy").state, "state");
+  Deno.removeSync(clusterPath(folder));
+  assertThrows(() => createCluster(folder, 4, urlOf), CliError, "has the state of Candy but no cluster.json");
+});
+
+inFolder("a cluster file that is damaged is an error, not a new cluster", (folder) => {
+  for (const text of ["", "{", "{}", '{"genesis":{},"urls":{}}']) {
+    Deno.writeTextFileSync(clusterPath(folder), text);
+    assertThrows(() => readCluster(folder), CliError, "not a cluster file");
+  }
+});
+
+inFolder("deleting a cluster leaves what is not its own", (folder) => {
+  createCluster(folder, 4, urlOf);
+  Deno.writeTextFileSync(`${folder}/notes.txt`, "mine");
+  Deno.writeTextFileSync(`${folder}/Ball/photo.jpg`, "mine too");
+  Deno.writeTextFileSync(replicaFiles(folder, "Apple").state, "state");
+  Deno.writeTextFileSync(`${replicaFiles(folder, "Apple").state}-wal`, "log");
+  deleteCluster(folder);
+  const left = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
+  assertEquals(left, ["Ball", "notes.txt"]);
+  assertEquals([...Deno.readDirSync(`${folder}/Ball`)].map(({ name }) => name), ["photo.jpg"]);
+});
+
+inFolder("a folder that can't be made is an error that says why", (folder) => {
+  Deno.writeTextFileSync(`${folder}/file`, "");
+  assertThrows(() => lockFolder(`${folder}/file/data`), CliError, "data folder");
+});

@@ -1,0 +1,48 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { CliError } from "../../src/cli/cli_error.ts";
+import { checkPorts, parseClusterOptions } from "../../src/cli/cluster_options.ts";
+
+Deno.test("without arguments all is left to what is there", () => {
+  assertEquals(parseClusterOptions([]), {
+    replicas: undefined,
+    port: undefined,
+    data: ".pbft",
+    memory: false,
+    fresh: false,
+    restart: false,
+    help: false,
+  });
+});
+
+Deno.test("every option is understood", () => {
+  const args = ["--replicas", "7", "--port=2000", "--data", "x", "--fresh", "--restart", "-h"];
+  assertEquals(parseClusterOptions(args), {
+    replicas: 7,
+    port: 2000,
+    data: "x",
+    memory: false,
+    fresh: true,
+    restart: true,
+    help: true,
+  });
+  assertEquals(parseClusterOptions(["--memory", "--replicas", "1", "--port", "0"]).port, 0);
+});
+
+for (
+  const args of [["--replicas", "3"], ["--replicas", "-4"], ["--replicas", ""], ["--port", "x"], ["--nope"], ["x"], [
+    "--data",
+    "",
+  ]]
+) {
+  Deno.test(`${args.join(" ")} is a usage error of one line`, () => {
+    const error = assertThrows(() => parseClusterOptions(args), CliError);
+    assertEquals([error.exitCode, error.message.includes("\n")], [2, false]);
+  });
+}
+
+Deno.test("ports must be ones that fetch reaches", () => {
+  checkPorts([1111, 1112, 65_535]);
+  for (const ports of [[1023], [65_536], [5999, 6000], [10_080]]) {
+    assertThrows(() => checkPorts(ports), CliError, `${ports.at(-1)}`);
+  }
+});

@@ -1,0 +1,420 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import {
+  Client,
+  type ClientOptions,
+  RefusedError,
+  RequestDeniedError,
+  SessionExpiredError,
+  TimeoutError,
+} from "../../src/client/mod.ts";
+import { replicaId, view } from "../../src/core/ids.ts";
+import { utf8 } from "../../src/wire/mod.ts";
+import { type Behaviour, correct, down, FakeCluster, lying, mute, problem } from "./fake_cluster.ts";
+import { ManualTimer } from "./manual_timer.ts";
+
+/** A client with an open session, and the number of POSTs so far. */
+async function setUp(cluster: FakeCluster, options: Partial<ClientOptions> = {}) {
+  const timer = new ManualTimer();
+  const client = new Client({ cluster: cluster.file, fetch: cluster.fetch, timer, ...options });
+  await client.invoke("warm up");
+  return { client, timer, before: cluster.asked.length };
+}
+
+/** The backup that a client with this history asks first. */
+function favourite(cluster: FakeCluster): number {
+  return cluster.askedSince(0).find((replica) => replica !== 0)!;
+}
+
+Deno.test("when all is well, only the primary and f others are asked", async () => {
+  const cluster = new FakeCluster(7);
+  const { client, before } = await setUp(cluster);
+  await client.invoke("a");
+  const asked = cluster.askedSince(before);
+  assertEquals(asked.length, 3);
+  assertEquals(asked[0], 0);
+  assertEquals(new Set(asked).size, 3);
+});
+
+Deno.test("one reply is not believed", async () => {
+  const cluster = new FakeCluster();
+  const { client, before } = await setUp(cluster);
+  cluster.behaviours.fill(mute);
+  cluster.behaviours[0] = correct;
+  const controller = new AbortController();
+  const call = client.invoke("a", { signal: controller.signal });
+  await cluster.until(before + 2);
+  controller.abort();
+  await assertRejects(() => call, DOMException);
+});
+
+Deno.test("one replica's reply does not count twice, whoever passes it on", async () => {
+  const cluster = new FakeCluster();
+  const { client, before, timer } = await setUp(cluster);
+  const lie: Behaviour = (asked) => {
+    const results = cluster.execute(asked).map((result) => ({ ...result, value: utf8('"a lie"') }));
+    return cluster.reply(asked, { replica: replicaId(3), signedBy: 3, results });
+  };
+  cluster.behaviours.fill(lie);
+  const call = client.invoke("a");
+  await cluster.until(before + 4);
+  cluster.behaviours.fill(correct, 0, 3);
+  let ended = false;
+  call.finally(() => ended = true);
+  while (!ended) {
+    timer.advance(600);
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  assertEquals(await call, { echo: "a" });
+});
+
+Deno.test("a replica that can't be reached is replaced at once, and not asked first the next time", async () => {
+  const cluster = new FakeCluster();
+  const { client, before } = await setUp(cluster);
+  const gone = favourite(cluster);
+  cluster.behaviours[gone] = down;
+  assertEquals(await client.invoke("a"), { echo: "a" });
+  assertEquals(cluster.askedSince(before).slice(0, 2), [0, gone]);
+  const next = cluster.asked.length;
+  await client.invoke("b");
+  assertEquals(cluster.askedSince(next).includes(gone), false);
+  assertEquals(cluster.askedSince(next).length, 2);
+});
+
+Deno.test("a reply with a wrong signature counts for nothing, and another replica is asked", async () => {
+  const cluster = new FakeCluster();
+  const { client, before } = await setUp(cluster);
+  const forger = favourite(cluster);
+  cluster.behaviours[forger] = (asked) => cluster.reply(asked, { signedBy: (forger + 1) % 4 });
+  assertEquals(await client.invoke("a"), { echo: "a" });
+  assertEquals(cluster.askedSince(before).length, 3);
+});
+
+Deno.test("neither does a reply about another request, nor one with too few results, nor one of a stranger", async () => {
+  const cluster = new FakeCluster();
+  const { client } = await setUp(cluster);
+  const bad = favourite(cluster);
+  const answers: Behaviour[] = [
+    (asked) => cluster.reply(asked, { request: "0".repeat(64) as typeof asked.digest }),
+    (asked) => cluster.reply(asked, { results: [] }),
+    (asked) => cluster.reply(asked, { replica: 9 as typeof asked.replica }),
+    () => new Response("not a frame"),
+    () => new Response(null, { status: 500 }),
+    () => new Response(new Uint8Array(10_000_000)),
+  ];
+  for (const [index, answer] of answers.entries()) {
+    cluster.behaviours[bad] = answer;
+    assertEquals(await client.invoke(`${index}`), { echo: `${index}` });
+  }
+});
+
+Deno.test("a liar is outvoted by replicas that are asked instead of it", async () => {
+  const cluster = new FakeCluster();
+  const { client, before, timer } = await setUp(cluster);
+  cluster.behaviours[favourite(cluster)] = lying;
+  assertEquals(await client.invoke("a"), { echo: "a" });
+  assertEquals(cluster.askedSince(before).length, 3);
+  assertEquals(timer.pending, 0);
+});
+
+Deno.test("a mute primary: after retryMs all are asked", async () => {
+  const cluster = new FakeCluster();
+  const { client, timer, before } = await setUp(cluster, { retryMs: 500 });
+  cluster.behaviours[0] = mute;
+  const call = client.invoke("a");
+  await cluster.until(before + 2);
+  assertEquals(timer.nextInMs, 500);
+  timer.advance(500);
+  assertEquals(await call, { echo: "a" });
+  assertEquals(new Set(cluster.askedSince(before)).size, 4);
+});
+
+Deno.test("later a mute primary still gets the requests, but nobody waits for it", async () => {
+  const cluster = new FakeCluster();
+  const { client, timer, before } = await setUp(cluster);
+  cluster.behaviours[0] = mute;
+  const call = client.invoke("a");
+  await cluster.until(before + 2);
+  timer.advance(500);
+  await call;
+  const next = cluster.asked.length;
+  assertEquals(await client.invoke("b"), { echo: "b" });
+  const asked = cluster.askedSince(next);
+  assertEquals([asked.length, asked[0]], [3, 0]);
+});
+
+Deno.test("retries come at doubling intervals up to maxRetryMs, give or take a quarter", async () => {
+  const cluster = new FakeCluster();
+  const { client, timer, before } = await setUp(cluster, { retryMs: 100, maxRetryMs: 400, postMs: 1 });
+  cluster.behaviours.fill(mute);
+  const controller = new AbortController();
+  const call = client.invoke("a", { signal: controller.signal });
+  let posts = before + 2;
+  await cluster.until(posts);
+  for (const expected of [100, 200, 400, 400]) {
+    const ms = timer.nextInMs;
+    assertEquals(ms >= expected * 0.75 - 1 && ms <= expected * 1.25 + 1, true, `${ms} where ${expected} was expected`);
+    timer.advance(ms);
+    await cluster.until(posts += 4);
+  }
+  controller.abort();
+  await assertRejects(() => call, DOMException);
+});
+
+Deno.test("a POST that hangs is given up at a retry, and made again", async () => {
+  const cluster = new FakeCluster();
+  const { client, timer, before } = await setUp(cluster, { retryMs: 500, postMs: 500 });
+  cluster.behaviours.fill(mute);
+  const call = client.invoke("a");
+  await cluster.until(before + 2);
+  const first = cluster.asked.at(-1)!;
+  cluster.behaviours.fill(correct);
+  timer.advance(500);
+  assertEquals(await call, { echo: "a" });
+  assertEquals(first.signal.aborted, true);
+});
+
+Deno.test("the view that f + 1 replicas say they are in tells the primary", async () => {
+  const cluster = new FakeCluster();
+  cluster.view = 6;
+  const { client, before } = await setUp(cluster);
+  await client.invoke("a");
+  assertEquals(cluster.askedSince(before)[0], 2);
+});
+
+Deno.test("one replica alone can't move the view", async () => {
+  const cluster = new FakeCluster();
+  cluster.behaviours[0] = (asked) => cluster.reply(asked, { view: view(1_000_003) });
+  const { client, before } = await setUp(cluster);
+  await client.invoke("a");
+  assertEquals(cluster.askedSince(before)[0], 0);
+});
+
+Deno.test("429: the primary is left alone for as long as it says, and nobody else is bothered", async () => {
+  const cluster = new FakeCluster();
+  const { client, timer, before } = await setUp(cluster);
+  cluster.behaviours[0] = () => problem(429, "busy", { "retry-after": "2" });
+  const call = client.invoke("a");
+  await cluster.until(before + 2);
+  await settled(() => timer.nextInMs > 1000);
+  const ms = timer.nextInMs;
+  assertEquals(ms >= 1500 && ms <= 2501, true, `${ms} where 2000 was expected`);
+  cluster.behaviours[0] = correct;
+  timer.advance(ms - 1);
+  assertEquals(cluster.askedSince(before).length, 2);
+  timer.advance(1);
+  assertEquals(await call, { echo: "a" });
+  assertEquals(cluster.askedSince(before).length, 3);
+});
+
+Deno.test("429 of the primary holds for the next request too", async () => {
+  const cluster = new FakeCluster();
+  const { client, timer, before } = await setUp(cluster, { maxInFlight: 2 });
+  cluster.behaviours[0] = () => problem(429, "busy", { "retry-after": "2" });
+  const first = client.invoke("a");
+  await cluster.until(before + 2);
+  await settled(() => timer.nextInMs > 1000);
+  const second = client.invoke("b");
+  await cluster.until(before + 3);
+  assertEquals(cluster.askedSince(before).filter((replica) => replica === 0).length, 1);
+  cluster.behaviours[0] = correct;
+  timer.advance(2600);
+  assertEquals([await first, await second], [{ echo: "a" }, { echo: "b" }]);
+});
+
+Deno.test("503: another replica is asked at once", async () => {
+  const cluster = new FakeCluster();
+  const { client, before } = await setUp(cluster);
+  cluster.behaviours[favourite(cluster)] = () => problem(503, "starting", { "retry-after": "1" });
+  assertEquals(await client.invoke("a"), { echo: "a" });
+  assertEquals(cluster.askedSince(before).length, 3);
+});
+
+Deno.test("202: the replica is asked again", async () => {
+  const cluster = new FakeCluster();
+  const { client, timer, before } = await setUp(cluster, { retryMs: 500 });
+  let times = 0;
+  cluster.behaviours[0] = (asked) => ++times === 1 ? new Response(null, { status: 202 }) : cluster.reply(asked);
+  const call = client.invoke("a");
+  await cluster.until(before + 2);
+  while (times < 2) {
+    timer.advance(100);
+    await timer.turn();
+  }
+  assertEquals(await call, { echo: "a" });
+});
+
+Deno.test("f replicas' HTTP errors are not believed; f + 1 replicas' are", async () => {
+  const cluster = new FakeCluster();
+  const { client } = await setUp(cluster);
+  const deny: Behaviour = () => problem(403, "not on the list");
+  cluster.behaviours[favourite(cluster)] = deny;
+  assertEquals(await client.invoke("a"), { echo: "a" });
+  cluster.behaviours.fill(deny);
+  const error = await assertRejects(() => client.invoke("b"), RequestDeniedError, "not on the list");
+  assertEquals(error.status, 403);
+});
+
+Deno.test("an aborted call rejects with its signal's reason and gives up its POSTs", async () => {
+  const cluster = new FakeCluster();
+  const { client, timer, before } = await setUp(cluster);
+  cluster.behaviours.fill(mute);
+  const controller = new AbortController();
+  const call = client.invoke("a", { signal: controller.signal });
+  await cluster.until(before + 2);
+  controller.abort();
+  const error = await assertRejects(() => call, DOMException);
+  assertEquals(error.name, "AbortError");
+  assertEquals(cluster.asked.slice(before).map(({ signal }) => signal.aborted), [true, true]);
+  assertEquals(timer.pending, 0);
+});
+
+Deno.test("an aborted call leaves those that travel with it alone", async () => {
+  const cluster = new FakeCluster();
+  const { client, before } = await setUp(cluster);
+  let answer = () => {};
+  const answered = new Promise<void>((resolve) => answer = resolve);
+  cluster.behaviours.fill(async (asked) => (await answered, cluster.reply(asked)));
+  const controller = new AbortController();
+  const aborted = client.invoke("a", { signal: controller.signal });
+  const other = client.invoke("b");
+  await cluster.until(before + 2);
+  controller.abort(new Error("changed my mind"));
+  await assertRejects(() => aborted, Error, "changed my mind");
+  answer();
+  assertEquals(await other, { echo: "b" });
+});
+
+Deno.test("a call that is aborted before it is sent is never sent", async () => {
+  const cluster = new FakeCluster();
+  const { client } = await setUp(cluster);
+  const controller = new AbortController();
+  const aborted = client.invoke("a", { signal: controller.signal });
+  controller.abort();
+  await assertRejects(() => aborted, DOMException);
+  await assertRejects(() => client.invoke("b", { signal: AbortSignal.abort() }), DOMException);
+  await client.invoke("c");
+  assertEquals(cluster.requests.flatMap((r) => r.operations.map((o) => new TextDecoder().decode(o))), ["warm up", "c"]);
+});
+
+Deno.test("signals are let go when a call ends", async () => {
+  const { client } = await setUp(new FakeCluster());
+  const { signal } = new AbortController();
+  let listeners = 0;
+  const add = signal.addEventListener.bind(signal) as (...args: unknown[]) => void;
+  const remove = signal.removeEventListener.bind(signal) as (...args: unknown[]) => void;
+  signal.addEventListener = (...args: unknown[]) => (listeners++, add(...args));
+  signal.removeEventListener = (...args: unknown[]) => (listeners--, remove(...args));
+  await Promise.all([client.invoke("a", { signal }), client.invoke("b", { signal })]);
+  assertEquals(listeners, 0);
+});
+
+Deno.test("without an answer a call times out timeoutMs after it was made, and says that it was sent", async () => {
+  const cluster = new FakeCluster();
+  const { client, timer, before } = await setUp(cluster, { timeoutMs: 3000, retryMs: 10_000 });
+  cluster.behaviours.fill(mute);
+  const ended: string[] = [];
+  const call = async (operation: string) => {
+    const error = await assertRejects(() => client.invoke(operation), TimeoutError, "may or may not");
+    ended.push(`${operation} ${error.effect}`);
+  };
+  const first = call("first");
+  await cluster.until(before + 2);
+  timer.advance(1000);
+  const second = call("second");
+  await cluster.until(before + 4);
+  timer.advance(2000);
+  await first;
+  assertEquals([ended, timer.nextInMs], [["first unknown"], 1000]);
+  timer.advance(1000);
+  await second;
+  assertEquals([ended.length, timer.pending], [2, 0]);
+});
+
+Deno.test("an operation that waits for a session that can't be opened times out unsent", async () => {
+  const cluster = new FakeCluster();
+  cluster.behaviours.fill(mute);
+  const timer = new ManualTimer();
+  const client = new Client({ cluster: cluster.file, fetch: cluster.fetch, timer, timeoutMs: 1000 });
+  const call = assertRejects(() => client.invoke("a"), TimeoutError, "was never sent");
+  await cluster.until(2);
+  timer.advance(1000);
+  assertEquals((await call).effect, "none");
+  assertEquals(timer.pending, 0);
+});
+
+Deno.test("a lost session: what was sent is not run again; what comes next goes on in a new session", async () => {
+  const cluster = new FakeCluster();
+  const { client } = await setUp(cluster);
+  const ran: string[] = [];
+  cluster.execution = (operation, { session }) => {
+    if (session === 1) return { status: "refused", value: utf8("unknown-session") };
+    ran.push(operation);
+    return { value: utf8("1") };
+  };
+  const error = await assertRejects(() => client.invoke("a"), SessionExpiredError, "may or may not");
+  assertEquals(error.effect, "unknown");
+  assertEquals(await client.invoke("b"), 1);
+  assertEquals(ran, ["b"]);
+  assertEquals(cluster.requests.at(-1)!.timestamp, 1);
+});
+
+Deno.test("what was not sent yet when the session was lost is sent in the new one", async () => {
+  const cluster = new FakeCluster();
+  const { client, timer, before } = await setUp(cluster, { maxInFlight: 1 });
+  let answer = () => {};
+  const answered = new Promise<void>((resolve) => answer = resolve);
+  cluster.execution = (_, { session }) =>
+    session === 1 ? { status: "refused", value: utf8("unknown-session") } : { value: utf8("1") };
+  cluster.behaviours.fill(async (asked) => (await answered, cluster.reply(asked)));
+  const sent = assertRejects(() => client.invoke("sent"), SessionExpiredError);
+  await cluster.until(before + 2);
+  const waiting = client.invoke("waiting");
+  await timer.turn();
+  answer();
+  await sent;
+  assertEquals(await waiting, 1);
+});
+
+Deno.test("after a long pause a new session is opened before anything is sent in the old one", async () => {
+  const cluster = new FakeCluster(4, { sessionIdleMs: 60_000 });
+  const { client, timer } = await setUp(cluster);
+  timer.advance(29_000);
+  await client.invoke("a");
+  timer.advance(31_000);
+  await client.invoke("b");
+  assertEquals(cluster.requests.map(({ session }) => session === 1), [true, true, false]);
+});
+
+Deno.test("a session that may not be opened refuses what waits for it, and the next call tries again", async () => {
+  const cluster = new FakeCluster();
+  const timer = new ManualTimer();
+  const client = new Client({ cluster: cluster.file, fetch: cluster.fetch, timer });
+  cluster.behaviours.fill((asked) => {
+    const [result] = cluster.execute(asked);
+    return cluster.reply(asked, { results: [{ ...result!, status: "refused", value: utf8("too-many-clients") }] });
+  });
+  const error = await assertRejects(() => client.invoke("a"), RefusedError);
+  assertEquals([error.refusal, error.effect], ["too-many-clients", "none"]);
+  cluster.behaviours.fill(correct);
+  assertEquals(await client.invoke("b"), { echo: "b" });
+});
+
+Deno.test("an opening whose answer was lost is repeated with the same nonce", async () => {
+  const cluster = new FakeCluster();
+  const timer = new ManualTimer();
+  const client = new Client({ cluster: cluster.file, fetch: cluster.fetch, timer, timeoutMs: 1000, retryMs: 10_000 });
+  cluster.behaviours.fill(mute);
+  const lost = assertRejects(() => client.invoke("a"), TimeoutError);
+  await cluster.until(2);
+  timer.advance(1000);
+  await lost;
+  cluster.behaviours.fill(correct);
+  await client.invoke("b");
+  const nonces = cluster.asked.filter(({ request }) => request.session === 0).map(({ request }) => request.timestamp);
+  assertEquals(new Set(nonces).size, 1);
+});
+
+/** Waits until what is under way has led to `condition`. */
+async function settled(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve));
+}

@@ -1,0 +1,89 @@
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  Client,
+  decodeReceipt,
+  encodeReceipt,
+  type Receipt,
+  ReceiptError,
+  verifyReceipt,
+} from "../../src/client/mod.ts";
+import { FakeCluster } from "./fake_cluster.ts";
+
+async function receiptFrom(cluster: FakeCluster, operations = ["a", "b"]): Promise<Receipt> {
+  const client = new Client({ cluster: cluster.file, fetch: cluster.fetch });
+  const outcomes = await Promise.all(operations.map((operation) => client.submit(operation)));
+  return outcomes.at(-1)!.receipt;
+}
+
+function flip(bytes: Uint8Array, at: number): Uint8Array {
+  return bytes.with(at < 0 ? bytes.length + at : at, bytes.at(at)! ^ 1);
+}
+
+Deno.test("a receipt proves the operation, its result and who says so, by the genesis alone", async () => {
+  const cluster = new FakeCluster();
+  const evidence = await verifyReceipt({ genesis: cluster.file.genesis }, await receiptFrom(cluster));
+  assertEquals(new TextDecoder().decode(evidence.operation), "b");
+  assertEquals(new TextDecoder().decode(evidence.result.value), '{"echo":"b"}');
+  assertEquals([evidence.session, evidence.timestamp, evidence.voters.length], [1, 1, 2]);
+});
+
+Deno.test("a receipt survives its way as bytes", async () => {
+  const cluster = new FakeCluster();
+  const receipt = await receiptFrom(cluster);
+  assertEquals(decodeReceipt(encodeReceipt(receipt)), receipt);
+});
+
+Deno.test("what is no receipt is a ReceiptError", () => {
+  for (const bytes of [new Uint8Array(), new Uint8Array([1]), new Uint8Array([0x83, 1, 2, 3])]) {
+    assertThrows(() => decodeReceipt(bytes), ReceiptError);
+  }
+});
+
+Deno.test("a receipt with one reply too few, or one reply twice, proves nothing", async () => {
+  const cluster = new FakeCluster();
+  const receipt = await receiptFrom(cluster);
+  const [reply] = receipt.replies;
+  const reject = (replies: Uint8Array[]) =>
+    assertRejects(() => verifyReceipt(cluster.file, { ...receipt, replies }), ReceiptError, "expected 2 different");
+  await reject([]);
+  await reject([reply!]);
+  await reject([reply!, reply!]);
+});
+
+Deno.test("a receipt proves nothing once a byte of it has changed", async () => {
+  const cluster = new FakeCluster();
+  const receipt = await receiptFrom(cluster);
+  for (let at = 0; at < receipt.request.length; at += 7) {
+    const changed = { ...receipt, request: flip(receipt.request, at) };
+    await assertRejects(() => verifyReceipt(cluster.file, changed), ReceiptError);
+  }
+  const [first, second] = receipt.replies;
+  for (let at = 0; at < second!.length; at += 7) {
+    const changed = { ...receipt, replies: [first!, flip(second!, at)] };
+    await assertRejects(() => verifyReceipt(cluster.file, changed), ReceiptError);
+  }
+});
+
+Deno.test("a receipt is of one cluster only", async () => {
+  const cluster = new FakeCluster();
+  const receipt = await receiptFrom(cluster);
+  const { genesis } = cluster.file;
+  const other = { genesis: { ...genesis, name: "another" } };
+  await assertRejects(() => verifyReceipt(other, receipt), ReceiptError, "signature");
+});
+
+Deno.test("a receipt says of which of its operations it speaks", async () => {
+  const cluster = new FakeCluster();
+  const receipt = await receiptFrom(cluster);
+  await assertRejects(() => verifyReceipt(cluster.file, { ...receipt, index: 2 }), ReceiptError, "no operation 2");
+});
+
+Deno.test("replies that disagree prove nothing, though each is well signed", async () => {
+  const cluster = new FakeCluster();
+  const receipt = await receiptFrom(cluster);
+  const asked = cluster.asked.at(-1)!;
+  const results = cluster.execute(asked).map((result) => ({ ...result, value: new Uint8Array([1]) }));
+  const other = new Uint8Array(await cluster.reply(asked, { results }).arrayBuffer());
+  const replies = [receipt.replies[0]!, other];
+  await assertRejects(() => verifyReceipt(cluster.file, { ...receipt, replies }), ReceiptError, "do not agree");
+});

@@ -1,0 +1,207 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { ClusterProcess, eventually, failingCluster, inFolder, isAlive, withCluster } from "./_cluster_process.ts";
+
+Deno.test("a first run makes keys that only their owner can read, and four replicas that agree", async () => {
+  await inFolder(async (folder) => {
+    const cluster = await ClusterProcess.start(folder);
+    try {
+      assertEquals(cluster.names, ["Apple", "Ball", "Candy", "Dog"]);
+      for (const name of cluster.names) {
+        assertEquals(Deno.statSync(`${folder}/${name}/key`).mode! & 0o777, 0o600);
+        assert(Deno.statSync(`${folder}/${name}/state.db`).isFile);
+      }
+      assert(cluster.command.out.all.some((line) => line.includes(`curl ${cluster.url("Apple")}/req`)));
+      for (const [i, name] of cluster.names.entries()) {
+        const set = { clientID: "ada", timestamp: i + 1, operation: `SET name ${name}` };
+        const answer = await cluster.req(name, set);
+        assertEquals([answer.status, answer.nodeID, answer.timestamp], [200, name, i + 1]);
+        assert(answer.voters!.length >= 2, `${answer.voters}`);
+      }
+      // The same request again, at any replica: the same answer, and nothing runs twice.
+      const incr = { clientID: "ada", timestamp: 9, operation: "INCR n" };
+      const answers = [];
+      for (const name of cluster.names) answers.push(await cluster.req(name, incr));
+      assertEquals(answers.map(({ status, result }) => [status, result]), [[200, 1], [200, 1], [200, 1], [200, 1]]);
+      assertEquals(new Set(answers.map(({ sequenceID }) => sequenceID)).size, 1);
+      assertEquals(
+        (await cluster.req("Dog", { clientID: "bob", operation: { op: "get", key: "name" } })).result,
+        "Dog",
+      );
+    } finally {
+      assertEquals(await cluster.interrupt(), 0);
+    }
+    assertEquals(cluster.command.err.all, []);
+    for (const pid of cluster.pids) assert(!isAlive(pid), `${pid} is left`);
+  });
+});
+
+Deno.test("with one backup killed requests go on; restarted, it catches up with no traffic", async () => {
+  await withCluster([], async (cluster) => {
+    await cluster.req("Apple", { clientID: "ada", operation: "SET a 1" });
+    Deno.kill(cluster.pid("Dog"), "SIGKILL");
+    await cluster.command.err.find(/^Dog +pid \d+ died \(SIGKILL\); it is not restarted without --restart$/);
+    for (let i = 1; i <= 20; i++) {
+      const answer = await cluster.req(cluster.names[i % 3]!, { clientID: "ada", timestamp: i, operation: "INCR n" });
+      assertEquals([answer.status, answer.result], [200, i]);
+    }
+    const replica = cluster.startReplica("Dog");
+    try {
+      await replica.out.find(/^Dog +serves http/);
+      const { lastExecuted } = await cluster.status("Apple");
+      await eventually("Dog is where Apple is", async () => (await cluster.status("Dog")).lastExecuted >= lastExecuted);
+      assertEquals((await cluster.status("Dog")).history, (await cluster.status("Apple")).history);
+      const again = await cluster.req("Dog", { clientID: "ada", timestamp: 20, operation: "INCR n" });
+      assertEquals([again.status, again.result], [200, 20]);
+    } finally {
+      replica.kill("SIGTERM");
+      assertEquals(await replica.ended(), 0);
+    }
+  });
+});
+
+Deno.test("with --restart a replica that dies is started again and catches up", async () => {
+  await withCluster(["--restart"], async (cluster) => {
+    const before = cluster.pid("Candy");
+    Deno.kill(before, "SIGKILL");
+    await cluster.command.err.find(/^Candy +pid \d+ died \(SIGKILL\); it is restarted in \d+ ms$/);
+    assertEquals((await cluster.req("Apple", { clientID: "ada", operation: "SET a 1" })).status, 200);
+    await eventually("another process serves Candy", () => cluster.pid("Candy") !== before);
+    const { lastExecuted } = await cluster.status("Apple");
+    await eventually("Candy has caught up", async () => {
+      try {
+        return (await cluster.status("Candy")).lastExecuted >= lastExecuted;
+      } catch {
+        return false;
+      }
+    });
+  });
+});
+
+Deno.test("a launcher that is killed leaves no replica behind", async () => {
+  await inFolder(async (folder) => {
+    const cluster = await ClusterProcess.start(folder);
+    cluster.command.kill("SIGKILL");
+    await cluster.command.ended();
+    await eventually("all replicas are gone", () => !cluster.pids.some(isAlive));
+    // And at once the next one can take its place, with the same data.
+    const next = await ClusterProcess.start(folder);
+    assertEquals(await next.interrupt(), 0);
+    assertEquals([...next.urls], [...cluster.urls]);
+  });
+});
+
+Deno.test("data is there after Ctrl-C, also on another port, and gone with --fresh", async () => {
+  await inFolder(async (folder) => {
+    const get = { clientID: "ada", operation: "GET name" };
+    const first = await ClusterProcess.start(folder);
+    assertEquals((await first.req("Apple", { clientID: "ada", operation: "SET name Ada" })).status, 200);
+    await first.interrupt();
+    const moved = await ClusterProcess.start(folder, ["--port", "0"]);
+    assertEquals((await moved.req("Ball", get)).result, "Ada");
+    await moved.interrupt();
+    const fresh = await ClusterProcess.start(folder, ["--fresh"]);
+    assertEquals((await fresh.req("Ball", get)).result, null);
+    await fresh.interrupt();
+  });
+});
+
+Deno.test("a cluster of one works in memory, and leaves no state behind", async () => {
+  await inFolder(async (folder) => {
+    const cluster = await ClusterProcess.start(folder, ["--replicas", "1", "--memory"]);
+    assertEquals((await cluster.req("Apple", { clientID: "ada", operation: "INCR n" })).result, 1);
+    const other = await failingCluster(["--data", folder, "--memory", "--port", "0"]);
+    assertEquals([other.code, other.err.length], [1, 1]);
+    assertMatch(other.err[0]!, /another cluster is running on it/);
+    assertEquals(await cluster.interrupt(), 0);
+    const next = await ClusterProcess.start(folder, ["--replicas", "1", "--memory"]);
+    assertEquals((await next.req("Apple", { clientID: "ada", operation: "INCR n" })).result, 1);
+    await next.interrupt();
+  });
+});
+
+Deno.test("when the last replica has died, so has the cluster", async () => {
+  await inFolder(async (folder) => {
+    const cluster = await ClusterProcess.start(folder, ["--replicas", "1"]);
+    Deno.kill(cluster.pid("Apple"), "SIGKILL");
+    assertEquals(await cluster.command.ended(), 1);
+  });
+});
+
+const failures: [title: string, args: string[], exitCode: number, line: RegExp][] = [
+  ["an unknown option", ["--replica", "4"], 2, /Unknown option '--replica'/],
+  ["an argument that is no option", ["start"], 2, /start/],
+  ["an option without its value", ["--port"], 2, /--port/],
+  ["two replicas", ["--replicas", "2"], 2, /--replicas: expected 4 to 26, or 1, got 2/],
+  ["no replicas", ["--replicas", "0"], 2, /--replicas: expected 4 to 26, or 1, got 0/],
+  ["too many replicas", ["--replicas", "27"], 2, /--replicas: expected 4 to 26, or 1, got 27/],
+  ["half a replica", ["--replicas", "4.5"], 2, /--replicas: expected a natural number, got "4.5"/],
+  ["a port that fetch refuses", ["--port", "5060"], 2, /fetch refuses port 5060/],
+  ["a port beyond the last", ["--port", "65534"], 2, /from 1024 to 65535, got 65536/],
+  ["a privileged port", ["--port", "80"], 2, /from 1024 to 65535, got 80/],
+  ["a restart without memory", ["--memory", "--restart"], 2, /--memory and --restart/],
+];
+for (const [title, args, exitCode, line] of failures) {
+  Deno.test(`${title} gets one clear line and exit code ${exitCode}`, async () => {
+    await inFolder(async (folder) => {
+      const { code, out, err } = await failingCluster(["--data", `${folder}/data`, ...args]);
+      assertEquals([code, out, err.length], [exitCode, [], 1], err.join("\n"));
+      assertMatch(err[0]!, line);
+      assertMatch(err[0]!, /^error: /);
+    });
+  });
+}
+
+Deno.test("a taken port gets one clear line", async () => {
+  await inFolder(async (folder) => {
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr as Deno.NetAddr;
+    const { code, out, err } = await failingCluster(["--data", folder, "--replicas", "1", "--port", String(port)]);
+    listener.close();
+    assertEquals([code, out, err], [1, [], [`error: port ${port} is taken; choose others with --port`]]);
+  });
+});
+
+Deno.test("a data folder that is none, or holds something else, gets one clear line", async () => {
+  await inFolder(async (folder) => {
+    Deno.writeTextFileSync(`${folder}/file`, "");
+    const file = await failingCluster(["--data", `${folder}/file`, "--port", "0"]);
+    assertEquals([file.code, file.out, file.err.length], [1, [], 1], file.err.join("\n"));
+    assertMatch(file.err[0]!, /^error: data folder .*file: /);
+    Deno.writeTextFileSync(`${folder}/cluster.json`, '{"genesis": {}}');
+    const other = await failingCluster(["--data", folder, "--port", "0"]);
+    assertEquals([other.code, other.out, other.err.length], [1, [], 1], other.err.join("\n"));
+    assertMatch(other.err[0]!, /not a cluster file: .*--fresh/);
+  });
+});
+
+Deno.test("a cluster's members can't change: another --replicas gets one clear line", async () => {
+  await inFolder(async (folder) => {
+    const cluster = await ClusterProcess.start(folder, ["--replicas", "1"]);
+    await cluster.interrupt();
+    const { code, out, err } = await failingCluster(["--data", folder, "--replicas", "4"]);
+    assertEquals([code, out, err.length], [1, [], 1]);
+    assertMatch(err[0]!, /holds a cluster of 1, .*--fresh/);
+  });
+});
+
+Deno.test("a damaged state file stops the start with one clear line", async () => {
+  await inFolder(async (folder) => {
+    const cluster = await ClusterProcess.start(folder, ["--replicas", "1"]);
+    await cluster.interrupt();
+    for (const suffix of ["-wal", "-shm"]) await Deno.remove(`${folder}/Apple/state.db${suffix}`).catch(() => {});
+    Deno.writeTextFileSync(`${folder}/Apple/state.db`, "this is not a database, whatever its name says".repeat(200));
+    const { code, err } = await failingCluster(["--data", folder]);
+    assertEquals(code, 1);
+    assertMatch(err[0]!, /^error: Apple: .*state\.db/);
+    assertEquals(err.length, 2, err.join("\n"));
+    assertMatch(err[1]!, /^Apple +pid \d+ died \(exit code 1\) before the cluster was ready$/);
+  });
+});
+
+Deno.test("--help says what there is", async () => {
+  const { code, out, err } = await failingCluster(["--help"]);
+  assertEquals([code, err], [0, []]);
+  for (const option of ["--replicas", "--port", "--data", "--memory", "--fresh", "--restart", "--help"]) {
+    assert(out.some((line) => line.includes(option)), option);
+  }
+});

@@ -1,0 +1,64 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { filesUnder, root } from "../tools/files.ts";
+
+/** Runs an example as a user would. */
+async function run(name: string, ...args: string[]): Promise<string> {
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "-A", `examples/${name}`, ...args],
+    cwd: root,
+    stdin: "null",
+    env: { NO_COLOR: "1" },
+  });
+  const { code, stdout, stderr } = await command.output();
+  const [out, error] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  assertEquals([code, error], [0, ""]);
+  return out!;
+}
+
+Deno.test("quickstart orders one operation and shows who signed for it", async () => {
+  const out = await run("quickstart.ts");
+  assertMatch(out, /SET name Ada: executed at sequence number \d+/);
+  assertMatch(out, /GET name: Ada/);
+  assertMatch(out, /2 of 4 replicas signed for the SET: (Apple|Ball|Candy|Dog), (Apple|Ball|Candy|Dog)/);
+});
+
+Deno.test("custom_state_machine grants a lock to one, and to the next when it is free", async () => {
+  const out = await run("custom_state_machine.ts");
+  assertMatch(out, /^ada has it\ngrace was rejected: printer is held by [0-9a-f]{8}\nada released it\ngrace has it\n$/);
+});
+
+Deno.test("client talks to a running cluster", async () => {
+  const data = await Deno.makeTempDir();
+  const cluster = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "-A", "src/cli/cluster.ts", "--data", data, "--port", "0"],
+    cwd: root,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  try {
+    const reader = cluster.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    for (let out = ""; !out.includes("cluster ready");) {
+      const { done, value } = await reader.read();
+      if (done) throw new Error(`the cluster did not start:\n${out}`);
+      out += value;
+    }
+    const out = await run("client.ts", `${data}/cluster.json`);
+    assertMatch(out, /SET greeting: OK\nGET greeting: hello\n100 visits counted, the last is number 100\n/);
+    assertMatch(out, /INCR greeting: rejected at \d+: incr: expected an integer/);
+    assertMatch(out, /signed that SET signed yes was executed at \d+/);
+    await reader.cancel();
+  } finally {
+    cluster.kill("SIGTERM");
+    await cluster.status;
+    await Deno.remove(data, { recursive: true });
+  }
+});
+
+Deno.test("every example is run by a test", () => {
+  assertEquals(filesUnder("examples", ".ts").sort(), [
+    "examples/client.ts",
+    "examples/custom_state_machine.ts",
+    "examples/quickstart.ts",
+  ]);
+});

@@ -1,0 +1,178 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import type { Refusal } from "../../src/core/messages.ts";
+import { fromUtf8 } from "../../src/wire/mod.ts";
+import { answer, untilAborted } from "./fake_node.ts";
+import { harness, postJson, problemOf } from "./helpers.ts";
+
+const SET = { clientID: "ada", timestamp: 1, operation: "SET name Ada" };
+
+Deno.test("/req answers with the result that the replicas agreed on, and says who did", async () => {
+  const { app, node } = harness();
+  node.onVouch = () => Promise.resolve(answer("ok", '{"value":"Ada"}'));
+  const response = await postJson(app, "/req", SET);
+  assertEquals(response.status, 200);
+  assertEquals(await response.json(), {
+    viewID: 4,
+    timestamp: 1,
+    clientID: "ada",
+    nodeID: "Ball",
+    sequenceID: 131,
+    result: { value: "Ada" },
+    voters: ["Apple", "Candy"],
+  });
+});
+
+Deno.test("/req gives a text command to the machine as it is, and an object as its JSON", async () => {
+  const { app, node } = harness();
+  await postJson(app, "/req", { ...SET, operation: "SET näme Ada" });
+  await postJson(app, "/req", { ...SET, operation: { op: "set", key: "näme" } });
+  assertEquals(node.vouched.map(({ operation }) => fromUtf8(operation)), ["SET näme Ada", '{"op":"set","key":"näme"}']);
+});
+
+Deno.test("/req gives a result that is not JSON as text", async () => {
+  const { app, node } = harness();
+  node.onVouch = () => Promise.resolve(answer("ok", "not { json"));
+  assertEquals((await (await postJson(app, "/req", SET)).json()).result, "not { json");
+});
+
+Deno.test("/req makes strictly growing timestamps of its own, and gives them back", async () => {
+  const { app, timer } = harness();
+  const timestamps: number[] = [];
+  for (const pause of [0, 0, 0, 5]) {
+    timer.advance(pause);
+    const { timestamp } = await (await postJson(app, "/req", { clientID: "ada", operation: "GET name" })).json();
+    timestamps.push(timestamp);
+  }
+  assertEquals(timestamps, timestamps.toSorted((a, b) => a - b));
+  assertEquals(new Set(timestamps).size, 4);
+  assertEquals(timestamps.map((timestamp) => timestamp % 4), [1, 1, 1, 1], "no other member makes these");
+  assert(timestamps[0]! >= 1_000_000_000, "about microseconds of the clock");
+});
+
+const malformed: [title: string, body: unknown, field: string][] = [
+  ["what is not JSON", "SET name Ada", "body"],
+  ["an empty body", "", "body"],
+  ["a list", [SET], "body"],
+  ["null", "null", "body"],
+  ["no clientID", { timestamp: 1, operation: "GET a" }, "clientID"],
+  ["an empty clientID", { ...SET, clientID: "" }, "clientID"],
+  ["a clientID that is a number", { ...SET, clientID: 7 }, "clientID"],
+  ["a clientID of 129 characters", { ...SET, clientID: "a".repeat(129) }, "clientID"],
+  ["a clientID with a control character", { ...SET, clientID: "ada\n" }, "clientID"],
+  ["a clientID with an invisible character", { ...SET, clientID: "ada\u200b" }, "clientID"],
+  ["a clientID with a lone surrogate", { ...SET, clientID: "ada\ud800" }, "clientID"],
+  ["a negative timestamp", { ...SET, timestamp: -1 }, "timestamp"],
+  ["a fraction as timestamp", { ...SET, timestamp: 1.5 }, "timestamp"],
+  ["a timestamp beyond 2^53", { ...SET, timestamp: 2 ** 53 }, "timestamp"],
+  ["a text as timestamp", { ...SET, timestamp: "1" }, "timestamp"],
+  ["null as timestamp", { ...SET, timestamp: null }, "timestamp"],
+  ["no operation", { clientID: "ada", timestamp: 1 }, "operation"],
+  ["an empty operation", { ...SET, operation: "" }, "operation"],
+  ["a list as operation", { ...SET, operation: ["SET"] }, "operation"],
+  ["a number as operation", { ...SET, operation: 5 }, "operation"],
+  ["an operation with a lone surrogate", { ...SET, operation: "SET a \ud800" }, "operation"],
+  ["a field that it does not know", { ...SET, timestmap: 2 }, "timestmap"],
+];
+for (const [title, body, field] of malformed) {
+  Deno.test(`/req refuses ${title} and names the field`, async () => {
+    const { app, node } = harness();
+    const problem = await problemOf(await postJson(app, "/req", body), 400, "malformed");
+    assertEquals(problem.field, field);
+    assertEquals([typeof problem.expected, typeof problem.got], ["string", "string"]);
+    assertEquals(node.vouched, []);
+  });
+}
+
+Deno.test("/req refuses bytes that are not UTF-8", async () => {
+  const { app } = harness();
+  const body = new Uint8Array([...new TextEncoder().encode('{"clientID":"'), 0xff, ...new TextEncoder().encode('"}')]);
+  const headers = { "content-type": "application/json" };
+  await problemOf(await app.request("/req", { method: "POST", headers, body }), 400, "malformed");
+});
+
+Deno.test("/req takes a clientID of 128 characters and the largest timestamp", async () => {
+  const { app } = harness();
+  const body = { ...SET, clientID: "a".repeat(128), timestamp: 2 ** 53 - 1 };
+  assertEquals((await postJson(app, "/req", body)).status, 200);
+});
+
+Deno.test("/req tells 422 and why when the state machine rejects the operation", async () => {
+  const { app, node } = harness();
+  node.onVouch = () => Promise.resolve(answer("rejected", "name is not a number"));
+  const problem = await problemOf(await postJson(app, "/req", SET), 422, "rejected");
+  assertEquals(problem.detail, "name is not a number");
+  assertEquals([problem.sequenceID, problem.voters, problem.timestamp], [131, ["Apple", "Candy"], 1]);
+});
+
+const refusals: [Refusal, number][] = [
+  ["stale-timestamp", 409],
+  ["timestamp-reused", 409],
+  ["too-many-clients", 429],
+  ["expired", 504],
+];
+for (const [refusal, status] of refusals) {
+  Deno.test(`/req answers ${status} to an operation that was refused as ${refusal}`, async () => {
+    const { app, node } = harness();
+    node.onVouch = () => Promise.resolve(answer("refused", refusal));
+    const response = await postJson(app, "/req", SET);
+    assertEquals(response.headers.has("retry-after"), status === 429);
+    const problem = await problemOf(response, status, refusal);
+    assertEquals([problem.reason, problem.clientID, problem.timestamp], [refusal, "ada", 1]);
+  });
+}
+
+Deno.test("/req answers 504 without a quorum, with the timestamp with which a retry is safe", async () => {
+  const { app, node, timer } = harness({ requestTimeoutMs: 2_000 });
+  node.onVouch = (_, signal) => untilAborted(signal);
+  const pending = postJson(app, "/req", { clientID: "ada", operation: "INCR n" });
+  while (node.vouched.length === 0) await timer.turn();
+  timer.advance(2_000);
+  const problem = await problemOf(await pending, 504, "no-quorum");
+  assertEquals(problem.timestamp, node.vouched[0]!.timestamp);
+  assertMatch(problem.detail as string, new RegExp(`timestamp ${problem.timestamp} is safe`));
+});
+
+Deno.test("/req answers 503 when the node closes meanwhile, and says that a retry is safe", async () => {
+  const { app, node } = harness();
+  node.onVouch = () =>
+    Promise.resolve({ reason: "unavailable", kind: "vouched-request", detail: "the node is closed" });
+  const problem = await problemOf(await postJson(app, "/req", SET), 503, "unavailable");
+  assertMatch(problem.detail as string, /timestamp 1 is safe/);
+});
+
+Deno.test("/req answers 429 with Retry-After when the node is overloaded", async () => {
+  const { app, node } = harness();
+  node.onVouch = () => Promise.resolve({ reason: "overloaded", kind: "vouched-request", detail: "4096 requests wait" });
+  const response = await postJson(app, "/req", SET);
+  assertEquals(response.headers.get("retry-after"), "1");
+  assertEquals((await problemOf(response, 429, "overloaded")).timestamp, 1);
+});
+
+Deno.test("/req answers 429 when as many wait as may, and takes more when they are done", async () => {
+  const { app, node, timer } = harness({ maxWaiting: 2 });
+  node.onVouch = (_, signal) => untilAborted(signal);
+  const waiting = [postJson(app, "/req", SET), postJson(app, "/req", SET)];
+  while (node.vouched.length < 2) await timer.turn();
+  await problemOf(await postJson(app, "/req", SET), 429, "overloaded");
+  timer.advance(10_000);
+  for (const response of await Promise.all(waiting)) assertEquals(response.status, 504);
+  node.onVouch = () => Promise.resolve(answer("ok", "1"));
+  assertEquals((await postJson(app, "/req", SET)).status, 200);
+});
+
+Deno.test("/req refuses an operation that fits into no request", async () => {
+  const { app, node } = harness();
+  const operation = "x".repeat(node.genesis.limits.maxRequestBytes - 1024);
+  assertEquals(
+    (await problemOf(await postJson(app, "/req", { ...SET, operation }), 413, "too-large")).field,
+    "operation",
+  );
+});
+
+Deno.test("/req answers 500 to a defect and tells the host", async () => {
+  const errors: Error[] = [];
+  const { app, node } = harness({ onInternalError: (error) => errors.push(error) });
+  node.onVouch = () => Promise.reject(new TypeError("boom"));
+  await problemOf(await postJson(app, "/req", SET), 500, "internal-error");
+  assertEquals(errors.map(({ message }) => message), ["boom"]);
+});

@@ -1,0 +1,39 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { harness } from "./helpers.ts";
+
+const urls = { Apple: "http://a.test", Ball: "http://b.test", Candy: "http://c.test", Dog: "http://d.test" };
+
+Deno.test("/status tells node, table, view, stages, watermarks, buffers, peers and the alarm", async () => {
+  const { app } = harness({ urls });
+  const response = await app.request("/status");
+  assertMatch(response.headers.get("content-type")!, /^application\/json/);
+  const status = await response.json();
+  assertEquals([status.nodeID, status.replica, status.viewID, status.primary], ["Ball", 1, 4, "Apple"]);
+  assertEquals(status.nodeTable, urls);
+  assertEquals([status.lastExecuted, status.lowWatermark, status.highWatermark], [130, 128, 384]);
+  assertEquals(status.slots, [{ sequence: 131, stage: "prepared", prepares: 2, commits: 1 }]);
+  assertEquals(status.buffers, { inbox: 2, pendingRequests: 3 });
+  assertEquals(status.peers.map((peer: { nodeID: string }) => peer.nodeID), ["Apple", "Candy", "Dog"]);
+  assertEquals([status.alarmAt, status.alarmInMs], [1_000_150, 150]);
+  assertEquals([status.ready, status.halted], [true, null]);
+});
+
+Deno.test("/status?pretty tells people the same as text", async () => {
+  const { app } = harness({ urls });
+  const response = await app.request("/status?pretty");
+  assertMatch(response.headers.get("content-type")!, /^text\/plain/);
+  const text = await response.text();
+  assertStringIncludes(text, "Ball (2 of 4): ready");
+  assertMatch(text, /view +4, primary Apple/);
+  assertMatch(text, /next alarm +in 150 ms/);
+  assertMatch(text, /Candy +http:\/\/c\.test +2 +20 +0/);
+  assertMatch(text, /131 +prepared +2 +1/);
+});
+
+Deno.test("/status says so when the replica has halted", async () => {
+  const { app, node } = harness();
+  node.overrides = { halted: "its invariant broke" };
+  const status = await (await app.request("/status")).json();
+  assertEquals([status.ready, status.halted], [false, "its invariant broke"]);
+  assertStringIncludes(await (await app.request("/status?pretty")).text(), "halted: its invariant broke");
+});

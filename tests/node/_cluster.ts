@@ -1,0 +1,194 @@
+/** Nodes in one process: real core, codec, signatures and stores; a network and a clock that the test holds. */
+import { DEFAULT_LIMITS, type Genesis, type Limits } from "../../src/core/config.ts";
+import type { ClientId, Digest, ReplicaId } from "../../src/core/ids.ts";
+import type { Message, Request, Result, Signed } from "../../src/core/messages.ts";
+import { clusterId, createSigner, importKeyPair } from "../../src/crypto/mod.ts";
+import { KeyValue } from "../../src/machines/mod.ts";
+import { sign } from "../../src/node/environment.ts";
+import { Node, type NodeOptions } from "../../src/node/node.ts";
+import type { Store, Transport } from "../../src/node/ports.ts";
+import { MemoryStore } from "../../src/stores/memory.ts";
+import { decodeFrame, encodeFrame, fromUtf8, utf8 } from "../../src/wire/mod.ts";
+import { ManualTimer } from "./_manual_timer.ts";
+
+export const NAMES = ["Apple", "Ball", "Candy", "Dog"];
+
+/** A key pair that is the same in every run. */
+export function keyPairOf(index: number): { privateKey: string; publicKey: string } {
+  return importKeyPair(index.toString(16).padStart(64, "0"));
+}
+
+export function genesisOf(n: number, limits: Partial<Limits> = {}): Genesis {
+  return {
+    name: "test",
+    replicas: Array.from({ length: n }, (_, i) => ({ name: NAMES[i]!, publicKey: keyPairOf(i + 1).publicKey })),
+    checkpointInterval: 4,
+    logWindow: 16,
+    stateMachine: "key-value/1",
+    limits: { ...DEFAULT_LIMITS, ...limits },
+  };
+}
+
+/** Signs messages as anybody. */
+export class Author {
+  readonly publicKey: string;
+  readonly #signer: ReturnType<typeof createSigner>;
+
+  constructor(index: number, cluster: Digest) {
+    const { privateKey, publicKey } = keyPairOf(index);
+    this.publicKey = publicKey;
+    this.#signer = createSigner(privateKey, cluster);
+  }
+
+  sign<M extends Message>(message: M): Signed<M> {
+    return sign(this.#signer, message);
+  }
+
+  frame(message: Message, batchBytes?: Uint8Array): Uint8Array {
+    return encodeFrame(this.sign(message), batchBytes);
+  }
+
+  request(fields: Partial<Omit<Request, "operations">> & { readonly operations?: readonly string[] } = {}): Request {
+    return {
+      kind: "request",
+      client: this.publicKey as ClientId,
+      session: 0,
+      timestamp: 1,
+      lowestUnanswered: 1,
+      ...fields,
+      operations: (fields.operations ?? []).map((operation) => utf8(operation)),
+    };
+  }
+}
+
+/** The results in a reply frame, as text. */
+export function resultsIn(answer: Uint8Array | object): readonly string[] {
+  if (!(answer instanceof Uint8Array)) throw new Error(`not a frame: ${JSON.stringify(answer)}`);
+  const { message } = decodeFrame(answer).signed;
+  if (message.kind !== "reply") throw new Error(`not a reply: ${message.kind}`);
+  return texts(message.results);
+}
+
+export function texts(results: readonly Result[]): readonly string[] {
+  return results.map(({ status, value }) => `${status} ${fromUtf8(value)}`);
+}
+
+/** Carries frames between the nodes of this process, to those that are up. */
+export class Network {
+  readonly nodes = new Map<ReplicaId, Node>();
+  readonly down = new Set<ReplicaId>();
+  deliveries = 0;
+  frames = 0;
+
+  transportOf(from: ReplicaId): Transport {
+    return {
+      deliver: async (to, frames) => {
+        const node = this.nodes.get(to);
+        if (!node || this.down.has(to) || this.down.has(from)) throw new Error("connection refused");
+        this.deliveries++;
+        this.frames += frames.length;
+        await node.receive(frames);
+      },
+    };
+  }
+}
+
+export interface ClusterOptions {
+  readonly n?: number;
+  readonly node?: (id: ReplicaId) => Partial<NodeOptions>;
+}
+
+export class Cluster {
+  readonly timer = new ManualTimer();
+  readonly network = new Network();
+  readonly genesis: Genesis;
+  readonly cluster: Digest;
+  readonly stores = new Map<ReplicaId, MemoryStore>();
+  readonly #live = new Map<ReplicaId, DyingStore>();
+  readonly #options: ClusterOptions;
+
+  private constructor(options: ClusterOptions) {
+    this.#options = options;
+    this.genesis = genesisOf(options.n ?? 4);
+    this.cluster = clusterId(this.genesis);
+  }
+
+  static async open(options: ClusterOptions = {}): Promise<Cluster> {
+    const cluster = new Cluster(options);
+    for (const id of cluster.ids) {
+      cluster.stores.set(id, new MemoryStore());
+      await cluster.start(id);
+    }
+    await cluster.timer.idle();
+    return cluster;
+  }
+
+  get ids(): readonly ReplicaId[] {
+    return this.genesis.replicas.map((_, id) => id as ReplicaId);
+  }
+
+  node(id: number): Node {
+    return this.network.nodes.get(id as ReplicaId)!;
+  }
+
+  author(index: number): Author {
+    return new Author(index, this.cluster);
+  }
+
+  async start(id: number): Promise<Node> {
+    const self = id as ReplicaId;
+    const store = new DyingStore(this.stores.get(self)!.reopen());
+    this.#live.set(self, store);
+    const node = await Node.open({
+      self,
+      genesis: this.genesis,
+      store,
+      transport: this.network.transportOf(self),
+      timer: this.timer,
+      privateKey: keyPairOf(id + 1).privateKey,
+      stateMachine: () => new KeyValue(),
+      seed: id,
+      ...this.#options.node?.(self),
+    });
+    this.network.nodes.set(self, node);
+    this.network.down.delete(self);
+    return node;
+  }
+
+  /** Power off: what was not committed is lost, and nothing more is heard from this node. */
+  crash(id: number): void {
+    this.network.down.add(id as ReplicaId);
+    this.#live.get(id as ReplicaId)!.dead = true;
+    void this.node(id).close();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.network.nodes.values()].map((node) => node.close()));
+  }
+}
+
+/** A store that takes nothing more once its machine is off. */
+class DyingStore implements Store {
+  dead = false;
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  load() {
+    return this.#store.load();
+  }
+
+  read(digests: readonly Digest[]) {
+    return this.#store.read(digests);
+  }
+
+  commit(...args: Parameters<Store["commit"]>) {
+    return this.dead ? Promise.reject(new Error("power off")) : this.#store.commit(...args);
+  }
+
+  close() {
+    return this.#store.close();
+  }
+}
