@@ -43,7 +43,7 @@ export interface Environment {
   batch(timestamp: Millis, requests: readonly SignedRequest[]): Batch;
   /** Canonical bytes of a plain value: equal values, equal bytes. */
   pack(value: Plain): Uint8Array;
-  /** The inverse of {@linkcode pack}. @throws {TypeError} if `bytes` are not what `pack` makes. */
+  /** The inverse of {@linkcode pack}. @throws {Error} if `bytes` are not what `pack` makes. */
   unpack(bytes: Uint8Array): Plain;
 }
 

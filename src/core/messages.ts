@@ -116,7 +116,7 @@ export type Refusal =
   | "stale-timestamp" // below what the client said it holds, or too old to be remembered
   | "beyond-window" // too far above the lowest unanswered timestamp
   | "timestamp-reused" // that timestamp was another operation's
-  | "reply-storage-full" // the client must acknowledge replies first
+  | "reply-storage-full" // the client must acknowledge replies first, or ask for less at once
   | "too-many-clients" // no session or name is idle long enough to make room
   | "expired"; // a vouched request past its `notAfter`
 

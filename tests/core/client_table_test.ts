@@ -67,7 +67,11 @@ Deno.test("a request of a session that was never opened is refused", () => {
 Deno.test("one timestamp with two operations: the first runs, the second is refused, in any order of retries", () => {
   const f = new Fixture();
   f.open();
-  assertEquals([f.request({}, "a"), f.request({}, "b"), f.request({}, "a")], ["ok run 1", "refused timestamp-reused", "ok run 1"]);
+  assertEquals([f.request({}, "a"), f.request({}, "b"), f.request({}, "a")], [
+    "ok run 1",
+    "refused timestamp-reused",
+    "ok run 1",
+  ]);
 });
 
 Deno.test("the window is counted from the lowest unanswered timestamp", () => {
@@ -77,7 +81,11 @@ Deno.test("the window is counted from the lowest unanswered timestamp", () => {
   assertEquals(f.request({ timestamp: 5 }), "refused beyond-window");
   assertEquals(f.request({ timestamp: 5, lowestUnanswered: 2 }), "ok run 2");
   assertEquals(f.request({ timestamp: 1 }), "refused stale-timestamp");
-  assertEquals(f.request({ timestamp: 2, lowestUnanswered: 1 }), "ok run 3", "a late request doesn't take an acknowledgement back");
+  assertEquals(
+    f.request({ timestamp: 2, lowestUnanswered: 1 }),
+    "ok run 3",
+    "a late request doesn't take an acknowledgement back",
+  );
 });
 
 Deno.test("what was acknowledged is forgotten and never runs again", () => {
@@ -113,7 +121,11 @@ Deno.test("a flood of new sessions evicts nobody who is at work, only the longes
 
 Deno.test("an unsigned name remembers its last timestamps and refuses older ones", () => {
   const f = new Fixture({ sessionWindow: 2 });
-  assertEquals([f.name("ada", 10), f.name("ada", 10), f.name("ada", 10, "b")], ["ok run 1", "ok run 1", "refused timestamp-reused"]);
+  assertEquals([f.name("ada", 10), f.name("ada", 10), f.name("ada", 10, "b")], [
+    "ok run 1",
+    "ok run 1",
+    "refused timestamp-reused",
+  ]);
   assertEquals([f.name("ada", 11), f.name("ada", 12)], ["ok run 2", "ok run 3"]);
   assertEquals([f.name("ada", 10), f.name("ada", 9)], ["refused stale-timestamp", "refused stale-timestamp"]);
   assertEquals(f.name("bob", 9), "ok run 4");
