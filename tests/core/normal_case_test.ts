@@ -88,6 +88,7 @@ Deno.test("the results of one request are bounded in all: what no room is left f
     "ok 3",
     "refused reply-storage-full",
   ]);
+  cluster.runFor(100);
   assertEquals(cluster.host(0).machine.logs.get("x"), ["1", "2", "3"]);
 });
 
