@@ -14,7 +14,7 @@ import type { Step } from "./state.ts";
 export type StableCertificate = readonly Verified<Signed<Checkpoint>>[];
 
 /** The number of a stable certificate; 0 for the empty one of the start. */
-export function stableSequence(certificate: StableCertificate): SequenceNumber {
+export function stableSequence(certificate: readonly Signed<Checkpoint>[]): SequenceNumber {
   return certificate[0]?.message.sequence ?? 0 as SequenceNumber;
 }
 

@@ -70,6 +70,10 @@ export interface Settings {
   readonly statusIntervalMs: number;
   /** With nothing to do, status messages go out this often. */
   readonly idleStatusMs: number;
+  /** Nothing executed for so long while requests wait: the primary is suspected. Doubles with each view that fails. */
+  readonly viewTimeoutMs: number;
+  /** A request has waited for so long while the primary's pipeline had room: the primary is suspected. */
+  readonly slowPrimaryMs: number;
 }
 
 /** The defaults for {@linkcode Genesis.limits}. */
@@ -96,4 +100,6 @@ export const DEFAULT_SETTINGS: Settings = {
   maxPendingPerClient: 128,
   statusIntervalMs: 150,
   idleStatusMs: 2_000,
+  viewTimeoutMs: 600,
+  slowPrimaryMs: 2_000,
 };

@@ -5,7 +5,7 @@
 import { askForBody } from "./bodies.ts";
 import { takeCheckpoint } from "./checkpoint.ts";
 import { refusal } from "./client_table.ts";
-import type { Millis } from "./ids.ts";
+import type { Millis, SequenceNumber } from "./ids.ts";
 import { invariant } from "./io.ts";
 import type { Slot } from "./message_log.ts";
 import type { AnyRequest, Batch, Result, SignedRequest } from "./messages.ts";
@@ -51,19 +51,32 @@ function executeRequest(step: Step, slot: Slot, request: SignedRequest): void {
 function resultsOf(step: Step, slot: Slot, message: AnyRequest, { digest }: SignedRequest): readonly Result[] {
   const { clients, agreedTime } = step.state;
   const at = { sequence: slot.sequence, timestamp: agreedTime };
+  const { nameIdleMs, maxSessionReplyBytes } = step.env.genesis.limits;
+  const bounded = boundedBy(maxSessionReplyBytes, slot.sequence);
   if (message.kind === "request") {
     return clients.execute(message, digest, at, () => {
-      return message.operations.map((operation) => run(step, slot, operation, message.client));
+      return message.operations.map((operation) => bounded(() => run(step, slot, operation, message.client)));
     });
   }
   // A name outlives every request that mentions it, so that a vouched request that is replayed never runs twice.
-  const latest = agreedTime + step.env.genesis.limits.nameIdleMs;
-  if (message.notAfter < agreedTime || message.notAfter > latest) {
+  if (message.notAfter < agreedTime || message.notAfter > agreedTime + nameIdleMs) {
     return message.operations.map(() => refusal("expired", slot.sequence));
   }
   return message.operations.map((vouched) => {
-    return clients.executeVouched(vouched, at, () => run(step, slot, vouched.operation, `name:${vouched.name}`));
+    const { operation, name } = vouched;
+    return bounded(() => clients.executeVouched(vouched, at, () => run(step, slot, operation, `name:${name}`)));
   });
+}
+
+/** One reply carries the results of all of a request's operations: those for which it has no room left do not run. */
+function boundedBy(maxBytes: number, sequence: SequenceNumber): (next: () => Result) => Result {
+  let bytes = 0;
+  return (next) => {
+    if (bytes >= maxBytes) return refusal("reply-storage-full", sequence);
+    const result = next();
+    bytes += result.value.length;
+    return result;
+  };
 }
 
 /** Gives one operation to the state machine. Whatever that throws becomes the same rejection everywhere. */

@@ -12,6 +12,7 @@ import type {
   Commit,
   Fetch,
   MessageKind,
+  NewView,
   Prepare,
   PrePrepare,
   ReplicaMessage,
@@ -20,6 +21,7 @@ import type {
   SignedRequest,
   Stage,
   Status,
+  ViewChange,
 } from "./messages.ts";
 import type { Verified } from "./messages.ts";
 import type { StateMachine } from "./state_machine.ts";
@@ -41,7 +43,7 @@ export interface Environment {
   batch(timestamp: Millis, requests: readonly SignedRequest[]): Batch;
   /** Canonical bytes of a plain value: equal values, equal bytes. */
   pack(value: Plain): Uint8Array;
-  /** The inverse of {@linkcode pack}. @throws {TypeError} if `bytes` are not what `pack` makes. */
+  /** The inverse of {@linkcode pack}. @throws {Error} if `bytes` are not what `pack` makes. */
   unpack(bytes: Uint8Array): Plain;
 }
 
@@ -57,6 +59,8 @@ export type MessageInput =
   | { readonly kind: "prepare"; readonly prepare: Verified<Signed<Prepare>> }
   | { readonly kind: "commit"; readonly commit: Verified<Signed<Commit>> }
   | { readonly kind: "checkpoint"; readonly checkpoint: Verified<Signed<Checkpoint>> }
+  | { readonly kind: "view-change"; readonly viewChange: Verified<Signed<ViewChange>> }
+  | { readonly kind: "new-view"; readonly newView: Verified<Signed<NewView>> }
   | { readonly kind: "status"; readonly status: Verified<Signed<Status>> }
   /** Blobs that were fetched, each with its digest computed by the gate. `batch`: it decodes and verifies as a batch. */
   | { readonly kind: "blobs"; readonly from: ReplicaId; readonly blobs: readonly FetchedBlob[] };
@@ -94,8 +98,8 @@ export interface OutgoingReply {
  * *soft* ones ({@linkcode isBinding} is false) may ride along with the next binding one.
  */
 export type Record =
-  /** The view that the replica is in. Binding. */
-  | { readonly kind: "view"; readonly view: View }
+  /** The view that the replica is in, or is moving to: then there is no new-view yet. Binding. */
+  | ({ readonly kind: "view" } & ViewState)
   /** It accepted this pre-prepare; as a backup it has sent the prepare. One per number, the latest counts. Binding. */
   | { readonly kind: "accepted"; readonly prePrepare: Signed<PrePrepare>; readonly batch: Batch }
   /** It has the certificate and has sent the commit. One per number, the latest counts. Binding. */
@@ -154,9 +158,17 @@ export function isBinding(record: Record): boolean {
   }
 }
 
-/** What the store gave back at a start. */
-export interface Recovered {
+/** Where a replica is in the succession of views. */
+export interface ViewState {
   readonly view: View;
+  /** What it said when it left for this view; `null` if it came here by another's new-view, or is in view 0. */
+  readonly viewChange: Verified<Signed<ViewChange>> | null;
+  /** What started this view; `null` while the replica waits for it, and in view 0. */
+  readonly newView: Verified<Signed<NewView>> | null;
+}
+
+/** What the store gave back at a start. */
+export interface Recovered extends ViewState {
   readonly accepted: readonly { readonly prePrepare: Verified<Signed<PrePrepare>>; readonly batch: Verified<Batch> }[];
   readonly prepared: readonly {
     readonly prePrepare: Verified<Signed<PrePrepare>>;
@@ -182,8 +194,17 @@ export type DiscardReason =
   | "duplicate"
   | "already-executed"
   | "buffer-full"
+  | "invalid-certificate" // a view-change or new-view that does not follow from what it carries
   | "too-soon" // a status again before an answer to the last one makes sense
   | "not-wanted"; // a blob that nobody asked for
+
+/** Why a replica leaves a view. */
+export type Suspicion =
+  | "no-progress" // requests wait and nothing was executed for the view timeout
+  | "overtaken" // a request waits while very many later ones were executed
+  | "slow-primary" // a request waits although the primary has room for it
+  | "no-new-view" // the view's primary did not start it in time
+  | "others-left"; // f + 1 others have left for a higher view
 
 /** What happened, for observers: metrics, logs, the event stream. Carries nothing secret. */
 export type Event =
@@ -199,6 +220,10 @@ export type Event =
   }
   | { readonly kind: "checkpoint-taken"; readonly sequence: SequenceNumber; readonly root: Digest }
   | { readonly kind: "checkpoint-stable"; readonly sequence: SequenceNumber; readonly root: Digest }
+  /** It has left for this view, and why. */
+  | { readonly kind: "view-change"; readonly view: View; readonly why: Suspicion }
+  /** The view has started here. `prepared`: how many numbers were carried over. */
+  | { readonly kind: "new-view"; readonly view: View; readonly primary: ReplicaId; readonly prepared: number }
   | { readonly kind: "state-transfer"; readonly phase: "started" | "finished"; readonly sequence: SequenceNumber }
   /** The state machine threw something other than an `OperationError`: most likely a bug in it. */
   | { readonly kind: "operation-failed"; readonly sequence: SequenceNumber; readonly error: string }
@@ -242,6 +267,8 @@ export interface ReplicaStatus {
   /** The primary of that view. */
   readonly primary: ReplicaId;
   /** Everything up to here is in the state. */
+  /** False while it has left a view and waits for the next to start. */
+  readonly active: boolean;
   readonly lastExecuted: SequenceNumber;
   /** The last stable checkpoint (PBFT §4.3). */
   readonly lowWatermark: SequenceNumber;

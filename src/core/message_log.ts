@@ -5,13 +5,15 @@
  */
 import type { Digest, ReplicaId, SequenceNumber, View } from "./ids.ts";
 import { invariant } from "./io.ts";
-import type { Batch, Commit, Prepare, PrePrepare, Signed, Stage, Verified } from "./messages.ts";
+import type { Batch, Commit, Prepare, PreparedCertificate, PrePrepare, Signed, Stage, Verified } from "./messages.ts";
 import { primaryOf } from "./quorum.ts";
 
-/** A pre-prepare with quorum - 1 matching prepares of distinct backups: the *prepared* certificate. */
-export interface PreparedCertificate {
+/** A pre-prepare that can't be accepted yet. */
+export interface WaitingPrePrepare {
   readonly prePrepare: Verified<Signed<PrePrepare>>;
-  readonly prepares: readonly Verified<Signed<Prepare>>[];
+  readonly batch: Batch | null;
+  /** It comes from a new-view: what was agreed before is not measured against our clock again. */
+  readonly carried: boolean;
 }
 
 /** One sequence number. Of each sender it keeps one prepare and one commit, those of the highest view: so it is bounded. */
@@ -22,7 +24,7 @@ export interface Slot {
   /** The body of `committed` if that is set, else of `prePrepare`; `null` while it is being fetched. */
   batch: Batch | null;
   /** A pre-prepare that can't be accepted yet: its body is missing, or its timestamp is too far ahead of our clock. */
-  waiting: { readonly prePrepare: Verified<Signed<PrePrepare>>; readonly batch: Batch | null } | null;
+  waiting: WaitingPrePrepare | null;
   readonly prepares: Map<ReplicaId, Verified<Signed<Prepare>>>;
   readonly commits: Map<ReplicaId, Verified<Signed<Commit>>>;
   /** The certificate of the highest view in which this number was prepared here; durable before the commit is sent. */
@@ -90,6 +92,19 @@ export class MessageLog {
     return highest;
   }
 
+  /**
+   * The highest number that has something to be executed: accepted, or waiting to be, in this view, or committed. Mere votes
+   * don't count, so that no single liar makes it look as if something were open.
+   */
+  highestOpen(view: View): SequenceNumber {
+    let highest: SequenceNumber = this.#low;
+    for (const slot of this.#slots.values()) {
+      if (slot.sequence <= highest) continue;
+      if (slot.prePrepare?.message.view === view || slot.waiting || slot.committed !== null) highest = slot.sequence;
+    }
+    return highest;
+  }
+
   /** Moves the watermarks to a stable checkpoint and frees what is at or below it. */
   advance(low: SequenceNumber): void {
     invariant(low >= this.#low, `the low watermark never falls: ${this.#low} -> ${low}`);
@@ -115,9 +130,9 @@ export function countCommits(slot: Slot, view: View, digest: Digest): number {
   return count;
 }
 
-/** How far a slot has come in the view of its pre-prepare; goPBFT's `CurrentStage`. */
-export function stageOf(slot: Slot): Stage {
+/** How far a number has come in this view; goPBFT's `CurrentStage`. What an earlier view made of it does not count. */
+export function stageOf(slot: Slot, view: View): Stage {
   if (slot.committed !== null) return "committed";
-  if (slot.prePrepare === null) return "idle";
-  return slot.prepared?.prePrepare.message.view === slot.prePrepare.message.view ? "prepared" : "pre-prepared";
+  if (slot.prePrepare?.message.view !== view) return "idle";
+  return slot.prepared?.prePrepare.message.view === view ? "prepared" : "pre-prepared";
 }

@@ -116,7 +116,7 @@ export type Refusal =
   | "stale-timestamp" // below what the client said it holds, or too old to be remembered
   | "beyond-window" // too far above the lowest unanswered timestamp
   | "timestamp-reused" // that timestamp was another operation's
-  | "reply-storage-full" // the client must acknowledge replies first
+  | "reply-storage-full" // the client must acknowledge replies first, or ask for less at once
   | "too-many-clients" // no session or name is idle long enough to make room
   | "expired"; // a vouched request past its `notAfter`
 
@@ -173,8 +173,47 @@ export interface Blobs {
   readonly blobs: readonly Uint8Array[];
 }
 
+/** A pre-prepare with quorum - 1 matching prepares of distinct backups: the *prepared* certificate (PBFT §4.2). */
+export interface PreparedCertificate {
+  readonly prePrepare: Signed<PrePrepare>;
+  readonly prepares: readonly Signed<Prepare>[];
+}
+
+/** ⟨VIEW-CHANGE, v, n, C, P, i⟩: replica i has left the views below v (PBFT §4.4). */
+export interface ViewChange {
+  readonly kind: "view-change";
+  readonly replica: ReplicaId;
+  /** The view that it moves to. */
+  readonly view: View;
+  /** C: the certificate of its last stable checkpoint, by ascending replica; empty at the start. */
+  readonly stable: readonly Signed<Checkpoint>[];
+  /** P: for each number above that which prepared here, the certificate of the highest view, by ascending number. */
+  readonly prepared: readonly PreparedCertificate[];
+}
+
+/** ⟨NEW-VIEW, v, V, O⟩: the primary of v starts its view (PBFT §4.4). */
+export interface NewView {
+  readonly kind: "new-view";
+  readonly replica: ReplicaId;
+  readonly view: View;
+  /** V: view-changes for v of a quorum of distinct replicas, by ascending replica. */
+  readonly viewChanges: readonly Signed<ViewChange>[];
+  /** O: what V makes of the numbers between its checkpoints and its highest prepared number, by ascending number. */
+  readonly prePrepares: readonly Signed<PrePrepare>[];
+}
+
 /** What replicas send each other. */
-export type ReplicaMessage = PrePrepare | Prepare | Commit | Checkpoint | Reply | Status | Fetch | Blobs;
+export type ReplicaMessage =
+  | PrePrepare
+  | Prepare
+  | Commit
+  | Checkpoint
+  | ViewChange
+  | NewView
+  | Reply
+  | Status
+  | Fetch
+  | Blobs;
 /** What is ordered. */
 export type AnyRequest = Request | VouchedRequest;
 /** Every kind of message. */

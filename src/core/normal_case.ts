@@ -29,7 +29,7 @@ export function onRequest(step: Step, request: Verified<SignedRequest>): void {
   }
   if (pending.has(request)) return step.discard(message.kind, null, "duplicate");
   const { statusIntervalMs } = step.env.settings;
-  const entry = pending.add(request, step.now, (step.now + statusIntervalMs) as Millis);
+  const entry = pending.add(request, (step.now + statusIntervalMs) as Millis);
   if (!entry) {
     step.admission = "full";
     return step.discard(message.kind, null, "buffer-full");
@@ -50,7 +50,7 @@ export function relay(step: Step, entry: PendingRequest): void {
 /** As primary: gives waiting requests the next numbers, while the pipeline and the watermarks have room. */
 export function propose(step: Step): void {
   const { state, env } = step;
-  if (!step.isPrimary || state.transfer) return;
+  if (!step.isPrimary || !step.isActive || state.transfer) return;
   while (state.lastProposed - state.lastExecuted < env.settings.pipelineDepth && state.lastProposed < state.log.high) {
     const requests = takeRequests(step);
     if (requests.length === 0) return;
@@ -89,7 +89,7 @@ export function onPrePrepare(step: Step, prePrepare: Verified<Signed<PrePrepare>
   const { replica, view, sequence, digest } = prePrepare.message;
   const discard = (reason: Parameters<Step["discard"]>[2]) => step.discard("pre-prepare", replica, reason);
   if (!state.log.isWithin(sequence)) return discard("outside-watermarks");
-  if (view !== state.view) return discard("other-view");
+  if (view !== state.view || !step.isActive) return discard("other-view");
   if (replica !== step.primary) return discard("not-the-primary");
   if (sequence <= state.lastExecuted) return discard("already-executed");
   const slot = state.log.slot(sequence);
@@ -98,16 +98,16 @@ export function onPrePrepare(step: Step, prePrepare: Verified<Signed<PrePrepare>
   const known = accepted ?? waiting?.prePrepare;
   if (known && known.message.digest !== digest) return discard("conflicting");
   if (accepted || waiting?.batch || (waiting && !batch)) return discard("duplicate");
-  slot.waiting = { prePrepare, batch: batch ?? null };
+  slot.waiting = { prePrepare, batch: batch ?? null, carried: waiting?.carried ?? false };
   acceptWaiting(step, slot);
 }
 
 /** Accepts the pre-prepare that waits, if its body is there and our clock has come near enough to its timestamp. */
-function acceptWaiting(step: Step, slot: Slot): void {
+export function acceptWaiting(step: Step, slot: Slot): void {
   if (!slot.waiting) return;
-  const { prePrepare, batch } = slot.waiting;
+  const { prePrepare, batch, carried } = slot.waiting;
   if (!batch) return askForBody(step, prePrepare.message.digest);
-  if (batch.timestamp > step.now + step.env.genesis.limits.maxClockSkewMs) {
+  if (!carried && batch.timestamp > step.now + step.env.genesis.limits.maxClockSkewMs) {
     step.state.early.add(slot.sequence);
     return;
   }
@@ -141,7 +141,7 @@ export function onBody(step: Step, batch: Batch): void {
   for (const slot of step.state.log.slots()) {
     if (slot.committed === batch.digest) slot.batch = batch;
     if (slot.waiting?.prePrepare.message.digest !== batch.digest) continue;
-    slot.waiting = { prePrepare: slot.waiting.prePrepare, batch };
+    slot.waiting = { ...slot.waiting, batch };
     acceptWaiting(step, slot);
   }
   executeCommitted(step);

@@ -9,9 +9,12 @@ import type { AnyRequest, SignedRequest, Verified } from "./messages.ts";
 /** A request that waits. */
 export interface PendingRequest {
   readonly request: Verified<SignedRequest>;
-  readonly arrivedAt: Millis;
   /** It is in a batch that this replica proposed in the present view. */
   proposed: boolean;
+  /** Since when, in time awake, it has been the oldest in this view; `null`: it has not been. */
+  waitingSince: number | null;
+  /** How many requests had been executed when it came, or when the view started. */
+  executedBefore: number;
   /** When a backup passes it on to the primary again. */
   relayAt: Millis;
   relayIntervalMs: number;
@@ -37,6 +40,7 @@ export class PendingRequests {
   readonly #byKey = new Map<string, PendingRequest>();
   readonly #perOwner = new Map<string, number>();
   #bytes = 0;
+  #executed = 0;
 
   constructor(settings: Settings) {
     this.#settings = settings;
@@ -46,26 +50,44 @@ export class PendingRequests {
     return this.#byKey.size;
   }
 
+  /** How many requests have been executed since the start. */
+  get executed(): number {
+    return this.#executed;
+  }
+
+  /** The one that has waited longest. */
+  oldest(): PendingRequest | undefined {
+    return this.#byKey.values().next().value;
+  }
+
   has(request: SignedRequest): boolean {
     return this.#byKey.has(requestKey(request.message, request.digest));
   }
 
   /** Takes a request in; `null` if there is no room for it. It must not be there yet. */
-  add(request: Verified<SignedRequest>, now: Millis, relayAt: Millis): PendingRequest | null {
+  add(request: Verified<SignedRequest>, relayAt: Millis): PendingRequest | null {
     const { maxPendingRequests, maxPendingBytes, maxPendingPerClient, statusIntervalMs } = this.#settings;
     const owner = ownerOf(request.message);
     const owned = this.#perOwner.get(owner) ?? 0;
     if (this.#byKey.size >= maxPendingRequests || owned >= maxPendingPerClient) return null;
     if (this.#bytes + requestBytes(request) > maxPendingBytes) return null;
-    const entry = { request, arrivedAt: now, proposed: false, relayAt, relayIntervalMs: statusIntervalMs };
+    const entry: PendingRequest = {
+      request,
+      proposed: false,
+      waitingSince: null,
+      executedBefore: this.#executed,
+      relayAt,
+      relayIntervalMs: statusIntervalMs,
+    };
     this.#byKey.set(requestKey(request.message, request.digest), entry);
     this.#perOwner.set(owner, owned + 1);
     this.#bytes += requestBytes(request);
     return entry;
   }
 
-  /** Ends a request's waiting, if it waits. */
+  /** A request was executed: ends its waiting, if it waits. */
   remove(request: SignedRequest): void {
+    this.#executed++;
     const key = requestKey(request.message, request.digest);
     const entry = this.#byKey.get(key);
     if (!entry) return;
@@ -82,8 +104,12 @@ export class PendingRequests {
     return this.#byKey.values();
   }
 
-  /** Forgets what was proposed: a new view proposes anew. */
-  resetProposed(): void {
-    for (const entry of this.#byKey.values()) entry.proposed = false;
+  /** A view starts: everything is to be proposed anew, and its primary has not kept anybody waiting yet. */
+  startView(): void {
+    for (const entry of this.#byKey.values()) {
+      entry.proposed = false;
+      entry.waitingSince = null;
+      entry.executedBefore = this.#executed;
+    }
   }
 }

@@ -22,6 +22,16 @@ export function recover(env: Environment, recovered: Recovered): ReplicaState {
   const low = stableSequence(recovered.stable);
   const state: ReplicaState = {
     view: recovered.view,
+    viewChange: recovered.viewChange,
+    newView: recovered.newView,
+    viewChanges: new Map(recovered.viewChange ? [[env.self, recovered.viewChange]] : []),
+    suspicion: {
+      awakeMs: 0,
+      steppedAt: null,
+      dueAt: null,
+      timeoutMs: env.settings.viewTimeoutMs,
+      executed: 0 as SequenceNumber,
+    },
     log: new MessageLog(low, env.genesis.logWindow),
     lastExecuted: 0 as SequenceNumber,
     history: GENESIS_HISTORY,

@@ -14,12 +14,17 @@ import { primaryOf } from "./quorum.ts";
 import { recover } from "./recovery.ts";
 import { checkTransfer, onStateBlobs, startTransfer, transferAt } from "./state_transfer.ts";
 import { type ReplicaState, Step } from "./state.ts";
+import { checkSuspicion, suspicionAt } from "./suspicion.ts";
+import { carryOver, onNewView, onViewChange } from "./view_change.ts";
 
 /** One replica. */
 export class Replica {
   readonly #env: Environment;
   readonly #state: ReplicaState;
   #alarmAt: Millis | null = null;
+  get debug() {
+    return this.#state;
+  }
 
   /** Takes up where the store left off; an empty `recovered` is a new replica. Step it with `start` first. */
   constructor(env: Environment, recovered: Recovered) {
@@ -38,8 +43,9 @@ export class Replica {
     if (this.#state.transfer && now >= (transferAt(step) ?? Infinity)) checkTransfer(step);
     checkStatus(step);
     propose(step);
+    checkSuspicion(step);
     hastenStatus(step);
-    this.#alarmAt = earliest(this.#state.status.dueAt, earlyAt(step), transferAt(step));
+    this.#alarmAt = earliest(this.#state.status.dueAt, earlyAt(step), transferAt(step), suspicionAt(step));
     return step.ready(this.#alarmAt);
   }
 
@@ -60,6 +66,10 @@ export class Replica {
         return onCommit(step, input.commit);
       case "checkpoint":
         return onCheckpoint(step, input.checkpoint);
+      case "view-change":
+        return onViewChange(step, input.viewChange);
+      case "new-view":
+        return onNewView(step, input.newView);
       case "status":
         return onStatus(step, input.status);
       case "blobs":
@@ -73,12 +83,13 @@ export class Replica {
     return {
       view: s.view,
       primary: primaryOf(s.view, this.#env.genesis.replicas.length),
+      active: s.view === 0 || s.newView !== null,
       lastExecuted: s.lastExecuted,
       lowWatermark: s.log.low,
       highWatermark: s.log.high,
       slots: s.log.slots().map((slot) => ({
         sequence: slot.sequence,
-        stage: stageOf(slot),
+        stage: stageOf(slot, s.view),
         prepares: slot.prepares.size,
         commits: slot.commits.size,
       })),
@@ -98,6 +109,8 @@ function start(step: Step): void {
   const { state } = step;
   if (stableSequence(state.stable) > state.lastExecuted) startTransfer(step, state.stable);
   executeCommitted(step);
+  carryOver(step);
+  if (!step.isActive && state.viewChange) step.send("all", state.viewChange);
   sendStatus(step);
   state.status.dueAt = (step.now + step.env.settings.statusIntervalMs) as Millis;
 }

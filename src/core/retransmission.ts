@@ -46,11 +46,17 @@ export function hastenStatus(step: Step): void {
   status.busy = busy;
 }
 
-/** Whether something is outstanding: a request, an open number, a state, or what f + 1 others have and we have not. */
+/** Whether something is outstanding: a new view, a request, an open number, a state, or what the others have and we have not. */
 function isBusy(step: Step): boolean {
   const { state } = step;
-  if (state.pending.size > 0 || state.transfer || state.ahead) return true;
-  if (state.log.highest() > state.lastExecuted) return true;
+  if (!step.isActive || state.pending.size > 0 || isBehind(step)) return true;
+  return state.log.highestOpen(state.view) > state.lastExecuted;
+}
+
+/** Whether the others, at least one correct one, are further than this replica. */
+export function isBehind(step: Step): boolean {
+  const { state } = step;
+  if (state.transfer || state.ahead) return true;
   let ahead = 0;
   for (const executed of state.status.heard.values()) if (executed > state.lastExecuted) ahead++;
   return ahead > step.f;
@@ -63,7 +69,7 @@ export function sendStatus(step: Step): void {
   const highest = Math.min(state.log.highest(), state.log.high);
   for (let n = state.lastExecuted + 1; n <= highest; n++) {
     const slot = state.log.find(n);
-    stages.push(slot ? stageOf(slot) : "idle");
+    stages.push(slot ? stageOf(slot, state.view) : "idle");
   }
   const { view, lastExecuted: executed } = state;
   const status: Status = { kind: "status", replica: step.self, view, stable: state.log.low, executed, stages };
@@ -72,7 +78,8 @@ export function sendStatus(step: Step): void {
 
 function catchUp(step: Step): void {
   askForMissingBodies(step);
-  const { ahead, lastExecuted } = step.state;
+  const { ahead, lastExecuted, viewChange } = step.state;
+  if (!step.isActive && viewChange) step.send("all", viewChange);
   if (ahead && stableSequence(ahead) > lastExecuted) startTransfer(step, ahead);
 }
 
@@ -86,6 +93,10 @@ export function onStatus(step: Step, { message }: Verified<Signed<Status>>): voi
     return step.discard("status", replica, "too-soon");
   }
   state.status.answeredAt.set(replica, now);
+  if (message.view < state.view) {
+    const whereWeAre = state.newView ?? state.viewChange;
+    if (whereWeAre) step.send(replica, whereWeAre);
+  }
   resendCheckpoints(step, replica, stable);
   let slots = 0;
   let bytes = 0;

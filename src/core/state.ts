@@ -6,7 +6,7 @@ import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "
 import type { ClientTable } from "./client_table.ts";
 import type { DiscardReason, Environment, Event, Outgoing, OutgoingReply, Ready, Record } from "./io.ts";
 import type { MessageLog } from "./message_log.ts";
-import type { Batch, Checkpoint, MessageKind, Signed, Verified } from "./messages.ts";
+import type { Batch, Checkpoint, MessageKind, NewView, Signed, Verified, ViewChange } from "./messages.ts";
 import type { PendingRequests } from "./pending_requests.ts";
 import { maxFaulty, primaryOf, quorum } from "./quorum.ts";
 import type { RetiredBlobs } from "./retired_blobs.ts";
@@ -15,8 +15,15 @@ import type { Transfer } from "./state_transfer.ts";
 
 /** Everything that a replica knows. Each field's comment is its invariant. */
 export interface ReplicaState {
-  /** Only grows. */
+  /** The view that it is in or is moving to. Only grows. */
   view: View;
+  /** Its own view-change for `view`, durable before it is sent; from then on it votes in no view below. */
+  viewChange: Verified<Signed<ViewChange>> | null;
+  /** What started `view`; `null` while it waits for that, and in view 0. */
+  newView: Verified<Signed<NewView>> | null;
+  /** Of each replica the view-change of the highest view, if not below `view`. */
+  readonly viewChanges: Map<ReplicaId, Verified<Signed<ViewChange>>>;
+  readonly suspicion: SuspicionTimer;
   /** Slots in (h, H]; h is the last stable checkpoint. */
   readonly log: MessageLog;
   /** h <= lastExecuted <= H, unless a state transfer is under way. */
@@ -47,6 +54,20 @@ export interface ReplicaState {
   readonly bodies: Map<Digest, { readonly at: Millis; readonly attempt: number }>;
   /** The numbers whose pre-prepare is ahead of our clock. */
   readonly early: Set<SequenceNumber>;
+}
+
+/** When to leave the view. Times are in {@linkcode SuspicionTimer.awakeMs}. */
+export interface SuspicionTimer {
+  /** How long this replica has been awake since its start. Only grows. */
+  awakeMs: number;
+  /** The clock at the last step. */
+  steppedAt: Millis | null;
+  /** `null`: nothing is waited for. */
+  dueAt: number | null;
+  /** Grows with each view that fails, until something is executed again. */
+  timeoutMs: number;
+  /** lastExecuted when it was looked at last: progress sets it anew. */
+  executed: SequenceNumber;
 }
 
 /** When to say where we are, and what the others said of themselves. */
@@ -94,6 +115,11 @@ export class Step {
 
   get isPrimary(): boolean {
     return this.primary === this.self;
+  }
+
+  /** Whether the view has started here. */
+  get isActive(): boolean {
+    return this.state.view === 0 || this.state.newView !== null;
   }
 
   persist(record: Record): void {

@@ -13,11 +13,13 @@ import type {
   Fetch,
   Message,
   MessageKind,
+  NewView,
   PrePrepare,
   Reply,
   Signed,
   SignedRequest,
   Verified,
+  ViewChange,
 } from "../core/messages.ts";
 import { sha256 } from "../crypto/mod.ts";
 import { decodeBatch, DecodeError, decodeFrame, frameKind, wireLimits } from "../wire/mod.ts";
@@ -121,6 +123,10 @@ export class Gate {
         return this.#core(message, { kind: "commit", commit: this.#verify(signed) });
       case "checkpoint":
         return this.#core(message, { kind: "checkpoint", checkpoint: this.#verify(signed) });
+      case "view-change":
+        return this.#core(message, { kind: "view-change", viewChange: this.#viewChange(signed as Signed<ViewChange>) });
+      case "new-view":
+        return this.#core(message, { kind: "new-view", newView: this.#newView(signed as Signed<NewView>) });
       case "status":
         return this.#core(message, { kind: "status", status: this.#verify(signed) });
       case "blobs":
@@ -144,6 +150,22 @@ export class Gate {
       throw new Refused("wrong-signature", `signature: not ${signer}'s for this ${message.kind} in this cluster`);
     }
     return signed as Verified<Signed<M>>;
+  }
+
+  /** The outer signature first: only a member can make us check all that is within. */
+  #viewChange(signed: Signed<ViewChange>): Verified<Signed<ViewChange>> {
+    const verified = this.#verify<ViewChange>(signed);
+    const { stable, prepared } = signed.message;
+    for (const checkpoint of stable) this.#verify(checkpoint);
+    for (const { prePrepare, prepares } of prepared) for (const vote of [prePrepare, ...prepares]) this.#verify(vote);
+    return verified;
+  }
+
+  #newView(signed: Signed<NewView>): Verified<Signed<NewView>> {
+    const verified = this.#verify<NewView>(signed);
+    for (const viewChange of signed.message.viewChanges) this.#viewChange(viewChange);
+    for (const prePrepare of signed.message.prePrepares) this.#verify(prePrepare);
+    return verified;
   }
 
   #keyOf(message: Message): string {

@@ -5,7 +5,7 @@
  * | --- | --- |
  * | `identity` | cluster id, replica id, public key: whose store it is |
  * | `halted` | why the replica stopped for good |
- * | `view` | the view's number |
+ * | `view` | the view's number, and as frames, if there are, our view-change and the new-view |
  * | `accepted/N` | the pre-prepare as a frame; the body is the blob under its digest |
  * | `prepared/N` | the frames of the pre-prepare and of the prepares |
  * | `committed/N` | the digest of the batch executed at N |
@@ -78,7 +78,7 @@ export class RecordBook {
     if (isBinding(record)) writes.isBinding = true;
     switch (record.kind) {
       case "view":
-        return writes.put("view", record.view);
+        return writes.put("view", [record.view, optional(record.viewChange), optional(record.newView)]);
       case "accepted": {
         const { sequence, digest } = record.prePrepare.message;
         writes.put(keyOf("accepted", sequence), encodeFrame(record.prePrepare));
@@ -147,6 +147,10 @@ export class RecordBook {
       }
     }
   }
+}
+
+function optional(signed: Signed | null): Plain {
+  return signed === null ? [] : frames([signed]);
 }
 
 function frames(signed: readonly Signed[]): Plain {

@@ -4,8 +4,18 @@
  */
 import type { Genesis } from "../core/config.ts";
 import type { Digest, ReplicaId, SequenceNumber, View } from "../core/ids.ts";
-import type { Plain, Recovered } from "../core/io.ts";
-import type { Batch, Checkpoint, Message, Prepare, PrePrepare, Signed, Verified } from "../core/messages.ts";
+import type { Plain, Recovered, ViewState } from "../core/io.ts";
+import type {
+  Batch,
+  Checkpoint,
+  Message,
+  NewView,
+  Prepare,
+  PrePrepare,
+  Signed,
+  Verified,
+  ViewChange,
+} from "../core/messages.ts";
 import { chunkDigests, pageDigests } from "../core/state_tree.ts";
 import { sha256 } from "../crypto/mod.ts";
 import { decodeBatch, decodeFrame, unpack, wireLimits } from "../wire/mod.ts";
@@ -68,7 +78,7 @@ export async function restore(store: Store, identity: Identity): Promise<Restore
       committed: new Map(committed.map(({ sequence, digest }) => [sequence, digest])),
     }),
     recovered: {
-      view: (reader.plain("view") ?? 0) as View,
+      ...reader.view(),
       accepted: accepted.map((prePrepare) => ({ prePrepare, batch: bodies.get(prePrepare.message.digest)! })),
       prepared,
       committed: committed.map(({ sequence, digest }) => ({ sequence, batch: bodies.get(digest)! })),
@@ -120,6 +130,15 @@ class RecordReader {
   plain(key: string): Plain | undefined {
     const bytes = this.#records.get(key);
     return bytes && parse(key, () => unpack(bytes));
+  }
+
+  view(): ViewState {
+    const [view, viewChange, newView] = (this.plain("view") ?? [0, [], []]) as [View, Plain[], Plain[]];
+    return {
+      view,
+      viewChange: viewChange[0] === undefined ? null : this.#frame<ViewChange>("view", viewChange[0], "view-change"),
+      newView: newView[0] === undefined ? null : this.#frame<NewView>("view", newView[0], "new-view"),
+    };
   }
 
   accepted(): readonly Verified<Signed<PrePrepare>>[] {

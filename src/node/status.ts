@@ -45,6 +45,7 @@ export function dormantStatus(genesis: Genesis, recovered: Recovered): ReplicaSt
   return {
     view: recovered.view,
     primary: primaryOf(recovered.view, genesis.replicas.length),
+    active: recovered.view === 0 || recovered.newView !== null,
     lastExecuted: recovered.checkpoint?.sequence ?? (0 as SequenceNumber),
     lowWatermark: low,
     highWatermark: (low + genesis.logWindow) as SequenceNumber,

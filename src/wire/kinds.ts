@@ -10,13 +10,16 @@ import type {
   Fetch,
   Message,
   MessageKind,
+  NewView,
   Prepare,
+  PreparedCertificate,
   PrePrepare,
   Reply,
   Request,
   Result,
   Stage,
   Status,
+  ViewChange,
   VouchedOperation,
   VouchedRequest,
 } from "../core/messages.ts";
@@ -40,6 +43,7 @@ import {
   view,
 } from "./fields.ts";
 import { MAX_BLOBS, MAX_BODY_BYTES, MAX_NAME_BYTES } from "./limits.ts";
+import { nested } from "./nested.ts";
 
 /** How a kind of message is written. */
 export interface Kind<M extends Message> {
@@ -87,6 +91,11 @@ const result = struct<Result>({
 
 const stage = oneOf<Stage>("idle", "pre-prepared", "prepared", "committed");
 
+const preparedCertificate = struct<PreparedCertificate>({
+  prePrepare: nested<PrePrepare>("pre-prepare"),
+  prepares: list(nested<Prepare>("prepare"), (limits) => limits.maxReplicas),
+});
+
 /** The kinds by name. */
 export const KINDS: { readonly [K in MessageKind]: Kind<Extract<Message, { readonly kind: K }>> } = {
   "request": { code: 1, fields: tagged<Request, { kind: "request" }>({ kind: "request" }, request, checkRequest) },
@@ -113,6 +122,24 @@ export const KINDS: { readonly [K in MessageKind]: Kind<Extract<Message, { reado
   "checkpoint": {
     code: 7,
     fields: tagged<Checkpoint, { kind: "checkpoint" }>({ kind: "checkpoint" }, { replica, sequence, digest }),
+  },
+  "view-change": {
+    code: 11,
+    fields: tagged<ViewChange, { kind: "view-change" }>({ kind: "view-change" }, {
+      replica,
+      view,
+      stable: list(nested<Checkpoint>("checkpoint"), (limits) => limits.maxReplicas),
+      prepared: list(preparedCertificate, (limits) => limits.maxStages),
+    }),
+  },
+  "new-view": {
+    code: 12,
+    fields: tagged<NewView, { kind: "new-view" }>({ kind: "new-view" }, {
+      replica,
+      view,
+      viewChanges: list(nested<ViewChange>("view-change"), (limits) => limits.maxReplicas),
+      prePrepares: list(nested<PrePrepare>("pre-prepare"), (limits) => limits.maxStages),
+    }),
   },
   "status": {
     code: 8,

@@ -52,11 +52,15 @@ export function writeSigned(writer: Writer, signed: Signed): void {
   writer.bytes(signed.signature);
 }
 
-/** Reads a signed message's three items. Byte strings are views. */
-export function readSigned(reader: Reader, limits: WireLimits): Signed {
+/**
+ * Reads a signed message's three items. Byte strings are views. `only`: the one kind that may come there; said before its
+ * content is read, so that messages nest as deep as their kinds allow and no deeper.
+ */
+export function readSigned(reader: Reader, limits: WireLimits, only?: MessageKind): Signed {
   let at = "kind";
   try {
     const kind = readKind(reader);
+    if (only !== undefined && kind !== only) throw new DecodeError("", only, kind);
     at = "bytes";
     const bytes = reader.bytes(isRequest(kind) ? limits.maxRequestBytes : MAX_BODY_BYTES);
     at = "signature";

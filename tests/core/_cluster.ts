@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { assert, assertEquals } from "@std/assert";
 import { DEFAULT_LIMITS, DEFAULT_SETTINGS, type Genesis, type Limits, type Settings } from "../../src/core/config.ts";
 import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
-import type { Environment, Event, Input, Plain, Ready, Record, Recovered } from "../../src/core/io.ts";
+import type { Environment, Event, Input, Plain, Ready, Record, Recovered, ViewState } from "../../src/core/io.ts";
 import type {
   AnyRequest,
   Batch,
@@ -102,7 +102,7 @@ export class LogMachine implements StateMachine {
 
 /** What a store keeps of the records. */
 class Disk {
-  view = 0 as View;
+  view: ViewState = { view: 0 as View, viewChange: null, newView: null };
   readonly accepted = new Map<number, Recovered["accepted"][number]>();
   readonly prepared = new Map<number, Recovered["prepared"][number]>();
   readonly committed = new Map<number, { sequence: SequenceNumber; batch: Verified<Batch> }>();
@@ -114,7 +114,7 @@ class Disk {
   write(record: Record): void {
     switch (record.kind) {
       case "view":
-        this.view = record.view;
+        this.view = record;
         break;
       case "accepted":
         this.accepted.set(record.prePrepare.message.sequence, record as unknown as Recovered["accepted"][number]);
@@ -156,7 +156,7 @@ class Disk {
     const values = <T>(map: Map<number, T>) => [...map.values()];
     const { accepted, prepared, committed } = this;
     return {
-      view,
+      ...view,
       accepted: values(accepted),
       prepared: values(prepared),
       committed: values(committed),
@@ -366,6 +366,10 @@ export class Cluster {
         return void this.step(to, { kind: "commit", commit: whole });
       case "checkpoint":
         return void this.step(to, { kind: "checkpoint", checkpoint: whole });
+      case "view-change":
+        return void this.step(to, { kind: "view-change", viewChange: whole });
+      case "new-view":
+        return void this.step(to, { kind: "new-view", newView: whole });
       case "status":
         return void this.step(to, { kind: "status", status: whole });
       case "fetch":

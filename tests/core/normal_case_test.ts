@@ -78,3 +78,39 @@ Deno.test("blobs of states long past are dropped from the store", () => {
   const { blobs } = cluster.host(1).disk;
   assert(blobs.size < 40, `${blobs.size} blobs are kept`);
 });
+
+Deno.test("the results of one request are bounded in all: what no room is left for does not run", () => {
+  const cluster = new Cluster({ limits: { maxSessionReplyBytes: 3 } });
+  const ada = new TestClient(cluster, 1).open();
+  assertEquals(ada.call(["x=1", "x=2", "x=3", "x=4"]).map(show), [
+    "ok 1",
+    "ok 2",
+    "ok 3",
+    "refused reply-storage-full",
+  ]);
+  cluster.runFor(100);
+  assertEquals(cluster.host(0).machine.logs.get("x"), ["1", "2", "3"]);
+});
+
+Deno.test("what the state machine rejects, and what it throws, is the same answer everywhere and no wedge", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  assertEquals(ada.call(["nonsense", "x=crash", "x=1"]).map(show), [
+    "rejected expected key=value",
+    "rejected the state machine failed",
+    "ok 1",
+  ]);
+  cluster.runFor(1_000);
+  cluster.assertAlike();
+});
+
+Deno.test("a batch that is ahead of a backup's clock is kept until its time, and one far ahead costs the primary its view", () => {
+  const cluster = new Cluster();
+  cluster.host(0).clockSkewMs = 5_300; // 300 ms more than is allowed
+  const ada = new TestClient(cluster, 1).open();
+  assertEquals(cluster.host(1).replica!.status().view, 0);
+  cluster.host(0).clockSkewMs = 60_000;
+  assertEquals(ada.call(["x=1"]).map(show), ["ok 1"]);
+  assert(cluster.host(1).replica!.status().view > 0);
+  assert(cluster.host(1).replica!.status().agreedTime <= cluster.now + 5_000);
+});

@@ -58,6 +58,7 @@ export class FakeNode implements HostedNode {
       replica: {
         view: view(4),
         primary: replicaId(0),
+        active: true,
         lastExecuted: sequenceNumber(130),
         lowWatermark: sequenceNumber(128),
         highWatermark: sequenceNumber(384),

@@ -17,6 +17,8 @@ export const ALL_KINDS: readonly MessageKind[] = Object.keys(
     "commit": 0,
     "reply": 0,
     "checkpoint": 0,
+    "view-change": 0,
+    "new-view": 0,
     "status": 0,
     "fetch": 0,
     "blobs": 0,
@@ -67,6 +69,10 @@ export class Random {
 
   list<T>(item: () => T, least = 0): T[] {
     return Array.from({ length: least + this.int(this.of([1, 3, 6, 30])) }, item);
+  }
+
+  few<T>(item: () => T): T[] {
+    return Array.from({ length: this.int(4) }, item);
   }
 
   plain(depth = 4): Plain {
@@ -126,6 +132,25 @@ export class Random {
         };
       case "checkpoint":
         return { kind, replica, sequence, digest };
+      case "view-change":
+        return {
+          kind,
+          replica,
+          view,
+          stable: this.few(() => this.signed("checkpoint")),
+          prepared: this.few(() => ({
+            prePrepare: this.signed("pre-prepare"),
+            prepares: this.few(() => this.signed("prepare")),
+          })),
+        };
+      case "new-view":
+        return {
+          kind,
+          replica,
+          view,
+          viewChanges: this.few(() => this.signed("view-change")),
+          prePrepares: this.few(() => this.signed("pre-prepare")),
+        };
       case "status":
         return {
           kind,

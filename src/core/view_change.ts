@@ -1,0 +1,152 @@
+/**
+ * View changes (PBFT §4.4): leaving a view whose primary is suspected, and starting the next.
+ * @module
+ */
+import { onStable, type StableCertificate, stableSequence } from "./checkpoint.ts";
+import type { Millis, SequenceNumber, View } from "./ids.ts";
+import { invariant, type Suspicion } from "./io.ts";
+import type { NewView, PrePrepare, Signed, Verified, ViewChange } from "./messages.ts";
+import { isValidNewView, isValidViewChange, succeed } from "./new_view.ts";
+import { acceptWaiting, propose, relay } from "./normal_case.ts";
+import { startTransfer } from "./state_transfer.ts";
+import type { Step } from "./state.ts";
+
+/** Leaves for view `to`: from now on this replica votes in no view below it. */
+export function leaveFor(step: Step, to: View, why: Suspicion): void {
+  const { state } = step;
+  invariant(to > state.view, `views only grow: ${state.view} -> ${to}`);
+  const prepared = state.log.slots().flatMap((slot) => slot.prepared ? [slot.prepared] : []);
+  const viewChange = step.env.sign<ViewChange>({
+    kind: "view-change",
+    replica: step.self,
+    view: to,
+    stable: state.stable,
+    prepared,
+  });
+  state.view = to;
+  state.viewChange = viewChange;
+  state.newView = null;
+  state.viewChanges.set(step.self, viewChange);
+  state.suspicion.dueAt = null;
+  step.persist({ kind: "view", view: to, viewChange, newView: null });
+  step.send("all", viewChange);
+  step.event({ kind: "view-change", view: to, why });
+  onQuorum(step);
+}
+
+/** A view-change comes. */
+export function onViewChange(step: Step, viewChange: Verified<Signed<ViewChange>>): void {
+  const { state } = step;
+  const { replica, view } = viewChange.message;
+  const discard = (reason: Parameters<Step["discard"]>[2]) => step.discard("view-change", replica, reason);
+  if (view < state.view || (view === state.view && step.isActive)) {
+    if (state.newView) step.send(replica, state.newView);
+    return discard("other-view");
+  }
+  const known = state.viewChanges.get(replica)?.message;
+  if (known && known.view >= view) return discard(known.view > view ? "other-view" : "duplicate");
+  if (!isValidViewChange(viewChange.message, step.env.genesis)) return discard("invalid-certificate");
+  state.viewChanges.set(replica, viewChange);
+  followOthers(step);
+  onQuorum(step);
+}
+
+/** The f + 1 rule: when so many have left for higher views, one of them correct, go to the lowest of these without waiting. */
+function followOthers(step: Step): void {
+  const higher = [...step.state.viewChanges.values()].map(({ message }) => message.view).filter((view) =>
+    view > step.state.view
+  );
+  if (higher.length > step.f) leaveFor(step, Math.min(...higher) as View, "others-left");
+}
+
+/** The view-changes for the view that this replica waits for. */
+function supporters(step: Step): readonly Verified<Signed<ViewChange>>[] {
+  return [...step.state.viewChanges.values()]
+    .filter(({ message }) => message.view === step.state.view)
+    .sort((a, b) => a.message.replica - b.message.replica);
+}
+
+/** With a quorum of view-changes the new primary starts the view, and the others give it the time to. */
+function onQuorum(step: Step): void {
+  const { state } = step;
+  if (step.isActive) return;
+  const viewChanges = supporters(step);
+  if (viewChanges.length < step.quorum) return;
+  if (step.isPrimary) return startView(step, viewChanges.slice(0, step.quorum));
+  state.suspicion.dueAt ??= state.suspicion.awakeMs + state.suspicion.timeoutMs;
+}
+
+function startView(step: Step, viewChanges: readonly Verified<Signed<ViewChange>>[]): void {
+  const { view } = step.state;
+  const nullDigest = nullBatch(step).digest;
+  const prePrepares = succeed(viewChanges).digests.map(([sequence, digest]) =>
+    step.env.sign<PrePrepare>({ kind: "pre-prepare", replica: step.self, view, sequence, digest: digest ?? nullDigest })
+  );
+  const newView = step.env.sign<NewView>({ kind: "new-view", replica: step.self, view, viewChanges, prePrepares });
+  step.send("all", newView);
+  enter(step, newView);
+}
+
+/** A new-view comes, from its primary or passed on by a replica that is in it. */
+export function onNewView(step: Step, newView: Verified<Signed<NewView>>): void {
+  const { state } = step;
+  const { replica, view } = newView.message;
+  if (view < state.view || (view === state.view && step.isActive)) {
+    return step.discard("new-view", replica, "other-view");
+  }
+  if (!isValidNewView(newView.message, step.env.genesis, nullBatch(step).digest)) {
+    return step.discard("new-view", replica, "invalid-certificate");
+  }
+  if (view > state.view) state.viewChange = null;
+  state.view = view;
+  enter(step, newView);
+}
+
+/** The view starts here. */
+function enter(step: Step, newView: Verified<Signed<NewView>>): void {
+  const { state } = step;
+  const { view, viewChanges, prePrepares } = newView.message;
+  state.newView = newView;
+  for (const [replica, { message }] of [...state.viewChanges]) {
+    if (message.view <= view) state.viewChanges.delete(replica);
+  }
+  step.persist({ kind: "view", view, viewChange: state.viewChange, newView });
+  step.event({ kind: "new-view", view, primary: step.primary, prepared: prePrepares.length });
+  state.pending.startView();
+  state.suspicion.dueAt = null;
+  const { stable } = succeed(viewChanges);
+  if (stableSequence(stable) > state.lastExecuted) startTransfer(step, stable as StableCertificate);
+  else onStable(step, stable as StableCertificate);
+  carryOver(step);
+  for (const entry of state.pending.entries()) if (!step.isPrimary) relay(step, entry);
+  propose(step);
+}
+
+/** Takes up O: every number is agreed on anew, also where it was executed before; nothing is executed twice. */
+export function carryOver(step: Step): void {
+  const { state } = step;
+  if (!state.newView) return;
+  const empty = nullBatch(step);
+  let highest: number = Math.max(state.log.low, state.lastExecuted, state.log.highestOpen(state.view));
+  for (const signed of state.newView.message.prePrepares) {
+    const prePrepare = signed as Verified<Signed<PrePrepare>>; // nested in what the gate has verified
+    const { sequence, digest, view } = prePrepare.message;
+    highest = Math.max(highest, sequence);
+    if (!state.log.isWithin(sequence)) continue;
+    const slot = state.log.slot(sequence);
+    if (slot.prePrepare && slot.prePrepare.message.view >= view) continue;
+    invariant(
+      slot.committed === null || slot.committed === digest,
+      `${sequence} is committed as ${slot.committed}, the new view ${view} has ${digest}`,
+    );
+    const batch = digest === empty.digest ? empty : slot.batch?.digest === digest ? slot.batch : null;
+    slot.waiting = { prePrepare, batch, carried: true };
+    acceptWaiting(step, slot);
+  }
+  state.lastProposed = highest as SequenceNumber;
+}
+
+/** The batch of a null request: no requests, no time. */
+function nullBatch(step: Step) {
+  return step.env.batch(0 as Millis, []);
+}

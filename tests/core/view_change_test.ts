@@ -1,0 +1,240 @@
+import { assert, assertEquals } from "@std/assert";
+import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
+import type { PrePrepare } from "../../src/core/messages.ts";
+import { batchOf, Cluster, show, signed, TestClient } from "./_cluster.ts";
+
+function viewOf(cluster: Cluster, id: number): number {
+  return cluster.host(id).replica!.status().view;
+}
+
+Deno.test("a dead primary is replaced, and what it had ordered stays", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  for (let i = 1; i <= 5; i++) ada.call([`x=${i}`]);
+  cluster.crash(0);
+  for (let i = 6; i <= 30; i++) assertEquals(ada.call([`x=${i}`]).map(show), [`ok ${i}`]);
+  cluster.start(0);
+  cluster.runFor(5_000);
+  cluster.assertAlike();
+  assertEquals([0, 1, 2, 3].map((id) => viewOf(cluster, id)), [1, 1, 1, 1]);
+});
+
+Deno.test("with n = 7 two successive primaries are gone, and the third goes on", () => {
+  const cluster = new Cluster({ n: 7 });
+  const ada = new TestClient(cluster, 1).open();
+  cluster.crash(0);
+  cluster.crash(1);
+  assertEquals(ada.call(["x=1"]).map(show), ["ok 1"]);
+  assert(viewOf(cluster, 3) >= 2);
+});
+
+Deno.test("what prepared at a quorum, and was committed nowhere, commits in the next view", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  cluster.runFor(100);
+  cluster.filter = (_from, _to, message) => message.kind !== "commit";
+  const request = ada.request(["x=1"]);
+  cluster.submit(request);
+  cluster.runFor(100);
+  assert(cluster.hosts.every(({ replica }) => replica!.status().slots.some(({ stage }) => stage === "prepared")));
+  cluster.crash(0);
+  cluster.filter = () => true;
+  cluster.runUntil(() => cluster.accepted(request.digest) !== null);
+  assertEquals(cluster.accepted(request.digest)!.map(show), ["ok 1"]);
+  cluster.runFor(1_000);
+  assertEquals(cluster.host(1).machine.logs.get("x"), ["1"]);
+});
+
+Deno.test("what was committed at one replica alone is what all the others execute at that number", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  cluster.runFor(100);
+  cluster.filter = (_from, to, message) => message.kind !== "commit" || to === 3;
+  const request = ada.request(["x=1"]);
+  cluster.submit(request);
+  cluster.runFor(100);
+  const executed = cluster.host(3).replica!.status().lastExecuted;
+  assertEquals(cluster.host(1).replica!.status().lastExecuted, executed - 1);
+  cluster.crash(0);
+  cluster.filter = (from, to) => from !== 3 && to !== 3; // the one that knows is cut off, too
+  cluster.start(0);
+  cluster.runUntil(() => cluster.host(1).replica!.status().lastExecuted >= executed);
+  cluster.filter = () => true;
+  cluster.runFor(5_000);
+  cluster.assertAlike();
+  assertEquals(cluster.host(1).machine.logs.get("x"), ["1"]);
+});
+
+/** Replica 0 as an equivocating primary: two batches for one number, to different halves. */
+Deno.test("a primary that gives one number to two batches is replaced, and no two replicas execute differently", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  cluster.runFor(100);
+  cluster.crash(0);
+  const [one, two] = [ada.request(["x=one"]), ada.request(["x=two"])];
+  const sequence = (cluster.host(1).replica!.status().lastExecuted + 1) as SequenceNumber;
+  for (const [to, request] of [[1, one], [2, two], [3, two]] as const) {
+    const batch = batchOf(cluster.now, [request]);
+    const prePrepare = signed<PrePrepare>({
+      kind: "pre-prepare",
+      replica: 0 as ReplicaId,
+      view: 0 as View,
+      sequence,
+      digest: batch.digest,
+    });
+    cluster.step(to, { kind: "pre-prepare", prePrepare, batch });
+  }
+  cluster.submit(one);
+  cluster.submit(two);
+  cluster.runUntil(() => [one, two].every(({ digest }) => cluster.accepted(digest)));
+  cluster.runFor(3_000);
+  cluster.assertAlike();
+  assertEquals([...cluster.host(1).machine.logs.get("x")!].sort(), ["one", "two"]);
+});
+
+Deno.test("a primary that leaves a gap is replaced, and the gap becomes null requests or is given anew", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  cluster.runFor(100);
+  cluster.crash(0);
+  const request = ada.request(["x=1"]);
+  const batch = batchOf(cluster.now, [request]);
+  const sequence = (cluster.host(1).replica!.status().lastExecuted + 4) as SequenceNumber;
+  const prePrepare = signed<PrePrepare>({
+    kind: "pre-prepare",
+    replica: 0 as ReplicaId,
+    view: 0 as View,
+    sequence,
+    digest: batch.digest,
+  });
+  for (const to of [1, 2, 3]) cluster.step(to, { kind: "pre-prepare", prePrepare, batch });
+  cluster.runUntil(() => cluster.accepted(request.digest) !== null);
+  cluster.runFor(3_000);
+  assert(
+    cluster.host(1).replica!.status().lastExecuted >= sequence,
+    "the prepared number is carried over, the gap filled",
+  );
+  assertEquals(cluster.host(2).machine.logs.get("x"), ["1"]);
+});
+
+Deno.test("a primary that gives no numbers is replaced", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  cluster.filter = (from, _to, message) => !(from === 0 && message.kind === "pre-prepare");
+  assertEquals(ada.call(["x=1"]).map(show), ["ok 1"]);
+});
+
+Deno.test("a primary that leaves one client's requests out is replaced", () => {
+  const cluster = new Cluster();
+  const [ada, bob] = [new TestClient(cluster, 1).open(), new TestClient(cluster, 2).open()];
+  const starved = bob.request(["y=1"]);
+  cluster.submit(starved, [1, 2, 3]);
+  cluster.filter = (_from, to, message) => !(to === 0 && message.kind === "request");
+  for (let i = 1; cluster.accepted(starved.digest) === null; i++) {
+    assert(i < 1_000, "the starved client is served");
+    const request = ada.request([`x=${i}`]);
+    cluster.submit(request);
+    cluster.runFor(20);
+  }
+  assert(viewOf(cluster, 1) >= 1);
+});
+
+Deno.test("one replica that leaves alone pulls nobody along, votes no more below its view, and still executes", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  cluster.filter = (from, to, message) => !(to === 3 && message.kind !== "request") && from !== 3;
+  cluster.submit(ada.request(["x=1"]), [3]);
+  cluster.runFor(2_000);
+  assertEquals(viewOf(cluster, 3), 1);
+  cluster.filter = () => true;
+  for (let i = 2; i <= 10; i++) ada.call([`x=${i}`]);
+  assertEquals([0, 1, 2].map((id) => viewOf(cluster, id)), [0, 0, 0]);
+  cluster.runFor(5_000);
+  cluster.assertAlike();
+});
+
+Deno.test("a replica restarted after it sent its view-change goes on from there", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  cluster.crash(0);
+  cluster.filter = (_from, _to, message) => message.kind !== "new-view";
+  const request = ada.request(["x=1"]);
+  cluster.submit(request);
+  cluster.runUntil(() => viewOf(cluster, 1) === 1 && viewOf(cluster, 2) === 1);
+  for (const id of [1, 2, 3]) cluster.crash(id);
+  for (const id of [1, 2, 3]) cluster.start(id);
+  assert(viewOf(cluster, 2) >= 1, "it never goes back to the view it has left");
+  cluster.filter = () => true;
+  cluster.runUntil(() => cluster.accepted(request.digest) !== null || (cluster.submit(request), false));
+});
+
+Deno.test("without faults and with slow networks there is no view change", () => {
+  const cluster = new Cluster({ maxLatencyMs: 60 });
+  const ada = new TestClient(cluster, 1).open();
+  for (let i = 1; i <= 200; i++) ada.call([`x=${i}`]);
+  cluster.runFor(60_000);
+  assertEquals(cluster.hosts.map(({ id }) => viewOf(cluster, id)), [0, 0, 0, 0]);
+});
+
+Deno.test("a new-view whose O leaves out what was prepared is refused", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  cluster.runFor(100);
+  cluster.filter = (_from, _to, message) => message.kind !== "commit" && message.kind !== "new-view";
+  cluster.submit(ada.request(["x=1"]));
+  cluster.runFor(1_500);
+  const honest = cluster.host(1).disk.view.newView!.message;
+  assert(honest.prePrepares.length > 0);
+  const lies = [
+    { ...honest, prePrepares: [] },
+    { ...honest, viewChanges: honest.viewChanges.slice(1) },
+    { ...honest, viewChanges: honest.viewChanges.map(() => honest.viewChanges[0]!) },
+    {
+      ...honest,
+      prePrepares: honest.prePrepares.map((p) => signed({ ...p.message, digest: "0".repeat(64) as Digest })),
+    },
+    { ...honest, replica: 2 as ReplicaId },
+    {
+      ...honest,
+      viewChanges: honest.viewChanges.map((v) => signed({ ...v.message, prepared: [] })),
+      prePrepares: [] as never[],
+    },
+  ];
+  const target = cluster.host(2);
+  for (const lie of lies.slice(0, 5)) {
+    cluster.step(2, { kind: "new-view", newView: signed(lie) });
+    assertEquals(target.replica!.status().active, false);
+  }
+  cluster.step(2, { kind: "new-view", newView: signed(honest) });
+  assertEquals(target.replica!.status().active, true);
+});
+
+for (let seed = 1; seed <= 40; seed++) {
+  Deno.test(`crashes of any replica, partitions and loss never fork and always end (seed ${seed})`, () => {
+    const n = [4, 4, 5, 7][seed % 4]!;
+    const cluster = new Cluster({ n, seed, loss: 0.05, doubling: 0.05, maxLatencyMs: 30 });
+    const clients = [1, 2].map((name) => new TestClient(cluster, name).open());
+    let cut: ReadonlySet<number> = new Set();
+    cluster.filter = (from, to) => cut.has(from) === cut.has(to);
+    for (let i = 1; i <= 25; i++) {
+      for (const client of clients) client.retry(client.request([`${client.id.slice(-1)}=${i}`]));
+      for (const { id, replica } of cluster.hosts) if (!replica) cluster.start(id);
+      const victim = Math.floor(cluster.random() * n);
+      const dice = cluster.random();
+      if (dice < 0.2) cluster.crash(victim);
+      cut = new Set(dice > 0.7 && dice < 0.9 ? [victim] : []);
+      if (dice > 0.95) {
+        for (const { id } of cluster.hosts) {
+          cluster.crash(id);
+          cluster.start(id);
+        }
+      }
+    }
+    cut = new Set();
+    for (const { id, replica } of cluster.hosts) if (!replica) cluster.start(id);
+    cluster.runFor(30_000);
+    cluster.assertAlike();
+    const once = Array.from({ length: 25 }, (_, i) => String(i + 1));
+    for (const client of clients) assertEquals(cluster.host(0).machine.logs.get(client.id.slice(-1)), once);
+  });
+}
