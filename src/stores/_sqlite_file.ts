@@ -16,6 +16,7 @@ const BUSY_TIMEOUT_MS = 5_000;
 /** A store's file can't be opened; the message says which and why, in one line. */
 export class StoreOpenError extends Error {
   /** @ignore */
+  /** `StoreOpenError`. */
   override name = "StoreOpenError";
 }
 

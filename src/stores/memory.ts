@@ -47,6 +47,7 @@ export class MemoryStore implements Store {
     return other;
   }
 
+  /** Every record, and the version that they are of. */
   // deno-lint-ignore require-await -- async so that every error is a rejection, as the port has it
   async load(): Promise<Loaded> {
     if (this.#closed) throw closedError("load");
@@ -54,12 +55,14 @@ export class MemoryStore implements Store {
     return { version, records: new Map(Array.from(records, ([key, value]) => [key, value.slice()])) };
   }
 
+  /** The blobs with these digests, in this order; `null` where there is none. */
   // deno-lint-ignore require-await
   async read(digests: readonly Digest[]): Promise<readonly (Uint8Array | null)[]> {
     if (this.#closed) throw closedError("read");
     return digests.map((digest) => this.#contents.blobs.get(digest)?.slice() ?? null);
   }
 
+  /** Applies all of `writes` or nothing. @throws {StoreConflictError} if the version is not the expected one. */
   // deno-lint-ignore require-await
   async commit(writes: Writes, expected: Version): Promise<Version> {
     if (this.#closed) throw closedError("commit");
@@ -74,6 +77,7 @@ export class MemoryStore implements Store {
     return ++contents.version;
   }
 
+  /** Ends the use of this instance; its other calls reject with a TypeError from now on. */
   // deno-lint-ignore require-await
   async close(): Promise<void> {
     this.#closed = true;

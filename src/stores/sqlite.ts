@@ -47,6 +47,7 @@ export class SqliteStore implements Store {
     return new SqliteStore(path, await openFile(path));
   }
 
+  /** Every record, and the version that they are of. */
   // deno-lint-ignore require-await -- async so that every error is a rejection, as the port has it
   async load(): Promise<Loaded> {
     if (this.#closed) throw closedError("load");
@@ -57,6 +58,7 @@ export class SqliteStore implements Store {
     }));
   }
 
+  /** The blobs with these digests, in this order; `null` where there is none. */
   // deno-lint-ignore require-await
   async read(digests: readonly Digest[]): Promise<readonly (Uint8Array | null)[]> {
     if (this.#closed) throw closedError("read");
@@ -67,6 +69,7 @@ export class SqliteStore implements Store {
     );
   }
 
+  /** Applies all of `writes` or nothing. @throws {StoreConflictError} if the version is not the expected one. */
   // deno-lint-ignore require-await
   async commit(writes: Writes, expected: Version): Promise<Version> {
     if (this.#closed) throw closedError("commit");
@@ -86,6 +89,7 @@ export class SqliteStore implements Store {
     });
   }
 
+  /** Ends the use of this instance; its other calls reject with a TypeError from now on. */
   // deno-lint-ignore require-await
   async close(): Promise<void> {
     if (this.#closed) return;

@@ -1,0 +1,40 @@
+/**
+ * Texts and bytes.
+ * @module
+ */
+const encoder = new TextEncoder();
+// A byte order mark is a character like any other: to drop it would make two texts one.
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** The UTF-8 bytes of a text. */
+export function utf8(text: string): Uint8Array {
+  return encoder.encode(text);
+}
+
+/** The inverse. @throws {TypeError} if `bytes` are not UTF-8. */
+export function fromUtf8(bytes: Uint8Array): string {
+  return decoder.decode(bytes);
+}
+
+/** How many bytes the JSON text of a well-formed text has in UTF-8, quotes included. */
+export function jsonBytes(text: string): number {
+  let bytes = 2;
+  for (let index = 0; index < text.length; index++) bytes += jsonBytesOf(text.charCodeAt(index));
+  return bytes;
+}
+
+function jsonBytesOf(unit: number): number {
+  if (unit < 0x20) return unit === 8 || unit === 9 || unit === 10 || unit === 12 || unit === 13 ? 2 : 6;
+  if (unit < 0x80) return unit === 0x22 || unit === 0x5c ? 2 : 1;
+  // A surrogate is half of a character of four bytes.
+  if (unit < 0x800 || (unit >= 0xd800 && unit <= 0xdfff)) return 2;
+  return 3;
+}
+
+/** What came, for an error: short, and the same on every runtime. */
+export function shown(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
+  if (value === undefined) return "nothing";
+  if (Array.isArray(value)) return "a list";
+  return typeof value === "object" && value !== null ? "an object" : String(value);
+}
