@@ -159,7 +159,7 @@ export function status(replica: number): Status {
 
 /** A binding record. */
 export function viewRecord(view: number): Record {
-  return { kind: "view", view: view as View };
+  return { kind: "view", view: view as View, viewChange: null, newView: null };
 }
 
 /** A message to all others. */

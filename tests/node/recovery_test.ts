@@ -81,9 +81,16 @@ Deno.test("what was said is read back as it was said", async () => {
     sequence: 4 as SequenceNumber,
     digest: one.digest,
   });
+  const viewChange = backup.sign({
+    kind: "view-change" as const,
+    replica: 1 as ReplicaId,
+    view: 3 as View,
+    stable: [checkpoint],
+    prepared: [],
+  });
   const { recovered } = await roundTrip(
     store,
-    { kind: "view", view: 3 as View },
+    { kind: "view", view: 3 as View, viewChange, newView: null },
     accepted(2, two),
     accepted(1, one),
     prepared(1, one),
@@ -92,6 +99,8 @@ Deno.test("what was said is read back as it was said", async () => {
     { kind: "stable", certificate: [checkpoint] },
   );
   assertEquals(recovered.view as number, 3);
+  assertEquals(recovered.viewChange, viewChange as never);
+  assertEquals(recovered.newView, null);
   assertEquals(recovered.accepted.map(({ prePrepare }) => prePrepare.message.sequence as number), [1, 2]);
   assertEquals(recovered.accepted[0], { prePrepare: prePrepare(1, one), batch: one } as never);
   assertEquals(recovered.prepared.length, 1);

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
-import type { Message, MessageKind } from "../../src/core/messages.ts";
+import type { Message, MessageKind, Signed } from "../../src/core/messages.ts";
 import { decodeFrame, encodeFrame, encodeMessage, fromHex, toHex, utf8 } from "../../src/wire/mod.ts";
 
 const replica = 2 as ReplicaId;
@@ -12,6 +12,21 @@ const set = utf8("SET");
 
 const DIGEST = `5820${digest}`;
 const SET = "43534554";
+
+function signed<M extends Message>(message: M): Signed<M> {
+  return { message, bytes: encodeMessage(message), signature: new Uint8Array(64).fill(0xdd) };
+}
+
+/** A signed message within another: code, bytes, signature. */
+function nested(code: string, hex: string): string {
+  return `83${code}${byteString(hex)}5840${"dd".repeat(64)}`;
+}
+
+function byteString(hex: string): string {
+  const length = hex.length / 2;
+  const head = length < 24 ? 0x40 + length : length < 256 ? 0x5800 + length : 0x590000 + length;
+  return head.toString(16) + hex;
+}
 
 /** One message of each kind, the code of the kind and the bytes that are signed. They never change. */
 const GOLDEN: { readonly [K in MessageKind]: readonly [Extract<Message, { readonly kind: K }>, string, string] } = {
@@ -45,6 +60,32 @@ const GOLDEN: { readonly [K in MessageKind]: readonly [Extract<Message, { readon
     `840203${DIGEST}` + `83` + `8319012c00${SET}` + `8319012c01${SET}` + `8319012c02${SET}`,
   ],
   "checkpoint": [{ kind: "checkpoint", replica, sequence, digest }, "07", `830219012c${DIGEST}`],
+  "view-change": [
+    {
+      kind: "view-change",
+      replica,
+      view,
+      stable: [signed({ kind: "checkpoint", replica, sequence, digest })],
+      prepared: [{
+        prePrepare: signed({ kind: "pre-prepare", replica, view, sequence, digest }),
+        prepares: [signed({ kind: "prepare", replica, view, sequence, digest })],
+      }],
+    },
+    "0b",
+    `840203` + `81${nested("07", `830219012c${DIGEST}`)}` +
+    `8182${nested("03", `84020319012c${DIGEST}`)}81${nested("04", `84020319012c${DIGEST}`)}`,
+  ],
+  "new-view": [
+    {
+      kind: "new-view",
+      replica,
+      view,
+      viewChanges: [signed({ kind: "view-change", replica, view, stable: [], prepared: [] })],
+      prePrepares: [signed({ kind: "pre-prepare", replica, view, sequence, digest })],
+    },
+    "0c",
+    `840203` + `81${nested("0b", "8402038080")}` + `81${nested("03", `84020319012c${DIGEST}`)}`,
+  ],
   "status": [
     {
       kind: "status",
@@ -67,8 +108,7 @@ for (const [kind, [message, code, hex]] of Object.entries(GOLDEN)) {
     assertEquals(toHex(bytes), hex);
     const signature = new Uint8Array(64).fill(0xee);
     const frame = encodeFrame({ message, bytes, signature });
-    const head = bytes.length < 24 ? (0x40 + bytes.length).toString(16) : `58${bytes.length.toString(16)}`;
-    assertEquals(toHex(frame), `83${code}${head}${hex}5840${"ee".repeat(64)}`);
+    assertEquals(toHex(frame), `83${code}${byteString(hex)}5840${"ee".repeat(64)}`);
     assertEquals<Message>(decodeFrame(fromHex(toHex(frame))).signed.message, message);
   });
 }
