@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { InvariantError } from "../../src/core/io.ts";
+import { pack } from "../../src/wire/mod.ts";
 import { StoreConflictError } from "../../src/node/ports.ts";
 import { Bench, greeting, type Script, viewRecord } from "./_fake_core.ts";
 
@@ -94,7 +95,7 @@ Deno.test("after a conflict the replica is read from the store and the inputs ar
   assertEquals([await answer, await meanwhile], [[null], [null]]);
   assertEquals(bench.stepped, ["start", "status", "start", "status", "status"]);
   assertEquals([sent.to(1), bench.cores.length, node.status().reloads], [2, 2, 1]);
-  assertEquals((await store.load()).records.get("view"), new Uint8Array([2]));
+  assertEquals((await store.load()).records.get("view"), pack([2, [], []]));
   await node.close();
 });
 
@@ -208,7 +209,7 @@ Deno.test("the close waits for the commit under way and rejects what comes after
   store.letGo();
   await closed;
   assertEquals(await answer, [null]);
-  assertEquals((await store.load()).records.get("view"), new Uint8Array([1]));
+  assertEquals((await store.load()).records.get("view"), pack([1, [], []]));
   assertEquals(sent.of.length, 3);
 });
 

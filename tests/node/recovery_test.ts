@@ -90,7 +90,7 @@ Deno.test("what was said is read back as it was said", async () => {
   });
   const { recovered } = await roundTrip(
     store,
-    { kind: "view", view: 3 as View, viewChange, newView: null },
+    { kind: "view", view: 3 as View, viewChange: viewChange as never, newView: null },
     accepted(2, two),
     accepted(1, one),
     prepared(1, one),
