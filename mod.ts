@@ -8,23 +8,29 @@
  */
 export * from "./src/core/ids.ts";
 export * from "./src/core/quorum.ts";
+export type * from "./src/core/messages.ts";
 export * from "./src/core/state_machine.ts";
 export * from "./src/core/config.ts";
 export { type DiscardReason, type Event, InvariantError, type ReplicaStatus } from "./src/core/io.ts";
-export type * from "./src/core/messages.ts";
+export { type ClusterFile, parseClusterFile, parseGenesis } from "./src/wire/mod.ts";
+export { clusterId, generateKeyPair, type KeyPair } from "./src/crypto/mod.ts";
+export * from "./src/machines/mod.ts";
 export {
   type Loaded,
   type Observer,
   type Rejection,
   type RejectionReason,
-  type Signer,
   type Store,
   StoreConflictError,
   type Timer,
   type Transport,
-  type Verifier,
   type Version,
   type Writes,
 } from "./src/node/ports.ts";
+export { Node, type NodeOptions } from "./src/node/node.ts";
+export type { VouchedAnswer } from "./src/node/gateway.ts";
+export type { NodeLimits } from "./src/node/limits.ts";
+export type { NodeStatus, OutboxStatus } from "./src/node/status.ts";
 export { MemoryStore } from "./src/stores/memory.ts";
 export { SqliteStore, StoreOpenError } from "./src/stores/sqlite.ts";
+export * from "./src/client/mod.ts";
