@@ -72,7 +72,8 @@ function prepare(database: DatabaseSync): void {
 function toWal(database: DatabaseSync): unknown {
   for (let attempt = 1;; attempt++) {
     try {
-      return pragma(database, "journal_mode = WAL", "journal_mode");
+      database.exec("PRAGMA journal_mode = WAL");
+      return pragma(database, "journal_mode");
     } catch (error) {
       if (attempt === 50 || !isBusy(error)) throw error;
       // Waits, in the only way a synchronous database offers, until whoever holds the lock is done.
@@ -82,6 +83,8 @@ function toWal(database: DatabaseSync): unknown {
 }
 
 function checkOwner(database: DatabaseSync): void {
+  // Deno 2.5 gives SQLite's reason for what `exec` fails at, and none for what `prepare` does.
+  database.exec("SELECT count(*) FROM sqlite_master");
   const tables = database.prepare("SELECT count(*) AS n FROM sqlite_master").get()!.n;
   if (tables === 0) return;
   if (pragma(database, "application_id") !== APPLICATION_ID) {
@@ -93,8 +96,8 @@ function checkOwner(database: DatabaseSync): void {
   }
 }
 
-function pragma(database: DatabaseSync, statement: string, column = statement): unknown {
-  return database.prepare(`PRAGMA ${statement}`).get()?.[column];
+function pragma(database: DatabaseSync, name: string): unknown {
+  return database.prepare(`PRAGMA ${name}`).get()?.[name];
 }
 
 /** Whether another connection held the lock for longer than we wait. */
