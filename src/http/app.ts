@@ -106,7 +106,7 @@ export function createApp(node: HostedNode, options: AppOptions): Hono {
   const app = new Hono();
   app.use(async (c, next) => {
     await next();
-    await bodies.discard(c.req.raw);
+    if (!c.req.raw.bodyUsed) await bodies.discard(c.req.raw);
     const route = Object.hasOwn(table, c.req.path) ? c.req.path : "other";
     metrics.onHttp(route, METHODS.has(c.req.method) ? c.req.method : "other", c.res.status);
   });

@@ -61,7 +61,7 @@ export class BodyReader {
 
   /** Gets rid of a body that nobody wants, if it is still there. Never throws. */
   async discard(request: Request): Promise<void> {
-    if (request.bodyUsed || request.body === null) return;
+    if (request.body === null) return;
     try {
       await this.#collect(request, MAX_DISCARDED_BYTES, () => {});
     } catch { /* it is gone, one way or the other */ }
@@ -73,10 +73,12 @@ export class BodyReader {
       await cancel(request.body);
       throw tooLarge(maxBytes, `${announced} bytes`);
     }
-    if (request.body === null) return new Uint8Array();
-    if (announced === undefined) return await this.#stream(request.body.getReader(), maxBytes, hold);
-    hold(announced);
-    return await this.#whole(request, maxBytes);
+    if (announced !== undefined) {
+      hold(announced);
+      // Without a look at `request.body`: it would make a stream of what is at hand as a whole, at several times the cost.
+      return await this.#whole(request, maxBytes);
+    }
+    return request.body === null ? new Uint8Array() : await this.#stream(request.body.getReader(), maxBytes, hold);
   }
 
   /** HTTP itself holds a body to the length that it announced; reading it at once costs the least. */

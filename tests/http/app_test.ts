@@ -56,6 +56,12 @@ for (const path of POST_ROUTES) {
     assert(state.cancelled && state.read * 1_000_000 <= MAX_BYTES + 1_000_000, `${state.read} MB were read`);
   });
 
+  Deno.test(`${path} is not fooled by a content-length that is too small`, async () => {
+    const headers = { "content-type": type, "content-length": "5" };
+    const body = new Uint8Array(MAX_BYTES + 1);
+    await problemOf(await harness().app.request(path, { method: "POST", headers, body }), 413, "too-large");
+  });
+
   Deno.test(`${path} answers 408 to a body that does not arrive`, async () => {
     const { app, timer } = harness({ bodyTimeoutMs: 500 });
     const stream = new ReadableStream<Uint8Array<ArrayBuffer>>();
