@@ -5,26 +5,14 @@
  */
 import { type Millis, millis } from "../core/ids.ts";
 import type { Input, Ready, Recovered, ReplicaStatus } from "../core/io.ts";
+import { Alarm } from "./alarm.ts";
 import { Backoff, type Jitter } from "./jitter.ts";
 import type { NodeLimits } from "./limits.ts";
 import { type Store, StoreConflictError, type Timer, type Version } from "./ports.ts";
 import { type RecordBook, WriteSet } from "./records.ts";
 import type { Restored } from "./recovery.ts";
-
-/** The protocol, as it is driven here: `Replica`, or something around it. */
-export interface Core {
-  /** Takes one input in and says what is to be done about it. */
-  step(input: Input, now: Millis): Ready;
-  /** Where it is. */
-  status(): ReplicaStatus;
-}
-
-/** An input, and who wants to know when what it caused is durable. */
-export interface Task {
-  readonly input: Input;
-  /** Called once. `stopped`: the replica was halted or closed first, and the input may have changed nothing. */
-  settle?(outcome: Ready["admission"] | "stopped"): void;
-}
+import type { NodeStatus } from "./status.ts";
+import { type Core, settleAll, type Task } from "./task.ts";
 
 /** What a durable replica needs. */
 export interface DurableReplicaOptions {
@@ -62,6 +50,7 @@ export class DurableReplica {
   readonly #options: DurableReplicaOptions;
   readonly #conflicts: Backoff;
   readonly #failures: Backoff;
+  readonly #alarm: Alarm;
   /** Null while it is being read from the store, and when stopped. */
   #core: Core | null = null;
   #book!: RecordBook;
@@ -77,7 +66,6 @@ export class DurableReplica {
   /** Reading the replica from the store, or writing that it is halted. */
   #recovering: Promise<void> | null = null;
   #cancelRetry: (() => void) | null = null;
-  #alarm: { readonly at: Millis; readonly cancel: () => void } | null = null;
   #halted: string | null = null;
   #closed = false;
   #storeError: string | null = null;
@@ -89,12 +77,8 @@ export class DurableReplica {
     this.#options = options;
     this.#conflicts = new Backoff(options.jitter, CONFLICT_BACKOFF);
     this.#failures = new Backoff(options.jitter, FAILURE_BACKOFF);
+    this.#alarm = new Alarm(options.timer, () => this.run([{ input: { kind: "alarm" } }]));
     this.#status = options.dormant;
-  }
-
-  /** Why it stopped for good. */
-  get halted(): string | null {
-    return this.#halted;
   }
 
   /** Why it takes nothing more. */
@@ -103,19 +87,14 @@ export class DurableReplica {
     return this.#closed ? "the node is closed" : null;
   }
 
-  /** What the store last failed with, until it works again. */
-  get storeError(): string | null {
-    return this.#storeError;
-  }
-
-  /** Commits since the start. */
-  get commits(): number {
-    return this.#commits;
-  }
-
-  /** How often it was read anew since the start. */
-  get reloads(): number {
-    return this.#reloads;
+  /** How it has fared since the start. */
+  get record(): Pick<NodeStatus, "commits" | "reloads" | "storeError" | "halted"> {
+    return {
+      commits: this.#commits,
+      reloads: this.#reloads,
+      ...(this.#storeError !== null && { storeError: this.#storeError }),
+      ...(this.#halted !== null && { halted: this.#halted }),
+    };
   }
 
   /** The replica's status; if there is none in memory now, as it was last. */
@@ -140,18 +119,19 @@ export class DurableReplica {
 
   /** Steps one input after another, then commits what they want recorded and lets out what they want said. */
   run(tasks: readonly Task[]): void {
+    if (tasks.length === 0) return;
     if (this.stopped !== null) return settleAll(tasks, "stopped");
     if (!this.#core) {
       this.#backlog.push(...tasks);
       return;
     }
-    let alarmAt = this.#alarm?.at ?? null;
+    let alarmAt: Millis | null = null;
     for (const [index, task] of tasks.entries()) {
       const ready = this.#step(task);
       if (!ready) return settleAll(tasks.slice(index), "stopped");
       alarmAt = ready.alarmAt;
     }
-    this.#setAlarm(alarmAt);
+    this.#alarm.set(alarmAt);
     this.#flush();
   }
 
@@ -160,7 +140,7 @@ export class DurableReplica {
     if (this.#closed) return;
     this.#closed = true;
     this.#options.onStop();
-    this.#setAlarm(null);
+    this.#alarm.set(null);
     this.#cancelRetry?.();
     await this.#recovering;
     while (this.#committing) await this.#committing;
@@ -231,13 +211,9 @@ export class DurableReplica {
     const tasks = [...stepped, ...this.#stepped].map(({ task }) => task);
     this.#stepped = [];
     this.#writes = new WriteSet();
-    if (this.#halted !== null || this.#closed) {
-      this.#core = null;
-      return settleAll(tasks, "stopped");
-    }
-    this.#status = this.#core!.status();
-    this.#core = null;
-    this.#setAlarm(null);
+    this.#dropCore();
+    if (this.stopped !== null) return settleAll(tasks, "stopped");
+    this.#alarm.set(null);
     this.#backlog.unshift(...tasks.filter(({ input }) => input.kind !== "alarm" && input.kind !== "start"));
     this.#reloadLater(error);
   }
@@ -259,39 +235,33 @@ export class DurableReplica {
     }
   }
 
-  #setAlarm(at: Millis | null): void {
-    if (at === (this.#alarm?.at ?? null)) return;
-    this.#alarm?.cancel();
-    this.#alarm = at === null ? null : { at, cancel: this.#options.timer.schedule(at, () => this.#onAlarm()) };
-  }
-
-  #onAlarm(): void {
-    this.#alarm = null;
-    this.run([{ input: { kind: "alarm" } }]);
-  }
-
   #retry(delayMs: number, run: () => Promise<void>): void {
     const { timer } = this.#options;
-    this.#cancelRetry = timer.schedule(millis(timer.now() + delayMs), () => this.#recover(run));
-  }
-
-  #recover(run: () => Promise<void>): void {
-    this.#recovering = run();
+    this.#cancelRetry = timer.schedule(millis(timer.now() + delayMs), () => this.#recovering = run());
   }
 
   #halt(reason: string): void {
     this.#stop(reason);
-    this.#recover(() => this.#markHalted(reason));
+    this.#recovering = this.#markHalted(reason);
   }
 
   #stop(reason: string): void {
     this.#halted = reason;
-    this.#core = null;
-    this.#setAlarm(null);
+    this.#dropCore();
+    this.#alarm.set(null);
     this.#writes = new WriteSet();
     const tasks = [...this.#stepped.splice(0).map(({ task }) => task), ...this.#backlog.splice(0)];
     settleAll(tasks, "stopped");
     this.#options.onStop();
+  }
+
+  #dropCore(): void {
+    try {
+      this.#status = this.status;
+    } catch {
+      // A broken replica may not even be able to say how it is; then it is as it was last.
+    }
+    this.#core = null;
   }
 
   /** Makes sure that a restart finds it halted too. */
@@ -311,10 +281,6 @@ export class DurableReplica {
       this.#retry(this.#failures.next(), () => this.#markHalted(reason));
     }
   }
-}
-
-function settleAll(tasks: readonly Task[], outcome: "stopped"): void {
-  for (const task of tasks) task.settle?.(outcome);
 }
 
 function describe(error: unknown): string {

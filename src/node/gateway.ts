@@ -139,7 +139,7 @@ export class Gateway {
   /** Takes a replica's reply in; it is verified, or this replica's own. */
   onReply({ replica, view, request, results }: Reply): void {
     const bundle = this.#inFlight.get(request);
-    if (!bundle || results.length !== bundle.request.message.operations.length) return;
+    if (!bundle) return;
     const packed = pack(results.map(({ sequence, status, value }) => [sequence, status, value]));
     bundle.votes.set(replica, { view, results, packed });
     const agreeing = [...bundle.votes].filter(([, vote]) => equalBytes(vote.packed, packed));

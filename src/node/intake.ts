@@ -4,7 +4,7 @@
  */
 import type { ReplicaId } from "../core/ids.ts";
 import type { Fetch, Reply } from "../core/messages.ts";
-import type { Task } from "./durable_replica.ts";
+import type { Task } from "./task.ts";
 import type { Gate, Passed } from "./gate.ts";
 import { type Entry, Inbox } from "./inbox.ts";
 import type { NodeLimits } from "./limits.ts";

@@ -13,7 +13,7 @@ import { parseGenesis } from "../wire/mod.ts";
 import { abortable } from "./abort.ts";
 import { BlobServer } from "./blob_server.ts";
 import { Delivery } from "./delivery.ts";
-import { type Core, DurableReplica, type Task } from "./durable_replica.ts";
+import { DurableReplica } from "./durable_replica.ts";
 import { createEnvironment, sign, withDigest } from "./environment.ts";
 import { Gate } from "./gate.ts";
 import { type Bundle, Gateway, type VouchedAnswer } from "./gateway.ts";
@@ -25,6 +25,7 @@ import { completeSettings, type NodeOptions, seedOf } from "./options.ts";
 import type { Observer, Rejection, Signer, Timer } from "./ports.ts";
 import { restore, type Restored } from "./recovery.ts";
 import { dormantStatus, type NodeStatus } from "./status.ts";
+import type { Core, Task } from "./task.ts";
 import { type Waiter, Waiters } from "./waiters.ts";
 
 export type { NodeOptions };
@@ -106,7 +107,7 @@ export class Node {
       unavailable: () => this.#unavailable(),
       wake: () => this.#drainSoon(),
       onReply: (reply) => this.#gateway.onReply(reply),
-      onFetch: (fetch) => void blobs.answer(fetch),
+      onFetch: (asked) => void blobs.answer(asked),
       onHeard: (peer) => this.#delivery.heard(peer),
     });
     this.#replica = new DurableReplica({
@@ -212,17 +213,13 @@ export class Node {
 
   /** How it is. */
   status(): NodeStatus {
-    const { halted, storeError, commits, reloads } = this.#replica;
     return {
       name: this.genesis.replicas[this.self]!.name,
       self: this.self,
       replica: this.#replica.status,
       outboxes: this.#delivery.status,
       inbox: this.#intake.frames,
-      commits,
-      reloads,
-      ...(storeError !== null && { storeError }),
-      ...(halted !== null && { halted }),
+      ...this.#replica.record,
     };
   }
 
@@ -241,8 +238,7 @@ export class Node {
     this.#isDraining = true;
     this.#timer.soon(() => {
       this.#isDraining = false;
-      const tasks = [...this.#intake.drain(), ...this.#gateway.take().map((bundle) => taskOf(bundle))];
-      if (tasks.length > 0) this.#replica.run(tasks);
+      this.#replica.run([...this.#intake.drain(), ...this.#gateway.take().map(taskOf)]);
     });
   }
 

@@ -6,7 +6,7 @@ import { DEFAULT_SETTINGS, type Genesis, type Settings } from "../core/config.ts
 import type { ReplicaId } from "../core/ids.ts";
 import type { Environment, Recovered } from "../core/io.ts";
 import type { StateMachine } from "../core/state_machine.ts";
-import type { Core } from "./durable_replica.ts";
+import type { Core } from "./task.ts";
 import type { NodeLimits } from "./limits.ts";
 import type { Observer, Signer, Store, Timer, Transport } from "./ports.ts";
 
@@ -14,23 +14,30 @@ import type { Observer, Signer, Store, Timer, Transport } from "./ports.ts";
 export interface NodeOptions {
   /** Which of the genesis's replicas it runs. */
   readonly self: ReplicaId;
+  /** What the cluster is. */
   readonly genesis: Genesis;
   /** What differs from {@linkcode DEFAULT_SETTINGS}. */
   readonly settings?: Partial<Settings>;
   /** The node closes it. */
   readonly store: Store;
+  /** Carries frames to the other replicas. */
   readonly transport: Transport;
+  /** The clock and the alarm. */
   readonly timer: Timer;
   /** The Ed25519 seed of this replica's key, 64 lower-case hex digits. */
   readonly privateKey: string;
   /** Makes the service in its initial state. Called at each start of the replica, reloads included. */
   readonly stateMachine: () => StateMachine;
+  /** Who hears what happens, from the start on. */
   readonly observers?: readonly Observer[];
   /** What differs from the default {@linkcode NodeLimits}. */
   readonly limits?: Partial<NodeLimits>;
   /** For the jitter of delays; by default from the key and the clock. */
   readonly seed?: number;
-  /** Makes the protocol's core. For tests and experiments: something around {@linkcode Replica}, faulty perhaps. */
+  /**
+   * Makes the protocol's core. For tests and experiments: something around `Replica`, faulty perhaps.
+   * @internal
+   */
   readonly createCore?: (environment: Environment, recovered: Recovered) => Core;
 }
 

@@ -9,6 +9,7 @@ import { primaryOf } from "../core/quorum.ts";
 
 /** What waits for one peer. */
 export interface OutboxStatus {
+  /** Whom it is for. */
   readonly peer: ReplicaId;
   /** Frames that wait. */
   readonly depth: number;
@@ -22,6 +23,7 @@ export interface OutboxStatus {
 export interface NodeStatus {
   /** The member's name in the genesis. */
   readonly name: string;
+  /** The replica's id: its place in the genesis. */
   readonly self: ReplicaId;
   /** While the replica is reloaded from its store, or halted: as it was last. */
   readonly replica: ReplicaStatus;

@@ -146,20 +146,25 @@ export class Cluster {
     const self = id as ReplicaId;
     const store = new DyingStore(this.stores.get(self)!.reopen());
     this.#live.set(self, store);
-    const node = await Node.open({
+    const node = await this.open(self, store);
+    this.network.nodes.set(self, node);
+    this.network.down.delete(self);
+    return node;
+  }
+
+  /** A node of replica `self`; frames reach it once it is in the network. */
+  open(self: ReplicaId, store: Store, seed: number = self): Promise<Node> {
+    return Node.open({
       self,
       genesis: this.genesis,
       store,
       transport: this.network.transportOf(self),
       timer: this.timer,
-      privateKey: keyPairOf(id + 1).privateKey,
+      privateKey: keyPairOf(self + 1).privateKey,
       stateMachine: () => new KeyValue(),
-      seed: id,
+      seed,
       ...this.#options.node?.(self),
     });
-    this.network.nodes.set(self, node);
-    this.network.down.delete(self);
-    return node;
   }
 
   /** Power off: what was not committed is lost, and nothing more is heard from this node. */

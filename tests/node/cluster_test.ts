@@ -96,3 +96,24 @@ Deno.test("a single replica orders by itself", async () => {
   assertEquals(await vouch(cluster, 0, operation("ada", 1, "SET a 1")), 'ok "OK"');
   await cluster.close();
 });
+
+Deno.test("two instances of each replica on one store go on, and what they order is ordered once", async () => {
+  const cluster = await Cluster.open();
+  cluster.network.latencyMs = 1;
+  const heard: (readonly [number, string])[] = [];
+  const twins = await Promise.all(cluster.ids.map((id) => cluster.open(id, cluster.stores.get(id)!.reopen(), 10 + id)));
+  const pairs = cluster.ids.map((id) => [cluster.node(id), twins[id]!] as const);
+  for (let i = 1; i <= 10; i++) {
+    // What comes goes now to the one, now to the other, as a platform would have it.
+    for (const id of cluster.ids) cluster.network.nodes.set(id, pairs[id]![(i + id) % 2]!);
+    const answer = cluster.node(i % 4).vouch([operation("ada", i, "INCR n")]);
+    answer.then((settled) => heard.push([i, "results" in settled ? texts(settled.results)[0]! : settled.reason]));
+    await cluster.timer.advance(10_000);
+  }
+  assertEquals(heard, Array.from({ length: 10 }, (_, i) => [i + 1, `ok ${i + 1}`]));
+  const halted = pairs.flat().map((node) => node.status().halted);
+  assertEquals(halted, Array(8).fill(undefined));
+  const reloads = pairs.flat().reduce((sum, node) => sum + node.status().reloads, 0);
+  if (reloads === 0) throw new Error("the test needs conflicts");
+  await Promise.all(pairs.flat().map((node) => node.close()));
+});

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { InvariantError } from "../../src/core/io.ts";
+import { InvariantError } from "../../src/core/invariant.ts";
 import { pack } from "../../src/wire/mod.ts";
 import { StoreConflictError } from "../../src/node/ports.ts";
 import { Bench, greeting, type Script, viewRecord } from "./_fake_core.ts";

@@ -1,0 +1,26 @@
+/**
+ * What the core is given to do, one input at a time.
+ * @module
+ */
+import type { Millis } from "../core/ids.ts";
+import type { Input, Ready, ReplicaStatus } from "../core/io.ts";
+
+/** The protocol, as it is driven here: `Replica`, or something around it. */
+export interface Core {
+  /** Takes one input in and says what is to be done about it. */
+  step(input: Input, now: Millis): Ready;
+  /** Where it is. */
+  status(): ReplicaStatus;
+}
+
+/** An input, and who wants to know when what it caused is durable. */
+export interface Task {
+  readonly input: Input;
+  /** Called once. `stopped`: the replica was halted or closed first, and the input may have changed nothing. */
+  settle?(outcome: Ready["admission"] | "stopped"): void;
+}
+
+/** Settles many tasks that won't be stepped, or whose steps are void. */
+export function settleAll(tasks: readonly Task[], outcome: "stopped"): void {
+  for (const task of tasks) task.settle?.(outcome);
+}
