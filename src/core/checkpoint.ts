@@ -4,7 +4,7 @@
  * @module
  */
 import type { Digest, ReplicaId, SequenceNumber } from "./ids.ts";
-import { invariant } from "./io.ts";
+import { invariant } from "./invariant.ts";
 import type { Checkpoint, Signed, Verified } from "./messages.ts";
 import { startTransfer } from "./state_transfer.ts";
 import type { ChunkChange } from "./state_tree.ts";

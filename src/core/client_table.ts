@@ -13,20 +13,13 @@ import type { ClientId, Digest, Millis, SequenceNumber } from "./ids.ts";
 import type { Environment, Plain } from "./io.ts";
 import type { Refusal, Request, Result, VouchedOperation } from "./messages.ts";
 import type { ChunkChange } from "./state_tree.ts";
+import { decodeReplies, encodeReplies, storedBytes, type StoredReply, storedReply } from "./stored_replies.ts";
 import { utf8 } from "./text.ts";
 
 /** Where and when a batch is executed. */
 export interface Moment {
   readonly sequence: SequenceNumber;
   readonly timestamp: Millis;
-}
-
-interface StoredReply {
-  /** Of the request, or of the vouched operation. */
-  readonly digest: Digest;
-  readonly results: readonly Result[];
-  /** Of all the results' values. */
-  readonly bytes: number;
 }
 
 interface Session {
@@ -48,7 +41,6 @@ interface Name {
   readonly replies: Map<number, StoredReply>;
 }
 
-const STATUSES = ["ok", "rejected", "refused"] as const;
 /** Bytes of stored results per name, beyond which its oldest go. */
 const MAX_NAME_REPLY_BYTES = 16 * 1024;
 
@@ -282,30 +274,4 @@ function sessionChunk(session: Session): string {
 
 function nameChunk(name: Name): string {
   return `n${name.name}`;
-}
-
-function storedBytes(replies: ReadonlyMap<number, StoredReply>): number {
-  let bytes = 0;
-  for (const reply of replies.values()) bytes += reply.bytes;
-  return bytes;
-}
-
-function storedReply(digest: Digest, results: readonly Result[]): StoredReply {
-  return { digest, results, bytes: results.reduce((sum, { value }) => sum + value.length, 0) };
-}
-
-function encodeReplies(replies: ReadonlyMap<number, StoredReply>): Plain {
-  return [...replies].sort(([a], [b]) => a - b).map(([timestamp, { digest, results }]) => [
-    timestamp,
-    digest,
-    results.map(({ sequence, status, value }) => [sequence, STATUSES.indexOf(status), value]),
-  ]);
-}
-
-function decodeReplies(plain: Plain): Map<number, StoredReply> {
-  const replies = plain as unknown as [number, Digest, [SequenceNumber, number, Uint8Array][]][];
-  return new Map(replies.map(([timestamp, digest, results]) => [
-    timestamp,
-    storedReply(digest, results.map(([sequence, status, value]) => ({ sequence, status: STATUSES[status]!, value }))),
-  ]));
 }

@@ -6,7 +6,7 @@ import { askForBody } from "./bodies.ts";
 import { takeCheckpoint } from "./checkpoint.ts";
 import { refusal } from "./client_table.ts";
 import type { Millis, SequenceNumber } from "./ids.ts";
-import { invariant } from "./io.ts";
+import { invariant } from "./invariant.ts";
 import type { Slot } from "./message_log.ts";
 import type { AnyRequest, Batch, Result, SignedRequest } from "./messages.ts";
 import { OperationError } from "./state_machine.ts";

@@ -249,17 +249,6 @@ export interface Ready {
   readonly admission: "taken" | "full";
 }
 
-/** The replica's own invariant is broken; it must stop rather than lie. */
-export class InvariantError extends Error {
-  /** @ignore */
-  override name = "InvariantError";
-}
-
-/** Throws an {@linkcode InvariantError} unless `condition` holds. */
-export function invariant(condition: boolean, what: string): asserts condition {
-  if (!condition) throw new InvariantError(what);
-}
-
 /** A summary of a replica's state for people and for `/status`. */
 export interface ReplicaStatus {
   /** The view that the replica is in. */

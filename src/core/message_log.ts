@@ -4,7 +4,7 @@
  * @module
  */
 import type { Digest, ReplicaId, SequenceNumber, View } from "./ids.ts";
-import { invariant } from "./io.ts";
+import { invariant } from "./invariant.ts";
 import type { Batch, Commit, Prepare, PreparedCertificate, PrePrepare, Signed, Stage, Verified } from "./messages.ts";
 import { primaryOf } from "./quorum.ts";
 

@@ -4,7 +4,7 @@
  */
 import { executeCommitted } from "./execution.ts";
 import { askForBody } from "./bodies.ts";
-import type { Digest, Millis, SequenceNumber } from "./ids.ts";
+import type { Digest, Millis, ReplicaId, SequenceNumber } from "./ids.ts";
 import { countCommits, matchingPrepares, type Slot } from "./message_log.ts";
 import type { Batch, Commit, Prepare, PrePrepare, Signed, SignedRequest, Verified } from "./messages.ts";
 import { primaryOf } from "./quorum.ts";
@@ -37,12 +37,12 @@ export function onRequest(step: Step, request: Verified<SignedRequest>): void {
   step.event({ kind: "request-received", digest });
   const ours = message.kind === "vouched-request" && message.gateway === step.self;
   if (step.isPrimary) propose(step);
-  else if (ours) relay(step, entry);
+  else if (ours) relay(step, entry, step.primary);
 }
 
-/** Passes a waiting request on to the primary, ever more rarely. A signed client has sent it there itself. */
-export function relay(step: Step, entry: PendingRequest): void {
-  step.send(step.primary, entry.request);
+/** Passes a waiting request on, ever more rarely. A signed client has sent it to the primary itself. */
+export function relay(step: Step, entry: PendingRequest, to: ReplicaId | "all"): void {
+  step.send(to, entry.request);
   entry.relayAt = (step.now + entry.relayIntervalMs) as Millis;
   entry.relayIntervalMs = Math.min(2 * entry.relayIntervalMs, step.env.settings.idleStatusMs);
 }

@@ -5,7 +5,8 @@
 import { stableSequence } from "./checkpoint.ts";
 import { ClientTable } from "./client_table.ts";
 import type { Digest, Millis, SequenceNumber } from "./ids.ts";
-import { type Environment, invariant, type Recovered } from "./io.ts";
+import { invariant } from "./invariant.ts";
+import type { Environment, Recovered } from "./io.ts";
 import { MessageLog } from "./message_log.ts";
 import type { Checkpoint, Commit, Prepare } from "./messages.ts";
 import { PendingRequests } from "./pending_requests.ts";

@@ -27,8 +27,10 @@ export function checkStatus(step: Step): void {
   status.executed = state.lastExecuted;
   if (busy && !moved) catchUp(step);
   if (!busy || !moved) sendStatus(step);
+  // When nothing moves, the others must know what waits, or this replica would be alone in suspecting the primary.
+  const to = moved ? step.primary : "all";
   for (const entry of state.pending.entries()) {
-    if (entry.relayAt <= now && !step.isPrimary) relay(step, entry);
+    if (entry.relayAt <= now && !step.isPrimary) relay(step, entry, to);
   }
   propose(step);
   status.delayMs = !busy ? idleStatusMs : moved ? statusIntervalMs : Math.min(2 * status.delayMs, idleStatusMs);

@@ -9,7 +9,8 @@
  * @module
  */
 import type { Digest, Millis, SequenceNumber } from "./ids.ts";
-import { type Environment, invariant, type Plain } from "./io.ts";
+import { invariant } from "./invariant.ts";
+import type { Environment, Plain } from "./io.ts";
 
 /** How many pages a root lists. */
 export const PAGES = 256;

@@ -4,7 +4,8 @@
  */
 import { onStable, type StableCertificate, stableSequence } from "./checkpoint.ts";
 import type { Millis, SequenceNumber, View } from "./ids.ts";
-import { invariant, type Suspicion } from "./io.ts";
+import { invariant } from "./invariant.ts";
+import type { Suspicion } from "./io.ts";
 import type { NewView, PrePrepare, Signed, Verified, ViewChange } from "./messages.ts";
 import { isValidNewView, isValidViewChange, succeed } from "./new_view.ts";
 import { acceptWaiting, propose, relay } from "./normal_case.ts";
@@ -118,7 +119,7 @@ function enter(step: Step, newView: Verified<Signed<NewView>>): void {
   if (stableSequence(stable) > state.lastExecuted) startTransfer(step, stable as StableCertificate);
   else onStable(step, stable as StableCertificate);
   carryOver(step);
-  for (const entry of state.pending.entries()) if (!step.isPrimary) relay(step, entry);
+  for (const entry of state.pending.entries()) if (!step.isPrimary) relay(step, entry, step.primary);
   propose(step);
 }
 
