@@ -71,6 +71,9 @@ export class Call {
   }
 }
 
+/** Given as it is, since making a `DOMException` costs as much as sending a request. */
+const NOBODY_WAITS = "nobody waits for the answer any more";
+
 /** The calls that travel in one signed request. */
 export class Bundle {
   readonly #controller = new AbortController();
@@ -88,6 +91,6 @@ export class Bundle {
 
   /** One of its calls has ended. */
   leave(): void {
-    if (--this.#waiting === 0) this.#controller.abort();
+    if (--this.#waiting === 0) this.#controller.abort(NOBODY_WAITS);
   }
 }
