@@ -6,7 +6,7 @@
 import { parseArgs } from "node:util";
 import { breakdown, type Part } from "./breakdown.ts";
 import { ClusterProcess } from "./cluster_process.ts";
-import type { Way } from "./load.ts";
+import { Callers, type Way } from "./load.ts";
 import { measure, type Measured } from "./measure.ts";
 import { breakdownText, table } from "./report.ts";
 
@@ -26,6 +26,7 @@ const HELP =
 
 A line on standard error says what is being done. Ctrl-C stops the replicas.`;
 
+const WARM_UP_SECONDS = 2;
 const WAYS: readonly Way[] = ["bundled", "alone"];
 
 interface Options {
@@ -56,6 +57,8 @@ async function main(args: readonly string[]): Promise<number> {
   const interrupted = () => void cluster.stop().then(() => Deno.exit(130));
   Deno.addSignalListener("SIGINT", interrupted);
   try {
+    say("warming up the replicas");
+    await warmUp(cluster);
     const results = await runAll(cluster, options);
     say("");
     await report(results, options);
@@ -63,6 +66,15 @@ async function main(args: readonly string[]): Promise<number> {
   } finally {
     Deno.removeSignalListener("SIGINT", interrupted);
     await cluster.stop();
+  }
+}
+
+/** Compiled code is several times faster, and a lone caller would take minutes to get it compiled. */
+async function warmUp(cluster: ClusterProcess): Promise<void> {
+  for (const way of WAYS) {
+    const callers = new Callers(cluster.file, way, 20);
+    await callers.run(WARM_UP_SECONDS);
+    callers.close();
   }
 }
 
