@@ -1,0 +1,91 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { DEFAULT_LIMITS } from "../../src/core/config.ts";
+import { generateKeyPair } from "../../src/crypto/mod.ts";
+import type { Loaded, Store } from "../../src/node/ports.ts";
+import { serveReplica, type ServeReplicaOptions } from "../../src/runtime/deno.ts";
+import { MemoryStore } from "../../src/stores/memory.ts";
+
+/** A cluster of one. */
+function options(): ServeReplicaOptions {
+  const { privateKey, publicKey } = generateKeyPair();
+  const genesis = {
+    name: "test",
+    replicas: [{ name: "Apple", publicKey }],
+    checkpointInterval: 16,
+    logWindow: 32,
+    stateMachine: "key-value/1",
+    limits: DEFAULT_LIMITS,
+  };
+  const cluster = { genesis, urls: { Apple: "http://127.0.0.1:9" } };
+  return { cluster, self: "Apple", privateKey, store: new MemoryStore(), hostname: "127.0.0.1", port: 0 };
+}
+
+async function text(response: Response): Promise<[number, string]> {
+  return [response.status, await response.text()];
+}
+
+Deno.test("a replica is served until it is closed", async () => {
+  const replica = await serveReplica(options());
+  assertEquals(await text(await fetch(`${replica.url}/readyz`)), [200, "ready\n"]);
+  const response = await fetch(`${replica.url}/req`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ clientID: "ada", operation: "INCR n" }),
+  });
+  assertEquals((await response.json()).result, 1);
+  await replica.close();
+  await replica.closed;
+  await assertRejects(() => fetch(`${replica.url}/readyz`));
+});
+
+Deno.test("a replica closes when its signal aborts, though somebody still listens to its events", async () => {
+  const controller = new AbortController();
+  const replica = await serveReplica({ ...options(), signal: controller.signal });
+  const events = await fetch(`${replica.url}/events`);
+  controller.abort();
+  await replica.closed;
+  await events.text();
+});
+
+Deno.test("a replica whose signal has aborted already is closed at once", async () => {
+  const replica = await serveReplica({ ...options(), signal: AbortSignal.abort() });
+  await replica.closed;
+});
+
+Deno.test("while the store opens, the replica says that it is starting", async () => {
+  const opening = Promise.withResolvers<void>();
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  listener.close();
+  const store: Store = new MemoryStore();
+  const load = store.load.bind(store);
+  store.load = async (): Promise<Loaded> => {
+    await opening.promise;
+    return await load();
+  };
+  const starting = serveReplica({ ...options(), store, port });
+  const response = await fetch(`http://127.0.0.1:${port}/readyz`);
+  assertEquals([response.status, response.headers.get("retry-after")], [503, "1"]);
+  assert((await response.json()).detail.includes("starting"));
+  opening.resolve();
+  const replica = await starting;
+  assertEquals((await text(await fetch(`${replica.url}/readyz`)))[0], 200);
+  await replica.close();
+});
+
+Deno.test("a taken port is an error, and the store is not touched", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  const store: Store = new MemoryStore();
+  let loads = 0;
+  store.load = () => (loads++, Promise.reject(new Error("not now")));
+  await assertRejects(() => serveReplica({ ...options(), store, port }), Deno.errors.AddrInUse);
+  listener.close();
+  assertEquals(loads, 0);
+});
+
+Deno.test("who is no member, or has another's key, is not served, and its port is free again", async () => {
+  await assertRejects(() => serveReplica({ ...options(), self: "Zebra" }), TypeError, "expected one of Apple");
+  const { privateKey } = generateKeyPair();
+  await assertRejects(() => serveReplica({ ...options(), privateKey }), TypeError, "privateKey");
+});
