@@ -3,7 +3,7 @@
  * @module
  */
 import type { Genesis, Settings } from "../core/config.ts";
-import type { Millis, ReplicaId } from "../core/ids.ts";
+import type { Digest, Millis, ReplicaId } from "../core/ids.ts";
 import type { Environment } from "../core/io.ts";
 import type { AnyRequest, Batch, Message, Signed, SignedRequest, Verified } from "../core/messages.ts";
 import type { StateMachine } from "../core/state_machine.ts";
@@ -18,20 +18,22 @@ export interface EnvironmentOptions {
   readonly settings: Settings;
   readonly stateMachine: StateMachine;
   readonly signer: Signer;
+  readonly hash?: (bytes: Uint8Array) => Digest;
 }
 
 /** Makes the services of one replica. A new one for each life of the replica: the state machine has state. */
-export function createEnvironment({ self, genesis, settings, stateMachine, signer }: EnvironmentOptions): Environment {
+export function createEnvironment(options: EnvironmentOptions): Environment {
+  const { self, genesis, settings, stateMachine, signer, hash = sha256 } = options;
   return {
     self,
     genesis,
     settings,
     stateMachine,
-    hash: sha256,
+    hash,
     sign: (message) => sign(signer, message),
     batch(timestamp: Millis, requests: readonly SignedRequest[]): Batch {
       const bytes = encodeBatch(timestamp, requests);
-      return { digest: sha256(bytes), bytes, timestamp, requests };
+      return { digest: hash(bytes), bytes, timestamp, requests };
     },
     pack,
     unpack,
@@ -45,6 +47,9 @@ export function sign<M extends Message>(signer: Signer, message: M): Verified<Si
 }
 
 /** A signed request under the digest of its signed bytes. Whoever passes a verified one gets a verified one. */
-export function withDigest<R extends AnyRequest>({ message, bytes, signature }: Signed<R>): SignedRequest<R> {
-  return { message, bytes, signature, digest: sha256(bytes) };
+export function withDigest<R extends AnyRequest>(
+  { message, bytes, signature }: Signed<R>,
+  hash: (bytes: Uint8Array) => Digest = sha256,
+): SignedRequest<R> {
+  return { message, bytes, signature, digest: hash(bytes) };
 }

@@ -44,6 +44,7 @@ export interface GateOptions {
   readonly verifier: Verifier;
   /** Requests to remember as verified. */
   readonly maxVerifiedRequests: number;
+  readonly hash?: (bytes: Uint8Array) => Digest;
 }
 
 /** A frame that doesn't pass; never leaves this file. */
@@ -59,10 +60,12 @@ export class Gate {
   readonly #verifier: Verifier;
   readonly #limits: ReturnType<typeof wireLimits>;
   readonly #verified: VerifiedRequests;
+  readonly #hash: (bytes: Uint8Array) => Digest;
 
-  constructor({ genesis, verifier, maxVerifiedRequests }: GateOptions) {
+  constructor({ genesis, verifier, maxVerifiedRequests, hash = sha256 }: GateOptions) {
     this.#genesis = genesis;
     this.#verifier = verifier;
+    this.#hash = hash;
     this.#limits = wireLimits(genesis);
     this.#verified = new VerifiedRequests(maxVerifiedRequests);
   }
@@ -178,7 +181,7 @@ export class Gate {
   }
 
   #request(signed: Signed<AnyRequest>): Verified<SignedRequest> {
-    const request = withDigest(signed);
+    const request = withDigest(signed, this.#hash);
     const { message, digest, signature } = request;
     this.#keyOf(message);
     if (!this.#verified.has(message.kind, digest, signature)) {
@@ -189,7 +192,7 @@ export class Gate {
   }
 
   #batchOf(expected: Digest, bytes: Uint8Array): Verified<Batch> {
-    const digest = sha256(bytes);
+    const digest = this.#hash(bytes);
     if (digest === expected) return this.#batch(bytes, digest);
     throw new Refused("malformed", `batch: expected bytes with digest ${expected}, got ${digest}`);
   }
@@ -202,7 +205,7 @@ export class Gate {
 
   #blobs({ blobs }: Blobs): readonly FetchedBlob[] {
     return blobs.map((bytes) => {
-      const digest = sha256(bytes);
+      const digest = this.#hash(bytes);
       const batch = this.batch(bytes, digest);
       return "reason" in batch ? { digest, bytes } : { digest, bytes, batch };
     });

@@ -8,7 +8,7 @@ import type { Digest, Millis, ReplicaId } from "../core/ids.ts";
 import type { Input, Ready, Recovered } from "../core/io.ts";
 import type { MessageKind, SignedRequest, Verified, VouchedOperation, VouchedRequest } from "../core/messages.ts";
 import { Replica } from "../core/replica.ts";
-import { clusterId, createSigner, createVerifier } from "../crypto/mod.ts";
+import { clusterId } from "../crypto/mod.ts";
 import { parseGenesis } from "../wire/mod.ts";
 import { abortable } from "./abort.ts";
 import { BlobServer } from "./blob_server.ts";
@@ -21,7 +21,7 @@ import { Intake } from "./intake.ts";
 import { createJitter } from "./jitter.ts";
 import { nodeLimits } from "./limits.ts";
 import { Observers } from "./observers.ts";
-import { completeSettings, type NodeOptions, seedOf } from "./options.ts";
+import { completeSettings, CRYPTOGRAPHY, type NodeOptions, seedOf } from "./options.ts";
 import type { Observer, Rejection, Signer, Timer } from "./ports.ts";
 import { restore, type Restored } from "./recovery.ts";
 import { dormantStatus, type NodeStatus } from "./status.ts";
@@ -70,13 +70,14 @@ export class Node {
     this.#timer = timer;
     this.#observers = observers;
     this.#waiters = waiters;
-    this.#gate = new Gate({ genesis, verifier: createVerifier(cluster), maxVerifiedRequests });
+    const { hash, createVerifier } = options.crypto ?? CRYPTOGRAPHY;
+    this.#gate = new Gate({ genesis, verifier: createVerifier(cluster), maxVerifiedRequests, hash });
     this.#gateway = new Gateway({
       self,
       genesis,
       timer,
       limits,
-      sign: (request) => this.#vouchFor(signer, request),
+      sign: (request) => this.#remember(withDigest(sign(signer, request), hash)),
       wake: () => this.#drainSoon(),
       resend: (request) => this.#resend(request),
     });
@@ -116,7 +117,7 @@ export class Node {
       jitter,
       limits,
       dormant: dormantStatus(genesis, restored.recovered),
-      restore: () => restore(store, this),
+      restore: () => restore(store, { genesis, cluster, self, hash }),
       createCore,
       release: (ready, now) => this.#release(ready, now),
       outstanding: () => this.#outstanding(),
@@ -135,6 +136,7 @@ export class Node {
     const genesis = parseGenesis(options.genesis);
     const settings = completeSettings(options.settings);
     const cluster = clusterId(genesis);
+    const { hash, createSigner } = options.crypto ?? CRYPTOGRAPHY;
     const signer = createSigner(privateKey, cluster);
     const member = genesis.replicas[self];
     if (!member) throw new RangeError(`self: expected 0 to ${genesis.replicas.length - 1}, got ${self}`);
@@ -149,10 +151,10 @@ export class Node {
     }
     const createCore = (recovered: Recovered) => {
       const stateMachine = options.stateMachine();
-      const environment = createEnvironment({ self, genesis, settings, stateMachine, signer });
+      const environment = createEnvironment({ self, genesis, settings, stateMachine, signer, hash });
       return options.createCore ? options.createCore(environment, recovered) : new Replica(environment, recovered);
     };
-    const restored = await restore(store, { genesis, cluster, self });
+    const restored = await restore(store, { genesis, cluster, self, hash });
     const node = new Node({ ...options, genesis }, { cluster, signer, restored, createCore });
     node.#replica.start(restored);
     return node;
@@ -248,8 +250,8 @@ export class Node {
     for (const reply of replies) this.#delivery.reply(reply);
   }
 
-  #vouchFor(signer: Signer, message: VouchedRequest): Verified<SignedRequest<VouchedRequest>> {
-    const request = withDigest(sign(signer, message)) as Verified<SignedRequest<VouchedRequest>>;
+  #remember(own: SignedRequest<VouchedRequest>): Verified<SignedRequest<VouchedRequest>> {
+    const request = own as Verified<SignedRequest<VouchedRequest>>;
     this.#gate.remember(request);
     return request;
   }

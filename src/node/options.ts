@@ -6,9 +6,13 @@ import { DEFAULT_SETTINGS, type Genesis, type Settings } from "../core/config.ts
 import type { ReplicaId } from "../core/ids.ts";
 import type { Environment, Recovered } from "../core/io.ts";
 import type { StateMachine } from "../core/state_machine.ts";
+import { createSigner, createVerifier, sha256 } from "../crypto/mod.ts";
 import type { Core } from "./task.ts";
 import type { NodeLimits } from "./limits.ts";
-import type { Observer, Signer, Store, Timer, Transport } from "./ports.ts";
+import type { Cryptography, Observer, Signer, Store, Timer, Transport } from "./ports.ts";
+
+/** SHA-256 and Ed25519. */
+export const CRYPTOGRAPHY: Cryptography = { hash: sha256, createSigner, createVerifier };
 
 /** What a node is made of. */
 export interface NodeOptions {
@@ -39,6 +43,8 @@ export interface NodeOptions {
    * @internal
    */
   readonly createCore?: (environment: Environment, recovered: Recovered) => Core;
+  /** {@linkcode CRYPTOGRAPHY} if absent. For simulations, in which a stand-in is enough: all members must use the same. */
+  readonly crypto?: Cryptography;
 }
 
 /** Fills in the defaults. @throws {RangeError} naming the setting that is wrong. */

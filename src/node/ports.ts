@@ -83,6 +83,16 @@ export interface Verifier {
   verify(publicKey: string, kind: Message["kind"], bytes: Uint8Array, signature: Uint8Array): boolean;
 }
 
+/** Hash and signatures. */
+export interface Cryptography {
+  /** SHA-256, or a stand-in without collisions. */
+  hash(bytes: Uint8Array): Digest;
+  /** Signs for `cluster`. Deterministic. @throws {TypeError} if the key is not one. */
+  createSigner(privateKey: string, cluster: Digest): Signer;
+  /** Checks signatures that were made for `cluster`. */
+  createVerifier(cluster: Digest): Verifier;
+}
+
 /** Hears what happens; must not throw and must not block. */
 export interface Observer {
   /** An event of the protocol. */

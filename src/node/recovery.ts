@@ -38,6 +38,7 @@ export interface Identity {
   readonly genesis: Genesis;
   readonly cluster: Digest;
   readonly self: ReplicaId;
+  readonly hash?: (bytes: Uint8Array) => Digest;
 }
 
 /** A replica as its store knows it. */
@@ -64,7 +65,7 @@ export async function restore(store: Store, identity: Identity): Promise<Restore
   const prepared = reader.prepared();
   const committed = reader.committed();
   const checkpoint = reader.checkpoint();
-  const blobs = new BlobReader(store);
+  const blobs = new BlobReader(store, identity.hash ?? sha256);
   const bodies = await blobs.bodies(
     [...accepted.map(({ message }) => message.digest), ...committed.map(({ digest }) => digest)],
     identity.genesis,
@@ -196,16 +197,19 @@ class RecordReader {
 /** Reads blobs, each checked against its digest. */
 class BlobReader {
   readonly #store: Pick<Store, "read">;
+  readonly #hash: (bytes: Uint8Array) => Digest;
 
-  constructor(store: Pick<Store, "read">) {
+  constructor(store: Pick<Store, "read">, hash: (bytes: Uint8Array) => Digest) {
     this.#store = store;
+    this.#hash = hash;
   }
 
   async bodies(digests: readonly Digest[], { limits }: Genesis): Promise<ReadonlyMap<Digest, Verified<Batch>>> {
     const batches = new Map<Digest, Verified<Batch>>();
     for (const [digest, bytes] of await this.#read(digests)) {
       const { timestamp, requests } = parse(`batch ${digest}`, () => decodeBatch(bytes, limits));
-      const batch: Batch = { digest, bytes, timestamp, requests: requests.map(withDigest) };
+      const signed = requests.map((request) => withDigest(request, this.#hash));
+      const batch: Batch = { digest, bytes, timestamp, requests: signed };
       batches.set(digest, batch as Verified<Batch>);
     }
     return batches;
@@ -225,21 +229,21 @@ class BlobReader {
     for (let at = 0; at < wanted.length; at += READ_AT_ONCE) {
       const asked = wanted.slice(at, at + READ_AT_ONCE);
       const blobs = await this.#store.read(asked);
-      asked.forEach((digest, i) => found.set(digest, checked(digest, blobs[i] ?? null)));
+      asked.forEach((digest, i) => found.set(digest, this.#checked(digest, blobs[i] ?? null)));
     }
     return found;
+  }
+
+  #checked(digest: Digest, bytes: Uint8Array | null): Uint8Array {
+    if (bytes === null) throw new CorruptStoreError(`blob ${digest}: missing`);
+    const got = this.#hash(bytes);
+    if (got === digest) return bytes;
+    throw new CorruptStoreError(`blob ${digest}: its bytes have the digest ${got}`);
   }
 }
 
 function listed(blobs: ReadonlyMap<Digest, Uint8Array>, list: (plain: Plain) => readonly Digest[]): readonly Digest[] {
   return [...blobs].flatMap(([digest, bytes]) => parse(`blob ${digest}`, () => list(unpack(bytes))));
-}
-
-function checked(digest: Digest, bytes: Uint8Array | null): Uint8Array {
-  if (bytes === null) throw new CorruptStoreError(`blob ${digest}: missing`);
-  const got = sha256(bytes);
-  if (got === digest) return bytes;
-  throw new CorruptStoreError(`blob ${digest}: its bytes have the digest ${got}`);
 }
 
 function parse<T>(what: string, read: () => T): T {
