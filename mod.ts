@@ -12,7 +12,7 @@ export type * from "./src/core/messages.ts";
 export * from "./src/core/state_machine.ts";
 export * from "./src/core/config.ts";
 export { InvariantError } from "./src/core/invariant.ts";
-export type { DiscardReason, Event, ReplicaStatus } from "./src/core/io.ts";
+export type { DiscardReason, Event, ReplicaStatus, Suspicion } from "./src/core/io.ts";
 export { type ClusterFile, parseClusterFile, parseGenesis } from "./src/wire/mod.ts";
 export { clusterId, generateKeyPair, type KeyPair } from "./src/crypto/mod.ts";
 export * from "./src/machines/mod.ts";

@@ -97,15 +97,22 @@ export class ClientTable {
     return results;
   }
 
+  /** What an unsigned client's operation must be answered without being executed: by its stored result, or a refusal. */
+  lookupVouched({ name, timestamp, operation }: VouchedOperation, at: Moment): Result | null {
+    const known = this.#names.get(name);
+    const stored = known?.replies.get(timestamp);
+    if (stored) {
+      const first = stored.results[0]!;
+      return stored.digest === this.#env.hash(operation) ? first : refusal("timestamp-reused", first.sequence);
+    }
+    return known && timestamp <= known.floor ? refusal("stale-timestamp", at.sequence) : null;
+  }
+
   /** Executes an unsigned client's operation once, by `run`, or answers from memory, or refuses. */
   executeVouched(operation: VouchedOperation, at: Moment, run: () => Result): Result {
-    const digest = this.#env.hash(operation.operation);
+    const remembered = this.lookupVouched(operation, at);
+    if (remembered) return remembered;
     const known = this.#names.get(operation.name);
-    const stored = known?.replies.get(operation.timestamp);
-    if (stored) {
-      return stored.digest === digest ? stored.results[0]! : refusal("timestamp-reused", stored.results[0]!.sequence);
-    }
-    if (known && operation.timestamp <= known.floor) return refusal("stale-timestamp", at.sequence);
     if (
       !known && !this.#makeRoom(this.#names, this.#limits.maxNames, this.#limits.nameIdleMs, at.timestamp, nameChunk)
     ) {
@@ -114,7 +121,7 @@ export class ClientTable {
     const name = known ?? { name: operation.name, lastUsed: at.timestamp, floor: -1, replies: new Map() };
     this.#names.set(operation.name, name);
     const result = run();
-    name.replies.set(operation.timestamp, storedReply(digest, [result]));
+    name.replies.set(operation.timestamp, storedReply(this.#env.hash(operation.operation), [result]));
     name.lastUsed = at.timestamp;
     this.#forgetOldest(name);
     this.#dirty.add(nameChunk(name));

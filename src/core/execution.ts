@@ -59,11 +59,10 @@ function resultsOf(step: Step, slot: Slot, message: AnyRequest, { digest }: Sign
     });
   }
   // A name outlives every request that mentions it, so that a vouched request that is replayed never runs twice.
-  if (message.notAfter < agreedTime || message.notAfter > agreedTime + nameIdleMs) {
-    return message.operations.map(() => refusal("expired", slot.sequence));
-  }
+  const isExpired = message.notAfter < agreedTime || message.notAfter > agreedTime + nameIdleMs;
   return message.operations.map((vouched) => {
     const { operation, name } = vouched;
+    if (isExpired) return clients.lookupVouched(vouched, at) ?? refusal("expired", slot.sequence);
     return bounded(() => clients.executeVouched(vouched, at, () => run(step, slot, operation, `name:${name}`)));
   });
 }

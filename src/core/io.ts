@@ -49,7 +49,8 @@ export interface Environment {
 
 /** A message that has passed the gate. */
 export type MessageInput =
-  | { readonly kind: "request"; readonly request: Verified<SignedRequest> }
+  /** `more`: another one came together with it, so that it is too early to make a batch. */
+  | { readonly kind: "request"; readonly request: Verified<SignedRequest>; readonly more?: boolean }
   /** `batch` is absent when its sender did not have it; its digest is that of the pre-prepare. */
   | {
     readonly kind: "pre-prepare";
@@ -255,9 +256,9 @@ export interface ReplicaStatus {
   readonly view: View;
   /** The primary of that view. */
   readonly primary: ReplicaId;
-  /** Everything up to here is in the state. */
   /** False while it has left a view and waits for the next to start. */
   readonly active: boolean;
+  /** Everything up to here is in the state. */
   readonly lastExecuted: SequenceNumber;
   /** The last stable checkpoint (PBFT §4.3). */
   readonly lowWatermark: SequenceNumber;

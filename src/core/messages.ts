@@ -175,13 +175,17 @@ export interface Blobs {
 
 /** A pre-prepare with quorum - 1 matching prepares of distinct backups: the *prepared* certificate (PBFT §4.2). */
 export interface PreparedCertificate {
+  /** The primary's. */
   readonly prePrepare: Signed<PrePrepare>;
+  /** The backups', by ascending replica. */
   readonly prepares: readonly Signed<Prepare>[];
 }
 
 /** ⟨VIEW-CHANGE, v, n, C, P, i⟩: replica i has left the views below v (PBFT §4.4). */
 export interface ViewChange {
+  /** Tells it from other messages. */
   readonly kind: "view-change";
+  /** Who leaves, and signs it. */
   readonly replica: ReplicaId;
   /** The view that it moves to. */
   readonly view: View;
@@ -193,8 +197,11 @@ export interface ViewChange {
 
 /** ⟨NEW-VIEW, v, V, O⟩: the primary of v starts its view (PBFT §4.4). */
 export interface NewView {
+  /** Tells it from other messages. */
   readonly kind: "new-view";
+  /** The new view's primary, who signs it. */
   readonly replica: ReplicaId;
+  /** The view that starts. */
   readonly view: View;
   /** V: view-changes for v of a quorum of distinct replicas, by ascending replica. */
   readonly viewChanges: readonly Signed<ViewChange>[];

@@ -36,8 +36,7 @@ export function onRequest(step: Step, request: Verified<SignedRequest>): void {
   }
   step.event({ kind: "request-received", digest });
   const ours = message.kind === "vouched-request" && message.gateway === step.self;
-  if (step.isPrimary) propose(step);
-  else if (ours) relay(step, entry, step.primary);
+  if (ours && !step.isPrimary) relay(step, entry, step.primary);
 }
 
 /** Passes a waiting request on, ever more rarely. A signed client has sent it to the primary itself. */

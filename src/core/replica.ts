@@ -42,7 +42,7 @@ export class Replica {
     takeUpEarly(step);
     if (this.#state.transfer && now >= (transferAt(step) ?? Infinity)) checkTransfer(step);
     checkStatus(step);
-    propose(step);
+    if (input.kind !== "request" || !input.more) propose(step);
     checkSuspicion(step);
     hastenStatus(step);
     this.#alarmAt = earliest(this.#state.status.dueAt, earlyAt(step), transferAt(step), suspicionAt(step));

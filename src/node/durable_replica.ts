@@ -127,7 +127,7 @@ export class DurableReplica {
     }
     let alarmAt: Millis | null = null;
     for (const [index, task] of tasks.entries()) {
-      const ready = this.#step(task);
+      const ready = this.#step(task, index < tasks.length - 1);
       if (!ready) return settleAll(tasks.slice(index), "stopped");
       alarmAt = ready.alarmAt;
     }
@@ -149,10 +149,11 @@ export class DurableReplica {
     await this.#options.store.close();
   }
 
-  #step(task: Task): Ready | null {
+  #step(task: Task, more: boolean): Ready | null {
     const now = this.#options.timer.now();
+    const { input } = task;
     try {
-      const ready = this.#core!.step(task.input, now);
+      const ready = this.#core!.step(more && input.kind === "request" ? { ...input, more } : input, now);
       for (const record of ready.records) this.#book.write(record, this.#writes);
       this.#stepped.push({ task, ready, now });
       return ready;

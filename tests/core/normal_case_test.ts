@@ -1,5 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
-import { Cluster, show, TestClient } from "./_cluster.ts";
+import { DEFAULT_LIMITS } from "../../src/core/config.ts";
+import type { Millis, ReplicaId } from "../../src/core/ids.ts";
+import { utf8 } from "../../src/core/text.ts";
+import { Cluster, show, signedRequest, TestClient } from "./_cluster.ts";
 
 Deno.test("four replicas order a request, execute it and agree on the answer", () => {
   const cluster = new Cluster();
@@ -113,4 +116,35 @@ Deno.test("a batch that is ahead of a backup's clock is kept until its time, and
   assertEquals(ada.call(["x=1"]).map(show), ["ok 1"]);
   assert(cluster.host(1).replica!.status().view > 0);
   assert(cluster.host(1).replica!.status().agreedTime <= cluster.now + 5_000);
+});
+
+Deno.test("requests that come together go into one batch", () => {
+  const cluster = new Cluster();
+  const clients = [1, 2, 3].map((name) => new TestClient(cluster, name).open());
+  cluster.runFor(100);
+  const before = cluster.host(0).replica!.status().lastExecuted;
+  const requests = clients.map((client) => client.request(["x=1"]));
+  requests.forEach((request, i) => cluster.step(0, { kind: "request", request, more: i < 2 }));
+  cluster.runUntil(() => requests.every(({ digest }) => cluster.accepted(digest)));
+  assertEquals(cluster.host(0).replica!.status().lastExecuted, before + 1);
+});
+
+Deno.test("a vouched request that comes too late is refused, but what it had executed in time is answered", () => {
+  const cluster = new Cluster();
+  const vouch = (notAfter: number, operations: readonly string[]) =>
+    signedRequest({
+      kind: "vouched-request",
+      gateway: 2 as ReplicaId,
+      notAfter: notAfter as Millis,
+      operations: operations.map((operation, i) => ({ name: "ada", timestamp: i, operation: utf8(operation) })),
+    });
+  const call = (request: ReturnType<typeof vouch>) => {
+    cluster.submit(request);
+    cluster.runUntil(() => cluster.accepted(request.digest) !== null);
+    return cluster.accepted(request.digest)!.map(show);
+  };
+  assertEquals(call(vouch(cluster.now + 1_000, ["x=1"])), ["ok 1"]);
+  assertEquals(call(vouch(cluster.now - 1_000, ["x=1", "x=2"])), ["ok 1", "refused expired"]);
+  assertEquals(call(vouch(cluster.now + 10 * DEFAULT_LIMITS.nameIdleMs, ["x=1", "x=2"])), ["ok 1", "refused expired"]);
+  assertEquals(cluster.host(2).machine.logs.get("x"), ["1"]);
 });
