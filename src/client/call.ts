@@ -20,7 +20,7 @@ export class Call {
   readonly operation: Uint8Array;
   readonly deadline: number;
   readonly promise: Promise<Outcome>;
-  /** The request in which it was sent; `null`: not a byte of it has left. */
+  /** The request in which it was sent; `null`: it has not been, or was refused for good and may be sent again. */
   bundle: Bundle | null = null;
   #resolve: (outcome: Outcome) => void = () => {};
   #reject: (reason: unknown) => void = () => {};
@@ -38,6 +38,10 @@ export class Call {
       this.#reject = reject;
     });
     this.#signal?.addEventListener("abort", this.#onAbort);
+  }
+
+  get hasEnded(): boolean {
+    return this.#ended;
   }
 
   resolve(outcome: Outcome): void {

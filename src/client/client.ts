@@ -10,9 +10,10 @@ import { ClientClosedError } from "./errors.ts";
 import { type Operation, operationBytes } from "./operation.ts";
 import { type ClientOptions, type ClientSettings, settingsOf } from "./options.ts";
 import type { Outcome } from "./outcome.ts";
+import { Pace } from "./pace.ts";
 import { randomNonce } from "./random.ts";
 import { Session } from "./session.ts";
-import { hasLostItsSession, refusalOf, settle } from "./settle.ts";
+import { hasLostItsSession, mustAcknowledge, refusalOf, settle } from "./settle.ts";
 import { after } from "./timer.ts";
 import { Waiting } from "./waiting.ts";
 
@@ -46,6 +47,7 @@ export class Client {
   readonly #sessionIdleMs: number;
   readonly #channel: Channel;
   readonly #waiting: Waiting;
+  readonly #pace: Pace;
   /** All calls that have not ended, in the order of their deadlines. */
   readonly #calls = new Set<Call>();
   #session: Session | null = null;
@@ -73,6 +75,7 @@ export class Client {
     this.#window = limits.sessionWindow;
     this.#sessionIdleMs = limits.sessionIdleMs;
     this.#channel = new Channel({ ...settings, cluster, privateKey: options.keyPair?.privateKey });
+    this.#pace = new Pace(limits);
     this.#waiting = new Waiting(limits, {
       maxOperations: settings.maxWaitingOperations,
       maxBytes: settings.maxWaitingBytes,
@@ -138,14 +141,14 @@ export class Client {
 
   /** Sends what waits, as far as there is room on the way. */
   #pump(): void {
-    while (this.#waiting.size > 0 && this.#inFlight < this.#settings.maxInFlight) {
+    while (this.#waiting.size > 0 && this.#inFlight < (this.#pace.isOneByOne ? 1 : this.#settings.maxInFlight)) {
       const session = this.#presentSession();
       if (session === null) {
         if (this.#opening === null) void this.#openSession();
         return;
       }
       if (!session.hasRoom) return;
-      void this.#send(session, new Bundle(this.#waiting.takeBundle()));
+      void this.#send(session, new Bundle(this.#waiting.takeBundle(this.#pace.maxOperations)));
     }
   }
 
@@ -183,9 +186,17 @@ export class Client {
     const operations = bundle.calls.map((call) => call.operation);
     try {
       const request = { session: session.id, timestamp, lowestUnanswered, operations };
-      const answered = await this.#channel.send(request, bundle.abandoned);
+      let answered = await this.#channel.send(request, bundle.abandoned);
+      if (mustAcknowledge(answered)) {
+        // Under the same timestamp, so that it runs once at most, whichever copy comes first.
+        await session.untilLowest(timestamp);
+        answered = await this.#channel.send({ ...request, lowestUnanswered: timestamp }, bundle.abandoned);
+      }
       if (hasLostItsSession(answered) && this.#session === session) this.#session = null;
-      settle(bundle, answered);
+      this.#pace.learn(answered.votes[0]!.reply.results);
+      const left = settle(bundle, answered);
+      for (const call of left) call.bundle = null;
+      this.#waiting.putBack(left);
     } catch (error) {
       for (const call of bundle.calls) call.reject(error);
     } finally {

@@ -8,6 +8,7 @@ export class Session {
   #next = 1;
   /** Ascending, since timestamps enter in order. */
   readonly #unanswered = new Set<number>();
+  #whenLowest: { readonly timestamp: number; readonly resolve: () => void }[] = [];
 
   constructor(
     /** The sequence number at which it was opened. */
@@ -37,5 +38,13 @@ export class Session {
   /** The answer to `timestamp` is here, or nobody wants it any more. */
   done(timestamp: number): void {
     this.#unanswered.delete(timestamp);
+    const lowest = this.lowestUnanswered;
+    this.#whenLowest = this.#whenLowest.filter((waiting) => waiting.timestamp > lowest || waiting.resolve());
+  }
+
+  /** Resolves when all timestamps below this one, which is unanswered, are done. */
+  untilLowest(timestamp: number): Promise<void> {
+    if (timestamp <= this.lowestUnanswered) return Promise.resolve();
+    return new Promise((resolve) => this.#whenLowest.push({ timestamp, resolve }));
   }
 }

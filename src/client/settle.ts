@@ -4,27 +4,44 @@
  */
 import type { Refusal, Result } from "../core/messages.ts";
 import { fromUtf8 } from "../wire/mod.ts";
-import type { Bundle } from "./call.ts";
+import type { Bundle, Call } from "./call.ts";
 import type { Answered } from "./channel.ts";
 import { OperationRejectedError, RefusedError, SessionExpiredError } from "./errors.ts";
 import { Outcome } from "./outcome.ts";
 import type { Receipt } from "./receipt.ts";
 
-/** Ends each of a bundle's calls with its result. */
-export function settle(bundle: Bundle, { frame, votes }: Answered): void {
+/** Ends each of a bundle's calls with its result. Returns those for whose results there was no room. */
+export function settle(bundle: Bundle, { frame, votes }: Answered): Call[] {
   const replies = votes.map((vote) => vote.frame);
-  votes[0]!.reply.results.forEach((result, index) => {
-    const call = bundle.calls[index]!;
-    const receipt: Receipt = { request: frame, replies, index };
-    switch (result.status) {
-      case "ok":
-        return call.resolve(new Outcome(result.value, result.sequence, receipt));
-      case "rejected":
-        return call.reject(new OperationRejectedError(fromUtf8(result.value), result.sequence, receipt));
-      case "refused":
-        return call.reject(refusalOf(result));
-    }
+  const { results } = votes[0]!.reply;
+  const mayRunLater = isFull(results[0]!);
+  return bundle.calls.filter((call, index) => {
+    const result = results[index]!;
+    // The request has been executed, so that this part of it never will be.
+    if (!mayRunLater && isFull(result)) return !call.hasEnded;
+    end(call, result, { request: frame, replies, index });
+    return false;
   });
+}
+
+function end(call: Call, result: Result, receipt: Receipt): void {
+  switch (result.status) {
+    case "ok":
+      return call.resolve(new Outcome(result.value, result.sequence, receipt));
+    case "rejected":
+      return call.reject(new OperationRejectedError(fromUtf8(result.value), result.sequence, receipt));
+    case "refused":
+      return call.reject(refusalOf(result));
+  }
+}
+
+/** Whether the request as a whole was refused, until earlier replies are acknowledged. */
+export function mustAcknowledge({ votes }: Answered): boolean {
+  return isFull(votes[0]!.reply.results[0]!);
+}
+
+function isFull(result: Result): boolean {
+  return result.status === "refused" && fromUtf8(result.value) === "reply-storage-full";
 }
 
 /** Whether the replicas don't know the request's session any more. */

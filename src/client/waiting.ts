@@ -21,7 +21,7 @@ export interface WaitingBounds {
 export class Waiting {
   readonly #limits: Limits;
   readonly #bounds: WaitingBounds;
-  readonly #calls = new Set<Call>();
+  #calls = new Set<Call>();
   #bytes = 0;
 
   constructor(limits: Limits, bounds: WaitingBounds) {
@@ -53,17 +53,23 @@ export class Waiting {
     this.#bytes += call.operation.length;
   }
 
+  /** Puts calls that were taken out back in front. */
+  putBack(calls: readonly Call[]): void {
+    this.#calls = new Set([...calls, ...this.#calls]);
+    for (const call of calls) this.#bytes += call.operation.length;
+  }
+
   remove(call: Call): void {
     if (this.#calls.delete(call)) this.#bytes -= call.operation.length;
   }
 
-  /** Takes out as many calls, oldest first, as fit in one request. */
-  takeBundle(): Call[] {
+  /** Takes out as many calls, oldest first and at most `max`, as fit in one request. */
+  takeBundle(max: number): Call[] {
     const taken: Call[] = [];
     let room = this.#limits.maxRequestBytes - REQUEST_OVERHEAD_BYTES;
     for (const call of this.#calls) {
       room -= call.operation.length + OPERATION_OVERHEAD_BYTES;
-      if (room < 0 || taken.length === this.#limits.maxRequestOperations) break;
+      if (room < 0 || taken.length === max) break;
       taken.push(call);
     }
     for (const call of taken) this.remove(call);

@@ -4,6 +4,7 @@ import type { ClientOptions } from "../../src/client/mod.ts";
 import { utf8 } from "../../src/wire/mod.ts";
 import { FakeCluster, lying, mute } from "./fake_cluster.ts";
 import { ManualTimer } from "./manual_timer.ts";
+import { test } from "./with_crypto_done.ts";
 
 function setUp(cluster: FakeCluster, options: Partial<ClientOptions> = {}) {
   const timer = new ManualTimer();
@@ -11,19 +12,19 @@ function setUp(cluster: FakeCluster, options: Partial<ClientOptions> = {}) {
   return { client, timer };
 }
 
-Deno.test("invoke returns the agreed result, parsed", async () => {
+test("invoke returns the agreed result, parsed", async () => {
   const cluster = new FakeCluster();
   const { client } = setUp(cluster);
   assertEquals(await client.invoke("SET name Ada"), { echo: "SET name Ada" });
 });
 
-Deno.test("an object is sent as its JSON text, bytes as they are", async () => {
+test("an object is sent as its JSON text, bytes as they are", async () => {
   const { client } = setUp(new FakeCluster());
   assertEquals(await client.invoke({ op: "get", key: "k" }), { echo: '{"op":"get","key":"k"}' });
   assertEquals(await client.invoke(utf8("GET k")), { echo: "GET k" });
 });
 
-Deno.test("submit returns the bytes, the sequence number and f + 1 replies", async () => {
+test("submit returns the bytes, the sequence number and f + 1 replies", async () => {
   const cluster = new FakeCluster();
   const { client } = setUp(cluster);
   const outcome = await client.submit("GET k");
@@ -32,7 +33,7 @@ Deno.test("submit returns the bytes, the sequence number and f + 1 replies", asy
   assertEquals(outcome.receipt.replies.length, 2);
 });
 
-Deno.test("an answer that is not JSON is a TypeError that points to submit", async () => {
+test("an answer that is not JSON is a TypeError that points to submit", async () => {
   const cluster = new FakeCluster();
   cluster.execution = () => ({ value: utf8("plain") });
   const { client } = setUp(cluster);
@@ -40,12 +41,12 @@ Deno.test("an answer that is not JSON is a TypeError that points to submit", asy
   assertEquals((await client.submit("GET k")).text(), "plain");
 });
 
-Deno.test("a cluster of one replica will do", async () => {
+test("a cluster of one replica will do", async () => {
   const { client } = setUp(new FakeCluster(1));
   assertEquals(await client.invoke("PING"), { echo: "PING" });
 });
 
-Deno.test("a session is opened once, and requests in it count 1, 2, 3", async () => {
+test("a session is opened once, and requests in it count 1, 2, 3", async () => {
   const cluster = new FakeCluster();
   const { client } = setUp(cluster);
   for (const operation of ["a", "b", "c"]) await client.invoke(operation);
@@ -58,7 +59,7 @@ Deno.test("a session is opened once, and requests in it count 1, 2, 3", async ()
   ]);
 });
 
-Deno.test("calls of one turn travel in one signed request", async () => {
+test("calls of one turn travel in one signed request", async () => {
   const cluster = new FakeCluster();
   const { client } = setUp(cluster);
   const operations = Array.from({ length: 100 }, (_, i) => `SET k${i}`);
@@ -67,7 +68,7 @@ Deno.test("calls of one turn travel in one signed request", async () => {
   assertEquals(cluster.requests.length, 1);
 });
 
-Deno.test("each of a bundle's calls gets its own result", async () => {
+test("each of a bundle's calls gets its own result", async () => {
   const cluster = new FakeCluster();
   cluster.execution = (operation) =>
     operation === "bad" ? { status: "rejected", value: utf8("no such thing") } : { value: utf8("1") };
@@ -79,14 +80,14 @@ Deno.test("each of a bundle's calls gets its own result", async () => {
   assertEquals(await good, 1);
 });
 
-Deno.test("a bundle holds no more operations than the cluster takes", async () => {
+test("a bundle holds no more operations than the cluster takes", async () => {
   const cluster = new FakeCluster(4, { maxRequestOperations: 3 });
   const { client } = setUp(cluster);
   await Promise.all(["a", "b", "c", "d", "e", "f", "g"].map((operation) => client.invoke(operation)));
   assertEquals(cluster.requests.map(({ operations }) => operations.length), [3, 3, 1]);
 });
 
-Deno.test("a bundle holds no more bytes than the cluster takes", async () => {
+test("a bundle holds no more bytes than the cluster takes", async () => {
   const cluster = new FakeCluster(4, { maxRequestBytes: 4096 });
   cluster.execution = () => ({ value: utf8("1") });
   const { client } = setUp(cluster);
@@ -94,17 +95,17 @@ Deno.test("a bundle holds no more bytes than the cluster takes", async () => {
   assertEquals(cluster.requests.map(({ operations }) => operations.length), [2, 2, 1]);
 });
 
-Deno.test("an operation that is longer than the cluster takes is a RangeError", async () => {
+test("an operation that is longer than the cluster takes is a RangeError", async () => {
   const { client } = setUp(new FakeCluster(4, { maxRequestBytes: 4096 }));
   await assertRejects(() => client.invoke("x".repeat(4000)), RangeError, "at most 3575 bytes, got 4000");
 });
 
-Deno.test("what is no operation is a TypeError", async () => {
+test("what is no operation is a TypeError", async () => {
   const { client } = setUp(new FakeCluster());
   await assertRejects(() => client.invoke(7 as unknown as string), TypeError, "got 7");
 });
 
-Deno.test("no more than maxInFlight requests are on their way; others gather", async () => {
+test("no more than maxInFlight requests are on their way; others gather", async () => {
   const cluster = new FakeCluster();
   const { client, timer } = setUp(cluster, { maxInFlight: 1 });
   await client.invoke("warm up");
@@ -119,7 +120,7 @@ Deno.test("no more than maxInFlight requests are on their way; others gather", a
   assertEquals(cluster.requests.map(({ operations }) => operations.length), [1, 1, 2]);
 });
 
-Deno.test("a timestamp never runs ahead of the lowest unanswered one by the session's window", async () => {
+test("a timestamp never runs ahead of the lowest unanswered one by the session's window", async () => {
   const cluster = new FakeCluster(4, { sessionWindow: 3 });
   const { client, timer } = setUp(cluster, { maxInFlight: 10 });
   await client.invoke("warm up");
@@ -136,7 +137,7 @@ Deno.test("a timestamp never runs ahead of the lowest unanswered one by the sess
   await Promise.all(calls);
 });
 
-Deno.test("what the client has the replies to is acknowledged, and nothing above it", async () => {
+test("what the client has the replies to is acknowledged, and nothing above it", async () => {
   const cluster = new FakeCluster();
   const { client, timer } = setUp(cluster, { maxInFlight: 3 });
   await client.invoke("1");
@@ -152,7 +153,7 @@ Deno.test("what the client has the replies to is acknowledged, and nothing above
   assertEquals(cluster.requests.at(-1)!.lowestUnanswered, 5);
 });
 
-Deno.test("more than may wait is refused, and has not been sent", async () => {
+test("more than may wait is refused, and has not been sent", async () => {
   const { client } = setUp(new FakeCluster(), { maxWaitingOperations: 2 });
   const waiting = [client.invoke("a"), client.invoke("b")];
   const error = await assertRejects(() => client.invoke("c"), QueueFullError);
@@ -160,14 +161,14 @@ Deno.test("more than may wait is refused, and has not been sent", async () => {
   await Promise.all(waiting);
 });
 
-Deno.test("more bytes than may wait are refused", async () => {
+test("more bytes than may wait are refused", async () => {
   const { client } = setUp(new FakeCluster(), { maxWaitingBytes: 10 });
   const waiting = client.invoke("12345678");
   await assertRejects(() => client.invoke("901"), QueueFullError);
   await waiting;
 });
 
-Deno.test("close ends all calls, and says which of them may have been executed", async () => {
+test("close ends all calls, and says which of them may have been executed", async () => {
   const cluster = new FakeCluster();
   const { client, timer } = setUp(cluster, { maxInFlight: 1 });
   await client.invoke("warm up");
@@ -185,19 +186,19 @@ Deno.test("close ends all calls, and says which of them may have been executed",
   assertEquals(timer.pending, 0);
 });
 
-Deno.test("an idle client holds no timer", async () => {
+test("an idle client holds no timer", async () => {
   const { client, timer } = setUp(new FakeCluster());
   await Promise.all([client.invoke("a"), client.invoke("b")]);
   assertEquals(timer.pending, 0);
 });
 
-Deno.test("a cluster file with a fault is a TypeError, a bad number a RangeError", () => {
+test("a cluster file with a fault is a TypeError, a bad number a RangeError", () => {
   const { file } = new FakeCluster();
   assertThrows(() => new Client({ cluster: { ...file, urls: { R0: "http://a.test" } } }), TypeError, "cluster.urls");
   assertThrows(() => new Client({ cluster: file, retryMs: -1 }), RangeError, "retryMs");
 });
 
-Deno.test("with a given key pair the client is who the key says", async () => {
+test("with a given key pair the client is who the key says", async () => {
   const { generateKeyPair } = await import("../../src/crypto/mod.ts");
   const keyPair = generateKeyPair();
   const cluster = new FakeCluster();
@@ -207,7 +208,7 @@ Deno.test("with a given key pair the client is who the key says", async () => {
   assertEquals(cluster.requests[0]!.client as string, keyPair.publicKey);
 });
 
-Deno.test("f liars can't make up a result", async () => {
+test("f liars can't make up a result", async () => {
   const cluster = new FakeCluster();
   cluster.behaviours[1] = lying;
   const { client } = setUp(cluster);

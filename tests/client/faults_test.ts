@@ -11,6 +11,7 @@ import { replicaId, view } from "../../src/core/ids.ts";
 import { utf8 } from "../../src/wire/mod.ts";
 import { type Behaviour, correct, down, FakeCluster, lying, mute, problem } from "./fake_cluster.ts";
 import { ManualTimer } from "./manual_timer.ts";
+import { test } from "./with_crypto_done.ts";
 
 /** A client with an open session, and the number of POSTs so far. */
 async function setUp(cluster: FakeCluster, options: Partial<ClientOptions> = {}) {
@@ -25,7 +26,7 @@ function favourite(cluster: FakeCluster): number {
   return cluster.askedSince(0).find((replica) => replica !== 0)!;
 }
 
-Deno.test("when all is well, only the primary and f others are asked", async () => {
+test("when all is well, only the primary and f others are asked", async () => {
   const cluster = new FakeCluster(7);
   const { client, before } = await setUp(cluster);
   await client.invoke("a");
@@ -35,7 +36,7 @@ Deno.test("when all is well, only the primary and f others are asked", async () 
   assertEquals(new Set(asked).size, 3);
 });
 
-Deno.test("one reply is not believed", async () => {
+test("one reply is not believed", async () => {
   const cluster = new FakeCluster();
   const { client, before } = await setUp(cluster);
   cluster.behaviours.fill(mute);
@@ -47,7 +48,7 @@ Deno.test("one reply is not believed", async () => {
   await assertRejects(() => call, DOMException);
 });
 
-Deno.test("one replica's reply does not count twice, whoever passes it on", async () => {
+test("one replica's reply does not count twice, whoever passes it on", async () => {
   const cluster = new FakeCluster();
   const { client, before, timer } = await setUp(cluster);
   const lie: Behaviour = (asked) => {
@@ -67,7 +68,7 @@ Deno.test("one replica's reply does not count twice, whoever passes it on", asyn
   assertEquals(await call, { echo: "a" });
 });
 
-Deno.test("a replica that can't be reached is replaced at once, and not asked first the next time", async () => {
+test("a replica that can't be reached is replaced at once, and not asked first the next time", async () => {
   const cluster = new FakeCluster();
   const { client, before } = await setUp(cluster);
   const gone = favourite(cluster);
@@ -80,7 +81,7 @@ Deno.test("a replica that can't be reached is replaced at once, and not asked fi
   assertEquals(cluster.askedSince(next).length, 2);
 });
 
-Deno.test("a reply with a wrong signature counts for nothing, and another replica is asked", async () => {
+test("a reply with a wrong signature counts for nothing, and another replica is asked", async () => {
   const cluster = new FakeCluster();
   const { client, before } = await setUp(cluster);
   const forger = favourite(cluster);
@@ -89,7 +90,7 @@ Deno.test("a reply with a wrong signature counts for nothing, and another replic
   assertEquals(cluster.askedSince(before).length, 3);
 });
 
-Deno.test("neither does a reply about another request, nor one with too few results, nor one of a stranger", async () => {
+test("neither does a reply about another request, nor one with too few results, nor one of a stranger", async () => {
   const cluster = new FakeCluster();
   const { client } = await setUp(cluster);
   const bad = favourite(cluster);
@@ -107,7 +108,7 @@ Deno.test("neither does a reply about another request, nor one with too few resu
   }
 });
 
-Deno.test("a liar is outvoted by replicas that are asked instead of it", async () => {
+test("a liar is outvoted by replicas that are asked instead of it", async () => {
   const cluster = new FakeCluster();
   const { client, before, timer } = await setUp(cluster);
   cluster.behaviours[favourite(cluster)] = lying;
@@ -116,7 +117,7 @@ Deno.test("a liar is outvoted by replicas that are asked instead of it", async (
   assertEquals(timer.pending, 0);
 });
 
-Deno.test("a mute primary: after retryMs all are asked", async () => {
+test("a mute primary: after retryMs all are asked", async () => {
   const cluster = new FakeCluster();
   const { client, timer, before } = await setUp(cluster, { retryMs: 500 });
   cluster.behaviours[0] = mute;
@@ -128,7 +129,7 @@ Deno.test("a mute primary: after retryMs all are asked", async () => {
   assertEquals(new Set(cluster.askedSince(before)).size, 4);
 });
 
-Deno.test("later a mute primary still gets the requests, but nobody waits for it", async () => {
+test("later a mute primary still gets the requests, but nobody waits for it", async () => {
   const cluster = new FakeCluster();
   const { client, timer, before } = await setUp(cluster);
   cluster.behaviours[0] = mute;
@@ -142,7 +143,7 @@ Deno.test("later a mute primary still gets the requests, but nobody waits for it
   assertEquals([asked.length, asked[0]], [3, 0]);
 });
 
-Deno.test("retries come at doubling intervals up to maxRetryMs, give or take a quarter", async () => {
+test("retries come at doubling intervals up to maxRetryMs, give or take a quarter", async () => {
   const cluster = new FakeCluster();
   const { client, timer, before } = await setUp(cluster, { retryMs: 100, maxRetryMs: 400, postMs: 1 });
   cluster.behaviours.fill(mute);
@@ -160,7 +161,7 @@ Deno.test("retries come at doubling intervals up to maxRetryMs, give or take a q
   await assertRejects(() => call, DOMException);
 });
 
-Deno.test("a POST that hangs is given up at a retry, and made again", async () => {
+test("a POST that hangs is given up at a retry, and made again", async () => {
   const cluster = new FakeCluster();
   const { client, timer, before } = await setUp(cluster, { retryMs: 500, postMs: 500 });
   cluster.behaviours.fill(mute);
@@ -173,7 +174,7 @@ Deno.test("a POST that hangs is given up at a retry, and made again", async () =
   assertEquals(first.signal.aborted, true);
 });
 
-Deno.test("the view that f + 1 replicas say they are in tells the primary", async () => {
+test("the view that f + 1 replicas say they are in tells the primary", async () => {
   const cluster = new FakeCluster();
   cluster.view = 6;
   const { client, before } = await setUp(cluster);
@@ -181,7 +182,7 @@ Deno.test("the view that f + 1 replicas say they are in tells the primary", asyn
   assertEquals(cluster.askedSince(before)[0], 2);
 });
 
-Deno.test("one replica alone can't move the view", async () => {
+test("one replica alone can't move the view", async () => {
   const cluster = new FakeCluster();
   cluster.behaviours[0] = (asked) => cluster.reply(asked, { view: view(1_000_003) });
   const { client, before } = await setUp(cluster);
@@ -189,7 +190,7 @@ Deno.test("one replica alone can't move the view", async () => {
   assertEquals(cluster.askedSince(before)[0], 0);
 });
 
-Deno.test("429: the primary is left alone for as long as it says, and nobody else is bothered", async () => {
+test("429: the primary is left alone for as long as it says, and nobody else is bothered", async () => {
   const cluster = new FakeCluster();
   const { client, timer, before } = await setUp(cluster);
   cluster.behaviours[0] = () => problem(429, "busy", { "retry-after": "2" });
@@ -206,7 +207,7 @@ Deno.test("429: the primary is left alone for as long as it says, and nobody els
   assertEquals(cluster.askedSince(before).length, 3);
 });
 
-Deno.test("429 of the primary holds for the next request too", async () => {
+test("429 of the primary holds for the next request too", async () => {
   const cluster = new FakeCluster();
   const { client, timer, before } = await setUp(cluster, { maxInFlight: 2 });
   cluster.behaviours[0] = () => problem(429, "busy", { "retry-after": "2" });
@@ -221,7 +222,7 @@ Deno.test("429 of the primary holds for the next request too", async () => {
   assertEquals([await first, await second], [{ echo: "a" }, { echo: "b" }]);
 });
 
-Deno.test("503: another replica is asked at once", async () => {
+test("503: another replica is asked at once", async () => {
   const cluster = new FakeCluster();
   const { client, before } = await setUp(cluster);
   cluster.behaviours[favourite(cluster)] = () => problem(503, "starting", { "retry-after": "1" });
@@ -229,7 +230,7 @@ Deno.test("503: another replica is asked at once", async () => {
   assertEquals(cluster.askedSince(before).length, 3);
 });
 
-Deno.test("202: the replica is asked again", async () => {
+test("202: the replica is asked again", async () => {
   const cluster = new FakeCluster();
   const { client, timer, before } = await setUp(cluster, { retryMs: 500 });
   let times = 0;
@@ -243,7 +244,7 @@ Deno.test("202: the replica is asked again", async () => {
   assertEquals(await call, { echo: "a" });
 });
 
-Deno.test("f replicas' HTTP errors are not believed; f + 1 replicas' are", async () => {
+test("f replicas' HTTP errors are not believed; f + 1 replicas' are", async () => {
   const cluster = new FakeCluster();
   const { client } = await setUp(cluster);
   const deny: Behaviour = () => problem(403, "not on the list");
@@ -254,7 +255,7 @@ Deno.test("f replicas' HTTP errors are not believed; f + 1 replicas' are", async
   assertEquals(error.status, 403);
 });
 
-Deno.test("an aborted call rejects with its signal's reason and gives up its POSTs", async () => {
+test("an aborted call rejects with its signal's reason and gives up its POSTs", async () => {
   const cluster = new FakeCluster();
   const { client, timer, before } = await setUp(cluster);
   cluster.behaviours.fill(mute);
@@ -268,7 +269,7 @@ Deno.test("an aborted call rejects with its signal's reason and gives up its POS
   assertEquals(timer.pending, 0);
 });
 
-Deno.test("an aborted call leaves those that travel with it alone", async () => {
+test("an aborted call leaves those that travel with it alone", async () => {
   const cluster = new FakeCluster();
   const { client, before } = await setUp(cluster);
   let answer = () => {};
@@ -284,7 +285,7 @@ Deno.test("an aborted call leaves those that travel with it alone", async () => 
   assertEquals(await other, { echo: "b" });
 });
 
-Deno.test("a call that is aborted before it is sent is never sent", async () => {
+test("a call that is aborted before it is sent is never sent", async () => {
   const cluster = new FakeCluster();
   const { client } = await setUp(cluster);
   const controller = new AbortController();
@@ -296,7 +297,7 @@ Deno.test("a call that is aborted before it is sent is never sent", async () => 
   assertEquals(cluster.requests.flatMap((r) => r.operations.map((o) => new TextDecoder().decode(o))), ["warm up", "c"]);
 });
 
-Deno.test("signals are let go when a call ends", async () => {
+test("signals are let go when a call ends", async () => {
   const { client } = await setUp(new FakeCluster());
   const { signal } = new AbortController();
   let listeners = 0;
@@ -308,7 +309,7 @@ Deno.test("signals are let go when a call ends", async () => {
   assertEquals(listeners, 0);
 });
 
-Deno.test("without an answer a call times out timeoutMs after it was made, and says that it was sent", async () => {
+test("without an answer a call times out timeoutMs after it was made, and says that it was sent", async () => {
   const cluster = new FakeCluster();
   const { client, timer, before } = await setUp(cluster, { timeoutMs: 3000, retryMs: 10_000 });
   cluster.behaviours.fill(mute);
@@ -330,7 +331,7 @@ Deno.test("without an answer a call times out timeoutMs after it was made, and s
   assertEquals([ended.length, timer.pending], [2, 0]);
 });
 
-Deno.test("an operation that waits for a session that can't be opened times out unsent", async () => {
+test("an operation that waits for a session that can't be opened times out unsent", async () => {
   const cluster = new FakeCluster();
   cluster.behaviours.fill(mute);
   const timer = new ManualTimer();
@@ -342,7 +343,7 @@ Deno.test("an operation that waits for a session that can't be opened times out 
   assertEquals(timer.pending, 0);
 });
 
-Deno.test("a lost session: what was sent is not run again; what comes next goes on in a new session", async () => {
+test("a lost session: what was sent is not run again; what comes next goes on in a new session", async () => {
   const cluster = new FakeCluster();
   const { client } = await setUp(cluster);
   const ran: string[] = [];
@@ -358,7 +359,7 @@ Deno.test("a lost session: what was sent is not run again; what comes next goes 
   assertEquals(cluster.requests.at(-1)!.timestamp, 1);
 });
 
-Deno.test("what was not sent yet when the session was lost is sent in the new one", async () => {
+test("what was not sent yet when the session was lost is sent in the new one", async () => {
   const cluster = new FakeCluster();
   const { client, timer, before } = await setUp(cluster, { maxInFlight: 1 });
   let answer = () => {};
@@ -375,7 +376,7 @@ Deno.test("what was not sent yet when the session was lost is sent in the new on
   assertEquals(await waiting, 1);
 });
 
-Deno.test("after a long pause a new session is opened before anything is sent in the old one", async () => {
+test("after a long pause a new session is opened before anything is sent in the old one", async () => {
   const cluster = new FakeCluster(4, { sessionIdleMs: 60_000 });
   const { client, timer } = await setUp(cluster);
   timer.advance(29_000);
@@ -385,7 +386,7 @@ Deno.test("after a long pause a new session is opened before anything is sent in
   assertEquals(cluster.requests.map(({ session }) => session === 1), [true, true, false]);
 });
 
-Deno.test("a session that may not be opened refuses what waits for it, and the next call tries again", async () => {
+test("a session that may not be opened refuses what waits for it, and the next call tries again", async () => {
   const cluster = new FakeCluster();
   const timer = new ManualTimer();
   const client = new Client({ cluster: cluster.file, fetch: cluster.fetch, timer });
@@ -399,7 +400,7 @@ Deno.test("a session that may not be opened refuses what waits for it, and the n
   assertEquals(await client.invoke("b"), { echo: "b" });
 });
 
-Deno.test("an opening whose answer was lost is repeated with the same nonce", async () => {
+test("an opening whose answer was lost is repeated with the same nonce", async () => {
   const cluster = new FakeCluster();
   const timer = new ManualTimer();
   const client = new Client({ cluster: cluster.file, fetch: cluster.fetch, timer, timeoutMs: 1000, retryMs: 10_000 });
@@ -417,4 +418,51 @@ Deno.test("an opening whose answer was lost is repeated with the same nonce", as
 /** Waits until what is under way has led to `condition`. */
 async function settled(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve));
+}
+
+test("operations for whose results a request had no room are sent again, and run once", async () => {
+  const cluster = new FakeCluster(4, { maxResultBytes: 4096, maxSessionReplyBytes: 8000 });
+  const { client } = await setUp(cluster);
+  const ran: string[] = [];
+  let room = 0;
+  cluster.execution = (operation, { timestamp, operations }) => {
+    if (operation === text(operations[0]!)) room = 8000;
+    if (room <= 0) return { status: "refused", value: utf8("reply-storage-full") };
+    room -= 3200;
+    ran.push(`${operation} at ${timestamp}`);
+    return { value: utf8(JSON.stringify("x".repeat(3198))) };
+  };
+  const operations = ["a", "b", "c", "d", "e"];
+  const results = await Promise.all(operations.map((operation) => client.invoke<string>(operation)));
+  assertEquals(results.map(({ length }) => length), [3198, 3198, 3198, 3198, 3198]);
+  assertEquals(ran, ["a at 2", "b at 2", "c at 2", "d at 3", "e at 4"]);
+});
+
+test("a request that finds no room at all is made again under its timestamp once earlier ones are answered", async () => {
+  const cluster = new FakeCluster();
+  const { client, timer } = await setUp(cluster, { maxInFlight: 2 });
+  const ran: string[] = [];
+  cluster.execution = (operation, { timestamp, lowestUnanswered }) => {
+    if (lowestUnanswered < timestamp) return { status: "refused", value: utf8("reply-storage-full") };
+    ran.push(operation);
+    return { value: utf8("1") };
+  };
+  let answer = () => {};
+  const answered = new Promise<void>((resolve) => answer = resolve);
+  cluster.behaviours.fill(async (asked) => {
+    if (text(asked.request.operations[0]!) === "a") await answered;
+    return cluster.reply(asked);
+  });
+  const first = client.invoke("a");
+  await timer.turn();
+  const second = client.invoke("b");
+  await settled(() => cluster.asked.some(({ request }) => request.timestamp === 3));
+  answer();
+  assertEquals([await first, await second], [1, 1]);
+  assertEquals(ran, ["a", "b"]);
+  assertEquals(cluster.requests.map((r) => [r.timestamp, r.lowestUnanswered]), [[1, 1], [2, 2], [3, 2], [3, 3]]);
+});
+
+function text(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
 }

@@ -8,6 +8,7 @@ import {
   verifyReceipt,
 } from "../../src/client/mod.ts";
 import { FakeCluster } from "./fake_cluster.ts";
+import { test } from "./with_crypto_done.ts";
 
 async function receiptFrom(cluster: FakeCluster, operations = ["a", "b"]): Promise<Receipt> {
   const client = new Client({ cluster: cluster.file, fetch: cluster.fetch });
@@ -19,7 +20,7 @@ function flip(bytes: Uint8Array, at: number): Uint8Array {
   return bytes.with(at < 0 ? bytes.length + at : at, bytes.at(at)! ^ 1);
 }
 
-Deno.test("a receipt proves the operation, its result and who says so, by the genesis alone", async () => {
+test("a receipt proves the operation, its result and who says so, by the genesis alone", async () => {
   const cluster = new FakeCluster();
   const evidence = await verifyReceipt({ genesis: cluster.file.genesis }, await receiptFrom(cluster));
   assertEquals(new TextDecoder().decode(evidence.operation), "b");
@@ -27,19 +28,19 @@ Deno.test("a receipt proves the operation, its result and who says so, by the ge
   assertEquals([evidence.session, evidence.timestamp, evidence.voters.length], [1, 1, 2]);
 });
 
-Deno.test("a receipt survives its way as bytes", async () => {
+test("a receipt survives its way as bytes", async () => {
   const cluster = new FakeCluster();
   const receipt = await receiptFrom(cluster);
   assertEquals(decodeReceipt(encodeReceipt(receipt)), receipt);
 });
 
-Deno.test("what is no receipt is a ReceiptError", () => {
+test("what is no receipt is a ReceiptError", () => {
   for (const bytes of [new Uint8Array(), new Uint8Array([1]), new Uint8Array([0x83, 1, 2, 3])]) {
     assertThrows(() => decodeReceipt(bytes), ReceiptError);
   }
 });
 
-Deno.test("a receipt with one reply too few, or one reply twice, proves nothing", async () => {
+test("a receipt with one reply too few, or one reply twice, proves nothing", async () => {
   const cluster = new FakeCluster();
   const receipt = await receiptFrom(cluster);
   const [reply] = receipt.replies;
@@ -50,7 +51,7 @@ Deno.test("a receipt with one reply too few, or one reply twice, proves nothing"
   await reject([reply!, reply!]);
 });
 
-Deno.test("a receipt proves nothing once a byte of it has changed", async () => {
+test("a receipt proves nothing once a byte of it has changed", async () => {
   const cluster = new FakeCluster();
   const receipt = await receiptFrom(cluster);
   for (let at = 0; at < receipt.request.length; at += 7) {
@@ -64,7 +65,7 @@ Deno.test("a receipt proves nothing once a byte of it has changed", async () => 
   }
 });
 
-Deno.test("a receipt is of one cluster only", async () => {
+test("a receipt is of one cluster only", async () => {
   const cluster = new FakeCluster();
   const receipt = await receiptFrom(cluster);
   const { genesis } = cluster.file;
@@ -72,13 +73,13 @@ Deno.test("a receipt is of one cluster only", async () => {
   await assertRejects(() => verifyReceipt(other, receipt), ReceiptError, "signature");
 });
 
-Deno.test("a receipt says of which of its operations it speaks", async () => {
+test("a receipt says of which of its operations it speaks", async () => {
   const cluster = new FakeCluster();
   const receipt = await receiptFrom(cluster);
   await assertRejects(() => verifyReceipt(cluster.file, { ...receipt, index: 2 }), ReceiptError, "no operation 2");
 });
 
-Deno.test("replies that disagree prove nothing, though each is well signed", async () => {
+test("replies that disagree prove nothing, though each is well signed", async () => {
   const cluster = new FakeCluster();
   const receipt = await receiptFrom(cluster);
   const asked = cluster.asked.at(-1)!;
