@@ -194,3 +194,10 @@ Deno.test("a closed app leaves no timer and no observer behind", async () => {
   controller.abort();
   assertEquals([node.observers.size, timer.pending], [0, 0]);
 });
+
+Deno.test("bodies that are done with make room, whatever became of them", async () => {
+  const { app } = harness({ maxHeldBytes: 1_000 });
+  for (let i = 0; i < 5; i++) assertEquals((await post(app, "/prepare", new Uint8Array(900))).status, 202);
+  for (let i = 0; i < 5; i++) assertEquals((await post(app, "/messages", new Uint8Array(900))).status, 400);
+  for (let i = 0; i < 5; i++) assertEquals((await post(app, "/messages", chunked(2, 450).stream)).status, 400);
+});

@@ -62,8 +62,18 @@ Deno.test("/metrics counts executed batches and operations, and how long each st
   assertEquals(samples.get('pbft_stage_seconds_bucket{from="prepared",to="committed",le="+Inf"}'), 1);
   assertEquals(samples.get('pbft_stage_seconds_count{from="committed",to="executed"}'), 1);
   assertEquals(samples.get('pbft_batch_operations_bucket{le="16"}'), 1);
+  assertEquals(samples.get('pbft_batch_operations_bucket{le="64"}'), 1);
   assertEquals(samples.get('pbft_batch_operations_bucket{le="4"}'), 0);
   assertEquals(samples.get("pbft_batch_bytes_sum"), 900);
+});
+
+Deno.test("/metrics times a sequence number no longer once it is executed", async () => {
+  const it = harness();
+  for (const name of ["pre-prepared", "executed", "prepared"] as const) {
+    tell(it, (observer) => observer.onEvent?.(stage(name), it.timer.now()));
+  }
+  const timed = [...(await scrape(it)).keys()].filter((key) => key.startsWith("pbft_stage_seconds_count"));
+  assertEquals(timed, ['pbft_stage_seconds_count{from="pre-prepared",to="executed"}']);
 });
 
 Deno.test("/metrics counts messages by direction and kind, rejections and discards by kind and reason", async () => {
