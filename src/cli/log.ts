@@ -34,6 +34,7 @@ export class Log implements Observer {
   }
 
   onRejected({ kind, reason }: Rejection): void {
+    if (reason === "unavailable") return; // It is this replica that stops, or has said that it halted.
     this.#sometimes(`rejected a message (${kind}): ${reason}`);
   }
 

@@ -36,3 +36,9 @@ Deno.test("what contradicts itself is said, what is merely late is not", () => {
   log.onEvent({ ...event, reason: "conflicting" });
   assertEquals(lines, ["Ball   discarded a commit that contradicts an earlier one of replica 2"]);
 });
+
+Deno.test("what comes while the replica stops is not worth a line", () => {
+  const { lines, log } = setUp();
+  log.onRejected({ kind: "unknown", reason: "unavailable", detail: "the node is closed" });
+  assertEquals(lines, []);
+});
