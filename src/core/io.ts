@@ -75,8 +75,8 @@ export interface FetchedBlob {
 
 /** Everything that happens to a replica. */
 export type Input =
-  /** Once, first: replay what was committed, say where we are. */
-  | { readonly kind: "start" }
+  /** Once, first: replay what was committed, take up again the inputs that were `kept`, say where we are. */
+  | { readonly kind: "start"; readonly kept?: readonly MessageInput[] }
   /** Time has passed; what is due fires. Every other input does that too. */
   | { readonly kind: "alarm" }
   | MessageInput;
@@ -183,6 +183,26 @@ export interface Recovered extends ViewState {
   readonly stable: readonly Verified<Signed<Checkpoint>>[];
   /** The root page, the pages and the chunks of `checkpoint`'s state, by digest. */
   readonly blobs: ReadonlyMap<Digest, Uint8Array>;
+  /** How long was waited already, if the host keeps that; otherwise the waiting begins anew. */
+  readonly timers?: Timers;
+}
+
+/** The timers of a replica, for hosts that stop it between any two inputs. */
+export interface Timers {
+  /** The clock at the last step. */
+  readonly steppedAt: Millis;
+  /** How long the replica has been awake. */
+  readonly awakeMs: number;
+  /** When it leaves the view, in time awake; `null`: it waits for nothing. */
+  readonly suspectAt: number | null;
+  readonly suspectTimeoutMs: number;
+  /** When the next status message is due. */
+  readonly statusAt: Millis;
+  readonly statusDelayMs: number;
+  /** What had been executed when the last one was due. */
+  readonly statusExecuted: SequenceNumber;
+  /** Whether something was outstanding. */
+  readonly busy: boolean;
 }
 
 /** Why a message changed nothing. None of these is an error of ours. */

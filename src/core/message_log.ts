@@ -100,7 +100,8 @@ export class MessageLog {
     let highest: SequenceNumber = this.#low;
     for (const slot of this.#slots.values()) {
       if (slot.sequence <= highest) continue;
-      if (slot.prePrepare?.message.view === view || slot.waiting || slot.committed !== null) highest = slot.sequence;
+      const isOfView = [slot.prePrepare, slot.waiting?.prePrepare].some((one) => one?.message.view === view);
+      if (isOfView || slot.committed !== null) highest = slot.sequence;
     }
     return highest;
   }

@@ -14,6 +14,7 @@ import { primaryOf } from "./quorum.ts";
 import { RetiredBlobs } from "./retired_blobs.ts";
 import { type ChunkChange, readChunk, readPage, readRoot, StateTree } from "./state_tree.ts";
 import type { ReplicaState } from "./state.ts";
+import { restoreTimers } from "./timers.ts";
 
 /** The history before the first batch. */
 const GENESIS_HISTORY = "0".repeat(64) as Digest;
@@ -60,6 +61,7 @@ export function recover(env: Environment, recovered: Recovered): ReplicaState {
   };
   if (recovered.checkpoint) restoreState(env, state, recovered, recovered.checkpoint);
   restoreLog(env, state, recovered);
+  if (recovered.timers) restoreTimers(state, recovered.timers);
   return state;
 }
 
@@ -123,6 +125,10 @@ function restoreLog(env: Environment, state: ReplicaState, recovered: Recovered)
     const slot = state.log.slot(sequence);
     slot.committed = batch.digest;
     slot.batch = batch;
+    const accepted = slot.prePrepare?.message;
+    if (accepted?.digest !== batch.digest) continue;
+    const { view, digest } = accepted;
+    slot.commits.set(env.self, env.sign<Commit>({ kind: "commit", replica: env.self, view, sequence, digest }));
   }
   if (state.lastProposed < state.lastExecuted) state.lastProposed = state.lastExecuted;
 }

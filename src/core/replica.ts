@@ -7,13 +7,14 @@ import { checkStatus, hastenStatus, onStatus, sendStatus } from "./retransmissio
 import { onCheckpoint, stableSequence } from "./checkpoint.ts";
 import { executeCommitted } from "./execution.ts";
 import type { Millis } from "./ids.ts";
-import type { Environment, Input, Ready, Recovered, ReplicaStatus } from "./io.ts";
+import type { Environment, Input, Ready, Recovered, ReplicaStatus, Timers } from "./io.ts";
 import { stageOf } from "./message_log.ts";
 import { earlyAt, onBody, onCommit, onPrepare, onPrePrepare, onRequest, propose, takeUpEarly } from "./normal_case.ts";
 import { primaryOf } from "./quorum.ts";
 import { recover } from "./recovery.ts";
 import { checkTransfer, onStateBlobs, startTransfer, transferAt } from "./state_transfer.ts";
 import { type ReplicaState, Step } from "./state.ts";
+import { timersOf } from "./timers.ts";
 import { checkSuspicion, suspicionAt } from "./suspicion.ts";
 import { carryOver, onNewView, onViewChange } from "./view_change.ts";
 
@@ -53,7 +54,9 @@ export class Replica {
   #dispatch(step: Step, input: Input): void {
     switch (input.kind) {
       case "start":
-        return start(step);
+        start(step);
+        for (const kept of input.kept ?? []) this.#dispatch(step, kept);
+        return;
       case "alarm":
         return;
       case "request":
@@ -75,6 +78,11 @@ export class Replica {
       case "blobs":
         return onBlobs(step, input);
     }
+  }
+
+  /** What is to be kept, with the inputs that are not done with, where a replica may be stopped between any two inputs. */
+  timers(): Timers {
+    return timersOf(this.#state);
   }
 
   /** What this replica is at; for people and `/status`. */
@@ -111,6 +119,8 @@ function start(step: Step): void {
   executeCommitted(step);
   carryOver(step);
   if (!step.isActive && state.viewChange) step.send("all", state.viewChange);
+  // Where replicas are started by each message, a status message at each start would never end.
+  if (step.now < state.status.dueAt) return;
   sendStatus(step);
   state.status.dueAt = (step.now + step.env.settings.statusIntervalMs) as Millis;
 }

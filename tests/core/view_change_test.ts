@@ -209,7 +209,7 @@ Deno.test("a new-view whose O leaves out what was prepared is refused", () => {
   assertEquals(target.replica!.status().active, true);
 });
 
-for (let seed = 1; seed <= 40; seed++) {
+for (let seed = 1; seed <= 60; seed++) {
   Deno.test(`crashes of any replica, partitions and loss never fork and always end (seed ${seed})`, () => {
     const n = [4, 4, 5, 7][seed % 4]!;
     const cluster = new Cluster({ n, seed, loss: 0.05, doubling: 0.05, maxLatencyMs: 30 });
