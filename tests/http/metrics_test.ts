@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
-import { sequenceNumber, view } from "../../src/core/ids.ts";
+import { replicaId, sequenceNumber, view } from "../../src/core/ids.ts";
 import type { Stage } from "../../src/core/messages.ts";
 import type { Observer } from "../../src/node/ports.ts";
 import { Registry } from "../../src/http/exposition.ts";
@@ -136,4 +136,16 @@ Deno.test("a metric's name is taken once, and only if it is one", () => {
   registry.counter("a_total", "");
   assertThrows(() => registry.counter("a_total", ""), TypeError, "a_total");
   assertThrows(() => registry.counter("a-b", ""), TypeError, "a-b");
+});
+
+Deno.test("/metrics counts view changes, why they were made, and the views that started", async () => {
+  const it = harness();
+  tell(it, (observer) => {
+    observer.onEvent?.({ kind: "view-change", view: view(5), why: "no-progress" }, it.timer.now());
+    observer.onEvent?.({ kind: "new-view", view: view(5), primary: replicaId(1), prepared: 3 }, it.timer.now());
+  });
+  const samples = await scrape(it);
+  assertEquals(samples.get('pbft_view_changes_total{phase="left",why="no-progress"}'), 1);
+  assertEquals(samples.get('pbft_view_changes_total{phase="started",why=""}'), 1);
+  assertEquals(samples.get("pbft_view_active"), 1);
 });
