@@ -8,7 +8,7 @@ import { breakdown, type Part } from "./breakdown.ts";
 import { ClusterProcess } from "./cluster_process.ts";
 import { Callers, type Way } from "./load.ts";
 import { measure, type Measured } from "./measure.ts";
-import { breakdownText, table } from "./report.ts";
+import { breakdownText, disturbanceText, table } from "./report.ts";
 
 const HELP =
   `Measures four replicas on this machine, each a process with SQLite, under callers with 100-byte operations.
@@ -95,6 +95,8 @@ async function report(results: readonly Measured[], options: Options): Promise<v
   const machine = `${Deno.build.os} ${Deno.build.arch}, ${hardwareConcurrency} cores, Deno ${Deno.version.deno}`;
   console.log(`${machine}; 4 replicas, ${options.memory ? "in memory" : "SQLite, synchronous"}`);
   console.log(table(results));
+  const warning = disturbanceText(results);
+  if (warning !== "") console.log(warning);
   const lone = results.find(({ callers }) => callers === 1);
   let parts: Part[] = [];
   if (lone !== undefined) {
