@@ -25,6 +25,7 @@ import type {
 } from "./messages.ts";
 import type { Verified } from "./messages.ts";
 import type { StateMachine } from "./state_machine.ts";
+import type { Timers } from "./timers.ts";
 
 /** What the canonical codec packs: nested lists of natural numbers, texts and byte strings. */
 export type Plain = number | string | Uint8Array | readonly Plain[];
@@ -185,24 +186,6 @@ export interface Recovered extends ViewState {
   readonly blobs: ReadonlyMap<Digest, Uint8Array>;
   /** How long was waited already, if the host keeps that; otherwise the waiting begins anew. */
   readonly timers?: Timers;
-}
-
-/** The timers of a replica, for hosts that stop it between any two inputs. */
-export interface Timers {
-  /** The clock at the last step. */
-  readonly steppedAt: Millis;
-  /** How long the replica has been awake. */
-  readonly awakeMs: number;
-  /** When it leaves the view, in time awake; `null`: it waits for nothing. */
-  readonly suspectAt: number | null;
-  readonly suspectTimeoutMs: number;
-  /** When the next status message is due. */
-  readonly statusAt: Millis;
-  readonly statusDelayMs: number;
-  /** What had been executed when the last one was due. */
-  readonly statusExecuted: SequenceNumber;
-  /** Whether something was outstanding. */
-  readonly busy: boolean;
 }
 
 /** Why a message changed nothing. None of these is an error of ours. */

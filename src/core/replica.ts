@@ -7,14 +7,15 @@ import { checkStatus, hastenStatus, onStatus, sendStatus } from "./retransmissio
 import { onCheckpoint, stableSequence } from "./checkpoint.ts";
 import { executeCommitted } from "./execution.ts";
 import type { Millis } from "./ids.ts";
-import type { Environment, Input, Ready, Recovered, ReplicaStatus, Timers } from "./io.ts";
+import { takeUpKept } from "./kept_inputs.ts";
+import type { Environment, Input, Ready, Recovered, ReplicaStatus } from "./io.ts";
 import { stageOf } from "./message_log.ts";
 import { earlyAt, onBody, onCommit, onPrepare, onPrePrepare, onRequest, propose, takeUpEarly } from "./normal_case.ts";
 import { primaryOf } from "./quorum.ts";
 import { recover } from "./recovery.ts";
 import { checkTransfer, onStateBlobs, startTransfer, transferAt } from "./state_transfer.ts";
 import { type ReplicaState, Step } from "./state.ts";
-import { timersOf } from "./timers.ts";
+import { type Timers, timersOf } from "./timers.ts";
 import { checkSuspicion, suspicionAt } from "./suspicion.ts";
 import { carryOver, onNewView, onViewChange } from "./view_change.ts";
 
@@ -55,8 +56,7 @@ export class Replica {
     switch (input.kind) {
       case "start":
         start(step);
-        for (const kept of input.kept ?? []) this.#dispatch(step, kept);
-        return;
+        return takeUpKept(step, input.kept ?? [], (kept) => this.#dispatch(step, kept));
       case "alarm":
         return;
       case "request":
@@ -118,9 +118,10 @@ function start(step: Step): void {
   if (stableSequence(state.stable) > state.lastExecuted) startTransfer(step, state.stable);
   executeCommitted(step);
   carryOver(step);
+  // It was kept when the next status is due. Where a message starts a replica, saying all of this at each start would have the
+  // replicas start each other for ever.
+  if (step.now < state.status.dueAt) return step.withdrawReplies();
   if (!step.isActive && state.viewChange) step.send("all", state.viewChange);
-  // Where replicas are started by each message, a status message at each start would never end.
-  if (step.now < state.status.dueAt) return;
   sendStatus(step);
   state.status.dueAt = (step.now + step.env.settings.statusIntervalMs) as Millis;
 }

@@ -135,6 +135,11 @@ export class Step {
     this.#replies.push({ to, reply });
   }
 
+  /** Replies so far are not given: whoever had not got them asks again. */
+  withdrawReplies(): void {
+    this.#replies.length = 0;
+  }
+
   event(event: Event): void {
     this.#events.push(event);
   }

@@ -230,6 +230,11 @@ export class Node {
     return this.#observers.add(observer);
   }
 
+  /** Resolves once all that was let out so far has been sent, or its peer has failed: for `waitUntil`, and before a stop. */
+  sent(): Promise<void> {
+    return this.#delivery.settled();
+  }
+
   /** Stops taking, finishes the commit that is under way, and closes the store. */
   close(): Promise<void> {
     return this.#closing ??= this.#replica.close().finally(() => this.#delivery.close());

@@ -36,6 +36,11 @@ export interface NodeOptions {
   readonly observers?: readonly Observer[];
   /** What differs from the default {@linkcode NodeLimits}. */
   readonly limits?: Partial<NodeLimits>;
+  /**
+   * The host may stop the node between any two messages, or run several of it at once: then others' votes, waiting requests
+   * and timers are made durable too, before a message counts as taken. False if left out: a process keeps them in memory.
+   */
+  readonly keepsInputs?: boolean;
   /** For the jitter of delays; by default from the key and the clock. */
   readonly seed?: number;
   /**

@@ -4,7 +4,7 @@
  */
 import type { Genesis } from "../core/config.ts";
 import type { Digest, ReplicaId, SequenceNumber, View } from "../core/ids.ts";
-import type { Plain, Recovered, ViewState } from "../core/io.ts";
+import type { MessageInput, Plain, Recovered, ViewState } from "../core/io.ts";
 import type {
   Batch,
   Checkpoint,
@@ -20,6 +20,7 @@ import { chunkDigests, pageDigests } from "../core/state_tree.ts";
 import { sha256 } from "../crypto/mod.ts";
 import { decodeBatch, decodeFrame, unpack, wireLimits } from "../wire/mod.ts";
 import { withDigest } from "./environment.ts";
+import { type Kept, KeptInputs, readKept } from "./kept_inputs.ts";
 import { type Loaded, type Store, StoreConflictError, type Version } from "./ports.ts";
 import { keyOf, type NamingRecord, RecordBook, WriteSet } from "./records.ts";
 
@@ -46,6 +47,10 @@ export interface Restored {
   readonly version: Version;
   readonly recovered: Recovered;
   readonly book: RecordBook;
+  /** Keeps more of what the replica takes, if the host wants that. */
+  readonly keptInputs?: KeptInputs;
+  /** What was kept so far. */
+  readonly kept: readonly MessageInput[];
   /** Why the replica stopped for good, if it did. */
   readonly halted: string | null;
 }
@@ -58,13 +63,14 @@ const READ_AT_ONCE = 64;
  * checked again: they were before anything was written.
  * @throws {ForeignStoreError} {@linkcode CorruptStoreError}, or what the store throws.
  */
-export async function restore(store: Store, identity: Identity): Promise<Restored> {
+export async function restore(store: Store, identity: Identity, keepsInputs = false): Promise<Restored> {
   const loaded = await identified(store, identity);
   const reader = new RecordReader(loaded.records, identity.genesis);
   const accepted = reader.accepted();
   const prepared = reader.prepared();
   const committed = reader.committed();
   const checkpoint = reader.checkpoint();
+  const kept: Kept = keepsInputs ? reader.kept() : { inputs: [] };
   const blobs = new BlobReader(store, identity.hash ?? sha256);
   const bodies = await blobs.bodies(
     [...accepted.map(({ message }) => message.digest), ...committed.map(({ digest }) => digest)],
@@ -78,7 +84,10 @@ export async function restore(store: Store, identity: Identity): Promise<Restore
       prepared: new Map(prepared.map(({ prePrepare: { message } }) => [message.sequence, message.digest])),
       committed: new Map(committed.map(({ sequence, digest }) => [sequence, digest])),
     }),
+    ...(keepsInputs && { keptInputs: new KeptInputs(identity.genesis, loaded.records.keys()) }),
+    kept: kept.inputs,
     recovered: {
+      ...(kept.timers && { timers: kept.timers }),
       ...reader.view(),
       accepted: accepted.map((prePrepare) => ({ prePrepare, batch: bodies.get(prePrepare.message.digest)! })),
       prepared,
@@ -131,6 +140,12 @@ class RecordReader {
   plain(key: string): Plain | undefined {
     const bytes = this.#records.get(key);
     return bytes && parse(key, () => unpack(bytes));
+  }
+
+  kept(): Kept {
+    const limits = wireLimits(this.#genesis);
+    const frame = (key: string, bytes: Uint8Array) => parse(key, () => decodeFrame(bytes, limits).signed);
+    return parse("kept inputs", () => readKept(this.#records, frame));
   }
 
   view(): ViewState {
