@@ -26,6 +26,7 @@ const HELP =
 
 A line on standard error says what is being done. Ctrl-C stops the replicas.`;
 
+const ENDING: readonly Deno.Signal[] = ["SIGINT", "SIGTERM"];
 const WARM_UP_SECONDS = 2;
 const WAYS: readonly Way[] = ["bundled", "alone"];
 
@@ -55,7 +56,7 @@ async function main(args: readonly string[]): Promise<number> {
   say("starting four replicas");
   const cluster = await ClusterProcess.start({ memory: options.memory });
   const interrupted = () => void cluster.stop().then(() => Deno.exit(130));
-  Deno.addSignalListener("SIGINT", interrupted);
+  for (const signal of ENDING) Deno.addSignalListener(signal, interrupted);
   try {
     say("warming up the replicas");
     await warmUp(cluster);
@@ -64,7 +65,7 @@ async function main(args: readonly string[]): Promise<number> {
     await report(results, options);
     return 0;
   } finally {
-    Deno.removeSignalListener("SIGINT", interrupted);
+    for (const signal of ENDING) Deno.removeSignalListener(signal, interrupted);
     await cluster.stop();
   }
 }
