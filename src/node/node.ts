@@ -117,7 +117,7 @@ export class Node {
       jitter,
       limits,
       dormant: dormantStatus(genesis, restored.recovered),
-      restore: () => restore(store, { genesis, cluster, self, hash }),
+      restore: () => restore(store, { genesis, cluster, self, hash }, options.keepsInputs),
       createCore,
       release: (ready, now) => this.#release(ready, now),
       outstanding: () => this.#outstanding(),
@@ -154,7 +154,7 @@ export class Node {
       const environment = createEnvironment({ self, genesis, settings, stateMachine, signer, hash });
       return options.createCore ? options.createCore(environment, recovered) : new Replica(environment, recovered);
     };
-    const restored = await restore(store, { genesis, cluster, self, hash });
+    const restored = await restore(store, { genesis, cluster, self, hash }, options.keepsInputs);
     const node = new Node({ ...options, genesis }, { cluster, signer, restored, createCore });
     node.#replica.start(restored);
     return node;
