@@ -171,7 +171,7 @@ export class DurableReplica {
   #flush(): void {
     if (this.#committing || !this.#core) return;
     const { maxSoftRecords, maxSoftBytes } = this.#options.limits;
-    if (this.#core.timers) this.#keptInputs?.noteTimers(this.#core.timers(), this.#writes);
+    if (this.#core.timers && this.#stepped.length > 0) this.#keptInputs?.noteTimers(this.#core.timers(), this.#writes);
     const { isBinding, count, bytes } = this.#writes;
     const mayWait = this.#keptInputs ? 0 : maxSoftRecords;
     if (isBinding || count > mayWait || bytes > maxSoftBytes) void this.#commit();
