@@ -10,6 +10,7 @@ import type {
   Blobs,
   Checkpoint,
   Commit,
+  Decision,
   Fetch,
   MessageKind,
   NewView,
@@ -60,6 +61,7 @@ export type MessageInput =
   }
   | { readonly kind: "prepare"; readonly prepare: Verified<Signed<Prepare>> }
   | { readonly kind: "commit"; readonly commit: Verified<Signed<Commit>> }
+  | { readonly kind: "decision"; readonly decision: Verified<Signed<Decision>> }
   | { readonly kind: "checkpoint"; readonly checkpoint: Verified<Signed<Checkpoint>> }
   | { readonly kind: "view-change"; readonly viewChange: Verified<Signed<ViewChange>> }
   | { readonly kind: "new-view"; readonly newView: Verified<Signed<NewView>> }
@@ -111,13 +113,14 @@ export type Record =
     readonly prepares: readonly Signed<Prepare>[];
   }
   /**
-   * The batch with this digest was executed at this number and is to be executed again after a restart. `batch` is
-   * given when it is not the one of the `accepted` record. Soft: others can tell us again.
+   * The batch with this digest was executed at this number, by this quorum of commits, and is to be executed again after a
+   * restart. `batch` is given when it is not the one of the `accepted` record. Soft: others can tell us again.
    */
   | {
     readonly kind: "committed";
     readonly sequence: SequenceNumber;
     readonly digest: Digest;
+    readonly commits: readonly Signed<Commit>[];
     readonly batch: Batch | null;
   }
   /**
@@ -176,7 +179,11 @@ export interface Recovered extends ViewState {
     readonly prePrepare: Verified<Signed<PrePrepare>>;
     readonly prepares: readonly Verified<Signed<Prepare>>[];
   }[];
-  readonly committed: readonly { readonly sequence: SequenceNumber; readonly batch: Verified<Batch> }[];
+  readonly committed: readonly {
+    readonly sequence: SequenceNumber;
+    readonly commits: readonly Verified<Signed<Commit>>[];
+    readonly batch: Verified<Batch>;
+  }[];
   /** The `retired` lists of checkpoints that `drop-blobs` has not named yet. */
   readonly retired: readonly { readonly sequence: SequenceNumber; readonly digests: readonly Digest[] }[];
   /** The last checkpoint that the replica took, whose state is in `blobs`. */

@@ -5,8 +5,8 @@
 import { executeCommitted } from "./execution.ts";
 import { askForBody } from "./bodies.ts";
 import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "./ids.ts";
-import { countCommits, matchingPrepares, type Slot } from "./message_log.ts";
-import type { Batch, Commit, Prepare, PrePrepare, Signed, SignedRequest, Verified } from "./messages.ts";
+import { matchingCommits, matchingPrepares, type Slot } from "./message_log.ts";
+import type { Batch, Commit, Decision, Prepare, PrePrepare, Signed, SignedRequest, Verified } from "./messages.ts";
 import { primaryOf } from "./quorum.ts";
 import { type PendingRequest, requestBytes } from "./pending_requests.ts";
 import type { Step } from "./state.ts";
@@ -241,9 +241,34 @@ function sayCommit(step: Step, slot: Slot, view: View, digest: Digest): void {
  * prepared, so that no other batch can take this number; a replica that missed the prepares need not wait for them.
  */
 function checkCommitted(step: Step, slot: Slot, { view, digest }: Pick<Commit, "view" | "digest">): void {
-  if (slot.committed !== null || countCommits(slot, view, digest) < step.quorum) return;
+  if (slot.committed !== null) return;
+  const commits = matchingCommits(slot, view, digest);
+  if (commits.length >= step.quorum) decide(step, slot, commits.slice(0, step.quorum));
+}
+
+function decide(step: Step, slot: Slot, commits: Slot["decision"]): void {
+  const { view, digest } = commits[0]!.message;
   slot.committed = digest;
+  slot.decision = commits;
   if (slot.batch?.digest !== digest) slot.batch = null;
   step.stage("committed", view, slot.sequence, slot.batch);
   executeCommitted(step);
+}
+
+/** A proof comes that a number is decided; of whatever view. */
+export function onDecision(step: Step, { message: { replica, commits } }: Verified<Signed<Decision>>): void {
+  const discard = (reason: Parameters<Step["discard"]>[2]) => step.discard("decision", replica, reason);
+  const first = commits[0]?.message;
+  if (!first || !isDecision(commits, step.quorum)) return discard("invalid-certificate");
+  if (!step.state.log.isWithin(first.sequence)) return discard("outside-watermarks");
+  const slot = step.state.log.slot(first.sequence);
+  if (slot.committed !== null) return discard("duplicate");
+  decide(step, slot, commits as Slot["decision"]); // nested in what the gate has verified
+}
+
+function isDecision(commits: readonly Signed<Commit>[], quorum: number): boolean {
+  const { view, sequence, digest } = commits[0]!.message;
+  const replicas = new Set(commits.map(({ message }) => message.replica));
+  return replicas.size === commits.length && commits.length >= quorum &&
+    commits.every(({ message: c }) => c.view === view && c.sequence === sequence && c.digest === digest);
 }

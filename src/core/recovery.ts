@@ -120,10 +120,11 @@ function restoreLog(env: Environment, state: ReplicaState, recovered: Recovered)
     }
     slot.commits.set(env.self, env.sign<Commit>({ kind: "commit", replica: env.self, view, sequence, digest }));
   }
-  for (const { sequence, batch } of recovered.committed) {
+  for (const { sequence, commits, batch } of recovered.committed) {
     if (!state.log.isWithin(sequence)) continue;
     const slot = state.log.slot(sequence);
     slot.committed = batch.digest;
+    slot.decision = commits;
     slot.batch = batch;
     const accepted = slot.prePrepare?.message;
     if (accepted?.digest !== batch.digest) continue;

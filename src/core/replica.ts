@@ -10,7 +10,17 @@ import type { Millis } from "./ids.ts";
 import { takeUpKept } from "./kept_inputs.ts";
 import type { Environment, Input, Ready, Recovered, ReplicaStatus } from "./io.ts";
 import { stageOf } from "./message_log.ts";
-import { earlyAt, onBody, onCommit, onPrepare, onPrePrepare, onRequest, propose, takeUpEarly } from "./normal_case.ts";
+import {
+  earlyAt,
+  onBody,
+  onCommit,
+  onDecision,
+  onPrepare,
+  onPrePrepare,
+  onRequest,
+  propose,
+  takeUpEarly,
+} from "./normal_case.ts";
 import { primaryOf } from "./quorum.ts";
 import { recover } from "./recovery.ts";
 import { checkTransfer, onStateBlobs, startTransfer, transferAt } from "./state_transfer.ts";
@@ -67,6 +77,8 @@ export class Replica {
         return onPrepare(step, input.prepare);
       case "commit":
         return onCommit(step, input.commit);
+      case "decision":
+        return onDecision(step, input.decision);
       case "checkpoint":
         return onCheckpoint(step, input.checkpoint);
       case "view-change":
@@ -120,7 +132,7 @@ function start(step: Step): void {
   carryOver(step);
   // It was kept when the next status is due. Where a message starts a replica, saying all of this at each start would have the
   // replicas start each other for ever.
-  if (step.now < state.status.dueAt) return step.withdrawReplies();
+  if (state.status.dueAt > 0) return step.withdrawReplies();
   if (!step.isActive && state.viewChange) step.send("all", state.viewChange);
   sendStatus(step);
   state.status.dueAt = (step.now + step.env.settings.statusIntervalMs) as Millis;

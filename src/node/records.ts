@@ -8,7 +8,7 @@
  * | `view` | the view's number, and as frames, if there are, our view-change and the new-view |
  * | `accepted/N` | the pre-prepare as a frame; the body is the blob under its digest |
  * | `prepared/N` | the frames of the pre-prepare and of the prepares |
- * | `committed/N` | the digest of the batch executed at N |
+ * | `committed/N` | the digest of the batch executed at N, and the frames of the commits that decided it |
  * | `checkpoint` | number and root of the last checkpoint taken; its tree is in blobs |
  * | `retired/N` | digests that the checkpoint at N no longer names |
  * | `stable` | the frames of the certificate |
@@ -90,8 +90,8 @@ export class RecordBook {
         return this.#rename(writes, { kind: "prepared", sequence, digest, batch: null });
       }
       case "committed": {
-        const { sequence, digest, batch } = record;
-        writes.put(keyOf("committed", sequence), digest);
+        const { sequence, digest, commits, batch } = record;
+        writes.put(keyOf("committed", sequence), [digest, frames(commits)]);
         return this.#rename(writes, { kind: "committed", sequence, digest, batch });
       }
       case "checkpoint":

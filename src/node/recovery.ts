@@ -8,6 +8,7 @@ import type { MessageInput, Plain, Recovered, ViewState } from "../core/io.ts";
 import type {
   Batch,
   Checkpoint,
+  Commit,
   Message,
   NewView,
   Prepare,
@@ -55,6 +56,13 @@ export interface Restored {
   readonly halted: string | null;
 }
 
+/** A number that was executed, without the batch's body. */
+interface Decided {
+  readonly sequence: SequenceNumber;
+  readonly digest: Digest;
+  readonly commits: readonly Verified<Signed<Commit>>[];
+}
+
 /** Blobs read from the store at once. */
 const READ_AT_ONCE = 64;
 
@@ -91,7 +99,7 @@ export async function restore(store: Store, identity: Identity, keepsInputs = fa
       ...reader.view(),
       accepted: accepted.map((prePrepare) => ({ prePrepare, batch: bodies.get(prePrepare.message.digest)! })),
       prepared,
-      committed: committed.map(({ sequence, digest }) => ({ sequence, batch: bodies.get(digest)! })),
+      committed: committed.map(({ sequence, digest, commits }) => ({ sequence, commits, batch: bodies.get(digest)! })),
       retired: reader.retired(),
       ...(checkpoint && { checkpoint }),
       stable: reader.stable(),
@@ -175,8 +183,11 @@ class RecordReader {
     return this.#list("stable").map((checkpoint) => this.#frame<Checkpoint>("stable", checkpoint, "checkpoint"));
   }
 
-  committed(): readonly { readonly sequence: SequenceNumber; readonly digest: Digest }[] {
-    return this.#numbered("committed").map(([key, sequence]) => ({ sequence, digest: this.plain(key) as Digest }));
+  committed(): readonly Decided[] {
+    return this.#numbered("committed").map(([key, sequence]) => {
+      const [digest, commits] = this.plain(key) as [Digest, Plain[]];
+      return { sequence, digest, commits: commits.map((commit) => this.#frame<Commit>(key, commit, "commit")) };
+    });
   }
 
   checkpoint(): Recovered["checkpoint"] {

@@ -45,7 +45,7 @@ function forget(through: number): Record {
 }
 
 function committed(sequence: number, { digest }: Batch, batch: Batch | null = null): Record {
-  return { kind: "committed", sequence: sequence as SequenceNumber, digest, batch };
+  return { kind: "committed", sequence: sequence as SequenceNumber, digest, commits: [], batch };
 }
 
 /** Writes records as a node does, one commit each, and reads all back. */
