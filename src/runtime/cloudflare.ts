@@ -4,7 +4,6 @@
  * @module
  */
 import type { Settings } from "../core/config.ts";
-import { type ReplicaId, replicaId } from "../core/ids.ts";
 import type { StateMachine } from "../core/state_machine.ts";
 import { clusterId } from "../crypto/mod.ts";
 import { type AppOptions, createApp, FetchTransport, problem } from "../http/mod.ts";
@@ -12,10 +11,11 @@ import { KeyValue } from "../machines/key_value.ts";
 import { Node } from "../node/node.ts";
 import type { Observer } from "../node/ports.ts";
 import { type DurableObjectStorage, DurableObjectStore } from "../stores/durable_object.ts";
-import { type ClusterFile, parseClusterFile } from "../wire/mod.ts";
+import { EDGE_SETTINGS } from "./edge_settings.ts";
+import { replicaFromVariables } from "./environment.ts";
 import { type AlarmStorage, ObjectTimer } from "./object_timer.ts";
 
-export { type AlarmStorage, type DurableObjectStorage, DurableObjectStore };
+export { type AlarmStorage, type DurableObjectStorage, DurableObjectStore, EDGE_SETTINGS };
 
 /** What an object is given of its place in the world: `ctx`. */
 export interface ObjectContext {
@@ -55,9 +55,6 @@ export interface ReplicaObjectOptions {
   /** Bounds and timeouts of the routes. */
   readonly app?: Omit<AppOptions, "timer" | "urls" | "signal" | "memory">;
 }
-
-/** Settings for hosts that sleep, and that are paid by the time that they are awake. */
-export const EDGE_SETTINGS: Partial<Settings> = { idleStatusMs: 60_000, viewTimeoutMs: 2_000, slowPrimaryMs: 6_000 };
 
 /** A replica that has been opened. */
 interface Opened {
@@ -122,16 +119,16 @@ export class ReplicaObject {
 
   async #open(): Promise<Opened> {
     const { stateMachine = () => new KeyValue(), settings, observers, app } = this.#options;
-    const cluster = parseCluster(this.#env.PBFT_CLUSTER);
+    const { cluster, self, privateKey } = replicaFromVariables((name) => this.#env[name as keyof ReplicaEnvironment]);
     const timer = this.#timer;
     const node = await Node.open({
-      self: memberOf(cluster, this.#env.PBFT_REPLICA),
+      self,
       genesis: cluster.genesis,
       settings: { ...EDGE_SETTINGS, ...settings },
       store: new DurableObjectStore(this.#context.storage),
       transport: new FetchTransport({ clusterFile: cluster, cluster: clusterId(cluster.genesis) }),
       timer,
-      privateKey: this.#env.PBFT_PRIVATE_KEY.trim(),
+      privateKey,
       stateMachine,
       observers,
       keepsInputs: true,
@@ -146,18 +143,3 @@ export const replicaWorker: { fetch(request: Request, env: WorkerEnvironment): P
     return env.REPLICA.get(env.REPLICA.idFromName(env.PBFT_REPLICA)).fetch(request);
   },
 };
-
-function parseCluster(json: string): ClusterFile {
-  try {
-    return parseClusterFile(JSON.parse(json));
-  } catch (error) {
-    throw new TypeError(`PBFT_CLUSTER: ${(error as Error).message}`);
-  }
-}
-
-function memberOf({ genesis }: ClusterFile, name: string): ReplicaId {
-  const names = genesis.replicas.map((member) => member.name);
-  const index = names.indexOf(name);
-  if (index >= 0) return replicaId(index);
-  throw new TypeError(`PBFT_REPLICA: expected one of ${names.join(", ")}, got ${JSON.stringify(name)}`);
-}
