@@ -2,7 +2,7 @@
  * What a replica says in its terminal: few lines, for people.
  * @module
  */
-import type { Event } from "../core/io.ts";
+import type { Event } from "../core/events.ts";
 import type { Observer, Rejection, Timer } from "../node/ports.ts";
 
 /** So many kinds of lines are remembered. */

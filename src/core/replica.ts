@@ -8,7 +8,8 @@ import { onCheckpoint, stableSequence } from "./checkpoint.ts";
 import { executeCommitted } from "./execution.ts";
 import type { Millis } from "./ids.ts";
 import { takeUpKept } from "./kept_inputs.ts";
-import type { Environment, Input, Ready, Recovered, ReplicaStatus } from "./io.ts";
+import type { Environment, Input, Ready, ReplicaStatus } from "./io.ts";
+import type { Recovered } from "./records.ts";
 import { stageOf } from "./message_log.ts";
 import {
   earlyAt,

@@ -5,7 +5,7 @@
 import { onStable, type StableCertificate, stableSequence } from "./checkpoint.ts";
 import type { Millis, SequenceNumber, View } from "./ids.ts";
 import { invariant } from "./invariant.ts";
-import type { Suspicion } from "./io.ts";
+import type { Suspicion } from "./events.ts";
 import type { NewView, PrePrepare, Signed, Verified, ViewChange } from "./messages.ts";
 import { isValidNewView, isValidViewChange, succeed } from "./new_view.ts";
 import { acceptWaiting, propose, relay } from "./normal_case.ts";

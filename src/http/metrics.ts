@@ -2,7 +2,7 @@
  * `GET /metrics`: what a replica counts and measures, as an observer of its node.
  * @module
  */
-import type { Event } from "../core/io.ts";
+import type { Event } from "../core/events.ts";
 import type { Message, Stage } from "../core/messages.ts";
 import type { Observer, Rejection, Timer } from "../node/ports.ts";
 import { Registry } from "./exposition.ts";

@@ -4,7 +4,8 @@
  * @module
  */
 import { type Millis, millis } from "../core/ids.ts";
-import type { Input, Ready, Recovered, ReplicaStatus } from "../core/io.ts";
+import type { Input, Ready, ReplicaStatus } from "../core/io.ts";
+import type { Recovered } from "../core/records.ts";
 import { Alarm } from "./alarm.ts";
 import { Backoff, type Jitter } from "./jitter.ts";
 import type { KeptInputs } from "./kept_inputs.ts";

@@ -15,7 +15,8 @@
  * @module
  */
 import type { Genesis } from "../core/config.ts";
-import type { Input, MessageInput, Ready, Record } from "../core/io.ts";
+import type { Input, MessageInput, Ready } from "../core/io.ts";
+import type { Record } from "../core/records.ts";
 import type { Timers } from "../core/timers.ts";
 import type {
   AnyRequest,

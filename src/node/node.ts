@@ -5,7 +5,8 @@
  */
 import type { Genesis } from "../core/config.ts";
 import type { Digest, Millis, ReplicaId } from "../core/ids.ts";
-import type { Input, Ready, Recovered } from "../core/io.ts";
+import type { Input, Ready } from "../core/io.ts";
+import type { Recovered } from "../core/records.ts";
 import type { MessageKind, SignedRequest, Verified, VouchedOperation, VouchedRequest } from "../core/messages.ts";
 import { Replica } from "../core/replica.ts";
 import { clusterId } from "../crypto/mod.ts";

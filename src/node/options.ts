@@ -4,7 +4,8 @@
  */
 import { DEFAULT_SETTINGS, type Genesis, type Settings } from "../core/config.ts";
 import type { ReplicaId } from "../core/ids.ts";
-import type { Environment, Recovered } from "../core/io.ts";
+import type { Environment } from "../core/io.ts";
+import type { Recovered } from "../core/records.ts";
 import type { StateMachine } from "../core/state_machine.ts";
 import { createSigner, createVerifier, sha256 } from "../crypto/mod.ts";
 import type { Core } from "./task.ts";

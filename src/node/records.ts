@@ -17,7 +17,8 @@
  * @module
  */
 import type { Digest } from "../core/ids.ts";
-import { isBinding, type Plain, type Record } from "../core/io.ts";
+import type { Plain } from "../core/io.ts";
+import { isBinding, type Record } from "../core/records.ts";
 import type { Batch, Signed } from "../core/messages.ts";
 import { encodeFrame, pack } from "../wire/mod.ts";
 import type { Writes } from "./ports.ts";

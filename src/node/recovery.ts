@@ -4,7 +4,8 @@
  */
 import type { Genesis } from "../core/config.ts";
 import type { Digest, ReplicaId, SequenceNumber, View } from "../core/ids.ts";
-import type { MessageInput, Plain, Recovered, ViewState } from "../core/io.ts";
+import type { MessageInput, Plain } from "../core/io.ts";
+import type { Recovered, ViewState } from "../core/records.ts";
 import type {
   Batch,
   Checkpoint,

@@ -6,7 +6,9 @@ import { createHash } from "node:crypto";
 import { assert, assertEquals } from "@std/assert";
 import { DEFAULT_LIMITS, DEFAULT_SETTINGS, type Genesis, type Limits, type Settings } from "../../src/core/config.ts";
 import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
-import type { Environment, Event, Input, Plain, Ready, Record, Recovered, ViewState } from "../../src/core/io.ts";
+import type { Event } from "../../src/core/events.ts";
+import type { Environment, Input, Plain, Ready } from "../../src/core/io.ts";
+import type { Record, Recovered, ViewState } from "../../src/core/records.ts";
 import type {
   AnyRequest,
   Batch,

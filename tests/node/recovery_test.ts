@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
-import type { Record } from "../../src/core/io.ts";
+import type { Record } from "../../src/core/records.ts";
 import type { Batch, PrePrepare } from "../../src/core/messages.ts";
 import { StateTree } from "../../src/core/state_tree.ts";
 import { clusterId, sha256 } from "../../src/crypto/mod.ts";
