@@ -43,8 +43,6 @@ export interface ServeReplicaOptions {
    * was taken is kept in the store. Costs a commit per message.
    */
   readonly keepsInputs?: boolean;
-  /** The store was lost or is an old copy, see `NodeOptions.hasLostDisk`. Default: no. */
-  readonly hasLostDisk?: boolean;
   /** Hear what happens, from the start on. */
   readonly observers?: readonly Observer[];
   /** Bounds and timeouts of the routes. */
@@ -102,7 +100,6 @@ export async function serveReplica(options: ServeReplicaOptions): Promise<Served
       stateMachine,
       observers,
       keepsInputs: options.keepsInputs ?? false,
-      hasLostDisk: options.hasLostDisk ?? false,
     });
   } catch (error) {
     await server.shutdown();
