@@ -112,6 +112,7 @@ class Disk {
   readonly blobs = new Map<Digest, Uint8Array>();
   checkpoint: Recovered["checkpoint"];
   stable: Recovered["stable"] = [];
+  lostDisk?: NonNullable<Recovered["lostDisk"]>;
 
   write(record: Record): void {
     switch (record.kind) {
@@ -134,6 +135,10 @@ class Disk {
       case "checkpoint":
         this.checkpoint = record;
         this.retired.set(record.sequence, record.retired);
+        break;
+      case "lost-disk":
+        if (record.bound === null) delete this.lostDisk;
+        else this.lostDisk = { bound: record.bound };
         break;
       case "stable":
         this.stable = record.certificate as Recovered["stable"];
@@ -167,6 +172,7 @@ class Disk {
       stable,
       blobs,
       ...(checkpoint ? { checkpoint } : {}),
+      ...(this.lostDisk ? { lostDisk: this.lostDisk } : {}),
     };
   }
 }
@@ -187,7 +193,7 @@ export interface Options {
 export class Host {
   replica: Replica | null = null;
   machine = new LogMachine();
-  readonly disk = new Disk();
+  disk = new Disk();
   alarmAt: number | null = null;
   clockSkewMs = 0;
   constructor(readonly id: ReplicaId) {}
@@ -256,6 +262,14 @@ export class Cluster {
   crash(id: number): void {
     this.host(id).replica = null;
     this.host(id).alarmAt = null;
+  }
+
+  /** Takes a replica's memory and its store away, and starts it again: it knows that it has lost its disk. */
+  loseDisk(id: number): void {
+    this.crash(id);
+    this.host(id).disk = new Disk();
+    this.host(id).disk.lostDisk = { bound: null };
+    this.start(id);
   }
 
   step(id: number, input: Input): Ready {
