@@ -46,6 +46,7 @@ async function main(args: readonly string[]): Promise<number> {
   const replica = await serve(name, cluster, {
     privateKey,
     store: await openStore(name, values),
+    hasLostDisk: values["lost-disk"],
     hostname: values.host,
     port: values.port === undefined ? undefined : Number(values.port),
     observers: [log],
