@@ -90,7 +90,8 @@ export async function startWorkerd({ folder }: Place, name: string): Promise<Run
     host: "127.0.0.1",
     port: Number(new URL(url).port),
   });
-  const end = () => miniflare.dispose();
+  let ending: Promise<void> | undefined;
+  const end = () => ending ??= miniflare.dispose();
   // workerd outlives a process that does not end it.
   globalThis.addEventListener("unload", () => void end());
   await miniflare.ready;
