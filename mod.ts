@@ -18,6 +18,7 @@ export { type ClusterFile, parseClusterFile, parseGenesis } from "./src/wire/mod
 export { clusterId, generateKeyPair, type KeyPair } from "./src/crypto/mod.ts";
 export * from "./src/machines/mod.ts";
 export {
+  type Cryptography,
   type Loaded,
   type Observer,
   type Rejection,
