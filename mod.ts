@@ -23,10 +23,12 @@ export {
   type Observer,
   type Rejection,
   type RejectionReason,
+  type Signer,
   type Store,
   StoreConflictError,
   type Timer,
   type Transport,
+  type Verifier,
   type Version,
   type Writes,
 } from "./src/node/ports.ts";
