@@ -72,7 +72,7 @@ export interface Settings {
   readonly idleStatusMs: number;
   /** Nothing executed for so long while requests wait: the primary is suspected. Doubles with each view that fails. */
   readonly viewTimeoutMs: number;
-  /** A request has waited for so long while the primary's pipeline had room: the primary is suspected. */
+  /** A request has waited for so long while the primary's batches had room for it: the primary is suspected. */
   readonly slowPrimaryMs: number;
 }
 

@@ -34,7 +34,9 @@ export function checkStatus(step: Step): void {
     if (entry.relayAt <= now && !step.isPrimary) relay(step, entry, to);
   }
   propose(step);
-  status.delayMs = !busy ? idleStatusMs : moved ? statusIntervalMs : Math.min(2 * status.delayMs, idleStatusMs);
+  // The backups wait for the primary: it says often enough that it lives.
+  const longest = step.isPrimary ? Math.min(2 * statusIntervalMs, idleStatusMs) : idleStatusMs;
+  status.delayMs = !busy ? idleStatusMs : moved ? statusIntervalMs : Math.min(2 * status.delayMs, longest);
   status.dueAt = (now + status.delayMs) as Millis;
 }
 

@@ -28,7 +28,7 @@ export function leaveFor(step: Step, to: View, why: Suspicion): void {
   state.viewChange = viewChange;
   state.newView = null;
   state.viewChanges.set(step.self, viewChange);
-  state.suspicion.dueAt = null;
+  state.suspicion.dueAt = state.suspicion.dueAtLatest = null;
   step.persist({ kind: "view", view: to, viewChange, newView: null });
   step.send("all", viewChange);
   step.event({ kind: "view-change", view: to, why });
@@ -111,7 +111,7 @@ function enter(step: Step, newView: Verified<Signed<NewView>>): void {
   step.persist({ kind: "view", view, viewChange: state.viewChange, newView });
   step.event({ kind: "new-view", view, primary: step.primary, prepared: prePrepares.length });
   state.pending.startView();
-  state.suspicion.dueAt = null;
+  state.suspicion.dueAt = state.suspicion.dueAtLatest = null;
   const { stable } = succeed(viewChanges);
   if (stableSequence(stable) > state.lastExecuted) startTransfer(step, stable as StableCertificate);
   else onStable(step, stable as StableCertificate);

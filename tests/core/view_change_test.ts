@@ -296,3 +296,40 @@ Deno.test("replicas that have left for different views meet again", () => {
   cluster.filter = heal;
   cluster.runUntil(() => cluster.accepted(request.digest) !== null);
 });
+
+function reasonsToLeave(cluster: Cluster): Set<string> {
+  return new Set(cluster.events.flatMap(({ event }) => event.kind === "view-change" ? [event.why] : []));
+}
+
+Deno.test("a primary that is always just under the timeout is replaced", () => {
+  const cluster = new Cluster({ settings: { viewTimeoutMs: 5_000, slowPrimaryMs: 1_000 } });
+  const ada = new TestClient(cluster, 1).open();
+  cluster.filter = (_from, to, message) => !(to === 0 && message.kind === "request" && cluster.now % 2_000 < 1_900);
+  for (let i = 1; viewOf(cluster, 1) === 0; i++) {
+    assert(i < 50, "it is replaced");
+    const request = ada.request([`x=${i}`]);
+    cluster.submit(request, [1, 2, 3]);
+    cluster.runUntil(() => cluster.accepted(request.digest) !== null);
+  }
+  assert(reasonsToLeave(cluster).has("slow-primary"));
+  assert(!reasonsToLeave(cluster).has("no-progress"));
+});
+
+Deno.test("a primary that has no room for a request while its batches are full is not suspected", () => {
+  const cluster = new Cluster({
+    limits: { maxBatchRequests: 2, maxRequestBytes: 1024 },
+    settings: { viewTimeoutMs: 5_000, slowPrimaryMs: 300, pipelineDepth: 1 },
+    maxLatencyMs: 30,
+  });
+  const clients = Array.from({ length: 40 }, (_, i) => new TestClient(cluster, i + 1).open());
+  const [first, ...rest] = clients.map((client) => client.request(["x=1"]));
+  cluster.submit(first!, [1, 2, 3]);
+  for (const request of rest) cluster.submit(request);
+  cluster.filter = (_from, to, message) => !(to === 0 && message.kind === "request");
+  const began = cluster.now;
+  cluster.runUntil(() => rest.every(({ digest }) => cluster.accepted(digest)));
+  assert(cluster.now - began > 600, "the one that there was no room for has waited for long");
+  cluster.filter = () => true;
+  cluster.runUntil(() => cluster.accepted(first!.digest) !== null);
+  assertEquals(reasonsToLeave(cluster), new Set());
+});
