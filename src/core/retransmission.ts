@@ -55,7 +55,7 @@ export function hastenStatus(step: Step): void {
 function isBusy(step: Step): boolean {
   const { state } = step;
   if (!step.isActive || !step.mayVote || state.pending.size > 0 || isBehind(step)) return true;
-  return state.log.highestOpen(state.view) > state.lastExecuted;
+  return state.log.highestOpen(state.view, state.lastExecuted) > state.lastExecuted;
 }
 
 /** Whether the others, at least one correct one, are further than this replica. */

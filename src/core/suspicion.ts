@@ -83,7 +83,7 @@ function giveUpOnNewView(step: Step): void {
 /** Whether there is something that a correct primary would get done. */
 function isWaiting(step: Step): boolean {
   const { state } = step;
-  return state.pending.size > 0 || state.log.highestOpen(state.view) > state.lastExecuted;
+  return state.pending.size > 0 || state.log.highestOpen(state.view, state.lastExecuted) > state.lastExecuted;
 }
 
 /** Whether the request that has waited longest is being starved. */

@@ -125,7 +125,7 @@ export function carryOver(step: Step): void {
   const { state } = step;
   if (!state.newView) return;
   const empty = nullBatch(step.env);
-  let highest: number = Math.max(state.log.low, state.lastExecuted, state.log.highestOpen(state.view));
+  let highest: number = Math.max(state.log.low, state.log.highestOpen(state.view, state.lastExecuted));
   for (const signed of state.newView.message.prePrepares) {
     const prePrepare = signed as Verified<Signed<PrePrepare>>; // nested in what the gate has verified
     const { sequence, digest, view } = prePrepare.message;
