@@ -70,7 +70,10 @@ export interface Settings {
   readonly statusIntervalMs: number;
   /** With nothing to do, status messages go out this often. */
   readonly idleStatusMs: number;
-  /** Nothing executed for so long while requests wait: the primary is suspected. Doubles with each view that fails. */
+  /**
+   * Nothing executed and nothing heard from the primary for so long while requests wait: it is suspected. One that is heard is
+   * given up to four times as long. Doubles with each view that fails.
+   */
   readonly viewTimeoutMs: number;
   /** A request has waited for so long while the primary's batches had room for it: the primary is suspected. */
   readonly slowPrimaryMs: number;

@@ -171,9 +171,13 @@ function inputOf(signed: Signed): MessageInput {
 }
 
 function plainOf(timers: Timers): readonly number[] {
-  const { steppedAt, awakeMs, suspectAt, suspectTimeoutMs, suspectExecuted } = timers;
+  const { steppedAt, awakeMs, suspectAt, suspectAtLatest, suspectTimeoutMs, suspectExecuted } = timers;
   const { statusAt, statusDelayMs, statusExecuted, busy } = timers;
-  const suspect = [suspectAt === null ? 0 : Math.round(suspectAt) + 1, Math.round(suspectTimeoutMs), suspectExecuted];
+  const suspect = [
+    ...[suspectAt, suspectAtLatest].map((at) => at === null ? 0 : Math.round(at) + 1),
+    Math.round(suspectTimeoutMs),
+    suspectExecuted,
+  ];
   return [
     steppedAt,
     Math.round(awakeMs),
@@ -190,6 +194,7 @@ function timersOf(plain: readonly number[]): Timers {
     steppedAt,
     awakeMs,
     suspectAt,
+    suspectAtLatest,
     suspectTimeoutMs,
     suspectExecuted,
     statusAt,
@@ -201,6 +206,7 @@ function timersOf(plain: readonly number[]): Timers {
     steppedAt,
     awakeMs,
     suspectAt: suspectAt === 0 ? null : suspectAt! - 1,
+    suspectAtLatest: suspectAtLatest === 0 ? null : suspectAtLatest! - 1,
     suspectTimeoutMs,
     suspectExecuted,
     statusAt,

@@ -176,13 +176,39 @@ Deno.test("without faults and with slow networks there is no view change", () =>
   assertEquals(cluster.hosts.map(({ id }) => viewOf(cluster, id)), [0, 0, 0, 0]);
 });
 
+Deno.test("a primary that is silent is replaced after one timeout, one that is heard is given four", () => {
+  for (const [heard, timeouts] of [[false, 1], [true, 4]] as const) {
+    const cluster = new Cluster({ settings: { viewTimeoutMs: 1_000, slowPrimaryMs: 60_000 } });
+    const ada = new TestClient(cluster, 1).open();
+    cluster.runFor(100);
+    cluster.filter = (from, _to, { kind }) => from !== 0 || (heard && kind === "status");
+    cluster.submit(ada.request(["x=1"]));
+    const began = cluster.now;
+    cluster.runUntil(() => viewOf(cluster, 1) === 1);
+    assert(Math.abs(cluster.now - began - timeouts * 1_000) < 200, `after ${cluster.now - began} ms`);
+  }
+});
+
+Deno.test("a cluster that stalls for two timeouts while its primary is heard keeps it", () => {
+  const cluster = new Cluster({ settings: { viewTimeoutMs: 1_000, slowPrimaryMs: 60_000 } });
+  const ada = new TestClient(cluster, 1).open();
+  cluster.runFor(100);
+  cluster.filter = (_from, _to, { kind }) => kind !== "commit";
+  const request = ada.request(["x=1"]);
+  cluster.submit(request);
+  cluster.runFor(2_000);
+  cluster.filter = () => true;
+  cluster.runUntil(() => cluster.accepted(request.digest) !== null);
+  assertEquals(cluster.hosts.map(({ id }) => viewOf(cluster, id)), [0, 0, 0, 0]);
+});
+
 Deno.test("a new-view whose O leaves out what was prepared is refused", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   cluster.runFor(100);
   cluster.filter = (_from, _to, message) => message.kind !== "commit" && message.kind !== "new-view";
   cluster.submit(ada.request(["x=1"]));
-  cluster.runFor(1_500);
+  cluster.runUntil(() => cluster.host(1).disk.view.newView !== null);
   const honest = cluster.host(1).disk.view.newView!.message;
   assert(honest.prePrepares.length > 0);
   const lies = [
