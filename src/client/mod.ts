@@ -5,6 +5,7 @@
  */
 export { type CallSettings, Client } from "./client.ts";
 export type { ClientOptions } from "./options.ts";
+export type { Statement } from "../core/evidence.ts";
 export { type Misconduct, verifyEvidence } from "./evidence.ts";
 export {
   ClientClosedError,
