@@ -8,7 +8,7 @@ import { breakdown, type Part } from "./breakdown.ts";
 import { ClusterProcess } from "./cluster_process.ts";
 import { Callers, type Way } from "./load.ts";
 import { measure, type Measured } from "./measure.ts";
-import { breakdownText, table } from "./report.ts";
+import { breakdownText, disturbanceText, table } from "./report.ts";
 
 const HELP =
   `Measures four replicas on this machine, each a process with SQLite, under callers with 100-byte operations.
@@ -26,6 +26,7 @@ const HELP =
 
 A line on standard error says what is being done. Ctrl-C stops the replicas.`;
 
+const ENDING: readonly Deno.Signal[] = ["SIGINT", "SIGTERM"];
 const WARM_UP_SECONDS = 2;
 const WAYS: readonly Way[] = ["bundled", "alone"];
 
@@ -55,7 +56,7 @@ async function main(args: readonly string[]): Promise<number> {
   say("starting four replicas");
   const cluster = await ClusterProcess.start({ memory: options.memory });
   const interrupted = () => void cluster.stop().then(() => Deno.exit(130));
-  Deno.addSignalListener("SIGINT", interrupted);
+  for (const signal of ENDING) Deno.addSignalListener(signal, interrupted);
   try {
     say("warming up the replicas");
     await warmUp(cluster);
@@ -64,7 +65,7 @@ async function main(args: readonly string[]): Promise<number> {
     await report(results, options);
     return 0;
   } finally {
-    Deno.removeSignalListener("SIGINT", interrupted);
+    for (const signal of ENDING) Deno.removeSignalListener(signal, interrupted);
     await cluster.stop();
   }
 }
@@ -95,6 +96,8 @@ async function report(results: readonly Measured[], options: Options): Promise<v
   const machine = `${Deno.build.os} ${Deno.build.arch}, ${hardwareConcurrency} cores, Deno ${Deno.version.deno}`;
   console.log(`${machine}; 4 replicas, ${options.memory ? "in memory" : "SQLite, synchronous"}`);
   console.log(table(results));
+  const warning = disturbanceText(results);
+  if (warning !== "") console.log(warning);
   const lone = results.find(({ callers }) => callers === 1);
   let parts: Part[] = [];
   if (lone !== undefined) {

@@ -26,9 +26,14 @@ export class ClusterProcess {
     if (options.memory) args.push("--memory");
     const child = new Deno.Command(Deno.execPath(), { args, stdout: "piped", stderr: "inherit", stdin: "null" })
       .spawn();
-    await untilReady(child.stdout);
-    const json = JSON.parse(await Deno.readTextFile(`${data}${options.memory ? "/memory" : ""}/cluster.json`));
-    return new ClusterProcess(parseClusterFile(json), child, data);
+    try {
+      await untilReady(child.stdout);
+      const json = JSON.parse(await Deno.readTextFile(`${data}${options.memory ? "/memory" : ""}/cluster.json`));
+      return new ClusterProcess(parseClusterFile(json), child, data);
+    } catch (error) {
+      await end(child, data);
+      throw error;
+    }
   }
 
   /** The replicas' processes. */
@@ -40,19 +45,18 @@ export class ClusterProcess {
     return Object.values(this.file.urls);
   }
 
-  /** Resolves with an exit code when it has ended by itself, or been stopped. */
-  get ended(): Promise<number> {
-    return this.#child.status.then(({ code }) => code);
-  }
-
   /** Stops it and removes its data. */
   async stop(): Promise<void> {
-    try {
-      this.#child.kill("SIGTERM");
-    } catch { /* it is gone already */ }
-    await this.#child.status;
-    await Deno.remove(this.#data, { recursive: true });
+    await end(this.#child, this.#data);
   }
+}
+
+async function end(child: Deno.ChildProcess, data: string): Promise<void> {
+  try {
+    child.kill("SIGTERM");
+  } catch { /* it is gone already */ }
+  await child.status;
+  await Deno.remove(data, { recursive: true });
 }
 
 async function untilReady(stdout: ReadableStream<Uint8Array>): Promise<void> {

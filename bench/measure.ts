@@ -5,7 +5,7 @@
 import type { ClusterProcess } from "./cluster_process.ts";
 import { Callers, type Way } from "./load.ts";
 import { growth, readMetrics, type Samples } from "./metrics.ts";
-import { cpuMs, residentBytes } from "./proc.ts";
+import { cpuMs, machineCpuMs, residentBytes } from "./proc.ts";
 import { percentile, type Spread, spread } from "./stats.ts";
 
 /** What is measured. */
@@ -24,6 +24,8 @@ export interface Measured extends Setting {
   /** CPU time per operation, µs: of the replicas together, and of the process of the clients. */
   readonly replicasCpuUs: Spread | null;
   readonly clientCpuUs: Spread | null;
+  /** Share of the machine's CPU that went to processes that have nothing to do with the bench, 0 to 1. */
+  readonly disturbance: Spread | null;
   /** Messages that replicas sent, to each other and to clients, per operation, and their bytes. */
   readonly messages: Spread;
   readonly messageBytes: Spread;
@@ -42,6 +44,7 @@ type RoundValue =
   | "p99Ms"
   | "replicasCpuUs"
   | "clientCpuUs"
+  | "disturbance"
   | "messages"
   | "messageBytes"
   | "batchOperations";
@@ -76,20 +79,19 @@ export async function measure(
 async function measureRound(cluster: ClusterProcess, callers: Callers, seconds: number): Promise<Round> {
   const { pids, urls } = cluster;
   const before = await readMetrics(urls);
-  const cpu = [cpuMs(pids), cpuMs([Deno.pid])];
+  const clocks = () => [cpuMs(pids), cpuMs([Deno.pid]), machineCpuMs()].map((ms) => ms ?? NaN);
+  const cpu = clocks();
   const load = await callers.run(seconds);
   const perOperation = (value: number) => value / load.operations;
-  const used = [cpuMs(pids), cpuMs([Deno.pid])].map((ms, i) => {
-    const earlier = cpu[i]!;
-    return ms === null || earlier === null ? NaN : perOperation(ms - earlier) * 1000;
-  });
+  const [replicas, client, machine] = clocks().map((ms, i) => ms - cpu[i]!) as [number, number, number];
   const metrics = [before, await readMetrics(urls)] as const;
   return {
     operationsPerSecond: load.operations / load.seconds,
     p50Ms: percentile(load.latencies, 0.5),
     p99Ms: percentile(load.latencies, 0.99),
-    replicasCpuUs: used[0]!,
-    clientCpuUs: used[1]!,
+    replicasCpuUs: perOperation(replicas) * 1000,
+    clientCpuUs: perOperation(client) * 1000,
+    disturbance: Math.max(0, machine - replicas - client) / (load.seconds * 1000 * navigator.hardwareConcurrency),
     messages: perOperation(growth(metrics, "pbft_messages_total", { direction: "out" })),
     messageBytes: perOperation(growth(metrics, "pbft_message_bytes_total", { direction: "out" })),
     batchOperations: growth(metrics, "pbft_operations_total") / growth(metrics, "pbft_batches_total"),
@@ -105,6 +107,7 @@ function summary(cluster: ClusterProcess, rounds: readonly Round[]): Omit<Measur
     p99Ms: over("p99Ms"),
     replicasCpuUs: known("replicasCpuUs"),
     clientCpuUs: known("clientCpuUs"),
+    disturbance: known("disturbance"),
     messages: over("messages"),
     messageBytes: over("messageBytes"),
     batchOperations: over("batchOperations"),

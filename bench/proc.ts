@@ -11,6 +11,14 @@ export function cpuMs(pids: readonly number[]): number | null {
   return sum(pids.map(processCpuMs));
 }
 
+/** CPU time that the whole machine has spent on anything, ms. */
+export function machineCpuMs(): number | null {
+  const line = read("/proc/stat")?.split("\n", 1)[0]?.trim().split(/\s+/);
+  if (line === undefined) return null;
+  const [user, nice, system, , , irq, softirq, steal] = line.slice(1).map(Number);
+  return (user! + nice! + system! + irq! + softirq! + steal!) * 1000 / TICKS_PER_SECOND;
+}
+
 /** Resident memory of a process, bytes. */
 export function residentBytes(pid: number): number | null {
   const line = read(`/proc/${pid}/status`)?.match(/^VmRSS:\s+(\d+) kB$/m);

@@ -6,6 +6,9 @@ import type { Part } from "./breakdown.ts";
 import type { Measured } from "./measure.ts";
 import type { Spread } from "./stats.ts";
 
+/** Share of the machine's CPU from which on results are worth little. */
+const DISTURBING = 0.05;
+
 const COLUMNS = [
   "callers",
   "way",
@@ -24,6 +27,13 @@ export function table(results: readonly Measured[]): string {
   const rows = [COLUMNS, ...results.map(row)];
   const widths = COLUMNS.map((_, column) => Math.max(...rows.map((cells) => cells[column]!.length)));
   return rows.map((cells) => cells.map((cell, i) => cell.padStart(widths[i]!)).join("  ")).join("\n");
+}
+
+/** A warning if others used the machine meanwhile, or an empty text. */
+export function disturbanceText(results: readonly Measured[]): string {
+  const worst = Math.max(...results.map(({ disturbance }) => disturbance?.max ?? 0));
+  if (worst < DISTURBING) return "";
+  return `Other processes took up to ${Math.round(worst * 100)} % of the machine: don't compare these numbers.`;
 }
 
 /** The parts of a lone operation's time. */

@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { filesUnder, root } from "../tools/files.ts";
+import { ClusterProcess } from "./e2e/_cluster_process.ts";
 
 /** Runs an example as a user would. */
 async function run(name: string, ...args: string[]): Promise<string> {
@@ -28,31 +29,17 @@ Deno.test("custom_state_machine grants a lock to one, and to the next when it is
 });
 
 Deno.test("client talks to a running cluster", async () => {
-  const data = await Deno.makeTempDir();
-  const cluster = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "-A", "src/cli/cluster.ts", "--data", data, "--port", "0"],
-    cwd: root,
-    stdin: "null",
-    stdout: "piped",
-    stderr: "null",
-  }).spawn();
+  const folder = await Deno.makeTempDir();
+  const cluster = await ClusterProcess.start(folder);
   try {
-    const reader = cluster.stdout.pipeThrough(new TextDecoderStream()).getReader();
-    for (let out = ""; !out.includes("cluster ready");) {
-      const { done, value } = await reader.read();
-      if (done) throw new Error(`the cluster did not start:\n${out}`);
-      out += value;
-    }
-    const out = await run("client.ts", `${data}/cluster.json`);
+    const out = await run("client.ts", `${folder}/cluster.json`);
     assertMatch(out, /SET greeting: OK\nGET greeting: hello\n100 visits counted, the last is number 100\n/);
     assertMatch(out, /INCR greeting: rejected at \d+: incr: expected an integer/);
     assertMatch(out, /signed that SET signed yes was executed at \d+/);
-    await reader.cancel();
   } finally {
-    cluster.kill("SIGTERM");
-    await cluster.status;
-    await Deno.remove(data, { recursive: true });
+    await cluster.interrupt();
   }
+  await Deno.remove(folder, { recursive: true });
 });
 
 Deno.test("every example is run by a test", () => {

@@ -32,7 +32,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   // What is kept in memory has nothing to do with what an earlier cluster left on disk: keys of its own, each time.
   const folder = options.memory ? `${options.data}/memory` : options.data;
-  lockFolder(folder);
+  await lockFolder(folder);
   const cluster = prepare(folder, options);
   await waitForPorts(portsOf(cluster));
   return await run(folder, cluster, options);

@@ -17,6 +17,9 @@ export interface ReplicaFiles {
 /** What a replica's state file may have beside it. */
 const STATE_SUFFIXES = ["", "-wal", "-shm", "-journal"];
 
+/** A lock that can't be had for so long is another process's, ms. (Deno 2.5 has no `tryLock`.) */
+const LOCK_TIMEOUT_MS = 500;
+
 /** The cluster file's path. */
 export function clusterPath(folder: string): string {
   return `${folder}/cluster.json`;
@@ -89,17 +92,21 @@ export function deleteCluster(folder: string): void {
 
 /**
  * Takes the folder for this process alone, for as long as it lives.
- * @throws {CliError} if another cluster runs on it, or it can't be written.
+ * @throws {CliError} if another cluster runs on it, or it can't be written. The process is to end then.
  */
-export function lockFolder(folder: string): void {
+export async function lockFolder(folder: string): Promise<void> {
+  let locked: Promise<boolean>;
   try {
     Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const file = Deno.openSync(`${folder}/lock`, { create: true, write: true });
-    if (file.tryLockSync(true)) return;
+    locked = Deno.openSync(`${folder}/lock`, { create: true, write: true }).lock(true).then(() => true);
   } catch (error) {
     throw new CliError(`data folder ${folder}: ${reasonOf(error)}`);
   }
-  throw new CliError(`data folder ${folder}: another cluster is running on it`);
+  const { promise: late, resolve } = Promise.withResolvers<boolean>();
+  const id = setTimeout(() => resolve(false), LOCK_TIMEOUT_MS);
+  const isLocked = await Promise.race([locked, late]);
+  clearTimeout(id);
+  if (!isLocked) throw new CliError(`data folder ${folder}: another cluster is running on it`);
 }
 
 function writeSecret(path: string, text: string): void {

@@ -2,9 +2,11 @@
  * What a replica says in its terminal: few lines, for people.
  * @module
  */
-import type { Event } from "../core/io.ts";
+import type { Event } from "../core/events.ts";
 import type { Observer, Rejection, Timer } from "../node/ports.ts";
 
+/** So many kinds of lines are remembered. */
+const MAX_REMEMBERED = 256;
 /** A line of the same kind is printed this often at most, ms. */
 const REPEAT_MS = 10_000;
 
@@ -27,13 +29,23 @@ export class Log implements Observer {
   }
 
   onEvent(event: Event): void {
-    if (event.kind === "state-transfer") this.say(`fetching the state at ${event.sequence}: ${event.phase}`);
-    if (event.kind === "discarded" && event.reason === "conflicting") {
-      this.#sometimes(`discarded a ${event.message} that contradicts an earlier one of replica ${event.from}`);
+    switch (event.kind) {
+      case "view-change":
+        return this.say(`leaves for view ${event.view}: ${event.why}`);
+      case "new-view":
+        return this.say(`view ${event.view} has started, replica ${event.primary} is its primary`);
+      case "state-transfer":
+        return this.say(`fetching the state at ${event.sequence}: ${event.phase}`);
+      case "operation-failed":
+        return this.#sometimes(`the state machine threw: ${event.error.split("\n", 1)[0]!.slice(0, 200)}`);
+      case "discarded":
+        if (event.reason !== "conflicting") return;
+        return this.#sometimes(`discarded a ${event.message} that contradicts an earlier one of replica ${event.from}`);
     }
   }
 
   onRejected({ kind, reason }: Rejection): void {
+    if (reason === "unavailable") return; // It is this replica that stops, or has said that it halted.
     this.#sometimes(`rejected a message (${kind}): ${reason}`);
   }
 
@@ -45,6 +57,7 @@ export class Log implements Observer {
       return;
     }
     this.say(before && before.count > 0 ? `${text} (and ${before.count} more before)` : text);
+    if (this.#repeated.size >= MAX_REMEMBERED) this.#repeated.clear();
     this.#repeated.set(text, { at: now, count: 0 });
   }
 }

@@ -58,7 +58,7 @@ export interface Genesis {
 
 /** What one replica chooses for itself; unequal settings can't make replicas diverge. */
 export interface Settings {
-  /** As primary: batches proposed and not yet executed, beyond which requests gather. */
+  /** As primary: batches proposed and not yet executed, at most. Only well filled ones overlap. */
   readonly pipelineDepth: number;
   /** Requests waiting to be ordered, in all; more get 429. */
   readonly maxPendingRequests: number;
@@ -94,7 +94,7 @@ export const DEFAULT_LIMITS: Limits = {
 
 /** The defaults for {@linkcode Settings}. */
 export const DEFAULT_SETTINGS: Settings = {
-  pipelineDepth: 2,
+  pipelineDepth: 4,
   maxPendingRequests: 4096,
   maxPendingBytes: 16 * 1024 * 1024,
   maxPendingPerClient: 128,

@@ -34,7 +34,13 @@ function execute(step: Step, slot: Slot, batch: Batch): void {
   state.bodies.delete(batch.digest);
   if (state.lastProposed < state.lastExecuted) state.lastProposed = state.lastExecuted;
   const known = slot.prePrepare?.message.digest === batch.digest;
-  step.persist({ kind: "committed", sequence: slot.sequence, digest: batch.digest, batch: known ? null : batch });
+  step.persist({
+    kind: "committed",
+    sequence: slot.sequence,
+    digest: batch.digest,
+    commits: slot.decision,
+    batch: known ? null : batch,
+  });
   step.stage("executed", state.view, slot.sequence, batch);
   if (slot.sequence % env.genesis.checkpointInterval === 0) takeCheckpoint(step);
 }

@@ -31,6 +31,8 @@ export interface Slot {
   prepared: PreparedCertificate | null;
   /** The digest that a quorum of commits agrees on. Never changes once set. */
   committed: Digest | null;
+  /** That quorum. */
+  decision: readonly Verified<Signed<Commit>>[];
 }
 
 /** The slots in (low watermark, high watermark]. */
@@ -74,6 +76,7 @@ export class MessageLog {
         commits: new Map(),
         prepared: null,
         committed: null,
+        decision: [],
       };
       this.#slots.set(sequence, slot);
     }
@@ -100,7 +103,8 @@ export class MessageLog {
     let highest: SequenceNumber = this.#low;
     for (const slot of this.#slots.values()) {
       if (slot.sequence <= highest) continue;
-      if (slot.prePrepare?.message.view === view || slot.waiting || slot.committed !== null) highest = slot.sequence;
+      const isOfView = [slot.prePrepare, slot.waiting?.prePrepare].some((one) => one?.message.view === view);
+      if (isOfView || slot.committed !== null) highest = slot.sequence;
     }
     return highest;
   }
@@ -123,11 +127,11 @@ export function matchingPrepares(slot: Slot, n: number): readonly Verified<Signe
     .sort((a, b) => a.message.replica - b.message.replica);
 }
 
-/** How many distinct replicas committed to this digest in this view. */
-export function countCommits(slot: Slot, view: View, digest: Digest): number {
-  let count = 0;
-  for (const { message } of slot.commits.values()) if (message.view === view && message.digest === digest) count++;
-  return count;
+/** The commits of distinct replicas to this digest in this view. */
+export function matchingCommits(slot: Slot, view: View, digest: Digest): readonly Verified<Signed<Commit>>[] {
+  return [...slot.commits.values()]
+    .filter(({ message }) => message.view === view && message.digest === digest)
+    .sort((a, b) => a.message.replica - b.message.replica);
 }
 
 /** How far a number has come in this view; goPBFT's `CurrentStage`. What an earlier view made of it does not count. */

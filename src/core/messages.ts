@@ -153,6 +153,19 @@ export interface Status {
   readonly stages: readonly Stage[];
 }
 
+/**
+ * A quorum of equal commits: proof for a replica that lags that a number is decided. Commits of several views don't add up, so
+ * they travel together.
+ */
+export interface Decision {
+  /** Tells it from other messages. */
+  readonly kind: "decision";
+  /** Who passes it on, and signs it. */
+  readonly replica: ReplicaId;
+  /** Of distinct replicas, for one view, number and digest; by ascending replica. */
+  readonly commits: readonly Signed<Commit>[];
+}
+
 /** Asks one replica for content by its digest: batch bodies, state pages, state chunks. */
 export interface Fetch {
   /** Tells it from other messages. */
@@ -214,6 +227,7 @@ export type ReplicaMessage =
   | PrePrepare
   | Prepare
   | Commit
+  | Decision
   | Checkpoint
   | ViewChange
   | NewView

@@ -4,9 +4,9 @@
  */
 import { executeCommitted } from "./execution.ts";
 import { askForBody } from "./bodies.ts";
-import type { Digest, Millis, ReplicaId, SequenceNumber } from "./ids.ts";
-import { countCommits, matchingPrepares, type Slot } from "./message_log.ts";
-import type { Batch, Commit, Prepare, PrePrepare, Signed, SignedRequest, Verified } from "./messages.ts";
+import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "./ids.ts";
+import { matchingCommits, matchingPrepares, type Slot } from "./message_log.ts";
+import type { Batch, Commit, Decision, Prepare, PrePrepare, Signed, SignedRequest, Verified } from "./messages.ts";
 import { primaryOf } from "./quorum.ts";
 import { type PendingRequest, requestBytes } from "./pending_requests.ts";
 import type { Step } from "./state.ts";
@@ -46,11 +46,15 @@ export function relay(step: Step, entry: PendingRequest, to: ReplicaId | "all"):
   entry.relayIntervalMs = Math.min(2 * entry.relayIntervalMs, step.env.settings.idleStatusMs);
 }
 
-/** As primary: gives waiting requests the next numbers, while the pipeline and the watermarks have room. */
+/**
+ * As primary: gives waiting requests the next numbers, while the pipeline and the watermarks have room. A batch costs about the
+ * same however full it is, so while one is under way the next is made only when it would be at least half full.
+ */
 export function propose(step: Step): void {
   const { state, env } = step;
   if (!step.isPrimary || !step.isActive || state.transfer) return;
   while (state.lastProposed - state.lastExecuted < env.settings.pipelineDepth && state.lastProposed < state.log.high) {
+    if (state.lastProposed > state.lastExecuted && !isHalfFull(step)) return;
     const requests = takeRequests(step);
     if (requests.length === 0) return;
     const batch = env.batch(step.now, requests);
@@ -67,6 +71,12 @@ export function propose(step: Step): void {
   }
 }
 
+function isHalfFull(step: Step): boolean {
+  const { maxBatchBytes, maxBatchRequests } = step.env.genesis.limits;
+  const { unproposed, unproposedBytes } = step.state.pending;
+  return 2 * unproposed >= maxBatchRequests || 2 * unproposedBytes >= maxBatchBytes;
+}
+
 /** The oldest requests that are not in a batch yet, as many as fit into one. */
 function takeRequests(step: Step): Verified<SignedRequest>[] {
   const { maxBatchBytes, maxBatchRequests } = step.env.genesis.limits;
@@ -76,7 +86,7 @@ function takeRequests(step: Step): Verified<SignedRequest>[] {
     if (entry.proposed) continue;
     bytes += requestBytes(entry.request);
     if (bytes > maxBatchBytes || taken.length === maxBatchRequests) break;
-    entry.proposed = true;
+    step.state.pending.propose(entry);
     taken.push(entry.request);
   }
   return taken;
@@ -159,7 +169,10 @@ function accept(step: Step, slot: Slot, prePrepare: Verified<Signed<PrePrepare>>
     step.send("all", prepare);
   }
   checkPrepared(step, slot);
-  if (slot.committed === digest) executeCommitted(step);
+  if (slot.committed !== digest) return;
+  // It was decided in an earlier view: others may still need this replica's commit in this one, and nobody will send it their prepares.
+  if (slot.commits.get(step.self)?.message.view !== view) sayCommit(step, slot, view, digest);
+  executeCommitted(step);
 }
 
 /** A prepare comes. It may be earlier than its pre-prepare, or of a view to come. */
@@ -211,10 +224,14 @@ function checkPrepared(step: Step, slot: Slot): void {
   slot.prepared = { prePrepare, prepares };
   step.persist({ kind: "prepared", prePrepare, prepares });
   step.stage("prepared", view, sequence, batch);
-  const commit = step.env.sign<Commit>({ kind: "commit", replica: step.self, view, sequence, digest });
+  sayCommit(step, slot, view, digest);
+  checkCommitted(step, slot, { view, digest });
+}
+
+function sayCommit(step: Step, slot: Slot, view: View, digest: Digest): void {
+  const commit = step.env.sign<Commit>({ kind: "commit", replica: step.self, view, sequence: slot.sequence, digest });
   slot.commits.set(step.self, commit);
   step.send("all", commit);
-  checkCommitted(step, slot, commit.message);
 }
 
 /**
@@ -223,10 +240,35 @@ function checkPrepared(step: Step, slot: Slot): void {
  * Deviation: the paper also asks that it be prepared here. A quorum of commits shows that f + 1 correct replicas have it
  * prepared, so that no other batch can take this number; a replica that missed the prepares need not wait for them.
  */
-function checkCommitted(step: Step, slot: Slot, { view, digest }: { view: Commit["view"]; digest: Digest }): void {
-  if (slot.committed !== null || countCommits(slot, view, digest) < step.quorum) return;
+function checkCommitted(step: Step, slot: Slot, { view, digest }: Pick<Commit, "view" | "digest">): void {
+  if (slot.committed !== null) return;
+  const commits = matchingCommits(slot, view, digest);
+  if (commits.length >= step.quorum) decide(step, slot, commits.slice(0, step.quorum));
+}
+
+function decide(step: Step, slot: Slot, commits: Slot["decision"]): void {
+  const { view, digest } = commits[0]!.message;
   slot.committed = digest;
+  slot.decision = commits;
   if (slot.batch?.digest !== digest) slot.batch = null;
   step.stage("committed", view, slot.sequence, slot.batch);
   executeCommitted(step);
+}
+
+/** A proof comes that a number is decided; of whatever view. */
+export function onDecision(step: Step, { message: { replica, commits } }: Verified<Signed<Decision>>): void {
+  const discard = (reason: Parameters<Step["discard"]>[2]) => step.discard("decision", replica, reason);
+  const first = commits[0]?.message;
+  if (!first || !isDecision(commits, step.quorum)) return discard("invalid-certificate");
+  if (!step.state.log.isWithin(first.sequence)) return discard("outside-watermarks");
+  const slot = step.state.log.slot(first.sequence);
+  if (slot.committed !== null) return discard("duplicate");
+  decide(step, slot, commits as Slot["decision"]); // nested in what the gate has verified
+}
+
+function isDecision(commits: readonly Signed<Commit>[], quorum: number): boolean {
+  const { view, sequence, digest } = commits[0]!.message;
+  const replicas = new Set(commits.map(({ message }) => message.replica));
+  return replicas.size === commits.length && commits.length >= quorum &&
+    commits.every(({ message: c }) => c.view === view && c.sequence === sequence && c.digest === digest);
 }

@@ -40,6 +40,8 @@ export class PendingRequests {
   readonly #byKey = new Map<string, PendingRequest>();
   readonly #perOwner = new Map<string, number>();
   #bytes = 0;
+  #proposed = 0;
+  #proposedBytes = 0;
   #executed = 0;
 
   constructor(settings: Settings) {
@@ -53,6 +55,23 @@ export class PendingRequests {
   /** How many requests have been executed since the start. */
   get executed(): number {
     return this.#executed;
+  }
+
+  /** Requests that are in no batch yet. */
+  get unproposed(): number {
+    return this.#byKey.size - this.#proposed;
+  }
+
+  /** Bytes of requests that are in no batch yet. */
+  get unproposedBytes(): number {
+    return this.#bytes - this.#proposedBytes;
+  }
+
+  /** Notes that a request is in a batch. */
+  propose(entry: PendingRequest): void {
+    entry.proposed = true;
+    this.#proposed++;
+    this.#proposedBytes += requestBytes(entry.request);
   }
 
   /** The one that has waited longest. */
@@ -93,6 +112,10 @@ export class PendingRequests {
     if (!entry) return;
     this.#byKey.delete(key);
     this.#bytes -= requestBytes(entry.request);
+    if (entry.proposed) {
+      this.#proposed--;
+      this.#proposedBytes -= requestBytes(entry.request);
+    }
     const owner = ownerOf(entry.request.message);
     const owned = this.#perOwner.get(owner)! - 1;
     if (owned === 0) this.#perOwner.delete(owner);
@@ -106,6 +129,7 @@ export class PendingRequests {
 
   /** A view starts: everything is to be proposed anew, and its primary has not kept anybody waiting yet. */
   startView(): void {
+    this.#proposed = this.#proposedBytes = 0;
     for (const entry of this.#byKey.values()) {
       entry.proposed = false;
       entry.waitingSince = null;

@@ -6,7 +6,8 @@ import { stableSequence } from "./checkpoint.ts";
 import { ClientTable } from "./client_table.ts";
 import type { Digest, Millis, SequenceNumber } from "./ids.ts";
 import { invariant } from "./invariant.ts";
-import type { Environment, Recovered } from "./io.ts";
+import type { Environment } from "./io.ts";
+import type { Recovered } from "./records.ts";
 import { MessageLog } from "./message_log.ts";
 import type { Checkpoint, Commit, Prepare } from "./messages.ts";
 import { PendingRequests } from "./pending_requests.ts";
@@ -14,6 +15,7 @@ import { primaryOf } from "./quorum.ts";
 import { RetiredBlobs } from "./retired_blobs.ts";
 import { type ChunkChange, readChunk, readPage, readRoot, StateTree } from "./state_tree.ts";
 import type { ReplicaState } from "./state.ts";
+import { restoreTimers } from "./timers.ts";
 
 /** The history before the first batch. */
 const GENESIS_HISTORY = "0".repeat(64) as Digest;
@@ -60,6 +62,7 @@ export function recover(env: Environment, recovered: Recovered): ReplicaState {
   };
   if (recovered.checkpoint) restoreState(env, state, recovered, recovered.checkpoint);
   restoreLog(env, state, recovered);
+  if (recovered.timers) restoreTimers(state, recovered.timers);
   return state;
 }
 
@@ -118,11 +121,16 @@ function restoreLog(env: Environment, state: ReplicaState, recovered: Recovered)
     }
     slot.commits.set(env.self, env.sign<Commit>({ kind: "commit", replica: env.self, view, sequence, digest }));
   }
-  for (const { sequence, batch } of recovered.committed) {
+  for (const { sequence, commits, batch } of recovered.committed) {
     if (!state.log.isWithin(sequence)) continue;
     const slot = state.log.slot(sequence);
     slot.committed = batch.digest;
+    slot.decision = commits;
     slot.batch = batch;
+    const accepted = slot.prePrepare?.message;
+    if (accepted?.digest !== batch.digest) continue;
+    const { view, digest } = accepted;
+    slot.commits.set(env.self, env.sign<Commit>({ kind: "commit", replica: env.self, view, sequence, digest }));
   }
   if (state.lastProposed < state.lastExecuted) state.lastProposed = state.lastExecuted;
 }

@@ -7,13 +7,26 @@ import { checkStatus, hastenStatus, onStatus, sendStatus } from "./retransmissio
 import { onCheckpoint, stableSequence } from "./checkpoint.ts";
 import { executeCommitted } from "./execution.ts";
 import type { Millis } from "./ids.ts";
-import type { Environment, Input, Ready, Recovered, ReplicaStatus } from "./io.ts";
+import { takeUpKept } from "./kept_inputs.ts";
+import type { Environment, Input, Ready, ReplicaStatus } from "./io.ts";
+import type { Recovered } from "./records.ts";
 import { stageOf } from "./message_log.ts";
-import { earlyAt, onBody, onCommit, onPrepare, onPrePrepare, onRequest, propose, takeUpEarly } from "./normal_case.ts";
+import {
+  earlyAt,
+  onBody,
+  onCommit,
+  onDecision,
+  onPrepare,
+  onPrePrepare,
+  onRequest,
+  propose,
+  takeUpEarly,
+} from "./normal_case.ts";
 import { primaryOf } from "./quorum.ts";
 import { recover } from "./recovery.ts";
 import { checkTransfer, onStateBlobs, startTransfer, transferAt } from "./state_transfer.ts";
 import { type ReplicaState, Step } from "./state.ts";
+import { type Timers, timersOf } from "./timers.ts";
 import { checkSuspicion, suspicionAt } from "./suspicion.ts";
 import { carryOver, onNewView, onViewChange } from "./view_change.ts";
 
@@ -53,7 +66,8 @@ export class Replica {
   #dispatch(step: Step, input: Input): void {
     switch (input.kind) {
       case "start":
-        return start(step);
+        start(step);
+        return takeUpKept(step, input.kept ?? [], (kept) => this.#dispatch(step, kept));
       case "alarm":
         return;
       case "request":
@@ -64,6 +78,8 @@ export class Replica {
         return onPrepare(step, input.prepare);
       case "commit":
         return onCommit(step, input.commit);
+      case "decision":
+        return onDecision(step, input.decision);
       case "checkpoint":
         return onCheckpoint(step, input.checkpoint);
       case "view-change":
@@ -75,6 +91,11 @@ export class Replica {
       case "blobs":
         return onBlobs(step, input);
     }
+  }
+
+  /** What is to be kept, with the inputs that are not done with, where a replica may be stopped between any two inputs. */
+  timers(): Timers {
+    return timersOf(this.#state);
   }
 
   /** What this replica is at; for people and `/status`. */
@@ -110,6 +131,9 @@ function start(step: Step): void {
   if (stableSequence(state.stable) > state.lastExecuted) startTransfer(step, state.stable);
   executeCommitted(step);
   carryOver(step);
+  // It was kept when the next status is due. Where a message starts a replica, saying all of this at each start would have the
+  // replicas start each other for ever.
+  if (state.status.dueAt > 0) return step.withdrawReplies();
   if (!step.isActive && state.viewChange) step.send("all", state.viewChange);
   sendStatus(step);
   state.status.dueAt = (step.now + step.env.settings.statusIntervalMs) as Millis;

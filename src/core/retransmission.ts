@@ -6,7 +6,7 @@ import { askForMissingBodies } from "./bodies.ts";
 import { stableSequence } from "./checkpoint.ts";
 import type { Millis, ReplicaId, SequenceNumber } from "./ids.ts";
 import { type Slot, stageOf } from "./message_log.ts";
-import type { Signed, Stage, Status, Verified } from "./messages.ts";
+import type { Decision, Signed, Stage, Status, Verified } from "./messages.ts";
 import { propose, relay } from "./normal_case.ts";
 import { startTransfer } from "./state_transfer.ts";
 import type { Step } from "./state.ts";
@@ -138,7 +138,10 @@ function resendSlot(step: Step, to: ReplicaId, slot: Slot, stage: Stage): number
   }
   const prepare = slot.prepares.get(self);
   if (prepare && (stage === "idle" || stage === "pre-prepared")) step.send(to, prepare);
+  if (stage === "committed") return bytes;
   const commit = slot.commits.get(self);
-  if (commit && stage !== "committed") step.send(to, commit);
+  if (slot.committed !== null) {
+    step.send(to, step.env.sign<Decision>({ kind: "decision", replica: self, commits: slot.decision }));
+  } else if (commit) step.send(to, commit);
   return bytes;
 }

@@ -4,7 +4,9 @@
  */
 import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "./ids.ts";
 import type { ClientTable } from "./client_table.ts";
-import type { DiscardReason, Environment, Event, Outgoing, OutgoingReply, Ready, Record } from "./io.ts";
+import type { DiscardReason, Event } from "./events.ts";
+import type { Environment, Outgoing, OutgoingReply, Ready } from "./io.ts";
+import type { Record } from "./records.ts";
 import type { MessageLog } from "./message_log.ts";
 import type { Batch, Checkpoint, MessageKind, NewView, Signed, Verified, ViewChange } from "./messages.ts";
 import type { PendingRequests } from "./pending_requests.ts";
@@ -133,6 +135,11 @@ export class Step {
 
   reply(to: OutgoingReply["to"], reply: OutgoingReply["reply"]): void {
     this.#replies.push({ to, reply });
+  }
+
+  /** Replies so far are not given: whoever had not got them asks again. */
+  withdrawReplies(): void {
+    this.#replies.length = 0;
   }
 
   event(event: Event): void {

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Millis, View } from "./ids.ts";
-import type { Suspicion } from "./io.ts";
+import type { Suspicion } from "./events.ts";
 import { isBehind } from "./retransmission.ts";
 import { leaveFor } from "./view_change.ts";
 import type { Step } from "./state.ts";

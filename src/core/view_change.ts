@@ -5,7 +5,7 @@
 import { onStable, type StableCertificate, stableSequence } from "./checkpoint.ts";
 import type { Millis, SequenceNumber, View } from "./ids.ts";
 import { invariant } from "./invariant.ts";
-import type { Suspicion } from "./io.ts";
+import type { Suspicion } from "./events.ts";
 import type { NewView, PrePrepare, Signed, Verified, ViewChange } from "./messages.ts";
 import { isValidNewView, isValidViewChange, succeed } from "./new_view.ts";
 import { acceptWaiting, propose, relay } from "./normal_case.ts";
@@ -60,21 +60,18 @@ function followOthers(step: Step): void {
   if (higher.length > step.f) leaveFor(step, Math.min(...higher) as View, "others-left");
 }
 
-/** The view-changes for the view that this replica waits for. */
-function supporters(step: Step): readonly Verified<Signed<ViewChange>>[] {
-  return [...step.state.viewChanges.values()]
-    .filter(({ message }) => message.view === step.state.view)
-    .sort((a, b) => a.message.replica - b.message.replica);
-}
-
-/** With a quorum of view-changes the new primary starts the view, and the others give it the time to. */
+/**
+ * With a quorum of view-changes the new primary starts the view, and the others give it the time to. For the patience of the
+ * others it is enough that a quorum has left for this view or one above: those who were quicker won't come back.
+ */
 function onQuorum(step: Step): void {
   const { state } = step;
   if (step.isActive) return;
-  const viewChanges = supporters(step);
-  if (viewChanges.length < step.quorum) return;
-  if (step.isPrimary) return startView(step, viewChanges.slice(0, step.quorum));
-  state.suspicion.dueAt ??= state.suspicion.awakeMs + state.suspicion.timeoutMs;
+  const all = [...state.viewChanges.values()].sort((a, b) => a.message.replica - b.message.replica);
+  const forThis = all.filter(({ message }) => message.view === state.view);
+  if (step.isPrimary && forThis.length >= step.quorum) return startView(step, forThis.slice(0, step.quorum));
+  const gone = all.filter(({ message }) => message.view >= state.view).length;
+  if (gone >= step.quorum) state.suspicion.dueAt ??= state.suspicion.awakeMs + state.suspicion.timeoutMs;
 }
 
 function startView(step: Step, viewChanges: readonly Verified<Signed<ViewChange>>[]): void {

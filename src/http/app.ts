@@ -48,6 +48,17 @@ export interface AppOptions {
   readonly signal?: AbortSignal;
 }
 
+/**
+ * The routes as an app: a Hono app, of which its public type shows what a host needs, so that a host's own version of
+ * Hono does not matter. It is mounted in another one by `parent.mount("/apple", app.fetch)`.
+ */
+export interface ReplicaApp {
+  /** Answers a request; what `Deno.serve` and its like take. */
+  readonly fetch: (request: Request) => Response | Promise<Response>;
+  /** Answers a request without a server, for tests; a path will do. */
+  readonly request: (input: string | URL | Request, init?: RequestInit) => Response | Promise<Response>;
+}
+
 type Handler = (context: Context) => Response | Promise<Response>;
 
 /**
@@ -58,7 +69,7 @@ type Handler = (context: Context) => Response | Promise<Response>;
  * Deno.serve(createApp(node, { timer }).fetch);
  * ```
  */
-export function createApp(node: HostedNode, options: AppOptions): Hono {
+export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
   const { timer, signal } = options;
   const maxWaiting = options.maxWaiting ?? 1024;
   const bodyDeadlines = new Deadlines(timer, options.bodyTimeoutMs ?? 10_000);

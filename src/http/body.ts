@@ -33,11 +33,6 @@ export class BodyReader {
     this.#options = options;
   }
 
-  /** Bytes held now. */
-  get held(): number {
-    return this.#held;
-  }
-
   /**
    * Reads a whole body, gives it to `use`, and counts it as held until `use` is done.
    * @throws {Problem} 400, 408, 413, 415 or 429.

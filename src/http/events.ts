@@ -3,7 +3,7 @@
  * @module
  */
 import { millis } from "../core/ids.ts";
-import type { Event } from "../core/io.ts";
+import type { Event } from "../core/events.ts";
 import type { Observer, Timer } from "../node/ports.ts";
 import { Problem } from "./problem.ts";
 

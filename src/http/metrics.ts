@@ -2,7 +2,7 @@
  * `GET /metrics`: what a replica counts and measures, as an observer of its node.
  * @module
  */
-import type { Event } from "../core/io.ts";
+import type { Event } from "../core/events.ts";
 import type { Message, Stage } from "../core/messages.ts";
 import type { Observer, Rejection, Timer } from "../node/ports.ts";
 import { Registry } from "./exposition.ts";
@@ -57,7 +57,8 @@ export class Metrics implements Observer {
     "pbft_messages_discarded_total",
     "Verified messages that changed nothing.",
   );
-  readonly #otherEvents = this.#registry.counter("pbft_events_total", "Other events of the protocol, by kind.");
+  readonly #views = this.#registry.counter("pbft_view_changes_total", "Views left, and why, and views started.");
+  readonly #failed = this.#registry.counter("pbft_operations_failed_total", "Operations on which the machine broke.");
   readonly #commits = this.#registry.histogram(
     "pbft_store_commit_seconds",
     "Duration of store commits.",
@@ -97,13 +98,17 @@ export class Metrics implements Observer {
         return this.#checkpoints.add({ phase: "taken" });
       case "checkpoint-stable":
         return this.#checkpoints.add({ phase: "stable" });
+      case "view-change":
+        return this.#views.add({ phase: "left", why: event.why });
+      case "new-view":
+        return this.#views.add({ phase: "started", why: "" });
+      case "operation-failed":
+        return this.#failed.add();
       case "state-transfer":
         this.#reached.clear();
         return this.#transfers.add({ phase: event.phase });
       case "discarded":
         return this.#discarded.add({ kind: event.message, reason: event.reason });
-      default:
-        return this.#otherEvents.add({ kind: (event as { readonly kind: string }).kind });
     }
   }
 
@@ -149,6 +154,7 @@ export class Metrics implements Observer {
       "1 if the replica is the primary of its view.",
       ({ replica, self }) => +(replica.primary === self),
     );
+    gauge("pbft_view_active", "0 while the replica waits for its view to start.", ({ replica }) => +replica.active);
     gauge("pbft_last_executed", "The last executed sequence number.", ({ replica }) => replica.lastExecuted);
     gauge("pbft_low_watermark", "The last stable checkpoint.", ({ replica }) => replica.lowWatermark);
     gauge("pbft_open_slots", "Open sequence numbers.", ({ replica }) => replica.slots.length);

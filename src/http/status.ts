@@ -57,7 +57,12 @@ export function statusText({ node, urls, now }: StatusOptions): string {
   const facts: [string, string][] = [
     ["replica", `${name} (${self + 1} of ${node.genesis.replicas.length}): ${readiness(node).reason}`],
     ["cluster", `${node.genesis.name} ${node.cluster}`],
-    ["view", `${replica.view}, primary ${nameOf(replica.primary)}${replica.primary === self ? " (this one)" : ""}`],
+    [
+      "view",
+      `${replica.view}, primary ${nameOf(replica.primary)}${replica.primary === self ? " (this one)" : ""}${
+        replica.active ? "" : ", not started yet"
+      }`,
+    ],
     ["executed", `${replica.lastExecuted}, watermarks ${replica.lowWatermark} to ${replica.highWatermark}`],
     ["agreed time", replica.agreedTime === 0 ? "none yet" : new Date(replica.agreedTime).toISOString()],
     ["next alarm", replica.alarmAt === null ? "none" : `in ${Math.max(0, replica.alarmAt - now)} ms`],

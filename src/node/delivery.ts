@@ -84,6 +84,13 @@ export class Delivery {
     this.#outboxes.get(peer)?.heard();
   }
 
+  /** Resolves once all that could be sent has been. */
+  async settled(): Promise<void> {
+    // What was let out just now is flushed in a microtask that was queued before this one.
+    await Promise.resolve();
+    await Promise.all(Array.from(this.#outboxes.values(), (outbox) => outbox.settled()));
+  }
+
   /** Drops what waits and breaks off what is under way. */
   close(): void {
     for (const outbox of this.#outboxes.values()) outbox.close();

@@ -4,9 +4,11 @@
  * @module
  */
 import { type Millis, millis } from "../core/ids.ts";
-import type { Input, Ready, Recovered, ReplicaStatus } from "../core/io.ts";
+import type { Input, Ready, ReplicaStatus } from "../core/io.ts";
+import type { Recovered } from "../core/records.ts";
 import { Alarm } from "./alarm.ts";
 import { Backoff, type Jitter } from "./jitter.ts";
+import type { KeptInputs } from "./kept_inputs.ts";
 import type { NodeLimits } from "./limits.ts";
 import { type Store, StoreConflictError, type Timer, type Version } from "./ports.ts";
 import { type RecordBook, WriteSet } from "./records.ts";
@@ -54,6 +56,7 @@ export class DurableReplica {
   /** Null while it is being read from the store, and when stopped. */
   #core: Core | null = null;
   #book!: RecordBook;
+  #keptInputs: KeptInputs | null = null;
   #version: Version = 0;
   #status: ReplicaStatus;
   /** Records of steps since the last commit was begun. */
@@ -104,9 +107,10 @@ export class DurableReplica {
   }
 
   /** The replica as the store knows it takes up what came meanwhile. */
-  start({ version, book, halted, recovered }: Restored): void {
+  start({ version, book, keptInputs, kept, halted, recovered }: Restored): void {
     this.#version = version;
     this.#book = book;
+    this.#keptInputs = keptInputs ?? null;
     if (halted !== null) return this.#stop(halted);
     try {
       this.#core = this.#options.createCore(recovered);
@@ -114,7 +118,7 @@ export class DurableReplica {
       return this.#halt(describe(error));
     }
     const outstanding = this.#options.outstanding().map((input) => ({ input }));
-    this.run([{ input: { kind: "start" } }, ...this.#backlog.splice(0), ...outstanding]);
+    this.run([{ input: { kind: "start", kept } }, ...this.#backlog.splice(0), ...outstanding]);
   }
 
   /** Steps one input after another, then commits what they want recorded and lets out what they want said. */
@@ -155,6 +159,7 @@ export class DurableReplica {
     try {
       const ready = this.#core!.step(more && input.kind === "request" ? { ...input, more } : input, now);
       for (const record of ready.records) this.#book.write(record, this.#writes);
+      this.#keptInputs?.note(task.input, ready, this.#writes);
       this.#stepped.push({ task, ready, now });
       return ready;
     } catch (error) {
@@ -167,8 +172,10 @@ export class DurableReplica {
   #flush(): void {
     if (this.#committing || !this.#core) return;
     const { maxSoftRecords, maxSoftBytes } = this.#options.limits;
+    if (this.#core.timers && this.#stepped.length > 0) this.#keptInputs?.noteTimers(this.#core.timers(), this.#writes);
     const { isBinding, count, bytes } = this.#writes;
-    if (isBinding || count > maxSoftRecords || bytes > maxSoftBytes) void this.#commit();
+    const mayWait = this.#keptInputs ? 0 : maxSoftRecords;
+    if (isBinding || count > mayWait || bytes > maxSoftBytes) void this.#commit();
     else this.#release(this.#stepped.splice(0));
   }
 

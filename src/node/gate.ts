@@ -10,6 +10,7 @@ import type {
   AnyRequest,
   Batch,
   Blobs,
+  Decision,
   Fetch,
   Message,
   MessageKind,
@@ -124,6 +125,11 @@ export class Gate {
         return this.#core(message, { kind: "prepare", prepare: this.#verify(signed) });
       case "commit":
         return this.#core(message, { kind: "commit", commit: this.#verify(signed) });
+      case "decision": {
+        const decision = this.#verify<Decision>(signed);
+        for (const commit of decision.message.commits) this.#verify(commit);
+        return this.#core(message, { kind: "decision", decision });
+      }
       case "checkpoint":
         return this.#core(message, { kind: "checkpoint", checkpoint: this.#verify(signed) });
       case "view-change":

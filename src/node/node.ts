@@ -5,7 +5,8 @@
  */
 import type { Genesis } from "../core/config.ts";
 import type { Digest, Millis, ReplicaId } from "../core/ids.ts";
-import type { Input, Ready, Recovered } from "../core/io.ts";
+import type { Input, Ready } from "../core/io.ts";
+import type { Recovered } from "../core/records.ts";
 import type { MessageKind, SignedRequest, Verified, VouchedOperation, VouchedRequest } from "../core/messages.ts";
 import { Replica } from "../core/replica.ts";
 import { clusterId } from "../crypto/mod.ts";
@@ -117,7 +118,7 @@ export class Node {
       jitter,
       limits,
       dormant: dormantStatus(genesis, restored.recovered),
-      restore: () => restore(store, { genesis, cluster, self, hash }),
+      restore: () => restore(store, { genesis, cluster, self, hash }, options.keepsInputs),
       createCore,
       release: (ready, now) => this.#release(ready, now),
       outstanding: () => this.#outstanding(),
@@ -154,7 +155,7 @@ export class Node {
       const environment = createEnvironment({ self, genesis, settings, stateMachine, signer, hash });
       return options.createCore ? options.createCore(environment, recovered) : new Replica(environment, recovered);
     };
-    const restored = await restore(store, { genesis, cluster, self, hash });
+    const restored = await restore(store, { genesis, cluster, self, hash }, options.keepsInputs);
     const node = new Node({ ...options, genesis }, { cluster, signer, restored, createCore });
     node.#replica.start(restored);
     return node;
@@ -228,6 +229,11 @@ export class Node {
   /** Adds an observer; gives what removes it. */
   observe(observer: Observer): () => void {
     return this.#observers.add(observer);
+  }
+
+  /** Resolves once all that was let out so far has been sent, or its peer has failed: for `waitUntil`, and before a stop. */
+  sent(): Promise<void> {
+    return this.#delivery.settled();
   }
 
   /** Stops taking, finishes the commit that is under way, and closes the store. */

@@ -4,7 +4,8 @@
  */
 import { DEFAULT_SETTINGS, type Genesis, type Settings } from "../core/config.ts";
 import type { ReplicaId } from "../core/ids.ts";
-import type { Environment, Recovered } from "../core/io.ts";
+import type { Environment } from "../core/io.ts";
+import type { Recovered } from "../core/records.ts";
 import type { StateMachine } from "../core/state_machine.ts";
 import { createSigner, createVerifier, sha256 } from "../crypto/mod.ts";
 import type { Core } from "./task.ts";
@@ -36,6 +37,11 @@ export interface NodeOptions {
   readonly observers?: readonly Observer[];
   /** What differs from the default {@linkcode NodeLimits}. */
   readonly limits?: Partial<NodeLimits>;
+  /**
+   * The host may stop the node between any two messages, or run several of it at once: then others' votes, waiting requests
+   * and timers are made durable too, before a message counts as taken. False if left out: a process keeps them in memory.
+   */
+  readonly keepsInputs?: boolean;
   /** For the jitter of delays; by default from the key and the clock. */
   readonly seed?: number;
   /**

@@ -39,6 +39,7 @@ export class Outbox {
   /** Cancels the alarm that ends a rest after a failure; null: not resting. */
   #cancelRest: (() => void) | null = null;
   #closed = false;
+  #underWay: Promise<void> | null = null;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
@@ -69,7 +70,12 @@ export class Outbox {
   /** Starts a delivery of what waits, unless one is under way or the peer failed just now. */
   flush(): void {
     if (this.#closed || this.#delivery || this.#cancelRest || this.#queue.length === 0) return;
-    void this.#deliver(this.#takeBody());
+    this.#underWay = this.#deliver(this.#takeBody());
+  }
+
+  /** Resolves once all that could be sent has been; what waits because the peer has failed stays. */
+  async settled(): Promise<void> {
+    for (let last = null; this.#underWay !== last;) await (last = this.#underWay);
   }
 
   /** The peer is there: it need not be waited for longer than after a first failure. */

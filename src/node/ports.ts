@@ -5,7 +5,7 @@
 import type { AnyRequest, Message, ReplicaMessage, Signed, SignedRequest, Verified } from "../core/messages.ts";
 import type { Batch } from "../core/messages.ts";
 import type { Digest, Millis, ReplicaId } from "../core/ids.ts";
-import type { Event } from "../core/io.ts";
+import type { Event } from "../core/events.ts";
 
 /** The store's version: it grows by one with each commit. 0: the store is empty. */
 export type Version = number;

@@ -8,7 +8,7 @@
  * | `view` | the view's number, and as frames, if there are, our view-change and the new-view |
  * | `accepted/N` | the pre-prepare as a frame; the body is the blob under its digest |
  * | `prepared/N` | the frames of the pre-prepare and of the prepares |
- * | `committed/N` | the digest of the batch executed at N |
+ * | `committed/N` | the digest of the batch executed at N, and the frames of the commits that decided it |
  * | `checkpoint` | number and root of the last checkpoint taken; its tree is in blobs |
  * | `retired/N` | digests that the checkpoint at N no longer names |
  * | `stable` | the frames of the certificate |
@@ -17,7 +17,8 @@
  * @module
  */
 import type { Digest } from "../core/ids.ts";
-import { isBinding, type Plain, type Record } from "../core/io.ts";
+import type { Plain } from "../core/io.ts";
+import { isBinding, type Record } from "../core/records.ts";
 import type { Batch, Signed } from "../core/messages.ts";
 import { encodeFrame, pack } from "../wire/mod.ts";
 import type { Writes } from "./ports.ts";
@@ -90,8 +91,8 @@ export class RecordBook {
         return this.#rename(writes, { kind: "prepared", sequence, digest, batch: null });
       }
       case "committed": {
-        const { sequence, digest, batch } = record;
-        writes.put(keyOf("committed", sequence), digest);
+        const { sequence, digest, commits, batch } = record;
+        writes.put(keyOf("committed", sequence), [digest, frames(commits)]);
         return this.#rename(writes, { kind: "committed", sequence, digest, batch });
       }
       case "checkpoint":

@@ -4,10 +4,12 @@
  */
 import type { Genesis } from "../core/config.ts";
 import type { Digest, ReplicaId, SequenceNumber, View } from "../core/ids.ts";
-import type { Plain, Recovered, ViewState } from "../core/io.ts";
+import type { MessageInput, Plain } from "../core/io.ts";
+import type { Recovered, ViewState } from "../core/records.ts";
 import type {
   Batch,
   Checkpoint,
+  Commit,
   Message,
   NewView,
   Prepare,
@@ -20,6 +22,7 @@ import { chunkDigests, pageDigests } from "../core/state_tree.ts";
 import { sha256 } from "../crypto/mod.ts";
 import { decodeBatch, decodeFrame, unpack, wireLimits } from "../wire/mod.ts";
 import { withDigest } from "./environment.ts";
+import { type Kept, KeptInputs, readKept } from "./kept_inputs.ts";
 import { type Loaded, type Store, StoreConflictError, type Version } from "./ports.ts";
 import { keyOf, type NamingRecord, RecordBook, WriteSet } from "./records.ts";
 
@@ -46,8 +49,19 @@ export interface Restored {
   readonly version: Version;
   readonly recovered: Recovered;
   readonly book: RecordBook;
+  /** Keeps more of what the replica takes, if the host wants that. */
+  readonly keptInputs?: KeptInputs;
+  /** What was kept so far. */
+  readonly kept: readonly MessageInput[];
   /** Why the replica stopped for good, if it did. */
   readonly halted: string | null;
+}
+
+/** A number that was executed, without the batch's body. */
+interface Decided {
+  readonly sequence: SequenceNumber;
+  readonly digest: Digest;
+  readonly commits: readonly Verified<Signed<Commit>>[];
 }
 
 /** Blobs read from the store at once. */
@@ -58,13 +72,14 @@ const READ_AT_ONCE = 64;
  * checked again: they were before anything was written.
  * @throws {ForeignStoreError} {@linkcode CorruptStoreError}, or what the store throws.
  */
-export async function restore(store: Store, identity: Identity): Promise<Restored> {
+export async function restore(store: Store, identity: Identity, keepsInputs = false): Promise<Restored> {
   const loaded = await identified(store, identity);
   const reader = new RecordReader(loaded.records, identity.genesis);
   const accepted = reader.accepted();
   const prepared = reader.prepared();
   const committed = reader.committed();
   const checkpoint = reader.checkpoint();
+  const kept: Kept = keepsInputs ? reader.kept() : { inputs: [] };
   const blobs = new BlobReader(store, identity.hash ?? sha256);
   const bodies = await blobs.bodies(
     [...accepted.map(({ message }) => message.digest), ...committed.map(({ digest }) => digest)],
@@ -78,11 +93,14 @@ export async function restore(store: Store, identity: Identity): Promise<Restore
       prepared: new Map(prepared.map(({ prePrepare: { message } }) => [message.sequence, message.digest])),
       committed: new Map(committed.map(({ sequence, digest }) => [sequence, digest])),
     }),
+    ...(keepsInputs && { keptInputs: new KeptInputs(identity.genesis, loaded.records.keys()) }),
+    kept: kept.inputs,
     recovered: {
+      ...(kept.timers && { timers: kept.timers }),
       ...reader.view(),
       accepted: accepted.map((prePrepare) => ({ prePrepare, batch: bodies.get(prePrepare.message.digest)! })),
       prepared,
-      committed: committed.map(({ sequence, digest }) => ({ sequence, batch: bodies.get(digest)! })),
+      committed: committed.map(({ sequence, digest, commits }) => ({ sequence, commits, batch: bodies.get(digest)! })),
       retired: reader.retired(),
       ...(checkpoint && { checkpoint }),
       stable: reader.stable(),
@@ -133,6 +151,12 @@ class RecordReader {
     return bytes && parse(key, () => unpack(bytes));
   }
 
+  kept(): Kept {
+    const limits = wireLimits(this.#genesis);
+    const frame = (key: string, bytes: Uint8Array) => parse(key, () => decodeFrame(bytes, limits).signed);
+    return parse("kept inputs", () => readKept(this.#records, frame));
+  }
+
   view(): ViewState {
     const [view, viewChange, newView] = (this.plain("view") ?? [0, [], []]) as [View, Plain[], Plain[]];
     return {
@@ -160,8 +184,11 @@ class RecordReader {
     return this.#list("stable").map((checkpoint) => this.#frame<Checkpoint>("stable", checkpoint, "checkpoint"));
   }
 
-  committed(): readonly { readonly sequence: SequenceNumber; readonly digest: Digest }[] {
-    return this.#numbered("committed").map(([key, sequence]) => ({ sequence, digest: this.plain(key) as Digest }));
+  committed(): readonly Decided[] {
+    return this.#numbered("committed").map(([key, sequence]) => {
+      const [digest, commits] = this.plain(key) as [Digest, Plain[]];
+      return { sequence, digest, commits: commits.map((commit) => this.#frame<Commit>(key, commit, "commit")) };
+    });
   }
 
   checkpoint(): Recovered["checkpoint"] {

@@ -4,7 +4,8 @@
  */
 import type { Genesis } from "../core/config.ts";
 import type { Digest, Millis, ReplicaId, SequenceNumber } from "../core/ids.ts";
-import type { Recovered, ReplicaStatus } from "../core/io.ts";
+import type { ReplicaStatus } from "../core/io.ts";
+import type { Recovered } from "../core/records.ts";
 import { primaryOf } from "../core/quorum.ts";
 
 /** What waits for one peer. */

@@ -4,6 +4,7 @@
  */
 import type { Millis } from "../core/ids.ts";
 import type { Input, Ready, ReplicaStatus } from "../core/io.ts";
+import type { Timers } from "../core/timers.ts";
 
 /** The protocol, as it is driven here: `Replica`, or something around it. */
 export interface Core {
@@ -11,6 +12,8 @@ export interface Core {
   step(input: Input, now: Millis): Ready;
   /** Where it is. */
   status(): ReplicaStatus;
+  /** How long it has waited, to be kept. */
+  timers?(): Timers;
 }
 
 /** An input, and who wants to know when what it caused is durable. */

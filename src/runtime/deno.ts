@@ -1,20 +1,24 @@
 /**
- * A replica under Deno: its store, its node and its routes, served until it is told to stop.
+ * A replica under Deno, on a machine of one's own or on Deno Deploy: its store, its node and its routes, served until it is told
+ * to stop.
  * @module
  */
 import type { Settings } from "../core/config.ts";
-import { type ReplicaId, replicaId } from "../core/ids.ts";
+import type { ReplicaId } from "../core/ids.ts";
 import type { StateMachine } from "../core/state_machine.ts";
 import { clusterId } from "../crypto/mod.ts";
 import { type AppOptions, createApp, FetchTransport, problem } from "../http/mod.ts";
 import { KeyValue } from "../machines/key_value.ts";
 import { Node } from "../node/node.ts";
 import type { Observer, Store } from "../node/ports.ts";
+import { DenoKvStore } from "../stores/deno_kv.ts";
 import { SqliteStore } from "../stores/sqlite.ts";
 import type { ClusterFile } from "../wire/mod.ts";
+import { EDGE_SETTINGS } from "./edge_settings.ts";
+import { memberId, replicaFromVariables, type ReplicaIdentity } from "./environment.ts";
 import { systemTimer } from "./system_timer.ts";
 
-export { systemTimer };
+export { DenoKvStore, EDGE_SETTINGS, replicaFromVariables, type ReplicaIdentity, SqliteStore, systemTimer };
 
 /** Which replica to serve, and how. */
 export interface ServeReplicaOptions {
@@ -34,6 +38,11 @@ export interface ServeReplicaOptions {
   readonly settings?: Partial<Settings>;
   /** Makes the state machine; the key-value machine if left out. */
   readonly stateMachine?: () => StateMachine;
+  /**
+   * The host may stop the process between any two messages, or run several of it at once, as Deno Deploy does: everything that
+   * was taken is kept in the store. Costs a commit per message.
+   */
+  readonly keepsInputs?: boolean;
   /** Hear what happens, from the start on. */
   readonly observers?: readonly Observer[];
   /** Bounds and timeouts of the routes. */
@@ -54,8 +63,10 @@ export interface ServedReplica {
   readonly closed: Promise<void>;
 }
 
-/** After this long connections are cut, ms. */
-const CLOSE_TIMEOUT_MS = 5_000;
+/** After this long connections are cut, ms. Deno Deploy kills a process 5 s after it has asked it to stop. */
+const CLOSE_TIMEOUT_MS = 4_500;
+/** So long what was said last may take to be sent, ms. */
+const FLUSH_TIMEOUT_MS = 1_000;
 
 /**
  * Opens a replica and serves it.
@@ -70,7 +81,7 @@ const CLOSE_TIMEOUT_MS = 5_000;
  */
 export async function serveReplica(options: ServeReplicaOptions): Promise<ServedReplica> {
   const { cluster: { genesis, urls }, privateKey, stateMachine = () => new KeyValue(), observers, settings } = options;
-  const self = memberId(options);
+  const self = memberId(options.cluster, options.self);
   const timer = systemTimer();
   const stopping = new AbortController();
   // The port is bound first: a replica that can't be reached must not touch its store.
@@ -88,6 +99,7 @@ export async function serveReplica(options: ServeReplicaOptions): Promise<Served
       privateKey,
       stateMachine,
       observers,
+      keepsInputs: options.keepsInputs ?? false,
     });
   } catch (error) {
     await server.shutdown();
@@ -102,6 +114,8 @@ export async function serveReplica(options: ServeReplicaOptions): Promise<Served
     closing = true;
     handle = () => unavailable("the replica is stopping");
     await within(CLOSE_TIMEOUT_MS, async () => {
+      // Nobody is awake here to say it again.
+      if (options.keepsInputs) await within(FLUSH_TIMEOUT_MS, () => node.sent());
       await node.close();
       stopping.abort();
       await server.shutdown();
@@ -114,6 +128,44 @@ export async function serveReplica(options: ServeReplicaOptions): Promise<Served
   return { node, url: `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`, close, closed };
 }
 
+/** What {@linkcode serveFromEnvironment} does not read from the environment. */
+export type EnvironmentOptions = Partial<Omit<ServeReplicaOptions, "cluster" | "self" | "privateKey">>;
+
+/**
+ * Opens and serves the replica that the environment names (see {@linkcode replicaFromVariables}), as Deno Deploy needs it: its state
+ * is in Deno KV under the member's name, everything it takes is kept there, it listens on all interfaces at `PORT` or
+ * 8000, and it stops when the process is asked to. `PBFT_KV` may name a database file; on Deno Deploy it is left out.
+ * @throws {TypeError} naming the variable that is missing or wrong.
+ * @example
+ * ```ts ignore
+ * import { serveFromEnvironment, wake } from "@pbft/edge/deno";
+ * const replica = serveFromEnvironment();
+ * Deno.cron("wake", "* * * * *", () => wake(replica));
+ * await replica;
+ * ```
+ */
+export async function serveFromEnvironment(options: EnvironmentOptions = {}): Promise<ServedReplica> {
+  const identity = replicaFromVariables((name) => Deno.env.get(name));
+  const { name } = identity.cluster.genesis.replicas[identity.self]!;
+  return await serveReplica({
+    hostname: "0.0.0.0",
+    port: Number(Deno.env.get("PORT") ?? 8000),
+    keepsInputs: true,
+    signal: terminationSignal(),
+    ...identity,
+    ...options,
+    store: options.store ?? await DenoKvStore.open(Deno.env.get("PBFT_KV"), { prefix: [name] }),
+    settings: { ...EDGE_SETTINGS, ...options.settings },
+  });
+}
+
+/** For a cron job: what is overdue at a replica that slept is done by the time this resolves. */
+export async function wake(replica: ServedReplica | Promise<ServedReplica>): Promise<void> {
+  const { node } = await replica;
+  await node.receive([]);
+  await node.sent();
+}
+
 /** A signal that aborts when the process is asked to end: by Ctrl-C, or by its service manager. */
 export function terminationSignal(): AbortSignal {
   const controller = new AbortController();
@@ -121,13 +173,6 @@ export function terminationSignal(): AbortSignal {
   const signals: readonly Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
   for (const signal of signals) Deno.addSignalListener(signal, () => controller.abort());
   return controller.signal;
-}
-
-function memberId({ self, cluster: { genesis } }: ServeReplicaOptions): ReplicaId {
-  const names = genesis.replicas.map(({ name }) => name);
-  const index = typeof self === "string" ? names.indexOf(self) : self;
-  if (names[index] !== undefined) return replicaId(index);
-  throw new TypeError(`self: expected one of ${names.join(", ")} or its number, got ${JSON.stringify(self)}`);
 }
 
 function listenOptions(options: ServeReplicaOptions, self: ReplicaId): Deno.ServeTcpOptions {

@@ -168,7 +168,8 @@ export class Machine implements Station {
     if (this.isFaulty) return new Replica(environment, recovered);
     life.observed.lastExecuted = null;
     const stateMachine = new ObservedMachine(environment.stateMachine);
-    return new ObservedCore(this.#world.createCore({ ...environment, stateMachine }, recovered), stateMachine);
+    const core = this.#world.createCore({ ...environment, stateMachine }, recovered);
+    return new ObservedCore(core, stateMachine, (ready) => this.#world.witness.stepped(this.replica, ready));
   }
 
   #transport(life: Life): Transport {

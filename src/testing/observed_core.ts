@@ -76,14 +76,18 @@ export class ObservedMachine implements StateMachine {
 export class ObservedCore implements Core {
   readonly #core: Core;
   readonly #machine: ObservedMachine;
+  readonly #onStep: (ready: Ready) => void;
 
-  constructor(core: Core, machine: ObservedMachine) {
+  /** `onStep` hears of each step before anything of it is durable. */
+  constructor(core: Core, machine: ObservedMachine, onStep: (ready: Ready) => void) {
     this.#core = core;
     this.#machine = machine;
+    this.#onStep = onStep;
   }
 
   step(input: Input, now: Millis): Ready {
     const ready = this.#core.step(input, now);
+    this.#onStep(ready);
     const calls = this.#machine.calls.splice(0);
     const executions: Execution[] = [];
     for (const record of ready.records) {

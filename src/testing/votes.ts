@@ -12,8 +12,20 @@ function placeOf({ kind, replica, view, sequence }: PrePrepare | Prepare | Commi
 /** Everything that correct replicas said that binds them. */
 export class Votes {
   readonly #said = new Map<string, string>();
+  /** Votes that were first made after a view-change that had been said already, for a higher view. */
+  readonly #late = new Set<string>();
+  readonly #known = new Set<string>();
   /** The highest view that each replica has left for. */
   readonly #left = new Map<ReplicaId, View>();
+
+  /** A replica has made a vote; nobody has heard of it yet, and if its commit seems to fail perhaps nobody ever will. */
+  made(message: Message): void {
+    if (message.kind !== "pre-prepare" && message.kind !== "prepare" && message.kind !== "commit") return;
+    const place = placeOf(message);
+    if (this.#known.has(place)) return;
+    this.#known.add(place);
+    if (message.view < (this.#left.get(message.replica) ?? 0)) this.#late.add(place);
+  }
 
   /** Takes up a message of a correct replica's own; gives what it contradicts. */
   take(message: Message, bytes: Uint8Array, hash: (bytes: Uint8Array) => string): string | null {
@@ -21,10 +33,9 @@ export class Votes {
       case "pre-prepare":
       case "prepare":
       case "commit": {
-        const { replica, view, digest } = message;
+        const { replica, digest } = message;
         const place = placeOf(message);
-        const isNew = !this.#said.has(place);
-        if (isNew && view < (this.#left.get(replica) ?? 0)) {
+        if (this.#late.has(place)) {
           return `${place}, after its view-change for ${this.#left.get(replica)}`;
         }
         return this.#say(place, digest);

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Digest, ReplicaId, SequenceNumber } from "../core/ids.ts";
-import type { Event } from "../core/io.ts";
+import type { Event, Ready } from "../core/io.ts";
 import type { AnyRequest, SignedRequest } from "../core/messages.ts";
 import type { NodeLimits } from "../node/limits.ts";
 import type { NodeStatus } from "../node/status.ts";
@@ -72,6 +72,14 @@ export class Witness {
     return request.operations.every(({ name, timestamp, operation }) =>
       this.#vouched.has(`${name}/${timestamp}/${this.#world.crypto.hash(operation)}`)
     );
+  }
+
+  /** A correct replica has made a step; nothing of it is durable yet. */
+  stepped(replica: ReplicaId, { messages }: Ready): void {
+    for (const { message: { message } } of messages) {
+      if ("replica" in message && message.replica === replica) this.#votes.made(message);
+      if (message.kind === "new-view") for (const own of message.prePrepares) this.#votes.made(own.message);
+    }
   }
 
   /** An event of a correct replica, after the commit of what caused it. */

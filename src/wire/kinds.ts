@@ -7,6 +7,7 @@ import type {
   Blobs,
   Checkpoint,
   Commit,
+  Decision,
   Fetch,
   Message,
   MessageKind,
@@ -122,6 +123,13 @@ export const KINDS: { readonly [K in MessageKind]: Kind<Extract<Message, { reado
   "checkpoint": {
     code: 7,
     fields: tagged<Checkpoint, { kind: "checkpoint" }>({ kind: "checkpoint" }, { replica, sequence, digest }),
+  },
+  "decision": {
+    code: 13,
+    fields: tagged<Decision, { kind: "decision" }>({ kind: "decision" }, {
+      replica,
+      commits: list(nested<Commit>("commit"), (limits) => limits.maxReplicas),
+    }),
   },
   "view-change": {
     code: 11,

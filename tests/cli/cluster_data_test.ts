@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { CliError } from "../../src/cli/cli_error.ts";
 import {
   clusterPath,
@@ -13,11 +13,11 @@ import { digest } from "../../src/core/ids.ts";
 
 const urlOf = (index: number) => `http://127.0.0.1:${2000 + index}`;
 
-function inFolder(title: string, test: (folder: string) => void): void {
-  Deno.test(title, () => {
+function inFolder(title: string, test: (folder: string) => void | Promise<void>): void {
+  Deno.test(title, async () => {
     const folder = Deno.makeTempDirSync({ prefix: "pbft-" });
     try {
-      test(folder);
+      await test(folder);
     } finally {
       Deno.removeSync(folder, { recursive: true });
     }
@@ -70,7 +70,7 @@ inFolder("deleting a cluster leaves what is not its own", (folder) => {
   assertEquals([...Deno.readDirSync(`${folder}/Ball`)].map(({ name }) => name), ["photo.jpg"]);
 });
 
-inFolder("a folder that can't be made is an error that says why", (folder) => {
+inFolder("a folder that can't be made is an error that says why", async (folder) => {
   Deno.writeTextFileSync(`${folder}/file`, "");
-  assertThrows(() => lockFolder(`${folder}/file/data`), CliError, "data folder");
+  await assertRejects(() => lockFolder(`${folder}/file/data`), CliError, "data folder");
 });

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { replicaId, sequenceNumber } from "../../src/core/ids.ts";
+import { replicaId, sequenceNumber, view } from "../../src/core/ids.ts";
 import { Log } from "../../src/cli/log.ts";
 
 function setUp() {
@@ -35,4 +35,17 @@ Deno.test("what contradicts itself is said, what is merely late is not", () => {
   log.onEvent({ ...event, reason: "duplicate" });
   log.onEvent({ ...event, reason: "conflicting" });
   assertEquals(lines, ["Ball   discarded a commit that contradicts an earlier one of replica 2"]);
+});
+
+Deno.test("what comes while the replica stops is not worth a line", () => {
+  const { lines, log } = setUp();
+  log.onRejected({ kind: "unknown", reason: "unavailable", detail: "the node is closed" });
+  assertEquals(lines, []);
+});
+
+Deno.test("a change of view is said, with its reason and its outcome", () => {
+  const { lines, log } = setUp();
+  log.onEvent({ kind: "view-change", view: view(1), why: "no-progress" });
+  log.onEvent({ kind: "new-view", view: view(1), primary: replicaId(1), prepared: 2 });
+  assertEquals(lines, ["Ball   leaves for view 1: no-progress", "Ball   view 1 has started, replica 1 is its primary"]);
 });

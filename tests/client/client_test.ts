@@ -4,7 +4,7 @@ import type { ClientOptions } from "../../src/client/mod.ts";
 import { utf8 } from "../../src/wire/mod.ts";
 import { FakeCluster, lying, mute } from "./fake_cluster.ts";
 import { ManualTimer } from "./manual_timer.ts";
-import { test } from "./with_crypto_done.ts";
+import { cryptoDone, test } from "./with_crypto_done.ts";
 
 function setUp(cluster: FakeCluster, options: Partial<ClientOptions> = {}) {
   const timer = new ManualTimer();
@@ -114,6 +114,7 @@ test("no more than maxInFlight requests are on their way; others gather", async 
   await cluster.until(5);
   const others = [client.invoke("second"), client.invoke("third")];
   await timer.turn();
+  await cryptoDone();
   assertEquals(cluster.requests.length, 2);
   release();
   await Promise.all([first, ...others]);
@@ -131,6 +132,7 @@ test("a timestamp never runs ahead of the lowest unanswered one by the session's
     await timer.turn();
   }
   await cluster.until(4 + 3 * 2);
+  await cryptoDone();
   const ahead = cluster.requests.map(({ timestamp, lowestUnanswered }) => timestamp - lowestUnanswered);
   assertEquals(ahead, [0, 0, 1, 2]);
   release();

@@ -6,7 +6,9 @@ import { createHash } from "node:crypto";
 import { assert, assertEquals } from "@std/assert";
 import { DEFAULT_LIMITS, DEFAULT_SETTINGS, type Genesis, type Limits, type Settings } from "../../src/core/config.ts";
 import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
-import type { Environment, Event, Input, Plain, Ready, Record, Recovered, ViewState } from "../../src/core/io.ts";
+import type { Event } from "../../src/core/events.ts";
+import type { Environment, Input, Plain, Ready } from "../../src/core/io.ts";
+import type { Record, Recovered, ViewState } from "../../src/core/records.ts";
 import type {
   AnyRequest,
   Batch,
@@ -105,7 +107,7 @@ class Disk {
   view: ViewState = { view: 0 as View, viewChange: null, newView: null };
   readonly accepted = new Map<number, Recovered["accepted"][number]>();
   readonly prepared = new Map<number, Recovered["prepared"][number]>();
-  readonly committed = new Map<number, { sequence: SequenceNumber; batch: Verified<Batch> }>();
+  readonly committed = new Map<number, Recovered["committed"][number]>();
   readonly retired = new Map<number, readonly Digest[]>();
   readonly blobs = new Map<Digest, Uint8Array>();
   checkpoint: Recovered["checkpoint"];
@@ -125,7 +127,8 @@ class Disk {
       case "committed": {
         const batch = record.batch ?? this.accepted.get(record.sequence)!.batch;
         assertEquals(batch.digest, record.digest);
-        this.committed.set(record.sequence, { sequence: record.sequence, batch: batch as Verified<Batch> });
+        const commits = record.commits as Recovered["committed"][number]["commits"];
+        this.committed.set(record.sequence, { sequence: record.sequence, commits, batch: batch as Verified<Batch> });
         break;
       }
       case "checkpoint":
@@ -364,6 +367,8 @@ export class Cluster {
         return void this.step(to, { kind: "prepare", prepare: whole });
       case "commit":
         return void this.step(to, { kind: "commit", commit: whole });
+      case "decision":
+        return void this.step(to, { kind: "decision", decision: whole });
       case "checkpoint":
         return void this.step(to, { kind: "checkpoint", checkpoint: whole });
       case "view-change":

@@ -209,7 +209,7 @@ Deno.test("a new-view whose O leaves out what was prepared is refused", () => {
   assertEquals(target.replica!.status().active, true);
 });
 
-for (let seed = 1; seed <= 40; seed++) {
+for (let seed = 1; seed <= 60; seed++) {
   Deno.test(`crashes of any replica, partitions and loss never fork and always end (seed ${seed})`, () => {
     const n = [4, 4, 5, 7][seed % 4]!;
     const cluster = new Cluster({ n, seed, loss: 0.05, doubling: 0.05, maxLatencyMs: 30 });
@@ -238,3 +238,61 @@ for (let seed = 1; seed <= 40; seed++) {
     for (const client of clients) assertEquals(cluster.host(0).machine.logs.get(client.id.slice(-1)), once);
   });
 }
+
+Deno.test("a replica that lacks a decision gets its proof from one other, also when the rest have moved on", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  cluster.runFor(100);
+  cluster.filter = (_from, to, message) => !(to === 3 && message.kind === "commit");
+  ada.call(["x=1"]);
+  const { lastExecuted } = cluster.host(1).replica!.status();
+  cluster.crash(0);
+  cluster.crash(2);
+  cluster.runUntil(() => cluster.host(3).replica!.status().lastExecuted === lastExecuted);
+  assertEquals(cluster.host(3).machine.logs.get("x"), ["1"]);
+});
+
+Deno.test("a proof of a decision needs a quorum of distinct, equal commits", () => {
+  const cluster = new Cluster();
+  new TestClient(cluster, 1).open();
+  cluster.runFor(100);
+  const sequence = (cluster.host(1).replica!.status().lastExecuted + 1) as SequenceNumber;
+  const commit = (replica: number, fields: object = {}) =>
+    signed({
+      kind: "commit" as const,
+      replica: replica as ReplicaId,
+      view: 0 as View,
+      sequence,
+      digest: "1".repeat(64) as Digest,
+      ...fields,
+    });
+  const committed = () => cluster.host(1).replica!.status().slots.find((slot) => slot.sequence === sequence)?.stage;
+  const offer = (commits: ReturnType<typeof commit>[]) =>
+    cluster.step(1, { kind: "decision", decision: signed({ kind: "decision", replica: 3 as ReplicaId, commits }) });
+  offer([]);
+  offer([commit(0), commit(2)]);
+  offer([commit(0), commit(2), commit(2)]);
+  offer([commit(0), commit(2), commit(3, { view: 1 })]);
+  offer([commit(0), commit(2), commit(3, { digest: "2".repeat(64) })]);
+  offer([commit(0), commit(2), commit(3, { sequence: sequence + 1 })]);
+  assertEquals(committed(), undefined);
+  offer([commit(0), commit(2), commit(3)]);
+  assertEquals(committed(), "committed");
+});
+
+Deno.test("replicas that have left for different views meet again", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  cluster.runFor(100);
+  cluster.crash(1);
+  // 0 gives up on view 1, whose primary is dead, before 2 and 3 have heard that it left for it.
+  cluster.filter = (from, _to, message) => !(from === 0 && message.kind === "view-change" && message.view === 1);
+  cluster.step(0, { kind: "start" });
+  const request = ada.request(["x=1"]);
+  const heal = cluster.filter;
+  cluster.filter = (from, to, message) => heal(from, to, message) && message.kind !== "pre-prepare";
+  cluster.submit(request);
+  cluster.runUntil(() => viewOf(cluster, 2) >= 1 && viewOf(cluster, 3) >= 1);
+  cluster.filter = heal;
+  cluster.runUntil(() => cluster.accepted(request.digest) !== null);
+});

@@ -59,6 +59,22 @@ Deno.test("with one backup killed requests go on; restarted, it catches up with 
   });
 });
 
+Deno.test("with the primary killed the others choose another, and requests go on", async () => {
+  await withCluster([], async (cluster) => {
+    assertEquals((await cluster.req("Ball", { clientID: "ada", timestamp: 1, operation: "INCR n" })).result, 1);
+    Deno.kill(cluster.pid("Apple"), "SIGKILL");
+    for (let timestamp = 2; timestamp <= 6; timestamp++) {
+      let answer = await cluster.req("Ball", { clientID: "ada", timestamp, operation: "INCR n" });
+      while (answer.status === 504) {
+        answer = await cluster.req("Candy", { clientID: "ada", timestamp, operation: "INCR n" });
+      }
+      assertEquals([answer.status, answer.result], [200, timestamp]);
+    }
+    assertEquals((await cluster.status("Ball")).primary !== "Apple", true);
+    await cluster.command.out.find(/^Ball +view \d+ has started, replica \d is its primary$/);
+  });
+});
+
 Deno.test("with --restart a replica that dies is started again and catches up", async () => {
   await withCluster(["--restart"], async (cluster) => {
     const before = cluster.pid("Candy");

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { Hono } from "hono";
 import { utf8 } from "../../src/wire/mod.ts";
 import { chunked, harness, post, postJson, problemOf } from "./helpers.ts";
 
@@ -193,4 +194,18 @@ Deno.test("a closed app leaves no timer and no observer behind", async () => {
   assertEquals(node.observers.size, 2);
   controller.abort();
   assertEquals([node.observers.size, timer.pending], [0, 0]);
+});
+
+Deno.test("bodies that are done with make room, whatever became of them", async () => {
+  const { app } = harness({ maxHeldBytes: 1_000 });
+  for (let i = 0; i < 5; i++) assertEquals((await post(app, "/prepare", new Uint8Array(900))).status, 202);
+  for (let i = 0; i < 5; i++) assertEquals((await post(app, "/messages", new Uint8Array(900))).status, 400);
+  for (let i = 0; i < 5; i++) assertEquals((await post(app, "/messages", chunked(2, 450).stream)).status, 400);
+});
+
+Deno.test("the app can be mounted in another one", async () => {
+  const parent = new Hono();
+  parent.mount("/ball", harness().app.fetch);
+  assertEquals((await parent.request("/ball/readyz")).status, 200);
+  assertEquals((await parent.request("/readyz")).status, 404);
 });

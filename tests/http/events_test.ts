@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { sequenceNumber } from "../../src/core/ids.ts";
-import type { Event } from "../../src/core/io.ts";
+import type { Event } from "../../src/core/events.ts";
 import type { FakeNode } from "./fake_node.ts";
 import { harness, problemOf } from "./helpers.ts";
 
@@ -36,6 +36,8 @@ Deno.test("/events keeps so many events for a slow reader, and tells it how many
   assertStringIncludes(await next(reader), "id: 2\n");
   emit(node, 11);
   assertMatch(await next(reader), /^event: dropped\ndata: {"events":8}\n\nid: 11\n/);
+  emit(node, 12);
+  assertMatch(await next(reader), /^id: 12\n/);
   await reader.cancel();
 });
 

@@ -1,14 +1,13 @@
 /** Requests and checks that the tests of the routes share. */
 import { assertEquals } from "@std/assert";
-import type { Hono } from "hono";
-import { type AppOptions, createApp } from "../../src/http/mod.ts";
+import { type AppOptions, createApp, type ReplicaApp } from "../../src/http/mod.ts";
 import { ManualTimer } from "../client/manual_timer.ts";
 import { FakeNode } from "./fake_node.ts";
 
 export interface Harness {
   readonly node: FakeNode;
   readonly timer: ManualTimer;
-  readonly app: Hono;
+  readonly app: ReplicaApp;
 }
 
 export function harness(options: Partial<AppOptions> = {}): Harness {
@@ -17,11 +16,11 @@ export function harness(options: Partial<AppOptions> = {}): Harness {
   return { node, timer, app: createApp(node, { timer, ...options }) };
 }
 
-export function post(app: Hono, path: string, body: BodyInit, type = "application/cbor"): Promise<Response> {
+export function post(app: ReplicaApp, path: string, body: BodyInit, type = "application/cbor"): Promise<Response> {
   return Promise.resolve(app.request(path, { method: "POST", headers: { "content-type": type }, body }));
 }
 
-export function postJson(app: Hono, path: string, body: unknown): Promise<Response> {
+export function postJson(app: ReplicaApp, path: string, body: unknown): Promise<Response> {
   return post(app, path, typeof body === "string" ? body : JSON.stringify(body), "application/json");
 }
 

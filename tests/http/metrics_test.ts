@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
-import { sequenceNumber, view } from "../../src/core/ids.ts";
+import { replicaId, sequenceNumber, view } from "../../src/core/ids.ts";
 import type { Stage } from "../../src/core/messages.ts";
 import type { Observer } from "../../src/node/ports.ts";
 import { Registry } from "../../src/http/exposition.ts";
@@ -62,8 +62,18 @@ Deno.test("/metrics counts executed batches and operations, and how long each st
   assertEquals(samples.get('pbft_stage_seconds_bucket{from="prepared",to="committed",le="+Inf"}'), 1);
   assertEquals(samples.get('pbft_stage_seconds_count{from="committed",to="executed"}'), 1);
   assertEquals(samples.get('pbft_batch_operations_bucket{le="16"}'), 1);
+  assertEquals(samples.get('pbft_batch_operations_bucket{le="64"}'), 1);
   assertEquals(samples.get('pbft_batch_operations_bucket{le="4"}'), 0);
   assertEquals(samples.get("pbft_batch_bytes_sum"), 900);
+});
+
+Deno.test("/metrics times a sequence number no longer once it is executed", async () => {
+  const it = harness();
+  for (const name of ["pre-prepared", "executed", "prepared"] as const) {
+    tell(it, (observer) => observer.onEvent?.(stage(name), it.timer.now()));
+  }
+  const timed = [...(await scrape(it)).keys()].filter((key) => key.startsWith("pbft_stage_seconds_count"));
+  assertEquals(timed, ['pbft_stage_seconds_count{from="pre-prepared",to="executed"}']);
 });
 
 Deno.test("/metrics counts messages by direction and kind, rejections and discards by kind and reason", async () => {
@@ -126,4 +136,16 @@ Deno.test("a metric's name is taken once, and only if it is one", () => {
   registry.counter("a_total", "");
   assertThrows(() => registry.counter("a_total", ""), TypeError, "a_total");
   assertThrows(() => registry.counter("a-b", ""), TypeError, "a-b");
+});
+
+Deno.test("/metrics counts view changes, why they were made, and the views that started", async () => {
+  const it = harness();
+  tell(it, (observer) => {
+    observer.onEvent?.({ kind: "view-change", view: view(5), why: "no-progress" }, it.timer.now());
+    observer.onEvent?.({ kind: "new-view", view: view(5), primary: replicaId(1), prepared: 3 }, it.timer.now());
+  });
+  const samples = await scrape(it);
+  assertEquals(samples.get('pbft_view_changes_total{phase="left",why="no-progress"}'), 1);
+  assertEquals(samples.get('pbft_view_changes_total{phase="started",why=""}'), 1);
+  assertEquals(samples.get("pbft_view_active"), 1);
 });

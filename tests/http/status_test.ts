@@ -37,3 +37,10 @@ Deno.test("/status says so when the replica has halted", async () => {
   assertEquals([status.ready, status.halted], [false, "its invariant broke"]);
   assertStringIncludes(await (await app.request("/status?pretty")).text(), "halted: its invariant broke");
 });
+
+Deno.test("/status says so while the replica waits for its view to start", async () => {
+  const { app, node } = harness();
+  node.overrides = { replica: { ...node.status().replica, active: false } };
+  assertEquals((await (await app.request("/status")).json()).active, false);
+  assertMatch(await (await app.request("/status?pretty")).text(), /view +4, primary Apple, not started yet/);
+});

@@ -1,6 +1,7 @@
 /** A core that does what a test says, in a node with everything else real. */
 import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
-import type { Environment, Input, Outgoing, Ready, Record, Recovered, ReplicaStatus } from "../../src/core/io.ts";
+import type { Environment, Input, Outgoing, Ready, ReplicaStatus } from "../../src/core/io.ts";
+import type { Record, Recovered } from "../../src/core/records.ts";
 import type { Status } from "../../src/core/messages.ts";
 import { clusterId } from "../../src/crypto/mod.ts";
 import { KeyValue } from "../../src/machines/mod.ts";

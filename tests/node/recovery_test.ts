@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
-import type { Record } from "../../src/core/io.ts";
+import type { Record } from "../../src/core/records.ts";
 import type { Batch, PrePrepare } from "../../src/core/messages.ts";
 import { StateTree } from "../../src/core/state_tree.ts";
 import { clusterId, sha256 } from "../../src/crypto/mod.ts";
@@ -45,7 +45,7 @@ function forget(through: number): Record {
 }
 
 function committed(sequence: number, { digest }: Batch, batch: Batch | null = null): Record {
-  return { kind: "committed", sequence: sequence as SequenceNumber, digest, batch };
+  return { kind: "committed", sequence: sequence as SequenceNumber, digest, commits: [], batch };
 }
 
 /** Writes records as a node does, one commit each, and reads all back. */

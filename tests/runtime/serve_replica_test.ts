@@ -20,6 +20,11 @@ function options(): ServeReplicaOptions {
   return { cluster, self: "Apple", privateKey, store: new MemoryStore(), hostname: "127.0.0.1", port: 0 };
 }
 
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return (listener.addr as Deno.NetAddr).port;
+}
+
 async function text(response: Response): Promise<[number, string]> {
   return [response.status, await response.text()];
 }
@@ -54,9 +59,7 @@ Deno.test("a replica whose signal has aborted already is closed at once", async 
 
 Deno.test("while the store opens, the replica says that it is starting", async () => {
   const opening = Promise.withResolvers<void>();
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr as Deno.NetAddr;
-  listener.close();
+  const port = freePort();
   const store: Store = new MemoryStore();
   const load = store.load.bind(store);
   store.load = async (): Promise<Loaded> => {
@@ -87,5 +90,7 @@ Deno.test("a taken port is an error, and the store is not touched", async () => 
 Deno.test("who is no member, or has another's key, is not served, and its port is free again", async () => {
   await assertRejects(() => serveReplica({ ...options(), self: "Zebra" }), TypeError, "expected one of Apple");
   const { privateKey } = generateKeyPair();
-  await assertRejects(() => serveReplica({ ...options(), privateKey }), TypeError, "privateKey");
+  const port = freePort();
+  await assertRejects(() => serveReplica({ ...options(), privateKey, port }), TypeError, "privateKey");
+  await (await serveReplica({ ...options(), port })).close();
 });

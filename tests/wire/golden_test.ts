@@ -60,6 +60,11 @@ const GOLDEN: { readonly [K in MessageKind]: readonly [Extract<Message, { readon
     `840203${DIGEST}` + `83` + `8319012c00${SET}` + `8319012c01${SET}` + `8319012c02${SET}`,
   ],
   "checkpoint": [{ kind: "checkpoint", replica, sequence, digest }, "07", `830219012c${DIGEST}`],
+  "decision": [
+    { kind: "decision", replica, commits: [signed({ kind: "commit", replica, view, sequence, digest })] },
+    "0d",
+    `8202` + `81${nested("05", `84020319012c${DIGEST}`)}`,
+  ],
   "view-change": [
     {
       kind: "view-change",

@@ -17,6 +17,7 @@ export const ALL_KINDS: readonly MessageKind[] = Object.keys(
     "commit": 0,
     "reply": 0,
     "checkpoint": 0,
+    "decision": 0,
     "view-change": 0,
     "new-view": 0,
     "status": 0,
@@ -132,6 +133,8 @@ export class Random {
         };
       case "checkpoint":
         return { kind, replica, sequence, digest };
+      case "decision":
+        return { kind, replica, commits: this.few(() => this.signed("commit")) };
       case "view-change":
         return {
           kind,

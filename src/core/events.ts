@@ -1,0 +1,56 @@
+/**
+ * What observers are told.
+ * @module
+ */
+import type { ClientId, Digest, ReplicaId, SequenceNumber, View } from "./ids.ts";
+import type { MessageKind, Stage } from "./messages.ts";
+
+/** Why a message changed nothing. None of these is an error of ours. */
+export type DiscardReason =
+  | "other-view" // of a view that the replica is not in
+  | "outside-watermarks"
+  | "not-the-primary" // a pre-prepare of a replica that is not the primary of its view
+  | "from-the-primary" // a prepare of the primary of its view, whose pre-prepare stands for it
+  | "conflicting" // its sender has said something else at that place: kept as evidence
+  | "duplicate"
+  | "already-executed"
+  | "buffer-full"
+  | "invalid-certificate" // a view-change or new-view that does not follow from what it carries
+  | "too-soon" // a status again before an answer to the last one makes sense
+  | "not-wanted"; // a blob that nobody asked for
+
+/** Why a replica leaves a view. */
+export type Suspicion =
+  | "no-progress" // requests wait and nothing was executed for the view timeout
+  | "overtaken" // a request waits while very many later ones were executed
+  | "slow-primary" // a request waits although the primary has room for it
+  | "no-new-view" // the view's primary did not start it in time
+  | "others-left"; // f + 1 others have left for a higher view
+
+/** What happened, for observers: metrics, logs, the event stream. Carries nothing secret. */
+export type Event =
+  | { readonly kind: "request-received"; readonly digest: Digest }
+  | {
+    readonly kind: "stage";
+    readonly stage: Exclude<Stage, "idle"> | "executed";
+    readonly view: View;
+    readonly sequence: SequenceNumber;
+    readonly requests: number;
+    readonly operations: number;
+    readonly bytes: number;
+  }
+  | { readonly kind: "checkpoint-taken"; readonly sequence: SequenceNumber; readonly root: Digest }
+  | { readonly kind: "checkpoint-stable"; readonly sequence: SequenceNumber; readonly root: Digest }
+  /** It has left for this view, and why. */
+  | { readonly kind: "view-change"; readonly view: View; readonly why: Suspicion }
+  /** The view has started here. `prepared`: how many numbers were carried over. */
+  | { readonly kind: "new-view"; readonly view: View; readonly primary: ReplicaId; readonly prepared: number }
+  | { readonly kind: "state-transfer"; readonly phase: "started" | "finished"; readonly sequence: SequenceNumber }
+  /** The state machine threw something other than an `OperationError`: most likely a bug in it. */
+  | { readonly kind: "operation-failed"; readonly sequence: SequenceNumber; readonly error: string }
+  | {
+    readonly kind: "discarded";
+    readonly message: MessageKind | "blob";
+    readonly from: ReplicaId | ClientId | null;
+    readonly reason: DiscardReason;
+  };

@@ -1,0 +1,115 @@
+/**
+ * What a replica keeps over a restart.
+ * @module
+ */
+import type { Timers } from "./timers.ts";
+import type { Digest, SequenceNumber, View } from "./ids.ts";
+import type {
+  Batch,
+  Checkpoint,
+  Commit,
+  NewView,
+  Prepare,
+  PrePrepare,
+  Signed,
+  Verified,
+  ViewChange,
+} from "./messages.ts";
+
+/**
+ * What is to be durable. *Binding* records must be so before anything from the same step, or a later one, is sent;
+ * *soft* ones ({@linkcode isBinding} is false) may ride along with the next binding one.
+ */
+export type Record =
+  /** The view that the replica is in, or is moving to: then there is no new-view yet. Binding. */
+  | ({ readonly kind: "view" } & ViewState)
+  /** It accepted this pre-prepare; as a backup it has sent the prepare. One per number, the latest counts. Binding. */
+  | { readonly kind: "accepted"; readonly prePrepare: Signed<PrePrepare>; readonly batch: Batch }
+  /** It has the certificate and has sent the commit. One per number, the latest counts. Binding. */
+  | {
+    readonly kind: "prepared";
+    readonly prePrepare: Signed<PrePrepare>;
+    readonly prepares: readonly Signed<Prepare>[];
+  }
+  /**
+   * The batch with this digest was executed at this number, by this quorum of commits, and is to be executed again after a
+   * restart. `batch` is given when it is not the one of the `accepted` record. Soft: others can tell us again.
+   */
+  | {
+    readonly kind: "committed";
+    readonly sequence: SequenceNumber;
+    readonly digest: Digest;
+    readonly commits: readonly Signed<Commit>[];
+    readonly batch: Batch | null;
+  }
+  /**
+   * It has the state with this root, as a checkpoint of its own or by state transfer; the new blobs of its tree came in
+   * `blobs` records before. `retired` is what the tree named until now; kept until `drop-blobs`. Binding.
+   */
+  | {
+    readonly kind: "checkpoint";
+    readonly sequence: SequenceNumber;
+    readonly root: Digest;
+    readonly retired: readonly Digest[];
+  }
+  /** A quorum of equal checkpoint messages. Binding. */
+  | { readonly kind: "stable"; readonly certificate: readonly Signed<Checkpoint>[] }
+  /** Content under its digest. Soft by itself; goes with the record that names it, in one commit. */
+  | { readonly kind: "blobs"; readonly blobs: ReadonlyMap<Digest, Uint8Array> }
+  /** Content that nothing names any more, and the checkpoints whose `retired` lists are done with. Soft. */
+  | {
+    readonly kind: "drop-blobs";
+    readonly digests: readonly Digest[];
+    readonly checkpoints: readonly SequenceNumber[];
+  }
+  /** Everything about numbers up to here can go, batch bodies too. Soft. */
+  | { readonly kind: "forget"; readonly through: SequenceNumber };
+
+/** Whether a record must be durable before anything is said. */
+export function isBinding(record: Record): boolean {
+  switch (record.kind) {
+    case "view":
+    case "accepted":
+    case "prepared":
+    case "checkpoint":
+    case "stable":
+      return true;
+    case "committed":
+    case "blobs":
+    case "drop-blobs":
+    case "forget":
+      return false;
+  }
+}
+
+/** Where a replica is in the succession of views. */
+export interface ViewState {
+  readonly view: View;
+  /** What it said when it left for this view; `null` if it came here by another's new-view, or is in view 0. */
+  readonly viewChange: Verified<Signed<ViewChange>> | null;
+  /** What started this view; `null` while the replica waits for it, and in view 0. */
+  readonly newView: Verified<Signed<NewView>> | null;
+}
+
+/** What the store gave back at a start. */
+export interface Recovered extends ViewState {
+  readonly accepted: readonly { readonly prePrepare: Verified<Signed<PrePrepare>>; readonly batch: Verified<Batch> }[];
+  readonly prepared: readonly {
+    readonly prePrepare: Verified<Signed<PrePrepare>>;
+    readonly prepares: readonly Verified<Signed<Prepare>>[];
+  }[];
+  readonly committed: readonly {
+    readonly sequence: SequenceNumber;
+    readonly commits: readonly Verified<Signed<Commit>>[];
+    readonly batch: Verified<Batch>;
+  }[];
+  /** The `retired` lists of checkpoints that `drop-blobs` has not named yet. */
+  readonly retired: readonly { readonly sequence: SequenceNumber; readonly digests: readonly Digest[] }[];
+  /** The last checkpoint that the replica took, whose state is in `blobs`. */
+  readonly checkpoint?: { readonly sequence: SequenceNumber; readonly root: Digest };
+  readonly stable: readonly Verified<Signed<Checkpoint>>[];
+  /** The root page, the pages and the chunks of `checkpoint`'s state, by digest. */
+  readonly blobs: ReadonlyMap<Digest, Uint8Array>;
+  /** How long was waited already, if the host keeps that; otherwise the waiting begins anew. */
+  readonly timers?: Timers;
+}

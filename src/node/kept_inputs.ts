@@ -1,0 +1,211 @@
+/**
+ * What a node keeps, beside the core's records, on a host that may stop it between any two messages: the inputs that the
+ * replica took and is not done with, and its timers. So votes that come to several instances, or over several starts, reach
+ * a quorum all the same, and a store that was read is as good as memory.
+ *
+ * | key | value |
+ * | --- | --- |
+ * | `input/prepare/N/R`, `input/commit/N/R`, `input/checkpoint/N/R` | the frame of replica R's message on number N |
+ * | `input/view-change/R` | the frame of R's last view-change |
+ * | `input/request/D` | the frame of the request with digest D, while it waits |
+ * | `timers` | {@linkcode Timers} |
+ *
+ * It is bounded as the core's memory is: one message per sender and number between the watermarks, the requests that the core
+ * has room for, of each sender so many checkpoints as the window has.
+ * @module
+ */
+import type { Genesis } from "../core/config.ts";
+import type { Input, MessageInput, Ready } from "../core/io.ts";
+import type { Record } from "../core/records.ts";
+import type { Timers } from "../core/timers.ts";
+import type {
+  AnyRequest,
+  Checkpoint,
+  Commit,
+  Prepare,
+  Signed,
+  SignedRequest,
+  Verified,
+  ViewChange,
+} from "../core/messages.ts";
+import { encodeFrame, pack, toHex, unpack } from "../wire/mod.ts";
+import { withDigest } from "./environment.ts";
+import type { WriteSet } from "./records.ts";
+
+/** What a store has kept. */
+export interface Kept {
+  readonly inputs: readonly MessageInput[];
+  readonly timers?: Timers;
+}
+
+/** An input that is worth keeping. */
+type KeptInput = Extract<MessageInput, { kind: "prepare" | "commit" | "checkpoint" | "view-change" | "request" }>;
+
+/** Keeps what one replica took. */
+export class KeptInputs {
+  readonly #keys: Set<string>;
+  readonly #maxCheckpoints: number;
+  #timers = "";
+
+  /** Starts with the keys that the store has. */
+  constructor({ checkpointInterval, logWindow }: Genesis, keys: Iterable<string>) {
+    this.#keys = new Set([...keys].filter((key) => key.startsWith("input/")));
+    this.#maxCheckpoints = logWindow / checkpointInterval + 1;
+  }
+
+  /** Adds to a change what is to be kept after a step, and removes what is done with. */
+  note(input: Input, { records, replies, events, admission }: Ready, writes: WriteSet): void {
+    const wasRefused = admission === "full" || events.some(({ kind }) => kind === "discarded");
+    if (isKept(input) && !wasRefused) this.#put(input, writes);
+    for (const record of records) this.#prune(record, writes);
+    for (const { reply } of replies) this.#drop(`input/request/${reply.request}`, writes);
+  }
+
+  /** Adds the timers, if a start without them would make a difference. */
+  noteTimers(timers: Timers, writes: WriteSet): void {
+    const plain = plainOf(timers);
+    const steady = toHex(pack(plain.slice(2)));
+    // While something is waited for, each moment awake counts.
+    if (steady === this.#timers && timers.suspectAt === null) return;
+    this.#timers = steady;
+    writes.put("timers", plain);
+    writes.count++;
+  }
+
+  #put(input: KeptInput, writes: WriteSet): void {
+    const key = keyOf(input);
+    this.#keys.add(key);
+    writes.put(key, encodeFrame(signedOf(input)));
+    writes.count++;
+    if (input.kind === "checkpoint") this.#boundCheckpoints(input.checkpoint.message.replica, writes);
+  }
+
+  #boundCheckpoints(replica: number, writes: WriteSet): void {
+    const own = this.#of("checkpoint").filter(([, , by]) => by === replica).sort((a, b) => a[1] - b[1]);
+    for (const [key] of own.slice(0, Math.max(0, own.length - this.#maxCheckpoints))) this.#drop(key, writes);
+  }
+
+  #prune(record: Record, writes: WriteSet): void {
+    if (record.kind === "forget") {
+      for (const kind of ["prepare", "commit", "checkpoint"] as const) {
+        for (const [key, sequence] of this.#of(kind)) if (sequence <= record.through) this.#drop(key, writes);
+      }
+    }
+    // The others' view-changes have led to this view; one for a later view is sent again.
+    if (record.kind === "view" && record.newView) {
+      for (const key of this.#keys) if (key.startsWith("input/view-change/")) this.#drop(key, writes);
+    }
+  }
+
+  #of(kind: "prepare" | "commit" | "checkpoint"): (readonly [key: string, sequence: number, replica: number])[] {
+    const prefix = `input/${kind}/`;
+    return [...this.#keys].filter((key) => key.startsWith(prefix)).map((key) => {
+      const [sequence, replica] = key.slice(prefix.length).split("/").map(Number);
+      return [key, sequence!, replica!];
+    });
+  }
+
+  #drop(key: string, writes: WriteSet): void {
+    if (!this.#keys.delete(key)) return;
+    writes.records.set(key, null);
+    writes.count++;
+  }
+}
+
+/** Reads back what was kept. `frame`: decodes one, and throws if it can't. */
+export function readKept(
+  records: ReadonlyMap<string, Uint8Array>,
+  frame: (key: string, bytes: Uint8Array) => Signed,
+): Kept {
+  const keys = [...records.keys()].filter((key) => key.startsWith("input/")).sort();
+  const timers = records.get("timers");
+  return {
+    inputs: keys.map((key) => inputOf(frame(key, unpack(records.get(key)!) as Uint8Array))),
+    ...(timers && { timers: timersOf(unpack(timers) as readonly number[]) }),
+  };
+}
+
+function isKept(input: Input): input is KeptInput {
+  return ["prepare", "commit", "checkpoint", "view-change", "request"].includes(input.kind);
+}
+
+function signedOf(input: KeptInput): Signed {
+  switch (input.kind) {
+    case "prepare":
+      return input.prepare;
+    case "commit":
+      return input.commit;
+    case "checkpoint":
+      return input.checkpoint;
+    case "view-change":
+      return input.viewChange;
+    case "request":
+      return input.request;
+  }
+}
+
+function keyOf(input: KeptInput): string {
+  if (input.kind === "request") return `input/request/${input.request.digest}`;
+  if (input.kind === "view-change") return `input/view-change/${input.viewChange.message.replica}`;
+  const { sequence, replica } = (signedOf(input) as Signed<Prepare | Commit | Checkpoint>).message;
+  return `input/${input.kind}/${String(sequence).padStart(16, "0")}/${replica}`;
+}
+
+/** Signatures were checked before it was written. */
+function inputOf(signed: Signed): MessageInput {
+  switch (signed.message.kind) {
+    case "prepare":
+      return { kind: "prepare", prepare: signed as Verified<Signed<Prepare>> };
+    case "commit":
+      return { kind: "commit", commit: signed as Verified<Signed<Commit>> };
+    case "checkpoint":
+      return { kind: "checkpoint", checkpoint: signed as Verified<Signed<Checkpoint>> };
+    case "view-change":
+      return { kind: "view-change", viewChange: signed as Verified<Signed<ViewChange>> };
+    case "request":
+    case "vouched-request":
+      return { kind: "request", request: withDigest(signed as Signed<AnyRequest>) as Verified<SignedRequest> };
+    default:
+      throw new TypeError(`expected an input that is kept, got a ${signed.message.kind}`);
+  }
+}
+
+function plainOf(timers: Timers): readonly number[] {
+  const { steppedAt, awakeMs, suspectAt, suspectTimeoutMs, suspectExecuted } = timers;
+  const { statusAt, statusDelayMs, statusExecuted, busy } = timers;
+  const suspect = [suspectAt === null ? 0 : Math.round(suspectAt) + 1, Math.round(suspectTimeoutMs), suspectExecuted];
+  return [
+    steppedAt,
+    Math.round(awakeMs),
+    ...suspect,
+    statusAt,
+    Math.round(statusDelayMs),
+    statusExecuted,
+    busy ? 1 : 0,
+  ];
+}
+
+function timersOf(plain: readonly number[]): Timers {
+  const [
+    steppedAt,
+    awakeMs,
+    suspectAt,
+    suspectTimeoutMs,
+    suspectExecuted,
+    statusAt,
+    statusDelayMs,
+    statusExecuted,
+    busy,
+  ] = plain;
+  return {
+    steppedAt,
+    awakeMs,
+    suspectAt: suspectAt === 0 ? null : suspectAt! - 1,
+    suspectTimeoutMs,
+    suspectExecuted,
+    statusAt,
+    statusDelayMs,
+    statusExecuted,
+    busy: busy === 1,
+  } as Timers;
+}

@@ -1,0 +1,145 @@
+/**
+ * A replica in a Cloudflare Durable Object: the object's requests are its messages, its SQLite database is its store, its
+ * alarm wakes it.
+ * @module
+ */
+import type { Settings } from "../core/config.ts";
+import type { StateMachine } from "../core/state_machine.ts";
+import { clusterId } from "../crypto/mod.ts";
+import { type AppOptions, createApp, FetchTransport, problem } from "../http/mod.ts";
+import { KeyValue } from "../machines/key_value.ts";
+import { Node } from "../node/node.ts";
+import type { Observer } from "../node/ports.ts";
+import { type DurableObjectStorage, DurableObjectStore } from "../stores/durable_object.ts";
+import { EDGE_SETTINGS } from "./edge_settings.ts";
+import { replicaFromVariables } from "./environment.ts";
+import { type AlarmStorage, ObjectTimer } from "./object_timer.ts";
+
+export { type AlarmStorage, type DurableObjectStorage, DurableObjectStore, EDGE_SETTINGS };
+
+/** What an object is given of its place in the world: `ctx`. */
+export interface ObjectContext {
+  /** Its storage and its alarm. */
+  readonly storage: DurableObjectStorage & AlarmStorage;
+  /** Keeps the object until the promise is settled. */
+  waitUntil(promise: Promise<unknown>): void;
+}
+
+/** What the Worker's settings give: variables and secrets. */
+export interface ReplicaEnvironment {
+  /** The cluster file, as JSON. */
+  readonly PBFT_CLUSTER: string;
+  /** The member's name. */
+  readonly PBFT_REPLICA: string;
+  /** A secret: the member's Ed25519 seed, 64 hex digits. */
+  readonly PBFT_PRIVATE_KEY: string;
+}
+
+/** What the Worker's own `fetch` needs beside: the class as a binding. */
+export interface WorkerEnvironment extends ReplicaEnvironment {
+  /** The namespace of {@linkcode ReplicaObject}. */
+  readonly REPLICA: {
+    idFromName(name: string): unknown;
+    get(id: unknown): { fetch(request: Request): Promise<Response> };
+  };
+}
+
+/** What a class that extends {@linkcode ReplicaObject} may choose. */
+export interface ReplicaObjectOptions {
+  /** Makes the state machine; the key-value machine if left out. */
+  readonly stateMachine?: () => StateMachine;
+  /** What differs from {@linkcode EDGE_SETTINGS}. */
+  readonly settings?: Partial<Settings>;
+  /** Hear what happens, from the start on. */
+  readonly observers?: readonly Observer[];
+  /** Bounds and timeouts of the routes. */
+  readonly app?: Omit<AppOptions, "timer" | "urls" | "signal" | "memory">;
+}
+
+/** A replica that has been opened. */
+interface Opened {
+  readonly node: Node;
+  readonly fetch: (request: Request) => Response | Promise<Response>;
+}
+
+/**
+ * The class of the object that is one replica. An object may be stopped at any moment; it is opened again by the next
+ * request, or by its alarm.
+ *
+ * @example
+ * ```ts ignore
+ * import { ReplicaObject, type WorkerEnvironment, replicaWorker } from "@pbft/edge/cloudflare";
+ * export class Replica extends ReplicaObject {}
+ * export default replicaWorker;
+ * ```
+ */
+export class ReplicaObject {
+  readonly #context: ObjectContext;
+  readonly #env: ReplicaEnvironment;
+  readonly #options: ReplicaObjectOptions;
+  readonly #timer: ObjectTimer;
+  #opening: Promise<Opened> | null = null;
+
+  /** Called by the runtime with the first two. Opens nothing yet. */
+  constructor(context: ObjectContext, env: ReplicaEnvironment, options: ReplicaObjectOptions = {}) {
+    this.#context = context;
+    this.#env = env;
+    this.#options = options;
+    this.#timer = new ObjectTimer(context.storage);
+  }
+
+  /** Answers one request; what it causes is sent after. */
+  async fetch(request: Request): Promise<Response> {
+    try {
+      const { node, fetch } = await this.#opened();
+      const response = await fetch(request);
+      this.#context.waitUntil(node.sent());
+      return response;
+    } catch (error) {
+      // An unread body would cost the peer its connection.
+      await request.body?.cancel().catch(() => {});
+      return problem("unavailable", { detail: `the replica can't be opened: ${(error as Error).message}` });
+    }
+  }
+
+  /** Something is due. */
+  async alarm(): Promise<void> {
+    const { node } = await this.#opened();
+    this.#timer.onAlarm();
+    await node.receive([]);
+    await node.sent();
+  }
+
+  #opened(): Promise<Opened> {
+    return this.#opening ??= this.#open().catch((error) => {
+      this.#opening = null;
+      throw error;
+    });
+  }
+
+  async #open(): Promise<Opened> {
+    const { stateMachine = () => new KeyValue(), settings, observers, app } = this.#options;
+    const { cluster, self, privateKey } = replicaFromVariables((name) => this.#env[name as keyof ReplicaEnvironment]);
+    const timer = this.#timer;
+    const node = await Node.open({
+      self,
+      genesis: cluster.genesis,
+      settings: { ...EDGE_SETTINGS, ...settings },
+      store: new DurableObjectStore(this.#context.storage),
+      transport: new FetchTransport({ clusterFile: cluster, cluster: clusterId(cluster.genesis) }),
+      timer,
+      privateKey,
+      stateMachine,
+      observers,
+      keepsInputs: true,
+    });
+    return { node, fetch: createApp(node, { ...app, timer, urls: cluster.urls }).fetch };
+  }
+}
+
+/** The Worker in front of the object: it passes everything on. */
+export const replicaWorker: { fetch(request: Request, env: WorkerEnvironment): Promise<Response> } = {
+  fetch(request, env) {
+    return env.REPLICA.get(env.REPLICA.idFromName(env.PBFT_REPLICA)).fetch(request);
+  },
+};

@@ -1,0 +1,49 @@
+/**
+ * Which replica a process is, as its environment says: where there are no files, as on Deno Deploy and Cloudflare.
+ * @module
+ */
+import { type ReplicaId, replicaId } from "../core/ids.ts";
+import { type ClusterFile, parseClusterFile } from "../wire/mod.ts";
+
+/** Which replica of which cluster, and its key. */
+export interface ReplicaIdentity {
+  readonly cluster: ClusterFile;
+  /** The member's number. */
+  readonly self: ReplicaId;
+  /** The member's Ed25519 seed, 64 hex digits. */
+  readonly privateKey: string;
+}
+
+/**
+ * Reads `PBFT_CLUSTER` (the cluster file, as JSON), `PBFT_REPLICA` (the member's name) and `PBFT_PRIVATE_KEY`.
+ * @throws {TypeError} naming the variable that is missing or wrong; never with the key in it.
+ */
+export function replicaFromVariables(get: (name: string) => string | undefined): ReplicaIdentity {
+  const required = (name: string) => {
+    const value = get(name)?.trim();
+    if (value) return value;
+    throw new TypeError(`${name}: expected a value, got nothing; \`cli init\` makes one`);
+  };
+  const cluster = parseCluster(required("PBFT_CLUSTER"));
+  const privateKey = required("PBFT_PRIVATE_KEY");
+  if (!/^[0-9a-f]{64}$/.test(privateKey)) {
+    throw new TypeError("PBFT_PRIVATE_KEY: expected 64 lower-case hex digits, got something else");
+  }
+  return { cluster, self: memberId(cluster, required("PBFT_REPLICA"), "PBFT_REPLICA"), privateKey };
+}
+
+/** The number of a member by its name, or its number. @throws {TypeError} if there is none, naming `field`. */
+export function memberId({ genesis }: ClusterFile, self: string | ReplicaId, field = "self"): ReplicaId {
+  const names = genesis.replicas.map(({ name }) => name);
+  const index = typeof self === "string" ? names.indexOf(self) : self;
+  if (names[index] !== undefined) return replicaId(index);
+  throw new TypeError(`${field}: expected one of ${names.join(", ")} or its number, got ${JSON.stringify(self)}`);
+}
+
+function parseCluster(json: string): ClusterFile {
+  try {
+    return parseClusterFile(JSON.parse(json));
+  } catch (error) {
+    throw new TypeError(`PBFT_CLUSTER: ${(error as Error).message}`);
+  }
+}

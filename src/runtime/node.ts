@@ -1,0 +1,86 @@
+/**
+ * A replica under Node, Bun, or whatever else serves `fetch` handlers: its node and its routes, for a server of the host's own.
+ * @module
+ */
+import type { Settings } from "../core/config.ts";
+import type { ReplicaId } from "../core/ids.ts";
+import type { StateMachine } from "../core/state_machine.ts";
+import { clusterId } from "../crypto/mod.ts";
+import { type AppOptions, createApp, FetchTransport } from "../http/mod.ts";
+import { KeyValue } from "../machines/key_value.ts";
+import { Node } from "../node/node.ts";
+import type { Observer, Store } from "../node/ports.ts";
+import { MemoryStore } from "../stores/memory.ts";
+import { SqliteStore } from "../stores/sqlite.ts";
+import type { ClusterFile } from "../wire/mod.ts";
+import { memberId, replicaFromVariables, type ReplicaIdentity } from "./environment.ts";
+import { systemTimer } from "./system_timer.ts";
+
+export { MemoryStore, replicaFromVariables, type ReplicaIdentity, SqliteStore, systemTimer };
+
+/** Which replica to open, and how. */
+export interface OpenReplicaOptions {
+  /** The cluster, and where its members are. */
+  readonly cluster: ClusterFile;
+  /** The member's name or its number. */
+  readonly self: string | ReplicaId;
+  /** The member's Ed25519 seed, 64 hex digits. */
+  readonly privateKey: string;
+  /** Where its state is: a store, or the path of a SQLite file, for which the runtime must have `node:sqlite`. */
+  readonly store: Store | string;
+  /** What differs from the default settings. */
+  readonly settings?: Partial<Settings>;
+  /** Makes the state machine; the key-value machine if left out. */
+  readonly stateMachine?: () => StateMachine;
+  /** Hear what happens, from the start on. */
+  readonly observers?: readonly Observer[];
+  /** Bounds and timeouts of the routes. */
+  readonly app?: Omit<AppOptions, "timer" | "urls" | "signal">;
+}
+
+/** A replica that is open. */
+export interface OpenReplica {
+  /** The replica itself. */
+  readonly node: Node;
+  /** Answers its requests. */
+  readonly fetch: (request: Request) => Response | Promise<Response>;
+  /** Stops taking requests, finishes the commit that is under way and closes the store. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a replica.
+ * @throws {TypeError} if the cluster has no such member; `StoreOpenError` if its file can't be opened.
+ * @example
+ * ```ts ignore
+ * import { serve } from "@hono/node-server";
+ * import { openReplica } from "@pbft/edge/node";
+ * const replica = await openReplica({ cluster, self: "Dog", privateKey, store: "dog.db" });
+ * serve({ fetch: replica.fetch, port: 1114 });
+ * ```
+ */
+export async function openReplica(options: OpenReplicaOptions): Promise<OpenReplica> {
+  const { cluster, privateKey, store, settings, stateMachine = () => new KeyValue(), observers, app } = options;
+  const timer = systemTimer();
+  const stopping = new AbortController();
+  const node = await Node.open({
+    self: memberId(cluster, options.self),
+    genesis: cluster.genesis,
+    settings,
+    store: typeof store === "string" ? await SqliteStore.open(store) : store,
+    transport: new FetchTransport({ clusterFile: cluster, cluster: clusterId(cluster.genesis) }),
+    timer,
+    privateKey,
+    stateMachine,
+    observers,
+  });
+  const { fetch } = createApp(node, { ...app, timer, urls: cluster.urls, signal: stopping.signal });
+  return {
+    node,
+    fetch,
+    async close() {
+      await node.close();
+      stopping.abort();
+    },
+  };
+}

@@ -1,0 +1,124 @@
+/**
+ * A store in the SQLite database of a Cloudflare Durable Object.
+ * @module
+ */
+import type { Digest } from "../core/ids.ts";
+import { type Loaded, type Store, StoreConflictError, type Version, type Writes } from "../node/ports.ts";
+import { checkValue, checkVersion, closedError } from "./_check.ts";
+import type { DurableObjectStorage, SqlStorage, SqlValue } from "./_durable_object_storage.ts";
+
+export type { DurableObjectStorage, SqlStorage, SqlValue };
+
+type Table = "records" | "blobs";
+
+/** A value may have 2 MB at most, its row included. */
+const PART_BYTES = 1_000_000;
+
+/**
+ * Keeps a replica's records and blobs in the object's own database; the class must be SQLite-backed
+ * (`new_sqlite_classes`). A commit is one transaction. Large values are kept in parts, since a row has its limit.
+ *
+ * Several stores may be on one object's storage, one after the other or at once: whoever commits second at a version gets
+ * {@linkcode StoreConflictError}.
+ *
+ * @example
+ * ```ts ignore
+ * const store = new DurableObjectStore(ctx.storage);
+ * ```
+ */
+export class DurableObjectStore implements Store {
+  readonly #storage: DurableObjectStorage;
+  #closed = false;
+
+  /** Makes the tables if they are not there. */
+  constructor(storage: DurableObjectStorage) {
+    this.#storage = storage;
+    storage.transactionSync(() => {
+      for (const statement of TABLES) this.#sql(statement);
+    });
+  }
+
+  /** Every record, and the version that they are of. */
+  // deno-lint-ignore require-await -- async so that every error is a rejection, as the port has it
+  async load(): Promise<Loaded> {
+    if (this.#closed) throw closedError("load");
+    const parts = new Map<string, Uint8Array[]>();
+    for (const { key, value } of this.#sql("SELECT key, value FROM pbft_records ORDER BY key, part")) {
+      const bytes = new Uint8Array(value as ArrayBuffer);
+      const before = parts.get(key as string);
+      if (before) before.push(bytes);
+      else parts.set(key as string, [bytes]);
+    }
+    return { version: this.#version(), records: new Map(Array.from(parts, ([key, list]) => [key, joined(list)])) };
+  }
+
+  /** The blobs with these digests, in this order; `null` where there is none. */
+  // deno-lint-ignore require-await
+  async read(digests: readonly Digest[]): Promise<readonly (Uint8Array | null)[]> {
+    if (this.#closed) throw closedError("read");
+    return digests.map((digest) => {
+      const rows = this.#sql("SELECT value FROM pbft_blobs WHERE key = ? ORDER BY part", digest);
+      const parts = rows.map(({ value }) => new Uint8Array(value as ArrayBuffer));
+      return parts.length === 0 ? null : joined(parts);
+    });
+  }
+
+  /** Applies all of `writes` or nothing. @throws {StoreConflictError} if the version is not the expected one. */
+  async commit(writes: Writes, expected: Version): Promise<Version> {
+    if (this.#closed) throw closedError("commit");
+    checkVersion(expected);
+    this.#storage.transactionSync(() => {
+      const found = this.#version();
+      if (found !== expected) throw new StoreConflictError(expected, found);
+      this.#sql("UPDATE pbft_version SET number = ?", expected + 1);
+      for (const [key, value] of writes.records) this.#put("records", key, checkValue("record", key, value));
+      for (const [key, value] of writes.blobs) this.#put("blobs", key, checkValue("blob", key, value));
+    });
+    // What leaves the object waits for its writes by itself (output gates); a timer or another promise would not.
+    await this.#storage.sync();
+    return expected + 1;
+  }
+
+  /** Ends the use of this instance; its other calls reject with a TypeError from now on. */
+  // deno-lint-ignore require-await
+  async close(): Promise<void> {
+    this.#closed = true;
+  }
+
+  #version(): Version {
+    return this.#sql("SELECT number FROM pbft_version")[0]!.number as Version;
+  }
+
+  #put(table: Table, key: string, value: Uint8Array | null): void {
+    this.#sql(`DELETE FROM pbft_${table} WHERE key = ?`, key);
+    if (value === null) return;
+    for (let part = 0; part === 0 || part * PART_BYTES < value.length; part++) {
+      const bytes = value.slice(part * PART_BYTES, (part + 1) * PART_BYTES);
+      this.#sql(`INSERT INTO pbft_${table} (key, part, value) VALUES (?, ?, ?)`, key, part, bytes);
+    }
+  }
+
+  #sql(query: string, ...bindings: (SqlValue | Uint8Array)[]): Record<string, SqlValue>[] {
+    return [...this.#storage.sql.exec(query, ...bindings)];
+  }
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 1) return parts[0]!;
+  const value = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    value.set(part, at);
+    at += part.length;
+  }
+  return value;
+}
+
+const TABLES = [
+  "CREATE TABLE IF NOT EXISTS pbft_version (number INTEGER NOT NULL)",
+  "INSERT INTO pbft_version SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM pbft_version)",
+  ...["records", "blobs"].map((table) =>
+    `CREATE TABLE IF NOT EXISTS pbft_${table} (
+      key TEXT NOT NULL, part INTEGER NOT NULL, value BLOB NOT NULL, PRIMARY KEY (key, part))`
+  ),
+];

@@ -1,0 +1,24 @@
+/** Bundles for runtimes that don't read deno.json. */
+import { root } from "../../tools/files.ts";
+
+/** Bundles one module of this repository for workerd; gives the text. */
+export async function bundleForWorkerd(path: string): Promise<string> {
+  return await bundle(path, ["--platform", "browser", "--external", "node:*", "--external", "cloudflare:*"]);
+}
+
+/** Bundles one module for Node and its like. */
+export async function bundleForNode(path: string): Promise<string> {
+  return await bundle(path, ["--platform", "deno"]);
+}
+
+async function bundle(path: string, flags: readonly string[]): Promise<string> {
+  const output = await Deno.makeTempFile({ suffix: ".js" });
+  try {
+    const args = ["bundle", "--quiet", "--format", "esm", ...flags, "--output", output, path];
+    const { success, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: root, stdout: "null" }).output();
+    if (!success) throw new Error(new TextDecoder().decode(stderr));
+    return await Deno.readTextFile(output);
+  } finally {
+    await Deno.remove(output);
+  }
+}

@@ -1,0 +1,65 @@
+import { assertEquals } from "@std/assert";
+import { Deadlines } from "../../src/http/deadlines.ts";
+import { ManualTimer } from "../client/manual_timer.ts";
+
+Deno.test("each deadline fires at its own time, once, behind one alarm", () => {
+  const timer = new ManualTimer();
+  const deadlines = new Deadlines(timer, 100);
+  const fired: string[] = [];
+  for (const name of ["first", "second", "third"]) {
+    deadlines.set(() => fired.push(name));
+    timer.advance(30);
+  }
+  assertEquals([fired, timer.pending], [[], 1]);
+  timer.advance(10);
+  assertEquals(fired, ["first"]);
+  timer.advance(30);
+  assertEquals(fired, ["first", "second"]);
+  timer.advance(1_000);
+  assertEquals([fired, timer.pending], [["first", "second", "third"], 0]);
+});
+
+Deno.test("a deadline that is cleared does not fire", () => {
+  const timer = new ManualTimer();
+  const deadlines = new Deadlines(timer, 100);
+  const fired: string[] = [];
+  const clear = deadlines.set(() => fired.push("cleared"));
+  deadlines.set(() => fired.push("kept"));
+  clear();
+  timer.advance(1_000);
+  assertEquals(fired, ["kept"]);
+});
+
+Deno.test("a deadline's signal aborts when the time is over, and not if it is cleared", () => {
+  const timer = new ManualTimer();
+  const deadlines = new Deadlines(timer, 100);
+  const [kept, cleared] = [deadlines.signal(), deadlines.signal()];
+  cleared.clear();
+  timer.advance(99);
+  assertEquals([kept.signal.aborted, cleared.signal.aborted], [false, false]);
+  timer.advance(1);
+  assertEquals([kept.signal.aborted, cleared.signal.aborted], [true, false]);
+});
+
+Deno.test("a deadline that is set in answer to another one fires too", () => {
+  const timer = new ManualTimer();
+  const deadlines = new Deadlines(timer, 100);
+  const fired: number[] = [];
+  deadlines.set(() => {
+    fired.push(timer.now());
+    deadlines.set(() => fired.push(timer.now()));
+  });
+  const start = timer.now();
+  timer.advance(1_000);
+  assertEquals(fired, [start + 100, start + 200]);
+});
+
+Deno.test("closed, it fires no more and leaves no alarm", () => {
+  const timer = new ManualTimer();
+  const deadlines = new Deadlines(timer, 100);
+  let fired = 0;
+  deadlines.set(() => fired++);
+  deadlines.close();
+  timer.advance(1_000);
+  assertEquals([fired, timer.pending], [0, 0]);
+});
