@@ -79,8 +79,9 @@ export async function restore(store: Store, identity: Identity, keepsInputs = fa
   const prepared = reader.prepared();
   const committed = reader.committed();
   const checkpoint = reader.checkpoint();
-  const kept: Kept = keepsInputs ? reader.kept() : { inputs: [] };
-  const blobs = new BlobReader(store, identity.hash ?? sha256);
+  const { hash = sha256 } = identity;
+  const kept: Kept = keepsInputs ? reader.kept(hash) : { inputs: [] };
+  const blobs = new BlobReader(store, hash);
   const bodies = await blobs.bodies(
     [...accepted.map(({ message }) => message.digest), ...committed.map(({ digest }) => digest)],
     identity.genesis,
@@ -151,10 +152,10 @@ class RecordReader {
     return bytes && parse(key, () => unpack(bytes));
   }
 
-  kept(): Kept {
+  kept(hash: (bytes: Uint8Array) => Digest): Kept {
     const limits = wireLimits(this.#genesis);
     const frame = (key: string, bytes: Uint8Array) => parse(key, () => decodeFrame(bytes, limits).signed);
-    return parse("kept inputs", () => readKept(this.#records, frame));
+    return parse("kept inputs", () => readKept(this.#records, frame, hash));
   }
 
   view(): ViewState {

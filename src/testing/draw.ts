@@ -74,6 +74,7 @@ export function drawPlan(seed: number, { profile = "default", replicas }: DrawOp
       pipelineDepth: random.int(1, 6),
       viewTimeoutMs: isCalm ? 600 : random.pick([400, 600, 1_000]),
     },
+    keepsInputs: random.chance(0.25),
     faults: isCalm ? [] : drawFaults(random, { n, durationMs, profile }),
     isCalm,
   };

@@ -19,9 +19,9 @@ export interface HostileClientOptions {
   readonly random: Random;
 }
 
-const PAUSE_MS = 400;
+const PAUSE_MS = 1_500;
 /** Requests at once of one that floods. */
-const FLOOD = 40;
+const FLOOD = 12;
 
 /** A client that wants to do harm. It touches only its own key of the state, so that it can't be taken for a fault of the service. */
 export class HostileClient {

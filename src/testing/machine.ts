@@ -3,7 +3,8 @@
  * @module
  */
 import type { ReplicaId } from "../core/ids.ts";
-import type { Environment, Recovered } from "../core/io.ts";
+import type { Environment } from "../core/io.ts";
+import type { Recovered } from "../core/records.ts";
 import type { VouchedOperation } from "../core/messages.ts";
 import { Replica } from "../core/replica.ts";
 import type { VouchedAnswer } from "../node/gateway.ts";
@@ -154,6 +155,7 @@ export class Machine implements Station {
       transport: this.#transport(life),
       stateMachine: () => world.stateMachine(this.replica),
       seed: random.seed(),
+      keepsInputs: world.keepsInputs,
       createCore: (environment, recovered) => this.#createCore(environment, recovered, life),
       observers: this.isFaulty ? [] : [{
         onEvent: (event) => {

@@ -5,6 +5,7 @@
 import type { Digest, SequenceNumber, View } from "../core/ids.ts";
 import type {
   Blobs,
+  Decision,
   Message,
   NewView,
   PreparedCertificate,
@@ -47,7 +48,9 @@ export function mutate(message: Message, random: Random): Message | null {
       return mutateReply(message, random);
     case "vouched-request":
       return mutateVouched(message, random);
-    case "request":
+    case "decision":
+      return mutateDecision(message, random);
+    default:
       return null;
   }
 }
@@ -108,6 +111,16 @@ function mutateNewView(message: NewView, random: Random): NewView {
     () => ({ ...message, prePrepares: without(prePrepares, random) }),
     () => ({ ...message, prePrepares: doubled(prePrepares, random) }),
     () => ({ ...message, prePrepares: [...prePrepares].reverse() }),
+  ])();
+}
+
+function mutateDecision(message: Decision, random: Random): Decision {
+  const { commits } = message;
+  return random.pick<() => Decision>([
+    () => ({ ...message, commits: without(commits, random) }),
+    () => ({ ...message, commits: commits.map(() => commits[0]!) }),
+    () => ({ ...message, commits: doubled(commits, random) }),
+    () => ({ ...message, commits: [] }),
   ])();
 }
 

@@ -3,7 +3,8 @@
  * @module
  */
 import type { Digest, Millis, SequenceNumber } from "../core/ids.ts";
-import type { Event, Input, Ready, ReplicaStatus } from "../core/io.ts";
+import type { Event } from "../core/events.ts";
+import type { Input, Ready, ReplicaStatus } from "../core/io.ts";
 import { OperationError, type StateMachine } from "../core/state_machine.ts";
 import type { Core } from "../node/task.ts";
 import { fromUtf8 } from "../wire/mod.ts";

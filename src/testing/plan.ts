@@ -77,6 +77,8 @@ export interface Plan {
   readonly maxBatchRequests: number;
   readonly settings: Partial<Settings>;
   readonly faults: readonly Fault[];
+  /** Replicas are run as on hosts that may stop them between any two messages. */
+  readonly keepsInputs: boolean;
   /** All are correct and up and delays are short: there must be no view change. */
   readonly isCalm: boolean;
 }

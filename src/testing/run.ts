@@ -162,6 +162,7 @@ class Run {
       witness: undefined!,
       stateMachine: this.#options.stateMachine,
       createCore: this.#options.createCore ?? ((environment, recovered) => new Replica(environment, recovered)),
+      keepsInputs: this.#plan.keepsInputs,
       report,
       keyOf: (replica) => keys[replica]!.privateKey,
     };
@@ -228,15 +229,20 @@ class Run {
   #isSettled(): boolean {
     if (this.#world.engine.now < this.#checkedAt) return false;
     this.#checkedAt = this.#world.engine.now + 50;
-    return this.#clients.every(({ isDone }) => isDone) && this.#laggards().length === 0;
+    if (!this.#clients.every(({ isDone }) => isDone)) return false;
+    this.#target ??= this.#world.witness.ledger.highest;
+    return this.#laggards().length === 0;
   }
 
+  /** What had been executed when the last client had its answer; hostile ones may go on for ever. */
+  #target: number | null = null;
+
   #laggards(): readonly string[] {
-    const { highest } = this.#world.witness.ledger;
+    const target = this.#target ?? this.#world.witness.ledger.highest;
     const { machines, core } = this.#cluster;
     // Of two instances on one store the other one learns by its next conflict only.
     const reached = new Set(
-      machines.filter(({ node }) => (node?.status().replica.lastExecuted ?? -1) >= highest).map(({ replica }) =>
+      machines.filter(({ node }) => (node?.status().replica.lastExecuted ?? -1) >= target).map(({ replica }) =>
         replica
       ),
     );
@@ -259,7 +265,7 @@ class Run {
     if (laggards.length > 0) {
       return report(
         "liveness",
-        `${laggards.join(" ")} did not catch up to ${ledger.highest} in ${LIVENESS_MS / 1000} s`,
+        `${laggards.join(" ")} did not catch up to ${this.#target} in ${LIVENESS_MS / 1000} s`,
       );
     }
     this.#checkDurability();
@@ -283,7 +289,8 @@ class Run {
     for (const { node, replica, isFaulty } of this.#cluster.machines) {
       if (!node || isFaulty) continue;
       const { lastExecuted, history } = node.status().replica;
-      if (lastExecuted === 0 || histories.get(lastExecuted) === history) continue;
+      // Beyond what anybody has let out: a step that is not durable yet.
+      if (lastExecuted === 0 || lastExecuted > ledger.highest || histories.get(lastExecuted) === history) continue;
       report(
         "durability",
         `${genesis.replicas[replica]!.name} at ${lastExecuted} has not executed what the others have`,

@@ -57,6 +57,8 @@ export function wordsOf(message: Message, genesis: Genesis): string {
       return `FETCH ${message.digests.map(short).join(" ")}`;
     case "blobs":
       return `BLOBS ${message.blobs.length}`;
+    case "decision":
+      return `DECISION n=${message.commits[0]?.message.sequence}`;
     case "view-change":
       return `VIEW-CHANGE v=${message.view} stable ${message.stable[0]?.message.sequence ?? 0} P={${
         message.prepared.map(({ prePrepare: { message: p } }) => `n=${p.sequence} v=${p.view} d=${short(p.digest)}`)
@@ -66,5 +68,7 @@ export function wordsOf(message: Message, genesis: Genesis): string {
       return `NEW-VIEW v=${message.view} V={${
         message.viewChanges.map(({ message: { replica } }) => name(replica)).join(" ")
       }} O={${message.prePrepares.map(({ message: p }) => `n=${p.sequence} d=${short(p.digest)}`).join("; ")}}`;
+    default:
+      return (message as Message).kind.toUpperCase();
   }
 }

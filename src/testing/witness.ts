@@ -3,7 +3,8 @@
  * @module
  */
 import type { Digest, ReplicaId, SequenceNumber } from "../core/ids.ts";
-import type { Event, Ready } from "../core/io.ts";
+import type { Event } from "../core/events.ts";
+import type { Ready } from "../core/io.ts";
 import type { AnyRequest, SignedRequest } from "../core/messages.ts";
 import type { NodeLimits } from "../node/limits.ts";
 import type { NodeStatus } from "../node/status.ts";
@@ -78,7 +79,7 @@ export class Witness {
   stepped(replica: ReplicaId, { messages }: Ready): void {
     for (const { message: { message } } of messages) {
       if ("replica" in message && message.replica === replica) this.#votes.made(message);
-      if (message.kind === "new-view") for (const own of message.prePrepares) this.#votes.made(own.message);
+      if (message.kind === "new-view") { for (const own of message.prePrepares) this.#votes.made(own.message); }
     }
   }
 

@@ -4,7 +4,8 @@
  */
 import type { Genesis, Settings } from "../core/config.ts";
 import type { Digest, ReplicaId } from "../core/ids.ts";
-import type { Environment, Recovered } from "../core/io.ts";
+import type { Environment } from "../core/io.ts";
+import type { Recovered } from "../core/records.ts";
 import type { StateMachine } from "../core/state_machine.ts";
 import type { Core } from "../node/task.ts";
 import type { NodeLimits } from "../node/limits.ts";
@@ -33,6 +34,7 @@ export interface World {
   readonly witness: Witness;
   readonly stateMachine: (replica: ReplicaId) => StateMachine;
   readonly createCore: CoreMaker;
+  readonly keepsInputs: boolean;
   readonly report: Report;
   /** The private key of a replica. */
   readonly keyOf: (replica: ReplicaId) => string;

@@ -1,0 +1,34 @@
+/**
+ * The commands, as one: `deno run -A jsr:@pbft/edge/cli init Apple=https://... Ball=https://...`.
+ * @module
+ */
+import { check } from "./check.ts";
+import { CliError, runCommand } from "./cli_error.ts";
+import { init } from "./init.ts";
+
+const HELP = `Commands for a cluster of PBFT replicas:
+
+  init   make a cluster file and one key per member
+  check  ask every member how it is, and say what is wrong
+
+COMMAND --help says more.`;
+
+/** Runs one command; prints with `print`. Gives the exit code. @throws {CliError} what the user can do something about. */
+export async function main(args: readonly string[], print: (line: string) => void = console.log): Promise<number> {
+  const [command, ...rest] = args;
+  switch (command) {
+    case "init":
+      return init(rest, print);
+    case "check":
+      return await check(rest, print);
+    case undefined:
+    case "--help":
+    case "-h":
+      print(HELP);
+      return command === undefined ? 2 : 0;
+    default:
+      throw new CliError(`${command}: expected init or check (see --help)`, 2);
+  }
+}
+
+if (import.meta.main) await runCommand(() => main(Deno.args));
