@@ -161,7 +161,10 @@ export class Machine implements Station {
         onEvent: (event) => {
           if (this.#life === life) witness.event(life.observed, event);
         },
-        onRejected: ({ reason }) => coverage.count("rejection", reason),
+        onRejected: ({ reason, kind, detail }) => {
+            coverage.count("rejection", `${reason}: ${kind}`);
+            world.trace.line(this.label, () => `rejects ${kind}: ${reason}: ${detail}`);
+          },
       }],
     };
   }

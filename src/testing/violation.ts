@@ -23,6 +23,8 @@ export type Invariant =
   | "linearizability"
   /** One replica never signs two different votes for one place, over all its restarts and isolates. */
   | "self-consistency"
+  /** What a correct replica says passes the others' gates. */
+  | "well-formed"
   /** No buffer over its limit. */
   | "bounds"
   /** Once a quorum is healed, every request of a correct client is answered in time, and the healed catch up. */

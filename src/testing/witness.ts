@@ -5,15 +5,19 @@
 import type { Digest, ReplicaId, SequenceNumber } from "../core/ids.ts";
 import type { Event } from "../core/events.ts";
 import type { Ready } from "../core/io.ts";
-import type { AnyRequest, SignedRequest } from "../core/messages.ts";
+import type { AnyRequest, MessageKind, SignedRequest } from "../core/messages.ts";
 import type { NodeLimits } from "../node/limits.ts";
 import type { NodeStatus } from "../node/status.ts";
+import { decodeFrame, encodeFrame, wireLimits } from "../wire/mod.ts";
 import type { Coverage } from "./coverage.ts";
 import { Ledger, type Report } from "./ledger.ts";
 import { Released } from "./observed_core.ts";
 import { short, type Trace, wordsOf } from "./trace.ts";
 import type { World } from "./world.ts";
 import { Votes } from "./votes.ts";
+
+/** Messages whose size depends on what happened. */
+const LARGE: readonly MessageKind[] = ["status", "view-change", "new-view", "decision"];
 
 /** One life of a correct replica's core, as the witness knows it. */
 export interface Observed {
@@ -120,7 +124,7 @@ export class Witness {
   #released(observed: Observed, { ready, executions }: Released): void {
     const { replica, label } = observed;
     const { hash } = this.#world.crypto;
-    for (const { message: { message, bytes }, to, batch } of ready.messages) {
+    for (const { message: { message, bytes, signature }, to, batch } of ready.messages) {
       this.#coverage.count("message", message.kind);
       this.#trace.line(label, () => {
         const whom = to === "all" ? "all" : this.#world.genesis.replicas[to]!.name;
@@ -128,6 +132,7 @@ export class Witness {
           batch ? ` with ${batch.requests.length} requests` : ""
         }`;
       });
+      if (LARGE.includes(message.kind)) this.#checkForm(label, encodeFrame({ message, bytes, signature }));
       const own = "replica" in message && message.replica === replica;
       const contradiction = own ? this.#votes.take(message, bytes, hash) : null;
       if (contradiction !== null) this.#report("self-consistency", contradiction);
@@ -149,6 +154,14 @@ export class Witness {
     for (const { reply } of ready.replies) {
       const request = this.#requests.get(reply.request);
       if (request) this.ledger.replied(replica, reply, request);
+    }
+  }
+
+  #checkForm(label: string, frame: Uint8Array): void {
+    try {
+      decodeFrame(frame, wireLimits(this.#world.genesis));
+    } catch (error) {
+      this.#report("well-formed", `${label} says what nobody takes: ${error instanceof Error ? error.message : error}`);
     }
   }
 
