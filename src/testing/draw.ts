@@ -46,10 +46,10 @@ const OPERATIONS = { least: 300, most: 360 };
 /** Draws the plan of a seed. */
 export function drawPlan(seed: number, { profile = "default", replicas }: DrawOptions = {}): Plan {
   const random = new Random(seed);
-  const n = replicas ?? random.pick([4, 4, 4, 4, 5, 6, 7, 7, 8, 9, 10]);
+  const n = replicas ?? random.pick([4, 4, 4, 4, 4, 4, 5, 5, 6, 7, 7, 7, 8, 9, 10]);
   const durationMs = random.int(60_000, 75_000);
   const isCalm = profile === "calm";
-  const checkpointInterval = random.pick([4, 8, 16, 32]);
+  const checkpointInterval = random.pick([4, 4, 8, 16]);
   const meanLatencyMs = random.pick([0.5, 2, 5, 20]);
   const minLatencyMs = random.pick([0.1, 1, 10]);
   return {
@@ -68,7 +68,7 @@ export function drawPlan(seed: number, { profile = "default", replicas }: DrawOp
     disk: { commitMs: random.pick([0.1, 1, 5]), readMs: 0.5, mostMs: isCalm ? CALM_DELAY_MS : 500, failures: 0 },
     skewsMs: Array.from({ length: n }, () => isCalm || random.chance(0.5) ? 0 : random.int(-1_500, 1_500)),
     checkpointInterval,
-    logWindow: checkpointInterval * random.pick([2, 4, 8]),
+    logWindow: checkpointInterval * random.pick([2, 2, 4]),
     maxBatchRequests: random.pick([1, 4, 64]),
     settings: {
       pipelineDepth: random.int(1, 6),
@@ -85,7 +85,7 @@ function drawClients(random: Random, durationMs: number): Pick<Plan, "signedClie
   const count = random.int(2, 8);
   const habits = Array.from({ length: count }, (_, i): ClientHabits => {
     const own = Math.floor(operations / count) + (i < operations % count ? 1 : 0);
-    const [pipelining, bundle] = [random.int(1, 5), random.pick([1, 4, 8, 8])];
+    const [pipelining, bundle] = [random.int(1, 5), random.pick([1, 8, 12, 16])];
     const requests = own / ((1 + bundle) / 2);
     return { operations: own, pipelining, bundle, thinkMs: 0.8 * durationMs * pipelining / Math.max(1, requests) };
   });

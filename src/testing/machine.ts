@@ -162,9 +162,9 @@ export class Machine implements Station {
           if (this.#life === life) witness.event(life.observed, event);
         },
         onRejected: ({ reason, kind, detail }) => {
-            coverage.count("rejection", `${reason}: ${kind}`);
-            world.trace.line(this.label, () => `rejects ${kind}: ${reason}: ${detail}`);
-          },
+          coverage.count("rejection", `${reason}: ${kind}`);
+          world.trace.line(this.label, () => `rejects ${kind}: ${reason}: ${detail}`);
+        },
       }],
     };
   }

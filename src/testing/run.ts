@@ -114,6 +114,7 @@ class Run {
     await engine.run(durationMs, () => this.#violation !== null);
     if (!this.#violation) {
       this.#cluster.heal();
+      for (const client of this.#clients) client.isHurried = true;
       await engine.run(durationMs + LIVENESS_MS, () => this.#violation !== null || this.#isSettled());
     }
     if (!this.#violation) this.#checkEnd();

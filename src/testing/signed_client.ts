@@ -58,6 +58,8 @@ export class SignedClient {
   readonly #signer: Signer;
   readonly #verifier: Verifier;
   readonly #waiting = new Map<Digest, Waiting>();
+  /** It thinks no longer than it must. */
+  isHurried = false;
   #session = 0;
   #nonce = 1;
   #timestamp = 1;
@@ -88,7 +90,8 @@ export class SignedClient {
 
   #think(): void {
     const { world: { engine }, random, habits } = this.#options;
-    engine.after(random.exponential(habits.thinkMs), () => this.#session === 0 ? this.#think() : this.#invoke());
+    const thinkMs = this.isHurried ? habits.thinkMs / 20 : habits.thinkMs;
+    engine.after(random.exponential(thinkMs), () => this.#session === 0 ? this.#think() : this.#invoke());
   }
 
   #invoke(): void {

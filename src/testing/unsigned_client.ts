@@ -21,6 +21,8 @@ export class UnsignedClient {
   readonly #options: ClientOptions;
   /** Those that it may trust. */
   readonly #gateways: () => readonly ReplicaId[];
+  /** It thinks no longer than it must. */
+  isHurried = false;
   #timestamp = 0;
   #isWaiting = false;
 
@@ -37,7 +39,8 @@ export class UnsignedClient {
   /** Begins. */
   start(): void {
     const { world: { engine }, random, habits } = this.#options;
-    if (this.#timestamp < habits.operations) engine.after(random.exponential(habits.thinkMs), () => this.#invoke());
+    if (this.#timestamp >= habits.operations) return;
+    engine.after(random.exponential(this.isHurried ? habits.thinkMs / 20 : habits.thinkMs), () => this.#invoke());
   }
 
   #invoke(): void {

@@ -42,6 +42,8 @@ export class Witness {
   readonly #hostileClients = new Set<string>();
   readonly #faulty = new Set<ReplicaId>();
   readonly #vouched = new Set<string>();
+  /** Encoded messages that were found to be in form. */
+  readonly #formed = new WeakSet<Uint8Array>();
 
   constructor(world: World, report: Report) {
     this.#world = world;
@@ -132,7 +134,10 @@ export class Witness {
           batch ? ` with ${batch.requests.length} requests` : ""
         }`;
       });
-      if (LARGE.includes(message.kind)) this.#checkForm(label, encodeFrame({ message, bytes, signature }));
+      if (LARGE.includes(message.kind) && !this.#formed.has(bytes)) {
+        this.#formed.add(bytes);
+        this.#checkForm(label, encodeFrame({ message, bytes, signature }));
+      }
       const own = "replica" in message && message.replica === replica;
       const contradiction = own ? this.#votes.take(message, bytes, hash) : null;
       if (contradiction !== null) this.#report("self-consistency", contradiction);
