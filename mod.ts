@@ -18,14 +18,17 @@ export { type ClusterFile, parseClusterFile, parseGenesis } from "./src/wire/mod
 export { clusterId, generateKeyPair, type KeyPair } from "./src/crypto/mod.ts";
 export * from "./src/machines/mod.ts";
 export {
+  type Cryptography,
   type Loaded,
   type Observer,
   type Rejection,
   type RejectionReason,
+  type Signer,
   type Store,
   StoreConflictError,
   type Timer,
   type Transport,
+  type Verifier,
   type Version,
   type Writes,
 } from "./src/node/ports.ts";

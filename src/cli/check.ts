@@ -40,6 +40,7 @@ export interface MemberStatus {
   readonly halted: string | null;
   readonly storeError: string | null;
   readonly transferring: boolean;
+  readonly hasLostDisk: boolean;
   readonly viewID: number;
   readonly active: boolean;
   readonly lastExecuted: number;
@@ -101,6 +102,7 @@ function faultsOf({ name, status, failure, skewMs }: MemberReport, whole: Whole)
   if (status.nodeID !== name) faults.push(`this is ${status.nodeID}: two members' URLs are exchanged`);
   if (status.halted !== null) faults.push(`halted: ${status.halted}`);
   if (status.storeError !== null) faults.push(`its store fails: ${status.storeError}`);
+  if (status.hasLostDisk) faults.push("has lost its disk, does not vote yet");
   if (status.transferring) faults.push("fetching the state from the others");
   const lag = whole.furthest - status.lastExecuted;
   if (lag > TOLERATED_LAG) faults.push(`${lag} batches behind`);

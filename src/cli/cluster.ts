@@ -7,9 +7,11 @@ import { terminationSignal } from "../runtime/deno.ts";
 import { ChildReplica } from "./child_replica.ts";
 import { CliError, runCommand } from "./cli_error.ts";
 import {
+  checkStates,
   clusterPath,
   createCluster,
   deleteCluster,
+  hasState,
   lockFolder,
   readCluster,
   replicaFiles,
@@ -65,17 +67,20 @@ function prepare(folder: string, options: ClusterOptions): ClusterFile {
 }
 
 async function run(folder: string, cluster: ClusterFile, options: ClusterOptions): Promise<number> {
+  const names = cluster.genesis.replicas.map(({ name }) => name);
+  let isNew = checkStates(folder, names);
   const start = (name: string) => {
     const files = replicaFiles(folder, name);
     const state = options.memory ? ["--memory"] : ["--state", files.state];
+    if (!isNew && !hasState(folder, name)) state.push("--lost-disk");
     const args = ["--cluster", clusterPath(folder), "--name", name, "--key", files.key, ...state];
     return new ChildReplica({ name, url: cluster.urls[name]!, args, folder });
   };
-  const names = cluster.genesis.replicas.map(({ name }) => name);
   const supervisor = new Supervisor({ names, start, restart: options.restart });
   const signal = terminationSignal();
   signal.addEventListener("abort", () => void supervisor.stop(), { once: true });
   if (await supervisor.waitUntilReady()) {
+    isNew = options.memory;
     sayHowToUse(folder, cluster);
     console.log("cluster ready");
   }

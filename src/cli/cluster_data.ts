@@ -3,6 +3,7 @@
  * @module
  */
 import { DEFAULT_LIMITS, type Genesis } from "../core/config.ts";
+import { maxFaulty } from "../core/quorum.ts";
 import { generateKeyPair } from "../crypto/mod.ts";
 import { type ClusterFile, parseClusterFile } from "../wire/mod.ts";
 import { CliError, reasonOf } from "./cli_error.ts";
@@ -71,6 +72,28 @@ export function createCluster(folder: string, n: number, urlOf: (index: number) 
   const cluster = { genesis, urls: Object.fromEntries(names.map((name, i) => [name, urlOf(i)])) };
   writeCluster(folder, cluster);
   return cluster;
+}
+
+/** Whether a replica's state file is there. */
+export function hasState(folder: string, name: string): boolean {
+  return exists(replicaFiles(folder, name).state);
+}
+
+/**
+ * Whether the cluster has never run. One that has may have lost up to f of its states: those replicas recover.
+ * @throws {CliError} if more are gone, so that what clients were told may be, too.
+ */
+export function checkStates(folder: string, names: readonly string[]): boolean {
+  const lost = names.filter((name) => !hasState(folder, name));
+  if (lost.length === names.length) return true;
+  const f = maxFaulty(names.length);
+  if (lost.length <= f) return false;
+  throw new CliError(
+    `${folder} has lost the states of ${
+      lost.join(", ")
+    }: more than the ${f} that ${names.length} replicas can do without ` +
+      `(put them back, or start anew with --fresh)`,
+  );
 }
 
 /** Writes the cluster file, all of it or nothing. */

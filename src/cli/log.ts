@@ -36,6 +36,8 @@ export class Log implements Observer {
         return this.say(`view ${event.view} has started, replica ${event.primary} is its primary`);
       case "state-transfer":
         return this.say(`fetching the state at ${event.sequence}: ${event.phase}`);
+      case "recovered":
+        return this.say(`had lost its disk; with the checkpoint at ${event.sequence} stable, it votes again`);
       case "operation-failed":
         return this.#sometimes(`the state machine threw: ${event.error.split("\n", 1)[0]!.slice(0, 200)}`);
       case "discarded":

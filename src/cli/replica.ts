@@ -19,6 +19,8 @@ const HELP = `Runs one replica of a cluster.
   --name NAME      which member this is
   --key FILE       its private key, 64 hex digits
   --state FILE     its SQLite file; made if it is not there
+  --lost-disk      the state file was lost or is an old copy: follow the others, and
+                   vote only when all that was said before is behind them
   --memory         instead of --state: keep the state in memory
   --host HOST      where to listen, if not where the cluster file says
   --port PORT
@@ -44,6 +46,7 @@ async function main(args: readonly string[]): Promise<number> {
   const replica = await serve(name, cluster, {
     privateKey,
     store: await openStore(name, values),
+    hasLostDisk: values["lost-disk"],
     hostname: values.host,
     port: values.port === undefined ? undefined : Number(values.port),
     observers: [log],
@@ -92,6 +95,7 @@ function parse(args: readonly string[]) {
         key: { type: "string" },
         state: { type: "string" },
         memory: { type: "boolean" },
+        "lost-disk": { type: "boolean" },
         host: { type: "string" },
         port: { type: "string" },
         "until-eof": { type: "boolean" },

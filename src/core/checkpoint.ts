@@ -35,8 +35,10 @@ export function takeCheckpoint(step: Step): void {
   step.persist({ kind: "checkpoint", sequence, root, retired });
   step.event({ kind: "checkpoint-taken", sequence, root });
   const checkpoint = step.env.sign<Checkpoint>({ kind: "checkpoint", replica: step.self, sequence, digest: root });
-  step.send("all", checkpoint);
-  keep(step, checkpoint);
+  if (step.mayVote) {
+    step.send("all", checkpoint);
+    keep(step, checkpoint);
+  }
   checkStable(step, sequence);
 }
 

@@ -41,6 +41,8 @@ export type Event =
   }
   | { readonly kind: "checkpoint-taken"; readonly sequence: SequenceNumber; readonly root: Digest }
   | { readonly kind: "checkpoint-stable"; readonly sequence: SequenceNumber; readonly root: Digest }
+  /** A replica that had lost its disk votes again: a checkpoint at this number is stable. */
+  | { readonly kind: "recovered"; readonly sequence: SequenceNumber }
   /** It has left for this view, and why. */
   | { readonly kind: "view-change"; readonly view: View; readonly why: Suspicion }
   /** The view has started here. `prepared`: how many numbers were carried over. */

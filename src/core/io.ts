@@ -146,4 +146,6 @@ export interface ReplicaStatus {
   readonly alarmAt: Millis | null;
   /** Whether it is fetching a state that it fell behind of. */
   readonly transferring: boolean;
+  /** Whether it has lost its disk and votes in nothing until the others have left its former votes behind. */
+  readonly hasLostDisk: boolean;
 }

@@ -149,6 +149,8 @@ export interface Status {
   readonly stable: SequenceNumber;
   /** Its last executed number. */
   readonly executed: SequenceNumber;
+  /** Its sender has lost its disk and votes again once a checkpoint at or above this number is stable; 0: it has not. */
+  readonly votesAbove: SequenceNumber;
   /** The stages of the numbers `executed + 1`, `executed + 2`, … */
   readonly stages: readonly Stage[];
 }

@@ -8,6 +8,7 @@ import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "./ids.ts";
 import { matchingCommits, matchingPrepares, type Slot } from "./message_log.ts";
 import type { Batch, Commit, Decision, Prepare, PrePrepare, Signed, SignedRequest, Verified } from "./messages.ts";
 import { primaryOf } from "./quorum.ts";
+import type { Environment } from "./io.ts";
 import { type PendingRequest, requestBytes } from "./pending_requests.ts";
 import type { Step } from "./state.ts";
 
@@ -52,12 +53,13 @@ export function relay(step: Step, entry: PendingRequest, to: ReplicaId | "all"):
  */
 export function propose(step: Step): void {
   const { state, env } = step;
-  if (!step.isPrimary || !step.isActive || state.transfer) return;
+  if (!step.isPrimary || !step.isActive || !step.mayVote || state.transfer) return;
   while (state.lastProposed - state.lastExecuted < env.settings.pipelineDepth && state.lastProposed < state.log.high) {
-    if (state.lastProposed > state.lastExecuted && !isHalfFull(step)) return;
+    const isFilling = state.lastProposed < state.filling.through;
+    if (state.lastProposed > state.lastExecuted && !isHalfFull(step) && !isFilling) return;
     const requests = takeRequests(step);
-    if (requests.length === 0) return;
-    const batch = env.batch(step.now, requests);
+    if (requests.length === 0 && !isFilling) return;
+    const batch = requests.length > 0 ? env.batch(step.now, requests) : nullBatch(env);
     state.lastProposed = (state.lastProposed + 1) as SequenceNumber;
     const prePrepare = env.sign<PrePrepare>({
       kind: "pre-prepare",
@@ -69,6 +71,11 @@ export function propose(step: Step): void {
     accept(step, state.log.slot(state.lastProposed), prePrepare, batch);
     step.send("all", prePrepare, batch);
   }
+}
+
+/** The batch of a null request: no requests, no time. */
+export function nullBatch(env: Pick<Environment, "batch">): Batch {
+  return env.batch(0 as Millis, []);
 }
 
 function isHalfFull(step: Step): boolean {
@@ -120,6 +127,7 @@ export function acceptWaiting(step: Step, slot: Slot): void {
     step.state.early.add(slot.sequence);
     return;
   }
+  if (!step.mayVote) return;
   slot.waiting = null;
   if (prePrepare.message.view === step.state.view) accept(step, slot, prePrepare, batch);
 }
@@ -250,7 +258,8 @@ function decide(step: Step, slot: Slot, commits: Slot["decision"]): void {
   const { view, digest } = commits[0]!.message;
   slot.committed = digest;
   slot.decision = commits;
-  if (slot.batch?.digest !== digest) slot.batch = null;
+  const bodies = [slot.batch, slot.waiting?.batch];
+  slot.batch = bodies.find((batch) => batch?.digest === digest) ?? null;
   step.stage("committed", view, slot.sequence, slot.batch);
   executeCommitted(step);
 }

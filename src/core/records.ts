@@ -52,6 +52,11 @@ export type Record =
     readonly root: Digest;
     readonly retired: readonly Digest[];
   }
+  /**
+   * The store does not have all that the replica said. `bound`: it votes once a checkpoint there is stable; `null`: it is over.
+   * Binding.
+   */
+  | { readonly kind: "lost-disk"; readonly bound: SequenceNumber | null }
   /** A quorum of equal checkpoint messages. Binding. */
   | { readonly kind: "stable"; readonly certificate: readonly Signed<Checkpoint>[] }
   /** Content under its digest. Soft by itself; goes with the record that names it, in one commit. */
@@ -73,6 +78,7 @@ export function isBinding(record: Record): boolean {
     case "prepared":
     case "checkpoint":
     case "stable":
+    case "lost-disk":
       return true;
     case "committed":
     case "blobs":
@@ -110,6 +116,8 @@ export interface Recovered extends ViewState {
   readonly stable: readonly Verified<Signed<Checkpoint>>[];
   /** The root page, the pages and the chunks of `checkpoint`'s state, by digest. */
   readonly blobs: ReadonlyMap<Digest, Uint8Array>;
+  /** It is set if the store does not have all that the replica said; `bound` as in the record, `null`: not known yet. */
+  readonly lostDisk?: { readonly bound: SequenceNumber | null };
   /** How long was waited already, if the host keeps that; otherwise the waiting begins anew. */
   readonly timers?: Timers;
 }

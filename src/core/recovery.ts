@@ -49,6 +49,8 @@ export function recover(env: Environment, recovered: Recovered): ReplicaState {
     stable: recovered.stable,
     ahead: null,
     transfer: null,
+    lostDisk: recovered.lostDisk ? { bound: recovered.lostDisk.bound, reports: new Map() } : null,
+    filling: { through: 0 as SequenceNumber, askedAt: new Map() },
     status: {
       dueAt: 0 as Millis,
       delayMs: env.settings.statusIntervalMs,

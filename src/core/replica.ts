@@ -7,6 +7,7 @@ import { checkStatus, hastenStatus, onStatus, sendStatus } from "./retransmissio
 import { onCheckpoint, stableSequence } from "./checkpoint.ts";
 import { executeCommitted } from "./execution.ts";
 import type { Millis } from "./ids.ts";
+import { checkLostDisk } from "./lost_disk.ts";
 import { takeUpKept } from "./kept_inputs.ts";
 import type { Environment, Input, Ready, ReplicaStatus } from "./io.ts";
 import type { Recovered } from "./records.ts";
@@ -35,9 +36,6 @@ export class Replica {
   readonly #env: Environment;
   readonly #state: ReplicaState;
   #alarmAt: Millis | null = null;
-  get debug() {
-    return this.#state;
-  }
 
   /** Takes up where the store left off; an empty `recovered` is a new replica. Step it with `start` first. */
   constructor(env: Environment, recovered: Recovered) {
@@ -56,6 +54,7 @@ export class Replica {
     if (this.#state.transfer && now >= (transferAt(step) ?? Infinity)) checkTransfer(step);
     checkStatus(step);
     if (input.kind !== "request" || !input.more) propose(step);
+    checkLostDisk(step);
     checkSuspicion(step);
     hastenStatus(step);
     this.#alarmAt = earliest(this.#state.status.dueAt, earlyAt(step), transferAt(step), suspicionAt(step));
@@ -122,6 +121,7 @@ export class Replica {
       agreedTime: s.agreedTime,
       alarmAt: this.#alarmAt,
       transferring: s.transfer !== null,
+      hasLostDisk: s.lostDisk !== null,
     };
   }
 }

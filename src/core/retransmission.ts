@@ -4,6 +4,7 @@
  */
 import { askForMissingBodies } from "./bodies.ts";
 import { stableSequence } from "./checkpoint.ts";
+import { noteReport } from "./lost_disk.ts";
 import type { Millis, ReplicaId, SequenceNumber } from "./ids.ts";
 import { type Slot, stageOf } from "./message_log.ts";
 import type { Decision, Signed, Stage, Status, Verified } from "./messages.ts";
@@ -51,7 +52,7 @@ export function hastenStatus(step: Step): void {
 /** Whether something is outstanding: a new view, a request, an open number, a state, or what the others have and we have not. */
 function isBusy(step: Step): boolean {
   const { state } = step;
-  if (!step.isActive || state.pending.size > 0 || isBehind(step)) return true;
+  if (!step.isActive || !step.mayVote || state.pending.size > 0 || isBehind(step)) return true;
   return state.log.highestOpen(state.view) > state.lastExecuted;
 }
 
@@ -75,7 +76,16 @@ export function sendStatus(step: Step): void {
     stages.push(slot ? stageOf(slot, state.view) : "idle");
   }
   const { view, lastExecuted: executed } = state;
-  const status: Status = { kind: "status", replica: step.self, view, stable: state.log.low, executed, stages };
+  const votesAbove = state.lostDisk?.bound ?? 0 as SequenceNumber;
+  const status: Status = {
+    kind: "status",
+    replica: step.self,
+    view,
+    stable: state.log.low,
+    executed,
+    votesAbove,
+    stages,
+  };
   step.send("all", step.env.sign(status));
 }
 
@@ -91,6 +101,7 @@ export function onStatus(step: Step, { message }: Verified<Signed<Status>>): voi
   const { state, now } = step;
   const { replica, executed, stable, stages } = message;
   state.status.heard.set(replica, executed);
+  noteReport(step, message);
   const answeredAt = state.status.answeredAt.get(replica);
   if (answeredAt !== undefined && now < answeredAt + step.env.settings.statusIntervalMs / 2) {
     return step.discard("status", replica, "too-soon");

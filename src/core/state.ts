@@ -6,6 +6,7 @@ import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "
 import type { ClientTable } from "./client_table.ts";
 import type { DiscardReason, Event } from "./events.ts";
 import type { Environment, Outgoing, OutgoingReply, Ready } from "./io.ts";
+import type { LogFilling, LostDisk } from "./lost_disk.ts";
 import type { Record } from "./records.ts";
 import type { MessageLog } from "./message_log.ts";
 import type { Batch, Checkpoint, MessageKind, NewView, Signed, Verified, ViewChange } from "./messages.ts";
@@ -51,6 +52,9 @@ export interface ReplicaState {
   ahead: readonly Verified<Signed<Checkpoint>>[] | null;
   /** The state transfer that is under way. Nothing executes meanwhile. */
   transfer: Transfer | null;
+  /** It does not know all that it has said: it votes in nothing. `null`: it does. */
+  lostDisk: LostDisk | null;
+  readonly filling: LogFilling;
   readonly status: StatusTimer;
   /** Bodies that were asked for, by digest. */
   readonly bodies: Map<Digest, { readonly at: Millis; readonly attempt: number }>;
@@ -117,6 +121,11 @@ export class Step {
 
   get isPrimary(): boolean {
     return this.primary === this.self;
+  }
+
+  /** Whether it knows all that it has said, and so may say more. */
+  get mayVote(): boolean {
+    return this.state.lostDisk === null;
   }
 
   /** Whether the view has started here. */

@@ -16,6 +16,7 @@ export function checkSuspicion(step: Step): void {
   const { state } = step;
   const timer = state.suspicion;
   stayAwake(step);
+  if (!step.mayVote) return;
   if (!step.isActive) {
     if (isDue(step)) giveUpOnNewView(step);
     return;

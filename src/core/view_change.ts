@@ -8,7 +8,7 @@ import { invariant } from "./invariant.ts";
 import type { Suspicion } from "./events.ts";
 import type { NewView, PrePrepare, Signed, Verified, ViewChange } from "./messages.ts";
 import { isValidNewView, isValidViewChange, succeed } from "./new_view.ts";
-import { acceptWaiting, propose, relay } from "./normal_case.ts";
+import { acceptWaiting, nullBatch, propose, relay } from "./normal_case.ts";
 import { startTransfer } from "./state_transfer.ts";
 import type { Step } from "./state.ts";
 
@@ -57,7 +57,7 @@ function followOthers(step: Step): void {
   const higher = [...step.state.viewChanges.values()].map(({ message }) => message.view).filter((view) =>
     view > step.state.view
   );
-  if (higher.length > step.f) leaveFor(step, Math.min(...higher) as View, "others-left");
+  if (step.mayVote && higher.length > step.f) leaveFor(step, Math.min(...higher) as View, "others-left");
 }
 
 /**
@@ -66,7 +66,7 @@ function followOthers(step: Step): void {
  */
 function onQuorum(step: Step): void {
   const { state } = step;
-  if (step.isActive) return;
+  if (step.isActive || !step.mayVote) return;
   const all = [...state.viewChanges.values()].sort((a, b) => a.message.replica - b.message.replica);
   const forThis = all.filter(({ message }) => message.view === state.view);
   if (step.isPrimary && forThis.length >= step.quorum) return startView(step, forThis.slice(0, step.quorum));
@@ -76,7 +76,7 @@ function onQuorum(step: Step): void {
 
 function startView(step: Step, viewChanges: readonly Verified<Signed<ViewChange>>[]): void {
   const { view } = step.state;
-  const nullDigest = nullBatch(step).digest;
+  const nullDigest = nullBatch(step.env).digest;
   const prePrepares = succeed(viewChanges).digests.map(([sequence, digest]) =>
     step.env.sign<PrePrepare>({ kind: "pre-prepare", replica: step.self, view, sequence, digest: digest ?? nullDigest })
   );
@@ -92,7 +92,7 @@ export function onNewView(step: Step, newView: Verified<Signed<NewView>>): void 
   if (view < state.view || (view === state.view && step.isActive)) {
     return step.discard("new-view", replica, "other-view");
   }
-  if (!isValidNewView(newView.message, step.env.genesis, nullBatch(step).digest)) {
+  if (!isValidNewView(newView.message, step.env.genesis, nullBatch(step.env).digest)) {
     return step.discard("new-view", replica, "invalid-certificate");
   }
   if (view > state.view) state.viewChange = null;
@@ -124,7 +124,7 @@ function enter(step: Step, newView: Verified<Signed<NewView>>): void {
 export function carryOver(step: Step): void {
   const { state } = step;
   if (!state.newView) return;
-  const empty = nullBatch(step);
+  const empty = nullBatch(step.env);
   let highest: number = Math.max(state.log.low, state.lastExecuted, state.log.highestOpen(state.view));
   for (const signed of state.newView.message.prePrepares) {
     const prePrepare = signed as Verified<Signed<PrePrepare>>; // nested in what the gate has verified
@@ -142,9 +142,4 @@ export function carryOver(step: Step): void {
     acceptWaiting(step, slot);
   }
   state.lastProposed = highest as SequenceNumber;
-}
-
-/** The batch of a null request: no requests, no time. */
-function nullBatch(step: Step) {
-  return step.env.batch(0 as Millis, []);
 }

@@ -18,6 +18,9 @@ export function readiness(node: HostedNode): { readonly ready: boolean; readonly
   const { halted, storeError, replica } = node.status();
   if (halted !== undefined) return { ready: false, reason: `the replica halted: ${halted}` };
   if (storeError !== undefined) return { ready: false, reason: `the store takes no commits: ${storeError}` };
+  if (replica.hasLostDisk) {
+    return { ready: false, reason: "the replica has lost its disk and follows the others until it may vote again" };
+  }
   if (replica.transferring) return { ready: false, reason: "the replica is fetching a state from the others" };
   return { ready: true, reason: "ready" };
 }

@@ -26,7 +26,7 @@ import { sha256 } from "../crypto/mod.ts";
 import { decodeBatch, DecodeError, decodeFrame, frameKind, wireLimits } from "../wire/mod.ts";
 import { withDigest } from "./environment.ts";
 import type { Rejection, RejectionReason, Verifier } from "./ports.ts";
-import { VerifiedRequests } from "./verified_requests.ts";
+import { VerifiedMessages } from "./verified_messages.ts";
 
 /** What passed the gate, and who is to have it. */
 export type Passed =
@@ -60,7 +60,9 @@ export class Gate {
   readonly #genesis: Genesis;
   readonly #verifier: Verifier;
   readonly #limits: ReturnType<typeof wireLimits>;
-  readonly #verified: VerifiedRequests;
+  readonly #verified: VerifiedMessages;
+  /** What certificates are made of comes once by itself and then again in each of them: in a view change all at once. */
+  readonly #verifiedVotes: VerifiedMessages;
   readonly #hash: (bytes: Uint8Array) => Digest;
 
   constructor({ genesis, verifier, maxVerifiedRequests, hash = sha256 }: GateOptions) {
@@ -68,7 +70,9 @@ export class Gate {
     this.#verifier = verifier;
     this.#hash = hash;
     this.#limits = wireLimits(genesis);
-    this.#verified = new VerifiedRequests(maxVerifiedRequests);
+    this.#verified = new VerifiedMessages(maxVerifiedRequests);
+    // Two views' pre-prepares and prepares for each number between the watermarks.
+    this.#verifiedVotes = new VerifiedMessages(2 * genesis.replicas.length * genesis.logWindow);
   }
 
   /** Checks one frame. `accept`: the kinds that are taken where it came in; all if absent. */
@@ -115,14 +119,14 @@ export class Gate {
         return { to: "core", kind: message.kind, from, input: { kind: "request", request } };
       }
       case "pre-prepare": {
-        const prePrepare = this.#verify<PrePrepare>(signed);
+        const prePrepare = this.#verifyVote<PrePrepare>(signed);
         const input = batchBytes === undefined
           ? { kind: "pre-prepare" as const, prePrepare }
           : { kind: "pre-prepare" as const, prePrepare, batch: this.#batchOf(message.digest, batchBytes) };
         return { to: "core", kind: message.kind, from: message.replica, input };
       }
       case "prepare":
-        return this.#core(message, { kind: "prepare", prepare: this.#verify(signed) });
+        return this.#core(message, { kind: "prepare", prepare: this.#verifyVote(signed) });
       case "commit":
         return this.#core(message, { kind: "commit", commit: this.#verify(signed) });
       case "decision": {
@@ -131,11 +135,11 @@ export class Gate {
         return this.#core(message, { kind: "decision", decision });
       }
       case "checkpoint":
-        return this.#core(message, { kind: "checkpoint", checkpoint: this.#verify(signed) });
+        return this.#core(message, { kind: "checkpoint", checkpoint: this.#verifyVote(signed) });
       case "view-change":
-        return this.#core(message, { kind: "view-change", viewChange: this.#viewChange(signed as Signed<ViewChange>) });
+        return this.#core(message, { kind: "view-change", viewChange: this.#viewChange(signed) });
       case "new-view":
-        return this.#core(message, { kind: "new-view", newView: this.#newView(signed as Signed<NewView>) });
+        return this.#core(message, { kind: "new-view", newView: this.#newView(signed) });
       case "status":
         return this.#core(message, { kind: "status", status: this.#verify(signed) });
       case "blobs":
@@ -161,20 +165,32 @@ export class Gate {
     return signed as Verified<Signed<M>>;
   }
 
-  /** The outer signature first: only a member can make us check all that is within. */
-  #viewChange(signed: Signed<ViewChange>): Verified<Signed<ViewChange>> {
-    const verified = this.#verify<ViewChange>(signed);
-    const { stable, prepared } = signed.message;
-    for (const checkpoint of stable) this.#verify(checkpoint);
-    for (const { prePrepare, prepares } of prepared) for (const vote of [prePrepare, ...prepares]) this.#verify(vote);
+  /** As {@linkcode #verify}, of what is likely to come again. `within`: verifies what it carries, the first time. */
+  #verifyVote<M extends Message>(signed: Signed, within: (message: M) => void = () => {}): Verified<Signed<M>> {
+    const { message, bytes, signature } = signed;
+    const digest = this.#hash(bytes);
+    if (this.#verifiedVotes.has(message.kind, digest, signature)) return signed as Verified<Signed<M>>;
+    const verified = this.#verify<M>(signed);
+    within(verified.message);
+    this.#verifiedVotes.add(message.kind, digest, signature);
     return verified;
   }
 
-  #newView(signed: Signed<NewView>): Verified<Signed<NewView>> {
-    const verified = this.#verify<NewView>(signed);
-    for (const viewChange of signed.message.viewChanges) this.#viewChange(viewChange);
-    for (const prePrepare of signed.message.prePrepares) this.#verify(prePrepare);
-    return verified;
+  /** The outer signature first: only a member can make us check all that is within. */
+  #viewChange(signed: Signed): Verified<Signed<ViewChange>> {
+    return this.#verifyVote<ViewChange>(signed, ({ stable, prepared }) => {
+      for (const checkpoint of stable) this.#verifyVote(checkpoint);
+      for (const { prePrepare, prepares } of prepared) {
+        for (const vote of [prePrepare, ...prepares]) this.#verifyVote(vote);
+      }
+    });
+  }
+
+  #newView(signed: Signed): Verified<Signed<NewView>> {
+    return this.#verifyVote<NewView>(signed, ({ viewChanges, prePrepares }) => {
+      for (const viewChange of viewChanges) this.#viewChange(viewChange);
+      for (const prePrepare of prePrepares) this.#verifyVote(prePrepare);
+    });
   }
 
   #keyOf(message: Message): string {

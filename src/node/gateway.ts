@@ -11,7 +11,7 @@ import { MAX_BODY_BYTES, MAX_NAME_BYTES, pack, utf8 } from "../wire/mod.ts";
 import { abortable } from "./abort.ts";
 import type { NodeLimits } from "./limits.ts";
 import type { Rejection, Timer } from "./ports.ts";
-import { equalBytes } from "./verified_requests.ts";
+import { equalBytes } from "./verified_messages.ts";
 
 /** What became of vouched operations, once f + 1 replicas agree on it. */
 export interface VouchedAnswer {

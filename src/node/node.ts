@@ -24,7 +24,7 @@ import { nodeLimits } from "./limits.ts";
 import { Observers } from "./observers.ts";
 import { completeSettings, CRYPTOGRAPHY, type NodeOptions, seedOf } from "./options.ts";
 import type { Observer, Rejection, Signer, Timer } from "./ports.ts";
-import { restore, type Restored } from "./recovery.ts";
+import { markLostDisk, restore, type Restored } from "./recovery.ts";
 import { dormantStatus, type NodeStatus } from "./status.ts";
 import type { Core, Task } from "./task.ts";
 import { type Waiter, Waiters } from "./waiters.ts";
@@ -155,6 +155,7 @@ export class Node {
       const environment = createEnvironment({ self, genesis, settings, stateMachine, signer, hash });
       return options.createCore ? options.createCore(environment, recovered) : new Replica(environment, recovered);
     };
+    if (options.hasLostDisk) await markLostDisk(store, { genesis, cluster, self, hash });
     const restored = await restore(store, { genesis, cluster, self, hash }, options.keepsInputs);
     const node = new Node({ ...options, genesis }, { cluster, signer, restored, createCore });
     node.#replica.start(restored);

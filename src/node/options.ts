@@ -42,6 +42,12 @@ export interface NodeOptions {
    * and timers are made durable too, before a message counts as taken. False if left out: a process keeps them in memory.
    */
   readonly keepsInputs?: boolean;
+  /**
+   * The store does not have all that this replica has said: its disk was lost, or is an old copy. The replica then votes in
+   * nothing until the others have left behind every number in which it may have voted; it counts among the f. It is kept in the
+   * store, so it is to be said once. An empty store without it is taken for a new replica's.
+   */
+  readonly hasLostDisk?: boolean;
   /** For the jitter of delays; by default from the key and the clock. */
   readonly seed?: number;
   /**

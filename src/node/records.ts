@@ -11,6 +11,7 @@
  * | `committed/N` | the digest of the batch executed at N, and the frames of the commits that decided it |
  * | `checkpoint` | number and root of the last checkpoint taken; its tree is in blobs |
  * | `retired/N` | digests that the checkpoint at N no longer names |
+ * | `lost-disk` | the store does not have all that the replica said: it votes once a checkpoint at this number is stable; 0: not known yet |
  * | `stable` | the frames of the certificate |
  *
  * N is padded with zeros to 16 digits, so that keys sort as numbers do.
@@ -98,6 +99,10 @@ export class RecordBook {
       case "checkpoint":
         writes.put("checkpoint", [record.sequence, record.root]);
         if (record.retired.length > 0) writes.put(keyOf("retired", record.sequence), record.retired);
+        return;
+      case "lost-disk":
+        if (record.bound === null) writes.records.set("lost-disk", null);
+        else writes.put("lost-disk", record.bound);
         return;
       case "stable":
         return writes.put("stable", frames(record.certificate));

@@ -105,9 +105,19 @@ export async function restore(store: Store, identity: Identity, keepsInputs = fa
       retired: reader.retired(),
       ...(checkpoint && { checkpoint }),
       stable: reader.stable(),
+      ...reader.lostDisk(),
       blobs: checkpoint ? await blobs.tree(checkpoint.root) : new Map(),
     },
   };
+}
+
+/** Notes in a replica's store, for ever more, that it does not have all that the replica said. */
+export async function markLostDisk(store: Store, identity: Identity): Promise<void> {
+  const { version, records } = await identified(store, identity);
+  if (records.has("lost-disk")) return;
+  const writes = new WriteSet();
+  writes.put("lost-disk", 0);
+  await store.commit(writes, version);
 }
 
 async function identified(store: Store, identity: Identity): Promise<Loaded> {
@@ -190,6 +200,11 @@ class RecordReader {
       const [digest, commits] = this.plain(key) as [Digest, Plain[]];
       return { sequence, digest, commits: commits.map((commit) => this.#frame<Commit>(key, commit, "commit")) };
     });
+  }
+
+  lostDisk(): Pick<Recovered, "lostDisk"> {
+    const bound = this.plain("lost-disk") as SequenceNumber | undefined;
+    return bound === undefined ? {} : { lostDisk: { bound: bound === 0 ? null : bound } };
   }
 
   checkpoint(): Recovered["checkpoint"] {

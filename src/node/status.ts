@@ -61,5 +61,6 @@ export function dormantStatus(genesis: Genesis, recovered: Recovered): ReplicaSt
     agreedTime: 0 as Millis,
     alarmAt: null,
     transferring: false,
+    hasLostDisk: false,
   };
 }

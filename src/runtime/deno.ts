@@ -43,6 +43,8 @@ export interface ServeReplicaOptions {
    * was taken is kept in the store. Costs a commit per message.
    */
   readonly keepsInputs?: boolean;
+  /** The store was lost or is an old copy, see `NodeOptions.hasLostDisk`. Default: no. */
+  readonly hasLostDisk?: boolean;
   /** Hear what happens, from the start on. */
   readonly observers?: readonly Observer[];
   /** Bounds and timeouts of the routes. */
@@ -100,6 +102,7 @@ export async function serveReplica(options: ServeReplicaOptions): Promise<Served
       stateMachine,
       observers,
       keepsInputs: options.keepsInputs ?? false,
+      hasLostDisk: options.hasLostDisk ?? false,
     });
   } catch (error) {
     await server.shutdown();
@@ -141,7 +144,8 @@ export type EnvironmentOptions = Partial<Omit<ServeReplicaOptions, "cluster" | "
  * import { serveFromEnvironment, wake } from "@pbft/edge/deno";
  * const replica = serveFromEnvironment();
  * Deno.cron("wake", "* * * * *", () => wake(replica));
- * await replica;
+ * await (await replica).closed;
+ * Deno.exit(0); // the cron job would keep the process
  * ```
  */
 export async function serveFromEnvironment(options: EnvironmentOptions = {}): Promise<ServedReplica> {

@@ -156,6 +156,7 @@ export const KINDS: { readonly [K in MessageKind]: Kind<Extract<Message, { reado
       view,
       stable: sequence,
       executed: sequence,
+      votesAbove: sequence,
       stages: list(stage, (limits) => limits.maxStages),
     }),
   },

@@ -15,6 +15,7 @@ function report(name: string, status: Partial<MemberStatus> = {}, skewMs = 0): M
     halted: null,
     storeError: null,
     transferring: false,
+    hasLostDisk: false,
     viewID: 0,
     active: true,
     lastExecuted: 100,

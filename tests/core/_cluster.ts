@@ -7,7 +7,7 @@ import { assert, assertEquals } from "@std/assert";
 import { DEFAULT_LIMITS, DEFAULT_SETTINGS, type Genesis, type Limits, type Settings } from "../../src/core/config.ts";
 import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
 import type { Event } from "../../src/core/events.ts";
-import type { Environment, Input, Plain, Ready } from "../../src/core/io.ts";
+import type { Environment, FetchedBlob, Input, Plain, Ready } from "../../src/core/io.ts";
 import type { Record, Recovered, ViewState } from "../../src/core/records.ts";
 import type {
   AnyRequest,
@@ -112,6 +112,7 @@ class Disk {
   readonly blobs = new Map<Digest, Uint8Array>();
   checkpoint: Recovered["checkpoint"];
   stable: Recovered["stable"] = [];
+  lostDisk?: NonNullable<Recovered["lostDisk"]>;
 
   write(record: Record): void {
     switch (record.kind) {
@@ -134,6 +135,10 @@ class Disk {
       case "checkpoint":
         this.checkpoint = record;
         this.retired.set(record.sequence, record.retired);
+        break;
+      case "lost-disk":
+        if (record.bound === null) delete this.lostDisk;
+        else this.lostDisk = { bound: record.bound };
         break;
       case "stable":
         this.stable = record.certificate as Recovered["stable"];
@@ -167,6 +172,7 @@ class Disk {
       stable,
       blobs,
       ...(checkpoint ? { checkpoint } : {}),
+      ...(this.lostDisk ? { lostDisk: this.lostDisk } : {}),
     };
   }
 }
@@ -187,13 +193,62 @@ export interface Options {
 export class Host {
   replica: Replica | null = null;
   machine = new LogMachine();
-  readonly disk = new Disk();
+  disk = new Disk();
   alarmAt: number | null = null;
   clockSkewMs = 0;
   constructor(readonly id: ReplicaId) {}
 }
 
 type Message_ = ReplicaMessage | AnyRequest;
+
+interface Due {
+  readonly at: number;
+  readonly order: number;
+  readonly run: () => void;
+}
+
+/** What is to happen, by time and then in the order in which it was planned: a binary heap. */
+class Queue {
+  readonly #heap: Due[] = [];
+
+  get nextAt(): number {
+    return this.#heap[0]?.at ?? Infinity;
+  }
+
+  push(due: Due): void {
+    const heap = this.#heap;
+    let at = heap.push(due) - 1;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      if (!isBefore(due, heap[parent]!)) break;
+      heap[at] = heap[parent]!;
+      at = parent;
+    }
+    heap[at] = due;
+  }
+
+  take(): Due | undefined {
+    const heap = this.#heap;
+    const first = heap[0];
+    const last = heap.pop();
+    if (!last || heap.length === 0) return first;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child++;
+      if (!isBefore(heap[child]!, last)) break;
+      heap[at] = heap[child]!;
+      at = child;
+    }
+    heap[at] = last;
+    return first;
+  }
+}
+
+function isBefore(a: Due, b: Due): boolean {
+  return a.at < b.at || (a.at === b.at && a.order < b.order);
+}
 
 /** n replicas, their network, and what they answered. */
 export class Cluster {
@@ -206,10 +261,14 @@ export class Cluster {
   readonly replies = new Map<Digest, Map<ReplicaId, Reply>>();
   /** Return false to lose a message on its way. */
   filter: (from: ReplicaId, to: ReplicaId, message: Message_) => boolean = () => true;
+  /** What a replica answers a fetch with: change it to have it lie. */
+  serves: (from: ReplicaId, blobs: readonly FetchedBlob[]) => readonly FetchedBlob[] = (_from, blobs) => blobs;
+  /** Sees every step before its messages are on their way. */
+  onStep: (host: Host, input: Input, ready: Ready) => void = () => {};
   readonly executed = new Map<SequenceNumber, string>();
   readonly #settings: Settings;
   readonly #options: Required<Pick<Options, "loss" | "doubling" | "maxLatencyMs">>;
-  #queue: { at: number; order: number; run: () => void }[] = [];
+  readonly #queue = new Queue();
   #order = 0;
 
   constructor(options: Options = {}) {
@@ -258,15 +317,24 @@ export class Cluster {
     this.host(id).alarmAt = null;
   }
 
+  /** Takes a replica's memory and its store away, and starts it again: it knows that it has lost its disk. */
+  loseDisk(id: number): void {
+    this.crash(id);
+    this.host(id).disk = new Disk();
+    this.host(id).disk.lostDisk = { bound: null };
+    this.start(id);
+  }
+
   step(id: number, input: Input): Ready {
     const host = this.host(id);
     const ready = host.replica!.step(input, (this.now + host.clockSkewMs) as Millis);
+    this.onStep(host, input, ready);
     for (const record of ready.records) host.disk.write(record);
     for (const event of ready.events) this.#observe(host, event);
     for (const { to, message, batch } of ready.messages) {
       const receivers = to === "all" ? this.hosts.filter((other) => other !== host).map((other) => other.id) : [to];
       for (const receiver of receivers) {
-        this.#transmit(host.id, receiver, message.message, () => this.#deliver(receiver, message, batch));
+        this.#transmit(host.id, receiver, message.message, () => this.deliver(receiver, message, batch));
       }
     }
     for (const { reply } of ready.replies) {
@@ -297,8 +365,8 @@ export class Cluster {
   runUntil(done: () => boolean, limitMs = 60_000, what = "done"): void {
     const limit = this.now + limitMs;
     while (!done()) {
-      const next = this.#queue.length > 0 ? this.#next() : null;
-      assert(next !== null && next.at <= limit, `expected "${what}" within ${limitMs} ms of virtual time`);
+      const next = this.#queue.take();
+      assert(next && next.at <= limit, `expected "${what}" within ${limitMs} ms of virtual time`);
       this.now = Math.max(this.now, next.at);
       next.run();
     }
@@ -307,12 +375,8 @@ export class Cluster {
   /** Lets so much virtual time pass. */
   runFor(ms: number): void {
     const end = this.now + ms;
-    while (this.#queue.length > 0) {
-      const next = this.#next();
-      if (next.at > end) {
-        this.#queue.push(next);
-        break;
-      }
+    while (this.#queue.nextAt <= end) {
+      const next = this.#queue.take()!;
       this.now = Math.max(this.now, next.at);
       next.run();
     }
@@ -349,7 +413,8 @@ export class Cluster {
     }
   }
 
-  #deliver(to: ReplicaId, { message, ...rest }: Signed, batch?: Batch): void {
+  /** Hands a message to a replica as the gate would, now. */
+  deliver(to: number, { message, ...rest }: Signed, batch?: Batch): void {
     const host = this.host(to);
     if (!host.replica) return;
     const whole = { message, ...rest } as never;
@@ -383,16 +448,16 @@ export class Cluster {
   }
 
   /** What the node does with a fetch: it answers from its store. */
-  #serve(from: ReplicaId, to: ReplicaId, digests: readonly Digest[]): void {
-    const { disk } = this.host(from);
-    const blobs = digests.flatMap((digest) => {
+  #serve(from: number, to: ReplicaId, digests: readonly Digest[]): void {
+    const { disk, id } = this.host(from);
+    const blobs = this.serves(id, digests.flatMap((digest) => {
       const bytes = disk.blobs.get(digest);
       const batch = [...disk.accepted.values(), ...disk.committed.values()].find(({ batch }) => batch.digest === digest)
         ?.batch;
       return bytes ? [{ digest, bytes }] : batch ? [{ digest, bytes: batch.bytes, batch }] : [];
-    });
-    const answer = { kind: "blobs" as const, replica: from, blobs: [] };
-    this.#transmit(from, to, answer, () => this.host(to).replica && this.step(to, { kind: "blobs", from, blobs }));
+    }));
+    const answer = { kind: "blobs" as const, replica: id, blobs: [] };
+    this.#transmit(id, to, answer, () => this.host(to).replica && this.step(to, { kind: "blobs", from: id, blobs }));
   }
 
   #setAlarm(host: Host, at: number | null): void {
@@ -405,15 +470,6 @@ export class Cluster {
 
   #at(at: number, run: () => void): void {
     this.#queue.push({ at, order: this.#order++, run });
-  }
-
-  #next(): { at: number; order: number; run: () => void } {
-    let best = 0;
-    this.#queue.forEach((item, i) => {
-      const than = this.#queue[best]!;
-      if (item.at < than.at || (item.at === than.at && item.order < than.order)) best = i;
-    });
-    return this.#queue.splice(best, 1)[0]!;
   }
 }
 

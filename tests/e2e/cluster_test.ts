@@ -121,6 +121,36 @@ Deno.test("data is there after Ctrl-C, also on another port, and gone with --fre
   });
 });
 
+Deno.test("a replica whose state file is gone recovers with nobody asking for anything; more than f gone is an error", async () => {
+  await inFolder(async (folder) => {
+    const first = await ClusterProcess.start(folder);
+    await first.req("Apple", { clientID: "ada", timestamp: 1, operation: "INCR n" });
+    await first.interrupt();
+    const forget = (name: string) => {
+      for (const suffix of ["", "-wal", "-shm"]) {
+        try {
+          Deno.removeSync(`${folder}/${name}/state.db${suffix}`);
+        } catch { /* it was not there */ }
+      }
+    };
+    forget("Dog");
+    const second = await ClusterProcess.start(folder); // is ready when all are
+    try {
+      await second.command.out.find(/^Dog +had lost its disk; .* it votes again$/);
+      Deno.kill(second.pid("Ball"), "SIGKILL");
+      const answer = await second.req("Dog", { clientID: "ada", timestamp: 2, operation: "INCR n" });
+      assertEquals([answer.status, answer.result], [200, 2]);
+    } finally {
+      await second.interrupt();
+    }
+    forget("Dog");
+    forget("Ball");
+    const { code, err } = await failingCluster(["--data", folder]);
+    assertEquals(code, 1);
+    assertMatch(err.join("\n"), /^error: .* has lost the states of Ball, Dog: more than the 1 /);
+  });
+});
+
 Deno.test("a cluster of one works in memory, and leaves no state behind", async () => {
   await inFolder(async (folder) => {
     const cluster = await ClusterProcess.start(folder, ["--replicas", "1", "--memory"]);

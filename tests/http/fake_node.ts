@@ -71,6 +71,7 @@ export class FakeNode implements HostedNode {
         agreedTime: millis(1_000_000),
         alarmAt: millis(1_000_150),
         transferring: false,
+        hasLostDisk: false,
       },
       ...this.overrides,
     };

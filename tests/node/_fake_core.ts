@@ -154,6 +154,7 @@ export function status(replica: number): Status {
     view: 0 as View,
     stable: 0 as SequenceNumber,
     executed: 0 as SequenceNumber,
+    votesAbove: 0 as SequenceNumber,
     stages: [],
   };
 }

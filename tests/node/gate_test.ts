@@ -1,6 +1,15 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
-import type { AnyRequest, MessageKind, PrePrepare, Signed, VouchedRequest } from "../../src/core/messages.ts";
+import type {
+  AnyRequest,
+  MessageKind,
+  NewView,
+  Prepare,
+  PrePrepare,
+  Signed,
+  ViewChange,
+  VouchedRequest,
+} from "../../src/core/messages.ts";
 import { clusterId, createVerifier, sha256 } from "../../src/crypto/mod.ts";
 import { Gate, type Passed } from "../../src/node/gate.ts";
 import type { Rejection, RejectionReason } from "../../src/node/ports.ts";
@@ -149,8 +158,47 @@ Deno.test("a request that was verified is not verified again in a batch, but one
   const forged = { ...signed, signature: author(8).sign(open).signature };
   assertRejected(gate.check(proposal(forged)), "wrong-signature", /request/);
   assertRejected(gate.check(encodeFrame(forged)), "wrong-signature", /request/);
-  gate.check(proposal(signed));
-  assertEquals(verifications(), 6);
+  gate.check(proposal(signed)); // seen before, as a whole
+  assertEquals(verifications(), 5);
+});
+
+/** A view-change to view 2 with a certificate for number 1 in view 0. */
+function viewChange(replica: number, prepares: readonly Signed<Prepare>[]): ViewChange {
+  const certificate = { prePrepare: author(1).sign(prePrepare(sha256(utf8("x")))), prepares };
+  return { kind: "view-change", replica: replica as ReplicaId, view: 2 as View, stable: [], prepared: [certificate] };
+}
+
+function prepare(replica: number): Prepare {
+  return { ...prePrepare(sha256(utf8("x")), replica), kind: "prepare" };
+}
+
+Deno.test("votes that were verified are not verified again in certificates, nor those in a new-view", () => {
+  const { gate, verifications } = setUp();
+  const votes = [author(2).sign(prepare(1)), author(3).sign(prepare(2))];
+  gate.check(encodeFrame(votes[0]!));
+  assertEquals(verifications(), 1);
+  const viewChanges = [1, 2].map((replica) => author(replica + 1).sign(viewChange(replica, votes)));
+  for (const each of viewChanges) assert(!("reason" in gate.check(encodeFrame(each))));
+  assertEquals(verifications(), 1 + 3 + 1); // itself, the pre-prepare and the other prepare; then only itself
+  const newView: NewView = {
+    kind: "new-view",
+    replica: 2 as ReplicaId,
+    view: 2 as View,
+    viewChanges: [...viewChanges, author(4).sign(viewChange(3, votes))],
+    prePrepares: [],
+  };
+  const frame = author(3).frame(newView);
+  for (let i = 0; i < 2; i++) assert(!("reason" in gate.check(frame)));
+  assertEquals(verifications(), 5 + 2); // the new-view's own and the view-change that had not been seen
+});
+
+Deno.test("a forged vote in a certificate is rejected each time, also when the true one was verified", () => {
+  const { gate } = setUp();
+  const votes = [author(2).sign(prepare(1)), author(3).sign(prepare(2))];
+  for (const vote of votes) assert(!("reason" in gate.check(encodeFrame(vote))));
+  const forged = [votes[0]!, { ...votes[1]!, signature: author(4).sign(prepare(2)).signature }];
+  const frame = author(2).frame(viewChange(1, forged));
+  for (let i = 0; i < 2; i++) assertRejected(gate.check(frame), "wrong-signature", /prepare/);
 });
 
 Deno.test("the memory of verified requests is bounded: the longest unused is verified again", () => {

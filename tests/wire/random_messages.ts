@@ -161,6 +161,7 @@ export class Random {
           view,
           stable: sequence,
           executed: this.natural() as SequenceNumber,
+          votesAbove: this.natural() as SequenceNumber,
           stages: this.list(() => this.of(STAGES)),
         };
       case "fetch":

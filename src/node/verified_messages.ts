@@ -1,12 +1,12 @@
 /**
- * Requests whose signature was found right, so that it isn't checked again when they come in a batch.
+ * Messages whose signature was found right, so that it isn't checked again when they come in a batch or a certificate.
  * @module
  */
 import type { Digest } from "../core/ids.ts";
 import type { MessageKind } from "../core/messages.ts";
 
 /** Up to `max` of them; the longest unused goes first. */
-export class VerifiedRequests {
+export class VerifiedMessages {
   readonly #max: number;
   /** Signature by kind and digest. The signer stands in the bytes that the digest is of. */
   readonly #signatures = new Map<string, Uint8Array>();

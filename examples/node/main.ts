@@ -1,0 +1,35 @@
+/**
+ * One replica under Node 22.13 or later, or Bun; see the README beside this file.
+ *
+ *     node main.js pbft/cluster.json Dog pbft/Dog/key dog.db [port]
+ */
+import { serve } from "@hono/node-server";
+import { openReplica } from "@pbft/edge/node";
+import { parseClusterFile } from "@pbft/edge/client";
+import { readFileSync } from "node:fs";
+import process from "node:process";
+
+const [clusterPath, name, keyPath, state, port] = process.argv.slice(2);
+if (!clusterPath || !name || !keyPath || !state) {
+  console.error("usage: node main.js CLUSTER_FILE NAME KEY_FILE STATE_FILE [PORT]");
+  process.exit(2);
+}
+
+const cluster = parseClusterFile(JSON.parse(readFileSync(clusterPath, "utf8")));
+const replica = await openReplica({
+  cluster,
+  self: name,
+  privateKey: readFileSync(keyPath, "utf8").trim(),
+  store: state,
+});
+const url = new URL(cluster.urls[name]!);
+const server = serve({ fetch: replica.fetch, port: Number(port ?? (url.port || 80)), hostname: "0.0.0.0" });
+console.log(`${name} serves port ${port ?? url.port}`);
+
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.once(signal, async () => {
+    server.close();
+    await replica.close();
+    process.exit(0);
+  });
+}

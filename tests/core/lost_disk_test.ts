@@ -1,0 +1,142 @@
+import { assert, assertEquals } from "@std/assert";
+import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
+import type { PrePrepare, Status } from "../../src/core/messages.ts";
+import { batchOf, Cluster, show, signed, TestClient } from "./_cluster.ts";
+
+const VOTES = ["pre-prepare", "prepare", "commit", "checkpoint", "view-change", "new-view"];
+
+function hasLostDisk(cluster: Cluster, id: number): boolean {
+  return cluster.host(id).replica!.status().hasLostDisk;
+}
+
+/** Runs until the replica votes again, and returns the votes that it signed before. */
+function votesUntilRecovered(cluster: Cluster, id: number, limitMs = 120_000): string[] {
+  const votes: string[] = [];
+  cluster.filter = (from, _to, message) => {
+    if (
+      from === id && hasLostDisk(cluster, id) && VOTES.includes(message.kind) && (message as PrePrepare).replica === id
+    ) {
+      votes.push(message.kind);
+    }
+    return true;
+  };
+  cluster.runUntil(() => !hasLostDisk(cluster, id), limitMs, `replica ${id} votes again`);
+  return votes;
+}
+
+Deno.test("in an idle cluster a replica that lost its disk says nothing that binds, fetches the state, and votes again", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  for (let i = 1; i <= 30; i++) ada.call([`x=${i}`]);
+  cluster.loseDisk(3);
+  assertEquals(votesUntilRecovered(cluster, 3), []);
+  assertEquals(ada.call(["x=31"]).map(show), ["ok 31"]);
+  cluster.runFor(5_000);
+  cluster.assertAlike();
+  cluster.crash(1); // now its vote is needed
+  assertEquals(ada.call(["x=32"]).map(show), ["ok 32"]);
+});
+
+Deno.test("a primary that lost its disk is replaced, and recovers", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  for (let i = 1; i <= 5; i++) ada.call([`x=${i}`]);
+  cluster.loseDisk(0);
+  assertEquals(ada.call(["x=6"]).map(show), ["ok 6"]);
+  assertEquals(votesUntilRecovered(cluster, 0), []);
+  cluster.runFor(5_000);
+  cluster.assertAlike();
+});
+
+Deno.test("it also recovers under load, over a restart in the middle", () => {
+  const cluster = new Cluster({ loss: 0.05, maxLatencyMs: 20 });
+  const ada = new TestClient(cluster, 1).open();
+  for (let i = 1; i <= 10; i++) ada.call([`x=${i}`]);
+  cluster.loseDisk(2);
+  for (let i = 11; i <= 14; i++) ada.call([`x=${i}`]);
+  if (hasLostDisk(cluster, 2)) {
+    cluster.crash(2);
+    cluster.start(2);
+    assert(hasLostDisk(cluster, 2), "a restart does not make it forget that it has forgotten");
+  }
+  for (let i = 15; i <= 60; i++) ada.call([`x=${i}`]);
+  cluster.runUntil(() => !hasLostDisk(cluster, 2), 60_000);
+  cluster.runFor(5_000);
+  cluster.assertAlike();
+});
+
+Deno.test("it never votes twice at a number that it may have voted in", () => {
+  const cluster = new Cluster();
+  new TestClient(cluster, 1).open();
+  cluster.runFor(100);
+  const sequence = (cluster.host(3).replica!.status().lastExecuted + 1) as SequenceNumber;
+  const propose = (value: string) => {
+    const batch = batchOf(cluster.now, [new TestClient(cluster, 9).request([`x=${value}`])]);
+    const message = {
+      kind: "pre-prepare" as const,
+      replica: 0 as ReplicaId,
+      view: 0 as View,
+      sequence,
+      digest: batch.digest,
+    };
+    return cluster.step(3, { kind: "pre-prepare", prePrepare: signed<PrePrepare>(message), batch }).messages.map((
+      { message: m },
+    ) => m.message.kind);
+  };
+  cluster.filter = () => false;
+  assertEquals(propose("one"), ["prepare"]);
+  cluster.loseDisk(3);
+  assertEquals(propose("two"), []);
+});
+
+Deno.test("the bound is believed only if enough of the others are at or below it, and enough have come so far", () => {
+  const cluster = new Cluster({ n: 7 }); // f = 2: the one that lost its disk, and a liar
+  cluster.filter = () => false;
+  cluster.loseDisk(6);
+  const report = (replica: number, stable: number, executed = stable) => {
+    const message = { kind: "status", replica, view: 0, stable, executed, votesAbove: 0, stages: [] };
+    cluster.step(6, { kind: "status", status: signed(message as unknown as Status) });
+    return cluster.host(6).disk.lostDisk?.bound;
+  };
+  assertEquals([report(0, 800), report(1, 0, 9), report(2, 8), report(3, 8, 10)], [null, null, null, null]);
+  assertEquals(report(4, 0, 7), null, "four of the others must be at or below it");
+  assertEquals(report(5, 0, 8), 8 + 16);
+});
+
+Deno.test("a replica can't keep the others busy with filling the log", () => {
+  const cluster = new Cluster();
+  cluster.runFor(3_000);
+  const ask = (votesAbove: number) => {
+    const message = {
+      kind: "status",
+      replica: 3,
+      view: 0,
+      stable: 0,
+      executed: 0,
+      votesAbove,
+      stages: [],
+    } as unknown as Status;
+    cluster.step(0, { kind: "status", status: signed(message) });
+    cluster.runFor(2_000);
+    return cluster.host(0).replica!.status().lastExecuted;
+  };
+  assertEquals(ask(1_000) as number, 0, "not beyond the window");
+  assertEquals(ask(8) as number, 8);
+  assertEquals(ask(16) as number, 8, "not again so soon");
+  cluster.runFor(30_000);
+  assertEquals(ask(16) as number, 16);
+});
+
+Deno.test("null requests change neither the state nor the agreed time", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  ada.call(["x=1"]);
+  const before = cluster.host(1).replica!.status();
+  cluster.loseDisk(3);
+  votesUntilRecovered(cluster, 3);
+  const after = cluster.host(1).replica!.status();
+  assert(after.lastExecuted > before.lastExecuted);
+  assertEquals(after.agreedTime, before.agreedTime);
+  assertEquals(cluster.host(3).machine.logs.get("x"), ["1"]);
+  assertEquals(after.history === before.history as Digest, false);
+});

@@ -1,0 +1,131 @@
+import { assert, assertEquals } from "@std/assert";
+import {
+  type Place,
+  type Running,
+  startDeno,
+  startDenoKv,
+  startNode,
+  startWorkerd,
+} from "../../examples/mixed/members.ts";
+import { main as cli } from "../../src/cli/mod.ts";
+import { Client } from "../../src/client/mod.ts";
+import { parseClusterFile } from "../../src/wire/mod.ts";
+
+const NAMES = ["Apple", "Ball", "Candy", "Dog"] as const;
+type Name = typeof NAMES[number];
+
+const STARTERS = {
+  Apple: startDeno,
+  Candy: startWorkerd,
+  Dog: startNode,
+};
+
+/** A Node that has `node:sqlite`: the one on the path, or one from npm. */
+async function findNode(): Promise<string> {
+  const run = async (command: string, ...args: string[]) => {
+    const { stdout } = await new Deno.Command(command, { args, stderr: "null" }).output();
+    return new TextDecoder().decode(stdout).trim();
+  };
+  const [major, minor] = (await run("node", "--version")).slice(1).split(".").map(Number);
+  if (major! > 22 || (major === 22 && minor! >= 13)) return "node";
+  return await run("npx", "--yes", "-p", "node@22", "which", "node");
+}
+
+/** What Deno Deploy puts in front of the instances of an app: each request goes to the next of them. */
+class Splitter {
+  backends: readonly string[] = [];
+  #next = 0;
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+
+  constructor(port: number) {
+    this.#server = Deno.serve({ hostname: "127.0.0.1", port, onListen: () => {} }, (request) => this.#pass(request));
+  }
+
+  async #pass(request: Request): Promise<Response> {
+    const backend = this.backends[this.#next++ % this.backends.length];
+    const body = await request.arrayBuffer();
+    const { pathname, search } = new URL(request.url);
+    try {
+      const { method, headers } = request;
+      return await fetch(`${backend}${pathname}${search}`, { method, headers, ...(method === "POST" && { body }) });
+    } catch {
+      return new Response(null, { status: 502 });
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#server.shutdown();
+  }
+}
+
+function freePorts(count: number): number[] {
+  const listeners = Array.from({ length: count }, () => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
+  const ports = listeners.map(({ addr }) => (addr as Deno.NetAddr).port);
+  for (const listener of listeners) listener.close();
+  return ports;
+}
+
+Deno.test({
+  name: "four runtimes are one cluster, and each may be ended and started again under load",
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    const ports = freePorts(6);
+    const members = NAMES.map((name, i) => `${name}=http://127.0.0.1:${ports[i]}`);
+    await cli(["init", ...members, "--folder", `${folder}/pbft`, "--interval", "16"], () => {});
+    const place: Place = { folder: `${folder}/pbft`, nodePath: await findNode() };
+    const cluster = parseClusterFile(JSON.parse(await Deno.readTextFile(`${place.folder}/cluster.json`)));
+    const running = new Map<Name | "Ball again", Running>();
+    // Ball is an app behind a load balancer.
+    const splitter = new Splitter(ports[1]!);
+    const startBall = (port: number) => startDenoKv(place, "Ball", port);
+    const start = (name: Name) => name === "Ball" ? startBall(ports[4]!) : STARTERS[name](place, name);
+    splitter.backends = [`http://127.0.0.1:${ports[4]}`];
+    const client = new Client({ cluster, timeoutMs: 60_000 });
+    try {
+      await Promise.all(NAMES.map(async (name) => running.set(name, await start(name))));
+      const results: number[] = [];
+      /** So many callers, each with one operation after the other under way. */
+      const load = (count: number) =>
+        Promise.all(Array.from({ length: 10 }, async () => {
+          for (let i = 0; i < count / 10; i++) results.push(await client.invoke<number>("INCR n"));
+        }));
+      await load(200);
+      for (const [name, how] of [["Candy", "kill"], ["Ball", "stop"], ["Dog", "kill"], ["Apple", "kill"]] as const) {
+        const during = load(200);
+        await running.get(name)![how]();
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        running.set(name, await start(name));
+        await during;
+      }
+      // Two instances of one replica, each with every other request.
+      running.set("Ball again", await startBall(ports[5]!));
+      splitter.backends = [4, 5].map((i) => `http://127.0.0.1:${ports[i]}`);
+      await load(200);
+      await running.get("Ball")!.kill();
+      splitter.backends = splitter.backends.slice(1);
+      // Each operation was executed once: the counter has given every number once.
+      assertEquals(results.sort((a, b) => a - b), Array.from({ length: 1_200 }, (_, i) => i + 1));
+      assertEquals(await client.invoke("GET n"), "1200");
+      await assertEqualStates(cluster.urls);
+    } finally {
+      client.close();
+      await Promise.all([...running.values()].map((member) => member.kill()));
+      await splitter.close();
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
+async function assertEqualStates(urls: Readonly<Record<string, string>>): Promise<void> {
+  for (let attempt = 0;; attempt++) {
+    const statuses = await Promise.all(
+      Object.values(urls).map(async (url) => await (await fetch(`${url}/status`)).json()),
+    );
+    const seen = statuses.map((s) => `${s.lastExecuted} ${s.history} ${s.stateRoot} ${s.halted}`);
+    if (new Set(seen).size === 1) return assert(statuses.every(({ halted }) => halted === null));
+    if (attempt === 200) assertEquals(seen, seen.map(() => seen[0]));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
