@@ -7,7 +7,7 @@ import { quorum } from "../core/quorum.ts";
 import { Disk } from "./disk.ts";
 import { Machine, type Meddler } from "./machine.ts";
 import type { Barrier } from "./network.ts";
-import { faultyReplicas, type Plan } from "./plan.ts";
+import { faultyReplicas, lyingReplicas, type Plan } from "./plan.ts";
 import { Random } from "./random.ts";
 import type { World } from "./world.ts";
 
@@ -27,6 +27,7 @@ const HEALED_SKEW_MS = 1_000;
 export class Cluster {
   readonly world: World;
   readonly faulty: readonly ReplicaId[];
+  readonly #lying: readonly ReplicaId[];
   /** Faults neither begin nor end any more. */
   isHealed = false;
   /** After healing: the correct replicas that are up and reach each other. */
@@ -40,10 +41,11 @@ export class Cluster {
   constructor({ world, plan, random, meddlerOf }: ClusterOptions) {
     this.world = world;
     this.faulty = faultyReplicas(plan);
+    this.#lying = lyingReplicas(plan);
     this.#plan = plan;
     this.#random = random;
     for (const replica of this.ids) {
-      if (this.faulty.includes(replica)) world.witness.distrustReplica(replica);
+      if (this.#lying.includes(replica)) world.witness.distrustReplica(replica);
       this.#add(replica, "", new Disk({ ...plan.disk }), meddlerOf(replica));
     }
     for (const fault of plan.faults) if (fault.kind === "twins") this.#addTwin(fault.replica, fault.seed);
@@ -105,8 +107,8 @@ export class Cluster {
     Object.assign(network.habits, { ...this.#plan.network, loss: 0, duplication: 0, reordering: 0 });
     for (const machine of [...this.#machines]) {
       const { replica, clock, disk } = machine;
-      if (this.faulty.includes(replica)) continue;
-      if (!core.includes(replica)) {
+      if (this.#lying.includes(replica)) continue;
+      if (this.correct.includes(replica) && !core.includes(replica)) {
         machine.crash();
         continue;
       }
@@ -127,7 +129,7 @@ export class Cluster {
       disk,
       clock: { skewMs: this.#plan.skewsMs[replica] ?? 0, alarmMs: 0 },
       random: this.#random.fork(),
-      isFaulty: this.faulty.includes(replica),
+      isFaulty: this.#lying.includes(replica),
       ...(meddler && { meddler }),
     });
     this.#machines.push(machine);

@@ -24,11 +24,14 @@ export class Disk {
   version: Version = 0;
   records: Map<string, Uint8Array> = new Map();
   blobs: Map<Digest, Uint8Array> = new Map();
+  /** It was replaced by an empty one, and whoever runs the replica knows. */
+  isLost = false;
 
   constructor(readonly habits: DiskHabits) {}
 
   /** The disk is replaced by an empty one. */
   lose(): void {
+    this.isLost = true;
     this.version = 0;
     this.records = new Map();
     this.blobs = new Map();

@@ -156,6 +156,7 @@ export class Machine implements Station {
       stateMachine: () => world.stateMachine(this.replica),
       seed: random.seed(),
       keepsInputs: world.keepsInputs,
+      hasLostDisk: this.disk.isLost,
       createCore: (environment, recovered) => this.#createCore(environment, recovered, life),
       observers: this.isFaulty ? [] : [{
         onEvent: (event) => {

@@ -46,7 +46,7 @@ export type Fault =
   | ({ readonly kind: "coarse-alarms"; readonly replica: ReplicaId; readonly ms: number } & Span)
   | ({ readonly kind: "disk-failures"; readonly replica: ReplicaId; readonly part: number } & Span)
   | ({ readonly kind: "slow-disk"; readonly replica: ReplicaId; readonly ms: number } & Span)
-  /** Restarts with an empty store. One of the f. */
+  /** Restarts with an empty store, and knows it. One of the f. */
   | ({ readonly kind: "lost-disk"; readonly replica: ReplicaId } & Span)
   /** One of the f. */
   | {
@@ -89,6 +89,11 @@ export function faultyReplicas({ faults }: Pick<Plan, "faults">): readonly Repli
     fault.kind === "byzantine" || fault.kind === "twins" || fault.kind === "lost-disk" ? [fault.replica] : []
   );
   return [...new Set(faulty)].sort((a, b) => a - b);
+}
+
+/** Those of them that may say anything. One that has lost its disk is honest, and says so. */
+export function lyingReplicas({ faults }: Pick<Plan, "faults">): readonly ReplicaId[] {
+  return faultyReplicas({ faults: faults.filter(({ kind }) => kind !== "lost-disk") });
 }
 
 /** How many operations the clients of a plan ask for. */

@@ -2,32 +2,23 @@
  * One run of a plan, from the first start to the last check.
  * @module
  */
-import { DEFAULT_LIMITS, type Genesis } from "../core/config.ts";
 import type { Digest, ReplicaId } from "../core/ids.ts";
 import type { Plain } from "../core/io.ts";
-import { Replica } from "../core/replica.ts";
 import type { StateMachine } from "../core/state_machine.ts";
-import { clusterId } from "../crypto/mod.ts";
-import { nodeLimits } from "../node/limits.ts";
-import { completeSettings } from "../node/options.ts";
 import { pack } from "../wire/mod.ts";
 import { Cluster } from "./cluster.ts";
-import { Coverage } from "./coverage.ts";
-import { StandInCryptography } from "./cryptography.ts";
-import { Engine } from "./engine.ts";
+import { createWorld } from "./create_world.ts";
+import type { Coverage } from "./coverage.ts";
 import { plant, wordsOf } from "./faults.ts";
 import { History } from "./history.ts";
 import { HostileClient } from "./hostile_client.ts";
 import { findNonLinearizable } from "./linearizability.ts";
 import { Mischief } from "./mischief.ts";
-import { Network } from "./network.ts";
 import { operationsOf, type Plan } from "./plan.ts";
 import { Random } from "./random.ts";
 import { type ClientOptions, SignedClient } from "./signed_client.ts";
-import { Trace } from "./trace.ts";
 import { UnsignedClient } from "./unsigned_client.ts";
-import type { Invariant, Violation } from "./violation.ts";
-import { Witness } from "./witness.ts";
+import type { Violation } from "./violation.ts";
 import type { Workload } from "./workload.ts";
 import type { CoreMaker, World } from "./world.ts";
 
@@ -66,7 +57,6 @@ export const LIVENESS_MS = 240_000;
 const START_MS = 2_000;
 /** Nodes are looked at this often, virtual ms. */
 const INSPECTION_MS = 1_000;
-const NAMES = ["Apple", "Ball", "Candy", "Dog", "Egg", "Fig", "Grape", "Hat", "Ice", "Jam"];
 
 /** Runs a plan. The same plan and code give the same report. */
 export async function run(plan: Plan, options: RunOptions): Promise<RunReport> {
@@ -88,7 +78,10 @@ class Run {
     this.#plan = plan;
     this.#options = options;
     this.#random = new Random(plan.seed ^ 0x5eed);
-    this.#world = this.#createWorld();
+    this.#world = createWorld(plan, options, {
+      random: this.#random,
+      onViolation: (violation) => this.#violation ??= violation,
+    });
     this.#world.witness.isCalm = plan.isCalm;
     const random = this.#random.fork();
     this.#cluster = new Cluster({
@@ -129,46 +122,6 @@ class Run {
       events: engine.events,
       virtualMs: engine.now,
     };
-  }
-
-  #createWorld(): World {
-    const { replicas, network, settings, checkpointInterval, logWindow, maxBatchRequests } = this.#plan;
-    const engine = new Engine();
-    const crypto = new StandInCryptography();
-    const keys = NAMES.slice(0, replicas).map((name) => crypto.keyPair(name));
-    const genesis: Genesis = {
-      name: "simulation",
-      replicas: keys.map(({ publicKey }, i) => ({ name: NAMES[i]!, publicKey })),
-      checkpointInterval,
-      logWindow,
-      stateMachine: this.#options.stateMachine(0 as ReplicaId).version,
-      limits: { ...DEFAULT_LIMITS, maxBatchRequests, maxSessions: 64, maxNames: 64 },
-    };
-    const report = (invariant: Invariant, detail: string) => {
-      if (this.#violation) return;
-      this.#violation = { invariant, detail, atMs: engine.now };
-      trace.line("BROKEN", () => `${invariant}: ${detail}`);
-    };
-    const trace = new Trace(this.#options.trace ?? false, () => engine.now);
-    const world: Omit<World, "witness"> & { witness: Witness } = {
-      engine,
-      network: new Network(engine, this.#random.fork(), { ...network }),
-      crypto,
-      genesis,
-      cluster: clusterId(genesis),
-      settings: completeSettings(settings),
-      limits: nodeLimits(genesis, { maxInboxFrames: 4_096, maxOutboxFrames: 1_024, maxWaiters: 4_096 }),
-      coverage: new Coverage(),
-      trace,
-      witness: undefined!,
-      stateMachine: this.#options.stateMachine,
-      createCore: this.#options.createCore ?? ((environment, recovered) => new Replica(environment, recovered)),
-      keepsInputs: this.#plan.keepsInputs,
-      report,
-      keyOf: (replica) => keys[replica]!.privateKey,
-    };
-    world.witness = new Witness(world, report);
-    return world;
   }
 
   #meddlerOf(replica: ReplicaId): Mischief | undefined {
