@@ -9,6 +9,7 @@ import { pack } from "../wire/mod.ts";
 import { Cluster } from "./cluster.ts";
 import { createWorld } from "./create_world.ts";
 import type { Coverage } from "./coverage.ts";
+import { findDivergence } from "./divergence.ts";
 import { plant, wordsOf } from "./faults.ts";
 import { History } from "./history.ts";
 import { HostileClient } from "./hostile_client.ts";
@@ -111,6 +112,7 @@ class Run {
       await engine.run(durationMs + LIVENESS_MS, () => this.#violation !== null || this.#isSettled());
     }
     if (!this.#violation) this.#checkEnd();
+    this.#nameDivergence();
     coverage.count("run", "runs");
     return {
       plan: this.#plan,
@@ -122,6 +124,16 @@ class Run {
       events: engine.events,
       virtualMs: engine.now,
     };
+  }
+
+  /** States differ: which operation made them? */
+  #nameDivergence(): void {
+    if (this.#violation?.invariant !== "integrity") return;
+    const entries = [...this.#world.witness.ledger.entries.values()].sort((a, b) => a.sequence - b.sequence);
+    const calls = entries.flatMap((entry) => entry.calls);
+    const divergence = findDivergence(() => this.#options.stateMachine(0 as ReplicaId), calls);
+    const why = divergence ?? "no operation does so on one machine, whether it ran all along or was rebuilt";
+    this.#violation = { ...this.#violation, detail: `${this.#violation.detail}; ${why}` };
   }
 
   #meddlerOf(replica: ReplicaId): Mischief | undefined {
@@ -210,7 +222,10 @@ class Run {
     const { open } = this.#history;
     const laggards = this.#laggards();
     if (!this.#clients.every(({ isDone }) => isDone)) {
-      const done = `${operationsOf(this.#plan) - open} of ${operationsOf(this.#plan)} operations`;
+      const whose = [...new Set(this.#history.invocations.filter((i) => i.outcome === null).map((i) => i.client))];
+      const done = `of ${whose.join(" ")}; ${operationsOf(this.#plan) - open} of ${
+        operationsOf(this.#plan)
+      } operations`;
       return report(
         "liveness",
         `${open} requests are not answered after ${LIVENESS_MS / 1000} s with a healed quorum (${done})`,

@@ -98,7 +98,8 @@ export class SignedClient {
     const { world: { engine, genesis }, random, habits, history, workload, name, nextId } = this.#options;
     const count = Math.min(random.int(1, habits.bundle), habits.operations - this.#invoked);
     if (count <= 0) return;
-    const lowestUnanswered = Math.min(this.#timestamp, ...[...this.#waiting.values()].map((w) => w.request.timestamp));
+    const own = [...this.#waiting.values()].filter(({ request }) => request.session === this.#session);
+    const lowestUnanswered = Math.min(this.#timestamp, ...own.map(({ request }) => request.timestamp));
     if (this.#timestamp >= lowestUnanswered + genesis.limits.sessionWindow) return this.#think();
     const operations = Array.from({ length: count }, () => workload.operation(random, nextId()));
     this.#invoked += count;
@@ -183,6 +184,9 @@ export class SignedClient {
     if (waiting.request.session === 0) return this.#opened(results[0]!);
     waiting.invocations.forEach((invocation, i) => {
       const { status, value } = results[i]!;
+      if (status === "refused" && fromUtf8(value) === "unknown-session") {
+        return this.#onEviction(waiting.request.session);
+      }
       if (status === "refused") {
         return world.report("service", `${name} is refused at ${results[i]!.sequence}: ${fromUtf8(value)}`);
       }
@@ -190,6 +194,14 @@ export class SignedClient {
       invocation.outcome = `${status === "ok" ? "" : "rejected: "}${shown(value)}`;
     });
     this.#think();
+  }
+
+  /** Idle for too long in agreed time, where others' clocks run ahead. What was under way may have happened or not. */
+  #onEviction(session: number): void {
+    if (session !== this.#session) return;
+    this.#session = 0;
+    this.#timestamp = 1;
+    this.#open();
   }
 
   #opened({ status, value }: Result): void {
