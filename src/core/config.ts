@@ -70,9 +70,12 @@ export interface Settings {
   readonly statusIntervalMs: number;
   /** With nothing to do, status messages go out this often. */
   readonly idleStatusMs: number;
-  /** Nothing executed for so long while requests wait: the primary is suspected. Doubles with each view that fails. */
+  /**
+   * Nothing executed and nothing heard from the primary for so long while requests wait: it is suspected. One that is heard is
+   * given up to four times as long. Doubles with each view that fails.
+   */
   readonly viewTimeoutMs: number;
-  /** A request has waited for so long while the primary's pipeline had room: the primary is suspected. */
+  /** A request has waited for so long while the primary's batches had room for it: the primary is suspected. */
   readonly slowPrimaryMs: number;
 }
 
@@ -100,6 +103,6 @@ export const DEFAULT_SETTINGS: Settings = {
   maxPendingPerClient: 128,
   statusIntervalMs: 150,
   idleStatusMs: 2_000,
-  viewTimeoutMs: 600,
+  viewTimeoutMs: 500,
   slowPrimaryMs: 2_000,
 };

@@ -9,6 +9,7 @@ import type { Millis, SequenceNumber } from "./ids.ts";
 import { invariant } from "./invariant.ts";
 import type { Slot } from "./message_log.ts";
 import type { AnyRequest, Batch, Result, SignedRequest } from "./messages.ts";
+import { isHalfFull } from "./pending_requests.ts";
 import { OperationError } from "./state_machine.ts";
 import type { Step } from "./state.ts";
 import { utf8 } from "./text.ts";
@@ -29,6 +30,7 @@ function execute(step: Step, slot: Slot, batch: Batch): void {
   invariant(slot.sequence === state.lastExecuted + 1, `${slot.sequence} is executed after ${state.lastExecuted}`);
   if (batch.requests.length > 0) state.agreedTime = Math.max(state.agreedTime, batch.timestamp) as Millis;
   for (const request of batch.requests) executeRequest(step, slot, request);
+  if (isHalfFull(env.genesis.limits, batch.requests.length, batch.bytes.length)) state.pending.noteFullBatch();
   state.history = env.hash(env.pack([state.history, batch.digest]));
   state.lastExecuted = slot.sequence;
   state.bodies.delete(batch.digest);

@@ -39,9 +39,12 @@ export interface Slot {
 export class MessageLog {
   readonly #slots = new Map<number, Slot>();
   #low: SequenceNumber;
+  /** Of the slots that there are; at least the low watermark. */
+  #highest: SequenceNumber;
 
   constructor(low: SequenceNumber, readonly window: number) {
     this.#low = low;
+    this.#highest = low;
   }
 
   /** h: the last stable checkpoint. */
@@ -79,6 +82,7 @@ export class MessageLog {
         decision: [],
       };
       this.#slots.set(sequence, slot);
+      if (sequence > this.#highest) this.#highest = sequence;
     }
     return slot;
   }
@@ -90,29 +94,28 @@ export class MessageLog {
 
   /** The highest number of which anything is known; the low watermark if there is none. */
   highest(): SequenceNumber {
-    let highest: SequenceNumber = this.#low;
-    for (const slot of this.#slots.values()) if (slot.sequence > highest) highest = slot.sequence;
-    return highest;
+    return this.#highest;
   }
 
   /**
-   * The highest number that has something to be executed: accepted, or waiting to be, in this view, or committed. Mere votes
-   * don't count, so that no single liar makes it look as if something were open.
+   * The highest number above `executed` that has something to be executed: accepted, or waiting to be, in this view, or
+   * committed; `executed` if there is none. Mere votes don't count, so that no single liar makes it look as if something were open.
    */
-  highestOpen(view: View): SequenceNumber {
-    let highest: SequenceNumber = this.#low;
-    for (const slot of this.#slots.values()) {
-      if (slot.sequence <= highest) continue;
-      const isOfView = [slot.prePrepare, slot.waiting?.prePrepare].some((one) => one?.message.view === view);
-      if (isOfView || slot.committed !== null) highest = slot.sequence;
+  highestOpen(view: View, executed: SequenceNumber): SequenceNumber {
+    for (let n = this.#highest; n > executed; n--) {
+      const slot = this.#slots.get(n);
+      if (!slot) continue;
+      const isOfView = slot.prePrepare?.message.view === view || slot.waiting?.prePrepare.message.view === view;
+      if (isOfView || slot.committed !== null) return slot.sequence;
     }
-    return highest;
+    return executed;
   }
 
   /** Moves the watermarks to a stable checkpoint and frees what is at or below it. */
   advance(low: SequenceNumber): void {
     invariant(low >= this.#low, `the low watermark never falls: ${this.#low} -> ${low}`);
     this.#low = low;
+    if (this.#highest < low) this.#highest = low;
     for (const sequence of [...this.#slots.keys()]) if (sequence <= low) this.#slots.delete(sequence);
   }
 }

@@ -9,7 +9,7 @@ import { matchingCommits, matchingPrepares, type Slot } from "./message_log.ts";
 import type { Batch, Commit, Decision, Prepare, PrePrepare, Signed, SignedRequest, Verified } from "./messages.ts";
 import { primaryOf } from "./quorum.ts";
 import type { Environment } from "./io.ts";
-import { type PendingRequest, requestBytes } from "./pending_requests.ts";
+import { isHalfFull, type PendingRequest, requestBytes } from "./pending_requests.ts";
 import type { Step } from "./state.ts";
 
 /** A request comes, from its client, its gateway or a backup: answer it from memory, or have it wait and order it. */
@@ -56,7 +56,7 @@ export function propose(step: Step): void {
   if (!step.isPrimary || !step.isActive || !step.mayVote || state.transfer) return;
   while (state.lastProposed - state.lastExecuted < env.settings.pipelineDepth && state.lastProposed < state.log.high) {
     const isFilling = state.lastProposed < state.filling.through;
-    if (state.lastProposed > state.lastExecuted && !isHalfFull(step) && !isFilling) return;
+    if (state.lastProposed > state.lastExecuted && !nextIsHalfFull(step) && !isFilling) return;
     const requests = takeRequests(step);
     if (requests.length === 0 && !isFilling) return;
     const batch = requests.length > 0 ? env.batch(step.now, requests) : nullBatch(env);
@@ -78,10 +78,9 @@ export function nullBatch(env: Pick<Environment, "batch">): Batch {
   return env.batch(0 as Millis, []);
 }
 
-function isHalfFull(step: Step): boolean {
-  const { maxBatchBytes, maxBatchRequests } = step.env.genesis.limits;
+function nextIsHalfFull(step: Step): boolean {
   const { unproposed, unproposedBytes } = step.state.pending;
-  return 2 * unproposed >= maxBatchRequests || 2 * unproposedBytes >= maxBatchBytes;
+  return isHalfFull(step.env.genesis.limits, unproposed, unproposedBytes);
 }
 
 /** The oldest requests that are not in a batch yet, as many as fit into one. */

@@ -2,7 +2,7 @@
  * Requests that wait to be executed, in order of arrival and bounded in number, in bytes and per client.
  * @module
  */
-import type { Settings } from "./config.ts";
+import type { Limits, Settings } from "./config.ts";
 import type { Digest, Millis } from "./ids.ts";
 import type { AnyRequest, SignedRequest, Verified } from "./messages.ts";
 
@@ -15,6 +15,8 @@ export interface PendingRequest {
   waitingSince: number | null;
   /** How many requests had been executed when it came, or when the view started. */
   executedBefore: number;
+  /** How many full batches had been executed then. */
+  fullBatchesBefore: number;
   /** When a backup passes it on to the primary again. */
   relayAt: Millis;
   relayIntervalMs: number;
@@ -23,6 +25,11 @@ export interface PendingRequest {
 /** Bytes that a request takes up in a batch, framing included. */
 export function requestBytes(request: SignedRequest): number {
   return request.bytes.length + request.signature.length + 16;
+}
+
+/** Whether so many requests of so many bytes fill a batch at least by half. */
+export function isHalfFull({ maxBatchRequests, maxBatchBytes }: Limits, requests: number, bytes: number): boolean {
+  return 2 * requests >= maxBatchRequests || 2 * bytes >= maxBatchBytes;
 }
 
 /** Execution under this key ends a request's waiting, whatever its digest. */
@@ -43,6 +50,7 @@ export class PendingRequests {
   #proposed = 0;
   #proposedBytes = 0;
   #executed = 0;
+  #fullBatches = 0;
 
   constructor(settings: Settings) {
     this.#settings = settings;
@@ -55,6 +63,16 @@ export class PendingRequests {
   /** How many requests have been executed since the start. */
   get executed(): number {
     return this.#executed;
+  }
+
+  /** How many batches have been executed that were at least half full. */
+  get fullBatches(): number {
+    return this.#fullBatches;
+  }
+
+  /** Notes that such a batch was executed. */
+  noteFullBatch(): void {
+    this.#fullBatches++;
   }
 
   /** Requests that are in no batch yet. */
@@ -95,6 +113,7 @@ export class PendingRequests {
       proposed: false,
       waitingSince: null,
       executedBefore: this.#executed,
+      fullBatchesBefore: this.#fullBatches,
       relayAt,
       relayIntervalMs: statusIntervalMs,
     };
@@ -134,6 +153,7 @@ export class PendingRequests {
       entry.proposed = false;
       entry.waitingSince = null;
       entry.executedBefore = this.#executed;
+      entry.fullBatchesBefore = this.#fullBatches;
     }
   }
 }

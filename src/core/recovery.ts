@@ -32,6 +32,7 @@ export function recover(env: Environment, recovered: Recovered): ReplicaState {
       awakeMs: 0,
       steppedAt: null,
       dueAt: null,
+      dueAtLatest: null,
       timeoutMs: env.settings.viewTimeoutMs,
       executed: 0 as SequenceNumber,
     },

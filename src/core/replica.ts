@@ -72,20 +72,25 @@ export class Replica {
       case "request":
         return onRequest(step, input.request);
       case "pre-prepare":
+        step.heardFrom = input.prePrepare.message.replica;
         return onPrePrepare(step, input.prePrepare, input.batch);
       case "prepare":
+        step.heardFrom = input.prepare.message.replica;
         return onPrepare(step, input.prepare);
       case "commit":
+        step.heardFrom = input.commit.message.replica;
         return onCommit(step, input.commit);
       case "decision":
         return onDecision(step, input.decision);
       case "checkpoint":
         return onCheckpoint(step, input.checkpoint);
       case "view-change":
+        step.heardFrom = input.viewChange.message.replica;
         return onViewChange(step, input.viewChange);
       case "new-view":
         return onNewView(step, input.newView);
       case "status":
+        step.heardFrom = input.status.message.replica;
         return onStatus(step, input.status);
       case "blobs":
         return onBlobs(step, input);

@@ -34,7 +34,9 @@ export function checkStatus(step: Step): void {
     if (entry.relayAt <= now && !step.isPrimary) relay(step, entry, to);
   }
   propose(step);
-  status.delayMs = !busy ? idleStatusMs : moved ? statusIntervalMs : Math.min(2 * status.delayMs, idleStatusMs);
+  // The backups wait for the primary: it says often enough that it lives.
+  const longest = step.isPrimary ? Math.min(2 * statusIntervalMs, idleStatusMs) : idleStatusMs;
+  status.delayMs = !busy ? idleStatusMs : moved ? statusIntervalMs : Math.min(2 * status.delayMs, longest);
   status.dueAt = (now + status.delayMs) as Millis;
 }
 
@@ -53,7 +55,7 @@ export function hastenStatus(step: Step): void {
 function isBusy(step: Step): boolean {
   const { state } = step;
   if (!step.isActive || !step.mayVote || state.pending.size > 0 || isBehind(step)) return true;
-  return state.log.highestOpen(state.view) > state.lastExecuted;
+  return state.log.highestOpen(state.view, state.lastExecuted) > state.lastExecuted;
 }
 
 /** Whether the others, at least one correct one, are further than this replica. */

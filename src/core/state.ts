@@ -70,6 +70,8 @@ export interface SuspicionTimer {
   steppedAt: Millis | null;
   /** `null`: nothing is waited for. */
   dueAt: number | null;
+  /** How far hearing from the primary, or from the next one, may put that off; `null`: it hasn't been heard since the waiting began. */
+  dueAtLatest: number | null;
   /** Grows with each view that fails, until something is executed again. */
   timeoutMs: number;
   /** lastExecuted when it was looked at last: progress sets it anew. */
@@ -104,6 +106,8 @@ export class Step {
   readonly #replies: OutgoingReply[] = [];
   readonly #events: Event[] = [];
   admission: Ready["admission"] = "taken";
+  /** The replica whose message this is, if it is one that replicas send now and then as long as they live. */
+  heardFrom: ReplicaId | null = null;
 
   constructor(readonly env: Environment, readonly state: ReplicaState, readonly now: Millis) {
     this.n = env.genesis.replicas.length;

@@ -14,6 +14,8 @@ export interface Timers {
   readonly awakeMs: number;
   /** When it leaves the view, in time awake; `null`: it waits for nothing. */
   readonly suspectAt: number | null;
+  /** How far signs of life of its primary may put that off; `null`: there was none. */
+  readonly suspectAtLatest: number | null;
   readonly suspectTimeoutMs: number;
   /** What had been executed when it last began to wait. */
   readonly suspectExecuted: SequenceNumber;
@@ -32,6 +34,7 @@ export function timersOf({ suspicion, status }: ReplicaState): Timers {
     steppedAt: suspicion.steppedAt ?? status.dueAt,
     awakeMs: suspicion.awakeMs,
     suspectAt: suspicion.dueAt,
+    suspectAtLatest: suspicion.dueAtLatest,
     suspectTimeoutMs: suspicion.timeoutMs,
     suspectExecuted: suspicion.executed,
     statusAt: status.dueAt,
@@ -46,6 +49,7 @@ export function restoreTimers({ suspicion, status }: ReplicaState, timers: Timer
   suspicion.steppedAt = timers.steppedAt;
   suspicion.awakeMs = timers.awakeMs;
   suspicion.dueAt = timers.suspectAt;
+  suspicion.dueAtLatest = timers.suspectAtLatest;
   suspicion.timeoutMs = timers.suspectTimeoutMs;
   suspicion.executed = timers.suspectExecuted;
   status.dueAt = timers.statusAt;

@@ -28,7 +28,7 @@ export function leaveFor(step: Step, to: View, why: Suspicion): void {
   state.viewChange = viewChange;
   state.newView = null;
   state.viewChanges.set(step.self, viewChange);
-  state.suspicion.dueAt = null;
+  state.suspicion.dueAt = state.suspicion.dueAtLatest = null;
   step.persist({ kind: "view", view: to, viewChange, newView: null });
   step.send("all", viewChange);
   step.event({ kind: "view-change", view: to, why });
@@ -71,7 +71,18 @@ function onQuorum(step: Step): void {
   const forThis = all.filter(({ message }) => message.view === state.view);
   if (step.isPrimary && forThis.length >= step.quorum) return startView(step, forThis.slice(0, step.quorum));
   const gone = all.filter(({ message }) => message.view >= state.view).length;
-  if (gone >= step.quorum) state.suspicion.dueAt ??= state.suspicion.awakeMs + state.suspicion.timeoutMs;
+  if (gone >= step.quorum) awaitNewView(step);
+}
+
+/** What a new primary that has not left its view yet, as a quorum has, is given of the timeout: it seems to be gone, too. */
+const SHARE_FOR_THE_SILENT = 1 / 8;
+
+function awaitNewView({ state, primary }: Step): void {
+  const timer = state.suspicion;
+  if (timer.dueAt !== null) return;
+  timer.dueAtLatest = timer.awakeMs + timer.timeoutMs;
+  const hasLeft = (state.viewChanges.get(primary)?.message.view ?? 0) >= state.view;
+  timer.dueAt = hasLeft ? timer.dueAtLatest : timer.awakeMs + timer.timeoutMs * SHARE_FOR_THE_SILENT;
 }
 
 function startView(step: Step, viewChanges: readonly Verified<Signed<ViewChange>>[]): void {
@@ -111,7 +122,7 @@ function enter(step: Step, newView: Verified<Signed<NewView>>): void {
   step.persist({ kind: "view", view, viewChange: state.viewChange, newView });
   step.event({ kind: "new-view", view, primary: step.primary, prepared: prePrepares.length });
   state.pending.startView();
-  state.suspicion.dueAt = null;
+  state.suspicion.dueAt = state.suspicion.dueAtLatest = null;
   const { stable } = succeed(viewChanges);
   if (stableSequence(stable) > state.lastExecuted) startTransfer(step, stable as StableCertificate);
   else onStable(step, stable as StableCertificate);
@@ -125,7 +136,7 @@ export function carryOver(step: Step): void {
   const { state } = step;
   if (!state.newView) return;
   const empty = nullBatch(step.env);
-  let highest: number = Math.max(state.log.low, state.lastExecuted, state.log.highestOpen(state.view));
+  let highest: number = Math.max(state.log.low, state.log.highestOpen(state.view, state.lastExecuted));
   for (const signed of state.newView.message.prePrepares) {
     const prePrepare = signed as Verified<Signed<PrePrepare>>; // nested in what the gate has verified
     const { sequence, digest, view } = prePrepare.message;

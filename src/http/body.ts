@@ -3,6 +3,7 @@
  * reset the connection, and with it the sender's next request, over a body that was left alone.
  * @module
  */
+import { deferred } from "../node/deferred.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { Problem } from "./problem.ts";
 
@@ -78,7 +79,7 @@ export class BodyReader {
 
   /** HTTP itself holds a body to the length that it announced; reading it at once costs the least. */
   async #whole(request: Request, maxBytes: number): Promise<Uint8Array> {
-    const { promise: late, reject } = Promise.withResolvers<never>();
+    const { promise: late, reject } = deferred<never>();
     const clear = this.#options.deadlines.set(() => reject(tooLate()));
     try {
       const body = new Uint8Array(await Promise.race([request.arrayBuffer(), late]));

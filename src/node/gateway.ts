@@ -9,6 +9,7 @@ import type { Reply, Result, SignedRequest, Verified, VouchedOperation, VouchedR
 import { weakQuorum } from "../core/quorum.ts";
 import { MAX_BODY_BYTES, MAX_NAME_BYTES, pack, utf8 } from "../wire/mod.ts";
 import { abortable } from "./abort.ts";
+import { deferred } from "./deferred.ts";
 import type { NodeLimits } from "./limits.ts";
 import type { Rejection, Timer } from "./ports.ts";
 import { equalBytes } from "./verified_messages.ts";
@@ -114,7 +115,7 @@ export class Gateway {
     const bytes = operations.reduce((sum, operation) => sum + operationBytes(operation), 0);
     const rejection = this.#refusal(operations.length, bytes);
     if (rejection) return Promise.resolve(rejection);
-    const { promise, resolve } = Promise.withResolvers<VouchedAnswer | Rejection>();
+    const { promise, resolve } = deferred<VouchedAnswer | Rejection>();
     const call: Call = { operations, bytes, resolve };
     this.#waiting.push(call);
     this.#operations += operations.length;

@@ -173,9 +173,13 @@ function inputOf(signed: Signed, hash: (bytes: Uint8Array) => Digest): MessageIn
 }
 
 function plainOf(timers: Timers): readonly number[] {
-  const { steppedAt, awakeMs, suspectAt, suspectTimeoutMs, suspectExecuted } = timers;
+  const { steppedAt, awakeMs, suspectAt, suspectAtLatest, suspectTimeoutMs, suspectExecuted } = timers;
   const { statusAt, statusDelayMs, statusExecuted, busy } = timers;
-  const suspect = [suspectAt === null ? 0 : Math.round(suspectAt) + 1, Math.round(suspectTimeoutMs), suspectExecuted];
+  const suspect = [
+    ...[suspectAt, suspectAtLatest].map((at) => at === null ? 0 : Math.round(at) + 1),
+    Math.round(suspectTimeoutMs),
+    suspectExecuted,
+  ];
   return [
     steppedAt,
     Math.round(awakeMs),
@@ -192,6 +196,7 @@ function timersOf(plain: readonly number[]): Timers {
     steppedAt,
     awakeMs,
     suspectAt,
+    suspectAtLatest,
     suspectTimeoutMs,
     suspectExecuted,
     statusAt,
@@ -203,6 +208,7 @@ function timersOf(plain: readonly number[]): Timers {
     steppedAt,
     awakeMs,
     suspectAt: suspectAt === 0 ? null : suspectAt! - 1,
+    suspectAtLatest: suspectAtLatest === 0 ? null : suspectAtLatest! - 1,
     suspectTimeoutMs,
     suspectExecuted,
     statusAt,

@@ -13,6 +13,7 @@ import { clusterId } from "../crypto/mod.ts";
 import { parseGenesis } from "../wire/mod.ts";
 import { abortable } from "./abort.ts";
 import { BlobServer } from "./blob_server.ts";
+import { deferred } from "./deferred.ts";
 import { Delivery } from "./delivery.ts";
 import { DurableReplica } from "./durable_replica.ts";
 import { createEnvironment, sign, withDigest } from "./environment.ts";
@@ -167,7 +168,7 @@ export class Node {
    * `accept`: the kinds that are taken here; all if absent.
    */
   receive(frames: readonly Uint8Array[], accept?: readonly MessageKind[]): Promise<readonly (Rejection | null)[]> {
-    const { promise, resolve } = Promise.withResolvers<readonly (Rejection | null)[]>();
+    const { promise, resolve } = deferred<readonly (Rejection | null)[]>();
     const answers: (Rejection | null)[] = frames.map(() => null);
     let left = frames.length;
     if (left === 0) resolve(answers);
@@ -187,7 +188,7 @@ export class Node {
    */
   submit(frame: Uint8Array, signal?: AbortSignal): Promise<Uint8Array | Rejection> {
     if (signal?.aborted) return Promise.reject(signal.reason);
-    const { promise, resolve } = Promise.withResolvers<Uint8Array | Rejection>();
+    const { promise, resolve } = deferred<Uint8Array | Rejection>();
     let waiter: Waiter | null = null;
     const onRequest = (request: Verified<SignedRequest>): Rejection | null => {
       waiter = signal?.aborted ? null : this.#waiters.add(request);

@@ -4,6 +4,7 @@
  */
 import type { Digest } from "../core/ids.ts";
 import type { SignedRequest, Verified } from "../core/messages.ts";
+import { deferred } from "./deferred.ts";
 import type { Rejection } from "./ports.ts";
 
 /** One who waits. */
@@ -37,7 +38,7 @@ export class Waiters {
   /** Starts to wait; `null` if too many do. */
   add(request: Verified<SignedRequest>): Waiter | null {
     if (this.#size >= this.#max) return null;
-    const { promise: answer, resolve } = Promise.withResolvers<Uint8Array | Rejection>();
+    const { promise: answer, resolve } = deferred<Uint8Array | Rejection>();
     const entry = this.#entries.get(request.digest) ?? { request, resolvers: new Set() };
     this.#entries.set(request.digest, entry);
     entry.resolvers.add(resolve);

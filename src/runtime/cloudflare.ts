@@ -10,12 +10,24 @@ import { type AppOptions, createApp, FetchTransport, problem } from "../http/mod
 import { KeyValue } from "../machines/key_value.ts";
 import { Node } from "../node/node.ts";
 import type { Observer } from "../node/ports.ts";
-import { type DurableObjectStorage, DurableObjectStore } from "../stores/durable_object.ts";
+import {
+  type DurableObjectStorage,
+  DurableObjectStore,
+  type SqlStorage,
+  type SqlValue,
+} from "../stores/durable_object.ts";
 import { EDGE_SETTINGS } from "./edge_settings.ts";
 import { replicaFromVariables } from "./environment.ts";
 import { type AlarmStorage, ObjectTimer } from "./object_timer.ts";
 
-export { type AlarmStorage, type DurableObjectStorage, DurableObjectStore, EDGE_SETTINGS };
+export {
+  type AlarmStorage,
+  type DurableObjectStorage,
+  DurableObjectStore,
+  EDGE_SETTINGS,
+  type SqlStorage,
+  type SqlValue,
+};
 
 /** What an object is given of its place in the world: `ctx`. */
 export interface ObjectContext {

@@ -138,6 +138,7 @@ export type EnvironmentOptions = Partial<Omit<ServeReplicaOptions, "cluster" | "
  * Opens and serves the replica that the environment names (see {@linkcode replicaFromVariables}), as Deno Deploy needs it: its state
  * is in Deno KV under the member's name, everything it takes is kept there, it listens on all interfaces at `PORT` or
  * 8000, and it stops when the process is asked to. `PBFT_KV` may name a database file; on Deno Deploy it is left out.
+ * `PBFT_LOST_DISK=1` says once that the database is not the one that it had before.
  * @throws {TypeError} naming the variable that is missing or wrong.
  * @example
  * ```ts ignore
@@ -155,6 +156,7 @@ export async function serveFromEnvironment(options: EnvironmentOptions = {}): Pr
     hostname: "0.0.0.0",
     port: Number(Deno.env.get("PORT") ?? 8000),
     keepsInputs: true,
+    hasLostDisk: Deno.env.get("PBFT_LOST_DISK") === "1",
     signal: terminationSignal(),
     ...identity,
     ...options,

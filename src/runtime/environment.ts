@@ -7,6 +7,7 @@ import { type ClusterFile, parseClusterFile } from "../wire/mod.ts";
 
 /** Which replica of which cluster, and its key. */
 export interface ReplicaIdentity {
+  /** The cluster, and where its members are. */
   readonly cluster: ClusterFile;
   /** The member's number. */
   readonly self: ReplicaId;

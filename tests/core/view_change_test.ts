@@ -176,13 +176,52 @@ Deno.test("without faults and with slow networks there is no view change", () =>
   assertEquals(cluster.hosts.map(({ id }) => viewOf(cluster, id)), [0, 0, 0, 0]);
 });
 
+Deno.test("a primary that is silent is replaced after one timeout, one that is heard is given four", () => {
+  for (const [heard, timeouts] of [[false, 1], [true, 4]] as const) {
+    const cluster = new Cluster({ settings: { viewTimeoutMs: 1_000, slowPrimaryMs: 60_000 } });
+    const ada = new TestClient(cluster, 1).open();
+    cluster.runFor(100);
+    cluster.filter = (from, _to, { kind }) => from !== 0 || (heard && kind === "status");
+    cluster.submit(ada.request(["x=1"]));
+    const began = cluster.now;
+    cluster.runUntil(() => viewOf(cluster, 1) === 1);
+    assert(Math.abs(cluster.now - began - timeouts * 1_000) < 200, `after ${cluster.now - began} ms`);
+  }
+});
+
+Deno.test("a new primary that is silent, too, is given up long before one that is heard", () => {
+  for (const [heard, timeouts] of [[false, 1 + 2 / 8], [true, 1 + 2]] as const) {
+    const cluster = new Cluster({ n: 7, settings: { viewTimeoutMs: 1_000, slowPrimaryMs: 60_000 } });
+    const ada = new TestClient(cluster, 1).open();
+    cluster.runFor(100);
+    cluster.filter = (from, _to, { kind }) => from > 1 || (from === 1 && heard && kind === "status");
+    cluster.submit(ada.request(["x=1"]));
+    const began = cluster.now;
+    cluster.runUntil(() => viewOf(cluster, 3) === 2);
+    assert(Math.abs(cluster.now - began - timeouts * 1_000) < 200, `after ${cluster.now - began} ms`);
+  }
+});
+
+Deno.test("a cluster that stalls for two timeouts while its primary is heard keeps it", () => {
+  const cluster = new Cluster({ settings: { viewTimeoutMs: 1_000, slowPrimaryMs: 60_000 } });
+  const ada = new TestClient(cluster, 1).open();
+  cluster.runFor(100);
+  cluster.filter = (_from, _to, { kind }) => kind !== "commit";
+  const request = ada.request(["x=1"]);
+  cluster.submit(request);
+  cluster.runFor(2_000);
+  cluster.filter = () => true;
+  cluster.runUntil(() => cluster.accepted(request.digest) !== null);
+  assertEquals(cluster.hosts.map(({ id }) => viewOf(cluster, id)), [0, 0, 0, 0]);
+});
+
 Deno.test("a new-view whose O leaves out what was prepared is refused", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   cluster.runFor(100);
   cluster.filter = (_from, _to, message) => message.kind !== "commit" && message.kind !== "new-view";
   cluster.submit(ada.request(["x=1"]));
-  cluster.runFor(1_500);
+  cluster.runUntil(() => cluster.host(1).disk.view.newView !== null);
   const honest = cluster.host(1).disk.view.newView!.message;
   assert(honest.prePrepares.length > 0);
   const lies = [
@@ -295,4 +334,41 @@ Deno.test("replicas that have left for different views meet again", () => {
   cluster.runUntil(() => viewOf(cluster, 2) >= 1 && viewOf(cluster, 3) >= 1);
   cluster.filter = heal;
   cluster.runUntil(() => cluster.accepted(request.digest) !== null);
+});
+
+function reasonsToLeave(cluster: Cluster): Set<string> {
+  return new Set(cluster.events.flatMap(({ event }) => event.kind === "view-change" ? [event.why] : []));
+}
+
+Deno.test("a primary that is always just under the timeout is replaced", () => {
+  const cluster = new Cluster({ settings: { viewTimeoutMs: 5_000, slowPrimaryMs: 1_000 } });
+  const ada = new TestClient(cluster, 1).open();
+  cluster.filter = (_from, to, message) => !(to === 0 && message.kind === "request" && cluster.now % 2_000 < 1_900);
+  for (let i = 1; viewOf(cluster, 1) === 0; i++) {
+    assert(i < 50, "it is replaced");
+    const request = ada.request([`x=${i}`]);
+    cluster.submit(request, [1, 2, 3]);
+    cluster.runUntil(() => cluster.accepted(request.digest) !== null);
+  }
+  assert(reasonsToLeave(cluster).has("slow-primary"));
+  assert(!reasonsToLeave(cluster).has("no-progress"));
+});
+
+Deno.test("a primary that has no room for a request while its batches are full is not suspected", () => {
+  const cluster = new Cluster({
+    limits: { maxBatchRequests: 2, maxRequestBytes: 1024 },
+    settings: { viewTimeoutMs: 5_000, slowPrimaryMs: 300, pipelineDepth: 1 },
+    maxLatencyMs: 30,
+  });
+  const clients = Array.from({ length: 40 }, (_, i) => new TestClient(cluster, i + 1).open());
+  const [first, ...rest] = clients.map((client) => client.request(["x=1"]));
+  cluster.submit(first!, [1, 2, 3]);
+  for (const request of rest) cluster.submit(request);
+  cluster.filter = (_from, to, message) => !(to === 0 && message.kind === "request");
+  const began = cluster.now;
+  cluster.runUntil(() => rest.every(({ digest }) => cluster.accepted(digest)));
+  assert(cluster.now - began > 600, "the one that there was no room for has waited for long");
+  cluster.filter = () => true;
+  cluster.runUntil(() => cluster.accepted(first!.digest) !== null);
+  assertEquals(reasonsToLeave(cluster), new Set());
 });

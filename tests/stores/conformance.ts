@@ -16,9 +16,9 @@ export interface OpenStore {
 }
 
 /** Registers the suite for one kind of store. */
-export function testStore(name: string, open: () => Promise<OpenStore>): void {
+export function testStore(name: string, open: () => Promise<OpenStore>, options?: Partial<Deno.TestDefinition>): void {
   const test = (what: string, run: (opened: OpenStore) => Promise<void>) =>
-    Deno.test(`${name}: ${what}`, async () => {
+    Deno.test(`${name}: ${what}`, { ...options }, async () => {
       const opened = await open();
       try {
         await run(opened);

@@ -1,0 +1,110 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { filesUnder, root } from "../../tools/files.ts";
+
+/**
+ * What would be published, in a fresh project that knows nothing of this repository, on each runtime. One program has a cluster
+ * of one, on SQLite if the runtime has it, and invokes an operation with our client.
+ */
+const PROGRAM = `
+import { DEFAULT_LIMITS, generateKeyPair } from "@pbft/edge";
+import { Client, parseClusterFile } from "@pbft/edge/client";
+import { DurableObjectStore } from "@pbft/edge/cloudflare";
+import { MemoryStore, openReplica, SqliteStore } from "@pbft/edge/node";
+import process from "node:process";
+const { publicKey, privateKey } = generateKeyPair();
+const replicas = [{ name: "Apple", publicKey }];
+const rest = { checkpointInterval: 16, logWindow: 32, stateMachine: "key-value/1", limits: DEFAULT_LIMITS };
+const cluster = parseClusterFile({ genesis: { name: "fresh", replicas, ...rest }, urls: { Apple: "http://apple.example" } });
+let kind = "sqlite";
+const store = await SqliteStore.open(process.argv.at(-1)).catch((error) => {
+  kind = error.message.split(": ").at(-1);
+  return new MemoryStore();
+});
+const replica = await openReplica({ cluster, self: "Apple", privateKey, store });
+const client = new Client({ cluster, fetch: async (input, init) => await replica.fetch(new Request(input, init)) });
+console.log(await client.invoke("INCR n"), typeof DurableObjectStore, kind);
+client.close();
+await replica.close();
+process.exit(0);
+`;
+
+const NO_SQLITE = "this runtime has no node:sqlite; Deno 2.2, Node 22.13 and later have it";
+
+async function run(cwd: string | URL, command: string, ...args: readonly string[]): Promise<string> {
+  const output = await new Deno.Command(command, { args: [...args], cwd, env: { NO_COLOR: "1" }, stdin: "null" })
+    .output();
+  const [out, error] = [output.stdout, output.stderr].map((bytes) => new TextDecoder().decode(bytes));
+  if (!output.success) throw new Error(`${command} ${args.join(" ")}: ${out}${error}`);
+  return out!.trim();
+}
+
+async function inFolder(test: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/program.mjs`, PROGRAM);
+    await test(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** The published files, and an import map that does what JSR does with them. */
+async function copyPublished(folder: string): Promise<void> {
+  const config = JSON.parse(await Deno.readTextFile(new URL("deno.json", root)));
+  for (const path of ["mod.ts", ...filesUnder("src", ".ts")]) {
+    await Deno.mkdir(`${folder}/edge/${path}`.replace(/\/[^/]*$/, ""), { recursive: true });
+    await Deno.copyFile(new URL(path, root), `${folder}/edge/${path}`);
+  }
+  const exports = Object.entries(config.exports as Record<string, string>);
+  const own = exports.map(([name, path]) => [`@pbft/edge${name.slice(1)}`, path.replace("./", "./edge/")]);
+  const packages = Object.entries(config.imports as Record<string, string>).filter(([, to]) => to.startsWith("npm:"));
+  const below = packages.map(([name, to]) => [`${name}/`, `${to.replace("npm:", "npm:/")}/`]);
+  const imports = Object.fromEntries([...own, ...packages, ...below]);
+  await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify({ imports }));
+}
+
+Deno.test("nothing that is published imports what is local", async () => {
+  const listed = await new Deno.Command(Deno.execPath(), {
+    args: ["publish", "--dry-run", "--allow-dirty"],
+    cwd: root,
+    env: { NO_COLOR: "1" },
+  }).output();
+  const text = new TextDecoder().decode(listed.stderr);
+  assertStringIncludes(text, "Success Dry run complete");
+  assertEquals(text.match(/file:\S+(tests|tools|examples|bench)\/\S+/g) ?? [], []);
+});
+
+for (const version of ["2.5.0", "2.9.6"]) {
+  Deno.test(`a fresh project imports it under Deno ${version}`, () =>
+    inFolder(async (folder) => {
+      await copyPublished(folder);
+      const deno = Deno.version.deno === version ? [Deno.execPath()] : ["npx", "--yes", `deno@${version}`];
+      const args = [...deno.slice(1), "run", "-A", "--quiet", "program.mjs", `${folder}/db`];
+      assertEquals(await run(folder, deno[0]!, ...args), "1 function sqlite");
+    }));
+}
+
+Deno.test("the npm package works under Node 20 and 22, and under Bun", () =>
+  inFolder(async (folder) => {
+    await run(root, Deno.execPath(), "pack", "--quiet", "--allow-dirty", "--output", `${folder}/edge.tgz`);
+    await Deno.writeTextFile(`${folder}/package.json`, `{ "private": true, "type": "module" }`);
+    for (const [name, packages] of [["node20", ["node@20"]], ["node22", ["node@22"]], ["bun", ["bun@1"]]] as const) {
+      const project = `${folder}/${name}`;
+      await Deno.mkdir(project);
+      await Deno.copyFile(`${folder}/program.mjs`, `${project}/program.mjs`);
+      await run(
+        project,
+        "npm",
+        "install",
+        "--no-audit",
+        "--no-fund",
+        "--prefix",
+        project,
+        `${folder}/edge.tgz`,
+        ...packages,
+      );
+      const command = `${project}/node_modules/.bin/${name.replace(/\d+$/, "")}`;
+      const out = await run(project, command, "program.mjs", `${project}/db`);
+      assertEquals(out, `1 function ${name === "node20" ? NO_SQLITE : "sqlite"}`, name);
+    }
+  }));

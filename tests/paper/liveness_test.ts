@@ -1,0 +1,162 @@
+/** PBFT §4.4 and §4.5.2, liveness: when the timers start, stop and double, and who follows whom. */
+import { assert, assertEquals } from "@std/assert";
+import { DEFAULT_SETTINGS } from "../../src/core/config.ts";
+import {
+  batch,
+  Bench,
+  commit,
+  find,
+  kinds,
+  opening,
+  prepare,
+  prepared,
+  request,
+  signedNewView,
+  viewChange,
+} from "./_bench.ts";
+
+const T = DEFAULT_SETTINGS.viewTimeoutMs;
+const views = (bench: Bench) => [Number(bench.status.view), bench.status.active];
+
+Deno.test("§4.5.2: a backup for which nothing waits leaves no view, however long nothing happens", () => {
+  assertEquals(new Bench(2).leavesAfter(30_000), null);
+});
+
+Deno.test("§4.4: the timer starts with the first request that waits, and its end is one timeout later", () => {
+  const bench = new Bench(2);
+  bench.wait(5 * T);
+  bench.take(opening);
+  bench.wait(T - 50);
+  bench.take(request(1)); // a second one does not start it anew
+  const left = bench.leavesAfter(T)!;
+  assert(left >= 40 && left <= 70, `${left} ms`);
+});
+
+Deno.test("§4.4: a primary suspects nobody", () => {
+  const bench = new Bench(0);
+  bench.take(opening);
+  assertEquals(bench.leavesAfter(10 * T), null);
+});
+
+Deno.test("§4.4: the timer stops when nothing waits any more", () => {
+  const bench = new Bench(1);
+  bench.take(opening);
+  bench.wait(T - 50);
+  bench.execute(1, opening);
+  assertEquals(bench.leavesAfter(10 * T), null);
+});
+
+Deno.test("§4.4: it starts anew when one request is executed and others wait", () => {
+  const bench = new Bench(1);
+  bench.take(opening);
+  bench.take(request(1));
+  bench.wait(T - 50);
+  bench.execute(1, opening);
+  const left = bench.leavesAfter(10 * T)!;
+  assert(left > T / 2, `${left} ms`);
+  assert(left <= 5 * T, `${left} ms`);
+});
+
+Deno.test("§4.5.2: after the view-change the timer starts only with a quorum of view-changes", () => {
+  const bench = new Bench(2);
+  bench.take(opening);
+  bench.leavesAfter(2 * T);
+  bench.take(viewChange(0, 1));
+  assertEquals(bench.leavesAfter(30 * T), null);
+  bench.take(viewChange(3, 1));
+  assertEquals(typeof bench.leavesAfter(10 * T), "number");
+  assertEquals(views(bench), [2, false]);
+});
+
+Deno.test("§4.5.2: each view change that comes to nothing is given twice the time of the one before", () => {
+  const bench = new Bench(2);
+  bench.take(opening);
+  const waits = [bench.leavesAfter(2 * T)!];
+  for (const v of [1, 3, 4]) {
+    if (v === 3) {
+      // Replica 2 is the primary of view 2: it starts that and gets no votes for anything.
+      for (const i of [0, 3]) bench.take(viewChange(i, 3));
+    } else for (const i of [0, 3]) bench.take(viewChange(i, v));
+    waits.push(bench.leavesAfter(100 * T)!);
+  }
+  const rounded = waits.map((wait) => Math.round(wait / T));
+  assertEquals(rounded, [1, 2, 4, 8]);
+});
+
+Deno.test("§4.5.2: so is a view that starts, and executes nothing", () => {
+  const bench = new Bench(2);
+  bench.take(opening);
+  bench.leavesAfter(2 * T);
+  for (const i of [0, 3]) bench.take(viewChange(i, 1));
+  bench.take(signedNewView(1, [viewChange(0, 1), viewChange(1, 1), viewChange(3, 1)], []));
+  assertEquals(views(bench), [1, true]);
+  const left = bench.leavesAfter(20 * T)!;
+  assert(left >= 2 * T - 20, `${left} ms`);
+});
+
+Deno.test("§4.5.2: once something is executed in the new view patience is back to where it was", () => {
+  const bench = new Bench(2);
+  bench.take(opening);
+  bench.leavesAfter(2 * T);
+  for (const i of [0, 3]) bench.take(viewChange(i, 1));
+  bench.take(signedNewView(1, [viewChange(0, 1), viewChange(1, 1), viewChange(3, 1)], []));
+  const { digest } = batch(opening);
+  bench.prePrepare({ v: 1 });
+  for (const i of [0, 3]) bench.take(prepare(i, { v: 1, digest }));
+  for (const i of [0, 1]) bench.take(commit(i, { v: 1, digest }));
+  assertEquals(Number(bench.status.lastExecuted), 1);
+  bench.take(request(1));
+  const left = bench.leavesAfter(20 * T)!;
+  assert(left <= T + 20, `${left} ms`);
+});
+
+for (const [n, needed] of [[4, 2], [5, 2], [7, 3], [10, 4]] as const) {
+  Deno.test(`§4.5.2: ${needed} view-changes for higher views take a replica along at once, to the lowest of these, with n = ${n}`, () => {
+    const bench = new Bench(2, { n });
+    const others = Array.from({ length: n }, (_, i) => i).filter((i) => i !== 2);
+    for (const i of others.slice(0, needed - 1)) {
+      assertEquals(kinds(bench.take(viewChange(i, 9 + i))), []);
+      assertEquals(kinds(bench.take(viewChange(i, 9 + i))), []);
+    }
+    assertEquals(views(bench), [0, true]);
+    const ready = bench.take(viewChange(others[needed - 1]!, 5));
+    assertEquals(Number(find(ready, "view-change")!.view), 5);
+  });
+}
+
+Deno.test("§4.5.2: f liars never force a view change, whatever views they claim", () => {
+  const bench = new Bench(2);
+  for (const v of [1, 2, 3, 1_000_000]) bench.take(viewChange(3, v, [prepared({})]));
+  bench.take(opening);
+  bench.prePrepare();
+  for (const i of [1, 3]) bench.take(prepare(i));
+  for (const i of [0, 1]) bench.take(commit(i));
+  assertEquals([views(bench), bench.leavesAfter(10 * T)], [[0, true], null]);
+});
+
+Deno.test("§4.5.2: a liar's view-change for a distant view is no part of a quorum for the next, but does start the timer", () => {
+  const bench = new Bench(1);
+  bench.take(viewChange(3, 1_000_000));
+  const ready = bench.take(viewChange(0, 1));
+  assertEquals(Number(find(ready, "view-change")!.view), 1);
+  assertEquals(find(ready, "new-view"), undefined);
+  assertEquals(typeof bench.leavesAfter(10 * T), "number");
+});
+
+Deno.test("§4.5.2: a replica that was asleep for an hour takes up what came in before it suspects anybody", () => {
+  const bench = new Bench(1);
+  bench.take(opening);
+  bench.cluster.now += 3_600_000;
+  assertEquals(kinds(bench.step({ kind: "alarm" })).includes("view-change"), false);
+  bench.execute(1, opening);
+  assertEquals(bench.leavesAfter(10 * T), null);
+});
+
+Deno.test("§4.5.2: a clock that jumps back or forth neither hastens nor stops the timer", () => {
+  const bench = new Bench(1);
+  bench.take(opening);
+  bench.wait(100);
+  bench.cluster.now -= 500_000;
+  const left = bench.leavesAfter(10 * T)!;
+  assert(left >= T - 150 && left <= T + 20, `${left} ms`);
+});

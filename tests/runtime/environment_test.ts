@@ -1,0 +1,37 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { replicaFromVariables } from "../../src/runtime/environment.ts";
+import { genesisOf, keyPairOf, NAMES } from "../node/_cluster.ts";
+
+const urls = Object.fromEntries(NAMES.map((name) => [name, `https://${name}.example`]));
+const { privateKey } = keyPairOf(2);
+const variables = {
+  PBFT_CLUSTER: JSON.stringify({ genesis: genesisOf(4), urls }),
+  PBFT_REPLICA: "Ball",
+  PBFT_PRIVATE_KEY: `${privateKey}\n`,
+};
+
+function read(changes: Partial<Record<keyof typeof variables, string | undefined>> = {}) {
+  const all: Record<string, string | undefined> = { ...variables, ...changes };
+  return replicaFromVariables((name) => all[name]);
+}
+
+Deno.test("variables say which replica of which cluster a process is", () => {
+  const { self, cluster, privateKey: key } = read();
+  assertEquals([self as number, cluster.urls.Dog, key], [1, "https://Dog.example", privateKey]);
+});
+
+for (
+  const [name, value, why] of [
+    ["PBFT_CLUSTER", undefined, "expected a value, got nothing"],
+    ["PBFT_CLUSTER", "{", "JSON"],
+    ["PBFT_CLUSTER", "{}", "cluster.genesis"],
+    ["PBFT_REPLICA", "Elk", `expected one of Apple, Ball, Candy, Dog or its number, got "Elk"`],
+    ["PBFT_PRIVATE_KEY", " ", "expected a value, got nothing"],
+    ["PBFT_PRIVATE_KEY", "c0ffee", "expected 64 lower-case hex digits"],
+  ] as const
+) {
+  Deno.test(`${name}=${value ?? ""} is refused with the reason, and without the value of a secret`, () => {
+    const { message } = assertThrows(() => read({ [name]: value }), TypeError, why);
+    assert(message.includes(name) && !message.includes("c0ffee"), message);
+  });
+}

@@ -1,0 +1,46 @@
+import { assertEquals, assertGreaterOrEqual } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
+import { millis } from "../../src/core/ids.ts";
+import { ObjectTimer } from "../../src/runtime/object_timer.ts";
+
+function opened(time: FakeTime) {
+  const alarms: number[] = [];
+  const start = time.now;
+  const timer = new ObjectTimer({ setAlarm: (at) => Promise.resolve(void alarms.push(at - start)) });
+  const fired: string[] = [];
+  const schedule = (name: string, ms: number) => timer.schedule(millis(start + ms), () => fired.push(name));
+  return { timer, alarms, fired, schedule };
+}
+
+Deno.test("what is due fires at its time while the object is in memory, unless it was called off", () => {
+  using time = new FakeTime();
+  const { fired, schedule } = opened(time);
+  schedule("a", 50);
+  const cancel = schedule("b", 60);
+  schedule("overdue", -5);
+  time.tick(0);
+  assertEquals(fired, ["overdue"]);
+  cancel();
+  time.tick(100);
+  assertEquals(fired, ["overdue", "a"]);
+});
+
+Deno.test("the stored alarm is moved to what is earlier, and not written for what is later or very soon", () => {
+  using time = new FakeTime();
+  const { alarms, schedule } = opened(time);
+  for (const ms of [60_000, 90_000, 10_000, 20_000, 5, 6, 7]) schedule("x", ms)();
+  assertEquals(alarms, [60_000, 10_000, 2_000]);
+});
+
+Deno.test("an alarm that was too early is set again for what is due next", () => {
+  using time = new FakeTime();
+  const { timer, alarms, schedule } = opened(time);
+  const cancel = schedule("a", 5_000);
+  schedule("b", 30_000);
+  cancel();
+  time.tick(5_000);
+  timer.onAlarm();
+  assertEquals(alarms, [5_000, 30_000]);
+  assertGreaterOrEqual(timer.now(), 0);
+  time.tick(30_000);
+});
