@@ -172,7 +172,9 @@ export class Witness {
 
   /** Looks at a correct node from outside. */
   inspect(label: string, { replica, inbox, outboxes, halted }: NodeStatus, limits: NodeLimits): void {
-    if (halted !== undefined) this.#report("no-halt", `${label} has halted: ${halted}`);
+    // The replica itself has noticed that its state is another than a quorum's.
+    const invariant = halted?.includes("has diverged") ? "integrity" : "no-halt";
+    if (halted !== undefined) this.#report(invariant, `${label} has halted: ${halted}`);
     const { logWindow, limits: { maxSessions, maxNames } } = this.#world.genesis;
     const { maxPendingRequests } = this.#world.settings;
     this.#isAtMost(label, "slots", replica.slots.length, logWindow);
