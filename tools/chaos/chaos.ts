@@ -4,7 +4,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { type Caller, createCallers, WAYS } from "./clients.ts";
+import { type Caller, createCallers, type Way, WAYS } from "./clients.ts";
 import { eventually, Fleet } from "./fleet.ts";
 import { createRandom, type Random } from "./random.ts";
 import { Watch } from "./watch.ts";
@@ -40,8 +40,8 @@ export interface ChaosReport {
   readonly operations: number;
   readonly faults: Readonly<Record<Fault, number>>;
   readonly views: number;
-  /** The longest that any caller waited for an answer, ms. */
-  readonly longestWaitMs: number;
+  /** The longest that any caller waited for an answer, by way. */
+  readonly longestMs: Readonly<Record<Way, number>>;
   readonly summary: string;
 }
 
@@ -88,7 +88,7 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
     );
     const summary = `${workload.operations} operations on ${workload.registers} registers and counters, ` +
       `${Object.entries(trouble.count).map(([fault, n]) => `${n} ${fault}`).join(", ")}; view ${views}; ` +
-      `${watch.compared} histories compared; longest wait ${waits.longestMs.toFixed(0)} ms`;
+      `${watch.compared} histories compared; longest waits, ms: ${waits.summary}`;
     if (violations().length > 0) { for (const { text } of fleet.lines.slice(-60)) options.say(text); }
     const { operations } = workload;
     return {
@@ -96,7 +96,7 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
       operations,
       faults: trouble.count,
       views,
-      longestWaitMs: waits.longestMs,
+      longestMs: waits.longestMs,
       summary,
     };
   } finally {
@@ -197,7 +197,11 @@ async function compareStates(fleet: Fleet, watch: Watch): Promise<void> {
 
 /** How long callers wait. */
 class Waits {
-  longestMs = 0;
+  readonly longestMs: Record<Way, number> = { bundled: 0, alone: 0, req: 0 };
+
+  get summary(): string {
+    return WAYS.map((way) => `${way} ${this.longestMs[way].toFixed(0)}`).join(", ");
+  }
 
   around(caller: Caller): Caller {
     return {
@@ -207,7 +211,7 @@ class Waits {
         try {
           return await caller.ask(operation);
         } finally {
-          this.longestMs = Math.max(this.longestMs, performance.now() - from);
+          this.longestMs[caller.way] = Math.max(this.longestMs[caller.way], performance.now() - from);
         }
       },
     };
