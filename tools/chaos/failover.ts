@@ -16,6 +16,7 @@ const HELP = `Kills the primary (kill -9) under load again and again, and measur
   --kill K       so many at once, the primary and those that would follow it (1)
   --rounds R     (5)
   --callers C    of each way: bundled, alone and req (8)
+  --stop         stop them (SIGSTOP) instead, and let them go on afterwards
   --trace        print what the replicas said about it
   --help         print this`;
 
@@ -31,15 +32,22 @@ export interface Round extends Waited {
   readonly lines: readonly { readonly afterMs: number; readonly text: string }[];
 }
 
+/** What a round does: how many are killed, or stopped; how many callers of each way there are. */
+export interface RoundOptions {
+  readonly kill: number;
+  readonly stop?: boolean;
+  readonly callers: number;
+}
+
 /** Kills the primary, and those that would follow it, of a fleet under load; starts them again; waits until they are level. */
-export async function failOver(fleet: Fleet, { kill, callers }: { kill: number; callers: number }): Promise<Round> {
+export async function failOver(fleet: Fleet, { kill, stop = false, callers }: RoundOptions): Promise<Round> {
   const load = new Load(fleet, callers);
   try {
     await sleep(LOAD_MS);
     const first = fleet.names.indexOf(await fleet.primary());
     const killed = Array.from({ length: kill }, (_, i) => fleet.names[(first + i) % fleet.names.length]!);
     const at = performance.now();
-    await Promise.all(killed.map((name) => fleet.kill(name)));
+    await Promise.all(killed.map((name) => stop ? fleet.pause(name) : fleet.kill(name)));
     await load.untilAllAnswered(at);
     await sleep(LOAD_MS);
     await load.stop();
@@ -47,7 +55,7 @@ export async function failOver(fleet: Fleet, { kill, callers }: { kill: number; 
       afterMs: line.at - at,
       text: line.text,
     }));
-    for (const name of killed) fleet.start(name);
+    for (const name of killed) stop ? fleet.resume(name) : fleet.start(name);
     for (const name of killed) await fleet.untilReady(name);
     for (const name of killed) await fleet.untilLevel(name);
     return { ...load.around(at), errors: load.errors, killed, lines };
@@ -68,6 +76,7 @@ async function main(args: readonly string[]): Promise<number> {
       kill: { type: "string", default: "1" },
       rounds: { type: "string", default: "5" },
       callers: { type: "string", default: "8" },
+      stop: { type: "boolean", default: false },
       trace: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
@@ -80,10 +89,15 @@ async function main(args: readonly string[]): Promise<number> {
   const rounds: Round[] = [];
   try {
     for (let i = 0; i < Number(values.rounds); i++) {
-      const round = await failOver(fleet, { kill: Number(values.kill), callers: Number(values.callers) });
+      const { kill, stop, callers } = values;
+      const round = await failOver(fleet, { kill: Number(kill), stop, callers: Number(callers) });
       rounds.push(round);
       const figures = WAYS.map((way) => `${way} ${round.pauseMs[way].toFixed(0)} (${round.longestMs[way].toFixed(0)})`);
-      console.log(`${round.killed.join(" and ")} killed; pause (longest wait), ms: ${figures.join(", ")}`);
+      console.log(
+        `${round.killed.join(" and ")} ${values.stop ? "stopped" : "killed"}; pause (longest wait), ms: ${
+          figures.join(", ")
+        }`,
+      );
       for (const error of round.errors) console.log(`  error: ${error}`);
       if (values.trace) {
         for (const line of round.lines) console.log(`  ${line.afterMs.toFixed(0).padStart(6)} ${line.text}`);
