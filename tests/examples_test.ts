@@ -28,6 +28,15 @@ Deno.test("custom_state_machine grants a lock to one, and to the next when it is
   assertMatch(out, /^ada has it\ngrace was rejected: printer is held by [0-9a-f]{8}\nada released it\ngrace has it\n$/);
 });
 
+Deno.test("simulate_your_machine finds the planted bug, and nothing in the fixed queue", async () => {
+  const out = await run("simulate_your_machine.ts");
+  assertMatch(
+    out,
+    /^The queue with the bug:\n  determinism \(seed \d+\): operation \d+ of batch \d+, \{"leave":true\}: at replica/,
+  );
+  assertMatch(out, /The fixed queue:\n  nothing is wrong; in the last run \d+ operations were answered\n$/);
+});
+
 Deno.test("client talks to a running cluster", async () => {
   const folder = await Deno.makeTempDir();
   const cluster = await ClusterProcess.start(folder);
@@ -47,5 +56,6 @@ Deno.test("every example is run by a test", () => {
     "examples/client.ts",
     "examples/custom_state_machine.ts",
     "examples/quickstart.ts",
+    "examples/simulate_your_machine.ts",
   ]);
 });

@@ -46,7 +46,7 @@ const rooms: Readonly<Record<string, Room>> = {
     without: [],
   },
   cli: {
-    imports: ["core", "wire", "crypto", "machines", "node", "stores", "client", "http", "runtime"],
+    imports: ["core", "wire", "crypto", "machines", "node", "stores", "client", "http", "runtime", "testing"],
     packages: ["hono", "node:"],
     without: [],
   },

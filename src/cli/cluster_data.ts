@@ -64,8 +64,8 @@ export function createCluster(folder: string, n: number, urlOf: (index: number) 
   const genesis: Genesis = {
     name: "local",
     replicas,
-    checkpointInterval: 128,
-    logWindow: 512,
+    checkpointInterval: 64,
+    logWindow: 256,
     stateMachine: "key-value/1",
     limits: DEFAULT_LIMITS,
   };

@@ -85,6 +85,7 @@ export class Replica {
       case "checkpoint":
         return onCheckpoint(step, input.checkpoint);
       case "view-change":
+        step.heardFrom = input.viewChange.message.replica;
         return onViewChange(step, input.viewChange);
       case "new-view":
         return onNewView(step, input.newView);

@@ -71,7 +71,8 @@ export function isBehind(step: Step): boolean {
 export function sendStatus(step: Step): void {
   const { state } = step;
   const stages: Stage[] = [];
-  const highest = Math.min(state.log.highest(), state.log.high);
+  // While a state is fetched the window is above lastExecuted, perhaps far above: nobody takes more stages than it has numbers.
+  const highest = Math.min(state.log.highest(), state.lastExecuted + state.log.window);
   for (let n = state.lastExecuted + 1; n <= highest; n++) {
     const slot = state.log.find(n);
     stages.push(slot ? stageOf(slot, state.view) : "idle");

@@ -73,7 +73,7 @@ export interface SuspicionTimer {
   steppedAt: Millis | null;
   /** `null`: nothing is waited for. */
   dueAt: number | null;
-  /** How far hearing from the primary may put that off; `null`: it hasn't been heard since the waiting began. */
+  /** How far hearing from the primary, or from the next one, may put that off; `null`: it hasn't been heard since the waiting began. */
   dueAtLatest: number | null;
   /** Grows with each view that fails, until something is executed again. */
   timeoutMs: number;

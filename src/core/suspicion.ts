@@ -18,6 +18,8 @@ export function checkSuspicion(step: Step): void {
   stayAwake(step);
   if (!step.mayVote) return;
   if (!step.isActive) {
+    // It lives, so it has its time.
+    if (timer.dueAt !== null && step.heardFrom === step.primary) timer.dueAt = timer.dueAtLatest;
     if (isDue(step)) giveUpOnNewView(step);
     return;
   }

@@ -73,7 +73,18 @@ function onQuorum(step: Step): void {
   const forThis = all.filter(({ message }) => message.view === state.view);
   if (step.isPrimary && forThis.length >= step.quorum) return startView(step, forThis.slice(0, step.quorum));
   const gone = all.filter(({ message }) => message.view >= state.view).length;
-  if (gone >= step.quorum) state.suspicion.dueAt ??= state.suspicion.awakeMs + state.suspicion.timeoutMs;
+  if (gone >= step.quorum) awaitNewView(step);
+}
+
+/** What a new primary that has not left its view yet, as a quorum has, is given of the timeout: it seems to be gone, too. */
+const SHARE_FOR_THE_SILENT = 1 / 8;
+
+function awaitNewView({ state, primary }: Step): void {
+  const timer = state.suspicion;
+  if (timer.dueAt !== null) return;
+  timer.dueAtLatest = timer.awakeMs + timer.timeoutMs;
+  const hasLeft = (state.viewChanges.get(primary)?.message.view ?? 0) >= state.view;
+  timer.dueAt = hasLeft ? timer.dueAtLatest : timer.awakeMs + timer.timeoutMs * SHARE_FOR_THE_SILENT;
 }
 
 function startView(step: Step, viewChanges: readonly Verified<Signed<ViewChange>>[]): void {

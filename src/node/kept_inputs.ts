@@ -15,6 +15,7 @@
  * @module
  */
 import type { Genesis } from "../core/config.ts";
+import type { Digest } from "../core/ids.ts";
 import type { Input, MessageInput, Ready } from "../core/io.ts";
 import type { Record } from "../core/records.ts";
 import type { Timers } from "../core/timers.ts";
@@ -116,11 +117,12 @@ export class KeptInputs {
 export function readKept(
   records: ReadonlyMap<string, Uint8Array>,
   frame: (key: string, bytes: Uint8Array) => Signed,
+  hash: (bytes: Uint8Array) => Digest,
 ): Kept {
   const keys = [...records.keys()].filter((key) => key.startsWith("input/")).sort();
   const timers = records.get("timers");
   return {
-    inputs: keys.map((key) => inputOf(frame(key, unpack(records.get(key)!) as Uint8Array))),
+    inputs: keys.map((key) => inputOf(frame(key, unpack(records.get(key)!) as Uint8Array), hash)),
     ...(timers && { timers: timersOf(unpack(timers) as readonly number[]) }),
   };
 }
@@ -152,7 +154,7 @@ function keyOf(input: KeptInput): string {
 }
 
 /** Signatures were checked before it was written. */
-function inputOf(signed: Signed): MessageInput {
+function inputOf(signed: Signed, hash: (bytes: Uint8Array) => Digest): MessageInput {
   switch (signed.message.kind) {
     case "prepare":
       return { kind: "prepare", prepare: signed as Verified<Signed<Prepare>> };
@@ -164,7 +166,7 @@ function inputOf(signed: Signed): MessageInput {
       return { kind: "view-change", viewChange: signed as Verified<Signed<ViewChange>> };
     case "request":
     case "vouched-request":
-      return { kind: "request", request: withDigest(signed as Signed<AnyRequest>) as Verified<SignedRequest> };
+      return { kind: "request", request: withDigest(signed as Signed<AnyRequest>, hash) as Verified<SignedRequest> };
     default:
       throw new TypeError(`expected an input that is kept, got a ${signed.message.kind}`);
   }

@@ -50,10 +50,10 @@ export class RecordReader {
     return bytes && parse(key, () => unpack(bytes));
   }
 
-  kept(): Kept {
+  kept(hash: (bytes: Uint8Array) => Digest): Kept {
     const limits = wireLimits(this.#genesis);
     const frame = (key: string, bytes: Uint8Array) => parse(key, () => decodeFrame(bytes, limits).signed);
-    return parse("kept inputs", () => readKept(this.#records, frame));
+    return parse("kept inputs", () => readKept(this.#records, frame, hash));
   }
 
   view(): ViewState {

@@ -59,8 +59,9 @@ export async function restore(store: Store, identity: Identity, keepsInputs = fa
   const prepared = reader.prepared();
   const committed = reader.committed();
   const checkpoint = reader.checkpoint();
-  const kept: Kept = keepsInputs ? reader.kept() : { inputs: [] };
-  const blobs = new BlobReader(store, identity.hash ?? sha256);
+  const { hash = sha256 } = identity;
+  const kept: Kept = keepsInputs ? reader.kept(hash) : { inputs: [] };
+  const blobs = new BlobReader(store, hash);
   const bodies = await blobs.bodies(
     [...accepted.map(({ message }) => message.digest), ...committed.map(({ digest }) => digest)],
     identity.genesis,

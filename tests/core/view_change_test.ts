@@ -189,6 +189,19 @@ Deno.test("a primary that is silent is replaced after one timeout, one that is h
   }
 });
 
+Deno.test("a new primary that is silent, too, is given up long before one that is heard", () => {
+  for (const [heard, timeouts] of [[false, 1 + 2 / 8], [true, 1 + 2]] as const) {
+    const cluster = new Cluster({ n: 7, settings: { viewTimeoutMs: 1_000, slowPrimaryMs: 60_000 } });
+    const ada = new TestClient(cluster, 1).open();
+    cluster.runFor(100);
+    cluster.filter = (from, _to, { kind }) => from > 1 || (from === 1 && heard && kind === "status");
+    cluster.submit(ada.request(["x=1"]));
+    const began = cluster.now;
+    cluster.runUntil(() => viewOf(cluster, 3) === 2);
+    assert(Math.abs(cluster.now - began - timeouts * 1_000) < 200, `after ${cluster.now - began} ms`);
+  }
+});
+
 Deno.test("a cluster that stalls for two timeouts while its primary is heard keeps it", () => {
   const cluster = new Cluster({ settings: { viewTimeoutMs: 1_000, slowPrimaryMs: 60_000 } });
   const ada = new TestClient(cluster, 1).open();

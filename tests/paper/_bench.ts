@@ -94,12 +94,21 @@ export function signedNewView(
   return signed<NewView>({ kind: "new-view", replica: v % 4 as ReplicaId, view: v as View, viewChanges, prePrepares });
 }
 
+/** Their own, so that no test depends on the defaults. */
+export const SETTINGS = {
+  pipelineDepth: 4,
+  statusIntervalMs: 150,
+  idleStatusMs: 2_000,
+  viewTimeoutMs: 600,
+  slowPrimaryMs: 2_000,
+};
+
 /** The replica and what it can be given. */
 export class Bench {
   readonly cluster: Cluster;
 
   constructor(readonly self = 1, options: Options = {}) {
-    this.cluster = new Cluster({ checkpointInterval: 2, ...options });
+    this.cluster = new Cluster({ checkpointInterval: 2, ...options, settings: { ...SETTINGS, ...options.settings } });
     this.cluster.filter = () => false;
   }
 

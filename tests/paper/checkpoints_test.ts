@@ -1,6 +1,6 @@
 /** PBFT §4.3, garbage collection: checkpoints and watermarks, with one every two numbers and a window of four. */
 import { assert, assertEquals } from "@std/assert";
-import { Bench, checkpoint, find, kinds, opening, prepare, refusals, request, said } from "./_bench.ts";
+import { batch, Bench, checkpoint, commit, find, kinds, opening, prepare, refusals, request, said } from "./_bench.ts";
 
 /** A bench that has executed numbers 1 and 2, and the digest that it says its state has. */
 function atTwo(options = {}): { bench: Bench; digest: string } {
@@ -102,4 +102,22 @@ Deno.test("§4.3: a replica that a stable checkpoint has left behind its window 
   const ready = [0, 2, 3].map((i) => bench.take(checkpoint(i, 6, "d".repeat(64)))).at(-1)!;
   assert(kinds(ready).includes("fetch"));
   assertEquals([bench.status.transferring, Number(bench.status.lastExecuted)], [true, 0]);
+});
+
+Deno.test("§4.3: the digest covers the history of batches, null requests too, which is the same wherever they were executed", () => {
+  const histories = [[], [request(1)]].map((requests) => {
+    const [bench, other] = [new Bench(1), new Bench(3)];
+    bench.execute(1, opening);
+    const before = bench.status.history;
+    bench.execute(2, ...requests);
+    for (const [n, one] of [[1, [opening]], [2, requests]] as const) {
+      const { digest } = batch(...one);
+      other.prePrepare({ n, requests: one });
+      for (const i of [0, 1, 2]) other.take(commit(i, { n, digest }));
+    }
+    assertEquals(other.status.history, bench.status.history);
+    assertEquals(other.status.stateRoot, bench.status.stateRoot);
+    return [before, bench.status.history];
+  });
+  assertEquals(new Set(histories.flat()).size, 3);
 });

@@ -1,6 +1,5 @@
 /** PBFT §4.4 and §4.5.2, liveness: when the timers start, stop and double, and who follows whom. */
 import { assert, assertEquals } from "@std/assert";
-import { DEFAULT_SETTINGS } from "../../src/core/config.ts";
 import {
   batch,
   Bench,
@@ -11,11 +10,12 @@ import {
   prepare,
   prepared,
   request,
+  SETTINGS,
   signedNewView,
   viewChange,
 } from "./_bench.ts";
 
-const T = DEFAULT_SETTINGS.viewTimeoutMs;
+const T = SETTINGS.viewTimeoutMs;
 const views = (bench: Bench) => [Number(bench.status.view), bench.status.active];
 
 Deno.test("§4.5.2: a backup for which nothing waits leaves no view, however long nothing happens", () => {
@@ -76,11 +76,23 @@ Deno.test("§4.5.2: each view change that comes to nothing is given twice the ti
     if (v === 3) {
       // Replica 2 is the primary of view 2: it starts that and gets no votes for anything.
       for (const i of [0, 3]) bench.take(viewChange(i, 3));
-    } else for (const i of [0, 3]) bench.take(viewChange(i, v));
+    } else for (const i of v === 1 ? [1, 3] : [0, 3]) bench.take(viewChange(i, v));
     waits.push(bench.leavesAfter(100 * T)!);
   }
   const rounded = waits.map((wait) => Math.round(wait / T));
   assertEquals(rounded, [1, 2, 4, 8]);
+});
+
+Deno.test("§4.5.2: a new primary that has not left the old view itself is given a part of that time only, until it is heard", () => {
+  const waits = [[0, 3], [1, 3]].map((others) => {
+    const bench = new Bench(2);
+    for (const i of others) bench.take(viewChange(i, 1));
+    return bench.leavesAfter(10 * T)!;
+  });
+  assert(waits[0]! < waits[1]! / 4, `${waits} ms`);
+  const heard = new Bench(2);
+  for (const i of [0, 3, 1]) heard.take(viewChange(i, 1));
+  assertEquals(heard.leavesAfter(10 * T), waits[1]!);
 });
 
 Deno.test("§4.5.2: so is a view that starts, and executes nothing", () => {

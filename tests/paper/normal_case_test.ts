@@ -18,6 +18,8 @@ import {
   stages,
   viewChange,
 } from "./_bench.ts";
+import type { Decision } from "../../src/core/messages.ts";
+import { batchOf, signed } from "../core/_cluster.ts";
 
 Deno.test("§4.2: the primary gives a request the next number and multicasts its pre-prepare at once, with the body beside it", () => {
   const primary = new Bench(0);
@@ -216,4 +218,34 @@ Deno.test("§4.2: a replica that lacks only the body of what is committed fetche
   const blob = (one: typeof body) => ({ digest: one.digest, bytes: one.bytes, batch: one });
   assertEquals(refusals(bench.step({ kind: "blobs", from: 2 as never, blobs: [blob(other)] })), ["not-wanted"]);
   assertEquals(stages(bench.step({ kind: "blobs", from: 2 as never, blobs: [blob(body)] })), ["executed"]);
+});
+
+Deno.test("§4.2: a pre-prepare for a number that is executed is not accepted, whatever it says", () => {
+  const bench = new Bench(1);
+  for (const i of [0, 2, 3]) bench.take(commit(i));
+  const body = batch(opening);
+  bench.step({ kind: "blobs", from: 2 as never, blobs: [{ digest: body.digest, bytes: body.bytes, batch: body }] });
+  assertEquals(bench.status.lastExecuted, 1 as never);
+  const late = [bench.prePrepare(), bench.prePrepare({ requests: [request(1)] })];
+  assertEquals([late.map(refusals), late.map(said)], [[["already-executed"], ["already-executed"]], [[], []]]);
+});
+
+Deno.test("§4.2: the body of a pre-prepare that waits for its time serves when the number is decided", () => {
+  const bench = new Bench(1);
+  const early = batchOf(bench.cluster.now + 60_000, [opening]);
+  bench.take(prePrepare(0, { digest: early.digest }), early);
+  const ready = [0, 2, 3].map((i) => bench.take(commit(i, { digest: early.digest })))[2]!;
+  assertEquals([stages(ready), said(ready)], [["committed", "executed"], []]);
+});
+
+Deno.test("§4.2: a proof of a decision takes distinct replicas", () => {
+  const bench = new Bench(1);
+  bench.prePrepare();
+  const proof = (...by: number[]) =>
+    signed<Decision>({ kind: "decision", replica: 3 as never, commits: by.map((i) => commit(i)) });
+  assertEquals([refusals(bench.take(proof(0, 2, 2))), refusals(bench.take(proof(0, 2)))], [
+    ["invalid-certificate"],
+    ["invalid-certificate"],
+  ]);
+  assertEquals(stages(bench.take(proof(0, 2, 3))), ["committed", "executed"]);
 });

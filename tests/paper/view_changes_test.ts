@@ -309,3 +309,12 @@ Deno.test("§4.4: the number after O's is the next that the new primary assigns"
   );
   assertEquals(given.map(({ sequence }) => Number(sequence)), [3]);
 });
+
+Deno.test("§4.4: a body that comes after the replica has left the view makes it vote for nothing in that view", () => {
+  const bench = new Bench(2);
+  bench.take(prePrepare(0)); // without its body
+  for (const i of [0, 3]) bench.take(viewChange(i, 1));
+  const body = batch(opening);
+  const blobs = [{ digest: body.digest, bytes: body.bytes, batch: body }];
+  assertEquals(said(bench.step({ kind: "blobs", from: 3 as never, blobs })), []);
+});

@@ -1,0 +1,195 @@
+/**
+ * `deno task simulate`: clusters in virtual time, seed after seed, until something breaks or the time is up.
+ * @module
+ */
+import { parseArgs } from "node:util";
+import {
+  Coverage,
+  drawPlan,
+  type Profile,
+  PROFILES,
+  run,
+  runOptionsOf,
+  type RunReport,
+  shrink,
+  type SimulateOptions,
+} from "../testing/mod.ts";
+import { CliError, runCommand } from "./cli_error.ts";
+
+const HELP = `Simulates clusters in virtual time under faults drawn from a seed, and checks everything that must hold.
+
+  deno task simulate [options]
+
+  --seed S        the first seed (random)
+  --runs N        so many seeds (100)
+  --minutes M     as many seeds as fit into M minutes, instead
+  --replicas N    how many replicas (4 to 10, drawn)
+  --profile P     ${PROFILES.join(", ")} (default)
+  --trace         print what happens in each run
+  --keep-going    don't stop at the first failure
+  --no-shrink     don't make a failing run smaller
+  --help          print this
+
+A failure names the invariant, the seed and the command that replays it. The same seed and commit give the same run.`;
+
+interface Options {
+  readonly seed: number;
+  readonly runs: number;
+  readonly minutes: number | undefined;
+  readonly trace: boolean;
+  readonly keepGoing: boolean;
+  readonly isShrinking: boolean;
+  readonly help: boolean;
+  readonly simulation: SimulateOptions;
+}
+
+if (import.meta.main) await runCommand(() => main(Deno.args));
+
+async function main(args: readonly string[]): Promise<number> {
+  const options = parse(args);
+  if (options.help) {
+    console.log(HELP);
+    return 0;
+  }
+  const totals = new Totals();
+  let failures = 0;
+  for (let i = 0; options.minutes === undefined ? i < options.runs : totals.seconds < 60 * options.minutes; i++) {
+    const plan = drawPlan(options.seed + i, options.simulation);
+    const report = await run(plan, { ...runOptionsOf(options.simulation), trace: options.trace });
+    totals.add(report);
+    if (options.trace) console.log(report.trace.join("\n"));
+    if (report.violation) {
+      failures++;
+      await explain(report, options);
+      if (!options.keepGoing) break;
+    }
+    if (totals.isTimeToTell()) console.error(totals.progress());
+  }
+  console.log(totals.summary());
+  return failures > 0 ? 1 : 0;
+}
+
+async function explain(report: RunReport, options: Options): Promise<void> {
+  const { violation, plan: { seed, replicas } } = report;
+  const profile = options.simulation.profile ? ` --profile ${options.simulation.profile}` : "";
+  const chosen = options.simulation.replicas ? ` --replicas ${options.simulation.replicas}` : "";
+  console.log(`\nBROKEN ${violation!.invariant}, at ${violation!.atMs.toFixed(0)} virtual ms, ${replicas} replicas`);
+  console.log(`  ${violation!.detail}`);
+  console.log(`  seed ${seed}, commit ${await commit()}`);
+  console.log(`  replay: deno task simulate --seed ${seed} --runs 1${chosen}${profile} --trace`);
+  if (!options.isShrinking) return;
+  const small = await shrink(report, runOptionsOf(options.simulation));
+  console.log(`  made smaller: ${JSON.stringify(small.plan)}`);
+  console.log(small.trace.slice(-MOST_LINES).join("\n"));
+  console.log(`  ${small.violation?.detail}`);
+}
+
+const MOST_LINES = 120;
+
+async function commit(): Promise<string> {
+  try {
+    const { stdout } = await new Deno.Command("git", { args: ["describe", "--always", "--dirty"], stderr: "null" })
+      .output();
+    return new TextDecoder().decode(stdout).trim() || "unknown";
+  } catch {
+    return "unknown";
+  }
+}
+
+/** What all runs together came to. */
+class Totals {
+  readonly #began = performance.now();
+  readonly #coverage = new Coverage();
+  #toldAt = 0;
+  #runs = 0;
+  #failures = 0;
+  #virtualMs = 0;
+  #operations = 0;
+
+  get seconds(): number {
+    return (performance.now() - this.#began) / 1000;
+  }
+
+  add({ coverage, violation, virtualMs, operations }: RunReport): void {
+    this.#coverage.add(coverage);
+    this.#runs++;
+    if (violation) this.#failures++;
+    this.#virtualMs += virtualMs;
+    this.#operations += operations;
+  }
+
+  isTimeToTell(): boolean {
+    if (this.seconds < this.#toldAt + 5) return false;
+    this.#toldAt = this.seconds;
+    return true;
+  }
+
+  progress(): string {
+    const minutes = this.seconds / 60;
+    return `${this.#runs} runs, ${this.#failures} broken, ${(this.#runs / minutes).toFixed(0)} runs/min, ` +
+      `${(this.#virtualMs / 3_600_000 / minutes).toFixed(1)} virtual hours/min`;
+  }
+
+  summary(): string {
+    return `${this.#coverage}\n${this.progress()}, ${this.#operations} operations`;
+  }
+}
+
+function parse(args: readonly string[]): Options {
+  const values = parseValues(args);
+  const { profile } = values;
+  if (profile !== undefined && !PROFILES.includes(profile as Profile)) {
+    throw usage(`--profile: expected ${PROFILES.join(", ")}, got ${profile}`);
+  }
+  const replicas = natural("replicas", values.replicas);
+  if (replicas !== undefined && (replicas < 4 || replicas > 10)) {
+    throw usage(`--replicas: expected 4 to 10, got ${replicas}`);
+  }
+  const minutes = values.minutes === undefined ? undefined : Number(values.minutes);
+  if (minutes !== undefined && !(minutes > 0)) {
+    throw usage(`--minutes: expected a number above 0, got ${values.minutes}`);
+  }
+  return {
+    seed: natural("seed", values.seed) ?? crypto.getRandomValues(new Uint32Array(1))[0]!,
+    runs: natural("runs", values.runs) ?? (values.trace ? 1 : 100),
+    minutes,
+    trace: values.trace ?? false,
+    keepGoing: values["keep-going"] ?? false,
+    isShrinking: !values["no-shrink"] && !values.trace,
+    help: values.help ?? false,
+    simulation: {
+      ...(profile !== undefined && { profile: profile as Profile }),
+      ...(replicas !== undefined && { replicas }),
+    },
+  };
+}
+
+function parseValues(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        seed: { type: "string" },
+        runs: { type: "string" },
+        minutes: { type: "string" },
+        replicas: { type: "string" },
+        profile: { type: "string" },
+        trace: { type: "boolean" },
+        "keep-going": { type: "boolean" },
+        "no-shrink": { type: "boolean" },
+        help: { type: "boolean", short: "h" },
+      },
+    }).values;
+  } catch (error) {
+    throw usage((error as Error).message.split(/\. |\n/, 1)[0]!);
+  }
+}
+
+function natural(name: string, text: string | undefined): number | undefined {
+  if (text === undefined || /^[0-9]{1,15}$/.test(text)) return text === undefined ? undefined : Number(text);
+  throw usage(`--${name}: expected a natural number, got ${JSON.stringify(text)}`);
+}
+
+function usage(message: string): CliError {
+  return new CliError(`${message}\nTry --help.`);
+}

@@ -1,0 +1,216 @@
+/**
+ * Draws a plan from a seed. Swarm testing: each seed has its own few kinds of faults, and its own strengths.
+ * @module
+ */
+import type { ReplicaId } from "../core/ids.ts";
+import { maxFaulty } from "../core/quorum.ts";
+import type { Behaviour, Fault, HostileBehaviour, Plan, Span } from "./plan.ts";
+import { Random } from "./random.ts";
+import type { ClientHabits } from "./signed_client.ts";
+
+/** Which faults a run may have. */
+export type Profile =
+  | "default" // anything
+  | "calm" // nothing at all
+  | "crashes" // machines and disks
+  | "network"
+  | "byzantine"; // all f replicas lie
+
+/** The names of the profiles. */
+export const PROFILES: readonly Profile[] = ["default", "calm", "crashes", "network", "byzantine"];
+
+/** What may be chosen. */
+export interface DrawOptions {
+  readonly profile?: Profile;
+  /** How many replicas; by default 4 to 10. */
+  readonly replicas?: number;
+}
+
+/** In a calm run nothing takes longer than this: neither a message on its way nor a commit, ms. */
+export const CALM_DELAY_MS = 50;
+
+const BEHAVIOURS: readonly Behaviour[] = [
+  "mute",
+  "selective",
+  "delaying",
+  "replaying",
+  "corrupting",
+  "equivocating",
+  "mutating",
+  "inventing",
+  "lying-to-clients",
+];
+const HOSTILE: readonly HostileBehaviour[] = ["two-operations", "far-timestamps", "flooding", "garbage"];
+const OPERATIONS = { least: 300, most: 360 };
+
+/** Draws the plan of a seed. */
+export function drawPlan(seed: number, { profile = "default", replicas }: DrawOptions = {}): Plan {
+  const random = new Random(seed);
+  const n = replicas ?? random.pick([4, 4, 4, 4, 4, 4, 5, 5, 6, 7, 7, 7, 8, 9, 10]);
+  const durationMs = random.int(60_000, 75_000);
+  const isCalm = profile === "calm";
+  const checkpointInterval = random.pick([4, 4, 8, 16]);
+  const meanLatencyMs = random.pick([0.5, 2, 5, 20]);
+  const minLatencyMs = random.pick([0.1, 1, 10]);
+  return {
+    seed,
+    replicas: n,
+    durationMs,
+    ...drawClients(random, durationMs),
+    network: {
+      minLatencyMs,
+      meanLatencyMs,
+      mostLatencyMs: isCalm ? CALM_DELAY_MS : 100 * (minLatencyMs + meanLatencyMs),
+      loss: 0,
+      duplication: 0,
+      reordering: 0,
+    },
+    disk: { commitMs: random.pick([0.1, 1, 5]), readMs: 0.5, mostMs: isCalm ? CALM_DELAY_MS : 500, failures: 0 },
+    skewsMs: Array.from({ length: n }, () => isCalm || random.chance(0.5) ? 0 : random.int(-1_500, 1_500)),
+    checkpointInterval,
+    logWindow: checkpointInterval * random.pick([2, 2, 4]),
+    maxBatchRequests: random.pick([1, 4, 64]),
+    settings: {
+      pipelineDepth: random.int(1, 6),
+      viewTimeoutMs: isCalm ? 600 : random.pick([400, 600, 1_000]),
+    },
+    keepsInputs: random.chance(0.25),
+    faults: isCalm ? [] : drawFaults(random, { n, durationMs, profile }),
+    isCalm,
+  };
+}
+
+function drawClients(random: Random, durationMs: number): Pick<Plan, "signedClients" | "unsignedClients"> {
+  const operations = random.int(OPERATIONS.least, OPERATIONS.most);
+  const count = random.int(2, 8);
+  const habits = Array.from({ length: count }, (_, i): ClientHabits => {
+    const own = Math.floor(operations / count) + (i < operations % count ? 1 : 0);
+    const [pipelining, bundle] = [random.int(1, 5), random.pick([1, 8, 12, 16])];
+    const requests = own / ((1 + bundle) / 2);
+    return { operations: own, pipelining, bundle, thinkMs: 0.8 * durationMs * pipelining / Math.max(1, requests) };
+  });
+  // Without a key it is one operation at a time.
+  const alone = (own: ClientHabits) => ({ ...own, thinkMs: 0.8 * durationMs / Math.max(1, own.operations) });
+  const unsigned = random.int(0, Math.min(2, count - 1));
+  return {
+    signedClients: habits.slice(unsigned),
+    unsignedClients: habits.slice(0, unsigned).map(alone),
+  };
+}
+
+interface Scope {
+  readonly n: number;
+  readonly durationMs: number;
+  readonly profile: Profile;
+}
+
+function drawFaults(random: Random, scope: Scope): Fault[] {
+  const { n, profile } = scope;
+  const faults: Fault[] = [];
+  const f = maxFaulty(n);
+  const ids = Array.from({ length: n }, (_, id) => id as ReplicaId);
+  const count = profile === "byzantine" ? f : profile === "default" ? random.int(0, f) : 0;
+  const faulty = random.shuffled(ids).slice(0, count);
+  for (const replica of faulty) faults.push(drawFaulty(random, replica, scope));
+  const correct = ids.filter((id) => !faulty.includes(id));
+  const kinds = profile === "crashes" ? MACHINE_FAULTS : profile === "network" ? NETWORK_FAULTS : [
+    ...MACHINE_FAULTS,
+    ...NETWORK_FAULTS,
+  ];
+  const on = random.shuffled(kinds).slice(0, random.int(2, 5));
+  for (const draw of on) {
+    for (let times = random.int(1, 5); times > 0; times--) faults.push(draw(random, { ...scope, ids, correct }));
+  }
+  if (profile !== "crashes" && profile !== "network" && random.chance(0.4)) {
+    faults.push({ kind: "hostile-client", behaviour: random.pick(HOSTILE), seed: random.seed() });
+  }
+  if (profile !== "network" && random.chance(0.1)) faults.push(...rollingRestart(random, scope, correct));
+  return faults;
+}
+
+function drawFaulty(random: Random, replica: ReplicaId, scope: Scope): Fault {
+  const kind = random.next();
+  if (kind < 0.2) return { kind: "twins", replica, seed: random.seed() };
+  if (kind < 0.3) return { kind: "lost-disk", replica, ...spanWithin(random, scope) };
+  const behaviours = random.shuffled(BEHAVIOURS).slice(0, random.int(1, 3));
+  return { kind: "byzantine", replica, behaviours, seed: random.seed() };
+}
+
+type Draw = (
+  random: Random,
+  scope: Scope & { readonly ids: readonly ReplicaId[]; readonly correct: readonly ReplicaId[] },
+) => Fault;
+
+const MACHINE_FAULTS: readonly Draw[] = [
+  (random, scope) => ({ kind: "crash", replica: random.pick(scope.correct), ...spanWithin(random, scope) }),
+  (random, scope) => ({ kind: "crash", replica: random.pick(scope.correct), ...spanWithin(random, scope, 1_000) }),
+  (random, scope) => ({ kind: "isolates", replica: random.pick(scope.correct), ...spanWithin(random, scope) }),
+  (random, scope) => ({
+    kind: "clock-jump",
+    replica: random.pick(scope.correct),
+    atMs: random.between(0, scope.durationMs),
+    ms: random.pick([-60_000, -3_000, 3_000, 60_000]),
+  }),
+  (random, scope) => ({
+    kind: "coarse-alarms",
+    replica: random.pick(scope.correct),
+    ms: random.pick([200, 1_000, 60_000]),
+    ...spanWithin(random, scope),
+  }),
+  (random, scope) => ({
+    kind: "disk-failures",
+    replica: random.pick(scope.correct),
+    part: random.pick([0.05, 0.5]),
+    ...spanWithin(random, scope),
+  }),
+  (random, scope) => ({
+    kind: "slow-disk",
+    replica: random.pick(scope.correct),
+    ms: random.pick([20, 200]),
+    ...spanWithin(random, scope),
+  }),
+];
+
+const NETWORK_FAULTS: readonly Draw[] = [
+  (random, scope) => ({
+    kind: "partition",
+    side: random.shuffled(scope.ids).slice(0, random.int(1, Math.floor(scope.n / 2))),
+    isOneWay: false,
+    ...spanWithin(random, scope),
+  }),
+  (random, scope) => ({
+    kind: "partition",
+    side: random.shuffled(scope.ids).slice(0, random.int(1, Math.floor(scope.n / 2))),
+    isOneWay: true,
+    ...spanWithin(random, scope),
+  }),
+  (random, scope) => ({
+    kind: "partition",
+    side: [random.pick(scope.ids)],
+    isOneWay: false,
+    ...spanWithin(random, scope),
+  }),
+  (random, scope) => ({ kind: "loss", part: random.pick([0.02, 0.1, 0.3]), ...spanWithin(random, scope) }),
+  (random, scope) => ({ kind: "duplication", part: random.pick([0.05, 0.3]), ...spanWithin(random, scope) }),
+  (random, scope) => ({ kind: "reordering", part: random.pick([0.05, 0.3]), ...spanWithin(random, scope) }),
+  (random, scope) => ({ kind: "slow-network", ms: random.pick([50, 200, 800]), ...spanWithin(random, scope) }),
+];
+
+function spanWithin(random: Random, { durationMs }: Scope, meanMs: number = durationMs / 6): Span {
+  return {
+    atMs: random.between(0, 0.9 * durationMs),
+    forMs: Math.min(durationMs / 2, 50 + random.exponential(meanMs)),
+  };
+}
+
+/** Every replica is rebooted, one after another. */
+function rollingRestart(random: Random, { durationMs }: Scope, correct: readonly ReplicaId[]): Fault[] {
+  const everyMs = random.between(500, 3_000);
+  const from = random.between(0, durationMs / 2);
+  return correct.map((replica, i) => ({
+    kind: "crash",
+    replica,
+    atMs: from + i * everyMs,
+    forMs: random.between(100, everyMs),
+  }));
+}

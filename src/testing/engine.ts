@@ -1,0 +1,97 @@
+/**
+ * Virtual time: events in a binary heap, run one after another. Nothing ever waits for the real clock.
+ * @module
+ */
+
+interface Event {
+  readonly at: number;
+  readonly order: number;
+  run: (() => void) | null;
+}
+
+/** Between two events promises settle for so many turns of the microtask queue. What takes longer goes on after the next event,
+ * like code on a slow machine: always at the same place, as nothing but microtasks and these events is at work. */
+const TURNS = 8;
+/** With no event left, so many turns show that nothing more comes. */
+const LAST_TURNS = 200;
+
+/** The clock and the queue of one simulation. */
+export class Engine {
+  readonly #heap: Event[] = [];
+  #now = 0;
+  #order = 0;
+  #events = 0;
+
+  /** Virtual milliseconds since the start, with fractions. */
+  get now(): number {
+    return this.#now;
+  }
+
+  /** Events run so far. */
+  get events(): number {
+    return this.#events;
+  }
+
+  /** Runs `run` after so many virtual ms; of those that are due together, the one that was set first. Gives what cancels it. */
+  after(ms: number, run: () => void): () => void {
+    const event: Event = { at: this.#now + Math.max(0, ms), order: this.#order++, run };
+    this.#push(event);
+    return () => event.run = null;
+  }
+
+  /** Runs what is due until then, or until `isDone`. */
+  async run(until: number, isDone: () => boolean): Promise<void> {
+    for (;;) {
+      if (isDone()) return;
+      const next = this.#heap[0];
+      if (next === undefined) {
+        for (let turn = 0; turn < LAST_TURNS; turn++) await null;
+        if (this.#heap.length === 0) break;
+        continue;
+      }
+      if (next.at > until) break;
+      this.#pop();
+      if (next.run === null) continue;
+      this.#now = next.at;
+      this.#events++;
+      const { run } = next;
+      next.run = null;
+      run();
+      for (let turn = 0; turn < TURNS; turn++) await null;
+    }
+    if (this.#now < until) this.#now = until;
+  }
+
+  #push(event: Event): void {
+    const heap = this.#heap;
+    let at = heap.length;
+    heap.push(event);
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      if (isBefore(heap[parent]!, event)) break;
+      heap[at] = heap[parent]!;
+      at = parent;
+    }
+    heap[at] = event;
+  }
+
+  #pop(): void {
+    const heap = this.#heap;
+    const last = heap.pop()!;
+    if (heap.length === 0) return;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child++;
+      if (isBefore(last, heap[child]!)) break;
+      heap[at] = heap[child]!;
+      at = child;
+    }
+    heap[at] = last;
+  }
+}
+
+function isBefore(a: Event, b: Event): boolean {
+  return a.at < b.at || (a.at === b.at && a.order < b.order);
+}

@@ -1,0 +1,112 @@
+/**
+ * Makes a plan's faults happen, and ends them.
+ * @module
+ */
+import type { ReplicaId } from "../core/ids.ts";
+import type { Cluster } from "./cluster.ts";
+import type { Machine } from "./machine.ts";
+import type { Barrier } from "./network.ts";
+import type { Fault } from "./plan.ts";
+
+/** Schedules a fault. Those of replicas that are faulty throughout are made with the cluster. */
+export function plant(cluster: Cluster, fault: Fault): void {
+  const { world: { engine, coverage, trace } } = cluster;
+  if (!("atMs" in fault)) return coverage.count("fault", fault.kind);
+  engine.after(fault.atMs, () => {
+    if (cluster.isHealed) return;
+    coverage.count("fault", fault.kind);
+    trace.line("fault", () => wordsOf(fault, cluster));
+    const end = begin(cluster, fault);
+    if ("forMs" in fault) {
+      engine.after(fault.forMs, () => {
+        if (cluster.isHealed) return;
+        trace.line("fault", () => `${fault.kind} ends`);
+        end();
+      });
+    }
+  });
+}
+
+/** A fault for people. */
+export function wordsOf(fault: Fault, { world: { genesis } }: Pick<Cluster, "world">): string {
+  const name = (id: ReplicaId) => genesis.replicas[id]!.name;
+  const whom = "replica" in fault ? ` of ${name(fault.replica)}` : "";
+  const side = "side" in fault
+    ? ` of ${fault.side.map(name).join(" ")}${fault.isOneWay ? ", who are not heard" : ""}`
+    : "";
+  const how = "behaviours" in fault
+    ? `: ${fault.behaviours.join(", ")}`
+    : "behaviour" in fault
+    ? `: ${fault.behaviour}`
+    : "";
+  const many = "part" in fault ? ` of ${Math.round(fault.part * 100)} %` : "ms" in fault ? ` of ${fault.ms} ms` : "";
+  const during = "forMs" in fault ? ` for ${fault.forMs.toFixed(0)} ms` : "";
+  return `${fault.kind}${whom}${side}${how}${many}${during}`;
+}
+
+/** Begins it; gives what ends it. */
+function begin(cluster: Cluster, fault: Extract<Fault, { readonly atMs: number }>): () => void {
+  const { world: { network } } = cluster;
+  switch (fault.kind) {
+    case "crash": {
+      const machines = cluster.machinesOf(fault.replica);
+      for (const machine of machines) machine.crash();
+      return () => machines.forEach((machine) => machine.start());
+    }
+    case "lost-disk": {
+      const machines = cluster.machinesOf(fault.replica);
+      for (const machine of machines) {
+        machine.crash();
+        machine.disk.lose();
+      }
+      return () => machines.forEach((machine) => machine.start());
+    }
+    case "partition": {
+      const side = new Set(fault.side);
+      const barrier: Barrier = (from, to) => {
+        if (from === null || side.has(from.replica) === side.has(to.replica)) return false;
+        return fault.isOneWay ? side.has(from.replica) : true;
+      };
+      network.barriers.add(barrier);
+      return () => void network.barriers.delete(barrier);
+    }
+    case "loss":
+    case "duplication":
+    case "reordering": {
+      const { kind, part } = fault;
+      network.habits[kind] += part;
+      return () => void (network.habits[kind] = Math.max(0, network.habits[kind] - part));
+    }
+    case "slow-network":
+      network.habits.meanLatencyMs += fault.ms;
+      network.habits.mostLatencyMs += 10 * fault.ms;
+      return () => {
+        network.habits.meanLatencyMs -= fault.ms;
+        network.habits.mostLatencyMs -= 10 * fault.ms;
+      };
+    case "isolates": {
+      const isolate = cluster.addIsolate(fault.replica);
+      return () => cluster.remove(isolate);
+    }
+    case "clock-jump":
+      for (const { clock } of cluster.machinesOf(fault.replica)) clock.skewMs += fault.ms;
+      return () => {};
+    case "coarse-alarms":
+      return change(cluster.machinesOf(fault.replica), ({ clock }) => clock, "alarmMs", fault.ms);
+    case "disk-failures":
+      return change(cluster.machinesOf(fault.replica), ({ disk }) => disk.habits, "failures", fault.part);
+    case "slow-disk":
+      return change(cluster.machinesOf(fault.replica), ({ disk }) => disk.habits, "commitMs", fault.ms);
+  }
+}
+
+function change<K extends string>(
+  machines: readonly Machine[],
+  of: (machine: Machine) => Record<K, number>,
+  key: K,
+  value: number,
+): () => void {
+  const before = machines.map((machine) => of(machine)[key]);
+  for (const machine of machines) of(machine)[key] = value;
+  return () => machines.forEach((machine, i) => of(machine)[key] = before[i]!);
+}

@@ -1,0 +1,116 @@
+/**
+ * A client that wants to do harm, with a key of its own.
+ * @module
+ */
+import type { ClientId, ReplicaId } from "../core/ids.ts";
+import type { Request } from "../core/messages.ts";
+import { sign } from "../node/environment.ts";
+import type { Signer } from "../node/ports.ts";
+import { decodeFrame, encodeFrame, fromUtf8, utf8 } from "../wire/mod.ts";
+import type { HostileBehaviour } from "./plan.ts";
+import type { Random } from "./random.ts";
+import type { World } from "./world.ts";
+
+/** What a hostile client is made of. */
+export interface HostileClientOptions {
+  readonly world: World;
+  readonly name: string;
+  readonly behaviour: HostileBehaviour;
+  readonly random: Random;
+}
+
+const PAUSE_MS = 1_500;
+/** Requests at once of one that floods. */
+const FLOOD = 12;
+
+/** A client that wants to do harm. It touches only its own key of the state, so that it can't be taken for a fault of the service. */
+export class HostileClient {
+  readonly #options: HostileClientOptions;
+  readonly #signer: Signer;
+  #session = 0;
+  #timestamp = 1;
+
+  constructor(options: HostileClientOptions) {
+    const { world: { crypto, cluster, witness }, name } = options;
+    this.#options = options;
+    this.#signer = crypto.createSigner(crypto.keyPair(name).privateKey, cluster);
+    witness.distrustClient(this.#signer.publicKey);
+  }
+
+  /** Begins. */
+  start(): void {
+    const { world: { engine }, random } = this.#options;
+    this.#act();
+    engine.after(random.exponential(PAUSE_MS), () => this.start());
+  }
+
+  #act(): void {
+    const { behaviour, random } = this.#options;
+    if (behaviour === "garbage") return this.#sendGarbage();
+    if (this.#session === 0) return this.#send(this.#request({ session: 0, timestamp: random.int(1, 3) }), this.#all);
+    switch (behaviour) {
+      case "two-operations": {
+        const timestamp = this.#timestamp++;
+        for (const replica of this.#all) this.#send(this.#request({ timestamp }), [replica]);
+        return;
+      }
+      case "far-timestamps":
+        return this.#send(
+          this.#request({ timestamp: random.pick([2 ** 53 - 1, 1_000_000, this.#timestamp + 64]) }),
+          this.#all,
+        );
+      case "flooding":
+        for (let i = 0; i < FLOOD; i++) {
+          const session = random.chance(0.2) ? 0 : this.#session;
+          const timestamp = session === 0 ? random.int(1, 1_000_000) : this.#timestamp++;
+          this.#send(this.#request({ session, timestamp, lowestUnanswered: timestamp }), [random.pick(this.#all)]);
+        }
+    }
+  }
+
+  get #all(): readonly ReplicaId[] {
+    return this.#options.world.genesis.replicas.map((_, id) => id as ReplicaId);
+  }
+
+  #request(fields: Partial<Request>): Request {
+    const { session = this.#session, timestamp = 1, lowestUnanswered = 0 } = fields;
+    const { random, name } = this.#options;
+    const operations = session === 0 ? [] : [utf8(`SET ${name} ${random.int(0, 1_000_000)}`)];
+    return {
+      kind: "request",
+      client: this.#signer.publicKey as ClientId,
+      session,
+      timestamp,
+      lowestUnanswered,
+      operations,
+    };
+  }
+
+  #send(request: Request, to: readonly ReplicaId[]): void {
+    const frame = encodeFrame(sign(this.#signer, request));
+    for (const replica of to) {
+      this.#options.world.network.ask(replica, (station) => station.submit(frame), (answer) => {
+        if (answer instanceof Uint8Array) this.#onReply(answer);
+      });
+    }
+  }
+
+  #onReply(frame: Uint8Array): void {
+    try {
+      const { message } = decodeFrame(frame).signed;
+      if (this.#session !== 0 || message.kind !== "reply" || message.results[0]?.status !== "ok") return;
+      this.#session = Number(fromUtf8(message.results[0].value)) || 0;
+    } catch {
+      // A liar's answer.
+    }
+  }
+
+  #sendGarbage(): void {
+    const { world: { network, genesis }, random } = this.#options;
+    const forged = { ...this.#request({ timestamp: 1 }), client: genesis.replicas[0]!.publicKey as ClientId };
+    const frame = encodeFrame(sign(this.#signer, forged)).slice();
+    if (random.chance(0.7)) frame[random.int(0, frame.length - 1)]! ^= 1 << random.int(0, 7);
+    if (random.chance(0.2)) frame.fill(random.int(0, 255), random.int(0, frame.length - 1));
+    network.ask(random.pick(this.#all), (station) => station.submit(frame), () => {});
+  }
+}

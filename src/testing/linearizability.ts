@@ -1,0 +1,92 @@
+/**
+ * Whether there is one order of all operations that explains every answer and agrees with real time: the search of Wing and Gong
+ * with Lowe's memory of where it has been, on each independent part of the state by itself.
+ * @module
+ */
+import type { Invocation } from "./history.ts";
+import { shown } from "./observed_core.ts";
+
+/** What a service does, as a function. */
+export interface Model {
+  /** Operations on different parts don't touch each other; for a key-value store, the key. */
+  part(operation: Uint8Array): string;
+  /** Runs an operation on the state of its part; `null` is the initial state. */
+  apply(state: string | null, operation: Uint8Array): { readonly state: string | null; readonly outcome: string };
+}
+
+/** States looked at per part, beyond which the search gives up and finds nothing wrong. */
+const MAX_STATES = 200_000;
+
+/** Says what can't be explained; `null` if all can. */
+export function findNonLinearizable(invocations: readonly Invocation[], model: Model): string | null {
+  const parts = new Map<string, Invocation[]>();
+  for (const invocation of invocations) {
+    const part = model.part(invocation.operation);
+    parts.set(part, [...parts.get(part) ?? [], invocation]);
+  }
+  for (const [part, own] of parts) {
+    if (isLinearizable(own, model)) continue;
+    const lines = own.slice(0, 12).map((i) =>
+      `${i.client} ${shown(i.operation)} -> ${i.outcome ?? "?"} [${i.invokedAt.toFixed(1)}, ${i.answeredAt.toFixed(1)}]`
+    );
+    return `no order explains the ${own.length} operations on ${part}: ${lines.join("; ")}`;
+  }
+  return null;
+}
+
+/** One step of the search: what was put next, and the state before. */
+interface Choice {
+  readonly index: number;
+  readonly state: string | null;
+}
+
+function isLinearizable(all: readonly Invocation[], model: Model): boolean {
+  const operations = [...all].sort((a, b) => a.invokedAt - b.invokedAt);
+  const done = new Array<boolean>(operations.length).fill(false);
+  const seen = new Set<string>();
+  const choices: Choice[] = [];
+  let state: string | null = null;
+  let left = operations.filter(({ outcome }) => outcome !== null).length;
+  let from = 0;
+  while (left > 0) {
+    const next = findNext(from);
+    if (next !== null) {
+      choices.push({ index: next.index, state });
+      done[next.index] = true;
+      if (operations[next.index]!.outcome !== null) left--;
+      state = next.state;
+      from = 0;
+      continue;
+    }
+    const last = choices.pop();
+    if (!last) return false;
+    if (seen.size > MAX_STATES) return true;
+    done[last.index] = false;
+    if (operations[last.index]!.outcome !== null) left++;
+    state = last.state;
+    from = last.index + 1;
+  }
+  return true;
+
+  /** The next operation that may come first of those that are left: no other ended before it began. */
+  function findNext(start: number): { readonly index: number; readonly state: string | null } | null {
+    let earliestEnd = Infinity;
+    for (let i = 0; i < operations.length; i++) {
+      if (!done[i]) earliestEnd = Math.min(earliestEnd, operations[i]!.answeredAt);
+    }
+    for (let index = start; index < operations.length; index++) {
+      const { invokedAt, operation, outcome } = operations[index]!;
+      if (invokedAt > earliestEnd) return null;
+      if (done[index]) continue;
+      const after = model.apply(state, operation);
+      if (outcome !== null && outcome !== after.outcome) continue;
+      done[index] = true;
+      const place = `${done.map((isDone) => isDone ? 1 : 0).join("")}/${after.state}`;
+      done[index] = false;
+      if (seen.has(place)) continue;
+      seen.add(place);
+      return { index, state: after.state };
+    }
+    return null;
+  }
+}

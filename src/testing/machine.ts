@@ -1,0 +1,196 @@
+/**
+ * A machine that runs a replica: its ports are simulated, the node on it is the real one. It crashes and starts again.
+ * @module
+ */
+import type { ReplicaId } from "../core/ids.ts";
+import type { Environment } from "../core/io.ts";
+import type { Recovered } from "../core/records.ts";
+import type { VouchedOperation } from "../core/messages.ts";
+import { Replica } from "../core/replica.ts";
+import type { VouchedAnswer } from "../node/gateway.ts";
+import { Node, type NodeOptions } from "../node/node.ts";
+import type { Rejection, Transport } from "../node/ports.ts";
+import { type ClockHabits, SimulatedTimer } from "./clock.ts";
+import { type Disk, SimulatedStore } from "./disk.ts";
+import type { Station } from "./network.ts";
+import { ObservedCore, ObservedMachine } from "./observed_core.ts";
+import type { Random } from "./random.ts";
+import type { Observed } from "./witness.ts";
+import type { World } from "./world.ts";
+
+/** What stands between a faulty replica and the world. */
+export interface Meddler {
+  /** What goes out instead of these frames, and how much later, ms. */
+  outgoing(
+    to: ReplicaId,
+    frames: readonly Uint8Array[],
+  ): readonly { readonly frame: Uint8Array; readonly afterMs: number }[];
+  /** Hears what comes in. */
+  incoming(frames: readonly Uint8Array[]): void;
+  /** What a client gets instead of this reply; `null`: nothing. */
+  reply(frame: Uint8Array): Uint8Array | null;
+}
+
+/** What a machine is made of. */
+export interface MachineOptions {
+  readonly world: World;
+  readonly replica: ReplicaId;
+  readonly label: string;
+  readonly disk: Disk;
+  readonly clock: ClockHabits;
+  readonly random: Random;
+  /** Nobody checks a faulty replica. */
+  readonly isFaulty?: boolean;
+  readonly meddler?: Meddler;
+}
+
+interface Life {
+  readonly store: SimulatedStore;
+  readonly timer: SimulatedTimer;
+  readonly observed: Observed;
+  node: Node | null;
+}
+
+/** After a failed start it is tried again, ms. */
+const RESTART_MS = 500;
+
+/** One machine. */
+export class Machine implements Station {
+  readonly replica: ReplicaId;
+  readonly label: string;
+  readonly disk: Disk;
+  readonly clock: ClockHabits;
+  isFaulty: boolean;
+  readonly #options: MachineOptions;
+  readonly #world: World;
+  #life: Life | null = null;
+
+  constructor(options: MachineOptions) {
+    this.#options = options;
+    this.#world = options.world;
+    this.replica = options.replica;
+    this.label = options.label;
+    this.disk = options.disk;
+    this.clock = options.clock;
+    this.isFaulty = options.isFaulty ?? false;
+  }
+
+  /** Whether frames can be given to it. */
+  get isUp(): boolean {
+    return this.node !== null;
+  }
+
+  /** The node that runs on it now. */
+  get node(): Node | null {
+    return this.#life?.node ?? null;
+  }
+
+  /** Power on, unless it is. */
+  start(): void {
+    if (this.#life) return;
+    const { random } = this.#options;
+    const { engine, trace } = this.#world;
+    trace.line(this.label, () => "starts");
+    const life: Life = {
+      store: new SimulatedStore({ disk: this.disk, engine, random }),
+      timer: new SimulatedTimer(engine, this.clock),
+      observed: { replica: this.replica, label: this.label, lastExecuted: null },
+      node: null,
+    };
+    this.#life = life;
+    Node.open(this.#nodeOptions(life)).then(
+      (node) => void (this.#life === life && (life.node = node)),
+      (error) => this.#onFailure(life, error),
+    );
+  }
+
+  /** Power off, at once. */
+  crash(): void {
+    const life = this.#life;
+    if (!life) return;
+    this.#world.trace.line(this.label, () => "crashes");
+    this.#life = null;
+    life.timer.isDead = true;
+    life.store.crash();
+  }
+
+  /** Takes frames in. */
+  receive(frames: readonly Uint8Array[]): Promise<unknown> {
+    this.#options.meddler?.incoming(frames);
+    return this.node?.receive(frames) ?? Promise.resolve();
+  }
+
+  /** A signed client's request; its answer may never come. */
+  async submit(frame: Uint8Array): Promise<Uint8Array | Rejection | null> {
+    const answer = await this.node?.submit(frame) ?? null;
+    const { meddler } = this.#options;
+    return meddler && answer instanceof Uint8Array ? meddler.reply(answer) : answer;
+  }
+
+  /** An unsigned client's operation; its answer may never come. */
+  async vouch(operation: VouchedOperation): Promise<VouchedAnswer | Rejection | null> {
+    return await this.node?.vouch([operation]) ?? null;
+  }
+
+  #onFailure(life: Life, error: unknown): void {
+    if (this.#life !== life) return;
+    this.#life = null;
+    const isDisk = error instanceof Error && error.constructor === Error;
+    if (!isDisk && !this.isFaulty) this.#world.report("no-halt", `${this.label} can't start: ${error}`);
+    this.#world.engine.after(RESTART_MS, () => this.start());
+  }
+
+  #nodeOptions(life: Life): NodeOptions {
+    const { world, random } = this.#options;
+    const { witness, coverage } = world;
+    return {
+      self: this.replica,
+      genesis: world.genesis,
+      settings: world.settings,
+      limits: world.limits,
+      crypto: world.crypto,
+      privateKey: world.keyOf(this.replica),
+      store: life.store,
+      timer: life.timer,
+      transport: this.#transport(life),
+      stateMachine: () => world.stateMachine(this.replica),
+      seed: random.seed(),
+      keepsInputs: world.keepsInputs,
+      hasLostDisk: this.disk.isLost,
+      createCore: (environment, recovered) => this.#createCore(environment, recovered, life),
+      observers: this.isFaulty ? [] : [{
+        onEvent: (event) => {
+          if (this.#life === life) witness.event(life.observed, event);
+        },
+        onRejected: ({ reason, kind, detail }) => {
+          coverage.count("rejection", `${reason}: ${kind}`);
+          world.trace.line(this.label, () => `rejects ${kind}: ${reason}: ${detail}`);
+        },
+      }],
+    };
+  }
+
+  #createCore(environment: Environment, recovered: Recovered, life: Life): ReturnType<World["createCore"]> {
+    if (this.isFaulty) return new Replica(environment, recovered);
+    life.observed.lastExecuted = null;
+    const stateMachine = new ObservedMachine(environment.stateMachine);
+    const core = this.#world.createCore({ ...environment, stateMachine }, recovered);
+    return new ObservedCore(core, stateMachine, (ready) => this.#world.witness.stepped(this.replica, ready));
+  }
+
+  #transport(life: Life): Transport {
+    const { world: { network, engine }, meddler } = this.#options;
+    return {
+      deliver: (to, frames) => {
+        if (this.#life !== life) return new Promise(() => {});
+        if (!meddler) return network.deliver(this, to, frames);
+        for (const { frame, afterMs } of meddler.outgoing(to, frames)) {
+          engine.after(afterMs, () => {
+            if (this.#life === life) network.deliver(this, to, [frame]).catch(() => {});
+          });
+        }
+        return Promise.resolve();
+      },
+    };
+  }
+}

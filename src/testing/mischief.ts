@@ -1,0 +1,225 @@
+/**
+ * A Byzantine replica: a correct one, and between it and the world somebody who holds its key. It can say anything in its own name, and
+ * nothing in another's.
+ * @module
+ */
+import type { Digest, ReplicaId, SequenceNumber, View } from "../core/ids.ts";
+import type { Message, MessageKind, PrePrepare, ReplicaMessage, Signed } from "../core/messages.ts";
+import { sign } from "../node/environment.ts";
+import type { Signer } from "../node/ports.ts";
+import { decodeBatch, decodeFrame, encodeBatch, encodeFrame, encodeMessage } from "../wire/mod.ts";
+import type { Meddler } from "./machine.ts";
+import { mutate, mutateReply, otherDigest, withOldSignature } from "./mutators.ts";
+import type { Behaviour } from "./plan.ts";
+import type { Random } from "./random.ts";
+import type { World } from "./world.ts";
+
+/** What a Byzantine replica is made of. */
+export interface MischiefOptions {
+  readonly world: World;
+  readonly replica: ReplicaId;
+  readonly behaviours: readonly Behaviour[];
+  readonly random: Random;
+}
+
+/** Something that goes out. */
+interface Parcel {
+  readonly frame: Uint8Array;
+  readonly afterMs: number;
+}
+
+/** Frames kept to be said again. */
+const MEMORY = 200;
+/** The part of what is said that is tampered with, where it is drawn each time. */
+const OFTEN = 0.3;
+const SELDOM = 0.03;
+const LATE_MS = 700;
+
+/** Tampers with what a replica says. */
+export class Mischief implements Meddler {
+  readonly #options: MischiefOptions;
+  readonly #signer: Signer;
+  readonly #n: number;
+  readonly #heard: Uint8Array[] = [];
+  /** Kinds that it does not say; empty: nothing at all. */
+  readonly #mute: readonly MessageKind[];
+  /** To whom it does not talk, or tells the other story. */
+  readonly #others: ReadonlySet<ReplicaId>;
+  /** The other story: by view and number, the other batch. */
+  readonly #stories = new Map<string, { readonly digest: Digest; readonly bytes: Uint8Array }>();
+
+  constructor(options: MischiefOptions) {
+    const { world: { crypto, cluster, genesis, keyOf }, replica, random } = options;
+    this.#options = options;
+    this.#signer = crypto.createSigner(keyOf(replica), cluster);
+    this.#n = genesis.replicas.length;
+    this.#mute = random.chance(0.3) ? [] : random.some(REPLICA_KINDS, 0.4);
+    this.#others = new Set(random.some(genesis.replicas.map((_, id) => id as ReplicaId), 0.5));
+  }
+
+  outgoing(to: ReplicaId, frames: readonly Uint8Array[]): readonly Parcel[] {
+    const { random, behaviours } = this.#options;
+    const parcels = frames.flatMap((frame) => this.#tamper(to, frame));
+    if (behaviours.includes("replaying") && this.#heard.length > 0 && random.chance(OFTEN)) {
+      parcels.push({ frame: random.pick(this.#heard), afterMs: 0 });
+    }
+    if (behaviours.includes("inventing") && random.chance(SELDOM)) {
+      parcels.push({ frame: encodeFrame(sign(this.#signer, this.#invent())), afterMs: 0 });
+    }
+    return parcels;
+  }
+
+  incoming(frames: readonly Uint8Array[]): void {
+    if (this.#options.behaviours.includes("replaying")) { for (const frame of frames) this.#remember(frame); }
+  }
+
+  reply(frame: Uint8Array): Uint8Array | null {
+    const { behaviours, random } = this.#options;
+    if (behaviours.includes("mute") && (this.#mute.length === 0 || this.#mute.includes("reply"))) return null;
+    if (!behaviours.includes("lying-to-clients")) return frame;
+    const { message } = decodeFrame(frame).signed;
+    return message.kind === "reply" ? encodeFrame(sign(this.#signer, mutateReply(message, random))) : frame;
+  }
+
+  #remember(frame: Uint8Array): void {
+    if (this.#heard.length < MEMORY) this.#heard.push(frame);
+    else if (this.#options.random.chance(0.1)) this.#heard[this.#options.random.int(0, MEMORY - 1)] = frame;
+  }
+
+  #tamper(to: ReplicaId, original: Uint8Array): Parcel[] {
+    const { random, behaviours } = this.#options;
+    if (behaviours.includes("replaying")) this.#remember(original);
+    const { signed, batchBytes } = decodeFrame(original);
+    let frame: Uint8Array = original;
+    let afterMs = 0;
+    for (const behaviour of behaviours) {
+      switch (behaviour) {
+        case "mute":
+          if (this.#mute.length === 0 || this.#mute.includes(signed.message.kind)) return [];
+          break;
+        case "selective":
+          if (this.#others.has(to)) return [];
+          break;
+        case "delaying":
+          afterMs += random.exponential(LATE_MS);
+          break;
+        case "corrupting":
+          if (random.chance(SELDOM)) frame = flipped(frame, random);
+          break;
+        case "equivocating":
+          if (this.#others.has(to)) frame = this.#otherStory(signed, batchBytes) ?? frame;
+          break;
+        case "mutating":
+          if (random.chance(signed.message.kind === "view-change" ? 0.7 : OFTEN)) {
+            frame = this.#mutated(signed, batchBytes) ?? frame;
+          }
+          break;
+        case "lying-to-clients":
+          if (signed.message.kind === "reply") {
+            frame = encodeFrame(sign(this.#signer, mutateReply(signed.message, random)));
+          }
+          break;
+        case "replaying":
+        case "inventing":
+          break;
+      }
+    }
+    return [{ frame, afterMs }];
+  }
+
+  #isOwn(message: Message): boolean {
+    return "replica" in message && message.replica === this.#options.replica;
+  }
+
+  /** Gives the number to another batch, and votes for that. */
+  #otherStory({ message }: Signed, batchBytes: Uint8Array | undefined): Uint8Array | null {
+    if (!this.#isOwn(message)) return null;
+    if (message.kind === "pre-prepare") {
+      const place = `${message.view}/${message.sequence}`;
+      const story = this.#stories.get(place) ?? (batchBytes && this.#otherBatch(batchBytes));
+      if (!story) return null;
+      this.#stories.set(place, story);
+      const prePrepare: PrePrepare = { ...message, digest: story.digest };
+      return encodeFrame(sign(this.#signer, prePrepare), batchBytes && story.bytes);
+    }
+    if (message.kind !== "commit" && message.kind !== "prepare") return null;
+    const story = this.#stories.get(`${message.view}/${message.sequence}`);
+    return story ? encodeFrame(sign(this.#signer, { ...message, digest: story.digest })) : null;
+  }
+
+  #otherBatch(bytes: Uint8Array): { readonly digest: Digest; readonly bytes: Uint8Array } {
+    const { crypto, genesis } = this.#options.world;
+    const { timestamp, requests } = decodeBatch(bytes, genesis.limits);
+    const other = requests.length > 1 ? [...requests].reverse() : this.#options.random.chance(0.5) ? [] : requests;
+    const changed = encodeBatch((timestamp + 1) as typeof timestamp, other);
+    return { digest: crypto.hash(changed), bytes: changed };
+  }
+
+  #mutated(signed: Signed, batchBytes: Uint8Array | undefined): Uint8Array | null {
+    const { random } = this.#options;
+    const message = this.#isOwn(signed.message) ? mutate(signed.message, random) : null;
+    if (!message) return null;
+    const again = random.chance(0.9)
+      ? sign(this.#signer, message)
+      : withOldSignature(signed, message, encodeMessage(message));
+    return encodeFrame(again, batchBytes);
+  }
+
+  /** What no correct replica would say. */
+  #invent(): ReplicaMessage {
+    const { replica, random, world: { crypto } } = this.#options;
+    const digest = crypto.hash(new Uint8Array([random.int(0, 255)]));
+    const sequence = random.pick([1, 8, 64, 512, 2 ** 40]) as SequenceNumber;
+    const view = random.pick([1, 2, 3, this.#n, 1_000, 2 ** 40]) as View;
+    return random.pick<() => ReplicaMessage>([
+      () => ({ kind: "view-change", replica, view, stable: [], prepared: [] }),
+      () => ({ kind: "new-view", replica, view, viewChanges: [], prePrepares: [] }),
+      () => ({ kind: "checkpoint", replica, sequence, digest }),
+      () => ({
+        kind: "status",
+        replica,
+        view,
+        stable: sequence,
+        executed: sequence,
+        stages: [],
+        votesAbove: 0 as SequenceNumber,
+      }),
+      () => ({
+        kind: "status",
+        replica,
+        view,
+        stable: 0 as SequenceNumber,
+        executed: 0 as SequenceNumber,
+        stages: [],
+        votesAbove: 0 as SequenceNumber,
+      }),
+      () => ({
+        kind: "fetch",
+        replica,
+        digests: Array.from({ length: 32 }, (_, i) => otherDigest(`${digest.slice(0, -2)}${10 + i}` as Digest)),
+      }),
+      () => ({ kind: "pre-prepare", replica, view, sequence, digest }),
+      () => ({ kind: "commit", replica, view, sequence, digest }),
+      () => ({ kind: "prepare", replica, view, sequence, digest }),
+      () => ({ kind: "blobs", replica, blobs: [new Uint8Array([1, 2, 3])] }),
+    ])();
+  }
+}
+
+const REPLICA_KINDS: readonly MessageKind[] = [
+  "pre-prepare",
+  "prepare",
+  "commit",
+  "checkpoint",
+  "view-change",
+  "new-view",
+  "reply",
+  "status",
+  "blobs",
+];
+
+function flipped(frame: Uint8Array, random: Random): Uint8Array {
+  const changed = frame.slice();
+  changed[random.int(0, changed.length - 1)]! ^= 1 << random.int(0, 7);
+  return changed;
+}

@@ -1,0 +1,28 @@
+/**
+ * A deterministic simulator: whole clusters in virtual time under everything that can go wrong, drawn from one seed, with checks of
+ * everything that must hold. Users run their own state machine in it.
+ *
+ * @example
+ * ```ts
+ * import { simulate, SimulationError } from "@pbft/edge/testing";
+ *
+ * const report = await simulate({ seed: 42, replicas: 4 });
+ * if (report.violation) throw new SimulationError(report);
+ * ```
+ *
+ * @module
+ */
+export type { Behaviour, Fault, HostileBehaviour, Plan, Span } from "./plan.ts";
+export type { ClientHabits } from "./signed_client.ts";
+export type { DiskHabits } from "./disk.ts";
+export type { NetworkHabits } from "./network.ts";
+export type { Invariant, Violation } from "./violation.ts";
+export type { Model } from "./linearizability.ts";
+export type { CoreMaker } from "./world.ts";
+export { Coverage } from "./coverage.ts";
+export { CALM_DELAY_MS, type DrawOptions, drawPlan, type Profile, PROFILES } from "./draw.ts";
+export { LIVENESS_MS, run, type RunOptions, type RunReport } from "./run.ts";
+export { runOptionsOf, simulate, type SimulateOptions, SimulationError } from "./simulate.ts";
+export { shrink, type ShrinkOptions } from "./shrink.ts";
+export { keyValueWorkload, type Workload } from "./workload.ts";
+export { Random } from "./random.ts";

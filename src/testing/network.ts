@@ -1,0 +1,144 @@
+/**
+ * The network: slow, lossy, partitioned; what it carries may come twice, late, or in another order.
+ * @module
+ */
+import type { ReplicaId } from "../core/ids.ts";
+import type { VouchedOperation } from "../core/messages.ts";
+import type { VouchedAnswer } from "../node/gateway.ts";
+import type { Rejection } from "../node/ports.ts";
+import type { Engine } from "./engine.ts";
+import type { Random } from "./random.ts";
+
+/** How the network behaves. May change at any time. */
+export interface NetworkHabits {
+  /** One way, at least, ms. */
+  minLatencyMs: number;
+  /** One way, on top of that on average, ms. */
+  meanLatencyMs: number;
+  /** One way, at most, ms. */
+  mostLatencyMs: number;
+  /** The part of deliveries that get lost: on their way, or their answers. */
+  loss: number;
+  /** The part that comes once more later. */
+  duplication: number;
+  /** The part whose frames come one by one, each late in its own way. */
+  reordering: number;
+}
+
+/** A process that frames come to: a replica's, an isolate of it, a twin. */
+export interface Station {
+  readonly replica: ReplicaId;
+  readonly isUp: boolean;
+  /** Takes frames; resolves once they are answered for. */
+  receive(frames: readonly Uint8Array[]): Promise<unknown>;
+  /** A signed client's request; the answer may never come. */
+  submit(frame: Uint8Array): Promise<Uint8Array | Rejection | null>;
+  /** An unsigned client's operation; the answer may never come. */
+  vouch(operation: VouchedOperation): Promise<VouchedAnswer | Rejection | null>;
+}
+
+/** Whether frames don't get from one to the other now. */
+export type Barrier = (from: Station | null, to: Station) => boolean;
+
+/** Late frames are late by up to so much, ms. */
+const LATE_MS = 3_000;
+
+/** The network of one simulation. */
+export class Network {
+  /** Those that a replica's address leads to; one of them is picked each time. */
+  readonly stations: Map<ReplicaId, Station[]> = new Map();
+  readonly barriers: Set<Barrier> = new Set();
+  readonly habits: NetworkHabits;
+  readonly #engine: Engine;
+  readonly #random: Random;
+
+  constructor(engine: Engine, random: Random, habits: NetworkHabits) {
+    this.#engine = engine;
+    this.#random = random;
+    this.habits = habits;
+  }
+
+  /** Adds a process. */
+  add(station: Station): void {
+    const { replica } = station;
+    this.stations.set(replica, [...this.stations.get(replica) ?? [], station]);
+  }
+
+  /** Takes a process away. */
+  remove(station: Station): void {
+    const { replica } = station;
+    this.stations.set(replica, (this.stations.get(replica) ?? []).filter((other) => other !== station));
+  }
+
+  /** A one-way latency, ms. */
+  latencyMs(): number {
+    const { minLatencyMs, meanLatencyMs, mostLatencyMs } = this.habits;
+    return Math.min(mostLatencyMs, minLatencyMs + this.#random.exponential(meanLatencyMs));
+  }
+
+  /** A process that can be reached at this address now; `null`: none. `from` is null for clients. */
+  route(from: Station | null, to: ReplicaId): Station | null {
+    const reachable = (this.stations.get(to) ?? []).filter((station) =>
+      station.isUp && ![...this.barriers].some((blocks) => blocks(from, station))
+    );
+    return reachable.length === 0 ? null : reachable.length === 1 ? reachable[0]! : this.#random.pick(reachable);
+  }
+
+  /** Whether the answer gets back. */
+  reaches(from: Station, to: Station | null): boolean {
+    return to === null || ![...this.barriers].some((blocks) => blocks(from, to));
+  }
+
+  /** Carries frames; settles as a POST would. */
+  deliver(from: Station, to: ReplicaId, frames: readonly Uint8Array[]): Promise<void> {
+    const { loss, duplication, reordering } = this.habits;
+    const random = this.#random;
+    return new Promise((resolve, reject) => {
+      const refuse = () => reject(new Error("unreachable"));
+      const target = this.route(from, to);
+      if (!target) {
+        const isThere = (this.stations.get(to) ?? []).some((station) => this.reaches(station, from));
+        // Behind a barrier, half of the time nobody even says no.
+        if (isThere || random.chance(0.5)) this.#engine.after(this.latencyMs(), refuse);
+        return;
+      }
+      if (random.chance(loss)) {
+        if (random.chance(0.5)) return;
+        this.#arrive(target, frames, this.latencyMs());
+        return;
+      }
+      if (random.chance(duplication)) this.#arrive(target, frames, random.between(0, LATE_MS));
+      if (random.chance(reordering)) {
+        for (const frame of frames) this.#arrive(target, [frame], random.between(0, LATE_MS));
+        this.#engine.after(this.latencyMs(), resolve);
+        return;
+      }
+      this.#engine.after(this.latencyMs(), () => {
+        if (!target.isUp) return void this.#engine.after(this.latencyMs(), refuse);
+        const answer = () => {
+          if (this.reaches(target, from)) this.#engine.after(this.latencyMs(), resolve);
+        };
+        target.receive(frames).then(answer, refuse);
+      });
+    });
+  }
+
+  /** A client asks a replica and, perhaps, gets an answer. */
+  ask<T>(to: ReplicaId, ask: (station: Station) => Promise<T | null>, answer: (answer: T, by: Station) => void): void {
+    if (this.#random.chance(this.habits.loss)) return;
+    this.#engine.after(this.latencyMs(), () => {
+      const station = this.route(null, to);
+      if (!station) return;
+      void ask(station).then((got) => {
+        if (got === null || this.#random.chance(this.habits.loss)) return;
+        this.#engine.after(this.latencyMs(), () => answer(got, station));
+      });
+    });
+  }
+
+  #arrive(target: Station, frames: readonly Uint8Array[], afterMs: number): void {
+    this.#engine.after(afterMs, () => {
+      if (target.isUp) void target.receive(frames);
+    });
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * A correct core under observation: what it executes, and what it lets out once that is durable.
+ * @module
+ */
+import type { Digest, Millis, SequenceNumber } from "../core/ids.ts";
+import type { Event } from "../core/events.ts";
+import type { Input, Ready, ReplicaStatus } from "../core/io.ts";
+import { OperationError, type StateMachine } from "../core/state_machine.ts";
+import type { Core } from "../node/task.ts";
+import { fromUtf8 } from "../wire/mod.ts";
+
+/** One operation that a state machine was given, and what it made of it. */
+export interface Call {
+  readonly sequence: SequenceNumber;
+  readonly client: string;
+  readonly operation: Uint8Array;
+  /** The result, or why it was rejected, for people. */
+  readonly outcome: string;
+}
+
+/** A batch that was executed. */
+export interface Execution {
+  readonly sequence: SequenceNumber;
+  readonly digest: Digest;
+  readonly calls: readonly Call[];
+}
+
+/**
+ * Travels among a step's events, first of them: when observers get it, the step's records are durable and its messages are about
+ * to go.
+ */
+export class Released {
+  /** No event of the protocol has this kind. */
+  readonly kind = "released";
+  constructor(readonly ready: Ready, readonly input: Input, readonly executions: readonly Execution[]) {}
+}
+
+/** Notes the calls of a state machine. */
+export class ObservedMachine implements StateMachine {
+  readonly version: string;
+  /** Since it was last emptied. */
+  readonly calls: Call[] = [];
+  readonly #machine: StateMachine;
+
+  constructor(machine: StateMachine) {
+    this.#machine = machine;
+    this.version = machine.version;
+  }
+
+  execute(...[operation, context]: Parameters<StateMachine["execute"]>): Uint8Array {
+    const call = { sequence: context.sequence, client: context.client, operation };
+    try {
+      const result = this.#machine.execute(operation, context);
+      this.calls.push({ ...call, outcome: shown(result) });
+      return result;
+    } catch (error) {
+      const outcome = error instanceof OperationError ? `rejected: ${error.message}` : "failed";
+      this.calls.push({ ...call, outcome });
+      throw error;
+    }
+  }
+
+  query(operation: Uint8Array): Uint8Array {
+    return this.#machine.query(operation);
+  }
+
+  takeChanges(): ReturnType<StateMachine["takeChanges"]> {
+    return this.#machine.takeChanges();
+  }
+
+  restore(chunks: Parameters<StateMachine["restore"]>[0]): void {
+    this.#machine.restore(chunks);
+  }
+}
+
+/** Adds a {@linkcode Released} to each step of a core. */
+export class ObservedCore implements Core {
+  readonly #core: Core;
+  readonly #machine: ObservedMachine;
+  readonly #onStep: (ready: Ready) => void;
+
+  /** `onStep` hears of each step before anything of it is durable. */
+  constructor(core: Core, machine: ObservedMachine, onStep: (ready: Ready) => void) {
+    this.#core = core;
+    this.#machine = machine;
+    this.#onStep = onStep;
+  }
+
+  step(input: Input, now: Millis): Ready {
+    const ready = this.#core.step(input, now);
+    this.#onStep(ready);
+    const calls = this.#machine.calls.splice(0);
+    const executions: Execution[] = [];
+    for (const record of ready.records) {
+      if (record.kind !== "committed") continue;
+      const { sequence, digest } = record;
+      executions.push({ sequence, digest, calls: calls.filter((call) => call.sequence === sequence) });
+    }
+    const released = new Released(ready, input, executions) as unknown as Event;
+    return { ...ready, events: [released, ...ready.events] };
+  }
+
+  status(): ReplicaStatus {
+    return this.#core.status();
+  }
+}
+
+/** Bytes for people: as text if they are. */
+export function shown(bytes: Uint8Array): string {
+  try {
+    return fromUtf8(bytes);
+  } catch {
+    return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * What a run will be, as data: drawn from a seed, or made by hand, or made smaller after a failure.
+ * @module
+ */
+import type { Settings } from "../core/config.ts";
+import type { ReplicaId } from "../core/ids.ts";
+import type { DiskHabits } from "./disk.ts";
+import type { NetworkHabits } from "./network.ts";
+import type { ClientHabits } from "./signed_client.ts";
+
+/** When something begins, and for how long it lasts; virtual ms. */
+export interface Span {
+  readonly atMs: number;
+  readonly forMs: number;
+}
+
+/** How a faulty replica misbehaves. */
+export type Behaviour =
+  | "mute" // says nothing, or nothing of some kinds
+  | "selective" // says nothing to some
+  | "delaying" // says everything late
+  | "replaying" // says old things again, others' too
+  | "corrupting" // flips bits
+  | "equivocating" // as primary, gives one number to two batches, and votes for each where it said so
+  | "mutating" // changes what it says: views, numbers, digests, certificates; signed anew or not
+  | "inventing" // says what no correct replica would: huge views, false checkpoints, floods of fetches
+  | "lying-to-clients"; // answers with other results
+
+/** How a hostile client misbehaves. */
+export type HostileBehaviour =
+  | "two-operations" // one timestamp, two operations, to different replicas
+  | "far-timestamps"
+  | "flooding"
+  | "garbage"; // bytes that are no request, and requests that it signs in others' names
+
+/** Something that goes wrong. */
+export type Fault =
+  | ({ readonly kind: "crash"; readonly replica: ReplicaId } & Span)
+  /** All but `side` don't hear `side`; nor it them, unless it is one-way. */
+  | ({ readonly kind: "partition"; readonly side: readonly ReplicaId[]; readonly isOneWay: boolean } & Span)
+  | ({ readonly kind: "loss" | "duplication" | "reordering"; readonly part: number } & Span)
+  | ({ readonly kind: "slow-network"; readonly ms: number } & Span)
+  /** A second instance of a correct replica on the same store; each gets some of what comes. */
+  | ({ readonly kind: "isolates"; readonly replica: ReplicaId } & Span)
+  | { readonly kind: "clock-jump"; readonly replica: ReplicaId; readonly atMs: number; readonly ms: number }
+  | ({ readonly kind: "coarse-alarms"; readonly replica: ReplicaId; readonly ms: number } & Span)
+  | ({ readonly kind: "disk-failures"; readonly replica: ReplicaId; readonly part: number } & Span)
+  | ({ readonly kind: "slow-disk"; readonly replica: ReplicaId; readonly ms: number } & Span)
+  /** Restarts with an empty store, and knows it. One of the f. */
+  | ({ readonly kind: "lost-disk"; readonly replica: ReplicaId } & Span)
+  /** One of the f. */
+  | {
+    readonly kind: "byzantine";
+    readonly replica: ReplicaId;
+    readonly behaviours: readonly Behaviour[];
+    readonly seed: number;
+  }
+  /** Two correct instances under one identity, each with a store of its own. One of the f. */
+  | { readonly kind: "twins"; readonly replica: ReplicaId; readonly seed: number }
+  | { readonly kind: "hostile-client"; readonly behaviour: HostileBehaviour; readonly seed: number };
+
+/** The whole of a run. The same plan gives the same run. */
+export interface Plan {
+  /** For all that the plan leaves to chance. */
+  readonly seed: number;
+  readonly replicas: number;
+  /** How long the faults last, virtual ms; then a quorum is healed. */
+  readonly durationMs: number;
+  readonly signedClients: readonly ClientHabits[];
+  readonly unsignedClients: readonly ClientHabits[];
+  readonly network: NetworkHabits;
+  readonly disk: DiskHabits;
+  /** How far the clocks are ahead of true time, by replica, ms. */
+  readonly skewsMs: readonly number[];
+  readonly checkpointInterval: number;
+  readonly logWindow: number;
+  readonly maxBatchRequests: number;
+  readonly settings: Partial<Settings>;
+  readonly faults: readonly Fault[];
+  /** Replicas are run as on hosts that may stop them between any two messages. */
+  readonly keepsInputs: boolean;
+  /** All are correct and up and delays are short: there must be no view change. */
+  readonly isCalm: boolean;
+}
+
+/** The replicas that a plan makes faulty. */
+export function faultyReplicas({ faults }: Pick<Plan, "faults">): readonly ReplicaId[] {
+  const faulty = faults.flatMap((fault) =>
+    fault.kind === "byzantine" || fault.kind === "twins" || fault.kind === "lost-disk" ? [fault.replica] : []
+  );
+  return [...new Set(faulty)].sort((a, b) => a - b);
+}
+
+/** Those of them that may say anything. One that has lost its disk is honest, and says so. */
+export function lyingReplicas({ faults }: Pick<Plan, "faults">): readonly ReplicaId[] {
+  return faultyReplicas({ faults: faults.filter(({ kind }) => kind !== "lost-disk") });
+}
+
+/** How many operations the clients of a plan ask for. */
+export function operationsOf({ signedClients, unsignedClients }: Plan): number {
+  return [...signedClients, ...unsignedClients].reduce((sum, { operations }) => sum + operations, 0);
+}

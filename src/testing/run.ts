@@ -1,0 +1,269 @@
+/**
+ * One run of a plan, from the first start to the last check.
+ * @module
+ */
+import type { Digest, ReplicaId } from "../core/ids.ts";
+import type { Plain } from "../core/io.ts";
+import type { StateMachine } from "../core/state_machine.ts";
+import { pack } from "../wire/mod.ts";
+import { Cluster } from "./cluster.ts";
+import { createWorld } from "./create_world.ts";
+import type { Coverage } from "./coverage.ts";
+import { findDivergence } from "./divergence.ts";
+import { plant, wordsOf } from "./faults.ts";
+import { History } from "./history.ts";
+import { HostileClient } from "./hostile_client.ts";
+import { findNonLinearizable } from "./linearizability.ts";
+import { Mischief } from "./mischief.ts";
+import { operationsOf, type Plan } from "./plan.ts";
+import { Random } from "./random.ts";
+import { type ClientOptions, SignedClient } from "./signed_client.ts";
+import { UnsignedClient } from "./unsigned_client.ts";
+import type { Violation } from "./violation.ts";
+import type { Workload } from "./workload.ts";
+import type { CoreMaker, World } from "./world.ts";
+
+/** What a run is made of, beside its plan. */
+export interface RunOptions {
+  /** Makes a replica's service; another one each time. */
+  readonly stateMachine: (replica: ReplicaId) => StateMachine;
+  readonly workload: Workload;
+  /** The cores of correct replicas; by default `Replica`. */
+  readonly createCore?: CoreMaker;
+  /** Whether to write down everything that happens. */
+  readonly trace?: boolean;
+}
+
+/** What a run showed. */
+export interface RunReport {
+  readonly plan: Plan;
+  /** The first invariant that did not hold; `null`: all did. */
+  readonly violation: Violation | null;
+  readonly coverage: Coverage;
+  /** What happened, line by line, if asked for. */
+  readonly trace: readonly string[];
+  /** Operations that were answered. */
+  readonly operations: number;
+  /** Batches executed. */
+  readonly batches: number;
+  /** Events simulated. */
+  readonly events: number;
+  /** Virtual time, ms. */
+  readonly virtualMs: number;
+}
+
+/** After healing, all requests are answered and all healed replicas have caught up within this, virtual ms. */
+export const LIVENESS_MS = 240_000;
+/** Machines have so long to start before clients come, virtual ms. */
+const START_MS = 2_000;
+/** Nodes are looked at this often, virtual ms. */
+const INSPECTION_MS = 1_000;
+
+/** Runs a plan. The same plan and code give the same report. */
+export async function run(plan: Plan, options: RunOptions): Promise<RunReport> {
+  const simulation = new Run(plan, options);
+  return await simulation.run();
+}
+
+class Run {
+  readonly #plan: Plan;
+  readonly #options: RunOptions;
+  readonly #random: Random;
+  readonly #world: World;
+  readonly #cluster: Cluster;
+  readonly #history = new History();
+  readonly #clients: (SignedClient | UnsignedClient)[];
+  #violation: Violation | null = null;
+
+  constructor(plan: Plan, options: RunOptions) {
+    this.#plan = plan;
+    this.#options = options;
+    this.#random = new Random(plan.seed ^ 0x5eed);
+    this.#world = createWorld(plan, options, {
+      random: this.#random,
+      onViolation: (violation) => this.#violation ??= violation,
+    });
+    this.#world.witness.isCalm = plan.isCalm;
+    const random = this.#random.fork();
+    this.#cluster = new Cluster({
+      world: this.#world,
+      plan,
+      random,
+      meddlerOf: (replica) => this.#meddlerOf(replica),
+    });
+    this.#clients = this.#createClients();
+  }
+
+  async run(): Promise<RunReport> {
+    const { engine, trace, coverage } = this.#world;
+    const { durationMs, faults } = this.#plan;
+    for (const fault of faults) trace.line("plan", () => wordsOf(fault, this.#cluster));
+    this.#cluster.start();
+    for (const fault of faults) plant(this.#cluster, fault);
+    engine.after(START_MS, () => {
+      for (const client of this.#clients) client.start();
+    });
+    this.#startHostile();
+    this.#inspectLater();
+    await engine.run(durationMs, () => this.#violation !== null);
+    if (!this.#violation) {
+      this.#cluster.heal();
+      for (const client of this.#clients) client.isHurried = true;
+      await engine.run(durationMs + LIVENESS_MS, () => this.#violation !== null || this.#isSettled());
+    }
+    if (!this.#violation) this.#checkEnd();
+    this.#nameDivergence();
+    coverage.count("run", "runs");
+    return {
+      plan: this.#plan,
+      violation: this.#violation,
+      coverage,
+      trace: trace.lines,
+      operations: this.#history.invocations.length - this.#history.open,
+      batches: this.#world.witness.ledger.highest,
+      events: engine.events,
+      virtualMs: engine.now,
+    };
+  }
+
+  /** States differ: which operation made them? */
+  #nameDivergence(): void {
+    if (this.#violation?.invariant !== "integrity") return;
+    const entries = [...this.#world.witness.ledger.entries.values()].sort((a, b) => a.sequence - b.sequence);
+    const calls = entries.flatMap((entry) => entry.calls);
+    const divergence = findDivergence(() => this.#options.stateMachine(0 as ReplicaId), calls);
+    const why = divergence ?? "no operation does so on one machine, whether it ran all along or was rebuilt";
+    this.#violation = { ...this.#violation, detail: `${this.#violation.detail}; ${why}` };
+  }
+
+  #meddlerOf(replica: ReplicaId): Mischief | undefined {
+    for (const fault of this.#plan.faults) {
+      if (fault.kind !== "byzantine" || fault.replica !== replica) continue;
+      return new Mischief({
+        world: this.#world,
+        replica,
+        behaviours: fault.behaviours,
+        random: new Random(fault.seed),
+      });
+    }
+    return undefined;
+  }
+
+  #createClients(): (SignedClient | UnsignedClient)[] {
+    const { signedClients, unsignedClients } = this.#plan;
+    let id = 0;
+    const shared = { world: this.#world, workload: this.#options.workload, history: this.#history, nextId: () => ++id };
+    const make = (name: string, habits: ClientOptions["habits"]): ClientOptions => ({
+      ...shared,
+      name,
+      habits,
+      random: this.#random.fork(),
+    });
+    return [
+      ...signedClients.map((habits, i) => new SignedClient(make(`client${i}`, habits))),
+      ...unsignedClients.map((habits, i) => new UnsignedClient(make(`guest${i}`, habits), () => this.#gateways())),
+    ];
+  }
+
+  /** Correct replicas; once a quorum is healed, those. */
+  #gateways(): readonly ReplicaId[] {
+    return this.#cluster.isHealed ? this.#cluster.core : this.#cluster.correct;
+  }
+
+  #startHostile(): void {
+    let count = 0;
+    for (const fault of this.#plan.faults) {
+      if (fault.kind !== "hostile-client") continue;
+      const { behaviour, seed } = fault;
+      new HostileClient({ world: this.#world, name: `hostile${count++}`, behaviour, random: new Random(seed) }).start();
+    }
+  }
+
+  #inspectLater(): void {
+    const { engine, witness, limits } = this.#world;
+    engine.after(INSPECTION_MS, () => {
+      for (const { node, isFaulty, label } of this.#cluster.machines) {
+        if (node && !isFaulty) witness.inspect(label, node.status(), limits);
+      }
+      this.#inspectLater();
+    });
+  }
+
+  #checkedAt = 0;
+
+  /** Every client has its answers, and every healed replica is where the others are. */
+  #isSettled(): boolean {
+    if (this.#world.engine.now < this.#checkedAt) return false;
+    this.#checkedAt = this.#world.engine.now + 50;
+    if (!this.#clients.every(({ isDone }) => isDone)) return false;
+    this.#target ??= this.#world.witness.ledger.highest;
+    return this.#laggards().length === 0;
+  }
+
+  /** What had been executed when the last client had its answer; hostile ones may go on for ever. */
+  #target: number | null = null;
+
+  #laggards(): readonly string[] {
+    const target = this.#target ?? this.#world.witness.ledger.highest;
+    const { machines, core } = this.#cluster;
+    // Of two instances on one store the other one learns by its next conflict only.
+    const reached = new Set(
+      machines.filter(({ node }) => (node?.status().replica.lastExecuted ?? -1) >= target).map(({ replica }) =>
+        replica
+      ),
+    );
+    return core.filter((replica) => !reached.has(replica)).map((replica) =>
+      this.#world.genesis.replicas[replica]!.name
+    );
+  }
+
+  #checkEnd(): void {
+    const { report, witness: { ledger }, genesis } = this.#world;
+    const { open } = this.#history;
+    const laggards = this.#laggards();
+    if (!this.#clients.every(({ isDone }) => isDone)) {
+      const whose = [...new Set(this.#history.invocations.filter((i) => i.outcome === null).map((i) => i.client))];
+      const done = `of ${whose.join(" ")}; ${operationsOf(this.#plan) - open} of ${
+        operationsOf(this.#plan)
+      } operations`;
+      return report(
+        "liveness",
+        `${open} requests are not answered after ${LIVENESS_MS / 1000} s with a healed quorum (${done})`,
+      );
+    }
+    if (laggards.length > 0) {
+      return report(
+        "liveness",
+        `${laggards.join(" ")} did not catch up to ${this.#target} in ${LIVENESS_MS / 1000} s`,
+      );
+    }
+    this.#checkDurability();
+    const { model } = this.#options.workload;
+    const broken = model ? findNonLinearizable(this.#history.invocations, model) : null;
+    if (broken !== null) report("linearizability", broken);
+    if (ledger.highest === 0) report("liveness", `nothing was executed in a cluster of ${genesis.replicas.length}`);
+  }
+
+  /** The healed replicas have executed all that anybody ever has. */
+  #checkDurability(): void {
+    const { report, witness: { ledger }, crypto, genesis } = this.#world;
+    const histories = new Map<number, Digest>();
+    let history = "0".repeat(64) as Digest;
+    for (let sequence = 1; sequence <= ledger.highest; sequence++) {
+      const entry = ledger.entries.get(sequence as never);
+      if (!entry) return report("order", `nobody executed ${sequence}, although ${ledger.highest} was`);
+      history = crypto.hash(pack([history, entry.digest] as Plain));
+      histories.set(sequence, history);
+    }
+    for (const { node, replica, isFaulty } of this.#cluster.machines) {
+      if (!node || isFaulty) continue;
+      const { lastExecuted, history } = node.status().replica;
+      // Beyond what anybody has let out: a step that is not durable yet.
+      if (lastExecuted === 0 || lastExecuted > ledger.highest || histories.get(lastExecuted) === history) continue;
+      report(
+        "durability",
+        `${genesis.replicas[replica]!.name} at ${lastExecuted} has not executed what the others have`,
+      );
+    }
+  }
+}

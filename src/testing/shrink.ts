@@ -1,0 +1,94 @@
+/**
+ * Makes a failing plan smaller for as long as it fails in the same way.
+ * @module
+ */
+import type { ReplicaId } from "../core/ids.ts";
+import { maxFaulty } from "../core/quorum.ts";
+import { type Fault, faultyReplicas, type Plan } from "./plan.ts";
+import { run, type RunOptions, type RunReport } from "./run.ts";
+
+/** How much may be tried. */
+export interface ShrinkOptions extends RunOptions {
+  /** Runs at most; 200 by default. */
+  readonly maxRuns?: number;
+  /** Hears of each smaller plan that still fails. */
+  readonly onSmaller?: (report: RunReport) => void;
+}
+
+/** The report of the smallest plan found that breaks the same invariant, with its trace. */
+export async function shrink(
+  failed: RunReport,
+  { maxRuns = 200, onSmaller, ...options }: ShrinkOptions,
+): Promise<RunReport> {
+  const invariant = failed.violation?.invariant;
+  if (!invariant) throw new TypeError("failed: expected a report with a violation, got one without");
+  let best = failed;
+  let runs = 0;
+  for (let isSmaller = true; isSmaller;) {
+    isSmaller = false;
+    for (const plan of smaller(best)) {
+      if (runs++ >= maxRuns) return await run(best.plan, { ...options, trace: true });
+      const report = await run(plan, { ...options, trace: false });
+      if (report.violation?.invariant !== invariant) continue;
+      best = report;
+      isSmaller = true;
+      onSmaller?.(report);
+      break;
+    }
+  }
+  return await run(best.plan, { ...options, trace: true });
+}
+
+/** Plans that are smaller in one way, the boldest first. */
+function* smaller({ plan, violation }: RunReport): Iterable<Plan> {
+  const { faults, replicas, signedClients, unsignedClients } = plan;
+  const late = faults.filter((fault) => !("atMs" in fault) || fault.atMs <= violation!.atMs);
+  if (late.length < faults.length) yield { ...plan, faults: late };
+  if (faults.length > 3) {
+    const half = faults.length >> 1;
+    yield { ...plan, faults: faults.slice(0, half) };
+    yield { ...plan, faults: faults.slice(half) };
+  }
+  for (let i = 0; i < faults.length; i++) yield { ...plan, faults: faults.filter((_, other) => other !== i) };
+  for (const n of [4, replicas - 1]) {
+    const fitting = faults.filter((fault) => fits(fault, n));
+    const fewer = { ...plan, replicas: n, faults: fitting.map((fault) => within(fault, n)) };
+    if (n >= 4 && n < replicas && faultyReplicas(fewer).length <= maxFaulty(n)) yield fewer;
+  }
+  const clients = signedClients.length + unsignedClients.length;
+  if (clients > 1 && signedClients.length > 0) yield { ...plan, signedClients: signedClients.slice(1) };
+  if (clients > 1 && unsignedClients.length > 0) yield { ...plan, unsignedClients: unsignedClients.slice(1) };
+  for (const key of ["signedClients", "unsignedClients"] as const) {
+    if (!plan[key].some(({ operations }) => operations > 4)) continue;
+    yield { ...plan, [key]: plan[key].map((own) => ({ ...own, operations: Math.ceil(own.operations / 2) })) };
+  }
+  if (plan.durationMs > 2_000) {
+    yield { ...plan, durationMs: Math.ceil(plan.durationMs / 2) };
+    yield { ...plan, durationMs: Math.ceil(plan.durationMs * 0.8) };
+  }
+  if (plan.skewsMs.some((skew) => skew !== 0)) yield { ...plan, skewsMs: [] };
+  for (const [i, fault] of faults.entries()) {
+    for (const simpler of simplified(fault)) yield { ...plan, faults: faults.map((old, j) => j === i ? simpler : old) };
+  }
+}
+
+function fits(fault: Fault, n: number): boolean {
+  return !("replica" in fault) || fault.replica < n;
+}
+
+function within(fault: Fault, n: number): Fault {
+  if (fault.kind !== "partition") return fault;
+  return { ...fault, side: fault.side.filter((id: ReplicaId) => id < n) };
+}
+
+function* simplified(fault: Fault): Iterable<Fault> {
+  if (fault.kind === "byzantine" && fault.behaviours.length > 1) {
+    for (const behaviour of fault.behaviours) {
+      yield {
+        ...fault,
+        behaviours: fault.behaviours.filter((b) => b !== behaviour),
+      };
+    }
+  }
+  if ("forMs" in fault && fault.forMs > 100) yield { ...fault, forMs: fault.forMs / 2 };
+}

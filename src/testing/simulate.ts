@@ -1,0 +1,83 @@
+/**
+ * The simulator's front: a service of one's own, or the shipped one, under everything that can go wrong.
+ * @module
+ */
+import type { StateMachine } from "../core/state_machine.ts";
+import { KeyValue } from "../machines/mod.ts";
+import { type DrawOptions, drawPlan } from "./draw.ts";
+import { run, type RunOptions, type RunReport } from "./run.ts";
+import { keyValueWorkload, type Workload } from "./workload.ts";
+import type { CoreMaker } from "./world.ts";
+
+/** What to simulate. */
+export interface SimulateOptions extends DrawOptions {
+  /** Makes the service in its initial state; by default the key-value store. Called for each replica and each of its restarts. */
+  readonly stateMachine?: () => StateMachine;
+  /** What its clients ask; needed where `stateMachine` is given. */
+  readonly workload?: Workload;
+  /** Everything follows from it; 1 by default. */
+  readonly seed?: number;
+  /** So many seeds one after another, until one fails; 1 by default. */
+  readonly runs?: number;
+  /** Whether to write down everything that happens. */
+  readonly trace?: boolean;
+  /** Makes the cores of correct replicas: to plant bugs. */
+  readonly createCore?: CoreMaker;
+}
+
+/** A violation as an error, for tests. */
+export class SimulationError extends Error {
+  /** @ignore */
+  override name = "SimulationError";
+  /** What the run showed. */
+  readonly report: RunReport;
+
+  /** Says the invariant, what happened, and the seed. */
+  constructor(report: RunReport) {
+    const { violation, plan: { seed, replicas } } = report;
+    super(
+      `${violation?.invariant}: ${violation?.detail} (seed ${seed}, ${replicas} replicas, at ${
+        violation?.atMs.toFixed(0)
+      } ms)`,
+    );
+    this.report = report;
+  }
+}
+
+/**
+ * Runs a cluster of real replicas in virtual time, under the faults that the seed draws: crashes, partitions, loss, lying replicas,
+ * hostile clients. The same seed and code give the same report.
+ *
+ * A state machine that is not deterministic is found out: the violation's `detail` says which operation gave different results, or
+ * left different states.
+ *
+ * @throws {TypeError} if a state machine is given without a workload.
+ *
+ * @example
+ * ```ts
+ * import { simulate } from "@pbft/edge/testing";
+ *
+ * const { violation, operations } = await simulate({ seed: 7 });
+ * if (violation) throw new Error(`${violation.invariant}: ${violation.detail}`);
+ * console.log(`${operations} operations, all in one order`);
+ * ```
+ */
+export async function simulate(options: SimulateOptions = {}): Promise<RunReport> {
+  const { seed = 1, runs = 1 } = options;
+  const runOptions = runOptionsOf(options);
+  for (let i = 0;; i++) {
+    const report = await run(drawPlan(seed + i, options), runOptions);
+    if (report.violation || i + 1 >= runs) return report;
+  }
+}
+
+/** What a run of these options is made of, beside its plan. @throws {TypeError} as {@linkcode simulate} does. */
+export function runOptionsOf({ stateMachine, workload, createCore, trace }: SimulateOptions): RunOptions {
+  if (stateMachine && !workload) throw new TypeError("workload: expected one that goes with stateMachine, got none");
+  return {
+    stateMachine: stateMachine ?? (() => new KeyValue()),
+    workload: workload ?? keyValueWorkload(),
+    ...(createCore && { createCore }),
+    ...(trace !== undefined && { trace }),
+  };
+}

@@ -1,0 +1,48 @@
+/**
+ * What can go wrong in a simulation, by name.
+ * @module
+ */
+
+/** The invariants that are checked. */
+export type Invariant =
+  /** Correct replicas never execute different batches at one number. */
+  | "agreement"
+  /** Numbers are executed one after another, without a gap. */
+  | "order"
+  /** Only what a client, or the gateway that vouches for it, signed is executed. */
+  | "validity"
+  /** A request is executed at one number only, and always with the same result. */
+  | "exactly-once"
+  /** Equal operations in equal order give equal results. */
+  | "determinism"
+  /** Equal states at equal checkpoints. */
+  | "integrity"
+  /** What a client was told survives any crashes. */
+  | "durability"
+  /** Clients see one order, which agrees with real time. */
+  | "linearizability"
+  /** One replica never signs two different votes for one place, over all its restarts and isolates. */
+  | "self-consistency"
+  /** What a correct replica says passes the others' gates. */
+  | "well-formed"
+  /** No buffer over its limit. */
+  | "bounds"
+  /** Once a quorum is healed, every request of a correct client is answered in time, and the healed catch up. */
+  | "liveness"
+  /** No view change while all are correct and up and delays are short. */
+  | "calm"
+  /** No correct replica stops by itself, or finds its own store unusable. */
+  | "no-halt"
+  /** A correct client is not refused. */
+  | "service"
+  /** Nothing throws where nothing may. */
+  | "no-exception";
+
+/** An invariant that did not hold. */
+export interface Violation {
+  readonly invariant: Invariant;
+  /** Who and what, for people. */
+  readonly detail: string;
+  /** Virtual ms since the start. */
+  readonly atMs: number;
+}

@@ -1,0 +1,200 @@
+/**
+ * Sees everything that correct replicas let out, and holds it against the invariants.
+ * @module
+ */
+import type { Digest, ReplicaId, SequenceNumber } from "../core/ids.ts";
+import type { Event } from "../core/events.ts";
+import type { Ready } from "../core/io.ts";
+import type { AnyRequest, MessageKind, SignedRequest } from "../core/messages.ts";
+import type { NodeLimits } from "../node/limits.ts";
+import type { NodeStatus } from "../node/status.ts";
+import { decodeFrame, encodeFrame, wireLimits } from "../wire/mod.ts";
+import type { Coverage } from "./coverage.ts";
+import { Ledger, type Report } from "./ledger.ts";
+import { Released } from "./observed_core.ts";
+import { short, type Trace, wordsOf } from "./trace.ts";
+import type { World } from "./world.ts";
+import { Votes } from "./votes.ts";
+
+/** Messages whose size depends on what happened. */
+const LARGE: readonly MessageKind[] = ["status", "view-change", "new-view", "decision"];
+
+/** One life of a correct replica's core, as the witness knows it. */
+export interface Observed {
+  readonly replica: ReplicaId;
+  readonly label: string;
+  lastExecuted: SequenceNumber | null;
+}
+
+/** The checkers that look at each step. */
+export class Witness {
+  readonly ledger: Ledger;
+  /** No view change is allowed. */
+  isCalm = false;
+  readonly #votes = new Votes();
+  readonly #world: World;
+  readonly #report: Report;
+  readonly #coverage: Coverage;
+  readonly #trace: Trace;
+  /** Digests of the requests that correct clients and gateways made, and the keys of the others. */
+  readonly #made = new Set<Digest>();
+  readonly #requests = new Map<Digest, AnyRequest>();
+  readonly #hostileClients = new Set<string>();
+  readonly #faulty = new Set<ReplicaId>();
+  readonly #vouched = new Set<string>();
+  /** Encoded messages that were found to be in form. */
+  readonly #formed = new WeakSet<Uint8Array>();
+
+  constructor(world: World, report: Report) {
+    this.#world = world;
+    this.#report = report;
+    this.#coverage = world.coverage;
+    this.#trace = world.trace;
+    this.ledger = new Ledger(report, (request, digest) => this.#isValid(request, digest));
+  }
+
+  /** A correct client made this request. */
+  made(digest: Digest): void {
+    this.#made.add(digest);
+  }
+
+  /** A correct unsigned client asked for this. */
+  asked(name: string, timestamp: number, operation: Uint8Array): void {
+    this.#vouched.add(`${name}/${timestamp}/${this.#world.crypto.hash(operation)}`);
+  }
+
+  /** What is signed with this key is nobody's fault but its owner's. */
+  distrustClient(publicKey: string): void {
+    this.#hostileClients.add(publicKey);
+  }
+
+  /** What this replica vouches for is nobody's fault but its own. */
+  distrustReplica(replica: ReplicaId): void {
+    this.#faulty.add(replica);
+  }
+
+  #isValid(request: AnyRequest, digest: Digest): boolean {
+    if (request.kind === "request") return this.#made.has(digest) || this.#hostileClients.has(request.client);
+    if (this.#faulty.has(request.gateway)) return true;
+    return request.operations.every(({ name, timestamp, operation }) =>
+      this.#vouched.has(`${name}/${timestamp}/${this.#world.crypto.hash(operation)}`)
+    );
+  }
+
+  /** A correct replica has made a step; nothing of it is durable yet. */
+  stepped(replica: ReplicaId, { messages }: Ready): void {
+    for (const { message: { message } } of messages) {
+      if ("replica" in message && message.replica === replica) this.#votes.made(message);
+      if (message.kind === "new-view") { for (const own of message.prePrepares) this.#votes.made(own.message); }
+    }
+  }
+
+  /** An event of a correct replica, after the commit of what caused it. */
+  event(observed: Observed, event: Event): void {
+    if (event instanceof Released) return this.#released(observed, event);
+    const { label, replica } = observed;
+    switch (event.kind) {
+      case "discarded":
+        return this.#coverage.count("discard reason", event.reason);
+      case "view-change":
+        this.#coverage.count("event", "view-change");
+        this.#coverage.count("suspicion", event.why);
+        if (this.isCalm) this.#report("calm", `${label} leaves for view ${event.view}: ${event.why}`);
+        return this.#trace.line(label, () => `leaves for view ${event.view}: ${event.why}`);
+      case "new-view":
+        this.#coverage.count("event", "new-view");
+        return this.#trace.line(label, () => `enters view ${event.view}, ${event.prepared} numbers carried over`);
+      case "state-transfer":
+        this.#coverage.count("event", `state-transfer ${event.phase}`);
+        return this.#trace.line(label, () => `state transfer to ${event.sequence} ${event.phase}`);
+      case "checkpoint-taken":
+        this.#coverage.count("event", event.kind);
+        return this.ledger.checkpoint(replica, event.sequence, event.root);
+      case "checkpoint-stable":
+        this.#coverage.count("event", event.kind);
+        return this.ledger.checkpoint(replica, event.sequence, event.root);
+      case "stage":
+        if (event.stage !== "executed") return;
+        return this.#trace.line(label, () => `executes ${event.sequence}: ${event.requests} requests`);
+      case "operation-failed":
+        return this.#trace.line(label, () => `the state machine failed at ${event.sequence}: ${event.error}`);
+      case "request-received":
+        return;
+    }
+  }
+
+  #released(observed: Observed, { ready, executions }: Released): void {
+    const { replica, label } = observed;
+    const { hash } = this.#world.crypto;
+    for (const { message: { message, bytes, signature }, to, batch } of ready.messages) {
+      this.#coverage.count("message", message.kind);
+      this.#trace.line(label, () => {
+        const whom = to === "all" ? "all" : this.#world.genesis.replicas[to]!.name;
+        return `-> ${whom}: ${wordsOf(message, this.#world.genesis)}${
+          batch ? ` with ${batch.requests.length} requests` : ""
+        }`;
+      });
+      if (LARGE.includes(message.kind) && !this.#formed.has(bytes)) {
+        this.#formed.add(bytes);
+        this.#checkForm(label, encodeFrame({ message, bytes, signature }));
+      }
+      const own = "replica" in message && message.replica === replica;
+      const contradiction = own ? this.#votes.take(message, bytes, hash) : null;
+      if (contradiction !== null) this.#report("self-consistency", contradiction);
+    }
+    for (const record of ready.records) {
+      if (record.kind !== "accepted" && record.kind !== "committed" || !record.batch) continue;
+      const { batch } = record;
+      if (this.ledger.batches.has(batch.digest)) continue;
+      this.ledger.batches.set(batch.digest, batch);
+      for (const request of batch.requests as SignedRequest[]) this.#requests.set(request.digest, request.message);
+    }
+    for (const event of ready.events) {
+      if (event.kind === "state-transfer" && event.phase === "finished") observed.lastExecuted = event.sequence;
+    }
+    for (const execution of executions) {
+      this.ledger.executed(replica, execution, observed.lastExecuted);
+      observed.lastExecuted = execution.sequence;
+    }
+    for (const { reply } of ready.replies) {
+      const request = this.#requests.get(reply.request);
+      if (request) this.ledger.replied(replica, reply, request);
+    }
+  }
+
+  #checkForm(label: string, frame: Uint8Array): void {
+    try {
+      decodeFrame(frame, wireLimits(this.#world.genesis));
+    } catch (error) {
+      this.#report("well-formed", `${label} says what nobody takes: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+
+  /** Looks at a correct node from outside. */
+  inspect(label: string, { replica, inbox, outboxes, halted }: NodeStatus, limits: NodeLimits): void {
+    // The replica itself has noticed that its state is another than a quorum's.
+    const invariant = halted?.includes("has diverged") ? "integrity" : "no-halt";
+    if (halted !== undefined) this.#report(invariant, `${label} has halted: ${halted}`);
+    const { logWindow, limits: { maxSessions, maxNames } } = this.#world.genesis;
+    const { maxPendingRequests } = this.#world.settings;
+    this.#isAtMost(label, "slots", replica.slots.length, logWindow);
+    this.#isAtMost(label, "pending requests", replica.pendingRequests, maxPendingRequests);
+    this.#isAtMost(label, "sessions", replica.sessions, maxSessions);
+    this.#isAtMost(label, "names", replica.names, maxNames);
+    this.#isAtMost(label, "frames in the inbox", inbox, limits.maxInboxFrames);
+    for (const { depth, bytes } of outboxes) {
+      this.#isAtMost(label, "frames in an outbox", depth, limits.maxOutboxFrames);
+      this.#isAtMost(label, "bytes in an outbox", bytes, limits.maxOutboxBytes);
+    }
+  }
+
+  #isAtMost(label: string, what: string, got: number, most: number): void {
+    if (got > most) this.#report("bounds", `${label} has ${got} ${what}, the limit is ${most}`);
+  }
+
+  /** A client was told this. */
+  told(request: Digest, results: Parameters<Ledger["told"]>[1][]): void {
+    for (const result of results) this.ledger.told(request, result);
+    this.#trace.line("client", () => `is told about ${short(request)}`);
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * What everybody in a simulation shares.
+ * @module
+ */
+import type { Genesis, Settings } from "../core/config.ts";
+import type { Digest, ReplicaId } from "../core/ids.ts";
+import type { Environment } from "../core/io.ts";
+import type { Recovered } from "../core/records.ts";
+import type { StateMachine } from "../core/state_machine.ts";
+import type { Core } from "../node/task.ts";
+import type { NodeLimits } from "../node/limits.ts";
+import type { Coverage } from "./coverage.ts";
+import type { StandInCryptography } from "./cryptography.ts";
+import type { Engine } from "./engine.ts";
+import type { Report } from "./ledger.ts";
+import type { Network } from "./network.ts";
+import type { Trace } from "./trace.ts";
+import type { Witness } from "./witness.ts";
+
+/** Makes a replica's core: `Replica`, or one with a planted bug. */
+export type CoreMaker = (environment: Environment, recovered: Recovered) => Core;
+
+/** What everybody in a simulation shares. */
+export interface World {
+  readonly engine: Engine;
+  readonly network: Network;
+  readonly crypto: StandInCryptography;
+  readonly genesis: Genesis;
+  readonly cluster: Digest;
+  readonly settings: Settings;
+  readonly limits: NodeLimits;
+  readonly coverage: Coverage;
+  readonly trace: Trace;
+  readonly witness: Witness;
+  readonly stateMachine: (replica: ReplicaId) => StateMachine;
+  readonly createCore: CoreMaker;
+  readonly keepsInputs: boolean;
+  readonly report: Report;
+  /** The private key of a replica. */
+  readonly keyOf: (replica: ReplicaId) => string;
+}

@@ -1,0 +1,263 @@
+/** Each checker catches a bug planted for it. */
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import type { Input, Ready } from "../../src/core/io.ts";
+import type { Digest, Millis } from "../../src/core/ids.ts";
+import type { Batch, Signed } from "../../src/core/messages.ts";
+import { Replica } from "../../src/core/replica.ts";
+import type { StateMachine } from "../../src/core/state_machine.ts";
+import { KeyValue } from "../../src/machines/mod.ts";
+import {
+  type CoreMaker,
+  drawPlan,
+  type Invariant,
+  keyValueWorkload,
+  type Plan,
+  run,
+  type RunReport,
+} from "../../src/testing/mod.ts";
+
+/** A calm cluster of four and a few clients. */
+const small: Plan = {
+  ...drawPlan(1, { profile: "calm", replicas: 4 }),
+  durationMs: 8_000,
+  signedClients: [1, 2, 3].map(() => ({ operations: 30, pipelining: 3, bundle: 2, thinkMs: 150 })),
+  unsignedClients: [{ operations: 20, pipelining: 1, bundle: 1, thinkMs: 150 }],
+  checkpointInterval: 4,
+  logWindow: 16,
+  isCalm: false,
+};
+
+/** Makes cores that tamper with what a correct one wants done. */
+function tampering(tamper: (ready: Ready, input: Input, replica: number) => Ready): CoreMaker {
+  return (environment, recovered) => {
+    const replica = new Replica(environment, recovered);
+    return {
+      step: (input: Input, now: Millis) => tamper(replica.step(input, now), input, environment.self),
+      status: () => replica.status(),
+    };
+  };
+}
+
+interface Planted {
+  readonly plan?: Partial<Plan>;
+  readonly createCore?: CoreMaker;
+  readonly stateMachine?: (replica: number) => StateMachine;
+}
+
+function runWith({ plan, createCore, stateMachine }: Planted): Promise<RunReport> {
+  return run({ ...small, ...plan }, {
+    stateMachine: stateMachine ?? (() => new KeyValue()),
+    workload: keyValueWorkload(),
+    ...(createCore && { createCore }),
+  });
+}
+
+async function assertCaught(invariant: Invariant, planted: Planted, says = ""): Promise<void> {
+  const { violation } = await runWith(planted);
+  assertEquals(violation?.invariant, invariant, violation?.detail);
+  assertStringIncludes(violation!.detail, says);
+}
+
+/** A key-value store that answers otherwise. */
+function altered(alter: (result: Uint8Array, operation: Uint8Array) => Uint8Array): StateMachine {
+  const machine = new KeyValue();
+  return {
+    version: machine.version,
+    execute: (operation) => alter(machine.execute(operation), operation),
+    query: (operation) => machine.query(operation),
+    takeChanges: () => machine.takeChanges(),
+    restore: (chunks) => machine.restore(chunks),
+  };
+}
+
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+
+Deno.test("nothing is broken without a planted bug", async () => {
+  assertEquals((await runWith({})).violation, null);
+});
+
+Deno.test("agreement: a replica that executes another batch at a number is caught", async () => {
+  const createCore = tampering((ready, _, replica) => {
+    if (replica !== 2) return ready;
+    let other: Batch | null = null;
+    const records = ready.records.map((record) => {
+      if (record.kind !== "committed" || record.sequence !== 6) return record;
+      const digest = `${"ab".repeat(32)}` as Digest;
+      other = { digest, bytes: new Uint8Array(), timestamp: 0 as Millis, requests: [] };
+      return { ...record, digest, batch: other };
+    });
+    return { ...ready, records };
+  });
+  await assertCaught("agreement", { createCore }, "at 6");
+});
+
+Deno.test("order: a replica that skips a number is caught", async () => {
+  const createCore = tampering((ready, _, replica) => {
+    if (replica !== 1) return ready;
+    return {
+      ...ready,
+      records: ready.records.filter((record) => record.kind !== "committed" || record.sequence !== 5),
+    };
+  });
+  await assertCaught("order", { createCore }, "after 4");
+});
+
+Deno.test("validity: a request that no client made is caught", async () => {
+  const createCore: CoreMaker = (environment, recovered) => {
+    const replica = new Replica(environment, recovered);
+    return {
+      step(input, now) {
+        if (input.kind !== "request" || input.request.message.kind !== "request") return replica.step(input, now);
+        const message = {
+          ...input.request.message,
+          lowestUnanswered: input.request.message.lowestUnanswered + 1_000_000,
+        };
+        const digest = environment.hash(environment.pack([input.request.digest]));
+        return replica.step({ ...input, request: { ...input.request, message, digest } }, now);
+      },
+      status: () => replica.status(),
+    };
+  };
+  await assertCaught("validity", { createCore });
+});
+
+Deno.test("exactly-once: a replica that answers a request with a result of its own is caught", async () => {
+  const createCore = tampering((ready, _, replica) => {
+    if (replica !== 3) return ready;
+    const replies = ready.replies.map((to) => ({
+      ...to,
+      reply: {
+        ...to.reply,
+        results: to.reply.results.map((result) => ({ ...result, value: new TextEncoder().encode("other") })),
+      },
+    }));
+    return { ...ready, replies };
+  });
+  await assertCaught("exactly-once", { createCore }, "other");
+});
+
+Deno.test("determinism: a state machine that answers otherwise on one replica is caught, with the operation", async () => {
+  let count = 0;
+  const stateMachine = (replica: number) =>
+    altered((result, operation) => {
+      if (replica !== 2 || !text(operation).includes("incr") || ++count < 5) return result;
+      return new TextEncoder().encode("17");
+    });
+  await assertCaught("determinism", { stateMachine }, '"incr"');
+});
+
+Deno.test("integrity: a state machine whose chunks differ on one replica is caught", async () => {
+  const stateMachine = (replica: number) => {
+    const machine = altered((result) => result);
+    return replica !== 1 ? machine : {
+      ...machine,
+      *takeChanges() {
+        for (const [id, chunk] of machine.takeChanges()) yield [id, chunk && new Uint8Array([...chunk, 0])] as const;
+      },
+    };
+  };
+  await assertCaught("integrity", { stateMachine });
+});
+
+Deno.test("linearizability: a service that forgets writes is caught", async () => {
+  // All replicas alike: only a client can notice.
+  const stateMachine = () =>
+    altered((result, operation) => text(operation).includes('"get"') ? new TextEncoder().encode("null") : result);
+  await assertCaught("linearizability", { stateMachine });
+});
+
+Deno.test("self-consistency: a replica that says two things in one place is caught", async () => {
+  const createCore = tampering((ready, _, replica) => {
+    if (replica !== 1) return ready;
+    const twice = ready.messages.flatMap((outgoing) => {
+      const { message } = outgoing.message;
+      if (message.kind !== "commit") return [outgoing];
+      const other = { ...outgoing.message, message: { ...message, digest: "cd".repeat(32) as Digest } };
+      return [outgoing, { ...outgoing, message: other as Signed as typeof outgoing.message }];
+    });
+    return { ...ready, messages: twice };
+  });
+  await assertCaught("self-consistency", { createCore }, "commit of replica 1");
+});
+
+Deno.test("self-consistency: a vote in a view that the replica has left is caught", async () => {
+  const createCore: CoreMaker = (environment, recovered) => {
+    const replica = new Replica(environment, recovered);
+    let steps = 0;
+    return {
+      step(input, now) {
+        const ready = replica.step(input, now);
+        if (environment.self !== 1 || ++steps !== 50) return ready;
+        const viewChange = environment.sign({
+          kind: "view-change",
+          replica: environment.self,
+          view: 3 as never,
+          stable: [],
+          prepared: [],
+        });
+        return { ...ready, messages: [...ready.messages, { to: "all", message: viewChange }] };
+      },
+      status: () => replica.status(),
+    };
+  };
+  await assertCaught("self-consistency", { createCore }, "after its view-change for 3");
+});
+
+Deno.test("durability: a client that was told what no replica executed is caught", async () => {
+  const createCore = tampering((ready) => ({
+    ...ready,
+    replies: ready.replies.map((to) => ({
+      ...to,
+      reply: {
+        ...to.reply,
+        results: to.reply.results.map((result) => ({
+          ...result,
+          sequence: result.sequence + 3 as typeof result.sequence,
+        })),
+      },
+    })),
+  }));
+  await assertCaught("durability", { createCore });
+});
+
+Deno.test("no-halt: a replica that stops by itself is caught", async () => {
+  const createCore = tampering((ready, _, replica) => {
+    if (replica === 0 && ready.records.some((record) => record.kind === "committed" && record.sequence === 7)) {
+      throw new Error("a planted bug");
+    }
+    return ready;
+  });
+  await assertCaught("no-halt", { createCore }, "a planted bug");
+});
+
+Deno.test("liveness: a cluster whose replicas don't commit is caught", async () => {
+  const createCore = tampering((ready) => ({
+    ...ready,
+    messages: ready.messages.filter(({ message: { message } }) => message.kind !== "commit"),
+  }));
+  await assertCaught("liveness", { createCore });
+});
+
+Deno.test("calm: a view change without a reason is caught", async () => {
+  const createCore = tampering((ready, input, replica) => {
+    const isPrimary = replica === 0;
+    if (!isPrimary || input.kind === "start") return ready;
+    return { ...ready, messages: ready.messages.filter(({ message: { message } }) => message.kind !== "pre-prepare") };
+  });
+  await assertCaught("calm", { createCore, plan: { isCalm: true } });
+});
+
+Deno.test("bounds: a replica with more slots than its window is caught", async () => {
+  const createCore: CoreMaker = (environment, recovered) => {
+    const replica = new Replica(environment, recovered);
+    return {
+      step: (input, now) => replica.step(input, now),
+      status: () => {
+        const status = replica.status();
+        const slot = { sequence: status.lastExecuted, stage: "idle", prepares: 0, commits: 0 } as const;
+        return { ...status, slots: Array.from({ length: 17 }, () => slot) };
+      },
+    };
+  };
+  await assertCaught("bounds", { createCore }, "17 slots");
+});

@@ -1,0 +1,100 @@
+import { assert, assertEquals, assertMatch, assertNotEquals, assertRejects } from "@std/assert";
+import { Replica } from "../../src/core/replica.ts";
+import type { StateMachine } from "../../src/core/state_machine.ts";
+import { KeyValue, snapshotMachine } from "../../src/machines/mod.ts";
+import { type CoreMaker, drawPlan, type Random, run, runOptionsOf, shrink, simulate } from "../../src/testing/mod.ts";
+import { once } from "./_seeds.ts";
+
+Deno.test("the same seed gives the same trace, byte for byte", async () => {
+  const [first, second] = [await simulate({ seed: 5, trace: true }), await simulate({ seed: 5, trace: true })];
+  assert(first.trace.length > 100);
+  assertEquals(second.trace.join("\n") === first.trace.join("\n"), true);
+  assertEquals(second.events, first.events);
+  assertNotEquals((await simulate({ seed: 6, trace: true })).trace.join("\n"), first.trace.join("\n"));
+});
+
+Deno.test("two simulations at once don't disturb each other", async () => {
+  const alone = await simulate({ seed: 8, trace: true });
+  const [together] = await Promise.all([simulate({ seed: 8, trace: true }), simulate({ seed: 9 })]);
+  assertEquals(together.trace.join("\n") === alone.trace.join("\n"), true);
+});
+
+Deno.test("a default plan has four to ten replicas, at least 300 operations and 60 virtual seconds, and several faults", () => {
+  for (let seed = 0; seed < 300; seed++) {
+    const { replicas, durationMs, signedClients, unsignedClients, faults } = drawPlan(seed);
+    const operations = [...signedClients, ...unsignedClients].reduce((sum, own) => sum + own.operations, 0);
+    assert(replicas >= 4 && replicas <= 10 && durationMs >= 60_000 && operations >= 300, `seed ${seed}`);
+    assert(new Set(faults.map(({ kind }) => kind)).size >= 2, `seed ${seed} has several kinds of faults`);
+  }
+});
+
+Deno.test("a state machine whose chunks depend on how its state came about is found out, with the operation", async () => {
+  const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+  const decode = (bytes: Uint8Array) => JSON.parse(new TextDecoder().decode(bytes));
+  function createSet(): StateMachine {
+    let names = new Set<string>();
+    return snapshotMachine({
+      version: "set/1",
+      execute: (bytes) => encode(names.add(decode(bytes)).size),
+      query: () => encode(names.size),
+      snapshot: () => encode([...names]),
+      restore: (bytes) => void (names = new Set(decode(bytes).sort())),
+    });
+  }
+  const workload = { operation: (random: Random, id: number) => encode(`${random.int(0, 99)} ${id}`) };
+  const options = { stateMachine: createSet, workload, profile: "crashes", replicas: 4 } as const;
+  const { violation } = await simulate({ ...options, seed: 1, runs: 5 });
+  assertEquals(violation?.invariant, "integrity");
+  assertMatch(
+    violation!.detail,
+    /after "\d+ \d+" of \w+ in batch \d+ chunk \S+ is .* on a machine rebuilt from its chunks/,
+  );
+});
+
+Deno.test("a state machine without a workload of its own is a mistake", async () => {
+  await assertRejects(() => simulate({ stateMachine: () => new KeyValue() }), TypeError, "workload");
+});
+
+Deno.test("a failing run is made smaller, and fails in the same way", async () => {
+  const createCore: CoreMaker = (environment, recovered) => {
+    const replica = new Replica(environment, recovered);
+    return {
+      step(input, now) {
+        if (environment.self === 1 && replica.status().view > 0) throw new Error("planted");
+        return replica.step(input, now);
+      },
+      status: () => replica.status(),
+    };
+  };
+  const options = runOptionsOf({ createCore });
+  let seed = 0;
+  let report = await run(drawPlan(seed, { replicas: 4 }), options);
+  while (!report.violation) report = await run(drawPlan(++seed, { replicas: 4 }), options);
+  const small = await shrink(report, { ...options, maxRuns: 12 });
+  assertEquals(small.violation?.invariant, report.violation.invariant);
+  assert(small.plan.faults.length < report.plan.faults.length);
+  assert(small.trace.length > 0);
+});
+
+const BATCHES = [
+  { profile: "default", seed: 8_020, runs: 16 },
+  { profile: "byzantine", seed: 7_001, runs: 5 },
+  { profile: "crashes", seed: 10_000, runs: 5 },
+  { profile: "network", seed: 10_000, runs: 5 },
+  { profile: "calm", seed: 10_000, runs: 5 },
+] as const;
+
+for (const batch of BATCHES) {
+  Deno.test(`${batch.runs} seeds of the ${batch.profile} profile break nothing`, async () => {
+    const report = await simulate(batch);
+    assertEquals(report.violation, null, `seed ${report.plan.seed}`);
+  });
+}
+
+for (const { seed, profile, replicas, why } of once()) {
+  Deno.test(`seed ${seed} of the ${profile} profile does not fail again: ${why}`, async () => {
+    const options = { profile, ...(replicas !== undefined && { replicas }) };
+    const { violation } = await run(drawPlan(seed, options), runOptionsOf({}));
+    assertEquals(violation, null);
+  });
+}

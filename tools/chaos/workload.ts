@@ -1,0 +1,160 @@
+/**
+ * What the clients of a chaos run do, and what must hold of it afterwards.
+ *
+ * Each caller has a counter of its own, which must go up by one each time, and a note, which it writes and which must be
+ * there at the end. All share a counter, whose values must all be different, and a few registers, whose histories must be
+ * linearizable.
+ * @module
+ */
+import type { Caller } from "./clients.ts";
+import type { Action, Operation } from "./history.ts";
+import { isLinearizable } from "./linearizability.ts";
+import type { Random } from "./random.ts";
+
+const REGISTERS = 3;
+/** A register has so many operations, then another takes its place: histories stay short enough to be searched. */
+const REGISTER_OPERATIONS = 120;
+const SHARED = "shared";
+
+/** One run's operations. */
+export class Workload {
+  /** What went wrong so far. */
+  readonly violations: string[] = [];
+  readonly #random: Random;
+  readonly #callers: readonly Caller[];
+  readonly #histories = new Map<string, Operation[]>();
+  readonly #registers: string[];
+  readonly #sharedSeen = new Set<number>();
+  readonly #counters = new Map<Caller, number>();
+  readonly #notes = new Map<Caller, number>();
+  #registerCount = 0;
+  #values = 0;
+  #operations = 0;
+
+  constructor(callers: readonly Caller[], random: Random) {
+    this.#callers = callers;
+    this.#random = random;
+    this.#registers = Array.from({ length: REGISTERS }, () => this.#newRegister());
+  }
+
+  /** Answered so far. */
+  get operations(): number {
+    return this.#operations;
+  }
+
+  get registers(): number {
+    return this.#histories.size;
+  }
+
+  /** Lets all callers work until `isOver`, and each finish what it has begun. */
+  async run(isOver: () => boolean): Promise<void> {
+    await Promise.all(this.#callers.map(async (caller) => {
+      while (!isOver() && this.violations.length === 0) {
+        try {
+          await this.#next(caller);
+          this.#operations++;
+        } catch (error) {
+          this.violations.push(`client error: ${caller.name}: ${error}`);
+        }
+      }
+    }));
+  }
+
+  /** Reads everything back, and judges. */
+  async check(reader: Caller): Promise<void> {
+    for (const caller of this.#callers) {
+      await this.#expect(reader, `own/${caller.name}`, this.#counters.get(caller) ?? 0);
+      await this.#expect(reader, `note/${caller.name}`, this.#notes.get(caller) ?? 0);
+    }
+    await this.#expect(reader, SHARED, this.#sharedSeen.size);
+    for (const [key, history] of this.#histories) {
+      if (isLinearizable(history)) continue;
+      const text = history.map((operation) => JSON.stringify(operation)).join("\n  ");
+      this.violations.push(`not linearizable: ${key}:\n  ${text}`);
+    }
+  }
+
+  async #expect(reader: Caller, key: string, expected: number): Promise<void> {
+    const got = Number(await reader.ask(`GET ${key}`) ?? 0);
+    if (got !== expected) this.violations.push(`${key}: ${expected} was acknowledged, ${got} is there`);
+  }
+
+  async #next(caller: Caller): Promise<void> {
+    switch (this.#random.below(6)) {
+      case 0: {
+        const expected = (this.#counters.get(caller) ?? 0) + 1;
+        const got = await caller.ask(`INCR own/${caller.name}`);
+        if (got !== expected) this.violations.push(`own/${caller.name}: expected ${expected}, got ${got}`);
+        this.#counters.set(caller, expected);
+        return;
+      }
+      case 1: {
+        const note = (this.#notes.get(caller) ?? 0) + 1;
+        await caller.ask(`SET note/${caller.name} ${note}`);
+        this.#notes.set(caller, note);
+        return;
+      }
+      case 2: {
+        const got = await caller.ask(`INCR ${SHARED}`) as number;
+        if (this.#sharedSeen.has(got)) this.violations.push(`${SHARED}: two increments gave ${got}`);
+        this.#sharedSeen.add(got);
+        return;
+      }
+      default:
+        return await this.#useRegister(caller);
+    }
+  }
+
+  async #useRegister(caller: Caller): Promise<void> {
+    const index = this.#random.below(REGISTERS);
+    const key = this.#registers[index]!;
+    const history = this.#histories.get(key)!;
+    const operation: Operation = {
+      client: caller.name,
+      key,
+      action: this.#action(history),
+      from: performance.now(),
+      to: Infinity,
+    };
+    history.push(operation);
+    if (history.length >= REGISTER_OPERATIONS) this.#registers[index] = this.#newRegister();
+    const answer = await caller.ask(commandOf(operation));
+    operation.result = resultOf(operation.action, answer);
+    operation.to = performance.now();
+  }
+
+  #action(history: readonly Operation[]): Action {
+    const value = `v${this.#values++}`;
+    switch (this.#random.below(4)) {
+      case 0:
+        return { op: "write", value };
+      case 1: {
+        const known = history.findLast(({ action, to }) => action.op === "write" && to < Infinity)?.action;
+        return { op: "swap", expected: known?.op === "write" ? known.value : null, value };
+      }
+      default:
+        return { op: "read" };
+    }
+  }
+
+  #newRegister(): string {
+    const key = `register-${this.#registerCount++}`;
+    this.#histories.set(key, []);
+    return key;
+  }
+}
+
+function commandOf({ key, action }: Operation): string {
+  switch (action.op) {
+    case "read":
+      return `GET ${key}`;
+    case "write":
+      return `SET ${key} ${action.value}`;
+    case "swap":
+      return `CAS ${key} ${action.expected} ${action.value}`;
+  }
+}
+
+function resultOf({ op }: Action, answer: unknown): string | null | boolean {
+  return op === "swap" ? (answer as { swapped: boolean }).swapped : op === "read" ? answer as string | null : true;
+}
