@@ -13,6 +13,7 @@ export * from "./src/core/state_machine.ts";
 export * from "./src/core/config.ts";
 export { InvariantError } from "./src/core/invariant.ts";
 export type { DiscardReason, Event, Suspicion } from "./src/core/events.ts";
+export type { Contradiction } from "./src/core/evidence.ts";
 export type { ReplicaStatus } from "./src/core/io.ts";
 export { type ClusterFile, parseClusterFile, parseGenesis } from "./src/wire/mod.ts";
 export { clusterId, generateKeyPair, type KeyPair } from "./src/crypto/mod.ts";

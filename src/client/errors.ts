@@ -120,6 +120,12 @@ export class ClientClosedError extends ClientError {
   }
 }
 
+/** Evidence doesn't prove that anybody is faulty. */
+export class EvidenceError extends Error {
+  /** "EvidenceError". */
+  override readonly name: string = "EvidenceError";
+}
+
 /** A receipt doesn't prove what it should. */
 export class ReceiptError extends Error {
   /** "ReceiptError". */

@@ -5,10 +5,13 @@
  */
 export { type CallSettings, Client } from "./client.ts";
 export type { ClientOptions } from "./options.ts";
+export type { Statement } from "../core/evidence.ts";
+export { type Misconduct, verifyEvidence } from "./evidence.ts";
 export {
   ClientClosedError,
   ClientError,
   type Effect,
+  EvidenceError,
   OperationRejectedError,
   QueueFullError,
   ReceiptError,
@@ -20,4 +23,4 @@ export {
 export type { Operation } from "./operation.ts";
 export { Outcome } from "./outcome.ts";
 export { decodeReceipt, encodeReceipt, type Evidence, type Receipt, verifyReceipt } from "./receipt.ts";
-export { type ClusterFile, parseClusterFile } from "../wire/mod.ts";
+export { type ClusterFile, type EvidenceItem, parseClusterFile } from "../wire/mod.ts";

@@ -3,6 +3,7 @@
  * watermarks and frees the log.
  * @module
  */
+import { compare } from "./evidence.ts";
 import type { Digest, ReplicaId, SequenceNumber } from "./ids.ts";
 import { invariant } from "./invariant.ts";
 import type { Checkpoint, Signed, Verified } from "./messages.ts";
@@ -44,12 +45,12 @@ export function takeCheckpoint(step: Step): void {
 
 /** A checkpoint message comes. */
 export function onCheckpoint(step: Step, checkpoint: Verified<Signed<Checkpoint>>): void {
-  const { replica, sequence, digest } = checkpoint.message;
+  const { replica, sequence } = checkpoint.message;
   if (sequence <= step.state.log.low || sequence % step.env.genesis.checkpointInterval !== 0) {
     return step.discard("checkpoint", replica, "outside-watermarks");
   }
   const known = step.state.checkpoints.get(sequence)?.get(replica);
-  if (known) return step.discard("checkpoint", replica, known.message.digest === digest ? "duplicate" : "conflicting");
+  if (known) return step.discard("checkpoint", replica, compare(step, known, checkpoint) ? "conflicting" : "duplicate");
   keep(step, checkpoint);
   checkStable(step, sequence);
 }

@@ -50,6 +50,13 @@ export type Event =
   | { readonly kind: "state-transfer"; readonly phase: "started" | "finished"; readonly sequence: SequenceNumber }
   /** The state machine threw something other than an `OperationError`: most likely a bug in it. */
   | { readonly kind: "operation-failed"; readonly sequence: SequenceNumber; readonly error: string }
+  /** A replica has contradicted itself: both messages are kept as evidence. */
+  | {
+    readonly kind: "contradiction";
+    readonly message: MessageKind;
+    readonly accused: ReplicaId;
+    readonly sequence: SequenceNumber;
+  }
   | {
     readonly kind: "discarded";
     readonly message: MessageKind | "blob";

@@ -4,6 +4,7 @@
  */
 import type { Genesis, Settings } from "./config.ts";
 import type { Event } from "./events.ts";
+import type { Contradiction } from "./evidence.ts";
 import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "./ids.ts";
 import type {
   Batch,
@@ -148,4 +149,6 @@ export interface ReplicaStatus {
   readonly transferring: boolean;
   /** Whether it has lost its disk and votes in nothing until the others have left its former votes behind. */
   readonly hasLostDisk: boolean;
+  /** What proves that others are faulty: pairs of messages by which they contradict themselves. At most 64, 8 per replica. */
+  readonly evidence: readonly Contradiction[];
 }

@@ -4,6 +4,7 @@
  */
 import { executeCommitted } from "./execution.ts";
 import { askForBody } from "./bodies.ts";
+import { compare } from "./evidence.ts";
 import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "./ids.ts";
 import { matchingCommits, matchingPrepares, type Slot } from "./message_log.ts";
 import type { Batch, Commit, Decision, Prepare, PrePrepare, Signed, SignedRequest, Verified } from "./messages.ts";
@@ -101,17 +102,17 @@ function takeRequests(step: Step): Verified<SignedRequest>[] {
 /** A pre-prepare comes: accept it if its primary has given this number to nothing else in this view. */
 export function onPrePrepare(step: Step, prePrepare: Verified<Signed<PrePrepare>>, batch?: Verified<Batch>): void {
   const { state } = step;
-  const { replica, view, sequence, digest } = prePrepare.message;
+  const { replica, view, sequence } = prePrepare.message;
   const discard = (reason: Parameters<Step["discard"]>[2]) => step.discard("pre-prepare", replica, reason);
   if (!state.log.isWithin(sequence)) return discard("outside-watermarks");
   if (view !== state.view || !step.isActive) return discard("other-view");
   if (replica !== step.primary) return discard("not-the-primary");
-  if (sequence <= state.lastExecuted) return discard("already-executed");
   const slot = state.log.slot(sequence);
   const accepted = slot.prePrepare?.message.view === view ? slot.prePrepare : null;
   const waiting = slot.waiting?.prePrepare.message.view === view ? slot.waiting : null;
   const known = accepted ?? waiting?.prePrepare;
-  if (known && known.message.digest !== digest) return discard("conflicting");
+  if (compare(step, known, prePrepare)) return discard("conflicting");
+  if (sequence <= state.lastExecuted) return discard("already-executed");
   if (accepted || waiting?.batch || (waiting && !batch)) return discard("duplicate");
   slot.waiting = { prePrepare, batch: batch ?? null, carried: waiting?.carried ?? false };
   acceptWaiting(step, slot);
@@ -190,7 +191,7 @@ export function onPrepare(step: Step, prepare: Verified<Signed<Prepare>>): void 
   if (view < step.state.view) return discard("other-view");
   if (replica === primaryOf(view, step.n)) return discard("from-the-primary");
   const slot = step.state.log.slot(sequence);
-  const refused = vote(slot.prepares, prepare);
+  const refused = vote(step, slot.prepares, prepare);
   if (refused) return discard(refused);
   checkPrepared(step, slot);
 }
@@ -200,22 +201,25 @@ export function onCommit(step: Step, commit: Verified<Signed<Commit>>): void {
   const { replica, sequence } = commit.message;
   const discard = (reason: Parameters<Step["discard"]>[2]) => step.discard("commit", replica, reason);
   if (!step.state.log.isWithin(sequence)) return discard("outside-watermarks");
-  if (sequence <= step.state.lastExecuted) return discard("already-executed");
   const slot = step.state.log.slot(sequence);
-  const refused = vote(slot.commits, commit);
+  if (sequence <= step.state.lastExecuted) {
+    return discard(compare(step, slot.commits.get(replica), commit) ? "conflicting" : "already-executed");
+  }
+  const refused = vote(step, slot.commits, commit);
   if (refused) return discard(refused);
   checkCommitted(step, slot, commit.message);
 }
 
 /** Keeps one vote per sender, that of the highest view; of two in one view the first. */
 function vote<M extends Prepare | Commit>(
+  step: Step,
   votes: Map<M["replica"], Verified<Signed<M>>>,
   coming: Verified<Signed<M>>,
 ): "other-view" | "duplicate" | "conflicting" | null {
-  const { replica, view, digest } = coming.message;
-  const known = votes.get(replica)?.message;
-  if (known && known.view > view) return "other-view";
-  if (known && known.view === view) return known.digest === digest ? "duplicate" : "conflicting";
+  const { replica, view } = coming.message;
+  const known = votes.get(replica);
+  if (known && known.message.view > view) return "other-view";
+  if (known && known.message.view === view) return compare(step, known, coming) ? "conflicting" : "duplicate";
   votes.set(replica, coming);
   return null;
 }

@@ -2,6 +2,7 @@
  * What a replica keeps over a restart.
  * @module
  */
+import type { Contradiction } from "./evidence.ts";
 import type { Timers } from "./timers.ts";
 import type { Digest, SequenceNumber, View } from "./ids.ts";
 import type {
@@ -57,6 +58,8 @@ export type Record =
    * Binding.
    */
   | { readonly kind: "lost-disk"; readonly bound: SequenceNumber | null }
+  /** Two messages of one replica that contradict each other. Soft. */
+  | { readonly kind: "contradiction"; readonly contradiction: Contradiction }
   /** A quorum of equal checkpoint messages. Binding. */
   | { readonly kind: "stable"; readonly certificate: readonly Signed<Checkpoint>[] }
   /** Content under its digest. Soft by itself; goes with the record that names it, in one commit. */
@@ -81,6 +84,7 @@ export function isBinding(record: Record): boolean {
     case "lost-disk":
       return true;
     case "committed":
+    case "contradiction":
     case "blobs":
     case "drop-blobs":
     case "forget":
@@ -118,6 +122,8 @@ export interface Recovered extends ViewState {
   readonly blobs: ReadonlyMap<Digest, Uint8Array>;
   /** It is set if the store does not have all that the replica said; `bound` as in the record, `null`: not known yet. */
   readonly lostDisk?: { readonly bound: SequenceNumber | null };
+  /** What was seen of replicas that contradict themselves. */
+  readonly evidence?: readonly Contradiction[];
   /** How long was waited already, if the host keeps that; otherwise the waiting begins anew. */
   readonly timers?: Timers;
 }

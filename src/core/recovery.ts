@@ -4,6 +4,7 @@
  */
 import { stableSequence } from "./checkpoint.ts";
 import { ClientTable } from "./client_table.ts";
+import { Evidence } from "./evidence.ts";
 import type { Digest, Millis, SequenceNumber } from "./ids.ts";
 import { invariant } from "./invariant.ts";
 import type { Environment } from "./io.ts";
@@ -62,6 +63,7 @@ export function recover(env: Environment, recovered: Recovered): ReplicaState {
     },
     bodies: new Map(),
     early: new Set(),
+    evidence: new Evidence(recovered.evidence),
   };
   if (recovered.checkpoint) restoreState(env, state, recovered, recovered.checkpoint);
   restoreLog(env, state, recovered);

@@ -127,6 +127,7 @@ export class Replica {
       alarmAt: this.#alarmAt,
       transferring: s.transfer !== null,
       hasLostDisk: s.lostDisk !== null,
+      evidence: s.evidence.all(),
     };
   }
 }

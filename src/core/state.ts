@@ -4,6 +4,7 @@
  */
 import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "./ids.ts";
 import type { ClientTable } from "./client_table.ts";
+import type { Evidence } from "./evidence.ts";
 import type { DiscardReason, Event } from "./events.ts";
 import type { Environment, Outgoing, OutgoingReply, Ready } from "./io.ts";
 import type { LogFilling, LostDisk } from "./lost_disk.ts";
@@ -60,6 +61,8 @@ export interface ReplicaState {
   readonly bodies: Map<Digest, { readonly at: Millis; readonly attempt: number }>;
   /** The numbers whose pre-prepare is ahead of our clock. */
   readonly early: Set<SequenceNumber>;
+  /** By which others have contradicted themselves. */
+  readonly evidence: Evidence;
 }
 
 /** When to leave the view. Times are in {@linkcode SuspicionTimer.awakeMs}. */

@@ -3,7 +3,8 @@
  * @module
  */
 import { onStable, type StableCertificate, stableSequence } from "./checkpoint.ts";
-import type { Millis, SequenceNumber, View } from "./ids.ts";
+import { compareCertificate } from "./evidence.ts";
+import type { SequenceNumber, View } from "./ids.ts";
 import { invariant } from "./invariant.ts";
 import type { Suspicion } from "./events.ts";
 import type { NewView, PrePrepare, Signed, Verified, ViewChange } from "./messages.ts";
@@ -47,6 +48,7 @@ export function onViewChange(step: Step, viewChange: Verified<Signed<ViewChange>
   const known = state.viewChanges.get(replica)?.message;
   if (known && known.view >= view) return discard(known.view > view ? "other-view" : "duplicate");
   if (!isValidViewChange(viewChange.message, step.env.genesis)) return discard("invalid-certificate");
+  for (const certificate of viewChange.message.prepared) compareCertificate(step, certificate);
   state.viewChanges.set(replica, viewChange);
   followOthers(step);
   onQuorum(step);

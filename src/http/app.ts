@@ -15,7 +15,7 @@ import { frame, messages, SignedRequests } from "./messages.ts";
 import { Metrics } from "./metrics.ts";
 import { Problem, problem } from "./problem.ts";
 import { UnsignedRequests } from "./req.ts";
-import { readiness, statusJson, statusText } from "./status.ts";
+import { evidenceJson, readiness, statusJson, statusText } from "./status.ts";
 import { Timestamps } from "./timestamps.ts";
 
 /** What a host may choose; what it leaves out has the value shown. */
@@ -101,6 +101,7 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
     "/status": {
       GET: (c) => c.req.query("pretty") === undefined ? c.json(statusJson(view())) : c.text(statusText(view())),
     },
+    "/evidence": { GET: (c) => c.json(evidenceJson(node)) },
     "/healthz": { GET: (c) => c.text("alive\n") },
     "/readyz": { GET: (c) => ready(c, node) },
     "/metrics": { GET: (c) => c.body(metrics.text(), 200, { "content-type": EXPOSITION_TYPE }) },

@@ -27,6 +27,7 @@ const MAX_TIMED = 4096;
 export class Metrics implements Observer {
   readonly #registry = new Registry();
   readonly #timer: Pick<Timer, "monotonic">;
+  readonly #nameOf: (replica: number) => string;
   /** When each open sequence number came to the stage that it is in. */
   readonly #reached = new Map<number, { readonly stage: Stage | "executed"; readonly at: number }>();
 
@@ -57,6 +58,10 @@ export class Metrics implements Observer {
     "pbft_messages_discarded_total",
     "Verified messages that changed nothing.",
   );
+  readonly #evidence = this.#registry.counter(
+    "pbft_evidence_total",
+    "Contradictions of replicas that were kept as evidence, by kind of message.",
+  );
   readonly #views = this.#registry.counter("pbft_view_changes_total", "Views left, and why, and views started.");
   readonly #failed = this.#registry.counter("pbft_operations_failed_total", "Operations on which the machine broke.");
   readonly #commits = this.#registry.histogram(
@@ -70,6 +75,7 @@ export class Metrics implements Observer {
 
   constructor({ node, timer, memory }: MetricsOptions) {
     this.#timer = timer;
+    this.#nameOf = (replica) => node.genesis.replicas[replica]?.name ?? String(replica);
     this.#addNodeGauges(node);
     if (memory) {
       this.#registry.gauge("pbft_memory_bytes", "Memory of the process, by kind.", () => {
@@ -107,6 +113,8 @@ export class Metrics implements Observer {
       case "state-transfer":
         this.#reached.clear();
         return this.#transfers.add({ phase: event.phase });
+      case "contradiction":
+        return this.#evidence.add({ kind: event.message, replica: this.#nameOf(event.accused) });
       case "discarded":
         return this.#discarded.add({ kind: event.message, reason: event.reason });
     }

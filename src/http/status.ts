@@ -2,6 +2,7 @@
  * `GET /status`: where a replica is, for programs and for people.
  * @module
  */
+import { encodeEvidence, type EvidenceItem } from "../wire/mod.ts";
 import type { HostedNode } from "./hosted_node.ts";
 
 /** What the view needs beside the node. */
@@ -25,11 +26,17 @@ export function readiness(node: HostedNode): { readonly ready: boolean; readonly
   return { ready: true, reason: "ready" };
 }
 
+/** `GET /evidence`: what proves that replicas are faulty, to be checked with `verifyEvidence`. */
+export function evidenceJson(node: HostedNode): { readonly evidence: readonly (EvidenceItem & { name: string })[] } {
+  const items = node.status().replica.evidence.map(encodeEvidence);
+  return { evidence: items.map((item) => ({ name: node.genesis.replicas[item.accused]!.name, ...item })) };
+}
+
 /** The status as plain JSON. Field names are goPBFT's where it has them (`nodeID`, `viewID`, `nodeTable`). */
 export function statusJson({ node, urls, now }: StatusOptions): Readonly<Record<string, unknown>> {
   const { name, self, replica, outboxes, inbox, commits, reloads, storeError, halted } = node.status();
   const nameOf = (id: number) => node.genesis.replicas[id]?.name ?? `#${id}`;
-  const { view, primary, alarmAt, slots, ...rest } = replica;
+  const { view, primary, alarmAt, slots, evidence, ...rest } = replica;
   return {
     nodeID: name,
     replica: self,
@@ -42,6 +49,7 @@ export function statusJson({ node, urls, now }: StatusOptions): Readonly<Record<
     viewID: view,
     primary: nameOf(primary),
     ...rest,
+    evidence: evidence.length,
     alarmAt,
     alarmInMs: alarmAt === null ? null : alarmAt - now,
     slots,

@@ -13,11 +13,13 @@
  * | `retired/N` | digests that the checkpoint at N no longer names |
  * | `lost-disk` | the store does not have all that the replica said: it votes once a checkpoint at this number is stable; 0: not known yet |
  * | `stable` | the frames of the certificate |
+ * | `evidence/R/KIND/V/N` | the frames of two messages by which replica R contradicts itself |
  *
  * N is padded with zeros to 16 digits, so that keys sort as numbers do.
  * @module
  */
 import type { Digest } from "../core/ids.ts";
+import { aboutOf } from "../core/evidence.ts";
 import type { Plain } from "../core/io.ts";
 import { isBinding, type Record } from "../core/records.ts";
 import type { Batch, Signed } from "../core/messages.ts";
@@ -104,6 +106,10 @@ export class RecordBook {
         if (record.bound === null) writes.records.set("lost-disk", null);
         else writes.put("lost-disk", record.bound);
         return;
+      case "contradiction": {
+        const { first, second } = record.contradiction;
+        return writes.put(`evidence/${aboutOf(first.message)}`, frames([first, second]));
+      }
       case "stable":
         return writes.put("stable", frames(record.certificate));
       case "blobs":

@@ -3,33 +3,20 @@
  * @module
  */
 import type { Genesis } from "../core/config.ts";
-import type { Digest, ReplicaId, SequenceNumber, View } from "../core/ids.ts";
+import type { Digest, ReplicaId } from "../core/ids.ts";
 import type { MessageInput, Plain } from "../core/io.ts";
-import type { Recovered, ViewState } from "../core/records.ts";
-import type {
-  Batch,
-  Checkpoint,
-  Commit,
-  Message,
-  NewView,
-  Prepare,
-  PrePrepare,
-  Signed,
-  Verified,
-  ViewChange,
-} from "../core/messages.ts";
+import type { Batch, Verified } from "../core/messages.ts";
+import type { Recovered } from "../core/records.ts";
 import { chunkDigests, pageDigests } from "../core/state_tree.ts";
 import { sha256 } from "../crypto/mod.ts";
-import { decodeBatch, decodeFrame, unpack, wireLimits } from "../wire/mod.ts";
+import { decodeBatch, unpack } from "../wire/mod.ts";
 import { withDigest } from "./environment.ts";
-import { type Kept, KeptInputs, readKept } from "./kept_inputs.ts";
+import { type Kept, KeptInputs } from "./kept_inputs.ts";
 import { type Loaded, type Store, StoreConflictError, type Version } from "./ports.ts";
-import { keyOf, type NamingRecord, RecordBook, WriteSet } from "./records.ts";
+import { CorruptStoreError, parse, RecordReader } from "./record_reader.ts";
+import { RecordBook, WriteSet } from "./records.ts";
 
-/** The store holds something else than what was committed to it: it must be repaired, or replaced. */
-export class CorruptStoreError extends Error {
-  override name = "CorruptStoreError";
-}
+export { CorruptStoreError };
 
 /** The store belongs to another replica or another cluster. */
 export class ForeignStoreError extends Error {
@@ -55,13 +42,6 @@ export interface Restored {
   readonly kept: readonly MessageInput[];
   /** Why the replica stopped for good, if it did. */
   readonly halted: string | null;
-}
-
-/** A number that was executed, without the batch's body. */
-interface Decided {
-  readonly sequence: SequenceNumber;
-  readonly digest: Digest;
-  readonly commits: readonly Verified<Signed<Commit>>[];
 }
 
 /** Blobs read from the store at once. */
@@ -106,6 +86,7 @@ export async function restore(store: Store, identity: Identity, keepsInputs = fa
       ...(checkpoint && { checkpoint }),
       stable: reader.stable(),
       ...reader.lostDisk(),
+      evidence: reader.evidence(),
       blobs: checkpoint ? await blobs.tree(checkpoint.root) : new Map(),
     },
   };
@@ -145,96 +126,6 @@ async function identified(store: Store, identity: Identity): Promise<Loaded> {
 
 function foreign(field: string, expected: unknown, got: unknown): ForeignStoreError {
   return new ForeignStoreError(`the store belongs to another replica: ${field}: expected ${expected}, got ${got}`);
-}
-
-/** Reads the records of a store. */
-class RecordReader {
-  readonly #records: Loaded["records"];
-  readonly #genesis: Genesis;
-
-  constructor(records: Loaded["records"], genesis: Genesis) {
-    this.#records = records;
-    this.#genesis = genesis;
-  }
-
-  plain(key: string): Plain | undefined {
-    const bytes = this.#records.get(key);
-    return bytes && parse(key, () => unpack(bytes));
-  }
-
-  kept(hash: (bytes: Uint8Array) => Digest): Kept {
-    const limits = wireLimits(this.#genesis);
-    const frame = (key: string, bytes: Uint8Array) => parse(key, () => decodeFrame(bytes, limits).signed);
-    return parse("kept inputs", () => readKept(this.#records, frame, hash));
-  }
-
-  view(): ViewState {
-    const [view, viewChange, newView] = (this.plain("view") ?? [0, [], []]) as [View, Plain[], Plain[]];
-    return {
-      view,
-      viewChange: viewChange[0] === undefined ? null : this.#frame<ViewChange>("view", viewChange[0], "view-change"),
-      newView: newView[0] === undefined ? null : this.#frame<NewView>("view", newView[0], "new-view"),
-    };
-  }
-
-  accepted(): readonly Verified<Signed<PrePrepare>>[] {
-    return this.#numbered("accepted").map(([key]) => this.#frame<PrePrepare>(key, this.plain(key)!, "pre-prepare"));
-  }
-
-  prepared(): Recovered["prepared"] {
-    return this.#numbered("prepared").map(([key]) => {
-      const [prePrepare, ...prepares] = this.#list(key);
-      return {
-        prePrepare: this.#frame<PrePrepare>(key, prePrepare!, "pre-prepare"),
-        prepares: prepares.map((prepare) => this.#frame<Prepare>(key, prepare, "prepare")),
-      };
-    });
-  }
-
-  stable(): Recovered["stable"] {
-    return this.#list("stable").map((checkpoint) => this.#frame<Checkpoint>("stable", checkpoint, "checkpoint"));
-  }
-
-  committed(): readonly Decided[] {
-    return this.#numbered("committed").map(([key, sequence]) => {
-      const [digest, commits] = this.plain(key) as [Digest, Plain[]];
-      return { sequence, digest, commits: commits.map((commit) => this.#frame<Commit>(key, commit, "commit")) };
-    });
-  }
-
-  lostDisk(): Pick<Recovered, "lostDisk"> {
-    const bound = this.plain("lost-disk") as SequenceNumber | undefined;
-    return bound === undefined ? {} : { lostDisk: { bound: bound === 0 ? null : bound } };
-  }
-
-  checkpoint(): Recovered["checkpoint"] {
-    const plain = this.plain("checkpoint") as [SequenceNumber, Digest] | undefined;
-    return plain && { sequence: plain[0], root: plain[1] };
-  }
-
-  retired(): Recovered["retired"] {
-    return this.#numbered("retired").map(([key, sequence]) => ({ sequence, digests: this.plain(key) as Digest[] }));
-  }
-
-  #list(key: string): readonly Plain[] {
-    const list = this.plain(key) ?? [];
-    if (Array.isArray(list)) return list;
-    throw new CorruptStoreError(`${key}: expected a list`);
-  }
-
-  #frame<M extends Message>(key: string, frame: Plain, kind: M["kind"]): Verified<Signed<M>> {
-    const { signed } = parse(key, () => decodeFrame(frame as Uint8Array, wireLimits(this.#genesis)));
-    if (signed.message.kind === kind) return signed as Verified<Signed<M>>;
-    throw new CorruptStoreError(`${key}: expected a ${kind}, got a ${signed.message.kind}`);
-  }
-
-  #numbered(kind: NamingRecord | "retired"): readonly (readonly [key: string, sequence: SequenceNumber])[] {
-    return [...this.#records.keys()].filter((key) => key.startsWith(`${kind}/`)).sort().map((key) => {
-      const sequence = Number(key.slice(kind.length + 1));
-      if (keyOf(kind, sequence) !== key) throw new CorruptStoreError(`${key}: expected ${kind}/ and 16 digits`);
-      return [key, sequence as SequenceNumber];
-    });
-  }
 }
 
 /** Reads blobs, each checked against its digest. */
@@ -287,12 +178,4 @@ class BlobReader {
 
 function listed(blobs: ReadonlyMap<Digest, Uint8Array>, list: (plain: Plain) => readonly Digest[]): readonly Digest[] {
   return [...blobs].flatMap(([digest, bytes]) => parse(`blob ${digest}`, () => list(unpack(bytes))));
-}
-
-function parse<T>(what: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    throw new CorruptStoreError(`${what}: ${error instanceof Error ? error.message : error}`, { cause: error });
-  }
 }

@@ -62,5 +62,6 @@ export function dormantStatus(genesis: Genesis, recovered: Recovered): ReplicaSt
     alarmAt: null,
     transferring: false,
     hasLostDisk: false,
+    evidence: recovered.evidence ?? [],
   };
 }

@@ -5,8 +5,10 @@
 export { type BatchContent, decodeBatch, encodeBatch } from "./batch.ts";
 export { type Bundle, BUNDLE_OVERHEAD_BYTES, decodeBundle, encodeBundle, WIRE_VERSION } from "./bundle.ts";
 export { type ClusterFile, parseClusterFile } from "./cluster_file.ts";
+export { fromBase64, toBase64 } from "./base64.ts";
 export { DecodeError } from "./decode_error.ts";
 export { PROTOCOL, signedDomain } from "./domain.ts";
+export { decodeEvidence, encodeEvidence, type EvidenceItem } from "./evidence.ts";
 export { decodeFrame, encodeFrame, type Frame, frameKind } from "./frame.ts";
 export { encodeGenesis, largestNewViewBytes, parseGenesis } from "./genesis.ts";
 export { fromHex, toHex } from "./hex.ts";

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { assert, assertEquals } from "@std/assert";
 import { DEFAULT_LIMITS, DEFAULT_SETTINGS, type Genesis, type Limits, type Settings } from "../../src/core/config.ts";
 import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
+import type { Contradiction } from "../../src/core/evidence.ts";
 import type { Event } from "../../src/core/events.ts";
 import type { Environment, FetchedBlob, Input, Plain, Ready } from "../../src/core/io.ts";
 import type { Record, Recovered, ViewState } from "../../src/core/records.ts";
@@ -113,6 +114,7 @@ class Disk {
   checkpoint: Recovered["checkpoint"];
   stable: Recovered["stable"] = [];
   lostDisk?: NonNullable<Recovered["lostDisk"]>;
+  readonly evidence: Contradiction[] = [];
 
   write(record: Record): void {
     switch (record.kind) {
@@ -140,6 +142,9 @@ class Disk {
         if (record.bound === null) delete this.lostDisk;
         else this.lostDisk = { bound: record.bound };
         break;
+      case "contradiction":
+        this.evidence.push(record.contradiction);
+        break;
       case "stable":
         this.stable = record.certificate as Recovered["stable"];
         break;
@@ -162,7 +167,7 @@ class Disk {
     const { view, checkpoint, stable, blobs } = this;
     const retired = [...this.retired].map(([sequence, digests]) => ({ sequence: sequence as SequenceNumber, digests }));
     const values = <T>(map: Map<number, T>) => [...map.values()];
-    const { accepted, prepared, committed } = this;
+    const { accepted, prepared, committed, evidence } = this;
     return {
       ...view,
       accepted: values(accepted),
@@ -170,6 +175,7 @@ class Disk {
       committed: values(committed),
       retired,
       stable,
+      evidence,
       blobs,
       ...(checkpoint ? { checkpoint } : {}),
       ...(this.lostDisk ? { lostDisk: this.lostDisk } : {}),
@@ -450,12 +456,17 @@ export class Cluster {
   /** What the node does with a fetch: it answers from its store. */
   #serve(from: number, to: ReplicaId, digests: readonly Digest[]): void {
     const { disk, id } = this.host(from);
-    const blobs = this.serves(id, digests.flatMap((digest) => {
-      const bytes = disk.blobs.get(digest);
-      const batch = [...disk.accepted.values(), ...disk.committed.values()].find(({ batch }) => batch.digest === digest)
-        ?.batch;
-      return bytes ? [{ digest, bytes }] : batch ? [{ digest, bytes: batch.bytes, batch }] : [];
-    }));
+    const blobs = this.serves(
+      id,
+      digests.flatMap((digest) => {
+        const bytes = disk.blobs.get(digest);
+        const batch = [...disk.accepted.values(), ...disk.committed.values()].find(({ batch }) =>
+          batch.digest === digest
+        )
+          ?.batch;
+        return bytes ? [{ digest, bytes }] : batch ? [{ digest, bytes: batch.bytes, batch }] : [];
+      }),
+    );
     const answer = { kind: "blobs" as const, replica: id, blobs: [] };
     this.#transmit(id, to, answer, () => this.host(to).replica && this.step(to, { kind: "blobs", from: id, blobs }));
   }

@@ -4,7 +4,7 @@ import { utf8 } from "../../src/wire/mod.ts";
 import { chunked, harness, post, postJson, problemOf } from "./helpers.ts";
 
 const POST_ROUTES = ["/req", "/preprepare", "/prepare", "/commit", "/reply", "/messages", "/requests"];
-const GET_ROUTES = ["/status", "/healthz", "/readyz", "/metrics", "/events"];
+const GET_ROUTES = ["/status", "/evidence", "/healthz", "/readyz", "/metrics", "/events"];
 const MAX_BYTES = 8 * 1024 * 1024;
 
 Deno.test("an unknown path gets 404 and the list of routes", async () => {

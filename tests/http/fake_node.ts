@@ -72,6 +72,7 @@ export class FakeNode implements HostedNode {
         alarmAt: millis(1_000_150),
         transferring: false,
         hasLostDisk: false,
+        evidence: [],
       },
       ...this.overrides,
     };

@@ -143,6 +143,8 @@ export class Trace {
         return `enters view ${event.view} of r${event.primary}`;
       case "state-transfer":
         return `state transfer to ${event.sequence} ${event.phase}`;
+      case "contradiction":
+        return `keeps as evidence what r${event.accused} said twice: ${event.message} ${event.sequence}`;
       case "operation-failed":
         return `operation failed`;
       case "discarded":

@@ -1,0 +1,148 @@
+/**
+ * Reading the records of a store back.
+ * @module
+ */
+import type { Genesis } from "../core/config.ts";
+import { type Contradiction, isContradiction, type Statement } from "../core/evidence.ts";
+import type { Digest, SequenceNumber, View } from "../core/ids.ts";
+import type { Plain } from "../core/io.ts";
+import type {
+  Checkpoint,
+  Commit,
+  Message,
+  NewView,
+  Prepare,
+  PrePrepare,
+  Signed,
+  Verified,
+  ViewChange,
+} from "../core/messages.ts";
+import type { Recovered, ViewState } from "../core/records.ts";
+import { decodeFrame, unpack, wireLimits } from "../wire/mod.ts";
+import { type Kept, readKept } from "./kept_inputs.ts";
+import type { Loaded } from "./ports.ts";
+import { keyOf, type NamingRecord } from "./records.ts";
+
+/** The store holds something else than what was committed to it: it must be repaired, or replaced. */
+export class CorruptStoreError extends Error {
+  override name = "CorruptStoreError";
+}
+
+/** A number that was executed, without the batch's body. */
+interface Decided {
+  readonly sequence: SequenceNumber;
+  readonly digest: Digest;
+  readonly commits: readonly Verified<Signed<Commit>>[];
+}
+
+/** Reads the records of a store. */
+export class RecordReader {
+  readonly #records: Loaded["records"];
+  readonly #genesis: Genesis;
+
+  constructor(records: Loaded["records"], genesis: Genesis) {
+    this.#records = records;
+    this.#genesis = genesis;
+  }
+
+  plain(key: string): Plain | undefined {
+    const bytes = this.#records.get(key);
+    return bytes && parse(key, () => unpack(bytes));
+  }
+
+  kept(hash: (bytes: Uint8Array) => Digest): Kept {
+    const limits = wireLimits(this.#genesis);
+    const frame = (key: string, bytes: Uint8Array) => parse(key, () => decodeFrame(bytes, limits).signed);
+    return parse("kept inputs", () => readKept(this.#records, frame, hash));
+  }
+
+  view(): ViewState {
+    const [view, viewChange, newView] = (this.plain("view") ?? [0, [], []]) as [View, Plain[], Plain[]];
+    return {
+      view,
+      viewChange: viewChange[0] === undefined ? null : this.#frame<ViewChange>("view", viewChange[0], "view-change"),
+      newView: newView[0] === undefined ? null : this.#frame<NewView>("view", newView[0], "new-view"),
+    };
+  }
+
+  accepted(): readonly Verified<Signed<PrePrepare>>[] {
+    return this.#numbered("accepted").map(([key]) => this.#frame<PrePrepare>(key, this.plain(key)!, "pre-prepare"));
+  }
+
+  prepared(): Recovered["prepared"] {
+    return this.#numbered("prepared").map(([key]) => {
+      const [prePrepare, ...prepares] = this.#list(key);
+      return {
+        prePrepare: this.#frame<PrePrepare>(key, prePrepare!, "pre-prepare"),
+        prepares: prepares.map((prepare) => this.#frame<Prepare>(key, prepare, "prepare")),
+      };
+    });
+  }
+
+  stable(): Recovered["stable"] {
+    return this.#list("stable").map((checkpoint) => this.#frame<Checkpoint>("stable", checkpoint, "checkpoint"));
+  }
+
+  committed(): readonly Decided[] {
+    return this.#numbered("committed").map(([key, sequence]) => {
+      const [digest, commits] = this.plain(key) as [Digest, Plain[]];
+      return { sequence, digest, commits: commits.map((commit) => this.#frame<Commit>(key, commit, "commit")) };
+    });
+  }
+
+  lostDisk(): Pick<Recovered, "lostDisk"> {
+    const bound = this.plain("lost-disk") as SequenceNumber | undefined;
+    return bound === undefined ? {} : { lostDisk: { bound: bound === 0 ? null : bound } };
+  }
+
+  evidence(): readonly Contradiction[] {
+    return [...this.#records.keys()].filter((key) => key.startsWith("evidence/")).sort().map((key) => {
+      const [first, second] = this.#list(key).map((frame) => {
+        return parse(
+          key,
+          () => decodeFrame(frame as Uint8Array, wireLimits(this.#genesis)).signed as Signed<Statement>,
+        );
+      });
+      if (first && second && isContradiction(first.message, second.message)) return { first, second };
+      throw new CorruptStoreError(`${key}: expected two messages that contradict each other`);
+    });
+  }
+
+  checkpoint(): Recovered["checkpoint"] {
+    const plain = this.plain("checkpoint") as [SequenceNumber, Digest] | undefined;
+    return plain && { sequence: plain[0], root: plain[1] };
+  }
+
+  retired(): Recovered["retired"] {
+    return this.#numbered("retired").map(([key, sequence]) => ({ sequence, digests: this.plain(key) as Digest[] }));
+  }
+
+  #list(key: string): readonly Plain[] {
+    const list = this.plain(key) ?? [];
+    if (Array.isArray(list)) return list;
+    throw new CorruptStoreError(`${key}: expected a list`);
+  }
+
+  #frame<M extends Message>(key: string, frame: Plain, kind: M["kind"]): Verified<Signed<M>> {
+    const { signed } = parse(key, () => decodeFrame(frame as Uint8Array, wireLimits(this.#genesis)));
+    if (signed.message.kind === kind) return signed as Verified<Signed<M>>;
+    throw new CorruptStoreError(`${key}: expected a ${kind}, got a ${signed.message.kind}`);
+  }
+
+  #numbered(kind: NamingRecord | "retired"): readonly (readonly [key: string, sequence: SequenceNumber])[] {
+    return [...this.#records.keys()].filter((key) => key.startsWith(`${kind}/`)).sort().map((key) => {
+      const sequence = Number(key.slice(kind.length + 1));
+      if (keyOf(kind, sequence) !== key) throw new CorruptStoreError(`${key}: expected ${kind}/ and 16 digits`);
+      return [key, sequence as SequenceNumber];
+    });
+  }
+}
+
+/** What `read` gives; what it throws becomes a {@linkcode CorruptStoreError}. */
+export function parse<T>(what: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw new CorruptStoreError(`${what}: ${error instanceof Error ? error.message : error}`, { cause: error });
+  }
+}

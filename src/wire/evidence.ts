@@ -1,0 +1,74 @@
+/**
+ * Evidence against a replica as JSON: what `GET /evidence` lists.
+ * @module
+ */
+import type { Contradiction, Statement } from "../core/evidence.ts";
+import type { Signed } from "../core/messages.ts";
+import { fromBase64, toBase64 } from "./base64.ts";
+import { DecodeError } from "./decode_error.ts";
+import { decodeFrame, encodeFrame } from "./frame.ts";
+import type { WireLimits } from "./limits.ts";
+
+/** One contradiction. Only the frames prove anything; the rest is there to be read. */
+export interface EvidenceItem {
+  /** The {@link ReplicaId} of who contradicts itself. */
+  readonly accused: number;
+  /** Of both messages. */
+  readonly kind: Statement["kind"];
+  /** Of both messages; `null` for checkpoints, which have none. */
+  readonly view: number | null;
+  /** The sequence number of both messages. */
+  readonly number: number;
+  /** The two messages: the digest that each names, and its signed frame in base64. */
+  readonly messages: readonly { readonly digest: string; readonly frame: string }[];
+}
+
+/** A contradiction as JSON. */
+export function encodeEvidence({ first, second }: Contradiction): EvidenceItem {
+  const { message } = first;
+  return {
+    accused: message.replica,
+    kind: message.kind,
+    view: message.kind === "checkpoint" ? null : message.view,
+    number: message.sequence,
+    messages: [first, second].map((signed) => ({
+      digest: signed.message.digest,
+      frame: toBase64(encodeFrame(signed)),
+    })),
+  };
+}
+
+/**
+ * The two signed messages of an item; nothing is verified.
+ * @throws {DecodeError} if it has not two frames of pre-prepares, prepares, commits or checkpoints.
+ */
+export function decodeEvidence(item: unknown, limits: Partial<WireLimits> = {}): Contradiction {
+  const messages = (item as Partial<EvidenceItem> | null)?.messages;
+  if (!Array.isArray(messages) || messages.length !== 2) {
+    throw new DecodeError("messages", "a list of two messages", show(messages));
+  }
+  const [first, second] = messages.map((message, index) => statementIn(message?.frame, `messages[${index}]`, limits));
+  return { first: first!, second: second! };
+}
+
+function statementIn(frame: unknown, at: string, limits: Partial<WireLimits>): Signed<Statement> {
+  if (typeof frame !== "string") throw new DecodeError(`${at}.frame`, "a frame in base64", show(frame));
+  const { signed } = decodeFrame(bytesOf(frame, at), limits);
+  const { kind } = signed.message;
+  if (kind === "pre-prepare" || kind === "prepare" || kind === "commit" || kind === "checkpoint") {
+    return signed as Signed<Statement>;
+  }
+  throw new DecodeError(`${at}.frame`, "a pre-prepare, a prepare, a commit or a checkpoint", kind);
+}
+
+function bytesOf(base64: string, at: string): Uint8Array {
+  try {
+    return fromBase64(base64);
+  } catch {
+    throw new DecodeError(`${at}.frame`, "a frame in base64", "something else");
+  }
+}
+
+function show(value: unknown): string {
+  return Array.isArray(value) ? `${value.length} items` : typeof value;
+}

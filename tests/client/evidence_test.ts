@@ -1,0 +1,100 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { EvidenceError, type EvidenceItem, verifyEvidence } from "../../src/client/mod.ts";
+import type { Statement } from "../../src/core/evidence.ts";
+import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
+import { clusterId } from "../../src/crypto/mod.ts";
+import { encodeEvidence, encodeFrame, fromBase64, toBase64 } from "../../src/wire/mod.ts";
+import { Author, genesisOf } from "../node/_cluster.ts";
+import { test } from "./with_crypto_done.ts";
+
+const genesis = genesisOf(4);
+const [one, two] = ["1".repeat(64) as Digest, "2".repeat(64) as Digest];
+
+function commit(digest: Digest, fields: { replica?: number; view?: number } = {}): Statement {
+  const { replica = 2, view = 5 } = fields;
+  return {
+    kind: "commit",
+    replica: replica as ReplicaId,
+    view: view as View,
+    sequence: 7 as SequenceNumber,
+    digest,
+  };
+}
+
+/** An item about two statements, signed by the authors with these indices: replica 2's is 3. */
+function item([a, b]: readonly [Statement, Statement], signers = [3, 3], cluster = clusterId(genesis)): EvidenceItem {
+  const sign = (statement: Statement, index: number) => new Author(index, cluster).sign(statement);
+  return encodeEvidence({ first: sign(a, signers[0]!), second: sign(b, signers[1]!) });
+}
+
+function refuse(forged: EvidenceItem, why: string): Promise<unknown> {
+  return assertRejects(() => verifyEvidence({ genesis }, forged), EvidenceError, why);
+}
+
+for (const kind of ["pre-prepare", "prepare", "commit", "checkpoint"] as const) {
+  test(`two ${kind}s that differ convict their signer, by the genesis alone`, async () => {
+    const say = (digest: Digest): Statement => {
+      const { view, ...rest } = commit(digest) as Extract<Statement, { kind: "commit" }>;
+      return kind === "checkpoint" ? { ...rest, kind } : { ...rest, view, kind };
+    };
+    const proven = await verifyEvidence({ genesis }, JSON.parse(JSON.stringify(item([say(one), say(two)]))));
+    assertEquals([proven.accused, proven.name, proven.kind, proven.sequence], [2, "Candy", kind, 7] as never);
+    assertEquals(proven.view, (kind === "checkpoint" ? null : 5) as View);
+    assertEquals(proven.digests, [one, two]);
+  });
+}
+
+test("two messages with the same digest prove nothing", async () => {
+  await refuse(item([commit(one), commit(one)]), "don't contradict");
+});
+
+test("messages of two replicas prove nothing", async () => {
+  await refuse(item([commit(one), commit(two, { replica: 1 })], [3, 2]), "don't contradict");
+});
+
+test("messages of two views prove nothing", async () => {
+  await refuse(item([commit(one), commit(two, { view: 6 })]), "don't contradict");
+});
+
+test("a message that another has signed in the accused's name proves nothing", async () => {
+  await refuse(item([commit(one), commit(two)], [3, 2]), "not Candy's");
+  await refuse(item([commit(one), commit(two)], [2, 3]), "not Candy's");
+});
+
+test("messages for another cluster prove nothing in this one", async () => {
+  await refuse(item([commit(one), commit(two)], [3, 3], clusterId({ ...genesis, name: "another" })), "not Candy's");
+});
+
+test("messages of who is no member prove nothing", async () => {
+  await refuse(item([commit(one, { replica: 9 }), commit(two, { replica: 9 })]), "not a member");
+});
+
+test("evidence proves nothing once a byte of it has changed", async () => {
+  const whole = item([commit(one), commit(two)]);
+  const [first, second] = whole.messages;
+  const frame = fromBase64(second!.frame);
+  for (let at = 0; at < frame.length; at += 5) {
+    const changed = { ...second!, frame: toBase64(frame.with(at, frame[at]! ^ 1)) };
+    await refuse({ ...whole, messages: [first!, changed] }, "");
+  }
+});
+
+test("what is said around the frames is not believed", async () => {
+  const proven = await verifyEvidence({ genesis }, { ...item([commit(one), commit(two)]), accused: 1, number: 99 });
+  assertEquals([proven.accused, proven.sequence], [2, 7] as never);
+});
+
+test("what is no evidence at all is an EvidenceError that says what was expected", async () => {
+  const { messages: [message] } = item([commit(one), commit(two)]);
+  const status = new Author(3, clusterId(genesis)).sign({ kind: "fetch", replica: 2 as ReplicaId, digests: [] });
+  const cases: readonly (readonly [unknown, string])[] = [
+    [null, "a list of two messages"],
+    [{}, "a list of two messages"],
+    [{ messages: [message] }, "a list of two messages"],
+    [{ messages: [message, null] }, "a frame in base64"],
+    [{ messages: [message, { frame: "%" }] }, "a frame in base64"],
+    [{ messages: [message, { frame: "AAAA" }] }, "frame"],
+    [{ messages: [message, { frame: toBase64(encodeFrame(status)) }] }, "a pre-prepare, a prepare"],
+  ];
+  for (const [bad, why] of cases) await refuse(bad as EvidenceItem, why);
+});

@@ -1,0 +1,117 @@
+import { assertEquals } from "@std/assert";
+import { Evidence, isContradiction, type Statement } from "../../src/core/evidence.ts";
+import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
+import type { PrePrepare } from "../../src/core/messages.ts";
+import { batchOf, Cluster, signed, TestClient } from "./_cluster.ts";
+
+const [one, two] = ["1".repeat(64) as Digest, "2".repeat(64) as Digest];
+
+function say(kind: Statement["kind"], fields: Partial<Omit<PrePrepare, "kind">> = {}): Statement {
+  const all = { replica: 3 as ReplicaId, view: 0 as View, sequence: 8 as SequenceNumber, digest: one, ...fields };
+  const { view: _, ...rest } = all;
+  return kind === "checkpoint" ? { kind, ...rest } : { kind, ...all };
+}
+
+function evidenceOf(cluster: Cluster, id = 1): readonly string[] {
+  return cluster.host(id).replica!.status().evidence.map(({ first, second }) => {
+    const { kind, replica, sequence } = first.message;
+    return `${kind} of ${replica} at ${sequence}: ${first.message.digest[0]} ${second.message.digest[0]}`;
+  });
+}
+
+for (const kind of ["pre-prepare", "prepare", "commit", "checkpoint"] as const) {
+  const replica = (kind === "pre-prepare" ? 0 : 3) as ReplicaId;
+
+  Deno.test(`two ${kind}s of one replica that differ are both kept, as evidence, and over a restart`, () => {
+    const cluster = new Cluster();
+    cluster.runFor(100);
+    cluster.filter = () => false;
+    for (const digest of [one, two, two]) cluster.deliver(1, signed(say(kind, { replica, digest })));
+    assertEquals(evidenceOf(cluster), [`${kind} of ${replica} at 8: 1 2`]);
+    const told = cluster.events.flatMap(({ event }) => event.kind === "contradiction" ? [event] : []);
+    assertEquals(told.map(({ message, accused }) => [message, accused]), [[kind, replica]]);
+    cluster.crash(1);
+    cluster.start(1);
+    assertEquals(evidenceOf(cluster), [`${kind} of ${replica} at 8: 1 2`]);
+  });
+
+  Deno.test(`the same ${kind} twice is no evidence`, () => {
+    const cluster = new Cluster();
+    cluster.runFor(100);
+    cluster.filter = () => false;
+    for (let i = 0; i < 2; i++) cluster.deliver(1, signed(say(kind, { replica })));
+    assertEquals(evidenceOf(cluster), []);
+  });
+}
+
+Deno.test("what one may say in spite of each other is no contradiction", () => {
+  const prepare = say("prepare");
+  const others: readonly Partial<PrePrepare>[] = [
+    {},
+    { digest: two, view: 1 as View },
+    { digest: two, sequence: 9 as SequenceNumber },
+    { digest: two, replica: 2 as ReplicaId },
+  ];
+  for (const { kind: _, ...fields } of others) assertEquals(isContradiction(prepare, say("prepare", fields)), false);
+  assertEquals(isContradiction(prepare, say("commit", { digest: two })), false);
+  assertEquals(isContradiction(prepare, say("prepare", { digest: two })), true);
+});
+
+Deno.test("a commit to something else than what was executed is evidence, too", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  ada.call(["x=1"]);
+  cluster.runFor(1_000);
+  const sequence = cluster.host(1).replica!.status().lastExecuted;
+  cluster.deliver(1, signed(say("commit", { sequence, digest: two })));
+  assertEquals(evidenceOf(cluster).map((text) => text.slice(0, 16)), [`commit of 3 at ${sequence}`]);
+});
+
+Deno.test("at most 8 contradictions of one replica are kept, and 64 in all", () => {
+  const evidence = new Evidence();
+  const add = (replica: number, sequence: number) =>
+    evidence.add({
+      first: signed(say("commit", { replica: replica as ReplicaId, sequence: sequence as SequenceNumber })),
+      second: signed(
+        say("commit", { replica: replica as ReplicaId, sequence: sequence as SequenceNumber, digest: two }),
+      ),
+    });
+  assertEquals([1, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((sequence) => add(0, sequence)).filter(Boolean).length, 8);
+  for (let replica = 1; replica < 20; replica++) {
+    for (let sequence = 1; sequence < 20; sequence++) add(replica, sequence);
+  }
+  assertEquals(evidence.all().length, 64);
+});
+
+Deno.test("a primary that gives one number to two batches is found out by what the view-changes carry", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  cluster.runFor(100);
+  cluster.crash(0);
+  const [here, there] = [ada.request(["x=one"]), ada.request(["x=two"])];
+  const sequence = (cluster.host(1).replica!.status().lastExecuted + 1) as SequenceNumber;
+  const told = ([1, 2, 3] as const).map((to) => {
+    const batch = batchOf(cluster.now, [to === 1 ? here : there]);
+    const message = say("pre-prepare", { replica: 0 as ReplicaId, sequence, digest: batch.digest });
+    cluster.deliver(to, signed(message), batch);
+    return batch;
+  });
+  // The liar votes as well, so that the second batch prepares at the two that were told of it.
+  for (const to of [2, 3]) {
+    cluster.deliver(to, signed(say("prepare", { replica: 1 as ReplicaId, sequence, digest: told[to - 1]!.digest })));
+  }
+  cluster.submit(here);
+  cluster.runUntil(() => evidenceOf(cluster, 1).length > 0, 10_000, "evidence");
+  assertEquals(evidenceOf(cluster, 1)[0]!.slice(0, 21), `pre-prepare of 0 at ${sequence}`);
+});
+
+Deno.test("replicas that behave give no evidence, whatever the network does", () => {
+  const cluster = new Cluster({ seed: 3, loss: 0.2, doubling: 0.3, maxLatencyMs: 40 });
+  const ada = new TestClient(cluster, 1).open();
+  for (let i = 1; i <= 30; i++) {
+    ada.call([`x=${i}`]);
+    if (i % 10 === 0) cluster.crash(i % 4);
+    if (i % 10 === 5) cluster.hosts.forEach(({ id, replica }) => replica || cluster.start(id));
+  }
+  assertEquals(cluster.hosts.map(({ id, replica }) => replica ? evidenceOf(cluster, id) : []), [[], [], [], []]);
+});
