@@ -43,8 +43,6 @@ interface Options {
   readonly simulation: SimulateOptions;
 }
 
-if (import.meta.main) await runCommand(() => main(Deno.args));
-
 async function main(args: readonly string[]): Promise<number> {
   const options = parse(args);
   if (options.help) {
@@ -193,3 +191,5 @@ function natural(name: string, text: string | undefined): number | undefined {
 function usage(message: string): CliError {
   return new CliError(`${message}\nTry --help.`);
 }
+
+if (import.meta.main) await runCommand(() => main(Deno.args));

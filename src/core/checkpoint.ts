@@ -6,7 +6,8 @@
 import { compare } from "./evidence.ts";
 import type { Digest, ReplicaId, SequenceNumber } from "./ids.ts";
 import { invariant } from "./invariant.ts";
-import type { Checkpoint, Signed, Verified } from "./messages.ts";
+import type { Checkpoint, Signed, StableCheckpoint, Verified } from "./messages.ts";
+import { isStableCertificate } from "./new_view.ts";
 import { startTransfer } from "./state_transfer.ts";
 import type { ChunkChange } from "./state_tree.ts";
 import type { Step } from "./state.ts";
@@ -53,6 +54,16 @@ export function onCheckpoint(step: Step, checkpoint: Verified<Signed<Checkpoint>
   if (known) return step.discard("checkpoint", replica, compare(step, known, checkpoint) ? "conflicting" : "duplicate");
   keep(step, checkpoint);
   checkStable(step, sequence);
+}
+
+/** Somebody passes on the certificate of a stable checkpoint. */
+export function onStableCheckpoint(step: Step, { message }: Verified<Signed<StableCheckpoint>>): void {
+  const { replica, checkpoints } = message;
+  if (checkpoints.length === 0 || !isStableCertificate(checkpoints, step.env.genesis)) {
+    return step.discard("stable-checkpoint", replica, "invalid-certificate");
+  }
+  if (stableSequence(checkpoints) <= step.state.log.low) return step.discard("stable-checkpoint", replica, "duplicate");
+  onStable(step, checkpoints as StableCertificate); // nested in what the gate has verified
 }
 
 /** Of each sender, all within the window and the highest above it: a bounded number, and enough to meet. */

@@ -11,7 +11,7 @@
 import type { Limits } from "./config.ts";
 import type { ClientId, Digest, Millis, SequenceNumber } from "./ids.ts";
 import type { Environment, Plain } from "./io.ts";
-import type { Refusal, Request, Result, VouchedOperation } from "./messages.ts";
+import type { Refusal, Request, Result, VouchedOperation, VouchedRequest } from "./messages.ts";
 import type { ChunkChange } from "./state_tree.ts";
 import { decodeReplies, encodeReplies, storedBytes, type StoredReply, storedReply } from "./stored_replies.ts";
 import { utf8 } from "./text.ts";
@@ -94,6 +94,20 @@ export class ClientTable {
     }
     const results = run();
     session.replies.set(request.timestamp, storedReply(digest, results));
+    return results;
+  }
+
+  /**
+   * The results of a vouched request all of whose operations were executed before, so that it is not ordered again whoever sends
+   * it again. Refusals are left to execution: some depend on where in the order they are made.
+   */
+  lookupAll({ operations }: VouchedRequest): readonly Result[] | null {
+    const results: Result[] = [];
+    for (const { name, timestamp, operation } of operations) {
+      const stored = this.#names.get(name)?.replies.get(timestamp);
+      if (stored?.digest !== this.#env.hash(operation)) return null;
+      results.push(...stored.results);
+    }
     return results;
   }
 

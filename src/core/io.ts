@@ -18,6 +18,7 @@ import type {
   Reply,
   Signed,
   SignedRequest,
+  StableCheckpoint,
   Stage,
   Status,
   Verified,
@@ -62,6 +63,7 @@ export type MessageInput =
   | { readonly kind: "commit"; readonly commit: Verified<Signed<Commit>> }
   | { readonly kind: "decision"; readonly decision: Verified<Signed<Decision>> }
   | { readonly kind: "checkpoint"; readonly checkpoint: Verified<Signed<Checkpoint>> }
+  | { readonly kind: "stable-checkpoint"; readonly stable: Verified<Signed<StableCheckpoint>> }
   | { readonly kind: "view-change"; readonly viewChange: Verified<Signed<ViewChange>> }
   | { readonly kind: "new-view"; readonly newView: Verified<Signed<NewView>> }
   | { readonly kind: "status"; readonly status: Verified<Signed<Status>> }

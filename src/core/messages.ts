@@ -171,6 +171,19 @@ export interface Decision {
   readonly commits: readonly Signed<Commit>[];
 }
 
+/**
+ * A stable checkpoint's certificate, for a replica that lags: of each sender it keeps one checkpoint above its window, so that the
+ * messages by themselves might never add up there.
+ */
+export interface StableCheckpoint {
+  /** Tells it from other messages. */
+  readonly kind: "stable-checkpoint";
+  /** Who passes it on, and signs it. */
+  readonly replica: ReplicaId;
+  /** A quorum of equal ones, by ascending replica. */
+  readonly checkpoints: readonly Signed<Checkpoint>[];
+}
+
 /** Asks one replica for content by its digest: batch bodies, state pages, state chunks. */
 export interface Fetch {
   /** Tells it from other messages. */
@@ -234,6 +247,7 @@ export type ReplicaMessage =
   | Commit
   | Decision
   | Checkpoint
+  | StableCheckpoint
   | ViewChange
   | NewView
   | Reply

@@ -17,17 +17,10 @@ import type { Step } from "./state.ts";
 export function onRequest(step: Step, request: Verified<SignedRequest>): void {
   const { pending, clients, view } = step.state;
   const { message, digest } = request;
-  if (message.kind === "request") {
-    const results = clients.lookup(message, digest);
-    if (results) {
-      return step.reply({ client: message.client }, {
-        kind: "reply",
-        replica: step.self,
-        view,
-        request: digest,
-        results,
-      });
-    }
+  const results = message.kind === "request" ? clients.lookup(message, digest) : clients.lookupAll(message);
+  if (results) {
+    const to = message.kind === "request" ? { client: message.client } : { gateway: message.gateway };
+    return step.reply(to, { kind: "reply", replica: step.self, view, request: digest, results });
   }
   if (pending.has(request)) return step.discard(message.kind, null, "duplicate");
   const { statusIntervalMs } = step.env.settings;

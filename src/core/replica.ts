@@ -4,7 +4,7 @@
  * @module
  */
 import { checkStatus, hastenStatus, onStatus, sendStatus } from "./retransmission.ts";
-import { onCheckpoint, stableSequence } from "./checkpoint.ts";
+import { onCheckpoint, onStableCheckpoint, stableSequence } from "./checkpoint.ts";
 import { executeCommitted } from "./execution.ts";
 import type { Millis } from "./ids.ts";
 import { checkLostDisk } from "./lost_disk.ts";
@@ -94,6 +94,8 @@ export class Replica {
         return onDecision(step, input.decision);
       case "checkpoint":
         return onCheckpoint(step, input.checkpoint);
+      case "stable-checkpoint":
+        return onStableCheckpoint(step, input.stable);
       case "view-change":
         step.heardFrom = input.viewChange.message.replica;
         return onViewChange(step, input.viewChange);

@@ -7,7 +7,7 @@ import { stableSequence } from "./checkpoint.ts";
 import { noteReport } from "./lost_disk.ts";
 import type { Millis, ReplicaId, SequenceNumber } from "./ids.ts";
 import { type Slot, stageOf } from "./message_log.ts";
-import type { Decision, Signed, Stage, Status, Verified } from "./messages.ts";
+import type { Decision, Signed, StableCheckpoint, Stage, Status, Verified } from "./messages.ts";
 import { propose, relay } from "./normal_case.ts";
 import { startTransfer } from "./state_transfer.ts";
 import type { Step } from "./state.ts";
@@ -131,7 +131,12 @@ export function onStatus(step: Step, { message }: Verified<Signed<Status>>): voi
 
 function resendCheckpoints(step: Step, to: ReplicaId, stable: SequenceNumber): void {
   const { state, self } = step;
-  if (stable < state.log.low) { for (const checkpoint of state.stable) step.send(to, checkpoint); }
+  if (stable < state.log.low) {
+    step.send(
+      to,
+      step.env.sign<StableCheckpoint>({ kind: "stable-checkpoint", replica: self, checkpoints: state.stable }),
+    );
+  }
   for (const sequence of [...state.ownCheckpoints.keys()].sort((a, b) => a - b)) {
     const own = state.checkpoints.get(sequence)?.get(self);
     if (own && sequence > stable) step.send(to, own);

@@ -76,7 +76,11 @@ function onQuorum(step: Step): void {
   if (gone >= step.quorum) awaitNewView(step);
 }
 
-/** What a new primary that has not left its view yet, as a quorum has, is given of the timeout: it seems to be gone, too. */
+/**
+ * What a new primary that has not left its view yet, as a quorum has, is given of the timeout: it seems to be gone, too.
+ *
+ * Deviation: §4.5.2 gives each new primary the whole timeout. This share doubles with it, so that slow networks are waited for in the end.
+ */
 const SHARE_FOR_THE_SILENT = 1 / 8;
 
 function awaitNewView({ state, primary }: Step): void {

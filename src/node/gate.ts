@@ -20,6 +20,7 @@ import type {
   Reply,
   Signed,
   SignedRequest,
+  StableCheckpoint,
   Verified,
   ViewChange,
 } from "../core/messages.ts";
@@ -143,6 +144,11 @@ export class Gate {
       }
       case "checkpoint":
         return this.#core(message, { kind: "checkpoint", checkpoint: this.#verifyVote(signed) });
+      case "stable-checkpoint": {
+        const stable = this.#verify<StableCheckpoint>(signed);
+        for (const checkpoint of stable.message.checkpoints) this.#verify(checkpoint);
+        return this.#core(message, { kind: "stable-checkpoint", stable });
+      }
       case "view-change":
         return this.#core(message, { kind: "view-change", viewChange: this.#viewChange(signed) });
       case "new-view":

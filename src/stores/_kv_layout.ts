@@ -26,6 +26,9 @@ const MAX_PLAN_BYTES = 60_000;
 /** What a mutation takes beside its key's texts and its value, at most. */
 const MUTATION_OVERHEAD_BYTES = 96;
 
+/** What a {@linkcode Pointer} takes, at most. */
+const POINTER_BYTES = 160;
+
 /** Records and blobs have names of their own. */
 export type Kind = "record" | "blob";
 
@@ -137,5 +140,12 @@ function groups(mutations: readonly Mutation[], maxCount: number, maxBytes: numb
 function bytesOf([key, value]: Mutation): number {
   // UTF-16 units, three bytes each at most, and zero bytes are escaped.
   const names = key.reduce<number>((sum, part) => sum + 2 + (typeof part === "string" ? 3 * part.length : 9), 0);
-  return MUTATION_OVERHEAD_BYTES + names + (value instanceof Uint8Array ? value.length : 0);
+  return MUTATION_OVERHEAD_BYTES + names + valueBytes(value);
+}
+
+function valueBytes(value: unknown): number {
+  if (value instanceof Uint8Array) return value.length;
+  // A part of a plan.
+  if (Array.isArray(value)) return (value as readonly Mutation[]).reduce((sum, mutation) => sum + bytesOf(mutation), 0);
+  return value === null ? 0 : POINTER_BYTES;
 }

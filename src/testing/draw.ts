@@ -21,6 +21,7 @@ export const PROFILES: readonly Profile[] = ["default", "calm", "crashes", "netw
 
 /** What may be chosen. */
 export interface DrawOptions {
+  /** Which faults may be drawn; any if left out. */
   readonly profile?: Profile;
   /** How many replicas; by default 4 to 10. */
   readonly replicas?: number;

@@ -10,7 +10,9 @@ import type { ClientHabits } from "./signed_client.ts";
 
 /** When something begins, and for how long it lasts; virtual ms. */
 export interface Span {
+  /** When it begins. */
   readonly atMs: number;
+  /** How long it lasts. */
   readonly forMs: number;
 }
 
@@ -63,19 +65,29 @@ export type Fault =
 export interface Plan {
   /** For all that the plan leaves to chance. */
   readonly seed: number;
+  /** How many. */
   readonly replicas: number;
   /** How long the faults last, virtual ms; then a quorum is healed. */
   readonly durationMs: number;
+  /** Clients with keys. */
   readonly signedClients: readonly ClientHabits[];
+  /** Clients without. */
   readonly unsignedClients: readonly ClientHabits[];
+  /** The network where no fault changes it. */
   readonly network: NetworkHabits;
+  /** The disks where no fault changes them. */
   readonly disk: DiskHabits;
   /** How far the clocks are ahead of true time, by replica, ms. */
   readonly skewsMs: readonly number[];
+  /** K. */
   readonly checkpointInterval: number;
+  /** L. */
   readonly logWindow: number;
+  /** Most requests in one batch. */
   readonly maxBatchRequests: number;
+  /** Of each replica, where they differ from the defaults. */
   readonly settings: Partial<Settings>;
+  /** What goes wrong. */
   readonly faults: readonly Fault[];
   /** Replicas are run as on hosts that may stop them between any two messages. */
   readonly keepsInputs: boolean;

@@ -27,8 +27,12 @@ import type { CoreMaker, World } from "./world.ts";
 export interface RunOptions {
   /** Makes a replica's service; another one each time. */
   readonly stateMachine: (replica: ReplicaId) => StateMachine;
+  /** What clients ask. */
   readonly workload: Workload;
-  /** The cores of correct replicas; by default `Replica`. */
+  /**
+   * The cores of correct replicas; by default `Replica`.
+   * @internal
+   */
   readonly createCore?: CoreMaker;
   /** Whether to write down everything that happens. */
   readonly trace?: boolean;
@@ -36,9 +40,11 @@ export interface RunOptions {
 
 /** What a run showed. */
 export interface RunReport {
+  /** What was run. */
   readonly plan: Plan;
   /** The first invariant that did not hold; `null`: all did. */
   readonly violation: Violation | null;
+  /** What it exercised. */
   readonly coverage: Coverage;
   /** What happened, line by line, if asked for. */
   readonly trace: readonly string[];

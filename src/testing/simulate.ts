@@ -21,7 +21,10 @@ export interface SimulateOptions extends DrawOptions {
   readonly runs?: number;
   /** Whether to write down everything that happens. */
   readonly trace?: boolean;
-  /** Makes the cores of correct replicas: to plant bugs. */
+  /**
+   * Makes the cores of correct replicas: to plant bugs.
+   * @internal
+   */
   readonly createCore?: CoreMaker;
 }
 

@@ -40,6 +40,7 @@ export type Invariant =
 
 /** An invariant that did not hold. */
 export interface Violation {
+  /** Which one. */
   readonly invariant: Invariant;
   /** Who and what, for people. */
   readonly detail: string;

@@ -17,7 +17,10 @@ import type { Network } from "./network.ts";
 import type { Trace } from "./trace.ts";
 import type { Witness } from "./witness.ts";
 
-/** Makes a replica's core: `Replica`, or one with a planted bug. */
+/**
+ * Makes a replica's core: `Replica`, or one with a planted bug.
+ * @internal
+ */
 export type CoreMaker = (environment: Environment, recovered: Recovered) => Core;
 
 /** What everybody in a simulation shares. */

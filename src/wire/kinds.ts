@@ -20,6 +20,7 @@ import type {
   Reply,
   Request,
   Result,
+  StableCheckpoint,
   Stage,
   Status,
   ViewChange,
@@ -131,6 +132,13 @@ export const KINDS: { readonly [K in MessageKind]: Kind<Extract<Message, { reado
     fields: tagged<Decision, { kind: "decision" }>({ kind: "decision" }, {
       replica,
       commits: list(nested<Commit>("commit"), (limits) => limits.maxReplicas),
+    }),
+  },
+  "stable-checkpoint": {
+    code: 16,
+    fields: tagged<StableCheckpoint, { kind: "stable-checkpoint" }>({ kind: "stable-checkpoint" }, {
+      replica,
+      checkpoints: list(nested<Checkpoint>("checkpoint"), (limits) => limits.maxReplicas),
     }),
   },
   "view-change": {

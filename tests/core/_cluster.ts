@@ -464,6 +464,8 @@ export class Cluster {
         return void this.step(to, { kind: "decision", decision: whole });
       case "checkpoint":
         return void this.step(to, { kind: "checkpoint", checkpoint: whole });
+      case "stable-checkpoint":
+        return void this.step(to, { kind: "stable-checkpoint", stable: whole });
       case "view-change":
         return void this.step(to, { kind: "view-change", viewChange: whole });
       case "new-view":

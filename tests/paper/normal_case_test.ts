@@ -69,7 +69,12 @@ for (const [what, at, reason] of refused) {
   Deno.test(`§4.2: a pre-prepare ${what} is not accepted, and nothing is said`, () => {
     const bench = new Bench(1);
     const ready = bench.prePrepare(at);
-    assertEquals([refusals(ready), said(ready), ready.records, bench.status.slots], [[reason], [], [], []]);
+    assertEquals([refusals(ready), said(ready), ready.records.map(({ kind }) => kind), bench.status.slots], [
+      [reason],
+      [],
+      [],
+      [],
+    ]);
   });
 }
 

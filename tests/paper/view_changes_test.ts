@@ -234,9 +234,10 @@ Deno.test("§4.4: a number at the end of its sender's window is accepted in a vi
 const d1 = batch(request(1)).digest;
 const quorumOf = [viewChange(0, 1), viewChange(1, 1, [prepared({ n: 2, digest: d1 })]), viewChange(3, 1)];
 const right: [number, string][] = [[1, batch().digest], [2, d1]];
+const by = (i: number) => right.map(([n, digest]) => prePrepare(i, { v: 1, n, digest: digest as never }));
 /** What a new-view for view 1 may not be. */
 const wrong: [string, Signed<NewView>][] = [
-  ["of another than the view's primary", newView(quorumOf, right, { replica: 3 as never })],
+  ["of another than the view's primary", newView(quorumOf, [], { replica: 3 as never, prePrepares: by(3) })],
   ["with too few view-changes", newView(quorumOf.slice(0, 2), right)],
   ["with one view-change three times", newView([quorumOf[1]!, quorumOf[1]!, quorumOf[1]!], right)],
   ["with a view-change for another view", newView([viewChange(0, 2), ...quorumOf.slice(1)], right)],
@@ -253,18 +254,13 @@ const wrong: [string, Signed<NewView>][] = [
       prePrepares: right.map(([n]) => prePrepare(1, { v: 5, n, digest: n === 1 ? batch().digest : d1 })),
     }),
   ],
-  [
-    "whose O is another replica's",
-    newView(quorumOf, [], {
-      prePrepares: right.map(([n]) => prePrepare(3, { v: 1, n, digest: n === 1 ? batch().digest : d1 })),
-    }),
-  ],
+  ["whose O is another replica's", newView(quorumOf, [], { prePrepares: by(3) })],
 ];
 for (const [what, message] of wrong) {
   Deno.test(`§4.4: a new-view ${what} is not accepted`, () => {
     const bench = waiting();
     const ready = bench.take(message);
-    assertEquals([refusals(ready), said(ready), ready.records, bench.status.active], [
+    assertEquals([refusals(ready), said(ready), ready.records.map(({ kind }) => kind), bench.status.active], [
       ["invalid-certificate"],
       [],
       [],
@@ -317,4 +313,15 @@ Deno.test("§4.4: a body that comes after the replica has left the view makes it
   const body = batch(opening);
   const blobs = [{ digest: body.digest, bytes: body.bytes, batch: body }];
   assertEquals(said(bench.step({ kind: "blobs", from: 3 as never, blobs })), []);
+});
+
+Deno.test("§4.4: a view that was started and left is over, and one that was started is still on after a restart", () => {
+  const bench = new Bench(3);
+  bench.take(newView(quorumOf, right));
+  bench.cluster.crash(3);
+  bench.cluster.start(3);
+  assertEquals([Number(bench.status.view), bench.status.active], [1, true]);
+  for (const i of [0, 1]) bench.take(viewChange(i, 2));
+  assertEquals([Number(bench.status.view), bench.status.active], [2, false]);
+  assertEquals(refusals(bench.prePrepare({ v: 2, n: 3 })), ["other-view"]);
 });

@@ -114,6 +114,21 @@ for (const records of [0, 2_000]) {
   });
 }
 
+Deno.test("deno kv: a commit of several megabytes in small values is within the limits at each of its steps", () =>
+  withKv(async (kv) => {
+    const store = new DenoKvStore(strictKv(kv));
+    const values = (value: number) => ({
+      records: new Map(Array.from({ length: 300 }, (_, i) => [`record/${i}`, new Uint8Array(1_000).fill(value)])),
+      blobs: new Map(Array.from({ length: 400 }, (_, i) => [name(i), new Uint8Array(9_000 + 130 * i).fill(value)])),
+    });
+    assertEquals(await store.commit(values(1), 0), 1);
+    assertEquals(await store.commit(values(2), 1), 2);
+    const next = new DenoKvStore(strictKv(kv));
+    const { version, records } = await next.load();
+    assertEquals([version, records.size, records.get("record/299")], [2, 300, new Uint8Array(1_000).fill(2)]);
+    assertEquals((await next.read([name(399)]))[0], new Uint8Array(60_870).fill(2));
+  }));
+
 Deno.test("deno kv: who comes upon a commit that is half carried out finishes it", () =>
   withKv(async (kv) => {
     await new DenoKvStore(kv).commit(large(1), 0);

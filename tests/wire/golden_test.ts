@@ -65,6 +65,11 @@ const GOLDEN: { readonly [K in MessageKind]: readonly [Extract<Message, { readon
     "0d",
     `8202` + `81${nested("05", `84020319012c${DIGEST}`)}`,
   ],
+  "stable-checkpoint": [
+    { kind: "stable-checkpoint", replica, checkpoints: [signed({ kind: "checkpoint", replica, sequence, digest })] },
+    "10",
+    `8202` + `81${nested("07", `830219012c${DIGEST}`)}`,
+  ],
   "view-change": [
     {
       kind: "view-change",

@@ -18,6 +18,7 @@ export const ALL_KINDS: readonly MessageKind[] = Object.keys(
     "reply": 0,
     "checkpoint": 0,
     "decision": 0,
+    "stable-checkpoint": 0,
     "view-change": 0,
     "new-view": 0,
     "status": 0,
@@ -135,6 +136,8 @@ export class Random {
         };
       case "checkpoint":
         return { kind, replica, sequence, digest };
+      case "stable-checkpoint":
+        return { kind, replica, checkpoints: this.few(() => this.signed("checkpoint")) };
       case "decision":
         return { kind, replica, commits: this.few(() => this.signed("commit")) };
       case "view-change":

@@ -1,0 +1,41 @@
+import { assert, assertEquals } from "@std/assert";
+import type { Digest, ReplicaId, SequenceNumber } from "../../src/core/ids.ts";
+import type { Checkpoint } from "../../src/core/messages.ts";
+import { Cluster, signed, TestClient } from "./_cluster.ts";
+
+const DIGEST = "1".repeat(64) as Digest;
+
+function checkpoint(replica: number, fields: Partial<Checkpoint> = {}) {
+  return signed<Checkpoint>({
+    kind: "checkpoint",
+    replica: replica as ReplicaId,
+    sequence: 8 as SequenceNumber,
+    digest: DIGEST,
+    ...fields,
+  });
+}
+
+Deno.test("a laggard gets a stable checkpoint as one, though a liar among its signers tells it of a far one", () => {
+  const cluster = new Cluster({ n: 5 }); // a quorum of four: all but the laggard
+  const ada = new TestClient(cluster, 1).open();
+  cluster.filter = (from, to) => from !== 4 && to !== 4;
+  for (let i = 1; i <= 40; i++) ada.call([`x=${i}`]);
+  cluster.step(4, { kind: "checkpoint", checkpoint: checkpoint(3, { sequence: 8 * 2 ** 37 as SequenceNumber }) });
+  cluster.filter = () => true;
+  cluster.runFor(10_000);
+  cluster.assertAlike();
+});
+
+Deno.test("a stable checkpoint needs a quorum of distinct, equal checkpoints at a multiple of K", () => {
+  const cluster = new Cluster();
+  const offer = (checkpoints: ReturnType<typeof checkpoint>[]) => {
+    const stable = signed({ kind: "stable-checkpoint" as const, replica: 3 as ReplicaId, checkpoints });
+    return cluster.step(1, { kind: "stable-checkpoint", stable }).events.some((event) => event.kind === "discarded");
+  };
+  assert(offer([]));
+  assert(offer([checkpoint(0), checkpoint(2)]));
+  assert(offer([checkpoint(0), checkpoint(2), checkpoint(2)]));
+  assert(offer([checkpoint(0), checkpoint(2), checkpoint(3, { digest: "2".repeat(64) as Digest })]));
+  assert(offer([0, 2, 3].map((replica) => checkpoint(replica, { sequence: 7 as SequenceNumber }))));
+  assertEquals(offer([checkpoint(0), checkpoint(2), checkpoint(3)]), false);
+});
