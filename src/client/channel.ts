@@ -94,6 +94,7 @@ export class Channel {
     return await poll({
       peers: this.#replicas.peers,
       quorum: quorum(genesis.replicas.length),
+      needed: this.#replicas.needed,
       timer,
       patienceMs: retryMs,
       post: ({ queryUrl: url }, ended) => {

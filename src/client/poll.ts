@@ -16,6 +16,8 @@ export interface PollContext {
   /** How many equal answers make one: any two sets of so many share a correct replica. */
   readonly quorum: number;
   readonly timer: Timer;
+  /** How many must have taken it for a read before the rest need not be waited for, if there can't be a quorum any more. */
+  readonly needed: number;
   /** How long to wait for a quorum, ms. */
   readonly patienceMs: number;
   post(peer: Peer, signal: AbortSignal): Promise<Answer>;
@@ -33,7 +35,7 @@ export type Polled =
 /** Asks all. Rejects only with the signal's reason. */
 export async function poll(context: PollContext, signal: AbortSignal): Promise<Polled> {
   signal.throwIfAborted();
-  const { peers, quorum, timer, patienceMs, post, check } = context;
+  const { peers, quorum, needed, timer, patienceMs, post, check } = context;
   const votes = new Map<ReplicaId, QueryReply>();
   const controller = new AbortController();
   return await new Promise<Polled>((resolve, reject) => {
@@ -44,10 +46,8 @@ export async function poll(context: PollContext, signal: AbortSignal): Promise<P
       controller.abort();
       settle();
     };
-    const split = () => {
-      const reads = [...votes.values()].filter(({ result }) => result.status === "ok").length;
-      end(() => resolve({ kind: "split", reads }));
-    };
+    const reads = () => [...votes.values()].filter(({ result }) => result.status === "ok").length;
+    const split = () => end(() => resolve({ kind: "split", reads: reads() }));
     const onAbort = () => end(() => reject(signal.reason));
     const cancelAlarm = after(timer, patienceMs, split);
     signal.addEventListener("abort", onAbort);
@@ -59,7 +59,7 @@ export async function poll(context: PollContext, signal: AbortSignal): Promise<P
       if (typeof reply !== "string") votes.set(reply.replica, reply);
       const best = mostCommon([...votes.values()]);
       if (best.length >= quorum) end(() => resolve({ kind: "agreed", result: best[0]!.result }));
-      else if (best.length + open < quorum) split();
+      else if (open === 0 || (best.length + open < quorum && reads() >= needed)) split();
     };
     for (const peer of peers) void ask(peer);
   });

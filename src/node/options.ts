@@ -84,19 +84,18 @@ export interface Checked extends Pick<Cryptography, "hash"> {
 }
 
 /** Checks that the options fit together. @throws {TypeError} or {@linkcode RangeError} naming the one that does not. */
-export function checkOptions(
-  { self, privateKey, stateMachine, crypto = CRYPTOGRAPHY, ...options }: NodeOptions,
-): Checked {
+export function checkOptions({ self, privateKey, stateMachine, ...options }: NodeOptions): Checked {
+  const { hash, createSigner } = options.crypto ?? CRYPTOGRAPHY;
   const genesis = parseGenesis(options.genesis);
   const settings = completeSettings(options.settings);
   const cluster = clusterId(genesis);
-  const signer = crypto.createSigner(privateKey, cluster);
+  const signer = createSigner(privateKey, cluster);
   const member = genesis.replicas[self];
   if (!member) throw new RangeError(`self: expected 0 to ${genesis.replicas.length - 1}, got ${self}`);
   if (member.publicKey !== signer.publicKey) {
     throw new TypeError(`privateKey: expected ${member.name}'s, ${member.publicKey}, got that of ${signer.publicKey}`);
   }
   const { version } = stateMachine();
-  if (version === genesis.stateMachine) return { genesis, settings, cluster, hash: crypto.hash, signer };
+  if (version === genesis.stateMachine) return { genesis, settings, cluster, hash, signer };
   throw new TypeError(`stateMachine: expected version ${genesis.stateMachine}, got ${version}`);
 }
