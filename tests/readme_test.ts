@@ -26,8 +26,9 @@ function deadLink(path: string, text: string, link: string): string | null {
   const [file = "", anchor] = link.split("#");
   const target = file === "" ? path : new URL(file, `file:///${path}`).pathname.slice(1);
   if (!exists(target)) return `${path}: ${link}`;
+  if (anchor === undefined || !target.endsWith(".md")) return null;
   const known = anchors(target === path ? text : textOf(target) ?? "");
-  return anchor === undefined || !target.endsWith(".md") || known.includes(anchor) ? null : `${path}: ${link}`;
+  return known.includes(anchor) ? null : `${path}: ${link}`;
 }
 
 for (const [path, text] of texts) {

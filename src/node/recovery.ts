@@ -46,6 +46,8 @@ export interface Restored {
 
 /** Blobs read from the store at once. */
 const READ_AT_ONCE = 64;
+/** How often a store that others write to meanwhile is read anew. */
+const MAX_ATTEMPTS = 20;
 
 /**
  * Reads the store; an empty one becomes this replica's. Blobs are checked against their digests. Signatures are not
@@ -53,7 +55,23 @@ const READ_AT_ONCE = 64;
  * @throws {ForeignStoreError} {@linkcode CorruptStoreError}, or what the store throws.
  */
 export async function restore(store: Store, identity: Identity, keepsInputs = false): Promise<Restored> {
-  const loaded = await identified(store, identity);
+  for (let attempt = 1;; attempt++) {
+    const loaded = await identified(store, identity);
+    try {
+      return await restoreLoaded(loaded, store, identity, keepsInputs);
+    } catch (error) {
+      // Another instance may have removed since what the records named.
+      if (attempt === MAX_ATTEMPTS || (await store.load()).version === loaded.version) throw error;
+    }
+  }
+}
+
+async function restoreLoaded(
+  loaded: Loaded,
+  store: Store,
+  identity: Identity,
+  keepsInputs: boolean,
+): Promise<Restored> {
   const reader = new RecordReader(loaded.records, identity.genesis);
   const accepted = reader.accepted();
   const prepared = reader.prepared();

@@ -151,6 +151,22 @@ Deno.test("a body that goes and comes back in one commit is there", async () => 
   assertEquals(await has(store, one), [true]);
 });
 
+Deno.test("what another instance removes while a store is read is not missed", async () => {
+  const store = new MemoryStore();
+  await roundTrip(store, accepted(1, batchOf(1)), accepted(2, batchOf(2)));
+  const other = store.reopen();
+  const overtaken = store.reopen();
+  let isFirst = true;
+  overtaken.read = async (digests) => {
+    if (isFirst) await roundTrip(other, forget(1));
+    isFirst = false;
+    return await other.read(digests);
+  };
+  const { recovered, version } = await restore(overtaken, identity);
+  assertEquals(recovered.accepted.map(({ prePrepare }) => prePrepare.message.sequence as number), [2]);
+  assertEquals(version, (await store.load()).version);
+});
+
 Deno.test("a checkpoint's whole state is read, and its retired lists until they are done with", async () => {
   const store = new MemoryStore();
   const tree = new StateTree({ hash: sha256, pack });
