@@ -3,7 +3,7 @@
  * @module
  */
 import type { ClientId } from "../core/ids.ts";
-import type { Request } from "../core/messages.ts";
+import type { Query, Request } from "../core/messages.ts";
 import {
   createWebSigner,
   createWebVerifier,
@@ -17,9 +17,12 @@ import { type ClusterFile, encodeFrame, encodeMessage, MAX_BODY_BYTES } from "..
 import type { Timer } from "../node/ports.ts";
 import type { Vote } from "./agreement.ts";
 import { Exchange, type ExchangeContext, type Sendable } from "./exchange.ts";
+import { poll, type Polled } from "./poll.ts";
 import { post } from "./post.ts";
 import { Replicas } from "./replicas.ts";
-import { checkReply } from "./reply_gate.ts";
+import { quorum } from "../core/quorum.ts";
+import { randomNonce } from "./random.ts";
+import { checkQueryReply, checkReply } from "./reply_gate.ts";
 
 /** What a {@linkcode Channel} works with. */
 export interface ChannelOptions {
@@ -78,6 +81,27 @@ export class Channel {
     } finally {
       signal.removeEventListener("abort", abort);
     }
+  }
+
+  /** Signs a query, asks all replicas, and says whether a quorum answered alike. */
+  async poll(operation: Uint8Array, signal: AbortSignal): Promise<Polled> {
+    const { client, signer, verifier } = await this.#ready();
+    const { cluster: { genesis }, fetch, timer, retryMs } = this.#options;
+    const message: Query = { kind: "query", client, nonce: randomNonce(), operation };
+    const bytes = encodeMessage(message);
+    const [signature, digest] = await Promise.all([signer.sign("query", bytes), webSha256(bytes)]);
+    const frame = encodeFrame({ message, bytes, signature });
+    return await poll({
+      peers: this.#replicas.peers,
+      quorum: quorum(genesis.replicas.length),
+      needed: this.#replicas.needed,
+      timer,
+      patienceMs: retryMs,
+      post: ({ queryUrl: url }, ended) => {
+        return post(fetch, { url, frame, signal: ended, maxAnswerBytes: genesis.limits.maxResultBytes + 4096 });
+      },
+      check: (answer) => checkQueryReply(answer, { genesis, verifier, digest }),
+    }, signal);
   }
 
   #context(verifier: WebVerifier): ExchangeContext {

@@ -3,14 +3,16 @@
  * @module
  */
 import type { ClientId } from "../core/ids.ts";
+import { weakQuorum } from "../core/quorum.ts";
 import { fromUtf8, parseClusterFile } from "../wire/mod.ts";
 import { Bundle, Call } from "./call.ts";
 import { Channel } from "./channel.ts";
 import { ClientClosedError } from "./errors.ts";
 import { type Operation, operationBytes } from "./operation.ts";
 import { type ClientOptions, type ClientSettings, settingsOf } from "./options.ts";
-import type { Outcome } from "./outcome.ts";
+import { jsonOf, type Outcome } from "./outcome.ts";
 import { Pace } from "./pace.ts";
+import { Queries } from "./queries.ts";
 import { randomNonce } from "./random.ts";
 import { Session } from "./session.ts";
 import { hasLostItsSession, mustAcknowledge, refusalOf, settle } from "./settle.ts";
@@ -48,6 +50,7 @@ export class Client {
   readonly #channel: Channel;
   readonly #waiting: Waiting;
   readonly #pace: Pace;
+  readonly #queries: Queries;
   /** All calls that have not ended, in the order of their deadlines. */
   readonly #calls = new Set<Call>();
   #session: Session | null = null;
@@ -76,6 +79,12 @@ export class Client {
     this.#sessionIdleMs = limits.sessionIdleMs;
     this.#channel = new Channel({ ...settings, cluster, privateKey: options.keyPair?.privateKey });
     this.#pace = new Pace(limits);
+    this.#queries = new Queries({
+      ...settings,
+      channel: this.#channel,
+      needed: weakQuorum(cluster.genesis.replicas.length),
+      order: async (operation, signal) => (await this.submit(operation, { signal })).value,
+    });
     this.#waiting = new Waiting(limits, {
       maxOperations: settings.maxWaitingOperations,
       maxBytes: settings.maxWaitingBytes,
@@ -123,10 +132,32 @@ export class Client {
     return await call.promise;
   }
 
+  /**
+   * Has a read answered without ordering it: a quorum of replicas that say the same, each from its own state. Linearizable: it sees
+   * everything that anybody was told before. If no quorum agrees, and f + 1 replicas say that it is a read, it is ordered instead.
+   *
+   * @returns the state machine's answer, parsed as JSON; {@linkcode queryBytes} has the bytes.
+   * @throws {QueryRejectedError} if it is not a read, or the state machine says no; nothing was changed.
+   * @throws {ClientError} the other kinds, as {@linkcode submit} does.
+   */
+  async query<T = unknown>(operation: Operation, settings?: CallSettings): Promise<T> {
+    return jsonOf<T>(await this.queryBytes(operation, settings));
+  }
+
+  /** {@linkcode query} for state machines whose answers are not JSON. */
+  async queryBytes(operation: Operation, { signal }: CallSettings = {}): Promise<Uint8Array> {
+    const bytes = operationBytes(operation);
+    if (this.#closed) throw new ClientClosedError("none");
+    signal?.throwIfAborted();
+    this.#waiting.checkRoom(bytes);
+    return await this.#queries.query(bytes, signal);
+  }
+
   /** Ends it: calls that are under way reject with a {@linkcode ClientClosedError}, connections are given up. */
   close(): void {
     this.#closed = true;
     for (const call of [...this.#calls]) call.clientClosed();
+    this.#queries.close();
   }
 
   /** Lets the calls of this turn of the event loop gather, so that they travel together. */

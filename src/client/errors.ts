@@ -42,6 +42,16 @@ export class OperationRejectedError extends ClientError {
   }
 }
 
+/** A quorum says that the operation of a query is not a read, or that the state machine rejects it. */
+export class QueryRejectedError extends ClientError {
+  /** "QueryRejectedError". */
+  override readonly name: string = "QueryRejectedError";
+  /** Made by the client. */
+  constructor(message: string) {
+    super(message, "none");
+  }
+}
+
 /** The operation was ordered, but never given to the state machine. */
 export class RefusedError extends ClientError {
   /** "RefusedError". */

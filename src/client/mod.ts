@@ -13,6 +13,7 @@ export {
   type Effect,
   EvidenceError,
   OperationRejectedError,
+  QueryRejectedError,
   QueueFullError,
   ReceiptError,
   RefusedError,

@@ -27,12 +27,17 @@ export class Outcome {
    * @throws {TypeError} if it is not JSON.
    */
   json<T = unknown>(): T {
-    const text = this.text();
-    if (text === "") return undefined as T;
-    try {
-      return JSON.parse(text) as T;
-    } catch {
-      throw new TypeError("the state machine's answer is not JSON: use submit() and read its value");
-    }
+    return jsonOf<T>(this.value);
+  }
+}
+
+/** Bytes as JSON; `undefined` if there are none. @throws {TypeError} if they are not JSON. */
+export function jsonOf<T>(value: Uint8Array): T {
+  const text = new TextDecoder().decode(value);
+  if (text === "") return undefined as T;
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    throw new TypeError("the state machine's answer is not JSON: use submit(), or queryBytes(), and read its value");
   }
 }

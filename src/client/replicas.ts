@@ -12,6 +12,8 @@ export interface Peer {
   readonly id: ReplicaId;
   /** Where signed requests go; ends with `/requests`. */
   readonly url: string;
+  /** Where signed queries go. */
+  readonly queryUrl: string;
   /** It failed to answer, or disagreed, when it was last asked; others are asked before it. */
   suspect: boolean;
   /** It asked to be left alone until then, ms of the monotonic clock. */
@@ -33,8 +35,9 @@ export class Replicas {
     this.needed = weakQuorum(this.#n);
     this.#views = members.map(() => view(0));
     const peers = members.map(({ name }, index): Peer => {
-      const url = `${cluster.urls[name]!.replace(/\/+$/, "")}/requests`;
-      return { id: replicaId(index), url, suspect: false, notBefore: 0 };
+      const base = cluster.urls[name]!.replace(/\/+$/, "");
+      const [url, queryUrl] = [`${base}/requests`, `${base}/queries`];
+      return { id: replicaId(index), url, queryUrl, suspect: false, notBefore: 0 };
     });
     // Clients start at different places, so that the backups share the work of answering.
     const start = randomBelow(peers.length);

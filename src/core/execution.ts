@@ -86,21 +86,25 @@ function boundedBy(maxBytes: number, sequence: SequenceNumber): (next: () => Res
   };
 }
 
-/** Gives one operation to the state machine. Whatever that throws becomes the same rejection everywhere. */
-function run(step: Step, slot: Slot, operation: Uint8Array, client: string): Result {
-  const { stateMachine, genesis } = step.env;
-  const rejected = (reason: string): Result => ({ sequence: slot.sequence, status: "rejected", value: utf8(reason) });
+/** Gives one operation to the state machine. */
+function run(step: Step, { sequence }: Slot, operation: Uint8Array, client: string): Result {
+  const context = { sequence, timestamp: step.state.agreedTime, client };
+  return attempt(step, sequence, () => step.env.stateMachine.execute(operation, context));
+}
+
+/** What the state machine says. Whatever it throws becomes the same rejection everywhere. */
+export function attempt(step: Step, sequence: SequenceNumber, ask: () => Uint8Array): Result {
+  const rejected = (reason: string): Result => ({ sequence, status: "rejected", value: utf8(reason) });
   try {
-    const context = { sequence: slot.sequence, timestamp: step.state.agreedTime, client };
-    const value = stateMachine.execute(operation, context);
-    const { maxResultBytes } = genesis.limits;
+    const value = ask();
+    const { maxResultBytes } = step.env.genesis.limits;
     if (value.length > maxResultBytes) {
       return rejected(`the result has ${value.length} bytes, the limit is ${maxResultBytes}`);
     }
-    return { sequence: slot.sequence, status: "ok", value };
+    return { sequence, status: "ok", value };
   } catch (error) {
     if (error instanceof OperationError) return rejected(error.message.slice(0, 1024));
-    step.event({ kind: "operation-failed", sequence: slot.sequence, error: String(error) });
+    step.event({ kind: "operation-failed", sequence, error: String(error) });
     return rejected("the state machine failed");
   }
 }

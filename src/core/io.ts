@@ -24,6 +24,7 @@ import type {
   Verified,
   ViewChange,
 } from "./messages.ts";
+import type { QueryAnswer, SignedQuery } from "./query_messages.ts";
 import type { Record } from "./records.ts";
 import type { StateMachine } from "./state_machine.ts";
 
@@ -82,6 +83,8 @@ export type Input =
   | { readonly kind: "start"; readonly kept?: readonly MessageInput[] }
   /** Time has passed; what is due fires. Every other input does that too. */
   | { readonly kind: "alarm" }
+  /** A question about the state, which is answered, and changes nothing. */
+  | { readonly kind: "query"; readonly query: Verified<SignedQuery> }
   | MessageInput;
 
 /** A message to send. With `batch`, its body travels beside the pre-prepare. */
@@ -98,13 +101,15 @@ export interface OutgoingReply {
 }
 
 /**
- * What one step wants done. The order is the contract: first `records` durable, then `messages` sent and `replies`
- * given. `alarmAt` replaces the alarm before.
+ * What one step wants done. The order is the contract: first `records` durable, then `messages` sent, `replies`
+ * and `answers` given. `alarmAt` replaces the alarm before.
  */
 export interface Ready {
   readonly records: readonly Record[];
   readonly messages: readonly Outgoing[];
   readonly replies: readonly OutgoingReply[];
+  /** What became of queries, of this step's or of earlier ones. */
+  readonly answers: readonly QueryAnswer[];
   /** When to step with `alarm` at the latest; `null`: not by itself. */
   readonly alarmAt: Millis | null;
   readonly events: readonly Event[];

@@ -111,6 +111,15 @@ export class MessageLog {
     return executed;
   }
 
+  /** The highest number that prepared here, in whatever view, or is committed; the low watermark if there is none. */
+  highestPrepared(): SequenceNumber {
+    let highest: SequenceNumber = this.#low;
+    for (const { sequence, prepared, committed } of this.#slots.values()) {
+      if (sequence > highest && (prepared !== null || committed !== null)) highest = sequence;
+    }
+    return highest;
+  }
+
   /** Moves the watermarks to a stable checkpoint and frees what is at or below it. */
   advance(low: SequenceNumber): void {
     invariant(low >= this.#low, `the low watermark never falls: ${this.#low} -> ${low}`);

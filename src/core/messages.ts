@@ -3,6 +3,9 @@
  * @module
  */
 import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "./ids.ts";
+import type { Query, QueryReply } from "./query_messages.ts";
+
+export type { Query, QueryReply };
 
 /**
  * A signed client's request: one or more operations under one timestamp and one signature (PBFT §4.1).
@@ -254,7 +257,7 @@ export type ReplicaMessage =
 /** What is ordered. */
 export type AnyRequest = Request | VouchedRequest;
 /** Every kind of message. */
-export type Message = ReplicaMessage | AnyRequest;
+export type Message = ReplicaMessage | AnyRequest | Query | QueryReply;
 /** The name of a kind of message. */
 export type MessageKind = Message["kind"];
 

@@ -64,6 +64,7 @@ export function recover(env: Environment, recovered: Recovered): ReplicaState {
     bodies: new Map(),
     early: new Set(),
     evidence: new Evidence(recovered.evidence),
+    queries: [],
   };
   if (recovered.checkpoint) restoreState(env, state, recovered, recovered.checkpoint);
   restoreLog(env, state, recovered);

@@ -23,6 +23,7 @@ import {
   propose,
   takeUpEarly,
 } from "./normal_case.ts";
+import { answerQueries, onQuery, queriesAt } from "./queries.ts";
 import { primaryOf } from "./quorum.ts";
 import { recover } from "./recovery.ts";
 import { checkTransfer, onStateBlobs, startTransfer, transferAt } from "./state_transfer.ts";
@@ -57,7 +58,14 @@ export class Replica {
     checkLostDisk(step);
     checkSuspicion(step);
     hastenStatus(step);
-    this.#alarmAt = earliest(this.#state.status.dueAt, earlyAt(step), transferAt(step), suspicionAt(step));
+    answerQueries(step);
+    this.#alarmAt = earliest(
+      this.#state.status.dueAt,
+      earlyAt(step),
+      transferAt(step),
+      suspicionAt(step),
+      queriesAt(step),
+    );
     return step.ready(this.#alarmAt);
   }
 
@@ -69,6 +77,8 @@ export class Replica {
         return takeUpKept(step, input.kept ?? [], (kept) => this.#dispatch(step, kept));
       case "alarm":
         return;
+      case "query":
+        return onQuery(step, input.query);
       case "request":
         return onRequest(step, input.request);
       case "pre-prepare":

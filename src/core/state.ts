@@ -8,6 +8,8 @@ import type { Evidence } from "./evidence.ts";
 import type { DiscardReason, Event } from "./events.ts";
 import type { Environment, Outgoing, OutgoingReply, Ready } from "./io.ts";
 import type { LogFilling, LostDisk } from "./lost_disk.ts";
+import type { WaitingQuery } from "./queries.ts";
+import type { QueryAnswer } from "./query_messages.ts";
 import type { Record } from "./records.ts";
 import type { MessageLog } from "./message_log.ts";
 import type { Batch, Checkpoint, MessageKind, NewView, Signed, Verified, ViewChange } from "./messages.ts";
@@ -63,6 +65,8 @@ export interface ReplicaState {
   readonly early: Set<SequenceNumber>;
   /** By which others have contradicted themselves. */
   readonly evidence: Evidence;
+  /** Queries that are not answered yet, in the order in which they came. */
+  readonly queries: WaitingQuery[];
 }
 
 /** When to leave the view. Times are in {@linkcode SuspicionTimer.awakeMs}. */
@@ -107,6 +111,7 @@ export class Step {
   readonly #records: Record[] = [];
   readonly #messages: Outgoing[] = [];
   readonly #replies: OutgoingReply[] = [];
+  readonly #answers: QueryAnswer[] = [];
   readonly #events: Event[] = [];
   admission: Ready["admission"] = "taken";
   /** The replica whose message this is, if it is one that replicas send now and then as long as they live. */
@@ -153,6 +158,10 @@ export class Step {
     this.#replies.push({ to, reply });
   }
 
+  answer(answer: QueryAnswer): void {
+    this.#answers.push(answer);
+  }
+
   /** Replies so far are not given: whoever had not got them asks again. */
   withdrawReplies(): void {
     this.#replies.length = 0;
@@ -186,6 +195,7 @@ export class Step {
       records: this.#records,
       messages: this.#messages,
       replies: this.#replies,
+      answers: this.#answers,
       alarmAt,
       events: this.#events,
       admission: this.admission,

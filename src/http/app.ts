@@ -30,7 +30,7 @@ export interface AppOptions {
   readonly waitMs?: number;
   /** A body must arrive within this time, ms: 10,000. */
   readonly bodyTimeoutMs?: number;
-  /** Requests that wait at `/req`, and as many at `/requests`; more get 429: 1,024. */
+  /** Requests that wait at `/req`, as many at `/requests` and at `/queries`; more get 429: 1,024. */
   readonly maxWaiting?: number;
   /** Bytes of request bodies in memory at once; more get 429: 64 MiB. */
   readonly maxHeldBytes?: number;
@@ -40,7 +40,7 @@ export interface AppOptions {
   readonly maxQueuedEvents?: number;
   /** The process's memory in bytes by kind, for `/metrics`. */
   readonly memory?: () => Readonly<Record<string, number>>;
-  /** Origins whose pages may use `POST /requests` and `GET /status`, as a client in a browser does: none. */
+  /** Origins whose pages may use `POST /requests`, `POST /queries` and `GET /status`, as a client in a browser does: none. */
   readonly corsOrigins?: readonly string[];
   /** Hears of a defect that was answered with 500. */
   readonly onInternalError?: (error: Error) => void;
@@ -86,7 +86,8 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
   const timestamps = new Timestamps(timer, node.self, node.genesis.replicas.length);
   const unsigned = new UnsignedRequests({ node, bodies, timestamps, deadlines: gatewayDeadlines, maxWaiting });
   const taking = { node, bodies, executions, maxWaiting };
-  const signed = new SignedRequests(taking);
+  const requests = new SignedRequests(taking, (body, signal) => node.submit(body, signal));
+  const queries = new SignedRequests(taking, (body, signal) => node.query(body, signal));
   const onFrame = (kind: MessageKind): Handler => ({ req }) => frame(req.raw, kind, taking);
   const view = () => ({ node, urls: options.urls ?? {}, now: timer.now() });
 
@@ -97,7 +98,8 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
     "/commit": { POST: onFrame("commit") },
     "/reply": { POST: onFrame("reply") },
     "/messages": { POST: (c) => messages(c.req.raw, taking) },
-    "/requests": { POST: (c) => signed.handle(c.req.raw) },
+    "/requests": { POST: (c) => requests.handle(c.req.raw) },
+    "/queries": { POST: (c) => queries.handle(c.req.raw) },
     "/status": {
       GET: (c) => c.req.query("pretty") === undefined ? c.json(statusJson(view())) : c.text(statusText(view())),
     },
@@ -123,7 +125,7 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
     metrics.onHttp(route, METHODS.has(c.req.method) ? c.req.method : "other", c.res.status);
   });
   const origin = [...options.corsOrigins ?? []];
-  if (origin.length > 0) { for (const path of ["/requests", "/status"]) app.use(path, cors({ origin })); }
+  if (origin.length > 0) { for (const path of ["/requests", "/queries", "/status"]) app.use(path, cors({ origin })); }
   for (const [path, handlers] of Object.entries(table)) {
     for (const [method, handler] of Object.entries(handlers)) app.on(method, path, handler);
     const allow = "GET" in handlers ? "GET, HEAD" : "POST";

@@ -14,9 +14,9 @@ import { Problem, problem, problemOf } from "./problem.ts";
 export interface MessagesOptions {
   readonly node: HostedNode;
   readonly bodies: BodyReader;
-  /** How long `POST /requests` waits for the execution. */
+  /** How long `POST /requests` and `POST /queries` wait for the execution. */
   readonly executions: Deadlines;
-  /** Requests that may wait at `POST /requests` at once. */
+  /** Requests that may wait at `POST /requests` at once, and queries at `POST /queries`. */
   readonly maxWaiting: number;
 }
 
@@ -54,16 +54,21 @@ export async function messages(request: Request, options: MessagesOptions): Prom
   });
 }
 
-/** Waits for executions at `POST /requests`, so many at once. */
+/** Has a node answer a signed client's frame. */
+export type Answering = (frame: Uint8Array, signal: AbortSignal) => Promise<Uint8Array | Rejection>;
+
+/** Waits for answers at `POST /requests` or `POST /queries`, so many at once. */
 export class SignedRequests {
   readonly #options: MessagesOptions;
+  readonly #answer: Answering;
   #waiting = 0;
 
-  constructor(options: MessagesOptions) {
+  constructor(options: MessagesOptions, answer: Answering) {
     this.#options = options;
+    this.#answer = answer;
   }
 
-  /** `POST /requests`: one signed client request. 200 with this replica's signed reply, or 202: not executed so soon. */
+  /** One signed request or query. 200 with this replica's signed answer, or 202: there was none so soon. */
   async handle(request: Request): Promise<Response> {
     const { node, bodies, maxWaiting } = this.#options;
     if (this.#waiting >= maxWaiting) {
@@ -81,7 +86,7 @@ export class SignedRequests {
   async #submit(body: Uint8Array): Promise<Response> {
     const { signal, clear } = this.#options.executions.signal();
     try {
-      const reply = await this.#options.node.submit(body, signal);
+      const reply = await this.#answer(body, signal);
       if (!(reply instanceof Uint8Array)) return problemOf(reply);
       return new Response(reply as Uint8Array<ArrayBuffer>, { headers: { "content-type": CBOR } });
     } catch (error) {

@@ -4,7 +4,8 @@
  */
 import type { ReplicaId } from "../core/ids.ts";
 import type { Outgoing, OutgoingReply } from "../core/io.ts";
-import type { Message, MessageKind, Reply, Signed } from "../core/messages.ts";
+import type { Message, MessageKind, Reply, Signed, Verified } from "../core/messages.ts";
+import type { QueryAnswer, SignedQuery } from "../core/query_messages.ts";
 import { encodeFrame, MAX_BODY_BYTES } from "../wire/mod.ts";
 import { sign } from "./environment.ts";
 import { Outbox, type OutboxOptions } from "./outbox.ts";
@@ -23,6 +24,7 @@ export interface DeliveryOptions extends Omit<OutboxOptions, "peer"> {
   readonly n: number;
   readonly signer: Signer;
   readonly waiters: Waiters;
+  readonly queries: Waiters<Verified<SignedQuery>>;
   readonly observers: Observers;
   /** A reply of this replica to itself as the gateway. */
   readonly onOwnReply: (reply: Reply) => void;
@@ -77,6 +79,19 @@ export class Delivery {
     const frame = encodeFrame(message);
     this.#told("reply", frame.length);
     waiters.resolve(reply.request, frame);
+  }
+
+  /** Gives what became of a query to whoever waits for it. */
+  answer({ query, outcome }: QueryAnswer): void {
+    const { queries, signer } = this.#options;
+    if (!queries.has(query)) return;
+    if (typeof outcome === "string") {
+      const reason = outcome === "overloaded" ? "overloaded" : "unavailable";
+      return queries.resolve(query, { reason, kind: "query", detail: `the replica can't answer now: ${outcome}` });
+    }
+    const frame = encodeFrame(sign(signer, outcome));
+    this.#told("query-reply", frame.length);
+    queries.resolve(query, frame);
   }
 
   /** A peer is there. */

@@ -160,6 +160,8 @@ export class DurableReplica {
       const ready = this.#core!.step(more && input.kind === "request" ? { ...input, more } : input, now);
       for (const record of ready.records) this.#book.write(record, this.#writes);
       this.#keptInputs?.note(task.input, ready, this.#writes);
+      // Another instance may have gone on: only a commit shows that this one's state is not an old one.
+      if (this.#keptInputs && ready.answers.length > 0) this.#writes.isBinding = true;
       this.#stepped.push({ task, ready, now });
       return ready;
     } catch (error) {

@@ -5,7 +5,7 @@
 import type { Genesis, Settings } from "../core/config.ts";
 import type { Digest, Millis, ReplicaId } from "../core/ids.ts";
 import type { Environment } from "../core/io.ts";
-import type { AnyRequest, Batch, Message, Signed, SignedRequest, Verified } from "../core/messages.ts";
+import type { AnyRequest, Batch, Message, Query, Signed, SignedRequest, Verified } from "../core/messages.ts";
 import type { StateMachine } from "../core/state_machine.ts";
 import { sha256 } from "../crypto/mod.ts";
 import { encodeBatch, encodeMessage, pack, unpack } from "../wire/mod.ts";
@@ -47,9 +47,9 @@ export function sign<M extends Message>(signer: Signer, message: M): Verified<Si
 }
 
 /** A signed request under the digest of its signed bytes. Whoever passes a verified one gets a verified one. */
-export function withDigest<R extends AnyRequest>(
-  { message, bytes, signature }: Signed<R>,
+export function withDigest<M extends AnyRequest | Query>(
+  { message, bytes, signature }: Signed<M>,
   hash: (bytes: Uint8Array) => Digest = sha256,
-): SignedRequest<R> {
+): Signed<M> & { readonly digest: Digest } {
   return { message, bytes, signature, digest: hash(bytes) };
 }

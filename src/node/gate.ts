@@ -16,6 +16,7 @@ import type {
   MessageKind,
   NewView,
   PrePrepare,
+  Query,
   Reply,
   Signed,
   SignedRequest,
@@ -23,6 +24,7 @@ import type {
   Verified,
   ViewChange,
 } from "../core/messages.ts";
+import type { SignedQuery } from "../core/query_messages.ts";
 import { sha256 } from "../crypto/mod.ts";
 import { decodeBatch, DecodeError, decodeFrame, frameKind, wireLimits } from "../wire/mod.ts";
 import { withDigest } from "./environment.ts";
@@ -38,6 +40,7 @@ export type Passed =
     readonly from: ReplicaId;
     readonly reply: Verified<Signed<Reply>>;
   }
+  | { readonly to: "queries"; readonly kind: "query"; readonly from: null; readonly query: Verified<SignedQuery> }
   | { readonly to: "blobs"; readonly kind: "fetch"; readonly from: ReplicaId; readonly fetch: Verified<Signed<Fetch>> };
 
 /** What a gate needs. */
@@ -80,6 +83,10 @@ export class Gate {
   check(frame: Uint8Array, accept?: readonly MessageKind[]): Passed | Rejection {
     const kind = frameKind(frame);
     try {
+      // A query without anybody who waits for the answer, or a client's answer, is of no use here.
+      if (kind === "query-reply" || (kind === "query" && !accept)) {
+        throw new Refused("not-accepted-here", `kind: expected no ${kind} here`);
+      }
       if (accept && kind !== "unknown" && !accept.includes(kind)) {
         throw new Refused("not-accepted-here", `kind: expected ${accept.join(" or ")}, got ${kind}`);
       }
@@ -151,6 +158,10 @@ export class Gate {
       case "blobs":
         this.#verify(signed);
         return this.#core(message, { kind: "blobs", from: message.replica, blobs: this.#blobs(message) });
+      case "query":
+        return { to: "queries", kind: "query", from: null, query: this.#query(signed as Signed<Query>) };
+      case "query-reply":
+        throw new Refused("not-accepted-here", "kind: expected no query-reply here");
       case "reply":
         return { to: "gateway", kind: "reply", from: message.replica, reply: this.#verify(signed) };
       case "fetch":
@@ -200,7 +211,7 @@ export class Gate {
   }
 
   #keyOf(message: Message): string {
-    if (message.kind === "request") return message.client;
+    if (message.kind === "request" || message.kind === "query") return message.client;
     const id = message.kind === "vouched-request" ? message.gateway : message.replica;
     const member = this.#genesis.replicas[id];
     if (member) return member.publicKey;
@@ -217,6 +228,11 @@ export class Gate {
       this.#verified.add(message.kind, digest, signature);
     }
     return request as Verified<SignedRequest>;
+  }
+
+  #query(signed: Signed<Query>): Verified<SignedQuery> {
+    this.#verify(signed);
+    return withDigest(signed, this.#hash) as Verified<SignedQuery>;
   }
 
   #batchOf(expected: Digest, bytes: Uint8Array): Verified<Batch> {

@@ -2,18 +2,19 @@
  * Frames that came in and are not answered yet, within bounds. goPBFT's `MsgEntrance`.
  * @module
  */
-import type { MessageKind, SignedRequest, Verified } from "../core/messages.ts";
+import type { MessageKind } from "../core/messages.ts";
 import { frameKind } from "../wire/mod.ts";
 import type { NodeLimits } from "./limits.ts";
 import type { Rejection } from "./ports.ts";
+import type { Asked } from "./waiters.ts";
 
 /** A frame that came in. */
 export interface Entry {
   readonly frame: Uint8Array;
   /** The kinds that are taken where it came in; all if absent. */
   readonly accept?: readonly MessageKind[] | undefined;
-  /** Hears of the request in it once it is verified, before it is stepped; may reject it. */
-  readonly onRequest?: (request: Verified<SignedRequest>) => Rejection | null;
+  /** Hears of the request or query in it once it is verified, before it is stepped; may reject it. */
+  readonly onAsked?: (asked: Asked) => Rejection | null;
   /** Answers it: `null`, it was taken. The frame counts as waiting until then. */
   readonly settle: (rejection: Rejection | null) => void;
 }
@@ -53,8 +54,13 @@ export class Inbox {
     return null;
   }
 
-  /** All that came since the last time; each is to be settled once. */
-  take(): readonly Entry[] {
-    return this.#queue.splice(0);
+  /** Whether there is something to {@linkcode take}. */
+  get hasMore(): boolean {
+    return this.#queue.length > 0;
+  }
+
+  /** What came since the last time, the `max` oldest at most; each is to be settled once. */
+  take(max = Infinity): readonly Entry[] {
+    return this.#queue.splice(0, max);
   }
 }

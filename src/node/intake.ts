@@ -48,10 +48,15 @@ export class Intake {
     else this.#options.wake();
   }
 
-  /** Verifies all that came; gives what the replica is to take. */
-  drain(): Task[] {
+  /** Whether there is something to {@linkcode drain}. */
+  get hasMore(): boolean {
+    return this.#inbox.hasMore;
+  }
+
+  /** Verifies what came, the `max` oldest frames at most; gives what the replica is to take. */
+  drain(max?: number): Task[] {
     const tasks: Task[] = [];
-    for (const entry of this.#inbox.take()) {
+    for (const entry of this.#inbox.take(max)) {
       const passed = this.#options.unavailable() ?? this.#options.gate.check(entry.frame, entry.accept);
       if ("reason" in passed) this.#reject(entry, passed);
       else this.#pass(entry, passed, tasks);
@@ -72,13 +77,26 @@ export class Intake {
       case "blobs":
         onFetch(passed.fetch.message);
         return entry.settle(null);
+      case "queries": {
+        const { query } = passed;
+        return this.#step(entry, passed, { input: { kind: "query", query }, refused: entry.onAsked?.(query) }, tasks);
+      }
       case "core": {
         const { input } = passed;
-        const refused = input.kind === "request" ? entry.onRequest?.(input.request) : null;
-        if (refused) this.#reject(entry, refused);
-        else tasks.push({ input, settle: (outcome) => this.#settle(entry, passed, outcome) });
+        const refused = input.kind === "request" ? entry.onAsked?.(input.request) : null;
+        return this.#step(entry, passed, { input, refused }, tasks);
       }
     }
+  }
+
+  #step(
+    entry: Entry,
+    passed: Passed,
+    { input, refused }: Pick<Task, "input"> & { readonly refused: Rejection | null | undefined },
+    tasks: Task[],
+  ): void {
+    if (refused) this.#reject(entry, refused);
+    else tasks.push({ input, settle: (outcome) => this.#settle(entry, passed, outcome) });
   }
 
   #settle(entry: Entry, { kind }: Passed, outcome: "taken" | "full" | "stopped"): void {

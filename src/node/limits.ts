@@ -13,6 +13,10 @@ export interface NodeLimits {
   readonly maxInboxBytes: number;
   /** Submitted requests that wait for their reply. More are rejected as `overloaded`. */
   readonly maxWaiters: number;
+  /** Queries that wait for their answer, and as many that wait to be verified. More are rejected as `overloaded`. */
+  readonly maxWaitingQueries: number;
+  /** Queries that are verified and answered before everything else has its turn again. */
+  readonly maxQueriesPerTurn: number;
   /** Vouched operations that wait for their results. More are rejected as `overloaded`. */
   readonly maxVouchedOperations: number;
   /** Bytes of those operations. */
@@ -43,6 +47,8 @@ export function nodeLimits(genesis: Genesis, limits: Partial<NodeLimits> = {}): 
     maxInboxFrames: 16_384,
     maxInboxBytes: 64 * 1024 * 1024,
     maxWaiters: 8_192,
+    maxWaitingQueries: 1_024,
+    maxQueriesPerTurn: 64,
     maxVouchedOperations: 16_384,
     maxVouchedBytes: 16 * 1024 * 1024,
     maxBundlesInFlight: 4,

@@ -7,11 +7,16 @@ import type { Genesis } from "../core/config.ts";
 import type { Digest, Millis, ReplicaId } from "../core/ids.ts";
 import type { Input, Ready } from "../core/io.ts";
 import type { Recovered } from "../core/records.ts";
-import type { MessageKind, SignedRequest, Verified, VouchedOperation, VouchedRequest } from "../core/messages.ts";
+import type {
+  Fetch,
+  MessageKind,
+  SignedRequest,
+  Verified,
+  VouchedOperation,
+  VouchedRequest,
+} from "../core/messages.ts";
+import type { SignedQuery } from "../core/query_messages.ts";
 import { Replica } from "../core/replica.ts";
-import { clusterId } from "../crypto/mod.ts";
-import { parseGenesis } from "../wire/mod.ts";
-import { abortable } from "./abort.ts";
 import { BlobServer } from "./blob_server.ts";
 import { deferred } from "./deferred.ts";
 import { Delivery } from "./delivery.ts";
@@ -23,12 +28,13 @@ import { Intake } from "./intake.ts";
 import { createJitter } from "./jitter.ts";
 import { nodeLimits } from "./limits.ts";
 import { Observers } from "./observers.ts";
-import { completeSettings, CRYPTOGRAPHY, type NodeOptions, seedOf } from "./options.ts";
+import { checkOptions, CRYPTOGRAPHY, type NodeOptions, seedOf } from "./options.ts";
 import type { Observer, Rejection, Signer, Timer } from "./ports.ts";
 import { markLostDisk, restore, type Restored } from "./recovery.ts";
 import { dormantStatus, type NodeStatus } from "./status.ts";
 import type { Core, Task } from "./task.ts";
-import { type Waiter, Waiters } from "./waiters.ts";
+import { submit } from "./submit.ts";
+import { Waiters } from "./waiters.ts";
 
 export type { NodeOptions };
 
@@ -51,10 +57,14 @@ export class Node {
   readonly #timer: Timer;
   readonly #gate: Gate;
   readonly #intake: Intake;
+  /** Queries have a way in of their own, so that no number of them holds up anything else. */
+  readonly #queryIntake: Intake;
   readonly #replica: DurableReplica;
   readonly #delivery: Delivery;
   readonly #gateway: Gateway;
   readonly #waiters: Waiters;
+  readonly #queries: Waiters<Verified<SignedQuery>>;
+  readonly #maxQueriesPerTurn: number;
   readonly #observers: Observers;
   #isDraining = false;
   #closing: Promise<void> | null = null;
@@ -65,6 +75,7 @@ export class Node {
     const jitter = createJitter(options.seed ?? seedOf(signer, timer));
     const observers = new Observers(options.observers);
     const waiters = new Waiters(limits.maxWaiters);
+    const queries = new Waiters<Verified<SignedQuery>>(limits.maxWaitingQueries);
     const { maxVerifiedRequests } = limits;
     this.self = self;
     this.genesis = genesis;
@@ -72,6 +83,8 @@ export class Node {
     this.#timer = timer;
     this.#observers = observers;
     this.#waiters = waiters;
+    this.#queries = queries;
+    this.#maxQueriesPerTurn = limits.maxQueriesPerTurn;
     const { hash, createVerifier } = options.crypto ?? CRYPTOGRAPHY;
     this.#gate = new Gate({ genesis, verifier: createVerifier(cluster), maxVerifiedRequests, hash });
     this.#gateway = new Gateway({
@@ -94,6 +107,7 @@ export class Node {
       jitter,
       limits,
       waiters,
+      queries,
       observers,
       onOwnReply,
     });
@@ -103,16 +117,18 @@ export class Node {
       timer,
       send: (to, message) => this.#delivery.send({ to, message: sign(signer, message) }),
     });
-    this.#intake = new Intake({
+    const intake = {
       gate: this.#gate,
       observers,
       limits,
       unavailable: () => this.#unavailable(),
       wake: () => this.#drainSoon(),
-      onReply: (reply) => this.#gateway.onReply(reply),
-      onFetch: (asked) => void blobs.answer(asked),
-      onHeard: (peer) => this.#delivery.heard(peer),
-    });
+      onReply: onOwnReply,
+      onFetch: (asked: Fetch) => void blobs.answer(asked),
+      onHeard: (peer: ReplicaId) => this.#delivery.heard(peer),
+    };
+    this.#intake = new Intake(intake);
+    this.#queryIntake = new Intake({ ...intake, limits: { ...limits, maxInboxFrames: limits.maxWaitingQueries } });
     this.#replica = new DurableReplica({
       store,
       timer,
@@ -134,23 +150,8 @@ export class Node {
    * replica's; `CorruptStoreError` if it is damaged; what the store throws.
    */
   static async open(options: NodeOptions): Promise<Node> {
-    const { self, privateKey, store } = options;
-    const genesis = parseGenesis(options.genesis);
-    const settings = completeSettings(options.settings);
-    const cluster = clusterId(genesis);
-    const { hash, createSigner } = options.crypto ?? CRYPTOGRAPHY;
-    const signer = createSigner(privateKey, cluster);
-    const member = genesis.replicas[self];
-    if (!member) throw new RangeError(`self: expected 0 to ${genesis.replicas.length - 1}, got ${self}`);
-    if (member.publicKey !== signer.publicKey) {
-      throw new TypeError(
-        `privateKey: expected ${member.name}'s, ${member.publicKey}, got that of ${signer.publicKey}`,
-      );
-    }
-    const { version } = options.stateMachine();
-    if (version !== genesis.stateMachine) {
-      throw new TypeError(`stateMachine: expected version ${genesis.stateMachine}, got ${version}`);
-    }
+    const { self, store } = options;
+    const { genesis, settings, cluster, hash, signer } = checkOptions(options);
     const createCore = (recovered: Recovered) => {
       const stateMachine = options.stateMachine();
       const environment = createEnvironment({ self, genesis, settings, stateMachine, signer, hash });
@@ -187,23 +188,15 @@ export class Node {
    * there is none. If `signal` aborts, this rejects with its reason, and the request may be executed all the same.
    */
   submit(frame: Uint8Array, signal?: AbortSignal): Promise<Uint8Array | Rejection> {
-    if (signal?.aborted) return Promise.reject(signal.reason);
-    const { promise, resolve } = deferred<Uint8Array | Rejection>();
-    let waiter: Waiter | null = null;
-    const onRequest = (request: Verified<SignedRequest>): Rejection | null => {
-      waiter = signal?.aborted ? null : this.#waiters.add(request);
-      waiter?.answer.then(resolve);
-      return waiter
-        ? null
-        : { reason: "overloaded", kind: "request", detail: "too many requests wait for their reply" };
-    };
-    const settle = (rejection: Rejection | null) => {
-      if (!rejection) return;
-      waiter?.cancel();
-      resolve(rejection);
-    };
-    this.#intake.take({ frame, accept: ["request"], onRequest, settle });
-    return abortable(promise, signal, () => waiter?.cancel());
+    return submit({ kind: "request", intake: this.#intake, waiters: this.#waiters }, frame, signal);
+  }
+
+  /**
+   * Takes a signed client's query in and gives this replica's signed answer, as a frame, once its state has what had prepared when the
+   * query came; or why there is none. A client believes a quorum of equal answers. If `signal` aborts, this rejects with its reason.
+   */
+  query(frame: Uint8Array, signal?: AbortSignal): Promise<Uint8Array | Rejection> {
+    return submit({ kind: "query", intake: this.#queryIntake, waiters: this.#queries }, frame, signal);
   }
 
   /**
@@ -248,14 +241,17 @@ export class Node {
     this.#isDraining = true;
     this.#timer.soon(() => {
       this.#isDraining = false;
-      this.#replica.run([...this.#intake.drain(), ...this.#gateway.take().map(taskOf)]);
+      const queries = this.#queryIntake.drain(this.#maxQueriesPerTurn);
+      this.#replica.run([...this.#intake.drain(), ...this.#gateway.take().map(taskOf), ...queries]);
+      if (this.#queryIntake.hasMore) this.#drainSoon();
     });
   }
 
-  #release({ events, messages, replies }: Ready, now: Millis): void {
+  #release({ events, messages, replies, answers }: Ready, now: Millis): void {
     for (const event of events) this.#observers.tell((o) => o.onEvent?.(event, now));
     for (const message of messages) this.#delivery.send(message);
     for (const reply of replies) this.#delivery.reply(reply);
+    for (const answer of answers) this.#delivery.answer(answer);
   }
 
   #remember(own: SignedRequest<VouchedRequest>): Verified<SignedRequest<VouchedRequest>> {
@@ -271,12 +267,16 @@ export class Node {
 
   /** What somebody here waits for, so that a replica that was read from its store gets it too. */
   #outstanding(): readonly Input[] {
-    const requests = [...this.#waiters.requests(), ...this.#gateway.requests()];
-    return requests.map((request) => ({ kind: "request", request }));
+    const requests = [...this.#waiters.asked(), ...this.#gateway.requests()];
+    return [
+      ...requests.map((request) => ({ kind: "request", request }) as const),
+      ...this.#queries.asked().map((query) => ({ kind: "query", query }) as const),
+    ];
   }
 
   #refuseAll(): void {
     this.#waiters.resolveAll(this.#unavailable("request")!);
+    this.#queries.resolveAll(this.#unavailable("query")!);
     this.#gateway.stop(this.#unavailable("vouched-request")!);
   }
 

@@ -3,11 +3,12 @@
  * @module
  */
 import { DEFAULT_SETTINGS, type Genesis, type Settings } from "../core/config.ts";
-import type { ReplicaId } from "../core/ids.ts";
+import type { Digest, ReplicaId } from "../core/ids.ts";
 import type { Environment } from "../core/io.ts";
 import type { Recovered } from "../core/records.ts";
 import type { StateMachine } from "../core/state_machine.ts";
-import { createSigner, createVerifier, sha256 } from "../crypto/mod.ts";
+import { clusterId, createSigner, createVerifier, sha256 } from "../crypto/mod.ts";
+import { parseGenesis } from "../wire/mod.ts";
 import type { Core } from "./task.ts";
 import type { NodeLimits } from "./limits.ts";
 import type { Cryptography, Observer, Signer, Store, Timer, Transport } from "./ports.ts";
@@ -72,4 +73,29 @@ export function completeSettings(chosen: Partial<Settings> = {}): Settings {
 /** Differs between instances of one replica, so that they don't retry in step. */
 export function seedOf({ publicKey }: Signer, timer: Timer): number {
   return parseInt(publicKey.slice(0, 8), 16) ^ timer.now() ^ Math.floor(timer.monotonic() * 1000);
+}
+
+/** What follows from a node's options. */
+export interface Checked extends Pick<Cryptography, "hash"> {
+  readonly genesis: Genesis;
+  readonly settings: Settings;
+  readonly cluster: Digest;
+  readonly signer: Signer;
+}
+
+/** Checks that the options fit together. @throws {TypeError} or {@linkcode RangeError} naming the one that does not. */
+export function checkOptions({ self, privateKey, stateMachine, ...options }: NodeOptions): Checked {
+  const { hash, createSigner } = options.crypto ?? CRYPTOGRAPHY;
+  const genesis = parseGenesis(options.genesis);
+  const settings = completeSettings(options.settings);
+  const cluster = clusterId(genesis);
+  const signer = createSigner(privateKey, cluster);
+  const member = genesis.replicas[self];
+  if (!member) throw new RangeError(`self: expected 0 to ${genesis.replicas.length - 1}, got ${self}`);
+  if (member.publicKey !== signer.publicKey) {
+    throw new TypeError(`privateKey: expected ${member.name}'s, ${member.publicKey}, got that of ${signer.publicKey}`);
+  }
+  const { version } = stateMachine();
+  if (version === genesis.stateMachine) return { genesis, settings, cluster, hash, signer };
+  throw new TypeError(`stateMachine: expected version ${genesis.stateMachine}, got ${version}`);
 }

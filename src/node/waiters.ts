@@ -1,11 +1,15 @@
 /**
- * Who waits here for the reply to which request.
+ * Who waits here for the answer to what.
  * @module
  */
 import type { Digest } from "../core/ids.ts";
 import type { SignedRequest, Verified } from "../core/messages.ts";
+import type { SignedQuery } from "../core/query_messages.ts";
 import { deferred } from "./deferred.ts";
 import type { Rejection } from "./ports.ts";
+
+/** What somebody here may wait for an answer to. */
+export type Asked = Verified<SignedRequest> | Verified<SignedQuery>;
 
 /** One who waits. */
 export interface Waiter {
@@ -15,14 +19,14 @@ export interface Waiter {
   cancel(): void;
 }
 
-interface Entry {
-  readonly request: Verified<SignedRequest>;
+interface Entry<A> {
+  readonly asked: A;
   readonly resolvers: Set<(answer: Uint8Array | Rejection) => void>;
 }
 
-/** Those who wait, by the digest of their request, up to `max` of them. */
-export class Waiters {
-  readonly #entries = new Map<Digest, Entry>();
+/** Those who wait, by the digest of what they asked, up to `max` of them. */
+export class Waiters<A extends Asked = Verified<SignedRequest>> {
+  readonly #entries = new Map<Digest, Entry<A>>();
   readonly #max: number;
   #size = 0;
 
@@ -36,17 +40,17 @@ export class Waiters {
   }
 
   /** Starts to wait; `null` if too many do. */
-  add(request: Verified<SignedRequest>): Waiter | null {
+  add(asked: A): Waiter | null {
     if (this.#size >= this.#max) return null;
     const { promise: answer, resolve } = deferred<Uint8Array | Rejection>();
-    const entry = this.#entries.get(request.digest) ?? { request, resolvers: new Set() };
-    this.#entries.set(request.digest, entry);
+    const entry = this.#entries.get(asked.digest) ?? { asked, resolvers: new Set() };
+    this.#entries.set(asked.digest, entry);
     entry.resolvers.add(resolve);
     this.#size++;
     return { answer, cancel: () => this.#remove(entry, resolve) };
   }
 
-  /** Whether somebody waits for the reply to this request. */
+  /** Whether somebody waits for the answer to this. */
   has(digest: Digest): boolean {
     return this.#entries.has(digest);
   }
@@ -66,14 +70,14 @@ export class Waiters {
     for (const digest of [...this.#entries.keys()]) this.resolve(digest, answer);
   }
 
-  /** The requests that are waited for. */
-  requests(): readonly Verified<SignedRequest>[] {
-    return Array.from(this.#entries.values(), ({ request }) => request);
+  /** What is waited for. */
+  asked(): readonly A[] {
+    return Array.from(this.#entries.values(), ({ asked }) => asked);
   }
 
-  #remove(entry: Entry, resolve: (answer: Uint8Array | Rejection) => void): void {
+  #remove(entry: Entry<A>, resolve: (answer: Uint8Array | Rejection) => void): void {
     if (!entry.resolvers.delete(resolve)) return;
     this.#size--;
-    if (entry.resolvers.size === 0) this.#entries.delete(entry.request.digest);
+    if (entry.resolvers.size === 0) this.#entries.delete(entry.asked.digest);
   }
 }

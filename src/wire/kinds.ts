@@ -15,6 +15,8 @@ import type {
   Prepare,
   PreparedCertificate,
   PrePrepare,
+  Query,
+  QueryReply,
   Reply,
   Request,
   Result,
@@ -155,6 +157,19 @@ export const KINDS: { readonly [K in MessageKind]: Kind<Extract<Message, { reado
       view,
       viewChanges: list(nested<ViewChange>("view-change"), (limits) => limits.maxReplicas),
       prePrepares: list(nested<PrePrepare>("pre-prepare"), (limits) => limits.maxStages),
+    }),
+  },
+  "query": {
+    code: 14,
+    fields: tagged<Query, { kind: "query" }>({ kind: "query" }, { client, nonce: natural, operation }),
+  },
+  "query-reply": {
+    code: 15,
+    fields: tagged<QueryReply, { kind: "query-reply" }>({ kind: "query-reply" }, {
+      replica,
+      view,
+      query: digest,
+      result,
     }),
   },
   "status": {

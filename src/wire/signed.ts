@@ -62,7 +62,7 @@ export function readSigned(reader: Reader, limits: WireLimits, only?: MessageKin
     const kind = readKind(reader);
     if (only !== undefined && kind !== only) throw new DecodeError("", only, kind);
     at = "bytes";
-    const bytes = reader.bytes(isRequest(kind) ? limits.maxRequestBytes : MAX_BODY_BYTES);
+    const bytes = reader.bytes(isRequest(kind) || kind === "query" ? limits.maxRequestBytes : MAX_BODY_BYTES);
     at = "signature";
     const signature = reader.exactBytes(SIGNATURE_BYTES);
     at = "";

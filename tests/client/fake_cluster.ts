@@ -11,7 +11,7 @@ import {
   sequenceNumber,
   view,
 } from "../../src/core/ids.ts";
-import type { Reply, Request, Result } from "../../src/core/messages.ts";
+import type { Query, QueryReply, Reply, Request, Result } from "../../src/core/messages.ts";
 import { clusterId, createSigner, createVerifier, generateKeyPair, sha256 } from "../../src/crypto/mod.ts";
 import { type ClusterFile, decodeFrame, encodeFrame, encodeMessage, fromUtf8, utf8 } from "../../src/wire/mod.ts";
 import type { Signer } from "../../src/node/ports.ts";
@@ -23,6 +23,17 @@ export interface Asked {
   readonly digest: Digest;
   readonly signal: AbortSignal;
 }
+
+/** A query that has come in. */
+export interface AskedQuery {
+  readonly replica: ReplicaId;
+  readonly query: Query;
+  readonly digest: Digest;
+  readonly signal: AbortSignal;
+}
+
+/** How a replica answers a query. */
+export type QueryBehaviour = (asked: AskedQuery, cluster: FakeCluster) => Response | Promise<Response>;
 
 /** How a replica answers. */
 export type Behaviour = (asked: Asked, cluster: FakeCluster) => Response | Promise<Response>;
@@ -50,6 +61,10 @@ export class FakeCluster {
   readonly file: ClusterFile;
   /** By replica. */
   readonly behaviours: Behaviour[];
+  /** By replica. */
+  readonly queryBehaviours: QueryBehaviour[];
+  /** All queries, in the order in which they came. */
+  readonly queried: AskedQuery[] = [];
   /** All POSTs, in the order in which they came. */
   readonly asked: Asked[] = [];
   /** Results instead of an echo of the operation. */
@@ -77,6 +92,7 @@ export class FakeCluster {
     this.#cluster = clusterId(genesis);
     this.#signers = keys.map(({ privateKey }) => createSigner(privateKey, this.#cluster));
     this.behaviours = replicas.map(() => correct);
+    this.queryBehaviours = replicas.map((): QueryBehaviour => (asked, cluster) => cluster.answer(asked));
     this.file = {
       genesis,
       urls: Object.fromEntries(replicas.map(({ name }, index) => [name, `http://replica-${index}.test`])),
@@ -86,6 +102,7 @@ export class FakeCluster {
   /** In place of the global one. */
   readonly fetch: typeof fetch = async (input, init) => {
     const { hostname, pathname } = new URL(String(input));
+    if (pathname === "/queries") return await this.#onQuery(init!, replicaId(Number(hostname.match(/\d+/)![0])));
     if (pathname !== "/requests" || init?.method !== "POST") return new Response(null, { status: 404 });
     const { signed } = decodeFrame(init.body as Uint8Array);
     const request = signed.message as Request;
@@ -99,6 +116,39 @@ export class FakeCluster {
     init.signal!.throwIfAborted();
     return response;
   };
+
+  async #onQuery({ body, signal }: RequestInit, replica: ReplicaId): Promise<Response> {
+    const { signed } = decodeFrame(body as Uint8Array);
+    const query = signed.message as Query;
+    const fits = createVerifier(this.#cluster).verify(query.client, "query", signed.bytes, signed.signature);
+    if (!fits) return problem(401, "wrong signature");
+    const asked: AskedQuery = { replica, query, digest: sha256(signed.bytes), signal: signal! };
+    this.queried.push(asked);
+    const response = await this.queryBehaviours[replica]!(asked, this);
+    signal!.throwIfAborted();
+    return response;
+  }
+
+  /** A replica's signed answer to a query. */
+  answer(
+    { replica, query, digest }: AskedQuery,
+    result: Partial<Result> = {},
+    changes: Partial<QueryReply> & { readonly signedBy?: number } = {},
+  ): Response {
+    const { signedBy = replica, ...rest } = changes;
+    const value = utf8(JSON.stringify({ read: fromUtf8(query.operation) }));
+    const message: QueryReply = {
+      kind: "query-reply",
+      replica,
+      view: view(0),
+      query: digest,
+      result: { sequence: sequenceNumber(replica), status: "ok", value, ...result },
+      ...rest,
+    };
+    const bytes = encodeMessage(message);
+    const signature = this.#signers[signedBy]!.sign("query-reply", bytes);
+    return new Response(encodeFrame({ message, bytes, signature }) as Uint8Array<ArrayBuffer>);
+  }
 
   /** Resolves once so many POSTs have come in all. */
   until(count: number): Promise<void> {

@@ -21,6 +21,7 @@ import type {
   SignedRequest,
   Verified,
 } from "../../src/core/messages.ts";
+import type { Query, SignedQuery } from "../../src/core/query_messages.ts";
 import { weakQuorum } from "../../src/core/quorum.ts";
 import { Replica } from "../../src/core/replica.ts";
 import { OperationError, type StateMachine } from "../../src/core/state_machine.ts";
@@ -82,8 +83,11 @@ export class LogMachine implements StateMachine {
     return utf8.encode(String(log.length + 1));
   }
 
-  query(): Uint8Array {
-    return new Uint8Array();
+  /** The log of a key. */
+  query(operation: Uint8Array): Uint8Array {
+    const key = text.decode(operation);
+    if (key.includes("=")) throw new OperationError("not a read");
+    return utf8.encode(this.logs.get(key)?.join() ?? "");
   }
 
   takeChanges(): [string, Uint8Array | null][] {
@@ -265,6 +269,8 @@ export class Cluster {
   readonly events: { replica: ReplicaId; event: Event }[] = [];
   /** By request digest, then replica. */
   readonly replies = new Map<Digest, Map<ReplicaId, Reply>>();
+  /** What became of queries: `ok value` or a refusal, by query digest, then replica. */
+  readonly answers = new Map<Digest, Map<ReplicaId, string>>();
   /** Return false to lose a message on its way. */
   filter: (from: ReplicaId, to: ReplicaId, message: Message_) => boolean = () => true;
   /** What a replica answers a fetch with: change it to have it lie. */
@@ -347,6 +353,10 @@ export class Cluster {
       const byReplica = this.replies.get(reply.request) ?? new Map();
       this.replies.set(reply.request, byReplica.set(reply.replica, reply));
     }
+    for (const { query, outcome } of ready.answers) {
+      const byReplica = this.answers.get(query) ?? new Map();
+      this.answers.set(query, byReplica.set(host.id, typeof outcome === "string" ? outcome : show(outcome.result)));
+    }
     this.#setAlarm(host, ready.alarmAt === null ? null : ready.alarmAt - host.clockSkewMs);
     return ready;
   }
@@ -354,6 +364,18 @@ export class Cluster {
   /** Hands a signed request to these replicas. */
   submit(request: Verified<SignedRequest>, to: readonly number[] = this.hosts.map(({ id }) => id)): void {
     for (const id of to) if (this.host(id).replica) this.step(id, { kind: "request", request });
+  }
+
+  /** Asks these replicas what they have under a key. Gives their answers so far, and more as they come. */
+  ask(key: string, to: readonly number[] = this.hosts.map(({ id }) => id)): Map<ReplicaId, string> {
+    const nonce = ++this.#order;
+    const bytes = pack(["query", nonce, key]);
+    const message: Query = { kind: "query", client: "c".repeat(64) as ClientId, nonce, operation: utf8.encode(key) };
+    const query = { message, bytes, signature: new Uint8Array(64), digest: hash(bytes) } as Verified<SignedQuery>;
+    const answers = new Map<ReplicaId, string>();
+    this.answers.set(query.digest, answers);
+    for (const id of to) if (this.host(id).replica) this.step(id, { kind: "query", query });
+    return answers;
   }
 
   /** What f + 1 replicas agree on, if they do. */

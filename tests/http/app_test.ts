@@ -3,7 +3,7 @@ import { Hono } from "hono";
 import { utf8 } from "../../src/wire/mod.ts";
 import { chunked, harness, post, postJson, problemOf } from "./helpers.ts";
 
-const POST_ROUTES = ["/req", "/preprepare", "/prepare", "/commit", "/reply", "/messages", "/requests"];
+const POST_ROUTES = ["/req", "/preprepare", "/prepare", "/commit", "/reply", "/messages", "/requests", "/queries"];
 const GET_ROUTES = ["/status", "/evidence", "/healthz", "/readyz", "/metrics", "/events"];
 const MAX_BYTES = 8 * 1024 * 1024;
 

@@ -30,6 +30,8 @@ export class FakeNode implements HostedNode {
   onReceive = (_frame: Uint8Array): Rejection | null => null;
   onSubmit = (_frame: Uint8Array, _signal?: AbortSignal): Promise<Uint8Array | Rejection> =>
     Promise.resolve(utf8("reply"));
+  onQuery = (_frame: Uint8Array, _signal?: AbortSignal): Promise<Uint8Array | Rejection> =>
+    Promise.resolve(utf8("answer"));
   onVouch = (operation: VouchedOperation, _signal?: AbortSignal): Promise<VouchedAnswer | Rejection> =>
     Promise.resolve(answer("ok", JSON.stringify(fromUtf8(operation.operation))));
 
@@ -40,6 +42,10 @@ export class FakeNode implements HostedNode {
 
   submit(frame: Uint8Array, signal?: AbortSignal): Promise<Uint8Array | Rejection> {
     return this.onSubmit(frame, signal);
+  }
+
+  query(frame: Uint8Array, signal?: AbortSignal): Promise<Uint8Array | Rejection> {
+    return this.onQuery(frame, signal);
   }
 
   vouch(operations: readonly VouchedOperation[], signal?: AbortSignal): Promise<VouchedAnswer | Rejection> {

@@ -29,6 +29,7 @@ export class FakeCore {
       records: [],
       messages: [],
       replies: [],
+      answers: [],
       alarmAt: null,
       events: [],
       admission: "taken",

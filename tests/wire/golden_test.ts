@@ -109,6 +109,12 @@ const GOLDEN: { readonly [K in MessageKind]: readonly [Extract<Message, { readon
     "08",
     `860203190100` + `19012c` + `00` + `8400010203`,
   ],
+  "query": [{ kind: "query", client, nonce: 24, operation: set }, "0e", `835820${client}1818${SET}`],
+  "query-reply": [
+    { kind: "query-reply", replica, view, query: digest, result: { sequence, status: "ok", value: set } },
+    "0f",
+    `840203${DIGEST}8319012c00${SET}`,
+  ],
   "fetch": [{ kind: "fetch", replica, digests: [digest] }, "09", `820281${DIGEST}`],
   "blobs": [{ kind: "blobs", replica, blobs: [set] }, "0a", `820281${SET}`],
 };

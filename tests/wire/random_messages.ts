@@ -24,6 +24,8 @@ export const ALL_KINDS: readonly MessageKind[] = Object.keys(
     "status": 0,
     "fetch": 0,
     "blobs": 0,
+    "query": 0,
+    "query-reply": 0,
   } satisfies Record<MessageKind, 0>,
 ) as MessageKind[];
 
@@ -166,6 +168,16 @@ export class Random {
           executed: this.natural() as SequenceNumber,
           votesAbove: this.natural() as SequenceNumber,
           stages: this.list(() => this.of(STAGES)),
+        };
+      case "query":
+        return { kind, client: this.hex32() as ClientId, nonce: this.natural(), operation: this.bytes() };
+      case "query-reply":
+        return {
+          kind,
+          replica,
+          view,
+          query: digest,
+          result: { sequence, status: this.of(["ok", "rejected", "refused"] as const), value: this.bytes() },
         };
       case "fetch":
         return { kind, replica, digests: this.list(() => this.hex32() as Digest) };

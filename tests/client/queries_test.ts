@@ -1,0 +1,164 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import {
+  Client,
+  ClientClosedError,
+  OperationRejectedError,
+  QueryRejectedError,
+  TimeoutError,
+} from "../../src/client/mod.ts";
+import { utf8 } from "../../src/wire/mod.ts";
+import { FakeCluster, problem, type QueryBehaviour } from "./fake_cluster.ts";
+import { ManualTimer } from "./manual_timer.ts";
+import { cryptoDone, test } from "./with_crypto_done.ts";
+
+const says = (value: string): QueryBehaviour => (asked, cluster) => cluster.answer(asked, { value: utf8(value) });
+const rejects: QueryBehaviour = (asked, cluster) =>
+  cluster.answer(asked, { status: "rejected", value: utf8("not a read") });
+const busy: QueryBehaviour = () => problem(503, "a view change", { "retry-after": "1" });
+const mute: QueryBehaviour = ({ signal }) =>
+  new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+
+function setUp(behaviours: readonly (QueryBehaviour | null)[] = [], n = 4) {
+  const cluster = new FakeCluster(n);
+  behaviours.forEach((behaviour, replica) => behaviour && (cluster.queryBehaviours[replica] = behaviour));
+  const timer = new ManualTimer();
+  const client = new Client({ cluster: cluster.file, fetch: cluster.fetch, timer });
+  return { cluster, timer, client };
+}
+
+/** Lets time pass until the promise settles, none of it while signatures are being made or checked. */
+async function passing<T>(timer: ManualTimer, promise: Promise<T>, stepMs = 100): Promise<T> {
+  let settled = false;
+  promise.catch(() => {}).finally(() => settled = true);
+  while (!settled) {
+    await cryptoDone();
+    if (!settled) timer.advance(stepMs);
+  }
+  return await promise;
+}
+
+test("a query is what a quorum says, wherever each of them is, and nothing is ordered", async () => {
+  const { cluster, timer, client } = setUp();
+  assertEquals(await client.query("GET x"), { read: "GET x" });
+  assertEquals([cluster.asked.length, timer.pending], [0, 0]);
+});
+
+test("the same query twice is signed with another nonce", async () => {
+  const { cluster, client } = setUp();
+  await client.query("GET x");
+  await client.query("GET x");
+  assertEquals(new Set(cluster.queried.map(({ query }) => query.nonce)).size, 2);
+});
+
+test("a liar, or a replica that says nothing, is outvoted", async () => {
+  for (const faulty of [says('"a lie"'), rejects, busy, mute]) {
+    const { cluster, client } = setUp([null, faulty]);
+    assertEquals(await client.query("GET x"), { read: "GET x" });
+    assertEquals(cluster.asked.length, 0);
+  }
+});
+
+test("one answer too few for a quorum is not believed: the read is ordered", async () => {
+  for (const others of [[says('"old"'), says('"old"')], [mute, mute], [busy, busy], [rejects, mute]]) {
+    const { cluster, timer, client } = setUp(others);
+    assertEquals(await passing(timer, client.query("GET x")), { echo: "GET x" });
+    assertEquals(cluster.requests.length, 1);
+  }
+});
+
+test("of 6 replicas 4 must agree, not 3", async () => {
+  const { cluster, timer, client } = setUp([says('"old"'), says('"old"'), says('"old"')], 6);
+  assertEquals(await passing(timer, client.query("GET x")), { echo: "GET x" });
+  assertEquals(cluster.requests.length, 1);
+});
+
+test("an answer that is about another query, another's, forged, or no answer to a query counts for nothing", async () => {
+  const other = "0".repeat(64) as never;
+  const bad: readonly QueryBehaviour[] = [
+    (asked, cluster) => cluster.answer(asked, {}, { query: other }),
+    (asked, cluster) => cluster.answer(asked, {}, { replica: 3 as never, signedBy: 3 }),
+    (asked, cluster) => cluster.answer(asked, {}, { signedBy: 2 }),
+    (asked, cluster) => cluster.answer(asked, {}, { replica: 9 as never }),
+    (asked, cluster) => cluster.answer(asked, { status: "refused" }),
+    () => new Response("garbage"),
+  ];
+  for (const behaviour of bad) {
+    const { cluster, timer, client } = setUp([behaviour, behaviour]);
+    assertEquals(await passing(timer, client.query("GET x")), { echo: "GET x" });
+    assertEquals(cluster.requests.length, 1);
+  }
+});
+
+test("an answer to an earlier query, played again, counts for nothing", async () => {
+  const { cluster, timer, client } = setUp();
+  const kept = new Map<number, Uint8Array>();
+  const keep: QueryBehaviour = async (asked, cluster) => {
+    const frame = new Uint8Array(await cluster.answer(asked, { value: utf8('"old"') }).arrayBuffer());
+    kept.set(asked.replica, frame);
+    return new Response(frame);
+  };
+  const again: QueryBehaviour = ({ replica }) => new Response(kept.get(replica) as Uint8Array<ArrayBuffer>);
+  cluster.queryBehaviours.fill(keep);
+  assertEquals(await client.query("GET x"), "old");
+  cluster.queryBehaviours.splice(0, 3, again, again, again);
+  await assertRejects(() => passing(timer, client.query("GET x"), 1_000), TimeoutError);
+});
+
+test("what is not a read is rejected, and never ordered", async () => {
+  const { cluster, timer, client } = setUp([rejects, rejects, rejects, rejects]);
+  const error = await assertRejects(() => client.query("SET x 1"), QueryRejectedError, "not a read");
+  assertEquals(error.effect, "none");
+  // Not even when only one liar says that it is a read, and there is no quorum.
+  cluster.queryBehaviours.splice(0, 2, says('"a lie"'), mute);
+  await assertRejects(() => passing(timer, client.query("SET x 1"), 1_000), TimeoutError);
+  assertEquals(cluster.asked.length, 0);
+});
+
+test("while no replica can answer it is asked again, ever more rarely, and answered when they can", async () => {
+  const { cluster, timer, client } = setUp([busy, busy, busy, busy]);
+  const answer = client.query("GET x");
+  await passing(
+    timer,
+    Promise.race([answer, new Promise((resolve) => timer.schedule(timer.now() + 6_000 as never, () => resolve(null)))]),
+  );
+  const rounds = cluster.queried.length / 4;
+  assertEquals(rounds >= 3 && rounds <= 6, true, `${rounds} rounds in 6 s`);
+  cluster.queryBehaviours.fill((asked, cluster) => cluster.answer(asked));
+  assertEquals(await passing(timer, answer), { read: "GET x" });
+});
+
+test("an ordered read that the state machine rejects rejects the query", async () => {
+  const { cluster, timer, client } = setUp([mute, mute]);
+  cluster.execution = () => ({ status: "rejected", value: utf8("no such key") });
+  await assertRejects(() => passing(timer, client.query("GET x")), OperationRejectedError, "no such key");
+});
+
+test("a query ends with its signal, its time, or the client, and leaves no alarm", async () => {
+  const { timer, client } = setUp([mute, mute, mute, mute]);
+  const controller = new AbortController();
+  const aborted = client.query("GET x", { signal: controller.signal });
+  await timer.turn();
+  controller.abort(new Error("enough"));
+  await assertRejects(() => aborted, Error, "enough");
+  const late = await assertRejects(() => passing(timer, client.query("GET x"), 1_000), TimeoutError);
+  assertEquals(late.effect, "none");
+  const open = client.query("GET x");
+  await timer.turn();
+  client.close();
+  assertEquals((await assertRejects(() => open, ClientClosedError)).effect, "none");
+  await assertRejects(() => client.query("GET x"), ClientClosedError);
+  assertEquals(timer.pending, 0);
+});
+
+test("what can't be an operation is the caller's mistake", async () => {
+  const { client } = setUp();
+  await assertRejects(() => client.query(7 as never), TypeError);
+  await assertRejects(() => client.query(new Uint8Array(1024 * 1024)), RangeError);
+});
+
+test("an answer that is not JSON is had as bytes", async () => {
+  const { cluster, client } = setUp();
+  cluster.queryBehaviours.fill(says("not JSON"));
+  await assertRejects(() => client.query("GET x"), TypeError, "not JSON");
+  assertEquals(await client.queryBytes("GET x"), utf8("not JSON"));
+});

@@ -1,0 +1,186 @@
+import { assert, assertEquals } from "@std/assert";
+import type { SequenceNumber } from "../../src/core/ids.ts";
+import { Cluster, show, TestClient } from "./_cluster.ts";
+
+function values(answers: ReadonlyMap<number, string>): string[] {
+  return [...answers].sort(([a], [b]) => a - b).map(([id, answer]) => `r${id} ${answer}`);
+}
+
+Deno.test("a query is answered from the state at once, and changes nothing", () => {
+  const cluster = new Cluster();
+  new TestClient(cluster, 1).open().call(["x=1"]);
+  cluster.runFor(1_000);
+  const executed = cluster.host(0).replica!.status().lastExecuted;
+  assertEquals(values(cluster.ask("x")), ["r0 ok 1", "r1 ok 1", "r2 ok 1", "r3 ok 1"]);
+  cluster.runFor(1_000);
+  assertEquals(cluster.host(0).replica!.status().lastExecuted, executed);
+});
+
+Deno.test("a query of what is not a read is rejected, and a machine that breaks on one rejects too", () => {
+  const cluster = new Cluster();
+  cluster.runFor(100);
+  assertEquals(values(cluster.ask("x=1", [0])), ["r0 rejected not a read"]);
+  cluster.host(0).machine.query = () => {
+    throw new Error("a bug");
+  };
+  assertEquals(values(cluster.ask("x", [0])), ["r0 rejected the state machine failed"]);
+  cluster.host(0).machine.query = () => new Uint8Array(70_000);
+  assertEquals(values(cluster.ask("x", [0])), ["r0 rejected the result has 70000 bytes, the limit is 65536"]);
+});
+
+// PBFT §5.1.3, ADVERSARY 35. Replica 0 lies; 1 has executed the write, and both have acknowledged it; 2 and 3 have only prepared it.
+Deno.test("after a liar and one correct replica acknowledged a write, no quorum answers without it", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  ada.call(["x=old"]);
+  cluster.runFor(1_000);
+  const executed = cluster.host(1).replica!.status().lastExecuted;
+  cluster.filter = (_from, to, { kind }) =>
+    kind !== "status" && (to <= 1 || (kind !== "commit" && kind !== "decision"));
+  const write = ada.request(["x=new"]);
+  cluster.submit(write);
+  cluster.runFor(50);
+  assertEquals(cluster.accepted(write.digest)!.map(show), ["ok 2"]);
+  assertEquals([1, 2, 3].map((id) => cluster.host(id).replica!.status().lastExecuted - executed), [1, 0, 0]);
+
+  const answers = cluster.ask("x", [1, 2, 3]); // the liar may answer what it likes: it is one
+  cluster.runFor(50);
+  assertEquals(values(answers), ["r1 ok old,new"]);
+  cluster.filter = () => true;
+  cluster.runFor(1_000);
+  assertEquals(values(answers), ["r1 ok old,new", "r2 ok old,new", "r3 ok old,new"]);
+});
+
+Deno.test("a replica that has prepared a write in a view that failed does not answer without it in the next", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  ada.call(["x=old"]);
+  cluster.runFor(1_000);
+  cluster.filter = (_from, _to, { kind }) => kind !== "commit" && kind !== "decision";
+  cluster.submit(ada.request(["x=new"]));
+  cluster.runFor(50);
+  cluster.crash(0);
+  cluster.runUntil(() =>
+    [1, 2, 3].every((id) => {
+      const { view, active } = cluster.host(id).replica!.status();
+      return view > 0 && active;
+    })
+  );
+  const answers = cluster.ask("x");
+  assertEquals(values(answers), []);
+  cluster.filter = () => true;
+  cluster.runFor(1_000);
+  assertEquals(values(answers), ["r1 ok old,new", "r2 ok old,new", "r3 ok old,new"]);
+});
+
+Deno.test("a replica that prepared a write and restarted does not answer without it", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  cluster.runFor(1_000);
+  cluster.filter = (_from, _to, { kind }) => kind !== "commit" && kind !== "decision";
+  cluster.submit(ada.request(["x=new"]));
+  cluster.runFor(50);
+  cluster.filter = () => false;
+  cluster.crash(2);
+  cluster.start(2);
+  const answers = cluster.ask("x", [2]);
+  cluster.runFor(50);
+  assertEquals(values(answers), []);
+});
+
+Deno.test("what is not executed in time is given up, so that nothing waits for ever", () => {
+  const cluster = new Cluster({ settings: { viewTimeoutMs: 60_000, slowPrimaryMs: 60_000 } });
+  const ada = new TestClient(cluster, 1).open();
+  cluster.runFor(1_000);
+  cluster.filter = (_from, _to, { kind }) => kind !== "commit" && kind !== "decision";
+  cluster.submit(ada.request(["x=1"]));
+  cluster.runFor(50);
+  const answers = cluster.ask("x", [2]);
+  cluster.runFor(5_000);
+  assertEquals(values(answers), ["r2 too-late"]);
+});
+
+Deno.test("during a view change no query is answered, not even one that waits already", () => {
+  const cluster = new Cluster({ settings: { viewTimeoutMs: 100 } });
+  const ada = new TestClient(cluster, 1).open();
+  cluster.runFor(1_000);
+  cluster.filter = (_from, _to, { kind }) => !["commit", "decision", "new-view"].includes(kind);
+  cluster.submit(ada.request(["x=1"]));
+  cluster.runFor(50);
+  const waiting = cluster.ask("x", [2]);
+  assertEquals(values(waiting), []);
+  cluster.runUntil(() => !cluster.host(2).replica!.status().active, 1_500);
+  assertEquals(values(waiting), ["r2 view-change"]);
+  assertEquals(values(cluster.ask("x", [2])), ["r2 view-change"]);
+});
+
+Deno.test("during a state transfer no query is answered", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  cluster.crash(3);
+  for (let i = 1; i <= 60; i++) ada.call([`x=${i}`]);
+  cluster.serves = () => [];
+  cluster.start(3);
+  cluster.runUntil(() => cluster.host(3).replica!.status().transferring, 10_000);
+  assertEquals(values(cluster.ask("x", [3])), ["r3 state-transfer"]);
+});
+
+Deno.test("a replica that lost its disk answers no query until it has recovered", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  for (let i = 1; i <= 10; i++) ada.call([`x=${i}`]);
+  cluster.loseDisk(2);
+  assertEquals(values(cluster.ask("x", [2])), ["r2 recovering"]);
+  cluster.runUntil(() => !cluster.host(2).replica!.status().hasLostDisk, 120_000, "recovered");
+  assertEquals(values(cluster.ask("x", [2])), ["r2 ok 1,2,3,4,5,6,7,8,9,10"]);
+});
+
+Deno.test("queries that wait are bounded, and answered some at a time between other steps", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  cluster.runFor(1_000);
+  cluster.filter = (_from, _to, { kind }) => kind !== "commit" && kind !== "decision";
+  cluster.submit(ada.request(["x=1"]));
+  cluster.runFor(50);
+  const asked = Array.from({ length: 1_025 }, () => cluster.ask("x", [2]));
+  assertEquals(asked.flatMap(values), ["r2 overloaded"]);
+  const most: number[] = [];
+  cluster.onStep = ({ id }, _input, { answers }) => void (id === 2 && answers.length > 0 && most.push(answers.length));
+  cluster.filter = () => true;
+  cluster.runFor(1_000);
+  assertEquals(asked.flatMap(values).filter((answer) => answer === "r2 ok 1").length, 1_024);
+  assertEquals([most.length, Math.max(...most)], [16, 64]);
+});
+
+for (let seed = 1; seed <= 10; seed++) {
+  Deno.test(`whatever a quorum answers, it is not older than what anybody was told before (seed ${seed})`, () => {
+    const cluster = new Cluster({ seed, loss: 0.1, doubling: 0.1, maxLatencyMs: 30 });
+    const ada = new TestClient(cluster, 1).open();
+    let agreed = 0;
+    for (let i = 1; i <= 40; i++) {
+      ada.call([`x=${i}`]);
+      if (i % 13 === 0) {
+        const victim = Math.floor(cluster.random() * 4);
+        cluster.crash(victim);
+        cluster.start(victim);
+      }
+      // Replica 3 is a liar that always answers what was there before.
+      const answers = cluster.ask("x", [0, 1, 2]);
+      cluster.runFor(200);
+      const newest = [...answers.values()].filter((answer) => answer.startsWith("ok ") && answer.endsWith(`${i}`));
+      const stale = [...answers.values()].filter((answer) => answer.startsWith("ok ") && !answer.endsWith(`${i}`));
+      assert(stale.length + 1 < 3, `at write ${i} a quorum is stale: ${stale}`);
+      if (newest.length === 3) agreed++;
+    }
+    assert(agreed > 10, `${agreed} queries were agreed on`);
+  });
+}
+
+Deno.test("a quorum of queries is answered while a replica is down", () => {
+  const cluster = new Cluster();
+  new TestClient(cluster, 1).open().call(["x=1"]);
+  cluster.runFor(1_000);
+  cluster.crash(3);
+  assertEquals(values(cluster.ask("x")), ["r0 ok 1", "r1 ok 1", "r2 ok 1"]);
+  assertEquals(cluster.host(0).replica!.status().lastExecuted > (0 as SequenceNumber), true);
+});
