@@ -137,7 +137,8 @@ function writeSecret(path: string, text: string): void {
   Deno.writeTextFileSync(path, text, { mode: 0o600, createNew: true });
 }
 
-function exists(path: string): boolean {
+/** Whether there is something under this path. */
+export function exists(path: string): boolean {
   try {
     Deno.lstatSync(path);
     return true;

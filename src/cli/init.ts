@@ -8,6 +8,7 @@ import { maxFaulty } from "../core/quorum.ts";
 import { generateKeyPair } from "../crypto/mod.ts";
 import { type ClusterFile, parseClusterFile } from "../wire/mod.ts";
 import { CliError, reasonOf } from "./cli_error.ts";
+import { exists } from "./cluster_data.ts";
 
 /** What `init --help` prints. */
 export const INIT_HELP = `Makes a cluster file and one private key per member.
@@ -89,16 +90,6 @@ function checked(cluster: ClusterFile): ClusterFile {
 function integer(option: string, text: string): number {
   if (/^[1-9][0-9]{0,5}$/.test(text)) return Number(text);
   throw new CliError(`--${option}: expected a number from 1 to 999999, got ${text}`, 2);
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }
 
 function parse(args: readonly string[]) {
