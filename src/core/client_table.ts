@@ -11,7 +11,8 @@
 import type { Limits } from "./config.ts";
 import type { ClientId, Digest, Millis, SequenceNumber } from "./ids.ts";
 import type { Environment, Plain } from "./io.ts";
-import type { Refusal, Request, Result, VouchedOperation, VouchedRequest } from "./messages.ts";
+import type { Request, Result, VouchedOperation, VouchedRequest } from "./messages.ts";
+import { NEVER, refusal, refuse, reused } from "./refusals.ts";
 import type { ChunkChange } from "./state_tree.ts";
 import { decodeReplies, encodeReplies, storedBytes, type StoredReply, storedReply } from "./stored_replies.ts";
 import { utf8 } from "./text.ts";
@@ -66,65 +67,72 @@ export class ClientTable {
     return this.#names.size;
   }
 
-  /** The stored answer to a request that was executed before, or the refusal if its timestamp was another request's. */
-  lookup(request: Request, digest: Digest): readonly Result[] | null {
-    const stored = request.session === 0
-      ? null
-      : this.#sessions.get(sessionKey(request.client, request.session))?.replies.get(request.timestamp);
-    if (!stored) return null;
-    return stored.digest === digest ? stored.results : reused(request, stored);
+  /**
+   * What a request is answered for good, however often it comes and whoever brings it: its stored results, or a refusal that
+   * stands as long as the service. It need not be ordered; if it were, relays of old requests would be ordered for ever.
+   * `null`: its execution must tell.
+   */
+  lookup(request: Request, digest: Digest, executed: SequenceNumber): readonly Result[] | null {
+    if (request.session === 0) {
+      const session = this.#opened(request);
+      return session && [opened(session)];
+    }
+    const session = this.#sessions.get(sessionKey(request.client, request.session));
+    // A session's id is the number that opened it, so that none with this id can open any more.
+    if (!session) return request.session <= executed ? refuse(request, "unknown-session", NEVER) : null;
+    const stored = session.replies.get(request.timestamp);
+    if (stored) return stored.digest === digest ? stored.results : reused(request, stored);
+    return request.timestamp < session.lowestUnanswered ? refuse(request, "stale-timestamp", NEVER) : null;
   }
 
   /** Executes a signed request once, by `run`, or answers from memory, or refuses. */
   execute(request: Request, digest: Digest, at: Moment, run: () => readonly Result[]): readonly Result[] {
     if (request.session === 0) return [this.#open(request, at)];
     const session = this.#sessions.get(sessionKey(request.client, request.session));
-    if (!session) return refuse(request, "unknown-session", at);
+    if (!session) return refuse(request, "unknown-session", NEVER);
     this.#acknowledge(session, request);
     session.lastUsed = at.timestamp;
     this.#dirty.add(sessionChunk(session));
     const stored = session.replies.get(request.timestamp);
     if (stored) return stored.digest === digest ? stored.results : reused(request, stored);
-    if (request.timestamp < session.lowestUnanswered) return refuse(request, "stale-timestamp", at);
+    if (request.timestamp < session.lowestUnanswered) return refuse(request, "stale-timestamp", NEVER);
     if (request.timestamp >= session.lowestUnanswered + this.#limits.sessionWindow) {
-      return refuse(request, "beyond-window", at);
+      return refuse(request, "beyond-window", at.sequence);
     }
     if (storedBytes(session.replies) >= this.#limits.maxSessionReplyBytes) {
-      return refuse(request, "reply-storage-full", at);
+      return refuse(request, "reply-storage-full", at.sequence);
     }
     const results = run();
     session.replies.set(request.timestamp, storedReply(digest, results));
     return results;
   }
 
-  /**
-   * The results of a vouched request all of whose operations were executed before, so that it is not ordered again whoever sends
-   * it again. Refusals are left to execution: some depend on where in the order they are made.
-   */
-  lookupAll({ operations }: VouchedRequest): readonly Result[] | null {
+  /** What a vouched request is answered for good, as in {@linkcode lookup}. */
+  lookupAll({ operations, notAfter }: VouchedRequest, agreedTime: Millis): readonly Result[] | null {
+    const isExpired = notAfter < agreedTime;
     const results: Result[] = [];
-    for (const { name, timestamp, operation } of operations) {
-      const stored = this.#names.get(name)?.replies.get(timestamp);
-      if (stored?.digest !== this.#env.hash(operation)) return null;
-      results.push(...stored.results);
+    for (const operation of operations) {
+      const result = this.lookupVouched(operation) ?? (isExpired ? refusal("expired", NEVER) : null);
+      if (!result) return null;
+      results.push(result);
     }
     return results;
   }
 
-  /** What an unsigned client's operation must be answered without being executed: by its stored result, or a refusal. */
-  lookupVouched({ name, timestamp, operation }: VouchedOperation, at: Moment): Result | null {
+  /** What an unsigned client's operation is answered for good: its stored result, or a refusal. */
+  lookupVouched({ name, timestamp, operation }: VouchedOperation): Result | null {
     const known = this.#names.get(name);
     const stored = known?.replies.get(timestamp);
     if (stored) {
       const first = stored.results[0]!;
       return stored.digest === this.#env.hash(operation) ? first : refusal("timestamp-reused", first.sequence);
     }
-    return known && timestamp <= known.floor ? refusal("stale-timestamp", at.sequence) : null;
+    return known && timestamp <= known.floor ? refusal("stale-timestamp", NEVER) : null;
   }
 
   /** Executes an unsigned client's operation once, by `run`, or answers from memory, or refuses. */
   executeVouched(operation: VouchedOperation, at: Moment, run: () => Result): Result {
-    const remembered = this.lookupVouched(operation, at);
+    const remembered = this.lookupVouched(operation);
     if (remembered) return remembered;
     const known = this.#names.get(operation.name);
     if (
@@ -161,9 +169,8 @@ export class ClientTable {
 
   /** Opening is idempotent by its nonce. Only sessions that are idle long enough give way, so a flood evicts nobody at work. */
   #open(request: Request, at: Moment): Result {
-    for (const session of this.#sessions.values()) {
-      if (session.client === request.client && session.nonce === request.timestamp) return opened(session);
-    }
+    const before = this.#opened(request);
+    if (before) return opened(before);
     const { maxSessions, sessionIdleMs } = this.#limits;
     const taken = this.#sessions.has(sessionKey(request.client, at.sequence)); // one opening per client and batch
     if (taken || !this.#makeRoom(this.#sessions, maxSessions, sessionIdleMs, at.timestamp, sessionChunk)) {
@@ -180,6 +187,14 @@ export class ClientTable {
     this.#sessions.set(sessionKey(session.client, session.id), session);
     this.#dirty.add(sessionChunk(session));
     return opened(session);
+  }
+
+  /** The session that this request has opened before. */
+  #opened({ client, timestamp }: Request): Session | null {
+    for (const session of this.#sessions.values()) {
+      if (session.client === client && session.nonce === timestamp) return session;
+    }
+    return null;
   }
 
   #acknowledge(session: Session, request: Request): void {
@@ -264,21 +279,6 @@ export class ClientTable {
     if (id.startsWith("s")) this.#sessions.delete(id.slice(1));
     else this.#names.delete(id.slice(1));
   }
-}
-
-/** A refusal as the result of one operation. */
-export function refusal(reason: Refusal, sequence: SequenceNumber): Result {
-  return { sequence, status: "refused", value: utf8(reason) };
-}
-
-function refuse(request: Request, reason: Refusal, at: Moment): readonly Result[] {
-  return request.operations.map(() => refusal(reason, at.sequence));
-}
-
-/** Carries the number of the request that had the timestamp first, so that it is the same whenever it is said. */
-function reused(request: Request, stored: StoredReply): readonly Result[] {
-  const sequence = stored.results[0]!.sequence;
-  return request.operations.map(() => refusal("timestamp-reused", sequence));
 }
 
 function opened(session: Session): Result {

@@ -4,12 +4,13 @@
  */
 import { askForBody } from "./bodies.ts";
 import { takeCheckpoint } from "./checkpoint.ts";
-import { refusal } from "./client_table.ts";
 import type { Millis, SequenceNumber } from "./ids.ts";
 import { invariant } from "./invariant.ts";
 import type { Slot } from "./message_log.ts";
 import type { AnyRequest, Batch, Result, SignedRequest } from "./messages.ts";
 import { isHalfFull } from "./pending_requests.ts";
+import { answer } from "./answers.ts";
+import { NEVER, refusal } from "./refusals.ts";
 import { OperationError } from "./state_machine.ts";
 import type { Step } from "./state.ts";
 import { utf8 } from "./text.ts";
@@ -48,11 +49,11 @@ function execute(step: Step, slot: Slot, batch: Batch): void {
 }
 
 function executeRequest(step: Step, slot: Slot, request: SignedRequest): void {
-  const { state, self } = step;
+  const { state } = step;
   const results = resultsOf(step, slot, request.message, request);
-  const reply = { kind: "reply", replica: self, view: state.view, request: request.digest, results } as const;
-  const { message } = request;
-  step.reply(message.kind === "request" ? { client: message.client } : { gateway: message.gateway }, reply);
+  answer(step, request, results);
+  const isRefused = results.some(({ status }) => status === "refused");
+  if (isRefused) state.refused.note(request.digest, results, step.now);
   state.pending.remove(request);
 }
 
@@ -70,7 +71,7 @@ function resultsOf(step: Step, slot: Slot, message: AnyRequest, { digest }: Sign
   const isExpired = message.notAfter < agreedTime || message.notAfter > agreedTime + nameIdleMs;
   return message.operations.map((vouched) => {
     const { operation, name } = vouched;
-    if (isExpired) return clients.lookupVouched(vouched, at) ?? refusal("expired", slot.sequence);
+    if (isExpired) return clients.lookupVouched(vouched) ?? refusal("expired", NEVER);
     return bounded(() => clients.executeVouched(vouched, at, () => run(step, slot, operation, `name:${name}`)));
   });
 }

@@ -2,6 +2,7 @@
  * The normal case (PBFT §4.2): request, pre-prepare, prepare, commit. goPBFT's `resolveMsg`.
  * @module
  */
+import { answer, answerOf } from "./answers.ts";
 import { executeCommitted } from "./execution.ts";
 import { askForBody } from "./bodies.ts";
 import { compare } from "./evidence.ts";
@@ -15,13 +16,10 @@ import type { Step } from "./state.ts";
 
 /** A request comes, from its client, its gateway or a backup: answer it from memory, or have it wait and order it. */
 export function onRequest(step: Step, request: Verified<SignedRequest>): void {
-  const { pending, clients, view } = step.state;
+  const { pending, refused } = step.state;
   const { message, digest } = request;
-  const results = message.kind === "request" ? clients.lookup(message, digest) : clients.lookupAll(message);
-  if (results) {
-    const to = message.kind === "request" ? { client: message.client } : { gateway: message.gateway };
-    return step.reply(to, { kind: "reply", replica: step.self, view, request: digest, results });
-  }
+  const results = answerOf(step.state, request) ?? refused.lookup(digest, step.now);
+  if (results) return answer(step, request, results);
   if (pending.has(request)) return step.discard(message.kind, null, "duplicate");
   const { statusIntervalMs } = step.env.settings;
   const entry = pending.add(request, (step.now + statusIntervalMs) as Millis);

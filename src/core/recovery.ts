@@ -13,6 +13,7 @@ import { MessageLog } from "./message_log.ts";
 import type { Checkpoint, Commit, Prepare } from "./messages.ts";
 import { PendingRequests } from "./pending_requests.ts";
 import { primaryOf } from "./quorum.ts";
+import { RefusedRequests } from "./refused_requests.ts";
 import { RetiredBlobs } from "./retired_blobs.ts";
 import { type ChunkChange, readChunk, readPage, readRoot, StateTree } from "./state_tree.ts";
 import type { ReplicaState } from "./state.ts";
@@ -43,6 +44,7 @@ export function recover(env: Environment, recovered: Recovered): ReplicaState {
     agreedTime: 0 as Millis,
     clients: new ClientTable(env, env.genesis.limits),
     pending: new PendingRequests(env.settings),
+    refused: new RefusedRequests(env.settings.idleStatusMs),
     lastProposed: low,
     tree: new StateTree(env),
     retired: new RetiredBlobs(recovered.retired),

@@ -15,6 +15,7 @@ import type { MessageLog } from "./message_log.ts";
 import type { Batch, Checkpoint, MessageKind, NewView, Signed, Verified, ViewChange } from "./messages.ts";
 import type { PendingRequests } from "./pending_requests.ts";
 import { maxFaulty, primaryOf, quorum } from "./quorum.ts";
+import type { RefusedRequests } from "./refused_requests.ts";
 import type { RetiredBlobs } from "./retired_blobs.ts";
 import type { StateTree } from "./state_tree.ts";
 import type { Transfer } from "./state_transfer.ts";
@@ -40,6 +41,7 @@ export interface ReplicaState {
   agreedTime: Millis;
   readonly clients: ClientTable;
   readonly pending: PendingRequests;
+  readonly refused: RefusedRequests;
   /** The highest number that this replica has proposed or accepted in this view; at least lastExecuted when it proposes. */
   lastProposed: SequenceNumber;
   /** The state as of the last checkpoint taken. */

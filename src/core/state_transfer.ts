@@ -5,6 +5,7 @@
  * @module
  */
 import { stabilize, type StableCertificate, takeChanges } from "./checkpoint.ts";
+import { answer, answerOf } from "./answers.ts";
 import { executeCommitted } from "./execution.ts";
 import { type Digest, type Millis, type ReplicaId, replicaId, type SequenceNumber } from "./ids.ts";
 import type { FetchedBlob } from "./io.ts";
@@ -172,12 +173,11 @@ function finish(step: Step, transfer: Transfer, root: Root): void {
 
 /** Answers the requests that were executed in the numbers that this replica has skipped. */
 function settlePending(step: Step): void {
-  const { pending, clients, view } = step.state;
+  const { pending } = step.state;
   for (const { request } of [...pending.entries()]) {
-    const { message, digest } = request;
-    const results = message.kind === "request" ? clients.lookup(message, digest) : null;
-    if (!results || message.kind !== "request") continue;
+    const results = answerOf(step.state, request);
+    if (!results) continue;
     pending.remove(request);
-    step.reply({ client: message.client }, { kind: "reply", replica: step.self, view, request: digest, results });
+    answer(step, request, results);
   }
 }

@@ -38,3 +38,59 @@ Deno.test("a vouched request that was executed is answered from memory when it c
   assertEquals(cluster.hosts.map(({ replica }) => replica!.status().lastExecuted), before);
   assertEquals(cluster.accepted(again.digest)!.map(show), ["ok 1"]);
 });
+
+/** How far the replicas come while copies of a request keep coming to all of them. */
+function ordersFor(cluster: Cluster, request: ReturnType<TestClient["request"]>): number {
+  cluster.runFor(500); // so that all are as far
+  const highest = () => Math.max(...cluster.hosts.map(({ replica }) => replica!.status().lastExecuted));
+  const before = highest();
+  for (let i = 0; i < 10; i++) {
+    cluster.submit(request);
+    cluster.runFor(150);
+  }
+  return highest() - before;
+}
+
+Deno.test("a request that its client has long had answered is not ordered again, whoever still has a copy of it", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  const old = ada.request(["x=1"]);
+  ada.retry(old);
+  ada.call(["x=2"], { timestamp: 2, lowestUnanswered: 2 });
+  assertEquals(ordersFor(cluster, old), 0);
+  assertEquals(cluster.accepted(old.digest)!.map(show), ["refused stale-timestamp"]);
+  assertEquals(cluster.host(0).machine.logs.get("x"), ["1", "2"]);
+});
+
+Deno.test("a request of a session that is gone, and the opening of one that is there, are not ordered again", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  ada.call(["x=1"]);
+  const unknown = ada.request(["x=2"], { session: 2 });
+  assertEquals(ordersFor(cluster, unknown), 0);
+  assertEquals(cluster.accepted(unknown.digest)!.map(show), ["refused unknown-session"]);
+  const opening = ada.request([], { session: 0, timestamp: 77 });
+  ada.retry(opening);
+  assertEquals(ordersFor(cluster, opening), 0);
+});
+
+Deno.test("a request beyond the window is ordered once, although copies of it come for a while", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  ada.call(["x=1"]);
+  const far = ada.request(["x=2"], { timestamp: 1_000_000, lowestUnanswered: 1 });
+  assertEquals(ordersFor(cluster, far), 1);
+  assertEquals(cluster.accepted(far.digest)!.map(show), ["refused beyond-window"]);
+});
+
+Deno.test("a replica that a state transfer takes past the requests that it holds lets go of them", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  cluster.filter = (from, to) => from !== 3 && to !== 3;
+  for (let i = 1; i <= 60; i++) ada.call([`x=${i}`]); // which come to all
+  assertEquals(cluster.host(3).replica!.status().pendingRequests, 60);
+  cluster.filter = () => true;
+  cluster.runFor(10_000);
+  assertEquals(cluster.host(3).replica!.status().pendingRequests, 0);
+  cluster.assertAlike();
+});
