@@ -15,7 +15,7 @@ export { InvariantError } from "./src/core/invariant.ts";
 export type { DiscardReason, Event, Suspicion } from "./src/core/events.ts";
 export type { Contradiction } from "./src/core/evidence.ts";
 export type { ReplicaStatus } from "./src/core/io.ts";
-export { type ClusterFile, parseClusterFile, parseGenesis } from "./src/wire/mod.ts";
+export { type ClusterFile, parseClusterFile, parseGenesis, type SignedKind } from "./src/wire/mod.ts";
 export { clusterId, generateKeyPair, type KeyPair } from "./src/crypto/mod.ts";
 export * from "./src/machines/mod.ts";
 export {
@@ -33,7 +33,7 @@ export {
   type Version,
   type Writes,
 } from "./src/node/ports.ts";
-export { Node, type NodeOptions } from "./src/node/node.ts";
+export { Node, type NodeOptions, type SubmitOptions } from "./src/node/node.ts";
 export type { VouchedAnswer } from "./src/node/gateway.ts";
 export type { NodeLimits } from "./src/node/limits.ts";
 export type { NodeStatus, OutboxStatus } from "./src/node/status.ts";

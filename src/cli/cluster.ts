@@ -73,7 +73,16 @@ async function run(folder: string, cluster: ClusterFile, options: ClusterOptions
     const files = replicaFiles(folder, name);
     const state = options.memory ? ["--memory"] : ["--state", files.state];
     if (!isNew && !hasState(folder, name)) state.push("--lost-disk");
-    const args = ["--cluster", clusterPath(folder), "--name", name, "--key", files.key, ...state];
+    const args = [
+      "--cluster",
+      clusterPath(folder),
+      "--name",
+      name,
+      "--key",
+      files.key,
+      ...state,
+      ...options.policy,
+    ];
     return new ChildReplica({ name, url: cluster.urls[name]!, args, folder });
   };
   const supervisor = new Supervisor({ names, start, restart: options.restart });

@@ -4,6 +4,7 @@
  */
 import { parseArgs } from "node:util";
 import { CliError } from "./cli_error.ts";
+import { POLICY_HELP, POLICY_OPTIONS, policyArgs, policyOf } from "./policy_options.ts";
 import { MAX_REPLICAS } from "./member_names.ts";
 
 /** What `deno task cluster` was told. */
@@ -17,6 +18,8 @@ export interface ClusterOptions {
   readonly fresh: boolean;
   readonly restart: boolean;
   readonly help: boolean;
+  /** Whom the replicas serve: arguments of each. */
+  readonly policy: readonly string[];
 }
 
 /** What `--help` prints. */
@@ -31,6 +34,8 @@ export const CLUSTER_HELP = `Runs a cluster of PBFT replicas on this machine, ea
   --fresh        delete what an earlier cluster left in the data folder
   --restart      restart a replica that dies
   --help         print this
+
+${POLICY_HELP}
 
 Ctrl-C stops all replicas. The same command starts them again with their data.`;
 
@@ -51,8 +56,9 @@ export function parseClusterOptions(args: readonly string[]): ClusterOptions {
     throw usage("--memory and --restart: a replica that lost its memory would break the promises it made; choose one");
   }
   const { data = ".pbft", memory = false, fresh = false, restart = false, help = false } = values;
+  policyOf(values);
   if (data === "") throw usage("--data: expected a folder, got nothing");
-  return { replicas, port, data, memory, fresh, restart, help };
+  return { replicas, port, data, memory, fresh, restart, help, policy: policyArgs(values) };
 }
 
 /** Checks that replicas on these ports could be reached. @throws {CliError} */
@@ -74,6 +80,7 @@ function parse(args: readonly string[]) {
         memory: { type: "boolean" },
         fresh: { type: "boolean" },
         restart: { type: "boolean" },
+        ...POLICY_OPTIONS,
         help: { type: "boolean", short: "h" },
       },
     }).values;

@@ -10,6 +10,7 @@ import { SqliteStore } from "../stores/sqlite.ts";
 import { type ClusterFile, parseClusterFile } from "../wire/mod.ts";
 import { CliError, reasonOf, runCommand } from "./cli_error.ts";
 import { Log } from "./log.ts";
+import { POLICY_HELP, POLICY_OPTIONS, policyOf } from "./policy_options.ts";
 
 const HELP = `Runs one replica of a cluster.
 
@@ -25,7 +26,9 @@ const HELP = `Runs one replica of a cluster.
   --host HOST      where to listen, if not where the cluster file says
   --port PORT
   --until-eof      stop when standard input ends, as well as on Ctrl-C
-  --help           print this`;
+  --help           print this
+
+${POLICY_HELP}`;
 
 /** How often the replica looks whether it has halted, ms. */
 const HALT_CHECK_MS = 1_000;
@@ -50,7 +53,7 @@ async function main(args: readonly string[]): Promise<number> {
     hostname: values.host,
     port: values.port === undefined ? undefined : Number(values.port),
     observers: [log],
-    app: { onInternalError: (error) => log.say(`a defect: ${error.stack}`) },
+    app: { ...policyOf(values), onInternalError: (error) => log.say(`a defect: ${error.stack}`) },
     signal,
   });
   const { lastExecuted, view } = replica.node.status().replica;
@@ -98,6 +101,7 @@ function parse(args: readonly string[]) {
         "lost-disk": { type: "boolean" },
         host: { type: "string" },
         port: { type: "string" },
+        ...POLICY_OPTIONS,
         "until-eof": { type: "boolean" },
         help: { type: "boolean", short: "h" },
       },

@@ -3,8 +3,7 @@
  * @module
  */
 import type { Digest } from "../core/ids.ts";
-import type { MessageKind } from "../core/messages.ts";
-import { fromHex, signedDomain } from "../wire/mod.ts";
+import { fromHex, signedDomain, type SignedKind } from "../wire/mod.ts";
 
 /** An Ed25519 key pair as lower-case hex: the 32-byte seed and the 32-byte public key. */
 export interface KeyPair {
@@ -77,7 +76,7 @@ function isCanonical(bytes: Uint8Array): boolean {
 export class Domains {
   readonly #cluster: Digest;
   readonly #epoch: number;
-  readonly #byKind = new Map<MessageKind, Uint8Array>();
+  readonly #byKind = new Map<SignedKind, Uint8Array>();
 
   /** The domains of this cluster in this epoch. */
   constructor(cluster: Digest, epoch: number) {
@@ -87,7 +86,7 @@ export class Domains {
   }
 
   /** What is signed before the bytes of a message of this kind. */
-  of(kind: MessageKind): Uint8Array {
+  of(kind: SignedKind): Uint8Array {
     let domain = this.#byKind.get(kind);
     if (domain === undefined) {
       domain = signedDomain(this.#cluster, this.#epoch, kind);

@@ -2,11 +2,14 @@
  * A replica as a Hono app: all of its routes, in one table.
  * @module
  */
-import { type Context, Hono } from "hono";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
 import type { MessageKind } from "../core/messages.ts";
 import type { Timer } from "../node/ports.ts";
+import { createVerifier } from "../crypto/mod.ts";
+import { type AddressOf, connectionAddress } from "./address.ts";
 import { BodyReader } from "./body.ts";
+import { type Admission, Clients } from "./clients.ts";
 import { Deadlines } from "./deadlines.ts";
 import { EventStreams } from "./events.ts";
 import { EXPOSITION_TYPE } from "./exposition.ts";
@@ -14,6 +17,7 @@ import type { HostedNode } from "./hosted_node.ts";
 import { frame, messages, SignedRequests } from "./messages.ts";
 import { Metrics } from "./metrics.ts";
 import { Problem, problem } from "./problem.ts";
+import { addressLimit, type RateLimit } from "./rate_limit.ts";
 import { UnsignedRequests } from "./req.ts";
 import { evidenceJson, readiness, statusJson, statusText } from "./status.ts";
 import { Timestamps } from "./timestamps.ts";
@@ -40,8 +44,19 @@ export interface AppOptions {
   readonly maxQueuedEvents?: number;
   /** The process's memory in bytes by kind, for `/metrics`. */
   readonly memory?: () => Readonly<Record<string, number>>;
-  /** Origins whose pages may use `POST /requests`, `POST /queries` and `GET /status`, as a client in a browser does: none. */
+  /**
+   * Origins whose pages may use what clients use ({@linkcode CLIENT_ROUTES}), `https://app.example`; `*`: every page's. None: a browser lets
+   * no page of another origin ask anything here, nor read an answer.
+   */
   readonly corsOrigins?: readonly string[];
+  /** Which clients are served: all, `open`. What members pass on is taken from them, whoever asked there. */
+  readonly admission?: Admission;
+  /** Operations, and reads, of one client: its public key, or its name at `/req`. As many as it likes. */
+  readonly clientLimit?: RateLimit;
+  /** Requests to {@linkcode CLIENT_ROUTES} from one address, or one network of 64 bits if it is IPv6. As many as it likes. */
+  readonly addressLimit?: RateLimit;
+  /** Tells the address: that of the connection; `addressFromHeader` for a host behind proxies. */
+  readonly address?: AddressOf;
   /** Hears of a defect that was answered with 500. */
   readonly onInternalError?: (error: Error) => void;
   /** Ends event streams and timers. */
@@ -53,11 +68,17 @@ export interface AppOptions {
  * Hono does not matter. It is mounted in another one by `parent.mount("/apple", app.fetch)`.
  */
 export interface ReplicaApp {
-  /** Answers a request; what `Deno.serve` and its like take. */
-  readonly fetch: (request: Request) => Response | Promise<Response>;
+  /** Answers a request; what `Deno.serve` and its like take. `connection`: what they give beside it, see {@linkcode AppOptions.address}. */
+  readonly fetch: (request: Request, connection?: unknown) => Response | Promise<Response>;
   /** Answers a request without a server, for tests; a path will do. */
   readonly request: (input: string | URL | Request, init?: RequestInit) => Response | Promise<Response>;
 }
+
+/** The routes that clients use. Only these are limited per address: members that share a cloud may share their addresses with anybody. */
+export const CLIENT_ROUTES: readonly string[] = ["/req", "/requests", "/queries", "/status", "/evidence", "/events"];
+
+/** A browser may remember for so long that it may ask. */
+const CORS_MAX_AGE_SECONDS = 600;
 
 type Handler = (context: Context) => Response | Promise<Response>;
 
@@ -84,10 +105,11 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
     keepAliveMs: 15_000,
   });
   const timestamps = new Timestamps(timer, node.self, node.genesis.replicas.length);
-  const unsigned = new UnsignedRequests({ node, bodies, timestamps, deadlines: gatewayDeadlines, maxWaiting });
-  const taking = { node, bodies, executions, maxWaiting };
-  const requests = new SignedRequests(taking, (body, signal) => node.submit(body, signal));
-  const queries = new SignedRequests(taking, (body, signal) => node.query(body, signal));
+  const clients = new Clients({ node, timer, admission: options.admission ?? "open", limit: options.clientLimit });
+  const unsigned = new UnsignedRequests({ node, bodies, timestamps, clients, deadlines: gatewayDeadlines, maxWaiting });
+  const taking = { node, bodies, executions, maxWaiting, clients, verifier: createVerifier(node.cluster) };
+  const requests = new SignedRequests(taking, "/requests", (body, options) => node.submit(body, options));
+  const queries = new SignedRequests(taking, "/queries", (body, options) => node.query(body, options));
   const onFrame = (kind: MessageKind): Handler => ({ req }) => frame(req.raw, kind, taking);
   const view = () => ({ node, urls: options.urls ?? {}, now: timer.now() });
 
@@ -124,8 +146,7 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
     const route = Object.hasOwn(table, c.req.path) ? c.req.path : "other";
     metrics.onHttp(route, METHODS.has(c.req.method) ? c.req.method : "other", c.res.status);
   });
-  const origin = [...options.corsOrigins ?? []];
-  if (origin.length > 0) { for (const path of ["/requests", "/queries", "/status"]) app.use(path, cors({ origin })); }
+  for (const guard of guards(options)) for (const path of CLIENT_ROUTES) app.use(path, guard);
   for (const [path, handlers] of Object.entries(table)) {
     for (const [method, handler] of Object.entries(handlers)) app.on(method, path, handler);
     const allow = "GET" in handlers ? "GET, HEAD" : "POST";
@@ -138,6 +159,22 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
     return problem("internal-error", { detail: `${error.name}: ${error.message}` });
   });
   return app;
+}
+
+/** What stands before the clients' routes. CORS first: a page is to see why it was refused. */
+function guards({ corsOrigins = [], addressLimit: limit, address = connectionAddress, timer }: AppOptions) {
+  const guards: MiddlewareHandler[] = [];
+  if (corsOrigins.length > 0) {
+    guards.push(cors({
+      origin: corsOrigins.includes("*") ? "*" : [...corsOrigins],
+      allowMethods: ["GET", "POST"],
+      allowHeaders: ["content-type"],
+      exposeHeaders: ["retry-after"],
+      maxAge: CORS_MAX_AGE_SECONDS,
+    }));
+  }
+  if (limit) guards.push(addressLimit(address, { limit, timer }));
+  return guards;
 }
 
 /** Methods that are counted by name. */

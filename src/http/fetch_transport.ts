@@ -6,6 +6,7 @@ import type { Digest, ReplicaId } from "../core/ids.ts";
 import type { Transport } from "../node/ports.ts";
 import { type ClusterFile, encodeBundle } from "../wire/mod.ts";
 import { CBOR } from "./messages.ts";
+import { isClients, RELAY_HEADER, type Relayer, relayOf } from "./relay.ts";
 
 /** What the transport needs. */
 export interface FetchTransportOptions {
@@ -13,6 +14,8 @@ export interface FetchTransportOptions {
   readonly clusterFile: ClusterFile;
   /** The cluster's id. */
   readonly cluster: Digest;
+  /** Who sends: signs what it passes on for clients, for peers that do not serve every client. */
+  readonly relayer?: Relayer;
   /** The host's `fetch`, or a stand-in. */
   readonly fetch?: typeof globalThis.fetch;
 }
@@ -34,16 +37,18 @@ export class DeliveryError extends Error {
 export class FetchTransport implements Transport {
   readonly #urls: readonly string[];
   readonly #cluster: Digest;
+  readonly #relayer: Relayer | undefined;
   readonly #fetch: typeof globalThis.fetch;
 
   /** Reads the members' URLs. @throws {TypeError} if a member has none. */
-  constructor({ clusterFile, cluster, fetch = globalThis.fetch }: FetchTransportOptions) {
+  constructor({ clusterFile, cluster, relayer, fetch = globalThis.fetch }: FetchTransportOptions) {
     this.#urls = clusterFile.genesis.replicas.map(({ name }) => {
       const url = clusterFile.urls[name];
       if (url === undefined) throw new TypeError(`urls.${name}: expected a URL, got nothing`);
       return new URL("messages", url.endsWith("/") ? url : `${url}/`).href;
     });
     this.#cluster = cluster;
+    this.#relayer = relayer;
     this.#fetch = fetch.bind(globalThis);
   }
 
@@ -52,23 +57,19 @@ export class FetchTransport implements Transport {
     const url = this.#urls[to];
     if (url === undefined) throw new RangeError(`to: expected a replica from 0 to ${this.#urls.length - 1}, got ${to}`);
     const body = encodeBundle(this.#cluster, frames);
+    const headers: Record<string, string> = { "content-type": CBOR };
+    if (this.#relayer && frames.some(isClients)) headers[RELAY_HEADER] = relayOf(body, this.#relayer);
     let status: number;
     try {
-      status = await this.#post(url, body, signal);
+      status = await this.#post(url, { headers, body: body as Uint8Array<ArrayBuffer>, signal });
     } catch (cause) {
       throw new DeliveryError(`no answer from ${url}`, 0, { cause });
     }
     if (status !== 202) throw new DeliveryError(`${url} answered ${status}`, status);
   }
 
-  async #post(url: string, body: Uint8Array, signal: AbortSignal): Promise<number> {
-    const response = await this.#fetch(url, {
-      method: "POST",
-      headers: { "content-type": CBOR },
-      body: body as Uint8Array<ArrayBuffer>,
-      redirect: "manual",
-      signal,
-    });
+  async #post(url: string, init: RequestInit): Promise<number> {
+    const response = await this.#fetch(url, { method: "POST", redirect: "manual", ...init });
     await drain(response);
     return response.status;
   }

@@ -3,12 +3,15 @@
  * @module
  */
 import type { MessageKind } from "../core/messages.ts";
-import type { Rejection } from "../node/ports.ts";
+import type { Rejection, Verifier } from "../node/ports.ts";
+import type { SubmitOptions } from "../node/node.ts";
 import { decodeBundle, DecodeError, MAX_BODY_BYTES } from "../wire/mod.ts";
 import type { BodyReader } from "./body.ts";
+import type { Clients } from "./clients.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { HostedNode } from "./hosted_node.ts";
 import { Problem, problem, problemOf } from "./problem.ts";
+import { isClients, isRelayed, RELAY_HEADER } from "./relay.ts";
 
 /** What the routes need. */
 export interface MessagesOptions {
@@ -18,6 +21,10 @@ export interface MessagesOptions {
   readonly executions: Deadlines;
   /** Requests that may wait at `POST /requests` at once, and queries at `POST /queries`. */
   readonly maxWaiting: number;
+  /** Who is served. */
+  readonly clients: Clients;
+  /** For what members pass on. */
+  readonly verifier: Verifier;
 }
 
 /** Media type of frames and bundles. */
@@ -50,21 +57,32 @@ export async function messages(request: Request, options: MessagesOptions): Prom
         got: bundle.cluster,
       });
     }
-    return bundleResponse(await node.receive(bundle.frames));
+    const isFree = options.clients.isOpen || !bundle.frames.some(isClients);
+    if (isFree || isRelayed(request.headers.get(RELAY_HEADER), body, node, options.verifier)) {
+      return bundleResponse(await node.receive(bundle.frames));
+    }
+    throw new Problem("not-accepted-here", {
+      detail: "clients' requests are taken at /requests and /queries; here only from a member that signs the bundle",
+      field: RELAY_HEADER,
+      expected: "a member's number and its signature",
+      got: request.headers.has(RELAY_HEADER) ? "another" : "none",
+    });
   });
 }
 
 /** Has a node answer a signed client's frame. */
-export type Answering = (frame: Uint8Array, signal: AbortSignal) => Promise<Uint8Array | Rejection>;
+export type Answering = (frame: Uint8Array, options: Required<SubmitOptions>) => Promise<Uint8Array | Rejection>;
 
 /** Waits for answers at `POST /requests` or `POST /queries`, so many at once. */
 export class SignedRequests {
   readonly #options: MessagesOptions;
+  readonly #route: "/requests" | "/queries";
   readonly #answer: Answering;
   #waiting = 0;
 
-  constructor(options: MessagesOptions, answer: Answering) {
+  constructor(options: MessagesOptions, route: "/requests" | "/queries", answer: Answering) {
     this.#options = options;
+    this.#route = route;
     this.#answer = answer;
   }
 
@@ -77,16 +95,19 @@ export class SignedRequests {
     this.#waiting++;
     try {
       const maxBytes = node.genesis.limits.maxRequestBytes + FRAME_OVERHEAD_BYTES;
-      return await bodies.read(request, { type: CBOR, maxBytes }, (body) => this.#submit(body));
+      return await bodies.read(request, { type: CBOR, maxBytes }, (body) => this.#submit(body, request));
     } finally {
       this.#waiting--;
     }
   }
 
-  async #submit(body: Uint8Array): Promise<Response> {
-    const { signal, clear } = this.#options.executions.signal();
+  async #submit(body: Uint8Array, request: Request): Promise<Response> {
+    const { clients, executions } = this.#options;
+    const entrance = await clients.enter(body, this.#route, request);
+    const { signal, clear } = executions.signal();
     try {
-      const reply = await this.#answer(body, signal);
+      const reply = await this.#answer(body, { signal, admit: entrance.admit });
+      entrance.check();
       if (!(reply instanceof Uint8Array)) return problemOf(reply);
       return new Response(reply as Uint8Array<ArrayBuffer>, { headers: { "content-type": CBOR } });
     } catch (error) {

@@ -2,7 +2,11 @@
  * A replica on the web: its routes as a Hono app, and the transport between replicas.
  * @module
  */
-export { type AppOptions, createApp, type ReplicaApp } from "./app.ts";
+export { addressFromHeader, type AddressOf, connectionAddress } from "./address.ts";
+export { type AppOptions, CLIENT_ROUTES, createApp, type ReplicaApp } from "./app.ts";
+export type { Admission, Applicant } from "./clients.ts";
 export { DeliveryError, FetchTransport, type FetchTransportOptions } from "./fetch_transport.ts";
 export type { HostedNode } from "./hosted_node.ts";
 export { problem, type ProblemDetails, type ProblemKind, PROBLEMS } from "./problem.ts";
+export { type RateLimit, rateLimit, type RateLimitOptions } from "./rate_limit.ts";
+export { RELAY_HEADER, type Relayer } from "./relay.ts";

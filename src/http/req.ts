@@ -14,6 +14,7 @@ import type { Result, VouchedOperation } from "../core/messages.ts";
 import type { VouchedAnswer } from "../node/gateway.ts";
 import type { Rejection } from "../node/ports.ts";
 import type { BodyReader } from "./body.ts";
+import type { Clients } from "./clients.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { HostedNode } from "./hosted_node.ts";
 import { parseReq } from "./parse_req.ts";
@@ -25,6 +26,7 @@ export interface UnsignedRequestsOptions {
   readonly node: HostedNode;
   readonly bodies: BodyReader;
   readonly timestamps: Timestamps;
+  readonly clients: Clients;
   /** By when a result must be there. */
   readonly deadlines: Deadlines;
   /** Requests that may wait at once. */
@@ -50,7 +52,9 @@ export class UnsignedRequests {
     }
     this.#waiting++;
     try {
-      return await this.#order(await this.#read(request));
+      const operation = await this.#read(request);
+      await this.#options.clients.enterUnsigned(operation.name, request);
+      return await this.#order(operation);
     } finally {
       this.#waiting--;
     }

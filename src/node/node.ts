@@ -33,10 +33,10 @@ import type { Observer, Rejection, Signer, Timer } from "./ports.ts";
 import { markLostDisk, restore, type Restored } from "./recovery.ts";
 import { dormantStatus, type NodeStatus } from "./status.ts";
 import type { Core, Task } from "./task.ts";
-import { submit } from "./submit.ts";
+import { submit, type SubmitOptions } from "./submit.ts";
 import { Waiters } from "./waiters.ts";
 
-export type { NodeOptions };
+export type { NodeOptions, SubmitOptions };
 
 /** What is known before a node is there. */
 interface Parts {
@@ -187,16 +187,16 @@ export class Node {
    * Takes a signed client's request in and gives this replica's signed reply, as a frame, once it is executed; or why
    * there is none. If `signal` aborts, this rejects with its reason, and the request may be executed all the same.
    */
-  submit(frame: Uint8Array, signal?: AbortSignal): Promise<Uint8Array | Rejection> {
-    return submit({ kind: "request", intake: this.#intake, waiters: this.#waiters }, frame, signal);
+  submit(frame: Uint8Array, options?: SubmitOptions): Promise<Uint8Array | Rejection> {
+    return submit({ kind: "request", intake: this.#intake, waiters: this.#waiters }, frame, options);
   }
 
   /**
    * Takes a signed client's query in and gives this replica's signed answer, as a frame, once its state has what had prepared when the
    * query came; or why there is none. A client believes a quorum of equal answers. If `signal` aborts, this rejects with its reason.
    */
-  query(frame: Uint8Array, signal?: AbortSignal): Promise<Uint8Array | Rejection> {
-    return submit({ kind: "query", intake: this.#queryIntake, waiters: this.#queries }, frame, signal);
+  query(frame: Uint8Array, options?: SubmitOptions): Promise<Uint8Array | Rejection> {
+    return submit({ kind: "query", intake: this.#queryIntake, waiters: this.#queries }, frame, options);
   }
 
   /**

@@ -6,6 +6,7 @@ import type { AnyRequest, Message, ReplicaMessage, Signed, SignedRequest, Verifi
 import type { Batch } from "../core/messages.ts";
 import type { Digest, Millis, ReplicaId } from "../core/ids.ts";
 import type { Event } from "../core/events.ts";
+import type { SignedKind } from "../wire/domain.ts";
 
 /** The store's version: it grows by one with each commit. 0: the store is empty. */
 export type Version = number;
@@ -74,13 +75,13 @@ export interface Signer {
   /** 64 lower-case hex digits. */
   readonly publicKey: string;
   /** Ed25519 over the kind's domain and `bytes`; 64 bytes. */
-  sign(kind: Message["kind"], bytes: Uint8Array): Uint8Array;
+  sign(kind: SignedKind, bytes: Uint8Array): Uint8Array;
 }
 
 /** Checks signatures. */
 export interface Verifier {
   /** Whether `signature` is that key's over the kind's domain and `bytes`. */
-  verify(publicKey: string, kind: Message["kind"], bytes: Uint8Array, signature: Uint8Array): boolean;
+  verify(publicKey: string, kind: SignedKind, bytes: Uint8Array, signature: Uint8Array): boolean;
 }
 
 /** Hash and signatures. */

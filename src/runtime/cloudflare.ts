@@ -5,8 +5,7 @@
  */
 import type { Settings } from "../core/config.ts";
 import type { StateMachine } from "../core/state_machine.ts";
-import { clusterId } from "../crypto/mod.ts";
-import { type AppOptions, createApp, FetchTransport, problem } from "../http/mod.ts";
+import { addressFromHeader, type AppOptions, createApp, problem } from "../http/mod.ts";
 import { KeyValue } from "../machines/key_value.ts";
 import { Node } from "../node/node.ts";
 import type { Observer } from "../node/ports.ts";
@@ -19,12 +18,16 @@ import {
 import { EDGE_SETTINGS } from "./edge_settings.ts";
 import { replicaFromVariables } from "./environment.ts";
 import { type AlarmStorage, ObjectTimer } from "./object_timer.ts";
+import { policyFromVariables, type PolicyVariable } from "./policy.ts";
+import { transportOf } from "./transport.ts";
 
 export {
   type AlarmStorage,
   type DurableObjectStorage,
   DurableObjectStore,
   EDGE_SETTINGS,
+  policyFromVariables,
+  type PolicyVariable,
   type SqlStorage,
   type SqlValue,
 };
@@ -37,8 +40,8 @@ export interface ObjectContext {
   waitUntil(promise: Promise<unknown>): void;
 }
 
-/** What the Worker's settings give: variables and secrets. */
-export interface ReplicaEnvironment {
+/** What the Worker's settings give: variables and secrets. {@linkcode policyFromVariables} says what the optional ones mean. */
+export interface ReplicaEnvironment extends Readonly<Partial<Record<PolicyVariable, string>>> {
   /** The cluster file, as JSON. */
   readonly PBFT_CLUSTER: string;
   /** The member's name. */
@@ -131,21 +134,24 @@ export class ReplicaObject {
 
   async #open(): Promise<Opened> {
     const { stateMachine = () => new KeyValue(), settings, observers, app } = this.#options;
-    const { cluster, self, privateKey } = replicaFromVariables((name) => this.#env[name as keyof ReplicaEnvironment]);
+    const variable = (name: string) => this.#env[name as keyof ReplicaEnvironment];
+    const { cluster, self, privateKey } = replicaFromVariables(variable);
     const timer = this.#timer;
     const node = await Node.open({
       self,
       genesis: cluster.genesis,
       settings: { ...EDGE_SETTINGS, ...settings },
       store: new DurableObjectStore(this.#context.storage),
-      transport: new FetchTransport({ clusterFile: cluster, cluster: clusterId(cluster.genesis) }),
+      transport: transportOf(cluster, self, privateKey),
       timer,
       privateKey,
       stateMachine,
       observers,
       keepsInputs: true,
     });
-    return { node, fetch: createApp(node, { ...app, timer, urls: cluster.urls }).fetch };
+    // Cloudflare itself writes this header, whatever the caller wrote there.
+    const policy = { address: addressFromHeader("cf-connecting-ip"), ...policyFromVariables(variable), ...app };
+    return { node, fetch: createApp(node, { ...policy, timer, urls: cluster.urls }).fetch };
   }
 }
 

@@ -6,8 +6,7 @@
 import type { Settings } from "../core/config.ts";
 import type { ReplicaId } from "../core/ids.ts";
 import type { StateMachine } from "../core/state_machine.ts";
-import { clusterId } from "../crypto/mod.ts";
-import { type AppOptions, createApp, FetchTransport, problem } from "../http/mod.ts";
+import { type AppOptions, createApp, problem, type ReplicaApp } from "../http/mod.ts";
 import { KeyValue } from "../machines/key_value.ts";
 import { Node } from "../node/node.ts";
 import type { Observer, Store } from "../node/ports.ts";
@@ -16,9 +15,19 @@ import { SqliteStore } from "../stores/sqlite.ts";
 import type { ClusterFile } from "../wire/mod.ts";
 import { EDGE_SETTINGS } from "./edge_settings.ts";
 import { memberId, replicaFromVariables, type ReplicaIdentity } from "./environment.ts";
+import { policyFromVariables } from "./policy.ts";
 import { systemTimer } from "./system_timer.ts";
+import { transportOf } from "./transport.ts";
 
-export { DenoKvStore, EDGE_SETTINGS, replicaFromVariables, type ReplicaIdentity, SqliteStore, systemTimer };
+export {
+  DenoKvStore,
+  EDGE_SETTINGS,
+  policyFromVariables,
+  replicaFromVariables,
+  type ReplicaIdentity,
+  SqliteStore,
+  systemTimer,
+};
 
 /** Which replica to serve, and how. */
 export interface ServeReplicaOptions {
@@ -87,8 +96,8 @@ export async function serveReplica(options: ServeReplicaOptions): Promise<Served
   const timer = systemTimer();
   const stopping = new AbortController();
   // The port is bound first: a replica that can't be reached must not touch its store.
-  let handle: (request: Request) => Response | Promise<Response> = () => unavailable("the replica is starting");
-  const server = Deno.serve(listenOptions(options, self), (request) => handle(request));
+  let handle: ReplicaApp["fetch"] = () => unavailable("the replica is starting");
+  const server = Deno.serve(listenOptions(options, self), (request, connection) => handle(request, connection));
   let node: Node;
   try {
     node = await Node.open({
@@ -96,7 +105,7 @@ export async function serveReplica(options: ServeReplicaOptions): Promise<Served
       genesis,
       settings,
       store: typeof options.store === "string" ? await SqliteStore.open(options.store) : options.store,
-      transport: new FetchTransport({ clusterFile: options.cluster, cluster: clusterId(genesis) }),
+      transport: transportOf(options.cluster, self, privateKey),
       timer,
       privateKey,
       stateMachine,
@@ -137,7 +146,8 @@ export type EnvironmentOptions = Partial<Omit<ServeReplicaOptions, "cluster" | "
 /**
  * Opens and serves the replica that the environment names (see {@linkcode replicaFromVariables}), as Deno Deploy needs it: its state
  * is in Deno KV under the member's name, everything it takes is kept there, it listens on all interfaces at `PORT` or
- * 8000, and it stops when the process is asked to. `PBFT_KV` may name a database file; on Deno Deploy it is left out.
+ * 8000, and it stops when the process is asked to. `PBFT_KV` may name a database file; on Deno Deploy it is left out. Whom it serves is
+ * in further variables, see {@linkcode policyFromVariables}.
  * `PBFT_LOST_DISK=1` says once that the database is not the one that it had before.
  * @throws {TypeError} naming the variable that is missing or wrong.
  * @example
@@ -160,6 +170,7 @@ export async function serveFromEnvironment(options: EnvironmentOptions = {}): Pr
     signal: terminationSignal(),
     ...identity,
     ...options,
+    app: { ...policyFromVariables((name) => Deno.env.get(name)), ...options.app },
     store: options.store ?? await DenoKvStore.open(Deno.env.get("PBFT_KV"), { prefix: [name] }),
     settings: { ...EDGE_SETTINGS, ...options.settings },
   });

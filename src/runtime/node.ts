@@ -5,8 +5,7 @@
 import type { Settings } from "../core/config.ts";
 import type { ReplicaId } from "../core/ids.ts";
 import type { StateMachine } from "../core/state_machine.ts";
-import { clusterId } from "../crypto/mod.ts";
-import { type AppOptions, createApp, FetchTransport } from "../http/mod.ts";
+import { type AppOptions, createApp, type ReplicaApp } from "../http/mod.ts";
 import { KeyValue } from "../machines/key_value.ts";
 import { Node } from "../node/node.ts";
 import type { Observer, Store } from "../node/ports.ts";
@@ -14,9 +13,11 @@ import { MemoryStore } from "../stores/memory.ts";
 import { SqliteStore } from "../stores/sqlite.ts";
 import type { ClusterFile } from "../wire/mod.ts";
 import { memberId, replicaFromVariables, type ReplicaIdentity } from "./environment.ts";
+import { policyFromVariables } from "./policy.ts";
 import { systemTimer } from "./system_timer.ts";
+import { transportOf } from "./transport.ts";
 
-export { MemoryStore, replicaFromVariables, type ReplicaIdentity, SqliteStore, systemTimer };
+export { MemoryStore, policyFromVariables, replicaFromVariables, type ReplicaIdentity, SqliteStore, systemTimer };
 
 /** Which replica to open, and how. */
 export interface OpenReplicaOptions {
@@ -42,8 +43,8 @@ export interface OpenReplicaOptions {
 export interface OpenReplica {
   /** The replica itself. */
   readonly node: Node;
-  /** Answers its requests. */
-  readonly fetch: (request: Request) => Response | Promise<Response>;
+  /** Answers its requests; what `serve` of `@hono/node-server` takes. */
+  readonly fetch: ReplicaApp["fetch"];
   /** Stops taking requests, finishes the commit that is under way and closes the store. */
   close(): Promise<void>;
 }
@@ -63,12 +64,13 @@ export async function openReplica(options: OpenReplicaOptions): Promise<OpenRepl
   const { cluster, privateKey, store, settings, stateMachine = () => new KeyValue(), observers, app } = options;
   const timer = systemTimer();
   const stopping = new AbortController();
+  const self = memberId(cluster, options.self);
   const node = await Node.open({
-    self: memberId(cluster, options.self),
+    self,
     genesis: cluster.genesis,
     settings,
     store: typeof store === "string" ? await SqliteStore.open(store) : store,
-    transport: new FetchTransport({ clusterFile: cluster, cluster: clusterId(cluster.genesis) }),
+    transport: transportOf(cluster, self, privateKey),
     timer,
     privateKey,
     stateMachine,

@@ -7,7 +7,7 @@ export { type Bundle, BUNDLE_OVERHEAD_BYTES, decodeBundle, encodeBundle, WIRE_VE
 export { type ClusterFile, parseClusterFile } from "./cluster_file.ts";
 export { fromBase64, toBase64 } from "./base64.ts";
 export { DecodeError } from "./decode_error.ts";
-export { PROTOCOL, signedDomain } from "./domain.ts";
+export { PROTOCOL, signedDomain, type SignedKind } from "./domain.ts";
 export { decodeEvidence, encodeEvidence, type EvidenceItem } from "./evidence.ts";
 export { decodeFrame, encodeFrame, type Frame, frameKind } from "./frame.ts";
 export { encodeGenesis, largestNewViewBytes, parseGenesis } from "./genesis.ts";

@@ -11,11 +11,16 @@ Deno.test("without arguments all is left to what is there", () => {
     fresh: false,
     restart: false,
     help: false,
+    policy: [],
   });
 });
 
 Deno.test("every option is understood", () => {
-  const args = ["--replicas", "7", "--port=2000", "--data", "x", "--fresh", "--restart", "-h"];
+  const policy = { "clients": "a".repeat(64), "cors-origins": "*", "client-limit": "5", "address-limit": "5/9" };
+  const whom = Object.entries({ ...policy, "address-header": "x-real-ip" }).map(([name, value]) =>
+    `--${name}=${value}`
+  );
+  const args = ["--replicas", "7", "--port=2000", "--data", "x", "--fresh", "--restart", "-h", ...whom];
   assertEquals(parseClusterOptions(args), {
     replicas: 7,
     port: 2000,
@@ -24,6 +29,7 @@ Deno.test("every option is understood", () => {
     fresh: true,
     restart: true,
     help: true,
+    policy: whom.flatMap((option) => option.split("=")),
   });
   assertEquals(parseClusterOptions(["--memory", "--replicas", "1", "--port", "0"]).port, 0);
 });

@@ -5,6 +5,7 @@ import type { MessageKind, Result, VouchedOperation } from "../../src/core/messa
 import type { HostedNode } from "../../src/http/mod.ts";
 import type { VouchedAnswer } from "../../src/node/gateway.ts";
 import type { Observer, Rejection } from "../../src/node/ports.ts";
+import type { SubmitOptions } from "../../src/node/node.ts";
 import type { NodeStatus } from "../../src/node/status.ts";
 import { fromUtf8, utf8 } from "../../src/wire/mod.ts";
 
@@ -40,12 +41,12 @@ export class FakeNode implements HostedNode {
     return Promise.resolve(frames.map((frame) => this.onReceive(frame)));
   }
 
-  submit(frame: Uint8Array, signal?: AbortSignal): Promise<Uint8Array | Rejection> {
-    return this.onSubmit(frame, signal);
+  submit(frame: Uint8Array, options?: SubmitOptions): Promise<Uint8Array | Rejection> {
+    return this.onSubmit(frame, options?.signal);
   }
 
-  query(frame: Uint8Array, signal?: AbortSignal): Promise<Uint8Array | Rejection> {
-    return this.onQuery(frame, signal);
+  query(frame: Uint8Array, options?: SubmitOptions): Promise<Uint8Array | Rejection> {
+    return this.onQuery(frame, options?.signal);
   }
 
   vouch(operations: readonly VouchedOperation[], signal?: AbortSignal): Promise<VouchedAnswer | Rejection> {

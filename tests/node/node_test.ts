@@ -103,13 +103,13 @@ Deno.test("a submit takes requests of clients only, and says why it doesn't take
 Deno.test("those who wait for a reply are bounded, and one who gives up makes room", async () => {
   const bench = await Bench.open(() => ({}), { limits: { maxWaiters: 1 } });
   const controller = new AbortController();
-  const first = bench.node.submit(requestFrame(bench, 1), controller.signal);
+  const first = bench.node.submit(requestFrame(bench, 1), controller);
   const second = bench.node.submit(requestFrame(bench, 2));
   await bench.timer.idle();
   assertEquals(reasons([await second as Rejection]), ["overloaded"]);
   controller.abort();
   assertEquals((await assertRejects(() => first, DOMException)).name, "AbortError");
-  await assertRejects(() => bench.node.submit(requestFrame(bench, 1), controller.signal), DOMException);
+  await assertRejects(() => bench.node.submit(requestFrame(bench, 1), controller), DOMException);
   const third = bench.node.submit(requestFrame(bench, 3));
   await bench.timer.idle();
   await bench.node.close();

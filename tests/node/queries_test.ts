@@ -88,7 +88,7 @@ Deno.test("queries are stepped after all else that came, some at a time", async 
 Deno.test("queries that wait are bounded, and one who gives up makes room", async () => {
   const bench = await Bench.open(() => ({}), { limits: { maxWaitingQueries: 1 } });
   const controller = new AbortController();
-  const first = bench.node.query(query(bench.author(9), 1), controller.signal);
+  const first = bench.node.query(query(bench.author(9), 1), controller);
   await bench.timer.idle();
   const second = bench.node.query(query(bench.author(9), 2));
   await bench.timer.idle();

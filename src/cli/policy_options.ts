@@ -1,0 +1,54 @@
+/**
+ * The options that say whom a replica serves, and how much.
+ * @module
+ */
+import { type Policy, policyFromVariables, type PolicyVariable } from "../runtime/policy.ts";
+import { CliError, reasonOf } from "./cli_error.ts";
+
+/** For `parseArgs`. */
+export const POLICY_OPTIONS = {
+  "clients": { type: "string" },
+  "cors-origins": { type: "string" },
+  "client-limit": { type: "string" },
+  "address-limit": { type: "string" },
+  "address-header": { type: "string" },
+} as const;
+
+type PolicyOption = keyof typeof POLICY_OPTIONS;
+
+/** What was given of them. */
+export type PolicyValues = { readonly [option in PolicyOption]?: string | undefined };
+
+/** What `--help` says of them. */
+export const POLICY_HELP = `Whom to serve (lists with commas; all, and as much as they like):
+
+  --clients KEYS          clients with these public keys only; then /req serves nobody
+  --cors-origins URLS     pages of these origins too, * for all
+  --client-limit N/M      N operations per second of one client, M at once
+  --address-limit N/M     N requests per second from one address, M at once
+  --address-header NAME   the header in which a proxy says the address`;
+
+const VARIABLES: Readonly<Record<PolicyVariable, PolicyOption>> = {
+  PBFT_CLIENTS: "clients",
+  PBFT_CORS_ORIGINS: "cors-origins",
+  PBFT_CLIENT_LIMIT: "client-limit",
+  PBFT_ADDRESS_LIMIT: "address-limit",
+  PBFT_ADDRESS_HEADER: "address-header",
+};
+
+/** What they mean. @throws {CliError} naming the one that is wrong. */
+export function policyOf(values: PolicyValues): Policy {
+  try {
+    return policyFromVariables((name) => values[VARIABLES[name]]);
+  } catch (error) {
+    const message = reasonOf(error).replace(/^[A-Z_]+(?=:)/, (name) => `--${VARIABLES[name as PolicyVariable]}`);
+    throw new CliError(`${message} (see --help)`, 2);
+  }
+}
+
+/** They as arguments again. */
+export function policyArgs(values: PolicyValues): readonly string[] {
+  return Object.values(VARIABLES).flatMap((option) =>
+    values[option] === undefined ? [] : [`--${option}`, values[option]!]
+  );
+}

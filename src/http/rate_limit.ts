@@ -1,0 +1,59 @@
+/**
+ * Limits how often one address may ask, as Hono middleware.
+ * @module
+ */
+import type { Context, MiddlewareHandler } from "hono";
+import type { Timer } from "../node/ports.ts";
+import { type AddressOf, networkOf } from "./address.ts";
+import { Problem } from "./problem.ts";
+import { type RateLimit, TokenBuckets } from "./token_buckets.ts";
+
+export type { RateLimit };
+
+/** What {@linkcode rateLimit} needs. */
+export interface RateLimitOptions {
+  /** How much each may do. */
+  readonly limit: RateLimit;
+  /** Who asks; all of whom it is not known count as one. */
+  readonly keyOf: (context: Context) => string | undefined;
+  /** The clock. */
+  readonly timer: Pick<Timer, "monotonic">;
+  /** Keys that are remembered at a time: 10,000. */
+  readonly maxKeys?: number;
+}
+
+/** Keys that are remembered if nothing else is said. Some 2 MB. */
+export const MAX_KEYS = 10_000;
+
+/**
+ * Middleware that answers 429 with `Retry-After` to who asks more often than it may.
+ * @example
+ * ```ts ignore
+ * const app = new Hono();
+ * app.use(rateLimit({ limit: { perSecond: 10 }, keyOf: (c) => c.req.header("x-api-key"), timer }));
+ * app.mount("/apple", replica.fetch);
+ * ```
+ */
+export function rateLimit({ limit, keyOf, timer, maxKeys = MAX_KEYS }: RateLimitOptions): MiddlewareHandler {
+  const buckets = new TokenBuckets({ limit, maxKeys, now: () => timer.monotonic() });
+  return async (context, next) => {
+    const seconds = buckets.take(keyOf(context) ?? "");
+    if (seconds > 0) return tooOften(seconds, "your address").toResponse();
+    await next();
+  };
+}
+
+/** {@linkcode rateLimit} per address. */
+export function addressLimit(addressOf: AddressOf, options: Omit<RateLimitOptions, "keyOf">): MiddlewareHandler {
+  const keyOf = ({ req, env }: Context) => {
+    const address = addressOf(req.raw, env);
+    return address === undefined ? undefined : networkOf(address);
+  };
+  return rateLimit({ ...options, keyOf });
+}
+
+/** The answer to who asked too often. */
+export function tooOften(seconds: number, who: string): Problem {
+  const detail = `${who} may not ask so often; try again in ${seconds} s`;
+  return new Problem("too-many-requests", { detail, headers: { "retry-after": String(seconds) } });
+}

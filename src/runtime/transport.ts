@@ -1,0 +1,14 @@
+/**
+ * The transport that every runtime uses.
+ * @module
+ */
+import type { ReplicaId } from "../core/ids.ts";
+import { clusterId, createSigner } from "../crypto/mod.ts";
+import { FetchTransport } from "../http/mod.ts";
+import type { ClusterFile } from "../wire/mod.ts";
+
+/** POSTs to the members, by which this one says that it passes on clients' requests. */
+export function transportOf(clusterFile: ClusterFile, self: ReplicaId, privateKey: string): FetchTransport {
+  const cluster = clusterId(clusterFile.genesis);
+  return new FetchTransport({ clusterFile, cluster, relayer: { self, signer: createSigner(privateKey, cluster) } });
+}

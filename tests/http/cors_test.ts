@@ -1,0 +1,82 @@
+import { assertEquals } from "@std/assert";
+import { type AppOptions, CLIENT_ROUTES } from "../../src/http/mod.ts";
+import { utf8 } from "../../src/wire/mod.ts";
+import { harness, postJson } from "./helpers.ts";
+
+const ORIGIN = "https://app.example";
+
+function preflight(options: Partial<AppOptions>, path: string, origin = ORIGIN) {
+  const headers = {
+    origin,
+    "access-control-request-method": "POST",
+    "access-control-request-headers": "content-type,x-other",
+  };
+  return harness(options).app.request(path, { method: "OPTIONS", headers });
+}
+
+Deno.test("no page of another origin may ask anything, if nothing is said", async () => {
+  for (const path of [...CLIENT_ROUTES, "/messages", "/metrics"]) {
+    const answer = await preflight({}, path);
+    assertEquals([answer.status, answer.headers.get("access-control-allow-origin")], [405, null], path);
+  }
+});
+
+Deno.test("a page of an origin that is named is told what it may, and how long that holds", async () => {
+  for (const path of CLIENT_ROUTES) {
+    const { status, headers } = await preflight({ corsOrigins: [ORIGIN, "https://b.example"] }, path);
+    assertEquals(status, 204);
+    const said = ["allow-origin", "allow-methods", "allow-headers", "max-age", "allow-credentials"];
+    assertEquals(said.map((name) => headers.get(`access-control-${name}`)), [
+      ORIGIN,
+      "GET,POST",
+      "content-type",
+      "600",
+      null,
+    ]);
+    assertEquals(headers.get("vary")?.toLowerCase().includes("origin"), true);
+  }
+});
+
+Deno.test("members' and operators' routes are for no page, whatever is named", async () => {
+  for (const path of ["/messages", "/preprepare", "/prepare", "/commit", "/reply", "/metrics", "/healthz", "/readyz"]) {
+    const { headers } = await preflight({ corsOrigins: ["*"] }, path);
+    assertEquals(headers.get("access-control-allow-origin"), null, path);
+  }
+});
+
+Deno.test("a page of another origin is not answered so that it could read it", async () => {
+  const { headers } = await preflight({ corsOrigins: [ORIGIN] }, "/requests", "https://evil.example");
+  assertEquals(headers.get("access-control-allow-origin"), null);
+});
+
+Deno.test("every origin, if that is said", async () => {
+  assertEquals((await preflight({ corsOrigins: ["*"] }, "/req")).headers.get("access-control-allow-origin"), "*");
+});
+
+Deno.test("a page may read the answer, and also why it was refused and when to come back", async () => {
+  const { app } = harness({ corsOrigins: [ORIGIN], addressLimit: { perSecond: 1, burst: 2 } });
+  const ask = (path: string, body: BodyInit, type: string) =>
+    app.request(path, { method: "POST", headers: { origin: ORIGIN, "content-type": type }, body });
+  const answers = [
+    await ask("/requests", utf8("request"), "application/cbor"),
+    await ask("/requests", "x", "text/plain"),
+    await ask("/requests", utf8("request"), "application/cbor"),
+  ];
+  assertEquals(answers.map(({ status }) => status), [200, 415, 429]);
+  for (const { headers } of answers) {
+    assertEquals(headers.get("access-control-allow-origin"), ORIGIN);
+    assertEquals(headers.get("access-control-expose-headers"), "retry-after");
+  }
+});
+
+Deno.test("a form of another site can't make a gateway order anything: it would have to ask first", async () => {
+  const { app, node } = harness();
+  const forms = ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"];
+  for (const type of forms) {
+    const headers = { origin: "https://evil.example", "content-type": type };
+    const body = `{"clientID":"ada","operation":"GET a"}`;
+    assertEquals((await app.request("/req", { method: "POST", headers, body })).status, 415);
+  }
+  assertEquals(node.vouched, []);
+  assertEquals((await postJson(app, "/req", { clientID: "ada", operation: "GET a" })).status, 200);
+});
