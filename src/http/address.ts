@@ -18,10 +18,10 @@ interface NodeBindings {
 }
 
 /** The address of the connection itself, under Deno and Node. Behind a proxy that is the proxy's. */
-export const connectionAddress: AddressOf = (_, connection) => {
+export function connectionAddress(_: Request, connection: unknown): string | undefined {
   const { remoteAddr, incoming } = (connection ?? {}) as DenoInfo & NodeBindings;
   return remoteAddr?.hostname ?? incoming?.socket?.remoteAddress;
-};
+}
 
 /**
  * The address that the proxies in front of this host wrote into a header. Each proxy appends the address that it was called from, and
