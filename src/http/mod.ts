@@ -8,5 +8,11 @@ export type { Admission, Applicant } from "./clients.ts";
 export { DeliveryError, FetchTransport, type FetchTransportOptions } from "./fetch_transport.ts";
 export type { HostedNode } from "./hosted_node.ts";
 export { problem, type ProblemDetails, type ProblemKind, PROBLEMS } from "./problem.ts";
-export { type RateLimit, rateLimit, type RateLimitOptions } from "./rate_limit.ts";
+export {
+  type Middleware,
+  type MiddlewareContext,
+  type RateLimit,
+  rateLimit,
+  type RateLimitOptions,
+} from "./rate_limit.ts";
 export { RELAY_HEADER, type Relayer } from "./relay.ts";

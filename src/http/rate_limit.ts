@@ -2,7 +2,6 @@
  * Limits how often one address may ask, as Hono middleware.
  * @module
  */
-import type { Context, MiddlewareHandler } from "hono";
 import type { Timer } from "../node/ports.ts";
 import { type AddressOf, networkOf } from "./address.ts";
 import { Problem } from "./problem.ts";
@@ -10,12 +9,23 @@ import { type RateLimit, TokenBuckets } from "./token_buckets.ts";
 
 export type { RateLimit };
 
+/** What the middleware looks at of Hono's `Context`. */
+export interface MiddlewareContext {
+  /** The request, as it came, and its headers. */
+  readonly req: { readonly raw: Request; header(name: string): string | undefined };
+  /** What the host's server gave beside the request. */
+  readonly env: unknown;
+}
+
+/** A Hono middleware, of whatever version. */
+export type Middleware = (context: MiddlewareContext, next: () => Promise<void>) => Promise<Response | void>;
+
 /** What {@linkcode rateLimit} needs. */
 export interface RateLimitOptions {
   /** How much each may do. */
   readonly limit: RateLimit;
   /** Who asks; all of whom it is not known count as one. */
-  readonly keyOf: (context: Context) => string | undefined;
+  readonly keyOf: (context: MiddlewareContext) => string | undefined;
   /** The clock. */
   readonly timer: Pick<Timer, "monotonic">;
   /** Keys that are remembered at a time: 10,000. */
@@ -34,7 +44,7 @@ export const MAX_KEYS = 10_000;
  * app.mount("/apple", replica.fetch);
  * ```
  */
-export function rateLimit({ limit, keyOf, timer, maxKeys = MAX_KEYS }: RateLimitOptions): MiddlewareHandler {
+export function rateLimit({ limit, keyOf, timer, maxKeys = MAX_KEYS }: RateLimitOptions): Middleware {
   const buckets = new TokenBuckets({ limit, maxKeys, now: () => timer.monotonic() });
   return async (context, next) => {
     const seconds = buckets.take(keyOf(context) ?? "");
@@ -44,8 +54,8 @@ export function rateLimit({ limit, keyOf, timer, maxKeys = MAX_KEYS }: RateLimit
 }
 
 /** {@linkcode rateLimit} per address. */
-export function addressLimit(addressOf: AddressOf, options: Omit<RateLimitOptions, "keyOf">): MiddlewareHandler {
-  const keyOf = ({ req, env }: Context) => {
+export function addressLimit(addressOf: AddressOf, options: Omit<RateLimitOptions, "keyOf">): Middleware {
+  const keyOf = ({ req, env }: MiddlewareContext) => {
     const address = addressOf(req.raw, env);
     return address === undefined ? undefined : networkOf(address);
   };

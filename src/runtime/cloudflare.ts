@@ -18,7 +18,7 @@ import {
 import { EDGE_SETTINGS } from "./edge_settings.ts";
 import { replicaFromVariables } from "./environment.ts";
 import { type AlarmStorage, ObjectTimer } from "./object_timer.ts";
-import { policyFromVariables, type PolicyVariable } from "./policy.ts";
+import { type Policy, policyFromVariables, type PolicyVariable } from "./policy.ts";
 import { transportOf } from "./transport.ts";
 
 export {
@@ -26,6 +26,7 @@ export {
   type DurableObjectStorage,
   DurableObjectStore,
   EDGE_SETTINGS,
+  type Policy,
   policyFromVariables,
   type PolicyVariable,
   type SqlStorage,

@@ -15,14 +15,16 @@ import { SqliteStore } from "../stores/sqlite.ts";
 import type { ClusterFile } from "../wire/mod.ts";
 import { EDGE_SETTINGS } from "./edge_settings.ts";
 import { memberId, replicaFromVariables, type ReplicaIdentity } from "./environment.ts";
-import { policyFromVariables } from "./policy.ts";
+import { type Policy, policyFromVariables, type PolicyVariable } from "./policy.ts";
 import { systemTimer } from "./system_timer.ts";
 import { transportOf } from "./transport.ts";
 
 export {
   DenoKvStore,
   EDGE_SETTINGS,
+  type Policy,
   policyFromVariables,
+  type PolicyVariable,
   replicaFromVariables,
   type ReplicaIdentity,
   SqliteStore,

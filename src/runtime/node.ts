@@ -13,11 +13,20 @@ import { MemoryStore } from "../stores/memory.ts";
 import { SqliteStore } from "../stores/sqlite.ts";
 import type { ClusterFile } from "../wire/mod.ts";
 import { memberId, replicaFromVariables, type ReplicaIdentity } from "./environment.ts";
-import { policyFromVariables } from "./policy.ts";
+import { type Policy, policyFromVariables, type PolicyVariable } from "./policy.ts";
 import { systemTimer } from "./system_timer.ts";
 import { transportOf } from "./transport.ts";
 
-export { MemoryStore, policyFromVariables, replicaFromVariables, type ReplicaIdentity, SqliteStore, systemTimer };
+export {
+  MemoryStore,
+  type Policy,
+  policyFromVariables,
+  type PolicyVariable,
+  replicaFromVariables,
+  type ReplicaIdentity,
+  SqliteStore,
+  systemTimer,
+};
 
 /** Which replica to open, and how. */
 export interface OpenReplicaOptions {

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { Hono } from "hono";
-import { addressFromHeader, CLIENT_ROUTES, rateLimit } from "../../src/http/mod.ts";
+import { addressFromHeader, CLIENT_ROUTES, type MiddlewareContext, rateLimit } from "../../src/http/mod.ts";
 import { ManualTimer } from "../client/manual_timer.ts";
 import { harness, problemOf } from "./helpers.ts";
 
@@ -67,7 +67,7 @@ Deno.test("the routes of clients are limited together, those of members and of t
 
 Deno.test("the middleware serves an app of the host's own", async () => {
   const app = new Hono();
-  const keyOf = (c: { req: { header(name: string): string | undefined } }) => c.req.header("x-api-key");
+  const keyOf = (c: MiddlewareContext) => c.req.header("x-api-key");
   app.use(rateLimit({ limit: { perSecond: 1, burst: 1 }, keyOf, timer: new ManualTimer() }));
   app.get("/", (c) => c.text("hello"));
   const ask = async (key: string) => (await app.request("/", { headers: { "x-api-key": key } })).status;
