@@ -11,6 +11,11 @@ export async function bundleForNode(path: string): Promise<string> {
   return await bundle(path, ["--platform", "deno"]);
 }
 
+/** Bundles one module for a page. */
+export async function bundleForBrowser(path: string): Promise<string> {
+  return await bundle(path, ["--platform", "browser"]);
+}
+
 async function bundle(path: string, flags: readonly string[]): Promise<string> {
   const output = await Deno.makeTempFile({ suffix: ".js" });
   try {
