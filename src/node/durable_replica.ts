@@ -7,7 +7,7 @@ import { type Millis, millis } from "../core/ids.ts";
 import type { Input, Ready, ReplicaStatus } from "../core/io.ts";
 import type { Recovered } from "../core/records.ts";
 import { Alarm } from "./alarm.ts";
-import { Backoff, type Jitter } from "./jitter.ts";
+import { Backoff, CONFLICT_BACKOFF, FAILURE_BACKOFF, type Jitter } from "./jitter.ts";
 import type { KeptInputs } from "./kept_inputs.ts";
 import type { NodeLimits } from "./limits.ts";
 import { type Store, StoreConflictError, type Timer, type Version } from "./ports.ts";
@@ -41,11 +41,6 @@ interface Stepped {
   readonly ready: Ready;
   readonly now: Millis;
 }
-
-/** After a conflict another instance of this replica is at work: come back soon, and at another time than it, ms. */
-const CONFLICT_BACKOFF = { minMs: 4, maxMs: 1_000 };
-/** After a failure of the store, ms. */
-const FAILURE_BACKOFF = { minMs: 50, maxMs: 5_000 };
 
 /** The replica of one node. */
 export class DurableReplica {
@@ -139,6 +134,11 @@ export class DurableReplica {
     this.#flush();
   }
 
+  /** Resolves once nothing is being committed. */
+  async committed(): Promise<void> {
+    while (this.#committing) await this.#committing;
+  }
+
   /** Takes nothing more in, finishes the commit that is under way, commits the soft records that wait, closes the store. */
   async close(): Promise<void> {
     if (this.#closed) return;
@@ -147,7 +147,7 @@ export class DurableReplica {
     this.#alarm.set(null);
     this.#cancelRetry?.();
     await this.#recovering;
-    while (this.#committing) await this.#committing;
+    await this.committed();
     if (this.#core && this.#writes.count > 0) await this.#commit();
     settleAll(this.#backlog.splice(0), "stopped");
     await this.#options.store.close();

@@ -17,6 +17,11 @@ export function createJitter(seed: number): Jitter {
   };
 }
 
+/** After a conflict another instance of this replica is at work: come back soon, and at another time than it, ms. */
+export const CONFLICT_BACKOFF = { minMs: 4, maxMs: 1_000 };
+/** After a failure of the store, ms. */
+export const FAILURE_BACKOFF = { minMs: 50, maxMs: 5_000 };
+
 /** Delays that double from `minMs` to `maxMs` with each failure in a row, each shortened by up to half. */
 export class Backoff {
   readonly #jitter: Jitter;

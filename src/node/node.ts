@@ -70,7 +70,7 @@ export class Node {
   #closing: Promise<void> | null = null;
 
   private constructor(options: NodeOptions, { cluster, signer, restored, createCore }: Parts) {
-    const { self, genesis, timer, store, transport } = options;
+    const { self, genesis, timer, store } = options;
     const limits = nodeLimits(genesis, options.limits);
     const jitter = createJitter(options.seed ?? seedOf(signer, timer));
     const observers = new Observers(options.observers);
@@ -98,19 +98,7 @@ export class Node {
     });
     const n = genesis.replicas.length;
     const onOwnReply = (reply: Parameters<Gateway["onReply"]>[0]) => this.#gateway.onReply(reply);
-    this.#delivery = new Delivery({
-      self,
-      n,
-      signer,
-      transport,
-      timer,
-      jitter,
-      limits,
-      waiters,
-      queries,
-      observers,
-      onOwnReply,
-    });
+    this.#delivery = new Delivery({ ...options, n, signer, jitter, limits, waiters, queries, observers, onOwnReply });
     const blobs = new BlobServer({
       self,
       store,
@@ -226,9 +214,16 @@ export class Node {
     return this.#observers.add(observer);
   }
 
-  /** Resolves once all that was let out so far has been sent, or its peer has failed: for `waitUntil`, and before a stop. */
-  sent(): Promise<void> {
-    return this.#delivery.settled();
+  /** Resolves once the commits under way are done, and what was let out is sent or its peer has failed: for `waitUntil`, and before a stop. */
+  async sent(): Promise<void> {
+    await this.#replica.committed();
+    await this.#delivery.settled();
+  }
+
+  /** For a host whose timers don't run while it sleeps: does what is overdue, and resolves as {@linkcode Node.sent} does. */
+  wake(): Promise<void> {
+    this.#replica.run([{ input: { kind: "alarm" } }]);
+    return this.sent();
   }
 
   /** Stops taking, finishes the commit that is under way, and closes the store. */

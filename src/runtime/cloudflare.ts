@@ -122,8 +122,7 @@ export class ReplicaObject {
   async alarm(): Promise<void> {
     const { node } = await this.#opened();
     this.#timer.onAlarm();
-    await node.receive([]);
-    await node.sent();
+    await node.wake();
   }
 
   #opened(): Promise<Opened> {

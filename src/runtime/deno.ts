@@ -180,9 +180,7 @@ export async function serveFromEnvironment(options: EnvironmentOptions = {}): Pr
 
 /** For a cron job: what is overdue at a replica that slept is done by the time this resolves. */
 export async function wake(replica: ServedReplica | Promise<ServedReplica>): Promise<void> {
-  const { node } = await replica;
-  await node.receive([]);
-  await node.sent();
+  await (await replica).node.wake();
 }
 
 /** A signal that aborts when the process is asked to end: by Ctrl-C, or by its service manager. */

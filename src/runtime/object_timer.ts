@@ -1,6 +1,6 @@
 /**
- * The clock of a Durable Object. While the object is in memory `setTimeout` serves; its one alarm, which is stored, wakes it
- * when it is not.
+ * The clock of a Durable Object. For what is near `setTimeout` serves; its one alarm, which is stored, wakes it for what is far, and for all
+ * of it if it is not in memory then.
  * @module
  */
 import { type Millis, millis } from "../core/ids.ts";
@@ -14,11 +14,19 @@ export interface AlarmStorage {
 
 /** An alarm costs a write: it is not set for what is due sooner than this, for which the object stays in memory, ms. */
 const SHORTEST_ALARM_MS = 2_000;
+/** For what is due later than this the alarm alone serves, ms: an object with a timeout set is not put to sleep, and its time is billed. */
+const LONGEST_TIMEOUT_MS = 15_000;
+
+interface Scheduled {
+  readonly at: Millis;
+  readonly fire: () => void;
+  readonly timeout: ReturnType<typeof setTimeout> | null;
+}
 
 /** A timer over one object's alarm. */
 export class ObjectTimer implements Timer {
   readonly #storage: AlarmStorage;
-  readonly #due = new Map<ReturnType<typeof setTimeout>, Millis>();
+  readonly #scheduled = new Set<Scheduled>();
   /** When the stored alarm fires, as far as is known here. */
   #alarmAt = Infinity;
 
@@ -37,18 +45,14 @@ export class ObjectTimer implements Timer {
     return performance.now();
   }
 
-  /** By `setTimeout`, and by the stored alarm in case the object is gone by then. */
+  /** By `setTimeout` if it is near, and by the stored alarm in any case: the object may be gone by then. */
   schedule(at: Millis, fire: () => void): () => void {
-    const id = setTimeout(() => {
-      this.#due.delete(id);
-      fire();
-    }, Math.max(0, at - Date.now()));
-    this.#due.set(id, at);
+    const inMs = Math.max(0, at - Date.now());
+    const timeout = inMs > LONGEST_TIMEOUT_MS ? null : setTimeout(() => this.#fire(scheduled), inMs);
+    const scheduled: Scheduled = { at, fire, timeout };
+    this.#scheduled.add(scheduled);
     this.#store(at);
-    return () => {
-      clearTimeout(id);
-      this.#due.delete(id);
-    };
+    return () => this.#remove(scheduled);
   }
 
   /** When what came together is in. */
@@ -56,10 +60,22 @@ export class ObjectTimer implements Timer {
     setTimeout(run, 0);
   }
 
-  /** The stored alarm has fired; perhaps too early, for something that was called off. */
+  /** The stored alarm has fired: what is due is done. Perhaps nothing is, since it was called off. */
   onAlarm(): void {
     this.#alarmAt = Infinity;
-    if (this.#due.size > 0) this.#store(millis(Math.min(...this.#due.values())));
+    const now = Date.now();
+    for (const scheduled of [...this.#scheduled]) if (scheduled.at <= now) this.#fire(scheduled);
+    if (this.#scheduled.size > 0) this.#store(millis(Math.min(...Array.from(this.#scheduled, ({ at }) => at))));
+  }
+
+  #fire(scheduled: Scheduled): void {
+    // One that is due may have called off another.
+    if (this.#remove(scheduled)) scheduled.fire();
+  }
+
+  #remove(scheduled: Scheduled): boolean {
+    if (scheduled.timeout !== null) clearTimeout(scheduled.timeout);
+    return this.#scheduled.delete(scheduled);
   }
 
   /** An alarm that is earlier than need be stays: when it fires, the next one is set. */

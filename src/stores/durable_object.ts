@@ -90,12 +90,12 @@ export class DurableObjectStore implements Store {
   }
 
   #put(table: Table, key: string, value: Uint8Array | null): void {
-    this.#sql(`DELETE FROM pbft_${table} WHERE key = ?`, key);
-    if (value === null) return;
-    for (let part = 0; part === 0 || part * PART_BYTES < value.length; part++) {
-      const bytes = value.slice(part * PART_BYTES, (part + 1) * PART_BYTES);
-      this.#sql(`INSERT INTO pbft_${table} (key, part, value) VALUES (?, ?, ?)`, key, part, bytes);
+    const parts = value === null ? 0 : Math.max(1, Math.ceil(value.length / PART_BYTES));
+    for (let part = 0; part < parts; part++) {
+      const bytes = value!.slice(part * PART_BYTES, (part + 1) * PART_BYTES);
+      this.#sql(`INSERT OR REPLACE INTO pbft_${table} (key, part, value) VALUES (?, ?, ?)`, key, part, bytes);
     }
+    this.#sql(`DELETE FROM pbft_${table} WHERE key = ? AND part >= ?`, key, parts);
   }
 
   #sql(query: string, ...bindings: (SqlValue | Uint8Array)[]): Record<string, SqlValue>[] {
@@ -114,11 +114,12 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
   return value;
 }
 
+// Each row written is billed, and each entry of an index is a row: so the key is the table.
 const TABLES = [
   "CREATE TABLE IF NOT EXISTS pbft_version (number INTEGER NOT NULL)",
   "INSERT INTO pbft_version SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM pbft_version)",
   ...["records", "blobs"].map((table) =>
     `CREATE TABLE IF NOT EXISTS pbft_${table} (
-      key TEXT NOT NULL, part INTEGER NOT NULL, value BLOB NOT NULL, PRIMARY KEY (key, part))`
+      key TEXT NOT NULL, part INTEGER NOT NULL, value BLOB NOT NULL, PRIMARY KEY (key, part)) WITHOUT ROWID`
   ),
 ];

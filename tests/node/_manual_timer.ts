@@ -58,6 +58,11 @@ export class ManualTimer implements Timer {
     this.#now = end;
   }
 
+  /** Time passes, and nothing of this host runs. */
+  sleep(ms: number): void {
+    this.#now += ms;
+  }
+
   #next(end: number): Alarm | undefined {
     const due = this.#alarms.filter(({ at }) => at <= end);
     return due.reduce<Alarm | undefined>((first, alarm) => !first || alarm.at < first.at ? alarm : first, undefined);

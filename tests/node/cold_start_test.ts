@@ -130,3 +130,27 @@ Deno.test("a primary that is gone is replaced, though no backup stays awake", as
   assertLess(ticks, 20);
   for (const { replica } of await cluster.statuses()) assertEquals(replica.view > 0, true);
 });
+
+Deno.test("a node that is woken does what is overdue though its host's timers did not run, and it is sent by then", async () => {
+  const timer = new ManualTimer();
+  const sent: ReplicaId[] = [];
+  const node = await NodeClass.open({
+    self: 1 as ReplicaId,
+    genesis: genesisOf(4),
+    store: new MemoryStore(),
+    transport: { deliver: (to) => Promise.resolve(void sent.push(to)) },
+    timer,
+    privateKey: keyPairOf(2).privateKey,
+    stateMachine: () => new KeyValue(),
+    keepsInputs: true,
+  });
+  await timer.idle();
+  sent.length = 0;
+  await node.wake();
+  assertEquals(sent, []);
+  // Its host sleeps: no alarm of its fires, whatever the time.
+  timer.sleep(60_000);
+  await node.wake();
+  assertEquals(sent, [0, 2, 3]);
+  await node.close();
+});

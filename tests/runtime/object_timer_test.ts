@@ -25,6 +25,23 @@ Deno.test("what is due fires at its time while the object is in memory, unless i
   assertEquals(fired, ["overdue", "a"]);
 });
 
+Deno.test("for what is far no timeout is set, so that the object may sleep: the alarm does it, once", () => {
+  using time = new FakeTime();
+  const { timer, alarms, fired, schedule } = opened(time);
+  schedule("far", 60_000);
+  const cancel = schedule("called off", 60_000);
+  cancel();
+  assertEquals(time.next(), false);
+  time.tick(60_000);
+  assertEquals([fired, alarms], [[], [60_000]]);
+  schedule("near", 65_000);
+  timer.onAlarm();
+  assertEquals([fired, alarms], [["far"], [60_000, 65_000]]);
+  time.tick(5_000);
+  timer.onAlarm();
+  assertEquals(fired, ["far", "near"]);
+});
+
 Deno.test("the stored alarm is moved to what is earlier, and not written for what is later or very soon", () => {
   using time = new FakeTime();
   const { alarms, schedule } = opened(time);
