@@ -27,7 +27,7 @@ Deno.test({
   sanitizeResources: false,
   async fn() {
     const folder = await Deno.makeTempDir();
-    const script = await bundleForBrowser(new URL("examples/browser/main.ts", root).pathname);
+    const script = await bundleForBrowser(new URL("examples/browser/page.js", root).pathname);
     const page = servePage(script, () => Deno.readTextFileSync(`${folder}/cluster.json`));
     const origin = `http://127.0.0.1:${page.addr.port}`;
     const cluster = await ClusterProcess.start(folder, ["--cors-origins", origin]);

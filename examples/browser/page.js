@@ -1,11 +1,10 @@
 /**
- * A page that is a client of a cluster: index.html beside this file. `deno bundle` makes the main.js that it loads; see the README.
+ * A page that is a client of a cluster: index.html beside this file. `deno bundle` makes of it the main.js that it loads; see the README.
  */
-/// <reference lib="dom" />
-import { Client, type ClusterFile, parseClusterFile, type Receipt, verifyReceipt } from "@pbft/edge/client";
+import { Client, parseClusterFile, verifyReceipt } from "@pbft/edge/client";
 
-const element = (id: string) => document.getElementById(id)!;
-const show = (id: string, text: string) => element(id).textContent = text;
+const element = (id) => document.getElementById(id);
+const show = (id, text) => element(id).textContent = text;
 
 // Whose signatures to believe. It comes from where the page comes from, which is to be trusted anyway.
 const cluster = parseClusterFile(await (await fetch("cluster.json")).json());
@@ -13,20 +12,20 @@ const client = new Client({ cluster, timeoutMs: 20_000 });
 show("client", await client.id());
 show("cluster", `${cluster.genesis.name}: ${cluster.genesis.replicas.map(({ name }) => name).join(", ")}`);
 
-document.querySelector("form")!.addEventListener("submit", async (event) => {
+document.querySelector("form").addEventListener("submit", async (event) => {
   event.preventDefault();
-  const operation = (document.querySelector("input") as HTMLInputElement).value;
-  const how = (event.submitter as HTMLButtonElement).value;
+  const operation = document.querySelector("input").value;
+  const how = event.submitter.value;
   for (const id of ["result", "proof", "forged", "error"]) show(id, "");
   try {
     await (how === "read" ? read(operation) : order(operation));
   } catch (error) {
-    show("error", `${(error as Error).name}: ${(error as Error).message}`);
+    show("error", `${error.name}: ${error.message}`);
   }
 });
 
 /** Has it ordered and executed, then checks the receipt as anybody could. */
-async function order(operation: string): Promise<void> {
+async function order(operation) {
   const { receipt } = await client.submit(operation);
   const { voters, result } = await verifyReceipt(cluster, receipt);
   show("forged", await proves(cluster, forge(receipt)));
@@ -35,28 +34,28 @@ async function order(operation: string): Promise<void> {
 }
 
 /** Asks all replicas for what their states say; the client believes a quorum. */
-async function read(operation: string): Promise<void> {
+async function read(operation) {
   const value = await client.query(operation);
   show("proof", "a quorum of replicas says so");
   show("result", JSON.stringify(value));
 }
 
-async function proves(cluster: ClusterFile, receipt: Receipt): Promise<string> {
+async function proves(cluster, receipt) {
   try {
     await verifyReceipt(cluster, receipt);
     return "is believed: a defect";
   } catch (error) {
-    return (error as Error).message;
+    return error.message;
   }
 }
 
 /** The last byte of a reply's frame is its signature's. */
-function forge({ replies: [first, ...others], ...receipt }: Receipt): Receipt {
-  const changed = first!.slice();
-  changed[changed.length - 1]! ^= 1;
+function forge({ replies: [first, ...others], ...receipt }) {
+  const changed = first.slice();
+  changed[changed.length - 1] ^= 1;
   return { ...receipt, replies: [changed, ...others] };
 }
 
-function namesOf(voters: readonly number[]): string {
-  return voters.map((id) => cluster.genesis.replicas[id]!.name).join(" and ");
+function namesOf(voters) {
+  return voters.map((id) => cluster.genesis.replicas[id].name).join(" and ");
 }
