@@ -21,7 +21,7 @@ export function executeCommitted(step: Step): void {
   while (!state.transfer) {
     const slot = state.log.find(state.lastExecuted + 1);
     if (!slot || slot.committed === null) return;
-    if (slot.batch?.digest !== slot.committed) return askForBody(step, slot.committed);
+    if (slot.batch?.digest !== slot.committed) return askForBody(step, slot, slot.committed);
     execute(step, slot, slot.batch);
   }
 }

@@ -113,7 +113,7 @@ export function onPrePrepare(step: Step, prePrepare: Verified<Signed<PrePrepare>
 export function acceptWaiting(step: Step, slot: Slot): void {
   if (!slot.waiting) return;
   const { prePrepare, batch, carried } = slot.waiting;
-  if (!batch) return askForBody(step, prePrepare.message.digest);
+  if (!batch) return askForBody(step, slot, prePrepare.message.digest);
   if (!carried && batch.timestamp > step.now + step.env.genesis.limits.maxClockSkewMs) {
     step.state.early.add(slot.sequence);
     return;

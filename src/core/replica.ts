@@ -4,6 +4,7 @@
  * @module
  */
 import { checkStatus, hastenStatus, onStatus, sendStatus } from "./retransmission.ts";
+import { bodiesAt, checkBodies } from "./bodies.ts";
 import { onCheckpoint, onStableCheckpoint, stableSequence } from "./checkpoint.ts";
 import { executeCommitted } from "./execution.ts";
 import type { Millis } from "./ids.ts";
@@ -51,7 +52,9 @@ export class Replica {
   step(input: Input, now: Millis): Ready {
     const step = new Step(this.#env, this.#state, now);
     this.#dispatch(step, input);
+    if (step.heardFrom !== null) this.#state.status.heardAt.set(step.heardFrom, now);
     takeUpEarly(step);
+    checkBodies(step);
     if (this.#state.transfer && now >= (transferAt(step) ?? Infinity)) checkTransfer(step);
     checkStatus(step);
     if (input.kind !== "request" || !input.more) propose(step);
@@ -62,6 +65,7 @@ export class Replica {
     this.#alarmAt = earliest(
       this.#state.status.dueAt,
       earlyAt(step),
+      bodiesAt(step),
       transferAt(step),
       suspicionAt(step),
       queriesAt(step),

@@ -2,7 +2,6 @@
  * Nothing is resent blindly: replicas say where they are, and the others send what they lack (PBFT §5.2).
  * @module
  */
-import { askForMissingBodies } from "./bodies.ts";
 import { stableSequence } from "./checkpoint.ts";
 import { noteReport } from "./lost_disk.ts";
 import type { Millis, ReplicaId, SequenceNumber } from "./ids.ts";
@@ -17,7 +16,7 @@ const MAX_RESENT_SLOTS = 64;
 /** Most bytes of batch bodies that one status is answered with, and one body more. */
 const MAX_RESENT_BYTES = 512 * 1024;
 
-/** When the status timer is due: says where we are, if nothing has moved since the last time, and asks for what is missing. */
+/** When the status timer is due: says where we are, if nothing has moved since the last time. */
 export function checkStatus(step: Step): void {
   const { state, now } = step;
   const { status } = state;
@@ -44,11 +43,14 @@ export function checkStatus(step: Step): void {
 export function hastenStatus(step: Step): void {
   const { status } = step.state;
   const busy = isBusy(step);
-  if (busy && !status.busy) {
-    status.delayMs = step.env.settings.statusIntervalMs;
-    status.dueAt = Math.min(status.dueAt, step.now + status.delayMs) as Millis;
-  }
+  if (busy && !status.busy) quickenStatus(step);
   status.busy = busy;
+}
+
+/** Something has changed on which others may be waiting to hear from us: the timer runs at its quick pace again. */
+export function quickenStatus({ state: { status }, env: { settings }, now }: Step): void {
+  status.delayMs = settings.statusIntervalMs;
+  status.dueAt = Math.min(status.dueAt, now + status.delayMs) as Millis;
 }
 
 /** Whether something is outstanding: a new view, a request, an open number, a state, or what the others have and we have not. */
@@ -92,7 +94,6 @@ export function sendStatus(step: Step): void {
 }
 
 function catchUp(step: Step): void {
-  askForMissingBodies(step);
   const { ahead, lastExecuted, viewChange } = step.state;
   if (!step.isActive && viewChange) step.send("all", viewChange);
   if (ahead && stableSequence(ahead) > lastExecuted) startTransfer(step, ahead);

@@ -3,6 +3,7 @@
  * @module
  */
 import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "./ids.ts";
+import type { WantedBody } from "./bodies.ts";
 import type { ClientTable } from "./client_table.ts";
 import type { Evidence } from "./evidence.ts";
 import type { DiscardReason, Event } from "./events.ts";
@@ -62,7 +63,7 @@ export interface ReplicaState {
   readonly filling: LogFilling;
   readonly status: StatusTimer;
   /** Bodies that were asked for, by digest. */
-  readonly bodies: Map<Digest, { readonly at: Millis; readonly attempt: number }>;
+  readonly bodies: Map<Digest, WantedBody>;
   /** The numbers whose pre-prepare is ahead of our clock. */
   readonly early: Set<SequenceNumber>;
   /** By which others have contradicted themselves. */
@@ -99,8 +100,12 @@ export interface StatusTimer {
   busy: boolean;
   /** The highest number that each replica says it has executed. */
   readonly heard: Map<ReplicaId, SequenceNumber>;
+  /** When something last came from each replica itself. */
+  readonly heardAt: Map<ReplicaId, Millis>;
   /** When each replica's status was last answered. */
   readonly answeredAt: Map<ReplicaId, Millis>;
+  /** When each replica was last sent what started the view, because it was still leaving for it. */
+  readonly toldAt: Map<ReplicaId, Millis>;
 }
 
 type StageEvent = Extract<Event, { kind: "stage" }>;

@@ -28,7 +28,7 @@ export interface Transfer {
   readonly wanted: Map<Digest, Want>;
   /** What each peer has been asked for, and until when it may take. */
   readonly asked: Map<ReplicaId, { readonly digests: readonly Digest[]; readonly until: Millis }>;
-  /** How often each peer was asked in vain; the best are asked first. */
+  /** How often each peer was asked in vain; the best are asked first, of these those that were heard last. */
   readonly failures: Map<ReplicaId, number>;
   /** Chunks to put in place at the end; the state tree has their digests already. `null`: gone. */
   readonly staged: Map<string, Uint8Array | null>;
@@ -101,10 +101,11 @@ export function transferAt(step: Step): Millis | null {
 function ask(step: Step, transfer: Transfer): void {
   const busy = new Set([...transfer.asked.values()].flatMap(({ digests }) => digests));
   const open = [...transfer.wanted.keys()].filter((digest) => !busy.has(digest));
+  const heardAt = (peer: ReplicaId) => step.state.status.heardAt.get(peer) ?? 0;
   const failuresOf = (peer: ReplicaId) => transfer.failures.get(peer) ?? 0;
   const peers = step.env.genesis.replicas.map((_, index) => replicaId(index))
     .filter((peer) => peer !== step.self && !transfer.asked.has(peer))
-    .sort((a, b) => failuresOf(a) - failuresOf(b) || a - b);
+    .sort((a, b) => failuresOf(a) - failuresOf(b) || heardAt(b) - heardAt(a) || a - b);
   for (const peer of peers) {
     const digests = open.splice(0, DIGESTS_PER_FETCH);
     if (digests.length === 0) return;

@@ -4,12 +4,13 @@
  */
 import { onStable, type StableCertificate, stableSequence } from "./checkpoint.ts";
 import { compareCertificate } from "./evidence.ts";
-import type { SequenceNumber, View } from "./ids.ts";
+import type { ReplicaId, SequenceNumber, View } from "./ids.ts";
 import { invariant } from "./invariant.ts";
 import type { Suspicion } from "./events.ts";
 import type { NewView, PrePrepare, Signed, Verified, ViewChange } from "./messages.ts";
 import { isValidNewView, isValidViewChange, succeed } from "./new_view.ts";
 import { acceptWaiting, nullBatch, propose, relay } from "./normal_case.ts";
+import { quickenStatus } from "./retransmission.ts";
 import { startTransfer } from "./state_transfer.ts";
 import type { Step } from "./state.ts";
 
@@ -32,6 +33,7 @@ export function leaveFor(step: Step, to: View, why: Suspicion): void {
   state.suspicion.dueAt = state.suspicion.dueAtLatest = null;
   step.persist({ kind: "view", view: to, viewChange, newView: null });
   step.send("all", viewChange);
+  quickenStatus(step);
   step.event({ kind: "view-change", view: to, why });
   onQuorum(step);
 }
@@ -42,7 +44,7 @@ export function onViewChange(step: Step, viewChange: Verified<Signed<ViewChange>
   const { replica, view } = viewChange.message;
   const discard = (reason: Parameters<Step["discard"]>[2]) => step.discard("view-change", replica, reason);
   if (view < state.view || (view === state.view && step.isActive)) {
-    if (state.newView) step.send(replica, state.newView);
+    tellNewView(step, replica);
     return discard("other-view");
   }
   const known = state.viewChanges.get(replica)?.message;
@@ -52,6 +54,14 @@ export function onViewChange(step: Step, viewChange: Verified<Signed<ViewChange>
   state.viewChanges.set(replica, viewChange);
   followOthers(step);
   onQuorum(step);
+}
+
+/** Somebody is still leaving for the view that has started here. A new-view is large: nobody is sent it more often than a status is answered. */
+function tellNewView(step: Step, to: ReplicaId): void {
+  const { newView, status: { toldAt } } = step.state;
+  if (!newView || step.now < (toldAt.get(to) ?? -Infinity) + step.env.settings.statusIntervalMs / 2) return;
+  toldAt.set(to, step.now);
+  step.send(to, newView);
 }
 
 /** The f + 1 rule: when so many have left for higher views, one of them correct, go to the lowest of these without waiting. */
@@ -129,6 +139,7 @@ function enter(step: Step, newView: Verified<Signed<NewView>>): void {
   step.event({ kind: "new-view", view, primary: step.primary, prepared: prePrepares.length });
   state.pending.startView();
   state.suspicion.dueAt = state.suspicion.dueAtLatest = null;
+  quickenStatus(step);
   const { stable } = succeed(viewChanges);
   if (stableSequence(stable) > state.lastExecuted) startTransfer(step, stable as StableCertificate);
   else onStable(step, stable as StableCertificate);

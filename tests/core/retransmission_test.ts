@@ -13,6 +13,7 @@ Deno.test("the status of a replica that is windows behind and fetches a state na
     return message.kind !== "blobs";
   };
   for (let i = 101; i <= 120; i++) ada.call([`x=${i}`]);
+  cluster.runFor(5_000);
   assert(cluster.host(3).replica!.status().transferring);
   assertGreater(stages.length, 0);
   assert(Math.max(...stages) <= cluster.genesis.logWindow, `${Math.max(...stages)} stages`);

@@ -92,7 +92,7 @@ Deno.test("§4.2: of two pre-prepares with one view and number and different dig
 
 Deno.test("§4.2: and so it is when the body of the first has not come yet", () => {
   const bench = new Bench(1);
-  assertEquals(said(bench.take(prePrepare(0))), ["fetch to 2"]);
+  assertEquals(said(bench.take(prePrepare(0))), ["fetch to 0"]);
   assertEquals(refusals(bench.prePrepare({ requests: [request(1)] })), ["conflicting"]);
   assertEquals(said(bench.prePrepare()), ["prepare to all"]);
 });
@@ -216,7 +216,7 @@ Deno.test("§4.2: messages may come in any order: commits, then prepares, then t
 
 Deno.test("§4.2: a replica that lacks only the body of what is committed fetches it, and executes nothing before it is there", () => {
   const bench = new Bench(1);
-  assertEquals([0, 2, 3].map((i) => said(bench.take(commit(i)))), [[], [], ["fetch to 2"]]);
+  assertEquals([0, 2, 3].map((i) => said(bench.take(commit(i)))), [[], [], ["fetch to 0"]]);
   assertEquals(bench.status.lastExecuted, 0 as never);
   const body = batch(opening);
   const other = batch(request(1));

@@ -153,13 +153,21 @@ Deno.test("§4.4: the backups take up the new view: they prepare each number of 
   const { digest } = batch(request(1));
   const vs = [viewChange(0, 1), viewChange(1, 1, [prepared({ n: 2, digest })]), viewChange(3, 1)];
   const ready = bench.take(newView(vs, [[1, batch().digest], [2, digest]]));
-  assertEquals(said(ready), ["prepare to all", "fetch to 3"]);
+  assertEquals(said(ready), ["prepare to all", "fetch to 1"]);
   assertEquals(find(ready, "prepare"), prepare(2, { v: 1, n: 1, digest: batch().digest }).message);
   const body = batch(request(1));
   const blobs = [{ digest, bytes: body.bytes, batch: body }];
   const fetched = bench.step({ kind: "blobs", from: 3 as never, blobs });
   assertEquals(find(fetched, "prepare"), prepare(2, { v: 1, n: 2, digest }).message);
   assertEquals([bench.status.active, Number(bench.status.view)], [true, 1]);
+});
+
+Deno.test("§4.5.2: whoever still leaves for a view that has started is sent its new-view, but not at every view-change that it says", () => {
+  const bench = waiting();
+  bench.take(newView([viewChange(0, 1), viewChange(1, 1), viewChange(3, 1)], []));
+  assertEquals([1, 2, 3].map(() => said(bench.take(viewChange(0, 1)))), [["new-view to 0"], [], []]);
+  bench.wait(150);
+  assertEquals(said(bench.take(viewChange(0, 1))), ["new-view to 0"]);
 });
 
 Deno.test("§4.4: a null request goes through the protocol like others, and executing it does nothing", () => {

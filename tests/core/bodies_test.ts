@@ -1,0 +1,22 @@
+import { assertEquals } from "@std/assert";
+import { Bench, prepare, prePrepare, said } from "../paper/_bench.ts";
+
+/** Whom the replica asks for bodies meanwhile. */
+function fetches(bench: Bench, ms: number): string[] {
+  return bench.wait(ms).flatMap(({ ready }) => said(ready)).filter((what) => what.startsWith("fetch"));
+}
+
+Deno.test("a missing body is asked of those who have accepted it, then of the others, and after one round more rarely", () => {
+  const bench = new Bench(1);
+  bench.take(prepare(3));
+  assertEquals(said(bench.take(prePrepare(0))), ["fetch to 0"]);
+  assertEquals(fetches(bench, 310), ["fetch to 3", "fetch to 2"]);
+  assertEquals(fetches(bench, 250), []);
+});
+
+Deno.test("a body that nobody needs any more is not asked for again", () => {
+  const bench = new Bench(1);
+  bench.take(prePrepare(0));
+  bench.prePrepare();
+  assertEquals(fetches(bench, 310), []);
+});
