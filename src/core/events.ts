@@ -25,7 +25,8 @@ export type Suspicion =
   | "overtaken" // a request waits while very many later ones were executed
   | "slow-primary" // a request waits although the primary has room for it
   | "no-new-view" // the view's primary did not start it in time
-  | "others-left"; // f + 1 others have left for a higher view
+  | "others-left" // f + 1 others have left for a higher view
+  | "disk-lost"; // it may have left before, and does not know for which view
 
 /** What happened, for observers: metrics, logs, the event stream. Carries nothing secret. */
 export type Event =

@@ -3,25 +3,39 @@
  * of, so it signs no vote, view-change or new-view until a checkpoint is stable above all numbers in which it can have voted. Meanwhile
  * it follows: it executes what the others decide, and fetches the state. It counts among the f.
  *
- * Deviation: the paper orders a recovery request, so that a faulty primary can't ignore it. Here the bound travels in status
- * messages and the primary fills an idle log up to it with null requests; one that does not keeps an idle cluster from recovering this
- * replica, until there is work to order.
+ * It may also have left for a view that the others are not in, and must vote in none below. So it ends with leaving for a view above
+ * all for which it can have left, and votes again from the next view change on, which its view-change makes easier.
+ *
+ * Deviation: the paper orders a recovery request, so that a faulty primary can't ignore it, and has keys changed, so that what was
+ * signed before is void. Here the bound travels in status messages and the primary fills an idle log up to it with null requests; one
+ * that does not keeps an idle cluster from recovering this replica, until there is work to order. What was signed before stays valid.
  *
  * @module
  */
 import { stableSequence } from "./checkpoint.ts";
-import type { Millis, ReplicaId, SequenceNumber } from "./ids.ts";
+import type { Millis, ReplicaId, SequenceNumber, View } from "./ids.ts";
 import type { Status } from "./messages.ts";
 import { acceptWaiting } from "./normal_case.ts";
 import type { Step } from "./state.ts";
+import { leaveFor } from "./view_change.ts";
+
+/** What one of the others has said of itself since the start. */
+export type Report = Pick<Status, "stable" | "executed" | "view">;
 
 /** What a replica without a memory finds out. */
 export interface LostDisk {
+  /** The clock at the start. Only reports that echo it count: others may be old ones that somebody kept. 0: not started. */
+  readonly challenge: Millis;
   /** H_M: it can have voted in no number above; `null` until enough of the others have said where they are. */
-  bound: SequenceNumber | null;
-  /** What each of the others has said of itself since the start. */
-  readonly reports: Map<ReplicaId, Pick<Status, "stable" | "executed">>;
+  readonly bound: SequenceNumber | null;
+  /** The highest view for which it is known to have left: the others give it back what it said. */
+  readonly left: View;
+  /** What each of the others has said: of its view what it said first. */
+  readonly reports: ReadonlyMap<ReplicaId, Report>;
 }
+
+/** Nothing is found out yet. */
+export const NEW_DISK: LostDisk = { challenge: 0 as Millis, bound: null, left: 0 as View, reports: new Map() };
 
 /** How far the primary fills the log, and for whom it did so when. */
 export interface LogFilling {
@@ -32,14 +46,17 @@ export interface LogFilling {
 /** A replica can have the log filled this often, ms: nobody keeps the others busy for nothing. */
 const FILLING_INTERVAL_MS = 30_000;
 
+/** At the first start without a memory: from now on the others' reports count. */
+export function startOver(step: Step): void {
+  const { lostDisk } = step.state;
+  if (lostDisk?.challenge === 0) note(step, { ...lostDisk, challenge: Math.max(1, step.now) as Millis });
+}
+
 /** Learns from a status: as one who has lost its disk, where the others are; as any other, how far one who has lost it needs the log to go. */
-export function noteReport(step: Step, { replica, stable, executed, votesAbove }: Status): void {
+export function noteReport(step: Step, status: Status): void {
   const { lostDisk, filling, log } = step.state;
-  if (lostDisk && lostDisk.bound === null) {
-    lostDisk.reports.set(replica, { stable, executed });
-    lostDisk.bound = boundOf(step, lostDisk);
-    if (lostDisk.bound !== null) step.persist({ kind: "lost-disk", bound: lostDisk.bound });
-  }
+  if (lostDisk && status.echo === lostDisk.challenge) learn(step, lostDisk, status);
+  const { replica, votesAbove } = status;
   if (votesAbove <= filling.through || votesAbove > log.high) return;
   const askedAt = filling.askedAt.get(replica);
   if (askedAt !== undefined && step.now < askedAt + FILLING_INTERVAL_MS) return;
@@ -47,8 +64,26 @@ export function noteReport(step: Step, { replica, stable, executed, votesAbove }
   filling.through = votesAbove;
 }
 
+function learn(step: Step, lostDisk: LostDisk, { replica, stable, executed, view }: Status): void {
+  const before = lostDisk.reports.get(replica);
+  if (before && lostDisk.bound !== null) return;
+  const reports = new Map(lostDisk.reports).set(replica, { stable, executed, view: before?.view ?? view });
+  note(step, { ...lostDisk, reports, bound: lostDisk.bound ?? boundOf(step, reports) });
+}
+
+/** Somebody gives back what this replica said before it lost its disk. */
+export function onOwnViewChange(step: Step, view: View): void {
+  const { lostDisk } = step.state;
+  if (lostDisk && view > lostDisk.left) note(step, { ...lostDisk, left: view });
+}
+
+function note(step: Step, found: LostDisk | null): void {
+  step.state.lostDisk = found;
+  step.persist({ kind: "lost-disk", found });
+}
+
 /** A vote needs a number within the watermarks, and one with a quorum behind it was the low one: so no vote is above H_M = c + L. */
-function boundOf(step: Step, { reports }: LostDisk): SequenceNumber | null {
+function boundOf(step: Step, reports: LostDisk["reports"]): SequenceNumber | null {
   const all = [...reports.values()];
   const isCredible = (c: number, index: number) => {
     const others = all.filter((_, other) => other !== index);
@@ -59,13 +94,28 @@ function boundOf(step: Step, { reports }: LostDisk): SequenceNumber | null {
   return credible.length === 0 ? null : Math.min(...credible) + step.env.genesis.logWindow as SequenceNumber;
 }
 
+/**
+ * The highest view for which it can have left.
+ *
+ * The first correct replica that leaves for W does so when a quorum has left for W - 1, for the view-change timer only runs then. At
+ * most f - 1 of the n - 1 others are faulty, so that of m reports at least quorum + m - n - f + 1 are of correct replicas of
+ * that quorum, in W - 1 or above: the report in that place from the top is at least W - 1, and the more reports there are the
+ * fewer liars can push it up.
+ */
+function highestLeftFor({ n, f, quorum }: Step, reports: LostDisk["reports"]): View {
+  const views = [...reports.values()].map(({ view }) => view).sort((a, b) => b - a);
+  return views[quorum + views.length - n - f]! + 1 as View;
+}
+
 /** Ends it once a checkpoint at or above the bound is stable, and the state is there. */
 export function checkLostDisk(step: Step): void {
   const { state } = step;
-  const bound = state.lostDisk?.bound ?? null;
-  if (bound === null || stableSequence(state.stable) < bound || state.transfer) return;
-  state.lostDisk = null;
-  step.persist({ kind: "lost-disk", bound: null });
-  step.event({ kind: "recovered", sequence: bound });
+  const { lostDisk } = state;
+  if (!lostDisk || lostDisk.bound === null || stableSequence(state.stable) < lostDisk.bound || state.transfer) return;
+  const left = Math.max(lostDisk.left, highestLeftFor(step, lostDisk.reports));
+  note(step, null);
+  step.event({ kind: "recovered", sequence: lostDisk.bound });
+  // In the view for which it left last it may vote, but not leave for it again with another view-change.
+  if (state.view < left) leaveFor(step, (left + 1) as View, "disk-lost");
   for (const slot of state.log.slots()) acceptWaiting(step, slot);
 }

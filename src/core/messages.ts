@@ -154,6 +154,10 @@ export interface Status {
   readonly executed: SequenceNumber;
   /** Its sender has lost its disk and votes again once a checkpoint at or above this number is stable; 0: it has not. */
   readonly votesAbove: SequenceNumber;
+  /** What one that has lost its disk has the others echo: only what they say after that counts; 0: it has not. */
+  readonly challenge: Millis;
+  /** The challenge of the one that this is sent to; 0: to all. */
+  readonly echo: Millis;
   /** The stages of the numbers `executed + 1`, `executed + 2`, … */
   readonly stages: readonly Stage[];
 }

@@ -2,6 +2,7 @@
  * What a replica keeps over a restart.
  * @module
  */
+import type { LostDisk } from "./lost_disk.ts";
 import type { Contradiction } from "./evidence.ts";
 import type { Timers } from "./timers.ts";
 import type { Digest, SequenceNumber, View } from "./ids.ts";
@@ -54,10 +55,9 @@ export type Record =
     readonly retired: readonly Digest[];
   }
   /**
-   * The store does not have all that the replica said. `bound`: it votes once a checkpoint there is stable; `null`: it is over.
-   * Binding.
+   * The store does not have all that the replica said; this is what it has found out since. `null`: it is over. Binding.
    */
-  | { readonly kind: "lost-disk"; readonly bound: SequenceNumber | null }
+  | { readonly kind: "lost-disk"; readonly found: LostDisk | null }
   /** Two messages of one replica that contradict each other. Soft. */
   | { readonly kind: "contradiction"; readonly contradiction: Contradiction }
   /** A quorum of equal checkpoint messages. Binding. */
@@ -121,7 +121,7 @@ export interface Recovered extends ViewState {
   /** The root page, the pages and the chunks of `checkpoint`'s state, by digest. */
   readonly blobs: ReadonlyMap<Digest, Uint8Array>;
   /** It is set if the store does not have all that the replica said; `bound` as in the record, `null`: not known yet. */
-  readonly lostDisk?: { readonly bound: SequenceNumber | null };
+  readonly lostDisk?: LostDisk;
   /** What was seen of replicas that contradict themselves. */
   readonly evidence?: readonly Contradiction[];
   /** How long was waited already, if the host keeps that; otherwise the waiting begins anew. */

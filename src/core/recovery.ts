@@ -53,7 +53,7 @@ export function recover(env: Environment, recovered: Recovered): ReplicaState {
     stable: recovered.stable,
     ahead: null,
     transfer: null,
-    lostDisk: recovered.lostDisk ? { bound: recovered.lostDisk.bound, reports: new Map() } : null,
+    lostDisk: recovered.lostDisk ?? null,
     filling: { through: 0 as SequenceNumber, askedAt: new Map() },
     status: {
       dueAt: 0 as Millis,

@@ -8,7 +8,7 @@ import { bodiesAt, checkBodies } from "./bodies.ts";
 import { onCheckpoint, onStableCheckpoint, stableSequence } from "./checkpoint.ts";
 import { executeCommitted } from "./execution.ts";
 import type { Millis } from "./ids.ts";
-import { checkLostDisk } from "./lost_disk.ts";
+import { checkLostDisk, startOver } from "./lost_disk.ts";
 import { takeUpKept } from "./kept_inputs.ts";
 import type { Environment, Input, Ready, ReplicaStatus } from "./io.ts";
 import type { Recovered } from "./records.ts";
@@ -150,6 +150,7 @@ export class Replica {
 
 function start(step: Step): void {
   const { state } = step;
+  startOver(step);
   if (stableSequence(state.stable) > state.lastExecuted) startTransfer(step, state.stable);
   executeCommitted(step);
   carryOver(step);

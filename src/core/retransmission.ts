@@ -3,7 +3,7 @@
  * @module
  */
 import { stableSequence } from "./checkpoint.ts";
-import { noteReport } from "./lost_disk.ts";
+import { NEW_DISK, noteReport } from "./lost_disk.ts";
 import type { Millis, ReplicaId, SequenceNumber } from "./ids.ts";
 import { type Slot, stageOf } from "./message_log.ts";
 import type { Decision, Signed, StableCheckpoint, Stage, Status, Verified } from "./messages.ts";
@@ -69,8 +69,8 @@ export function isBehind(step: Step): boolean {
   return ahead > step.f;
 }
 
-/** Says where this replica is. */
-export function sendStatus(step: Step): void {
+/** Says where this replica is. `echo`: the challenge of the one whom it tells. */
+export function sendStatus(step: Step, to: ReplicaId | "all" = "all", echo = 0 as Millis): void {
   const { state } = step;
   const stages: Stage[] = [];
   // While a state is fetched the window is above lastExecuted, perhaps far above: nobody takes more stages than it has numbers.
@@ -80,17 +80,19 @@ export function sendStatus(step: Step): void {
     stages.push(slot ? stageOf(slot, state.view) : "idle");
   }
   const { view, lastExecuted: executed } = state;
-  const votesAbove = state.lostDisk?.bound ?? 0 as SequenceNumber;
+  const { bound, challenge } = state.lostDisk ?? NEW_DISK;
   const status: Status = {
     kind: "status",
     replica: step.self,
     view,
     stable: state.log.low,
     executed,
-    votesAbove,
+    votesAbove: bound ?? 0 as SequenceNumber,
+    challenge,
+    echo,
     stages,
   };
-  step.send("all", step.env.sign(status));
+  step.send(to, step.env.sign(status));
 }
 
 function catchUp(step: Step): void {
@@ -110,6 +112,7 @@ export function onStatus(step: Step, { message }: Verified<Signed<Status>>): voi
     return step.discard("status", replica, "too-soon");
   }
   state.status.answeredAt.set(replica, now);
+  if (message.challenge > 0) remind(step, message);
   if (message.view < state.view) {
     const whereWeAre = state.newView ?? state.viewChange;
     if (whereWeAre) step.send(replica, whereWeAre);
@@ -128,6 +131,13 @@ export function onStatus(step: Step, { message }: Verified<Signed<Status>>): voi
     slots++;
     bytes += resendSlot(step, replica, slot, stages[n - executed - 1] ?? "idle");
   }
+}
+
+/** Somebody has lost its disk: it asks where we are, and it may not know for which view it has left. */
+function remind(step: Step, { replica, challenge }: Status): void {
+  const theirs = step.state.viewChanges.get(replica);
+  if (theirs) step.send(replica, theirs);
+  sendStatus(step, replica, challenge);
 }
 
 function resendCheckpoints(step: Step, to: ReplicaId, stable: SequenceNumber): void {

@@ -9,6 +9,7 @@ import { invariant } from "./invariant.ts";
 import type { Suspicion } from "./events.ts";
 import type { NewView, PrePrepare, Signed, Verified, ViewChange } from "./messages.ts";
 import { isValidNewView, isValidViewChange, succeed } from "./new_view.ts";
+import { onOwnViewChange } from "./lost_disk.ts";
 import { acceptWaiting, nullBatch, propose, relay } from "./normal_case.ts";
 import { quickenStatus } from "./retransmission.ts";
 import { startTransfer } from "./state_transfer.ts";
@@ -43,6 +44,7 @@ export function onViewChange(step: Step, viewChange: Verified<Signed<ViewChange>
   const { state } = step;
   const { replica, view } = viewChange.message;
   const discard = (reason: Parameters<Step["discard"]>[2]) => step.discard("view-change", replica, reason);
+  if (replica === step.self) return onOwnViewChange(step, view);
   if (view < state.view || (view === state.view && step.isActive)) {
     tellNewView(step, replica);
     return discard("other-view");

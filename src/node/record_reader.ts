@@ -20,6 +20,7 @@ import type {
 import type { Recovered, ViewState } from "../core/records.ts";
 import { decodeFrame, unpack, wireLimits } from "../wire/mod.ts";
 import { type Kept, readKept } from "./kept_inputs.ts";
+import { lostDiskOf } from "./lost_disk_record.ts";
 import type { Loaded } from "./ports.ts";
 import { keyOf, type NamingRecord } from "./records.ts";
 
@@ -91,8 +92,8 @@ export class RecordReader {
   }
 
   lostDisk(): Pick<Recovered, "lostDisk"> {
-    const bound = this.plain("lost-disk") as SequenceNumber | undefined;
-    return bound === undefined ? {} : { lostDisk: { bound: bound === 0 ? null : bound } };
+    const plain = this.plain("lost-disk");
+    return plain === undefined ? {} : { lostDisk: parse("lost-disk", () => lostDiskOf(plain)) };
   }
 
   evidence(): readonly Contradiction[] {

@@ -11,7 +11,7 @@
  * | `committed/N` | the digest of the batch executed at N, and the frames of the commits that decided it |
  * | `checkpoint` | number and root of the last checkpoint taken; its tree is in blobs |
  * | `retired/N` | digests that the checkpoint at N no longer names |
- * | `lost-disk` | the store does not have all that the replica said: it votes once a checkpoint at this number is stable; 0: not known yet |
+ * | `lost-disk` | the store does not have all that the replica said: what it has found out since |
  * | `stable` | the frames of the certificate |
  * | `evidence/R/KIND/V/N` | the frames of two messages by which replica R contradicts itself |
  *
@@ -24,6 +24,7 @@ import type { Plain } from "../core/io.ts";
 import { isBinding, type Record } from "../core/records.ts";
 import type { Batch, Signed } from "../core/messages.ts";
 import { encodeFrame, pack } from "../wire/mod.ts";
+import { plainOf } from "./lost_disk_record.ts";
 import type { Writes } from "./ports.ts";
 
 /** Records of a number that name a batch's body. */
@@ -103,8 +104,8 @@ export class RecordBook {
         if (record.retired.length > 0) writes.put(keyOf("retired", record.sequence), record.retired);
         return;
       case "lost-disk":
-        if (record.bound === null) writes.records.set("lost-disk", null);
-        else writes.put("lost-disk", record.bound);
+        if (record.found === null) writes.records.set("lost-disk", null);
+        else writes.put("lost-disk", plainOf(record.found));
         return;
       case "contradiction": {
         const { first, second } = record.contradiction;

@@ -13,6 +13,8 @@ import { decodeBatch, unpack } from "../wire/mod.ts";
 import { withDigest } from "./environment.ts";
 import { type Kept, KeptInputs } from "./kept_inputs.ts";
 import { type Loaded, type Store, StoreConflictError, type Version } from "./ports.ts";
+import { NEW_DISK } from "../core/lost_disk.ts";
+import { plainOf } from "./lost_disk_record.ts";
 import { CorruptStoreError, parse, RecordReader } from "./record_reader.ts";
 import { RecordBook, WriteSet } from "./records.ts";
 
@@ -115,7 +117,7 @@ export async function markLostDisk(store: Store, identity: Identity): Promise<vo
   const { version, records } = await identified(store, identity);
   if (records.has("lost-disk")) return;
   const writes = new WriteSet();
-  writes.put("lost-disk", 0);
+  writes.put("lost-disk", plainOf(NEW_DISK));
   await store.commit(writes, version);
 }
 

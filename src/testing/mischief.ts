@@ -3,7 +3,7 @@
  * nothing in another's.
  * @module
  */
-import type { Digest, ReplicaId, SequenceNumber, View } from "../core/ids.ts";
+import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../core/ids.ts";
 import type { Message, MessageKind, PrePrepare, ReplicaMessage, Signed } from "../core/messages.ts";
 import { sign } from "../node/environment.ts";
 import type { Signer } from "../node/ports.ts";
@@ -183,6 +183,8 @@ export class Mischief implements Meddler {
         executed: sequence,
         stages: [],
         votesAbove: 0 as SequenceNumber,
+        challenge: random.int(0, 1) as Millis,
+        echo: 0 as Millis,
       }),
       () => ({
         kind: "status",
@@ -192,6 +194,8 @@ export class Mischief implements Meddler {
         executed: 0 as SequenceNumber,
         stages: [],
         votesAbove: 0 as SequenceNumber,
+        challenge: random.int(0, 1) as Millis,
+        echo: 0 as Millis,
       }),
       () => ({
         kind: "fetch",

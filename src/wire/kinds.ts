@@ -180,6 +180,8 @@ export const KINDS: { readonly [K in MessageKind]: Kind<Extract<Message, { reado
       stable: sequence,
       executed: sequence,
       votesAbove: sequence,
+      challenge: time,
+      echo: time,
       stages: list(stage, (limits) => limits.maxStages),
     }),
   },

@@ -22,6 +22,7 @@ import type {
   Verified,
 } from "../../src/core/messages.ts";
 import type { Query, SignedQuery } from "../../src/core/query_messages.ts";
+import { NEW_DISK } from "../../src/core/lost_disk.ts";
 import { weakQuorum } from "../../src/core/quorum.ts";
 import { Replica } from "../../src/core/replica.ts";
 import { OperationError, type StateMachine } from "../../src/core/state_machine.ts";
@@ -143,8 +144,8 @@ class Disk {
         this.retired.set(record.sequence, record.retired);
         break;
       case "lost-disk":
-        if (record.bound === null) delete this.lostDisk;
-        else this.lostDisk = { bound: record.bound };
+        if (record.found === null) delete this.lostDisk;
+        else this.lostDisk = record.found;
         break;
       case "contradiction":
         this.evidence.push(record.contradiction);
@@ -333,7 +334,7 @@ export class Cluster {
   loseDisk(id: number): void {
     this.crash(id);
     this.host(id).disk = new Disk();
-    this.host(id).disk.lostDisk = { bound: null };
+    this.host(id).disk.lostDisk = NEW_DISK;
     this.start(id);
   }
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
-import type { PrePrepare, Status } from "../../src/core/messages.ts";
+import type { PrePrepare, Signed, Status, Verified, ViewChange } from "../../src/core/messages.ts";
 import { batchOf, Cluster, show, signed, TestClient } from "./_cluster.ts";
 
 const VOTES = ["pre-prepare", "prepare", "commit", "checkpoint", "view-change", "new-view"];
@@ -22,6 +22,17 @@ function votesUntilRecovered(cluster: Cluster, id: number, limitMs = 120_000): s
   };
   cluster.runUntil(() => !hasLostDisk(cluster, id), limitMs, `replica ${id} votes again`);
   return votes;
+}
+
+/** What one of the others says of itself to the replica `id`, which has lost its disk. */
+function reportTo(
+  cluster: Cluster,
+  id: number,
+  fields: Partial<Record<keyof Status, number>> & { readonly replica: number },
+): Verified<Signed<Status>> {
+  const echo = cluster.host(id).disk.lostDisk!.challenge;
+  const message = { kind: "status", view: 0, stable: 0, executed: 0, votesAbove: 0, challenge: 0, echo, stages: [] };
+  return signed({ ...message, ...fields } as unknown as Status);
 }
 
 Deno.test("in an idle cluster a replica that lost its disk says nothing that binds, fetches the state, and votes again", () => {
@@ -94,8 +105,7 @@ Deno.test("the bound is believed only if enough of the others are at or below it
   cluster.filter = () => false;
   cluster.loseDisk(6);
   const report = (replica: number, stable: number, executed = stable) => {
-    const message = { kind: "status", replica, view: 0, stable, executed, votesAbove: 0, stages: [] };
-    cluster.step(6, { kind: "status", status: signed(message as unknown as Status) });
+    cluster.step(6, { kind: "status", status: reportTo(cluster, 6, { replica, stable, executed }) });
     return cluster.host(6).disk.lostDisk?.bound;
   };
   assertEquals([report(0, 800), report(1, 0, 9), report(2, 8), report(3, 8, 10)], [null, null, null, null]);
@@ -114,6 +124,8 @@ Deno.test("a replica can't keep the others busy with filling the log", () => {
       stable: 0,
       executed: 0,
       votesAbove,
+      challenge: 0,
+      echo: 0,
       stages: [],
     } as unknown as Status;
     cluster.step(0, { kind: "status", status: signed(message) });
@@ -139,4 +151,78 @@ Deno.test("null requests change neither the state nor the agreed time", () => {
   assertEquals(after.agreedTime, before.agreedTime);
   assertEquals(cluster.host(3).machine.logs.get("x"), ["1"]);
   assertEquals(after.history === before.history as Digest, false);
+});
+
+/** Replica 3 leaves view 0 alone; then it loses its disk and recovers. Returns its view-changes before and after. */
+function leaveAloneAndLoseDisk(cluster: Cluster): { before: ViewChange[]; after: ViewChange[]; votes: PrePrepare[] } {
+  const said = { before: [] as ViewChange[], after: [] as ViewChange[], votes: [] as PrePrepare[] };
+  const ada = new TestClient(cluster, 1).open();
+  let list = said.before;
+  cluster.onStep = (host, _input, { messages }) => {
+    if (host.id !== 3) return;
+    for (const { message: { message: m } } of messages) {
+      if (m.kind === "view-change") list.push(m);
+      else if (m.kind === "prepare" || m.kind === "commit") said.votes.push(m as unknown as PrePrepare);
+    }
+  };
+  cluster.filter = (from, to, { kind }) => kind !== "view-change" && from !== 3 && to !== 3;
+  cluster.submit(ada.request(["x=1"]), [3]);
+  cluster.runUntil(() => said.before.length > 0);
+  list = said.after;
+  said.votes.length = 0;
+  cluster.filter = () => true;
+  cluster.loseDisk(3);
+  cluster.runUntil(() => !hasLostDisk(cluster, 3), 120_000, "3 votes again");
+  for (let i = 1; i <= 5; i++) ada.call([`y=${i}`]);
+  return said;
+}
+
+Deno.test("one that had left its view alone, and lost the memory of it, votes in no view below, and leaves for none twice", () => {
+  const cluster = new Cluster();
+  const { before, after, votes } = leaveAloneAndLoseDisk(cluster);
+  const left = Math.max(...before.map(({ view }) => view));
+  assertEquals(votes.filter(({ view }) => view < left), []);
+  assertEquals(after.filter(({ view }) => view <= left), []);
+  cluster.crash(0); // now its vote is needed, and the others come to where it is
+  const bob = new TestClient(cluster, 2).open();
+  assertEquals(bob.call(["z=1"]).map(show), ["ok 1"]);
+  assert(votes.some(({ view }) => view > left));
+});
+
+Deno.test("one that loses its disk twice is told by the others for which view it left in between", () => {
+  const cluster = new Cluster();
+  const once = leaveAloneAndLoseDisk(cluster).after.map(({ view }) => view);
+  cluster.loseDisk(3);
+  const again: number[] = [];
+  cluster.onStep = (host, _input, { events }) => {
+    if (host.id === 3) { for (const event of events) if (event.kind === "view-change") again.push(event.view); }
+  };
+  cluster.runUntil(() => !hasLostDisk(cluster, 3), 120_000, "3 votes again");
+  assert(again[0]! > Math.max(...once), `${again} after ${once}`);
+});
+
+Deno.test("what the others had said before is no report, whoever says it again", () => {
+  const cluster = new Cluster();
+  cluster.filter = () => false;
+  cluster.loseDisk(3);
+  for (const replica of [0, 1, 2]) {
+    cluster.step(3, { kind: "status", status: reportTo(cluster, 3, { replica, echo: 0 }) });
+    cluster.step(3, { kind: "status", status: reportTo(cluster, 3, { replica, echo: 999 }) });
+  }
+  assertEquals(cluster.host(3).disk.lostDisk!.bound, null);
+  for (const replica of [0, 1]) cluster.step(3, { kind: "status", status: reportTo(cluster, 3, { replica }) });
+  assertEquals(cluster.host(3).disk.lostDisk!.bound, null, "two are enough only if a third has come as far");
+  cluster.step(3, { kind: "status", status: reportTo(cluster, 3, { replica: 2 }) });
+  assertEquals(cluster.host(3).disk.lostDisk!.bound, 16 as SequenceNumber);
+});
+
+Deno.test("a liar's huge view does not keep a replica that lost its disk from voting, once all correct ones have reported", () => {
+  const cluster = new Cluster({ n: 7 });
+  const ada = new TestClient(cluster, 1).open();
+  cluster.filter = (from, _to, message) => !(from === 5 && message.kind === "status");
+  cluster.loseDisk(6);
+  cluster.step(6, { kind: "status", status: reportTo(cluster, 6, { replica: 5, view: 1_000_000 }) });
+  cluster.runUntil(() => !hasLostDisk(cluster, 6), 120_000, "6 votes again");
+  assert(cluster.host(6).replica!.status().view < 10);
+  assertEquals(ada.call(["x=1"]).map(show), ["ok 1"]);
 });

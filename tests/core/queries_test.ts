@@ -125,14 +125,18 @@ Deno.test("during a state transfer no query is answered", () => {
   assertEquals(values(cluster.ask("x", [3])), ["r3 state-transfer"]);
 });
 
-Deno.test("a replica that lost its disk answers no query until it has recovered", () => {
+Deno.test("a replica that lost its disk answers no query until it has recovered, and votes again in a view", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   for (let i = 1; i <= 10; i++) ada.call([`x=${i}`]);
   cluster.loseDisk(2);
   assertEquals(values(cluster.ask("x", [2])), ["r2 recovering"]);
   cluster.runUntil(() => !cluster.host(2).replica!.status().hasLostDisk, 120_000, "recovered");
-  assertEquals(values(cluster.ask("x", [2])), ["r2 ok 1,2,3,4,5,6,7,8,9,10"]);
+  assertEquals(values(cluster.ask("x", [2])), ["r2 view-change"]);
+  cluster.crash(0);
+  ada.call(["x=11"]);
+  cluster.runFor(1_000);
+  assertEquals(values(cluster.ask("x", [2])), ["r2 ok 1,2,3,4,5,6,7,8,9,10,11"]);
 });
 
 Deno.test("queries that wait are bounded, and answered some at a time between other steps", () => {

@@ -156,6 +156,8 @@ export function status(replica: number): Status {
     stable: 0 as SequenceNumber,
     executed: 0 as SequenceNumber,
     votesAbove: 0 as SequenceNumber,
+    challenge: 0 as Millis,
+    echo: 0 as Millis,
     stages: [],
   };
 }

@@ -2,7 +2,8 @@ import { assertEquals } from "@std/assert";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import { markLostDisk, restore } from "../../src/node/recovery.ts";
 import { WriteSet } from "../../src/node/records.ts";
-import type { Digest, ReplicaId } from "../../src/core/ids.ts";
+import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
+import { type LostDisk, NEW_DISK } from "../../src/core/lost_disk.ts";
 import type { Genesis } from "../../src/core/config.ts";
 
 const identity = {
@@ -11,23 +12,27 @@ const identity = {
   self: 0 as ReplicaId,
 };
 
-Deno.test("that a disk was lost is kept in the store, with the bound once it is known, until it is over", async () => {
+Deno.test("that a disk was lost is kept in the store, with what was found out since, until it is over", async () => {
   const store = new MemoryStore();
   await markLostDisk(store, identity);
   let restored = await restore(store, identity);
-  assertEquals(restored.recovered.lostDisk, { bound: null });
-  const write = async (bound: number | null) => {
+  assertEquals(restored.recovered.lostDisk, NEW_DISK);
+  const write = async (found: LostDisk | null) => {
     const set = new WriteSet();
-    restored.book.write({ kind: "lost-disk", bound: bound as never }, set);
+    restored.book.write({ kind: "lost-disk", found }, set);
     assertEquals(set.isBinding, true);
     await store.commit(set, restored.version);
     restored = await restore(store, identity);
   };
-  await write(512);
-  assertEquals(restored.recovered.lostDisk, { bound: 512 as never });
-  await markLostDisk(store, identity);
-  restored = await restore(store, identity);
-  assertEquals(restored.recovered.lostDisk, { bound: 512 as never }, "to say it again does not start it anew");
+  const report = { stable: 8 as SequenceNumber, executed: 9 as SequenceNumber, view: 3 as View };
+  for (const bound of [null, 512 as SequenceNumber]) {
+    const found = { challenge: 7 as Millis, bound, left: 2 as View, reports: new Map([[2 as ReplicaId, report]]) };
+    await write(found);
+    assertEquals(restored.recovered.lostDisk, found);
+    await markLostDisk(store, identity);
+    restored = await restore(store, identity);
+    assertEquals(restored.recovered.lostDisk, found, "to say it again does not start it anew");
+  }
   await write(null);
   assertEquals(restored.recovered.lostDisk, undefined);
 });

@@ -104,10 +104,12 @@ const GOLDEN: { readonly [K in MessageKind]: readonly [Extract<Message, { readon
       stable: 256 as SequenceNumber,
       executed: sequence,
       votesAbove: 0 as SequenceNumber,
+      challenge: 0 as Millis,
+      echo: 0 as Millis,
       stages: ["idle", "pre-prepared", "prepared", "committed"],
     },
     "08",
-    `860203190100` + `19012c` + `00` + `8400010203`,
+    `880203190100` + `19012c` + `000000` + `8400010203`,
   ],
   "query": [{ kind: "query", client, nonce: 24, operation: set }, "0e", `835820${client}1818${SET}`],
   "query-reply": [

@@ -167,6 +167,8 @@ export class Random {
           stable: sequence,
           executed: this.natural() as SequenceNumber,
           votesAbove: this.natural() as SequenceNumber,
+          challenge: this.natural() as Millis,
+          echo: this.natural() as Millis,
           stages: this.list(() => this.of(STAGES)),
         };
       case "query":
