@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
 import type {
   AnyRequest,
+  Commit,
   MessageKind,
   NewView,
   Prepare,
@@ -13,7 +14,7 @@ import type {
 import { clusterId, createVerifier, sha256 } from "../../src/crypto/mod.ts";
 import { Gate, type Passed } from "../../src/node/gate.ts";
 import type { Rejection, RejectionReason } from "../../src/node/ports.ts";
-import { encodeBatch, encodeFrame, utf8 } from "../../src/wire/mod.ts";
+import { decodeFrame, encodeBatch, encodeFrame, encodeMessage, utf8 } from "../../src/wire/mod.ts";
 import { Author, genesisOf } from "./_cluster.ts";
 import { status } from "./_fake_core.ts";
 
@@ -121,6 +122,23 @@ Deno.test("a signature must be its signer's, for this kind, these bytes and this
   assertRejected(gate.check(forged), "wrong-signature", /request/);
   const noKey = { ...open, client: "00".repeat(32) as typeof open.client };
   assertRejected(gate.check(client.frame(noKey)), "wrong-signature", /request/);
+});
+
+Deno.test("a prepare's signature serves for no other view, number or digest, and not as another's or as a commit", () => {
+  const prepare: Prepare = { ...prePrepare(sha256(utf8("x")), 1), kind: "prepare" };
+  const { signature } = decodeFrame(author(1).frame(prepare)).signed;
+  const replayed: (Prepare | Commit)[] = [
+    { ...prepare, view: 1 as View },
+    { ...prepare, sequence: 2 as SequenceNumber },
+    { ...prepare, digest: sha256(utf8("y")) },
+    { ...prepare, replica: 2 as ReplicaId },
+    { ...prepare, kind: "commit" },
+  ];
+  const { gate } = setUp();
+  for (const message of replayed) {
+    const frame = encodeFrame({ message, bytes: encodeMessage(message), signature });
+    assertRejected(gate.check(frame), "wrong-signature", /signature/);
+  }
 });
 
 Deno.test("a pre-prepare's body must have the digest that was signed", () => {
