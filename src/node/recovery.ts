@@ -112,11 +112,16 @@ async function restoreLoaded(
   };
 }
 
-/** Notes in a replica's store, for ever more, that it does not have all that the replica said. */
+/**
+ * Notes in a replica's store, until it has recovered, that it does not have all that the replica said. What a replica that has halted
+ * left there is not to be trusted: its records go, and it starts over.
+ */
 export async function markLostDisk(store: Store, identity: Identity): Promise<void> {
   const { version, records } = await identified(store, identity);
-  if (records.has("lost-disk")) return;
+  const hasHalted = records.has("halted");
+  if (records.has("lost-disk") && !hasHalted) return;
   const writes = new WriteSet();
+  if (hasHalted) { for (const key of records.keys()) if (key !== "identity") writes.records.set(key, null); }
   writes.put("lost-disk", plainOf(NEW_DISK));
   await store.commit(writes, version);
 }

@@ -36,3 +36,16 @@ Deno.test("that a disk was lost is kept in the store, with what was found out si
   await write(null);
   assertEquals(restored.recovered.lostDisk, undefined);
 });
+
+Deno.test("a replica that has halted starts over when it is told that its disk is lost", async () => {
+  const store = new MemoryStore();
+  const { version, book } = await restore(store, identity);
+  const set = new WriteSet();
+  book.write({ kind: "view", view: 3 as View, viewChange: null, newView: null }, set);
+  set.put("halted", "its state differs");
+  await store.commit(set, version);
+  assertEquals((await restore(store, identity)).halted, "its state differs");
+  await markLostDisk(store, identity);
+  const { halted, recovered } = await restore(store, identity);
+  assertEquals([halted, recovered.view, recovered.lostDisk], [null, 0 as View, NEW_DISK]);
+});
