@@ -170,5 +170,7 @@ function onBlobs(step: Step, { from, blobs }: Extract<Input, { kind: "blobs" }>)
 }
 
 function earliest(...times: readonly (Millis | null)[]): Millis {
-  return Math.min(...times.map((time) => time ?? Infinity)) as Millis;
+  let first = Infinity;
+  for (const time of times) if (time !== null && time < first) first = time;
+  return first as Millis;
 }

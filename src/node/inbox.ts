@@ -15,7 +15,7 @@ export interface Entry {
   readonly accept?: readonly MessageKind[] | undefined;
   /** Hears of the request or query in it once it is verified, before it is stepped; may reject it. */
   readonly onAsked?: (asked: Asked) => Rejection | null;
-  /** Answers it: `null`, it was taken. The frame counts as waiting until then. */
+  /** Answers it: `null`, it was taken. */
   readonly settle: (rejection: Rejection | null) => void;
 }
 
@@ -37,7 +37,7 @@ export class Inbox {
 
   /** Takes a frame in; `overloaded` if there is no room for it. */
   add(entry: Entry): Rejection | null {
-    const { frame, settle } = entry;
+    const { frame } = entry;
     const { maxInboxFrames, maxInboxBytes } = this.#limits;
     if (this.#frames >= maxInboxFrames || this.#bytes + frame.length > maxInboxBytes) {
       const detail = `${this.#frames} frames of ${this.#bytes} bytes wait already`;
@@ -45,13 +45,15 @@ export class Inbox {
     }
     this.#frames++;
     this.#bytes += frame.length;
-    const answer = (rejection: Rejection | null) => {
-      this.#frames--;
-      this.#bytes -= frame.length;
-      settle(rejection);
-    };
-    this.#queue.push({ ...entry, settle: answer });
+    this.#queue.push(entry);
     return null;
+  }
+
+  /** Answers a frame that was taken in; the room that it took is free again. */
+  settle({ frame, settle }: Entry, rejection: Rejection | null): void {
+    this.#frames--;
+    this.#bytes -= frame.length;
+    settle(rejection);
   }
 
   /** Whether there is something to {@linkcode take}. */
@@ -59,8 +61,11 @@ export class Inbox {
     return this.#queue.length > 0;
   }
 
-  /** What came since the last time, the `max` oldest at most; each is to be settled once. */
+  /** What came since the last time, the `max` oldest at most; each is to be {@linkcode Inbox.settle}d once. */
   take(max = Infinity): readonly Entry[] {
-    return this.#queue.splice(0, max);
+    if (max < this.#queue.length) return this.#queue.splice(0, max);
+    const all = this.#queue;
+    this.#queue = [];
+    return all;
   }
 }

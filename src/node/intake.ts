@@ -44,8 +44,9 @@ export class Intake {
   /** Takes a frame in, or answers at once why not. */
   take(entry: Entry): void {
     const rejection = this.#options.unavailable() ?? this.#inbox.add(entry);
-    if (rejection) this.#reject(entry, rejection);
-    else this.#options.wake();
+    if (!rejection) return this.#options.wake();
+    this.#tellRejected(rejection);
+    entry.settle(rejection);
   }
 
   /** Whether there is something to {@linkcode drain}. */
@@ -73,10 +74,10 @@ export class Intake {
     switch (passed.to) {
       case "gateway":
         onReply(passed.reply.message);
-        return entry.settle(null);
+        return this.#inbox.settle(entry, null);
       case "blobs":
         onFetch(passed.fetch.message);
-        return entry.settle(null);
+        return this.#inbox.settle(entry, null);
       case "queries": {
         const { query } = passed;
         return this.#step(entry, passed, { input: { kind: "query", query }, refused: entry.onAsked?.(query) }, tasks);
@@ -102,7 +103,7 @@ export class Intake {
   #settle(entry: Entry, { kind }: Passed, outcome: "taken" | "full" | "stopped"): void {
     switch (outcome) {
       case "taken":
-        return entry.settle(null);
+        return this.#inbox.settle(entry, null);
       case "full":
         return this.#reject(entry, { reason: "overloaded", kind, detail: "too many requests wait to be ordered" });
       case "stopped": {
@@ -113,7 +114,11 @@ export class Intake {
   }
 
   #reject(entry: Entry, rejection: Rejection): void {
+    this.#tellRejected(rejection);
+    this.#inbox.settle(entry, rejection);
+  }
+
+  #tellRejected(rejection: Rejection): void {
     this.#options.observers.tell((o) => o.onRejected?.(rejection));
-    entry.settle(rejection);
   }
 }

@@ -86,7 +86,7 @@ export class Node {
     this.#queries = queries;
     this.#maxQueriesPerTurn = limits.maxQueriesPerTurn;
     const { hash, createVerifier } = options.crypto ?? CRYPTOGRAPHY;
-    this.#gate = new Gate({ genesis, verifier: createVerifier(cluster), maxVerifiedRequests, hash });
+    this.#gate = options.gate ?? new Gate({ genesis, verifier: createVerifier(cluster), maxVerifiedRequests, hash });
     this.#gateway = new Gateway({
       self,
       genesis,
@@ -158,16 +158,16 @@ export class Node {
    */
   receive(frames: readonly Uint8Array[], accept?: readonly MessageKind[]): Promise<readonly (Rejection | null)[]> {
     const { promise, resolve } = deferred<readonly (Rejection | null)[]>();
-    const answers: (Rejection | null)[] = frames.map(() => null);
+    const answers: (Rejection | null)[] = new Array(frames.length).fill(null);
     let left = frames.length;
     if (left === 0) resolve(answers);
-    frames.forEach((frame, index) => {
+    for (let index = 0; index < frames.length; index++) {
       const settle = (rejection: Rejection | null) => {
         answers[index] = rejection;
         if (--left === 0) resolve(answers);
       };
-      this.#intake.take({ frame, accept, settle });
-    });
+      this.#intake.take({ frame: frames[index]!, accept, settle });
+    }
     return promise;
   }
 

@@ -9,6 +9,7 @@ import type { Recovered } from "../core/records.ts";
 import type { StateMachine } from "../core/state_machine.ts";
 import { clusterId, createSigner, createVerifier, sha256 } from "../crypto/mod.ts";
 import { parseGenesis } from "../wire/mod.ts";
+import type { Gate } from "./gate.ts";
 import type { Core } from "./task.ts";
 import type { NodeLimits } from "./limits.ts";
 import type { Cryptography, Observer, Signer, Store, Timer, Transport } from "./ports.ts";
@@ -56,6 +57,12 @@ export interface NodeOptions {
    * @internal
    */
   readonly createCore?: (environment: Environment, recovered: Recovered) => Core;
+  /**
+   * The gate, by default one of its own. For simulations, whose nodes share one: what it lets pass depends on nothing but the frame
+   * and the genesis.
+   * @internal
+   */
+  readonly gate?: Gate;
   /** {@linkcode CRYPTOGRAPHY} if absent. For simulations, in which a stand-in is enough: all members must use the same. */
   readonly crypto?: Cryptography;
 }

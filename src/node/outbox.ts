@@ -4,7 +4,7 @@
  * @module
  */
 import { type Millis, millis, type ReplicaId } from "../core/ids.ts";
-import { abortable } from "./abort.ts";
+import { deferred } from "./deferred.ts";
 import { Backoff, type Jitter } from "./jitter.ts";
 import type { NodeLimits } from "./limits.ts";
 import type { Timer, Transport } from "./ports.ts";
@@ -25,6 +25,13 @@ export interface OutboxOptions {
   >;
 }
 
+interface UnderWay {
+  readonly frames: readonly Uint8Array[];
+  readonly controller: AbortController;
+  readonly cancelTimeout: () => void;
+  readonly resolve: () => void;
+}
+
 /**
  * The frames for one peer, in order. Nothing is sent twice: what is dropped here, or lost on its way, the protocol's
  * status messages bring about again.
@@ -35,7 +42,7 @@ export class Outbox {
   #queue: Uint8Array[] = [];
   #bytes = 0;
   #dropped = 0;
-  #delivery: AbortController | null = null;
+  #delivery: UnderWay | null = null;
   /** Cancels the alarm that ends a rest after a failure; null: not resting. */
   #cancelRest: (() => void) | null = null;
   #closed = false;
@@ -92,7 +99,7 @@ export class Outbox {
     this.#queue = [];
     this.#bytes = 0;
     this.#endRest();
-    this.#delivery?.abort(new DOMException("the node is closing", "AbortError"));
+    this.#breakOff(new DOMException("the node is closing", "AbortError"));
   }
 
   #takeBody(): readonly Uint8Array[] {
@@ -105,22 +112,42 @@ export class Outbox {
     return this.#queue.splice(0, count);
   }
 
-  async #deliver(frames: readonly Uint8Array[]): Promise<void> {
+  /** Resolves when it is over, one way or another. */
+  #deliver(frames: readonly Uint8Array[]): Promise<void> {
     const { peer, transport, timer, limits } = this.#options;
-    const delivery = this.#delivery = new AbortController();
-    const timeout = () => delivery.abort(new DOMException("the delivery took too long", "TimeoutError"));
-    const cancel = timer.schedule(later(timer, limits.deliveryTimeoutMs), timeout);
-    try {
-      await abortable(transport.deliver(peer, frames, delivery.signal), delivery.signal, () => {});
+    const { promise, resolve } = deferred<void>();
+    const controller = new AbortController();
+    const timeout = () => this.#breakOff(new DOMException("the delivery took too long", "TimeoutError"));
+    const cancelTimeout = timer.schedule(later(timer, limits.deliveryTimeoutMs), timeout);
+    const delivery: UnderWay = { frames, controller, cancelTimeout, resolve };
+    this.#delivery = delivery;
+    taken(transport, peer, frames, controller.signal).then(
+      () => this.#end(delivery, true),
+      () => this.#end(delivery, false),
+    );
+    return promise;
+  }
+
+  /** Not as an async function that awaits: one delivery per peer and message is what a busy replica does most. */
+  #end(delivery: UnderWay, isTaken: boolean): void {
+    if (this.#delivery !== delivery) return;
+    this.#delivery = null;
+    delivery.cancelTimeout();
+    if (isTaken) {
       this.#backoff.reset();
-    } catch {
-      this.#dropped += frames.length;
+    } else {
+      this.#dropped += delivery.frames.length;
       this.#rest();
-    } finally {
-      cancel();
-      this.#delivery = null;
     }
     this.flush();
+    delivery.resolve();
+  }
+
+  #breakOff(reason: DOMException): void {
+    const delivery = this.#delivery;
+    if (!delivery) return;
+    delivery.controller.abort(reason);
+    this.#end(delivery, false);
   }
 
   #rest(): void {
@@ -135,6 +162,15 @@ export class Outbox {
   #endRest(): void {
     this.#cancelRest?.();
     this.#cancelRest = null;
+  }
+}
+
+/** What a transport makes of a delivery: a promise in any case. */
+function taken(transport: Transport, ...delivery: Parameters<Transport["deliver"]>): Promise<void> {
+  try {
+    return transport.deliver(...delivery);
+  } catch (error) {
+    return Promise.reject(error);
   }
 }
 

@@ -15,6 +15,7 @@ import { Network } from "./network.ts";
 import type { Plan } from "./plan.ts";
 import type { Random } from "./random.ts";
 import type { RunOptions } from "./run.ts";
+import { SharedGate } from "./shared_gate.ts";
 import { Trace } from "./trace.ts";
 import type { Invariant, Violation } from "./violation.ts";
 import { Witness } from "./witness.ts";
@@ -43,6 +44,9 @@ export function createWorld(plan: Plan, options: RunOptions, { random, onViolati
     stateMachine: options.stateMachine(0 as ReplicaId).version,
     limits: { ...DEFAULT_LIMITS, maxBatchRequests, maxSessions: 64, maxNames: 64 },
   };
+  const cluster = clusterId(genesis);
+  const limits = nodeLimits(genesis, { maxInboxFrames: 4_096, maxOutboxFrames: 1_024, maxWaiters: 4_096 });
+  const maxVerifiedRequests = replicas * limits.maxVerifiedRequests;
   const report = (invariant: Invariant, detail: string) => {
     onViolation({ invariant, detail, atMs: engine.now });
     trace.line("BROKEN", () => `${invariant}: ${detail}`);
@@ -52,10 +56,11 @@ export function createWorld(plan: Plan, options: RunOptions, { random, onViolati
     engine,
     network: new Network(engine, random.fork(), { ...network }),
     crypto,
+    gate: new SharedGate({ genesis, verifier: crypto.createVerifier(cluster), maxVerifiedRequests, hash: crypto.hash }),
     genesis,
-    cluster: clusterId(genesis),
+    cluster,
     settings: completeSettings(settings),
-    limits: nodeLimits(genesis, { maxInboxFrames: 4_096, maxOutboxFrames: 1_024, maxWaiters: 4_096 }),
+    limits,
     coverage: new Coverage(),
     trace,
     witness: undefined!,

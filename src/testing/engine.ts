@@ -15,12 +15,17 @@ const TURNS = 8;
 /** With no event left, so many turns show that nothing more comes. */
 const LAST_TURNS = 200;
 
+/** Fewer cancelled events than this are not worth sweeping. */
+const LEAST_CANCELLED = 64;
+
 /** The clock and the queue of one simulation. */
 export class Engine {
   readonly #heap: Event[] = [];
   #now = 0;
   #order = 0;
   #events = 0;
+  /** Events in the heap that won't run: most timeouts never come. */
+  #cancelled = 0;
 
   /** Virtual milliseconds since the start, with fractions. */
   get now(): number {
@@ -36,7 +41,11 @@ export class Engine {
   after(ms: number, run: () => void): () => void {
     const event: Event = { at: this.#now + Math.max(0, ms), order: this.#order++, run };
     this.#push(event);
-    return () => event.run = null;
+    return () => {
+      if (event.run === null) return;
+      event.run = null;
+      if (++this.#cancelled > LEAST_CANCELLED && 2 * this.#cancelled > this.#heap.length) this.#sweep();
+    };
   }
 
   /** Runs what is due until then, or until `isDone`. */
@@ -51,7 +60,10 @@ export class Engine {
       }
       if (next.at > until) break;
       this.#pop();
-      if (next.run === null) continue;
+      if (next.run === null) {
+        this.#cancelled--;
+        continue;
+      }
       this.#now = next.at;
       this.#events++;
       const { run } = next;
@@ -60,6 +72,16 @@ export class Engine {
       for (let turn = 0; turn < TURNS; turn++) await null;
     }
     if (this.#now < until) this.#now = until;
+  }
+
+  /** Takes the cancelled events out. */
+  #sweep(): void {
+    const heap = this.#heap;
+    let kept = 0;
+    for (const event of heap) if (event.run !== null) heap[kept++] = event;
+    heap.length = kept;
+    this.#cancelled = 0;
+    for (let at = (kept >> 1) - 1; at >= 0; at--) this.#sink(heap[at]!, at);
   }
 
   #push(event: Event): void {
@@ -78,17 +100,21 @@ export class Engine {
   #pop(): void {
     const heap = this.#heap;
     const last = heap.pop()!;
-    if (heap.length === 0) return;
-    let at = 0;
+    if (heap.length > 0) this.#sink(last, 0);
+  }
+
+  /** Puts an event at a place, or as far below as it belongs. */
+  #sink(event: Event, at: number): void {
+    const heap = this.#heap;
     for (;;) {
       let child = 2 * at + 1;
       if (child >= heap.length) break;
       if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child++;
-      if (isBefore(last, heap[child]!)) break;
+      if (isBefore(event, heap[child]!)) break;
       heap[at] = heap[child]!;
       at = child;
     }
-    heap[at] = last;
+    heap[at] = event;
   }
 }
 

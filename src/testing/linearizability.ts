@@ -48,11 +48,15 @@ function isLinearizable(all: readonly Invocation[], model: Model): boolean {
   let state: string | null = null;
   let left = operations.filter(({ outcome }) => outcome !== null).length;
   let from = 0;
+  /** All before it are done, and none from `end` on. */
+  let open = 0;
+  let end = 0;
   while (left > 0) {
     const next = findNext(from);
     if (next !== null) {
       choices.push({ index: next.index, state });
       done[next.index] = true;
+      end = Math.max(end, next.index + 1);
       if (operations[next.index]!.outcome !== null) left--;
       state = next.state;
       from = 0;
@@ -62,6 +66,7 @@ function isLinearizable(all: readonly Invocation[], model: Model): boolean {
     if (!last) return false;
     if (seen.size > MAX_STATES) return true;
     done[last.index] = false;
+    open = Math.min(open, last.index);
     if (operations[last.index]!.outcome !== null) left++;
     state = last.state;
     from = last.index + 1;
@@ -70,23 +75,32 @@ function isLinearizable(all: readonly Invocation[], model: Model): boolean {
 
   /** The next operation that may come first of those that are left: no other ended before it began. */
   function findNext(start: number): { readonly index: number; readonly state: string | null } | null {
+    while (done[open]) open++;
     let earliestEnd = Infinity;
-    for (let i = 0; i < operations.length; i++) {
+    // Whatever began after the earliest end so far ended after it too.
+    for (let i = open; i < operations.length && operations[i]!.invokedAt <= earliestEnd; i++) {
       if (!done[i]) earliestEnd = Math.min(earliestEnd, operations[i]!.answeredAt);
     }
-    for (let index = start; index < operations.length; index++) {
+    for (let index = Math.max(start, open); index < operations.length; index++) {
       const { invokedAt, operation, outcome } = operations[index]!;
       if (invokedAt > earliestEnd) return null;
       if (done[index]) continue;
       const after = model.apply(state, operation);
       if (outcome !== null && outcome !== after.outcome) continue;
-      done[index] = true;
-      const place = `${done.map((isDone) => isDone ? 1 : 0).join("")}/${after.state}`;
-      done[index] = false;
+      const place = placeWith(index, after.state);
       if (seen.has(place)) continue;
       seen.add(place);
       return { index, state: after.state };
     }
     return null;
+  }
+
+  /** Where the search is once `index` is done too: the first that is not, those after it that are, and the state. */
+  function placeWith(index: number, state: string | null): string {
+    let first = open;
+    while (done[first] || first === index) first++;
+    let place = `${first}`;
+    for (let i = first + 1; i < end || i <= index; i++) if (done[i] || i === index) place += `,${i}`;
+    return `${place}/${state}`;
   }
 }

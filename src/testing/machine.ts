@@ -149,6 +149,7 @@ export class Machine implements Station {
       settings: world.settings,
       limits: world.limits,
       crypto: world.crypto,
+      gate: world.gate,
       privateKey: world.keyOf(this.replica),
       store: life.store,
       timer: life.timer,

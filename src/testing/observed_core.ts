@@ -89,15 +89,18 @@ export class ObservedCore implements Core {
   step(input: Input, now: Millis): Ready {
     const ready = this.#core.step(input, now);
     this.#onStep(ready);
+    const { records, messages, replies, events } = ready;
+    // Of nothing the witness need not hear.
+    if (records.length + messages.length + replies.length + events.length === 0) return ready;
     const calls = this.#machine.calls.splice(0);
     const executions: Execution[] = [];
-    for (const record of ready.records) {
+    for (const record of records) {
       if (record.kind !== "committed") continue;
       const { sequence, digest } = record;
       executions.push({ sequence, digest, calls: calls.filter((call) => call.sequence === sequence) });
     }
     const released = new Released(ready, input, executions) as unknown as Event;
-    return { ...ready, events: [released, ...ready.events] };
+    return { ...ready, events: [released, ...events] };
   }
 
   status(): ReplicaStatus {

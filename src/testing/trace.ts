@@ -15,6 +15,11 @@ export class Trace {
     this.#now = now;
   }
 
+  /** Whether lines are kept at all. */
+  get isWanted(): boolean {
+    return this.#lines !== null;
+  }
+
   /** Adds a line: when, who, what. */
   line(who: string, what: () => string): void {
     this.#lines?.push(`${this.#now().toFixed(2).padStart(10)}  ${who.padEnd(8)} ${what()}`);

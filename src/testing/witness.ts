@@ -128,12 +128,14 @@ export class Witness {
     const { hash } = this.#world.crypto;
     for (const { message: { message, bytes, signature }, to, batch } of ready.messages) {
       this.#coverage.count("message", message.kind);
-      this.#trace.line(label, () => {
-        const whom = to === "all" ? "all" : this.#world.genesis.replicas[to]!.name;
-        return `-> ${whom}: ${wordsOf(message, this.#world.genesis)}${
-          batch ? ` with ${batch.requests.length} requests` : ""
-        }`;
-      });
+      if (this.#trace.isWanted) {
+        this.#trace.line(label, () => {
+          const whom = to === "all" ? "all" : this.#world.genesis.replicas[to]!.name;
+          return `-> ${whom}: ${wordsOf(message, this.#world.genesis)}${
+            batch ? ` with ${batch.requests.length} requests` : ""
+          }`;
+        });
+      }
       if (LARGE.includes(message.kind) && !this.#formed.has(bytes)) {
         this.#formed.add(bytes);
         this.#checkForm(label, encodeFrame({ message, bytes, signature }));

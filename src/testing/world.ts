@@ -14,6 +14,7 @@ import type { StandInCryptography } from "./cryptography.ts";
 import type { Engine } from "./engine.ts";
 import type { Report } from "./ledger.ts";
 import type { Network } from "./network.ts";
+import type { SharedGate } from "./shared_gate.ts";
 import type { Trace } from "./trace.ts";
 import type { Witness } from "./witness.ts";
 
@@ -28,6 +29,8 @@ export interface World {
   readonly engine: Engine;
   readonly network: Network;
   readonly crypto: StandInCryptography;
+  /** Of all nodes. */
+  readonly gate: SharedGate;
   readonly genesis: Genesis;
   readonly cluster: Digest;
   readonly settings: Settings;

@@ -33,20 +33,25 @@ const INITIAL_BYTES = 64 * 1024;
 const KEPT_BYTES = 1024 * 1024;
 /** Texts up to here are tried as ASCII first. */
 const SHORT_TEXT = 64;
+/** A buffer of its own costs a short byte string ten times what its bytes do, so those up to here share slabs. */
+const SHARED_BYTES = 2 * 1024;
+const SLAB_BYTES = 16 * 1024;
 
 /** Gathers canonical CBOR items in one buffer. Get it from {@linkcode startWriting}, end with `take`. */
 export class Writer {
   #buffer: Uint8Array<ArrayBuffer> = new Uint8Array(INITIAL_BYTES);
   #at = 0;
+  #slab: Uint8Array<ArrayBuffer> = new Uint8Array(SLAB_BYTES);
+  #slabAt = 0;
 
   /** Forgets what was written. */
   reset(): void {
     this.#at = 0;
   }
 
-  /** A copy of what was written. */
+  /** A copy of what was written. It may be a view of a larger buffer. */
   take(): Uint8Array<ArrayBuffer> {
-    const taken = this.#buffer.slice(0, this.#at);
+    const taken = this.#at <= SHARED_BYTES ? this.#copyToSlab() : this.#buffer.slice(0, this.#at);
     this.#at = 0;
     if (this.#buffer.length > KEPT_BYTES) this.#buffer = new Uint8Array(INITIAL_BYTES);
     return taken;
@@ -103,6 +108,16 @@ export class Writer {
     this.#room(bytes.length);
     this.#buffer.set(bytes, this.#at);
     this.#at += bytes.length;
+  }
+
+  #copyToSlab(): Uint8Array<ArrayBuffer> {
+    if (this.#slabAt + this.#at > SLAB_BYTES) {
+      this.#slab = new Uint8Array(SLAB_BYTES);
+      this.#slabAt = 0;
+    }
+    const taken = this.#slab.subarray(this.#slabAt, this.#slabAt += this.#at);
+    taken.set(this.#buffer.subarray(0, this.#at));
+    return taken;
   }
 
   #ascii(value: string): boolean {
