@@ -82,14 +82,19 @@ export class Gate {
   /** Checks one frame. `accept`: the kinds that are taken where it came in; all if absent. */
   check(frame: Uint8Array, accept?: readonly MessageKind[]): Passed | Rejection {
     const kind = frameKind(frame);
+    // A query without anybody who waits for the answer, or a client's answer, is of no use here.
+    if (kind === "query-reply" || (kind === "query" && !accept)) {
+      return { reason: "not-accepted-here", kind, detail: `kind: expected no ${kind} here` };
+    }
+    if (accept && kind !== "unknown" && !accept.includes(kind)) {
+      return { reason: "not-accepted-here", kind, detail: `kind: expected ${accept.join(" or ")}, got ${kind}` };
+    }
+    return this.judge(frame, kind);
+  }
+
+  /** What becomes of a frame wherever it came in. */
+  protected judge(frame: Uint8Array, kind: MessageKind | "unknown"): Passed | Rejection {
     try {
-      // A query without anybody who waits for the answer, or a client's answer, is of no use here.
-      if (kind === "query-reply" || (kind === "query" && !accept)) {
-        throw new Refused("not-accepted-here", `kind: expected no ${kind} here`);
-      }
-      if (accept && kind !== "unknown" && !accept.includes(kind)) {
-        throw new Refused("not-accepted-here", `kind: expected ${accept.join(" or ")}, got ${kind}`);
-      }
       const { signed, batchBytes } = decodeFrame(ownBytes(frame), this.#limits);
       return this.#pass(signed, batchBytes);
     } catch (error) {

@@ -93,6 +93,12 @@ function standInHash(bytes: Uint8Array): Digest {
     ZEROS) as Digest;
 }
 
+/** 53 bits that depend on all of `bytes`: where to look for equal ones. */
+export function fingerprint(bytes: Uint8Array): number {
+  mix(0x1b873593, bytes);
+  return (laneA >>> 0) * 2 ** 21 + (laneB >>> 11);
+}
+
 const ZEROS = "0".repeat(32);
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 

@@ -1,28 +1,36 @@
 /**
- * One gate for all nodes of a simulation: a frame that goes to many is decoded and verified once.
+ * One gate for all nodes of a simulation: a frame that goes to many, or comes again, is decoded and verified once.
  * @module
  */
 import type { MessageKind } from "../core/messages.ts";
 import { Gate, type Passed } from "../node/gate.ts";
 import type { Rejection } from "../node/ports.ts";
+import { equalBytes } from "../node/verified_messages.ts";
+import { fingerprint } from "./cryptography.ts";
 
 interface Verdict {
-  /** The only kind that was taken where it came in; `null`: all were. */
-  readonly accepted: MessageKind | null;
+  readonly frame: Uint8Array;
   readonly passed: Passed | Rejection;
 }
 
-/** A gate that remembers its verdicts. Nobody changes a frame: whoever corrupts one makes a copy. */
-export class SharedGate extends Gate {
-  readonly #verdicts = new WeakMap<Uint8Array, Verdict>();
+/** Verdicts in one generation; the one before is remembered too. */
+const GENERATION = 4_096;
 
-  override check(frame: Uint8Array, accept?: readonly MessageKind[]): Passed | Rejection {
-    if (accept && accept.length !== 1) return super.check(frame, accept);
-    const accepted = accept?.[0] ?? null;
-    const known = this.#verdicts.get(frame);
-    if (known?.accepted === accepted) return known.passed;
-    const passed = super.check(frame, accept);
-    this.#verdicts.set(frame, { accepted, passed });
+/** A gate that remembers its verdicts by the frames' exact bytes. */
+export class SharedGate extends Gate {
+  #young = new Map<number, Verdict>();
+  #old = new Map<number, Verdict>();
+
+  protected override judge(frame: Uint8Array, kind: MessageKind | "unknown"): Passed | Rejection {
+    const place = fingerprint(frame);
+    const known = this.#young.get(place) ?? this.#old.get(place);
+    if (known && (known.frame === frame || equalBytes(known.frame, frame))) return known.passed;
+    const passed = super.judge(frame, kind);
+    if (this.#young.size === GENERATION) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(place, { frame, passed });
     return passed;
   }
 }
