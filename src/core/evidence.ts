@@ -23,7 +23,7 @@ const MAX_IN_ALL = 64;
 
 /** Whether two statements contradict each other: one replica, one kind, one view and number, two digests. */
 export function isContradiction(a: Statement, b: Statement): boolean {
-  return aboutOf(a) === aboutOf(b) && a.digest !== b.digest;
+  return a.digest !== b.digest && aboutOf(a) === aboutOf(b);
 }
 
 /** What a statement is about, its signer included: of two such statements one at most is true. */

@@ -221,6 +221,7 @@ function checkPrepared(step: Step, slot: Slot): void {
   if (!prePrepare || !batch || prePrepare.message.view !== step.state.view) return;
   const { view, sequence, digest } = prePrepare.message;
   if (slot.prepared?.prePrepare.message.view === view || batch.digest !== digest) return;
+  if (slot.prepares.size < step.quorum - 1) return;
   const prepares = matchingPrepares(slot, step.n).slice(0, step.quorum - 1);
   if (prepares.length < step.quorum - 1) return;
   slot.prepared = { prePrepare, prepares };
@@ -243,7 +244,7 @@ function sayCommit(step: Step, slot: Slot, view: View, digest: Digest): void {
  * prepared, so that no other batch can take this number; a replica that missed the prepares need not wait for them.
  */
 function checkCommitted(step: Step, slot: Slot, { view, digest }: Pick<Commit, "view" | "digest">): void {
-  if (slot.committed !== null) return;
+  if (slot.committed !== null || slot.commits.size < step.quorum) return;
   const commits = matchingCommits(slot, view, digest);
   if (commits.length >= step.quorum) decide(step, slot, commits.slice(0, step.quorum));
 }

@@ -125,8 +125,8 @@ export class DurableReplica {
       return;
     }
     let alarmAt: Millis | null = null;
-    for (const [index, task] of tasks.entries()) {
-      const ready = this.#step(task, index < tasks.length - 1);
+    for (let index = 0; index < tasks.length; index++) {
+      const ready = this.#step(tasks[index]!, index < tasks.length - 1);
       if (!ready) return settleAll(tasks.slice(index), "stopped");
       alarmAt = ready.alarmAt;
     }

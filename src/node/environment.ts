@@ -8,7 +8,7 @@ import type { Environment } from "../core/io.ts";
 import type { AnyRequest, Batch, Message, Query, Signed, SignedRequest, Verified } from "../core/messages.ts";
 import type { StateMachine } from "../core/state_machine.ts";
 import { sha256 } from "../crypto/mod.ts";
-import { encodeBatch, encodeMessage, pack, unpack } from "../wire/mod.ts";
+import { encodeBatch, encodeMessage, framed, pack, unpack } from "../wire/mod.ts";
 import type { Signer } from "./ports.ts";
 
 /** What an {@linkcode Environment} is made of. */
@@ -43,7 +43,7 @@ export function createEnvironment(options: EnvironmentOptions): Environment {
 /** Encodes and signs a message: the only place where a node's key is used. */
 export function sign<M extends Message>(signer: Signer, message: M): Verified<Signed<M>> {
   const bytes = encodeMessage(message);
-  return { message, bytes, signature: signer.sign(message.kind, bytes) } as Signed<M> as Verified<Signed<M>>;
+  return framed({ message, bytes, signature: signer.sign(message.kind, bytes) }) as Verified<Signed<M>>;
 }
 
 /** A signed request under the digest of its signed bytes. Whoever passes a verified one gets a verified one. */

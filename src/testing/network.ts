@@ -79,14 +79,19 @@ export class Network {
   /** A process that can be reached at this address now; `null`: none. `from` is null for clients. */
   route(from: Station | null, to: ReplicaId): Station | null {
     const reachable = (this.stations.get(to) ?? []).filter((station) =>
-      station.isUp && ![...this.barriers].some((blocks) => blocks(from, station))
+      station.isUp && !this.#isBlocked(from, station)
     );
     return reachable.length === 0 ? null : reachable.length === 1 ? reachable[0]! : this.#random.pick(reachable);
   }
 
   /** Whether the answer gets back. */
   reaches(from: Station, to: Station | null): boolean {
-    return to === null || ![...this.barriers].some((blocks) => blocks(from, to));
+    return to === null || !this.#isBlocked(from, to);
+  }
+
+  #isBlocked(from: Station | null, to: Station): boolean {
+    for (const blocks of this.barriers) if (blocks(from, to)) return true;
+    return false;
   }
 
   /** Carries frames; settles as a POST would. */

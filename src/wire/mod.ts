@@ -9,7 +9,7 @@ export { fromBase64, toBase64 } from "./base64.ts";
 export { DecodeError } from "./decode_error.ts";
 export { PROTOCOL, signedDomain, type SignedKind } from "./domain.ts";
 export { decodeEvidence, encodeEvidence, type EvidenceItem } from "./evidence.ts";
-export { decodeFrame, encodeFrame, type Frame, frameKind } from "./frame.ts";
+export { decodeFrame, encodeFrame, type Frame, framed, frameKind } from "./frame.ts";
 export { encodeGenesis, largestNewViewBytes, parseGenesis } from "./genesis.ts";
 export { fromHex, toHex } from "./hex.ts";
 export { MAX_BLOBS, MAX_BODY_BYTES, MAX_LOG_WINDOW, MAX_NAME_BYTES, type WireLimits, wireLimits } from "./limits.ts";

@@ -62,7 +62,7 @@ function writePlain(writer: Writer, value: Plain, depth: number, left: number): 
   else if (Array.isArray(value)) {
     if (depth === MAX_DEPTH) throw new RangeError(`: expected at most ${MAX_DEPTH} nested lists, got more`);
     writer.array(value.length);
-    for (const item of value) left = writePlain(writer, item, depth + 1, left);
+    for (let i = 0; i < value.length; i++) left = writePlain(writer, value[i]!, depth + 1, left);
   } else {
     const got = value === null ? "null" : typeof value;
     throw new TypeError(`: expected a number, text, byte string or list, got ${got}`);

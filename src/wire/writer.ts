@@ -28,38 +28,47 @@ import { utf8 } from "./utf8.ts";
 /** CBOR's major types, in the upper three bits of an item's first byte. */
 export const Major = { uint: 0, bytes: 2, text: 3, array: 4 } as const;
 
-const INITIAL_BYTES = 64 * 1024;
-/** A buffer that grew beyond this is given back after use. */
+/** Where what is too long for a slab is put together. */
+const SCRATCH_BYTES = 64 * 1024;
+/** A scratch buffer that grew beyond this is given back after use. */
 const KEPT_BYTES = 1024 * 1024;
 /** Texts up to here are tried as ASCII first. */
 const SHORT_TEXT = 64;
-/** A buffer of its own costs a short byte string ten times what its bytes do, so those up to here share slabs. */
+/** A buffer of its own costs a short byte string ten times what its bytes do, so those up to here are made in shared slabs. */
 const SHARED_BYTES = 2 * 1024;
-const SLAB_BYTES = 16 * 1024;
+/** The size of a slab. */
+export const SLAB_BYTES = 16 * 1024;
 
-/** Gathers canonical CBOR items in one buffer. Get it from {@linkcode startWriting}, end with `take`. */
+/** Gathers canonical CBOR items. Get it from {@linkcode startWriting}, end with `take`. */
 export class Writer {
-  #buffer: Uint8Array<ArrayBuffer> = new Uint8Array(INITIAL_BYTES);
-  #at = 0;
-  #slab: Uint8Array<ArrayBuffer> = new Uint8Array(SLAB_BYTES);
+  #slab = new Uint8Array(SLAB_BYTES);
+  /** What is before was taken. */
   #slabAt = 0;
+  #scratch = new Uint8Array(SCRATCH_BYTES);
+  /** The slab, or the scratch buffer. */
+  #buffer: Uint8Array<ArrayBuffer> = this.#slab;
+  #start = 0;
+  #at = 0;
 
   /** Forgets what was written. */
   reset(): void {
-    this.#at = 0;
+    this.#buffer = this.#slab;
+    this.#start = this.#at = this.#slabAt;
   }
 
-  /** A copy of what was written. It may be a view of a larger buffer. */
+  /** What was written. It may be a view of a larger buffer; nothing else is ever written there. */
   take(): Uint8Array<ArrayBuffer> {
-    const taken = this.#at <= SHARED_BYTES ? this.#copyToSlab() : this.#buffer.slice(0, this.#at);
-    this.#at = 0;
-    if (this.#buffer.length > KEPT_BYTES) this.#buffer = new Uint8Array(INITIAL_BYTES);
+    const isShared = this.#buffer === this.#slab;
+    const taken = isShared ? this.#slab.subarray(this.#start, this.#at) : this.#scratch.slice(0, this.#at);
+    if (isShared) this.#slabAt = this.#at;
+    else if (this.#scratch.length > KEPT_BYTES) this.#scratch = new Uint8Array(SCRATCH_BYTES);
+    this.reset();
     return taken;
   }
 
   /** How many bytes are written. */
   get length(): number {
-    return this.#at;
+    return this.#at - this.#start;
   }
 
   /** A number from 0 to 2^53 - 1. @throws {RangeError} if it is none. */
@@ -110,24 +119,14 @@ export class Writer {
     this.#at += bytes.length;
   }
 
-  #copyToSlab(): Uint8Array<ArrayBuffer> {
-    if (this.#slabAt + this.#at > SLAB_BYTES) {
-      this.#slab = new Uint8Array(SLAB_BYTES);
-      this.#slabAt = 0;
-    }
-    const taken = this.#slab.subarray(this.#slabAt, this.#slabAt += this.#at);
-    taken.set(this.#buffer.subarray(0, this.#at));
-    return taken;
-  }
-
   #ascii(value: string): boolean {
-    const start = this.#at;
+    const { length } = this;
     this.#head(Major.text, value.length);
     this.#room(value.length);
     for (let i = 0; i < value.length; i++) {
       const code = value.charCodeAt(i);
       if (code > 0x7f) {
-        this.#at = start;
+        this.#at = this.#start + length;
         return false;
       }
       this.#buffer[this.#at++] = code;
@@ -167,11 +166,22 @@ export class Writer {
   }
 
   #room(bytes: number): void {
-    const needed = this.#at + bytes;
-    if (needed <= this.#buffer.length) return;
-    const larger = new Uint8Array(Math.max(needed, 2 * this.#buffer.length));
-    larger.set(this.#buffer.subarray(0, this.#at));
-    this.#buffer = larger;
+    if (this.#at + bytes > this.#buffer.length) this.#move(this.length + bytes);
+  }
+
+  /** Goes on elsewhere, with room for so many bytes in all. */
+  #move(needed: number): void {
+    const written = this.#buffer.subarray(this.#start, this.#at);
+    if (needed <= SHARED_BYTES) {
+      this.#buffer = this.#slab = new Uint8Array(SLAB_BYTES);
+      this.#slabAt = 0;
+    } else {
+      if (needed > this.#scratch.length) this.#scratch = new Uint8Array(Math.max(needed, 2 * this.#scratch.length));
+      this.#buffer = this.#scratch;
+    }
+    this.#buffer.set(written);
+    this.#start = 0;
+    this.#at = written.length;
   }
 }
 
