@@ -2,7 +2,8 @@
  * The four members of a mixed cluster, each on another runtime, on this machine: Apple on Deno with SQLite, Ball on Deno with Deno KV as
  * it would be on Deno Deploy, Candy in a Durable Object in workerd, Dog on Node with SQLite.
  */
-import { Miniflare } from "miniflare";
+// deno-lint-ignore no-import-prefix -- in the import map it would be downloaded by everybody who runs a replica
+import { Miniflare } from "npm:miniflare@4.20260730.0";
 
 /** Where things are. */
 export interface Place {

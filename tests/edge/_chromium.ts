@@ -1,5 +1,6 @@
 /** A real Chromium: the one that CHROMIUM names, the one on the path, or Debian's, which is installed where that may be done. */
-import puppeteer, { type Browser } from "puppeteer-core";
+// deno-lint-ignore no-import-prefix -- in the import map it would be downloaded by everybody who runs a replica
+import puppeteer, { type Browser } from "npm:puppeteer-core@25.16.0";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome"];
 /** An installation that takes longer is given up, s. */

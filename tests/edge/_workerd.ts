@@ -1,5 +1,6 @@
 /** Real workerd through Miniflare. */
-import { Miniflare } from "miniflare";
+// deno-lint-ignore no-import-prefix -- in the import map it would be downloaded by everybody who runs a replica
+import { Miniflare } from "npm:miniflare@4.20260730.0";
 
 /** A Worker with one Durable Object class. */
 export interface WorkerdOptions {
