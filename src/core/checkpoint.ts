@@ -7,6 +7,7 @@ import { compare } from "./evidence.ts";
 import type { Digest, ReplicaId, SequenceNumber } from "./ids.ts";
 import { invariant } from "./invariant.ts";
 import type { Checkpoint, Signed, StableCheckpoint, Verified } from "./messages.ts";
+import { haveChunks, havePages } from "./loading.ts";
 import { isStableCertificate } from "./new_view.ts";
 import { startTransfer } from "./state_transfer.ts";
 import type { ChunkChange } from "./state_tree.ts";
@@ -26,22 +27,62 @@ export function* takeChanges(step: Pick<Step, "env" | "state">): Iterable<ChunkC
   yield* step.state.clients.takeChanges();
 }
 
-/** Seals the state after executing a multiple of K and says its digest. */
-export function takeCheckpoint(step: Step): void {
+/** Those of these chunks that are the state machine's, by its own ids. */
+export function machineChunks(chunks: Iterable<ChunkChange>): readonly ChunkChange[] {
+  return [...chunks].filter(([id]) => id.startsWith("m")).map(([id, chunk]) => [id.slice(1), chunk]);
+}
+
+/** Whether a multiple of K was executed whose state is not sealed yet. */
+export function isCheckpointDue({ state, env }: Step): boolean {
+  return state.lastExecuted % env.genesis.checkpointInterval === 0 && state.tree.sequence < state.lastExecuted;
+}
+
+/** Seals the state after executing a multiple of K and says its digest; false: what it takes is not loaded yet. */
+export function takeCheckpoint(step: Step): boolean {
   const { state } = step;
+  if (!haveChangedPages(step)) return false;
   const { lastExecuted: sequence, history, agreedTime } = state;
-  const { root, blobs, retired } = state.tree.seal(takeChanges(step), { sequence, history, agreedTime });
-  state.retired.add(sequence, retired);
-  state.ownCheckpoints.set(sequence, root);
+  const { root, blobs, retired } = state.tree.seal([], { sequence, history, agreedTime });
+  state.sealing = null;
+  retire(step, sequence, retired, blobs);
   step.persist({ kind: "blobs", blobs });
   step.persist({ kind: "checkpoint", sequence, root, retired });
   step.event({ kind: "checkpoint-taken", sequence, root });
+  state.ownCheckpoints.set(sequence, root);
   const checkpoint = step.env.sign<Checkpoint>({ kind: "checkpoint", replica: step.self, sequence, digest: root });
   if (step.mayVote) {
     step.send("all", checkpoint);
     keep(step, checkpoint);
   }
   checkStable(step, sequence);
+  if (state.ahead && stableSequence(state.ahead) === sequence) onStable(step, state.ahead as StableCertificate);
+  return true;
+}
+
+/** Notes what a checkpoint no longer names, and that it names some of what others did not. */
+export function retire(
+  step: Step,
+  sequence: SequenceNumber,
+  retired: readonly Digest[],
+  named: { has(digest: Digest): boolean },
+): void {
+  for (const list of step.state.retired.revive(named)) step.persist({ kind: "retired", ...list });
+  step.state.retired.add(sequence, retired);
+}
+
+/** Puts what has changed into the tree, as what that takes is loaded. */
+function haveChangedPages(step: Step): boolean {
+  const { state, env } = step;
+  const { tree } = state;
+  if (!state.sealing) {
+    if (!haveChunks(step, env.stateMachine.byNeed?.needsToSeal() ?? [])) return false;
+    const changes = [...takeChanges(step)];
+    state.sealing = { ids: changes.map(([id]) => id), changes };
+  }
+  if (!havePages(step, tree.needsToPut(state.sealing.ids))) return false;
+  for (const [id, chunk] of state.sealing.changes ?? []) tree.put(id, chunk);
+  state.sealing.changes = null;
+  return havePages(step, tree.needsToSeal());
 }
 
 /** A checkpoint message comes. */
@@ -100,7 +141,7 @@ export function onStable(step: Step, certificate: StableCertificate): void {
   const { state } = step;
   const sequence = stableSequence(certificate);
   if (sequence <= state.log.low) return;
-  if (!state.transfer && state.lastExecuted >= sequence) return stabilize(step, certificate);
+  if (!state.transfer && state.tree.sequence >= sequence) return stabilize(step, certificate);
   if (stableSequence(state.ahead ?? []) < sequence) state.ahead = certificate;
   // Within the window the missing votes may still be on their way; above it they would be refused.
   if (state.transfer || sequence > state.log.high) startTransfer(step, certificate);
@@ -131,7 +172,7 @@ export function stabilize(step: Step, certificate: StableCertificate): void {
 function dropRetired(step: Step, stable: SequenceNumber): void {
   const { state } = step;
   const through = stable - step.env.genesis.checkpointInterval;
-  const { lists, digests } = state.retired.release(through, (digest) => state.tree.isLive(digest));
+  const { lists, digests } = state.retired.release(through);
   if (lists.length > 0) {
     step.persist({
       kind: "drop-blobs",

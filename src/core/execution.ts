@@ -3,9 +3,10 @@
  * @module
  */
 import { askForBody } from "./bodies.ts";
-import { takeCheckpoint } from "./checkpoint.ts";
+import { isCheckpointDue, takeCheckpoint } from "./checkpoint.ts";
 import type { Millis, SequenceNumber } from "./ids.ts";
-import { invariant } from "./invariant.ts";
+import { invariant, InvariantError } from "./invariant.ts";
+import { isReadyFor } from "./loading.ts";
 import type { Slot } from "./message_log.ts";
 import type { AnyRequest, Batch, Result, SignedRequest } from "./messages.ts";
 import { isHalfFull } from "./pending_requests.ts";
@@ -15,14 +16,17 @@ import { OperationError } from "./state_machine.ts";
 import type { Step } from "./state.ts";
 import { utf8 } from "./text.ts";
 
-/** Executes what is committed, as far as there is no gap. */
+/** Executes what is committed, as far as there is no gap and what it touches is loaded. */
 export function executeCommitted(step: Step): void {
   const { state } = step;
   while (!state.transfer) {
+    if (isCheckpointDue(step) && !takeCheckpoint(step)) return;
     const slot = state.log.find(state.lastExecuted + 1);
     if (!slot || slot.committed === null) return;
     if (slot.batch?.digest !== slot.committed) return askForBody(step, slot, slot.committed);
-    execute(step, slot, slot.batch);
+    const { batch } = slot;
+    if (!isReadyFor(step, () => batch.requests.flatMap(operationsOf))) return;
+    execute(step, slot, batch);
   }
 }
 
@@ -45,13 +49,16 @@ function execute(step: Step, slot: Slot, batch: Batch): void {
     batch: known ? null : batch,
   });
   step.stage("executed", state.view, slot.sequence, batch);
-  if (slot.sequence % env.genesis.checkpointInterval === 0) takeCheckpoint(step);
+}
+
+function operationsOf({ message }: SignedRequest): readonly Uint8Array[] {
+  return message.kind === "request" ? message.operations : message.operations.map(({ operation }) => operation);
 }
 
 function executeRequest(step: Step, slot: Slot, request: SignedRequest): void {
   const { state } = step;
   const results = resultsOf(step, slot, request.message, request);
-  answer(step, request, results);
+  if (slot.sequence > state.answeredThrough || state.pending.has(request)) answer(step, request, results);
   const isRefused = results.some(({ status }) => status === "refused");
   if (isRefused) state.refused.note(request.digest, results, step.now);
   state.pending.remove(request);
@@ -104,6 +111,7 @@ export function attempt(step: Step, sequence: SequenceNumber, ask: () => Uint8Ar
     }
     return { sequence, status: "ok", value };
   } catch (error) {
+    if (error instanceof InvariantError) throw error;
     if (error instanceof OperationError) return rejected(error.message.slice(0, 1024));
     step.event({ kind: "operation-failed", sequence, error: String(error) });
     return rejected("the state machine failed");

@@ -83,6 +83,8 @@ export type Input =
   | { readonly kind: "start"; readonly kept?: readonly MessageInput[] }
   /** Time has passed; what is due fires. Every other input does that too. */
   | { readonly kind: "alarm" }
+  /** Blobs that {@linkcode Ready.loads} asked for, each checked against its digest. They change nothing but what is in memory. */
+  | { readonly kind: "loaded"; readonly blobs: ReadonlyMap<Digest, Uint8Array> }
   /** A question about the state, which is answered, and changes nothing. */
   | { readonly kind: "query"; readonly query: Verified<SignedQuery> }
   | MessageInput;
@@ -110,6 +112,8 @@ export interface Ready {
   readonly replies: readonly OutgoingReply[];
   /** What became of queries, of this step's or of earlier ones. */
   readonly answers: readonly QueryAnswer[];
+  /** Blobs to read from the store, of `blobs` records of this or an earlier step, and to give back with `loaded`. */
+  readonly loads: readonly Digest[];
   /** When to step with `alarm` at the latest; `null`: not by itself. */
   readonly alarmAt: Millis | null;
   readonly events: readonly Event[];

@@ -111,6 +111,15 @@ export class MessageLog {
     return executed;
   }
 
+  /** The highest number that is committed; the low watermark if there is none. */
+  highestCommitted(): SequenceNumber {
+    let highest: SequenceNumber = this.#low;
+    for (const { sequence, committed } of this.#slots.values()) {
+      if (sequence > highest && committed !== null) highest = sequence;
+    }
+    return highest;
+  }
+
   /** The highest number that prepared here, in whatever view, or is committed; the low watermark if there is none. */
   highestPrepared(): SequenceNumber {
     let highest: SequenceNumber = this.#low;

@@ -249,6 +249,15 @@ function checkCommitted(step: Step, slot: Slot, { view, digest }: Pick<Commit, "
   if (commits.length >= step.quorum) decide(step, slot, commits.slice(0, step.quorum));
 }
 
+/** After a start: what the votes that were kept decide. A replica that is alone gets no other. */
+export function checkAllCommitted(step: Step): void {
+  for (const slot of step.state.log.slots()) {
+    if (slot.prepared && slot.sequence > step.state.lastExecuted) {
+      checkCommitted(step, slot, slot.prepared.prePrepare.message);
+    }
+  }
+}
+
 function decide(step: Step, slot: Slot, commits: Slot["decision"]): void {
   const { view, digest } = commits[0]!.message;
   slot.committed = digest;

@@ -15,6 +15,7 @@
  */
 import { attempt } from "./execution.ts";
 import type { Millis, SequenceNumber } from "./ids.ts";
+import { isReadyFor } from "./loading.ts";
 import type { Verified } from "./messages.ts";
 import type { QueryRefusal, SignedQuery } from "./query_messages.ts";
 import type { Step } from "./state.ts";
@@ -26,6 +27,8 @@ export interface WaitingQuery {
   readonly through: SequenceNumber;
   /** Not answered by then, it never is. A number that prepared may be left over by a view change, until there is work to order. */
   readonly until: Millis;
+  /** What it touches is being read from the store. */
+  isLoading: boolean;
 }
 
 const MAX_WAITING = 1024;
@@ -39,7 +42,7 @@ export function onQuery(step: Step, query: Verified<SignedQuery>): void {
   const refusal = refusalOf(step) ?? (state.queries.length >= MAX_WAITING ? "overloaded" : null);
   if (refusal) return step.answer({ query: query.digest, outcome: refusal });
   const through = Math.max(state.lastExecuted, state.log.highestPrepared()) as SequenceNumber;
-  state.queries.push({ query, through, until: (step.now + MAX_WAIT_MS) as Millis });
+  state.queries.push({ query, through, until: (step.now + MAX_WAIT_MS) as Millis, isLoading: false });
 }
 
 /** Answers the queries whose time has come, some at a time. */
@@ -50,16 +53,22 @@ export function answerQueries(step: Step): void {
   let room = ANSWERS_PER_STEP;
   for (const waiting of state.queries.splice(0)) {
     const { query, until } = waiting;
+    const isNow = isDue(step, waiting) && room > 0;
+    waiting.isLoading = isNow && !refusal &&
+      (state.sealing !== null || !isReadyFor(step, () => [query.message.operation]));
     if (refusal) step.answer({ query: query.digest, outcome: refusal });
-    else if (isDue(step, waiting) && room-- > 0) answer(step, query);
-    else if (!isDue(step, waiting) && step.now >= until) step.answer({ query: query.digest, outcome: "too-late" });
-    else state.queries.push(waiting);
+    else if (isNow && !waiting.isLoading) {
+      room--;
+      answer(step, query);
+    } else if (step.now >= until && (waiting.isLoading || !isDue(step, waiting))) {
+      step.answer({ query: query.digest, outcome: "too-late" });
+    } else state.queries.push(waiting);
   }
 }
 
 /** When the next can be answered: at once, if there were too many for one step. */
 export function queriesAt(step: Step): Millis | null {
-  return step.state.queries.some((waiting) => isDue(step, waiting)) ? step.now : null;
+  return step.state.queries.some((waiting) => !waiting.isLoading && isDue(step, waiting)) ? step.now : null;
 }
 
 function isDue({ state }: Step, { through }: WaitingQuery): boolean {

@@ -54,6 +54,8 @@ export type Record =
     readonly root: Digest;
     readonly retired: readonly Digest[];
   }
+  /** What is left of the `retired` of that checkpoint: the rest is named again. Soft; goes with the checkpoint that names it. */
+  | { readonly kind: "retired"; readonly sequence: SequenceNumber; readonly digests: readonly Digest[] }
   /**
    * The store does not have all that the replica said; this is what it has found out since. `null`: it is over. Binding.
    */
@@ -85,6 +87,7 @@ export function isBinding(record: Record): boolean {
       return true;
     case "committed":
     case "contradiction":
+    case "retired":
     case "blobs":
     case "drop-blobs":
     case "forget":
@@ -118,7 +121,10 @@ export interface Recovered extends ViewState {
   /** The last checkpoint that the replica took, whose state is in `blobs`. */
   readonly checkpoint?: { readonly sequence: SequenceNumber; readonly root: Digest };
   readonly stable: readonly Verified<Signed<Checkpoint>>[];
-  /** The root page, the pages and the chunks of `checkpoint`'s state, by digest. */
+  /**
+   * Of `checkpoint`'s state: the root page, and the pages and chunks of the client table; all of them, if the state machine is not
+   * loaded by need.
+   */
   readonly blobs: ReadonlyMap<Digest, Uint8Array>;
   /** It is set if the store does not have all that the replica said; `bound` as in the record, `null`: not known yet. */
   readonly lostDisk?: LostDisk;

@@ -2,7 +2,7 @@
  * The state of a replica from what its store gave back.
  * @module
  */
-import { stableSequence } from "./checkpoint.ts";
+import { machineChunks, stableSequence } from "./checkpoint.ts";
 import { ClientTable } from "./client_table.ts";
 import { Evidence } from "./evidence.ts";
 import type { Digest, Millis, SequenceNumber } from "./ids.ts";
@@ -15,7 +15,7 @@ import { PendingRequests } from "./pending_requests.ts";
 import { primaryOf } from "./quorum.ts";
 import { RefusedRequests } from "./refused_requests.ts";
 import { RetiredBlobs } from "./retired_blobs.ts";
-import { type ChunkChange, readChunk, readPage, readRoot, StateTree } from "./state_tree.ts";
+import { type ChunkChange, entriesOf, readChunk, readPage, readRoot, StateTree } from "./state_tree.ts";
 import type { ReplicaState } from "./state.ts";
 import { restoreTimers } from "./timers.ts";
 
@@ -48,6 +48,9 @@ export function recover(env: Environment, recovered: Recovered): ReplicaState {
     lastProposed: low,
     tree: new StateTree(env),
     retired: new RetiredBlobs(recovered.retired),
+    loads: new Map(),
+    sealing: null,
+    answeredThrough: 0 as SequenceNumber,
     ownCheckpoints: new Map(),
     checkpoints: new Map(),
     stable: recovered.stable,
@@ -88,17 +91,22 @@ function restoreState(
     invariant(bytes !== undefined, `the store has blob ${digest} of the checkpoint at ${sequence}`);
     return env.unpack(bytes);
   };
+  const { byNeed } = env.stateMachine;
   const root = readRoot(read(rootDigest));
-  const chunks: ChunkChange[] = [];
-  for (const page of root.pages) {
-    if (page === "") continue;
-    for (const [id, digest] of readPage(read(page))) {
-      state.tree.put(id, digest);
-      chunks.push([id, readChunk(read(digest))[1]]);
-    }
+  const listed: (readonly [id: string, digest: Digest])[] = [];
+  state.tree.open(rootDigest, root);
+  for (const [, digest] of root.pages) {
+    if (byNeed && !recovered.blobs.has(digest)) continue;
+    const page = readPage(read(digest));
+    state.tree.load(digest, page);
+    listed.push(...entriesOf(page));
   }
-  state.tree.adopt(rootDigest, root);
-  env.stateMachine.restore(chunks.filter(([id]) => id.startsWith("m")).map(([id, chunk]) => [id.slice(1), chunk]));
+  const wanted = listed.filter(([id]) => !byNeed || !id.startsWith("m"));
+  const chunks = wanted.map(([id, digest]): ChunkChange => [id, readChunk(read(digest))[1]]);
+  // A page that was not wanted has none of the client table's, so it has the state machine's.
+  const isEmpty = state.tree.unloaded().length === 0 && !listed.some(([id]) => id.startsWith("m"));
+  if (byNeed) byNeed.unload(isEmpty);
+  else env.stateMachine.restore(machineChunks(chunks));
   state.clients.restore(chunks.filter(([id]) => !id.startsWith("m")));
   state.lastExecuted = sequence;
   state.history = root.history;

@@ -10,10 +10,12 @@ import { executeCommitted } from "./execution.ts";
 import type { Millis } from "./ids.ts";
 import { checkLostDisk, startOver } from "./lost_disk.ts";
 import { takeUpKept } from "./kept_inputs.ts";
+import { onLoaded } from "./loading.ts";
 import type { Environment, Input, Ready, ReplicaStatus } from "./io.ts";
 import type { Recovered } from "./records.ts";
 import { stageOf } from "./message_log.ts";
 import {
+  checkAllCommitted,
   earlyAt,
   onBody,
   onCommit,
@@ -81,6 +83,8 @@ export class Replica {
         return takeUpKept(step, input.kept ?? [], (kept) => this.#dispatch(step, kept));
       case "alarm":
         return;
+      case "loaded":
+        return onLoaded(step, input.blobs);
       case "query":
         return onQuery(step, input.query);
       case "request":
@@ -152,11 +156,14 @@ function start(step: Step): void {
   const { state } = step;
   startOver(step);
   if (stableSequence(state.stable) > state.lastExecuted) startTransfer(step, state.stable);
-  executeCommitted(step);
-  carryOver(step);
   // It was kept when the next status is due. Where a message starts a replica, saying all of this at each start would have the
   // replicas start each other for ever.
-  if (state.status.dueAt > 0) return step.withdrawReplies();
+  const isResumed = state.status.dueAt > 0;
+  if (isResumed) state.answeredThrough = state.log.highestCommitted();
+  executeCommitted(step);
+  checkAllCommitted(step);
+  carryOver(step);
+  if (isResumed) return;
   if (!step.isActive && state.viewChange) step.send("all", state.viewChange);
   sendStatus(step);
   state.status.dueAt = (step.now + step.env.settings.statusIntervalMs) as Millis;

@@ -19,24 +19,32 @@ export class RetiredBlobs {
     this.#lists = [...lists].sort((a, b) => a.sequence - b.sequence);
   }
 
-  /** A checkpoint was taken that names `named` anew and no longer names `digests`. */
+  /** A checkpoint was taken that no longer names `digests`. */
   add(sequence: SequenceNumber, digests: readonly Digest[]): void {
     this.#lists.push({ sequence, digests });
   }
 
+  /** The checkpoint that is being taken names some of them again. Returns the lists that are others now. */
+  revive(named: { has(digest: Digest): boolean }): readonly Retired[] {
+    const before = this.#lists;
+    this.#lists = before.map((list) => {
+      return list.digests.some((digest) => named.has(digest))
+        ? { ...list, digests: list.digests.filter((digest) => !named.has(digest)) }
+        : list;
+    });
+    return this.#lists.filter((list, i) => list !== before[i]);
+  }
+
   /**
    * Takes out the lists of checkpoints up to `through` and returns what may go: what no later list holds (a later
-   * checkpoint named it for a while) and what is not in use.
+   * checkpoint named it for a while).
    */
-  release(
-    through: number,
-    isLive: (digest: Digest) => boolean,
-  ): { readonly lists: readonly Retired[]; readonly digests: readonly Digest[] } {
+  release(through: number): { readonly lists: readonly Retired[]; readonly digests: readonly Digest[] } {
     const lists = this.#lists.filter(({ sequence }) => sequence <= through);
     if (lists.length === 0) return { lists, digests: [] };
     this.#lists = this.#lists.slice(lists.length);
     const later = new Set(this.#lists.flatMap(({ digests }) => digests));
     const digests = new Set(lists.flatMap((list) => list.digests));
-    return { lists, digests: [...digests].filter((digest) => !later.has(digest) && !isLive(digest)) };
+    return { lists, digests: [...digests].filter((digest) => !later.has(digest)) };
   }
 }

@@ -8,6 +8,7 @@ import type { ClientTable } from "./client_table.ts";
 import type { Evidence } from "./evidence.ts";
 import type { DiscardReason, Event } from "./events.ts";
 import type { Environment, Outgoing, OutgoingReply, Ready } from "./io.ts";
+import type { Load } from "./loading.ts";
 import type { LogFilling, LostDisk } from "./lost_disk.ts";
 import type { WaitingQuery } from "./queries.ts";
 import type { QueryAnswer } from "./query_messages.ts";
@@ -18,7 +19,7 @@ import type { PendingRequests } from "./pending_requests.ts";
 import { maxFaulty, primaryOf, quorum } from "./quorum.ts";
 import type { RefusedRequests } from "./refused_requests.ts";
 import type { RetiredBlobs } from "./retired_blobs.ts";
-import type { StateTree } from "./state_tree.ts";
+import type { ChunkChange, StateTree } from "./state_tree.ts";
 import type { Transfer } from "./state_transfer.ts";
 
 /** Everything that a replica knows. Each field's comment is its invariant. */
@@ -48,6 +49,12 @@ export interface ReplicaState {
   /** The state as of the last checkpoint taken. */
   readonly tree: StateTree;
   readonly retired: RetiredBlobs;
+  /** What is being read from the store. */
+  readonly loads: Map<Digest, Load>;
+  /** The checkpoint at lastExecuted that waits for what is being read: the chunks that changed, `null` once the tree has them. */
+  sealing: { readonly ids: readonly string[]; changes: readonly ChunkChange[] | null } | null;
+  /** The numbers up to here were executed before the start, and whoever waited then has been answered; not whoever asks since. */
+  answeredThrough: SequenceNumber;
   /** This replica's own checkpoints above h: number -> root. */
   readonly ownCheckpoints: Map<SequenceNumber, Digest>;
   /** Checkpoint messages by number, then sender: those within (h, H], and of each sender the highest above. */
@@ -119,6 +126,7 @@ export class Step {
   readonly #messages: Outgoing[] = [];
   readonly #replies: OutgoingReply[] = [];
   readonly #answers: QueryAnswer[] = [];
+  readonly #loads: Digest[] = [];
   readonly #events: Event[] = [];
   admission: Ready["admission"] = "taken";
   /** The replica whose message this is, if it is one that replicas send now and then as long as they live. */
@@ -169,10 +177,7 @@ export class Step {
     this.#answers.push(answer);
   }
 
-  /** Replies so far are not given: whoever had not got them asks again. */
-  withdrawReplies(): void {
-    this.#replies.length = 0;
-  }
+  readonly load = (digest: Digest): void => void this.#loads.push(digest);
 
   event(event: Event): void {
     this.#events.push(event);
@@ -203,6 +208,7 @@ export class Step {
       messages: this.#messages,
       replies: this.#replies,
       answers: this.#answers,
+      loads: this.#loads,
       alarmAt,
       events: this.#events,
       admission: this.admission,

@@ -51,4 +51,41 @@ export interface StateMachine {
    * after a state transfer. Afterwards {@linkcode takeChanges} reports none of it.
    */
   restore(chunks: Iterable<readonly [id: string, chunk: Uint8Array | null]>): void;
+  /** A machine that can do with a part of its chunks in memory says so here; otherwise all are loaded before it does anything. */
+  readonly byNeed?: StateByNeed;
+}
+
+/**
+ * A place among a state's chunks, which are ordered by their ids' code units: the last chunk whose id is not above `at`, or if there
+ * is none the first one, with so many `more` that follow it; or the last one whose id is below `before`.
+ */
+export type ChunkNeed =
+  | { readonly at: string; readonly more?: number }
+  | { readonly before: string };
+
+/** A chunk as it is in the state of the last checkpoint. */
+export interface LoadedChunk {
+  /** As {@linkcode StateMachine.takeChanges} gave it. */
+  readonly id: string;
+  /** Its bytes. */
+  readonly chunk: Uint8Array;
+  /** Whether there is none before it. */
+  readonly isFirst: boolean;
+  /** The id of the one after it; `null`: it is the last. */
+  readonly next: string | null;
+}
+
+/**
+ * Work with a part of the state in memory. Nothing that a machine gives out may depend on which part that is: results and chunks are
+ * those of a machine that has everything.
+ */
+export interface StateByNeed {
+  /** Forgets everything: its state is now another one, none of whose chunks is in memory; `isEmpty`: there are none. */
+  unload(isEmpty: boolean): void;
+  /** Chunks come into memory, in any order. Those that are there already, and may have changed, stay. */
+  load(chunks: Iterable<LoadedChunk>): void;
+  /** What must be loaded before these operations can be executed one after another, or answered as queries. None: they can be. */
+  needs(operations: readonly Uint8Array[]): readonly ChunkNeed[];
+  /** What must be loaded before {@linkcode StateMachine.takeChanges}. Nothing is executed in between. None: it can be called. */
+  needsToSeal(): readonly ChunkNeed[];
 }

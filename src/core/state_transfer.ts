@@ -1,22 +1,26 @@
 /**
  * State transfer (PBFT §5.3): a replica that a stable checkpoint has left behind fetches that state from the others, blob by blob,
- * each checked against its digest, root page first. What it has already it does not fetch. While it fetches it takes part in the
- * numbers above the checkpoint; it executes none.
+ * each checked against its digest, root page first. What it has already it does not fetch; to know that, it reads its own pages. While
+ * it fetches it takes part in the numbers above the checkpoint; it executes none. Of a state machine that is loaded by need nothing is
+ * in memory when the transfer is over, and what was fetched only until it is stored.
  * @module
  */
-import { stabilize, type StableCertificate, takeChanges } from "./checkpoint.ts";
+import { machineChunks, retire, stabilize, type StableCertificate, takeChanges } from "./checkpoint.ts";
 import { answer, answerOf } from "./answers.ts";
 import { executeCommitted } from "./execution.ts";
 import { type Digest, type Millis, type ReplicaId, replicaId, type SequenceNumber } from "./ids.ts";
 import type { FetchedBlob } from "./io.ts";
+import { invariant } from "./invariant.ts";
+import type { KnownLeaf } from "./leaf.ts";
+import { havePages } from "./loading.ts";
 import type { Fetch } from "./messages.ts";
-import { PAGES, readChunk, readPage, readRoot, type Root } from "./state_tree.ts";
+import { entriesOf, readChunk, readPage, readRoot, type Root } from "./state_tree.ts";
 import type { Step } from "./state.ts";
 
 /** What a wanted digest is for. */
 type Want =
   | { readonly kind: "root" }
-  | { readonly kind: "page"; readonly page: number }
+  | { readonly kind: "page" }
   | { readonly kind: "chunk"; readonly id: string };
 
 /** A transfer that is under way. */
@@ -30,10 +34,14 @@ export interface Transfer {
   readonly asked: Map<ReplicaId, { readonly digests: readonly Digest[]; readonly until: Millis }>;
   /** How often each peer was asked in vain; the best are asked first, of these those that were heard last. */
   readonly failures: Map<ReplicaId, number>;
-  /** Chunks to put in place at the end; the state tree has their digests already. `null`: gone. */
+  /** Chunks to put in place at the end; the state tree has their digests already. `null`: gone. None of a machine loaded by need. */
   readonly staged: Map<string, Uint8Array | null>;
-  /** What the state named before, or what was fetched on the way: to be dropped if the new state doesn't name it. */
-  readonly former: Set<Digest>;
+  /** What the state named before, or what was fetched on the way: to be dropped if the new state doesn't name it. `null`: own pages are being read. */
+  former: Set<Digest> | null;
+  /** Own pages that the new state has too. */
+  shared: ReadonlySet<string>;
+  /** The chunks of the new state on other pages, as far as these have come. */
+  readonly listed: Set<string>;
 }
 
 const DIGESTS_PER_FETCH = 32;
@@ -47,10 +55,6 @@ export function startTransfer(step: Step, certificate: StableCertificate): void 
   const { sequence, digest } = certificate[0]!.message;
   const before = state.transfer;
   if (before && before.sequence >= sequence) return;
-  const former = before?.former ?? state.tree.blobs();
-  if (!before) {
-    for (const [id, chunk] of takeChanges(step)) state.tree.put(id, chunk === null ? null : UNKNOWN);
-  }
   state.transfer = {
     sequence,
     digest,
@@ -59,17 +63,42 @@ export function startTransfer(step: Step, certificate: StableCertificate): void 
     asked: new Map(),
     failures: before?.failures ?? new Map(),
     staged: before?.staged ?? new Map(),
-    former,
+    former: before?.former ?? null,
+    shared: new Set(),
+    listed: new Set(),
   };
   if (sequence > state.log.low) stabilize(step, certificate);
   step.event({ kind: "state-transfer", phase: "started", sequence });
-  ask(step, state.transfer);
+  continueTransfer(step);
+}
+
+/** Goes on once the own pages are there. */
+export function continueTransfer(step: Step): void {
+  const { state } = step;
+  const { transfer, tree } = state;
+  if (!transfer || !havePages(step, tree.unloaded())) return;
+  if (!transfer.former) {
+    transfer.former = tree.blobs();
+    for (const id of changedIds(step)) tree.note(id, UNKNOWN);
+    tree.forgetBlobs();
+    state.sealing = null;
+  }
+  ask(step, transfer);
+}
+
+/** What differs from every checkpoint whose chunks are stored. Of a state machine that is loaded by need the stored chunks will do. */
+function changedIds(step: Step): ReadonlySet<string> {
+  const { sealing } = step.state;
+  const ids = new Set(sealing?.ids);
+  if (!step.env.stateMachine.byNeed) { for (const [id] of takeChanges(step)) ids.add(id); }
+  else for (const [id] of step.state.clients.takeChanges()) ids.add(id);
+  return ids;
 }
 
 /** Blobs come from a peer. Returns those that were not for a transfer. */
 export function onStateBlobs(step: Step, from: ReplicaId, blobs: readonly FetchedBlob[]): readonly FetchedBlob[] {
   const { transfer } = step.state;
-  if (!transfer) return blobs;
+  if (!transfer?.former) return blobs;
   const asked = transfer.asked.get(from)?.digests ?? [];
   transfer.asked.delete(from);
   const rest = blobs.filter((blob) => !place(step, transfer, blob));
@@ -89,7 +118,7 @@ export function checkTransfer(step: Step): void {
     transfer.asked.delete(peer);
     transfer.failures.set(peer, (transfer.failures.get(peer) ?? 0) + 1);
   }
-  ask(step, transfer);
+  continueTransfer(step);
 }
 
 /** When the next peer has taken too long. */
@@ -119,49 +148,57 @@ function place(step: Step, transfer: Transfer, { digest, bytes }: FetchedBlob): 
   const want = transfer.wanted.get(digest);
   if (!want) return false;
   transfer.wanted.delete(digest);
-  transfer.former.add(digest);
+  transfer.former?.add(digest);
   step.persist({ kind: "blobs", blobs: new Map([[digest, bytes]]) });
   const content = step.env.unpack(bytes);
   if (want.kind === "root") placeRoot(step, transfer, readRoot(content));
-  else if (want.kind === "page") placePage(step, transfer, want.page, readPage(content));
-  else stage(step, transfer, want.id, digest, readChunk(content)[1]);
+  else if (want.kind === "page") placePage(step, transfer, readPage(content));
+  else stage(step, transfer, { id: want.id, digest, chunk: readChunk(content)[1] });
   return true;
 }
 
 function placeRoot(step: Step, transfer: Transfer, root: Root): void {
   transfer.root = root;
-  for (let page = 0; page < PAGES; page++) {
-    const digest = root.pages[page]!;
-    if (step.state.tree.hasPage(page, digest)) continue;
-    if (digest === "") placePage(step, transfer, page, []);
-    else transfer.wanted.set(digest, { kind: "page", page });
+  const own = step.state.tree.unchanged();
+  transfer.shared = new Set(root.pages.flatMap(([, digest]) => own.get(digest) ?? []));
+  for (const [, digest] of root.pages) if (!own.has(digest)) transfer.wanted.set(digest, { kind: "page" });
+}
+
+function placePage(step: Step, transfer: Transfer, page: KnownLeaf): void {
+  const { tree } = step.state;
+  for (const [id, digest] of entriesOf(page)) {
+    transfer.listed.add(id);
+    if (tree.chunk(id) !== digest) transfer.wanted.set(digest, { kind: "chunk", id });
   }
 }
 
-function placePage(step: Step, transfer: Transfer, page: number, entries: ReturnType<typeof readPage>): void {
-  const { tree } = step.state;
-  const there = new Set(entries.map(([id]) => id));
-  for (const id of tree.idsOn(page)) if (!there.has(id)) stage(step, transfer, id, null, null);
-  for (const [id, digest] of entries) if (tree.chunk(id) !== digest) transfer.wanted.set(digest, { kind: "chunk", id });
-}
-
-function stage(step: Step, transfer: Transfer, id: string, digest: Digest | null, chunk: Uint8Array | null): void {
-  step.state.tree.put(id, digest);
-  transfer.staged.set(id, chunk);
+function stage(
+  { state, env }: Step,
+  { staged }: Transfer,
+  { id, digest, chunk }: { id: string; digest: Digest | null; chunk: Uint8Array | null },
+): void {
+  state.tree.note(id, digest);
+  if (!env.stateMachine.byNeed || !id.startsWith("m")) staged.set(id, chunk);
 }
 
 /** Everything is there: the state becomes that of the checkpoint, and execution goes on from it. */
 function finish(step: Step, transfer: Transfer, root: Root): void {
   const { state, env } = step;
-  const { sequence, digest } = transfer;
-  env.stateMachine.restore(
-    [...transfer.staged].filter(([id]) => id.startsWith("m")).map(([id, chunk]) => [id.slice(1), chunk]),
-  );
-  state.clients.restore([...transfer.staged].filter(([id]) => !id.startsWith("m")));
-  state.tree.adopt(digest, root);
+  const { sequence, digest, listed, shared, staged } = transfer;
+  const former = transfer.former!;
+  for (const id of state.tree.idsOutside(shared)) {
+    if (!listed.has(id)) stage(step, transfer, { id, digest: null, chunk: null });
+  }
+  const sealed = state.tree.seal([], root);
+  invariant(sealed.root === digest, `the state at ${sequence} has the root ${sealed.root}, a quorum has ${digest}`);
+  state.loads.clear();
+  const chunks = state.tree.find("m", { at: "" });
+  if (env.stateMachine.byNeed) env.stateMachine.byNeed.unload(Array.isArray(chunks) && chunks.length === 0);
+  else env.stateMachine.restore(machineChunks(staged));
+  state.clients.restore([...staged].filter(([id]) => !id.startsWith("m")));
   const live = state.tree.blobs();
-  const retired = [...transfer.former].filter((former) => !live.has(former));
-  state.retired.add(sequence, retired);
+  const retired = [...former].filter((blob) => !live.has(blob));
+  retire(step, sequence, retired, live);
   state.lastExecuted = sequence;
   state.history = root.history;
   state.agreedTime = root.agreedTime;

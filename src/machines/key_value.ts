@@ -2,18 +2,40 @@
  * A replicated key-value store.
  * @module
  */
-import { OperationError, type StateMachine } from "../core/state_machine.ts";
-import { BucketFullError, ChunkedMap } from "./_chunked_map.ts";
+import { invariant } from "../core/invariant.ts";
+import { LeafMap } from "../core/leaf_map.ts";
+import {
+  type ChunkNeed,
+  type LoadedChunk,
+  OperationError,
+  type StateByNeed,
+  type StateMachine,
+} from "../core/state_machine.ts";
+import { decodeChunk, encodeChunk } from "./_chunk.ts";
 import { jsonBytes, shown } from "./_text.ts";
 import { decodeOperation, encodeResult, MAX_KEYS, MAX_KEYS_BYTES } from "./key_value_operation.ts";
 import type { KeyValueOperation, KeyValueResults } from "./key_value_operation.ts";
+
+/** How a {@linkcode KeyValue} keeps its state. */
+export interface KeyValueOptions {
+  /**
+   * Most code units of the keys and values in one chunk, which is what is read and written at a time. A key with a larger value has one
+   * to itself. Part of what replicas agree on: another one makes another version. Default 8 KiB.
+   */
+  readonly chunkSize?: number;
+}
+
+const CHUNK_SIZE = 8 * 1024;
+/** Chunks that a listing of keys asks for at a time. */
+const CHUNKS_PER_LISTING = 8;
 
 type Of<O extends KeyValueOperation["op"]> = Extract<KeyValueOperation, { op: O }>;
 
 /**
  * Texts under texts, with SET, GET, DEL, CAS, INCR and KEYS. Operations and results are JSON, and operations may be
  * text commands: see {@linkcode KeyValueOperation} and `key_value_operation.ts`, where the forms and the limits are.
- * A checkpoint costs what has changed since the one before, not what is there.
+ * A checkpoint costs what has changed since the one before, not what is there; so does an operation on a replica that was just
+ * started: keys lie in chunks in their order, and a chunk is loaded when one of its keys is wanted.
  *
  * @example
  * ```ts
@@ -24,17 +46,35 @@ type Of<O extends KeyValueOperation["op"]> = Extract<KeyValueOperation, { op: O 
  */
 export class KeyValue implements StateMachine {
   /** Grows when the same operations would give other results or other chunks. */
-  readonly version = "key-value/1";
-  readonly #map: ChunkedMap = new ChunkedMap();
+  readonly version: string;
+  /** Loads the chunks of the keys that operations name. */
+  readonly byNeed: StateByNeed = {
+    unload: (isEmpty) => isEmpty ? this.#map.fill([]) : this.#map.unload(),
+    load: (chunks) => this.#load(chunks),
+    needs: (operations) => this.#needs(operations),
+    needsToSeal: () => this.#map.tidy(),
+  };
+  readonly #map: LeafMap;
+  /** What {@linkcode KeyValue.byNeed} has read, so that execution need not read it again. */
+  readonly #decoded = new WeakMap<Uint8Array, KeyValueOperation>();
 
-  /** How many keys there are. */
+  /** Empty. @throws {RangeError} if the chunk size is not a positive integer. */
+  constructor({ chunkSize = CHUNK_SIZE }: KeyValueOptions = {}) {
+    if (!Number.isSafeInteger(chunkSize) || chunkSize < 1) {
+      throw new RangeError(`chunkSize: expected a positive integer, got ${chunkSize}`);
+    }
+    this.version = chunkSize === CHUNK_SIZE ? "key-value/1" : `key-value/1:chunks-of-${chunkSize}`;
+    this.#map = new LeafMap(chunkSize);
+  }
+
+  /** How many keys there are in memory: all, unless a replica has loaded it by need. */
   get size(): number {
     return this.#map.size;
   }
 
   /** Executes an operation. @throws {OperationError} that says what was expected and what came; nothing has changed then. */
   execute(operation: Uint8Array): Uint8Array {
-    return this.#run(decodeOperation(operation));
+    return this.#run(this.#decoded.get(operation) ?? decodeOperation(operation));
   }
 
   /** Executes a `get` or a `keys`. @throws {OperationError} if it is something else, or a bad one. */
@@ -48,21 +88,69 @@ export class KeyValue implements StateMachine {
 
   /** The chunks that changed since the last call, by ascending id. */
   takeChanges(): Iterable<readonly [id: string, chunk: Uint8Array | null]> {
-    return this.#map.takeChanges();
+    invariant(this.#map.tidy().length === 0, "all that is needed is loaded");
+    return this.#map.takeChanges().map(([id, leaf]) => [id, leaf && encodeChunk(leaf)]);
   }
 
   /**
    * Puts chunks in place; {@linkcode KeyValue.takeChanges} comes before.
-   * @throws {TypeError} if they, with those that stay, are not the chunks of one state; the machine is of no use then.
+   * @throws {TypeError} if they, with those that stay, are not the chunks of one state; nothing has changed then.
    */
   restore(chunks: Iterable<readonly [id: string, chunk: Uint8Array | null]>): void {
-    this.#map.restore(chunks);
+    const leaves = new Map(this.#map.leaves().map((leaf) => [leaf.id, leaf]));
+    for (const [id, chunk] of chunks) {
+      if (chunk === null) leaves.delete(id);
+      else leaves.set(id, decodeChunk(id, chunk));
+    }
+    this.#map.fill([...leaves.values()]);
+  }
+
+  #load(chunks: Iterable<LoadedChunk>): void {
+    for (const { id, chunk, isFirst, next } of chunks) this.#map.load(decodeChunk(id, chunk), { isFirst, next });
+  }
+
+  #needs(operations: readonly Uint8Array[]): readonly ChunkNeed[] {
+    if (this.#map.isWhole) return [];
+    const needs = new Map<string, ChunkNeed>();
+    for (const bytes of operations) {
+      const operation = this.#tryDecode(bytes);
+      if (!operation) continue;
+      const need = operation.op === "keys"
+        ? this.#needOfListing(operation, operations.length)
+        : this.#map.isLoaded(operation.key)
+        ? null
+        : { at: operation.key };
+      if (need) needs.set(need.at, need);
+    }
+    return [...needs.values()];
+  }
+
+  #tryDecode(bytes: Uint8Array): KeyValueOperation | null {
+    try {
+      const operation = decodeOperation(bytes);
+      this.#decoded.set(bytes, operation);
+      return operation;
+    } catch {
+      return null; // It will be rejected, whatever the state is.
+    }
+  }
+
+  /** `before`: so many keys may be deleted first. */
+  #needOfListing({ prefix = "", after }: Of<"keys">, before: number): { at: string; more: number } | null {
+    const listing = this.#map.from(startOf(prefix, after));
+    for (let left = MAX_KEYS + 2 + before; left > 0; left--) {
+      const { done, value } = listing.next();
+      if (!done && value[0].startsWith(prefix)) continue;
+      const isOver = !done || value === null || (value.at > prefix && !value.at.startsWith(prefix));
+      return isOver ? null : { at: value.at, more: CHUNKS_PER_LISTING - 1 };
+    }
+    return null;
   }
 
   #run(operation: KeyValueOperation): Uint8Array {
     switch (operation.op) {
       case "set":
-        this.#put(operation.key, operation.value);
+        this.#map.set(operation.key, operation.value);
         return encodeResult("OK");
       case "get":
         return encodeResult(this.#map.get(operation.key) ?? null);
@@ -81,7 +169,7 @@ export class KeyValue implements StateMachine {
     const present = this.#map.get(key) ?? null;
     if (present !== expected) return { swapped: false, value: present };
     if (value === null) this.#map.delete(key);
-    else this.#put(key, value);
+    else this.#map.set(key, value);
     return { swapped: true };
   }
 
@@ -97,14 +185,14 @@ export class KeyValue implements StateMachine {
     if (!Number.isSafeInteger(sum)) {
       throw new OperationError(`incr: expected a sum within ±(2^53 - 1), got ${number} + ${by}`);
     }
-    this.#put(key, String(sum));
+    this.#map.set(key, String(sum));
     return sum;
   }
 
   #keys({ prefix = "", after }: Of<"keys">): KeyValueResults["keys"] {
     const keys: string[] = [];
     let bytes = 0;
-    for (const key of this.#map.keysFrom(after !== undefined && after > prefix ? after : prefix)) {
+    for (const [key] of this.#map.from(startOf(prefix, after))) {
       if (!key.startsWith(prefix)) break;
       if (key === after) continue;
       // With the comma that parts it from the next.
@@ -114,13 +202,8 @@ export class KeyValue implements StateMachine {
     }
     return { keys, truncated: false };
   }
+}
 
-  #put(key: string, value: string): void {
-    try {
-      this.#map.set(key, value);
-    } catch (error) {
-      if (!(error instanceof BucketFullError)) throw error;
-      throw new OperationError(`key: expected one whose hash few others have, got ${shown(key)}`);
-    }
-  }
+function startOf(prefix: string, after: string | undefined): string {
+  return after !== undefined && after > prefix ? after : prefix;
 }

@@ -3,44 +3,18 @@
  * out what those steps want said. When a commit fails, nothing is let out; the replica is thrown away and read anew.
  * @module
  */
-import { type Millis, millis } from "../core/ids.ts";
-import type { Input, Ready, ReplicaStatus } from "../core/io.ts";
-import type { Recovered } from "../core/records.ts";
+import { type Digest, type Millis, millis } from "../core/ids.ts";
+import type { Ready, ReplicaStatus } from "../core/io.ts";
 import { Alarm } from "./alarm.ts";
-import { Backoff, CONFLICT_BACKOFF, FAILURE_BACKOFF, type Jitter } from "./jitter.ts";
+import type { DurableReplicaOptions, Stepped } from "./durable_options.ts";
+import { Backoff, CONFLICT_BACKOFF, FAILURE_BACKOFF } from "./jitter.ts";
 import type { KeptInputs } from "./kept_inputs.ts";
-import type { NodeLimits } from "./limits.ts";
-import { type Store, StoreConflictError, type Timer, type Version } from "./ports.ts";
+import { Loader } from "./loader.ts";
+import { StoreConflictError, type Version } from "./ports.ts";
 import { type RecordBook, WriteSet } from "./records.ts";
-import type { Restored } from "./recovery.ts";
+import { CorruptStoreError, markHalted, type Restored, whyUnreadable } from "./recovery.ts";
 import type { NodeStatus } from "./status.ts";
 import { type Core, settleAll, type Task } from "./task.ts";
-
-/** What a durable replica needs. */
-export interface DurableReplicaOptions {
-  readonly store: Store;
-  readonly timer: Timer;
-  readonly jitter: Jitter;
-  readonly limits: Pick<NodeLimits, "maxSoftRecords" | "maxSoftBytes">;
-  /** The replica's status until it runs. */
-  readonly dormant: ReplicaStatus;
-  /** Reads the store again. */
-  readonly restore: () => Promise<Restored>;
-  readonly createCore: (recovered: Recovered) => Core;
-  /** Lets out what a step wants said: its records are durable. */
-  readonly release: (ready: Ready, now: Millis) => void;
-  /** Inputs beyond those that were not committed that a reloaded replica must get: what is still waited for here. */
-  readonly outstanding: () => readonly Input[];
-  readonly onCommit: (durationMs: number, records: number, bytes: number) => void;
-  /** It takes nothing more; {@linkcode DurableReplica.stopped} says why. */
-  readonly onStop: () => void;
-}
-
-interface Stepped {
-  readonly task: Task;
-  readonly ready: Ready;
-  readonly now: Millis;
-}
 
 /** The replica of one node. */
 export class DurableReplica {
@@ -48,6 +22,7 @@ export class DurableReplica {
   readonly #conflicts: Backoff;
   readonly #failures: Backoff;
   readonly #alarm: Alarm;
+  readonly #loader: Loader;
   /** Null while it is being read from the store, and when stopped. */
   #core: Core | null = null;
   #book!: RecordBook;
@@ -58,6 +33,10 @@ export class DurableReplica {
   #writes = new WriteSet();
   /** Steps that are not covered by a commit yet, in order; what they want said waits. */
   #stepped: Stepped[] = [];
+  /** What is under way to the store. */
+  #committed: WriteSet | null = null;
+  /** Inputs whose steps are durable, on a host that may stop when they are settled, while what they led to waits for reads. */
+  #unsettled: Stepped[] = [];
   /** Inputs that wait for the replica to be read from the store. */
   #backlog: Task[] = [];
   #committing: Promise<void> | null = null;
@@ -76,6 +55,13 @@ export class DurableReplica {
     this.#conflicts = new Backoff(options.jitter, CONFLICT_BACKOFF);
     this.#failures = new Backoff(options.jitter, FAILURE_BACKOFF);
     this.#alarm = new Alarm(options.timer, () => this.run([{ input: { kind: "alarm" } }]));
+    this.#loader = new Loader({
+      pending: (digest) => this.#writes.blobs.get(digest) ?? this.#committed?.blobs.get(digest),
+      read: options.read,
+      onLoaded: (blobs) => this.run([{ input: { kind: "loaded", blobs } }]),
+      onFailure: (error) => this.#onReadFailure(error),
+      onIdle: () => this.#settle(),
+    });
     this.#status = options.dormant;
   }
 
@@ -120,23 +106,26 @@ export class DurableReplica {
   run(tasks: readonly Task[]): void {
     if (tasks.length === 0) return;
     if (this.stopped !== null) return settleAll(tasks, "stopped");
-    if (!this.#core) {
-      this.#backlog.push(...tasks);
-      return;
-    }
+    if (!this.#core) return void this.#backlog.push(...tasks);
     let alarmAt: Millis | null = null;
+    const loads: Digest[] = [];
     for (let index = 0; index < tasks.length; index++) {
       const ready = this.#step(tasks[index]!, index < tasks.length - 1);
       if (!ready) return settleAll(tasks.slice(index), "stopped");
       alarmAt = ready.alarmAt;
+      loads.push(...ready.loads);
     }
+    this.#loader.load(loads);
     this.#alarm.set(alarmAt);
     this.#flush();
   }
 
-  /** Resolves once nothing is being committed. */
+  /** Resolves once nothing is being read by need, or committed. */
   async committed(): Promise<void> {
-    while (this.#committing) await this.#committing;
+    while (this.#loader.isBusy || this.#committing) {
+      await this.#loader.settled();
+      await this.#committing;
+    }
   }
 
   /** Takes nothing more in, finishes the commit that is under way, commits the soft records that wait, closes the store. */
@@ -184,6 +173,7 @@ export class DurableReplica {
   #commit(): Promise<void> {
     const writes = this.#writes;
     const stepped = this.#stepped;
+    this.#committed = writes;
     this.#writes = new WriteSet();
     this.#stepped = [];
     return this.#committing = this.#commitNow(writes, stepped);
@@ -199,6 +189,7 @@ export class DurableReplica {
       return this.#lose(error, stepped);
     }
     this.#committing = null;
+    this.#committed = null;
     this.#commits++;
     this.#storeError = null;
     this.#conflicts.reset();
@@ -210,10 +201,24 @@ export class DurableReplica {
   }
 
   #release(stepped: readonly Stepped[]): void {
-    for (const { task, ready, now } of stepped) {
-      this.#options.release(ready, now);
-      task.settle?.(ready.admission);
-    }
+    for (const { ready, now } of stepped) this.#options.release(ready, now);
+    this.#unsettled.push(...stepped);
+    if (!this.#keptInputs || !this.#loader.isBusy) this.#settle();
+  }
+
+  /** Inputs are done with, unless something that they have led to is still to be committed. */
+  #settle(): void {
+    if (this.#keptInputs && this.#core && (this.#committing || this.#stepped.length > 0)) return;
+    for (const { task, ready } of this.#unsettled.splice(0)) task.settle?.(ready.admission);
+  }
+
+  /** Another instance may have gone on, and removed what this one reads; or the store is damaged. */
+  async #onReadFailure(error: unknown): Promise<void> {
+    while (this.#committing) await this.#committing;
+    if (!this.#core) return;
+    const found = await whyUnreadable(this.#options.store, this.#version, error);
+    if (found instanceof CorruptStoreError) this.#halt(describe(found));
+    else this.#lose(found, []);
   }
 
   /** The replica in memory has gone where the store has not: it goes, and the inputs are kept for the next one. */
@@ -272,18 +277,15 @@ export class DurableReplica {
       // A broken replica may not even be able to say how it is; then it is as it was last.
     }
     this.#core = null;
+    this.#loader.reset();
+    this.#settle();
   }
 
   /** Makes sure that a restart finds it halted too. */
   async #markHalted(reason: string): Promise<void> {
-    const { store } = this.#options;
-    const writes = new WriteSet();
-    writes.put("halted", reason);
     try {
       await this.#committing;
-      // Another instance may have written since, and this must be known whatever it wrote.
-      const { version } = await store.load();
-      await store.commit(writes, version);
+      await markHalted(this.#options.store, reason);
       this.#storeError = null;
     } catch (error) {
       if (this.#closed) return;

@@ -17,6 +17,7 @@ import type {
 } from "../core/messages.ts";
 import type { SignedQuery } from "../core/query_messages.ts";
 import { Replica } from "../core/replica.ts";
+import { BlobReader } from "./blob_reader.ts";
 import { BlobServer } from "./blob_server.ts";
 import { deferred } from "./deferred.ts";
 import { Delivery } from "./delivery.ts";
@@ -30,7 +31,7 @@ import { nodeLimits } from "./limits.ts";
 import { Observers } from "./observers.ts";
 import { checkOptions, CRYPTOGRAPHY, type NodeOptions, seedOf } from "./options.ts";
 import type { Observer, Rejection, Signer, Timer } from "./ports.ts";
-import { markLostDisk, restore, type Restored } from "./recovery.ts";
+import { markLostDisk, restore, type Restored, type RestoreOptions } from "./recovery.ts";
 import { dormantStatus, type NodeStatus } from "./status.ts";
 import type { Core, Task } from "./task.ts";
 import { submit, type SubmitOptions } from "./submit.ts";
@@ -42,6 +43,7 @@ export type { NodeOptions, SubmitOptions };
 interface Parts {
   readonly cluster: Digest;
   readonly signer: Signer;
+  readonly restoring: RestoreOptions;
   readonly restored: Restored;
   readonly createCore: (recovered: Recovered) => Core;
 }
@@ -69,7 +71,7 @@ export class Node {
   #isDraining = false;
   #closing: Promise<void> | null = null;
 
-  private constructor(options: NodeOptions, { cluster, signer, restored, createCore }: Parts) {
+  private constructor(options: NodeOptions, { cluster, signer, restoring, restored, createCore }: Parts) {
     const { self, genesis, timer, store } = options;
     const limits = nodeLimits(genesis, options.limits);
     const jitter = createJitter(options.seed ?? seedOf(signer, timer));
@@ -123,7 +125,8 @@ export class Node {
       jitter,
       limits,
       dormant: dormantStatus(genesis, restored.recovered),
-      restore: () => restore(store, { genesis, cluster, self, hash }, options.keepsInputs),
+      restore: () => restore(store, { genesis, cluster, self, hash }, restoring),
+      read: (digests) => new BlobReader(store, hash).read(digests),
       createCore,
       release: (ready, now) => this.#release(ready, now),
       outstanding: () => this.#outstanding(),
@@ -139,15 +142,16 @@ export class Node {
    */
   static async open(options: NodeOptions): Promise<Node> {
     const { self, store } = options;
-    const { genesis, settings, cluster, hash, signer } = checkOptions(options);
+    const { genesis, settings, cluster, hash, signer, byNeed } = checkOptions(options);
     const createCore = (recovered: Recovered) => {
       const stateMachine = options.stateMachine();
       const environment = createEnvironment({ self, genesis, settings, stateMachine, signer, hash });
       return options.createCore ? options.createCore(environment, recovered) : new Replica(environment, recovered);
     };
     if (options.hasLostDisk) await markLostDisk(store, { genesis, cluster, self, hash });
-    const restored = await restore(store, { genesis, cluster, self, hash }, options.keepsInputs);
-    const node = new Node({ ...options, genesis }, { cluster, signer, restored, createCore });
+    const restoring = { keepsInputs: options.keepsInputs, byNeed };
+    const restored = await restore(store, { genesis, cluster, self, hash }, restoring);
+    const node = new Node({ ...options, genesis }, { cluster, signer, restoring, restored, createCore });
     node.#replica.start(restored);
     return node;
   }

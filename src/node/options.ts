@@ -88,6 +88,8 @@ export interface Checked extends Pick<Cryptography, "hash"> {
   readonly settings: Settings;
   readonly cluster: Digest;
   readonly signer: Signer;
+  /** Whether the state machine can do with a part of its state in memory. */
+  readonly byNeed: boolean;
 }
 
 /** Checks that the options fit together. @throws {TypeError} or {@linkcode RangeError} naming the one that does not. */
@@ -102,7 +104,9 @@ export function checkOptions({ self, privateKey, stateMachine, ...options }: Nod
   if (member.publicKey !== signer.publicKey) {
     throw new TypeError(`privateKey: expected ${member.name}'s, ${member.publicKey}, got that of ${signer.publicKey}`);
   }
-  const { version } = stateMachine();
-  if (version === genesis.stateMachine) return { genesis, settings, cluster, hash, signer };
+  const { version, byNeed } = stateMachine();
+  if (version === genesis.stateMachine) {
+    return { genesis, settings, cluster, hash, signer, byNeed: byNeed !== undefined };
+  }
   throw new TypeError(`stateMachine: expected version ${genesis.stateMachine}, got ${version}`);
 }

@@ -103,6 +103,8 @@ export class RecordBook {
         writes.put("checkpoint", [record.sequence, record.root]);
         if (record.retired.length > 0) writes.put(keyOf("retired", record.sequence), record.retired);
         return;
+      case "retired":
+        return writes.put(keyOf("retired", record.sequence), record.digests);
       case "lost-disk":
         if (record.found === null) writes.records.set("lost-disk", null);
         else writes.put("lost-disk", plainOf(record.found));

@@ -4,13 +4,14 @@
  */
 import type { Genesis } from "../core/config.ts";
 import type { Digest, ReplicaId } from "../core/ids.ts";
-import type { MessageInput, Plain } from "../core/io.ts";
+import type { MessageInput } from "../core/io.ts";
 import type { Batch, Verified } from "../core/messages.ts";
 import type { Recovered } from "../core/records.ts";
-import { chunkDigests, pageDigests } from "../core/state_tree.ts";
+import { entriesOf, pagesOf, readPage, readRoot } from "../core/state_tree.ts";
 import { sha256 } from "../crypto/mod.ts";
 import { decodeBatch, unpack } from "../wire/mod.ts";
 import { withDigest } from "./environment.ts";
+import { BlobReader } from "./blob_reader.ts";
 import { type Kept, KeptInputs } from "./kept_inputs.ts";
 import { type Loaded, type Store, StoreConflictError, type Version } from "./ports.ts";
 import { NEW_DISK } from "../core/lost_disk.ts";
@@ -46,8 +47,14 @@ export interface Restored {
   readonly halted: string | null;
 }
 
-/** Blobs read from the store at once. */
-const READ_AT_ONCE = 64;
+/** How a store is read. */
+export interface RestoreOptions {
+  /** What the host keeps beside the core's records too. */
+  readonly keepsInputs?: boolean | undefined;
+  /** Of the state machine's part of the state nothing is read now. */
+  readonly byNeed?: boolean;
+}
+
 /** How often a store that others write to meanwhile is read anew. */
 const MAX_ATTEMPTS = 20;
 
@@ -56,11 +63,11 @@ const MAX_ATTEMPTS = 20;
  * checked again: they were before anything was written.
  * @throws {ForeignStoreError} {@linkcode CorruptStoreError}, or what the store throws.
  */
-export async function restore(store: Store, identity: Identity, keepsInputs = false): Promise<Restored> {
+export async function restore(store: Store, identity: Identity, options: RestoreOptions = {}): Promise<Restored> {
   for (let attempt = 1;; attempt++) {
     const loaded = await identified(store, identity);
     try {
-      return await restoreLoaded(loaded, store, identity, keepsInputs);
+      return await restoreLoaded(loaded, store, identity, options);
     } catch (error) {
       // Another instance may have removed since what the records named.
       if (attempt === MAX_ATTEMPTS || (await store.load()).version === loaded.version) throw error;
@@ -72,7 +79,7 @@ async function restoreLoaded(
   loaded: Loaded,
   store: Store,
   identity: Identity,
-  keepsInputs: boolean,
+  { keepsInputs = false, byNeed = false }: RestoreOptions,
 ): Promise<Restored> {
   const reader = new RecordReader(loaded.records, identity.genesis);
   const accepted = reader.accepted();
@@ -82,9 +89,10 @@ async function restoreLoaded(
   const { hash = sha256 } = identity;
   const kept: Kept = keepsInputs ? reader.kept(hash) : { inputs: [] };
   const blobs = new BlobReader(store, hash);
-  const bodies = await blobs.bodies(
+  const bodies = await readBodies(
+    blobs,
     [...accepted.map(({ message }) => message.digest), ...committed.map(({ digest }) => digest)],
-    identity.genesis,
+    identity,
   );
   return {
     version: loaded.version,
@@ -107,7 +115,7 @@ async function restoreLoaded(
       stable: reader.stable(),
       ...reader.lostDisk(),
       evidence: reader.evidence(),
-      blobs: checkpoint ? await blobs.tree(checkpoint.root) : new Map(),
+      blobs: checkpoint ? await readTree(blobs, checkpoint.root, byNeed) : new Map(),
     },
   };
 }
@@ -124,6 +132,25 @@ export async function markLostDisk(store: Store, identity: Identity): Promise<vo
   if (hasHalted) { for (const key of records.keys()) if (key !== "identity") writes.records.set(key, null); }
   writes.put("lost-disk", plainOf(NEW_DISK));
   await store.commit(writes, version);
+}
+
+/** Notes in a store, whatever else was written to it meanwhile, why its replica stopped for good. */
+export async function markHalted(store: Store, reason: string): Promise<void> {
+  const { version } = await store.load();
+  const writes = new WriteSet();
+  writes.put("halted", reason);
+  await store.commit(writes, version);
+}
+
+/** Why a read failed: another instance has removed meanwhile what it was for, or the store is damaged, or fails. */
+export async function whyUnreadable(store: Store, expected: Version, error: unknown): Promise<unknown> {
+  if (!(error instanceof CorruptStoreError)) return error;
+  try {
+    const { version } = await store.load();
+    return version === expected ? error : new StoreConflictError(expected, version);
+  } catch (failure) {
+    return failure;
+  }
 }
 
 async function identified(store: Store, identity: Identity): Promise<Loaded> {
@@ -153,54 +180,30 @@ function foreign(field: string, expected: unknown, got: unknown): ForeignStoreEr
   return new ForeignStoreError(`the store belongs to another replica: ${field}: expected ${expected}, got ${got}`);
 }
 
-/** Reads blobs, each checked against its digest. */
-class BlobReader {
-  readonly #store: Pick<Store, "read">;
-  readonly #hash: (bytes: Uint8Array) => Digest;
-
-  constructor(store: Pick<Store, "read">, hash: (bytes: Uint8Array) => Digest) {
-    this.#store = store;
-    this.#hash = hash;
+async function readBodies(
+  blobs: BlobReader,
+  digests: readonly Digest[],
+  { genesis, hash = sha256 }: Identity,
+): Promise<ReadonlyMap<Digest, Verified<Batch>>> {
+  const batches = new Map<Digest, Verified<Batch>>();
+  for (const [digest, bytes] of await blobs.read(digests)) {
+    const { timestamp, requests } = parse(`batch ${digest}`, () => decodeBatch(bytes, genesis.limits));
+    const signed = requests.map((request) => withDigest(request, hash));
+    const batch: Batch = { digest, bytes, timestamp, requests: signed };
+    batches.set(digest, batch as Verified<Batch>);
   }
-
-  async bodies(digests: readonly Digest[], { limits }: Genesis): Promise<ReadonlyMap<Digest, Verified<Batch>>> {
-    const batches = new Map<Digest, Verified<Batch>>();
-    for (const [digest, bytes] of await this.#read(digests)) {
-      const { timestamp, requests } = parse(`batch ${digest}`, () => decodeBatch(bytes, limits));
-      const signed = requests.map((request) => withDigest(request, this.#hash));
-      const batch: Batch = { digest, bytes, timestamp, requests: signed };
-      batches.set(digest, batch as Verified<Batch>);
-    }
-    return batches;
-  }
-
-  /** The blobs of a state: its root page, its pages, its chunks. */
-  async tree(root: Digest): Promise<ReadonlyMap<Digest, Uint8Array>> {
-    const roots = await this.#read([root]);
-    const pages = await this.#read(listed(roots, pageDigests));
-    const chunks = await this.#read(listed(pages, chunkDigests));
-    return new Map([...roots, ...pages, ...chunks]);
-  }
-
-  async #read(digests: readonly Digest[]): Promise<ReadonlyMap<Digest, Uint8Array>> {
-    const wanted = [...new Set(digests)];
-    const found = new Map<Digest, Uint8Array>();
-    for (let at = 0; at < wanted.length; at += READ_AT_ONCE) {
-      const asked = wanted.slice(at, at + READ_AT_ONCE);
-      const blobs = await this.#store.read(asked);
-      asked.forEach((digest, i) => found.set(digest, this.#checked(digest, blobs[i] ?? null)));
-    }
-    return found;
-  }
-
-  #checked(digest: Digest, bytes: Uint8Array | null): Uint8Array {
-    if (bytes === null) throw new CorruptStoreError(`blob ${digest}: missing`);
-    const got = this.#hash(bytes);
-    if (got === digest) return bytes;
-    throw new CorruptStoreError(`blob ${digest}: its bytes have the digest ${got}`);
-  }
+  return batches;
 }
 
-function listed(blobs: ReadonlyMap<Digest, Uint8Array>, list: (plain: Plain) => readonly Digest[]): readonly Digest[] {
-  return [...blobs].flatMap(([digest, bytes]) => parse(`blob ${digest}`, () => list(unpack(bytes))));
+/** The blobs of a state: its root page, its pages, its chunks; `byNeed`: of the client table's part alone. */
+async function readTree(blobs: BlobReader, digest: Digest, byNeed: boolean): Promise<ReadonlyMap<Digest, Uint8Array>> {
+  const roots = await blobs.read([digest]);
+  const root = parse(`blob ${digest}`, () => readRoot(unpack(roots.get(digest)!)));
+  const listed = byNeed ? [...pagesOf(root, "n"), ...pagesOf(root, "s")] : root.pages.map(([, page]) => page);
+  const pages = await blobs.read(listed);
+  const chunks = [...pages].flatMap(([page, bytes]) => {
+    const entries = parse(`blob ${page}`, () => entriesOf(readPage(unpack(bytes))));
+    return entries.filter(([id]) => !byNeed || !id.startsWith("m")).map(([, chunk]) => chunk);
+  });
+  return new Map([...roots, ...pages, ...await blobs.read(chunks)]);
 }

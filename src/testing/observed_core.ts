@@ -71,6 +71,10 @@ export class ObservedMachine implements StateMachine {
   restore(chunks: Parameters<StateMachine["restore"]>[0]): void {
     this.#machine.restore(chunks);
   }
+
+  get byNeed(): StateMachine["byNeed"] {
+    return this.#machine.byNeed;
+  }
 }
 
 /** Adds a {@linkcode Released} to each step of a core. */

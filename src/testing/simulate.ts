@@ -9,6 +9,9 @@ import { run, type RunOptions, type RunReport } from "./run.ts";
 import { keyValueWorkload, type Workload } from "./workload.ts";
 import type { CoreMaker } from "./world.ts";
 
+/** So small that a few keys make many chunks, which are loaded by need, cut and joined. */
+const CHUNK_SIZE = 24;
+
 /** What to simulate. */
 export interface SimulateOptions extends DrawOptions {
   /** Makes the service in its initial state; by default the key-value store. Called for each replica and each of its restarts. */
@@ -78,7 +81,7 @@ export async function simulate(options: SimulateOptions = {}): Promise<RunReport
 export function runOptionsOf({ stateMachine, workload, createCore, trace }: SimulateOptions): RunOptions {
   if (stateMachine && !workload) throw new TypeError("workload: expected one that goes with stateMachine, got none");
   return {
-    stateMachine: stateMachine ?? (() => new KeyValue()),
+    stateMachine: stateMachine ?? (() => new KeyValue({ chunkSize: CHUNK_SIZE })),
     workload: workload ?? keyValueWorkload(),
     ...(createCore && { createCore }),
     ...(trace !== undefined && { trace }),

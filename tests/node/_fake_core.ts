@@ -30,6 +30,7 @@ export class FakeCore {
       messages: [],
       replies: [],
       answers: [],
+      loads: [],
       alarmAt: null,
       events: [],
       admission: "taken",

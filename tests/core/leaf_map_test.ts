@@ -1,0 +1,173 @@
+import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
+import { InvariantError } from "../../src/core/invariant.ts";
+import { type KnownLeaf, sizeOf } from "../../src/core/leaf.ts";
+import { LeafMap } from "../../src/core/leaf_map.ts";
+import type { ChunkNeed } from "../../src/core/state_machine.ts";
+import { commonBits, lowestLike } from "../../src/core/text_bits.ts";
+import { Random } from "../machines/_random.ts";
+
+const MAX_SIZE = 200;
+
+type Leaves = Map<string, KnownLeaf>;
+
+/** The definition, read out: at each region, one leaf if its entries are small together or are one, else its two halves. */
+function leavesByDefinition(entries: readonly (readonly [string, string])[]): Leaves {
+  const leaves: Leaves = new Map();
+  const visit = (some: readonly (readonly [string, string])[], depth: number) => {
+    if (some.length === 0) return;
+    const flat = some.flat();
+    if (some.length === 1 || sizeOf(flat) <= MAX_SIZE) {
+      const id = lowestLike(flat[0]!, depth);
+      leaves.set(id, { id, depth, entries: flat });
+      return;
+    }
+    visit(some.filter(([key]) => !bitOf(key, depth)), depth + 1);
+    visit(some.filter(([key]) => bitOf(key, depth)), depth + 1);
+  };
+  visit([...entries].sort(([a], [b]) => (a < b ? -1 : 1)), 0);
+  return leaves;
+}
+
+function bitOf(text: string, at: number): boolean {
+  const unit = Math.floor(at / 17);
+  if (unit >= text.length) return false;
+  return at % 17 === 0 || ((text.charCodeAt(unit) >> (16 - at % 17)) & 1) === 1;
+}
+
+function apply(leaves: Leaves, map: LeafMap): void {
+  for (const [id, leaf] of map.takeChanges()) {
+    if (leaf) leaves.set(id, { id, depth: leaf.depth, entries: [...leaf.entries] });
+    else assert(leaves.delete(id), `leaf ${id} was never there and is reported as gone`);
+  }
+}
+
+function shown(leaves: Leaves): unknown {
+  return [...leaves.values()].map(({ id, depth, entries }) => ({ id, depth, entries })).sort((a, b) =>
+    a.id < b.id ? -1 : 1
+  );
+}
+
+const ALPHABETS = ["01", "abcdefghij", "aé€😀😁\ue000\uffff", "\0 ~"];
+
+function randomKey(random: Random, alphabet: string): string {
+  const letters = [...alphabet];
+  const length = random.pick([0, 1, 2, 3, 5, 8]);
+  return (random.below(4) === 0 ? letters[0]!.repeat(12) : "") +
+    Array.from({ length }, () => random.pick(letters)).join("");
+}
+
+/** A map that has only what it asks for, beside the leaves of its last checkpoint. */
+class ByNeed {
+  readonly map = new LeafMap(MAX_SIZE);
+  loads = 0;
+
+  constructor(readonly leaves: Leaves) {
+    if (leaves.size > 0) this.map.unload();
+  }
+
+  ready(key: string): LeafMap {
+    if (!this.map.isLoaded(key)) this.load({ at: key });
+    return this.map;
+  }
+
+  seal(): void {
+    for (let needs = this.map.tidy(); needs.length > 0; needs = this.map.tidy()) {
+      for (const need of needs) this.load(need);
+    }
+    apply(this.leaves, this.map);
+  }
+
+  load(need: ChunkNeed): void {
+    const ids = [...this.leaves.keys()].sort();
+    const below = ids.filter((id) => "before" in need ? id < need.before : id <= need.at);
+    const at = Math.max(0, below.length - 1);
+    const { depth, entries, id } = this.leaves.get(ids[at]!)!;
+    this.loads++;
+    this.map.load({ id, depth, entries: [...entries] }, { isFirst: at === 0, next: ids[at + 1] ?? null });
+  }
+}
+
+Deno.test("leaves are those of the definition, whatever the history was and whatever part of it was in memory", () => {
+  let [most, loads, starts] = [0, 0, 0];
+  for (let seed = 1; seed <= 60; seed++) {
+    const random = new Random(seed);
+    const alphabet = ALPHABETS[seed % ALPHABETS.length]!;
+    const model = new Map<string, string>();
+    const whole = new LeafMap(MAX_SIZE);
+    const wholeLeaves: Leaves = new Map();
+    let part = new ByNeed(new Map());
+    for (let round = 0; round < 25; round++) {
+      const grows = random.below(5) / 5;
+      const steps = random.pick([1, 5, 60]);
+      for (let step = 0; step < steps; step++) {
+        const isSet = random.below(100) < 100 * grows;
+        const key = isSet || model.size === 0 || random.below(4) === 0
+          ? randomKey(random, alphabet)
+          : random.pick([...model.keys()]);
+        if (isSet) {
+          const value = "x".repeat(random.pick([0, 1, 10, 50, 190, 500]));
+          model.set(key, value);
+          whole.set(key, value);
+          part.ready(key).set(key, value);
+        } else {
+          const was = model.delete(key);
+          assertEquals([whole.delete(key), part.ready(key).delete(key)], [was, was]);
+        }
+        const other = randomKey(random, alphabet);
+        assertEquals([whole.get(other), part.ready(other).get(other)], [model.get(other), model.get(other)]);
+      }
+      if (random.below(3) === 0) continue;
+      assertEquals(whole.tidy(), []);
+      apply(wholeLeaves, whole);
+      part.seal();
+      const expected = shown(leavesByDefinition([...model]));
+      assertEquals(shown(wholeLeaves), expected, `seed ${seed} round ${round}`);
+      assertEquals(shown(part.leaves), expected, `seed ${seed} round ${round} by need`);
+      assertEquals([...whole.from("")].map(([key]) => key), [...model.keys()].sort());
+      most = Math.max(most, wholeLeaves.size);
+      if (random.below(2) === 0) {
+        loads += part.loads;
+        starts++;
+        part = new ByNeed(part.leaves);
+      }
+      const copy = new LeafMap(MAX_SIZE);
+      copy.fill([...wholeLeaves.values()].map((leaf) => ({ ...leaf, entries: [...leaf.entries] })));
+      assertEquals([copy.takeChanges(), copy.size], [[], model.size]);
+    }
+  }
+  assertGreater(most, 30);
+  assertGreater(loads, starts);
+});
+
+Deno.test("bits are in the order of texts, and the lowest text of a region is well-formed and in it", () => {
+  const random = new Random(7);
+  const texts = Array.from({ length: 300 }, () => randomKey(random, random.pick(ALPHABETS)));
+  for (const a of texts) {
+    const b = random.pick(texts);
+    const common = commonBits(a, b);
+    if (a === b) assertEquals(common, Infinity);
+    else assertEquals([bitOf(a, common), bitOf(b, common)], [a > b, b > a]);
+    const depth = random.below(17 * (a.length + 1));
+    const lowest = lowestLike(a, depth);
+    assert(lowest.isWellFormed() && lowest <= a && commonBits(lowest, a) >= depth, JSON.stringify([a, depth, lowest]));
+    for (const c of texts) if (commonBits(a, c) >= depth) assert(lowest <= c, JSON.stringify([a, depth, lowest, c]));
+  }
+});
+
+Deno.test("what is not loaded is not taken for absent", () => {
+  const map = new LeafMap(MAX_SIZE);
+  map.unload();
+  assertEquals(map.isLoaded("a"), false);
+  assertThrows(() => map.get("a"), InvariantError, "loaded");
+  assertEquals(map.from("a").next(), { done: true, value: { at: "a" } });
+});
+
+Deno.test("a change costs its own leaf, in a map of any size", () => {
+  for (const size of [10, 1_000, 20_000]) {
+    const map = new LeafMap(8192);
+    for (let i = 0; i < size; i++) map.set(`key ${i}`, `value ${i}`);
+    map.takeChanges();
+    for (let i = 0; i < 10; i++) map.set(`key ${i}`, `other ${i}`);
+    assert(map.takeChanges().length <= 10);
+  }
+});
