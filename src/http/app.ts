@@ -16,6 +16,7 @@ import { EXPOSITION_TYPE } from "./exposition.ts";
 import type { HostedNode } from "./hosted_node.ts";
 import { frame, messages, SignedRequests } from "./messages.ts";
 import { Metrics } from "./metrics.ts";
+import { PeerSockets, type Upgrade } from "./peer_sockets.ts";
 import { Problem, problem } from "./problem.ts";
 import { addressLimit, type RateLimit } from "./rate_limit.ts";
 import { UnsignedRequests } from "./req.ts";
@@ -57,6 +58,8 @@ export interface AppOptions {
   readonly addressLimit?: RateLimit;
   /** Tells the address: that of the connection; `addressFromHeader` for a host behind proxies. */
   readonly address?: AddressOf;
+  /** Lets other replicas open a WebSocket at `GET /messages`; `Deno.upgradeWebSocket`. None: they POST. */
+  readonly upgradeWebSocket?: Upgrade;
   /** Hears of a defect that was answered with 500. */
   readonly onInternalError?: (error: Error) => void;
   /** Ends event streams and timers. */
@@ -110,16 +113,20 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
   const taking = { node, bodies, executions, maxWaiting, clients, verifier: createVerifier(node.cluster) };
   const requests = new SignedRequests(taking, "/requests", (body, options) => node.submit(body, options));
   const queries = new SignedRequests(taking, "/queries", (body, options) => node.query(body, options));
+  const sockets = options.upgradeWebSocket && new PeerSockets(taking, options.upgradeWebSocket);
   const onFrame = (kind: MessageKind): Handler => ({ req }) => frame(req.raw, kind, taking);
   const view = () => ({ node, urls: options.urls ?? {}, now: timer.now() });
 
-  const table: Readonly<Record<string, { readonly GET: Handler } | { readonly POST: Handler }>> = {
+  const table: Readonly<Record<string, { readonly GET?: Handler; readonly POST?: Handler }>> = {
     "/req": { POST: (c) => unsigned.handle(c.req.raw) },
     "/preprepare": { POST: onFrame("pre-prepare") },
     "/prepare": { POST: onFrame("prepare") },
     "/commit": { POST: onFrame("commit") },
     "/reply": { POST: onFrame("reply") },
-    "/messages": { POST: (c) => messages(c.req.raw, taking) },
+    "/messages": {
+      POST: (c) => messages(c.req.raw, taking),
+      ...(sockets && { GET: (c) => sockets.accept(c.req.raw) }),
+    },
     "/requests": { POST: (c) => requests.handle(c.req.raw) },
     "/queries": { POST: (c) => queries.handle(c.req.raw) },
     "/status": {
@@ -136,7 +143,7 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
   const forget = [node.observe(metrics), node.observe(events)];
   signal?.addEventListener("abort", () => {
     for (const remove of forget) remove();
-    for (const part of [events, bodyDeadlines, gatewayDeadlines, executions]) part.close();
+    for (const part of [events, bodyDeadlines, gatewayDeadlines, executions, sockets]) part?.close();
   }, { once: true });
 
   const app = new Hono();
@@ -149,7 +156,7 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
   for (const guard of guards(options)) for (const path of CLIENT_ROUTES) app.use(path, guard);
   for (const [path, handlers] of Object.entries(table)) {
     for (const [method, handler] of Object.entries(handlers)) app.on(method, path, handler);
-    const allow = "GET" in handlers ? "GET, HEAD" : "POST";
+    const allow = "POST" in handlers ? "POST" : "GET, HEAD";
     app.all(path, (c) => methodNotAllowed(c, allow));
   }
   app.notFound((c) => problem("not-found", { detail: `no route ${c.req.path}`, more: { routes: Object.keys(table) } }));

@@ -46,27 +46,30 @@ export async function frame(request: Request, kind: MessageKind, options: Messag
 
 /** `POST /messages`: a bundle of frames. */
 export async function messages(request: Request, options: MessagesOptions): Promise<Response> {
-  const { node, bodies } = options;
-  return await bodies.read(request, { type: CBOR, maxBytes: MAX_BODY_BYTES }, async (body) => {
-    const bundle = decode(body);
-    if (bundle.cluster !== node.cluster) {
-      throw new Problem("wrong-cluster", {
-        detail: "the bundle is for another cluster",
-        field: "cluster",
-        expected: node.cluster,
-        got: bundle.cluster,
-      });
-    }
-    const isFree = options.clients.isOpen || !bundle.frames.some(isClients);
-    if (isFree || isRelayed(request.headers.get(RELAY_HEADER), body, node, options.verifier)) {
-      return bundleResponse(await node.receive(bundle.frames));
-    }
-    throw new Problem("not-accepted-here", {
-      detail: "clients' requests are taken at /requests and /queries; here only from a member that signs the bundle",
-      field: RELAY_HEADER,
-      expected: "a member's number and its signature",
-      got: request.headers.has(RELAY_HEADER) ? "another" : "none",
+  const relay = request.headers.get(RELAY_HEADER);
+  const read = { type: CBOR, maxBytes: MAX_BODY_BYTES };
+  return await options.bodies.read(request, read, (body) => messagesIn(body, relay, options));
+}
+
+/** Takes a bundle of frames. `relay`: what says that a member passes on what clients signed. */
+export async function messagesIn(body: Uint8Array, relay: string | null, options: MessagesOptions): Promise<Response> {
+  const { node, clients, verifier } = options;
+  const bundle = decode(body);
+  if (bundle.cluster !== node.cluster) {
+    throw new Problem("wrong-cluster", {
+      detail: "the bundle is for another cluster",
+      field: "cluster",
+      expected: node.cluster,
+      got: bundle.cluster,
     });
+  }
+  const isFree = clients.isOpen || !bundle.frames.some(isClients);
+  if (isFree || isRelayed(relay, body, node, verifier)) return bundleResponse(await node.receive(bundle.frames));
+  throw new Problem("not-accepted-here", {
+    detail: "clients' requests are taken at /requests and /queries; here only from a member that signs the bundle",
+    field: RELAY_HEADER,
+    expected: "a member's number and its signature",
+    got: relay === null ? "none" : "another",
   });
 }
 

@@ -15,4 +15,7 @@ export {
   rateLimit,
   type RateLimitOptions,
 } from "./rate_limit.ts";
+export { type PeerSocket } from "./peer_socket.ts";
+export type { Upgrade } from "./peer_sockets.ts";
+export { SocketTransport, type SocketTransportOptions } from "./socket_transport.ts";
 export { RELAY_HEADER, type Relayer } from "./relay.ts";

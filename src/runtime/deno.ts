@@ -17,7 +17,7 @@ import { EDGE_SETTINGS } from "./edge_settings.ts";
 import { memberId, replicaFromVariables, type ReplicaIdentity } from "./environment.ts";
 import { type Policy, policyFromVariables, type PolicyVariable } from "./policy.ts";
 import { systemTimer } from "./system_timer.ts";
-import { transportOf } from "./transport.ts";
+import { socketTransportOf, transportOf } from "./transport.ts";
 
 export {
   DenoKvStore,
@@ -54,6 +54,8 @@ export interface ServeReplicaOptions {
    * was taken is kept in the store. Costs a commit per message.
    */
   readonly keepsInputs?: boolean;
+  /** Whether votes go by WebSockets, to peers that take them. Default: yes, unless {@linkcode keepsInputs}. */
+  readonly hasSockets?: boolean;
   /** The store was lost or is an old copy, see `NodeOptions.hasLostDisk`. Default: no. */
   readonly hasLostDisk?: boolean;
   /** Hear what happens, from the start on. */
@@ -78,7 +80,7 @@ export interface ServedReplica {
 
 /** After this long connections are cut, ms. Deno Deploy kills a process 5 s after it has asked it to stop. */
 const CLOSE_TIMEOUT_MS = 4_500;
-/** So long what was said last may take to be sent, ms. */
+/** So long what was said last may take to be sent, and sockets to be closed, ms. */
 const FLUSH_TIMEOUT_MS = 1_000;
 
 /**
@@ -100,6 +102,8 @@ export async function serveReplica(options: ServeReplicaOptions): Promise<Served
   // The port is bound first: a replica that can't be reached must not touch its store.
   let handle: ReplicaApp["fetch"] = () => unavailable("the replica is starting");
   const server = Deno.serve(listenOptions(options, self), (request, connection) => handle(request, connection));
+  const hasSockets = options.hasSockets ?? !options.keepsInputs;
+  const sockets = hasSockets ? socketTransportOf(options.cluster, self, privateKey) : undefined;
   let node: Node;
   try {
     node = await Node.open({
@@ -107,7 +111,7 @@ export async function serveReplica(options: ServeReplicaOptions): Promise<Served
       genesis,
       settings,
       store: typeof options.store === "string" ? await SqliteStore.open(options.store) : options.store,
-      transport: transportOf(options.cluster, self, privateKey),
+      transport: sockets ?? transportOf(options.cluster, self, privateKey),
       timer,
       privateKey,
       stateMachine,
@@ -119,7 +123,8 @@ export async function serveReplica(options: ServeReplicaOptions): Promise<Served
     await server.shutdown();
     throw error;
   }
-  const app = createApp(node, { ...options.app, timer, urls, signal: stopping.signal, memory });
+  const upgrade = hasSockets && { upgradeWebSocket: Deno.upgradeWebSocket };
+  const app = createApp(node, { ...upgrade, ...options.app, timer, urls, signal: stopping.signal, memory });
   handle = app.fetch;
   const { promise: closed, resolve } = Promise.withResolvers<void>();
   let closing = false;
@@ -132,6 +137,7 @@ export async function serveReplica(options: ServeReplicaOptions): Promise<Served
       if (options.keepsInputs) await within(FLUSH_TIMEOUT_MS, () => node.sent());
       await node.close();
       stopping.abort();
+      await within(FLUSH_TIMEOUT_MS, async () => await sockets?.close());
       await server.shutdown();
     });
     resolve();

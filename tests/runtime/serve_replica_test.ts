@@ -3,6 +3,7 @@ import { DEFAULT_LIMITS } from "../../src/core/config.ts";
 import { generateKeyPair } from "../../src/crypto/mod.ts";
 import type { Loaded, Store } from "../../src/node/ports.ts";
 import { serveReplica, type ServeReplicaOptions } from "../../src/runtime/deno.ts";
+import { Client } from "../../src/client/mod.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 
 /** A cluster of one. */
@@ -93,4 +94,40 @@ Deno.test("who is no member, or has another's key, is not served, and its port i
   const port = freePort();
   await assertRejects(() => serveReplica({ ...options(), privateKey, port }), TypeError, "privateKey");
   await (await serveReplica({ ...options(), port })).close();
+});
+
+Deno.test("votes go by sockets where the peers take them, and by POST where they don't", async () => {
+  const names = ["Apple", "Ball", "Candy", "Dog"];
+  const keys = names.map(() => generateKeyPair());
+  const urls = Object.fromEntries(names.map((name) => [name, `http://127.0.0.1:${freePort()}`]));
+  const { cluster: { genesis } } = options();
+  const replicas = names.map((name, i) => ({ name, publicKey: keys[i]!.publicKey }));
+  const cluster = { genesis: { ...genesis, replicas }, urls };
+  const served = await Promise.all(names.map((self, i) =>
+    serveReplica({
+      cluster,
+      self,
+      privateKey: keys[i]!.privateKey,
+      store: new MemoryStore(),
+      hasSockets: self !== "Dog",
+    })
+  ));
+  const client = new Client({ cluster });
+  for (let i = 1; i <= 30; i++) assertEquals(await client.invoke("INCR n"), i);
+  client.close();
+  const counts = await Promise.all(served.map(async ({ url }) => {
+    const lines = (await (await fetch(`${url}/metrics`)).text()).split("\n");
+    const count = (method: string, code: number) =>
+      Number(
+        lines.find((line) =>
+          line.startsWith("pbft_http_requests_total{") && line.includes('"/messages"') &&
+          line.includes(`"${method}"`) && line.includes(`"${code}"`)
+        )?.split(" ").at(-1) ?? 0,
+      );
+    return { opened: count("GET", 101), refused: count("GET", 405), posts: count("POST", 202) };
+  }));
+  assertEquals(counts.map(({ opened }) => opened), [2, 2, 2, 0], "from each that has sockets to each that takes them");
+  assert(counts[3]!.refused >= 3);
+  assert(counts[3]!.posts > 2 * Math.max(...counts.slice(0, 3).map(({ posts }) => posts)), JSON.stringify(counts));
+  await Promise.all(served.map((replica) => replica.close()));
 });
