@@ -51,14 +51,16 @@ export class Delivery {
 
   /** Sends a message to one replica, or to all others. */
   send({ to, message, batch }: Pick<Outgoing, "to" | "batch"> & { readonly message: Signed<Message> }): void {
-    const outboxes = to === "all" ? [...this.#outboxes.values()] : [this.#outboxes.get(to)];
     const frame = encodeFrame(message, batch?.bytes);
-    for (const outbox of outboxes) {
-      if (!outbox) continue;
-      outbox.push(frame);
-      this.#told(message.message.kind, frame.length);
-    }
+    const { kind } = message.message;
+    if (to === "all") { for (const outbox of this.#outboxes.values()) this.#push(outbox, kind, frame); }
+    else this.#push(this.#outboxes.get(to), kind, frame);
     this.#flushSoon();
+  }
+
+  #push(outbox: Outbox | undefined, kind: MessageKind, frame: Uint8Array): void {
+    outbox?.push(frame);
+    if (outbox) this.#told(kind, frame.length);
   }
 
   /** Gives an answer to whoever waits for it; nobody, perhaps. */

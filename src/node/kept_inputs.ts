@@ -29,7 +29,7 @@ import type {
   Verified,
   ViewChange,
 } from "../core/messages.ts";
-import { encodeFrame, pack, toHex, unpack } from "../wire/mod.ts";
+import { encodeFrame, unpack } from "../wire/mod.ts";
 import { withDigest } from "./environment.ts";
 import type { WriteSet } from "./records.ts";
 
@@ -42,15 +42,26 @@ export interface Kept {
 /** An input that is worth keeping. */
 type KeptInput = Extract<MessageInput, { kind: "prepare" | "commit" | "checkpoint" | "view-change" | "request" }>;
 
+type Kind = KeptInput["kind"];
+
 /** Keeps what one replica took. */
 export class KeptInputs {
-  readonly #keys: Set<string>;
+  readonly #keys: { readonly [kind in Kind]: Set<string> } = {
+    prepare: new Set(),
+    commit: new Set(),
+    checkpoint: new Set(),
+    "view-change": new Set(),
+    request: new Set(),
+  };
   readonly #maxCheckpoints: number;
   #timers = "";
 
   /** Starts with the keys that the store has. */
   constructor({ checkpointInterval, logWindow }: Genesis, keys: Iterable<string>) {
-    this.#keys = new Set([...keys].filter((key) => key.startsWith("input/")));
+    for (const key of keys) {
+      const [kept, kind] = key.split("/", 2);
+      if (kept === "input") this.#keys[kind as Kind]?.add(key);
+    }
     this.#maxCheckpoints = logWindow / checkpointInterval + 1;
   }
 
@@ -59,13 +70,13 @@ export class KeptInputs {
     const wasRefused = admission === "full" || events.some(({ kind }) => kind === "discarded");
     if (isKept(input) && !wasRefused) this.#put(input, writes);
     for (const record of records) this.#prune(record, writes);
-    for (const { reply } of replies) this.#drop(`input/request/${reply.request}`, writes);
+    for (const { reply } of replies) this.#drop("request", `input/request/${reply.request}`, writes);
   }
 
   /** Adds the timers, if a start without them would make a difference. */
   noteTimers(timers: Timers, writes: WriteSet): void {
     const plain = plainOf(timers);
-    const steady = toHex(pack(plain.slice(2)));
+    const steady = plain.slice(2).join();
     // While something is waited for, each moment awake counts.
     if (steady === this.#timers && timers.suspectAt === null) return;
     this.#timers = steady;
@@ -75,39 +86,35 @@ export class KeptInputs {
 
   #put(input: KeptInput, writes: WriteSet): void {
     const key = keyOf(input);
-    this.#keys.add(key);
+    this.#keys[input.kind].add(key);
     writes.put(key, encodeFrame(signedOf(input)));
     writes.count++;
     if (input.kind === "checkpoint") this.#boundCheckpoints(input.checkpoint.message.replica, writes);
   }
 
+  /** Keys sort as their numbers do. */
   #boundCheckpoints(replica: number, writes: WriteSet): void {
-    const own = this.#of("checkpoint").filter(([, , by]) => by === replica).sort((a, b) => a[1] - b[1]);
-    for (const [key] of own.slice(0, Math.max(0, own.length - this.#maxCheckpoints))) this.#drop(key, writes);
+    const own = [...this.#keys.checkpoint].filter((key) => key.endsWith(`/${replica}`)).sort();
+    for (const key of own.slice(0, Math.max(0, own.length - this.#maxCheckpoints))) {
+      this.#drop("checkpoint", key, writes);
+    }
   }
 
   #prune(record: Record, writes: WriteSet): void {
     if (record.kind === "forget") {
       for (const kind of ["prepare", "commit", "checkpoint"] as const) {
-        for (const [key, sequence] of this.#of(kind)) if (sequence <= record.through) this.#drop(key, writes);
+        const above = placeOf(kind, record.through + 1);
+        for (const key of this.#keys[kind]) if (key < above) this.#drop(kind, key, writes);
       }
     }
     // The others' view-changes have led to this view; one for a later view is sent again.
     if (record.kind === "view" && record.newView) {
-      for (const key of this.#keys) if (key.startsWith("input/view-change/")) this.#drop(key, writes);
+      for (const key of this.#keys["view-change"]) this.#drop("view-change", key, writes);
     }
   }
 
-  #of(kind: "prepare" | "commit" | "checkpoint"): (readonly [key: string, sequence: number, replica: number])[] {
-    const prefix = `input/${kind}/`;
-    return [...this.#keys].filter((key) => key.startsWith(prefix)).map((key) => {
-      const [sequence, replica] = key.slice(prefix.length).split("/").map(Number);
-      return [key, sequence!, replica!];
-    });
-  }
-
-  #drop(key: string, writes: WriteSet): void {
-    if (!this.#keys.delete(key)) return;
+  #drop(kind: Kind, key: string, writes: WriteSet): void {
+    if (!this.#keys[kind].delete(key)) return;
     writes.records.set(key, null);
     writes.count++;
   }
@@ -150,7 +157,12 @@ function keyOf(input: KeptInput): string {
   if (input.kind === "request") return `input/request/${input.request.digest}`;
   if (input.kind === "view-change") return `input/view-change/${input.viewChange.message.replica}`;
   const { sequence, replica } = (signedOf(input) as Signed<Prepare | Commit | Checkpoint>).message;
-  return `input/${input.kind}/${String(sequence).padStart(16, "0")}/${replica}`;
+  return `${placeOf(input.kind, sequence)}/${replica}`;
+}
+
+/** What the keys of a kind of message on a number begin with. */
+function placeOf(kind: "prepare" | "commit" | "checkpoint", sequence: number): string {
+  return `input/${kind}/${String(sequence).padStart(16, "0")}`;
 }
 
 /** Signatures were checked before it was written. */

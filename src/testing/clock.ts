@@ -42,7 +42,7 @@ export class SimulatedTimer implements Timer {
     const { alarmMs } = this.#habits;
     let delayMs = Math.max(0, at - (EPOCH_MS + this.#engine.now + this.#habits.skewMs));
     if (alarmMs > 0) delayMs = Math.ceil((this.#engine.now + delayMs) / alarmMs) * alarmMs - this.#engine.now;
-    return this.#engine.after(delayMs, () => this.#ring(fire));
+    return this.#engine.alarm(delayMs, () => this.#ring(fire));
   }
 
   soon(run: () => void): void {

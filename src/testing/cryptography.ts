@@ -64,11 +64,23 @@ function mixSigned(secret: number, cluster: Digest, kind: string, bytes: Uint8Ar
 
 function mac(secret: number, cluster: Digest, kind: string, bytes: Uint8Array): Uint8Array {
   mixSigned(secret, cluster, kind, bytes);
-  const signature = new Uint8Array(SIGNATURE_BYTES);
+  const signature = nextSignature();
   putLane(signature, 0, laneA);
   putLane(signature, 4, laneB);
   signature[8] = 1; // never all zeros
   return signature;
+}
+
+/** Signatures are made in slabs: a buffer of its own costs more than all the rest of one. */
+let slab = new Uint8Array(256 * SIGNATURE_BYTES);
+let slabAt = 0;
+
+function nextSignature(): Uint8Array {
+  if (slabAt === slab.length) {
+    slab = new Uint8Array(slab.length);
+    slabAt = 0;
+  }
+  return slab.subarray(slabAt, slabAt += SIGNATURE_BYTES);
 }
 
 function isMac(signature: Uint8Array, secret: number, cluster: Digest, kind: string, bytes: Uint8Array): boolean {

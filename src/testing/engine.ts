@@ -11,7 +11,7 @@ interface Event {
 
 /** Between two events promises settle for so many turns of the microtask queue. What takes longer goes on after the next event,
  * like code on a slow machine: always at the same place, as nothing but microtasks and these events is at work. */
-const TURNS = 8;
+const TURNS = 5;
 /** With no event left, so many turns show that nothing more comes. */
 const LAST_TURNS = 200;
 
@@ -37,8 +37,13 @@ export class Engine {
     return this.#events;
   }
 
-  /** Runs `run` after so many virtual ms; of those that are due together, the one that was set first. Gives what cancels it. */
-  after(ms: number, run: () => void): () => void {
+  /** Runs `run` after so many virtual ms; of those that are due together, the one that was set first. */
+  after(ms: number, run: () => void): void {
+    this.#push({ at: this.#now + Math.max(0, ms), order: this.#order++, run });
+  }
+
+  /** As {@linkcode Engine.after}; gives what cancels it. */
+  alarm(ms: number, run: () => void): () => void {
     const event: Event = { at: this.#now + Math.max(0, ms), order: this.#order++, run };
     this.#push(event);
     return () => {

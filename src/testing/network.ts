@@ -43,6 +43,9 @@ export type Barrier = (from: Station | null, to: Station) => boolean;
 /** Late frames are late by up to so much, ms. */
 const LATE_MS = 3_000;
 
+/** One for all: where an error was made is costly to find out, and nobody looks. */
+const UNREACHABLE = new Error("unreachable");
+
 /** The network of one simulation. */
 export class Network {
   /** Those that a replica's address leads to; one of them is picked each time. */
@@ -99,7 +102,7 @@ export class Network {
     const { loss, duplication, reordering } = this.habits;
     const random = this.#random;
     return new Promise((resolve, reject) => {
-      const refuse = () => reject(new Error("unreachable"));
+      const refuse = () => reject(UNREACHABLE);
       const target = this.route(from, to);
       if (!target) {
         const isThere = (this.stations.get(to) ?? []).some((station) => this.reaches(station, from));
