@@ -2,9 +2,11 @@
  * `check`: asks every member how it is, and says in one table what is wrong.
  * @module
  */
+import type { Genesis } from "../core/config.ts";
 import { clusterId } from "../crypto/mod.ts";
 import { type ClusterFile, parseClusterFile } from "../wire/mod.ts";
 import { CliError, reasonOf } from "./cli_error.ts";
+import { hasKey } from "./prove_key.ts";
 
 /** What `check --help` prints. */
 export const CHECK_HELP = `Asks every member of a cluster how it is, and says what is wrong.
@@ -30,6 +32,8 @@ export interface MemberReport {
   readonly failure?: string;
   /** Its clock less ours, ms; `null`: not known. */
   readonly skewMs: number | null;
+  /** Whether it showed that it has the member's key; `null`: it was not to be asked now. */
+  readonly hasKey: boolean | null;
 }
 
 /** The part of `GET /status` that is looked at. */
@@ -44,8 +48,8 @@ export interface MemberStatus {
   readonly viewID: number;
   readonly active: boolean;
   readonly lastExecuted: number;
-  readonly alarmAt: number | null;
-  readonly alarmInMs: number | null;
+  /** Its clock, ms since 1970. */
+  readonly now: number;
 }
 
 /** Runs it. Gives the exit code. */
@@ -57,7 +61,7 @@ export async function check(args: readonly string[], print: (line: string) => vo
   if (args.length > 1) throw new CliError(`expected one cluster file, got ${args.join(" ")} (see check --help)`, 2);
   const cluster = await readClusterFile(args[0] ?? "pbft/cluster.json");
   const reports = await Promise.all(
-    cluster.genesis.replicas.map(({ name }) => ask(name, cluster.urls[name]!)),
+    cluster.genesis.replicas.map((member) => ask(cluster, member)),
   );
   const { lines, isWell } = tableOf(cluster, reports);
   for (const line of lines) print(line);
@@ -86,6 +90,8 @@ export function tableOf(
   return { lines, isWell: rows.every((row) => row.at(-1) === "well") };
 }
 
+type MemberKey = Genesis["replicas"][number];
+
 interface Whole {
   readonly id: string;
   readonly furthest: number;
@@ -93,12 +99,14 @@ interface Whole {
   readonly maxClockSkewMs: number;
 }
 
-function faultsOf({ name, status, failure, skewMs }: MemberReport, whole: Whole): readonly string[] {
+function faultsOf({ name, status, failure, skewMs, hasKey }: MemberReport, whole: Whole): readonly string[] {
   if (!status) return [failure ?? "unreachable"];
   if (status.cluster !== whole.id) {
     return [`another cluster: ${status.cluster.slice(0, 8)}, expected ${whole.id.slice(0, 8)} (other members or keys)`];
   }
   const faults: string[] = [];
+  // Two that are exchanged have each the other's key.
+  if (hasKey === false && status.nodeID === name) faults.push(`whoever this is has not ${name}'s key`);
   if (status.nodeID !== name) faults.push(`this is ${status.nodeID}: two members' URLs are exchanged`);
   if (status.halted !== null) faults.push(`halted: ${status.halted}`);
   if (status.storeError !== null) faults.push(`its store fails: ${status.storeError}`);
@@ -114,7 +122,9 @@ function faultsOf({ name, status, failure, skewMs }: MemberReport, whole: Whole)
   return faults;
 }
 
-async function ask(name: string, url: string): Promise<MemberReport> {
+async function ask({ genesis, urls }: ClusterFile, { name, publicKey }: MemberKey): Promise<MemberReport> {
+  const url = urls[name]!;
+  const unknown = { name, url, status: null, skewMs: null, hasKey: null };
   const began = Date.now();
   try {
     const response = await fetch(new URL("status", url.endsWith("/") ? url : `${url}/`), {
@@ -124,15 +134,14 @@ async function ask(name: string, url: string): Promise<MemberReport> {
     const body = await response.json().catch(() => null);
     if (!response.ok || body === null) {
       const detail = typeof body?.detail === "string" ? `: ${body.detail}` : "";
-      return { name, url, status: null, failure: `answers ${response.status}${detail}`, skewMs: null };
+      return { ...unknown, failure: `answers ${response.status}${detail}` };
     }
     const status = body as MemberStatus;
-    const { alarmAt, alarmInMs } = status;
-    const now = (began + Date.now()) / 2;
-    return { name, url, status, skewMs: alarmAt === null || alarmInMs === null ? null : alarmAt - alarmInMs - now };
+    const skewMs = typeof status.now === "number" ? status.now - (began + Date.now()) / 2 : null;
+    const proof = { url, cluster: clusterId(genesis), publicKey, timeoutMs: TIMEOUT_MS };
+    return { name, url, status, skewMs, hasKey: await hasKey(proof).catch(() => null) };
   } catch (error) {
-    const failure = error instanceof DOMException ? "no answer" : "unreachable";
-    return { name, url, status: null, failure, skewMs: null };
+    return { ...unknown, failure: error instanceof DOMException ? "no answer" : "unreachable" };
   }
 }
 

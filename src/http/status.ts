@@ -43,6 +43,7 @@ export function statusJson({ node, urls, now }: StatusOptions): Readonly<Record<
     cluster: node.cluster,
     clusterName: node.genesis.name,
     stateMachine: node.genesis.stateMachine,
+    now,
     ready: readiness(node).ready,
     halted: halted ?? null,
     storeError: storeError ?? null,

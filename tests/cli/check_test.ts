@@ -19,10 +19,9 @@ function report(name: string, status: Partial<MemberStatus> = {}, skewMs = 0): M
     viewID: 0,
     active: true,
     lastExecuted: 100,
-    alarmAt: null,
-    alarmInMs: null,
+    now: 0,
   };
-  return { name, url: `https://${name}.example`, status: { ...well, ...status }, skewMs };
+  return { name, url: `https://${name}.example`, status: { ...well, ...status }, skewMs, hasKey: true };
 }
 
 const others = ["Ball", "Candy", "Dog"].map((name) => report(name));
@@ -54,8 +53,8 @@ for (
 Deno.test("check asks each member, and says which can't be reached and which refuses", async () => {
   const folder = await Deno.makeTempDir();
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, ({ url }) => {
-    if (url.includes("/apple/")) {
-      return Response.json({ ...report("Apple").status, alarmAt: 5, alarmInMs: 5 - Date.now() });
+    if (url.endsWith("/apple/status")) {
+      return Response.json({ ...report("Apple").status, now: Date.now() });
     }
     return Response.json({ detail: "privateKey: expected Ball's" }, { status: 503 });
   });

@@ -14,7 +14,7 @@ Deno.test("/status tells node, table, view, stages, watermarks, buffers, peers a
   assertEquals(status.slots, [{ sequence: 131, stage: "prepared", prepares: 2, commits: 1 }]);
   assertEquals(status.buffers, { inbox: 2, pendingRequests: 3 });
   assertEquals(status.peers.map((peer: { nodeID: string }) => peer.nodeID), ["Apple", "Candy", "Dog"]);
-  assertEquals([status.alarmAt, status.alarmInMs], [1_000_150, 150]);
+  assertEquals([status.now, status.alarmAt, status.alarmInMs], [1_000_000, 1_000_150, 150]);
   assertEquals([status.ready, status.halted], [true, null]);
 });
 
