@@ -108,3 +108,53 @@ Deno.test("the npm package works under Node 20 and 22, and under Bun", () =>
       assertEquals(out, `1 function ${name === "node20" ? NO_SQLITE : "sqlite"}`, name);
     }
   }));
+
+/** Uses every export, and what types are for. */
+const TYPED = `
+import * as all from "@pbft/edge";
+import { Client, type Outcome, parseClusterFile } from "@pbft/edge/client";
+import * as cli from "@pbft/edge/cli";
+import { type ObjectContext, ReplicaObject, type WorkerEnvironment } from "@pbft/edge/cloudflare";
+import * as deno from "@pbft/edge/deno";
+import { createApp, rateLimit } from "@pbft/edge/hono";
+import { openReplica } from "@pbft/edge/node";
+import { simulate } from "@pbft/edge/testing";
+export { all, cli, createApp, deno, openReplica, rateLimit, simulate };
+export class Replica extends ReplicaObject {}
+export type Pair = readonly [ObjectContext, WorkerEnvironment];
+const client = new Client({ cluster: parseClusterFile({}), timeoutMs: 1 });
+export const outcome: Outcome = await client.submit("GET a");
+export const text: string = await client.invoke<string>({ op: "get", key: "a" });
+// @ts-expect-error An operation is no number.
+await client.invoke(5);
+// @ts-expect-error There is no such option.
+new Client({ cluster: parseClusterFile({}), patience: 1 });
+// @ts-expect-error Nothing is any.
+outcome.nothing;
+`;
+
+Deno.test("the npm package has all its types: a strict TypeScript project compiles against it", () =>
+  inFolder(async (folder) => {
+    await run(root, Deno.execPath(), "pack", "--quiet", "--allow-dirty", "--output", `${folder}/edge.tgz`);
+    const compilerOptions = {
+      ...{ module: "nodenext", target: "es2024", strict: true, exactOptionalPropertyTypes: true, noEmit: true },
+      // Of every declaration, ours and those that ours need.
+      skipLibCheck: false,
+      lib: ["es2024", "dom", "dom.iterable", "esnext.disposable"],
+      types: ["node"],
+    };
+    await Deno.writeTextFile(`${folder}/package.json`, `{ "private": true, "type": "module" }`);
+    await Deno.writeTextFile(`${folder}/tsconfig.json`, JSON.stringify({ compilerOptions, files: ["typed.ts"] }));
+    await Deno.writeTextFile(`${folder}/typed.ts`, TYPED);
+    await run(
+      folder,
+      "npm",
+      "install",
+      "--no-audit",
+      "--no-fund",
+      `${folder}/edge.tgz`,
+      "typescript@5",
+      "@types/node@22",
+    );
+    await run(folder, `${folder}/node_modules/.bin/tsc`, "-p", ".");
+  }));
