@@ -1,17 +1,17 @@
 /**
- * One replica under Node 22.13 or later, or Bun; see the README beside this file.
+ * One replica under Node or Bun; see the README beside this file.
  *
- *     node main.js pbft/cluster.json Dog pbft/Dog/key dog.db [port]
+ *     node main.ts pbft/cluster.json Dog pbft/Dog/key dog.db [port]
  */
 import { serve } from "@hono/node-server";
-import { openReplica } from "@pbft/edge/node";
+import { MemoryStore, openReplica, policyFromVariables } from "@pbft/edge/node";
 import { parseClusterFile } from "@pbft/edge/client";
 import { readFileSync } from "node:fs";
 import process from "node:process";
 
 const [clusterPath, name, keyPath, state, port] = process.argv.slice(2);
 if (!clusterPath || !name || !keyPath || !state) {
-  console.error("usage: node main.js CLUSTER_FILE NAME KEY_FILE STATE_FILE [PORT]");
+  console.error("usage: node main.ts CLUSTER_FILE NAME KEY_FILE STATE_FILE|memory [PORT]");
   process.exit(2);
 }
 
@@ -20,7 +20,10 @@ const replica = await openReplica({
   cluster,
   self: name,
   privateKey: readFileSync(keyPath, "utf8").trim(),
-  store: state,
+  store: state === "memory" ? new MemoryStore() : state,
+  // The state file is gone or an old copy; in memory it is, at each start but the cluster's first.
+  hasLostDisk: process.env.PBFT_LOST_DISK === "1",
+  app: policyFromVariables((name) => process.env[name]),
 });
 const url = new URL(cluster.urls[name]!);
 const server = serve({ fetch: replica.fetch, port: Number(port ?? (url.port || 80)), hostname: "0.0.0.0" });

@@ -42,6 +42,8 @@ export interface OpenReplicaOptions {
   readonly settings?: Partial<Settings>;
   /** Makes the state machine; the key-value machine if left out. */
   readonly stateMachine?: () => StateMachine;
+  /** The store was lost or is an old copy, as a `MemoryStore` after a restart; see `NodeOptions.hasLostDisk`. Default: no. */
+  readonly hasLostDisk?: boolean;
   /** Hear what happens, from the start on. */
   readonly observers?: readonly Observer[];
   /** Bounds and timeouts of the routes. */
@@ -84,6 +86,7 @@ export async function openReplica(options: OpenReplicaOptions): Promise<OpenRepl
     privateKey,
     stateMachine,
     observers,
+    hasLostDisk: options.hasLostDisk ?? false,
   });
   const { fetch } = createApp(node, { ...app, timer, urls: cluster.urls, signal: stopping.signal });
   return {

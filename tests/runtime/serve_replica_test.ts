@@ -44,6 +44,18 @@ Deno.test("a replica is served until it is closed", async () => {
   await assertRejects(() => fetch(`${replica.url}/readyz`));
 });
 
+Deno.test("a served replica limits by the connection's address, whatever a caller writes into its headers", async () => {
+  const replica = await serveReplica({ ...options(), app: { addressLimit: { perSecond: 0.001, burst: 2 } } });
+  const statuses: number[] = [];
+  for (const i of [1, 2, 3]) {
+    const headers = { "x-forwarded-for": `203.0.113.${i}`, "cf-connecting-ip": `203.0.113.${i}` };
+    statuses.push((await text(await fetch(`${replica.url}/status`, { headers })))[0]);
+  }
+  assertEquals(statuses, [200, 200, 429]);
+  assertEquals((await text(await fetch(`${replica.url}/readyz`)))[0], 200);
+  await replica.close();
+});
+
 Deno.test("a replica closes when its signal aborts, though somebody still listens to its events", async () => {
   const controller = new AbortController();
   const replica = await serveReplica({ ...options(), signal: controller.signal });
