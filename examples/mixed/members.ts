@@ -11,6 +11,8 @@ export interface Place {
   readonly folder: string;
   /** Which Node to use: 22.13 or later. */
   readonly nodePath: string;
+  /** The Worker, if not the one of examples/cloudflare. */
+  readonly worker?: string;
 }
 
 /** A member that can be started, stopped and killed. */
@@ -70,9 +72,9 @@ export async function startNode({ folder, nodePath }: Place, name: string): Prom
 }
 
 /** Candy: workerd, its state in the Durable Object's database. */
-export async function startWorkerd({ folder }: Place, name: string): Promise<Running> {
+export async function startWorkerd({ folder, worker }: Place, name: string): Promise<Running> {
   const file = `${folder}/worker.js`;
-  await bundle("examples/cloudflare/worker.ts", file, [
+  await bundle(worker ?? "examples/cloudflare/worker.ts", file, [
     ...["--platform", "browser", "--external", "node:*", "--external", "cloudflare:*"],
   ]);
   const url = urlOf(folder, name);

@@ -124,27 +124,26 @@ Deno.test("a variable that is wrong or missing ends the process with its name, a
     }
   }));
 
-Deno.test("a preview, which Deno Deploy starts without a key, boots and says that it is no replica", () =>
-  inFolder(async (folder) => {
-    const port = freePort();
-    const { cluster } = clusterOf(["Apple"], () => `http://127.0.0.1:${port}`);
-    const command = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--quiet", "--unstable-kv", "--unstable-cron", "examples/deno_deploy/main.ts"],
-      env: { DENO_DEPLOY: "true", DENO_SERVE_ADDRESS: `tcp:127.0.0.1:${port}` },
-      stdin: "null",
-      stdout: "null",
-      stderr: "inherit",
-    });
-    const child = command.spawn();
-    try {
-      let answer: Response | null = null;
-      for (let i = 0; i < 600 && !answer; i++) {
-        answer = await fetch(`${cluster.urls.Apple}/readyz`).catch(() => null);
-        if (!answer) await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-      assertEquals([answer?.status, await answer?.text()], [503, "a preview without a key is no replica\n"]);
-    } finally {
-      child.kill("SIGKILL");
-      await child.status;
+Deno.test("a preview, which Deno Deploy starts without a key, boots and says that it is no replica", async () => {
+  const port = freePort();
+  const { cluster } = clusterOf(["Apple"], () => `http://127.0.0.1:${port}`);
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", "--unstable-kv", "--unstable-cron", "examples/deno_deploy/main.ts"],
+    env: { DENO_DEPLOY: "true", DENO_SERVE_ADDRESS: `tcp:127.0.0.1:${port}` },
+    stdin: "null",
+    stdout: "null",
+    stderr: "inherit",
+  });
+  const child = command.spawn();
+  try {
+    let answer: Response | null = null;
+    for (let i = 0; i < 600 && !answer; i++) {
+      answer = await fetch(`${cluster.urls.Apple}/readyz`).catch(() => null);
+      if (!answer) await new Promise((resolve) => setTimeout(resolve, 50));
     }
-  }));
+    assertEquals([answer?.status, await answer?.text()], [503, "a preview without a key is no replica\n"]);
+  } finally {
+    child.kill("SIGKILL");
+    await child.status;
+  }
+});

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertGreater } from "@std/assert";
 import {
   type Place,
   type Running,
@@ -34,6 +34,8 @@ async function findNode(): Promise<string> {
 /** What Deno Deploy puts in front of the instances of an app: each request goes to the next of them. */
 class Splitter {
   backends: readonly string[] = [];
+  /** How many requests went to each. */
+  readonly passed = new Map<string, number>();
   #next = 0;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
@@ -43,6 +45,7 @@ class Splitter {
 
   async #pass(request: Request): Promise<Response> {
     const backend = this.backends[this.#next++ % this.backends.length];
+    this.passed.set(backend!, (this.passed.get(backend!) ?? 0) + 1);
     const body = await request.arrayBuffer();
     const { pathname, search } = new URL(request.url);
     try {
@@ -74,7 +77,8 @@ Deno.test({
     const ports = freePorts(6);
     const members = NAMES.map((name, i) => `${name}=http://127.0.0.1:${ports[i]}`);
     await cli(["init", ...members, "--folder", `${folder}/pbft`, "--interval", "16"], () => {});
-    const place: Place = { folder: `${folder}/pbft`, nodePath: await findNode() };
+    const worker = "tests/edge/_evictable_worker.ts";
+    const place: Place = { folder: `${folder}/pbft`, nodePath: await findNode(), worker };
     const cluster = parseClusterFile(JSON.parse(await Deno.readTextFile(`${place.folder}/cluster.json`)));
     const running = new Map<Name | "Ball again", Running>();
     // Ball is an app behind a load balancer.
@@ -92,22 +96,33 @@ Deno.test({
           for (let i = 0; i < count / 10; i++) results.push(await client.invoke<number>("INCR n"));
         }));
       await load(200);
+      // Cloudflare may evict an object at any moment. It is there again with the next request.
+      const evicted = load(200);
+      for (let i = 0; i < 5; i++) {
+        await (await fetch(`${cluster.urls.Candy}/evict`, { method: "POST" })).body?.cancel();
+        await pause(100);
+      }
+      await evicted;
+      assertGreater(await (await fetch(`${cluster.urls.Candy}/starts`)).json(), 5);
       for (const [name, how] of [["Candy", "kill"], ["Ball", "stop"], ["Dog", "kill"], ["Apple", "kill"]] as const) {
         const during = load(200);
         await running.get(name)![how]();
-        await new Promise((resolve) => setTimeout(resolve, 300));
+        await pause(300);
         running.set(name, await start(name));
         await during;
       }
-      // Two instances of one replica, each with every other request.
+      // Two instances of one replica, each with every other request; then one of them is gone.
+      const doubled = load(400);
       running.set("Ball again", await startBall(ports[5]!));
       splitter.backends = [4, 5].map((i) => `http://127.0.0.1:${ports[i]}`);
-      await load(200);
+      await Promise.race([doubled, until(() => results.length >= 1_400)]);
       await running.get("Ball")!.kill();
       splitter.backends = splitter.backends.slice(1);
+      await doubled;
+      assertEquals(splitter.passed.get(`http://127.0.0.1:${ports[5]}`)! > 50, true);
       // Each operation was executed once: the counter has given every number once.
-      assertEquals(results.sort((a, b) => a - b), Array.from({ length: 1_200 }, (_, i) => i + 1));
-      assertEquals(await client.invoke("GET n"), "1200");
+      assertEquals(results.sort((a, b) => a - b), Array.from({ length: 1_600 }, (_, i) => i + 1));
+      assertEquals(await client.invoke("GET n"), "1600");
       await assertEqualStates(cluster.urls);
     } finally {
       client.close();
@@ -118,6 +133,14 @@ Deno.test({
   },
 });
 
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+async function until(isDone: () => boolean): Promise<void> {
+  while (!isDone()) await pause(20);
+}
+
 async function assertEqualStates(urls: Readonly<Record<string, string>>): Promise<void> {
   for (let attempt = 0;; attempt++) {
     const statuses = await Promise.all(
@@ -126,6 +149,6 @@ async function assertEqualStates(urls: Readonly<Record<string, string>>): Promis
     const seen = statuses.map((s) => `${s.lastExecuted} ${s.history} ${s.stateRoot} ${s.halted}`);
     if (new Set(seen).size === 1) return assert(statuses.every(({ halted }) => halted === null));
     if (attempt === 200) assertEquals(seen, seen.map(() => seen[0]));
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await pause(100);
   }
 }
