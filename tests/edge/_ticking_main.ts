@@ -5,9 +5,7 @@
 const MOMENT_MS = 20;
 const { setTimeout } = globalThis;
 
-globalThis.setTimeout =
-  ((run: () => void, ms = 0, ...rest: unknown[]) =>
-    ms <= MOMENT_MS ? setTimeout(run, ms, ...rest) : 0) as typeof setTimeout;
+globalThis.setTimeout = ((run: () => void, ms = 0) => ms <= MOMENT_MS ? setTimeout(run, ms) : 0) as typeof setTimeout;
 Object.defineProperty(Deno, "cron", {
   value(_name: string, _schedule: unknown, tick: () => void) {
     Deno.addSignalListener("SIGUSR1", tick);
