@@ -15,6 +15,7 @@ import { systemTimer } from "../src/runtime/system_timer.ts";
 import { DenoKvStore } from "../src/stores/deno_kv.ts";
 import { SqliteStore } from "../src/stores/sqlite.ts";
 import { fromUtf8, pack } from "../src/wire/mod.ts";
+import { residentBytes } from "./proc.ts";
 
 /** What one cold start took. */
 export interface Measured {
@@ -74,7 +75,7 @@ async function write(store: Store, keys: number): Promise<void> {
 }
 
 async function start(kind: string, folder: string, keys: number): Promise<Measured> {
-  const before = residentBytes("VmRSS");
+  const before = memoryBytes("VmRSS");
   const began = performance.now();
   const store = new CountingStore(await open(kind, folder));
   const node = await Node.open({
@@ -95,11 +96,11 @@ async function start(kind: string, folder: string, keys: number): Promise<Measur
   if (!("results" in answer)) throw new Error(`expected a result, got ${JSON.stringify(answer)}`);
   const value = fromUtf8(answer.results[0]!.value);
   if (value !== JSON.stringify(`the value no. ${key.slice(5)}`)) throw new Error(`expected its value, got ${value}`);
-  const memoryBytes = residentBytes("VmHWM") - before;
+  const memory = memoryBytes("VmHWM") - before;
   await node.sent();
   await node.close();
   const { reads, blobs, bytes } = store;
-  return { ms, openMs, reads, blobs, bytes, memoryBytes };
+  return { ms, openMs, reads, blobs, bytes, memoryBytes: memory };
 }
 
 class CountingStore implements Store {
@@ -136,15 +137,9 @@ class CountingStore implements Store {
   }
 }
 
-/** From Linux's `/proc`; elsewhere what is resident at the end, which is about the same. */
-function residentBytes(field: "VmRSS" | "VmHWM"): number {
-  try {
-    const line = Deno.readTextFileSync("/proc/self/status").match(new RegExp(`^${field}:\\s+(\\d+) kB$`, "m"));
-    if (line) return Number(line[1]) * 1024;
-  } catch {
-    // Not Linux.
-  }
-  return Deno.memoryUsage().rss;
+/** Elsewhere than on Linux: what is resident at the end, which is about the same. */
+function memoryBytes(field: "VmRSS" | "VmHWM"): number {
+  return residentBytes(Deno.pid, field) ?? Deno.memoryUsage().rss;
 }
 
 if (import.meta.main) {

@@ -111,6 +111,6 @@ function summary(cluster: ClusterProcess, rounds: readonly Round[]): Omit<Measur
     messages: over("messages"),
     messageBytes: over("messageBytes"),
     batchOperations: over("batchOperations"),
-    residentBytes: cluster.pids.map(residentBytes),
+    residentBytes: cluster.pids.map((pid) => residentBytes(pid)),
   };
 }

@@ -19,9 +19,9 @@ export function machineCpuMs(): number | null {
   return (user! + nice! + system! + irq! + softirq! + steal!) * 1000 / TICKS_PER_SECOND;
 }
 
-/** Resident memory of a process, bytes. */
-export function residentBytes(pid: number): number | null {
-  const line = read(`/proc/${pid}/status`)?.match(/^VmRSS:\s+(\d+) kB$/m);
+/** Resident memory of a process, bytes: now, or (`VmHWM`) the most that it had. */
+export function residentBytes(pid: number, field: "VmRSS" | "VmHWM" = "VmRSS"): number | null {
+  const line = read(`/proc/${pid}/status`)?.match(new RegExp(`^${field}:\\s+(\\d+) kB$`, "m"));
   return line ? Number(line[1]) * 1024 : null;
 }
 

@@ -10,11 +10,12 @@ import { invariant } from "./invariant.ts";
 import type { ChunkNeed, LoadedChunk } from "./state_machine.ts";
 import type { Step } from "./state.ts";
 import { readChunk, readPage } from "./state_tree.ts";
-import { continueTransfer } from "./state_transfer.ts";
+import { continueTransfer, onStoredBlob } from "./state_transfer.ts";
 
-/** What a digest that was asked for is: a page of the tree, or the state machine's chunk with this id. */
+/** What a digest that was asked for is: a page of the tree, the state machine's chunk with this id, or what a transfer fetched before. */
 export type Load =
   | { readonly kind: "page" }
+  | { readonly kind: "fetched" }
   | { readonly kind: "chunk"; readonly id: string };
 
 /** Whether these operations can be executed, or answered, now; otherwise what they lack is asked for. */
@@ -41,7 +42,8 @@ export function havePages(step: Step, missing: readonly Digest[]): boolean {
   return missing.length === 0;
 }
 
-function ask({ state, load }: Step, digest: Digest, what: Load): void {
+/** Asks for something, unless it was. */
+export function ask({ state, load }: Step, digest: Digest, what: Load): void {
   if (state.loads.has(digest)) return;
   state.loads.set(digest, what);
   load(digest);
@@ -58,6 +60,7 @@ export function onLoaded(step: Step, blobs: ReadonlyMap<Digest, Uint8Array>): vo
     if (!what) continue;
     state.loads.delete(digest);
     if (what.kind === "page") state.tree.load(digest, readPage(env.unpack(bytes)));
+    else if (what.kind === "fetched") onStoredBlob(step, { digest, bytes });
     else if (isCurrent) chunks.push(...located(step, what.id, digest, bytes));
   }
   env.stateMachine.byNeed?.load(chunks);

@@ -54,6 +54,11 @@ export type Record =
     readonly root: Digest;
     readonly retired: readonly Digest[];
   }
+  /**
+   * Blobs that a state transfer has fetched, so that the next life of this replica goes on with them; `null`: the transfer is over.
+   * Soft; goes with the blobs, or with the checkpoint.
+   */
+  | { readonly kind: "fetched"; readonly digests: readonly Digest[] | null }
   /** What is left of the `retired` of that checkpoint: the rest is named again. Soft; goes with the checkpoint that names it. */
   | { readonly kind: "retired"; readonly sequence: SequenceNumber; readonly digests: readonly Digest[] }
   /**
@@ -88,6 +93,7 @@ export function isBinding(record: Record): boolean {
     case "committed":
     case "contradiction":
     case "retired":
+    case "fetched":
     case "blobs":
     case "drop-blobs":
     case "forget":
@@ -118,6 +124,8 @@ export interface Recovered extends ViewState {
   }[];
   /** The `retired` lists of checkpoints that `drop-blobs` has not named yet. */
   readonly retired: readonly { readonly sequence: SequenceNumber; readonly digests: readonly Digest[] }[];
+  /** What a state transfer that is not over has fetched. */
+  readonly fetched?: readonly Digest[];
   /** The last checkpoint that the replica took, whose state is in `blobs`. */
   readonly checkpoint?: { readonly sequence: SequenceNumber; readonly root: Digest };
   readonly stable: readonly Verified<Signed<Checkpoint>>[];

@@ -55,6 +55,7 @@ export function recover(env: Environment, recovered: Recovered): ReplicaState {
     checkpoints: new Map(),
     stable: recovered.stable,
     ahead: null,
+    fetched: new Set(recovered.fetched),
     transfer: null,
     lostDisk: recovered.lostDisk ?? null,
     filling: { through: 0 as SequenceNumber, askedAt: new Map() },

@@ -155,11 +155,13 @@ export class Replica {
 function start(step: Step): void {
   const { state } = step;
   startOver(step);
-  if (stableSequence(state.stable) > state.lastExecuted) startTransfer(step, state.stable);
   // It was kept when the next status is due. Where a message starts a replica, saying all of this at each start would have the
   // replicas start each other for ever.
   const isResumed = state.status.dueAt > 0;
   if (isResumed) state.answeredThrough = state.log.highestCommitted();
+  if (stableSequence(state.stable) > state.lastExecuted) {
+    startTransfer(step, state.stable, isResumed && step.now < state.status.dueAt);
+  }
   executeCommitted(step);
   checkAllCommitted(step);
   carryOver(step);

@@ -63,6 +63,8 @@ export interface ReplicaState {
   stable: readonly Verified<Signed<Checkpoint>>[];
   /** A stable certificate above lastExecuted: where the others are. */
   ahead: readonly Verified<Signed<Checkpoint>>[] | null;
+  /** What a state transfer has fetched that is not over, in this life of the replica or before: it is stored. */
+  readonly fetched: Set<Digest>;
   /** The state transfer that is under way. Nothing executes meanwhile. */
   transfer: Transfer | null;
   /** It does not know all that it has said: it votes in nothing. `null`: it does. */

@@ -2,7 +2,7 @@
  * State transfer (PBFT §5.3): a replica that a stable checkpoint has left behind fetches that state from the others, blob by blob,
  * each checked against its digest, root page first. What it has already it does not fetch; to know that, it reads its own pages. While
  * it fetches it takes part in the numbers above the checkpoint; it executes none. Of a state machine that is loaded by need nothing is
- * in memory when the transfer is over, and what was fetched only until it is stored.
+ * in memory when the transfer is over, and what was fetched only until it is stored. What was fetched is known after a restart.
  * @module
  */
 import { machineChunks, retire, stabilize, type StableCertificate, takeChanges } from "./checkpoint.ts";
@@ -12,7 +12,7 @@ import { type Digest, type Millis, type ReplicaId, replicaId, type SequenceNumbe
 import type { FetchedBlob } from "./io.ts";
 import { invariant } from "./invariant.ts";
 import type { KnownLeaf } from "./leaf.ts";
-import { havePages } from "./loading.ts";
+import { ask as load, havePages } from "./loading.ts";
 import type { Fetch } from "./messages.ts";
 import { entriesOf, readChunk, readPage, readRoot, type Root } from "./state_tree.ts";
 import type { Step } from "./state.ts";
@@ -49,18 +49,22 @@ const FETCH_TIMEOUT_MS = 1_000;
 /** Stands in the tree for a chunk whose content is not that of any checkpoint. */
 const UNKNOWN = "unknown" as Digest;
 
-/** Starts to fetch the state of a stable checkpoint, or turns to a newer one; what was fetched for an older one is kept. */
-export function startTransfer(step: Step, certificate: StableCertificate): void {
+/**
+ * Starts to fetch the state of a stable checkpoint, or turns to a newer one; what was fetched for an older one is kept.
+ * `waitsForAnswers`: everybody was asked before a restart, and is given time to answer.
+ */
+export function startTransfer(step: Step, certificate: StableCertificate, waitsForAnswers = false): void {
   const { state } = step;
   const { sequence, digest } = certificate[0]!.message;
   const before = state.transfer;
+  const until = (step.now + FETCH_TIMEOUT_MS) as Millis;
   if (before && before.sequence >= sequence) return;
   state.transfer = {
     sequence,
     digest,
     root: null,
-    wanted: new Map([[digest, { kind: "root" }]]),
-    asked: new Map(),
+    wanted: new Map(),
+    asked: new Map(waitsForAnswers ? peersOf(step).map((peer) => [peer, { digests: [], until }]) : []),
     failures: before?.failures ?? new Map(),
     staged: before?.staged ?? new Map(),
     former: before?.former ?? null,
@@ -78,12 +82,18 @@ export function continueTransfer(step: Step): void {
   const { transfer, tree } = state;
   if (!transfer || !havePages(step, tree.unloaded())) return;
   if (!transfer.former) {
-    transfer.former = tree.blobs();
+    transfer.former = new Set([...tree.blobs(), ...state.fetched]);
     for (const id of changedIds(step)) tree.note(id, UNKNOWN);
     tree.forgetBlobs();
     state.sealing = null;
   }
-  ask(step, transfer);
+  if (!transfer.root) want(step, transfer, transfer.digest, { kind: "root" });
+  advance(step, transfer);
+}
+
+function advance(step: Step, transfer: Transfer): void {
+  if (transfer.root && transfer.wanted.size === 0) finish(step, transfer, transfer.root);
+  else ask(step, transfer);
 }
 
 /** What differs from every checkpoint whose chunks are stored. Of a state machine that is loaded by need the stored chunks will do. */
@@ -101,12 +111,31 @@ export function onStateBlobs(step: Step, from: ReplicaId, blobs: readonly Fetche
   if (!transfer?.former) return blobs;
   const asked = transfer.asked.get(from)?.digests ?? [];
   transfer.asked.delete(from);
-  const rest = blobs.filter((blob) => !place(step, transfer, blob));
+  const rest = blobs.filter((blob) => !transfer.wanted.has(blob.digest));
+  const wanted = blobs.filter((blob) => transfer.wanted.has(blob.digest));
+  keep(step, transfer, wanted);
+  for (const blob of wanted) place(step, transfer, blob);
   const served = asked.filter((digest) => !transfer.wanted.has(digest)).length;
   if (served === 0 && asked.length > 0) transfer.failures.set(from, (transfer.failures.get(from) ?? 0) + 1);
-  if (transfer.root && transfer.wanted.size === 0) finish(step, transfer, transfer.root);
-  else ask(step, transfer);
+  advance(step, transfer);
   return rest;
+}
+
+/** A blob comes that was fetched earlier. */
+export function onStoredBlob(step: Step, blob: FetchedBlob): void {
+  if (step.state.transfer?.wanted.has(blob.digest)) place(step, step.state.transfer, blob);
+}
+
+/** Has blobs stored, and noted that they are, so that whatever becomes of this replica they are used, or removed some day. */
+function keep(step: Step, transfer: Transfer, fetched: readonly FetchedBlob[]): void {
+  if (fetched.length === 0) return;
+  const digests = fetched.map(({ digest }) => digest);
+  for (const digest of digests) {
+    step.state.fetched.add(digest);
+    transfer.former?.add(digest);
+  }
+  step.persist({ kind: "blobs", blobs: new Map(fetched.map(({ digest, bytes }) => [digest, bytes])) });
+  step.persist({ kind: "fetched", digests });
 }
 
 /** Peers that have taken too long are asked again only after the others. */
@@ -129,11 +158,10 @@ export function transferAt(step: Step): Millis | null {
 
 function ask(step: Step, transfer: Transfer): void {
   const busy = new Set([...transfer.asked.values()].flatMap(({ digests }) => digests));
-  const open = [...transfer.wanted.keys()].filter((digest) => !busy.has(digest));
+  const open = [...transfer.wanted.keys()].filter((digest) => !busy.has(digest) && !step.state.loads.has(digest));
   const heardAt = (peer: ReplicaId) => step.state.status.heardAt.get(peer) ?? 0;
   const failuresOf = (peer: ReplicaId) => transfer.failures.get(peer) ?? 0;
-  const peers = step.env.genesis.replicas.map((_, index) => replicaId(index))
-    .filter((peer) => peer !== step.self && !transfer.asked.has(peer))
+  const peers = peersOf(step).filter((peer) => !transfer.asked.has(peer))
     .sort((a, b) => failuresOf(a) - failuresOf(b) || heardAt(b) - heardAt(a) || a - b);
   for (const peer of peers) {
     const digests = open.splice(0, DIGESTS_PER_FETCH);
@@ -143,42 +171,57 @@ function ask(step: Step, transfer: Transfer): void {
   }
 }
 
-/** Puts a blob where it belongs; false if it is not wanted. */
-function place(step: Step, transfer: Transfer, { digest, bytes }: FetchedBlob): boolean {
-  const want = transfer.wanted.get(digest);
-  if (!want) return false;
+function peersOf(step: Step): readonly ReplicaId[] {
+  return step.env.genesis.replicas.map((_, index) => replicaId(index)).filter((peer) => peer !== step.self);
+}
+
+/** Something is to be had: from the store if it was fetched before, or else from a peer. Of a chunk that is loaded by need later, that it is stored is enough. */
+function want(step: Step, transfer: Transfer, digest: Digest, what: Want): void {
+  const { fetched } = step.state;
+  if (what.kind === "chunk" && fetched.has(digest) && !isStaged(step, what.id)) {
+    return step.state.tree.note(what.id, digest);
+  }
+  transfer.wanted.set(digest, what);
+  if (fetched.has(digest)) load(step, digest, { kind: "fetched" });
+}
+
+/** Puts a blob that is wanted where it belongs. */
+function place(step: Step, transfer: Transfer, { digest, bytes }: FetchedBlob): void {
+  const what = transfer.wanted.get(digest)!;
   transfer.wanted.delete(digest);
-  transfer.former?.add(digest);
-  step.persist({ kind: "blobs", blobs: new Map([[digest, bytes]]) });
   const content = step.env.unpack(bytes);
-  if (want.kind === "root") placeRoot(step, transfer, readRoot(content));
-  else if (want.kind === "page") placePage(step, transfer, readPage(content));
-  else stage(step, transfer, { id: want.id, digest, chunk: readChunk(content)[1] });
-  return true;
+  if (what.kind === "root") placeRoot(step, transfer, readRoot(content));
+  else if (what.kind === "page") placePage(step, transfer, readPage(content));
+  else stage(step, transfer, { id: what.id, digest, chunk: readChunk(content)[1] });
 }
 
 function placeRoot(step: Step, transfer: Transfer, root: Root): void {
   transfer.root = root;
   const own = step.state.tree.unchanged();
   transfer.shared = new Set(root.pages.flatMap(([, digest]) => own.get(digest) ?? []));
-  for (const [, digest] of root.pages) if (!own.has(digest)) transfer.wanted.set(digest, { kind: "page" });
+  for (const [, digest] of root.pages) if (!own.has(digest)) want(step, transfer, digest, { kind: "page" });
 }
 
 function placePage(step: Step, transfer: Transfer, page: KnownLeaf): void {
   const { tree } = step.state;
   for (const [id, digest] of entriesOf(page)) {
     transfer.listed.add(id);
-    if (tree.chunk(id) !== digest) transfer.wanted.set(digest, { kind: "chunk", id });
+    if (tree.chunk(id) !== digest) want(step, transfer, digest, { kind: "chunk", id });
   }
 }
 
+/** Whether a chunk's content is put in place at the end. */
+function isStaged({ env }: Step, id: string): boolean {
+  return !env.stateMachine.byNeed || !id.startsWith("m");
+}
+
 function stage(
-  { state, env }: Step,
+  step: Step,
   { staged }: Transfer,
   { id, digest, chunk }: { id: string; digest: Digest | null; chunk: Uint8Array | null },
 ): void {
-  state.tree.note(id, digest);
-  if (!env.stateMachine.byNeed || !id.startsWith("m")) staged.set(id, chunk);
+  step.state.tree.note(id, digest);
+  if (isStaged(step, id)) staged.set(id, chunk);
 }
 
 /** Everything is there: the state becomes that of the checkpoint, and execution goes on from it. */
@@ -192,6 +235,7 @@ function finish(step: Step, transfer: Transfer, root: Root): void {
   const sealed = state.tree.seal([], root);
   invariant(sealed.root === digest, `the state at ${sequence} has the root ${sealed.root}, a quorum has ${digest}`);
   state.loads.clear();
+  state.fetched.clear();
   const chunks = state.tree.find("m", { at: "" });
   if (env.stateMachine.byNeed) env.stateMachine.byNeed.unload(Array.isArray(chunks) && chunks.length === 0);
   else env.stateMachine.restore(machineChunks(staged));
@@ -204,6 +248,7 @@ function finish(step: Step, transfer: Transfer, root: Root): void {
   state.agreedTime = root.agreedTime;
   state.transfer = null;
   step.persist({ kind: "checkpoint", sequence, root: digest, retired });
+  step.persist({ kind: "fetched", digests: null });
   step.event({ kind: "state-transfer", phase: "finished", sequence });
   settlePending(step);
   executeCommitted(step);

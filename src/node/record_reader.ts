@@ -22,7 +22,7 @@ import { decodeFrame, unpack, wireLimits } from "../wire/mod.ts";
 import { type Kept, readKept } from "./kept_inputs.ts";
 import { lostDiskOf } from "./lost_disk_record.ts";
 import type { Loaded } from "./ports.ts";
-import { keyOf, type NamingRecord } from "./records.ts";
+import { FETCHED, keyOf, type NamingRecord } from "./records.ts";
 
 /** The store holds something else than what was committed to it: it must be repaired, or replaced. */
 export class CorruptStoreError extends Error {
@@ -112,6 +112,11 @@ export class RecordReader {
   checkpoint(): Recovered["checkpoint"] {
     const plain = this.plain("checkpoint") as [SequenceNumber, Digest] | undefined;
     return plain && { sequence: plain[0], root: plain[1] };
+  }
+
+  fetched(): { readonly keys: readonly string[]; readonly digests: readonly Digest[] } {
+    const keys = [...this.#records.keys()].filter((key) => key.startsWith(FETCHED)).sort();
+    return { keys, digests: keys.flatMap((key) => this.#list(key) as Digest[]) };
   }
 
   retired(): Recovered["retired"] {

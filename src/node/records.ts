@@ -11,6 +11,7 @@
  * | `committed/N` | the digest of the batch executed at N, and the frames of the commits that decided it |
  * | `checkpoint` | number and root of the last checkpoint taken; its tree is in blobs |
  * | `retired/N` | digests that the checkpoint at N no longer names |
+ * | `fetched/D` | digests that a state transfer which is not over has fetched; D is the first of them |
  * | `lost-disk` | the store does not have all that the replica said: what it has found out since |
  * | `stable` | the frames of the certificate |
  * | `evidence/R/KIND/V/N` | the frames of two messages by which replica R contradicts itself |
@@ -36,6 +37,9 @@ export const NAMING_RECORDS: readonly NamingRecord[] = ["accepted", "prepared", 
 export function keyOf(kind: NamingRecord | "retired", sequence: number): string {
   return `${kind}/${String(sequence).padStart(16, "0")}`;
 }
+
+/** What the keys of `fetched` records begin with. */
+export const FETCHED = "fetched/";
 
 /** A change to the store in the making, of the records of any number of steps. */
 export class WriteSet implements Writes {
@@ -71,8 +75,15 @@ export class RecordBook {
   readonly #named: { readonly [kind in NamingRecord]: Map<number, Digest> };
   readonly #uses = new Map<Digest, number>();
 
-  /** Starts with what a store holds; `named`: the digests that its records name, by number. */
-  constructor(named: { readonly [kind in NamingRecord]: ReadonlyMap<number, Digest> }) {
+  /** Keys of `fetched` records. */
+  readonly #fetched: Set<string>;
+
+  /** Starts with what a store holds; `named`: the digests that its records name, by number; `fetched`: the keys of those records. */
+  constructor(
+    named: { readonly [kind in NamingRecord]: ReadonlyMap<number, Digest> },
+    fetched: Iterable<string> = [],
+  ) {
+    this.#fetched = new Set(fetched);
     this.#named = { accepted: new Map(), prepared: new Map(), committed: new Map() };
     for (const kind of NAMING_RECORDS) for (const [sequence, digest] of named[kind]) this.#name(kind, sequence, digest);
   }
@@ -103,6 +114,8 @@ export class RecordBook {
         writes.put("checkpoint", [record.sequence, record.root]);
         if (record.retired.length > 0) writes.put(keyOf("retired", record.sequence), record.retired);
         return;
+      case "fetched":
+        return this.#noteFetched(writes, record.digests);
       case "retired":
         return writes.put(keyOf("retired", record.sequence), record.digests);
       case "lost-disk":
@@ -125,6 +138,16 @@ export class RecordBook {
       case "forget":
         return this.#forget(writes, record.through);
     }
+  }
+
+  #noteFetched(writes: WriteSet, digests: readonly Digest[] | null): void {
+    if (digests === null) {
+      for (const key of this.#fetched) writes.records.set(key, null);
+      return this.#fetched.clear();
+    }
+    const key = `${FETCHED}${digests[0]}`;
+    this.#fetched.add(key);
+    writes.put(key, digests);
   }
 
   #rename(

@@ -86,6 +86,7 @@ async function restoreLoaded(
   const prepared = reader.prepared();
   const committed = reader.committed();
   const checkpoint = reader.checkpoint();
+  const fetched = reader.fetched();
   const { hash = sha256 } = identity;
   const kept: Kept = keepsInputs ? reader.kept(hash) : { inputs: [] };
   const blobs = new BlobReader(store, hash);
@@ -101,7 +102,7 @@ async function restoreLoaded(
       accepted: new Map(accepted.map(({ message }) => [message.sequence, message.digest])),
       prepared: new Map(prepared.map(({ prePrepare: { message } }) => [message.sequence, message.digest])),
       committed: new Map(committed.map(({ sequence, digest }) => [sequence, digest])),
-    }),
+    }, fetched.keys),
     ...(keepsInputs && { keptInputs: new KeptInputs(identity.genesis, loaded.records.keys()) }),
     kept: kept.inputs,
     recovered: {
@@ -111,6 +112,7 @@ async function restoreLoaded(
       prepared,
       committed: committed.map(({ sequence, digest, commits }) => ({ sequence, commits, batch: bodies.get(digest)! })),
       retired: reader.retired(),
+      fetched: fetched.digests,
       ...(checkpoint && { checkpoint }),
       stable: reader.stable(),
       ...reader.lostDisk(),

@@ -115,6 +115,7 @@ class Disk {
   readonly prepared = new Map<number, Recovered["prepared"][number]>();
   readonly committed = new Map<number, Recovered["committed"][number]>();
   readonly retired = new Map<number, readonly Digest[]>();
+  readonly fetched = new Set<Digest>();
   readonly blobs = new Map<Digest, Uint8Array>();
   checkpoint: Recovered["checkpoint"];
   stable: Recovered["stable"] = [];
@@ -142,6 +143,13 @@ class Disk {
       case "checkpoint":
         this.checkpoint = record;
         this.retired.set(record.sequence, record.retired);
+        break;
+      case "retired":
+        this.retired.set(record.sequence, record.digests);
+        break;
+      case "fetched":
+        if (record.digests === null) this.fetched.clear();
+        for (const digest of record.digests ?? []) this.fetched.add(digest);
         break;
       case "lost-disk":
         if (record.found === null) delete this.lostDisk;
@@ -179,6 +187,7 @@ class Disk {
       prepared: values(prepared),
       committed: values(committed),
       retired,
+      fetched: [...this.fetched],
       stable,
       evidence,
       blobs,
@@ -357,6 +366,11 @@ export class Cluster {
     for (const { query, outcome } of ready.answers) {
       const byReplica = this.answers.get(query) ?? new Map();
       this.answers.set(query, byReplica.set(host.id, typeof outcome === "string" ? outcome : show(outcome.result)));
+    }
+    const { replica } = host;
+    const blobs = new Map(ready.loads.map((digest) => [digest, host.disk.blobs.get(digest)!]));
+    if (blobs.size > 0) {
+      this.#at(this.now, () => void (host.replica === replica && this.step(id, { kind: "loaded", blobs })));
     }
     this.#setAlarm(host, ready.alarmAt === null ? null : ready.alarmAt - host.clockSkewMs);
     return ready;

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { type AppOptions } from "../../src/http/mod.ts";
+import type { AppOptions } from "../../src/http/mod.ts";
 import { MAX_SOCKET_BYTES } from "../../src/http/peer_socket.ts";
 import type { Digest } from "../../src/core/ids.ts";
 import { encodeBundle, utf8 } from "../../src/wire/mod.ts";
