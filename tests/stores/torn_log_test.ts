@@ -6,11 +6,11 @@ import type { Writes } from "../../src/node/ports.ts";
 import { SqliteStore } from "../../src/stores/sqlite.ts";
 
 const blobOf = (commit: number): Digest => digest(String(commit).padStart(64, "0"));
-const COMMITS = 3;
+const COMMITS = 2;
 
 /** Commit number v puts two records and a blob of its own, and removes the blob of the commit before. */
 function writesOf(commit: number): Writes {
-  const value = new Uint8Array(commit === 2 ? 600 : 20).fill(commit);
+  const value = new Uint8Array(commit === 2 ? 300 : 20).fill(commit);
   const blobs = new Map<Digest, Uint8Array | null>([[blobOf(commit), value]]);
   if (commit > 1) blobs.set(blobOf(commit - 1), null);
   return { records: new Map([["first", value], [`own/${commit}`, value]]), blobs };
