@@ -88,7 +88,8 @@ function drawClients(random: Random, durationMs: number): Pick<Plan, "signedClie
     const own = Math.floor(operations / count) + (i < operations % count ? 1 : 0);
     const [pipelining, bundle] = [random.int(1, 5), random.pick([1, 8, 12, 16])];
     const requests = own / ((1 + bundle) / 2);
-    return { operations: own, pipelining, bundle, thinkMs: 0.8 * durationMs * pipelining / Math.max(1, requests) };
+    const thinkMs = 0.8 * durationMs * pipelining / Math.max(1, requests);
+    return { operations: own, pipelining, bundle, thinkMs, queries: random.pick([0, 0.1, 0.4]) };
   });
   // Without a key it is one operation at a time.
   const alone = (own: ClientHabits) => ({ ...own, thinkMs: 0.8 * durationMs / Math.max(1, own.operations) });

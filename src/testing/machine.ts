@@ -27,8 +27,8 @@ export interface Meddler {
   ): readonly { readonly frame: Uint8Array; readonly afterMs: number }[];
   /** Hears what comes in. */
   incoming(frames: readonly Uint8Array[]): void;
-  /** What a client gets instead of this reply; `null`: nothing. */
-  reply(frame: Uint8Array): Uint8Array | null;
+  /** What a client gets instead of this reply to what it `asked`; `null`: nothing. */
+  reply(frame: Uint8Array, asked: Uint8Array): Uint8Array | null;
 }
 
 /** What a machine is made of. */
@@ -122,14 +122,22 @@ export class Machine implements Station {
 
   /** A signed client's request; its answer may never come. */
   async submit(frame: Uint8Array): Promise<Uint8Array | Rejection | null> {
-    const answer = await this.node?.submit(frame) ?? null;
-    const { meddler } = this.#options;
-    return meddler && answer instanceof Uint8Array ? meddler.reply(answer) : answer;
+    return this.#meddled(await this.node?.submit(frame) ?? null, frame);
+  }
+
+  /** A signed client's query; its answer may never come. */
+  async query(frame: Uint8Array): Promise<Uint8Array | Rejection | null> {
+    return this.#meddled(await this.node?.query(frame) ?? null, frame);
   }
 
   /** An unsigned client's operation; its answer may never come. */
   async vouch(operation: VouchedOperation): Promise<VouchedAnswer | Rejection | null> {
     return await this.node?.vouch([operation]) ?? null;
+  }
+
+  #meddled<T>(answer: Uint8Array | T, asked: Uint8Array): Uint8Array | T | null {
+    const { meddler } = this.#options;
+    return meddler && answer instanceof Uint8Array ? meddler.reply(answer, asked) : answer;
   }
 
   #onFailure(life: Life, error: unknown): void {

@@ -5,9 +5,10 @@
  */
 import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../core/ids.ts";
 import type { Message, MessageKind, PrePrepare, ReplicaMessage, Signed } from "../core/messages.ts";
+import type { Query, QueryReply } from "../core/query_messages.ts";
 import { sign } from "../node/environment.ts";
 import type { Signer } from "../node/ports.ts";
-import { decodeBatch, decodeFrame, encodeBatch, encodeFrame, encodeMessage } from "../wire/mod.ts";
+import { decodeBatch, decodeFrame, encodeBatch, encodeFrame, encodeMessage, fromHex, toHex } from "../wire/mod.ts";
 import type { Meddler } from "./machine.ts";
 import { mutate, mutateReply, otherDigest, withOldSignature } from "./mutators.ts";
 import type { Behaviour } from "./plan.ts";
@@ -45,6 +46,8 @@ export class Mischief implements Meddler {
   readonly #mute: readonly MessageKind[];
   /** To whom it does not talk, or tells the other story. */
   readonly #others: ReadonlySet<ReplicaId>;
+  /** By question, the last few different answers. */
+  readonly #answers = new Map<string, readonly string[]>();
   /** The other story: by view and number, the other batch. */
   readonly #stories = new Map<string, { readonly digest: Digest; readonly bytes: Uint8Array }>();
 
@@ -73,12 +76,25 @@ export class Mischief implements Meddler {
     if (this.#options.behaviours.includes("replaying")) { for (const frame of frames) this.#remember(frame); }
   }
 
-  reply(frame: Uint8Array): Uint8Array | null {
+  reply(frame: Uint8Array, asked: Uint8Array): Uint8Array | null {
     const { behaviours, random } = this.#options;
-    if (behaviours.includes("mute") && (this.#mute.length === 0 || this.#mute.includes("reply"))) return null;
-    if (!behaviours.includes("lying-to-clients")) return frame;
     const { message } = decodeFrame(frame).signed;
-    return message.kind === "reply" ? encodeFrame(sign(this.#signer, mutateReply(message, random))) : frame;
+    if (behaviours.includes("mute") && (this.#mute.length === 0 || this.#mute.includes(message.kind))) return null;
+    if (!behaviours.includes("lying-to-clients")) return frame;
+    if (message.kind === "reply") return encodeFrame(sign(this.#signer, mutateReply(message, random)));
+    return message.kind === "query-reply" ? encodeFrame(sign(this.#signer, this.#older(message, asked))) : frame;
+  }
+
+  /** What it has answered to the same question before: what replicas that lag may say as well. */
+  #older(reply: QueryReply, asked: Uint8Array): QueryReply {
+    const { operation } = decodeFrame(asked).signed.message as Query;
+    const now = toHex(reply.result.value);
+    const answers = this.#answers.get(toHex(operation)) ?? [];
+    this.#answers.set(toHex(operation), [...answers.filter((answer) => answer !== now), now].slice(-4));
+    const older = answers.filter((answer) => answer !== now).at(-1);
+    this.#options.world.coverage.count("mutator", `query-reply: ${older ? "an older result" : "another result"}`);
+    const value = older ? fromHex(older) : reply.result.value.map((byte) => byte ^ 1);
+    return { ...reply, result: { ...reply.result, value } };
   }
 
   #remember(frame: Uint8Array): void {
@@ -220,6 +236,7 @@ const REPLICA_KINDS: readonly MessageKind[] = [
   "reply",
   "status",
   "blobs",
+  "query-reply",
 ];
 
 function flipped(frame: Uint8Array, random: Random): Uint8Array {

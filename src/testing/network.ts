@@ -33,6 +33,8 @@ export interface Station {
   receive(frames: readonly Uint8Array[]): Promise<unknown>;
   /** A signed client's request; the answer may never come. */
   submit(frame: Uint8Array): Promise<Uint8Array | Rejection | null>;
+  /** A signed client's query; the answer may never come. */
+  query(frame: Uint8Array): Promise<Uint8Array | Rejection | null>;
   /** An unsigned client's operation; the answer may never come. */
   vouch(operation: VouchedOperation): Promise<VouchedAnswer | Rejection | null>;
 }

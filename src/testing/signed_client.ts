@@ -13,6 +13,7 @@ import { decodeFrame, encodeFrame, fromUtf8, pack, toHex } from "../wire/mod.ts"
 import type { History, Invocation } from "./history.ts";
 import { shown } from "./observed_core.ts";
 import type { Random } from "./random.ts";
+import { Reader } from "./reader.ts";
 import type { Workload } from "./workload.ts";
 import type { World } from "./world.ts";
 
@@ -26,6 +27,8 @@ export interface ClientHabits {
   readonly bundle: number;
   /** Mean pause before each request, ms. */
   readonly thinkMs: number;
+  /** The part of its turns in which it makes a query instead, where the workload has queries; 0 if left out. */
+  readonly queries?: number;
 }
 
 /** What a client is made of. */
@@ -51,12 +54,15 @@ interface Waiting {
 
 /** Without an answer for so long a request goes to all replicas; doubling, ms. */
 const RETRY = { firstMs: 400, mostMs: 4_000 };
+/** What there is no room for is tried again after this, ms. */
+const ORDER_LATER_MS = 100;
 
 /** A correct client with a key. */
 export class SignedClient {
   readonly #options: ClientOptions;
   readonly #signer: Signer;
   readonly #verifier: Verifier;
+  readonly #reader: Reader;
   readonly #waiting = new Map<Digest, Waiting>();
   /** It thinks no longer than it must. */
   isHurried = false;
@@ -65,17 +71,31 @@ export class SignedClient {
   #timestamp = 1;
   #invoked = 0;
   #view = 0;
+  /** Reads that are to be ordered and have no place yet. */
+  #unordered = 0;
 
   constructor(options: ClientOptions) {
     const { world: { crypto, cluster }, name } = options;
     this.#options = options;
     this.#signer = crypto.createSigner(crypto.keyPair(`client ${name}`).privateKey, cluster);
     this.#verifier = crypto.createVerifier(cluster);
+    this.#reader = new Reader({
+      world: options.world,
+      name,
+      signer: this.#signer,
+      verifier: this.#verifier,
+      onAnswer: (invocation, result) => {
+        this.#note(invocation, result);
+        this.#think();
+      },
+      onSplit: (invocation) => this.#order([invocation]),
+    });
   }
 
   /** Whether all its operations are answered. */
   get isDone(): boolean {
-    return this.#invoked >= this.#options.habits.operations && this.#waiting.size === 0;
+    const { operations } = this.#options.habits;
+    return this.#invoked >= operations && this.#waiting.size === 0 && this.#reader.open === 0 && this.#unordered === 0;
   }
 
   /** Begins. */
@@ -91,21 +111,45 @@ export class SignedClient {
   #think(): void {
     const { world: { engine }, random, habits } = this.#options;
     const thinkMs = this.isHurried ? habits.thinkMs / 20 : habits.thinkMs;
-    engine.after(random.exponential(thinkMs), () => this.#session === 0 ? this.#think() : this.#invoke());
+    engine.after(random.exponential(thinkMs), () => this.#invoke());
   }
 
   #invoke(): void {
-    const { world: { engine, genesis }, random, habits, history, workload, name, nextId } = this.#options;
+    const { world: { engine }, random, habits, history, workload, name, nextId } = this.#options;
     const count = Math.min(random.int(1, habits.bundle), habits.operations - this.#invoked);
     if (count <= 0) return;
-    const own = [...this.#waiting.values()].filter(({ request }) => request.session === this.#session);
-    const lowestUnanswered = Math.min(this.#timestamp, ...own.map(({ request }) => request.timestamp));
-    if (this.#timestamp >= lowestUnanswered + genesis.limits.sessionWindow) return this.#think();
-    const operations = Array.from({ length: count }, () => workload.operation(random, nextId()));
+    const invoke = (operation: Uint8Array) => history.invoke(name, operation, engine.now);
+    if (workload.query && random.chance(habits.queries ?? 0)) {
+      this.#invoked++;
+      return this.#reader.read(invoke(workload.query(random)));
+    }
+    if (this.#session === 0 || this.#isWindowFull) return this.#think();
     this.#invoked += count;
-    const invocations = operations.map((operation) => history.invoke(name, operation, engine.now));
-    const session = this.#session;
-    this.#send({ session, timestamp: this.#timestamp++, lowestUnanswered, operations }, invocations);
+    this.#order(Array.from({ length: count }, () => invoke(workload.operation(random, nextId()))));
+  }
+
+  get #lowestUnanswered(): number {
+    const own = [...this.#waiting.values()].filter(({ request }) => request.session === this.#session);
+    return Math.min(this.#timestamp, ...own.map(({ request }) => request.timestamp));
+  }
+
+  get #isWindowFull(): boolean {
+    return this.#timestamp >= this.#lowestUnanswered + this.#options.world.genesis.limits.sessionWindow;
+  }
+
+  /** Has operations ordered, once there is a session and room in its window. */
+  #order(invocations: readonly Invocation[]): void {
+    if (this.#session === 0 || this.#isWindowFull) {
+      this.#unordered++;
+      this.#options.world.engine.after(ORDER_LATER_MS, () => {
+        this.#unordered--;
+        this.#order(invocations);
+      });
+      return;
+    }
+    const lowestUnanswered = this.#lowestUnanswered;
+    const operations = invocations.map(({ operation }) => operation);
+    this.#send({ session: this.#session, timestamp: this.#timestamp++, lowestUnanswered, operations }, invocations);
   }
 
   #send(fields: Omit<Request, "kind" | "client">, invocations: readonly Invocation[]): void {
@@ -190,10 +234,14 @@ export class SignedClient {
       if (status === "refused") {
         return world.report("service", `${name} is refused at ${results[i]!.sequence}: ${fromUtf8(value)}`);
       }
-      invocation.answeredAt = world.engine.now;
-      invocation.outcome = `${status === "ok" ? "" : "rejected: "}${shown(value)}`;
+      this.#note(invocation, results[i]!);
     });
     this.#think();
+  }
+
+  #note(invocation: Invocation, { status, value }: Pick<Result, "status" | "value">): void {
+    invocation.answeredAt = this.#options.world.engine.now;
+    invocation.outcome = `${status === "ok" ? "" : "rejected: "}${shown(value)}`;
   }
 
   /** Idle for too long in agreed time, where others' clocks run ahead. What was under way may have happened or not. */

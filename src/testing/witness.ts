@@ -4,6 +4,7 @@
  */
 import type { Digest, ReplicaId, SequenceNumber } from "../core/ids.ts";
 import type { Event } from "../core/events.ts";
+import { type Contradiction, isContradiction } from "../core/evidence.ts";
 import type { Ready } from "../core/io.ts";
 import type { AnyRequest, MessageKind, SignedRequest } from "../core/messages.ts";
 import type { NodeLimits } from "../node/limits.ts";
@@ -116,6 +117,12 @@ export class Witness {
       case "stage":
         if (event.stage !== "executed") return;
         return this.#trace.line(label, () => `executes ${event.sequence}: ${event.requests} requests`);
+      case "recovered":
+        this.#coverage.count("event", event.kind);
+        return this.#trace.line(label, () => `votes again: ${event.sequence} is stable`);
+      case "contradiction":
+        this.#coverage.count("evidence", event.message);
+        return this.#trace.line(label, () => `convicts replica ${event.accused} of two ${event.message}s`);
       case "operation-failed":
         return this.#trace.line(label, () => `the state machine failed at ${event.sequence}: ${event.error}`);
       case "request-received":
@@ -144,7 +151,11 @@ export class Witness {
       const contradiction = own ? this.#votes.take(message, bytes, hash) : null;
       if (contradiction !== null) this.#report("self-consistency", contradiction);
     }
+    for (const { outcome } of ready.answers) {
+      this.#coverage.count("query at a replica", typeof outcome === "string" ? outcome : "answered");
+    }
     for (const record of ready.records) {
+      if (record.kind === "contradiction") this.#judge(label, record.contradiction);
       if (record.kind !== "accepted" && record.kind !== "committed" || !record.batch) continue;
       const { batch } = record;
       if (this.ledger.batches.has(batch.digest)) continue;
@@ -162,6 +173,22 @@ export class Witness {
       const request = this.#requests.get(reply.request);
       if (request) this.ledger.replied(replica, reply, request);
     }
+  }
+
+  /** Anybody with the genesis must come to the same verdict, and it must be right. */
+  #judge(label: string, { first, second }: Contradiction): void {
+    const { genesis, crypto, cluster } = this.#world;
+    const { replica } = first.message;
+    const verifier = crypto.createVerifier(cluster);
+    const isSigned = [first, second].every(({ message, bytes, signature }) =>
+      verifier.verify(genesis.replicas[replica]!.publicKey, message.kind, bytes, signature)
+    );
+    if (!isSigned || !isContradiction(first.message, second.message)) {
+      return this.#report("evidence", `${label} keeps what convicts nobody: ${wordsOf(first.message, genesis)}`);
+    }
+    if (this.#faulty.has(replica)) return;
+    const two = [first, second].map(({ message }) => wordsOf(message, genesis)).join(" and ");
+    this.#report("evidence", `${label} convicts ${genesis.replicas[replica]!.name}, who is correct, of ${two}`);
   }
 
   #checkForm(label: string, frame: Uint8Array): void {

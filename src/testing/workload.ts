@@ -10,6 +10,8 @@ import type { Random } from "./random.ts";
 export interface Workload {
   /** The next operation. `id` is another one each time. */
   operation(random: Random, id: number): Uint8Array;
+  /** The next question about the state, for clients that make queries; without it they make none. */
+  query?(random: Random): Uint8Array;
   /** What the answers should be; without it linearizability is not checked. */
   readonly model?: Model;
 }
@@ -28,6 +30,7 @@ export function keyValueWorkload(): Workload {
   };
   return {
     operation: (random, id) => encodeOperation(operationOf(random, id)),
+    query: (random) => encodeOperation({ op: "get", key: random.pick(random.chance(0.4) ? COUNTERS : REGISTERS) }),
     model: {
       part: (operation) => keyOf(decode(operation)),
       apply: (state, operation) => applyTo(state, decode(operation)),
