@@ -22,6 +22,8 @@ export interface ClusterOptions {
 
 /** Within this of true time are the clocks of the healed, ms. */
 const HEALED_SKEW_MS = 1_000;
+/** So many instances of a replica a cold host runs at once, each for a request of its own. */
+const LANES = 2;
 
 /** The machines of one run. */
 export class Cluster {
@@ -46,7 +48,10 @@ export class Cluster {
     this.#random = random;
     for (const replica of this.ids) {
       if (this.#lying.includes(replica)) world.witness.distrustReplica(replica);
-      this.#add(replica, "", new Disk({ ...plan.disk }), meddlerOf(replica));
+      const disk = new Disk({ ...plan.disk });
+      this.#add(replica, "", disk, meddlerOf(replica));
+      if (!plan.coldReplicas.includes(replica)) continue;
+      for (let lane = 1; lane < LANES; lane++) this.#add(replica, `'${lane}`, disk);
     }
     for (const fault of plan.faults) if (fault.kind === "twins") this.#addTwin(fault.replica, fault.seed);
   }
@@ -104,7 +109,7 @@ export class Cluster {
     this.core = core;
     trace.line("heal", () => `${core.map((id) => genesis.replicas[id]!.name).join(" ")} are healed`);
     network.barriers.clear();
-    Object.assign(network.habits, { ...this.#plan.network, loss: 0, duplication: 0, reordering: 0 });
+    Object.assign(network.habits, this.#plan.network);
     for (const machine of [...this.#machines]) {
       const { replica, clock, disk } = machine;
       if (this.#lying.includes(replica)) continue;
@@ -130,6 +135,7 @@ export class Cluster {
       clock: { skewMs: this.#plan.skewsMs[replica] ?? 0, alarmMs: 0 },
       random: this.#random.fork(),
       isFaulty: this.#lying.includes(replica),
+      ...(this.#plan.coldReplicas.includes(replica) && { wakeMs: this.#plan.wakeMs }),
       ...(meddler && { meddler }),
     });
     this.#machines.push(machine);

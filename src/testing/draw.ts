@@ -4,7 +4,7 @@
  */
 import type { ReplicaId } from "../core/ids.ts";
 import { maxFaulty } from "../core/quorum.ts";
-import type { Behaviour, Fault, HostileBehaviour, Plan, Span } from "./plan.ts";
+import { type Behaviour, type Fault, type HostileBehaviour, lyingReplicas, type Plan, type Span } from "./plan.ts";
 import { Random } from "./random.ts";
 import type { ClientHabits } from "./signed_client.ts";
 
@@ -53,7 +53,7 @@ export function drawPlan(seed: number, { profile = "default", replicas }: DrawOp
   const checkpointInterval = random.pick([4, 4, 8, 16]);
   const meanLatencyMs = random.pick([0.5, 2, 5, 20]);
   const minLatencyMs = random.pick([0.1, 1, 10]);
-  return {
+  const plan: Plan = {
     seed,
     replicas: n,
     durationMs,
@@ -65,6 +65,9 @@ export function drawPlan(seed: number, { profile = "default", replicas }: DrawOp
       loss: 0,
       duplication: 0,
       reordering: 0,
+      lateness: 0,
+      cutting: 0,
+      dawdling: 0,
     },
     disk: { commitMs: random.pick([0.1, 1, 5]), readMs: 0.5, mostMs: isCalm ? CALM_DELAY_MS : 500, failures: 0 },
     skewsMs: Array.from({ length: n }, () => isCalm || random.chance(0.5) ? 0 : random.int(-1_500, 1_500)),
@@ -77,7 +80,24 @@ export function drawPlan(seed: number, { profile = "default", replicas }: DrawOp
     },
     keepsInputs: random.chance(0.25),
     faults: isCalm ? [] : drawFaults(random, { n, durationMs, profile }),
+    coldReplicas: [],
+    wakeMs: 0,
     isCalm,
+  };
+  const mayBeCold = (profile === "default" || profile === "crashes") && n <= 7;
+  return mayBeCold && random.chance(0.1) ? withColdHosts(plan, random) : plan;
+}
+
+/** Some replicas live on hosts that start them for each request: a few, as each start costs the simulator much. */
+function withColdHosts(plan: Plan, random: Random): Plan {
+  const lying = lyingReplicas(plan);
+  const correct = Array.from({ length: plan.replicas }, (_, id) => id as ReplicaId).filter((id) => !lying.includes(id));
+  return {
+    ...plan,
+    coldReplicas: random.shuffled(correct).slice(0, random.int(1, 2)),
+    wakeMs: random.pick([1_000, 5_000, 20_000]),
+    settings: { ...plan.settings, viewTimeoutMs: 2_000, slowPrimaryMs: 6_000 },
+    faults: plan.faults.filter((fault) => fault.kind !== "hostile-client" || fault.behaviour !== "flooding"),
   };
 }
 
@@ -195,6 +215,9 @@ const NETWORK_FAULTS: readonly Draw[] = [
   (random, scope) => ({ kind: "loss", part: random.pick([0.02, 0.1, 0.3]), ...spanWithin(random, scope) }),
   (random, scope) => ({ kind: "duplication", part: random.pick([0.05, 0.3]), ...spanWithin(random, scope) }),
   (random, scope) => ({ kind: "reordering", part: random.pick([0.05, 0.3]), ...spanWithin(random, scope) }),
+  (random, scope) => ({ kind: "late-posts", part: random.pick([0.02, 0.2]), ...spanWithin(random, scope) }),
+  (random, scope) => ({ kind: "cut-posts", part: random.pick([0.05, 0.3]), ...spanWithin(random, scope) }),
+  (random, scope) => ({ kind: "slow-answers", part: random.pick([0.05, 0.3]), ...spanWithin(random, scope) }),
   (random, scope) => ({ kind: "slow-network", ms: random.pick([50, 200, 800]), ...spanWithin(random, scope) }),
 ];
 

@@ -5,8 +5,18 @@
 import type { ReplicaId } from "../core/ids.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Machine } from "./machine.ts";
-import type { Barrier } from "./network.ts";
-import type { Fault } from "./plan.ts";
+import type { Barrier, NetworkHabits } from "./network.ts";
+import type { Fault, NetworkFault } from "./plan.ts";
+
+/** What a fault of the network changes. */
+const HABITS = {
+  "loss": "loss",
+  "duplication": "duplication",
+  "reordering": "reordering",
+  "late-posts": "lateness",
+  "cut-posts": "cutting",
+  "slow-answers": "dawdling",
+} as const satisfies { readonly [kind in NetworkFault]: keyof NetworkHabits };
 
 /** Schedules a fault. Those of replicas that are faulty throughout are made with the cluster. */
 export function plant(cluster: Cluster, fault: Fault): void {
@@ -72,10 +82,13 @@ function begin(cluster: Cluster, fault: Extract<Fault, { readonly atMs: number }
     }
     case "loss":
     case "duplication":
-    case "reordering": {
-      const { kind, part } = fault;
-      network.habits[kind] += part;
-      return () => void (network.habits[kind] = Math.max(0, network.habits[kind] - part));
+    case "reordering":
+    case "late-posts":
+    case "cut-posts":
+    case "slow-answers": {
+      const habit = HABITS[fault.kind];
+      network.habits[habit] += fault.part;
+      return () => void (network.habits[habit] = Math.max(0, network.habits[habit] - fault.part));
     }
     case "slow-network":
       network.habits.meanLatencyMs += fault.ms;

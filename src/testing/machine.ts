@@ -11,6 +11,7 @@ import type { VouchedAnswer } from "../node/gateway.ts";
 import { Node, type NodeOptions } from "../node/node.ts";
 import type { Rejection, Transport } from "../node/ports.ts";
 import { type ClockHabits, SimulatedTimer } from "./clock.ts";
+import { ColdHost } from "./cold_host.ts";
 import { type Disk, SimulatedStore } from "./disk.ts";
 import type { Station } from "./network.ts";
 import { ObservedCore, ObservedMachine } from "./observed_core.ts";
@@ -42,6 +43,8 @@ export interface MachineOptions {
   /** Nobody checks a faulty replica. */
   readonly isFaulty?: boolean;
   readonly meddler?: Meddler;
+  /** It runs only while there is something for it to do, and is woken this often, ms. */
+  readonly wakeMs?: number;
 }
 
 interface Life {
@@ -53,6 +56,10 @@ interface Life {
 
 /** After a failed start it is tried again, ms. */
 const RESTART_MS = 500;
+/** Cold hosts give a POST of other replicas so long, ms, */
+const POST_MS = 5_000;
+/** and somebody who waits for an answer so long. */
+const ANSWER_MS = 300;
 
 /** One machine. */
 export class Machine implements Station {
@@ -61,9 +68,12 @@ export class Machine implements Station {
   readonly disk: Disk;
   readonly clock: ClockHabits;
   isFaulty: boolean;
+  readonly keepsInputs: boolean;
   readonly #options: MachineOptions;
   readonly #world: World;
+  readonly #host: ColdHost | null;
   #life: Life | null = null;
+  #lastExecuted = -1;
 
   constructor(options: MachineOptions) {
     this.#options = options;
@@ -73,11 +83,20 @@ export class Machine implements Station {
     this.disk = options.disk;
     this.clock = options.clock;
     this.isFaulty = options.isFaulty ?? false;
+    this.keepsInputs = options.world.keepsInputs || options.wakeMs !== undefined;
+    const { wakeMs, random, world: { engine } } = options;
+    this.#host = wakeMs === undefined ? null : new ColdHost({
+      engine,
+      random,
+      wakeMs,
+      start: () => this.#start(),
+      stop: () => this.#stop(),
+    });
   }
 
   /** Whether frames can be given to it. */
   get isUp(): boolean {
-    return this.node !== null;
+    return this.#host ? this.#host.isOn && !this.#host.isBusy : this.node !== null;
   }
 
   /** The node that runs on it now. */
@@ -85,12 +104,24 @@ export class Machine implements Station {
     return this.#life?.node ?? null;
   }
 
+  /** What the replica has executed, or, if it sleeps, had when it was put to sleep; -1: it is off. */
+  get lastExecuted(): number {
+    if (this.node) return this.node.status().replica.lastExecuted;
+    return this.#host?.isOn ? this.#lastExecuted : -1;
+  }
+
   /** Power on, unless it is. */
   start(): void {
+    if (this.#host) this.#host.on();
+    else this.#start();
+  }
+
+  #start(): void {
     if (this.#life) return;
     const { random } = this.#options;
-    const { engine, trace } = this.#world;
+    const { engine, trace, coverage } = this.#world;
     trace.line(this.label, () => "starts");
+    if (this.#host) coverage.count("host", "cold start");
     const life: Life = {
       store: new SimulatedStore({ disk: this.disk, engine, random }),
       timer: new SimulatedTimer(engine, this.clock),
@@ -99,16 +130,28 @@ export class Machine implements Station {
     };
     this.#life = life;
     Node.open(this.#nodeOptions(life)).then(
-      (node) => void (this.#life === life && (life.node = node)),
+      (node) => {
+        if (this.#life !== life) return;
+        life.node = node;
+        this.#host?.started(node);
+      },
       (error) => this.#onFailure(life, error),
     );
   }
 
   /** Power off, at once. */
   crash(): void {
+    this.#host?.off();
+    if (!this.#life) return;
+    this.#world.trace.line(this.label, () => "crashes");
+    this.#stop();
+    this.#lastExecuted = -1;
+  }
+
+  #stop(): void {
     const life = this.#life;
     if (!life) return;
-    this.#world.trace.line(this.label, () => "crashes");
+    this.#lastExecuted = this.lastExecuted;
     this.#life = null;
     life.timer.isDead = true;
     life.store.crash();
@@ -117,22 +160,27 @@ export class Machine implements Station {
   /** Takes frames in. */
   receive(frames: readonly Uint8Array[]): Promise<unknown> {
     this.#options.meddler?.incoming(frames);
-    return this.node?.receive(frames) ?? Promise.resolve();
+    return this.#ask((node) => node.receive(frames), POST_MS);
   }
 
   /** A signed client's request; its answer may never come. */
   async submit(frame: Uint8Array): Promise<Uint8Array | Rejection | null> {
-    return this.#meddled(await this.node?.submit(frame) ?? null, frame);
+    return this.#meddled(await this.#ask((node) => node.submit(frame)), frame);
   }
 
   /** A signed client's query; its answer may never come. */
   async query(frame: Uint8Array): Promise<Uint8Array | Rejection | null> {
-    return this.#meddled(await this.node?.query(frame) ?? null, frame);
+    return this.#meddled(await this.#ask((node) => node.query(frame)), frame);
   }
 
   /** An unsigned client's operation; its answer may never come. */
   async vouch(operation: VouchedOperation): Promise<VouchedAnswer | Rejection | null> {
-    return await this.node?.vouch([operation]) ?? null;
+    return await this.#ask((node) => node.vouch([operation]));
+  }
+
+  #ask<T>(ask: (node: Node) => Promise<T>, mostMs: number = ANSWER_MS): Promise<T | null> {
+    if (this.#host) return this.#host.serve(ask, mostMs);
+    return this.node ? ask(this.node) : Promise.resolve(null);
   }
 
   #meddled<T>(answer: Uint8Array | T, asked: Uint8Array): Uint8Array | T | null {
@@ -145,7 +193,8 @@ export class Machine implements Station {
     this.#life = null;
     const isDisk = error instanceof Error && error.constructor === Error;
     if (!isDisk && !this.isFaulty) this.#world.report("no-halt", `${this.label} can't start: ${error}`);
-    this.#world.engine.after(RESTART_MS, () => this.start());
+    if (this.#host) this.#host.started(null);
+    else this.#world.engine.after(RESTART_MS, () => this.#start());
   }
 
   #nodeOptions(life: Life): NodeOptions {
@@ -164,7 +213,7 @@ export class Machine implements Station {
       transport: this.#transport(life),
       stateMachine: () => world.stateMachine(this.replica),
       seed: random.seed(),
-      keepsInputs: world.keepsInputs,
+      keepsInputs: this.keepsInputs,
       hasLostDisk: this.disk.isLost,
       createCore: (environment, recovered) => this.#createCore(environment, recovered, life),
       observers: this.isFaulty ? [] : [{

@@ -23,6 +23,12 @@ export interface NetworkHabits {
   duplication: number;
   /** The part whose frames come one by one, each late in its own way. */
   reordering: number;
+  /** The part that comes minutes later, when nobody waits for the answer any more. */
+  lateness: number;
+  /** The part that breaks off in the middle of a frame. */
+  cutting: number;
+  /** The part that is taken and answered very slowly. */
+  dawdling: number;
 }
 
 /** A process that frames come to: a replica's, an isolate of it, a twin. */
@@ -44,6 +50,10 @@ export type Barrier = (from: Station | null, to: Station) => boolean;
 
 /** Late frames are late by up to so much, ms. */
 const LATE_MS = 3_000;
+/** Very late ones. */
+const VERY_LATE_MS = { least: 10_000, most: 150_000 };
+/** Slow answers take up to so long, ms: much longer than anybody waits. */
+const SLOW_ANSWER_MS = 60_000;
 
 /** One for all: where an error was made is costly to find out, and nobody looks. */
 const UNREACHABLE = new Error("unreachable");
@@ -101,7 +111,7 @@ export class Network {
 
   /** Carries frames; settles as a POST would. */
   deliver(from: Station, to: ReplicaId, frames: readonly Uint8Array[]): Promise<void> {
-    const { loss, duplication, reordering } = this.habits;
+    const { loss, duplication, reordering, lateness, cutting, dawdling } = this.habits;
     const random = this.#random;
     return new Promise((resolve, reject) => {
       const refuse = () => reject(UNREACHABLE);
@@ -117,6 +127,13 @@ export class Network {
         this.#arrive(target, frames, this.latencyMs());
         return;
       }
+      if (random.chance(lateness)) {
+        return this.#arrive(target, frames, random.between(VERY_LATE_MS.least, VERY_LATE_MS.most));
+      }
+      if (random.chance(cutting)) {
+        this.#arrive(target, cut(frames, random), this.latencyMs());
+        return void this.#engine.after(this.latencyMs(), refuse);
+      }
       if (random.chance(duplication)) this.#arrive(target, frames, random.between(0, LATE_MS));
       if (random.chance(reordering)) {
         for (const frame of frames) this.#arrive(target, [frame], random.between(0, LATE_MS));
@@ -125,8 +142,9 @@ export class Network {
       }
       this.#engine.after(this.latencyMs(), () => {
         if (!target.isUp) return void this.#engine.after(this.latencyMs(), refuse);
+        const slowMs = random.chance(dawdling) ? random.between(0, SLOW_ANSWER_MS) : 0;
         const answer = () => {
-          if (this.reaches(target, from)) this.#engine.after(this.latencyMs(), resolve);
+          if (this.reaches(target, from)) this.#engine.after(slowMs + this.latencyMs(), resolve);
         };
         target.receive(frames).then(answer, refuse);
       });
@@ -151,4 +169,11 @@ export class Network {
       if (target.isUp) void target.receive(frames);
     });
   }
+}
+
+/** Some whole frames, and the beginning of the next. */
+function cut(frames: readonly Uint8Array[], random: Random): readonly Uint8Array[] {
+  const whole = random.int(0, frames.length - 1);
+  const broken = frames[whole]!;
+  return [...frames.slice(0, whole), broken.subarray(0, random.int(0, broken.length - 1))];
 }

@@ -35,12 +35,21 @@ export type HostileBehaviour =
   | "flooding"
   | "garbage"; // bytes that are no request, and requests that it signs in others' names
 
+/** What may happen to a part of what replicas send each other. */
+export type NetworkFault =
+  | "loss"
+  | "duplication"
+  | "reordering"
+  | "late-posts" // they come minutes later
+  | "cut-posts" // they break off in the middle of a frame
+  | "slow-answers"; // they are taken, and the answer takes up to a minute
+
 /** Something that goes wrong. */
 export type Fault =
   | ({ readonly kind: "crash"; readonly replica: ReplicaId } & Span)
   /** All but `side` don't hear `side`; nor it them, unless it is one-way. */
   | ({ readonly kind: "partition"; readonly side: readonly ReplicaId[]; readonly isOneWay: boolean } & Span)
-  | ({ readonly kind: "loss" | "duplication" | "reordering"; readonly part: number } & Span)
+  | ({ readonly kind: NetworkFault; readonly part: number } & Span)
   | ({ readonly kind: "slow-network"; readonly ms: number } & Span)
   /** A second instance of a correct replica on the same store; each gets some of what comes. */
   | ({ readonly kind: "isolates"; readonly replica: ReplicaId } & Span)
@@ -91,6 +100,10 @@ export interface Plan {
   readonly faults: readonly Fault[];
   /** Replicas are run as on hosts that may stop them between any two messages. */
   readonly keepsInputs: boolean;
+  /** Correct replicas on hosts that run them only while something comes, one request after another. They keep their inputs. */
+  readonly coldReplicas: readonly ReplicaId[];
+  /** Their hosts wake them this often, ms. */
+  readonly wakeMs: number;
   /** All are correct and up and delays are short: there must be no view change. */
   readonly isCalm: boolean;
 }

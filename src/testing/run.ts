@@ -214,9 +214,7 @@ class Run {
     const { machines, core } = this.#cluster;
     // Of two instances on one store the other one learns by its next conflict only.
     const reached = new Set(
-      machines.filter(({ node }) => (node?.status().replica.lastExecuted ?? -1) >= target).map(({ replica }) =>
-        replica
-      ),
+      machines.filter(({ lastExecuted }) => lastExecuted >= target).map(({ replica }) => replica),
     );
     return core.filter((replica) => !reached.has(replica)).map((replica) =>
       this.#world.genesis.replicas[replica]!.name

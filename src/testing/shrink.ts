@@ -66,6 +66,10 @@ function* smaller({ plan, violation }: RunReport): Iterable<Plan> {
     yield { ...plan, durationMs: Math.ceil(plan.durationMs / 2) };
     yield { ...plan, durationMs: Math.ceil(plan.durationMs * 0.8) };
   }
+  if (plan.coldReplicas.length > 0) {
+    yield { ...plan, coldReplicas: [] };
+    yield { ...plan, coldReplicas: plan.coldReplicas.slice(1) };
+  }
   if (plan.skewsMs.some((skew) => skew !== 0)) yield { ...plan, skewsMs: [] };
   for (const [i, fault] of faults.entries()) {
     for (const simpler of simplified(fault)) yield { ...plan, faults: faults.map((old, j) => j === i ? simpler : old) };
