@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import {
   Coverage,
   drawPlan,
+  missingFrom,
   type Profile,
   PROFILES,
   run,
@@ -25,6 +26,7 @@ const HELP = `Simulates clusters in virtual time under faults drawn from a seed,
   --minutes M     as many seeds as fit into M minutes, instead
   --replicas N    how many replicas (4 to 10, drawn)
   --profile P     ${PROFILES.join(", ")} (default)
+  --coverage      fail if there is something that no run exercised; a thousand default runs leave out nothing
   --trace         print what happens in each run
   --keep-going    don't stop at the first failure
   --no-shrink     don't make a failing run smaller
@@ -37,6 +39,7 @@ interface Options {
   readonly runs: number;
   readonly minutes: number | undefined;
   readonly trace: boolean;
+  readonly coverage: boolean;
   readonly keepGoing: boolean;
   readonly isShrinking: boolean;
   readonly help: boolean;
@@ -64,7 +67,7 @@ async function main(args: readonly string[]): Promise<number> {
     if (totals.isTimeToTell()) console.error(totals.progress());
   }
   console.log(totals.summary());
-  return failures > 0 ? 1 : 0;
+  return failures > 0 || (options.coverage && totals.missing.length > 0) ? 1 : 0;
 }
 
 async function explain(report: RunReport, options: Options): Promise<void> {
@@ -128,8 +131,14 @@ class Totals {
       `${(this.#virtualMs / 3_600_000 / minutes).toFixed(1)} virtual hours/min`;
   }
 
+  /** What no run exercised. */
+  get missing(): readonly string[] {
+    return missingFrom(this.#coverage);
+  }
+
   summary(): string {
-    return `${this.#coverage}\n${this.progress()}, ${this.#operations} operations`;
+    const missing = this.missing.map((what) => `NEVER ${what}\n`).join("");
+    return `${this.#coverage}\n${missing}${this.progress()}, ${this.#operations} operations`;
   }
 }
 
@@ -152,6 +161,7 @@ function parse(args: readonly string[]): Options {
     runs: natural("runs", values.runs) ?? (values.trace ? 1 : 100),
     minutes,
     trace: values.trace ?? false,
+    coverage: values.coverage ?? false,
     keepGoing: values["keep-going"] ?? false,
     isShrinking: !values["no-shrink"] && !values.trace,
     help: values.help ?? false,
@@ -172,6 +182,7 @@ function parseValues(args: readonly string[]) {
         minutes: { type: "string" },
         replicas: { type: "string" },
         profile: { type: "string" },
+        coverage: { type: "boolean" },
         trace: { type: "boolean" },
         "keep-going": { type: "boolean" },
         "no-shrink": { type: "boolean" },

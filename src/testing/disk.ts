@@ -51,6 +51,8 @@ export interface SimulatedStoreOptions {
   readonly disk: Disk;
   readonly engine: Engine;
   readonly random: Random;
+  /** Hears what became of commits that did not go well. */
+  readonly note?: (what: string) => void;
 }
 
 /** The store of one life of one machine. */
@@ -66,7 +68,12 @@ export class SimulatedStore implements Store {
   /** Power off. Each commit under way is on the disk or it is not; nobody hears of it any more. */
   crash(): void {
     this.#dead = true;
-    for (const apply of this.#pending) if (this.#options.random.chance(0.5)) apply();
+    const { random, note } = this.#options;
+    for (const apply of this.#pending) {
+      const survives = random.chance(0.5);
+      note?.(survives ? "commit survives a crash unacknowledged" : "commit torn away by a crash");
+      if (survives) apply();
+    }
     this.#pending.clear();
   }
 
@@ -81,7 +88,7 @@ export class SimulatedStore implements Store {
   }
 
   commit(writes: Writes, expected: Version): Promise<Version> {
-    const { disk, random } = this.#options;
+    const { disk, random, note } = this.#options;
     const attempt = () => {
       try {
         disk.apply(writes, expected);
@@ -92,9 +99,11 @@ export class SimulatedStore implements Store {
     this.#pending.add(attempt);
     return this.#later(disk.habits.commitMs, () => {
       this.#pending.delete(attempt);
+      if (disk.version !== expected) note?.("conflict");
       return disk.apply(writes, expected);
     }, () => {
       this.#pending.delete(attempt);
+      note?.("failed commit");
       if (random.chance(0.5)) attempt();
     });
   }

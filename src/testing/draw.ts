@@ -39,6 +39,7 @@ const BEHAVIOURS: readonly Behaviour[] = [
   "equivocating",
   "mutating",
   "inventing",
+  "starving",
   "lying-to-clients",
 ];
 const HOSTILE: readonly HostileBehaviour[] = ["two-operations", "far-timestamps", "flooding", "garbage"];
@@ -77,6 +78,7 @@ export function drawPlan(seed: number, { profile = "default", replicas }: DrawOp
     settings: {
       pipelineDepth: random.int(1, 6),
       viewTimeoutMs: isCalm ? 600 : random.pick([400, 600, 1_000]),
+      ...(!isCalm && random.chance(0.3) && { maxPendingRequests: 24 }),
     },
     keepsInputs: random.chance(0.25),
     faults: isCalm ? [] : drawFaults(random, { n, durationMs, profile }),

@@ -21,7 +21,13 @@ const HABITS = {
 /** Schedules a fault. Those of replicas that are faulty throughout are made with the cluster. */
 export function plant(cluster: Cluster, fault: Fault): void {
   const { world: { engine, coverage, trace } } = cluster;
-  if (!("atMs" in fault)) return coverage.count("fault", fault.kind);
+  if (!("atMs" in fault)) {
+    if (fault.kind === "byzantine") {
+      for (const behaviour of fault.behaviours) coverage.count("byzantine", behaviour);
+    }
+    if (fault.kind === "hostile-client") coverage.count("hostile client", fault.behaviour);
+    return coverage.count("fault", fault.kind);
+  }
   engine.after(fault.atMs, () => {
     if (cluster.isHealed) return;
     coverage.count("fault", fault.kind);

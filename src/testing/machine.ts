@@ -26,8 +26,8 @@ export interface Meddler {
     to: ReplicaId,
     frames: readonly Uint8Array[],
   ): readonly { readonly frame: Uint8Array; readonly afterMs: number }[];
-  /** Hears what comes in. */
-  incoming(frames: readonly Uint8Array[]): void;
+  /** Hears what comes in; gives what it lets the replica take. */
+  incoming(frames: readonly Uint8Array[]): readonly Uint8Array[];
   /** What a client gets instead of this reply to what it `asked`; `null`: nothing. */
   reply(frame: Uint8Array, asked: Uint8Array): Uint8Array | null;
 }
@@ -123,7 +123,7 @@ export class Machine implements Station {
     trace.line(this.label, () => "starts");
     if (this.#host) coverage.count("host", "cold start");
     const life: Life = {
-      store: new SimulatedStore({ disk: this.disk, engine, random }),
+      store: new SimulatedStore({ disk: this.disk, engine, random, note: (what) => coverage.count("host", what) }),
       timer: new SimulatedTimer(engine, this.clock),
       observed: { replica: this.replica, label: this.label, lastExecuted: null },
       node: null,
@@ -159,12 +159,14 @@ export class Machine implements Station {
 
   /** Takes frames in. */
   receive(frames: readonly Uint8Array[]): Promise<unknown> {
-    this.#options.meddler?.incoming(frames);
-    return this.#ask((node) => node.receive(frames), POST_MS);
+    const { meddler } = this.#options;
+    const taken = meddler ? meddler.incoming(frames) : frames;
+    return this.#ask((node) => node.receive(taken), POST_MS);
   }
 
   /** A signed client's request; its answer may never come. */
   async submit(frame: Uint8Array): Promise<Uint8Array | Rejection | null> {
+    if (this.#options.meddler?.incoming([frame]).length === 0) return null;
     return this.#meddled(await this.#ask((node) => node.submit(frame)), frame);
   }
 
@@ -220,8 +222,12 @@ export class Machine implements Station {
         onEvent: (event) => {
           if (this.#life === life) witness.event(life.observed, event);
         },
+        onMessage: (direction, kind) => {
+          if (direction === "out" || kind === "query") coverage.count("message", kind);
+        },
         onRejected: ({ reason, kind, detail }) => {
-          coverage.count("rejection", `${reason}: ${kind}`);
+          coverage.count("rejection", reason);
+          coverage.count("rejected", `${reason}: ${kind}`);
           world.trace.line(this.label, () => `rejects ${kind}: ${reason}: ${detail}`);
         },
       }],

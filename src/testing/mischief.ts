@@ -8,7 +8,16 @@ import type { Message, MessageKind, PrePrepare, ReplicaMessage, Signed } from ".
 import type { Query, QueryReply } from "../core/query_messages.ts";
 import { sign } from "../node/environment.ts";
 import type { Signer } from "../node/ports.ts";
-import { decodeBatch, decodeFrame, encodeBatch, encodeFrame, encodeMessage, fromHex, toHex } from "../wire/mod.ts";
+import {
+  decodeBatch,
+  decodeFrame,
+  encodeBatch,
+  encodeFrame,
+  encodeMessage,
+  frameKind,
+  fromHex,
+  toHex,
+} from "../wire/mod.ts";
 import type { Meddler } from "./machine.ts";
 import { mutate, mutateReply, otherDigest, withOldSignature } from "./mutators.ts";
 import type { Behaviour } from "./plan.ts";
@@ -72,8 +81,21 @@ export class Mischief implements Meddler {
     return parcels;
   }
 
-  incoming(frames: readonly Uint8Array[]): void {
-    if (this.#options.behaviours.includes("replaying")) { for (const frame of frames) this.#remember(frame); }
+  incoming(frames: readonly Uint8Array[]): readonly Uint8Array[] {
+    const { behaviours } = this.#options;
+    if (behaviours.includes("replaying")) { for (const frame of frames) this.#remember(frame); }
+    return behaviours.includes("starving") ? frames.filter((frame) => !this.#isOfVictim(frame)) : frames;
+  }
+
+  /** Half of the clients get nothing from it. */
+  #isOfVictim(frame: Uint8Array): boolean {
+    if (frameKind(frame) !== "request") return false;
+    try {
+      const { message } = decodeFrame(frame).signed;
+      return message.kind === "request" && parseInt(message.client.slice(0, 2), 16) % 2 === this.#options.replica % 2;
+    } catch {
+      return false;
+    }
   }
 
   reply(frame: Uint8Array, asked: Uint8Array): Uint8Array | null {
@@ -137,6 +159,7 @@ export class Mischief implements Meddler {
           break;
         case "replaying":
         case "inventing":
+        case "starving":
           break;
       }
     }
@@ -172,8 +195,10 @@ export class Mischief implements Meddler {
   }
 
   #mutated(signed: Signed, batchBytes: Uint8Array | undefined): Uint8Array | null {
-    const { random } = this.#options;
-    const message = this.#isOwn(signed.message) ? mutate(signed.message, random) : null;
+    const { random, world: { coverage } } = this.#options;
+    const message = this.#isOwn(signed.message)
+      ? mutate(signed.message, random, (name) => coverage.count("mutator", name))
+      : null;
     if (!message) return null;
     const again = random.chance(0.9)
       ? sign(this.#signer, message)

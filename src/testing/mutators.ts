@@ -5,54 +5,145 @@
 import type { Digest, SequenceNumber, View } from "../core/ids.ts";
 import type {
   Blobs,
+  Checkpoint,
+  Commit,
   Decision,
+  Fetch,
   Message,
   NewView,
+  Prepare,
   PreparedCertificate,
+  PrePrepare,
   Reply,
   Signed,
+  StableCheckpoint,
   Status,
   ViewChange,
   VouchedRequest,
 } from "../core/messages.ts";
 import type { Random } from "./random.ts";
 
+/** Changes one thing about a message of one's own. */
+type Mutator<M> = (message: M, random: Random) => Message;
+type Mutators<M> = { readonly [name: string]: Mutator<M> };
+type Vote = PrePrepare | Prepare | Commit;
+
 const HUGE = 1_000_000;
 
-/** Changes one thing about a message of one's own; `null` if there is nothing to change. */
-export function mutate(message: Message, random: Random): Message | null {
-  switch (message.kind) {
-    case "pre-prepare":
-    case "prepare":
-    case "commit":
-      return random.pick<() => Message>([
-        () => ({ ...message, view: near(message.view, random) as View }),
-        () => ({ ...message, sequence: near(message.sequence, random) as SequenceNumber }),
-        () => ({ ...message, digest: otherDigest(message.digest) }),
-      ])();
-    case "checkpoint":
-      return random.chance(0.5)
-        ? { ...message, digest: otherDigest(message.digest) }
-        : { ...message, sequence: message.sequence + random.pick([1, 64, HUGE]) as SequenceNumber };
-    case "view-change":
-      return mutateViewChange(message, random);
-    case "new-view":
-      return mutateNewView(message, random);
-    case "status":
-      return mutateStatus(message, random);
-    case "blobs":
-      return mutateBlobs(message, random);
-    case "fetch":
-      return { ...message, digests: message.digests.map(otherDigest) };
-    case "reply":
-      return mutateReply(message, random);
-    case "vouched-request":
-      return mutateVouched(message, random);
-    case "decision":
-      return mutateDecision(message, random);
-    default:
-      return null;
-  }
+/** All of them, by kind of message and by name. */
+export const MUTATORS = {
+  "pre-prepare": voteMutators<PrePrepare>({}),
+  "prepare": voteMutators<Prepare>({ "as a commit": (message) => ({ ...message, kind: "commit" }) }),
+  "commit": voteMutators<Commit>({ "as a prepare": (message) => ({ ...message, kind: "prepare" }) }),
+  "checkpoint": {
+    "another digest": (message) => ({ ...message, digest: otherDigest(message.digest) }),
+    "a later number": (message, random) => ({
+      ...message,
+      sequence: message.sequence + random.pick([1, 4, 16, 64, HUGE]) as SequenceNumber,
+    }),
+  } satisfies Mutators<Checkpoint>,
+  "stable-checkpoint": {
+    "one too few": (message, random) => ({ ...message, checkpoints: without(message.checkpoints, random) }),
+    "one for all": (message) => ({ ...message, checkpoints: message.checkpoints.map(() => message.checkpoints[0]!) }),
+    "none": (message) => ({ ...message, checkpoints: [] }),
+  } satisfies Mutators<StableCheckpoint>,
+  "view-change": {
+    "another view": (message, random) => ({ ...message, view: near(message.view, random) as View }),
+    "nothing prepared": (message) => ({ ...message, prepared: [] }),
+    "a number left out": (message, random) => ({ ...message, prepared: without(message.prepared, random) }),
+    "a number doubled": (message, random) => ({ ...message, prepared: doubled(message.prepared, random) }),
+    "changed certificates": (message, random) => ({
+      ...message,
+      prepared: message.prepared.map((certificate) => mutateCertificate(certificate, random)),
+    }),
+    "nothing stable": (message) => ({ ...message, stable: [] }),
+    "stable by too few": (message, random) => ({ ...message, stable: without(message.stable, random) }),
+    "stable by one": (message) => ({ ...message, stable: message.stable.map(() => message.stable[0]!) }),
+    "nothing at all": (message) => ({ ...message, stable: [], prepared: [] }),
+  } satisfies Mutators<ViewChange>,
+  "new-view": {
+    "another view": (message, random) => ({ ...message, view: near(message.view, random) as View }),
+    "a view-change left out": (message, random) => ({ ...message, viewChanges: without(message.viewChanges, random) }),
+    "one view-change for all": (message) => ({
+      ...message,
+      viewChanges: message.viewChanges.map(() => message.viewChanges[0]!),
+    }),
+    "a view-change doubled": (message, random) => ({ ...message, viewChanges: doubled(message.viewChanges, random) }),
+    "no view-changes": (message) => ({ ...message, viewChanges: [] }),
+    "no pre-prepares": (message) => ({ ...message, prePrepares: [] }),
+    "a pre-prepare left out": (message, random) => ({ ...message, prePrepares: without(message.prePrepares, random) }),
+    "a pre-prepare doubled": (message, random) => ({ ...message, prePrepares: doubled(message.prePrepares, random) }),
+    "pre-prepares backwards": (message) => ({ ...message, prePrepares: [...message.prePrepares].reverse() }),
+  } satisfies Mutators<NewView>,
+  "status": {
+    "another view": (message, random) => ({ ...message, view: near(message.view, random) as View }),
+    "executed elsewhere": (message, random) => ({
+      ...message,
+      executed: near(message.executed, random) as SequenceNumber,
+    }),
+    "stable elsewhere": (message, random) => ({ ...message, stable: near(message.stable, random) as SequenceNumber }),
+    "as if new": (message) => ({
+      ...message,
+      stable: 0 as SequenceNumber,
+      executed: 0 as SequenceNumber,
+      stages: [],
+    }),
+    "other stages": (message, random) => ({
+      ...message,
+      stages: message.stages.map(() => random.pick(["idle", "prepared", "committed"] as const)),
+    }),
+    "as if its disk were lost": (message, random) => ({
+      ...message,
+      votesAbove: message.executed + random.pick([1, 8, HUGE]) as SequenceNumber,
+    }),
+  } satisfies Mutators<Status>,
+  "decision": {
+    "a commit left out": (message, random) => ({ ...message, commits: without(message.commits, random) }),
+    "one commit for all": (message) => ({ ...message, commits: message.commits.map(() => message.commits[0]!) }),
+    "a commit doubled": (message, random) => ({ ...message, commits: doubled(message.commits, random) }),
+    "no commits": (message) => ({ ...message, commits: [] }),
+  } satisfies Mutators<Decision>,
+  "blobs": {
+    "none": (message) => ({ ...message, blobs: [] }),
+    "other bytes": (message, random) => ({
+      ...message,
+      blobs: message.blobs.map((blob) => {
+        const changed = blob.slice();
+        if (changed.length > 0) changed[random.int(0, changed.length - 1)]! ^= 1;
+        return changed;
+      }),
+    }),
+  } satisfies Mutators<Blobs>,
+  "fetch": {
+    "other digests": (message) => ({ ...message, digests: message.digests.map(otherDigest) }),
+  } satisfies Mutators<Fetch>,
+  "reply": {
+    "other results": (message, random) => mutateReply(message, random),
+  } satisfies Mutators<Reply>,
+  "vouched-request": {
+    "other names": (message, random) => ({
+      ...message,
+      operations: message.operations.map((operation) => ({ ...operation, name: `liar ${random.int(0, 9)}` })),
+    }),
+  } satisfies Mutators<VouchedRequest>,
+} as const;
+
+/** Changes one thing about a message of one's own; `null` if there is nothing to change. `note` hears which. */
+export function mutate(message: Message, random: Random, note: (mutator: string) => void): Message | null {
+  const mutators = (MUTATORS as { readonly [kind: string]: Mutators<never> })[message.kind];
+  if (!mutators) return null;
+  const [name, change] = random.pick(Object.entries(mutators));
+  note(`${message.kind}: ${name}`);
+  return change(message as never, random);
+}
+
+function voteMutators<M extends Vote>(more: Mutators<M>): Mutators<M> {
+  return {
+    "another view": (message, random) => ({ ...message, view: near(message.view, random) as View }),
+    "another number": (message, random) => ({ ...message, sequence: near(message.sequence, random) as SequenceNumber }),
+    "another digest": (message) => ({ ...message, digest: otherDigest(message.digest) }),
+    ...more,
+  };
 }
 
 /** Another digest, the same for the same. */
@@ -74,21 +165,6 @@ function near(number: number, random: Random): number {
   return Math.max(0, number + random.pick([-1, 1, 1, 2, HUGE]));
 }
 
-function mutateViewChange(message: ViewChange, random: Random): ViewChange {
-  const { view, stable, prepared } = message;
-  return random.pick<() => ViewChange>([
-    () => ({ ...message, view: near(view, random) as View }),
-    () => ({ ...message, prepared: [] }),
-    () => ({ ...message, prepared: without(prepared, random) }),
-    () => ({ ...message, prepared: doubled(prepared, random) }),
-    () => ({ ...message, prepared: prepared.map((certificate) => mutateCertificate(certificate, random)) }),
-    () => ({ ...message, stable: [] }),
-    () => ({ ...message, stable: without(stable, random) }),
-    () => ({ ...message, stable: stable.map(() => stable[0]!) }),
-    () => ({ ...message, stable: [], prepared: [] }),
-  ])();
-}
-
 function mutateCertificate(certificate: PreparedCertificate, random: Random): PreparedCertificate {
   const { prepares } = certificate;
   return random.pick<() => PreparedCertificate>([
@@ -97,56 +173,6 @@ function mutateCertificate(certificate: PreparedCertificate, random: Random): Pr
     () => ({ ...certificate, prepares: [] }),
     () => certificate,
   ])();
-}
-
-function mutateNewView(message: NewView, random: Random): NewView {
-  const { viewChanges, prePrepares, view } = message;
-  return random.pick<() => NewView>([
-    () => ({ ...message, view: near(view, random) as View }),
-    () => ({ ...message, viewChanges: without(viewChanges, random) }),
-    () => ({ ...message, viewChanges: viewChanges.map(() => viewChanges[0]!) }),
-    () => ({ ...message, viewChanges: doubled(viewChanges, random) }),
-    () => ({ ...message, viewChanges: [] }),
-    () => ({ ...message, prePrepares: [] }),
-    () => ({ ...message, prePrepares: without(prePrepares, random) }),
-    () => ({ ...message, prePrepares: doubled(prePrepares, random) }),
-    () => ({ ...message, prePrepares: [...prePrepares].reverse() }),
-  ])();
-}
-
-function mutateDecision(message: Decision, random: Random): Decision {
-  const { commits } = message;
-  return random.pick<() => Decision>([
-    () => ({ ...message, commits: without(commits, random) }),
-    () => ({ ...message, commits: commits.map(() => commits[0]!) }),
-    () => ({ ...message, commits: doubled(commits, random) }),
-    () => ({ ...message, commits: [] }),
-  ])();
-}
-
-function mutateStatus(message: Status, random: Random): Status {
-  return random.pick<() => Status>([
-    () => ({ ...message, view: near(message.view, random) as View }),
-    () => ({ ...message, executed: near(message.executed, random) as SequenceNumber }),
-    () => ({ ...message, stable: near(message.stable, random) as SequenceNumber }),
-    () => ({ ...message, stable: 0 as SequenceNumber, executed: 0 as SequenceNumber, stages: [] }),
-    () => ({ ...message, stages: message.stages.map(() => random.pick(["idle", "prepared", "committed"] as const)) }),
-  ])();
-}
-
-function mutateBlobs(message: Blobs, random: Random): Blobs {
-  if (random.chance(0.3)) return { ...message, blobs: [] };
-  const blobs = message.blobs.map((blob) => {
-    const changed = blob.slice();
-    if (changed.length > 0) changed[random.int(0, changed.length - 1)]! ^= 1;
-    return changed;
-  });
-  return { ...message, blobs };
-}
-
-function mutateVouched(message: VouchedRequest, random: Random): VouchedRequest {
-  const operations = message.operations.map((operation) => ({ ...operation, name: `liar ${random.int(0, 9)}` }));
-  return { ...message, operations };
 }
 
 function without<T>(list: readonly T[], random: Random): readonly T[] {

@@ -26,6 +26,7 @@ export type Behaviour =
   | "equivocating" // as primary, gives one number to two batches, and votes for each where it said so
   | "mutating" // changes what it says: views, numbers, digests, certificates; signed anew or not
   | "inventing" // says what no correct replica would: huge views, false checkpoints, floods of fetches
+  | "starving" // does not take the requests of some clients
   | "lying-to-clients"; // answers with other results
 
 /** How a hostile client misbehaves. */

@@ -96,7 +96,8 @@ export class Witness {
     const { label, replica } = observed;
     switch (event.kind) {
       case "discarded":
-        return this.#coverage.count("discard reason", event.reason);
+        this.#coverage.count("discard reason", event.reason);
+        return this.#coverage.count("discarded", `${event.reason}: ${event.message}`);
       case "view-change":
         this.#coverage.count("event", "view-change");
         this.#coverage.count("suspicion", event.why);
@@ -121,6 +122,7 @@ export class Witness {
         this.#coverage.count("event", event.kind);
         return this.#trace.line(label, () => `votes again: ${event.sequence} is stable`);
       case "contradiction":
+        this.#coverage.count("event", event.kind);
         this.#coverage.count("evidence", event.message);
         return this.#trace.line(label, () => `convicts replica ${event.accused} of two ${event.message}s`);
       case "operation-failed":
@@ -134,7 +136,6 @@ export class Witness {
     const { replica, label } = observed;
     const { hash } = this.#world.crypto;
     for (const { message: { message, bytes, signature }, to, batch } of ready.messages) {
-      this.#coverage.count("message", message.kind);
       if (this.#trace.isWanted) {
         this.#trace.line(label, () => {
           const whom = to === "all" ? "all" : this.#world.genesis.replicas[to]!.name;

@@ -1,0 +1,141 @@
+/**
+ * What a thousand default runs must have exercised: every fault, lie, message and refusal that there is. The compiler sees to it that
+ * no new one is left out.
+ * @module
+ */
+import type { DiscardReason, Event, Suspicion } from "../core/events.ts";
+import type { Statement } from "../core/evidence.ts";
+import type { MessageKind } from "../core/messages.ts";
+import type { QueryRefusal } from "../core/query_messages.ts";
+import type { RejectionReason } from "../node/ports.ts";
+import type { Coverage } from "./coverage.ts";
+import { MUTATORS } from "./mutators.ts";
+import type { Behaviour, Fault, HostileBehaviour } from "./plan.ts";
+
+/** Every key of a record that must have them all. */
+function all<K extends string>(names: { readonly [name in K]: true }): readonly K[] {
+  return Object.keys(names) as K[];
+}
+
+const EXPECTED: { readonly [group: string]: readonly string[] } = {
+  "fault": all<Fault["kind"]>({
+    "crash": true,
+    "partition": true,
+    "loss": true,
+    "duplication": true,
+    "reordering": true,
+    "late-posts": true,
+    "cut-posts": true,
+    "slow-answers": true,
+    "slow-network": true,
+    "isolates": true,
+    "clock-jump": true,
+    "coarse-alarms": true,
+    "disk-failures": true,
+    "slow-disk": true,
+    "lost-disk": true,
+    "byzantine": true,
+    "twins": true,
+    "hostile-client": true,
+  }),
+  "byzantine": all<Behaviour>({
+    "mute": true,
+    "selective": true,
+    "delaying": true,
+    "replaying": true,
+    "corrupting": true,
+    "equivocating": true,
+    "mutating": true,
+    "inventing": true,
+    "starving": true,
+    "lying-to-clients": true,
+  }),
+  "mutator": [
+    ...Object.entries(MUTATORS).flatMap(([kind, mutators]) => Object.keys(mutators).map((name) => `${kind}: ${name}`)),
+    "query-reply: an older result",
+    "query-reply: another result",
+  ],
+  "hostile client": all<HostileBehaviour>({
+    "two-operations": true,
+    "far-timestamps": true,
+    "flooding": true,
+    "garbage": true,
+  }),
+  "host": ["conflict", "failed commit", "commit torn away by a crash", "commit survives a crash unacknowledged"],
+  "message": all<MessageKind>({
+    "request": true,
+    "vouched-request": true,
+    "pre-prepare": true,
+    "prepare": true,
+    "commit": true,
+    "decision": true,
+    "checkpoint": true,
+    "stable-checkpoint": true,
+    "view-change": true,
+    "new-view": true,
+    "status": true,
+    "fetch": true,
+    "blobs": true,
+    "reply": true,
+    "query": true,
+    "query-reply": true,
+  }),
+  "discard reason": all<DiscardReason>({
+    "other-view": true,
+    "outside-watermarks": true,
+    "not-the-primary": true,
+    "from-the-primary": true,
+    "conflicting": true,
+    "duplicate": true,
+    "already-executed": true,
+    "buffer-full": true,
+    "invalid-certificate": true,
+    "too-soon": true,
+    "not-wanted": true,
+  }),
+  // The HTTP route alone tells one cluster from another, and only what has halted or is being closed is unavailable.
+  "rejection": all<Exclude<RejectionReason, "wrong-cluster" | "unavailable">>({
+    "malformed": true,
+    "too-large": true,
+    "unknown-signer": true,
+    "wrong-signature": true,
+    "not-accepted-here": true,
+    "overloaded": true,
+  }),
+  "event": all<
+    Exclude<`${Event["kind"]}`, "request-received" | "stage" | "operation-failed" | "discarded" | "state-transfer">
+  >({
+    "checkpoint-taken": true,
+    "checkpoint-stable": true,
+    "recovered": true,
+    "view-change": true,
+    "new-view": true,
+    "contradiction": true,
+  }).concat(["state-transfer started", "state-transfer finished"] as never[]),
+  "suspicion": all<Suspicion>({
+    "no-progress": true,
+    "overtaken": true,
+    "slow-primary": true,
+    "no-new-view": true,
+    "others-left": true,
+  }),
+  "evidence": all<Statement["kind"]>({ "pre-prepare": true, "prepare": true, "commit": true, "checkpoint": true }),
+  "query": ["answered without ordering", "asked again", "fell back to ordering"],
+  // The node refuses sooner than its core has too many.
+  "query at a replica": [
+    "answered",
+    ...all<Exclude<QueryRefusal, "overloaded">>({
+      "view-change": true,
+      "state-transfer": true,
+      "recovering": true,
+      "too-late": true,
+    }),
+  ],
+};
+
+/** What was not exercised, as `group: name`; nothing, after enough runs. */
+export function missingFrom(coverage: Coverage): readonly string[] {
+  return Object.entries(EXPECTED).flatMap(([group, names]) =>
+    names.filter((name) => coverage.of(group, name) === 0).map((name) => `${group}: ${name}`)
+  );
+}
