@@ -59,10 +59,16 @@ export interface SimulatedStoreOptions {
 export class SimulatedStore implements Store {
   readonly #options: SimulatedStoreOptions;
   readonly #pending = new Set<() => void>();
+  #version: Version | null = null;
   #dead = false;
 
   constructor(options: SimulatedStoreOptions) {
     this.#options = options;
+  }
+
+  /** Whether the disk is as whoever uses this store knows it to be: nothing is under way here, and nobody else has written. */
+  get isSettled(): boolean {
+    return this.#pending.size === 0 && this.#version === this.#options.disk.version;
   }
 
   /** Power off. Each commit under way is on the disk or it is not; nobody hears of it any more. */
@@ -79,7 +85,10 @@ export class SimulatedStore implements Store {
 
   load(): Promise<Loaded> {
     const { disk } = this.#options;
-    return this.#later(disk.habits.readMs, () => ({ version: disk.version, records: new Map(disk.records) }));
+    return this.#later(disk.habits.readMs, () => ({
+      version: this.#version = disk.version,
+      records: new Map(disk.records),
+    }));
   }
 
   read(digests: readonly Digest[]): Promise<readonly (Uint8Array | null)[]> {
@@ -100,7 +109,7 @@ export class SimulatedStore implements Store {
     return this.#later(disk.habits.commitMs, () => {
       this.#pending.delete(attempt);
       if (disk.version !== expected) note?.("conflict");
-      return disk.apply(writes, expected);
+      return this.#version = disk.apply(writes, expected);
     }, () => {
       this.#pending.delete(attempt);
       note?.("failed commit");

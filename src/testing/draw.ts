@@ -14,10 +14,11 @@ export type Profile =
   | "calm" // nothing at all
   | "crashes" // machines and disks
   | "network"
+  | "edge" // machines and disks, and hosts that start some of the replicas for each request
   | "byzantine"; // all f replicas lie
 
 /** The names of the profiles. */
-export const PROFILES: readonly Profile[] = ["default", "calm", "crashes", "network", "byzantine"];
+export const PROFILES: readonly Profile[] = ["default", "calm", "crashes", "network", "edge", "byzantine"];
 
 /** What may be chosen. */
 export interface DrawOptions {
@@ -48,7 +49,7 @@ const OPERATIONS = { least: 300, most: 360 };
 /** Draws the plan of a seed. */
 export function drawPlan(seed: number, { profile = "default", replicas }: DrawOptions = {}): Plan {
   const random = new Random(seed);
-  const n = replicas ?? random.pick([4, 4, 4, 4, 4, 4, 5, 5, 6, 7, 7, 7, 8, 9, 10]);
+  const n = replicas ?? random.pick(profile === "edge" ? [4, 5, 6, 7] : [4, 4, 4, 4, 4, 4, 5, 5, 6, 7, 7, 7, 8, 9, 10]);
   const durationMs = random.int(60_000, 75_000);
   const isCalm = profile === "calm";
   const checkpointInterval = random.pick([4, 4, 8, 16]);
@@ -86,8 +87,7 @@ export function drawPlan(seed: number, { profile = "default", replicas }: DrawOp
     wakeMs: 0,
     isCalm,
   };
-  const mayBeCold = (profile === "default" || profile === "crashes") && n <= 7;
-  return mayBeCold && random.chance(0.1) ? withColdHosts(plan, random) : plan;
+  return profile === "edge" ? withColdHosts(plan, random) : plan;
 }
 
 /** Some replicas live on hosts that start them for each request: a few, as each start costs the simulator much. */
@@ -99,7 +99,6 @@ function withColdHosts(plan: Plan, random: Random): Plan {
     coldReplicas: random.shuffled(correct).slice(0, random.int(1, 2)),
     wakeMs: random.pick([1_000, 5_000, 20_000]),
     settings: { ...plan.settings, viewTimeoutMs: 2_000, slowPrimaryMs: 6_000 },
-    faults: plan.faults.filter((fault) => fault.kind !== "hostile-client" || fault.behaviour !== "flooding"),
   };
 }
 
@@ -137,15 +136,19 @@ function drawFaults(random: Random, scope: Scope): Fault[] {
   const faulty = random.shuffled(ids).slice(0, count);
   for (const replica of faulty) faults.push(drawFaulty(random, replica, scope));
   const correct = ids.filter((id) => !faulty.includes(id));
-  const kinds = profile === "crashes" ? MACHINE_FAULTS : profile === "network" ? NETWORK_FAULTS : [
-    ...MACHINE_FAULTS,
-    ...NETWORK_FAULTS,
-  ];
+  const kinds = profile === "crashes" || profile === "edge"
+    ? MACHINE_FAULTS
+    : profile === "network"
+    ? NETWORK_FAULTS
+    : [
+      ...MACHINE_FAULTS,
+      ...NETWORK_FAULTS,
+    ];
   const on = random.shuffled(kinds).slice(0, random.int(2, 5));
   for (const draw of on) {
     for (let times = random.int(1, 5); times > 0; times--) faults.push(draw(random, { ...scope, ids, correct }));
   }
-  if (profile !== "crashes" && profile !== "network" && random.chance(0.4)) {
+  if ((profile === "default" || profile === "byzantine") && random.chance(0.4)) {
     faults.push({ kind: "hostile-client", behaviour: random.pick(HOSTILE), seed: random.seed() });
   }
   if (profile !== "network" && random.chance(0.1)) faults.push(...rollingRestart(random, scope, correct));

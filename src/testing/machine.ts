@@ -14,8 +14,9 @@ import { type ClockHabits, SimulatedTimer } from "./clock.ts";
 import { ColdHost } from "./cold_host.ts";
 import { type Disk, SimulatedStore } from "./disk.ts";
 import type { Station } from "./network.ts";
-import { ObservedCore, ObservedMachine } from "./observed_core.ts";
+import { ObservedCore, ObservedMachine, Released } from "./observed_core.ts";
 import type { Random } from "./random.ts";
+import { checkReload } from "./reload.ts";
 import type { Observed } from "./witness.ts";
 import type { World } from "./world.ts";
 
@@ -52,8 +53,13 @@ interface Life {
   readonly timer: SimulatedTimer;
   readonly observed: Observed;
   node: Node | null;
+  core: ReturnType<World["createCore"]> | null;
+  /** Steps that are not durable yet, or are not known to be. */
+  underWay: number;
 }
 
+/** The part of the moments at which all is durable that a second replica is read from the store. */
+const RELOADED = 0.004;
 /** After a failed start it is tried again, ms. */
 const RESTART_MS = 500;
 /** Cold hosts give a POST of other replicas so long, ms, */
@@ -72,6 +78,7 @@ export class Machine implements Station {
   readonly #options: MachineOptions;
   readonly #world: World;
   readonly #host: ColdHost | null;
+  readonly #reloads: Random;
   #life: Life | null = null;
   #lastExecuted = -1;
 
@@ -85,6 +92,7 @@ export class Machine implements Station {
     this.isFaulty = options.isFaulty ?? false;
     this.keepsInputs = options.world.keepsInputs || options.wakeMs !== undefined;
     const { wakeMs, random, world: { engine } } = options;
+    this.#reloads = random.fork();
     this.#host = wakeMs === undefined ? null : new ColdHost({
       engine,
       random,
@@ -127,6 +135,8 @@ export class Machine implements Station {
       timer: new SimulatedTimer(engine, this.clock),
       observed: { replica: this.replica, label: this.label, lastExecuted: null },
       node: null,
+      core: null,
+      underWay: 0,
     };
     this.#life = life;
     Node.open(this.#nodeOptions(life)).then(
@@ -220,7 +230,9 @@ export class Machine implements Station {
       createCore: (environment, recovered) => this.#createCore(environment, recovered, life),
       observers: this.isFaulty ? [] : [{
         onEvent: (event) => {
-          if (this.#life === life) witness.event(life.observed, event);
+          if (this.#life !== life) return;
+          witness.event(life.observed, event);
+          if (event as unknown instanceof Released) this.#onReleased(life);
         },
         onMessage: (direction, kind) => {
           if (direction === "out" || kind === "query") coverage.count("message", kind);
@@ -239,7 +251,27 @@ export class Machine implements Station {
     life.observed.lastExecuted = null;
     const stateMachine = new ObservedMachine(environment.stateMachine);
     const core = this.#world.createCore({ ...environment, stateMachine }, recovered);
-    return new ObservedCore(core, stateMachine, (ready) => this.#world.witness.stepped(this.replica, ready));
+    life.core = core;
+    life.underWay = 0;
+    return new ObservedCore(core, stateMachine, (ready) => {
+      life.underWay++;
+      this.#world.witness.stepped(this.replica, ready);
+    });
+  }
+
+  #onReleased(life: Life): void {
+    life.underWay--;
+    if (life.underWay > 0 || !life.core || !life.store.isSettled || !this.#reloads.chance(RELOADED)) return;
+    const { replica, label, disk, keepsInputs } = this;
+    void checkReload({
+      world: this.#world,
+      replica,
+      label,
+      disk,
+      keepsInputs,
+      status: life.core.status(),
+      now: life.timer.now(),
+    }).catch((error) => this.#world.report("reload", `${label} can't be read from its store: ${error}`));
   }
 
   #transport(life: Life): Transport {

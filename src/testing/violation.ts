@@ -23,6 +23,8 @@ export type Invariant =
   | "linearizability"
   /** One replica never signs two different votes for one place, over all its restarts and isolates. */
   | "self-consistency"
+  /** A replica that is read from its store is where the one in memory was. */
+  | "reload"
   /** What a replica keeps as evidence convicts its signer before anybody, and never a correct one. */
   | "evidence"
   /** What a correct replica says passes the others' gates. */

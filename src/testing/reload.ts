@@ -1,0 +1,109 @@
+/**
+ * Reload equals memory: at a moment when all that a replica has done is durable, a second core that is read from its store must be
+ * where the first one is. On a host that keeps inputs in everything; elsewhere in all that binds the replica.
+ * @module
+ */
+import type { Millis, ReplicaId } from "../core/ids.ts";
+import type { ReplicaStatus } from "../core/io.ts";
+import { createEnvironment } from "../node/environment.ts";
+import type { Loaded, Store } from "../node/ports.ts";
+import { restore } from "../node/recovery.ts";
+import type { Disk } from "./disk.ts";
+import type { World } from "./world.ts";
+
+/** A replica at such a moment. */
+export interface Moment {
+  readonly world: World;
+  readonly replica: ReplicaId;
+  readonly label: string;
+  /** Its store has what the replica in memory knows it to have, and nothing else. */
+  readonly disk: Disk;
+  readonly keepsInputs: boolean;
+  /** As the replica in memory says. */
+  readonly status: ReplicaStatus;
+  readonly now: Millis;
+}
+
+/** Reads a second replica from the store and reports where it differs. */
+export async function checkReload(moment: Moment): Promise<void> {
+  const { world, replica, label, disk, keepsInputs, status, now } = moment;
+  const { genesis, cluster, settings, crypto, keyOf, report, coverage, createCore } = world;
+  const store = copyOf(disk);
+  const { recovered, kept } = await restore(
+    store,
+    { genesis, cluster, self: replica, hash: crypto.hash },
+    keepsInputs,
+  );
+  const core = createCore(
+    createEnvironment({
+      self: replica,
+      genesis,
+      settings,
+      stateMachine: world.stateMachine(replica),
+      signer: crypto.createSigner(keyOf(replica), cluster),
+      hash: crypto.hash,
+    }),
+    recovered,
+  );
+  core.step({ kind: "start", kept }, now);
+  coverage.count("reload", keepsInputs ? "with its inputs" : "with what binds it");
+  const again = core.status();
+  const difference = keepsInputs ? differenceIn(all(status), all(again)) : bindingDifference(status, again);
+  if (difference) report("reload", `${label}, read from its store, has ${difference}`);
+}
+
+/** A store that stays as the disk is now. */
+function copyOf(disk: Disk): Store {
+  const loaded: Loaded = { version: disk.version, records: new Map(disk.records) };
+  const blobs = new Map(disk.blobs);
+  return {
+    load: () => Promise.resolve(loaded),
+    read: (digests) => Promise.resolve(digests.map((digest) => blobs.get(digest) ?? null)),
+    commit: () => Promise.reject(new Error("a copy is not written to")),
+    close: () => Promise.resolve(),
+  };
+}
+
+type Facts = { readonly [fact: string]: unknown };
+
+function all(status: ReplicaStatus): Facts {
+  const { pendingRequests, sessions, names, stateRoot, history, agreedTime, lastExecuted, transferring } = status;
+  return {
+    ...binding(status),
+    lastExecuted,
+    history,
+    stateRoot,
+    agreedTime,
+    sessions,
+    names,
+    transferring,
+    "pending requests": pendingRequests,
+    evidence: status.evidence.length,
+    // Of what is executed the certificate is kept, not each vote.
+    slots: status.slots.filter(({ stage, prepares, commits }) => stage !== "idle" || prepares + commits > 0).map(
+      ({ sequence, stage, prepares, commits }) =>
+        sequence <= lastExecuted ? `${sequence} ${stage}` : `${sequence} ${stage} ${prepares} ${commits}`,
+    ).join(", "),
+  };
+}
+
+function binding({ view, active, lowWatermark, hasLostDisk }: ReplicaStatus): Facts {
+  return { view, active, lowWatermark, hasLostDisk };
+}
+
+function differenceIn(memory: Facts, store: Facts): string | null {
+  const fact = Object.keys(memory).find((fact) => memory[fact] !== store[fact]);
+  return fact === undefined ? null : `${fact} ${store[fact]}; in memory it is ${memory[fact]}`;
+}
+
+const STAGES = ["idle", "pre-prepared", "prepared", "committed"];
+
+/** What it has accepted and prepared it has still; what the others decided it may have to hear again. */
+function bindingDifference(memory: ReplicaStatus, store: ReplicaStatus): string | null {
+  const known = new Map(store.slots.map(({ sequence, stage }) => [sequence, STAGES.indexOf(stage)]));
+  for (const { sequence, stage } of memory.slots) {
+    if (stage === "committed" || (known.get(sequence) ?? 0) >= STAGES.indexOf(stage)) continue;
+    return `${sequence} ${STAGES[known.get(sequence) ?? 0]}; in memory it is ${stage}`;
+  }
+  return differenceIn(binding(memory), binding(store));
+}
