@@ -2,6 +2,7 @@
  * Inputs that a host has kept because it may stop the replica between any two of them.
  * @module
  */
+import { answerOf } from "./answers.ts";
 import type { MessageInput } from "./io.ts";
 import type { Step } from "./state.ts";
 
@@ -14,7 +15,7 @@ export function takeUpKept(step: Step, kept: readonly MessageInput[], dispatch: 
       dispatch(input);
       continue;
     }
-    if (pending.has(input.request)) continue;
+    if (pending.has(input.request) || answerOf(step.state, input.request)) continue;
     // It has waited already: it goes to the primary when the next status is due.
     const entry = pending.add(input.request, step.now);
     if (entry && proposed.has(input.request.digest)) pending.propose(entry);

@@ -18,7 +18,10 @@ import type { Step } from "./state.ts";
 export function onRequest(step: Step, request: Verified<SignedRequest>): void {
   const { pending, refused } = step.state;
   const { message, digest } = request;
-  const results = answerOf(step.state, request) ?? refused.lookup(digest, step.now);
+  const forGood = answerOf(step.state, request);
+  // While it waited its timestamp may have been given up or given to another, or its session have ended.
+  if (forGood && pending.has(request)) pending.remove(request);
+  const results = forGood ?? refused.lookup(digest, step.now);
   if (results) return answer(step, request, results);
   if (pending.has(request)) return step.discard(message.kind, null, "duplicate");
   const { statusIntervalMs } = step.env.settings;

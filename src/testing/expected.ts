@@ -118,6 +118,7 @@ const EXPECTED: { readonly [group: string]: readonly string[] } = {
     "slow-primary": true,
     "no-new-view": true,
     "others-left": true,
+    "disk-lost": true,
   }),
   "evidence": all<Statement["kind"]>({ "pre-prepare": true, "prepare": true, "commit": true, "checkpoint": true }),
   "query": ["answered without ordering", "asked again", "fell back to ordering"],

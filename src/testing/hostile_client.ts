@@ -4,6 +4,7 @@
  */
 import type { ClientId, ReplicaId } from "../core/ids.ts";
 import type { Request } from "../core/messages.ts";
+import type { Query } from "../core/query_messages.ts";
 import { sign } from "../node/environment.ts";
 import type { Signer } from "../node/ports.ts";
 import { decodeFrame, encodeFrame, fromUtf8, utf8 } from "../wire/mod.ts";
@@ -46,7 +47,7 @@ export class HostileClient {
 
   #act(): void {
     const { behaviour, random } = this.#options;
-    if (behaviour === "garbage") return this.#sendGarbage();
+    if (behaviour === "garbage") return random.chance(0.2) ? this.#sendElsewhere() : this.#sendGarbage();
     if (this.#session === 0) return this.#send(this.#request({ session: 0, timestamp: random.int(1, 3) }), this.#all);
     switch (behaviour) {
       case "two-operations": {
@@ -103,6 +104,15 @@ export class HostileClient {
     } catch {
       // A liar's answer.
     }
+  }
+
+  /** A query where requests are taken. */
+  #sendElsewhere(): void {
+    const { world: { network }, random } = this.#options;
+    const client = this.#signer.publicKey as ClientId;
+    const query: Query = { kind: "query", client, nonce: this.#timestamp++, operation: utf8("GET a") };
+    const frame = encodeFrame(sign(this.#signer, query));
+    network.ask(random.pick(this.#all), (station) => station.submit(frame), () => {});
   }
 
   #sendGarbage(): void {

@@ -167,7 +167,10 @@ export class Mischief implements Meddler {
   }
 
   #isOwn(message: Message): boolean {
-    return "replica" in message && message.replica === this.#options.replica;
+    const { replica } = this.#options;
+    return message.kind === "vouched-request"
+      ? message.gateway === replica
+      : "replica" in message && message.replica === replica;
   }
 
   /** Gives the number to another batch, and votes for that. */

@@ -32,8 +32,11 @@ const HUGE = 1_000_000;
 
 /** All of them, by kind of message and by name. */
 export const MUTATORS = {
-  "pre-prepare": voteMutators<PrePrepare>({}),
-  "prepare": voteMutators<Prepare>({ "as a commit": (message) => ({ ...message, kind: "commit" }) }),
+  "pre-prepare": voteMutators<PrePrepare>({ "as a prepare": (message) => ({ ...message, kind: "prepare" }) }),
+  "prepare": voteMutators<Prepare>({
+    "as a commit": (message) => ({ ...message, kind: "commit" }),
+    "as a pre-prepare": (message) => ({ ...message, kind: "pre-prepare" }),
+  }),
   "commit": voteMutators<Commit>({ "as a prepare": (message) => ({ ...message, kind: "prepare" }) }),
   "checkpoint": {
     "another digest": (message) => ({ ...message, digest: otherDigest(message.digest) }),

@@ -3,8 +3,9 @@
  * where the first one is. On a host that keeps inputs in everything; elsewhere in all that binds the replica.
  * @module
  */
-import type { Millis, ReplicaId } from "../core/ids.ts";
+import type { Millis, ReplicaId, SequenceNumber } from "../core/ids.ts";
 import type { ReplicaStatus } from "../core/io.ts";
+import type { Message } from "../core/messages.ts";
 import { createEnvironment } from "../node/environment.ts";
 import type { Loaded, Store } from "../node/ports.ts";
 import { restore } from "../node/recovery.ts";
@@ -45,13 +46,22 @@ export async function checkReload(moment: Moment): Promise<void> {
     }),
     recovered,
   );
-  core.step({ kind: "start", kept }, now);
+  const { messages } = core.step({ kind: "start", kept }, now);
   coverage.count("reload", keepsInputs ? "with its inputs" : "with what binds it");
   const again = core.status();
+  // What is decided in memory and can't be executed yet, as others tell it again; and what a primary proposes at its start.
+  const decided = status.slots.filter(({ stage }) => stage === "committed").map(({ sequence }) => sequence);
+  const ignored = new Set([...decided, ...messages.flatMap(({ message: { message } }) => proposed(message))]);
   // What is fetched is to take the place of what was executed after the last checkpoint.
   const isEqual = keepsInputs && !status.transferring;
-  const difference = isEqual ? differenceIn(all(status), all(again)) : bindingDifference(status, again);
+  const difference = isEqual
+    ? differenceIn(all(status, ignored), all(again, ignored))
+    : bindingDifference(status, again);
   if (difference) report("reload", `${label}, read from its store, has ${difference}`);
+}
+
+function proposed(message: Message): readonly SequenceNumber[] {
+  return message.kind === "pre-prepare" ? [message.sequence] : [];
 }
 
 /** A store that stays as the disk is now. */
@@ -68,8 +78,13 @@ function copyOf(disk: Disk): Store {
 
 type Facts = { readonly [fact: string]: unknown };
 
-function all(status: ReplicaStatus): Facts {
-  const { pendingRequests, sessions, names, stateRoot, history, agreedTime, lastExecuted, transferring } = status;
+/**
+ * Everything, but for what is of no consequence: the votes for what is executed, as its certificate is kept; prepares of views that
+ * were left; and how many requests wait, as among them are some that were settled otherwise, and are found to be so by a reload, or when
+ * they come again.
+ */
+function all(status: ReplicaStatus, ignored: ReadonlySet<SequenceNumber>): Facts {
+  const { sessions, names, stateRoot, history, agreedTime, lastExecuted, transferring } = status;
   return {
     ...binding(status),
     lastExecuted,
@@ -79,12 +94,10 @@ function all(status: ReplicaStatus): Facts {
     sessions,
     names,
     transferring,
-    "pending requests": pendingRequests,
     evidence: status.evidence.length,
-    // Of what is executed the certificate is kept, not each vote; and prepares of views that were left, which count no more, are not.
-    slots: status.slots.filter(({ stage, commits }) => stage !== "idle" || commits > 0).map(
-      ({ sequence, stage, commits }) => `${sequence} ${stage} ${sequence > lastExecuted ? commits : ""}`,
-    ).join(", "),
+    slots: status.slots.filter(({ sequence, stage, commits }) => {
+      return sequence > lastExecuted && !ignored.has(sequence) && (stage !== "idle" || commits > 0);
+    }).map(({ sequence, stage, commits }) => `${sequence} ${stage} by ${commits}`).join(", "),
   };
 }
 
