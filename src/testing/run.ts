@@ -13,6 +13,7 @@ import { findDivergence } from "./divergence.ts";
 import { plant, wordsOf } from "./faults.ts";
 import { History } from "./history.ts";
 import { HostileClient } from "./hostile_client.ts";
+import { unnamedBlobs } from "./leaks.ts";
 import { findNonLinearizable } from "./linearizability.ts";
 import { Mischief } from "./mischief.ts";
 import { operationsOf, type Plan } from "./plan.ts";
@@ -242,10 +243,21 @@ class Run {
       );
     }
     this.#checkDurability();
+    this.#checkStores();
     const { model } = this.#options.workload;
     const broken = model ? findNonLinearizable(this.#history.invocations, model) : null;
     if (broken !== null) report("linearizability", broken);
     if (ledger.highest === 0) report("liveness", `nothing was executed in a cluster of ${genesis.replicas.length}`);
+  }
+
+  /** Nothing is in a healed replica's store that nothing names, unless a state is just being fetched. */
+  #checkStores(): void {
+    const { report, genesis } = this.#world;
+    for (const { node, disk, isFaulty, label } of this.#cluster.machines) {
+      if (!node || isFaulty || node.status().replica.transferring) continue;
+      const left = unnamedBlobs(disk, genesis).length;
+      if (left > 0) return report("bounds", `${label} has ${left} of ${disk.blobs.size} blobs that nothing names`);
+    }
   }
 
   /** The healed replicas have executed all that anybody ever has. */

@@ -1,0 +1,32 @@
+/**
+ * What a store holds although nothing in it names it: it would stay there for ever.
+ * @module
+ */
+import type { Genesis } from "../core/config.ts";
+import type { Digest } from "../core/ids.ts";
+import type { Plain } from "../core/io.ts";
+import { chunkDigests, pageDigests } from "../core/state_tree.ts";
+import { RecordReader } from "../node/record_reader.ts";
+import { unpack } from "../wire/mod.ts";
+import type { Disk } from "./disk.ts";
+
+/** The blobs that neither a batch's record, nor the last checkpoint's state, nor a list of those that are to go names. */
+export function unnamedBlobs({ records, blobs }: Pick<Disk, "records" | "blobs">, genesis: Genesis): readonly Digest[] {
+  const reader = new RecordReader(records, genesis);
+  const content = (digest: Digest, list: (plain: Plain) => readonly Digest[]) => {
+    const bytes = blobs.get(digest);
+    return bytes ? list(unpack(bytes)) : [];
+  };
+  const { root } = reader.checkpoint() ?? {};
+  const pages = root === undefined ? [] : content(root, pageDigests);
+  const named = new Set([
+    ...reader.accepted().map(({ message }) => message.digest),
+    ...reader.prepared().map(({ prePrepare: { message } }) => message.digest),
+    ...reader.committed().map(({ digest }) => digest),
+    ...reader.retired().flatMap(({ digests }) => digests),
+    ...root === undefined ? [] : [root],
+    ...pages,
+    ...pages.flatMap((page) => content(page, chunkDigests)),
+  ]);
+  return [...blobs.keys()].filter((digest) => !named.has(digest));
+}
