@@ -54,12 +54,12 @@ interface Life {
   readonly observed: Observed;
   node: Node | null;
   core: ReturnType<World["createCore"]> | null;
-  /** Steps that are not durable yet, or are not known to be. */
-  underWay: number;
+  /** Steps that the core has made. */
+  steps: number;
 }
 
-/** The part of the moments at which all is durable that a second replica is read from the store. */
-const RELOADED = 0.004;
+/** A second replica is read from the store about this often, when all is durable, ms. */
+const RELOAD_MS = 4_000;
 /** After a failed start it is tried again, ms. */
 const RESTART_MS = 500;
 /** Cold hosts give a POST of other replicas so long, ms, */
@@ -79,6 +79,7 @@ export class Machine implements Station {
   readonly #world: World;
   readonly #host: ColdHost | null;
   readonly #reloads: Random;
+  #reloadAt = 0;
   #life: Life | null = null;
   #lastExecuted = -1;
 
@@ -136,7 +137,7 @@ export class Machine implements Station {
       observed: { replica: this.replica, label: this.label, lastExecuted: null },
       node: null,
       core: null,
-      underWay: 0,
+      steps: 0,
     };
     this.#life = life;
     Node.open(this.#nodeOptions(life)).then(
@@ -232,7 +233,9 @@ export class Machine implements Station {
         onEvent: (event) => {
           if (this.#life !== life) return;
           witness.event(life.observed, event);
-          if (event as unknown instanceof Released) this.#onReleased(life);
+          const released: unknown = event;
+          // When it is the last step that has become durable, all have.
+          if (released instanceof Released && released.step === life.steps) this.#onSettled(life);
         },
         onMessage: (direction, kind) => {
           if (direction === "out" || kind === "query") coverage.count("message", kind);
@@ -252,16 +255,17 @@ export class Machine implements Station {
     const stateMachine = new ObservedMachine(environment.stateMachine);
     const core = this.#world.createCore({ ...environment, stateMachine }, recovered);
     life.core = core;
-    life.underWay = 0;
+    life.steps = 0;
     return new ObservedCore(core, stateMachine, (ready) => {
-      life.underWay++;
+      life.steps++;
       this.#world.witness.stepped(this.replica, ready);
     });
   }
 
-  #onReleased(life: Life): void {
-    life.underWay--;
-    if (life.underWay > 0 || !life.core || !life.store.isSettled || !this.#reloads.chance(RELOADED)) return;
+  #onSettled(life: Life): void {
+    const { now } = this.#world.engine;
+    if (!life.core || !life.store.isSettled || now < this.#reloadAt) return;
+    this.#reloadAt = now + this.#reloads.exponential(RELOAD_MS);
     const { replica, label, disk, keepsInputs } = this;
     void checkReload({
       world: this.#world,

@@ -32,7 +32,12 @@ export interface Execution {
 export class Released {
   /** No event of the protocol has this kind. */
   readonly kind = "released";
-  constructor(readonly ready: Ready, readonly input: Input, readonly executions: readonly Execution[]) {}
+  constructor(
+    readonly ready: Ready,
+    readonly input: Input,
+    readonly executions: readonly Execution[],
+    readonly step: number,
+  ) {}
 }
 
 /** Notes the calls of a state machine. */
@@ -82,6 +87,7 @@ export class ObservedCore implements Core {
   readonly #core: Core;
   readonly #machine: ObservedMachine;
   readonly #onStep: (ready: Ready) => void;
+  #steps = 0;
 
   /** `onStep` hears of each step before anything of it is durable. */
   constructor(core: Core, machine: ObservedMachine, onStep: (ready: Ready) => void) {
@@ -93,9 +99,10 @@ export class ObservedCore implements Core {
   step(input: Input, now: Millis): Ready {
     const ready = this.#core.step(input, now);
     this.#onStep(ready);
-    const { records, messages, replies, events } = ready;
+    this.#steps++;
+    const { records, messages, replies, answers, events } = ready;
     // Of nothing the witness need not hear.
-    if (records.length + messages.length + replies.length + events.length === 0) return ready;
+    if (records.length + messages.length + replies.length + answers.length + events.length === 0) return ready;
     const calls = this.#machine.calls.splice(0);
     const executions: Execution[] = [];
     for (const record of records) {
@@ -103,7 +110,7 @@ export class ObservedCore implements Core {
       const { sequence, digest } = record;
       executions.push({ sequence, digest, calls: calls.filter((call) => call.sequence === sequence) });
     }
-    const released = new Released(ready, input, executions) as unknown as Event;
+    const released = new Released(ready, input, executions, this.#steps) as unknown as Event;
     return { ...ready, events: [released, ...events] };
   }
 

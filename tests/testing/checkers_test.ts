@@ -1,11 +1,13 @@
 /** Each checker catches a bug planted for it. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import type { Input, Ready } from "../../src/core/io.ts";
+import type { Environment, Input, Ready } from "../../src/core/io.ts";
 import type { Digest, Millis } from "../../src/core/ids.ts";
 import type { Batch, Signed } from "../../src/core/messages.ts";
 import { Replica } from "../../src/core/replica.ts";
 import type { StateMachine } from "../../src/core/state_machine.ts";
+import type { Writes } from "../../src/node/ports.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
+import { Disk } from "../../src/testing/disk.ts";
 import {
   type CoreMaker,
   drawPlan,
@@ -260,4 +262,110 @@ Deno.test("bounds: a replica with more slots than its window is caught", async (
     };
   };
   await assertCaught("bounds", { createCore }, "17 slots");
+});
+
+Deno.test("evidence: a replica that convicts a correct one is caught", async () => {
+  const environments = new Map<number, Environment>();
+  const createCore: CoreMaker = (environment, recovered) => {
+    const replica = new Replica(environment, recovered);
+    environments.set(environment.self, environment);
+    let steps = 0;
+    return {
+      step(input, now) {
+        const ready = replica.step(input, now);
+        const accused = environments.get(2);
+        if (environment.self !== 1 || !accused || ++steps !== 50) return ready;
+        // It holds the other's key: nobody else can make such a pair.
+        const [first, second] = ["ab", "cd"].map((digit) =>
+          accused.sign({
+            kind: "prepare",
+            replica: 2 as never,
+            view: 0 as never,
+            sequence: 3 as never,
+            digest: digit.repeat(32) as Digest,
+          })
+        );
+        return {
+          ...ready,
+          records: [...ready.records, { kind: "contradiction", contradiction: { first, second } as never }],
+        };
+      },
+      status: () => replica.status(),
+    };
+  };
+  await assertCaught("evidence", { createCore }, "convicts Candy, who is correct");
+});
+
+Deno.test("evidence: a pair of messages that don't contradict each other is caught", async () => {
+  let steps = 0;
+  const createCore = tampering((ready, input, replica) => {
+    if (replica !== 1 || input.kind !== "prepare" || ++steps !== 5) return ready;
+    const contradiction = { first: input.prepare, second: input.prepare };
+    return { ...ready, records: [...ready.records, { kind: "contradiction", contradiction }] };
+  });
+  await assertCaught("evidence", { createCore }, "convicts nobody");
+});
+
+for (const keepsInputs of [false, true]) {
+  const host = keepsInputs ? "that keeps its inputs" : "that keeps what binds it";
+  Deno.test(`reload: a replica ${host} and forgets what is stable is caught`, async () => {
+    const createCore: CoreMaker = (environment, recovered) => new Replica(environment, { ...recovered, stable: [] });
+    await assertCaught("reload", { createCore, plan: { keepsInputs } }, "lowWatermark 0; in memory");
+  });
+}
+
+Deno.test("bounds: a replica that leaves in its store what nothing names is caught", async () => {
+  const createCore = tampering((ready, _, replica) => {
+    if (replica !== 1) return ready;
+    const records = ready.records.map((record) => record.kind === "drop-blobs" ? { ...record, digests: [] } : record);
+    return { ...ready, records };
+  });
+  await assertCaught("bounds", { createCore }, "blobs that nothing names");
+});
+
+Deno.test("self-consistency: two isolates over a store that commits whatever the version is are caught", async () => {
+  const { apply } = Disk.prototype;
+  try {
+    Disk.prototype.apply = function (this: Disk, writes: Writes) {
+      return apply.call(this, writes, this.version);
+    };
+    // Both instances of the primary are asked, and each gives the next number to what it was asked.
+    const faults = [{ kind: "isolates", replica: 0, atMs: 2_500, forMs: 5_000 }] as unknown as Plan["faults"];
+    await assertCaught("self-consistency", { plan: { faults } }, "of replica 0");
+  } finally {
+    Disk.prototype.apply = apply;
+  }
+});
+
+/** Reads and writes of the same few keys, over links of very different speeds, with one replica that answers reads with what was. */
+const reading: Partial<Plan> = {
+  signedClients: [1, 2, 3, 4].map(() => ({ operations: 80, pipelining: 3, bundle: 1, thinkMs: 150, queries: 0.5 })),
+  network: { ...small.network, minLatencyMs: 1, meanLatencyMs: 30, mostLatencyMs: 2_000 },
+  settings: { viewTimeoutMs: 5_000 },
+  faults: [{ kind: "byzantine", replica: 3 as never, behaviours: ["lying-to-clients"], seed: 1 }],
+};
+
+Deno.test("linearizability: a replica that answers queries before it has executed what it had prepared is caught", async () => {
+  const createCore: CoreMaker = (environment, recovered) => {
+    const replica = new Replica(environment, recovered);
+    return {
+      step(input, now) {
+        if (input.kind !== "query") return replica.step(input, now);
+        const ready = replica.step({ kind: "alarm" }, now);
+        const { lastExecuted: sequence, view } = replica.status();
+        const value = environment.stateMachine.query(input.query.message.operation);
+        const result = { sequence, status: "ok", value } as const;
+        const { digest } = input.query;
+        const outcome = { kind: "query-reply", replica: environment.self, view, query: digest, result } as const;
+        return { ...ready, answers: [...ready.answers, { query: digest, outcome }] };
+      },
+      status: () => replica.status(),
+    };
+  };
+  assertEquals((await runWith({ plan: reading })).violation, null);
+  let report = await runWith({ plan: reading, createCore });
+  for (let seed = 2; !report.violation && seed < 40; seed++) {
+    report = await runWith({ plan: { ...reading, seed }, createCore });
+  }
+  assertEquals(report.violation?.invariant, "linearizability", report.violation?.detail);
 });
