@@ -16,6 +16,7 @@ import {
   type SimulateOptions,
 } from "../testing/mod.ts";
 import { CliError, runCommand } from "./cli_error.ts";
+import { type Outcome, outcomesOf } from "./simulate_runs.ts";
 
 const HELP = `Simulates clusters in virtual time under faults drawn from a seed, and checks everything that must hold.
 
@@ -23,6 +24,7 @@ const HELP = `Simulates clusters in virtual time under faults drawn from a seed,
 
   --seed S        the first seed (random)
   --runs N        so many seeds (100)
+  --jobs J        so many at once (1)
   --minutes M     as many seeds as fit into M minutes, instead
   --replicas N    how many replicas (4 to 10, drawn)
   --profile P     ${PROFILES.join(", ")} (default)
@@ -37,6 +39,7 @@ A failure names the invariant, the seed and the command that replays it. The sam
 interface Options {
   readonly seed: number;
   readonly runs: number;
+  readonly jobs: number;
   readonly minutes: number | undefined;
   readonly trace: boolean;
   readonly coverage: boolean;
@@ -54,14 +57,18 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const totals = new Totals();
   let failures = 0;
-  for (let i = 0; options.minutes === undefined ? i < options.runs : totals.seconds < 60 * options.minutes; i++) {
-    const plan = drawPlan(options.seed + i, options.simulation);
-    const report = await run(plan, { ...runOptionsOf(options.simulation), trace: options.trace });
-    totals.add(report);
-    if (options.trace) console.log(report.trace.join("\n"));
-    if (report.violation) {
+  const { seed, jobs, simulation, runs, minutes } = options;
+  const goesOn = (begun: number) => minutes === undefined ? begun < runs : totals.seconds < 60 * minutes;
+  for await (const outcome of outcomesOf({ seed, jobs, simulation, goesOn })) {
+    totals.add(outcome);
+    if (options.trace || outcome.violation) {
+      const runOptions = { ...runOptionsOf(simulation), trace: options.trace };
+      const report = await run(drawPlan(outcome.seed, simulation), runOptions);
+      if (options.trace) console.log(report.trace.join("\n"));
+      if (report.violation) await explain(report, options);
+    }
+    if (outcome.violation) {
       failures++;
-      await explain(report, options);
       if (!options.keepGoing) break;
     }
     if (totals.isTimeToTell()) console.error(totals.progress());
@@ -111,7 +118,7 @@ class Totals {
     return (performance.now() - this.#began) / 1000;
   }
 
-  add({ coverage, violation, virtualMs, operations }: RunReport): void {
+  add({ coverage, violation, virtualMs, operations }: Outcome): void {
     this.#coverage.add(coverage);
     this.#runs++;
     if (violation) this.#failures++;
@@ -159,6 +166,7 @@ function parse(args: readonly string[]): Options {
   return {
     seed: natural("seed", values.seed) ?? crypto.getRandomValues(new Uint32Array(1))[0]!,
     runs: natural("runs", values.runs) ?? (values.trace ? 1 : 100),
+    jobs: Math.max(1, natural("jobs", values.jobs) ?? 1),
     minutes,
     trace: values.trace ?? false,
     coverage: values.coverage ?? false,
@@ -179,6 +187,7 @@ function parseValues(args: readonly string[]) {
       options: {
         seed: { type: "string" },
         runs: { type: "string" },
+        jobs: { type: "string" },
         minutes: { type: "string" },
         replicas: { type: "string" },
         profile: { type: "string" },

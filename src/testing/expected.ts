@@ -52,6 +52,7 @@ const EXPECTED: { readonly [group: string]: readonly string[] } = {
   }),
   "mutator": [
     ...Object.entries(MUTATORS).flatMap(([kind, mutators]) => Object.keys(mutators).map((name) => `${kind}: ${name}`)),
+    "vouched-request: for nobody",
     "query-reply: an older result",
     "query-reply: another result",
   ],

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../core/ids.ts";
-import type { Message, MessageKind, PrePrepare, ReplicaMessage, Signed } from "../core/messages.ts";
+import type { Message, MessageKind, PrePrepare, ReplicaMessage, Signed, VouchedRequest } from "../core/messages.ts";
 import type { Query, QueryReply } from "../core/query_messages.ts";
 import { sign } from "../node/environment.ts";
 import type { Signer } from "../node/ports.ts";
@@ -17,7 +17,9 @@ import {
   frameKind,
   fromHex,
   toHex,
+  utf8,
 } from "../wire/mod.ts";
+import { EPOCH_MS } from "./clock.ts";
 import type { Meddler } from "./machine.ts";
 import { mutate, mutateReply, otherDigest, withOldSignature } from "./mutators.ts";
 import type { Behaviour } from "./plan.ts";
@@ -103,7 +105,10 @@ export class Mischief implements Meddler {
     const { message } = decodeFrame(frame).signed;
     if (behaviours.includes("mute") && (this.#mute.length === 0 || this.#mute.includes(message.kind))) return null;
     if (!behaviours.includes("lying-to-clients")) return frame;
-    if (message.kind === "reply") return encodeFrame(sign(this.#signer, mutateReply(message, random)));
+    // The truth about a write, and then a lie about what it has left, does more harm than lies alone.
+    if (message.kind === "reply") {
+      return random.chance(0.5) ? frame : encodeFrame(sign(this.#signer, mutateReply(message, random)));
+    }
     return message.kind === "query-reply" ? encodeFrame(sign(this.#signer, this.#older(message, asked))) : frame;
   }
 
@@ -167,10 +172,7 @@ export class Mischief implements Meddler {
   }
 
   #isOwn(message: Message): boolean {
-    const { replica } = this.#options;
-    return message.kind === "vouched-request"
-      ? message.gateway === replica
-      : "replica" in message && message.replica === replica;
+    return "replica" in message && message.replica === this.#options.replica;
   }
 
   /** Gives the number to another batch, and votes for that. */
@@ -209,13 +211,24 @@ export class Mischief implements Meddler {
     return encodeFrame(again, batchBytes);
   }
 
+  /** For somebody whom it has made up, and whose key nobody else touches. */
+  #vouch(someone: number): VouchedRequest {
+    const { replica, random, world: { engine, coverage } } = this.#options;
+    coverage.count("mutator", "vouched-request: for nobody");
+    const operation = utf8(`SET liar${someone} ${random.int(0, 9)}`);
+    const operations = [{ name: `liar ${someone}`, timestamp: random.int(0, 9), operation }];
+    const notAfter = Math.floor(EPOCH_MS + engine.now + random.pick([-1_000, 30_000, 10_000_000])) as Millis;
+    return { kind: "vouched-request", gateway: replica, notAfter, operations };
+  }
+
   /** What no correct replica would say. */
-  #invent(): ReplicaMessage {
+  #invent(): ReplicaMessage | VouchedRequest {
     const { replica, random, world: { crypto } } = this.#options;
     const digest = crypto.hash(new Uint8Array([random.int(0, 255)]));
     const sequence = random.pick([1, 8, 64, 512, 2 ** 40]) as SequenceNumber;
     const view = random.pick([1, 2, 3, this.#n, 1_000, 2 ** 40]) as View;
-    return random.pick<() => ReplicaMessage>([
+    return random.pick<() => ReplicaMessage | VouchedRequest>([
+      () => this.#vouch(random.int(0, 9)),
       () => ({ kind: "view-change", replica, view, stable: [], prepared: [] }),
       () => ({ kind: "new-view", replica, view, viewChanges: [], prePrepares: [] }),
       () => ({ kind: "checkpoint", replica, sequence, digest }),

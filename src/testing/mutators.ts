@@ -19,7 +19,6 @@ import type {
   StableCheckpoint,
   Status,
   ViewChange,
-  VouchedRequest,
 } from "../core/messages.ts";
 import type { Random } from "./random.ts";
 
@@ -123,12 +122,6 @@ export const MUTATORS = {
   "reply": {
     "other results": (message, random) => mutateReply(message, random),
   } satisfies Mutators<Reply>,
-  "vouched-request": {
-    "other names": (message, random) => ({
-      ...message,
-      operations: message.operations.map((operation) => ({ ...operation, name: `liar ${random.int(0, 9)}` })),
-    }),
-  } satisfies Mutators<VouchedRequest>,
 } as const;
 
 /** Changes one thing about a message of one's own; `null` if there is nothing to change. `note` hears which. */

@@ -2,7 +2,18 @@ import { assert, assertEquals, assertMatch, assertNotEquals, assertRejects } fro
 import { Replica } from "../../src/core/replica.ts";
 import type { StateMachine } from "../../src/core/state_machine.ts";
 import { KeyValue, snapshotMachine } from "../../src/machines/mod.ts";
-import { type CoreMaker, drawPlan, type Random, run, runOptionsOf, shrink, simulate } from "../../src/testing/mod.ts";
+import {
+  type CoreMaker,
+  Coverage,
+  drawPlan,
+  missingFrom,
+  type Plan,
+  type Random,
+  run,
+  runOptionsOf,
+  shrink,
+  simulate,
+} from "../../src/testing/mod.ts";
 import { once } from "./_seeds.ts";
 
 Deno.test("the same seed gives the same trace, byte for byte", async () => {
@@ -26,6 +37,39 @@ Deno.test("a default plan has four to ten replicas, at least 300 operations and 
     assert(replicas >= 4 && replicas <= 10 && durationMs >= 60_000 && operations >= 300, `seed ${seed}`);
     assert(new Set(faults.map(({ kind }) => kind)).size >= 2, `seed ${seed} has several kinds of faults`);
   }
+});
+
+Deno.test("a thousand default plans have every kind of fault, every lie of replicas and every kind of hostile client", () => {
+  const coverage = new Coverage();
+  for (let seed = 0; seed < 1_000; seed++) {
+    for (const fault of drawPlan(seed).faults) {
+      coverage.count("fault", fault.kind);
+      if (fault.kind === "byzantine") {
+        for (const behaviour of fault.behaviours) coverage.count("byzantine", behaviour);
+      }
+      if (fault.kind === "hostile-client") coverage.count("hostile client", fault.behaviour);
+    }
+  }
+  const groups = ["fault", "byzantine", "hostile client"];
+  assertEquals(missingFrom(coverage).filter((what) => groups.includes(what.split(": ")[0]!)), []);
+  // What is not drawn is missed.
+  assert(missingFrom(coverage).includes("suspicion: overtaken"));
+});
+
+Deno.test("a replica on a cold host is started for each request, and does its part", async () => {
+  const plan = drawPlan(3, { profile: "edge", replicas: 4 });
+  const cold: Plan = {
+    ...plan,
+    durationMs: 6_000,
+    coldReplicas: [1 as Plan["coldReplicas"][number]],
+    wakeMs: 1_000,
+    faults: [],
+    signedClients: plan.signedClients.map((habits) => ({ ...habits, operations: 4, thinkMs: 400 })),
+    unsignedClients: [],
+  };
+  const report = await run(cold, runOptionsOf({}));
+  assertEquals(report.violation, null);
+  assert(report.coverage.of("host", "cold start") > 20, report.coverage.toString());
 });
 
 Deno.test("a state machine whose chunks depend on how its state came about is found out, with the operation", async () => {

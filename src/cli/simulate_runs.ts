@@ -1,0 +1,96 @@
+/**
+ * Runs seed after seed, here or in several workers at once.
+ * @module
+ */
+import { Coverage, drawPlan, run, runOptionsOf, type SimulateOptions, type Violation } from "../testing/mod.ts";
+
+/** What one seed came to. */
+export interface Outcome {
+  readonly seed: number;
+  readonly violation: Violation | null;
+  readonly coverage: Coverage;
+  readonly virtualMs: number;
+  readonly operations: number;
+}
+
+/** What a worker is told, and what it tells. */
+type Order = { readonly seed: number; readonly simulation: SimulateOptions };
+type Told = Omit<Outcome, "coverage"> & { readonly counts: ReturnType<Coverage["entries"]> };
+
+/** Which seeds to run, and how. */
+export interface RunsOptions {
+  readonly seed: number;
+  readonly jobs: number;
+  readonly simulation: SimulateOptions;
+  /** Whether there is one more to run, after so many. */
+  readonly goesOn: (begun: number) => boolean;
+}
+
+/** The outcomes of the seeds from `seed` on, as they come. */
+export async function* outcomesOf({ seed, jobs, simulation, goesOn }: RunsOptions): AsyncIterable<Outcome> {
+  let begun = 0;
+  const workers = Array.from({ length: jobs }, () => new Runner());
+  const open = new Set<Promise<Ended>>();
+  const begin = (runner: Runner) => {
+    if (!goesOn(begun)) return;
+    const order = { seed: seed + begun++, simulation };
+    const running: Promise<Ended> = runner.run(order).then((outcome) => ({ runner, outcome, running }));
+    open.add(running);
+  };
+  try {
+    workers.forEach(begin);
+    while (open.size > 0) {
+      const { runner, outcome, running } = await Promise.race(open);
+      open.delete(running);
+      yield outcome;
+      begin(runner);
+    }
+  } finally {
+    for (const worker of workers) worker.close();
+  }
+}
+
+interface Ended {
+  readonly runner: Runner;
+  readonly outcome: Outcome;
+  readonly running: Promise<Ended>;
+}
+
+/** One worker. */
+class Runner {
+  readonly #worker = new Worker(import.meta.url, { type: "module" });
+
+  async run(order: Order): Promise<Outcome> {
+    const { counts, ...told } = await new Promise<Told>((resolve, reject) => {
+      this.#worker.onmessage = ({ data }: MessageEvent<Told>) => resolve(data);
+      this.#worker.onerror = (event) => {
+        event.preventDefault();
+        reject(new Error(`seed ${order.seed}: ${event.message}`));
+      };
+      this.#worker.postMessage(order);
+    });
+    const coverage = new Coverage();
+    for (const [group, names] of counts) for (const [name, count] of names) coverage.count(group, name, count);
+    return { ...told, coverage };
+  }
+
+  close(): void {
+    this.#worker.terminate();
+  }
+}
+
+async function outcomeOf({ seed, simulation }: Order): Promise<Outcome> {
+  const { violation, coverage, virtualMs, operations } = await run(
+    drawPlan(seed, simulation),
+    runOptionsOf(simulation),
+  );
+  return { seed, violation, coverage, virtualMs, operations };
+}
+
+const scope = globalThis as { WorkerGlobalScope?: unknown; onmessage?: unknown; postMessage?: (told: Told) => void };
+if (scope.WorkerGlobalScope) {
+  scope.onmessage = async ({ data }: MessageEvent<Order>) => {
+    const { coverage, ...outcome } = await outcomeOf(data);
+    scope.postMessage!({ ...outcome, counts: coverage.entries() });
+  };
+}
