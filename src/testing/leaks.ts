@@ -5,7 +5,7 @@
 import type { Genesis } from "../core/config.ts";
 import type { Digest } from "../core/ids.ts";
 import type { Plain } from "../core/io.ts";
-import { chunkDigests, pageDigests } from "../core/state_tree.ts";
+import { entriesOf, readPage, readRoot } from "../core/state_tree.ts";
 import { RecordReader } from "../node/record_reader.ts";
 import { unpack } from "../wire/mod.ts";
 import type { Disk } from "./disk.ts";
@@ -18,7 +18,7 @@ export function unnamedBlobs({ records, blobs }: Pick<Disk, "records" | "blobs">
     return bytes ? list(unpack(bytes)) : [];
   };
   const { root } = reader.checkpoint() ?? {};
-  const pages = root === undefined ? [] : content(root, pageDigests);
+  const pages = root === undefined ? [] : content(root, (plain) => readRoot(plain).pages.map(([, page]) => page));
   const named = new Set([
     ...reader.accepted().map(({ message }) => message.digest),
     ...reader.prepared().map(({ prePrepare: { message } }) => message.digest),
@@ -26,7 +26,7 @@ export function unnamedBlobs({ records, blobs }: Pick<Disk, "records" | "blobs">
     ...reader.retired().flatMap(({ digests }) => digests),
     ...root === undefined ? [] : [root],
     ...pages,
-    ...pages.flatMap((page) => content(page, chunkDigests)),
+    ...pages.flatMap((page) => content(page, (plain) => entriesOf(readPage(plain)).map(([, chunk]) => chunk))),
   ]);
   return [...blobs.keys()].filter((digest) => !named.has(digest));
 }

@@ -320,7 +320,8 @@ Deno.test("bounds: a replica that leaves in its store what nothing names is caug
     const records = ready.records.map((record) => record.kind === "drop-blobs" ? { ...record, digests: [] } : record);
     return { ...ready, records };
   });
-  await assertCaught("bounds", { createCore }, "blobs that nothing names");
+  const signedClients = small.signedClients.map((habits) => ({ ...habits, operations: 200, bundle: 1, thinkMs: 30 }));
+  await assertCaught("bounds", { createCore, plan: { signedClients } }, "blobs that nothing names");
 });
 
 Deno.test("self-consistency: two isolates over a store that commits whatever the version is are caught", async () => {
