@@ -12,7 +12,7 @@
  *
  * @module
  */
-export type { Behaviour, Fault, HostileBehaviour, Plan, Span } from "./plan.ts";
+export type { Behaviour, Fault, HostileBehaviour, NetworkFault, Plan, Span } from "./plan.ts";
 export type { ClientHabits } from "./signed_client.ts";
 export type { DiskHabits } from "./disk.ts";
 export type { NetworkHabits } from "./network.ts";
