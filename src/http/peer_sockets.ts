@@ -42,6 +42,10 @@ export class PeerSockets {
         headers: { allow: "POST" },
       });
     }
+    // Every browser says which page it is that asks. No rule of CORS holds for sockets, and pages are no members.
+    if (request.headers.has("origin")) {
+      throw new Problem("not-accepted-here", { detail: "sockets are for members, not for pages", field: "origin" });
+    }
     if (this.#sockets.size >= MAX_SOCKETS) {
       throw new Problem("overloaded", { detail: `${MAX_SOCKETS} sockets are open already; POST instead` });
     }

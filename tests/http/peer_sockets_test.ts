@@ -98,3 +98,10 @@ Deno.test("when the replica closes so do its sockets", async () => {
   controller.abort();
   assertEquals(it.sockets[0]!.closedWith, 1001);
 });
+
+Deno.test("a page in a browser, which names its origin, gets no socket", async () => {
+  const { app, sockets } = setUp({ corsOrigins: ["*"] });
+  const headers = { upgrade: "websocket", origin: "https://evil.example" };
+  await problemOf(await app.request("/messages", { headers }), 400, "not-accepted-here");
+  assertEquals(sockets, []);
+});
