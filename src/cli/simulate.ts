@@ -25,7 +25,7 @@ const HELP = `Simulates clusters in virtual time under faults drawn from a seed,
   --seed S        the first seed (random)
   --runs N        so many seeds (100)
   --jobs J        so many at once (1)
-  --minutes M     as many seeds as fit into M minutes, instead
+  --minutes M     as many seeds as fit into M minutes; with --runs, no more than those
   --replicas N    how many replicas (4 to 10, drawn)
   --profile P     ${PROFILES.join(", ")} (default)
   --coverage      fail if there is something that no run exercised; a thousand default runs leave out nothing
@@ -40,7 +40,7 @@ interface Options {
   readonly seed: number;
   readonly runs: number;
   readonly jobs: number;
-  readonly minutes: number | undefined;
+  readonly minutes: number;
   readonly trace: boolean;
   readonly coverage: boolean;
   readonly keepGoing: boolean;
@@ -58,7 +58,7 @@ async function main(args: readonly string[]): Promise<number> {
   const totals = new Totals();
   let failures = 0;
   const { seed, jobs, simulation, runs, minutes } = options;
-  const goesOn = (begun: number) => minutes === undefined ? begun < runs : totals.seconds < 60 * minutes;
+  const goesOn = (begun: number) => begun < runs && totals.seconds < 60 * minutes;
   for await (const outcome of outcomesOf({ seed, jobs, simulation, goesOn })) {
     totals.add(outcome);
     if (options.trace || outcome.violation) {
@@ -159,13 +159,13 @@ function parse(args: readonly string[]): Options {
   if (replicas !== undefined && (replicas < 4 || replicas > 10)) {
     throw usage(`--replicas: expected 4 to 10, got ${replicas}`);
   }
-  const minutes = values.minutes === undefined ? undefined : Number(values.minutes);
-  if (minutes !== undefined && !(minutes > 0)) {
+  const minutes = Number(values.minutes ?? Infinity);
+  if (!(minutes > 0)) {
     throw usage(`--minutes: expected a number above 0, got ${values.minutes}`);
   }
   return {
     seed: natural("seed", values.seed) ?? crypto.getRandomValues(new Uint32Array(1))[0]!,
-    runs: natural("runs", values.runs) ?? (values.trace ? 1 : 100),
+    runs: natural("runs", values.runs) ?? (values.trace ? 1 : values.minutes ? Infinity : 100),
     jobs: Math.max(1, natural("jobs", values.jobs) ?? 1),
     minutes,
     trace: values.trace ?? false,
