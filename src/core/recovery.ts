@@ -115,7 +115,8 @@ function restoreState(
   if (sequence <= state.log.low) return;
   const own = env.sign<Checkpoint>({ kind: "checkpoint", replica: env.self, sequence, digest: rootDigest });
   state.ownCheckpoints.set(sequence, rootDigest);
-  state.checkpoints.set(sequence, new Map([[env.self, own]]));
+  // Without its memory it says none, so it counts none of its own either.
+  if (!state.lostDisk) state.checkpoints.set(sequence, new Map([[env.self, own]]));
 }
 
 function restoreLog(env: Environment, state: ReplicaState, recovered: Recovered): void {

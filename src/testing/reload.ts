@@ -30,9 +30,9 @@ export interface Moment {
 export async function checkReload(moment: Moment): Promise<void> {
   const { world, replica, label, disk, keepsInputs, status, now } = moment;
   const { genesis, cluster, settings, crypto, keyOf, report, coverage, createCore } = world;
-  const store = copyOf(disk);
+  const copy = copyOf(disk);
   const { recovered, kept } = await restore(
-    store,
+    copy,
     { genesis, cluster, self: replica, hash: crypto.hash },
     { keepsInputs },
   );
@@ -53,12 +53,14 @@ export async function checkReload(moment: Moment): Promise<void> {
   // What is decided in memory and can't be executed yet, as others tell it again; and what a primary proposes at its start.
   const decided = status.slots.filter(({ stage }) => stage === "committed").map(({ sequence }) => sequence);
   const ignored = new Set([...decided, ...messages.flatMap(({ message: { message } }) => proposed(message))]);
+  // Memory may wait for chunks, all of which the other one has: then that one is further.
+  const isFurther = again.lastExecuted > status.lastExecuted;
   // What is fetched is to take the place of what was executed after the last checkpoint.
-  // And memory may wait for chunks, all of which the other one has.
-  const isEqual = keepsInputs && !status.transferring && again.lastExecuted <= status.lastExecuted;
+  const isEqual = keepsInputs && !status.transferring && !isFurther;
+  const store = isFurther ? { ...again, lowWatermark: status.lowWatermark } : again;
   const difference = isEqual
     ? differenceIn(all(status, ignored), all(again, ignored))
-    : bindingDifference(status, again);
+    : bindingDifference(status, store);
   if (difference) report("reload", `${label}, read from its store, has ${difference}`);
 }
 
@@ -129,6 +131,7 @@ const STAGES = ["idle", "pre-prepared", "prepared", "committed"];
 function bindingDifference(memory: ReplicaStatus, store: ReplicaStatus): string | null {
   const known = new Map(store.slots.map(({ sequence, stage }) => [sequence, STAGES.indexOf(stage)]));
   for (const { sequence, stage } of memory.slots) {
+    if (sequence <= store.lowWatermark) continue;
     if (stage === "committed" || (known.get(sequence) ?? 0) >= STAGES.indexOf(stage)) continue;
     return `${sequence} ${STAGES[known.get(sequence) ?? 0]}; in memory it is ${stage}`;
   }
