@@ -144,7 +144,8 @@ export class Fleet {
   async status(name: string): Promise<ReplicaReport | null> {
     try {
       const response = await fetch(`${this.url(name)}/status`, { signal: AbortSignal.timeout(STATUS_TIMEOUT_MS) });
-      return await response.json();
+      const report = await response.json();
+      return response.ok ? report : null; // one that starts or stops says so
     } catch {
       return null;
     }
