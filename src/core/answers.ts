@@ -24,3 +24,15 @@ export function answer(step: Step, { message, digest }: SignedRequest, results: 
 function addressOf(message: AnyRequest): Parameters<Step["reply"]>[0] {
   return message.kind === "request" ? { client: message.client } : { gateway: message.gateway };
 }
+
+/** A request is decided: so is another one that waits under its client and timestamp, which gets its own answer. */
+export function endWaiting(step: Step, request: SignedRequest): void {
+  const { pending } = step.state;
+  const waiting = pending.find(request)?.request;
+  if (!waiting) return;
+  const results = waiting.digest === request.digest ? null : answerOf(step.state, waiting);
+  // What was refused for a reason that may pass decides nothing about the other.
+  if (waiting.digest !== request.digest && !results) return;
+  pending.remove(request);
+  if (results) answer(step, waiting, results);
+}

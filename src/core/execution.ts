@@ -10,7 +10,7 @@ import { isReadyFor } from "./loading.ts";
 import type { Slot } from "./message_log.ts";
 import type { AnyRequest, Batch, Result, SignedRequest } from "./messages.ts";
 import { isHalfFull } from "./pending_requests.ts";
-import { answer } from "./answers.ts";
+import { answer, endWaiting } from "./answers.ts";
 import { NEVER, refusal } from "./refusals.ts";
 import { OperationError } from "./state_machine.ts";
 import type { Step } from "./state.ts";
@@ -61,7 +61,8 @@ function executeRequest(step: Step, slot: Slot, request: SignedRequest): void {
   if (slot.sequence > state.answeredThrough || state.pending.has(request)) answer(step, request, results);
   const isRefused = results.some(({ status }) => status === "refused");
   if (isRefused) state.refused.note(request.digest, results, step.now);
-  state.pending.remove(request);
+  state.pending.noteExecuted();
+  endWaiting(step, request);
 }
 
 function resultsOf(step: Step, slot: Slot, message: AnyRequest, { digest }: SignedRequest): readonly Result[] {

@@ -2,7 +2,7 @@
  * The normal case (PBFT §4.2): request, pre-prepare, prepare, commit. goPBFT's `resolveMsg`.
  * @module
  */
-import { answer, answerOf } from "./answers.ts";
+import { answer, answerOf, endWaiting } from "./answers.ts";
 import { executeCommitted } from "./execution.ts";
 import { askForBody } from "./bodies.ts";
 import { compare } from "./evidence.ts";
@@ -20,7 +20,7 @@ export function onRequest(step: Step, request: Verified<SignedRequest>): void {
   const { message, digest } = request;
   const forGood = answerOf(step.state, request);
   // While it waited its timestamp may have been given up or given to another, or its session have ended.
-  if (forGood && pending.has(request)) pending.remove(request);
+  if (forGood) endWaiting(step, request);
   const results = forGood ?? refused.lookup(digest, step.now);
   if (results) return answer(step, request, results);
   if (pending.has(request)) return step.discard(message.kind, null, "duplicate");

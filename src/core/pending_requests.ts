@@ -123,9 +123,18 @@ export class PendingRequests {
     return entry;
   }
 
-  /** A request was executed: ends its waiting, if it waits. */
-  remove(request: SignedRequest): void {
+  /** Notes that a request was executed. */
+  noteExecuted(): void {
     this.#executed++;
+  }
+
+  /** What waits under a request's key: it, or another of its client and timestamp. */
+  find(request: SignedRequest): PendingRequest | undefined {
+    return this.#byKey.get(requestKey(request.message, request.digest));
+  }
+
+  /** Ends the waiting of what waits under a request's key, if something does. */
+  remove(request: SignedRequest): void {
     const key = requestKey(request.message, request.digest);
     const entry = this.#byKey.get(key);
     if (!entry) return;
