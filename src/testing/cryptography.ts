@@ -5,7 +5,7 @@
  */
 import type { Digest } from "../core/ids.ts";
 import type { Cryptography } from "../node/ports.ts";
-import { SIGNATURE_BYTES, utf8 } from "../wire/mod.ts";
+import { SIGNATURE_BYTES, signedDomain, type SignedKind, utf8 } from "../wire/mod.ts";
 
 /** The signatures of one simulation: its verifiers know every key that was made in it. */
 export class StandInCryptography implements Cryptography {
@@ -51,18 +51,18 @@ const domains = new Map<string, number>();
 let laneA = 0;
 let laneB = 0;
 
-/** Mixes a key, the cluster, the kind and the bytes. */
-function mixSigned(secret: number, cluster: Digest, kind: string, bytes: Uint8Array): void {
+/** Mixes a key, the domain that real signatures have too, and the bytes. */
+function mixSigned(secret: number, cluster: Digest, kind: SignedKind, bytes: Uint8Array): void {
   const name = cluster + kind;
   let domain = domains.get(name);
   if (domain === undefined) {
-    mix(0, utf8(name));
+    mix(0, signedDomain(cluster, 0, kind));
     domains.set(name, domain = laneA);
   }
   mix(secret ^ domain, bytes);
 }
 
-function mac(secret: number, cluster: Digest, kind: string, bytes: Uint8Array): Uint8Array {
+function mac(secret: number, cluster: Digest, kind: SignedKind, bytes: Uint8Array): Uint8Array {
   mixSigned(secret, cluster, kind, bytes);
   const signature = nextSignature();
   putLane(signature, 0, laneA);
@@ -83,7 +83,13 @@ function nextSignature(): Uint8Array {
   return slab.subarray(slabAt, slabAt += SIGNATURE_BYTES);
 }
 
-function isMac(signature: Uint8Array, secret: number, cluster: Digest, kind: string, bytes: Uint8Array): boolean {
+function isMac(
+  signature: Uint8Array,
+  secret: number,
+  cluster: Digest,
+  kind: SignedKind,
+  bytes: Uint8Array,
+): boolean {
   if (signature.length !== SIGNATURE_BYTES || signature[8] !== 1) return false;
   for (let i = 9; i < SIGNATURE_BYTES; i++) if (signature[i] !== 0) return false;
   mixSigned(secret, cluster, kind, bytes);

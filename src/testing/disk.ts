@@ -61,6 +61,17 @@ export class SimulatedStore implements Store {
   readonly #pending = new Set<() => void>();
   #version: Version | null = null;
   #dead = false;
+  #made = 0;
+
+  /** Commits that whoever uses this store knows to be made. */
+  get commitsMade(): number {
+    return this.#made;
+  }
+
+  /** The number of the next commit, if those under way are made. */
+  get nextCommit(): number {
+    return this.#made + this.#pending.size + 1;
+  }
 
   constructor(options: SimulatedStoreOptions) {
     this.#options = options;
@@ -109,7 +120,9 @@ export class SimulatedStore implements Store {
     return this.#later(disk.habits.commitMs, () => {
       this.#pending.delete(attempt);
       if (disk.version !== expected) note?.("conflict");
-      return this.#version = disk.apply(writes, expected);
+      this.#version = disk.apply(writes, expected);
+      this.#made++;
+      return this.#version;
     }, () => {
       this.#pending.delete(attempt);
       note?.("failed commit");

@@ -41,6 +41,7 @@ const BEHAVIOURS: readonly Behaviour[] = [
   "mutating",
   "inventing",
   "starving",
+  "forging",
   "lying-to-clients",
 ];
 const HOSTILE: readonly HostileBehaviour[] = ["two-operations", "far-timestamps", "flooding", "garbage"];
@@ -79,7 +80,7 @@ export function drawPlan(seed: number, { profile = "default", replicas }: DrawOp
     settings: {
       pipelineDepth: random.int(1, 6),
       viewTimeoutMs: isCalm ? 600 : random.pick([400, 600, 1_000]),
-      ...(!isCalm && random.chance(0.3) && { maxPendingRequests: 24 }),
+      ...(!isCalm && random.chance(0.4) && { maxPendingRequests: random.pick([24, 64]), maxPendingPerClient: 16 }),
     },
     keepsInputs: random.chance(0.25),
     faults: isCalm ? [] : drawFaults(random, { n, durationMs, profile }),
@@ -148,10 +149,14 @@ function drawFaults(random: Random, scope: Scope): Fault[] {
   for (const draw of on) {
     for (let times = random.int(1, 5); times > 0; times--) faults.push(draw(random, { ...scope, ids, correct }));
   }
-  if ((profile === "default" || profile === "byzantine") && random.chance(0.4)) {
-    faults.push({ kind: "hostile-client", behaviour: random.pick(HOSTILE), seed: random.seed() });
+  if (new Set(faults.map(({ kind }) => kind)).size < 2) faults.push(kinds.at(-1)!(random, { ...scope, ids, correct }));
+  if ((profile === "default" || profile === "byzantine") && random.chance(0.5)) {
+    for (const behaviour of random.shuffled(HOSTILE).slice(0, random.int(1, 3))) {
+      faults.push({ kind: "hostile-client", behaviour, seed: random.seed() });
+    }
   }
   if (profile !== "network" && random.chance(0.1)) faults.push(...rollingRestart(random, scope, correct));
+  if (profile !== "network" && random.chance(0.15)) faults.push(...powerLoss(random, scope, correct));
   return faults;
 }
 
@@ -243,4 +248,10 @@ function rollingRestart(random: Random, { durationMs }: Scope, correct: readonly
     atMs: from + i * everyMs,
     forMs: random.between(100, everyMs),
   }));
+}
+
+/** Every replica goes down at once. */
+function powerLoss(random: Random, { durationMs }: Scope, correct: readonly ReplicaId[]): Fault[] {
+  const atMs = random.between(0, 0.9 * durationMs);
+  return correct.map((replica) => ({ kind: "crash", replica, atMs, forMs: random.between(100, 3_000) }));
 }

@@ -42,7 +42,8 @@ export class HostileClient {
   start(): void {
     const { world: { engine }, random } = this.#options;
     this.#act();
-    engine.after(random.exponential(PAUSE_MS), () => this.start());
+    const pauseMs = this.#options.behaviour === "two-operations" ? PAUSE_MS / 5 : PAUSE_MS;
+    engine.after(random.exponential(pauseMs), () => this.start());
   }
 
   #act(): void {
@@ -57,12 +58,15 @@ export class HostileClient {
       }
       case "far-timestamps":
         return this.#send(
-          this.#request({ timestamp: random.pick([2 ** 53 - 1, 1_000_000, this.#timestamp + 64]) }),
+          this.#request({
+            session: random.pick([this.#session, this.#session, 1_000_000]), // that nobody has opened yet
+            timestamp: random.pick([2 ** 53 - 1, 1_000_000, this.#timestamp + 64, this.#timestamp++]),
+          }),
           this.#all,
         );
       case "flooding":
         for (let i = 0; i < FLOOD; i++) {
-          const session = random.chance(0.2) ? 0 : this.#session;
+          const session = random.chance(0.3) ? 0 : this.#session;
           const timestamp = session === 0 ? random.int(1, 1_000_000) : this.#timestamp++;
           this.#send(this.#request({ session, timestamp, lowestUnanswered: timestamp }), [random.pick(this.#all)]);
         }

@@ -3,8 +3,9 @@
  * @module
  */
 import type { Digest, ReplicaId, SequenceNumber } from "../core/ids.ts";
-import type { AnyRequest, Batch, Reply, Result } from "../core/messages.ts";
+import type { AnyRequest, Batch, Reply, Request, Result } from "../core/messages.ts";
 import { type Call, type Execution, shown } from "./observed_core.ts";
+import { Runs, type SessionLimits } from "./runs.ts";
 import type { Invariant } from "./violation.ts";
 
 /** A batch, and what became of it at whoever was first to execute it. */
@@ -27,10 +28,15 @@ export class Ledger {
   readonly #outcomes = new Map<string, string>();
   readonly #report: Report;
   readonly #isValid: (request: AnyRequest, digest: Digest) => boolean;
+  readonly #runs: Runs;
+  /** Up to here the order has been looked at as a whole; and the agreed time there. */
+  #through = 0;
+  #agreedTime = 0;
 
-  constructor(report: Report, isValid: (request: AnyRequest, digest: Digest) => boolean) {
+  constructor(report: Report, isValid: (request: AnyRequest, digest: Digest) => boolean, limits: SessionLimits) {
     this.#report = report;
     this.#isValid = isValid;
+    this.#runs = new Runs(report, limits);
   }
 
   /** The highest number that a correct replica has executed. */
@@ -53,6 +59,24 @@ export class Ledger {
       if (this.#isValid(message, digest)) continue;
       this.#report("validity", `replica ${by} executed at ${sequence} a ${message.kind} that nobody made: ${digest}`);
     }
+    for (let next = this.#next(); next; next = this.#next()) this.#inOrder(next);
+  }
+
+  #next(): Entry | undefined {
+    return this.entries.get((this.#through + 1) as SequenceNumber);
+  }
+
+  /** What can be said of a batch that comes after all before it. */
+  #inOrder({ sequence, digest, by, calls }: Entry): void {
+    this.#through = sequence;
+    const batch = this.batches.get(digest)!;
+    if (batch.requests.length > 0) this.#agreedTime = Math.max(this.#agreedTime, batch.timestamp);
+    for (const { timestamp } of calls) {
+      if (timestamp === this.#agreedTime) continue;
+      const detail = `at ${sequence} replica ${by} has the time ${timestamp}, agreed is ${this.#agreedTime}`;
+      this.#report("agreed-time", detail);
+    }
+    this.#runs.executed({ sequence, agreedTime: this.#agreedTime }, batch, calls);
   }
 
   #compare(first: Entry, { sequence, digest, by, calls }: Entry): void {
@@ -73,6 +97,13 @@ export class Ledger {
     }
   }
 
+  /** A client's session is gone: it must have been idle for long. */
+  refused(request: Request, idleMs: number): void {
+    const idle = this.#agreedTime - this.#runs.lastUse(request);
+    if (idle >= idleMs) return;
+    this.#report("service", `session ${request.session} is gone, although it has been idle for ${idle} ms only`);
+  }
+
   /** A correct replica has this state after this number. */
   checkpoint(by: ReplicaId, sequence: SequenceNumber, root: Digest): void {
     const first = this.#roots.get(sequence);
@@ -86,7 +117,7 @@ export class Ledger {
     results.forEach((result, i) => {
       if (result.status === "refused") return;
       if (message.kind === "request") {
-        if (message.session === 0) return;
+        if (message.session === 0) return void this.#runs.opened(message, result.sequence);
         const place = `${message.client.slice(0, 8)} session ${message.session} timestamp ${message.timestamp}`;
         this.#ran(by, place, request, 0);
         this.#ran(by, `${place} operation ${i}`, outcomeOf(result), result.sequence);

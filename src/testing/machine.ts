@@ -2,7 +2,7 @@
  * A machine that runs a replica: its ports are simulated, the node on it is the real one. It crashes and starts again.
  * @module
  */
-import type { ReplicaId } from "../core/ids.ts";
+import type { ReplicaId, SequenceNumber } from "../core/ids.ts";
 import type { Environment } from "../core/io.ts";
 import type { Recovered } from "../core/records.ts";
 import type { VouchedOperation } from "../core/messages.ts";
@@ -134,7 +134,12 @@ export class Machine implements Station {
     const life: Life = {
       store: new SimulatedStore({ disk: this.disk, engine, random, note: (what) => coverage.count("host", what) }),
       timer: new SimulatedTimer(engine, this.clock),
-      observed: { replica: this.replica, label: this.label, lastExecuted: null },
+      observed: {
+        replica: this.replica,
+        label: this.label,
+        lastExecuted: null,
+        commitsMade: () => life.store.commitsMade,
+      },
       node: null,
       core: null,
       steps: 0,
@@ -251,14 +256,19 @@ export class Machine implements Station {
 
   #createCore(environment: Environment, recovered: Recovered, life: Life): ReturnType<World["createCore"]> {
     if (this.isFaulty) return new Replica(environment, recovered);
-    life.observed.lastExecuted = null;
+    life.observed.lastExecuted = recovered.checkpoint?.sequence ?? 0 as SequenceNumber;
     const stateMachine = new ObservedMachine(environment.stateMachine);
     const core = this.#world.createCore({ ...environment, stateMachine }, recovered);
     life.core = core;
     life.steps = 0;
-    return new ObservedCore(core, stateMachine, (ready) => {
-      life.steps++;
-      this.#world.witness.stepped(this.replica, ready);
+    const { witness } = this.#world;
+    witness.restored(this.replica, recovered);
+    return new ObservedCore(core, stateMachine, {
+      onStep: (input, ready) => {
+        life.steps++;
+        witness.stepped(this.replica, input, ready);
+      },
+      nextCommit: () => life.store.nextCommit,
     });
   }
 

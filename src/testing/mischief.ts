@@ -3,8 +3,8 @@
  * nothing in another's.
  * @module
  */
-import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../core/ids.ts";
-import type { Message, MessageKind, PrePrepare, ReplicaMessage, Signed, VouchedRequest } from "../core/messages.ts";
+import type { Digest, Millis, ReplicaId } from "../core/ids.ts";
+import type { AnyRequest, Message, MessageKind, PrePrepare, Signed, VouchedRequest } from "../core/messages.ts";
 import type { Query, QueryReply } from "../core/query_messages.ts";
 import { sign } from "../node/environment.ts";
 import type { Signer } from "../node/ports.ts";
@@ -20,8 +20,10 @@ import {
   utf8,
 } from "../wire/mod.ts";
 import { EPOCH_MS } from "./clock.ts";
+import { Forger } from "./forger.ts";
+import { Inventor } from "./inventor.ts";
 import type { Meddler } from "./machine.ts";
-import { mutate, mutateReply, otherDigest, withOldSignature } from "./mutators.ts";
+import { mutate, mutateReply, withOldSignature } from "./mutators.ts";
 import type { Behaviour } from "./plan.ts";
 import type { Random } from "./random.ts";
 import type { World } from "./world.ts";
@@ -46,6 +48,8 @@ const MEMORY = 200;
 const OFTEN = 0.3;
 const SELDOM = 0.03;
 const LATE_MS = 700;
+/** What a liar makes of the time, ms. */
+const WILD_MS = [1, 1, 2_000, -600_000, 600_000];
 
 /** Tampers with what a replica says. */
 export class Mischief implements Meddler {
@@ -53,6 +57,10 @@ export class Mischief implements Meddler {
   readonly #signer: Signer;
   readonly #n: number;
   readonly #heard: Uint8Array[] = [];
+  readonly #forger: Forger;
+  readonly #inventor: Inventor;
+  /** Requests that were in batches. */
+  readonly #old: Signed<AnyRequest>[] = [];
   /** Kinds that it does not say; empty: nothing at all. */
   readonly #mute: readonly MessageKind[];
   /** To whom it does not talk, or tells the other story. */
@@ -66,9 +74,13 @@ export class Mischief implements Meddler {
     const { world: { crypto, cluster, genesis, keyOf }, replica, random } = options;
     this.#options = options;
     this.#signer = crypto.createSigner(keyOf(replica), cluster);
+    const own = { world: options.world, replica, signer: this.#signer, random };
+    this.#forger = new Forger(own);
+    this.#inventor = new Inventor(own);
     this.#n = genesis.replicas.length;
     this.#mute = random.chance(0.3) ? [] : random.some(REPLICA_KINDS, 0.4);
-    this.#others = new Set(random.some(genesis.replicas.map((_, id) => id as ReplicaId), 0.5));
+    // Told to all, the other story becomes the only one.
+    this.#others = new Set(random.some(genesis.replicas.map((_, id) => id as ReplicaId), random.pick([0.5, 0.5, 1])));
   }
 
   outgoing(to: ReplicaId, frames: readonly Uint8Array[]): readonly Parcel[] {
@@ -78,14 +90,20 @@ export class Mischief implements Meddler {
       parcels.push({ frame: random.pick(this.#heard), afterMs: 0 });
     }
     if (behaviours.includes("inventing") && random.chance(SELDOM)) {
-      parcels.push({ frame: encodeFrame(sign(this.#signer, this.#invent())), afterMs: 0 });
+      const frame = random.chance(0.1)
+        ? encodeFrame(sign(this.#signer, this.#vouch(random.int(0, 9))))
+        : this.#inventor.invent();
+      parcels.push({ frame, afterMs: 0 });
     }
+    const forged = behaviours.includes("forging") && random.chance(SELDOM) ? this.#forger.forge() : null;
+    if (forged) parcels.push({ frame: forged, afterMs: 0 });
     return parcels;
   }
 
   incoming(frames: readonly Uint8Array[]): readonly Uint8Array[] {
-    const { behaviours } = this.#options;
+    const { behaviours, random } = this.#options;
     if (behaviours.includes("replaying")) { for (const frame of frames) this.#remember(frame); }
+    if (frames.length > 0 && random.chance(OFTEN)) this.#overhear(random.pick(frames));
     return behaviours.includes("starving") ? frames.filter((frame) => !this.#isOfVictim(frame)) : frames;
   }
 
@@ -124,6 +142,16 @@ export class Mischief implements Meddler {
     return { ...reply, result: { ...reply.result, value } };
   }
 
+  #overhear(frame: Uint8Array): void {
+    try {
+      const { signed } = decodeFrame(frame);
+      this.#forger.hear(signed);
+      this.#inventor.note(signed);
+    } catch {
+      // Another liar's.
+    }
+  }
+
   #remember(frame: Uint8Array): void {
     if (this.#heard.length < MEMORY) this.#heard.push(frame);
     else if (this.#options.random.chance(0.1)) this.#heard[this.#options.random.int(0, MEMORY - 1)] = frame;
@@ -133,8 +161,10 @@ export class Mischief implements Meddler {
     const { random, behaviours } = this.#options;
     if (behaviours.includes("replaying")) this.#remember(original);
     const { signed, batchBytes } = decodeFrame(original);
+    this.#inventor.note(signed);
     let frame: Uint8Array = original;
     let afterMs = 0;
+    let both = false;
     for (const behaviour of behaviours) {
       switch (behaviour) {
         case "mute":
@@ -151,6 +181,8 @@ export class Mischief implements Meddler {
           break;
         case "equivocating":
           if (this.#others.has(to)) frame = this.#otherStory(signed, batchBytes) ?? frame;
+          // Some are told both.
+          if (frame !== original && random.chance(SELDOM)) both = true;
           break;
         case "mutating":
           if (random.chance(signed.message.kind === "view-change" ? 0.7 : OFTEN)) {
@@ -168,7 +200,7 @@ export class Mischief implements Meddler {
           break;
       }
     }
-    return [{ frame, afterMs }];
+    return both ? [{ frame: original, afterMs }, { frame, afterMs }] : [{ frame, afterMs }];
   }
 
   #isOwn(message: Message): boolean {
@@ -183,6 +215,10 @@ export class Mischief implements Meddler {
       const story = this.#stories.get(place) ?? (batchBytes && this.#otherBatch(batchBytes));
       if (!story) return null;
       this.#stories.set(place, story);
+      // A body that is not the one that is named.
+      if (batchBytes && this.#options.random.chance(SELDOM)) {
+        return encodeFrame(sign(this.#signer, message), story.bytes);
+      }
       const prePrepare: PrePrepare = { ...message, digest: story.digest };
       return encodeFrame(sign(this.#signer, prePrepare), batchBytes && story.bytes);
     }
@@ -194,9 +230,21 @@ export class Mischief implements Meddler {
   #otherBatch(bytes: Uint8Array): { readonly digest: Digest; readonly bytes: Uint8Array } {
     const { crypto, genesis } = this.#options.world;
     const { timestamp, requests } = decodeBatch(bytes, genesis.limits);
-    const other = requests.length > 1 ? [...requests].reverse() : this.#options.random.chance(0.5) ? [] : requests;
-    const changed = encodeBatch((timestamp + 1) as typeof timestamp, other);
-    return { digest: crypto.hash(changed), bytes: changed };
+    const { random } = this.#options;
+    const other = random.pick<() => readonly Signed<AnyRequest>[]>([
+      () => [...requests].reverse(),
+      () => [],
+      () => [...requests, ...requests].slice(0, genesis.limits.maxBatchRequests),
+      () => [...random.shuffled(this.#old).slice(0, 2), ...requests].slice(0, genesis.limits.maxBatchRequests),
+    ])();
+    for (const request of requests) this.#keepOld(random.chance(SELDOM) ? changed(request) : request);
+    const bytesOfOther = encodeBatch(Math.max(0, timestamp + random.pick(WILD_MS)) as typeof timestamp, other);
+    return { digest: crypto.hash(bytesOfOther), bytes: bytesOfOther };
+  }
+
+  #keepOld(request: Signed<AnyRequest>): void {
+    this.#old.push(request);
+    if (this.#old.length > MEMORY) this.#old.shift();
   }
 
   #mutated(signed: Signed, batchBytes: Uint8Array | undefined): Uint8Array | null {
@@ -220,51 +268,6 @@ export class Mischief implements Meddler {
     const notAfter = Math.floor(EPOCH_MS + engine.now + random.pick([-1_000, 30_000, 10_000_000])) as Millis;
     return { kind: "vouched-request", gateway: replica, notAfter, operations };
   }
-
-  /** What no correct replica would say. */
-  #invent(): ReplicaMessage | VouchedRequest {
-    const { replica, random, world: { crypto } } = this.#options;
-    const digest = crypto.hash(new Uint8Array([random.int(0, 255)]));
-    const sequence = random.pick([1, 8, 64, 512, 2 ** 40]) as SequenceNumber;
-    const view = random.pick([1, 2, 3, this.#n, 1_000, 2 ** 40]) as View;
-    return random.pick<() => ReplicaMessage | VouchedRequest>([
-      () => this.#vouch(random.int(0, 9)),
-      () => ({ kind: "view-change", replica, view, stable: [], prepared: [] }),
-      () => ({ kind: "new-view", replica, view, viewChanges: [], prePrepares: [] }),
-      () => ({ kind: "checkpoint", replica, sequence, digest }),
-      () => ({
-        kind: "status",
-        replica,
-        view,
-        stable: sequence,
-        executed: sequence,
-        stages: [],
-        votesAbove: 0 as SequenceNumber,
-        challenge: random.int(0, 1) as Millis,
-        echo: 0 as Millis,
-      }),
-      () => ({
-        kind: "status",
-        replica,
-        view,
-        stable: 0 as SequenceNumber,
-        executed: 0 as SequenceNumber,
-        stages: [],
-        votesAbove: 0 as SequenceNumber,
-        challenge: random.int(0, 1) as Millis,
-        echo: 0 as Millis,
-      }),
-      () => ({
-        kind: "fetch",
-        replica,
-        digests: Array.from({ length: 32 }, (_, i) => otherDigest(`${digest.slice(0, -2)}${10 + i}` as Digest)),
-      }),
-      () => ({ kind: "pre-prepare", replica, view, sequence, digest }),
-      () => ({ kind: "commit", replica, view, sequence, digest }),
-      () => ({ kind: "prepare", replica, view, sequence, digest }),
-      () => ({ kind: "blobs", replica, blobs: [new Uint8Array([1, 2, 3])] }),
-    ])();
-  }
 }
 
 const REPLICA_KINDS: readonly MessageKind[] = [
@@ -279,6 +282,15 @@ const REPLICA_KINDS: readonly MessageKind[] = [
   "blobs",
   "query-reply",
 ];
+
+/** A request that asks for something else than its client has signed. */
+function changed(signed: Signed<AnyRequest>): Signed<AnyRequest> {
+  const { message } = signed;
+  const other = message.kind === "request"
+    ? { ...message, timestamp: message.timestamp + 1 }
+    : { ...message, operations: message.operations.map((one) => ({ ...one, timestamp: one.timestamp + 1 })) };
+  return withOldSignature(signed, other, encodeMessage(other));
+}
 
 function flipped(frame: Uint8Array, random: Random): Uint8Array {
   const changed = frame.slice();

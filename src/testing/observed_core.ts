@@ -8,12 +8,15 @@ import type { Input, Ready, ReplicaStatus } from "../core/io.ts";
 import { OperationError, type StateMachine } from "../core/state_machine.ts";
 import type { Core } from "../node/task.ts";
 import { fromUtf8 } from "../wire/mod.ts";
+import type { Record } from "../core/records.ts";
 
 /** One operation that a state machine was given, and what it made of it. */
 export interface Call {
   readonly sequence: SequenceNumber;
   readonly client: string;
   readonly operation: Uint8Array;
+  /** What it was told the time is. */
+  readonly timestamp: Millis;
   /** The result, or why it was rejected, for people. */
   readonly outcome: string;
 }
@@ -32,11 +35,13 @@ export interface Execution {
 export class Released {
   /** No event of the protocol has this kind. */
   readonly kind = "released";
+  /** `now`: when it was stepped; `after`: only once its store has made so many commits may anybody hear of it. */
   constructor(
     readonly ready: Ready,
-    readonly input: Input,
     readonly executions: readonly Execution[],
     readonly step: number,
+    readonly now: Millis,
+    readonly after: number,
   ) {}
 }
 
@@ -53,7 +58,8 @@ export class ObservedMachine implements StateMachine {
   }
 
   execute(...[operation, context]: Parameters<StateMachine["execute"]>): Uint8Array {
-    const call = { sequence: context.sequence, client: context.client, operation };
+    const { sequence, client, timestamp } = context;
+    const call = { sequence, client, timestamp, operation };
     try {
       const result = this.#machine.execute(operation, context);
       this.calls.push({ ...call, outcome: shown(result) });
@@ -82,27 +88,40 @@ export class ObservedMachine implements StateMachine {
   }
 }
 
+/** What binds a replica, and must be durable before it says anything. */
+const BINDING: readonly Record["kind"][] = ["view", "accepted", "prepared", "checkpoint", "stable", "lost-disk"];
+
+/** What a core is observed with. */
+export interface Observers {
+  /** Hears of each step before anything of it is durable. */
+  readonly onStep: (input: Input, ready: Ready) => void;
+  /** The number of the commit that what is stepped now will be in. */
+  readonly nextCommit: () => number;
+}
+
 /** Adds a {@linkcode Released} to each step of a core. */
 export class ObservedCore implements Core {
   readonly #core: Core;
   readonly #machine: ObservedMachine;
-  readonly #onStep: (ready: Ready) => void;
+  readonly #observers: Observers;
+  /** The commit that the last binding record so far will be in. */
+  #after = 0;
   #steps = 0;
 
-  /** `onStep` hears of each step before anything of it is durable. */
-  constructor(core: Core, machine: ObservedMachine, onStep: (ready: Ready) => void) {
+  constructor(core: Core, machine: ObservedMachine, observers: Observers) {
     this.#core = core;
     this.#machine = machine;
-    this.#onStep = onStep;
+    this.#observers = observers;
   }
 
   step(input: Input, now: Millis): Ready {
     const ready = this.#core.step(input, now);
-    this.#onStep(ready);
+    this.#observers.onStep(input, ready);
     this.#steps++;
     const { records, messages, replies, answers, events } = ready;
     // Of nothing the witness need not hear.
     if (records.length + messages.length + replies.length + answers.length + events.length === 0) return ready;
+    if (records.some(({ kind }) => BINDING.includes(kind))) this.#after = this.#observers.nextCommit();
     const calls = this.#machine.calls.splice(0);
     const executions: Execution[] = [];
     for (const record of records) {
@@ -110,7 +129,7 @@ export class ObservedCore implements Core {
       const { sequence, digest } = record;
       executions.push({ sequence, digest, calls: calls.filter((call) => call.sequence === sequence) });
     }
-    const released = new Released(ready, input, executions, this.#steps) as unknown as Event;
+    const released = new Released(ready, executions, this.#steps, now, this.#after) as unknown as Event;
     return { ...ready, events: [released, ...events] };
   }
 

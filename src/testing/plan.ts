@@ -25,6 +25,7 @@ export type Behaviour =
   | "corrupting" // flips bits
   | "equivocating" // as primary, gives one number to two batches, and votes for each where it said so
   | "mutating" // changes what it says: views, numbers, digests, certificates; signed anew or not
+  | "forging" // says things in others' names: signatures of other kinds, of other clusters, of nobody; also within certificates
   | "inventing" // says what no correct replica would: huge views, false checkpoints, floods of fetches
   | "starving" // does not take the requests of some clients
   | "lying-to-clients"; // answers with other results

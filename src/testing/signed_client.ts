@@ -214,6 +214,7 @@ export class SignedClient {
       if (message.kind !== "reply" || message.request !== waiting.digest || message.replica !== from) return null;
       const { publicKey } = this.#options.world.genesis.replicas[from]!;
       if (!this.#verifier.verify(publicKey, "reply", bytes, signature)) return null;
+      this.#options.world.witness.replied(message);
       this.#view = message.view % this.#options.world.genesis.replicas.length;
       return message.results;
     } catch {
@@ -229,6 +230,7 @@ export class SignedClient {
     waiting.invocations.forEach((invocation, i) => {
       const { status, value } = results[i]!;
       if (status === "refused" && fromUtf8(value) === "unknown-session") {
+        world.witness.refused(waiting.request);
         return this.#onEviction(waiting.request.session);
       }
       if (status === "refused") {

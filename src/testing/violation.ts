@@ -15,6 +15,22 @@ export type Invariant =
   | "exactly-once"
   /** Equal operations in equal order give equal results. */
   | "determinism"
+  /** What a correct replica calls prepared, committed, stable or a new view has a quorum of distinct replicas behind it. */
+  | "certificates"
+  /** What prepared is in each view-change, and a new view orders what follows from its view-changes. */
+  | "carry-over"
+  /** Views only grow: one by one, or further after f + 1 others. */
+  | "view-changes"
+  /** Votes are for numbers between the watermarks, which only grow. */
+  | "watermarks"
+  /** Nothing is said before it is durable with all that binds its sender. */
+  | "write-ahead"
+  /** Nobody takes for a correct replica's what that has never said. */
+  | "authenticity"
+  /** A body has the digest that it is known by. */
+  | "digests"
+  /** Operations see the time that was agreed on, which never falls and is not far ahead of correct clocks. */
+  | "agreed-time"
   /** Equal states at equal checkpoints. */
   | "integrity"
   /** What a client was told survives any crashes. */

@@ -2,17 +2,20 @@
  * Sees everything that correct replicas let out, and holds it against the invariants.
  * @module
  */
-import type { Digest, ReplicaId, SequenceNumber } from "../core/ids.ts";
+import type { Digest, Millis, ReplicaId, SequenceNumber } from "../core/ids.ts";
 import type { Event } from "../core/events.ts";
 import { type Contradiction, isContradiction } from "../core/evidence.ts";
-import type { Ready } from "../core/io.ts";
-import type { AnyRequest, MessageKind, SignedRequest } from "../core/messages.ts";
+import type { Input, Ready } from "../core/io.ts";
+import type { AnyRequest, MessageKind, Reply, Request, SignedRequest } from "../core/messages.ts";
+import type { Recovered } from "../core/records.ts";
 import type { NodeLimits } from "../node/limits.ts";
 import type { NodeStatus } from "../node/status.ts";
-import { decodeFrame, encodeFrame, wireLimits } from "../wire/mod.ts";
+import { decodeFrame, encodeBatch, encodeFrame, wireLimits } from "../wire/mod.ts";
 import type { Coverage } from "./coverage.ts";
 import { Ledger, type Report } from "./ledger.ts";
 import { Released } from "./observed_core.ts";
+import { Promises } from "./promises.ts";
+import { SaidMessages } from "./said.ts";
 import { short, type Trace, wordsOf } from "./trace.ts";
 import type { World } from "./world.ts";
 import { Votes } from "./votes.ts";
@@ -25,6 +28,8 @@ export interface Observed {
   readonly replica: ReplicaId;
   readonly label: string;
   lastExecuted: SequenceNumber | null;
+  /** How many commits its store has made. */
+  readonly commitsMade: () => number;
 }
 
 /** The checkers that look at each step. */
@@ -33,6 +38,8 @@ export class Witness {
   /** No view change is allowed. */
   isCalm = false;
   readonly #votes = new Votes();
+  readonly #said: SaidMessages;
+  readonly #promises: Promises;
   readonly #world: World;
   readonly #report: Report;
   readonly #coverage: Coverage;
@@ -51,7 +58,23 @@ export class Witness {
     this.#report = report;
     this.#coverage = world.coverage;
     this.#trace = world.trace;
-    this.ledger = new Ledger(report, (request, digest) => this.#isValid(request, digest));
+    const { genesis, crypto: { hash } } = world;
+    const { limits } = genesis;
+    const isFaulty = (replica: ReplicaId) => this.#faulty.has(replica);
+    this.ledger = new Ledger(report, (request, digest) => this.#isValid(request, digest), limits);
+    this.#said = new SaidMessages(report, isFaulty);
+    this.#promises = new Promises({
+      measures: {
+        n: genesis.replicas.length,
+        checkpointInterval: genesis.checkpointInterval,
+        logWindow: genesis.logWindow,
+        nullDigest: hash(encodeBatch(0 as Millis, [])),
+      },
+      maxClockSkewMs: limits.maxClockSkewMs,
+      hash,
+      report,
+      isFaulty,
+    });
   }
 
   /** A correct client made this request. */
@@ -82,8 +105,26 @@ export class Witness {
     );
   }
 
+  /** A correct replica is read from its store. */
+  restored(replica: ReplicaId, recovered: Recovered): void {
+    this.#promises.restored(replica, recovered);
+  }
+
+  /** A client is refused as one whose session is gone. */
+  refused(request: Request): void {
+    this.ledger.refused(request, this.#world.genesis.limits.sessionIdleMs);
+  }
+
+  /** A client hears from a replica. */
+  replied(reply: Reply): void {
+    this.#said.replied(reply);
+  }
+
   /** A correct replica has made a step; nothing of it is durable yet. */
-  stepped(replica: ReplicaId, { messages }: Ready): void {
+  stepped(replica: ReplicaId, input: Input, ready: Ready): void {
+    this.#said.taken(replica, input);
+    this.#said.made(ready);
+    const { messages } = ready;
     for (const { message: { message } } of messages) {
       if ("replica" in message && message.replica === replica) this.#votes.made(message);
       if (message.kind === "new-view") { for (const own of message.prePrepares) this.#votes.made(own.message); }
@@ -132,8 +173,12 @@ export class Witness {
     }
   }
 
-  #released(observed: Observed, { ready, executions }: Released): void {
+  #released(observed: Observed, { ready, executions, now, after }: Released): void {
     const { replica, label } = observed;
+    if (observed.commitsMade() < after) {
+      this.#report("write-ahead", `${label} lets out what it has not made durable`);
+    }
+    this.#said.letOut(replica, ready);
     const { hash } = this.#world.crypto;
     for (const { message: { message, bytes, signature }, to, batch } of ready.messages) {
       if (this.#trace.isWanted) {
@@ -174,6 +219,7 @@ export class Witness {
       const request = this.#requests.get(reply.request);
       if (request) this.ledger.replied(replica, reply, request);
     }
+    this.#promises.released(replica, ready, now);
   }
 
   /** Anybody with the genesis must come to the same verdict, and it must be right. */
@@ -203,11 +249,19 @@ export class Witness {
   /** Looks at a correct node from outside. */
   inspect(label: string, { replica, inbox, outboxes, halted }: NodeStatus, limits: NodeLimits): void {
     // The replica itself has noticed that its state is another than a quorum's.
-    const invariant = halted?.includes("has diverged") ? "integrity" : "no-halt";
+    const invariant = halted?.includes("has diverged")
+      ? "integrity"
+      : halted?.includes("is committed as")
+      ? "agreement"
+      : "no-halt";
     if (halted !== undefined) this.#report(invariant, `${label} has halted: ${halted}`);
     const { logWindow, limits: { maxSessions, maxNames } } = this.#world.genesis;
     const { maxPendingRequests } = this.#world.settings;
     this.#isAtMost(label, "slots", replica.slots.length, logWindow);
+    for (const { sequence } of replica.slots) {
+      if (sequence > replica.lowWatermark && sequence <= replica.lowWatermark + logWindow) continue;
+      this.#report("watermarks", `${label} keeps ${sequence}, its low watermark is ${replica.lowWatermark}`);
+    }
     this.#isAtMost(label, "pending requests", replica.pendingRequests, maxPendingRequests);
     this.#isAtMost(label, "sessions", replica.sessions, maxSessions);
     this.#isAtMost(label, "names", replica.names, maxNames);

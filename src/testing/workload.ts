@@ -45,7 +45,8 @@ function operationOf(random: Random, id: number): KeyValueOperation {
   }
   const key = random.pick(REGISTERS);
   const kind = random.next();
-  if (kind < 0.4) return { op: "set", key, value: `${id}` };
+  // Now and then what was there before, so that old states come back.
+  if (kind < 0.4) return { op: "set", key, value: random.chance(0.3) ? random.pick(["on", "off"]) : `${id}` };
   if (kind < 0.7) return { op: "get", key };
   if (kind < 0.9) return { op: "cas", key, expected: random.chance(0.3) ? null : `${id - 1}`, value: `${id}` };
   return { op: "del", key };

@@ -1,8 +1,8 @@
 /** Each checker catches a bug planted for it. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Environment, Input, Ready } from "../../src/core/io.ts";
-import type { Digest, Millis } from "../../src/core/ids.ts";
-import type { Batch, Signed } from "../../src/core/messages.ts";
+import type { Digest, Millis, View } from "../../src/core/ids.ts";
+import type { Batch, Signed, ViewChange } from "../../src/core/messages.ts";
 import { Replica } from "../../src/core/replica.ts";
 import type { StateMachine } from "../../src/core/state_machine.ts";
 import type { Writes } from "../../src/node/ports.ts";
@@ -189,15 +189,20 @@ Deno.test("self-consistency: a vote in a view that the replica has left is caugh
     return {
       step(input, now) {
         const ready = replica.step(input, now);
-        if (environment.self !== 1 || ++steps !== 50) return ready;
-        const viewChange = environment.sign({
+        if (environment.self !== 1 || ++steps !== 2) return ready;
+        const viewChange = environment.sign<ViewChange>({
           kind: "view-change",
           replica: environment.self,
-          view: 3 as never,
+          view: 3 as View,
           stable: [],
           prepared: [],
         });
-        return { ...ready, messages: [...ready.messages, { to: "all", message: viewChange }] };
+        const record = { kind: "view", view: 3 as View, viewChange, newView: null } as const;
+        return {
+          ...ready,
+          records: [...ready.records, record],
+          messages: [...ready.messages, { to: "all", message: viewChange }],
+        };
       },
       status: () => replica.status(),
     };

@@ -1,0 +1,297 @@
+/**
+ * What each correct replica has on record, and what it says: every vote has its record, every certificate its quorum, and what prepared
+ * goes into each view-change. Looked at when it is let out, over all of a replica's lives and isolates.
+ * @module
+ */
+import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../core/ids.ts";
+import type { Event } from "../core/events.ts";
+import type { Ready } from "../core/io.ts";
+import type { Batch, Message, NewView, ViewChange } from "../core/messages.ts";
+import type { Record, Recovered } from "../core/records.ts";
+import type { Report } from "./ledger.ts";
+import {
+  faultyAmong,
+  flawOfDecision,
+  flawOfPrepared,
+  flawOfSenders,
+  flawOfStable,
+  flawOfSuccession,
+  flawOfViewChange,
+  type Measures,
+} from "./paper.ts";
+import { SaidCommits } from "./said_commits.ts";
+import { emptyMemory, enter, type Memory, noteAccepted, notePrepared, placeOf } from "./replica_memory.ts";
+
+/** What is needed to judge. */
+export interface PromisesOptions {
+  readonly measures: Measures;
+  readonly maxClockSkewMs: number;
+  readonly hash: (bytes: Uint8Array) => Digest;
+  readonly report: Report;
+  readonly isFaulty: (replica: ReplicaId) => boolean;
+}
+
+/** Everything that correct replicas have bound themselves to. */
+export class Promises {
+  readonly #options: PromisesOptions;
+  readonly #memories = new Map<ReplicaId, Memory>();
+  /** What prepared anywhere, by view and number. */
+  readonly #prepared = new Map<string, Digest>();
+  readonly #commits: SaidCommits;
+  readonly #judged = new WeakSet<Message>();
+
+  constructor(options: PromisesOptions) {
+    this.#options = options;
+    this.#commits = new SaidCommits(options.measures.n, options.isFaulty);
+  }
+
+  /** A replica has been read from its store: what is there counts as recorded, also if nobody has heard of it yet. */
+  restored(replica: ReplicaId, recovered: Recovered): void {
+    const before = this.#memories.get(replica);
+    if (recovered.lostDisk && !before?.hasLostDisk) {
+      const memory = emptyMemory();
+      memory.highestVote = before?.highestVote ?? 0;
+      memory.hasLostDisk = true;
+      this.#memories.set(replica, memory);
+    }
+    const memory = this.#memory(replica);
+    memory.hasLostDisk = recovered.lostDisk !== undefined;
+    for (const { prePrepare } of recovered.accepted) noteAccepted(memory, prePrepare.message);
+    for (const { prePrepare } of recovered.prepared) notePrepared(memory, prePrepare.message);
+    for (const { sequence, batch } of recovered.committed) memory.on.committed.add(`${sequence}/${batch.digest}`);
+    const { checkpoint, viewChange, newView, view, stable } = recovered;
+    if (checkpoint) memory.on.checkpoint.add(`${checkpoint.sequence}/${checkpoint.root}`);
+    memory.stable = Math.max(memory.stable, stable[0]?.message.sequence ?? 0);
+    if (viewChange) memory.left.add(viewChange.message.view);
+    // What is read is old already where another isolate has gone on meanwhile.
+    if (newView && view >= memory.view) enter(memory, newView.message);
+    memory.view = Math.max(memory.view, view);
+  }
+
+  /** A step's records are durable, as far as they must be, and its messages are about to go. */
+  released(replica: ReplicaId, { events, records, messages }: Ready, now: Millis): void {
+    const memory = this.#memory(replica);
+    this.#checkLeaving(replica, memory, events);
+    for (const record of records) this.#record(replica, memory, record, now);
+    for (const { message: { message } } of messages) {
+      if ("replica" in message && message.replica === replica) this.#say(replica, memory, message);
+    }
+  }
+
+  #memory(replica: ReplicaId): Memory {
+    let memory = this.#memories.get(replica);
+    if (!memory) this.#memories.set(replica, memory = emptyMemory());
+    return memory;
+  }
+
+  /** By itself a replica goes to the next view; to one further only after f + 1 others, one of them correct. */
+  #checkLeaving(replica: ReplicaId, memory: Memory, events: readonly Event[]): void {
+    let view = memory.view;
+    for (const event of events) {
+      if (event.kind === "new-view") view = event.view;
+      if (event.kind !== "view-change") continue;
+      const { why } = event;
+      const followed = why === "others-left" &&
+        this.#goneTo(event.view, replica) <= faultyAmong(this.#options.measures.n);
+      if (followed) {
+        this.#options.report(
+          "view-changes",
+          `replica ${replica} follows others to view ${event.view}, to which not f + 1 have gone`,
+        );
+      } else if (why !== "others-left" && why !== "disk-lost" && event.view !== view + 1) {
+        this.#options.report("view-changes", `replica ${replica} goes from view ${view} to ${event.view}: ${why}`);
+      }
+      view = event.view;
+    }
+  }
+
+  /** How many others can have said that they have left for this view or a higher one. */
+  #goneTo(view: View, but: ReplicaId): number {
+    let gone = 0;
+    for (let id = 0; id < this.#options.measures.n; id++) {
+      const replica = id as ReplicaId;
+      if (replica === but) continue;
+      const left = this.#memories.get(replica)?.left;
+      if (this.#options.isFaulty(replica) || (left && Math.max(0, ...left) >= view)) gone++;
+    }
+    return gone;
+  }
+
+  #record(replica: ReplicaId, memory: Memory, record: Record, now: Millis): void {
+    const { measures } = this.#options;
+    switch (record.kind) {
+      case "view":
+        if (record.view < memory.view) {
+          this.#options.report(
+            "view-changes",
+            `replica ${replica} goes from view ${memory.view} back to ${record.view}`,
+          );
+        }
+        memory.view = record.view;
+        if (record.viewChange) memory.left.add(record.viewChange.message.view);
+        if (!record.newView) return;
+        this.#checkNewView(record.newView.message);
+        return enter(memory, record.newView.message);
+      case "accepted":
+        return this.#accepted(replica, memory, record, now);
+      case "prepared": {
+        const { message } = record.prePrepare;
+        this.#flaw("certificates", flawOfPrepared(record, measures));
+        const place = `${message.view}/${message.sequence}`;
+        const other = this.#prepared.get(place);
+        this.#prepared.set(place, message.digest);
+        if (other !== undefined && other !== message.digest) {
+          this.#options.report(
+            "certificates",
+            `two batches have prepared at ${message.sequence} in view ${message.view}`,
+          );
+        }
+        return notePrepared(memory, message);
+      }
+      case "committed": {
+        const { sequence, digest, commits, batch } = record;
+        this.#flaw("certificates", flawOfDecision(commits, measures));
+        const decided = commits[0]?.message;
+        if (decided && (decided.sequence !== sequence || decided.digest !== digest)) {
+          this.#options.report("certificates", `replica ${replica} executes at ${sequence} what was not decided there`);
+        }
+        if (batch) this.#checkBody(replica, batch, digest);
+        memory.on.committed.add(`${sequence}/${digest}`);
+        return;
+      }
+      case "checkpoint":
+        memory.on.checkpoint.add(`${record.sequence}/${record.root}`);
+        return;
+      case "stable": {
+        this.#flaw("certificates", flawOfStable(record.certificate, measures));
+        const stable = record.certificate[0]?.message.sequence ?? 0;
+        if (stable < memory.stable) {
+          this.#options.report(
+            "watermarks",
+            `replica ${replica}'s low watermark falls from ${memory.stable} to ${stable}`,
+          );
+        }
+        memory.stable = stable;
+        for (const sequence of [...memory.preparedIn.keys()]) {
+          if (sequence <= stable) memory.preparedIn.delete(sequence);
+        }
+        return;
+      }
+      case "lost-disk":
+        if (record.found !== null) return;
+        memory.hasLostDisk = false;
+        if (memory.stable < memory.highestVote) {
+          this.#options.report(
+            "self-consistency",
+            `replica ${replica} has lost its disk and votes again at ${memory.stable}, it had voted up to ${memory.highestVote}`,
+          );
+        }
+    }
+  }
+
+  #accepted(
+    replica: ReplicaId,
+    memory: Memory,
+    { prePrepare, batch }: Extract<Record, { kind: "accepted" }>,
+    now: Millis,
+  ): void {
+    const { measures: { n, logWindow }, maxClockSkewMs } = this.#options;
+    const { message } = prePrepare;
+    const { view, sequence, digest } = message;
+    const what = `replica ${replica} accepts ${sequence} in view ${view}`;
+    if (message.replica !== view % n) this.#options.report("certificates", `${what} from replica ${message.replica}`);
+    if (sequence <= memory.stable || sequence > memory.stable + logWindow) {
+      this.#options.report("watermarks", `${what}, its window is ${memory.stable + 1} to ${memory.stable + logWindow}`);
+    }
+    if (view !== memory.view) this.#options.report("view-changes", `${what}, it is in view ${memory.view}`);
+    const carried = memory.carried.get(sequence);
+    if (carried !== undefined && carried !== digest) {
+      this.#options.report("carry-over", `${what} as ${digest.slice(0, 8)}, the new-view has ${carried.slice(0, 8)}`);
+    }
+    if (carried === undefined && batch.timestamp > now + maxClockSkewMs) {
+      this.#options.report("agreed-time", `${what}, its time is ${batch.timestamp - now} ms ahead of the replica's`);
+    }
+    this.#checkBody(replica, batch, digest);
+    noteAccepted(memory, message);
+  }
+
+  #checkBody(replica: ReplicaId, { bytes }: Batch, digest: Digest): void {
+    if (this.#options.hash(bytes) === digest) return;
+    this.#options.report("digests", `replica ${replica} takes for ${digest} a body that has another digest`);
+  }
+
+  #checkNewView(newView: NewView): void {
+    if (this.#judged.has(newView)) return;
+    this.#judged.add(newView);
+    const { measures } = this.#options;
+    this.#flaw("certificates", flawOfSenders(newView, measures));
+    this.#flaw("carry-over", flawOfSuccession(newView, measures));
+  }
+
+  #say(replica: ReplicaId, memory: Memory, message: Message): void {
+    switch (message.kind) {
+      case "pre-prepare":
+      case "prepare":
+        this.#vote(replica, memory, message.sequence);
+        return this.#expect(memory.on.accepted.has(placeOf(message)), replica, message);
+      case "commit": {
+        this.#vote(replica, memory, message.sequence);
+        const isKnown = memory.on.prepared.has(placeOf(message)) ||
+          memory.on.committed.has(`${message.sequence}/${message.digest}`);
+        this.#expect(isKnown || this.#commits.isDecided(message), replica, message);
+        return this.#commits.add(message);
+      }
+      case "checkpoint":
+        this.#vote(replica, memory, message.sequence);
+        return this.#expect(memory.on.checkpoint.has(`${message.sequence}/${message.digest}`), replica, message);
+      case "view-change":
+        this.#vote(replica, memory, 0 as SequenceNumber);
+        this.#expect(memory.left.has(message.view), replica, message);
+        return this.#checkViewChange(replica, memory, message);
+      case "new-view":
+        this.#vote(replica, memory, 0 as SequenceNumber);
+        this.#checkNewView(message);
+        return this.#expect(memory.entered.has(message.view), replica, message);
+      case "decision":
+        return this.#flaw("certificates", flawOfDecision(message.commits, this.#options.measures));
+      case "stable-checkpoint":
+        return this.#flaw("certificates", flawOfStable(message.checkpoints, this.#options.measures));
+    }
+  }
+
+  #vote(replica: ReplicaId, memory: Memory, sequence: SequenceNumber): void {
+    if (memory.hasLostDisk) {
+      this.#options.report("self-consistency", `replica ${replica} has lost its disk, and votes before it may`);
+    }
+    memory.highestVote = Math.max(memory.highestVote, sequence);
+  }
+
+  #checkViewChange(replica: ReplicaId, memory: Memory, message: ViewChange): void {
+    if (this.#judged.has(message)) return;
+    this.#judged.add(message);
+    this.#flaw("certificates", flawOfViewChange(message, this.#options.measures));
+    const low = message.stable[0]?.message.sequence ?? 0;
+    for (const [sequence, views] of memory.preparedIn) {
+      const latest = Math.max(...[...views].filter((view) => view < message.view));
+      if (sequence <= low || latest === -Infinity) continue;
+      const certificate = message.prepared.find(({ prePrepare }) => prePrepare.message.sequence === sequence);
+      if (certificate && certificate.prePrepare.message.view >= latest) continue;
+      const instead = certificate ? `the certificate of view ${certificate.prePrepare.message.view}` : "nothing";
+      this.#options.report(
+        "carry-over",
+        `replica ${replica} had ${sequence} prepared in view ${latest}; its view-change for ${message.view} has ${instead}`,
+      );
+    }
+  }
+
+  #expect(isRecorded: boolean, replica: ReplicaId, message: Message): void {
+    if (isRecorded) return;
+    const at = "sequence" in message ? ` for ${message.sequence}` : "";
+    const view = "view" in message ? ` in view ${message.view}` : "";
+    this.#options.report("write-ahead", `replica ${replica} says ${message.kind}${at}${view}, which is not on record`);
+  }
+
+  #flaw(invariant: Parameters<Report>[0], flaw: string | null): void {
+    if (flaw !== null) this.#options.report(invariant, flaw);
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * A copy of the source in a temporary folder, in which one mutant after another is planted and tried. A lane keeps its folder, so that
+ * only the files that change are compiled again.
+ * @module
+ */
+import { filesUnder, root } from "../files.ts";
+import { applyEdit, type Edit, type Mutant } from "./mutant.ts";
+import type { Trial } from "./schedule.ts";
+import type { TrialLine } from "./trial_process.ts";
+
+/** What trying a mutant came to. */
+export type Outcome =
+  & (
+    | { readonly kind: "violation"; readonly line: TrialLine }
+    /** All runs went well. */
+    | { readonly kind: "none" }
+    /** The process had to be stopped: a step that never ends, or nothing found in time. No checker has said a word. */
+    | { readonly kind: "timeout" }
+    /** The process ended by itself without a verdict. */
+    | { readonly kind: "crash"; readonly detail: string }
+  )
+  & { readonly runs: number; readonly seconds: number };
+
+/** What is needed to run the simulator. */
+const FOLDERS = ["src", "tools/mutants"];
+
+/** One lane. Dispose of it with {@linkcode Lane.remove}. */
+export class Lane {
+  readonly #folder: string;
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  static async create(): Promise<Lane> {
+    const folder = await Deno.makeTempDir({ prefix: "pbft_mutants_" });
+    for (const path of FOLDERS.flatMap((from) => filesUnder(from, ".ts"))) {
+      await Deno.mkdir(`${folder}/${path.slice(0, path.lastIndexOf("/"))}`, { recursive: true });
+      await Deno.copyFile(new URL(path, root), `${folder}/${path}`);
+    }
+    return new Lane(folder);
+  }
+
+  /** Plants a mutant, `null`: nothing, tries it, and makes the copy whole again. */
+  async try(mutant: Pick<Mutant, "edits"> | null, trials: readonly Trial[], limitMs: number): Promise<Outcome> {
+    const files = new Map<string, string>();
+    for (const edit of mutant?.edits ?? []) files.set(edit.file, await this.#edited(files, edit));
+    const before = new Map<string, string>();
+    for (const [file, text] of files) {
+      before.set(file, await Deno.readTextFile(`${this.#folder}/${file}`));
+      await Deno.writeTextFile(`${this.#folder}/${file}`, text);
+    }
+    try {
+      return await this.#run(trials, limitMs);
+    } finally {
+      for (const [file, text] of before) await Deno.writeTextFile(`${this.#folder}/${file}`, text);
+    }
+  }
+
+  async remove(): Promise<void> {
+    await Deno.remove(this.#folder, { recursive: true });
+  }
+
+  async #edited(files: ReadonlyMap<string, string>, edit: Edit): Promise<string> {
+    return applyEdit(files.get(edit.file) ?? await Deno.readTextFile(`${this.#folder}/${edit.file}`), edit);
+  }
+
+  async #run(trials: readonly Trial[], limitMs: number): Promise<Outcome> {
+    const began = performance.now();
+    const stop = AbortSignal.timeout(limitMs);
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "-A",
+        "--quiet",
+        "--no-check",
+        "--no-config",
+        "--no-lock",
+        "tools/mutants/trial_process.ts",
+        JSON.stringify(trials),
+      ],
+      cwd: this.#folder,
+      signal: stop,
+      stdout: "piped",
+      stderr: "piped",
+    }).output();
+    const text = new TextDecoder().decode(stdout);
+    const lines = text.split("\n").filter((line) => line.endsWith("}")).map((line): TrialLine => JSON.parse(line));
+    const measured = { runs: lines.length, seconds: (performance.now() - began) / 1000 };
+    const last = lines.at(-1);
+    if (last?.violation) return { kind: "violation", line: last, ...measured };
+    if (stop.aborted) return { kind: "timeout", ...measured };
+    if (code !== 0) return { kind: "crash", detail: new TextDecoder().decode(stderr).trim().slice(-400), ...measured };
+    return { kind: "none", ...measured };
+  }
+}

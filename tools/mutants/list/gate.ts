@@ -1,0 +1,142 @@
+/**
+ * The gate: signatures, digests, membership (PBFT §2, §4.2).
+ * @module
+ */
+import { inFile, type Mutant } from "../mutant.ts";
+
+const gate = inFile("src/node/gate.ts");
+const queries = inFile("src/core/queries.ts");
+
+/** What must not pass. */
+export const GATE: readonly Mutant[] = [
+  {
+    name: "kind-not-signed",
+    why: "a signature under a prepare is good for a commit (domain separation)",
+    edits: [{ file: "src/wire/domain.ts", find: "writer.text(kind);", replace: 'writer.text("");\n  void kind;' }],
+    breaks: ["authenticity"],
+  },
+  {
+    name: "cluster-not-signed",
+    why: "a signature from another cluster is good in this one",
+    edits: [{
+      file: "src/wire/domain.ts",
+      find: "writer.hex32(cluster);",
+      replace: 'writer.hex32("0".repeat(64) as typeof cluster);\n  void cluster;',
+    }],
+    breaks: ["authenticity"],
+  },
+  {
+    name: "signatures-not-checked",
+    why: "anybody speaks in anybody's name",
+    edits: [
+      gate(
+        "if (!this.#verifier.verify(signer, message.kind, bytes, signature)) {",
+        "if (!this.#verifier.verify(signer, message.kind, bytes, signature) && signature.length === 0) {",
+      ),
+    ],
+    breaks: ["authenticity", "validity"],
+  },
+  {
+    name: "nested-view-changes-not-checked",
+    why: "a new-view's view-changes are believed on its primary's word",
+    edits: [
+      gate("      for (const viewChange of viewChanges) this.#viewChange(viewChange);\n", "      void viewChanges;\n"),
+    ],
+    breaks: ["authenticity"],
+  },
+  {
+    name: "nested-votes-not-checked",
+    why: "a view-change's certificates are believed on its sender's word",
+    edits: [
+      gate(
+        "        for (const vote of [prePrepare, ...prepares]) this.#verifyVote(vote);\n",
+        "        void [prePrepare, prepares];\n",
+      ),
+    ],
+    breaks: ["authenticity"],
+  },
+  {
+    name: "nested-commits-not-checked",
+    why: "a decision's commits are believed on its sender's word",
+    edits: [gate("        for (const commit of decision.message.commits) this.#verify(commit);\n", "")],
+    breaks: ["authenticity"],
+  },
+  {
+    name: "nested-checkpoints-not-checked",
+    why: "a stable checkpoint's certificate is believed on its sender's word",
+    edits: [gate("        for (const checkpoint of stable.message.checkpoints) this.#verify(checkpoint);\n", "")],
+    breaks: ["authenticity"],
+  },
+  {
+    name: "requests-in-batches-not-checked",
+    why: "a primary orders requests that no client has signed (§4.2)",
+    edits: [
+      gate(
+        "requests: requests.map((request) => this.#request(request))",
+        "requests: requests.map((request) => withDigest(request, this.#hash))",
+      ),
+    ],
+    breaks: ["validity"],
+  },
+  {
+    name: "body-not-hashed",
+    why: "a pre-prepare's body need not have its digest (§4.2)",
+    edits: [
+      gate(
+        "    if (digest === expected) return this.#batch(bytes, digest);\n",
+        "    if (digest.length > 0) return this.#batch(bytes, expected);\n",
+      ),
+    ],
+    breaks: ["digests", "agreement"],
+  },
+  {
+    name: "blobs-not-hashed",
+    why: "a blob is taken for whatever was asked for (§5.3)",
+    edits: [{
+      file: "src/core/state_transfer.ts",
+      find: "  const want = transfer.wanted.get(digest);\n  if (!want) return false;",
+      replace:
+        "  const asked = [...transfer.wanted.keys()][0]!;\n  const want = transfer.wanted.get(digest) ?? transfer.wanted.get(asked);\n  if (!want) return false;",
+    }],
+    breaks: ["digests", "integrity", "no-halt"],
+  },
+  {
+    name: "remembered-by-digest-alone",
+    why: "what was verified once is not verified again, whatever signature it comes with",
+    edits: [{
+      file: "src/node/verified_messages.ts",
+      find: "if (!known || !equalBytes(known, signature)) return false;",
+      replace: "if (!known) return false;",
+    }],
+    breaks: ["authenticity", "validity"],
+  },
+  {
+    name: "query-before-prepared-is-executed",
+    why: "a query is answered from a state that lacks what had prepared: reads go back in time (§5.1.3)",
+    edits: [
+      queries(
+        "const through = Math.max(state.lastExecuted, state.log.highestPrepared()) as SequenceNumber;",
+        "const through = state.lastExecuted;",
+      ),
+    ],
+    breaks: ["linearizability"],
+  },
+  {
+    name: "query-in-a-view-change",
+    why: "a query is answered while the view does not start: what had prepared may be ordered elsewhere (§5.1.3)",
+    edits: [queries('return step.isActive ? null : "view-change";', "return null;")],
+    breaks: ["linearizability"],
+  },
+  {
+    name: "query-during-transfer",
+    why: "a query is answered from a state that is half replaced",
+    edits: [queries('if (step.state.transfer) return "state-transfer";', "")],
+    breaks: ["linearizability"],
+  },
+  {
+    name: "query-with-a-lost-disk",
+    why: "a query is answered by a replica that does not know what had prepared (TOCS §4.3.2)",
+    edits: [queries('if (!step.mayVote) return "recovering";', "")],
+    breaks: ["linearizability"],
+  },
+];

@@ -1,0 +1,23 @@
+/**
+ * All mutants.
+ * @module
+ */
+import type { Mutant } from "../mutant.ts";
+import { CHECKPOINTS } from "./checkpoints.ts";
+import { EXECUTION } from "./execution.ts";
+import { GATE } from "./gate.ts";
+import { NODE } from "./node.ts";
+import { QUORUMS } from "./quorums.ts";
+import { SUSPICION } from "./suspicion.ts";
+import { VIEW_CHANGES } from "./view_changes.ts";
+
+/** By area, in the order of the paper. */
+export const MUTANTS: readonly Mutant[] = [
+  ...QUORUMS,
+  ...EXECUTION,
+  ...CHECKPOINTS,
+  ...VIEW_CHANGES,
+  ...SUSPICION,
+  ...NODE,
+  ...GATE,
+];

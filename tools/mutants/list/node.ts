@@ -1,0 +1,233 @@
+/**
+ * Persist, then speak: the node, its store, and what a restart finds.
+ * @module
+ */
+import { inFile, type Mutant } from "../mutant.ts";
+
+const durable = inFile("src/node/durable_replica.ts");
+const records = inFile("src/core/records.ts");
+const book = inFile("src/node/records.ts");
+const normal = inFile("src/core/normal_case.ts");
+const change = inFile("src/core/view_change.ts");
+const recovery = inFile("src/core/recovery.ts");
+const kept = inFile("src/node/kept_inputs.ts");
+const reading = inFile("src/node/recovery.ts");
+const lost = inFile("src/core/lost_disk.ts");
+
+/** What must be durable, when, and what is done with it. */
+export const NODE: readonly Mutant[] = [
+  {
+    name: "speaks-before-it-persists",
+    why: "messages leave before the records that bind the replica are durable",
+    edits: [
+      durable(
+        "      this.#stepped.push({ task, ready, now });\n",
+        "      this.#stepped.push({ task, ready: { ...ready, messages: [] }, now });\n      this.#options.release({ ...ready, replies: [], answers: [] }, now);\n",
+      ),
+    ],
+    breaks: ["write-ahead"],
+  },
+  {
+    name: "replies-before-the-commit",
+    why: "a client is told a result before it is durable",
+    edits: [
+      durable(
+        "      this.#stepped.push({ task, ready, now });\n",
+        "      this.#stepped.push({ task, ready: { ...ready, replies: [] }, now });\n      this.#options.release({ ...ready, messages: [], answers: [], events: [] }, now);\n",
+      ),
+    ],
+    breaks: ["write-ahead"],
+  },
+  {
+    name: "never-waits-for-the-store",
+    why: "the commit is begun, and its end not waited for",
+    edits: [
+      durable(
+        "      this.#version = await store.commit(writes, this.#version);\n",
+        "      const expected = this.#version++;\n      store.commit(writes, expected).catch(() => {});\n",
+      ),
+    ],
+    breaks: ["write-ahead"],
+  },
+  {
+    name: "store-conflict-ignored",
+    why: "an instance whose commit was refused goes on as if it had been made",
+    edits: [
+      durable(
+        "      this.#committing = null;\n      return this.#lose(error, stepped);",
+        "      if (error instanceof StoreConflictError) this.#version++;\n      else {\n        this.#committing = null;\n        return this.#lose(error, stepped);\n      }",
+      ),
+    ],
+    breaks: ["write-ahead"],
+  },
+  {
+    name: "store-version-not-expected",
+    why: "commits are not conditional: two instances of one replica both go on",
+    edits: [{
+      file: "src/testing/disk.ts",
+      find: "if (this.version !== expected) throw new StoreConflictError(expected, this.version);",
+      replace: "",
+    }],
+    breaks: ["self-consistency", "write-ahead", "no-halt"],
+  },
+  {
+    name: "failed-commit-keeps-the-state",
+    why: "after a failed commit the replica goes on with what the store does not have",
+    edits: [
+      durable(
+        "      this.#committing = null;\n      return this.#lose(error, stepped);",
+        "      this.#committing = null;\n      void error;\n      return this.#release(stepped);",
+      ),
+    ],
+    breaks: ["write-ahead"],
+  },
+  {
+    name: "accepted-not-binding",
+    why: "the prepare is sent before the pre-prepare it stands for is durable",
+    edits: [
+      records('    case "accepted":\n    case "prepared":', '    case "prepared":'),
+      records(
+        '    case "committed":\n    case "contradiction":',
+        '    case "accepted":\n    case "committed":\n    case "contradiction":',
+      ),
+    ],
+    breaks: ["write-ahead"],
+  },
+  {
+    name: "prepared-not-binding",
+    why: "the commit is sent before the certificate is durable",
+    edits: [
+      records('    case "prepared":\n    case "checkpoint":', '    case "checkpoint":'),
+      records(
+        '    case "committed":\n    case "contradiction":',
+        '    case "prepared":\n    case "committed":\n    case "contradiction":',
+      ),
+    ],
+    breaks: ["write-ahead"],
+  },
+  {
+    name: "view-not-binding",
+    why: "a view-change is sent before it is durable: after a restart the replica votes in the view that it has left",
+    edits: [
+      records('    case "view":\n    case "accepted":', '    case "accepted":'),
+      records(
+        '    case "committed":\n    case "contradiction":',
+        '    case "view":\n    case "committed":\n    case "contradiction":',
+      ),
+    ],
+    breaks: ["write-ahead"],
+  },
+  {
+    name: "accepted-not-recorded",
+    why: "what was accepted is not in the store at all",
+    edits: [normal('  step.persist({ kind: "accepted", prePrepare, batch });\n', "")],
+    breaks: ["write-ahead"],
+  },
+  {
+    name: "prepared-not-recorded",
+    why: "what has prepared is not in the store at all",
+    edits: [normal('  step.persist({ kind: "prepared", prePrepare, prepares });\n', "")],
+    breaks: ["write-ahead"],
+  },
+  {
+    name: "view-not-recorded",
+    why: "that a view was left is not in the store at all",
+    edits: [change('  step.persist({ kind: "view", view: to, viewChange, newView: null });\n', "")],
+    breaks: ["write-ahead"],
+  },
+  {
+    name: "new-view-not-recorded",
+    why: "that a view has started is not in the store at all",
+    edits: [change('  step.persist({ kind: "view", view, viewChange: state.viewChange, newView });\n', "")],
+    breaks: ["write-ahead"],
+  },
+  {
+    name: "view-forgotten-at-a-restart",
+    why: "a restarted replica begins in view 0",
+    edits: [recovery("    view: recovered.view,\n", "    view: 0 as typeof recovered.view,\n")],
+    breaks: ["self-consistency", "view-changes"],
+  },
+  {
+    name: "accepted-forgotten-at-a-restart",
+    why: "a restarted replica accepts something else where it had accepted a batch",
+    edits: [recovery("    slot.prePrepare = prePrepare;\n    slot.batch = batch;\n", "")],
+    breaks: ["self-consistency", "no-halt"],
+  },
+  {
+    name: "restarted-primary-proposes-anew",
+    why: "a restarted primary gives numbers that it had given before",
+    edits: [recovery("    if (sequence > state.lastProposed) state.lastProposed = sequence;\n", "")],
+    breaks: ["self-consistency"],
+  },
+  {
+    name: "table-forgotten-at-a-restart",
+    why: "a restarted replica has no client table: it runs again what was executed",
+    edits: [recovery('  state.clients.restore(chunks.filter(([id]) => !id.startsWith("m")));\n', "")],
+    breaks: ["determinism", "exactly-once", "integrity", "service"],
+  },
+  {
+    name: "history-forgotten-at-a-restart",
+    why: "a restarted replica's history begins anew",
+    edits: [recovery("  state.history = root.history;\n", "")],
+    breaks: ["integrity", "durability"],
+  },
+  {
+    name: "time-forgotten-at-a-restart",
+    why: "a restarted replica's agreed time begins anew",
+    edits: [recovery("  state.agreedTime = root.agreedTime;\n", "")],
+    breaks: ["integrity", "determinism", "agreed-time"],
+  },
+  {
+    name: "body-dropped-too-early",
+    why: "a batch's body goes although another record still names it",
+    edits: [book("    if (uses > 0) {\n      this.#uses.set(digest, uses);\n      return;\n    }\n", "")],
+    breaks: ["no-halt"],
+  },
+  {
+    name: "kept-votes-lost",
+    why: "votes are not kept where the host may stop the replica between any two messages: they never add up",
+    edits: [kept("    if (isKept(input) && !wasRefused) this.#put(input, writes);\n", "")],
+    breaks: ["liveness"],
+  },
+  {
+    name: "kept-timers-lost",
+    why: "where the host stops the replica between any two messages its patience begins anew each time",
+    edits: [reading("      ...(kept.timers && { timers: kept.timers }),\n", "")],
+    breaks: ["liveness"],
+  },
+  {
+    name: "kept-inputs-never-pruned",
+    why: "kept votes stay in the store for ever",
+    edits: [kept('    if (record.kind === "forget") {', '    if (record.kind === "forget" && record.through < 0) {')],
+    breaks: ["bounds"],
+  },
+  {
+    name: "lost-disk-votes",
+    why: "a replica without a memory votes at once, perhaps against what it said before (TOCS §4.3.2)",
+    edits: [recovery("    lostDisk: recovered.lostDisk ?? null,\n", "    lostDisk: null,\n")],
+    breaks: ["self-consistency"],
+  },
+  {
+    name: "lost-disk-bound-too-low",
+    why: "it votes again at the others' stable checkpoint, within the window that it may have voted in (TOCS §4.3.2)",
+    edits: [
+      lost(
+        "Math.min(...credible) + step.env.genesis.logWindow as SequenceNumber",
+        "Math.min(...credible) as SequenceNumber",
+      ),
+    ],
+    breaks: ["self-consistency"],
+  },
+  {
+    name: "lost-disk-believes-one",
+    why: "one peer's word is enough for the bound: a liar's is too low (TOCS §4.3.2)",
+    edits: [lost("length >= step.quorum - 1 &&", "length >= 0 &&"), lost("length >= step.f;", "length >= 0;")],
+    breaks: ["self-consistency"],
+  },
+  {
+    name: "lost-disk-never-recovers",
+    why: "an idle log is not filled up to the bound",
+    edits: [lost("  filling.through = votesAbove;\n", "")],
+    breaks: ["liveness"],
+  },
+];

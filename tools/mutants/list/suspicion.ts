@@ -1,0 +1,70 @@
+/**
+ * Timers: when a replica stops trusting its primary (PBFT §4.4, §4.5.2).
+ * @module
+ */
+import { inFile, type Mutant } from "../mutant.ts";
+
+const pending = inFile("src/core/pending_requests.ts");
+
+/** Too early, too late, or never. */
+export const SUSPICION: readonly Mutant[] = [
+  {
+    name: "view-timeout-never-doubles",
+    why: "on a slow network no view lives long enough (§4.5.2)",
+    edits: [
+      {
+        file: "src/core/suspicion.ts",
+        find: "suspicion.timeoutMs = Math.min(2 * suspicion.timeoutMs, 64 * step.env.settings.viewTimeoutMs);",
+        replace: "",
+      },
+      {
+        file: "src/core/suspicion.ts",
+        find: "timer.timeoutMs = Math.min(2 * timer.timeoutMs, 64 * step.env.settings.viewTimeoutMs);",
+        replace: "",
+      },
+    ],
+    breaks: ["liveness"],
+  },
+  {
+    name: "waits-for-the-new-view-for-ever",
+    why: "no timer runs while a view does not start: f faulty primaries in a row stop the service (§4.5.2)",
+    edits: [{ file: "src/core/suspicion.ts", find: "if (isDue(step)) giveUpOnNewView(step);", replace: "" }],
+    breaks: ["liveness"],
+  },
+  {
+    name: "view-timer-not-restarted",
+    why: "progress does not restart the timer: a correct primary under load is deposed (§4.5.2)",
+    edits: [{
+      file: "src/core/suspicion.ts",
+      find: "    timer.timeoutMs = step.env.settings.viewTimeoutMs;\n    stopWaiting(timer);",
+      replace: "    timer.timeoutMs = step.env.settings.viewTimeoutMs;",
+    }],
+    breaks: ["calm"],
+  },
+  {
+    name: "view-timer-not-started",
+    why: "a primary that is dead is never suspected (§4.5.2)",
+    edits: [{
+      file: "src/core/suspicion.ts",
+      find: "  timer.dueAt ??= timer.awakeMs + timer.timeoutMs * (isBehind(step) ? PATIENCE : 1);\n",
+      replace: "",
+    }],
+    breaks: ["liveness"],
+  },
+  {
+    name: "unfairness-unnoticed",
+    why: "a primary that starves one client is never suspected",
+    edits: [{
+      file: "src/core/suspicion.ts",
+      find: 'const why = isDue(step) ? "no-progress" : unfairness(step);',
+      replace: 'const why = isDue(step) ? "no-progress" : unfairness(step) && null;',
+    }],
+    breaks: ["liveness"],
+  },
+  {
+    name: "pending-not-removed",
+    why: "what was executed goes on waiting: correct primaries are deposed for it (§4.5.2)",
+    edits: [pending("    this.#byKey.delete(key);\n", "")],
+    breaks: ["calm", "exactly-once", "liveness", "no-halt"],
+  },
+];

@@ -1,0 +1,38 @@
+/**
+ * The runs that every mutant is tried on, in this order, until one kills it. The list is the same for all: nothing is chosen
+ * to suit a mutant.
+ * @module
+ */
+import type { Profile } from "../../src/testing/mod.ts";
+
+/** One run of the simulator. */
+export interface Trial {
+  readonly profile: Profile;
+  readonly seed: number;
+  /** Drawn from the seed if left out. */
+  readonly replicas?: number;
+}
+
+/** One seed is tried in each of these ways: small clusters first, which are quick. */
+const ROUND: readonly Omit<Trial, "seed">[] = [
+  { profile: "default", replicas: 4 },
+  { profile: "byzantine", replicas: 4 },
+  { profile: "crashes", replicas: 4 },
+  { profile: "network", replicas: 4 },
+  { profile: "default" },
+  { profile: "byzantine" },
+  { profile: "calm" },
+];
+
+/** So many runs, from this seed on. */
+export function schedule(firstSeed: number, runs: number): readonly Trial[] {
+  return Array.from({ length: runs }, (_, i) => ({
+    ...ROUND[i % ROUND.length]!,
+    seed: firstSeed + Math.floor(i / ROUND.length),
+  }));
+}
+
+/** A trial for people, as `deno task simulate` takes it. */
+export function wordsOf({ profile, seed, replicas }: Trial): string {
+  return `${profile}${replicas ? `/${replicas}` : ""} seed ${seed}`;
+}
