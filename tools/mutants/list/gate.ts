@@ -90,17 +90,6 @@ export const GATE: readonly Mutant[] = [
     breaks: ["digests", "agreement"],
   },
   {
-    name: "blobs-not-hashed",
-    why: "a blob is taken for whatever was asked for (§5.3)",
-    edits: [{
-      file: "src/core/state_transfer.ts",
-      find: "  const want = transfer.wanted.get(digest);\n  if (!want) return false;",
-      replace:
-        "  const asked = [...transfer.wanted.keys()][0]!;\n  const want = transfer.wanted.get(digest) ?? transfer.wanted.get(asked);\n  if (!want) return false;",
-    }],
-    breaks: ["digests", "integrity", "no-halt"],
-  },
-  {
     name: "remembered-by-digest-alone",
     why: "what was verified once is not verified again, whatever signature it comes with",
     edits: [{
