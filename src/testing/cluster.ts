@@ -5,7 +5,8 @@
 import type { ReplicaId } from "../core/ids.ts";
 import { quorum } from "../core/quorum.ts";
 import { Disk } from "./disk.ts";
-import { Machine, type Meddler } from "./machine.ts";
+import { Machine } from "./machine.ts";
+import type { Meddler } from "./meddler.ts";
 import type { Barrier } from "./network.ts";
 import { faultyReplicas, lyingReplicas, type Plan } from "./plan.ts";
 import { Random } from "./random.ts";

@@ -46,6 +46,7 @@ const EXPECTED: { readonly [group: string]: readonly string[] } = {
     "corrupting": true,
     "equivocating": true,
     "mutating": true,
+    "forging": true,
     "inventing": true,
     "starving": true,
     "lying-to-clients": true,

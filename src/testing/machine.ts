@@ -13,25 +13,13 @@ import type { Rejection, Transport } from "../node/ports.ts";
 import { type ClockHabits, SimulatedTimer } from "./clock.ts";
 import { ColdHost } from "./cold_host.ts";
 import { type Disk, SimulatedStore } from "./disk.ts";
+import type { Meddler } from "./meddler.ts";
 import type { Station } from "./network.ts";
 import { ObservedCore, ObservedMachine, Released } from "./observed_core.ts";
 import type { Random } from "./random.ts";
 import { checkReload } from "./reload.ts";
 import type { Observed } from "./witness.ts";
 import type { World } from "./world.ts";
-
-/** What stands between a faulty replica and the world. */
-export interface Meddler {
-  /** What goes out instead of these frames, and how much later, ms. */
-  outgoing(
-    to: ReplicaId,
-    frames: readonly Uint8Array[],
-  ): readonly { readonly frame: Uint8Array; readonly afterMs: number }[];
-  /** Hears what comes in; gives what it lets the replica take. */
-  incoming(frames: readonly Uint8Array[]): readonly Uint8Array[];
-  /** What a client gets instead of this reply to what it `asked`; `null`: nothing. */
-  reply(frame: Uint8Array, asked: Uint8Array): Uint8Array | null;
-}
 
 /** What a machine is made of. */
 export interface MachineOptions {

@@ -22,7 +22,7 @@ import {
 import { EPOCH_MS } from "./clock.ts";
 import { Forger } from "./forger.ts";
 import { Inventor } from "./inventor.ts";
-import type { Meddler } from "./machine.ts";
+import type { Meddler } from "./meddler.ts";
 import { mutate, mutateReply, withOldSignature } from "./mutators.ts";
 import type { Behaviour } from "./plan.ts";
 import type { Random } from "./random.ts";
