@@ -79,14 +79,16 @@ Deno.test("nothing is broken without a planted bug", async () => {
 });
 
 Deno.test("agreement: a replica that executes another batch at a number is caught", async () => {
+  let accepted: Batch | null = null;
   const createCore = tampering((ready, _, replica) => {
     if (replica !== 2) return ready;
-    let other: Batch | null = null;
+    for (const record of ready.records) {
+      if (record.kind === "accepted" && record.prePrepare.message.sequence === 6) accepted = record.batch;
+    }
     const records = ready.records.map((record) => {
       if (record.kind !== "committed" || record.sequence !== 6) return record;
       const digest = `${"ab".repeat(32)}` as Digest;
-      other = { digest, bytes: new Uint8Array(), timestamp: 0 as Millis, requests: [] };
-      return { ...record, digest, batch: other };
+      return { ...record, digest, batch: { ...accepted!, digest } };
     });
     return { ...ready, records };
   });
