@@ -7,6 +7,7 @@ import { Replica } from "../../src/core/replica.ts";
 import type { StateMachine } from "../../src/core/state_machine.ts";
 import type { Writes } from "../../src/node/ports.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
+import { StandInCryptography } from "../../src/testing/cryptography.ts";
 import { Disk } from "../../src/testing/disk.ts";
 import {
   type CoreMaker,
@@ -87,8 +88,10 @@ Deno.test("agreement: a replica that executes another batch at a number is caugh
     }
     const records = ready.records.map((record) => {
       if (record.kind !== "committed" || record.sequence !== 6) return record;
-      const digest = `${"ab".repeat(32)}` as Digest;
-      return { ...record, digest, batch: { ...accepted!, digest } };
+      const bytes = new Uint8Array([...accepted!.bytes, 0]);
+      const digest = new StandInCryptography().hash(bytes);
+      const commits = record.commits.map((commit) => ({ ...commit, message: { ...commit.message, digest } }));
+      return { ...record, digest, commits, batch: { ...accepted!, bytes, digest } };
     });
     return { ...ready, records };
   });
