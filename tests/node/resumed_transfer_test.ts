@@ -2,6 +2,7 @@ import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import type { Digest, ReplicaId } from "../../src/core/ids.ts";
 import { clusterId } from "../../src/crypto/mod.ts";
 import { entriesOf, readPage, readRoot } from "../../src/core/state_tree.ts";
+import type { StateMachine } from "../../src/core/state_machine.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
 import { Node } from "../../src/node/node.ts";
 import type { Store, Transport, Version, Writes } from "../../src/node/ports.ts";
@@ -51,6 +52,8 @@ class HalfColdCluster {
   blobsServed = 0;
   #timestamp = 0;
 
+  constructor(readonly createMachine: () => StateMachine) {}
+
   async open(self: number): Promise<Node> {
     const transport: Transport = {
       deliver: async (to, frames) => {
@@ -70,7 +73,7 @@ class HalfColdCluster {
       transport,
       timer: this.timer,
       privateKey: keyPairOf(self + 1).privateKey,
-      stateMachine: () => new KeyValue({ chunkSize: CHUNK_SIZE }),
+      stateMachine: this.createMachine,
       keepsInputs: self === COLD,
       seed: self + 100 * this.starts,
     });
@@ -130,38 +133,54 @@ async function leaked({ stores, genesis }: HalfColdCluster, id: number): Promise
   return [...blobs].filter((digest) => !known.has(digest));
 }
 
-Deno.test("a state transfer goes on over a host that stops after each message, and leaves nothing behind", async () => {
-  const cluster = new HalfColdCluster();
-  const { timer } = cluster;
-  for (let id = 0; id < COLD; id++) cluster.nodes.push(await cluster.open(id));
-  await cluster.execute([]);
-  for (let at = 0; at < 40; at++) {
-    await cluster.execute(Array.from({ length: 30 }, (_, i) => `SET user:${30 * at + i} value`));
-  }
-  const target = cluster.nodes[0]!.status().replica.lowWatermark as number;
-  assertGreater(target, 30);
-  cluster.isColdUp = true;
-  let ticks = 0;
-  for (; ticks < 200 && ((await cluster.coldStatus()).replica.lastExecuted as number) < target; ticks++) {
-    await timer.advance(200);
-    // It moves on while the transfer is under way.
-    if (ticks % 10 === 5) await cluster.execute([`SET user:${ticks} other`]);
-  }
-  const chunks = cluster.stores[0]!.blobs.size;
-  assertGreater(chunks, 300);
-  assertLess(ticks, 60);
-  assertLess(cluster.blobsServed, 1.5 * chunks);
-  assertEquals((await cluster.coldStatus()).halted, undefined);
-  for (let i = 0; i < 20; i++) {
-    await cluster.execute([`SET user:${i} again`, `DEL user:${100 + i}`, `SET user:${i % 2} ${i % 3}`]);
-    await timer.advance(300);
-  }
-  for (let i = 0; i < 10; i++) await timer.advance(500);
-  const roots = new Set(cluster.nodes.map((node) => node.status().replica.stateRoot));
-  const cold = await cluster.coldStatus();
-  assertEquals([cold.replica.stateRoot, cold.replica.transferring], [[...roots][0]!, false]);
-  for (const id of [0, COLD]) assertEquals(await leaked(cluster, id), [], `replica ${id}`);
-  const { records } = await cluster.stores[COLD]!.load();
-  assertEquals([...records.keys()].filter((key) => key.startsWith("fetched/")), []);
-  for (const node of cluster.nodes) await node.close();
-});
+const byNeed = () => new KeyValue({ chunkSize: CHUNK_SIZE });
+
+/** The same machine, with all of its state in memory. */
+function whole(): StateMachine {
+  const machine = byNeed();
+  return {
+    version: machine.version,
+    execute: (operation) => machine.execute(operation),
+    query: (operation) => machine.query(operation),
+    takeChanges: () => machine.takeChanges(),
+    restore: (chunks) => machine.restore(chunks),
+  };
+}
+
+for (const [name, createMachine] of [["loaded by need", byNeed], ["loaded whole", whole]] as const) {
+  Deno.test(`the transfer of a state ${name} goes on over a host that stops after each message, and leaves nothing behind`, async () => {
+    const cluster = new HalfColdCluster(createMachine);
+    const { timer } = cluster;
+    for (let id = 0; id < COLD; id++) cluster.nodes.push(await cluster.open(id));
+    await cluster.execute([]);
+    for (let at = 0; at < 40; at++) {
+      await cluster.execute(Array.from({ length: 30 }, (_, i) => `SET user:${30 * at + i} value`));
+    }
+    const target = cluster.nodes[0]!.status().replica.lowWatermark as number;
+    assertGreater(target, 30);
+    cluster.isColdUp = true;
+    let ticks = 0;
+    for (; ticks < 200 && ((await cluster.coldStatus()).replica.lastExecuted as number) < target; ticks++) {
+      await timer.advance(200);
+      // It moves on while the transfer is under way.
+      if (ticks % 10 === 5) await cluster.execute([`SET user:${ticks} other`]);
+    }
+    const chunks = cluster.stores[0]!.blobs.size;
+    assertGreater(chunks, 300);
+    assertLess(ticks, 60);
+    assertLess(cluster.blobsServed, 1.5 * chunks);
+    assertEquals((await cluster.coldStatus()).halted, undefined);
+    for (let i = 0; i < 20; i++) {
+      await cluster.execute([`SET user:${i} again`, `DEL user:${100 + i}`, `SET user:${i % 2} ${i % 3}`]);
+      await timer.advance(300);
+    }
+    for (let i = 0; i < 10; i++) await timer.advance(500);
+    const roots = new Set(cluster.nodes.map((node) => node.status().replica.stateRoot));
+    const cold = await cluster.coldStatus();
+    assertEquals([cold.replica.stateRoot, cold.replica.transferring], [[...roots][0]!, false]);
+    for (const id of [0, COLD]) assertEquals(await leaked(cluster, id), [], `replica ${id}`);
+    const { records } = await cluster.stores[COLD]!.load();
+    assertEquals([...records.keys()].filter((key) => key.startsWith("fetched/")), []);
+    for (const node of cluster.nodes) await node.close();
+  });
+}

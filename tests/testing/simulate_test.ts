@@ -99,6 +99,26 @@ Deno.test("a state machine without a workload of its own is a mistake", async ()
   await assertRejects(() => simulate({ stateMachine: () => new KeyValue() }), TypeError, "workload");
 });
 
+Deno.test("the shipped machine is run by need: its chunks are cut, joined, and read again after crashes", async () => {
+  let [loads, most] = [0, 0];
+  const createCore: CoreMaker = (environment, recovered) => {
+    const replica = new Replica(environment, recovered);
+    return {
+      step(input, now) {
+        const ready = replica.step(input, now);
+        loads += ready.loads.length;
+        for (const record of ready.records) if (record.kind === "blobs") most = Math.max(most, record.blobs.size);
+        return ready;
+      },
+      status: () => replica.status(),
+      timers: () => replica.timers(),
+    };
+  };
+  const { violation } = await simulate({ profile: "crashes", seed: 3, runs: 2, createCore });
+  assertEquals(violation, null);
+  assert(loads > 20 && most > 5, `${loads} loads, at most ${most} blobs at once`);
+});
+
 Deno.test("a failing run is made smaller, and fails in the same way", async () => {
   const createCore: CoreMaker = (environment, recovered) => {
     const replica = new Replica(environment, recovered);
