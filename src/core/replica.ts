@@ -7,7 +7,7 @@ import { checkStatus, hastenStatus, onStatus, sendStatus } from "./retransmissio
 import { bodiesAt, checkBodies } from "./bodies.ts";
 import { onCheckpoint, onStableCheckpoint, stableSequence } from "./checkpoint.ts";
 import { executeCommitted } from "./execution.ts";
-import type { Millis } from "./ids.ts";
+import type { Digest, Millis } from "./ids.ts";
 import { checkLostDisk, startOver } from "./lost_disk.ts";
 import { takeUpKept } from "./kept_inputs.ts";
 import { onLoaded } from "./loading.ts";
@@ -115,6 +115,11 @@ export class Replica {
       case "blobs":
         return onBlobs(step, input);
     }
+  }
+
+  /** Whether this replica still waits for a blob that it has asked for by {@linkcode Ready.loads}. */
+  isLoading(digest: Digest): boolean {
+    return this.#state.loads.has(digest);
   }
 
   /** What is to be kept, with the inputs that are not done with, where a replica may be stopped between any two inputs. */

@@ -14,7 +14,7 @@ import { StoreConflictError, type Version } from "./ports.ts";
 import { type RecordBook, WriteSet } from "./records.ts";
 import { CorruptStoreError, markHalted, type Restored, whyUnreadable } from "./recovery.ts";
 import type { NodeStatus } from "./status.ts";
-import { type Core, settleAll, type Task } from "./task.ts";
+import { type Core, isOfOneLife, settleAll, type Task } from "./task.ts";
 
 /** The replica of one node. */
 export class DurableReplica {
@@ -56,6 +56,7 @@ export class DurableReplica {
     this.#failures = new Backoff(options.jitter, FAILURE_BACKOFF);
     this.#alarm = new Alarm(options.timer, () => this.run([{ input: { kind: "alarm" } }]));
     this.#loader = new Loader({
+      isWanted: (digest) => this.#core?.isLoading?.(digest) ?? true,
       pending: (digest) => this.#writes.blobs.get(digest) ?? this.#committed?.blobs.get(digest),
       read: options.read,
       onLoaded: (blobs) => this.run([{ input: { kind: "loaded", blobs } }]),
@@ -188,10 +189,8 @@ export class DurableReplica {
       this.#committing = null;
       return this.#lose(error, stepped);
     }
-    this.#committing = null;
-    this.#committed = null;
+    this.#committing = this.#committed = this.#storeError = null;
     this.#commits++;
-    this.#storeError = null;
     this.#conflicts.reset();
     this.#failures.reset();
     onCommit(timer.monotonic() - began, writes.count, writes.bytes);
@@ -229,7 +228,7 @@ export class DurableReplica {
     this.#dropCore();
     if (this.stopped !== null) return settleAll(tasks, "stopped");
     this.#alarm.set(null);
-    this.#backlog.unshift(...tasks.filter(({ input }) => input.kind !== "alarm" && input.kind !== "start"));
+    this.#backlog.unshift(...tasks.filter(({ input }) => !isOfOneLife(input)));
     this.#reloadLater(error);
   }
 

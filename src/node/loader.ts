@@ -6,6 +6,8 @@ import type { Digest } from "../core/ids.ts";
 
 /** What a loader needs. */
 export interface LoaderOptions {
+  /** Whether the replica still waits for a blob. What it waits for no longer it may have removed itself. */
+  readonly isWanted: (digest: Digest) => boolean;
   /** Blobs that are not in the store yet, of changes that are still to be committed. */
   readonly pending: (digest: Digest) => Uint8Array | null | undefined;
   /** Reads the others, each checked against its digest. */
@@ -52,8 +54,10 @@ export class Loader {
     while (this.isBusy) await Promise.all(this.#underWay);
   }
 
-  async #load(digests: readonly Digest[], life: number): Promise<void> {
-    const { pending, read, onLoaded, onFailure } = this.#options;
+  async #load(asked: readonly Digest[], life: number): Promise<void> {
+    const { isWanted, pending, read, onLoaded, onFailure } = this.#options;
+    const digests = asked.filter(isWanted);
+    if (digests.length === 0) return;
     try {
       const found = new Map<Digest, Uint8Array>();
       for (const digest of digests) {
@@ -65,7 +69,9 @@ export class Loader {
       }
       if (life === this.#life) onLoaded(found);
     } catch (error) {
-      if (life === this.#life) await onFailure(error);
+      if (life !== this.#life) return;
+      if (!digests.every(isWanted)) return await this.#load(digests, life);
+      await onFailure(error);
     }
   }
 }

@@ -2,7 +2,7 @@
  * What the core is given to do, one input at a time.
  * @module
  */
-import type { Millis } from "../core/ids.ts";
+import type { Digest, Millis } from "../core/ids.ts";
 import type { Input, Ready, ReplicaStatus } from "../core/io.ts";
 import type { Timers } from "../core/timers.ts";
 
@@ -12,8 +12,15 @@ export interface Core {
   step(input: Input, now: Millis): Ready;
   /** Where it is. */
   status(): ReplicaStatus;
+  /** Whether it still waits for this blob of {@linkcode Ready.loads}. */
+  isLoading?(digest: Digest): boolean;
   /** How long it has waited, to be kept. */
   timers?(): Timers;
+}
+
+/** Whether an input says nothing to another core, which starts by itself and asks for what it lacks. */
+export function isOfOneLife({ kind }: Input): boolean {
+  return kind === "start" || kind === "alarm" || kind === "loaded";
 }
 
 /** An input, and who wants to know when what it caused is durable. */

@@ -107,11 +107,13 @@ export class ObservedCore implements Core {
   /** The commit that the last binding record so far will be in. */
   #after = 0;
   #steps = 0;
+  readonly timers?: NonNullable<Core["timers"]>;
 
   constructor(core: Core, machine: ObservedMachine, observers: Observers) {
     this.#core = core;
     this.#machine = machine;
     this.#observers = observers;
+    if (core.timers) this.timers = () => core.timers!();
   }
 
   step(input: Input, now: Millis): Ready {
@@ -135,6 +137,10 @@ export class ObservedCore implements Core {
 
   status(): ReplicaStatus {
     return this.#core.status();
+  }
+
+  isLoading(digest: Digest): boolean {
+    return this.#core.isLoading?.(digest) ?? true;
   }
 }
 
