@@ -25,14 +25,13 @@ function addressOf(message: AnyRequest): Parameters<Step["reply"]>[0] {
   return message.kind === "request" ? { client: message.client } : { gateway: message.gateway };
 }
 
-/** A request is decided: so is another one that waits under its client and timestamp, which gets its own answer. */
-export function endWaiting(step: Step, request: SignedRequest): void {
+/** A request got `results`: that ends the waiting of whatever waits under its client and timestamp, which gets an answer of its own. */
+export function endWaiting(step: Step, request: SignedRequest, results: readonly Result[]): void {
   const { pending } = step.state;
   const waiting = pending.find(request)?.request;
   if (!waiting) return;
-  const results = waiting.digest === request.digest ? null : answerOf(step.state, waiting);
-  // What was refused for a reason that may pass decides nothing about the other.
-  if (waiting.digest !== request.digest && !results) return;
   pending.remove(request);
-  if (results) answer(step, waiting, results);
+  if (waiting.digest === request.digest) return;
+  // With none of its own the request was refused for a reason that may pass: so is the other.
+  answer(step, waiting, answerOf(step.state, waiting) ?? waiting.message.operations.map(() => results[0]!));
 }

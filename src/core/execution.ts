@@ -62,7 +62,7 @@ function executeRequest(step: Step, slot: Slot, request: SignedRequest): void {
   const isRefused = results.some(({ status }) => status === "refused");
   if (isRefused) state.refused.note(request.digest, results, step.now);
   state.pending.noteExecuted();
-  endWaiting(step, request);
+  endWaiting(step, request, results);
 }
 
 function resultsOf(step: Step, slot: Slot, message: AnyRequest, { digest }: SignedRequest): readonly Result[] {

@@ -20,7 +20,7 @@ export function onRequest(step: Step, request: Verified<SignedRequest>): void {
   const { message, digest } = request;
   const forGood = answerOf(step.state, request);
   // While it waited its timestamp may have been given up or given to another, or its session have ended.
-  if (forGood) endWaiting(step, request);
+  if (forGood) endWaiting(step, request, forGood);
   const results = forGood ?? refused.lookup(digest, step.now);
   if (results) return answer(step, request, results);
   if (pending.has(request)) return step.discard(message.kind, null, "duplicate");
@@ -78,13 +78,12 @@ function nextIsHalfFull(step: Step): boolean {
   return isHalfFull(step.env.genesis.limits, unproposed, unproposedBytes);
 }
 
-/** The oldest requests that are not in a batch yet, as many as fit into one. */
+/** The requests whose turn it is, as many as fit into a batch. */
 function takeRequests(step: Step): Verified<SignedRequest>[] {
   const { maxBatchBytes, maxBatchRequests } = step.env.genesis.limits;
   const taken: Verified<SignedRequest>[] = [];
   let bytes = 32; // the list's head and the timestamp
-  for (const entry of step.state.pending.entries()) {
-    if (entry.proposed) continue;
+  for (const entry of step.state.pending.inTurn()) {
     bytes += requestBytes(entry.request);
     if (bytes > maxBatchBytes || taken.length === maxBatchRequests) break;
     step.state.pending.propose(entry);

@@ -1,5 +1,6 @@
 /**
- * Requests that wait to be executed, in order of arrival and bounded in number, in bytes and per client.
+ * Requests that wait to be executed, bounded in number, in bytes and per client. Clients are served in turn, each client's requests in order
+ * of arrival: who sends many waits for those, and not the others.
  * @module
  */
 import type { Limits, Settings } from "./config.ts";
@@ -46,6 +47,8 @@ export class PendingRequests {
   readonly #settings: Settings;
   readonly #byKey = new Map<string, PendingRequest>();
   readonly #perOwner = new Map<string, number>();
+  /** Those in no batch yet, by owner and key. The first owner's turn is next. */
+  readonly #turns = new Map<string, Map<string, PendingRequest>>();
   #bytes = 0;
   #proposed = 0;
   #proposedBytes = 0;
@@ -85,9 +88,15 @@ export class PendingRequests {
     return this.#bytes - this.#proposedBytes;
   }
 
+  /** Those in no batch yet, in turn; each must be given to {@linkcode propose} before the next is asked for. */
+  *inTurn(): Generator<PendingRequest> {
+    for (let own; (own = this.#turns.values().next().value);) yield own.values().next().value!;
+  }
+
   /** Notes that a request is in a batch. */
   propose(entry: PendingRequest): void {
     entry.proposed = true;
+    this.#endTurn(entry.request);
     this.#proposed++;
     this.#proposedBytes += requestBytes(entry.request);
   }
@@ -119,6 +128,7 @@ export class PendingRequests {
     };
     this.#byKey.set(requestKey(request.message, request.digest), entry);
     this.#perOwner.set(owner, owned + 1);
+    this.#awaitTurn(entry);
     this.#bytes += requestBytes(request);
     return entry;
   }
@@ -140,7 +150,8 @@ export class PendingRequests {
     if (!entry) return;
     this.#byKey.delete(key);
     this.#bytes -= requestBytes(entry.request);
-    if (entry.proposed) {
+    if (!entry.proposed) this.#endTurn(entry.request);
+    else {
       this.#proposed--;
       this.#proposedBytes -= requestBytes(entry.request);
     }
@@ -158,11 +169,30 @@ export class PendingRequests {
   /** A view starts: everything is to be proposed anew, and its primary has not kept anybody waiting yet. */
   startView(): void {
     this.#proposed = this.#proposedBytes = 0;
+    this.#turns.clear();
     for (const entry of this.#byKey.values()) {
       entry.proposed = false;
+      this.#awaitTurn(entry);
       entry.waitingSince = null;
       entry.executedBefore = this.#executed;
       entry.fullBatchesBefore = this.#fullBatches;
     }
+  }
+
+  #awaitTurn(entry: PendingRequest): void {
+    const { message, digest } = entry.request;
+    const owner = ownerOf(message);
+    const own = this.#turns.get(owner);
+    if (own) own.set(requestKey(message, digest), entry);
+    else this.#turns.set(owner, new Map([[requestKey(message, digest), entry]]));
+  }
+
+  /** A request is in no need of a turn any more; the others of its owner wait until all have had theirs. */
+  #endTurn({ message, digest }: SignedRequest): void {
+    const owner = ownerOf(message);
+    const own = this.#turns.get(owner)!;
+    own.delete(requestKey(message, digest));
+    this.#turns.delete(owner);
+    if (own.size > 0) this.#turns.set(owner, own);
   }
 }

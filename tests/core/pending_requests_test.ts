@@ -1,0 +1,55 @@
+import { assertEquals, assertLess } from "@std/assert";
+import { DEFAULT_SETTINGS } from "../../src/core/config.ts";
+import type { Millis } from "../../src/core/ids.ts";
+import { PendingRequests } from "../../src/core/pending_requests.ts";
+import { Cluster, TestClient } from "./_cluster.ts";
+
+const never = 0 as Millis;
+
+/** Three requests of ada, then two of bob, then one of cem. */
+function filled() {
+  const cluster = new Cluster();
+  const clients = [1, 2, 3].map((name) => new TestClient(cluster, name));
+  const requests = [3, 2, 1].map((count, i) => Array.from({ length: count }, () => clients[i]!.request(["x=1"])));
+  const pending = new PendingRequests(DEFAULT_SETTINGS);
+  for (const request of requests.flat()) pending.add(request, never);
+  const nameOf = new Map(requests.flatMap((own, i) => own.map(({ digest }, j) => [digest, `${"abc"[i]}${j + 1}`])));
+  const propose = (count: number) => {
+    const proposed: string[] = [];
+    for (const entry of pending.inTurn()) {
+      if (proposed.length === count) break;
+      pending.propose(entry);
+      proposed.push(nameOf.get(entry.request.digest)!);
+    }
+    return proposed.join(" ");
+  };
+  return { pending, requests, propose };
+}
+
+Deno.test("clients are served in turn, each one's requests in the order in which they came", () => {
+  const { propose, pending } = filled();
+  assertEquals([propose(2), propose(9), pending.unproposed], ["a1 b1", "c1 a2 b2 a3", 0]);
+});
+
+Deno.test("a request that ends its waiting otherwise leaves its client's turn to the next", () => {
+  const { propose, pending, requests } = filled();
+  pending.remove(requests[0]![0]!);
+  assertEquals(propose(9), "b1 c1 a2 b2 a3");
+});
+
+Deno.test("in a new view everything is to be proposed again", () => {
+  const { propose, pending, requests } = filled();
+  propose(3);
+  pending.remove(requests[1]![0]!);
+  pending.startView();
+  assertEquals([propose(9), pending.unproposed], ["a1 b2 c1 a2 a3", 0]);
+});
+
+Deno.test("who comes after a flood of another client's is served before most of it", () => {
+  const cluster = new Cluster({ limits: { maxBatchRequests: 1 }, settings: { pipelineDepth: 1 } });
+  const [ada, bob] = [1, 2].map((name) => new TestClient(cluster, name).open()) as [TestClient, TestClient];
+  const flood = Array.from({ length: 60 }, () => ada.request(["x=1"], { lowestUnanswered: 1 }));
+  for (const request of flood) cluster.submit(request);
+  bob.call(["y=1"]);
+  assertLess(flood.filter(({ digest }) => cluster.accepted(digest)).length, 5);
+});
