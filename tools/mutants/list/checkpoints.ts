@@ -182,4 +182,16 @@ export const CHECKPOINTS: readonly Mutant[] = [
     ],
     breaks: ["liveness"],
   },
+  {
+    name: "store-never-collected",
+    why: "what is below the low watermark stays in the store for ever (§4.3)",
+    edits: [checkpoint('  step.persist({ kind: "forget", through: sequence });\n', "")],
+    breaks: ["bounds"],
+  },
+  {
+    name: "blobs-never-dropped",
+    why: "the states of old checkpoints stay in the store for ever (§4.3)",
+    edits: [checkpoint("  dropRetired(step, sequence);\n", "")],
+    breaks: ["bounds"],
+  },
 ];

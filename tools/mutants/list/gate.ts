@@ -128,4 +128,23 @@ export const GATE: readonly Mutant[] = [
     edits: [queries('if (!step.mayVote) return "recovering";', "")],
     breaks: ["linearizability"],
   },
+  {
+    name: "evidence-against-the-correct",
+    why: "votes of two views, which a correct replica may well say, are called a contradiction",
+    edits: [
+      {
+        file: "src/core/evidence.ts",
+        find: 'const view = statement.kind === "checkpoint" ? "" : statement.view;',
+        replace: 'const view = "";',
+      },
+      {
+        file: "src/core/normal_case.ts",
+        find:
+          'if (known && known.message.view === view) return compare(step, known, coming) ? "conflicting" : "duplicate";',
+        replace:
+          'if (known && compare(step, known, coming)) return "conflicting";\n  if (known && known.message.view === view) return "duplicate";',
+      },
+    ],
+    breaks: ["evidence"],
+  },
 ];
