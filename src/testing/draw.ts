@@ -155,6 +155,7 @@ function drawFaults(random: Random, scope: Scope): Fault[] {
       faults.push({ kind: "hostile-client", behaviour, seed: random.seed() });
     }
   }
+  if (profile !== "crashes" && profile !== "edge" && random.chance(0.2)) faults.push(...flapping(random, scope, ids));
   if (profile !== "network" && random.chance(0.1)) faults.push(...rollingRestart(random, scope, correct));
   if (profile !== "network" && random.chance(0.15)) faults.push(...powerLoss(random, scope, correct));
   return faults;
@@ -247,6 +248,20 @@ function rollingRestart(random: Random, { durationMs }: Scope, correct: readonly
     replica,
     atMs: from + i * everyMs,
     forMs: random.between(100, everyMs),
+  }));
+}
+
+/** Partitions about as long as a view's timeout, one after another: view after view begins with half of the last one's work done. */
+function flapping(random: Random, { n, durationMs }: Scope, ids: readonly ReplicaId[]): Fault[] {
+  const count = random.int(10, 30);
+  const from = random.between(0, durationMs / 2);
+  const everyMs = random.between(500, 1_500);
+  return Array.from({ length: count }, (_, i) => ({
+    kind: "partition",
+    side: random.shuffled(ids).slice(0, random.int(1, n - 1)),
+    isOneWay: random.chance(0.5),
+    atMs: from + i * everyMs,
+    forMs: random.between(0.2, 1.2) * everyMs,
   }));
 }
 

@@ -30,6 +30,7 @@ export class Inventor {
   /** The last pre-prepare, perhaps another's, and the last stable checkpoint: what is said of them looks true. */
   #prePrepare: Signed<PrePrepare> | null = null;
   #stable: ViewChange["stable"] = [];
+  #heard: NewView | null = null;
 
   constructor(options: ForgerOptions) {
     this.#options = options;
@@ -39,10 +40,25 @@ export class Inventor {
   /** Learns where the others are. */
   note({ message, bytes, signature }: Signed): void {
     if (message.kind === "view-change" && message.stable.length > 0) this.#stable = message.stable;
+    if (message.kind === "new-view") this.#heard = message;
     if (message.kind === "pre-prepare") this.#prePrepare = { message, bytes, signature };
     if (message.kind !== "pre-prepare" && message.kind !== "prepare" && message.kind !== "commit") return;
     this.#view = message.view;
     this.#sequence = message.sequence;
+  }
+
+  /** Another new-view from the same view-changes, or from too few of them; `null`: it is none, or for once it is left alone. */
+  disorder(message: Message): NewView | null {
+    const { random, world: { crypto } } = this.#options;
+    if (message.kind !== "new-view" || random.chance(0.3)) return null;
+    const { prePrepares, viewChanges } = message;
+    const digest = crypto.hash(this.#nullBody);
+    return random.pick<() => NewView>([
+      () => ({ ...message, prePrepares: prePrepares.map(({ message: own }) => this.#sign({ ...own, digest })) }),
+      () => ({ ...message, prePrepares: prePrepares.slice(0, -1) }),
+      () => ({ ...message, viewChanges: viewChanges.slice(1) }),
+      () => ({ ...message, viewChanges: viewChanges.map((_, i) => viewChanges[Math.max(1, i)]!) }),
+    ])();
   }
 
   /** A frame of something invented. */
@@ -108,7 +124,12 @@ export class Inventor {
   }
 
   #newView(many: <T>(one: T) => readonly T[]): NewView {
-    const { replica } = this.#options;
+    const { replica, random } = this.#options;
+    // As if it were the primary of the view that another has started.
+    if (this.#heard && random.chance(0.5)) {
+      const prePrepares = this.#heard.prePrepares.map(({ message }) => this.#sign({ ...message, replica }));
+      return { ...this.#heard, replica, prePrepares };
+    }
     let view = this.#view + 1;
     while (view % this.#n !== replica) view++;
     const viewChange: ViewChange = { kind: "view-change", replica, view: view as View, stable: [], prepared: [] };

@@ -250,7 +250,8 @@ export class Mischief implements Meddler {
   #mutated(signed: Signed, batchBytes: Uint8Array | undefined): Uint8Array | null {
     const { random, world: { coverage } } = this.#options;
     const message = this.#isOwn(signed.message)
-      ? mutate(signed.message, random, (name) => coverage.count("mutator", name))
+      ? this.#inventor.disorder(signed.message) ??
+        mutate(signed.message, random, (name) => coverage.count("mutator", name))
       : null;
     if (!message) return null;
     const again = random.chance(0.9)

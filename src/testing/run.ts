@@ -61,6 +61,8 @@ export interface RunReport {
 
 /** After healing, all requests are answered and all healed replicas have caught up within this, virtual ms. */
 export const LIVENESS_MS = 240_000;
+/** Nor may it take more than so many events per replica: who is that busy gets nowhere. */
+const MOST_EVENTS = 100_000;
 /** Machines have so long to start before clients come, virtual ms. */
 const START_MS = 2_000;
 /** Blobs in a store that nothing names, at most: what a state transfer had fetched when its process died stays for now. */
@@ -118,7 +120,10 @@ class Run {
     if (!this.#violation) {
       this.#cluster.heal();
       for (const client of this.#clients) client.isHurried = true;
-      await engine.run(durationMs + LIVENESS_MS, () => this.#violation !== null || this.#isSettled());
+      const most = engine.events + MOST_EVENTS * this.#plan.replicas;
+      await engine.run(durationMs + LIVENESS_MS, () => {
+        return this.#violation !== null || this.#isSettled() || engine.events > most;
+      });
     }
     if (!this.#violation) this.#checkEnd();
     this.#nameDivergence();
@@ -235,13 +240,13 @@ class Run {
       } operations`;
       return report(
         "liveness",
-        `${open} requests are not answered after ${LIVENESS_MS / 1000} s with a healed quorum (${done})`,
+        `${open} requests are not answered after ${this.#healedSeconds} s with a healed quorum (${done})`,
       );
     }
     if (laggards.length > 0) {
       return report(
         "liveness",
-        `${laggards.join(" ")} did not catch up to ${this.#target} in ${LIVENESS_MS / 1000} s`,
+        `${laggards.join(" ")} did not catch up to ${this.#target} in ${this.#healedSeconds} s`,
       );
     }
     this.#checkDurability();
@@ -250,6 +255,10 @@ class Run {
     const broken = model ? findNonLinearizable(this.#history.invocations, model) : null;
     if (broken !== null) report("linearizability", broken);
     if (ledger.highest === 0) report("liveness", `nothing was executed in a cluster of ${genesis.replicas.length}`);
+  }
+
+  get #healedSeconds(): number {
+    return Math.round((this.#world.engine.now - this.#plan.durationMs) / 1000);
   }
 
   /** Nothing is in a healed replica's store that nothing names, unless a state is just being fetched. */

@@ -116,7 +116,7 @@ export const EXECUTION: readonly Mutant[] = [
         "const { sessionIdleMs } = this.#limits;\n    const maxSessions = Infinity;",
       ),
     ],
-    breaks: ["bounds"],
+    breaks: ["bounds", "service"],
   },
   {
     name: "busy-sessions-evicted",

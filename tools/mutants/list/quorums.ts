@@ -103,7 +103,7 @@ export const QUORUMS: readonly Mutant[] = [
     name: "commits-of-any-digest",
     why: "commits for another batch count towards committed (§4.2)",
     edits: [log("message.view === view && message.digest === digest", "message.view === view")],
-    breaks: ["certificates"],
+    breaks: ["certificates", "agreement"],
   },
   {
     name: "commits-of-any-view",

@@ -31,7 +31,7 @@ export const VIEW_CHANGES: readonly Mutant[] = [
     name: "prepared-forgotten-at-a-restart",
     why: "a restart forgets the certificates, so that the next view-change is without them (§4.4)",
     edits: [recovery("    slot.prepared = certificate;\n", "")],
-    breaks: ["carry-over"],
+    breaks: ["carry-over", "reload"],
   },
   {
     name: "prepared-forgotten-at-a-new-view",
