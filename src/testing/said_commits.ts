@@ -26,10 +26,10 @@ export class SaidCommits {
     this.#by.set(key, byView.set(view, (byView.get(view) ?? new Set()).add(replica)));
   }
 
-  /** Whether a quorum can have said it in this view or an earlier one: then nothing hangs on one more any more. */
-  isDecided({ view, sequence, digest }: Commit): boolean {
+  /** Whether a quorum can have said it in one view, whichever: then nothing hangs on one more any more. */
+  isDecided({ sequence, digest }: Commit): boolean {
     const faulty = Array.from({ length: this.#n }, (_, id) => id as ReplicaId).filter(this.#isFaulty).length;
-    const byView = [...this.#by.get(`${sequence}/${digest}`) ?? []];
-    return byView.some(([before, by]) => before <= view && by.size + faulty >= quorumOf(this.#n));
+    const byView = [...this.#by.get(`${sequence}/${digest}`)?.values() ?? []];
+    return byView.some((by) => by.size + faulty >= quorumOf(this.#n));
   }
 }
