@@ -1,5 +1,6 @@
 /** Replica processes that die, are stopped for a while, or are rebooted, under the load of clients of all kinds. */
 import { assert, assertEquals } from "@std/assert";
+import { keepCalm } from "../../tools/chaos/calm.ts";
 import { chaos } from "../../tools/chaos/chaos.ts";
 import { failOver } from "../../tools/chaos/failover.ts";
 import { eventually, Fleet } from "../../tools/chaos/fleet.ts";
@@ -80,6 +81,16 @@ Deno.test("a primary that is stopped for half a minute under load is replaced, a
     });
     await untilAlike(fleet);
     assert((await fleet.status(primary))!.viewID >= 1);
+  });
+});
+
+Deno.test("without faults no view is left, at full load and at none", async () => {
+  await withFleet(4, async (fleet) => {
+    for (const callers of [20, 0]) {
+      const { unrest, errors, batches } = await keepCalm(fleet, { seconds: 4, callers });
+      assertEquals([unrest, errors], [[], []]);
+      assert(batches > 0);
+    }
   });
 });
 
