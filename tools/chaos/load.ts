@@ -75,11 +75,9 @@ export class Load {
     return {
       pauseMs: byWay((answered) => {
         const ends = answered.map(({ to }) => to).sort((a, b) => a - b);
-        return Math.max(0, ...ends.map((to, i) => to > at && i > 0 ? to - ends[i - 1]! : 0));
+        return highest(ends.map((to, i) => to > at && i > 0 ? to - ends[i - 1]! : 0));
       }),
-      longestMs: byWay((answered) =>
-        Math.max(0, ...answered.filter(({ to }) => to > at).map(({ from, to }) => to - from))
-      ),
+      longestMs: byWay((answered) => highest(answered.filter(({ to }) => to > at).map(({ from, to }) => to - from))),
     };
   }
 
@@ -89,4 +87,9 @@ export class Load {
     await this.#running;
     for (const close of this.#close.splice(0)) close();
   }
+}
+
+/** Of any number of values: as arguments of `Math.max` hundreds of thousands are too many. */
+function highest(values: readonly number[]): number {
+  return values.reduce((most, value) => Math.max(most, value), 0);
 }
