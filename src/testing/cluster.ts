@@ -110,6 +110,7 @@ export class Cluster {
     this.core = core;
     trace.line("heal", () => `${core.map((id) => genesis.replicas[id]!.name).join(" ")} are healed`);
     network.barriers.clear();
+    network.sieves.clear();
     Object.assign(network.habits, this.#plan.network);
     for (const machine of [...this.#machines]) {
       const { replica, clock, disk } = machine;

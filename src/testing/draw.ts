@@ -156,6 +156,7 @@ function drawFaults(random: Random, scope: Scope): Fault[] {
     }
   }
   if (profile !== "crashes" && profile !== "edge" && random.chance(0.2)) faults.push(...flapping(random, scope, ids));
+  if (profile !== "crashes" && profile !== "edge" && random.chance(0.2)) faults.push(...contest(random, scope, ids));
   if (profile !== "network" && random.chance(0.1)) faults.push(...rollingRestart(random, scope, correct));
   if (profile !== "network" && random.chance(0.15)) faults.push(...powerLoss(random, scope, correct));
   return faults;
@@ -263,6 +264,24 @@ function flapping(random: Random, { n, durationMs }: Scope, ids: readonly Replic
     atMs: from + i * everyMs,
     forMs: random.between(0.2, 1.2) * everyMs,
   }));
+}
+
+/**
+ * Certificates of several views for one number: what prepares at one replica alone is unknown to the others in the next views; there
+ * something else prepares, and is not committed; then that one comes back, and views change with the certificates of both.
+ */
+function contest(random: Random, { durationMs }: Scope, ids: readonly ReplicaId[]): Fault[] {
+  const faults: Fault[] = [];
+  const lone = random.pick(ids);
+  const others = ids.filter((id) => id !== lone);
+  const phaseMs = random.between(1_500, 5_000);
+  for (let atMs = random.between(0, 10_000); atMs + 3 * phaseMs < durationMs; atMs += 4 * phaseMs) {
+    const votes = { kind: "lost-kinds", kinds: ["prepare", "decision"], to: others, atMs, forMs: phaseMs } as const;
+    const alone = { kind: "partition", side: [lone], isOneWay: false } as const;
+    faults.push(votes, { ...alone, atMs: atMs + random.between(0.05, 0.3) * phaseMs, forMs: 1.5 * phaseMs });
+    faults.push({ ...votes, kinds: ["commit", "decision"], to: ids, atMs: atMs + phaseMs, forMs: 2 * phaseMs });
+  }
+  return faults;
 }
 
 /** Every replica goes down at once. */

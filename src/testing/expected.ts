@@ -28,6 +28,7 @@ const EXPECTED: { readonly [group: string]: readonly string[] } = {
     "cut-posts": true,
     "slow-answers": true,
     "slow-network": true,
+    "lost-kinds": true,
     "isolates": true,
     "clock-jump": true,
     "coarse-alarms": true,

@@ -5,7 +5,7 @@
 import type { ReplicaId } from "../core/ids.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Machine } from "./machine.ts";
-import type { Barrier, NetworkHabits } from "./network.ts";
+import type { Barrier, NetworkHabits, Sieve } from "./network.ts";
 import type { Fault, NetworkFault } from "./plan.ts";
 
 /** What a fault of the network changes. */
@@ -50,6 +50,7 @@ export function wordsOf(fault: Fault, { world: { genesis } }: Pick<Cluster, "wor
   const side = "side" in fault
     ? ` of ${fault.side.map(name).join(" ")}${fault.isOneWay ? ", who are not heard" : ""}`
     : "";
+  const lost = "kinds" in fault ? `: ${fault.kinds.join(", ")} to ${fault.to.map(name).join(" ")}` : "";
   const how = "behaviours" in fault
     ? `: ${fault.behaviours.join(", ")}`
     : "behaviour" in fault
@@ -57,7 +58,7 @@ export function wordsOf(fault: Fault, { world: { genesis } }: Pick<Cluster, "wor
     : "";
   const many = "part" in fault ? ` of ${Math.round(fault.part * 100)} %` : "ms" in fault ? ` of ${fault.ms} ms` : "";
   const during = "forMs" in fault ? ` for ${fault.forMs.toFixed(0)} ms` : "";
-  return `${fault.kind}${whom}${side}${how}${many}${during}`;
+  return `${fault.kind}${whom}${side}${lost}${how}${many}${during}`;
 }
 
 /** Begins it; gives what ends it. */
@@ -95,6 +96,12 @@ function begin(cluster: Cluster, fault: Extract<Fault, { readonly atMs: number }
       const habit = HABITS[fault.kind];
       network.habits[habit] += fault.part;
       return () => void (network.habits[habit] = Math.max(0, network.habits[habit] - fault.part));
+    }
+    case "lost-kinds": {
+      const [kinds, to] = [new Set<string>(fault.kinds), new Set(fault.to)];
+      const sieve: Sieve = (receiver, kind) => to.has(receiver) && kinds.has(kind);
+      network.sieves.add(sieve);
+      return () => void network.sieves.delete(sieve);
     }
     case "slow-network":
       network.habits.meanLatencyMs += fault.ms;

@@ -3,9 +3,10 @@
  * @module
  */
 import type { ReplicaId } from "../core/ids.ts";
-import type { VouchedOperation } from "../core/messages.ts";
+import type { MessageKind, VouchedOperation } from "../core/messages.ts";
 import type { VouchedAnswer } from "../node/gateway.ts";
 import type { Rejection } from "../node/ports.ts";
+import { frameKind } from "../wire/mod.ts";
 import type { Engine } from "./engine.ts";
 import type { Random } from "./random.ts";
 
@@ -48,6 +49,9 @@ export interface Station {
 /** Whether frames don't get from one to the other now. */
 export type Barrier = (from: Station | null, to: Station) => boolean;
 
+/** Whether a message of this kind gets lost on its way to a replica now. */
+export type Sieve = (to: ReplicaId, kind: MessageKind | "unknown") => boolean;
+
 /** Late frames are late by up to so much, ms. */
 const LATE_MS = 3_000;
 /** Very late ones. */
@@ -63,6 +67,7 @@ export class Network {
   /** Those that a replica's address leads to; one of them is picked each time. */
   readonly stations: Map<ReplicaId, Station[]> = new Map();
   readonly barriers: Set<Barrier> = new Set();
+  readonly sieves: Set<Sieve> = new Set();
   readonly habits: NetworkHabits;
   readonly #engine: Engine;
   readonly #random: Random;
@@ -110,7 +115,8 @@ export class Network {
   }
 
   /** Carries frames; settles as a POST would. */
-  deliver(from: Station, to: ReplicaId, frames: readonly Uint8Array[]): Promise<void> {
+  deliver(from: Station, to: ReplicaId, all: readonly Uint8Array[]): Promise<void> {
+    const frames = this.sieves.size === 0 ? all : all.filter((frame) => this.#passes(to, frameKind(frame)));
     const { loss, duplication, reordering, lateness, cutting, dawdling } = this.habits;
     const random = this.#random;
     return new Promise((resolve, reject) => {
@@ -149,6 +155,11 @@ export class Network {
         target.receive(frames).then(answer, refuse);
       });
     });
+  }
+
+  #passes(to: ReplicaId, kind: MessageKind | "unknown"): boolean {
+    for (const holdsBack of this.sieves) if (holdsBack(to, kind)) return false;
+    return true;
   }
 
   /** A client asks a replica and, perhaps, gets an answer. */

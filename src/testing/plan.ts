@@ -4,6 +4,7 @@
  */
 import type { Settings } from "../core/config.ts";
 import type { ReplicaId } from "../core/ids.ts";
+import type { MessageKind } from "../core/messages.ts";
 import type { DiskHabits } from "./disk.ts";
 import type { NetworkHabits } from "./network.ts";
 import type { ClientHabits } from "./signed_client.ts";
@@ -52,6 +53,8 @@ export type Fault =
   /** All but `side` don't hear `side`; nor it them, unless it is one-way. */
   | ({ readonly kind: "partition"; readonly side: readonly ReplicaId[]; readonly isOneWay: boolean } & Span)
   | ({ readonly kind: NetworkFault; readonly part: number } & Span)
+  /** Messages of these kinds don't get to these replicas. */
+  | ({ readonly kind: "lost-kinds"; readonly kinds: readonly MessageKind[]; readonly to: readonly ReplicaId[] } & Span)
   | ({ readonly kind: "slow-network"; readonly ms: number } & Span)
   /** A second instance of a correct replica on the same store; each gets some of what comes. */
   | ({ readonly kind: "isolates"; readonly replica: ReplicaId } & Span)

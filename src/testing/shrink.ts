@@ -81,6 +81,7 @@ function fits(fault: Fault, n: number): boolean {
 }
 
 function within(fault: Fault, n: number): Fault {
+  if (fault.kind === "lost-kinds") return { ...fault, to: fault.to.filter((id: ReplicaId) => id < n) };
   if (fault.kind !== "partition") return fault;
   return { ...fault, side: fault.side.filter((id: ReplicaId) => id < n) };
 }

@@ -19,6 +19,7 @@ const ROUND: readonly Omit<Trial, "seed">[] = [
   { profile: "byzantine", replicas: 4 },
   { profile: "crashes", replicas: 4 },
   { profile: "network", replicas: 4 },
+  { profile: "edge", replicas: 4 },
   { profile: "default" },
   { profile: "byzantine" },
   { profile: "calm" },
