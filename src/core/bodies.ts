@@ -69,7 +69,8 @@ function holdersFirst({ state, self, n, primary }: Step, slot: Slot, digest: Dig
   return others.sort((a, b) => rank(a) - rank(b));
 }
 
-function missingBodies({ state }: Step): ReadonlySet<Digest> {
+/** The bodies that are needed. One that comes may have been asked for before a restart. */
+export function missingBodies({ state }: Step): ReadonlySet<Digest> {
   const missing = new Set<Digest>();
   for (const slot of state.log.slots()) {
     if (slot.sequence <= state.lastExecuted) continue;

@@ -4,7 +4,7 @@
  * @module
  */
 import { checkStatus, hastenStatus, onStatus, sendStatus } from "./retransmission.ts";
-import { bodiesAt, checkBodies } from "./bodies.ts";
+import { bodiesAt, checkBodies, missingBodies } from "./bodies.ts";
 import { onCheckpoint, onStableCheckpoint, stableSequence } from "./checkpoint.ts";
 import { executeCommitted } from "./execution.ts";
 import type { Digest, Millis } from "./ids.ts";
@@ -177,10 +177,10 @@ function start(step: Step): void {
 }
 
 function onBlobs(step: Step, { from, blobs }: Extract<Input, { kind: "blobs" }>): void {
-  for (const blob of onStateBlobs(step, from, blobs)) {
-    if (blob.batch && step.state.bodies.delete(blob.digest)) onBody(step, blob.batch);
-    else step.discard("blob", from, "not-wanted");
-  }
+  const missing = missingBodies(step);
+  for (const { batch } of blobs) if (batch && missing.has(batch.digest)) onBody(step, batch);
+  const rest = blobs.filter(({ digest }) => !missing.has(digest));
+  for (const _ of onStateBlobs(step, from, rest)) step.discard("blob", from, "not-wanted");
 }
 
 function earliest(...times: readonly (Millis | null)[]): Millis {

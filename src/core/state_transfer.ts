@@ -42,7 +42,12 @@ export interface Transfer {
   shared: ReadonlySet<string>;
   /** The chunks of the new state on other pages, as far as these have come. */
   readonly listed: Set<string>;
+  /** What came before it was known what is wanted, because that is still being read: at most {@linkcode MAX_EARLY}. */
+  readonly early: Map<Digest, FetchedBlob>;
 }
+
+/** A replica that was started by the message with the blobs has asked for them in an earlier life. */
+const MAX_EARLY = 128;
 
 const DIGESTS_PER_FETCH = 32;
 const FETCH_TIMEOUT_MS = 1_000;
@@ -70,6 +75,7 @@ export function startTransfer(step: Step, certificate: StableCertificate, waitsF
     former: before?.former ?? null,
     shared: new Set(),
     listed: new Set(),
+    early: before?.early ?? new Map(),
   };
   if (sequence > state.log.low) stabilize(step, certificate);
   step.event({ kind: "state-transfer", phase: "started", sequence });
@@ -92,8 +98,24 @@ export function continueTransfer(step: Step): void {
 }
 
 function advance(step: Step, transfer: Transfer): void {
+  takeUpEarly(step, transfer);
   if (transfer.root && transfer.wanted.size === 0) finish(step, transfer, transfer.root);
   else ask(step, transfer);
+}
+
+function takeUpEarly(step: Step, transfer: Transfer): void {
+  const { early, wanted } = transfer;
+  for (let found; (found = [...early.values()].filter(({ digest }) => wanted.has(digest))).length > 0;) {
+    for (const { digest } of found) early.delete(digest);
+    keep(step, transfer, found);
+    for (const blob of found) place(step, transfer, blob);
+  }
+  if (!isReading(step, transfer)) early.clear();
+}
+
+/** Whether it is known only in part what is wanted. */
+function isReading({ state }: Step, { former }: Transfer): boolean {
+  return !former || state.loads.size > 0;
 }
 
 /** What differs from every checkpoint whose chunks are stored. Of a state machine that is loaded by need the stored chunks will do. */
@@ -108,7 +130,12 @@ function changedIds(step: Step): ReadonlySet<string> {
 /** Blobs come from a peer. Returns those that were not for a transfer. */
 export function onStateBlobs(step: Step, from: ReplicaId, blobs: readonly FetchedBlob[]): readonly FetchedBlob[] {
   const { transfer } = step.state;
-  if (!transfer?.former) return blobs;
+  if (!transfer) return blobs;
+  if (isReading(step, transfer)) {
+    for (const blob of blobs) if (transfer.early.size < MAX_EARLY) transfer.early.set(blob.digest, blob);
+    if (transfer.former) advance(step, transfer);
+    return [];
+  }
   const asked = transfer.asked.get(from)?.digests ?? [];
   transfer.asked.delete(from);
   const rest = blobs.filter((blob) => !transfer.wanted.has(blob.digest));

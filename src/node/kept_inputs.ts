@@ -6,6 +6,8 @@
  * | key | value |
  * | --- | --- |
  * | `input/prepare/N/R`, `input/commit/N/R`, `input/checkpoint/N/R` | the frame of replica R's message on number N |
+ * | `input/decision/N` | the frame of a proof that N is decided, until it is executed: its body may come to another start |
+ * | `input/stable-checkpoint` | the frame of the last proof of a stable checkpoint, until this replica's own window is there |
  * | `input/view-change/R` | the frame of R's last view-change |
  * | `input/request/D` | the frame of the request with digest D, while it waits |
  * | `timers` | {@linkcode Timers} |
@@ -23,9 +25,11 @@ import type {
   AnyRequest,
   Checkpoint,
   Commit,
+  Decision,
   Prepare,
   Signed,
   SignedRequest,
+  StableCheckpoint,
   Verified,
   ViewChange,
 } from "../core/messages.ts";
@@ -40,15 +44,31 @@ export interface Kept {
 }
 
 /** An input that is worth keeping. */
-type KeptInput = Extract<MessageInput, { kind: "prepare" | "commit" | "checkpoint" | "view-change" | "request" }>;
+type KeptInput = Extract<
+  MessageInput,
+  { kind: "prepare" | "commit" | "decision" | "checkpoint" | "stable-checkpoint" | "view-change" | "request" }
+>;
 
 type Kind = KeptInput["kind"];
+
+const KINDS: readonly Input["kind"][] = [
+  "prepare",
+  "commit",
+  "decision",
+  "checkpoint",
+  "stable-checkpoint",
+  "view-change",
+  "request",
+];
+const STABLE = "input/stable-checkpoint";
 
 /** Keeps what one replica took. */
 export class KeptInputs {
   readonly #keys: { readonly [kind in Kind]: Set<string> } = {
     prepare: new Set(),
     commit: new Set(),
+    decision: new Set(),
+    "stable-checkpoint": new Set(),
     checkpoint: new Set(),
     "view-change": new Set(),
     request: new Set(),
@@ -102,11 +122,13 @@ export class KeptInputs {
 
   #prune(record: Record, writes: WriteSet): void {
     if (record.kind === "forget") {
-      for (const kind of ["prepare", "commit", "checkpoint"] as const) {
+      for (const kind of ["prepare", "commit", "decision", "checkpoint"] as const) {
         const above = placeOf(kind, record.through + 1);
         for (const key of this.#keys[kind]) if (key < above) this.#drop(kind, key, writes);
       }
     }
+    if (record.kind === "committed") this.#drop("decision", placeOf("decision", record.sequence), writes);
+    if (record.kind === "stable") this.#drop("stable-checkpoint", STABLE, writes);
     // The others' view-changes have led to this view; one for a later view is sent again.
     if (record.kind === "view" && record.newView) {
       for (const key of this.#keys["view-change"]) this.#drop("view-change", key, writes);
@@ -135,7 +157,7 @@ export function readKept(
 }
 
 function isKept(input: Input): input is KeptInput {
-  return ["prepare", "commit", "checkpoint", "view-change", "request"].includes(input.kind);
+  return KINDS.includes(input.kind);
 }
 
 function signedOf(input: KeptInput): Signed {
@@ -144,6 +166,10 @@ function signedOf(input: KeptInput): Signed {
       return input.prepare;
     case "commit":
       return input.commit;
+    case "decision":
+      return input.decision;
+    case "stable-checkpoint":
+      return input.stable;
     case "checkpoint":
       return input.checkpoint;
     case "view-change":
@@ -156,12 +182,14 @@ function signedOf(input: KeptInput): Signed {
 function keyOf(input: KeptInput): string {
   if (input.kind === "request") return `input/request/${input.request.digest}`;
   if (input.kind === "view-change") return `input/view-change/${input.viewChange.message.replica}`;
+  if (input.kind === "stable-checkpoint") return STABLE;
+  if (input.kind === "decision") return placeOf("decision", input.decision.message.commits[0]!.message.sequence);
   const { sequence, replica } = (signedOf(input) as Signed<Prepare | Commit | Checkpoint>).message;
   return `${placeOf(input.kind, sequence)}/${replica}`;
 }
 
 /** What the keys of a kind of message on a number begin with. */
-function placeOf(kind: "prepare" | "commit" | "checkpoint", sequence: number): string {
+function placeOf(kind: "prepare" | "commit" | "decision" | "checkpoint", sequence: number): string {
   return `input/${kind}/${String(sequence).padStart(16, "0")}`;
 }
 
@@ -172,6 +200,10 @@ function inputOf(signed: Signed, hash: (bytes: Uint8Array) => Digest): MessageIn
       return { kind: "prepare", prepare: signed as Verified<Signed<Prepare>> };
     case "commit":
       return { kind: "commit", commit: signed as Verified<Signed<Commit>> };
+    case "decision":
+      return { kind: "decision", decision: signed as Verified<Signed<Decision>> };
+    case "stable-checkpoint":
+      return { kind: "stable-checkpoint", stable: signed as Verified<Signed<StableCheckpoint>> };
     case "checkpoint":
       return { kind: "checkpoint", checkpoint: signed as Verified<Signed<Checkpoint>> };
     case "view-change":

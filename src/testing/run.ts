@@ -63,6 +63,13 @@ export interface RunReport {
 export const LIVENESS_MS = 240_000;
 /** Nor may it take more than so many events per replica: who is that busy gets nowhere. */
 const MOST_EVENTS = 100_000;
+/** Where replicas sleep until somebody asks or a timer ticks, they get on at the pace of the ticks. */
+const TICKS_TO_END = 60;
+
+function livenessMs({ coldReplicas, wakeMs }: Plan): number {
+  return LIVENESS_MS + (coldReplicas.length > 0 ? TICKS_TO_END * wakeMs : 0);
+}
+
 /** Machines have so long to start before clients come, virtual ms. */
 const START_MS = 2_000;
 /** Blobs in a store that nothing names, at most: what a state transfer had fetched when its process died stays for now. */
@@ -121,7 +128,7 @@ class Run {
       this.#cluster.heal();
       for (const client of this.#clients) client.isHurried = true;
       const most = engine.events + MOST_EVENTS * this.#plan.replicas;
-      await engine.run(durationMs + LIVENESS_MS, () => {
+      await engine.run(durationMs + livenessMs(this.#plan), () => {
         return this.#violation !== null || this.#isSettled() || engine.events > most;
       });
     }
