@@ -63,11 +63,9 @@ export interface RunReport {
 export const LIVENESS_MS = 240_000;
 /** Nor may it take more than so many events per replica: who is that busy gets nowhere. */
 const MOST_EVENTS = 100_000;
-/** Where replicas sleep until somebody asks or a timer ticks, they get on at the pace of the ticks. */
-const TICKS_TO_END = 60;
-
-function livenessMs({ coldReplicas, wakeMs }: Plan): number {
-  return LIVENESS_MS + (coldReplicas.length > 0 ? TICKS_TO_END * wakeMs : 0);
+/** Where replicas sleep until somebody asks or a timer ticks, each request may have to wait for a tick. */
+function livenessMs(plan: Plan): number {
+  return LIVENESS_MS + (plan.coldReplicas.length > 0 ? operationsOf(plan) * plan.wakeMs : 0);
 }
 
 /** Machines have so long to start before clients come, virtual ms. */
