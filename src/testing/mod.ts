@@ -22,7 +22,7 @@ export type { CoreMaker } from "./world.ts";
 export { Coverage } from "./coverage.ts";
 export { missingFrom } from "./expected.ts";
 export { CALM_DELAY_MS, type DrawOptions, drawPlan, type Profile, PROFILES } from "./draw.ts";
-export { LIVENESS_MS, run, type RunOptions, type RunReport } from "./run.ts";
+export { run, type RunOptions, type RunReport } from "./run.ts";
 export { runOptionsOf, simulate, type SimulateOptions, SimulationError } from "./simulate.ts";
 export { shrink, type ShrinkOptions } from "./shrink.ts";
 export { keyValueWorkload, type Workload } from "./workload.ts";

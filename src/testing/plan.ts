@@ -130,3 +130,11 @@ export function lyingReplicas({ faults }: Pick<Plan, "faults">): readonly Replic
 export function operationsOf({ signedClients, unsignedClients }: Plan): number {
   return [...signedClients, ...unsignedClients].reduce((sum, { operations }) => sum + operations, 0);
 }
+
+/** After healing, all requests are answered and all healed replicas have caught up within this, virtual ms: where nobody sleeps. */
+const LIVENESS_MS = 240_000;
+
+/** The time in which a healed cluster must be done. Where replicas sleep until somebody asks or a timer ticks, each request may have to wait for a tick. */
+export function livenessMs(plan: Plan): number {
+  return LIVENESS_MS + (plan.coldReplicas.length > 0 ? operationsOf(plan) * plan.wakeMs : 0);
+}

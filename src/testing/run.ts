@@ -16,7 +16,7 @@ import { HostileClient } from "./hostile_client.ts";
 import { unnamedBlobs } from "./leaks.ts";
 import { findNonLinearizable } from "./linearizability.ts";
 import { Mischief } from "./mischief.ts";
-import { operationsOf, type Plan } from "./plan.ts";
+import { livenessMs, operationsOf, type Plan } from "./plan.ts";
 import { Random } from "./random.ts";
 import { type ClientOptions, SignedClient } from "./signed_client.ts";
 import { UnsignedClient } from "./unsigned_client.ts";
@@ -59,14 +59,8 @@ export interface RunReport {
   readonly virtualMs: number;
 }
 
-/** After healing, all requests are answered and all healed replicas have caught up within this, virtual ms. */
-export const LIVENESS_MS = 240_000;
 /** Nor may it take more than so many events per replica: who is that busy gets nowhere. */
 const MOST_EVENTS = 100_000;
-/** Where replicas sleep until somebody asks or a timer ticks, each request may have to wait for a tick. */
-function livenessMs(plan: Plan): number {
-  return LIVENESS_MS + (plan.coldReplicas.length > 0 ? operationsOf(plan) * plan.wakeMs : 0);
-}
 
 /** Machines have so long to start before clients come, virtual ms. */
 const START_MS = 2_000;
