@@ -28,7 +28,7 @@ Deno.test("a query of what is not a read is rejected, and a machine that breaks 
   assertEquals(values(cluster.ask("x", [0])), ["r0 rejected the result has 70000 bytes, the limit is 65536"]);
 });
 
-// PBFT §5.1.3, ADVERSARY 35. Replica 0 lies; 1 has executed the write, and both have acknowledged it; 2 and 3 have only prepared it.
+// PBFT §5.1.3; Berger et al., 2021. Replica 0 lies; 1 has executed the write, and both have acknowledged it; 2 and 3 have only prepared it.
 Deno.test("after a liar and one correct replica acknowledged a write, no quorum answers without it", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
