@@ -1,5 +1,5 @@
 /**
- * Limits how often one address may ask, as Hono middleware.
+ * Limits how often somebody may ask, an address or whatever else a host can tell, as Hono middleware.
  * @module
  */
 import type { Timer } from "../node/ports.ts";
@@ -48,7 +48,7 @@ export function rateLimit({ limit, keyOf, timer, maxKeys = MAX_KEYS }: RateLimit
   const buckets = new TokenBuckets({ limit, maxKeys, now: () => timer.monotonic() });
   return async (context, next) => {
     const seconds = buckets.take(keyOf(context) ?? "");
-    if (seconds > 0) return tooOften(seconds, "your address").toResponse();
+    if (seconds > 0) return tooOften(seconds, "who asks here").toResponse();
     await next();
   };
 }
