@@ -20,7 +20,7 @@ import {
   type Measures,
 } from "./paper.ts";
 import { SaidCommits } from "./said_commits.ts";
-import { emptyMemory, enter, type Memory, noteAccepted, notePrepared, placeOf } from "./replica_memory.ts";
+import { emptyMemory, enter, leave, type Memory, noteAccepted, notePrepared, placeOf } from "./replica_memory.ts";
 
 /** What is needed to judge. */
 export interface PromisesOptions {
@@ -51,6 +51,7 @@ export class Promises {
     if (recovered.lostDisk && !before?.hasLostDisk) {
       const memory = emptyMemory();
       memory.highestVote = before?.highestVote ?? 0;
+      memory.highestLeft = before?.highestLeft ?? 0;
       memory.hasLostDisk = true;
       this.#memories.set(replica, memory);
     }
@@ -62,7 +63,7 @@ export class Promises {
     const { checkpoint, viewChange, newView, view, stable } = recovered;
     if (checkpoint) memory.on.checkpoint.add(`${checkpoint.sequence}/${checkpoint.root}`);
     memory.stable = Math.max(memory.stable, stable[0]?.message.sequence ?? 0);
-    if (viewChange) memory.left.add(viewChange.message.view);
+    if (viewChange) leave(memory, viewChange.message.view);
     // What is read is old already where another isolate has gone on meanwhile.
     if (newView && view >= memory.view) enter(memory, newView.message);
     memory.view = Math.max(memory.view, view);
@@ -111,8 +112,8 @@ export class Promises {
     for (let id = 0; id < this.#options.measures.n; id++) {
       const replica = id as ReplicaId;
       if (replica === but) continue;
-      const left = this.#memories.get(replica)?.left;
-      if (this.#options.isFaulty(replica) || (left && Math.max(0, ...left) >= view)) gone++;
+      const left = this.#memories.get(replica)?.highestLeft ?? 0;
+      if (this.#options.isFaulty(replica) || left >= view) gone++;
     }
     return gone;
   }
@@ -128,7 +129,7 @@ export class Promises {
           );
         }
         memory.view = record.view;
-        if (record.viewChange) memory.left.add(record.viewChange.message.view);
+        if (record.viewChange) leave(memory, record.viewChange.message.view);
         if (!record.newView) return;
         this.#checkNewView(record.newView.message);
         return enter(memory, record.newView.message);

@@ -2,7 +2,7 @@
  * What the checkers remember of one replica.
  * @module
  */
-import type { Digest } from "../core/ids.ts";
+import type { Digest, View } from "../core/ids.ts";
 import type { NewView, PrePrepare, Signed } from "../core/messages.ts";
 
 /** What is known of one replica. */
@@ -19,8 +19,9 @@ export interface Memory {
   /** O of the view that it is in. */
   carried: ReadonlyMap<number, Digest>;
   hasLostDisk: boolean;
-  /** In which it has ever voted, whatever became of its disk. */
+  /** The last number that it has ever voted for and the last view that it has left for, whatever became of its disk. */
   highestVote: number;
+  highestLeft: number;
 }
 
 /** Of a replica that has said nothing yet. */
@@ -35,6 +36,7 @@ export function emptyMemory(): Memory {
     carried: new Map(),
     hasLostDisk: false,
     highestVote: 0,
+    highestLeft: 0,
   };
 }
 
@@ -56,6 +58,12 @@ export function notePrepared(memory: Memory, message: Place): void {
   memory.on.prepared.add(placeOf(message));
   const views = memory.preparedIn.get(message.sequence) ?? new Set();
   memory.preparedIn.set(message.sequence, views.add(message.view));
+}
+
+/** It has left for this view. */
+export function leave(memory: Memory, view: View): void {
+  memory.left.add(view);
+  memory.highestLeft = Math.max(memory.highestLeft, view);
 }
 
 /** Its view has started with this. */
