@@ -5,7 +5,7 @@
 import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "./ids.ts";
 import type { Query, QueryReply } from "./query_messages.ts";
 
-export type { Query, QueryReply };
+export type { Query, QueryReply, SignedQuery } from "./query_messages.ts";
 
 /**
  * A signed client's request: one or more operations under one timestamp and one signature (PBFT §4.1).

@@ -8,18 +8,20 @@ import type { MessageKind } from "../core/messages.ts";
 import type { Timer } from "../node/ports.ts";
 import { createVerifier } from "../crypto/mod.ts";
 import { type AddressOf, connectionAddress } from "./address.ts";
+import { type Admission, admit, clientLimit } from "./admission.ts";
+import { BODY_TIMEOUT_MS, MAX_HELD_BYTES, readOperation, readSigned } from "./applicant.ts";
 import { BodyReader } from "./body.ts";
-import { type Admission, Clients } from "./clients.ts";
 import { Deadlines } from "./deadlines.ts";
 import { EventStreams } from "./events.ts";
 import { EXPOSITION_TYPE } from "./exposition.ts";
 import type { HostedNode } from "./hosted_node.ts";
-import { frame, messages, SignedRequests } from "./messages.ts";
+import { frame, messages, signedAnswer } from "./messages.ts";
 import { Metrics } from "./metrics.ts";
+import { type ApplicantContext, atMost, type ClientVariables, type Middleware } from "./middleware.ts";
 import { PeerSockets, type Upgrade } from "./peer_sockets.ts";
 import { Problem, problem } from "./problem.ts";
 import { addressLimit, type RateLimit } from "./rate_limit.ts";
-import { UnsignedRequests } from "./req.ts";
+import { vouchedAnswer } from "./req.ts";
 import { evidenceJson, readiness, statusJson, statusText } from "./status.ts";
 import { Timestamps } from "./timestamps.ts";
 
@@ -52,8 +54,10 @@ export interface AppOptions {
   readonly corsOrigins?: readonly string[];
   /** Which clients are served: all, `open`. What members pass on is taken from them, whoever asked there. */
   readonly admission?: Admission;
-  /** Operations, and reads, of one client: its public key, or its name at `/req`. As many as it likes. */
+  /** Operations, and reads, of one client: its public key, or at `/req` its name and address. As many as it likes. */
   readonly clientLimit?: RateLimit;
+  /** The host's own, before what clients submit is taken, and after all of the above: `c.var.applicant` says who submits, and what. None. */
+  readonly middleware?: readonly Middleware[];
   /** Requests to {@linkcode CLIENT_ROUTES} from one address, or one network of 64 bits if it is IPv6. As many as it likes. */
   readonly addressLimit?: RateLimit;
   /** Tells the address: that of the connection; `addressFromHeader` for a host behind proxies. */
@@ -83,7 +87,14 @@ export const CLIENT_ROUTES: readonly string[] = ["/req", "/requests", "/queries"
 /** A browser may remember for so long that it may ask. */
 const CORS_MAX_AGE_SECONDS = 600;
 
-type Handler = (context: Context) => Response | Promise<Response>;
+interface Env {
+  Variables: ClientVariables;
+}
+
+type Handler = (context: Context<Env>) => Response | Promise<Response>;
+
+/** What a route has for a method: what stands before, in order, and what answers. */
+type Chain = readonly [...MiddlewareHandler<Env>[], Handler];
 
 /**
  * Puts a node on the web. The app answers what is in the table, and everything else with a problem (RFC 9457).
@@ -96,10 +107,10 @@ type Handler = (context: Context) => Response | Promise<Response>;
 export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
   const { timer, signal } = options;
   const maxWaiting = options.maxWaiting ?? 1024;
-  const bodyDeadlines = new Deadlines(timer, options.bodyTimeoutMs ?? 10_000);
+  const bodyDeadlines = new Deadlines(timer, options.bodyTimeoutMs ?? BODY_TIMEOUT_MS);
   const gatewayDeadlines = new Deadlines(timer, options.requestTimeoutMs ?? 10_000);
   const executions = new Deadlines(timer, options.waitMs ?? 10_000);
-  const bodies = new BodyReader({ deadlines: bodyDeadlines, maxHeldBytes: options.maxHeldBytes ?? 64 * 1024 * 1024 });
+  const bodies = new BodyReader({ deadlines: bodyDeadlines, maxHeldBytes: options.maxHeldBytes ?? MAX_HELD_BYTES });
   const metrics = new Metrics({ node, timer, memory: options.memory });
   const events = new EventStreams({
     timer,
@@ -108,36 +119,38 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
     keepAliveMs: 15_000,
   });
   const timestamps = new Timestamps(timer, node.self, node.genesis.replicas.length);
-  const clients = new Clients({ node, timer, admission: options.admission ?? "open", limit: options.clientLimit });
-  const unsigned = new UnsignedRequests({ node, bodies, timestamps, clients, deadlines: gatewayDeadlines, maxWaiting });
-  const taking = { node, bodies, executions, maxWaiting, clients, verifier: createVerifier(node.cluster) };
-  const requests = new SignedRequests(taking, "/requests", (body, options) => node.submit(body, options));
-  const queries = new SignedRequests(taking, "/queries", (body, options) => node.query(body, options));
+  const rules = clientRules(options);
+  const taking = { node, bodies, isOpen: rules.length === 0, verifier: createVerifier(node.cluster) };
+  const onSubmitted: Handler = ({ var: { applicant } }) =>
+    applicant.kind === "operation"
+      ? vouchedAnswer(applicant.asked, { node, deadlines: gatewayDeadlines })
+      : signedAnswer(applicant, { node, executions });
+  const submitted = (read: Middleware<ApplicantContext>): Chain => [atMost(maxWaiting), read, ...rules, onSubmitted];
   const sockets = options.upgradeWebSocket && new PeerSockets(taking, options.upgradeWebSocket);
   const onFrame = (kind: MessageKind): Handler => ({ req }) => frame(req.raw, kind, taking);
   const view = () => ({ node, urls: options.urls ?? {}, now: timer.now() });
 
-  const table: Readonly<Record<string, { readonly GET?: Handler; readonly POST?: Handler }>> = {
-    "/req": { POST: (c) => unsigned.handle(c.req.raw) },
-    "/preprepare": { POST: onFrame("pre-prepare") },
-    "/prepare": { POST: onFrame("prepare") },
-    "/commit": { POST: onFrame("commit") },
-    "/reply": { POST: onFrame("reply") },
+  const table: Readonly<Record<string, { readonly GET?: Chain; readonly POST?: Chain }>> = {
+    "/req": { POST: submitted(readOperation(node, () => timestamps.next(), bodies)) },
+    "/preprepare": { POST: [onFrame("pre-prepare")] },
+    "/prepare": { POST: [onFrame("prepare")] },
+    "/commit": { POST: [onFrame("commit")] },
+    "/reply": { POST: [onFrame("reply")] },
     "/messages": {
-      POST: (c) => messages(c.req.raw, taking),
-      ...(sockets && { GET: (c) => sockets.accept(c.req.raw) }),
+      POST: [(c) => messages(c.req.raw, taking)],
+      ...(sockets && { GET: [(c: Context) => sockets.accept(c.req.raw)] }),
     },
-    "/requests": { POST: (c) => requests.handle(c.req.raw) },
-    "/queries": { POST: (c) => queries.handle(c.req.raw) },
+    "/requests": { POST: submitted(readSigned(node, "request", bodies)) },
+    "/queries": { POST: submitted(readSigned(node, "query", bodies)) },
     "/status": {
-      GET: (c) => c.req.query("pretty") === undefined ? c.json(statusJson(view())) : c.text(statusText(view())),
+      GET: [(c) => c.req.query("pretty") === undefined ? c.json(statusJson(view())) : c.text(statusText(view()))],
     },
-    "/evidence": { GET: (c) => c.json(evidenceJson(node)) },
-    "/healthz": { GET: (c) => c.text("alive\n") },
-    "/readyz": { GET: (c) => ready(c, node) },
-    "/metrics": { GET: (c) => c.body(metrics.text(), 200, { "content-type": EXPOSITION_TYPE }) },
+    "/evidence": { GET: [(c) => c.json(evidenceJson(node))] },
+    "/healthz": { GET: [(c) => c.text("alive\n")] },
+    "/readyz": { GET: [(c) => ready(c, node)] },
+    "/metrics": { GET: [(c) => c.body(metrics.text(), 200, { "content-type": EXPOSITION_TYPE })] },
     // Nobody would read, or end, the stream that answers a HEAD.
-    "/events": { GET: (c) => c.req.raw.method === "HEAD" ? c.body(null) : events.subscribe() },
+    "/events": { GET: [(c) => c.req.raw.method === "HEAD" ? c.body(null) : events.subscribe()] },
   };
 
   const forget = [node.observe(metrics), node.observe(events)];
@@ -146,7 +159,7 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
     for (const part of [events, bodyDeadlines, gatewayDeadlines, executions, sockets]) part?.close();
   }, { once: true });
 
-  const app = new Hono();
+  const app = new Hono<Env>();
   app.use(async (c, next) => {
     await next();
     if (!c.req.raw.bodyUsed) await bodies.discard(c.req.raw);
@@ -155,7 +168,7 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
   });
   for (const guard of guards(options)) for (const path of CLIENT_ROUTES) app.use(path, guard);
   for (const [path, handlers] of Object.entries(table)) {
-    for (const [method, handler] of Object.entries(handlers)) app.on(method, path, handler);
+    for (const [method, chain] of Object.entries(handlers)) app.on(method, [path], ...chain);
     const allow = "POST" in handlers ? "POST" : "GET, HEAD";
     app.all(path, (c) => methodNotAllowed(c, allow));
   }
@@ -182,6 +195,16 @@ function guards({ corsOrigins = [], addressLimit: limit, address = connectionAdd
   }
   if (limit) guards.push(addressLimit(address, { limit, timer }));
   return guards;
+}
+
+/** What stands between who submits something and the replica. */
+function clientRules(options: AppOptions): readonly Middleware[] {
+  const { admission = "open", clientLimit: limit, address, timer, middleware = [] } = options;
+  return [
+    ...(admission === "open" ? [] : [admit(admission)]),
+    ...(limit ? [clientLimit({ limit, timer, ...(address && { address }) })] : []),
+    ...middleware,
+  ];
 }
 
 /** Methods that are counted by name. */

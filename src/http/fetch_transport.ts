@@ -5,7 +5,7 @@
 import type { Digest, ReplicaId } from "../core/ids.ts";
 import type { Transport } from "../node/ports.ts";
 import { type ClusterFile, encodeBundle } from "../wire/mod.ts";
-import { CBOR } from "./messages.ts";
+import { CBOR } from "./applicant.ts";
 import { isClients, RELAY_HEADER, type Relayer, relayOf } from "./relay.ts";
 
 /** What the transport needs. */

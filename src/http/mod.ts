@@ -3,18 +3,14 @@
  * @module
  */
 export { addressFromHeader, type AddressOf, connectionAddress } from "./address.ts";
+export { type Admission, admit, clientLimit, type ClientLimitOptions } from "./admission.ts";
+export { type Applicant, authenticate, type AuthenticateOptions } from "./applicant.ts";
 export { type AppOptions, CLIENT_ROUTES, createApp, type ReplicaApp } from "./app.ts";
-export type { Admission, Applicant } from "./clients.ts";
 export { DeliveryError, FetchTransport, type FetchTransportOptions } from "./fetch_transport.ts";
 export type { HostedNode } from "./hosted_node.ts";
 export { problem, type ProblemDetails, type ProblemKind, PROBLEMS } from "./problem.ts";
-export {
-  type Middleware,
-  type MiddlewareContext,
-  type RateLimit,
-  rateLimit,
-  type RateLimitOptions,
-} from "./rate_limit.ts";
+export type { ApplicantContext, ClientVariables, Middleware, MiddlewareContext } from "./middleware.ts";
+export { addressLimit, type RateLimit, rateLimit, type RateLimitOptions } from "./rate_limit.ts";
 export { type PeerSocket } from "./peer_socket.ts";
 export type { Upgrade } from "./peer_sockets.ts";
 export { SocketTransport, type SocketTransportOptions } from "./socket_transport.ts";

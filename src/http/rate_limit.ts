@@ -4,21 +4,11 @@
  */
 import type { Timer } from "../node/ports.ts";
 import { type AddressOf, networkOf } from "./address.ts";
+import type { Middleware, MiddlewareContext } from "./middleware.ts";
 import { Problem } from "./problem.ts";
 import { type RateLimit, TokenBuckets } from "./token_buckets.ts";
 
 export type { RateLimit };
-
-/** What the middleware looks at of Hono's `Context`. */
-export interface MiddlewareContext {
-  /** The request, as it came, and its headers. */
-  readonly req: { readonly raw: Request; header(name: string): string | undefined };
-  /** What the host's server gave beside the request. */
-  readonly env: unknown;
-}
-
-/** A Hono middleware, of whatever version. */
-export type Middleware = (context: MiddlewareContext, next: () => Promise<void>) => Promise<Response | void>;
 
 /** What {@linkcode rateLimit} needs. */
 export interface RateLimitOptions {
@@ -26,6 +16,8 @@ export interface RateLimitOptions {
   readonly limit: RateLimit;
   /** Who asks; all of whom it is not known count as one. */
   readonly keyOf: (context: MiddlewareContext) => string | undefined;
+  /** How much a request counts for: 1. */
+  readonly costOf?: (context: MiddlewareContext) => number;
   /** The clock. */
   readonly timer: Pick<Timer, "monotonic">;
   /** Keys that are remembered at a time: 10,000. */
@@ -33,7 +25,7 @@ export interface RateLimitOptions {
 }
 
 /** Keys that are remembered if nothing else is said. Some 2 MB. */
-export const MAX_KEYS = 10_000;
+const MAX_KEYS = 10_000;
 
 /**
  * Middleware that answers 429 with `Retry-After` to who asks more often than it may.
@@ -44,16 +36,17 @@ export const MAX_KEYS = 10_000;
  * app.mount("/apple", replica.fetch);
  * ```
  */
-export function rateLimit({ limit, keyOf, timer, maxKeys = MAX_KEYS }: RateLimitOptions): Middleware {
+export function rateLimit(options: RateLimitOptions): Middleware {
+  const { limit, keyOf, costOf = () => 1, timer, maxKeys = MAX_KEYS } = options;
   const buckets = new TokenBuckets({ limit, maxKeys, now: () => timer.monotonic() });
   return async (context, next) => {
-    const seconds = buckets.take(keyOf(context) ?? "");
-    if (seconds > 0) return tooOften(seconds, "who asks here").toResponse();
+    const seconds = buckets.take(keyOf(context) ?? "", costOf(context));
+    if (seconds > 0) return tooOften(seconds).toResponse();
     await next();
   };
 }
 
-/** {@linkcode rateLimit} per address. */
+/** {@linkcode rateLimit} per address, or per network of 64 bits if it is IPv6. */
 export function addressLimit(addressOf: AddressOf, options: Omit<RateLimitOptions, "keyOf">): Middleware {
   const keyOf = ({ req, env }: MiddlewareContext) => {
     const address = addressOf(req.raw, env);
@@ -62,8 +55,7 @@ export function addressLimit(addressOf: AddressOf, options: Omit<RateLimitOption
   return rateLimit({ ...options, keyOf });
 }
 
-/** The answer to who asked too often. */
-export function tooOften(seconds: number, who: string): Problem {
-  const detail = `${who} may not ask so often; try again in ${seconds} s`;
+function tooOften(seconds: number): Problem {
+  const detail = `who asks here may not ask so often; try again in ${seconds} s`;
   return new Problem("too-many-requests", { detail, headers: { "retry-after": String(seconds) } });
 }

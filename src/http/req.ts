@@ -13,81 +13,34 @@
 import type { Result, VouchedOperation } from "../core/messages.ts";
 import type { VouchedAnswer } from "../node/gateway.ts";
 import type { Rejection } from "../node/ports.ts";
-import type { BodyReader } from "./body.ts";
-import type { Clients } from "./clients.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { HostedNode } from "./hosted_node.ts";
-import { parseReq } from "./parse_req.ts";
-import { Problem, problem, type ProblemKind, problemOf, PROBLEMS } from "./problem.ts";
-import type { Timestamps } from "./timestamps.ts";
+import { problem, type ProblemKind, problemOf, PROBLEMS } from "./problem.ts";
 
-/** What the route needs. */
-export interface UnsignedRequestsOptions {
+/** What {@linkcode vouchedAnswer} needs. */
+export interface VouchedOptions {
   readonly node: HostedNode;
-  readonly bodies: BodyReader;
-  readonly timestamps: Timestamps;
-  readonly clients: Clients;
   /** By when a result must be there. */
   readonly deadlines: Deadlines;
-  /** Requests that may wait at once. */
-  readonly maxWaiting: number;
 }
 
-/** Room for what surrounds an operation in the request that is ordered, and in the JSON that asks for it. */
-const OVERHEAD_BYTES = 2 * 1024;
-
-/** Takes the requests of unsigned clients, so many at once. */
-export class UnsignedRequests {
-  readonly #options: UnsignedRequestsOptions;
-  #waiting = 0;
-
-  constructor(options: UnsignedRequestsOptions) {
-    this.#options = options;
-  }
-
-  /** Answers one request. @throws {Problem} on a bad body, or if too many wait. */
-  async handle(request: Request): Promise<Response> {
-    if (this.#waiting >= this.#options.maxWaiting) {
-      throw new Problem("overloaded", { detail: "too many requests wait at this replica; try again shortly" });
-    }
-    this.#waiting++;
-    try {
-      const operation = await this.#read(request);
-      await this.#options.clients.enterUnsigned(operation.name, request);
-      return await this.#order(operation);
-    } finally {
-      this.#waiting--;
-    }
-  }
-
-  async #read(request: Request): Promise<VouchedOperation> {
-    const { node, bodies, timestamps } = this.#options;
-    const limit = node.genesis.limits.maxRequestBytes - OVERHEAD_BYTES;
-    const limits = { type: "application/json", maxBytes: limit + 2 * OVERHEAD_BYTES };
-    return await bodies.read(request, limits, (body) => {
-      const parsed = parseReq(body, () => timestamps.next());
-      if (parsed.operation.length <= limit) return Promise.resolve(parsed);
-      const expected = `at most ${limit} bytes`;
-      const got = `${parsed.operation.length} bytes`;
-      throw new Problem("too-large", { detail: `an operation has ${expected}`, field: "operation", expected, got });
-    });
-  }
-
-  async #order(operation: VouchedOperation): Promise<Response> {
-    const { node, deadlines } = this.#options;
-    const { name: clientID, timestamp } = operation;
-    const { signal, clear } = deadlines.signal();
-    try {
-      const answer = await node.vouch([operation], signal);
-      if ("reason" in answer) return deniedResponse(answer, { clientID, timestamp });
-      return orderedResponse(answer, { clientID, timestamp }, node);
-    } catch (error) {
-      if (!signal.aborted) throw error;
-      const detail = `It may still be executed. ${retryHint(timestamp)}`;
-      return problem("no-quorum", { detail, more: { clientID, timestamp } });
-    } finally {
-      clear();
-    }
+/** `POST /req`, once the operation was read: has it ordered, and gives the result. */
+export async function vouchedAnswer(
+  operation: VouchedOperation,
+  { node, deadlines }: VouchedOptions,
+): Promise<Response> {
+  const { name: clientID, timestamp } = operation;
+  const { signal, clear } = deadlines.signal();
+  try {
+    const answer = await node.vouch([operation], signal);
+    if ("reason" in answer) return deniedResponse(answer, { clientID, timestamp });
+    return orderedResponse(answer, { clientID, timestamp }, node);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    const detail = `It may still be executed. ${retryHint(timestamp)}`;
+    return problem("no-quorum", { detail, more: { clientID, timestamp } });
+  } finally {
+    clear();
   }
 }
 

@@ -13,8 +13,8 @@ export interface Entry {
   readonly frame: Uint8Array;
   /** The kinds that are taken where it came in; all if absent. */
   readonly accept?: readonly MessageKind[] | undefined;
-  /** Hears of the request or query in it once it is verified, before it is stepped; may reject it. */
-  readonly onAsked?: (asked: Asked) => Rejection | null;
+  /** Is given the request or query in it once it is verified; then it is not stepped, but left to whoever was given it. */
+  readonly onVerified?: (asked: Asked) => void;
   /** Answers it: `null`, it was taken. */
   readonly settle: (rejection: Rejection | null) => void;
 }

@@ -3,13 +3,14 @@
  * @module
  */
 import type { ReplicaId } from "../core/ids.ts";
-import type { Fetch, Reply } from "../core/messages.ts";
+import type { Fetch, Query, Reply } from "../core/messages.ts";
 import type { Task } from "./task.ts";
 import type { Gate, Passed } from "./gate.ts";
 import { type Entry, Inbox } from "./inbox.ts";
 import type { NodeLimits } from "./limits.ts";
 import type { Observers } from "./observers.ts";
 import type { Rejection } from "./ports.ts";
+import type { Asked } from "./waiters.ts";
 
 /** What the way in needs. */
 export interface IntakeOptions {
@@ -26,10 +27,17 @@ export interface IntakeOptions {
   readonly onHeard: (peer: ReplicaId) => void;
 }
 
+/** What a client asks, and who hears why it is not taken: nobody if it is. Whoever brings it bounds how many wait. */
+interface Verified {
+  readonly asked: Asked;
+  readonly refuse: (rejection: Rejection) => void;
+}
+
 /** The way in. */
 export class Intake {
   readonly #options: IntakeOptions;
   readonly #inbox: Inbox;
+  #verified: Verified[] = [];
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -49,14 +57,20 @@ export class Intake {
     entry.settle(rejection);
   }
 
-  /** Whether there is something to {@linkcode drain}. */
-  get hasMore(): boolean {
-    return this.#inbox.hasMore;
+  /** Takes in what came before as a frame, and was verified. */
+  enter(asked: Asked, refuse: Verified["refuse"]): void {
+    this.#verified.push({ asked, refuse });
+    this.#options.wake();
   }
 
-  /** Verifies what came, the `max` oldest frames at most; gives what the replica is to take. */
-  drain(max?: number): Task[] {
-    const tasks: Task[] = [];
+  /** Whether there is something to {@linkcode drain}. */
+  get hasMore(): boolean {
+    return this.#inbox.hasMore || this.#verified.length > 0;
+  }
+
+  /** Gives what the replica is to take: what was verified, and what came, once it is; of each the `max` oldest at most. */
+  drain(max = Infinity): Task[] {
+    const tasks = this.#verified.splice(0, max).map((verified) => this.#taskOf(verified));
     for (const entry of this.#inbox.take(max)) {
       const passed = this.#options.unavailable() ?? this.#options.gate.check(entry.frame, entry.accept);
       if ("reason" in passed) this.#reject(entry, passed);
@@ -78,39 +92,47 @@ export class Intake {
       case "blobs":
         onFetch(passed.fetch.message);
         return this.#inbox.settle(entry, null);
-      case "queries": {
-        const { query } = passed;
-        return this.#step(entry, passed, { input: { kind: "query", query }, refused: entry.onAsked?.(query) }, tasks);
-      }
+      case "queries":
+        // The gate lets a query pass only where somebody waits for it.
+        entry.onVerified?.(passed.query);
+        return this.#inbox.settle(entry, null);
       case "core": {
         const { input } = passed;
-        const refused = input.kind === "request" ? entry.onAsked?.(input.request) : null;
-        return this.#step(entry, passed, { input, refused }, tasks);
+        if (entry.onVerified && input.kind === "request") {
+          entry.onVerified(input.request);
+          return this.#inbox.settle(entry, null);
+        }
+        tasks.push({ input, settle: (outcome) => this.#settle(entry, this.#refusal(passed.kind, outcome)) });
       }
     }
   }
 
-  #step(
-    entry: Entry,
-    passed: Passed,
-    { input, refused }: Pick<Task, "input"> & { readonly refused: Rejection | null | undefined },
-    tasks: Task[],
-  ): void {
-    if (refused) this.#reject(entry, refused);
-    else tasks.push({ input, settle: (outcome) => this.#settle(entry, passed, outcome) });
+  #taskOf({ asked, refuse }: Verified): Task {
+    return {
+      input: isQuery(asked) ? { kind: "query", query: asked } : { kind: "request", request: asked },
+      settle: (outcome) => {
+        const rejection = this.#refusal(asked.message.kind, outcome);
+        if (!rejection) return;
+        this.#tellRejected(rejection);
+        refuse(rejection);
+      },
+    };
   }
 
-  #settle(entry: Entry, { kind }: Passed, outcome: "taken" | "full" | "stopped"): void {
+  #refusal(kind: Rejection["kind"], outcome: "taken" | "full" | "stopped"): Rejection | null {
     switch (outcome) {
       case "taken":
-        return this.#inbox.settle(entry, null);
+        return null;
       case "full":
-        return this.#reject(entry, { reason: "overloaded", kind, detail: "too many requests wait to be ordered" });
-      case "stopped": {
-        const stopped: Rejection = { reason: "unavailable", kind, detail: "the replica has stopped" };
-        return this.#reject(entry, this.#options.unavailable() ?? stopped);
-      }
+        return { reason: "overloaded", kind, detail: "too many requests wait to be ordered" };
+      case "stopped":
+        return this.#options.unavailable() ?? { reason: "unavailable", kind, detail: "the replica has stopped" };
     }
+  }
+
+  #settle(entry: Entry, rejection: Rejection | null): void {
+    if (rejection) this.#reject(entry, rejection);
+    else this.#inbox.settle(entry, null);
   }
 
   #reject(entry: Entry, rejection: Rejection): void {
@@ -121,4 +143,8 @@ export class Intake {
   #tellRejected(rejection: Rejection): void {
     this.#options.observers.tell((o) => o.onRejected?.(rejection));
   }
+}
+
+function isQuery(asked: Asked): asked is Extract<Asked, { readonly message: Query }> {
+  return asked.message.kind === "query";
 }

@@ -34,7 +34,7 @@ import type { Observer, Rejection, Signer, Timer } from "./ports.ts";
 import { markLostDisk, restore, type Restored, type RestoreOptions } from "./recovery.ts";
 import { dormantStatus, type NodeStatus } from "./status.ts";
 import type { Core, Task } from "./task.ts";
-import { submit, type SubmitOptions } from "./submit.ts";
+import { type Submission, submit, type SubmitOptions, verify } from "./submit.ts";
 import { Waiters } from "./waiters.ts";
 
 export type { NodeOptions, SubmitOptions };
@@ -58,14 +58,12 @@ export class Node {
   readonly cluster: Digest;
   readonly #timer: Timer;
   readonly #gate: Gate;
-  readonly #intake: Intake;
+  readonly #requests: Submission<Verified<SignedRequest>>;
   /** Queries have a way in of their own, so that no number of them holds up anything else. */
-  readonly #queryIntake: Intake;
+  readonly #queries: Submission<Verified<SignedQuery>>;
   readonly #replica: DurableReplica;
   readonly #delivery: Delivery;
   readonly #gateway: Gateway;
-  readonly #waiters: Waiters;
-  readonly #queries: Waiters<Verified<SignedQuery>>;
   readonly #maxQueriesPerTurn: number;
   readonly #observers: Observers;
   #isDraining = false;
@@ -78,17 +76,14 @@ export class Node {
     const observers = new Observers(options.observers);
     const waiters = new Waiters(limits.maxWaiters);
     const queries = new Waiters<Verified<SignedQuery>>(limits.maxWaitingQueries);
-    const { maxVerifiedRequests } = limits;
     this.self = self;
     this.genesis = genesis;
     this.cluster = cluster;
     this.#timer = timer;
     this.#observers = observers;
-    this.#waiters = waiters;
-    this.#queries = queries;
     this.#maxQueriesPerTurn = limits.maxQueriesPerTurn;
     const { hash, createVerifier } = options.crypto ?? CRYPTOGRAPHY;
-    this.#gate = options.gate ?? new Gate({ genesis, verifier: createVerifier(cluster), maxVerifiedRequests, hash });
+    this.#gate = options.gate ?? new Gate({ ...limits, genesis, verifier: createVerifier(cluster), hash });
     this.#gateway = new Gateway({
       self,
       genesis,
@@ -117,8 +112,9 @@ export class Node {
       onFetch: (asked: Fetch) => void blobs.answer(asked),
       onHeard: (peer: ReplicaId) => this.#delivery.heard(peer),
     };
-    this.#intake = new Intake(intake);
-    this.#queryIntake = new Intake({ ...intake, limits: { ...limits, maxInboxFrames: limits.maxWaitingQueries } });
+    this.#requests = { kind: "request", intake: new Intake(intake), waiters };
+    const queryLimits = { ...limits, maxInboxFrames: limits.maxWaitingQueries };
+    this.#queries = { kind: "query", intake: new Intake({ ...intake, limits: queryLimits }), waiters: queries };
     this.#replica = new DurableReplica({
       store,
       timer,
@@ -170,25 +166,32 @@ export class Node {
         answers[index] = rejection;
         if (--left === 0) resolve(answers);
       };
-      this.#intake.take({ frame: frames[index]!, accept, settle });
+      this.#requests.intake.take({ frame: frames[index]!, accept, settle });
     }
     return promise;
   }
 
-  /**
-   * Takes a signed client's request in and gives this replica's signed reply, as a frame, once it is executed; or why
-   * there is none. If `signal` aborts, this rejects with its reason, and the request may be executed all the same.
-   */
-  submit(frame: Uint8Array, options?: SubmitOptions): Promise<Uint8Array | Rejection> {
-    return submit({ kind: "request", intake: this.#intake, waiters: this.#waiters }, frame, options);
+  /** Reads a signed client's frame and checks its signature: whose request it is, before {@linkcode Node.submit}; or what is wrong with it. */
+  verifyRequest(frame: Uint8Array): Promise<Verified<SignedRequest> | Rejection> {
+    return verify(this.#requests, frame);
+  }
+
+  /** As {@linkcode Node.verifyRequest}, before {@linkcode Node.query}. */
+  verifyQuery(frame: Uint8Array): Promise<Verified<SignedQuery> | Rejection> {
+    return verify(this.#queries, frame);
   }
 
   /**
-   * Takes a signed client's query in and gives this replica's signed answer, as a frame, once its state has what had prepared when the
-   * query came; or why there is none. A client believes a quorum of equal answers. If `signal` aborts, this rejects with its reason.
+   * Takes a signed client's request in, as it was verified or as a frame, and gives this replica's signed reply, as a frame, once it is
+   * executed; or why there is none. If `signal` aborts, this rejects with its reason, and the request may be executed all the same.
    */
-  query(frame: Uint8Array, options?: SubmitOptions): Promise<Uint8Array | Rejection> {
-    return submit({ kind: "query", intake: this.#queryIntake, waiters: this.#queries }, frame, options);
+  submit(request: Verified<SignedRequest> | Uint8Array, options?: SubmitOptions): Promise<Uint8Array | Rejection> {
+    return submit(this.#requests, request, options);
+  }
+
+  /** As {@linkcode Node.submit}, of a query: answered once the state has what had prepared when it came. A client believes a quorum of equal answers. */
+  query(query: Verified<SignedQuery> | Uint8Array, options?: SubmitOptions): Promise<Uint8Array | Rejection> {
+    return submit(this.#queries, query, options);
   }
 
   /**
@@ -208,7 +211,7 @@ export class Node {
       self: this.self,
       replica: this.#replica.status,
       outboxes: this.#delivery.status,
-      inbox: this.#intake.frames,
+      inbox: this.#requests.intake.frames,
       ...this.#replica.record,
     };
   }
@@ -240,9 +243,9 @@ export class Node {
     this.#isDraining = true;
     this.#timer.soon(() => {
       this.#isDraining = false;
-      const queries = this.#queryIntake.drain(this.#maxQueriesPerTurn);
-      this.#replica.run([...this.#intake.drain(), ...this.#gateway.take().map(taskOf), ...queries]);
-      if (this.#queryIntake.hasMore) this.#drainSoon();
+      const queries = this.#queries.intake.drain(this.#maxQueriesPerTurn);
+      this.#replica.run([...this.#requests.intake.drain(), ...this.#gateway.take().map(taskOf), ...queries]);
+      if (this.#queries.intake.hasMore) this.#drainSoon();
     });
   }
 
@@ -266,16 +269,16 @@ export class Node {
 
   /** What somebody here waits for, so that a replica that was read from its store gets it too. */
   #outstanding(): readonly Input[] {
-    const requests = [...this.#waiters.asked(), ...this.#gateway.requests()];
+    const requests = [...this.#requests.waiters.asked(), ...this.#gateway.requests()];
     return [
       ...requests.map((request) => ({ kind: "request", request }) as const),
-      ...this.#queries.asked().map((query) => ({ kind: "query", query }) as const),
+      ...this.#queries.waiters.asked().map((query) => ({ kind: "query", query }) as const),
     ];
   }
 
   #refuseAll(): void {
-    this.#waiters.resolveAll(this.#unavailable("request")!);
-    this.#queries.resolveAll(this.#unavailable("query")!);
+    this.#requests.waiters.resolveAll(this.#unavailable("request")!);
+    this.#queries.waiters.resolveAll(this.#unavailable("query")!);
     this.#gateway.stop(this.#unavailable("vouched-request")!);
   }
 

@@ -1,8 +1,22 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import type { Digest } from "../../src/core/ids.ts";
+import { CRYPTOGRAPHY } from "../../src/node/options.ts";
 import { clusterId, createSigner } from "../../src/crypto/mod.ts";
-import { type Applicant, type AppOptions, createApp, FetchTransport, type ReplicaApp } from "../../src/http/mod.ts";
+import { Hono } from "hono";
+import {
+  type Applicant,
+  type AppOptions,
+  authenticate,
+  clientLimit,
+  type ClientVariables,
+  createApp,
+  FetchTransport,
+  type Middleware,
+  type ReplicaApp,
+} from "../../src/http/mod.ts";
 import { relayOf } from "../../src/http/relay.ts";
-import { encodeBundle } from "../../src/wire/mod.ts";
+import { encodeBundle, fromUtf8 } from "../../src/wire/mod.ts";
+import { ManualTimer } from "../client/manual_timer.ts";
 import { Cluster, genesisOf, keyPairOf, NAMES, resultsIn } from "../node/_cluster.ts";
 import { harness, post, postJson, problemOf } from "./helpers.ts";
 
@@ -20,7 +34,10 @@ interface Open extends AsyncDisposable {
 }
 
 /** Four replicas that reach each other by their routes only; Apple, the primary, with options. */
-async function open(options: Partial<AppOptions>, { areRelaysSigned = true } = {}): Promise<Open> {
+async function open(
+  options: Partial<AppOptions>,
+  { areRelaysSigned = true, onVerify = (_: string): unknown => null } = {},
+): Promise<Open> {
   const apps: ReplicaApp[] = [];
   const genesis = genesisOf(4);
   const id = clusterId(genesis);
@@ -33,7 +50,13 @@ async function open(options: Partial<AppOptions>, { areRelaysSigned = true } = {
   const cluster = await Cluster.open({
     node(self) {
       const relayer = { self, signer: createSigner(keyPairOf(self + 1).privateKey, id) };
+      const createVerifier = (cluster: Digest) => {
+        const verifier = CRYPTOGRAPHY.createVerifier(cluster);
+        const verify: typeof verifier.verify = (key, ...rest) => (onVerify(key), verifier.verify(key, ...rest));
+        return { verify };
+      };
       return {
+        crypto: { ...CRYPTOGRAPHY, createVerifier },
         transport: new FetchTransport({ clusterFile, cluster: id, fetch, ...(areRelaysSigned && { relayer }) }),
       };
     },
@@ -127,10 +150,10 @@ Deno.test("where everybody is served nothing is asked of who passes requests on"
 });
 
 Deno.test("a host's own function admits, and hears what it needs for that", async () => {
-  const heard: Omit<Applicant, "request">[] = [];
-  const admission = ({ request, ...applicant }: Applicant) => {
+  const heard: Applicant[] = [];
+  const admission = (applicant: Applicant) => {
     heard.push(applicant);
-    return Promise.resolve(request.headers.get("authorization") === "Bearer good");
+    return Promise.resolve(applicant.request.headers.get("authorization") === "Bearer good");
   };
   const { app } = harness({ admission });
   const ask = (authorization: string) =>
@@ -141,10 +164,83 @@ Deno.test("a host's own function admits, and hears what it needs for that", asyn
     });
   assertEquals((await ask("Bearer good")).status, 200);
   await problemOf(await ask("Bearer bad"), 403, "not-admitted");
-  assertEquals(heard[0], { route: "/req", client: null, name: "ada" });
+  const { request: _, asked, ...who } = heard[0]!;
+  assertEquals(who, { kind: "operation", client: null, name: "ada", operations: 1 });
+  assertEquals("operation" in asked && fromUtf8(asked.operation), "GET a");
   await using all = await open({ admission: (applicant) => (heard.push(applicant), true) });
   await all.submit(0, ADA, 1);
-  assertEquals([heard.at(-1)!.route, heard.at(-1)!.client], ["/requests", keyPairOf(ADA).publicKey as never]);
+  assertEquals([heard.at(-1)!.kind, heard.at(-1)!.client], ["request", keyPairOf(ADA).publicKey as never]);
+});
+
+Deno.test("no rule of the host's hears of what is not signed by whom it names", async () => {
+  const heard: unknown[] = [];
+  const middleware: Middleware = (c, next) => (heard.push(c.var.applicant), next());
+  await using all = await open({ admission: (applicant) => (heard.push(applicant), true), middleware: [middleware] });
+  const { cluster, apps } = all;
+  const forged = cluster.author(MALLORY).frame(cluster.author(ADA).request());
+  const answer = post(apps[0]!, "/requests", forged as BodyInit);
+  await cluster.timer.idle();
+  await problemOf(await answer, 401, "wrong-signature");
+  assertEquals(heard, []);
+});
+
+Deno.test("a host's own middleware knows who submits what, after its limits, and may refuse it", async () => {
+  const middleware: Middleware = async ({ var: { applicant } }, next) => {
+    if (applicant?.kind === "request" && applicant.client === keyPairOf(MALLORY).publicKey) {
+      return Response.json("no", { status: 402 });
+    }
+    await next();
+  };
+  await using all = await open({ clientLimit: { perSecond: 1, burst: 1 }, middleware: [middleware] });
+  assertEquals((await all.submit(0, MALLORY, 1)).status, 402);
+  assertEquals((await all.submit(0, MALLORY, 1)).status, 429);
+  assertEquals(await result(await all.submit(0, ADA, 1)), "ok 1");
+  assertEquals((await all.query(0, MALLORY)).status, 429);
+  // What the members' way is for is for members: else a client would come round the middleware.
+  const mallory = all.cluster.author(MALLORY);
+  const body = encodeBundle(all.cluster.cluster, [mallory.frame(mallory.request({ timestamp: 2 }))]);
+  await problemOf(await post(all.apps[0]!, "/messages", body as BodyInit), 400, "not-accepted-here");
+});
+
+Deno.test("a signature is checked once on its way in, whatever stands there", async () => {
+  let checked = 0;
+  const onVerify = (key: string) => key === keyPairOf(ADA).publicKey && checked++;
+  await using all = await open({ admission: { allowlist }, clientLimit: limit }, { onVerify });
+  assertEquals((await all.query(0, ADA)).status, 200);
+  assertEquals(checked, 1);
+});
+
+Deno.test("in an app of the host's own, authenticate says who asks, and what comes after it may limit that", async () => {
+  await using all = await open({});
+  const { cluster } = all;
+  const { timer } = cluster;
+  const node = cluster.node(0);
+  const app = new Hono<{ Variables: ClientVariables }>();
+  const orders = [authenticate(node, { timer }), clientLimit({ limit: { perSecond: 1, burst: 1 }, timer })] as const;
+  app.post("/orders", ...orders, async ({ var: { applicant } }) => {
+    if (applicant.kind !== "request") return new Response(null, { status: 500 });
+    const reply = await node.submit(applicant.asked);
+    return reply instanceof Uint8Array ? new Response(reply as BodyInit) : Response.json(reply, { status: 503 });
+  });
+  const send = async (author: number, timestamp: number, type = "application/cbor") => {
+    const who = cluster.author(author);
+    const body = who.frame(who.request({ timestamp })) as BodyInit;
+    const answer = app.request("/orders", { method: "POST", headers: { "content-type": type }, body });
+    await timer.advance(500);
+    return await answer;
+  };
+  assertEquals(await result(await send(ADA, 1)), "ok 1");
+  await problemOf(await send(ADA, 2), 429, "too-many-requests");
+  assertEquals(await result(await send(MALLORY, 1)), "ok 2");
+  await problemOf(await send(MALLORY, 2, "text/plain"), 415, "unsupported-media-type");
+});
+
+Deno.test("what limits clients where nobody has found out who asks is a mistake of the host's, and is said", async () => {
+  const app = new Hono();
+  app.use(clientLimit({ limit, timer: new ManualTimer() }));
+  app.onError((error) => Response.json(error.message, { status: 500 }));
+  const answer = await app.request("/");
+  assertStringIncludes(await answer.json(), "authenticate");
 });
 
 Deno.test("a function that fails admits nobody", async () => {
@@ -196,4 +292,18 @@ Deno.test("a name at /req is limited as a client is", async () => {
   assertEquals((await ask("grace")).status, 200);
   timer.advance(1_000);
   assertEquals((await ask("ada")).status, 200);
+});
+
+Deno.test("a name at /req that somebody elsewhere uses up is not used up here", async () => {
+  const { app } = harness({ clientLimit: { perSecond: 1, burst: 1 } });
+  const ask = async (hostname: string) => {
+    const headers = { "content-type": "application/json" };
+    const request = new Request("http://a.test/req", {
+      method: "POST",
+      headers,
+      body: `{"clientID":"ada","operation":"GET a"}`,
+    });
+    return (await app.fetch(request, { remoteAddr: { hostname } })).status;
+  };
+  assertEquals([await ask("203.0.113.7"), await ask("203.0.113.7"), await ask("203.0.113.8")], [200, 429, 200]);
 });

@@ -1,7 +1,8 @@
 /** A node that answers as a test tells it to. */
 import { DEFAULT_LIMITS, type Genesis } from "../../src/core/config.ts";
 import { digest, millis, replicaId, sequenceNumber, view } from "../../src/core/ids.ts";
-import type { MessageKind, Result, VouchedOperation } from "../../src/core/messages.ts";
+import type { MessageKind, Result, SignedRequest, Verified, VouchedOperation } from "../../src/core/messages.ts";
+import type { SignedQuery } from "../../src/core/query_messages.ts";
 import type { HostedNode } from "../../src/http/mod.ts";
 import type { VouchedAnswer } from "../../src/node/gateway.ts";
 import type { Observer, Rejection } from "../../src/node/ports.ts";
@@ -41,12 +42,23 @@ export class FakeNode implements HostedNode {
     return Promise.resolve(frames.map((frame) => this.onReceive(frame)));
   }
 
-  submit(frame: Uint8Array, options?: SubmitOptions): Promise<Uint8Array | Rejection> {
-    return this.onSubmit(frame, options?.signal);
+  /** Believes everybody. */
+  verifyRequest(frame: Uint8Array): Promise<Verified<SignedRequest>> {
+    const message = { kind: "request", client: "a".repeat(64), operations: [frame] };
+    return Promise.resolve({ message, bytes: frame } as unknown as Verified<SignedRequest>);
   }
 
-  query(frame: Uint8Array, options?: SubmitOptions): Promise<Uint8Array | Rejection> {
-    return this.onQuery(frame, options?.signal);
+  verifyQuery(frame: Uint8Array): Promise<Verified<SignedQuery>> {
+    const message = { kind: "query", client: "a".repeat(64), operation: frame };
+    return Promise.resolve({ message, bytes: frame } as unknown as Verified<SignedQuery>);
+  }
+
+  submit(asked: Verified<SignedRequest> | Uint8Array, options?: SubmitOptions): Promise<Uint8Array | Rejection> {
+    return this.onSubmit(asked instanceof Uint8Array ? asked : asked.bytes, options?.signal);
+  }
+
+  query(asked: Verified<SignedQuery> | Uint8Array, options?: SubmitOptions): Promise<Uint8Array | Rejection> {
+    return this.onQuery(asked instanceof Uint8Array ? asked : asked.bytes, options?.signal);
   }
 
   vouch(operations: readonly VouchedOperation[], signal?: AbortSignal): Promise<VouchedAnswer | Rejection> {
