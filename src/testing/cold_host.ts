@@ -44,7 +44,7 @@ export class ColdHost {
     return this.#isOn;
   }
 
-  /** Whether it is at something: what comes is for another instance. */
+  /** Whether it is at something: what comes is for another instance, if there is one that is not. */
   get isBusy(): boolean {
     return this.#open > 0;
   }

@@ -93,7 +93,12 @@ export class Machine implements Station {
 
   /** Whether frames can be given to it. */
   get isUp(): boolean {
-    return this.#host ? this.#host.isOn && !this.#host.isBusy : this.node !== null;
+    return this.#host ? this.#host.isOn : this.node !== null;
+  }
+
+  /** Whether its host, if that starts it for what comes, is at something. */
+  get isBusy(): boolean {
+    return this.#host?.isBusy ?? false;
   }
 
   /** The node that runs on it now. */

@@ -36,6 +36,8 @@ export interface NetworkHabits {
 export interface Station {
   readonly replica: ReplicaId;
   readonly isUp: boolean;
+  /** It is at something: another process of this replica is to have what comes. */
+  readonly isBusy?: boolean;
   /** Takes frames; resolves once they are answered for. */
   receive(frames: readonly Uint8Array[]): Promise<unknown>;
   /** A signed client's request; the answer may never come. */
@@ -98,9 +100,10 @@ export class Network {
 
   /** A process that can be reached at this address now; `null`: none. `from` is null for clients. */
   route(from: Station | null, to: ReplicaId): Station | null {
-    const reachable = (this.stations.get(to) ?? []).filter((station) =>
-      station.isUp && !this.#isBlocked(from, station)
-    );
+    const there = (this.stations.get(to) ?? []).filter((station) => station.isUp && !this.#isBlocked(from, station));
+    // No platform turns away what comes while all instances are at something.
+    const idle = there.filter(({ isBusy }) => !isBusy);
+    const reachable = idle.length > 0 ? idle : there;
     return reachable.length === 0 ? null : reachable.length === 1 ? reachable[0]! : this.#random.pick(reachable);
   }
 

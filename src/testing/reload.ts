@@ -53,15 +53,23 @@ export async function checkReload(moment: Moment): Promise<void> {
   // What is decided in memory and can't be executed yet, as others tell it again; and what a primary proposes at its start.
   const decided = status.slots.filter(({ stage }) => stage === "committed").map(({ sequence }) => sequence);
   const ignored = new Set([...decided, ...messages.flatMap(({ message: { message } }) => proposed(message))]);
-  // Memory may wait for chunks, all of which the other one has: then that one is further.
-  const isFurther = again.lastExecuted > status.lastExecuted;
-  // What is fetched is to take the place of what was executed after the last checkpoint.
-  const isEqual = keepsInputs && !status.transferring && !isFurther;
-  const store = isFurther ? { ...again, lowWatermark: status.lowWatermark } : again;
-  const difference = isEqual
-    ? differenceIn(all(status, ignored), all(again, ignored))
-    : bindingDifference(status, store);
+  const difference = reloadDifference(status, again, { keepsInputs, ignored });
   if (difference) report("reload", `${label}, read from its store, has ${difference}`);
+}
+
+/** Where a replica that was read from the store differs from what was in memory, and must not. `ignored`: numbers that may be at any stage. */
+export function reloadDifference(
+  memory: ReplicaStatus,
+  again: ReplicaStatus,
+  { keepsInputs, ignored }: { readonly keepsInputs: boolean; readonly ignored: ReadonlySet<SequenceNumber> },
+): string | null {
+  // Memory may wait for chunks, all of which the other one has; or fetch a state, and know of a later one to which a start turns at once.
+  const isFurther = again.lastExecuted > memory.lastExecuted ||
+    (memory.transferring && again.transferring && again.lowWatermark > memory.lowWatermark);
+  // What is fetched is to take the place of what was executed after the last checkpoint.
+  const isEqual = keepsInputs && !memory.transferring && !isFurther;
+  if (isEqual) return differenceIn(all(memory, ignored), all(again, ignored));
+  return bindingDifference(isFurther ? { ...memory, lowWatermark: again.lowWatermark } : memory, again);
 }
 
 /** One that reads nothing by need, and so can execute at once what the other one has. */

@@ -1,0 +1,32 @@
+import { assertEquals } from "@std/assert";
+import type { ReplicaStatus } from "../../src/core/io.ts";
+import { reloadDifference } from "../../src/testing/reload.ts";
+import { FakeNode } from "../http/fake_node.ts";
+
+const options = { keepsInputs: true, ignored: new Set<never>() };
+
+function statusOf(facts: object): ReplicaStatus {
+  return { ...new FakeNode().status().replica, slots: [], ...facts };
+}
+
+const fetching = { transferring: true, lowWatermark: 48, lastExecuted: 33 };
+
+function votedOn(sequence: number) {
+  return { slots: [{ sequence, stage: "prepared", prepares: 1, commits: 0 }] };
+}
+
+Deno.test("what is read from a store may know of a later state to fetch than memory does, which turns to it when it is idle", () => {
+  const again = statusOf({ ...fetching, lowWatermark: 96 });
+  for (const memory of [statusOf(fetching), statusOf({ ...fetching, ...votedOn(50) })]) {
+    assertEquals(reloadDifference(memory, again, options), null);
+  }
+});
+
+Deno.test("what is read from a store is never behind what binds memory", () => {
+  const difference = (memory: object, again: object) =>
+    reloadDifference(statusOf({ ...fetching, ...memory }), statusOf({ ...fetching, ...again }), options);
+  assertEquals(difference({}, { lowWatermark: 32 }), "lowWatermark 32; in memory it is 48");
+  const done = { transferring: false, lastExecuted: 48 };
+  assertEquals(difference(done, { ...done, lowWatermark: 96 }), "lowWatermark 96; in memory it is 48");
+  assertEquals(difference(votedOn(100), { lowWatermark: 96 }), "100 idle; in memory it is prepared");
+});
