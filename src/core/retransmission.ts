@@ -13,6 +13,8 @@ import type { Step } from "./state.ts";
 
 /** Most numbers that one status is answered with. */
 const MAX_RESENT_SLOTS = 64;
+/** Most requests that all are told of at once; the primary is told of all that wait. */
+const MAX_SHOWN = 4;
 /** Most bytes of batch bodies that one status is answered with, and one body more. */
 const MAX_RESENT_BYTES = 512 * 1024;
 
@@ -27,10 +29,10 @@ export function checkStatus(step: Step): void {
   status.executed = state.lastExecuted;
   if (busy && !moved) catchUp(step);
   if (!busy || !moved) sendStatus(step);
-  // When nothing moves, the others must know what waits, or this replica would be alone in suspecting the primary.
-  const to = moved ? step.primary : "all";
+  // When nothing moves, the others must know that something waits, or this replica would be alone in suspecting the primary.
+  let shown = moved ? MAX_SHOWN : 0;
   for (const entry of state.pending.entries()) {
-    if (entry.relayAt <= now && !step.isPrimary) relay(step, entry, to);
+    if (entry.relayAt <= now && !step.isPrimary) relay(step, entry, shown++ < MAX_SHOWN ? "all" : step.primary);
   }
   propose(step);
   // The backups wait for the primary: it says often enough that it lives.

@@ -18,7 +18,7 @@ import type {
   ViewChange,
 } from "../core/messages.ts";
 import type { Recovered, ViewState } from "../core/records.ts";
-import { decodeFrame, unpack, wireLimits } from "../wire/mod.ts";
+import { decodeFrame, unpack, type WireLimits, wireLimits } from "../wire/mod.ts";
 import { type Kept, readKept } from "./kept_inputs.ts";
 import { lostDiskOf } from "./lost_disk_record.ts";
 import type { Loaded } from "./ports.ts";
@@ -39,11 +39,11 @@ interface Decided {
 /** Reads the records of a store. */
 export class RecordReader {
   readonly #records: Loaded["records"];
-  readonly #genesis: Genesis;
+  readonly #limits: WireLimits;
 
   constructor(records: Loaded["records"], genesis: Genesis) {
     this.#records = records;
-    this.#genesis = genesis;
+    this.#limits = wireLimits(genesis);
   }
 
   plain(key: string): Plain | undefined {
@@ -52,8 +52,7 @@ export class RecordReader {
   }
 
   kept(hash: (bytes: Uint8Array) => Digest): Kept {
-    const limits = wireLimits(this.#genesis);
-    const frame = (key: string, bytes: Uint8Array) => parse(key, () => decodeFrame(bytes, limits).signed);
+    const frame = (key: string, bytes: Uint8Array) => parse(key, () => decodeFrame(bytes, this.#limits).signed);
     return parse("kept inputs", () => readKept(this.#records, frame, hash));
   }
 
@@ -101,7 +100,7 @@ export class RecordReader {
       const [first, second] = this.#list(key).map((frame) => {
         return parse(
           key,
-          () => decodeFrame(frame as Uint8Array, wireLimits(this.#genesis)).signed as Signed<Statement>,
+          () => decodeFrame(frame as Uint8Array, this.#limits).signed as Signed<Statement>,
         );
       });
       if (first && second && isContradiction(first.message, second.message)) return { first, second };
@@ -130,7 +129,7 @@ export class RecordReader {
   }
 
   #frame<M extends Message>(key: string, frame: Plain, kind: M["kind"]): Verified<Signed<M>> {
-    const { signed } = parse(key, () => decodeFrame(frame as Uint8Array, wireLimits(this.#genesis)));
+    const { signed } = parse(key, () => decodeFrame(frame as Uint8Array, this.#limits));
     if (signed.message.kind === kind) return signed as Verified<Signed<M>>;
     throw new CorruptStoreError(`${key}: expected a ${kind}, got a ${signed.message.kind}`);
   }

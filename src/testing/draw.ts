@@ -45,13 +45,15 @@ const BEHAVIOURS: readonly Behaviour[] = [
   "lying-to-clients",
 ];
 const HOSTILE: readonly HostileBehaviour[] = ["two-operations", "far-timestamps", "flooding", "garbage"];
-const OPERATIONS = { least: 300, most: 360 };
+/** Mostly four and seven, which tolerate as much as five and eight do with less. */
+const REPLICAS = [...Array<number>(12).fill(4), 5, 5, 6, 7, 7, 7, 7, 8, 9, 10];
+const OPERATIONS = { least: 300, most: 330 };
 
 /** Draws the plan of a seed. */
 export function drawPlan(seed: number, { profile = "default", replicas }: DrawOptions = {}): Plan {
   const random = new Random(seed);
-  const n = replicas ?? random.pick(profile === "edge" ? [4, 5, 6, 7] : [4, 4, 4, 4, 4, 4, 5, 5, 6, 7, 7, 7, 8, 9, 10]);
-  const durationMs = random.int(60_000, 75_000);
+  const n = replicas ?? random.pick(profile === "edge" ? [4, 5, 6, 7] : REPLICAS);
+  const durationMs = random.int(60_000, 66_000);
   const isCalm = profile === "calm";
   const checkpointInterval = random.pick([4, 4, 8, 16]);
   const meanLatencyMs = random.pick([0.5, 2, 5, 20]);
@@ -103,23 +105,29 @@ function withColdHosts(plan: Plan, random: Random): Plan {
   };
 }
 
+/** Many operations, in few requests: what the simulator has to do grows with the batches, and with the square of the replicas. */
 function drawClients(random: Random, durationMs: number): Pick<Plan, "signedClients" | "unsignedClients"> {
-  const operations = random.int(OPERATIONS.least, OPERATIONS.most);
-  const count = random.int(2, 8);
-  const habits = Array.from({ length: count }, (_, i): ClientHabits => {
-    const own = Math.floor(operations / count) + (i < operations % count ? 1 : 0);
-    const [pipelining, bundle] = [random.int(1, 5), random.pick([1, 8, 12, 16])];
-    const requests = own / ((1 + bundle) / 2);
-    const thinkMs = 0.8 * durationMs * pipelining / Math.max(1, requests);
-    return { operations: own, pipelining, bundle, thinkMs, queries: random.pick([0, 0.1, 0.4]) };
-  });
+  const thinkMs = (requests: number) => 0.8 * durationMs / Math.max(1, requests);
   // Without a key it is one operation at a time.
-  const alone = (own: ClientHabits) => ({ ...own, thinkMs: 0.8 * durationMs / Math.max(1, own.operations) });
-  const unsigned = random.int(0, Math.min(2, count - 1));
-  return {
-    signedClients: habits.slice(unsigned),
-    unsignedClients: habits.slice(0, unsigned).map(alone),
-  };
+  const unsignedClients = Array.from({ length: random.int(0, 2) }, (): ClientHabits => {
+    const operations = random.int(6, 20);
+    return { operations, pipelining: 1, bundle: 1, thinkMs: thinkMs(operations), queries: random.pick([0, 0.1, 0.4]) };
+  });
+  const rest = random.int(OPERATIONS.least, OPERATIONS.most);
+  const count = random.int(2, 6);
+  const signedClients = Array.from({ length: count }, (_, i): ClientHabits => {
+    const operations = Math.floor(rest / count) + (i < rest % count ? 1 : 0);
+    const [pipelining, bundle] = [random.int(1, 5), random.pick([1, 12, 16, 16, 24, 32, 32])];
+    const requests = operations / ((1 + bundle) / 2);
+    return {
+      operations,
+      pipelining,
+      bundle,
+      thinkMs: pipelining * thinkMs(requests),
+      queries: random.pick([0, 0.1, 0.4]),
+    };
+  });
+  return { signedClients, unsignedClients };
 }
 
 interface Scope {

@@ -20,9 +20,9 @@ export interface HostileClientOptions {
   readonly random: Random;
 }
 
-const PAUSE_MS = 1_500;
+const PAUSE_MS = 6_000;
 /** Requests at once of one that floods. */
-const FLOOD = 12;
+const FLOOD = 16;
 
 /** A client that wants to do harm. It touches only its own key of the state, so that it can't be taken for a fault of the service. */
 export class HostileClient {
@@ -42,7 +42,7 @@ export class HostileClient {
   start(): void {
     const { world: { engine }, random } = this.#options;
     this.#act();
-    const pauseMs = this.#options.behaviour === "two-operations" ? PAUSE_MS / 5 : PAUSE_MS;
+    const pauseMs = this.#options.behaviour === "two-operations" ? PAUSE_MS / 6 : PAUSE_MS;
     engine.after(random.exponential(pauseMs), () => this.start());
   }
 

@@ -47,7 +47,7 @@ interface Life {
 }
 
 /** A second replica is read from the store about this often, when all is durable, ms. */
-const RELOAD_MS = 4_000;
+const RELOAD_MS = 10_000;
 /** After a failed start it is tried again, ms. */
 const RESTART_MS = 500;
 /** Cold hosts give a POST of other replicas so long, ms, */

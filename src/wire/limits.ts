@@ -27,9 +27,13 @@ export interface WireLimits
   readonly maxFrameBytes: number;
 }
 
+/** Limits that have been completed. */
+const complete = new WeakSet<Partial<WireLimits>>();
+
 /** The given limits, with what the defaults allow where there is none. */
 export function completeLimits(limits: Partial<WireLimits>): WireLimits {
-  return {
+  if (complete.has(limits)) return limits as WireLimits;
+  const all: WireLimits = {
     maxRequestBytes: limits.maxRequestBytes ?? DEFAULT_LIMITS.maxRequestBytes,
     maxRequestOperations: limits.maxRequestOperations ?? DEFAULT_LIMITS.maxRequestOperations,
     maxBatchBytes: limits.maxBatchBytes ?? DEFAULT_LIMITS.maxBatchBytes,
@@ -38,6 +42,8 @@ export function completeLimits(limits: Partial<WireLimits>): WireLimits {
     maxReplicas: limits.maxReplicas ?? MAX_REPLICAS,
     maxFrameBytes: limits.maxFrameBytes ?? MAX_BODY_BYTES,
   };
+  complete.add(Object.freeze(all));
+  return all;
 }
 
 /** The limits that hold in a cluster. */

@@ -95,3 +95,20 @@ Deno.test("a replica that a state transfer takes past the requests that it holds
   assertEquals(cluster.host(3).replica!.status().pendingRequests, 0);
   cluster.assertAlike();
 });
+
+Deno.test("while nothing moves a backup tells all of a few requests that wait, and the primary of all of them", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  cluster.runFor(500);
+  const requests = Array.from({ length: 20 }, (_, i) => ada.request([`x=${i}`], { timestamp: i + 1 }));
+  const told = new Map<number, Set<number>>();
+  cluster.filter = (from, to, message) => {
+    // The primary takes nothing, so that nothing moves.
+    if (from === 1 && message.kind === "request") told.set(to, (told.get(to) ?? new Set()).add(message.timestamp));
+    return to !== 0;
+  };
+  for (const request of requests) cluster.submit(request, [1]);
+  cluster.runFor(400);
+  assertEquals(told.get(0)?.size, 20);
+  assertEquals([...told.get(2)!].sort((a, b) => a - b), [1, 2, 3, 4]);
+});
