@@ -49,11 +49,7 @@ export class Promises {
   restored(replica: ReplicaId, recovered: Recovered): void {
     const before = this.#memories.get(replica);
     if (recovered.lostDisk && !before?.hasLostDisk) {
-      const memory = emptyMemory();
-      memory.highestVote = before?.highestVote ?? 0;
-      memory.highestLeft = before?.highestLeft ?? 0;
-      memory.hasLostDisk = true;
-      this.#memories.set(replica, memory);
+      this.#memories.set(replica, { ...emptyMemory(before), hasLostDisk: true });
     }
     const memory = this.#memory(replica);
     memory.hasLostDisk = recovered.lostDisk !== undefined;
@@ -250,7 +246,9 @@ export class Promises {
         this.#expect(memory.left.has(message.view), replica, message);
         return this.#checkViewChange(replica, memory, message);
       case "new-view":
-        this.#vote(replica, memory, 0 as SequenceNumber);
+        // What it said before it lost its disk the others give back to it, and it may say it again.
+        if (!memory.begun.has(message.view)) this.#vote(replica, memory, 0 as SequenceNumber);
+        memory.begun.add(message.view);
         this.#checkNewView(message);
         return this.#expect(memory.entered.has(message.view), replica, message);
       case "decision":

@@ -22,10 +22,12 @@ export interface Memory {
   /** The last number that it has ever voted for and the last view that it has left for, whatever became of its disk. */
   highestVote: number;
   highestLeft: number;
+  /** The views that it has begun as their primary, whatever became of its disk. */
+  readonly begun: Set<number>;
 }
 
-/** Of a replica that has said nothing yet. */
-export function emptyMemory(): Memory {
+/** Of a replica that has said nothing yet, or has lost its disk after `before`. */
+export function emptyMemory(before?: Memory): Memory {
   return {
     view: 0,
     stable: 0,
@@ -35,8 +37,9 @@ export function emptyMemory(): Memory {
     entered: new Set(),
     carried: new Map(),
     hasLostDisk: false,
-    highestVote: 0,
-    highestLeft: 0,
+    highestVote: before?.highestVote ?? 0,
+    highestLeft: before?.highestLeft ?? 0,
+    begun: before?.begun ?? new Set(),
   };
 }
 
