@@ -15,7 +15,7 @@ export { InvariantError } from "./src/core/invariant.ts";
 export type { DiscardReason, Event, Suspicion } from "./src/core/events.ts";
 export type { Contradiction } from "./src/core/evidence.ts";
 export type { ReplicaStatus } from "./src/core/io.ts";
-export { type ClusterFile, parseClusterFile, parseGenesis, type SignedKind } from "./src/wire/mod.ts";
+export { type ClusterFile, parseClusterFile, parseClusterText, parseGenesis, type SignedKind } from "./src/wire/mod.ts";
 export { clusterId, generateKeyPair, type KeyPair } from "./src/crypto/mod.ts";
 export * from "./src/machines/mod.ts";
 export {

@@ -5,7 +5,7 @@
  */
 import { serve } from "@hono/node-server";
 import { MemoryStore, openReplica, policyFromVariables } from "@pbft/edge/node";
-import { parseClusterFile } from "@pbft/edge/client";
+import { parseClusterText } from "@pbft/edge/client";
 import { readFileSync } from "node:fs";
 import process from "node:process";
 
@@ -15,7 +15,7 @@ if (!clusterPath || !name || !keyPath || !state) {
   process.exit(2);
 }
 
-const cluster = parseClusterFile(JSON.parse(readFileSync(clusterPath, "utf8")));
+const cluster = parseClusterText(readFileSync(clusterPath, "utf8"));
 const replica = await openReplica({
   cluster,
   self: name,

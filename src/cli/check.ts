@@ -4,7 +4,7 @@
  */
 import type { Genesis } from "../core/config.ts";
 import { clusterId } from "../crypto/mod.ts";
-import { type ClusterFile, parseClusterFile } from "../wire/mod.ts";
+import { type ClusterFile, parseClusterText } from "../wire/mod.ts";
 import { CliError, reasonOf } from "./cli_error.ts";
 import { hasKey } from "./prove_key.ts";
 
@@ -149,7 +149,7 @@ async function readClusterFile(source: string): Promise<ClusterFile> {
   try {
     const isUrl = /^https?:/.test(source);
     const text = isUrl ? await (await fetch(source)).text() : await Deno.readTextFile(source);
-    return parseClusterFile(JSON.parse(text));
+    return parseClusterText(text);
   } catch (error) {
     throw new CliError(`${source}: ${reasonOf(error)}`);
   }

@@ -5,7 +5,7 @@
 import { DEFAULT_LIMITS, type Genesis } from "../core/config.ts";
 import { maxFaulty } from "../core/quorum.ts";
 import { generateKeyPair } from "../crypto/mod.ts";
-import { type ClusterFile, parseClusterFile } from "../wire/mod.ts";
+import { type ClusterFile, parseClusterText } from "../wire/mod.ts";
 import { CliError, reasonOf } from "./cli_error.ts";
 import { MAX_REPLICAS, memberNames } from "./member_names.ts";
 
@@ -42,7 +42,7 @@ export function readCluster(folder: string): ClusterFile | null {
     throw new CliError(`${path}: can't read it: ${reasonOf(error)}`);
   }
   try {
-    return parseClusterFile(JSON.parse(text));
+    return parseClusterText(text);
   } catch (error) {
     throw new CliError(`${path}: not a cluster file: ${reasonOf(error)} (--fresh starts anew)`);
   }

@@ -7,7 +7,7 @@ import type { Store } from "../node/ports.ts";
 import { type ServedReplica, serveReplica, systemTimer, terminationSignal } from "../runtime/deno.ts";
 import { MemoryStore } from "../stores/memory.ts";
 import { SqliteStore } from "../stores/sqlite.ts";
-import { type ClusterFile, parseClusterFile } from "../wire/mod.ts";
+import { type ClusterFile, parseClusterText } from "../wire/mod.ts";
 import { CliError, reasonOf, runCommand } from "./cli_error.ts";
 import { Log } from "./log.ts";
 import { POLICY_HELP, POLICY_OPTIONS, policyOf } from "./policy_options.ts";
@@ -42,7 +42,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   const name = required(values.name, "name");
-  const cluster = read(required(values.cluster, "cluster"), (text) => parseClusterFile(JSON.parse(text)));
+  const cluster = read(required(values.cluster, "cluster"), parseClusterText);
   const privateKey = read(required(values.key, "key"), (text) => text.trim());
   const log = new Log(name, systemTimer());
   const signal = values["until-eof"] ? AbortSignal.any([terminationSignal(), endOfInput()]) : terminationSignal();

@@ -24,4 +24,4 @@ export {
 export type { Operation } from "./operation.ts";
 export { Outcome } from "./outcome.ts";
 export { decodeReceipt, encodeReceipt, type Evidence, type Receipt, verifyReceipt } from "./receipt.ts";
-export { type ClusterFile, type EvidenceItem, parseClusterFile } from "../wire/mod.ts";
+export { type ClusterFile, type EvidenceItem, parseClusterFile, parseClusterText } from "../wire/mod.ts";

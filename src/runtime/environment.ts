@@ -3,7 +3,7 @@
  * @module
  */
 import { type ReplicaId, replicaId } from "../core/ids.ts";
-import { type ClusterFile, parseClusterFile } from "../wire/mod.ts";
+import { type ClusterFile, parseClusterText } from "../wire/mod.ts";
 
 /** Which replica of which cluster, and its key. */
 export interface ReplicaIdentity {
@@ -43,7 +43,7 @@ export function memberId({ genesis }: ClusterFile, self: string | ReplicaId, fie
 
 function parseCluster(json: string): ClusterFile {
   try {
-    return parseClusterFile(JSON.parse(json));
+    return parseClusterText(json);
   } catch (error) {
     throw new TypeError(`PBFT_CLUSTER: ${(error as Error).message}`);
   }

@@ -40,6 +40,22 @@ export function parseClusterFile(json: unknown): ClusterFile {
   return { genesis, urls };
 }
 
+/**
+ * Reads a cluster file's text. What is no JSON is not repeated, as the runtime's own words would: it may be a key that was taken for the file.
+ * @throws {TypeError} as {@linkcode parseClusterFile}.
+ */
+export function parseClusterText(text: string): ClusterFile {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw new TypeError(
+      `cluster: expected a cluster file, which is JSON, got ${text.length} characters of something else`,
+    );
+  }
+  return parseClusterFile(json);
+}
+
 function parseUrl(value: unknown, field: string): string {
   const expected = "an http: or https: URL without user, query or fragment";
   if (typeof value !== "string" || !URL.canParse(value)) fail(field, expected, value);

@@ -4,7 +4,7 @@
  */
 export { type BatchContent, decodeBatch, encodeBatch } from "./batch.ts";
 export { type Bundle, BUNDLE_OVERHEAD_BYTES, decodeBundle, encodeBundle, WIRE_VERSION } from "./bundle.ts";
-export { type ClusterFile, parseClusterFile } from "./cluster_file.ts";
+export { type ClusterFile, parseClusterFile, parseClusterText } from "./cluster_file.ts";
 export { fromBase64, toBase64 } from "./base64.ts";
 export { DecodeError } from "./decode_error.ts";
 export { PROTOCOL, signedDomain, type SignedKind } from "./domain.ts";

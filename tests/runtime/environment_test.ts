@@ -24,6 +24,8 @@ for (
   const [name, value, why] of [
     ["PBFT_CLUSTER", undefined, "expected a value, got nothing"],
     ["PBFT_CLUSTER", "{", "JSON"],
+    // V8 would show the first ten characters of what is no JSON.
+    ["PBFT_CLUSTER", "c0ffee".repeat(11), "JSON, got 66 characters of something else"],
     ["PBFT_CLUSTER", "{}", "cluster.genesis"],
     ["PBFT_REPLICA", "Elk", `expected one of Apple, Ball, Candy, Dog or its number, got "Elk"`],
     ["PBFT_PRIVATE_KEY", " ", "expected a value, got nothing"],
