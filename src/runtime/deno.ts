@@ -172,7 +172,7 @@ export async function serveFromEnvironment(options: EnvironmentOptions = {}): Pr
   const { name } = identity.cluster.genesis.replicas[identity.self]!;
   return await serveReplica({
     hostname: "0.0.0.0",
-    port: Number(Deno.env.get("PORT") ?? 8000),
+    port: portFromVariable(Deno.env.get("PORT")),
     keepsInputs: true,
     hasLostDisk: Deno.env.get("PBFT_LOST_DISK") === "1",
     signal: terminationSignal(),
@@ -182,6 +182,12 @@ export async function serveFromEnvironment(options: EnvironmentOptions = {}): Pr
     store: options.store ?? await DenoKvStore.open(Deno.env.get("PBFT_KV"), { prefix: [name] }),
     settings: { ...EDGE_SETTINGS, ...options.settings },
   });
+}
+
+function portFromVariable(text = ""): number {
+  const port = Number(text.trim() || 8000);
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+  throw new TypeError(`PORT: expected a number from 0 to 65535, got ${JSON.stringify(text)}`);
 }
 
 /** For a cron job: what is overdue at a replica that slept is done by the time this resolves. */

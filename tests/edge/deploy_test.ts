@@ -113,6 +113,8 @@ Deno.test("a variable that is wrong or missing ends the process with its name, a
       [{ PBFT_PRIVATE_KEY: "" }, "PBFT_PRIVATE_KEY: expected a value"],
       [{ PBFT_REPLICA: "Elk" }, "PBFT_REPLICA: expected one of"],
       [{ PBFT_CLUSTER: "" }, "PBFT_CLUSTER: expected a value"],
+      [{ PBFT_CLUSTER: key!.privateKey }, "PBFT_CLUSTER: cluster: expected a cluster file"],
+      [{ PORT: "http" }, "PORT: expected a number"],
       [{ PBFT_CLIENTS: key!.privateKey.slice(1) }, "PBFT_CLIENTS: expected open"],
     ];
     for (const [env, why] of wrong) {
