@@ -103,6 +103,6 @@ export const DEFAULT_SETTINGS: Settings = {
   maxPendingPerClient: 128,
   statusIntervalMs: 150,
   idleStatusMs: 2_000,
-  viewTimeoutMs: 500,
+  viewTimeoutMs: 400,
   slowPrimaryMs: 2_000,
 };
