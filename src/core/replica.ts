@@ -165,7 +165,7 @@ function start(step: Step): void {
   const isResumed = state.status.dueAt > 0;
   if (isResumed) state.answeredThrough = state.log.highestCommitted();
   if (stableSequence(state.stable) > state.lastExecuted) {
-    startTransfer(step, state.stable, isResumed && step.now < state.status.dueAt);
+    startTransfer(step, state.stable, { isResumed, waitsForAnswers: isResumed && step.now < state.status.dueAt });
   }
   executeCommitted(step);
   checkAllCommitted(step);

@@ -8,7 +8,7 @@
 import { machineChunks, retire, stabilize, type StableCertificate, takeChanges } from "./checkpoint.ts";
 import { answer, answerOf } from "./answers.ts";
 import { executeCommitted } from "./execution.ts";
-import { type Digest, type Millis, type ReplicaId, replicaId, type SequenceNumber } from "./ids.ts";
+import type { Digest, Millis, ReplicaId, SequenceNumber } from "./ids.ts";
 import type { FetchedBlob } from "./io.ts";
 import { invariant } from "./invariant.ts";
 import type { KnownLeaf } from "./leaf.ts";
@@ -16,6 +16,7 @@ import { ask as load, havePages } from "./loading.ts";
 import type { Fetch } from "./messages.ts";
 import { entriesOf, readChunk, readPage, readRoot, type Root } from "./state_tree.ts";
 import type { Step } from "./state.ts";
+import { peersOf, sourcesOf, turnAt } from "./transfer_sources.ts";
 
 /** What a wanted digest is for. */
 type Want =
@@ -34,6 +35,8 @@ export interface Transfer {
   readonly asked: Map<ReplicaId, { readonly digests: readonly Digest[]; readonly until: Millis }>;
   /** How often each peer was asked in vain; the best are asked first, of these those that were heard last. */
   readonly failures: Map<ReplicaId, number>;
+  /** Whose turn it is, see {@linkcode turnAt}. */
+  readonly turn: number;
   /** Chunks to put in place at the end; the state tree has their digests already. `null`: gone. None of a machine loaded by need. */
   readonly staged: Map<string, Uint8Array | null>;
   /** What the state named before, or what was fetched on the way: to be dropped if the new state doesn't name it. `null`: own pages are being read. */
@@ -56,9 +59,13 @@ const UNKNOWN = "unknown" as Digest;
 
 /**
  * Starts to fetch the state of a stable checkpoint, or turns to a newer one; what was fetched for an older one is kept.
- * `waitsForAnswers`: everybody was asked before a restart, and is given time to answer.
+ * `isResumed`: it was under way before a restart. `waitsForAnswers`: everybody was asked then, and is given time to answer.
  */
-export function startTransfer(step: Step, certificate: StableCertificate, waitsForAnswers = false): void {
+export function startTransfer(
+  step: Step,
+  certificate: StableCertificate,
+  { isResumed = false, waitsForAnswers = false } = {},
+): void {
   const { state } = step;
   const { sequence, digest } = certificate[0]!.message;
   const before = state.transfer;
@@ -71,6 +78,7 @@ export function startTransfer(step: Step, certificate: StableCertificate, waitsF
     wanted: new Map(),
     asked: new Map(waitsForAnswers ? peersOf(step).map((peer) => [peer, { digests: [], until }]) : []),
     failures: before?.failures ?? new Map(),
+    turn: before?.turn ?? (isResumed ? turnAt(step.now) : 0),
     staged: before?.staged ?? new Map(),
     former: before?.former ?? null,
     shared: new Set(),
@@ -186,20 +194,13 @@ export function transferAt(step: Step): Millis | null {
 function ask(step: Step, transfer: Transfer): void {
   const busy = new Set([...transfer.asked.values()].flatMap(({ digests }) => digests));
   const open = [...transfer.wanted.keys()].filter((digest) => !busy.has(digest) && !step.state.loads.has(digest));
-  const heardAt = (peer: ReplicaId) => step.state.status.heardAt.get(peer) ?? 0;
-  const failuresOf = (peer: ReplicaId) => transfer.failures.get(peer) ?? 0;
-  const peers = peersOf(step).filter((peer) => !transfer.asked.has(peer))
-    .sort((a, b) => failuresOf(a) - failuresOf(b) || heardAt(b) - heardAt(a) || a - b);
+  const peers = sourcesOf(step, transfer).filter((peer) => !transfer.asked.has(peer));
   for (const peer of peers) {
     const digests = open.splice(0, DIGESTS_PER_FETCH);
     if (digests.length === 0) return;
     transfer.asked.set(peer, { digests, until: (step.now + FETCH_TIMEOUT_MS) as Millis });
     step.send(peer, step.env.sign<Fetch>({ kind: "fetch", replica: step.self, digests }));
   }
-}
-
-function peersOf(step: Step): readonly ReplicaId[] {
-  return step.env.genesis.replicas.map((_, index) => replicaId(index)).filter((peer) => peer !== step.self);
 }
 
 /** Something is to be had: from the store if it was fetched before, or else from a peer. Of a chunk that is loaded by need later, that it is stored is enough. */

@@ -47,6 +47,7 @@ class HalfColdCluster {
   readonly stores = this.genesis.replicas.map(() => new OpenStore());
   readonly nodes: Node[] = [];
   readonly ada = new Author(9, this.cluster);
+  readonly dead = new Set<number>();
   isColdUp = false;
   starts = 0;
   blobsServed = 0;
@@ -61,6 +62,7 @@ class HalfColdCluster {
           const { message } = decodeFrame(frame).signed;
           if (message.kind === "blobs" && to === COLD) this.blobsServed += message.blobs.length;
         }
+        if (this.dead.has(to)) throw new Error("connection refused");
         if (to !== COLD) return void await this.nodes[to]!.receive(frames);
         if (!this.isColdUp) throw new Error("connection refused");
         await this.visit((node) => node.receive(frames));
@@ -184,3 +186,22 @@ for (const [name, createMachine] of [["loaded by need", byNeed], ["loaded whole"
     for (const node of cluster.nodes) await node.close();
   });
 }
+
+Deno.test("a host that is started anew for each message, and so remembers nobody's failure, asks others than one that is dead", async () => {
+  const cluster = new HalfColdCluster(byNeed);
+  const { timer } = cluster;
+  for (let id = 0; id < COLD; id++) cluster.nodes.push(await cluster.open(id));
+  await cluster.execute([]);
+  for (let at = 0; at < 40; at++) await cluster.execute([`SET user:${at} value`]);
+  const target = cluster.nodes[1]!.status().replica.lowWatermark as number;
+  assertGreater(target, 30);
+  cluster.dead.add(0);
+  await cluster.nodes[0]!.close();
+  cluster.isColdUp = true;
+  let ticks = 0;
+  for (; ticks < 200 && ((await cluster.coldStatus()).replica.lastExecuted as number) < target; ticks++) {
+    await timer.advance(1_000);
+  }
+  assertLess(ticks, 100);
+  for (const node of cluster.nodes.slice(1)) await node.close();
+});
