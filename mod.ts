@@ -19,6 +19,7 @@ export { type ClusterFile, parseClusterFile, parseClusterText, parseGenesis, typ
 export { clusterId, generateKeyPair, type KeyPair } from "./src/crypto/mod.ts";
 export * from "./src/machines/mod.ts";
 export {
+  type Archive,
   type Cryptography,
   type Loaded,
   type Observer,

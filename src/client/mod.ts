@@ -6,6 +6,8 @@
 export { type CallSettings, Client } from "./client.ts";
 export type { ClientOptions } from "./options.ts";
 export type { Statement } from "../core/evidence.ts";
+export { type ExecutedBatch, verifyArchived } from "./archive.ts";
+export type { ArchivedBatch } from "../node/ports.ts";
 export { type Misconduct, verifyEvidence } from "./evidence.ts";
 export {
   ClientClosedError,

@@ -137,17 +137,17 @@ export class Node {
    * replica's; `CorruptStoreError` if it is damaged; what the store throws.
    */
   static async open(options: NodeOptions): Promise<Node> {
-    const { self, store } = options;
-    const { genesis, settings, cluster, hash, signer, byNeed } = checkOptions(options);
+    const { self, archive } = options;
+    const { genesis, settings, cluster, hash, signer, byNeed, store } = checkOptions(options);
     const createCore = (recovered: Recovered) => {
       const stateMachine = options.stateMachine();
       const environment = createEnvironment({ self, genesis, settings, stateMachine, signer, hash });
       return options.createCore ? options.createCore(environment, recovered) : new Replica(environment, recovered);
     };
     if (options.hasLostDisk) await markLostDisk(store, { genesis, cluster, self, hash });
-    const restoring = { keepsInputs: options.keepsInputs, byNeed };
+    const restoring = { keepsInputs: options.keepsInputs, byNeed, archives: archive !== undefined };
     const restored = await restore(store, { genesis, cluster, self, hash }, restoring);
-    const node = new Node({ ...options, genesis }, { cluster, signer, restoring, restored, createCore });
+    const node = new Node({ ...options, store, genesis }, { cluster, signer, restoring, restored, createCore });
     node.#replica.start(restored);
     return node;
   }

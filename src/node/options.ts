@@ -12,7 +12,8 @@ import { parseGenesis } from "../wire/mod.ts";
 import type { Gate } from "./gate.ts";
 import type { Core } from "./task.ts";
 import type { NodeLimits } from "./limits.ts";
-import type { Cryptography, Observer, Signer, Store, Timer, Transport } from "./ports.ts";
+import { archiving } from "./archive.ts";
+import type { Archive, Cryptography, Observer, Signer, Store, Timer, Transport } from "./ports.ts";
 
 /** SHA-256 and Ed25519. */
 export const CRYPTOGRAPHY: Cryptography = { hash: sha256, createSigner, createVerifier };
@@ -27,6 +28,8 @@ export interface NodeOptions {
   readonly settings?: Partial<Settings>;
   /** The node closes it. */
   readonly store: Store;
+  /** Where what was executed goes before it is forgotten; nowhere if left out. */
+  readonly archive?: Archive | undefined;
   /** Carries frames to the other replicas. */
   readonly transport: Transport;
   /** The clock and the alarm. */
@@ -88,6 +91,8 @@ export interface Checked extends Pick<Cryptography, "hash"> {
   readonly settings: Settings;
   readonly cluster: Digest;
   readonly signer: Signer;
+  /** With the archive before it, if there is one. */
+  readonly store: Store;
   /** Whether the state machine can do with a part of its state in memory. */
   readonly byNeed: boolean;
 }
@@ -106,7 +111,8 @@ export function checkOptions({ self, privateKey, stateMachine, ...options }: Nod
   }
   const { version, byNeed } = stateMachine();
   if (version === genesis.stateMachine) {
-    return { genesis, settings, cluster, hash, signer, byNeed: byNeed !== undefined };
+    const store = archiving(options.store, options.archive);
+    return { genesis, settings, cluster, hash, signer, store, byNeed: byNeed !== undefined };
   }
   throw new TypeError(`stateMachine: expected version ${genesis.stateMachine}, got ${version}`);
 }

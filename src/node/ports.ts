@@ -4,7 +4,7 @@
  */
 import type { AnyRequest, Message, ReplicaMessage, Signed, SignedRequest, Verified } from "../core/messages.ts";
 import type { Batch } from "../core/messages.ts";
-import type { Digest, Millis, ReplicaId } from "../core/ids.ts";
+import type { Digest, Millis, ReplicaId, SequenceNumber } from "../core/ids.ts";
 import type { Event } from "../core/events.ts";
 import type { SignedKind } from "../wire/domain.ts";
 
@@ -25,6 +25,30 @@ export interface Writes {
   readonly records: ReadonlyMap<string, Uint8Array | null>;
   /** Content by digest: batch bodies, the pages and chunks of the state. Read by need. */
   readonly blobs: ReadonlyMap<Digest, Uint8Array | null>;
+  /** What was executed and is forgotten with this change. Not for the store: for an {@linkcode Archive}, if there is one. */
+  readonly forgotten?: readonly ArchivedBatch[];
+}
+
+/** A batch that was executed, and what proves it: a quorum of commits. `verifyArchived` of the client checks it. */
+export interface ArchivedBatch {
+  /** Where it stands in the one order. Every number has a batch; that of a null request is empty. */
+  readonly sequence: SequenceNumber;
+  /** SHA-256 of `batch`. */
+  readonly digest: Digest;
+  /** The batch as it was agreed on: its time, and its requests with their clients' signatures. */
+  readonly batch: Uint8Array;
+  /** Frames: 2f + 1 commits, or a larger quorum where n is not 3f + 1. */
+  readonly commits: readonly Uint8Array[];
+}
+
+/** Where executed batches go before the replica forgets them: its log is bounded, with an archive its history is not. */
+export interface Archive {
+  /**
+   * Keeps them; they come in order. Nothing of them is forgotten before it resolves, and while it rejects, the replica tries again and
+   * its store makes no commits. A number may come again with the same batch, after a crash for instance. Numbers that a replica has
+   * skipped by a state transfer it never gets; other replicas' archives have them.
+   */
+  put(batches: readonly ArchivedBatch[]): Promise<void>;
 }
 
 /** Durable state of one replica. Every implementation passes `tests/stores/conformance.ts`. */

@@ -26,7 +26,8 @@ import { isBinding, type Record } from "../core/records.ts";
 import type { Batch, Signed } from "../core/messages.ts";
 import { encodeFrame, pack } from "../wire/mod.ts";
 import { plainOf } from "./lost_disk_record.ts";
-import type { Writes } from "./ports.ts";
+import type { ArchiveBook } from "./archive.ts";
+import type { ArchivedBatch, Writes } from "./ports.ts";
 
 /** Records of a number that name a batch's body. */
 export type NamingRecord = "accepted" | "prepared" | "committed";
@@ -45,6 +46,8 @@ export const FETCHED = "fetched/";
 export class WriteSet implements Writes {
   readonly records: Map<string, Uint8Array | null> = new Map();
   readonly blobs: Map<Digest, Uint8Array | null> = new Map();
+  /** What was executed and is forgotten with this change, for an archive. */
+  readonly forgotten: ArchivedBatch[] = [];
   /** Core records in it. */
   count = 0;
   /** Bytes put into it. */
@@ -77,13 +80,19 @@ export class RecordBook {
 
   /** Keys of `fetched` records. */
   readonly #fetched: Set<string>;
+  readonly #archive: ArchiveBook | undefined;
 
-  /** Starts with what a store holds; `named`: the digests that its records name, by number; `fetched`: the keys of those records. */
+  /**
+   * Starts with what a store holds; `named`: the digests that its records name, by number; `fetched`: the keys of those records;
+   * `archive`: notes what is forgotten.
+   */
   constructor(
     named: { readonly [kind in NamingRecord]: ReadonlyMap<number, Digest> },
     fetched: Iterable<string> = [],
+    archive?: ArchiveBook,
   ) {
     this.#fetched = new Set(fetched);
+    this.#archive = archive;
     this.#named = { accepted: new Map(), prepared: new Map(), committed: new Map() };
     for (const kind of NAMING_RECORDS) for (const [sequence, digest] of named[kind]) this.#name(kind, sequence, digest);
   }
@@ -92,6 +101,7 @@ export class RecordBook {
   write(record: Record, writes: WriteSet): void {
     writes.count++;
     if (isBinding(record)) writes.isBinding = true;
+    if (this.#archive) writes.forgotten.push(...this.#archive.note(record));
     switch (record.kind) {
       case "view":
         return writes.put("view", [record.view, optional(record.viewChange), optional(record.newView)]);

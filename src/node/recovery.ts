@@ -11,6 +11,7 @@ import { entriesOf, pagesOf, readPage, readRoot } from "../core/state_tree.ts";
 import { sha256 } from "../crypto/mod.ts";
 import { decodeBatch, unpack } from "../wire/mod.ts";
 import { withDigest } from "./environment.ts";
+import { ArchiveBook } from "./archive.ts";
 import { BlobReader } from "./blob_reader.ts";
 import { type Kept, KeptInputs } from "./kept_inputs.ts";
 import { type Loaded, type Store, StoreConflictError, type Version } from "./ports.ts";
@@ -53,6 +54,8 @@ export interface RestoreOptions {
   readonly keepsInputs?: boolean | undefined;
   /** Of the state machine's part of the state nothing is read now. */
   readonly byNeed?: boolean;
+  /** Whether what is forgotten is wanted for an archive. */
+  readonly archives?: boolean;
 }
 
 /** How often a store that others write to meanwhile is read anew. */
@@ -79,12 +82,12 @@ async function restoreLoaded(
   loaded: Loaded,
   store: Store,
   identity: Identity,
-  { keepsInputs = false, byNeed = false }: RestoreOptions,
+  { keepsInputs = false, byNeed = false, archives = false }: RestoreOptions,
 ): Promise<Restored> {
   const reader = new RecordReader(loaded.records, identity.genesis);
-  const accepted = reader.accepted();
+  const prePrepares = reader.accepted();
   const prepared = reader.prepared();
-  const committed = reader.committed();
+  const decided = reader.committed();
   const checkpoint = reader.checkpoint();
   const fetched = reader.fetched();
   const { hash = sha256 } = identity;
@@ -92,25 +95,31 @@ async function restoreLoaded(
   const blobs = new BlobReader(store, hash);
   const bodies = await readBodies(
     blobs,
-    [...accepted.map(({ message }) => message.digest), ...committed.map(({ digest }) => digest)],
+    [...prePrepares.map(({ message }) => message.digest), ...decided.map(({ digest }) => digest)],
     identity,
   );
+  const accepted = prePrepares.map((prePrepare) => ({ prePrepare, batch: bodies.get(prePrepare.message.digest)! }));
+  const committed = decided.map(({ sequence, digest, commits }) => ({ sequence, commits, batch: bodies.get(digest)! }));
   return {
     version: loaded.version,
     halted: (reader.plain("halted") ?? null) as string | null,
-    book: new RecordBook({
-      accepted: new Map(accepted.map(({ message }) => [message.sequence, message.digest])),
-      prepared: new Map(prepared.map(({ prePrepare: { message } }) => [message.sequence, message.digest])),
-      committed: new Map(committed.map(({ sequence, digest }) => [sequence, digest])),
-    }, fetched.keys),
+    book: new RecordBook(
+      {
+        accepted: new Map(prePrepares.map(({ message }) => [message.sequence, message.digest])),
+        prepared: new Map(prepared.map(({ prePrepare: { message } }) => [message.sequence, message.digest])),
+        committed: new Map(decided.map(({ sequence, digest }) => [sequence, digest])),
+      },
+      fetched.keys,
+      archives ? new ArchiveBook({ accepted, committed }) : undefined,
+    ),
     ...(keepsInputs && { keptInputs: new KeptInputs(identity.genesis, loaded.records.keys()) }),
     kept: kept.inputs,
     recovered: {
       ...(kept.timers && { timers: kept.timers }),
       ...reader.view(),
-      accepted: accepted.map((prePrepare) => ({ prePrepare, batch: bodies.get(prePrepare.message.digest)! })),
+      accepted,
       prepared,
-      committed: committed.map(({ sequence, digest, commits }) => ({ sequence, commits, batch: bodies.get(digest)! })),
+      committed,
       retired: reader.retired(),
       fetched: fetched.digests,
       ...(checkpoint && { checkpoint }),

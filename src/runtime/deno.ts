@@ -9,7 +9,7 @@ import type { StateMachine } from "../core/state_machine.ts";
 import { type AppOptions, createApp, problem, type ReplicaApp } from "../http/mod.ts";
 import { KeyValue } from "../machines/key_value.ts";
 import { Node } from "../node/node.ts";
-import type { Observer, Store } from "../node/ports.ts";
+import type { Archive, Observer, Store } from "../node/ports.ts";
 import { DenoKvStore } from "../stores/deno_kv.ts";
 import { SqliteStore } from "../stores/sqlite.ts";
 import type { ClusterFile } from "../wire/mod.ts";
@@ -41,6 +41,8 @@ export interface ServeReplicaOptions {
   readonly privateKey: string;
   /** Where its state is: a store, or the path of a SQLite file. */
   readonly store: Store | string;
+  /** Where executed batches go before they are forgotten; nowhere if left out. */
+  readonly archive?: Archive;
   /** Where to listen, if not where the cluster file says that the replica is. */
   readonly hostname?: string;
   /** As {@linkcode hostname}. */
@@ -112,6 +114,7 @@ export async function serveReplica(options: ServeReplicaOptions): Promise<Served
       settings,
       store: typeof options.store === "string" ? await SqliteStore.open(options.store) : options.store,
       transport: sockets ?? transportOf(options.cluster, self, privateKey),
+      archive: options.archive,
       timer,
       privateKey,
       stateMachine,
