@@ -115,6 +115,9 @@ Deno.test({
       const doubled = load(400);
       running.set("Ball again", await startBall(ports[5]!));
       splitter.backends = [4, 5].map((i) => `http://127.0.0.1:${ports[i]}`);
+      // The gateway's replies come to either of its instances, whichever has the request.
+      const vouched = await Promise.all(Array.from({ length: 10 }, (_, i) => incrementAt(cluster.urls.Ball!, `c${i}`)));
+      assertEquals(vouched.sort((a, b) => a - b), Array.from({ length: 10 }, (_, i) => i + 1));
       await Promise.race([doubled, until(() => results.length >= 1_400)]);
       await running.get("Ball")!.kill();
       splitter.backends = splitter.backends.slice(1);
@@ -132,6 +135,18 @@ Deno.test({
     }
   },
 });
+
+/** The result of `POST /req`, asked again as a client is told to that was not answered in time. */
+async function incrementAt(url: string, clientID: string): Promise<number> {
+  const body = JSON.stringify({ clientID, timestamp: 1, operation: "INCR vouched" });
+  const headers = { "content-type": "application/json" };
+  for (let attempt = 0;; attempt++) {
+    const response = await fetch(`${url}/req`, { method: "POST", headers, body });
+    const { result, detail } = await response.json();
+    if (response.ok) return result;
+    if (response.status < 500 || attempt === 5) throw new Error(`${response.status}: ${detail}`);
+  }
+}
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
