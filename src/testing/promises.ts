@@ -38,7 +38,7 @@ export class Promises {
   /** What prepared anywhere, by view and number. */
   readonly #prepared = new Map<string, Digest>();
   readonly #commits: SaidCommits;
-  readonly #judged = new WeakSet<Message>();
+  readonly #judged = new Set<Message>();
 
   constructor(options: PromisesOptions) {
     this.#options = options;

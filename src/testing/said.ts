@@ -19,7 +19,7 @@ export class SaidMessages {
   /** By signature; two messages under one would be found by their bytes. */
   readonly #said = new Map<MessageKind, Map<number, Said>>();
   /** Found to be in order: the same message often comes to many. */
-  readonly #passed = new WeakSet<Signed>();
+  readonly #passed = new Set<Signed>();
   readonly #replies = new Map<string, Set<string>>();
 
   constructor(report: Report, isFaulty: (replica: ReplicaId) => boolean) {
