@@ -278,6 +278,7 @@ export class Machine implements Station {
       keepsInputs,
       status: life.core.status(),
       now: life.timer.now(),
+      random: this.#reloads.fork(),
     }).catch((error) => this.#world.report("reload", `${label} can't be read from its store: ${error}`));
   }
 

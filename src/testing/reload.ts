@@ -6,11 +6,14 @@
 import type { Millis, ReplicaId, SequenceNumber } from "../core/ids.ts";
 import type { ReplicaStatus } from "../core/io.ts";
 import type { Message } from "../core/messages.ts";
+import type { Recovered } from "../core/records.ts";
 import type { StateMachine } from "../core/state_machine.ts";
 import { createEnvironment } from "../node/environment.ts";
 import type { Loaded, Store } from "../node/ports.ts";
 import { restore } from "../node/recovery.ts";
 import type { Disk } from "./disk.ts";
+import { drill } from "./drills/mod.ts";
+import type { Random } from "./random.ts";
 import type { World } from "./world.ts";
 
 /** A replica at such a moment. */
@@ -24,11 +27,13 @@ export interface Moment {
   /** As the replica in memory says. */
   readonly status: ReplicaStatus;
   readonly now: Millis;
+  /** For the drill that follows. */
+  readonly random: Random;
 }
 
 /** Reads a second replica from the store and reports where it differs. */
 export async function checkReload(moment: Moment): Promise<void> {
-  const { world, replica, label, disk, keepsInputs, status, now } = moment;
+  const { world, replica, label, disk, keepsInputs, status, now, random } = moment;
   const { genesis, cluster, settings, crypto, keyOf, report, coverage, createCore } = world;
   const copy = copyOf(disk);
   const { recovered, kept } = await restore(
@@ -36,17 +41,19 @@ export async function checkReload(moment: Moment): Promise<void> {
     { genesis, cluster, self: replica, hash: crypto.hash },
     { keepsInputs },
   );
-  const core = createCore(
-    createEnvironment({
-      self: replica,
-      genesis,
-      settings,
-      stateMachine: loadedWhole(world.stateMachine(replica)),
-      signer: crypto.createSigner(keyOf(replica), cluster),
-      hash: crypto.hash,
-    }),
-    recovered,
-  );
+  const coreOf = (from: Recovered) =>
+    createCore(
+      createEnvironment({
+        self: replica,
+        genesis,
+        settings,
+        stateMachine: loadedWhole(world.stateMachine(replica)),
+        signer: crypto.createSigner(keyOf(replica), cluster),
+        hash: crypto.hash,
+      }),
+      from,
+    );
+  const core = coreOf(recovered);
   const { messages } = core.step({ kind: "start", kept }, now);
   coverage.count("reload", keepsInputs ? "with its inputs" : "with what binds it");
   const again = core.status();
@@ -55,6 +62,7 @@ export async function checkReload(moment: Moment): Promise<void> {
   const ignored = new Set([...decided, ...messages.flatMap(({ message: { message } }) => proposed(message))]);
   const difference = reloadDifference(status, again, { keepsInputs, ignored });
   if (difference) report("reload", `${label}, read from its store, has ${difference}`);
+  drill({ world, replica, label, recovered, kept, now, random, createCore: coreOf });
 }
 
 /** Where a replica that was read from the store differs from what was in memory, and must not. `ignored`: numbers that may be at any stage. */

@@ -1,0 +1,195 @@
+/**
+ * Drills of the normal case (PBFT §4.2): what must be counted, and what must not.
+ * @module
+ */
+import type { Input } from "../../core/io.ts";
+import type { Place } from "./cast.ts";
+import { ofKind } from "./copy.ts";
+import type { Scene } from "./scene.ts";
+
+/** A number is agreed on among liars: nothing of theirs counts, and no quorum's word is ignored. */
+export function countsVotes(scene: Scene): void {
+  const { copy, cast, random } = scene;
+  if (!scene.isQuiet || scene.room < 2 || !scene.becomeBackup()) return;
+  const { view, primary, lastExecuted } = copy.status;
+  const batch = scene.batch();
+  const place = { view, sequence: scene.next, digest: batch.digest };
+  const query = cast.query();
+  const wrong = [
+    { ...place, digest: scene.anyDigest() },
+    { ...place, digest: cast.empty.digest },
+    { ...place, view: view + 1 },
+    { ...place, view: view + cast.n },
+    { ...place, sequence: place.sequence + 1 },
+  ];
+  const prepare = (to: Place, by = primary): Input => ({ kind: "prepare", prepare: cast.prepare(to, by) });
+  const commit = (to: Place, by = primary): Input => ({ kind: "commit", commit: cast.commit(to, by) });
+  const backups = random.shuffled(copy.others.filter((id) => id !== primary));
+  const honest = backups.slice(0, copy.quorum - 2);
+  const liars = backups.slice(copy.quorum - 2);
+  const lies = [prepare(place), ...liars.map((id) => prepare(random.pick(wrong), id))];
+  const early = random.some(lies, 0.5);
+  for (const lie of early) copy.take(lie);
+  const accepted = scene.propose(place, batch);
+  scene.demand("liveness", ofKind(accepted, "prepare").length === 1, () => {
+    return `says nothing to the primary's pre-prepare of ${place.sequence} in view ${view}`;
+  });
+  for (const lie of lies.filter((lie) => !early.includes(lie))) copy.take(lie);
+  // The primary has another batch for it, too; another replica proposes; and somebody is ahead of the view and of the window.
+  const other = scene.batch();
+  const others = [
+    { prePrepare: cast.prePrepare({ ...place, digest: other.digest }) },
+    { prePrepare: cast.prePrepare({ ...place, sequence: place.sequence + 1, digest: other.digest }, backups[0]!) },
+    { prePrepare: cast.prePrepare({ ...place, view: view + 1, sequence: place.sequence + 1, digest: other.digest }) },
+    { prePrepare: cast.prePrepare({ ...place, sequence: copy.status.highWatermark + 1, digest: other.digest }) },
+    { prePrepare: cast.prePrepare({ ...place, sequence: copy.status.lowWatermark, digest: other.digest }) },
+  ];
+  for (const { prePrepare } of others) copy.take({ kind: "pre-prepare", prePrepare, batch: other });
+  const heard = copy.during(() => {
+    for (const id of honest) {
+      copy.take(prepare(place, id));
+      copy.take(prepare(place, id));
+    }
+  });
+  scene.demand("liveness", ofKind(heard, "commit").length > 0, () => {
+    return `has ${place.sequence} prepared in view ${view}, and does not say commit`;
+  });
+  const answered = copy.during((asked) => {
+    copy.take({ kind: "query", query });
+    const committing = random.shuffled(copy.others);
+    for (const id of committing.slice(copy.quorum - 1)) copy.take(commit(random.pick(wrong), id));
+    for (const id of committing.slice(0, copy.quorum - 2)) {
+      copy.take(commit(place, id));
+      copy.take(commit(place, id));
+    }
+    scene.demand("certificates", copy.status.lastExecuted === lastExecuted, () => {
+      return `executes ${place.sequence} with the commits of ${copy.quorum - 1} replicas`;
+    });
+    scene.demand("linearizability", asked.answers.length === 0, () => {
+      return `answers a query before ${place.sequence}, which had prepared when it came, is executed`;
+    });
+    copy.take(commit(place, committing[copy.quorum - 2]));
+  });
+  scene.demand("liveness", copy.status.lastExecuted === place.sequence, () => {
+    return `has ${copy.quorum} commits for ${place.sequence}, and does not execute it`;
+  });
+  const isAnswered = answered.answers.some((answer) =>
+    answer.query === query.digest && typeof answer.outcome !== "string"
+  );
+  scene.demand("liveness", isAnswered, () => `does not answer a query although ${place.sequence} is executed`);
+}
+
+/** Proofs come that a number is decided: one is right. */
+export function believesDecisions(scene: Scene): void {
+  const { copy, cast, random } = scene;
+  if (!scene.isQuiet || scene.room < 2 || !scene.becomeBackup()) return;
+  const batch = scene.batch();
+  const hasBody = random.chance(0.5);
+  const view = copy.status.view + random.int(0, 1);
+  const place = { view, sequence: scene.next, digest: batch.digest };
+  if (hasBody) scene.propose({ ...place, view: copy.status.view }, batch);
+  const right = scene.commits(place);
+  const [first, ...rest] = right;
+  const by = first!.message.replica;
+  const wrong = [
+    rest,
+    right.slice(0, copy.f + 1),
+    right.map(() => first!),
+    [...rest, rest[0]!],
+    [...rest, cast.commit({ ...place, digest: scene.anyDigest() }, by)],
+    [...rest, cast.commit({ ...place, view: view + 1 }, by)],
+    [...rest, cast.commit({ ...place, sequence: place.sequence + 1 }, by)],
+    [],
+  ];
+  const asked = new Set<number>();
+  copy.during((fetches) => {
+    for (const commits of random.shuffled(wrong)) copy.take(cast.decision(commits, random.pick(copy.others)));
+    scene.demand("certificates", ofKind(fetches, "fetch").length === 0, () => {
+      return `asks for the body of ${place.sequence}, which is not decided`;
+    });
+    copy.take(cast.decision(right, random.pick(copy.others)));
+    if (hasBody) return;
+    const { statusIntervalMs, idleStatusMs } = scene.world.settings;
+    copy.wait(copy.n * statusIntervalMs + 2 * idleStatusMs, () => {
+      for (const { to } of ofKind(fetches, "fetch")) asked.add(to as number);
+      return asked.size === copy.others.length;
+    });
+  });
+  if (!hasBody) {
+    scene.demand("liveness", asked.size === copy.others.length, () => {
+      return `asks ${asked.size} of the others for a body that it lacks, and no more`;
+    });
+    copy.take({
+      kind: "blobs",
+      from: random.pick(copy.others),
+      blobs: [{ digest: batch.digest, bytes: batch.bytes, batch }],
+    });
+  }
+  const { lastExecuted } = copy.status;
+  scene.demand("liveness", lastExecuted === place.sequence, () => {
+    return `has the body of ${place.sequence} and a proof that it is decided, and has executed up to ${lastExecuted}`;
+  });
+}
+
+/** As the primary it orders each request once; after a view change that has lost it, once more. */
+export function proposes(scene: Scene): void {
+  const { copy, cast, random } = scene;
+  if (!scene.isQuiet || scene.room < 2 || !scene.becomePrimary() || !scene.isQuiet || scene.room < 2) return;
+  const request = cast.request();
+  const { view } = copy.status;
+  const next = scene.next;
+  const input = { kind: "request", request } as const;
+  const orders = (act: () => void) => {
+    const { messages } = copy.during(act);
+    return messages.filter(({ batch }) => batch?.requests.some(({ digest }) => digest === request.digest));
+  };
+  const first = orders(() => copy.take(input));
+  const message = first[0]?.message.message;
+  const isOrdered = message?.kind === "pre-prepare" && message.sequence === next && message.view === view;
+  scene.demand("liveness", isOrdered, () => `is the primary of view ${view}, and does not order a request at ${next}`);
+  if (!isOrdered) return;
+  scene.demand(
+    "exactly-once",
+    orders(() => copy.take(input)).length === 0,
+    () => `orders a request twice in view ${view}`,
+  );
+  if (random.chance(0.5)) {
+    const again = scene.viewAfter((primary) => primary === copy.self);
+    const anew = orders(() => scene.leaveFor(scene.viewChanges(again)));
+    return scene.demand("liveness", anew.length > 0, () => {
+      return `starts view ${again}, in which a request waits whose number was lost, and does not order it`;
+    });
+  }
+  const place = { view, sequence: next, digest: message.digest };
+  const voters = copy.others.slice(0, copy.quorum - 1);
+  const { replies } = copy.during(() => {
+    for (const id of voters) copy.take({ kind: "prepare", prepare: cast.prepare(place, id) });
+    for (const id of voters) copy.take({ kind: "commit", commit: cast.commit(place, id) });
+  });
+  const isReply = ({ reply }: { readonly reply: { readonly request: string } }) => reply.request === request.digest;
+  const reply = replies.find(isReply);
+  scene.demand("liveness", reply !== undefined, () => `has executed a request, and does not reply to it`);
+  const late = copy.during(() => copy.take(input));
+  const again = late.replies.find(isReply);
+  scene.demand("liveness", again !== undefined, () => `does not reply when a request comes again that it has executed`);
+  const isSame = shown(reply?.reply.results) === shown(again?.reply.results);
+  scene.demand("exactly-once", isSame, () => `replies to a request in two ways`);
+  scene.demand("exactly-once", ofKind(late, "pre-prepare").length === 0, () => `orders a request that it has executed`);
+}
+
+/** A pre-prepare is ahead of its clock: it waits until that has come near. */
+export function awaitsItsTime(scene: Scene): void {
+  const { copy, cast, world: { genesis: { limits: { maxClockSkewMs } } } } = scene;
+  if (!scene.isQuiet || scene.room < 1 || !scene.becomeBackup()) return;
+  const batch = cast.batch(Math.floor(copy.now) + maxClockSkewMs + 300, [cast.request()]);
+  const place = { view: copy.status.view, sequence: scene.next, digest: batch.digest };
+  const heard = scene.propose(place, batch);
+  scene.demand("agreed-time", ofKind(heard, "prepare").length === 0, () => `prepares what is 300 ms too early`);
+  const later = copy.during(() => copy.wait(320));
+  const isPrepared = ofKind(later, "prepare").length > 0 || copy.status.view > place.view;
+  scene.demand("liveness", isPrepared, () => `never prepares what was a little early`);
+}
+
+function shown(results: readonly { readonly value: Uint8Array }[] | undefined): string {
+  return JSON.stringify(results?.map((result) => ({ ...result, value: [...result.value] })));
+}

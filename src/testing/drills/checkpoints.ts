@@ -1,0 +1,141 @@
+/**
+ * Drills of checkpoints, of telling others what they lack, and of fetching what one lacks oneself (PBFT §4.3, §5.2, §5.3).
+ * @module
+ */
+import type { ReplicaId } from "../../core/ids.ts";
+import type { Input } from "../../core/io.ts";
+import type { StableCheckpoint, ViewChange } from "../../core/messages.ts";
+import { ofKind } from "./copy.ts";
+import { brokenStables } from "./lies.ts";
+import type { Scene } from "./scene.ts";
+
+/** The others' checkpoints come, some of another state: a quorum of equal ones makes it stable, and no other. */
+export function countsCheckpoints(scene: Scene): void {
+  const { copy, cast, random, world: { genesis: { checkpointInterval: k } } } = scene;
+  if (!scene.isQuiet || copy.kept.has("checkpoint") || !scene.becomeBackup()) return;
+  const { lowWatermark: low } = copy.status;
+  while ((copy.taken?.sequence ?? 0) <= copy.status.lowWatermark) {
+    const { lastExecuted } = copy.status;
+    if (scene.room === 0 || lastExecuted + 1 >= low + 2 * k) return;
+    if ((lastExecuted + 1) % k !== 0) {
+      scene.order(cast.empty);
+      if (copy.status.lastExecuted === lastExecuted) return;
+      continue;
+    }
+    const place = { view: copy.status.view, sequence: lastExecuted + 1, digest: cast.empty.digest };
+    scene.propose(place, cast.empty);
+    for (const commit of scene.commits(place)) copy.take({ kind: "commit", commit });
+    if (copy.status.lastExecuted === lastExecuted) return;
+  }
+  const { sequence, root } = copy.taken!;
+  if (sequence <= copy.status.lowWatermark) return;
+  const say = (by: ReplicaId, digest = root, at = sequence) => {
+    copy.take({ kind: "checkpoint", checkpoint: cast.checkpoint(at, digest, by) });
+  };
+  const others = random.shuffled(copy.others);
+  const liars = others.slice(copy.quorum - 1);
+  for (const id of liars) say(id, scene.anyDigest());
+  for (const id of others.slice(0, copy.quorum - 2)) {
+    say(id);
+    say(id);
+    say(id, scene.anyDigest());
+  }
+  for (const id of others) say(id, root, sequence + 1);
+  const { lowWatermark } = copy.status;
+  scene.demand("certificates", lowWatermark < sequence, () => {
+    return `takes for stable what ${copy.quorum - 1} replicas have checkpointed at ${sequence}`;
+  });
+  if (lowWatermark >= sequence) return;
+  const last = others[copy.quorum - 2]!;
+  say(last);
+  const now = copy.status;
+  scene.demand("liveness", now.lowWatermark === sequence, () => {
+    return `has ${copy.quorum} equal checkpoints at ${sequence}, its low watermark is ${now.lowWatermark}`;
+  });
+}
+
+/** Somebody is far behind and says so: it is sent all that it lacks. */
+export function answersStatus(scene: Scene): void {
+  const { copy, cast, random } = scene;
+  const { view, lowWatermark: low, lastExecuted, slots, hasLostDisk } = copy.status;
+  const to = random.pick(copy.others);
+  const heard = copy.during(() => copy.take(cast.status(to, {})));
+  const told = (
+    kind: "stable-checkpoint" | "decision" | "checkpoint" | "new-view" | "view-change" | "commit" | "prepare",
+  ) => ofKind(heard, kind).filter((sent) => sent.to === to).map(({ signed }) => signed.message);
+  scene.demand("liveness", low === 0 || told("stable-checkpoint").length > 0, () => {
+    return `does not tell replica ${to}, which is at 0, that ${low} is stable`;
+  });
+  const isTold = view === 0 || told("new-view").length + told("view-change").length > 0;
+  scene.demand(
+    "liveness",
+    isTold || hasLostDisk,
+    () => `does not tell replica ${to}, which is in view 0, of view ${view}`,
+  );
+  const decided = new Set(
+    told("decision").map((message) => "commits" in message && message.commits[0]!.message.sequence),
+  );
+  for (let sequence = low + 1; sequence <= Math.min(lastExecuted, low + 32); sequence++) {
+    scene.demand("liveness", decided.has(sequence as never), () => {
+      return `does not tell replica ${to}, which is at 0, what is decided at ${sequence}`;
+    });
+  }
+  if (hasLostDisk) return;
+  const said = new Set(told("commit").map((message) => "sequence" in message && message.sequence));
+  for (const { sequence, stage } of slots) {
+    if (stage !== "prepared" || said.has(sequence)) continue;
+    scene.demand("liveness", false, () => `does not tell replica ${to} its commit for ${sequence}`);
+  }
+  const { taken } = copy;
+  const isSaid = !taken || taken.sequence <= low || told("checkpoint").length > 0;
+  scene.demand("liveness", isSaid, () => `does not tell replica ${to} its checkpoint at ${taken?.sequence}`);
+}
+
+/** The log is idle, and somebody who has lost its disk needs it to go on: its primary fills it up. */
+export function fillsTheLog(scene: Scene): void {
+  const { copy, cast, random } = scene;
+  if (!scene.isQuiet || scene.room < 2 || !scene.becomePrimary() || !scene.isQuiet) return;
+  const { highWatermark, view } = copy.status;
+  const votesAbove = Math.min(highWatermark, scene.next + 1) as never;
+  const heard = copy.during(() => copy.take(cast.status(random.pick(copy.others), { view, votesAbove })));
+  scene.demand("liveness", ofKind(heard, "pre-prepare").length > 0, () => {
+    return `is the primary of view ${view} and does not fill the log for one who votes above ${votesAbove}`;
+  });
+}
+
+/** Proofs of stable checkpoints far ahead: with the one that is right it fetches that state, of everybody if need be. */
+export function fetchesState(scene: Scene): void {
+  const { copy, cast, random, world: { genesis: { checkpointInterval } } } = scene;
+  if (!scene.isQuiet) return;
+  const sequence = copy.status.highWatermark + checkpointInterval;
+  const input = (checkpoints: ViewChange["stable"]): Input => ({
+    kind: "stable-checkpoint",
+    stable: cast.sign<StableCheckpoint>({ kind: "stable-checkpoint", replica: random.pick(copy.others), checkpoints }),
+  });
+  for (const broken of [[], ...brokenStables(scene, sequence)]) {
+    const heard = copy.during(() => copy.take(input(broken)));
+    const starts = heard.events.some(({ kind }) => kind === "state-transfer");
+    scene.demand("certificates", !starts, () => `fetches a state at ${sequence} that no quorum has made stable`);
+    if (starts) return;
+  }
+  const digest = scene.anyDigest();
+  const right = copy.others.slice(0, copy.quorum).map((id) => cast.checkpoint(sequence, digest, id));
+  const asked = new Set<unknown>();
+  copy.during((heard) => {
+    copy.take(input(right));
+    const first = ofKind(heard, "fetch")[0]?.to;
+    if (typeof first === "number") copy.take({ kind: "blobs", from: first, blobs: [] });
+    copy.wait(3_000 * copy.n, () => {
+      for (const { to } of ofKind(heard, "fetch")) asked.add(to);
+      return asked.size === copy.others.length;
+    });
+  });
+  scene.demand("liveness", copy.status.transferring, () => `does not fetch the state that is stable at ${sequence}`);
+  scene.demand("liveness", asked.size === copy.others.length, () => {
+    return `asks ${asked.size} of the others for a state, and when they don't have it nobody else`;
+  });
+  const asking = copy.during(() => copy.take({ kind: "query", query: cast.query() }));
+  scene.demand("linearizability", asking.answers.every(({ outcome }) => typeof outcome === "string"), () => {
+    return `answers a query while it fetches a state`;
+  });
+}

@@ -1,0 +1,187 @@
+/**
+ * A copy of a replica that is drilled: what it says is held against the same promises as what the replica itself says, and nobody
+ * else ever hears of it.
+ * @module
+ */
+import type { Digest, Millis, ReplicaId } from "../../core/ids.ts";
+import type { Event } from "../../core/events.ts";
+import type { Input, MessageInput, Outgoing, OutgoingReply, ReplicaStatus } from "../../core/io.ts";
+import type { Commit, MessageKind, ReplicaMessage, Signed } from "../../core/messages.ts";
+import type { QueryAnswer } from "../../core/query_messages.ts";
+import type { Record, Recovered } from "../../core/records.ts";
+import type { Core } from "../../node/task.ts";
+import { encodeBatch } from "../../wire/mod.ts";
+import type { Report } from "../ledger.ts";
+import { faultyAmong, quorumOf } from "../paper.ts";
+import { Promises } from "../promises.ts";
+import { Votes } from "../votes.ts";
+import type { World } from "../world.ts";
+
+/** What a copy is made of. */
+export interface CopyOptions {
+  readonly world: World;
+  readonly replica: ReplicaId;
+  readonly recovered: Recovered;
+  readonly kept: readonly MessageInput[];
+  readonly core: Core;
+  readonly now: number;
+  readonly report: Report;
+}
+
+/** What a copy wanted done in a while. */
+export interface Heard {
+  readonly messages: Outgoing[];
+  readonly replies: OutgoingReply[];
+  readonly answers: QueryAnswer[];
+  readonly records: Record[];
+  readonly events: Event[];
+}
+
+/** It is started with the first input. */
+export class Copy {
+  readonly self: ReplicaId;
+  readonly n: number;
+  readonly f: number;
+  readonly quorum: number;
+  /** L. */
+  readonly window: number;
+  now: number;
+  /** The commits that decided what is executed above the low watermark, by number: one of each. */
+  readonly decided: Map<number, Commit> = new Map();
+  stable: Recovered["stable"];
+  /** The kinds of what others had said to it when the drill begins, where the host keeps that. */
+  readonly kept: ReadonlySet<Input["kind"]>;
+  /** The last checkpoint that it has taken. */
+  taken: { readonly sequence: number; readonly root: Digest } | null;
+  readonly #options: CopyOptions;
+  readonly #promises: Promises;
+  readonly #votes = new Votes();
+  readonly #ears: Heard[] = [];
+
+  constructor(options: CopyOptions) {
+    const { world: { genesis, crypto: { hash } }, replica, recovered, report } = options;
+    this.#options = options;
+    this.self = replica;
+    this.n = genesis.replicas.length;
+    this.f = faultyAmong(this.n);
+    this.quorum = quorumOf(this.n);
+    this.window = genesis.logWindow;
+    this.now = options.now;
+    this.kept = new Set(options.kept.map(({ kind }) => kind));
+    this.stable = recovered.stable;
+    this.taken = recovered.checkpoint ?? null;
+    this.#promises = new Promises({
+      measures: {
+        n: this.n,
+        checkpointInterval: genesis.checkpointInterval,
+        logWindow: genesis.logWindow,
+        nullDigest: hash(encodeBatch(0 as Millis, [])),
+      },
+      maxClockSkewMs: genesis.limits.maxClockSkewMs,
+      hash,
+      report,
+      // The others are played, and may say anything.
+      isFaulty: (id) => id !== replica,
+    });
+    this.#promises.restored(replica, recovered);
+    this.#noteSaid(recovered);
+    for (const { sequence, commits } of recovered.committed) this.decided.set(sequence, commits[0]!.message);
+    this.take({ kind: "start", kept: options.kept });
+  }
+
+  /** All others. */
+  get others(): readonly ReplicaId[] {
+    return Array.from({ length: this.n }, (_, id) => id as ReplicaId).filter((id) => id !== this.self);
+  }
+
+  get status(): ReplicaStatus {
+    return this.#options.core.status();
+  }
+
+  /** How long it waits before it leaves a view. */
+  get timeoutMs(): number {
+    const { core, world } = this.#options;
+    return core.timers?.().suspectTimeoutMs ?? world.settings.viewTimeoutMs;
+  }
+
+  /** One step. */
+  take(input: Input): void {
+    const { core, world: { crypto }, report } = this.#options;
+    const ready = core.step(input, Math.floor(this.now) as Millis);
+    this.#promises.released(this.self, ready, this.now as Millis);
+    for (const record of ready.records) this.#note(record);
+    for (const { message: { message, bytes } } of ready.messages) {
+      if (!("replica" in message) || message.replica !== this.self) continue;
+      this.#votes.made(message);
+      if (message.kind === "new-view") { for (const own of message.prePrepares) this.#votes.made(own.message); }
+      const contradiction = this.#votes.take(message, bytes, crypto.hash);
+      if (contradiction !== null) report("self-consistency", contradiction);
+    }
+    for (const heard of this.#ears) {
+      heard.messages.push(...ready.messages);
+      heard.replies.push(...ready.replies);
+      heard.answers.push(...ready.answers);
+      heard.records.push(...ready.records);
+      heard.events.push(...ready.events);
+    }
+  }
+
+  /** What it wants done meanwhile. */
+  during(act: (heard: Heard) => void): Heard {
+    const heard: Heard = { messages: [], replies: [], answers: [], records: [], events: [] };
+    this.#ears.push(heard);
+    act(heard);
+    this.#ears.splice(this.#ears.indexOf(heard), 1);
+    return heard;
+  }
+
+  /** Lets time pass, until then or until `isDone`; gives how much, ms. */
+  wait(ms: number, isDone: () => boolean = () => false): number {
+    const began = this.now;
+    const end = began + ms;
+    const grain = this.#options.world.settings.viewTimeoutMs / 4;
+    while (this.now < end && !isDone()) {
+      const alarmAt = this.status.alarmAt ?? Infinity;
+      this.now = Math.min(end, Math.max(this.now + 1, Math.min(alarmAt, this.now + grain)));
+      this.take({ kind: "alarm" });
+    }
+    return this.now - began;
+  }
+
+  #note(record: Record): void {
+    if (record.kind === "committed") this.decided.set(record.sequence, record.commits[0]!.message);
+    if (record.kind === "checkpoint") this.taken = record;
+    if (record.kind !== "stable") return;
+    this.stable = record.certificate as Recovered["stable"];
+    const low = this.stable[0]!.message.sequence;
+    for (const sequence of [...this.decided.keys()]) if (sequence <= low) this.decided.delete(sequence);
+  }
+
+  /** What it has said in earlier lives binds it. */
+  #noteSaid({ accepted, prepared, committed, viewChange, newView }: Recovered): void {
+    const { crypto: { hash } } = this.#options.world;
+    const say = (message: ReplicaMessage, bytes: Uint8Array = new Uint8Array()) => {
+      this.#votes.made(message);
+      this.#votes.take(message, bytes, hash);
+    };
+    for (const { prePrepare: { message } } of [...accepted, ...prepared]) {
+      if (message.replica === this.self) say(message);
+      else say({ ...message, kind: "prepare", replica: this.self });
+      say({ ...message, kind: "commit", replica: this.self });
+    }
+    for (const { commits } of committed) say({ ...commits[0]!.message, replica: this.self });
+    if (newView?.message.replica === this.self) say(newView.message, newView.bytes);
+    if (viewChange) say(viewChange.message, viewChange.bytes);
+  }
+}
+
+/** The messages of a kind among those that were sent. */
+export function ofKind<K extends MessageKind>(
+  { messages }: Heard,
+  kind: K,
+): readonly { readonly to: Outgoing["to"]; readonly signed: Signed<Extract<ReplicaMessage, { kind: K }>> }[] {
+  return messages.filter(({ message }) => message.message.kind === kind).map(({ to, message }) => ({
+    to,
+    signed: message as unknown as Signed<Extract<ReplicaMessage, { kind: K }>>,
+  }));
+}

@@ -1,0 +1,50 @@
+/**
+ * A drill of lost disks (TOCS §4.3.2): it has a state, and no memory of what it has said.
+ * @module
+ */
+import type { Millis } from "../../core/ids.ts";
+import { NEW_DISK } from "../../core/lost_disk.ts";
+import { type Copy, ofKind } from "./copy.ts";
+import type { Scene } from "./scene.ts";
+
+/** It says nothing that binds it until what it may have said is behind everybody; one liar makes that no sooner. */
+export function forgetsItsVotes(scene: Scene): void {
+  const { cast, random, recovered, world: { genesis: { logWindow } } } = scene;
+  const { active, lowWatermark } = scene.copy.status;
+  if (!scene.isQuiet || !active || lowWatermark < logWindow) return;
+  const nothing = { accepted: [], prepared: [], committed: [], viewChange: null };
+  const copy = scene.copyOf({ ...recovered, ...nothing, lostDisk: NEW_DISK });
+  const { view, lowWatermark: stable, lastExecuted: executed } = copy.status;
+  const first = copy.during(() => copy.wait(3 * scene.world.settings.idleStatusMs));
+  const echo = ofKind(first, "status").at(-1)?.signed.message.challenge ?? 0;
+  scene.demand("liveness", echo > 0, () => `has lost its disk, and does not ask where the others are`);
+  const [liar, ...honest] = random.shuffled(copy.others);
+  const heard = copy.during(() => {
+    copy.take(cast.status(liar!, { view, echo: echo as Millis }));
+    for (const id of honest) {
+      copy.take(cast.status(id, { view, stable, executed, echo: echo as Millis }));
+    }
+    const batch = scene.batch();
+    const place = { view, sequence: executed + 1, digest: batch.digest };
+    copy.take({ kind: "pre-prepare", prePrepare: cast.prePrepare(place), batch });
+    for (const id of copy.others) {
+      copy.take({ kind: "prepare", prepare: cast.prepare(place, id) });
+      copy.take({ kind: "view-change", viewChange: cast.viewChange(view + 1, id, copy.stable, []) });
+    }
+    copy.take({ kind: "query", query: cast.query() });
+  });
+  scene.demand("self-consistency", copy.status.hasLostDisk && !said(copy, heard), () => {
+    return `has lost its disk and votes again at ${stable}, which the others were at when it said where it is`;
+  });
+  scene.demand("linearizability", heard.answers.every(({ outcome }) => typeof outcome === "string"), () => {
+    return `has lost its disk, does not know what had prepared, and answers a query`;
+  });
+}
+
+const VOTES = ["pre-prepare", "prepare", "commit", "checkpoint", "view-change", "new-view"] as const;
+
+function said(copy: Copy, heard: Parameters<typeof ofKind>[0]): boolean {
+  return VOTES.some((kind) =>
+    ofKind(heard, kind).some(({ signed: { message } }) => "replica" in message && message.replica === copy.self)
+  );
+}

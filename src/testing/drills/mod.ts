@@ -1,0 +1,87 @@
+/**
+ * Drills: what would a replica do if … A copy of it, read from its store in the midst of a run, is put through what seldom happens: the
+ * others leave, lie, are silent, are behind. It must keep its promises and do its duty all the same. The run does not notice.
+ * @module
+ */
+import type { ReplicaId } from "../../core/ids.ts";
+import { InvariantError } from "../../core/invariant.ts";
+import type { MessageInput } from "../../core/io.ts";
+import type { Recovered } from "../../core/records.ts";
+import type { Core } from "../../node/task.ts";
+import type { Random } from "../random.ts";
+import type { World } from "../world.ts";
+import { awaitsItsTime, believesDecisions, countsVotes, proposes } from "./agreement.ts";
+import { Cast } from "./cast.ts";
+import { answersStatus, countsCheckpoints, fetchesState, fillsTheLog } from "./checkpoints.ts";
+import { Copy } from "./copy.ts";
+import { forgetsItsVotes } from "./lost_disk.ts";
+import { Scene } from "./scene.ts";
+import { aloneInLeaving, idleness, silence, starvation, underLoad } from "./timers.ts";
+import { entersAView, followsOthers, leavesForGood, startsAView, tellsNewView } from "./view_changes.ts";
+
+/** All drills, by name. */
+export const DRILLS = {
+  "starts a view": startsAView,
+  "enters a view": entersAView,
+  "follows others": followsOthers,
+  "leaves for good": leavesForGood,
+  "tells of its view": tellsNewView,
+  "silence": silence,
+  "alone in leaving": aloneInLeaving,
+  "under load": underLoad,
+  "starvation": starvation,
+  "idleness": idleness,
+  "counts votes": countsVotes,
+  "believes decisions": believesDecisions,
+  "proposes": proposes,
+  "awaits its time": awaitsItsTime,
+  "counts checkpoints": countsCheckpoints,
+  "answers a status": answersStatus,
+  "fills the log": fillsTheLog,
+  "fetches a state": fetchesState,
+  "forgets its votes": forgetsItsVotes,
+} as const satisfies { readonly [name: string]: (scene: Scene) => void };
+
+/** What a drill is held with. */
+export interface DrillOptions {
+  readonly world: World;
+  readonly replica: ReplicaId;
+  readonly label: string;
+  /** As its store has it. */
+  readonly recovered: Recovered;
+  readonly kept: readonly MessageInput[];
+  readonly now: number;
+  readonly random: Random;
+  /** Makes a core that is not started yet, with a state machine of its own. */
+  readonly createCore: (recovered: Recovered) => Core;
+}
+
+/** Holds one drill. */
+export function drill({ world, replica, label, recovered, kept, now, random, createCore }: DrillOptions): void {
+  const [name, act] = random.pick(Object.entries(DRILLS));
+  world.coverage.count("drill", name);
+  let isBroken = false;
+  const report: World["report"] = (invariant, detail) => {
+    if (isBroken) return;
+    isBroken = true;
+    world.report(invariant, `${label}, in a drill (${name}), ${detail}`);
+  };
+  const copyOf = (from: Recovered, inputs: readonly MessageInput[]) =>
+    new Copy({ world, replica, recovered: from, kept: inputs, core: createCore(from), now, report });
+  try {
+    const copy = copyOf(recovered, kept);
+    act(
+      new Scene({
+        world,
+        random,
+        copy,
+        cast: new Cast(world),
+        recovered,
+        report,
+        copyOf: (from) => copyOf(from, []),
+      }),
+    );
+  } catch (error) {
+    report(error instanceof InvariantError ? "no-halt" : "no-exception", `throws: ${error}`);
+  }
+}

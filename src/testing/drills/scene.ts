@@ -1,0 +1,204 @@
+/**
+ * A drill's scene: a copy of a replica, the others as the drill has them act, and what both can be brought to.
+ * @module
+ */
+import type { Digest, Millis, ReplicaId } from "../../core/ids.ts";
+import type { Input } from "../../core/io.ts";
+import type { Batch, Commit, PreparedCertificate, Signed, Verified, ViewChange } from "../../core/messages.ts";
+import type { Recovered } from "../../core/records.ts";
+import type { Report } from "../ledger.ts";
+import type { Random } from "../random.ts";
+import type { World } from "../world.ts";
+import { Cast, type Place } from "./cast.ts";
+import { Copy, type Heard, ofKind } from "./copy.ts";
+
+/** What a scene is made of. */
+export interface SceneOptions {
+  readonly world: World;
+  readonly random: Random;
+  readonly copy: Copy;
+  readonly cast: Cast;
+  readonly recovered: Recovered;
+  readonly report: Report;
+  /** Another copy, read from another store. */
+  readonly copyOf: (recovered: Recovered) => Copy;
+}
+
+/** One drill's. */
+export class Scene {
+  readonly world: World;
+  readonly random: Random;
+  readonly copy: Copy;
+  readonly cast: Cast;
+  readonly recovered: Recovered;
+  readonly copyOf: (recovered: Recovered) => Copy;
+  readonly #report: Report;
+
+  constructor({ world, random, copy, cast, recovered, report, copyOf }: SceneOptions) {
+    this.world = world;
+    this.random = random;
+    this.copy = copy;
+    this.cast = cast;
+    this.recovered = recovered;
+    this.copyOf = copyOf;
+    this.#report = report;
+  }
+
+  /** Reports unless it holds. */
+  demand(invariant: Parameters<Report>[0], holds: boolean, otherwise: () => string): void {
+    if (!holds) this.#report(invariant, otherwise());
+  }
+
+  /** Whether it votes and nothing is open: no request, no number, no state that is being fetched. */
+  get isQuiet(): boolean {
+    const { pendingRequests, transferring, hasLostDisk, lastExecuted, slots } = this.copy.status;
+    const isOpen = slots.some(({ sequence, stage, commits }) =>
+      sequence > lastExecuted && (stage !== "idle" || commits > 0)
+    );
+    return !isOpen && pendingRequests === 0 && !transferring && !hasLostDisk && lastExecuted === this.next - 1;
+  }
+
+  /** Whether a view change can be played: nothing is decided that it can't have executed. */
+  get isWhole(): boolean {
+    const { transferring, hasLostDisk, lastExecuted, slots } = this.copy.status;
+    return !transferring && !hasLostDisk &&
+      !slots.some(({ sequence, stage }) => sequence > lastExecuted && stage === "committed");
+  }
+
+  /** The first number of which it knows nothing. */
+  get next(): number {
+    const { lastExecuted, lowWatermark, slots } = this.copy.status;
+    return Math.max(lastExecuted, lowWatermark, ...slots.map(({ sequence }) => sequence)) + 1;
+  }
+
+  /** So many numbers above that are within the window. */
+  get room(): number {
+    return this.copy.status.highWatermark - this.next + 1;
+  }
+
+  /** A batch that nobody has seen. */
+  batch(requests = [this.cast.request()]): Verified<Batch> {
+    return this.cast.batch(Math.floor(this.copy.now), requests);
+  }
+
+  /** For each number that is decided above the low watermark, a certificate: a quorum's view-changes can't be without. */
+  decidedBefore(view: number): readonly PreparedCertificate[] {
+    return [...this.copy.decided.values()].filter((commit) => commit.view < view).map((commit) =>
+      this.cast.certificate(commit)
+    );
+  }
+
+  /** View-changes of the others for a view. `more`: what each of them has prepared besides. */
+  viewChanges(
+    view: number,
+    more: (replica: ReplicaId) => readonly PreparedCertificate[] = () => [],
+  ): Verified<Signed<ViewChange>>[] {
+    const decided = this.decidedBefore(view);
+    return this.copy.others.map((replica) =>
+      this.cast.viewChange(view, replica, this.copy.stable, [...decided, ...more(replica)])
+    );
+  }
+
+  /** The first view above its own with such a primary. */
+  viewAfter(isRight: (primary: ReplicaId) => boolean, least: number = this.copy.status.view + 1): number {
+    let view = least;
+    while (!isRight(this.cast.primaryOf(view))) view++;
+    return view;
+  }
+
+  /** Makes it a backup in a view that has started; false: it could not be. */
+  becomeBackup(): boolean {
+    const { copy, cast } = this;
+    if (copy.status.active && copy.status.primary !== copy.self) return true;
+    if (!this.isWhole) return false;
+    const view = this.viewAfter((primary) => primary !== copy.self);
+    const viewChanges = this.viewChanges(view).slice(0, copy.quorum);
+    copy.take({ kind: "new-view", newView: cast.sign(cast.newView(view, viewChanges)) });
+    const { view: now, active } = copy.status;
+    this.demand(
+      "liveness",
+      now === view && active,
+      () => `does not enter view ${view} by its new-view, it is in ${now}`,
+    );
+    return now === view && active;
+  }
+
+  /** Makes it the primary of a view that has started; false: it could not be. */
+  becomePrimary(): boolean {
+    const { copy } = this;
+    if (copy.status.active && copy.status.primary === copy.self) return true;
+    if (!this.isWhole) return false;
+    const view = this.viewAfter((primary) => primary === copy.self);
+    const heard = copy.during(() => this.leaveFor(this.viewChanges(view)));
+    this.demand(
+      "liveness",
+      ofKind(heard, "new-view").some(({ signed }) => signed.message.view === view),
+      () => `has ${copy.quorum} view-changes for ${view}, whose primary it is, and sends no new-view`,
+    );
+    return copy.status.active && copy.status.view === view;
+  }
+
+  /** These others leave. */
+  leaveFor(viewChanges: readonly Verified<Signed<ViewChange>>[]): void {
+    for (const viewChange of viewChanges) this.copy.take({ kind: "view-change", viewChange });
+  }
+
+  /** As a backup it gets what the primary has to say. */
+  propose(place: Place, batch: Verified<Batch>): Heard {
+    return this.copy.during(() =>
+      this.copy.take({ kind: "pre-prepare", prePrepare: this.cast.prePrepare(place), batch })
+    );
+  }
+
+  /** Commits of a quorum of others. */
+  commits(place: Place): readonly Verified<Signed<Commit>>[] {
+    return this.copy.others.slice(0, this.copy.quorum).map((id) => this.cast.commit(place, id));
+  }
+
+  /** The others order this in the next number, and it hears of all that. */
+  order(batch: Verified<Batch>): Heard {
+    const { copy, next: sequence } = this;
+    const place = { view: copy.status.view, sequence, digest: batch.digest };
+    return copy.during(() => {
+      copy.take({ kind: "pre-prepare", prePrepare: this.cast.prePrepare(place), batch });
+      for (const commit of this.commits(place)) copy.take({ kind: "commit", commit });
+      const { lastExecuted } = copy.status;
+      this.demand("liveness", lastExecuted >= sequence, () => {
+        return `has the body of ${sequence} and a quorum of commits, and has executed up to ${lastExecuted}`;
+      });
+      this.stabilize();
+    });
+  }
+
+  /** Its last checkpoint becomes stable, unless it is. */
+  stabilize(): void {
+    const { copy, cast } = this;
+    const { taken } = copy;
+    if (!taken || taken.sequence <= copy.status.lowWatermark) return;
+    for (const id of copy.others) {
+      const checkpoint = cast.checkpoint(taken.sequence, taken.root, id);
+      if (copy.status.lowWatermark < taken.sequence) copy.take({ kind: "checkpoint", checkpoint });
+    }
+    const { lowWatermark } = copy.status;
+    this.demand("liveness", lowWatermark === taken.sequence, () => {
+      return `has equal checkpoints of everybody at ${taken.sequence}, its low watermark is ${lowWatermark}`;
+    });
+  }
+
+  /** A request comes from its client. */
+  request(): Input & { readonly kind: "request" } {
+    const input = { kind: "request", request: this.cast.request() } as const;
+    this.copy.take(input);
+    return input;
+  }
+
+  /** A digest of nothing. */
+  anyDigest(): Digest {
+    return this.world.crypto.hash(new Uint8Array([this.random.int(0, 255), this.random.int(0, 255)]));
+  }
+
+  /** Its clock, ms. */
+  get now(): Millis {
+    return Math.floor(this.copy.now) as Millis;
+  }
+}

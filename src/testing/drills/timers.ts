@@ -1,0 +1,112 @@
+/**
+ * Drills of patience (PBFT §4.4, §4.5.2): when a replica must leave a view, and when it must not.
+ * @module
+ */
+import { ofKind } from "./copy.ts";
+import type { Scene } from "./scene.ts";
+
+/** More than this many first timeouts are not waited for. */
+const MOST_DOUBLED = 4;
+
+/** Nobody says a word while a request waits: it leaves, and again, each time after twice as long. */
+export function silence(scene: Scene): void {
+  const { copy, random, world: { settings } } = scene;
+  if (!scene.isQuiet || copy.timeoutMs > MOST_DOUBLED * settings.viewTimeoutMs || !scene.becomeBackup()) return;
+  let expected = copy.timeoutMs;
+  let { view } = copy.status;
+  let why = "while a request waits";
+  scene.request();
+  for (let round = 0; round < 3; round++) {
+    const waited = copy.wait(3 * expected, () => copy.status.view > view);
+    const { view: now } = copy.status;
+    scene.demand("liveness", now > view, () => `stays in view ${view} for ${waited} ms of silence ${why}`);
+    if (now === view) return;
+    scene.demand("view-changes", now === view + 1, () => `goes from view ${view} to ${now} ${why}`);
+    scene.demand(
+      "calm",
+      waited > 0.85 * expected,
+      () => `leaves view ${view} after ${waited} of ${expected} ms ${why}`,
+    );
+    scene.demand("liveness", waited < 1.6 * expected, () => {
+      return `leaves view ${view} after ${waited} instead of ${expected} ms ${why}`;
+    });
+    expected *= 2;
+    view = now;
+    why = "when a quorum has left and no new view comes";
+    const heard = copy.during(() => scene.leaveFor(random.shuffled(scene.viewChanges(view))));
+    if (copy.status.primary !== copy.self) continue;
+    return scene.demand("liveness", ofKind(heard, "new-view").length > 0, () => {
+      return `has a quorum of view-changes for ${view}, whose primary it is, and sends no new-view`;
+    });
+  }
+}
+
+/** While it has left and the others have not, nothing drives it further: they would not come along. */
+export function aloneInLeaving(scene: Scene): void {
+  const { copy, world: { settings } } = scene;
+  if (!scene.isQuiet || copy.timeoutMs > MOST_DOUBLED * settings.viewTimeoutMs || !scene.becomeBackup()) return;
+  const { view } = copy.status;
+  scene.request();
+  copy.wait(2 * copy.timeoutMs, () => copy.status.view > view);
+  const { view: left } = copy.status;
+  const heard = copy.during(() => copy.wait(4 * copy.timeoutMs));
+  const { view: now } = copy.status;
+  scene.demand(
+    "view-changes",
+    now === left,
+    () => `goes on from view ${left} to ${now} although nobody has left with it`,
+  );
+  scene.demand("liveness", ofKind(heard, "view-change").length > 0 && ofKind(heard, "status").length > 0, () => {
+    return `waits for view ${left} to start and says nothing of it to the others`;
+  });
+}
+
+/** There is always a request that waits, and always one that is executed: the primary does its duty and stays. */
+export function underLoad(scene: Scene): void {
+  const { copy, world: { settings: { viewTimeoutMs, slowPrimaryMs } } } = scene;
+  if (!scene.isQuiet || scene.room < 1 || copy.timeoutMs > viewTimeoutMs || !scene.becomeBackup()) return;
+  if (1.5 * viewTimeoutMs > slowPrimaryMs) return;
+  const { view } = copy.status;
+  let waiting = scene.request();
+  for (let round = 0; round < 11 && scene.room > 0; round++) {
+    copy.wait(0.6 * viewTimeoutMs);
+    const next = scene.request();
+    if (copy.status.view === view) scene.order(scene.batch([waiting.request as never]));
+    waiting = next;
+    const { view: now } = copy.status;
+    scene.demand("calm", now === view, () => {
+      return `leaves view ${view}, in which something is executed every ${0.6 * viewTimeoutMs} ms`;
+    });
+    if (now !== view) return;
+  }
+}
+
+/** The primary orders anything but one request: it is deposed. */
+export function starvation(scene: Scene): void {
+  const { copy, world: { settings: { viewTimeoutMs, slowPrimaryMs } } } = scene;
+  if (!scene.isQuiet || scene.room < 1 || !scene.becomeBackup()) return;
+  const { view } = copy.status;
+  scene.request();
+  const rounds = Math.ceil(slowPrimaryMs / (0.5 * viewTimeoutMs)) + 3;
+  for (let round = 0; round < rounds && copy.status.view === view; round++) {
+    copy.wait(0.5 * viewTimeoutMs, () => copy.status.view > view);
+    if (copy.status.view === view && scene.room > 0) scene.order(scene.cast.empty);
+  }
+  const { view: now } = copy.status;
+  scene.demand("liveness", now > view, () => {
+    return `stays in view ${view} whose primary has room for a request and starves it for ${
+      rounds * 0.5 * viewTimeoutMs
+    } ms`;
+  });
+}
+
+/** With nothing to do nobody is suspected, and now and then it says where it is. */
+export function idleness(scene: Scene): void {
+  const { copy, world: { settings: { viewTimeoutMs, idleStatusMs } } } = scene;
+  if (!scene.isQuiet || !copy.status.active) return;
+  const { view } = copy.status;
+  const heard = copy.during(() => copy.wait(Math.max(2 * idleStatusMs, 5 * viewTimeoutMs)));
+  const { view: now } = copy.status;
+  scene.demand("calm", now === view, () => `goes from view ${view} to ${now} with nothing to do`);
+  scene.demand("liveness", ofKind(heard, "status").length > 0, () => `never says where it is`);
+}

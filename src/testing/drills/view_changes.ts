@@ -1,0 +1,171 @@
+/**
+ * Drills of view changes (PBFT §4.4, §4.5.2).
+ * @module
+ */
+import type { ReplicaId } from "../../core/ids.ts";
+import type { Batch, PreparedCertificate, Verified } from "../../core/messages.ts";
+import { ofKind } from "./copy.ts";
+import { brokenNewViews, brokenViewChanges } from "./lies.ts";
+import type { Scene } from "./scene.ts";
+
+/** Numbers of which several views have certificates, and who has which. */
+interface Contest {
+  readonly of: (replica: ReplicaId) => readonly PreparedCertificate[];
+  readonly batches: readonly Verified<Batch>[];
+}
+
+/** In up to three numbers two views are at odds, some replicas have the one's certificate, some the other's; one number is nobody's. */
+function contest(scene: Scene, view: number): Contest {
+  const { cast, copy, random, next } = scene;
+  const claims = new Map<ReplicaId, PreparedCertificate[]>(copy.others.map((id) => [id, []]));
+  const batches: Verified<Batch>[] = [];
+  const numbers = Math.min(4, scene.room);
+  const gap = numbers > 1 ? random.int(0, numbers - 2) : -1;
+  for (let i = 0; i < numbers; i++) {
+    if (i === gap) continue;
+    const high = random.int(Math.max(0, view - 3), view - 1);
+    const two = [scene.batch(), random.chance(0.2) ? cast.empty : scene.batch()];
+    batches.push(...two);
+    const [later, earlier] = two.map((batch, k) => {
+      return cast.certificate({ view: Math.max(0, high - k), sequence: next + i, digest: batch.digest });
+    });
+    for (const [k, own] of random.shuffled([...claims.values()]).entries()) {
+      // Only one of them knows the later one.
+      if (k === 0) own.push(later!);
+      else if (high > 0 && random.chance(0.7)) own.push(earlier!);
+    }
+  }
+  return { of: (replica) => claims.get(replica) ?? [], batches };
+}
+
+/** It is the next primary, and the view-changes that come are at odds: what its new-view orders must follow from them. */
+export function startsAView(scene: Scene): void {
+  if (!scene.isWhole || scene.room < 1) return;
+  const { copy, random } = scene;
+  const view = scene.viewAfter((primary) => primary === copy.self, copy.status.view + random.int(1, 4));
+  const { of } = contest(scene, view);
+  const right = scene.viewChanges(view, of);
+  const heard = copy.during(() => {
+    for (const viewChange of random.shuffled(right)) {
+      const { replica, prepared } = viewChange.message;
+      const lies = brokenViewChanges(scene, view, replica, prepared);
+      for (const lie of random.shuffled(lies).slice(0, 3)) scene.leaveFor([lie]);
+      scene.leaveFor([viewChange]);
+    }
+  });
+  const said = ofKind(heard, "new-view").filter(({ signed }) => signed.message.view === view);
+  scene.demand("liveness", said.length > 0, () => {
+    return `has a quorum of view-changes for ${view}, whose primary it is, and sends no new-view`;
+  });
+}
+
+/** It is a backup, and many new-views come of which one is right: it enters with that, and votes for all that it orders. */
+export function entersAView(scene: Scene): void {
+  if (!scene.isWhole || scene.room < 1) return;
+  const { copy, cast, random } = scene;
+  const before = copy.status.view;
+  const view = scene.viewAfter((primary) => primary !== copy.self, before + random.int(1, 5));
+  const { of, batches } = contest(scene, view);
+  const viewChanges = random.shuffled(scene.viewChanges(view, of)).slice(0, copy.quorum)
+    .sort((a, b) => a.message.replica - b.message.replica);
+  // Half of the time it has left already.
+  if (random.chance(0.5)) scene.leaveFor(viewChanges);
+  for (const lie of random.shuffled(brokenNewViews(scene, view, viewChanges))) {
+    copy.take({ kind: "new-view", newView: cast.sign(lie) });
+    if (copy.status.active && copy.status.view > before) return;
+  }
+  const newView = cast.newView(view, viewChanges);
+  const entered = copy.during((heard) => {
+    copy.take({ kind: "new-view", newView: cast.sign(newView) });
+    const fetched = new Set(ofKind(heard, "fetch").flatMap(({ signed }) => signed.message.digests));
+    for (const { message: { digest } } of newView.prePrepares) {
+      const batch = batches.find((one) => one.digest === digest);
+      if (!batch || batch === cast.empty) continue;
+      scene.demand(
+        "liveness",
+        fetched.has(digest),
+        () => `enters view ${view} and does not ask for a body that it lacks`,
+      );
+      copy.take({ kind: "blobs", from: copy.others[0]!, blobs: [{ digest, bytes: batch.bytes, batch }] });
+    }
+  });
+  const { view: now, active } = copy.status;
+  scene.demand(
+    "liveness",
+    now === view && active,
+    () => `does not enter view ${view} by its new-view, it is in ${now}`,
+  );
+  const prepared = new Set(ofKind(entered, "prepare").map(({ signed }) => signed.message.sequence));
+  for (const { message: { sequence } } of newView.prePrepares) {
+    scene.demand(
+      "liveness",
+      prepared.has(sequence),
+      () => `enters view ${view} and does not prepare ${sequence} in it`,
+    );
+  }
+}
+
+/** The others leave one by one, each for another view: f of them move nobody, f + 1 take it along to the lowest. */
+export function followsOthers(scene: Scene): void {
+  const { copy, random } = scene;
+  if (!scene.isWhole || copy.kept.has("view-change")) return;
+  const { view: before } = copy.status;
+  const step = random.int(2, 4);
+  const views = copy.others.map((_, i) => before + 1 + (i + 1) * step);
+  const leaving = random.shuffled(copy.others);
+  const views_ = random.shuffled(views.slice(0, copy.f + 1));
+  const leave = (i: number) => {
+    scene.leaveFor(scene.viewChanges(views_[i]!).filter(({ message }) => message.replica === leaving[i]!));
+  };
+  for (let i = 0; i < copy.f; i++) leave(i);
+  const { view: alone } = copy.status;
+  scene.demand("view-changes", alone === before, () => `follows ${copy.f} others from view ${before} to ${alone}`);
+  leave(copy.f);
+  const lowest = Math.min(...views_);
+  const { view: now } = copy.status;
+  scene.demand(now > lowest ? "view-changes" : "liveness", now === lowest, () => {
+    return `is in view ${now} when ${copy.f + 1} others have left for ${lowest} and above`;
+  });
+}
+
+/** It leaves in the midst of agreeing on a number: whatever comes of the view that it has left, it says nothing in it. */
+export function leavesForGood(scene: Scene): void {
+  const { copy, cast, random } = scene;
+  if (!scene.isQuiet || scene.room < 2 || !scene.becomeBackup()) return;
+  const { view } = copy.status;
+  const batches = [scene.batch(), scene.batch()];
+  const places = batches.map(({ digest }, i) => ({ view, sequence: scene.next + i, digest }));
+  scene.propose(places[0]!, batches[0]!);
+  const target = scene.viewAfter((primary) => primary !== copy.self);
+  scene.leaveFor(random.shuffled(scene.viewChanges(target)).slice(0, copy.f + 1));
+  scene.demand("liveness", copy.status.view === target, () => `does not follow ${copy.f + 1} others to view ${target}`);
+  scene.propose(places[1]!, batches[1]!);
+  for (const place of places) {
+    for (const id of copy.others) copy.take({ kind: "prepare", prepare: cast.prepare(place, id) });
+  }
+  const query = cast.query();
+  const heard = copy.during(() => copy.take({ kind: "query", query }));
+  scene.demand("linearizability", heard.answers.every(({ outcome }) => typeof outcome === "string"), () => {
+    return `answers a query while view ${target} has not started`;
+  });
+  // What comes of the view that it has entered since does not lead it back.
+  const old = cast.newView(view, scene.viewChanges(view).slice(0, copy.quorum));
+  if (view > 0) copy.take({ kind: "new-view", newView: cast.sign(old) });
+}
+
+/** A view starts by which it is left behind: it is told, also by a replica that is in it. */
+export function tellsNewView(scene: Scene): void {
+  const { copy, cast, random } = scene;
+  if (!copy.status.active || copy.status.view === 0 || copy.status.hasLostDisk) return;
+  const { view } = copy.status;
+  const to = random.pick(copy.others);
+  const heard = copy.during(() =>
+    copy.take({ kind: "view-change", viewChange: cast.viewChange(view, to, copy.stable, []) })
+  );
+  const isTold = ofKind(heard, "new-view").some((told) => told.to === to && told.signed.message.view === view);
+  scene.demand(
+    "liveness",
+    isTold,
+    () => `does not tell replica ${to}, which leaves for view ${view}, that it has started`,
+  );
+}
