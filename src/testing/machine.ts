@@ -277,6 +277,7 @@ export class Machine implements Station {
       disk,
       keepsInputs,
       status: life.core.status(),
+      timers: life.core.timers?.(),
       now: life.timer.now(),
       random: this.#reloads.fork(),
     }).catch((error) => this.#world.report("reload", `${label} can't be read from its store: ${error}`));

@@ -3,10 +3,12 @@
  * where the first one is. On a host that keeps inputs in everything; elsewhere in all that binds the replica.
  * @module
  */
+import type { Genesis } from "../core/config.ts";
 import type { Millis, ReplicaId, SequenceNumber } from "../core/ids.ts";
-import type { ReplicaStatus } from "../core/io.ts";
+import type { MessageInput, ReplicaStatus } from "../core/io.ts";
 import type { Message } from "../core/messages.ts";
 import type { Recovered } from "../core/records.ts";
+import type { Timers } from "../core/timers.ts";
 import type { StateMachine } from "../core/state_machine.ts";
 import { createEnvironment } from "../node/environment.ts";
 import type { Loaded, Store } from "../node/ports.ts";
@@ -26,6 +28,8 @@ export interface Moment {
   readonly keepsInputs: boolean;
   /** As the replica in memory says. */
   readonly status: ReplicaStatus;
+  /** How long it has waited, as it says. */
+  readonly timers: Timers | undefined;
   readonly now: Millis;
   /** For the drill that follows. */
   readonly random: Random;
@@ -33,7 +37,7 @@ export interface Moment {
 
 /** Reads a second replica from the store and reports where it differs. */
 export async function checkReload(moment: Moment): Promise<void> {
-  const { world, replica, label, disk, keepsInputs, status, now, random } = moment;
+  const { world, replica, label, disk, keepsInputs, status, timers, now, random } = moment;
   const { genesis, cluster, settings, crypto, keyOf, report, coverage, createCore } = world;
   const copy = copyOf(disk);
   const { recovered, kept } = await restore(
@@ -62,6 +66,15 @@ export async function checkReload(moment: Moment): Promise<void> {
   const ignored = new Set([...decided, ...messages.flatMap(({ message: { message } }) => proposed(message))]);
   const difference = reloadDifference(status, again, { keepsInputs, ignored });
   if (difference) report("reload", `${label}, read from its store, has ${difference}`);
+  // It may be stored later than it is seen, but then it stays.
+  const [seen, stored] = [again.evidence.length, recovered.evidence?.length ?? 0];
+  if (seen < stored) {
+    report("reload", `${label}, read from its store, has evidence ${seen}, of ${stored} that is there`);
+  }
+  const left = leftBelow(recovered, kept, status.lowWatermark, genesis);
+  if (left) report("bounds", `${label} keeps ${left}, its low watermark is ${status.lowWatermark}`);
+  const patience = keepsInputs && timers ? patienceLost(timers, recovered) : null;
+  if (patience) report("reload", `${label}, read from its store, ${patience}`);
   drill({ world, replica, label, recovered, kept, now, random, createCore: coreOf });
 }
 
@@ -78,6 +91,45 @@ export function reloadDifference(
   const isEqual = keepsInputs && !memory.transferring && !isFurther;
   if (isEqual) return differenceIn(all(memory, ignored), all(again, ignored));
   return bindingDifference(isFurther ? { ...memory, lowWatermark: again.lowWatermark } : memory, again);
+}
+
+/** What a store has of what is stable (PBFT §4.3): it should be gone. */
+function leftBelow(
+  { accepted, prepared, committed, retired }: Recovered,
+  kept: readonly MessageInput[],
+  low: number,
+  { checkpointInterval }: Genesis,
+): string | null {
+  const numbers = [
+    ...[...accepted, ...prepared].map(({ prePrepare }) => prePrepare.message.sequence),
+    ...committed.map(({ sequence }) => sequence),
+    ...kept.flatMap((input) => {
+      switch (input.kind) {
+        case "prepare":
+          return [input.prepare.message.sequence];
+        case "commit":
+          return [input.commit.message.sequence];
+        case "checkpoint":
+          return [input.checkpoint.message.sequence];
+        default:
+          return [];
+      }
+    }),
+  ];
+  const number = numbers.find((sequence) => sequence <= low);
+  if (number !== undefined) return `what was said of ${number}`;
+  // The last two states stay, for those who are fetching them.
+  const old = retired.find(({ sequence }) => sequence <= low - checkpointInterval);
+  return old ? `what the checkpoint at ${old.sequence} has replaced` : null;
+}
+
+/** A host that stops the replica between any two inputs must not make it wait longer. */
+function patienceLost({ suspectAt, awakeMs }: Timers, { timers }: Recovered): string | null {
+  if (suspectAt === null) return null;
+  if (!timers || timers.suspectAt === null) return "waits for nothing; in memory it waits for its primary";
+  const [left, inStore] = [suspectAt - awakeMs, timers.suspectAt - timers.awakeMs];
+  if (Math.abs(left - inStore) <= 2) return null;
+  return `waits for ${Math.round(inStore)} ms more; in memory it is ${Math.round(left)}`;
 }
 
 /** One that reads nothing by need, and so can execute at once what the other one has. */

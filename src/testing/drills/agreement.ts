@@ -10,7 +10,7 @@ import type { Scene } from "./scene.ts";
 /** A number is agreed on among liars: nothing of theirs counts, and no quorum's word is ignored. */
 export function countsVotes(scene: Scene): void {
   const { copy, cast, random } = scene;
-  if (!scene.isQuiet || scene.room < 2 || !scene.becomeBackup()) return;
+  scene.require(scene.quieten() && scene.room > 1 && scene.becomeBackup());
   const { view, primary, lastExecuted } = copy.status;
   const batch = scene.batch();
   const place = { view, sequence: scene.next, digest: batch.digest };
@@ -82,7 +82,7 @@ export function countsVotes(scene: Scene): void {
 /** Proofs come that a number is decided: one is right. */
 export function believesDecisions(scene: Scene): void {
   const { copy, cast, random } = scene;
-  if (!scene.isQuiet || scene.room < 2 || !scene.becomeBackup()) return;
+  scene.require(scene.quieten() && scene.room > 1 && scene.becomeBackup());
   const batch = scene.batch();
   const hasBody = random.chance(0.5);
   const view = copy.status.view + random.int(0, 1);
@@ -134,7 +134,7 @@ export function believesDecisions(scene: Scene): void {
 /** As the primary it orders each request once; after a view change that has lost it, once more. */
 export function proposes(scene: Scene): void {
   const { copy, cast, random } = scene;
-  if (!scene.isQuiet || scene.room < 2 || !scene.becomePrimary() || !scene.isQuiet || scene.room < 2) return;
+  scene.require(scene.quieten() && scene.room > 1 && scene.becomePrimary() && scene.isQuiet && scene.room > 1);
   const request = cast.request();
   const { view } = copy.status;
   const next = scene.next;
@@ -180,7 +180,7 @@ export function proposes(scene: Scene): void {
 /** A pre-prepare is ahead of its clock: it waits until that has come near. */
 export function awaitsItsTime(scene: Scene): void {
   const { copy, cast, world: { genesis: { limits: { maxClockSkewMs } } } } = scene;
-  if (!scene.isQuiet || scene.room < 1 || !scene.becomeBackup()) return;
+  scene.require(scene.quieten() && scene.room > 0 && scene.becomeBackup());
   const batch = cast.batch(Math.floor(copy.now) + maxClockSkewMs + 300, [cast.request()]);
   const place = { view: copy.status.view, sequence: scene.next, digest: batch.digest };
   const heard = scene.propose(place, batch);

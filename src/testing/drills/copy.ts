@@ -6,7 +6,7 @@
 import type { Digest, Millis, ReplicaId } from "../../core/ids.ts";
 import type { Event } from "../../core/events.ts";
 import type { Input, MessageInput, Outgoing, OutgoingReply, ReplicaStatus } from "../../core/io.ts";
-import type { Commit, MessageKind, ReplicaMessage, Signed } from "../../core/messages.ts";
+import type { Commit, MessageKind, PrePrepare, ReplicaMessage, Signed } from "../../core/messages.ts";
 import type { QueryAnswer } from "../../core/query_messages.ts";
 import type { Record, Recovered } from "../../core/records.ts";
 import type { Core } from "../../node/task.ts";
@@ -49,6 +49,8 @@ export class Copy {
   /** The commits that decided what is executed above the low watermark, by number: one of each. */
   readonly decided: Map<number, Commit> = new Map();
   stable: Recovered["stable"];
+  /** What it has accepted last, by number. */
+  readonly accepted: Map<number, PrePrepare> = new Map();
   /** The kinds of what others had said to it when the drill begins, where the host keeps that. */
   readonly kept: ReadonlySet<Input["kind"]>;
   /** The last checkpoint that it has taken. */
@@ -85,6 +87,7 @@ export class Copy {
     });
     this.#promises.restored(replica, recovered);
     this.#noteSaid(recovered);
+    for (const { prePrepare: { message } } of recovered.accepted) this.accepted.set(message.sequence, message);
     for (const { sequence, commits } of recovered.committed) this.decided.set(sequence, commits[0]!.message);
     this.take({ kind: "start", kept: options.kept });
   }
@@ -141,8 +144,9 @@ export class Copy {
     const end = began + ms;
     const grain = this.#options.world.settings.viewTimeoutMs / 4;
     while (this.now < end && !isDone()) {
-      const alarmAt = this.status.alarmAt ?? Infinity;
-      this.now = Math.min(end, Math.max(this.now + 1, Math.min(alarmAt, this.now + grain)));
+      const { alarmAt } = this.status;
+      const next = alarmAt !== null && alarmAt > this.now ? Math.min(alarmAt, this.now + grain) : this.now + grain;
+      this.now = Math.min(end, next);
       this.take({ kind: "alarm" });
     }
     return this.now - began;
@@ -150,6 +154,7 @@ export class Copy {
 
   #note(record: Record): void {
     if (record.kind === "committed") this.decided.set(record.sequence, record.commits[0]!.message);
+    if (record.kind === "accepted") this.accepted.set(record.prePrepare.message.sequence, record.prePrepare.message);
     if (record.kind === "checkpoint") this.taken = record;
     if (record.kind !== "stable") return;
     this.stable = record.certificate as Recovered["stable"];

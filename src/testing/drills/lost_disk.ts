@@ -11,9 +11,10 @@ import type { Scene } from "./scene.ts";
 export function forgetsItsVotes(scene: Scene): void {
   const { cast, random, recovered, world: { genesis: { logWindow } } } = scene;
   const { active, lowWatermark } = scene.copy.status;
-  if (!scene.isQuiet || !active || lowWatermark < logWindow) return;
+  scene.require(scene.quieten() && active && lowWatermark >= logWindow);
   const nothing = { accepted: [], prepared: [], committed: [], viewChange: null };
   const copy = scene.copyOf({ ...recovered, ...nothing, lostDisk: NEW_DISK });
+  scene.demand("self-consistency", copy.status.hasLostDisk, () => `has lost its disk, and does not mind`);
   const { view, lowWatermark: stable, lastExecuted: executed } = copy.status;
   const first = copy.during(() => copy.wait(3 * scene.world.settings.idleStatusMs));
   const echo = ofKind(first, "status").at(-1)?.signed.message.challenge ?? 0;

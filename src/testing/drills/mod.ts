@@ -9,13 +9,15 @@ import type { MessageInput } from "../../core/io.ts";
 import type { Recovered } from "../../core/records.ts";
 import type { Core } from "../../node/task.ts";
 import type { Random } from "../random.ts";
+import type { Invariant } from "../violation.ts";
 import type { World } from "../world.ts";
 import { awaitsItsTime, believesDecisions, countsVotes, proposes } from "./agreement.ts";
 import { Cast } from "./cast.ts";
 import { answersStatus, countsCheckpoints, fetchesState, fillsTheLog } from "./checkpoints.ts";
 import { Copy } from "./copy.ts";
+import { turnsAwayForgeries } from "./forgeries.ts";
 import { forgetsItsVotes } from "./lost_disk.ts";
-import { Scene } from "./scene.ts";
+import { NotNow, Scene } from "./scene.ts";
 import { aloneInLeaving, idleness, silence, starvation, underLoad } from "./timers.ts";
 import { entersAView, followsOthers, leavesForGood, startsAView, tellsNewView } from "./view_changes.ts";
 
@@ -40,6 +42,7 @@ export const DRILLS = {
   "fills the log": fillsTheLog,
   "fetches a state": fetchesState,
   "forgets its votes": forgetsItsVotes,
+  "turns away forgeries": turnsAwayForgeries,
 } as const satisfies { readonly [name: string]: (scene: Scene) => void };
 
 /** What a drill is held with. */
@@ -58,30 +61,28 @@ export interface DrillOptions {
 
 /** Holds one drill. */
 export function drill({ world, replica, label, recovered, kept, now, random, createCore }: DrillOptions): void {
-  const [name, act] = random.pick(Object.entries(DRILLS));
-  world.coverage.count("drill", name);
-  let isBroken = false;
-  const report: World["report"] = (invariant, detail) => {
+  for (const [name, act] of random.shuffled(Object.entries(DRILLS))) {
+    let isBroken = false;
+    const report: World["report"] = (invariant, detail) => {
+      if (!isBroken) world.report(invariant, `${label}, in a drill (${name}), ${detail}`);
+      isBroken = true;
+    };
+    const copyOf = (from: Recovered, inputs: readonly MessageInput[] = []) =>
+      new Copy({ world, replica, recovered: from, kept: inputs, core: createCore(from), now, report });
+    try {
+      const cast = new Cast(world);
+      act(new Scene({ world, random, copy: copyOf(recovered, kept), cast, recovered, report, copyOf }));
+      return world.coverage.count("drill", name);
+    } catch (error) {
+      if (!(error instanceof NotNow)) report(invariantOf(error), `throws: ${error}`);
+    }
     if (isBroken) return;
-    isBroken = true;
-    world.report(invariant, `${label}, in a drill (${name}), ${detail}`);
-  };
-  const copyOf = (from: Recovered, inputs: readonly MessageInput[]) =>
-    new Copy({ world, replica, recovered: from, kept: inputs, core: createCore(from), now, report });
-  try {
-    const copy = copyOf(recovered, kept);
-    act(
-      new Scene({
-        world,
-        random,
-        copy,
-        cast: new Cast(world),
-        recovered,
-        report,
-        copyOf: (from) => copyOf(from, []),
-      }),
-    );
-  } catch (error) {
-    report(error instanceof InvariantError ? "no-halt" : "no-exception", `throws: ${error}`);
   }
+}
+
+/** A replica that notices that it is broken halts. */
+function invariantOf(error: unknown): Invariant {
+  if (!(error instanceof InvariantError)) return "no-exception";
+  if (error.message.includes("has diverged")) return "integrity";
+  return error.message.includes("is committed as") ? "agreement" : "no-halt";
 }

@@ -24,6 +24,9 @@ export interface SceneOptions {
   readonly copyOf: (recovered: Recovered) => Copy;
 }
 
+/** The replica is not in a state in which a drill could be held. */
+export class NotNow extends Error {}
+
 /** One drill's. */
 export class Scene {
   readonly world: World;
@@ -44,6 +47,11 @@ export class Scene {
     this.#report = report;
   }
 
+  /** Where this does not hold another drill is held. @throws {NotNow} */
+  require(fits: boolean): void {
+    if (!fits) throw new NotNow();
+  }
+
   /** Reports unless it holds. */
   demand(invariant: Parameters<Report>[0], holds: boolean, otherwise: () => string): void {
     if (!holds) this.#report(invariant, otherwise());
@@ -51,11 +59,23 @@ export class Scene {
 
   /** Whether it votes and nothing is open: no request, no number, no state that is being fetched. */
   get isQuiet(): boolean {
-    const { pendingRequests, transferring, hasLostDisk, lastExecuted, slots } = this.copy.status;
+    const { view, pendingRequests, transferring, hasLostDisk, lastExecuted, slots } = this.copy.status;
     const isOpen = slots.some(({ sequence, stage, commits }) =>
       sequence > lastExecuted && (stage !== "idle" || commits > 0)
     );
-    return !isOpen && pendingRequests === 0 && !transferring && !hasLostDisk && lastExecuted === this.next - 1;
+    return !isOpen && view === this.latestView && pendingRequests === 0 && !transferring && !hasLostDisk &&
+      lastExecuted === this.next - 1;
+  }
+
+  /** The others decide what it has accepted. False: it can't be brought to where nothing is open. */
+  quieten(): boolean {
+    const { copy, cast, next } = this;
+    for (let { lastExecuted } = copy.status; lastExecuted + 1 < next; lastExecuted++) {
+      const place = copy.accepted.get(lastExecuted + 1);
+      if (!place || copy.status.hasLostDisk) return false;
+      if (copy.status.lastExecuted === lastExecuted) copy.take(cast.decision(this.commits(place), copy.others[0]!));
+    }
+    return this.isQuiet;
   }
 
   /** Whether a view change can be played: nothing is decided that it can't have executed. */
@@ -99,8 +119,13 @@ export class Scene {
     );
   }
 
-  /** The first view above its own with such a primary. */
-  viewAfter(isRight: (primary: ReplicaId) => boolean, least: number = this.copy.status.view + 1): number {
+  /** The highest view of which it has seen the work: others may be in it already. */
+  get latestView(): number {
+    return Math.max(this.copy.status.view, ...[...this.copy.decided.values()].map(({ view }) => view));
+  }
+
+  /** The first view above that with such a primary. */
+  viewAfter(isRight: (primary: ReplicaId) => boolean, least: number = this.latestView + 1): number {
     let view = least;
     while (!isRight(this.cast.primaryOf(view))) view++;
     return view;

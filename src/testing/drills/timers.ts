@@ -11,7 +11,7 @@ const MOST_DOUBLED = 4;
 /** Nobody says a word while a request waits: it leaves, and again, each time after twice as long. */
 export function silence(scene: Scene): void {
   const { copy, random, world: { settings } } = scene;
-  if (!scene.isQuiet || copy.timeoutMs > MOST_DOUBLED * settings.viewTimeoutMs || !scene.becomeBackup()) return;
+  scene.require(scene.quieten() && copy.timeoutMs <= MOST_DOUBLED * settings.viewTimeoutMs && scene.becomeBackup());
   let expected = copy.timeoutMs;
   let { view } = copy.status;
   let why = "while a request waits";
@@ -22,8 +22,9 @@ export function silence(scene: Scene): void {
     scene.demand("liveness", now > view, () => `stays in view ${view} for ${waited} ms of silence ${why}`);
     if (now === view) return;
     scene.demand("view-changes", now === view + 1, () => `goes from view ${view} to ${now} ${why}`);
+    // Later it is patience that must grow, or on a slow network no view lives long enough.
     scene.demand(
-      "calm",
+      round === 0 ? "calm" : "liveness",
       waited > 0.85 * expected,
       () => `leaves view ${view} after ${waited} of ${expected} ms ${why}`,
     );
@@ -44,11 +45,17 @@ export function silence(scene: Scene): void {
 /** While it has left and the others have not, nothing drives it further: they would not come along. */
 export function aloneInLeaving(scene: Scene): void {
   const { copy, world: { settings } } = scene;
-  if (!scene.isQuiet || copy.timeoutMs > MOST_DOUBLED * settings.viewTimeoutMs || !scene.becomeBackup()) return;
+  scene.require(scene.quieten() && copy.timeoutMs <= MOST_DOUBLED * settings.viewTimeoutMs && scene.becomeBackup());
   const { view } = copy.status;
-  scene.request();
-  copy.wait(2 * copy.timeoutMs, () => copy.status.view > view);
+  const waiting = copy.during(() => {
+    scene.request();
+    copy.wait(2 * copy.timeoutMs, () => copy.status.view > view);
+  });
+  scene.demand("liveness", waiting.messages.some(({ message }) => message.message.kind === "request"), () => {
+    return `leaves view ${view} for a request, and has not passed it on`;
+  });
   const { view: left } = copy.status;
+  scene.demand("liveness", left > view, () => `stays in view ${view} in silence while a request waits`);
   const heard = copy.during(() => copy.wait(4 * copy.timeoutMs));
   const { view: now } = copy.status;
   scene.demand(
@@ -64,8 +71,8 @@ export function aloneInLeaving(scene: Scene): void {
 /** There is always a request that waits, and always one that is executed: the primary does its duty and stays. */
 export function underLoad(scene: Scene): void {
   const { copy, world: { settings: { viewTimeoutMs, slowPrimaryMs } } } = scene;
-  if (!scene.isQuiet || scene.room < 1 || copy.timeoutMs > viewTimeoutMs || !scene.becomeBackup()) return;
-  if (1.5 * viewTimeoutMs > slowPrimaryMs) return;
+  scene.require(scene.quieten() && scene.room > 0 && copy.timeoutMs <= viewTimeoutMs && scene.becomeBackup());
+  scene.require(1.5 * viewTimeoutMs < slowPrimaryMs);
   const { view } = copy.status;
   let waiting = scene.request();
   for (let round = 0; round < 11 && scene.room > 0; round++) {
@@ -84,7 +91,7 @@ export function underLoad(scene: Scene): void {
 /** The primary orders anything but one request: it is deposed. */
 export function starvation(scene: Scene): void {
   const { copy, world: { settings: { viewTimeoutMs, slowPrimaryMs } } } = scene;
-  if (!scene.isQuiet || scene.room < 1 || !scene.becomeBackup()) return;
+  scene.require(scene.quieten() && scene.room > 0 && scene.becomeBackup());
   const { view } = copy.status;
   scene.request();
   const rounds = Math.ceil(slowPrimaryMs / (0.5 * viewTimeoutMs)) + 3;
@@ -103,7 +110,7 @@ export function starvation(scene: Scene): void {
 /** With nothing to do nobody is suspected, and now and then it says where it is. */
 export function idleness(scene: Scene): void {
   const { copy, world: { settings: { viewTimeoutMs, idleStatusMs } } } = scene;
-  if (!scene.isQuiet || !copy.status.active) return;
+  scene.require(scene.quieten() && copy.status.active);
   const { view } = copy.status;
   const heard = copy.during(() => copy.wait(Math.max(2 * idleStatusMs, 5 * viewTimeoutMs)));
   const { view: now } = copy.status;

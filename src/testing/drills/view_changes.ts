@@ -40,9 +40,9 @@ function contest(scene: Scene, view: number): Contest {
 
 /** It is the next primary, and the view-changes that come are at odds: what its new-view orders must follow from them. */
 export function startsAView(scene: Scene): void {
-  if (!scene.isWhole || scene.room < 1) return;
+  scene.require(scene.isWhole && scene.room > 0);
   const { copy, random } = scene;
-  const view = scene.viewAfter((primary) => primary === copy.self, copy.status.view + random.int(1, 4));
+  const view = scene.viewAfter((primary) => primary === copy.self, scene.latestView + random.int(1, 4));
   const { of } = contest(scene, view);
   const right = scene.viewChanges(view, of);
   const heard = copy.during(() => {
@@ -61,10 +61,10 @@ export function startsAView(scene: Scene): void {
 
 /** It is a backup, and many new-views come of which one is right: it enters with that, and votes for all that it orders. */
 export function entersAView(scene: Scene): void {
-  if (!scene.isWhole || scene.room < 1) return;
+  scene.require(scene.isWhole && scene.room > 0);
   const { copy, cast, random } = scene;
   const before = copy.status.view;
-  const view = scene.viewAfter((primary) => primary !== copy.self, before + random.int(1, 5));
+  const view = scene.viewAfter((primary) => primary !== copy.self, scene.latestView + random.int(1, 5));
   const { of, batches } = contest(scene, view);
   const viewChanges = random.shuffled(scene.viewChanges(view, of)).slice(0, copy.quorum)
     .sort((a, b) => a.message.replica - b.message.replica);
@@ -75,9 +75,20 @@ export function entersAView(scene: Scene): void {
     if (copy.status.active && copy.status.view > before) return;
   }
   const newView = cast.newView(view, viewChanges);
-  const entered = copy.during((heard) => {
-    copy.take({ kind: "new-view", newView: cast.sign(newView) });
-    const fetched = new Set(ofKind(heard, "fetch").flatMap(({ signed }) => signed.message.digests));
+  const entered = copy.during(() => copy.take({ kind: "new-view", newView: cast.sign(newView) }));
+  const { view: now, active } = copy.status;
+  if (now !== view || !active) {
+    // Is it what it orders, or that it comes at all?
+    const next = scene.viewAfter((primary) => primary !== copy.self, view + 1);
+    const plain = cast.newView(next, scene.viewChanges(next).slice(0, copy.quorum));
+    copy.take({ kind: "new-view", newView: cast.sign(plain) });
+    const isOrder = copy.status.view === next && copy.status.active;
+    return scene.demand(isOrder ? "carry-over" : "liveness", false, () => {
+      return `does not enter view ${view} by its new-view, it is in ${now}`;
+    });
+  }
+  const fetched = new Set(ofKind(entered, "fetch").flatMap(({ signed }) => signed.message.digests));
+  const later = copy.during(() => {
     for (const { message: { digest } } of newView.prePrepares) {
       const batch = batches.find((one) => one.digest === digest);
       if (!batch || batch === cast.empty) continue;
@@ -89,26 +100,26 @@ export function entersAView(scene: Scene): void {
       copy.take({ kind: "blobs", from: copy.others[0]!, blobs: [{ digest, bytes: batch.bytes, batch }] });
     }
   });
-  const { view: now, active } = copy.status;
-  scene.demand(
-    "liveness",
-    now === view && active,
-    () => `does not enter view ${view} by its new-view, it is in ${now}`,
-  );
-  const prepared = new Set(ofKind(entered, "prepare").map(({ signed }) => signed.message.sequence));
+  const said = (kind: "prepare" | "commit") =>
+    new Set([...ofKind(entered, kind), ...ofKind(later, kind)].map(({ signed }) => signed.message.sequence));
+  const [prepared, committed] = [said("prepare"), said("commit")];
   for (const { message: { sequence } } of newView.prePrepares) {
     scene.demand(
       "liveness",
       prepared.has(sequence),
       () => `enters view ${view} and does not prepare ${sequence} in it`,
     );
+    const isSilent = copy.decided.has(sequence) && !committed.has(sequence);
+    scene.demand("liveness", !isSilent, () => {
+      return `enters view ${view} and does not say commit for ${sequence}, which it has executed`;
+    });
   }
 }
 
 /** The others leave one by one, each for another view: f of them move nobody, f + 1 take it along to the lowest. */
 export function followsOthers(scene: Scene): void {
   const { copy, random } = scene;
-  if (!scene.isWhole || copy.kept.has("view-change")) return;
+  scene.require(scene.isWhole && !copy.kept.has("view-change"));
   const { view: before } = copy.status;
   const step = random.int(2, 4);
   const views = copy.others.map((_, i) => before + 1 + (i + 1) * step);
@@ -131,7 +142,7 @@ export function followsOthers(scene: Scene): void {
 /** It leaves in the midst of agreeing on a number: whatever comes of the view that it has left, it says nothing in it. */
 export function leavesForGood(scene: Scene): void {
   const { copy, cast, random } = scene;
-  if (!scene.isQuiet || scene.room < 2 || !scene.becomeBackup()) return;
+  scene.require(scene.quieten() && scene.room > 1 && scene.becomeBackup());
   const { view } = copy.status;
   const batches = [scene.batch(), scene.batch()];
   const places = batches.map(({ digest }, i) => ({ view, sequence: scene.next + i, digest }));
@@ -156,8 +167,8 @@ export function leavesForGood(scene: Scene): void {
 /** A view starts by which it is left behind: it is told, also by a replica that is in it. */
 export function tellsNewView(scene: Scene): void {
   const { copy, cast, random } = scene;
-  if (!copy.status.active || copy.status.view === 0 || copy.status.hasLostDisk) return;
-  const { view } = copy.status;
+  const { view, active, hasLostDisk } = copy.status;
+  scene.require(active && view > 0 && !hasLostDisk);
   const to = random.pick(copy.others);
   const heard = copy.during(() =>
     copy.take({ kind: "view-change", viewChange: cast.viewChange(view, to, copy.stable, []) })

@@ -4,6 +4,7 @@
  */
 import type { Mutant } from "../mutant.ts";
 import { CHECKPOINTS } from "./checkpoints.ts";
+import { DETAILS } from "./details.ts";
 import { EXECUTION } from "./execution.ts";
 import { GATE } from "./gate.ts";
 import { NODE } from "./node.ts";
@@ -20,4 +21,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...SUSPICION,
   ...NODE,
   ...GATE,
+  ...DETAILS,
 ];

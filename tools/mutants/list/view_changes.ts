@@ -170,6 +170,7 @@ export const VIEW_CHANGES: readonly Mutant[] = [
         "if (!prePrepare || !batch || prePrepare.message.view !== step.state.view) return;",
         "if (!prePrepare || !batch) return;",
       ),
+      normal('if (view < step.state.view) return discard("other-view");', ""),
     ],
     breaks: ["self-consistency"],
   },
