@@ -9,6 +9,7 @@ import type { MessageKind } from "../core/messages.ts";
 import type { QueryRefusal } from "../core/query_messages.ts";
 import type { RejectionReason } from "../node/ports.ts";
 import type { Coverage } from "./coverage.ts";
+import { DRILLS } from "./drills/mod.ts";
 import { MUTATORS } from "./mutators.ts";
 import type { Behaviour, Fault, HostileBehaviour } from "./plan.ts";
 
@@ -58,6 +59,7 @@ const EXPECTED: { readonly [group: string]: readonly string[] } = {
     "query-reply: an older result",
     "query-reply: another result",
   ],
+  "drill": Object.keys(DRILLS),
   "hostile client": all<HostileBehaviour>({
     "two-operations": true,
     "far-timestamps": true,

@@ -53,11 +53,9 @@ export class Promises {
     }
     const memory = this.#memory(replica);
     memory.hasLostDisk = recovered.lostDisk !== undefined;
-    for (const { prePrepare } of recovered.accepted) noteAccepted(memory, prePrepare.message);
-    for (const { prePrepare: { message } } of recovered.prepared) {
-      noteAccepted(memory, message);
-      notePrepared(memory, message);
-    }
+    const { accepted, prepared } = recovered;
+    for (const { prePrepare } of [...accepted, ...prepared]) noteAccepted(memory, prePrepare.message);
+    for (const { prePrepare } of prepared) notePrepared(memory, prePrepare.message);
     for (const { sequence, batch } of recovered.committed) memory.on.committed.add(`${sequence}/${batch.digest}`);
     const { checkpoint, viewChange, newView, view, stable } = recovered;
     if (checkpoint) memory.on.checkpoint.add(`${checkpoint.sequence}/${checkpoint.root}`);
