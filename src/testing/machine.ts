@@ -270,17 +270,11 @@ export class Machine implements Station {
     if (!life.core || !life.store.isSettled || now < this.#reloadAt) return;
     this.#reloadAt = now + this.#reloads.exponential(RELOAD_MS);
     const { replica, label, disk, keepsInputs } = this;
-    void checkReload({
-      world: this.#world,
-      replica,
-      label,
-      disk,
-      keepsInputs,
-      status: life.core.status(),
-      timers: life.core.timers?.(),
-      now: life.timer.now(),
-      random: this.#reloads.fork(),
-    }).catch((error) => this.#world.report("reload", `${label} can't be read from its store: ${error}`));
+    const [status, timers] = [life.core.status(), life.core.timers?.()];
+    const moment = { world: this.#world, replica, label, disk, keepsInputs, status, timers };
+    void checkReload({ ...moment, random: this.#reloads.fork(), now: life.timer.now() }).catch((error) => {
+      this.#world.report("reload", `${label} can't be read from its store: ${error}`);
+    });
   }
 
   #transport(life: Life): Transport {

@@ -23,8 +23,8 @@ const HELP = `Plants small bugs in a copy of the code, one at a time, and has th
   --lanes N      so many at once (2)
   --help         print this
 
-Every mutant is tried on the same runs: seed after seed, each with 4 replicas (default, byzantine, crashes, network, edge), then with as many as
-the seed draws (default, byzantine, calm). The unchanged code must pass all runs that have killed one.`;
+Every mutant is tried on the same runs: seed after seed, each with 4 or 5 replicas (default, byzantine, crashes, network, edge), then with as
+many as the seed draws (default, byzantine, calm). The unchanged code must pass all runs that have killed one.`;
 
 async function main(args: readonly string[]): Promise<number> {
   const options = parse(args);

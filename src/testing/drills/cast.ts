@@ -65,10 +65,11 @@ export class Cast {
     return sign(signer, message);
   }
 
-  /** A request of somebody new: it opens a session, which no state machine hears of. */
-  request(): Verified<SignedRequest<Request>> {
+  /** A request of somebody new: it opens a session, which no state machine hears of. `again`: another one of whoever came last. */
+  request(again?: Partial<Request>): Verified<SignedRequest<Request>> {
     const { crypto, cluster } = this.#world;
-    const { privateKey, publicKey } = crypto.keyPair(`drill ${++this.#clients}`);
+    if (!again) this.#clients++;
+    const { privateKey, publicKey } = crypto.keyPair(`drill ${this.#clients}`);
     const client = publicKey as ClientId;
     const message: Request = {
       kind: "request",
@@ -77,6 +78,7 @@ export class Cast {
       timestamp: this.#clients,
       lowestUnanswered: 0,
       operations: [],
+      ...again,
     };
     const signed = sign(crypto.createSigner(privateKey, cluster), message);
     return withDigest(signed, crypto.hash) as Verified<SignedRequest<Request>>;

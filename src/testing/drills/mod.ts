@@ -15,6 +15,7 @@ import { awaitsItsTime, believesDecisions, countsVotes, proposes } from "./agree
 import { Cast } from "./cast.ts";
 import { answersStatus, countsCheckpoints, fetchesState, fillsTheLog } from "./checkpoints.ts";
 import { Copy } from "./copy.ts";
+import { runsOnce } from "./execution.ts";
 import { turnsAwayForgeries } from "./forgeries.ts";
 import { forgetsItsVotes } from "./lost_disk.ts";
 import { NotNow, Scene } from "./scene.ts";
@@ -37,6 +38,7 @@ export const DRILLS = {
   "believes decisions": believesDecisions,
   "proposes": proposes,
   "awaits its time": awaitsItsTime,
+  "runs once": runsOnce,
   "counts checkpoints": countsCheckpoints,
   "answers a status": answersStatus,
   "fills the log": fillsTheLog,

@@ -45,26 +45,29 @@ export function silence(scene: Scene): void {
 /** While it has left and the others have not, nothing drives it further: they would not come along. */
 export function aloneInLeaving(scene: Scene): void {
   const { copy, world: { settings } } = scene;
-  scene.require(scene.quieten() && copy.timeoutMs <= MOST_DOUBLED * settings.viewTimeoutMs && scene.becomeBackup());
+  scene.require(
+    scene.quieten() && copy.timeoutMs <= MOST_DOUBLED * settings.viewTimeoutMs && scene.becomeBackup(),
+  );
   const { view } = copy.status;
-  const waiting = copy.during(() => {
+  let left: number = view;
+  const heard = copy.during(() => {
     scene.request();
     copy.wait(2 * copy.timeoutMs, () => copy.status.view > view);
+    left = copy.status.view;
+    copy.wait(Math.max(4 * copy.timeoutMs, 3 * settings.idleStatusMs));
   });
-  scene.demand("liveness", waiting.messages.some(({ message }) => message.message.kind === "request"), () => {
-    return `leaves view ${view} for a request, and has not passed it on`;
-  });
-  const { view: left } = copy.status;
   scene.demand("liveness", left > view, () => `stays in view ${view} in silence while a request waits`);
-  const heard = copy.during(() => copy.wait(4 * copy.timeoutMs));
   const { view: now } = copy.status;
   scene.demand(
     "view-changes",
     now === left,
     () => `goes on from view ${left} to ${now} although nobody has left with it`,
   );
-  scene.demand("liveness", ofKind(heard, "view-change").length > 0 && ofKind(heard, "status").length > 0, () => {
-    return `waits for view ${left} to start and says nothing of it to the others`;
+  scene.demand("liveness", heard.messages.some(({ message }) => message.message.kind === "request"), () => {
+    return `waits for a request to be ordered, and never passes it on`;
+  });
+  scene.demand("liveness", ofKind(heard, "view-change").length > 1 && ofKind(heard, "status").length > 1, () => {
+    return `waits for view ${left} to start and does not remind the others of it`;
   });
 }
 

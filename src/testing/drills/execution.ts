@@ -1,0 +1,49 @@
+/**
+ * A drill of execution (PBFT §4.1): whatever is ordered again, and however, runs once.
+ * @module
+ */
+import type { Request, Result } from "../../core/messages.ts";
+import type { Scene } from "./scene.ts";
+
+/** One client's requests are ordered, again, with other operations, too late and too early. */
+export function runsOnce(scene: Scene): void {
+  const { copy, cast, world: { genesis: { limits: { sessionWindow } } } } = scene;
+  scene.require(scene.quieten() && scene.room > 0 && scene.becomeBackup());
+  const order = (request: ReturnType<typeof cast.request>): Result | undefined => {
+    if (scene.room === 0) return undefined;
+    const { replies } = scene.order(scene.batch([request]));
+    return replies.find(({ reply }) => reply.request === request.digest)?.reply.results[0];
+  };
+  const opening = cast.request();
+  const opened = order(opening);
+  scene.require(opened?.status === "ok");
+  const session = opened!.sequence;
+  const ask = (timestamp: number, more: Partial<Request> = {}) =>
+    cast.request({ session, timestamp, lowestUnanswered: 1, operations: [new Uint8Array([timestamp % 256])], ...more });
+  const isRun = (result: Result | undefined) => result !== undefined && result.status !== "refused";
+  const [first, second] = [ask(1), ask(2)];
+  const results = [order(first), order(second)];
+  scene.demand("service", results.every(isRun), () => `does not run what a client asks in its session`);
+  for (const [i, request] of [first, second].entries()) {
+    const again = order(request);
+    scene.demand("exactly-once", again === undefined || again.sequence === results[i]?.sequence, () => {
+      return `runs a request at ${results[i]?.sequence} and again at ${again?.sequence}`;
+    });
+  }
+  const refused = (what: string, request: ReturnType<typeof ask>) => {
+    const result = order(request);
+    scene.demand("exactly-once", !isRun(result), () => `runs ${what} at ${result?.sequence}: ${result?.status}`);
+  };
+  refused("another request under a timestamp that was used", ask(2, { operations: [new Uint8Array([9])] }));
+  refused("what is beyond its session's window", ask(1 + sessionWindow));
+  refused("what belongs to a session that there is not", ask(1, { session: session + 1_000_000 }));
+  const later = order(ask(3, { lowestUnanswered: 3 }));
+  scene.demand("service", later === undefined || isRun(later), () => `does not run what a client asks next`);
+  if (later) refused("again what its client has acknowledged", first);
+  const reopened = order(opening);
+  scene.demand("exactly-once", reopened === undefined || reopened.sequence === session, () => {
+    return `opens a session twice, at ${session} and at ${reopened?.sequence}`;
+  });
+  const { lastExecuted, pendingRequests } = copy.status;
+  scene.demand("liveness", pendingRequests === 0, () => `has executed up to ${lastExecuted}, and requests still wait`);
+}
