@@ -117,12 +117,6 @@ export const GATE: readonly Mutant[] = [
     breaks: ["linearizability"],
   },
   {
-    name: "query-during-transfer",
-    why: "a query is answered from a state that is half replaced",
-    edits: [queries('if (step.state.transfer) return "state-transfer";', "")],
-    breaks: ["linearizability"],
-  },
-  {
     name: "query-with-a-lost-disk",
     why: "a query is answered by a replica that does not know what had prepared (TOCS §4.3.2)",
     edits: [queries('if (!step.mayVote) return "recovering";', "")],

@@ -47,7 +47,7 @@ export const SUSPICION: readonly Mutant[] = [
     edits: [{
       file: "src/core/suspicion.ts",
       find: "  timer.dueAt ??= timer.awakeMs + timer.timeoutMs * (isBehind(step) ? PATIENCE : 1);\n",
-      replace: "",
+      replace: "  if (timer.dueAt === null) return void isBehind(step);\n",
     }],
     breaks: ["liveness"],
   },
