@@ -9,8 +9,8 @@ import type { Recovered } from "../../core/records.ts";
 import type { Report } from "../ledger.ts";
 import type { Random } from "../random.ts";
 import type { World } from "../world.ts";
-import { Cast, type Place } from "./cast.ts";
-import { Copy, type Heard, ofKind } from "./copy.ts";
+import type { Cast, Place } from "./cast.ts";
+import { type Copy, type Heard, ofKind } from "./copy.ts";
 
 /** What a scene is made of. */
 export interface SceneOptions {
