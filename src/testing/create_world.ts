@@ -67,6 +67,7 @@ export function createWorld(plan: Plan, options: RunOptions, { random, onViolati
     stateMachine: options.stateMachine,
     createCore: options.createCore ?? ((environment, recovered) => new Replica(environment, recovered)),
     keepsInputs: plan.keepsInputs,
+    drills: options.drills ?? true,
     report,
     keyOf: (replica) => keys[replica]!.privateKey,
   };

@@ -144,7 +144,9 @@ export class ObservedCore implements Core {
 
   #noteAlarm(now: Millis): void {
     if (this.#alarms.at !== now) this.#alarms = { at: now, count: 0 };
-    if (++this.#alarms.count === MOST_ALARMS) this.#observers.onSpin();
+    if (++this.#alarms.count < MOST_ALARMS) return;
+    this.#observers.onSpin();
+    throw new Error("the replica spins");
   }
 
   status(): ReplicaStatus {

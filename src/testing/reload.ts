@@ -75,7 +75,7 @@ export async function checkReload(moment: Moment): Promise<void> {
   if (left) report("bounds", `${label} keeps ${left}, its low watermark is ${status.lowWatermark}`);
   const patience = keepsInputs && timers ? patienceLost(timers, recovered) : null;
   if (patience) report("reload", `${label}, read from its store, ${patience}`);
-  drill({ world, replica, label, recovered, kept, now, random, createCore: coreOf });
+  if (world.drills) drill({ world, replica, label, recovered, kept, now, random, createCore: coreOf });
 }
 
 /** Where a replica that was read from the store differs from what was in memory, and must not. `ignored`: numbers that may be at any stage. */

@@ -37,6 +37,8 @@ export interface RunOptions {
   readonly createCore?: CoreMaker;
   /** Whether to write down everything that happens. */
   readonly trace?: boolean;
+  /** Whether copies of replicas are drilled; they are unless this is false. @internal */
+  readonly drills?: boolean;
 }
 
 /** What a run showed. */

@@ -41,6 +41,8 @@ export interface World {
   readonly stateMachine: (replica: ReplicaId) => StateMachine;
   readonly createCore: CoreMaker;
   readonly keepsInputs: boolean;
+  /** Whether copies of replicas are drilled. */
+  readonly drills: boolean;
   readonly report: Report;
   /** The private key of a replica. */
   readonly keyOf: (replica: ReplicaId) => string;

@@ -51,6 +51,8 @@ function runWith({ plan, createCore, stateMachine }: Planted): Promise<RunReport
   return run({ ...small, ...plan }, {
     stateMachine: stateMachine ?? (() => new KeyValue()),
     workload: keyValueWorkload(),
+    // A drill might find it first.
+    drills: false,
     ...(createCore && { createCore }),
   });
 }

@@ -10,7 +10,7 @@ import type { Scene } from "./scene.ts";
 /** A number is agreed on among liars: nothing of theirs counts, and no quorum's word is ignored. */
 export function countsVotes(scene: Scene): void {
   const { copy, cast, random } = scene;
-  scene.require(scene.quieten() && scene.room > 1 && scene.becomeBackup());
+  scene.needs(scene.quieten() && scene.room > 1 && scene.becomeBackup());
   const { view, primary, lastExecuted } = copy.status;
   const batch = scene.batch();
   const place = { view, sequence: scene.next, digest: batch.digest };
@@ -82,7 +82,7 @@ export function countsVotes(scene: Scene): void {
 /** Proofs come that a number is decided: one is right. */
 export function believesDecisions(scene: Scene): void {
   const { copy, cast, random } = scene;
-  scene.require(scene.quieten() && scene.room > 1 && scene.becomeBackup());
+  scene.needs(scene.quieten() && scene.room > 1 && scene.becomeBackup());
   const batch = scene.batch();
   const hasBody = random.chance(0.5);
   const view = copy.status.view + random.int(0, 1);
@@ -134,7 +134,7 @@ export function believesDecisions(scene: Scene): void {
 /** As the primary it orders each request once; after a view change that has lost it, once more. */
 export function proposes(scene: Scene): void {
   const { copy, cast, random } = scene;
-  scene.require(scene.quieten() && scene.room > 1 && scene.becomePrimary() && scene.isQuiet && scene.room > 1);
+  scene.needs(scene.quieten() && scene.room > 1 && scene.becomePrimary() && scene.isQuiet && scene.room > 1);
   const request = cast.request();
   const { view } = copy.status;
   const next = scene.next;
@@ -177,10 +177,37 @@ export function proposes(scene: Scene): void {
   scene.demand("exactly-once", ofKind(late, "pre-prepare").length === 0, () => `orders a request that it has executed`);
 }
 
+/** It is the primary, and no checkpoint becomes stable: it goes as far as the window, and on once one does. */
+export function fillsItsWindow(scene: Scene): void {
+  const { copy, cast, world: { genesis: { logWindow } } } = scene;
+  scene.needs(scene.quieten() && logWindow <= 16 && scene.becomePrimary() && scene.isQuiet);
+  const { view, highWatermark } = copy.status;
+  const voters = copy.others.slice(0, copy.quorum - 1);
+  const orderOne = () => {
+    const asked = copy.during(() => scene.request());
+    const proposal = ofKind(asked, "pre-prepare")[0]?.signed.message;
+    if (!proposal) return false;
+    for (const id of voters) copy.take({ kind: "prepare", prepare: cast.prepare(proposal, id) });
+    for (const id of voters) copy.take({ kind: "commit", commit: cast.commit(proposal, id) });
+    return copy.status.lastExecuted === proposal.sequence;
+  };
+  while (scene.room > 0) if (!orderOne()) break;
+  const { lastExecuted } = copy.status;
+  scene.demand("liveness", lastExecuted === highWatermark, () => {
+    return `is the primary of view ${view}, its window ends at ${highWatermark}, and it stops at ${lastExecuted}`;
+  });
+  const beyond = orderOne();
+  scene.demand("watermarks", !beyond, () => `orders something beyond ${highWatermark}, where its window ends`);
+  const after = copy.during(() => scene.stabilize());
+  scene.demand("liveness", ofKind(after, "pre-prepare").length > 0, () => {
+    return `has room again in its window, and does not order what waits`;
+  });
+}
+
 /** A pre-prepare is ahead of its clock: it waits until that has come near. */
 export function awaitsItsTime(scene: Scene): void {
   const { copy, cast, world: { genesis: { limits: { maxClockSkewMs } } } } = scene;
-  scene.require(scene.quieten() && scene.room > 0 && scene.becomeBackup());
+  scene.needs(scene.quieten() && scene.room > 0 && scene.becomeBackup());
   const batch = cast.batch(Math.floor(copy.now) + maxClockSkewMs + 300, [cast.request()]);
   const place = { view: copy.status.view, sequence: scene.next, digest: batch.digest };
   const heard = scene.propose(place, batch);

@@ -12,11 +12,11 @@ import type { Scene } from "./scene.ts";
 /** The others' checkpoints come, some of another state: a quorum of equal ones makes it stable, and no other. */
 export function countsCheckpoints(scene: Scene): void {
   const { copy, cast, random, world: { genesis: { checkpointInterval: k } } } = scene;
-  scene.require(scene.quieten() && !copy.kept.has("checkpoint") && scene.becomeBackup());
+  scene.needs(scene.quieten() && !copy.kept.has("checkpoint") && scene.becomeBackup());
   const { lowWatermark: low } = copy.status;
   while ((copy.taken?.sequence ?? 0) <= copy.status.lowWatermark) {
     const { lastExecuted } = copy.status;
-    scene.require(scene.room > 0 && lastExecuted + 1 < low + 2 * k);
+    scene.needs(scene.room > 0 && lastExecuted + 1 < low + 2 * k);
     if ((lastExecuted + 1) % k !== 0) {
       scene.order(cast.empty);
       if (copy.status.lastExecuted === lastExecuted) return;
@@ -93,7 +93,7 @@ export function answersStatus(scene: Scene): void {
 /** The log is idle, and somebody who has lost its disk needs it to go on: its primary fills it up. */
 export function fillsTheLog(scene: Scene): void {
   const { copy, cast, random } = scene;
-  scene.require(scene.quieten() && scene.room > 1 && scene.becomePrimary() && scene.isQuiet && scene.room > 1);
+  scene.needs(scene.quieten() && scene.room > 1 && scene.becomePrimary() && scene.isQuiet && scene.room > 1);
   const { highWatermark, view } = copy.status;
   const votesAbove = Math.min(highWatermark, scene.next + 1) as never;
   const heard = copy.during(() => copy.take(cast.status(random.pick(copy.others), { view, votesAbove })));
@@ -105,7 +105,7 @@ export function fillsTheLog(scene: Scene): void {
 /** Proofs of stable checkpoints far ahead: with the one that is right it fetches that state, of everybody if need be. */
 export function fetchesState(scene: Scene): void {
   const { copy, cast, random, world: { genesis: { checkpointInterval } } } = scene;
-  scene.require(scene.quieten());
+  scene.needs(scene.quieten());
   const sequence = copy.status.highWatermark + checkpointInterval;
   const input = (checkpoints: ViewChange["stable"]): Input => ({
     kind: "stable-checkpoint",

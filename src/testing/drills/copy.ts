@@ -59,6 +59,8 @@ export class Copy {
   readonly #promises: Promises;
   readonly #votes = new Votes();
   readonly #ears: Heard[] = [];
+  /** What it has executed last. */
+  #last: number;
 
   constructor(options: CopyOptions) {
     const { world: { genesis, crypto: { hash } }, replica, recovered, report } = options;
@@ -71,6 +73,7 @@ export class Copy {
     this.now = options.now;
     this.kept = new Set(options.kept.map(({ kind }) => kind));
     this.stable = recovered.stable;
+    this.#last = recovered.checkpoint?.sequence ?? 0;
     this.taken = recovered.checkpoint ?? null;
     this.#promises = new Promises({
       measures: {
@@ -153,7 +156,13 @@ export class Copy {
   }
 
   #note(record: Record): void {
-    if (record.kind === "committed") this.decided.set(record.sequence, record.commits[0]!.message);
+    if (record.kind === "committed") {
+      const { sequence, commits } = record;
+      if (sequence !== this.#last + 1) this.#options.report("order", `executes ${sequence} after ${this.#last}`);
+      this.#last = sequence;
+      this.decided.set(sequence, commits[0]!.message);
+    }
+    if (record.kind === "checkpoint") this.#last = record.sequence;
     if (record.kind === "accepted") this.accepted.set(record.prePrepare.message.sequence, record.prePrepare.message);
     if (record.kind === "checkpoint") this.taken = record;
     if (record.kind !== "stable") return;

@@ -5,10 +5,13 @@
 import type { Request, Result } from "../../core/messages.ts";
 import type { Scene } from "./scene.ts";
 
+/** More than a simulated cluster has sessions. */
+const FLOOD = 70;
+
 /** One client's requests are ordered, again, with other operations, too late and too early. */
 export function runsOnce(scene: Scene): void {
-  const { copy, cast, world: { genesis: { limits: { sessionWindow } } } } = scene;
-  scene.require(scene.quieten() && scene.room > 0 && scene.becomeBackup());
+  const { copy, cast, world: { genesis: { limits: { sessionWindow, maxSessions } } } } = scene;
+  scene.needs(scene.quieten() && scene.room > 0 && scene.becomeBackup());
   const order = (request: ReturnType<typeof cast.request>): Result | undefined => {
     if (scene.room === 0) return undefined;
     const { replies } = scene.order(scene.batch([request]));
@@ -16,7 +19,7 @@ export function runsOnce(scene: Scene): void {
   };
   const opening = cast.request();
   const opened = order(opening);
-  scene.require(opened?.status === "ok");
+  scene.needs(opened?.status === "ok");
   const session = opened!.sequence;
   const ask = (timestamp: number, more: Partial<Request> = {}) =>
     cast.request({ session, timestamp, lowestUnanswered: 1, operations: [new Uint8Array([timestamp % 256])], ...more });
@@ -30,20 +33,31 @@ export function runsOnce(scene: Scene): void {
       return `runs a request at ${results[i]?.sequence} and again at ${again?.sequence}`;
     });
   }
-  const refused = (what: string, request: ReturnType<typeof ask>) => {
+  const refused = (
+    what: string,
+    request: ReturnType<typeof ask>,
+    breaks: "exactly-once" | "bounds" = "exactly-once",
+  ) => {
     const result = order(request);
-    scene.demand("exactly-once", !isRun(result), () => `runs ${what} at ${result?.sequence}: ${result?.status}`);
+    scene.demand(breaks, !isRun(result), () => `runs ${what} at ${result?.sequence}: ${result?.status}`);
   };
   refused("another request under a timestamp that was used", ask(2, { operations: [new Uint8Array([9])] }));
-  refused("what is beyond its session's window", ask(1 + sessionWindow));
+  refused("what is beyond its session's window", ask(1 + sessionWindow), "bounds");
   refused("what belongs to a session that there is not", ask(1, { session: session + 1_000_000 }));
   const later = order(ask(3, { lowestUnanswered: 3 }));
   scene.demand("service", later === undefined || isRun(later), () => `does not run what a client asks next`);
   if (later) refused("again what its client has acknowledged", first);
+  const last = ask(4, { lowestUnanswered: 3 });
   const reopened = order(opening);
   scene.demand("exactly-once", reopened === undefined || reopened.sequence === session, () => {
     return `opens a session twice, at ${session} and at ${reopened?.sequence}`;
   });
-  const { lastExecuted, pendingRequests } = copy.status;
-  scene.demand("liveness", pendingRequests === 0, () => `has executed up to ${lastExecuted}, and requests still wait`);
+  // So many want a session that there is not room for all: those at work keep theirs.
+  scene.order(scene.batch(Array.from({ length: FLOOD }, () => cast.request())));
+  const { sessions } = copy.status;
+  scene.demand("bounds", sessions <= maxSessions, () => `has ${sessions} sessions, the limit is ${maxSessions}`);
+  if (scene.room === 0) return;
+  const { replies } = scene.order(scene.batch([last]));
+  const atWork = replies[0]?.reply.results[0];
+  scene.demand("service", isRun(atWork), () => `has given a session that is at work to somebody else`);
 }

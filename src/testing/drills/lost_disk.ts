@@ -11,7 +11,7 @@ import type { Scene } from "./scene.ts";
 export function forgetsItsVotes(scene: Scene): void {
   const { cast, random, recovered, world: { genesis: { logWindow } } } = scene;
   const { active, lowWatermark } = scene.copy.status;
-  scene.require(scene.quieten() && active && lowWatermark >= logWindow);
+  scene.needs(scene.quieten() && active && lowWatermark >= logWindow);
   const nothing = { accepted: [], prepared: [], committed: [], viewChange: null };
   const copy = scene.copyOf({ ...recovered, ...nothing, lostDisk: NEW_DISK });
   scene.demand("self-consistency", copy.status.hasLostDisk, () => `has lost its disk, and does not mind`);

@@ -11,7 +11,7 @@ import type { Core } from "../../node/task.ts";
 import type { Random } from "../random.ts";
 import type { Invariant } from "../violation.ts";
 import type { World } from "../world.ts";
-import { awaitsItsTime, believesDecisions, countsVotes, proposes } from "./agreement.ts";
+import { awaitsItsTime, believesDecisions, countsVotes, fillsItsWindow, proposes } from "./agreement.ts";
 import { Cast } from "./cast.ts";
 import { answersStatus, countsCheckpoints, fetchesState, fillsTheLog } from "./checkpoints.ts";
 import { Copy } from "./copy.ts";
@@ -38,6 +38,7 @@ export const DRILLS = {
   "believes decisions": believesDecisions,
   "proposes": proposes,
   "awaits its time": awaitsItsTime,
+  "fills its window": fillsItsWindow,
   "runs once": runsOnce,
   "counts checkpoints": countsCheckpoints,
   "answers a status": answersStatus,

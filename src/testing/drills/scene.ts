@@ -48,7 +48,7 @@ export class Scene {
   }
 
   /** Where this does not hold another drill is held. @throws {NotNow} */
-  require(fits: boolean): void {
+  needs(fits: boolean): void {
     if (!fits) throw new NotNow();
   }
 

@@ -11,7 +11,7 @@ const MOST_DOUBLED = 4;
 /** Nobody says a word while a request waits: it leaves, and again, each time after twice as long. */
 export function silence(scene: Scene): void {
   const { copy, random, world: { settings } } = scene;
-  scene.require(scene.quieten() && copy.timeoutMs <= MOST_DOUBLED * settings.viewTimeoutMs && scene.becomeBackup());
+  scene.needs(scene.quieten() && copy.timeoutMs <= MOST_DOUBLED * settings.viewTimeoutMs && scene.becomeBackup());
   let expected = copy.timeoutMs;
   let { view } = copy.status;
   let why = "while a request waits";
@@ -45,7 +45,7 @@ export function silence(scene: Scene): void {
 /** While it has left and the others have not, nothing drives it further: they would not come along. */
 export function aloneInLeaving(scene: Scene): void {
   const { copy, world: { settings } } = scene;
-  scene.require(
+  scene.needs(
     scene.quieten() && copy.timeoutMs <= MOST_DOUBLED * settings.viewTimeoutMs && scene.becomeBackup(),
   );
   const { view } = copy.status;
@@ -74,8 +74,8 @@ export function aloneInLeaving(scene: Scene): void {
 /** There is always a request that waits, and always one that is executed: the primary does its duty and stays. */
 export function underLoad(scene: Scene): void {
   const { copy, world: { settings: { viewTimeoutMs, slowPrimaryMs } } } = scene;
-  scene.require(scene.quieten() && scene.room > 0 && copy.timeoutMs <= viewTimeoutMs && scene.becomeBackup());
-  scene.require(1.5 * viewTimeoutMs < slowPrimaryMs);
+  scene.needs(scene.quieten() && scene.room > 0 && copy.timeoutMs <= viewTimeoutMs && scene.becomeBackup());
+  scene.needs(1.5 * viewTimeoutMs < slowPrimaryMs);
   const { view } = copy.status;
   let waiting = scene.request();
   for (let round = 0; round < 11 && scene.room > 0; round++) {
@@ -94,7 +94,7 @@ export function underLoad(scene: Scene): void {
 /** The primary orders anything but one request: it is deposed. */
 export function starvation(scene: Scene): void {
   const { copy, world: { settings: { viewTimeoutMs, slowPrimaryMs } } } = scene;
-  scene.require(scene.quieten() && scene.room > 0 && scene.becomeBackup());
+  scene.needs(scene.quieten() && scene.room > 0 && scene.becomeBackup());
   const { view } = copy.status;
   scene.request();
   const rounds = Math.ceil(slowPrimaryMs / (0.5 * viewTimeoutMs)) + 3;
@@ -113,7 +113,7 @@ export function starvation(scene: Scene): void {
 /** With nothing to do nobody is suspected, and now and then it says where it is. */
 export function idleness(scene: Scene): void {
   const { copy, world: { settings: { viewTimeoutMs, idleStatusMs } } } = scene;
-  scene.require(scene.quieten() && copy.status.active);
+  scene.needs(scene.quieten() && copy.status.active);
   const { view } = copy.status;
   const heard = copy.during(() => copy.wait(Math.max(2 * idleStatusMs, 5 * viewTimeoutMs)));
   const { view: now } = copy.status;

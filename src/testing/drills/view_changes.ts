@@ -40,7 +40,7 @@ function contest(scene: Scene, view: number): Contest {
 
 /** It is the next primary, and the view-changes that come are at odds: what its new-view orders must follow from them. */
 export function startsAView(scene: Scene): void {
-  scene.require(scene.isWhole && scene.room > 0);
+  scene.needs(scene.isWhole && scene.room > 0);
   const { copy, random } = scene;
   const view = scene.viewAfter((primary) => primary === copy.self, scene.latestView + random.int(1, 4));
   const { of } = contest(scene, view);
@@ -61,7 +61,7 @@ export function startsAView(scene: Scene): void {
 
 /** It is a backup, and many new-views come of which one is right: it enters with that, and votes for all that it orders. */
 export function entersAView(scene: Scene): void {
-  scene.require(scene.isWhole && scene.room > 0);
+  scene.needs(scene.isWhole && scene.room > 0);
   const { copy, cast, random } = scene;
   const before = copy.status.view;
   const view = scene.viewAfter((primary) => primary !== copy.self, scene.latestView + random.int(1, 5));
@@ -119,7 +119,7 @@ export function entersAView(scene: Scene): void {
 /** The others leave one by one, each for another view: f of them move nobody, f + 1 take it along to the lowest. */
 export function followsOthers(scene: Scene): void {
   const { copy, random } = scene;
-  scene.require(scene.isWhole && !copy.kept.has("view-change"));
+  scene.needs(scene.isWhole && !copy.kept.has("view-change"));
   const { view: before } = copy.status;
   const step = random.int(2, 4);
   const views = copy.others.map((_, i) => before + 1 + (i + 1) * step);
@@ -142,7 +142,7 @@ export function followsOthers(scene: Scene): void {
 /** It leaves in the midst of agreeing on a number: whatever comes of the view that it has left, it says nothing in it. */
 export function leavesForGood(scene: Scene): void {
   const { copy, cast, random } = scene;
-  scene.require(scene.quieten() && scene.room > 1 && scene.becomeBackup());
+  scene.needs(scene.quieten() && scene.room > 1 && scene.becomeBackup());
   const { view } = copy.status;
   const batches = [scene.batch(), scene.batch()];
   const places = batches.map(({ digest }, i) => ({ view, sequence: scene.next + i, digest }));
@@ -168,7 +168,7 @@ export function leavesForGood(scene: Scene): void {
 export function tellsNewView(scene: Scene): void {
   const { copy, cast, random } = scene;
   const { view, active, hasLostDisk } = copy.status;
-  scene.require(active && view > 0 && !hasLostDisk);
+  scene.needs(active && view > 0 && !hasLostDisk);
   const to = random.pick(copy.others);
   const heard = copy.during(() =>
     copy.take({ kind: "view-change", viewChange: cast.viewChange(view, to, copy.stable, []) })

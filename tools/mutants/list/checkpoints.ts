@@ -88,7 +88,7 @@ export const CHECKPOINTS: readonly Mutant[] = [
     why:
       "the client table is not in the state that is checkpointed and transferred: what was executed is executed again (§4.3)",
     edits: [checkpoint("  yield* step.state.clients.takeChanges();\n", "  step.state.clients.takeChanges();\n")],
-    breaks: ["exactly-once", "determinism", "integrity", "service"],
+    breaks: ["exactly-once", "determinism", "integrity", "service", "reload"],
   },
   {
     name: "table-not-restored-by-transfer",
@@ -100,13 +100,13 @@ export const CHECKPOINTS: readonly Mutant[] = [
     name: "transferred-time-forgotten",
     why: "the agreed time is not taken over with the state (§5.3)",
     edits: [transfer("  state.agreedTime = root.agreedTime;\n", "")],
-    breaks: ["integrity", "agreed-time"],
+    breaks: ["integrity", "agreed-time", "reload"],
   },
   {
     name: "transferred-history-forgotten",
     why: "the history is not taken over with the state (§5.3)",
     edits: [transfer("  state.history = root.history;\n", "")],
-    breaks: ["integrity", "durability"],
+    breaks: ["integrity", "durability", "reload"],
   },
   {
     name: "transfer-never-switches",

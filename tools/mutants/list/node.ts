@@ -58,7 +58,7 @@ export const NODE: readonly Mutant[] = [
         "      if (error instanceof StoreConflictError) this.#version++;\n      else {\n        this.#committing = null;\n        return this.#lose(error, stepped);\n      }",
       ),
     ],
-    breaks: ["write-ahead"],
+    breaks: ["write-ahead", "bounds"],
   },
   {
     name: "store-version-not-expected",
@@ -68,7 +68,7 @@ export const NODE: readonly Mutant[] = [
       find: "if (this.version !== expected) throw new StoreConflictError(expected, this.version);",
       replace: "",
     }],
-    breaks: ["self-consistency", "write-ahead", "no-halt", "reload"],
+    breaks: ["self-consistency", "write-ahead", "no-halt", "reload", "bounds"],
   },
   {
     name: "failed-commit-keeps-the-state",
@@ -139,7 +139,7 @@ export const NODE: readonly Mutant[] = [
     name: "new-view-not-recorded",
     why: "that a view has started is not in the store at all",
     edits: [change('  step.persist({ kind: "view", view, viewChange: state.viewChange, newView });\n', "")],
-    breaks: ["write-ahead"],
+    breaks: ["write-ahead", "reload"],
   },
   {
     name: "view-forgotten-at-a-restart",

@@ -160,7 +160,7 @@ export const VIEW_CHANGES: readonly Mutant[] = [
         "if (!prePrepare || !batch) return;",
       ),
     ],
-    breaks: ["self-consistency"],
+    breaks: ["self-consistency", "view-changes"],
   },
   {
     name: "prepares-after-leaving",
@@ -236,7 +236,7 @@ export const VIEW_CHANGES: readonly Mutant[] = [
     name: "new-view-starts-over",
     why: "a new primary gives numbers anew that its own new-view has given",
     edits: [change("    highest = Math.max(highest, sequence);\n", "")],
-    breaks: ["self-consistency", "view-changes"],
+    breaks: ["self-consistency", "view-changes", "carry-over"],
   },
   {
     name: "executed-numbers-not-carried",
