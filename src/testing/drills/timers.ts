@@ -63,7 +63,8 @@ export function aloneInLeaving(scene: Scene): void {
     now === left,
     () => `goes on from view ${left} to ${now} although nobody has left with it`,
   );
-  scene.demand("liveness", heard.messages.some(({ message }) => message.message.kind === "request"), () => {
+  const isPassedOn = heard.messages.some(({ message }) => message.message.kind === "request");
+  scene.demand("liveness", isPassedOn || copy.status.primary === copy.self, () => {
     return `waits for a request to be ordered, and never passes it on`;
   });
   scene.demand("liveness", ofKind(heard, "view-change").length > 1 && ofKind(heard, "status").length > 1, () => {
