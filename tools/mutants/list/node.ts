@@ -44,7 +44,7 @@ export const NODE: readonly Mutant[] = [
     edits: [
       durable(
         "      this.#version = await store.commit(writes, this.#version);\n",
-        "      const expected = this.#version++;\n      store.commit(writes, expected).catch(() => {});\n",
+        "      const expected = this.#version++;\n      store.commit(writes, expected).catch(() => {});\n      await Promise.resolve();\n",
       ),
     ],
     breaks: ["write-ahead"],
