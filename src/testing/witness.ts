@@ -258,6 +258,9 @@ export class Witness {
     const { logWindow, limits: { maxSessions, maxNames } } = this.#world.genesis;
     const { maxPendingRequests } = this.#world.settings;
     this.#isAtMost(label, "slots", replica.slots.length, logWindow);
+    if (replica.highWatermark !== replica.lowWatermark + logWindow) {
+      this.#report("watermarks", `${label}'s window is ${replica.lowWatermark} to ${replica.highWatermark}`);
+    }
     for (const { sequence } of replica.slots) {
       if (sequence > replica.lowWatermark && sequence <= replica.lowWatermark + logWindow) continue;
       this.#report("watermarks", `${label} keeps ${sequence}, its low watermark is ${replica.lowWatermark}`);

@@ -26,10 +26,10 @@ type Rebuild = (forge: <M extends Message>(signed: Signed<M>) => Signed<M>) => S
 /** Every kind of message by itself, and with what it carries forged. */
 export function turnsAwayForgeries(scene: Scene): void {
   const { cast, copy, random, world: { gate, crypto, cluster, keyOf } } = scene;
-  const { highWatermark, view: now } = copy.status;
+  const { lowWatermark, view: now } = copy.status;
   const view = now + 1;
   const by = random.pick(copy.others);
-  const place = { view: now, sequence: highWatermark, digest: scene.anyDigest() };
+  const place = { view: now, sequence: lowWatermark + copy.window, digest: scene.anyDigest() };
   const elsewhere = crypto.hash(new Uint8Array([7]));
   const client = crypto.keyPair("drilled client");
   const keyFor = (message: Message) => {

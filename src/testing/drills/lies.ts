@@ -16,6 +16,8 @@ function brokenCertificates({ cast, copy, next, anyDigest }: Pick<Scene, "cast" 
   const [first, ...rest] = prepares;
   const by = first!.message.replica;
   const primary = cast.primaryOf(place.view);
+  const voters = [primary, ...prepares.map(({ message }) => message.replica)];
+  const impostor = [...copy.others, copy.self].find((id) => !voters.includes(id))!;
   return [
     { prePrepare, prepares: rest },
     { prePrepare, prepares: [...rest, rest[0] ?? first!, ...(rest.length === 0 ? [first!] : [])] },
@@ -26,7 +28,7 @@ function brokenCertificates({ cast, copy, next, anyDigest }: Pick<Scene, "cast" 
       prepares: [...rest, cast.prepare({ ...place, view: Math.max(0, view - 2) + (view < 2 ? 1 : 0) }, by)],
     },
     { prePrepare, prepares: [...rest, cast.prepare({ ...place, sequence: next + 1 }, by)] },
-    { prePrepare: cast.prePrepare(place, (primary + 1) % cast.n as ReplicaId), prepares },
+    { prePrepare: cast.prePrepare(place, impostor), prepares },
     cast.certificate({ ...place, view }),
     cast.certificate({ ...place, sequence: copy.status.lowWatermark + copy.window + 1 }),
   ];
