@@ -218,7 +218,7 @@ export const DETAILS: readonly Mutant[] = [
   {
     name: "requests-not-relayed",
     why: "a backup does not pass on what waits: a client that reaches backups only is alone with them (§4.1)",
-    edits: [retransmission("if (entry.relayAt <= now && !step.isPrimary) relay(step, entry, to);", "void to;")],
+    edits: [retransmission("if (entry.relayAt <= now && !step.isPrimary) relay(", "if (entry.relayAt < 0) relay(")],
     breaks: ["liveness"],
   },
   {
