@@ -180,7 +180,7 @@ export function proposes(scene: Scene): void {
 /** It is the primary, and no checkpoint becomes stable: it goes as far as the window, and on once one does. */
 export function fillsItsWindow(scene: Scene): void {
   const { copy, cast, world: { genesis: { logWindow } } } = scene;
-  scene.needs(scene.quieten() && logWindow <= 16 && scene.becomePrimary() && scene.isQuiet);
+  scene.needs(scene.quieten() && logWindow <= 32 && scene.becomePrimary() && scene.isQuiet);
   const { view, highWatermark } = copy.status;
   const voters = copy.others.slice(0, copy.quorum - 1);
   const orderOne = () => {

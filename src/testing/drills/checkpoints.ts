@@ -33,6 +33,10 @@ export function countsCheckpoints(scene: Scene): void {
   };
   const others = random.shuffled(copy.others);
   const liars = others.slice(copy.quorum - 1);
+  const resent = copy.during(() => copy.take(cast.status(others[0]!, { view: copy.status.view })));
+  scene.demand("liveness", ofKind(resent, "checkpoint").some(({ to }) => to === others[0]), () => {
+    return `does not tell replica ${others[0]} again of its checkpoint at ${sequence}`;
+  });
   for (const id of liars) say(id, scene.anyDigest());
   for (const id of others.slice(0, copy.quorum - 2)) {
     say(id);

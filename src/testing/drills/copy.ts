@@ -93,6 +93,8 @@ export class Copy {
     for (const { prePrepare: { message } } of recovered.accepted) this.accepted.set(message.sequence, message);
     for (const { sequence, commits } of recovered.committed) this.decided.set(sequence, commits[0]!.message);
     this.take({ kind: "start", kept: options.kept });
+    const { lowWatermark: low, highWatermark: high } = this.status;
+    if (high !== low + this.window) report("watermarks", `has a window from ${low} to ${high}`);
   }
 
   /** All others. */

@@ -53,6 +53,7 @@ export function runsOnce(scene: Scene): void {
     return `opens a session twice, at ${session} and at ${reopened?.sequence}`;
   });
   // So many want a session that there is not room for all: those at work keep theirs.
+  copy.wait(10);
   scene.order(scene.batch(Array.from({ length: FLOOD }, () => cast.request())));
   const { sessions } = copy.status;
   scene.demand("bounds", sessions <= maxSessions, () => `has ${sessions} sessions, the limit is ${maxSessions}`);

@@ -131,12 +131,14 @@ export function followsOthers(scene: Scene): void {
   for (let i = 0; i < copy.f; i++) leave(i);
   const { view: alone } = copy.status;
   scene.demand("view-changes", alone === before, () => `follows ${copy.f} others from view ${before} to ${alone}`);
-  leave(copy.f);
+  const heard = copy.during(() => leave(copy.f));
   const lowest = Math.min(...views_);
   const { view: now } = copy.status;
   scene.demand(now > lowest ? "view-changes" : "liveness", now === lowest, () => {
     return `is in view ${now} when ${copy.f + 1} others have left for ${lowest} and above`;
   });
+  const isSaid = ofKind(heard, "view-change").some(({ to, signed }) => to === "all" && signed.message.view === lowest);
+  scene.demand("liveness", isSaid, () => `leaves for view ${lowest} and does not say so`);
 }
 
 /** It leaves in the midst of agreeing on a number: whatever comes of the view that it has left, it says nothing in it. */

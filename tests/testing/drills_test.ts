@@ -1,0 +1,68 @@
+/** Drills find what a calm run never shows. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import type { Millis } from "../../src/core/ids.ts";
+import type { Input, Ready } from "../../src/core/io.ts";
+import type { MessageKind } from "../../src/core/messages.ts";
+import { Replica } from "../../src/core/replica.ts";
+import { DRILLS } from "../../src/testing/drills/mod.ts";
+import { type CoreMaker, Coverage, drawPlan, type Invariant, run, runOptionsOf } from "../../src/testing/mod.ts";
+
+/** Nothing goes wrong. */
+const calm = {
+  ...drawPlan(1, { profile: "calm", replicas: 4 }),
+  durationMs: 40_000,
+  checkpointInterval: 4,
+  logWindow: 8,
+};
+
+function withCore(change: (ready: Ready, input: Input) => Ready): CoreMaker {
+  return (environment, recovered) => {
+    const replica = new Replica(environment, recovered);
+    return {
+      step: (input: Input, now: Millis) => change(replica.step(input, now), input),
+      status: () => replica.status(),
+      timers: () => replica.timers(),
+      isLoading: (digest) => replica.isLoading(digest),
+    };
+  };
+}
+
+/** Never says anything of this kind. */
+function without(kind: MessageKind): CoreMaker {
+  return withCore((ready) => ({
+    ...ready,
+    messages: ready.messages.filter(({ message }) => message.message.kind !== kind),
+  }));
+}
+
+async function violationWith(createCore: CoreMaker, drills: boolean) {
+  const { violation } = await run(calm, { ...runOptionsOf({}), createCore, drills });
+  return violation;
+}
+
+Deno.test("a few runs hold every drill, and find nothing in the code as it is", async () => {
+  const coverage = new Coverage();
+  for (let seed = 1; seed <= 4; seed++) {
+    const report = await run(drawPlan(seed, { replicas: 4 }), runOptionsOf({}));
+    assertEquals(report.violation, null);
+    coverage.add(report.coverage);
+  }
+  for (const name of Object.keys(DRILLS)) assert(coverage.of("drill", name) > 0, name);
+});
+
+const SILENCES: readonly (readonly [MessageKind, Invariant])[] = [
+  ["view-change", "liveness"],
+  ["new-view", "liveness"],
+  ["decision", "liveness"],
+  ["stable-checkpoint", "liveness"],
+  ["fetch", "liveness"],
+];
+
+for (const [kind, invariant] of SILENCES) {
+  Deno.test(`replicas that never say ${kind} do well as long as all is calm; a drill shows that they would not`, async () => {
+    assertEquals(await violationWith(without(kind), false), null);
+    const violation = await violationWith(without(kind), true);
+    assertEquals(violation?.invariant, invariant);
+    assertStringIncludes(violation!.detail, "in a drill");
+  });
+}
