@@ -63,6 +63,7 @@ export class Promises {
     if (viewChange) leave(memory, viewChange.message.view);
     // What is read is old already where another isolate has gone on meanwhile.
     if (newView && view >= memory.view) enter(memory, newView.message);
+    if (newView?.message.replica === replica) memory.begun.add(newView.message.view);
     memory.view = Math.max(memory.view, view);
   }
 
