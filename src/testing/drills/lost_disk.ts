@@ -21,6 +21,8 @@ export function forgetsItsVotes(scene: Scene): void {
   scene.demand("liveness", echo > 0, () => `has lost its disk, and does not ask where the others are`);
   const [liar, ...honest] = random.shuffled(copy.others);
   const heard = copy.during(() => {
+    // What they said long ago, and somebody has kept.
+    for (const id of copy.others) copy.take(cast.status(id, { view, executed, echo: echo - 1 as Millis }));
     copy.take(cast.status(liar!, { view, echo: echo as Millis }));
     for (const id of honest) {
       copy.take(cast.status(id, { view, stable, executed, echo: echo as Millis }));
