@@ -115,6 +115,11 @@ export class Cluster {
     for (const machine of [...this.#machines]) {
       const { replica, clock, disk } = machine;
       if (this.#lying.includes(replica)) continue;
+      // Without its inputs a store keeps two instances of a replica safe, but does not bring their halves of the votes together.
+      if (!machine.keepsInputs && this.machinesOf(replica)[0] !== machine) {
+        this.remove(machine);
+        continue;
+      }
       if (this.correct.includes(replica) && !core.includes(replica)) {
         machine.crash();
         continue;
