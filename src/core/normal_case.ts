@@ -113,7 +113,8 @@ export function onPrePrepare(step: Step, prePrepare: Verified<Signed<PrePrepare>
 
 /** Accepts the pre-prepare that waits, if its body is there and our clock has come near enough to its timestamp. */
 export function acceptWaiting(step: Step, slot: Slot): void {
-  if (!slot.waiting) return;
+  // What was taken up before it may have made it stable.
+  if (!slot.waiting || !step.state.log.isWithin(slot.sequence)) return;
   const { prePrepare, batch, carried } = slot.waiting;
   if (!batch) return askForBody(step, slot, prePrepare.message.digest);
   if (!carried && batch.timestamp > step.now + step.env.genesis.limits.maxClockSkewMs) {

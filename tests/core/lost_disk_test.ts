@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
-import type { PrePrepare, Signed, Status, Verified, ViewChange } from "../../src/core/messages.ts";
+import type { Checkpoint, Message, PrePrepare, Signed, Status, Verified, ViewChange } from "../../src/core/messages.ts";
 import { batchOf, Cluster, show, signed, TestClient } from "./_cluster.ts";
 
 const VOTES = ["pre-prepare", "prepare", "commit", "checkpoint", "view-change", "new-view"];
@@ -225,4 +225,57 @@ Deno.test("a liar's huge view does not keep a replica that lost its disk from vo
   cluster.runUntil(() => !hasLostDisk(cluster, 6), 120_000, "6 votes again");
   assert(cluster.host(6).replica!.status().view < 10);
   assertEquals(ada.call(["x=1"]).map(show), ["ok 1"]);
+});
+
+Deno.test("what has become stable by the time that it takes it up it does not accept any more", () => {
+  const cluster = new Cluster({ checkpointInterval: 4 });
+  const ada = new TestClient(cluster, 1).open();
+  for (let i = 1; i <= 6; i++) ada.call([`x=${i}`]);
+  cluster.loseDisk(3);
+  const { replica, disk } = cluster.host(3);
+  const late: number[] = [];
+  const step = replica!.step.bind(replica);
+  replica!.step = (input, now) => {
+    const ready = step(input, now);
+    let stable = 0;
+    for (const record of ready.records) {
+      if (record.kind === "stable") stable = record.certificate[0]!.message.sequence;
+      if (record.kind !== "accepted") continue;
+      const { sequence } = record.prePrepare.message;
+      if (sequence <= stable) late.push(sequence);
+    }
+    return ready;
+  };
+  const bound = () => disk.lostDisk?.bound ?? Infinity;
+  const withheld: Message[] = [];
+  cluster.filter = (from, to, message) => {
+    // The first primary hears of no request and of no bound: it is replaced before it fills the log.
+    if (to === 0 && (message.kind === "request" || (message.kind === "status" && message.votesAbove > 0))) return false;
+    if (to !== 3) return true;
+    switch (message.kind) {
+      case "commit": // One number more is decided by its own commit only,
+        return from !== 0 || message.sequence !== bound() + 1;
+      case "checkpoint": // and what is stable after that by its own checkpoint.
+        if (from === 0 && message.sequence === bound()) withheld.push(message);
+        return from !== 0 || message.sequence < bound();
+      case "stable-checkpoint":
+        return message.checkpoints[0]!.message.sequence < bound();
+      case "decision":
+        return message.commits[0]!.message.sequence <= bound();
+      default:
+        return true;
+    }
+  };
+  const executed = () => cluster.host(0).replica!.status().lastExecuted;
+  cluster.runUntil(() => bound() < Infinity, 10_000, "replica 3 knows where the others are");
+  // They go to a view in which it may vote: it has heard of none but the first.
+  cluster.submit(ada.request(["x=7"]), [1, 2]);
+  cluster.runUntil(() => cluster.host(0).replica!.status().view === 1, 10_000, "a new view");
+  while (executed() < bound() - 4) ada.call(["x=7"]);
+  cluster.runUntil(() => replica!.status().lowWatermark === bound() - 4, 10_000, "replica 3 has the window");
+  while (executed() < bound() + 4) ada.call(["x=8"]);
+  cluster.runFor(20);
+  cluster.step(3, { kind: "checkpoint", checkpoint: signed(withheld[0] as Checkpoint) });
+  assert(!hasLostDisk(cluster, 3));
+  assertEquals(late, []);
 });
