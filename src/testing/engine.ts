@@ -15,6 +15,9 @@ const TURNS = 5;
 /** With no event left, so many turns show that nothing more comes. */
 const LAST_TURNS = 200;
 
+/** After so many events at one moment time stands still. */
+const MOST_AT_ONCE = 100_000;
+
 /** Fewer cancelled events than this are not worth sweeping. */
 const LEAST_CANCELLED = 64;
 
@@ -24,6 +27,8 @@ export class Engine {
   #now = 0;
   #order = 0;
   #events = 0;
+  /** Events at this moment. */
+  #atOnce = 0;
   /** Events in the heap that won't run: most timeouts never come. */
   #cancelled = 0;
 
@@ -35,6 +40,11 @@ export class Engine {
   /** Events run so far. */
   get events(): number {
     return this.#events;
+  }
+
+  /** Whether something wakes itself again and again, so that time does not go on. */
+  get isStuck(): boolean {
+    return this.#atOnce > MOST_AT_ONCE;
   }
 
   /** Runs `run` after so many virtual ms; of those that are due together, the one that was set first. */
@@ -53,10 +63,10 @@ export class Engine {
     };
   }
 
-  /** Runs what is due until then, or until `isDone`. */
+  /** Runs what is due until then, until `isDone`, or until it {@linkcode isStuck}. */
   async run(until: number, isDone: () => boolean): Promise<void> {
     for (;;) {
-      if (isDone()) return;
+      if (isDone() || this.isStuck) return;
       const next = this.#heap[0];
       if (next === undefined) {
         for (let turn = 0; turn < LAST_TURNS; turn++) await null;
@@ -69,6 +79,7 @@ export class Engine {
         this.#cancelled--;
         continue;
       }
+      this.#atOnce = next.at === this.#now ? this.#atOnce + 1 : 0;
       this.#now = next.at;
       this.#events++;
       const { run } = next;

@@ -126,6 +126,7 @@ class Run {
         return this.#violation !== null || this.#isSettled() || engine.events > most;
       });
     }
+    if (engine.isStuck) this.#world.report("liveness", "time stands still: a machine is woken again and again");
     if (!this.#violation) this.#checkEnd();
     this.#nameDivergence();
     coverage.count("run", "runs");
