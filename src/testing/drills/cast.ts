@@ -65,11 +65,16 @@ export class Cast {
     return sign(signer, message);
   }
 
-  /** A request of somebody new: it opens a session, which no state machine hears of. `again`: another one of whoever came last. */
-  request(again?: Partial<Request>): Verified<SignedRequest<Request>> {
+  /** The client that came last. */
+  get newcomer(): number {
+    return this.#clients;
+  }
+
+  /** A request of somebody new: it opens a session, which no state machine hears of. `again`: another one of whoever came last, or of this one. */
+  request(again?: Partial<Request>, of?: number): Verified<SignedRequest<Request>> {
     const { crypto, cluster } = this.#world;
     if (!again) this.#clients++;
-    const { privateKey, publicKey } = crypto.keyPair(`drill ${this.#clients}`);
+    const { privateKey, publicKey } = crypto.keyPair(`drill ${of ?? this.#clients}`);
     const client = publicKey as ClientId;
     const message: Request = {
       kind: "request",

@@ -5,7 +5,7 @@
 import type { Request, Result } from "../../core/messages.ts";
 import type { Scene } from "./scene.ts";
 
-/** More than a simulated cluster has sessions. */
+/** More than a simulated cluster has room for sessions. */
 const FLOOD = 70;
 
 /** One client's requests are ordered, again, with other operations, too late and too early. */
@@ -61,4 +61,28 @@ export function runsOnce(scene: Scene): void {
   const { replies } = scene.order(scene.batch([last]));
   const atWork = replies[0]?.reply.results[0];
   scene.demand("service", isRun(atWork), () => `has given a session that is at work to somebody else`);
+}
+
+/** The table of sessions is full of idle ones, and somebody wants another: the one gives way that was used longest ago (§4.1, bounded here). */
+export function makesRoom(scene: Scene): void {
+  const { copy, cast, world: { genesis: { limits: { sessionIdleMs } } } } = scene;
+  scene.needs(scene.quieten() && scene.becomeBackup() && scene.room >= 4);
+  copy.wait(sessionIdleMs + 1);
+  const opening = cast.request();
+  const client = cast.newcomer;
+  const { replies } = scene.order(scene.batch([opening, ...Array.from({ length: FLOOD }, () => cast.request())]));
+  const first = replies.find(({ reply }) => reply.request === opening.digest)?.reply.results[0];
+  scene.demand("service", first?.status === "ok", () => `opens no session, although all that there are are idle`);
+  copy.wait(sessionIdleMs / 2);
+  const ask = (timestamp: number) => {
+    const request = cast.request({ session: first!.sequence, timestamp, operations: [new Uint8Array([1])] }, client);
+    return scene.order(scene.batch([request])).replies[0]?.reply.results[0];
+  };
+  scene.needs(ask(1) !== undefined);
+  copy.wait(sessionIdleMs + 1);
+  scene.order(scene.batch([cast.request()]));
+  const again = ask(2);
+  scene.demand("service", again !== undefined && again.status !== "refused", () => {
+    return `has given away a session that was used after all others`;
+  });
 }

@@ -15,7 +15,7 @@ import { awaitsItsTime, believesDecisions, countsVotes, fillsItsWindow, proposes
 import { Cast } from "./cast.ts";
 import { answersStatus, countsCheckpoints, fetchesState, fillsTheLog } from "./checkpoints.ts";
 import { Copy } from "./copy.ts";
-import { runsOnce } from "./execution.ts";
+import { makesRoom, runsOnce } from "./execution.ts";
 import { turnsAwayForgeries } from "./forgeries.ts";
 import { forgetsItsVotes } from "./lost_disk.ts";
 import { NotNow, Scene } from "./scene.ts";
@@ -40,6 +40,7 @@ export const DRILLS = {
   "awaits its time": awaitsItsTime,
   "fills its window": fillsItsWindow,
   "runs once": runsOnce,
+  "makes room": makesRoom,
   "counts checkpoints": countsCheckpoints,
   "answers a status": answersStatus,
   "fills the log": fillsTheLog,
