@@ -10,7 +10,7 @@ import { type CoreMaker, Coverage, drawPlan, type Invariant, run, runOptionsOf }
 /** Nothing goes wrong. */
 const calm = {
   ...drawPlan(1, { profile: "calm", replicas: 4 }),
-  durationMs: 40_000,
+  durationMs: 150_000,
   checkpointInterval: 4,
   logWindow: 8,
 };
