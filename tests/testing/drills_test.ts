@@ -8,12 +8,12 @@ import { DRILLS } from "../../src/testing/drills/mod.ts";
 import { type CoreMaker, Coverage, drawPlan, type Invariant, run, runOptionsOf } from "../../src/testing/mod.ts";
 
 /** Nothing goes wrong. */
-const calm = {
-  ...drawPlan(1, { profile: "calm", replicas: 4 }),
-  durationMs: 150_000,
+const CALM = [1, 2, 3, 4, 5, 6].map((seed) => ({
+  ...drawPlan(seed, { profile: "calm", replicas: 4 }),
+  durationMs: 40_000,
   checkpointInterval: 4,
   logWindow: 8,
-};
+}));
 
 function withCore(change: (ready: Ready, input: Input) => Ready): CoreMaker {
   return (environment, recovered) => {
@@ -36,8 +36,11 @@ function without(kind: MessageKind): CoreMaker {
 }
 
 async function violationWith(createCore: CoreMaker, drills: boolean) {
-  const { violation } = await run(calm, { ...runOptionsOf({}), createCore, drills });
-  return violation;
+  for (const calm of CALM) {
+    const { violation } = await run(calm, { ...runOptionsOf({}), createCore, drills });
+    if (violation) return violation;
+  }
+  return null;
 }
 
 Deno.test("a few runs hold every drill, and find nothing in the code as it is", async () => {
