@@ -29,6 +29,7 @@ import {
 import { answerQueries, onQuery, queriesAt } from "./queries.ts";
 import { primaryOf } from "./quorum.ts";
 import { recover } from "./recovery.ts";
+import { followClock } from "./set_back.ts";
 import { checkTransfer, onStateBlobs, startTransfer, transferAt } from "./state_transfer.ts";
 import { type ReplicaState, Step } from "./state.ts";
 import { type Timers, timersOf } from "./timers.ts";
@@ -53,6 +54,7 @@ export class Replica {
    */
   step(input: Input, now: Millis): Ready {
     const step = new Step(this.#env, this.#state, now);
+    followClock(step);
     this.#dispatch(step, input);
     if (step.heardFrom !== null) this.#state.status.heardAt.set(step.heardFrom, now);
     takeUpEarly(step);

@@ -112,3 +112,28 @@ Deno.test("while nothing moves a backup tells all of a few requests that wait, a
   assertEquals(told.get(0)?.size, 20);
   assertEquals([...told.get(2)!].sort((a, b) => a - b), [1, 2, 3, 4]);
 });
+
+for (const backMs of [4_000, 900_000]) {
+  Deno.test(`a replica whose clock is set back by ${backMs / 1000} s says and hears no less`, () => {
+    const cluster = new Cluster();
+    const ada = new TestClient(cluster, 1).open();
+    ada.call(["x=1"]);
+    cluster.runFor(100);
+    const host = cluster.host(3);
+    cluster.filter = (_from, to, message) => to !== 3 || message.kind === "status";
+    for (let i = 2; i <= 6; i++) ada.call([`x=${i}`]);
+    cluster.runFor(1_000);
+    host.clockSkewMs = -backMs;
+    cluster.filter = () => true;
+    // It says what it lacks, and it is told.
+    cluster.runFor(3_000);
+    assertEquals(host.replica!.status().lastExecuted, cluster.host(0).replica!.status().lastExecuted);
+    let statuses = 0;
+    cluster.filter = (from, to, message) => {
+      if (from === 3 && to === 1 && message.kind === "status") statuses++;
+      return true;
+    };
+    cluster.runFor(10_000);
+    assertGreater(statuses, 3);
+  });
+}
