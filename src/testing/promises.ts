@@ -254,6 +254,8 @@ export class Promises {
         this.#checkNewView(message);
         return this.#expect(memory.entered.has(message.view), replica, message);
       case "decision":
+        // A commit of its own that it had no time to say before it was started anew it says with this.
+        for (const { message: commit } of message.commits) this.#commits.add(commit);
         return this.#flaw("certificates", flawOfDecision(message.commits, this.#options.measures));
       case "stable-checkpoint":
         return this.#flaw("certificates", flawOfStable(message.checkpoints, this.#options.measures));

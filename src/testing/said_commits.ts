@@ -19,8 +19,9 @@ export class SaidCommits {
     this.#isFaulty = isFaulty;
   }
 
-  /** A correct replica says it. */
+  /** A replica says it; it counts if that is a correct one. */
   add({ replica, view, sequence, digest }: Commit): void {
+    if (this.#isFaulty(replica)) return;
     const key = `${sequence}/${digest}`;
     const byView = this.#by.get(key) ?? new Map<number, Set<ReplicaId>>();
     this.#by.set(key, byView.set(view, (byView.get(view) ?? new Set()).add(replica)));
