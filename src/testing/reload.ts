@@ -89,7 +89,9 @@ export function reloadDifference(
     (memory.transferring && again.transferring && again.lowWatermark > memory.lowWatermark);
   // What is fetched is to take the place of what was executed after the last checkpoint.
   const isEqual = keepsInputs && !memory.transferring && !isFurther;
-  if (isEqual) return differenceIn(all(memory, ignored), all(again, ignored));
+  // Kept inputs are compared in another order: a contradiction that memory saw too late to note may be found then.
+  const evidence = again.evidence.length > memory.evidence.length ? memory.evidence : again.evidence;
+  if (isEqual) return differenceIn(all(memory, ignored), all({ ...again, evidence }, ignored));
   return bindingDifference(isFurther ? { ...memory, lowWatermark: again.lowWatermark } : memory, again);
 }
 
