@@ -30,9 +30,10 @@ export function checkStatus(step: Step): void {
   if (busy && !moved) catchUp(step);
   if (!busy || !moved) sendStatus(step);
   // When nothing moves, the others must know that something waits, or this replica would be alone in suspecting the primary.
-  let shown = moved ? MAX_SHOWN : 0;
+  let shown = 0;
+  const most = moved ? 0 : MAX_SHOWN;
   for (const entry of state.pending.entries()) {
-    if (entry.relayAt <= now && !step.isPrimary) relay(step, entry, shown++ < MAX_SHOWN ? "all" : step.primary);
+    if (entry.relayAt <= now && !step.isPrimary) relay(step, entry, shown++ < most ? "all" : step.primary);
   }
   propose(step);
   // The backups wait for the primary: it says often enough that it lives.

@@ -20,9 +20,15 @@ export interface HostileClientOptions {
   readonly random: Random;
 }
 
-const PAUSE_MS = 6_000;
+/** Between two of its deeds on average, ms. */
+const PAUSE_MS: { readonly [B in HostileBehaviour]: number } = {
+  "two-operations": 3_000,
+  "far-timestamps": 6_000,
+  "flooding": 12_000,
+  "garbage": 3_000,
+};
 /** Requests at once of one that floods. */
-const FLOOD = 16;
+const FLOOD = 24;
 
 /** A client that wants to do harm. It touches only its own key of the state, so that it can't be taken for a fault of the service. */
 export class HostileClient {
@@ -40,10 +46,9 @@ export class HostileClient {
 
   /** Begins. */
   start(): void {
-    const { world: { engine }, random } = this.#options;
+    const { world: { engine }, random, behaviour } = this.#options;
     this.#act();
-    const pauseMs = this.#options.behaviour === "two-operations" ? PAUSE_MS / 6 : PAUSE_MS;
-    engine.after(random.exponential(pauseMs), () => this.start());
+    engine.after(random.exponential(PAUSE_MS[behaviour]), () => this.start());
   }
 
   #act(): void {

@@ -262,7 +262,6 @@ export class Machine implements Station {
         witness.stepped(this.replica, input, ready);
       },
       nextCommit: () => life.store.nextCommit,
-      onSpin: () => this.#world.report("liveness", `${this.label} asks to be woken at once, for ever`),
     });
   }
 

@@ -97,12 +97,7 @@ export interface Observers {
   readonly onStep: (input: Input, ready: Ready) => void;
   /** The number of the commit that what is stepped now will be in. */
   readonly nextCommit: () => number;
-  /** It has asked to be woken at once, again and again: no time passes any more. */
-  readonly onSpin: () => void;
 }
-
-/** So many alarms at one moment lead nowhere. */
-const MOST_ALARMS = 1_000;
 
 /** Adds a {@linkcode Released} to each step of a core. */
 export class ObservedCore implements Core {
@@ -112,7 +107,6 @@ export class ObservedCore implements Core {
   /** The commit that the last binding record so far will be in. */
   #after = 0;
   #steps = 0;
-  #alarms = { at: 0, count: 0 };
   readonly timers?: NonNullable<Core["timers"]>;
 
   constructor(core: Core, machine: ObservedMachine, observers: Observers) {
@@ -123,7 +117,6 @@ export class ObservedCore implements Core {
   }
 
   step(input: Input, now: Millis): Ready {
-    if (input.kind === "alarm") this.#noteAlarm(now);
     const ready = this.#core.step(input, now);
     this.#observers.onStep(input, ready);
     this.#steps++;
@@ -140,13 +133,6 @@ export class ObservedCore implements Core {
     }
     const released = new Released(ready, executions, this.#steps, now, this.#after) as unknown as Event;
     return { ...ready, events: [released, ...events] };
-  }
-
-  #noteAlarm(now: Millis): void {
-    if (this.#alarms.at !== now) this.#alarms = { at: now, count: 0 };
-    if (++this.#alarms.count < MOST_ALARMS) return;
-    this.#observers.onSpin();
-    throw new Error("the replica spins");
   }
 
   status(): ReplicaStatus {

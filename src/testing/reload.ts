@@ -18,6 +18,9 @@ import { drill } from "./drills/mod.ts";
 import type { Random } from "./random.ts";
 import type { World } from "./world.ts";
 
+/** The part of the replicas read that are drilled as well, which costs the simulator more than reading them. */
+const DRILLED = 0.5;
+
 /** A replica at such a moment. */
 export interface Moment {
   readonly world: World;
@@ -75,7 +78,9 @@ export async function checkReload(moment: Moment): Promise<void> {
   if (left) report("bounds", `${label} keeps ${left}, its low watermark is ${status.lowWatermark}`);
   const patience = keepsInputs && timers ? patienceLost(timers, recovered) : null;
   if (patience) report("reload", `${label}, read from its store, ${patience}`);
-  if (world.drills) drill({ world, replica, label, recovered, kept, now, random, createCore: coreOf });
+  if (world.drills && random.chance(DRILLED)) {
+    drill({ world, replica, label, recovered, kept, now, random, createCore: coreOf });
+  }
 }
 
 /** Where a replica that was read from the store differs from what was in memory, and must not. `ignored`: numbers that may be at any stage. */

@@ -144,8 +144,6 @@ export function tagged<T, Tag extends Partial<T>>(
   const names = Object.keys(fields) as (keyof T & string)[];
   const parts = Object.values(fields) as Field<unknown>[];
   const count = names.length;
-  // With all properties from the start: to add them one by one costs more than to read what they are.
-  const blank = { ...tag, ...Object.fromEntries(names.map((name) => [name, undefined])) };
   return {
     write(writer, value) {
       const wrong = check?.(value);
@@ -160,7 +158,7 @@ export function tagged<T, Tag extends Partial<T>>(
     },
     read(reader, limits) {
       reader.tuple(count);
-      const value: Record<string, unknown> = { ...blank };
+      const value: Record<string, unknown> = { ...tag };
       let i = 0;
       try {
         for (; i < count; i++) value[names[i]!] = parts[i]!.read(reader, limits);

@@ -27,13 +27,9 @@ export interface WireLimits
   readonly maxFrameBytes: number;
 }
 
-/** Limits that have been completed. */
-const complete = new WeakSet<Partial<WireLimits>>();
-
 /** The given limits, with what the defaults allow where there is none. */
 export function completeLimits(limits: Partial<WireLimits>): WireLimits {
-  if (complete.has(limits)) return limits as WireLimits;
-  const all: WireLimits = {
+  return {
     maxRequestBytes: limits.maxRequestBytes ?? DEFAULT_LIMITS.maxRequestBytes,
     maxRequestOperations: limits.maxRequestOperations ?? DEFAULT_LIMITS.maxRequestOperations,
     maxBatchBytes: limits.maxBatchBytes ?? DEFAULT_LIMITS.maxBatchBytes,
@@ -42,8 +38,6 @@ export function completeLimits(limits: Partial<WireLimits>): WireLimits {
     maxReplicas: limits.maxReplicas ?? MAX_REPLICAS,
     maxFrameBytes: limits.maxFrameBytes ?? MAX_BODY_BYTES,
   };
-  complete.add(Object.freeze(all));
-  return all;
 }
 
 /** The limits that hold in a cluster. */

@@ -6,7 +6,7 @@
 import type { Digest, Millis, ReplicaId } from "../../core/ids.ts";
 import type { Event } from "../../core/events.ts";
 import type { Input, MessageInput, Outgoing, OutgoingReply, ReplicaStatus } from "../../core/io.ts";
-import type { Commit, MessageKind, PrePrepare, ReplicaMessage, Signed } from "../../core/messages.ts";
+import type { Checkpoint, Commit, MessageKind, PrePrepare, ReplicaMessage, Signed } from "../../core/messages.ts";
 import type { QueryAnswer } from "../../core/query_messages.ts";
 import type { Record, Recovered } from "../../core/records.ts";
 import type { Core } from "../../node/task.ts";
@@ -53,6 +53,8 @@ export class Copy {
   readonly accepted: Map<number, PrePrepare> = new Map();
   /** The kinds of what others had said to it when the drill begins, where the host keeps that. */
   readonly kept: ReadonlySet<Input["kind"]>;
+  /** The highest number of whose checkpoint that tells: up to there it is settled what the others have decided. */
+  readonly settled: number;
   /** The last checkpoint that it has taken. */
   taken: { readonly sequence: number; readonly root: Digest } | null;
   readonly #options: CopyOptions;
@@ -72,6 +74,7 @@ export class Copy {
     this.window = genesis.logWindow;
     this.now = options.now;
     this.kept = new Set(options.kept.map(({ kind }) => kind));
+    this.settled = Math.max(0, ...options.kept.map(checkpointIn));
     this.stable = recovered.stable;
     this.#last = recovered.checkpoint?.sequence ?? 0;
     this.taken = recovered.checkpoint ?? null;
@@ -189,6 +192,24 @@ export class Copy {
     if (newView?.message.replica === this.self) say(newView.message, newView.bytes);
     if (viewChange) say(viewChange.message, viewChange.bytes);
   }
+}
+
+/** The highest number of a checkpoint that an input brings. */
+function checkpointIn(input: MessageInput): number {
+  switch (input.kind) {
+    case "checkpoint":
+      return input.checkpoint.message.sequence;
+    case "stable-checkpoint":
+      return highestOf(input.stable.message.checkpoints);
+    case "view-change":
+      return highestOf(input.viewChange.message.stable);
+    default:
+      return 0;
+  }
+}
+
+function highestOf(checkpoints: readonly Signed<Checkpoint>[]): number {
+  return Math.max(0, ...checkpoints.map(({ message }) => message.sequence));
 }
 
 /** The messages of a kind among those that were sent. */

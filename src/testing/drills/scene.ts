@@ -67,9 +67,10 @@ export class Scene {
       lastExecuted === this.next - 1;
   }
 
-  /** The others decide what it has accepted. False: it can't be brought to where nothing is open. */
+  /** The others decide what it has accepted. False: it can't be brought to where nothing is open, or they have decided something already. */
   quieten(): boolean {
     const { copy, cast, next } = this;
+    if (copy.settled > copy.status.lastExecuted) return false;
     for (let { lastExecuted } = copy.status; lastExecuted + 1 < next; lastExecuted++) {
       const place = copy.accepted.get(lastExecuted + 1);
       if (!place || copy.status.hasLostDisk) return false;
