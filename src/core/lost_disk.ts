@@ -7,14 +7,14 @@
  * all for which it can have left, and votes again from the next view change on, which its view-change makes easier.
  *
  * Deviation: the paper orders a recovery request, so that a faulty primary can't ignore it, and has keys changed, so that what was
- * signed before is void. Here the bound travels in status messages and the primary fills an idle log up to it with null requests; one
- * that does not keeps an idle cluster from recovering this replica, until there is work to order. What was signed before stays valid.
+ * signed before is void. Here the bound travels in status messages, and the primary fills an idle log up to it with null requests. The
+ * backups pass the status on to it, and one that does not fill the log all the same is replaced. What was signed before stays valid.
  *
  * @module
  */
 import { stableSequence } from "./checkpoint.ts";
 import type { Millis, ReplicaId, SequenceNumber, View } from "./ids.ts";
-import type { Status } from "./messages.ts";
+import type { Signed, Status, Verified } from "./messages.ts";
 import { acceptWaiting } from "./normal_case.ts";
 import type { Step } from "./state.ts";
 import { leaveFor } from "./view_change.ts";
@@ -37,14 +37,19 @@ export interface LostDisk {
 /** Nothing is found out yet. */
 export const NEW_DISK: LostDisk = { challenge: 0 as Millis, bound: null, left: 0 as View, reports: new Map() };
 
-/** How far the primary fills the log, and for whom it did so when. */
+/** How far the primary is to fill the log, for whom it was to do so when, and since when the present one has known. */
 export interface LogFilling {
   through: SequenceNumber;
   readonly askedAt: Map<ReplicaId, Millis>;
+  /** Who asked for it; `null`: nobody. */
+  request: Verified<Signed<Status>> | null;
+  since: Millis;
 }
 
 /** A replica can have the log filled this often, ms: nobody keeps the others busy for nothing. */
 const FILLING_INTERVAL_MS = 30_000;
+/** A primary has so long for it, ms: it may have been asked by the same replica shortly before. */
+const FILLING_PATIENCE_MS = 2 * FILLING_INTERVAL_MS;
 
 /** At the first start without a memory: from now on the others' reports count. */
 export function startOver(step: Step): void {
@@ -53,8 +58,9 @@ export function startOver(step: Step): void {
 }
 
 /** Learns from a status: as one who has lost its disk, where the others are; as any other, how far one who has lost it needs the log to go. */
-export function noteReport(step: Step, status: Status): void {
+export function noteReport(step: Step, signed: Verified<Signed<Status>>): void {
   const { lostDisk, filling, log } = step.state;
+  const status = signed.message;
   if (lostDisk && status.echo === lostDisk.challenge) learn(step, lostDisk, status);
   const { replica, votesAbove } = status;
   if (votesAbove <= filling.through || votesAbove > log.high) return;
@@ -62,6 +68,30 @@ export function noteReport(step: Step, status: Status): void {
   if (askedAt !== undefined && step.now < askedAt + FILLING_INTERVAL_MS) return;
   filling.askedAt.set(replica, step.now);
   filling.through = votesAbove;
+  filling.request = signed;
+  filling.since = step.now;
+}
+
+/** Whether the log is still to be filled. */
+function isFilling({ state: { filling, lastExecuted } }: Step): boolean {
+  return filling.through > lastExecuted;
+}
+
+/** As a backup: the primary is to know it too, also if it was not told. */
+export function passOnFilling(step: Step): void {
+  const { request } = step.state.filling;
+  if (request && !step.isPrimary && isFilling(step)) step.send(step.primary, request);
+}
+
+/** A new primary has its time, and is told. */
+export function awaitFilling(step: Step): void {
+  step.state.filling.since = step.now;
+  passOnFilling(step);
+}
+
+/** Whether the primary has had its time and has not filled the log. */
+export function isUnfilled(step: Step): boolean {
+  return isFilling(step) && step.now >= step.state.filling.since + FILLING_PATIENCE_MS;
 }
 
 function learn(step: Step, lostDisk: LostDisk, { replica, stable, executed, view }: Status): void {

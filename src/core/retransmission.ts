@@ -3,7 +3,7 @@
  * @module
  */
 import { stableSequence } from "./checkpoint.ts";
-import { NEW_DISK, noteReport } from "./lost_disk.ts";
+import { NEW_DISK, noteReport, passOnFilling } from "./lost_disk.ts";
 import type { Millis, ReplicaId, SequenceNumber } from "./ids.ts";
 import { type Slot, stageOf } from "./message_log.ts";
 import type { Decision, Signed, StableCheckpoint, Stage, Status, Verified } from "./messages.ts";
@@ -35,6 +35,7 @@ export function checkStatus(step: Step): void {
   for (const entry of state.pending.entries()) {
     if (entry.relayAt <= now && !step.isPrimary) relay(step, entry, shown++ < most ? "all" : step.primary);
   }
+  passOnFilling(step);
   propose(step);
   // The backups wait for the primary: it says often enough that it lives.
   const longest = step.isPrimary ? Math.min(2 * statusIntervalMs, idleStatusMs) : idleStatusMs;
@@ -105,11 +106,12 @@ function catchUp(step: Step): void {
 }
 
 /** A replica says where it is: send what it lacks. */
-export function onStatus(step: Step, { message }: Verified<Signed<Status>>): void {
+export function onStatus(step: Step, status: Verified<Signed<Status>>): void {
   const { state, now } = step;
+  const { message } = status;
   const { replica, executed, stable, stages } = message;
   state.status.heard.set(replica, executed);
-  noteReport(step, message);
+  noteReport(step, status);
   const answeredAt = state.status.answeredAt.get(replica);
   if (answeredAt !== undefined && now < answeredAt + step.env.settings.statusIntervalMs / 2) {
     return step.discard("status", replica, "too-soon");

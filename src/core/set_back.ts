@@ -17,6 +17,7 @@ export function followClock({ state, now }: Step): void {
   for (const times of [status.heardAt, status.answeredAt, status.toldAt, filling.askedAt]) {
     for (const [replica, at] of times) times.set(replica, back(at));
   }
+  filling.since = back(filling.since);
   for (const [peer, { digests, until }] of transfer?.asked ?? []) {
     transfer!.asked.set(peer, { digests, until: back(until) });
   }

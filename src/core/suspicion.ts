@@ -4,6 +4,7 @@
  */
 import type { Millis, View } from "./ids.ts";
 import type { Suspicion } from "./events.ts";
+import { isUnfilled } from "./lost_disk.ts";
 import { isBehind } from "./retransmission.ts";
 import { leaveFor } from "./view_change.ts";
 import type { Step, SuspicionTimer } from "./state.ts";
@@ -85,7 +86,8 @@ function giveUpOnNewView(step: Step): void {
 /** Whether there is something that a correct primary would get done. */
 function isWaiting(step: Step): boolean {
   const { state } = step;
-  return state.pending.size > 0 || state.log.highestOpen(state.view, state.lastExecuted) > state.lastExecuted;
+  return state.pending.size > 0 || isUnfilled(step) ||
+    state.log.highestOpen(state.view, state.lastExecuted) > state.lastExecuted;
 }
 
 /** Whether the request that has waited longest is being starved. */

@@ -9,7 +9,7 @@ import { invariant } from "./invariant.ts";
 import type { Suspicion } from "./events.ts";
 import type { NewView, PrePrepare, Signed, Verified, ViewChange } from "./messages.ts";
 import { isValidNewView, isValidViewChange, succeed } from "./new_view.ts";
-import { onOwnViewChange } from "./lost_disk.ts";
+import { awaitFilling, onOwnViewChange } from "./lost_disk.ts";
 import { acceptWaiting, nullBatch, propose, relay } from "./normal_case.ts";
 import { quickenStatus } from "./retransmission.ts";
 import { startTransfer } from "./state_transfer.ts";
@@ -147,6 +147,7 @@ function enter(step: Step, newView: Verified<Signed<NewView>>): void {
   else onStable(step, stable as StableCertificate);
   carryOver(step);
   for (const entry of state.pending.entries()) if (!step.isPrimary) relay(step, entry, step.primary);
+  awaitFilling(step);
   propose(step);
 }
 

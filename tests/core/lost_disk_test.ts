@@ -30,8 +30,11 @@ function reportTo(
   id: number,
   fields: Partial<Record<keyof Status, number>> & { readonly replica: number },
 ): Verified<Signed<Status>> {
-  const echo = cluster.host(id).disk.lostDisk!.challenge;
-  const message = { kind: "status", view: 0, stable: 0, executed: 0, votesAbove: 0, challenge: 0, echo, stages: [] };
+  return reportOf({ echo: cluster.host(id).disk.lostDisk!.challenge, ...fields });
+}
+
+function reportOf(fields: Partial<Record<keyof Status, number>>): Verified<Signed<Status>> {
+  const message = { kind: "status", view: 0, stable: 0, executed: 0, votesAbove: 0, challenge: 0, echo: 0, stages: [] };
   return signed({ ...message, ...fields } as unknown as Status);
 }
 
@@ -117,18 +120,7 @@ Deno.test("a replica can't keep the others busy with filling the log", () => {
   const cluster = new Cluster();
   cluster.runFor(3_000);
   const ask = (votesAbove: number) => {
-    const message = {
-      kind: "status",
-      replica: 3,
-      view: 0,
-      stable: 0,
-      executed: 0,
-      votesAbove,
-      challenge: 0,
-      echo: 0,
-      stages: [],
-    } as unknown as Status;
-    cluster.step(0, { kind: "status", status: signed(message) });
+    cluster.step(0, { kind: "status", status: reportOf({ replica: 3, votesAbove }) });
     cluster.runFor(2_000);
     return cluster.host(0).replica!.status().lastExecuted;
   };
@@ -137,6 +129,36 @@ Deno.test("a replica can't keep the others busy with filling the log", () => {
   assertEquals(ask(16) as number, 8, "not again so soon");
   cluster.runFor(30_000);
   assertEquals(ask(16) as number, 16);
+});
+
+Deno.test("in an idle cluster a primary that does not fill the log for one who has lost its disk is replaced", () => {
+  const cluster = new Cluster({ n: 7 }); // f = 2: the one that lost its disk, and the primary
+  const ada = new TestClient(cluster, 1).open();
+  for (let i = 1; i <= 3; i++) ada.call([`x=${i}`]);
+  cluster.loseDisk(6);
+  cluster.filter = (from, _to, message) => from !== 0 || message.kind !== "pre-prepare";
+  cluster.runUntil(() => !hasLostDisk(cluster, 6), 120_000, "6 votes again");
+  assert(cluster.host(1).replica!.status().view > 0);
+  assertEquals(ada.call(["x=4"]).map(show), ["ok 4"]);
+});
+
+Deno.test("who asks the backups alone, or again too soon, gets what it asked for late, and no primary replaced", () => {
+  const cluster = new Cluster();
+  cluster.runFor(3_000);
+  const ask = (to: readonly number[], votesAbove: number) => {
+    for (const id of to) {
+      cluster.step(id, { kind: "status", status: reportOf({ replica: 3, votesAbove }) });
+    }
+  };
+  const executed = () => cluster.host(1).replica!.status().lastExecuted;
+  ask([0], 8);
+  cluster.runUntil(() => executed() === 8, 5_000, "the log is filled");
+  ask([1, 2], 16);
+  cluster.runFor(5_000);
+  assertEquals(executed() as number, 8, "the primary has done so for it just now");
+  cluster.runUntil(() => executed() === 16, 35_000, "it is told by the backups");
+  cluster.runFor(120_000);
+  assertEquals(cluster.hosts.map(({ replica }) => replica!.status().view as number), [0, 0, 0, 0]);
 });
 
 Deno.test("null requests change neither the state nor the agreed time", () => {

@@ -9,6 +9,9 @@ import { ofKind } from "./copy.ts";
 import { brokenStables } from "./lies.ts";
 import type { Scene } from "./scene.ts";
 
+/** A primary that has just filled the log for a replica may let the same one wait for so long, ms. */
+const LOG_PATIENCE_MS = 30_000;
+
 /** The others' checkpoints come, some of another state: a quorum of equal ones makes it stable, and no other. */
 export function countsCheckpoints(scene: Scene): void {
   const { copy, cast, random, world: { genesis: { checkpointInterval: k } } } = scene;
@@ -103,6 +106,35 @@ export function fillsTheLog(scene: Scene): void {
   const heard = copy.during(() => copy.take(cast.status(random.pick(copy.others), { view, votesAbove })));
   scene.demand("liveness", ofKind(heard, "pre-prepare").length > 0, () => {
     return `is the primary of view ${view} and does not fill the log for one who votes above ${votesAbove}`;
+  });
+}
+
+/** As a backup it is told the same: it passes that on to the primary, and leaves one that has had its time and does nothing. */
+export function hasTheLogFilled(scene: Scene): void {
+  const { copy, cast, random, world: { settings } } = scene;
+  scene.needs(scene.quieten() && copy.timeoutMs <= settings.viewTimeoutMs && scene.becomeBackup());
+  scene.needs(scene.isQuiet && scene.room > 1);
+  const { highWatermark, view, primary } = copy.status;
+  const asks = random.pick(copy.others.filter((id) => id !== primary));
+  const votesAbove = Math.min(highWatermark, scene.next + 1) as never;
+  let waited = 0;
+  const heard = copy.during(() => {
+    copy.take(cast.status(asks, { view, votesAbove }));
+    waited = copy.wait(4 * LOG_PATIENCE_MS, () => copy.status.view > view);
+  });
+  const isPassedOn = ofKind(heard, "status").some(({ to, signed: { message } }) =>
+    to === primary && message.replica === asks
+  );
+  scene.demand(
+    "liveness",
+    isPassedOn,
+    () => `does not tell replica ${primary} that replica ${asks} needs a longer log`,
+  );
+  scene.demand("calm", waited > LOG_PATIENCE_MS, () => {
+    return `leaves view ${view} after ${waited} ms, as the log is not filled for replica ${asks}`;
+  });
+  scene.demand("liveness", copy.status.view === view + 1, () => {
+    return `stays in view ${view} for ${waited} ms, whose primary does not fill the log for replica ${asks}`;
   });
 }
 

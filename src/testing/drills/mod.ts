@@ -13,7 +13,7 @@ import type { Invariant } from "../violation.ts";
 import type { World } from "../world.ts";
 import { awaitsItsTime, believesDecisions, countsVotes, fillsItsWindow, proposes } from "./agreement.ts";
 import { Cast } from "./cast.ts";
-import { answersStatus, countsCheckpoints, fetchesState, fillsTheLog } from "./checkpoints.ts";
+import { answersStatus, countsCheckpoints, fetchesState, fillsTheLog, hasTheLogFilled } from "./checkpoints.ts";
 import { Copy } from "./copy.ts";
 import { makesRoom, runsOnce } from "./execution.ts";
 import { turnsAwayForgeries } from "./forgeries.ts";
@@ -44,6 +44,7 @@ export const DRILLS = {
   "counts checkpoints": countsCheckpoints,
   "answers a status": answersStatus,
   "fills the log": fillsTheLog,
+  "has the log filled": hasTheLogFilled,
   "fetches a state": fetchesState,
   "forgets its votes": forgetsItsVotes,
   "turns away forgeries": turnsAwayForgeries,

@@ -13,6 +13,8 @@ const recovery = inFile("src/core/recovery.ts");
 const kept = inFile("src/node/kept_inputs.ts");
 const reading = inFile("src/node/recovery.ts");
 const lost = inFile("src/core/lost_disk.ts");
+const suspicion = inFile("src/core/suspicion.ts");
+const retransmission = inFile("src/core/retransmission.ts");
 
 /** What must be durable, when, and what is done with it. */
 export const NODE: readonly Mutant[] = [
@@ -229,6 +231,18 @@ export const NODE: readonly Mutant[] = [
     why: "an idle log is not filled up to the bound",
     edits: [lost("  filling.through = votesAbove;\n", "")],
     breaks: ["liveness"],
+  },
+  {
+    name: "unfilled-log-not-minded",
+    why: "a primary that does not fill an idle log for one who has lost its disk stays",
+    edits: [suspicion(" || isUnfilled(step)", "")],
+    breaks: ["liveness"],
+  },
+  {
+    name: "unfilled-log-not-passed-on",
+    why: "a primary that was not told what it is to do is replaced for it",
+    edits: [retransmission("  passOnFilling(step);\n", "")],
+    breaks: ["liveness", "calm"],
   },
   {
     name: "evidence-forgotten",
