@@ -193,10 +193,16 @@ export function transferAt(step: Step): Millis | null {
 
 function ask(step: Step, transfer: Transfer): void {
   const busy = new Set([...transfer.asked.values()].flatMap(({ digests }) => digests));
-  const open = [...transfer.wanted.keys()].filter((digest) => !busy.has(digest) && !step.state.loads.has(digest));
   const peers = sourcesOf(step, transfer).filter((peer) => !transfer.asked.has(peer));
+  // Only as far as is asked for now: of a large state there are very many.
+  const wanted = transfer.wanted.keys();
   for (const peer of peers) {
-    const digests = open.splice(0, DIGESTS_PER_FETCH);
+    const digests: Digest[] = [];
+    while (digests.length < DIGESTS_PER_FETCH) {
+      const next = wanted.next();
+      if (next.done) break;
+      if (!busy.has(next.value) && !step.state.loads.has(next.value)) digests.push(next.value);
+    }
     if (digests.length === 0) return;
     transfer.asked.set(peer, { digests, until: (step.now + FETCH_TIMEOUT_MS) as Millis });
     step.send(peer, step.env.sign<Fetch>({ kind: "fetch", replica: step.self, digests }));
