@@ -8,7 +8,7 @@ import type { StateMachine } from "../core/state_machine.ts";
 import { addressFromHeader, type AppOptions, createApp, problem } from "../http/mod.ts";
 import { KeyValue } from "../machines/key_value.ts";
 import { Node } from "../node/node.ts";
-import type { Observer } from "../node/ports.ts";
+import type { Archive, Observer } from "../node/ports.ts";
 import {
   type DurableObjectStorage,
   DurableObjectStore,
@@ -66,6 +66,8 @@ export interface ReplicaObjectOptions {
   readonly stateMachine?: () => StateMachine;
   /** What differs from {@linkcode EDGE_SETTINGS}. */
   readonly settings?: Partial<Settings>;
+  /** Where executed batches go before they are forgotten; nowhere if left out. */
+  readonly archive?: Archive;
   /** Hear what happens, from the start on. */
   readonly observers?: readonly Observer[];
   /** Bounds and timeouts of the routes. */
@@ -144,6 +146,7 @@ export class ReplicaObject {
       store: new DurableObjectStore(this.#context.storage),
       transport: transportOf(cluster, self, privateKey),
       timer,
+      archive: this.#options.archive,
       privateKey,
       stateMachine,
       observers,

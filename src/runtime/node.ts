@@ -8,7 +8,7 @@ import type { StateMachine } from "../core/state_machine.ts";
 import { type AppOptions, createApp, type ReplicaApp } from "../http/mod.ts";
 import { KeyValue } from "../machines/key_value.ts";
 import { Node } from "../node/node.ts";
-import type { Observer, Store } from "../node/ports.ts";
+import type { Archive, Observer, Store } from "../node/ports.ts";
 import { MemoryStore } from "../stores/memory.ts";
 import { SqliteStore } from "../stores/sqlite.ts";
 import type { ClusterFile } from "../wire/mod.ts";
@@ -38,6 +38,8 @@ export interface OpenReplicaOptions {
   readonly privateKey: string;
   /** Where its state is: a store, or the path of a SQLite file, for which the runtime must have `node:sqlite`. */
   readonly store: Store | string;
+  /** Where executed batches go before they are forgotten; nowhere if left out. */
+  readonly archive?: Archive;
   /** What differs from the default settings. */
   readonly settings?: Partial<Settings>;
   /** Makes the state machine; the key-value machine if left out. */
@@ -83,6 +85,7 @@ export async function openReplica(options: OpenReplicaOptions): Promise<OpenRepl
     store: typeof store === "string" ? await SqliteStore.open(store) : store,
     transport: transportOf(cluster, self, privateKey),
     timer,
+    archive: options.archive,
     privateKey,
     stateMachine,
     observers,

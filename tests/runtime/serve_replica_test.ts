@@ -1,8 +1,9 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { DEFAULT_LIMITS } from "../../src/core/config.ts";
 import { generateKeyPair } from "../../src/crypto/mod.ts";
-import type { Loaded, Store } from "../../src/node/ports.ts";
+import type { Archive, Loaded, Store } from "../../src/node/ports.ts";
 import { serveReplica, type ServeReplicaOptions } from "../../src/runtime/deno.ts";
+import { openReplica } from "../../src/runtime/node.ts";
 import { Client } from "../../src/client/mod.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 
@@ -42,6 +43,26 @@ Deno.test("a replica is served until it is closed", async () => {
   await replica.close();
   await replica.closed;
   await assertRejects(() => fetch(`${replica.url}/readyz`));
+});
+
+Deno.test("a replica that is given an archive hands over what it has executed, whichever way it is run", async () => {
+  for (const open of [serveReplica, openReplica]) {
+    const executed = new Set<number>();
+    const all = Promise.withResolvers<void>();
+    const archive: Archive = {
+      put(batches) {
+        for (const { sequence } of batches) executed.add(sequence);
+        if (executed.size === 16) all.resolve();
+        return Promise.resolve();
+      },
+    };
+    const { node, close } = await open({ ...options(), archive });
+    for (let timestamp = 1; timestamp <= 16; timestamp++) {
+      await node.vouch([{ name: "ada", timestamp, operation: new TextEncoder().encode("INCR n") }]);
+    }
+    await all.promise;
+    await close();
+  }
 });
 
 Deno.test("a served replica limits by the connection's address, whatever a caller writes into its headers", async () => {
