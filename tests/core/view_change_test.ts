@@ -319,6 +319,44 @@ Deno.test("a proof of a decision needs a quorum of distinct, equal commits", () 
   assertEquals(committed(), "committed");
 });
 
+Deno.test("a view that starts late, after a later one has decided otherwise, halts nobody", () => {
+  const cluster = new Cluster();
+  cluster.filter = () => false;
+  const sequence = 1 as SequenceNumber;
+  const [late, decided] = ["late", "decided"].map((value, i) =>
+    batchOf(cluster.now, [new TestClient(cluster, i + 1).request([`x=${value}`])])
+  ) as [ReturnType<typeof batchOf>, ReturnType<typeof batchOf>];
+  const place = (view: number, { digest }: typeof late) => ({ view: view as View, sequence, digest });
+  const commits = [0, 1, 2].map((id) =>
+    signed({ kind: "commit" as const, replica: id as ReplicaId, ...place(2, decided) })
+  );
+  cluster.step(3, { kind: "decision", decision: signed({ kind: "decision", replica: 1 as ReplicaId, commits }) });
+  // Replica 0 had the late batch prepared in view 0; those with whose view-changes view 2 began had not.
+  const prePrepare = (view: number) =>
+    signed<PrePrepare>({ kind: "pre-prepare", replica: view as ReplicaId, ...place(view, late) });
+  const prepares = [1, 2].map((id) =>
+    signed({ kind: "prepare" as const, replica: id as ReplicaId, ...place(0, late) })
+  );
+  const viewChanges = [0, 1, 2].map((id) =>
+    signed({
+      kind: "view-change" as const,
+      replica: id as ReplicaId,
+      view: 1 as View,
+      stable: [],
+      prepared: id === 0 ? [{ prePrepare: prePrepare(0), prepares }] : [],
+    })
+  );
+  const newView = { replica: 1 as ReplicaId, view: 1 as View, viewChanges, prePrepares: [prePrepare(1)] };
+  cluster.step(3, { kind: "new-view", newView: signed({ kind: "new-view", ...newView }) });
+  assertEquals(viewOf(cluster, 3), 1);
+  for (const batch of [late, decided]) {
+    const { digest, bytes } = batch;
+    cluster.step(3, { kind: "blobs", from: 1 as ReplicaId, blobs: [{ digest, bytes, batch }] });
+  }
+  assertEquals(cluster.host(3).replica!.status().lastExecuted, sequence);
+  assertEquals([...cluster.host(3).disk.committed.values()].map(({ batch }) => batch.digest), [decided.digest]);
+});
+
 Deno.test("replicas that have left for different views meet again", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();

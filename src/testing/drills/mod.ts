@@ -20,12 +20,13 @@ import { turnsAwayForgeries } from "./forgeries.ts";
 import { forgetsItsVotes } from "./lost_disk.ts";
 import { NotNow, Scene } from "./scene.ts";
 import { aloneInLeaving, idleness, silence, starvation, underLoad } from "./timers.ts";
-import { entersAView, followsOthers, leavesForGood, startsAView, tellsNewView } from "./view_changes.ts";
+import { entersAView, followsOthers, hearsLate, leavesForGood, startsAView, tellsNewView } from "./view_changes.ts";
 
 /** All drills, by name. */
 export const DRILLS = {
   "starts a view": startsAView,
   "enters a view": entersAView,
+  "hears late": hearsLate,
   "follows others": followsOthers,
   "leaves for good": leavesForGood,
   "tells of its view": tellsNewView,

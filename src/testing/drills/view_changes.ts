@@ -116,6 +116,31 @@ export function entersAView(scene: Scene): void {
   }
 }
 
+/** A later view has decided a number, then it hears of the start of one in which that was another batch's: it goes by what is decided. */
+export function hearsLate(scene: Scene): void {
+  scene.needs(scene.quieten() && scene.room > 0);
+  const { copy, cast, random, next } = scene;
+  const view = scene.viewAfter((primary) => primary !== copy.self);
+  const [batch, other] = [scene.batch(), scene.batch()];
+  const place = { view: view + random.int(1, 3), sequence: next, digest: batch.digest };
+  copy.take(cast.decision(scene.commits(place), copy.others[0]!));
+  // One replica had the other batch prepared, and was not among those whose view-changes the later views began with.
+  const prepared = cast.certificate({ view: view - 1, sequence: next, digest: other.digest });
+  const viewChanges = scene.viewChanges(view, (replica) => replica === copy.others[0] ? [prepared] : []);
+  copy.take({ kind: "new-view", newView: cast.sign(cast.newView(view, viewChanges.slice(0, copy.quorum))) });
+  for (const { digest, bytes } of [other, batch]) {
+    copy.take({
+      kind: "blobs",
+      from: copy.others[0]!,
+      blobs: [{ digest, bytes, batch: digest === batch.digest ? batch : other }],
+    });
+  }
+  const { lastExecuted } = copy.status;
+  scene.demand("liveness", lastExecuted === next, () => {
+    return `has a proof of what is decided at ${next}, and its body, and has executed up to ${lastExecuted}`;
+  });
+}
+
 /** The others leave one by one, each for another view: f of them move nobody, f + 1 take it along to the lowest. */
 export function followsOthers(scene: Scene): void {
   const { copy, random } = scene;

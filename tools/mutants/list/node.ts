@@ -245,6 +245,12 @@ export const NODE: readonly Mutant[] = [
     breaks: ["liveness", "calm"],
   },
   {
+    name: "late-view-halts",
+    why: "what a later view has decided is held against a view that starts late",
+    edits: [change("slot.decision.every(({ message }) => message.view >= view)", "false")],
+    breaks: ["agreement", "no-halt"],
+  },
+  {
     name: "evidence-forgotten",
     why: "what convicts a liar is lost in a restart",
     edits: [recovery("    evidence: new Evidence(recovered.evidence),\n", "    evidence: new Evidence(),\n")],
