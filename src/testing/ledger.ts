@@ -3,6 +3,7 @@
  * @module
  */
 import type { Digest, ReplicaId, SequenceNumber } from "../core/ids.ts";
+import type { Recovered } from "../core/records.ts";
 import type { AnyRequest, Batch, Reply, Request, Result } from "../core/messages.ts";
 import { type Call, type Execution, shown } from "./observed_core.ts";
 import { Runs, type SessionLimits } from "./runs.ts";
@@ -23,6 +24,8 @@ export type Report = (invariant: Invariant, detail: string) => void;
 export class Ledger {
   readonly entries: Map<SequenceNumber, Entry> = new Map();
   readonly batches: Map<Digest, Batch> = new Map();
+  /** What was read from stores, by number. */
+  readonly #stored = new Map<SequenceNumber, Batch>();
   readonly #roots = new Map<SequenceNumber, { readonly root: Digest; readonly by: ReplicaId }>();
   /** By request, or by name and timestamp of a vouched operation: what came of running it. */
   readonly #outcomes = new Map<string, string>();
@@ -135,11 +138,20 @@ export class Ledger {
     else if (before !== now) this.#report("exactly-once", `${what}: first ${before}, then at replica ${by} ${now}`);
   }
 
+  /** A correct replica reads from its store what it has executed, perhaps before anybody heard of it: the commit had seemed to fail. */
+  stored(by: ReplicaId, { sequence, batch }: Recovered["committed"][number]): void {
+    const { digest } = batch;
+    const other = (this.entries.get(sequence) ?? this.#stored.get(sequence) ?? batch).digest;
+    this.#stored.set(sequence, batch);
+    if (other === digest) return;
+    this.#report("agreement", `at ${sequence} replica ${by} has ${digest} in its store, another one executed ${other}`);
+  }
+
   /** A client was told this result. */
   told(request: Digest, { sequence, status }: Result): void {
     if (status === "refused") return;
     const entry = this.entries.get(sequence);
-    const batch = entry && this.batches.get(entry.digest);
+    const batch = entry ? this.batches.get(entry.digest) : this.#stored.get(sequence);
     if (batch?.requests.some(({ digest }) => digest === request)) return;
     this.#report("durability", `a client was told that ${request} was executed at ${sequence}, no correct replica did`);
   }

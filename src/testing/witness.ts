@@ -108,6 +108,7 @@ export class Witness {
   /** A correct replica is read from its store. */
   restored(replica: ReplicaId, recovered: Recovered): void {
     this.#promises.restored(replica, recovered);
+    for (const committed of recovered.committed) this.ledger.stored(replica, committed);
   }
 
   /** A client is refused as one whose session is gone. */
