@@ -80,7 +80,8 @@ function isFilling({ state: { filling, lastExecuted } }: Step): boolean {
 /** As a backup: the primary is to know it too, also if it was not told. */
 export function passOnFilling(step: Step): void {
   const { request } = step.state.filling;
-  if (request && !step.isPrimary && isFilling(step)) step.send(step.primary, request);
+  if (!request || step.isPrimary || request.message.replica === step.primary) return;
+  if (isFilling(step)) step.send(step.primary, request);
 }
 
 /** A new primary has its time, and is told. */

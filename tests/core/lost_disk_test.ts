@@ -142,6 +142,16 @@ Deno.test("in an idle cluster a primary that does not fill the log for one who h
   assertEquals(ada.call(["x=4"]).map(show), ["ok 4"]);
 });
 
+Deno.test("in an idle cluster a primary that lost its disk, and can't fill the log itself, is replaced, and recovers", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  for (let i = 1; i <= 3; i++) ada.call([`x=${i}`]);
+  cluster.loseDisk(0);
+  assertEquals(votesUntilRecovered(cluster, 0), []);
+  cluster.runFor(5_000);
+  cluster.assertAlike();
+});
+
 Deno.test("who asks the backups alone, or again too soon, gets what it asked for late, and no primary replaced", () => {
   const cluster = new Cluster();
   cluster.runFor(3_000);
