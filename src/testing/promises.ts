@@ -19,7 +19,7 @@ import {
   flawOfViewChange,
   type Measures,
 } from "./paper.ts";
-import { SaidCommits } from "./said_commits.ts";
+import type { SaidCommits } from "./said_commits.ts";
 import { emptyMemory, enter, leave, type Memory, noteAccepted, notePrepared, placeOf } from "./replica_memory.ts";
 
 /** What is needed to judge. */
@@ -29,6 +29,8 @@ export interface PromisesOptions {
   readonly hash: (bytes: Uint8Array) => Digest;
   readonly report: Report;
   readonly isFaulty: (replica: ReplicaId) => boolean;
+  /** Who has said commit. */
+  readonly commits: SaidCommits;
 }
 
 /** Everything that correct replicas have bound themselves to. */
@@ -37,12 +39,10 @@ export class Promises {
   readonly #memories = new Map<ReplicaId, Memory>();
   /** What prepared anywhere, by view and number. */
   readonly #prepared = new Map<string, Digest>();
-  readonly #commits: SaidCommits;
   readonly #judged = new Set<Message>();
 
   constructor(options: PromisesOptions) {
     this.#options = options;
-    this.#commits = new SaidCommits(options.measures.n, options.isFaulty);
   }
 
   /** A replica has been read from its store: what is there counts as recorded, also if nobody has heard of it yet. */
@@ -237,8 +237,8 @@ export class Promises {
         this.#vote(replica, memory, message.sequence);
         const isKnown = memory.on.prepared.has(placeOf(message)) ||
           memory.on.committed.has(`${message.sequence}/${message.digest}`);
-        this.#expect(isKnown || this.#commits.isDecided(message), replica, message);
-        return this.#commits.add(message);
+        this.#expect(isKnown || this.#options.commits.isDecided(message), replica, message);
+        return this.#options.commits.add(message);
       }
       case "checkpoint":
         this.#vote(replica, memory, message.sequence);
@@ -255,7 +255,7 @@ export class Promises {
         return this.#expect(memory.entered.has(message.view), replica, message);
       case "decision":
         // A commit of its own that it had no time to say before it was started anew it says with this.
-        for (const { message: commit } of message.commits) this.#commits.add(commit);
+        for (const { message: commit } of message.commits) this.#options.commits.add(commit);
         return this.#flaw("certificates", flawOfDecision(message.commits, this.#options.measures));
       case "stable-checkpoint":
         return this.#flaw("certificates", flawOfStable(message.checkpoints, this.#options.measures));

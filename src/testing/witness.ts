@@ -16,6 +16,7 @@ import { Ledger, type Report } from "./ledger.ts";
 import { Released } from "./observed_core.ts";
 import { Promises } from "./promises.ts";
 import { SaidMessages } from "./said.ts";
+import { SaidCommits } from "./said_commits.ts";
 import { short, type Trace, wordsOf } from "./trace.ts";
 import type { World } from "./world.ts";
 import { Votes } from "./votes.ts";
@@ -74,6 +75,7 @@ export class Witness {
       hash,
       report,
       isFaulty,
+      commits: new SaidCommits(genesis.replicas.length, isFaulty),
     });
   }
 

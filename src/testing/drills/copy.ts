@@ -14,6 +14,7 @@ import { encodeBatch } from "../../wire/mod.ts";
 import type { Report } from "../ledger.ts";
 import { faultyAmong, quorumOf } from "../paper.ts";
 import { Promises } from "../promises.ts";
+import { SaidCommits } from "../said_commits.ts";
 import { Votes } from "../votes.ts";
 import type { World } from "../world.ts";
 
@@ -59,6 +60,8 @@ export class Copy {
   taken: { readonly sequence: number; readonly root: Digest } | null;
   readonly #options: CopyOptions;
   readonly #promises: Promises;
+  /** What it has heard, and said itself: what is decided by that is so, whatever others may have said. */
+  readonly #commits: SaidCommits;
   readonly #votes = new Votes();
   readonly #ears: Heard[] = [];
   /** What it has executed last. */
@@ -78,6 +81,7 @@ export class Copy {
     this.stable = recovered.stable;
     this.#last = recovered.checkpoint?.sequence ?? 0;
     this.taken = recovered.checkpoint ?? null;
+    this.#commits = new SaidCommits(this.n, () => false);
     this.#promises = new Promises({
       measures: {
         n: this.n,
@@ -90,6 +94,7 @@ export class Copy {
       report,
       // The others are played, and may say anything.
       isFaulty: (id) => id !== replica,
+      commits: this.#commits,
     });
     this.#promises.restored(replica, recovered);
     this.#noteSaid(recovered);
@@ -118,6 +123,10 @@ export class Copy {
   /** One step. */
   take(input: Input): void {
     const { core, world: { crypto }, report } = this.#options;
+    if (input.kind === "commit") this.#commits.add(input.commit.message);
+    if (input.kind === "decision") {
+      for (const { message } of input.decision.message.commits) this.#commits.add(message);
+    }
     const ready = core.step(input, Math.floor(this.now) as Millis);
     this.#promises.released(this.self, ready, this.now as Millis);
     for (const record of ready.records) this.#note(record);

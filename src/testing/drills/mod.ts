@@ -17,6 +17,7 @@ import { answersStatus, countsCheckpoints, fetchesState, fillsTheLog, hasTheLogF
 import { Copy } from "./copy.ts";
 import { makesRoom, runsOnce } from "./execution.ts";
 import { turnsAwayForgeries } from "./forgeries.ts";
+import { hearsInAnyOrder } from "./histories.ts";
 import { forgetsItsVotes } from "./lost_disk.ts";
 import { NotNow, Scene } from "./scene.ts";
 import { aloneInLeaving, idleness, silence, starvation, underLoad } from "./timers.ts";
@@ -27,6 +28,7 @@ export const DRILLS = {
   "starts a view": startsAView,
   "enters a view": entersAView,
   "hears late": hearsLate,
+  "hears in any order": hearsInAnyOrder,
   "follows others": followsOthers,
   "leaves for good": leavesForGood,
   "tells of its view": tellsNewView,
