@@ -14,7 +14,8 @@ const MOST_NUMBERS = 3;
 /**
  * Three views, one after another. In the first one, one replica has batches prepared. The second one carries them over, and decides nothing;
  * or it has not heard of them, others take their numbers, and some are decided. The third has heard of what prepared in the second alone,
- * and decides all. The messages of all that come in any order, some twice: it executes what was decided, whatever it hears first.
+ * and decides all. The messages of all that come in any order, some twice, and one replica also says the opposite: it executes what was
+ * decided, whatever it hears first.
  */
 export function hearsInAnyOrder(scene: Scene): void {
   const { copy, cast, random } = scene;
@@ -49,7 +50,11 @@ export function hearsInAnyOrder(scene: Scene): void {
     ...[...lost, ...kept].map((batch) => bodyOf(scene, batch)),
   ];
   const again = inputs.filter(() => random.chance(0.2));
-  for (const input of random.shuffled([...inputs, ...again])) {
+  const liar = random.pick(copy.others);
+  const lies = [...first, ...second, ...third].filter(() => random.chance(0.3)).flatMap((place) => {
+    return denied(scene, place, liar);
+  });
+  for (const input of random.shuffled([...inputs, ...again, ...lies])) {
     if (random.chance(0.05)) copy.wait(random.between(0, 2) * copy.timeoutMs);
     copy.take(input);
   }
@@ -90,6 +95,19 @@ function ordered(
     { kind: "pre-prepare", prePrepare: cast.prePrepare(place), batch },
     ...backups.map((id) => ({ kind: "prepare", prepare: cast.prepare(place, id) }) as const),
     ...committing.map((id) => ({ kind: "commit", commit: cast.commit(place, id) }) as const),
+  ];
+}
+
+/** What somebody says in a view about a number in spite of what it says to others. */
+function denied(scene: Scene, place: Place, by: ReplicaId): readonly Input[] {
+  const { cast } = scene;
+  const batch = scene.batch();
+  const other = { ...place, digest: batch.digest };
+  return [
+    by === cast.primaryOf(place.view)
+      ? { kind: "pre-prepare", prePrepare: cast.prePrepare(other), batch }
+      : { kind: "prepare", prepare: cast.prepare(other, by) },
+    { kind: "commit", commit: cast.commit(other, by) },
   ];
 }
 
