@@ -17,7 +17,7 @@ import type { Millis, ReplicaId, SequenceNumber, View } from "./ids.ts";
 import type { Signed, Status, Verified } from "./messages.ts";
 import { acceptWaiting } from "./normal_case.ts";
 import type { Step } from "./state.ts";
-import { leaveFor } from "./view_change.ts";
+import { followOthers, leaveFor } from "./view_change.ts";
 
 /** What one of the others has said of itself since the start. */
 export type Report = Pick<Status, "stable" | "executed" | "view">;
@@ -148,5 +148,7 @@ export function checkLostDisk(step: Step): void {
   step.event({ kind: "recovered", sequence: lostDisk.bound });
   // In the view for which it left last it may vote, but not leave for it again with another view-change.
   if (state.view < left) leaveFor(step, (left + 1) as View, "disk-lost");
+  // Those who have left meanwhile it could not follow before.
+  followOthers(step);
   for (const slot of state.log.slots()) acceptWaiting(step, slot);
 }

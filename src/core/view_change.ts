@@ -67,7 +67,7 @@ function tellNewView(step: Step, to: ReplicaId): void {
 }
 
 /** The f + 1 rule: when so many have left for higher views, one of them correct, go to the lowest of these without waiting. */
-function followOthers(step: Step): void {
+export function followOthers(step: Step): void {
   const higher = [...step.state.viewChanges.values()].map(({ message }) => message.view).filter((view) =>
     view > step.state.view
   );

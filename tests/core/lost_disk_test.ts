@@ -171,6 +171,18 @@ Deno.test("who asks the backups alone, or again too soon, gets what it asked for
   assertEquals(cluster.hosts.map(({ replica }) => replica!.status().view as number), [0, 0, 0, 0]);
 });
 
+Deno.test("one that votes again goes where f + 1 others have left for meanwhile", () => {
+  const cluster = new Cluster();
+  new TestClient(cluster, 1).open();
+  cluster.loseDisk(3);
+  for (const replica of [0, 1] as ReplicaId[]) {
+    const viewChange = signed({ kind: "view-change" as const, replica, view: 7 as View, stable: [], prepared: [] });
+    cluster.step(3, { kind: "view-change", viewChange });
+  }
+  assertEquals(votesUntilRecovered(cluster, 3), []);
+  assertEquals(cluster.host(3).replica!.status().view as number, 7);
+});
+
 Deno.test("null requests change neither the state nor the agreed time", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
