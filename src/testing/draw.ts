@@ -39,7 +39,7 @@ const OPERATIONS = { least: 300, most: 330 };
 export function drawPlan(seed: number, { profile = "default", replicas }: DrawOptions = {}): Plan {
   const random = new Random(seed);
   const n = replicas ?? random.pick(profile === "edge" ? [4, 5, 6, 7] : REPLICAS);
-  const durationMs = random.int(60_000, 66_000);
+  const durationMs = random.int(60_000, 61_000);
   const isCalm = profile === "calm";
   const checkpointInterval = random.pick([4, 4, 8, 16]);
   const meanLatencyMs = random.pick([0.5, 2, 5, 20]);

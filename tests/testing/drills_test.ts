@@ -8,7 +8,7 @@ import { DRILLS } from "../../src/testing/drills/mod.ts";
 import { type CoreMaker, Coverage, drawPlan, type Invariant, run, runOptionsOf } from "../../src/testing/mod.ts";
 
 /** Nothing goes wrong. */
-const CALM = [1, 2, 3, 4, 5, 6].map((seed) => ({
+const CALM = [1, 2, 3, 4, 5, 6, 7, 8].map((seed) => ({
   ...drawPlan(seed, { profile: "calm", replicas: 4 }),
   durationMs: 40_000,
   checkpointInterval: 4,
