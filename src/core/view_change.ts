@@ -164,15 +164,15 @@ export function carryOver(step: Step): void {
     if (!state.log.isWithin(sequence)) continue;
     const slot = state.log.slot(sequence);
     if (slot.prePrepare && slot.prePrepare.message.view >= view) continue;
-    if (slot.committed !== null && slot.committed !== digest) {
+    const isOverruled = slot.committed !== null && slot.committed !== digest;
+    if (isOverruled) {
       // That is right only if a view that started later has decided it: word of that came here first.
       const isLate = slot.decision.every(({ message }) => message.view >= view);
       invariant(isLate, `${sequence} is committed as ${slot.committed}, the new view ${view} has ${digest}`);
-      continue;
     }
     const batch = digest === empty.digest ? empty : slot.batch?.digest === digest ? slot.batch : null;
     slot.waiting = { prePrepare, batch, carried: true };
-    acceptWaiting(step, slot);
+    if (!isOverruled) acceptWaiting(step, slot);
   }
   state.lastProposed = highest as SequenceNumber;
 }

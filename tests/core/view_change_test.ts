@@ -349,6 +349,11 @@ Deno.test("a view that starts late, after a later one has decided otherwise, hal
   const newView = { replica: 1 as ReplicaId, view: 1 as View, viewChanges, prePrepares: [prePrepare(1)] };
   cluster.step(3, { kind: "new-view", newView: signed({ kind: "new-view", ...newView }) });
   assertEquals(viewOf(cluster, 3), 1);
+  // Its primary is bound by what it has carried over, all the same.
+  const denial = signed<PrePrepare>({ kind: "pre-prepare", replica: 1 as ReplicaId, ...place(1, decided) });
+  const { messages, events } = cluster.step(3, { kind: "pre-prepare", prePrepare: denial, batch: decided });
+  assertEquals(messages.map(({ message }) => message.message.kind), []);
+  assert(events.some(({ kind }) => kind === "contradiction"));
   for (const batch of [late, decided]) {
     const { digest, bytes } = batch;
     cluster.step(3, { kind: "blobs", from: 1 as ReplicaId, blobs: [{ digest, bytes, batch }] });
