@@ -74,12 +74,8 @@ Deno.test("a key is found in whatever form it slips out", () => {
 for (const kind of ["a file and SQLite", "variables and Deno KV"] as const) {
   Deno.test(`a replica with its key in ${kind} tells it to nobody: on no route, in no log, in no message`, () =>
     inFolder(async (folder) => {
-      const port = freePort();
-      await cli(["init", ...names(port), "--folder", `${folder}/pbft`], () => {});
-      const cluster = parseClusterFile(JSON.parse(await Deno.readTextFile(`${folder}/pbft/cluster.json`)));
-      const keyOf = (name: string) => Deno.readTextFileSync(`${folder}/pbft/${name}/key`).trim();
       const sent: string[] = [];
-      const peers = Deno.serve({ hostname: "127.0.0.1", port: port + 1, onListen: () => {} }, async (request) => {
+      const peers = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
         const bytes = new Uint8Array(await request.arrayBuffer());
         sent.push(
           JSON.stringify([...request.headers]),
@@ -87,6 +83,9 @@ for (const kind of ["a file and SQLite", "variables and Deno KV"] as const) {
         );
         return new Response(null, { status: 202 });
       });
+      await cli(["init", ...names(freePort(), peers.addr.port), "--folder", `${folder}/pbft`], () => {});
+      const cluster = parseClusterFile(JSON.parse(await Deno.readTextFile(`${folder}/pbft/cluster.json`)));
+      const keyOf = (name: string) => Deno.readTextFileSync(`${folder}/pbft/${name}/key`).trim();
       const files = [
         "--cluster",
         `${folder}/pbft/cluster.json`,
@@ -124,8 +123,8 @@ for (const kind of ["a file and SQLite", "variables and Deno KV"] as const) {
 }
 
 /** Four members; all but Apple at one port. */
-function names(port: number): readonly string[] {
-  const others = ["Ball", "Candy", "Dog"].map((name) => `${name}=http://127.0.0.1:${port + 1}/${name}`);
+function names(port: number, peersPort: number): readonly string[] {
+  const others = ["Ball", "Candy", "Dog"].map((name) => `${name}=http://127.0.0.1:${peersPort}/${name}`);
   return [`Apple=http://127.0.0.1:${port}`, ...others];
 }
 
