@@ -2,32 +2,7 @@
  * Texts and bytes.
  * @module
  */
-const encoder = new TextEncoder();
-// A byte order mark is a character like any other: to drop it would make two texts one.
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** Up to here, ASCII texts are cheaper without a call into the runtime. */
-const SHORT = 48;
-
-/** The UTF-8 bytes of a text. */
-export function utf8(text: string): Uint8Array {
-  if (text.length > SHORT) return encoder.encode(text);
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit > 0x7f) return encoder.encode(text);
-    bytes[i] = unit;
-  }
-  return bytes;
-}
-
-/** The inverse. @throws {TypeError} if `bytes` are not UTF-8. */
-export function fromUtf8(bytes: Uint8Array): string {
-  if (bytes.length > SHORT) return decoder.decode(bytes);
-  let all = 0;
-  for (let i = 0; i < bytes.length; i++) all |= bytes[i]!;
-  return all > 0x7f ? decoder.decode(bytes) : String.fromCharCode.apply(null, bytes as unknown as number[]);
-}
+export { fromUtf8, utf8 } from "../core/text.ts";
 
 /** How many bytes the JSON text of a well-formed text has in UTF-8, quotes included. */
 export function jsonBytes(text: string): number {

@@ -2,13 +2,7 @@
  * Text as UTF-8 bytes and back, without silent repairs: one text, one sequence of bytes.
  * @module
  */
-
-const encoder = new TextEncoder();
-// ignoreBOM: otherwise a leading byte order mark would vanish, and two sequences of bytes would be one text.
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** Up to here, ASCII texts are cheaper without a call into the runtime. */
-const SHORT = 48;
+import { fromUtf8 as decode, utf8 as encode } from "../core/text.ts";
 
 /**
  * The UTF-8 bytes of a text.
@@ -16,7 +10,7 @@ const SHORT = 48;
  */
 export function utf8(text: string): Uint8Array<ArrayBuffer> {
   if (!isWellFormed(text)) throw new TypeError("expected well-formed text, got a lone surrogate");
-  return encoder.encode(text);
+  return encode(text);
 }
 
 /**
@@ -24,15 +18,8 @@ export function utf8(text: string): Uint8Array<ArrayBuffer> {
  * @throws {TypeError} if they are not UTF-8.
  */
 export function fromUtf8(bytes: Uint8Array): string {
-  if (bytes.length > SHORT) return decode(bytes);
-  let all = 0;
-  for (let i = 0; i < bytes.length; i++) all |= bytes[i]!;
-  return all > 0x7f ? decode(bytes) : String.fromCharCode.apply(null, bytes as unknown as number[]);
-}
-
-function decode(bytes: Uint8Array): string {
   try {
-    return decoder.decode(bytes);
+    return decode(bytes);
   } catch {
     throw new TypeError("expected UTF-8, got other bytes");
   }
