@@ -172,6 +172,7 @@ export function carryOver(step: Step): void {
     }
     const batch = digest === empty.digest ? empty : slot.batch?.digest === digest ? slot.batch : null;
     slot.waiting = { prePrepare, batch, carried: true };
+    // What is overruled is not voted for; but while it waits its primary is held to it.
     if (!isOverruled) acceptWaiting(step, slot);
   }
   state.lastProposed = highest as SequenceNumber;

@@ -119,11 +119,7 @@ export function believesDecisions(scene: Scene): void {
     scene.demand("liveness", asked.size === copy.others.length, () => {
       return `asks ${asked.size} of the others for a body that it lacks, and no more`;
     });
-    copy.take({
-      kind: "blobs",
-      from: random.pick(copy.others),
-      blobs: [{ digest: batch.digest, bytes: batch.bytes, batch }],
-    });
+    copy.take(scene.body(batch));
   }
   const { lastExecuted } = copy.status;
   scene.demand("liveness", lastExecuted === place.sequence, () => {

@@ -47,7 +47,7 @@ export function hearsInAnyOrder(scene: Scene): void {
     ...end,
     ...third.flatMap((place, i) => ordered(scene, place, kept[i]!, copy.others)),
     ...decisions,
-    ...[...lost, ...kept].map((batch) => bodyOf(scene, batch)),
+    ...[...lost, ...kept].map((batch) => scene.body(batch)),
   ];
   const again = inputs.filter(() => random.chance(0.2));
   const liar = random.pick(copy.others);
@@ -58,7 +58,7 @@ export function hearsInAnyOrder(scene: Scene): void {
     if (random.chance(0.05)) copy.wait(random.between(0, 2) * copy.timeoutMs);
     copy.take(input);
   }
-  for (const input of [...end, ...decisions, ...kept.map((batch) => bodyOf(scene, batch))]) copy.take(input);
+  for (const input of [...end, ...decisions, ...kept.map((batch) => scene.body(batch))]) copy.take(input);
   const { lastExecuted, view } = copy.status;
   scene.demand("liveness", lastExecuted >= numbers.at(-1)!, () => {
     return `has all that was said in views ${views.join(", ")}, is in ${view}, and has executed up to ${lastExecuted}`;
@@ -109,10 +109,4 @@ function denied(scene: Scene, place: Place, by: ReplicaId): readonly Input[] {
       : { kind: "prepare", prepare: cast.prepare(other, by) },
     { kind: "commit", commit: cast.commit(other, by) },
   ];
-}
-
-/** A body, as an answer to whoever asks for it. */
-function bodyOf({ copy }: Scene, batch: Verified<Batch>): Input {
-  const { digest, bytes } = batch;
-  return { kind: "blobs", from: copy.others[0]!, blobs: [{ digest, bytes, batch }] };
 }

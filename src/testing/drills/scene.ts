@@ -102,6 +102,12 @@ export class Scene {
     return this.cast.batch(Math.floor(this.copy.now), requests);
   }
 
+  /** Its body, as an answer to whoever asks for it. */
+  body(batch: Verified<Batch>): Input {
+    const { digest, bytes } = batch;
+    return { kind: "blobs", from: this.copy.others[0]!, blobs: [{ digest, bytes, batch }] };
+  }
+
   /** For each number that is decided above the low watermark, a certificate: a quorum's view-changes can't be without. */
   decidedBefore(view: number): readonly PreparedCertificate[] {
     return [...this.copy.decided.values()].filter((commit) => commit.view < view).map((commit) =>

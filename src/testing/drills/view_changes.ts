@@ -97,7 +97,7 @@ export function entersAView(scene: Scene): void {
         fetched.has(digest),
         () => `enters view ${view} and does not ask for a body that it lacks`,
       );
-      copy.take({ kind: "blobs", from: copy.others[0]!, blobs: [{ digest, bytes: batch.bytes, batch }] });
+      copy.take(scene.body(batch));
     }
   });
   const said = (kind: "prepare" | "commit") =>
@@ -128,13 +128,7 @@ export function hearsLate(scene: Scene): void {
   const prepared = cast.certificate({ view: view - 1, sequence: next, digest: other.digest });
   const viewChanges = scene.viewChanges(view, (replica) => replica === copy.others[0] ? [prepared] : []);
   copy.take({ kind: "new-view", newView: cast.sign(cast.newView(view, viewChanges.slice(0, copy.quorum))) });
-  for (const { digest, bytes } of [other, batch]) {
-    copy.take({
-      kind: "blobs",
-      from: copy.others[0]!,
-      blobs: [{ digest, bytes, batch: digest === batch.digest ? batch : other }],
-    });
-  }
+  for (const one of [other, batch]) copy.take(scene.body(one));
   const { lastExecuted } = copy.status;
   scene.demand("liveness", lastExecuted === next, () => {
     return `has a proof of what is decided at ${next}, and its body, and has executed up to ${lastExecuted}`;
