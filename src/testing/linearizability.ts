@@ -40,15 +40,21 @@ interface Choice {
   readonly state: string | null;
 }
 
+/**
+ * Operations that were answered are in the order of their beginnings, and after them those that were not: such a one may come at any
+ * time after it began, or never.
+ */
 function isLinearizable(all: readonly Invocation[], model: Model): boolean {
-  const operations = [...all].sort((a, b) => a.invokedAt - b.invokedAt);
+  const sorted = [...all].sort((a, b) => a.invokedAt - b.invokedAt);
+  const answered = sorted.filter(({ outcome }) => outcome !== null);
+  const operations = [...answered, ...sorted.filter(({ outcome }) => outcome === null)];
   const done = new Array<boolean>(operations.length).fill(false);
   const seen = new Set<string>();
   const choices: Choice[] = [];
   let state: string | null = null;
-  let left = operations.filter(({ outcome }) => outcome !== null).length;
+  let left = answered.length;
   let from = 0;
-  /** All before it are done, and none from `end` on. */
+  /** All answered ones before it are done, and none from `end` on. */
   let open = 0;
   let end = 0;
   while (left > 0) {
@@ -56,8 +62,10 @@ function isLinearizable(all: readonly Invocation[], model: Model): boolean {
     if (next !== null) {
       choices.push({ index: next.index, state });
       done[next.index] = true;
-      end = Math.max(end, next.index + 1);
-      if (operations[next.index]!.outcome !== null) left--;
+      if (next.index < answered.length) {
+        end = Math.max(end, next.index + 1);
+        left--;
+      }
       state = next.state;
       from = 0;
       continue;
@@ -66,8 +74,10 @@ function isLinearizable(all: readonly Invocation[], model: Model): boolean {
     if (!last) return false;
     if (seen.size > MAX_STATES) return true;
     done[last.index] = false;
-    open = Math.min(open, last.index);
-    if (operations[last.index]!.outcome !== null) left++;
+    if (last.index < answered.length) {
+      open = Math.min(open, last.index);
+      left++;
+    }
     state = last.state;
     from = last.index + 1;
   }
@@ -78,15 +88,20 @@ function isLinearizable(all: readonly Invocation[], model: Model): boolean {
     while (done[open]) open++;
     let earliestEnd = Infinity;
     // Whatever began after the earliest end so far ended after it too.
-    for (let i = open; i < operations.length && operations[i]!.invokedAt <= earliestEnd; i++) {
+    for (let i = open; i < answered.length && operations[i]!.invokedAt <= earliestEnd; i++) {
       if (!done[i]) earliestEnd = Math.min(earliestEnd, operations[i]!.answeredAt);
     }
     for (let index = Math.max(start, open); index < operations.length; index++) {
       const { invokedAt, operation, outcome } = operations[index]!;
-      if (invokedAt > earliestEnd) return null;
+      if (invokedAt > earliestEnd) {
+        if (index >= answered.length) return null;
+        index = answered.length - 1;
+        continue;
+      }
       if (done[index]) continue;
       const after = model.apply(state, operation);
-      if (outcome !== null && outcome !== after.outcome) continue;
+      // What nobody heard of and what changes nothing explains nothing.
+      if (outcome === null ? after.state === state : outcome !== after.outcome) continue;
       const place = placeWith(index, after.state);
       if (seen.has(place)) continue;
       seen.add(place);
@@ -95,12 +110,15 @@ function isLinearizable(all: readonly Invocation[], model: Model): boolean {
     return null;
   }
 
-  /** Where the search is once `index` is done too: the first that is not, those after it that are, and the state. */
+  /** Where the search is once `index` is done too: the first that is not, what is done beyond it, and the state. */
   function placeWith(index: number, state: string | null): string {
     let first = open;
-    while (done[first] || first === index) first++;
+    while (first < answered.length && (done[first] || first === index)) first++;
     let place = `${first}`;
-    for (let i = first + 1; i < end || i <= index; i++) if (done[i] || i === index) place += `,${i}`;
+    for (let i = first + 1; i < answered.length && (i < end || i <= index); i++) {
+      if (done[i] || i === index) place += `,${i}`;
+    }
+    for (let i = answered.length; i < operations.length; i++) if (done[i] || i === index) place += `,${i}`;
     return `${place}/${state}`;
   }
 }
