@@ -16,21 +16,33 @@ interface Verdict {
 /** Verdicts in one generation; the one before is remembered too. */
 const GENERATION = 4_096;
 
+/** By the frame itself, as one that goes to all is the same for all, and by what is in it. */
+interface Verdicts {
+  readonly frames: Map<Uint8Array, Verdict>;
+  readonly contents: Map<number, Verdict>;
+}
+
 /** A gate that remembers its verdicts by the frames' exact bytes. */
 export class SharedGate extends Gate {
-  #young = new Map<number, Verdict>();
-  #old = new Map<number, Verdict>();
+  #young = noVerdicts();
+  #old = noVerdicts();
 
   protected override judge(frame: Uint8Array, kind: MessageKind | "unknown"): Passed | Rejection {
+    const same = this.#young.frames.get(frame) ?? this.#old.frames.get(frame);
+    if (same) return same.passed;
     const place = fingerprint(frame);
-    const known = this.#young.get(place) ?? this.#old.get(place);
-    if (known && (known.frame === frame || equalBytes(known.frame, frame))) return known.passed;
-    const passed = super.judge(frame, kind);
-    if (this.#young.size === GENERATION) {
+    const known = this.#young.contents.get(place) ?? this.#old.contents.get(place);
+    const verdict = known && equalBytes(known.frame, frame) ? known : { frame, passed: super.judge(frame, kind) };
+    if (this.#young.frames.size === GENERATION) {
       this.#old = this.#young;
-      this.#young = new Map();
+      this.#young = noVerdicts();
     }
-    this.#young.set(place, { frame, passed });
-    return passed;
+    this.#young.frames.set(frame, verdict);
+    this.#young.contents.set(place, verdict);
+    return verdict.passed;
   }
+}
+
+function noVerdicts(): Verdicts {
+  return { frames: new Map(), contents: new Map() };
 }
