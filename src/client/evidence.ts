@@ -20,10 +20,10 @@ export interface Misconduct {
   readonly kind: Statement["kind"];
   /** In which view; `null` for checkpoints. */
   readonly view: View | null;
-  /** About which number. */
-  readonly sequence: SequenceNumber;
-  /** The two digests that it named. */
-  readonly digests: readonly [Digest, Digest];
+  /** About which number; `null` for view-changes. */
+  readonly sequence: SequenceNumber | null;
+  /** The two digests that it named; `null` for view-changes, which name none. */
+  readonly digests: readonly [Digest, Digest] | null;
 }
 
 /**
@@ -44,9 +44,11 @@ export async function verifyEvidence(
   item: EvidenceItem,
 ): Promise<Misconduct> {
   const { first, second } = decode(item, genesis);
-  const { replica, kind, sequence, digest } = first.message;
-  if (!isContradiction(first.message, second.message)) {
-    throw new EvidenceError("the messages don't contradict each other: one signer, kind, view and number, two digests");
+  const { replica, kind } = first.message;
+  if (!isContradiction(first, second)) {
+    throw new EvidenceError(
+      "the messages don't contradict each other: one signer, kind, view and number, and two digests or two view-changes",
+    );
   }
   const member = genesis.replicas[replica];
   if (!member) throw new EvidenceError(`replica ${replica} is not a member`);
@@ -56,7 +58,11 @@ export async function verifyEvidence(
     throw new EvidenceError(`a signature is not ${member.name}'s for a ${kind} in this cluster`);
   }
   const view = first.message.kind === "checkpoint" ? null : first.message.view;
-  return { accused: replica, name: member.name, kind, view, sequence, digests: [digest, second.message.digest] };
+  const who = { accused: replica, name: member.name, kind, view };
+  if (first.message.kind === "view-change" || second.message.kind === "view-change") {
+    return { ...who, sequence: null, digests: null };
+  }
+  return { ...who, sequence: first.message.sequence, digests: [first.message.digest, second.message.digest] };
 }
 
 function decode(item: EvidenceItem, genesis: Genesis): ReturnType<typeof decodeEvidence> {

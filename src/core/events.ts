@@ -56,7 +56,8 @@ export type Event =
     readonly kind: "contradiction";
     readonly message: MessageKind;
     readonly accused: ReplicaId;
-    readonly sequence: SequenceNumber;
+    /** `null`: the two are view-changes. */
+    readonly sequence: SequenceNumber | null;
   }
   | {
     readonly kind: "discarded";

@@ -3,7 +3,7 @@
  * @module
  */
 import { onStable, type StableCertificate, stableSequence } from "./checkpoint.ts";
-import { compareCertificate } from "./evidence.ts";
+import { compareNewView, compareViewChange } from "./evidence.ts";
 import type { ReplicaId, SequenceNumber, View } from "./ids.ts";
 import { invariant } from "./invariant.ts";
 import type { Suspicion } from "./events.ts";
@@ -45,6 +45,7 @@ export function onViewChange(step: Step, viewChange: Verified<Signed<ViewChange>
   const { replica, view } = viewChange.message;
   const discard = (reason: Parameters<Step["discard"]>[2]) => step.discard("view-change", replica, reason);
   if (replica === step.self) return onOwnViewChange(step, view);
+  compareViewChange(step, viewChange);
   if (view < state.view || (view === state.view && step.isActive)) {
     tellNewView(step, replica);
     return discard("other-view");
@@ -52,7 +53,6 @@ export function onViewChange(step: Step, viewChange: Verified<Signed<ViewChange>
   const known = state.viewChanges.get(replica)?.message;
   if (known && known.view >= view) return discard(known.view > view ? "other-view" : "duplicate");
   if (!isValidViewChange(viewChange.message, step.env.genesis)) return discard("invalid-certificate");
-  for (const certificate of viewChange.message.prepared) compareCertificate(step, certificate);
   state.viewChanges.set(replica, viewChange);
   followOthers(step);
   onQuorum(step);
@@ -118,6 +118,7 @@ function startView(step: Step, viewChanges: readonly Verified<Signed<ViewChange>
 export function onNewView(step: Step, newView: Verified<Signed<NewView>>): void {
   const { state } = step;
   const { replica, view } = newView.message;
+  compareNewView(step, newView);
   if (view < state.view || (view === state.view && step.isActive)) {
     return step.discard("new-view", replica, "other-view");
   }

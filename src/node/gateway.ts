@@ -3,6 +3,7 @@
  * answers each once f + 1 replicas agree on the results.
  * @module
  */
+import { equalBytes } from "../core/bytes.ts";
 import type { Genesis } from "../core/config.ts";
 import { type Digest, millis, type ReplicaId, type View } from "../core/ids.ts";
 import type { Reply, Result, SignedRequest, Verified, VouchedOperation, VouchedRequest } from "../core/messages.ts";
@@ -12,7 +13,6 @@ import { abortable } from "./abort.ts";
 import { deferred } from "./deferred.ts";
 import type { NodeLimits } from "./limits.ts";
 import type { Rejection, Timer } from "./ports.ts";
-import { equalBytes } from "./verified_messages.ts";
 
 /** What became of vouched operations, once f + 1 replicas agree on it. */
 export interface VouchedAnswer {

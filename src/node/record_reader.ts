@@ -103,7 +103,7 @@ export class RecordReader {
           () => decodeFrame(frame as Uint8Array, this.#limits).signed as Signed<Statement>,
         );
       });
-      if (first && second && isContradiction(first.message, second.message)) return { first, second };
+      if (first && second && isContradiction(first, second)) return { first, second };
       throw new CorruptStoreError(`${key}: expected two messages that contradict each other`);
     });
   }

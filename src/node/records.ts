@@ -14,7 +14,7 @@
  * | `fetched/D` | digests that a state transfer which is not over has fetched; D is the first of them |
  * | `lost-disk` | the store does not have all that the replica said: what it has found out since |
  * | `stable` | the frames of the certificate |
- * | `evidence/R/KIND/V/N` | the frames of two messages by which replica R contradicts itself |
+ * | `evidence/R/KIND/V/N` | the frames of two messages by which replica R contradicts itself; of view-changes without the number |
  *
  * N is padded with zeros to 16 digits, so that keys sort as numbers do.
  * @module

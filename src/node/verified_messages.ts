@@ -2,6 +2,7 @@
  * Messages whose signature was found right, so that it isn't checked again when they come in a batch or a certificate.
  * @module
  */
+import { equalBytes } from "../core/bytes.ts";
 import type { Digest } from "../core/ids.ts";
 import type { MessageKind } from "../core/messages.ts";
 
@@ -37,11 +38,4 @@ export class VerifiedMessages {
       return;
     }
   }
-}
-
-/** Whether two byte strings are the same. Not in constant time: for nothing secret. */
-export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
 }

@@ -125,7 +125,13 @@ const EXPECTED: { readonly [group: string]: readonly string[] } = {
     "others-left": true,
     "disk-lost": true,
   }),
-  "evidence": all<Statement["kind"]>({ "pre-prepare": true, "prepare": true, "commit": true, "checkpoint": true }),
+  "evidence": all<Statement["kind"]>({
+    "pre-prepare": true,
+    "prepare": true,
+    "commit": true,
+    "checkpoint": true,
+    "view-change": true,
+  }),
   "query": ["answered without ordering", "asked again", "fell back to ordering"],
   // The node refuses sooner than its core has too many.
   "query at a replica": [

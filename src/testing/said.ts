@@ -2,6 +2,7 @@
  * Who has said what: no correct replica takes for another correct one's what that has never said, and nothing that is not durable yet.
  * @module
  */
+import { equalBytes } from "../core/bytes.ts";
 import type { ReplicaId } from "../core/ids.ts";
 import type { Input, Ready } from "../core/io.ts";
 import type { Message, MessageKind, Reply, Result, Signed } from "../core/messages.ts";
@@ -96,7 +97,7 @@ export class SaidMessages {
     if (!("replica" in message) || this.#isFaulty(message.replica)) return void this.#passed.add(signed);
     const said = this.#said.get(message.kind)?.get(keyOf(signature));
     const what = `for replica ${message.replica}'s a ${message.kind}`;
-    if (!said || !isEqual(said.bytes, bytes)) {
+    if (!said || !equalBytes(said.bytes, bytes)) {
       this.#report("authenticity", `replica ${by} takes ${what} that it never said`);
     } else if (!said.isLetOut) this.#report("write-ahead", `replica ${by} takes ${what} that is not durable there yet`);
     else this.#passed.add(signed);
@@ -131,11 +132,4 @@ function keyOf(signature: Uint8Array): number {
 
 function shownResults(results: readonly Result[]): string {
   return results.map(({ sequence, status, value }) => `${sequence} ${status} ${value}`).join(";");
-}
-
-function isEqual(a: Uint8Array, b: Uint8Array): boolean {
-  if (a === b) return true;
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
 }

@@ -2,10 +2,10 @@
  * One gate for all nodes of a simulation: a frame that goes to many, or comes again, is decoded and verified once.
  * @module
  */
+import { equalBytes } from "../core/bytes.ts";
 import type { MessageKind } from "../core/messages.ts";
 import { Gate, type Passed } from "../node/gate.ts";
 import type { Rejection } from "../node/ports.ts";
-import { equalBytes } from "../node/verified_messages.ts";
 import { fingerprint } from "./cryptography.ts";
 
 interface Verdict {

@@ -233,7 +233,7 @@ export class Witness {
     const isSigned = [first, second].every(({ message, bytes, signature }) =>
       verifier.verify(genesis.replicas[replica]!.publicKey, message.kind, bytes, signature)
     );
-    if (!isSigned || !isContradiction(first.message, second.message)) {
+    if (!isSigned || !isContradiction(first, second)) {
       return this.#report("evidence", `${label} keeps what convicts nobody: ${wordsOf(first.message, genesis)}`);
     }
     if (this.#faulty.has(replica)) return;

@@ -17,11 +17,13 @@ export interface EvidenceItem {
   readonly kind: Statement["kind"];
   /** Of both messages; `null` for checkpoints, which have none. */
   readonly view: number | null;
-  /** The sequence number of both messages. */
-  readonly number: number;
-  /** The two messages: the digest that each names, and its signed frame in base64. */
-  readonly messages: readonly { readonly digest: string; readonly frame: string }[];
+  /** The sequence number of both messages; `null` for view-changes, which have none. */
+  readonly number: number | null;
+  /** The two messages: the digest that each names, `null` for view-changes, and its signed frame in base64. */
+  readonly messages: readonly { readonly digest: string | null; readonly frame: string }[];
 }
+
+const KINDS: readonly Statement["kind"][] = ["pre-prepare", "prepare", "commit", "checkpoint", "view-change"];
 
 /** A contradiction as JSON. */
 export function encodeEvidence({ first, second }: Contradiction): EvidenceItem {
@@ -30,9 +32,9 @@ export function encodeEvidence({ first, second }: Contradiction): EvidenceItem {
     accused: message.replica,
     kind: message.kind,
     view: message.kind === "checkpoint" ? null : message.view,
-    number: message.sequence,
+    number: message.kind === "view-change" ? null : message.sequence,
     messages: [first, second].map((signed) => ({
-      digest: signed.message.digest,
+      digest: signed.message.kind === "view-change" ? null : signed.message.digest,
       frame: toBase64(encodeFrame(signed)),
     })),
   };
@@ -40,7 +42,7 @@ export function encodeEvidence({ first, second }: Contradiction): EvidenceItem {
 
 /**
  * The two signed messages of an item; nothing is verified.
- * @throws {DecodeError} if it has not two frames of pre-prepares, prepares, commits or checkpoints.
+ * @throws {DecodeError} if it has not two frames of pre-prepares, prepares, commits, checkpoints or view-changes.
  */
 export function decodeEvidence(item: unknown, limits: Partial<WireLimits> = {}): Contradiction {
   const messages = (item as Partial<EvidenceItem> | null)?.messages;
@@ -55,10 +57,8 @@ function statementIn(frame: unknown, at: string, limits: Partial<WireLimits>): S
   if (typeof frame !== "string") throw new DecodeError(`${at}.frame`, "a frame in base64", show(frame));
   const { signed } = decodeFrame(bytesOf(frame, at), limits);
   const { kind } = signed.message;
-  if (kind === "pre-prepare" || kind === "prepare" || kind === "commit" || kind === "checkpoint") {
-    return signed as Signed<Statement>;
-  }
-  throw new DecodeError(`${at}.frame`, "a pre-prepare, a prepare, a commit or a checkpoint", kind);
+  if (KINDS.some((statement) => statement === kind)) return signed as Signed<Statement>;
+  throw new DecodeError(`${at}.frame`, `one of ${KINDS.join(", ")}`, kind);
 }
 
 function bytesOf(base64: string, at: string): Uint8Array {

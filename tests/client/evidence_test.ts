@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { EvidenceError, type EvidenceItem, verifyEvidence } from "../../src/client/mod.ts";
 import type { Statement } from "../../src/core/evidence.ts";
+import type { PrePrepare, ViewChange } from "../../src/core/messages.ts";
 import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
 import { clusterId } from "../../src/crypto/mod.ts";
 import { encodeEvidence, encodeFrame, fromBase64, toBase64 } from "../../src/wire/mod.ts";
@@ -43,6 +44,27 @@ for (const kind of ["pre-prepare", "prepare", "commit", "checkpoint"] as const) 
     assertEquals(proven.digests, [one, two]);
   });
 }
+
+test("two view-changes that differ convict their signer, by the genesis alone", async () => {
+  const leave = (view: number, sequences: readonly number[]): ViewChange => {
+    const author = new Author(1, clusterId(genesis));
+    const prepared = sequences.map((sequence) => {
+      const fields = { view: 0 as View, sequence: sequence as SequenceNumber, digest: one };
+      return {
+        prePrepare: author.sign<PrePrepare>({ kind: "pre-prepare", replica: 0 as ReplicaId, ...fields }),
+        prepares: [],
+      };
+    });
+    return { kind: "view-change", replica: 2 as ReplicaId, view: view as View, stable: [], prepared };
+  };
+  const proven = await verifyEvidence({ genesis }, JSON.parse(JSON.stringify(item([leave(5, []), leave(5, [7])]))));
+  const expected = { accused: 2, name: "Candy", kind: "view-change", view: 5, sequence: null, digests: null };
+  assertEquals(proven as unknown, expected);
+  await refuse(item([leave(5, [7]), leave(5, [7])]), "don't contradict");
+  await refuse(item([leave(5, [7]), leave(6, [7])]), "don't contradict");
+  await refuse(item([leave(5, []), commit(one)]), "don't contradict");
+  await refuse(item([leave(5, []), leave(5, [7])], [3, 2]), "not Candy's");
+});
 
 test("two messages with the same digest prove nothing", async () => {
   await refuse(item([commit(one), commit(one)]), "don't contradict");
@@ -94,7 +116,7 @@ test("what is no evidence at all is an EvidenceError that says what was expected
     [{ messages: [message, null] }, "a frame in base64"],
     [{ messages: [message, { frame: "%" }] }, "a frame in base64"],
     [{ messages: [message, { frame: "AAAA" }] }, "frame"],
-    [{ messages: [message, { frame: toBase64(encodeFrame(status)) }] }, "a pre-prepare, a prepare"],
+    [{ messages: [message, { frame: toBase64(encodeFrame(status)) }] }, "one of pre-prepare, prepare"],
   ];
   for (const [bad, why] of cases) await refuse(bad as EvidenceItem, why);
 });

@@ -1,12 +1,15 @@
 import { assertEquals } from "@std/assert";
 import { Evidence, isContradiction, type Statement } from "../../src/core/evidence.ts";
 import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
-import type { PrePrepare } from "../../src/core/messages.ts";
+import type { PrePrepare, ViewChange } from "../../src/core/messages.ts";
 import { batchOf, Cluster, signed, TestClient } from "./_cluster.ts";
 
 const [one, two] = ["1".repeat(64) as Digest, "2".repeat(64) as Digest];
 
-function say(kind: Statement["kind"], fields: Partial<Omit<PrePrepare, "kind">> = {}): Statement {
+type Numbered = Exclude<Statement, ViewChange>;
+type Fields = Partial<Omit<PrePrepare, "kind">>;
+
+function say(kind: Numbered["kind"], fields: Fields = {}): Numbered {
   const all = { replica: 3 as ReplicaId, view: 0 as View, sequence: 8 as SequenceNumber, digest: one, ...fields };
   const { view: _, ...rest } = all;
   return kind === "checkpoint" ? { kind, ...rest } : { kind, ...all };
@@ -14,8 +17,12 @@ function say(kind: Statement["kind"], fields: Partial<Omit<PrePrepare, "kind">> 
 
 function evidenceOf(cluster: Cluster, id = 1): readonly string[] {
   return cluster.host(id).replica!.status().evidence.map(({ first, second }) => {
-    const { kind, replica, sequence } = first.message;
-    return `${kind} of ${replica} at ${sequence}: ${first.message.digest[0]} ${second.message.digest[0]}`;
+    const [one, two] = [first.message, second.message];
+    if (one.kind === "view-change" || two.kind === "view-change") {
+      return [one, two].map((message) => `${message.kind} of ${message.replica} for ${(message as ViewChange).view}`)
+        .join(", ");
+    }
+    return `${one.kind} of ${one.replica} at ${one.sequence}: ${one.digest[0]} ${two.digest[0]}`;
   });
 }
 
@@ -44,17 +51,93 @@ for (const kind of ["pre-prepare", "prepare", "commit", "checkpoint"] as const) 
   });
 }
 
+/** A view-change of replica 3; what it carries is of no account for what it contradicts. */
+function leave(view: number, sequences: readonly number[] = []): ViewChange {
+  const prepared = sequences.map((sequence) => {
+    const fields = { view: 0 as View, sequence: sequence as SequenceNumber };
+    const prePrepare = signed(say("pre-prepare", { ...fields, replica: 0 as ReplicaId }) as PrePrepare);
+    const prepares = [2, 3].map((replica) => signed(say("prepare", { ...fields, replica: replica as ReplicaId })));
+    return { prePrepare, prepares } as ViewChange["prepared"][number];
+  });
+  return { kind: "view-change", replica: 3 as ReplicaId, view: view as View, stable: [], prepared };
+}
+
+Deno.test("two view-changes of one replica for one view that differ are both kept, as evidence, and over a restart", () => {
+  const cluster = new Cluster();
+  cluster.runFor(100);
+  cluster.filter = () => false;
+  for (const sequences of [[], [8], [8], [9]]) cluster.deliver(1, signed(leave(2, sequences)));
+  assertEquals(evidenceOf(cluster), ["view-change of 3 for 2, view-change of 3 for 2"]);
+  cluster.crash(1);
+  cluster.start(1);
+  assertEquals(evidenceOf(cluster), ["view-change of 3 for 2, view-change of 3 for 2"]);
+});
+
+Deno.test("the same view-change twice, or two for two views, are no evidence", () => {
+  const cluster = new Cluster();
+  cluster.runFor(100);
+  cluster.filter = () => false;
+  for (const view of [2, 2, 3]) cluster.deliver(1, signed(leave(view)));
+  assertEquals(evidenceOf(cluster), []);
+});
+
+/** A cluster in view 1, started with the view-changes of 1, 2 and 3. */
+function inView1(): Cluster {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  cluster.runFor(1_000);
+  cluster.crash(0);
+  ada.call(["x=1"]);
+  cluster.runUntil(() =>
+    cluster.hosts.every(({ replica }) => !replica || replica.status().view === 1 && replica.status().active)
+  );
+  cluster.filter = () => false;
+  return cluster;
+}
+
+Deno.test("a view-change that is not the one that the view was started with is evidence", () => {
+  const cluster = inView1();
+  for (const id of [1, 2]) {
+    cluster.deliver(id, signed(leave(1, [8])));
+    assertEquals(evidenceOf(cluster, id), ["view-change of 3 for 1, view-change of 3 for 1"]);
+  }
+});
+
+Deno.test("a view-change in a new-view that is not the one that its sender told here is evidence", () => {
+  const cluster = new Cluster();
+  cluster.runFor(100);
+  cluster.filter = () => false;
+  cluster.deliver(2, signed(leave(1, [])));
+  const viewChanges = [0, 1, 3].map((id) => signed({ ...leave(1, id === 3 ? [8] : []), replica: id as ReplicaId }));
+  cluster.deliver(
+    2,
+    signed({ kind: "new-view", replica: 1 as ReplicaId, view: 1 as View, viewChanges, prePrepares: [] }),
+  );
+  assertEquals(evidenceOf(cluster, 2), ["view-change of 3 for 1, view-change of 3 for 1"]);
+});
+
+Deno.test("a primary that starts its view twice, with another batch under a number, is convicted by the pre-prepares", () => {
+  const cluster = inView1();
+  const { newView } = cluster.host(2).disk.view;
+  const [own, ...more] = newView!.message.prePrepares;
+  const lie = signed({ ...own!.message, digest: two });
+  cluster.deliver(2, signed({ ...newView!.message, prePrepares: [lie, ...more] }));
+  const { sequence, digest } = own!.message;
+  assertEquals(evidenceOf(cluster, 2), [`pre-prepare of 1 at ${sequence}: ${digest[0]} 2`]);
+});
+
 Deno.test("what one may say in spite of each other is no contradiction", () => {
-  const prepare = say("prepare");
-  const others: readonly Partial<PrePrepare>[] = [
+  const prepare = signed(say("prepare"));
+  const contradicts = (kind: Numbered["kind"], fields: Fields) => isContradiction(prepare, signed(say(kind, fields)));
+  const others: readonly Fields[] = [
     {},
     { digest: two, view: 1 as View },
     { digest: two, sequence: 9 as SequenceNumber },
     { digest: two, replica: 2 as ReplicaId },
   ];
-  for (const { kind: _, ...fields } of others) assertEquals(isContradiction(prepare, say("prepare", fields)), false);
-  assertEquals(isContradiction(prepare, say("commit", { digest: two })), false);
-  assertEquals(isContradiction(prepare, say("prepare", { digest: two })), true);
+  for (const fields of others) assertEquals(contradicts("prepare", fields), false);
+  assertEquals(contradicts("commit", { digest: two }), false);
+  assertEquals(contradicts("prepare", { digest: two }), true);
 });
 
 Deno.test("a commit to something else than what was executed is evidence, too", () => {
@@ -81,6 +164,17 @@ Deno.test("at most 8 contradictions of one replica are kept, and 64 in all", () 
     for (let sequence = 1; sequence < 20; sequence++) add(replica, sequence);
   }
   assertEquals(evidence.all().length, 64);
+});
+
+Deno.test("evidence takes up 4 MiB at most", () => {
+  const evidence = new Evidence();
+  const add = (view: number, bytes: number) => {
+    const first = { ...signed(leave(view)), bytes: new Uint8Array(bytes) };
+    return evidence.add({ first, second: { ...first, bytes: first.bytes.with(0, 1) } });
+  };
+  const MiB = 2 ** 20;
+  assertEquals([add(1, MiB), add(2, MiB + 1), add(3, MiB), add(4, 1)], [true, false, true, false]);
+  assertEquals(evidence.all().map(({ first }) => (first.message as ViewChange).view), [1, 3]);
 });
 
 Deno.test("a primary that gives one number to two batches is found out by what the view-changes carry", () => {

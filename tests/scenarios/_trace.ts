@@ -144,7 +144,8 @@ export class Trace {
       case "state-transfer":
         return `state transfer to ${event.sequence} ${event.phase}`;
       case "contradiction":
-        return `keeps as evidence what r${event.accused} said twice: ${event.message} ${event.sequence}`;
+        return `keeps as evidence what r${event.accused} said twice: ${event.message} ${event.sequence ?? ""}`
+          .trimEnd();
       case "operation-failed":
         return `operation failed`;
       case "discarded":
