@@ -36,9 +36,11 @@ const MAX_BYTES = 4 * 2 ** 20;
 
 /** Whether two statements contradict each other: one replica, one kind, one view and number, two digests or two view-changes. */
 export function isContradiction(a: Signed<Statement>, b: Signed<Statement>): boolean {
-  if (aboutOf(a.message) !== aboutOf(b.message)) return false;
-  if (a.message.kind === "view-change" || b.message.kind === "view-change") return !equalBytes(a.bytes, b.bytes);
-  return a.message.digest !== b.message.digest;
+  const [one, other] = [a.message, b.message];
+  const differ = one.kind === "view-change" || other.kind === "view-change"
+    ? !equalBytes(a.bytes, b.bytes)
+    : one.digest !== other.digest;
+  return differ && aboutOf(one) === aboutOf(other);
 }
 
 /** What a statement is about, its signer included: of two such statements one at most is true. */

@@ -2,7 +2,7 @@
  * A machine that runs a replica: its ports are simulated, the node on it is the real one. It crashes and starts again.
  * @module
  */
-import type { ReplicaId, SequenceNumber } from "../core/ids.ts";
+import type { Millis, ReplicaId, SequenceNumber } from "../core/ids.ts";
 import type { Environment } from "../core/io.ts";
 import type { Recovered } from "../core/records.ts";
 import type { VouchedOperation } from "../core/messages.ts";
@@ -233,7 +233,7 @@ export class Machine implements Station {
           witness.event(life.observed, event);
           const released: unknown = event;
           // When it is the last step that has become durable, all have.
-          if (released instanceof Released && released.step === life.steps) this.#onSettled(life);
+          if (released instanceof Released && released.step === life.steps) this.#onSettled(life, released.now);
         },
         onMessage: (direction, kind) => {
           if (direction === "out" || kind === "query") coverage.count("message", kind);
@@ -265,14 +265,15 @@ export class Machine implements Station {
     });
   }
 
-  #onSettled(life: Life): void {
+  /** `steppedAt`: when, by its clock. What is due since then it will see at its next step, and a reload would at once. */
+  #onSettled(life: Life, steppedAt: Millis): void {
     const { now } = this.#world.engine;
     if (!life.core || !life.store.isSettled || now < this.#reloadAt) return;
     this.#reloadAt = now + this.#reloads.exponential(RELOAD_MS);
     const { replica, label, disk, keepsInputs } = this;
     const [status, timers] = [life.core.status(), life.core.timers?.()];
     const moment = { world: this.#world, replica, label, disk, keepsInputs, status, timers };
-    void checkReload({ ...moment, random: this.#reloads.fork(), now: life.timer.now() }).catch((error) => {
+    void checkReload({ ...moment, random: this.#reloads.fork(), now: steppedAt }).catch((error) => {
       this.#world.report("reload", `${label} can't be read from its store: ${error}`);
     });
   }

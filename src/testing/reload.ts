@@ -33,6 +33,7 @@ export interface Moment {
   readonly status: ReplicaStatus;
   /** How long it has waited, as it says. */
   readonly timers: Timers | undefined;
+  /** When it made its last step. */
   readonly now: Millis;
   /** For the drill that follows. */
   readonly random: Random;

@@ -8,17 +8,14 @@ import type { Input, Ready } from "../core/io.ts";
 import type { Message, MessageKind, Reply, Result, Signed } from "../core/messages.ts";
 import type { Report } from "./ledger.ts";
 
-interface Said {
-  readonly bytes: Uint8Array;
-  isLetOut: boolean;
-}
-
-/** Everything that correct replicas have signed. */
+/** Everything that correct replicas have said. */
 export class SaidMessages {
   readonly #report: Report;
   readonly #isFaulty: (replica: ReplicaId) => boolean;
-  /** By signature; two messages under one would be found by their bytes. */
-  readonly #said = new Map<MessageKind, Map<number, Said>>();
+  /** The bytes of each message by its signature; two messages under one would be found by their bytes. */
+  readonly #said = new Map<MessageKind, Map<number, Uint8Array>>();
+  /** What was signed and is not let out yet, or never will be. */
+  readonly #made = new Set<Ready>();
   /** Found to be in order: the same message often comes to many. */
   readonly #passed = new Set<Signed>();
   readonly #replies = new Map<string, Set<string>>();
@@ -29,14 +26,15 @@ export class SaidMessages {
   }
 
   /** A correct replica has signed these; nothing of it is durable yet. */
-  made({ messages }: Ready): void {
-    for (const { message } of messages) this.#note(message, false);
+  made(ready: Ready): void {
+    if (ready.messages.length > 0) this.#made.add(ready);
   }
 
   /** Now it is. */
-  letOut(replica: ReplicaId, { messages, replies }: Ready): void {
-    for (const { message } of messages) this.#note(message, true);
-    for (const { reply } of replies) {
+  letOut(replica: ReplicaId, ready: Ready): void {
+    this.#made.delete(ready);
+    for (const { message } of ready.messages) this.#note(message);
+    for (const { reply } of ready.replies) {
       const place = `${replica}/${reply.request}`;
       const results = this.#replies.get(place) ?? new Set();
       this.#replies.set(place, results.add(shownResults(reply.results)));
@@ -73,20 +71,12 @@ export class SaidMessages {
     this.#report("write-ahead", `replica ${replica} has replied to ${request.slice(0, 8)} before that was durable`);
   }
 
-  #note({ message, bytes, signature }: Signed, isLetOut: boolean): void {
-    for (const nested of nestedIn(message)) this.#noteOwn(message, nested, isLetOut);
-    const byKind = this.#said.get(message.kind) ?? new Map<number, Said>();
-    this.#said.set(message.kind, byKind);
-    const key = keyOf(signature);
-    const said = byKind.get(key);
-    if (!said) byKind.set(key, { bytes, isLetOut });
-    else if (isLetOut) said.isLetOut = true;
-  }
-
   /** What is its sender's own in it is said with it, perhaps for the first time: after a restart votes are signed again. */
-  #noteOwn(message: Message, nested: Signed, isLetOut: boolean): void {
-    if ("replica" in message && "replica" in nested.message && nested.message.replica === message.replica) {
-      this.#note(nested, isLetOut);
+  #note(signed: Signed): void {
+    for (const { message, bytes, signature } of withOwn(signed)) {
+      let byKind = this.#said.get(message.kind);
+      if (!byKind) this.#said.set(message.kind, byKind = new Map());
+      byKind.set(keyOf(signature), bytes);
     }
   }
 
@@ -96,12 +86,26 @@ export class SaidMessages {
     for (const nested of nestedIn(message)) this.#check(by, nested);
     if (!("replica" in message) || this.#isFaulty(message.replica)) return void this.#passed.add(signed);
     const said = this.#said.get(message.kind)?.get(keyOf(signature));
+    if (said && equalBytes(said, bytes)) return void this.#passed.add(signed);
     const what = `for replica ${message.replica}'s a ${message.kind}`;
-    if (!said || !equalBytes(said.bytes, bytes)) {
-      this.#report("authenticity", `replica ${by} takes ${what} that it never said`);
-    } else if (!said.isLetOut) this.#report("write-ahead", `replica ${by} takes ${what} that is not durable there yet`);
-    else this.#passed.add(signed);
+    if (this.#isMade(signed)) {
+      this.#report("write-ahead", `replica ${by} takes ${what} that is not durable there yet`);
+    } else this.#report("authenticity", `replica ${by} takes ${what} that it never said`);
   }
+
+  #isMade({ message: { kind }, bytes }: Signed): boolean {
+    const isIt = (own: Signed) => own.message.kind === kind && equalBytes(own.bytes, bytes);
+    return [...this.#made].some(({ messages }) => messages.some(({ message }) => withOwn(message).some(isIt)));
+  }
+}
+
+/** A message, and those in it that are its sender's own. */
+function withOwn(signed: Signed): readonly Signed[] {
+  const { message } = signed;
+  const nested = nestedIn(message);
+  if (nested.length === 0 || !("replica" in message)) return [signed];
+  const own = nested.filter((one) => "replica" in one.message && one.message.replica === message.replica);
+  return [...own.flatMap(withOwn), signed];
 }
 
 /** The messages that a message carries. */

@@ -66,6 +66,7 @@ export class Copy {
   readonly #ears: Heard[] = [];
   /** What it has executed last. */
   #last: number;
+  #steps = 0;
 
   constructor(options: CopyOptions) {
     const { world: { genesis, crypto: { hash } }, replica, recovered, report } = options;
@@ -105,6 +106,11 @@ export class Copy {
     if (high !== low + this.window) report("watermarks", `has a window from ${low} to ${high}`);
   }
 
+  /** Whether it has been started, and nothing else has happened to it. */
+  get isFresh(): boolean {
+    return this.#steps === 1 && this.now === this.#options.now;
+  }
+
   /** All others. */
   get others(): readonly ReplicaId[] {
     return Array.from({ length: this.n }, (_, id) => id as ReplicaId).filter((id) => id !== this.self);
@@ -127,6 +133,7 @@ export class Copy {
     if (input.kind === "decision") {
       for (const { message } of input.decision.message.commits) this.#commits.add(message);
     }
+    this.#steps++;
     const ready = core.step(input, Math.floor(this.now) as Millis);
     this.#promises.released(this.self, ready, this.now as Millis);
     for (const record of ready.records) this.#note(record);

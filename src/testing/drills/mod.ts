@@ -69,17 +69,20 @@ export interface DrillOptions {
 
 /** Holds one drill. */
 export function drill({ world, replica, label, recovered, kept, now, random, createCore }: DrillOptions): void {
-  for (const [name, act] of random.shuffled(Object.entries(DRILLS))) {
-    let isBroken = false;
-    const report: World["report"] = (invariant, detail) => {
-      if (!isBroken) world.report(invariant, `${label}, in a drill (${name}), ${detail}`);
-      isBroken = true;
-    };
-    const copyOf = (from: Recovered, inputs: readonly MessageInput[] = []) =>
-      new Copy({ world, replica, recovered: from, kept: inputs, core: createCore(from), now, report });
+  let name = "";
+  let isBroken = false;
+  const report: World["report"] = (invariant, detail) => {
+    if (!isBroken) world.report(invariant, `${label}, in a drill (${name}), ${detail}`);
+    isBroken = true;
+  };
+  const copyOf = (from: Recovered, inputs: readonly MessageInput[] = []) =>
+    new Copy({ world, replica, recovered: from, kept: inputs, core: createCore(from), now, report });
+  let copy: Copy | null = null;
+  for (const [next, act] of random.shuffled(Object.entries(DRILLS))) {
+    name = next;
     try {
-      const cast = new Cast(world);
-      act(new Scene({ world, random, copy: copyOf(recovered, kept), cast, recovered, report, copyOf }));
+      if (!copy?.isFresh) copy = copyOf(recovered, kept);
+      act(new Scene({ world, random, copy, cast: new Cast(world), recovered, report, copyOf }));
       return world.coverage.count("drill", name);
     } catch (error) {
       if (!(error instanceof NotNow)) report(invariantOf(error), `throws: ${error}`);
