@@ -15,6 +15,7 @@ import { awaitsItsTime, believesDecisions, countsVotes, fillsItsWindow, proposes
 import { Cast } from "./cast.ts";
 import { answersStatus, countsCheckpoints, fetchesState, fillsTheLog, hasTheLogFilled } from "./checkpoints.ts";
 import { Copy } from "./copy.ts";
+import { convictsLiars } from "./evidence.ts";
 import { makesRoom, runsOnce } from "./execution.ts";
 import { turnsAwayForgeries } from "./forgeries.ts";
 import { hearsInAnyOrder } from "./histories.ts";
@@ -50,6 +51,7 @@ export const DRILLS = {
   "has the log filled": hasTheLogFilled,
   "fetches a state": fetchesState,
   "forgets its votes": forgetsItsVotes,
+  "convicts liars": convictsLiars,
   "turns away forgeries": turnsAwayForgeries,
 } as const satisfies { readonly [name: string]: (scene: Scene) => void };
 

@@ -141,4 +141,24 @@ export const GATE: readonly Mutant[] = [
     ],
     breaks: ["evidence"],
   },
+  {
+    name: "evidence-not-kept",
+    why: "a replica notices that another contradicts itself, and keeps nothing of it",
+    edits: [{
+      file: "src/core/evidence.ts",
+      find: "if (step.state.evidence.add(contradiction)) {",
+      replace: "if (step.state.evidence.all().length > 64) {",
+    }],
+    breaks: ["evidence"],
+  },
+  {
+    name: "evidence-not-of-view-changes",
+    why: "two view-changes of one replica for one view are taken for one",
+    edits: [{
+      file: "src/core/evidence.ts",
+      find: "? !equalBytes(a.bytes, b.bytes)",
+      replace: "? a.bytes.length !== b.bytes.length",
+    }],
+    breaks: ["evidence"],
+  },
 ];
