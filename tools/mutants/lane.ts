@@ -4,7 +4,7 @@
  * @module
  */
 import { filesUnder, root } from "../files.ts";
-import { applyEdit, type Edit, type Mutant } from "./mutant.ts";
+import { applyEdit, type Mutant } from "./mutant.ts";
 import type { Trial } from "./schedule.ts";
 import type { TrialLine } from "./trial_process.ts";
 
@@ -43,8 +43,7 @@ export class Lane {
 
   /** Plants a mutant, `null`: nothing, tries it, and makes the copy whole again. */
   async try(mutant: Pick<Mutant, "edits"> | null, trials: readonly Trial[], limitMs: number): Promise<Outcome> {
-    const files = new Map<string, string>();
-    for (const edit of mutant?.edits ?? []) files.set(edit.file, await this.#edited(files, edit));
+    const files = await this.edited(mutant);
     const before = new Map<string, string>();
     for (const [file, text] of files) {
       before.set(file, await Deno.readTextFile(`${this.#folder}/${file}`));
@@ -61,8 +60,14 @@ export class Lane {
     await Deno.remove(this.#folder, { recursive: true });
   }
 
-  async #edited(files: ReadonlyMap<string, string>, edit: Edit): Promise<string> {
-    return applyEdit(files.get(edit.file) ?? await Deno.readTextFile(`${this.#folder}/${edit.file}`), edit);
+  /** The files that a mutant changes, as it makes them. @throws {RangeError} if it does not fit the code. */
+  async edited(mutant: Pick<Mutant, "edits"> | null): Promise<ReadonlyMap<string, string>> {
+    const files = new Map<string, string>();
+    for (const edit of mutant?.edits ?? []) {
+      const text = files.get(edit.file) ?? await Deno.readTextFile(`${this.#folder}/${edit.file}`);
+      files.set(edit.file, applyEdit(text, edit));
+    }
+    return files;
   }
 
   async #run(trials: readonly Trial[], limitMs: number): Promise<Outcome> {

@@ -39,6 +39,7 @@ async function main(args: readonly string[]): Promise<number> {
   const began = performance.now();
   const lanes = await Promise.all(Array.from({ length: options.lanes }, () => Lane.create()));
   try {
+    for (const mutant of mutants) await lanes[0]!.edited(mutant);
     console.log(HEADING);
     const tried = await tryAll(lanes, mutants, options);
     const complaints = [...complaintsOf(tried), ...await control(lanes, tried, options.limitMs)];

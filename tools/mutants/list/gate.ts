@@ -128,7 +128,7 @@ export const GATE: readonly Mutant[] = [
     edits: [
       {
         file: "src/core/evidence.ts",
-        find: 'const view = statement.kind === "checkpoint" ? "" : statement.view;',
+        find: 'const view = kind === "checkpoint" ? "" : statement.view;',
         replace: 'const view = "";',
       },
       {
