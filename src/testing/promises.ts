@@ -4,10 +4,10 @@
  * @module
  */
 import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../core/ids.ts";
-import type { Event } from "../core/events.ts";
 import type { Ready } from "../core/io.ts";
 import type { Batch, Message, NewView, ViewChange } from "../core/messages.ts";
 import type { Record, Recovered } from "../core/records.ts";
+import { flawOfEntering, flawOfLeaving } from "./leaving.ts";
 import type { Report } from "./ledger.ts";
 import {
   faultyAmong,
@@ -70,7 +70,10 @@ export class Promises {
   /** A step's records are durable, as far as they must be, and its messages are about to go. */
   released(replica: ReplicaId, { events, records, messages }: Ready, now: Millis): void {
     const memory = this.#memory(replica);
-    this.#checkLeaving(replica, memory, events);
+    const goneTo = (view: View) => this.#goneTo(view, replica);
+    const leaving = { events, from: memory.view, f: faultyAmong(this.#options.measures.n), goneTo };
+    this.#flaw("view-changes", flawOfLeaving(leaving), replica);
+    this.#flaw("write-ahead", flawOfEntering({ events, records }), replica);
     for (const record of records) this.#record(replica, memory, record, now);
     for (const { message: { message } } of messages) {
       if ("replica" in message && message.replica === replica) this.#say(replica, memory, message);
@@ -81,27 +84,6 @@ export class Promises {
     let memory = this.#memories.get(replica);
     if (!memory) this.#memories.set(replica, memory = emptyMemory());
     return memory;
-  }
-
-  /** By itself a replica goes to the next view; to one further only after f + 1 others, one of them correct. */
-  #checkLeaving(replica: ReplicaId, memory: Memory, events: readonly Event[]): void {
-    let view = memory.view;
-    for (const event of events) {
-      if (event.kind === "new-view") view = event.view;
-      if (event.kind !== "view-change") continue;
-      const { why } = event;
-      const followed = why === "others-left" &&
-        this.#goneTo(event.view, replica) <= faultyAmong(this.#options.measures.n);
-      if (followed) {
-        this.#options.report(
-          "view-changes",
-          `replica ${replica} follows others to view ${event.view}, to which not f + 1 have gone`,
-        );
-      } else if (why !== "others-left" && why !== "disk-lost" && event.view !== view + 1) {
-        this.#options.report("view-changes", `replica ${replica} goes from view ${view} to ${event.view}: ${why}`);
-      }
-      view = event.view;
-    }
   }
 
   /** How many others can have said that they have left for this view or a higher one. */
@@ -294,7 +276,7 @@ export class Promises {
     this.#options.report("write-ahead", `replica ${replica} says ${message.kind}${at}${view}, which is not on record`);
   }
 
-  #flaw(invariant: Parameters<Report>[0], flaw: string | null): void {
-    if (flaw !== null) this.#options.report(invariant, flaw);
+  #flaw(invariant: Parameters<Report>[0], flaw: string | null, of?: ReplicaId): void {
+    if (flaw !== null) this.#options.report(invariant, of === undefined ? flaw : `replica ${of} ${flaw}`);
   }
 }

@@ -76,17 +76,7 @@ export function entersAView(scene: Scene): void {
   }
   const newView = cast.newView(view, viewChanges);
   const entered = copy.during(() => copy.take({ kind: "new-view", newView: cast.sign(newView) }));
-  const { view: now, active } = copy.status;
-  if (now !== view || !active) {
-    // Is it what it orders, or that it comes at all?
-    const next = scene.viewAfter((primary) => primary !== copy.self, view + 1);
-    const plain = cast.newView(next, scene.viewChanges(next).slice(0, copy.quorum));
-    copy.take({ kind: "new-view", newView: cast.sign(plain) });
-    const isOrder = copy.status.view === next && copy.status.active;
-    return scene.demand(isOrder ? "carry-over" : "liveness", false, () => {
-      return `does not enter view ${view} by its new-view, it is in ${now}`;
-    });
-  }
+  if (!scene.hasEntered(view)) return;
   const fetched = new Set(ofKind(entered, "fetch").flatMap(({ signed }) => signed.message.digests));
   const later = copy.during(() => {
     for (const { message: { digest } } of newView.prePrepares) {
