@@ -90,9 +90,10 @@ export function reloadDifference(
   again: ReplicaStatus,
   { keepsInputs, ignored }: { readonly keepsInputs: boolean; readonly ignored: ReadonlySet<SequenceNumber> },
 ): string | null {
-  // Memory may wait for chunks, all of which the other one has; or fetch a state, and know of a later one to which a start turns at once.
+  // Memory may wait for chunks, all of which the other one has; it may know of a later state to fetch than it does, to which a start
+  // turns at once; or it has let go of checkpoints for later ones, when the store still has a quorum of them.
   const isFurther = again.lastExecuted > memory.lastExecuted ||
-    (memory.transferring && again.transferring && again.lowWatermark > memory.lowWatermark);
+    (again.transferring && again.lowWatermark > memory.lowWatermark);
   // What is fetched is to take the place of what was executed after the last checkpoint.
   const isEqual = keepsInputs && !memory.transferring && !isFurther;
   // Kept inputs are compared in another order: a contradiction that memory saw too late to note may be found then.
