@@ -255,7 +255,7 @@ const wrong: [string, Signed<NewView>][] = [
   ["whose O has a null request for what prepared", newView(quorumOf, [[1, batch().digest], [2, batch().digest]])],
   ["whose O is out of order", newView(quorumOf, [...right].reverse())],
   ["whose O goes on after max-s", newView(quorumOf, [...right, [3, batch().digest]])],
-  ["whose O starts below min-s", newView([viewChange(0, 1, [], stable(2)), ...quorumOf.slice(1)], right)],
+  ["whose O starts below min-s", newView([quorumOf[0]!, viewChange(1, 1, [], stable(2)), quorumOf[2]!], right)],
   [
     "whose O is for another view",
     newView(quorumOf, [], {
