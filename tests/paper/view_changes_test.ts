@@ -243,6 +243,8 @@ const d1 = batch(request(1)).digest;
 const quorumOf = [viewChange(0, 1), viewChange(1, 1, [prepared({ n: 2, digest: d1 })]), viewChange(3, 1)];
 const right: [number, string][] = [[1, batch().digest], [2, d1]];
 const by = (i: number) => right.map(([n, digest]) => prePrepare(i, { v: 1, n, digest: digest as never }));
+const further = viewChange(1, 1, [prepared({ n: 4, digest: d1 })], stable(2));
+const nothing: [number, string][] = [1, 2, 3].map((n) => [n, batch().digest]);
 /** What a new-view for view 1 may not be. */
 const wrong: [string, Signed<NewView>][] = [
   ["of another than the view's primary", newView(quorumOf, [], { replica: 3 as never, prePrepares: by(3) })],
@@ -255,7 +257,7 @@ const wrong: [string, Signed<NewView>][] = [
   ["whose O has a null request for what prepared", newView(quorumOf, [[1, batch().digest], [2, batch().digest]])],
   ["whose O is out of order", newView(quorumOf, [...right].reverse())],
   ["whose O goes on after max-s", newView(quorumOf, [...right, [3, batch().digest]])],
-  ["whose O starts below min-s", newView([quorumOf[0]!, viewChange(1, 1, [], stable(2)), quorumOf[2]!], right)],
+  ["whose O starts below min-s", newView([quorumOf[0]!, further, quorumOf[2]!], [...nothing, [4, d1]])],
   [
     "whose O is for another view",
     newView(quorumOf, [], {
