@@ -31,8 +31,8 @@ export interface DrawOptions {
 /** In a calm run nothing takes longer than this: neither a message on its way nor a commit, ms. */
 export const CALM_DELAY_MS = 50;
 
-/** Seven runs in ten have four, and one in seven has more than six: what a run costs grows with the square. */
-const REPLICAS = [...Array<number>(29).fill(4), 5, 5, 5, 6, 6, 6, 7, 7, 7, 8, 9, 10];
+/** Three runs in four have four, and one in eight has more than six: what a run costs grows with the square. */
+const REPLICAS = [...Array<number>(37).fill(4), 5, 5, 5, 6, 6, 6, 7, 7, 7, 8, 9, 10];
 const OPERATIONS = { least: 300, most: 330 };
 
 /** Draws the plan of a seed. */
@@ -96,7 +96,7 @@ function withColdHosts(plan: Plan, random: Random): Plan {
 
 /** Many operations, in few requests: what the simulator has to do grows with the batches, and with the square of the replicas. */
 function drawClients(random: Random, durationMs: number): Pick<Plan, "signedClients" | "unsignedClients"> {
-  const thinkMs = (requests: number) => 0.8 * durationMs / Math.max(1, requests);
+  const thinkMs = (requests: number) => 0.6 * durationMs / Math.max(1, requests);
   // Without a key it is one operation at a time.
   const unsignedClients = Array.from({ length: random.int(0, 2) }, (): ClientHabits => {
     const operations = random.int(6, 20);
@@ -106,7 +106,7 @@ function drawClients(random: Random, durationMs: number): Pick<Plan, "signedClie
   const count = random.int(2, 6);
   const signedClients = Array.from({ length: count }, (_, i): ClientHabits => {
     const operations = Math.floor(rest / count) + (i < rest % count ? 1 : 0);
-    const [pipelining, bundle] = [random.int(1, 5), random.pick([1, 12, 16, 16, 24, 32, 32])];
+    const [pipelining, bundle] = [random.int(1, 5), random.pick([1, 12, 12, 16, 16, 24, 24, 32, 32, 32])];
     const requests = operations / ((1 + bundle) / 2);
     return {
       operations,

@@ -34,7 +34,19 @@ export function findNonLinearizable(invocations: readonly Invocation[], model: M
   return null;
 }
 
-/** One step of the search: what was put next, and the state before. */
+/** Of each operation the place of the nearest before it in its request that touches the same part and was answered; -1: there is none. */
+function predecessors(operations: readonly Invocation[]): readonly number[] {
+  const places = new Map(operations.map((invocation, index) => [invocation, index]));
+  return operations.map(({ after }) => {
+    for (let before = after; before !== null; before = before.after) {
+      const place = before.outcome === null ? undefined : places.get(before);
+      if (place !== undefined) return place;
+    }
+    return -1;
+  });
+}
+
+/** One step of the search: what was put next, and the state before; or what may be put next, and the state after. */
 interface Choice {
   readonly index: number;
   readonly state: string | null;
@@ -42,12 +54,13 @@ interface Choice {
 
 /**
  * Operations that were answered are in the order of their beginnings, and after them those that were not: such a one may come at any
- * time after it began, or never.
+ * time after it began, or never. None comes before one that precedes it in its request.
  */
 function isLinearizable(all: readonly Invocation[], model: Model): boolean {
   const sorted = [...all].sort((a, b) => a.invokedAt - b.invokedAt);
   const answered = sorted.filter(({ outcome }) => outcome !== null);
   const operations = [...answered, ...sorted.filter(({ outcome }) => outcome === null)];
+  const before = predecessors(operations);
   const done = new Array<boolean>(operations.length).fill(false);
   const seen = new Set<string>();
   const choices: Choice[] = [];
@@ -84,21 +97,24 @@ function isLinearizable(all: readonly Invocation[], model: Model): boolean {
   return true;
 
   /** The next operation that may come first of those that are left: no other ended before it began. */
-  function findNext(start: number): { readonly index: number; readonly state: string | null } | null {
+  function findNext(start: number): Choice | null {
     while (done[open]) open++;
     let earliestEnd = Infinity;
     // Whatever began after the earliest end so far ended after it too.
-    for (let i = open; i < answered.length && operations[i]!.invokedAt <= earliestEnd; i++) {
-      if (!done[i]) earliestEnd = Math.min(earliestEnd, operations[i]!.answeredAt);
+    let stop = open;
+    for (; stop < answered.length && operations[stop]!.invokedAt <= earliestEnd; stop++) {
+      if (!done[stop]) earliestEnd = Math.min(earliestEnd, operations[stop]!.answeredAt);
     }
-    for (let index = Math.max(start, open); index < operations.length; index++) {
+    return findWithin(Math.max(start, open), stop, earliestEnd) ??
+      findWithin(Math.max(start, answered.length), operations.length, earliestEnd);
+  }
+
+  /** The first of these that may come next, that explains what its client was told, and that leads to where the search has not been. */
+  function findWithin(start: number, end: number, earliestEnd: number): Choice | null {
+    for (let index = start; index < end; index++) {
       const { invokedAt, operation, outcome } = operations[index]!;
-      if (invokedAt > earliestEnd) {
-        if (index >= answered.length) return null;
-        index = answered.length - 1;
-        continue;
-      }
-      if (done[index]) continue;
+      if (invokedAt > earliestEnd) return null;
+      if (done[index] || done[before[index]!] === false) continue;
       const after = model.apply(state, operation);
       // What nobody heard of and what changes nothing explains nothing.
       if (outcome === null ? after.state === state : outcome !== after.outcome) continue;

@@ -120,7 +120,7 @@ class Run {
     await engine.run(durationMs, () => this.#violation !== null);
     if (!this.#violation) {
       this.#cluster.heal();
-      for (const client of this.#clients) client.isHurried = true;
+      for (const client of this.#clients) client.hurry();
       const most = engine.events + MOST_EVENTS * this.#plan.replicas;
       await engine.run(durationMs + livenessMs(this.#plan), () => {
         return this.#violation !== null || this.#isSettled() || engine.events > most;

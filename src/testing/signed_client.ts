@@ -14,6 +14,7 @@ import type { History, Invocation } from "./history.ts";
 import { shown } from "./observed_core.ts";
 import type { Random } from "./random.ts";
 import { Reader } from "./reader.ts";
+import { Thinking } from "./thinking.ts";
 import type { Workload } from "./workload.ts";
 import type { World } from "./world.ts";
 
@@ -64,8 +65,7 @@ export class SignedClient {
   readonly #verifier: Verifier;
   readonly #reader: Reader;
   readonly #waiting = new Map<Digest, Waiting>();
-  /** It thinks no longer than it must. */
-  isHurried = false;
+  readonly #thinking: Thinking;
   #session = 0;
   #nonce = 1;
   #timestamp = 1;
@@ -75,8 +75,9 @@ export class SignedClient {
   #unordered = 0;
 
   constructor(options: ClientOptions) {
-    const { world: { crypto, cluster }, name } = options;
+    const { world: { engine, crypto, cluster }, name, random, habits } = options;
     this.#options = options;
+    this.#thinking = new Thinking(engine, random, habits.thinkMs);
     this.#signer = crypto.createSigner(crypto.keyPair(`client ${name}`).privateKey, cluster);
     this.#verifier = crypto.createVerifier(cluster);
     this.#reader = new Reader({
@@ -104,21 +105,25 @@ export class SignedClient {
     for (let i = 0; i < this.#options.habits.pipelining; i++) this.#think();
   }
 
+  /** From now on it asks as soon as it can. */
+  hurry(): void {
+    this.#thinking.hurry();
+  }
+
   #open(): void {
     this.#send({ session: 0, timestamp: this.#nonce++, lowestUnanswered: 0, operations: [] }, []);
   }
 
   #think(): void {
-    const { world: { engine }, random, habits } = this.#options;
-    const thinkMs = this.isHurried ? habits.thinkMs / 20 : habits.thinkMs;
-    engine.after(random.exponential(thinkMs), () => this.#invoke());
+    this.#thinking.before(() => this.#invoke());
   }
 
   #invoke(): void {
     const { world: { engine }, random, habits, history, workload, name, nextId } = this.#options;
     const count = Math.min(random.int(1, habits.bundle), habits.operations - this.#invoked);
     if (count <= 0) return;
-    const invoke = (operation: Uint8Array) => history.invoke(name, operation, engine.now);
+    let last: Invocation | null = null;
+    const invoke = (operation: Uint8Array) => last = history.invoke(name, operation, engine.now, last);
     if (workload.query && random.chance(habits.queries ?? 0)) {
       this.#invoked++;
       return this.#reader.read(invoke(workload.query(random)));

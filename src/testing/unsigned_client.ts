@@ -10,6 +10,7 @@ import { fromUtf8 } from "../wire/mod.ts";
 import type { Invocation } from "./history.ts";
 import { shown } from "./observed_core.ts";
 import type { ClientOptions } from "./signed_client.ts";
+import { Thinking } from "./thinking.ts";
 
 /** Without an answer for so long another gateway is asked, ms. */
 const RETRY_MS = 2_500;
@@ -21,14 +22,14 @@ export class UnsignedClient {
   readonly #options: ClientOptions;
   /** Those that it may trust. */
   readonly #gateways: () => readonly ReplicaId[];
-  /** It thinks no longer than it must. */
-  isHurried = false;
+  readonly #thinking: Thinking;
   #timestamp = 0;
   #isWaiting = false;
 
   constructor(options: ClientOptions, gateways: () => readonly ReplicaId[]) {
     this.#options = options;
     this.#gateways = gateways;
+    this.#thinking = new Thinking(options.world.engine, options.random, options.habits.thinkMs);
   }
 
   /** Whether all its operations are answered. */
@@ -38,9 +39,12 @@ export class UnsignedClient {
 
   /** Begins. */
   start(): void {
-    const { world: { engine }, random, habits } = this.#options;
-    if (this.#timestamp >= habits.operations) return;
-    engine.after(random.exponential(this.isHurried ? habits.thinkMs / 20 : habits.thinkMs), () => this.#invoke());
+    if (this.#timestamp < this.#options.habits.operations) this.#thinking.before(() => this.#invoke());
+  }
+
+  /** From now on it asks as soon as it can. */
+  hurry(): void {
+    this.#thinking.hurry();
   }
 
   #invoke(): void {

@@ -2,7 +2,7 @@
  * Self-consistency: what each replica has ever said, over all its restarts and isolates.
  * @module
  */
-import type { Digest, ReplicaId, SequenceNumber, View } from "../core/ids.ts";
+import type { Digest, ReplicaId, View } from "../core/ids.ts";
 import type { Commit, Message, Prepare, PrePrepare } from "../core/messages.ts";
 
 type Vote = PrePrepare | Prepare | Commit;
@@ -13,18 +13,19 @@ function placeOf({ kind, replica, view, sequence }: Vote): string {
 
 /** What was noted about votes, by kind, replica, view and number. */
 class Places<T> {
-  readonly #values = new Map<string, Map<View, Map<SequenceNumber, T>>>();
+  readonly #values: { readonly [K in Vote["kind"]]: Map<View, T>[][] } = {
+    "pre-prepare": [],
+    "prepare": [],
+    "commit": [],
+  };
 
   get({ kind, replica, view, sequence }: Vote): T | undefined {
-    return this.#values.get(kind + replica)?.get(view)?.get(sequence);
+    return this.#values[kind][replica]?.[sequence]?.get(view);
   }
 
   set({ kind, replica, view, sequence }: Vote, value: T): void {
-    let views = this.#values.get(kind + replica);
-    if (!views) this.#values.set(kind + replica, views = new Map());
-    let numbers = views.get(view);
-    if (!numbers) views.set(view, numbers = new Map());
-    numbers.set(sequence, value);
+    const numbers = this.#values[kind][replica] ??= [];
+    (numbers[sequence] ??= new Map()).set(view, value);
   }
 }
 

@@ -1,11 +1,21 @@
 /** Drills find what a calm run never shows. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { Millis } from "../../src/core/ids.ts";
+import type { Millis, ReplicaId } from "../../src/core/ids.ts";
 import type { Input, Ready } from "../../src/core/io.ts";
 import type { MessageKind } from "../../src/core/messages.ts";
 import { Replica } from "../../src/core/replica.ts";
+import { createEnvironment } from "../../src/node/environment.ts";
+import { restore } from "../../src/node/recovery.ts";
+import { MemoryStore } from "../../src/stores/memory.ts";
+import { EPOCH_MS } from "../../src/testing/clock.ts";
+import { createWorld } from "../../src/testing/create_world.ts";
+import { Cast } from "../../src/testing/drills/cast.ts";
+import { Copy } from "../../src/testing/drills/copy.ts";
+import { makesRoom } from "../../src/testing/drills/execution.ts";
 import { DRILLS } from "../../src/testing/drills/mod.ts";
+import { Scene } from "../../src/testing/drills/scene.ts";
 import { type CoreMaker, Coverage, drawPlan, type Invariant, run, runOptionsOf } from "../../src/testing/mod.ts";
+import { Random } from "../../src/testing/random.ts";
 
 /** Nothing goes wrong. */
 const CALM = [1, 2, 3, 4, 5, 6, 7, 8].map((seed) => ({
@@ -45,7 +55,7 @@ async function violationWith(createCore: CoreMaker, drills: boolean) {
 
 Deno.test("a few runs hold every drill, and find nothing in the code as it is", async () => {
   const coverage = new Coverage();
-  for (let seed = 1; seed <= 12; seed++) {
+  for (let seed = 1; seed <= 20; seed++) {
     const report = await run(drawPlan(seed, { replicas: 4 }), runOptionsOf({}));
     assertEquals(report.violation, null);
     coverage.add(report.coverage);
@@ -69,3 +79,48 @@ for (const [kind, invariant] of SILENCES) {
     assertStringIncludes(violation!.detail, "in a drill");
   });
 }
+
+/** A scene with a new replica, at the time that simulations begin. */
+async function newScene() {
+  const flaws: string[] = [];
+  const self = 1 as ReplicaId;
+  const random = new Random(1);
+  const world = createWorld(CALM[0]!, runOptionsOf({}), { random, onViolation: ({ detail }) => flaws.push(detail) });
+  const { genesis, cluster, settings, crypto } = world;
+  const { recovered } = await restore(
+    new MemoryStore(),
+    { genesis, cluster, self, hash: crypto.hash },
+    { keepsInputs: false },
+  );
+  const environment = createEnvironment({
+    self,
+    genesis,
+    settings,
+    stateMachine: world.stateMachine(self),
+    signer: crypto.createSigner(world.keyOf(self), cluster),
+    hash: crypto.hash,
+  });
+  const { report } = world;
+  const copyOf = () =>
+    new Copy({
+      world,
+      replica: self,
+      recovered,
+      kept: [],
+      core: new Replica(environment, recovered),
+      now: EPOCH_MS,
+      report,
+    });
+  const scene = new Scene({ world, random, copy: copyOf(), cast: new Cast(world), recovered, report, copyOf });
+  return { scene, flaws };
+}
+
+Deno.test("makes room: where the replica's clock was set back, sessions have been idle for less time than it thinks", async () => {
+  const { scene, flaws } = await newScene();
+  const { copy, cast } = scene;
+  copy.now += 60_000;
+  scene.order(scene.batch(Array.from({ length: 70 }, () => cast.request())));
+  copy.now -= 60_000;
+  makesRoom(scene);
+  assertEquals(flaws, []);
+});

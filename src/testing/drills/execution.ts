@@ -67,7 +67,8 @@ export function runsOnce(scene: Scene): void {
 export function makesRoom(scene: Scene): void {
   const { copy, cast, world: { genesis: { limits: { sessionIdleMs } } } } = scene;
   scene.needs(scene.quieten() && scene.becomeBackup() && scene.room >= 4);
-  copy.wait(sessionIdleMs + 1);
+  // Where its own clock was set back, the service's time is ahead of it.
+  copy.wait(Math.max(0, copy.status.agreedTime - copy.now) + sessionIdleMs + 1);
   const opening = cast.request();
   const client = cast.newcomer;
   const { replies } = scene.order(scene.batch([opening, ...Array.from({ length: FLOOD }, () => cast.request())]));

@@ -39,6 +39,17 @@ export const EXECUTION: readonly Mutant[] = [
     breaks: ["certificates"],
   },
   {
+    name: "operations-backwards",
+    why: "a request's operations are run from the last to the first, at all replicas alike (§4.1)",
+    edits: [
+      execution(
+        "return message.operations.map((operation) => bounded(() => run(step, slot, operation, message.client)));",
+        "return message.operations.toReversed().map((operation) =>\n        bounded(() => run(step, slot, operation, message.client))\n      ).reverse();",
+      ),
+    ],
+    breaks: ["validity"],
+  },
+  {
     name: "retransmissions-run-again",
     why: "a request that was executed is executed again when it is ordered again (§4.1)",
     edits: [
