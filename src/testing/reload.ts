@@ -62,13 +62,16 @@ export async function checkReload(moment: Moment): Promise<void> {
       from,
     );
   const core = coreOf(recovered);
-  const { messages } = core.step({ kind: "start", kept }, now);
+  const rootRead = core.status().stateRoot;
+  const { messages, records } = core.step({ kind: "start", kept }, now);
+  // Memory waits for chunks before it can take its next checkpoint, and the other one, which has them all, takes it at its start.
+  const isSealed = rootRead === status.stateRoot && records.some(({ kind }) => kind === "checkpoint");
   coverage.count("reload", keepsInputs ? "with its inputs" : "with what binds it");
   const again = core.status();
   // What is decided in memory and can't be executed yet, as others tell it again; and what a primary proposes at its start.
   const decided = status.slots.filter(({ stage }) => stage === "committed").map(({ sequence }) => sequence);
   const ignored = new Set([...decided, ...messages.flatMap(({ message: { message } }) => proposed(message))]);
-  const difference = reloadDifference(status, again, { keepsInputs, ignored });
+  const difference = reloadDifference(status, again, { keepsInputs, ignored, isSealed });
   if (difference) report("reload", `${label}, read from its store, has ${difference}`);
   // It may be stored later than it is seen, but then it stays.
   const [seen, stored] = [again.evidence.length, recovered.evidence?.length ?? 0];
@@ -84,15 +87,24 @@ export async function checkReload(moment: Moment): Promise<void> {
   }
 }
 
-/** Where a replica that was read from the store differs from what was in memory, and must not. `ignored`: numbers that may be at any stage. */
+/** What is known of a reload besides the two replicas. */
+export interface ReloadContext {
+  readonly keepsInputs: boolean;
+  /** Numbers that may be at any stage. */
+  readonly ignored: ReadonlySet<SequenceNumber>;
+  /** Whether it has taken a checkpoint at its start for which memory waits. */
+  readonly isSealed: boolean;
+}
+
+/** Where a replica that was read from the store differs from what was in memory, and must not. */
 export function reloadDifference(
   memory: ReplicaStatus,
   again: ReplicaStatus,
-  { keepsInputs, ignored }: { readonly keepsInputs: boolean; readonly ignored: ReadonlySet<SequenceNumber> },
+  { keepsInputs, ignored, isSealed }: ReloadContext,
 ): string | null {
   // Memory may wait for chunks, all of which the other one has; it may know of a later state to fetch than it does, to which a start
   // turns at once; or it has let go of checkpoints for later ones, when the store still has a quorum of them.
-  const isFurther = again.lastExecuted > memory.lastExecuted ||
+  const isFurther = isSealed || again.lastExecuted > memory.lastExecuted ||
     (again.transferring && again.lowWatermark > memory.lowWatermark);
   // What is fetched is to take the place of what was executed after the last checkpoint.
   const isEqual = keepsInputs && !memory.transferring && !isFurther;

@@ -97,7 +97,7 @@ export const GATE: readonly Mutant[] = [
       find: "if (!known || !equalBytes(known, signature)) return false;",
       replace: "if (!known) return false;",
     }],
-    breaks: ["authenticity", "validity"],
+    breaks: ["authenticity", "validity", "evidence"],
   },
   {
     name: "query-before-prepared-is-executed",
