@@ -54,7 +54,7 @@ interface Choice {
 
 /**
  * Operations that were answered are in the order of their beginnings, and after them those that were not: such a one may come at any
- * time after it began, or never. None comes before one that precedes it in its request.
+ * time after it began, or never. None comes before an answered one that precedes it in its request.
  */
 function isLinearizable(all: readonly Invocation[], model: Model): boolean {
   const sorted = [...all].sort((a, b) => a.invokedAt - b.invokedAt);
