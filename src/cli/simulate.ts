@@ -10,13 +10,12 @@ import {
   type Profile,
   PROFILES,
   run,
-  runOptionsOf,
   type RunReport,
   shrink,
-  type SimulateOptions,
 } from "../testing/mod.ts";
 import { CliError, runCommand } from "./cli_error.ts";
-import { type Outcome, outcomesOf } from "./simulate_runs.ts";
+import { STORE_KINDS, type StoreKind } from "./real_stores.ts";
+import { optionsOf, type Outcome, outcomesOf, type Simulation } from "./simulate_runs.ts";
 
 const HELP = `Simulates clusters in virtual time under faults drawn from a seed, and checks everything that must hold.
 
@@ -28,6 +27,7 @@ const HELP = `Simulates clusters in virtual time under faults drawn from a seed,
   --minutes M     as many seeds as fit into M minutes; with --runs, no more than those
   --replicas N    how many replicas (4 to 10, drawn)
   --profile P     ${PROFILES.join(", ")} (default)
+  --store S       where the disks are kept: ${STORE_KINDS.join(", ")} (drawn)
   --coverage      fail if there is something that no run exercised; a thousand default runs leave out nothing
   --trace         print what happens in each run
   --keep-going    don't stop at the first failure
@@ -46,7 +46,7 @@ interface Options {
   readonly keepGoing: boolean;
   readonly isShrinking: boolean;
   readonly help: boolean;
-  readonly simulation: SimulateOptions;
+  readonly simulation: Simulation;
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -62,7 +62,7 @@ async function main(args: readonly string[]): Promise<number> {
   for await (const outcome of outcomesOf({ seed, jobs, simulation, goesOn })) {
     totals.add(outcome);
     if (options.trace || outcome.violation) {
-      const runOptions = { ...runOptionsOf(simulation), trace: options.trace };
+      const runOptions = { ...optionsOf({ seed: outcome.seed, simulation }), trace: options.trace };
       const report = await run(drawPlan(outcome.seed, simulation), runOptions);
       if (options.trace) console.log(report.trace.join("\n"));
       if (report.violation) await explain(report, options);
@@ -79,14 +79,16 @@ async function main(args: readonly string[]): Promise<number> {
 
 async function explain(report: RunReport, options: Options): Promise<void> {
   const { violation, plan: { seed, replicas } } = report;
-  const profile = options.simulation.profile ? ` --profile ${options.simulation.profile}` : "";
-  const chosen = options.simulation.replicas ? ` --replicas ${options.simulation.replicas}` : "";
+  const { simulation } = options;
+  const chosen = (["replicas", "profile", "store"] as const).map((name) => {
+    return simulation[name] === undefined ? "" : ` --${name} ${simulation[name]}`;
+  }).join("");
   console.log(`\nBROKEN ${violation!.invariant}, at ${violation!.atMs.toFixed(0)} virtual ms, ${replicas} replicas`);
   console.log(`  ${violation!.detail}`);
   console.log(`  seed ${seed}, commit ${await commit()}`);
-  console.log(`  replay: deno task simulate --seed ${seed} --runs 1${chosen}${profile} --trace`);
+  console.log(`  replay: deno task simulate --seed ${seed} --runs 1${chosen} --trace`);
   if (!options.isShrinking) return;
-  const small = await shrink(report, runOptionsOf(options.simulation));
+  const small = await shrink(report, optionsOf({ seed, simulation }));
   console.log(`  made smaller: ${JSON.stringify(small.plan)}`);
   console.log(small.trace.slice(-MOST_LINES).join("\n"));
   console.log(`  ${small.violation?.detail}`);
@@ -151,7 +153,10 @@ class Totals {
 
 function parse(args: readonly string[]): Options {
   const values = parseValues(args);
-  const { profile } = values;
+  const { profile, store } = values;
+  if (store !== undefined && !STORE_KINDS.includes(store as StoreKind)) {
+    throw usage(`--store: expected ${STORE_KINDS.join(", ")}, got ${store}`);
+  }
   if (profile !== undefined && !PROFILES.includes(profile as Profile)) {
     throw usage(`--profile: expected ${PROFILES.join(", ")}, got ${profile}`);
   }
@@ -176,6 +181,7 @@ function parse(args: readonly string[]): Options {
     simulation: {
       ...(profile !== undefined && { profile: profile as Profile }),
       ...(replicas !== undefined && { replicas }),
+      ...(store !== undefined && { store: store as StoreKind }),
     },
   };
 }
@@ -191,6 +197,7 @@ function parseValues(args: readonly string[]) {
         minutes: { type: "string" },
         replicas: { type: "string" },
         profile: { type: "string" },
+        store: { type: "string" },
         coverage: { type: "boolean" },
         trace: { type: "boolean" },
         "keep-going": { type: "boolean" },

@@ -2,7 +2,16 @@
  * Runs seed after seed, here or in several workers at once.
  * @module
  */
-import { Coverage, drawPlan, run, runOptionsOf, type SimulateOptions, type Violation } from "../testing/mod.ts";
+import {
+  Coverage,
+  drawPlan,
+  run,
+  type RunOptions,
+  runOptionsOf,
+  type SimulateOptions,
+  type Violation,
+} from "../testing/mod.ts";
+import { type StoreKind, storeKindOf, storesOf } from "./real_stores.ts";
 
 /** What one seed came to. */
 export interface Outcome {
@@ -13,15 +22,21 @@ export interface Outcome {
   readonly operations: number;
 }
 
+/** What to simulate, as it can be told to a worker. */
+export interface Simulation extends Pick<SimulateOptions, "profile" | "replicas"> {
+  /** Where disks are kept; by default the seed has it. */
+  readonly store?: StoreKind;
+}
+
 /** What a worker is told, and what it tells. */
-type Order = { readonly seed: number; readonly simulation: SimulateOptions };
+type Order = { readonly seed: number; readonly simulation: Simulation };
 type Told = Omit<Outcome, "coverage"> & { readonly counts: ReturnType<Coverage["entries"]> };
 
 /** Which seeds to run, and how. */
 export interface RunsOptions {
   readonly seed: number;
   readonly jobs: number;
-  readonly simulation: SimulateOptions;
+  readonly simulation: Simulation;
   /** Whether there is one more to run, after so many. */
   readonly goesOn: (begun: number) => boolean;
 }
@@ -79,11 +94,15 @@ class Runner {
   }
 }
 
-async function outcomeOf({ seed, simulation }: Order): Promise<Outcome> {
-  const { violation, coverage, virtualMs, operations } = await run(
-    drawPlan(seed, simulation),
-    runOptionsOf(simulation),
-  );
+/** What the run of a seed is made of, beside its plan. */
+export function optionsOf({ seed, simulation }: Order): RunOptions {
+  const createStores = storesOf(simulation.store ?? storeKindOf(seed));
+  return runOptionsOf({ ...simulation, ...(createStores && { createStores }) });
+}
+
+async function outcomeOf(order: Order): Promise<Outcome> {
+  const { seed, simulation } = order;
+  const { violation, coverage, virtualMs, operations } = await run(drawPlan(seed, simulation), optionsOf(order));
   return { seed, violation, coverage, virtualMs, operations };
 }
 

@@ -49,7 +49,7 @@ export class Cluster {
     this.#random = random;
     for (const replica of this.ids) {
       if (this.#lying.includes(replica)) world.witness.distrustReplica(replica);
-      const disk = new Disk({ ...plan.disk });
+      const disk = this.#newDisk(replica);
       this.#add(replica, "", disk, meddlerOf(replica));
       if (!plan.coldReplicas.includes(replica)) continue;
       for (let lane = 1; lane < LANES; lane++) this.#add(replica, `'${lane}`, disk);
@@ -150,9 +150,14 @@ export class Cluster {
     return machine;
   }
 
+  #newDisk(replica: ReplicaId, suffix = ""): Disk {
+    const { genesis, stores } = this.world;
+    return new Disk({ name: genesis.replicas[replica]!.name + suffix, habits: this.#plan.disk, stores });
+  }
+
   #addTwin(replica: ReplicaId, seed: number): void {
     const [first] = this.machinesOf(replica);
-    const twin = this.#add(replica, '"', new Disk({ ...this.#plan.disk }));
+    const twin = this.#add(replica, '"', this.#newDisk(replica, '"'));
     const random = new Random(seed);
     const sides = new Map<ReplicaId, number>();
     const barrier: Barrier = (from, to) => {

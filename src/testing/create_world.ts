@@ -14,7 +14,7 @@ import { Engine } from "./engine.ts";
 import { Network } from "./network.ts";
 import type { Plan } from "./plan.ts";
 import type { Random } from "./random.ts";
-import type { RunOptions } from "./run.ts";
+import type { RunOptions } from "./run_options.ts";
 import { SharedGate } from "./shared_gate.ts";
 import { Trace } from "./trace.ts";
 import type { Invariant, Violation } from "./violation.ts";
@@ -69,6 +69,7 @@ export function createWorld(plan: Plan, options: RunOptions, { random, onViolati
     keepsInputs: plan.keepsInputs,
     drills: options.drills ?? true,
     report,
+    stores: options.createStores?.() ?? null,
     keyOf: (replica) => keys[replica]!.privateKey,
   };
   world.witness = new Witness(world, report);

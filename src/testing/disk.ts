@@ -5,7 +5,9 @@
 import type { Digest } from "../core/ids.ts";
 import { type Loaded, type Store, StoreConflictError, type Version, type Writes } from "../node/ports.ts";
 import type { Engine } from "./engine.ts";
+import { differenceOf, type Outcome, outcomeOf } from "./outcome.ts";
 import type { Random } from "./random.ts";
+import type { Report } from "./ledger.ts";
 
 /** How a disk behaves. May change at any time. */
 export interface DiskHabits {
@@ -19,19 +21,50 @@ export interface DiskHabits {
   failures: number;
 }
 
+/** The real stores of one run: beneath the simulated disks, and held against them. */
+export interface Stores {
+  /** One more instance on the disk of that name, with what others have committed there. */
+  open(disk: string): Promise<Store>;
+  /** The run is over. */
+  close(): Promise<void>;
+}
+
+/** What a disk is made of. */
+export interface DiskOptions {
+  /** Whose it is. */
+  readonly name: string;
+  readonly habits: DiskHabits;
+  /** Where it really lies; `null`: here only. */
+  readonly stores: Stores | null;
+}
+
 /** What survives crashes. Several stores may be open on it. */
 export class Disk {
+  readonly name: string;
+  readonly habits: DiskHabits;
+  readonly #stores: Stores | null;
   version: Version = 0;
   records: Map<string, Uint8Array> = new Map();
   blobs: Map<Digest, Uint8Array> = new Map();
   /** It was replaced by an empty one, and whoever runs the replica knows. */
   isLost = false;
+  #replaced = 0;
 
-  constructor(readonly habits: DiskHabits) {}
+  constructor({ name, habits, stores }: DiskOptions) {
+    this.name = name;
+    this.habits = { ...habits };
+    this.#stores = stores;
+  }
+
+  /** One more instance of the store that it really lies in. */
+  open(): Promise<Store> | null {
+    return this.#stores?.open(`${this.name} ${this.#replaced}`) ?? null;
+  }
 
   /** The disk is replaced by an empty one. */
   lose(): void {
     this.isLost = true;
+    this.#replaced++;
     this.version = 0;
     this.records = new Map();
     this.blobs = new Map();
@@ -53,11 +86,20 @@ export interface SimulatedStoreOptions {
   readonly random: Random;
   /** Hears what became of commits that did not go well. */
   readonly note?: (what: string) => void;
+  readonly report: Report;
+}
+
+/** One call: of the disk, and of the store that it really lies in. */
+interface Call<T> {
+  readonly what: string;
+  readonly simulated: () => T;
+  readonly real: (store: Store) => Promise<T>;
 }
 
 /** The store of one life of one machine. */
 export class SimulatedStore implements Store {
   readonly #options: SimulatedStoreOptions;
+  readonly #real: Promise<Store> | null;
   readonly #pending = new Set<() => void>();
   #version: Version | null = null;
   #dead = false;
@@ -75,6 +117,8 @@ export class SimulatedStore implements Store {
 
   constructor(options: SimulatedStoreOptions) {
     this.#options = options;
+    this.#real = options.disk.open();
+    if (this.#real) options.engine.hold(this.#real, () => {});
   }
 
   /** Whether the disk is as whoever uses this store knows it to be: nothing is under way here, and nobody else has written. */
@@ -85,48 +129,63 @@ export class SimulatedStore implements Store {
   /** Power off. Each commit under way is on the disk or it is not; nobody hears of it any more. */
   crash(): void {
     this.#dead = true;
-    const { random, note } = this.#options;
+    const { random, note, engine } = this.#options;
     for (const apply of this.#pending) {
       const survives = random.chance(0.5);
       note?.(survives ? "commit survives a crash unacknowledged" : "commit torn away by a crash");
       if (survives) apply();
     }
     this.#pending.clear();
+    if (this.#real) engine.hold(this.#real.then((store) => store.close()), () => {});
   }
 
   load(): Promise<Loaded> {
     const { disk } = this.#options;
-    return this.#later(disk.habits.readMs, () => ({
-      version: this.#version = disk.version,
-      records: new Map(disk.records),
-    }));
+    const call: Call<Loaded> = {
+      what: "load",
+      simulated: () => ({ version: disk.version, records: new Map(disk.records) }),
+      real: (store) => store.load(),
+    };
+    return this.#later<Loaded>(disk.habits.readMs, (ended) => this.#call(call, ended), (outcome) => {
+      if (outcome?.status === "fulfilled") this.#version = outcome.value.version;
+    });
   }
 
   read(digests: readonly Digest[]): Promise<readonly (Uint8Array | null)[]> {
     const { disk } = this.#options;
-    return this.#later(disk.habits.readMs, () => digests.map((digest) => disk.blobs.get(digest) ?? null));
+    const call: Call<readonly (Uint8Array | null)[]> = {
+      what: "read",
+      simulated: () => digests.map((digest) => disk.blobs.get(digest) ?? null),
+      real: (store) => store.read(digests),
+    };
+    return this.#later(disk.habits.readMs, (ended) => this.#call(call, ended), () => {});
   }
 
   commit(writes: Writes, expected: Version): Promise<Version> {
     const { disk, random, note } = this.#options;
-    const attempt = () => {
-      try {
-        disk.apply(writes, expected);
-      } catch {
-        // Somebody else was first, or the disk was replaced.
-      }
+    const call: Call<Version> = {
+      what: `commit at version ${expected}`,
+      simulated: () => disk.apply(writes, expected),
+      real: (store) => store.commit(writes, expected),
     };
-    this.#pending.add(attempt);
-    return this.#later(disk.habits.commitMs, () => {
-      this.#pending.delete(attempt);
-      if (disk.version !== expected) note?.("conflict");
-      this.#version = disk.apply(writes, expected);
-      this.#made++;
-      return this.#version;
-    }, () => {
-      this.#pending.delete(attempt);
-      note?.("failed commit");
-      if (random.chance(0.5)) attempt();
+    let isBegun = false;
+    const attempt = (ended: (outcome: Outcome<Version>) => void) => {
+      if (isBegun) return;
+      isBegun = true;
+      this.#call(call, ended);
+    };
+    // Nobody hears whether somebody else was first, or the disk was replaced.
+    const unheard = () => attempt(() => {});
+    this.#pending.add(unheard);
+    return this.#later(disk.habits.commitMs, attempt, (outcome) => {
+      this.#pending.delete(unheard);
+      if (outcome === null) {
+        note?.("failed commit");
+        if (random.chance(0.5)) unheard();
+      } else if (outcome.status === "fulfilled") {
+        this.#version = outcome.value;
+        this.#made++;
+      } else if (outcome.reason instanceof StoreConflictError) note?.("conflict");
     });
   }
 
@@ -134,21 +193,38 @@ export class SimulatedStore implements Store {
     return Promise.resolve();
   }
 
-  #later<T>(meanMs: number, finish: () => T, fail?: () => void): Promise<T> {
+  /** Makes a call when the disk comes to it. `hear`s what it came to; `null`: the disk has failed. */
+  #later<T>(
+    meanMs: number,
+    make: (ended: (outcome: Outcome<T>) => void) => void,
+    hear: (outcome: Outcome<T> | null) => void,
+  ): Promise<T> {
     const { disk, engine, random } = this.#options;
     return new Promise((resolve, reject) => {
       engine.after(Math.min(disk.habits.mostMs, meanMs * (0.5 + random.exponential(0.5))), () => {
         if (this.#dead) return;
         if (random.chance(disk.habits.failures)) {
-          fail?.();
+          hear(null);
           return reject(new Error("the disk is not in the mood"));
         }
-        try {
-          resolve(finish());
-        } catch (error) {
-          reject(error);
-        }
+        make((outcome) => {
+          hear(outcome);
+          if (outcome.status === "fulfilled") resolve(outcome.value);
+          else reject(outcome.reason);
+        });
       });
+    });
+  }
+
+  /** Calls the disk, and then the store that it really lies in, which must do the same; its outcome counts. */
+  #call<T>({ what, simulated, real }: Call<T>, ended: (outcome: Outcome<T>) => void): void {
+    const { disk, engine, report } = this.#options;
+    const expected = outcomeOf(simulated);
+    if (!this.#real) return ended(expected);
+    engine.hold(this.#real.then(real), (outcome) => {
+      const difference = differenceOf(expected, outcome);
+      if (difference !== null) report("store", `${disk.name}: ${what}: ${difference}`);
+      ended(outcome);
     });
   }
 }

@@ -31,6 +31,8 @@ export class Engine {
   #atOnce = 0;
   /** Events in the heap that won't run: most timeouts never come. */
   #cancelled = 0;
+  /** What is waited for before time goes on. */
+  readonly #held: Promise<() => void>[] = [];
 
   /** Virtual milliseconds since the start, with fractions. */
   get now(): number {
@@ -63,9 +65,20 @@ export class Engine {
     };
   }
 
+  /** Time stands still until `promise` has settled, however long that really takes, and `ended` has been told. */
+  hold<T>(promise: Promise<T>, ended: (outcome: PromiseSettledResult<T>) => void): void {
+    this.#held.push(
+      promise.then(
+        (value) => () => ended({ status: "fulfilled", value }),
+        (reason) => () => ended({ status: "rejected", reason }),
+      ),
+    );
+  }
+
   /** Runs what is due until then, until `isDone`, or until it {@linkcode isStuck}. */
   async run(until: number, isDone: () => boolean): Promise<void> {
     for (;;) {
+      while (this.#held.length > 0) (await this.#held.shift()!)();
       if (isDone() || this.isStuck) return;
       const next = this.#heap[0];
       if (next === undefined) {
@@ -85,6 +98,7 @@ export class Engine {
       const { run } = next;
       next.run = null;
       run();
+      while (this.#held.length > 0) (await this.#held.shift()!)();
       for (let turn = 0; turn < TURNS; turn++) await null;
     }
     if (this.#now < until) this.#now = until;

@@ -121,11 +121,12 @@ export class Machine implements Station {
   #start(): void {
     if (this.#life) return;
     const { random } = this.#options;
-    const { engine, trace, coverage } = this.#world;
+    const { engine, trace, coverage, report } = this.#world;
+    const note = (what: string) => coverage.count("host", what);
     trace.line(this.label, () => "starts");
     if (this.#host) coverage.count("host", "cold start");
     const life: Life = {
-      store: new SimulatedStore({ disk: this.disk, engine, random, note: (what) => coverage.count("host", what) }),
+      store: new SimulatedStore({ disk: this.disk, engine, random, note, report }),
       timer: new SimulatedTimer(engine, this.clock),
       observed: {
         replica: this.replica,

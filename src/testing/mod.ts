@@ -14,7 +14,7 @@
  */
 export type { Behaviour, Fault, HostileBehaviour, NetworkFault, Plan, Span } from "./plan.ts";
 export type { ClientHabits } from "./signed_client.ts";
-export type { DiskHabits } from "./disk.ts";
+export type { DiskHabits, Stores } from "./disk.ts";
 export type { NetworkHabits } from "./network.ts";
 export type { Invariant, Violation } from "./violation.ts";
 export type { Model } from "./linearizability.ts";
@@ -22,7 +22,8 @@ export type { CoreMaker } from "./world.ts";
 export { Coverage } from "./coverage.ts";
 export { missingFrom } from "./expected.ts";
 export { CALM_DELAY_MS, type DrawOptions, drawPlan, type Profile, PROFILES } from "./draw.ts";
-export { run, type RunOptions, type RunReport } from "./run.ts";
+export { run } from "./run.ts";
+export type { RunOptions, RunReport } from "./run_options.ts";
 export { runOptionsOf, simulate, type SimulateOptions, SimulationError } from "./simulate.ts";
 export { shrink, type ShrinkOptions } from "./shrink.ts";
 export { keyValueWorkload, type Workload } from "./workload.ts";

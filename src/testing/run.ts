@@ -4,11 +4,9 @@
  */
 import type { Digest, ReplicaId } from "../core/ids.ts";
 import type { Plain } from "../core/io.ts";
-import type { StateMachine } from "../core/state_machine.ts";
 import { pack } from "../wire/mod.ts";
 import { Cluster } from "./cluster.ts";
 import { createWorld } from "./create_world.ts";
-import type { Coverage } from "./coverage.ts";
 import { findDivergence } from "./divergence.ts";
 import { plant, wordsOf } from "./faults.ts";
 import { History } from "./history.ts";
@@ -18,48 +16,12 @@ import { findNonLinearizable } from "./linearizability.ts";
 import { Mischief } from "./mischief.ts";
 import { livenessMs, operationsOf, type Plan } from "./plan.ts";
 import { Random } from "./random.ts";
+import type { RunOptions, RunReport } from "./run_options.ts";
 import { type ClientOptions, SignedClient } from "./signed_client.ts";
+import { exerciseStores } from "./store_exercise.ts";
 import { UnsignedClient } from "./unsigned_client.ts";
 import type { Violation } from "./violation.ts";
-import type { Workload } from "./workload.ts";
-import type { CoreMaker, World } from "./world.ts";
-
-/** What a run is made of, beside its plan. */
-export interface RunOptions {
-  /** Makes a replica's service; another one each time. */
-  readonly stateMachine: (replica: ReplicaId) => StateMachine;
-  /** What clients ask. */
-  readonly workload: Workload;
-  /**
-   * The cores of correct replicas; by default `Replica`.
-   * @internal
-   */
-  readonly createCore?: CoreMaker;
-  /** Whether to write down everything that happens. */
-  readonly trace?: boolean;
-  /** Whether copies of replicas are drilled; they are unless this is false. @internal */
-  readonly drills?: boolean;
-}
-
-/** What a run showed. */
-export interface RunReport {
-  /** What was run. */
-  readonly plan: Plan;
-  /** The first invariant that did not hold; `null`: all did. */
-  readonly violation: Violation | null;
-  /** What it exercised. */
-  readonly coverage: Coverage;
-  /** What happened, line by line, if asked for. */
-  readonly trace: readonly string[];
-  /** Operations that were answered. */
-  readonly operations: number;
-  /** Batches executed. */
-  readonly batches: number;
-  /** Events simulated. */
-  readonly events: number;
-  /** Virtual time, ms. */
-  readonly virtualMs: number;
-}
+import type { World } from "./world.ts";
 
 /** Nor may it take more than so many events per replica: who is that busy gets nowhere. */
 const MOST_EVENTS = 100_000;
@@ -74,7 +36,11 @@ const INSPECTION_MS = 1_000;
 /** Runs a plan. The same plan and code give the same report. */
 export async function run(plan: Plan, options: RunOptions): Promise<RunReport> {
   const simulation = new Run(plan, options);
-  return await simulation.run();
+  try {
+    return await simulation.run();
+  } finally {
+    await simulation.close();
+  }
 }
 
 class Run {
@@ -128,6 +94,9 @@ class Run {
     }
     if (engine.isStuck) this.#world.report("liveness", "time stands still: a machine is woken again and again");
     if (!this.#violation) this.#checkEnd();
+    if (!this.#violation && this.#world.stores) {
+      await exerciseStores(this.#world.stores, this.#plan.seed, this.#world.report);
+    }
     this.#nameDivergence();
     coverage.count("run", "runs");
     return {
@@ -140,6 +109,11 @@ class Run {
       events: engine.events,
       virtualMs: engine.now,
     };
+  }
+
+  /** Lets go of what lies outside of the simulation. */
+  async close(): Promise<void> {
+    await this.#world.stores?.close();
   }
 
   /** States differ: which operation made them? */

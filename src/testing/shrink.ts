@@ -5,7 +5,8 @@
 import type { ReplicaId } from "../core/ids.ts";
 import { maxFaulty } from "../core/quorum.ts";
 import { type Fault, faultyReplicas, type Plan } from "./plan.ts";
-import { run, type RunOptions, type RunReport } from "./run.ts";
+import { run } from "./run.ts";
+import type { RunOptions, RunReport } from "./run_options.ts";
 
 /** How much may be tried. */
 export interface ShrinkOptions extends RunOptions {

@@ -5,7 +5,9 @@
 import type { StateMachine } from "../core/state_machine.ts";
 import { KeyValue } from "../machines/mod.ts";
 import { type DrawOptions, drawPlan } from "./draw.ts";
-import { run, type RunOptions, type RunReport } from "./run.ts";
+import type { Stores } from "./disk.ts";
+import { run } from "./run.ts";
+import type { RunOptions, RunReport } from "./run_options.ts";
 import { keyValueWorkload, type Workload } from "./workload.ts";
 import type { CoreMaker } from "./world.ts";
 
@@ -22,6 +24,11 @@ export interface SimulateOptions extends DrawOptions {
   readonly seed?: number;
   /** So many seeds one after another, until one fails; 1 by default. */
   readonly runs?: number;
+  /**
+   * Makes the real stores that a run's disks are kept in; called once for each run. Every call is held against the simulator's own
+   * disk. By default there is nothing but that.
+   */
+  readonly createStores?: () => Stores;
   /** Whether to write down everything that happens. */
   readonly trace?: boolean;
   /**
@@ -78,12 +85,14 @@ export async function simulate(options: SimulateOptions = {}): Promise<RunReport
 }
 
 /** What a run of these options is made of, beside its plan. @throws {TypeError} as {@linkcode simulate} does. */
-export function runOptionsOf({ stateMachine, workload, createCore, trace }: SimulateOptions): RunOptions {
+export function runOptionsOf(options: SimulateOptions): RunOptions {
+  const { stateMachine, workload, createCore, createStores, trace } = options;
   if (stateMachine && !workload) throw new TypeError("workload: expected one that goes with stateMachine, got none");
   return {
     stateMachine: stateMachine ?? (() => new KeyValue({ chunkSize: CHUNK_SIZE })),
     workload: workload ?? keyValueWorkload(),
     ...(createCore && { createCore }),
+    ...(createStores && { createStores }),
     ...(trace !== undefined && { trace }),
   };
 }

@@ -39,6 +39,8 @@ export type Invariant =
   | "linearizability"
   /** One replica never signs two different votes for one place, over all its restarts and isolates. */
   | "self-consistency"
+  /** A store gives what was committed to it, all of it, and refuses who comes second. */
+  | "store"
   /** A replica that is read from its store is where the one in memory was. */
   | "reload"
   /** What a replica keeps as evidence convicts its signer before anybody, and never a correct one. */

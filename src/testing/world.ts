@@ -11,6 +11,7 @@ import type { Core } from "../node/task.ts";
 import type { NodeLimits } from "../node/limits.ts";
 import type { Coverage } from "./coverage.ts";
 import type { StandInCryptography } from "./cryptography.ts";
+import type { Stores } from "./disk.ts";
 import type { Engine } from "./engine.ts";
 import type { Report } from "./ledger.ts";
 import type { Network } from "./network.ts";
@@ -44,6 +45,8 @@ export interface World {
   /** Whether copies of replicas are drilled. */
   readonly drills: boolean;
   readonly report: Report;
+  /** Where disks really lie; `null`: in memory, as the simulator's own. */
+  readonly stores: Stores | null;
   /** The private key of a replica. */
   readonly keyOf: (replica: ReplicaId) => string;
 }

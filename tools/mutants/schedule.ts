@@ -3,6 +3,7 @@
  * to suit a mutant.
  * @module
  */
+import { STORE_KINDS, type StoreKind } from "../../src/cli/real_stores.ts";
 import type { Profile } from "../../src/testing/mod.ts";
 
 /** One run of the simulator. */
@@ -11,6 +12,8 @@ export interface Trial {
   readonly seed: number;
   /** Drawn from the seed if left out. */
   readonly replicas?: number;
+  /** Where the disks are kept; left out: as `simulated`. */
+  readonly store?: StoreKind;
 }
 
 /** One seed is tried in each of these ways: what is quick and what shows most first; with five replicas a quorum is not 2 f + 1. */
@@ -31,10 +34,14 @@ export function schedule(firstSeed: number, runs: number): readonly Trial[] {
   return Array.from({ length: runs }, (_, i) => ({
     ...ROUND[i % ROUND.length]!,
     seed: firstSeed + Math.floor(i / ROUND.length),
+    // Five kinds, nine ways: each meets each.
+    store: STORE_KINDS[i % STORE_KINDS.length]!,
   }));
 }
 
 /** A trial for people, as `deno task simulate` takes it. */
-export function wordsOf({ profile, seed, replicas }: Trial): string {
-  return `${profile}${replicas ? `/${replicas}` : ""} seed ${seed}`;
+export function wordsOf({ profile, seed, replicas, store }: Trial): string {
+  return `${profile}${replicas ? `/${replicas}` : ""} seed ${seed}${
+    store && store !== "simulated" ? ` on ${store}` : ""
+  }`;
 }

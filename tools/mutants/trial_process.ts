@@ -3,6 +3,7 @@
  * of JSON for each, and stops at the first violation.
  * @module
  */
+import { storesOf } from "../../src/cli/real_stores.ts";
 import { simulate, type Violation } from "../../src/testing/mod.ts";
 import type { Trial } from "./schedule.ts";
 
@@ -15,7 +16,8 @@ export interface TrialLine {
 if (import.meta.main) {
   const trials: readonly Trial[] = JSON.parse(Deno.args[0]!);
   for (const trial of trials) {
-    const { violation } = await simulate(trial);
+    const createStores = storesOf(trial.store ?? "simulated");
+    const { violation } = await simulate({ ...trial, ...(createStores && { createStores }) });
     const line: TrialLine = { trial, violation };
     console.log(JSON.stringify(line));
     if (violation) break;

@@ -39,7 +39,7 @@ export function lineOf(tried: Tried): string {
     name.padEnd(42),
     verdictOf(tried).padEnd(9),
     by.padEnd(17),
-    where.padEnd(22),
+    where.padEnd(37),
     String(outcome.runs).padStart(4),
     outcome.seconds.toFixed(1).padStart(7),
   ].join(" ");
@@ -50,7 +50,7 @@ export const HEADING = [
   "mutant".padEnd(42),
   "".padEnd(9),
   "by".padEnd(17),
-  "in the run".padEnd(22),
+  "in the run".padEnd(37),
   "runs",
   "seconds",
 ].join(" ");

@@ -9,6 +9,7 @@ import { EXECUTION } from "./execution.ts";
 import { GATE } from "./gate.ts";
 import { NODE } from "./node.ts";
 import { QUORUMS } from "./quorums.ts";
+import { STORES } from "./stores.ts";
 import { SUSPICION } from "./suspicion.ts";
 import { VIEW_CHANGES } from "./view_changes.ts";
 
@@ -20,6 +21,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...VIEW_CHANGES,
   ...SUSPICION,
   ...NODE,
+  ...STORES,
   ...GATE,
   ...DETAILS,
 ];

@@ -1,0 +1,114 @@
+/**
+ * The stores of this package beneath the simulator's disks, so that what is simulated runs on them as well.
+ * @module
+ */
+import { DatabaseSync } from "node:sqlite";
+import type { Store } from "../node/ports.ts";
+import { DenoKvStore } from "../stores/deno_kv.ts";
+import { type DurableObjectStorage, DurableObjectStore, type SqlValue } from "../stores/durable_object.ts";
+import { MemoryStore } from "../stores/memory.ts";
+import { SqliteStore } from "../stores/sqlite.ts";
+import type { Stores } from "../testing/mod.ts";
+import { KvContents, SimulatedKv } from "../testing/simulated_kv.ts";
+
+/** A kind of store that disks can be kept in. */
+export type StoreKind = typeof STORE_KINDS[number];
+
+/** All kinds. `simulated`: the simulator's own disks, and nothing beneath them. */
+export const STORE_KINDS = ["simulated", "memory", "sqlite", "deno-kv", "durable-object"] as const;
+
+/** The kind that belongs to a seed: one in twenty has each of the real ones, which take longer. */
+export function storeKindOf(seed: number): StoreKind {
+  return STORE_KINDS[seed % 20] ?? "simulated";
+}
+
+/** Makes the stores of one run; `undefined`: there is nothing to make. */
+export function storesOf(kind: StoreKind): (() => Stores) | undefined {
+  switch (kind) {
+    case "simulated":
+      return undefined;
+    case "memory":
+      return () => new ReopenedStores(() => new MemoryStore(), (store) => Promise.resolve(store.reopen()));
+    case "deno-kv":
+      return () =>
+        new ReopenedStores(
+          () => new KvContents(),
+          (contents) => Promise.resolve(new DenoKvStore(new SimulatedKv(contents))),
+        );
+    case "durable-object":
+      return () => new ReopenedStores(objectStorage, (storage) => Promise.resolve(new DurableObjectStore(storage)));
+    case "sqlite":
+      return () => new SqliteFiles();
+  }
+}
+
+/** Stores whose contents are an object in memory. */
+class ReopenedStores<C> implements Stores {
+  readonly #contents = new Map<string, C>();
+  readonly #create: () => C;
+  readonly #open: (contents: C) => Promise<Store>;
+
+  constructor(create: () => C, open: (contents: C) => Promise<Store>) {
+    this.#create = create;
+    this.#open = open;
+  }
+
+  open(disk: string): Promise<Store> {
+    const contents = this.#contents.get(disk) ?? this.#create();
+    this.#contents.set(disk, contents);
+    return this.#open(contents);
+  }
+
+  close(): Promise<void> {
+    this.#contents.clear();
+    return Promise.resolve();
+  }
+}
+
+/** Stores in files of their own, which are gone afterwards. */
+class SqliteFiles implements Stores {
+  readonly #folder = Deno.makeTempDir({ prefix: "pbft_disks_" });
+  readonly #opened: Store[] = [];
+
+  async open(disk: string): Promise<Store> {
+    const store = await SqliteStore.open(`${await this.#folder}/${encodeURIComponent(disk)}.db`);
+    this.#opened.push(store);
+    return store;
+  }
+
+  async close(): Promise<void> {
+    for (const store of this.#opened) await store.close();
+    await Deno.remove(await this.#folder, { recursive: true });
+  }
+}
+
+/** What a Durable Object has, on a database in memory. */
+function objectStorage(): DurableObjectStorage {
+  const database = new DatabaseSync(":memory:");
+  return {
+    sql: {
+      exec: (query, ...bindings) => {
+        const rows = database.prepare(query).all(...bindings as (string | number | null | Uint8Array)[]);
+        return rows.map((row) =>
+          Object.fromEntries(Object.entries(row).map(([name, value]) => [name, sqlValue(value)]))
+        );
+      },
+    },
+    transactionSync(run) {
+      database.exec("BEGIN");
+      try {
+        const result = run();
+        database.exec("COMMIT");
+        return result;
+      } catch (error) {
+        database.exec("ROLLBACK");
+        throw error;
+      }
+    },
+    sync: () => Promise.resolve(),
+  };
+}
+
+function sqlValue(value: unknown): SqlValue {
+  return value instanceof Uint8Array ? value.slice().buffer : value as SqlValue;
+}

@@ -1,0 +1,128 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { STORE_KINDS, storeKindOf, storesOf } from "../../src/cli/real_stores.ts";
+import type { Digest } from "../../src/core/ids.ts";
+import type { Store, Version, Writes } from "../../src/node/ports.ts";
+import { MemoryStore } from "../../src/stores/memory.ts";
+import { Engine } from "../../src/testing/engine.ts";
+import { drawPlan, run, runOptionsOf, type Stores } from "../../src/testing/mod.ts";
+import { exerciseStores } from "../../src/testing/store_exercise.ts";
+
+const PLAN = drawPlan(2, { replicas: 4 });
+
+for (const kind of STORE_KINDS) {
+  Deno.test(`on disks of kind ${kind} the same seed gives the same run, byte for byte`, async () => {
+    const createStores = storesOf(kind);
+    const options = runOptionsOf({ trace: true, ...(createStores && { createStores }) });
+    const [first, second] = [await run(PLAN, options), await run(PLAN, options)];
+    assertEquals(first.violation, null);
+    assert(first.trace.length > 100);
+    assert(first.trace.join("\n") === second.trace.join("\n"));
+  });
+}
+
+Deno.test("of twenty seeds in a row four are run on real stores, one on each kind", () => {
+  const kinds = Array.from({ length: 20 }, (_, i) => storeKindOf(9_000 + i)).filter((kind) => kind !== "simulated");
+  assertEquals(kinds, ["memory", "sqlite", "deno-kv", "durable-object"]);
+});
+
+for (
+  const [what, flaw, expected] of [
+    ["takes commits at any version", { commit: unconditional }, /^\w+: commit at version \d+: expected a conflict, /],
+    ["forgets a record", { load: forgetful }, /: load: record \S+: expected \d+ bytes, got nothing/],
+    ["gives another blob's bytes", { read: swapped }, /: read: blob 0 of \d+: expected \d+ bytes, got others/],
+    ["refuses what it should take", { commit: refusing }, /: commit at version \d+: expected that it is done, got /],
+  ] as const
+) {
+  Deno.test(`a store that ${what} is found out`, async () => {
+    const plan = drawPlan(3, { profile: "edge", replicas: 4 });
+    const { violation } = await run(plan, runOptionsOf({ createStores: () => new FlawedStores(flaw) }));
+    assertEquals(violation?.invariant, "store");
+    assertMatch(violation!.detail, expected);
+  });
+}
+
+Deno.test("the exercise finds what replicas never meet: a store that cuts what is larger than a row", async () => {
+  const found: string[] = [];
+  for (let seed = 1; seed <= 4; seed++) {
+    await exerciseStores(new FlawedStores({}), seed, (_, detail) => found.push(detail));
+    assertEquals(found, []);
+  }
+  for (let seed = 1; seed <= 4; seed++) {
+    await exerciseStores(new FlawedStores({ commit: cutting }), seed, (_, detail) => found.push(detail));
+  }
+  assertMatch(found[0] ?? "nothing", /^exercise: .*expected 1100000 bytes, got 1000000 bytes/);
+});
+
+Deno.test("virtual time stands still for what really takes time", async () => {
+  const engine = new Engine();
+  const told: string[] = [];
+  engine.after(1, () => {
+    const { port1, port2 } = new MessageChannel();
+    const answer = new Promise<string>((resolve) => port1.onmessage = ({ data }) => resolve(data));
+    port2.postMessage("held");
+    engine.hold(answer.finally(() => port1.close()), (outcome) => {
+      told.push(`${outcome.status} at ${engine.now}`);
+      engine.after(0, () => told.push("what follows from it"));
+    });
+  });
+  engine.after(1, () => told.push("the next event"));
+  await engine.run(10, () => false);
+  assertEquals(told, ["fulfilled at 1", "the next event", "what follows from it"]);
+});
+
+/** How a store differs from a good one. */
+interface Flaw {
+  readonly load?: (store: Store) => ReturnType<Store["load"]>;
+  readonly read?: (store: Store, digests: readonly Digest[]) => ReturnType<Store["read"]>;
+  readonly commit?: (store: Store, writes: Writes, expected: Version) => Promise<Version>;
+}
+
+class FlawedStores implements Stores {
+  readonly #disks = new Map<string, MemoryStore>();
+  readonly #flaw: Flaw;
+
+  constructor(flaw: Flaw) {
+    this.#flaw = flaw;
+  }
+
+  open(disk: string): Promise<Store> {
+    const first = this.#disks.get(disk) ?? new MemoryStore();
+    this.#disks.set(disk, first);
+    const store = first.reopen();
+    const { load, read, commit } = this.#flaw;
+    return Promise.resolve({
+      load: () => load ? load(store) : store.load(),
+      read: (digests) => read ? read(store, digests) : store.read(digests),
+      commit: (writes, expected) => commit ? commit(store, writes, expected) : store.commit(writes, expected),
+      close: () => store.close(),
+    });
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+async function unconditional(store: Store, writes: Writes): Promise<Version> {
+  return await store.commit(writes, (await store.load()).version);
+}
+
+async function forgetful(store: Store): ReturnType<Store["load"]> {
+  const { version, records } = await store.load();
+  return { version, records: new Map([...records].slice(1)) };
+}
+
+async function swapped(store: Store, digests: readonly Digest[]): ReturnType<Store["read"]> {
+  const blobs = await store.read(digests);
+  return blobs.map((blob) => blob && blob.map((byte) => byte ^ 1));
+}
+
+function refusing(store: Store, writes: Writes, expected: Version): Promise<Version> {
+  return expected === 40 ? Promise.reject(new RangeError("no more room")) : store.commit(writes, expected);
+}
+
+function cutting(store: Store, { records, blobs }: Writes, expected: Version): Promise<Version> {
+  const cut = <K>(map: ReadonlyMap<K, Uint8Array | null>) =>
+    new Map([...map].map(([key, value]) => [key, value && value.subarray(0, 1_000_000)]));
+  return store.commit({ records: cut(records), blobs: cut(blobs) }, expected);
+}
