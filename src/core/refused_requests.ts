@@ -22,6 +22,11 @@ export class RefusedRequests {
     this.#rememberMs = rememberMs;
   }
 
+  /** So many are remembered. */
+  get size(): number {
+    return this.#byDigest.size;
+  }
+
   /** A request was executed, and refused. */
   note(digest: Digest, results: readonly Result[], now: Millis): void {
     this.#byDigest.delete(digest);

@@ -5,6 +5,7 @@
  */
 import { checkStatus, hastenStatus, onStatus, sendStatus } from "./retransmission.ts";
 import { bodiesAt, checkBodies, missingBodies } from "./bodies.ts";
+import { type Buffers, buffersOf } from "./buffers.ts";
 import { onCheckpoint, onStableCheckpoint, stableSequence } from "./checkpoint.ts";
 import { executeCommitted } from "./execution.ts";
 import type { Digest, Millis } from "./ids.ts";
@@ -122,6 +123,11 @@ export class Replica {
   /** Whether this replica still waits for a blob that it has asked for by {@linkcode Ready.loads}. */
   isLoading(digest: Digest): boolean {
     return this.#state.loads.has(digest);
+  }
+
+  /** How full its buffers are. */
+  buffers(): Buffers {
+    return buffersOf(this.#state);
   }
 
   /** What is to be kept, with the inputs that are not done with, where a replica may be stopped between any two inputs. */

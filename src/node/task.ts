@@ -2,6 +2,7 @@
  * What the core is given to do, one input at a time.
  * @module
  */
+import type { Buffers } from "../core/buffers.ts";
 import type { Digest, Millis } from "../core/ids.ts";
 import type { Input, Ready, ReplicaStatus } from "../core/io.ts";
 import type { Timers } from "../core/timers.ts";
@@ -14,6 +15,8 @@ export interface Core {
   status(): ReplicaStatus;
   /** Whether it still waits for this blob of {@linkcode Ready.loads}. */
   isLoading?(digest: Digest): boolean;
+  /** How full its buffers are, for whoever tests it. */
+  buffers?(): Buffers;
   /** How long it has waited, to be kept. */
   timers?(): Timers;
 }

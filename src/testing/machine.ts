@@ -2,6 +2,7 @@
  * A machine that runs a replica: its ports are simulated, the node on it is the real one. It crashes and starts again.
  * @module
  */
+import type { Buffers } from "../core/buffers.ts";
 import type { Millis, ReplicaId, SequenceNumber } from "../core/ids.ts";
 import type { Environment } from "../core/io.ts";
 import type { Recovered } from "../core/records.ts";
@@ -112,6 +113,11 @@ export class Machine implements Station {
     return this.#host?.isOn ? this.#lastExecuted : -1;
   }
 
+  /** How full its replica's buffers are. */
+  get buffers(): Buffers | undefined {
+    return this.#life?.core?.buffers?.();
+  }
+
   /** Power on, unless it is. */
   start(): void {
     if (this.#host) this.#host.on();
@@ -120,8 +126,7 @@ export class Machine implements Station {
 
   #start(): void {
     if (this.#life) return;
-    const { random } = this.#options;
-    const { engine, trace, coverage, report } = this.#world;
+    const { random, world: { engine, trace, coverage, report } } = this.#options;
     const note = (what: string) => coverage.count("host", what);
     trace.line(this.label, () => "starts");
     if (this.#host) coverage.count("host", "cold start");
@@ -169,8 +174,7 @@ export class Machine implements Station {
 
   /** Takes frames in. */
   receive(frames: readonly Uint8Array[]): Promise<unknown> {
-    const { meddler } = this.#options;
-    const taken = meddler ? meddler.incoming(frames) : frames;
+    const taken = this.#options.meddler?.incoming(frames) ?? frames;
     return this.#ask((node) => node.receive(taken), POST_MS);
   }
 
@@ -255,12 +259,11 @@ export class Machine implements Station {
     const core = this.#world.createCore({ ...environment, stateMachine }, recovered);
     life.core = core;
     life.steps = 0;
-    const { witness } = this.#world;
-    witness.restored(this.replica, recovered);
+    this.#world.witness.restored(this.replica, recovered);
     return new ObservedCore(core, stateMachine, {
       onStep: (input, ready) => {
         life.steps++;
-        witness.stepped(this.replica, input, ready);
+        this.#world.witness.stepped(this.replica, input, ready);
       },
       nextCommit: () => life.store.nextCommit,
     });

@@ -5,6 +5,7 @@
 import type { Digest, ReplicaId } from "../core/ids.ts";
 import type { Plain } from "../core/io.ts";
 import { pack } from "../wire/mod.ts";
+import { overfull } from "./buffers.ts";
 import { Cluster } from "./cluster.ts";
 import { createWorld } from "./create_world.ts";
 import { findDivergence } from "./divergence.ts";
@@ -170,10 +171,13 @@ class Run {
   }
 
   #inspectLater(): void {
-    const { engine, witness, limits } = this.#world;
+    const { engine, witness, limits, genesis, report } = this.#world;
     engine.after(INSPECTION_MS, () => {
-      for (const { node, isFaulty, label } of this.#cluster.machines) {
-        if (node && !isFaulty) witness.inspect(label, node.status(), limits);
+      for (const { node, isFaulty, label, buffers } of this.#cluster.machines) {
+        if (!node || isFaulty) continue;
+        witness.inspect(label, node.status(), limits);
+        const full = overfull(buffers, genesis);
+        if (full !== null) report("bounds", `${label} ${full}`);
       }
       this.#inspectLater();
     });

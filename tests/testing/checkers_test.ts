@@ -276,6 +276,20 @@ Deno.test("bounds: a replica with more slots than its window is caught", async (
   await assertCaught("bounds", { createCore }, "17 slots");
 });
 
+Deno.test("bounds: a buffer inside of the core that is over its limit is found", async () => {
+  const createCore: CoreMaker = (environment, recovered) => {
+    const replica = new Replica(environment, recovered);
+    return {
+      step: (input, now) => replica.step(input, now),
+      status: () => replica.status(),
+      timers: () => replica.timers(),
+      isLoading: (digest) => replica.isLoading(digest),
+      buffers: () => ({ ...replica.buffers(), wantedBodies: 1_000 }),
+    };
+  };
+  await assertCaught("bounds", { createCore }, "has 1000 wanted bodies, the limit is ");
+});
+
 Deno.test("evidence: a replica that convicts a correct one is caught", async () => {
   const environments = new Map<number, Environment>();
   const createCore: CoreMaker = (environment, recovered) => {

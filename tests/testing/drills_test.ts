@@ -18,7 +18,7 @@ import { type CoreMaker, Coverage, drawPlan, type Invariant, run, runOptionsOf }
 import { Random } from "../../src/testing/random.ts";
 
 /** Nothing goes wrong. */
-const CALM = [1, 2, 3, 4, 5, 6, 7, 8].map((seed) => ({
+const CALM = Array.from({ length: 16 }, (_, i) => i + 1).map((seed) => ({
   ...drawPlan(seed, { profile: "calm", replicas: 4 }),
   durationMs: 40_000,
   checkpointInterval: 4,

@@ -152,6 +152,27 @@ export function hasTheLogFilled(scene: Scene): void {
   });
 }
 
+/** Somebody says that it votes above what no window reaches: no log is filled for that, and no primary left. */
+export function fillsNothingBeyond(scene: Scene): void {
+  const { copy, cast, random } = scene;
+  scene.needs(scene.quieten() && copy.status.active && scene.isQuiet);
+  const { highWatermark, view } = copy.status;
+  const { next } = scene;
+  const votesAbove = highWatermark + random.int(1, 1_000) as never;
+  const heard = copy.during(() => {
+    copy.take(cast.status(random.pick(copy.others), { view, votesAbove }));
+    copy.wait(1.5 * LOG_PATIENCE_MS, () => copy.status.view > view);
+  });
+  // What it has proposed before it may say again.
+  const filled = ofKind(heard, "pre-prepare").some(({ signed }) => signed.message.sequence >= next);
+  scene.demand("calm", !filled, () => {
+    return `fills the log for one who votes above ${votesAbove}, the high watermark is ${highWatermark}`;
+  });
+  scene.demand("calm", copy.status.view === view, () => {
+    return `leaves view ${view}, as the log is not filled up to ${votesAbove}, the high watermark is ${highWatermark}`;
+  });
+}
+
 /** Proofs of stable checkpoints far ahead: with the one that is right it fetches that state, of everybody if need be. */
 export function fetchesState(scene: Scene): void {
   const { copy, cast, random, world: { genesis: { checkpointInterval } } } = scene;

@@ -3,6 +3,7 @@
  * else ever hears of it.
  * @module
  */
+import type { Buffers } from "../../core/buffers.ts";
 import type { Digest, Millis, ReplicaId } from "../../core/ids.ts";
 import type { Event } from "../../core/events.ts";
 import type { Input, MessageInput, Outgoing, OutgoingReply, ReplicaStatus } from "../../core/io.ts";
@@ -118,6 +119,11 @@ export class Copy {
 
   get status(): ReplicaStatus {
     return this.#options.core.status();
+  }
+
+  /** How full its buffers are. */
+  get buffers(): Buffers | undefined {
+    return this.#options.core.buffers?.();
   }
 
   /** How long it waits before it leaves a view. */

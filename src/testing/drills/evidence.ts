@@ -4,10 +4,8 @@
  */
 import type { Digest } from "../../core/ids.ts";
 import type { Input } from "../../core/io.ts";
+import { MOST_EVIDENCE } from "../buffers.ts";
 import type { Scene } from "./scene.ts";
-
-/** With so much evidence there may be no room for more: against one replica, and in all. */
-const MUCH = { ofOne: 8, inAll: 64 };
 
 /** One of the others says two things of which one at most can be true, and another one says one of them again and again. */
 export function convictsLiars(scene: Scene): void {
@@ -35,7 +33,7 @@ export function convictsLiars(scene: Scene): void {
     ["commit", "checkpoint", "view-change", liar === primary ? "pre-prepare" : "prepare"] as const,
   );
   const known = against(liar!);
-  scene.needs(known.length < MUCH.ofOne && copy.status.evidence.length < MUCH.inAll);
+  scene.needs(known.length < MOST_EVIDENCE.ofOne && copy.status.evidence.length < MOST_EVIDENCE.inAll);
   // What the host has kept of the checkpoints and view-changes of a liar may be of a later number or view, and stand before these.
   scene.needs(!known.some((message) => message.kind === kind) && !copy.kept.has(kind));
   const [one, other] = [scene.anyDigest(), cast.empty.digest];

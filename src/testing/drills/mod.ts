@@ -9,14 +9,23 @@ import type { MessageInput } from "../../core/io.ts";
 import type { Recovered } from "../../core/records.ts";
 import type { Core } from "../../node/task.ts";
 import type { Random } from "../random.ts";
+import { overfull } from "../buffers.ts";
 import type { Invariant } from "../violation.ts";
 import type { World } from "../world.ts";
 import { awaitsItsTime, believesDecisions, countsVotes, fillsItsWindow, proposes } from "./agreement.ts";
 import { Cast } from "./cast.ts";
-import { answersStatus, countsCheckpoints, fetchesState, fillsTheLog, hasTheLogFilled } from "./checkpoints.ts";
+import {
+  answersStatus,
+  countsCheckpoints,
+  fetchesState,
+  fillsNothingBeyond,
+  fillsTheLog,
+  hasTheLogFilled,
+} from "./checkpoints.ts";
 import { Copy } from "./copy.ts";
 import { convictsLiars } from "./evidence.ts";
 import { makesRoom, runsOnce } from "./execution.ts";
+import { bearsAFlood } from "./flood.ts";
 import { turnsAwayForgeries } from "./forgeries.ts";
 import { hearsInAnyOrder } from "./histories.ts";
 import { forgetsItsVotes } from "./lost_disk.ts";
@@ -49,10 +58,12 @@ export const DRILLS = {
   "answers a status": answersStatus,
   "fills the log": fillsTheLog,
   "has the log filled": hasTheLogFilled,
+  "fills nothing beyond": fillsNothingBeyond,
   "fetches a state": fetchesState,
   "forgets its votes": forgetsItsVotes,
   "convicts liars": convictsLiars,
   "turns away forgeries": turnsAwayForgeries,
+  "bears a flood": bearsAFlood,
 } as const satisfies { readonly [name: string]: (scene: Scene) => void };
 
 /** What a drill is held with. */
@@ -85,6 +96,8 @@ export function drill({ world, replica, label, recovered, kept, now, random, cre
     try {
       if (!copy?.isFresh) copy = copyOf(recovered, kept);
       act(new Scene({ world, random, copy, cast: new Cast(world), recovered, report, copyOf }));
+      const full = overfull(copy.buffers, world.genesis);
+      if (full !== null) report("bounds", full);
       return world.coverage.count("drill", name);
     } catch (error) {
       if (!(error instanceof NotNow)) report(invariantOf(error), `throws: ${error}`);

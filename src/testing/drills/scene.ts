@@ -196,9 +196,9 @@ export class Scene {
     return this.copy.others.slice(0, this.copy.quorum).map((id) => this.cast.commit(place, id));
   }
 
-  /** The others order this in the next number, and it hears of all that. */
-  order(batch: Verified<Batch>): Heard {
-    const { copy, next: sequence } = this;
+  /** The others order this in the next number, or in that one, and it hears of all that. */
+  order(batch: Verified<Batch>, sequence: number = this.next): Heard {
+    const { copy } = this;
     const place = { view: copy.status.view, sequence, digest: batch.digest };
     return copy.during(() => {
       copy.take({ kind: "pre-prepare", prePrepare: this.cast.prePrepare(place), batch });

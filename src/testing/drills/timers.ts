@@ -10,14 +10,21 @@ const MOST_DOUBLED = 4;
 
 /** Nobody says a word while a request waits: it leaves, and again, each time after twice as long. */
 export function silence(scene: Scene): void {
-  const { copy, random, world: { settings } } = scene;
+  const { copy, cast, random, world: { settings } } = scene;
   scene.needs(scene.quieten() && copy.timeoutMs <= MOST_DOUBLED * settings.viewTimeoutMs && scene.becomeBackup());
   let expected = copy.timeoutMs;
   let { view } = copy.status;
   let why = "while a request waits";
+  // One who leaves again and again is one only, and no reason to wait longer.
+  const liar = random.chance(0.5) ? random.pick(copy.others) : null;
+  let named = scene.latestView + 10;
   scene.request();
   for (let round = 0; round < 3; round++) {
-    const waited = copy.wait(3 * expected, () => copy.status.view > view);
+    const waited = copy.wait(3 * expected, () => {
+      if (copy.status.view > view) return true;
+      if (liar !== null && round > 0) scene.leaveFor([cast.viewChange(++named, liar, copy.stable, [])]);
+      return false;
+    });
     const { view: now } = copy.status;
     scene.demand("liveness", now > view, () => `stays in view ${view} for ${waited} ms of silence ${why}`);
     if (now === view) return;

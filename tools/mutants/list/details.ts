@@ -6,6 +6,8 @@ import { inFile, type Mutant } from "../mutant.ts";
 
 const bodies = inFile("src/core/bodies.ts");
 const change = inFile("src/core/view_change.ts");
+const checkpoint = inFile("src/core/checkpoint.ts");
+const evidence = inFile("src/core/evidence.ts");
 const log = inFile("src/core/message_log.ts");
 const lost = inFile("src/core/lost_disk.ts");
 const newView = inFile("src/core/new_view.ts");
@@ -305,5 +307,57 @@ export const DETAILS: readonly Mutant[] = [
     why: "the checkpoints in a view-change are believed on its sender's word",
     edits: [gate("      for (const checkpoint of stable) this.#verifyVote(checkpoint);\n", "      void stable;\n")],
     breaks: ["authenticity"],
+  },
+  {
+    name: "far-checkpoints-all-kept",
+    why: "of one sender every checkpoint message above the window is kept, and not only the highest",
+    edits: [
+      checkpoint(
+        "  if (sequence > log.high) {\n    for",
+        "  if (sequence > log.high && log.high === 0) {\n    for",
+      ),
+    ],
+    breaks: ["bounds"],
+  },
+  {
+    name: "queries-unbounded",
+    why: "any number of queries may wait",
+    edits: [queries("state.queries.length >= MAX_WAITING", "state.queries.length === Infinity")],
+    breaks: ["bounds"],
+  },
+  {
+    name: "evidence-of-one-unbounded",
+    why: "who contradicts itself without end takes all the room for evidence",
+    edits: [
+      evidence(
+        "    if (ofReplica.length >= MAX_PER_REPLICA) return false;\n",
+        "    void ofReplica, MAX_PER_REPLICA;\n",
+      ),
+    ],
+    breaks: ["bounds"],
+  },
+  {
+    name: "view-changes-restart-the-timer",
+    why:
+      "each view-change gives the new primary its whole time anew: a liar that sends one after another stops the service (§4.5.2)",
+    edits: [
+      change(
+        "  if (timer.dueAt !== null) return;\n  timer.dueAtLatest",
+        "  timer.dueAtLatest",
+      ),
+    ],
+    breaks: ["liveness"],
+  },
+  {
+    name: "log-filled-beyond-the-window",
+    why:
+      "a replica that says that it votes above a number far ahead has the log filled without end, and primaries deposed for not doing so",
+    edits: [
+      lost(
+        "votesAbove <= filling.through || votesAbove > log.high",
+        "votesAbove <= filling.through",
+      ),
+    ],
+    breaks: ["calm"],
   },
 ];
