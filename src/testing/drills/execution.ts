@@ -19,6 +19,7 @@ export function runsOnce(scene: Scene): void {
   };
   const opening = cast.request();
   const opened = order(opening);
+  scene.demand("liveness", opened !== undefined, () => `executes a request and does not tell its client`);
   scene.needs(opened?.status === "ok");
   const session = opened!.sequence;
   const ask = (timestamp: number, more: Partial<Request> = {}) =>

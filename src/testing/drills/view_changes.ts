@@ -41,7 +41,7 @@ function contest(scene: Scene, view: number): Contest {
 /** It is the next primary, and the view-changes that come are at odds: what its new-view orders must follow from them. */
 export function startsAView(scene: Scene): void {
   scene.needs(scene.isWhole && scene.room > 0);
-  const { copy, random } = scene;
+  const { copy, cast, random } = scene;
   const view = scene.viewAfter((primary) => primary === copy.self, scene.latestView + random.int(1, 4));
   const { of } = contest(scene, view);
   const right = scene.viewChanges(view, of);
@@ -51,6 +51,9 @@ export function startsAView(scene: Scene): void {
       const lies = brokenViewChanges(scene, view, replica, prepared);
       for (const lie of random.shuffled(lies).slice(0, 3)) scene.leaveFor([lie]);
       scene.leaveFor([viewChange]);
+      // Whoever is ahead has been at the views before; what it said then may come again.
+      const former = random.int(copy.status.view, view) - 1;
+      if (former > copy.status.view) scene.leaveFor([cast.viewChange(former, replica, copy.stable, [])]);
     }
   });
   const said = ofKind(heard, "new-view").filter(({ signed }) => signed.message.view === view);

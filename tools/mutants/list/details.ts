@@ -360,4 +360,24 @@ export const DETAILS: readonly Mutant[] = [
     ],
     breaks: ["calm"],
   },
+  {
+    name: "old-view-changes-replace-new-ones",
+    why:
+      "a view-change that comes again takes back the later one of its sender: a quorum that was there is not any more (§4.4)",
+    edits: [
+      change("if (known && known.view >= view) return discard", "if (known && known.view === view) return discard"),
+    ],
+    breaks: ["liveness"],
+  },
+  {
+    name: "clients-not-told",
+    why: "what is executed is not told to its client: it has to ask again (§4.1)",
+    edits: [
+      inFile("src/core/execution.ts")(
+        "if (slot.sequence > state.answeredThrough || state.pending.has(request)) answer(step, request, results);",
+        "void answer;",
+      ),
+    ],
+    breaks: ["liveness"],
+  },
 ];
