@@ -14,6 +14,7 @@ export interface Buffers {
   readonly earlyPrePrepares: number;
   readonly queries: number;
   readonly refusedRequests: number;
+  readonly clientsThatWait: number;
 }
 
 /** The buffers as they are. */
@@ -28,5 +29,6 @@ export function buffersOf(state: ReplicaState): Buffers {
     earlyPrePrepares: state.early.size,
     queries: state.queries.length,
     refusedRequests: state.refused.size,
+    clientsThatWait: state.pending.owners,
   };
 }

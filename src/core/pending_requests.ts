@@ -63,6 +63,11 @@ export class PendingRequests {
     return this.#byKey.size;
   }
 
+  /** Whose requests wait: so many clients, and gateways. */
+  get owners(): number {
+    return this.#perOwner.size;
+  }
+
   /** How many requests have been executed since the start. */
   get executed(): number {
     return this.#executed;

@@ -4,12 +4,13 @@
  */
 import type { Buffers } from "../core/buffers.ts";
 import type { Genesis } from "../core/config.ts";
+import type { ReplicaStatus } from "../core/io.ts";
 
 /** So much evidence may be kept: against one replica, and in all. */
 export const MOST_EVIDENCE = { ofOne: 8, inAll: 64 };
 
-/** The most entries that each may have. */
-export function limitsOf({ replicas, logWindow, checkpointInterval }: Genesis): Buffers {
+/** The most entries that each may have while so many requests wait. */
+export function limitsOf({ replicas, logWindow, checkpointInterval }: Genesis, pendingRequests: number): Buffers {
   const n = replicas.length;
   const checkpoints = logWindow / checkpointInterval;
   return {
@@ -22,13 +23,18 @@ export function limitsOf({ replicas, logWindow, checkpointInterval }: Genesis): 
     earlyPrePrepares: logWindow,
     queries: 1_024,
     refusedRequests: 1_024,
+    clientsThatWait: pendingRequests,
   };
 }
 
 /** Which buffer holds too much, for people; `null`: none. */
-export function overfull(buffers: Buffers | undefined, genesis: Genesis): string | null {
+export function overfull(
+  buffers: Buffers | undefined,
+  genesis: Genesis,
+  { pendingRequests }: Pick<ReplicaStatus, "pendingRequests">,
+): string | null {
   if (!buffers) return null;
-  const limits = limitsOf(genesis);
+  const limits = limitsOf(genesis, pendingRequests);
   for (const name of Object.keys(limits) as (keyof Buffers)[]) {
     if (buffers[name] > limits[name]) return `has ${buffers[name]} ${wordsOf(name)}, the limit is ${limits[name]}`;
   }

@@ -7,7 +7,7 @@ import type { Digest } from "../core/ids.ts";
 import type { Plain } from "../core/io.ts";
 import { entriesOf, readPage, readRoot } from "../core/state_tree.ts";
 import { RecordReader } from "../node/record_reader.ts";
-import { unpack } from "../wire/mod.ts";
+import { decodeBatch, unpack } from "../wire/mod.ts";
 import type { Disk } from "./disk.ts";
 
 /** The blobs that neither a batch's record, nor the last checkpoint's state, nor a list of those that are to go names. */
@@ -29,4 +29,14 @@ export function unnamedBlobs({ records, blobs }: Pick<Disk, "records" | "blobs">
     ...pages.flatMap((page) => content(page, (plain) => entriesOf(readPage(plain)).map(([, chunk]) => chunk))),
   ]);
   return [...blobs.keys()].filter((digest) => !named.has(digest));
+}
+
+/** Whether a blob is a batch's body. */
+export function isBody(bytes: Uint8Array, genesis: Genesis): boolean {
+  try {
+    // One without requests might be something else.
+    return decodeBatch(bytes, genesis.limits).requests.length > 0;
+  } catch {
+    return false;
+  }
 }

@@ -12,7 +12,7 @@ import { findDivergence } from "./divergence.ts";
 import { plant, wordsOf } from "./faults.ts";
 import { History } from "./history.ts";
 import { HostileClient } from "./hostile_client.ts";
-import { unnamedBlobs } from "./leaks.ts";
+import { isBody, unnamedBlobs } from "./leaks.ts";
 import { findNonLinearizable } from "./linearizability.ts";
 import { Mischief } from "./mischief.ts";
 import { livenessMs, operationsOf, type Plan } from "./plan.ts";
@@ -176,7 +176,7 @@ class Run {
       for (const { node, isFaulty, label, buffers } of this.#cluster.machines) {
         if (!node || isFaulty) continue;
         witness.inspect(label, node.status(), limits);
-        const full = overfull(buffers, genesis);
+        const full = overfull(buffers, genesis, node.status().replica);
         if (full !== null) report("bounds", `${label} ${full}`);
       }
       this.#inspectLater();
@@ -246,9 +246,11 @@ class Run {
     const { report, genesis } = this.#world;
     for (const { node, disk, isFaulty, label } of this.#cluster.machines) {
       if (!node || isFaulty || node.status().replica.transferring) continue;
-      const left = unnamedBlobs(disk, genesis).length;
-      if (left > MOST_UNNAMED) {
-        return report("bounds", `${label} has ${left} of ${disk.blobs.size} blobs that nothing names`);
+      const unnamed = unnamedBlobs(disk, genesis);
+      const bodies = unnamed.filter((digest) => isBody(disk.blobs.get(digest)!, genesis)).length;
+      if (unnamed.length > MOST_UNNAMED || bodies > 0) {
+        const what = `${unnamed.length} of ${disk.blobs.size} blobs, ${bodies} of them bodies of batches,`;
+        return report("bounds", `${label} has ${what} that nothing names`);
       }
     }
   }

@@ -13,6 +13,7 @@ import type { NodeStatus } from "../node/status.ts";
 import { decodeFrame, encodeBatch, encodeFrame, wireLimits } from "../wire/mod.ts";
 import type { Coverage } from "./coverage.ts";
 import { Ledger, type Report } from "./ledger.ts";
+import { NullRequests } from "./null_requests.ts";
 import { Released } from "./observed_core.ts";
 import { Promises } from "./promises.ts";
 import { SaidMessages } from "./said.ts";
@@ -41,6 +42,7 @@ export class Witness {
   readonly #votes = new Votes();
   readonly #said: SaidMessages;
   readonly #promises: Promises;
+  readonly #nullRequests: NullRequests;
   readonly #world: World;
   readonly #report: Report;
   readonly #coverage: Coverage;
@@ -62,6 +64,8 @@ export class Witness {
     const { genesis, crypto: { hash } } = world;
     const { limits } = genesis;
     const isFaulty = (replica: ReplicaId) => this.#faulty.has(replica);
+    const nullDigest = hash(encodeBatch(0 as Millis, []));
+    this.#nullRequests = new NullRequests(nullDigest);
     this.ledger = new Ledger(report, (request, digest) => this.#isValid(request, digest), limits);
     this.#said = new SaidMessages(report, isFaulty);
     this.#promises = new Promises({
@@ -69,7 +73,7 @@ export class Witness {
         n: genesis.replicas.length,
         checkpointInterval: genesis.checkpointInterval,
         logWindow: genesis.logWindow,
-        nullDigest: hash(encodeBatch(0 as Millis, [])),
+        nullDigest,
       },
       maxClockSkewMs: limits.maxClockSkewMs,
       hash,
@@ -127,6 +131,8 @@ export class Witness {
   stepped(replica: ReplicaId, input: Input, ready: Ready): void {
     this.#said.taken(replica, input);
     this.#said.made(ready);
+    const idle = this.#nullRequests.stepped(replica, input, ready);
+    if (idle !== null) this.#report("calm", `replica ${replica} ${idle}`);
     const { messages } = ready;
     for (const { message: { message } } of messages) {
       if ("replica" in message && message.replica === replica) this.#votes.made(message);

@@ -11,23 +11,26 @@ const ASKED = 0.2;
 /** One liar speaks of ever other numbers and views, and clients ask without end. What is kept of it is bounded, and the rest is heard. */
 export function bearsAFlood(scene: Scene): void {
   const { copy, cast, random, world: { genesis } } = scene;
-  scene.needs(scene.quieten() && scene.room > 0 && scene.becomeBackup());
+  // With a view-change that the host has kept of another one the liar would not be alone.
+  scene.needs(!copy.kept.has("view-change") && scene.quieten() && scene.room > 0 && scene.becomeBackup());
   const { highWatermark: high, view, primary } = copy.status;
   const { next: sequence } = scene;
   const liar = random.pick(copy.others.filter((id) => id !== primary));
-  const places = Array.from({ length: limitsOf(genesis).checkpoints + 2 }, (_, i) => i + 1);
-  for (const i of random.chance(0.5) ? places : places.reverse()) {
-    const place = { view: view + i, sequence, digest: scene.anyDigest() };
-    const far = high - high % genesis.checkpointInterval + i * genesis.checkpointInterval;
-    for (const digest of [place.digest, cast.empty.digest]) {
-      copy.take({ kind: "checkpoint", checkpoint: cast.checkpoint(far, digest, liar) });
+  const places = Array.from({ length: limitsOf(genesis, 0).checkpoints + 2 }, (_, i) => i + 1);
+  const heard = copy.during(() => {
+    for (const i of random.chance(0.5) ? places : places.reverse()) {
+      const place = { view: view + i, sequence, digest: scene.anyDigest() };
+      const far = high - high % genesis.checkpointInterval + i * genesis.checkpointInterval;
+      for (const digest of [place.digest, cast.empty.digest, scene.anyDigest()]) {
+        copy.take({ kind: "checkpoint", checkpoint: cast.checkpoint(far, digest, liar) });
+      }
+      copy.take({ kind: "view-change", viewChange: cast.viewChange(view + i, liar, copy.stable, []) });
+      copy.take({ kind: "prepare", prepare: cast.prepare(place, liar) });
+      copy.take({ kind: "commit", commit: cast.commit(place, liar) });
     }
-    copy.take({ kind: "view-change", viewChange: cast.viewChange(view + i, liar, copy.stable, []) });
-    copy.take({ kind: "prepare", prepare: cast.prepare(place, liar) });
-    copy.take({ kind: "commit", commit: cast.commit(place, liar) });
-  }
-  const proofs = copy.status.evidence.filter(({ first }) => first.message.replica === liar).length;
-  scene.demand("bounds", proofs <= MOST_EVIDENCE.ofOne, () => `keeps ${proofs} proofs that replica ${liar} lies`);
+  });
+  const proofs = heard.records.filter(({ kind }) => kind === "contradiction").length;
+  scene.demand("bounds", proofs <= MOST_EVIDENCE.ofOne, () => `stores ${proofs} proofs that replica ${liar} lies`);
   scene.demand("view-changes", copy.status.view === view, () => `follows replica ${liar} alone`);
   if (copy.status.view !== view) return;
   const batch = scene.batch();
@@ -46,7 +49,7 @@ export function bearsAFlood(scene: Scene): void {
 function askWithoutEnd(scene: Scene): void {
   const { copy, cast, world: { genesis } } = scene;
   const query = cast.query();
-  for (let i = limitsOf(genesis).queries; i >= 0; i--) copy.take({ kind: "query", query });
-  const full = overfull(copy.buffers, genesis);
+  for (let i = limitsOf(genesis, 0).queries; i >= 0; i--) copy.take({ kind: "query", query });
+  const full = overfull(copy.buffers, genesis, copy.status);
   scene.demand("bounds", full === null, () => full!);
 }

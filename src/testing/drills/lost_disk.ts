@@ -42,6 +42,39 @@ export function forgetsItsVotes(scene: Scene): void {
   scene.demand("linearizability", heard.answers.every(({ outcome }) => typeof outcome === "string"), () => {
     return `has lost its disk, does not know what had prepared, and answers a query`;
   });
+  comesBack(scene, copy, stable + logWindow);
+}
+
+/** The others go on until it may vote again. Of what it had said somebody has a view-change left: for that view it says no other. */
+function comesBack(scene: Scene, copy: Copy, bound: number): void {
+  const { cast, random } = scene;
+  const left = copy.status.view + random.int(1, 3);
+  copy.take({ kind: "view-change", viewChange: cast.viewChange(left, copy.self, copy.stable, []) });
+  const heard = copy.during(() => {
+    while (copy.status.hasLostDisk) {
+      const { taken } = copy;
+      if (taken && taken.sequence > copy.status.lowWatermark) {
+        for (const id of copy.others) {
+          copy.take({ kind: "checkpoint", checkpoint: cast.checkpoint(taken.sequence, taken.root, id) });
+        }
+      }
+      const { lastExecuted, view, hasLostDisk } = copy.status;
+      if (!hasLostDisk || lastExecuted >= bound) return;
+      const place = { view, sequence: lastExecuted + 1, digest: cast.empty.digest };
+      copy.take(cast.decision(scene.commits(place), copy.others[0]!));
+      copy.take(scene.body(cast.empty));
+      if (copy.status.lastExecuted === lastExecuted) return;
+    }
+  });
+  scene.demand("liveness", !copy.status.hasLostDisk, () => {
+    return `had lost its disk, is at ${copy.status.lastExecuted}, and does not vote again; ${bound} would do`;
+  });
+  const again = ofKind(heard, "view-change").find(({ signed: { message } }) =>
+    message.replica === copy.self && message.view <= left
+  );
+  scene.demand("self-consistency", !again, () => {
+    return `leaves for view ${again?.signed.message.view}; before it lost its disk it had left for ${left}`;
+  });
 }
 
 const VOTES = ["pre-prepare", "prepare", "commit", "checkpoint", "view-change", "new-view"] as const;

@@ -16,7 +16,7 @@ export function silence(scene: Scene): void {
   let { view } = copy.status;
   let why = "while a request waits";
   // One who leaves again and again is one only, and no reason to wait longer.
-  const liar = random.chance(0.5) ? random.pick(copy.others) : null;
+  const liar = !copy.kept.has("view-change") && random.chance(0.5) ? random.pick(copy.others) : null;
   let named = scene.latestView + 10;
   scene.request();
   for (let round = 0; round < 3; round++) {
@@ -122,9 +122,12 @@ export function starvation(scene: Scene): void {
 export function idleness(scene: Scene): void {
   const { copy, world: { settings: { viewTimeoutMs, idleStatusMs } } } = scene;
   scene.needs(scene.quieten() && copy.status.active);
+  const { next } = scene;
   const { view } = copy.status;
   const heard = copy.during(() => copy.wait(Math.max(2 * idleStatusMs, 5 * viewTimeoutMs)));
   const { view: now } = copy.status;
   scene.demand("calm", now === view, () => `goes from view ${view} to ${now} with nothing to do`);
+  const given = ofKind(heard, "pre-prepare").filter(({ signed }) => signed.message.sequence >= next).length;
+  scene.demand("calm", given === 0, () => `gives out ${given} numbers with nothing to order`);
   scene.demand("liveness", ofKind(heard, "status").length > 0, () => `never says where it is`);
 }

@@ -380,4 +380,45 @@ export const DETAILS: readonly Mutant[] = [
     ],
     breaks: ["liveness"],
   },
+  {
+    name: "evidence-stored-again",
+    why: "who contradicts itself again and again about one matter fills the store",
+    edits: [evidence("this.#kept.has(about) || this.#kept.size", "this.#kept.size")],
+    breaks: ["bounds"],
+  },
+  {
+    name: "owners-never-forgotten",
+    why: "every client that ever asked for something is remembered in memory",
+    edits: [
+      inFile("src/core/pending_requests.ts")(
+        "    if (owned === 0) this.#perOwner.delete(owner);\n    else this.#perOwner",
+        "    this.#perOwner",
+      ),
+    ],
+    breaks: ["bounds"],
+  },
+  {
+    name: "replaced-bodies-stay",
+    why: "the body of what was accepted before stays in the store when a later view has another batch there",
+    edits: [
+      inFile("src/node/records.ts")(
+        "    if (before !== undefined) this.#release(writes, before);\n",
+        "    void before;\n",
+      ),
+    ],
+    breaks: ["bounds", "reload"],
+  },
+  {
+    name: "null-requests-without-end",
+    why: "a primary with nothing to order gives out null requests",
+    edits: [normal("    if (requests.length === 0 && !isFilling) return;\n", "")],
+    breaks: ["calm", "watermarks"],
+  },
+  {
+    name: "leaves-again-for-the-same-view",
+    why:
+      "who has lost its disk leaves for the view for which it had left before, with another view-change (TOCS §4.3.2)",
+    edits: [lost('leaveFor(step, (left + 1) as View, "disk-lost")', 'leaveFor(step, left as View, "disk-lost")')],
+    breaks: ["self-consistency"],
+  },
 ];
