@@ -25,7 +25,7 @@ import type { Violation } from "./violation.ts";
 import type { World } from "./world.ts";
 
 /** Nor may it take more than so many events per replica: who is that busy gets nowhere. */
-const MOST_EVENTS = 100_000;
+const MOST_EVENTS = 50_000;
 
 /** Machines have so long to start before clients come, virtual ms. */
 const START_MS = 2_000;

@@ -70,7 +70,7 @@ export const NODE: readonly Mutant[] = [
       find: "if (this.version !== expected) throw new StoreConflictError(expected, this.version);",
       replace: "",
     }],
-    breaks: ["self-consistency", "write-ahead", "no-halt", "reload", "bounds"],
+    breaks: ["store", "self-consistency", "write-ahead", "no-halt", "reload", "bounds"],
   },
   {
     name: "failed-commit-keeps-the-state",
