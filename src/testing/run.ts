@@ -249,8 +249,9 @@ class Run {
       const unnamed = unnamedBlobs(disk, genesis);
       const bodies = unnamed.filter((digest) => isBody(disk.blobs.get(digest)!, genesis)).length;
       if (unnamed.length > MOST_UNNAMED || bodies > 0) {
-        const what = `${unnamed.length} of ${disk.blobs.size} blobs, ${bodies} of them bodies of batches,`;
-        return report("bounds", `${label} has ${what} that nothing names`);
+        const what =
+          `${unnamed.length} of ${disk.blobs.size} blobs that nothing names, ${bodies} of them bodies of batches`;
+        return report("bounds", `${label} has ${what}`);
       }
     }
   }
