@@ -28,15 +28,15 @@ export function storesOf(kind: StoreKind): (() => Stores) | undefined {
     case "simulated":
       return undefined;
     case "memory":
-      return () => new ReopenedStores(() => new MemoryStore(), (store) => Promise.resolve(store.reopen()));
+      return () => new ReopenedStores(() => new MemoryStore(), (store) => store.reopen());
     case "deno-kv":
       return () =>
         new ReopenedStores(
           () => new KvContents(),
-          (contents) => Promise.resolve(new DenoKvStore(new SimulatedKv(contents))),
+          (contents) => new DenoKvStore(new SimulatedKv(contents)),
         );
     case "durable-object":
-      return () => new ReopenedStores(objectStorage, (storage) => Promise.resolve(new DurableObjectStore(storage)));
+      return () => new ReopenedStores(objectStorage, (storage) => new DurableObjectStore(storage));
     case "sqlite":
       return () => new SqliteFiles();
   }
@@ -46,9 +46,9 @@ export function storesOf(kind: StoreKind): (() => Stores) | undefined {
 class ReopenedStores<C> implements Stores {
   readonly #contents = new Map<string, C>();
   readonly #create: () => C;
-  readonly #open: (contents: C) => Promise<Store>;
+  readonly #open: (contents: C) => Store;
 
-  constructor(create: () => C, open: (contents: C) => Promise<Store>) {
+  constructor(create: () => C, open: (contents: C) => Store) {
     this.#create = create;
     this.#open = open;
   }
@@ -56,7 +56,7 @@ class ReopenedStores<C> implements Stores {
   open(disk: string): Promise<Store> {
     const contents = this.#contents.get(disk) ?? this.#create();
     this.#contents.set(disk, contents);
-    return this.#open(contents);
+    return Promise.resolve(this.#open(contents));
   }
 
   close(): Promise<void> {

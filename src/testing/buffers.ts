@@ -9,8 +9,8 @@ import type { ReplicaStatus } from "../core/io.ts";
 /** So much evidence may be kept: against one replica, and in all. */
 export const MOST_EVIDENCE = { ofOne: 8, inAll: 64 };
 
-/** The most entries that each may have while so many requests wait. */
-export function limitsOf({ replicas, logWindow, checkpointInterval }: Genesis, pendingRequests: number): Buffers {
+/** The most entries that each may have. */
+export function limitsOf({ replicas, logWindow, checkpointInterval }: Genesis): Omit<Buffers, "clientsThatWait"> {
   const n = replicas.length;
   const checkpoints = logWindow / checkpointInterval;
   return {
@@ -23,7 +23,6 @@ export function limitsOf({ replicas, logWindow, checkpointInterval }: Genesis, p
     earlyPrePrepares: logWindow,
     queries: 1_024,
     refusedRequests: 1_024,
-    clientsThatWait: pendingRequests,
   };
 }
 
@@ -34,7 +33,8 @@ export function overfull(
   { pendingRequests }: Pick<ReplicaStatus, "pendingRequests">,
 ): string | null {
   if (!buffers) return null;
-  const limits = limitsOf(genesis, pendingRequests);
+  // Whoever waits has a request that does.
+  const limits: Buffers = { ...limitsOf(genesis), clientsThatWait: pendingRequests };
   for (const name of Object.keys(limits) as (keyof Buffers)[]) {
     if (buffers[name] > limits[name]) return `has ${buffers[name]} ${wordsOf(name)}, the limit is ${limits[name]}`;
   }

@@ -2,6 +2,7 @@
  * What a call to a store came to, and what it should have.
  * @module
  */
+import { equalBytes } from "../core/bytes.ts";
 import { type Loaded, StoreConflictError } from "../node/ports.ts";
 
 /** A value, or what was thrown. */
@@ -66,7 +67,5 @@ function sizeOf(bytes: Uint8Array | null | undefined): string {
 
 function isSame(one: Uint8Array | null | undefined, other: Uint8Array | null | undefined): boolean {
   if (!one || !other) return !one && !other;
-  if (one.length !== other.length) return false;
-  for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false;
-  return true;
+  return equalBytes(one, other);
 }

@@ -175,8 +175,9 @@ class Run {
     engine.after(INSPECTION_MS, () => {
       for (const { node, isFaulty, label, buffers } of this.#cluster.machines) {
         if (!node || isFaulty) continue;
-        witness.inspect(label, node.status(), limits);
-        const full = overfull(buffers, genesis, node.status().replica);
+        const status = node.status();
+        witness.inspect(label, status, limits);
+        const full = overfull(buffers, genesis, status.replica);
         if (full !== null) report("bounds", `${label} ${full}`);
       }
       this.#inspectLater();

@@ -1,5 +1,5 @@
 /**
- * A Deno KV database in memory, with the limits that Deno Deploy's has: for simulations of the store that lies in one.
+ * A Deno KV database in memory, with its limits on keys and changes, not on bytes: for simulations of the store that lies in one.
  * @module
  */
 import type { KvAtomic, KvDatabase, KvEntry, KvKey } from "../stores/deno_kv.ts";

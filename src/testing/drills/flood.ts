@@ -16,7 +16,7 @@ export function bearsAFlood(scene: Scene): void {
   const { highWatermark: high, view, primary } = copy.status;
   const { next: sequence } = scene;
   const liar = random.pick(copy.others.filter((id) => id !== primary));
-  const places = Array.from({ length: limitsOf(genesis, 0).checkpoints + 2 }, (_, i) => i + 1);
+  const places = Array.from({ length: limitsOf(genesis).checkpoints + 2 }, (_, i) => i + 1);
   const heard = copy.during(() => {
     for (const i of random.chance(0.5) ? places : places.reverse()) {
       const place = { view: view + i, sequence, digest: scene.anyDigest() };
@@ -49,7 +49,7 @@ export function bearsAFlood(scene: Scene): void {
 function askWithoutEnd(scene: Scene): void {
   const { copy, cast, world: { genesis } } = scene;
   const query = cast.query();
-  for (let i = limitsOf(genesis, 0).queries; i >= 0; i--) copy.take({ kind: "query", query });
+  for (let i = limitsOf(genesis).queries; i >= 0; i--) copy.take({ kind: "query", query });
   const full = overfull(copy.buffers, genesis, copy.status);
   scene.demand("bounds", full === null, () => full!);
 }

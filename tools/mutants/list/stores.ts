@@ -109,7 +109,7 @@ export const STORES: readonly Mutant[] = [
   },
   {
     name: "kv-store-plan-not-carried-out",
-    why: "a large commit counts in the Deno KV store, but its changes are never made",
+    why: "a large commit counts in the Deno KV store, but the last of its changes are never made",
     edits: [
       large(
         "    for (let i = 0; i < plan.parts; i++) {\n",
