@@ -189,7 +189,7 @@ export class Witness {
     }
     this.#said.letOut(replica, ready);
     const { hash } = this.#world.crypto;
-    for (const { message: { message, bytes, signature }, to, batch } of ready.messages) {
+    for (const { message: { message, bytes }, to, batch } of ready.messages) {
       if (this.#trace.isWanted) {
         this.#trace.line(label, () => {
           const whom = to === "all" ? "all" : this.#world.genesis.replicas[to]!.name;
@@ -197,10 +197,6 @@ export class Witness {
             batch ? ` with ${batch.requests.length} requests` : ""
           }`;
         });
-      }
-      if (LARGE.includes(message.kind) && !this.#formed.has(bytes)) {
-        this.#formed.add(bytes);
-        this.#checkForm(label, encodeFrame({ message, bytes, signature }));
       }
       const own = "replica" in message && message.replica === replica;
       const contradiction = own ? this.#votes.take(message, bytes, hash) : null;
@@ -229,6 +225,7 @@ export class Witness {
       if (request) this.ledger.replied(replica, reply, request);
     }
     this.#promises.released(replica, ready, now);
+    this.#checkForms(label, ready);
   }
 
   /** Anybody with the genesis must come to the same verdict, and it must be right. */
@@ -247,11 +244,17 @@ export class Witness {
     this.#report("evidence", `${label} convicts ${genesis.replicas[replica]!.name}, who is correct, of ${two}`);
   }
 
-  #checkForm(label: string, frame: Uint8Array): void {
-    try {
-      decodeFrame(frame, wireLimits(this.#world.genesis));
-    } catch (error) {
-      this.#report("well-formed", `${label} says what nobody takes: ${error instanceof Error ? error.message : error}`);
+  /** Others must be able to take it. Comes last: what is wrong with what it means says more. */
+  #checkForms(label: string, { messages }: Ready): void {
+    for (const { message: { message, bytes, signature } } of messages) {
+      if (!LARGE.includes(message.kind) || this.#formed.has(bytes)) continue;
+      this.#formed.add(bytes);
+      try {
+        decodeFrame(encodeFrame({ message, bytes, signature }), wireLimits(this.#world.genesis));
+      } catch (error) {
+        const why = error instanceof Error ? error.message : error;
+        this.#report("well-formed", `${label} says what nobody takes: ${why}`);
+      }
     }
   }
 

@@ -2,7 +2,7 @@
  * Drills of what comes in no order (PBFT §4.4): messages may be late, early, or there twice, also those of correct replicas.
  * @module
  */
-import type { ReplicaId } from "../../core/ids.ts";
+import type { Digest, ReplicaId } from "../../core/ids.ts";
 import type { Input } from "../../core/io.ts";
 import type { Batch, PreparedCertificate, Verified } from "../../core/messages.ts";
 import type { Place } from "./cast.ts";
@@ -60,6 +60,15 @@ export function hearsInAnyOrder(scene: Scene): void {
   }
   for (const input of [...end, ...decisions, ...kept.map((batch) => scene.body(batch))]) copy.take(input);
   const { lastExecuted, view } = copy.status;
+  if (lastExecuted < numbers.at(-1)!) {
+    const wanted = wantedBodies(scene);
+    const lie = lies.find((input) => input.kind === "commit" && wanted.has(input.commit.message.digest));
+    scene.demand(
+      "agreement",
+      lie === undefined,
+      () => `takes for decided what replica ${liar} alone has said commit to`,
+    );
+  }
   scene.demand("liveness", lastExecuted >= numbers.at(-1)!, () => {
     return `has all that was said in views ${views.join(", ")}, is in ${view}, and has executed up to ${lastExecuted}`;
   });
@@ -96,6 +105,12 @@ function ordered(
     ...backups.map((id) => ({ kind: "prepare", prepare: cast.prepare(place, id) }) as const),
     ...committing.map((id) => ({ kind: "commit", commit: cast.commit(place, id) }) as const),
   ];
+}
+
+/** What it asks for if it is left alone: a lie is never asked for, unless it is taken for decided, as its bodies come with it. */
+function wantedBodies({ copy }: Scene): ReadonlySet<Digest> {
+  const { messages } = copy.during(() => copy.wait(copy.timeoutMs));
+  return new Set(messages.flatMap(({ message: { message } }) => message.kind === "fetch" ? message.digests : []));
 }
 
 /** What somebody says in a view about a number in spite of what it says to others. */
