@@ -17,9 +17,9 @@ export type StoreKind = typeof STORE_KINDS[number];
 /** All kinds. `simulated`: the simulator's own disks, and nothing beneath them. */
 export const STORE_KINDS = ["simulated", "memory", "sqlite", "deno-kv", "durable-object"] as const;
 
-/** The kind that belongs to a seed: one in forty has each of the real ones, which take longer. */
+/** The kind that belongs to a seed: one in a hundred has each of the real ones, which take longer. */
 export function storeKindOf(seed: number): StoreKind {
-  return STORE_KINDS[seed % 40] ?? "simulated";
+  return STORE_KINDS[seed % 100] ?? "simulated";
 }
 
 /** Makes the stores of one run; `undefined`: there is nothing to make. */

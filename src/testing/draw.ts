@@ -31,9 +31,14 @@ export interface DrawOptions {
 /** In a calm run nothing takes longer than this: neither a message on its way nor a commit, ms. */
 export const CALM_DELAY_MS = 50;
 
-/** Three runs in four have four, and one in eight has more than six: what a run costs grows with the square. */
-const REPLICAS = [...Array<number>(37).fill(4), 5, 5, 5, 6, 6, 6, 7, 7, 7, 8, 9, 10];
-const OPERATIONS = { least: 300, most: 330 };
+/** Of a hundred runs so many have so many: what one costs grows with the square. */
+const REPLICAS = ([[4, 88], [5, 4], [6, 3], [7, 2], [8, 1], [9, 1], [10, 1]] as const)
+  .flatMap(([replicas, runs]) => Array<number>(runs).fill(replicas));
+const OPERATIONS = { least: 300, most: 310 };
+/** Operations per request, at most. */
+const BUNDLES = [12, 16, 24, 32, 32];
+/** What a client does that has a key and asks for one operation at a time all the same; seldom much, as each is a request. */
+const SINGLE_OPERATIONS = [10, 20, 30, 80];
 
 /** Draws the plan of a seed. */
 export function drawPlan(seed: number, { profile = "default", replicas }: DrawOptions = {}): Plan {
@@ -73,7 +78,7 @@ export function drawPlan(seed: number, { profile = "default", replicas }: DrawOp
       statusIntervalMs: 0.375 * viewTimeoutMs,
       ...(!isCalm && random.chance(0.4) && { maxPendingRequests: random.pick([24, 64]), maxPendingPerClient: 16 }),
     },
-    keepsInputs: random.chance(0.25),
+    keepsInputs: random.chance(0.2),
     faults: isCalm ? [] : drawFaults(random, { n, durationMs, profile }),
     coldReplicas: [],
     wakeMs: 0,
@@ -96,25 +101,19 @@ function withColdHosts(plan: Plan, random: Random): Plan {
 
 /** Many operations, in few requests: what the simulator has to do grows with the batches, and with the square of the replicas. */
 function drawClients(random: Random, durationMs: number): Pick<Plan, "signedClients" | "unsignedClients"> {
-  const thinkMs = (requests: number) => 0.6 * durationMs / Math.max(1, requests);
+  const habits = (operations: number, bundle: number, pipelining: number): ClientHabits => {
+    const requests = Math.max(1, operations / ((1 + bundle) / 2));
+    const thinkMs = pipelining * 0.6 * durationMs / requests;
+    return { operations, bundle, pipelining, thinkMs, queries: random.pick([0, 0.1, 0.4]) };
+  };
   // Without a key it is one operation at a time.
-  const unsignedClients = Array.from({ length: random.int(0, 2) }, (): ClientHabits => {
-    const operations = random.int(6, 20);
-    return { operations, pipelining: 1, bundle: 1, thinkMs: thinkMs(operations), queries: random.pick([0, 0.1, 0.4]) };
-  });
-  const rest = random.int(OPERATIONS.least, OPERATIONS.most);
+  const unsignedClients = Array.from({ length: random.int(0, 2) }, () => habits(random.int(5, 12), 1, 1));
+  const shared = random.int(OPERATIONS.least, OPERATIONS.most);
   const count = random.int(2, 6);
-  const signedClients = Array.from({ length: count }, (_, i): ClientHabits => {
-    const operations = Math.floor(rest / count) + (i < rest % count ? 1 : 0);
-    const [pipelining, bundle] = [random.int(1, 5), random.pick([1, 12, 12, 16, 16, 24, 24, 32, 32, 32])];
-    const requests = operations / ((1 + bundle) / 2);
-    return {
-      operations,
-      pipelining,
-      bundle,
-      thinkMs: pipelining * thinkMs(requests),
-      queries: random.pick([0, 0.1, 0.4]),
-    };
+  const signedClients = Array.from({ length: count }, (_, i) => {
+    const operations = Math.floor(shared / count) + (i < shared % count ? 1 : 0);
+    return habits(operations, random.pick(BUNDLES), random.int(1, 5));
   });
+  if (random.chance(0.3)) signedClients.push(habits(random.pick(SINGLE_OPERATIONS), 1, random.int(1, 5)));
   return { signedClients, unsignedClients };
 }

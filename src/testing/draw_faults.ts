@@ -52,8 +52,8 @@ export function drawFaults(random: Random, scope: Scope): Fault[] {
     for (let times = random.int(1, 5); times > 0; times--) faults.push(draw(random, { ...scope, ids, correct }));
   }
   if (new Set(faults.map(({ kind }) => kind)).size < 2) faults.push(kinds.at(-1)!(random, { ...scope, ids, correct }));
-  if ((profile === "default" || profile === "byzantine") && random.chance(0.5)) {
-    for (const behaviour of random.shuffled(HOSTILE).slice(0, random.int(1, 3))) {
+  if ((profile === "default" || profile === "byzantine") && random.chance(0.4)) {
+    for (const behaviour of random.shuffled(HOSTILE).slice(0, random.int(1, 2))) {
       faults.push({ kind: "hostile-client", behaviour, seed: random.seed() });
     }
   }

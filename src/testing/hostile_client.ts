@@ -24,7 +24,7 @@ export interface HostileClientOptions {
 const PAUSE_MS: { readonly [B in HostileBehaviour]: number } = {
   "two-operations": 3_000,
   "far-timestamps": 6_000,
-  "flooding": 20_000,
+  "flooding": 30_000,
   "garbage": 3_000,
 };
 /** Requests at once of one that floods. */

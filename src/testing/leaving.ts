@@ -36,8 +36,11 @@ export function flawOfLeaving({ events, from, f, goneTo }: Leaving): string | nu
 
 /** A view that starts is on record, with what started it. */
 export function flawOfEntering({ events, records }: Pick<Ready, "events" | "records">): string | null {
-  const recorded = records.flatMap((record) => record.kind === "view" && record.newView ? [record.view] : []);
-  const entered = events.flatMap((event) => event.kind === "new-view" ? [event.view] : []);
-  const missing = entered.find((view) => !recorded.includes(view));
-  return missing === undefined ? null : `enters view ${missing}, and what started it is not on record`;
+  for (const event of events) {
+    if (event.kind !== "new-view") continue;
+    const { view } = event;
+    if (records.some((record) => record.kind === "view" && record.newView && record.view === view)) continue;
+    return `enters view ${view}, and what started it is not on record`;
+  }
+  return null;
 }

@@ -29,6 +29,8 @@ export class Ledger {
   readonly #roots = new Map<SequenceNumber, { readonly root: Digest; readonly by: ReplicaId }>();
   /** By request, or by name and timestamp of a vouched operation: what came of running it. */
   readonly #outcomes = new Map<string, string>();
+  /** The replies that were looked at: a client that asks again gets the same one. */
+  readonly #replied = new WeakMap<readonly Result[], Digest>();
   readonly #report: Report;
   readonly #isValid: (request: AnyRequest, digest: Digest) => boolean;
   readonly #runs: Runs;
@@ -117,6 +119,8 @@ export class Ledger {
 
   /** A correct replica answers a request that it executed. */
   replied(by: ReplicaId, { request, results }: Reply, message: AnyRequest): void {
+    if (this.#replied.get(results) === request) return;
+    this.#replied.set(results, request);
     results.forEach((result, i) => {
       if (result.status === "refused") return;
       if (message.kind === "request") {

@@ -3,7 +3,7 @@
  * @module
  */
 import { equalBytes } from "../core/bytes.ts";
-import type { ReplicaId } from "../core/ids.ts";
+import type { Digest, ReplicaId } from "../core/ids.ts";
 import type { Input, Ready } from "../core/io.ts";
 import type { Message, MessageKind, Reply, Result, Signed } from "../core/messages.ts";
 import type { Report } from "./ledger.ts";
@@ -18,7 +18,8 @@ export class SaidMessages {
   readonly #made = new Set<Ready>();
   /** Found to be in order: the same message often comes to many. */
   readonly #passed = new Set<Signed>();
-  readonly #replies = new Map<string, Set<string>>();
+  /** The results of each request's replies, by replica. */
+  readonly #replies = new Map<Digest, Map<ReplicaId, (readonly Result[])[]>>();
 
   constructor(report: Report, isFaulty: (replica: ReplicaId) => boolean) {
     this.#report = report;
@@ -34,10 +35,12 @@ export class SaidMessages {
   letOut(replica: ReplicaId, ready: Ready): void {
     this.#made.delete(ready);
     for (const { message } of ready.messages) this.#note(message);
-    for (const { reply } of ready.replies) {
-      const place = `${replica}/${reply.request}`;
-      const results = this.#replies.get(place) ?? new Set();
-      this.#replies.set(place, results.add(shownResults(reply.results)));
+    for (const { reply: { request, results } } of ready.replies) {
+      let byReplica = this.#replies.get(request);
+      if (!byReplica) this.#replies.set(request, byReplica = new Map());
+      const known = byReplica.get(replica);
+      if (!known) byReplica.set(replica, [results]);
+      else if (!isAmong(known, results)) known.push(results);
     }
   }
 
@@ -67,7 +70,9 @@ export class SaidMessages {
 
   /** A client gets a correct replica's reply. */
   replied({ replica, request, results }: Reply): void {
-    if (this.#isFaulty(replica) || this.#replies.get(`${replica}/${request}`)?.has(shownResults(results))) return;
+    if (this.#isFaulty(replica)) return;
+    const said = this.#replies.get(request)?.get(replica);
+    if (said && isAmong(said, results)) return;
     this.#report("write-ahead", `replica ${replica} has replied to ${request.slice(0, 8)} before that was durable`);
   }
 
@@ -134,6 +139,13 @@ function keyOf(signature: Uint8Array): number {
   return key;
 }
 
-function shownResults(results: readonly Result[]): string {
-  return results.map(({ sequence, status, value }) => `${sequence} ${status} ${value}`).join(";");
+function isAmong(all: readonly (readonly Result[])[], results: readonly Result[]): boolean {
+  return all.some((other) => other === results || areSame(other, results));
+}
+
+function areSame(one: readonly Result[], other: readonly Result[]): boolean {
+  return one.length === other.length && one.every(({ sequence, status, value }, i) => {
+    const { sequence: otherSequence, status: otherStatus, value: otherValue } = other[i]!;
+    return sequence === otherSequence && status === otherStatus && equalBytes(value, otherValue);
+  });
 }

@@ -13,8 +13,8 @@ interface Verdict {
   readonly passed: Passed | Rejection;
 }
 
-/** Verdicts in one generation; the one before is remembered too. */
-const GENERATION = 4_096;
+/** Verdicts in one generation; the one before is remembered too. More would be found a little oftener, and cost more to keep. */
+const GENERATION = 512;
 
 /** By the frame itself, as one that goes to all is the same for all, and by what is in it. */
 interface Verdicts {

@@ -6,7 +6,7 @@ import { limitsOf, MOST_EVIDENCE, overfull } from "../buffers.ts";
 import type { Scene } from "./scene.ts";
 
 /** The part of these drills in which clients ask more than can be answered; it takes long. */
-const ASKED = 0.2;
+const ASKED = 0.1;
 
 /** One liar speaks of ever other numbers and views, and clients ask without end. What is kept of it is bounded, and the rest is heard. */
 export function bearsAFlood(scene: Scene): void {
