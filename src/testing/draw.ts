@@ -31,8 +31,8 @@ export interface DrawOptions {
 /** In a calm run nothing takes longer than this: neither a message on its way nor a commit, ms. */
 export const CALM_DELAY_MS = 50;
 
-/** Of a hundred runs so many have so many: what one costs grows with the square. */
-const REPLICAS = ([[4, 88], [5, 4], [6, 3], [7, 2], [8, 1], [9, 1], [10, 1]] as const)
+/** Of two hundred runs so many have so many: what one costs grows with the square. */
+const REPLICAS = ([[4, 184], [5, 6], [6, 4], [7, 3], [8, 1], [9, 1], [10, 1]] as const)
   .flatMap(([replicas, runs]) => Array<number>(runs).fill(replicas));
 const OPERATIONS = { least: 300, most: 310 };
 /** Operations per request, at most. */
