@@ -6,6 +6,7 @@ import type { Digest, ReplicaId } from "../../core/ids.ts";
 import type { Input } from "../../core/io.ts";
 import type { Batch, PreparedCertificate, Verified } from "../../core/messages.ts";
 import type { Place } from "./cast.ts";
+import { ofKind } from "./copy.ts";
 import type { Scene } from "./scene.ts";
 
 /** Most numbers that the views are about. */
@@ -109,8 +110,8 @@ function ordered(
 
 /** What it asks for if it is left alone: a lie is never asked for, unless it is taken for decided, as its bodies come with it. */
 function wantedBodies({ copy }: Scene): ReadonlySet<Digest> {
-  const { messages } = copy.during(() => copy.wait(copy.timeoutMs));
-  return new Set(messages.flatMap(({ message: { message } }) => message.kind === "fetch" ? message.digests : []));
+  const heard = copy.during(() => copy.wait(copy.timeoutMs));
+  return new Set(ofKind(heard, "fetch").flatMap(({ signed }) => signed.message.digests));
 }
 
 /** What somebody says in a view about a number in spite of what it says to others. */
