@@ -28,6 +28,7 @@ export {
   type Signer,
   type Store,
   StoreConflictError,
+  StoreLimitError,
   type Timer,
   type Transport,
   type Verifier,

@@ -2,14 +2,14 @@
  * The stores of this package beneath the simulator's disks, so that what is simulated runs on them as well.
  * @module
  */
-import { DatabaseSync } from "node:sqlite";
 import type { Store } from "../node/ports.ts";
 import { DenoKvStore } from "../stores/deno_kv.ts";
-import { type DurableObjectStorage, DurableObjectStore, type SqlValue } from "../stores/durable_object.ts";
+import { DurableObjectStore } from "../stores/durable_object.ts";
 import { MemoryStore } from "../stores/memory.ts";
 import { SqliteStore } from "../stores/sqlite.ts";
 import type { Stores } from "../testing/mod.ts";
 import { KvContents, SimulatedKv } from "../testing/simulated_kv.ts";
+import { simulatedObjectStorage } from "./simulated_object.ts";
 
 /** A kind of store that disks can be kept in. */
 export type StoreKind = typeof STORE_KINDS[number];
@@ -36,7 +36,7 @@ export function storesOf(kind: StoreKind): (() => Stores) | undefined {
           (contents) => new DenoKvStore(new SimulatedKv(contents)),
         );
     case "durable-object":
-      return () => new ReopenedStores(objectStorage, (storage) => new DurableObjectStore(storage));
+      return () => new ReopenedStores(simulatedObjectStorage, (storage) => new DurableObjectStore(storage));
     case "sqlite":
       return () => new SqliteFiles();
   }
@@ -80,35 +80,4 @@ class SqliteFiles implements Stores {
     for (const store of this.#opened) await store.close();
     await Deno.remove(await this.#folder, { recursive: true });
   }
-}
-
-/** What a Durable Object has, on a database in memory. */
-function objectStorage(): DurableObjectStorage {
-  const database = new DatabaseSync(":memory:");
-  return {
-    sql: {
-      exec: (query, ...bindings) => {
-        const rows = database.prepare(query).all(...bindings as (string | number | null | Uint8Array)[]);
-        return rows.map((row) =>
-          Object.fromEntries(Object.entries(row).map(([name, value]) => [name, sqlValue(value)]))
-        );
-      },
-    },
-    transactionSync(run) {
-      database.exec("BEGIN");
-      try {
-        const result = run();
-        database.exec("COMMIT");
-        return result;
-      } catch (error) {
-        database.exec("ROLLBACK");
-        throw error;
-      }
-    },
-    sync: () => Promise.resolve(),
-  };
-}
-
-function sqlValue(value: unknown): SqlValue {
-  return value instanceof Uint8Array ? value.slice().buffer : value as SqlValue;
 }

@@ -59,7 +59,7 @@ export interface Store {
   read(digests: readonly Digest[]): Promise<readonly (Uint8Array | null)[]>;
   /**
    * Applies all of `writes` or nothing, if the store is still at version `expected`; durable when it resolves.
-   * @throws {StoreConflictError} if somebody else has written.
+   * @throws {StoreConflictError} if somebody else has written. {@linkcode StoreLimitError} if it is too large for this store, at any time.
    */
   commit(writes: Writes, expected: Version): Promise<Version>;
   /** Lets go of what the store holds open. Again: nothing. */
@@ -74,6 +74,15 @@ export class StoreConflictError extends Error {
   constructor(readonly expected: Version, readonly found: Version) {
     super(`the store is at version ${found}, expected ${expected}: another instance of this replica has written to it`);
   }
+}
+
+/**
+ * A limit of the platform refuses this change, and would refuse it each time: it is to be made in smaller parts, or not at all. Nothing
+ * was changed.
+ */
+export class StoreLimitError extends Error {
+  /** @ignore */
+  override name = "StoreLimitError";
 }
 
 /** Carries frames to one peer. Resolves when the peer has taken them; rejects when it has not. */

@@ -14,20 +14,34 @@
  * All of `a` is read at a start, in as few round trips as there are batches.
  * @module
  */
+import { StoreLimitError } from "../node/ports.ts";
 import type { KvKey } from "./_kv_port.ts";
+import { DENO_KV_LIMITS, kvKeyBytes } from "./platform_limits.ts";
 
-/** The database's limits (65,536 B a value, 819,200 B and 1,000 mutations an operation) with room for what surrounds ours. */
+/** A value over this is kept in pieces of it. */
 export const MAX_VALUE_BYTES = 56_000;
-const MAX_OPERATION_BYTES = 700_000;
-const MAX_OPERATION_MUTATIONS = 900;
-/** A plan's parts are values themselves, and each is carried out in one operation. */
-const MAX_PLAN_MUTATIONS = 400;
-const MAX_PLAN_BYTES = 60_000;
-/** What a mutation takes beside its key's texts and its value, at most. */
-const MUTATION_OVERHEAD_BYTES = 96;
-
+/** What a mutation takes in a part of a plan beside its key's texts and its value, at most. */
+const PLAN_OVERHEAD_BYTES = 96;
 /** What a {@linkcode Pointer} takes, at most. */
 const POINTER_BYTES = 160;
+
+/** How much goes into one atomic operation, or into one value of a plan. */
+interface Budget {
+  readonly mutations: number;
+  /** Of all, as the database counts them. */
+  readonly bytes: number;
+  /** Of the keys alone. */
+  readonly keyBytes: number;
+}
+
+/** The database's limits, less room for what an operation has beside: the head, a mark, and a check of each. */
+const OPERATION: Budget = {
+  mutations: DENO_KV_LIMITS.maxMutations - 10,
+  bytes: DENO_KV_LIMITS.maxOperationBytes - 20_000,
+  keyBytes: DENO_KV_LIMITS.maxSetKeyBytes - 10_000,
+};
+/** A plan's parts are values themselves, and each is carried out in one operation. */
+const PLAN_PART: Budget = { mutations: 400, bytes: 60_000, keyBytes: 60_000 };
 
 /** Records and blobs have names of their own. */
 export type Kind = "record" | "blob";
@@ -112,40 +126,58 @@ export function fitsOneOperation(mutations: readonly Mutation[]): boolean {
   return operations(mutations).length <= 1;
 }
 
-/** Cuts changes into operations that are within the limits. */
+/** Cuts changes into operations that are within the limits. @throws {StoreLimitError} if a key is too long for any. */
 export function operations(mutations: readonly Mutation[]): readonly (readonly Mutation[])[] {
-  return groups(mutations, MAX_OPERATION_MUTATIONS, MAX_OPERATION_BYTES);
+  return groups(mutations, OPERATION, bytesOf);
 }
 
 /** Cuts changes into parts of a plan: each is within the limit of a value. */
 export function planParts(mutations: readonly Mutation[]): readonly (readonly Mutation[])[] {
-  return groups(mutations, MAX_PLAN_MUTATIONS, MAX_PLAN_BYTES);
+  return groups(mutations, PLAN_PART, bytesInPlan);
 }
 
-function groups(mutations: readonly Mutation[], maxCount: number, maxBytes: number): readonly (readonly Mutation[])[] {
+function groups(
+  mutations: readonly Mutation[],
+  budget: Budget,
+  sizeOf: typeof bytesOf,
+): readonly (readonly Mutation[])[] {
   const result: Mutation[][] = [];
   let bytes = Infinity;
+  let keyBytes = 0;
   for (const mutation of mutations) {
-    const size = bytesOf(mutation);
-    if (bytes + size > maxBytes || result.at(-1)!.length === maxCount) {
+    const ofKey = checkedKeyBytes(mutation[0]);
+    const size = sizeOf(ofKey, mutation);
+    const isFull = bytes + size > budget.bytes || keyBytes + ofKey > budget.keyBytes;
+    if (isFull || result.at(-1)!.length === budget.mutations) {
       result.push([]);
-      bytes = 0;
+      bytes = keyBytes = 0;
     }
     bytes += size;
+    keyBytes += ofKey;
     result.at(-1)!.push(mutation);
   }
   return result;
 }
 
-function bytesOf([key, value]: Mutation): number {
-  // UTF-16 units, three bytes each at most, and zero bytes are escaped.
-  const names = key.reduce<number>((sum, part) => sum + 2 + (typeof part === "string" ? 3 * part.length : 9), 0);
-  return MUTATION_OVERHEAD_BYTES + names + valueBytes(value);
+function checkedKeyBytes(key: KvKey): number {
+  const bytes = kvKeyBytes(key);
+  if (bytes <= DENO_KV_LIMITS.maxKeyBytes) return bytes;
+  throw new StoreLimitError(`a key of ${bytes} bytes, expected ${DENO_KV_LIMITS.maxKeyBytes} at most`);
+}
+
+/** What is set counts with its key twice. */
+function bytesOf(ofKey: number, [, value]: Mutation): number {
+  return value === null ? ofKey : 2 * ofKey + valueBytes(value);
+}
+
+/** In a value, a text of which one character needs two bytes takes two for each. */
+function bytesInPlan(ofKey: number, [, value]: Mutation): number {
+  return PLAN_OVERHEAD_BYTES + 2 * ofKey + (value === null ? 0 : valueBytes(value));
 }
 
 function valueBytes(value: unknown): number {
   if (value instanceof Uint8Array) return value.length;
+  if (!Array.isArray(value)) return POINTER_BYTES;
   // A part of a plan.
-  if (Array.isArray(value)) return (value as readonly Mutation[]).reduce((sum, mutation) => sum + bytesOf(mutation), 0);
-  return value === null ? 0 : POINTER_BYTES;
+  return (value as readonly Mutation[]).reduce((sum, part) => sum + bytesInPlan(kvKeyBytes(part[0]), part), 0);
 }

@@ -3,6 +3,7 @@
  * and so that a test may bring a database with faults.
  * @module
  */
+import { StoreLimitError } from "../node/ports.ts";
 
 /** A key: texts and numbers, in order. */
 export type KvKey = readonly (string | number)[];
@@ -43,18 +44,27 @@ export interface KvDatabase {
 /** The waits between attempts, ms: about five seconds in all, as long as the SQLite store waits for a lock. */
 const RETRY_DELAYS_MS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 500, 1_000, 1_000, 2_000];
 
-/** Runs `run` until the database's file is not locked by another process. */
+/**
+ * Runs `run` until the database's file is not locked by another process.
+ * @throws {StoreLimitError} if the database refuses it for its size: it would do so each time.
+ */
 export async function retryLocked<T>(run: () => Promise<T>): Promise<T> {
   for (const delayMs of RETRY_DELAYS_MS) {
     try {
       return await run();
     } catch (error) {
-      if (!isLocked(error)) throw error;
+      if (!isLocked(error)) throw asLimitError(error);
       // Jitter, so that two processes don't come back at the same moment.
       await new Promise((resolve) => setTimeout(resolve, delayMs * (0.5 + Math.random())));
     }
   }
   return await run();
+}
+
+/** As Deno says it: "Total key size too large (max 81920 bytes)", "Too many mutations (max 1000)". */
+function asLimitError(error: unknown): unknown {
+  const isLimit = error instanceof TypeError && /\btoo (large|many)\b.*\(max/i.test(error.message);
+  return isLimit ? new StoreLimitError(error.message, { cause: error }) : error;
 }
 
 /** The local database gives this as a TypeError when two processes write at once; nothing has been changed then. */

@@ -9,6 +9,7 @@ import { changesOf, joined, type LargeValues, pieceKeys, valuesOf } from "./_kv_
 import { fitsOneOperation, type Head, Layout, type Mark, type Mutation, type Pointer } from "./_kv_layout.ts";
 import { type At, LargeCommits, put } from "./_kv_large_commits.ts";
 import { type KvDatabase, type KvEntry, type KvKey, retryLocked } from "./_kv_port.ts";
+import { DENO_KV_LIMITS } from "./platform_limits.ts";
 
 export type { KvAtomic, KvDatabase, KvEntry, KvKey } from "./_kv_port.ts";
 
@@ -26,7 +27,7 @@ interface Known extends At {
 /** Entries per round trip of a start; each batch is read at one moment. */
 const BATCH_SIZE = 500;
 /** Keys of one `getMany`, the most that are allowed. */
-const READ_TOGETHER = 10;
+const READ_TOGETHER = DENO_KV_LIMITS.maxReadKeys;
 /** How often a read begins anew because others write meanwhile. */
 const MAX_ATTEMPTS = 50;
 

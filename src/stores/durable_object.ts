@@ -3,16 +3,26 @@
  * @module
  */
 import type { Digest } from "../core/ids.ts";
-import { type Loaded, type Store, StoreConflictError, type Version, type Writes } from "../node/ports.ts";
+import {
+  type Loaded,
+  type Store,
+  StoreConflictError,
+  StoreLimitError,
+  type Version,
+  type Writes,
+} from "../node/ports.ts";
 import { checkValue, checkVersion, closedError } from "./_check.ts";
+import { DURABLE_OBJECT_LIMITS } from "./platform_limits.ts";
 import type { DurableObjectStorage, SqlStorage, SqlValue } from "./_durable_object_storage.ts";
 
 export type { DurableObjectStorage, SqlStorage, SqlValue };
 
 type Table = "records" | "blobs";
 
-/** A value may have 2 MB at most, its row included. */
-const PART_BYTES = 1_000_000;
+/** What a row has of a value; its key must fit beside it. */
+const PART_BYTES = DURABLE_OBJECT_LIMITS.maxRowBytes / 2;
+/** A key's bytes, at most. */
+const MAX_KEY_BYTES = PART_BYTES / 2;
 
 /**
  * Keeps a replica's records and blobs in the object's own database; the class must be SQLite-backed
@@ -67,7 +77,7 @@ export class DurableObjectStore implements Store {
   async commit(writes: Writes, expected: Version): Promise<Version> {
     if (this.#closed) throw closedError("commit");
     checkVersion(expected);
-    this.#storage.transactionSync(() => {
+    this.#transaction(() => {
       const found = this.#version();
       if (found !== expected) throw new StoreConflictError(expected, found);
       this.#sql("UPDATE pbft_version SET number = ?", expected + 1);
@@ -85,11 +95,24 @@ export class DurableObjectStore implements Store {
     this.#closed = true;
   }
 
+  #transaction(run: () => void): void {
+    try {
+      this.#storage.transactionSync(run);
+    } catch (error) {
+      const isLimit = error instanceof Error && /SQLITE_TOOBIG|too big/.test(error.message);
+      throw isLimit ? new StoreLimitError(error.message, { cause: error }) : error;
+    }
+  }
+
   #version(): Version {
     return this.#sql("SELECT number FROM pbft_version")[0]!.number as Version;
   }
 
   #put(table: Table, key: string, value: Uint8Array | null): void {
+    // Of a text in UTF-16 no unit takes more than three bytes in UTF-8.
+    if (3 * key.length > MAX_KEY_BYTES) {
+      throw new StoreLimitError(`a key of ${key.length} characters, expected ${Math.floor(MAX_KEY_BYTES / 3)} at most`);
+    }
     const parts = value === null ? 0 : Math.max(1, Math.ceil(value.length / PART_BYTES));
     for (let part = 0; part < parts; part++) {
       const bytes = value!.slice(part * PART_BYTES, (part + 1) * PART_BYTES);

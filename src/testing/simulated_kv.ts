@@ -1,8 +1,10 @@
 /**
- * A Deno KV database in memory, with its limits on keys and changes, not on bytes: for simulations of the store that lies in one.
+ * A Deno KV database in memory, with all its limits: for simulations of the store that lies in one.
  * @module
  */
 import type { KvAtomic, KvDatabase, KvEntry, KvKey } from "../stores/deno_kv.ts";
+import { DENO_KV_LIMITS } from "../stores/platform_limits.ts";
+import { KvOperation } from "./kv_limits.ts";
 
 /** What it really holds. Several databases may be open on it. */
 export class KvContents {
@@ -44,7 +46,7 @@ export class SimulatedKv implements KvDatabase {
   }
 
   getMany(keys: readonly KvKey[]): Promise<readonly KvEntry[]> {
-    if (keys.length > MOST_KEYS) return Promise.reject(new TypeError(`getMany: ${keys.length} keys`));
+    if (keys.length > DENO_KV_LIMITS.maxReadKeys) return Promise.reject(new TypeError(`getMany: ${keys.length} keys`));
     return Promise.resolve(keys.map((key) => copyOf(this.#contents.get(key))));
   }
 
@@ -64,6 +66,7 @@ class Atomic implements KvAtomic {
   readonly #contents: KvContents;
   readonly #checks: Parameters<KvAtomic["check"]>[0][] = [];
   readonly #changes: [key: KvKey, value: unknown][] = [];
+  readonly #operation = new KvOperation();
 
   constructor(contents: KvContents) {
     this.#contents = contents;
@@ -71,22 +74,27 @@ class Atomic implements KvAtomic {
 
   check(check: Parameters<KvAtomic["check"]>[0]): this {
     this.#checks.push(check);
+    this.#operation.check(check.key);
     return this;
   }
 
   set(key: KvKey, value: unknown): this {
     this.#changes.push([key, value]);
+    this.#operation.mutate(key, value);
     return this;
   }
 
   delete(key: KvKey): this {
     this.#changes.push([key, null]);
+    this.#operation.mutate(key);
     return this;
   }
 
   commit(): ReturnType<KvAtomic["commit"]> {
-    if (this.#changes.length > MOST_MUTATIONS) {
-      return Promise.reject(new TypeError(`${this.#changes.length} mutations`));
+    try {
+      this.#operation.assertWithinLimits();
+    } catch (error) {
+      return Promise.reject(error);
     }
     for (const { key, versionstamp } of this.#checks) {
       if (this.#contents.get(key).versionstamp !== versionstamp) return Promise.resolve({ ok: false });
@@ -94,11 +102,6 @@ class Atomic implements KvAtomic {
     return Promise.resolve({ ok: true, versionstamp: this.#contents.change(this.#changes) });
   }
 }
-
-/** Keys of one `getMany`. */
-const MOST_KEYS = 10;
-/** Changes of one operation. */
-const MOST_MUTATIONS = 1_000;
 
 function copyOf(entry: KvEntry): KvEntry {
   return { ...entry, value: structuredClone(entry.value) };
