@@ -65,8 +65,13 @@ export class ChildReplica {
   /** Asks it to stop, and after a while makes it. */
   async stop(timeoutMs: number): Promise<void> {
     this.#process.stdin.close().catch(() => {});
-    const id = setTimeout(() => this.#isAlive && this.#process.kill("SIGKILL"), timeoutMs);
+    const id = setTimeout(() => this.kill(), timeoutMs);
     await this.ended;
     clearTimeout(id);
+  }
+
+  /** Ends it at once. */
+  kill(): void {
+    if (this.#isAlive) this.#process.kill("SIGKILL");
   }
 }

@@ -3,7 +3,6 @@
  * @module
  */
 import type { ClusterFile } from "../wire/mod.ts";
-import { terminationSignal } from "../runtime/deno.ts";
 import { ChildReplica } from "./child_replica.ts";
 import { CliError, runCommand } from "./cli_error.ts";
 import {
@@ -19,6 +18,7 @@ import {
 } from "./cluster_data.ts";
 import { checkPorts, CLUSTER_HELP, type ClusterOptions, parseClusterOptions } from "./cluster_options.ts";
 import { choosePorts, waitForPorts } from "./ports.ts";
+import { listenForStop, type StopSignals } from "./stop_signals.ts";
 import { Supervisor } from "./supervisor.ts";
 
 const DEFAULT_REPLICAS = 4;
@@ -32,12 +32,13 @@ async function main(args: readonly string[]): Promise<number> {
     console.log(CLUSTER_HELP);
     return 0;
   }
+  const stop = listenForStop();
   // What is kept in memory has nothing to do with what an earlier cluster left on disk: keys of its own, each time.
   const folder = options.memory ? `${options.data}/memory` : options.data;
   await lockFolder(folder);
   const cluster = prepare(folder, options);
   await waitForPorts(portsOf(cluster));
-  return await run(folder, cluster, options);
+  return await run(folder, cluster, { ...options, stop });
 }
 
 /** The cluster that the folder holds, made now if there is none. */
@@ -66,7 +67,11 @@ function prepare(folder: string, options: ClusterOptions): ClusterFile {
   return moved;
 }
 
-async function run(folder: string, cluster: ClusterFile, options: ClusterOptions): Promise<number> {
+interface RunOptions extends ClusterOptions {
+  readonly stop: StopSignals;
+}
+
+async function run(folder: string, cluster: ClusterFile, options: RunOptions): Promise<number> {
   const names = cluster.genesis.replicas.map(({ name }) => name);
   let isNew = checkStates(folder, names);
   const start = (name: string) => {
@@ -85,16 +90,18 @@ async function run(folder: string, cluster: ClusterFile, options: ClusterOptions
     ];
     return new ChildReplica({ name, url: cluster.urls[name]!, args, folder });
   };
+  const { requested, forced } = options.stop;
+  if (requested.aborted) return 0;
   const supervisor = new Supervisor({ names, start, restart: options.restart });
-  const signal = terminationSignal();
-  signal.addEventListener("abort", () => void supervisor.stop(), { once: true });
+  requested.addEventListener("abort", () => void supervisor.stop(), { once: true });
+  forced.addEventListener("abort", () => supervisor.kill(), { once: true });
   if (await supervisor.waitUntilReady()) {
     isNew = options.memory;
     sayHowToUse(folder, cluster);
     console.log("cluster ready");
   }
   await supervisor.ended;
-  return signal.aborted ? 0 : 1;
+  return requested.aborted ? 0 : 1;
 }
 
 function sayHowToUse(folder: string, cluster: ClusterFile): void {

@@ -6,7 +6,11 @@ import { DEFAULT_LIMITS, type Genesis } from "../core/config.ts";
 import { maxFaulty } from "../core/quorum.ts";
 import { generateKeyPair } from "../crypto/mod.ts";
 import { type ClusterFile, parseClusterText } from "../wire/mod.ts";
+import { checkpointInterval, WINDOW_INTERVALS } from "./checkpoint_interval.ts";
 import { CliError, reasonOf } from "./cli_error.ts";
+import { exists, remove, removeEmptyFolder } from "./files.ts";
+import { forgetIgnoring, ignoreSecrets } from "./git_ignore.ts";
+import { writeKey } from "./key_file.ts";
 import { MAX_REPLICAS, memberNames } from "./member_names.ts";
 
 /** Where a replica's files are. */
@@ -17,6 +21,9 @@ export interface ReplicaFiles {
 
 /** What a replica's state file may have beside it. */
 const STATE_SUFFIXES = ["", "-wal", "-shm", "-journal"];
+
+/** Between two checkpoints, batches, where the members are few enough. */
+const DEFAULT_INTERVAL = 64;
 
 /** A lock that can't be had for so long is another process's, ms. (Deno 2.5 has no `tryLock`.) */
 const LOCK_TIMEOUT_MS = 500;
@@ -55,17 +62,21 @@ export function createCluster(folder: string, n: number, urlOf: (index: number) 
   if (left !== undefined) {
     throw new CliError(`${folder} has the state of ${left} but no cluster.json (--fresh deletes it)`);
   }
+  const interval = checkpointInterval(n, DEFAULT_INTERVAL);
+  if (interval === null) throw new CliError(`--replicas: ${n} are too many for one cluster`, 2);
   const replicas = names.map((name) => {
     const { privateKey, publicKey } = generateKeyPair();
-    Deno.mkdirSync(`${folder}/${name}`, { recursive: true, mode: 0o700 });
-    writeSecret(replicaFiles(folder, name).key, privateKey + "\n");
+    const { key } = replicaFiles(folder, name);
+    remove(key);
+    writeKey(key, privateKey);
     return { name, publicKey };
   });
+  ignoreSecrets(folder);
   const genesis: Genesis = {
     name: "local",
     replicas,
-    checkpointInterval: 64,
-    logWindow: 256,
+    checkpointInterval: interval,
+    logWindow: WINDOW_INTERVALS * interval,
     stateMachine: "key-value/1",
     limits: DEFAULT_LIMITS,
   };
@@ -106,6 +117,7 @@ export function writeCluster(folder: string, cluster: ClusterFile): void {
 /** Deletes what {@linkcode createCluster} and the replicas wrote, and nothing else that may be in the folder. */
 export function deleteCluster(folder: string): void {
   remove(clusterPath(folder));
+  forgetIgnoring(folder);
   for (const name of memberNames(MAX_REPLICAS)) {
     const { key, state } = replicaFiles(folder, name);
     for (const path of [key, ...STATE_SUFFIXES.map((suffix) => state + suffix)]) remove(path);
@@ -130,34 +142,4 @@ export async function lockFolder(folder: string): Promise<void> {
   const isLocked = await Promise.race([locked, late]);
   clearTimeout(id);
   if (!isLocked) throw new CliError(`data folder ${folder}: another cluster is running on it`);
-}
-
-function writeSecret(path: string, text: string): void {
-  remove(path);
-  Deno.writeTextFileSync(path, text, { mode: 0o600, createNew: true });
-}
-
-/** Whether there is something under this path. */
-export function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
-function remove(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-}
-
-function removeEmptyFolder(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch { /* not there, or somebody else's files are in it */ }
 }

@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { CliError } from "./cli_error.ts";
 import { POLICY_HELP, POLICY_OPTIONS, policyArgs, policyOf } from "./policy_options.ts";
 import { MAX_REPLICAS } from "./member_names.ts";
+import { natural } from "./numbers.ts";
 
 /** What `deno task cluster` was told. */
 export interface ClusterOptions {
@@ -47,11 +48,11 @@ const BAD_PORTS: ReadonlySet<number> = new Set(
 /** Reads the arguments. @throws {CliError} that says what is wrong with them. */
 export function parseClusterOptions(args: readonly string[]): ClusterOptions {
   const values = parse(args);
-  const replicas = values.replicas === undefined ? undefined : integer("replicas", values.replicas);
+  const replicas = values.replicas === undefined ? undefined : natural("--replicas", values.replicas);
   if (replicas !== undefined && replicas !== 1 && !(replicas >= 4 && replicas <= MAX_REPLICAS)) {
     throw usage(`--replicas: expected 4 to ${MAX_REPLICAS}, or 1, got ${replicas}`);
   }
-  const port = values.port === undefined ? undefined : integer("port", values.port);
+  const port = values.port === undefined ? undefined : natural("--port", values.port, { max: 65_535 });
   if (values.memory && values.restart) {
     throw usage("--memory and --restart: a replica that lost its memory would break the promises it made; choose one");
   }
@@ -87,11 +88,6 @@ function parse(args: readonly string[]) {
   } catch (error) {
     throw usage((error as Error).message.split(/\. |\n/, 1)[0]!);
   }
-}
-
-function integer(name: string, text: string): number {
-  if (/^[0-9]{1,9}$/.test(text)) return Number(text);
-  throw usage(`--${name}: expected a natural number, got ${JSON.stringify(text)}`);
 }
 
 function usage(message: string): CliError {

@@ -4,13 +4,16 @@
  */
 import { parseArgs } from "node:util";
 import type { Store } from "../node/ports.ts";
-import { type ServedReplica, serveReplica, systemTimer, terminationSignal } from "../runtime/deno.ts";
+import { type ServedReplica, serveReplica, systemTimer } from "../runtime/deno.ts";
 import { MemoryStore } from "../stores/memory.ts";
-import { SqliteStore } from "../stores/sqlite.ts";
+import { StoreOpenError } from "../stores/sqlite.ts";
 import { type ClusterFile, parseClusterText } from "../wire/mod.ts";
 import { CliError, reasonOf, runCommand } from "./cli_error.ts";
+import { readKey } from "./key_file.ts";
 import { Log } from "./log.ts";
+import { natural } from "./numbers.ts";
 import { POLICY_HELP, POLICY_OPTIONS, policyOf } from "./policy_options.ts";
+import { listenForStop } from "./stop_signals.ts";
 
 const HELP = `Runs one replica of a cluster.
 
@@ -30,6 +33,9 @@ const HELP = `Runs one replica of a cluster.
 
 ${POLICY_HELP}`;
 
+/** As a shell has it for a program that Ctrl-C ended. */
+const FORCED_EXIT_CODE = 130;
+
 /** How often the replica looks whether it has halted, ms. */
 const HALT_CHECK_MS = 1_000;
 
@@ -42,16 +48,22 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   const name = required(values.name, "name");
-  const cluster = read(required(values.cluster, "cluster"), parseClusterText);
-  const privateKey = read(required(values.key, "key"), (text) => text.trim());
+  const port = values.port === undefined ? undefined : natural("--port", values.port, { max: 65_535 });
+  if (values.host !== undefined) required(values.host, "host");
+  const store = storeOf(values);
+  const cluster = readCluster(required(values.cluster, "cluster"));
+  const { privateKey, warning } = readKey(required(values.key, "key"));
   const log = new Log(name, systemTimer());
-  const signal = values["until-eof"] ? AbortSignal.any([terminationSignal(), endOfInput()]) : terminationSignal();
+  if (warning) log.say(warning);
+  const { requested, forced } = listenForStop();
+  forced.addEventListener("abort", () => Deno.exit(FORCED_EXIT_CODE), { once: true });
+  const signal = values["until-eof"] ? AbortSignal.any([requested, endOfInput()]) : requested;
   const replica = await serve(name, cluster, {
     privateKey,
-    store: await openStore(name, values),
+    store,
     hasLostDisk: values["lost-disk"],
     hostname: values.host,
-    port: values.port === undefined ? undefined : Number(values.port),
+    port,
     observers: [log],
     app: { ...policyOf(values), onInternalError: (error) => log.say(`a defect: ${error.stack}`) },
     signal,
@@ -74,18 +86,15 @@ async function serve(name: string, cluster: ClusterFile, options: ServeOptions):
     if (error instanceof Deno.errors.AddrInUse) {
       throw new CliError(`${name}: ${options.port ?? cluster.urls[name]}: the port is taken`);
     }
+    if (error instanceof StoreOpenError) throw new CliError(`${name}: can't open ${options.store}: ${reasonOf(error)}`);
     throw new CliError(`${name}: ${reasonOf(error)}`);
   }
 }
 
-async function openStore(name: string, values: { readonly state?: string; readonly memory?: boolean }): Promise<Store> {
-  if (values.memory) return new MemoryStore();
-  const path = required(values.state, "state");
-  try {
-    return await SqliteStore.open(path);
-  } catch (error) {
-    throw new CliError(`${name}: can't open ${path}: ${reasonOf(error)}`);
-  }
+/** The file is opened, or made, only once everything else is right. */
+function storeOf({ state, memory }: { readonly state?: string; readonly memory?: boolean }): Store | string {
+  if (memory && state !== undefined) throw new CliError("--memory and --state: choose one (see --help)", 2);
+  return memory ? new MemoryStore() : required(state, "state");
 }
 
 function parse(args: readonly string[]) {
@@ -116,9 +125,9 @@ function required(value: string | undefined, option: string): string {
   throw new CliError(`--${option}: expected a value, got nothing (see --help)`, 2);
 }
 
-function read<T>(path: string, use: (text: string) => T): T {
+function readCluster(path: string): ClusterFile {
   try {
-    return use(Deno.readTextFileSync(path));
+    return parseClusterText(Deno.readTextFileSync(path));
   } catch (error) {
     throw new CliError(`${path}: ${reasonOf(error)}`);
   }

@@ -60,6 +60,11 @@ export class Supervisor {
     this.#ended.resolve();
   }
 
+  /** Ends all replicas at once; {@linkcode stop} is under way. */
+  kill(): void {
+    for (const child of this.#children.values()) child.kill();
+  }
+
   #start(name: string, delayMs: number): void {
     const child = this.#options.start(name);
     this.#children.set(name, child);

@@ -27,7 +27,8 @@ export function parseReq(body: Uint8Array, nextTimestamp: () => number): Vouched
 function parseObject(body: Uint8Array): { readonly [field: string]: unknown } {
   let value: unknown;
   try {
-    value = JSON.parse(fromUtf8(body));
+    // Some editors and shells write a byte order mark before the text.
+    value = JSON.parse(fromUtf8(body).replace(/^\ufeff/, ""));
   } catch (error) {
     throw malformed("body", "JSON in UTF-8", body.length === 0 ? "nothing" : (error as Error).message);
   }

@@ -97,8 +97,14 @@ export interface Checked extends Pick<Cryptography, "hash"> {
   readonly byNeed: boolean;
 }
 
-/** Checks that the options fit together. @throws {TypeError} or {@linkcode RangeError} naming the one that does not. */
-export function checkOptions({ self, privateKey, stateMachine, ...options }: NodeOptions): Checked {
+/** What can be checked before there is a store. */
+type Identity = Pick<NodeOptions, "self" | "genesis" | "settings" | "privateKey" | "stateMachine" | "crypto">;
+
+/**
+ * Checks that the options fit together. A host does so before it opens a store too: a wrong key must not leave an empty one behind.
+ * @throws {TypeError} or {@linkcode RangeError} naming the one that does not.
+ */
+export function checkIdentity({ self, privateKey, stateMachine, ...options }: Identity): Omit<Checked, "store"> {
   const { hash, createSigner } = options.crypto ?? CRYPTOGRAPHY;
   const genesis = parseGenesis(options.genesis);
   const settings = completeSettings(options.settings);
@@ -111,8 +117,12 @@ export function checkOptions({ self, privateKey, stateMachine, ...options }: Nod
   }
   const { version, byNeed } = stateMachine();
   if (version === genesis.stateMachine) {
-    const store = archiving(options.store, options.archive);
-    return { genesis, settings, cluster, hash, signer, store, byNeed: byNeed !== undefined };
+    return { genesis, settings, cluster, hash, signer, byNeed: byNeed !== undefined };
   }
   throw new TypeError(`stateMachine: expected version ${genesis.stateMachine}, got ${version}`);
+}
+
+/** {@linkcode checkIdentity} of a node's options, with the archive before the store. */
+export function checkOptions(options: NodeOptions): Checked {
+  return { ...checkIdentity(options), store: archiving(options.store, options.archive) };
 }

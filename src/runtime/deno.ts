@@ -9,6 +9,7 @@ import type { StateMachine } from "../core/state_machine.ts";
 import { type AppOptions, createApp, problem, type ReplicaApp } from "../http/mod.ts";
 import { KeyValue } from "../machines/key_value.ts";
 import { Node } from "../node/node.ts";
+import { checkIdentity } from "../node/options.ts";
 import type { Archive, Observer, Store } from "../node/ports.ts";
 import { DenoKvStore } from "../stores/deno_kv.ts";
 import { SqliteStore } from "../stores/sqlite.ts";
@@ -99,6 +100,7 @@ const FLUSH_TIMEOUT_MS = 1_000;
 export async function serveReplica(options: ServeReplicaOptions): Promise<ServedReplica> {
   const { cluster: { genesis, urls }, privateKey, stateMachine = () => new KeyValue(), observers, settings } = options;
   const self = memberId(options.cluster, options.self);
+  checkIdentity({ self, genesis, settings, privateKey, stateMachine });
   const timer = systemTimer();
   const stopping = new AbortController();
   // The port is bound first: a replica that can't be reached must not touch its store.
@@ -172,7 +174,9 @@ export type EnvironmentOptions = Partial<Omit<ServeReplicaOptions, "cluster" | "
  */
 export async function serveFromEnvironment(options: EnvironmentOptions = {}): Promise<ServedReplica> {
   const identity = replicaFromVariables((name) => Deno.env.get(name));
-  const { name } = identity.cluster.genesis.replicas[identity.self]!;
+  const { self, privateKey, cluster: { genesis } } = identity;
+  checkIdentity({ self, privateKey, genesis, stateMachine: options.stateMachine ?? (() => new KeyValue()) });
+  const { name } = genesis.replicas[self]!;
   return await serveReplica({
     hostname: "0.0.0.0",
     port: portFromVariable(Deno.env.get("PORT")),
@@ -188,8 +192,8 @@ export async function serveFromEnvironment(options: EnvironmentOptions = {}): Pr
 }
 
 function portFromVariable(text = ""): number {
-  const port = Number(text.trim() || 8000);
-  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+  const digits = text.trim() || "8000";
+  if (/^[0-9]{1,5}$/.test(digits) && Number(digits) <= 65_535) return Number(digits);
   throw new TypeError(`PORT: expected a number from 0 to 65535, got ${JSON.stringify(text)}`);
 }
 

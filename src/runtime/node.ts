@@ -8,6 +8,7 @@ import type { StateMachine } from "../core/state_machine.ts";
 import { type AppOptions, createApp, type ReplicaApp } from "../http/mod.ts";
 import { KeyValue } from "../machines/key_value.ts";
 import { Node } from "../node/node.ts";
+import { checkIdentity } from "../node/options.ts";
 import type { Archive, Observer, Store } from "../node/ports.ts";
 import { MemoryStore } from "../stores/memory.ts";
 import { SqliteStore } from "../stores/sqlite.ts";
@@ -78,6 +79,7 @@ export async function openReplica(options: OpenReplicaOptions): Promise<OpenRepl
   const timer = systemTimer();
   const stopping = new AbortController();
   const self = memberId(cluster, options.self);
+  checkIdentity({ self, genesis: cluster.genesis, settings, privateKey, stateMachine });
   const node = await Node.open({
     self,
     genesis: cluster.genesis,

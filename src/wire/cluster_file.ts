@@ -41,13 +41,13 @@ export function parseClusterFile(json: unknown): ClusterFile {
 }
 
 /**
- * Reads a cluster file's text. What is no JSON is not repeated, as the runtime's own words would: it may be a key that was taken for the file.
+ * Reads a cluster file's text; a byte order mark before it, as some editors write, is fine. What is no JSON is not repeated, as the runtime's own words would: it may be a key that was taken for the file.
  * @throws {TypeError} as {@linkcode parseClusterFile}.
  */
 export function parseClusterText(text: string): ClusterFile {
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = JSON.parse(text.replace(/^\ufeff/, ""));
   } catch {
     throw new TypeError(
       `cluster: expected a cluster file, which is JSON, got ${text.length} characters of something else`,

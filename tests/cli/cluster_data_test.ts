@@ -8,6 +8,7 @@ import {
   readCluster,
   replicaFiles,
 } from "../../src/cli/cluster_data.ts";
+import { MAX_REPLICAS } from "../../src/cli/member_names.ts";
 import { createSigner } from "../../src/crypto/mod.ts";
 import { digest } from "../../src/core/ids.ts";
 
@@ -33,6 +34,21 @@ inFolder("a cluster that was made is read back, and each key is its member's", (
     assertEquals(createSigner(key, digest("0".repeat(64))).publicKey, publicKey);
     assertEquals(Deno.statSync(replicaFiles(folder, name).key).mode! & 0o777, 0o600);
   }
+});
+
+inFolder("every number of replicas that is offered makes a cluster file that can be read", (folder) => {
+  for (let n = 4; n <= MAX_REPLICAS; n++) {
+    const cluster = createCluster(`${folder}/${n}`, n, urlOf);
+    assertEquals(readCluster(`${folder}/${n}`), cluster);
+    const { checkpointInterval, logWindow } = cluster.genesis;
+    assertEquals([checkpointInterval, logWindow], n <= 18 ? [64, 256] : [32, 128]);
+  }
+});
+
+inFolder("a cluster file with a byte order mark before it is read", (folder) => {
+  const cluster = createCluster(folder, 4, urlOf);
+  Deno.writeTextFileSync(clusterPath(folder), "\ufeff" + Deno.readTextFileSync(clusterPath(folder)));
+  assertEquals(readCluster(folder), cluster);
 });
 
 inFolder("where no cluster was made there is none", (folder) => assertEquals(readCluster(folder), null));

@@ -1,10 +1,11 @@
 /** `deno task cluster` as a process, for tests. */
 const CLUSTER = new URL("../../src/cli/cluster.ts", import.meta.url).href;
-const REPLICA = new URL("../../src/cli/replica.ts", import.meta.url).href;
+/** The module of `deno task replica`. */
+export const REPLICA = new URL("../../src/cli/replica.ts", import.meta.url).href;
 const START_TIMEOUT_MS = 60_000;
 
 /** What a command printed, line by line. */
-class Lines {
+export class Lines {
   readonly all: string[] = [];
   readonly #waiting = new Set<() => void>();
   #ended = false;

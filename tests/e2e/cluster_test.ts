@@ -1,5 +1,15 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { ClusterProcess, eventually, failingCluster, inFolder, isAlive, withCluster } from "./_cluster_process.ts";
+import { clusterPath, createCluster, replicaFiles } from "../../src/cli/cluster_data.ts";
+import {
+  ClusterProcess,
+  Command,
+  eventually,
+  failingCluster,
+  inFolder,
+  isAlive,
+  REPLICA,
+  withCluster,
+} from "./_cluster_process.ts";
 
 Deno.test("a first run makes keys that only their owner can read, and four replicas that agree", async () => {
   await inFolder(async (folder) => {
@@ -115,7 +125,7 @@ Deno.test("data is there after Ctrl-C, also on another port, and gone with --fre
     const moved = await ClusterProcess.start(folder, ["--port", "0"]);
     assertEquals((await moved.req("Ball", get)).result, "Ada");
     await moved.interrupt();
-    const fresh = await ClusterProcess.start(folder, ["--fresh"]);
+    const fresh = await ClusterProcess.start(folder, ["--fresh", "--port", "0"]);
     assertEquals((await fresh.req("Ball", get)).result, null);
     await fresh.interrupt();
   });
@@ -180,7 +190,9 @@ const failures: [title: string, args: string[], exitCode: number, line: RegExp][
   ["two replicas", ["--replicas", "2"], 2, /--replicas: expected 4 to 26, or 1, got 2/],
   ["no replicas", ["--replicas", "0"], 2, /--replicas: expected 4 to 26, or 1, got 0/],
   ["too many replicas", ["--replicas", "27"], 2, /--replicas: expected 4 to 26, or 1, got 27/],
-  ["half a replica", ["--replicas", "4.5"], 2, /--replicas: expected a natural number, got "4.5"/],
+  ["half a replica", ["--replicas", "4.5"], 2, /--replicas: expected a whole number from 0 to \d+, got "4.5"/],
+  ["an empty port", ["--port", ""], 2, /--port: expected a whole number from 0 to 65535, got ""/],
+  ["a port in hexadecimal", ["--port", "0x50"], 2, /--port: expected a whole number from 0 to 65535, got "0x50"/],
   ["a port that fetch refuses", ["--port", "5060"], 2, /fetch refuses port 5060/],
   ["a port beyond the last", ["--port", "65534"], 2, /from 1024 to 65535, got 65536/],
   ["a privileged port", ["--port", "80"], 2, /from 1024 to 65535, got 80/],
@@ -241,6 +253,48 @@ Deno.test("a damaged state file stops the start with one clear line", async () =
     assertMatch(err[0]!, /^error: Apple: .*state\.db/);
     assertEquals(err.length, 2, err.join("\n"));
     assertMatch(err[1]!, /^Apple +pid \d+ died \(exit code 1\) before the cluster was ready$/);
+  });
+});
+
+Deno.test("a replica with wrong options says so in one clear line, and leaves no state file", async () => {
+  await inFolder(async (folder) => {
+    const cluster = createCluster(folder, 4, (i) => `http://127.0.0.1:${2000 + i}`);
+    await Deno.writeTextFile(`${folder}/short`, "abc");
+    const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = taken.addr as Deno.NetAddr;
+    const right = { cluster: clusterPath(folder), name: "Apple", key: replicaFiles(folder, "Apple").key, port: "0" };
+    const wrong: readonly [options: Record<string, string>, code: number, line: RegExp][] = [
+      [
+        { key: replicaFiles(folder, "Ball").key },
+        1,
+        new RegExp(`privateKey: expected Apple's, ${cluster.genesis.replicas[0]!.publicKey}`),
+      ],
+      [{ key: `${folder}/short` }, 1, /short: expected a private key of 64 lower-case hex digits, got 3 characters$/],
+      [{ key: `${folder}/nowhere` }, 1, /nowhere: No such file/],
+      [{ key: folder }, 1, /^error: /],
+      [{ name: "Zebra" }, 1, /expected one of Apple, Ball, Candy, Dog or its number, got "Zebra"/],
+      [{ cluster: replicaFiles(folder, "Apple").key }, 1, /expected a cluster file, which is JSON/],
+      [{ port: "" }, 2, /--port: expected a whole number from 0 to 65535, got ""/],
+      [{ port: "0x50" }, 2, /--port: .*got "0x50"/],
+      [{ port: "70000" }, 2, /--port: .*got "70000"/],
+      [{ host: "" }, 2, /--host: expected a value, got nothing/],
+      [{ port: String(port) }, 1, /the port is taken/],
+    ];
+    try {
+      for (const [options, code, line] of wrong) {
+        const values = Object.entries({ ...right, ...options }).map(([name, value]) => `--${name}=${value}`);
+        const command = new Command(REPLICA, [...values, "--state", `${folder}/state.db`]);
+        assertEquals(
+          [await command.ended(), command.out.all, command.err.all.length],
+          [code, [], 1],
+          command.err.all.join("\n"),
+        );
+        assertMatch(command.err.all[0]!, line);
+        assertEquals([...Deno.readDirSync(folder)].filter(({ name }) => name.startsWith("state")), []);
+      }
+    } finally {
+      taken.close();
+    }
   });
 });
 

@@ -176,3 +176,11 @@ Deno.test("/req answers 500 to a defect and tells the host", async () => {
   await problemOf(await postJson(app, "/req", SET), 500, "internal-error");
   assertEquals(errors.map(({ message }) => message), ["boom"]);
 });
+
+Deno.test("/req takes a body with a byte order mark before it", async () => {
+  const { app, node } = harness();
+  const headers = { "content-type": "application/json" };
+  const response = await app.request("/req", { method: "POST", headers, body: `\ufeff${JSON.stringify(SET)}` });
+  assertEquals([response.status, node.vouched.length], [200, 1]);
+  await response.body?.cancel();
+});

@@ -5,6 +5,7 @@ import type { Archive, Loaded, Store } from "../../src/node/ports.ts";
 import { serveReplica, type ServeReplicaOptions } from "../../src/runtime/deno.ts";
 import { openReplica } from "../../src/runtime/node.ts";
 import { Client } from "../../src/client/mod.ts";
+import { KeyValue } from "../../src/machines/key_value.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 
 /** A cluster of one. */
@@ -127,6 +128,20 @@ Deno.test("who is no member, or has another's key, is not served, and its port i
   const port = freePort();
   await assertRejects(() => serveReplica({ ...options(), privateKey, port }), TypeError, "privateKey");
   await (await serveReplica({ ...options(), port })).close();
+});
+
+Deno.test("a wrong key, a wrong setting or another state machine leaves no store behind, whichever way a replica is run", async () => {
+  const folder = await Deno.makeTempDir();
+  const { privateKey } = generateKeyPair();
+  const stateMachine = () => Object.assign(new KeyValue(), { version: "other/1" });
+  const wrong = [{ privateKey }, { settings: { viewTimeoutMs: 0 } }, { stateMachine }];
+  for (const open of [serveReplica, openReplica]) {
+    for (const part of wrong) {
+      await assertRejects(() => open({ ...options(), ...part, store: `${folder}/state.db` }));
+      assertEquals([...Deno.readDirSync(folder)], []);
+    }
+  }
+  await Deno.remove(folder);
 });
 
 Deno.test("votes go by sockets where the peers take them, and by POST where they don't", async () => {

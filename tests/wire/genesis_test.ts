@@ -7,6 +7,7 @@ import {
   largestNewViewBytes,
   MAX_BODY_BYTES,
   parseClusterFile,
+  parseClusterText,
   parseGenesis,
   toHex,
 } from "../../src/wire/mod.ts";
@@ -258,4 +259,10 @@ Deno.test("a member may have a name that JavaScript objects have a meaning for",
   assertEquals(members.map((name) => urls[name]), members.map((_, i) => `http://127.0.0.1:${1111 + i}`));
   const without = JSON.parse(json.replace('"constructor":"http://127.0.0.1:1112",', ""));
   assertThrows(() => parseClusterFile(without), TypeError, "cluster.urls.constructor: expected a value, got none");
+});
+
+Deno.test("a cluster file's text may have a byte order mark before it, and only one", () => {
+  const text = JSON.stringify(withUrl("http://127.0.0.1:2004"));
+  assertEquals(parseClusterText(`\ufeff${text}`), parseClusterText(text));
+  assertThrows(() => parseClusterText(`\ufeff\ufeff${text}`), TypeError, "expected a cluster file, which is JSON");
 });

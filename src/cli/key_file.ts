@@ -1,0 +1,50 @@
+/**
+ * A member's private key as a file: 64 hex digits that only its owner may read.
+ * @module
+ */
+import { dirname } from "node:path";
+import { CliError, reasonOf } from "./cli_error.ts";
+
+/** A private key that was read. */
+export interface KeyFile {
+  /** 64 lower-case hex digits. */
+  readonly privateKey: string;
+  /** What its owner should change. */
+  readonly warning?: string;
+}
+
+/** Longer files are not read: a key has 64 characters. */
+const MAX_KEY_FILE_BYTES = 1_024;
+
+/** Reads a key file. @throws {CliError} that names the file, and never says what is in it. */
+export function readKey(path: string): KeyFile {
+  let text: string;
+  let mode: number | null;
+  try {
+    const { size, isFile, mode: bits } = Deno.statSync(path);
+    if (isFile && size > MAX_KEY_FILE_BYTES) throw new Error(`expected 64 hex digits, got ${size} bytes`);
+    text = Deno.readTextFileSync(path).replace(/^\ufeff/, "").trim();
+    mode = bits;
+  } catch (error) {
+    throw new CliError(`${path}: ${reasonOf(error)}`);
+  }
+  if (!/^[0-9a-f]{64}$/.test(text)) {
+    throw new CliError(`${path}: expected a private key of 64 lower-case hex digits, got ${text.length} characters`);
+  }
+  return { privateKey: text, ...warningOf(path, mode) };
+}
+
+/** Writes a key into a folder that only its owner may enter. @throws if there is a file already. */
+export function writeKey(path: string, privateKey: string): void {
+  Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  Deno.writeTextFileSync(path, `${privateKey}\n`, { mode: 0o600, createNew: true });
+}
+
+/** Windows says nothing of permissions: `null`. */
+function warningOf(path: string, mode: number | null): Pick<KeyFile, "warning"> {
+  if (mode === null || (mode & 0o077) === 0) return {};
+  const bits = (mode & 0o777).toString(8).padStart(3, "0");
+  return {
+    warning: `${path}: others on this machine may read this private key (mode ${bits}); run: chmod 600 ${path}`,
+  };
+}

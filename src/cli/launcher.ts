@@ -1,0 +1,112 @@
+/**
+ * Whether the program that started this one is still there. `npx` does not pass SIGTERM on: it ends, and what it started would run
+ * for ever. So the processes between it and this one are watched.
+ * @module
+ */
+import { basename } from "node:path";
+
+/** One process of the system's table. */
+export interface ProcessEntry {
+  readonly parent: number;
+  readonly args: readonly string[];
+}
+
+/** What is asked of the system; a test brings its own. */
+export interface ProcessTable {
+  readonly pid: number;
+  /** The entry of a process, or `null`: it is gone, or this system does not tell. */
+  readonly entry: (pid: number) => ProcessEntry | null;
+}
+
+/** How often the chain is looked at, ms. */
+const POLL_MS = 500;
+/** `cluster.ts`, `deno task`, a shell, `npm exec`; and room for one wrapper between any two. */
+const MAX_CHAIN = 8;
+
+/** Programs that run a package's command. */
+const RUNNERS: ReadonlySet<string> = new Set(["npm", "npx", "pnpm", "pnpx", "yarn", "bun", "bunx"]);
+
+/**
+ * The pids from this process up to the program that started it: `deno task`, and the `npx` above it. Only this process, if it was
+ * started in another way: a shell may end, and what it started in the background goes on.
+ */
+export function launcherChain(table: ProcessTable): readonly number[] {
+  const chain = [table.pid];
+  let isLauncher = false;
+  for (let pid = table.pid; chain.length < MAX_CHAIN;) {
+    const parent = table.entry(pid)?.parent ?? 0;
+    const args = parent > 0 ? table.entry(parent)?.args : undefined;
+    if (!args) break;
+    if (isRunner(args)) return [...chain, parent];
+    if (!isDenoTask(args) && !isBetween(args)) break;
+    chain.push(parent);
+    isLauncher ||= isDenoTask(args);
+    pid = parent;
+  }
+  return isLauncher
+    ? chain.slice(0, 1 + chain.findLastIndex((pid) => isDenoTask(table.entry(pid)?.args ?? [])))
+    : [table.pid];
+}
+
+/** Whether each process of the chain still has its parent in it. A process whose parent ended gets another one. */
+export function isChainWhole(chain: readonly number[], table: ProcessTable): boolean {
+  return chain.slice(1).every((parent, i) => table.entry(chain[i]!)?.parent === parent);
+}
+
+/** Aborts when the program that started this process is gone. */
+export function launcherGone(table: ProcessTable = systemTable): AbortSignal {
+  const controller = new AbortController();
+  const chain = launcherChain(table);
+  if (chain.length === 1) return controller.signal;
+  const id = setInterval(() => {
+    if (isChainWhole(chain, table)) return;
+    clearInterval(id);
+    controller.abort();
+  }, POLL_MS);
+  Deno.unrefTimer(id);
+  return controller.signal;
+}
+
+/** `npm exec`, `node …/npx-cli.js`, `pnpm dlx`. npm names its process `npm exec deno@2.9.6 task cluster`, in one argument. */
+function isRunner(args: readonly string[]): boolean {
+  return args.slice(0, 2).some((arg) => RUNNERS.has(basename(arg.split(" ", 1)[0]!).replace(/(-cli)?\.[cm]?js$/, "")));
+}
+
+function isDenoTask([program = "", command]: readonly string[]): boolean {
+  return basename(program).startsWith("deno") && command === "task";
+}
+
+/** What a runner starts between itself and `deno task`: a shell for one command, and the package's own script. */
+function isBetween(args: readonly string[]): boolean {
+  const [program = "", flag, ...rest] = args;
+  const isShell = /^(ba|da|z)?sh$/.test(basename(program)) && flag === "-c";
+  return (isShell && /^'?"?(\S*\/)?deno\b/.test(rest[0] ?? "")) ||
+    (basename(program) === "node" && /\bdeno\b/.test(flag ?? ""));
+}
+
+const systemTable: ProcessTable = {
+  pid: Deno.pid,
+  entry: Deno.build.os === "linux" ? entryOfProc : entryOfPs,
+};
+
+function entryOfProc(pid: number): ProcessEntry | null {
+  try {
+    // The name, in parentheses, may have spaces and parentheses in it.
+    const [, parent] = Deno.readTextFileSync(`/proc/${pid}/stat`).split(/\) /).at(-1)!.split(" ");
+    const args = Deno.readTextFileSync(`/proc/${pid}/cmdline`).split("\0").slice(0, -1);
+    return { parent: Number(parent), args };
+  } catch {
+    return null;
+  }
+}
+
+function entryOfPs(pid: number): ProcessEntry | null {
+  if (Deno.build.os === "windows") return null;
+  try {
+    const command = new Deno.Command("ps", { args: ["-o", "ppid=,args=", "-p", String(pid)], stderr: "null" });
+    const [parent, ...args] = new TextDecoder().decode(command.outputSync().stdout).trim().split(/\s+/);
+    return parent ? { parent: Number(parent), args } : null;
+  } catch {
+    return null;
+  }
+}
