@@ -3,6 +3,7 @@
  * @module
  */
 import type { Event } from "../core/events.ts";
+import type { InputFault } from "../node/input_faults.ts";
 import type { Observer, Rejection, Timer } from "../node/ports.ts";
 
 /** So many kinds of lines are remembered. */
@@ -49,6 +50,13 @@ export class Log implements Observer {
   onRejected({ kind, reason }: Rejection): void {
     if (reason === "unavailable") return; // It is this replica that stops, or has said that it halted.
     this.#sometimes(`rejected a message (${kind}): ${reason}`);
+  }
+
+  onFault({ input, from, error }: InputFault): void {
+    const whose = from === null ? "" : ` of ${typeof from === "number" ? "replica" : "client"} ${from}`;
+    this.#sometimes(
+      `BUG: dropped a ${input}${whose} on which the core threw: ${error.split("\n", 1)[0]!.slice(0, 200)}`,
+    );
   }
 
   #sometimes(text: string): void {

@@ -5,7 +5,7 @@
  */
 import { compare } from "./evidence.ts";
 import type { Digest, ReplicaId, SequenceNumber } from "./ids.ts";
-import { invariant } from "./invariant.ts";
+import { DivergenceError } from "./invariant.ts";
 import type { Checkpoint, Signed, StableCheckpoint, Verified } from "./messages.ts";
 import { haveChunks, havePages } from "./loading.ts";
 import { isStableCertificate } from "./new_view.ts";
@@ -152,10 +152,9 @@ export function stabilize(step: Step, certificate: StableCertificate): void {
   const { state } = step;
   const { sequence, digest } = certificate[0]!.message;
   const own = state.ownCheckpoints.get(sequence);
-  invariant(
-    own === undefined || own === digest,
-    `this replica's state at ${sequence} is ${own}, a quorum has ${digest}: it has diverged`,
-  );
+  if (own !== undefined && own !== digest) {
+    throw new DivergenceError(`this replica's state at ${sequence} is ${own}, a quorum has ${digest}: it has diverged`);
+  }
   state.stable = certificate;
   state.log.advance(sequence);
   for (const old of [...state.checkpoints.keys()]) if (old <= sequence) state.checkpoints.delete(old);

@@ -221,8 +221,8 @@ function want(step: Step, transfer: Transfer, digest: Digest, what: Want): void 
 
 /** Puts a blob that is wanted where it belongs. */
 function place(step: Step, transfer: Transfer, { digest, bytes }: FetchedBlob): void {
-  const what = transfer.wanted.get(digest)!;
-  transfer.wanted.delete(digest);
+  const what = transfer.wanted.get(digest);
+  if (!transfer.wanted.delete(digest) || !what) return; // a liar gives one blob twice
   const content = step.env.unpack(bytes);
   if (what.kind === "root") placeRoot(step, transfer, readRoot(content));
   else if (what.kind === "page") placePage(step, transfer, readPage(content));

@@ -34,7 +34,7 @@ export function evidenceJson(node: HostedNode): { readonly evidence: readonly (E
 
 /** The status as plain JSON. Field names are goPBFT's where it has them (`nodeID`, `viewID`, `nodeTable`). */
 export function statusJson({ node, urls, now }: StatusOptions): Readonly<Record<string, unknown>> {
-  const { name, self, replica, outboxes, inbox, commits, reloads, storeError, halted } = node.status();
+  const { name, self, replica, outboxes, inbox, commits, reloads, storeError, halted, ...faults } = node.status();
   const nameOf = (id: number) => node.genesis.replicas[id]?.name ?? `#${id}`;
   const { view, primary, alarmAt, slots, evidence, ...rest } = replica;
   return {
@@ -57,6 +57,8 @@ export function statusJson({ node, urls, now }: StatusOptions): Readonly<Record<
     buffers: { inbox, pendingRequests: replica.pendingRequests },
     commits,
     reloads,
+    inputFaults: faults.inputFaults,
+    lastInputFault: faults.lastInputFault ?? null,
     peers: outboxes.map(({ peer, ...outbox }) => ({ nodeID: nameOf(peer), ...outbox })),
     nodeTable: Object.fromEntries(node.genesis.replicas.map((member) => [member.name, urls[member.name] ?? null])),
   };
@@ -64,7 +66,7 @@ export function statusJson({ node, urls, now }: StatusOptions): Readonly<Record<
 
 /** The status as a page of text. */
 export function statusText({ node, urls, now }: StatusOptions): string {
-  const { name, self, replica, outboxes, inbox, commits, reloads } = node.status();
+  const { name, self, replica, outboxes, inbox, commits, reloads, inputFaults, lastInputFault } = node.status();
   const nameOf = (id: number) => node.genesis.replicas[id]?.name ?? `#${id}`;
   const facts: [string, string][] = [
     ["replica", `${name} (${self + 1} of ${node.genesis.replicas.length}): ${readiness(node).reason}`],
@@ -81,6 +83,7 @@ export function statusText({ node, urls, now }: StatusOptions): string {
     ["waiting", `${replica.pendingRequests} requests, ${inbox} frames`],
     ["clients", `${replica.sessions} sessions, ${replica.names} names`],
     ["store", `${commits} commits, ${reloads} reloads`],
+    ["faults", `${inputFaults} inputs on which the core threw${lastInputFault ? `: ${lastInputFault.error}` : ""}`],
     ["state root", replica.stateRoot ?? "no checkpoint yet"],
     ["history", replica.history],
   ];

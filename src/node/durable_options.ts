@@ -5,6 +5,7 @@
 import type { Digest, Millis } from "../core/ids.ts";
 import type { Input, Ready, ReplicaStatus } from "../core/io.ts";
 import type { Recovered } from "../core/records.ts";
+import type { InputFault } from "./input_faults.ts";
 import type { Jitter } from "./jitter.ts";
 import type { NodeLimits } from "./limits.ts";
 import type { Store, Timer } from "./ports.ts";
@@ -29,7 +30,9 @@ export interface DurableReplicaOptions {
   /** Inputs beyond those that were not committed that a reloaded replica must get: what is still waited for here. */
   readonly outstanding: () => readonly Input[];
   readonly onCommit: (durationMs: number, records: number, bytes: number) => void;
-  /** It takes nothing more; {@linkcode DurableReplica.stopped} says why. */
+  /** The core threw on an input, which was dropped. */
+  readonly onFault: (fault: InputFault) => void;
+  /** It takes nothing more; {@linkcode DurableReplica.health} says why. */
   readonly onStop: () => void;
 }
 

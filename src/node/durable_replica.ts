@@ -3,17 +3,20 @@
  * out what those steps want said. When a commit fails, nothing is let out; the replica is thrown away and read anew.
  * @module
  */
-import { type Digest, type Millis, millis } from "../core/ids.ts";
+import type { Digest, Millis } from "../core/ids.ts";
 import type { Ready, ReplicaStatus } from "../core/io.ts";
 import { Alarm } from "./alarm.ts";
 import type { DurableReplicaOptions, Stepped } from "./durable_options.ts";
+import { InputFaults } from "./input_faults.ts";
 import { Backoff, CONFLICT_BACKOFF, FAILURE_BACKOFF } from "./jitter.ts";
+import { describe, keepHalted } from "./halting.ts";
+import { Health } from "./health.ts";
 import type { KeptInputs } from "./kept_inputs.ts";
 import { Loader } from "./loader.ts";
 import { StoreConflictError, type Version } from "./ports.ts";
 import { type RecordBook, WriteSet } from "./records.ts";
-import { CorruptStoreError, markHalted, type Restored, whyUnreadable } from "./recovery.ts";
-import type { NodeStatus } from "./status.ts";
+import { CorruptStoreError, type Restored, whyUnreadable } from "./recovery.ts";
+import { Retry } from "./retry.ts";
 import { type Core, isOfOneLife, settleAll, type Task } from "./task.ts";
 
 /** The replica of one node. */
@@ -25,6 +28,10 @@ export class DurableReplica {
   readonly #loader: Loader;
   /** Null while it is being read from the store, and when stopped. */
   #core: Core | null = null;
+  /** Whether nothing from outside was stepped since it was read from the store. */
+  #isUntouched = true;
+  /** It threw at its start, with inputs that were kept: they go. */
+  #distrustsKept = false;
   #book!: RecordBook;
   #keptInputs: KeptInputs | null = null;
   #version: Version = 0;
@@ -40,14 +47,10 @@ export class DurableReplica {
   /** Inputs that wait for the replica to be read from the store. */
   #backlog: Task[] = [];
   #committing: Promise<void> | null = null;
-  /** Reading the replica from the store, or writing that it is halted. */
-  #recovering: Promise<void> | null = null;
-  #cancelRetry: (() => void) | null = null;
-  #halted: string | null = null;
-  #closed = false;
-  #storeError: string | null = null;
-  #commits = 0;
-  #reloads = 0;
+  readonly #faults: InputFaults;
+  /** How it has fared since the start, and whether it has stopped. */
+  readonly health: Health;
+  readonly #retry: Retry;
 
   /** Nothing runs before {@linkcode start}. */
   constructor(options: DurableReplicaOptions) {
@@ -63,23 +66,10 @@ export class DurableReplica {
       onFailure: (error) => this.#onReadFailure(error),
       onIdle: () => this.#settle(),
     });
+    this.#faults = new InputFaults(options.timer);
+    this.health = new Health(this.#faults);
+    this.#retry = new Retry(options.timer);
     this.#status = options.dormant;
-  }
-
-  /** Why it takes nothing more. */
-  get stopped(): string | null {
-    if (this.#halted !== null) return `the replica has halted: ${this.#halted}`;
-    return this.#closed ? "the node is closed" : null;
-  }
-
-  /** How it has fared since the start. */
-  get record(): Pick<NodeStatus, "commits" | "reloads" | "storeError" | "halted"> {
-    return {
-      commits: this.#commits,
-      reloads: this.#reloads,
-      ...(this.#storeError !== null && { storeError: this.#storeError }),
-      ...(this.#halted !== null && { halted: this.#halted }),
-    };
   }
 
   /** The replica's status; if there is none in memory now, as it was last. */
@@ -99,20 +89,29 @@ export class DurableReplica {
     } catch (error) {
       return this.#halt(describe(error));
     }
+    const taken = this.#distrustsKept ? [] : kept;
+    if (this.#distrustsKept) this.#keptInputs?.clear(this.#writes);
+    this.#distrustsKept = false;
+    this.#isUntouched = taken.length === 0;
     const outstanding = this.#options.outstanding().map((input) => ({ input }));
-    this.run([{ input: { kind: "start", kept } }, ...this.#backlog.splice(0), ...outstanding]);
+    this.run([{ input: { kind: "start", kept: taken } }, ...this.#backlog.splice(0), ...outstanding]);
   }
 
   /** Steps one input after another, then commits what they want recorded and lets out what they want said. */
   run(tasks: readonly Task[]): void {
     if (tasks.length === 0) return;
-    if (this.stopped !== null) return settleAll(tasks, "stopped");
+    if (this.health.stopped !== null) return settleAll(tasks, "stopped");
     if (!this.#core) return void this.#backlog.push(...tasks);
     let alarmAt: Millis | null = null;
     const loads: Digest[] = [];
     for (let index = 0; index < tasks.length; index++) {
-      const ready = this.#step(tasks[index]!, index < tasks.length - 1);
-      if (!ready) return settleAll(tasks.slice(index), "stopped");
+      const task = tasks[index]!;
+      if (this.#faults.isBarred(task.input)) {
+        task.settle?.("taken");
+        continue;
+      }
+      const ready = this.#step(task, index < tasks.length - 1);
+      if (!ready) return this.#keep(tasks.slice(index + 1));
       alarmAt = ready.alarmAt;
       loads.push(...ready.loads);
     }
@@ -131,12 +130,12 @@ export class DurableReplica {
 
   /** Takes nothing more in, finishes the commit that is under way, commits the soft records that wait, closes the store. */
   async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.health.isClosed) return;
+    this.health.isClosed = true;
     this.#options.onStop();
     this.#alarm.set(null);
-    this.#cancelRetry?.();
-    await this.#recovering;
+    this.#retry.cancel();
+    await this.#retry.running;
     await this.committed();
     if (this.#core && this.#writes.count > 0) await this.#commit();
     settleAll(this.#backlog.splice(0), "stopped");
@@ -146,6 +145,7 @@ export class DurableReplica {
   #step(task: Task, more: boolean): Ready | null {
     const now = this.#options.timer.now();
     const { input } = task;
+    if (!isOfOneLife(input)) this.#isUntouched = false;
     try {
       const ready = this.#core!.step(more && input.kind === "request" ? { ...input, more } : input, now);
       for (const record of ready.records) this.#book.write(record, this.#writes);
@@ -155,10 +155,27 @@ export class DurableReplica {
       this.#stepped.push({ task, ready, now });
       return ready;
     } catch (error) {
-      // Whatever the core throws, its state can't be trusted any more.
-      this.#halt(describe(error));
+      this.#onThrow(task, error);
       return null;
     }
+  }
+
+  /** Whatever the core throws, its state can't be trusted any more: see {@linkcode InputFaults}. */
+  #onThrow(task: Task, error: unknown): void {
+    if (InputFaults.isFatal(task.input, error, this.#isUntouched)) {
+      this.#halt(describe(error));
+      return task.settle?.("stopped");
+    }
+    this.#options.onFault(this.#faults.note(task.input, describe(error)));
+    this.#distrustsKept = task.input.kind === "start";
+    task.settle?.("taken");
+    if (this.#discard([])) this.#retry.after(this.#faults.reloadDelayMs, () => this.#reload());
+  }
+
+  /** The next core gets what came behind an input on which this one threw. */
+  #keep(tasks: readonly Task[]): void {
+    if (this.health.stopped !== null) return settleAll(tasks, "stopped");
+    this.#backlog.push(...tasks.filter(({ input }) => !isOfOneLife(input)));
   }
 
   #flush(): void {
@@ -189,12 +206,12 @@ export class DurableReplica {
       this.#committing = null;
       return this.#lose(error, stepped);
     }
-    this.#committing = this.#committed = this.#storeError = null;
-    this.#commits++;
+    this.#committing = this.#committed = this.health.storeError = null;
+    this.health.commits++;
     this.#conflicts.reset();
     this.#failures.reset();
     onCommit(timer.monotonic() - began, writes.count, writes.bytes);
-    if (this.#halted !== null) return settleAll(stepped.map(({ task }) => task), "stopped");
+    if (this.health.halted !== null) return settleAll(stepped.map(({ task }) => task), "stopped");
     this.#release(stepped);
     this.#flush();
   }
@@ -222,45 +239,46 @@ export class DurableReplica {
 
   /** The replica in memory has gone where the store has not: it goes, and the inputs are kept for the next one. */
   #lose(error: unknown, stepped: readonly Stepped[]): void {
-    const tasks = [...stepped, ...this.#stepped].map(({ task }) => task);
-    this.#stepped = [];
+    if (this.#discard(stepped)) this.#reloadLater(error);
+  }
+
+  #discard(stepped: readonly Stepped[]): boolean {
+    const tasks = [...stepped, ...this.#stepped.splice(0)].map(({ task }) => task);
     this.#writes = new WriteSet();
     this.#dropCore();
-    if (this.stopped !== null) return settleAll(tasks, "stopped");
     this.#alarm.set(null);
-    this.#backlog.unshift(...tasks.filter(({ input }) => !isOfOneLife(input)));
-    this.#reloadLater(error);
+    const isOver = this.health.stopped !== null;
+    if (isOver) settleAll(tasks, "stopped");
+    else this.#backlog.unshift(...tasks.filter(({ input }) => !isOfOneLife(input)));
+    return !isOver;
   }
 
   #reloadLater(error: unknown): void {
     const isConflict = error instanceof StoreConflictError;
-    if (!isConflict) this.#storeError = describe(error);
-    this.#retry((isConflict ? this.#conflicts : this.#failures).next(), () => this.#reload());
+    if (!isConflict) this.health.storeError = describe(error);
+    this.#retry.after((isConflict ? this.#conflicts : this.#failures).next(), () => this.#reload());
   }
 
   async #reload(): Promise<void> {
     try {
+      await this.#committing;
       const restored = await this.#options.restore();
-      if (this.#closed) return;
-      this.#reloads++;
+      if (this.health.isClosed || this.#core) return;
+      this.health.reloads++;
       this.start(restored);
     } catch (error) {
-      if (!this.#closed) this.#reloadLater(error);
+      if (!this.health.isClosed) this.#reloadLater(error);
     }
-  }
-
-  #retry(delayMs: number, run: () => Promise<void>): void {
-    const { timer } = this.#options;
-    this.#cancelRetry = timer.schedule(millis(timer.now() + delayMs), () => this.#recovering = run());
   }
 
   #halt(reason: string): void {
     this.#stop(reason);
-    this.#recovering = this.#markHalted(reason);
+    const halting = { ...this.#options, health: this.health, retry: this.#retry, failures: this.#failures };
+    this.#retry.running = keepHalted(halting, reason, this.#committing);
   }
 
   #stop(reason: string): void {
-    this.#halted = reason;
+    this.health.halted = reason;
     this.#dropCore();
     this.#alarm.set(null);
     this.#writes = new WriteSet();
@@ -279,21 +297,4 @@ export class DurableReplica {
     this.#loader.reset();
     this.#settle();
   }
-
-  /** Makes sure that a restart finds it halted too. */
-  async #markHalted(reason: string): Promise<void> {
-    try {
-      await this.#committing;
-      await markHalted(this.#options.store, reason);
-      this.#storeError = null;
-    } catch (error) {
-      if (this.#closed) return;
-      this.#storeError = describe(error);
-      this.#retry(this.#failures.next(), () => this.#markHalted(reason));
-    }
-  }
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }

@@ -51,7 +51,7 @@ type KeptInput = Extract<
 
 type Kind = KeptInput["kind"];
 
-const KINDS: readonly Input["kind"][] = [
+const KINDS: readonly Kind[] = [
   "prepare",
   "commit",
   "decision",
@@ -102,6 +102,11 @@ export class KeptInputs {
     this.#timers = steady;
     writes.put("timers", plain);
     writes.count++;
+  }
+
+  /** Removes all inputs; what they are for is sent again. */
+  clear(writes: WriteSet): void {
+    for (const kind of KINDS) for (const key of [...this.#keys[kind]]) this.#drop(kind, key, writes);
   }
 
   #put(input: KeptInput, writes: WriteSet): void {
@@ -157,7 +162,7 @@ export function readKept(
 }
 
 function isKept(input: Input): input is KeptInput {
-  return KINDS.includes(input.kind);
+  return (KINDS as readonly string[]).includes(input.kind);
 }
 
 function signedOf(input: KeptInput): Signed {

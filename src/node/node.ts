@@ -127,6 +127,7 @@ export class Node {
       release: (ready, now) => this.#release(ready, now),
       outstanding: () => this.#outstanding(),
       onCommit: (...commit) => observers.tell((o) => o.onCommit?.(...commit)),
+      onFault: (fault) => observers.tell((o) => o.onFault?.(fault)),
       onStop: () => this.#refuseAll(),
     });
   }
@@ -212,7 +213,7 @@ export class Node {
       replica: this.#replica.status,
       outboxes: this.#delivery.status,
       inbox: this.#requests.intake.frames,
-      ...this.#replica.record,
+      ...this.#replica.health.record,
     };
   }
 
@@ -283,7 +284,7 @@ export class Node {
   }
 
   #unavailable(kind: Rejection["kind"] = "unknown"): Rejection | null {
-    const { stopped } = this.#replica;
+    const { stopped } = this.#replica.health;
     return stopped === null ? null : { reason: "unavailable", kind, detail: stopped };
   }
 }

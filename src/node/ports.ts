@@ -6,6 +6,7 @@ import type { AnyRequest, Message, ReplicaMessage, Signed, SignedRequest, Verifi
 import type { Batch } from "../core/messages.ts";
 import type { Digest, Millis, ReplicaId, SequenceNumber } from "../core/ids.ts";
 import type { Event } from "../core/events.ts";
+import type { InputFault } from "./input_faults.ts";
 import type { SignedKind } from "../wire/domain.ts";
 
 /** The store's version: it grows by one with each commit. 0: the store is empty. */
@@ -137,6 +138,8 @@ export interface Observer {
   onRejected?(rejection: Rejection): void;
   /** A store commit took so long, ms. */
   onCommit?(durationMs: number, records: number, bytes: number): void;
+  /** The core threw on an input, which was dropped; the replica is read anew from its store. It is a bug: report it. */
+  onFault?(fault: InputFault): void;
 }
 
 /** Why a frame did not pass the gate. Each maps to one HTTP status. */

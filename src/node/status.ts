@@ -6,6 +6,7 @@ import type { Genesis } from "../core/config.ts";
 import type { Digest, Millis, ReplicaId, SequenceNumber } from "../core/ids.ts";
 import type { ReplicaStatus } from "../core/io.ts";
 import type { Recovered } from "../core/records.ts";
+import type { InputFault } from "./input_faults.ts";
 import { primaryOf } from "../core/quorum.ts";
 
 /** What waits for one peer. */
@@ -36,6 +37,10 @@ export interface NodeStatus {
   readonly commits: number;
   /** Times that the replica was thrown away and reloaded from its store since the start. */
   readonly reloads: number;
+  /** Inputs on which the core threw since the start. Each was dropped, and the replica reloaded. It should be 0: anything else is a bug. */
+  readonly inputFaults: number;
+  /** The last of them. */
+  readonly lastInputFault?: InputFault;
   /** Why the store does not take commits now; the node keeps trying. */
   readonly storeError?: string;
   /** Why the replica stopped for good, if it did. */

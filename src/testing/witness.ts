@@ -259,14 +259,15 @@ export class Witness {
   }
 
   /** Looks at a correct node from outside. */
-  inspect(label: string, { replica, inbox, outboxes, halted }: NodeStatus, limits: NodeLimits): void {
-    // The replica itself has noticed that its state is another than a quorum's.
-    const invariant = halted?.includes("has diverged")
+  inspect(label: string, { replica, inbox, outboxes, halted, lastInputFault }: NodeStatus, limits: NodeLimits): void {
+    const trouble = halted ?? lastInputFault?.error;
+    const invariant = trouble?.includes("has diverged")
       ? "integrity"
-      : halted?.includes("is committed as")
+      : trouble?.includes("is committed as")
       ? "agreement"
       : "no-halt";
-    if (halted !== undefined) this.#report(invariant, `${label} has halted: ${halted}`);
+    const what = halted !== undefined ? "has halted" : "threw on an input";
+    if (trouble !== undefined) this.#report(invariant, `${label} ${what}: ${trouble}`);
     const { logWindow, limits: { maxSessions, maxNames } } = this.#world.genesis;
     const { maxPendingRequests } = this.#world.settings;
     this.#isAtMost(label, "slots", replica.slots.length, logWindow);

@@ -73,6 +73,7 @@ export class FakeNode implements HostedNode {
       inbox: 2,
       commits: 17,
       reloads: 0,
+      inputFaults: 0,
       outboxes: [0, 2, 3].map((peer) => ({ peer: replicaId(peer), depth: peer, bytes: 10 * peer, dropped: 0 })),
       replica: {
         view: view(4),
