@@ -6,6 +6,8 @@ import { parseArgs } from "node:util";
 import {
   Coverage,
   drawPlan,
+  type Kind,
+  KINDS,
   missingFrom,
   type Profile,
   PROFILES,
@@ -27,6 +29,7 @@ const HELP = `Simulates clusters in virtual time under faults drawn from a seed,
   --minutes M     as many seeds as fit into M minutes; with --runs, no more than those
   --replicas N    how many replicas (4 to 10, drawn)
   --profile P     ${PROFILES.join(", ")} (default)
+  --kinds K,…     kinds of trouble that each run has for certain: ${KINDS.join(", ")} (drawn)
   --store S       where the disks are kept: ${STORE_KINDS.join(", ")} (drawn)
   --coverage      fail if there is something that no run exercised; a thousand default runs leave out nothing
   --trace         print what happens in each run
@@ -82,7 +85,7 @@ async function explain(report: RunReport, options: Options): Promise<void> {
   const { simulation } = options;
   const chosen = (["replicas", "profile", "store"] as const).map((name) => {
     return simulation[name] === undefined ? "" : ` --${name} ${simulation[name]}`;
-  }).join("");
+  }).join("") + (simulation.kinds === undefined ? "" : ` --kinds ${simulation.kinds.join(",") || "none"}`);
   console.log(`\nBROKEN ${violation!.invariant}, at ${violation!.atMs.toFixed(0)} virtual ms, ${replicas} replicas`);
   console.log(`  ${violation!.detail}`);
   console.log(`  seed ${seed}, commit ${await commit()}`);
@@ -164,6 +167,9 @@ function parse(args: readonly string[]): Options {
   if (replicas !== undefined && (replicas < 4 || replicas > 10)) {
     throw usage(`--replicas: expected 4 to 10, got ${replicas}`);
   }
+  const kinds = values.kinds === "none" ? [] : values.kinds?.split(",");
+  const unknown = kinds?.find((kind) => !KINDS.includes(kind as Kind));
+  if (unknown !== undefined) throw usage(`--kinds: expected none or some of ${KINDS.join(", ")}, got ${unknown}`);
   const minutes = Number(values.minutes ?? Infinity);
   if (!(minutes > 0)) {
     throw usage(`--minutes: expected a number above 0, got ${values.minutes}`);
@@ -181,6 +187,7 @@ function parse(args: readonly string[]): Options {
     simulation: {
       ...(profile !== undefined && { profile: profile as Profile }),
       ...(replicas !== undefined && { replicas }),
+      ...(kinds !== undefined && { kinds: kinds as readonly Kind[] }),
       ...(store !== undefined && { store: store as StoreKind }),
     },
   };
@@ -198,6 +205,7 @@ function parseValues(args: readonly string[]) {
         replicas: { type: "string" },
         profile: { type: "string" },
         store: { type: "string" },
+        kinds: { type: "string" },
         coverage: { type: "boolean" },
         trace: { type: "boolean" },
         "keep-going": { type: "boolean" },

@@ -23,7 +23,7 @@ export interface Outcome {
 }
 
 /** What to simulate, as it can be told to a worker. */
-export interface Simulation extends Pick<SimulateOptions, "profile" | "replicas"> {
+export interface Simulation extends Pick<SimulateOptions, "profile" | "replicas" | "kinds"> {
   /** Where disks are kept; by default the seed has it. */
   readonly store?: StoreKind;
 }

@@ -4,6 +4,7 @@
  */
 import type { ReplicaId } from "../core/ids.ts";
 import { drawFaults } from "./draw_faults.ts";
+import { type Kind, kindsOf, replicasFor, withKinds } from "./kinds/mod.ts";
 import { lyingReplicas, type Plan } from "./plan.ts";
 import { Random } from "./random.ts";
 import type { ClientHabits } from "./signed_client.ts";
@@ -22,6 +23,8 @@ export const PROFILES: readonly Profile[] = ["default", "calm", "crashes", "netw
 
 /** What may be chosen. */
 export interface DrawOptions {
+  /** Kinds of trouble that the run has for certain, whatever else it draws; by default the seed has them. */
+  readonly kinds?: readonly Kind[];
   /** Which faults may be drawn; any if left out. */
   readonly profile?: Profile;
   /** How many replicas; by default 4 to 10. */
@@ -41,7 +44,10 @@ const BUNDLES = [12, 16, 24, 32, 32];
 const SINGLE_OPERATIONS = [10, 20, 30, 80];
 
 /** Draws the plan of a seed. */
-export function drawPlan(seed: number, { profile = "default", replicas }: DrawOptions = {}): Plan {
+export function drawPlan(seed: number, options: DrawOptions = {}): Plan {
+  const { profile = "default" } = options;
+  const kinds = options.kinds ?? (profile === "default" ? kindsOf(seed) : []);
+  const replicas = options.replicas ?? replicasFor(kinds, seed);
   const random = new Random(seed);
   const n = replicas ?? random.pick(profile === "edge" ? [4, 5, 6, 7] : REPLICAS);
   const durationMs = random.int(60_000, 61_000);
@@ -84,7 +90,7 @@ export function drawPlan(seed: number, { profile = "default", replicas }: DrawOp
     wakeMs: 0,
     isCalm,
   };
-  return profile === "edge" ? withColdHosts(plan, random) : plan;
+  return withKinds(profile === "edge" ? withColdHosts(plan, random) : plan, kinds);
 }
 
 /** Some replicas live on hosts that start them for each request: a few, as each start costs the simulator much. */

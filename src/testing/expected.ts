@@ -18,8 +18,11 @@ function all<K extends string>(names: { readonly [name in K]: true }): readonly 
   return Object.keys(names) as K[];
 }
 
+/** Faults of kinds that no default run draws yet. */
+type Undrawn = "coalition";
+
 const EXPECTED: { readonly [group: string]: readonly string[] } = {
-  "fault": all<Fault["kind"]>({
+  "fault": all<Exclude<Fault["kind"], Undrawn>>({
     "crash": true,
     "partition": true,
     "loss": true,

@@ -25,6 +25,7 @@ export function plant(cluster: Cluster, fault: Fault): void {
     if (fault.kind === "byzantine") {
       for (const behaviour of fault.behaviours) coverage.count("byzantine", behaviour);
     }
+    if (fault.kind === "coalition") { for (const scheme of fault.schemes) coverage.count("scheme", scheme); }
     if (fault.kind === "hostile-client") coverage.count("hostile client", fault.behaviour);
     return coverage.count("fault", fault.kind);
   }
@@ -50,6 +51,7 @@ export function wordsOf(fault: Fault, { world: { genesis } }: Pick<Cluster, "wor
   const side = "side" in fault
     ? ` of ${fault.side.map(name).join(" ")}${fault.isOneWay ? ", who are not heard" : ""}`
     : "";
+  const who = "members" in fault ? ` of ${fault.members.map(name).join(" ")}: ${fault.schemes.join(", ")}` : "";
   const lost = "kinds" in fault ? `: ${fault.kinds.join(", ")} to ${fault.to.map(name).join(" ")}` : "";
   const how = "behaviours" in fault
     ? `: ${fault.behaviours.join(", ")}`
@@ -58,7 +60,7 @@ export function wordsOf(fault: Fault, { world: { genesis } }: Pick<Cluster, "wor
     : "";
   const many = "part" in fault ? ` of ${Math.round(fault.part * 100)} %` : "ms" in fault ? ` of ${fault.ms} ms` : "";
   const during = "forMs" in fault ? ` for ${fault.forMs.toFixed(0)} ms` : "";
-  return `${fault.kind}${whom}${side}${lost}${how}${many}${during}`;
+  return `${fault.kind}${whom}${who}${side}${lost}${how}${many}${during}`;
 }
 
 /** Begins it; gives what ends it. */

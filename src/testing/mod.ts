@@ -13,6 +13,7 @@
  * @module
  */
 export type { Behaviour, Fault, HostileBehaviour, NetworkFault, Plan, Span } from "./plan.ts";
+export { type Kind, KINDS } from "./kinds/mod.ts";
 export type { ClientHabits } from "./signed_client.ts";
 export type { DiskHabits, Stores } from "./disk.ts";
 export type { NetworkHabits } from "./network.ts";

@@ -31,6 +31,20 @@ export type Behaviour =
   | "starving" // does not take the requests of some clients
   | "lying-to-clients"; // answers with other results
 
+/** What a coalition is up to. */
+export type SchemeName =
+  | "split-proposals" // its primaries give one number to two batches, and all members vote for each where it was told
+  | "two-new-views" // its primaries begin a view in two ways, each of which follows from a quorum
+  | "private-certificates" // what prepares with their votes only they know, and show in later view-changes
+  | "late-votes" // they commit once a correct replica has, and tell few
+  | "false-losses" // they claim that their disks are lost, with another bound for each
+  | "restructuring" // lists doubled, permuted, emptied, padded; numbers at their edges
+  | "withheld-bodies" // a batch's content is nowhere to be had
+  | "chosen-quorum" // their votes make a quorum at a few
+  | "stalling-primary" // they propose just before they are suspected
+  | "silence" // some hear nothing from any of them
+  | "deposing"; // they leave as soon as one correct replica does
+
 /** How a hostile client misbehaves. */
 export type HostileBehaviour =
   | "two-operations" // one timestamp, two operations, to different replicas
@@ -69,6 +83,13 @@ export type Fault =
     readonly kind: "byzantine";
     readonly replica: ReplicaId;
     readonly behaviours: readonly Behaviour[];
+    readonly seed: number;
+  }
+  /** Liars who share their keys, what they hear, and a plan. All of the f, or some. */
+  | {
+    readonly kind: "coalition";
+    readonly members: readonly ReplicaId[];
+    readonly schemes: readonly SchemeName[];
     readonly seed: number;
   }
   /** Two correct instances under one identity, each with a store of its own. One of the f. */
@@ -116,7 +137,11 @@ export interface Plan {
 /** The replicas that a plan makes faulty. */
 export function faultyReplicas({ faults }: Pick<Plan, "faults">): readonly ReplicaId[] {
   const faulty = faults.flatMap((fault) =>
-    fault.kind === "byzantine" || fault.kind === "twins" || fault.kind === "lost-disk" ? [fault.replica] : []
+    fault.kind === "coalition"
+      ? fault.members
+      : fault.kind === "byzantine" || fault.kind === "twins" || fault.kind === "lost-disk"
+      ? [fault.replica]
+      : []
   );
   return [...new Set(faulty)].sort((a, b) => a - b);
 }

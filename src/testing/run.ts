@@ -5,6 +5,7 @@
 import type { Digest, ReplicaId } from "../core/ids.ts";
 import type { Plain } from "../core/io.ts";
 import { pack } from "../wire/mod.ts";
+import { Coalition } from "./adversary/coalition.ts";
 import { overfull } from "./buffers.ts";
 import { Cluster } from "./cluster.ts";
 import { createWorld } from "./create_world.ts";
@@ -15,7 +16,8 @@ import { HostileClient } from "./hostile_client.ts";
 import { isBody, unnamedBlobs } from "./leaks.ts";
 import { findNonLinearizable } from "./linearizability.ts";
 import { Mischief } from "./mischief.ts";
-import { livenessMs, operationsOf, type Plan } from "./plan.ts";
+import type { Meddler } from "./meddler.ts";
+import { type Fault, livenessMs, operationsOf, type Plan } from "./plan.ts";
 import { Random } from "./random.ts";
 import type { RunOptions, RunReport } from "./run_options.ts";
 import { type ClientOptions, SignedClient } from "./signed_client.ts";
@@ -52,6 +54,7 @@ class Run {
   readonly #cluster: Cluster;
   readonly #history = new History();
   readonly #clients: (SignedClient | UnsignedClient)[];
+  readonly #coalitions = new Map<Fault, Coalition>();
   #violation: Violation | null = null;
 
   constructor(plan: Plan, options: RunOptions) {
@@ -127,8 +130,11 @@ class Run {
     this.#violation = { ...this.#violation, detail: `${this.#violation.detail}; ${why}` };
   }
 
-  #meddlerOf(replica: ReplicaId): Mischief | undefined {
+  #meddlerOf(replica: ReplicaId): Meddler | undefined {
     for (const fault of this.#plan.faults) {
+      if (fault.kind === "coalition" && fault.members.includes(replica)) {
+        return this.#coalitionOf(fault).meddlerOf(replica);
+      }
       if (fault.kind !== "byzantine" || fault.replica !== replica) continue;
       return new Mischief({
         world: this.#world,
@@ -138,6 +144,18 @@ class Run {
       });
     }
     return undefined;
+  }
+
+  /** One for all its members. */
+  #coalitionOf(fault: Extract<Fault, { kind: "coalition" }>): Coalition {
+    let coalition = this.#coalitions.get(fault);
+    if (!coalition) {
+      const { members, schemes, seed } = fault;
+      coalition = new Coalition({ world: this.#world, members, schemes, random: new Random(seed) });
+      coalition.start();
+      this.#coalitions.set(fault, coalition);
+    }
+    return coalition;
   }
 
   #createClients(): (SignedClient | UnsignedClient)[] {

@@ -78,11 +78,13 @@ function* smaller({ plan, violation }: RunReport): Iterable<Plan> {
 }
 
 function fits(fault: Fault, n: number): boolean {
+  if (fault.kind === "coalition") return fault.members.some((id) => id < n);
   return !("replica" in fault) || fault.replica < n;
 }
 
 function within(fault: Fault, n: number): Fault {
   if (fault.kind === "lost-kinds") return { ...fault, to: fault.to.filter((id: ReplicaId) => id < n) };
+  if (fault.kind === "coalition") return { ...fault, members: fault.members.filter((id: ReplicaId) => id < n) };
   if (fault.kind !== "partition") return fault;
   return { ...fault, side: fault.side.filter((id: ReplicaId) => id < n) };
 }
@@ -94,6 +96,11 @@ function* simplified(fault: Fault): Iterable<Fault> {
         ...fault,
         behaviours: fault.behaviours.filter((b) => b !== behaviour),
       };
+    }
+  }
+  if (fault.kind === "coalition" && fault.schemes.length > 1) {
+    for (const scheme of fault.schemes) {
+      yield { ...fault, schemes: fault.schemes.filter((other) => other !== scheme) };
     }
   }
   if ("forMs" in fault && fault.forMs > 100) yield { ...fault, forMs: fault.forMs / 2 };

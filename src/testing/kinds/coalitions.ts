@@ -1,0 +1,32 @@
+/**
+ * Coalitions: all of the f lie, and have a plan.
+ * @module
+ */
+import { SCHEME_NAMES } from "../adversary/schemes.ts";
+import type { ReplicaId } from "../../core/ids.ts";
+import { maxFaulty } from "../../core/quorum.ts";
+import type { Plan } from "../plan.ts";
+import type { Random } from "../random.ts";
+
+/** The part of the runs in which nothing else goes wrong. */
+const ALONE = 0.6;
+
+/** Replaces whoever is faulty with a coalition of as many as there may be. */
+export function coalitions(plan: Plan, random: Random): Plan {
+  const n = plan.replicas;
+  const f = maxFaulty(n);
+  const ids = Array.from({ length: n }, (_, id) => id as ReplicaId);
+  // The first primaries have most to say.
+  const members = random.chance(0.6) ? ids.slice(0, f) : random.shuffled(ids).slice(0, f);
+  const schemes = random.shuffled(SCHEME_NAMES).slice(0, random.int(2, 6));
+  const others = random.chance(ALONE) ? [] : plan.faults.filter((fault) => {
+    if (fault.kind === "byzantine" || fault.kind === "twins" || fault.kind === "lost-disk") return false;
+    return !("replica" in fault) || !members.includes(fault.replica);
+  });
+  return {
+    ...plan,
+    faults: [{ kind: "coalition", members, schemes, seed: random.seed() }, ...others],
+    coldReplicas: plan.coldReplicas.filter((id) => !members.includes(id)),
+    isCalm: false,
+  };
+}
