@@ -2,6 +2,7 @@
  * How the commands fail: one line that says what to do, and an exit code.
  * @module
  */
+import { formatLine } from "../runtime/log_format.ts";
 
 /** The user can do something about it. Printed as one line, without a stack. */
 export class CliError extends Error {
@@ -12,15 +13,25 @@ export class CliError extends Error {
   }
 }
 
-/** Runs a command and exits with its code; what it throws becomes one line on stderr. */
-export async function runCommand(command: () => Promise<number>): Promise<never> {
+/** Runs a command and exits with its code; what it throws becomes one line on stderr, of JSON where the arguments ask for that. */
+export async function runCommand(command: () => Promise<number>, args: readonly string[] = Deno.args): Promise<never> {
   try {
     Deno.exit(await command());
   } catch (error) {
-    const defect = !(error instanceof CliError);
-    console.error(`error: ${defect ? (error instanceof Error ? error.stack : String(error)) : error.message}`);
-    Deno.exit(defect ? 70 : error.exitCode);
+    const isDefect = !(error instanceof CliError);
+    const message = isDefect ? (error instanceof Error ? error.stack : undefined) ?? String(error) : error.message;
+    console.error(isJson(args) ? lineOf(message) : `error: ${message}`);
+    Deno.exit(isDefect ? 70 : error.exitCode);
   }
+}
+
+function isJson(args: readonly string[]): boolean {
+  return args.some((arg, i) => arg === "--log=json" || (arg === "--log" && args[i + 1] === "json"));
+}
+
+function lineOf(message: string): string {
+  const head = { time: Date.now(), level: "error", replica: "cluster", event: "failed", message } as const;
+  return formatLine(head, {}, { format: "json", secrets: [] });
 }
 
 /** An operating system's error in few words, without its number. */

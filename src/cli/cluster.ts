@@ -16,6 +16,7 @@ import {
   replicaFiles,
   writeCluster,
 } from "./cluster_data.ts";
+import { ClusterOutput } from "./cluster_output.ts";
 import { checkPorts, CLUSTER_HELP, type ClusterOptions, parseClusterOptions } from "./cluster_options.ts";
 import { choosePorts, waitForPorts } from "./ports.ts";
 import { listenForStop, type StopSignals } from "./stop_signals.ts";
@@ -86,31 +87,24 @@ async function run(folder: string, cluster: ClusterFile, options: RunOptions): P
       "--key",
       files.key,
       ...state,
+      "--log",
+      options.log,
       ...options.policy,
     ];
     return new ChildReplica({ name, url: cluster.urls[name]!, args, folder });
   };
   const { requested, forced } = options.stop;
   if (requested.aborted) return 0;
-  const supervisor = new Supervisor({ names, start, restart: options.restart });
+  const output = new ClusterOutput(options.log);
+  const supervisor = new Supervisor({ names, start, restart: options.restart, output });
   requested.addEventListener("abort", () => void supervisor.stop(), { once: true });
   forced.addEventListener("abort", () => supervisor.kill(), { once: true });
   if (await supervisor.waitUntilReady()) {
     isNew = options.memory;
-    sayHowToUse(folder, cluster);
-    console.log("cluster ready");
+    output.ready(cluster.urls[names[0]!]!, clusterPath(folder));
   }
   await supervisor.ended;
   return requested.aborted ? 0 : 1;
-}
-
-function sayHowToUse(folder: string, cluster: ClusterFile): void {
-  const url = cluster.urls[cluster.genesis.replicas[0]!.name];
-  console.log(`
-Try:  curl ${url}/req -H 'content-type: application/json' -d '{"clientID":"ada","operation":"SET name Ada"}'
-      curl '${url}/status?pretty'
-Cluster file: ${clusterPath(folder)}. Ctrl-C stops all replicas.
-`);
 }
 
 function portsOf(cluster: ClusterFile): readonly number[] {

@@ -4,6 +4,8 @@
  */
 import { parseArgs } from "node:util";
 import { CliError } from "./cli_error.ts";
+import type { LogFormat } from "../runtime/log.ts";
+import { LOG_OPTION, logFormatOf } from "./log_option.ts";
 import { POLICY_HELP, POLICY_OPTIONS, policyArgs, policyOf } from "./policy_options.ts";
 import { MAX_REPLICAS } from "./member_names.ts";
 import { natural } from "./numbers.ts";
@@ -18,6 +20,7 @@ export interface ClusterOptions {
   readonly memory: boolean;
   readonly fresh: boolean;
   readonly restart: boolean;
+  readonly log: LogFormat;
   readonly help: boolean;
   /** Whom the replicas serve: arguments of each. */
   readonly policy: readonly string[];
@@ -34,6 +37,7 @@ export const CLUSTER_HELP = `Runs a cluster of PBFT replicas on this machine, ea
   --memory       keep states in memory: everything is gone at the end
   --fresh        delete what an earlier cluster left in the data folder
   --restart      restart a replica that dies
+  --log FORMAT   text, or json: one JSON object a line (text)
   --help         print this
 
 ${POLICY_HELP}
@@ -59,7 +63,7 @@ export function parseClusterOptions(args: readonly string[]): ClusterOptions {
   const { data = ".pbft", memory = false, fresh = false, restart = false, help = false } = values;
   policyOf(values);
   if (data === "") throw usage("--data: expected a folder, got nothing");
-  return { replicas, port, data, memory, fresh, restart, help, policy: policyArgs(values) };
+  return { replicas, port, data, memory, fresh, restart, log: logFormatOf(values), help, policy: policyArgs(values) };
 }
 
 /** Checks that replicas on these ports could be reached. @throws {CliError} */
@@ -81,6 +85,7 @@ function parse(args: readonly string[]) {
         memory: { type: "boolean" },
         fresh: { type: "boolean" },
         restart: { type: "boolean" },
+        ...LOG_OPTION,
         ...POLICY_OPTIONS,
         help: { type: "boolean", short: "h" },
       },

@@ -10,7 +10,8 @@ import { StoreOpenError } from "../stores/sqlite.ts";
 import { type ClusterFile, parseClusterText } from "../wire/mod.ts";
 import { CliError, reasonOf, runCommand } from "./cli_error.ts";
 import { readKey } from "./key_file.ts";
-import { Log } from "./log.ts";
+import { Log } from "../runtime/log.ts";
+import { LOG_OPTION, logFormatOf } from "./log_option.ts";
 import { natural } from "./numbers.ts";
 import { POLICY_HELP, POLICY_OPTIONS, policyOf } from "./policy_options.ts";
 import { listenForStop } from "./stop_signals.ts";
@@ -28,6 +29,7 @@ const HELP = `Runs one replica of a cluster.
   --memory         instead of --state: keep the state in memory
   --host HOST      where to listen, if not where the cluster file says
   --port PORT
+  --log FORMAT     text, or json: one JSON object a line (text)
   --until-eof      stop when standard input ends, as well as on Ctrl-C
   --help           print this
 
@@ -51,10 +53,12 @@ async function main(args: readonly string[]): Promise<number> {
   const port = values.port === undefined ? undefined : natural("--port", values.port, { max: 65_535 });
   if (values.host !== undefined) required(values.host, "host");
   const store = storeOf(values);
+  const format = logFormatOf(values);
   const cluster = readCluster(required(values.cluster, "cluster"));
   const { privateKey, warning } = readKey(required(values.key, "key"));
-  const log = new Log(name, systemTimer());
-  if (warning) log.say(warning);
+  const members = cluster.genesis.replicas.map((member) => member.name);
+  const log = new Log({ name, members, format, secrets: [privateKey], timer: systemTimer() });
+  if (warning) log.warn({ event: "key-readable", message: warning });
   const { requested, forced } = listenForStop();
   forced.addEventListener("abort", () => Deno.exit(FORCED_EXIT_CODE), { once: true });
   const signal = values["until-eof"] ? AbortSignal.any([requested, endOfInput()]) : requested;
@@ -65,15 +69,15 @@ async function main(args: readonly string[]): Promise<number> {
     hostname: values.host,
     port,
     observers: [log],
-    app: { ...policyOf(values), onInternalError: (error) => log.say(`a defect: ${error.stack}`) },
+    app: { ...policyOf(values), onInternalError: (error) => log.defect("a request met a defect", error) },
     signal,
   });
   const { lastExecuted, view } = replica.node.status().replica;
-  log.say(`serves ${replica.url}, view ${view}, ${lastExecuted} batches executed`);
+  log.write({ event: "serving", message: "serves", fields: { url: replica.url, view, executed: lastExecuted } });
   const stopChecking = sayWhenHalted(replica, log);
   await replica.closed;
   stopChecking();
-  log.say("stopped");
+  log.write({ event: "stopped", message: "stopped" });
   return 0;
 }
 
@@ -110,6 +114,7 @@ function parse(args: readonly string[]) {
         "lost-disk": { type: "boolean" },
         host: { type: "string" },
         port: { type: "string" },
+        ...LOG_OPTION,
         ...POLICY_OPTIONS,
         "until-eof": { type: "boolean" },
         help: { type: "boolean", short: "h" },
@@ -151,7 +156,8 @@ function sayWhenHalted(replica: ServedReplica, log: Log): () => void {
   const id = setInterval(() => {
     const { halted } = replica.node.status();
     if (halted === undefined) return;
-    log.say(`HALTED: ${halted}`);
+    const message = "halted: it takes no further part; start it with --lost-disk, and it fetches everything anew";
+    log.error({ event: "halted", message, fields: { reason: halted } });
     clearInterval(id);
   }, HALT_CHECK_MS);
   return () => clearInterval(id);

@@ -3,6 +3,7 @@
  * @module
  */
 import type { ChildReplica } from "./child_replica.ts";
+import type { ClusterOutput } from "./cluster_output.ts";
 
 /** What a supervisor is told. */
 export interface SupervisorOptions {
@@ -11,6 +12,7 @@ export interface SupervisorOptions {
   readonly start: (name: string) => ChildReplica;
   /** Whether a replica that dies is started again. */
   readonly restart: boolean;
+  readonly output: ClusterOutput;
 }
 
 const READY_RETRY_MS = 50;
@@ -68,7 +70,7 @@ export class Supervisor {
   #start(name: string, delayMs: number): void {
     const child = this.#options.start(name);
     this.#children.set(name, child);
-    console.log(`${name.padEnd(6)} ${child.options.url}  pid ${child.pid}`);
+    this.#options.output.started(child);
     const startedAt = performance.now();
     child.ended.then((ending) => {
       if (this.#stopping) return;
@@ -79,17 +81,17 @@ export class Supervisor {
 
   #onDeath(child: ChildReplica, ending: string, delayMs: number): void {
     const { name } = child.options;
-    const died = `${name.padEnd(6)} pid ${child.pid} died (${ending})`;
+    const { output, restart } = this.#options;
     if (!this.#isReady) {
-      console.error(`${died} before the cluster was ready`);
+      output.died(child, ending, " before the cluster was ready");
       return void this.stop();
     }
-    if (!this.#options.restart) {
-      console.error(`${died}; it is not restarted without --restart`);
+    if (!restart) {
+      output.died(child, ending, "; it is not restarted without --restart");
       if (![...this.#children.values()].some(({ isAlive }) => isAlive)) void this.stop();
       return;
     }
-    console.error(`${died}; it is restarted in ${delayMs} ms`);
+    output.died(child, ending, `; it is restarted in ${delayMs} ms`);
     const next = Math.min(2 * delayMs, RESTART_DELAY.maxMs);
     this.#restarts.set(name, setTimeout(() => this.#start(name, next), delayMs));
   }

@@ -18,6 +18,8 @@ import {
 import { EDGE_SETTINGS } from "./edge_settings.ts";
 import { replicaFromVariables } from "./environment.ts";
 import { type AlarmStorage, ObjectTimer } from "./object_timer.ts";
+import { type Fields, type Level, Log, type LogEntry, type LogFormat, type LogOptions } from "./log.ts";
+import { logFromVariable } from "./log_variable.ts";
 import { type Policy, policyFromVariables, type PolicyVariable } from "./policy.ts";
 import { transportOf } from "./transport.ts";
 
@@ -26,6 +28,12 @@ export {
   type DurableObjectStorage,
   DurableObjectStore,
   EDGE_SETTINGS,
+  type Fields,
+  type Level,
+  Log,
+  type LogEntry,
+  type LogFormat,
+  type LogOptions,
   type Policy,
   policyFromVariables,
   type PolicyVariable,
@@ -49,6 +57,8 @@ export interface ReplicaEnvironment extends Readonly<Partial<Record<PolicyVariab
   readonly PBFT_REPLICA: string;
   /** A secret: the member's Ed25519 seed, 64 hex digits. */
   readonly PBFT_PRIVATE_KEY: string;
+  /** How the log is written: `text`, `json` or `none`. `text` if left out. */
+  readonly PBFT_LOG?: string;
 }
 
 /** What the Worker's own `fetch` needs beside: the class as a binding. */
@@ -68,7 +78,7 @@ export interface ReplicaObjectOptions {
   readonly settings?: Partial<Settings>;
   /** Where executed batches go before they are forgotten; nowhere if left out. */
   readonly archive?: Archive;
-  /** Hear what happens, from the start on. */
+  /** Hear what happens, from the start on; a {@linkcode Log} as `PBFT_LOG` says, if left out. */
   readonly observers?: readonly Observer[];
   /** Bounds and timeouts of the routes. */
   readonly app?: Omit<AppOptions, "timer" | "urls" | "signal" | "memory">;
@@ -135,10 +145,13 @@ export class ReplicaObject {
   }
 
   async #open(): Promise<Opened> {
-    const { stateMachine = () => new KeyValue(), settings, observers, app } = this.#options;
+    const { stateMachine = () => new KeyValue(), settings, app } = this.#options;
     const variable = (name: string) => this.#env[name as keyof ReplicaEnvironment];
-    const { cluster, self, privateKey } = replicaFromVariables(variable);
+    const identity = replicaFromVariables(variable);
+    const { cluster, self, privateKey } = identity;
     const timer = this.#timer;
+    const log = logFromVariable(variable, identity, timer);
+    const observers = this.#options.observers ?? (log ? [log] : []);
     const node = await Node.open({
       self,
       genesis: cluster.genesis,
@@ -153,7 +166,9 @@ export class ReplicaObject {
       keepsInputs: true,
     });
     // Cloudflare itself writes this header, whatever the caller wrote there.
-    const policy = { address: addressFromHeader("cf-connecting-ip"), ...policyFromVariables(variable), ...app };
+    const address = addressFromHeader("cf-connecting-ip");
+    const onInternalError = (error: Error) => log?.defect("a request met a defect", error);
+    const policy = { address, onInternalError, ...policyFromVariables(variable), ...app };
     return { node, fetch: createApp(node, { ...policy, timer, urls: cluster.urls }).fetch };
   }
 }

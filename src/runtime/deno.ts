@@ -16,6 +16,8 @@ import { SqliteStore } from "../stores/sqlite.ts";
 import type { ClusterFile } from "../wire/mod.ts";
 import { EDGE_SETTINGS } from "./edge_settings.ts";
 import { memberId, replicaFromVariables, type ReplicaIdentity } from "./environment.ts";
+import { type Fields, type Level, Log, type LogEntry, type LogFormat, type LogOptions } from "./log.ts";
+import { logFromVariable } from "./log_variable.ts";
 import { type Policy, policyFromVariables, type PolicyVariable } from "./policy.ts";
 import { systemTimer } from "./system_timer.ts";
 import { socketTransportOf, transportOf } from "./transport.ts";
@@ -23,6 +25,12 @@ import { socketTransportOf, transportOf } from "./transport.ts";
 export {
   DenoKvStore,
   EDGE_SETTINGS,
+  type Fields,
+  type Level,
+  Log,
+  type LogEntry,
+  type LogFormat,
+  type LogOptions,
   type Policy,
   policyFromVariables,
   type PolicyVariable,
@@ -161,6 +169,7 @@ export type EnvironmentOptions = Partial<Omit<ServeReplicaOptions, "cluster" | "
  * is in Deno KV under the member's name, everything it takes is kept there, it listens on all interfaces at `PORT` or
  * 8000, and it stops when the process is asked to. `PBFT_KV` may name a database file; on Deno Deploy it is left out. Whom it serves is
  * in further variables, see {@linkcode policyFromVariables}.
+ * What happens is logged, if there are no `observers`, as `PBFT_LOG` says: `text` (if left out), `json` or `none`.
  * `PBFT_LOST_DISK=1` says once that the database is not the one that it had before.
  * @throws {TypeError} naming the variable that is missing or wrong.
  * @example
@@ -177,6 +186,8 @@ export async function serveFromEnvironment(options: EnvironmentOptions = {}): Pr
   const { self, privateKey, cluster: { genesis } } = identity;
   checkIdentity({ self, privateKey, genesis, stateMachine: options.stateMachine ?? (() => new KeyValue()) });
   const { name } = genesis.replicas[self]!;
+  const log = logFromVariable((variable) => Deno.env.get(variable), identity, systemTimer());
+  const onInternalError = (error: Error) => log?.defect("a request met a defect", error);
   return await serveReplica({
     hostname: "0.0.0.0",
     port: portFromVariable(Deno.env.get("PORT")),
@@ -184,8 +195,9 @@ export async function serveFromEnvironment(options: EnvironmentOptions = {}): Pr
     hasLostDisk: Deno.env.get("PBFT_LOST_DISK") === "1",
     signal: terminationSignal(),
     ...identity,
+    ...(log && { observers: [log] }),
     ...options,
-    app: { ...policyFromVariables((name) => Deno.env.get(name)), ...options.app },
+    app: { onInternalError, ...policyFromVariables((name) => Deno.env.get(name)), ...options.app },
     store: options.store ?? await DenoKvStore.open(Deno.env.get("PBFT_KV"), { prefix: [name] }),
     settings: { ...EDGE_SETTINGS, ...options.settings },
   });

@@ -14,11 +14,18 @@ import { MemoryStore } from "../stores/memory.ts";
 import { SqliteStore } from "../stores/sqlite.ts";
 import type { ClusterFile } from "../wire/mod.ts";
 import { memberId, replicaFromVariables, type ReplicaIdentity } from "./environment.ts";
+import { type Fields, type Level, Log, type LogEntry, type LogFormat, type LogOptions } from "./log.ts";
 import { type Policy, policyFromVariables, type PolicyVariable } from "./policy.ts";
 import { systemTimer } from "./system_timer.ts";
 import { transportOf } from "./transport.ts";
 
 export {
+  type Fields,
+  type Level,
+  Log,
+  type LogEntry,
+  type LogFormat,
+  type LogOptions,
   MemoryStore,
   type Policy,
   policyFromVariables,

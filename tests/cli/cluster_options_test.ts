@@ -10,6 +10,7 @@ Deno.test("without arguments all is left to what is there", () => {
     memory: false,
     fresh: false,
     restart: false,
+    log: "text",
     help: false,
     policy: [],
   });
@@ -20,7 +21,7 @@ Deno.test("every option is understood", () => {
   const whom = Object.entries({ ...policy, "address-header": "x-real-ip" }).map(([name, value]) =>
     `--${name}=${value}`
   );
-  const args = ["--replicas", "7", "--port=2000", "--data", "x", "--fresh", "--restart", "-h", ...whom];
+  const args = ["--replicas", "7", "--port=2000", "--data", "x", "--fresh", "--restart", "--log=json", "-h", ...whom];
   assertEquals(parseClusterOptions(args), {
     replicas: 7,
     port: 2000,
@@ -28,6 +29,7 @@ Deno.test("every option is understood", () => {
     memory: false,
     fresh: true,
     restart: true,
+    log: "json",
     help: true,
     policy: whom.flatMap((option) => option.split("=")),
   });

@@ -1,5 +1,7 @@
 /** `deno task cluster` as a process, for tests. */
-const CLUSTER = new URL("../../src/cli/cluster.ts", import.meta.url).href;
+
+/** The module of `deno task cluster`. */
+export const CLUSTER = new URL("../../src/cli/cluster.ts", import.meta.url).href;
 /** The module of `deno task replica`. */
 export const REPLICA = new URL("../../src/cli/replica.ts", import.meta.url).href;
 const START_TIMEOUT_MS = 60_000;

@@ -163,7 +163,7 @@ Deno.test("without a quorum /req says 504 and that a retry is safe; with it agai
     assert(late.detail!.includes("is safe"), late.detail);
     const candy = cluster.startReplica("Candy");
     try {
-      await candy.out.find(/serves http/);
+      await candy.out.find(/ serves /);
       const answer = await cluster.req("Ball", incr);
       assertEquals([answer.status, answer.result], [200, 1]);
       assertEquals((await cluster.req("Candy", incr)).result, 1);

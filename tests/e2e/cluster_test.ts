@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { clusterPath, createCluster, replicaFiles } from "../../src/cli/cluster_data.ts";
 import {
+  CLUSTER,
   ClusterProcess,
   Command,
   eventually,
@@ -49,14 +50,16 @@ Deno.test("with one backup killed requests go on; restarted, it catches up with 
   await withCluster([], async (cluster) => {
     await cluster.req("Apple", { clientID: "ada", operation: "SET a 1" });
     Deno.kill(cluster.pid("Dog"), "SIGKILL");
-    await cluster.command.err.find(/^Dog +pid \d+ died \(SIGKILL\); it is not restarted without --restart$/);
+    await cluster.command.err.find(
+      / ERROR Dog +the replica's process died \(SIGKILL\); it is not restarted without --restart {2}pid=\d+$/,
+    );
     for (let i = 1; i <= 20; i++) {
       const answer = await cluster.req(cluster.names[i % 3]!, { clientID: "ada", timestamp: i, operation: "INCR n" });
       assertEquals([answer.status, answer.result], [200, i]);
     }
     const replica = cluster.startReplica("Dog");
     try {
-      await replica.out.find(/^Dog +serves http/);
+      await replica.out.find(/ INFO {2}Dog +serves {2}url=http/);
       const { lastExecuted } = await cluster.status("Apple");
       await eventually("Dog is where Apple is", async () => (await cluster.status("Dog")).lastExecuted >= lastExecuted);
       assertEquals((await cluster.status("Dog")).history, (await cluster.status("Apple")).history);
@@ -81,7 +84,7 @@ Deno.test("with the primary killed the others choose another, and requests go on
       assertEquals([answer.status, answer.result], [200, timestamp]);
     }
     assertEquals((await cluster.status("Ball")).primary !== "Apple", true);
-    await cluster.command.out.find(/^Ball +view \d+ has started, replica \d is its primary$/);
+    await cluster.command.out.find(/ INFO {2}Ball +a view has started {2}view=\d+ primary=\w+ /);
   });
 });
 
@@ -89,7 +92,9 @@ Deno.test("with --restart a replica that dies is started again and catches up", 
   await withCluster(["--restart"], async (cluster) => {
     const before = cluster.pid("Candy");
     Deno.kill(before, "SIGKILL");
-    await cluster.command.err.find(/^Candy +pid \d+ died \(SIGKILL\); it is restarted in \d+ ms$/);
+    await cluster.command.err.find(
+      / ERROR Candy +the replica's process died \(SIGKILL\); it is restarted in \d+ ms {2}pid=\d+$/,
+    );
     assertEquals((await cluster.req("Apple", { clientID: "ada", operation: "SET a 1" })).status, 200);
     await eventually("another process serves Candy", () => cluster.pid("Candy") !== before);
     const { lastExecuted } = await cluster.status("Apple");
@@ -146,7 +151,7 @@ Deno.test("a replica whose state file is gone recovers with nobody asking for an
     forget("Dog");
     const second = await ClusterProcess.start(folder); // is ready when all are
     try {
-      await second.command.out.find(/^Dog +had lost its disk; .* it votes again$/);
+      await second.command.out.find(/ INFO {2}Dog +had lost its disk, and votes again {2}checkpoint=\d+$/);
       Deno.kill(second.pid("Ball"), "SIGKILL");
       const answer = await second.req("Dog", { clientID: "ada", timestamp: 2, operation: "INCR n" });
       assertEquals([answer.status, answer.result], [200, 2]);
@@ -158,6 +163,28 @@ Deno.test("a replica whose state file is gone recovers with nobody asking for an
     const { code, err } = await failingCluster(["--data", folder]);
     assertEquals(code, 1);
     assertMatch(err.join("\n"), /^error: .* has lost the states of Ball, Dog: more than the 1 /);
+  });
+});
+
+Deno.test("with --log json every line is an object with time, level, replica and event", async () => {
+  await inFolder(async (folder) => {
+    const command = new Command(CLUSTER, ["--data", folder, "--port", "0", "--replicas", "1", "--log", "json"]);
+    const [line] = await command.out.find(/^.*"event":"cluster-ready".*$/);
+    await (await fetch(`${JSON.parse(line).url}/nowhere`)).body?.cancel();
+    command.kill("SIGINT");
+    assertEquals(await command.ended(), 0);
+    const events = command.out.all.map((text) => JSON.parse(text));
+    assertEquals(events.map(({ event }) => event), ["process-started", "serving", "cluster-ready", "stopped"]);
+    for (const { time, level, replica, message } of events) {
+      assertMatch(time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+      assertEquals([level, typeof message], ["info", "string"]);
+      assert(["Apple", "cluster"].includes(replica));
+    }
+    const failing = await failingCluster(["--data", folder, "--replicas", "4", "--log", "json"]);
+    assertEquals([failing.code, failing.err.length], [1, 1]);
+    const { level, event, message } = JSON.parse(failing.err[0]!);
+    assertEquals([level, event], ["error", "failed"]);
+    assertMatch(message, /holds a cluster of 1/);
   });
 });
 
@@ -196,6 +223,7 @@ const failures: [title: string, args: string[], exitCode: number, line: RegExp][
   ["a port that fetch refuses", ["--port", "5060"], 2, /fetch refuses port 5060/],
   ["a port beyond the last", ["--port", "65534"], 2, /from 1024 to 65535, got 65536/],
   ["a privileged port", ["--port", "80"], 2, /from 1024 to 65535, got 80/],
+  ["an unknown way to log", ["--log", "xml"], 2, /--log: expected text or json, got "xml"/],
   ["a restart without memory", ["--memory", "--restart"], 2, /--memory and --restart/],
 ];
 for (const [title, args, exitCode, line] of failures) {
@@ -252,7 +280,10 @@ Deno.test("a damaged state file stops the start with one clear line", async () =
     assertEquals(code, 1);
     assertMatch(err[0]!, /^error: Apple: .*state\.db/);
     assertEquals(err.length, 2, err.join("\n"));
-    assertMatch(err[1]!, /^Apple +pid \d+ died \(exit code 1\) before the cluster was ready$/);
+    assertMatch(
+      err[1]!,
+      / ERROR Apple +the replica's process died \(exit code 1\) before the cluster was ready {2}pid=\d+$/,
+    );
   });
 });
 

@@ -36,7 +36,9 @@ export async function keepCalm(
   await new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
   await load?.stop();
   const reports = await Promise.all(fleet.names.map((name) => fleet.status(name)));
-  const unrest = fleet.lines.filter(({ at, text }) => at >= start && /view \d+ has started|leaves for view/.test(text));
+  const unrest = fleet.lines.filter(({ at, text }) =>
+    at >= start && /a view has started|asks for the next view/.test(text)
+  );
   const waits = load ? Object.values(load.around(0).longestMs) : [0];
   return {
     unrest: unrest.map(({ text }) => text),
