@@ -101,7 +101,8 @@ export class Client {
    *
    * @throws {OperationRejectedError} if the state machine says no.
    * @throws {ClientError} the other kinds, each of which says by `effect` whether the operation may have taken effect.
-   * @throws {TypeError} if the answer is not JSON: use {@linkcode submit} with such machines.
+   * @throws {TypeError} if the answer is not JSON, or has a number in it that JavaScript would round: the operation was executed, and
+   * {@linkcode submit} gives the text.
    */
   async invoke<T = unknown>(operation: Operation, settings?: CallSettings): Promise<T> {
     return (await this.submit(operation, settings)).json<T>();

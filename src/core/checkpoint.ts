@@ -6,6 +6,7 @@
 import { compare } from "./evidence.ts";
 import type { Digest, ReplicaId, SequenceNumber } from "./ids.ts";
 import { DivergenceError } from "./invariant.ts";
+import { changesOf, failureOf, guarded, StateMachineError } from "./machine_guard.ts";
 import type { Checkpoint, Signed, StableCheckpoint, Verified } from "./messages.ts";
 import { haveChunks, havePages } from "./loading.ts";
 import { isStableCertificate } from "./new_view.ts";
@@ -21,10 +22,32 @@ export function stableSequence(certificate: readonly Signed<Checkpoint>[]): Sequ
   return certificate[0]?.message.sequence ?? 0 as SequenceNumber;
 }
 
-/** The chunks that changed since the last call, of the state machine and the client table. */
-export function* takeChanges(step: Pick<Step, "env" | "state">): Iterable<ChunkChange> {
-  for (const [id, chunk] of step.env.stateMachine.takeChanges()) yield [`m${id}`, chunk];
-  yield* step.state.clients.takeChanges();
+/**
+ * The chunks that changed since the last call, of the state machine and the client table.
+ * @throws {StateMachineError} if the machine fails; then nothing was taken.
+ */
+export function takeChanges(step: Pick<Step, "env" | "state">): readonly ChunkChange[] {
+  const changes = changesOf(step.env.stateMachine).map(([id, chunk]): ChunkChange => [`m${id}`, chunk]);
+  return [...changes, ...step.state.clients.takeChanges()];
+}
+
+/**
+ * What differs from every checkpoint whose chunks are stored. Of a state machine that is loaded by need the stored chunks will do; of one that
+ * can't tell what has changed, everything differs.
+ */
+export function changedIds(step: Step): ReadonlySet<string> {
+  const { sealing, clients, tree } = step.state;
+  const { stateMachine } = step.env;
+  const ids = new Set(sealing?.ids);
+  try {
+    if (!stateMachine.byNeed) { for (const [id] of changesOf(stateMachine)) ids.add(`m${id}`); }
+  } catch (error) {
+    if (!(error instanceof StateMachineError)) throw error;
+    step.event(failureOf(error, step.state.lastExecuted));
+    for (const id of tree.idsOutside(new Set())) if (id.startsWith("m")) ids.add(id);
+  }
+  for (const [id] of clients.takeChanges()) ids.add(id);
+  return ids;
 }
 
 /** Those of these chunks that are the state machine's, by its own ids. */
@@ -34,13 +57,28 @@ export function machineChunks(chunks: Iterable<ChunkChange>): readonly ChunkChan
 
 /** Whether a multiple of K was executed whose state is not sealed yet. */
 export function isCheckpointDue({ state, env }: Step): boolean {
-  return state.lastExecuted % env.genesis.checkpointInterval === 0 && state.tree.sequence < state.lastExecuted;
+  const { lastExecuted, unsealed, tree } = state;
+  return lastExecuted % env.genesis.checkpointInterval === 0 && tree.sequence < lastExecuted &&
+    unsealed !== lastExecuted;
 }
 
-/** Seals the state after executing a multiple of K and says its digest; false: what it takes is not loaded yet. */
+/** Whether others could make the checkpoint that this replica could not: it executes nothing more before it has theirs. */
+export function isSurpassed({ state: { unsealed, ahead } }: Step): boolean {
+  return unsealed !== null && stableSequence(ahead ?? []) >= unsealed;
+}
+
+/** Seals the state after executing a multiple of K and says its digest; false: what it takes is not loaded yet. If the machine fails, none. */
 export function takeCheckpoint(step: Step): boolean {
   const { state } = step;
-  if (!haveChangedPages(step)) return false;
+  try {
+    if (!haveChangedPages(step)) return false;
+  } catch (error) {
+    if (!(error instanceof StateMachineError)) throw error;
+    state.unsealed = state.lastExecuted;
+    step.event(failureOf(error, state.lastExecuted));
+    return true;
+  }
+  state.unsealed = null;
   const { lastExecuted: sequence, history, agreedTime } = state;
   const { root, blobs, retired } = state.tree.seal([], { sequence, history, agreedTime });
   state.sealing = null;
@@ -75,8 +113,10 @@ function haveChangedPages(step: Step): boolean {
   const { state, env } = step;
   const { tree } = state;
   if (!state.sealing) {
-    if (!haveChunks(step, env.stateMachine.byNeed?.needsToSeal() ?? [])) return false;
-    const changes = [...takeChanges(step)];
+    const { stateMachine } = env;
+    const needs = guarded(stateMachine, "byNeed.needsToSeal", () => [...stateMachine.byNeed?.needsToSeal() ?? []]);
+    if (!haveChunks(step, needs)) return false;
+    const changes = takeChanges(step);
     state.sealing = { ids: changes.map(([id]) => id), changes };
   }
   if (!havePages(step, tree.needsToPut(state.sealing.ids))) return false;
@@ -144,7 +184,8 @@ export function onStable(step: Step, certificate: StableCertificate): void {
   if (!state.transfer && state.tree.sequence >= sequence) return stabilize(step, certificate);
   if (stableSequence(state.ahead ?? []) < sequence) state.ahead = certificate;
   // Within the window the missing votes may still be on their way; above it they would be refused.
-  if (state.transfer || sequence > state.log.high) startTransfer(step, certificate);
+  const isStuck = isSurpassed(step) && sequence > state.lastExecuted;
+  if (state.transfer || sequence > state.log.high || isStuck) startTransfer(step, certificate);
 }
 
 /** Moves the watermarks to a stable checkpoint and frees what is at or below it. */

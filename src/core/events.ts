@@ -49,8 +49,16 @@ export type Event =
   /** The view has started here. `prepared`: how many numbers were carried over. */
   | { readonly kind: "new-view"; readonly view: View; readonly primary: ReplicaId; readonly prepared: number }
   | { readonly kind: "state-transfer"; readonly phase: "started" | "finished"; readonly sequence: SequenceNumber }
-  /** The state machine threw something other than an `OperationError`: most likely a bug in it. */
-  | { readonly kind: "operation-failed"; readonly sequence: SequenceNumber; readonly error: string }
+  /**
+   * The state machine threw something other than an `OperationError`, returned something other than bytes, or could not give its state:
+   * a bug in it. `stack` is for its author; it is not in `/events`.
+   */
+  | {
+    readonly kind: "operation-failed";
+    readonly sequence: SequenceNumber;
+    readonly error: string;
+    readonly stack: string | null;
+  }
   /** A replica has contradicted itself: both messages are kept as evidence. */
   | {
     readonly kind: "contradiction";

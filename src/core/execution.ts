@@ -3,10 +3,11 @@
  * @module
  */
 import { askForBody } from "./bodies.ts";
-import { isCheckpointDue, takeCheckpoint } from "./checkpoint.ts";
+import { isCheckpointDue, isSurpassed, takeCheckpoint } from "./checkpoint.ts";
 import type { Millis, SequenceNumber } from "./ids.ts";
-import { invariant, InvariantError } from "./invariant.ts";
+import { invariant } from "./invariant.ts";
 import { isReadyFor } from "./loading.ts";
+import { bytesFrom, failureOf, isOurs } from "./machine_guard.ts";
 import type { Slot } from "./message_log.ts";
 import type { AnyRequest, Batch, Result, SignedRequest } from "./messages.ts";
 import { isHalfFull } from "./pending_requests.ts";
@@ -19,7 +20,7 @@ import { utf8 } from "./text.ts";
 /** Executes what is committed, as far as there is no gap and what it touches is loaded. */
 export function executeCommitted(step: Step): void {
   const { state } = step;
-  while (!state.transfer) {
+  while (!state.transfer && !isSurpassed(step)) {
     if (isCheckpointDue(step) && !takeCheckpoint(step)) return;
     const slot = state.log.find(state.lastExecuted + 1);
     if (!slot || slot.committed === null) return;
@@ -97,24 +98,38 @@ function boundedBy(maxBytes: number, sequence: SequenceNumber): (next: () => Res
 
 /** Gives one operation to the state machine. */
 function run(step: Step, { sequence }: Slot, operation: Uint8Array, client: string): Result {
-  const context = { sequence, timestamp: step.state.agreedTime, client };
-  return attempt(step, sequence, () => step.env.stateMachine.execute(operation, context));
+  const { state: { agreedTime, unsealed }, env } = step;
+  if (unsealed !== null) {
+    return rejected(sequence, "the state machine can't give its state, so it is given no operations");
+  }
+  const context = { sequence, timestamp: agreedTime, client };
+  return attempt(step, sequence, "execute", () => env.stateMachine.execute(operation, context));
 }
 
-/** What the state machine says. Whatever it throws becomes the same rejection everywhere. */
-export function attempt(step: Step, sequence: SequenceNumber, ask: () => Uint8Array): Result {
-  const rejected = (reason: string): Result => ({ sequence, status: "rejected", value: utf8(reason) });
+/** What the state machine says. Whatever it throws or returns becomes the same result everywhere. */
+export function attempt(
+  step: Step,
+  sequence: SequenceNumber,
+  method: "execute" | "query",
+  ask: () => unknown,
+): Result {
   try {
-    const value = ask();
+    const value = bytesFrom(method, ask());
     const { maxResultBytes } = step.env.genesis.limits;
     if (value.length > maxResultBytes) {
-      return rejected(`the result has ${value.length} bytes, the limit is ${maxResultBytes}`);
+      return rejected(sequence, `the result has ${value.length} bytes, the limit is ${maxResultBytes}`);
     }
     return { sequence, status: "ok", value };
   } catch (error) {
-    if (error instanceof InvariantError) throw error;
-    if (error instanceof OperationError) return rejected(error.message.slice(0, 1024));
-    step.event({ kind: "operation-failed", sequence, error: String(error) });
-    return rejected("the state machine failed");
+    if (isOurs(step.env.stateMachine, error)) throw error;
+    if (error instanceof OperationError && typeof error.message === "string") {
+      return rejected(sequence, error.message.slice(0, 1024));
+    }
+    step.event(failureOf(error, sequence));
+    return rejected(sequence, "the state machine failed");
   }
+}
+
+function rejected(sequence: SequenceNumber, reason: string): Result {
+  return { sequence, status: "rejected", value: utf8(reason) };
 }

@@ -158,6 +158,8 @@ export interface ReplicaStatus {
   readonly alarmAt: Millis | null;
   /** Whether it is fetching a state that it fell behind of. */
   readonly transferring: boolean;
+  /** The number at which the state machine could not give its state, if it could not: operations are rejected since. */
+  readonly unsealed?: SequenceNumber;
   /** Whether it has lost its disk and votes in nothing until the others have left its former votes behind. */
   readonly hasLostDisk: boolean;
   /** What proves that others are faulty: pairs of messages by which they contradict themselves. At most 64, 8 per replica. */

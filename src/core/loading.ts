@@ -7,6 +7,7 @@
 import { executeCommitted } from "./execution.ts";
 import type { Digest } from "./ids.ts";
 import { invariant } from "./invariant.ts";
+import { guarded, needsOf } from "./machine_guard.ts";
 import type { ChunkNeed, LoadedChunk } from "./state_machine.ts";
 import type { Step } from "./state.ts";
 import { readChunk, readPage } from "./state_tree.ts";
@@ -20,8 +21,9 @@ export type Load =
 
 /** Whether these operations can be executed, or answered, now; otherwise what they lack is asked for. */
 export function isReadyFor(step: Step, operations: () => readonly Uint8Array[]): boolean {
-  const { byNeed } = step.env.stateMachine;
-  return !byNeed || haveChunks(step, byNeed.needs(operations()));
+  const { stateMachine } = step.env;
+  const { byNeed } = stateMachine;
+  return !byNeed || haveChunks(step, needsOf(stateMachine, byNeed, operations()));
 }
 
 /** Whether all these chunks of the state machine are there; otherwise they are asked for. */
@@ -63,7 +65,8 @@ export function onLoaded(step: Step, blobs: ReadonlyMap<Digest, Uint8Array>): vo
     else if (what.kind === "fetched") onStoredBlob(step, { digest, bytes });
     else if (isCurrent) chunks.push(...located(step, what.id, digest, bytes));
   }
-  env.stateMachine.byNeed?.load(chunks);
+  const { stateMachine } = env;
+  guarded(stateMachine, "byNeed.load", () => stateMachine.byNeed?.load(chunks));
   if (state.transfer) continueTransfer(step);
   executeCommitted(step);
 }

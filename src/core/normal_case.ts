@@ -25,7 +25,9 @@ export function onRequest(step: Step, request: Verified<SignedRequest>): void {
   if (results) return answer(step, request, results);
   if (pending.has(request)) return step.discard(message.kind, null, "duplicate");
   const { statusIntervalMs } = step.env.settings;
-  const entry = pending.add(request, (step.now + statusIntervalMs) as Millis);
+  // Nothing can be ordered before the state machine was mended: who asks is to know that at once.
+  const isStuck = step.state.unsealed !== null && step.state.lastProposed >= step.state.log.high;
+  const entry = isStuck ? null : pending.add(request, (step.now + statusIntervalMs) as Millis);
   if (!entry) {
     step.admission = "full";
     return step.discard(message.kind, null, "buffer-full");

@@ -77,7 +77,7 @@ function isDue({ state }: Step, { through }: WaitingQuery): boolean {
 
 function answer(step: Step, { message, digest }: SignedQuery): void {
   const { state, env } = step;
-  const result = attempt(step, state.lastExecuted, () => env.stateMachine.query(message.operation));
+  const result = attempt(step, state.lastExecuted, "query", () => env.stateMachine.query(message.operation));
   const { view } = state;
   step.answer({ query: digest, outcome: { kind: "query-reply", replica: step.self, view, query: digest, result } });
 }

@@ -9,6 +9,7 @@ import type { Digest, Millis, SequenceNumber } from "./ids.ts";
 import { invariant } from "./invariant.ts";
 import type { Environment } from "./io.ts";
 import type { Recovered } from "./records.ts";
+import { guarded } from "./machine_guard.ts";
 import { MessageLog } from "./message_log.ts";
 import type { Checkpoint, Commit, Prepare } from "./messages.ts";
 import { PendingRequests } from "./pending_requests.ts";
@@ -50,6 +51,7 @@ export function recover(env: Environment, recovered: Recovered): ReplicaState {
     retired: new RetiredBlobs(recovered.retired),
     loads: new Map(),
     sealing: null,
+    unsealed: null,
     answeredThrough: 0 as SequenceNumber,
     ownCheckpoints: new Map(),
     checkpoints: new Map(),
@@ -106,8 +108,8 @@ function restoreState(
   const chunks = wanted.map(([id, digest]): ChunkChange => [id, readChunk(read(digest))[1]]);
   // A page that was not wanted has none of the client table's, so it has the state machine's.
   const isEmpty = state.tree.unloaded().length === 0 && !listed.some(([id]) => id.startsWith("m"));
-  if (byNeed) byNeed.unload(isEmpty);
-  else env.stateMachine.restore(machineChunks(chunks));
+  if (byNeed) guarded(env.stateMachine, "byNeed.unload", () => byNeed.unload(isEmpty));
+  else guarded(env.stateMachine, "restore", () => env.stateMachine.restore(machineChunks(chunks)));
   state.clients.restore(chunks.filter(([id]) => !id.startsWith("m")));
   state.lastExecuted = sequence;
   state.history = root.history;

@@ -159,6 +159,7 @@ export class Replica {
       agreedTime: s.agreedTime,
       alarmAt: this.#alarmAt,
       transferring: s.transfer !== null,
+      ...(s.unsealed !== null && { unsealed: s.unsealed }),
       hasLostDisk: s.lostDisk !== null,
       evidence: s.evidence.all(),
     };

@@ -53,6 +53,11 @@ export interface ReplicaState {
   readonly loads: Map<Digest, Load>;
   /** The checkpoint at lastExecuted that waits for what is being read: the chunks that changed, `null` once the tree has them. */
   sealing: { readonly ids: readonly string[]; changes: readonly ChunkChange[] | null } | null;
+  /**
+   * The multiple of K at which the state machine last failed to give its state: from there on each operation is rejected, until it can.
+   * Deterministic, as the machine is. `null`: it can.
+   */
+  unsealed: SequenceNumber | null;
   /** The numbers up to here were executed before the start, and whoever waited then has been answered; not whoever asks since. */
   answeredThrough: SequenceNumber;
   /** This replica's own checkpoints above h: number -> root. */

@@ -32,7 +32,8 @@ export interface StateMachine {
   /** Name and version of its behaviour, part of the genesis: `key-value/1`. */
   readonly version: string;
   /**
-   * Executes one operation and returns its result. If it throws, the state must be as before.
+   * Executes one operation and returns its result, at once: a promise, or anything else than a `Uint8Array`, is taken for a failure, and
+   * rejects the operation. The bytes are copied. If it throws, the state must be as before.
    * @throws {OperationError} to reject the operation.
    */
   execute(operation: Uint8Array, context: OperationContext): Uint8Array;
@@ -43,7 +44,8 @@ export interface StateMachine {
   query(operation: Uint8Array): Uint8Array;
   /**
    * The chunks that changed since the last call (at the first call: all that are there), by id; `null`: gone.
-   * The set of all chunks must depend on the state alone, not on how it came about. Ids are short strings.
+   * The set of all chunks must depend on the state alone, not on how it came about. Ids are short strings. If it throws, nothing counts as
+   * reported, and from there on every operation is rejected, until a later call, a restart or a mended machine gives the state.
    */
   takeChanges(): Iterable<readonly [id: string, chunk: Uint8Array | null]>;
   /**

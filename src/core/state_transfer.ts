@@ -5,7 +5,7 @@
  * in memory when the transfer is over, and what was fetched only until it is stored. What was fetched is known after a restart.
  * @module
  */
-import { machineChunks, retire, stabilize, type StableCertificate, takeChanges } from "./checkpoint.ts";
+import { changedIds, machineChunks, retire, stabilize, type StableCertificate } from "./checkpoint.ts";
 import { answer, answerOf } from "./answers.ts";
 import { executeCommitted } from "./execution.ts";
 import type { Digest, Millis, ReplicaId, SequenceNumber } from "./ids.ts";
@@ -13,6 +13,7 @@ import type { FetchedBlob } from "./io.ts";
 import { invariant } from "./invariant.ts";
 import type { KnownLeaf } from "./leaf.ts";
 import { ask as load, havePages } from "./loading.ts";
+import { guarded } from "./machine_guard.ts";
 import type { Fetch } from "./messages.ts";
 import { entriesOf, readChunk, readPage, readRoot, type Root } from "./state_tree.ts";
 import type { Step } from "./state.ts";
@@ -124,15 +125,6 @@ function takeUpEarly(step: Step, transfer: Transfer): void {
 /** Whether it is known only in part what is wanted. */
 function isReading({ state }: Step, { former }: Transfer): boolean {
   return !former || state.loads.size > 0;
-}
-
-/** What differs from every checkpoint whose chunks are stored. Of a state machine that is loaded by need the stored chunks will do. */
-function changedIds(step: Step): ReadonlySet<string> {
-  const { sealing } = step.state;
-  const ids = new Set(sealing?.ids);
-  if (!step.env.stateMachine.byNeed) { for (const [id] of takeChanges(step)) ids.add(id); }
-  else for (const [id] of step.state.clients.takeChanges()) ids.add(id);
-  return ids;
 }
 
 /** Blobs come from a peer. Returns those that were not for a transfer. */
@@ -271,8 +263,10 @@ function finish(step: Step, transfer: Transfer, root: Root): void {
   state.loads.clear();
   state.fetched.clear();
   const chunks = state.tree.find("m", { at: "" });
-  if (env.stateMachine.byNeed) env.stateMachine.byNeed.unload(Array.isArray(chunks) && chunks.length === 0);
-  else env.stateMachine.restore(machineChunks(staged));
+  const isEmpty = Array.isArray(chunks) && chunks.length === 0;
+  const { stateMachine } = env;
+  if (stateMachine.byNeed) guarded(stateMachine, "byNeed.unload", () => stateMachine.byNeed!.unload(isEmpty));
+  else guarded(stateMachine, "restore", () => stateMachine.restore(machineChunks(staged)));
   state.clients.restore([...staged].filter(([id]) => !id.startsWith("m")));
   const live = state.tree.blobs();
   const retired = [...former].filter((blob) => !live.has(blob));
@@ -280,7 +274,7 @@ function finish(step: Step, transfer: Transfer, root: Root): void {
   state.lastExecuted = sequence;
   state.history = root.history;
   state.agreedTime = root.agreedTime;
-  state.transfer = null;
+  state.transfer = state.unsealed = null;
   step.persist({ kind: "checkpoint", sequence, root: digest, retired });
   step.persist({ kind: "fetched", digests: null });
   step.event({ kind: "state-transfer", phase: "finished", sequence });

@@ -36,7 +36,9 @@ export class EventStreams implements Observer {
   onEvent(event: Event, now: number): void {
     if (this.#subscribers.size === 0) return;
     const id = this.#nextId++;
-    const text = `id: ${id}\nevent: ${event.kind}\ndata: ${JSON.stringify({ at: now, ...event })}\n\n`;
+    // A stack has paths of the host in it, and is for its log.
+    const shown = event.kind === "operation-failed" ? { ...event, stack: undefined } : event;
+    const text = `id: ${id}\nevent: ${event.kind}\ndata: ${JSON.stringify({ at: now, ...shown })}\n\n`;
     for (const subscriber of this.#subscribers) subscriber.send(text);
   }
 

@@ -3,7 +3,7 @@
  * @module
  */
 import type { VouchedOperation } from "../core/messages.ts";
-import { fromUtf8, MAX_NAME_BYTES, utf8 } from "../wire/mod.ts";
+import { fromUtf8, MAX_NAME_BYTES, unheldNumber, utf8 } from "../wire/mod.ts";
 import { Problem } from "./problem.ts";
 
 /**
@@ -13,6 +13,10 @@ import { Problem } from "./problem.ts";
  */
 export function parseReq(body: Uint8Array, nextTimestamp: () => number): VouchedOperation {
   const fields = parseObject(body);
+  const unheld = isObject(fields.operation) ? unheldNumber(fromUtf8(body)) : undefined;
+  if (unheld !== undefined) {
+    throw malformed("operation", "numbers that JavaScript holds, or such a number as a string", unheld);
+  }
   const unknown = Object.keys(fields).find((name) => !["clientID", "timestamp", "operation"].includes(name));
   if (unknown !== undefined) throw malformed(unknown, "only clientID, timestamp and operation", "one more field");
   const name = parseClientId(fields.clientID);

@@ -8,11 +8,15 @@
  * A `clientID` and its timestamp run once. The last `sessionWindow` timestamps of a name (64) are remembered with
  * their results, until the name has been idle for `nameIdleMs` (10 minutes) and its place is needed; after that a
  * repetition would run again. Timestamps below the remembered ones are refused.
+ *
+ * A result that is JSON stands in the answer as the state machine wrote it; other text as a string; bytes that are no text are in
+ * `resultBase64`, with `result: null`.
  * @module
  */
 import type { Result, VouchedOperation } from "../core/messages.ts";
 import type { VouchedAnswer } from "../node/gateway.ts";
 import type { Rejection } from "../node/ports.ts";
+import { fromUtf8, toBase64 } from "../wire/mod.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { HostedNode } from "./hosted_node.ts";
 import { problem, type ProblemKind, problemOf, PROBLEMS } from "./problem.ts";
@@ -75,7 +79,7 @@ function orderedResponse(
   const names = voters.map(nameOf);
   switch (result.status) {
     case "ok":
-      return json({ ...common, result: resultValue(result), voters: names });
+      return json({ ...common, ...resultFields(result), voters: names });
     case "rejected":
       return problem("rejected", { detail: resultText(result), more: { ...common, voters: names } });
     case "refused":
@@ -101,18 +105,32 @@ const REFUSED: Readonly<Record<string, string>> = {
   "too-many-clients": "every remembered clientID was in use a short while ago; try again later",
 };
 
-/** With a line's end, for terminals. */
-function json(value: unknown): Response {
-  return new Response(JSON.stringify(value) + "\n", { headers: { "content-type": "application/json" } });
+/** JSON that is put into an answer as it is. */
+class RawJson {
+  constructor(readonly text: string) {}
 }
 
-/** JSON as what it says, anything else as text. */
-function resultValue(result: Result): unknown {
-  const text = resultText(result);
+/** A field holds plain JSON, or {@linkcode RawJson}. With a line's end, for terminals. */
+function json(fields: Readonly<Record<string, unknown>>): Response {
+  const texts = Object.entries(fields).map(([name, value]) => {
+    return `${JSON.stringify(name)}:${value instanceof RawJson ? value.text : JSON.stringify(value)}`;
+  });
+  return new Response(`{${texts.join()}}\n`, { headers: { "content-type": "application/json" } });
+}
+
+/** JSON as the state machine wrote it, to the last digit; other text as a string; other bytes as base64. */
+function resultFields({ value }: Result): Readonly<Record<string, unknown>> {
+  let text: string;
   try {
-    return JSON.parse(text);
+    text = fromUtf8(value);
   } catch {
-    return text;
+    return { result: null, resultBase64: toBase64(value) };
+  }
+  try {
+    JSON.parse(text);
+    return { result: new RawJson(text) };
+  } catch {
+    return { result: text };
   }
 }
 

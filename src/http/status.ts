@@ -22,6 +22,10 @@ export function readiness(node: HostedNode): { readonly ready: boolean; readonly
   if (replica.hasLostDisk) {
     return { ready: false, reason: "the replica has lost its disk and follows the others until it may vote again" };
   }
+  if (replica.unsealed !== undefined) {
+    const reason = `the state machine could not give its state at ${replica.unsealed}; the error is in the log`;
+    return { ready: false, reason };
+  }
   if (replica.transferring) return { ready: false, reason: "the replica is fetching a state from the others" };
   return { ready: true, reason: "ready" };
 }

@@ -17,7 +17,7 @@ export interface SnapshotMachine {
   query?(operation: Uint8Array): Uint8Array;
   /**
    * The state as bytes. Equal states must give equal bytes: sort what has no order of its own, the keys of a
-   * map first of all. May be empty.
+   * map first of all. May be empty. If it throws, or gives anything else than a `Uint8Array`, operations are rejected from there on.
    */
   snapshot(): Uint8Array;
   /** Takes over a state that {@linkcode SnapshotMachine.snapshot} gave on some replica. */
@@ -84,7 +84,11 @@ class ChunkedSnapshots implements StateMachine {
 
   takeChanges(): Iterable<readonly [id: string, chunk: Uint8Array | null]> {
     const before = this.#chunks;
-    const now = this.#cut(this.#machine.snapshot());
+    const snapshot: unknown = this.#machine.snapshot();
+    if (!(snapshot instanceof Uint8Array)) {
+      throw new TypeError(`snapshot: expected a Uint8Array, got ${snapshot === null ? "null" : typeof snapshot}`);
+    }
+    const now = this.#cut(snapshot);
     const changes: (readonly [string, Uint8Array | null])[] = [];
     for (let index = 0; index < Math.max(before.length, now.length); index++) {
       const chunk = now[index];
@@ -124,7 +128,8 @@ class ChunkedSnapshots implements StateMachine {
     const count = Math.ceil(snapshot.length / this.#chunkBytes);
     return Array.from(
       { length: count },
-      (_, index) => snapshot.slice(index * this.#chunkBytes, (index + 1) * this.#chunkBytes),
+      // Not `slice`: a `Buffer`'s does not copy.
+      (_, index) => new Uint8Array(snapshot.subarray(index * this.#chunkBytes, (index + 1) * this.#chunkBytes)),
     );
   }
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import type { ReplicaId } from "../core/ids.ts";
-import type { Outgoing, OutgoingReply } from "../core/io.ts";
+import type { Outgoing, OutgoingReply, Ready } from "../core/io.ts";
 import type { Message, MessageKind, Reply, Signed, Verified } from "../core/messages.ts";
 import type { QueryAnswer, SignedQuery } from "../core/query_messages.ts";
 import { encodeFrame, MAX_BODY_BYTES } from "../wire/mod.ts";
@@ -47,6 +47,13 @@ export class Delivery {
   /** What waits for each peer. */
   get status(): readonly OutboxStatus[] {
     return Array.from(this.#outboxes.values(), (outbox) => outbox.status);
+  }
+
+  /** Sends what a step wants said. */
+  release({ messages, replies, answers }: Pick<Ready, "messages" | "replies" | "answers">): void {
+    for (const message of messages) this.send(message);
+    for (const reply of replies) this.reply(reply);
+    for (const answer of answers) this.answer(answer);
   }
 
   /** Sends a message to one replica, or to all others. */

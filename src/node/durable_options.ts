@@ -32,6 +32,8 @@ export interface DurableReplicaOptions {
   readonly onCommit: (durationMs: number, records: number, bytes: number) => void;
   /** The core threw on an input, which was dropped. */
   readonly onFault: (fault: InputFault) => void;
+  /** The state machine could not take up a state, or a part of one. */
+  readonly onMachineError: (error: Error) => void;
   /** It takes nothing more; {@linkcode DurableReplica.health} says why. */
   readonly onStop: () => void;
 }

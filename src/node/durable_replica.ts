@@ -5,6 +5,7 @@
  */
 import type { Digest, Millis } from "../core/ids.ts";
 import type { Ready, ReplicaStatus } from "../core/io.ts";
+import { StateMachineError } from "../core/machine_guard.ts";
 import { Alarm } from "./alarm.ts";
 import type { DurableReplicaOptions, Stepped } from "./durable_options.ts";
 import { InputFaults } from "./input_faults.ts";
@@ -67,7 +68,7 @@ export class DurableReplica {
       onIdle: () => this.#settle(),
     });
     this.#faults = new InputFaults(options.timer);
-    this.health = new Health(this.#faults);
+    this.health = new Health(this.#faults, options.onMachineError);
     this.#retry = new Retry(options.timer);
     this.#status = options.dormant;
   }
@@ -87,8 +88,9 @@ export class DurableReplica {
     try {
       this.#core = this.#options.createCore(recovered);
     } catch (error) {
-      return this.#halt(describe(error));
+      return error instanceof StateMachineError ? this.#lose(error, []) : this.#halt(describe(error));
     }
+    this.health.started();
     const taken = this.#distrustsKept ? [] : kept;
     if (this.#distrustsKept) this.#keptInputs?.clear(this.#writes);
     this.#distrustsKept = false;
@@ -183,14 +185,12 @@ export class DurableReplica {
     const { maxSoftRecords, maxSoftBytes } = this.#options.limits;
     if (this.#core.timers && this.#stepped.length > 0) this.#keptInputs?.noteTimers(this.#core.timers(), this.#writes);
     const { isBinding, count, bytes } = this.#writes;
-    const mayWait = this.#keptInputs ? 0 : maxSoftRecords;
-    if (isBinding || count > mayWait || bytes > maxSoftBytes) void this.#commit();
+    if (isBinding || count > (this.#keptInputs ? 0 : maxSoftRecords) || bytes > maxSoftBytes) void this.#commit();
     else this.#release(this.#stepped.splice(0));
   }
 
   #commit(): Promise<void> {
-    const writes = this.#writes;
-    const stepped = this.#stepped;
+    const [writes, stepped] = [this.#writes, this.#stepped];
     this.#committed = writes;
     this.#writes = new WriteSet();
     this.#stepped = [];
@@ -255,7 +255,7 @@ export class DurableReplica {
 
   #reloadLater(error: unknown): void {
     const isConflict = error instanceof StoreConflictError;
-    if (!isConflict) this.health.storeError = describe(error);
+    if (!isConflict) this.health.failed(error);
     this.#retry.after((isConflict ? this.#conflicts : this.#failures).next(), () => this.#reload());
   }
 

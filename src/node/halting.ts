@@ -2,6 +2,7 @@
  * A replica that stops for good makes sure that a restart finds it stopped too.
  * @module
  */
+import { describeThrown } from "../core/machine_guard.ts";
 import type { Health } from "./health.ts";
 import type { Backoff } from "./jitter.ts";
 import type { Store } from "./ports.ts";
@@ -32,5 +33,5 @@ export async function keepHalted(halting: Halting, reason: string, after: Promis
 
 /** What was thrown, for people. */
 export function describe(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return describeThrown(error).error;
 }

@@ -9,11 +9,14 @@
  * - It throws at its start, with nothing from outside, or by itself before anything came from outside: what its store holds is broken,
  *   or the program is, and it would throw each time.
  *
+ * A state machine that can't take up a state is no reason: a mended one will.
+ *
  * Where it throws later by itself (an alarm, a blob that is read), something that came before may have led to it: it is read anew.
  * @module
  */
 import type { ClientId, Millis, ReplicaId } from "../core/ids.ts";
 import { DivergenceError } from "../core/invariant.ts";
+import { StateMachineError } from "../core/machine_guard.ts";
 import type { Input } from "../core/io.ts";
 import { sha256 } from "../crypto/mod.ts";
 import { utf8 } from "../wire/mod.ts";
@@ -79,6 +82,7 @@ export class InputFaults {
 
   /** Whether the replica must halt. `isUntouched`: nothing from outside was stepped since it was read from the store. */
   static isFatal(input: Input, error: unknown, isUntouched: boolean): boolean {
+    if (error instanceof StateMachineError) return false;
     return error instanceof DivergenceError || (isUntouched && !isFromOutside(input));
   }
 

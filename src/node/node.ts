@@ -6,6 +6,7 @@
 import type { Genesis } from "../core/config.ts";
 import type { Digest, Millis, ReplicaId } from "../core/ids.ts";
 import type { Input, Ready } from "../core/io.ts";
+import { failureOf } from "../core/machine_guard.ts";
 import type { Recovered } from "../core/records.ts";
 import type {
   Fetch,
@@ -128,6 +129,7 @@ export class Node {
       outstanding: () => this.#outstanding(),
       onCommit: (...commit) => observers.tell((o) => o.onCommit?.(...commit)),
       onFault: (fault) => observers.tell((o) => o.onFault?.(fault)),
+      onMachineError: (error) => observers.tell((o) => o.onEvent?.(failureOf(error), timer.now())),
       onStop: () => this.#refuseAll(),
     });
   }
@@ -252,9 +254,7 @@ export class Node {
 
   #release({ events, messages, replies, answers }: Ready, now: Millis): void {
     for (const event of events) this.#observers.tell((o) => o.onEvent?.(event, now));
-    for (const message of messages) this.#delivery.send(message);
-    for (const reply of replies) this.#delivery.reply(reply);
-    for (const answer of answers) this.#delivery.answer(answer);
+    this.#delivery.release({ messages, replies, answers });
   }
 
   #remember(own: SignedRequest<VouchedRequest>): Verified<SignedRequest<VouchedRequest>> {

@@ -129,7 +129,8 @@ export class Log implements Observer {
         return this.write({ event: "recovered", message: "had lost its disk, and votes again", fields });
       }
       case "operation-failed": {
-        const fields = { sequence: event.sequence, error: event.error.slice(0, MAX_STACK_LENGTH) };
+        const { sequence, error, stack } = event;
+        const fields = { sequence, error, ...(stack !== null && { stack: stack.slice(0, MAX_STACK_LENGTH) }) };
         return this.error({ event: "operation-failed", message: "the state machine has a defect", fields }, ["error"]);
       }
       case "contradiction": {

@@ -12,6 +12,7 @@ export { decodeEvidence, encodeEvidence, type EvidenceItem } from "./evidence.ts
 export { decodeFrame, encodeFrame, type Frame, framed, frameKind } from "./frame.ts";
 export { encodeGenesis, largestNewViewBytes, parseGenesis } from "./genesis.ts";
 export { fromHex, toHex } from "./hex.ts";
+export { unheldNumber } from "./json_numbers.ts";
 export { MAX_BLOBS, MAX_BODY_BYTES, MAX_LOG_WINDOW, MAX_NAME_BYTES, type WireLimits, wireLimits } from "./limits.ts";
 export { pack, unpack } from "./plain.ts";
 export { encodeMessage, SIGNATURE_BYTES } from "./signed.ts";

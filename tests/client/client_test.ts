@@ -33,6 +33,22 @@ test("submit returns the bytes, the sequence number and f + 1 replies", async ()
   assertEquals(outcome.receipt.replies.length, 2);
 });
 
+for (const number of ["9007199254740993", "1e400"]) {
+  test(`an answer with a number that JavaScript would change is a TypeError that names it: ${number}`, async () => {
+    const cluster = new FakeCluster();
+    cluster.execution = () => ({ value: utf8(`{"n":${number}}`) });
+    const { client } = setUp(cluster);
+    await assertRejects(() => client.invoke("GET k"), TypeError, number);
+    assertEquals((await client.submit("GET k")).text(), `{"n":${number}}`);
+  });
+}
+
+test("an answer whose numbers are written in another way than JavaScript's has their values", async () => {
+  const cluster = new FakeCluster();
+  cluster.execution = () => ({ value: utf8("[1.10,1e3,9007199254740992]") });
+  assertEquals(await setUp(cluster).client.invoke("GET k"), [1.1, 1000, 2 ** 53]);
+});
+
 test("an answer that is not JSON is a TypeError that points to submit", async () => {
   const cluster = new FakeCluster();
   cluster.execution = () => ({ value: utf8("plain") });

@@ -35,6 +35,47 @@ Deno.test("/req gives a result that is not JSON as text", async () => {
   assertEquals((await (await postJson(app, "/req", SET)).json()).result, "not { json");
 });
 
+for (
+  const result of [
+    "9007199254740993",
+    "1.10",
+    "1e400",
+    '{"n":9007199254740993,"price":1.10,"far":[1e400,-0],"n":2}',
+    '"\\ud800"',
+    " [ 1 ] ",
+    '{"__proto__":1}',
+    "null",
+  ]
+) {
+  Deno.test(`/req passes the result on as the machine wrote it: ${result}`, async () => {
+    const { app, node } = harness();
+    node.onVouch = () => Promise.resolve(answer("ok", result));
+    const text = await (await postJson(app, "/req", SET)).text();
+    assert(text.includes(`"result":${result},"voters":`), text);
+    JSON.parse(text);
+  });
+}
+
+Deno.test("/req gives bytes that are no text as base64, and text with a byte order mark as it is", async () => {
+  const { app, node } = harness();
+  const bytes = answer("ok", "");
+  node.onVouch = () =>
+    Promise.resolve({ ...bytes, results: [{ ...bytes.results[0]!, value: Uint8Array.of(0xff, 0x00, 0x80) }] });
+  const body = await (await postJson(app, "/req", SET)).json();
+  assertEquals([body.result, body.resultBase64], [null, "/wCA"]);
+  node.onVouch = () => Promise.resolve(answer("ok", "\ufeff{}"));
+  assertEquals((await (await postJson(app, "/req", SET)).json()).result, "\ufeff{}");
+});
+
+for (const number of ["9007199254740993", "1e400"]) {
+  Deno.test(`/req refuses an operation with a number that would reach the machine as another: ${number}`, async () => {
+    const { app, node } = harness();
+    const response = await postJson(app, "/req", `{"clientID":"ada","operation":{"by":${number}}}`);
+    const { field, got } = await problemOf(response, 400, "malformed");
+    assertEquals([field, got, node.vouched.length], ["operation", number, 0]);
+  });
+}
+
 Deno.test("/req makes strictly growing timestamps of its own, and gives them back", async () => {
   const { app, timer } = harness();
   const timestamps: number[] = [];

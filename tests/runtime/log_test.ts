@@ -70,7 +70,7 @@ Deno.test("one event is one line, whatever is in it: no line ends, no terminal's
   for (const format of ["text", "json"] as const) {
     const { lines, log } = setUp({ format });
     const nasty = "a\nb\r\u001b[2J\u0000\u009b\u202e\u2028 c";
-    log.onEvent({ kind: "operation-failed", sequence: sequenceNumber(1), error: nasty });
+    log.onEvent({ kind: "operation-failed", sequence: sequenceNumber(1), error: nasty, stack: nasty });
     log.write({ event: "x", message: nasty, fields: { nasty, time: "never", level: "none" } });
     assertEquals(lines.length, 2);
     for (const line of lines) assert(!/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(line), JSON.stringify(line));
@@ -118,4 +118,11 @@ Deno.test("a clock that is no time stops no line", () => {
   const { lines, log } = setUp({ timer: { now: () => millis(8.65e15), monotonic: () => 0 } });
   log.write({ event: "x", message: "said" });
   assertEquals(lines, ["unknown time INFO  Ball   said"]);
+});
+
+Deno.test("the author of a state machine finds where it failed", () => {
+  const { lines, log } = setUp({ format: "json" });
+  const stack = "Error: a bug\n    at execute (machine.ts:7:9)";
+  log.onEvent({ kind: "operation-failed", sequence: sequenceNumber(1), error: "Error: a bug", stack });
+  assertEquals(JSON.parse(lines[0]!).stack, stack);
 });
