@@ -13,6 +13,8 @@ export const EPOCH_MS = 1_800_000_000_000;
 export interface ClockHabits {
   /** How far it is ahead of true time, ms. */
   skewMs: number;
+  /** It stands still at this time, ms since the Unix epoch. */
+  frozenAt?: number;
   /** Alarms ring only at multiples of this, ms; 0: in time. */
   alarmMs: number;
 }
@@ -30,7 +32,8 @@ export class SimulatedTimer implements Timer {
   }
 
   now(): Millis {
-    return Math.max(0, Math.floor(EPOCH_MS + this.#engine.now + this.#habits.skewMs)) as Millis;
+    const { frozenAt, skewMs } = this.#habits;
+    return Math.max(0, Math.floor(frozenAt ?? EPOCH_MS + this.#engine.now + skewMs)) as Millis;
   }
 
   monotonic(): number {
@@ -40,7 +43,7 @@ export class SimulatedTimer implements Timer {
   /** What is set for a time rings after as long as that is away now, as a host's timer does, whatever the clock does meanwhile. */
   schedule(at: Millis, fire: () => void): () => void {
     const { alarmMs } = this.#habits;
-    let delayMs = Math.max(0, at - (EPOCH_MS + this.#engine.now + this.#habits.skewMs));
+    let delayMs = Math.max(0, at - (this.#habits.frozenAt ?? EPOCH_MS + this.#engine.now + this.#habits.skewMs));
     if (alarmMs > 0) delayMs = Math.ceil((this.#engine.now + delayMs) / alarmMs) * alarmMs - this.#engine.now;
     return this.#engine.alarm(delayMs, () => this.#ring(fire));
   }

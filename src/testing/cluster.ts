@@ -111,6 +111,9 @@ export class Cluster {
     trace.line("heal", () => `${core.map((id) => genesis.replicas[id]!.name).join(" ")} are healed`);
     network.barriers.clear();
     network.sieves.clear();
+    network.swallowers.clear();
+    network.taps.clear();
+    Object.assign(network.habits, { swallowing: 0, refusalMs: 0 });
     Object.assign(network.habits, this.#plan.network);
     for (const machine of [...this.#machines]) {
       const { replica, clock, disk } = machine;
@@ -126,7 +129,8 @@ export class Cluster {
       }
       Object.assign(disk.habits, this.#plan.disk);
       clock.alarmMs = 0;
-      clock.skewMs = Math.max(-HEALED_SKEW_MS, Math.min(HEALED_SKEW_MS, clock.skewMs));
+      delete clock.frozenAt;
+      if (!this.#plan.keepsClocks) clock.skewMs = Math.max(-HEALED_SKEW_MS, Math.min(HEALED_SKEW_MS, clock.skewMs));
       machine.start();
     }
     for (const barrier of this.#twins) network.barriers.add(barrier);

@@ -21,6 +21,10 @@ import type { Invariant, Violation } from "./violation.ts";
 import { Witness } from "./witness.ts";
 import type { World } from "./world.ts";
 
+/** About this often a second one of the replicas is read from its store, in a run that takes as long as usual, virtual ms. */
+const RELOAD_MS = 3_000;
+const USUAL_MS = 60_000;
+
 const NAMES = ["Apple", "Ball", "Candy", "Dog", "Egg", "Fig", "Grape", "Hat", "Ice", "Jam"];
 
 /** Where chance comes from, and who hears of what does not hold. */
@@ -42,10 +46,15 @@ export function createWorld(plan: Plan, options: RunOptions, { random, onViolati
     checkpointInterval,
     logWindow,
     stateMachine: options.stateMachine(0 as ReplicaId).version,
-    limits: { ...DEFAULT_LIMITS, maxBatchRequests, maxSessions: 64, maxNames: 64 },
+    limits: { ...DEFAULT_LIMITS, maxBatchRequests, maxSessions: 64, maxNames: 64, ...plan.limits },
   };
   const cluster = clusterId(genesis);
-  const limits = nodeLimits(genesis, { maxInboxFrames: 4_096, maxOutboxFrames: 1_024, maxWaiters: 4_096 });
+  const limits = nodeLimits(genesis, {
+    maxInboxFrames: 4_096,
+    maxOutboxFrames: 1_024,
+    maxWaiters: 4_096,
+    ...plan.nodeLimits,
+  });
   const maxVerifiedRequests = replicas * limits.maxVerifiedRequests;
   const report = (invariant: Invariant, detail: string) => {
     onViolation({ invariant, detail, atMs: engine.now });
@@ -67,7 +76,9 @@ export function createWorld(plan: Plan, options: RunOptions, { random, onViolati
     stateMachine: options.stateMachine,
     createCore: options.createCore ?? ((environment, recovered) => new Replica(environment, recovered)),
     keepsInputs: plan.keepsInputs,
+    reloadMs: RELOAD_MS * replicas * Math.max(1, plan.durationMs / USUAL_MS),
     drills: options.drills ?? true,
+    demands: plan.demands ?? [],
     report,
     stores: options.createStores?.() ?? null,
     keyOf: (replica) => keys[replica]!.privateKey,

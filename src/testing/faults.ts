@@ -3,6 +3,8 @@
  * @module
  */
 import type { ReplicaId } from "../core/ids.ts";
+import { replay } from "./adversary/replayer.ts";
+import { EPOCH_MS } from "./clock.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Machine } from "./machine.ts";
 import type { Barrier, NetworkHabits, Sieve } from "./network.ts";
@@ -16,7 +18,11 @@ const HABITS = {
   "late-posts": "lateness",
   "cut-posts": "cutting",
   "slow-answers": "dawdling",
+  "swallowed-posts": "swallowing",
 } as const satisfies { readonly [kind in NetworkFault]: keyof NetworkHabits };
+
+/** No commit of a slow disk takes longer than so many of its mean. */
+const SLOWEST = 3;
 
 /** Schedules a fault. Those of replicas that are faulty throughout are made with the cluster. */
 export function plant(cluster: Cluster, fault: Fault): void {
@@ -52,6 +58,11 @@ export function wordsOf(fault: Fault, { world: { genesis } }: Pick<Cluster, "wor
     ? ` of ${fault.side.map(name).join(" ")}${fault.isOneWay ? ", who are not heard" : ""}`
     : "";
   const who = "members" in fault ? ` of ${fault.members.map(name).join(" ")}: ${fault.schemes.join(", ")}` : "";
+  const links = fault.kind === "swallowing-links"
+    ? ` from ${fault.from.map(name).join(" ")} to ${fault.to.map(name).join(" ")}`
+    : fault.kind === "replays"
+    ? ` of ${fault.what} of ${name(fault.of)} to ${name(fault.to)}, ${fault.perSecond} a second`
+    : "";
   const lost = "kinds" in fault ? `: ${fault.kinds.join(", ")} to ${fault.to.map(name).join(" ")}` : "";
   const how = "behaviours" in fault
     ? `: ${fault.behaviours.join(", ")}`
@@ -60,12 +71,13 @@ export function wordsOf(fault: Fault, { world: { genesis } }: Pick<Cluster, "wor
     : "";
   const many = "part" in fault ? ` of ${Math.round(fault.part * 100)} %` : "ms" in fault ? ` of ${fault.ms} ms` : "";
   const during = "forMs" in fault ? ` for ${fault.forMs.toFixed(0)} ms` : "";
-  return `${fault.kind}${whom}${who}${side}${lost}${how}${many}${during}`;
+  return `${fault.kind}${whom}${who}${links}${side}${lost}${how}${many}${during}`;
 }
 
 /** Begins it; gives what ends it. */
 function begin(cluster: Cluster, fault: Extract<Fault, { readonly atMs: number }>): () => void {
-  const { world: { network } } = cluster;
+  const { world } = cluster;
+  const { network } = world;
   switch (fault.kind) {
     case "crash": {
       const machines = cluster.machinesOf(fault.replica);
@@ -78,6 +90,7 @@ function begin(cluster: Cluster, fault: Extract<Fault, { readonly atMs: number }
         machine.crash();
         machine.disk.lose();
       }
+      world.witness.lostDisk(fault.replica);
       return () => machines.forEach((machine) => machine.start());
     }
     case "partition": {
@@ -94,10 +107,28 @@ function begin(cluster: Cluster, fault: Extract<Fault, { readonly atMs: number }
     case "reordering":
     case "late-posts":
     case "cut-posts":
-    case "slow-answers": {
+    case "slow-answers":
+    case "swallowed-posts": {
       const habit = HABITS[fault.kind];
-      network.habits[habit] += fault.part;
-      return () => void (network.habits[habit] = Math.max(0, network.habits[habit] - fault.part));
+      network.habits[habit] = (network.habits[habit] ?? 0) + fault.part;
+      return () => void (network.habits[habit] = Math.max(0, (network.habits[habit] ?? 0) - fault.part));
+    }
+    case "slow-refusals":
+      network.habits.refusalMs = fault.ms;
+      return () => void (network.habits.refusalMs = 0);
+    case "swallowing-links": {
+      const [from, to] = [new Set(fault.from), new Set(fault.to)];
+      const swallows: Barrier = (sender, receiver) =>
+        sender !== null && from.has(sender.replica) && to.has(receiver.replica);
+      network.swallowers.add(swallows);
+      return () => void network.swallowers.delete(swallows);
+    }
+    case "replays":
+      return replay(cluster, fault);
+    case "frozen-clock": {
+      const clocks = cluster.machinesOf(fault.replica).map(({ clock }) => clock);
+      for (const clock of clocks) clock.frozenAt = EPOCH_MS + world.engine.now + clock.skewMs;
+      return () => clocks.forEach((clock) => delete clock.frozenAt);
     }
     case "lost-kinds": {
       const [kinds, to] = [new Set<string>(fault.kinds), new Set(fault.to)];
@@ -123,8 +154,13 @@ function begin(cluster: Cluster, fault: Extract<Fault, { readonly atMs: number }
       return change(cluster.machinesOf(fault.replica), ({ clock }) => clock, "alarmMs", fault.ms);
     case "disk-failures":
       return change(cluster.machinesOf(fault.replica), ({ disk }) => disk.habits, "failures", fault.part);
-    case "slow-disk":
-      return change(cluster.machinesOf(fault.replica), ({ disk }) => disk.habits, "commitMs", fault.ms);
+    case "slow-disk": {
+      const machines = cluster.machinesOf(fault.replica);
+      const ends = [change(machines, ({ disk }) => disk.habits, "commitMs", fault.ms)];
+      const mostMs = Math.max(SLOWEST * fault.ms, ...machines.map(({ disk }) => disk.habits.mostMs));
+      ends.push(change(machines, ({ disk }) => disk.habits, "mostMs", mostMs));
+      return () => ends.forEach((end) => end());
+    }
   }
 }
 

@@ -25,8 +25,15 @@ const PAUSE_MS: { readonly [B in HostileBehaviour]: number } = {
   "two-operations": 3_000,
   "far-timestamps": 6_000,
   "flooding": 30_000,
+  "split-timestamps": 2_000,
+  "given-up": 2_000,
+  "largest-requests": 1_500,
   "garbage": 3_000,
 };
+/** What it has given up it says so long after, ms. */
+const GIVEN_UP_MS = 300;
+/** What surrounds the operation in a request, at most, bytes. */
+const REQUEST_OVERHEAD_BYTES = 256;
 /** Requests at once of one that floods. */
 const FLOOD = 24;
 
@@ -69,6 +76,27 @@ export class HostileClient {
           }),
           this.#all,
         );
+      case "split-timestamps": {
+        const [odd, ...others] = random.shuffled(this.#all);
+        const [first, second] = [this.#timestamp++, this.#timestamp++];
+        this.#send(this.#request({ timestamp: first, lowestUnanswered: random.pick([1, first]) }), others);
+        return this.#send(this.#request({ timestamp: second, lowestUnanswered: random.pick([1, second]) }), [odd!]);
+      }
+      case "given-up": {
+        const timestamp = this.#timestamp++;
+        this.#send(this.#request({ timestamp, lowestUnanswered: timestamp }), [random.pick(this.#all)]);
+        const next = this.#timestamp++;
+        return this.#options.world.engine.after(random.exponential(GIVEN_UP_MS), () => {
+          this.#send(this.#request({ timestamp: next, lowestUnanswered: next }), this.#all);
+        });
+      }
+      case "largest-requests": {
+        const timestamp = this.#timestamp++;
+        const { maxRequestBytes } = this.#options.world.genesis.limits;
+        const operation = new Uint8Array(Math.max(1, maxRequestBytes - REQUEST_OVERHEAD_BYTES)).fill(65);
+        const request = { ...this.#request({ timestamp, lowestUnanswered: timestamp }), operations: [operation] };
+        return this.#send(request, random.chance(0.5) ? this.#all : [random.pick(this.#all)]);
+      }
       case "flooding":
         for (let i = 0; i < FLOOD; i++) {
           const session = random.chance(0.3) ? 0 : this.#session;

@@ -47,8 +47,6 @@ interface Life {
   steps: number;
 }
 
-/** About this often a second one of the replicas is read from its store, when all is durable, ms. */
-const RELOAD_MS = 3_000;
 /** After a failed start it is tried again, ms. */
 const RESTART_MS = 500;
 /** Cold hosts give a POST of other replicas so long, ms, */
@@ -273,7 +271,7 @@ export class Machine implements Station {
   #onSettled(life: Life, steppedAt: Millis): void {
     const { now } = this.#world.engine;
     if (!life.core || !life.store.isSettled || now < this.#reloadAt) return;
-    this.#reloadAt = now + this.#reloads.exponential(RELOAD_MS * this.#world.genesis.replicas.length);
+    this.#reloadAt = now + this.#reloads.exponential(this.#world.reloadMs);
     const { replica, label, disk, keepsInputs } = this;
     const [status, timers] = [life.core.status(), life.core.timers?.()];
     const moment = { world: this.#world, replica, label, disk, keepsInputs, status, timers };

@@ -30,6 +30,10 @@ export interface NetworkHabits {
   cutting: number;
   /** The part that is taken and answered very slowly. */
   dawdling: number;
+  /** The part that is neither heard nor refused. */
+  swallowing?: number;
+  /** It takes so much longer to find out that nobody is there, ms. */
+  refusalMs?: number;
 }
 
 /** A process that frames come to: a replica's, an isolate of it, a twin. */
@@ -54,6 +58,9 @@ export type Barrier = (from: Station | null, to: Station) => boolean;
 /** Whether a message of this kind gets lost on its way to a replica now. */
 export type Sieve = (to: ReplicaId, kind: MessageKind | "unknown") => boolean;
 
+/** Hears what is sent. */
+export type Tap = (from: Station, frames: readonly Uint8Array[]) => void;
+
 /** Late frames are late by up to so much, ms. */
 const LATE_MS = 3_000;
 /** Very late ones. */
@@ -70,6 +77,9 @@ export class Network {
   readonly stations: Map<ReplicaId, Station[]> = new Map();
   readonly barriers: Set<Barrier> = new Set();
   readonly sieves: Set<Sieve> = new Set();
+  /** Where they hold, frames are neither heard nor refused. */
+  readonly swallowers: Set<Barrier> = new Set();
+  readonly taps: Set<Tap> = new Set();
   readonly habits: NetworkHabits;
   readonly #engine: Engine;
   readonly #random: Random;
@@ -120,17 +130,20 @@ export class Network {
   /** Carries frames; settles as a POST would. */
   deliver(from: Station, to: ReplicaId, all: readonly Uint8Array[]): Promise<void> {
     const frames = this.sieves.size === 0 ? all : all.filter((frame) => this.#passes(to, frameKind(frame)));
-    const { loss, duplication, reordering, lateness, cutting, dawdling } = this.habits;
+    const { loss, duplication, reordering, lateness, cutting, dawdling, swallowing = 0, refusalMs = 0 } = this.habits;
     const random = this.#random;
+    for (const hears of this.taps) hears(from, frames);
     return new Promise((resolve, reject) => {
       const refuse = () => reject(UNREACHABLE);
       const target = this.route(from, to);
       if (!target) {
         const isThere = (this.stations.get(to) ?? []).some((station) => this.reaches(station, from));
         // Behind a barrier, half of the time nobody even says no.
-        if (isThere || random.chance(0.5)) this.#engine.after(this.latencyMs(), refuse);
+        if (isThere || random.chance(0.5)) this.#engine.after(refusalMs + this.latencyMs(), refuse);
         return;
       }
+      for (const swallows of this.swallowers) if (swallows(from, target)) return;
+      if (swallowing > 0 && random.chance(swallowing)) return;
       if (random.chance(loss)) {
         if (random.chance(0.5)) return;
         this.#arrive(target, frames, this.latencyMs());
@@ -176,6 +189,12 @@ export class Network {
         this.#engine.after(this.latencyMs(), () => answer(got, station));
       });
     });
+  }
+
+  /** Somebody says to a replica what was said before. */
+  replay(to: ReplicaId, frames: readonly Uint8Array[]): void {
+    const target = this.route(null, to);
+    if (target) this.#arrive(target, frames, this.latencyMs());
   }
 
   #arrive(target: Station, frames: readonly Uint8Array[], afterMs: number): void {

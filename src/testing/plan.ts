@@ -2,9 +2,10 @@
  * What a run will be, as data: drawn from a seed, or made by hand, or made smaller after a failure.
  * @module
  */
-import type { Settings } from "../core/config.ts";
+import type { Limits, Settings } from "../core/config.ts";
 import type { ReplicaId } from "../core/ids.ts";
 import type { MessageKind } from "../core/messages.ts";
+import type { NodeLimits } from "../node/limits.ts";
 import type { DiskHabits } from "./disk.ts";
 import type { NetworkHabits } from "./network.ts";
 import type { ClientHabits } from "./signed_client.ts";
@@ -50,6 +51,9 @@ export type HostileBehaviour =
   | "two-operations" // one timestamp, two operations, to different replicas
   | "far-timestamps"
   | "flooding"
+  | "split-timestamps" // one timestamp to some replicas, and to others the next, with which it acknowledges the first
+  | "given-up" // requests that one replica has, and that the client then acknowledges to all
+  | "largest-requests" // as large as they may be, again and again
   | "garbage"; // bytes that are no request, and requests that it signs in others' names
 
 /** What may happen to a part of what replicas send each other. */
@@ -59,7 +63,8 @@ export type NetworkFault =
   | "reordering"
   | "late-posts" // they come minutes later
   | "cut-posts" // they break off in the middle of a frame
-  | "slow-answers"; // they are taken, and the answer takes up to a minute
+  | "slow-answers" // they are taken, and the answer takes up to a minute
+  | "swallowed-posts"; // nobody takes them, and nobody says so
 
 /** Something that goes wrong. */
 export type Fault =
@@ -70,9 +75,26 @@ export type Fault =
   /** Messages of these kinds don't get to these replicas. */
   | ({ readonly kind: "lost-kinds"; readonly kinds: readonly MessageKind[]; readonly to: readonly ReplicaId[] } & Span)
   | ({ readonly kind: "slow-network"; readonly ms: number } & Span)
+  /** A host that is not there, or behind a barrier, is found out to be so after this long only. */
+  | ({ readonly kind: "slow-refusals"; readonly ms: number } & Span)
+  /** What these send to those is taken on its way, and neither heard nor refused. */
+  | (
+    & { readonly kind: "swallowing-links"; readonly from: readonly ReplicaId[]; readonly to: readonly ReplicaId[] }
+    & Span
+  )
+  /** What a replica once said of this kind somebody says again to another one, so often a second. */
+  | ({
+    readonly kind: "replays";
+    readonly what: MessageKind;
+    readonly of: ReplicaId;
+    readonly to: ReplicaId;
+    readonly perSecond: number;
+  } & Span)
   /** A second instance of a correct replica on the same store; each gets some of what comes. */
   | ({ readonly kind: "isolates"; readonly replica: ReplicaId } & Span)
   | { readonly kind: "clock-jump"; readonly replica: ReplicaId; readonly atMs: number; readonly ms: number }
+  /** Its clock stands still; alarms ring. */
+  | ({ readonly kind: "frozen-clock"; readonly replica: ReplicaId } & Span)
   | ({ readonly kind: "coarse-alarms"; readonly replica: ReplicaId; readonly ms: number } & Span)
   | ({ readonly kind: "disk-failures"; readonly replica: ReplicaId; readonly part: number } & Span)
   | ({ readonly kind: "slow-disk"; readonly replica: ReplicaId; readonly ms: number } & Span)
@@ -95,6 +117,15 @@ export type Fault =
   /** Two correct instances under one identity, each with a store of its own. One of the f. */
   | { readonly kind: "twins"; readonly replica: ReplicaId; readonly seed: number }
   | { readonly kind: "hostile-client"; readonly behaviour: HostileBehaviour; readonly seed: number };
+
+/** What must hold in some runs. */
+export type Demand =
+  | "together" // no correct replica is left alone in a higher view
+  | "progress-of-time" // agreed time goes on as time does
+  | "no-early-expiry" // a gateway's request is not refused as expired before its time
+  | "quick-catch-up" // who is behind when a quorum is healed catches up within a few round trips
+  | "room" // what was taken is given back
+  | "no-stop"; // no input makes a replica read its store anew
 
 /** The whole of a run. The same plan gives the same run. */
 export interface Plan {
@@ -132,6 +163,16 @@ export interface Plan {
   readonly wakeMs: number;
   /** All are correct and up and delays are short: there must be no view change. */
   readonly isCalm: boolean;
+  /** What all replicas apply alike, where it differs from the defaults. */
+  readonly limits?: Partial<Limits>;
+  /** What each node holds, where it differs from the defaults. */
+  readonly nodeLimits?: Partial<NodeLimits>;
+  /** Clocks stay as wrong as they are when a quorum is healed. */
+  readonly keepsClocks?: boolean;
+  /** What must hold beyond what must hold in every run. */
+  readonly demands?: readonly Demand[];
+  /** There must be no more views than this. */
+  readonly mostViews?: number;
 }
 
 /** The replicas that a plan makes faulty. */

@@ -45,6 +45,12 @@ export class Promises {
     this.#options = options;
   }
 
+  /** A replica's disk is replaced by an empty one: perhaps once more, before it has recovered from the last time. */
+  lost(replica: ReplicaId): void {
+    const before = this.#memories.get(replica);
+    if (before) this.#memories.set(replica, { ...emptyMemory(before), hasLostDisk: true });
+  }
+
   /** A replica has been read from its store: what is there counts as recorded, also if nobody has heard of it yet. */
   restored(replica: ReplicaId, recovered: Recovered): void {
     const before = this.#memories.get(replica);

@@ -82,7 +82,8 @@ export async function checkReload(moment: Moment): Promise<void> {
   if (left) report("bounds", `${label} keeps ${left}, its low watermark is ${status.lowWatermark}`);
   const patience = keepsInputs && timers ? patienceLost(timers, recovered) : null;
   if (patience) report("reload", `${label}, read from its store, ${patience}`);
-  if (world.drills && random.chance(DRILLED)) {
+  // A cluster of one has nobody to play the others.
+  if (world.drills && genesis.replicas.length > 1 && random.chance(DRILLED)) {
     drill({ world, replica, label, recovered, kept, now, random, createCore: coreOf });
   }
 }

@@ -2,18 +2,16 @@
  * One run of a plan, from the first start to the last check.
  * @module
  */
-import type { Digest, ReplicaId } from "../core/ids.ts";
-import type { Plain } from "../core/io.ts";
-import { pack } from "../wire/mod.ts";
+import type { ReplicaId } from "../core/ids.ts";
 import { Coalition } from "./adversary/coalition.ts";
-import { overfull } from "./buffers.ts";
+import { checkDurability, checkStores } from "./checks/ending.ts";
+import { inspect } from "./checks/inspection.ts";
 import { Cluster } from "./cluster.ts";
 import { createWorld } from "./create_world.ts";
 import { findDivergence } from "./divergence.ts";
 import { plant, wordsOf } from "./faults.ts";
 import { History } from "./history.ts";
 import { HostileClient } from "./hostile_client.ts";
-import { isBody, unnamedBlobs } from "./leaks.ts";
 import { findNonLinearizable } from "./linearizability.ts";
 import { Mischief } from "./mischief.ts";
 import type { Meddler } from "./meddler.ts";
@@ -31,8 +29,6 @@ const MOST_EVENTS = 50_000;
 
 /** Machines have so long to start before clients come, virtual ms. */
 const START_MS = 2_000;
-/** Blobs in a store that nothing names, at most: what a state transfer had fetched when its process died stays for now. */
-const MOST_UNNAMED = 64;
 /** Nodes are looked at this often, virtual ms. */
 const INSPECTION_MS = 1_000;
 
@@ -189,15 +185,8 @@ class Run {
   }
 
   #inspectLater(): void {
-    const { engine, witness, limits, genesis, report } = this.#world;
-    engine.after(INSPECTION_MS, () => {
-      for (const { node, isFaulty, label, buffers } of this.#cluster.machines) {
-        if (!node || isFaulty) continue;
-        const status = node.status();
-        witness.inspect(label, status, limits);
-        const full = overfull(buffers, genesis, status.replica);
-        if (full !== null) report("bounds", `${label} ${full}`);
-      }
+    this.#world.engine.after(INSPECTION_MS, () => {
+      for (const machine of this.#cluster.machines) inspect(this.#world, machine);
       this.#inspectLater();
     });
   }
@@ -248,8 +237,8 @@ class Run {
         `${laggards.join(" ")} did not catch up to ${this.#target} in ${this.#healedSeconds} s`,
       );
     }
-    this.#checkDurability();
-    this.#checkStores();
+    checkDurability(this.#world, this.#cluster.machines);
+    checkStores(this.#world, this.#cluster.machines);
     const { model } = this.#options.workload;
     const broken = model ? findNonLinearizable(this.#history.invocations, model) : null;
     if (broken !== null) report("linearizability", broken);
@@ -258,43 +247,5 @@ class Run {
 
   get #healedSeconds(): number {
     return Math.round((this.#world.engine.now - this.#plan.durationMs) / 1000);
-  }
-
-  /** Nothing is in a healed replica's store that nothing names, unless a state is just being fetched. */
-  #checkStores(): void {
-    const { report, genesis } = this.#world;
-    for (const { node, disk, isFaulty, label } of this.#cluster.machines) {
-      if (!node || isFaulty || node.status().replica.transferring) continue;
-      const unnamed = unnamedBlobs(disk, genesis);
-      const bodies = unnamed.filter((digest) => isBody(disk.blobs.get(digest)!, genesis)).length;
-      if (unnamed.length > MOST_UNNAMED || bodies > 0) {
-        const what =
-          `${unnamed.length} of ${disk.blobs.size} blobs that nothing names, ${bodies} of them bodies of batches`;
-        return report("bounds", `${label} has ${what}`);
-      }
-    }
-  }
-
-  /** The healed replicas have executed all that anybody ever has. */
-  #checkDurability(): void {
-    const { report, witness: { ledger }, crypto, genesis } = this.#world;
-    const histories = new Map<number, Digest>();
-    let history = "0".repeat(64) as Digest;
-    for (let sequence = 1; sequence <= ledger.highest; sequence++) {
-      const entry = ledger.entries.get(sequence as never);
-      if (!entry) return report("order", `nobody executed ${sequence}, although ${ledger.highest} was`);
-      history = crypto.hash(pack([history, entry.digest] as Plain));
-      histories.set(sequence, history);
-    }
-    for (const { node, replica, isFaulty } of this.#cluster.machines) {
-      if (!node || isFaulty) continue;
-      const { lastExecuted, history } = node.status().replica;
-      // Beyond what anybody has let out: a step that is not durable yet.
-      if (lastExecuted === 0 || lastExecuted > ledger.highest || histories.get(lastExecuted) === history) continue;
-      report(
-        "durability",
-        `${genesis.replicas[replica]!.name} at ${lastExecuted} has not executed what the others have`,
-      );
-    }
   }
 }

@@ -78,11 +78,16 @@ function* smaller({ plan, violation }: RunReport): Iterable<Plan> {
 }
 
 function fits(fault: Fault, n: number): boolean {
+  if (fault.kind === "replays") return fault.of < n && fault.to < n;
   if (fault.kind === "coalition") return fault.members.some((id) => id < n);
   return !("replica" in fault) || fault.replica < n;
 }
 
 function within(fault: Fault, n: number): Fault {
+  if (fault.kind === "swallowing-links") {
+    const inside = (ids: readonly ReplicaId[]) => ids.filter((id) => id < n);
+    return { ...fault, from: inside(fault.from), to: inside(fault.to) };
+  }
   if (fault.kind === "lost-kinds") return { ...fault, to: fault.to.filter((id: ReplicaId) => id < n) };
   if (fault.kind === "coalition") return { ...fault, members: fault.members.filter((id: ReplicaId) => id < n) };
   if (fault.kind !== "partition") return fault;

@@ -30,6 +30,8 @@ export interface ClientHabits {
   readonly thinkMs: number;
   /** The part of its turns in which it makes a query instead, where the workload has queries; 0 if left out. */
   readonly queries?: number;
+  /** Of a client without a key: gateways that it asks at once; 1 if left out. */
+  readonly gateways?: number;
 }
 
 /** What a client is made of. */

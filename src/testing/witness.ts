@@ -8,8 +8,6 @@ import { type Contradiction, isContradiction } from "../core/evidence.ts";
 import type { Input, Ready } from "../core/io.ts";
 import type { AnyRequest, MessageKind, Reply, Request, SignedRequest } from "../core/messages.ts";
 import type { Recovered } from "../core/records.ts";
-import type { NodeLimits } from "../node/limits.ts";
-import type { NodeStatus } from "../node/status.ts";
 import { decodeFrame, encodeBatch, encodeFrame, wireLimits } from "../wire/mod.ts";
 import type { Coverage } from "./coverage.ts";
 import { Ledger, type Report } from "./ledger.ts";
@@ -115,6 +113,11 @@ export class Witness {
   restored(replica: ReplicaId, recovered: Recovered): void {
     this.#promises.restored(replica, recovered);
     for (const committed of recovered.committed) this.ledger.stored(replica, committed);
+  }
+
+  /** A correct replica has lost its disk. */
+  lostDisk(replica: ReplicaId): void {
+    this.#promises.lost(replica);
   }
 
   /** A client is refused as one whose session is gone. */
@@ -256,40 +259,6 @@ export class Witness {
         this.#report("well-formed", `${label} says what nobody takes: ${why}`);
       }
     }
-  }
-
-  /** Looks at a correct node from outside. */
-  inspect(label: string, { replica, inbox, outboxes, halted, lastInputFault }: NodeStatus, limits: NodeLimits): void {
-    const trouble = halted ?? lastInputFault?.error;
-    const invariant = trouble?.includes("has diverged")
-      ? "integrity"
-      : trouble?.includes("is committed as")
-      ? "agreement"
-      : "no-halt";
-    const what = halted !== undefined ? "has halted" : "threw on an input";
-    if (trouble !== undefined) this.#report(invariant, `${label} ${what}: ${trouble}`);
-    const { logWindow, limits: { maxSessions, maxNames } } = this.#world.genesis;
-    const { maxPendingRequests } = this.#world.settings;
-    this.#isAtMost(label, "slots", replica.slots.length, logWindow);
-    if (replica.highWatermark !== replica.lowWatermark + logWindow) {
-      this.#report("watermarks", `${label}'s window is ${replica.lowWatermark} to ${replica.highWatermark}`);
-    }
-    for (const { sequence } of replica.slots) {
-      if (sequence > replica.lowWatermark && sequence <= replica.lowWatermark + logWindow) continue;
-      this.#report("watermarks", `${label} keeps ${sequence}, its low watermark is ${replica.lowWatermark}`);
-    }
-    this.#isAtMost(label, "pending requests", replica.pendingRequests, maxPendingRequests);
-    this.#isAtMost(label, "sessions", replica.sessions, maxSessions);
-    this.#isAtMost(label, "names", replica.names, maxNames);
-    this.#isAtMost(label, "frames in the inbox", inbox, limits.maxInboxFrames);
-    for (const { depth, bytes } of outboxes) {
-      this.#isAtMost(label, "frames in an outbox", depth, limits.maxOutboxFrames);
-      this.#isAtMost(label, "bytes in an outbox", bytes, limits.maxOutboxBytes);
-    }
-  }
-
-  #isAtMost(label: string, what: string, got: number, most: number): void {
-    if (got > most) this.#report("bounds", `${label} has ${got} ${what}, the limit is ${most}`);
   }
 
   /** A client was told this. */

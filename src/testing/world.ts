@@ -15,6 +15,7 @@ import type { Stores } from "./disk.ts";
 import type { Engine } from "./engine.ts";
 import type { Report } from "./ledger.ts";
 import type { Network } from "./network.ts";
+import type { Demand } from "./plan.ts";
 import type { SharedGate } from "./shared_gate.ts";
 import type { Trace } from "./trace.ts";
 import type { Witness } from "./witness.ts";
@@ -42,8 +43,12 @@ export interface World {
   readonly stateMachine: (replica: ReplicaId) => StateMachine;
   readonly createCore: CoreMaker;
   readonly keepsInputs: boolean;
+  /** About this often a second one of each replica is read from its store, when all is durable, ms. */
+  readonly reloadMs: number;
   /** Whether copies of replicas are drilled. */
   readonly drills: boolean;
+  /** What must hold beyond what must hold in every run. */
+  readonly demands: readonly Demand[];
   readonly report: Report;
   /** Where disks really lie; `null`: in memory, as the simulator's own. */
   readonly stores: Stores | null;

@@ -5,7 +5,14 @@
  */
 import type { Plan } from "../plan.ts";
 import { Random } from "../random.ts";
+import { clients } from "./clients.ts";
 import { coalitions } from "./coalitions.ts";
+import { alone, tinyLimits } from "./limits.ts";
+import { links } from "./links.ts";
+import { lostDisks } from "./lost_disks.ts";
+import { replays } from "./replays.ts";
+import { slowDisks } from "./slow_disks.ts";
+import { longTime, wrongClocks } from "./time.ts";
 
 /** Lays it over a plan. */
 type Lay = (plan: Plan, random: Random) => Plan;
@@ -22,6 +29,24 @@ interface Entry {
 const ENTRIES = {
   /** Up to f liars with a common plan. */
   "coalitions": { lay: coalitions, share: 0, replicas: [4, 4, 4, 4, 5, 6, 7, 7] },
+  /** Clients who tell different replicas different things. */
+  "clients": { lay: clients, share: 0 },
+  /** Slow for the whole of the run. */
+  "slow-disks": { lay: slowDisks, share: 0 },
+  /** Lost twice, or one while another recovers. */
+  "lost-disks": { lay: lostDisks, share: 0, replicas: [4, 4, 5, 7, 7] },
+  /** Half open, one way, slow to tell. */
+  "links": { lay: links, share: 0 },
+  /** Old messages said again at a high rate. */
+  "replays": { lay: replays, share: 0 },
+  /** An hour and more. */
+  "long-time": { lay: longTime, share: 0, replicas: [4] },
+  /** All wrong, each by its own amount. */
+  "wrong-clocks": { lay: wrongClocks, share: 0 },
+  /** Small buffers, windows, batches, results. */
+  "tiny-limits": { lay: tinyLimits, share: 0 },
+  /** One replica. */
+  "alone": { lay: alone, share: 0 },
 } as const satisfies { readonly [name: string]: Entry };
 
 /** A kind of trouble. */

@@ -1,0 +1,43 @@
+/**
+ * What must hold of a correct node whenever it is looked at from outside.
+ * @module
+ */
+import { overfull } from "../buffers.ts";
+import type { Machine } from "../machine.ts";
+import type { World } from "../world.ts";
+
+/** Looks at what runs on a machine. */
+export function inspect(world: World, { node, isFaulty, label, buffers }: Machine): void {
+  if (!node || isFaulty) return;
+  const { genesis, settings, limits, report } = world;
+  const { replica, inbox, outboxes, halted } = node.status();
+  // The replica itself has noticed that its state is another than a quorum's.
+  const invariant = halted?.includes("has diverged")
+    ? "integrity"
+    : halted?.includes("is committed as")
+    ? "agreement"
+    : "no-halt";
+  if (halted !== undefined) report(invariant, `${label} has halted: ${halted}`);
+  const { logWindow, limits: { maxSessions, maxNames } } = genesis;
+  const isAtMost = (what: string, got: number, most: number) => {
+    if (got > most) report("bounds", `${label} has ${got} ${what}, the limit is ${most}`);
+  };
+  isAtMost("slots", replica.slots.length, logWindow);
+  if (replica.highWatermark !== replica.lowWatermark + logWindow) {
+    report("watermarks", `${label}'s window is ${replica.lowWatermark} to ${replica.highWatermark}`);
+  }
+  for (const { sequence } of replica.slots) {
+    if (sequence > replica.lowWatermark && sequence <= replica.lowWatermark + logWindow) continue;
+    report("watermarks", `${label} keeps ${sequence}, its low watermark is ${replica.lowWatermark}`);
+  }
+  isAtMost("pending requests", replica.pendingRequests, settings.maxPendingRequests);
+  isAtMost("sessions", replica.sessions, maxSessions);
+  isAtMost("names", replica.names, maxNames);
+  isAtMost("frames in the inbox", inbox, limits.maxInboxFrames);
+  for (const { depth, bytes } of outboxes) {
+    isAtMost("frames in an outbox", depth, limits.maxOutboxFrames);
+    isAtMost("bytes in an outbox", bytes, limits.maxOutboxBytes);
+  }
+  const full = overfull(buffers, genesis, replica);
+  if (full !== null) report("bounds", `${label} ${full}`);
+}

@@ -1,0 +1,37 @@
+/**
+ * Clients who tell different replicas different things, give up what they have asked, and ask for as much as they may.
+ * @module
+ */
+import type { Fault, HostileBehaviour, Plan } from "../plan.ts";
+import type { Random } from "../random.ts";
+import { quietPlan } from "./quiet.ts";
+
+const BEHAVIOURS: readonly HostileBehaviour[] = [
+  "split-timestamps",
+  "given-up",
+  "two-operations",
+  "far-timestamps",
+  "flooding",
+];
+/** The part of the runs in which the clients are all that is wrong: then no primary may be left. */
+const CALM = 0.7;
+
+/** Adds hostile clients, and unsigned ones that ask several gateways at once. */
+export function clients(plan: Plan, random: Random): Plan {
+  const hostile = random.shuffled(BEHAVIOURS).slice(0, random.int(1, 3)).map((behaviour): Fault => {
+    return { kind: "hostile-client", behaviour, seed: random.seed() };
+  });
+  const { unsignedClients } = plan;
+  const [first] = plan.signedClients;
+  const eager = {
+    ...plan,
+    unsignedClients: Array.from({ length: Math.max(1, unsignedClients.length) }, (_, i) => ({
+      ...(unsignedClients[i] ?? { ...first!, operations: 8, bundle: 1, pipelining: 1 }),
+      gateways: random.int(2, plan.replicas),
+    })),
+  };
+  if (!random.chance(CALM)) return { ...eager, faults: [...plan.faults, ...hostile], isCalm: false };
+  const calm = quietPlan(eager, hostile);
+  const settings = { ...calm.settings, viewTimeoutMs: 600, statusIntervalMs: 225 };
+  return { ...calm, settings, disk: { ...calm.disk, mostMs: 50 }, isCalm: true };
+}

@@ -1,0 +1,38 @@
+/**
+ * Disks lost twice, one while another recovers, and a liar who says that it has lost its own.
+ * @module
+ */
+import type { ReplicaId } from "../../core/ids.ts";
+import { maxFaulty } from "../../core/quorum.ts";
+import type { Fault, Plan } from "../plan.ts";
+import type { Random } from "../random.ts";
+import { idsOf, quietPlan } from "./quiet.ts";
+
+/** All of the f lose their disks, some more than once; or one of them lies about it. */
+export function lostDisks(plan: Plan, random: Random): Plan {
+  const f = maxFaulty(plan.replicas);
+  const ids = idsOf(plan);
+  // The primary has most to lose.
+  const whose = random.chance(0.4) ? ids.slice(0, f) : random.shuffled(ids).slice(0, f);
+  const liar = f > 1 && random.chance(0.4) ? whose.pop() : undefined;
+  const faults = whose.flatMap((replica) => losses(plan, random, replica));
+  if (liar !== undefined) {
+    faults.push({ kind: "coalition", members: [liar], schemes: ["false-losses"], seed: random.seed() });
+  }
+  const others = random.chance(0.6) ? [] : plan.faults.filter(({ kind }) => {
+    return kind === "crash" || kind === "loss" || kind === "slow-network" || kind === "duplication";
+  });
+  return { ...quietPlan(plan, [...faults, ...others]), isCalm: false };
+}
+
+function losses(plan: Plan, random: Random, replica: ReplicaId): Fault[] {
+  const faults: Fault[] = [];
+  let atMs = random.between(1_000, 0.5 * plan.durationMs);
+  for (let left = random.int(1, 3); left > 0; left--) {
+    const forMs = random.between(20, 2_000);
+    faults.push({ kind: "lost-disk", replica, atMs, forMs });
+    // Before it has recovered, while it does, or long after.
+    atMs += forMs + random.pick([50, 300, 1_000, 5_000, 15_000]) * random.between(0.5, 1.5);
+  }
+  return faults.filter((fault) => "atMs" in fault && fault.atMs < 0.95 * plan.durationMs);
+}

@@ -1,0 +1,33 @@
+/**
+ * Old messages of one replica that somebody says again at a high rate, to use up what others allow it.
+ * @module
+ */
+import type { Fault, Plan } from "../plan.ts";
+import type { Random } from "../random.ts";
+import { idsOf, quietPlan, series } from "./quiet.ts";
+
+/** Each of these has a buffer or an allowance of its sender's. */
+const KINDS = ["fetch", "fetch", "status", "status", "view-change", "checkpoint", "decision", "commit"] as const;
+
+/** A replica that has something to fetch, and somebody who replays its messages all the while. */
+export function replays(plan: Plan, random: Random): Plan {
+  const ids = idsOf(plan);
+  const of = random.pick(ids);
+  const away = series(plan, random.int(1, 3), random, (atMs, everyMs): Fault => {
+    return { kind: "crash", replica: of, atMs, forMs: random.between(0.1, 0.4) * everyMs };
+  });
+  const what = random.pick(KINDS);
+  const span = { atMs: random.between(0, 10_000), forMs: plan.durationMs };
+  const perSecond = random.pick([50, 200, 500]);
+  const said = ids.filter((id) => id !== of).map((to): Fault => ({
+    kind: "replays",
+    what,
+    of,
+    to,
+    perSecond,
+    ...span,
+  }));
+  const { faults } = plan;
+  const more = faults.filter(({ kind }) => kind === "partition" || kind === "loss").slice(0, 2);
+  return { ...quietPlan(plan, [...away, ...said, ...random.chance(0.5) ? more : []]), isCalm: false };
+}

@@ -1,0 +1,31 @@
+/**
+ * Disks that are slow for long: all of them, or one very much so. Slow disks mean slow service, and no view after view.
+ * @module
+ */
+import type { Plan } from "../plan.ts";
+import type { Random } from "../random.ts";
+import { idsOf, quietPlan } from "./quiet.ts";
+
+/** A commit at all, on average, ms; and at one. */
+const AT_ALL_MS = [100, 400, 1_000];
+const AT_ONE_MS = [400, 1_000, 5_000];
+const MOST_VIEWS = 3;
+/** Requests under way at once are few where each takes seconds. */
+const OPERATIONS = 60;
+
+/** Slows the disks down for the whole of the run, or from some time on. */
+export function slowDisks(plan: Plan, random: Random): Plan {
+  const atMs = random.chance(0.5) ? 0 : random.between(5_000, 20_000);
+  const forMs = 10 * plan.durationMs;
+  const isAll = random.chance(0.6);
+  const ms = random.pick(isAll ? AT_ALL_MS : AT_ONE_MS);
+  const whom = isAll ? idsOf(plan) : [random.pick(idsOf(plan))];
+  const quiet = quietPlan(plan, whom.map((replica) => ({ kind: "slow-disk", replica, ms, atMs, forMs })));
+  const few = Math.max(1, Math.ceil(OPERATIONS / plan.signedClients.length));
+  return {
+    ...quiet,
+    signedClients: quiet.signedClients.map((habits) => ({ ...habits, operations: Math.min(few, habits.operations) })),
+    isCalm: false,
+    mostViews: MOST_VIEWS,
+  };
+}

@@ -1,0 +1,42 @@
+import { assert, assertEquals } from "@std/assert";
+import { drawPlan, KINDS, run, runOptionsOf, simulate } from "../../src/testing/mod.ts";
+import { faultyReplicas } from "../../src/testing/plan.ts";
+
+Deno.test("every kind leaves at most f replicas faulty, and draws the same plan from the same seed", () => {
+  for (const kind of KINDS) {
+    for (let seed = 0; seed < 50; seed++) {
+      const plan = drawPlan(seed, { kinds: [kind] });
+      assert(faultyReplicas(plan).length <= Math.floor((plan.replicas - 1) / 3), `${kind}, seed ${seed}`);
+      assertEquals(drawPlan(seed, { kinds: [kind] }), plan);
+    }
+  }
+});
+
+Deno.test("two kinds can be laid over one plan", () => {
+  const plan = drawPlan(3, { kinds: ["slow-disks", "tiny-limits"], replicas: 4 });
+  assert(plan.faults.some(({ kind }) => kind === "slow-disk"));
+  assertEquals(plan.limits?.maxNames !== undefined && plan.mostViews !== undefined, true);
+});
+
+for (const kind of ["slow-disks", "replays", "alone", "tiny-limits"] as const) {
+  Deno.test(`two runs of the kind ${kind} break nothing, and do what it says`, async () => {
+    const report = await simulate({ seed: 1, runs: 2, kinds: [kind] });
+    assertEquals(report.violation, null);
+    if (kind === "alone") assertEquals(report.plan.replicas, 1);
+  });
+}
+
+Deno.test("what is replayed comes again at the rate that the plan says", async () => {
+  const plan = drawPlan(1, { kinds: ["replays"], replicas: 4 });
+  const said = { what: "status", of: 1 as never, to: 0 as never, perSecond: 200, atMs: 5_000, forMs: 4_000 } as const;
+  const { violation, coverage } = await run({ ...plan, faults: [{ kind: "replays", ...said }] }, runOptionsOf({}));
+  assertEquals(violation, null);
+  // From the first one on that is heard.
+  const times = coverage.of("replayed", "status");
+  assert(times > 300 && times <= 800, `${times} times`);
+});
+
+Deno.test("a long run takes more than half an hour of virtual time", async () => {
+  const { virtualMs } = await run(drawPlan(1, { kinds: ["long-time"] }), runOptionsOf({}));
+  assert(virtualMs > 1_800_000, `${virtualMs} ms`);
+});
