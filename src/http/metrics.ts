@@ -172,7 +172,8 @@ export class Metrics implements Observer {
     gauge("pbft_inbox_frames", "Frames that wait to be verified.", ({ inbox }) => inbox);
     gauge("pbft_store_reloads", "Reloads of the replica from its store since the start.", ({ reloads }) => reloads);
     gauge("pbft_input_faults", "Inputs on which the core threw since the start.", ({ inputFaults }) => inputFaults);
-    gauge("pbft_ready", "1 if the replica is ready to serve.", () => +readiness(node).ready);
+    gauge("pbft_peers_in_reach", "Other members in touch, in this replica's view.", ({ inReach }) => inReach.length);
+    gauge("pbft_ready", "1 if the replica takes part.", () => +readiness(node).ready);
     const perPeer = (name: string, help: string, field: "depth" | "bytes" | "dropped") =>
       this.#registry.gauge(
         name,

@@ -2,6 +2,7 @@
  * `GET /status`: where a replica is, for programs and for people.
  * @module
  */
+import { quorum } from "../core/quorum.ts";
 import { encodeEvidence, type EvidenceItem } from "../wire/mod.ts";
 import type { HostedNode } from "./hosted_node.ts";
 
@@ -14,9 +15,12 @@ export interface StatusOptions {
   readonly now: number;
 }
 
-/** Whether a replica serves, and if not why. */
+/**
+ * Whether a replica takes part in the protocol now, and if not why: it votes, in a view that has started, with a quorum in reach that
+ * is in that view as far as it knows, and its store takes commits. That the process is alive is another question: `/healthz`.
+ */
 export function readiness(node: HostedNode): { readonly ready: boolean; readonly reason: string } {
-  const { halted, storeError, replica } = node.status();
+  const { halted, storeError, replica, inReach } = node.status();
   if (halted !== undefined) return { ready: false, reason: `the replica halted: ${halted}` };
   if (storeError !== undefined) return { ready: false, reason: `the store takes no commits: ${storeError}` };
   if (replica.hasLostDisk) {
@@ -27,7 +31,13 @@ export function readiness(node: HostedNode): { readonly ready: boolean; readonly
     return { ready: false, reason };
   }
   if (replica.transferring) return { ready: false, reason: "the replica is fetching a state from the others" };
-  return { ready: true, reason: "ready" };
+  if (!replica.active) return { ready: false, reason: `the replica waits for view ${replica.view} to start` };
+  const n = node.genesis.replicas.length;
+  const missing = quorum(n) - 1 - inReach.length;
+  if (missing <= 0) return { ready: true, reason: "ready" };
+  const names = inReach.map((id) => node.genesis.replicas[id]!.name).join(", ") || "none";
+  const reason = `no quorum in reach: expected ${quorum(n) - 1} of the others in view ${replica.view}, got ${names}`;
+  return { ready: false, reason };
 }
 
 /** `GET /evidence`: what proves that replicas are faulty, to be checked with `verifyEvidence`. */
@@ -38,9 +48,11 @@ export function evidenceJson(node: HostedNode): { readonly evidence: readonly (E
 
 /** The status as plain JSON. Field names are goPBFT's where it has them (`nodeID`, `viewID`, `nodeTable`). */
 export function statusJson({ node, urls, now }: StatusOptions): Readonly<Record<string, unknown>> {
-  const { name, self, replica, outboxes, inbox, commits, reloads, storeError, halted, ...faults } = node.status();
+  const { name, self, replica, outboxes, inReach, inbox, commits, reloads, storeError, halted, ...faults } = node
+    .status();
   const nameOf = (id: number) => node.genesis.replicas[id]?.name ?? `#${id}`;
   const { view, primary, alarmAt, slots, evidence, ...rest } = replica;
+  const { ready, reason } = readiness(node);
   return {
     nodeID: name,
     replica: self,
@@ -48,7 +60,8 @@ export function statusJson({ node, urls, now }: StatusOptions): Readonly<Record<
     clusterName: node.genesis.name,
     stateMachine: node.genesis.stateMachine,
     now,
-    ready: readiness(node).ready,
+    ready,
+    notReady: ready ? null : reason,
     halted: halted ?? null,
     storeError: storeError ?? null,
     viewID: view,
@@ -63,7 +76,9 @@ export function statusJson({ node, urls, now }: StatusOptions): Readonly<Record<
     reloads,
     inputFaults: faults.inputFaults,
     lastInputFault: faults.lastInputFault ?? null,
-    peers: outboxes.map(({ peer, ...outbox }) => ({ nodeID: nameOf(peer), ...outbox })),
+    peers: outboxes.map(({ peer, ...outbox }) => {
+      return { nodeID: nameOf(peer), inReach: inReach.includes(peer), ...outbox };
+    }),
     nodeTable: Object.fromEntries(node.genesis.replicas.map((member) => [member.name, urls[member.name] ?? null])),
   };
 }

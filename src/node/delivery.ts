@@ -2,8 +2,9 @@
  * The way out: messages to the peers' outboxes, replies to those who wait for them.
  * @module
  */
-import type { ReplicaId } from "../core/ids.ts";
-import type { Outgoing, OutgoingReply, Ready } from "../core/io.ts";
+import { DEFAULT_SETTINGS, type Settings } from "../core/config.ts";
+import type { ReplicaId, View } from "../core/ids.ts";
+import type { MessageInput, Outgoing, OutgoingReply, Ready } from "../core/io.ts";
 import type { Message, MessageKind, Reply, Signed, Verified } from "../core/messages.ts";
 import type { QueryAnswer, SignedQuery } from "../core/query_messages.ts";
 import { encodeFrame, MAX_BODY_BYTES } from "../wire/mod.ts";
@@ -11,14 +12,15 @@ import { sign } from "./environment.ts";
 import { Outbox, type OutboxOptions } from "./outbox.ts";
 import type { Observers } from "./observers.ts";
 import type { Signer } from "./ports.ts";
-import type { OutboxStatus } from "./status.ts";
+import { Reach } from "./reach.ts";
+import type { NodeStatus } from "./status.ts";
 import type { Waiters } from "./waiters.ts";
 
 /** What a frame has beside the signed bytes, at most. */
 const FRAME_OVERHEAD_BYTES = 128;
 
 /** What the way out needs. */
-export interface DeliveryOptions extends Omit<OutboxOptions, "peer"> {
+export interface DeliveryOptions extends Omit<OutboxOptions, "peer" | "onDelivered"> {
   readonly self: ReplicaId;
   /** How many replicas there are. */
   readonly n: number;
@@ -26,6 +28,7 @@ export interface DeliveryOptions extends Omit<OutboxOptions, "peer"> {
   readonly waiters: Waiters;
   readonly queries: Waiters<Verified<SignedQuery>>;
   readonly observers: Observers;
+  readonly settings?: Partial<Settings> | undefined;
   /** A reply of this replica to itself as the gateway. */
   readonly onOwnReply: (reply: Reply) => void;
 }
@@ -34,19 +37,24 @@ export interface DeliveryOptions extends Omit<OutboxOptions, "peer"> {
 export class Delivery {
   readonly #options: DeliveryOptions;
   readonly #outboxes = new Map<ReplicaId, Outbox>();
+  readonly #reach: Reach;
   #isFlushing = false;
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
+    const { timer, settings } = options;
+    this.#reach = new Reach({ timer, idleStatusMs: settings?.idleStatusMs ?? DEFAULT_SETTINGS.idleStatusMs });
+    const onDelivered = this.#reach.delivered.bind(this.#reach);
     for (let peer = 0; peer < options.n; peer++) {
       const id = peer as ReplicaId;
-      if (id !== options.self) this.#outboxes.set(id, new Outbox({ ...options, peer: id }));
+      if (id !== options.self) this.#outboxes.set(id, new Outbox({ ...options, peer: id, onDelivered }));
     }
   }
 
-  /** What waits for each peer. */
-  get status(): readonly OutboxStatus[] {
-    return Array.from(this.#outboxes.values(), (outbox) => outbox.status);
+  /** What waits for each peer, and who is in reach of a replica that is in `view`. */
+  status(view: View): Pick<NodeStatus, "outboxes" | "inReach"> {
+    const outboxes = Array.from(this.#outboxes.values(), (outbox) => outbox.status);
+    return { outboxes, inReach: this.#reach.in(view) };
   }
 
   /** Sends what a step wants said. */
@@ -103,8 +111,9 @@ export class Delivery {
     queries.resolve(query, frame);
   }
 
-  /** A peer is there. */
-  heard(peer: ReplicaId): void {
+  /** A peer is there, and has sent this. */
+  heard(peer: ReplicaId, input: MessageInput | null): void {
+    this.#reach.heard(peer, input);
     this.#outboxes.get(peer)?.heard();
   }
 

@@ -3,6 +3,7 @@
  * @module
  */
 import type { ReplicaId } from "../core/ids.ts";
+import type { MessageInput } from "../core/io.ts";
 import type { Fetch, Query, Reply } from "../core/messages.ts";
 import type { Task } from "./task.ts";
 import type { Gate, Passed } from "./gate.ts";
@@ -23,8 +24,8 @@ export interface IntakeOptions {
   readonly wake: () => void;
   readonly onReply: (reply: Reply) => void;
   readonly onFetch: (fetch: Fetch) => void;
-  /** A peer has sent something. */
-  readonly onHeard: (peer: ReplicaId) => void;
+  /** A peer has sent something; `null`: nothing for the core. */
+  readonly onHeard: (peer: ReplicaId, input: MessageInput | null) => void;
 }
 
 /** What a client asks, and who hears why it is not taken: nobody if it is. Whoever brings it bounds how many wait. */
@@ -84,7 +85,7 @@ export class Intake {
     observers.tell((o) => o.onMessage?.("in", passed.kind, entry.frame.length));
     // A pre-prepare or a request may be passed on by somebody else.
     const isFromSender = passed.kind !== "pre-prepare" && passed.kind !== "vouched-request";
-    if (passed.from !== null && isFromSender) onHeard(passed.from);
+    if (passed.from !== null && isFromSender) onHeard(passed.from, passed.to === "core" ? passed.input : null);
     switch (passed.to) {
       case "gateway":
         onReply(passed.reply.message);

@@ -111,7 +111,7 @@ export class Node {
       wake: () => this.#drainSoon(),
       onReply: onOwnReply,
       onFetch: (asked: Fetch) => void blobs.answer(asked),
-      onHeard: (peer: ReplicaId) => this.#delivery.heard(peer),
+      onHeard: (...heard: Parameters<Delivery["heard"]>) => this.#delivery.heard(...heard),
     };
     this.#requests = { kind: "request", intake: new Intake(intake), waiters };
     const queryLimits = { ...limits, maxInboxFrames: limits.maxWaitingQueries };
@@ -213,7 +213,7 @@ export class Node {
       name: this.genesis.replicas[this.self]!.name,
       self: this.self,
       replica: this.#replica.status,
-      outboxes: this.#delivery.status,
+      ...this.#delivery.status(this.#replica.status.view),
       inbox: this.#requests.intake.frames,
       ...this.#replica.health.record,
     };

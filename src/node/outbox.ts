@@ -19,6 +19,8 @@ export interface OutboxOptions {
   readonly transport: Transport;
   readonly timer: Timer;
   readonly jitter: Jitter;
+  /** A delivery is over. */
+  readonly onDelivered?: (peer: ReplicaId, isTaken: boolean) => void;
   readonly limits: Pick<
     NodeLimits,
     "maxOutboxFrames" | "maxOutboxBytes" | "maxBodyFrames" | "maxBodyBytes" | "deliveryTimeoutMs"
@@ -133,6 +135,7 @@ export class Outbox {
     if (this.#delivery !== delivery) return;
     this.#delivery = null;
     delivery.cancelTimeout();
+    this.#options.onDelivered?.(this.#options.peer, isTaken);
     if (isTaken) {
       this.#backoff.reset();
     } else {

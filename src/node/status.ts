@@ -31,6 +31,8 @@ export interface NodeStatus {
   readonly replica: ReplicaStatus;
   /** By ascending peer. */
   readonly outboxes: readonly OutboxStatus[];
+  /** The other members that are in touch, ascending, and in this replica's view as far as it knows. */
+  readonly inReach: readonly ReplicaId[];
   /** Frames taken in and not yet answered. */
   readonly inbox: number;
   /** Store commits since the start. */

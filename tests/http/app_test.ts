@@ -1,3 +1,4 @@
+import { replicaId } from "../../src/core/ids.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Hono } from "hono";
 import { utf8 } from "../../src/wire/mod.ts";
@@ -154,6 +155,23 @@ Deno.test("/healthz says that the process is alive, whatever the state", async (
   const { app, node } = harness();
   node.overrides = { halted: "a test" };
   assertEquals((await app.request("/healthz")).status, 200);
+});
+
+Deno.test("/readyz is 503 while the replica is in no view, or has no quorum in reach that is in its view", async () => {
+  const { app, node } = harness();
+  const { replica } = node.status();
+  const why = async () => (await problemOf(await app.request("/readyz"), 503, "unavailable")).detail;
+  node.overrides = { replica: { ...replica, active: false } };
+  assertEquals(await why(), "the replica waits for view 4 to start");
+  node.overrides = { inReach: [replicaId(3)] };
+  assertEquals(await why(), "no quorum in reach: expected 2 of the others in view 4, got Dog");
+  node.overrides = { inReach: [] };
+  assertEquals(await why(), "no quorum in reach: expected 2 of the others in view 4, got none");
+  assertEquals((await app.request("/healthz")).status, 200);
+  const { ready, notReady } = await (await app.request("/status")).json();
+  assertEquals([ready, notReady], [false, await why()]);
+  node.overrides = { inReach: [replicaId(0), replicaId(3)] };
+  assertEquals((await app.request("/readyz")).status, 200);
 });
 
 Deno.test("/readyz says 503 and why while the replica does not serve", async () => {

@@ -74,6 +74,7 @@ export class FakeNode implements HostedNode {
       commits: 17,
       reloads: 0,
       inputFaults: 0,
+      inReach: [0, 2, 3].map(replicaId),
       outboxes: [0, 2, 3].map((peer) => ({ peer: replicaId(peer), depth: peer, bytes: 10 * peer, dropped: 0 })),
       replica: {
         view: view(4),
