@@ -11,6 +11,7 @@ import { Replica } from "../core/replica.ts";
 import type { VouchedAnswer } from "../node/gateway.ts";
 import { Node, type NodeOptions } from "../node/node.ts";
 import type { Rejection, Transport } from "../node/ports.ts";
+import { invariantOf } from "./checks/inspection.ts";
 import { type ClockHabits, SimulatedTimer } from "./clock.ts";
 import { ColdHost } from "./cold_host.ts";
 import { type Disk, SimulatedStore } from "./disk.ts";
@@ -241,6 +242,7 @@ export class Machine implements Station {
         onMessage: (direction, kind) => {
           if (direction === "out" || kind === "query") coverage.count("message", kind);
         },
+        onFault: ({ error }) => world.report(invariantOf(error), `${this.label} threw on an input: ${error}`),
         onRejected: ({ reason, kind, detail }) => {
           coverage.count("rejection", reason);
           coverage.count("rejected", `${reason}: ${kind}`);

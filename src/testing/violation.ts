@@ -53,7 +53,7 @@ export type Invariant =
   | "liveness"
   /** No view change while all are correct and up and delays are short. */
   | "calm"
-  /** No correct replica stops by itself, or finds its own store unusable. */
+  /** No correct replica stops by itself, throws on an input, or finds its own store unusable. */
   | "no-halt"
   /** A correct client is not refused. */
   | "service"

@@ -4,20 +4,21 @@
  */
 import { overfull } from "../buffers.ts";
 import type { Machine } from "../machine.ts";
+import type { Invariant } from "../violation.ts";
 import type { World } from "../world.ts";
+
+/** What is broken where a replica has stopped, or has thrown on an input: it may have noticed itself that its state is another than a quorum's. */
+export function invariantOf(trouble: string): Invariant {
+  if (trouble.includes("has diverged")) return "integrity";
+  return trouble.includes("is committed as") ? "agreement" : "no-halt";
+}
 
 /** Looks at what runs on a machine. */
 export function inspect(world: World, { node, isFaulty, label, buffers }: Machine): void {
   if (!node || isFaulty) return;
   const { genesis, settings, limits, report } = world;
   const { replica, inbox, outboxes, halted } = node.status();
-  // The replica itself has noticed that its state is another than a quorum's.
-  const invariant = halted?.includes("has diverged")
-    ? "integrity"
-    : halted?.includes("is committed as")
-    ? "agreement"
-    : "no-halt";
-  if (halted !== undefined) report(invariant, `${label} has halted: ${halted}`);
+  if (halted !== undefined) report(invariantOf(halted), `${label} has halted: ${halted}`);
   const { logWindow, limits: { maxSessions, maxNames } } = genesis;
   const isAtMost = (what: string, got: number, most: number) => {
     if (got > most) report("bounds", `${label} has ${got} ${what}, the limit is ${most}`);
