@@ -4,7 +4,7 @@
  *     node main.ts pbft/cluster.json Dog pbft/Dog/key dog.db [port]
  */
 import { serve } from "@hono/node-server";
-import { MemoryStore, openReplica, policyFromVariables } from "@pbft/edge/node";
+import { MemoryStore, openReplica, policyFromVariables, serverBounds } from "@pbft/edge/node";
 import { parseClusterText } from "@pbft/edge/client";
 import { readFileSync } from "node:fs";
 import process from "node:process";
@@ -26,7 +26,10 @@ const replica = await openReplica({
   app: policyFromVariables((name) => process.env[name]),
 });
 const url = new URL(cluster.urls[name]!);
-const server = serve({ fetch: replica.fetch, port: Number(port ?? (url.port || 80)), hostname: "0.0.0.0" });
+const { serverOptions, maxConnections } = serverBounds();
+// Without a host name it listens on all addresses, IPv6 and IPv4.
+const server = serve({ fetch: replica.fetch, port: Number(port ?? (url.port || 80)), serverOptions });
+if ("maxConnections" in server) server.maxConnections = maxConnections;
 console.log(`${name} serves port ${port ?? url.port}`);
 
 for (const signal of ["SIGINT", "SIGTERM"]) {

@@ -3,6 +3,7 @@
  * @module
  */
 import { formatLine } from "../runtime/log_format.ts";
+import { keepLoopbackDirect } from "./direct_loopback.ts";
 
 /** The user can do something about it. Printed as one line, without a stack. */
 export class CliError extends Error {
@@ -15,6 +16,7 @@ export class CliError extends Error {
 
 /** Runs a command and exits with its code; what it throws becomes one line on stderr, of JSON where the arguments ask for that. */
 export async function runCommand(command: () => Promise<number>, args: readonly string[] = Deno.args): Promise<never> {
+  keepLoopbackDirect();
   try {
     Deno.exit(await command());
   } catch (error) {

@@ -27,8 +27,9 @@ const HELP = `Runs one replica of a cluster.
   --lost-disk      the state file was lost or is an old copy: follow the others, and
                    vote only when all that was said before is behind them
   --memory         instead of --state: keep the state in memory
-  --host HOST      where to listen, if not where the cluster file says
-  --port PORT
+  --host HOST      the address to listen on. Left out: the loopback address of the cluster
+                   file, or else all, IPv6 and IPv4 (::)
+  --port PORT      the port to listen on, if not that of the cluster file
   --log FORMAT     text, or json: one JSON object a line (text)
   --until-eof      stop when standard input ends, as well as on Ctrl-C
   --help           print this

@@ -7,6 +7,7 @@ import type { Batch } from "../core/messages.ts";
 import type { Digest, Millis, ReplicaId, SequenceNumber } from "../core/ids.ts";
 import type { Event } from "../core/events.ts";
 import type { InputFault } from "./input_faults.ts";
+import type { Trouble } from "./trouble.ts";
 import type { SignedKind } from "../wire/domain.ts";
 
 /** The store's version: it grows by one with each commit. 0: the store is empty. */
@@ -140,6 +141,8 @@ export interface Observer {
   onCommit?(durationMs: number, records: number, bytes: number): void;
   /** The core threw on an input, which was dropped; the replica is read anew from its store. It is a bug: report it. */
   onFault?(fault: InputFault): void;
+  /** Something is wrong on the host, or on the way to a member. */
+  onTrouble?(trouble: Trouble): void;
 }
 
 /** Why a frame did not pass the gate. Each maps to one HTTP status. */

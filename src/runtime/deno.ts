@@ -5,12 +5,14 @@
  */
 import type { Settings } from "../core/config.ts";
 import type { ReplicaId } from "../core/ids.ts";
+import { describeThrown } from "../core/machine_guard.ts";
 import type { StateMachine } from "../core/state_machine.ts";
 import { type AppOptions, createApp, problem, type ReplicaApp } from "../http/mod.ts";
 import { KeyValue } from "../machines/key_value.ts";
 import { Node } from "../node/node.ts";
 import { checkIdentity } from "../node/options.ts";
 import type { Archive, Observer, Store } from "../node/ports.ts";
+import type { Trouble } from "../node/trouble.ts";
 import { DenoKvStore } from "../stores/deno_kv.ts";
 import { SqliteStore } from "../stores/sqlite.ts";
 import type { ClusterFile } from "../wire/mod.ts";
@@ -19,6 +21,8 @@ import { memberId, replicaFromVariables, type ReplicaIdentity } from "./environm
 import { type Fields, type Level, Log, type LogEntry, type LogFormat, type LogOptions } from "./log.ts";
 import { logFromVariable } from "./log_variable.ts";
 import { type Policy, policyFromVariables, type PolicyVariable } from "./policy.ts";
+import { ANY_ADDRESS, listenAddress, urlOf } from "./listen_address.ts";
+import { Listener } from "./listener.ts";
 import { systemTimer } from "./system_timer.ts";
 import { socketTransportOf, transportOf } from "./transport.ts";
 
@@ -52,9 +56,12 @@ export interface ServeReplicaOptions {
   readonly store: Store | string;
   /** Where executed batches go before they are forgotten; nowhere if left out. */
   readonly archive?: Archive;
-  /** Where to listen, if not where the cluster file says that the replica is. */
+  /**
+   * The address to listen on. If it is left out: the loopback address that the cluster file gives for the replica, or else all of the
+   * machine's, IPv6 and IPv4 (`::`).
+   */
   readonly hostname?: string;
-  /** As {@linkcode hostname}. */
+  /** The port to listen on, if not that of the cluster file. */
   readonly port?: number;
   /** What differs from the default settings. */
   readonly settings?: Partial<Settings>;
@@ -113,7 +120,13 @@ export async function serveReplica(options: ServeReplicaOptions): Promise<Served
   const stopping = new AbortController();
   // The port is bound first: a replica that can't be reached must not touch its store.
   let handle: ReplicaApp["fetch"] = () => unavailable("the replica is starting");
-  const server = Deno.serve(listenOptions(options, self), (request, connection) => handle(request, connection));
+  const server = new Listener({
+    ...listenAddress(options, urls[genesis.replicas[self]!.name]!),
+    handler: (request, connection) => handle(request, connection),
+    timer,
+    onAcceptFailed: (error) => tell({ kind: "accept-failed", reason: describeThrown(error).error }),
+  });
+  const tell = (trouble: Trouble) => observers?.forEach((observer) => observer.onTrouble?.(trouble));
   const hasSockets = options.hasSockets ?? !options.keepsInputs;
   const sockets = hasSockets ? socketTransportOf(options.cluster, self, privateKey) : undefined;
   let node: Node;
@@ -157,8 +170,7 @@ export async function serveReplica(options: ServeReplicaOptions): Promise<Served
   };
   if (options.signal?.aborted) await close();
   options.signal?.addEventListener("abort", () => void close(), { once: true });
-  const { hostname, port } = server.addr;
-  return { node, url: `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`, close, closed };
+  return { node, url: urlOf(server.address), close, closed };
 }
 
 /** What {@linkcode serveFromEnvironment} does not read from the environment. */
@@ -166,7 +178,7 @@ export type EnvironmentOptions = Partial<Omit<ServeReplicaOptions, "cluster" | "
 
 /**
  * Opens and serves the replica that the environment names (see {@linkcode replicaFromVariables}), as Deno Deploy needs it: its state
- * is in Deno KV under the member's name, everything it takes is kept there, it listens on all interfaces at `PORT` or
+ * is in Deno KV under the member's name, everything it takes is kept there, it listens on all addresses, IPv6 and IPv4, at `PORT` or
  * 8000, and it stops when the process is asked to. `PBFT_KV` may name a database file; on Deno Deploy it is left out. Whom it serves is
  * in further variables, see {@linkcode policyFromVariables}.
  * What happens is logged, if there are no `observers`, as `PBFT_LOG` says: `text` (if left out), `json` or `none`.
@@ -189,7 +201,7 @@ export async function serveFromEnvironment(options: EnvironmentOptions = {}): Pr
   const log = logFromVariable((variable) => Deno.env.get(variable), identity, systemTimer());
   const onInternalError = (error: Error) => log?.defect("a request met a defect", error);
   return await serveReplica({
-    hostname: "0.0.0.0",
+    hostname: ANY_ADDRESS,
     port: portFromVariable(Deno.env.get("PORT")),
     keepsInputs: true,
     hasLostDisk: Deno.env.get("PBFT_LOST_DISK") === "1",
@@ -221,16 +233,6 @@ export function terminationSignal(): AbortSignal {
   const signals: readonly Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
   for (const signal of signals) Deno.addSignalListener(signal, () => controller.abort());
   return controller.signal;
-}
-
-function listenOptions(options: ServeReplicaOptions, self: ReplicaId): Deno.ServeTcpOptions {
-  const { name } = options.cluster.genesis.replicas[self]!;
-  const url = new URL(options.cluster.urls[name]!);
-  return {
-    hostname: options.hostname ?? url.hostname.replace(/^\[|\]$/g, ""),
-    port: options.port ?? Number(url.port || 80),
-    onListen: () => {},
-  };
 }
 
 function unavailable(detail: string): Response {

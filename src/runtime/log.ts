@@ -6,8 +6,10 @@ import type { Event, Suspicion } from "../core/events.ts";
 import type { ReplicaId } from "../core/ids.ts";
 import type { InputFault } from "../node/input_faults.ts";
 import type { Observer, Rejection, Timer } from "../node/ports.ts";
+import type { Trouble } from "../node/trouble.ts";
 import { type Fields, formatLine, type Level, type LogFormat } from "./log_format.ts";
 import { LineLimit } from "./log_limit.ts";
+import { troubleEntry } from "./log_trouble.ts";
 
 export type { Fields, Level, LogFormat };
 
@@ -160,6 +162,12 @@ export class Log implements Observer {
     const message = "dropped an input on which this program failed; please report this defect";
     const fields = { input, from: sender, error: error.slice(0, MAX_STACK_LENGTH) };
     this.error({ event: "defect", message, fields }, ["input", "from"]);
+  }
+
+  /** @ignore */
+  onTrouble(trouble: Trouble): void {
+    const { event, message, fields } = troubleEntry(trouble, (id) => this.#name(id));
+    this.warn({ event, message, fields }, Object.keys(fields).filter((name) => name !== "afterMs"));
   }
 
   #name(id: ReplicaId): string | number {

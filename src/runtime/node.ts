@@ -16,6 +16,7 @@ import type { ClusterFile } from "../wire/mod.ts";
 import { memberId, replicaFromVariables, type ReplicaIdentity } from "./environment.ts";
 import { type Fields, type Level, Log, type LogEntry, type LogFormat, type LogOptions } from "./log.ts";
 import { type Policy, policyFromVariables, type PolicyVariable } from "./policy.ts";
+import { type ServerBounds, serverBounds } from "./server_bounds.ts";
 import { systemTimer } from "./system_timer.ts";
 import { transportOf } from "./transport.ts";
 
@@ -32,6 +33,8 @@ export {
   type PolicyVariable,
   replicaFromVariables,
   type ReplicaIdentity,
+  type ServerBounds,
+  serverBounds,
   SqliteStore,
   systemTimer,
 };
@@ -76,9 +79,11 @@ export interface OpenReplica {
  * @example
  * ```ts ignore
  * import { serve } from "@hono/node-server";
- * import { openReplica } from "@pbft/edge/node";
+ * import { openReplica, serverBounds } from "@pbft/edge/node";
  * const replica = await openReplica({ cluster, self: "Dog", privateKey, store: "dog.db" });
- * serve({ fetch: replica.fetch, port: 1114 });
+ * const { serverOptions, maxConnections } = serverBounds();
+ * const server = serve({ fetch: replica.fetch, port: 1114, serverOptions });
+ * server.maxConnections = maxConnections;
  * ```
  */
 export async function openReplica(options: OpenReplicaOptions): Promise<OpenReplica> {

@@ -1,0 +1,21 @@
+/**
+ * What goes wrong around a replica, on its host or on the way to another member, while the replica itself goes on.
+ * @module
+ */
+import type { ReplicaId } from "../core/ids.ts";
+
+/** One such thing. */
+export type Trouble =
+  /** Nothing can be delivered to a member. Told once, and again when the reason is another one. */
+  | { readonly kind: "peer-unreachable"; readonly peer: ReplicaId; readonly reason: string }
+  /** It took something again, `afterMs` after the first failure. */
+  | { readonly kind: "peer-reached"; readonly peer: ReplicaId; readonly afterMs: number }
+  /** A WebSocket to a member is of no use: what goes to it is POSTed, and no socket is tried for `retryMs`. */
+  | {
+    readonly kind: "socket-failed";
+    readonly peer: ReplicaId;
+    readonly reason: string;
+    readonly retryMs: number;
+  }
+  /** The host could not take a connection, for want of descriptors most likely. Idle connections were closed. */
+  | { readonly kind: "accept-failed"; readonly reason: string };

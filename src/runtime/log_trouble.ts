@@ -1,0 +1,36 @@
+/**
+ * Trouble on the host, or on the way to a member, in plain words.
+ * @module
+ */
+import type { ReplicaId } from "../core/ids.ts";
+import type { Trouble } from "../node/trouble.ts";
+import type { Fields } from "./log_format.ts";
+
+/** What the log says of it. */
+export function troubleEntry(
+  trouble: Trouble,
+  nameOf: (id: ReplicaId) => string | number,
+): { readonly event: string; readonly message: string; readonly fields: Fields } {
+  const { kind: event } = trouble;
+  switch (trouble.kind) {
+    case "peer-unreachable": {
+      const fields = { peer: nameOf(trouble.peer), reason: trouble.reason };
+      return { event, message: "can't deliver to a member; it is tried again", fields };
+    }
+    case "peer-reached": {
+      const fields = { peer: nameOf(trouble.peer), afterMs: Math.round(trouble.afterMs) };
+      return { event, message: "a member can be reached again", fields };
+    }
+    case "socket-failed": {
+      const fields = { peer: nameOf(trouble.peer), reason: trouble.reason, retryMs: trouble.retryMs };
+      return { event, message: "a WebSocket to a member failed; messages are POSTed instead", fields };
+    }
+    case "accept-failed":
+      return {
+        event,
+        message:
+          "a connection could not be accepted, and idle ones were closed; raise the limit of open files, or put a proxy in front",
+        fields: { reason: trouble.reason },
+      };
+  }
+}
