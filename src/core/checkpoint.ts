@@ -144,7 +144,18 @@ export function onStableCheckpoint(step: Step, { message }: Verified<Signed<Stab
     return step.discard("stable-checkpoint", replica, "invalid-certificate");
   }
   if (stableSequence(checkpoints) <= step.state.log.low) return step.discard("stable-checkpoint", replica, "duplicate");
-  onStable(step, checkpoints as StableCertificate); // nested in what the gate has verified
+  const certificate = checkpoints as StableCertificate; // nested in what the gate has verified
+  onStable(step, certificate);
+  if (isLeftBehind(step, certificate)) startTransfer(step, certificate);
+}
+
+/**
+ * Whether the others have left this replica behind: it has not moved since it said where it is, and what it lacks up to that checkpoint
+ * its sender has no more.
+ */
+function isLeftBehind({ state }: Step, certificate: StableCertificate): boolean {
+  const { status, lastExecuted, loads } = state;
+  return stableSequence(certificate) > lastExecuted && status.executed >= lastExecuted && loads.size === 0;
 }
 
 /** Of each sender, all within the window and the highest above it: a bounded number, and enough to meet. */

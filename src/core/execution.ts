@@ -24,7 +24,7 @@ export function executeCommitted(step: Step): void {
     if (isCheckpointDue(step) && !takeCheckpoint(step)) return;
     const slot = state.log.find(state.lastExecuted + 1);
     if (!slot || slot.committed === null) return;
-    if (slot.batch?.digest !== slot.committed) return askForBody(step, slot, slot.committed);
+    if (slot.batch?.digest !== slot.committed) return askForBody(step, slot.committed);
     const { batch } = slot;
     if (!isReadyFor(step, () => batch.requests.flatMap(operationsOf))) return;
     execute(step, slot, batch);

@@ -96,6 +96,12 @@ export interface Outgoing {
   readonly batch?: Batch;
 }
 
+/** Blobs for a peer. */
+export interface Offer {
+  readonly to: ReplicaId;
+  readonly digests: readonly Digest[];
+}
+
 /** An answer to the client, or the gateway, whose request was executed. The node signs it if somebody waits for it. */
 export interface OutgoingReply {
   readonly to: { readonly client: ClientId } | { readonly gateway: ReplicaId };
@@ -114,6 +120,8 @@ export interface Ready {
   readonly answers: readonly QueryAnswer[];
   /** Blobs to read from the store, of `blobs` records of this or an earlier step, and to give back with `loaded`. */
   readonly loads: readonly Digest[];
+  /** Blobs of the store that a peer will need: they are sent to it as if it had asked. Nothing if left out. */
+  readonly offers?: readonly Offer[];
   /** When to step with `alarm` at the latest; `null`: not by itself. */
   readonly alarmAt: Millis | null;
   readonly events: readonly Event[];

@@ -5,7 +5,17 @@
  */
 import type { Digest, ReplicaId, SequenceNumber, View } from "./ids.ts";
 import { invariant } from "./invariant.ts";
-import type { Batch, Commit, Prepare, PreparedCertificate, PrePrepare, Signed, Stage, Verified } from "./messages.ts";
+import type {
+  Batch,
+  Commit,
+  Decision,
+  Prepare,
+  PreparedCertificate,
+  PrePrepare,
+  Signed,
+  Stage,
+  Verified,
+} from "./messages.ts";
 import { primaryOf } from "./quorum.ts";
 
 /** A pre-prepare that can't be accepted yet. */
@@ -33,6 +43,8 @@ export interface Slot {
   committed: Digest | null;
   /** That quorum. */
   decision: readonly Verified<Signed<Commit>>[];
+  /** The same as this replica passes it on; `null`: nobody needed it yet. */
+  proof: Verified<Signed<Decision>> | null;
 }
 
 /** The slots in (low watermark, high watermark]. */
@@ -80,6 +92,7 @@ export class MessageLog {
         prepared: null,
         committed: null,
         decision: [],
+        proof: null,
       };
       this.#slots.set(sequence, slot);
       if (sequence > this.#highest) this.#highest = sequence;

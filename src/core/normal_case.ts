@@ -118,7 +118,7 @@ export function acceptWaiting(step: Step, slot: Slot): void {
   // What was taken up before it may have made it stable.
   if (!slot.waiting || !step.state.log.isWithin(slot.sequence)) return;
   const { prePrepare, batch, carried } = slot.waiting;
-  if (!batch) return askForBody(step, slot, prePrepare.message.digest);
+  if (!batch) return askForBody(step, prePrepare.message.digest);
   if (!carried && batch.timestamp > step.now + step.env.genesis.limits.maxClockSkewMs) {
     step.state.early.add(slot.sequence);
     return;
@@ -149,12 +149,17 @@ export function earlyAt(step: Step): Millis | null {
   return at as Millis | null;
 }
 
-/** A body that was asked for has come. */
-export function onBody(step: Step, batch: Batch): void {
-  for (const slot of step.state.log.slots()) {
-    if (slot.committed === batch.digest) slot.batch = batch;
-    if (slot.waiting?.prePrepare.message.digest !== batch.digest) continue;
-    slot.waiting = { ...slot.waiting, batch };
+/** Bodies that were asked for have come. */
+export function onBodies(step: Step, bodies: ReadonlyMap<Digest, Batch>): void {
+  const { log } = step.state;
+  for (let n = log.low + 1; n <= log.highest(); n++) {
+    const slot = log.find(n);
+    if (!slot) continue;
+    const decided = slot.committed === null ? undefined : bodies.get(slot.committed);
+    if (decided) slot.batch = decided;
+    const waiting = slot.waiting ? bodies.get(slot.waiting.prePrepare.message.digest) : undefined;
+    if (!waiting) continue;
+    slot.waiting = { ...slot.waiting!, batch: waiting };
     acceptWaiting(step, slot);
   }
   executeCommitted(step);
@@ -270,6 +275,7 @@ function decide(step: Step, slot: Slot, commits: Slot["decision"]): void {
   const bodies = [slot.batch, slot.waiting?.batch];
   slot.batch = bodies.find((batch) => batch?.digest === digest) ?? null;
   step.stage("committed", view, slot.sequence, slot.batch);
+  if (!slot.batch) askForBody(step, digest);
   executeCommitted(step);
 }
 

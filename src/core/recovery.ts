@@ -5,6 +5,7 @@
 import { machineChunks, stableSequence } from "./checkpoint.ts";
 import { ClientTable } from "./client_table.ts";
 import { Evidence } from "./evidence.ts";
+import { createFetches } from "./fetches.ts";
 import type { Digest, Millis, SequenceNumber } from "./ids.ts";
 import { invariant } from "./invariant.ts";
 import type { Environment } from "./io.ts";
@@ -17,6 +18,7 @@ import { primaryOf } from "./quorum.ts";
 import { RefusedRequests } from "./refused_requests.ts";
 import { RetiredBlobs } from "./retired_blobs.ts";
 import { type ChunkChange, entriesOf, readChunk, readPage, readRoot, StateTree } from "./state_tree.ts";
+import { createAsking } from "./sources.ts";
 import type { ReplicaState } from "./state.ts";
 import { restoreTimers } from "./timers.ts";
 
@@ -68,10 +70,13 @@ export function recover(env: Environment, recovered: Recovered): ReplicaState {
       busy: false,
       heard: new Map(),
       heardAt: new Map(),
-      answeredAt: new Map(),
+      allowances: new Map(),
       toldAt: new Map(),
     },
-    bodies: new Map(),
+    bodies: new Set(),
+    fetches: createFetches(),
+    logRequests: createAsking(),
+    askedUntil: recovered.timers?.askedUntil ?? 0 as Millis,
     early: new Set(),
     evidence: new Evidence(recovered.evidence),
     queries: [],

@@ -4,7 +4,6 @@
  * @module
  */
 import { checkStatus, hastenStatus, onStatus, sendStatus } from "./retransmission.ts";
-import { bodiesAt, checkBodies, missingBodies } from "./bodies.ts";
 import { type Buffers, buffersOf } from "./buffers.ts";
 import { onCheckpoint, onStableCheckpoint, stableSequence } from "./checkpoint.ts";
 import { executeCommitted } from "./execution.ts";
@@ -18,7 +17,6 @@ import { stageOf } from "./message_log.ts";
 import {
   checkAllCommitted,
   earlyAt,
-  onBody,
   onCommit,
   onDecision,
   onPrepare,
@@ -31,7 +29,9 @@ import { answerQueries, onQuery, queriesAt } from "./queries.ts";
 import { primaryOf } from "./quorum.ts";
 import { recover } from "./recovery.ts";
 import { followClock } from "./set_back.ts";
-import { checkTransfer, onStateBlobs, startTransfer, transferAt } from "./state_transfer.ts";
+import { fetchesAt, fetchMissing, noteHeard, onBlobs } from "./fetches.ts";
+import { askForLog, logRequestsAt, resumeRequests } from "./log_requests.ts";
+import { startTransfer } from "./state_transfer.ts";
 import { type ReplicaState, Step } from "./state.ts";
 import { type Timers, timersOf } from "./timers.ts";
 import { checkSuspicion, suspicionAt } from "./suspicion.ts";
@@ -57,21 +57,21 @@ export class Replica {
     const step = new Step(this.#env, this.#state, now);
     followClock(step);
     this.#dispatch(step, input);
-    if (step.heardFrom !== null) this.#state.status.heardAt.set(step.heardFrom, now);
+    if (step.heardFrom !== null) noteHeard(step, step.heardFrom);
     takeUpEarly(step);
-    checkBodies(step);
-    if (this.#state.transfer && now >= (transferAt(step) ?? Infinity)) checkTransfer(step);
     checkStatus(step);
     if (input.kind !== "request" || !input.more) propose(step);
     checkLostDisk(step);
     checkSuspicion(step);
     hastenStatus(step);
+    fetchMissing(step);
+    askForLog(step);
     answerQueries(step);
     this.#alarmAt = earliest(
       this.#state.status.dueAt,
       earlyAt(step),
-      bodiesAt(step),
-      transferAt(step),
+      fetchesAt(step),
+      logRequestsAt(step),
       suspicionAt(step),
       queriesAt(step),
     );
@@ -102,21 +102,25 @@ export class Replica {
         step.heardFrom = input.commit.message.replica;
         return onCommit(step, input.commit);
       case "decision":
+        noteHeard(step, input.decision.message.replica);
         return onDecision(step, input.decision);
       case "checkpoint":
+        noteHeard(step, input.checkpoint.message.replica);
         return onCheckpoint(step, input.checkpoint);
       case "stable-checkpoint":
+        noteHeard(step, input.stable.message.replica);
         return onStableCheckpoint(step, input.stable);
       case "view-change":
         step.heardFrom = input.viewChange.message.replica;
         return onViewChange(step, input.viewChange);
       case "new-view":
+        noteHeard(step, input.newView.message.replica);
         return onNewView(step, input.newView);
       case "status":
         step.heardFrom = input.status.message.replica;
         return onStatus(step, input.status);
       case "blobs":
-        return onBlobs(step, input);
+        return onBlobs(step, input.from, input.blobs);
     }
   }
 
@@ -172,24 +176,19 @@ function start(step: Step): void {
   // It was kept when the next status is due. Where a message starts a replica, saying all of this at each start would have the
   // replicas start each other for ever.
   const isResumed = state.status.dueAt > 0;
-  if (isResumed) state.answeredThrough = state.log.highestCommitted();
-  if (stableSequence(state.stable) > state.lastExecuted) {
-    startTransfer(step, state.stable, { isResumed, waitsForAnswers: isResumed && step.now < state.status.dueAt });
+  if (isResumed) {
+    state.answeredThrough = state.log.highestCommitted();
+    resumeRequests(step);
   }
+  if (stableSequence(state.stable) > state.lastExecuted) startTransfer(step, state.stable);
   executeCommitted(step);
   checkAllCommitted(step);
   carryOver(step);
   if (isResumed) return;
   if (!step.isActive && state.viewChange) step.send("all", state.viewChange);
   sendStatus(step);
+  state.status.executed = state.lastExecuted;
   state.status.dueAt = (step.now + step.env.settings.statusIntervalMs) as Millis;
-}
-
-function onBlobs(step: Step, { from, blobs }: Extract<Input, { kind: "blobs" }>): void {
-  const missing = missingBodies(step);
-  for (const { batch } of blobs) if (batch && missing.has(batch.digest)) onBody(step, batch);
-  const rest = blobs.filter(({ digest }) => !missing.has(digest));
-  for (const _ of onStateBlobs(step, from, rest)) step.discard("blob", from, "not-wanted");
 }
 
 function earliest(...times: readonly (Millis | null)[]): Millis {

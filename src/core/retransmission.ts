@@ -6,17 +6,23 @@ import { stableSequence } from "./checkpoint.ts";
 import { NEW_DISK, noteReport, passOnFilling } from "./lost_disk.ts";
 import type { Millis, ReplicaId, SequenceNumber } from "./ids.ts";
 import { type Slot, stageOf } from "./message_log.ts";
-import type { Decision, Signed, StableCheckpoint, Stage, Status, Verified } from "./messages.ts";
+import { allowanceOf } from "./allowance.ts";
+import { noteStatus } from "./log_requests.ts";
+import type { Decision, ReplicaMessage, Signed, StableCheckpoint, Stage, Status, Verified } from "./messages.ts";
 import { propose, relay } from "./normal_case.ts";
 import { startTransfer } from "./state_transfer.ts";
 import type { Step } from "./state.ts";
 
 /** Most numbers that one status is answered with. */
-const MAX_RESENT_SLOTS = 64;
+const MAX_RESENT_SLOTS = 1_024;
 /** Most requests that all are told of at once; the primary is told of all that wait. */
 const MAX_SHOWN = 4;
-/** Most bytes of batch bodies that one status is answered with, and one body more. */
+/** Most bytes that one status is answered with, about. Whoever lacks more asks again. */
 const MAX_RESENT_BYTES = 512 * 1024;
+/** What the statuses of one replica are answered with, bytes. */
+const RESENT = { most: 4 * MAX_RESENT_BYTES, perMs: 4 * 1024 };
+/** What a message has on its way beside the signed bytes, about. */
+const FRAME_BYTES = 80;
 
 /** When the status timer is due: says where we are, if nothing has moved since the last time. */
 export function checkStatus(step: Step): void {
@@ -105,37 +111,38 @@ function catchUp(step: Step): void {
   if (ahead && stableSequence(ahead) > lastExecuted) startTransfer(step, ahead);
 }
 
-/** A replica says where it is: send what it lacks. */
+/** A replica says where it is: send what it lacks, and where we are if that is further. */
 export function onStatus(step: Step, status: Verified<Signed<Status>>): void {
   const { state, now } = step;
   const { message } = status;
   const { replica, executed, stable, stages } = message;
   state.status.heard.set(replica, executed);
   noteReport(step, status);
-  const answeredAt = state.status.answeredAt.get(replica);
-  if (answeredAt !== undefined && now < answeredAt + step.env.settings.statusIntervalMs / 2) {
-    return step.discard("status", replica, "too-soon");
-  }
-  state.status.answeredAt.set(replica, now);
+  noteStatus(step, replica);
+  const allowance = allowanceOf(state.status.allowances, replica, { now, rate: RESENT });
+  if (allowance.bytes <= 0) return step.discard("status", replica, "too-soon");
+  let left = MAX_RESENT_BYTES;
+  const resend = (signed: Signed) => {
+    step.send(replica, signed as Verified<Signed<ReplicaMessage>>);
+    const bytes = signed.bytes.length + FRAME_BYTES;
+    left -= bytes;
+    allowance.bytes -= bytes;
+  };
   if (message.challenge > 0) remind(step, message);
   if (message.view < state.view) {
     const whereWeAre = state.newView ?? state.viewChange;
-    if (whereWeAre) step.send(replica, whereWeAre);
+    if (whereWeAre) resend(whereWeAre);
   }
-  resendCheckpoints(step, replica, stable);
-  let slots = 0;
-  let bytes = 0;
+  resendCheckpoints(step, { to: replica, stable }, resend);
   const highest = state.log.highest();
-  for (
-    let n = Math.max(executed, state.log.low) + 1;
-    n <= highest && slots < MAX_RESENT_SLOTS && bytes < MAX_RESENT_BYTES;
-    n++
-  ) {
+  let slots = 0;
+  for (let n = Math.max(executed, state.log.low) + 1; n <= highest && slots < MAX_RESENT_SLOTS && left > 0; n++) {
     const slot = state.log.find(n);
     if (!slot) continue;
     slots++;
-    bytes += resendSlot(step, replica, slot, stages[n - executed - 1] ?? "idle");
+    resendSlot(step, { to: replica, slot, stage: stages[n - executed - 1] ?? "idle" }, resend);
   }
+  if (executed < state.lastExecuted) sendStatus(step, replica);
 }
 
 /** Somebody has lost its disk: it asks where we are, and it may not know for which view it has left. */
@@ -145,38 +152,41 @@ function remind(step: Step, { replica, challenge }: Status): void {
   sendStatus(step, replica, challenge);
 }
 
-function resendCheckpoints(step: Step, to: ReplicaId, stable: SequenceNumber): void {
+type Resend = (signed: Signed) => void;
+
+function resendCheckpoints(
+  step: Step,
+  { to, stable }: { to: ReplicaId; stable: SequenceNumber },
+  resend: Resend,
+): void {
   const { state, self } = step;
   if (stable < state.log.low) {
-    step.send(
-      to,
-      step.env.sign<StableCheckpoint>({ kind: "stable-checkpoint", replica: self, checkpoints: state.stable }),
-    );
+    resend(step.env.sign<StableCheckpoint>({ kind: "stable-checkpoint", replica: self, checkpoints: state.stable }));
+    // It will have to fetch that state, if this replica has it: here is what it begins with.
+    if (state.tree.sequence >= state.log.low) step.offer(to, [state.stable[0]!.message.digest]);
   }
   for (const sequence of [...state.ownCheckpoints.keys()].sort((a, b) => a - b)) {
     const own = state.checkpoints.get(sequence)?.get(self);
-    if (own && sequence > stable) step.send(to, own);
+    if (own && sequence > stable) resend(own);
   }
 }
 
-/** Sends what a replica at this stage lacks; returns the bytes of the body, if it went along. */
-function resendSlot(step: Step, to: ReplicaId, slot: Slot, stage: Stage): number {
-  const { self, n } = step;
-  const { prePrepare, batch } = slot;
-  let bytes = 0;
-  if (stage === "idle" && prePrepare && prePrepare.message.replica !== to) {
-    // One body is enough: from the primary, and in case that is gone from one more; the others' can be fetched.
-    const withBody = batch?.digest === prePrepare.message.digest &&
-      (prePrepare.message.replica === self || (to + 1) % n === self);
-    step.send(to, prePrepare, withBody ? batch : undefined);
-    if (withBody) bytes = batch.bytes.length;
-  }
-  const prepare = slot.prepares.get(self);
-  if (prepare && (stage === "idle" || stage === "pre-prepared")) step.send(to, prepare);
-  if (stage === "committed") return bytes;
-  const commit = slot.commits.get(self);
+/** Sends what a replica at this stage lacks. The bodies of batches it fetches: from whomever it likes, and each once. */
+function resendSlot(
+  step: Step,
+  { to, slot, stage }: { to: ReplicaId; slot: Slot; stage: Stage },
+  resend: Resend,
+): void {
+  const { self } = step;
+  if (stage === "committed") return;
   if (slot.committed !== null) {
-    step.send(to, step.env.sign<Decision>({ kind: "decision", replica: self, commits: slot.decision }));
-  } else if (commit) step.send(to, commit);
-  return bytes;
+    slot.proof ??= step.env.sign<Decision>({ kind: "decision", replica: self, commits: slot.decision });
+    return resend(slot.proof);
+  }
+  const { prePrepare } = slot;
+  if (stage === "idle" && prePrepare && prePrepare.message.replica !== to) resend(prePrepare);
+  const prepare = slot.prepares.get(self);
+  if (prepare && stage !== "prepared") resend(prepare);
+  const commit = slot.commits.get(self);
+  if (commit) resend(commit);
 }

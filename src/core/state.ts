@@ -3,11 +3,11 @@
  * @module
  */
 import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "./ids.ts";
-import type { WantedBody } from "./bodies.ts";
+import type { Fetches } from "./fetches.ts";
 import type { ClientTable } from "./client_table.ts";
 import type { Evidence } from "./evidence.ts";
 import type { DiscardReason, Event } from "./events.ts";
-import type { Environment, Outgoing, OutgoingReply, Ready } from "./io.ts";
+import type { Environment, Offer, Outgoing, OutgoingReply, Ready } from "./io.ts";
 import type { Load } from "./loading.ts";
 import type { LogFilling, LostDisk } from "./lost_disk.ts";
 import type { WaitingQuery } from "./queries.ts";
@@ -19,6 +19,8 @@ import type { PendingRequests } from "./pending_requests.ts";
 import { maxFaulty, primaryOf, quorum } from "./quorum.ts";
 import type { RefusedRequests } from "./refused_requests.ts";
 import type { RetiredBlobs } from "./retired_blobs.ts";
+import type { Allowance } from "./allowance.ts";
+import type { LogRequests } from "./log_requests.ts";
 import type { ChunkChange, StateTree } from "./state_tree.ts";
 import type { Transfer } from "./state_transfer.ts";
 
@@ -76,8 +78,12 @@ export interface ReplicaState {
   lostDisk: LostDisk | null;
   readonly filling: LogFilling;
   readonly status: StatusTimer;
-  /** Bodies that were asked for, by digest. */
-  readonly bodies: Map<Digest, WantedBody>;
+  /** The digests of bodies that are missing, and perhaps of some that were. */
+  readonly bodies: Set<Digest>;
+  readonly fetches: Fetches;
+  readonly logRequests: LogRequests;
+  /** Until when an earlier life of this replica waited for what it had asked for; 0: it had not. */
+  askedUntil: Millis;
   /** The numbers whose pre-prepare is ahead of our clock. */
   readonly early: Set<SequenceNumber>;
   /** By which others have contradicted themselves. */
@@ -116,8 +122,8 @@ export interface StatusTimer {
   readonly heard: Map<ReplicaId, SequenceNumber>;
   /** When something last came from each replica itself. */
   readonly heardAt: Map<ReplicaId, Millis>;
-  /** When each replica's status was last answered. */
-  readonly answeredAt: Map<ReplicaId, Millis>;
+  /** What each replica may still be answered with. */
+  readonly allowances: Map<ReplicaId, Allowance>;
   /** When each replica was last sent what started the view, because it was still leaving for it. */
   readonly toldAt: Map<ReplicaId, Millis>;
 }
@@ -134,6 +140,7 @@ export class Step {
   readonly #replies: OutgoingReply[] = [];
   readonly #answers: QueryAnswer[] = [];
   readonly #loads: Digest[] = [];
+  readonly #offers: Offer[] = [];
   readonly #events: Event[] = [];
   admission: Ready["admission"] = "taken";
   /** The replica whose message this is, if it is one that replicas send now and then as long as they live. */
@@ -184,6 +191,11 @@ export class Step {
     this.#answers.push(answer);
   }
 
+  /** Has blobs sent to a peer that did not ask for them, but will need them. */
+  offer(to: ReplicaId, digests: readonly Digest[]): void {
+    this.#offers.push({ to, digests });
+  }
+
   readonly load = (digest: Digest): void => void this.#loads.push(digest);
 
   event(event: Event): void {
@@ -216,6 +228,7 @@ export class Step {
       replies: this.#replies,
       answers: this.#answers,
       loads: this.#loads,
+      offers: this.#offers,
       alarmAt,
       events: this.#events,
       admission: this.admission,

@@ -8,16 +8,14 @@
 import { changedIds, machineChunks, retire, stabilize, type StableCertificate } from "./checkpoint.ts";
 import { answer, answerOf } from "./answers.ts";
 import { executeCommitted } from "./execution.ts";
-import type { Digest, Millis, ReplicaId, SequenceNumber } from "./ids.ts";
+import type { Digest, SequenceNumber } from "./ids.ts";
 import type { FetchedBlob } from "./io.ts";
 import { invariant } from "./invariant.ts";
 import type { KnownLeaf } from "./leaf.ts";
 import { ask as load, havePages } from "./loading.ts";
 import { guarded } from "./machine_guard.ts";
-import type { Fetch } from "./messages.ts";
 import { entriesOf, readChunk, readPage, readRoot, type Root } from "./state_tree.ts";
 import type { Step } from "./state.ts";
-import { peersOf, sourcesOf, turnAt } from "./transfer_sources.ts";
 
 /** What a wanted digest is for. */
 type Want =
@@ -32,12 +30,6 @@ export interface Transfer {
   readonly digest: Digest;
   root: Root | null;
   readonly wanted: Map<Digest, Want>;
-  /** What each peer has been asked for, and until when it may take. */
-  readonly asked: Map<ReplicaId, { readonly digests: readonly Digest[]; readonly until: Millis }>;
-  /** How often each peer was asked in vain; the best are asked first, of these those that were heard last. */
-  readonly failures: Map<ReplicaId, number>;
-  /** Whose turn it is, see {@linkcode turnAt}. */
-  readonly turn: number;
   /** Chunks to put in place at the end; the state tree has their digests already. `null`: gone. None of a machine loaded by need. */
   readonly staged: Map<string, Uint8Array | null>;
   /** What the state named before, or what was fetched on the way: to be dropped if the new state doesn't name it. `null`: own pages are being read. */
@@ -51,35 +43,22 @@ export interface Transfer {
 }
 
 /** A replica that was started by the message with the blobs has asked for them in an earlier life. */
-const MAX_EARLY = 128;
+const MAX_EARLY = 256;
 
-const DIGESTS_PER_FETCH = 32;
-const FETCH_TIMEOUT_MS = 1_000;
 /** Stands in the tree for a chunk whose content is not that of any checkpoint. */
 const UNKNOWN = "unknown" as Digest;
 
-/**
- * Starts to fetch the state of a stable checkpoint, or turns to a newer one; what was fetched for an older one is kept.
- * `isResumed`: it was under way before a restart. `waitsForAnswers`: everybody was asked then, and is given time to answer.
- */
-export function startTransfer(
-  step: Step,
-  certificate: StableCertificate,
-  { isResumed = false, waitsForAnswers = false } = {},
-): void {
+/** Starts to fetch the state of a stable checkpoint, or turns to a newer one; what was fetched for an older one is kept. */
+export function startTransfer(step: Step, certificate: StableCertificate): void {
   const { state } = step;
   const { sequence, digest } = certificate[0]!.message;
   const before = state.transfer;
-  const until = (step.now + FETCH_TIMEOUT_MS) as Millis;
   if (before && before.sequence >= sequence) return;
   state.transfer = {
     sequence,
     digest,
     root: null,
     wanted: new Map(),
-    asked: new Map(waitsForAnswers ? peersOf(step).map((peer) => [peer, { digests: [], until }]) : []),
-    failures: before?.failures ?? new Map(),
-    turn: before?.turn ?? (isResumed ? turnAt(step.now) : 0),
     staged: before?.staged ?? new Map(),
     former: before?.former ?? null,
     shared: new Set(),
@@ -109,7 +88,7 @@ export function continueTransfer(step: Step): void {
 function advance(step: Step, transfer: Transfer): void {
   takeUpEarly(step, transfer);
   if (transfer.root && transfer.wanted.size === 0) finish(step, transfer, transfer.root);
-  else ask(step, transfer);
+  else step.state.fetches.hasNews = true;
 }
 
 function takeUpEarly(step: Step, transfer: Transfer): void {
@@ -127,8 +106,8 @@ function isReading({ state }: Step, { former }: Transfer): boolean {
   return !former || state.loads.size > 0;
 }
 
-/** Blobs come from a peer. Returns those that were not for a transfer. */
-export function onStateBlobs(step: Step, from: ReplicaId, blobs: readonly FetchedBlob[]): readonly FetchedBlob[] {
+/** Blobs come, each once. Returns those that were not for a transfer. */
+export function onStateBlobs(step: Step, blobs: readonly FetchedBlob[]): readonly FetchedBlob[] {
   const { transfer } = step.state;
   if (!transfer) return blobs;
   if (isReading(step, transfer)) {
@@ -136,15 +115,11 @@ export function onStateBlobs(step: Step, from: ReplicaId, blobs: readonly Fetche
     if (transfer.former) advance(step, transfer);
     return [];
   }
-  const asked = transfer.asked.get(from)?.digests ?? [];
-  transfer.asked.delete(from);
   const rest = blobs.filter((blob) => !transfer.wanted.has(blob.digest));
   const wanted = blobs.filter((blob) => transfer.wanted.has(blob.digest));
   keep(step, transfer, wanted);
   for (const blob of wanted) place(step, transfer, blob);
-  const served = asked.filter((digest) => !transfer.wanted.has(digest)).length;
-  if (served === 0 && asked.length > 0) transfer.failures.set(from, (transfer.failures.get(from) ?? 0) + 1);
-  advance(step, transfer);
+  if (wanted.length > 0) advance(step, transfer);
   return rest;
 }
 
@@ -163,42 +138,6 @@ function keep(step: Step, transfer: Transfer, fetched: readonly FetchedBlob[]): 
   }
   step.persist({ kind: "blobs", blobs: new Map(fetched.map(({ digest, bytes }) => [digest, bytes])) });
   step.persist({ kind: "fetched", digests });
-}
-
-/** Peers that have taken too long are asked again only after the others. */
-export function checkTransfer(step: Step): void {
-  const { transfer } = step.state;
-  if (!transfer) return;
-  for (const [peer, { until }] of [...transfer.asked]) {
-    if (step.now < until) continue;
-    transfer.asked.delete(peer);
-    transfer.failures.set(peer, (transfer.failures.get(peer) ?? 0) + 1);
-  }
-  continueTransfer(step);
-}
-
-/** When the next peer has taken too long. */
-export function transferAt(step: Step): Millis | null {
-  const deadlines = [...step.state.transfer?.asked.values() ?? []].map(({ until }) => until);
-  return deadlines.length === 0 ? null : Math.min(...deadlines) as Millis;
-}
-
-function ask(step: Step, transfer: Transfer): void {
-  const busy = new Set([...transfer.asked.values()].flatMap(({ digests }) => digests));
-  const peers = sourcesOf(step, transfer).filter((peer) => !transfer.asked.has(peer));
-  // Only as far as is asked for now: of a large state there are very many.
-  const wanted = transfer.wanted.keys();
-  for (const peer of peers) {
-    const digests: Digest[] = [];
-    while (digests.length < DIGESTS_PER_FETCH) {
-      const next = wanted.next();
-      if (next.done) break;
-      if (!busy.has(next.value) && !step.state.loads.has(next.value)) digests.push(next.value);
-    }
-    if (digests.length === 0) return;
-    transfer.asked.set(peer, { digests, until: (step.now + FETCH_TIMEOUT_MS) as Millis });
-    step.send(peer, step.env.sign<Fetch>({ kind: "fetch", replica: step.self, digests }));
-  }
 }
 
 /** Something is to be had: from the store if it was fetched before, or else from a peer. Of a chunk that is loaded by need later, that it is stored is enough. */

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Millis, SequenceNumber } from "./ids.ts";
+import { lastAnswerDueAt } from "./sources.ts";
 import type { ReplicaState } from "./state.ts";
 
 /** The timers of a replica, for hosts that stop it between any two inputs. */
@@ -26,10 +27,12 @@ export interface Timers {
   readonly statusExecuted: SequenceNumber;
   /** Whether something was outstanding. */
   readonly busy: boolean;
+  /** Until when it waits for what it has asked others for; 0: it has asked for nothing. */
+  readonly askedUntil: Millis;
 }
 
 /** The timers as they are. */
-export function timersOf({ suspicion, status }: ReplicaState): Timers {
+export function timersOf({ suspicion, status, fetches, logRequests }: ReplicaState): Timers {
   return {
     steppedAt: suspicion.steppedAt ?? status.dueAt,
     awakeMs: suspicion.awakeMs,
@@ -41,6 +44,7 @@ export function timersOf({ suspicion, status }: ReplicaState): Timers {
     statusDelayMs: status.delayMs,
     statusExecuted: status.executed,
     busy: status.busy,
+    askedUntil: Math.max(0, ...[fetches, logRequests].map(lastAnswerDueAt)) as Millis,
   };
 }
 

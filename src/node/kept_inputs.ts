@@ -223,7 +223,7 @@ function inputOf(signed: Signed, hash: (bytes: Uint8Array) => Digest): MessageIn
 
 function plainOf(timers: Timers): readonly number[] {
   const { steppedAt, awakeMs, suspectAt, suspectAtLatest, suspectTimeoutMs, suspectExecuted } = timers;
-  const { statusAt, statusDelayMs, statusExecuted, busy } = timers;
+  const { statusAt, statusDelayMs, statusExecuted, busy, askedUntil } = timers;
   const suspect = [
     ...[suspectAt, suspectAtLatest].map((at) => at === null ? 0 : Math.round(at) + 1),
     Math.round(suspectTimeoutMs),
@@ -237,6 +237,7 @@ function plainOf(timers: Timers): readonly number[] {
     Math.round(statusDelayMs),
     statusExecuted,
     busy ? 1 : 0,
+    askedUntil,
   ];
 }
 
@@ -252,6 +253,7 @@ function timersOf(plain: readonly number[]): Timers {
     statusDelayMs,
     statusExecuted,
     busy,
+    askedUntil = 0,
   ] = plain;
   return {
     steppedAt,
@@ -264,5 +266,6 @@ function timersOf(plain: readonly number[]): Timers {
     statusDelayMs,
     statusExecuted,
     busy: busy === 1,
+    askedUntil,
   } as Timers;
 }

@@ -8,14 +8,7 @@ import type { Digest, Millis, ReplicaId } from "../core/ids.ts";
 import type { Input, Ready } from "../core/io.ts";
 import { failureOf } from "../core/machine_guard.ts";
 import type { Recovered } from "../core/records.ts";
-import type {
-  Fetch,
-  MessageKind,
-  SignedRequest,
-  Verified,
-  VouchedOperation,
-  VouchedRequest,
-} from "../core/messages.ts";
+import type { MessageKind, SignedRequest, Verified, VouchedOperation, VouchedRequest } from "../core/messages.ts";
 import type { SignedQuery } from "../core/query_messages.ts";
 import { Replica } from "../core/replica.ts";
 import { BlobReader } from "./blob_reader.ts";
@@ -65,6 +58,7 @@ export class Node {
   readonly #replica: DurableReplica;
   readonly #delivery: Delivery;
   readonly #gateway: Gateway;
+  readonly #blobs: BlobServer;
   readonly #maxQueriesPerTurn: number;
   readonly #observers: Observers;
   #isDraining = false;
@@ -94,10 +88,10 @@ export class Node {
       wake: () => this.#drainSoon(),
       resend: (request) => this.#resend(request),
     });
-    const n = genesis.replicas.length;
     const onOwnReply = (reply: Parameters<Gateway["onReply"]>[0]) => this.#gateway.onReply(reply);
+    const n = genesis.replicas.length;
     this.#delivery = new Delivery({ ...options, n, signer, jitter, limits, waiters, queries, observers, onOwnReply });
-    const blobs = new BlobServer({
+    const blobs = this.#blobs = new BlobServer({
       self,
       store,
       timer,
@@ -110,7 +104,7 @@ export class Node {
       unavailable: () => this.#unavailable(),
       wake: () => this.#drainSoon(),
       onReply: onOwnReply,
-      onFetch: (asked: Fetch) => void blobs.answer(asked),
+      onFetch: blobs.answer.bind(blobs),
       onHeard: (...heard: Parameters<Delivery["heard"]>) => this.#delivery.heard(...heard),
     };
     this.#requests = { kind: "request", intake: new Intake(intake), waiters };
@@ -252,9 +246,10 @@ export class Node {
     });
   }
 
-  #release({ events, messages, replies, answers }: Ready, now: Millis): void {
+  #release({ events, messages, replies, answers, offers = [] }: Ready, now: Millis): void {
     for (const event of events) this.#observers.tell((o) => o.onEvent?.(event, now));
     this.#delivery.release({ messages, replies, answers });
+    this.#blobs.offer(offers);
   }
 
   #remember(own: SignedRequest<VouchedRequest>): Verified<SignedRequest<VouchedRequest>> {

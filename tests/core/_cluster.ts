@@ -205,7 +205,11 @@ export interface Options {
   /** Probability that a message arrives twice. */
   readonly doubling?: number;
   readonly maxLatencyMs?: number;
+  /** How long each message takes: a round trip is twice as long. By default it is drawn, up to `maxLatencyMs`. */
+  readonly latencyMs?: number;
   readonly checkpointInterval?: number;
+  /** By default twice the checkpoint interval. */
+  readonly logWindow?: number;
   readonly limits?: Partial<Limits>;
   readonly settings?: Partial<Settings>;
 }
@@ -289,20 +293,21 @@ export class Cluster {
   onStep: (host: Host, input: Input, ready: Ready) => void = () => {};
   readonly executed = new Map<SequenceNumber, string>();
   readonly #settings: Settings;
-  readonly #options: Required<Pick<Options, "loss" | "doubling" | "maxLatencyMs">>;
+  readonly #options: Required<Pick<Options, "loss" | "doubling">> & { readonly latencyMs: () => number };
   readonly #queue = new Queue();
   #order = 0;
 
   constructor(options: Options = {}) {
     const { n = 4, seed = 1, loss = 0, doubling = 0, maxLatencyMs = 5, checkpointInterval = 8 } = options;
     this.random = seededRandom(seed);
-    this.#options = { loss, doubling, maxLatencyMs };
+    const drawn = () => Math.ceil(this.random() * maxLatencyMs);
+    this.#options = { loss, doubling, latencyMs: () => options.latencyMs ?? drawn() };
     this.#settings = { ...DEFAULT_SETTINGS, ...options.settings };
     this.genesis = {
       name: "test",
       replicas: Array.from({ length: n }, (_, i) => ({ name: `r${i}`, publicKey: String(i).padStart(64, "0") })),
       checkpointInterval,
-      logWindow: 2 * checkpointInterval,
+      logWindow: options.logWindow ?? 2 * checkpointInterval,
       stateMachine: "log/1",
       limits: { ...DEFAULT_LIMITS, ...options.limits },
     };
@@ -359,6 +364,7 @@ export class Cluster {
         this.#transmit(host.id, receiver, message.message, () => this.deliver(receiver, message, batch));
       }
     }
+    for (const { to, digests } of ready.offers ?? []) this.#serve(host.id, to, digests);
     for (const { reply } of ready.replies) {
       const byReplica = this.replies.get(reply.request) ?? new Map();
       this.replies.set(reply.request, byReplica.set(reply.replica, reply));
@@ -452,7 +458,7 @@ export class Cluster {
     const copies = this.random() < this.#options.doubling ? 2 : 1;
     for (let i = 0; i < copies; i++) {
       if (this.random() < this.#options.loss) continue;
-      this.#at(this.now + Math.ceil(this.random() * this.#options.maxLatencyMs), deliver);
+      this.#at(this.now + this.#options.latencyMs(), deliver);
     }
   }
 

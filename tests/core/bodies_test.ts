@@ -6,12 +6,14 @@ function fetches(bench: Bench, ms: number): string[] {
   return bench.wait(ms).flatMap(({ ready }) => said(ready)).filter((what) => what.startsWith("fetch"));
 }
 
-Deno.test("a missing body is asked of those who have accepted it, then of the others, and after one round more rarely", () => {
+Deno.test("a missing body is asked of those who have accepted it, then of the others, and after each round more rarely", () => {
   const bench = new Bench(1);
   bench.take(prepare(3));
   assertEquals(said(bench.take(prePrepare(0))), ["fetch to 0"]);
   assertEquals(fetches(bench, 310), ["fetch to 3", "fetch to 2"]);
   assertEquals(fetches(bench, 250), []);
+  const before = fetches(bench, 5_000).length;
+  assertEquals(fetches(bench, 5_000).length < before, true);
 });
 
 Deno.test("a body that nobody needs any more is not asked for again", () => {

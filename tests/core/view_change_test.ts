@@ -49,7 +49,7 @@ Deno.test("what was committed at one replica alone is what all the others execut
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   cluster.runFor(100);
-  cluster.filter = (_from, to, message) => message.kind !== "commit" || to === 3;
+  cluster.filter = (_from, to, { kind }) => (kind !== "commit" && kind !== "decision") || to === 3;
   const request = ada.request(["x=1"]);
   cluster.submit(request);
   cluster.runFor(100);

@@ -28,11 +28,11 @@ function setUp() {
   return { clock, answers, ask, reads: () => reads };
 }
 
-Deno.test("an answer has what there is, each once, and nothing is sent when nothing is there", async () => {
+Deno.test("an answer has what there is, each once; none, if nothing is there, so that the peer asks another at once", async () => {
   const { answers, ask } = setUp();
   await ask(1, 5, 0, 7, 5);
   await ask(1, 0);
-  assertEquals(answers, [{ to: 1, sizes: [5, 7] }]);
+  assertEquals(answers, [{ to: 1, sizes: [5, 7] }, { to: 1, sizes: [] }]);
 });
 
 Deno.test("an answer is bounded in bytes, but one blob goes however large it is", async () => {
@@ -44,15 +44,41 @@ Deno.test("an answer is bounded in bytes, but one blob goes however large it is"
   assertEquals(answers[1]!.sizes, [3_000_000]);
 });
 
-Deno.test("a peer gets one answer at a time and so many in a while; others don't suffer from it", async () => {
+Deno.test("a peer gets one answer at a time; of what it asks meanwhile the last is answered", async () => {
+  const { answers, ask } = setUp();
+  await Promise.all([ask(1, 1), ask(1, 2), ask(1, 4), ask(2, 3)]);
+  assertEquals(answers.filter(({ to }) => to === 1).map(({ sizes }) => sizes), [[1], [4]]);
+  assertEquals(answers.filter(({ to }) => to === 2).map(({ sizes }) => sizes), [[3]]);
+});
+
+Deno.test("what a peer may have is limited in bytes, however often it asks; others don't suffer from it", async () => {
   const { clock, answers, ask } = setUp();
-  await Promise.all([ask(1, 1), ask(1, 2), ask(2, 3)]);
-  assertEquals(answers, [{ to: 1, sizes: [1] }, { to: 2, sizes: [3] }]);
-  for (let i = 0; i < 20; i++) await ask(1, 1);
-  assertEquals(answers.filter(({ to }) => to === 1).length, 8);
-  clock.now += 100;
-  for (let i = 0; i < 20; i++) await ask(1, 1);
-  assertEquals(answers.filter(({ to }) => to === 1).length, 12);
+  for (let i = 1; i <= 2_000; i++) await ask(1, i);
+  assertEquals(answers.length, 2_000);
+  answers.length = 0;
+  for (let i = 0; i < 200; i++) await ask(1, 900_000 + i);
+  assertEquals(answers.length, 35); // 32 MiB, and one more
+  await ask(2, 5);
+  assertEquals(answers.at(-1)!.to, 2);
+  answers.length = 0;
+  clock.now += 1_000;
+  for (let i = 0; i < 200; i++) await ask(1, 900_000 + i);
+  assertEquals(answers.length, 36);
+});
+
+Deno.test("the same question again and again is answered now and then, and does not use up what the peer may have", async () => {
+  const { clock, answers, ask } = setUp();
+  let asked = 0;
+  for (let ms = 0; ms < 10_000; ms++) {
+    clock.now = ms;
+    for (let i = 0; i < 2; i++) await ask(1, 1_000_000);
+    if (ms % 100 !== 99) continue;
+    asked++;
+    await ask(1, 7);
+  }
+  assertEquals(answers.filter(({ sizes: [size] }) => size === 7).length, asked);
+  const repeated = answers.filter(({ sizes: [size] }) => size === 1_000_000).length;
+  assertEquals(repeated > 200 && repeated < 210, true, `${repeated}`);
 });
 
 Deno.test("this replica is not answered by itself", async () => {
