@@ -1,156 +1,169 @@
 /**
- * `check`: asks every member how it is, and says in one table what is wrong.
+ * `check`: asks every member how it is, and says whether the cluster is available and what is wrong.
  * @module
  */
-import type { Genesis } from "../core/config.ts";
-import { clusterId } from "../crypto/mod.ts";
-import { type ClusterFile, parseClusterText } from "../wire/mod.ts";
+import { parseArgs } from "node:util";
+import { maxFaulty } from "../core/quorum.ts";
+import { askMember, type MemberReport } from "./check_member.ts";
+import { judge, type Judged, type Judgement, type Verdict } from "./check_verdict.ts";
 import { CliError, reasonOf } from "./cli_error.ts";
-import { hasKey } from "./prove_key.ts";
+import { type FoundCluster, readCluster, usualClusters } from "./find_cluster.ts";
 
 /** What `check --help` prints. */
-export const CHECK_HELP = `Asks every member of a cluster how it is, and says what is wrong.
+export const CHECK_HELP =
+  `Asks every member of a cluster how it is, and says whether the cluster is available and what is wrong.
 
-  check [FILE]
+  check [FILE] [options]
 
-  FILE  the cluster file: a path or a URL (pbft/cluster.json)
+  FILE    the cluster file: a path, a folder that has it, or a URL. If left out: pbft/cluster.json,
+          .pbft/cluster.json or .pbft/memory/cluster.json, the first whose cluster answers
+  --json  one JSON object instead of text
+  --help  print this
 
-Exits with 0 if every member is well, else with 1.`;
+Up to f members may lie: what one says of the cluster counts once f + 1 say it.
 
-/** A member that does not answer for so long is unreachable, ms. */
-const TIMEOUT_MS = 10_000;
-/** So far behind the furthest is not worth a word: status is asked of one after the other, batches. */
-const TOLERATED_LAG = 8;
+Exits with 0 if all is well; 1 if the cluster is available, but something is wrong;
+2 if it is not available: too few members vote; 3 if that could not be found out.`;
 
-/** What one member said, as far as it concerns us. */
-export interface MemberReport {
-  readonly name: string;
-  readonly url: string;
-  /** `null`: none that could be read. */
-  readonly status: MemberStatus | null;
-  /** Why there is no status. */
-  readonly failure?: string;
-  /** Its clock less ours, ms; `null`: not known. */
-  readonly skewMs: number | null;
-  /** Whether it showed that it has the member's key; `null`: it was not to be asked now. */
-  readonly hasKey: boolean | null;
-}
+const EXIT_CODES: Readonly<Record<Verdict, number>> = { well: 0, degraded: 1, unavailable: 2 };
+const UNKNOWN_EXIT_CODE = 3;
 
-/** The part of `GET /status` that is looked at. */
-export interface MemberStatus {
-  readonly nodeID: string;
-  readonly cluster: string;
-  readonly ready: boolean;
-  readonly halted: string | null;
-  readonly storeError: string | null;
-  readonly transferring: boolean;
-  readonly hasLostDisk: boolean;
-  readonly viewID: number;
-  readonly active: boolean;
-  readonly lastExecuted: number;
-  /** Its clock, ms since 1970. */
-  readonly now: number;
-}
+/** What may look wrong for a moment only, in a busy cluster or while a view changes. */
+const PASSING_FAULTS: ReadonlySet<string> = new Set([
+  "view",
+  "behind",
+  "claims-executed",
+  "transferring",
+  "not-ready",
+  "no-proof",
+]);
+/** After so long they are looked at again, ms. */
+const SECOND_LOOK_MS = 1_000;
 
 /** Runs it. Gives the exit code. */
 export async function check(args: readonly string[], print: (line: string) => void): Promise<number> {
-  if (args.includes("--help") || args.includes("-h")) {
+  try {
+    return await run(args, print);
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    if (args.includes("--json")) print(JSON.stringify({ verdict: "unknown", error: error.message }));
+    throw new CliError(error.message, UNKNOWN_EXIT_CODE);
+  }
+}
+
+async function run(args: readonly string[], print: (line: string) => void): Promise<number> {
+  const { values, positionals } = parse(args);
+  if (values.help) {
     print(CHECK_HELP);
     return 0;
   }
-  if (args.length > 1) throw new CliError(`expected one cluster file, got ${args.join(" ")} (see check --help)`, 2);
-  const cluster = await readClusterFile(args[0] ?? "pbft/cluster.json");
-  const reports = await Promise.all(
-    cluster.genesis.replicas.map((member) => ask(cluster, member)),
+  if (positionals.length > 1) {
+    throw new CliError(`expected one cluster file, got ${positionals.join(" ")} (see check --help)`);
+  }
+  const [source] = positionals;
+  const { found, judgement } = await examine(
+    source === undefined ? await usualClusters() : [await readCluster(source)],
   );
-  const { lines, isWell } = tableOf(cluster, reports);
-  for (const line of lines) print(line);
-  return isWell ? 0 : 1;
+  if (values.json) print(JSON.stringify(jsonOf(found, judgement)));
+  else for (const line of linesOf(found, judgement)) print(line);
+  return EXIT_CODES[judgement.verdict];
 }
 
-/** The table, and whether nothing is wrong. */
-export function tableOf(
-  cluster: ClusterFile,
-  reports: readonly MemberReport[],
-): { readonly lines: readonly string[]; readonly isWell: boolean } {
-  const id = clusterId(cluster.genesis);
-  const furthest = Math.max(0, ...reports.map(({ status }) => status?.cluster === id ? status.lastExecuted : 0));
-  const view = Math.max(0, ...reports.map(({ status }) => status?.cluster === id ? status.viewID : 0));
-  const { maxClockSkewMs } = cluster.genesis.limits;
-  const rows = reports.map((report) => {
-    const wrong = faultsOf(report, { id, furthest, view, maxClockSkewMs });
+/** Judges the first cluster of which a member answers; the first of all if none does. */
+async function examine(
+  candidates: readonly FoundCluster[],
+): Promise<{ readonly found: FoundCluster; readonly judgement: Judgement }> {
+  const asked: { found: FoundCluster; reports: readonly MemberReport[] }[] = [];
+  for (const found of candidates) {
+    const reports = await askAll(found);
+    asked.unshift({ found, reports });
+    if (reports.some(({ status }) => status !== null)) break;
+    asked.push(asked.shift()!);
+  }
+  const { found, reports } = asked[0]!;
+  const judgement = judge(found.cluster, reports);
+  if (!judgement.members.some(({ faults }) => faults.some(({ kind }) => PASSING_FAULTS.has(kind)))) {
+    return { found, judgement };
+  }
+  await new Promise((resolve) => setTimeout(resolve, SECOND_LOOK_MS));
+  return { found, judgement: judge(found.cluster, await askAll(found), reports) };
+}
+
+function askAll({ cluster }: FoundCluster): Promise<readonly MemberReport[]> {
+  return Promise.all(cluster.genesis.replicas.map((member) => askMember(cluster, member)));
+}
+
+/** The verdict, what is wrong, and a table of all members. */
+export function linesOf({ source, cluster }: FoundCluster, judgement: Judgement): readonly string[] {
+  const { verdict, members, voting, view, primary, executed, ownFault } = judgement;
+  const spare = voting - judgement.quorum;
+  const more = spare > 0 ? `${spare} more may fail` : spare === 0 ? "no more may fail" : `${-spare} too few`;
+  const known = view === null
+    ? "too few answers to know its view"
+    : `view ${view}, primary ${primary}, ${executed} batches executed`;
+  const rows = members.map(({ report, faults }) => {
     const { name, url, status, skewMs } = report;
     const skew = skewMs === null ? "-" : `${skewMs >= 0 ? "+" : ""}${(skewMs / 1_000).toFixed(1)} s`;
     const numbers = status ? [String(status.viewID), String(status.lastExecuted)] : ["-", "-"];
-    return [name, url, ...numbers, skew, wrong.length === 0 ? "well" : wrong.join("; ")];
+    return [name, url, ...numbers, skew, faults.map(({ text }) => text).join("; ") || "well"];
   });
-  const table = [["member", "url", "view", "executed", "clock", "state"], ...rows];
-  const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
-  const lines = table.map((row) => row.map((cell, i) => cell.padEnd(widths[i]!)).join("  ").trimEnd());
-  return { lines, isWell: rows.every((row) => row.at(-1) === "well") };
+  return [
+    `${verdict.toUpperCase()}: ${voting} of ${members.length} members vote, a quorum is ${judgement.quorum}: ${more}; ${known}`,
+    ...members.filter(({ faults }) => faults.length > 0).map(wrongLine),
+    ...(ownFault === null ? [] : [`wrong: ${ownFault}`]),
+    "",
+    ...tableOf(["member", "url", "view", "executed", "clock", "state"], rows),
+    `(${source}: ${cluster.genesis.name})`,
+  ];
 }
 
-type MemberKey = Genesis["replicas"][number];
-
-interface Whole {
-  readonly id: string;
-  readonly furthest: number;
-  readonly view: number;
-  readonly maxClockSkewMs: number;
+function wrongLine({ report, faults, votes }: Judged): string {
+  return `wrong: ${report.name}${votes ? "" : " (does not count)"}: ${faults.map(({ text }) => text).join("; ")}`;
 }
 
-function faultsOf({ name, status, failure, skewMs, hasKey }: MemberReport, whole: Whole): readonly string[] {
-  if (!status) return [failure ?? "unreachable"];
-  if (status.cluster !== whole.id) {
-    return [`another cluster: ${status.cluster.slice(0, 8)}, expected ${whole.id.slice(0, 8)} (other members or keys)`];
-  }
-  const faults: string[] = [];
-  // Two that are exchanged have each the other's key.
-  if (hasKey === false && status.nodeID === name) faults.push(`whoever this is has not ${name}'s key`);
-  if (status.nodeID !== name) faults.push(`this is ${status.nodeID}: two members' URLs are exchanged`);
-  if (status.halted !== null) faults.push(`halted: ${status.halted}`);
-  if (status.storeError !== null) faults.push(`its store fails: ${status.storeError}`);
-  if (status.hasLostDisk) faults.push("has lost its disk, does not vote yet");
-  if (status.transferring) faults.push("fetching the state from the others");
-  const lag = whole.furthest - status.lastExecuted;
-  if (lag > TOLERATED_LAG) faults.push(`${lag} batches behind`);
-  if (status.viewID < whole.view) faults.push(`in view ${status.viewID}, others in ${whole.view}`);
-  else if (!status.active) faults.push(`waits for view ${status.viewID} to start`);
-  if (skewMs !== null && Math.abs(skewMs) > whole.maxClockSkewMs / 2) {
-    faults.push(`its clock is ${Math.abs(skewMs / 1_000).toFixed(1)} s ${skewMs > 0 ? "ahead" : "behind"}`);
-  }
-  return faults;
+function tableOf(head: readonly string[], rows: readonly (readonly string[])[]): readonly string[] {
+  const table = [head, ...rows];
+  const widths = head.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
+  return table.map((row) => row.map((cell, i) => cell.padEnd(widths[i]!)).join("  ").trimEnd());
 }
 
-async function ask({ genesis, urls }: ClusterFile, { name, publicKey }: MemberKey): Promise<MemberReport> {
-  const url = urls[name]!;
-  const unknown = { name, url, status: null, skewMs: null, hasKey: null };
-  const began = Date.now();
+/** The same for machines. */
+function jsonOf({ source, cluster: { genesis } }: FoundCluster, judgement: Judgement): unknown {
+  const { verdict, members, voting, view, primary, executed, ownFault } = judgement;
+  const n = members.length;
+  return {
+    verdict,
+    available: verdict !== "unavailable",
+    cluster: genesis.name,
+    source,
+    n,
+    f: maxFaulty(n),
+    quorum: judgement.quorum,
+    voting,
+    view,
+    primary,
+    executed,
+    ownFault,
+    members: members.map(({ report: { name, url, status, skewMs, key }, faults, votes }) => ({
+      name,
+      url,
+      votes,
+      faults: faults.map(({ kind, text }) => ({ kind, text })),
+      claims: status && { view: status.viewID, executed: status.lastExecuted, ready: status.ready },
+      clockSkewMs: skewMs,
+      key,
+    })),
+  };
+}
+
+function parse(args: readonly string[]) {
   try {
-    const response = await fetch(new URL("status", url.endsWith("/") ? url : `${url}/`), {
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-      redirect: "manual",
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { json: { type: "boolean" }, help: { type: "boolean", short: "h" } },
     });
-    const body = await response.json().catch(() => null);
-    if (!response.ok || body === null) {
-      const detail = typeof body?.detail === "string" ? `: ${body.detail}` : "";
-      return { ...unknown, failure: `answers ${response.status}${detail}` };
-    }
-    const status = body as MemberStatus;
-    const skewMs = typeof status.now === "number" ? status.now - (began + Date.now()) / 2 : null;
-    const proof = { url, cluster: clusterId(genesis), publicKey, timeoutMs: TIMEOUT_MS };
-    return { name, url, status, skewMs, hasKey: await hasKey(proof).catch(() => null) };
   } catch (error) {
-    return { ...unknown, failure: error instanceof DOMException ? "no answer" : "unreachable" };
-  }
-}
-
-async function readClusterFile(source: string): Promise<ClusterFile> {
-  try {
-    const isUrl = /^https?:/.test(source);
-    const text = isUrl ? await (await fetch(source)).text() : await Deno.readTextFile(source);
-    return parseClusterText(text);
-  } catch (error) {
-    throw new CliError(`${source}: ${reasonOf(error)}`);
+    throw new CliError(`${reasonOf(error).split(/\. /, 1)[0]} (see check --help)`);
   }
 }

@@ -2,12 +2,14 @@
  * Whether who answers at a URL has the member's key. `/status` is signed by nobody; the answer to a query is.
  * @module
  */
+import { boundedBytes } from "./check_answers.ts";
 import type { ClientId, Digest } from "../core/ids.ts";
 import { createSigner, createVerifier, generateKeyPair } from "../crypto/mod.ts";
 import { decodeFrame, encodeFrame, encodeMessage, utf8 } from "../wire/mod.ts";
 
 /** Who is asked. */
 export interface ProofOptions {
+  /** Its base URL, with a slash at its end. */
   readonly url: string;
   readonly cluster: Digest;
   /** The member's, by the cluster file. */
@@ -15,22 +17,31 @@ export interface ProofOptions {
   readonly timeoutMs: number;
 }
 
-/** Asks a question of a client's of its own. `null`: it gave no answer, as when a view changes or only some clients are admitted. */
-export async function hasKey({ url, cluster, publicKey, timeoutMs }: ProofOptions): Promise<boolean | null> {
-  const response = await fetch(new URL("queries", url.endsWith("/") ? url : `${url}/`), {
+/**
+ * What came of it: it holds the key; it does not; it serves only some clients, and we are none of them; it gave no answer, as while a
+ * view changes.
+ */
+export type KeyProof = "held" | "not-held" | "refused" | "none";
+
+/** Not admitted, or too often. */
+const REFUSED: ReadonlySet<number> = new Set([401, 403, 429]);
+
+/** Asks a question of a client's of its own. */
+export async function proveKey({ url, cluster, publicKey, timeoutMs }: ProofOptions): Promise<KeyProof> {
+  const response = await fetch(new URL("queries", url), {
     method: "POST",
     headers: { "content-type": "application/cbor" },
     body: question(cluster),
     redirect: "manual",
     signal: AbortSignal.timeout(timeoutMs),
   });
-  const body = new Uint8Array(await response.arrayBuffer());
-  if (response.status !== 200) return null;
+  const body = await boundedBytes(response);
+  if (response.status !== 200) return REFUSED.has(response.status) ? "refused" : "none";
   try {
     const { message, bytes, signature } = decodeFrame(body).signed;
-    return createVerifier(cluster).verify(publicKey, message.kind, bytes, signature);
+    return createVerifier(cluster).verify(publicKey, message.kind, bytes, signature) ? "held" : "not-held";
   } catch {
-    return false;
+    return "not-held";
   }
 }
 

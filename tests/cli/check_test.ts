@@ -1,75 +1,199 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
-import { type MemberReport, type MemberStatus, tableOf } from "../../src/cli/check.ts";
+import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { CliError } from "../../src/cli/cli_error.ts";
 import { main } from "../../src/cli/mod.ts";
 import { clusterId } from "../../src/crypto/mod.ts";
-import { genesisOf, NAMES } from "../node/_cluster.ts";
+import type { Statement } from "../../src/core/evidence.ts";
+import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
+import { encodeEvidence } from "../../src/wire/mod.ts";
+import { Author, genesisOf, NAMES } from "../node/_cluster.ts";
 
 const genesis = genesisOf(4);
-const cluster = { genesis, urls: Object.fromEntries(NAMES.map((name) => [name, `https://${name}.example`])) };
+const STATUS = {
+  nodeID: "Apple",
+  cluster: clusterId(genesis),
+  ready: false,
+  notReady: "a test",
+  halted: null,
+  storeError: null,
+  transferring: false,
+  hasLostDisk: false,
+  viewID: 0,
+  active: true,
+  lastExecuted: 100,
+  history: "a".repeat(64),
+};
 
-function report(name: string, status: Partial<MemberStatus> = {}, skewMs = 0): MemberReport {
-  const well: MemberStatus = {
-    nodeID: name,
-    cluster: clusterId(genesis),
-    ready: true,
-    halted: null,
-    storeError: null,
-    transferring: false,
-    hasLostDisk: false,
-    viewID: 0,
-    active: true,
-    lastExecuted: 100,
-    now: 0,
-  };
-  return { name, url: `https://${name}.example`, status: { ...well, ...status }, skewMs, hasKey: true };
+type Answer = (path: string) => Response | Promise<Response>;
+
+function status(changes: Record<string, unknown> = {}): Response {
+  return Response.json({ ...STATUS, now: Date.now(), ...changes });
 }
 
-const others = ["Ball", "Candy", "Dog"].map((name) => report(name));
-
-Deno.test("check finds nothing wrong with a cluster that is well", () => {
-  const { lines, isWell } = tableOf(cluster, [report("Apple", { lastExecuted: 97 }), ...others]);
-  assertEquals(isWell, true);
-  assertEquals(lines[1], "Apple   https://Apple.example  0     97        +0.0 s  well");
-});
-
-for (
-  const [what, fault, words] of [
-    ["of another cluster", report("Apple", { cluster: "0".repeat(64) }), "another cluster: 00000000, expected "],
-    ["at another's URL", report("Apple", { nodeID: "Dog" }), "this is Dog: two members' URLs are exchanged"],
-    ["halted", report("Apple", { halted: "it has diverged" }), "halted: it has diverged"],
-    ["whose store fails", report("Apple", { storeError: "disk full" }), "its store fails: disk full"],
-    ["behind", report("Apple", { lastExecuted: 60 }), "40 batches behind"],
-    ["in a view that waits", report("Apple", { viewID: 2, active: false }), "waits for view 2 to start"],
-    ["with a wrong clock", report("Apple", {}, -3_000), "its clock is 3.0 s behind"],
-  ] as const
-) {
-  Deno.test(`check finds the member that is ${what}`, () => {
-    const { lines, isWell } = tableOf(cluster, [fault, ...others]);
-    assertEquals(isWell, false);
-    assertStringIncludes(lines[1]!, words);
-  });
-}
-
-Deno.test("check asks each member, and says which can't be reached and which refuses", async () => {
+/** Runs `check` on members that answer so; gives its exit code and what it says of each. */
+async function check(answers: readonly Answer[], ...options: string[]) {
   const folder = await Deno.makeTempDir();
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, ({ url }) => {
-    if (url.endsWith("/apple/status")) {
-      return Response.json({ ...report("Apple").status, now: Date.now() });
-    }
-    return Response.json({ detail: "privateKey: expected Ball's" }, { status: 503 });
+    const [, member, path] = new URL(url).pathname.split("/");
+    return answers[Number(member)]!(path!);
   });
   try {
-    const { port } = server.addr;
-    const base = `http://127.0.0.1:${port}`;
-    const urls = { Apple: `${base}/apple`, Ball: `${base}/ball`, Candy: "http://127.0.0.1:9", Dog: `${base}/dog` };
+    const urls = Object.fromEntries(NAMES.map((name, i) => [name, `http://127.0.0.1:${server.addr.port}/${i}`]));
     await Deno.writeTextFile(`${folder}/cluster.json`, JSON.stringify({ genesis, urls }));
-    const printed: string[] = [];
-    assertEquals(await main(["check", `${folder}/cluster.json`], (line) => printed.push(line)), 1);
-    assertStringIncludes(printed[1]!, "well");
-    assertStringIncludes(printed[2]!, "answers 503: privateKey: expected Ball's");
-    assertStringIncludes(printed[3]!, "unreachable");
+    const lines: string[] = [];
+    // The folder will do.
+    const code = await main(["check", folder, ...options], (line) => lines.push(line));
+    return { code, lines, of: (name: string) => lines.find((line) => line.startsWith(`${name} `))! };
   } finally {
     await server.shutdown();
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const refuse: Answer = () => Response.json({ detail: "privateKey: expected Ball's" }, { status: 503 });
+const queries = () => new Response(null, { status: 404 });
+const say = (changes: Record<string, unknown>): Answer => (path) => path === "status" ? status(changes) : queries();
+
+Deno.test("check asks each member, and says which refuse, and how many are too few", async () => {
+  const { code, lines, of } = await check([say({}), refuse, refuse, refuse]);
+  assertEquals(code, 2);
+  assertEquals(
+    lines[0],
+    "UNAVAILABLE: 0 of 4 members vote, a quorum is 3: 3 too few; too few answers to know its view",
+  );
+  assertMatch(of("Apple"), /not ready: a test$/);
+  assertMatch(of("Ball"), /answers 503: privateKey: expected Ball's$/);
+});
+
+Deno.test("check --json says the same for machines, on one line", async () => {
+  const { code, lines } = await check([say({}), refuse, refuse, refuse], "--json");
+  assertEquals([code, lines.length], [2, 1]);
+  const { verdict, available, n, f, quorum, voting, members } = JSON.parse(lines[0]!);
+  assertEquals([verdict, available, n, f, quorum, voting], ["unavailable", false, 4, 1, 3, 0]);
+  assertEquals(
+    members.map(({ name, votes, faults }: { name: string; votes: boolean; faults: { kind: string }[] }) => {
+      return [name, votes, faults[0]!.kind];
+    }),
+    [["Apple", false, "not-ready"], ...["Ball", "Candy", "Dog"].map((name) => [name, false, "no-status"])],
+  );
+});
+
+const absurd: readonly (readonly [what: string, answer: Answer, words: RegExp])[] = [
+  ["a view that is no number", say({ viewID: "7" }), /can't be read: viewID: expected a whole number from 0, got "7"$/],
+  ["a number beyond 2^53", say({ lastExecuted: 1e300 }), /can't be read: lastExecuted: expected a whole number/],
+  ["a negative view", say({ viewID: -1 }), /can't be read: viewID: /],
+  ["half a status", () => Response.json({}), /can't be read: nodeID: expected a text, got nothing$/],
+  ["a list", () => Response.json([]), /can't be read: nodeID/],
+  ["null", () => Response.json(null), /can't be read: expected an object$/],
+  ["no JSON", () => new Response("<html>"), /can't be read: expected an object$/],
+  ["a redirection", () => Response.redirect("http://127.0.0.1:9/"), /answers 302$/],
+  [
+    "a terminal's control sequences",
+    say({ halted: "\u001b[2J\u001b]0;x\u0007bad\nwrong: Ball" }),
+    /halted: \[2J \]0;x bad wrong: Ball/,
+  ],
+  ["megabytes of reasons", say({ halted: "x".repeat(1e6) }), /halted: x{200}…/],
+  [
+    "something that never ends",
+    () => new Response(endless()),
+    /can't be read: the answer is longer than 8388608 bytes$/,
+  ],
+];
+for (const [what, answer, words] of absurd) {
+  Deno.test(`check reads ${what} with distrust`, async () => {
+    const { code, lines, of } = await check([answer, refuse, refuse, refuse]);
+    assertEquals(code, 2);
+    assertMatch(of("Apple"), words);
+    assertEquals(lines.filter((line) => /[\p{Cc}\p{Cf}]/u.test(line)), []);
+    // Neither the verdict nor another member's line is the liar's to write.
+    assertEquals(lines.filter((line) => line.startsWith("wrong: Ball")).length, 1);
+  });
+}
+
+function endless(): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const chunk = new TextEncoder().encode("[".repeat(65_536));
+  return new ReadableStream({ pull: (controller) => controller.enqueue(chunk) });
+}
+
+Deno.test("check checks evidence itself: what is proven convicts, what is made up convicts nobody", async () => {
+  const id = clusterId(genesis);
+  const commit = (replica: number, digit: string): Statement => {
+    const place = { replica: replica as ReplicaId, view: 0 as View, sequence: 7 as SequenceNumber };
+    return { kind: "commit", ...place, digest: digit.repeat(64) as Digest };
+  };
+  const item = (replica: number, signer: number) => {
+    const [first, second] = ["1", "2"].map((digit) => new Author(signer, id).sign(commit(replica, digit)));
+    return encodeEvidence({ first: first!, second: second! });
+  };
+  // Candy's own key has signed both; what is said of Dog is signed by Candy; the rest is nothing.
+  const evidence = [null, 7, {}, { messages: [] }, item(3, 3), item(2, 3)];
+  const apple: Answer = (path) => path === "evidence" ? Response.json({ evidence }) : say({})(path);
+  const { lines } = await check([apple, refuse, refuse, refuse]);
+  const wrong = (name: string) => lines.find((line) => line.startsWith(`wrong: ${name} `))!;
+  assertMatch(wrong("Candy"), /has signed messages that contradict each other \(evidence at Apple\)$/);
+  assertEquals(["Apple", "Ball", "Dog"].filter((name) => wrong(name).includes("contradict")), []);
+});
+
+Deno.test("a member that sends its answer byte by byte is given up in time", async () => {
+  const slow = () => {
+    let id: ReturnType<typeof setInterval>;
+    return new Response(
+      new ReadableStream({
+        start: (controller) => void (id = setInterval(() => controller.enqueue(new Uint8Array([32])), 50)),
+        cancel: () => clearInterval(id),
+      }),
+    );
+  };
+  const { code, of } = await check([slow, refuse, refuse, refuse]);
+  assertEquals(code, 2);
+  assertMatch(of("Apple"), /no answer in time$/);
+});
+
+Deno.test("what check can't find out has an exit code of its own, and is JSON where that is asked for", async () => {
+  for (const args of [["nowhere.json"], [""], ["a", "b"], ["--colour"], ["http://127.0.0.1:9/cluster.json"]]) {
+    const lines: string[] = [];
+    const run = () => main(["check", ...args, "--json"], (line) => lines.push(line));
+    const error = await assertRejects(run, CliError);
+    assertEquals([error.exitCode, error.message.includes("\n"), lines.length], [3, false, 1]);
+    assertEquals(JSON.parse(lines[0]!), { verdict: "unknown", error: error.message });
+  }
+});
+
+Deno.test("without an argument check finds what init and deno task cluster have made here, or says where it looked", async () => {
+  const folder = await Deno.realPath(await Deno.makeTempDir());
+  const cli = new URL("../../src/cli/mod.ts", import.meta.url).href;
+  const run = async () => {
+    const command = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--quiet", cli, "check"],
+      cwd: folder,
+      stdin: "null",
+    });
+    const { code, stdout, stderr } = await command.output();
+    return { code, text: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
+  };
+  try {
+    const nowhere = await run();
+    assertEquals(nowhere.code, 3);
+    assertStringIncludes(
+      nowhere.text,
+      "expected one at pbft/cluster.json, .pbft/cluster.json, .pbft/memory/cluster.json",
+    );
+    const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, () => status());
+    const urlsAt = (base: string) => Object.fromEntries(NAMES.map((name) => [name, `${base}/${name}`]));
+    for (
+      const [place, base] of [["pbft", "http://127.0.0.1:9"], [
+        ".pbft",
+        `http://127.0.0.1:${server.addr.port}`,
+      ]] as const
+    ) {
+      await Deno.mkdir(`${folder}/${place}`);
+      await Deno.writeTextFile(`${folder}/${place}/cluster.json`, JSON.stringify({ genesis, urls: urlsAt(base) }));
+    }
+    // Nobody answers at the first one.
+    const { code, text } = await run();
+    assertEquals(code, 2);
+    assertStringIncludes(text, "(.pbft/cluster.json: ");
+    await server.shutdown();
+  } finally {
     await Deno.remove(folder, { recursive: true });
   }
 });

@@ -1,0 +1,98 @@
+/**
+ * What one member says of itself, read with distrust: whoever answers may say anything, of any length.
+ * @module
+ */
+
+/** The part of `GET /status` that is looked at. */
+export interface MemberStatus {
+  readonly nodeID: string;
+  readonly cluster: string;
+  readonly ready: boolean;
+  readonly notReady: string | null;
+  readonly halted: string | null;
+  readonly storeError: string | null;
+  readonly transferring: boolean;
+  readonly hasLostDisk: boolean;
+  readonly viewID: number;
+  readonly active: boolean;
+  readonly lastExecuted: number;
+  /** The hash chain over what it has executed. */
+  readonly history: string;
+  /** Its clock, ms since 1970. */
+  readonly now: number;
+}
+
+/** Longer answers are not read, bytes. */
+const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
+/** Longer texts of members are cut, characters. */
+const MAX_TEXT_LENGTH = 200;
+
+/** A member's text as one harmless line: no control sequences for a terminal, no line ends, not long. */
+export function plainText(text: string): string {
+  const line = text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]+/gu, " ").trim();
+  return line.length <= MAX_TEXT_LENGTH ? line : `${line.slice(0, MAX_TEXT_LENGTH)}…`;
+}
+
+/** Reads a status. @throws {TypeError} naming the field that is not as it should be. */
+export function parseStatus(json: unknown): MemberStatus {
+  if (typeof json !== "object" || json === null) throw new TypeError("expected an object");
+  const fields = json as Readonly<Record<string, unknown>>;
+  const text = (name: string) => check(name, fields[name], "a text", (v): v is string => typeof v === "string");
+  const truth = (name: string) =>
+    check(name, fields[name], "true or false", (v): v is boolean => typeof v === "boolean");
+  const natural = (name: string) => {
+    return check(
+      name,
+      fields[name],
+      "a whole number from 0",
+      (v): v is number => Number.isSafeInteger(v) && (v as number) >= 0,
+    );
+  };
+  const reason = (name: string) => fields[name] === null || fields[name] === undefined ? null : plainText(text(name));
+  return {
+    nodeID: plainText(text("nodeID")),
+    cluster: plainText(text("cluster")),
+    ready: truth("ready"),
+    notReady: reason("notReady"),
+    halted: reason("halted"),
+    storeError: reason("storeError"),
+    transferring: truth("transferring"),
+    hasLostDisk: truth("hasLostDisk"),
+    viewID: natural("viewID"),
+    active: truth("active"),
+    lastExecuted: natural("lastExecuted"),
+    history: plainText(text("history")),
+    now: check("now", fields.now, "a time in ms", (v): v is number => Number.isFinite(v)),
+  };
+}
+
+function check<T>(name: string, value: unknown, expected: string, isSo: (value: unknown) => value is T): T {
+  if (isSo(value)) return value;
+  throw new TypeError(`${name}: expected ${expected}, got ${plainText(JSON.stringify(value) ?? "nothing")}`);
+}
+
+/** An answer's body, of which no more is read than may be. @throws {TypeError} if it is too long. */
+export async function boundedBytes(
+  response: Response,
+  maxBytes: number = MAX_ANSWER_BYTES,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  let length = 0;
+  for await (const part of response.body ?? []) {
+    length += part.length;
+    // Leaving the loop cancels the body.
+    if (length > maxBytes) throw new TypeError(`the answer is longer than ${maxBytes} bytes`);
+    parts.push(part);
+  }
+  return new Uint8Array(await new Blob(parts).arrayBuffer());
+}
+
+/** {@linkcode boundedBytes} as JSON; `null`: it is none. */
+export async function boundedJson(response: Response): Promise<unknown> {
+  const text = new TextDecoder().decode(await boundedBytes(response));
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
