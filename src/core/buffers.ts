@@ -15,6 +15,8 @@ export interface Buffers {
   readonly queries: number;
   readonly refusedRequests: number;
   readonly clientsThatWait: number;
+  /** Of the requests that wait. */
+  readonly pendingBytes: number;
 }
 
 /** The buffers as they are. */
@@ -30,5 +32,6 @@ export function buffersOf(state: ReplicaState): Buffers {
     queries: state.queries.length,
     refusedRequests: state.refused.size,
     clientsThatWait: state.pending.owners,
+    pendingBytes: state.pending.bytes,
   };
 }

@@ -83,6 +83,11 @@ export class PendingRequests {
     this.#fullBatches++;
   }
 
+  /** Bytes of all that wait. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Requests that are in no batch yet. */
   get unproposed(): number {
     return this.#byKey.size - this.#proposed;

@@ -98,6 +98,11 @@ export class Gateway {
     this.#maxOperations = Math.max(1, Math.min(limits.maxRequestOperations, fitting));
   }
 
+  /** Operations of calls that are not answered yet, their bytes, and the bundles that are under way. */
+  get room(): { readonly operations: number; readonly bytes: number; readonly bundles: number } {
+    return { operations: this.#operations, bytes: this.#bytes, bundles: this.#inFlight.size };
+  }
+
   /** The bundles that are under way. */
   requests(): readonly Verified<SignedRequest<VouchedRequest>>[] {
     return Array.from(this.#inFlight.values(), ({ request }) => request);

@@ -35,6 +35,11 @@ export class Inbox {
     return this.#frames;
   }
 
+  /** Their bytes. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Takes a frame in; `overloaded` if there is no room for it. */
   add(entry: Entry): Rejection | null {
     const { frame } = entry;

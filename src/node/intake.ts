@@ -50,6 +50,11 @@ export class Intake {
     return this.#inbox.frames;
   }
 
+  /** Their bytes. */
+  get bytes(): number {
+    return this.#inbox.bytes;
+  }
+
   /** Takes a frame in, or answers at once why not. */
   take(entry: Entry): void {
     const rejection = this.#options.unavailable() ?? this.#inbox.add(entry);

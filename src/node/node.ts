@@ -18,7 +18,7 @@ import { Delivery } from "./delivery.ts";
 import { DurableReplica } from "./durable_replica.ts";
 import { createEnvironment, sign, withDigest } from "./environment.ts";
 import { Gate } from "./gate.ts";
-import { type Bundle, Gateway, type VouchedAnswer } from "./gateway.ts";
+import { Gateway, type VouchedAnswer } from "./gateway.ts";
 import { Intake } from "./intake.ts";
 import { createJitter } from "./jitter.ts";
 import { nodeLimits } from "./limits.ts";
@@ -26,8 +26,9 @@ import { Observers } from "./observers.ts";
 import { checkOptions, CRYPTOGRAPHY, type NodeOptions, seedOf } from "./options.ts";
 import type { Observer, Rejection, Signer, Timer } from "./ports.ts";
 import { markLostDisk, restore, type Restored, type RestoreOptions } from "./recovery.ts";
+import { type Room, roomOf } from "./room.ts";
 import { dormantStatus, type NodeStatus } from "./status.ts";
-import type { Core, Task } from "./task.ts";
+import { type Core, taskOf } from "./task.ts";
 import { type Submission, submit, type SubmitOptions, verify } from "./submit.ts";
 import { Waiters } from "./waiters.ts";
 
@@ -213,6 +214,11 @@ export class Node {
     };
   }
 
+  /** What is held for others now: nothing, once all is answered. @internal */
+  room(): Room {
+    return roomOf(this.#requests, this.#queries, this.#gateway);
+  }
+
   /** Adds an observer; gives what removes it. */
   observe(observer: Observer): () => void {
     return this.#observers.add(observer);
@@ -282,14 +288,4 @@ export class Node {
     const { stopped } = this.#replica.health;
     return stopped === null ? null : { reason: "unavailable", kind, detail: stopped };
   }
-}
-
-function taskOf({ request, refuse }: Bundle): Task {
-  return {
-    input: { kind: "request", request },
-    settle(outcome) {
-      if (outcome !== "full") return;
-      refuse({ reason: "overloaded", kind: "vouched-request", detail: "too many requests wait to be ordered" });
-    },
-  };
 }

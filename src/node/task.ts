@@ -6,6 +6,7 @@ import type { Buffers } from "../core/buffers.ts";
 import type { Digest, Millis } from "../core/ids.ts";
 import type { Input, Ready, ReplicaStatus } from "../core/io.ts";
 import type { Timers } from "../core/timers.ts";
+import type { Bundle } from "./gateway.ts";
 
 /** The protocol, as it is driven here: `Replica`, or something around it. */
 export interface Core {
@@ -36,4 +37,15 @@ export interface Task {
 /** Settles many tasks that won't be stepped, or whose steps are void. */
 export function settleAll(tasks: readonly Task[], outcome: "stopped"): void {
   for (const task of tasks) task.settle?.(outcome);
+}
+
+/** The task of a bundle of operations that this member vouches for. */
+export function taskOf({ request, refuse }: Bundle): Task {
+  return {
+    input: { kind: "request", request },
+    settle(outcome) {
+      if (outcome !== "full") return;
+      refuse({ reason: "overloaded", kind: "vouched-request", detail: "too many requests wait to be ordered" });
+    },
+  };
 }

@@ -3,14 +3,16 @@
  * @module
  */
 import type { Buffers } from "../core/buffers.ts";
-import type { Genesis } from "../core/config.ts";
+import type { Genesis, Settings } from "../core/config.ts";
 import type { ReplicaStatus } from "../core/io.ts";
 
 /** So much evidence may be kept: against one replica, and in all. */
 export const MOST_EVIDENCE = { ofOne: 8, inAll: 64 };
 
 /** The most entries that each may have. */
-export function limitsOf({ replicas, logWindow, checkpointInterval }: Genesis): Omit<Buffers, "clientsThatWait"> {
+export function limitsOf(
+  { replicas, logWindow, checkpointInterval }: Genesis,
+): Omit<Buffers, "clientsThatWait" | "pendingBytes"> {
   const n = replicas.length;
   const checkpoints = logWindow / checkpointInterval;
   return {
@@ -31,10 +33,11 @@ export function overfull(
   buffers: Buffers | undefined,
   genesis: Genesis,
   { pendingRequests }: Pick<ReplicaStatus, "pendingRequests">,
+  { maxPendingBytes }: Pick<Settings, "maxPendingBytes">,
 ): string | null {
   if (!buffers) return null;
   // Whoever waits has a request that does.
-  const limits: Buffers = { ...limitsOf(genesis), clientsThatWait: pendingRequests };
+  const limits: Buffers = { ...limitsOf(genesis), clientsThatWait: pendingRequests, pendingBytes: maxPendingBytes };
   for (const name of Object.keys(limits) as (keyof Buffers)[]) {
     if (buffers[name] > limits[name]) return `has ${buffers[name]} ${wordsOf(name)}, the limit is ${limits[name]}`;
   }

@@ -33,6 +33,12 @@ export class Cluster {
   readonly #lying: readonly ReplicaId[];
   /** Faults neither begin nor end any more. */
   isHealed = false;
+  /** Since when no fault has begun or ended and none has been at work, virtual ms; liars aside. */
+  get quietSince(): number {
+    return this.#atWork > 0 ? Infinity : this.#changedAt;
+  }
+  #atWork = 0;
+  #changedAt = 0;
   /** After healing: the correct replicas that are up and reach each other. */
   core: readonly ReplicaId[] = [];
   readonly #plan: Plan;
@@ -82,6 +88,12 @@ export class Cluster {
     for (const machine of this.#machines) machine.start();
   }
 
+  /** A fault begins or, with -1, ends. */
+  disturb(by: 1 | -1): void {
+    this.#atWork += by;
+    this.#changedAt = this.world.engine.now;
+  }
+
   /** One more instance of a correct replica on its disk. */
   addIsolate(replica: ReplicaId): Machine {
     const [first] = this.machinesOf(replica);
@@ -104,6 +116,8 @@ export class Cluster {
   heal(): void {
     const { network, trace, genesis } = this.world;
     this.isHealed = true;
+    this.#atWork = 0;
+    this.#changedAt = this.world.engine.now;
     const healed = this.#random.shuffled(this.correct);
     const needed = quorum(genesis.replicas.length);
     const core = this.#plan.isCalm || this.#random.chance(0.5) ? healed : healed.slice(0, needed);

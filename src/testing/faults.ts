@@ -40,11 +40,14 @@ export function plant(cluster: Cluster, fault: Fault): void {
     coverage.count("fault", fault.kind);
     trace.line("fault", () => wordsOf(fault, cluster));
     const end = begin(cluster, fault);
+    cluster.disturb(1);
+    if (!("forMs" in fault)) cluster.disturb(-1);
     if ("forMs" in fault) {
       engine.after(fault.forMs, () => {
         if (cluster.isHealed) return;
         trace.line("fault", () => `${fault.kind} ends`);
         end();
+        cluster.disturb(-1);
       });
     }
   });

@@ -51,11 +51,12 @@ export class HostileClient {
     witness.distrustClient(this.#signer.publicKey);
   }
 
-  /** Begins. */
-  start(): void {
+  /** Begins, and goes on until it is over. */
+  start(isOver: () => boolean): void {
+    if (isOver()) return;
     const { world: { engine }, random, behaviour } = this.#options;
     this.#act();
-    engine.after(random.exponential(PAUSE_MS[behaviour]), () => this.start());
+    engine.after(random.exponential(PAUSE_MS[behaviour]), () => this.start(isOver));
   }
 
   #act(): void {

@@ -2,7 +2,7 @@
  * What the correct replicas have executed, together: agreement, order, determinism, integrity, exactly once.
  * @module
  */
-import type { Digest, ReplicaId, SequenceNumber } from "../core/ids.ts";
+import type { Digest, Millis, ReplicaId, SequenceNumber } from "../core/ids.ts";
 import type { Recovered } from "../core/records.ts";
 import type { AnyRequest, Batch, Reply, Request, Result } from "../core/messages.ts";
 import { type Call, type Execution, shown } from "./observed_core.ts";
@@ -44,6 +44,9 @@ export class Ledger {
     this.#runs = new Runs(report, limits);
   }
 
+  /** Hears of each batch with requests once all before it are known. */
+  onOrdered: (sequence: SequenceNumber, digest: Digest, agreedTime: Millis) => void = () => {};
+
   /** The highest number that a correct replica has executed. */
   highest: SequenceNumber = 0 as SequenceNumber;
 
@@ -76,6 +79,7 @@ export class Ledger {
     this.#through = sequence;
     const batch = this.batches.get(digest)!;
     if (batch.requests.length > 0) this.#agreedTime = Math.max(this.#agreedTime, batch.timestamp);
+    if (batch.requests.length > 0) this.onOrdered(sequence, digest, this.#agreedTime as Millis);
     for (const { timestamp } of calls) {
       if (timestamp === this.#agreedTime) continue;
       const detail = `at ${sequence} replica ${by} has the time ${timestamp}, agreed is ${this.#agreedTime}`;

@@ -15,28 +15,14 @@ import { invariantOf } from "./checks/inspection.ts";
 import { type ClockHabits, SimulatedTimer } from "./clock.ts";
 import { ColdHost } from "./cold_host.ts";
 import { type Disk, SimulatedStore } from "./disk.ts";
-import type { Meddler } from "./meddler.ts";
+import type { MachineOptions } from "./machine_options.ts";
 import type { Station } from "./network.ts";
 import { ObservedCore, ObservedMachine, Released } from "./observed_core.ts";
+import { patiently } from "./patience.ts";
 import type { Random } from "./random.ts";
 import { checkReload } from "./reload.ts";
 import type { Observed } from "./witness.ts";
 import type { World } from "./world.ts";
-
-/** What a machine is made of. */
-export interface MachineOptions {
-  readonly world: World;
-  readonly replica: ReplicaId;
-  readonly label: string;
-  readonly disk: Disk;
-  readonly clock: ClockHabits;
-  readonly random: Random;
-  /** Nobody checks a faulty replica. */
-  readonly isFaulty?: boolean;
-  readonly meddler?: Meddler;
-  /** It runs only while there is something for it to do, and is woken this often, ms. */
-  readonly wakeMs?: number;
-}
 
 interface Life {
   readonly store: SimulatedStore;
@@ -50,10 +36,8 @@ interface Life {
 
 /** After a failed start it is tried again, ms. */
 const RESTART_MS = 500;
-/** Cold hosts give a POST of other replicas so long, ms, */
-const POST_MS = 5_000;
-/** and somebody who waits for an answer so long. */
-const ANSWER_MS = 300;
+/** Cold hosts give a POST of other replicas so long, and somebody who waits for an answer, ms. */
+const [POST_MS, ANSWER_MS] = [5_000, 300];
 
 /** One machine. */
 export class Machine implements Station {
@@ -180,20 +164,24 @@ export class Machine implements Station {
   /** A signed client's request; its answer may never come. */
   async submit(frame: Uint8Array): Promise<Uint8Array | Rejection | null> {
     if (this.#options.meddler?.incoming([frame]).length === 0) return null;
-    return this.#meddled(await this.#ask((node) => node.submit(frame)), frame);
+    return this.#meddled(await this.#wait((node, signal) => node.submit(frame, { signal })), frame);
   }
 
   /** A signed client's query; its answer may never come. */
   async query(frame: Uint8Array): Promise<Uint8Array | Rejection | null> {
-    return this.#meddled(await this.#ask((node) => node.query(frame)), frame);
+    return this.#meddled(await this.#wait((node, signal) => node.query(frame, { signal })), frame);
   }
 
   /** An unsigned client's operation; its answer may never come. */
   async vouch(operation: VouchedOperation): Promise<VouchedAnswer | Rejection | null> {
-    return await this.#ask((node) => node.vouch([operation]));
+    return await this.#wait((node, signal) => node.vouch([operation], signal));
   }
 
-  #ask<T>(ask: (node: Node) => Promise<T>, mostMs: number = ANSWER_MS): Promise<T | null> {
+  #wait<T>(ask: (node: Node, signal: AbortSignal) => Promise<T>): Promise<T | null> {
+    return this.#ask((node) => patiently(this.#world.engine, (signal) => ask(node, signal)), ANSWER_MS);
+  }
+
+  #ask<T>(ask: (node: Node) => Promise<T>, mostMs: number): Promise<T | null> {
     if (this.#host) return this.#host.serve(ask, mostMs);
     return this.node ? ask(this.node) : Promise.resolve(null);
   }

@@ -171,7 +171,7 @@ export interface Plan {
   readonly keepsClocks?: boolean;
   /** What must hold beyond what must hold in every run. */
   readonly demands?: readonly Demand[];
-  /** There must be no more views than this. */
+  /** Views beyond this one have no reason. */
   readonly mostViews?: number;
 }
 

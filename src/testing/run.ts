@@ -4,8 +4,11 @@
  */
 import type { ReplicaId } from "../core/ids.ts";
 import { Coalition } from "./adversary/coalition.ts";
+import { watchCatchUp } from "./checks/catch_up.ts";
 import { checkDurability, checkStores } from "./checks/ending.ts";
 import { inspect } from "./checks/inspection.ts";
+import { checkRoom, DRAIN_MS } from "./checks/room.ts";
+import { Together } from "./checks/together.ts";
 import { Cluster } from "./cluster.ts";
 import { createWorld } from "./create_world.ts";
 import { findDivergence } from "./divergence.ts";
@@ -15,7 +18,7 @@ import { HostileClient } from "./hostile_client.ts";
 import { findNonLinearizable } from "./linearizability.ts";
 import { Mischief } from "./mischief.ts";
 import type { Meddler } from "./meddler.ts";
-import { type Fault, livenessMs, operationsOf, type Plan } from "./plan.ts";
+import { type Demand, type Fault, livenessMs, operationsOf, type Plan } from "./plan.ts";
 import { Random } from "./random.ts";
 import type { RunOptions, RunReport } from "./run_options.ts";
 import { type ClientOptions, SignedClient } from "./signed_client.ts";
@@ -51,6 +54,9 @@ class Run {
   readonly #history = new History();
   readonly #clients: (SignedClient | UnsignedClient)[];
   readonly #coalitions = new Map<Fault, Coalition>();
+  readonly #together: Together;
+  /** Hostile clients stop. */
+  #isOver = false;
   #violation: Violation | null = null;
 
   constructor(plan: Plan, options: RunOptions) {
@@ -69,6 +75,7 @@ class Run {
       random,
       meddlerOf: (replica) => this.#meddlerOf(replica),
     });
+    this.#together = new Together(this.#cluster);
     this.#clients = this.#createClients();
   }
 
@@ -86,6 +93,7 @@ class Run {
     await engine.run(durationMs, () => this.#violation !== null);
     if (!this.#violation) {
       this.#cluster.heal();
+      if (this.#demands("quick-catch-up")) watchCatchUp(this.#cluster, this.#plan);
       for (const client of this.#clients) client.hurry();
       const most = engine.events + MOST_EVENTS * this.#plan.replicas;
       await engine.run(durationMs + livenessMs(this.#plan), () => {
@@ -94,6 +102,7 @@ class Run {
     }
     if (engine.isStuck) this.#world.report("liveness", "time stands still: a machine is woken again and again");
     if (!this.#violation) this.#checkEnd();
+    if (!this.#violation && this.#demands("room")) await this.#comeToRest();
     if (!this.#violation && this.#world.stores) {
       await exerciseStores(this.#world.stores, this.#plan.seed, this.#world.report);
     }
@@ -109,6 +118,21 @@ class Run {
       events: engine.events,
       virtualMs: engine.now,
     };
+  }
+
+  #demands(demand: Demand): boolean {
+    return this.#plan.demands?.includes(demand) ?? false;
+  }
+
+  /** Nobody asks for anything any more, and nobody lies. */
+  async #comeToRest(): Promise<void> {
+    const { engine } = this.#world;
+    const { machines, core } = this.#cluster;
+    for (const machine of machines) if (machine.isFaulty) machine.crash();
+    this.#isOver = true;
+    await engine.run(engine.now + DRAIN_MS, () => this.#violation !== null);
+    const isUp = (peer: number) => core.includes(peer as ReplicaId);
+    for (const machine of machines) if (core.includes(machine.replica)) checkRoom(this.#world, machine, isUp);
   }
 
   /** Lets go of what lies outside of the simulation. */
@@ -180,13 +204,16 @@ class Run {
     for (const fault of this.#plan.faults) {
       if (fault.kind !== "hostile-client") continue;
       const { behaviour, seed } = fault;
-      new HostileClient({ world: this.#world, name: `hostile${count++}`, behaviour, random: new Random(seed) }).start();
+      new HostileClient({ world: this.#world, name: `hostile${count++}`, behaviour, random: new Random(seed) }).start(
+        () => this.#isOver,
+      );
     }
   }
 
   #inspectLater(): void {
     this.#world.engine.after(INSPECTION_MS, () => {
-      for (const machine of this.#cluster.machines) inspect(this.#world, machine);
+      for (const machine of this.#cluster.machines) inspect(this.#world, machine, this.#plan.mostViews);
+      if (this.#demands("together")) this.#together.inspect();
       this.#inspectLater();
     });
   }
@@ -199,6 +226,7 @@ class Run {
     this.#checkedAt = this.#world.engine.now + 50;
     if (!this.#clients.every(({ isDone }) => isDone)) return false;
     this.#target ??= this.#world.witness.ledger.highest;
+    if (this.#demands("together") && this.#together.alone.length > 0) return false;
     return this.#laggards().length === 0;
   }
 

@@ -9,6 +9,9 @@ import type { Input, Ready } from "../core/io.ts";
 import type { AnyRequest, MessageKind, Reply, Request, SignedRequest } from "../core/messages.ts";
 import type { Recovered } from "../core/records.ts";
 import { decodeFrame, encodeBatch, encodeFrame, wireLimits } from "../wire/mod.ts";
+import { AgreedTime } from "./checks/agreed_time.ts";
+import { Decisions } from "./checks/decisions.ts";
+import { EPOCH_MS } from "./clock.ts";
 import type { Coverage } from "./coverage.ts";
 import { Ledger, type Report } from "./ledger.ts";
 import { NullRequests } from "./null_requests.ts";
@@ -19,6 +22,9 @@ import { SaidCommits } from "./said_commits.ts";
 import { short, type Trace, wordsOf } from "./trace.ts";
 import type { World } from "./world.ts";
 import { Votes } from "./votes.ts";
+
+/** So far agreed time may fall behind, beside what clocks may differ by, ms. */
+const SLACK_MS = 15_000;
 
 /** Messages whose size depends on what happened. */
 const LARGE: readonly MessageKind[] = ["status", "view-change", "new-view", "decision"];
@@ -37,6 +43,8 @@ export class Witness {
   readonly ledger: Ledger;
   /** No view change is allowed. */
   isCalm = false;
+  readonly #decisions: Decisions;
+  readonly #agreedTime: AgreedTime;
   readonly #votes = new Votes();
   readonly #said: SaidMessages;
   readonly #promises: Promises;
@@ -65,6 +73,13 @@ export class Witness {
     const nullDigest = hash(encodeBatch(0 as Millis, []));
     this.#nullRequests = new NullRequests(nullDigest);
     this.ledger = new Ledger(report, (request, digest) => this.#isValid(request, digest), limits);
+    this.#decisions = new Decisions(genesis.replicas.length, report);
+    this.#agreedTime = new AgreedTime({
+      now: () => EPOCH_MS + world.engine.now,
+      slackMs: world.demands.includes("progress-of-time") ? SLACK_MS + limits.maxClockSkewMs : Infinity,
+      report,
+    });
+    this.ledger.onOrdered = (...ordered) => this.#agreedTime.ordered(...ordered);
     this.#said = new SaidMessages(report, isFaulty);
     this.#promises = new Promises({
       measures: {
@@ -134,6 +149,7 @@ export class Witness {
   stepped(replica: ReplicaId, input: Input, ready: Ready): void {
     this.#said.taken(replica, input);
     this.#said.made(ready);
+    this.#decisions.stepped(input, ready);
     const idle = this.#nullRequests.stepped(replica, input, ready);
     if (idle !== null) this.#report("calm", `replica ${replica} ${idle}`);
     const { messages } = ready;
@@ -212,6 +228,7 @@ export class Witness {
       if (record.kind === "contradiction") this.#judge(label, record.contradiction);
       if (record.kind !== "accepted" && record.kind !== "committed" || !record.batch) continue;
       const { batch } = record;
+      this.#agreedTime.seen(batch.digest);
       if (this.ledger.batches.has(batch.digest)) continue;
       this.ledger.batches.set(batch.digest, batch);
       for (const request of batch.requests as SignedRequest[]) this.#requests.set(request.digest, request.message);
@@ -221,6 +238,7 @@ export class Witness {
     }
     for (const execution of executions) {
       this.ledger.executed(replica, execution, observed.lastExecuted);
+      this.#decisions.executed(replica, execution.sequence, execution.digest);
       observed.lastExecuted = execution.sequence;
     }
     for (const { reply } of ready.replies) {

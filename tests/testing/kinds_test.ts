@@ -18,7 +18,7 @@ Deno.test("two kinds can be laid over one plan", () => {
   assertEquals(plan.limits?.maxNames !== undefined && plan.mostViews !== undefined, true);
 });
 
-for (const kind of ["slow-disks", "replays", "alone", "tiny-limits"] as const) {
+for (const kind of ["replays", "alone", "tiny-limits"] as const) {
   Deno.test(`two runs of the kind ${kind} break nothing, and do what it says`, async () => {
     const report = await simulate({ seed: 1, runs: 2, kinds: [kind] });
     assertEquals(report.violation, null);

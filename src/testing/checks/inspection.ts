@@ -13,8 +13,8 @@ export function invariantOf(trouble: string): Invariant {
   return trouble.includes("is committed as") ? "agreement" : "no-halt";
 }
 
-/** Looks at what runs on a machine. */
-export function inspect(world: World, { node, isFaulty, label, buffers }: Machine): void {
+/** Looks at what runs on a machine. `mostViews`: there is no reason for more. */
+export function inspect(world: World, { node, isFaulty, label, buffers }: Machine, mostViews = Infinity): void {
   if (!node || isFaulty) return;
   const { genesis, settings, limits, report } = world;
   const { replica, inbox, outboxes, halted } = node.status();
@@ -23,6 +23,7 @@ export function inspect(world: World, { node, isFaulty, label, buffers }: Machin
   const isAtMost = (what: string, got: number, most: number) => {
     if (got > most) report("bounds", `${label} has ${got} ${what}, the limit is ${most}`);
   };
+  if (replica.view > mostViews) report("calm", `${label} is in view ${replica.view}, and no primary was at fault`);
   isAtMost("slots", replica.slots.length, logWindow);
   if (replica.highWatermark !== replica.lowWatermark + logWindow) {
     report("watermarks", `${label}'s window is ${replica.lowWatermark} to ${replica.highWatermark}`);
@@ -39,6 +40,6 @@ export function inspect(world: World, { node, isFaulty, label, buffers }: Machin
     isAtMost("frames in an outbox", depth, limits.maxOutboxFrames);
     isAtMost("bytes in an outbox", bytes, limits.maxOutboxBytes);
   }
-  const full = overfull(buffers, genesis, replica);
+  const full = overfull(buffers, genesis, replica, settings);
   if (full !== null) report("bounds", `${label} ${full}`);
 }

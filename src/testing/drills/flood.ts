@@ -50,6 +50,6 @@ function askWithoutEnd(scene: Scene): void {
   const { copy, cast, world: { genesis } } = scene;
   const query = cast.query();
   for (let i = limitsOf(genesis).queries; i >= 0; i--) copy.take({ kind: "query", query });
-  const full = overfull(copy.buffers, genesis, copy.status);
+  const full = overfull(copy.buffers, genesis, copy.status, scene.world.settings);
   scene.demand("bounds", full === null, () => full!);
 }

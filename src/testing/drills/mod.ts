@@ -96,7 +96,7 @@ export function drill({ world, replica, label, recovered, kept, now, random, cre
     try {
       if (!copy?.isFresh) copy = copyOf(recovered, kept);
       act(new Scene({ world, random, copy, cast: new Cast(world), recovered, report, copyOf }));
-      const full = overfull(copy.buffers, world.genesis, copy.status);
+      const full = overfull(copy.buffers, world.genesis, copy.status, world.settings);
       if (full !== null) report("bounds", full);
       return world.coverage.count("drill", name);
     } catch (error) {

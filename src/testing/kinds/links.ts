@@ -17,7 +17,7 @@ export function links(plan: Plan, random: Random): Plan {
     const forMs = Math.min(0.8 * everyMs, random.pick([100, 400, 1_500, 5_000]) * random.between(0.5, 1.5));
     return drawLink(random, { whose, others, span: { atMs, forMs } });
   }).flat();
-  return { ...quietPlan(plan, faults), isCalm: false, demands: ["together"] };
+  return { ...quietPlan(plan, faults), isCalm: false, demands: [...plan.demands ?? [], "together"] };
 }
 
 interface Link {

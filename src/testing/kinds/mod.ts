@@ -3,8 +3,9 @@
  * by one, so that thousands of runs of each can be had.
  * @module
  */
-import type { Plan } from "../plan.ts";
+import type { Demand, Plan } from "../plan.ts";
 import { Random } from "../random.ts";
+import { catchingUp } from "./catching_up.ts";
 import { clients } from "./clients.ts";
 import { coalitions } from "./coalitions.ts";
 import { alone, tinyLimits } from "./limits.ts";
@@ -26,31 +27,42 @@ interface Entry {
   readonly replicas?: readonly number[];
 }
 
-const ENTRIES = {
-  /** Up to f liars with a common plan. */
-  "coalitions": { lay: coalitions, share: 0, replicas: [4, 4, 4, 4, 5, 6, 7, 7] },
-  /** Clients who tell different replicas different things. */
-  "clients": { lay: clients, share: 0 },
-  /** Slow for the whole of the run. */
-  "slow-disks": { lay: slowDisks, share: 0 },
-  /** Lost twice, or one while another recovers. */
-  "lost-disks": { lay: lostDisks, share: 0, replicas: [4, 4, 5, 7, 7] },
-  /** Half open, one way, slow to tell. */
-  "links": { lay: links, share: 0 },
-  /** Old messages said again at a high rate. */
-  "replays": { lay: replays, share: 0 },
-  /** An hour and more. */
-  "long-time": { lay: longTime, share: 0, replicas: [4] },
-  /** All wrong, each by its own amount. */
-  "wrong-clocks": { lay: wrongClocks, share: 0 },
-  /** Small buffers, windows, batches, results. */
-  "tiny-limits": { lay: tinyLimits, share: 0 },
-  /** One replica. */
-  "alone": { lay: alone, share: 0 },
-} as const satisfies { readonly [name: string]: Entry };
+/** Demands more of the plan as it is. */
+function demanding(demand: Demand): Lay {
+  return (plan) => ({ ...plan, demands: [...plan.demands ?? [], demand] });
+}
 
 /** A kind of trouble. */
-export type Kind = keyof typeof ENTRIES;
+export type Kind =
+  | "coalitions" // up to f liars with a common plan
+  | "clients" // clients who tell different replicas different things
+  | "slow-disks" // slow for the whole of the run
+  | "lost-disks" // lost twice, or one while another recovers
+  | "links" // half open, one way, slow to tell
+  | "replays" // old messages said again at a high rate
+  | "long-time" // an hour and more
+  | "wrong-clocks" // all wrong, each by its own amount
+  | "tiny-limits" // small buffers, windows, batches, results
+  | "catching-up" // away for many batches, and back among the last
+  | "together" // nobody is alone in a higher view for long
+  | "room" // what was taken is given back
+  | "alone"; // one replica
+
+const ENTRIES: { readonly [K in Kind]: Entry } = {
+  "coalitions": { lay: coalitions, share: 0, replicas: [4, 4, 4, 4, 5, 6, 7, 7] },
+  "clients": { lay: clients, share: 0 },
+  "slow-disks": { lay: slowDisks, share: 0 },
+  "lost-disks": { lay: lostDisks, share: 0, replicas: [4, 4, 5, 7, 7] },
+  "links": { lay: links, share: 0 },
+  "replays": { lay: replays, share: 0 },
+  "long-time": { lay: longTime, share: 0, replicas: [4] },
+  "wrong-clocks": { lay: wrongClocks, share: 0 },
+  "tiny-limits": { lay: tinyLimits, share: 0 },
+  "catching-up": { lay: catchingUp, share: 0, replicas: [4, 4, 4, 7] },
+  "together": { lay: demanding("together"), share: 0 },
+  "room": { lay: demanding("room"), share: 0 },
+  "alone": { lay: alone, share: 0 },
+};
 
 /** Their names. */
 export const KINDS: readonly Kind[] = Object.keys(ENTRIES) as Kind[];
@@ -64,7 +76,7 @@ export function kindsOf(seed: number): readonly Kind[] {
 /** How many replicas suit these kinds; `undefined`: any number does. */
 export function replicasFor(kinds: readonly Kind[], seed: number): number | undefined {
   const some = kinds.flatMap((kind) => {
-    const { replicas }: Entry = ENTRIES[kind];
+    const { replicas } = ENTRIES[kind];
     return replicas ? [replicas] : [];
   });
   return some.length === 0 ? undefined : new Random(seed ^ 0x6d616e79).pick(some[0]!);

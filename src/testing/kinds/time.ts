@@ -61,6 +61,6 @@ export function wrongClocks(plan: Plan, random: Random): Plan {
     skewsMs,
     isCalm: false,
     keepsClocks: true,
-    demands: ["no-early-expiry", "progress-of-time"],
+    demands: [...plan.demands ?? [], "no-early-expiry", "progress-of-time"],
   };
 }

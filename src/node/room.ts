@@ -1,0 +1,40 @@
+/**
+ * What a node holds for others: taken when something comes, and given back once it is answered.
+ * @module
+ */
+import type { Gateway } from "./gateway.ts";
+import type { Intake } from "./intake.ts";
+import type { Waiters } from "./waiters.ts";
+
+/** So much is held now. Once all is answered, nothing is. */
+export interface Room {
+  readonly inboxFrames: number;
+  readonly inboxBytes: number;
+  readonly queryFrames: number;
+  readonly queryBytes: number;
+  readonly waiters: number;
+  readonly queryWaiters: number;
+  readonly vouchedOperations: number;
+  readonly vouchedBytes: number;
+  readonly bundles: number;
+}
+
+interface Way {
+  readonly intake: Intake;
+  readonly waiters: Pick<Waiters, "size">;
+}
+
+/** What requests, queries and operations that are vouched for take up. */
+export function roomOf(requests: Way, queries: Way, { room: { operations, bytes, bundles } }: Gateway): Room {
+  return {
+    inboxFrames: requests.intake.frames,
+    inboxBytes: requests.intake.bytes,
+    queryFrames: queries.intake.frames,
+    queryBytes: queries.intake.bytes,
+    waiters: requests.waiters.size,
+    queryWaiters: queries.waiters.size,
+    vouchedOperations: operations,
+    vouchedBytes: bytes,
+    bundles,
+  };
+}

@@ -1,0 +1,56 @@
+/**
+ * Nobody is left alone: a correct replica in a higher view than the others votes in nothing that they do, and the cluster has one less to
+ * spare. While nothing goes wrong any more, that must end.
+ * @module
+ */
+import type { Cluster } from "../cluster.ts";
+import type { Machine } from "../machine.ts";
+import { faultyAmong } from "../paper.ts";
+
+/** Alone for so long after the last fault has ended is too long, virtual ms. */
+const MOST_MS = 30_000;
+
+/** Who is alone, and since when. */
+export class Together {
+  readonly #cluster: Cluster;
+  readonly #since = new Map<Machine, number>();
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+  }
+
+  /** Those who are alone in a higher view now, by name. */
+  get alone(): readonly string[] {
+    return this.#alone.map(({ label }) => label);
+  }
+
+  get #alone(): readonly Machine[] {
+    const { machines, isHealed, core, world: { genesis } } = this.#cluster;
+    const correct = machines.filter(({ node, isFaulty, replica }) => {
+      return node !== null && !isFaulty && (!isHealed || core.includes(replica));
+    });
+    const views = correct.map((machine) => ({ machine, status: machine.node!.status().replica }));
+    const f = faultyAmong(genesis.replicas.length);
+    return views.filter(({ machine, status: { view } }) => {
+      // With f + 1 of them in it the others would follow.
+      const others = views.filter((other) => other.machine.replica !== machine.replica);
+      return others.length > f && others.filter((other) => other.status.view >= view).length < f;
+    }).map(({ machine }) => machine);
+  }
+
+  /** Looks at all; reports who has been alone for too long. */
+  inspect(): void {
+    const { world: { engine, report }, quietSince } = this.#cluster;
+    const alone = this.#alone;
+    for (const machine of [...this.#since.keys()]) if (!alone.includes(machine)) this.#since.delete(machine);
+    for (const machine of alone) {
+      const since = this.#since.get(machine) ?? engine.now;
+      this.#since.set(machine, since);
+      const from = Math.max(since, quietSince);
+      if (engine.now - from < MOST_MS) continue;
+      const { view } = machine.node!.status().replica;
+      const seconds = Math.round((engine.now - from) / 1_000);
+      report("liveness", `${machine.label} has been alone in view ${view} for ${seconds} s without a fault`);
+    }
+  }
+}
