@@ -37,6 +37,15 @@ export {
 } from "./src/node/ports.ts";
 export { Node, type NodeOptions, type SubmitOptions } from "./src/node/node.ts";
 export type { VouchedAnswer } from "./src/node/gateway.ts";
+export type { Start, StartOptions } from "./src/node/start.ts";
+export {
+  CorruptStoreError,
+  ForeignStoreError,
+  NewerStoreError,
+  StartError,
+  StoreGoneError,
+  StoreTimeoutError,
+} from "./src/node/store_errors.ts";
 export type { NodeLimits } from "./src/node/limits.ts";
 export type { NodeStatus, OutboxStatus } from "./src/node/status.ts";
 export { MemoryStore } from "./src/stores/memory.ts";

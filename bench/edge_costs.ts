@@ -41,6 +41,7 @@ async function measure(primary: "kv" | "object"): Promise<void> {
       store,
       settings: EDGE_SETTINGS,
       keepsInputs: self === onKv,
+      start: "new",
     });
   const served = await Promise.all([
     serve(onKv!, new DenoKvStore(database)),
@@ -52,7 +53,12 @@ async function measure(primary: "kv" | "object"): Promise<void> {
     className: "Replica",
     folder,
     port: ports[NAMES.indexOf(onObject!)]!,
-    bindings: { PBFT_CLUSTER: JSON.stringify(cluster), PBFT_REPLICA: onObject!, PBFT_PRIVATE_KEY: keyOf(onObject!) },
+    bindings: {
+      PBFT_CLUSTER: JSON.stringify(cluster),
+      PBFT_REPLICA: onObject!,
+      PBFT_PRIVATE_KEY: keyOf(onObject!),
+      PBFT_START: "new",
+    },
   });
   const requestsOf = async (name: string) => {
     const text = await (await fetch(`${cluster.urls[name]}/metrics`)).text();

@@ -36,6 +36,8 @@ export function startDeno({ folder }: Place, name: string): Promise<Running> {
     `${folder}/${name}/key`,
     "--state",
     `${folder}/${name}/db`,
+    "--start",
+    startOf(folder, name),
   ];
   return startProcess(folder, name, Deno.execPath(), [
     "run",
@@ -55,6 +57,7 @@ export function startDenoKv({ folder }: Place, name: string, port?: number): Pro
     PBFT_REPLICA: name,
     PBFT_PRIVATE_KEY: Deno.readTextFileSync(`${folder}/${name}/key`),
     PBFT_KV: `${folder}/${name}/kv`,
+    PBFT_START: "new",
     PORT: String(port ?? new URL(urlOf(folder, name)).port),
   };
   const args = ["run", "-A", "--quiet", "--unstable-kv", "--unstable-cron", `${root}examples/deno_deploy/main.ts`];
@@ -65,10 +68,9 @@ export function startDenoKv({ folder }: Place, name: string, port?: number): Pro
 export async function startNode({ folder, nodePath }: Place, name: string): Promise<Running> {
   const file = `${folder}/node.mjs`;
   await bundle("examples/node/main.ts", file, ["--platform", "deno"]);
-  return await startProcess(folder, name, nodePath, [
-    ...["--no-warnings", file],
-    ...[`${folder}/cluster.json`, name, `${folder}/${name}/key`, `${folder}/${name}/db`],
-  ]);
+  const args = [`${folder}/cluster.json`, name, `${folder}/${name}/key`, `${folder}/${name}/db`];
+  const env = { PBFT_START: startOf(folder, name) };
+  return await startProcess(folder, name, nodePath, ["--no-warnings", file, ...args], { env });
 }
 
 /** Candy: workerd, its state in the Durable Object's database. */
@@ -89,6 +91,7 @@ export async function startWorkerd({ folder, worker }: Place, name: string): Pro
       PBFT_CLUSTER: Deno.readTextFileSync(`${folder}/cluster.json`),
       PBFT_REPLICA: name,
       PBFT_PRIVATE_KEY: Deno.readTextFileSync(`${folder}/${name}/key`),
+      PBFT_START: "new",
     },
     host: "127.0.0.1",
     port: Number(new URL(url).port),
@@ -136,6 +139,16 @@ async function ready(url: string, hasEnded: () => boolean): Promise<void> {
       if (attempt === 299) throw error;
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** Whoever has just made the members' keys knows what is new; elsewhere a file that is not there may as well be lost. */
+function startOf(folder: string, name: string): "new" | "resume" {
+  try {
+    Deno.statSync(`${folder}/${name}/db`);
+    return "resume";
+  } catch {
+    return "new";
   }
 }
 

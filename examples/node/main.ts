@@ -4,7 +4,7 @@
  *     node main.ts pbft/cluster.json Dog pbft/Dog/key dog.db [port]
  */
 import { serve } from "@hono/node-server";
-import { MemoryStore, openReplica, policyFromVariables, serverBounds } from "@pbft/edge/node";
+import { MemoryStore, openReplica, policyFromVariables, serverBounds, startFromVariables } from "@pbft/edge/node";
 import { parseClusterText } from "@pbft/edge/client";
 import { readFileSync } from "node:fs";
 import process from "node:process";
@@ -21,8 +21,8 @@ const replica = await openReplica({
   self: name,
   privateKey: readFileSync(keyPath, "utf8").trim(),
   store: state === "memory" ? new MemoryStore() : state,
-  // The state file is gone or an old copy; in memory it is, at each start but the cluster's first.
-  hasLostDisk: process.env.PBFT_LOST_DISK === "1",
+  // PBFT_START=new: this member has never run; recover: what it had is lost. In memory it is, at each start but the first.
+  start: startFromVariables((name) => process.env[name]),
   app: policyFromVariables((name) => process.env[name]),
 });
 const url = new URL(cluster.urls[name]!);

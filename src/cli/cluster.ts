@@ -78,7 +78,7 @@ async function run(folder: string, cluster: ClusterFile, options: RunOptions): P
   const start = (name: string) => {
     const files = replicaFiles(folder, name);
     const state = options.memory ? ["--memory"] : ["--state", files.state];
-    if (!isNew && !hasState(folder, name)) state.push("--lost-disk");
+    if (!hasState(folder, name)) state.push("--start", isNew ? "new" : "recover");
     const args = [
       "--cluster",
       clusterPath(folder),

@@ -8,10 +8,11 @@ import { generateKeyPair } from "../crypto/mod.ts";
 import { type ClusterFile, parseClusterText } from "../wire/mod.ts";
 import { checkpointInterval, WINDOW_INTERVALS } from "./checkpoint_interval.ts";
 import { CliError, reasonOf } from "./cli_error.ts";
-import { exists, remove, removeEmptyFolder } from "./files.ts";
+import { remove, removeEmptyFolder } from "./files.ts";
 import { forgetIgnoring, ignoreSecrets } from "./git_ignore.ts";
 import { writeKey } from "./key_file.ts";
 import { MAX_REPLICAS, memberNames } from "./member_names.ts";
+import { isUsedState } from "./used_state.ts";
 
 /** Where a replica's files are. */
 export interface ReplicaFiles {
@@ -58,7 +59,7 @@ export function readCluster(folder: string): ClusterFile | null {
 /** Makes keys and genesis for n replicas. The cluster file comes last, so that half of a cluster is never taken for one. */
 export function createCluster(folder: string, n: number, urlOf: (index: number) => string): ClusterFile {
   const names = memberNames(n);
-  const left = names.find((name) => exists(replicaFiles(folder, name).state));
+  const left = names.find((name) => hasState(folder, name));
   if (left !== undefined) {
     throw new CliError(`${folder} has the state of ${left} but no cluster.json (--fresh deletes it)`);
   }
@@ -85,9 +86,9 @@ export function createCluster(folder: string, n: number, urlOf: (index: number) 
   return cluster;
 }
 
-/** Whether a replica's state file is there. */
+/** Whether a replica's state file is there, and the replica has begun to use it. */
 export function hasState(folder: string, name: string): boolean {
-  return exists(replicaFiles(folder, name).state);
+  return isUsedState(replicaFiles(folder, name).state);
 }
 
 /**

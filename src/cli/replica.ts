@@ -4,9 +4,9 @@
  */
 import { parseArgs } from "node:util";
 import type { Store } from "../node/ports.ts";
+import { parseStart, type Start } from "../node/start.ts";
 import { type ServedReplica, serveReplica, systemTimer } from "../runtime/deno.ts";
 import { MemoryStore } from "../stores/memory.ts";
-import { StoreOpenError } from "../stores/sqlite.ts";
 import { type ClusterFile, parseClusterText } from "../wire/mod.ts";
 import { CliError, reasonOf, runCommand } from "./cli_error.ts";
 import { readKey } from "./key_file.ts";
@@ -23,10 +23,14 @@ const HELP = `Runs one replica of a cluster.
   --cluster FILE   genesis and URLs of the cluster, as JSON
   --name NAME      which member this is
   --key FILE       its private key, 64 hex digits
-  --state FILE     its SQLite file; made if it is not there
-  --lost-disk      the state file was lost or is an old copy: follow the others, and
-                   vote only when all that was said before is behind them
+  --state FILE     its SQLite file
   --memory         instead of --state: keep the state in memory
+  --start WHAT     what the state is: new      this replica has never run; the file is made
+                                      resume   what it did before (the default)
+                                      recover  it was lost, is an old copy, or damaged:
+                   follow the others, and vote only when all that was said before is
+                   behind them. Of memory: new at the first start, recover at each other
+  --lost-disk      the same as --start recover
   --host HOST      the address to listen on. Left out: the loopback address of the cluster
                    file, or else all, IPv6 and IPv4 (::)
   --port PORT      the port to listen on, if not that of the cluster file
@@ -66,7 +70,7 @@ async function main(args: readonly string[]): Promise<number> {
   const replica = await serve(name, cluster, {
     privateKey,
     store,
-    hasLostDisk: values["lost-disk"],
+    start: startOption(values),
     hostname: values.host,
     port,
     observers: [log],
@@ -91,7 +95,6 @@ async function serve(name: string, cluster: ClusterFile, options: ServeOptions):
     if (error instanceof Deno.errors.AddrInUse) {
       throw new CliError(`${name}: ${options.port ?? cluster.urls[name]}: the port is taken`);
     }
-    if (error instanceof StoreOpenError) throw new CliError(`${name}: can't open ${options.store}: ${reasonOf(error)}`);
     throw new CliError(`${name}: ${reasonOf(error)}`);
   }
 }
@@ -100,6 +103,19 @@ async function serve(name: string, cluster: ClusterFile, options: ServeOptions):
 function storeOf({ state, memory }: { readonly state?: string; readonly memory?: boolean }): Store | string {
   if (memory && state !== undefined) throw new CliError("--memory and --state: choose one (see --help)", 2);
   return memory ? new MemoryStore() : required(state, "state");
+}
+
+function startOption(values: { readonly start?: string; readonly "lost-disk"?: boolean }): Start | undefined {
+  const lost = values["lost-disk"] ? "recover" : undefined;
+  if (values.start === undefined) return lost;
+  if (lost && values.start !== lost) {
+    throw new CliError(`--start ${values.start} and --lost-disk contradict each other (see --help)`, 2);
+  }
+  try {
+    return parseStart(values.start, "--start");
+  } catch (error) {
+    throw new CliError(`${reasonOf(error)} (see --help)`, 2);
+  }
 }
 
 function parse(args: readonly string[]) {
@@ -112,6 +128,7 @@ function parse(args: readonly string[]) {
         key: { type: "string" },
         state: { type: "string" },
         memory: { type: "boolean" },
+        start: { type: "string" },
         "lost-disk": { type: "boolean" },
         host: { type: "string" },
         port: { type: "string" },

@@ -17,6 +17,7 @@ import {
   publicKeyBytes,
   SPKI_PREFIX,
 } from "./ed25519.ts";
+import { noteNewKey } from "./new_keys.ts";
 
 /** Public keys that a verifier remembers at least: importing one costs 12 us or more. */
 const REMEMBERED_KEYS = 4096;
@@ -24,9 +25,11 @@ const REMEMBERED_KEYS = 4096;
 const SCRATCH_BYTES = 64 * 1024;
 const scratch = new Uint8Array(SCRATCH_BYTES);
 
-/** A new key pair. */
+/** A new key pair. A replica with a key of this process's own making may start on an empty store without being told that it is new. */
 export function generateKeyPair(): KeyPair {
-  return importKeyPair(toHex(randomBytes(KEY_BYTES)));
+  const made = importKeyPair(toHex(randomBytes(KEY_BYTES)));
+  noteNewKey(made.publicKey);
+  return made;
 }
 
 /**

@@ -170,6 +170,11 @@ export class Metrics implements Observer {
     gauge("pbft_sessions", "Sessions of signed clients.", ({ replica }) => replica.sessions);
     gauge("pbft_names", "Remembered names of unsigned clients.", ({ replica }) => replica.names);
     gauge("pbft_inbox_frames", "Frames that wait to be verified.", ({ inbox }) => inbox);
+    gauge(
+      "pbft_store_failing",
+      "1 if the store takes no commits now.",
+      ({ storeError }) => +(storeError !== undefined),
+    );
     gauge("pbft_store_reloads", "Reloads of the replica from its store since the start.", ({ reloads }) => reloads);
     gauge("pbft_input_faults", "Inputs on which the core threw since the start.", ({ inputFaults }) => inputFaults);
     gauge("pbft_peers_in_reach", "Other members in touch, in this replica's view.", ({ inReach }) => inReach.length);

@@ -20,9 +20,10 @@ export interface StatusOptions {
  * is in that view as far as it knows, and its store takes commits. That the process is alive is another question: `/healthz`.
  */
 export function readiness(node: HostedNode): { readonly ready: boolean; readonly reason: string } {
-  const { halted, storeError, replica, inReach } = node.status();
+  const { halted, storeError, isReloading, replica, inReach } = node.status();
   if (halted !== undefined) return { ready: false, reason: `the replica halted: ${halted}` };
   if (storeError !== undefined) return { ready: false, reason: `the store takes no commits: ${storeError}` };
+  if (isReloading) return { ready: false, reason: "the replica is being read from its store" };
   if (replica.hasLostDisk) {
     return { ready: false, reason: "the replica has lost its disk and follows the others until it may vote again" };
   }

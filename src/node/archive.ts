@@ -77,5 +77,8 @@ export function archiving(store: Store, archive: Archive | undefined): Store {
       return await store.commit(writes, expected);
     },
     close: () => store.close(),
+    ...(store.version && { version: () => store.version!() }),
+    ...(store.check && { check: () => store.check!() }),
+    ...(store.setAside && { setAside: () => store.setAside!() }),
   };
 }

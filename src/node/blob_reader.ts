@@ -4,7 +4,7 @@
  */
 import type { Digest } from "../core/ids.ts";
 import type { Store } from "./ports.ts";
-import { CorruptStoreError } from "./record_reader.ts";
+import { CorruptStoreError } from "./store_errors.ts";
 
 /** Blobs read from the store at once. */
 const READ_AT_ONCE = 64;

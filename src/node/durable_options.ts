@@ -34,6 +34,8 @@ export interface DurableReplicaOptions {
   readonly onFault: (fault: InputFault) => void;
   /** The state machine could not take up a state, or a part of one. */
   readonly onMachineError: (error: Error) => void;
+  /** The store failed, or did not answer in time. */
+  readonly onStoreFailure: (error: string) => void;
   /** It takes nothing more; {@linkcode DurableReplica.health} says why. */
   readonly onStop: () => void;
 }

@@ -9,22 +9,21 @@ import { StateMachineError } from "../core/machine_guard.ts";
 import { Alarm } from "./alarm.ts";
 import type { DurableReplicaOptions, Stepped } from "./durable_options.ts";
 import { InputFaults } from "./input_faults.ts";
-import { Backoff, CONFLICT_BACKOFF, FAILURE_BACKOFF } from "./jitter.ts";
 import { describe, keepHalted } from "./halting.ts";
 import { Health } from "./health.ts";
 import type { KeptInputs } from "./kept_inputs.ts";
 import { Loader } from "./loader.ts";
 import { StoreConflictError, type Version } from "./ports.ts";
 import { type RecordBook, WriteSet } from "./records.ts";
-import { CorruptStoreError, type Restored, whyUnreadable } from "./recovery.ts";
+import { noteFormat } from "./identity.ts";
+import { type Restored, whyUnreadable } from "./recovery.ts";
 import { Retry } from "./retry.ts";
+import { HOW_TO_RECOVER, isLasting } from "./store_errors.ts";
 import { type Core, isOfOneLife, settleAll, type Task } from "./task.ts";
 
 /** The replica of one node. */
 export class DurableReplica {
   readonly #options: DurableReplicaOptions;
-  readonly #conflicts: Backoff;
-  readonly #failures: Backoff;
   readonly #alarm: Alarm;
   readonly #loader: Loader;
   /** Null while it is being read from the store, and when stopped. */
@@ -56,8 +55,6 @@ export class DurableReplica {
   /** Nothing runs before {@linkcode start}. */
   constructor(options: DurableReplicaOptions) {
     this.#options = options;
-    this.#conflicts = new Backoff(options.jitter, CONFLICT_BACKOFF);
-    this.#failures = new Backoff(options.jitter, FAILURE_BACKOFF);
     this.#alarm = new Alarm(options.timer, () => this.run([{ input: { kind: "alarm" } }]));
     this.#loader = new Loader({
       isWanted: (digest) => this.#core?.isLoading?.(digest) ?? true,
@@ -68,8 +65,8 @@ export class DurableReplica {
       onIdle: () => this.#settle(),
     });
     this.#faults = new InputFaults(options.timer);
-    this.health = new Health(this.#faults, options.onMachineError);
-    this.#retry = new Retry(options.timer);
+    this.health = new Health(this.#faults, { ...options, onGone: (error) => this.#stop(describe(error)) });
+    this.#retry = new Retry(options.timer, options.jitter);
     this.#status = options.dormant;
   }
 
@@ -88,9 +85,13 @@ export class DurableReplica {
     try {
       this.#core = this.#options.createCore(recovered);
     } catch (error) {
-      return error instanceof StateMachineError ? this.#lose(error, []) : this.#halt(describe(error));
+      // Nothing else has come in: it is the store that makes no sense, and it may be put right.
+      return error instanceof StateMachineError
+        ? this.#lose(error, [])
+        : this.#stop(`${describe(error)}; ${HOW_TO_RECOVER}`);
     }
     this.health.started();
+    if (this.health.storeError !== null) noteFormat(this.#writes); // so that a commit shows whether the store takes one again
     const taken = this.#distrustsKept ? [] : kept;
     if (this.#distrustsKept) this.#keptInputs?.clear(this.#writes);
     this.#distrustsKept = false;
@@ -113,7 +114,8 @@ export class DurableReplica {
         continue;
       }
       const ready = this.#step(task, index < tasks.length - 1);
-      if (!ready) return this.#keep(tasks.slice(index + 1));
+      // The next core gets what came behind an input on which this one threw.
+      if (!ready) return this.run(tasks.slice(index + 1).filter(({ input }) => !isOfOneLife(input)));
       alarmAt = ready.alarmAt;
       loads.push(...ready.loads);
     }
@@ -133,7 +135,7 @@ export class DurableReplica {
   /** Takes nothing more in, finishes the commit that is under way, commits the soft records that wait, closes the store. */
   async close(): Promise<void> {
     if (this.health.isClosed) return;
-    this.health.isClosed = true;
+    this.health.close();
     this.#options.onStop();
     this.#alarm.set(null);
     this.#retry.cancel();
@@ -153,7 +155,7 @@ export class DurableReplica {
       for (const record of ready.records) this.#book.write(record, this.#writes);
       this.#keptInputs?.note(task.input, ready, this.#writes);
       // Another instance may have gone on: only a commit shows that this one's state is not an old one.
-      if (this.#keptInputs && ready.answers.length > 0) this.#writes.isBinding = true;
+      if (ready.answers.length > 0) this.#writes.isBinding = true;
       this.#stepped.push({ task, ready, now });
       return ready;
     } catch (error) {
@@ -172,12 +174,6 @@ export class DurableReplica {
     this.#distrustsKept = task.input.kind === "start";
     task.settle?.("taken");
     if (this.#discard([])) this.#retry.after(this.#faults.reloadDelayMs, () => this.#reload());
-  }
-
-  /** The next core gets what came behind an input on which this one threw. */
-  #keep(tasks: readonly Task[]): void {
-    if (this.health.stopped !== null) return settleAll(tasks, "stopped");
-    this.#backlog.push(...tasks.filter(({ input }) => !isOfOneLife(input)));
   }
 
   #flush(): void {
@@ -207,10 +203,11 @@ export class DurableReplica {
       return this.#lose(error, stepped);
     }
     this.#committing = this.#committed = this.health.storeError = null;
-    this.health.commits++;
-    this.#conflicts.reset();
-    this.#failures.reset();
-    onCommit(timer.monotonic() - began, writes.count, writes.bytes);
+    this.#retry.reset();
+    if (writes.count > 0) {
+      this.health.commits++;
+      onCommit(timer.monotonic() - began, writes.count, writes.bytes);
+    }
     if (this.health.halted !== null) return settleAll(stepped.map(({ task }) => task), "stopped");
     this.#release(stepped);
     this.#flush();
@@ -232,9 +229,7 @@ export class DurableReplica {
   async #onReadFailure(error: unknown): Promise<void> {
     while (this.#committing) await this.#committing;
     if (!this.#core) return;
-    const found = await whyUnreadable(this.#options.store, this.#version, error);
-    if (found instanceof CorruptStoreError) this.#halt(describe(found));
-    else this.#lose(found, []);
+    this.#lose(await whyUnreadable(this.#options.store, this.#version, error), []);
   }
 
   /** The replica in memory has gone where the store has not: it goes, and the inputs are kept for the next one. */
@@ -253,34 +248,36 @@ export class DurableReplica {
     return !isOver;
   }
 
+  /** What is wrong with the store for good is no reason to halt for good: it may be put right. */
   #reloadLater(error: unknown): void {
-    const isConflict = error instanceof StoreConflictError;
-    if (!isConflict) this.health.failed(error);
-    this.#retry.after((isConflict ? this.#conflicts : this.#failures).next(), () => this.#reload());
+    if (isLasting(error)) return this.#stop(describe(error));
+    if (!(error instanceof StoreConflictError)) this.health.failed(error);
+    this.#retry.afterError(error, () => this.#reload());
   }
 
   async #reload(): Promise<void> {
     try {
       await this.#committing;
       const restored = await this.#options.restore();
-      if (this.health.isClosed || this.#core) return;
+      if (this.health.stopped !== null || this.#core) return;
       this.health.reloads++;
       this.start(restored);
     } catch (error) {
-      if (!this.health.isClosed) this.#reloadLater(error);
+      if (this.health.stopped === null) this.#reloadLater(error);
     }
   }
 
   #halt(reason: string): void {
     this.#stop(reason);
-    const halting = { ...this.#options, health: this.health, retry: this.#retry, failures: this.#failures };
+    const halting = { ...this.#options, health: this.health, retry: this.#retry };
     this.#retry.running = keepHalted(halting, reason, this.#committing);
   }
 
   #stop(reason: string): void {
-    this.health.halted = reason;
+    this.health.halt(reason);
     this.#dropCore();
     this.#alarm.set(null);
+    this.#retry.cancel();
     this.#writes = new WriteSet();
     const tasks = [...this.#stepped.splice(0).map(({ task }) => task), ...this.#backlog.splice(0)];
     settleAll(tasks, "stopped");
@@ -294,6 +291,7 @@ export class DurableReplica {
       // A broken replica may not even be able to say how it is; then it is as it was last.
     }
     this.#core = null;
+    this.health.isReloading = true;
     this.#loader.reset();
     this.#settle();
   }

@@ -4,7 +4,6 @@
  */
 import { describeThrown } from "../core/machine_guard.ts";
 import type { Health } from "./health.ts";
-import type { Backoff } from "./jitter.ts";
 import type { Store } from "./ports.ts";
 import { markHalted } from "./recovery.ts";
 import type { Retry } from "./retry.ts";
@@ -14,20 +13,19 @@ export interface Halting {
   readonly store: Store;
   readonly health: Health;
   readonly retry: Retry;
-  readonly failures: Backoff;
 }
 
 /** Writes why it halted, again and again until the store takes it, or the replica is closed. `after`: what is under way to the store. */
 export async function keepHalted(halting: Halting, reason: string, after: Promise<void> | null): Promise<void> {
-  const { store, health, retry, failures } = halting;
+  const { store, health, retry } = halting;
   try {
     await after;
     await markHalted(store, reason);
     health.storeError = null;
   } catch (error) {
     if (health.isClosed) return;
-    health.storeError = describe(error);
-    retry.after(failures.next(), () => keepHalted(halting, reason, null));
+    health.failed(error);
+    retry.afterError(error, () => keepHalted(halting, reason, null));
   }
 }
 

@@ -37,6 +37,8 @@ export interface NodeLimits {
   readonly maxSoftRecords: number;
   /** Bytes of those records. */
   readonly maxSoftBytes: number;
+  /** A call of the store that takes longer has failed, ms: the replica is read from the store again, and is not ready meanwhile. */
+  readonly storeTimeoutMs: number;
   /** Requests whose signatures are known to be right. */
   readonly maxVerifiedRequests: number;
 }
@@ -59,6 +61,7 @@ export function nodeLimits(genesis: Genesis, limits: Partial<NodeLimits> = {}): 
     deliveryTimeoutMs: 5_000,
     maxSoftRecords: 256,
     maxSoftBytes: 1024 * 1024,
+    storeTimeoutMs: 15_000,
     maxVerifiedRequests: 16_384,
     ...limits,
   };

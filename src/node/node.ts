@@ -11,6 +11,7 @@ import type { Recovered } from "../core/records.ts";
 import type { MessageKind, SignedRequest, Verified, VouchedOperation, VouchedRequest } from "../core/messages.ts";
 import type { SignedQuery } from "../core/query_messages.ts";
 import { Replica } from "../core/replica.ts";
+import { useKey } from "../crypto/mod.ts";
 import { BlobReader } from "./blob_reader.ts";
 import { BlobServer } from "./blob_server.ts";
 import { deferred } from "./deferred.ts";
@@ -25,9 +26,11 @@ import { nodeLimits } from "./limits.ts";
 import { Observers } from "./observers.ts";
 import { checkOptions, CRYPTOGRAPHY, type NodeOptions, seedOf } from "./options.ts";
 import type { Observer, Rejection, Signer, Timer } from "./ports.ts";
-import { markLostDisk, restore, type Restored, type RestoreOptions } from "./recovery.ts";
+import { restore, type Restored, type RestoreOptions } from "./recovery.ts";
 import { type Room, roomOf } from "./room.ts";
 import { dormantStatus, type NodeStatus } from "./status.ts";
+import { startOf } from "./start.ts";
+import { bounded } from "./store_calls.ts";
 import { type Core, taskOf } from "./task.ts";
 import { type Submission, submit, type SubmitOptions, verify } from "./submit.ts";
 import { Waiters } from "./waiters.ts";
@@ -125,26 +128,29 @@ export class Node {
       onCommit: (...commit) => observers.tell((o) => o.onCommit?.(...commit)),
       onFault: (fault) => observers.tell((o) => o.onFault?.(fault)),
       onMachineError: (error) => observers.tell((o) => o.onEvent?.(failureOf(error), timer.now())),
+      onStoreFailure: (reason) => observers.tell((o) => o.onTrouble?.({ kind: "store-failed", reason })),
       onStop: () => this.#refuseAll(),
     });
   }
 
   /**
    * Starts a replica where its store left off. One that was halted stays so, and says it in its status.
-   * @throws {TypeError} or {@linkcode RangeError} if an option is wrong; `ForeignStoreError` if the store is another
-   * replica's; `CorruptStoreError` if it is damaged; what the store throws.
+   * @throws {TypeError} or {@linkcode RangeError} if an option is wrong; `StartError` if the store is empty, or is not;
+   * `ForeignStoreError` if it is another replica's; `NewerStoreError`; `CorruptStoreError` if it is damaged; what the store throws.
    */
   static async open(options: NodeOptions): Promise<Node> {
-    const { self, archive } = options;
-    const { genesis, settings, cluster, hash, signer, byNeed, store } = checkOptions(options);
+    const { self, archive, timer } = options;
+    const { genesis, settings, cluster, hash, signer, byNeed, ...checked } = checkOptions(options);
+    const store = bounded(checked.store, { timer, timeoutMs: nodeLimits(genesis, options.limits).storeTimeoutMs });
+    const start = startOf(options, signer.publicKey);
     const createCore = (recovered: Recovered) => {
       const stateMachine = options.stateMachine();
       const environment = createEnvironment({ self, genesis, settings, stateMachine, signer, hash });
       return options.createCore ? options.createCore(environment, recovered) : new Replica(environment, recovered);
     };
-    if (options.hasLostDisk) await markLostDisk(store, { genesis, cluster, self, hash });
     const restoring = { keepsInputs: options.keepsInputs, byNeed, archives: archive !== undefined };
-    const restored = await restore(store, { genesis, cluster, self, hash }, restoring);
+    const restored = await restore(store, { genesis, cluster, self, hash }, { ...restoring, start });
+    useKey(signer.publicKey);
     const node = new Node({ ...options, store, genesis }, { cluster, signer, restoring, restored, createCore });
     node.#replica.start(restored);
     return node;

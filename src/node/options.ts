@@ -10,6 +10,7 @@ import type { StateMachine } from "../core/state_machine.ts";
 import { clusterId, createSigner, createVerifier, sha256 } from "../crypto/mod.ts";
 import { parseGenesis } from "../wire/mod.ts";
 import type { Gate } from "./gate.ts";
+import type { StartOptions } from "./start.ts";
 import type { Core } from "./task.ts";
 import type { NodeLimits } from "./limits.ts";
 import { archiving } from "./archive.ts";
@@ -19,7 +20,7 @@ import type { Archive, Cryptography, Observer, Signer, Store, Timer, Transport }
 export const CRYPTOGRAPHY: Cryptography = { hash: sha256, createSigner, createVerifier };
 
 /** What a node is made of. */
-export interface NodeOptions {
+export interface NodeOptions extends StartOptions {
   /** Which of the genesis's replicas it runs. */
   readonly self: ReplicaId;
   /** What the cluster is. */
@@ -47,12 +48,6 @@ export interface NodeOptions {
    * and timers are made durable too, before a message counts as taken. False if left out: a process keeps them in memory.
    */
   readonly keepsInputs?: boolean;
-  /**
-   * The store does not have all that this replica has said: its disk was lost, or is an old copy. The replica then votes in
-   * nothing until the others have left behind every number in which it may have voted; it counts among the f. It is kept in the
-   * store, so it is to be said once. An empty store without it is taken for a new replica's.
-   */
-  readonly hasLostDisk?: boolean;
   /** For the jitter of delays; by default from the key and the clock. */
   readonly seed?: number;
   /**

@@ -66,6 +66,15 @@ export interface Store {
   commit(writes: Writes, expected: Version): Promise<Version>;
   /** Lets go of what the store holds open. Again: nothing. */
   close(): Promise<void>;
+  /** The version that the store is at now, whoever has committed. Without it a commit of nothing shows whether it is still the one expected. */
+  version?(): Promise<Version>;
+  /**
+   * Looks whether what is open is still what lies there, for a store in a file. Called about once a second.
+   * @throws {StoreGoneError} if the file was removed or replaced.
+   */
+  check?(): Promise<void>;
+  /** Puts aside all that is in the store, for people to look at, and goes on with an empty one: what is there is damaged. */
+  setAside?(): Promise<void>;
 }
 
 /** Another isolate of the same replica has written to the store: reload and go on. */

@@ -23,11 +23,7 @@ import { type Kept, readKept } from "./kept_inputs.ts";
 import { lostDiskOf } from "./lost_disk_record.ts";
 import type { Loaded } from "./ports.ts";
 import { FETCHED, keyOf, type NamingRecord } from "./records.ts";
-
-/** The store holds something else than what was committed to it: it must be repaired, or replaced. */
-export class CorruptStoreError extends Error {
-  override name = "CorruptStoreError";
-}
+import { CorruptStoreError } from "./store_errors.ts";
 
 /** A number that was executed, without the batch's body. */
 interface Decided {

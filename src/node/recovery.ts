@@ -2,10 +2,10 @@
  * Reading a store back: whose it is, what its replica said and knew, and the state of its last checkpoint.
  * @module
  */
-import type { Genesis } from "../core/config.ts";
-import type { Digest, ReplicaId } from "../core/ids.ts";
+import type { Digest } from "../core/ids.ts";
 import type { MessageInput } from "../core/io.ts";
 import type { Batch, Verified } from "../core/messages.ts";
+import { NEW_DISK } from "../core/lost_disk.ts";
 import type { Recovered } from "../core/records.ts";
 import { entriesOf, pagesOf, readPage, readRoot } from "../core/state_tree.ts";
 import { sha256 } from "../crypto/mod.ts";
@@ -14,26 +14,15 @@ import { withDigest } from "./environment.ts";
 import { ArchiveBook } from "./archive.ts";
 import { BlobReader } from "./blob_reader.ts";
 import { type Kept, KeptInputs } from "./kept_inputs.ts";
-import { type Loaded, type Store, StoreConflictError, type Version } from "./ports.ts";
-import { NEW_DISK } from "../core/lost_disk.ts";
+import { identified, type Identity } from "./identity.ts";
 import { plainOf } from "./lost_disk_record.ts";
-import { CorruptStoreError, parse, RecordReader } from "./record_reader.ts";
+import { type Loaded, type Store, StoreConflictError, type Version } from "./ports.ts";
+import { parse, RecordReader } from "./record_reader.ts";
 import { RecordBook, WriteSet } from "./records.ts";
+import type { Start } from "./start.ts";
+import { CorruptStoreError, ForeignStoreError } from "./store_errors.ts";
 
-export { CorruptStoreError };
-
-/** The store belongs to another replica or another cluster. */
-export class ForeignStoreError extends Error {
-  override name = "ForeignStoreError";
-}
-
-/** Whose store it is. */
-export interface Identity {
-  readonly genesis: Genesis;
-  readonly cluster: Digest;
-  readonly self: ReplicaId;
-  readonly hash?: (bytes: Uint8Array) => Digest;
-}
+export { CorruptStoreError, ForeignStoreError, type Identity };
 
 /** A replica as its store knows it. */
 export interface Restored {
@@ -56,19 +45,25 @@ export interface RestoreOptions {
   readonly byNeed?: boolean;
   /** Whether what is forgotten is wanted for an archive. */
   readonly archives?: boolean;
+  /** What the store is. Default: `resume`. */
+  readonly start?: Start;
 }
 
 /** How often a store that others write to meanwhile is read anew. */
 const MAX_ATTEMPTS = 20;
 
 /**
- * Reads the store; an empty one becomes this replica's. Blobs are checked against their digests. Signatures are not
- * checked again: they were before anything was written.
- * @throws {ForeignStoreError} {@linkcode CorruptStoreError}, or what the store throws.
+ * Reads the store; an empty one becomes this replica's, if the start says so. Blobs are checked against their digests. Signatures are
+ * not checked again: they were before anything was written.
+ * @throws {StartError} {@linkcode NewerStoreError}, {@linkcode ForeignStoreError}, {@linkcode CorruptStoreError}, or what the store throws.
  */
 export async function restore(store: Store, identity: Identity, options: RestoreOptions = {}): Promise<Restored> {
+  let { start } = options;
+  if (start === "recover") await markLostDisk(store, identity);
   for (let attempt = 1;; attempt++) {
-    const loaded = await identified(store, identity);
+    // A host that starts replicas at will says the same each time.
+    const loaded = await identified(store, identity, start === "new" && options.keepsInputs ? "recover" : start);
+    start = "resume";
     try {
       return await restoreLoaded(loaded, store, identity, options);
     } catch (error) {
@@ -131,20 +126,6 @@ async function restoreLoaded(
   };
 }
 
-/**
- * Notes in a replica's store, until it has recovered, that it does not have all that the replica said. What a replica that has halted
- * left there is not to be trusted: its records go, and it starts over.
- */
-export async function markLostDisk(store: Store, identity: Identity): Promise<void> {
-  const { version, records } = await identified(store, identity);
-  const hasHalted = records.has("halted");
-  if (records.has("lost-disk") && !hasHalted) return;
-  const writes = new WriteSet();
-  if (hasHalted) { for (const key of records.keys()) if (key !== "identity") writes.records.set(key, null); }
-  writes.put("lost-disk", plainOf(NEW_DISK));
-  await store.commit(writes, version);
-}
-
 /** Notes in a store, whatever else was written to it meanwhile, why its replica stopped for good. */
 export async function markHalted(store: Store, reason: string): Promise<void> {
   const { version } = await store.load();
@@ -164,33 +145,6 @@ export async function whyUnreadable(store: Store, expected: Version, error: unkn
   }
 }
 
-async function identified(store: Store, identity: Identity): Promise<Loaded> {
-  const { cluster, self, genesis } = identity;
-  const publicKey = genesis.replicas[self]!.publicKey;
-  const loaded = await store.load();
-  const found = loaded.records.get("identity");
-  if (found === undefined) {
-    if (loaded.version > 0) throw new CorruptStoreError("identity: the store is not empty, but nobody's");
-    const writes = new WriteSet();
-    writes.put("identity", [cluster, self, publicKey]);
-    try {
-      await store.commit(writes, 0);
-    } catch (error) {
-      if (!(error instanceof StoreConflictError)) throw error;
-    }
-    return await identified(store, identity);
-  }
-  const [ofCluster, ofSelf, ofKey] = parse("identity", () => unpack(found) as [Digest, ReplicaId, string]);
-  if (ofCluster !== cluster) throw foreign("cluster", cluster, ofCluster);
-  if (ofSelf !== self) throw foreign("replica", self, ofSelf);
-  if (ofKey !== publicKey) throw foreign("public key", publicKey, ofKey);
-  return loaded;
-}
-
-function foreign(field: string, expected: unknown, got: unknown): ForeignStoreError {
-  return new ForeignStoreError(`the store belongs to another replica: ${field}: expected ${expected}, got ${got}`);
-}
-
 async function readBodies(
   blobs: BlobReader,
   digests: readonly Digest[],
@@ -204,6 +158,64 @@ async function readBodies(
     batches.set(digest, batch as Verified<Batch>);
   }
   return batches;
+}
+
+/**
+ * Notes in a replica's store, until it has recovered, that it does not have all that the replica said. What is damaged there, and what a
+ * replica that has halted left, is not to be trusted: it goes, and the replica starts over.
+ */
+export async function markLostDisk(store: Store, identity: Identity): Promise<void> {
+  let loaded = await readable(store, identity);
+  const isSound = !loaded.records.has("halted") && await isWhole(loaded, store, identity);
+  if (isSound && loaded.records.has("lost-disk")) return;
+  const writes = new WriteSet();
+  if (!isSound && store.setAside) {
+    await store.setAside();
+    loaded = await identified(store, identity, "recover");
+  } else if (!isSound) {
+    for (const key of loaded.records.keys()) if (!KEPT.includes(key)) writes.records.set(key, null);
+  }
+  writes.put("lost-disk", plainOf(NEW_DISK));
+  await store.commit(writes, loaded.version);
+}
+
+/** What says whose the store is. */
+const KEPT: readonly string[] = ["identity", "format"];
+
+/** What the store has, or, if nothing can be made of that, an empty one of this replica. */
+async function readable(store: Store, identity: Identity): Promise<Loaded> {
+  try {
+    return await identified(store, identity, "recover");
+  } catch (error) {
+    if (!(error instanceof CorruptStoreError) || !store.setAside) throw error;
+    await store.setAside();
+    return await identified(store, identity, "recover");
+  }
+}
+
+/** Whether all that the records name is there, the state machine's part of the state too, and is what it should be. */
+export async function isWhole(loaded: Loaded, store: Store, identity: Identity): Promise<boolean> {
+  try {
+    const { recovered } = await restoreLoaded(loaded, store, identity, { keepsInputs: true, byNeed: true });
+    if (recovered.checkpoint) {
+      await checkTree(new BlobReader(store, identity.hash ?? sha256), recovered.checkpoint.root);
+    }
+    return true;
+  } catch (error) {
+    if (error instanceof CorruptStoreError) return false;
+    throw error;
+  }
+}
+
+/** Some at a time: the state may be larger than the memory. */
+async function checkTree(blobs: BlobReader, digest: Digest): Promise<void> {
+  const roots = await blobs.read([digest]);
+  const root = parse(`blob ${digest}`, () => readRoot(unpack(roots.get(digest)!)));
+  for (const [, page] of root.pages) {
+    const pages = await blobs.read([page]);
+    const entries = parse(`blob ${page}`, () => entriesOf(readPage(unpack(pages.get(page)!))));
+    await blobs.read(entries.map(([, chunk]) => chunk));
+  }
 }
 
 /** The blobs of a state: its root page, its pages, its chunks; `byNeed`: of the client table's part alone. */

@@ -3,23 +3,39 @@
  * @module
  */
 import { millis } from "../core/ids.ts";
-import type { Timer } from "./ports.ts";
+import { Backoff, CONFLICT_BACKOFF, FAILURE_BACKOFF, type Jitter } from "./jitter.ts";
+import { StoreConflictError, type Timer } from "./ports.ts";
 
 /** What is to be tried, of which there is one at a time: a new one takes the place of one that has not begun. */
 export class Retry {
   readonly #timer: Pick<Timer, "now" | "schedule">;
+  readonly #conflicts: Backoff;
+  readonly #failures: Backoff;
   #cancel: (() => void) | null = null;
   /** The last that was begun. */
   running: Promise<void> | null = null;
 
-  constructor(timer: Pick<Timer, "now" | "schedule">) {
+  constructor(timer: Pick<Timer, "now" | "schedule">, jitter: Jitter) {
     this.#timer = timer;
+    this.#conflicts = new Backoff(jitter, CONFLICT_BACKOFF);
+    this.#failures = new Backoff(jitter, FAILURE_BACKOFF);
   }
 
   /** Has it run after so long, ms. */
   after(delayMs: number, run: () => Promise<void>): void {
     this.#cancel?.();
     this.#cancel = this.#timer.schedule(millis(this.#timer.now() + delayMs), () => this.running = run());
+  }
+
+  /** Has it run soon after a conflict, later after any other error, and each time later until {@linkcode Retry.reset}. */
+  afterError(error: unknown, run: () => Promise<void>): void {
+    this.after((error instanceof StoreConflictError ? this.#conflicts : this.#failures).next(), run);
+  }
+
+  /** It has worked. */
+  reset(): void {
+    this.#conflicts.reset();
+    this.#failures.reset();
   }
 
   /** Nothing more begins. */

@@ -43,6 +43,8 @@ export interface NodeStatus {
   readonly inputFaults: number;
   /** The last of them. */
   readonly lastInputFault?: InputFault;
+  /** It is there while the replica is being read from its store, and answers nothing. */
+  readonly isReloading?: true;
   /** Why the store does not take commits now; the node keeps trying. */
   readonly storeError?: string;
   /** Why the replica stopped for good, if it did. */

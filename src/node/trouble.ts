@@ -17,5 +17,7 @@ export type Trouble =
     readonly reason: string;
     readonly retryMs: number;
   }
+  /** The store failed, or did not answer in time. The replica is read from it again, until that works. */
+  | { readonly kind: "store-failed"; readonly reason: string }
   /** The host could not take a connection, for want of descriptors most likely. Idle connections were closed. */
   | { readonly kind: "accept-failed"; readonly reason: string };

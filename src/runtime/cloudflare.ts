@@ -59,6 +59,8 @@ export interface ReplicaEnvironment extends Readonly<Partial<Record<PolicyVariab
   readonly PBFT_PRIVATE_KEY: string;
   /** How the log is written: `text`, `json` or `none`. `text` if left out. */
   readonly PBFT_LOG?: string;
+  /** What the object's database is: `new` if the member has never run; `recover`, for once, if it is not the one that it had before. */
+  readonly PBFT_START?: string;
 }
 
 /** What the Worker's own `fetch` needs beside: the class as a binding. */
@@ -148,7 +150,7 @@ export class ReplicaObject {
     const { stateMachine = () => new KeyValue(), settings, app } = this.#options;
     const variable = (name: string) => this.#env[name as keyof ReplicaEnvironment];
     const identity = replicaFromVariables(variable);
-    const { cluster, self, privateKey } = identity;
+    const { cluster, self, privateKey, start } = identity;
     const timer = this.#timer;
     const log = logFromVariable(variable, identity, timer);
     const observers = this.#options.observers ?? (log ? [log] : []);
@@ -164,6 +166,7 @@ export class ReplicaObject {
       stateMachine,
       observers,
       keepsInputs: true,
+      start,
     });
     // Cloudflare itself writes this header, whatever the caller wrote there.
     const address = addressFromHeader("cf-connecting-ip");

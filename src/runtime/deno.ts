@@ -13,6 +13,7 @@ import { Node } from "../node/node.ts";
 import { checkIdentity } from "../node/options.ts";
 import type { Archive, Observer, Store } from "../node/ports.ts";
 import type { Trouble } from "../node/trouble.ts";
+import type { Start, StartOptions } from "../node/start.ts";
 import { DenoKvStore } from "../stores/deno_kv.ts";
 import { SqliteStore } from "../stores/sqlite.ts";
 import type { ClusterFile } from "../wire/mod.ts";
@@ -23,6 +24,7 @@ import { logFromVariable } from "./log_variable.ts";
 import { type Policy, policyFromVariables, type PolicyVariable } from "./policy.ts";
 import { ANY_ADDRESS, listenAddress, urlOf } from "./listen_address.ts";
 import { Listener } from "./listener.ts";
+import { openState } from "./state_file.ts";
 import { systemTimer } from "./system_timer.ts";
 import { socketTransportOf, transportOf } from "./transport.ts";
 
@@ -41,11 +43,13 @@ export {
   replicaFromVariables,
   type ReplicaIdentity,
   SqliteStore,
+  type Start,
+  type StartOptions,
   systemTimer,
 };
 
 /** Which replica to serve, and how. */
-export interface ServeReplicaOptions {
+export interface ServeReplicaOptions extends StartOptions {
   /** The cluster, and where its members are. */
   readonly cluster: ClusterFile;
   /** The member's name or its number. */
@@ -74,8 +78,6 @@ export interface ServeReplicaOptions {
   readonly keepsInputs?: boolean;
   /** Whether votes go by WebSockets, to peers that take them. Default: yes, unless {@linkcode keepsInputs}. */
   readonly hasSockets?: boolean;
-  /** The store was lost or is an old copy, see `NodeOptions.hasLostDisk`. Default: no. */
-  readonly hasLostDisk?: boolean;
   /** Hear what happens, from the start on. */
   readonly observers?: readonly Observer[];
   /** Bounds and timeouts of the routes. */
@@ -103,7 +105,7 @@ const FLUSH_TIMEOUT_MS = 1_000;
 
 /**
  * Opens a replica and serves it.
- * @throws {TypeError} if the cluster has no such member.
+ * @throws {TypeError} if the cluster has no such member; `StartError` if the store is empty and was not said to be.
  * @throws {Deno.errors.AddrInUse} if the port is taken.
  * @example
  * ```ts ignore
@@ -135,7 +137,7 @@ export async function serveReplica(options: ServeReplicaOptions): Promise<Served
       self,
       genesis,
       settings,
-      store: typeof options.store === "string" ? await SqliteStore.open(options.store) : options.store,
+      store: await openState({ ...options, self }),
       transport: sockets ?? transportOf(options.cluster, self, privateKey),
       archive: options.archive,
       timer,
@@ -143,7 +145,8 @@ export async function serveReplica(options: ServeReplicaOptions): Promise<Served
       stateMachine,
       observers,
       keepsInputs: options.keepsInputs ?? false,
-      hasLostDisk: options.hasLostDisk ?? false,
+      start: options.start,
+      hasLostDisk: options.hasLostDisk,
     });
   } catch (error) {
     await server.shutdown();
@@ -182,7 +185,8 @@ export type EnvironmentOptions = Partial<Omit<ServeReplicaOptions, "cluster" | "
  * 8000, and it stops when the process is asked to. `PBFT_KV` may name a database file; on Deno Deploy it is left out. Whom it serves is
  * in further variables, see {@linkcode policyFromVariables}.
  * What happens is logged, if there are no `observers`, as `PBFT_LOG` says: `text` (if left out), `json` or `none`.
- * `PBFT_LOST_DISK=1` says once that the database is not the one that it had before.
+ * `PBFT_START` says what the database is: `new` if the member has never run, and it is empty; `recover`, for once, if it is not the one
+ * that it had before. Without it an empty database is refused.
  * @throws {TypeError} naming the variable that is missing or wrong.
  * @example
  * ```ts ignore
@@ -204,7 +208,6 @@ export async function serveFromEnvironment(options: EnvironmentOptions = {}): Pr
     hostname: ANY_ADDRESS,
     port: portFromVariable(Deno.env.get("PORT")),
     keepsInputs: true,
-    hasLostDisk: Deno.env.get("PBFT_LOST_DISK") === "1",
     signal: terminationSignal(),
     ...identity,
     ...(log && { observers: [log] }),

@@ -3,6 +3,7 @@
  * @module
  */
 import { type ReplicaId, replicaId } from "../core/ids.ts";
+import { parseStart, type Start } from "../node/start.ts";
 import { type ClusterFile, parseClusterText } from "../wire/mod.ts";
 
 /** Which replica of which cluster, and its key. */
@@ -13,10 +14,12 @@ export interface ReplicaIdentity {
   readonly self: ReplicaId;
   /** The member's Ed25519 seed, 64 hex digits. */
   readonly privateKey: string;
+  /** What its store is; `undefined`: what it did before. */
+  readonly start?: Start | undefined;
 }
 
 /**
- * Reads `PBFT_CLUSTER` (the cluster file, as JSON), `PBFT_REPLICA` (the member's name) and `PBFT_PRIVATE_KEY`.
+ * Reads `PBFT_CLUSTER` (the cluster file, as JSON), `PBFT_REPLICA` (the member's name), `PBFT_PRIVATE_KEY`, and `PBFT_START`.
  * @throws {TypeError} naming the variable that is missing or wrong; never with the key in it.
  */
 export function replicaFromVariables(get: (name: string) => string | undefined): ReplicaIdentity {
@@ -30,7 +33,18 @@ export function replicaFromVariables(get: (name: string) => string | undefined):
   if (!/^[0-9a-f]{64}$/.test(privateKey)) {
     throw new TypeError("PBFT_PRIVATE_KEY: expected 64 lower-case hex digits, got something else");
   }
-  return { cluster, self: memberId(cluster, required("PBFT_REPLICA"), "PBFT_REPLICA"), privateKey };
+  const self = memberId(cluster, required("PBFT_REPLICA"), "PBFT_REPLICA");
+  return { cluster, self, privateKey, start: startFromVariables(get) };
+}
+
+/**
+ * Reads `PBFT_START`: `new`, `resume` or `recover`; `PBFT_LOST_DISK=1`, as it was called before, is `recover`.
+ * @throws {TypeError} if it is something else.
+ */
+export function startFromVariables(get: (name: string) => string | undefined): Start | undefined {
+  const text = get("PBFT_START")?.trim();
+  if (text) return parseStart(text, "PBFT_START");
+  return get("PBFT_LOST_DISK") === "1" ? "recover" : undefined;
 }
 
 /** The number of a member by its name, or its number. @throws {TypeError} if there is none, naming `field`. */

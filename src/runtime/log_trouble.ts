@@ -25,6 +25,10 @@ export function troubleEntry(
       const fields = { peer: nameOf(trouble.peer), reason: trouble.reason, retryMs: trouble.retryMs };
       return { event, message: "a WebSocket to a member failed; messages are POSTed instead", fields };
     }
+    case "store-failed": {
+      const fields = { reason: trouble.reason };
+      return { event, message: "the store failed; nothing is sent that is not stored, and it is tried again", fields };
+    }
     case "accept-failed":
       return {
         event,

@@ -10,13 +10,15 @@ import { KeyValue } from "../machines/key_value.ts";
 import { Node } from "../node/node.ts";
 import { checkIdentity } from "../node/options.ts";
 import type { Archive, Observer, Store } from "../node/ports.ts";
+import type { Start, StartOptions } from "../node/start.ts";
 import { MemoryStore } from "../stores/memory.ts";
 import { SqliteStore } from "../stores/sqlite.ts";
 import type { ClusterFile } from "../wire/mod.ts";
-import { memberId, replicaFromVariables, type ReplicaIdentity } from "./environment.ts";
 import { type Fields, type Level, Log, type LogEntry, type LogFormat, type LogOptions } from "./log.ts";
+import { memberId, replicaFromVariables, type ReplicaIdentity, startFromVariables } from "./environment.ts";
 import { type Policy, policyFromVariables, type PolicyVariable } from "./policy.ts";
 import { type ServerBounds, serverBounds } from "./server_bounds.ts";
+import { openState } from "./state_file.ts";
 import { systemTimer } from "./system_timer.ts";
 import { transportOf } from "./transport.ts";
 
@@ -36,11 +38,14 @@ export {
   type ServerBounds,
   serverBounds,
   SqliteStore,
+  type Start,
+  startFromVariables,
+  type StartOptions,
   systemTimer,
 };
 
 /** Which replica to open, and how. */
-export interface OpenReplicaOptions {
+export interface OpenReplicaOptions extends StartOptions {
   /** The cluster, and where its members are. */
   readonly cluster: ClusterFile;
   /** The member's name or its number. */
@@ -55,8 +60,6 @@ export interface OpenReplicaOptions {
   readonly settings?: Partial<Settings>;
   /** Makes the state machine; the key-value machine if left out. */
   readonly stateMachine?: () => StateMachine;
-  /** The store was lost or is an old copy, as a `MemoryStore` after a restart; see `NodeOptions.hasLostDisk`. Default: no. */
-  readonly hasLostDisk?: boolean;
   /** Hear what happens, from the start on. */
   readonly observers?: readonly Observer[];
   /** Bounds and timeouts of the routes. */
@@ -75,7 +78,8 @@ export interface OpenReplica {
 
 /**
  * Opens a replica.
- * @throws {TypeError} if the cluster has no such member; `StoreOpenError` if its file can't be opened.
+ * @throws {TypeError} if the cluster has no such member; `StartError` if the store is empty and was not said to be; `StoreOpenError` if
+ * its file can't be opened.
  * @example
  * ```ts ignore
  * import { serve } from "@hono/node-server";
@@ -87,7 +91,7 @@ export interface OpenReplica {
  * ```
  */
 export async function openReplica(options: OpenReplicaOptions): Promise<OpenReplica> {
-  const { cluster, privateKey, store, settings, stateMachine = () => new KeyValue(), observers, app } = options;
+  const { cluster, privateKey, settings, stateMachine = () => new KeyValue(), observers, app } = options;
   const timer = systemTimer();
   const stopping = new AbortController();
   const self = memberId(cluster, options.self);
@@ -96,14 +100,15 @@ export async function openReplica(options: OpenReplicaOptions): Promise<OpenRepl
     self,
     genesis: cluster.genesis,
     settings,
-    store: typeof store === "string" ? await SqliteStore.open(store) : store,
+    store: await openState({ ...options, self }),
     transport: transportOf(cluster, self, privateKey),
     timer,
     archive: options.archive,
     privateKey,
     stateMachine,
     observers,
-    hasLostDisk: options.hasLostDisk ?? false,
+    start: options.start,
+    hasLostDisk: options.hasLostDisk,
   });
   const { fetch } = createApp(node, { ...app, timer, urls: cluster.urls, signal: stopping.signal });
   return {

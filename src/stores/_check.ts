@@ -17,6 +17,6 @@ export function checkVersion(expected: Version): void {
 }
 
 /** What the use of a closed store rejects with. */
-export function closedError(call: "load" | "read" | "commit"): TypeError {
+export function closedError(call: "load" | "read" | "commit" | "version" | "setAside"): TypeError {
   return new TypeError(`${call}: expected an open store, got one that has been closed`);
 }

@@ -2,25 +2,21 @@
  * A replica's SQLite file: opened, told to be durable, and checked to be ours.
  * @module
  */
+import { statSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
+import { isDamaged, StoreOpenError, untilFree, whyNot } from "./_sqlite_errors.ts";
 
 type Sqlite = typeof import("node:sqlite");
 
 /** "PBFT": marks the file, so that another program's database is never written to. */
 const APPLICATION_ID = 0x50424654;
-/** Grows when the tables change. */
+/** Grows when the tables change. What the records mean has a number of its own, see `identity.ts` of the node. */
 const SCHEMA = 1;
-/** Locks are held for the time of one commit or checkpoint, so one that lasts this long is stuck. */
-const BUSY_TIMEOUT_MS = 5_000;
 
-/** A store's file can't be opened; the message says which and why, in one line. */
-export class StoreOpenError extends Error {
-  /** @ignore */
-  /** `StoreOpenError`. */
-  override name = "StoreOpenError";
-}
-
-/** Opens or creates the file at `path`. @throws {StoreOpenError} if it can't be used as a store. */
+/**
+ * Opens or creates the file at `path`. Until it is known to be ours, and of a version that this code knows, nothing is written to it.
+ * @throws {StoreOpenError} if it can't be used as a store.
+ */
 export async function openFile(
   path: string,
   importSqlite: () => Promise<Sqlite> = importNodeSqlite,
@@ -33,12 +29,17 @@ export async function openFile(
   });
   let database: DatabaseSync | undefined;
   try {
+    checkKind(path);
     database = new DatabaseSync(path);
-    prepare(database);
+    await prepare(database);
     return database;
   } catch (cause) {
-    database?.close();
-    throw new StoreOpenError(`cannot open the store ${path}: ${explain(cause)}`, { cause });
+    try {
+      database?.close();
+    } catch {
+      // The first error is the one to tell.
+    }
+    throw new StoreOpenError(`cannot open the store ${path}: ${whyNot(cause)}`, { cause, isDamaged: isDamaged(cause) });
   }
 }
 
@@ -46,16 +47,28 @@ function importNodeSqlite(): Promise<Sqlite> {
   return import("node:sqlite");
 }
 
-function prepare(database: DatabaseSync): void {
-  database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
-  checkOwner(database);
-  const mode = toWal(database);
+/** The smallest page. */
+const MIN_DATABASE_BYTES = 512;
+
+/** SQLite says the same of a folder as of a file that may not be read, and takes a byte or two for an empty database. */
+function checkKind(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (!found) return;
+  if (!found.isFile()) throw new Error(`expected a file, got ${found.isDirectory() ? "a folder" : "something else"}`);
+  if (found.size > 0 && found.size < MIN_DATABASE_BYTES) throw new Error("file is not a database");
+}
+
+async function prepare(database: DatabaseSync): Promise<void> {
+  // Whoever waits in SQLite for another process's lock stops this whole process.
+  database.exec("PRAGMA busy_timeout = 0");
+  await untilFree(() => checkOwner(database));
+  const mode = await untilFree(() => toWal(database));
   if (mode !== "wal") throw new Error(`it must be in WAL mode, but the file system gives ${mode}`);
   // FULL: a commit is in the log, and the log on the disk, before it is acknowledged.
   // 1000 pages: the log is about 4 MB, is overwritten in place from then on (twice as fast as growing it),
   // and moves to the database every hundred commits or so. Less moves too often; more was slower, not faster.
   database.exec("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000");
-  database.exec("BEGIN IMMEDIATE");
+  await untilFree(() => database.exec("BEGIN IMMEDIATE"));
   checkOwner(database);
   // `blobs` has rowids: its values are large, and a tree that holds them beside their keys would be deep.
   database.exec(`
@@ -68,18 +81,10 @@ function prepare(database: DatabaseSync): void {
     COMMIT`);
 }
 
-/** SQLite does not wait for a lock when it changes the mode, and several instances may open a new file at once. */
+/** Several instances may open a new file at once: then somebody holds the lock. */
 function toWal(database: DatabaseSync): unknown {
-  for (let attempt = 1;; attempt++) {
-    try {
-      database.exec("PRAGMA journal_mode = WAL");
-      return pragma(database, "journal_mode");
-    } catch (error) {
-      if (attempt === 50 || !isBusy(error)) throw error;
-      // Waits, in the only way a synchronous database offers, until whoever holds the lock is done.
-      database.exec("BEGIN IMMEDIATE; ROLLBACK");
-    }
-  }
+  database.exec("PRAGMA journal_mode = WAL");
+  return pragma(database, "journal_mode");
 }
 
 function checkOwner(database: DatabaseSync): void {
@@ -90,29 +95,16 @@ function checkOwner(database: DatabaseSync): void {
   if (pragma(database, "application_id") !== APPLICATION_ID) {
     throw new Error("it is the database of another application");
   }
-  const schema = pragma(database, "user_version");
-  if (schema !== SCHEMA) {
-    throw new Error(`expected schema ${SCHEMA}, got ${schema}: it was written by another version of this module`);
-  }
+  const schema = pragma(database, "user_version") as number;
+  if (schema === SCHEMA) return;
+  throw new Error(
+    `expected schema ${SCHEMA}, got ${schema}: it was written by ${
+      schema > SCHEMA ? "a newer" : "another"
+    } version of ` +
+      "@pbft/edge. Nothing was changed; run that version on it",
+  );
 }
 
 function pragma(database: DatabaseSync, name: string): unknown {
   return database.prepare(`PRAGMA ${name}`).get()?.[name];
-}
-
-/** Whether another connection held the lock for longer than we wait. */
-export function isBusy(error: unknown): boolean {
-  return error instanceof Error && /database (table )?is (locked|busy)/.test(error.message);
-}
-
-/** SQLite's reason, with what to do about it where that helps. By message: not every runtime gives the code. */
-function explain(cause: unknown): string {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  if (/unable to open database file/.test(reason)) {
-    return "its folder must exist, and the folder and the file be readable and writable";
-  }
-  if (/readonly database/.test(reason)) return "the file and its folder must be writable";
-  if (/not a database/.test(reason)) return "it is not a SQLite database";
-  if (isBusy(cause)) return `another process has held its lock for more than ${BUSY_TIMEOUT_MS} ms`;
-  return reason;
 }

@@ -77,6 +77,13 @@ export class MemoryStore implements Store {
     return ++contents.version;
   }
 
+  /** The version that the contents are at now, whichever instance has committed. */
+  // deno-lint-ignore require-await
+  async version(): Promise<Version> {
+    if (this.#closed) throw closedError("version");
+    return this.#contents.version;
+  }
+
   /** Ends the use of this instance; its other calls reject with a TypeError from now on. */
   // deno-lint-ignore require-await
   async close(): Promise<void> {

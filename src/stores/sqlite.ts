@@ -2,20 +2,34 @@
  * A store in one SQLite file, through the runtime's own `node:sqlite`: the default for a replica that runs as a process.
  * @module
  */
+import { renameSync, statSync } from "node:fs";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Digest } from "../core/ids.ts";
 import { type Loaded, type Store, StoreConflictError, type Version, type Writes } from "../node/ports.ts";
+import { CorruptStoreError } from "../node/store_errors.ts";
 import { checkValue, checkVersion, closedError } from "./_check.ts";
-import { isBusy, openFile, StoreOpenError } from "./_sqlite_file.ts";
+import { FileIdentity } from "./_file_identity.ts";
+import { isDamaged, StoreOpenError, untilFree, whyNot } from "./_sqlite_errors.ts";
+import { openFile } from "./_sqlite_file.ts";
 
 export { StoreOpenError };
+
+/** How a file is opened. */
+export interface SqliteStoreOptions {
+  /** Whether a database that is damaged is put aside, so that an empty one takes its place: for a start that is to recover. */
+  readonly setsAside?: boolean;
+}
+
+/** A commit looks whether the file is still there, unless one has done so just before, ms. */
+const CHECK_MS = 100;
 
 /**
  * Keeps a replica's records and blobs in a SQLite file (write-ahead log, `synchronous = FULL`). A commit is one
  * transaction and one sync of the log: when it resolves, what it wrote survives the loss of power. Several processes may
  * open one file; whoever commits second at a version gets {@linkcode StoreConflictError}.
  *
- * The calls block the thread for as long as the disk takes, a fraction of a millisecond for a usual commit.
+ * The calls block the thread for as long as the disk takes, a fraction of a millisecond for a usual commit. For a lock that another
+ * process holds they wait without blocking it, five seconds at most.
  *
  * @example
  * ```ts
@@ -27,42 +41,48 @@ export { StoreOpenError };
  */
 export class SqliteStore implements Store {
   readonly #path: string;
-  readonly #database: DatabaseSync;
-  readonly #sql: Readonly<Record<keyof typeof STATEMENTS, StatementSync>>;
+  #database: DatabaseSync;
+  #sql: Readonly<Record<keyof typeof STATEMENTS, StatementSync>>;
+  #files: FileIdentity;
+  #checkedAt = 0;
   #closed = false;
 
   private constructor(path: string, database: DatabaseSync) {
     this.#path = path;
     this.#database = database;
-    const prepared = Object.entries(STATEMENTS).map(([name, sql]) => [name, database.prepare(sql)]);
-    this.#sql = Object.fromEntries(prepared);
+    this.#sql = prepared(database);
+    this.#files = new FileIdentity(path);
   }
 
   /**
    * Opens the file, or creates it in a folder that exists.
    * @throws {StoreOpenError} if the path can't be read and written, if the file is not a database, is another
-   * application's or of an unknown version, or if the runtime has no `node:sqlite`.
+   * application's or of an unknown version, is damaged, or if the runtime has no `node:sqlite`.
    */
-  static async open(path: string): Promise<SqliteStore> {
-    return new SqliteStore(path, await openFile(path));
+  static async open(path: string, { setsAside = false }: SqliteStoreOptions = {}): Promise<SqliteStore> {
+    try {
+      return new SqliteStore(path, await openFile(path));
+    } catch (error) {
+      if (!setsAside || !(error instanceof StoreOpenError && error.isDamaged)) throw error;
+      putAside(path);
+      return new SqliteStore(path, await openFile(path));
+    }
   }
 
   /** Every record, and the version that they are of. */
-  // deno-lint-ignore require-await -- async so that every error is a rejection, as the port has it
   async load(): Promise<Loaded> {
     if (this.#closed) throw closedError("load");
     // One transaction, so that the records are of that version though another process may commit.
-    return this.#transaction("load from", "begin", () => ({
+    return await this.#transaction("load from", "begin", () => ({
       version: this.#version(),
       records: new Map(this.#sql.records.all().map((row) => [row.key as string, row.value as Uint8Array])),
     }));
   }
 
   /** The blobs with these digests, in this order; `null` where there is none. */
-  // deno-lint-ignore require-await
   async read(digests: readonly Digest[]): Promise<readonly (Uint8Array | null)[]> {
     if (this.#closed) throw closedError("read");
-    return this.#transaction(
+    return await this.#transaction(
       "read from",
       "begin",
       () => digests.map((digest) => (this.#sql.readBlob.get(digest)?.value as Uint8Array | undefined) ?? null),
@@ -70,12 +90,12 @@ export class SqliteStore implements Store {
   }
 
   /** Applies all of `writes` or nothing. @throws {StoreConflictError} if the version is not the expected one. */
-  // deno-lint-ignore require-await
   async commit(writes: Writes, expected: Version): Promise<Version> {
     if (this.#closed) throw closedError("commit");
     checkVersion(expected);
-    const sql = this.#sql;
-    return this.#transaction("commit to", "beginWriting", () => {
+    return await this.#transaction("commit to", "beginWriting", () => {
+      this.#checkFiles();
+      const sql = this.#sql;
       if (sql.advance.run(expected).changes !== 1) throw new StoreConflictError(expected, this.#version());
       for (const [key, value] of writes.records) {
         if (checkValue("record", key, value) === null) sql.deleteRecord.run(key);
@@ -97,11 +117,51 @@ export class SqliteStore implements Store {
     this.#database.close();
   }
 
+  /** The version that the file is at now, whoever has committed. */
+  async version(): Promise<Version> {
+    if (this.#closed) throw closedError("version");
+    return await this.#transaction("read from", "begin", () => this.#version());
+  }
+
+  /** Looks whether the file, and its log, are still those that were opened. @throws {StoreGoneError} if they are not. */
+  // deno-lint-ignore require-await
+  async check(): Promise<void> {
+    if (!this.#closed) this.#files.check();
+  }
+
+  /** Renames the file, and goes on with an empty one in its place. */
+  async setAside(): Promise<void> {
+    if (this.#closed) throw closedError("setAside");
+    this.#database.close();
+    putAside(this.#path);
+    this.#database = await openFile(this.#path);
+    this.#sql = prepared(this.#database);
+    this.#files = new FileIdentity(this.#path);
+  }
+
+  #checkFiles(): void {
+    const now = performance.now();
+    if (now < this.#checkedAt + CHECK_MS) return;
+    this.#checkedAt = now;
+    this.#files.check();
+  }
+
   #version(): Version {
     return this.#sql.version.get()!.number as Version;
   }
 
-  #transaction<T>(what: string, begin: "begin" | "beginWriting", run: () => T): T {
+  /** Without an `await` between its begin and its end, so that no other call comes in between. */
+  async #transaction<T>(what: string, begin: "begin" | "beginWriting", run: () => T): Promise<T> {
+    try {
+      return await untilFree(() => this.#attempt(begin, run));
+    } catch (error) {
+      throw this.#explained(what, error);
+    }
+  }
+
+  #attempt<T>(begin: "begin" | "beginWriting", run: () => T): T {
+    // It may have been closed while a lock was waited for.
+    if (this.#closed) throw closedError(begin === "begin" ? "read" : "commit");
     let begun = false;
     try {
       this.#sql[begin].run();
@@ -111,7 +171,7 @@ export class SqliteStore implements Store {
       return result;
     } catch (error) {
       if (begun) this.#rollBack();
-      throw this.#explained(what, error);
+      throw error;
     }
   }
 
@@ -126,8 +186,22 @@ export class SqliteStore implements Store {
   #explained(what: string, error: unknown): unknown {
     const ours = error instanceof StoreConflictError || (error as { code?: string }).code !== "ERR_SQLITE_ERROR";
     if (ours) return error;
-    const reason = isBusy(error) ? "another process holds its lock" : (error as Error).message;
-    return new Error(`cannot ${what} the store ${this.#path}: ${reason}`, { cause: error });
+    if (isDamaged(error)) return new CorruptStoreError(`${this.#path}: ${(error as Error).message}`, { cause: error });
+    return new Error(`cannot ${what} the store ${this.#path}: ${whyNot(error)}`, { cause: error });
+  }
+}
+
+function prepared(database: DatabaseSync): Readonly<Record<keyof typeof STATEMENTS, StatementSync>> {
+  return Object.fromEntries(Object.entries(STATEMENTS).map(([name, sql]) => [name, database.prepare(sql)])) as never;
+}
+
+/** Renames a database and what lies beside it: people may want to look at it. */
+function putAside(path: string): void {
+  const isThere = (suffix: string) => statSync(path + suffix, { throwIfNoEntry: false }) !== undefined;
+  let number = 1;
+  while (isThere(`.damaged-${number}`)) number++;
+  for (const suffix of ["", "-wal", "-shm"]) {
+    if (isThere(suffix)) renameSync(path + suffix, `${path}.damaged-${number}${suffix}`);
   }
 }
 

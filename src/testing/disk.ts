@@ -161,6 +161,16 @@ export class SimulatedStore implements Store {
     return this.#later(disk.habits.readMs, (ended) => this.#call(call, ended), () => {});
   }
 
+  version(): Promise<Version> {
+    const { disk } = this.#options;
+    const call: Call<Version> = {
+      what: "version",
+      simulated: () => disk.version,
+      real: async (store) => await store.version?.() ?? (await store.load()).version,
+    };
+    return this.#later(disk.habits.readMs, (ended) => this.#call(call, ended), () => {});
+  }
+
   commit(writes: Writes, expected: Version): Promise<Version> {
     const { disk, random, note } = this.#options;
     const call: Call<Version> = {

@@ -217,7 +217,7 @@ export class Machine implements Station {
       stateMachine: () => world.stateMachine(this.replica),
       seed: random.seed(),
       keepsInputs: this.keepsInputs,
-      hasLostDisk: this.disk.isLost,
+      start: this.disk.isLost ? "recover" : this.disk.version === 0 ? "new" : "resume",
       createCore: (environment, recovered) => this.#createCore(environment, recovered, life),
       observers: this.isFaulty ? [] : [{
         onEvent: (event) => {

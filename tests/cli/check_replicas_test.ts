@@ -31,7 +31,8 @@ function clusterAt(ports: readonly number[]): ClusterFile {
 
 function serve(cluster: ClusterFile, id: number, port?: number): Promise<ServedReplica> {
   const { privateKey } = keyPairOf(id + 1);
-  return serveReplica({ cluster, self: id as ReplicaId, privateKey, store: new MemoryStore(), ...(port && { port }) });
+  const store = new MemoryStore();
+  return serveReplica({ cluster, self: id as ReplicaId, privateKey, store, start: "new", ...(port && { port }) });
 }
 
 /** What `check` prints of each member, by name. */
@@ -94,6 +95,7 @@ Deno.test("check finds a replica whose clock is wrong, one that has not the memb
     timer: fast,
     privateKey: keyPairOf(1).privateKey,
     stateMachine: () => new KeyValue(),
+    start: "new",
   });
   const stopping = new AbortController();
   const apple = createApp(node, { timer: fast, signal: stopping.signal });

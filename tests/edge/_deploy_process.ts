@@ -26,6 +26,7 @@ export class DeployProcess {
         PBFT_REPLICA: name,
         PBFT_PRIVATE_KEY: privateKey,
         PBFT_KV: `${folder}/kv`,
+        PBFT_START: "new",
         PORT: new URL(this.url).port,
         NO_COLOR: "1",
         ...env,

@@ -26,6 +26,7 @@ Deno.test({
         PBFT_CLUSTER: JSON.stringify({ genesis: genesisOf(4), urls }),
         PBFT_REPLICA: "Candy",
         PBFT_PRIVATE_KEY: keyPairOf(3).privateKey,
+        PBFT_START: "new",
       },
     };
     try {

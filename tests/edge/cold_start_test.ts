@@ -31,13 +31,14 @@ Deno.test("a replica on Deno KV that is a new process for every single request d
   // Dog is away: each quorum needs Ball.
   const up = await Promise.all(["Apple", "Candy"].map(async (self) => {
     const replica = { cluster, self, privateKey: await keyOf(self), store: new MemoryStore() };
-    return await serveReplica({ ...replica, settings: EDGE_SETTINGS });
+    return await serveReplica({ ...replica, start: "new", settings: EDGE_SETTINGS });
   }));
   const env = {
     PBFT_CLUSTER: text,
     PBFT_REPLICA: "Ball",
     PBFT_PRIVATE_KEY: await keyOf("Ball"),
     PBFT_KV: `${folder}/kv`,
+    PBFT_START: "new",
   };
   const cold = new ColdProcesses({ program, env, port: ports[1]! });
   const client = new Client({ cluster, timeoutMs: 120_000 });

@@ -93,6 +93,8 @@ for (const kind of ["a file and SQLite", "variables and Deno KV"] as const) {
         `${folder}/pbft/Apple/key`,
         "--state",
         `${folder}/db`,
+        "--start",
+        "new",
       ];
       const args = ["run", "-A", "--quiet", new URL("src/cli/replica.ts", root).pathname, "--name", "Apple", ...files];
       const env = { NO_COLOR: "1" };

@@ -113,6 +113,8 @@ export class Cluster {
   readonly stores = new Map<ReplicaId, MemoryStore>();
   readonly #live = new Map<ReplicaId, DyingStore>();
   readonly #options: ClusterOptions;
+  /** Those that have run. */
+  readonly #begun = new Set<ReplicaId>();
 
   private constructor(options: ClusterOptions) {
     this.#options = options;
@@ -147,6 +149,7 @@ export class Cluster {
     const store = new DyingStore(this.stores.get(self)!.reopen());
     this.#live.set(self, store);
     const node = await this.open(self, store);
+    this.#begun.add(self);
     this.network.nodes.set(self, node);
     this.network.down.delete(self);
     return node;
@@ -163,6 +166,7 @@ export class Cluster {
       privateKey: keyPairOf(self + 1).privateKey,
       stateMachine: () => new KeyValue(),
       seed,
+      start: this.#begun.has(self) ? "resume" : "new",
       ...this.#options.node?.(self),
     });
   }
@@ -182,9 +186,9 @@ export class Cluster {
 /** A store that takes nothing more once its machine is off. */
 class DyingStore implements Store {
   dead = false;
-  readonly #store: Store;
+  readonly #store: MemoryStore;
 
-  constructor(store: Store) {
+  constructor(store: MemoryStore) {
     this.#store = store;
   }
 
@@ -198,6 +202,10 @@ class DyingStore implements Store {
 
   commit(...args: Parameters<Store["commit"]>) {
     return this.dead ? Promise.reject(new Error("power off")) : this.#store.commit(...args);
+  }
+
+  version() {
+    return this.#store.version();
   }
 
   close() {

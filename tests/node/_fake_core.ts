@@ -125,6 +125,7 @@ export class Bench {
       privateKey: keyPairOf(1).privateKey,
       stateMachine: () => new KeyValue(),
       seed: 1,
+      start: this.cores.length === 0 ? "new" : "resume",
       createCore: (environment, recovered) => {
         const traced: Script = (input, env) => {
           this.stepped.push(input.kind);

@@ -69,6 +69,7 @@ class Host {
   #disk = new MemoryStore();
   #timestamp = 0;
   #nonce = 0;
+  #starts = 0;
 
   constructor(readonly timer: ManualTimer, readonly createMachine: () => StateMachine, readonly keepsInputs = false) {}
 
@@ -86,6 +87,7 @@ class Host {
       privateKey: keyPairOf(1).privateKey,
       stateMachine: this.createMachine,
       seed: 1,
+      start: this.#starts++ === 0 ? "new" : "resume",
     });
   }
 

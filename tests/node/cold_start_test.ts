@@ -34,6 +34,7 @@ class ColdCluster {
       privateKey: keyPairOf(self + 1).privateKey,
       stateMachine: () => new KeyValue(),
       keepsInputs: true,
+      start: "new",
       seed: self + 100 * this.deliveries,
     });
   }
@@ -143,6 +144,7 @@ Deno.test("a node that is woken does what is overdue though its host's timers di
     privateKey: keyPairOf(2).privateKey,
     stateMachine: () => new KeyValue(),
     keepsInputs: true,
+    start: "new",
   });
   await timer.idle();
   sent.length = 0;

@@ -39,7 +39,7 @@ Deno.test("that a disk was lost is kept in the store, with what was found out si
 
 Deno.test("a replica that has halted starts over when it is told that its disk is lost", async () => {
   const store = new MemoryStore();
-  const { version, book } = await restore(store, identity);
+  const { version, book } = await restore(store, { ...identity }, { start: "new" });
   const set = new WriteSet();
   book.write({ kind: "view", view: 3 as View, viewChange: null, newView: null }, set);
   set.put("halted", "its state differs");

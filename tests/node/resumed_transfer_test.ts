@@ -77,6 +77,7 @@ class HalfColdCluster {
       privateKey: keyPairOf(self + 1).privateKey,
       stateMachine: this.createMachine,
       keepsInputs: self === COLD,
+      start: "new",
       seed: self + 100 * this.starts,
     });
   }

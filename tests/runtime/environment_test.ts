@@ -10,7 +10,7 @@ const variables = {
   PBFT_PRIVATE_KEY: `${privateKey}\n`,
 };
 
-function read(changes: Partial<Record<keyof typeof variables, string | undefined>> = {}) {
+function read(changes: Partial<Record<string, string | undefined>> = {}) {
   const all: Record<string, string | undefined> = { ...variables, ...changes };
   return replicaFromVariables((name) => all[name]);
 }
@@ -18,6 +18,11 @@ function read(changes: Partial<Record<keyof typeof variables, string | undefined
 Deno.test("variables say which replica of which cluster a process is", () => {
   const { self, cluster, privateKey: key } = read();
   assertEquals([self as number, cluster.urls.Dog, key], [1, "https://Dog.example", privateKey]);
+});
+
+Deno.test("a variable says what the store is; by default it is resumed", () => {
+  const starts = [{}, { PBFT_START: "" }, { PBFT_START: " new\n" }, { PBFT_START: "resume" }, { PBFT_LOST_DISK: "1" }];
+  assertEquals(starts.map((said) => read(said).start), [undefined, undefined, "new", "resume", "recover"]);
 });
 
 for (
@@ -28,6 +33,7 @@ for (
     ["PBFT_CLUSTER", "c0ffee".repeat(11), "JSON, got 66 characters of something else"],
     ["PBFT_CLUSTER", "{}", "cluster.genesis"],
     ["PBFT_REPLICA", "Elk", `expected one of Apple, Ball, Candy, Dog or its number, got "Elk"`],
+    ["PBFT_START", "fresh", 'expected new, resume or recover, got "fresh"'],
     ["PBFT_PRIVATE_KEY", " ", "expected a value, got nothing"],
     ["PBFT_PRIVATE_KEY", "c0ffee", "expected 64 lower-case hex digits"],
   ] as const

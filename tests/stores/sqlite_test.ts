@@ -122,7 +122,7 @@ Deno.test("sqlite: a path that can't be a store is refused in one line that says
     for (
       const [path, why] of [
         [`${folder}/missing/replica.db`, "its folder must exist"],
-        [`${folder}/folder`, "its folder must exist, and the folder and the file be readable and writable"],
+        [`${folder}/folder`, "expected a file, got a folder"],
         [`${folder}/text`, "it is not a SQLite database"],
         [`${folder}/other`, "it is the database of another application"],
         [`${folder}/newer`, "expected schema 1, got 2"],

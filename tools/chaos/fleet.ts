@@ -44,6 +44,8 @@ export class Fleet {
   readonly #paused = new Set<string>();
   /** Replicas that are to be told that their disk is not what it was. */
   readonly #diskless = new Set<string>();
+  /** Those that have run. */
+  readonly #begun = new Set<string>();
 
   private constructor(readonly folder: string, readonly cluster: ClusterFile) {}
 
@@ -88,12 +90,13 @@ export class Fleet {
       args: [
         ...["run", "--quiet", "-A", SCRIPT, "--until-eof", "--cluster", `${this.folder}/cluster.json`],
         ...["--name", name, "--key", key, "--state", state],
-        ...(this.#diskless.delete(name) ? ["--lost-disk"] : []),
+        ...["--start", this.#diskless.delete(name) ? "recover" : this.#begun.has(name) ? "resume" : "new"],
       ],
       stdin: "piped", // ends with this process, so that no replica outlives it
       stdout: "piped",
       stderr: "piped",
     }).spawn();
+    this.#begun.add(name);
     this.#processes.set(name, child);
     this.#reading.set(name, Promise.all([this.#read(child.stdout), this.#read(child.stderr)]).then(() => {}));
   }

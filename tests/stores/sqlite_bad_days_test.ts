@@ -1,0 +1,142 @@
+/** What may happen to a SQLite file while, and before, a replica uses it. */
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { DatabaseSync } from "node:sqlite";
+import { CorruptStoreError, StoreGoneError } from "../../src/node/store_errors.ts";
+import { SqliteStore, StoreOpenError } from "../../src/stores/sqlite.ts";
+
+async function inFolder(run: (path: string, folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await run(`${folder}/replica.db`, folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+function writes(value: number) {
+  return { records: new Map([["a", Uint8Array.of(value)]]), blobs: new Map() };
+}
+
+/** Longer than a commit looks away. */
+function aWhile(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 120));
+}
+
+Deno.test("sqlite: while another process holds the lock the loop goes on, and the commit is made when the lock is free", () =>
+  inFolder(async (path) => {
+    const store = await SqliteStore.open(path);
+    const holder = new DatabaseSync(path);
+    holder.exec("BEGIN IMMEDIATE");
+    let turns = 0;
+    let longestMs = 0;
+    let last = performance.now();
+    const ticking = setInterval(() => {
+      longestMs = Math.max(longestMs, performance.now() - last);
+      last = performance.now();
+      if (++turns === 60) holder.exec("ROLLBACK");
+    }, 5);
+    assertEquals(await store.commit(writes(1), 0), 1);
+    clearInterval(ticking);
+    assert(turns >= 60, `${turns} turns`);
+    assert(longestMs < 2_000, `the loop stood still for ${longestMs} ms`);
+    holder.close();
+    await store.close();
+  }));
+
+Deno.test("sqlite: a lock that is not given up is an error that says so, and an instance that is opened meanwhile waits too", () =>
+  inFolder(async (path) => {
+    const store = await SqliteStore.open(path);
+    const holder = new DatabaseSync(path);
+    holder.exec("BEGIN IMMEDIATE");
+    const held = "another process has held its lock for more than 5000 ms";
+    await Promise.all([
+      assertRejects(() => store.commit(writes(1), 0), Error, `cannot commit to the store ${path}: ${held}`),
+      assertRejects(() => SqliteStore.open(path), StoreOpenError, held),
+    ]);
+    holder.exec("ROLLBACK");
+    holder.close();
+    assertEquals(await store.commit(writes(1), 0), 1);
+    await store.close();
+  }));
+
+for (
+  const [what, change] of Object.entries({
+    "is removed": (path: string) => Deno.remove(path),
+    "is moved": (path: string) => Deno.rename(path, `${path}.moved`),
+    "is replaced by a copy": async (path: string) => {
+      await Deno.copyFile(path, `${path}.copy`);
+      await Deno.rename(`${path}.copy`, path);
+    },
+    "has lost its log": (path: string) => Deno.remove(`${path}-wal`),
+  })
+) {
+  Deno.test(`sqlite: a file that ${what} takes no commit any more, and it is noticed without one`, () =>
+    inFolder(async (path) => {
+      const store = await SqliteStore.open(path);
+      await store.commit(writes(1), 0);
+      await store.check();
+      await change(path);
+      await assertRejects(() => store.check(), StoreGoneError, path);
+      await aWhile();
+      const { message } = await assertRejects(() => store.commit(writes(2), 1), StoreGoneError);
+      assertEquals(message.includes("\n"), false);
+      assertStringIncludes(message, "--start recover");
+      await store.close();
+    }));
+}
+
+Deno.test("sqlite: a damaged file is refused with the repair, and put aside for a start that is to recover", () =>
+  inFolder(async (path, folder) => {
+    const store = await SqliteStore.open(path);
+    for (let i = 0; i < 50; i++) {
+      const value = { records: new Map([[`record ${i}`, new Uint8Array(3_000).fill(i)]]), blobs: new Map() };
+      await store.commit(value, i);
+    }
+    await store.close();
+    const bytes = await Deno.readFile(path);
+    bytes.fill(0xee, 4096);
+    await Deno.writeFile(path, bytes);
+    const { message } = await assertRejects(() => SqliteStore.open(path).then((damaged) => damaged.load()), Error);
+    assertStringIncludes(message, "--start recover");
+    const again = await SqliteStore.open(path, { setsAside: true });
+    if ((await again.load().catch((error) => error)) instanceof CorruptStoreError) await again.setAside();
+    assertEquals((await again.load()).version, 0);
+    await again.close();
+    const names = Array.from(Deno.readDirSync(folder), ({ name }) => name);
+    assert(names.includes("replica.db.damaged-1"), names.join());
+    assertEquals(await Deno.readFile(`${path}.damaged-1`), bytes);
+  }));
+
+Deno.test("sqlite: a file of a newer schema is left as it was, byte for byte", () =>
+  inFolder(async (path) => {
+    await (await SqliteStore.open(path)).close();
+    const newer = new DatabaseSync(path);
+    newer.exec("PRAGMA user_version = 2");
+    newer.close();
+    const before = await Deno.readFile(path);
+    for (const setsAside of [false, true]) {
+      const { message } = await assertRejects(() => SqliteStore.open(path, { setsAside }), StoreOpenError);
+      assertStringIncludes(message, "it was written by a newer version of @pbft/edge");
+    }
+    assertEquals(await Deno.readFile(path), before);
+  }));
+
+for (const bytes of [1, 100, 511, 4095, 4097, 9_000]) {
+  Deno.test(`sqlite: a file that was cut to ${bytes} bytes is refused in one line, and never taken for an empty one`, () =>
+    inFolder(async (path) => {
+      const store = await SqliteStore.open(path);
+      await store.commit({ records: new Map([["a", new Uint8Array(20_000)]]), blobs: new Map() }, 0);
+      await store.close();
+      await Deno.truncate(path, bytes);
+      const opening = SqliteStore.open(path).then(async (cut) => {
+        try {
+          return await cut.load();
+        } finally {
+          await cut.close();
+        }
+      });
+      const { message } = await assertRejects(() => opening, Error);
+      assertEquals(message.includes("\n"), false);
+      assertStringIncludes(message, path);
+    }));
+}
