@@ -2,6 +2,7 @@
  * One POST of a signed request to one replica, and what its answer means.
  * @module
  */
+import { GrowingBuffer } from "../wire/mod.ts";
 
 /** What came of a POST. */
 export type Answer =
@@ -71,24 +72,19 @@ async function readBody(response: Response, maxBytes: number): Promise<Uint8Arra
 }
 
 async function readStream(stream: ReadableStream<Uint8Array>, maxBytes: number): Promise<Uint8Array | null> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
+  const body = new GrowingBuffer();
   const reader = stream.getReader();
   for (let next = await reader.read(); !next.done; next = await reader.read()) {
-    length += next.value.length;
-    if (length > maxBytes) {
-      await reader.cancel();
-      return null;
-    }
-    chunks.push(next.value);
+    if (body.length + next.value.length <= maxBytes) body.add(next.value);
+    else return await cancelled(reader);
+    if (body.isCutTooSmall) return await cancelled(reader);
   }
-  const body = new Uint8Array(length);
-  let offset = 0;
-  for (const chunk of chunks) {
-    body.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return body;
+  return body.take();
+}
+
+async function cancelled(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<null> {
+  await reader.cancel();
+  return null;
 }
 
 function retryAfterMs(response: Response): number {

@@ -129,6 +129,11 @@ export class Replica {
     return this.#state.loads.has(digest);
   }
 
+  /** The digests of the batch bodies that this replica lacks. */
+  missingBodies(): ReadonlySet<Digest> {
+    return this.#state.bodies;
+  }
+
   /** How full its buffers are. */
   buffers(): Buffers {
     return buffersOf(this.#state);

@@ -11,13 +11,16 @@ import { type AddressOf, connectionAddress } from "./address.ts";
 import { type Admission, admit, clientLimit } from "./admission.ts";
 import { BODY_TIMEOUT_MS, MAX_HELD_BYTES, readOperation, readSigned } from "./applicant.ts";
 import { BodyReader } from "./body.ts";
+import { type Caller, Callers } from "./callers.ts";
 import { Deadlines } from "./deadlines.ts";
 import { EventStreams } from "./events.ts";
 import { EXPOSITION_TYPE } from "./exposition.ts";
 import type { HostedNode } from "./hosted_node.ts";
+import type { Membership } from "./membership.ts";
 import { frame, messages, signedAnswer } from "./messages.ts";
 import { Metrics } from "./metrics.ts";
 import { type ApplicantContext, atMost, type ClientVariables, type Middleware } from "./middleware.ts";
+import { Pace } from "./pace.ts";
 import { PeerSockets, type Upgrade } from "./peer_sockets.ts";
 import { Problem, problem } from "./problem.ts";
 import { addressLimit, type RateLimit } from "./rate_limit.ts";
@@ -39,7 +42,7 @@ export interface AppOptions {
   readonly bodyTimeoutMs?: number;
   /** Requests that wait at `/req`, as many at `/requests` and at `/queries`; more get 429: 1,024. */
   readonly maxWaiting?: number;
-  /** Bytes of request bodies in memory at once; more get 429: 64 MiB. */
+  /** Bytes of request bodies in memory at once: of known clients, as many of strangers, four times as many of members; more get 429: 16 MiB. */
   readonly maxHeldBytes?: number;
   /** Open `/events` streams: 32. */
   readonly maxSubscribers?: number;
@@ -62,6 +65,8 @@ export interface AppOptions {
   readonly addressLimit?: RateLimit;
   /** Tells the address: that of the connection; `addressFromHeader` for a host behind proxies. */
   readonly address?: AddressOf;
+  /** Tells the other members from strangers, so that these have budgets of their own. None: all who come share one. */
+  readonly membership?: Membership;
   /** Lets other replicas open a WebSocket at `GET /messages`; `Deno.upgradeWebSocket`. None: they POST. */
   readonly upgradeWebSocket?: Upgrade;
   /** Hears of a defect that was answered with 500. */
@@ -86,6 +91,13 @@ export const CLIENT_ROUTES: readonly string[] = ["/req", "/requests", "/queries"
 
 /** A browser may remember for so long that it may ask. */
 const CORS_MAX_AGE_SECONDS = 600;
+
+/**
+ * Answers to one address where nothing of use was asked: 100 to 200 us each, so some 15 % of a core. A monitor is far below.
+ */
+const PACE = { perSecond: 1_000, burst: 1_000 };
+/** What reading a body may cost, as a multiple of a small request, before its sender is held to its pace. */
+const MAX_FREE_COST = 4;
 
 interface Env {
   Variables: ClientVariables;
@@ -118,16 +130,18 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
     maxSubscribers: options.maxSubscribers ?? 32,
     keepAliveMs: 15_000,
   });
+  const callers = new Callers(options);
+  const pace = new Pace({ timer, ...PACE });
   const timestamps = new Timestamps(timer, node.self, node.genesis.replicas.length);
   const rules = clientRules(options);
   const taking = { node, bodies, isOpen: rules.length === 0, verifier: createVerifier(node.cluster) };
-  const onSubmitted: Handler = ({ var: { applicant } }) =>
+  const onSubmitted: Handler = ({ var: { applicant, caller } }) =>
     applicant.kind === "operation"
       ? vouchedAnswer(applicant.asked, { node, deadlines: gatewayDeadlines })
-      : signedAnswer(applicant, { node, executions });
-  const submitted = (read: Middleware<ApplicantContext>): Chain => [atMost(maxWaiting), read, ...rules, onSubmitted];
+      : signedAnswer(applicant, { node, executions }, () => callers.served(caller));
+  const submitted = (read: Middleware<ApplicantContext>): Chain => [read, atMost(maxWaiting), ...rules, onSubmitted];
   const sockets = options.upgradeWebSocket && new PeerSockets(taking, options.upgradeWebSocket);
-  const onFrame = (kind: MessageKind): Handler => ({ req }) => frame(req.raw, kind, taking);
+  const onFrame = (kind: MessageKind): Handler => (c) => frame(c.req.raw, kind, { ...taking, caller: c.var.caller });
   const view = () => ({ node, urls: options.urls ?? {}, now: timer.now() });
 
   const table: Readonly<Record<string, { readonly GET?: Chain; readonly POST?: Chain }>> = {
@@ -137,7 +151,7 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
     "/commit": { POST: [onFrame("commit")] },
     "/reply": { POST: [onFrame("reply")] },
     "/messages": {
-      POST: [(c) => messages(c.req.raw, taking)],
+      POST: [(c) => messages(c.req.raw, { ...taking, caller: c.var.caller })],
       ...(sockets && { GET: [(c: Context) => sockets.accept(c.req.raw)] }),
     },
     "/requests": { POST: submitted(readSigned(node, "request", bodies)) },
@@ -161,8 +175,13 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
 
   const app = new Hono<Env>();
   app.use(async (c, next) => {
+    const caller = await callers.of(c.req.raw, c.env);
+    c.set("caller", caller);
+    const isRead = c.req.method !== "POST";
+    if (isRead) await pace.turn(caller.network);
     await next();
-    if (!c.req.raw.bodyUsed) await bodies.discard(c.req.raw);
+    if (!c.req.raw.bodyUsed) await bodies.discard(c.req.raw, caller);
+    if (!isRead && isPaced(c.res.status, caller)) await pace.turn(caller.network, caller.cost);
     const route = Object.hasOwn(table, c.req.path) ? c.req.path : "other";
     metrics.onHttp(route, METHODS.has(c.req.method) ? c.req.method : "other", c.res.status);
   });
@@ -179,6 +198,11 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
     return problem("internal-error", { detail: `${error.name}: ${error.message}` });
   });
   return app;
+}
+
+/** Whether an answer waits for its turn: one to what was refused, or was sent in a way that costs much. What is taken does not. */
+function isPaced(status: number, { kind, cost }: Caller): boolean {
+  return kind !== "member" && (status >= 400 || cost > MAX_FREE_COST);
 }
 
 /** What stands before the clients' routes. CORS first: a page is to see why it was refused. */

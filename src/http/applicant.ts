@@ -59,7 +59,7 @@ export interface AuthenticateOptions {
   readonly kind?: "request" | "query";
   /** A body must arrive within this time, ms: 10,000. */
   readonly bodyTimeoutMs?: number;
-  /** Bytes of request bodies in memory at once; more get 429: 64 MiB. */
+  /** Bytes of request bodies in memory at once, of known clients, and as many of strangers; more get 429: 16 MiB. */
   readonly maxHeldBytes?: number;
 }
 
@@ -67,8 +67,8 @@ export interface AuthenticateOptions {
 export const CBOR = "application/cbor";
 /** A body must arrive within this time if nothing else is said, ms. */
 export const BODY_TIMEOUT_MS = 10_000;
-/** Bytes of request bodies in memory at once if nothing else is said. */
-export const MAX_HELD_BYTES = 64 * 1024 * 1024;
+/** Bytes of request bodies in memory at once, of known clients, and as many of strangers, if nothing else is said. */
+export const MAX_HELD_BYTES = 16 * 1024 * 1024;
 /** Room for what surrounds a request in its frame. */
 const FRAME_OVERHEAD_BYTES = 4 * 1024;
 /** Room for what surrounds an operation in the request that is ordered, and in the JSON that asks for it. */
@@ -107,7 +107,7 @@ export function readSigned(
       if ("reason" in asked) return problemOf(asked);
       context.set("applicant", applicantFor(asked, request));
       await next();
-    });
+    }, context.var.caller);
   });
 }
 
@@ -121,7 +121,12 @@ export function readOperation(
   const limits = { type: "application/json", maxBytes: limit + 2 * OPERATION_OVERHEAD_BYTES };
   return answeringProblems(async (context, next) => {
     const request = context.req.raw;
-    const asked = await bodies.read(request, limits, (body) => Promise.resolve(parseReq(body, nextTimestamp)));
+    const asked = await bodies.read(
+      request,
+      limits,
+      (body) => Promise.resolve(parseReq(body, nextTimestamp)),
+      context.var.caller,
+    );
     if (asked.operation.length > limit) {
       const expected = `at most ${limit} bytes`;
       const got = `${asked.operation.length} bytes`;

@@ -6,6 +6,7 @@ import type { Digest, ReplicaId } from "../core/ids.ts";
 import type { Transport } from "../node/ports.ts";
 import { type ClusterFile, encodeBundle } from "../wire/mod.ts";
 import { CBOR } from "./applicant.ts";
+import { MEMBER_HEADER, type Membership } from "./membership.ts";
 import { isClients, RELAY_HEADER, type Relayer, relayOf } from "./relay.ts";
 
 /** What the transport needs. */
@@ -16,6 +17,8 @@ export interface FetchTransportOptions {
   readonly cluster: Digest;
   /** Who sends: signs what it passes on for clients, for peers that do not serve every client. */
   readonly relayer?: Relayer;
+  /** By which it proves to its peers that it is no stranger. */
+  readonly membership?: Membership;
   /** The host's `fetch`, or a stand-in. */
   readonly fetch?: typeof globalThis.fetch;
 }
@@ -38,10 +41,11 @@ export class FetchTransport implements Transport {
   readonly #urls: readonly string[];
   readonly #cluster: Digest;
   readonly #relayer: Relayer | undefined;
+  readonly #membership: Membership | undefined;
   readonly #fetch: typeof globalThis.fetch;
 
   /** Reads the members' URLs. @throws {TypeError} if a member has none. */
-  constructor({ clusterFile, cluster, relayer, fetch = globalThis.fetch }: FetchTransportOptions) {
+  constructor({ clusterFile, cluster, relayer, membership, fetch = globalThis.fetch }: FetchTransportOptions) {
     this.#urls = clusterFile.genesis.replicas.map(({ name }) => {
       const url = clusterFile.urls[name];
       if (url === undefined) throw new TypeError(`urls.${name}: expected a URL, got nothing`);
@@ -49,6 +53,7 @@ export class FetchTransport implements Transport {
     });
     this.#cluster = cluster;
     this.#relayer = relayer;
+    this.#membership = membership;
     this.#fetch = fetch.bind(globalThis);
   }
 
@@ -61,6 +66,7 @@ export class FetchTransport implements Transport {
     if (this.#relayer && frames.some(isClients)) headers[RELAY_HEADER] = relayOf(body, this.#relayer);
     let status: number;
     try {
+      if (this.#membership) headers[MEMBER_HEADER] = await this.#membership.prove(to, "deliver", body);
       status = await this.#post(url, { headers, body: body as Uint8Array<ArrayBuffer>, signal });
     } catch (cause) {
       throw new DeliveryError(`no answer from ${url}`, 0, { cause });

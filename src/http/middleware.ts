@@ -3,12 +3,15 @@
  * @module
  */
 import type { Applicant } from "./applicant.ts";
+import type { Caller } from "./callers.ts";
 import { Problem } from "./problem.ts";
 
 /** What stands in `c.var` on the routes where clients submit something. In an app of one's own: `new Hono<{ Variables: ClientVariables }>()`. */
 export interface ClientVariables {
   /** Who submits, and what: set once that was read and verified. */
   applicant: Applicant;
+  /** Who calls, as far as that is known before the body is read. */
+  caller: Caller;
 }
 
 /** What the middleware looks at of Hono's `Context`. */
@@ -47,19 +50,29 @@ export function answeringProblems<C>(handle: Middleware<C>): Middleware<C> {
   };
 }
 
-/** Lets so many requests through at once; more get 429. */
+/**
+ * Lets so many requests through at once; more get 429. One address gets no more than what is left for all others: half if it is alone, and
+ * whoever comes after it finds room.
+ */
 export function atMost(max: number): Middleware {
-  let waiting = 0;
-  return async (_, next) => {
-    if (waiting >= max) {
+  const waiting = new Map<string | undefined, number>();
+  let all = 0;
+  return async ({ var: { caller } }, next) => {
+    const network = caller?.network;
+    const own = waiting.get(network) ?? 0;
+    if (all >= max || (network !== undefined && own >= max - all)) {
       return new Problem("overloaded", { detail: "too many requests wait at this replica; try again shortly" })
         .toResponse();
     }
-    waiting++;
+    all++;
+    waiting.set(network, own + 1);
     try {
       await next();
     } finally {
-      waiting--;
+      all--;
+      const left = waiting.get(network)! - 1;
+      if (left > 0) waiting.set(network, left);
+      else waiting.delete(network);
     }
   };
 }

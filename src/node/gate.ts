@@ -1,6 +1,9 @@
 /**
  * Frames become verified inputs, or rejections with a reason. Nothing that is malformed, over a limit, forged or from a
  * stranger gets past, and nothing of it throws.
+ *
+ * The cheapest check goes first: length, shape, membership, structure, whether it is wanted, then signatures. What takes long is taken up in
+ * slices: {@linkcode Gate.checking} gives what its next step costs, and goes on when it is asked to.
  * @module
  */
 import type { Genesis } from "../core/config.ts";
@@ -26,10 +29,11 @@ import type {
 } from "../core/messages.ts";
 import type { SignedQuery } from "../core/query_messages.ts";
 import { sha256 } from "../crypto/mod.ts";
-import { decodeBatch, DecodeError, decodeFrame, frameKind, wireLimits } from "../wire/mod.ts";
-import { withDigest } from "./environment.ts";
-import type { Rejection, RejectionReason, Verifier } from "./ports.ts";
-import { VerifiedMessages } from "./verified_messages.ts";
+import { decodeBatch, decodeFrame, frameKind, wireLimits } from "../wire/mod.ts";
+import type { Rejection, Verifier } from "./ports.ts";
+import { refusal, Refused } from "./refused.ts";
+import { Signatures, VERIFICATION_US } from "./signatures.ts";
+import { structureFault } from "./structure.ts";
 
 /** What passed the gate, and who is to have it. */
 export type Passed =
@@ -52,35 +56,37 @@ export interface GateOptions {
   readonly hash?: (bytes: Uint8Array) => Digest;
 }
 
-/** A frame that doesn't pass; never leaves this file. */
-class Refused extends Error {
-  constructor(readonly reason: RejectionReason, detail: string) {
-    super(detail);
-  }
-}
+/** Reading a frame, us. */
+const DECODING_US_PER_BYTE = 0.005;
+/** SHA-256, us. */
+const HASH_US_PER_BYTE = 0.001;
 
 /** The gate of one cluster. What it lets pass depends on the frame and the genesis only. */
 export class Gate {
   readonly #genesis: Genesis;
-  readonly #verifier: Verifier;
   readonly #limits: ReturnType<typeof wireLimits>;
-  readonly #verified: VerifiedMessages;
-  /** What certificates are made of comes once by itself and then again in each of them: in a view change all at once. */
-  readonly #verifiedVotes: VerifiedMessages;
+  readonly #signatures: Signatures;
   readonly #hash: (bytes: Uint8Array) => Digest;
 
-  constructor({ genesis, verifier, maxVerifiedRequests, hash = sha256 }: GateOptions) {
+  constructor(options: GateOptions) {
+    const { genesis, hash = sha256 } = options;
     this.#genesis = genesis;
-    this.#verifier = verifier;
     this.#hash = hash;
     this.#limits = wireLimits(genesis);
-    this.#verified = new VerifiedMessages(maxVerifiedRequests);
-    // Two views' pre-prepares and prepares for each number between the watermarks.
-    this.#verifiedVotes = new VerifiedMessages(2 * genesis.replicas.length * genesis.logWindow);
+    this.#signatures = new Signatures({ ...options, hash });
   }
 
-  /** Checks one frame. `accept`: the kinds that are taken where it came in; all if absent. */
+  /** Checks one frame at once. `accept`: the kinds that are taken where it came in; all if absent. */
   check(frame: Uint8Array, accept?: readonly MessageKind[]): Passed | Rejection {
+    return finish(this.checking(frame, accept));
+  }
+
+  /** Checks one frame in steps; gives what each next one costs, us. `isAwaited`: whether a blob with this digest is worth a look as a batch. */
+  *checking(
+    frame: Uint8Array,
+    accept?: readonly MessageKind[],
+    isAwaited: (digest: Digest) => boolean = () => true,
+  ): Generator<number, Passed | Rejection> {
     const kind = frameKind(frame);
     // A query without anybody who waits for the answer, or a client's answer, is of no use here.
     if (kind === "query-reply" || (kind === "query" && !accept)) {
@@ -89,175 +95,190 @@ export class Gate {
     if (accept && kind !== "unknown" && !accept.includes(kind)) {
       return { reason: "not-accepted-here", kind, detail: `kind: expected ${accept.join(" or ")}, got ${kind}` };
     }
-    return this.judge(frame, kind);
+    yield VERIFICATION_US + frame.length * DECODING_US_PER_BYTE;
+    return yield* this.judging(frame, kind, isAwaited);
   }
 
   /** What becomes of a frame wherever it came in. */
-  protected judge(frame: Uint8Array, kind: MessageKind | "unknown"): Passed | Rejection {
+  protected *judging(
+    frame: Uint8Array,
+    kind: MessageKind | "unknown",
+    isAwaited: (digest: Digest) => boolean,
+  ): Generator<number, Passed | Rejection> {
     try {
       const { signed, batchBytes } = decodeFrame(ownBytes(frame), this.#limits);
-      return this.#pass(signed, batchBytes);
+      return yield* this.#pass(signed, batchBytes, isAwaited);
     } catch (error) {
-      if (error instanceof Refused) return { reason: error.reason, kind, detail: error.message };
-      if (error instanceof DecodeError) {
-        return { reason: error.tooLarge ? "too-large" : "malformed", kind, detail: error.message };
-      }
-      throw error;
+      return refusal(error, kind);
     }
+  }
+
+  /** Notes a request of our own: it will come back in a batch. */
+  remember(own: Verified<SignedRequest>): void {
+    this.#signatures.remember(own);
   }
 
   /** Reads a batch's body and verifies all that is in it; the digest is the caller's affair. */
   batch(bytes: Uint8Array, digest: Digest): Verified<Batch> | Rejection {
     try {
-      return this.#batch(bytes, digest);
+      return finish(this.#batch(bytes, digest));
     } catch (error) {
-      if (error instanceof Refused) return { reason: error.reason, kind: "pre-prepare", detail: error.message };
-      if (error instanceof DecodeError) return { reason: "malformed", kind: "pre-prepare", detail: error.message };
-      throw error;
+      return refusal(error, "pre-prepare");
     }
   }
 
-  /** Notes a request of our own: it will come back in a batch. */
-  remember({ message, digest, signature }: Verified<SignedRequest>): void {
-    this.#verified.add(message.kind, digest, signature);
-  }
-
-  #pass(signed: Signed, batchBytes: Uint8Array | undefined): Passed {
+  *#pass(
+    signed: Signed,
+    batchBytes: Uint8Array | undefined,
+    isAwaited: (digest: Digest) => boolean,
+  ): Generator<number, Passed> {
     const { message } = signed;
     switch (message.kind) {
       case "request":
       case "vouched-request": {
-        const request = this.#request(signed as Signed<AnyRequest>);
+        const request = this.#signatures.verifyRequest(signed as Signed<AnyRequest>);
         const from = message.kind === "request" ? null : message.gateway;
         return { to: "core", kind: message.kind, from, input: { kind: "request", request } };
       }
       case "pre-prepare": {
-        const prePrepare = this.#verifyVote<PrePrepare>(signed);
+        const prePrepare = this.#signatures.verifyVote<PrePrepare>(signed);
         const input = batchBytes === undefined
           ? { kind: "pre-prepare" as const, prePrepare }
-          : { kind: "pre-prepare" as const, prePrepare, batch: this.#batchOf(message.digest, batchBytes) };
+          : { kind: "pre-prepare" as const, prePrepare, batch: yield* this.#batchOf(message.digest, batchBytes) };
         return { to: "core", kind: message.kind, from: message.replica, input };
       }
       case "prepare":
-        return this.#core(message, { kind: "prepare", prepare: this.#verifyVote(signed) });
+        return this.#core(message, { kind: "prepare", prepare: this.#signatures.verifyVote(signed) });
       case "commit":
-        return this.#core(message, { kind: "commit", commit: this.#verify(signed) });
+        return this.#core(message, { kind: "commit", commit: this.#signatures.verify(signed) });
       case "decision": {
-        const decision = this.#verify<Decision>(signed);
-        for (const commit of decision.message.commits) this.#verify(commit);
+        const decision = this.#carrier<Decision>(signed);
+        yield* this.#all(decision.message.commits, (commit) => this.#signatures.verify(commit));
         return this.#core(message, { kind: "decision", decision });
       }
       case "checkpoint":
-        return this.#core(message, { kind: "checkpoint", checkpoint: this.#verifyVote(signed) });
+        return this.#core(message, { kind: "checkpoint", checkpoint: this.#signatures.verifyVote(signed) });
       case "stable-checkpoint": {
-        const stable = this.#verify<StableCheckpoint>(signed);
-        for (const checkpoint of stable.message.checkpoints) this.#verify(checkpoint);
+        const stable = this.#carrier<StableCheckpoint>(signed);
+        yield* this.#all(stable.message.checkpoints, (checkpoint) => this.#signatures.verify(checkpoint));
         return this.#core(message, { kind: "stable-checkpoint", stable });
       }
       case "view-change":
-        return this.#core(message, { kind: "view-change", viewChange: this.#viewChange(signed) });
+        return this.#core(message, { kind: "view-change", viewChange: yield* this.#viewChange(signed) });
       case "new-view":
-        return this.#core(message, { kind: "new-view", newView: this.#newView(signed) });
+        return this.#core(message, { kind: "new-view", newView: yield* this.#newView(signed) });
       case "status":
-        return this.#core(message, { kind: "status", status: this.#verify(signed) });
-      case "blobs":
-        this.#verify(signed);
-        return this.#core(message, { kind: "blobs", from: message.replica, blobs: this.#blobs(message) });
+        return this.#core(message, { kind: "status", status: this.#signatures.verify(signed) });
+      case "blobs": {
+        this.#signatures.verify(signed);
+        const blobs = yield* this.#blobs(message, isAwaited);
+        return this.#core(message, { kind: "blobs", from: message.replica, blobs });
+      }
       case "query":
-        return { to: "queries", kind: "query", from: null, query: this.#query(signed as Signed<Query>) };
+        return {
+          to: "queries",
+          kind: "query",
+          from: null,
+          query: this.#signatures.verifyQuery(signed as Signed<Query>),
+        };
       case "query-reply":
         throw new Refused("not-accepted-here", "kind: expected no query-reply here");
       case "reply":
-        return { to: "gateway", kind: "reply", from: message.replica, reply: this.#verify(signed) };
+        return { to: "gateway", kind: "reply", from: message.replica, reply: this.#signatures.verify(signed) };
       case "fetch":
-        return { to: "blobs", kind: "fetch", from: message.replica, fetch: this.#verify(signed) };
+        return { to: "blobs", kind: "fetch", from: message.replica, fetch: this.#signatures.verify(signed) };
     }
+  }
+
+  /**
+   * Verifies a message that carries others: its own signature first, so that only a member can make us look further, then its structure, so
+   * that what is carried is worth it.
+   */
+  #carrier<M extends Message>(signed: Signed): Verified<Signed<M>> {
+    const verified = this.#signatures.verify<M>(signed);
+    const fault = structureFault(signed.message, this.#genesis);
+    if (fault) throw new Refused("malformed", fault);
+    return verified;
   }
 
   #core({ kind, replica }: { kind: MessageKind; replica: ReplicaId }, input: MessageInput): Passed {
     return { to: "core", kind, from: replica, input };
   }
 
-  #verify<M extends Message>(signed: Signed): Verified<Signed<M>> {
-    const { message, bytes, signature } = signed;
-    const signer = this.#keyOf(message);
-    if (!this.#verifier.verify(signer, message.kind, bytes, signature)) {
-      throw new Refused("wrong-signature", `signature: not ${signer}'s for this ${message.kind} in this cluster`);
-    }
-    return signed as Verified<Signed<M>>;
-  }
-
-  /** As {@linkcode #verify}, of what is likely to come again. `within`: verifies what it carries, the first time. */
-  #verifyVote<M extends Message>(signed: Signed, within: (message: M) => void = () => {}): Verified<Signed<M>> {
-    const { message, bytes, signature } = signed;
-    const digest = this.#hash(bytes);
-    if (this.#verifiedVotes.has(message.kind, digest, signature)) return signed as Verified<Signed<M>>;
-    const verified = this.#verify<M>(signed);
-    within(verified.message);
-    this.#verifiedVotes.add(message.kind, digest, signature);
+  *#viewChange(signed: Signed): Generator<number, Verified<Signed<ViewChange>>> {
+    if (this.#signatures.isKnownVote(signed)) return signed as Verified<Signed<ViewChange>>;
+    const verified = this.#carrier<ViewChange>(signed);
+    const { stable, prepared } = verified.message;
+    const votes = prepared.flatMap(({ prePrepare, prepares }): readonly Signed[] => [prePrepare, ...prepares]);
+    yield* this.#all([...stable, ...votes], (vote) => this.#signatures.verifyVote(vote));
+    this.#signatures.noteVote(signed);
     return verified;
   }
 
-  /** The outer signature first: only a member can make us check all that is within. */
-  #viewChange(signed: Signed): Verified<Signed<ViewChange>> {
-    return this.#verifyVote<ViewChange>(signed, ({ stable, prepared }) => {
-      for (const checkpoint of stable) this.#verifyVote(checkpoint);
-      for (const { prePrepare, prepares } of prepared) {
-        for (const vote of [prePrepare, ...prepares]) this.#verifyVote(vote);
-      }
-    });
-  }
-
-  #newView(signed: Signed): Verified<Signed<NewView>> {
-    return this.#verifyVote<NewView>(signed, ({ viewChanges, prePrepares }) => {
-      for (const viewChange of viewChanges) this.#viewChange(viewChange);
-      for (const prePrepare of prePrepares) this.#verifyVote(prePrepare);
-    });
-  }
-
-  #keyOf(message: Message): string {
-    if (message.kind === "request" || message.kind === "query") return message.client;
-    const id = message.kind === "vouched-request" ? message.gateway : message.replica;
-    const member = this.#genesis.replicas[id];
-    if (member) return member.publicKey;
-    const field = message.kind === "vouched-request" ? "gateway" : "replica";
-    throw new Refused("unknown-signer", `${field}: expected 0 to ${this.#genesis.replicas.length - 1}, got ${id}`);
-  }
-
-  #request(signed: Signed<AnyRequest>): Verified<SignedRequest> {
-    const request = withDigest(signed, this.#hash);
-    const { message, digest, signature } = request;
-    this.#keyOf(message);
-    if (!this.#verified.has(message.kind, digest, signature)) {
-      this.#verify(signed);
-      this.#verified.add(message.kind, digest, signature);
+  *#newView(signed: Signed): Generator<number, Verified<Signed<NewView>>> {
+    if (this.#signatures.isKnownVote(signed)) return signed as Verified<Signed<NewView>>;
+    const verified = this.#carrier<NewView>(signed);
+    const { viewChanges, prePrepares } = verified.message;
+    for (const viewChange of viewChanges) {
+      yield VERIFICATION_US;
+      yield* this.#viewChange(viewChange);
     }
-    return request as Verified<SignedRequest>;
+    yield* this.#all(prePrepares, (prePrepare) => this.#signatures.verifyVote(prePrepare));
+    this.#signatures.noteVote(signed);
+    return verified;
   }
 
-  #query(signed: Signed<Query>): Verified<SignedQuery> {
-    this.#verify(signed);
-    return withDigest(signed, this.#hash) as Verified<SignedQuery>;
+  *#all<S extends Signed>(carried: readonly S[], verify: (one: S) => void): Generator<number, void> {
+    for (const one of carried) {
+      yield VERIFICATION_US;
+      verify(one);
+    }
   }
 
-  #batchOf(expected: Digest, bytes: Uint8Array): Verified<Batch> {
+  *#batchOf(expected: Digest, bytes: Uint8Array): Generator<number, Verified<Batch>> {
     const digest = this.#hash(bytes);
-    if (digest === expected) return this.#batch(bytes, digest);
+    if (digest === expected) return yield* this.#batch(bytes, digest);
     throw new Refused("malformed", `batch: expected bytes with digest ${expected}, got ${digest}`);
   }
 
-  #batch(bytes: Uint8Array, digest: Digest): Verified<Batch> {
+  *#batch(bytes: Uint8Array, digest: Digest): Generator<number, Verified<Batch>> {
     const { timestamp, requests } = decodeBatch(bytes, this.#genesis.limits);
-    const batch: Batch = { digest, bytes, timestamp, requests: requests.map((request) => this.#request(request)) };
+    const verified: Verified<SignedRequest>[] = [];
+    for (const request of requests) {
+      yield VERIFICATION_US;
+      verified.push(this.#signatures.verifyRequest(request));
+    }
+    const batch: Batch = { digest, bytes, timestamp, requests: verified };
     return batch as Verified<Batch>;
   }
 
-  #blobs({ blobs }: Blobs): readonly FetchedBlob[] {
-    return blobs.map((bytes) => {
+  /** Each is hashed; only one that is awaited is worth more. */
+  *#blobs({ blobs }: Blobs, isAwaited: (digest: Digest) => boolean): Generator<number, readonly FetchedBlob[]> {
+    const fetched: FetchedBlob[] = [];
+    for (const bytes of blobs) {
+      yield bytes.length * HASH_US_PER_BYTE;
       const digest = this.#hash(bytes);
-      const batch = this.batch(bytes, digest);
-      return "reason" in batch ? { digest, bytes } : { digest, bytes, batch };
-    });
+      const batch = isAwaited(digest) ? yield* this.#batchOrNot(bytes, digest) : null;
+      fetched.push(batch ? { digest, bytes, batch } : { digest, bytes });
+    }
+    return fetched;
+  }
+
+  *#batchOrNot(bytes: Uint8Array, digest: Digest): Generator<number, Verified<Batch> | null> {
+    try {
+      return yield* this.#batch(bytes, digest);
+    } catch (error) {
+      refusal(error, "pre-prepare");
+      return null;
+    }
+  }
+}
+
+/** Runs all steps at once. */
+export function finish<T>(steps: Generator<unknown, T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
   }
 }
 

@@ -8,11 +8,21 @@ import type { NodeLimits } from "./limits.ts";
 import type { Rejection } from "./ports.ts";
 import type { Asked } from "./waiters.ts";
 
+/** What has come of the frames that came together. */
+export interface Bundle {
+  /** Faults that are put up with; at the next one, the rest is not looked at any more. */
+  faultsLeft: number;
+  /** Why the rest is not looked at; null: it is. */
+  over: Rejection | null;
+}
+
 /** A frame that came in. */
 export interface Entry {
   readonly frame: Uint8Array;
   /** The kinds that are taken where it came in; all if absent. */
   readonly accept?: readonly MessageKind[] | undefined;
+  /** What it came with. */
+  readonly bundle?: Bundle | undefined;
   /** Is given the request or query in it once it is verified; then it is not stepped, but left to whoever was given it. */
   readonly onVerified?: (asked: Asked) => void;
   /** Answers it: `null`, it was taken. */

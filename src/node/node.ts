@@ -14,13 +14,12 @@ import { Replica } from "../core/replica.ts";
 import { useKey } from "../crypto/mod.ts";
 import { BlobReader } from "./blob_reader.ts";
 import { BlobServer } from "./blob_server.ts";
-import { deferred } from "./deferred.ts";
 import { Delivery } from "./delivery.ts";
 import { DurableReplica } from "./durable_replica.ts";
 import { createEnvironment, sign, withDigest } from "./environment.ts";
 import { Gate } from "./gate.ts";
 import { Gateway, type VouchedAnswer } from "./gateway.ts";
-import { Intake } from "./intake.ts";
+import { type Bringer, Intake } from "./intake.ts";
 import { createJitter } from "./jitter.ts";
 import { nodeLimits } from "./limits.ts";
 import { Observers } from "./observers.ts";
@@ -65,6 +64,8 @@ export class Node {
   readonly #blobs: BlobServer;
   readonly #maxQueriesPerTurn: number;
   readonly #observers: Observers;
+  /** The newest; it may be void already. */
+  #core: Core | null = null;
   #isDraining = false;
   #closing: Promise<void> | null = null;
 
@@ -105,6 +106,9 @@ export class Node {
       gate: this.#gate,
       observers,
       limits,
+      n,
+      timer,
+      missing: () => this.#core?.missingBodies?.(),
       unavailable: () => this.#unavailable(),
       wake: () => this.#drainSoon(),
       onReply: onOwnReply,
@@ -122,7 +126,7 @@ export class Node {
       dormant: dormantStatus(genesis, restored.recovered),
       restore: () => restore(store, { genesis, cluster, self, hash }, restoring),
       read: (digests) => new BlobReader(store, hash).read(digests),
-      createCore,
+      createCore: (recovered) => this.#core = createCore(recovered),
       release: (ready, now) => this.#release(ready, now),
       outstanding: () => this.#outstanding(),
       onCommit: (...commit) => observers.tell((o) => o.onCommit?.(...commit)),
@@ -158,21 +162,14 @@ export class Node {
 
   /**
    * Takes frames in. One answer each, in order: `null`, it was taken; it comes after the commit of what it caused.
-   * `accept`: the kinds that are taken here; all if absent.
+   * `accept`: the kinds that are taken here; all if absent. `by`: who brings them, whom the host answers for if left out.
    */
-  receive(frames: readonly Uint8Array[], accept?: readonly MessageKind[]): Promise<readonly (Rejection | null)[]> {
-    const { promise, resolve } = deferred<readonly (Rejection | null)[]>();
-    const answers: (Rejection | null)[] = new Array(frames.length).fill(null);
-    let left = frames.length;
-    if (left === 0) resolve(answers);
-    for (let index = 0; index < frames.length; index++) {
-      const settle = (rejection: Rejection | null) => {
-        answers[index] = rejection;
-        if (--left === 0) resolve(answers);
-      };
-      this.#requests.intake.take({ frame: frames[index]!, accept, settle });
-    }
-    return promise;
+  receive(
+    frames: readonly Uint8Array[],
+    accept?: readonly MessageKind[],
+    by?: Bringer,
+  ): Promise<readonly (Rejection | null)[]> {
+    return this.#requests.intake.receive(frames, accept, by);
   }
 
   /** Reads a signed client's frame and checks its signature: whose request it is, before {@linkcode Node.submit}; or what is wrong with it. */
@@ -254,7 +251,7 @@ export class Node {
       this.#isDraining = false;
       const queries = this.#queries.intake.drain(this.#maxQueriesPerTurn);
       this.#replica.run([...this.#requests.intake.drain(), ...this.#gateway.take().map(taskOf), ...queries]);
-      if (this.#queries.intake.hasMore) this.#drainSoon();
+      if (this.#queries.intake.hasMore || this.#requests.intake.hasMore) this.#drainSoon();
     });
   }
 

@@ -16,6 +16,8 @@ export interface Core {
   status(): ReplicaStatus;
   /** Whether it still waits for this blob of {@linkcode Ready.loads}. */
   isLoading?(digest: Digest): boolean;
+  /** The batch bodies that it lacks: what else comes as one is not worth being verified. */
+  missingBodies?(): ReadonlySet<Digest>;
   /** How full its buffers are, for whoever tests it. */
   buffers?(): Buffers;
   /** How long it has waited, to be kept. */

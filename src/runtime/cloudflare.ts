@@ -21,7 +21,7 @@ import { type AlarmStorage, ObjectTimer } from "./object_timer.ts";
 import { type Fields, type Level, Log, type LogEntry, type LogFormat, type LogOptions } from "./log.ts";
 import { logFromVariable } from "./log_variable.ts";
 import { type Policy, policyFromVariables, type PolicyVariable } from "./policy.ts";
-import { transportOf } from "./transport.ts";
+import { membershipOf, transportOf } from "./transport.ts";
 
 export {
   type AlarmStorage,
@@ -83,7 +83,7 @@ export interface ReplicaObjectOptions {
   /** Hear what happens, from the start on; a {@linkcode Log} as `PBFT_LOG` says, if left out. */
   readonly observers?: readonly Observer[];
   /** Bounds and timeouts of the routes. */
-  readonly app?: Omit<AppOptions, "timer" | "urls" | "signal" | "memory">;
+  readonly app?: Omit<AppOptions, "timer" | "urls" | "membership" | "signal" | "memory">;
 }
 
 /** A replica that has been opened. */
@@ -154,12 +154,13 @@ export class ReplicaObject {
     const timer = this.#timer;
     const log = logFromVariable(variable, identity, timer);
     const observers = this.#options.observers ?? (log ? [log] : []);
+    const membership = membershipOf(cluster, self, privateKey);
     const node = await Node.open({
       self,
       genesis: cluster.genesis,
       settings: { ...EDGE_SETTINGS, ...settings },
       store: new DurableObjectStore(this.#context.storage),
-      transport: transportOf(cluster, self, privateKey),
+      transport: transportOf(cluster, self, privateKey, membership),
       timer,
       archive: this.#options.archive,
       privateKey,
@@ -172,7 +173,7 @@ export class ReplicaObject {
     const address = addressFromHeader("cf-connecting-ip");
     const onInternalError = (error: Error) => log?.defect("a request met a defect", error);
     const policy = { address, onInternalError, ...policyFromVariables(variable), ...app };
-    return { node, fetch: createApp(node, { ...policy, timer, urls: cluster.urls }).fetch };
+    return { node, fetch: createApp(node, { ...policy, timer, urls: cluster.urls, membership }).fetch };
   }
 }
 

@@ -26,7 +26,7 @@ import { ANY_ADDRESS, listenAddress, urlOf } from "./listen_address.ts";
 import { Listener } from "./listener.ts";
 import { openState } from "./state_file.ts";
 import { systemTimer } from "./system_timer.ts";
-import { socketTransportOf, transportOf } from "./transport.ts";
+import { membershipOf, socketTransportOf, transportOf } from "./transport.ts";
 
 export {
   DenoKvStore,
@@ -81,7 +81,7 @@ export interface ServeReplicaOptions extends StartOptions {
   /** Hear what happens, from the start on. */
   readonly observers?: readonly Observer[];
   /** Bounds and timeouts of the routes. */
-  readonly app?: Omit<AppOptions, "timer" | "urls" | "signal" | "memory">;
+  readonly app?: Omit<AppOptions, "timer" | "urls" | "membership" | "signal" | "memory">;
   /** Closes the replica when it aborts. */
   readonly signal?: AbortSignal;
 }
@@ -130,7 +130,8 @@ export async function serveReplica(options: ServeReplicaOptions): Promise<Served
   });
   const tell = (trouble: Trouble) => observers?.forEach((observer) => observer.onTrouble?.(trouble));
   const hasSockets = options.hasSockets ?? !options.keepsInputs;
-  const sockets = hasSockets ? socketTransportOf(options.cluster, self, privateKey) : undefined;
+  const membership = membershipOf(options.cluster, self, privateKey);
+  const sockets = hasSockets ? socketTransportOf(options.cluster, self, privateKey, membership) : undefined;
   let node: Node;
   try {
     node = await Node.open({
@@ -138,7 +139,7 @@ export async function serveReplica(options: ServeReplicaOptions): Promise<Served
       genesis,
       settings,
       store: await openState({ ...options, self }),
-      transport: sockets ?? transportOf(options.cluster, self, privateKey),
+      transport: sockets ?? transportOf(options.cluster, self, privateKey, membership),
       archive: options.archive,
       timer,
       privateKey,
@@ -153,7 +154,7 @@ export async function serveReplica(options: ServeReplicaOptions): Promise<Served
     throw error;
   }
   const upgrade = hasSockets && { upgradeWebSocket: Deno.upgradeWebSocket };
-  const app = createApp(node, { ...upgrade, ...options.app, timer, urls, signal: stopping.signal, memory });
+  const app = createApp(node, { ...upgrade, ...options.app, timer, urls, membership, signal: stopping.signal, memory });
   handle = app.fetch;
   const { promise: closed, resolve } = Promise.withResolvers<void>();
   let closing = false;

@@ -20,7 +20,7 @@ import { type Policy, policyFromVariables, type PolicyVariable } from "./policy.
 import { type ServerBounds, serverBounds } from "./server_bounds.ts";
 import { openState } from "./state_file.ts";
 import { systemTimer } from "./system_timer.ts";
-import { transportOf } from "./transport.ts";
+import { membershipOf, transportOf } from "./transport.ts";
 
 export {
   type Fields,
@@ -63,7 +63,7 @@ export interface OpenReplicaOptions extends StartOptions {
   /** Hear what happens, from the start on. */
   readonly observers?: readonly Observer[];
   /** Bounds and timeouts of the routes. */
-  readonly app?: Omit<AppOptions, "timer" | "urls" | "signal">;
+  readonly app?: Omit<AppOptions, "timer" | "urls" | "membership" | "signal">;
 }
 
 /** A replica that is open. */
@@ -96,12 +96,13 @@ export async function openReplica(options: OpenReplicaOptions): Promise<OpenRepl
   const stopping = new AbortController();
   const self = memberId(cluster, options.self);
   checkIdentity({ self, genesis: cluster.genesis, settings, privateKey, stateMachine });
+  const membership = membershipOf(cluster, self, privateKey);
   const node = await Node.open({
     self,
     genesis: cluster.genesis,
     settings,
     store: await openState({ ...options, self }),
-    transport: transportOf(cluster, self, privateKey),
+    transport: transportOf(cluster, self, privateKey, membership),
     timer,
     archive: options.archive,
     privateKey,
@@ -110,7 +111,7 @@ export async function openReplica(options: OpenReplicaOptions): Promise<OpenRepl
     start: options.start,
     hasLostDisk: options.hasLostDisk,
   });
-  const { fetch } = createApp(node, { ...app, timer, urls: cluster.urls, signal: stopping.signal });
+  const { fetch } = createApp(node, { ...app, timer, urls: cluster.urls, membership, signal: stopping.signal });
   return {
     node,
     fetch,

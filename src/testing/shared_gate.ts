@@ -4,7 +4,7 @@
  */
 import { equalBytes } from "../core/bytes.ts";
 import type { MessageKind } from "../core/messages.ts";
-import { Gate, type Passed } from "../node/gate.ts";
+import { finish, Gate, type Passed } from "../node/gate.ts";
 import type { Rejection } from "../node/ports.ts";
 import { fingerprint } from "./cryptography.ts";
 
@@ -27,12 +27,15 @@ export class SharedGate extends Gate {
   #young = noVerdicts();
   #old = noVerdicts();
 
-  protected override judge(frame: Uint8Array, kind: MessageKind | "unknown"): Passed | Rejection {
+  // deno-lint-ignore require-yield -- nothing is sliced here
+  protected override *judging(frame: Uint8Array, kind: MessageKind | "unknown"): Generator<number, Passed | Rejection> {
     const same = this.#young.frames.get(frame) ?? this.#old.frames.get(frame);
     if (same) return same.passed;
     const place = fingerprint(frame);
     const known = this.#young.contents.get(place) ?? this.#old.contents.get(place);
-    const verdict = known && equalBytes(known.frame, frame) ? known : { frame, passed: super.judge(frame, kind) };
+    const verdict = known && equalBytes(known.frame, frame)
+      ? known
+      : { frame, passed: finish(super.judging(frame, kind, () => true)) };
     if (this.#young.frames.size === GENERATION) {
       this.#old = this.#young;
       this.#young = noVerdicts();

@@ -37,11 +37,17 @@ export function encodeBundle(cluster: Digest, frames: readonly Uint8Array[]): Ui
   return writer.take();
 }
 
+/** How a bundle is read. */
+export interface BundleOptions {
+  /** Whether something looks like a frame; the first that does not spoils the bundle. All that is there if left out. */
+  readonly isFrame?: (bytes: Uint8Array) => boolean;
+}
+
 /**
  * Reads a bundle. Each frame is a copy: a vote that is kept for long must not keep the megabytes that it came with.
  * @throws {DecodeError} if it is not exactly one bundle of at most `maxFrames` frames.
  */
-export function decodeBundle(bytes: Uint8Array, maxFrames: number): Bundle {
+export function decodeBundle(bytes: Uint8Array, maxFrames: number, { isFrame }: BundleOptions = {}): Bundle {
   if (bytes.length > MAX_BODY_BYTES) {
     throw new DecodeError("bundle", `at most ${MAX_BODY_BYTES} bytes`, `${bytes.length} bytes`, { tooLarge: true });
   }
@@ -59,7 +65,9 @@ export function decodeBundle(bytes: Uint8Array, maxFrames: number): Bundle {
     const frames: Uint8Array[] = [];
     while (frames.length < count) {
       at = `bundle.frames[${frames.length}]`;
-      frames.push(reader.bytes(MAX_BODY_BYTES).slice());
+      const frame = reader.bytes(MAX_BODY_BYTES);
+      if (isFrame?.(frame) === false) throw new DecodeError("", "a signed message", `${frame.length} other bytes`);
+      frames.push(frame.slice());
     }
     at = "bundle";
     reader.end();

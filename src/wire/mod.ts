@@ -3,7 +3,14 @@
  * @module
  */
 export { type BatchContent, decodeBatch, encodeBatch } from "./batch.ts";
-export { type Bundle, BUNDLE_OVERHEAD_BYTES, decodeBundle, encodeBundle, WIRE_VERSION } from "./bundle.ts";
+export {
+  type Bundle,
+  BUNDLE_OVERHEAD_BYTES,
+  type BundleOptions,
+  decodeBundle,
+  encodeBundle,
+  WIRE_VERSION,
+} from "./bundle.ts";
 export { type ClusterFile, parseClusterFile, parseClusterText } from "./cluster_file.ts";
 export { fromBase64, toBase64 } from "./base64.ts";
 export { DecodeError } from "./decode_error.ts";
@@ -11,6 +18,7 @@ export { PROTOCOL, signedDomain, type SignedKind } from "./domain.ts";
 export { decodeEvidence, encodeEvidence, type EvidenceItem } from "./evidence.ts";
 export { decodeFrame, encodeFrame, type Frame, framed, frameKind } from "./frame.ts";
 export { encodeGenesis, largestNewViewBytes, parseGenesis } from "./genesis.ts";
+export { GrowingBuffer } from "./growing_buffer.ts";
 export { fromHex, toHex } from "./hex.ts";
 export { unheldNumber } from "./json_numbers.ts";
 export { MAX_BLOBS, MAX_BODY_BYTES, MAX_LOG_WINDOW, MAX_NAME_BYTES, type WireLimits, wireLimits } from "./limits.ts";

@@ -1,0 +1,135 @@
+/** Bodies of strangers, on real connections to a served replica. */
+import { assert, assertEquals } from "@std/assert";
+import { GrowingBuffer } from "../../src/wire/mod.ts";
+import { BodyBudget } from "../../src/http/body_budget.ts";
+import { Problem } from "../../src/http/problem.ts";
+import { serveOne } from "./served.ts";
+import { head, RawConnection } from "./raw_connection.ts";
+
+const CBOR = "Content-Type: application/cbor";
+const CHUNKED = "Transfer-Encoding: chunked";
+const ROUTES = ["/messages", "/prepare", "/requests", "/queries", "/req", "/nowhere", "/status"];
+
+function typeFor(path: string): string {
+  return path === "/req" ? "Content-Type: application/json" : CBOR;
+}
+
+function req(timestamp: number): string {
+  const body = JSON.stringify({ clientID: "ada", timestamp, operation: "INCR n" });
+  return head("/req", typeFor("/req"), `Content-Length: ${body.length}`) + body;
+}
+
+Deno.test("bodies that are announced and do not come hold nobody up, on any route", async () => {
+  await using replica = await serveOne();
+  using held = new DisposableStack();
+  for (const path of ROUTES) {
+    for (let i = 0; i < 16; i++) {
+      const connection = held.use(await RawConnection.open(replica.url));
+      await connection.send(head(path, typeFor(path), `Content-Length: ${path === "/messages" ? 8388608 : 1000}`));
+    }
+  }
+  using honest = await RawConnection.open(replica.url);
+  await honest.send(req(1));
+  assertEquals(await honest.status(), 200);
+});
+
+Deno.test("more unfinished bodies than are read at once: the oldest give way, and who sends a whole one is served", async () => {
+  await using replica = await serveOne();
+  using held = new DisposableStack();
+  const first = held.use(await RawConnection.open(replica.url));
+  await first.send(head("/req", typeFor("/req"), "Content-Length: 1000") + "{");
+  for (let i = 0; i < 1_100; i++) {
+    const connection = held.use(await RawConnection.open(replica.url));
+    await connection.send(head("/req", typeFor("/req"), "Content-Length: 1000") + "{");
+  }
+  using honest = await RawConnection.open(replica.url);
+  await honest.send(req(1));
+  assertEquals(await honest.status(), 200);
+  assertEquals(await first.status(), 429);
+});
+
+for (const path of ROUTES) {
+  Deno.test(`one-byte chunks to ${path} cost no memory, and are refused before they cost time`, async () => {
+    await using replica = await serveOne();
+    const before = Deno.memoryUsage().rss;
+    using connection = await RawConnection.open(replica.url);
+    await connection.send(head(path, typeFor(path), CHUNKED));
+    const status = connection.status();
+    const thousand = "1\r\na\r\n".repeat(1_000);
+    for (let i = 0; i < 40; i++) if (!await connection.send(thousand)) break;
+    await connection.send("0\r\n\r\n");
+    const expected = path === "/nowhere" ? 404 : path === "/status" ? 405 : 400;
+    // A connection whose body nobody reads may be cut instead.
+    assert([expected, null].includes(await status));
+    const grown = (Deno.memoryUsage().rss - before) / 2 ** 20;
+    assert(grown < 200, `${grown} MiB for 40 KB`);
+  });
+}
+
+Deno.test("a body past its deadline is let go of, though its connection stays open", async () => {
+  await using replica = await serveOne({ bodyTimeoutMs: 200 });
+  using held = new DisposableStack();
+  const late: RawConnection[] = [];
+  for (let i = 0; i < 8; i++) {
+    const connection = held.use(await RawConnection.open(replica.url));
+    await connection.send(head("/messages", CBOR, "Content-Length: 8388608"));
+    await connection.send(new Uint8Array(1024 * 1024));
+    late.push(connection);
+  }
+  for (const connection of late) assertEquals(await connection.status(), 408);
+});
+
+Deno.test("a growing buffer holds what came and no chunk, and says when chunks are cut too small", () => {
+  const buffer = new GrowingBuffer();
+  const large = new Uint8Array(40_000).fill(7);
+  for (let i = 0; i < 260; i++) buffer.add(large.subarray(i, i + 1));
+  assertEquals([buffer.length, buffer.chunks, buffer.isCutTooSmall], [260, 260, false]);
+  for (let i = 0; i < 100; i++) buffer.add(large.subarray(i, i + 1));
+  assertEquals(buffer.isCutTooSmall, true);
+  assertEquals(buffer.take(), new Uint8Array(360).fill(7));
+  assert(buffer.take().buffer.byteLength <= 4 * 1024);
+});
+
+/** Bodies of a budget, with what became of each. */
+function budgetOf(maxBytes: number, maxUnderWay: number) {
+  const budget = new BodyBudget({ maxBytes, maxUnderWay });
+  const broken: string[] = [];
+  const open = (sender: string | undefined, name: string) => budget.open(sender, () => broken.push(name));
+  return { budget, broken, open };
+}
+
+Deno.test("when bytes are short, the sender that holds the most gives way, its oldest body first", () => {
+  const { budget, broken, open } = budgetOf(1_000, 10);
+  open("greedy", "g1").add(400);
+  open("greedy", "g2").add(400);
+  open("modest", "m1").add(200);
+  open("new", "n1").add(300);
+  assertEquals([broken, budget.bytes], [["g1"], 900]);
+});
+
+Deno.test("when places are short, the sender with the most bodies gives way", () => {
+  const { budget, broken, open } = budgetOf(1_000, 3);
+  for (const name of ["g1", "g2"]) open("greedy", name);
+  open("modest", "m1");
+  open("new", "n1");
+  assertEquals([broken, budget.underWay], [["g1"], 3]);
+});
+
+Deno.test("whole bodies do not give way, and who can't be told apart makes nobody give way", () => {
+  const { broken, open } = budgetOf(1_000, 3);
+  const whole = open("one", "w");
+  whole.add(900);
+  whole.end();
+  const throws = (act: () => unknown) => {
+    try {
+      act();
+    } catch (error) {
+      return error instanceof Problem && error.kind;
+    }
+  };
+  assertEquals(throws(() => open("two", "t").add(200)), "overloaded");
+  whole.release();
+  open("one", "o").add(900);
+  assertEquals(throws(() => open(undefined, "u").add(200)), "overloaded");
+  assertEquals(broken, []);
+});

@@ -1,0 +1,119 @@
+/** Members, known clients and strangers at one replica's routes: who is told apart, by what, and at what cost. */
+import { assertEquals } from "@std/assert";
+import { replicaId } from "../../src/core/ids.ts";
+import { createApp, FetchTransport, MEMBER_HEADER, Membership, type ReplicaApp } from "../../src/http/mod.ts";
+import { Pace } from "../../src/http/pace.ts";
+import type { Bringer } from "../../src/node/intake.ts";
+import type { Rejection } from "../../src/node/ports.ts";
+import { encodeBundle, utf8 } from "../../src/wire/mod.ts";
+import { ManualTimer } from "../client/manual_timer.ts";
+import { Author, genesisOf, keyPairOf } from "../node/_cluster.ts";
+import { status } from "../node/_fake_core.ts";
+import { FakeNode } from "./fake_node.ts";
+import { problemOf } from "./helpers.ts";
+
+const genesis = genesisOf(4);
+
+class Receiver extends FakeNode {
+  override readonly genesis = genesis;
+  readonly by: (number | string | undefined)[] = [];
+
+  override receive(frames: readonly Uint8Array[], _: unknown, by?: Bringer): Promise<readonly (Rejection | null)[]> {
+    this.by.push(by);
+    return Promise.resolve(frames.map(() => null));
+  }
+}
+
+function membershipOf(self: number): Membership {
+  return new Membership({ genesis, self: replicaId(self), privateKey: keyPairOf(self + 1).privateKey });
+}
+
+function setUp() {
+  const node = new Receiver();
+  return { node, app: createApp(node, { timer: new ManualTimer(), membership: membershipOf(1) }) };
+}
+
+const frame = new Author(1, new FakeNode().cluster).frame(status(0));
+const request = new Author(9, new FakeNode().cluster);
+
+function bundle(...frames: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  return encodeBundle(new FakeNode().cluster, frames);
+}
+
+function send(app: ReplicaApp, body: Uint8Array<ArrayBuffer>, proof?: string, path = "/messages") {
+  const headers = { "content-type": "application/cbor", ...(proof !== undefined && { [MEMBER_HEADER]: proof }) };
+  return Promise.resolve(app.request(path, { method: "POST", headers, body }));
+}
+
+Deno.test("what a member's transport sends is a member's, and again it is a stranger's", async () => {
+  const { node, app } = setUp();
+  const requests: Request[] = [];
+  const urls = Object.fromEntries(genesis.replicas.map(({ name }) => [name, `http://${name}.test`]));
+  const transport = new FetchTransport({
+    clusterFile: { genesis, urls },
+    cluster: node.cluster,
+    membership: membershipOf(0),
+    fetch: (input, init) => {
+      const sent = new Request(input, init);
+      requests.push(sent.clone());
+      return Promise.resolve(app.fetch(sent));
+    },
+  });
+  for (let i = 0; i < 2; i++) await transport.deliver(replicaId(1), [frame], new AbortController().signal);
+  await app.fetch(requests[0]!);
+  assertEquals(node.by, [0, 0, "strangers"]);
+});
+
+Deno.test("a proof for another body is refused, and one for another member is none", async () => {
+  const { node, app } = setUp();
+  const proof = await membershipOf(0).prove(replicaId(1), "deliver", bundle(frame));
+  const problem = await problemOf(await send(app, bundle(frame, frame), proof), 401, "wrong-signature");
+  assertEquals(problem.field, MEMBER_HEADER);
+  assertEquals(node.by, []);
+  const elsewhere = await membershipOf(0).prove(replicaId(2), "deliver", bundle(frame));
+  assertEquals((await send(app, bundle(frame), elsewhere)).status, 202);
+  const single = await membershipOf(0).prove(replicaId(1), "deliver", frame);
+  assertEquals((await send(app, frame as Uint8Array<ArrayBuffer>, single, "/prepare")).status, 202);
+  assertEquals(node.by, ["strangers", 0]);
+});
+
+Deno.test("a stranger's bundle is refused at what can't be a message, before anything is looked at", async () => {
+  const { node, app } = setUp();
+  const junk = Array.from({ length: 4_096 }, () => utf8("ab"));
+  const problem = await problemOf(await send(app, bundle(frame, ...junk.slice(1))), 400, "malformed");
+  assertEquals(problem.field, "bundle.frames[1]");
+  assertEquals(node.by, []);
+});
+
+Deno.test("clients' requests are taken from members, and from strangers where clients ask", async () => {
+  const { node, app } = setUp();
+  const body = bundle(request.frame(request.request()));
+  await problemOf(await send(app, body), 400, "not-accepted-here");
+  const proof = await membershipOf(2).prove(replicaId(1), "deliver", body);
+  assertEquals((await send(app, body, proof)).status, 202);
+  assertEquals(node.by, [2]);
+});
+
+Deno.test("an address is answered at its pace, and another one at once", async () => {
+  const timer = new ManualTimer();
+  const pace = new Pace({ timer, perSecond: 10, burst: 2 });
+  const turns: string[] = [];
+  const turn = (name: string, cost?: number) => void pace.turn(name, cost).then(() => turns.push(name));
+  for (let i = 0; i < 4; i++) turn("a");
+  turn("b");
+  await timer.turn();
+  assertEquals(turns, ["a", "a", "b"]);
+  timer.advance(100);
+  await timer.turn();
+  assertEquals(turns, ["a", "a", "b", "a"]);
+  timer.advance(100);
+  await timer.turn();
+  turn("a", 1_000);
+  timer.advance(1_999);
+  await timer.turn();
+  assertEquals(turns.length, 5);
+  timer.advance(2);
+  await timer.turn();
+  assertEquals(turns.length, 6);
+  for (let i = 0; i < 10; i++) await pace.turn(undefined);
+});
