@@ -15,6 +15,7 @@ import { type Caller, Callers } from "./callers.ts";
 import { Deadlines } from "./deadlines.ts";
 import { EventStreams } from "./events.ts";
 import { EXPOSITION_TYPE } from "./exposition.ts";
+import { checkHost } from "./hosts.ts";
 import type { HostedNode } from "./hosted_node.ts";
 import type { Membership } from "./membership.ts";
 import { frame, messages, signedAnswer } from "./messages.ts";
@@ -24,6 +25,7 @@ import { Pace } from "./pace.ts";
 import { PeerSockets, type Upgrade } from "./peer_sockets.ts";
 import { Problem, problem } from "./problem.ts";
 import { addressLimit, type RateLimit } from "./rate_limit.ts";
+import { admitReaders, type Readers, READERS_ROUTES } from "./readers.ts";
 import { vouchedAnswer } from "./req.ts";
 import { evidenceJson, readiness, statusJson, statusText } from "./status.ts";
 import { Timestamps } from "./timestamps.ts";
@@ -65,6 +67,13 @@ export interface AppOptions {
   readonly addressLimit?: RateLimit;
   /** Tells the address: that of the connection; `addressFromHeader` for a host behind proxies. */
   readonly address?: AddressOf;
+  /**
+   * Who may read {@linkcode READERS_ROUTES}, beside the replica's own machine and the other members: `everybody`, or who comes from named addresses or
+   * brings a token. Nobody.
+   */
+  readonly readers?: Readers;
+  /** Names by which the replica is called from its own machine and network, beside those in {@linkcode urls}; `*`: any. None. */
+  readonly hosts?: readonly string[];
   /** Tells the other members from strangers, so that these have budgets of their own. None: all who come share one. */
   readonly membership?: Membership;
   /** Lets other replicas open a WebSocket at `GET /messages`; `Deno.upgradeWebSocket`. None: they POST. */
@@ -185,6 +194,9 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
     const route = Object.hasOwn(table, c.req.path) ? c.req.path : "other";
     metrics.onHttp(route, METHODS.has(c.req.method) ? c.req.method : "other", c.res.status);
   });
+  app.use(checkHost(options));
+  const { readers = {}, address } = options;
+  if (readers !== "everybody") { for (const path of READERS_ROUTES) app.use(path, admitReaders(readers, address)); }
   for (const guard of guards(options)) for (const path of CLIENT_ROUTES) app.use(path, guard);
   for (const [path, handlers] of Object.entries(table)) {
     for (const [method, chain] of Object.entries(handlers)) app.on(method, [path], ...chain);

@@ -2,7 +2,7 @@
  * Whom a replica serves, and how much, as its environment says.
  * @module
  */
-import { addressFromHeader, type AppOptions, type RateLimit } from "../http/mod.ts";
+import { addressFromHeader, type AppOptions, isIpAddress, MIN_TOKEN_CHARACTERS, type RateLimit } from "../http/mod.ts";
 
 /** The variables that {@linkcode policyFromVariables} reads. */
 export type PolicyVariable =
@@ -10,10 +10,16 @@ export type PolicyVariable =
   | "PBFT_CORS_ORIGINS"
   | "PBFT_CLIENT_LIMIT"
   | "PBFT_ADDRESS_LIMIT"
-  | "PBFT_ADDRESS_HEADER";
+  | "PBFT_ADDRESS_HEADER"
+  | "PBFT_READERS"
+  | "PBFT_READ_TOKEN"
+  | "PBFT_HOSTS";
 
 /** The part of {@linkcode AppOptions} that variables may say. */
-export type Policy = Pick<AppOptions, "admission" | "corsOrigins" | "clientLimit" | "addressLimit" | "address">;
+export type Policy = Pick<
+  AppOptions,
+  "admission" | "corsOrigins" | "clientLimit" | "addressLimit" | "address" | "readers" | "hosts"
+>;
 
 /**
  * Reads whom a replica serves; a variable that is not there changes nothing:
@@ -22,7 +28,12 @@ export type Policy = Pick<AppOptions, "admission" | "corsOrigins" | "clientLimit
  * - `PBFT_CORS_ORIGINS`: the origins whose pages may ask, likewise; `*` for all.
  * - `PBFT_CLIENT_LIMIT`: operations per second of one client, and how many at once: `20/100`, or `20` for twice as many.
  * - `PBFT_ADDRESS_LIMIT`: likewise, requests from one address.
- * - `PBFT_ADDRESS_HEADER`: the header in which a proxy says the address, `x-forwarded-for`; behind two proxies `x-forwarded-for/2`.
+ * - `PBFT_ADDRESS_HEADER`: the header in which your proxy says the address, `x-forwarded-for` or `forwarded`; after a slash, how many proxies of yours
+ *   are in a row, if more than one: `x-forwarded-for/2`.
+ * - `PBFT_READERS`: who may read `/status`, `/evidence`, `/metrics` and `/events` beside the replica's own machine and the other members: IP addresses with
+ *   spaces or commas between them, or `everybody`.
+ * - `PBFT_READ_TOKEN`: a secret; who sends it as `Authorization: Bearer ...` may read them too.
+ * - `PBFT_HOSTS`: names by which the replica is called from its own machine and network, beside those in the cluster file; `*` for any.
  *
  * @throws {TypeError} naming the variable that is wrong.
  */
@@ -42,6 +53,8 @@ export function policyFromVariables(get: (name: PolicyVariable) => string | unde
     clientLimit: read("PBFT_CLIENT_LIMIT", parseLimit),
     addressLimit: read("PBFT_ADDRESS_LIMIT", parseLimit),
     address: read("PBFT_ADDRESS_HEADER", parseHeader),
+    readers: readersOf(read("PBFT_READERS", parseReaders), read("PBFT_READ_TOKEN", parseToken)),
+    hosts: read("PBFT_HOSTS", parseHosts),
   };
   return Object.fromEntries(Object.entries(policy).filter(([, value]) => value !== undefined));
 }
@@ -76,6 +89,32 @@ function parseHeader(text: string): Policy["address"] {
   const [, name, proxies = "1"] = /^([A-Za-z0-9-]+)(?:\/([1-9]))?$/.exec(text) ?? [];
   if (name !== undefined) return addressFromHeader(name, Number(proxies));
   throw new TypeError(`expected a header's name, such as x-forwarded-for or x-forwarded-for/2, got ${text}`);
+}
+
+function readersOf(addresses: "everybody" | readonly string[] | undefined, token?: string): Policy["readers"] {
+  if (addresses === "everybody" || (addresses === undefined && token === undefined)) return addresses;
+  return { ...(addresses && { addresses }), ...(token !== undefined && { token }) };
+}
+
+function parseReaders(text: string): "everybody" | readonly string[] {
+  if (text === "everybody") return text;
+  const wrong = listOf(text).find((address) => !isIpAddress(address));
+  if (wrong === undefined) return listOf(text);
+  throw new TypeError(`expected everybody, or IP addresses, got ${wrong}`);
+}
+
+function parseToken(text: string): string {
+  if (text.length >= MIN_TOKEN_CHARACTERS && /^[\x21-\x7e]+$/.test(text)) return text;
+  throw new TypeError(
+    `expected ${MIN_TOKEN_CHARACTERS} or more visible ASCII characters, got ${text.length} characters`,
+  );
+}
+
+function parseHosts(text: string): readonly string[] {
+  return listOf(text).map((host) => {
+    if (host === "*" || /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?$/.test(host)) return host;
+    throw new TypeError(`expected host names, without a port, or *, got ${host}`);
+  });
 }
 
 function listOf(text: string): readonly string[] {

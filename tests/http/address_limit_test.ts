@@ -12,7 +12,7 @@ function statusAt(path: string, headers: HeadersInit = {}): Request {
 }
 
 Deno.test("one address may ask so often, and others are not held up", async () => {
-  const { app, timer } = harness({ addressLimit });
+  const { app, timer } = harness({ addressLimit, readers: "everybody" });
   const ask = (address: string) => Promise.resolve(app.fetch(statusAt("/status"), deno(address)));
   for (let i = 0; i < 3; i++) assertEquals((await ask("203.0.113.7")).status, 200);
   const refused = await ask("203.0.113.7");
@@ -24,7 +24,7 @@ Deno.test("one address may ask so often, and others are not held up", async () =
 });
 
 Deno.test("an IPv6 network is one address, whichever of its addresses asks", async () => {
-  const { app } = harness({ addressLimit });
+  const { app } = harness({ addressLimit, readers: "everybody" });
   const statuses: number[] = [];
   for (const end of [1, 2, 3, 4]) {
     statuses.push((await app.fetch(statusAt("/status"), deno(`2001:db8:0:5::${end}`))).status);
@@ -34,7 +34,7 @@ Deno.test("an IPv6 network is one address, whichever of its addresses asks", asy
 
 Deno.test("what a caller writes into X-Forwarded-For counts for nothing, unless the host is behind a proxy", async () => {
   const asked = async (address?: ReturnType<typeof addressFromHeader>) => {
-    const { app } = harness({ addressLimit, ...(address && { address }) });
+    const { app } = harness({ addressLimit, readers: "everybody", ...(address && { address }) });
     const statuses: number[] = [];
     for (let i = 0; i < 4; i++) {
       const request = statusAt("/status", { "x-forwarded-for": `10.0.0.${i}, 203.0.113.${i}` });
@@ -47,14 +47,14 @@ Deno.test("what a caller writes into X-Forwarded-For counts for nothing, unless 
 });
 
 Deno.test("all whose address is not known count as one", async () => {
-  const { app } = harness({ addressLimit });
+  const { app } = harness({ addressLimit, readers: "everybody" });
   const statuses: number[] = [];
   for (let i = 0; i < 4; i++) statuses.push((await app.fetch(statusAt("/status"))).status);
   assertEquals(statuses, [200, 200, 200, 429]);
 });
 
 Deno.test("the routes of clients are limited together, those of members and of the operator are not", async () => {
-  const { app } = harness({ addressLimit });
+  const { app } = harness({ addressLimit, readers: "everybody" });
   for (const path of ["/status", "/evidence", "/req"]) await app.fetch(statusAt(path), deno("192.0.2.1"));
   for (const path of CLIENT_ROUTES) {
     assertEquals((await app.fetch(statusAt(path), deno("192.0.2.1"))).status, 429, path);

@@ -1,4 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { parseIpAddress } from "../../src/http/ip_address.ts";
 import { addressFromHeader, connectionAddress, networkOf } from "../../src/http/address.ts";
 
 const request = new Request("https://a.test", { headers: { "x-forwarded-for": "6.6.6.6, 203.0.113.7,198.51.100.2" } });
@@ -18,7 +19,54 @@ Deno.test("of a header the entry counts that a proxy of ours wrote, not what the
 });
 
 for (
+  const [header, value, expected] of [
+    ["x-forwarded-for", "203.0.113.7:4711", "203.0.113.7"],
+    ["x-forwarded-for", "[2001:db8::1]:4711", "2001:db8:0:0:0:0:0:1"],
+    ["x-forwarded-for", "2001:db8::1", "2001:db8:0:0:0:0:0:1"],
+    ["x-forwarded-for", "6.6.6.6, [::ffff:203.0.113.7]:80", "203.0.113.7"],
+    ["x-forwarded-for", "unknown", "192.0.2.1"],
+    ["x-forwarded-for", "6.6.6.6,", "192.0.2.1"],
+    ["x-forwarded-for", "203.0.113.700", "192.0.2.1"],
+    ["x-forwarded-for", "203.0.113.7, ".repeat(1_000), "192.0.2.1"],
+    ["forwarded", "for=203.0.113.7", "203.0.113.7"],
+    ["Forwarded", 'for=6.6.6.6, For="[2001:db8::1]:4711";proto=https;by=10.0.0.1', "2001:db8:0:0:0:0:0:1"],
+    ["forwarded", 'proto=http;for="203.0.113.7:80"', "203.0.113.7"],
+    ["forwarded", 'by="a,for=6.6.6.6;b";for=203.0.113.7', "203.0.113.7"],
+    ["forwarded", "for=_hidden", "192.0.2.1"],
+    ["forwarded", "proto=https", "192.0.2.1"],
+  ] as const
+) {
+  Deno.test(`${header}: ${value.slice(0, 80)} is from ${expected}`, () => {
+    const request = new Request("https://a.test", { headers: { [header]: value } });
+    assertEquals(addressFromHeader(header)(request, { remoteAddr: { hostname: "192.0.2.1" } }), expected);
+  });
+}
+
+for (
+  const wrong of [
+    "",
+    "1.2.3",
+    "1.2.3.4.5",
+    "1.2.3.256",
+    "::1::",
+    ":::",
+    "1:2:3:4:5:6:7",
+    "1:2:3:4:5:6:7:8:9",
+    "g::1",
+    "[::1",
+    "::1.2.3.999",
+  ]
+) {
+  Deno.test(`${JSON.stringify(wrong)} is no address`, () => assertEquals(parseIpAddress(wrong), undefined));
+}
+
+for (
   const [address, network] of [
+    ["203.0.113.7:80", "203.0.113.7"],
+    ["[2001:db8:1:2::9]:80", "2001:db8:1:2::/64"],
+    ["::ffff:cb00:7107", "203.0.113.7"],
+    ["64:ff9b::203.0.113.7", "203.0.113.7"],
+    ["1:2:3:4:5:6:7::", "1:2:3:4::/64"],
     ["203.0.113.7", "203.0.113.7"],
     ["::ffff:203.0.113.7", "203.0.113.7"],
     ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],

@@ -67,7 +67,8 @@ Deno.test("a replica that is given an archive hands over what it has executed, w
 });
 
 Deno.test("a served replica limits by the connection's address, whatever a caller writes into its headers", async () => {
-  const replica = await serveReplica({ ...options(), app: { addressLimit: { perSecond: 0.001, burst: 2 } } });
+  const app = { addressLimit: { perSecond: 0.001, burst: 2 }, readers: "everybody" } as const;
+  const replica = await serveReplica({ ...options(), app });
   const statuses: number[] = [];
   for (const i of [1, 2, 3]) {
     const headers = { "x-forwarded-for": `203.0.113.${i}`, "cf-connecting-ip": `203.0.113.${i}` };

@@ -55,7 +55,7 @@ async function violationWith(createCore: CoreMaker, drills: boolean) {
 
 Deno.test("a few runs hold every drill, and find nothing in the code as it is", async () => {
   const coverage = new Coverage();
-  for (let seed = 1; seed <= 20; seed++) {
+  for (let seed = 1; seed <= 28; seed++) {
     const report = await run(drawPlan(seed, { replicas: 4 }), runOptionsOf({}));
     assertEquals(report.violation, null);
     coverage.add(report.coverage);

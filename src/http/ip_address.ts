@@ -1,0 +1,71 @@
+/**
+ * IP addresses as text, in whatever form proxies and runtimes write them.
+ * @module
+ */
+
+/** An IPv4 address, as `1.2.3.4`, or the eight groups of an IPv6 address, as numbers. */
+export type IpAddress = string | readonly number[];
+
+/**
+ * Reads an address: with a port or without, in brackets, in quotes, with a zone. An IPv4 address that is written as IPv6 (`::ffff:1.2.3.4`, and
+ * `64:ff9b::1.2.3.4` behind NAT64) is the IPv4 address. `undefined`: it is none.
+ */
+export function parseIpAddress(text: string): IpAddress | undefined {
+  const bare = text.trim().replace(/^"(.*)"$/, "$1");
+  const [, bracketed] = /^\[([^\]]*)\](?::\d{1,5})?$/.exec(bare) ?? [];
+  if (bracketed !== undefined) return parseIpv6(bracketed);
+  const [, v4] = /^(\d{1,3}(?:\.\d{1,3}){3})(?::\d{1,5})?$/.exec(bare) ?? [];
+  return v4 === undefined ? parseIpv6(bare) : parseIpv4(v4);
+}
+
+/** Whether a text is an address. */
+export function isIpAddress(text: string): boolean {
+  return parseIpAddress(text) !== undefined;
+}
+
+/** Whether it is of the machine itself. */
+export function isLoopback(address: IpAddress): boolean {
+  return typeof address === "string"
+    ? address.startsWith("127.")
+    : address.every((group, i) => group === (i === 7 ? 1 : 0));
+}
+
+/** Whether it is of a network that the internet does not reach: RFC 1918, link-local, unique local. */
+export function isPrivate(address: IpAddress): boolean {
+  if (typeof address === "string") return /^(?:10\.|192\.168\.|169\.254\.|172\.(?:1[6-9]|2\d|3[01])\.)/.test(address);
+  return (address[0]! & 0xfe00) === 0xfc00 || (address[0]! & 0xffc0) === 0xfe80;
+}
+
+function parseIpv4(text: string): string | undefined {
+  const parts = text.split(".").map(Number);
+  return parts.length === 4 && parts.every((part) => part <= 255) ? parts.join(".") : undefined;
+}
+
+function parseIpv6(text: string): IpAddress | undefined {
+  let plain = text.replace(/%[^%]*$/, "").toLowerCase();
+  const [, v4] = /:(\d{1,3}(?:\.\d{1,3}){3})$/.exec(plain) ?? [];
+  if (v4 !== undefined) {
+    const parsed = parseIpv4(v4);
+    if (parsed === undefined) return undefined;
+    const [a, b, c, d] = parsed.split(".").map(Number) as [number, number, number, number];
+    plain = plain.slice(0, -v4.length) + `${(a << 8 | b).toString(16)}:${(c << 8 | d).toString(16)}`;
+  }
+  const halves = plain.split("::");
+  if (halves.length > 2) return undefined;
+  const [head, tail] = halves.map((half) => half === "" ? [] : half.split(":"));
+  const given = [...head!, ...tail ?? []];
+  const zeros = 8 - given.length;
+  if (!given.every((group) => /^[0-9a-f]{1,4}$/.test(group)) || (tail ? zeros < 1 : zeros !== 0)) return undefined;
+  const groups = [...head!, ...Array<string>(tail ? zeros : 0).fill("0"), ...tail ?? []].map((group) =>
+    parseInt(group, 16)
+  );
+  return embeddedIpv4(groups) ?? groups;
+}
+
+function embeddedIpv4(groups: readonly number[]): string | undefined {
+  const isMapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
+  const isNat64 = groups[0] === 0x64 && groups[1] === 0xff9b && groups.slice(2, 6).every((group) => group === 0);
+  if (!isMapped && !isNat64) return undefined;
+  const [high, low] = groups.slice(6) as [number, number];
+  return [high >> 8, high & 0xff, low >> 8, low & 0xff].join(".");
+}
