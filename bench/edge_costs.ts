@@ -13,6 +13,7 @@ import { MemoryStore } from "../src/stores/memory.ts";
 import { bundleForWorkerd } from "../tests/edge/_bundle.ts";
 import { startWorkerd } from "../tests/edge/_workerd.ts";
 import { countingKv } from "./counting_kv.ts";
+import { freePorts } from "../tools/ports.ts";
 
 const NAMES = ["Apple", "Ball", "Candy", "Dog"];
 const OPERATIONS = 30;
@@ -22,9 +23,7 @@ type Counts = Readonly<Record<string, number>>;
 
 async function measure(primary: "kv" | "object"): Promise<void> {
   const folder = await Deno.makeTempDir();
-  const listeners = NAMES.map(() => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
-  const ports = listeners.map(({ addr }) => (addr as Deno.NetAddr).port);
-  for (const listener of listeners) listener.close();
+  const ports = freePorts(NAMES.length);
   await cli(
     ["init", ...NAMES.map((name, i) => `${name}=http://127.0.0.1:${ports[i]}`), "--folder", `${folder}/pbft`],
     () => {},

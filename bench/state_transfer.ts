@@ -16,6 +16,7 @@ import { RecordBook, WriteSet } from "../src/node/records.ts";
 import { SqliteStore } from "../src/stores/sqlite.ts";
 import { type ClusterFile, pack } from "../src/wire/mod.ts";
 import { residentBytes } from "./proc.ts";
+import { freePorts } from "../tools/ports.ts";
 
 const HELP =
   `Has a new replica fetch a state from three others, all processes of their own, and measures time and memory.
@@ -162,11 +163,4 @@ async function statusOf({ url }: Part): Promise<{ readonly lastExecuted: number 
 
 function peakBytes({ child }: Part): number {
   return residentBytes(child.pid, "VmHWM") ?? NaN;
-}
-
-function freePorts(count: number): number[] {
-  const listeners = Array.from({ length: count }, () => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
-  const ports = listeners.map(({ addr }) => (addr as Deno.NetAddr).port);
-  for (const listener of listeners) listener.close();
-  return ports;
 }

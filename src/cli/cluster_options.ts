@@ -9,6 +9,7 @@ import { LOG_OPTION, logFormatOf } from "./log_option.ts";
 import { POLICY_HELP, POLICY_OPTIONS, policyArgs, policyOf } from "./policy_options.ts";
 import { MAX_REPLICAS } from "./member_names.ts";
 import { natural } from "./numbers.ts";
+import { BAD_PORTS } from "./ports.ts";
 
 /** What `deno task cluster` was told. */
 export interface ClusterOptions {
@@ -43,11 +44,6 @@ export const CLUSTER_HELP = `Runs a cluster of PBFT replicas on this machine, ea
 ${POLICY_HELP}
 
 Ctrl-C stops all replicas. The same command starts them again with their data.`;
-
-/** Ports that `fetch` refuses (the Fetch standard's "bad ports"), from 1024 on. */
-const BAD_PORTS: ReadonlySet<number> = new Set(
-  [1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080],
-);
 
 /** Reads the arguments. @throws {CliError} that says what is wrong with them. */
 export function parseClusterOptions(args: readonly string[]): ClusterOptions {

@@ -12,15 +12,9 @@ import { transportOf } from "../../src/runtime/transport.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import type { ClusterFile } from "../../src/wire/mod.ts";
 import { genesisOf, keyPairOf, NAMES } from "../node/_cluster.ts";
+import { freePorts } from "../../tools/ports.ts";
 
 type Fetch = (request: Request) => Response | Promise<Response>;
-
-function freePorts(count: number): number[] {
-  const listeners = Array.from({ length: count }, () => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
-  const ports = listeners.map(({ addr }) => (addr as Deno.NetAddr).port);
-  for (const listener of listeners) listener.close();
-  return ports;
-}
 
 function clusterAt(ports: readonly number[]): ClusterFile {
   return {

@@ -3,6 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { DEFAULT_LIMITS } from "../../src/core/config.ts";
 import { generateKeyPair } from "../../src/crypto/mod.ts";
 import { REPLICA } from "./_cluster_process.ts";
+import { freePort } from "../../tools/ports.ts";
 
 const LIMIT = 128;
 
@@ -47,11 +48,6 @@ Deno.test({
     await Deno.remove(folder, { recursive: true });
   },
 });
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
 
 async function isReady(url: string): Promise<boolean> {
   try {

@@ -6,17 +6,11 @@ import { MemoryStore } from "../../src/stores/memory.ts";
 import { parseClusterFile } from "../../src/wire/mod.ts";
 import { bundleForNode } from "./_bundle.ts";
 import { ColdProcesses } from "./_cold_processes.ts";
+import { freePorts } from "../../tools/ports.ts";
 
 const NAMES = ["Apple", "Ball", "Candy", "Dog"];
 /** Requests, each to a process of its own. */
 const REQUESTS = 200;
-
-function freePorts(count: number): number[] {
-  const listeners = Array.from({ length: count }, () => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
-  const ports = listeners.map(({ addr }) => (addr as Deno.NetAddr).port);
-  for (const listener of listeners) listener.close();
-  return ports;
-}
 
 Deno.test("a replica on Deno KV that is a new process for every single request does its part: nothing goes without it", async () => {
   const folder = await Deno.makeTempDir();

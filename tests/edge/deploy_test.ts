@@ -11,11 +11,7 @@ import { DEFAULT_LIMITS } from "../../src/core/config.ts";
 import { generateKeyPair } from "../../src/crypto/mod.ts";
 import { DeployProcess } from "./_deploy_process.ts";
 import { holdsSecret } from "./_secrets.ts";
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return (listener.addr as Deno.NetAddr).port;
-}
+import { freePort } from "../../tools/ports.ts";
 
 /** A cluster of so many, all at URLs of this machine. */
 function clusterOf(names: readonly string[], urlOf: (name: string) => string) {

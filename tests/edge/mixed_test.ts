@@ -10,6 +10,7 @@ import {
 import { main as cli } from "../../src/cli/mod.ts";
 import { Client } from "../../src/client/mod.ts";
 import { parseClusterFile } from "../../src/wire/mod.ts";
+import { freePorts } from "../../tools/ports.ts";
 
 const NAMES = ["Apple", "Ball", "Candy", "Dog"] as const;
 type Name = typeof NAMES[number];
@@ -59,13 +60,6 @@ class Splitter {
   close(): Promise<void> {
     return this.#server.shutdown();
   }
-}
-
-function freePorts(count: number): number[] {
-  const listeners = Array.from({ length: count }, () => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
-  const ports = listeners.map(({ addr }) => (addr as Deno.NetAddr).port);
-  for (const listener of listeners) listener.close();
-  return ports;
 }
 
 Deno.test({

@@ -4,14 +4,10 @@ import { Client, parseClusterFile } from "../../src/client/mod.ts";
 import { root } from "../../tools/files.ts";
 import { DeployProcess } from "./_deploy_process.ts";
 import { holdsSecret } from "./_secrets.ts";
+import { freePort } from "../../tools/ports.ts";
 
 const ROUTES = ["/req", "/preprepare", "/prepare", "/commit", "/reply", "/messages", "/requests", "/queries"];
 const PAGES = ["/status", "/status?pretty", "/evidence", "/healthz", "/readyz", "/metrics", "/nowhere"];
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return (listener.addr as Deno.NetAddr).port;
-}
 
 /** Everything that a replica says to anybody: each route, well and badly asked, and the first of its events. */
 async function allAnswers(url: string): Promise<string> {

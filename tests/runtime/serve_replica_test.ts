@@ -7,6 +7,7 @@ import { openReplica } from "../../src/runtime/node.ts";
 import { Client } from "../../src/client/mod.ts";
 import { KeyValue } from "../../src/machines/key_value.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
+import { freePort } from "../../tools/ports.ts";
 
 /** A cluster of one. */
 function options(): ServeReplicaOptions {
@@ -21,11 +22,6 @@ function options(): ServeReplicaOptions {
   };
   const cluster = { genesis, urls: { Apple: "http://127.0.0.1:9" } };
   return { cluster, self: "Apple", privateKey, store: new MemoryStore(), hostname: "127.0.0.1", port: 0 };
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return (listener.addr as Deno.NetAddr).port;
 }
 
 async function text(response: Response): Promise<[number, string]> {
