@@ -44,6 +44,7 @@ async function main(args: readonly string[]): Promise<number> {
 
 /** The cluster that the folder holds, made now if there is none. */
 function prepare(folder: string, options: ClusterOptions): ClusterFile {
+  checkIsLocal(folder, options.fresh);
   if (options.fresh || options.memory) deleteCluster(folder);
   const found = readCluster(folder);
   const n = found?.genesis.replicas.length ?? options.replicas ?? DEFAULT_REPLICAS;
@@ -66,6 +67,30 @@ function prepare(folder: string, options: ClusterOptions): ClusterFile {
   const moved = { genesis: found.genesis, urls };
   writeCluster(folder, moved);
   return moved;
+}
+
+/**
+ * Neither the URLs nor the file of a cluster that `init` has made for several places are for this command to change.
+ * @throws {CliError}
+ */
+function checkIsLocal(folder: string, isFresh: boolean): void {
+  let found: ClusterFile | null;
+  try {
+    found = readCluster(folder);
+  } catch (error) {
+    if (isFresh) return; // What can't be read is what --fresh is for.
+    throw error;
+  }
+  const foreign = Object.values(found?.urls ?? {}).find((url) =>
+    !/^http:\/\/(127\.0\.0\.1|localhost):\d+\/?$/.test(url)
+  );
+  if (foreign === undefined) return;
+  throw new CliError(
+    `${
+      clusterPath(folder)
+    }: expected a cluster on this machine, with URLs like http://127.0.0.1:1111, got ${foreign}; ` +
+      `--data takes another folder`,
+  );
 }
 
 interface RunOptions extends ClusterOptions {

@@ -257,6 +257,15 @@ Deno.test("a data folder that is none, or holds something else, gets one clear l
     const other = await failingCluster(["--data", folder, "--port", "0"]);
     assertEquals([other.code, other.out, other.err.length], [1, [], 1], other.err.join("\n"));
     assertMatch(other.err[0]!, /not a cluster file: .*--fresh/);
+    // A cluster of several places is not this command's: neither its URLs nor its keys.
+    createCluster(`${folder}/elsewhere`, 4, (i) => `https://${i}.example`);
+    const before = Deno.readTextFileSync(clusterPath(`${folder}/elsewhere`));
+    for (const args of [[], ["--port", "0"], ["--fresh"]]) {
+      const elsewhere = await failingCluster(["--data", `${folder}/elsewhere`, ...args]);
+      assertEquals([elsewhere.code, elsewhere.out, elsewhere.err.length], [1, [], 1], elsewhere.err.join("\n"));
+      assertMatch(elsewhere.err[0]!, /expected a cluster on this machine, .* got https:\/\/0.example/);
+      assertEquals(Deno.readTextFileSync(clusterPath(`${folder}/elsewhere`)), before);
+    }
   });
 });
 
