@@ -138,6 +138,8 @@ export class Client {
    * everything that anybody was told before. If no quorum agrees, and f + 1 replicas say that it is a read, it is ordered instead.
    *
    * @returns the state machine's answer, parsed as JSON; {@linkcode queryBytes} has the bytes.
+   * So many queries are under way at once (`maxQueriesInFlight`), the others wait for their turn, within `timeoutMs`.
+   *
    * @throws {QueryRejectedError} if it is not a read, or the state machine says no; nothing was changed.
    * @throws {ClientError} the other kinds, as {@linkcode submit} does.
    */

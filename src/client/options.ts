@@ -29,7 +29,9 @@ export interface ClientOptions {
   readonly postMs?: number;
   /** Signed requests on their way at the same time. Operations that come meanwhile gather for the next. Default 2. */
   readonly maxInFlight?: number;
-  /** Operations that may wait to be sent; more are refused with a `QueueFullError`. Default 65,536. */
+  /** Queries on their way at the same time, each of them to all replicas; others wait. Default 32. */
+  readonly maxQueriesInFlight?: number;
+  /** Operations that may wait to be sent, and as many queries; more are refused with a `QueueFullError`. Default 65,536. */
   readonly maxWaitingOperations?: number;
   /** The same in bytes. Default 32 MiB. */
   readonly maxWaitingBytes?: number;
@@ -48,6 +50,7 @@ export function settingsOf(options: ClientOptions): ClientSettings {
     maxRetryMs: positive(options, "maxRetryMs", 8_000),
     postMs: positive(options, "postMs", 10_000),
     maxInFlight: positive(options, "maxInFlight", 2),
+    maxQueriesInFlight: positive(options, "maxQueriesInFlight", 32),
     maxWaitingOperations: positive(options, "maxWaitingOperations", 65_536),
     maxWaitingBytes: positive(options, "maxWaitingBytes", 32 * 1024 * 1024),
   };

@@ -4,13 +4,26 @@
  */
 import { fromUtf8 } from "../wire/mod.ts";
 import type { Channel } from "./channel.ts";
-import { ClientClosedError, QueryRejectedError, TimeoutError } from "./errors.ts";
+import { ClientClosedError, QueryRejectedError, QueueFullError, TimeoutError } from "./errors.ts";
+import { Lanes } from "./lanes.ts";
 import type { ClientSettings } from "./options.ts";
+import { Shared } from "./shared.ts";
 import { jittered } from "./random.ts";
 import { after } from "./timer.ts";
 
+type QuerySettings = Pick<
+  ClientSettings,
+  | "timer"
+  | "timeoutMs"
+  | "retryMs"
+  | "maxRetryMs"
+  | "maxQueriesInFlight"
+  | "maxWaitingOperations"
+  | "maxWaitingBytes"
+>;
+
 /** What queries need. */
-export interface QueriesOptions extends Pick<ClientSettings, "timer" | "timeoutMs" | "retryMs" | "maxRetryMs"> {
+export interface QueriesOptions extends QuerySettings {
   readonly channel: Channel;
   /** As many equal answers are one correct replica's word. */
   readonly needed: number;
@@ -22,21 +35,30 @@ export interface QueriesOptions extends Pick<ClientSettings, "timer" | "timeoutM
 export class Queries {
   readonly #options: QueriesOptions;
   readonly #open = new Set<AbortController>();
+  readonly #lanes: Lanes;
+  /** Those whose turn has not come, by operation. */
+  readonly #waiting = new Map<string, Shared>();
 
   constructor(options: QueriesOptions) {
     this.#options = options;
+    this.#lanes = new Lanes({
+      maxInFlight: options.maxQueriesInFlight,
+      maxWaiting: options.maxWaitingOperations,
+      maxBytes: options.maxWaitingBytes,
+    });
   }
 
-  /** The state machine's answer. */
+  /** The state machine's answer. @throws {QueueFullError} if too many queries wait already. */
   async query(operation: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
-    const { timer, timeoutMs } = this.#options;
+    const { timer, timeoutMs, maxWaitingOperations, maxQueriesInFlight } = this.#options;
+    if (this.#open.size >= maxWaitingOperations + maxQueriesInFlight) throw new QueueFullError(this.#open.size, 0);
     const controller = new AbortController();
     const onAbort = () => controller.abort(signal!.reason);
     signal?.addEventListener("abort", onAbort);
     const cancelAlarm = after(timer, timeoutMs, () => controller.abort(new TimeoutError(timeoutMs, "none")));
     this.#open.add(controller);
     try {
-      return await this.#ask(operation, controller.signal);
+      return await this.#shared(operation).wait(controller.signal);
     } finally {
       this.#open.delete(controller);
       cancelAlarm();
@@ -47,6 +69,28 @@ export class Queries {
   /** Ends all of them. */
   close(): void {
     for (const controller of this.#open) controller.abort(new ClientClosedError("none"));
+  }
+
+  /** One that waits for its turn is asked for all who wait for the same: it sees everything that any of them was told before. */
+  #shared(operation: Uint8Array): Shared {
+    const key = keyOf(operation);
+    const waiting = this.#waiting.get(key);
+    if (waiting && !waiting.isAbandoned) return waiting;
+    const shared = new Shared(async (signal) => {
+      try {
+        await this.#lanes.enter(operation.length, signal);
+      } finally {
+        if (this.#waiting.get(key) === shared) this.#waiting.delete(key);
+      }
+      try {
+        return await this.#ask(operation, signal);
+      } finally {
+        this.#lanes.leave();
+      }
+    });
+    this.#waiting.set(key, shared);
+    shared.start();
+    return shared;
   }
 
   async #ask(operation: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
@@ -78,4 +122,10 @@ export class Queries {
       signal.addEventListener("abort", onAbort, { once: true });
     });
   }
+}
+
+function keyOf(bytes: Uint8Array): string {
+  let key = "";
+  for (const byte of bytes) key += String.fromCharCode(byte);
+  return key;
 }

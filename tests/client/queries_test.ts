@@ -2,11 +2,13 @@ import { assertEquals, assertRejects } from "@std/assert";
 import {
   Client,
   ClientClosedError,
+  type ClientOptions,
   OperationRejectedError,
   QueryRejectedError,
+  QueueFullError,
   TimeoutError,
 } from "../../src/client/mod.ts";
-import { utf8 } from "../../src/wire/mod.ts";
+import { fromUtf8, utf8 } from "../../src/wire/mod.ts";
 import { FakeCluster, problem, type QueryBehaviour } from "./fake_cluster.ts";
 import { ManualTimer } from "./manual_timer.ts";
 import { cryptoDone, test } from "./with_crypto_done.ts";
@@ -161,4 +163,80 @@ test("an answer that is not JSON is had as bytes", async () => {
   cluster.queryBehaviours.fill(says("not JSON"));
   await assertRejects(() => client.query("GET x"), TypeError, "not JSON");
   assertEquals(await client.queryBytes("GET x"), utf8("not JSON"));
+});
+
+/** A cluster whose replicas answer when they are told to. */
+function held(options: Partial<ClientOptions> = {}) {
+  const gate = Promise.withResolvers<void>();
+  const behaviour: QueryBehaviour = async (asked, cluster) => {
+    await gate.promise;
+    return cluster.answer(asked, { value: utf8(JSON.stringify(fromUtf8(asked.query.operation))) });
+  };
+  const cluster = new FakeCluster(4);
+  for (let replica = 0; replica < 4; replica++) cluster.queryBehaviours[replica] = behaviour;
+  const timer = new ManualTimer();
+  const client = new Client({ cluster: cluster.file, fetch: cluster.fetch, timer, ...options });
+  return { cluster, timer, client, open: gate.resolve };
+}
+
+test("so many queries are under way at once, the others wait for their turn, and none is lost", async () => {
+  const { cluster, client, open } = held({ maxQueriesInFlight: 3 });
+  const answers = Array.from({ length: 20 }, (_, i) => client.query(`GET ${i}`));
+  await cryptoDone();
+  assertEquals(new Set(cluster.queried.map(({ query }) => query.nonce)).size, 3);
+  open();
+  assertEquals(await Promise.all(answers), Array.from({ length: 20 }, (_, i) => `GET ${i}`));
+});
+
+test("equal queries that wait for their turn are asked as one, after all of them were made", async () => {
+  const { cluster, client, open } = held({ maxQueriesInFlight: 1 });
+  const first = client.query("GET x");
+  await cryptoDone();
+  const others = Array.from({ length: 50 }, () => client.queryBytes("GET x"));
+  open();
+  assertEquals(await first, "GET x");
+  const values = await Promise.all(others);
+  assertEquals(values.map(fromUtf8), Array(50).fill('"GET x"'));
+  assertEquals(new Set(values.map(({ buffer }) => buffer)).size, 50, "each caller has bytes of its own");
+  assertEquals(new Set(cluster.queried.map(({ query }) => query.nonce)).size, 2);
+});
+
+test("more queries than may wait are refused, and who leaves makes room", async () => {
+  const { client, open } = held({ maxQueriesInFlight: 1, maxWaitingOperations: 2 });
+  const controller = new AbortController();
+  const first = client.query("GET a");
+  await cryptoDone();
+  const left = client.query("GET b", { signal: controller.signal });
+  const last = client.query("GET c");
+  await assertRejects(() => client.query("GET d"), QueueFullError);
+  controller.abort(new Error("no longer"));
+  await assertRejects(() => left, Error, "no longer");
+  const late = client.query("GET d");
+  open();
+  assertEquals(await Promise.all([first, last, late]), ["GET a", "GET c", "GET d"]);
+});
+
+test("a query that waits for its turn times out as one that is under way does, and one of two that share it leaves the other", async () => {
+  const { timer, client, open } = held({ maxQueriesInFlight: 1, timeoutMs: 1_000, retryMs: 10_000 });
+  const controller = new AbortController();
+  const first = client.query("GET a").catch((error) => error);
+  await cryptoDone();
+  const second = client.query("GET b").catch((error) => error);
+  timer.advance(500);
+  const left = client.query("GET c", { signal: controller.signal }).catch((error) => error);
+  const stays = client.query("GET c").catch((error) => error);
+  timer.advance(600);
+  assertEquals([await first, await second].map((error) => error instanceof TimeoutError), [true, true]);
+  controller.abort(new Error("no longer"));
+  assertEquals((await left as Error).message, "no longer");
+  open();
+  assertEquals(await stays, "GET c");
+  assertEquals(timer.pending, 0);
+});
+
+test("3,000 queries at once are answered, each with its own answer", async () => {
+  const { client, open } = held();
+  open();
+  const answers = await Promise.all(Array.from({ length: 3_000 }, (_, i) => client.query(`GET ${i % 100}`)));
+  assertEquals(answers.every((answer, i) => answer === `GET ${i % 100}`), true);
 });
