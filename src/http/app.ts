@@ -76,7 +76,7 @@ export interface AppOptions {
   readonly hosts?: readonly string[];
   /** Tells the other members from strangers, so that these have budgets of their own. None: all who come share one. */
   readonly membership?: Membership;
-  /** Lets other replicas open a WebSocket at `GET /messages`; `Deno.upgradeWebSocket`. None: they POST. */
+  /** Lets members, which {@linkcode membership} tells, open WebSockets at `GET /messages`; `Deno.upgradeWebSocket`. None: they POST. */
   readonly upgradeWebSocket?: Upgrade;
   /** Hears of a defect that was answered with 500. */
   readonly onInternalError?: (error: Error) => void;
@@ -149,7 +149,8 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
       ? vouchedAnswer(applicant.asked, { node, deadlines: gatewayDeadlines })
       : signedAnswer(applicant, { node, executions }, () => callers.served(caller));
   const submitted = (read: Middleware<ApplicantContext>): Chain => [read, atMost(maxWaiting), ...rules, onSubmitted];
-  const sockets = options.upgradeWebSocket && new PeerSockets(taking, options.upgradeWebSocket);
+  const { upgradeWebSocket: upgrade } = options;
+  const sockets = upgrade && new PeerSockets({ ...taking, upgrade, timer });
   const onFrame = (kind: MessageKind): Handler => (c) => frame(c.req.raw, kind, { ...taking, caller: c.var.caller });
   const view = () => ({ node, urls: options.urls ?? {}, now: timer.now() });
 
@@ -161,7 +162,7 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
     "/reply": { POST: [onFrame("reply")] },
     "/messages": {
       POST: [(c) => messages(c.req.raw, { ...taking, caller: c.var.caller })],
-      ...(sockets && { GET: [(c: Context) => sockets.accept(c.req.raw)] }),
+      ...(sockets && { GET: [(c) => sockets.accept(c.req.raw, c.var.caller.proof?.member ?? null)] }),
     },
     "/requests": { POST: submitted(readSigned(node, "request", bodies)) },
     "/queries": { POST: submitted(readSigned(node, "query", bodies)) },

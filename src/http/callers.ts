@@ -61,6 +61,7 @@ export class Callers {
   }
 }
 
-function purposeOf({ method }: Request): Purpose {
-  return method === "POST" ? "deliver" : "read";
+function purposeOf({ method, headers }: Request): Purpose {
+  if (method === "POST") return "deliver";
+  return headers.has("upgrade") ? "socket" : "read";
 }

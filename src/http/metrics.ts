@@ -5,6 +5,7 @@
 import type { Event } from "../core/events.ts";
 import type { Message, Stage } from "../core/messages.ts";
 import type { Observer, Rejection, Timer } from "../node/ports.ts";
+import type { OutboxStatus } from "../node/status.ts";
 import { Registry } from "./exposition.ts";
 import { readiness } from "./status.ts";
 import type { HostedNode } from "./hosted_node.ts";
@@ -188,6 +189,22 @@ export class Metrics implements Observer {
             [{ peer: node.genesis.replicas[outbox.peer]?.name ?? outbox.peer }, outbox[field]] as const
           ),
       );
+    const ofPeers = (name: string, help: string, read: (outbox: OutboxStatus) => number) =>
+      this.#registry.gauge(name, help, () => {
+        return node.status().outboxes.map((outbox) => [{ peer: this.#nameOf(outbox.peer) }, read(outbox)] as const);
+      });
+    ofPeers("pbft_peer_reachable", "0 while nothing can be delivered to the peer.", (o) => +(o.unreachable === null));
+    ofPeers("pbft_delivery_failures", "Deliveries that failed since the start, by peer.", (o) => o.failures);
+    ofPeers(
+      "pbft_socket_open",
+      "1 while a WebSocket carries what is sent to the peer.",
+      (o) => +!!o.link?.isSocketOpen,
+    );
+    ofPeers(
+      "pbft_socket_failures",
+      "WebSockets to the peer that delivered nothing, since the start.",
+      (o) => o.link?.socketFailures ?? 0,
+    );
     perPeer("pbft_outbox_frames", "Frames that wait to be sent, by peer.", "depth");
     perPeer("pbft_outbox_bytes", "Bytes that wait to be sent, by peer.", "bytes");
     perPeer("pbft_outbox_dropped", "Frames that a full outbox dropped since the start, by peer.", "dropped");

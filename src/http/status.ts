@@ -111,11 +111,12 @@ export function statusText({ node, urls, now }: StatusOptions): string {
     ...facts.map(([label, value]) => `${label.padEnd(13)}${value}`),
     "",
     ...table(
-      ["node", "url", "queued", "bytes", "dropped"],
+      ["node", "url", "queued", "bytes", "dropped", "by", "unreachable"],
       node.genesis.replicas.map((member, id) => {
         const outbox = outboxes.find(({ peer }) => peer === id);
         const counts = outbox ? [outbox.depth, outbox.bytes, outbox.dropped].map(String) : ["-", "-", "-"];
-        return [member.name, urls[member.name] ?? "-", ...counts];
+        const by = outbox ? outbox.link?.isSocketOpen ? "socket" : "POST" : "-";
+        return [member.name, urls[member.name] ?? "-", ...counts, by, outbox?.unreachable?.reason ?? "-"];
       }),
     ),
     "",

@@ -14,13 +14,14 @@ import type { Observers } from "./observers.ts";
 import type { Signer } from "./ports.ts";
 import { Reach } from "./reach.ts";
 import type { NodeStatus } from "./status.ts";
+import type { Trouble } from "./trouble.ts";
 import type { Waiters } from "./waiters.ts";
 
 /** What a frame has beside the signed bytes, at most. */
 const FRAME_OVERHEAD_BYTES = 128;
 
 /** What the way out needs. */
-export interface DeliveryOptions extends Omit<OutboxOptions, "peer" | "onDelivered"> {
+export interface DeliveryOptions extends Omit<OutboxOptions, "peer" | "onDelivered" | "onTrouble"> {
   readonly self: ReplicaId;
   /** How many replicas there are. */
   readonly n: number;
@@ -45,9 +46,10 @@ export class Delivery {
     const { timer, settings } = options;
     this.#reach = new Reach({ timer, idleStatusMs: settings?.idleStatusMs ?? DEFAULT_SETTINGS.idleStatusMs });
     const onDelivered = this.#reach.delivered.bind(this.#reach);
+    const onTrouble = (trouble: Trouble) => options.observers.tell((o) => o.onTrouble?.(trouble));
     for (let peer = 0; peer < options.n; peer++) {
       const id = peer as ReplicaId;
-      if (id !== options.self) this.#outboxes.set(id, new Outbox({ ...options, peer: id, onDelivered }));
+      if (id !== options.self) this.#outboxes.set(id, new Outbox({ ...options, peer: id, onDelivered, onTrouble }));
     }
   }
 

@@ -7,8 +7,10 @@ import { type Millis, millis, type ReplicaId } from "../core/ids.ts";
 import { deferred } from "./deferred.ts";
 import { Backoff, type Jitter } from "./jitter.ts";
 import type { NodeLimits } from "./limits.ts";
+import { PeerTrouble } from "./peer_trouble.ts";
 import type { Timer, Transport } from "./ports.ts";
 import type { OutboxStatus } from "./status.ts";
+import type { Trouble } from "./trouble.ts";
 
 /** The delay after the first failed delivery, and the longest, ms. */
 const BACKOFF = { minMs: 50, maxMs: 2_000 };
@@ -19,6 +21,8 @@ export interface OutboxOptions {
   readonly transport: Transport;
   readonly timer: Timer;
   readonly jitter: Jitter;
+  /** Hears when the peer can't be reached, and when it can be again. */
+  readonly onTrouble?: (trouble: Trouble) => void;
   /** A delivery is over. */
   readonly onDelivered?: (peer: ReplicaId, isTaken: boolean) => void;
   readonly limits: Pick<
@@ -41,6 +45,7 @@ interface UnderWay {
 export class Outbox {
   readonly #options: OutboxOptions;
   readonly #backoff: Backoff;
+  readonly #trouble: PeerTrouble;
   #queue: Uint8Array[] = [];
   #bytes = 0;
   #dropped = 0;
@@ -53,11 +58,16 @@ export class Outbox {
   constructor(options: OutboxOptions) {
     this.#options = options;
     this.#backoff = new Backoff(options.jitter, BACKOFF);
+    this.#trouble = new PeerTrouble(options);
   }
 
-  /** What waits here. */
+  /** What waits here, and how it is with the peer. */
   get status(): OutboxStatus {
-    return { peer: this.#options.peer, depth: this.#queue.length, bytes: this.#bytes, dropped: this.#dropped };
+    const { peer, transport } = this.#options;
+    const link = transport.status?.(peer);
+    const { failures, unreachable } = this.#trouble;
+    const queue = { peer, depth: this.#queue.length, bytes: this.#bytes, dropped: this.#dropped };
+    return { ...queue, failures, unreachable, ...(link && { link }) };
   }
 
   /** Adds a frame; it goes with the next {@linkcode flush}. */
@@ -76,10 +86,14 @@ export class Outbox {
     this.#dropped += excess;
   }
 
-  /** Starts a delivery of what waits, unless one is under way or the peer failed just now. */
+  /** Sends what waits, or starts a delivery of it, unless one is under way or the peer failed just now. */
   flush(): void {
-    if (this.#closed || this.#delivery || this.#cancelRest || this.#queue.length === 0) return;
-    this.#underWay = this.#deliver(this.#takeBody());
+    const { peer, transport } = this.#options;
+    while (!this.#closed && !this.#delivery && !this.#cancelRest && this.#queue.length > 0) {
+      const frames = this.#takeBody();
+      if (transport.send?.(peer, frames)) this.#succeeded();
+      else this.#underWay = this.#deliver(frames);
+    }
   }
 
   /** Resolves once all that could be sent has been; what waits because the peer has failed stays. */
@@ -124,23 +138,24 @@ export class Outbox {
     const delivery: UnderWay = { frames, controller, cancelTimeout, resolve };
     this.#delivery = delivery;
     taken(transport, peer, frames, controller.signal).then(
-      () => this.#end(delivery, true),
-      () => this.#end(delivery, false),
+      () => this.#end(delivery),
+      (error) => this.#end(delivery, { error }),
     );
     return promise;
   }
 
   /** Not as an async function that awaits: one delivery per peer and message is what a busy replica does most. */
-  #end(delivery: UnderWay, isTaken: boolean): void {
+  #end(delivery: UnderWay, failure?: { readonly error: unknown }): void {
     if (this.#delivery !== delivery) return;
     this.#delivery = null;
     delivery.cancelTimeout();
-    this.#options.onDelivered?.(this.#options.peer, isTaken);
-    if (isTaken) {
-      this.#backoff.reset();
-    } else {
+    if (failure) {
       this.#dropped += delivery.frames.length;
+      this.#options.onDelivered?.(this.#options.peer, false);
+      if (!this.#closed) this.#trouble.failed(failure.error);
       this.#rest();
+    } else {
+      this.#succeeded();
     }
     this.flush();
     delivery.resolve();
@@ -150,7 +165,13 @@ export class Outbox {
     const delivery = this.#delivery;
     if (!delivery) return;
     delivery.controller.abort(reason);
-    this.#end(delivery, false);
+    this.#end(delivery, { error: reason });
+  }
+
+  #succeeded(): void {
+    this.#backoff.reset();
+    this.#trouble.succeeded();
+    this.#options.onDelivered?.(this.#options.peer, true);
   }
 
   #rest(): void {

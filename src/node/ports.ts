@@ -96,8 +96,20 @@ export class StoreLimitError extends Error {
   override name = "StoreLimitError";
 }
 
+/** How it is with the way to one peer. */
+export interface LinkStatus {
+  /** Whether a WebSocket carries what is sent; otherwise it is POSTed. */
+  readonly isSocketOpen: boolean;
+  /** How many sockets have taken messages, or were open, and delivered nothing. */
+  readonly socketFailures: number;
+}
+
 /** Carries frames to one peer. Resolves when the peer has taken them; rejects when it has not. */
 export interface Transport {
+  /** Sends at once what needs no waiting for, or gives false. What does not arrive for some reason is repeated by {@linkcode deliver}. */
+  send?(to: ReplicaId, frames: readonly Uint8Array[]): boolean;
+  /** How it is with the way to one peer, where that is known. */
+  status?(to: ReplicaId): LinkStatus;
   /** At most one call per peer is under way at a time. */
   deliver(to: ReplicaId, frames: readonly Uint8Array[], signal: AbortSignal): Promise<void>;
 }

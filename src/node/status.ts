@@ -8,6 +8,7 @@ import type { ReplicaStatus } from "../core/io.ts";
 import type { Recovered } from "../core/records.ts";
 import type { InputFault } from "./input_faults.ts";
 import { primaryOf } from "../core/quorum.ts";
+import type { LinkStatus } from "./ports.ts";
 
 /** What waits for one peer. */
 export interface OutboxStatus {
@@ -19,6 +20,12 @@ export interface OutboxStatus {
   readonly bytes: number;
   /** Frames dropped since the start, because too many waited or a delivery failed. */
   readonly dropped: number;
+  /** Deliveries that failed since the start. */
+  readonly failures: number;
+  /** Why nothing can be delivered now, and since when (the wall clock); `null`: it can, as far as is known. */
+  readonly unreachable: { readonly reason: string; readonly since: Millis } | null;
+  /** The way to it, where the transport tells. */
+  readonly link?: LinkStatus;
 }
 
 /** A node's state, for people, `/status` and `/metrics`. */

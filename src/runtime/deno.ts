@@ -131,7 +131,8 @@ export async function serveReplica(options: ServeReplicaOptions): Promise<Served
   const tell = (trouble: Trouble) => observers?.forEach((observer) => observer.onTrouble?.(trouble));
   const hasSockets = options.hasSockets ?? !options.keepsInputs;
   const membership = membershipOf(options.cluster, self, privateKey);
-  const sockets = hasSockets ? socketTransportOf(options.cluster, self, privateKey, membership) : undefined;
+  const socketOptions = { timer, membership, onTrouble: tell };
+  const sockets = hasSockets ? socketTransportOf(options.cluster, self, privateKey, socketOptions) : undefined;
   let node: Node;
   try {
     node = await Node.open({

@@ -4,7 +4,9 @@
  */
 import type { ReplicaId } from "../core/ids.ts";
 import { clusterId, createSigner } from "../crypto/mod.ts";
-import { FetchTransport, Membership, SocketTransport } from "../http/mod.ts";
+import { FetchTransport, MEMBER_HEADER, Membership, SocketTransport } from "../http/mod.ts";
+import type { Timer } from "../node/ports.ts";
+import type { Trouble } from "../node/trouble.ts";
 import type { ClusterFile } from "../wire/mod.ts";
 
 /** A member, as it proves itself to the others and checks their proofs: for its transport, and for its routes. @throws {TypeError} if the key is none. */
@@ -12,15 +14,25 @@ export function membershipOf({ genesis }: ClusterFile, self: ReplicaId, privateK
   return new Membership({ genesis, self, privateKey });
 }
 
-/** The same, with votes on sockets: for a replica that stays where it is. */
+/** What {@linkcode socketTransportOf} needs beside the member's identity. */
+export interface SocketOptions {
+  readonly timer: Timer;
+  readonly membership: Membership;
+  /** Hears when a socket does not deliver. */
+  readonly onTrouble?: (trouble: Trouble) => void;
+}
+
+/** The same, with what fits on sockets: for a replica that stays where it is. */
 export function socketTransportOf(
   clusterFile: ClusterFile,
   self: ReplicaId,
   privateKey: string,
-  membership?: Membership,
+  { timer, membership, onTrouble }: SocketOptions,
 ): SocketTransport {
   const post = transportOf(clusterFile, self, privateKey, membership);
-  return new SocketTransport({ clusterFile, cluster: clusterId(clusterFile.genesis), post });
+  const prove = async (to: ReplicaId) => ({ [MEMBER_HEADER]: await membership.prove(to, "socket") });
+  const cluster = clusterId(clusterFile.genesis);
+  return new SocketTransport({ clusterFile, cluster, post, prove, timer, ...(onTrouble && { onTrouble }) });
 }
 
 /** POSTs to the members, by which this one proves that it is one, and says that it passes on clients' requests. */

@@ -75,7 +75,14 @@ export class FakeNode implements HostedNode {
       reloads: 0,
       inputFaults: 0,
       inReach: [0, 2, 3].map(replicaId),
-      outboxes: [0, 2, 3].map((peer) => ({ peer: replicaId(peer), depth: peer, bytes: 10 * peer, dropped: 0 })),
+      outboxes: [0, 2, 3].map((peer) => ({
+        peer: replicaId(peer),
+        depth: peer,
+        bytes: 10 * peer,
+        dropped: 0,
+        failures: 0,
+        unreachable: null,
+      })),
       replica: {
         view: view(4),
         primary: replicaId(0),

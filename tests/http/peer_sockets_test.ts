@@ -1,77 +1,188 @@
-import { assertEquals } from "@std/assert";
-import type { AppOptions } from "../../src/http/mod.ts";
-import { MAX_SOCKET_BYTES } from "../../src/http/peer_socket.ts";
+import { assert, assertEquals } from "@std/assert";
 import type { Digest } from "../../src/core/ids.ts";
-import { encodeBundle, utf8 } from "../../src/wire/mod.ts";
-import { CLUSTER } from "./fake_node.ts";
+import { replicaId } from "../../src/core/ids.ts";
+import { type AppOptions, MEMBER_HEADER, Membership } from "../../src/http/mod.ts";
+import { MAX_SOCKET_BYTES } from "../../src/http/peer_socket.ts";
+import type { Purpose } from "../../src/http/membership.ts";
+import { encodeBundle, encodeFrame, utf8 } from "../../src/wire/mod.ts";
+import { Author, genesisOf, keyPairOf } from "../node/_cluster.ts";
+import { CLUSTER, FakeNode } from "./fake_node.ts";
 import { FakeSocket } from "./fake_socket.ts";
 import { harness, problemOf } from "./helpers.ts";
 
 const vote = encodeBundle(CLUSTER, [utf8("vote")]).slice().buffer;
+const { self } = new FakeNode();
+const genesis = genesisOf(4);
+
+const UPGRADE = {
+  upgrade: "websocket",
+  connection: "Upgrade",
+  "sec-websocket-version": "13",
+  "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+};
+
+function memberOf(id: number): Membership {
+  return new Membership({ genesis, self: replicaId(id), privateKey: keyPairOf(id + 1).privateKey });
+}
+
+const members = [0, 1, 2, 3].map(memberOf);
 
 /** An app, and sockets that are opened at it. */
-function setUp(options: Partial<AppOptions> = {}) {
+function setUp(options: Partial<AppOptions> = {}, isOpenAtOnce = true) {
   const sockets: FakeSocket[] = [];
   const upgradeWebSocket = () => {
     const socket = new FakeSocket();
-    socket.opens();
+    if (isOpenAtOnce) socket.opens();
     sockets.push(socket);
     return { socket, response: new Response(null, { status: 200 }) }; // 101 can't be made by hand
   };
-  const it = harness({ upgradeWebSocket, ...options });
-  const open = async () => await it.app.request("/messages", { headers: { upgrade: "websocket" } });
-  return { ...it, sockets, open };
+  const it = harness({ upgradeWebSocket, membership: memberOf(self), ...options });
+  const request = async (headers: Readonly<Record<string, string>>) => await it.app.request("/messages", { headers });
+  const prove = (by = 0, purpose: Purpose = "socket", to: number = self) => members[by]!.prove(replicaId(to), purpose);
+  const open = async (by = 0) => await request({ ...UPGRADE, [MEMBER_HEADER]: await prove(by) });
+  return { ...it, sockets, request, prove, open };
 }
-
-/** What was sent on a socket once everything that can go on without more input has. */
-async function sent(socket: FakeSocket): Promise<readonly unknown[]> {
-  for (let turn = 0; turn < 20; turn++) await null;
-  return socket.sent;
-}
-
-Deno.test("each bundle on a socket goes to the node, and is answered by the status that a POST would get", async () => {
-  const { sockets: [socket], node } = await opened();
-  node.onReceive = () => null;
-  socket!.gets(vote);
-  assertEquals([await sent(socket!), node.received], [["202"], [{ frames: [utf8("vote")], accept: undefined }]]);
-  node.onReceive = () => ({ reason: "overloaded", kind: "prepare", detail: "for a test" });
-  socket!.gets(vote);
-  assertEquals(await sent(socket!), ["202", "429"]);
-});
-
-Deno.test("a second bundle before the first is answered closes the socket", async () => {
-  const { sockets: [socket], node } = await opened();
-  socket!.gets(vote);
-  socket!.gets(vote);
-  assertEquals([socket!.closedWith, node.received.length], [1008, 1]);
-  await sent(socket!);
-});
 
 async function opened() {
   const it = setUp();
-  await it.open();
-  return it;
+  assertEquals((await it.open()).status, 200);
+  return { ...it, socket: it.sockets[0]! };
 }
+
+/** Lets everything that can go on without more input do so. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await null;
+}
+
+Deno.test("a member is greeted, what it sends goes to the node as its own, and it is told now and then how much was taken", async () => {
+  const { socket, node, timer } = await opened();
+  assertEquals(socket.sent, ["ack 0"]);
+  for (let i = 0; i < 3; i++) socket.gets(vote);
+  await settled();
+  assertEquals([socket.sent.length, node.received.length], [1, 3]);
+  assertEquals(node.received[0]!.frames, [utf8("vote")]);
+  timer.advance(100);
+  assertEquals(socket.sent, ["ack 0", "ack 3"]);
+  timer.advance(10_000);
+  assertEquals(socket.sent.length, 2);
+});
+
+Deno.test("large messages are acknowledged at once", async () => {
+  const { socket } = await opened();
+  const large = encodeBundle(CLUSTER, [new Uint8Array(MAX_SOCKET_BYTES - 200)]).slice().buffer;
+  socket.gets(large);
+  socket.gets(large);
+  assertEquals(socket.sent, ["ack 0", "ack 2"]);
+});
+
+Deno.test("one whose messages found no room is told so", async () => {
+  const { socket, node, timer } = await opened();
+  node.onReceive = () => ({ reason: "overloaded", kind: "prepare", detail: "for a test" });
+  socket.gets(vote);
+  await settled();
+  timer.advance(100);
+  assertEquals(socket.sent, ["ack 0", "busy", "ack 1"]);
+});
 
 for (
   const [what, data, code] of [
     ["text", "vote", 1003],
     ["a bundle that is too large", new ArrayBuffer(MAX_SOCKET_BYTES + 1), 1009],
+    ["garbage", utf8("garbage").slice().buffer, 1008],
+    ["a bundle for another cluster", encodeBundle("f".repeat(64) as Digest, [utf8("vote")]).slice().buffer, 1008],
   ] as const
 ) {
-  Deno.test(`${what} closes the socket`, async () => {
-    const { sockets: [socket], node } = await opened();
-    socket!.gets(data);
-    assertEquals([socket!.closedWith, node.received], [code, []]);
+  Deno.test(`${what} closes the socket, and changes nothing`, async () => {
+    const { socket, node } = await opened();
+    socket.gets(data);
+    await settled();
+    assertEquals([socket.closedWith, node.received], [code, []]);
   });
 }
 
-Deno.test("malformed and foreign bundles are answered, and change nothing", async () => {
-  const { sockets: [socket], node } = await opened();
-  socket!.gets(utf8("garbage").buffer);
-  assertEquals(await sent(socket!), ["400"]);
-  socket!.gets(encodeBundle("f".repeat(64) as Digest, [utf8("vote")]).slice().buffer);
-  assertEquals([await sent(socket!), node.received], [["400", "403"], []]);
+Deno.test("what clients have signed is taken from a member on its socket, also where not every client is served", async () => {
+  const it = setUp({ admission: { allowlist: [] } });
+  await it.open();
+  const client = new Author(9, CLUSTER);
+  const request = encodeFrame(client.sign(client.request({ timestamp: 1 })));
+  it.sockets[0]!.gets(encodeBundle(CLUSTER, [request]).slice().buffer);
+  await settled();
+  assertEquals(it.node.received.length, 1);
+});
+
+Deno.test("nobody but members gets a socket: a proof must be fresh, for this replica, and for a socket", async () => {
+  const it = setUp();
+  const proof = await it.prove();
+  assertEquals((await it.request({ ...UPGRADE, [MEMBER_HEADER]: proof })).status, 200);
+  const proofs = [
+    proof, // seen before
+    await it.prove(0, "read"),
+    await it.prove(0, "deliver"),
+    await it.prove(0, "socket", 2),
+    (await it.prove()).replace(/^0/, "2"),
+    "0 1 2 3",
+    "",
+  ];
+  for (const other of proofs) {
+    await problemOf(await it.request({ ...UPGRADE, [MEMBER_HEADER]: other }), 401, "wrong-signature");
+  }
+  await problemOf(await it.request(UPGRADE), 401, "wrong-signature");
+  assertEquals(it.sockets.length, 1);
+  const without = setUp({ membership: undefined as never });
+  await problemOf(await without.open(), 401, "wrong-signature");
+});
+
+Deno.test("a member has two sockets at most, until one is gone, and takes nobody else's", async () => {
+  const { sockets, open } = setUp();
+  const others = [0, 2, 3].filter((id) => id !== self);
+  for (const id of others) for (let i = 0; i < 2; i++) assertEquals((await open(id)).status, 200);
+  for (const id of others) await problemOf(await open(id), 429, "overloaded");
+  sockets[0]!.readyState = 2; // this side has said goodbye; the other may never answer
+  await problemOf(await open(others[0]!), 429, "overloaded");
+  sockets[0]!.ends();
+  assertEquals((await open(others[0]!)).status, 200);
+});
+
+Deno.test("a socket that never opens makes room after a while, and is not counted twice", async () => {
+  const { sockets, open, timer } = setUp({}, false);
+  for (let i = 0; i < 2; i++) await open();
+  await problemOf(await open(), 429, "overloaded");
+  timer.advance(10_000);
+  assertEquals((await open()).status, 200);
+  sockets[2]!.opens();
+  timer.advance(60_000);
+  assertEquals([sockets[2]!.sent, (await open()).status], [["ack 0"], 200]);
+  await problemOf(await open(), 429, "overloaded");
+});
+
+for (
+  const [what, headers] of [
+    ["without a key", { "sec-websocket-key": "" }],
+    ["with a key that is none", { "sec-websocket-key": "short" }],
+    ["of another version", { "sec-websocket-version": "8" }],
+    ["without a version", { "sec-websocket-version": "" }],
+    ["without a connection header", { connection: "" }],
+    ["with another connection header", { connection: "keep-alive" }],
+  ] as const
+) {
+  Deno.test(`half an upgrade (${what}) is a 400, and no defect`, async () => {
+    const errors: Error[] = [];
+    const it = setUp({ onInternalError: (error) => void errors.push(error) });
+    const response = await it.request({ ...UPGRADE, [MEMBER_HEADER]: await it.prove(), ...headers });
+    const { field } = await problemOf(response, 400, "malformed");
+    assert(Object.keys(headers).includes(field as string));
+    assertEquals([errors, it.sockets], [[], []]);
+  });
+}
+
+Deno.test("a request of which the host can make no socket is a 400, and no defect", async () => {
+  const errors: Error[] = [];
+  const upgradeWebSocket = () => {
+    throw new TypeError("Invalid Header: 'upgrade' header must contain 'websocket'");
+  };
+  const it = setUp({ upgradeWebSocket, onInternalError: (error) => void errors.push(error) });
+  await problemOf(await it.open(), 400, "malformed");
+  assertEquals(errors, []);
 });
 
 Deno.test("a GET that is not for a socket, or where sockets are not offered, is told 405", async () => {
@@ -83,14 +194,6 @@ Deno.test("a GET that is not for a socket, or where sockets are not offered, is 
   await problemOf(response, 405, "method-not-allowed");
 });
 
-Deno.test("so many sockets and no more; one that is closed makes room", async () => {
-  const { sockets, open } = setUp();
-  for (let i = 0; i < 256; i++) assertEquals((await open()).status, 200);
-  await problemOf(await open(), 429, "overloaded");
-  sockets[7]!.ends();
-  assertEquals((await open()).status, 200);
-});
-
 Deno.test("when the replica closes so do its sockets", async () => {
   const controller = new AbortController();
   const it = setUp({ signal: controller.signal });
@@ -100,8 +203,8 @@ Deno.test("when the replica closes so do its sockets", async () => {
 });
 
 Deno.test("a page in a browser, which names its origin, gets no socket", async () => {
-  const { app, sockets } = setUp({ corsOrigins: ["*"] });
-  const headers = { upgrade: "websocket", origin: "https://evil.example" };
-  await problemOf(await app.request("/messages", { headers }), 400, "not-accepted-here");
-  assertEquals(sockets, []);
+  const it = setUp({ corsOrigins: ["*"] });
+  const headers = { ...UPGRADE, [MEMBER_HEADER]: await it.prove(), origin: "https://evil.example" };
+  await problemOf(await it.request(headers), 400, "not-accepted-here");
+  assertEquals(it.sockets, []);
 });

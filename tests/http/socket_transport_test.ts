@@ -2,8 +2,10 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { replicaId } from "../../src/core/ids.ts";
 import { DeliveryError, SocketTransport } from "../../src/http/mod.ts";
 import { MAX_SOCKET_BYTES } from "../../src/http/peer_socket.ts";
+import type { Trouble } from "../../src/node/trouble.ts";
 import { decodeBundle, encodeFrame, utf8 } from "../../src/wire/mod.ts";
 import { Author } from "../node/_cluster.ts";
+import { ManualTimer } from "../node/_manual_timer.ts";
 import { CLUSTER, FakeNode } from "./fake_node.ts";
 import { FakeSocket } from "./fake_socket.ts";
 
@@ -14,90 +16,131 @@ const [peer, vote] = [replicaId(0), utf8("vote")];
 
 class Fixture {
   readonly sockets: FakeSocket[] = [];
+  readonly headers: Readonly<Record<string, string>>[] = [];
   readonly posted: (readonly Uint8Array[])[] = [];
-  now = 0;
+  readonly troubles: Trouble[] = [];
+  readonly timer = new ManualTimer();
+  onPost: () => Promise<void> = () => Promise.resolve();
   readonly transport = new SocketTransport({
     clusterFile,
     cluster: CLUSTER,
-    now: () => this.now,
-    open: (url) => this.sockets[this.sockets.length] = new FakeSocket(url),
-    post: { deliver: (_to, frames) => Promise.resolve(void this.posted.push(frames)) },
+    timer: this.timer,
+    prove: (to) => Promise.resolve({ proof: `for ${to}` }),
+    open: (url, headers) => {
+      this.headers.push(headers);
+      return this.sockets[this.sockets.length] = new FakeSocket(url);
+    },
+    post: { deliver: (_to, frames) => (this.posted.push(frames), this.onPost()) },
+    onTrouble: (trouble) => void this.troubles.push(trouble),
   });
 
   deliver(frame = vote, signal = never): Promise<void> {
     return this.transport.deliver(peer, [frame], signal);
   }
 
-  /** With a socket that is open. */
+  send(frame = vote): boolean {
+    return this.transport.send(peer, [frame]);
+  }
+
+  /** With a socket on which the peer has greeted. */
   async open(): Promise<FakeSocket> {
-    await this.deliver();
-    this.sockets.at(-1)!.opens();
-    return this.sockets.at(-1)!;
+    this.send();
+    await this.timer.idle();
+    const socket = this.sockets.at(-1)!;
+    socket.opens();
+    socket.gets("ack 0");
+    return socket;
   }
 }
 
-Deno.test("what comes before a socket is open is POSTed, then votes are bundles on the socket, answered by a status", async () => {
+Deno.test("what comes before a socket is open is POSTed, then bundles go on the socket, with a proof at its start", async () => {
   const f = new Fixture();
-  const socket = await f.open();
-  assertEquals([socket.url, socket.binaryType, f.posted], ["ws://a.test/messages", "arraybuffer", [[vote]]]);
-  const delivered = f.deliver();
-  assertEquals(decodeBundle(socket.sent[0] as Uint8Array, 9), { cluster: CLUSTER, frames: [vote] });
-  socket.gets("202");
-  await delivered;
-  const refused = assertRejects(() => f.deliver(), DeliveryError, "429");
-  socket.gets("429");
-  assertEquals((await refused).status, 429);
-  assertEquals([f.posted.length, f.sockets.length], [1, 1]);
-  await f.transport.deliver(replicaId(1), [vote], never);
+  assertEquals(f.send(), false);
+  await f.deliver();
+  await f.timer.idle();
+  const [socket] = f.sockets;
+  assertEquals([socket!.url, f.headers, f.posted], ["ws://a.test/messages", [{ proof: "for 0" }], [[vote]]]);
+  socket!.opens();
+  socket!.gets("ack 0");
+  assertEquals([f.send(), f.send()], [true, true]);
+  assertEquals(decodeBundle(socket!.sent[0] as Uint8Array, 9), { cluster: CLUSTER, frames: [vote] });
+  assertEquals([socket!.sent.length, f.posted.length, f.sockets.length], [2, 1, 1]);
+  assertEquals(f.transport.status(peer), { isSocketOpen: true, socketFailures: 0 });
+  f.transport.send(replicaId(1), [vote]);
+  await f.timer.idle();
   assertEquals(f.sockets[1]!.url, "wss://b.test/base/messages");
 });
 
-Deno.test("large bundles, and what clients have signed, are POSTed", async () => {
+Deno.test("what clients have signed goes on the socket too; what is too large for it is POSTed", async () => {
   const f = new Fixture();
   const socket = await f.open();
-  await f.deliver(new Uint8Array(MAX_SOCKET_BYTES));
   const client = new Author(9, CLUSTER);
-  const request = client.sign(client.request({ timestamp: 1 }));
-  await f.deliver(encodeFrame(request));
-  assertEquals([f.posted.length, socket.sent], [3, []]);
+  assertEquals(f.send(encodeFrame(client.sign(client.request({ timestamp: 1 })))), true);
+  const large = new Uint8Array(MAX_SOCKET_BYTES);
+  assertEquals(f.send(large), false);
+  await f.deliver(large);
+  assertEquals([f.posted.length, socket.sent.length], [1, 1]);
 });
 
-Deno.test("a delivery that is aborted, or whose socket ends, has failed; the next is POSTed, and a socket opened again after a while", async () => {
+Deno.test("what a socket swallows is POSTed within a second, once, and said; then everything is POSTed", async () => {
+  const f = new Fixture();
+  await f.open();
+  const frames = [utf8("1"), utf8("2"), utf8("3")];
+  for (const frame of frames) f.send(frame);
+  await f.timer.advance(900);
+  assertEquals(f.posted, [frames]);
+  assertEquals(f.troubles.map(({ kind }) => kind), ["socket-failed"]);
+  assertEquals(f.transport.status(peer), { isSocketOpen: false, socketFailures: 1 });
+  assertEquals(f.send(), false);
+  await f.deliver();
+  assertEquals(f.posted.length, 2);
+});
+
+Deno.test("a delivery for which there is no room waits for it, or is POSTed when the socket ends", async () => {
   const f = new Fixture();
   const socket = await f.open();
-  const controller = new AbortController();
-  const aborted = assertRejects(() => f.deliver(vote, controller.signal), DeliveryError, "in time");
-  controller.abort(new Error("too long"));
-  await aborted;
-  socket.gets("202"); // too late for anybody
-  await f.deliver();
-  assertEquals([socket.closedWith, f.posted.length, f.sockets.length], [undefined, 2, 1]);
-  f.now = 5_000;
-  const second = await f.open();
-  const lost = assertRejects(() => f.deliver(), DeliveryError, "closed");
-  second.ends();
-  await lost;
-  await f.deliver();
-  assertEquals([f.posted.length, f.sockets.length], [4, 2]);
+  const large = new Uint8Array(MAX_SOCKET_BYTES - 1_000);
+  for (let i = 0; i < 5; i++) f.send(large);
+  const [sent, before] = [socket.sent.length, f.posted.length];
+  assertEquals(f.send(), false);
+  const delivered = f.deliver();
+  socket.gets("ack 2");
+  await delivered;
+  assertEquals([socket.sent.length, f.posted.length], [sent + 1, before]);
+  for (let i = 0; i < 5; i++) f.send(large);
+  const posted = f.deliver(utf8("last"));
+  socket.ends();
+  await posted;
+  assertEquals(f.posted.flat().at(-1), utf8("last"));
 });
 
-Deno.test("a peer that takes no socket is asked for one every five seconds at most", async () => {
-  const f = new Fixture();
-  for (; f.now < 11_000; f.now += 1_000) {
-    await f.deliver();
-    f.sockets.at(-1)!.ends();
-  }
-  assertEquals([f.posted.length, f.sockets.length], [11, 3]);
-});
-
-Deno.test("closing ends what is under way, and waits until the sockets are closed; then all is POSTed", async () => {
+Deno.test("a peer that has no room is told to the sender as a failed delivery", async () => {
   const f = new Fixture();
   const socket = await f.open();
-  const underWay = assertRejects(() => f.deliver(), DeliveryError);
+  socket.gets("busy");
+  assertEquals(f.send(), false);
+  assertEquals((await assertRejects(() => f.deliver(), DeliveryError, "no room")).status, 429);
+  await f.timer.advance(200);
+  assertEquals(f.send(), true);
+});
+
+Deno.test("what can't be POSTed after a socket failed is left to the protocol", async () => {
+  const f = new Fixture();
+  const socket = await f.open();
+  f.onPost = () => Promise.reject(new DeliveryError("no", 0));
+  f.send();
+  socket.ends();
+  await f.timer.idle();
+  assertEquals(f.posted, [[vote]]);
+});
+
+Deno.test("closing waits until the sockets are closed; then all is POSTed", async () => {
+  const f = new Fixture();
+  const socket = await f.open();
+  f.send();
   await f.transport.close();
-  await underWay;
-  assertEquals([socket.closedWith, socket.readyState], [1000, 3]);
-  f.now = 10_000;
+  assertEquals([socket.closedWith, socket.readyState, f.posted], [1000, 3, []]);
+  await f.timer.advance(100_000);
   await f.deliver();
-  assertEquals([f.posted.length, f.sockets.length], [2, 1]);
+  assertEquals([f.posted.length, f.sockets.length], [1, 1]);
 });

@@ -70,9 +70,16 @@ Deno.test("a delivery is bounded in frames and bytes, but one frame goes however
 Deno.test("a full outbox drops the oldest frames and counts them", () => {
   const { peer, outbox, push } = setUp({ maxOutboxFrames: 3, maxOutboxBytes: 20 });
   push(1, 2, 3, 4);
-  assertEquals(outbox.status, { peer: 1 as ReplicaId, depth: 3, bytes: 9, dropped: 1 });
+  assertEquals(outbox.status, { peer: 1 as ReplicaId, depth: 3, bytes: 9, dropped: 1, failures: 0, unreachable: null });
   push(14);
-  assertEquals(outbox.status, { peer: 1 as ReplicaId, depth: 2, bytes: 18, dropped: 3 });
+  assertEquals(outbox.status, {
+    peer: 1 as ReplicaId,
+    depth: 2,
+    bytes: 18,
+    dropped: 3,
+    failures: 0,
+    unreachable: null,
+  });
   outbox.flush();
   assertEquals(peer.last.sizes, [4, 14]);
 });
@@ -155,4 +162,40 @@ Deno.test("a closed outbox aborts what is under way and leaves no alarm", async 
   outbox.flush();
   assert(peer.last.signal.aborted);
   assertEquals([timer.alarmsInMs, peer.deliveries.length, outbox.status.depth], [[], 1, 0]);
+});
+
+Deno.test("what the transport sends at once needs no delivery, and what it does not is delivered in order", () => {
+  const { peer, outbox, push } = setUp();
+  const sent: number[][] = [];
+  let isOpen = true;
+  const transport: Transport = peer;
+  transport.send = (_to, frames) => {
+    if (isOpen) sent.push(frames.map(({ length }) => length));
+    return isOpen;
+  };
+  push(1, 2);
+  outbox.flush();
+  push(3);
+  outbox.flush();
+  isOpen = false;
+  push(4);
+  outbox.flush();
+  isOpen = true;
+  push(5);
+  outbox.flush(); // behind the one that is under way
+  assertEquals([sent, peer.deliveries.map(({ sizes }) => sizes)], [[[1, 2], [3]], [[4]]]);
+});
+
+Deno.test("that nothing can be delivered is in the status until something can", async () => {
+  const { timer, peer, outbox, push } = setUp();
+  push(1);
+  outbox.flush();
+  peer.last.end(new Error("refused"));
+  await timer.idle();
+  assertEquals([outbox.status.failures, outbox.status.unreachable?.reason], [1, "refused"]);
+  push(1);
+  await timer.advance(100);
+  peer.last.end();
+  await timer.idle();
+  assertEquals([outbox.status.failures, outbox.status.unreachable], [1, null]);
 });
