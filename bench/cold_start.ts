@@ -6,6 +6,8 @@
 import { parseArgs } from "node:util";
 import type { Measured } from "./cold_start_once.ts";
 import { spread } from "./stats.ts";
+import { natural } from "../src/cli/numbers.ts";
+import { CliError, runCommand } from "../src/cli/cli_error.ts";
 
 const HELP = `Measures one request on a replica that is started for it, each time in a process of its own.
 
@@ -28,7 +30,7 @@ interface Setting {
   readonly rounds: readonly Measured[];
 }
 
-if (import.meta.main) Deno.exitCode = await main(Deno.args);
+if (import.meta.main) await runCommand(() => main(Deno.args));
 
 async function main(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({
@@ -45,12 +47,17 @@ async function main(args: readonly string[]): Promise<number> {
     console.log(HELP);
     return 0;
   }
+  const rounds = natural("--rounds", values.rounds, { min: 1 });
+  const sizes = values.keys.split(",").map((keys) => natural("--keys", keys, { min: 1 }));
+  const stores = values.stores.split(",");
+  const unknown = stores.find((store) => store !== "sqlite" && store !== "kv");
+  if (unknown !== undefined) throw new CliError(`--stores: expected sqlite, kv, got ${unknown} (see --help)`, 2);
   const settings: Setting[] = [];
   console.log("| store | keys | ms | of that opening | reads | blobs | KB read | memory above an empty process, MB |");
   console.log("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
-  for (const store of values.stores.split(",")) {
-    for (const keys of values.keys.split(",").map(Number)) {
-      const setting = await measured(store, keys, Number(values.rounds));
+  for (const store of stores) {
+    for (const keys of sizes) {
+      const setting = await measured(store, keys, rounds);
       settings.push(setting);
       console.log(row(setting));
     }

@@ -17,6 +17,8 @@ import { SqliteStore } from "../src/stores/sqlite.ts";
 import { type ClusterFile, pack } from "../src/wire/mod.ts";
 import { residentBytes } from "./proc.ts";
 import { freePorts } from "../tools/ports.ts";
+import { natural } from "../src/cli/numbers.ts";
+import { runCommand } from "../src/cli/cli_error.ts";
 
 const HELP =
   `Has a new replica fetch a state from three others, all processes of their own, and measures time and memory.
@@ -39,7 +41,7 @@ interface Part {
   readonly url: string;
 }
 
-if (import.meta.main) Deno.exitCode = await main(Deno.args);
+if (import.meta.main) await runCommand(() => main(Deno.args));
 
 async function main(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({
@@ -54,12 +56,14 @@ async function main(args: readonly string[]): Promise<number> {
     console.log(HELP);
     return 0;
   }
+  const megabytes = natural("--megabytes", values.megabytes, { min: 1, max: 10_000 });
+  const maxSeconds = natural("--seconds", values.seconds, { min: 1 });
   const folder = await Deno.makeTempDir({ prefix: "transfer-" });
   const parts: Part[] = [];
   try {
     const ports = freePorts(4);
     const cluster = createCluster(folder, 4, (i) => `http://127.0.0.1:${ports[i]}`);
-    const blobs = await writeStates(folder, cluster, Number(values.megabytes));
+    const blobs = await writeStates(folder, cluster, megabytes);
     const names = cluster.genesis.replicas.map(({ name }) => name);
     for (const name of names.slice(0, 3)) parts.push(start(folder, cluster, name));
     for (const part of parts) await untilUp(part);
@@ -70,9 +74,9 @@ async function main(args: readonly string[]): Promise<number> {
     parts.push(late);
     await untilUp(late);
     const idle = peakBytes(late);
-    const deadline = began + 1000 * Number(values.seconds);
+    const deadline = began + 1000 * maxSeconds;
     while ((await statusOf(late)).lastExecuted < SEQUENCE) {
-      if (performance.now() > deadline) throw new Error(`not done after ${values.seconds} s`);
+      if (performance.now() > deadline) throw new Error(`not done after ${maxSeconds} s`);
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
     const seconds = (performance.now() - began) / 1000;

@@ -131,7 +131,7 @@ async function ready(url: string, hasEnded: () => boolean): Promise<void> {
   for (let attempt = 0; attempt < 300; attempt++) {
     if (hasEnded()) throw new Error(`${url}: the process has ended`);
     try {
-      const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(5_000) });
+      const response = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(5_000) });
       const text = await response.text();
       if (response.ok) return;
       if (attempt === 299) throw new Error(text);

@@ -19,12 +19,19 @@ export async function runCommand(command: () => Promise<number>, args: readonly 
   keepLoopbackDirect();
   try {
     Deno.exit(await command());
-  } catch (error) {
+  } catch (thrown) {
+    const error = asUsageError(thrown);
     const isDefect = !(error instanceof CliError);
     const message = isDefect ? (error instanceof Error ? error.stack : undefined) ?? String(error) : error.message;
     console.error(isJson(args) ? lineOf(message) : `error: ${message}`);
     Deno.exit(isDefect ? 70 : error.exitCode);
   }
+}
+
+/** What `parseArgs` says of arguments that it does not know, in its first sentence. */
+function asUsageError(error: unknown): unknown {
+  const isOfArguments = error instanceof Error && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
+  return isOfArguments ? new CliError(`${error.message.split(/\. |\n/, 1)[0]} (see --help)`, 2) : error;
 }
 
 function isJson(args: readonly string[]): boolean {

@@ -22,3 +22,10 @@ export function natural(option: string, text: string, { min = 0, max = 999_999_9
     2,
   );
 }
+
+/** A number above 0 in decimal digits, perhaps with a fraction. @throws {CliError} that names the option. */
+export function positive(option: string, text: string): number {
+  const value = /^[0-9]{1,9}(\.[0-9]{1,9})?$/.test(text) ? Number(text) : NaN;
+  if (value > 0) return value;
+  throw new CliError(`${option}: expected a number above 0, got ${JSON.stringify(text)} (see --help)`, 2);
+}

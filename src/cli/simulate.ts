@@ -18,6 +18,7 @@ import {
 import { CliError, runCommand } from "./cli_error.ts";
 import { STORE_KINDS, type StoreKind } from "./real_stores.ts";
 import { optionsOf, type Outcome, outcomesOf, type Simulation } from "./simulate_runs.ts";
+import { positive } from "./numbers.ts";
 
 const HELP = `Simulates clusters in virtual time under faults drawn from a seed, and checks everything that must hold.
 
@@ -170,10 +171,7 @@ function parse(args: readonly string[]): Options {
   const kinds = values.kinds === "none" ? [] : values.kinds?.split(",");
   const unknown = kinds?.find((kind) => !KINDS.includes(kind as Kind));
   if (unknown !== undefined) throw usage(`--kinds: expected none or some of ${KINDS.join(", ")}, got ${unknown}`);
-  const minutes = Number(values.minutes ?? Infinity);
-  if (!(minutes > 0)) {
-    throw usage(`--minutes: expected a number above 0, got ${values.minutes}`);
-  }
+  const minutes = values.minutes === undefined ? Infinity : positive("--minutes", values.minutes);
   return {
     seed: natural("seed", values.seed) ?? crypto.getRandomValues(new Uint32Array(1))[0]!,
     runs: natural("runs", values.runs) ?? (values.trace ? 1 : values.minutes ? Infinity : 100),

@@ -2,6 +2,7 @@
  * Keeps an eye on the replicas' processes: says who died, restarts them if told to, stops them together.
  * @module
  */
+import { quorum } from "../core/quorum.ts";
 import type { ChildReplica } from "./child_replica.ts";
 import type { ClusterOutput } from "./cluster_output.ts";
 
@@ -16,6 +17,8 @@ export interface SupervisorOptions {
 }
 
 const READY_RETRY_MS = 50;
+/** Where a quorum takes part the last replicas are waited for so long, ms. */
+const LAST_REPLICAS_MS = 3_000;
 /** Longer than a replica takes to close in good order, ms. */
 const STOP_TIMEOUT_MS = 6_000;
 /** Before a replica is started again, doubled each time that it did not live for long, ms. */
@@ -42,13 +45,21 @@ export class Supervisor {
     return this.#ended.promise;
   }
 
-  /** True once all replicas are ready; false if the cluster is stopped before, or a replica could not start. */
+  /**
+   * True once the cluster is available: all replicas take part; or a quorum does, and the others have had some time. One that had left a
+   * view alone before it was stopped takes part again when the others follow. False if the cluster is stopped before, or a replica could
+   * not start.
+   */
   async waitUntilReady(): Promise<boolean> {
-    for (const name of this.#options.names) {
-      while (!(await this.#children.get(name)!.isReady())) {
-        if (this.#stopping) return false;
-        await new Promise((resolve) => setTimeout(resolve, READY_RETRY_MS));
-      }
+    const enough = quorum(this.#options.names.length);
+    let patience: number | null = null;
+    while (!this.#stopping) {
+      const ready = await Promise.all([...this.#children.values()].map((child) => child.isReady()));
+      const count = ready.filter((isReady) => isReady).length;
+      if (count < enough) patience = null;
+      else patience ??= performance.now() + LAST_REPLICAS_MS;
+      if (count === ready.length || (patience !== null && performance.now() > patience)) break;
+      await new Promise((resolve) => setTimeout(resolve, READY_RETRY_MS));
     }
     return this.#isReady = !this.#stopping;
   }

@@ -52,7 +52,7 @@ export class DeployProcess {
   async ready(): Promise<this> {
     for (let attempt = 0; attempt < 600; attempt++) {
       if (this.#status.code !== null) throw new Error((await this.ended()).printed);
-      const ok = await fetch(`${this.url}/readyz`).then(
+      const ok = await fetch(`${this.url}/healthz`).then(
         async (answer) => (await answer.text(), answer.ok),
         () => false,
       );

@@ -149,7 +149,7 @@ class Started {
 
   async ready(): Promise<void> {
     for (let i = 0; i < 600; i++) {
-      if (await fetch(`${this.#url}/readyz`).then(async (a) => (await a.text(), a.ok), () => false)) return;
+      if (await fetch(`${this.#url}/healthz`).then(async (a) => (await a.text(), a.ok), () => false)) return;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     throw new Error(`${this.#url} is not ready`);

@@ -6,6 +6,8 @@ import { parseArgs } from "node:util";
 import { WAYS } from "./clients.ts";
 import { Fleet } from "./fleet.ts";
 import { Load } from "./load.ts";
+import { natural, positive } from "../../src/cli/numbers.ts";
+import { runCommand } from "../../src/cli/cli_error.ts";
 
 const HELP = `Runs replica processes at full load, and then without any, and counts the views that they leave: none.
 
@@ -62,8 +64,9 @@ async function main(args: readonly string[]): Promise<number> {
     console.log(HELP);
     return 0;
   }
-  const [seconds, callers] = [60 * Number(values.minutes), Number(values.callers)];
-  const fleet = await Fleet.start(Number(values.replicas));
+  const seconds = 60 * positive("--minutes", values.minutes);
+  const callers = natural("--callers", values.callers, { min: 1 });
+  const fleet = await Fleet.start(natural("--replicas", values.replicas, { min: 4, max: 26 }));
   let failures = 0;
   try {
     for (const count of [callers, 0]) {
@@ -82,4 +85,4 @@ async function main(args: readonly string[]): Promise<number> {
   return failures > 0 ? 1 : 0;
 }
 
-if (import.meta.main) Deno.exitCode = await main(Deno.args);
+if (import.meta.main) await runCommand(() => main(Deno.args));

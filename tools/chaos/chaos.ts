@@ -9,6 +9,8 @@ import { eventually, Fleet } from "./fleet.ts";
 import { createRandom, type Random } from "./random.ts";
 import { Watch } from "./watch.ts";
 import { Workload } from "./workload.ts";
+import { natural, positive } from "../../src/cli/numbers.ts";
+import { runCommand } from "../../src/cli/cli_error.ts";
 
 const HELP =
   `Kills, stops and restarts replica processes at random, under load, and deletes what they stored; then heals, and
@@ -242,10 +244,10 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const began = performance.now();
   const { violations, summary } = await chaos({
-    seconds: Number(values.minutes) * 60,
-    seed: Number(values.seed),
-    replicas: Number(values.replicas),
-    callers: Number(values.callers),
+    seconds: positive("--minutes", values.minutes) * 60,
+    seed: natural("--seed", values.seed, { max: 2 ** 32 - 1 }),
+    replicas: natural("--replicas", values.replicas, { min: 4, max: 26 }),
+    callers: natural("--callers", values.callers, { min: 1 }),
     loseDisks: !values["keep-disks"],
     say: (line) => console.log(`${((performance.now() - began) / 1000).toFixed(1).padStart(6)} ${line}`),
   });
@@ -254,4 +256,4 @@ async function main(args: readonly string[]): Promise<number> {
   return violations.length === 0 ? 0 : 1;
 }
 
-if (import.meta.main) Deno.exitCode = await main(Deno.args);
+if (import.meta.main) await runCommand(() => main(Deno.args));

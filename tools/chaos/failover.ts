@@ -7,6 +7,9 @@ import { spread } from "../../bench/stats.ts";
 import { WAYS } from "./clients.ts";
 import { Fleet } from "./fleet.ts";
 import { Load, type Waited } from "./load.ts";
+import { natural } from "../../src/cli/numbers.ts";
+import { runCommand } from "../../src/cli/cli_error.ts";
+import { maxFaulty } from "../../src/core/quorum.ts";
 
 const HELP = `Kills the primary (kill -9) under load again and again, and measures how long clients wait.
 
@@ -85,12 +88,15 @@ async function main(args: readonly string[]): Promise<number> {
     console.log(HELP);
     return 0;
   }
-  const fleet = await Fleet.start(Number(values.replicas));
+  const replicas = natural("--replicas", values.replicas, { min: 4, max: 26 });
+  const kill = natural("--kill", values.kill, { min: 1, max: maxFaulty(replicas) });
+  const count = natural("--rounds", values.rounds, { min: 1 });
+  const callers = natural("--callers", values.callers, { min: 1 });
+  const fleet = await Fleet.start(replicas);
   const rounds: Round[] = [];
   try {
-    for (let i = 0; i < Number(values.rounds); i++) {
-      const { kill, stop, callers } = values;
-      const round = await failOver(fleet, { kill: Number(kill), stop, callers: Number(callers) });
+    for (let i = 0; i < count; i++) {
+      const round = await failOver(fleet, { kill, stop: values.stop, callers });
       rounds.push(round);
       const figures = WAYS.map((way) => `${way} ${round.pauseMs[way].toFixed(0)} (${round.longestMs[way].toFixed(0)})`);
       console.log(
@@ -119,4 +125,4 @@ async function main(args: readonly string[]): Promise<number> {
   return rounds.some(({ errors }) => errors.length > 0) ? 1 : 0;
 }
 
-if (import.meta.main) Deno.exitCode = await main(Deno.args);
+if (import.meta.main) await runCommand(() => main(Deno.args));

@@ -19,7 +19,7 @@ export interface ReplicaReport {
   readonly viewID: number;
   readonly primary: string;
   readonly active: boolean;
-  readonly ready: boolean;
+  readonly transferring: boolean;
   readonly halted: string | null;
   readonly lastExecuted: number;
   readonly lowWatermark: number;
@@ -165,8 +165,13 @@ export class Fleet {
     return first[0];
   }
 
+  /** Resolves once a replica has all that it needs to take part; it may have left a view alone, and wait for the others. */
   async untilReady(name: string): Promise<void> {
-    await eventually(`${name} is ready`, async () => (await this.status(name))?.ready === true, READY_TIMEOUT_MS);
+    const isReady = async () => {
+      const report = await this.status(name);
+      return report !== null && report.halted === null && !report.hasLostDisk && !report.transferring;
+    };
+    await eventually(`${name} is ready`, isReady, READY_TIMEOUT_MS);
   }
 
   /** The highest number that any replica says it has executed. */
