@@ -4,10 +4,12 @@
  *
  * Deviation: the paper remembers one reply per client for ever. Here a signed client opens a *session*, with a window of
  * timestamps so that it can pipeline; a request of a session that is not there is refused and never executed again, so
- * sessions may be evicted. Unsigned clients share the other half of the table, by name.
+ * sessions may be evicted. Unsigned clients share the other half of the table, by name: {@linkcode ClientNames}.
  *
  * @module
  */
+import { ClientNames } from "./client_names.ts";
+import { makeRoom, type Moment } from "./client_room.ts";
 import type { Limits } from "./config.ts";
 import type { ClientId, Digest, Millis, SequenceNumber } from "./ids.ts";
 import type { Environment, Plain } from "./io.ts";
@@ -16,12 +18,6 @@ import { NEVER, refusal, refuse, reused } from "./refusals.ts";
 import type { ChunkChange } from "./state_tree.ts";
 import { decodeReplies, encodeReplies, storedBytes, type StoredReply, storedReply } from "./stored_replies.ts";
 import { utf8 } from "./text.ts";
-
-/** Where and when a batch is executed. */
-export interface Moment {
-  readonly sequence: SequenceNumber;
-  readonly timestamp: Millis;
-}
 
 interface Session {
   readonly client: ClientId;
@@ -34,29 +30,19 @@ interface Session {
   readonly replies: Map<number, StoredReply>;
 }
 
-interface Name {
-  readonly name: string;
-  lastUsed: Millis;
-  /** Timestamps up to this one are no longer remembered one by one, and refused. */
-  floor: number;
-  readonly replies: Map<number, StoredReply>;
-}
-
-/** Bytes of stored results per name, beyond which its oldest go. */
-const MAX_NAME_REPLY_BYTES = 16 * 1024;
-
 /** The client table. */
 export class ClientTable {
   readonly #env: Pick<Environment, "hash" | "pack" | "unpack">;
   readonly #limits: Limits;
   readonly #sessions = new Map<string, Session>();
-  readonly #names = new Map<string, Name>();
-  /** Chunk ids of what changed since the last checkpoint. */
+  readonly #names: ClientNames;
+  /** Chunk ids of the sessions that changed since the last checkpoint. */
   readonly #dirty = new Set<string>();
 
   constructor(env: Pick<Environment, "hash" | "pack" | "unpack">, limits: Limits) {
     this.#env = env;
     this.#limits = limits;
+    this.#names = new ClientNames(env, limits);
   }
 
   get sessions(): number {
@@ -107,63 +93,52 @@ export class ClientTable {
     return results;
   }
 
-  /** What a vouched request is answered for good, as in {@linkcode lookup}. */
+  /** What a vouched request is answered for good, as in {@linkcode lookup}. What has expired can be executed in no later batch. */
   lookupAll({ operations, notAfter }: VouchedRequest, agreedTime: Millis): readonly Result[] | null {
     const isExpired = notAfter < agreedTime;
     const results: Result[] = [];
     for (const operation of operations) {
-      const result = this.lookupVouched(operation) ?? (isExpired ? refusal("expired", NEVER) : null);
+      const result = this.lookupVouched(operation, isExpired ? null : notAfter) ??
+        (isExpired ? refusal("expired", NEVER) : null);
       if (!result) return null;
       results.push(result);
     }
     return results;
   }
 
-  /** What an unsigned client's operation is answered for good: its stored result, or a refusal. */
-  lookupVouched({ name, timestamp, operation }: VouchedOperation): Result | null {
-    const known = this.#names.get(name);
-    const stored = known?.replies.get(timestamp);
-    if (stored) {
-      const first = stored.results[0]!;
-      return stored.digest === this.#env.hash(operation) ? first : refusal("timestamp-reused", first.sequence);
-    }
-    return known && timestamp <= known.floor ? refusal("stale-timestamp", NEVER) : null;
+  /** As {@linkcode ClientNames.highestOf}. */
+  highestOf(name: string): number {
+    return this.#names.highestOf(name);
   }
 
-  /** Executes an unsigned client's operation once, by `run`, or answers from memory, or refuses. */
+  /** As {@linkcode ClientNames.lookup}. */
+  lookupVouched(operation: VouchedOperation, notAfter: Millis | null = null): Result | null {
+    return this.#names.lookup(operation, notAfter);
+  }
+
+  /** As {@linkcode ClientNames.execute}. */
   executeVouched(operation: VouchedOperation, at: Moment, run: () => Result): Result {
-    const remembered = this.lookupVouched(operation);
-    if (remembered) return remembered;
-    const known = this.#names.get(operation.name);
-    if (
-      !known && !this.#makeRoom(this.#names, this.#limits.maxNames, this.#limits.nameIdleMs, at.timestamp, nameChunk)
-    ) {
-      return refusal("too-many-clients", at.sequence);
-    }
-    const name = known ?? { name: operation.name, lastUsed: at.timestamp, floor: -1, replies: new Map() };
-    this.#names.set(operation.name, name);
-    const result = run();
-    name.replies.set(operation.timestamp, storedReply(this.#env.hash(operation.operation), [result]));
-    name.lastUsed = at.timestamp;
-    this.#forgetOldest(name);
-    this.#dirty.add(nameChunk(name));
-    return result;
+    return this.#names.execute(operation, at, run);
   }
 
   /** The chunks of the table that changed since the last call. */
   takeChanges(): readonly ChunkChange[] {
-    const changes = [...this.#dirty].sort().map((id): ChunkChange => [id, this.#encode(id)]);
+    const sessions = [...this.#dirty].sort().map((id): ChunkChange => [id, this.#encode(id)]);
     this.#dirty.clear();
-    return changes;
+    return [...this.#names.takeChanges(), ...sessions];
   }
 
   /** Puts chunks in place, after a restart or a state transfer. */
   restore(changes: Iterable<ChunkChange>): void {
-    for (const [id, chunk] of changes) {
+    for (const change of changes) {
+      const [id, chunk] = change;
+      if (id.startsWith("n")) {
+        this.#names.restore(change);
+        continue;
+      }
       this.#dirty.delete(id);
-      if (chunk === null) this.#remove(id);
-      else if (id.startsWith("s")) this.#restoreSession(this.#env.unpack(chunk));
-      else this.#restoreName(this.#env.unpack(chunk));
+      if (chunk === null) this.#sessions.delete(id.slice(1));
+      else this.#restoreSession(this.#env.unpack(chunk));
     }
   }
 
@@ -173,7 +148,8 @@ export class ClientTable {
     if (before) return opened(before);
     const { maxSessions, sessionIdleMs } = this.#limits;
     const taken = this.#sessions.has(sessionKey(request.client, at.sequence)); // one opening per client and batch
-    if (taken || !this.#makeRoom(this.#sessions, maxSessions, sessionIdleMs, at.timestamp, sessionChunk)) {
+    const room = { max: maxSessions, idleMs: sessionIdleMs, now: at.timestamp };
+    if (taken || !makeRoom(this.#sessions, room, (evicted) => this.#dirty.add(sessionChunk(evicted)))) {
       return refusal("too-many-clients", at.sequence);
     }
     const session: Session = {
@@ -204,51 +180,11 @@ export class ClientTable {
     for (const timestamp of [...session.replies.keys()]) if (timestamp < lowest) session.replies.delete(timestamp);
   }
 
-  /** Evicts the longest idle entry of a full table, ties broken by key; false if none has been idle long enough. */
-  #makeRoom<T extends { readonly lastUsed: Millis }>(
-    table: Map<string, T>,
-    max: number,
-    idleMs: number,
-    now: Millis,
-    chunkOf: (entry: T) => string,
-  ): boolean {
-    if (table.size < max) return true;
-    let idlest: [string, T] | null = null;
-    for (const entry of table) {
-      if (
-        !idlest || entry[1].lastUsed < idlest[1].lastUsed ||
-        (entry[1].lastUsed === idlest[1].lastUsed && entry[0] < idlest[0])
-      ) {
-        idlest = entry;
-      }
-    }
-    if (!idlest || idlest[1].lastUsed + idleMs > now) return false;
-    table.delete(idlest[0]);
-    this.#dirty.add(chunkOf(idlest[1]));
-    return true;
-  }
-
-  #forgetOldest(name: Name): void {
-    while (
-      name.replies.size > this.#limits.sessionWindow ||
-      (name.replies.size > 1 && storedBytes(name.replies) > MAX_NAME_REPLY_BYTES)
-    ) {
-      const oldest = Math.min(...name.replies.keys());
-      name.replies.delete(oldest);
-      name.floor = Math.max(name.floor, oldest);
-    }
-  }
-
   #encode(id: string): Uint8Array | null {
-    const key = id.slice(1);
-    if (id.startsWith("s")) {
-      const s = this.#sessions.get(key);
-      return s
-        ? this.#env.pack([s.client, s.id, s.nonce, s.lowestUnanswered, s.lastUsed, encodeReplies(s.replies)])
-        : null;
-    }
-    const n = this.#names.get(key);
-    return n ? this.#env.pack([n.name, n.lastUsed, n.floor + 1, encodeReplies(n.replies)]) : null;
+    const s = this.#sessions.get(id.slice(1));
+    return s
+      ? this.#env.pack([s.client, s.id, s.nonce, s.lowestUnanswered, s.lastUsed, encodeReplies(s.replies)])
+      : null;
   }
 
   #restoreSession(plain: Plain): void {
@@ -269,16 +205,6 @@ export class ClientTable {
       replies: decodeReplies(replies),
     });
   }
-
-  #restoreName(plain: Plain): void {
-    const [name, lastUsed, floor, replies] = plain as [string, Millis, number, Plain];
-    this.#names.set(name, { name, lastUsed, floor: floor - 1, replies: decodeReplies(replies) });
-  }
-
-  #remove(id: string): void {
-    if (id.startsWith("s")) this.#sessions.delete(id.slice(1));
-    else this.#names.delete(id.slice(1));
-  }
 }
 
 function opened(session: Session): Result {
@@ -291,8 +217,4 @@ function sessionKey(client: ClientId, id: number): string {
 
 function sessionChunk(session: Session): string {
   return `s${sessionKey(session.client, session.id)}`;
-}
-
-function nameChunk(name: Name): string {
-  return `n${name.name}`;
 }

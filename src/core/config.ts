@@ -34,9 +34,9 @@ export interface Limits {
   readonly sessionIdleMs: number;
   /** Remembered names of unsigned clients in all. */
   readonly maxNames: number;
-  /** A name is remembered for at least this long after its last operation, ms of agreed time. */
+  /** A name is remembered for at least this long after its last operation, ms of agreed time. At least {@linkcode MIN_NAME_IDLE_MS}. */
   readonly nameIdleMs: number;
-  /** How far a primary's timestamp may run ahead of a backup's clock, ms. */
+  /** How far a primary's timestamp may run ahead of a backup's clock, or of what it takes the agreed time to be, ms. */
   readonly maxClockSkewMs: number;
 }
 
@@ -78,6 +78,9 @@ export interface Settings {
   /** A request has waited for so long while the primary's batches had room for it: the primary is suspected. */
   readonly slowPrimaryMs: number;
 }
+
+/** A gateway's requests are valid for half of `nameIdleMs` at most: with less than this they would expire before they are ordered. */
+export const MIN_NAME_IDLE_MS = 1_000;
 
 /** The defaults for {@linkcode Genesis.limits}. */
 export const DEFAULT_LIMITS: Limits = {

@@ -23,6 +23,7 @@ export type DiscardReason =
 export type Suspicion =
   | "no-progress" // requests wait and nothing was executed for the view timeout
   | "overtaken" // a request waits while very many later ones were executed
+  | "slow-time" // the primary freezes the agreed time, or lets it lag
   | "slow-primary" // a request waits although the primary has room for it
   | "no-new-view" // the view's primary did not start it in time
   | "others-left" // f + 1 others have left for a higher view

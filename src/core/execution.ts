@@ -2,6 +2,7 @@
  * Execution in the order of sequence numbers (PBFT §4.2), each request once.
  * @module
  */
+import { noteAgreedTime } from "./agreed_time.ts";
 import { askForBody } from "./bodies.ts";
 import { isCheckpointDue, isSurpassed, takeCheckpoint } from "./checkpoint.ts";
 import type { Millis, SequenceNumber } from "./ids.ts";
@@ -34,8 +35,12 @@ export function executeCommitted(step: Step): void {
 function execute(step: Step, slot: Slot, batch: Batch): void {
   const { state, env } = step;
   invariant(slot.sequence === state.lastExecuted + 1, `${slot.sequence} is executed after ${state.lastExecuted}`);
-  if (batch.requests.length > 0) state.agreedTime = Math.max(state.agreedTime, batch.timestamp) as Millis;
-  for (const request of batch.requests) executeRequest(step, slot, request);
+  const before = state.agreedTime;
+  if (batch.requests.length > 0) {
+    state.agreedTime = Math.max(before, batch.timestamp) as Millis;
+    noteAgreedTime(step);
+  }
+  for (const request of batch.requests) executeRequest(step, { sequence: slot.sequence, before }, request);
   if (isHalfFull(env.genesis.limits, batch.requests.length, batch.bytes.length)) state.pending.noteFullBatch();
   state.history = env.hash(env.pack([state.history, batch.digest]));
   state.lastExecuted = slot.sequence;
@@ -56,32 +61,42 @@ function operationsOf({ message }: SignedRequest): readonly Uint8Array[] {
   return message.kind === "request" ? message.operations : message.operations.map(({ operation }) => operation);
 }
 
-function executeRequest(step: Step, slot: Slot, request: SignedRequest): void {
+/** The number that is executed, and the agreed time of the one before. */
+type Place = Pick<Slot, "sequence"> & { readonly before: Millis };
+
+function executeRequest(step: Step, place: Place, request: SignedRequest): void {
   const { state } = step;
-  const results = resultsOf(step, slot, request.message, request);
-  if (slot.sequence > state.answeredThrough || state.pending.has(request)) answer(step, request, results);
+  const results = resultsOf(step, place, request.message, request);
+  if (place.sequence > state.answeredThrough || state.pending.has(request)) answer(step, request, results);
   const isRefused = results.some(({ status }) => status === "refused");
-  if (isRefused) state.refused.note(request.digest, results, step.now);
+  if (isRefused) state.refused.note(request.digest, results, state.clock.elapsedMs);
   state.pending.noteExecuted();
   endWaiting(step, request, results);
 }
 
-function resultsOf(step: Step, slot: Slot, message: AnyRequest, { digest }: SignedRequest): readonly Result[] {
+function resultsOf(step: Step, place: Place, message: AnyRequest, { digest }: SignedRequest): readonly Result[] {
   const { clients, agreedTime } = step.state;
-  const at = { sequence: slot.sequence, timestamp: agreedTime };
+  const { sequence, before } = place;
+  const at = { sequence, timestamp: agreedTime, before };
   const { nameIdleMs, maxSessionReplyBytes } = step.env.genesis.limits;
-  const bounded = boundedBy(maxSessionReplyBytes, slot.sequence);
+  const bounded = boundedBy(maxSessionReplyBytes, sequence);
   if (message.kind === "request") {
     return clients.execute(message, digest, at, () => {
-      return message.operations.map((operation) => bounded(() => run(step, slot, operation, message.client)));
+      return message.operations.map((operation) => bounded(() => run(step, place, operation, message.client)));
     });
   }
-  // A name outlives every request that mentions it, so that a vouched request that is replayed never runs twice.
-  const isExpired = message.notAfter < agreedTime || message.notAfter > agreedTime + nameIdleMs;
+  // Judged by the time before this batch, which its gateway can know. A name outlives every request that is executed for it
+  // (see ClientTable), so that a vouched request that is replayed never runs twice.
+  const { notAfter } = message;
+  const refused = notAfter < before
+    ? refusal("expired", NEVER)
+    : notAfter > (before || agreedTime) + nameIdleMs
+    ? refusal("too-early", sequence)
+    : null;
   return message.operations.map((vouched) => {
     const { operation, name } = vouched;
-    if (isExpired) return clients.lookupVouched(vouched) ?? refusal("expired", NEVER);
-    return bounded(() => clients.executeVouched(vouched, at, () => run(step, slot, operation, `name:${name}`)));
+    if (refused) return clients.lookupVouched(vouched, null) ?? refused;
+    return bounded(() => clients.executeVouched(vouched, at, () => run(step, place, operation, `name:${name}`)));
   });
 }
 
@@ -97,7 +112,7 @@ function boundedBy(maxBytes: number, sequence: SequenceNumber): (next: () => Res
 }
 
 /** Gives one operation to the state machine. */
-function run(step: Step, { sequence }: Slot, operation: Uint8Array, client: string): Result {
+function run(step: Step, { sequence }: Place, operation: Uint8Array, client: string): Result {
   const { state: { agreedTime, unsealed }, env } = step;
   if (unsealed !== null) {
     return rejected(sequence, "the state machine can't give its state, so it is given no operations");

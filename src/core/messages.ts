@@ -43,7 +43,7 @@ export interface VouchedRequest {
   readonly kind: "vouched-request";
   /** Who signs it. */
   readonly gateway: ReplicaId;
-  /** Executed only in batches whose agreed timestamp is at most this; later it is refused as `expired`. */
+  /** Executed where the agreed time of the batch before is at most this (else `expired`) and no more than `nameIdleMs` less (else `too-early`). */
   readonly notAfter: Millis;
   /** Executed in this order, each once. */
   readonly operations: readonly VouchedOperation[];
@@ -121,7 +121,8 @@ export type Refusal =
   | "timestamp-reused" // that timestamp was another operation's
   | "reply-storage-full" // the client must acknowledge replies first, or ask for less at once
   | "too-many-clients" // no session or name is idle long enough to make room
-  | "expired"; // a vouched request past its `notAfter`
+  | "expired" // a vouched request past its `notAfter`: it is never executed
+  | "too-early"; // a vouched request whose `notAfter` is further ahead than names are remembered
 
 /** ⟨REPLY, v, t, c, i, r⟩: f + 1 that agree on all but `replica` and `view` are a receipt (PBFT §4.1). */
 export interface Reply {
@@ -162,10 +163,7 @@ export interface Status {
   readonly stages: readonly Stage[];
 }
 
-/**
- * A quorum of equal commits: proof for a replica that lags that a number is decided. Commits of several views don't add up, so
- * they travel together.
- */
+/** A quorum of equal commits: proof that a number is decided. Commits of several views don't add up, so they travel together. */
 export interface Decision {
   /** Tells it from other messages. */
   readonly kind: "decision";

@@ -2,6 +2,7 @@
  * The normal case (PBFT §4.2): request, pre-prepare, prepare, commit. goPBFT's `resolveMsg`.
  * @module
  */
+import { ceiling, proposalTime, reachedAt, watchProgress } from "./agreed_time.ts";
 import { answer, answerOf, endWaiting } from "./answers.ts";
 import { executeCommitted } from "./execution.ts";
 import { askForBody } from "./bodies.ts";
@@ -21,7 +22,7 @@ export function onRequest(step: Step, request: Verified<SignedRequest>): void {
   const forGood = answerOf(step.state, request);
   // While it waited its timestamp may have been given up or given to another, or its session have ended.
   if (forGood) endWaiting(step, request, forGood);
-  const results = forGood ?? refused.lookup(digest, step.now);
+  const results = forGood ?? refused.lookup(digest, step.state.clock.elapsedMs);
   if (results) return answer(step, request, results);
   if (pending.has(request)) return step.discard(message.kind, null, "duplicate");
   const { statusIntervalMs } = step.env.settings;
@@ -56,7 +57,7 @@ export function propose(step: Step): void {
     if (state.lastProposed > state.lastExecuted && !nextIsHalfFull(step) && !isFilling) return;
     const requests = takeRequests(step);
     if (requests.length === 0 && !isFilling) return;
-    const batch = requests.length > 0 ? env.batch(step.now, requests) : nullBatch(env);
+    const batch = requests.length > 0 ? env.batch(proposalTime(step), requests) : nullBatch(env);
     state.lastProposed = (state.lastProposed + 1) as SequenceNumber;
     const prePrepare = env.sign<PrePrepare>({
       kind: "pre-prepare",
@@ -113,19 +114,18 @@ export function onPrePrepare(step: Step, prePrepare: Verified<Signed<PrePrepare>
   acceptWaiting(step, slot);
 }
 
-/** Accepts the pre-prepare that waits, if its body is there and our clock has come near enough to its timestamp. */
+/** Accepts the pre-prepare that waits, if its body is there and the agreed time can have come to its timestamp. */
 export function acceptWaiting(step: Step, slot: Slot): void {
   // What was taken up before it may have made it stable.
   if (!slot.waiting || !step.state.log.isWithin(slot.sequence)) return;
   const { prePrepare, batch, carried } = slot.waiting;
   if (!batch) return askForBody(step, prePrepare.message.digest);
-  if (!carried && batch.timestamp > step.now + step.env.genesis.limits.maxClockSkewMs) {
-    step.state.early.add(slot.sequence);
-    return;
-  }
+  if (!carried && batch.timestamp > ceiling(step)) return void step.state.early.add(slot.sequence);
   if (!step.mayVote) return;
   slot.waiting = null;
-  if (prePrepare.message.view === step.state.view) accept(step, slot, prePrepare, batch);
+  if (prePrepare.message.view !== step.state.view) return;
+  if (!carried) watchProgress(step, slot.sequence, batch);
+  accept(step, slot, prePrepare, batch);
 }
 
 /** Takes up the pre-prepares whose time has come. */
@@ -143,8 +143,8 @@ export function takeUpEarly(step: Step): void {
 export function earlyAt(step: Step): Millis | null {
   let at: number | null = null;
   for (const sequence of step.state.early) {
-    const timestamp = step.state.log.find(sequence)?.waiting?.batch?.timestamp ?? 0;
-    at = Math.min(at ?? Infinity, timestamp - step.env.genesis.limits.maxClockSkewMs);
+    const timestamp = step.state.log.find(sequence)?.waiting?.batch?.timestamp ?? 0 as Millis;
+    at = Math.min(at ?? Infinity, reachedAt(step, timestamp));
   }
   return at as Millis | null;
 }

@@ -65,6 +65,8 @@ export type Record =
    * The store does not have all that the replica said; this is what it has found out since. `null`: it is over. Binding.
    */
   | { readonly kind: "lost-disk"; readonly found: LostDisk | null }
+  /** How far the agreed time is from this replica's clock, ms: the next life goes on from there. None: 0. Soft. */
+  | { readonly kind: "clock"; readonly offset: number }
   /** Two messages of one replica that contradict each other. Soft. */
   | { readonly kind: "contradiction"; readonly contradiction: Contradiction }
   /** A quorum of equal checkpoint messages. Binding. */
@@ -91,6 +93,7 @@ export function isBinding(record: Record): boolean {
     case "lost-disk":
       return true;
     case "committed":
+    case "clock":
     case "contradiction":
     case "retired":
     case "fetched":
@@ -136,6 +139,8 @@ export interface Recovered extends ViewState {
   readonly blobs: ReadonlyMap<Digest, Uint8Array>;
   /** It is set if the store does not have all that the replica said; `bound` as in the record, `null`: not known yet. */
   readonly lostDisk?: LostDisk;
+  /** As in the `clock` record. */
+  readonly clockOffset?: number;
   /** What was seen of replicas that contradict themselves. */
   readonly evidence?: readonly Contradiction[];
   /** How long was waited already, if the host keeps that; otherwise the waiting begins anew. */

@@ -2,6 +2,7 @@
  * The state of a replica from what its store gave back.
  * @module
  */
+import { newClock } from "./agreed_time.ts";
 import { machineChunks, stableSequence } from "./checkpoint.ts";
 import { ClientTable } from "./client_table.ts";
 import { Evidence } from "./evidence.ts";
@@ -45,6 +46,7 @@ export function recover(env: Environment, recovered: Recovered): ReplicaState {
     lastExecuted: 0 as SequenceNumber,
     history: GENESIS_HISTORY,
     agreedTime: 0 as Millis,
+    clock: newClock(recovered.clockOffset),
     clients: new ClientTable(env, env.genesis.limits),
     pending: new PendingRequests(env.settings),
     refused: new RefusedRequests(env.settings.idleStatusMs),

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { Digest, Millis } from "./ids.ts";
+import type { Digest } from "./ids.ts";
 import type { Result } from "./messages.ts";
 
 const MAX_REMEMBERED = 1024;
@@ -15,9 +15,9 @@ const MAX_REMEMBERED = 1024;
 /** Refusals, for a while. A client that wants to be asked again after that sends the request again. */
 export class RefusedRequests {
   readonly #rememberMs: number;
-  readonly #byDigest = new Map<Digest, { readonly results: readonly Result[]; readonly until: Millis }>();
+  readonly #byDigest = new Map<Digest, { readonly results: readonly Result[]; readonly until: number }>();
 
-  /** `rememberMs`: for how long copies may be under way. */
+  /** `rememberMs`: for how long copies may be under way. All times are those that this replica has seen pass, not a clock's. */
   constructor(rememberMs: number) {
     this.#rememberMs = rememberMs;
   }
@@ -28,9 +28,9 @@ export class RefusedRequests {
   }
 
   /** A request was executed, and refused. */
-  note(digest: Digest, results: readonly Result[], now: Millis): void {
+  note(digest: Digest, results: readonly Result[], now: number): void {
     this.#byDigest.delete(digest);
-    this.#byDigest.set(digest, { results, until: (now + this.#rememberMs) as Millis });
+    this.#byDigest.set(digest, { results, until: now + this.#rememberMs });
     for (const [oldest, { until }] of this.#byDigest) {
       if (until > now && this.#byDigest.size <= MAX_REMEMBERED) return;
       this.#byDigest.delete(oldest);
@@ -38,7 +38,7 @@ export class RefusedRequests {
   }
 
   /** The refusal that was given, if it was just now. */
-  lookup(digest: Digest, now: Millis): readonly Result[] | null {
+  lookup(digest: Digest, now: number): readonly Result[] | null {
     const refused = this.#byDigest.get(digest);
     return refused && refused.until > now ? refused.results : null;
   }

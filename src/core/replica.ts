@@ -3,6 +3,7 @@
  * and everything that it wants done comes out of it. No clock, no network, no disk.
  * @module
  */
+import { passTime, resumeTime } from "./agreed_time.ts";
 import { checkStatus, hastenStatus, onStatus, sendStatus } from "./retransmission.ts";
 import { type Buffers, buffersOf } from "./buffers.ts";
 import { onCheckpoint, onStableCheckpoint, stableSequence } from "./checkpoint.ts";
@@ -56,6 +57,7 @@ export class Replica {
   step(input: Input, now: Millis): Ready {
     const step = new Step(this.#env, this.#state, now);
     followClock(step);
+    passTime(step);
     this.#dispatch(step, input);
     if (step.heardFrom !== null) noteHeard(step, step.heardFrom);
     takeUpEarly(step);
@@ -134,6 +136,16 @@ export class Replica {
     return this.#state.bodies;
   }
 
+  /** The agreed time as of the last batch that was executed here. */
+  get agreedTime(): Millis {
+    return this.#state.agreedTime;
+  }
+
+  /** The highest timestamp that an unsigned client's name is known to have used; -1: none. */
+  highestTimestampOf(name: string): number {
+    return this.#state.clients.highestOf(name);
+  }
+
   /** How full its buffers are. */
   buffers(): Buffers {
     return buffersOf(this.#state);
@@ -187,6 +199,7 @@ function start(step: Step): void {
   }
   if (stableSequence(state.stable) > state.lastExecuted) startTransfer(step, state.stable);
   executeCommitted(step);
+  resumeTime(step);
   checkAllCommitted(step);
   carryOver(step);
   if (isResumed) return;

@@ -2,6 +2,7 @@
  * Nothing is resent blindly: replicas say where they are, and the others send what they lack (PBFT §5.2).
  * @module
  */
+import { isBehind } from "./behind.ts";
 import { stableSequence } from "./checkpoint.ts";
 import { NEW_DISK, noteReport, passOnFilling } from "./lost_disk.ts";
 import type { Millis, ReplicaId, SequenceNumber } from "./ids.ts";
@@ -68,15 +69,6 @@ function isBusy(step: Step): boolean {
   const { state } = step;
   if (!step.isActive || !step.mayVote || state.pending.size > 0 || isBehind(step)) return true;
   return state.log.highestOpen(state.view, state.lastExecuted) > state.lastExecuted;
-}
-
-/** Whether the others, at least one correct one, are further than this replica. */
-export function isBehind(step: Step): boolean {
-  const { state } = step;
-  if (state.transfer || state.ahead) return true;
-  let ahead = 0;
-  for (const executed of state.status.heard.values()) if (executed > state.lastExecuted) ahead++;
-  return ahead > step.f;
 }
 
 /** Says where this replica is. `echo`: the challenge of the one whom it tells. */

@@ -2,6 +2,7 @@
  * The state of one replica, and the step in which alone it changes.
  * @module
  */
+import type { AgreedClock } from "./agreed_time.ts";
 import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "./ids.ts";
 import type { Fetches } from "./fetches.ts";
 import type { ClientTable } from "./client_table.ts";
@@ -43,6 +44,8 @@ export interface ReplicaState {
   history: Digest;
   /** Never falls; what operations see as the time. */
   agreedTime: Millis;
+  /** What it takes the agreed time to be between batches. */
+  readonly clock: AgreedClock;
   readonly clients: ClientTable;
   readonly pending: PendingRequests;
   readonly refused: RefusedRequests;
@@ -84,7 +87,7 @@ export interface ReplicaState {
   readonly logRequests: LogRequests;
   /** Until when an earlier life of this replica waited for what it had asked for; 0: it had not. */
   askedUntil: Millis;
-  /** The numbers whose pre-prepare is ahead of our clock. */
+  /** The numbers whose pre-prepare is ahead of what the agreed time can be. */
   readonly early: Set<SequenceNumber>;
   /** By which others have contradicted themselves. */
   readonly evidence: Evidence;

@@ -5,6 +5,7 @@
  * in memory when the transfer is over, and what was fetched only until it is stored. What was fetched is known after a restart.
  * @module
  */
+import { skipTime } from "./agreed_time.ts";
 import { changedIds, machineChunks, retire, stabilize, type StableCertificate } from "./checkpoint.ts";
 import { answer, answerOf } from "./answers.ts";
 import { executeCommitted } from "./execution.ts";
@@ -153,7 +154,7 @@ function want(step: Step, transfer: Transfer, digest: Digest, what: Want): void 
 /** Puts a blob that is wanted where it belongs. */
 function place(step: Step, transfer: Transfer, { digest, bytes }: FetchedBlob): void {
   const what = transfer.wanted.get(digest);
-  if (!transfer.wanted.delete(digest) || !what) return; // a liar gives one blob twice
+  if (!what || !transfer.wanted.delete(digest)) return; // a liar gives one blob twice
   const content = step.env.unpack(bytes);
   if (what.kind === "root") placeRoot(step, transfer, readRoot(content));
   else if (what.kind === "page") placePage(step, transfer, readPage(content));
@@ -212,7 +213,7 @@ function finish(step: Step, transfer: Transfer, root: Root): void {
   retire(step, sequence, retired, live);
   state.lastExecuted = sequence;
   state.history = root.history;
-  state.agreedTime = root.agreedTime;
+  skipTime(step, root.agreedTime);
   state.transfer = state.unsealed = null;
   step.persist({ kind: "checkpoint", sequence, root: digest, retired });
   step.persist({ kind: "fetched", digests: null });

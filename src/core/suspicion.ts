@@ -2,10 +2,11 @@
  * When a backup stops trusting its primary (PBFT §4.4, §4.5.2; after Aardvark and RBFT also when the primary is slow or unfair).
  * @module
  */
+import { lagsInTime } from "./agreed_time.ts";
+import { isBehind } from "./behind.ts";
 import type { Millis, View } from "./ids.ts";
 import type { Suspicion } from "./events.ts";
 import { isUnfilled } from "./lost_disk.ts";
-import { isBehind } from "./retransmission.ts";
 import { leaveFor } from "./view_change.ts";
 import type { Step, SuspicionTimer } from "./state.ts";
 
@@ -33,7 +34,7 @@ export function checkSuspicion(step: Step): void {
   // What the others have and this replica lacks is hardly the primary's fault; but they may not be able to help it any more.
   timer.dueAt ??= timer.awakeMs + timer.timeoutMs * (isBehind(step) ? PATIENCE : 1);
   if (step.heardFrom === step.primary) bePatient(step, timer.dueAt);
-  const why = isDue(step) ? "no-progress" : unfairness(step);
+  const why = isDue(step) ? "no-progress" : lagsInTime(step) ? "slow-time" : unfairness(step);
   if (why === null) return;
   timer.timeoutMs = Math.min(2 * timer.timeoutMs, 64 * step.env.settings.viewTimeoutMs);
   leaveFor(step, (state.view + 1) as View, why);

@@ -141,7 +141,9 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
   });
   const callers = new Callers(options);
   const pace = new Pace({ timer, ...PACE });
-  const timestamps = new Timestamps(timer, node.self, node.genesis.replicas.length);
+  const timestamps = new Timestamps(node.self, node.genesis.replicas.length);
+  const nextTimestamp = (name: string) =>
+    timestamps.next(node.lastOf?.(name) ?? { timestamp: -1, agreedTime: node.status().replica.agreedTime });
   const rules = clientRules(options);
   const taking = { node, bodies, isOpen: rules.length === 0, verifier: createVerifier(node.cluster) };
   const onSubmitted: Handler = ({ var: { applicant, caller } }) =>
@@ -155,7 +157,7 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
   const view = () => ({ node, urls: options.urls ?? {}, now: timer.now() });
 
   const table: Readonly<Record<string, { readonly GET?: Chain; readonly POST?: Chain }>> = {
-    "/req": { POST: submitted(readOperation(node, () => timestamps.next(), bodies)) },
+    "/req": { POST: submitted(readOperation(node, nextTimestamp, bodies)) },
     "/preprepare": { POST: [onFrame("pre-prepare")] },
     "/prepare": { POST: [onFrame("prepare")] },
     "/commit": { POST: [onFrame("commit")] },

@@ -114,7 +114,7 @@ export function readSigned(
 /** Middleware that reads goPBFT's request, and sets `c.var.applicant`. `nextTimestamp` makes the timestamp if there is none. */
 export function readOperation(
   node: HostedNode,
-  nextTimestamp: () => number,
+  nextTimestamp: (name: string) => number,
   bodies: BodyReader,
 ): Middleware<ApplicantContext> {
   const limit = node.genesis.limits.maxRequestBytes - OPERATION_OVERHEAD_BYTES;

@@ -11,7 +11,7 @@ import { Problem } from "./problem.ts";
  * @param nextTimestamp makes the timestamp if there is none.
  * @throws {Problem} 400 that names the field.
  */
-export function parseReq(body: Uint8Array, nextTimestamp: () => number): VouchedOperation {
+export function parseReq(body: Uint8Array, nextTimestamp: (name: string) => number): VouchedOperation {
   const fields = parseObject(body);
   const unheld = isObject(fields.operation) ? unheldNumber(fromUtf8(body)) : undefined;
   if (unheld !== undefined) {
@@ -24,7 +24,7 @@ export function parseReq(body: Uint8Array, nextTimestamp: () => number): Vouched
   return {
     name,
     operation,
-    timestamp: fields.timestamp === undefined ? nextTimestamp() : parseTimestamp(fields.timestamp),
+    timestamp: fields.timestamp === undefined ? nextTimestamp(name) : parseTimestamp(fields.timestamp),
   };
 }
 

@@ -32,6 +32,7 @@ export const PROBLEMS = {
   "internal-error": [500, "This is a defect of the replica"],
   "unavailable": [503, "The replica does not serve now"],
   "no-quorum": [504, "No quorum answered in time"],
+  "too-early": [504, "The gateway is too far ahead of the others"],
   "expired": [504, "The request was ordered too late to be executed"],
 } as const satisfies Record<RejectionReason | Refusal | string, readonly [number, string]>;
 

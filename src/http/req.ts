@@ -100,6 +100,8 @@ function refusedResponse(
 const REFUSED: Readonly<Record<string, string>> = {
   "stale-timestamp":
     "this clientID has used so many later timestamps since that it is no longer known whether this one was executed; nothing ran now",
+  "too-early":
+    "this gateway has promised for longer than clientIDs are remembered; it did not run, and may run later. A retry at another replica is safe",
   "timestamp-reused":
     "this clientID has used this timestamp for another operation; nothing ran now. Use a new timestamp",
   "too-many-clients": "every remembered clientID was in use a short while ago; try again later",

@@ -30,8 +30,7 @@ export class DurableReplica {
   #core: Core | null = null;
   /** Whether nothing from outside was stepped since it was read from the store. */
   #isUntouched = true;
-  /** It threw at its start, with inputs that were kept: they go. */
-  #distrustsKept = false;
+  #distrustsKept = false; // it threw at its start, with inputs that were kept: they go
   #book!: RecordBook;
   #keptInputs: KeptInputs | null = null;
   #version: Version = 0;
@@ -52,7 +51,6 @@ export class DurableReplica {
   readonly health: Health;
   readonly #retry: Retry;
 
-  /** Nothing runs before {@linkcode start}. */
   constructor(options: DurableReplicaOptions) {
     this.#options = options;
     this.#alarm = new Alarm(options.timer, () => this.run([{ input: { kind: "alarm" } }]));
@@ -74,6 +72,11 @@ export class DurableReplica {
   get status(): ReplicaStatus {
     if (this.#core) this.#status = this.#core.status();
     return this.#status;
+  }
+
+  /** What is in memory, to be read only; `null` while there is nothing. */
+  get core(): Core | null {
+    return this.#core;
   }
 
   /** The replica as the store knows it takes up what came meanwhile. */
@@ -186,11 +189,9 @@ export class DurableReplica {
   }
 
   #commit(): Promise<void> {
-    const [writes, stepped] = [this.#writes, this.#stepped];
-    this.#committed = writes;
+    const writes = this.#committed = this.#writes;
     this.#writes = new WriteSet();
-    this.#stepped = [];
-    return this.#committing = this.#commitNow(writes, stepped);
+    return this.#committing = this.#commitNow(writes, this.#stepped.splice(0));
   }
 
   async #commitNow(writes: WriteSet, stepped: readonly Stepped[]): Promise<void> {
@@ -279,8 +280,7 @@ export class DurableReplica {
     this.#alarm.set(null);
     this.#retry.cancel();
     this.#writes = new WriteSet();
-    const tasks = [...this.#stepped.splice(0).map(({ task }) => task), ...this.#backlog.splice(0)];
-    settleAll(tasks, "stopped");
+    settleAll([...this.#stepped.splice(0).map(({ task }) => task), ...this.#backlog.splice(0)], "stopped");
     this.#options.onStop();
   }
 

@@ -1,18 +1,24 @@
 /**
  * Orders operations on behalf of unsigned clients: bundles those that come together under this replica's signature, and
  * answers each once f + 1 replicas agree on the results.
+ *
+ * How long a bundle is valid is counted in agreed time, from what this replica has executed when it signs: no clock matters. Agreed time
+ * may run past that in one batch, after idle hours for instance, or this replica was behind. Once this replica has executed so far, and so
+ * knows that the bundle has expired and was not executed, it signs the same operations again.
  * @module
  */
 import { equalBytes } from "../core/bytes.ts";
 import type { Genesis } from "../core/config.ts";
-import { type Digest, millis, type ReplicaId, type View } from "../core/ids.ts";
+import type { Event } from "../core/events.ts";
+import { type Digest, type Millis, millis, type ReplicaId, type View } from "../core/ids.ts";
 import type { Reply, Result, SignedRequest, Verified, VouchedOperation, VouchedRequest } from "../core/messages.ts";
 import { weakQuorum } from "../core/quorum.ts";
-import { MAX_BODY_BYTES, MAX_NAME_BYTES, pack, utf8 } from "../wire/mod.ts";
+import { MAX_BODY_BYTES, pack } from "../wire/mod.ts";
 import { abortable } from "./abort.ts";
 import { deferred } from "./deferred.ts";
 import type { NodeLimits } from "./limits.ts";
 import type { Rejection, Timer } from "./ports.ts";
+import { checkOperation, isExpired, operationBytes, rejected } from "./vouched_operations.ts";
 
 /** What became of vouched operations, once f + 1 replicas agree on it. */
 export interface VouchedAnswer {
@@ -36,6 +42,8 @@ export interface GatewayOptions {
   readonly self: ReplicaId;
   readonly genesis: Genesis;
   readonly timer: Timer;
+  /** The agreed time as of the last batch that this replica has executed. */
+  readonly agreedTime: () => Millis;
   readonly limits: Pick<NodeLimits, "maxVouchedOperations" | "maxVouchedBytes" | "maxBundlesInFlight">;
   readonly sign: (request: VouchedRequest) => Verified<SignedRequest<VouchedRequest>>;
   /** There is a bundle to take, or soon will be: call {@linkcode Gateway.take} once what arrives now has arrived. */
@@ -60,20 +68,27 @@ interface Vote {
 interface InFlight {
   readonly request: Verified<SignedRequest<VouchedRequest>>;
   readonly calls: readonly Call[];
+  /** The agreed time when its operations were signed first. */
+  readonly signedAt: Millis;
+  /** When it is given up, monotonic ms. */
+  readonly giveUpAt: number;
+  /** Since then this replica has skipped numbers, in which they may have been executed. */
+  hasSkipped: boolean;
   /** Of each replica, what it said last. */
   readonly votes: Map<ReplicaId, Vote>;
   cancelAlarm: () => void;
   resendAfterMs: number;
 }
 
-/** A vouched request is executed only in batches of this long after it was made, ms of agreed time. */
+/** A bundle is valid for so long, ms of agreed time; half of what names are remembered for, if that is less. */
 const VALID_MS = 60_000;
+/** Without agreement for so long, a bundle is given up, ms. */
+const GIVE_UP_MS = 60_000;
 /** Without agreement for so long, a request is sent again; doubling, ms. */
 const RESEND_AFTER_MS = 1_000;
 const MAX_RESEND_AFTER_MS = 8_000;
-/** Room for what surrounds the operations in a request, and the name and timestamp in an operation, bytes. */
+/** Room for what surrounds the operations in a request, bytes. */
 const REQUEST_OVERHEAD_BYTES = 256;
-const OPERATION_OVERHEAD_BYTES = 32;
 /** Room for what surrounds a result's value in a reply, bytes. */
 const RESULT_OVERHEAD_BYTES = 32;
 
@@ -87,7 +102,8 @@ export class Gateway {
   /** Of all calls that are not answered yet. */
   #operations = 0;
   #bytes = 0;
-  #lastNotAfter = 0;
+  /** Bundles that have expired, to be signed again. */
+  #expired: InFlight[] = [];
 
   constructor(options: GatewayOptions) {
     this.#options = options;
@@ -135,11 +151,20 @@ export class Gateway {
   /** Makes bundles of what waits, as many as may be under way. */
   take(): readonly Bundle[] {
     const bundles: Bundle[] = [];
+    const add = (request: InFlight["request"]) =>
+      void bundles.push({ request, refuse: (rejection) => this.#finish(request.digest, rejection) });
+    for (const bundle of this.#expired.splice(0)) add(this.#sign(bundle));
     while (this.#waiting.length > 0 && this.#inFlight.size < this.#options.limits.maxBundlesInFlight) {
-      const request = this.#sign(this.#takeCalls());
-      bundles.push({ request, refuse: (rejection) => this.#finish(request.digest, rejection) });
+      const giveUpAt = this.#options.timer.monotonic() + GIVE_UP_MS;
+      add(this.#sign({ calls: this.#takeCalls(), signedAt: this.#options.agreedTime(), giveUpAt, hasSkipped: false }));
     }
     return bundles;
+  }
+
+  /** Where this replica has fetched a state it has not executed all that was. */
+  hear(events: readonly Event[]): void {
+    if (!events.some(({ kind }) => kind === "state-transfer")) return;
+    for (const bundle of this.#inFlight.values()) bundle.hasSkipped = true;
   }
 
   /** Takes a replica's reply in; it is verified, or this replica's own. */
@@ -148,6 +173,10 @@ export class Gateway {
     if (!bundle) return;
     const packed = pack(results.map(({ sequence, status, value }) => [sequence, status, value]));
     bundle.votes.set(replica, { view, results, packed });
+    const hasExpired = results.some(isExpired) && this.#canSignAgain(bundle);
+    if (hasExpired && replica === this.#options.self) return this.#signAgain(bundle);
+    // It can be signed again once this replica knows it as well.
+    if (hasExpired) return;
     const agreeing = [...bundle.votes].filter(([, vote]) => equalBytes(vote.packed, packed));
     if (agreeing.length < this.#needed) return;
     const voters = agreeing.map(([id]) => id).sort((a, b) => a - b);
@@ -158,6 +187,7 @@ export class Gateway {
   /** Answers everybody that there won't be results. */
   stop(rejection: Rejection): void {
     for (const call of this.#waiting.splice(0)) call.resolve(rejection);
+    for (const { calls } of this.#expired.splice(0)) for (const call of calls) call.resolve(rejection);
     for (const digest of [...this.#inFlight.keys()]) this.#finish(digest, rejection);
   }
 
@@ -186,20 +216,44 @@ export class Gateway {
     return this.#waiting.splice(0, count);
   }
 
-  #sign(calls: readonly Call[]): Verified<SignedRequest<VouchedRequest>> {
-    const { self, sign, timer } = this.#options;
-    // Never twice the same, so that equal operations make unequal requests, each with its own replies.
-    const notAfter = this.#lastNotAfter = Math.max(timer.now() + VALID_MS, this.#lastNotAfter + 1);
-    const request = sign({
-      kind: "vouched-request",
-      gateway: self,
-      notAfter: millis(notAfter),
-      operations: calls.flatMap(({ operations }) => operations),
-    });
-    const bundle = { request, calls, votes: new Map(), cancelAlarm: () => {}, resendAfterMs: RESEND_AFTER_MS };
+  #sign(what: Omit<InFlight, "request" | "votes" | "cancelAlarm" | "resendAfterMs">): InFlight["request"] {
+    const { self, sign, agreedTime, genesis } = this.#options;
+    const operations = what.calls.flatMap(({ operations }) => operations);
+    let notAfter = agreedTime() + Math.min(VALID_MS, Math.floor(genesis.limits.nameIdleMs / 2));
+    const next = () => sign({ kind: "vouched-request", gateway: self, notAfter: millis(notAfter), operations });
+    let request = next();
+    // Equal operations make unequal requests, each with its own replies.
+    while (this.#inFlight.has(request.digest)) request = (notAfter++, next());
+    const { calls, signedAt, giveUpAt, hasSkipped } = what;
+    const bundle: InFlight = {
+      request,
+      calls,
+      signedAt,
+      giveUpAt,
+      hasSkipped,
+      votes: new Map(),
+      cancelAlarm: () => {},
+      resendAfterMs: RESEND_AFTER_MS,
+    };
     this.#inFlight.set(request.digest, bundle);
     this.#setAlarm(bundle);
     return request;
+  }
+
+  /**
+   * Whether the operations of a bundle that has expired are certain not to have been executed by it. This replica would have seen it, or,
+   * where it has skipped numbers, would still remember the names: they go no sooner than `nameIdleMs` after.
+   */
+  #canSignAgain({ hasSkipped, signedAt }: InFlight): boolean {
+    const { agreedTime, genesis: { limits } } = this.#options;
+    return !hasSkipped || agreedTime() <= signedAt + limits.nameIdleMs;
+  }
+
+  #signAgain(bundle: InFlight): void {
+    bundle.cancelAlarm();
+    this.#inFlight.delete(bundle.request.digest);
+    this.#expired.push(bundle);
+    this.#options.wake();
   }
 
   #setAlarm(bundle: InFlight): void {
@@ -209,7 +263,7 @@ export class Gateway {
 
   #onAlarm(bundle: InFlight): void {
     const { request } = bundle;
-    if (this.#options.timer.now() > request.message.notAfter) {
+    if (this.#options.timer.monotonic() >= bundle.giveUpAt) {
       const detail = "no f + 1 replicas agreed in time; a retry with the same timestamps is safe";
       return this.#finish(request.digest, { reason: "unavailable", kind: "vouched-request", detail });
     }
@@ -236,26 +290,4 @@ export class Gateway {
     this.#operations -= operations.length;
     this.#bytes -= bytes;
   }
-}
-
-function checkOperation({ name, timestamp, operation }: VouchedOperation, index: number): void {
-  const at = `operations[${index}]`;
-  const nameBytes = utf8(name).length;
-  if (nameBytes < 1 || nameBytes > MAX_NAME_BYTES) {
-    throw new RangeError(`${at}.name: expected 1 to ${MAX_NAME_BYTES} bytes of UTF-8, got ${nameBytes}`);
-  }
-  if (!Number.isSafeInteger(timestamp) || timestamp < 0) {
-    throw new RangeError(`${at}.timestamp: expected an integer from 0 to 2^53 - 1, got ${timestamp}`);
-  }
-  if (!(operation instanceof Uint8Array)) {
-    throw new TypeError(`${at}.operation: expected a Uint8Array, got ${typeof operation}`);
-  }
-}
-
-function operationBytes({ name, operation }: VouchedOperation): number {
-  return utf8(name).length + operation.length + OPERATION_OVERHEAD_BYTES;
-}
-
-function rejected(reason: Rejection["reason"], detail: string): Rejection {
-  return { reason, kind: "vouched-request", detail };
 }

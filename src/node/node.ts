@@ -88,6 +88,7 @@ export class Node {
       self,
       genesis,
       timer,
+      agreedTime: () => this.#agreedTime,
       limits,
       sign: (request) => this.#remember(withDigest(sign(signer, request), hash)),
       wake: () => this.#drainSoon(),
@@ -196,13 +197,17 @@ export class Node {
   }
 
   /**
-   * As a gateway, has operations of unsigned clients ordered under this replica's signature, and gives the results once
-   * f + 1 replicas agree on them; or why there are none. If `signal` aborts, this rejects with its reason, and they may
-   * be executed all the same.
+   * As a gateway, has operations of unsigned clients ordered under this replica's signature, and gives the results once f + 1 replicas agree
+   * on them; or why there are none. If `signal` aborts, this rejects with its reason, and they may be executed all the same.
    * @throws {TypeError} or {@linkcode RangeError} if an operation is not one.
    */
   async vouch(operations: readonly VouchedOperation[], signal?: AbortSignal): Promise<VouchedAnswer | Rejection> {
     return this.#unavailable("vouched-request") ?? await this.#gateway.vouch(operations, signal);
+  }
+
+  /** The highest timestamp that an unsigned client's name is known to have used here, and the agreed time. */
+  lastOf(name: string): { readonly timestamp: number; readonly agreedTime: Millis } {
+    return { timestamp: this.#replica.core?.highestTimestampOf?.(name) ?? -1, agreedTime: this.#agreedTime };
   }
 
   /** How it is. */
@@ -244,6 +249,10 @@ export class Node {
     return this.#closing ??= this.#replica.close().finally(() => this.#delivery.close());
   }
 
+  get #agreedTime(): Millis {
+    return this.#replica.core?.agreedTime ?? this.#replica.status.agreedTime ?? (0 as Millis);
+  }
+
   #drainSoon(): void {
     if (this.#isDraining) return;
     this.#isDraining = true;
@@ -256,6 +265,7 @@ export class Node {
   }
 
   #release({ events, messages, replies, answers, offers = [] }: Ready, now: Millis): void {
+    this.#gateway.hear(events);
     for (const event of events) this.#observers.tell((o) => o.onEvent?.(event, now));
     this.#delivery.release({ messages, replies, answers });
     this.#blobs.offer(offers);

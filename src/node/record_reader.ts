@@ -86,6 +86,15 @@ export class RecordReader {
     });
   }
 
+  /** How far the agreed time was from the clock; nothing if it was not. */
+  clock(): Pick<Recovered, "clockOffset"> {
+    const plain = this.plain("clock");
+    if (plain === undefined) return {};
+    const [ahead, behind] = plain as readonly [number, number];
+    return { clockOffset: ahead - behind };
+  }
+
+  /** What a replica that has lost its disk has found out; nothing if it has not. */
   lostDisk(): Pick<Recovered, "lostDisk"> {
     const plain = this.plain("lost-disk");
     return plain === undefined ? {} : { lostDisk: parse("lost-disk", () => lostDiskOf(plain)) };

@@ -13,6 +13,7 @@
  * | `retired/N` | digests that the checkpoint at N no longer names |
  * | `fetched/D` | digests that a state transfer which is not over has fetched; D is the first of them |
  * | `lost-disk` | the store does not have all that the replica said: what it has found out since |
+ * | `clock` | how far the agreed time is from the replica's clock, ms: ahead, behind; one of them is 0 |
  * | `stable` | the frames of the certificate |
  * | `evidence/R/KIND/V/N` | the frames of two messages by which replica R contradicts itself; of view-changes without the number |
  *
@@ -128,6 +129,8 @@ export class RecordBook {
         return this.#noteFetched(writes, record.digests);
       case "retired":
         return writes.put(keyOf("retired", record.sequence), record.digests);
+      case "clock":
+        return writes.put("clock", [Math.max(0, record.offset), Math.max(0, -record.offset)]);
       case "lost-disk":
         if (record.found === null) writes.records.set("lost-disk", null);
         else writes.put("lost-disk", plainOf(record.found));

@@ -120,6 +120,7 @@ async function restoreLoaded(
       ...(checkpoint && { checkpoint }),
       stable: reader.stable(),
       ...reader.lostDisk(),
+      ...reader.clock(),
       evidence: reader.evidence(),
       blobs: checkpoint ? await readTree(blobs, checkpoint.root, byNeed) : new Map(),
     },

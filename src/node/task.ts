@@ -18,6 +18,10 @@ export interface Core {
   isLoading?(digest: Digest): boolean;
   /** The batch bodies that it lacks: what else comes as one is not worth being verified. */
   missingBodies?(): ReadonlySet<Digest>;
+  /** The agreed time as of the last batch that was executed here. */
+  readonly agreedTime?: Millis;
+  /** The highest timestamp that an unsigned client's name is known to have used; -1: none. */
+  highestTimestampOf?(name: string): number;
   /** How full its buffers are, for whoever tests it. */
   buffers?(): Buffers;
   /** How long it has waited, to be kept. */

@@ -45,6 +45,7 @@ export interface LogOptions {
 const REASONS: Readonly<Record<Suspicion, string>> = {
   "no-progress": "requests wait, and nothing was executed in time",
   "overtaken": "a request waits while very many later ones were executed",
+  "slow-time": "the primary freezes the agreed time, or lets it lag",
   "slow-primary": "a request waits although the primary has room for it",
   "no-new-view": "the next primary did not start its view in time",
   "others-left": "more replicas have left it than can be faulty",

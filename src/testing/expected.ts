@@ -132,6 +132,7 @@ const EXPECTED: { readonly [group: string]: readonly string[] } = {
   "suspicion": all<Suspicion>({
     "no-progress": true,
     "overtaken": true,
+    "slow-time": true,
     "slow-primary": true,
     "no-new-view": true,
     "others-left": true,

@@ -26,6 +26,8 @@ import { emptyMemory, enter, leave, type Memory, noteAccepted, notePrepared, pla
 export interface PromisesOptions {
   readonly measures: Measures;
   readonly maxClockSkewMs: number;
+  /** What has passed, on no replica's clock, ms. */
+  readonly elapsedMs: () => number;
   readonly hash: (bytes: Uint8Array) => Digest;
   readonly report: Report;
   readonly isFaulty: (replica: ReplicaId) => boolean;
@@ -176,13 +178,18 @@ export class Promises {
     }
   }
 
+  /** What a replica takes the agreed time to be now. */
+  agreed(replica: ReplicaId, time: number): void {
+    this.#memory(replica).agreed = { time, at: this.#options.elapsedMs() };
+  }
+
   #accepted(
     replica: ReplicaId,
     memory: Memory,
     { prePrepare, batch }: Extract<Record, { kind: "accepted" }>,
     now: Millis,
   ): void {
-    const { measures: { n, logWindow }, maxClockSkewMs } = this.#options;
+    const { measures: { n, logWindow }, maxClockSkewMs, elapsedMs } = this.#options;
     const { message } = prePrepare;
     const { view, sequence, digest } = message;
     const what = `replica ${replica} accepts ${sequence} in view ${view}`;
@@ -195,9 +202,12 @@ export class Promises {
     if (carried !== undefined && carried !== digest) {
       this.#options.report("carry-over", `${what} as ${digest.slice(0, 8)}, the new-view has ${carried.slice(0, 8)}`);
     }
-    if (carried === undefined && batch.timestamp > now + maxClockSkewMs) {
+    // It goes by its clock, or by the agreed time and what has passed since: whichever is later.
+    const agreed = memory.agreed.time + elapsedMs() - memory.agreed.at;
+    if (carried === undefined && batch.timestamp > Math.max(now, agreed) + maxClockSkewMs) {
       this.#options.report("agreed-time", `${what}, its time is ${batch.timestamp - now} ms ahead of the replica's`);
     }
+    if (batch.timestamp > agreed) this.agreed(replica, batch.timestamp);
     this.#checkBody(replica, batch, digest);
     noteAccepted(memory, message);
   }

@@ -68,15 +68,14 @@ export class Witness {
     this.#coverage = world.coverage;
     this.#trace = world.trace;
     const { genesis, crypto: { hash } } = world;
-    const { limits } = genesis;
     const isFaulty = (replica: ReplicaId) => this.#faulty.has(replica);
     const nullDigest = hash(encodeBatch(0 as Millis, []));
     this.#nullRequests = new NullRequests(nullDigest);
-    this.ledger = new Ledger(report, (request, digest) => this.#isValid(request, digest), limits);
+    this.ledger = new Ledger(report, (request, digest) => this.#isValid(request, digest), genesis.limits);
     this.#decisions = new Decisions(genesis.replicas.length, report);
     this.#agreedTime = new AgreedTime({
       now: () => EPOCH_MS + world.engine.now,
-      slackMs: world.demands.includes("progress-of-time") ? SLACK_MS + limits.maxClockSkewMs : Infinity,
+      slackMs: world.demands.includes("progress-of-time") ? SLACK_MS + genesis.limits.maxClockSkewMs : Infinity,
       report,
     });
     this.ledger.onOrdered = (...ordered) => this.#agreedTime.ordered(...ordered);
@@ -88,7 +87,8 @@ export class Witness {
         logWindow: genesis.logWindow,
         nullDigest,
       },
-      maxClockSkewMs: limits.maxClockSkewMs,
+      maxClockSkewMs: genesis.limits.maxClockSkewMs,
+      elapsedMs: () => world.engine.now,
       hash,
       report,
       isFaulty,

@@ -2,7 +2,7 @@
  * The genesis as JSON that people write and as the bytes whose hash is the cluster id.
  * @module
  */
-import type { Genesis, Limits, Member } from "../core/config.ts";
+import { type Genesis, type Limits, type Member, MIN_NAME_IDLE_MS } from "../core/config.ts";
 import { quorum } from "../core/quorum.ts";
 import { BUNDLE_OVERHEAD_BYTES } from "./bundle.ts";
 import { checkArray, checkInteger, checkObject, checkString, fail } from "./checks.ts";
@@ -126,6 +126,12 @@ function parseLimits(json: unknown, field: string): Limits {
 
 function checkLimits(limits: Limits, field: string): void {
   const { maxRequestBytes, maxRequestOperations, maxBatchBytes, maxResultBytes, maxSessionReplyBytes } = limits;
+  atLeast(
+    `${field}.nameIdleMs`,
+    limits.nameIdleMs,
+    MIN_NAME_IDLE_MS,
+    "so that a gateway's request can be ordered in time",
+  );
   atLeast(`${field}.maxBatchBytes`, maxBatchBytes, maxRequestBytes + ENVELOPE_BYTES, "maxRequestBytes + 1 KiB");
   atMost(
     `${field}.maxBatchBytes`,

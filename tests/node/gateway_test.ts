@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import type { ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
+import type { Millis, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
 import type {
   Reply,
   Result,
@@ -21,18 +21,20 @@ function setUp(limits: Partial<GatewayOptions["limits"]> = {}, n = 4) {
   const timer = new ManualTimer();
   const genesis = genesisOf(n, { maxRequestBytes: 4096 });
   const signer = createSigner(keyPairOf(1).privateKey, clusterId(genesis));
+  const state = { agreedTime: 1_000_000 as Millis };
   const resent: VouchedSigned[] = [];
   const bundles: ReturnType<Gateway["take"]>[number][] = [];
   const gateway: Gateway = new Gateway({
     self: 0 as ReplicaId,
     genesis,
     timer,
+    agreedTime: () => state.agreedTime,
     limits: { maxVouchedOperations: 100, maxVouchedBytes: 100_000, maxBundlesInFlight: 2, ...limits },
     sign: (request) => withDigest(sign(signer, request)) as VouchedSigned,
     wake: () => timer.soon(() => bundles.push(...gateway.take())),
     resend: (request) => resent.push(request),
   });
-  return { timer, gateway, bundles, resent };
+  return { timer, gateway, bundles, resent, state };
 }
 
 function operation(timestamp: number, text = `op ${timestamp}`): VouchedOperation {

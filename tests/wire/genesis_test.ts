@@ -145,6 +145,11 @@ const BAD: readonly (readonly [what: string, json: unknown, message: string])[] 
     "genesis.limits.maxBatchBytes: expected 8387520 (what fits in a body beside its pre-prepare) or less",
   ],
   [
+    "names that are forgotten before a request can be ordered",
+    withLimits({ nameIdleMs: 999 }),
+    "genesis.limits.nameIdleMs: expected 1000 (so that a gateway's request can be ordered in time) or more, got 999",
+  ],
+  [
     "results too small for a rejection",
     withLimits({ maxResultBytes: 4095 }),
     "genesis.limits.maxResultBytes: expected 4096 (room for every rejection) or more, got 4095",

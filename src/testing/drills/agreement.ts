@@ -204,7 +204,9 @@ export function fillsItsWindow(scene: Scene): void {
 export function awaitsItsTime(scene: Scene): void {
   const { copy, cast, world: { genesis: { limits: { maxClockSkewMs } } } } = scene;
   scene.needs(scene.quieten() && scene.room > 0 && scene.becomeBackup());
-  const batch = cast.batch(Math.floor(copy.now) + maxClockSkewMs + 300, [cast.request()]);
+  // It was just started, so that it gives the agreed time a fifth of the rope that it gives its clock.
+  const latest = Math.max(copy.now + maxClockSkewMs, copy.agreedTime + maxClockSkewMs / 5);
+  const batch = cast.batch(Math.ceil(latest) + 300, [cast.request()]);
   const place = { view: copy.status.view, sequence: scene.next, digest: batch.digest };
   const heard = scene.propose(place, batch);
   scene.demand("agreed-time", ofKind(heard, "prepare").length === 0, () => `prepares what is 300 ms too early`);

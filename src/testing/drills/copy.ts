@@ -48,6 +48,8 @@ export class Copy {
   /** L. */
   readonly window: number;
   now: number;
+  /** How far the agreed time was from its clock before. */
+  readonly #offset: number;
   /** The commits that decided what is executed above the low watermark, by number: one of each. */
   readonly decided: Map<number, Commit> = new Map();
   stable: Recovered["stable"];
@@ -92,6 +94,7 @@ export class Copy {
         nullDigest: hash(encodeBatch(0 as Millis, [])),
       },
       maxClockSkewMs: genesis.limits.maxClockSkewMs,
+      elapsedMs: () => this.now,
       hash,
       report,
       // The others are played, and may say anything.
@@ -103,8 +106,15 @@ export class Copy {
     for (const { prePrepare: { message } } of recovered.accepted) this.accepted.set(message.sequence, message);
     for (const { sequence, commits } of recovered.committed) this.decided.set(sequence, commits[0]!.message);
     this.take({ kind: "start", kept: options.kept });
+    this.#offset = recovered.clockOffset ?? 0;
+    this.#promises.agreed(replica, this.agreedTime);
     const { lowWatermark: low, highWatermark: high } = this.status;
     if (high !== low + this.window) report("watermarks", `has a window from ${low} to ${high}`);
+  }
+
+  /** The latest that it can take the agreed time to be now. */
+  get agreedTime(): number {
+    return Math.max(this.status.agreedTime, this.now + this.#offset);
   }
 
   /** Whether it has been started, and nothing else has happened to it. */
