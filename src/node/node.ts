@@ -33,7 +33,6 @@ import { bounded } from "./store_calls.ts";
 import { type Core, taskOf } from "./task.ts";
 import { type Submission, submit, type SubmitOptions, verify } from "./submit.ts";
 import { Waiters } from "./waiters.ts";
-
 export type { NodeOptions, SubmitOptions };
 
 /** What is known before a node is there. */

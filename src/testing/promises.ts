@@ -42,6 +42,8 @@ export class Promises {
   /** What prepared anywhere, by view and number. */
   readonly #prepared = new Map<string, Digest>();
   readonly #judged = new Set<Message>();
+  /** The highest timestamp that any has accepted, and when, by no clock. */
+  #agreed = { time: 0, at: 0 };
 
   constructor(options: PromisesOptions) {
     this.#options = options;
@@ -179,8 +181,8 @@ export class Promises {
   }
 
   /** What a replica takes the agreed time to be now. */
-  agreed(replica: ReplicaId, time: number): void {
-    this.#memory(replica).agreed = { time, at: this.#options.elapsedMs() };
+  agreed(time: number): void {
+    this.#agreed = { time, at: this.#options.elapsedMs() };
   }
 
   #accepted(
@@ -203,11 +205,11 @@ export class Promises {
       this.#options.report("carry-over", `${what} as ${digest.slice(0, 8)}, the new-view has ${carried.slice(0, 8)}`);
     }
     // It goes by its clock, or by the agreed time and what has passed since: whichever is later.
-    const agreed = memory.agreed.time + elapsedMs() - memory.agreed.at;
+    const agreed = this.#agreed.time + elapsedMs() - this.#agreed.at;
     if (carried === undefined && batch.timestamp > Math.max(now, agreed) + maxClockSkewMs) {
       this.#options.report("agreed-time", `${what}, its time is ${batch.timestamp - now} ms ahead of the replica's`);
     }
-    if (batch.timestamp > agreed) this.agreed(replica, batch.timestamp);
+    if (batch.timestamp > agreed) this.agreed(batch.timestamp);
     this.#checkBody(replica, batch, digest);
     noteAccepted(memory, message);
   }

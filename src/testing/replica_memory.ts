@@ -18,8 +18,6 @@ export interface Memory {
   readonly entered: Set<number>;
   /** O of the view that it is in. */
   carried: ReadonlyMap<number, Digest>;
-  /** The highest timestamp that it has accepted, and when, by no clock. */
-  agreed: { readonly time: number; readonly at: number };
   hasLostDisk: boolean;
   /** The last number that it has ever voted for and the last view that it has left for, whatever became of its disk. */
   highestVote: number;
@@ -38,7 +36,6 @@ export function emptyMemory(before?: Memory): Memory {
     left: new Set(),
     entered: new Set(),
     carried: new Map(),
-    agreed: before?.agreed ?? { time: 0, at: 0 },
     hasLostDisk: false,
     highestVote: before?.highestVote ?? 0,
     highestLeft: before?.highestLeft ?? 0,

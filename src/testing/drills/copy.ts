@@ -107,7 +107,7 @@ export class Copy {
     for (const { sequence, commits } of recovered.committed) this.decided.set(sequence, commits[0]!.message);
     this.take({ kind: "start", kept: options.kept });
     this.#offset = recovered.clockOffset ?? 0;
-    this.#promises.agreed(replica, this.agreedTime);
+    this.#promises.agreed(this.agreedTime);
     const { lowWatermark: low, highWatermark: high } = this.status;
     if (high !== low + this.window) report("watermarks", `has a window from ${low} to ${high}`);
   }
