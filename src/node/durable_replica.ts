@@ -27,7 +27,7 @@ export class DurableReplica {
   readonly #alarm: Alarm;
   readonly #loader: Loader;
   /** Null while it is being read from the store, and when stopped. */
-  #core: Core | null = null;
+  core: Core | null = null;
   /** Whether nothing from outside was stepped since it was read from the store. */
   #isUntouched = true;
   #distrustsKept = false; // it threw at its start, with inputs that were kept: they go
@@ -55,7 +55,7 @@ export class DurableReplica {
     this.#options = options;
     this.#alarm = new Alarm(options.timer, () => this.run([{ input: { kind: "alarm" } }]));
     this.#loader = new Loader({
-      isWanted: (digest) => this.#core?.isLoading?.(digest) ?? true,
+      isWanted: (digest) => this.core?.isLoading?.(digest) ?? true,
       pending: (digest) => this.#writes.blobs.get(digest) ?? this.#committed?.blobs.get(digest),
       read: options.read,
       onLoaded: (blobs) => this.run([{ input: { kind: "loaded", blobs } }]),
@@ -70,13 +70,13 @@ export class DurableReplica {
 
   /** The replica's status; if there is none in memory now, as it was last. */
   get status(): ReplicaStatus {
-    if (this.#core) this.#status = this.#core.status();
+    if (this.core) this.#status = this.core.status();
     return this.#status;
   }
 
-  /** What is in memory, to be read only; `null` while there is nothing. */
-  get core(): Core | null {
-    return this.#core;
+  /** The agreed time as of the last batch that was executed; while there is no replica in memory, as it was last. */
+  get agreedTime(): Millis {
+    return this.core?.agreedTime ?? this.#status.agreedTime ?? (0 as Millis);
   }
 
   /** The replica as the store knows it takes up what came meanwhile. */
@@ -86,7 +86,7 @@ export class DurableReplica {
     this.#keptInputs = keptInputs ?? null;
     if (halted !== null) return this.#stop(halted);
     try {
-      this.#core = this.#options.createCore(recovered);
+      this.core = this.#options.createCore(recovered);
     } catch (error) {
       // Nothing else has come in: it is the store that makes no sense, and it may be put right.
       return error instanceof StateMachineError
@@ -107,7 +107,7 @@ export class DurableReplica {
   run(tasks: readonly Task[]): void {
     if (tasks.length === 0) return;
     if (this.health.stopped !== null) return settleAll(tasks, "stopped");
-    if (!this.#core) return void this.#backlog.push(...tasks);
+    if (!this.core) return void this.#backlog.push(...tasks);
     let alarmAt: Millis | null = null;
     const loads: Digest[] = [];
     for (let index = 0; index < tasks.length; index++) {
@@ -144,7 +144,7 @@ export class DurableReplica {
     this.#retry.cancel();
     await this.#retry.running;
     await this.committed();
-    if (this.#core && this.#writes.count > 0) await this.#commit();
+    if (this.core && this.#writes.count > 0) await this.#commit();
     settleAll(this.#backlog.splice(0), "stopped");
     await this.#options.store.close();
   }
@@ -154,7 +154,7 @@ export class DurableReplica {
     const { input } = task;
     if (!isOfOneLife(input)) this.#isUntouched = false;
     try {
-      const ready = this.#core!.step(more && input.kind === "request" ? { ...input, more } : input, now);
+      const ready = this.core!.step(more && input.kind === "request" ? { ...input, more } : input, now);
       for (const record of ready.records) this.#book.write(record, this.#writes);
       this.#keptInputs?.note(task.input, ready, this.#writes);
       // Another instance may have gone on: only a commit shows that this one's state is not an old one.
@@ -180,9 +180,9 @@ export class DurableReplica {
   }
 
   #flush(): void {
-    if (this.#committing || !this.#core) return;
+    if (this.#committing || !this.core) return;
     const { maxSoftRecords, maxSoftBytes } = this.#options.limits;
-    if (this.#core.timers && this.#stepped.length > 0) this.#keptInputs?.noteTimers(this.#core.timers(), this.#writes);
+    if (this.core.timers && this.#stepped.length > 0) this.#keptInputs?.noteTimers(this.core.timers(), this.#writes);
     const { isBinding, count, bytes } = this.#writes;
     if (isBinding || count > (this.#keptInputs ? 0 : maxSoftRecords) || bytes > maxSoftBytes) void this.#commit();
     else this.#release(this.#stepped.splice(0));
@@ -222,14 +222,14 @@ export class DurableReplica {
 
   /** Inputs are done with, unless something that they have led to is still to be committed. */
   #settle(): void {
-    if (this.#keptInputs && this.#core && (this.#committing || this.#stepped.length > 0)) return;
+    if (this.#keptInputs && this.core && (this.#committing || this.#stepped.length > 0)) return;
     for (const { task, ready } of this.#unsettled.splice(0)) task.settle?.(ready.admission);
   }
 
   /** Another instance may have gone on, and removed what this one reads; or the store is damaged. */
   async #onReadFailure(error: unknown): Promise<void> {
     while (this.#committing) await this.#committing;
-    if (!this.#core) return;
+    if (!this.core) return;
     this.#lose(await whyUnreadable(this.#options.store, this.#version, error), []);
   }
 
@@ -260,7 +260,7 @@ export class DurableReplica {
     try {
       await this.#committing;
       const restored = await this.#options.restore();
-      if (this.health.stopped !== null || this.#core) return;
+      if (this.health.stopped !== null || this.core) return;
       this.health.reloads++;
       this.start(restored);
     } catch (error) {
@@ -290,7 +290,7 @@ export class DurableReplica {
     } catch {
       // A broken replica may not even be able to say how it is; then it is as it was last.
     }
-    this.#core = null;
+    this.core = null;
     this.health.isReloading = true;
     this.#loader.reset();
     this.#settle();

@@ -87,7 +87,7 @@ export class Node {
       self,
       genesis,
       timer,
-      agreedTime: () => this.#agreedTime,
+      agreedTime: () => this.#replica.agreedTime,
       limits,
       sign: (request) => this.#remember(withDigest(sign(signer, request), hash)),
       wake: () => this.#drainSoon(),
@@ -206,7 +206,7 @@ export class Node {
 
   /** The highest timestamp that an unsigned client's name is known to have used here, and the agreed time. */
   lastOf(name: string): { readonly timestamp: number; readonly agreedTime: Millis } {
-    return { timestamp: this.#replica.core?.highestTimestampOf?.(name) ?? -1, agreedTime: this.#agreedTime };
+    return { timestamp: this.#replica.core?.highestTimestampOf?.(name) ?? -1, agreedTime: this.#replica.agreedTime };
   }
 
   /** How it is. */
@@ -246,10 +246,6 @@ export class Node {
   /** Stops taking, finishes the commit that is under way, and closes the store. */
   close(): Promise<void> {
     return this.#closing ??= this.#replica.close().finally(() => this.#delivery.close());
-  }
-
-  get #agreedTime(): Millis {
-    return this.#replica.core?.agreedTime ?? this.#replica.status.agreedTime ?? (0 as Millis);
   }
 
   #drainSoon(): void {
