@@ -70,15 +70,18 @@ export class PeerSockets {
     this.#sockets.set(socket, intake);
     socket.onerror = () => {}; // onclose follows
     socket.onclose = () => this.#forget(socket);
-    timer.schedule(millis(timer.now() + OPEN_TIMEOUT_MS), () => {
-      if (socket.readyState === CONNECTING) this.#forget(socket);
-    });
+    if (socket.readyState === CONNECTING) {
+      intake.cancelOpenTimer = timer.schedule(millis(timer.now() + OPEN_TIMEOUT_MS), () => this.#forget(socket));
+    }
     return response;
   }
 
   /** Closes all of them. */
   close(): void {
-    for (const socket of this.#sockets.keys()) socket.close(CLOSE.goingAway);
+    for (const [socket, intake] of this.#sockets) {
+      intake.stop();
+      socket.close(CLOSE.goingAway);
+    }
   }
 
   #upgraded(request: Request): ReturnType<Upgrade> {
@@ -103,6 +106,7 @@ class Intake {
   #bytesSinceAck = 0;
   #isBusy = false;
   #cancelAck: (() => void) | null = null;
+  cancelOpenTimer: () => void = () => {};
 
   constructor(socket: PeerSocket, readonly member: ReplicaId, options: PeerSocketsOptions) {
     this.#socket = socket;
@@ -110,10 +114,21 @@ class Intake {
     socket.binaryType = "arraybuffer";
     socket.onmessage = ({ data }) => this.#onMessage(data);
     if (socket.readyState === OPEN) this.#acknowledge();
-    else socket.onopen = () => this.#acknowledge();
+    else {
+      socket.onopen = () => {
+        this.cancelOpenTimer();
+        this.#acknowledge();
+      };
+    }
   }
 
+  /** Says nothing more. */
   stop(): void {
+    this.cancelOpenTimer();
+    this.#stopAckTimer();
+  }
+
+  #stopAckTimer(): void {
     this.#cancelAck?.();
     this.#cancelAck = null;
   }
@@ -142,7 +157,7 @@ class Intake {
   }
 
   #acknowledge(): void {
-    this.stop();
+    this.#stopAckTimer();
     this.#bytesSinceAck = 0;
     if (this.#socket.readyState !== OPEN) return;
     if (this.#isBusy) this.#socket.send(BUSY);
