@@ -32,6 +32,8 @@ export interface SocketTransportOptions {
 
 /** What a socket had swallowed is POSTed within so long, or not at all, ms. */
 const REPEAT_TIMEOUT_MS = 5_000;
+/** While the sockets to a peer fail it is told once, and again after so long, ms. */
+const REMIND_MS = 600_000;
 /** Most frames in one such POST. */
 const MAX_FRAMES = 2_048;
 
@@ -54,11 +56,15 @@ export class SocketTransport implements Transport {
       const socketUrl = new URL("messages", url.endsWith("/") ? url : `${url}/`);
       socketUrl.protocol = socketUrl.protocol === "https:" ? "wss:" : "ws:";
       const peer = index as ReplicaId;
+      let toldAt = -Infinity;
       return new PeerLink({
         open: async () => open(socketUrl.href, await prove(peer)),
         timer,
         onFailed: (unacknowledged, reason, retryMs) => {
-          if (reason !== null) onTrouble?.({ kind: "socket-failed", peer, reason, retryMs });
+          if (reason !== null && timer.monotonic() - toldAt >= REMIND_MS) {
+            toldAt = timer.monotonic();
+            onTrouble?.({ kind: "socket-failed", peer, reason, retryMs });
+          }
           void this.#repeat(peer, unacknowledged.flat());
         },
       });

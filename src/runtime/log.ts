@@ -167,8 +167,8 @@ export class Log implements Observer {
 
   /** @ignore */
   onTrouble(trouble: Trouble): void {
-    const { event, message, fields } = troubleEntry(trouble, (id) => this.#name(id));
-    this.warn({ event, message, fields }, Object.keys(fields).filter((name) => name !== "afterMs"));
+    const entry = troubleEntry(trouble, (id) => this.#name(id));
+    this.write(entry, entry.fields.peer === undefined ? [] : ["peer"]);
   }
 
   #name(id: ReplicaId): string | number {

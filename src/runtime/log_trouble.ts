@@ -4,33 +4,39 @@
  */
 import type { ReplicaId } from "../core/ids.ts";
 import type { Trouble } from "../node/trouble.ts";
-import type { Fields } from "./log_format.ts";
+import type { Fields, Level } from "./log_format.ts";
 
 /** What the log says of it. */
 export function troubleEntry(
   trouble: Trouble,
   nameOf: (id: ReplicaId) => string | number,
-): { readonly event: string; readonly message: string; readonly fields: Fields } {
+): { readonly level: Level; readonly event: string; readonly message: string; readonly fields: Fields } {
   const { kind: event } = trouble;
   switch (trouble.kind) {
     case "peer-unreachable": {
       const fields = { peer: nameOf(trouble.peer), reason: trouble.reason };
-      return { event, message: "can't deliver to a member; it is tried again", fields };
+      return { level: "warn", event, message: "can't deliver to a member; it is tried again", fields };
     }
     case "peer-reached": {
       const fields = { peer: nameOf(trouble.peer), afterMs: Math.round(trouble.afterMs) };
-      return { event, message: "a member can be reached again", fields };
+      return { level: "info", event, message: "a member can be reached again", fields };
     }
     case "socket-failed": {
       const fields = { peer: nameOf(trouble.peer), reason: trouble.reason, retryMs: trouble.retryMs };
-      return { event, message: "a WebSocket to a member failed; messages are POSTed instead", fields };
+      return { level: "warn", event, message: "a WebSocket to a member failed; messages are POSTed instead", fields };
     }
     case "store-failed": {
       const fields = { reason: trouble.reason };
-      return { event, message: "the store failed; nothing is sent that is not stored, and it is tried again", fields };
+      return {
+        level: "warn",
+        event,
+        message: "the store failed; nothing is sent that is not stored, and it is tried again",
+        fields,
+      };
     }
     case "accept-failed":
       return {
+        level: "warn",
         event,
         message:
           "a connection could not be accepted, and idle ones were closed; raise the limit of open files, or put a proxy in front",

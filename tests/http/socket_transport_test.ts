@@ -96,6 +96,16 @@ Deno.test("what a socket swallows is POSTed within a second, once, and said; the
   assertEquals(f.posted.length, 2);
 });
 
+Deno.test("that sockets to a peer fail is told once, and again after ten minutes", async () => {
+  const f = new Fixture();
+  for (let i = 0; i < 21; i++) {
+    await f.open();
+    f.send();
+    await f.timer.advance(62_000);
+  }
+  assertEquals([f.troubles.length, f.transport.status(peer).socketFailures], [3, 21]);
+});
+
 Deno.test("a delivery for which there is no room waits for it, or is POSTed when the socket ends", async () => {
   const f = new Fixture();
   const socket = await f.open();

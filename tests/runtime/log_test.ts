@@ -126,3 +126,20 @@ Deno.test("the author of a state machine finds where it failed", () => {
   log.onEvent({ kind: "operation-failed", sequence: sequenceNumber(1), error: "Error: a bug", stack });
   assertEquals(JSON.parse(lines[0]!).stack, stack);
 });
+
+Deno.test("trouble on the way to a member is one line each, at its level, and not a flood", () => {
+  const { lines, log } = setUp({ format: "json" });
+  const peer = replicaId(2);
+  log.onTrouble({ kind: "peer-unreachable", peer, reason: "refused" });
+  for (let i = 0; i < 50; i++) log.onTrouble({ kind: "socket-failed", peer, reason: `for ${i} ms`, retryMs: i });
+  log.onTrouble({ kind: "peer-reached", peer, afterMs: 12.4 });
+  log.onTrouble({ kind: "accept-failed", reason: "Too many open files" });
+  const entries = lines.map((line) => JSON.parse(line));
+  assertEquals(entries.map(({ event, level }) => [event, level]), [
+    ["peer-unreachable", "warn"],
+    ["socket-failed", "warn"],
+    ["peer-reached", "info"],
+    ["accept-failed", "warn"],
+  ]);
+  assertEquals([entries[0].reason, entries[2].afterMs], ["refused", 12]);
+});
