@@ -22,6 +22,7 @@ import { frame, messages, signedAnswer } from "./messages.ts";
 import { Metrics } from "./metrics.ts";
 import { type ApplicantContext, atMost, type ClientVariables, type Middleware } from "./middleware.ts";
 import { Pace } from "./pace.ts";
+import { limitNewcomers } from "./newcomers.ts";
 import { PeerSockets, type Upgrade } from "./peer_sockets.ts";
 import { Problem, problem } from "./problem.ts";
 import { addressLimit, type RateLimit } from "./rate_limit.ts";
@@ -42,7 +43,7 @@ export interface AppOptions {
   readonly waitMs?: number;
   /** A body must arrive within this time, ms: 10,000. */
   readonly bodyTimeoutMs?: number;
-  /** Requests that wait at `/req`, as many at `/requests` and at `/queries`; more get 429: 1,024. */
+  /** Requests that wait at `/req`, as many at `/requests` and at `/queries`; more get 429: 2,048. One address gets no more than what is left for others. */
   readonly maxWaiting?: number;
   /** Bytes of request bodies in memory at once: of known clients, as many of strangers, four times as many of members; more get 429: 16 MiB. */
   readonly maxHeldBytes?: number;
@@ -127,7 +128,7 @@ type Chain = readonly [...MiddlewareHandler<Env>[], Handler];
  */
 export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
   const { timer, signal } = options;
-  const maxWaiting = options.maxWaiting ?? 1024;
+  const maxWaiting = options.maxWaiting ?? 2048;
   const bodyDeadlines = new Deadlines(timer, options.bodyTimeoutMs ?? BODY_TIMEOUT_MS);
   const gatewayDeadlines = new Deadlines(timer, options.requestTimeoutMs ?? 10_000);
   const executions = new Deadlines(timer, options.waitMs ?? 10_000);
@@ -145,12 +146,19 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
   const nextTimestamp = (name: string) =>
     timestamps.next(node.lastOf?.(name) ?? { timestamp: -1, agreedTime: node.status().replica.agreedTime });
   const rules = clientRules(options);
+  const newcomers = limitNewcomers(node.genesis, timer);
   const taking = { node, bodies, isOpen: rules.length === 0, verifier: createVerifier(node.cluster) };
   const onSubmitted: Handler = ({ var: { applicant, caller } }) =>
     applicant.kind === "operation"
       ? vouchedAnswer(applicant.asked, { node, deadlines: gatewayDeadlines })
       : signedAnswer(applicant, { node, executions }, () => callers.served(caller));
-  const submitted = (read: Middleware<ApplicantContext>): Chain => [read, atMost(maxWaiting), ...rules, onSubmitted];
+  const submitted = (read: Middleware<ApplicantContext>): Chain => [
+    read,
+    atMost(maxWaiting),
+    ...rules,
+    newcomers,
+    onSubmitted,
+  ];
   const { upgradeWebSocket: upgrade } = options;
   const sockets = upgrade && new PeerSockets({ ...taking, upgrade, timer });
   const onFrame = (kind: MessageKind): Handler => (c) => frame(c.req.raw, kind, { ...taking, caller: c.var.caller });
