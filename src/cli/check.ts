@@ -18,6 +18,8 @@ export const CHECK_HELP =
   FILE    the cluster file: a path, a folder that has it, or a URL. If left out: pbft/cluster.json,
           .pbft/cluster.json or .pbft/memory/cluster.json, the first whose cluster answers
   --json  one JSON object instead of text
+  --read-token-file FILE
+          the token by which members that are elsewhere let their status be read
   --help  print this
 
 Up to f members may lie: what one says of the cluster counts once f + 1 say it.
@@ -63,6 +65,7 @@ async function run(args: readonly string[], print: (line: string) => void): Prom
   const [source] = positionals;
   const { found, judgement } = await examine(
     source === undefined ? await usualClusters() : [await readCluster(source)],
+    readToken(values["read-token-file"]),
   );
   if (values.json) print(JSON.stringify(jsonOf(found, judgement)));
   else for (const line of linesOf(found, judgement)) print(line);
@@ -72,10 +75,11 @@ async function run(args: readonly string[], print: (line: string) => void): Prom
 /** Judges the first cluster of which a member answers; the first of all if none does. */
 async function examine(
   candidates: readonly FoundCluster[],
+  token: string | undefined,
 ): Promise<{ readonly found: FoundCluster; readonly judgement: Judgement }> {
   const asked: { found: FoundCluster; reports: readonly MemberReport[] }[] = [];
   for (const found of candidates) {
-    const reports = await askAll(found);
+    const reports = await askAll(found, token);
     asked.unshift({ found, reports });
     if (reports.some(({ status }) => status !== null)) break;
     asked.push(asked.shift()!);
@@ -86,11 +90,20 @@ async function examine(
     return { found, judgement };
   }
   await new Promise((resolve) => setTimeout(resolve, SECOND_LOOK_MS));
-  return { found, judgement: judge(found.cluster, await askAll(found), reports) };
+  return { found, judgement: judge(found.cluster, await askAll(found, token), reports) };
 }
 
-function askAll({ cluster }: FoundCluster): Promise<readonly MemberReport[]> {
-  return Promise.all(cluster.genesis.replicas.map((member) => askMember(cluster, member)));
+function askAll({ cluster }: FoundCluster, token: string | undefined): Promise<readonly MemberReport[]> {
+  return Promise.all(cluster.genesis.replicas.map((member) => askMember(cluster, member, token)));
+}
+
+function readToken(path: string | undefined): string | undefined {
+  if (path === undefined) return undefined;
+  try {
+    return Deno.readTextFileSync(path).trim();
+  } catch (error) {
+    throw new CliError(`--read-token-file: ${reasonOf(error)}`);
+  }
 }
 
 /** The verdict, what is wrong, and a table of all members. */
@@ -161,7 +174,11 @@ function parse(args: readonly string[]) {
     return parseArgs({
       args: [...args],
       allowPositionals: true,
-      options: { json: { type: "boolean" }, help: { type: "boolean", short: "h" } },
+      options: {
+        json: { type: "boolean" },
+        "read-token-file": { type: "string" },
+        help: { type: "boolean", short: "h" },
+      },
     });
   } catch (error) {
     throw new CliError(`${reasonOf(error).split(/\. /, 1)[0]} (see check --help)`);

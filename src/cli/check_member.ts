@@ -30,15 +30,19 @@ const TIMEOUT_MS = 5_000;
 /** So much evidence of one member is looked at. */
 const MAX_EVIDENCE = 64;
 
-/** Asks it. Never rejects. */
-export async function askMember(cluster: ClusterFile, { name, publicKey }: Member): Promise<MemberReport> {
+/** Asks it. `token`: by which its status may be read from elsewhere. Never rejects. */
+export async function askMember(
+  cluster: ClusterFile,
+  { name, publicKey }: Member,
+  token?: string,
+): Promise<MemberReport> {
   const url = cluster.urls[name]!;
   const unknown = { name, url, status: null, skewMs: null, key: "none", proven: [] } as const;
   const base = url.endsWith("/") ? url : `${url}/`;
   const began = Date.now();
   let response: Response;
   try {
-    response = await get(new URL("status", base));
+    response = await get(new URL("status", base), token);
   } catch (error) {
     return { ...unknown, failure: isTimeout(error) ? "no answer in time" : "unreachable" };
   }
@@ -48,7 +52,10 @@ export async function askMember(cluster: ClusterFile, { name, publicKey }: Membe
     const status = parseStatus(json);
     const skewMs = status.now - (began + Date.now()) / 2;
     const proof = { url: base, cluster: clusterId(cluster.genesis), publicKey, timeoutMs: TIMEOUT_MS };
-    const [key, proven] = await Promise.all([proveKey(proof).catch(() => "none" as const), provenBy(cluster, base)]);
+    const [key, proven] = await Promise.all([
+      proveKey(proof).catch(() => "none" as const),
+      provenBy(cluster, base, token),
+    ]);
     return { name, url, status, skewMs, key, proven };
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
@@ -69,10 +76,10 @@ function detailOf(json: unknown): string {
 }
 
 /** Whom this member's evidence convicts. What proves nothing, or is not given to us, convicts nobody. */
-async function provenBy(cluster: ClusterFile, base: string): Promise<readonly string[]> {
+async function provenBy(cluster: ClusterFile, base: string, token?: string): Promise<readonly string[]> {
   const proven = new Set<string>();
   try {
-    const response = await get(new URL("evidence", base));
+    const response = await get(new URL("evidence", base), token);
     const json = await boundedJson(response) as { readonly evidence?: unknown };
     if (!response.ok || !Array.isArray(json?.evidence)) return [];
     for (const item of json.evidence.slice(0, MAX_EVIDENCE)) {
@@ -83,6 +90,7 @@ async function provenBy(cluster: ClusterFile, base: string): Promise<readonly st
   return [...proven];
 }
 
-function get(url: URL): Promise<Response> {
-  return fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS), redirect: "manual" });
+function get(url: URL, token: string | undefined): Promise<Response> {
+  const headers: HeadersInit = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  return fetch(url, { headers, signal: AbortSignal.timeout(TIMEOUT_MS), redirect: "manual" });
 }
