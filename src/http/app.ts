@@ -184,7 +184,7 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
     "/readyz": { GET: [(c) => ready(c, node)] },
     "/metrics": { GET: [(c) => c.body(metrics.text(), 200, { "content-type": EXPOSITION_TYPE })] },
     // Nobody would read, or end, the stream that answers a HEAD.
-    "/events": { GET: [(c) => c.req.raw.method === "HEAD" ? c.body(null) : events.subscribe()] },
+    "/events": { GET: [(c) => c.req.raw.method === "HEAD" ? c.body(null) : events.subscribe(c.var.caller.network)] },
   };
 
   const forget = [node.observe(metrics), node.observe(events)];

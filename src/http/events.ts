@@ -42,14 +42,16 @@ export class EventStreams implements Observer {
     for (const subscriber of this.#subscribers) subscriber.send(text);
   }
 
-  /** A new stream. @throws {Problem} 429 if there are too many. */
-  subscribe(): Response {
-    if (this.#subscribers.size >= this.#options.maxSubscribers) {
+  /** A new stream. One address gets no more than what is left for others. @throws {Problem} 429 if there are too many. */
+  subscribe(network?: string): Response {
+    const free = this.#options.maxSubscribers - this.#subscribers.size;
+    const own = [...this.#subscribers].filter((subscriber) => subscriber.network === network).length;
+    if (free <= 0 || (network !== undefined && own >= free)) {
       throw new Problem("overloaded", {
         detail: `at most ${this.#options.maxSubscribers} event streams are served at once`,
       });
     }
-    const subscriber = new Subscriber(this.#options.maxQueued, () => this.#subscribers.delete(subscriber));
+    const subscriber = new Subscriber(network, this.#options.maxQueued, () => this.#subscribers.delete(subscriber));
     this.#subscribers.add(subscriber);
     this.#keepAlive();
     return new Response(subscriber.stream, {
@@ -81,7 +83,7 @@ class Subscriber {
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   #dropped = 0;
 
-  constructor(maxQueued: number, onCancel: () => void) {
+  constructor(readonly network: string | undefined, maxQueued: number, onCancel: () => void) {
     this.stream = new ReadableStream<Uint8Array>({
       start: (controller) => {
         this.#controller = controller;

@@ -75,3 +75,17 @@ Deno.test("/events ends when the app closes", async () => {
   controller.abort();
   assertEquals((await reader.read()).done, true);
 });
+
+Deno.test("one address gets no more streams than are left for others", async () => {
+  const { app } = harness({ maxSubscribers: 4, readers: "everybody" });
+  const bodies: (ReadableStream | null)[] = [];
+  const open = async (hostname: string) => {
+    const response = await app.fetch(new Request("http://a.test/events"), { remoteAddr: { hostname } });
+    bodies.push(response.body);
+    return response.status;
+  };
+  const statuses = [];
+  for (const from of ["192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.1"]) statuses.push(await open(from));
+  assertEquals(statuses, [200, 200, 429, 200, 429]);
+  for (const body of bodies) await body?.cancel();
+});
