@@ -4,6 +4,7 @@ import { GrowingBuffer } from "../../src/wire/mod.ts";
 import { BodyBudget } from "../../src/http/body_budget.ts";
 import { Problem } from "../../src/http/problem.ts";
 import { serveOne } from "./served.ts";
+import { harness, problemOf } from "./helpers.ts";
 import { head, RawConnection } from "./raw_connection.ts";
 
 const CBOR = "Content-Type: application/cbor";
@@ -78,6 +79,23 @@ Deno.test("a body past its deadline is let go of, though its connection stays op
   }
   for (const connection of late) assertEquals(await connection.status(), 408);
 });
+
+for (const [how, length] of [["with a length", "1000000"], ["without one", null]] as const) {
+  Deno.test(`a body ${how} is cancelled at its deadline, so that the host lets go of what it holds`, async () => {
+    const { app, timer } = harness({ bodyTimeoutMs: 500 });
+    let cancelled = false;
+    const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
+      start: (controller) => controller.enqueue(new Uint8Array(1_000)),
+      cancel: () => void (cancelled = true),
+    });
+    const headers = { "content-type": "application/cbor", ...(length && { "content-length": length }) };
+    const answer = Promise.resolve(app.request("/messages", { method: "POST", headers, body }));
+    while (timer.pending === 0) await timer.turn();
+    timer.advance(500);
+    await problemOf(await answer, 408, "body-timeout");
+    assertEquals(cancelled, true);
+  });
+}
 
 Deno.test("a growing buffer holds what came and no chunk, and says when chunks are cut too small", () => {
   const buffer = new GrowingBuffer();
