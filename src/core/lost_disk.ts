@@ -41,6 +41,8 @@ export const NEW_DISK: LostDisk = { challenge: 0 as Millis, bound: null, left: 0
 export interface LogFilling {
   through: SequenceNumber;
   readonly askedAt: Map<ReplicaId, Millis>;
+  /** Of each replica the most that it wants, where it asked too soon after another time. */
+  readonly wanted: Map<ReplicaId, Verified<Signed<Status>>>;
   /** Who asked for it; `null`: nobody. */
   request: Verified<Signed<Status>> | null;
   since: Millis;
@@ -64,12 +66,26 @@ export function noteReport(step: Step, signed: Verified<Signed<Status>>): void {
   if (lostDisk && status.echo === lostDisk.challenge) learn(step, lostDisk, status);
   const { replica, votesAbove } = status;
   if (votesAbove <= filling.through || votesAbove > log.high) return;
-  const askedAt = filling.askedAt.get(replica);
-  if (askedAt !== undefined && step.now < askedAt + FILLING_INTERVAL_MS) return;
-  filling.askedAt.set(replica, step.now);
-  filling.through = votesAbove;
-  filling.request = signed;
-  filling.since = step.now;
+  const before = filling.wanted.get(replica);
+  if (!before || before.message.votesAbove < votesAbove) filling.wanted.set(replica, signed);
+  takeWanted(step);
+}
+
+/**
+ * Takes up what may be filled now. What came too soon is not forgotten: a liar would ask the primary for little, again and again, and the
+ * backups for much, and the primary would take what they pass on for one request too many, and be replaced.
+ */
+function takeWanted({ state: { filling }, now }: Step): void {
+  for (const [replica, signed] of [...filling.wanted]) {
+    const { votesAbove } = signed.message;
+    const mayAsk = now >= (filling.askedAt.get(replica) ?? -Infinity) + FILLING_INTERVAL_MS;
+    if (mayAsk || votesAbove <= filling.through) filling.wanted.delete(replica);
+    if (!mayAsk || votesAbove <= filling.through) continue;
+    filling.askedAt.set(replica, now);
+    filling.through = votesAbove;
+    filling.request = signed;
+    filling.since = now;
+  }
 }
 
 /** Whether the log is still to be filled. */
@@ -79,6 +95,7 @@ function isFilling({ state: { filling, lastExecuted } }: Step): boolean {
 
 /** As a backup: the primary is to know it too, also if it was not told. */
 export function passOnFilling(step: Step): void {
+  takeWanted(step);
   const { request } = step.state.filling;
   if (!request || step.isPrimary || request.message.replica === step.primary) return;
   if (isFilling(step)) step.send(step.primary, request);

@@ -29,3 +29,4 @@ export { runOptionsOf, simulate, type SimulateOptions, SimulationError } from ".
 export { shrink, type ShrinkOptions } from "./shrink.ts";
 export { keyValueWorkload, type Workload } from "./workload.ts";
 export { Random } from "./random.ts";
+export { type Means, mutateStructure } from "./structural_mutations.ts";

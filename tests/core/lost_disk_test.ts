@@ -323,3 +323,36 @@ Deno.test("what has become stable by the time that it takes it up it does not ac
   assert(!hasLostDisk(cluster, 3));
   assertEquals(late, []);
 });
+
+Deno.test("a liar that claims a lost disk, with a small bound to the primary and a large one to the backups, deposes nobody", () => {
+  const cluster = new Cluster({ checkpointInterval: 64 });
+  new TestClient(cluster, 1).open();
+  cluster.runFor(5_000);
+  cluster.crash(3);
+  const executed = () => cluster.host(0).replica!.status().lastExecuted;
+  const say = (to: number, votesAbove: number) =>
+    cluster.deliver(
+      to,
+      signed(
+        {
+          kind: "status",
+          replica: 3,
+          view: 0,
+          stable: 0,
+          executed: 0,
+          votesAbove,
+          challenge: 5,
+          echo: 0,
+          stages: [],
+        } as never,
+      ),
+    );
+  say(0, executed() + 1);
+  const high = cluster.host(1).replica!.status().highWatermark;
+  for (const to of [1, 2]) say(to, high);
+  for (let ms = 0; ms < 100_000; ms += 50) {
+    say(0, executed() + 1);
+    cluster.runFor(50);
+  }
+  assertEquals([0, 1, 2].map((id) => cluster.host(id).replica!.status().view as number), [0, 0, 0]);
+});
