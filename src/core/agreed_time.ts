@@ -3,8 +3,8 @@
  * say and however they jump.
  *
  * Each replica keeps an *estimate* of it: the agreed time that it has executed, and what has passed here since, measured from step to
- * step. A clock that is set back or forth in between moves the estimate by nothing, or by a few seconds at most. Over a restart, when
- * nothing else measures, the clock does, corrected by what it was off before.
+ * step by the host's monotonic clock. Where it has none its clock must do; if that is set back or forth, the estimate moves by nothing, or
+ * by a few seconds at most. Over a restart, when nothing else measures, the clock does, corrected by what it was off before.
  *
  * **A primary** proposes its estimate. Only before anything is agreed does it propose its clock.
  *
@@ -35,8 +35,8 @@ import type { Step } from "./state.ts";
 export interface AgreedClock {
   /** How long this replica has seen time pass since its start, ms. Only grows. Never by more at once than {@linkcode maxGapMs}. */
   elapsedMs: number;
-  /** The clock at the last step. */
-  steppedAt: Millis | null;
+  /** The clock at the last step, or what had passed, if the host can tell. */
+  steppedAt: number | null;
   /** What the agreed time is now, with fractions; `null`: nothing is agreed. At least the agreed time that was executed. */
   estimate: number | null;
   /** How far the agreed time may run ahead of the estimate, ms. */
@@ -72,12 +72,13 @@ export function newClock(savedOffset = 0): AgreedClock {
 }
 
 /** At the beginning of each step: time has passed. */
-export function passTime({ state: { clock }, now, env }: Step): void {
-  const gap = now - (clock.steppedAt ?? now);
+export function passTime({ state: { clock }, now, passedMs, env }: Step): void {
+  const here = passedMs ?? now;
+  const gap = here - (clock.steppedAt ?? here);
   const { idleStatusMs, viewTimeoutMs } = env.settings;
   // A replica steps at least once per idleStatusMs. More is a host that was stopped, or a clock that was set forth.
   const passed = Math.max(0, Math.min(gap, 2 * Math.max(idleStatusMs, viewTimeoutMs)));
-  clock.steppedAt = now;
+  clock.steppedAt = here;
   clock.elapsedMs += passed;
   clock.credit = Math.min(env.genesis.limits.maxClockSkewMs, clock.credit + passed * REPAYMENT);
   if (clock.estimate === null) return;

@@ -51,11 +51,11 @@ export class Replica {
   }
 
   /**
-   * Takes one input at time `now` and says what is to be done, in the order of {@linkcode Ready}.
+   * Takes one input at time `now`, after so long in this life (`passedMs`, if the host has a clock that nobody sets), and says what is to be done, in the order of {@linkcode Ready}.
    * @throws {InvariantError} if this replica is broken; it must not be stepped again.
    */
-  step(input: Input, now: Millis): Ready {
-    const step = new Step(this.#env, this.#state, now);
+  step(input: Input, now: Millis, passedMs: number | null = null): Ready {
+    const step = new Step(this.#env, this.#state, now, passedMs);
     followClock(step);
     passTime(step);
     this.#dispatch(step, input);

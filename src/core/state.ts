@@ -149,7 +149,13 @@ export class Step {
   /** The replica whose message this is, if it is one that replicas send now and then as long as they live. */
   heardFrom: ReplicaId | null = null;
 
-  constructor(readonly env: Environment, readonly state: ReplicaState, readonly now: Millis) {
+  /** `passedMs`: what a clock that no one sets shows, ms since some moment in this life; `null`: there is none. */
+  constructor(
+    readonly env: Environment,
+    readonly state: ReplicaState,
+    readonly now: Millis,
+    readonly passedMs: number | null = null,
+  ) {
     this.n = env.genesis.replicas.length;
     this.f = maxFaulty(this.n);
     this.quorum = quorum(this.n);

@@ -76,7 +76,7 @@ export class DurableReplica {
 
   /** The agreed time as of the last batch that was executed; while there is no replica in memory, as it was last. */
   get agreedTime(): Millis {
-    return this.core?.agreedTime ?? this.#status.agreedTime ?? (0 as Millis);
+    return this.core?.agreedTime ?? this.status.agreedTime ?? (0 as Millis);
   }
 
   /** The replica as the store knows it takes up what came meanwhile. */
@@ -154,7 +154,8 @@ export class DurableReplica {
     const { input } = task;
     if (!isOfOneLife(input)) this.#isUntouched = false;
     try {
-      const ready = this.core!.step(more && input.kind === "request" ? { ...input, more } : input, now);
+      const asked = more && input.kind === "request" ? { ...input, more } : input;
+      const ready = this.core!.step(asked, now, this.#options.timer.monotonic());
       for (const record of ready.records) this.#book.write(record, this.#writes);
       this.#keptInputs?.note(task.input, ready, this.#writes);
       // Another instance may have gone on: only a commit shows that this one's state is not an old one.

@@ -11,7 +11,7 @@ import type { Bundle } from "./gateway.ts";
 /** The protocol, as it is driven here: `Replica`, or something around it. */
 export interface Core {
   /** Takes one input in and says what is to be done about it. */
-  step(input: Input, now: Millis): Ready;
+  step(input: Input, now: Millis, passedMs?: number): Ready;
   /** Where it is. */
   status(): ReplicaStatus;
   /** Whether it still waits for this blob of {@linkcode Ready.loads}. */

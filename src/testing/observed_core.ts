@@ -116,8 +116,8 @@ export class ObservedCore implements Core {
     if (core.timers) this.timers = () => core.timers!();
   }
 
-  step(input: Input, now: Millis): Ready {
-    const ready = this.#core.step(input, now);
+  step(input: Input, now: Millis, passedMs?: number): Ready {
+    const ready = this.#core.step(input, now, passedMs);
     this.#observers.onStep(input, ready);
     this.#steps++;
     const { records, messages, replies, answers, events } = ready;
@@ -141,6 +141,14 @@ export class ObservedCore implements Core {
 
   isLoading(digest: Digest): boolean {
     return this.#core.isLoading?.(digest) ?? true;
+  }
+
+  get agreedTime(): Millis {
+    return this.#core.agreedTime ?? this.status().agreedTime;
+  }
+
+  highestTimestampOf(name: string): number {
+    return this.#core.highestTimestampOf?.(name) ?? -1;
   }
 }
 

@@ -13,6 +13,8 @@ const START = 1_900_000_000_000;
 class Clocks {
   readonly time = new ManualTimer();
   readonly skews = [0, 0, 0, 0];
+  /** What the clocks that stand still show. */
+  readonly frozen = new Map<number, number>();
   cluster!: Cluster;
 
   static async open(skews: readonly number[]): Promise<Clocks> {
@@ -24,8 +26,8 @@ class Clocks {
   }
 
   of(id: number): Timer {
-    const { time, skews } = this;
-    const now = () => millis(Math.max(0, START + time.now() + skews[id]!));
+    const { time, skews, frozen } = this;
+    const now = () => millis(frozen.get(id) ?? Math.max(0, START + time.now() + skews[id]!));
     return {
       now,
       monotonic: () => time.monotonic(),
@@ -133,5 +135,20 @@ Deno.test("a gateway that was away serves as soon as it has caught up", async ()
   await clocks.cluster.start(3);
   assertEquals(await clocks.vouch(3, 41, 20_000), ["ok 41"]);
   assert(clocks.views.every((view) => view === clocks.views[0]));
+  await clocks.close();
+});
+
+Deno.test("a primary whose clock stands still keeps the agreed time going", async () => {
+  const clocks = await Clocks.open([0, 0, 0, 0]);
+  await clocks.vouch(1, 1);
+  const agreed = () => clocks.cluster.node(1).status().replica.agreedTime;
+  const from = agreed();
+  clocks.frozen.set(0, clocks.of(0).now());
+  for (let i = 2; i <= 20; i++) {
+    await clocks.time.advance(3_000);
+    assertEquals(await clocks.vouch(1 + i % 3, i), [`ok ${i}`]);
+  }
+  assert(agreed() - from > 55_000, `${agreed() - from} ms of agreed time in a minute`);
+  assertEquals(clocks.views, [0, 0, 0, 0]);
   await clocks.close();
 });
