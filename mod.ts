@@ -12,7 +12,7 @@ export type * from "./src/core/messages.ts";
 export * from "./src/core/state_machine.ts";
 export * from "./src/core/config.ts";
 export { InvariantError } from "./src/core/invariant.ts";
-export type { DiscardReason, Event, Suspicion } from "./src/core/events.ts";
+export type { DiscardReason, Event, LeaveReason, SuspicionReason } from "./src/core/events.ts";
 export type { Contradiction } from "./src/core/evidence.ts";
 export type { ReplicaStatus } from "./src/core/io.ts";
 export { type ClusterFile, parseClusterFile, parseClusterText, parseGenesis, type SignedKind } from "./src/wire/mod.ts";

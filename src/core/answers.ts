@@ -25,6 +25,23 @@ function addressOf(message: AnyRequest): Parameters<Step["reply"]>[0] {
   return message.kind === "request" ? { client: message.client } : { gateway: message.gateway };
 }
 
+/**
+ * Ends the waiting of all requests whose outcome is known by now, whatever made it known: they were executed in numbers that this
+ * replica skipped or under another digest, their timestamp was given up, their session is over, they have expired. Whether there were any.
+ */
+export function endAnswered(step: Step): boolean {
+  const { pending } = step.state;
+  let some = false;
+  for (const { request } of [...pending.entries()]) {
+    const results = answerOf(step.state, request);
+    if (!results) continue;
+    pending.remove(request);
+    answer(step, request, results);
+    some = true;
+  }
+  return some;
+}
+
 /** A request got `results`: that ends the waiting of whatever waits under its client and timestamp, which gets an answer of its own. */
 export function endWaiting(step: Step, request: SignedRequest, results: readonly Result[]): void {
   const { pending } = step.state;

@@ -17,17 +17,22 @@ export type DiscardReason =
   | "buffer-full"
   | "invalid-certificate" // a view-change or new-view that does not follow from what it carries
   | "too-soon" // a status again before an answer to the last one makes sense
+  | "superseded" // its sender has said something else since
   | "not-wanted"; // a blob that nobody asked for
 
-/** Why a replica leaves a view. */
-export type Suspicion =
+/** Why a replica suspects a primary. */
+export type SuspicionReason =
   | "no-progress" // requests wait and nothing was executed for the view timeout
-  | "overtaken" // a request waits while very many later ones were executed
+  | "overtaken" // a request waits while others' later ones were executed
   | "slow-time" // the primary freezes the agreed time, or lets it lag
   | "slow-primary" // a request waits although the primary has room for it
-  | "no-new-view" // the view's primary did not start it in time
-  | "others-left" // f + 1 others have left for a higher view
-  | "disk-lost"; // it may have left before, and does not know for which view
+  | "no-new-view"; // the view's primary did not start it in time
+
+/** Why a replica leaves a view. */
+export type LeaveReason =
+  | "suspected" // f + 1 replicas suspect its primary
+  | "handed-over" // a quorum agrees to the next view, and blames nobody
+  | "others-left"; // others have left, and show why they may
 
 /** What happened, for observers: metrics, logs, the event stream. Carries nothing secret. */
 export type Event =
@@ -45,8 +50,10 @@ export type Event =
   | { readonly kind: "checkpoint-stable"; readonly sequence: SequenceNumber; readonly root: Digest }
   /** A replica that had lost its disk votes again: a checkpoint at this number is stable. */
   | { readonly kind: "recovered"; readonly sequence: SequenceNumber }
+  /** It has said that it would move to this view: because it suspects the primary, and why; to hand over; or not any more. */
+  | { readonly kind: "suspicion"; readonly view: View; readonly why: SuspicionReason | "hand-over" | "withdrawn" }
   /** It has left for this view, and why. */
-  | { readonly kind: "view-change"; readonly view: View; readonly why: Suspicion }
+  | { readonly kind: "view-change"; readonly view: View; readonly why: LeaveReason }
   /** The view has started here. `prepared`: how many numbers were carried over. */
   | { readonly kind: "new-view"; readonly view: View; readonly primary: ReplicaId; readonly prepared: number }
   | { readonly kind: "state-transfer"; readonly phase: "started" | "finished"; readonly sequence: SequenceNumber }

@@ -11,11 +11,12 @@ import { isReadyFor } from "./loading.ts";
 import { bytesFrom, failureOf, isOurs } from "./machine_guard.ts";
 import type { Slot } from "./message_log.ts";
 import type { AnyRequest, Batch, Result, SignedRequest } from "./messages.ts";
-import { isHalfFull } from "./pending_requests.ts";
+import { ownerOf, requestBytes } from "./pending_requests.ts";
 import { answer, endWaiting } from "./answers.ts";
 import { NEVER, refusal } from "./refusals.ts";
 import { OperationError } from "./state_machine.ts";
 import type { Step } from "./state.ts";
+import { fairnessRules } from "./patience.ts";
 import { utf8 } from "./text.ts";
 
 /** Executes what is committed, as far as there is no gap and what it touches is loaded. */
@@ -40,8 +41,9 @@ function execute(step: Step, slot: Slot, batch: Batch): void {
     state.agreedTime = Math.max(before, batch.timestamp) as Millis;
     noteAgreedTime(step);
   }
+  const isRoomy = hasRoomForFirst(step, batch);
   for (const request of batch.requests) executeRequest(step, { sequence: slot.sequence, before }, request);
-  if (isHalfFull(env.genesis.limits, batch.requests.length, batch.bytes.length)) state.pending.noteFullBatch();
+  state.pending.fairness.noteBatch(isRoomy, state.suspicion.awakeMs, fairnessRules(step));
   state.history = env.hash(env.pack([state.history, batch.digest]));
   state.lastExecuted = slot.sequence;
   state.bodies.delete(batch.digest);
@@ -57,6 +59,14 @@ function execute(step: Step, slot: Slot, batch: Batch): void {
   step.stage("executed", state.view, slot.sequence, batch);
 }
 
+/** Whether a batch could have taken in the next request of whoever has waited longest, too. */
+function hasRoomForFirst({ state, env, isPrimary }: Step, { requests, bytes }: Batch): boolean {
+  const { maxBatchRequests, maxBatchBytes } = env.genesis.limits;
+  const first = state.pending.first();
+  return !isPrimary && first !== undefined && requests.length < maxBatchRequests &&
+    bytes.length + requestBytes(first.request) <= maxBatchBytes;
+}
+
 function operationsOf({ message }: SignedRequest): readonly Uint8Array[] {
   return message.kind === "request" ? message.operations : message.operations.map(({ operation }) => operation);
 }
@@ -70,7 +80,7 @@ function executeRequest(step: Step, place: Place, request: SignedRequest): void 
   if (place.sequence > state.answeredThrough || state.pending.has(request)) answer(step, request, results);
   const isRefused = results.some(({ status }) => status === "refused");
   if (isRefused) state.refused.note(request.digest, results, state.clock.elapsedMs);
-  state.pending.noteExecuted();
+  state.pending.fairness.noteServed(ownerOf(request.message), state.suspicion.awakeMs, fairnessRules(step));
   endWaiting(step, request, results);
 }
 

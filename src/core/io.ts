@@ -21,6 +21,7 @@ import type {
   StableCheckpoint,
   Stage,
   Status,
+  Suspicion,
   Verified,
   ViewChange,
 } from "./messages.ts";
@@ -64,6 +65,7 @@ export type MessageInput =
   | { readonly kind: "decision"; readonly decision: Verified<Signed<Decision>> }
   | { readonly kind: "checkpoint"; readonly checkpoint: Verified<Signed<Checkpoint>> }
   | { readonly kind: "stable-checkpoint"; readonly stable: Verified<Signed<StableCheckpoint>> }
+  | { readonly kind: "suspicion"; readonly suspicion: Verified<Signed<Suspicion>> }
   | { readonly kind: "view-change"; readonly viewChange: Verified<Signed<ViewChange>> }
   | { readonly kind: "new-view"; readonly newView: Verified<Signed<NewView>> }
   | { readonly kind: "status"; readonly status: Verified<Signed<Status>> }
@@ -83,6 +85,8 @@ export type Input =
   | { readonly kind: "start"; readonly kept?: readonly MessageInput[] }
   /** Time has passed; what is due fires. Every other input does that too. */
   | { readonly kind: "alarm" }
+  /** This replica is about to be stopped: if it is the primary it hands the view on. */
+  | { readonly kind: "hand-over" }
   /** Blobs that {@linkcode Ready.loads} asked for, each checked against its digest. They change nothing but what is in memory. */
   | { readonly kind: "loaded"; readonly blobs: ReadonlyMap<Digest, Uint8Array> }
   /** A question about the state, which is answered, and changes nothing. */

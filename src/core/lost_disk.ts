@@ -17,7 +17,8 @@ import type { Millis, ReplicaId, SequenceNumber, View } from "./ids.ts";
 import type { Signed, Status, Verified } from "./messages.ts";
 import { acceptWaiting } from "./normal_case.ts";
 import type { Step } from "./state.ts";
-import { followOthers, leaveFor } from "./view_change.ts";
+import { askHandOver } from "./hand_over.ts";
+import { followOthers, waitIn } from "./view_change.ts";
 
 /** What one of the others has said of itself since the start. */
 export type Report = Pick<Status, "stable" | "executed" | "view">;
@@ -163,9 +164,11 @@ export function checkLostDisk(step: Step): void {
   const left = Math.max(lostDisk.left, highestLeftFor(step, lostDisk.reports));
   note(step, null);
   step.event({ kind: "recovered", sequence: lostDisk.bound });
-  // In the view for which it left last it may vote, but not leave for it again with another view-change.
-  if (state.view < left) leaveFor(step, (left + 1) as View, "disk-lost");
+  // In the view for which it left last it may vote, but not leave for it again with another view-change. So it waits above, and asks the
+  // others for a hand-over.
+  if (state.view < left) waitIn(step, (left + 1) as View);
   // Those who have left meanwhile it could not follow before.
   followOthers(step);
+  askHandOver(step);
   for (const slot of state.log.slots()) acceptWaiting(step, slot);
 }

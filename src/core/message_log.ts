@@ -33,6 +33,8 @@ export interface Slot {
   prePrepare: Verified<Signed<PrePrepare>> | null;
   /** The body of `committed` if that is set, else of `prePrepare`; `null` while it is being fetched. */
   batch: Batch | null;
+  /** When `prePrepare` was accepted, in time awake; `null`: in an earlier life. */
+  acceptedAt: number | null;
   /** A pre-prepare that can't be accepted yet: its body is missing, or its timestamp is too far ahead of our clock. */
   waiting: WaitingPrePrepare | null;
   readonly prepares: Map<ReplicaId, Verified<Signed<Prepare>>>;
@@ -86,6 +88,7 @@ export class MessageLog {
         sequence,
         prePrepare: null,
         batch: null,
+        acceptedAt: null,
         waiting: null,
         prepares: new Map(),
         commits: new Map(),

@@ -4,8 +4,10 @@
  */
 import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "./ids.ts";
 import type { Query, QueryReply } from "./query_messages.ts";
+import type { NewView, Suspicion, ViewChange } from "./view_change_messages.ts";
 
 export type { Query, QueryReply, SignedQuery } from "./query_messages.ts";
+export type { NewView, PreparedCertificate, Standing, Suspicion, ViewChange } from "./view_change_messages.ts";
 
 /**
  * A signed client's request: one or more operations under one timestamp and one signature (PBFT §4.1).
@@ -206,42 +208,6 @@ export interface Blobs {
   readonly blobs: readonly Uint8Array[];
 }
 
-/** A pre-prepare with quorum - 1 matching prepares of distinct backups: the *prepared* certificate (PBFT §4.2). */
-export interface PreparedCertificate {
-  /** The primary's. */
-  readonly prePrepare: Signed<PrePrepare>;
-  /** The backups', by ascending replica. */
-  readonly prepares: readonly Signed<Prepare>[];
-}
-
-/** ⟨VIEW-CHANGE, v, n, C, P, i⟩: replica i has left the views below v (PBFT §4.4). */
-export interface ViewChange {
-  /** Tells it from other messages. */
-  readonly kind: "view-change";
-  /** Who leaves, and signs it. */
-  readonly replica: ReplicaId;
-  /** The view that it moves to. */
-  readonly view: View;
-  /** C: the certificate of its last stable checkpoint, by ascending replica; empty at the start. */
-  readonly stable: readonly Signed<Checkpoint>[];
-  /** P: for each number above that which prepared here, the certificate of the highest view, by ascending number. */
-  readonly prepared: readonly PreparedCertificate[];
-}
-
-/** ⟨NEW-VIEW, v, V, O⟩: the primary of v starts its view (PBFT §4.4). */
-export interface NewView {
-  /** Tells it from other messages. */
-  readonly kind: "new-view";
-  /** The new view's primary, who signs it. */
-  readonly replica: ReplicaId;
-  /** The view that starts. */
-  readonly view: View;
-  /** V: view-changes for v of a quorum of distinct replicas, by ascending replica. */
-  readonly viewChanges: readonly Signed<ViewChange>[];
-  /** O: what V makes of the numbers between its checkpoints and its highest prepared number, by ascending number. */
-  readonly prePrepares: readonly Signed<PrePrepare>[];
-}
-
 /** What replicas send each other. */
 export type ReplicaMessage =
   | PrePrepare
@@ -250,6 +216,7 @@ export type ReplicaMessage =
   | Decision
   | Checkpoint
   | StableCheckpoint
+  | Suspicion
   | ViewChange
   | NewView
   | Reply

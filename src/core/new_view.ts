@@ -6,6 +6,7 @@
 import { stableSequence } from "./checkpoint.ts";
 import type { Genesis } from "./config.ts";
 import type { Digest, SequenceNumber } from "./ids.ts";
+import { isProofOfLeaving } from "./leaving.ts";
 import type { NewView, PreparedCertificate, Signed, ViewChange } from "./messages.ts";
 import { primaryOf, quorum } from "./quorum.ts";
 
@@ -42,9 +43,9 @@ export function succeed(viewChanges: readonly Signed<ViewChange>[]): Succession 
   return { stable, digests };
 }
 
-/** Whether a view-change proves what it claims: its checkpoint by a quorum, each prepared number by a certificate. */
-export function isValidViewChange({ view, stable, prepared }: ViewChange, genesis: Genesis): boolean {
-  if (view === 0 || !isStableCertificate(stable, genesis)) return false;
+/** Whether a view-change proves what it claims: that it may leave, its checkpoint by a quorum, each prepared number by a certificate. */
+export function isValidViewChange({ view, stable, prepared, suspicions }: ViewChange, genesis: Genesis): boolean {
+  if (view === 0 || !isProofOfLeaving(suspicions, view, genesis) || !isStableCertificate(stable, genesis)) return false;
   const low = stableSequence(stable);
   let previous: number = low;
   for (const certificate of prepared) {

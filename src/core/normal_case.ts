@@ -3,47 +3,18 @@
  * @module
  */
 import { ceiling, proposalTime, reachedAt, watchProgress } from "./agreed_time.ts";
-import { answer, answerOf, endWaiting } from "./answers.ts";
 import { executeCommitted } from "./execution.ts";
 import { askForBody } from "./bodies.ts";
 import { compare } from "./evidence.ts";
-import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "./ids.ts";
+import type { Digest, Millis, SequenceNumber, View } from "./ids.ts";
 import { matchingCommits, matchingPrepares, type Slot } from "./message_log.ts";
 import type { Batch, Commit, Decision, Prepare, PrePrepare, Signed, SignedRequest, Verified } from "./messages.ts";
+import { noteRound } from "./patience.ts";
 import { primaryOf } from "./quorum.ts";
 import type { Environment } from "./io.ts";
-import { isHalfFull, type PendingRequest, requestBytes } from "./pending_requests.ts";
+import { isHalfFull, requestBytes } from "./pending_requests.ts";
+import { quickenStatus } from "./retransmission.ts";
 import type { Step } from "./state.ts";
-
-/** A request comes, from its client, its gateway or a backup: answer it from memory, or have it wait and order it. */
-export function onRequest(step: Step, request: Verified<SignedRequest>): void {
-  const { pending, refused } = step.state;
-  const { message, digest } = request;
-  const forGood = answerOf(step.state, request);
-  // While it waited its timestamp may have been given up or given to another, or its session have ended.
-  if (forGood) endWaiting(step, request, forGood);
-  const results = forGood ?? refused.lookup(digest, step.state.clock.elapsedMs);
-  if (results) return answer(step, request, results);
-  if (pending.has(request)) return step.discard(message.kind, null, "duplicate");
-  const { statusIntervalMs } = step.env.settings;
-  // Nothing can be ordered before the state machine was mended: who asks is to know that at once.
-  const isStuck = step.state.unsealed !== null && step.state.lastProposed >= step.state.log.high;
-  const entry = isStuck ? null : pending.add(request, (step.now + statusIntervalMs) as Millis);
-  if (!entry) {
-    step.admission = "full";
-    return step.discard(message.kind, null, "buffer-full");
-  }
-  step.event({ kind: "request-received", digest });
-  const ours = message.kind === "vouched-request" && message.gateway === step.self;
-  if (ours && !step.isPrimary) relay(step, entry, step.primary);
-}
-
-/** Passes a waiting request on, ever more rarely. A signed client has sent it to the primary itself. */
-export function relay(step: Step, entry: PendingRequest, to: ReplicaId | "all"): void {
-  step.send(to, entry.request);
-  entry.relayAt = (step.now + entry.relayIntervalMs) as Millis;
-  entry.relayIntervalMs = Math.min(2 * entry.relayIntervalMs, step.env.settings.idleStatusMs);
-}
 
 /**
  * As primary: gives waiting requests the next numbers, while the pipeline and the watermarks have room. A batch costs about the
@@ -101,7 +72,10 @@ export function onPrePrepare(step: Step, prePrepare: Verified<Signed<PrePrepare>
   const { replica, view, sequence } = prePrepare.message;
   const discard = (reason: Parameters<Step["discard"]>[2]) => step.discard("pre-prepare", replica, reason);
   if (!state.log.isWithin(sequence)) return discard("outside-watermarks");
-  if (view !== state.view || !step.isActive) return discard("other-view");
+  if (view !== state.view || !step.isActive) {
+    if (view > state.view) quickenStatus(step); // the others may have gone on: they are to say so
+    return discard("other-view");
+  }
   if (replica !== step.primary) return discard("not-the-primary");
   const slot = state.log.slot(sequence);
   const accepted = slot.prePrepare?.message.view === view ? slot.prePrepare : null;
@@ -169,6 +143,7 @@ export function onBodies(step: Step, bodies: ReadonlyMap<Digest, Batch>): void {
 function accept(step: Step, slot: Slot, prePrepare: Verified<Signed<PrePrepare>>, batch: Batch): void {
   const { view, sequence, digest } = prePrepare.message;
   slot.prePrepare = prePrepare;
+  slot.acceptedAt = step.state.suspicion.awakeMs;
   if (slot.committed === null || slot.committed === digest) slot.batch = batch;
   step.persist({ kind: "accepted", prePrepare, batch });
   step.stage("pre-prepared", view, sequence, batch);
@@ -256,7 +231,9 @@ function sayCommit(step: Step, slot: Slot, view: View, digest: Digest): void {
 function checkCommitted(step: Step, slot: Slot, { view, digest }: Pick<Commit, "view" | "digest">): void {
   if (slot.committed !== null || slot.commits.size < step.quorum) return;
   const commits = matchingCommits(slot, view, digest);
-  if (commits.length >= step.quorum) decide(step, slot, commits.slice(0, step.quorum));
+  if (commits.length < step.quorum) return;
+  noteRound(step, slot);
+  decide(step, slot, commits.slice(0, step.quorum));
 }
 
 /** After a start: what the votes that were kept decide. A replica that is alone gets no other. */

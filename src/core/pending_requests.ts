@@ -4,6 +4,7 @@
  * @module
  */
 import type { Limits, Settings } from "./config.ts";
+import { Fairness } from "./fairness.ts";
 import type { Digest, Millis } from "./ids.ts";
 import type { AnyRequest, SignedRequest, Verified } from "./messages.ts";
 
@@ -12,12 +13,6 @@ export interface PendingRequest {
   readonly request: Verified<SignedRequest>;
   /** It is in a batch that this replica proposed in the present view. */
   proposed: boolean;
-  /** Since when, in time awake, it has been the oldest in this view; `null`: it has not been. */
-  waitingSince: number | null;
-  /** How many requests had been executed when it came, or when the view started. */
-  executedBefore: number;
-  /** How many full batches had been executed then. */
-  fullBatchesBefore: number;
   /** When a backup passes it on to the primary again. */
   relayAt: Millis;
   relayIntervalMs: number;
@@ -38,7 +33,8 @@ export function requestKey(request: AnyRequest, digest: Digest): string {
   return request.kind === "request" ? `${request.client}/${request.session}/${request.timestamp}` : digest;
 }
 
-function ownerOf(request: AnyRequest): string {
+/** Whose request it is: a client's, or a gateway's. */
+export function ownerOf(request: AnyRequest): string {
   return request.kind === "request" ? request.client : `gateway ${request.gateway}`;
 }
 
@@ -52,8 +48,8 @@ export class PendingRequests {
   #bytes = 0;
   #proposed = 0;
   #proposedBytes = 0;
-  #executed = 0;
-  #fullBatches = 0;
+  /** Watches over the primary. */
+  readonly fairness: Fairness = new Fairness();
 
   constructor(settings: Settings) {
     this.#settings = settings;
@@ -66,21 +62,6 @@ export class PendingRequests {
   /** Whose requests wait: so many clients, and gateways. */
   get owners(): number {
     return this.#perOwner.size;
-  }
-
-  /** How many requests have been executed since the start. */
-  get executed(): number {
-    return this.#executed;
-  }
-
-  /** How many batches have been executed that were at least half full. */
-  get fullBatches(): number {
-    return this.#fullBatches;
-  }
-
-  /** Notes that such a batch was executed. */
-  noteFullBatch(): void {
-    this.#fullBatches++;
   }
 
   /** Bytes of all that wait. */
@@ -111,9 +92,10 @@ export class PendingRequests {
     this.#proposedBytes += requestBytes(entry.request);
   }
 
-  /** The one that has waited longest. */
-  oldest(): PendingRequest | undefined {
-    return this.#byKey.values().next().value;
+  /** The next of whoever has waited longest. */
+  first(): PendingRequest | undefined {
+    const owner = this.fairness.first;
+    return owner === undefined ? undefined : this.#ownedBy(owner).next().value;
   }
 
   has(request: SignedRequest): boolean {
@@ -125,27 +107,40 @@ export class PendingRequests {
     const { maxPendingRequests, maxPendingBytes, maxPendingPerClient, statusIntervalMs } = this.#settings;
     const owner = ownerOf(request.message);
     const owned = this.#perOwner.get(owner) ?? 0;
-    if (this.#byKey.size >= maxPendingRequests || owned >= maxPendingPerClient) return null;
-    if (this.#bytes + requestBytes(request) > maxPendingBytes) return null;
+    if (owned >= maxPendingPerClient) return null;
+    const bytes = requestBytes(request);
+    const isFull = () => this.#byKey.size >= maxPendingRequests || this.#bytes + bytes > maxPendingBytes;
+    while (isFull()) if (owned > 0 || !this.#dropOneOfMany()) return null;
     const entry: PendingRequest = {
       request,
       proposed: false,
-      waitingSince: null,
-      executedBefore: this.#executed,
-      fullBatchesBefore: this.#fullBatches,
       relayAt,
       relayIntervalMs: statusIntervalMs,
     };
     this.#byKey.set(requestKey(request.message, request.digest), entry);
     this.#perOwner.set(owner, owned + 1);
+    this.fairness.add(owner);
     this.#awaitTurn(entry);
-    this.#bytes += requestBytes(request);
+    this.#bytes += bytes;
     return entry;
   }
 
-  /** Notes that a request was executed. */
-  noteExecuted(): void {
-    this.#executed++;
+  /** Who has nothing here finds room all the same: of those who have several requests, the one with the most loses its last. */
+  #dropOneOfMany(): boolean {
+    let most: Map<string, PendingRequest> | null = null;
+    for (const own of this.#turns.values()) if (own.size > (most?.size ?? 1)) most = own;
+    const last = most && [...most.values()].at(-1);
+    if (!last) return false;
+    this.remove(last.request);
+    return true;
+  }
+
+  /** What of an owner waits, oldest first; what is proposed already last. */
+  *#ownedBy(owner: string): Generator<PendingRequest> {
+    yield* this.#turns.get(owner)?.values() ?? [];
+    for (const entry of this.#byKey.values()) {
+      if (entry.proposed && ownerOf(entry.request.message) === owner) yield entry;
+    }
   }
 
   /** What waits under a request's key: it, or another of its client and timestamp. */
@@ -167,8 +162,11 @@ export class PendingRequests {
     }
     const owner = ownerOf(entry.request.message);
     const owned = this.#perOwner.get(owner)! - 1;
-    if (owned === 0) this.#perOwner.delete(owner);
-    else this.#perOwner.set(owner, owned);
+    if (owned > 0) this.#perOwner.set(owner, owned);
+    else {
+      this.#perOwner.delete(owner);
+      this.fairness.remove(owner);
+    }
   }
 
   /** All that wait, oldest first. */
@@ -180,12 +178,10 @@ export class PendingRequests {
   startView(): void {
     this.#proposed = this.#proposedBytes = 0;
     this.#turns.clear();
+    this.fairness.startView();
     for (const entry of this.#byKey.values()) {
       entry.proposed = false;
       this.#awaitTurn(entry);
-      entry.waitingSince = null;
-      entry.executedBefore = this.#executed;
-      entry.fullBatchesBefore = this.#fullBatches;
     }
   }
 

@@ -14,6 +14,7 @@ import type {
   Prepare,
   PrePrepare,
   Signed,
+  Suspicion,
   Verified,
   ViewChange,
 } from "./messages.ts";
@@ -25,6 +26,8 @@ import type {
 export type Record =
   /** The view that the replica is in, or is moving to: then there is no new-view yet. Binding. */
   | ({ readonly kind: "view" } & ViewState)
+  /** What it said last of leaving a view, and the furthest view of which it ever said so. Binding. */
+  | ({ readonly kind: "suspicion" } & SaidSuspicion)
   /** It accepted this pre-prepare; as a backup it has sent the prepare. One per number, the latest counts. Binding. */
   | { readonly kind: "accepted"; readonly prePrepare: Signed<PrePrepare>; readonly batch: Batch }
   /** It has the certificate and has sent the commit. One per number, the latest counts. Binding. */
@@ -86,6 +89,7 @@ export type Record =
 export function isBinding(record: Record): boolean {
   switch (record.kind) {
     case "view":
+    case "suspicion":
     case "accepted":
     case "prepared":
     case "checkpoint":
@@ -113,8 +117,15 @@ export interface ViewState {
   readonly newView: Verified<Signed<NewView>> | null;
 }
 
+/** What a replica has said of leaving views. */
+export interface SaidSuspicion {
+  readonly suspicion: Verified<Signed<Suspicion>>;
+  readonly furthest: View;
+}
+
 /** What the store gave back at a start. */
 export interface Recovered extends ViewState {
+  readonly suspicion?: SaidSuspicion;
   readonly accepted: readonly { readonly prePrepare: Verified<Signed<PrePrepare>>; readonly batch: Verified<Batch> }[];
   readonly prepared: readonly {
     readonly prePrepare: Verified<Signed<PrePrepare>>;

@@ -9,6 +9,7 @@ import { Evidence } from "./evidence.ts";
 import { createFetches } from "./fetches.ts";
 import type { Digest, Millis, SequenceNumber } from "./ids.ts";
 import { invariant } from "./invariant.ts";
+import { newLeaving } from "./leaving.ts";
 import type { Environment } from "./io.ts";
 import type { Recovered } from "./records.ts";
 import { guarded } from "./machine_guard.ts";
@@ -41,7 +42,10 @@ export function recover(env: Environment, recovered: Recovered): ReplicaState {
       dueAtLatest: null,
       timeoutMs: env.settings.viewTimeoutMs,
       executed: 0 as SequenceNumber,
+      roundMs: null,
+      deviationMs: 0,
     },
+    leaving: newLeaving(recovered.suspicion),
     log: new MessageLog(low, env.genesis.logWindow),
     lastExecuted: 0 as SequenceNumber,
     history: GENESIS_HISTORY,

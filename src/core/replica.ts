@@ -11,6 +11,8 @@ import { executeCommitted } from "./execution.ts";
 import type { Digest, Millis } from "./ids.ts";
 import { checkLostDisk, startOver } from "./lost_disk.ts";
 import { takeUpKept } from "./kept_inputs.ts";
+import { onHandOver } from "./hand_over.ts";
+import { onSuspicion } from "./leaving.ts";
 import { onLoaded } from "./loading.ts";
 import type { Environment, Input, Ready, ReplicaStatus } from "./io.ts";
 import type { Recovered } from "./records.ts";
@@ -22,12 +24,12 @@ import {
   onDecision,
   onPrepare,
   onPrePrepare,
-  onRequest,
   propose,
   takeUpEarly,
 } from "./normal_case.ts";
 import { answerQueries, onQuery, queriesAt } from "./queries.ts";
 import { primaryOf } from "./quorum.ts";
+import { onRequest } from "./requests.ts";
 import { recover } from "./recovery.ts";
 import { followClock } from "./set_back.ts";
 import { fetchesAt, fetchMissing, noteHeard, onBlobs } from "./fetches.ts";
@@ -112,6 +114,11 @@ export class Replica {
       case "stable-checkpoint":
         noteHeard(step, input.stable.message.replica);
         return onStableCheckpoint(step, input.stable);
+      case "suspicion":
+        step.heardFrom = input.suspicion.message.replica;
+        return onSuspicion(step, input.suspicion);
+      case "hand-over":
+        return onHandOver(step);
       case "view-change":
         step.heardFrom = input.viewChange.message.replica;
         return onViewChange(step, input.viewChange);

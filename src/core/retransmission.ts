@@ -2,15 +2,19 @@
  * Nothing is resent blindly: replicas say where they are, and the others send what they lack (PBFT §5.2).
  * @module
  */
+import { endAnswered } from "./answers.ts";
 import { isBehind } from "./behind.ts";
 import { stableSequence } from "./checkpoint.ts";
+import { askHandOver } from "./hand_over.ts";
+import { furthestView, noteView, repeatSuspicion } from "./leaving.ts";
 import { NEW_DISK, noteReport, passOnFilling } from "./lost_disk.ts";
 import type { Millis, ReplicaId, SequenceNumber } from "./ids.ts";
 import { type Slot, stageOf } from "./message_log.ts";
 import { allowanceOf } from "./allowance.ts";
 import { noteStatus } from "./log_requests.ts";
 import type { Decision, ReplicaMessage, Signed, StableCheckpoint, Stage, Status, Verified } from "./messages.ts";
-import { propose, relay } from "./normal_case.ts";
+import { propose } from "./normal_case.ts";
+import { relay } from "./requests.ts";
 import { startTransfer } from "./state_transfer.ts";
 import type { Step } from "./state.ts";
 
@@ -34,8 +38,13 @@ export function checkStatus(step: Step): void {
   const busy = isBusy(step);
   const moved = status.executed < state.lastExecuted;
   status.executed = state.lastExecuted;
+  endAnswered(step);
   if (busy && !moved) catchUp(step);
-  if (!busy || !moved) sendStatus(step);
+  askHandOver(step);
+  if (!busy || !moved) {
+    sendStatus(step);
+    repeatSuspicion(step);
+  }
   // When nothing moves, the others must know that something waits, or this replica would be alone in suspecting the primary.
   let shown = 0;
   const most = moved ? 0 : MAX_SHOWN;
@@ -81,7 +90,8 @@ export function sendStatus(step: Step, to: ReplicaId | "all" = "all", echo = 0 a
     const slot = state.log.find(n);
     stages.push(slot ? stageOf(slot, state.view) : "idle");
   }
-  const { view, lastExecuted: executed } = state;
+  const { lastExecuted: executed } = state;
+  const view = echo > 0 ? furthestView(step) : state.view;
   const { bound, challenge } = state.lostDisk ?? NEW_DISK;
   const status: Status = {
     kind: "status",
@@ -109,6 +119,7 @@ export function onStatus(step: Step, status: Verified<Signed<Status>>): void {
   const { message } = status;
   const { replica, executed, stable, stages } = message;
   state.status.heard.set(replica, executed);
+  noteView(step, replica, message.view);
   noteReport(step, status);
   noteStatus(step, replica);
   const allowance = allowanceOf(state.status.allowances, replica, { now, rate: RESENT });

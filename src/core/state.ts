@@ -9,6 +9,7 @@ import type { ClientTable } from "./client_table.ts";
 import type { Evidence } from "./evidence.ts";
 import type { DiscardReason, Event } from "./events.ts";
 import type { Environment, Offer, Outgoing, OutgoingReply, Ready } from "./io.ts";
+import type { Leaving } from "./leaving.ts";
 import type { Load } from "./loading.ts";
 import type { LogFilling, LostDisk } from "./lost_disk.ts";
 import type { WaitingQuery } from "./queries.ts";
@@ -36,6 +37,7 @@ export interface ReplicaState {
   /** Of each replica the view-change of the highest view, if not below `view`. */
   readonly viewChanges: Map<ReplicaId, Verified<Signed<ViewChange>>>;
   readonly suspicion: SuspicionTimer;
+  readonly leaving: Leaving;
   /** Slots in (h, H]; h is the last stable checkpoint. */
   readonly log: MessageLog;
   /** h <= lastExecuted <= H, unless a state transfer is under way. */
@@ -109,6 +111,9 @@ export interface SuspicionTimer {
   timeoutMs: number;
   /** lastExecuted when it was looked at last: progress sets it anew. */
   executed: SequenceNumber;
+  /** How long it takes from acceptance to commit here, mean and deviation, ms; `null`: nothing was measured yet. */
+  roundMs: number | null;
+  deviationMs: number;
 }
 
 /** When to say where we are, and what the others said of themselves. */

@@ -7,7 +7,7 @@
  */
 import { skipTime } from "./agreed_time.ts";
 import { changedIds, machineChunks, retire, stabilize, type StableCertificate } from "./checkpoint.ts";
-import { answer, answerOf } from "./answers.ts";
+import { endAnswered } from "./answers.ts";
 import { executeCommitted } from "./execution.ts";
 import type { Digest, SequenceNumber } from "./ids.ts";
 import type { FetchedBlob } from "./io.ts";
@@ -218,17 +218,6 @@ function finish(step: Step, transfer: Transfer, root: Root): void {
   step.persist({ kind: "checkpoint", sequence, root: digest, retired });
   step.persist({ kind: "fetched", digests: null });
   step.event({ kind: "state-transfer", phase: "finished", sequence });
-  settlePending(step);
+  endAnswered(step);
   executeCommitted(step);
-}
-
-/** Answers the requests that were executed in the numbers that this replica has skipped. */
-function settlePending(step: Step): void {
-  const { pending } = step.state;
-  for (const { request } of [...pending.entries()]) {
-    const results = answerOf(step.state, request);
-    if (!results) continue;
-    pending.remove(request);
-    answer(step, request, results);
-  }
 }

@@ -1,13 +1,17 @@
 /**
  * When a backup stops trusting its primary (PBFT §4.4, §4.5.2; after Aardvark and RBFT also when the primary is slow or unfair).
+ * What it does then is in leaving.ts.
  * @module
  */
 import { lagsInTime } from "./agreed_time.ts";
+import { endAnswered } from "./answers.ts";
 import { isBehind } from "./behind.ts";
-import type { Millis, View } from "./ids.ts";
-import type { Suspicion } from "./events.ts";
+import type { SuspicionReason } from "./events.ts";
+import type { Millis } from "./ids.ts";
+import { agreementEndsAt, endAgreement } from "./hand_over.ts";
+import { isSuspicious, suspect, trust } from "./leaving.ts";
 import { isUnfilled } from "./lost_disk.ts";
-import { leaveFor } from "./view_change.ts";
+import { fairnessRules, gainPatience, isReached } from "./patience.ts";
 import type { Step, SuspicionTimer } from "./state.ts";
 
 /** How many timeouts a replica that is behind waits, and one that keeps hearing from its primary. */
@@ -15,29 +19,41 @@ const PATIENCE = 4;
 
 /** At the end of each step: sets, resets or fires the timer. */
 export function checkSuspicion(step: Step): void {
-  const { state } = step;
-  const timer = state.suspicion;
   stayAwake(step);
   if (!step.mayVote) return;
-  if (!step.isActive) {
-    // It lives, so it has its time.
-    if (timer.dueAt !== null && step.heardFrom === step.primary) timer.dueAt = timer.dueAtLatest;
-    if (isDue(step)) giveUpOnNewView(step);
-    return;
-  }
+  endAgreement(step);
+  const reasonOf = step.isActive ? reasonInView : reasonWithoutNewView;
+  let why = reasonOf(step);
+  // What has been answered meanwhile by another path is no reason: the primary can't order it any more.
+  if (why !== null && endAnswered(step)) why = reasonOf(step);
+  if (why === null) trust(step);
+  else suspect(step, why);
+}
+
+function reasonWithoutNewView(step: Step): SuspicionReason | null {
+  const timer = step.state.suspicion;
+  // It lives, so it has its time.
+  if (timer.dueAt !== null && step.heardFrom === step.primary) timer.dueAt = timer.dueAtLatest;
+  return isDue(step) ? "no-new-view" : null;
+}
+
+function reasonInView(step: Step): SuspicionReason | null {
+  const { state } = step;
+  const timer = state.suspicion;
   if (state.lastExecuted > timer.executed) {
     timer.executed = state.lastExecuted;
-    timer.timeoutMs = step.env.settings.viewTimeoutMs;
+    gainPatience(step, timer);
     stopWaiting(timer);
   }
-  if (step.isPrimary || state.transfer || !isWaiting(step)) return stopWaiting(timer);
+  if (step.isPrimary || state.transfer || !isWaiting(step)) {
+    stopWaiting(timer);
+    return null;
+  }
   // What the others have and this replica lacks is hardly the primary's fault; but they may not be able to help it any more.
   timer.dueAt ??= timer.awakeMs + timer.timeoutMs * (isBehind(step) ? PATIENCE : 1);
   if (step.heardFrom === step.primary) bePatient(step, timer.dueAt);
-  const why = isDue(step) ? "no-progress" : lagsInTime(step) ? "slow-time" : unfairness(step);
-  if (why === null) return;
-  timer.timeoutMs = Math.min(2 * timer.timeoutMs, 64 * step.env.settings.viewTimeoutMs);
-  leaveFor(step, (state.view + 1) as View, why);
+  if (isDue(step)) return "no-progress";
+  return lagsInTime(step) ? "slow-time" : state.pending.fairness.verdict(timer.awakeMs, fairnessRules(step));
 }
 
 /**
@@ -58,7 +74,9 @@ function stopWaiting(timer: SuspicionTimer): void {
 /** When the timer is due next. */
 export function suspicionAt(step: Step): Millis | null {
   const { dueAt, awakeMs } = step.state.suspicion;
-  return dueAt === null ? null : (step.now + Math.max(0, dueAt - awakeMs)) as Millis;
+  const agreement = agreementEndsAt(step) ?? Infinity;
+  const at = Math.min(isSuspicious(step) ? Infinity : dueAt ?? Infinity, agreement);
+  return at === Infinity ? null : (step.now + Math.max(0, at - awakeMs)) as Millis;
 }
 
 /**
@@ -74,14 +92,7 @@ function stayAwake(step: Step): void {
 
 function isDue(step: Step): boolean {
   const { dueAt, awakeMs } = step.state.suspicion;
-  return dueAt !== null && awakeMs >= dueAt;
-}
-
-/** The primary of the view that we wait for has had its time: on to the next, with twice the patience. */
-function giveUpOnNewView(step: Step): void {
-  const { suspicion, view } = step.state;
-  suspicion.timeoutMs = Math.min(2 * suspicion.timeoutMs, 64 * step.env.settings.viewTimeoutMs);
-  leaveFor(step, (view + 1) as View, "no-new-view");
+  return dueAt !== null && isReached(awakeMs, dueAt);
 }
 
 /** Whether there is something that a correct primary would get done. */
@@ -89,18 +100,4 @@ function isWaiting(step: Step): boolean {
   const { state } = step;
   return state.pending.size > 0 || isUnfilled(step) ||
     state.log.highestOpen(state.view, state.lastExecuted) > state.lastExecuted;
-}
-
-/** Whether the request that has waited longest is being starved. */
-function unfairness(step: Step): Suspicion | null {
-  const oldest = step.state.pending.oldest();
-  if (!oldest) return null;
-  const { maxPendingRequests, slowPrimaryMs } = step.env.settings;
-  const { executed, fullBatches } = step.state.pending;
-  if (executed - oldest.executedBefore > maxPendingRequests) return "overtaken";
-  // A batch that is not full has room for all that waits. Full ones show that there is more to do than can be done.
-  const hadRoom = fullBatches === oldest.fullBatchesBefore;
-  const { awakeMs } = step.state.suspicion;
-  oldest.waitingSince ??= awakeMs;
-  return hadRoom && awakeMs - oldest.waitingSince > slowPrimaryMs ? "slow-primary" : null;
 }

@@ -18,6 +18,9 @@ export interface Timers {
   /** How far signs of life of its primary may put that off; `null`: there was none. */
   readonly suspectAtLatest: number | null;
   readonly suspectTimeoutMs: number;
+  /** How long a round takes, mean and deviation; `null`: nothing was measured yet. */
+  readonly roundMs: number | null;
+  readonly deviationMs: number;
   /** What had been executed when it last began to wait. */
   readonly suspectExecuted: SequenceNumber;
   /** When the next status message is due. */
@@ -39,6 +42,8 @@ export function timersOf({ suspicion, status, fetches, logRequests }: ReplicaSta
     suspectAt: suspicion.dueAt,
     suspectAtLatest: suspicion.dueAtLatest,
     suspectTimeoutMs: suspicion.timeoutMs,
+    roundMs: suspicion.roundMs,
+    deviationMs: suspicion.deviationMs,
     suspectExecuted: suspicion.executed,
     statusAt: status.dueAt,
     statusDelayMs: status.delayMs,
@@ -55,6 +60,8 @@ export function restoreTimers({ suspicion, status }: ReplicaState, timers: Timer
   suspicion.dueAt = timers.suspectAt;
   suspicion.dueAtLatest = timers.suspectAtLatest;
   suspicion.timeoutMs = timers.suspectTimeoutMs;
+  suspicion.roundMs = timers.roundMs;
+  suspicion.deviationMs = timers.deviationMs;
   suspicion.executed = timers.suspectExecuted;
   status.dueAt = timers.statusAt;
   status.delayMs = timers.statusDelayMs;

@@ -6,19 +6,26 @@ import { onStable, type StableCertificate, stableSequence } from "./checkpoint.t
 import { compareNewView, compareViewChange } from "./evidence.ts";
 import type { ReplicaId, SequenceNumber, View } from "./ids.ts";
 import { invariant } from "./invariant.ts";
-import type { Suspicion } from "./events.ts";
-import type { NewView, PrePrepare, Signed, Verified, ViewChange } from "./messages.ts";
+import type { LeaveReason } from "./events.ts";
+import { forgetSuspicions, isRecent, mayMoveTo, noteView } from "./leaving.ts";
+import type { NewView, PrePrepare, Signed, Suspicion, Verified, ViewChange } from "./messages.ts";
 import { isValidNewView, isValidViewChange, succeed } from "./new_view.ts";
 import { awaitFilling, onOwnViewChange } from "./lost_disk.ts";
-import { acceptWaiting, nullBatch, propose, relay } from "./normal_case.ts";
+import { acceptWaiting, nullBatch, propose } from "./normal_case.ts";
+import { relay } from "./requests.ts";
+import { losePatience } from "./patience.ts";
 import { quickenStatus } from "./retransmission.ts";
 import { startTransfer } from "./state_transfer.ts";
 import type { Step } from "./state.ts";
 
-/** Leaves for view `to`: from now on this replica votes in no view below it. */
-export function leaveFor(step: Step, to: View, why: Suspicion): void {
+/** Leaves for view `to`: from now on this replica votes in no view below it. `proof`: that it may. */
+export function leaveFor(
+  step: Step,
+  to: View,
+  { proof, why }: { readonly proof: readonly Signed<Suspicion>[]; readonly why: LeaveReason },
+): void {
   const { state } = step;
-  invariant(to > state.view, `views only grow: ${state.view} -> ${to}`);
+  invariant(mayMoveTo(step, to), `views only grow: ${state.view} -> ${to}`);
   const prepared = state.log.slots().flatMap((slot) => slot.prepared ? [slot.prepared] : []);
   const viewChange = step.env.sign<ViewChange>({
     kind: "view-change",
@@ -26,17 +33,33 @@ export function leaveFor(step: Step, to: View, why: Suspicion): void {
     view: to,
     stable: state.stable,
     prepared,
+    suspicions: proof,
   });
   state.view = to;
   state.viewChange = viewChange;
   state.newView = null;
   state.viewChanges.set(step.self, viewChange);
   state.suspicion.dueAt = state.suspicion.dueAtLatest = null;
+  if (why === "suspected") losePatience(step);
+  forgetSuspicions(step);
   step.persist({ kind: "view", view: to, viewChange, newView: null });
   step.send("all", viewChange);
   quickenStatus(step);
   step.event({ kind: "view-change", view: to, why });
   onQuorum(step);
+}
+
+/** Waits in a view to come, without having left for it: from now on this replica votes in no view below it. */
+export function waitIn(step: Step, view: View): void {
+  const { state } = step;
+  invariant(view > state.view, `views only grow: ${state.view} -> ${view}`);
+  state.view = view;
+  state.viewChange = state.newView = null;
+  state.suspicion.dueAt = state.suspicion.dueAtLatest = null;
+  forgetSuspicions(step);
+  state.leaving.movedAt = -Infinity; // nobody is under way with it: it may ask at once
+  step.persist({ kind: "view", view, viewChange: null, newView: null });
+  quickenStatus(step);
 }
 
 /** A view-change comes. */
@@ -46,6 +69,7 @@ export function onViewChange(step: Step, viewChange: Verified<Signed<ViewChange>
   const discard = (reason: Parameters<Step["discard"]>[2]) => step.discard("view-change", replica, reason);
   if (replica === step.self) return onOwnViewChange(step, view);
   compareViewChange(step, viewChange);
+  noteView(step, replica, view);
   if (view < state.view || (view === state.view && step.isActive)) {
     tellNewView(step, replica);
     return discard("other-view");
@@ -59,33 +83,39 @@ export function onViewChange(step: Step, viewChange: Verified<Signed<ViewChange>
 }
 
 /** Somebody is still leaving for the view that has started here. A new-view is large: nobody is sent it more often than a status is answered. */
-function tellNewView(step: Step, to: ReplicaId): void {
+export function tellNewView(step: Step, to: ReplicaId): void {
   const { newView, status: { toldAt } } = step.state;
   if (!newView || step.now < (toldAt.get(to) ?? -Infinity) + step.env.settings.statusIntervalMs / 2) return;
   toldAt.set(to, step.now);
   step.send(to, newView);
 }
 
-/** The f + 1 rule: when so many have left for higher views, one of them correct, go to the lowest of these without waiting. */
+/**
+ * Goes where others have gone. One view-change is enough, for it shows that its sender might leave; to the highest of these views.
+ * If all that they show is from long ago, f + 1 of them are, one of them correct: to the lowest of these (PBFT §4.5.2).
+ */
 export function followOthers(step: Step): void {
-  const higher = [...step.state.viewChanges.values()].map(({ message }) => message.view).filter((view) =>
-    view > step.state.view
-  );
-  if (step.mayVote && higher.length > step.f) leaveFor(step, Math.min(...higher) as View, "others-left");
+  const higher = [...step.state.viewChanges.values()].map(({ message }) => message)
+    .filter(({ view, replica }) => replica !== step.self && mayMoveTo(step, view))
+    .sort((a, b) => b.view - a.view);
+  if (!step.mayVote) return;
+  const others = higher.find(({ suspicions }) => isRecent(step, suspicions)) ??
+    (higher.length > step.f ? higher.at(-1) : undefined);
+  if (others) leaveFor(step, others.view, { proof: others.suspicions, why: "others-left" });
 }
 
 /**
  * With a quorum of view-changes the new primary starts the view, and the others give it the time to. For the patience of the
  * others it is enough that a quorum has left for this view or one above: those who were quicker won't come back.
  */
-function onQuorum(step: Step): void {
+export function onQuorum(step: Step): void {
   const { state } = step;
   if (step.isActive || !step.mayVote) return;
   const all = [...state.viewChanges.values()].sort((a, b) => a.message.replica - b.message.replica);
   const forThis = all.filter(({ message }) => message.view === state.view);
   if (step.isPrimary && forThis.length >= step.quorum) return startView(step, forThis.slice(0, step.quorum));
-  const gone = all.filter(({ message }) => message.view >= state.view).length;
-  if (gone >= step.quorum) awaitNewView(step);
+  const gone = [...state.leaving.views].filter(([replica, view]) => replica !== step.self && view >= state.view).length;
+  if (gone + 1 >= step.quorum) awaitNewView(step);
 }
 
 /**
@@ -138,6 +168,7 @@ function enter(step: Step, newView: Verified<Signed<NewView>>): void {
   for (const [replica, { message }] of [...state.viewChanges]) {
     if (message.view <= view) state.viewChanges.delete(replica);
   }
+  forgetSuspicions(step);
   step.persist({ kind: "view", view, viewChange: state.viewChange, newView });
   step.event({ kind: "new-view", view, primary: step.primary, prepared: prePrepares.length });
   state.pending.startView();

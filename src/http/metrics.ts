@@ -105,6 +105,8 @@ export class Metrics implements Observer {
         return this.#checkpoints.add({ phase: "taken" });
       case "checkpoint-stable":
         return this.#checkpoints.add({ phase: "stable" });
+      case "suspicion":
+        return this.#views.add({ phase: "spoken-of", why: event.why });
       case "view-change":
         return this.#views.add({ phase: "left", why: event.why });
       case "new-view":

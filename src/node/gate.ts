@@ -163,6 +163,8 @@ export class Gate {
         yield* this.#all(stable.message.checkpoints, (checkpoint) => this.#signatures.verify(checkpoint));
         return this.#core(message, { kind: "stable-checkpoint", stable });
       }
+      case "suspicion":
+        return this.#core(message, { kind: "suspicion", suspicion: this.#signatures.verifyVote(signed) });
       case "view-change":
         return this.#core(message, { kind: "view-change", viewChange: yield* this.#viewChange(signed) });
       case "new-view":
@@ -208,9 +210,9 @@ export class Gate {
   *#viewChange(signed: Signed): Generator<number, Verified<Signed<ViewChange>>> {
     if (this.#signatures.isKnownVote(signed)) return signed as Verified<Signed<ViewChange>>;
     const verified = this.#carrier<ViewChange>(signed);
-    const { stable, prepared } = verified.message;
+    const { stable, prepared, suspicions } = verified.message;
     const votes = prepared.flatMap(({ prePrepare, prepares }): readonly Signed[] => [prePrepare, ...prepares]);
-    yield* this.#all([...stable, ...votes], (vote) => this.#signatures.verifyVote(vote));
+    yield* this.#all([...suspicions, ...stable, ...votes], (vote) => this.#signatures.verifyVote(vote));
     this.#signatures.noteVote(signed);
     return verified;
   }

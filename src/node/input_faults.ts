@@ -140,6 +140,7 @@ function senderOf(input: Input): ReplicaId | ClientId | null {
   switch (input.kind) {
     case "start":
     case "alarm":
+    case "hand-over":
     case "loaded":
       return null;
     case "query":
@@ -155,7 +156,7 @@ function senderOf(input: Input): ReplicaId | ClientId | null {
   }
 }
 
-type OutsideInput = Exclude<Input, { readonly kind: "start" | "alarm" | "loaded" }>;
+type OutsideInput = Exclude<Input, { readonly kind: "start" | "alarm" | "hand-over" | "loaded" }>;
 
 function isFromOutside(input: Input): input is OutsideInput {
   return !isOfOneLife(input);
@@ -191,6 +192,8 @@ function signedOf(input: SignedInput) {
       return input.checkpoint;
     case "stable-checkpoint":
       return input.stable;
+    case "suspicion":
+      return input.suspicion;
     case "view-change":
       return input.viewChange;
     case "new-view":

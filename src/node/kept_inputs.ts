@@ -9,6 +9,7 @@
  * | `input/decision/N` | the frame of a proof that N is decided, until it is executed: its body may come to another start |
  * | `input/stable-checkpoint` | the frame of the last proof of a stable checkpoint, until this replica's own window is there |
  * | `input/view-change/R` | the frame of R's last view-change |
+ * | `input/suspicion/R` | the frame of what R said last of leaving a view |
  * | `input/request/D` | the frame of the request with digest D, while it waits |
  * | `timers` | {@linkcode Timers} |
  *
@@ -30,6 +31,7 @@ import type {
   Signed,
   SignedRequest,
   StableCheckpoint,
+  Suspicion,
   Verified,
   ViewChange,
 } from "../core/messages.ts";
@@ -46,7 +48,17 @@ export interface Kept {
 /** An input that is worth keeping. */
 type KeptInput = Extract<
   MessageInput,
-  { kind: "prepare" | "commit" | "decision" | "checkpoint" | "stable-checkpoint" | "view-change" | "request" }
+  {
+    kind:
+      | "prepare"
+      | "commit"
+      | "decision"
+      | "checkpoint"
+      | "stable-checkpoint"
+      | "suspicion"
+      | "view-change"
+      | "request";
+  }
 >;
 
 type Kind = KeptInput["kind"];
@@ -57,6 +69,7 @@ const KINDS: readonly Kind[] = [
   "decision",
   "checkpoint",
   "stable-checkpoint",
+  "suspicion",
   "view-change",
   "request",
 ];
@@ -70,6 +83,7 @@ export class KeptInputs {
     decision: new Set(),
     "stable-checkpoint": new Set(),
     checkpoint: new Set(),
+    suspicion: new Set(),
     "view-change": new Set(),
     request: new Set(),
   };
@@ -136,7 +150,9 @@ export class KeptInputs {
     if (record.kind === "stable") this.#drop("stable-checkpoint", STABLE, writes);
     // The others' view-changes have led to this view; one for a later view is sent again.
     if (record.kind === "view" && record.newView) {
-      for (const key of this.#keys["view-change"]) this.#drop("view-change", key, writes);
+      for (const kind of ["suspicion", "view-change"] as const) {
+        for (const key of this.#keys[kind]) this.#drop(kind, key, writes);
+      }
     }
   }
 
@@ -177,6 +193,8 @@ function signedOf(input: KeptInput): Signed {
       return input.stable;
     case "checkpoint":
       return input.checkpoint;
+    case "suspicion":
+      return input.suspicion;
     case "view-change":
       return input.viewChange;
     case "request":
@@ -186,6 +204,7 @@ function signedOf(input: KeptInput): Signed {
 
 function keyOf(input: KeptInput): string {
   if (input.kind === "request") return `input/request/${input.request.digest}`;
+  if (input.kind === "suspicion") return `input/suspicion/${input.suspicion.message.replica}`;
   if (input.kind === "view-change") return `input/view-change/${input.viewChange.message.replica}`;
   if (input.kind === "stable-checkpoint") return STABLE;
   if (input.kind === "decision") return placeOf("decision", input.decision.message.commits[0]!.message.sequence);
@@ -211,6 +230,8 @@ function inputOf(signed: Signed, hash: (bytes: Uint8Array) => Digest): MessageIn
       return { kind: "stable-checkpoint", stable: signed as Verified<Signed<StableCheckpoint>> };
     case "checkpoint":
       return { kind: "checkpoint", checkpoint: signed as Verified<Signed<Checkpoint>> };
+    case "suspicion":
+      return { kind: "suspicion", suspicion: signed as Verified<Signed<Suspicion>> };
     case "view-change":
       return { kind: "view-change", viewChange: signed as Verified<Signed<ViewChange>> };
     case "request":
@@ -223,11 +244,13 @@ function inputOf(signed: Signed, hash: (bytes: Uint8Array) => Digest): MessageIn
 
 function plainOf(timers: Timers): readonly number[] {
   const { steppedAt, awakeMs, suspectAt, suspectAtLatest, suspectTimeoutMs, suspectExecuted } = timers;
-  const { statusAt, statusDelayMs, statusExecuted, busy, askedUntil } = timers;
+  const { roundMs, deviationMs, statusAt, statusDelayMs, statusExecuted, busy, askedUntil } = timers;
   const suspect = [
     ...[suspectAt, suspectAtLatest].map((at) => at === null ? 0 : Math.round(at) + 1),
     Math.round(suspectTimeoutMs),
     suspectExecuted,
+    roundMs === null ? 0 : Math.round(roundMs) + 1,
+    Math.round(deviationMs),
   ];
   return [
     steppedAt,
@@ -249,6 +272,8 @@ function timersOf(plain: readonly number[]): Timers {
     suspectAtLatest,
     suspectTimeoutMs,
     suspectExecuted,
+    roundMs,
+    deviationMs,
     statusAt,
     statusDelayMs,
     statusExecuted,
@@ -262,6 +287,8 @@ function timersOf(plain: readonly number[]): Timers {
     suspectAtLatest: suspectAtLatest === 0 ? null : suspectAtLatest! - 1,
     suspectTimeoutMs,
     suspectExecuted,
+    roundMs: roundMs === 0 ? null : roundMs! - 1,
+    deviationMs,
     statusAt,
     statusDelayMs,
     statusExecuted,

@@ -14,6 +14,7 @@ import type {
   Prepare,
   PrePrepare,
   Signed,
+  Suspicion,
   Verified,
   ViewChange,
 } from "../core/messages.ts";
@@ -59,6 +60,13 @@ export class RecordReader {
       viewChange: viewChange[0] === undefined ? null : this.#frame<ViewChange>("view", viewChange[0], "view-change"),
       newView: newView[0] === undefined ? null : this.#frame<NewView>("view", newView[0], "new-view"),
     };
+  }
+
+  suspicion(): Pick<Recovered, "suspicion"> {
+    const plain = this.plain("suspicion");
+    if (plain === undefined) return {};
+    const [furthest, [frame]] = plain as [View, [Plain]];
+    return { suspicion: { furthest, suspicion: this.#frame<Suspicion>("suspicion", frame, "suspicion") } };
   }
 
   accepted(): readonly Verified<Signed<PrePrepare>>[] {

@@ -6,6 +6,7 @@
  * | `identity` | cluster id, replica id, public key: whose store it is |
  * | `halted` | why the replica stopped for good |
  * | `view` | the view's number, and as frames, if there are, our view-change and the new-view |
+ * | `suspicion` | the frame of what the replica said last of leaving a view, and the furthest view of which it ever did |
  * | `accepted/N` | the pre-prepare as a frame; the body is the blob under its digest |
  * | `prepared/N` | the frames of the pre-prepare and of the prepares |
  * | `committed/N` | the digest of the batch executed at N, and the frames of the commits that decided it |
@@ -106,6 +107,8 @@ export class RecordBook {
     switch (record.kind) {
       case "view":
         return writes.put("view", [record.view, optional(record.viewChange), optional(record.newView)]);
+      case "suspicion":
+        return writes.put("suspicion", [record.furthest, frames([record.suspicion])]);
       case "accepted": {
         const { sequence, digest } = record.prePrepare.message;
         writes.put(keyOf("accepted", sequence), encodeFrame(record.prePrepare));

@@ -112,6 +112,7 @@ async function restoreLoaded(
     recovered: {
       ...(kept.timers && { timers: kept.timers }),
       ...reader.view(),
+      ...reader.suspicion(),
       accepted,
       prepared,
       committed,

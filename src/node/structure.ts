@@ -36,7 +36,8 @@ function decisionFault({ commits }: Decision, { replicas }: Genesis): string | n
 }
 
 /** Whether the numbers fit to the window is for who knows it. */
-function viewChangeFault({ stable, prepared }: ViewChange, genesis: Genesis): string | null {
+function viewChangeFault({ stable, prepared, suspicions }: ViewChange, genesis: Genesis): string | null {
+  if (!areDistinct(suspicions)) return "suspicions: expected one of each replica";
   if (!isStableCertificate(stable, genesis)) {
     return "stable: expected a quorum of equal checkpoints of distinct replicas";
   }

@@ -2,7 +2,7 @@
  * What a replica says of itself: one line an event, with time, level, replica and fields; for people, or as JSON for machines.
  * @module
  */
-import type { Event, Suspicion } from "../core/events.ts";
+import type { Event, LeaveReason, SuspicionReason } from "../core/events.ts";
 import type { ReplicaId } from "../core/ids.ts";
 import type { InputFault } from "../node/input_faults.ts";
 import type { Observer, Rejection, Timer } from "../node/ports.ts";
@@ -41,15 +41,22 @@ export interface LogOptions {
   readonly print?: (line: string) => void;
 }
 
+/** What a replica says of its primary before it leaves a view, for people. */
+const SUSPICIONS: Readonly<Record<SuspicionReason | "hand-over" | "withdrawn", string>> = {
+  "no-progress": "suspects the primary: requests wait, and nothing was executed in time",
+  "overtaken": "suspects the primary: a request waits while later ones of others were executed",
+  "slow-time": "suspects the primary: it freezes the agreed time, or lets it lag",
+  "slow-primary": "suspects the primary: a request waits although the primary has room for it",
+  "no-new-view": "suspects the next primary: it did not start its view in time",
+  "hand-over": "agrees to a hand-over to another view",
+  "withdrawn": "no longer suspects the primary: requests are executed again",
+};
+
 /** Why a replica leaves a view, for people. */
-const REASONS: Readonly<Record<Suspicion, string>> = {
-  "no-progress": "requests wait, and nothing was executed in time",
-  "overtaken": "a request waits while very many later ones were executed",
-  "slow-time": "the primary freezes the agreed time, or lets it lag",
-  "slow-primary": "a request waits although the primary has room for it",
-  "no-new-view": "the next primary did not start its view in time",
-  "others-left": "more replicas have left it than can be faulty",
-  "disk-lost": "this replica lost its disk, and may have left before",
+const REASONS: Readonly<Record<LeaveReason, string>> = {
+  "suspected": "f + 1 replicas suspect its primary",
+  "handed-over": "a quorum has agreed to a hand-over",
+  "others-left": "others have left it, and have shown why",
 };
 
 /** Longer texts in fields are cut, characters. */
@@ -110,11 +117,13 @@ export class Log implements Observer {
   /** @ignore */
   onEvent(event: Event): void {
     switch (event.kind) {
+      case "suspicion": {
+        const fields = { view: event.view, reason: event.why };
+        return this.warn({ event: "suspicion", message: SUSPICIONS[event.why], fields }, ["view", "reason"]);
+      }
       case "view-change": {
         const fields = { view: event.view, reason: event.why };
-        return this.warn({ event: "view-change", message: `asks for the next view: ${REASONS[event.why]}`, fields }, [
-          "view",
-        ]);
+        return this.warn({ event: "view-change", message: `leaves the view: ${REASONS[event.why]}`, fields }, ["view"]);
       }
       case "new-view": {
         const fields = { view: event.view, primary: this.#name(event.primary), carriedOver: event.prepared };

@@ -3,7 +3,7 @@
  * no new one is left out.
  * @module
  */
-import type { DiscardReason, Event, Suspicion } from "../core/events.ts";
+import type { DiscardReason, Event, LeaveReason, SuspicionReason } from "../core/events.ts";
 import type { Statement } from "../core/evidence.ts";
 import type { MessageKind } from "../core/messages.ts";
 import type { QueryRefusal } from "../core/query_messages.ts";
@@ -88,6 +88,7 @@ const EXPECTED: { readonly [group: string]: readonly string[] } = {
     "decision": true,
     "checkpoint": true,
     "stable-checkpoint": true,
+    "suspicion": true,
     "view-change": true,
     "new-view": true,
     "status": true,
@@ -108,6 +109,7 @@ const EXPECTED: { readonly [group: string]: readonly string[] } = {
     "buffer-full": true,
     "invalid-certificate": true,
     "too-soon": true,
+    "superseded": true,
     "not-wanted": true,
   }),
   // The HTTP route alone tells one cluster from another, and only what has halted or is being closed is unavailable.
@@ -125,19 +127,21 @@ const EXPECTED: { readonly [group: string]: readonly string[] } = {
     "checkpoint-taken": true,
     "checkpoint-stable": true,
     "recovered": true,
+    "suspicion": true,
     "view-change": true,
     "new-view": true,
     "contradiction": true,
   }).concat(["state-transfer started", "state-transfer finished"] as never[]),
-  "suspicion": all<Suspicion>({
+  "suspicion": all<SuspicionReason | "withdrawn" | "hand-over">({
     "no-progress": true,
     "overtaken": true,
     "slow-time": true,
     "slow-primary": true,
     "no-new-view": true,
-    "others-left": true,
-    "disk-lost": true,
+    "withdrawn": true,
+    "hand-over": true,
   }),
+  "view left": all<LeaveReason>({ "suspected": true, "handed-over": true, "others-left": true }),
   "evidence": all<Statement["kind"]>({
     "pre-prepare": true,
     "prepare": true,

@@ -13,6 +13,7 @@ import type {
   PrePrepare,
   ReplicaMessage,
   Signed,
+  Suspicion,
   ViewChange,
 } from "../core/messages.ts";
 import { sign } from "../node/environment.ts";
@@ -92,13 +93,20 @@ export class Forger {
     return signature;
   }
 
+  #suspicion(replica: ReplicaId, view: number): Suspicion {
+    const number = this.#options.random.int(1, 3);
+    const executed = 0 as SequenceNumber;
+    return { kind: "suspicion", replica, view: view as View, executed, number, standing: "suspects" };
+  }
+
   #simple(replica: ReplicaId, { view, sequence, digest }: Vote): ReplicaMessage {
     const { random } = this.#options;
     return random.pick<() => ReplicaMessage>([
       () => ({ kind: "prepare", replica, view, sequence, digest: this.#other(digest) }),
       () => ({ kind: "commit", replica, view, sequence, digest: this.#other(digest) }),
       () => ({ kind: "checkpoint", replica, sequence: this.#checkpointAfter(sequence), digest }),
-      () => ({ kind: "view-change", replica, view: view + 1 as View, stable: [], prepared: [] }),
+      () => this.#suspicion(replica, view + 1),
+      () => ({ kind: "view-change", replica, view: view + 1 as View, stable: [], prepared: [], suspicions: [] }),
       () => ({
         kind: "status",
         replica,
@@ -138,6 +146,7 @@ export class Forger {
         view: view + 1 as View,
         stable: [],
         prepared: [this.#prepared(view, sequence, made)],
+        suspicions: all<Suspicion>((id) => this.#suspicion(id, view + 1)),
       }),
       () => {
         const next = this.#ownViewAfter(view);
@@ -147,6 +156,7 @@ export class Forger {
           view: next,
           stable: [],
           prepared: [],
+          suspicions: [],
         }));
         return { kind: "new-view", replica, view: next, viewChanges, prePrepares: [] };
       },

@@ -13,6 +13,7 @@ import type {
   PrePrepare,
   ReplicaMessage,
   Signed,
+  Suspicion,
   ViewChange,
 } from "../core/messages.ts";
 import { sign } from "../node/environment.ts";
@@ -111,16 +112,31 @@ export class Inventor {
         commits: many(this.#sign<Commit>({ kind: "commit", replica, view, sequence, digest })),
       }),
       () => ({ kind: "stable-checkpoint", replica, checkpoints }),
-      () => ({ kind: "view-change", replica, view: view + 1 as View, stable: checkpoints, prepared: [] }),
+      () => ({
+        kind: "view-change",
+        replica,
+        view: view + 1 as View,
+        stable: checkpoints,
+        prepared: [],
+        suspicions: [],
+      }),
       () => ({
         kind: "view-change",
         replica,
         view: view + random.pick([0, 1, 1]) as View,
         stable: this.#stable,
         prepared: [{ prePrepare, prepares }],
+        suspicions: many(this.#sign(this.#suspicion())),
       }),
       () => this.#newView(many),
     ])();
+  }
+
+  #suspicion(view: number = this.#view + 1): Suspicion {
+    const { replica, random } = this.#options;
+    const number = random.pick([1, 2, 3, 1_000, 2 ** 40]);
+    const standing = random.pick(["suspects", "suspects", "agrees", "withdrawn"] as const);
+    return { kind: "suspicion", replica, view: view as View, executed: this.#sequence, number, standing };
   }
 
   #newView(many: <T>(one: T) => readonly T[]): NewView {
@@ -132,7 +148,14 @@ export class Inventor {
     }
     let view = this.#view + 1;
     while (view % this.#n !== replica) view++;
-    const viewChange: ViewChange = { kind: "view-change", replica, view: view as View, stable: [], prepared: [] };
+    const viewChange: ViewChange = {
+      kind: "view-change",
+      replica,
+      view: view as View,
+      stable: [],
+      prepared: [],
+      suspicions: [],
+    };
     return {
       kind: "new-view",
       replica,
@@ -151,7 +174,9 @@ export class Inventor {
     const zero = 0 as SequenceNumber;
     const [challenge, echo] = [random.int(0, 1) as Millis, 0 as Millis];
     return random.pick<() => ReplicaMessage>([
-      () => ({ kind: "view-change", replica, view, stable: [], prepared: [] }),
+      () => ({ kind: "view-change", replica, view, stable: [], prepared: [], suspicions: [] }),
+      () => this.#suspicion(view),
+      () => this.#suspicion(),
       () => ({ kind: "new-view", replica, view, viewChanges: [], prePrepares: [] }),
       () => ({ kind: "checkpoint", replica, sequence, digest }),
       () => ({

@@ -11,24 +11,21 @@ export interface Leaving {
   readonly events: readonly Event[];
   /** The view that it was in before. */
   readonly from: number;
-  readonly f: number;
   /** How many others can have said that they have left for this view or a higher one. */
   readonly goneTo: (view: View) => number;
 }
 
-/** By itself a replica goes to the next view; to one further only after f + 1 others, one of them correct. */
-export function flawOfLeaving({ events, from, f, goneTo }: Leaving): string | null {
+/** Nobody leaves alone: somebody else, at least, wants to be there as well, or is there. */
+export function flawOfLeaving({ events, from, goneTo }: Leaving): string | null {
   let view = from;
   for (const event of events) {
     if (event.kind === "new-view") view = event.view;
     if (event.kind !== "view-change") continue;
     const { why } = event;
-    if (why === "others-left" && goneTo(event.view) <= f) {
-      return `follows others to view ${event.view}, to which not f + 1 have gone`;
+    if (why === "others-left" && goneTo(event.view) === 0) {
+      return `follows others to view ${event.view}, to which nobody has gone`;
     }
-    if (why !== "others-left" && why !== "disk-lost" && event.view !== view + 1) {
-      return `goes from view ${view} to ${event.view}: ${why}`;
-    }
+    if (event.view < view) return `goes from view ${view} back to ${event.view}: ${why}`;
     view = event.view;
   }
   return null;

@@ -18,6 +18,7 @@ import type {
   Signed,
   StableCheckpoint,
   Status,
+  Suspicion,
   ViewChange,
 } from "../core/messages.ts";
 import type { Random } from "./random.ts";
@@ -49,6 +50,18 @@ export const MUTATORS = {
     "one for all": (message) => ({ ...message, checkpoints: message.checkpoints.map(() => message.checkpoints[0]!) }),
     "none": (message) => ({ ...message, checkpoints: [] }),
   } satisfies Mutators<StableCheckpoint>,
+  "suspicion": {
+    "another view": (message, random) => ({ ...message, view: near(message.view, random) as View }),
+    "executed elsewhere": (message, random) => ({
+      ...message,
+      executed: near(message.executed, random) as SequenceNumber,
+    }),
+    "another number": (message, random) => ({ ...message, number: near(message.number, random) }),
+    "another standing": (message, random) => ({
+      ...message,
+      standing: random.pick(["suspects", "agrees", "withdrawn"]),
+    }),
+  } satisfies Mutators<Suspicion>,
   "view-change": {
     "another view": (message, random) => ({ ...message, view: near(message.view, random) as View }),
     "nothing prepared": (message) => ({ ...message, prepared: [] }),
@@ -62,6 +75,12 @@ export const MUTATORS = {
     "stable by too few": (message, random) => ({ ...message, stable: without(message.stable, random) }),
     "stable by one": (message) => ({ ...message, stable: message.stable.map(() => message.stable[0]!) }),
     "nothing at all": (message) => ({ ...message, stable: [], prepared: [] }),
+    "no reason to leave": (message) => ({ ...message, suspicions: [] }),
+    "one suspicion for all": (message) => ({
+      ...message,
+      suspicions: message.suspicions.map(() => message.suspicions[0]!),
+    }),
+    "a suspicion left out": (message, random) => ({ ...message, suspicions: without(message.suspicions, random) }),
   } satisfies Mutators<ViewChange>,
   "new-view": {
     "another view": (message, random) => ({ ...message, view: near(message.view, random) as View }),

@@ -11,6 +11,7 @@ import type {
   Prepare,
   PreparedCertificate,
   Signed,
+  Suspicion,
   ViewChange,
 } from "../core/messages.ts";
 
@@ -78,8 +79,11 @@ export function flawOfStable(
 }
 
 /** What is wrong with a view-change. */
-export function flawOfViewChange({ view, replica, stable, prepared }: ViewChange, measures: Measures): string | null {
-  const flaw = flawOfStable(stable, measures);
+export function flawOfViewChange(
+  { view, replica, stable, prepared, suspicions }: ViewChange,
+  measures: Measures,
+): string | null {
+  const flaw = flawOfLeave(suspicions, view, measures) ?? flawOfStable(stable, measures);
   if (flaw !== null) return flaw;
   const low = stable[0]?.message.sequence ?? 0;
   const what = `the view-change of replica ${replica} for ${view}`;
@@ -93,6 +97,26 @@ export function flawOfViewChange({ view, replica, stable, prepared }: ViewChange
     if (bad !== null) return bad;
   }
   return null;
+}
+
+/** What is wrong with a proof that a replica may leave: not f + 1 that suspect, and not a quorum that agrees. */
+export function flawOfLeave(
+  suspicions: readonly Signed<Suspicion>[],
+  view: number,
+  { n, checkpointInterval }: Measures,
+): string | null {
+  const what = `the proof that view ${view} may be left for`;
+  const executed = suspicions.map(({ message }) => message.executed);
+  for (const { message } of suspicions) {
+    if (message.view !== view) return `${what} has a suspicion for ${message.view}`;
+    if (message.standing === "withdrawn") return `${what} has a suspicion that was withdrawn`;
+  }
+  if (executed.some((one) => executed.some((other) => one > other + checkpointInterval))) {
+    return `${what} has suspicions from ${Math.min(...executed)} and from ${Math.max(...executed)}`;
+  }
+  const blaming = suspicions.filter(({ message }) => message.standing === "suspects");
+  if (distinct(suspicions) === suspicions.length && distinct(blaming) > faultyAmong(n)) return null;
+  return tooFew(what, "words of distinct replicas", distinct(suspicions), quorumOf(n));
 }
 
 /** What is wrong with V of a new-view. */

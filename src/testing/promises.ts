@@ -10,7 +10,6 @@ import type { Record, Recovered } from "../core/records.ts";
 import { flawOfEntering, flawOfLeaving } from "./leaving.ts";
 import type { Report } from "./ledger.ts";
 import {
-  faultyAmong,
   flawOfDecision,
   flawOfPrepared,
   flawOfSenders,
@@ -81,7 +80,7 @@ export class Promises {
   released(replica: ReplicaId, { events, records, messages }: Ready, now: Millis): void {
     const memory = this.#memory(replica);
     const goneTo = (view: View) => this.#goneTo(view, replica);
-    const leaving = { events, from: memory.view, f: faultyAmong(this.#options.measures.n), goneTo };
+    const leaving = { events, from: memory.view, goneTo };
     this.#flaw("view-changes", flawOfLeaving(leaving), replica);
     this.#flaw("write-ahead", flawOfEntering({ events, records }), replica);
     for (const record of records) this.#record(replica, memory, record, now);

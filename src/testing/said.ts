@@ -59,6 +59,8 @@ export class SaidMessages {
         return this.#check(by, input.decision);
       case "stable-checkpoint":
         return this.#check(by, input.stable);
+      case "suspicion":
+        return this.#check(by, input.suspicion);
       case "view-change":
         return this.#check(by, input.viewChange);
       case "new-view":
@@ -122,6 +124,7 @@ function nestedIn(message: Message): readonly Signed[] {
       return message.checkpoints;
     case "view-change":
       return [
+        ...message.suspicions,
         ...message.stable,
         ...message.prepared.flatMap(({ prePrepare, prepares }) => [prePrepare, ...prepares]),
       ];

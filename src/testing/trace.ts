@@ -64,6 +64,8 @@ export function wordsOf(message: Message, genesis: Genesis): string {
       return `BLOBS ${message.blobs.length}`;
     case "decision":
       return `DECISION n=${message.commits[0]?.message.sequence}`;
+    case "suspicion":
+      return `SUSPICION ${message.standing} v=${message.view} executed ${message.executed} #${message.number}`;
     case "view-change":
       return `VIEW-CHANGE v=${message.view} stable ${message.stable[0]?.message.sequence ?? 0} P={${
         message.prepared.map(({ prePrepare: { message: p } }) => `n=${p.sequence} v=${p.view} d=${short(p.digest)}`)

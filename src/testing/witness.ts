@@ -167,9 +167,13 @@ export class Witness {
       case "discarded":
         this.#coverage.count("discard reason", event.reason);
         return this.#coverage.count("discarded", `${event.reason}: ${event.message}`);
+      case "suspicion":
+        this.#coverage.count("event", "suspicion");
+        this.#coverage.count("suspicion", event.why);
+        return this.#trace.line(label, () => `speaks of view ${event.view}: ${event.why}`);
       case "view-change":
         this.#coverage.count("event", "view-change");
-        this.#coverage.count("suspicion", event.why);
+        this.#coverage.count("view left", event.why);
         if (this.isCalm) this.#report("calm", `${label} leaves for view ${event.view}: ${event.why}`);
         return this.#trace.line(label, () => `leaves for view ${event.view}: ${event.why}`);
       case "new-view":

@@ -168,13 +168,13 @@ function checkWindow({ replicas, checkpointInterval: K, logWindow: L }: Genesis,
 
 /**
  * The most that a new-view of `n` replicas and log window `L` can take, bytes: a quorum of view-changes, each with its
- * stable checkpoint's certificate and for each number of the window a pre-prepare and quorum - 1 prepares; and a new
+ * stable checkpoint's certificate, the proof that it may leave, and for each number of the window a pre-prepare and quorum - 1 prepares; and a new
  * pre-prepare for each number (PBFT §4.4).
  */
 export function largestNewViewBytes(n: number, L: number): number {
   const q = quorum(n);
   const certificates = L * q;
-  const viewChange = SIGNED_VOTE_BYTES * (1 + q + certificates);
+  const viewChange = SIGNED_VOTE_BYTES * (1 + 2 * q + certificates);
   return q * viewChange + SIGNED_VOTE_BYTES * (1 + L);
 }
 

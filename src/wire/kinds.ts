@@ -22,7 +22,9 @@ import type {
   Result,
   StableCheckpoint,
   Stage,
+  Standing,
   Status,
+  Suspicion,
   ViewChange,
   VouchedOperation,
   VouchedRequest,
@@ -95,6 +97,8 @@ const result = struct<Result>({
 
 const stage = oneOf<Stage>("idle", "pre-prepared", "prepared", "committed");
 
+const standing = oneOf<Standing>("withdrawn", "agrees", "suspects");
+
 const preparedCertificate = struct<PreparedCertificate>({
   prePrepare: nested<PrePrepare>("pre-prepare"),
   prepares: list(nested<Prepare>("prepare"), (limits) => limits.maxReplicas),
@@ -148,6 +152,17 @@ export const KINDS: { readonly [K in MessageKind]: Kind<Extract<Message, { reado
       view,
       stable: list(nested<Checkpoint>("checkpoint"), (limits) => limits.maxReplicas),
       prepared: list(preparedCertificate, (limits) => limits.maxStages),
+      suspicions: list(nested<Suspicion>("suspicion"), (limits) => limits.maxReplicas),
+    }),
+  },
+  "suspicion": {
+    code: 17,
+    fields: tagged<Suspicion, { kind: "suspicion" }>({ kind: "suspicion" }, {
+      replica,
+      view,
+      executed: sequence,
+      number: natural,
+      standing,
     }),
   },
   "new-view": {

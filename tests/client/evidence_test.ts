@@ -55,7 +55,7 @@ test("two view-changes that differ convict their signer, by the genesis alone", 
         prepares: [],
       };
     });
-    return { kind: "view-change", replica: 2 as ReplicaId, view: view as View, stable: [], prepared };
+    return { kind: "view-change", replica: 2 as ReplicaId, view: view as View, stable: [], prepared, suspicions: [] };
   };
   const proven = await verifyEvidence({ genesis }, JSON.parse(JSON.stringify(item([leave(5, []), leave(5, [7])]))));
   const expected = { accused: 2, name: "Candy", kind: "view-change", view: 5, sequence: null, digests: null };

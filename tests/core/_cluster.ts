@@ -19,6 +19,7 @@ import type {
   Result,
   Signed,
   SignedRequest,
+  Suspicion,
   Verified,
 } from "../../src/core/messages.ts";
 import type { Query, SignedQuery } from "../../src/core/query_messages.ts";
@@ -56,6 +57,29 @@ export function hash(bytes: Uint8Array): Digest {
 /** Wraps a message as if it had been signed and had passed the gate. */
 export function signed<M extends Message>(message: M): Verified<Signed<M>> {
   return { message, bytes: utf8.encode(JSON.stringify(message)), signature: new Uint8Array(64) } as Verified<Signed<M>>;
+}
+
+/** What these say who suspect the primary of the view before. */
+export function suspicionsOf(
+  view: number,
+  replicas: readonly number[],
+  executed = 0,
+): readonly Verified<Signed<Suspicion>>[] {
+  return replicas.map((replica) =>
+    signed<Suspicion>({
+      kind: "suspicion",
+      replica: replica as ReplicaId,
+      view: view as View,
+      executed: executed as SequenceNumber,
+      number: view,
+      standing: "suspects",
+    })
+  );
+}
+
+/** A proof that a replica may leave for a view: f + 1 of `n` suspect the primary of the one before. */
+export function suspicionsFor(view: number, executed = 0, n = 4): readonly Verified<Signed<Suspicion>>[] {
+  return suspicionsOf(view, Array.from({ length: weakQuorum(n) }, (_, replica) => replica), executed);
 }
 
 export function signedRequest<R extends AnyRequest>(message: R): Verified<SignedRequest<R>> {
@@ -110,6 +134,7 @@ export class LogMachine implements StateMachine {
 
 /** What a store keeps of the records. */
 class Disk {
+  suspicion?: NonNullable<Recovered["suspicion"]>;
   view: ViewState = { view: 0 as View, viewChange: null, newView: null };
   readonly accepted = new Map<number, Recovered["accepted"][number]>();
   readonly prepared = new Map<number, Recovered["prepared"][number]>();
@@ -126,6 +151,9 @@ class Disk {
     switch (record.kind) {
       case "view":
         this.view = record;
+        break;
+      case "suspicion":
+        this.suspicion = record;
         break;
       case "accepted":
         this.accepted.set(record.prePrepare.message.sequence, record as unknown as Recovered["accepted"][number]);
@@ -192,6 +220,7 @@ class Disk {
       evidence,
       blobs,
       ...(checkpoint ? { checkpoint } : {}),
+      ...(this.suspicion ? { suspicion: this.suspicion } : {}),
       ...(this.lostDisk ? { lostDisk: this.lostDisk } : {}),
     };
   }
@@ -487,6 +516,8 @@ export class Cluster {
         return void this.step(to, { kind: "checkpoint", checkpoint: whole });
       case "stable-checkpoint":
         return void this.step(to, { kind: "stable-checkpoint", stable: whole });
+      case "suspicion":
+        return void this.step(to, { kind: "suspicion", suspicion: whole });
       case "view-change":
         return void this.step(to, { kind: "view-change", viewChange: whole });
       case "new-view":

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { Evidence, isContradiction, type Statement } from "../../src/core/evidence.ts";
 import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
 import type { PrePrepare, ViewChange } from "../../src/core/messages.ts";
-import { batchOf, Cluster, signed, TestClient } from "./_cluster.ts";
+import { batchOf, Cluster, signed, suspicionsFor, TestClient } from "./_cluster.ts";
 
 const [one, two] = ["1".repeat(64) as Digest, "2".repeat(64) as Digest];
 
@@ -59,7 +59,14 @@ function leave(view: number, sequences: readonly number[] = []): ViewChange {
     const prepares = [2, 3].map((replica) => signed(say("prepare", { ...fields, replica: replica as ReplicaId })));
     return { prePrepare, prepares } as ViewChange["prepared"][number];
   });
-  return { kind: "view-change", replica: 3 as ReplicaId, view: view as View, stable: [], prepared };
+  return {
+    kind: "view-change",
+    replica: 3 as ReplicaId,
+    view: view as View,
+    stable: [],
+    prepared,
+    suspicions: suspicionsFor(view),
+  };
 }
 
 Deno.test("two view-changes of one replica for one view that differ are both kept, as evidence, and over a restart", () => {

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
 import type { Checkpoint, Message, PrePrepare, Signed, Status, Verified, ViewChange } from "../../src/core/messages.ts";
-import { batchOf, Cluster, show, signed, TestClient } from "./_cluster.ts";
+import { batchOf, Cluster, show, signed, suspicionsFor, suspicionsOf, TestClient } from "./_cluster.ts";
 
 const VOTES = ["pre-prepare", "prepare", "commit", "checkpoint", "view-change", "new-view"];
 
@@ -176,7 +176,9 @@ Deno.test("one that votes again goes where f + 1 others have left for meanwhile"
   new TestClient(cluster, 1).open();
   cluster.loseDisk(3);
   for (const replica of [0, 1] as ReplicaId[]) {
-    const viewChange = signed({ kind: "view-change" as const, replica, view: 7 as View, stable: [], prepared: [] });
+    const suspicions = suspicionsFor(7);
+    const said = { replica, view: 7 as View, stable: [], prepared: [], suspicions };
+    const viewChange = signed({ kind: "view-change" as const, ...said });
     cluster.step(3, { kind: "view-change", viewChange });
   }
   assertEquals(votesUntilRecovered(cluster, 3), []);
@@ -211,6 +213,10 @@ function leaveAloneAndLoseDisk(cluster: Cluster): { before: ViewChange[]; after:
   };
   cluster.filter = (from, to, { kind }) => kind !== "view-change" && from !== 3 && to !== 3;
   cluster.submit(ada.request(["x=1"]), [3]);
+  const suspects = () => cluster.host(3).disk.suspicion !== undefined;
+  cluster.runUntil(suspects, 60_000, "3 suspects the primary");
+  // A liar joins in, so that it leaves; nobody hears of that.
+  for (const suspicion of suspicionsOf(1, [1])) cluster.deliver(3, suspicion);
   cluster.runUntil(() => said.before.length > 0);
   list = said.after;
   said.votes.length = 0;
@@ -227,7 +233,7 @@ Deno.test("one that had left its view alone, and lost the memory of it, votes in
   const left = Math.max(...before.map(({ view }) => view));
   assertEquals(votes.filter(({ view }) => view < left), []);
   assertEquals(after.filter(({ view }) => view <= left), []);
-  cluster.crash(0); // now its vote is needed, and the others come to where it is
+  cluster.crash(0); // now its vote is needed
   const bob = new TestClient(cluster, 2).open();
   assertEquals(bob.call(["z=1"]).map(show), ["ok 1"]);
   assert(votes.some(({ view }) => view > left));
@@ -241,7 +247,7 @@ Deno.test("one that loses its disk twice is told by the others for which view it
   cluster.onStep = (host, _input, { events }) => {
     if (host.id === 3) { for (const event of events) if (event.kind === "view-change") again.push(event.view); }
   };
-  cluster.runUntil(() => !hasLostDisk(cluster, 3), 120_000, "3 votes again");
+  cluster.runUntil(() => !hasLostDisk(cluster, 3) && again.length > 0, 120_000, "3 votes again, where the others are");
   assert(again[0]! > Math.max(...once), `${again} after ${once}`);
 });
 

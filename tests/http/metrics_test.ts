@@ -141,7 +141,7 @@ Deno.test("a metric's name is taken once, and only if it is one", () => {
 Deno.test("/metrics counts view changes, why they were made, and the views that started", async () => {
   const it = harness();
   tell(it, (observer) => {
-    observer.onEvent?.({ kind: "view-change", view: view(5), why: "no-progress" }, it.timer.now());
+    observer.onEvent?.({ kind: "view-change", view: view(5), why: "suspected" }, it.timer.now());
     observer.onEvent?.({ kind: "new-view", view: view(5), primary: replicaId(1), prepared: 3 }, it.timer.now());
   });
   const samples = await scrape(it);

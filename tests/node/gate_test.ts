@@ -183,7 +183,14 @@ Deno.test("a request that was verified is not verified again in a batch, but one
 /** A view-change to view 2 with a certificate for number 1 in view 0. */
 function viewChange(replica: number, prepares: readonly Signed<Prepare>[]): ViewChange {
   const certificate = { prePrepare: author(1).sign(prePrepare(sha256(utf8("x")))), prepares };
-  return { kind: "view-change", replica: replica as ReplicaId, view: 2 as View, stable: [], prepared: [certificate] };
+  return {
+    kind: "view-change",
+    replica: replica as ReplicaId,
+    view: 2 as View,
+    stable: [],
+    prepared: [certificate],
+    suspicions: [],
+  };
 }
 
 function prepare(replica: number): Prepare {

@@ -60,7 +60,14 @@ Deno.test("a carrier's votes are not verified if they can't be what they should 
   };
   const prepare = author(2).sign({ ...prePrepare, kind: "prepare" as const, replica });
   const viewChange = (by: number): Signed<ViewChange> =>
-    author(by + 1).sign({ kind: "view-change", replica: by as ReplicaId, view: 1 as View, stable: [], prepared: [] });
+    author(by + 1).sign({
+      kind: "view-change",
+      replica: by as ReplicaId,
+      view: 1 as View,
+      stable: [],
+      prepared: [],
+      suspicions: [],
+    });
   const certificate = { prePrepare: author(1).sign(prePrepare), prepares: [prepare, prepare] };
   const newView: NewView = {
     kind: "new-view",

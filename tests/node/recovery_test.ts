@@ -92,6 +92,7 @@ Deno.test("what was said is read back as it was said", async () => {
     view: 3 as View,
     stable: [checkpoint],
     prepared: [],
+    suspicions: [],
   });
   const { recovered } = await roundTrip(
     store,

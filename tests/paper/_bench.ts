@@ -11,10 +11,12 @@ import type {
   Request,
   Signed,
   SignedRequest,
+  Suspicion,
   Verified,
   ViewChange,
 } from "../../src/core/messages.ts";
-import { batchOf, Cluster, type Options, show, signed, signedRequest } from "../core/_cluster.ts";
+import { weakQuorum } from "../../src/core/quorum.ts";
+import { batchOf, Cluster, type Options, show, signed, signedRequest, suspicionsOf } from "../core/_cluster.ts";
 
 export const ADA = "a".repeat(64) as Request["client"];
 
@@ -75,7 +77,16 @@ export const viewChange = (
   v: number,
   prepared: readonly PreparedCertificate[] = [],
   stable: readonly Signed<Checkpoint>[] = [],
-) => signed<ViewChange>({ kind: "view-change", replica: i as ReplicaId, view: v as View, stable, prepared });
+  suspecting: readonly number[] = [0, 1, 2, 3],
+) =>
+  signed<ViewChange>({
+    kind: "view-change",
+    replica: i as ReplicaId,
+    view: v as View,
+    stable,
+    prepared,
+    suspicions: suspicionsOf(v, suspecting, stable[0]?.message.sequence),
+  });
 export const prepared = (
   at: Place,
   backups: readonly number[] = [2, 3],
@@ -153,9 +164,21 @@ export class Bench {
     const said: { at: number; ready: Ready }[] = [];
     while (this.cluster.now < start + ms) {
       this.cluster.now += 10;
-      said.push({ at: this.cluster.now - start, ready: this.step({ kind: "alarm" }) });
+      const ready = this.step({ kind: "alarm" });
+      said.push({ at: this.cluster.now - start, ready });
+      const own = find(ready, "suspicion");
+      if (own?.standing === "suspects") {
+        for (const also of this.agreeing(own)) said.push({ at: this.cluster.now - start, ready: also });
+      }
     }
     return said;
+  }
+
+  /** f others say what it says: nobody leaves alone. */
+  agreeing({ view, executed }: Suspicion): readonly Ready[] {
+    const n = this.cluster.hosts.length;
+    const others = Array.from({ length: weakQuorum(n) - 1 }, (_, i) => (this.self + 1 + i) % n);
+    return suspicionsOf(view, others, executed).map((suspicion) => this.take(suspicion));
   }
 
   /** Waits for the replica to leave its view; returns after how long, or null. */

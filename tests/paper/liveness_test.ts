@@ -9,11 +9,13 @@ import {
   opening,
   prepare,
   prepared,
+  refusals,
   request,
   SETTINGS,
   signedNewView,
   viewChange,
 } from "./_bench.ts";
+import { suspicionsOf } from "../core/_cluster.ts";
 
 const T = SETTINGS.viewTimeoutMs;
 const views = (bench: Bench) => [Number(bench.status.view), bench.status.active];
@@ -123,22 +125,30 @@ Deno.test("§4.5.2: once something is executed in the new view patience is back 
 });
 
 for (const [n, needed] of [[4, 2], [5, 2], [7, 3], [10, 4]] as const) {
-  Deno.test(`§4.5.2: ${needed} view-changes for higher views take a replica along at once, to the lowest of these, with n = ${n}`, () => {
-    const bench = new Bench(2, { n });
-    const others = Array.from({ length: n }, (_, i) => i).filter((i) => i !== 2);
-    for (const i of others.slice(0, needed - 1)) {
-      assertEquals(kinds(bench.take(viewChange(i, 9 + i))), []);
-      assertEquals(kinds(bench.take(viewChange(i, 9 + i))), []);
-    }
+  Deno.test(`§4.5.2: a view-change that shows ${needed} suspicions takes a replica along at once, one with fewer does not, n = ${n}`, () => {
+    const bench = new Bench(n - 1, { n });
+    const some = Array.from({ length: needed }, (_, i) => i);
+    assertEquals(refusals(bench.take(viewChange(0, 5, [], [], some.slice(1)))), ["invalid-certificate"]);
     assertEquals(views(bench), [0, true]);
-    const ready = bench.take(viewChange(others[needed - 1]!, 5));
+    const ready = bench.take(viewChange(0, 5, [], [], some));
     assertEquals(Number(find(ready, "view-change")!.view), 5);
+  });
+
+  Deno.test(`§4.5.2: ${needed} replicas that suspect the primary move everybody, fewer nobody, n = ${n}`, () => {
+    const bench = new Bench(n - 1, { n });
+    const all = suspicionsOf(1, Array.from({ length: needed }, (_, i) => i));
+    for (const suspicion of all.slice(1)) assertEquals(kinds(bench.take(suspicion)), []);
+    assertEquals(Number(find(bench.take(all[0]!), "view-change")!.view), 1);
   });
 }
 
 Deno.test("§4.5.2: f liars never force a view change, whatever views they claim", () => {
   const bench = new Bench(2);
-  for (const v of [1, 2, 3, 1_000_000]) bench.take(viewChange(3, v, [prepared({})]));
+  for (const v of [1, 2, 3, 1_000_000]) {
+    for (const suspicion of suspicionsOf(v, [3])) bench.take(suspicion);
+    bench.take(viewChange(3, v, [prepared({})], [], [3]));
+    bench.take(viewChange(3, v, [prepared({})], [], [3, 3]));
+  }
   bench.take(opening);
   bench.prePrepare();
   for (const i of [1, 3]) bench.take(prepare(i));
@@ -146,12 +156,22 @@ Deno.test("§4.5.2: f liars never force a view change, whatever views they claim
   assertEquals([views(bench), bench.leavesAfter(10 * T)], [[0, true], null]);
 });
 
-Deno.test("§4.5.2: a liar's view-change for a distant view is no part of a quorum for the next, but does start the timer", () => {
+Deno.test("§4.5.2: suspicions that are far apart, in numbers executed, move nobody together", () => {
+  const bench = new Bench(2); // K = 2
+  for (const [replica, executed] of [[0, 0], [1, 3]] as const) {
+    for (const suspicion of suspicionsOf(1, [replica], executed)) bench.take(suspicion);
+  }
+  assertEquals(views(bench), [0, true]);
+  for (const suspicion of suspicionsOf(1, [3], 1)) {
+    assertEquals(views(bench).concat(kinds(bench.take(suspicion)).includes("view-change")), [0, true, true]);
+  }
+});
+
+Deno.test("§4.5.2: a liar's view-change without a proof is no part of a quorum, but does start the timer", () => {
   const bench = new Bench(1);
-  bench.take(viewChange(3, 1_000_000));
+  bench.take(viewChange(3, 1_000_000, [], [], [3]));
   const ready = bench.take(viewChange(0, 1));
-  assertEquals(Number(find(ready, "view-change")!.view), 1);
-  assertEquals(find(ready, "new-view"), undefined);
+  assertEquals([Number(find(ready, "view-change")!.view), find(ready, "new-view")], [1, undefined]);
   assertEquals(typeof bench.leavesAfter(10 * T), "number");
 });
 

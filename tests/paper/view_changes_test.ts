@@ -80,7 +80,7 @@ Deno.test("§4.4: a view-change has the last stable checkpoint with its proof, a
   bench.prePrepare({ n: 3, requests: [request(2)] });
   for (const i of [2, 3]) bench.take(prepare(i, { n: 3, digest: batch(request(2)).digest }));
   bench.prePrepare({ n: 4, requests: [request(3)] }); // only pre-prepared
-  const ready = [0, 3].map((i) => bench.take(viewChange(i, 1)))[1]!;
+  const ready = bench.take(viewChange(0, 1));
   const message = find(ready, "view-change")!;
   assertEquals(message.stable.map(({ message: m }) => [Number(m.replica), Number(m.sequence)]), [[1, 2], [2, 2], [
     3,
@@ -94,9 +94,9 @@ Deno.test("§4.4: what prepared stays in the next view-changes, though it did no
   bench.prePrepare();
   for (const i of [1, 3]) bench.take(prepare(i));
   for (const v of [1, 2, 3]) {
-    const ready = [0, 3].map((i) => bench.take(viewChange(i, v)))[1]!;
+    const [ready] = [0, 3].map((i) => bench.take(viewChange(i, v)));
     assertEquals(
-      find(ready, "view-change")!.prepared.map(({ prePrepare: { message } }) => [message.view, message.sequence]),
+      find(ready!, "view-change")!.prepared.map(({ prePrepare: { message } }) => [message.view, message.sequence]),
       [
         [0 as never, 1 as never],
       ],
@@ -106,16 +106,15 @@ Deno.test("§4.4: what prepared stays in the next view-changes, though it did no
 
 Deno.test("§4.4: the new primary starts its view with a quorum of view-changes for it, its own among them", () => {
   const bench = new Bench(1);
-  assertEquals(said(bench.take(viewChange(0, 1))), []);
+  assertEquals(said(bench.take(viewChange(0, 1))), ["view-change to all"]);
   const ready = bench.take(viewChange(3, 1));
-  assertEquals(said(ready), ["view-change to all", "new-view to all"]);
+  assertEquals(said(ready), ["new-view to all"]);
   assertEquals(find(ready, "new-view")!.viewChanges.map(({ message }) => Number(message.replica)), [0, 1, 3]);
 });
 
 for (const [n, needed] of [[4, 3], [5, 4], [7, 5], [8, 6]] as const) {
-  Deno.test(`§4.4: a quorum are ${needed} with n = ${n}, and view-changes for higher views don't count`, () => {
+  Deno.test(`§4.4: a quorum are ${needed} with n = ${n}`, () => {
     const bench = new Bench(1, { n });
-    bench.take(viewChange(n - 1, n + 1));
     const ready = Array.from({ length: needed - 1 }, (_, i) => bench.take(viewChange(i === 0 ? 0 : i + 1, 1)));
     assertEquals(ready.map((one) => kinds(one).includes("new-view")), ready.map((_, i) => i === needed - 2));
   });

@@ -14,11 +14,13 @@ function setUp(options: Partial<LogOptions> = {}) {
 
 Deno.test("a line has time, level, replica, what happened in plain words, and fields", () => {
   const { lines, log } = setUp();
-  log.onEvent({ kind: "view-change", view: view(1), why: "no-progress" });
+  log.onEvent({ kind: "suspicion", view: view(1), why: "no-progress" });
+  log.onEvent({ kind: "view-change", view: view(1), why: "suspected" });
   log.onEvent({ kind: "new-view", view: view(1), primary: replicaId(1), prepared: 2 });
   log.onEvent({ kind: "state-transfer", phase: "started", sequence: sequenceNumber(256) });
   assertEquals(lines, [
-    "2026-11-26T09:30:00.000Z WARN  Ball   asks for the next view: requests wait, and nothing was executed in time  view=1 reason=no-progress",
+    "2026-11-26T09:30:00.000Z WARN  Ball   suspects the primary: requests wait, and nothing was executed in time  view=1 reason=no-progress",
+    "2026-11-26T09:30:00.000Z WARN  Ball   leaves the view: f + 1 replicas suspect its primary  view=1 reason=suspected",
     "2026-11-26T09:30:00.000Z INFO  Ball   a view has started  view=1 primary=Ball carriedOver=2",
     "2026-11-26T09:30:00.000Z INFO  Ball   this replica is behind: it fetches the state of a checkpoint from the others  phase=started checkpoint=256",
   ]);

@@ -17,8 +17,16 @@
  */
 import { assert } from "@std/assert";
 import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
-import type { Batch, NewView, PrePrepare, Signed, SignedRequest, Verified } from "../../src/core/messages.ts";
-import { batchOf, Cluster, show, signed, TestClient } from "../core/_cluster.ts";
+import type {
+  Batch,
+  NewView,
+  PrePrepare,
+  Signed,
+  SignedRequest,
+  Suspicion,
+  Verified,
+} from "../../src/core/messages.ts";
+import { batchOf, Cluster, show, signed, suspicionsOf, TestClient } from "../core/_cluster.ts";
 import { watchSafety } from "../core/_safety.ts";
 import { Trace } from "./_trace.ts";
 
@@ -210,10 +218,15 @@ export class Script {
       executed: () => all((s) => s.lastExecuted >= Number(value)),
       view: () => all((s) => s.active && s.view >= Number(value)),
       left: () => all((s) => s.view >= Number(value)),
+      suspected: () =>
+        hosts().every(({ disk }) =>
+          disk.suspicion?.suspicion.message.standing === "suspects" &&
+          disk.suspicion.suspicion.message.view >= Number(value)
+        ),
       stable: () => all((s) => s.lowWatermark >= Number(value)),
       answered: () => this.cluster.accepted(this.#request(value!).digest) !== null,
     };
-    assert(done[what!], `expected executed, view, left, stable or answered, got ${what}`);
+    assert(done[what!], `expected executed, view, left, suspected, stable or answered, got ${what}`);
     this.cluster.runUntil(done[what!]!, 60_000, words.join(" "));
   }
 
@@ -235,8 +248,19 @@ export class Script {
           this.cluster.deliver(id, signed({ kind, replica, view, sequence, digest }));
           break;
         case "view-change":
-          this.cluster.deliver(id, signed({ kind, replica, view, stable: [], prepared: [] }));
+          // A liar can sign suspicions of its own, no others.
+          this.cluster.deliver(
+            id,
+            signed({ kind, replica, view, stable: [], prepared: [], suspicions: suspicionsOf(view, [replica]) }),
+          );
           break;
+        case "suspicion": {
+          const { executed = "0", number = "1" } = options(rest);
+          const standing = rest.find((word) => word === "withdrawn" || word === "agrees") ?? "suspects";
+          const said = { replica, view, executed: Number(executed) as SequenceNumber, number: Number(number) };
+          this.cluster.deliver(id, signed<Suspicion>({ kind, ...said, standing: standing as Suspicion["standing"] }));
+          break;
+        }
         case "checkpoint":
           this.cluster.deliver(id, signed({ kind, replica, sequence, digest: "f".repeat(64) as Digest }));
           break;

@@ -84,6 +84,8 @@ export class Trace {
           : m.kind;
       case "checkpoint":
         return `checkpoint ${m.sequence}`;
+      case "suspicion":
+        return `suspicion of view ${m.view - 1} (${m.standing}, executed ${m.executed})`;
       case "view-change":
         return `view-change ${m.view} (${this.#p(m)})`;
       case "new-view":
@@ -137,6 +139,8 @@ export class Trace {
         return `stable ${event.sequence}`;
       case "recovered":
         return "votes again";
+      case "suspicion":
+        return `speaks of view ${event.view}: ${event.why}`;
       case "view-change":
         return `leaves for view ${event.view}: ${event.why}`;
       case "new-view":

@@ -203,6 +203,7 @@ Deno.test("self-consistency: a vote in a view that the replica has left is caugh
           view: 3 as View,
           stable: [],
           prepared: [],
+          suspicions: [],
         });
         const record = { kind: "view", view: 3 as View, viewChange, newView: null } as const;
         return {

@@ -215,7 +215,7 @@ Deno.test("a signed vote with the largest numbers takes no more than the new-vie
   const message = { kind: "pre-prepare", replica: max, view: max, sequence: max, digest: key as never } as const;
   const frame = encodeFrame({ message, bytes: encodeMessage(message), signature: new Uint8Array(64) });
   assert(frame.length <= 200, `${frame.length}`);
-  assertEquals(largestNewViewBytes(4, 256), 3 * 200 * (1 + 3 + 256 * 3) + 200 * 257);
+  assertEquals(largestNewViewBytes(4, 256), 3 * 200 * (1 + 6 + 256 * 3) + 200 * 257);
 });
 
 function clusterJson(changes: Json = {}): Json {

@@ -80,21 +80,28 @@ const GOLDEN: { readonly [K in MessageKind]: readonly [Extract<Message, { readon
         prePrepare: signed({ kind: "pre-prepare", replica, view, sequence, digest }),
         prepares: [signed({ kind: "prepare", replica, view, sequence, digest })],
       }],
+      suspicions: [signed({ kind: "suspicion", replica, view, executed: sequence, number: 5, standing: "suspects" })],
     },
     "0b",
-    `840203` + `81${nested("07", `830219012c${DIGEST}`)}` +
-    `8182${nested("03", `84020319012c${DIGEST}`)}81${nested("04", `84020319012c${DIGEST}`)}`,
+    `850203` + `81${nested("07", `830219012c${DIGEST}`)}` +
+    `8182${nested("03", `84020319012c${DIGEST}`)}81${nested("04", `84020319012c${DIGEST}`)}` +
+    `81${nested("11", "85020319012c0502")}`,
+  ],
+  "suspicion": [
+    { kind: "suspicion", replica, view, executed: sequence, number: 5, standing: "agrees" },
+    "11",
+    "85020319012c0501",
   ],
   "new-view": [
     {
       kind: "new-view",
       replica,
       view,
-      viewChanges: [signed({ kind: "view-change", replica, view, stable: [], prepared: [] })],
+      viewChanges: [signed({ kind: "view-change", replica, view, stable: [], prepared: [], suspicions: [] })],
       prePrepares: [signed({ kind: "pre-prepare", replica, view, sequence, digest })],
     },
     "0c",
-    `840203` + `81${nested("0b", "8402038080")}` + `81${nested("03", `84020319012c${DIGEST}`)}`,
+    `840203` + `81${nested("0b", "850203808080")}` + `81${nested("03", `84020319012c${DIGEST}`)}`,
   ],
   "status": [
     {

@@ -19,6 +19,7 @@ export const ALL_KINDS: readonly MessageKind[] = Object.keys(
     "checkpoint": 0,
     "decision": 0,
     "stable-checkpoint": 0,
+    "suspicion": 0,
     "view-change": 0,
     "new-view": 0,
     "status": 0,
@@ -140,6 +141,15 @@ export class Random {
         return { kind, replica, checkpoints: this.few(() => this.signed("checkpoint")) };
       case "decision":
         return { kind, replica, commits: this.few(() => this.signed("commit")) };
+      case "suspicion":
+        return {
+          kind,
+          replica,
+          view,
+          executed: sequence,
+          number: this.natural(),
+          standing: this.of(["withdrawn", "agrees", "suspects"] as const),
+        };
       case "view-change":
         return {
           kind,
@@ -150,6 +160,7 @@ export class Random {
             prePrepare: this.signed("pre-prepare"),
             prepares: this.few(() => this.signed("prepare")),
           })),
+          suspicions: this.few(() => this.signed("suspicion")),
         };
       case "new-view":
         return {

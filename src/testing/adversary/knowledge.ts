@@ -3,7 +3,15 @@
  * @module
  */
 import type { Digest, ReplicaId, SequenceNumber, View } from "../../core/ids.ts";
-import type { Checkpoint, Prepare, PreparedCertificate, PrePrepare, Signed, ViewChange } from "../../core/messages.ts";
+import type {
+  Checkpoint,
+  Prepare,
+  PreparedCertificate,
+  PrePrepare,
+  Signed,
+  Suspicion,
+  ViewChange,
+} from "../../core/messages.ts";
 import type { Frame } from "../../wire/mod.ts";
 
 /** Views whose view-changes are remembered. */
@@ -27,6 +35,7 @@ export class Knowledge {
   readonly bodies: Map<Digest, Uint8Array> = new Map();
   /** By number, by view and digest. */
   readonly #proposals = new Map<SequenceNumber, Map<string, Proposal>>();
+  readonly #suspicions = new Map<View, Map<ReplicaId, Signed<Suspicion>>>();
   readonly #viewChanges = new Map<View, Map<ReplicaId, Signed<ViewChange>>>();
 
   /** The number of the last stable checkpoint that was shown. */
@@ -47,9 +56,13 @@ export class Knowledge {
         return;
       case "stable-checkpoint":
         return this.#stabilize(message.checkpoints);
+      case "suspicion":
+        this.#of(this.#suspicions, message.view).set(message.replica, { message, bytes, signature });
+        return;
       case "view-change":
+        for (const suspicion of message.suspicions) this.note({ signed: suspicion });
         this.#stabilize(message.stable);
-        this.#of(message.view).set(message.replica, { message, bytes, signature });
+        this.#of(this.#viewChanges, message.view).set(message.replica, { message, bytes, signature });
         for (const certificate of message.prepared) this.#certified(certificate);
         return;
       case "new-view":
@@ -65,17 +78,22 @@ export class Knowledge {
     return [...this.#viewChanges.get(view)?.values() ?? []].sort((a, b) => a.message.replica - b.message.replica);
   }
 
+  /** What others said of leaving for a view. */
+  suspicions(view: View): readonly Signed<Suspicion>[] {
+    return [...this.#suspicions.get(view)?.values() ?? []];
+  }
+
   /** The proposals above the last stable checkpoint, with the prepares for them. */
   get proposals(): readonly Proposal[] {
     return [...this.#proposals.values()].flatMap((all) => [...all.values()]);
   }
 
-  #of(view: View): Map<ReplicaId, Signed<ViewChange>> {
-    let known = this.#viewChanges.get(view);
+  #of<M>(byView: Map<View, Map<ReplicaId, M>>, view: View): Map<ReplicaId, M> {
+    let known = byView.get(view);
     if (!known) {
-      this.#viewChanges.set(view, known = new Map());
-      const oldest = Math.min(...this.#viewChanges.keys()) as View;
-      if (this.#viewChanges.size > VIEWS) this.#viewChanges.delete(oldest);
+      byView.set(view, known = new Map());
+      const oldest = Math.min(...byView.keys()) as View;
+      if (byView.size > VIEWS) byView.delete(oldest);
     }
     return known;
   }

@@ -3,7 +3,15 @@
  * @module
  */
 import type { ReplicaId, SequenceNumber, View } from "../../core/ids.ts";
-import type { NewView, Prepare, PreparedCertificate, PrePrepare, Signed, ViewChange } from "../../core/messages.ts";
+import type {
+  NewView,
+  Prepare,
+  PreparedCertificate,
+  PrePrepare,
+  Signed,
+  Suspicion,
+  ViewChange,
+} from "../../core/messages.ts";
 import { primaryOf } from "../../core/quorum.ts";
 import type { Plot } from "./plot.ts";
 import type { Scheme } from "./scheme.ts";
@@ -121,8 +129,21 @@ function otherNewView(plot: Plot, { replica, view, viewChanges, prePrepares }: N
 /** A member's view-change that the coalition makes itself. */
 function ownViewChange(plot: Plot, replica: ReplicaId, view: View, isShowing: boolean): Signed<ViewChange> {
   const { stable } = plot.knowledge;
-  const plain: ViewChange = { kind: "view-change", replica, view, stable, prepared: [] };
+  const suspicions = proofOfLeaving(plot, view);
+  const plain: ViewChange = { kind: "view-change", replica, view, stable, prepared: [], suspicions };
   return plot.sign<ViewChange>(isShowing ? { ...plain, prepared: withSecrets(plot, plain) } : plain);
+}
+
+/** The members' own suspicions, near those of others that they have heard, which they need. */
+function proofOfLeaving(plot: Plot, view: View): readonly Signed<Suspicion>[] {
+  const said = plot.knowledge.suspicions(view).filter(({ message }) => {
+    return message.standing !== "withdrawn" && !plot.members.includes(message.replica);
+  });
+  const executed = said[0]?.message.executed ?? plot.knowledge.low;
+  const own = plot.members.map((replica) =>
+    plot.sign<Suspicion>({ kind: "suspicion", replica, view, executed, number: view, standing: "suspects" })
+  );
+  return [...own, ...said].sort((a, b) => a.message.replica - b.message.replica);
 }
 
 /** O as §4.4 has it. */
@@ -164,6 +185,9 @@ export function deposing(plot: Plot): Scheme {
   };
   return {
     hears: ({ signed: { message } }) => {
+      if (message.kind === "suspicion" && message.standing === "suspects" && !plot.members.includes(message.replica)) {
+        return leave(message.view);
+      }
       if (message.kind === "view-change" && !plot.members.includes(message.replica)) leave(message.view);
       // Whoever comes first is in the next view's V.
       if (message.kind === "new-view" && plot.secrets.size > 0) leave(message.view + 1 as View);

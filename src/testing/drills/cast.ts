@@ -18,6 +18,7 @@ import type {
   Signed,
   SignedRequest,
   Status,
+  Suspicion,
   Verified,
   ViewChange,
 } from "../../core/messages.ts";
@@ -25,7 +26,7 @@ import type { Query, SignedQuery } from "../../core/query_messages.ts";
 import { sign, withDigest } from "../../node/environment.ts";
 import type { Signer } from "../../node/ports.ts";
 import { encodeBatch } from "../../wire/mod.ts";
-import { quorumOf } from "../paper.ts";
+import { faultyAmong, quorumOf } from "../paper.ts";
 import type { World } from "../world.ts";
 
 /** What a vote is for. */
@@ -145,7 +146,26 @@ export class Cast {
     prepared: readonly PreparedCertificate[],
   ): Verified<Signed<ViewChange>> {
     const sorted = [...prepared].sort((a, b) => a.prePrepare.message.sequence - b.prePrepare.message.sequence);
-    return this.sign<ViewChange>({ kind: "view-change", replica: by, view: view as View, stable, prepared: sorted });
+    const executed = stable[0]?.message.sequence ?? 0 as SequenceNumber;
+    const signers = Array.from({ length: faultyAmong(this.n) + 1 }, (_, i) => (by + i) % this.n as ReplicaId);
+    const suspicions = signers.sort((a, b) => a - b).map((id) => this.suspicion(view, id, { executed }));
+    const said = { replica: by, view: view as View, stable, prepared: sorted, suspicions };
+    return this.sign<ViewChange>({ kind: "view-change", ...said });
+  }
+
+  /** Somebody suspects the primary of the view before. */
+  suspicion(view: number, by: ReplicaId, said: Partial<Suspicion> = {}): Verified<Signed<Suspicion>> {
+    const executed = 0 as SequenceNumber;
+    const standing = "suspects";
+    return this.sign<Suspicion>({
+      kind: "suspicion",
+      replica: by,
+      view: view as View,
+      executed,
+      number: 1,
+      standing,
+      ...said,
+    });
   }
 
   /** The new-view that follows from V, number by number: §4.4 once more. */

@@ -1,0 +1,139 @@
+/** Nobody leaves a view alone, and nobody stays alone in another. */
+import { assert, assertEquals } from "@std/assert";
+import type { ReplicaId } from "../../src/core/ids.ts";
+import type { VouchedRequest } from "../../src/core/messages.ts";
+import { Cluster, show, signedRequest, suspicionsOf, TestClient } from "./_cluster.ts";
+
+const statusOf = (cluster: Cluster, id: number) => cluster.host(id).replica!.status();
+const views = (cluster: Cluster) =>
+  cluster.hosts.filter(({ replica }) => replica).map(({ id }) => statusOf(cluster, id).view as number);
+const areTogether = (cluster: Cluster) => {
+  const up = cluster.hosts.filter(({ replica }) => replica);
+  return up.every(({ id }) =>
+    statusOf(cluster, id).active && statusOf(cluster, id).view === statusOf(cluster, up[0]!.id).view
+  );
+};
+const calm = (cluster: Cluster) => assertEquals(cluster.events.filter(({ event }) => event.kind === "view-change"), []);
+
+Deno.test("a client that tells the backups of a request, and the primary that it has given that up, deposes nobody", () => {
+  const cluster = new Cluster();
+  const [ada, eve] = [1, 66].map((name) => new TestClient(cluster, name).open()) as [TestClient, TestClient];
+  for (let t = 1; t < 10; t += 2) {
+    cluster.submit(eve.request(["e=1"], { timestamp: t, lowestUnanswered: 1 }), [1, 2, 3]);
+    cluster.submit(eve.request(["e=2"], { timestamp: t + 1, lowestUnanswered: t + 1 }), [0]);
+    for (let i = 0; i < 20; i++) {
+      ada.call([`x=${i}`]);
+      cluster.runFor(80);
+    }
+    assertEquals(cluster.hosts.map(({ id }) => statusOf(cluster, id).pendingRequests), [0, 0, 0, 0]);
+  }
+  calm(cluster);
+});
+
+Deno.test("one operation through two gateways at once is answered through both, and no replica is left with it", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  const operations = [{ name: "bob", timestamp: 1, operation: new TextEncoder().encode("b=1") }];
+  const vouched = (gateway: number) => {
+    const notAfter = statusOf(cluster, gateway).agreedTime + 60_000 as VouchedRequest["notAfter"];
+    return signedRequest<VouchedRequest>({
+      kind: "vouched-request",
+      gateway: gateway as ReplicaId,
+      notAfter,
+      operations,
+    });
+  };
+  const [one, two] = [vouched(1), vouched(2)];
+  cluster.submit(one, [1]);
+  cluster.runUntil(() => cluster.host(0).machine.logs.has("b"), 1_000, "the primary has executed it");
+  cluster.submit(two, [2]);
+  for (let i = 0; i < 20; i++) {
+    ada.call([`x=${i}`]);
+    cluster.runFor(100);
+  }
+  cluster.submit(two); // as its gateway does after a second
+  cluster.runFor(100);
+  assertEquals([one, two].map(({ digest }) => cluster.accepted(digest)?.map(show)), [["ok 1"], ["ok 1"]]);
+  assertEquals(cluster.hosts.map(({ machine }) => machine.logs.get("b")), [["1"], ["1"], ["1"], ["1"]]);
+  assertEquals(cluster.hosts.map(({ id }) => statusOf(cluster, id).pendingRequests), [0, 0, 0, 0]);
+  calm(cluster);
+});
+
+Deno.test("a liar with the suspicion of one correct replica, taken back long ago, moves nobody", () => {
+  const cluster = new Cluster({ checkpointInterval: 4 });
+  const ada = new TestClient(cluster, 1).open();
+  cluster.filter = (from, to) => from !== 3 && to !== 3;
+  cluster.submit(ada.request(["y=1"]), [3]);
+  cluster.runUntil(() => cluster.host(3).disk.suspicion !== undefined, 60_000, "3 suspects the primary");
+  const { suspicion } = cluster.host(3).disk.suspicion!;
+  cluster.filter = () => true;
+  for (let i = 0; i < 30; i++) ada.call([`x=${i}`]);
+  cluster.runFor(3_000);
+  cluster.events.length = 0;
+  const executed = statusOf(cluster, 0).lastExecuted;
+  for (const to of [0, 1, 2]) {
+    cluster.deliver(to, suspicion);
+    for (const near of [suspicion.message.executed, executed]) {
+      for (const own of suspicionsOf(1, [2], near)) if (to !== 2) cluster.deliver(to, own);
+    }
+  }
+  cluster.runFor(1_000);
+  calm(cluster);
+});
+
+Deno.test("a replica that recovers a lost disk is in the view of the others within a second, though nothing else happens", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  for (let i = 0; i < 10; i++) ada.call([`x=${i}`]);
+  for (let round = 0; round < 2; round++) {
+    cluster.loseDisk(3);
+    cluster.runUntil(() => !statusOf(cluster, 3).hasLostDisk, 120_000, "3 has recovered");
+    cluster.runUntil(() => areTogether(cluster), 1_000, "all are in one view");
+  }
+  cluster.crash((statusOf(cluster, 0).view + 1) % 4 === 3 ? 1 : 0); // its vote is needed
+  assertEquals(ada.call(["x=10"]).map(show), ["ok 11"]);
+});
+
+Deno.test("a primary that is asked to stop hands its view on within two round trips, with no timeout, to one that is there", () => {
+  const cluster = new Cluster({ n: 7 });
+  const ada = new TestClient(cluster, 1).open();
+  cluster.crash(1); // the next in turn is dead
+  cluster.runFor(5_000);
+  for (let i = 0; i < 5; i++) ada.call([`x=${i}`]);
+  const began = cluster.now;
+  cluster.step(0, { kind: "hand-over" });
+  cluster.runUntil(() => areTogether(cluster) && statusOf(cluster, 0).view > 0, 100, "the view has changed");
+  assert(cluster.now - began < 30, `${cluster.now - began} ms`);
+  assertEquals(new Set(views(cluster)), new Set([2]));
+  assertEquals(
+    new Set(cluster.events.flatMap(({ event }) => event.kind === "view-change" ? [event.why] : [])).has("suspected"),
+    false,
+  );
+  cluster.crash(0);
+  assertEquals(ada.call(["x=5"]).map(show), ["ok 6"]);
+});
+
+Deno.test("one that asks for hand-overs again and again gets one in half a minute", () => {
+  const cluster = new Cluster();
+  new TestClient(cluster, 1).open();
+  cluster.runFor(5_000);
+  const liar = 3;
+  cluster.crash(liar);
+  const began = cluster.now;
+  for (let i = 0; cluster.now < began + 60_000; i++) {
+    const view = Math.max(...views(cluster)) + 1;
+    for (const to of [0, 1, 2]) {
+      for (const one of suspicionsOf(view, [liar])) {
+        const message = {
+          ...one.message,
+          number: i + 1,
+          standing: "agrees" as const,
+          executed: statusOf(cluster, to).lastExecuted,
+        };
+        cluster.deliver(to, { ...one, message });
+      }
+    }
+    cluster.runFor(100);
+  }
+  assert(Math.max(...views(cluster)) <= 3, `${views(cluster)}`);
+});
