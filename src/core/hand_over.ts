@@ -5,7 +5,6 @@
 import type { View } from "./ids.ts";
 import { isSaid, say, withdraw } from "./leaving.ts";
 import type { Suspicion } from "./messages.ts";
-import { isReached } from "./patience.ts";
 import { maxFaulty, primaryOf } from "./quorum.ts";
 import { sendStatus } from "./retransmission.ts";
 import type { Step } from "./state.ts";
@@ -69,7 +68,7 @@ export function grantHandOver(step: Step, { replica, view, standing }: Suspicion
 /** Takes an agreement back that has led to nothing. */
 export function endAgreement(step: Step): void {
   const at = agreementEndsAt(step);
-  if (at !== null && isReached(step.state.suspicion.awakeMs, at)) withdraw(step);
+  if (at !== null && step.state.suspicion.awakeMs >= at) withdraw(step);
 }
 
 /** When that is, in time awake. Whoever waits in a view for the others goes on asking. */

@@ -52,8 +52,3 @@ export function losePatience(step: Step): void {
 export function gainPatience(step: Step, timer: SuspicionTimer): void {
   timer.timeoutMs = Math.max(step.env.settings.viewTimeoutMs, expectedMs(step));
 }
-
-/** Whether a time has come. A clock with fractions may round the last of a wait away, and would never come nearer. */
-export function isReached(awakeMs: number, at: number): boolean {
-  return awakeMs + 1e-3 >= at;
-}

@@ -11,7 +11,7 @@ import type { Millis } from "./ids.ts";
 import { agreementEndsAt, endAgreement } from "./hand_over.ts";
 import { isSuspicious, suspect, trust } from "./leaving.ts";
 import { isUnfilled } from "./lost_disk.ts";
-import { fairnessRules, gainPatience, isReached } from "./patience.ts";
+import { fairnessRules, gainPatience } from "./patience.ts";
 import type { Step, SuspicionTimer } from "./state.ts";
 
 /** How many timeouts a replica that is behind waits, and one that keeps hearing from its primary. */
@@ -76,7 +76,8 @@ export function suspicionAt(step: Step): Millis | null {
   const { dueAt, awakeMs } = step.state.suspicion;
   const agreement = agreementEndsAt(step) ?? Infinity;
   const at = Math.min(isSuspicious(step) ? Infinity : dueAt ?? Infinity, agreement);
-  return at === Infinity ? null : (step.now + Math.max(0, at - awakeMs)) as Millis;
+  // Whole milliseconds, as clocks have them: with a fraction it would be woken in vain until the next begins.
+  return at === Infinity ? null : (step.now + Math.max(0, Math.ceil(at - awakeMs))) as Millis;
 }
 
 /**
@@ -92,7 +93,7 @@ function stayAwake(step: Step): void {
 
 function isDue(step: Step): boolean {
   const { dueAt, awakeMs } = step.state.suspicion;
-  return dueAt !== null && isReached(awakeMs, dueAt);
+  return dueAt !== null && awakeMs >= dueAt;
 }
 
 /** Whether there is something that a correct primary would get done. */

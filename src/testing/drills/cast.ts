@@ -153,6 +153,12 @@ export class Cast {
     return this.sign<ViewChange>({ kind: "view-change", ...said });
   }
 
+  /** One that its sender has no right to: it has its own suspicion only. */
+  viewChangeAlone(view: number, by: ReplicaId, stable: ViewChange["stable"]): Verified<Signed<ViewChange>> {
+    const { message } = this.viewChange(view, by, stable, []);
+    return this.sign({ ...message, suspicions: [this.suspicion(view, by)] });
+  }
+
   /** Somebody suspects the primary of the view before. */
   suspicion(view: number, by: ReplicaId, said: Partial<Suspicion> = {}): Verified<Signed<Suspicion>> {
     const executed = 0 as SequenceNumber;

@@ -134,7 +134,7 @@ export function hasTheLogFilled(scene: Scene): void {
   let waited = 0;
   const heard = copy.during(() => {
     copy.take(cast.status(asks, { view, votesAbove }));
-    waited = copy.wait(4 * LOG_PATIENCE_MS, () => copy.status.view > view);
+    waited = scene.waitInCompany(4 * LOG_PATIENCE_MS, () => copy.status.view > view);
   });
   const isPassedOn = ofKind(heard, "status").some(({ to, signed: { message } }) =>
     to === primary && message.replica === asks
@@ -161,7 +161,7 @@ export function fillsNothingBeyond(scene: Scene): void {
   const votesAbove = highWatermark + random.int(1, 1_000) as never;
   const heard = copy.during(() => {
     copy.take(cast.status(random.pick(copy.others), { view, votesAbove }));
-    copy.wait(1.5 * LOG_PATIENCE_MS, () => copy.status.view > view);
+    scene.waitInCompany(1.5 * LOG_PATIENCE_MS, () => copy.status.view > view);
   });
   // What it has proposed before it may say again.
   const filled = ofKind(heard, "pre-prepare").some(({ signed }) => signed.message.sequence >= next);

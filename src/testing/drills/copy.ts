@@ -7,7 +7,15 @@ import type { Buffers } from "../../core/buffers.ts";
 import type { Digest, Millis, ReplicaId } from "../../core/ids.ts";
 import type { Event } from "../../core/events.ts";
 import type { Input, MessageInput, Outgoing, OutgoingReply, ReplicaStatus } from "../../core/io.ts";
-import type { Checkpoint, Commit, MessageKind, PrePrepare, ReplicaMessage, Signed } from "../../core/messages.ts";
+import type {
+  Checkpoint,
+  Commit,
+  MessageKind,
+  PrePrepare,
+  ReplicaMessage,
+  Signed,
+  Suspicion,
+} from "../../core/messages.ts";
 import type { QueryAnswer } from "../../core/query_messages.ts";
 import type { Record, Recovered } from "../../core/records.ts";
 import type { Core } from "../../node/task.ts";
@@ -67,6 +75,8 @@ export class Copy {
   readonly #commits: SaidCommits;
   readonly #votes = new Votes();
   readonly #ears: Heard[] = [];
+  /** What it has said last of leaving views. */
+  suspicion: Suspicion | null = null;
   /** What it has executed last. */
   #last: number;
   #steps = 0;
@@ -155,6 +165,7 @@ export class Copy {
     for (const record of ready.records) this.#note(record);
     for (const { message: { message, bytes } } of ready.messages) {
       if (!("replica" in message) || message.replica !== this.self) continue;
+      if (message.kind === "suspicion") this.suspicion = message;
       this.#votes.made(message);
       if (message.kind === "new-view") { for (const own of message.prePrepares) this.#votes.made(own.message); }
       const contradiction = this.#votes.take(message, bytes, crypto.hash);

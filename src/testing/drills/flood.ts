@@ -12,7 +12,10 @@ const ASKED = 0.1;
 export function bearsAFlood(scene: Scene): void {
   const { copy, cast, random, world: { genesis } } = scene;
   // With a view-change that the host has kept of another one the liar would not be alone.
-  scene.needs(!copy.kept.has("view-change") && scene.quieten() && scene.room > 0 && scene.becomeBackup());
+  scene.needs(
+    !copy.kept.has("view-change") && !copy.kept.has("suspicion") && scene.quieten() && scene.room > 0 &&
+      scene.becomeBackup(),
+  );
   const { highWatermark: high, view, primary } = copy.status;
   const { next: sequence } = scene;
   const liar = random.pick(copy.others.filter((id) => id !== primary));
@@ -24,7 +27,8 @@ export function bearsAFlood(scene: Scene): void {
       for (const digest of [place.digest, cast.empty.digest, scene.anyDigest()]) {
         copy.take({ kind: "checkpoint", checkpoint: cast.checkpoint(far, digest, liar) });
       }
-      copy.take({ kind: "view-change", viewChange: cast.viewChange(view + i, liar, copy.stable, []) });
+      copy.take({ kind: "suspicion", suspicion: cast.suspicion(view + i, liar, { number: i }) });
+      scene.leaveFor([cast.viewChangeAlone(view + i, liar, copy.stable)]);
       copy.take({ kind: "prepare", prepare: cast.prepare(place, liar) });
       copy.take({ kind: "commit", commit: cast.commit(place, liar) });
     }

@@ -2,8 +2,8 @@
  * View-changes and new-views that are wrong in one way each (PBFT §4.4): nobody may take any of them for right.
  * @module
  */
-import type { ReplicaId, View } from "../../core/ids.ts";
-import type { NewView, PreparedCertificate, Signed, Verified, ViewChange } from "../../core/messages.ts";
+import type { ReplicaId, SequenceNumber, View } from "../../core/ids.ts";
+import type { NewView, PreparedCertificate, Signed, Suspicion, Verified, ViewChange } from "../../core/messages.ts";
 import type { Scene } from "./scene.ts";
 
 /** Prepared certificates that prove nothing, for a number and a view. */
@@ -51,6 +51,27 @@ export function brokenStables(scene: Scene, sequence: number): readonly ViewChan
   ];
 }
 
+/** What does not let a replica leave for a view: too few suspicions, or not about that, or far from each other. */
+export function brokenProofs(
+  { cast, copy, world: { genesis } }: Scene,
+  view: number,
+): readonly ViewChange["suspicions"][] {
+  const executed = copy.stable[0]?.message.sequence ?? 0 as SequenceNumber;
+  const say = (count: number, said: Partial<Suspicion> = {}, of = view) =>
+    copy.others.slice(0, count).map((id) => cast.suspicion(of, id, { executed, ...said }));
+  const few = say(copy.f);
+  const far = executed + genesis.checkpointInterval + 1 as SequenceNumber;
+  return [
+    [],
+    few,
+    [...few, ...few.slice(0, 1), ...few.slice(0, 1)],
+    [...few, ...say(copy.f + 1, { standing: "withdrawn" }).slice(-1)],
+    say(copy.f + 1, { standing: "agrees" }),
+    say(copy.f + 1, {}, view + 1),
+    [...few, ...say(copy.f + 1, { executed: far }).slice(-1)],
+  ];
+}
+
 /** View-changes of a replica that prove nothing. `prepared`: what is right in them. */
 export function brokenViewChanges(
   scene: Scene,
@@ -66,6 +87,9 @@ export function brokenViewChanges(
       cast.viewChange(view, by, stable, [...prepared, broken])
     ),
     ...brokenStables(scene, boundary).map((broken) => cast.viewChange(view, by, broken, [])),
+    ...brokenProofs(scene, view).map((suspicions) =>
+      cast.sign({ ...cast.viewChange(view, by, stable, prepared).message, suspicions })
+    ),
   ];
 }
 

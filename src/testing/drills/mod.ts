@@ -30,7 +30,7 @@ import { turnsAwayForgeries } from "./forgeries.ts";
 import { hearsInAnyOrder } from "./histories.ts";
 import { forgetsItsVotes } from "./lost_disk.ts";
 import { NotNow, Scene } from "./scene.ts";
-import { aloneInLeaving, idleness, silence, starvation, underLoad } from "./timers.ts";
+import { aloneInSuspicion, idleness, silence, starvation, underLoad } from "./timers.ts";
 import { entersAView, followsOthers, hearsLate, leavesForGood, startsAView, tellsNewView } from "./view_changes.ts";
 
 /** All drills, by name. */
@@ -43,7 +43,7 @@ export const DRILLS = {
   "leaves for good": leavesForGood,
   "tells of its view": tellsNewView,
   "silence": silence,
-  "alone in leaving": aloneInLeaving,
+  "alone in suspicion": aloneInSuspicion,
   "under load": underLoad,
   "starvation": starvation,
   "idleness": idleness,

@@ -184,6 +184,22 @@ export class Scene {
     for (const viewChange of viewChanges) this.copy.take({ kind: "view-change", viewChange });
   }
 
+  /** Lets time pass, and f others say whatever it says of its primary: with them it may leave. */
+  waitInCompany(ms: number, isDone: () => boolean = () => false): number {
+    let number = 1_000_000;
+    return this.copy.wait(ms, () => {
+      const own = this.copy.suspicion;
+      if (own?.standing === "suspects" && own.view === this.copy.status.view + 1) {
+        const { view, executed } = own;
+        for (const id of this.copy.others.slice(0, this.copy.f)) {
+          const suspicion = this.cast.suspicion(view, id, { executed, number: ++number });
+          this.copy.take({ kind: "suspicion", suspicion });
+        }
+      }
+      return isDone();
+    });
+  }
+
   /** As a backup it gets what the primary has to say. */
   propose(place: Place, batch: Verified<Batch>): Heard {
     return this.copy.during(() =>

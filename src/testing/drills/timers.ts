@@ -20,9 +20,9 @@ export function silence(scene: Scene): void {
   let named = scene.latestView + 10;
   scene.request();
   for (let round = 0; round < 3; round++) {
-    const waited = copy.wait(3 * expected, () => {
+    const waited = scene.waitInCompany(3 * expected, () => {
       if (copy.status.view > view) return true;
-      if (liar !== null && round > 0) scene.leaveFor([cast.viewChange(++named, liar, copy.stable, [])]);
+      if (liar !== null && round > 0) scene.leaveFor([cast.viewChangeAlone(++named, liar, copy.stable)]);
       return false;
     });
     const { view: now } = copy.status;
@@ -49,33 +49,26 @@ export function silence(scene: Scene): void {
   }
 }
 
-/** While it has left and the others have not, nothing drives it further: they would not come along. */
-export function aloneInLeaving(scene: Scene): void {
+/** It suspects the primary, and nobody else does: it says so again and again, and stays where it is. */
+export function aloneInSuspicion(scene: Scene): void {
   const { copy, world: { settings } } = scene;
   scene.needs(
     scene.quieten() && copy.timeoutMs <= MOST_DOUBLED * settings.viewTimeoutMs && scene.becomeBackup(),
   );
   const { view } = copy.status;
-  let left: number = view;
   const heard = copy.during(() => {
     scene.request();
-    copy.wait(2 * copy.timeoutMs, () => copy.status.view > view);
-    left = copy.status.view;
-    copy.wait(Math.max(4 * copy.timeoutMs, 3 * settings.idleStatusMs));
+    copy.wait(Math.max(6 * copy.timeoutMs, 3 * settings.idleStatusMs));
   });
-  scene.demand("liveness", left > view, () => `stays in view ${view} in silence while a request waits`);
   const { view: now } = copy.status;
-  scene.demand(
-    "view-changes",
-    now === left,
-    () => `goes on from view ${left} to ${now} although nobody has left with it`,
-  );
+  scene.demand("view-changes", now === view, () => `leaves view ${view} for ${now} alone`);
   const isPassedOn = heard.messages.some(({ message }) => message.message.kind === "request");
   scene.demand("liveness", isPassedOn || copy.status.primary === copy.self, () => {
     return `waits for a request to be ordered, and never passes it on`;
   });
-  scene.demand("liveness", ofKind(heard, "view-change").length > 1 && ofKind(heard, "status").length > 1, () => {
-    return `waits for view ${left} to start and does not remind the others of it`;
+  const said = ofKind(heard, "suspicion").filter(({ to, signed }) => to === "all" && signed.message.view === view + 1);
+  scene.demand("liveness", said.length > 1 && ofKind(heard, "status").length > 1, () => {
+    return `stays in view ${view} in silence while a request waits, and says ${said.length} times that it suspects the primary`;
   });
 }
 
@@ -87,7 +80,7 @@ export function underLoad(scene: Scene): void {
   const { view } = copy.status;
   let waiting = scene.request();
   for (let round = 0; round < 11 && scene.room > 0; round++) {
-    copy.wait(0.6 * viewTimeoutMs);
+    scene.waitInCompany(0.6 * viewTimeoutMs);
     const next = scene.request();
     if (copy.status.view === view) scene.order(scene.batch([waiting.request as never]));
     waiting = next;
@@ -107,7 +100,7 @@ export function starvation(scene: Scene): void {
   scene.request();
   const rounds = Math.ceil(slowPrimaryMs / (0.5 * viewTimeoutMs)) + 3;
   for (let round = 0; round < rounds && copy.status.view === view; round++) {
-    copy.wait(0.5 * viewTimeoutMs, () => copy.status.view > view);
+    scene.waitInCompany(0.5 * viewTimeoutMs, () => copy.status.view > view);
     if (copy.status.view === view && scene.room > 0) scene.order(scene.cast.empty);
   }
   const { view: now } = copy.status;
@@ -124,7 +117,7 @@ export function idleness(scene: Scene): void {
   scene.needs(scene.quieten() && copy.status.active);
   const { next } = scene;
   const { view } = copy.status;
-  const heard = copy.during(() => copy.wait(Math.max(2 * idleStatusMs, 5 * viewTimeoutMs)));
+  const heard = copy.during(() => scene.waitInCompany(Math.max(2 * idleStatusMs, 5 * viewTimeoutMs)));
   const { view: now } = copy.status;
   scene.demand("calm", now === view, () => `goes from view ${view} to ${now} with nothing to do`);
   const given = ofKind(heard, "pre-prepare").filter(({ signed }) => signed.message.sequence >= next).length;

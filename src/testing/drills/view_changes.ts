@@ -5,7 +5,7 @@
 import type { ReplicaId } from "../../core/ids.ts";
 import type { Batch, PreparedCertificate, Verified } from "../../core/messages.ts";
 import { ofKind } from "./copy.ts";
-import { brokenNewViews, brokenViewChanges } from "./lies.ts";
+import { brokenNewViews, brokenProofs, brokenViewChanges } from "./lies.ts";
 import type { Scene } from "./scene.ts";
 
 /** Numbers of which several views have certificates, and who has which. */
@@ -128,29 +128,28 @@ export function hearsLate(scene: Scene): void {
   });
 }
 
-/** The others leave one by one, each for another view: f of them move nobody, f + 1 take it along to the lowest. */
+/** Others leave, each for another view: those who can't show that they may move nobody, one who can takes it along. */
 export function followsOthers(scene: Scene): void {
-  const { copy, random } = scene;
-  scene.needs(scene.isWhole && !copy.kept.has("view-change"));
+  const { copy, random, cast } = scene;
+  scene.needs(scene.isWhole && !copy.kept.has("view-change") && !copy.kept.has("suspicion"));
   const { view: before } = copy.status;
-  const step = random.int(2, 4);
-  const views = copy.others.map((_, i) => before + 1 + (i + 1) * step);
-  const leaving = random.shuffled(copy.others);
-  const views_ = random.shuffled(views.slice(0, copy.f + 1));
-  const leave = (i: number) => {
-    scene.leaveFor(scene.viewChanges(views_[i]!).filter(({ message }) => message.replica === leaving[i]!));
-  };
-  for (let i = 0; i < copy.f; i++) leave(i);
-  const { view: alone } = copy.status;
-  scene.demand("view-changes", alone === before, () => `follows ${copy.f} others from view ${before} to ${alone}`);
-  const heard = copy.during(() => leave(copy.f));
-  const lowest = Math.min(...views_);
+  const view = before + random.int(1, 6);
+  for (const lie of random.shuffled(brokenProofs(scene, view))) {
+    const replica = random.pick(copy.others);
+    const right = cast.viewChange(view, replica, copy.stable, scene.decidedBefore(view)).message;
+    scene.leaveFor([cast.sign({ ...right, suspicions: lie })]);
+    const { view: alone } = copy.status;
+    scene.demand("view-changes", alone === before, () => {
+      return `follows from view ${before} to ${alone} one who does not show that it may leave`;
+    });
+  }
+  const heard = copy.during(() => scene.leaveFor(scene.viewChanges(view).slice(0, 1)));
   const { view: now } = copy.status;
-  scene.demand(now > lowest ? "view-changes" : "liveness", now === lowest, () => {
-    return `is in view ${now} when ${copy.f + 1} others have left for ${lowest} and above`;
+  scene.demand(now > view ? "view-changes" : "liveness", now === view, () => {
+    return `is in view ${now} when another one has left for ${view}, and shows that it may`;
   });
-  const isSaid = ofKind(heard, "view-change").some(({ to, signed }) => to === "all" && signed.message.view === lowest);
-  scene.demand("liveness", isSaid, () => `leaves for view ${lowest} and does not say so`);
+  const isSaid = ofKind(heard, "view-change").some(({ to, signed }) => to === "all" && signed.message.view === view);
+  scene.demand("liveness", isSaid, () => `leaves for view ${view} and does not say so`);
 }
 
 /** It leaves in the midst of agreeing on a number: whatever comes of the view that it has left, it says nothing in it. */
