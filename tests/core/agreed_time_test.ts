@@ -39,7 +39,7 @@ function agreed(cluster: Cluster): number {
 }
 
 function reasons(cluster: Cluster): readonly string[] {
-  return cluster.events.flatMap(({ event }) => event.kind === "view-change" ? [event.why] : []);
+  return cluster.events.flatMap(({ event }) => event.kind === "suspicion" ? [event.why] : []);
 }
 
 Deno.test("a primary that freezes the agreed time is replaced, and nobody is refused meanwhile", () => {
