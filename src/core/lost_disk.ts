@@ -131,15 +131,21 @@ function note(step: Step, found: LostDisk | null): void {
   step.persist({ kind: "lost-disk", found });
 }
 
-/** A vote needs a number within the watermarks, and one with a quorum behind it was the low one: so no vote is above H_M = c + L. */
+/**
+ * A vote needs a number within the watermarks, and one with a quorum behind it was the low one: so no vote is above H_M = c + L. What counts
+ * is the checkpoint that each of the others took last (TOCS §4.3.2): this replica may have known it to be stable when they did not yet.
+ */
 function boundOf(step: Step, reports: LostDisk["reports"]): SequenceNumber | null {
-  const all = [...reports.values()];
+  const K = step.env.genesis.checkpointInterval;
+  const all = [...reports.values()].map(({ stable, executed }) => {
+    return { taken: Math.max(stable, executed - executed % K), executed };
+  });
   const isCredible = (c: number, index: number) => {
     const others = all.filter((_, other) => other !== index);
-    return others.filter(({ stable }) => stable <= c).length >= step.quorum - 1 &&
+    return others.filter(({ taken }) => taken <= c).length >= step.quorum - 1 &&
       others.filter(({ executed }) => executed >= c).length >= step.f;
   };
-  const credible = all.map(({ stable }) => stable).filter(isCredible);
+  const credible = all.map(({ taken }) => taken).filter(isCredible);
   return credible.length === 0 ? null : Math.min(...credible) + step.env.genesis.logWindow as SequenceNumber;
 }
 

@@ -116,6 +116,16 @@ Deno.test("the bound is believed only if enough of the others are at or below it
   assertEquals(report(5, 0, 8), 8 + 16);
 });
 
+Deno.test("the bound goes by the checkpoints that the others have taken, also where they do not know them to be stable", () => {
+  const cluster = new Cluster(); // K = 8, L = 16: at 8 all have signed a checkpoint, and only the one that lost its disk had the quorum
+  cluster.filter = () => false;
+  cluster.loseDisk(3);
+  for (const replica of [0, 1, 2]) {
+    cluster.step(3, { kind: "status", status: reportTo(cluster, 3, { replica, stable: 0, executed: 9 }) });
+  }
+  assertEquals(cluster.host(3).disk.lostDisk?.bound as number, 8 + 16, "it may have voted up to here");
+});
+
 Deno.test("a replica can't keep the others busy with filling the log", () => {
   const cluster = new Cluster();
   cluster.runFor(3_000);
