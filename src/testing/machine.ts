@@ -217,7 +217,8 @@ export class Machine implements Station {
       stateMachine: () => world.stateMachine(this.replica),
       seed: random.seed(),
       keepsInputs: this.keepsInputs,
-      start: this.disk.isLost ? "recover" : this.disk.version === 0 ? "new" : "resume",
+      // It is told once that its disk is another one.
+      start: this.disk.version > 0 ? "resume" : this.disk.isLost ? "recover" : "new",
       createCore: (environment, recovered) => this.#createCore(environment, recovered, life),
       observers: this.isFaulty ? [] : [{
         onEvent: (event) => {
