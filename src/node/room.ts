@@ -4,7 +4,6 @@
  */
 import type { Gateway } from "./gateway.ts";
 import type { Intake } from "./intake.ts";
-import type { Waiters } from "./waiters.ts";
 
 /** So much is held now. Once all is answered, nothing is. */
 export interface Room {
@@ -13,6 +12,8 @@ export interface Room {
   readonly queryFrames: number;
   readonly queryBytes: number;
   readonly waiters: number;
+  /** Requests, and queries, that somebody waits for: different ones. */
+  readonly waitedFor: number;
   readonly queryWaiters: number;
   readonly vouchedOperations: number;
   readonly vouchedBytes: number;
@@ -21,7 +22,7 @@ export interface Room {
 
 interface Way {
   readonly intake: Intake;
-  readonly waiters: Pick<Waiters, "size">;
+  readonly waiters: { readonly size: number; asked(): readonly unknown[] };
 }
 
 /** What requests, queries and operations that are vouched for take up. */
@@ -32,6 +33,7 @@ export function roomOf(requests: Way, queries: Way, { room: { operations, bytes,
     queryFrames: queries.intake.frames,
     queryBytes: queries.intake.bytes,
     waiters: requests.waiters.size,
+    waitedFor: requests.waiters.asked().length + queries.waiters.asked().length,
     queryWaiters: queries.waiters.size,
     vouchedOperations: operations,
     vouchedBytes: bytes,

@@ -11,7 +11,7 @@ import { Replica } from "../core/replica.ts";
 import type { VouchedAnswer } from "../node/gateway.ts";
 import { Node, type NodeOptions } from "../node/node.ts";
 import type { Rejection, Transport } from "../node/ports.ts";
-import { invariantOf } from "./checks/inspection.ts";
+import { inspectDelivery, invariantOf } from "./checks/inspection.ts";
 import { type ClockHabits, SimulatedTimer } from "./clock.ts";
 import { ColdHost } from "./cold_host.ts";
 import { type Disk, SimulatedStore } from "./disk.ts";
@@ -276,6 +276,7 @@ export class Machine implements Station {
     return {
       deliver: (to, frames) => {
         if (this.#life !== life) return new Promise(() => {});
+        if (!this.isFaulty) inspectDelivery(this.#world, this.label, frames);
         if (!meddler) return network.deliver(this, to, frames);
         for (const { frame, afterMs } of meddler.outgoing(to, frames)) {
           engine.after(afterMs, () => {

@@ -43,6 +43,28 @@ export class Lane {
 
   /** Plants a mutant, `null`: nothing, tries it, and makes the copy whole again. */
   async try(mutant: Pick<Mutant, "edits"> | null, trials: readonly Trial[], limitMs: number): Promise<Outcome> {
+    return await this.#planted(mutant, () => this.#run(trials, limitMs));
+  }
+
+  /** Plants a mutant in the copy, and tells whether these tests fail, or end in no time. They run in the copy, with the project's tests beside it. */
+  async fails(mutant: Pick<Mutant, "edits">, tests: readonly string[], limitMs: number): Promise<boolean> {
+    return await this.#planted(mutant, async () => {
+      for (const name of ["deno.json", "mod.ts", "tests", "examples", "tools"]) {
+        const from = new URL(name, root);
+        await new Deno.Command("cp", { args: ["-rn", from.pathname, `${this.#folder}/`] }).output();
+      }
+      const { code } = await new Deno.Command(Deno.execPath(), {
+        args: ["test", "-A", "--no-check", "--lock=tests/deno.lock", "--fail-fast", ...tests],
+        cwd: this.#folder,
+        signal: AbortSignal.timeout(limitMs),
+        stdout: "null",
+        stderr: "null",
+      }).output();
+      return code !== 0;
+    });
+  }
+
+  async #planted<T>(mutant: Pick<Mutant, "edits"> | null, act: () => Promise<T>): Promise<T> {
     const files = await this.edited(mutant);
     const before = new Map<string, string>();
     for (const [file, text] of files) {
@@ -50,7 +72,7 @@ export class Lane {
       await Deno.writeTextFile(`${this.#folder}/${file}`, text);
     }
     try {
-      return await this.#run(trials, limitMs);
+      return await act();
     } finally {
       for (const [file, text] of before) await Deno.writeTextFile(`${this.#folder}/${file}`, text);
     }

@@ -8,6 +8,8 @@ import { CliError, runCommand } from "../../src/cli/cli_error.ts";
 import { Lane } from "./lane.ts";
 import { MUTANTS } from "./list/mod.ts";
 import type { Mutant } from "./mutant.ts";
+import { sampleMutants } from "./sample.ts";
+import { trySampled } from "./sampled_runs.ts";
 import { schedule, type Trial, wordsOf } from "./schedule.ts";
 import { complaintsOf, HEADING, lineOf, type Tried } from "./verdict.ts";
 
@@ -21,6 +23,9 @@ const HELP = `Plants small bugs in a copy of the code, one at a time, and has th
   --runs N       runs that each is tried on at most (210)
   --limit S      seconds that each may take at most (180)
   --lanes N      so many at once (2)
+  --sample N     instead of those of the list so many fresh ones, made by rule from the code of core, node, stores and client
+  --in FOLDER,…  with --sample: only in these folders or files
+  --tests F,…    with --sample: folders of tests that those are tried on which the simulator does not find
   --help         print this
 
 Every mutant is tried on the same runs: seed after seed, each with 4 or 5 replicas (default, byzantine, crashes, network, edge), then with as
@@ -29,6 +34,10 @@ many as the seed draws (default, byzantine, calm). The unchanged code must pass 
 async function main(args: readonly string[]): Promise<number> {
   const options = parse(args);
   if (options.help) return tell(HELP);
+  if (options.sample > 0) {
+    const survivors = await trySampled(sampleMutants(options.sample, options.seed, options.folders), options);
+    return survivors > 0 ? 1 : 0;
+  }
   const mutants = MUTANTS.filter(({ name }) => options.only.some((part) => name.includes(part)));
   if (mutants.length === 0) {
     throw new CliError(`--only: no mutant has ${options.only.join(" or ")} in its name; --list shows them`, 2);
@@ -54,6 +63,10 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 interface Options {
+  readonly seed: number;
+  readonly sample: number;
+  readonly folders: readonly string[] | undefined;
+  readonly tests: readonly string[];
   readonly only: readonly string[];
   readonly list: boolean;
   readonly help: boolean;
@@ -110,11 +123,16 @@ function tell(text: string): number {
 
 function parse(args: readonly string[]): Options {
   const values = parseValues(args);
+  const seed = natural("seed", values.seed, 1);
   return {
+    seed,
+    sample: values.sample === undefined ? 0 : natural("sample", values.sample, 1),
+    folders: values.in?.split(","),
+    tests: values.tests?.split(",") ?? [],
     only: (values.only ?? "").split(","),
     list: values.list ?? false,
     help: values.help ?? false,
-    trials: schedule(natural("seed", values.seed, 1), natural("runs", values.runs, 210)),
+    trials: schedule(values.sample === undefined ? seed : 1, natural("runs", values.runs, 210)),
     limitMs: 1000 * natural("limit", values.limit, 180),
     lanes: natural("lanes", values.lanes, 2),
   };
@@ -127,6 +145,9 @@ function parseValues(args: readonly string[]) {
       options: {
         only: { type: "string" },
         list: { type: "boolean" },
+        sample: { type: "string" },
+        in: { type: "string" },
+        tests: { type: "string" },
         seed: { type: "string" },
         runs: { type: "string" },
         limit: { type: "string" },

@@ -4,11 +4,13 @@
  * @module
  */
 import { STORE_KINDS, type StoreKind } from "../../src/cli/real_stores.ts";
-import type { Profile } from "../../src/testing/mod.ts";
+import type { Kind, Profile } from "../../src/testing/mod.ts";
 
 /** One run of the simulator. */
 export interface Trial {
   readonly profile: Profile;
+  /** Kinds of trouble; left out: those of the seed. */
+  readonly kinds?: readonly Kind[];
   readonly seed: number;
   /** Drawn from the seed if left out. */
   readonly replicas?: number;
@@ -27,6 +29,12 @@ const ROUND: readonly Omit<Trial, "seed">[] = [
   { profile: "default" },
   { profile: "byzantine" },
   { profile: "calm" },
+  // The kinds that the protocol stands.
+  { profile: "default", replicas: 4, kinds: ["tiny-limits"] },
+  { profile: "default", replicas: 4, kinds: ["coalitions"] },
+  { profile: "default", replicas: 4, kinds: ["lost-disks"] },
+  { profile: "default", kinds: ["alone", "room"] },
+  { profile: "default", replicas: 4, kinds: ["replays"] },
 ];
 
 /** So many runs, from this seed on. */
@@ -34,14 +42,14 @@ export function schedule(firstSeed: number, runs: number): readonly Trial[] {
   return Array.from({ length: runs }, (_, i) => ({
     ...ROUND[i % ROUND.length]!,
     seed: firstSeed + Math.floor(i / ROUND.length),
-    // Five kinds, nine ways: each meets each.
+    // Five kinds, fourteen ways: each meets each.
     store: STORE_KINDS[i % STORE_KINDS.length]!,
   }));
 }
 
 /** A trial for people, as `deno task simulate` takes it. */
-export function wordsOf({ profile, seed, replicas, store }: Trial): string {
+export function wordsOf({ profile, seed, replicas, store, kinds }: Trial): string {
   return `${profile}${replicas ? `/${replicas}` : ""} seed ${seed}${
     store && store !== "simulated" ? ` on ${store}` : ""
-  }`;
+  }${kinds ? ` with ${kinds.join(", ")}` : ""}`;
 }

@@ -13,6 +13,13 @@ export function invariantOf(trouble: string): Invariant {
   return trouble.includes("is committed as") ? "agreement" : "no-halt";
 }
 
+/** Looks at one delivery to another replica. */
+export function inspectDelivery({ limits, report }: World, label: string, frames: readonly Uint8Array[]): void {
+  const bytes = frames.reduce((sum, { length }) => sum + length, 0);
+  const isTooLong = frames.length > limits.maxBodyFrames || (frames.length > 1 && bytes > limits.maxBodyBytes);
+  if (isTooLong) report("bounds", `${label} sends ${frames.length} frames of ${bytes} bytes at once`);
+}
+
 /** Looks at what runs on a machine. `mostViews`: there is no reason for more. */
 export function inspect(world: World, { node, isFaulty, label, buffers }: Machine, mostViews = Infinity): void {
   if (!node || isFaulty) return;
@@ -36,6 +43,13 @@ export function inspect(world: World, { node, isFaulty, label, buffers }: Machin
   isAtMost("sessions", replica.sessions, maxSessions);
   isAtMost("names", replica.names, maxNames);
   isAtMost("frames in the inbox", inbox, limits.maxInboxFrames);
+  const room = node.room();
+  isAtMost("bytes in the inbox", room.inboxBytes, limits.maxInboxBytes);
+  isAtMost("who wait for a reply", room.waiters, limits.maxWaiters);
+  isAtMost("who wait for a query's answer", room.queryWaiters, limits.maxWaitingQueries);
+  isAtMost("operations of unsigned clients", room.vouchedOperations, limits.maxVouchedOperations);
+  isAtMost("bytes of unsigned clients' operations", room.vouchedBytes, limits.maxVouchedBytes);
+  isAtMost("bundles under way", room.bundles, limits.maxBundlesInFlight);
   for (const { depth, bytes } of outboxes) {
     isAtMost("frames in an outbox", depth, limits.maxOutboxFrames);
     isAtMost("bytes in an outbox", bytes, limits.maxOutboxBytes);

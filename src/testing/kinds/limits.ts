@@ -12,8 +12,14 @@ const ENVELOPE_BYTES = 1_024;
 export function tinyLimits(plan: Plan, random: Random): Plan {
   const maxRequestBytes = random.pick([2_048, 4_096, 16_384]);
   const checkpointInterval = random.pick([1, 2, 4]);
+  const [first] = plan.signedClients;
+  const guest = { ...first!, operations: 3, bundle: 1, pipelining: 1, gateways: 2 };
   return {
     ...plan,
+    // More names than there is room for, and sessions without end.
+    unsignedClients: Array.from({ length: 6 }, () => guest),
+    faults: [...plan.faults, { kind: "hostile-client", behaviour: "flooding", seed: random.seed() }],
+    isCalm: false,
     checkpointInterval,
     logWindow: checkpointInterval * random.pick([2, 4]),
     maxBatchRequests: random.pick([1, 2, 64]),
@@ -26,7 +32,7 @@ export function tinyLimits(plan: Plan, random: Random): Plan {
       maxSessions: random.pick([8, 16]),
       sessionIdleMs: random.pick([2_000, 5_000]),
       maxNames: random.pick([4, 8]),
-      nameIdleMs: random.pick([5_000, 65_000]),
+      nameIdleMs: 65_000,
     },
     nodeLimits: {
       maxInboxFrames: random.pick([64, 512]),
@@ -51,6 +57,17 @@ export function tinyLimits(plan: Plan, random: Random): Plan {
       maxPendingBytes: 2 * maxRequestBytes,
       maxPendingPerClient: random.pick([2, 8]),
     },
+  };
+}
+
+/** Names of unsigned clients are forgotten soon. */
+export function idleNames(plan: Plan, random: Random): Plan {
+  const { limits, unsignedClients, signedClients: [first] } = plan;
+  const guest = { ...first!, operations: 4, bundle: 1, pipelining: 1 };
+  return {
+    ...plan,
+    limits: { ...limits, nameIdleMs: 5_000, maxNames: random.pick([4, 64]) },
+    unsignedClients: [...unsignedClients, guest, guest],
   };
 }
 

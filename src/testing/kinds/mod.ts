@@ -8,7 +8,7 @@ import { Random } from "../random.ts";
 import { catchingUp } from "./catching_up.ts";
 import { clients } from "./clients.ts";
 import { coalitions } from "./coalitions.ts";
-import { alone, tinyLimits } from "./limits.ts";
+import { alone, idleNames, tinyLimits } from "./limits.ts";
 import { links } from "./links.ts";
 import { lostDisks } from "./lost_disks.ts";
 import { replays } from "./replays.ts";
@@ -43,6 +43,7 @@ export type Kind =
   | "long-time" // an hour and more
   | "wrong-clocks" // all wrong, each by its own amount
   | "tiny-limits" // small buffers, windows, batches, results
+  | "idle-names" // of unsigned clients, forgotten soon
   | "catching-up" // away for many batches, and back among the last
   | "together" // nobody is alone in a higher view for long
   | "room" // what was taken is given back
@@ -58,6 +59,7 @@ const ENTRIES: { readonly [K in Kind]: Entry } = {
   "long-time": { lay: longTime, share: 0, replicas: [4] },
   "wrong-clocks": { lay: wrongClocks, share: 0 },
   "tiny-limits": { lay: tinyLimits, share: 0 },
+  "idle-names": { lay: idleNames, share: 0 },
   "catching-up": { lay: catchingUp, share: 0, replicas: [4, 4, 4, 7] },
   "together": { lay: demanding("together"), share: 0 },
   "room": { lay: demanding("room"), share: 0 },
