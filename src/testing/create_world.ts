@@ -24,6 +24,8 @@ import type { World } from "./world.ts";
 /** About this often a second one of the replicas is read from its store, in a run that takes as long as usual, virtual ms. */
 const RELOAD_MS = 3_000;
 const USUAL_MS = 60_000;
+/** Drills need several numbers between two checkpoints. */
+const LEAST_DRILLED = 4;
 
 const NAMES = ["Apple", "Ball", "Candy", "Dog", "Egg", "Fig", "Grape", "Hat", "Ice", "Jam"];
 
@@ -77,7 +79,7 @@ export function createWorld(plan: Plan, options: RunOptions, { random, onViolati
     createCore: options.createCore ?? ((environment, recovered) => new Replica(environment, recovered)),
     keepsInputs: plan.keepsInputs,
     reloadMs: RELOAD_MS * replicas * Math.max(1, plan.durationMs / USUAL_MS),
-    drills: options.drills ?? true,
+    drills: (options.drills ?? true) && checkpointInterval >= LEAST_DRILLED,
     demands: plan.demands ?? [],
     report,
     stores: options.createStores?.() ?? null,
