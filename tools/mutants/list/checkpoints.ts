@@ -87,7 +87,12 @@ export const CHECKPOINTS: readonly Mutant[] = [
     name: "client-table-not-in-the-checkpoint",
     why:
       "the client table is not in the state that is checkpointed and transferred: what was executed is executed again (§4.3)",
-    edits: [checkpoint("  yield* step.state.clients.takeChanges();\n", "  step.state.clients.takeChanges();\n")],
+    edits: [
+      checkpoint(
+        "return [...changes, ...step.state.clients.takeChanges()];",
+        "return (step.state.clients.takeChanges(), [...changes]);",
+      ),
+    ],
     breaks: ["exactly-once", "determinism", "integrity", "service", "reload"],
   },
   {
@@ -99,7 +104,7 @@ export const CHECKPOINTS: readonly Mutant[] = [
   {
     name: "transferred-time-forgotten",
     why: "the agreed time is not taken over with the state (§5.3)",
-    edits: [transfer("  state.agreedTime = root.agreedTime;\n", "")],
+    edits: [transfer("  skipTime(step, root.agreedTime);\n", "")],
     breaks: ["integrity", "agreed-time", "reload"],
   },
   {
@@ -112,14 +117,11 @@ export const CHECKPOINTS: readonly Mutant[] = [
     name: "transfer-never-switches",
     why: "a source that does not answer is waited for, for ever (§5.3)",
     edits: [
-      transfer(
-        "    transfer.failures.set(peer, (transfer.failures.get(peer) ?? 0) + 1);\n  }\n  continueTransfer",
-        "  }\n  continueTransfer",
-      ),
-      transfer(
-        "if (served === 0 && asked.length > 0) transfer.failures.set(from, (transfer.failures.get(from) ?? 0) + 1);",
-        "",
-      ),
+      {
+        file: "src/core/sources.ts",
+        find: "([, { until }]) => step.now >= until);",
+        replace: "([, { until }]) => step.now < 0 && step.now >= until);",
+      },
     ],
     breaks: ["liveness"],
   },
@@ -128,7 +130,7 @@ export const CHECKPOINTS: readonly Mutant[] = [
     why: "a replica below the others' low watermark stays there (§5.3)",
     edits: [
       checkpoint(
-        "if (state.transfer || sequence > state.log.high) startTransfer(step, certificate);",
+        "if (state.transfer || sequence > state.log.high || isStuck) startTransfer(step, certificate);",
         "if (state.transfer) startTransfer(step, certificate);",
       ),
       retransmission("  if (ahead && stableSequence(ahead) > lastExecuted) startTransfer(step, ahead);\n", ""),
@@ -146,8 +148,8 @@ export const CHECKPOINTS: readonly Mutant[] = [
     why: "a replica that was away is not told what was decided (§5.2)",
     edits: [
       retransmission(
-        '    step.send(to, step.env.sign<Decision>({ kind: "decision", replica: self, commits: slot.decision }));\n',
-        "    void 0;\n",
+        "    return resend(slot.proof);\n",
+        "    return;\n",
       ),
     ],
     breaks: ["liveness"],
@@ -160,24 +162,24 @@ export const CHECKPOINTS: readonly Mutant[] = [
   },
   {
     name: "bodies-never-asked-again",
-    why: "a body that one replica did not have is not asked for again",
+    why: "what one replica did not have is not asked of another",
     edits: [
       {
-        file: "src/core/bodies.ts",
-        find: "else if (step.now >= wanted.askAt) askNext(step, digest, wanted);",
-        replace: "else if (step.now >= wanted.askAt) wanted.askAt = (step.now + 1_000) as Millis;",
+        file: "src/core/fetches.ts",
+        find: "    for (const digest of digests) noteTried(step, digest, peer);\n    fetches.hasNews = true;\n",
+        replace: "    void [digests, peer];\n",
       },
     ],
     breaks: ["liveness"],
   },
   {
     name: "bodies-asked-of-one-only",
-    why: "a body is asked for at the same replica each time, which may not have it",
+    why: "what was asked for in vain is asked for at the same replica, which may not have it",
     edits: [
       {
-        file: "src/core/bodies.ts",
-        find: "wanted.order[wanted.asked++ % wanted.order.length]!",
-        replace: "wanted.order[wanted.asked++ * 0]!",
+        file: "src/core/fetches.ts",
+        find: "  if (tried && (tried.by.has(peer) || step.now < tried.askAt)) return false;\n",
+        replace: "  if (tried && step.now < tried.askAt) return false;\n",
       },
     ],
     breaks: ["liveness"],

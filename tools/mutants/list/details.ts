@@ -170,8 +170,8 @@ export const DETAILS: readonly Mutant[] = [
     why: "a pre-prepare whose body was fetched is not accepted",
     edits: [
       normal(
-        "    slot.waiting = { ...slot.waiting, batch };\n    acceptWaiting(step, slot);\n",
-        "    slot.waiting = { ...slot.waiting, batch };\n",
+        "    slot.waiting = { ...slot.waiting!, batch: waiting };\n    acceptWaiting(step, slot);\n",
+        "    slot.waiting = { ...slot.waiting!, batch: waiting };\n",
       ),
     ],
     breaks: ["liveness"],
@@ -181,7 +181,7 @@ export const DETAILS: readonly Mutant[] = [
     why: "the body of what is decided is not taken when it comes",
     edits: [
       bodies(
-        "    if (slot.committed !== null && slot.batch?.digest !== slot.committed) missing.add(slot.committed);\n",
+        "    if (committed !== null && batch?.digest !== committed) toExecute.push({ slot, digest: committed });\n",
         "",
       ),
     ],
@@ -196,7 +196,7 @@ export const DETAILS: readonly Mutant[] = [
   {
     name: "new-view-not-passed-on",
     why: "a replica that says it is in an old view is not told of the new one (§5.2)",
-    edits: [retransmission("    if (whereWeAre) step.send(replica, whereWeAre);\n", "    void whereWeAre;\n")],
+    edits: [retransmission("    if (whereWeAre) resend(whereWeAre);\n", "    void whereWeAre;\n")],
     breaks: ["liveness"],
   },
   {
@@ -208,13 +208,13 @@ export const DETAILS: readonly Mutant[] = [
   {
     name: "checkpoints-not-resent",
     why: "a checkpoint message that is lost is not sent again (§5.2)",
-    edits: [retransmission("if (own && sequence > stable) step.send(to, own);", "void (own && sequence > stable);")],
+    edits: [retransmission("if (own && sequence > stable) resend(own);", "void (own && sequence > stable);")],
     breaks: ["liveness"],
   },
   {
     name: "commits-not-resent",
     why: "a commit that is lost is not sent again (§5.2)",
-    edits: [retransmission("  } else if (commit) step.send(to, commit);\n", "  } else void commit;\n")],
+    edits: [retransmission("  if (commit) resend(commit);\n", "  void commit;\n")],
     breaks: ["liveness"],
   },
   {
@@ -265,9 +265,9 @@ export const DETAILS: readonly Mutant[] = [
     name: "idlest-by-insertion",
     why: "which session gives way depends on the order in which the table was filled, which a restart changes (§4.3)",
     edits: [
-      table(
-        "        !idlest || entry[1].lastUsed < idlest[1].lastUsed ||\n        (entry[1].lastUsed === idlest[1].lastUsed && entry[0] < idlest[0])\n",
-        "        !idlest\n",
+      inFile("src/core/client_room.ts")(
+        "      !idlest || entry[1].lastUsed < idlest[1].lastUsed ||\n      (entry[1].lastUsed === idlest[1].lastUsed && entry[0] < idlest[0])\n",
+        "      !idlest\n",
       ),
     ],
     breaks: ["service", "integrity", "determinism", "exactly-once"],
@@ -298,14 +298,17 @@ export const DETAILS: readonly Mutant[] = [
     name: "o-not-verified-at-the-gate",
     why: "a new-view's pre-prepares are believed on its sender's word",
     edits: [
-      gate("      for (const prePrepare of prePrepares) this.#verifyVote(prePrepare);\n", "      void prePrepares;\n"),
+      gate(
+        "    yield* this.#all(prePrepares, (prePrepare) => this.#signatures.verifyVote(prePrepare));\n",
+        "    void prePrepares;\n",
+      ),
     ],
     breaks: ["authenticity"],
   },
   {
     name: "nested-stable-not-checked",
     why: "the checkpoints in a view-change are believed on its sender's word",
-    edits: [gate("      for (const checkpoint of stable) this.#verifyVote(checkpoint);\n", "      void stable;\n")],
+    edits: [gate("this.#all([...stable, ...votes], (vote)", "this.#all((stable, votes), (vote)")],
     breaks: ["authenticity"],
   },
   {
@@ -374,7 +377,7 @@ export const DETAILS: readonly Mutant[] = [
     why: "what is executed is not told to its client: it has to ask again (§4.1)",
     edits: [
       inFile("src/core/execution.ts")(
-        "if (slot.sequence > state.answeredThrough || state.pending.has(request)) answer(step, request, results);",
+        "if (place.sequence > state.answeredThrough || state.pending.has(request)) answer(step, request, results);",
         "void answer;",
       ),
     ],

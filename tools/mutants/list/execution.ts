@@ -6,6 +6,8 @@ import { inFile, type Mutant } from "../mutant.ts";
 
 const execution = inFile("src/core/execution.ts");
 const table = inFile("src/core/client_table.ts");
+const names = inFile("src/core/client_names.ts");
+const room = inFile("src/core/client_room.ts");
 const normal = inFile("src/core/normal_case.ts");
 const pending = inFile("src/core/pending_requests.ts");
 const replies = inFile("src/core/stored_replies.ts");
@@ -43,8 +45,8 @@ export const EXECUTION: readonly Mutant[] = [
     why: "a request's operations are run from the last to the first, at all replicas alike (§4.1)",
     edits: [
       execution(
-        "return message.operations.map((operation) => bounded(() => run(step, slot, operation, message.client)));",
-        "return message.operations.toReversed().map((operation) =>\n        bounded(() => run(step, slot, operation, message.client))\n      ).reverse();",
+        "return message.operations.map((operation) => bounded(() => run(step, place, operation, message.client)));",
+        "return message.operations.toReversed().map((operation) =>\n        bounded(() => run(step, place, operation, message.client))\n      ).reverse();",
       ),
     ],
     breaks: ["validity"],
@@ -64,7 +66,7 @@ export const EXECUTION: readonly Mutant[] = [
     name: "vouched-replays-run-again",
     why: "an unsigned client's operation is executed again when a gateway has it ordered again (§4.1)",
     edits: [
-      table("    const remembered = this.lookupVouched(operation);\n    if (remembered) return remembered;\n", ""),
+      names("    if (remembered) return remembered;\n", ""),
     ],
     breaks: ["exactly-once"],
   },
@@ -132,7 +134,7 @@ export const EXECUTION: readonly Mutant[] = [
   {
     name: "busy-sessions-evicted",
     why: "a flood of new sessions evicts those that are at work",
-    edits: [table("if (!idlest || idlest[1].lastUsed + idleMs > now) return false;", "if (!idlest) return false;")],
+    edits: [room("if (!idlest || idlest[1].lastUsed + idleMs > now) return false;", "if (!idlest) return false;")],
     breaks: ["service", "liveness", "exactly-once"],
   },
   {
@@ -157,7 +159,7 @@ export const EXECUTION: readonly Mutant[] = [
     why: "agreed time follows the primary's clock, also back",
     edits: [
       execution(
-        "state.agreedTime = Math.max(state.agreedTime, batch.timestamp) as Millis;",
+        "state.agreedTime = Math.max(before, batch.timestamp) as Millis;",
         "state.agreedTime = batch.timestamp;",
       ),
     ],
@@ -168,8 +170,8 @@ export const EXECUTION: readonly Mutant[] = [
     why: "a null request's time, 0, becomes the agreed one",
     edits: [
       execution(
-        "if (batch.requests.length > 0) state.agreedTime = Math.max(state.agreedTime, batch.timestamp) as Millis;",
-        "state.agreedTime = batch.timestamp;",
+        "  if (batch.requests.length > 0) {\n    state.agreedTime = Math.max(before, batch.timestamp) as Millis;",
+        "  {\n    state.agreedTime = batch.timestamp;",
       ),
     ],
     breaks: ["agreed-time"],
@@ -179,8 +181,8 @@ export const EXECUTION: readonly Mutant[] = [
     why: "operations see the replica's own clock",
     edits: [
       execution(
-        "state.agreedTime = Math.max(state.agreedTime, batch.timestamp) as Millis;",
-        "state.agreedTime = Math.max(state.agreedTime, step.now) as Millis;",
+        "state.agreedTime = Math.max(before, batch.timestamp) as Millis;",
+        "state.agreedTime = Math.max(before, step.now) as Millis;",
       ),
     ],
     breaks: ["agreed-time"],
@@ -190,8 +192,8 @@ export const EXECUTION: readonly Mutant[] = [
     why: "backups do not measure the primary's timestamp against their clocks",
     edits: [
       normal(
-        "if (!carried && batch.timestamp > step.now + step.env.genesis.limits.maxClockSkewMs) {",
-        "if (carried && batch.timestamp < 0) {",
+        "if (!carried && batch.timestamp > ceiling(step)) return",
+        "if (carried && batch.timestamp > Infinity + ceiling(step)) return",
       ),
     ],
     breaks: ["agreed-time"],
@@ -222,8 +224,8 @@ export const EXECUTION: readonly Mutant[] = [
         "  slot.batch = bodies.find((batch) => batch) ?? null;\n",
       ),
       execution(
-        "if (slot.batch?.digest !== slot.committed) return askForBody(step, slot, slot.committed);",
-        "if (!slot.batch) return askForBody(step, slot, slot.committed);",
+        "if (slot.batch?.digest !== slot.committed) return askForBody(step, slot.committed);",
+        "if (!slot.batch) return askForBody(step, slot.committed);",
       ),
     ],
     breaks: ["agreement", "certificates"],

@@ -5,6 +5,7 @@
 import { inFile, type Mutant } from "../mutant.ts";
 
 const gate = inFile("src/node/gate.ts");
+const signatures = inFile("src/node/signatures.ts");
 const queries = inFile("src/core/queries.ts");
 
 /** What must not pass. */
@@ -29,9 +30,9 @@ export const GATE: readonly Mutant[] = [
     name: "signatures-not-checked",
     why: "anybody speaks in anybody's name",
     edits: [
-      gate(
-        "if (!this.#verifier.verify(signer, message.kind, bytes, signature)) {",
-        "if (!this.#verifier.verify(signer, message.kind, bytes, signature) && signature.length === 0) {",
+      signatures(
+        "if (!this.#options.verifier.verify(signer, message.kind, bytes, signature)) {",
+        "if (!this.#options.verifier.verify(signer, message.kind, bytes, signature) && signature.length === 0) {",
       ),
     ],
     breaks: ["authenticity", "validity"],
@@ -40,7 +41,7 @@ export const GATE: readonly Mutant[] = [
     name: "nested-view-changes-not-checked",
     why: "a new-view's view-changes are believed on its primary's word",
     edits: [
-      gate("      for (const viewChange of viewChanges) this.#viewChange(viewChange);\n", "      void viewChanges;\n"),
+      gate("      yield* this.#viewChange(viewChange);\n", ""),
     ],
     breaks: ["authenticity"],
   },
@@ -49,8 +50,8 @@ export const GATE: readonly Mutant[] = [
     why: "a view-change's certificates are believed on its sender's word",
     edits: [
       gate(
-        "        for (const vote of [prePrepare, ...prepares]) this.#verifyVote(vote);\n",
-        "        void [prePrepare, prepares];\n",
+        "yield* this.#all([...stable, ...votes], (vote) => this.#signatures.verifyVote(vote));",
+        "yield* this.#all(stable, (vote) => (votes, this.#signatures.verifyVote(vote)));",
       ),
     ],
     breaks: ["authenticity"],
@@ -58,13 +59,20 @@ export const GATE: readonly Mutant[] = [
   {
     name: "nested-commits-not-checked",
     why: "a decision's commits are believed on its sender's word",
-    edits: [gate("        for (const commit of decision.message.commits) this.#verify(commit);\n", "")],
+    edits: [
+      gate("        yield* this.#all(decision.message.commits, (commit) => this.#signatures.verify(commit));\n", ""),
+    ],
     breaks: ["authenticity"],
   },
   {
     name: "nested-checkpoints-not-checked",
     why: "a stable checkpoint's certificate is believed on its sender's word",
-    edits: [gate("        for (const checkpoint of stable.message.checkpoints) this.#verify(checkpoint);\n", "")],
+    edits: [
+      gate(
+        "        yield* this.#all(stable.message.checkpoints, (checkpoint) => this.#signatures.verify(checkpoint));\n",
+        "",
+      ),
+    ],
     breaks: ["authenticity"],
   },
   {
@@ -72,8 +80,8 @@ export const GATE: readonly Mutant[] = [
     why: "a primary orders requests that no client has signed (§4.2)",
     edits: [
       gate(
-        "requests: requests.map((request) => this.#request(request))",
-        "requests: requests.map((request) => withDigest(request, this.#hash))",
+        "verified.push(this.#signatures.verifyRequest(request));",
+        "verified.push({ ...request, digest: this.#hash(request.bytes) } as Verified<SignedRequest>);",
       ),
     ],
     breaks: ["validity"],
@@ -83,8 +91,8 @@ export const GATE: readonly Mutant[] = [
     why: "a pre-prepare's body need not have its digest (§4.2)",
     edits: [
       gate(
-        "    if (digest === expected) return this.#batch(bytes, digest);\n",
-        "    if (digest.length > 0) return this.#batch(bytes, expected);\n",
+        "    if (digest === expected) return yield* this.#batch(bytes, digest);\n",
+        "    if (digest.length > 0) return yield* this.#batch(bytes, expected);\n",
       ),
     ],
     breaks: ["digests", "agreement"],

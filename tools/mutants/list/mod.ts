@@ -9,6 +9,8 @@ import { EXECUTION } from "./execution.ts";
 import { GATE } from "./gate.ts";
 import { NODE } from "./node.ts";
 import { QUORUMS } from "./quorums.ts";
+import { RECOVERY } from "./recovery.ts";
+import { ROOM } from "./room.ts";
 import { STORES } from "./stores.ts";
 import { SUSPICION } from "./suspicion.ts";
 import { VIEW_CHANGES } from "./view_changes.ts";
@@ -24,4 +26,6 @@ export const MUTANTS: readonly Mutant[] = [
   ...STORES,
   ...GATE,
   ...DETAILS,
+  ...ROOM,
+  ...RECOVERY,
 ];

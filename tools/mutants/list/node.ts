@@ -89,8 +89,8 @@ export const NODE: readonly Mutant[] = [
     edits: [
       records('    case "accepted":\n    case "prepared":', '    case "prepared":'),
       records(
-        '    case "committed":\n    case "contradiction":',
-        '    case "accepted":\n    case "committed":\n    case "contradiction":',
+        '    case "committed":\n    case "clock":',
+        '    case "accepted":\n    case "committed":\n    case "clock":',
       ),
     ],
     breaks: ["write-ahead"],
@@ -101,8 +101,8 @@ export const NODE: readonly Mutant[] = [
     edits: [
       records('    case "prepared":\n    case "checkpoint":', '    case "checkpoint":'),
       records(
-        '    case "committed":\n    case "contradiction":',
-        '    case "prepared":\n    case "committed":\n    case "contradiction":',
+        '    case "committed":\n    case "clock":',
+        '    case "prepared":\n    case "committed":\n    case "clock":',
       ),
     ],
     breaks: ["write-ahead"],
@@ -113,8 +113,8 @@ export const NODE: readonly Mutant[] = [
     edits: [
       records('    case "view":\n    case "accepted":', '    case "accepted":'),
       records(
-        '    case "committed":\n    case "contradiction":',
-        '    case "view":\n    case "committed":\n    case "contradiction":',
+        '    case "committed":\n    case "clock":',
+        '    case "view":\n    case "committed":\n    case "clock":',
       ),
     ],
     breaks: ["write-ahead"],

@@ -56,8 +56,8 @@ export const SUSPICION: readonly Mutant[] = [
     why: "a primary that starves one client is never suspected",
     edits: [{
       file: "src/core/suspicion.ts",
-      find: 'const why = isDue(step) ? "no-progress" : unfairness(step);',
-      replace: 'const why = isDue(step) ? "no-progress" : unfairness(step) && null;',
+      find: 'const why = isDue(step) ? "no-progress" : lagsInTime(step) ? "slow-time" : unfairness(step);',
+      replace: 'const why = isDue(step) ? "no-progress" : lagsInTime(step) ? "slow-time" : unfairness(step) && null;',
     }],
     breaks: ["liveness"],
   },

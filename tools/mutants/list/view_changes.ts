@@ -154,7 +154,10 @@ export const VIEW_CHANGES: readonly Mutant[] = [
         'if (replica !== step.primary) return discard("not-the-primary");',
         'if (replica !== primaryOf(view, step.n)) return discard("not-the-primary");',
       ),
-      normal("if (prePrepare.message.view === step.state.view) accept(", "accept("),
+      normal(
+        "  if (prePrepare.message.view !== step.state.view) return;\n  if (!carried) watchProgress",
+        "  if (!carried) watchProgress",
+      ),
       normal(
         "if (!prePrepare || !batch || prePrepare.message.view !== step.state.view) return;",
         "if (!prePrepare || !batch) return;",
