@@ -103,9 +103,10 @@ export const CLIENT_ROUTES: readonly string[] = ["/req", "/requests", "/queries"
 const CORS_MAX_AGE_SECONDS = 600;
 
 /**
- * Answers to one address where nothing of use was asked: 100 to 200 us each, so some 15 % of a core. A monitor is far below.
+ * Answers to one address where nothing of use was asked: 100 to 200 us each, so some 15 % of a core. A monitor is far below. The burst is work of some 50 ms: more
+ * at once would hold up the votes.
  */
-const PACE = { perSecond: 1_000, burst: 1_000 };
+const PACE = { perSecond: 1_000, burst: 250 };
 /** What reading a body may cost, as a multiple of a small request, before its sender is held to its pace. */
 const MAX_FREE_COST = 4;
 
