@@ -9,14 +9,16 @@ import type { Digest, Millis, ReplicaId } from "./ids.ts";
 import type { FetchedBlob } from "./io.ts";
 import type { Fetch } from "./messages.ts";
 import { onBodies } from "./normal_case.ts";
+import { nextNumber } from "./numbering.ts";
 import {
   answersDueAt,
   type Asking,
   createAsking,
   freeSources,
   giveUp,
-  noteAnswer,
   noteAsked,
+  noteDelivery,
+  noteEmptyAnswer,
   restsUntil,
   setBackAsking,
   type Source,
@@ -88,7 +90,7 @@ export function fetchMissing(step: Step): void {
 /** A peer was heard: if it was taken for dead it can be asked for what is left. */
 export function noteHeard(step: Step, peer: ReplicaId): void {
   const { status: { heardAt }, fetches } = step.state;
-  if (fetches.lookAt !== null && (heardAt.get(peer) ?? 0) < step.now - step.env.settings.statusIntervalMs) {
+  if (fetches.lookAt !== null && (heardAt.get(peer) ?? -Infinity) < step.now - step.env.settings.statusIntervalMs) {
     fetches.hasNews = true;
   }
   heardAt.set(peer, step.now);
@@ -115,15 +117,25 @@ export function onBlobs(step: Step, from: ReplicaId, coming: readonly FetchedBlo
   const wanted = blobs.filter(({ digest, batch }) => batch && bodies.has(digest));
   const unwanted = onStateBlobs(step, blobs.filter((blob) => !wanted.includes(blob)));
   const count = blobs.length - unwanted.length;
-  const asked = noteAnswer(step, fetches, from, count > 0);
+  const asked = fetches.asked.get(from)?.what;
+  if (asked && isAnswer(asked, blobs)) {
+    if (blobs.length > 0) noteDelivery(step, fetches, from);
+    else noteEmptyAnswer(step, fetches, from, { rests: false });
+    noteUndelivered(step, from, { asked, blobs });
+  }
   for (const { digest } of blobs) fetches.tried.delete(digest);
-  noteUndelivered(step, from, { asked: asked?.what ?? [], blobs });
   measure(fetches, "body", wanted);
   measure(fetches, "state", blobs.filter((blob) => !wanted.includes(blob) && !unwanted.includes(blob)));
   if (count > 0) noteHeard(step, from);
   for (const _ of unwanted) step.discard("blob", from, "not-wanted");
   fetches.hasNews = true;
   if (wanted.length > 0) onBodies(step, new Map(wanted.map(({ digest, batch }) => [digest, batch!])));
+}
+
+/** Whether these blobs are the answer to what was asked, and not what was asked before, or was not asked at all. */
+function isAnswer(asked: readonly Digest[], blobs: readonly FetchedBlob[]): boolean {
+  // Before a restart something was asked that is not known any more.
+  return asked.length === 0 || blobs.length === 0 || blobs.some(({ digest }) => asked.includes(digest));
 }
 
 function measure({ meanBytes }: Fetches, kind: Wanted["kind"], blobs: readonly FetchedBlob[]): void {
@@ -147,7 +159,7 @@ function noteUndelivered(
 function noteTried(step: Step, digest: Digest, peer: ReplicaId): void {
   const { statusIntervalMs, idleStatusMs } = step.env.settings;
   const { tried } = step.state.fetches;
-  const entry = tried.get(digest) ?? { by: new Set(), askAt: 0 as Millis, delayMs: statusIntervalMs };
+  const entry = tried.get(digest) ?? { by: new Set(), askAt: -Infinity as Millis, delayMs: statusIntervalMs };
   tried.set(digest, entry);
   entry.by.add(peer);
   if (entry.by.size < step.n - 1) return;
@@ -212,7 +224,7 @@ function askOne(
   left.push(...sources[0]!);
   if (digests.length === 0) return left;
   noteAsked(step, step.state.fetches, peer, digests);
-  step.send(peer, step.env.sign<Fetch>({ kind: "fetch", replica: step.self, digests }));
+  step.send(peer, step.env.sign<Fetch>({ kind: "fetch", replica: step.self, number: nextNumber(step), digests }));
   return left;
 }
 
@@ -239,7 +251,7 @@ function mayAsk(
 /** When somebody can be asked for what nobody could be asked for now. */
 function lookAt(step: Step, left: readonly Wanted[]): Millis {
   const { fetches } = step.state;
-  const times = left.map(({ digest }) => fetches.tried.get(digest)?.askAt ?? 0).filter((at) => at > step.now);
+  const times = left.map(({ digest }) => fetches.tried.get(digest)?.askAt ?? -Infinity).filter((at) => at > step.now);
   const rested = restsUntil(step, fetches);
   if (rested !== null) times.push(rested);
   const soon = step.now + step.env.settings.statusIntervalMs;

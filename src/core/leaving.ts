@@ -169,7 +169,7 @@ export function onSuspicion(step: Step, suspicion: Verified<Signed<Suspicion>>):
     return step.discard("suspicion", replica, "superseded");
   }
   if (!isAhead(step, view)) {
-    tellNewView(step, replica);
+    tellNewView(step, replica, view);
     return step.discard("suspicion", replica, "other-view");
   }
   leaving.heard.set(replica, suspicion);

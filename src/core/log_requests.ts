@@ -10,8 +10,9 @@ import {
   type Asking,
   freeSources,
   giveUp,
-  noteAnswer,
   noteAsked,
+  noteDelivery,
+  noteEmptyAnswer,
   restsUntil,
   resumeAsking,
 } from "./sources.ts";
@@ -34,7 +35,9 @@ export function resumeRequests(step: Step): void {
 export function noteStatus(step: Step, peer: ReplicaId): void {
   const { logRequests } = step.state;
   const asked = logRequests.asked.get(peer);
-  if (asked) noteAnswer(step, logRequests, peer, decidedThrough(step) > asked.what);
+  if (!asked) return;
+  if (decidedThrough(step) > asked.what) noteDelivery(step, logRequests, peer);
+  else noteEmptyAnswer(step, logRequests, peer, { rests: true });
 }
 
 /** At the end of each step: asks for the decisions that others have and this replica has not. */

@@ -3,6 +3,7 @@
  * @module
  */
 import type { LostDisk } from "./lost_disk.ts";
+import type { Numbering } from "./numbering.ts";
 import type { Contradiction } from "./evidence.ts";
 import type { Timers } from "./timers.ts";
 import type { Digest, SequenceNumber, View } from "./ids.ts";
@@ -70,6 +71,8 @@ export type Record =
   | { readonly kind: "lost-disk"; readonly found: LostDisk | null }
   /** How far the agreed time is from this replica's clock, ms: the next life goes on from there. None: 0. Soft. */
   | { readonly kind: "clock"; readonly offset: number }
+  /** No number above was used for a status or fetch: {@linkcode Numbering}. Binding. */
+  | { readonly kind: "numbers"; readonly through: number }
   /** Two messages of one replica that contradict each other. Soft. */
   | { readonly kind: "contradiction"; readonly contradiction: Contradiction }
   /** A quorum of equal checkpoint messages. Binding. */
@@ -95,6 +98,7 @@ export function isBinding(record: Record): boolean {
     case "checkpoint":
     case "stable":
     case "lost-disk":
+    case "numbers":
       return true;
     case "committed":
     case "clock":
@@ -152,6 +156,8 @@ export interface Recovered extends ViewState {
   readonly lostDisk?: LostDisk;
   /** As in the `clock` record. */
   readonly clockOffset?: number;
+  /** What the last `numbers` record said. */
+  readonly numbers?: number;
   /** What was seen of replicas that contradict themselves. */
   readonly evidence?: readonly Contradiction[];
   /** How long was waited already, if the host keeps that; otherwise the waiting begins anew. */

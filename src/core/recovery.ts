@@ -15,6 +15,7 @@ import type { Recovered } from "./records.ts";
 import { guarded } from "./machine_guard.ts";
 import { MessageLog } from "./message_log.ts";
 import type { Checkpoint, Commit, Prepare } from "./messages.ts";
+import { createNumbering } from "./numbering.ts";
 import { PendingRequests } from "./pending_requests.ts";
 import { primaryOf } from "./quorum.ts";
 import { RefusedRequests } from "./refused_requests.ts";
@@ -77,11 +78,13 @@ export function recover(env: Environment, recovered: Recovered): ReplicaState {
       heard: new Map(),
       heardAt: new Map(),
       allowances: new Map(),
-      toldAt: new Map(),
+      freshness: new Map(),
+      toldFor: new Map(),
     },
     bodies: new Set(),
     fetches: createFetches(),
     logRequests: createAsking(),
+    numbering: createNumbering(recovered.numbers),
     askedUntil: recovered.timers?.askedUntil ?? 0 as Millis,
     early: new Set(),
     evidence: new Evidence(recovered.evidence),

@@ -8,7 +8,7 @@ import { checkStatus, hastenStatus, onStatus, sendStatus } from "./retransmissio
 import { type Buffers, buffersOf } from "./buffers.ts";
 import { onCheckpoint, onStableCheckpoint, stableSequence } from "./checkpoint.ts";
 import { executeCommitted } from "./execution.ts";
-import type { Digest, Millis } from "./ids.ts";
+import type { Digest, Millis, ReplicaId } from "./ids.ts";
 import { checkLostDisk, startOver } from "./lost_disk.ts";
 import { takeUpKept } from "./kept_inputs.ts";
 import { onHandOver } from "./hand_over.ts";
@@ -126,7 +126,6 @@ export class Replica {
         noteHeard(step, input.newView.message.replica);
         return onNewView(step, input.newView);
       case "status":
-        step.heardFrom = input.status.message.replica;
         return onStatus(step, input.status);
       case "blobs":
         return onBlobs(step, input.from, input.blobs);
@@ -203,6 +202,8 @@ function start(step: Step): void {
   if (isResumed) {
     state.answeredThrough = state.log.highestCommitted();
     resumeRequests(step);
+    // At a host that is started for every message, repeated view-changes draw nothing: their sender's status does.
+    for (let peer = 0; peer < step.n; peer++) state.status.toldFor.set(peer as ReplicaId, state.view);
   }
   if (stableSequence(state.stable) > state.lastExecuted) startTransfer(step, state.stable);
   executeCommitted(step);

@@ -11,9 +11,11 @@ import { NEW_DISK, noteReport, passOnFilling } from "./lost_disk.ts";
 import type { Millis, ReplicaId, SequenceNumber } from "./ids.ts";
 import { type Slot, stageOf } from "./message_log.ts";
 import { allowanceOf } from "./allowance.ts";
+import { createFreshness, isFresh } from "./freshness.ts";
 import { noteStatus } from "./log_requests.ts";
 import type { Decision, ReplicaMessage, Signed, StableCheckpoint, Stage, Status, Verified } from "./messages.ts";
 import { propose } from "./normal_case.ts";
+import { nextNumber, noteSeen } from "./numbering.ts";
 import { relay } from "./requests.ts";
 import { startTransfer } from "./state_transfer.ts";
 import type { Step } from "./state.ts";
@@ -96,12 +98,15 @@ export function sendStatus(step: Step, to: ReplicaId | "all" = "all", echo = 0 a
   const status: Status = {
     kind: "status",
     replica: step.self,
+    number: nextNumber(step),
     view,
+    phase: step.isActive ? "active" : "leaving",
     stable: state.log.low,
     executed,
     votesAbove: bound ?? 0 as SequenceNumber,
     challenge,
     echo,
+    seen: to === "all" ? 0 : state.status.freshness.get(to)?.highest ?? 0,
     stages,
   };
   step.send(to, step.env.sign(status));
@@ -118,11 +123,17 @@ export function onStatus(step: Step, status: Verified<Signed<Status>>): void {
   const { state, now } = step;
   const { message } = status;
   const { replica, executed, stable, stages } = message;
-  state.status.heard.set(replica, executed);
+  const allowance = allowanceOf(state.status.allowances, replica, { now, rate: RESENT });
+  if (!isNew(step, message)) {
+    // Without a disk it may not know which numbers it has used.
+    if (message.challenge > 0 && allowance.bytes > 0) allowance.bytes -= remind(step, message);
+    return step.discard("status", replica, "duplicate");
+  }
+  step.heardFrom = replica;
   noteView(step, replica, message.view);
   noteReport(step, status);
+  noteSeen(step, replica, message.seen);
   noteStatus(step, replica);
-  const allowance = allowanceOf(state.status.allowances, replica, { now, rate: RESENT });
   if (allowance.bytes <= 0) return step.discard("status", replica, "too-soon");
   let left = MAX_RESENT_BYTES;
   const resend = (signed: Signed) => {
@@ -132,7 +143,8 @@ export function onStatus(step: Step, status: Verified<Signed<Status>>): void {
     allowance.bytes -= bytes;
   };
   if (message.challenge > 0) remind(step, message);
-  if (message.view < state.view) {
+  const isLeaving = message.view === state.view && message.phase === "leaving" && step.isActive;
+  if (message.view < state.view || isLeaving) {
     const whereWeAre = state.newView ?? state.viewChange;
     if (whereWeAre) resend(whereWeAre);
   }
@@ -148,11 +160,22 @@ export function onStatus(step: Step, status: Verified<Signed<Status>>): void {
   if (executed < state.lastExecuted) sendStatus(step, replica);
 }
 
-/** Somebody has lost its disk: it asks where we are, and it may not know for which view it has left. */
-function remind(step: Step, { replica, challenge }: Status): void {
+/** Whether a status is no old one that somebody repeats. Of those that overtook each other the newest says where its sender is. */
+function isNew({ state: { status } }: Step, { replica, number, executed }: Status): boolean {
+  const freshness = status.freshness.get(replica) ?? createFreshness();
+  status.freshness.set(replica, freshness);
+  const before = freshness.highest;
+  if (!isFresh(freshness, number)) return false;
+  if (!(number < before)) status.heard.set(replica, executed);
+  return true;
+}
+
+/** Somebody has lost its disk: it asks where we are, and it may not know for which view it has left. Gives the bytes of the answer. */
+function remind(step: Step, { replica, challenge }: Status): number {
   const theirs = step.state.viewChanges.get(replica);
   if (theirs) step.send(replica, theirs);
   sendStatus(step, replica, challenge);
+  return FRAME_BYTES + (theirs?.bytes.length ?? 0);
 }
 
 type Resend = (signed: Signed) => void;

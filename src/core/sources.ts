@@ -41,6 +41,8 @@ export interface Source {
 
 /** Patience, and rest, are at most so many times the status interval, with which they begin. */
 const MOST_PATIENCE = 16;
+/** Long before every clock's time. */
+const NEVER = Number.MIN_SAFE_INTEGER;
 /** A peer that was heard so many status intervals before another one is perhaps dead. */
 const RECENT_INTERVALS = 4;
 
@@ -68,20 +70,28 @@ export function resumeAsking<T>(step: Step, asking: Asking<T>, { what, until }: 
   for (const peer of peersOf(step)) asking.asked.set(peer, { what, since: step.now, until });
 }
 
-/** A peer has answered. Gives what it was asked, if it still had time. `isUseful`: something of it was wanted. */
-export function noteAnswer<T>(step: Step, asking: Asking<T>, peer: ReplicaId, isUseful: boolean): Asked<T> | undefined {
+/** A peer has answered what it was asked, and delivered something. */
+export function noteDelivery<T>(step: Step, asking: Asking<T>, peer: ReplicaId): void {
+  const since = asking.failed.get(peer)?.since ?? asking.asked.get(peer)?.since ?? step.now;
+  asking.asked.delete(peer);
+  asking.failed.delete(peer);
+  const { statusIntervalMs } = step.env.settings;
+  const patienceMs = Math.min(2 * (step.now - since), MOST_PATIENCE * statusIntervalMs);
+  asking.patience.set(peer, Math.max(statusIntervalMs, patienceMs));
+}
+
+/** A peer has answered what it was asked, but has nothing: others come first now. `rests`: it is not to be asked anything else so soon. */
+export function noteEmptyAnswer<T>(
+  step: Step,
+  asking: Asking<T>,
+  peer: ReplicaId,
+  { rests }: { rests: boolean },
+): void {
   const asked = asking.asked.get(peer);
   asking.asked.delete(peer);
-  if (isUseful) {
-    const since = asking.failed.get(peer)?.since ?? asked?.since ?? step.now;
-    asking.failed.delete(peer);
-    const { statusIntervalMs } = step.env.settings;
-    const patienceMs = Math.min(2 * (step.now - since), MOST_PATIENCE * statusIntervalMs);
-    asking.patience.set(peer, Math.max(statusIntervalMs, patienceMs));
-  } else if (asked) {
-    noteFailure(step, asking, { peer, asked });
-  }
-  return asked;
+  if (!asked) return;
+  const restMs = rests ? restMsOf(step, asking.failed.get(peer)) : 0;
+  noteFailure(step, asking, { peer, asked, restMs });
 }
 
 /** Gives the peers that have not answered in time, and what they were asked. */
@@ -90,16 +100,23 @@ export function giveUp<T>(step: Step, asking: Asking<T>): readonly (readonly [pe
   if (late.length === 0) return [];
   for (const [peer, asked] of late) {
     asking.asked.delete(peer);
-    noteFailure(step, asking, { peer, asked });
+    noteFailure(step, asking, { peer, asked, restMs: restMsOf(step, asking.failed.get(peer)) });
   }
   return late.map(([peer, { what }]) => [peer, what]);
 }
 
-function noteFailure<T>(step: Step, asking: Asking<T>, { peer, asked }: { peer: ReplicaId; asked: Asked<T> }): void {
-  const { statusIntervalMs } = step.env.settings;
+/** The longer the more often it has failed. */
+function restMsOf({ env: { settings } }: Step, failures: Failures | undefined): number {
+  return settings.statusIntervalMs * Math.min(2 ** (failures?.times ?? 0), MOST_PATIENCE);
+}
+
+function noteFailure<T>(
+  step: Step,
+  asking: Asking<T>,
+  { peer, asked, restMs }: { peer: ReplicaId; asked: Asked<T>; restMs: number },
+): void {
   const before = asking.failed.get(peer);
   const times = (before?.times ?? 0) + 1;
-  const restMs = statusIntervalMs * Math.min(2 ** (times - 1), MOST_PATIENCE);
   asking.failed.set(peer, { times, since: before?.since ?? asked.since, restsUntil: step.now + restMs as Millis });
 }
 
@@ -107,16 +124,17 @@ function noteFailure<T>(step: Step, asking: Asking<T>, { peer, asked }: { peer: 
 export function freeSources<T>(step: Step, { asked, failed, turn }: Asking<T>): readonly Source[] {
   const { heardAt } = step.state.status;
   const peers = peersOf(step);
-  const latest = Math.max(...peers.map((peer) => heardAt.get(peer) ?? 0));
+  const lastHeard = (peer: ReplicaId) => heardAt.get(peer) ?? NEVER;
+  const latest = Math.max(...peers.map(lastHeard));
   const recentMs = RECENT_INTERVALS * step.env.settings.statusIntervalMs;
-  const isRecent = (peer: ReplicaId) => latest === 0 || (heardAt.get(peer) ?? 0) > latest - recentMs;
+  const isRecent = (peer: ReplicaId) => latest === NEVER || lastHeard(peer) > latest - recentMs;
   return peers
-    .filter((peer) => !asked.has(peer) && step.now >= (failed.get(peer)?.restsUntil ?? 0))
+    .filter((peer) => !asked.has(peer) && step.now >= (failed.get(peer)?.restsUntil ?? -Infinity))
     .map((peer) => ({ peer, isRecent: isRecent(peer) }))
     .sort((a, b) =>
       Number(b.isRecent) - Number(a.isRecent) ||
       (failed.get(a.peer)?.times ?? 0) - (failed.get(b.peer)?.times ?? 0) ||
-      (heardAt.get(b.peer) ?? 0) - (heardAt.get(a.peer) ?? 0) ||
+      lastHeard(b.peer) - lastHeard(a.peer) ||
       (a.peer + turn) % step.n - (b.peer + turn) % step.n
     );
 }

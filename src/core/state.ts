@@ -5,6 +5,8 @@
 import type { AgreedClock } from "./agreed_time.ts";
 import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "./ids.ts";
 import type { Fetches } from "./fetches.ts";
+import type { Freshness } from "./freshness.ts";
+import type { Numbering } from "./numbering.ts";
 import type { ClientTable } from "./client_table.ts";
 import type { Evidence } from "./evidence.ts";
 import type { DiscardReason, Event } from "./events.ts";
@@ -87,6 +89,7 @@ export interface ReplicaState {
   readonly bodies: Set<Digest>;
   readonly fetches: Fetches;
   readonly logRequests: LogRequests;
+  readonly numbering: Numbering;
   /** Until when an earlier life of this replica waited for what it had asked for; 0: it had not. */
   askedUntil: Millis;
   /** The numbers whose pre-prepare is ahead of what the agreed time can be. */
@@ -132,8 +135,10 @@ export interface StatusTimer {
   readonly heardAt: Map<ReplicaId, Millis>;
   /** What each replica may still be answered with. */
   readonly allowances: Map<ReplicaId, Allowance>;
-  /** When each replica was last sent what started the view, because it was still leaving for it. */
-  readonly toldAt: Map<ReplicaId, Millis>;
+  /** Which statuses of each replica came. */
+  readonly freshness: Map<ReplicaId, Freshness>;
+  /** The highest view of each replica's view-changes that was answered with what started the view. */
+  readonly toldFor: Map<ReplicaId, View>;
 }
 
 type StageEvent = Extract<Event, { kind: "stage" }>;

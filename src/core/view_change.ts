@@ -71,7 +71,7 @@ export function onViewChange(step: Step, viewChange: Verified<Signed<ViewChange>
   compareViewChange(step, viewChange);
   noteView(step, replica, view);
   if (view < state.view || (view === state.view && step.isActive)) {
-    tellNewView(step, replica);
+    tellNewView(step, replica, view);
     return discard("other-view");
   }
   const known = state.viewChanges.get(replica)?.message;
@@ -82,10 +82,14 @@ export function onViewChange(step: Step, viewChange: Verified<Signed<ViewChange>
   onQuorum(step);
 }
 
-/** Somebody is still leaving for the view that has started here. A new-view is large: nobody is sent it more often than a status is answered. */
-export function tellNewView(step: Step, to: ReplicaId): void {
-  const { newView, status: { toldAt } } = step.state;
-  if (!newView || step.now < (toldAt.get(to) ?? -Infinity) + step.env.settings.statusIntervalMs / 2) return;
+/**
+ * Somebody is still leaving for the view that has started here, or suspects one that is over. A new-view is large, and a liar may repeat
+ * old messages: those of one view draw it once. Whoever needs it again says so with its status.
+ */
+export function tellNewView(step: Step, to: ReplicaId, view: View): void {
+  const { newView, status: { toldFor, toldAt } } = step.state;
+  if (!newView || view <= (toldFor.get(to) ?? -1)) return;
+  toldFor.set(to, view);
   toldAt.set(to, step.now);
   step.send(to, newView);
 }

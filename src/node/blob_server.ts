@@ -6,6 +6,7 @@
  * @module
  */
 import { type Allowance, allowanceOf } from "../core/allowance.ts";
+import { createFreshness, type Freshness, isFresh } from "../core/freshness.ts";
 import type { Digest, Millis, ReplicaId } from "../core/ids.ts";
 import type { Offer } from "../core/io.ts";
 import type { Blobs, Fetch } from "../core/messages.ts";
@@ -33,6 +34,7 @@ export interface BlobServerOptions {
 }
 
 interface Peer {
+  readonly freshness: Freshness;
   readonly bytes: Map<"all", Allowance>;
   /** By the digests that were asked for: how often they still may be. */
   readonly questions: Map<string, Allowance>;
@@ -50,10 +52,10 @@ export class BlobServer {
     this.#options = options;
   }
 
-  /** Answers a fetch with what there is, in one message; with no blobs if there are none. Not at all if it asks for too much. */
-  async answer({ replica, digests }: Fetch): Promise<void> {
+  /** Answers a fetch, unless it is an old one that somebody repeats, with what there is, in one message; with no blobs if there are none. Not at all if it asks for too much. */
+  async answer({ replica, number, digests }: Fetch): Promise<void> {
     const peer = this.#peer(replica);
-    if (replica === this.#options.self || !this.#isAllowed(peer, digests)) return;
+    if (replica === this.#options.self || !isFresh(peer.freshness, number) || !this.#isAllowed(peer, digests)) return;
     await this.#serve(replica, digests);
   }
 
@@ -125,7 +127,10 @@ export class BlobServer {
   }
 
   #peer(replica: ReplicaId): Peer {
-    const peer = this.#peers.get(replica) ?? { bytes: new Map(), questions: new Map(), isBusy: false, next: null };
+    const known = this.#peers.get(replica);
+    if (known) return known;
+    const freshness = createFreshness();
+    const peer: Peer = { freshness, bytes: new Map(), questions: new Map(), isBusy: false, next: null };
     this.#peers.set(replica, peer);
     return peer;
   }

@@ -103,6 +103,12 @@ export class RecordReader {
   }
 
   /** What a replica that has lost its disk has found out; nothing if it has not. */
+  numbers(): Pick<Recovered, "numbers"> {
+    const plain = this.plain("numbers");
+    return plain === undefined ? {} : { numbers: plain as number };
+  }
+
+  /** What was found out since the disk was lost. */
   lostDisk(): Pick<Recovered, "lostDisk"> {
     const plain = this.plain("lost-disk");
     return plain === undefined ? {} : { lostDisk: parse("lost-disk", () => lostDiskOf(plain)) };

@@ -15,6 +15,7 @@
  * | `fetched/D` | digests that a state transfer which is not over has fetched; D is the first of them |
  * | `lost-disk` | the store does not have all that the replica said: what it has found out since |
  * | `clock` | how far the agreed time is from the replica's clock, ms: ahead, behind; one of them is 0 |
+ * | `numbers` | no number above was used for a status or fetch of this replica |
  * | `stable` | the frames of the certificate |
  * | `evidence/R/KIND/V/N` | the frames of two messages by which replica R contradicts itself; of view-changes without the number |
  *
@@ -138,6 +139,8 @@ export class RecordBook {
         if (record.found === null) writes.records.set("lost-disk", null);
         else writes.put("lost-disk", plainOf(record.found));
         return;
+      case "numbers":
+        return writes.put("numbers", record.through);
       case "contradiction": {
         const { first, second } = record.contradiction;
         return writes.put(`evidence/${aboutOf(first.message)}`, frames([first, second]));

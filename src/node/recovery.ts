@@ -122,6 +122,7 @@ async function restoreLoaded(
       stable: reader.stable(),
       ...reader.lostDisk(),
       ...reader.clock(),
+      ...reader.numbers(),
       evidence: reader.evidence(),
       blobs: checkpoint ? await readTree(blobs, checkpoint.root, byNeed) : new Map(),
     },

@@ -110,13 +110,16 @@ export class Forger {
       () => ({
         kind: "status",
         replica,
+        number: random.int(1, 2 ** 45),
         view,
+        phase: random.pick(["active", "leaving"] as const),
         stable: 0 as SequenceNumber,
         executed: sequence,
         votesAbove: 0 as SequenceNumber,
         stages: [],
         challenge: 1 as Millis,
         echo: 0 as Millis,
+        seen: random.int(0, 2 ** 45),
       }),
     ])();
   }

@@ -172,6 +172,8 @@ export class Inventor {
     const sequence = random.pick([1, 8, 64, 512, this.#sequence + 100, 2 ** 40]) as SequenceNumber;
     const view = random.pick([this.#view, this.#view + 2, 1, 3, this.#n, 1_000, 2 ** 40]) as View;
     const zero = 0 as SequenceNumber;
+    const number = random.pick([1, random.int(1, 2 ** 45)]);
+    const phase = random.pick(["active", "leaving"] as const);
     const [challenge, echo] = [random.int(0, 1) as Millis, 0 as Millis];
     return random.pick<() => ReplicaMessage>([
       () => ({ kind: "view-change", replica, view, stable: [], prepared: [], suspicions: [] }),
@@ -182,26 +184,32 @@ export class Inventor {
       () => ({
         kind: "status",
         replica,
+        number,
         view,
+        phase,
         stable: sequence,
         executed: sequence,
         stages: [],
         votesAbove: zero,
         challenge,
         echo,
+        seen: number,
       }),
       () => ({
         kind: "status",
         replica,
+        number,
         view,
+        phase,
         stable: zero,
         executed: zero,
         stages: [],
         votesAbove: zero,
         challenge,
         echo,
+        seen: number,
       }),
-      () => ({ kind: "fetch", replica, digests: Array.from({ length: 32 }, (_, i) => numbered(digest, i)) }),
+      () => ({ kind: "fetch", replica, number, digests: Array.from({ length: 32 }, (_, i) => numbered(digest, i)) }),
       () => ({ kind: "pre-prepare", replica, view, sequence, digest }),
       () => ({ kind: "commit", replica, view, sequence, digest }),
       () => ({ kind: "prepare", replica, view, sequence, digest }),

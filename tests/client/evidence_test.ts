@@ -108,7 +108,12 @@ test("what is said around the frames is not believed", async () => {
 
 test("what is no evidence at all is an EvidenceError that says what was expected", async () => {
   const { messages: [message] } = item([commit(one), commit(two)]);
-  const status = new Author(3, clusterId(genesis)).sign({ kind: "fetch", replica: 2 as ReplicaId, digests: [] });
+  const status = new Author(3, clusterId(genesis)).sign({
+    kind: "fetch",
+    replica: 2 as ReplicaId,
+    number: 1,
+    digests: [],
+  });
   const cases: readonly (readonly [unknown, string])[] = [
     [null, "a list of two messages"],
     [{}, "a list of two messages"],

@@ -141,6 +141,7 @@ class Disk {
   readonly committed = new Map<number, Recovered["committed"][number]>();
   readonly retired = new Map<number, readonly Digest[]>();
   readonly fetched = new Set<Digest>();
+  numbers?: number;
   readonly blobs = new Map<Digest, Uint8Array>();
   checkpoint: Recovered["checkpoint"];
   stable: Recovered["stable"] = [];
@@ -183,6 +184,9 @@ class Disk {
         if (record.found === null) delete this.lostDisk;
         else this.lostDisk = record.found;
         break;
+      case "numbers":
+        this.numbers = record.through;
+        break;
       case "contradiction":
         this.evidence.push(record.contradiction);
         break;
@@ -221,6 +225,7 @@ class Disk {
       blobs,
       ...(checkpoint ? { checkpoint } : {}),
       ...(this.suspicion ? { suspicion: this.suspicion } : {}),
+      ...(this.numbers === undefined ? {} : { numbers: this.numbers }),
       ...(this.lostDisk ? { lostDisk: this.lostDisk } : {}),
     };
   }

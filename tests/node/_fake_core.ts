@@ -154,12 +154,15 @@ export function status(replica: number): Status {
   return {
     kind: "status",
     replica: replica as ReplicaId,
+    number: 1,
     view: 0 as View,
+    phase: "active",
     stable: 0 as SequenceNumber,
     executed: 0 as SequenceNumber,
     votesAbove: 0 as SequenceNumber,
     challenge: 0 as Millis,
     echo: 0 as Millis,
+    seen: 0,
     stages: [],
   };
 }

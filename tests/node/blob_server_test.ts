@@ -7,6 +7,7 @@ function setUp() {
   const clock = { now: 0 };
   const answers: { to: number; sizes: number[] }[] = [];
   let reads = 0;
+  let number = 0;
   const server = new BlobServer({
     self: 0 as ReplicaId,
     store: {
@@ -22,6 +23,7 @@ function setUp() {
     return server.answer({
       kind: "fetch",
       replica: replica as ReplicaId,
+      number: ++number,
       digests: sizes.map((size) => `${size}` as Digest),
     });
   };

@@ -244,7 +244,7 @@ Deno.test("replies go to the gateway and fetches to the blobs, never to the core
   const { gate } = setUp();
   const digest = sha256(utf8("x"));
   const reply = { kind: "reply", replica: 1 as ReplicaId, view: 0 as View, request: digest, results: [] } as const;
-  const fetch = { kind: "fetch", replica: 1 as ReplicaId, digests: [digest] } as const;
+  const fetch = { kind: "fetch", replica: 1 as ReplicaId, number: 1, digests: [digest] } as const;
   const to = [reply, fetch].map((message) => gate.check(author(2).frame(message)) as Passed).map((passed) => passed.to);
   assertEquals(to, ["gateway", "blobs"]);
 });

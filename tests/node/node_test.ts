@@ -177,12 +177,12 @@ Deno.test("a fetch is answered from the store, never by the core", async () => {
     return input.kind === "status" ? { records: [blobs, viewRecord(1)] } : {};
   });
   const digests = [sha256(utf8("unknown")), sha256(blob), sha256(blob)];
-  const fetch = bench.author(4).frame({ kind: "fetch", replica: 3 as ReplicaId, digests });
-  void bench.node.receive([fetch]);
+  const fetch = (number: number) => bench.author(4).frame({ kind: "fetch", replica: 3 as ReplicaId, number, digests });
+  void bench.node.receive([fetch(1)]);
   await bench.timer.idle();
   void bench.node.receive([bench.statusFrame(1)]);
   await bench.timer.idle();
-  void bench.node.receive([fetch]);
+  void bench.node.receive([fetch(2)]);
   await bench.timer.idle();
   assertEquals(bench.sent.of.map(({ to }) => to), [3, 3]);
   const answers = bench.sent.of.map(({ frames }) => decodeFrame(frames[0]!).signed.message);

@@ -1,6 +1,7 @@
 /** PBFT §4.4, view changes: what a view-change and a new-view must be, and what follows from them. */
 import { assert, assertEquals, assertExists } from "@std/assert";
-import type { NewView, PreparedCertificate, PrePrepare, Signed, ViewChange } from "../../src/core/messages.ts";
+import type { Millis, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
+import type { NewView, PreparedCertificate, PrePrepare, Signed, Status, ViewChange } from "../../src/core/messages.ts";
 import { signed } from "../core/_cluster.ts";
 import {
   batch,
@@ -161,12 +162,30 @@ Deno.test("§4.4: the backups take up the new view: they prepare each number of 
   assertEquals([bench.status.active, Number(bench.status.view)], [true, 1]);
 });
 
-Deno.test("§4.5.2: whoever still leaves for a view that has started is sent its new-view, but not at every view-change that it says", () => {
+Deno.test("§4.5.2: whoever still leaves for a view that has started is sent its new-view once for its view-change, and again when its status says so", () => {
   const bench = waiting();
   bench.take(newView([viewChange(0, 1), viewChange(1, 1), viewChange(3, 1)], []));
   assertEquals([1, 2, 3].map(() => said(bench.take(viewChange(0, 1)))), [["new-view to 0"], [], []]);
   bench.wait(150);
-  assertEquals(said(bench.take(viewChange(0, 1))), ["new-view to 0"]);
+  assertEquals(said(bench.take(viewChange(0, 1))), []);
+  const status = (number: number, phase: Status["phase"]) =>
+    signed<Status>({
+      kind: "status",
+      replica: 0 as ReplicaId,
+      number,
+      view: 1 as View,
+      phase,
+      stable: 0 as SequenceNumber,
+      executed: 0 as SequenceNumber,
+      votesAbove: 0 as SequenceNumber,
+      challenge: 0 as Millis,
+      echo: 0 as Millis,
+      seen: 0,
+      stages: [],
+    });
+  assertEquals(said(bench.take(status(1, "leaving"))), ["new-view to 0"]);
+  assertEquals(said(bench.take(status(1, "leaving"))), []);
+  assertEquals(said(bench.take(status(2, "active"))), []);
 });
 
 Deno.test("§4.4: a null request goes through the protocol like others, and executing it does nothing", () => {

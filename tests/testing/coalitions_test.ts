@@ -44,7 +44,7 @@ Deno.test("coalitions do what their schemes say", async () => {
 
 Deno.test("a restructured message differs in one list or one number", () => {
   const random = new Random(1);
-  const fetch = { kind: "fetch", replica: 1 as never, digests: ["a", "b", "c"] as never[] } as const;
+  const fetch = { kind: "fetch", replica: 1 as never, number: 1, digests: ["a", "b", "c"] as never[] } as const;
   const found = new Set<string>();
   for (let i = 0; i < 200; i++) found.add(restructured(fetch, random, 100)!.how);
   assertEquals(found.size, 9);

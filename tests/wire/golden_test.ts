@@ -107,16 +107,19 @@ const GOLDEN: { readonly [K in MessageKind]: readonly [Extract<Message, { readon
     {
       kind: "status",
       replica,
+      number: 24,
       view,
+      phase: "leaving",
       stable: 256 as SequenceNumber,
       executed: sequence,
       votesAbove: 0 as SequenceNumber,
       challenge: 0 as Millis,
       echo: 0 as Millis,
+      seen: 7,
       stages: ["idle", "pre-prepared", "prepared", "committed"],
     },
     "08",
-    `880203190100` + `19012c` + `000000` + `8400010203`,
+    `8b0218180301190100` + `19012c` + `00000007` + `8400010203`,
   ],
   "query": [{ kind: "query", client, nonce: 24, operation: set }, "0e", `835820${client}1818${SET}`],
   "query-reply": [
@@ -124,7 +127,7 @@ const GOLDEN: { readonly [K in MessageKind]: readonly [Extract<Message, { readon
     "0f",
     `840203${DIGEST}8319012c00${SET}`,
   ],
-  "fetch": [{ kind: "fetch", replica, digests: [digest] }, "09", `820281${DIGEST}`],
+  "fetch": [{ kind: "fetch", replica, number: 24, digests: [digest] }, "09", `8302181881${DIGEST}`],
   "blobs": [{ kind: "blobs", replica, blobs: [set] }, "0a", `820281${SET}`],
 };
 

@@ -174,12 +174,15 @@ export class Random {
         return {
           kind,
           replica,
+          number: this.natural(),
           view,
+          phase: this.of(["active", "leaving"] as const),
           stable: sequence,
           executed: this.natural() as SequenceNumber,
           votesAbove: this.natural() as SequenceNumber,
           challenge: this.natural() as Millis,
           echo: this.natural() as Millis,
+          seen: this.natural(),
           stages: this.list(() => this.of(STAGES)),
         };
       case "query":
@@ -193,7 +196,7 @@ export class Random {
           result: { sequence, status: this.of(["ok", "rejected", "refused"] as const), value: this.bytes() },
         };
       case "fetch":
-        return { kind, replica, digests: this.list(() => this.hex32() as Digest) };
+        return { kind, replica, number: this.natural(), digests: this.list(() => this.hex32() as Digest) };
       case "blobs":
         return { kind, replica, blobs: this.list(() => this.bytes()) };
     }

@@ -261,7 +261,7 @@ Deno.test("a byte order mark is a character like others", () => {
 });
 
 Deno.test("a stage or status that is none is refused", () => {
-  const status = frameOf(8, oracleEncode([0, 0, 0, 0, 0, 0, 0, [0, 4]]), signature);
+  const status = frameOf(8, oracleEncode([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, [0, 4]]), signature);
   assertEquals(messageOf(() => decodeFrame(status)), "frame.status.stages[1]: expected a number below 4, got 4");
 });
 

@@ -45,6 +45,8 @@ export class Cast {
   readonly #world: World;
   readonly #signers = new Map<ReplicaId, Signer>();
   #clients = 0;
+  /** Of statuses: each is new to the copy. */
+  #numbers = 0;
 
   constructor(world: World) {
     this.#world = world;
@@ -193,12 +195,15 @@ export class Cast {
     const said: Status = {
       kind: "status",
       replica: by,
+      number: ++this.#numbers,
       view: 0 as View,
+      phase: "active",
       stable: zero,
       executed: zero,
       votesAbove: zero,
       challenge: 0 as Millis,
       echo: 0 as Millis,
+      seen: 0,
       stages: [],
       ...status,
     };

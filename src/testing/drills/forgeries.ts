@@ -62,11 +62,14 @@ export function turnsAwayForgeries(scene: Scene): void {
   const digests: Digest[] = [place.digest];
   const status: Omit<Status, "replica" | "view"> = {
     kind: "status",
+    number: 1,
+    phase: "active",
     stable: 0 as SequenceNumber,
     executed: 0 as SequenceNumber,
     votesAbove: 0 as SequenceNumber,
     challenge: 0 as Millis,
     echo: 0 as Millis,
+    seen: 0,
     stages: [],
   };
   const right: readonly Signed[] = [
@@ -75,7 +78,7 @@ export function turnsAwayForgeries(scene: Scene): void {
     cast.commit(place, by),
     cast.checkpoint(place.sequence, place.digest, by),
     cast.sign({ ...status, replica: by, view: place.view }),
-    cast.sign<Fetch>({ kind: "fetch", replica: by, digests }),
+    cast.sign<Fetch>({ kind: "fetch", replica: by, number: 1, digests }),
   ];
   const carriers: readonly Rebuild[] = [
     (change) => cast.sign({ kind: "decision", replica: by, commits: changedOne(commits, change) }),

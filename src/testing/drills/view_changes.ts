@@ -78,7 +78,12 @@ export function entersAView(scene: Scene): void {
     if (copy.status.active && copy.status.view > before) return;
   }
   const newView = cast.newView(view, viewChanges);
-  const entered = copy.during(() => copy.take({ kind: "new-view", newView: cast.sign(newView) }));
+  const { statusIntervalMs } = scene.world.settings;
+  const entered = copy.during(() => {
+    copy.take({ kind: "new-view", newView: cast.sign(newView) });
+    // Whom it would ask may still have to answer what it was asked before.
+    copy.wait(2 * statusIntervalMs);
+  });
   if (!scene.hasEntered(view)) return;
   const fetched = new Set(ofKind(entered, "fetch").flatMap(({ signed }) => signed.message.digests));
   const later = copy.during(() => {
