@@ -118,9 +118,10 @@ export function onBlobs(step: Step, from: ReplicaId, coming: readonly FetchedBlo
   const unwanted = onStateBlobs(step, blobs.filter((blob) => !wanted.includes(blob)));
   const count = blobs.length - unwanted.length;
   const asked = fetches.asked.get(from)?.what;
-  if (asked && isAnswer(asked, blobs)) {
-    if (blobs.length > 0) noteDelivery(step, fetches, from);
-    else noteEmptyAnswer(step, fetches, from, { rests: false });
+  const isDelivery = count > 0 || (asked ?? []).some((digest) => blobs.some((blob) => blob.digest === digest));
+  if (asked && isAnswer(step, asked, blobs)) {
+    if (isDelivery) noteDelivery(step, fetches, from);
+    else noteEmptyAnswer(step, fetches, from, { rests: blobs.length > 0 });
     noteUndelivered(step, from, { asked, blobs });
   }
   for (const { digest } of blobs) fetches.tried.delete(digest);
@@ -132,10 +133,11 @@ export function onBlobs(step: Step, from: ReplicaId, coming: readonly FetchedBlo
   if (wanted.length > 0) onBodies(step, new Map(wanted.map(({ digest, batch }) => [digest, batch!])));
 }
 
-/** Whether these blobs are the answer to what was asked, and not what was asked before, or was not asked at all. */
-function isAnswer(asked: readonly Digest[], blobs: readonly FetchedBlob[]): boolean {
+/** Whether these blobs are the answer to what was asked, junk perhaps, and not what was asked before, or is sent unasked. */
+function isAnswer({ state }: Step, asked: readonly Digest[], blobs: readonly FetchedBlob[]): boolean {
   // Before a restart something was asked that is not known any more.
-  return asked.length === 0 || blobs.length === 0 || blobs.some(({ digest }) => asked.includes(digest));
+  if (asked.length === 0 || blobs.some(({ digest }) => asked.includes(digest))) return true;
+  return !blobs.some(({ digest, batch }) => batch || digest === state.transfer?.digest || state.fetched.has(digest));
 }
 
 function measure({ meanBytes }: Fetches, kind: Wanted["kind"], blobs: readonly FetchedBlob[]): void {

@@ -80,6 +80,7 @@ export function recover(env: Environment, recovered: Recovered): ReplicaState {
       allowances: new Map(),
       freshness: new Map(),
       toldFor: new Map(),
+      toldAt: new Map(),
     },
     bodies: new Set(),
     fetches: createFetches(),

@@ -143,11 +143,8 @@ export function onStatus(step: Step, status: Verified<Signed<Status>>): void {
     allowance.bytes -= bytes;
   };
   if (message.challenge > 0) remind(step, message);
-  const isLeaving = message.view === state.view && message.phase === "leaving" && step.isActive;
-  if (message.view < state.view || isLeaving) {
-    const whereWeAre = state.newView ?? state.viewChange;
-    if (whereWeAre) resend(whereWeAre);
-  }
+  const whereWeAre = viewFor(step, message);
+  if (whereWeAre) resend(whereWeAre);
   resendCheckpoints(step, { to: replica, stable }, resend);
   const highest = state.log.highest();
   let slots = 0;
@@ -158,6 +155,15 @@ export function onStatus(step: Step, status: Verified<Signed<Status>>): void {
     resendSlot(step, { to: replica, slot, stage: stages[n - executed - 1] ?? "idle" }, resend);
   }
   if (executed < state.lastExecuted) sendStatus(step, replica);
+}
+
+/** What tells a replica of the view, if it is not in it. It may have been told just now, for its view-change. */
+function viewFor({ state, isActive, env, now }: Step, { replica, view, phase }: Status): Signed | null {
+  const isThere = view > state.view || (view === state.view && (phase !== "leaving" || !isActive));
+  const { toldAt } = state.status;
+  if (isThere || now < (toldAt.get(replica) ?? -Infinity) + env.settings.statusIntervalMs / 2) return null;
+  toldAt.set(replica, now);
+  return state.newView ?? state.viewChange;
 }
 
 /** Whether a status is no old one that somebody repeats. Of those that overtook each other the newest says where its sender is. */

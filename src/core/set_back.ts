@@ -16,7 +16,7 @@ export function followClock({ state, now }: Step): void {
   const back = (at: Millis) => at - by as Millis;
   // 0: it has not been started.
   if (status.dueAt > 0) status.dueAt = Math.max(1, back(status.dueAt)) as Millis;
-  for (const times of [status.heardAt, filling.askedAt]) {
+  for (const times of [status.heardAt, status.toldAt, filling.askedAt]) {
     for (const [replica, at] of times) times.set(replica, back(at));
   }
   filling.since = back(filling.since);

@@ -139,6 +139,8 @@ export interface StatusTimer {
   readonly freshness: Map<ReplicaId, Freshness>;
   /** The highest view of each replica's view-changes that was answered with what started the view. */
   readonly toldFor: Map<ReplicaId, View>;
+  /** When each replica was last sent what started the view. */
+  readonly toldAt: Map<ReplicaId, Millis>;
 }
 
 type StageEvent = Extract<Event, { kind: "stage" }>;
