@@ -3,7 +3,6 @@
  * @module
  */
 import type { LostDisk } from "./lost_disk.ts";
-import type { Numbering } from "./numbering.ts";
 import type { Contradiction } from "./evidence.ts";
 import type { Timers } from "./timers.ts";
 import type { Digest, SequenceNumber, View } from "./ids.ts";
@@ -71,7 +70,7 @@ export type Record =
   | { readonly kind: "lost-disk"; readonly found: LostDisk | null }
   /** How far the agreed time is from this replica's clock, ms: the next life goes on from there. None: 0. Soft. */
   | { readonly kind: "clock"; readonly offset: number }
-  /** No number above was used for a status or fetch: {@linkcode Numbering}. Binding. */
+  /** No number above was used for a status or fetch of its own. Binding. */
   | { readonly kind: "numbers"; readonly through: number }
   /** Two messages of one replica that contradict each other. Soft. */
   | { readonly kind: "contradiction"; readonly contradiction: Contradiction }

@@ -102,13 +102,13 @@ export class RecordReader {
     return { clockOffset: ahead - behind };
   }
 
-  /** What a replica that has lost its disk has found out; nothing if it has not. */
+  /** The numbers that were used, perhaps; nothing if none were. */
   numbers(): Pick<Recovered, "numbers"> {
     const plain = this.plain("numbers");
     return plain === undefined ? {} : { numbers: plain as number };
   }
 
-  /** What was found out since the disk was lost. */
+  /** What a replica that has lost its disk has found out; nothing if it has not. */
   lostDisk(): Pick<Recovered, "lostDisk"> {
     const plain = this.plain("lost-disk");
     return plain === undefined ? {} : { lostDisk: parse("lost-disk", () => lostDiskOf(plain)) };
