@@ -188,9 +188,11 @@ export function tellsNewView(scene: Scene): void {
   const { view, active, hasLostDisk } = copy.status;
   scene.needs(active && view > 0 && !hasLostDisk);
   const to = random.pick(copy.others);
-  const heard = copy.during(() =>
-    copy.take({ kind: "view-change", viewChange: cast.viewChange(view, to, copy.stable, []) })
-  );
+  const heard = copy.during(() => {
+    copy.take({ kind: "view-change", viewChange: cast.viewChange(view, to, copy.stable, []) });
+    // A repeated view-change draws it no more; the status that follows each does.
+    copy.take(cast.status(to, { view, phase: "leaving" }));
+  });
   const isTold = ofKind(heard, "new-view").some((told) => told.to === to && told.signed.message.view === view);
   scene.demand(
     "liveness",
