@@ -19,7 +19,8 @@ export const CHECK_HELP =
           .pbft/cluster.json or .pbft/memory/cluster.json, the first whose cluster answers
   --json  one JSON object instead of text
   --read-token-file FILE
-          the token by which members that are elsewhere let their status be read
+          the token that members want to see before they show their status; all of them get it.
+          PBFT_READ_TOKEN does the same
   --help  print this
 
 Up to f members may lie: what one says of the cluster counts once f + 1 say it.
@@ -63,10 +64,9 @@ async function run(args: readonly string[], print: (line: string) => void): Prom
     throw new CliError(`expected one cluster file, got ${positionals.join(" ")} (see check --help)`);
   }
   const [source] = positionals;
-  const { found, judgement } = await examine(
-    source === undefined ? await usualClusters() : [await readCluster(source)],
-    readToken(values["read-token-file"]),
-  );
+  const token = tokenOf(values["read-token-file"]);
+  const candidates = source === undefined ? await usualClusters() : [await readCluster(source)];
+  const { found, judgement } = await examine(candidates, token);
   if (values.json) print(JSON.stringify(jsonOf(found, judgement)));
   else for (const line of linesOf(found, judgement)) print(line);
   return EXIT_CODES[judgement.verdict];
@@ -81,7 +81,7 @@ async function examine(
   for (const found of candidates) {
     const reports = await askAll(found, token);
     asked.unshift({ found, reports });
-    if (reports.some(({ status }) => status !== null)) break;
+    if (reports.some(({ status, readiness }) => status !== null || readiness)) break;
     asked.push(asked.shift()!);
   }
   const { found, reports } = asked[0]!;
@@ -97,13 +97,18 @@ function askAll({ cluster }: FoundCluster, token: string | undefined): Promise<r
   return Promise.all(cluster.genesis.replicas.map((member) => askMember(cluster, member, token)));
 }
 
-function readToken(path: string | undefined): string | undefined {
-  if (path === undefined) return undefined;
+function tokenOf(path: string | undefined): string | undefined {
+  if (path === undefined) return Deno.env.get("PBFT_READ_TOKEN")?.trim() || undefined;
+  let token: string;
   try {
-    return Deno.readTextFileSync(path).trim();
+    token = Deno.readTextFileSync(path).replace(/^\ufeff/, "").trim();
   } catch (error) {
-    throw new CliError(`--read-token-file: ${reasonOf(error)}`);
+    throw new CliError(`--read-token-file ${path}: ${reasonOf(error)}`);
   }
+  if (/^[\x21-\x7e]{1,1024}$/.test(token)) return token;
+  throw new CliError(
+    `--read-token-file ${path}: expected one line of visible ASCII characters, got ${token.length} characters`,
+  );
 }
 
 /** The verdict, what is wrong, and a table of all members. */

@@ -17,6 +17,8 @@ export interface MemberReport {
   readonly status: MemberStatus | null;
   /** Why there is no status. */
   readonly failure?: string;
+  /** What `/readyz` says, of a member that does not show us its status. */
+  readonly readiness?: { readonly ready: boolean; readonly reason: string };
   /** Its clock less ours, ms; `null`: not known. */
   readonly skewMs: number | null;
   /** Whether it showed that it holds the member's key. */
@@ -30,7 +32,7 @@ const TIMEOUT_MS = 5_000;
 /** So much evidence of one member is looked at. */
 const MAX_EVIDENCE = 64;
 
-/** Asks it. `token`: by which its status may be read from elsewhere. Never rejects. */
+/** Asks it; `token`: what a member wants to see before it shows its status. Never rejects. */
 export async function askMember(
   cluster: ClusterFile,
   { name, publicKey }: Member,
@@ -48,10 +50,15 @@ export async function askMember(
   }
   try {
     const json = await boundedJson(response);
+    const proof = { url: base, cluster: clusterId(cluster.genesis), publicKey, timeoutMs: TIMEOUT_MS };
+    if (response.status === 403) {
+      const readiness = await readinessOf(base);
+      const failure = "does not show us its status (see --read-token-file)";
+      return { ...unknown, failure, readiness, key: await proveKey(proof).catch(() => "none" as const) };
+    }
     if (!response.ok) return { ...unknown, failure: `answers ${response.status}${detailOf(json)}` };
     const status = parseStatus(json);
     const skewMs = status.now - (began + Date.now()) / 2;
-    const proof = { url: base, cluster: clusterId(cluster.genesis), publicKey, timeoutMs: TIMEOUT_MS };
     const [key, proven] = await Promise.all([
       proveKey(proof).catch(() => "none" as const),
       provenBy(cluster, base, token),
@@ -90,7 +97,12 @@ async function provenBy(cluster: ClusterFile, base: string, token?: string): Pro
   return [...proven];
 }
 
-function get(url: URL, token: string | undefined): Promise<Response> {
+async function readinessOf(base: string): Promise<{ readonly ready: boolean; readonly reason: string }> {
+  const response = await get(new URL("readyz", base));
+  return { ready: response.ok, reason: `answers ${response.status}${detailOf(await boundedJson(response))}` };
+}
+
+function get(url: URL, token?: string): Promise<Response> {
   const headers: HeadersInit = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  return fetch(url, { headers, signal: AbortSignal.timeout(TIMEOUT_MS), redirect: "manual" });
+  return fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS), redirect: "manual", headers });
 }

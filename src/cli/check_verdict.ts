@@ -66,7 +66,7 @@ export function judge(
   const proven = new Map(reports.flatMap(({ name, proven }) => proven.map((accused) => [accused, name] as const)));
   const members = reports.map((report, i) => {
     const faults = report.status === null
-      ? [fault("no-status", report.failure ?? "unreachable")]
+      ? silentFaults(report)
       : faultsOf(cluster, report, { now, before, claimedBefore: earlier[i]?.status?.lastExecuted ?? null });
     const holder = proven.get(report.name);
     if (holder !== undefined) {
@@ -93,6 +93,14 @@ export function judge(
     primary: now.view === null ? null : genesis.replicas[now.view % n]!.name,
     ownFault,
   };
+}
+
+/** Of a member that shows no status: it takes part if it says so and shows its key, and for all else there is no knowing. */
+function silentFaults({ name, failure, readiness, key }: MemberReport): Fault[] {
+  if (!readiness) return [fault("no-status", failure ?? "unreachable")];
+  if (key === "not-held") return [fault("wrong-key", `the server at this URL does not hold ${name}'s key`)];
+  if (!readiness.ready) return [fault("not-ready", `not ready: ${readiness.reason}`)];
+  return key === "none" ? [fault("no-proof", failure!)] : [{ ...fault("hidden", failure!), isOut: false }];
 }
 
 /** What f + 1 members vouch for, so that it is true. */

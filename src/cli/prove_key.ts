@@ -4,7 +4,7 @@
  */
 import { boundedBytes } from "./check_answers.ts";
 import type { ClientId, Digest } from "../core/ids.ts";
-import { createSigner, createVerifier, generateKeyPair } from "../crypto/mod.ts";
+import { createSigner, createVerifier, generateKeyPair, sha256 } from "../crypto/mod.ts";
 import { decodeFrame, encodeFrame, encodeMessage, utf8 } from "../wire/mod.ts";
 
 /** Who is asked. */
@@ -28,10 +28,11 @@ const REFUSED: ReadonlySet<number> = new Set([401, 403, 429]);
 
 /** Asks a question of a client's of its own. */
 export async function proveKey({ url, cluster, publicKey, timeoutMs }: ProofOptions): Promise<KeyProof> {
+  const { frame, digest } = question(cluster);
   const response = await fetch(new URL("queries", url), {
     method: "POST",
     headers: { "content-type": "application/cbor" },
-    body: question(cluster),
+    body: frame,
     redirect: "manual",
     signal: AbortSignal.timeout(timeoutMs),
   });
@@ -39,6 +40,8 @@ export async function proveKey({ url, cluster, publicKey, timeoutMs }: ProofOpti
   if (response.status !== 200) return REFUSED.has(response.status) ? "refused" : "none";
   try {
     const { message, bytes, signature } = decodeFrame(body).signed;
+    // An answer to this very question: whatever else the member has signed, anybody may have kept.
+    if (message.kind !== "query-reply" || message.query !== digest) return "not-held";
     return createVerifier(cluster).verify(publicKey, message.kind, bytes, signature) ? "held" : "not-held";
   } catch {
     return "not-held";
@@ -46,11 +49,11 @@ export async function proveKey({ url, cluster, publicKey, timeoutMs }: ProofOpti
 }
 
 /** Whatever the state machine says to it, the replica signs. */
-function question(cluster: Digest): Uint8Array<ArrayBuffer> {
+function question(cluster: Digest): { readonly frame: Uint8Array<ArrayBuffer>; readonly digest: Digest } {
   const { publicKey, privateKey } = generateKeyPair();
   const nonce = Math.floor(Math.random() * Number.MAX_SAFE_INTEGER);
   const message = { kind: "query", client: publicKey as ClientId, nonce, operation: utf8("GET check") } as const;
   const bytes = encodeMessage(message);
   const signature = createSigner(privateKey, cluster).sign("query", bytes);
-  return encodeFrame({ message, bytes, signature });
+  return { frame: encodeFrame({ message, bytes, signature }), digest: sha256(bytes) };
 }

@@ -1,10 +1,11 @@
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { CliError } from "../../src/cli/cli_error.ts";
 import { main } from "../../src/cli/mod.ts";
-import { clusterId } from "../../src/crypto/mod.ts";
+import { clusterId, sha256 } from "../../src/crypto/mod.ts";
+import type { Message, Result } from "../../src/core/messages.ts";
 import type { Statement } from "../../src/core/evidence.ts";
 import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
-import { encodeEvidence } from "../../src/wire/mod.ts";
+import { decodeFrame, encodeEvidence } from "../../src/wire/mod.ts";
 import { Author, genesisOf, NAMES } from "../node/_cluster.ts";
 
 const genesis = genesisOf(4);
@@ -23,7 +24,7 @@ const STATUS = {
   history: "a".repeat(64),
 };
 
-type Answer = (path: string) => Response | Promise<Response>;
+type Answer = (path: string, request: Request) => Response | Promise<Response>;
 
 function status(changes: Record<string, unknown> = {}): Response {
   return Response.json({ ...STATUS, now: Date.now(), ...changes });
@@ -32,9 +33,9 @@ function status(changes: Record<string, unknown> = {}): Response {
 /** Runs `check` on members that answer so; gives its exit code and what it says of each. */
 async function check(answers: readonly Answer[], ...options: string[]) {
   const folder = await Deno.makeTempDir();
-  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, ({ url }) => {
-    const [, member, path] = new URL(url).pathname.split("/");
-    return answers[Number(member)]!(path!);
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
+    const [, member, path] = new URL(request.url).pathname.split("/");
+    return answers[Number(member)]!(path!, request);
   });
   try {
     const urls = Object.fromEntries(NAMES.map((name, i) => [name, `http://127.0.0.1:${server.addr.port}/${i}`]));
@@ -126,11 +127,59 @@ Deno.test("check checks evidence itself: what is proven convicts, what is made u
   };
   // Candy's own key has signed both; what is said of Dog is signed by Candy; the rest is nothing.
   const evidence = [null, 7, {}, { messages: [] }, item(3, 3), item(2, 3)];
-  const apple: Answer = (path) => path === "evidence" ? Response.json({ evidence }) : say({})(path);
+  const apple: Answer = (path, request) => path === "evidence" ? Response.json({ evidence }) : say({})(path, request);
   const { lines } = await check([apple, refuse, refuse, refuse]);
   const wrong = (name: string) => lines.find((line) => line.startsWith(`wrong: ${name} `))!;
   assertMatch(wrong("Candy"), /has signed messages that contradict each other \(evidence at Apple\)$/);
   assertEquals(["Apple", "Ball", "Dog"].filter((name) => wrong(name).includes("contradict")), []);
+});
+
+/** What the member with this key answers to a query. */
+function answerOf(key: number, query: Digest): Uint8Array<ArrayBuffer> {
+  const result: Result = { status: "ok", value: new Uint8Array(), sequence: 7 as SequenceNumber };
+  const replica = (key - 1) as ReplicaId;
+  const reply = { kind: "query-reply", replica, view: 0 as View, query, result } as const;
+  return new Author(key, clusterId(genesis)).frame(reply).slice();
+}
+
+function digestOf(frame: Uint8Array): Digest {
+  return sha256(decodeFrame(frame).signed.bytes);
+}
+
+Deno.test("who only has kept what a member signed does not show its key by it", async () => {
+  const old = answerOf(1, "a".repeat(64) as Digest);
+  const commit = { kind: "commit", replica: 0, view: 0, sequence: 7, digest: "a".repeat(64) } as unknown as Message;
+  const others = [old, new Author(1, clusterId(genesis)).frame(commit).slice(), new Uint8Array(64)];
+  for (const kept of others) {
+    const impostor: Answer = (path) => path === "queries" ? new Response(kept) : status({ ready: true });
+    const { of } = await check([impostor, refuse, refuse, refuse]);
+    assertMatch(of("Apple"), /the server at this URL does not hold Apple's key$/);
+  }
+});
+
+Deno.test("a member that shows its status only to readers gets the token, and without one is judged by /readyz and its key", async () => {
+  const seen = new Set<string>();
+  const member = (name: string, key: number): Answer => async (path, request) => {
+    if (path === "readyz") return new Response("ready\n");
+    if (path === "queries") {
+      return new Response(answerOf(key, digestOf(new Uint8Array(await request.arrayBuffer()))));
+    }
+    const token = request.headers.get("authorization");
+    if (token !== null) seen.add(`${path} ${token}`);
+    if (token !== "Bearer sesame-sesame-sesame") return new Response("{}", { status: 403 });
+    return path === "evidence" ? Response.json({ evidence: [] }) : status({ nodeID: name, ready: true });
+  };
+  const members = NAMES.map((name, i) => member(name, i + 1));
+  const without = await check(members);
+  assertEquals([without.code, seen.size], [1, 0]);
+  assertMatch(without.lines[0]!, /^DEGRADED: 4 of 4 members vote, a quorum is 3: 1 more may fail; too few answers/);
+  assertMatch(without.of("Dog"), /does not show us its status \(see --read-token-file\)$/);
+  const file = await Deno.makeTempFile();
+  await Deno.writeTextFile(file, "sesame-sesame-sesame\n");
+  const within = await check(members, "--read-token-file", file);
+  await Deno.remove(file);
+  assertEquals([within.code, within.lines[0]!.slice(0, 5)], [0, "WELL:"], within.lines.join("\n"));
+  assertEquals([...seen].sort(), ["evidence", "status"].map((path) => `${path} Bearer sesame-sesame-sesame`));
 });
 
 Deno.test("a member that sends its answer byte by byte is given up in time", async () => {
