@@ -16,7 +16,8 @@ import {
   type SqlValue,
 } from "../stores/durable_object.ts";
 import { EDGE_SETTINGS } from "./edge_settings.ts";
-import { replicaFromVariables } from "./environment.ts";
+import { parseClusterText } from "../wire/mod.ts";
+import { memberId, replicaFromVariables } from "./environment.ts";
 import { type AlarmStorage, ObjectTimer } from "./object_timer.ts";
 import { type Fields, type Level, Log, type LogEntry, type LogFormat, type LogOptions } from "./log.ts";
 import { logFromVariable } from "./log_variable.ts";
@@ -126,9 +127,9 @@ export class ReplicaObject {
       this.#context.waitUntil(node.sent());
       return response;
     } catch (error) {
-      // An unread body would cost the peer its connection.
-      await request.body?.cancel().catch(() => {});
-      return problem("unavailable", { detail: `the replica can't be opened: ${(error as Error).message}` });
+      await discard(request);
+      const detail = `the replica can't be opened: ${(error as Error).message}`;
+      return problem("unavailable", { detail, headers: { "retry-after": "5" } });
     }
   }
 
@@ -177,9 +178,57 @@ export class ReplicaObject {
   }
 }
 
-/** The Worker in front of the object: it passes everything on. */
+/**
+ * The Worker in front of the object: it passes everything on. Where the platform fails to (the object was reset, is overloaded, or was
+ * lost on the way), the answer is a problem with status 503 and `Retry-After`: whoever asked may ask again, and everything here may be
+ * asked twice.
+ */
 export const replicaWorker: { fetch(request: Request, env: WorkerEnvironment): Promise<Response> } = {
-  fetch(request, env) {
-    return env.REPLICA.get(env.REPLICA.idFromName(env.PBFT_REPLICA)).fetch(request);
+  async fetch(request, env) {
+    try {
+      return await env.REPLICA.get(env.REPLICA.idFromName(objectName(env))).fetch(request);
+    } catch (error) {
+      await discard(request);
+      return platformProblem(error);
+    }
   },
 };
+
+/** What Cloudflare's errors have. */
+interface PlatformError {
+  readonly message?: unknown;
+  /** Too many requests wait at the object: coming back at once would make that worse. */
+  readonly overloaded?: boolean;
+}
+
+/** After an object was reset it is there again at once, after it was overloaded not so soon, s. */
+const RETRY_AFTER_SECONDS = { reset: 1, overloaded: 5 };
+
+/** What the platform threw, as an answer. */
+function platformProblem(error: unknown): Response {
+  const { overloaded = false, message } = Object(error) as PlatformError;
+  const why = overloaded ? "the Durable Object is overloaded" : "the Durable Object can't be reached";
+  const seconds = overloaded ? RETRY_AFTER_SECONDS.overloaded : RETRY_AFTER_SECONDS.reset;
+  return problem("unavailable", {
+    detail: `${why}: ${String(message ?? error)}`,
+    headers: { "retry-after": String(seconds) },
+  });
+}
+
+/** An unread body would cost the peer its connection. */
+async function discard({ body }: Request): Promise<void> {
+  await body?.cancel().catch(() => {});
+}
+
+/** The object has the member's name, however the variable says which member it is: under another name there is another object. */
+function objectName({ PBFT_REPLICA, PBFT_CLUSTER }: WorkerEnvironment): string {
+  const given = PBFT_REPLICA.trim();
+  if (!/^\d+$/.test(given)) return given;
+  try {
+    const cluster = parseClusterText(PBFT_CLUSTER);
+    return cluster.genesis.replicas[memberId(cluster, given)]!.name;
+  } catch {
+    // The object says what is wrong.
+    return given;
+  }
+}

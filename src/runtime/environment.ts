@@ -19,7 +19,7 @@ export interface ReplicaIdentity {
 }
 
 /**
- * Reads `PBFT_CLUSTER` (the cluster file, as JSON), `PBFT_REPLICA` (the member's name), `PBFT_PRIVATE_KEY`, and `PBFT_START`.
+ * Reads `PBFT_CLUSTER` (the cluster file, as JSON), `PBFT_REPLICA` (the member's name or number), `PBFT_PRIVATE_KEY`, and `PBFT_START`.
  * @throws {TypeError} naming the variable that is missing or wrong; never with the key in it.
  */
 export function replicaFromVariables(get: (name: string) => string | undefined): ReplicaIdentity {
@@ -47,10 +47,11 @@ export function startFromVariables(get: (name: string) => string | undefined): S
   return get("PBFT_LOST_DISK") === "1" ? "recover" : undefined;
 }
 
-/** The number of a member by its name, or its number. @throws {TypeError} if there is none, naming `field`. */
+/** The number of a member by its name, or its number, as digits too where nobody has that name. @throws {TypeError} if there is none, naming `field`. */
 export function memberId({ genesis }: ClusterFile, self: string | ReplicaId, field = "self"): ReplicaId {
   const names = genesis.replicas.map(({ name }) => name);
-  const index = typeof self === "string" ? names.indexOf(self) : self;
+  const named = names.indexOf(self as string);
+  const index = named < 0 && (typeof self === "number" || /^\d{1,6}$/.test(self)) ? Number(self) : named;
   if (names[index] !== undefined) return replicaId(index);
   throw new TypeError(`${field}: expected one of ${names.join(", ")} or its number, got ${JSON.stringify(self)}`);
 }

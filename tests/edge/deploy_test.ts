@@ -145,3 +145,28 @@ Deno.test("a preview, which Deno Deploy starts without a key, boots and says tha
     await child.status;
   }
 });
+
+Deno.test("the program registers its cron job before it does anything else, as a replica and as a preview", async () => {
+  const program = `
+    const done = [];
+    const note = (object, name, does) => Object.defineProperty(object, name, {
+      // What modules of the runtime's own look up is not the program's.
+      value: (...args) => (object === Deno.env && !/^(PBFT|PORT|DENO_DEPLOY)/.test(args[0]) || done.push(name), does(...args)),
+    });
+    for (const name of ["get", "has"]) note(Deno.env, name, Deno.env[name].bind(Deno.env));
+    for (const name of ["openKv", "serve"]) note(Deno, name, () => { console.log(done.join()); Deno.exit(0); });
+    note(Deno, "cron", () => Promise.resolve());
+    await import(${JSON.stringify(new URL("../../examples/deno_deploy/main.ts", import.meta.url).href)});
+  `;
+  const { keys: [key], cluster } = clusterOf(["Apple"], () => "http://127.0.0.1:1");
+  const variables = { PBFT_CLUSTER: JSON.stringify(cluster), PBFT_REPLICA: "0", PBFT_PRIVATE_KEY: key!.privateKey };
+  for (const env of [{ DENO_DEPLOY: "true" }, { DENO_DEPLOY: "true", ...variables }]) {
+    const command = new Deno.Command(Deno.execPath(), {
+      args: ["eval", "--unstable-kv", "--unstable-cron", program],
+      env: { NO_COLOR: "1", ...env },
+      cwd: new URL("../..", import.meta.url).pathname,
+    });
+    const { stdout, stderr } = await command.output();
+    assertEquals(new TextDecoder().decode(stdout).split(",")[0], "cron", new TextDecoder().decode(stderr));
+  }
+});

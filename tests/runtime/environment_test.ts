@@ -25,6 +25,11 @@ Deno.test("a variable says what the store is; by default it is resumed", () => {
   assertEquals(starts.map((said) => read(said).start), [undefined, undefined, "new", "resume", "recover"]);
 });
 
+Deno.test("PBFT_REPLICA may be the member's number, as the error about it says", () => {
+  assertEquals(read({ PBFT_REPLICA: "1" }).self as number, 1);
+  assertEquals(read({ PBFT_REPLICA: " 1\n" }).self as number, 1);
+});
+
 for (
   const [name, value, why] of [
     ["PBFT_CLUSTER", undefined, "expected a value, got nothing"],
@@ -34,6 +39,9 @@ for (
     ["PBFT_CLUSTER", "{}", "cluster.genesis"],
     ["PBFT_REPLICA", "Elk", `expected one of Apple, Ball, Candy, Dog or its number, got "Elk"`],
     ["PBFT_START", "fresh", 'expected new, resume or recover, got "fresh"'],
+    ...["4", "-1", "0x1", "1.0", "1e0", "constructor", "__proto__"].map((value) =>
+      ["PBFT_REPLICA", value, `expected one of Apple, Ball, Candy, Dog or its number, got "${value}"`] as const
+    ),
     ["PBFT_PRIVATE_KEY", " ", "expected a value, got nothing"],
     ["PBFT_PRIVATE_KEY", "c0ffee", "expected 64 lower-case hex digits"],
   ] as const

@@ -1,0 +1,72 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { replicaWorker, type WorkerEnvironment } from "../../src/runtime/cloudflare.ts";
+import { genesisOf, NAMES } from "../node/_cluster.ts";
+
+/** A Worker's environment whose object does this. `asked`: the names of the objects that were asked. */
+function environment(answer: () => Promise<Response>, replica = "Candy") {
+  const asked: unknown[] = [];
+  const urls = Object.fromEntries(NAMES.map((name) => [name, `https://${name.toLowerCase()}.example`]));
+  const env: WorkerEnvironment = {
+    PBFT_CLUSTER: JSON.stringify({ genesis: genesisOf(4), urls }),
+    PBFT_REPLICA: replica,
+    PBFT_PRIVATE_KEY: "",
+    REPLICA: {
+      idFromName: (name) => name,
+      get(id) {
+        asked.push(id);
+        return { fetch: answer };
+      },
+    },
+  };
+  return { env, asked };
+}
+
+const ERRORS: readonly (readonly [what: string, error: unknown, retryAfter: string])[] = [
+  [
+    "reset",
+    Object.assign(new Error("Durable Object reset because its code was updated."), { durableObjectReset: true }),
+    "1",
+  ],
+  [
+    "overloaded",
+    Object.assign(new Error("Durable Object is overloaded. Too many requests queued."), { overloaded: true }),
+    "5",
+  ],
+  ["lost", Object.assign(new Error("Network connection lost."), { retryable: true }), "1"],
+  ["storage", new Error("Internal error in Durable Object storage caused object to be reset."), "1"],
+  ["no error at all", "gone", "1"],
+  ["nothing", undefined, "1"],
+];
+
+for (const [what, error, retryAfter] of ERRORS) {
+  Deno.test(`a Durable Object that fails (${what}) is a 503 that says when to ask again, and the body is let go`, async () => {
+    let cancelled = false;
+    const body = new ReadableStream({ cancel: () => void (cancelled = true) });
+    const { env } = environment(() => Promise.reject(error));
+    const answer = await replicaWorker.fetch(
+      new Request("https://candy.example/messages", { method: "POST", body }),
+      env,
+    );
+    assertEquals([answer.status, answer.headers.get("retry-after")], [503, retryAfter]);
+    assertEquals(answer.headers.get("content-type"), "application/problem+json");
+    const { type, detail } = await answer.json();
+    assertEquals(type, "urn:problem-type:pbft:unavailable");
+    assertStringIncludes(detail, error instanceof Error ? error.message : String(error));
+    assertEquals(cancelled, true);
+  });
+}
+
+Deno.test("a namespace that throws at once is answered in the same way", async () => {
+  const { env } = environment(() => {
+    throw new Error("internal error");
+  });
+  assertEquals((await replicaWorker.fetch(new Request("https://candy.example/status"), env)).status, 503);
+});
+
+Deno.test("the object is the member's, whether the variable gives its name, its number or spaces around them", async () => {
+  for (const given of ["Candy", " Candy ", "2", " 2\n"]) {
+    const { env, asked } = environment(() => Promise.resolve(new Response("ok")), given);
+    assertEquals(await (await replicaWorker.fetch(new Request("https://candy.example/status"), env)).text(), "ok");
+    assertEquals(asked, ["Candy"], JSON.stringify(given));
+  }
+});
