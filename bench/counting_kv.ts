@@ -32,9 +32,9 @@ export function countingKv(kv: Deno.Kv): { readonly database: KvDatabase; readon
       for (const entry of entries) onRead([entry]);
       return entries;
     },
-    async *list({ prefix }, options) {
+    async *list({ prefix, start }, options) {
       const entries: KvEntry[] = [];
-      for await (const entry of kv.list({ prefix: [...prefix] }, options)) {
+      for await (const entry of kv.list({ prefix: [...prefix], ...(start && { start: [...start] }) }, options)) {
         entries.push(entry);
         yield entry;
       }

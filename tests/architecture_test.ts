@@ -3,7 +3,9 @@ import { filesUnder, textOf } from "../tools/files.ts";
 import { importViolations, lengthViolations, nameViolations, portabilityViolations } from "../tools/architecture.ts";
 
 /** Files over the limit, and why one idea needs so much room. */
-const longFiles: Record<string, string> = {};
+const longFiles: Record<string, string> = {
+  "src/node/durable_replica.ts": "one state machine: each of its transitions touches the same fields",
+};
 const mostLines = 300;
 
 const published = new Map(

@@ -2,6 +2,7 @@
  * All that can happen to a replica, and all that it can want done: the core's whole contact with the world.
  * @module
  */
+import type { Allowance } from "./allowance.ts";
 import type { Genesis, Settings } from "./config.ts";
 import type { Event } from "./events.ts";
 import type { Contradiction } from "./evidence.ts";
@@ -79,10 +80,22 @@ export interface FetchedBlob {
   readonly batch?: Verified<Batch>;
 }
 
+/** What a replica has heard from the others and told them, which a core that takes another one's place need not find out again. */
+export interface PeerMemory {
+  /** The highest number that each replica says it has executed. */
+  readonly heard: ReadonlyMap<ReplicaId, SequenceNumber>;
+  /** When something last came from each replica itself. */
+  readonly heardAt: ReadonlyMap<ReplicaId, Millis>;
+  /** What each replica may still be answered with. */
+  readonly allowances: ReadonlyMap<ReplicaId, Allowance>;
+  /** When each replica was last sent what started the view. */
+  readonly toldAt: ReadonlyMap<ReplicaId, Millis>;
+}
+
 /** Everything that happens to a replica. */
 export type Input =
   /** Once, first: replay what was committed, take up again the inputs that were `kept`, say where we are. */
-  | { readonly kind: "start"; readonly kept?: readonly MessageInput[] }
+  | { readonly kind: "start"; readonly kept?: readonly MessageInput[]; readonly peers?: PeerMemory | undefined }
   /** Time has passed; what is due fires. Every other input does that too. */
   | { readonly kind: "alarm" }
   /** This replica is about to be stopped: if it is the primary it hands the view on. */

@@ -14,7 +14,7 @@ import { takeUpKept } from "./kept_inputs.ts";
 import { onHandOver } from "./hand_over.ts";
 import { onSuspicion } from "./leaving.ts";
 import { onLoaded } from "./loading.ts";
-import type { Environment, Input, Ready, ReplicaStatus } from "./io.ts";
+import type { Environment, Input, PeerMemory, Ready, ReplicaStatus } from "./io.ts";
 import type { Recovered } from "./records.ts";
 import { stageOf } from "./message_log.ts";
 import {
@@ -35,7 +35,7 @@ import { followClock } from "./set_back.ts";
 import { fetchesAt, fetchMissing, noteHeard, onBlobs } from "./fetches.ts";
 import { askForLog, logRequestsAt, resumeRequests } from "./log_requests.ts";
 import { startTransfer } from "./state_transfer.ts";
-import { type ReplicaState, Step } from "./state.ts";
+import { type ReplicaState, type StatusTimer, Step } from "./state.ts";
 import { type Timers, timersOf } from "./timers.ts";
 import { checkSuspicion, suspicionAt } from "./suspicion.ts";
 import { carryOver, onNewView, onViewChange } from "./view_change.ts";
@@ -86,6 +86,7 @@ export class Replica {
   #dispatch(step: Step, input: Input): void {
     switch (input.kind) {
       case "start":
+        if (input.peers) rememberPeers(step.state.status, input.peers);
         start(step);
         return takeUpKept(step, input.kept ?? [], (kept) => this.#dispatch(step, kept));
       case "alarm":
@@ -162,6 +163,11 @@ export class Replica {
     return timersOf(this.#state);
   }
 
+  /** For a core that takes the place of this one. */
+  peers(): PeerMemory {
+    return this.#state.status;
+  }
+
   /** What this replica is at; for people and `/status`. */
   status(): ReplicaStatus {
     const s = this.#state;
@@ -191,6 +197,13 @@ export class Replica {
       evidence: s.evidence.all(),
     };
   }
+}
+
+function rememberPeers(status: StatusTimer, { heard, heardAt, allowances, toldAt }: PeerMemory): void {
+  for (const [replica, executed] of heard) status.heard.set(replica, executed);
+  for (const [replica, at] of heardAt) status.heardAt.set(replica, at);
+  for (const [replica, allowance] of allowances) status.allowances.set(replica, allowance);
+  for (const [replica, at] of toldAt) status.toldAt.set(replica, at);
 }
 
 function start(step: Step): void {

@@ -8,7 +8,7 @@ import type { Recovered } from "../core/records.ts";
 import type { InputFault } from "./input_faults.ts";
 import type { Jitter } from "./jitter.ts";
 import type { NodeLimits } from "./limits.ts";
-import type { Store, Timer } from "./ports.ts";
+import type { Loaded, Store, Timer } from "./ports.ts";
 import type { Restored } from "./recovery.ts";
 import type { Core, Task } from "./task.ts";
 
@@ -21,7 +21,7 @@ export interface DurableReplicaOptions {
   /** The replica's status until it runs. */
   readonly dormant: ReplicaStatus;
   /** Reads the store again. */
-  readonly restore: () => Promise<Restored>;
+  readonly restore: (known?: Loaded) => Promise<Restored>;
   /** Reads blobs from the store. @throws {CorruptStoreError} if one is not there, or is not what its digest says. */
   readonly read: (digests: readonly Digest[]) => Promise<ReadonlyMap<Digest, Uint8Array>>;
   readonly createCore: (recovered: Recovered) => Core;

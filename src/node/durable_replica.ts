@@ -7,23 +7,27 @@ import type { Digest, Millis } from "../core/ids.ts";
 import type { Ready, ReplicaStatus } from "../core/io.ts";
 import { StateMachineError } from "../core/machine_guard.ts";
 import { Alarm } from "./alarm.ts";
+import { Backlog } from "./backlog.ts";
 import type { DurableReplicaOptions, Stepped } from "./durable_options.ts";
 import { InputFaults } from "./input_faults.ts";
 import { describe, keepHalted } from "./halting.ts";
 import { Health } from "./health.ts";
 import type { KeptInputs } from "./kept_inputs.ts";
+import { LastWords } from "./last_words.ts";
 import { Loader } from "./loader.ts";
-import { StoreConflictError, type Version } from "./ports.ts";
+import { type Loaded, StoreConflictError, StoreLimitError, type Version } from "./ports.ts";
 import { type RecordBook, WriteSet } from "./records.ts";
 import { noteFormat } from "./identity.ts";
 import { type Restored, whyUnreadable } from "./recovery.ts";
 import { Retry } from "./retry.ts";
+import { Rivals } from "./rivals.ts";
 import { HOW_TO_RECOVER, isLasting } from "./store_errors.ts";
 import { type Core, isOfOneLife, settleAll, type Task } from "./task.ts";
 
 /** The replica of one node. */
 export class DurableReplica {
   readonly #options: DurableReplicaOptions;
+  readonly #rivals: Rivals;
   readonly #alarm: Alarm;
   readonly #loader: Loader;
   /** Null while it is being read from the store, and when stopped. */
@@ -34,7 +38,7 @@ export class DurableReplica {
   #book!: RecordBook;
   #keptInputs: KeptInputs | null = null;
   #version: Version = 0;
-  #status: ReplicaStatus;
+  readonly #last: LastWords;
   /** Records of steps since the last commit was begun. */
   #writes = new WriteSet();
   /** Steps that are not covered by a commit yet, in order; what they want said waits. */
@@ -43,8 +47,7 @@ export class DurableReplica {
   #committed: WriteSet | null = null;
   /** Inputs whose steps are durable, on a host that may stop when they are settled, while what they led to waits for reads. */
   #unsettled: Stepped[] = [];
-  /** Inputs that wait for the replica to be read from the store. */
-  #backlog: Task[] = [];
+  readonly #backlog = new Backlog();
   #committing: Promise<void> | null = null;
   readonly #faults: InputFaults;
   /** How it has fared since the start, and whether it has stopped. */
@@ -53,6 +56,7 @@ export class DurableReplica {
 
   constructor(options: DurableReplicaOptions) {
     this.#options = options;
+    this.#rivals = new Rivals({ ...options, look: () => this.#look() });
     this.#alarm = new Alarm(options.timer, () => this.run([{ input: { kind: "alarm" } }]));
     this.#loader = new Loader({
       isWanted: (digest) => this.core?.isLoading?.(digest) ?? true,
@@ -64,14 +68,13 @@ export class DurableReplica {
     });
     this.#faults = new InputFaults(options.timer);
     this.health = new Health(this.#faults, { ...options, onGone: (error) => this.#stop(describe(error)) });
-    this.#retry = new Retry(options.timer, options.jitter);
-    this.#status = options.dormant;
+    this.#retry = new Retry(options.timer, options.jitter, () => this.#rivals.noteConflict());
+    this.#last = new LastWords(options.dormant);
   }
 
   /** The replica's status; if there is none in memory now, as it was last. */
   get status(): ReplicaStatus {
-    if (this.core) this.#status = this.core.status();
-    return this.#status;
+    return this.#last.status = this.core?.status() ?? this.#last.status;
   }
 
   /** The agreed time as of the last batch that was executed; while there is no replica in memory, as it was last. */
@@ -99,15 +102,17 @@ export class DurableReplica {
     if (this.#distrustsKept) this.#keptInputs?.clear(this.#writes);
     this.#distrustsKept = false;
     this.#isUntouched = taken.length === 0;
-    const outstanding = this.#options.outstanding().map((input) => ({ input }));
-    this.run([{ input: { kind: "start", kept: taken } }, ...this.#backlog.splice(0), ...outstanding]);
+    const waiting = this.#backlog.take();
+    if (!this.#backlog.isCut) waiting.push(...this.#options.outstanding().map((input) => ({ input })));
+    this.run([{ input: { kind: "start", kept: taken, peers: this.#last.peers } }, ...waiting]);
   }
 
   /** Steps one input after another, then commits what they want recorded and lets out what they want said. */
   run(tasks: readonly Task[]): void {
     if (tasks.length === 0) return;
     if (this.health.stopped !== null) return settleAll(tasks, "stopped");
-    if (!this.core) return void this.#backlog.push(...tasks);
+    this.#rivals.stir();
+    if (!this.core) return this.#backlog.push(tasks);
     let alarmAt: Millis | null = null;
     const loads: Digest[] = [];
     for (let index = 0; index < tasks.length; index++) {
@@ -123,7 +128,7 @@ export class DurableReplica {
       loads.push(...ready.loads);
     }
     this.#loader.load(loads);
-    this.#alarm.set(alarmAt);
+    this.#alarm.set(alarmAt && this.#rivals.alarmAt(alarmAt));
     this.#flush();
   }
 
@@ -141,11 +146,12 @@ export class DurableReplica {
     this.health.close();
     this.#options.onStop();
     this.#alarm.set(null);
+    this.#rivals.stop();
     this.#retry.cancel();
     await this.#retry.running;
     await this.committed();
     if (this.core && this.#writes.count > 0) await this.#commit();
-    settleAll(this.#backlog.splice(0), "stopped");
+    settleAll(this.#backlog.drain(), "stopped");
     await this.#options.store.close();
   }
 
@@ -206,13 +212,16 @@ export class DurableReplica {
     }
     this.#committing = this.#committed = this.health.storeError = null;
     this.#retry.reset();
+    const tookMs = timer.monotonic() - began;
+    this.#rivals.noteCommit(tookMs);
     if (writes.count > 0) {
       this.health.commits++;
-      onCommit(timer.monotonic() - began, writes.count, writes.bytes);
+      onCommit(tookMs, writes.count, writes.bytes);
     }
     if (this.health.halted !== null) return settleAll(stepped.map(({ task }) => task), "stopped");
     this.#release(stepped);
     this.#flush();
+    if (this.core && this.#backlog.isCut) this.run(this.#backlog.take());
   }
 
   #release(stepped: readonly Stepped[]): void {
@@ -236,7 +245,15 @@ export class DurableReplica {
 
   /** The replica in memory has gone where the store has not: it goes, and the inputs are kept for the next one. */
   #lose(error: unknown, stepped: readonly Stepped[]): void {
-    if (this.#discard(stepped)) this.#reloadLater(error);
+    if (!this.#discard(stepped)) return;
+    if (error instanceof StoreLimitError) this.#refuse(this.#backlog.cut(stepped.map(({ task }) => task)), error);
+    this.#reloadLater(error);
+  }
+
+  /** An input that no commit has room for is its sender's to hear of, and is not taken again for a while. */
+  #refuse(task: Task | null, error: unknown): void {
+    if (task) this.#options.onFault(this.#faults.note(task.input, describe(error)));
+    task?.settle?.("full");
   }
 
   #discard(stepped: readonly Stepped[]): boolean {
@@ -246,7 +263,7 @@ export class DurableReplica {
     this.#alarm.set(null);
     const isOver = this.health.stopped !== null;
     if (isOver) settleAll(tasks, "stopped");
-    else this.#backlog.unshift(...tasks.filter(({ input }) => !isOfOneLife(input)));
+    else this.#backlog.putBack(tasks);
     return !isOver;
   }
 
@@ -254,19 +271,30 @@ export class DurableReplica {
   #reloadLater(error: unknown): void {
     if (isLasting(error)) return this.#stop(describe(error));
     if (!(error instanceof StoreConflictError)) this.health.failed(error);
-    this.#retry.afterError(error, () => this.#reload());
+    const known = error instanceof StoreConflictError ? error.loaded : undefined;
+    this.#retry.afterError(error, () => this.#reload(known));
   }
 
-  async #reload(): Promise<void> {
+  async #reload(known?: Loaded): Promise<void> {
     try {
       await this.#committing;
-      const restored = await this.#options.restore();
+      const restored = await this.#options.restore(known);
       if (this.health.stopped !== null || this.core) return;
       this.health.reloads++;
       this.start(restored);
     } catch (error) {
       if (this.health.stopped === null) this.#reloadLater(error);
     }
+  }
+
+  /** Whether another instance has gone on; then what it has written is taken up. */
+  async #look(): Promise<boolean> {
+    const isIdle = () => this.core !== null && !this.#committing && this.#stepped.length === 0;
+    const version = isIdle() ? await this.#options.store.version?.() ?? 0 : 0;
+    if (version <= this.#version || !isIdle() || !this.#discard([])) return false;
+    this.#rivals.noteOther();
+    await (this.#retry.running = this.#reload());
+    return true;
   }
 
   #halt(reason: string): void {
@@ -281,16 +309,12 @@ export class DurableReplica {
     this.#alarm.set(null);
     this.#retry.cancel();
     this.#writes = new WriteSet();
-    settleAll([...this.#stepped.splice(0).map(({ task }) => task), ...this.#backlog.splice(0)], "stopped");
+    settleAll([...this.#stepped.splice(0).map(({ task }) => task), ...this.#backlog.drain()], "stopped");
     this.#options.onStop();
   }
 
   #dropCore(): void {
-    try {
-      this.#status = this.status;
-    } catch {
-      // A broken replica may not even be able to say how it is; then it is as it was last.
-    }
+    this.#last.note(this.core);
     this.core = null;
     this.health.isReloading = true;
     this.#loader.reset();

@@ -17,8 +17,6 @@ export function createJitter(seed: number): Jitter {
   };
 }
 
-/** After a conflict another instance of this replica is at work: come back soon, and at another time than it, ms. */
-export const CONFLICT_BACKOFF = { minMs: 4, maxMs: 1_000 };
 /** After a failure of the store, ms. */
 export const FAILURE_BACKOFF = { minMs: 50, maxMs: 5_000 };
 
@@ -49,5 +47,38 @@ export class Backoff {
   /** It worked. */
   reset(): void {
     this.#failures = 0;
+  }
+}
+
+/** The longest wait after a conflict, ms. */
+const MAX_CONFLICT_MS = 1_000;
+/** Each conflict is another instance's success, so there is no need to give way; but after so many in a row something else is wrong. */
+const MANY_CONFLICTS = 8;
+/** The scale of waits where calls of the store take no time, ms. */
+const MIN_CONFLICT_MS = 4;
+
+/**
+ * After a conflict another instance of this replica is at work. The first one is tried again at once, with what the other has written;
+ * several in a row at another time than the other, on the scale of what a call of the store takes.
+ */
+export class ConflictBackoff {
+  readonly #jitter: Jitter;
+  #conflicts = 0;
+
+  constructor(jitter: Jitter) {
+    this.#jitter = jitter;
+  }
+
+  /** Notes a conflict; gives how long to wait now, whole ms. `callMs`: what a commit takes. */
+  next(callMs: number): number {
+    const before = this.#conflicts++;
+    if (before === 0) return 0;
+    const longest = Math.max(MIN_CONFLICT_MS, callMs / 2) * 2 ** Math.max(0, Math.min(before, 30) - MANY_CONFLICTS);
+    return Math.ceil(Math.min(longest, MAX_CONFLICT_MS) * (0.25 + 0.75 * this.#jitter()));
+  }
+
+  /** It worked. */
+  reset(): void {
+    this.#conflicts = 0;
   }
 }

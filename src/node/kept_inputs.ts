@@ -74,6 +74,8 @@ const KINDS: readonly Kind[] = [
   "request",
 ];
 const STABLE = "input/stable-checkpoint";
+/** Timers alone are written this often, ms. */
+const TIMERS_MS = 250;
 
 /** Keeps what one replica took. */
 export class KeptInputs {
@@ -89,9 +91,13 @@ export class KeptInputs {
   };
   readonly #maxCheckpoints: number;
   #timers = "";
+  /** The clock when they were written last, and what was waited for then. */
+  #timersAt = -Infinity;
+  #suspicion = "";
 
-  /** Starts with the keys that the store has. */
-  constructor({ checkpointInterval, logWindow }: Genesis, keys: Iterable<string>) {
+  /** Starts with the keys that the store has, and the timers in it. */
+  constructor({ checkpointInterval, logWindow }: Genesis, keys: Iterable<string>, timers?: Timers) {
+    if (timers) this.#noteWritten(timers);
     for (const key of keys) {
       const [kept, kind] = key.split("/", 2);
       if (kept === "input") this.#keys[kind as Kind]?.add(key);
@@ -111,9 +117,14 @@ export class KeptInputs {
   noteTimers(timers: Timers, writes: WriteSet): void {
     const plain = plainOf(timers);
     const steady = plain.slice(2).join();
+    const isWaiting = timers.suspectAt !== null;
     // While something is waited for, each moment awake counts.
-    if (steady === this.#timers && timers.suspectAt === null) return;
-    this.#timers = steady;
+    if (steady === this.#timers && !isWaiting) return;
+    // By themselves they are not worth a commit each time: a start counts from the last one on.
+    const elapsedMs = timers.steppedAt - this.#timersAt;
+    const isAsPatient = suspicionIn(plain) === this.#suspicion;
+    if (writes.count === 0 && isAsPatient && elapsedMs >= 0 && elapsedMs < TIMERS_MS) return;
+    this.#noteWritten(timers);
     writes.put("timers", plain);
     writes.count++;
   }
@@ -121,6 +132,13 @@ export class KeptInputs {
   /** Removes all inputs; what they are for is sent again. */
   clear(writes: WriteSet): void {
     for (const kind of KINDS) for (const key of [...this.#keys[kind]]) this.#drop(kind, key, writes);
+  }
+
+  #noteWritten(timers: Timers): void {
+    const plain = plainOf(timers);
+    this.#timers = plain.slice(2).join();
+    this.#timersAt = timers.steppedAt;
+    this.#suspicion = suspicionIn(plain);
   }
 
   #put(input: KeptInput, writes: WriteSet): void {
@@ -262,6 +280,11 @@ function plainOf(timers: Timers): readonly number[] {
     busy ? 1 : 0,
     askedUntil,
   ];
+}
+
+/** The part of {@linkcode plainOf} that says when the primary is suspected. */
+function suspicionIn(plain: readonly number[]): string {
+  return plain.slice(2, 6).join();
 }
 
 function timersOf(plain: readonly number[]): Timers {

@@ -124,7 +124,7 @@ export class Node {
       jitter,
       limits,
       dormant: dormantStatus(genesis, restored.recovered),
-      restore: () => restore(store, { genesis, cluster, self, hash }, restoring),
+      restore: (known) => restore(store, { genesis, cluster, self, hash }, { ...restoring, known }),
       read: (digests) => new BlobReader(store, hash).read(digests),
       createCore: (recovered) => this.#core = createCore(recovered),
       release: (ready, now) => this.#release(ready, now),

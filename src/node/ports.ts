@@ -64,6 +64,8 @@ export interface Store {
    * @throws {StoreConflictError} if somebody else has written. {@linkcode StoreLimitError} if it is too large for this store, at any time.
    */
   commit(writes: Writes, expected: Version): Promise<Version>;
+  /** The version that the store is at now, whoever has committed. Without it a commit of nothing shows whether it is still the one expected. */
+  version?(): Promise<Version>;
   /** Lets go of what the store holds open. Again: nothing. */
   close(): Promise<void>;
   /** The version that the store is at now, whoever has committed. Without it a commit of nothing shows whether it is still the one expected. */
@@ -81,8 +83,8 @@ export interface Store {
 export class StoreConflictError extends Error {
   /** @ignore */
   override name = "StoreConflictError";
-  /** At which version the store should have been, and is. */
-  constructor(readonly expected: Version, readonly found: Version) {
+  /** At which version the store should have been, and was found, or a later one. `loaded`: what was in it then, where the store knows. */
+  constructor(readonly expected: Version, readonly found: Version, readonly loaded?: Loaded) {
     super(`the store is at version ${found}, expected ${expected}: another instance of this replica has written to it`);
   }
 }

@@ -102,9 +102,11 @@ export class RecordBook {
 
   /** Adds a record to a change. Records of one replica must come in the order in which the core gave them. */
   write(record: Record, writes: WriteSet): void {
+    if (this.#archive) writes.forgotten.push(...this.#archive.note(record));
+    // What was executed before a start is executed again after it, and need not be written again.
+    if (record.kind === "committed" && this.#named.committed.get(record.sequence) === record.digest) return;
     writes.count++;
     if (isBinding(record)) writes.isBinding = true;
-    if (this.#archive) writes.forgotten.push(...this.#archive.note(record));
     switch (record.kind) {
       case "view":
         return writes.put("view", [record.view, optional(record.viewChange), optional(record.newView)]);

@@ -39,6 +39,8 @@ export interface Restored {
 
 /** How a store is read. */
 export interface RestoreOptions {
+  /** What is in the store, which is this replica's, if that was read just now. */
+  readonly known?: Loaded | undefined;
   /** What the host keeps beside the core's records too. */
   readonly keepsInputs?: boolean | undefined;
   /** Of the state machine's part of the state nothing is read now. */
@@ -58,12 +60,14 @@ const MAX_ATTEMPTS = 20;
  * @throws {StartError} {@linkcode NewerStoreError}, {@linkcode ForeignStoreError}, {@linkcode CorruptStoreError}, or what the store throws.
  */
 export async function restore(store: Store, identity: Identity, options: RestoreOptions = {}): Promise<Restored> {
-  let { start } = options;
+  let { start, known } = options;
   if (start === "recover") await markLostDisk(store, identity);
   for (let attempt = 1;; attempt++) {
     // A host that starts replicas at will says the same each time.
-    const loaded = await identified(store, identity, start === "new" && options.keepsInputs ? "recover" : start);
+    const loaded = known ??
+      await identified(store, identity, start === "new" && options.keepsInputs ? "recover" : start);
     start = "resume";
+    known = undefined;
     try {
       return await restoreLoaded(loaded, store, identity, options);
     } catch (error) {
@@ -107,7 +111,7 @@ async function restoreLoaded(
       fetched.keys,
       archives ? new ArchiveBook({ accepted, committed }) : undefined,
     ),
-    ...(keepsInputs && { keptInputs: new KeptInputs(identity.genesis, loaded.records.keys()) }),
+    ...(keepsInputs && { keptInputs: new KeptInputs(identity.genesis, loaded.records.keys(), kept.timers) }),
     kept: kept.inputs,
     recovered: {
       ...(kept.timers && { timers: kept.timers }),

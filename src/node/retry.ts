@@ -3,21 +3,22 @@
  * @module
  */
 import { millis } from "../core/ids.ts";
-import { Backoff, CONFLICT_BACKOFF, FAILURE_BACKOFF, type Jitter } from "./jitter.ts";
+import { Backoff, FAILURE_BACKOFF, type Jitter } from "./jitter.ts";
 import { StoreConflictError, type Timer } from "./ports.ts";
 
 /** What is to be tried, of which there is one at a time: a new one takes the place of one that has not begun. */
 export class Retry {
   readonly #timer: Pick<Timer, "now" | "schedule">;
-  readonly #conflicts: Backoff;
+  readonly #noteConflict: () => number;
   readonly #failures: Backoff;
   #cancel: (() => void) | null = null;
   /** The last that was begun. */
   running: Promise<void> | null = null;
 
-  constructor(timer: Pick<Timer, "now" | "schedule">, jitter: Jitter) {
+  /** `noteConflict`: gives how long to wait after one, ms. */
+  constructor(timer: Pick<Timer, "now" | "schedule">, jitter: Jitter, noteConflict: () => number) {
     this.#timer = timer;
-    this.#conflicts = new Backoff(jitter, CONFLICT_BACKOFF);
+    this.#noteConflict = noteConflict;
     this.#failures = new Backoff(jitter, FAILURE_BACKOFF);
   }
 
@@ -29,12 +30,11 @@ export class Retry {
 
   /** Has it run soon after a conflict, later after any other error, and each time later until {@linkcode Retry.reset}. */
   afterError(error: unknown, run: () => Promise<void>): void {
-    this.after((error instanceof StoreConflictError ? this.#conflicts : this.#failures).next(), run);
+    this.after(error instanceof StoreConflictError ? this.#noteConflict() : this.#failures.next(), run);
   }
 
   /** It has worked. */
   reset(): void {
-    this.#conflicts.reset();
     this.#failures.reset();
   }
 

@@ -4,7 +4,7 @@
  */
 import type { Buffers } from "../core/buffers.ts";
 import type { Digest, Millis } from "../core/ids.ts";
-import type { Input, Ready, ReplicaStatus } from "../core/io.ts";
+import type { Input, PeerMemory, Ready, ReplicaStatus } from "../core/io.ts";
 import type { Timers } from "../core/timers.ts";
 import type { Bundle } from "./gateway.ts";
 
@@ -24,6 +24,8 @@ export interface Core {
   highestTimestampOf?(name: string): number;
   /** How full its buffers are, for whoever tests it. */
   buffers?(): Buffers;
+  /** What it knows of the others' last words, for another core that takes its place. */
+  peers?(): PeerMemory;
   /** How long it has waited, to be kept. */
   timers?(): Timers;
 }

@@ -97,11 +97,15 @@ export class LargeCommits {
     return ended;
   }
 
-  /** Removes what large commits left that are done with, or can't come about any more. */
-  async sweep(marks: ReadonlyMap<string, Mark>, version: number): Promise<void> {
+  /** Removes what large commits left that are done with, or can't come about any more. Gives the others. */
+  async sweep(marks: ReadonlyMap<string, Mark>, version: number): Promise<ReadonlyMap<string, Mark>> {
+    const left = new Map(marks);
     for (const [generation, { expected, committed }] of marks) {
-      if (expected < version) await this.#remove(generation, committed);
+      if (expected >= version) continue;
+      await this.#remove(generation, committed);
+      left.delete(generation);
     }
+    return left;
   }
 
   /** First the mark, so that nothing can come after; but when the process ends half way, the mark is to tell: so also last. */

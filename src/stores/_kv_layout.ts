@@ -4,12 +4,14 @@
  * | key | value |
  * | --- | --- |
  * | `a`, `head` | the version, who wrote it, and the plan that is still to be carried out |
+ * | `a`, `rival` | changes when an instance meets another one; every commit of one that knows of no other checks it |
  * | `a`, `large`, kind, name | a {@linkcode Pointer}: this value is in pieces |
  * | `a`, `mark`, generation | a large commit that is being prepared, or carried out |
  * | `a`, `record`, name | a record's bytes, or a pointer |
  * | `blob`, digest | a blob's bytes, or a pointer |
  * | `piece`, generation, i | a part of a large value |
  * | `plan`, generation, i | a part of the changes of a commit that is too large for one operation |
+ * | `change`, version | what that commit changed, while several instances are at work |
  *
  * All of `a` is read at a start, in as few round trips as there are batches.
  * @module
@@ -90,6 +92,10 @@ export class Layout {
     return [...this.start, "head"];
   }
 
+  get rival(): KvKey {
+    return [...this.start, "rival"];
+  }
+
   mark(generation: string): KvKey {
     return [...this.start, "mark", generation];
   }
@@ -108,6 +114,15 @@ export class Layout {
 
   plan(generation: string, part: number): KvKey {
     return [...this.#prefix, "plan", generation, part];
+  }
+
+  /** The prefix of {@linkcode Layout.change}. */
+  get changes(): KvKey {
+    return [...this.#prefix, "change"];
+  }
+
+  change(version: number): KvKey {
+    return [...this.changes, version];
   }
 
   /** The prefixes under which a generation's own keys are. */

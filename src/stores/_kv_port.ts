@@ -33,8 +33,11 @@ export interface KvDatabase {
   get(key: KvKey): Promise<KvEntry>;
   /** Reads ten keys at most, at one moment. */
   getMany(keys: readonly KvKey[]): Promise<readonly KvEntry[]>;
-  /** Reads all under a prefix, in the order of keys; each batch at one moment. */
-  list(selector: { readonly prefix: KvKey }, options: { readonly batchSize: number }): AsyncIterable<KvEntry>;
+  /** Reads all under a prefix, from `start` on, in the order of keys; each batch at one moment. */
+  list(
+    selector: { readonly prefix: KvKey; readonly start?: KvKey },
+    options: { readonly batchSize: number },
+  ): AsyncIterable<KvEntry>;
   /** Begins a change. */
   atomic(): KvAtomic;
   /** Lets go of it. */

@@ -5,9 +5,11 @@
 import type { Digest } from "../core/ids.ts";
 import { type Loaded, type Store, StoreConflictError, type Version, type Writes } from "../node/ports.ts";
 import { checkVersion, closedError } from "./_check.ts";
-import { changesOf, joined, type LargeValues, pieceKeys, valuesOf } from "./_kv_changes.ts";
+import { changesOf, joined, pieceKeys, valuesOf } from "./_kv_changes.ts";
 import { fitsOneOperation, type Head, Layout, type Mark, type Mutation, type Pointer } from "./_kv_layout.ts";
+import { BlobCache, Known } from "./_kv_known.ts";
 import { type At, LargeCommits, put } from "./_kv_large_commits.ts";
+import { CommitLog, type LogEntry } from "./_kv_log.ts";
 import { type KvDatabase, type KvEntry, type KvKey, retryLocked } from "./_kv_port.ts";
 import { DENO_KV_LIMITS } from "./platform_limits.ts";
 
@@ -17,11 +19,6 @@ export type { KvAtomic, KvDatabase, KvEntry, KvKey } from "./_kv_port.ts";
 export interface DenoKvStoreOptions {
   /** All its keys begin with this; two replicas may share a database under two prefixes. `["pbft"]` if left out. */
   readonly prefix?: KvKey;
-}
-
-/** The store as it was at one version. */
-interface Known extends At {
-  readonly large: LargeValues;
 }
 
 /** Entries per round trip of a start; each batch is read at one moment. */
@@ -35,7 +32,8 @@ const MAX_ATTEMPTS = 50;
  * Keeps a replica's records and blobs in a Deno KV database. A commit is one atomic operation on the condition that nobody
  * has committed since, so that of several instances at one version one wins and the others get
  * {@linkcode StoreConflictError}. One that is too large for an operation is written beside first, and then counts from one
- * moment on; whoever comes upon it half carried out finishes it.
+ * moment on; whoever comes upon it half carried out finishes it. An instance that lost reads what has changed, not the whole store, as
+ * long as it was not away for long.
  *
  * Values of any size are taken: those over 56,000 bytes are kept in pieces.
  *
@@ -49,7 +47,11 @@ export class DenoKvStore implements Store {
   readonly #database: KvDatabase;
   readonly #layout: Layout;
   readonly #largeCommits: LargeCommits;
+  readonly #log: CommitLog;
+  readonly #blobs = new BlobCache();
   #known: Known | null = null;
+  /** Large commits that were not carried out when everything was read last. */
+  #marks: ReadonlyMap<string, Mark> = new Map();
   #closed = false;
 
   /** A store in a database that is open; {@linkcode DenoKvStore.close} closes it. */
@@ -57,6 +59,7 @@ export class DenoKvStore implements Store {
     this.#database = database;
     this.#layout = new Layout(prefix);
     this.#largeCommits = new LargeCommits(database, this.#layout);
+    this.#log = new CommitLog(database, this.#layout);
   }
 
   /**
@@ -74,20 +77,30 @@ export class DenoKvStore implements Store {
   /** Every record, and the version that they are of. */
   async load(): Promise<Loaded> {
     if (this.#closed) throw closedError("load");
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      const loaded = await this.#tryLoad();
-      if (loaded) return loaded;
-    }
-    throw new Error(`load: others wrote to the store during each of ${MAX_ATTEMPTS} attempts`);
+    await this.#catchUp();
+    const known = this.#known!;
+    if (this.#marks.size > 0) this.#marks = await this.#largeCommits.sweep(this.#marks, known.version);
+    return known.loaded();
+  }
+
+  /** The version that the store is at now. */
+  async version(): Promise<Version> {
+    if (this.#closed) throw closedError("load");
+    await this.#catchUp();
+    return this.#known!.version;
   }
 
   /** The blobs with these digests, in this order; `null` where there is none. */
   async read(digests: readonly Digest[]): Promise<readonly (Uint8Array | null)[]> {
     if (this.#closed) throw closedError("read");
     // Whatever is committed is in place from here on.
-    if (!this.#known) await this.load();
+    if (!this.#known) await this.#catchUp();
     const found = new Map<string, Uint8Array | null>();
-    let missing = [...new Set(digests)];
+    for (const digest of digests) {
+      const cached = this.#blobs.get(digest);
+      if (cached) found.set(digest, cached);
+    }
+    let missing = [...new Set(digests)].filter((digest) => !found.has(digest));
     for (let attempt = 0; missing.length > 0 && attempt < MAX_ATTEMPTS; attempt++) {
       const entries = await this.#getMany(missing.map((digest) => this.#layout.value("blob", digest)));
       const values = await Promise.all(entries.map((entry) => this.#valueOf(entry)));
@@ -95,7 +108,7 @@ export class DenoKvStore implements Store {
       missing = missing.filter((digest) => !found.has(digest));
     }
     if (missing.length > 0) throw new Error(`read: blob ${missing[0]}: its pieces are gone`);
-    return digests.map((digest) => found.get(digest)?.slice() ?? null);
+    return digests.map((digest) => this.#keep(digest, found.get(digest) ?? null));
   }
 
   /** Applies all of `writes` or nothing. @throws {StoreConflictError} if the version is not the expected one. */
@@ -104,23 +117,25 @@ export class DenoKvStore implements Store {
     checkVersion(expected);
     const values = valuesOf(writes);
     const by = crypto.randomUUID();
+    const head: Head = { version: expected + 1, by };
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const known = await this.#knownAt(expected);
       const changes = changesOf(values, { layout: this.#layout, large: known.large, generation: by });
-      const head: Head = { version: expected + 1, by };
-      const all = [...changes.pieces, ...changes.mutations];
+      const logged = this.#log.mutationsOf(expected + 1, { by, values });
+      const all = [...changes.pieces, ...changes.mutations, ...(changes.pieces.length > 0 ? [] : logged)];
+      // While others are at work: what they have changed is on its way when it turns out to be needed.
+      const others = this.#log.isContended ? this.#log.since(expected).catch(() => []) : Promise.resolve([]);
       const stamp = fitsOneOperation(all)
         ? await this.#commitAtOnce(known, head, all)
-        : await this.#largeCommits.commit(known, head, changes);
+        : await this.#largeCommits.commit(known.at, head, changes);
       if (stamp !== null) {
-        this.#known = stamp === "unknown" ? null : { stamp, head, large: changes.large };
+        this.#log.noteOwn();
+        if (stamp === "unknown") this.#known = null;
+        // It may have been seen in the log before its answer came.
+        else if (known.version <= expected) known.advance({ stamp, head }, values, changes.large);
         return expected + 1;
       }
-      // Somebody has written the head. Perhaps that was only the end of a large commit: then it is as it was.
-      this.#known = null;
-      const { head: now } = await this.#head();
-      if (now.by === by) return expected + 1;
-      if (now.version !== expected) throw new StoreConflictError(expected, now.version);
+      if (await this.#isOwn(known, head, await others)) return expected + 1;
     }
     throw new Error(`commit: others wrote to the store during each of ${MAX_ATTEMPTS} attempts`);
   }
@@ -128,14 +143,15 @@ export class DenoKvStore implements Store {
   /** Ends the use of this instance, and closes the database; its other calls reject with a TypeError from now on. */
   // deno-lint-ignore require-await -- async so that every error is a rejection, as the port has it
   async close(): Promise<void> {
-    if (this.#closed) return;
+    if (!this.#closed) this.#database.close();
     this.#closed = true;
-    this.#database.close();
   }
 
-  async #commitAtOnce({ stamp }: Known, head: Head, mutations: readonly Mutation[]): Promise<string | null> {
+  async #commitAtOnce(known: Known, head: Head, mutations: readonly Mutation[]): Promise<string | null> {
+    const { at: { stamp }, rivalStamp } = known;
     const result = await retryLocked(() => {
       const atomic = this.#database.atomic().check({ key: this.#layout.head, versionstamp: stamp });
+      if (!this.#log.isContended) atomic.check({ key: this.#layout.rival, versionstamp: rivalStamp });
       atomic.set(this.#layout.head, head);
       for (const mutation of mutations) put(atomic, mutation);
       return atomic.commit();
@@ -143,29 +159,86 @@ export class DenoKvStore implements Store {
     return result.ok ? result.versionstamp : null;
   }
 
+  /**
+   * Somebody has written the head: was that this commit after all, whose answer was lost? False: perhaps it was only the end of a large
+   * commit. @throws {StoreConflictError} if it was another commit.
+   */
+  async #isOwn(known: Known, { version, by }: Head, others: readonly LogEntry[]): Promise<boolean> {
+    // They may have been read a moment before the other instance's commit.
+    const isSeen = others.length > 0 || known.version >= version;
+    const entries = isSeen || !this.#log.isContended ? others : await this.#log.since(version - 1);
+    known.follow(entries);
+    if (known.version >= version) {
+      if (entries[0]?.by === by || known.at.head.by === by) return true;
+      this.#log.noteOther();
+      throw new StoreConflictError(version - 1, known.version, known.loaded());
+    }
+    await this.#readAll();
+    const { head: now } = this.#known!.at;
+    if (now.by === by) return true;
+    // The end of a large commit, or another instance that has made itself known.
+    if (now.version === version - 1) return false;
+    if (!this.#log.isContended) await this.#announce();
+    throw new StoreConflictError(version - 1, this.#known!.version, this.#known!.loaded());
+  }
+
+  /** Makes this instance known to one that knows of no other, and so keeps no log: its next commit fails, and it begins to. */
+  async #announce(): Promise<void> {
+    await retryLocked(() => this.#database.atomic().set(this.#layout.rival, crypto.randomUUID()).commit());
+    this.#log.noteOther();
+    await this.#readAll();
+  }
+
   async #knownAt(expected: Version): Promise<Known> {
-    if (this.#known?.head.version !== expected) await this.load();
+    if (this.#known?.version !== expected) await this.#catchUp();
     const known = this.#known!;
-    if (known.head.version !== expected) throw new StoreConflictError(expected, known.head.version);
+    if (known.version !== expected) throw new StoreConflictError(expected, known.version);
     return known;
   }
 
-  /** Reads all that a start needs; null: begin anew, something has changed meanwhile. */
-  async #tryLoad(): Promise<Loaded | null> {
+  /** Makes what is known what is there: by what has changed since, if that is known too, else by reading everything. */
+  async #catchUp(): Promise<void> {
+    if (!this.#known || !await this.#follow(this.#known)) await this.#readAll();
+  }
+
+  async #readAll(): Promise<void> {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) if (await this.#tryLoad()) return;
+    throw new Error(`load: others wrote to the store during each of ${MAX_ATTEMPTS} attempts`);
+  }
+
+  async #follow(known: Known): Promise<boolean> {
+    const [now] = await Promise.all([this.#head(), this.#followLog(known)]);
+    if (now.head.plan) return false;
+    // What was committed between the two reads, or just before both.
+    if (known.version < now.head.version) await this.#followLog(known);
+    return known.version > now.head.version || known.at.stamp === now.stamp;
+  }
+
+  async #followLog(known: Known): Promise<void> {
+    const others = await this.#log.since(known.version);
+    known.follow(others);
+    if (others.length > 0) this.#log.noteOther();
+  }
+
+  /** Reads all that a start needs; false: begin anew, something has changed meanwhile. */
+  async #tryLoad(): Promise<boolean> {
     let at: At = { stamp: null, head: { version: 0, by: "" } };
     const large = new Map<string, Pointer>();
     const marks = new Map<string, Mark>();
+    let rivalStamp: string | null = null;
     const entries: [string, KvEntry][] = [];
     let count = 0;
     await retryLocked(async () => {
       at = { stamp: null, head: { version: 0, by: "" } };
       count = entries.length = 0;
+      rivalStamp = null;
       large.clear();
       marks.clear();
       for await (const entry of this.#database.list({ prefix: this.#layout.start }, { batchSize: BATCH_SIZE })) {
         count++;
         const [kind, ...names] = this.#layout.namesOf(entry.key);
         if (kind === "head") at = { stamp: entry.versionstamp, head: entry.value as Head };
+        else if (kind === "rival") rivalStamp = entry.versionstamp;
         else if (kind === "large") large.set(names.join("/"), entry.value as Pointer);
         else if (kind === "mark") marks.set(names[0]!, entry.value as Mark);
         else entries.push([names[0]!, entry]);
@@ -173,19 +246,26 @@ export class DenoKvStore implements Store {
     });
     if (at.head.plan) {
       await this.#largeCommits.finish(at);
-      return null;
+      return false;
     }
     const records = new Map<string, Uint8Array>();
     const values = await Promise.all(entries.map(([, entry]) => this.#valueOf(entry)));
     for (const [i, [name]] of entries.entries()) {
-      if (!values[i]) return null;
+      if (!values[i]) return false;
       records.set(name, values[i]);
     }
     // One batch is of one moment; of several only if nothing was written between.
-    if (count >= BATCH_SIZE && (await this.#head()).stamp !== at.stamp) return null;
-    this.#known = { ...at, large };
-    await this.#largeCommits.sweep(marks, at.head.version);
-    return { version: at.head.version, records };
+    if (count >= BATCH_SIZE && (await this.#head()).stamp !== at.stamp) return false;
+    if (this.#known && this.#known.rivalStamp !== rivalStamp) this.#log.noteOther();
+    this.#blobs.clear();
+    this.#known = new Known(at, { large, records, blobs: this.#blobs, rivalStamp });
+    this.#marks = marks;
+    return true;
+  }
+
+  #keep(digest: Digest, bytes: Uint8Array | null): Uint8Array | null {
+    this.#blobs.set(digest, bytes);
+    return bytes?.slice() ?? null;
   }
 
   async #head(): Promise<At> {

@@ -28,7 +28,8 @@ function wordsOf(outcome: Outcome<unknown>): string {
   if (outcome.status === "fulfilled") return "that it is done";
   const { reason } = outcome;
   return reason instanceof StoreConflictError
-    ? `a conflict, expected ${reason.expected}, found ${reason.found}`
+    // What was found may be less than is there by now.
+    ? `a conflict, expected ${reason.expected}, found another`
     : `${reason}`;
 }
 

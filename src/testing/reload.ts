@@ -146,10 +146,11 @@ function leftBelow(
 }
 
 /** A host that stops the replica between any two inputs must not make it wait longer. */
-function patienceLost({ suspectAt, awakeMs }: Timers, { timers }: Recovered): string | null {
+function patienceLost({ suspectAt, awakeMs, steppedAt }: Timers, { timers }: Recovered): string | null {
   if (suspectAt === null) return null;
   if (!timers || timers.suspectAt === null) return "waits for nothing; in memory it waits for its primary";
-  const [left, inStore] = [suspectAt - awakeMs, timers.suspectAt - timers.awakeMs];
+  // Timers alone are not written each time; a start counts the time since the last one that was.
+  const [left, inStore] = [suspectAt - awakeMs, timers.suspectAt - timers.awakeMs - (steppedAt - timers.steppedAt)];
   if (Math.abs(left - inStore) <= 2) return null;
   return `waits for ${Math.round(inStore)} ms more; in memory it is ${Math.round(left)}`;
 }

@@ -50,8 +50,10 @@ export class SimulatedKv implements KvDatabase {
     return Promise.resolve(keys.map((key) => copyOf(this.#contents.get(key))));
   }
 
-  async *list({ prefix }: { readonly prefix: KvKey }): AsyncIterable<KvEntry> {
-    for (const entry of this.#contents.under(prefix)) yield await Promise.resolve(copyOf(entry));
+  async *list({ prefix, start }: Parameters<KvDatabase["list"]>[0]): AsyncIterable<KvEntry> {
+    for (const entry of this.#contents.under(prefix)) {
+      if (start === undefined || compare(entry.key as KvKey, start) >= 0) yield await Promise.resolve(copyOf(entry));
+    }
   }
 
   atomic(): KvAtomic {
@@ -107,10 +109,12 @@ function copyOf(entry: KvEntry): KvEntry {
   return { ...entry, value: structuredClone(entry.value) };
 }
 
+/** Texts come before numbers. */
 function compare(a: KvKey, b: KvKey): number {
   for (const [i, part] of a.entries()) {
     const other = b[i];
     if (other === undefined) return 1;
+    if (typeof part !== typeof other) return typeof part === "string" ? -1 : 1;
     if (part !== other) return part < other ? -1 : 1;
   }
   return a.length - b.length;

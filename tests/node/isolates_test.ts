@@ -1,0 +1,28 @@
+import { assert, assertEquals, assertGreater } from "@std/assert";
+import { type Fared, IsolatesCluster, type IsolatesOptions } from "./_isolates.ts";
+
+async function fare(options: IsolatesOptions & { readonly seconds: number }): Promise<Fared> {
+  const cluster = await IsolatesCluster.open(options);
+  try {
+    return await cluster.run({ callers: 1, seconds: options.seconds });
+  } finally {
+    await cluster.close();
+  }
+}
+
+// Everything here is in virtual time, so these figures are the same on every machine.
+for (const [callMs, seconds] of [[2.5, 0.7], [80, 10]] as const) {
+  Deno.test(`two isolates of every replica, at ${callMs} ms a call of the database, get on as one does, in one view`, async () => {
+    const networkMs = 0.5;
+    const one = await fare({ isolates: 1, callMs, networkMs, seconds });
+    const two = await fare({ isolates: 2, callMs, networkMs, seconds });
+    assertGreater(two.perSecond, 0.5 * one.perSecond, JSON.stringify({ one, two }));
+    assertEquals([one.view, two.view], [0, 0]);
+    // After a conflict an instance reads what has changed, not everything.
+    assertGreater(two.conflicts, 100);
+    assert(two.wholeReads < two.conflicts / 10, JSON.stringify(two));
+    assertEquals(one.conflicts, 0);
+    // One instance alone reads nothing while it is awake, and writes no log for others.
+    assertGreater(one.commits + 10, one.calls);
+  });
+}
