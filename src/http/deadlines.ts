@@ -24,7 +24,10 @@ export class Deadlines {
     const at = millis(this.#timer.now() + this.#lengthMs);
     this.#due.set(entry, at);
     if (this.#disarm === null) this.#arm(at);
-    return () => this.#due.delete(entry);
+    return () => {
+      // Nothing is left pending when nobody waits: at some hosts it would keep the program awake, at a price.
+      if (this.#due.delete(entry) && this.#due.size === 0) this.#cancel();
+    };
   }
 
   /** A signal that aborts at the deadline. `clear` it once it is no longer needed. */
@@ -36,6 +39,10 @@ export class Deadlines {
   /** Forgets all deadlines; none of them fires. */
   close(): void {
     this.#due.clear();
+    this.#cancel();
+  }
+
+  #cancel(): void {
     this.#disarm?.();
     this.#disarm = null;
   }

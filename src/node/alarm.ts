@@ -7,11 +7,11 @@ import type { Timer } from "./ports.ts";
 
 /** Fires at the time that it was set to last, once. */
 export class Alarm {
-  readonly #timer: Pick<Timer, "schedule">;
+  readonly #timer: Pick<Timer, "schedule" | "wake">;
   readonly #fire: () => void;
   #set: { readonly at: Millis; readonly cancel: () => void } | null = null;
 
-  constructor(timer: Pick<Timer, "schedule">, fire: () => void) {
+  constructor(timer: Pick<Timer, "schedule" | "wake">, fire: () => void) {
     this.#timer = timer;
     this.#fire = fire;
   }
@@ -20,7 +20,12 @@ export class Alarm {
   set(at: Millis | null): void {
     if (at === (this.#set?.at ?? null)) return;
     this.#set?.cancel();
-    this.#set = at === null ? null : { at, cancel: this.#timer.schedule(at, () => this.#onTime()) };
+    this.#set = at === null ? null : { at, cancel: this.#schedule(at) };
+  }
+
+  #schedule(at: Millis): () => void {
+    const fire = () => this.#onTime();
+    return this.#timer.wake?.(at, fire) ?? this.#timer.schedule(at, fire);
   }
 
   #onTime(): void {

@@ -124,6 +124,11 @@ export interface Timer {
   monotonic(): number;
   /** Calls `fire` at `at` or later. Returns what cancels it. */
   schedule(at: Millis, fire: () => void): () => void;
+  /**
+   * As {@linkcode Timer.schedule}, and wakes a host that sleeps, as far as it can; at such a host it costs a write. Where it is left out,
+   * `schedule` serves.
+   */
+  wake?(at: Millis, fire: () => void): () => void;
   /** Calls `run` soon, after what the host has already queued: so that what arrives together is handled together. */
   soon(run: () => void): void;
 }

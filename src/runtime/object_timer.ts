@@ -1,6 +1,6 @@
 /**
- * The clock of a Durable Object. For what is near `setTimeout` serves; its one alarm, which is stored, wakes it for what is far, and for all
- * of it if it is not in memory then.
+ * The clock of a Durable Object. For what is near `setTimeout` serves. What the replica itself has to do is in its one alarm as well, which is
+ * stored: it wakes the object for what is far, and for all of it if it is not in memory then.
  * @module
  */
 import { type Millis, millis } from "../core/ids.ts";
@@ -45,8 +45,14 @@ export class ObjectTimer implements Timer {
     return performance.now();
   }
 
-  /** By `setTimeout` if it is near, and by the stored alarm in any case: the object may be gone by then. */
+  /** By `setTimeout` alone: what is in memory is waited for, and goes with it. So a request sets no alarm, and wakes no object later. */
   schedule(at: Millis, fire: () => void): () => void {
+    const timeout = setTimeout(fire, Math.max(0, at - Date.now()));
+    return () => clearTimeout(timeout);
+  }
+
+  /** By `setTimeout` if it is near, and by the stored alarm in any case: the object may be gone by then. */
+  wake(at: Millis, fire: () => void): () => void {
     const inMs = Math.max(0, at - Date.now());
     const timeout = inMs > LONGEST_TIMEOUT_MS ? null : setTimeout(() => this.#fire(scheduled), inMs);
     const scheduled: Scheduled = { at, fire, timeout };

@@ -63,3 +63,15 @@ Deno.test("closed, it fires no more and leaves no alarm", () => {
   timer.advance(1_000);
   assertEquals([fired, timer.pending], [0, 0]);
 });
+
+Deno.test("when the last deadline is cleared nothing is left pending: it would keep some hosts awake", () => {
+  const timer = new ManualTimer();
+  const deadlines = new Deadlines(timer, 10_000);
+  const [one, other] = [deadlines.set(() => {}), deadlines.set(() => {})];
+  one();
+  assertEquals(timer.pending, 1);
+  other();
+  assertEquals(timer.pending, 0);
+  deadlines.set(() => {});
+  assertEquals(timer.pending, 1);
+});

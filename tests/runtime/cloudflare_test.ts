@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { replicaWorker, type WorkerEnvironment } from "../../src/runtime/cloudflare.ts";
-import { genesisOf, NAMES } from "../node/_cluster.ts";
+import { simulatedObjectStorage } from "../../src/cli/simulated_object.ts";
+import { ReplicaObject, replicaWorker, type WorkerEnvironment } from "../../src/runtime/cloudflare.ts";
+import { genesisOf, keyPairOf, NAMES } from "../node/_cluster.ts";
 
 /** A Worker's environment whose object does this. `asked`: the names of the objects that were asked. */
 function environment(answer: () => Promise<Response>, replica = "Candy") {
@@ -69,4 +70,36 @@ Deno.test("the object is the member's, whether the variable gives its name, its 
     assertEquals(await (await replicaWorker.fetch(new Request("https://candy.example/status"), env)).text(), "ok");
     assertEquals(asked, ["Candy"], JSON.stringify(given));
   }
+});
+
+Deno.test("requests set no alarm: the object's own next status is all that wakes it", async () => {
+  const alarms: number[] = [];
+  const waiting: Promise<unknown>[] = [];
+  const context = {
+    storage: {
+      ...simulatedObjectStorage(),
+      setAlarm: (at: number) => Promise.resolve(void alarms.push(at - Date.now())),
+    },
+    waitUntil: (promise: Promise<unknown>) => void waiting.push(promise),
+  };
+  const object = new ReplicaObject(
+    context,
+    {
+      PBFT_CLUSTER: JSON.stringify({ genesis: genesisOf(1), urls: { Apple: "http://127.0.0.1:1" } }),
+      PBFT_REPLICA: "Apple",
+      PBFT_PRIVATE_KEY: keyPairOf(1).privateKey,
+      PBFT_START: "new",
+    } as ConstructorParameters<typeof ReplicaObject>[1],
+  );
+  const ask = async (path: string, body?: string) => {
+    const init = { method: "POST", headers: { "content-type": "application/cbor" }, body };
+    const answer = await object.fetch(new Request(`http://127.0.0.1:1${path}`, body === undefined ? {} : init));
+    await answer.body?.cancel();
+    return answer.status;
+  };
+  assertEquals(await ask("/status"), 200);
+  const atStart = alarms.length;
+  for (let i = 0; i < 5; i++) assertEquals([await ask("/messages", "junk"), await ask("/status")], [400, 200]);
+  await Promise.all(waiting);
+  assertEquals(alarms.length, atStart);
 });

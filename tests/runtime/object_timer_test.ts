@@ -8,7 +8,7 @@ function opened(time: FakeTime) {
   const start = time.now;
   const timer = new ObjectTimer({ setAlarm: (at) => Promise.resolve(void alarms.push(at - start)) });
   const fired: string[] = [];
-  const schedule = (name: string, ms: number) => timer.schedule(millis(start + ms), () => fired.push(name));
+  const schedule = (name: string, ms: number) => timer.wake(millis(start + ms), () => fired.push(name));
   return { timer, alarms, fired, schedule };
 }
 
@@ -60,4 +60,14 @@ Deno.test("an alarm that was too early is set again for what is due next", () =>
   assertEquals(alarms, [5_000, 30_000]);
   assertGreaterOrEqual(timer.now(), 0);
   time.tick(30_000);
+});
+
+Deno.test("what only memory waits for sets no alarm, and leaves nothing pending once it is called off", () => {
+  using time = new FakeTime();
+  const { timer, alarms, fired } = opened(time);
+  const cancel = timer.schedule(millis(time.now + 10_000), () => fired.push("deadline"));
+  timer.schedule(millis(time.now + 5_000), () => fired.push("delivery"));
+  time.tick(5_000);
+  cancel();
+  assertEquals([fired, alarms, time.next()], [["delivery"], [], false]);
 });
