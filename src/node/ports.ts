@@ -64,8 +64,6 @@ export interface Store {
    * @throws {StoreConflictError} if somebody else has written. {@linkcode StoreLimitError} if it is too large for this store, at any time.
    */
   commit(writes: Writes, expected: Version): Promise<Version>;
-  /** The version that the store is at now, whoever has committed. Without it a commit of nothing shows whether it is still the one expected. */
-  version?(): Promise<Version>;
   /** Lets go of what the store holds open. Again: nothing. */
   close(): Promise<void>;
   /** The version that the store is at now, whoever has committed. Without it a commit of nothing shows whether it is still the one expected. */

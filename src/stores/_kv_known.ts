@@ -5,7 +5,7 @@
 import type { Loaded } from "../node/ports.ts";
 import { largeName, type LargeValues, type Values } from "./_kv_changes.ts";
 import type { At } from "./_kv_large_commits.ts";
-import type { Layout, Pointer } from "./_kv_layout.ts";
+import type { Pointer } from "./_kv_layout.ts";
 import type { LogEntry } from "./_kv_log.ts";
 
 /** Bytes of blobs that are kept in memory. */
@@ -49,7 +49,7 @@ export class BlobCache {
 /** The store as it was at one version. */
 export class Known {
   readonly blobs: BlobCache;
-  /** The stamp of {@linkcode Layout.rival} when everything was read. */
+  /** The stamp of the key that a rival changes when everything was read. */
   readonly rivalStamp: string | null;
   readonly #records: Map<string, Uint8Array>;
   #at: At;
