@@ -24,25 +24,17 @@ import { createJitter } from "./jitter.ts";
 import { nodeLimits } from "./limits.ts";
 import { Observers } from "./observers.ts";
 import { checkOptions, CRYPTOGRAPHY, type NodeOptions, seedOf } from "./options.ts";
-import type { Observer, Rejection, Signer, Timer } from "./ports.ts";
-import { restore, type Restored, type RestoreOptions } from "./recovery.ts";
+import type { Observer, Rejection, Timer } from "./ports.ts";
+import { restore } from "./recovery.ts";
 import { type Room, roomOf } from "./room.ts";
 import { dormantStatus, type NodeStatus } from "./status.ts";
+import type { Parts } from "./parts.ts";
 import { startOf } from "./start.ts";
 import { bounded } from "./store_calls.ts";
 import { type Core, taskOf } from "./task.ts";
 import { type Submission, submit, type SubmitOptions, verify } from "./submit.ts";
 import { Waiters } from "./waiters.ts";
 export type { NodeOptions, SubmitOptions };
-
-/** What is known before a node is there. */
-interface Parts {
-  readonly cluster: Digest;
-  readonly signer: Signer;
-  readonly restoring: RestoreOptions;
-  readonly restored: Restored;
-  readonly createCore: (recovered: Recovered) => Core;
-}
 
 /** One replica, running. */
 export class Node {
@@ -241,6 +233,11 @@ export class Node {
   wake(): Promise<void> {
     this.#replica.run([{ input: { kind: "alarm" } }]);
     return this.sent();
+  }
+
+  /** As primary, before a stop: asks the others to go on to the next view, without the wait for a timeout. `handOver` waits for that. */
+  askHandOver(): void {
+    this.#replica.run([{ input: { kind: "hand-over" } }]);
   }
 
   /** Stops taking, finishes the commit that is under way, and closes the store. */

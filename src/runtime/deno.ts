@@ -9,6 +9,7 @@ import { describeThrown } from "../core/machine_guard.ts";
 import type { StateMachine } from "../core/state_machine.ts";
 import { type AppOptions, createApp, problem, type ReplicaApp } from "../http/mod.ts";
 import { KeyValue } from "../machines/key_value.ts";
+import { handOver } from "../node/hand_over.ts";
 import { Node } from "../node/node.ts";
 import { checkIdentity } from "../node/options.ts";
 import type { Archive, Observer, Store } from "../node/ports.ts";
@@ -162,6 +163,7 @@ export async function serveReplica(options: ServeReplicaOptions): Promise<Served
   const close = async () => {
     if (closing) return await closed;
     closing = true;
+    await handOver(node, timer);
     handle = () => unavailable("the replica is stopping");
     await within(CLOSE_TIMEOUT_MS, async () => {
       // Nobody is awake here to say it again.

@@ -7,6 +7,7 @@ import type { ReplicaId } from "../core/ids.ts";
 import type { StateMachine } from "../core/state_machine.ts";
 import { type AppOptions, createApp, type ReplicaApp } from "../http/mod.ts";
 import { KeyValue } from "../machines/key_value.ts";
+import { handOver } from "../node/hand_over.ts";
 import { Node } from "../node/node.ts";
 import { checkIdentity } from "../node/options.ts";
 import type { Archive, Observer, Store } from "../node/ports.ts";
@@ -116,6 +117,7 @@ export async function openReplica(options: OpenReplicaOptions): Promise<OpenRepl
     node,
     fetch,
     async close() {
+      await handOver(node, timer);
       await node.close();
       stopping.abort();
     },
