@@ -21,6 +21,7 @@ export * from "./src/machines/mod.ts";
 export {
   type Archive,
   type Cryptography,
+  type LinkStatus,
   type Loaded,
   type Observer,
   type Rejection,
@@ -36,6 +37,10 @@ export {
   type Writes,
 } from "./src/node/ports.ts";
 export { Node, type NodeOptions, type SubmitOptions } from "./src/node/node.ts";
+export type { InputFault } from "./src/node/input_faults.ts";
+export type { Bringer } from "./src/node/intake.ts";
+export type { Room } from "./src/node/room.ts";
+export type { Trouble } from "./src/node/trouble.ts";
 export type { VouchedAnswer } from "./src/node/gateway.ts";
 export type { Start, StartOptions } from "./src/node/start.ts";
 export {

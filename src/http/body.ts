@@ -18,6 +18,7 @@ export interface BodyLimits {
 
 /** Who sends a body, as far as that is known before it is read. Each of the three has a budget of its own. */
 export interface Sender {
+  /** Which of the three. */
   readonly kind: "member" | "client" | "stranger";
   /** Who counts as one within the budget: a member's number, an address; `undefined` if the address is not known. */
   readonly id: string | undefined;

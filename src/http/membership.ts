@@ -50,7 +50,7 @@ export class Membership {
   readonly #fresh: readonly Freshness[];
   #lastStamp = 0;
 
-  /** @throws {TypeError} if the key is not one. */
+  /** For one member. @throws {TypeError} if the key is not one. */
   constructor({ genesis, self, privateKey, monotonic = () => performance.now() }: MembershipOptions) {
     this.self = self;
     this.#genesis = genesis;

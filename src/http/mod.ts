@@ -6,11 +6,12 @@ export { addressFromHeader, type AddressOf, connectionAddress } from "./address.
 export { type Admission, admit, clientLimit, type ClientLimitOptions } from "./admission.ts";
 export { type Applicant, authenticate, type AuthenticateOptions } from "./applicant.ts";
 export { type AppOptions, CLIENT_ROUTES, createApp, type ReplicaApp } from "./app.ts";
+export type { Sender } from "./body.ts";
 export type { Caller } from "./callers.ts";
 export { DeliveryError, FetchTransport, type FetchTransportOptions } from "./fetch_transport.ts";
 export type { HostedNode } from "./hosted_node.ts";
 export { isIpAddress } from "./ip_address.ts";
-export { MEMBER_HEADER, Membership, type MembershipOptions } from "./membership.ts";
+export { MEMBER_HEADER, Membership, type MembershipOptions, type Proof, type Purpose } from "./membership.ts";
 export { problem, type ProblemDetails, type ProblemKind, PROBLEMS } from "./problem.ts";
 export type { ApplicantContext, ClientVariables, Middleware, MiddlewareContext } from "./middleware.ts";
 export { MIN_TOKEN_CHARACTERS, type Readers, READERS_ROUTES } from "./readers.ts";

@@ -26,7 +26,7 @@ import { isOfOneLife } from "./task.ts";
 /** An input on which the core threw. */
 export interface InputFault {
   /** What kind of input it was. */
-  readonly input: Input["kind"];
+  readonly input: string;
   /** Whose it was: the member or client that signed it; `null`: nobody's, the replica acted by itself. */
   readonly from: ReplicaId | ClientId | null;
   /** What was thrown. */

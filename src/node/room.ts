@@ -7,16 +7,25 @@ import type { Intake } from "./intake.ts";
 
 /** So much is held now. Once all is answered, nothing is. */
 export interface Room {
+  /** Frames of requests and members' messages that wait to be verified. */
   readonly inboxFrames: number;
+  /** Their bytes. */
   readonly inboxBytes: number;
+  /** Frames of queries that wait to be verified. */
   readonly queryFrames: number;
+  /** Their bytes. */
   readonly queryBytes: number;
+  /** Callers that wait for the answer to a request. */
   readonly waiters: number;
   /** Requests, and queries, that somebody waits for: different ones. */
   readonly waitedFor: number;
+  /** Callers that wait for the answer to a query. */
   readonly queryWaiters: number;
+  /** Operations of unsigned clients that are not answered yet. */
   readonly vouchedOperations: number;
+  /** Their bytes. */
   readonly vouchedBytes: number;
+  /** Requests under way that this member vouches for. */
   readonly bundles: number;
 }
 

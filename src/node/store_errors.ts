@@ -11,7 +11,7 @@ export const HOW_TO_RECOVER =
 export class CorruptStoreError extends Error {
   /** @ignore */
   override name = "CorruptStoreError";
-  /** @param what what can't be read, and why. */
+  /** `what`: what can't be read, and why. */
   constructor(what: string, options?: ErrorOptions) {
     super(`the store is damaged: ${what}; ${HOW_TO_RECOVER}`, options);
   }

@@ -12,7 +12,7 @@
  *
  * @module
  */
-export type { Behaviour, Fault, HostileBehaviour, NetworkFault, Plan, Span } from "./plan.ts";
+export type { Behaviour, Demand, Fault, HostileBehaviour, NetworkFault, Plan, SchemeName, Span } from "./plan.ts";
 export { type Kind, KINDS } from "./kinds/mod.ts";
 export type { ClientHabits } from "./signed_client.ts";
 export type { DiskHabits, Stores } from "./disk.ts";
