@@ -86,9 +86,12 @@ export function passTime({ state: { clock }, now, passedMs, env }: Step): void {
   clock.estimate = next + Math.max(-passed * DRIFT, Math.min(now - next, passed * DRIFT));
 }
 
-/** The numbers that were executed before the start are executed again: the estimate goes on from the clock, as far as it was right before. */
-export function resumeTime({ state: { clock, agreedTime }, now, env }: Step): void {
-  if (agreedTime === 0) return;
+/**
+ * At the start, before the numbers that were executed in earlier lives are executed again, and after: the estimate goes on from the
+ * clock, as far as that was right before. Those numbers tell when they were agreed on, not how late it is now.
+ */
+export function resumeTime({ state: { clock, agreedTime, log, lastExecuted }, now, env }: Step): void {
+  if (agreedTime === 0 && log.highestCommitted() <= lastExecuted) return;
   clock.estimate = Math.max(agreedTime, now + clock.savedOffset);
   clock.credit = env.genesis.limits.maxClockSkewMs / 5;
 }

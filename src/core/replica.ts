@@ -219,6 +219,7 @@ function start(step: Step): void {
     for (let peer = 0; peer < step.n; peer++) state.status.toldFor.set(peer as ReplicaId, state.view);
   }
   if (stableSequence(state.stable) > state.lastExecuted) startTransfer(step, state.stable);
+  resumeTime(step);
   executeCommitted(step);
   resumeTime(step);
   checkAllCommitted(step);

@@ -165,6 +165,26 @@ Deno.test("a cluster that was idle for a day serves a request at once, in the sa
   assertEquals(reasons(cluster), []);
 });
 
+Deno.test("a cluster that was down for an hour goes on at the time that it is, through every restart", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  for (let i = 1; i <= 6; i++) {
+    for (const { id } of cluster.hosts) cluster.crash(id);
+    cluster.runFor(HOUR);
+    for (const { id } of cluster.hosts) cluster.start(id);
+    // The second start within a moment must know as well what was executed before the first.
+    if (i % 2 === 0) {
+      for (const { id } of cluster.hosts) {
+        cluster.crash(id);
+        cluster.start(id);
+      }
+    }
+    ada.call([`x=${i}`]);
+    const behind = cluster.now - agreed(cluster);
+    assert(Math.abs(behind) < 2_000, `behind by ${behind} ms after ${i} outages`);
+  }
+});
+
 Deno.test("what was refused as expired is never executed, whatever time its primary proposes then", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
