@@ -130,7 +130,10 @@ Deno.test("9: a request that reached the primary alone is ordered, and no correc
 Deno.test("10: a primary that gets something done, always just before the timeout, and leaves most waiting, is replaced", () => {
   const bench = new Bench(1, { checkpointInterval: 128 });
   bench.execute(1, opening);
-  for (let i = 100; i < 110; i++) bench.take(request(i));
+  // Whom it keeps waiting are others: how many of ada's own requests come before one of hers is her own affair.
+  for (let i = 1; i <= 10; i++) {
+    bench.take(signedRequest({ ...opening.message, client: `${i % 10}`.repeat(64) as typeof ADA }));
+  }
   let done = 1;
   while (bench.leavesAfter(SETTINGS.viewTimeoutMs - 100) === null) {
     assert(++done < 20, "it is still trusted");
@@ -216,7 +219,8 @@ Deno.test("17: what prepared is in the view-change also after a restart, and aft
     bench.cluster.start(2);
   };
   restart();
-  const leave = (v: number) => [0, 3].map((i) => bench.take(viewChange(i, v)))[1]!;
+  // The first of them shows why, and this replica leaves as well.
+  const leave = (v: number) => bench.take(viewChange(0, v));
   const carried = (v: number) => find(leave(v), "view-change")!.prepared.map(({ prePrepare: p }) => p.message.digest);
   assertEquals(carried(1), [batch(opening).digest]);
   restart();

@@ -238,9 +238,14 @@ Deno.test("§4.2: a pre-prepare for a number that is executed is not accepted, w
 Deno.test("§4.2: the body of a pre-prepare that waits for its time serves when the number is decided", () => {
   const bench = new Bench(1);
   const early = batchOf(bench.cluster.now + 60_000, [opening]);
-  bench.take(prePrepare(0, { digest: early.digest }), early);
+  const waits = bench.take(prePrepare(0, { digest: early.digest }), early);
+  assertEquals([stages(waits), said(waits)], [[], []]);
   const ready = [0, 2, 3].map((i) => bench.take(commit(i, { digest: early.digest })))[2]!;
-  assertEquals([stages(ready), said(ready)], [["committed", "executed"], []]);
+  // What is decided is agreed time: the pre-prepare's own has come with it, and others may lack this replica's votes.
+  assertEquals([stages(ready), said(ready)], [
+    ["committed", "executed", "pre-prepared"],
+    ["prepare to all", "commit to all"],
+  ]);
 });
 
 Deno.test("§4.2: a proof of a decision takes distinct replicas", () => {

@@ -1,8 +1,9 @@
 /** Each checker catches a bug planted for it. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Environment, Input, Ready } from "../../src/core/io.ts";
-import type { Digest, Millis, View } from "../../src/core/ids.ts";
-import type { Batch, Signed, ViewChange } from "../../src/core/messages.ts";
+import type { Digest, Millis, ReplicaId, SequenceNumber } from "../../src/core/ids.ts";
+import type { Batch, Prepare, Signed } from "../../src/core/messages.ts";
+import type { Record } from "../../src/core/records.ts";
 import { Replica } from "../../src/core/replica.ts";
 import type { StateMachine } from "../../src/core/state_machine.ts";
 import type { Writes } from "../../src/node/ports.ts";
@@ -190,32 +191,34 @@ Deno.test("self-consistency: a replica that says two things in one place is caug
 });
 
 Deno.test("self-consistency: a vote in a view that the replica has left is caught", async () => {
+  // The first primary crashes, so that all leave together; then one of them accepts something of that view after all.
+  let last: Record & { kind: "accepted" } | null = null;
+  let hasLeft = false;
   const createCore: CoreMaker = (environment, recovered) => {
     const replica = new Replica(environment, recovered);
-    let steps = 0;
     return {
       step(input, now) {
         const ready = replica.step(input, now);
-        if (environment.self !== 1 || ++steps !== 2) return ready;
-        const viewChange = environment.sign<ViewChange>({
-          kind: "view-change",
-          replica: environment.self,
-          view: 3 as View,
-          stable: [],
-          prepared: [],
-          suspicions: [],
-        });
-        const record = { kind: "view", view: 3 as View, viewChange, newView: null } as const;
+        if (environment.self !== 1) return ready;
+        for (const record of ready.records) if (record.kind === "accepted" && !hasLeft) last = record;
+        const wasIn = !hasLeft;
+        hasLeft ||= ready.messages.some(({ message: { message } }) => message.kind === "view-change");
+        if (wasIn || !last) return ready;
+        const { replica: _, ...vote } = last.prePrepare.message;
+        const next = { ...vote, sequence: vote.sequence + 1 as SequenceNumber };
+        const prePrepare = { ...last.prePrepare, message: { ...last.prePrepare.message, ...next } };
+        const prepare = environment.sign<Prepare>({ ...next, kind: "prepare", replica: environment.self });
         return {
           ...ready,
-          records: [...ready.records, record],
-          messages: [...ready.messages, { to: "all", message: viewChange }],
+          records: [...ready.records, { ...last, prePrepare }],
+          messages: [...ready.messages, { to: "all", message: prepare }],
         };
       },
       status: () => replica.status(),
     };
   };
-  await assertCaught("self-consistency", { createCore }, "after its view-change for 3");
+  const crash = { kind: "crash", replica: 0 as ReplicaId, atMs: 4_000, forMs: 3_000 } as const;
+  await assertCaught("self-consistency", { createCore, plan: { faults: [crash] } }, "after its view-change for 1");
 });
 
 Deno.test("durability: a client that was told what no replica executed is caught", async () => {

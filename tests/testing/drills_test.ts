@@ -90,7 +90,7 @@ async function newScene() {
   const { recovered } = await restore(
     new MemoryStore(),
     { genesis, cluster, self, hash: crypto.hash },
-    { keepsInputs: false },
+    { keepsInputs: false, start: "new" },
   );
   const environment = createEnvironment({
     self,

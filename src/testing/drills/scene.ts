@@ -140,8 +140,13 @@ export class Scene {
 
   /** Makes it a backup in a view that has started; false: it could not be. */
   becomeBackup(): boolean {
+    const { copy } = this;
+    return (copy.status.active && copy.status.primary !== copy.self) || this.moveOn();
+  }
+
+  /** Brings it into a higher view, as a backup; false: it could not be. */
+  moveOn(): boolean {
     const { copy, cast } = this;
-    if (copy.status.active && copy.status.primary !== copy.self) return true;
     if (!this.isWhole) return false;
     const view = this.viewAfter((primary) => primary !== copy.self);
     const viewChanges = this.viewChanges(view).slice(0, copy.quorum);

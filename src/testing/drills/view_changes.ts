@@ -185,8 +185,8 @@ export function leavesForGood(scene: Scene): void {
 /** A view starts by which it is left behind: it is told, also by a replica that is in it. */
 export function tellsNewView(scene: Scene): void {
   const { copy, cast, random } = scene;
-  const { view, active, hasLostDisk } = copy.status;
-  scene.needs(active && view > 0 && !hasLostDisk);
+  scene.needs(!copy.status.hasLostDisk && ((copy.status.active && copy.status.view > 0) || scene.moveOn()));
+  const { view } = copy.status;
   const to = random.pick(copy.others);
   const heard = copy.during(() => {
     copy.take({ kind: "view-change", viewChange: cast.viewChange(view, to, copy.stable, []) });
