@@ -140,7 +140,7 @@ export const CHECKPOINTS: readonly Mutant[] = [
   {
     name: "status-never-sent",
     why: "nobody says what it lacks, so that what was lost stays lost (§5.2)",
-    edits: [retransmission("  if (!busy || !moved) sendStatus(step);\n", "")],
+    edits: [retransmission("    sendStatus(step);\n    repeatSuspicion(step);\n", "    repeatSuspicion(step);\n")],
     breaks: ["liveness"],
   },
   {

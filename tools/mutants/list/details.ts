@@ -56,7 +56,7 @@ export const DETAILS: readonly Mutant[] = [
   {
     name: "f-leave-all-follow",
     why: "f view-changes, all of liars perhaps, take everybody along (§4.5.2)",
-    edits: [change("step.mayVote && higher.length > step.f", "step.mayVote && higher.length >= step.f")],
+    edits: [change("(higher.length > step.f ?", "(higher.length >= step.f ?")],
     breaks: ["view-changes"],
   },
   {
@@ -196,13 +196,16 @@ export const DETAILS: readonly Mutant[] = [
   {
     name: "new-view-not-passed-on",
     why: "a replica that says it is in an old view is not told of the new one (§5.2)",
-    edits: [retransmission("    if (whereWeAre) resend(whereWeAre);\n", "    void whereWeAre;\n")],
+    edits: [retransmission("  if (whereWeAre) resend(whereWeAre);\n", "  void whereWeAre;\n")],
     breaks: ["liveness"],
   },
   {
     name: "late-leavers-not-told",
     why: "a replica that leaves for a view that has started is not told so",
-    edits: [change("    tellNewView(step, replica);\n", "")],
+    edits: [change(
+      '    tellNewView(step, replica, view);\n    return discard("other-view");',
+      '    return discard("other-view");',
+    )],
     breaks: ["liveness"],
   },
   {
@@ -227,7 +230,10 @@ export const DETAILS: readonly Mutant[] = [
     name: "the-next-view-is-the-one-after",
     why: "a replica that suspects its primary skips a view, and its primary's turn (§4.4)",
     edits: [
-      suspicion("leaveFor(step, (state.view + 1) as View, why);", "leaveFor(step, (state.view + 2) as View, why);"),
+      inFile("src/core/leaving.ts")(
+        "const view = state.view + 1 as View;\n  const isNew",
+        "const view = state.view + 2 as View;\n  const isNew",
+      ),
     ],
     breaks: ["view-changes"],
   },
@@ -236,8 +242,8 @@ export const DETAILS: readonly Mutant[] = [
     why: "the timer runs although nothing waits: idle clusters change views for ever (§4.5.2)",
     edits: [
       suspicion(
-        "if (step.isPrimary || state.transfer || !isWaiting(step)) return stopWaiting(timer);",
-        "if (step.isPrimary || state.transfer) return stopWaiting(timer);",
+        "if (step.isPrimary || state.transfer || !isWaiting(step)) {",
+        "if (step.isPrimary || state.transfer) {",
       ),
     ],
     breaks: ["calm"],
@@ -245,7 +251,7 @@ export const DETAILS: readonly Mutant[] = [
   {
     name: "impatient-alone",
     why: "a replica goes on from view to view although no quorum has left with it (§4.5.2)",
-    edits: [change("if (gone >= step.quorum) awaitNewView(step);", "awaitNewView(step);\n  void gone;")],
+    edits: [change("if (gone + 1 >= step.quorum) awaitNewView(step);", "awaitNewView(step);\n  void gone;")],
     breaks: ["view-changes"],
   },
   {
@@ -308,7 +314,7 @@ export const DETAILS: readonly Mutant[] = [
   {
     name: "nested-stable-not-checked",
     why: "the checkpoints in a view-change are believed on its sender's word",
-    edits: [gate("this.#all([...stable, ...votes], (vote)", "this.#all((stable, votes), (vote)")],
+    edits: [gate("[...suspicions, ...stable, ...votes]", "(stable, [...suspicions, ...votes])")],
     breaks: ["authenticity"],
   },
   {
@@ -394,8 +400,8 @@ export const DETAILS: readonly Mutant[] = [
     why: "every client that ever asked for something is remembered in memory",
     edits: [
       inFile("src/core/pending_requests.ts")(
-        "    if (owned === 0) this.#perOwner.delete(owner);\n    else this.#perOwner",
-        "    this.#perOwner",
+        "    else {\n      this.#perOwner.delete(owner);",
+        "    else {\n      this.#perOwner.set(owner, 0);",
       ),
     ],
     breaks: ["bounds"],
@@ -421,7 +427,7 @@ export const DETAILS: readonly Mutant[] = [
     name: "leaves-again-for-the-same-view",
     why:
       "who has lost its disk leaves for the view for which it had left before, with another view-change (TOCS §4.3.2)",
-    edits: [lost('leaveFor(step, (left + 1) as View, "disk-lost")', 'leaveFor(step, left as View, "disk-lost")')],
+    edits: [lost("waitIn(step, (left + 1) as View)", "waitIn(step, left as View)")],
     breaks: ["self-consistency"],
   },
 ];

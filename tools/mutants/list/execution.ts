@@ -208,10 +208,8 @@ export const EXECUTION: readonly Mutant[] = [
     name: "pending-bound-ignored",
     why: "any number of requests may wait",
     edits: [
-      pending(
-        "if (this.#byKey.size >= maxPendingRequests || owned >= maxPendingPerClient) return null;",
-        "if (this.#byKey.size >= 2 ** 30 || owned >= 2 ** 30) return null;",
-      ),
+      pending("if (owned >= maxPendingPerClient) return null;", "if (owned >= 2 ** 30) return null;"),
+      pending("this.#byKey.size >= maxPendingRequests ||", "this.#byKey.size >= 2 ** 30 ||"),
     ],
     breaks: ["bounds"],
   },

@@ -50,8 +50,8 @@ export const GATE: readonly Mutant[] = [
     why: "a view-change's certificates are believed on its sender's word",
     edits: [
       gate(
-        "yield* this.#all([...stable, ...votes], (vote) => this.#signatures.verifyVote(vote));",
-        "yield* this.#all(stable, (vote) => (votes, this.#signatures.verifyVote(vote)));",
+        "yield* this.#all([...suspicions, ...stable, ...votes], (vote) =>",
+        "yield* this.#all((votes, [...suspicions, ...stable]), (vote) =>",
       ),
     ],
     breaks: ["authenticity"],

@@ -111,7 +111,7 @@ export const NODE: readonly Mutant[] = [
     name: "view-not-binding",
     why: "a view-change is sent before it is durable: after a restart the replica votes in the view that it has left",
     edits: [
-      records('    case "view":\n    case "accepted":', '    case "accepted":'),
+      records('    case "view":\n    case "suspicion":', '    case "suspicion":'),
       records(
         '    case "committed":\n    case "clock":',
         '    case "view":\n    case "committed":\n    case "clock":',

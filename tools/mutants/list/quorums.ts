@@ -51,10 +51,11 @@ export const QUORUMS: readonly Mutant[] = [
   {
     name: "committed-with-one-less",
     why: "committed-local needs 2f + 1 commits: what is executed need not survive a view change (§4.2)",
-    edits: [normal(
-      "if (commits.length >= step.quorum) decide(step, slot, commits.slice(0, step.quorum));",
-      "if (commits.length >= step.quorum - 1) decide(step, slot, commits.slice(0, step.quorum - 1));",
-    )],
+    edits: [
+      normal("slot.commits.size < step.quorum) return;", "slot.commits.size < step.quorum - 1) return;"),
+      normal("if (commits.length < step.quorum) return;", "if (commits.length < step.quorum - 1) return;"),
+      normal("commits.slice(0, step.quorum)", "commits.slice(0, step.quorum - 1)"),
+    ],
     breaks: ["certificates"],
   },
   {

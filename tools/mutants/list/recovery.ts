@@ -12,13 +12,13 @@ export const RECOVERY: readonly Mutant[] = [
   {
     name: "lost-disk-leaves-for-the-same-view",
     why: "after a lost disk it leaves for a view for which it may have left before, with another view-change",
-    edits: [lost('leaveFor(step, (left + 1) as View, "disk-lost");', 'leaveFor(step, left as View, "disk-lost");')],
+    edits: [lost("waitIn(step, (left + 1) as View);", "waitIn(step, left as View);")],
     breaks: ["self-consistency", "view-changes", "evidence"],
   },
   {
     name: "lost-disk-does-not-leave",
     why: "after a lost disk it votes in a view that it may have left",
-    edits: [lost('  if (state.view < left) leaveFor(step, (left + 1) as View, "disk-lost");\n', "")],
+    edits: [lost("  if (state.view < left) waitIn(step, (left + 1) as View);\n", "")],
     breaks: ["self-consistency", "view-changes", "evidence"],
   },
   {

@@ -87,7 +87,12 @@ export const STORES: readonly Mutant[] = [
   {
     name: "kv-store-conflict-taken-for-done",
     why: "the Deno KV store takes somebody else's commit for its own",
-    edits: [kv("if (now.by === by) return expected + 1;", "if (now.version === expected + 1) return expected + 1;")],
+    edits: [
+      kv(
+        "if (entries[0]?.by === by || known.at.head.by === by) return true;",
+        "if (known.version === version) return true;",
+      ),
+    ],
     breaks: ["store"],
   },
   {

@@ -11,24 +11,21 @@ export const SUSPICION: readonly Mutant[] = [
   {
     name: "view-timeout-never-doubles",
     why: "on a slow network no view lives long enough (§4.5.2)",
-    edits: [
-      {
-        file: "src/core/suspicion.ts",
-        find: "suspicion.timeoutMs = Math.min(2 * suspicion.timeoutMs, 64 * step.env.settings.viewTimeoutMs);",
-        replace: "",
-      },
-      {
-        file: "src/core/suspicion.ts",
-        find: "timer.timeoutMs = Math.min(2 * timer.timeoutMs, 64 * step.env.settings.viewTimeoutMs);",
-        replace: "",
-      },
-    ],
+    edits: [{
+      file: "src/core/patience.ts",
+      find: "timer.timeoutMs = Math.min(2 * timer.timeoutMs, MOST * step.env.settings.viewTimeoutMs);",
+      replace: "void timer;",
+    }],
     breaks: ["liveness"],
   },
   {
     name: "waits-for-the-new-view-for-ever",
     why: "no timer runs while a view does not start: f faulty primaries in a row stop the service (§4.5.2)",
-    edits: [{ file: "src/core/suspicion.ts", find: "if (isDue(step)) giveUpOnNewView(step);", replace: "" }],
+    edits: [{
+      file: "src/core/suspicion.ts",
+      find: 'return isDue(step) ? "no-new-view" : null;',
+      replace: "return null;",
+    }],
     breaks: ["liveness"],
   },
   {
@@ -36,8 +33,8 @@ export const SUSPICION: readonly Mutant[] = [
     why: "progress does not restart the timer: a correct primary under load is deposed (§4.5.2)",
     edits: [{
       file: "src/core/suspicion.ts",
-      find: "    timer.timeoutMs = step.env.settings.viewTimeoutMs;\n    stopWaiting(timer);",
-      replace: "    timer.timeoutMs = step.env.settings.viewTimeoutMs;",
+      find: "    gainPatience(step, timer);\n    stopWaiting(timer);",
+      replace: "    gainPatience(step, timer);",
     }],
     breaks: ["calm"],
   },
@@ -56,8 +53,8 @@ export const SUSPICION: readonly Mutant[] = [
     why: "a primary that starves one client is never suspected",
     edits: [{
       file: "src/core/suspicion.ts",
-      find: 'const why = isDue(step) ? "no-progress" : lagsInTime(step) ? "slow-time" : unfairness(step);',
-      replace: 'const why = isDue(step) ? "no-progress" : lagsInTime(step) ? "slow-time" : unfairness(step) && null;',
+      find: '"slow-time" : state.pending.fairness.verdict(timer.awakeMs, fairnessRules(step));',
+      replace: '"slow-time" : null;',
     }],
     breaks: ["liveness"],
   },

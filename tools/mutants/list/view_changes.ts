@@ -136,8 +136,8 @@ export const VIEW_CHANGES: readonly Mutant[] = [
     why: "a view-change's checkpoint is believed without a quorum behind it (§4.4)",
     edits: [
       newView(
-        "if (view === 0 || !isStableCertificate(stable, genesis)) return false;",
-        "if (view === 0) return false;",
+        "!isProofOfLeaving(suspicions, view, genesis) || !isStableCertificate(stable, genesis)) return false;",
+        "!isProofOfLeaving(suspicions, view, genesis)) return false;",
       ),
     ],
     breaks: ["certificates"],
@@ -147,8 +147,8 @@ export const VIEW_CHANGES: readonly Mutant[] = [
     why: "after a view-change a replica goes on in the view that it has left (§4.4)",
     edits: [
       normal(
-        'if (view !== state.view || !step.isActive) return discard("other-view");',
-        'if (view > state.view) return discard("other-view");',
+        "if (view !== state.view || !step.isActive) {\n    if (view > state.view) quickenStatus",
+        "if (view > state.view) {\n    if (view > state.view) quickenStatus",
       ),
       normal(
         'if (replica !== step.primary) return discard("not-the-primary");',
@@ -185,15 +185,20 @@ export const VIEW_CHANGES: readonly Mutant[] = [
   },
   {
     name: "nobody-follows",
-    why: "without the f + 1 rule replicas in different views need not meet (§4.5.2)",
-    edits: [change("step.mayVote && higher.length > step.f", "step.mayVote && higher.length > step.n")],
+    why: "who sees that others have left stays: replicas in different views need not meet (§4.5.2)",
+    edits: [change("if (others) leaveFor", "if (others && step.n === 0) leaveFor")],
     breaks: ["liveness", "view-changes"],
   },
   {
     name: "follows-the-highest",
     why:
       "a replica follows the highest view that was named, perhaps a liar's, and not the lowest of the f + 1 (§4.5.2)",
-    edits: [change("Math.min(...higher)", "Math.max(...higher)")],
+    edits: [
+      change(
+        "(higher.length > step.f ? higher.at(-1) : undefined)",
+        "(higher.length > step.f ? higher[0] : undefined)",
+      ),
+    ],
     breaks: ["view-changes"],
   },
   {
