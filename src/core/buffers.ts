@@ -11,6 +11,8 @@ export interface Buffers {
   readonly ownCheckpoints: number;
   readonly viewChanges: number;
   readonly wantedBodies: number;
+  /** What was accepted before something else at the same number. */
+  readonly formerBodies: number;
   readonly earlyPrePrepares: number;
   readonly queries: number;
   readonly refusedRequests: number;
@@ -28,6 +30,7 @@ export function buffersOf(state: ReplicaState): Buffers {
     ownCheckpoints: state.ownCheckpoints.size,
     viewChanges: state.viewChanges.size,
     wantedBodies: state.bodies.size,
+    formerBodies: state.log.formerBodies,
     earlyPrePrepares: state.early.size,
     queries: state.queries.length,
     refusedRequests: state.refused.size,

@@ -5,6 +5,7 @@
 import { noteAgreedTime } from "./agreed_time.ts";
 import { askForBody } from "./bodies.ts";
 import { isCheckpointDue, isSurpassed, takeCheckpoint } from "./checkpoint.ts";
+import { dropFormer } from "./former_bodies.ts";
 import type { Millis, SequenceNumber } from "./ids.ts";
 import { invariant } from "./invariant.ts";
 import { isReadyFor } from "./loading.ts";
@@ -56,6 +57,7 @@ function execute(step: Step, slot: Slot, batch: Batch): void {
     commits: slot.decision,
     batch: known ? null : batch,
   });
+  dropFormer(step, slot);
   step.stage("executed", state.view, slot.sequence, batch);
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Digest, ReplicaId, SequenceNumber, View } from "./ids.ts";
+import type { FormerBody } from "./former_bodies.ts";
 import { invariant } from "./invariant.ts";
 import type {
   Batch,
@@ -33,6 +34,8 @@ export interface Slot {
   prePrepare: Verified<Signed<PrePrepare>> | null;
   /** The body of `committed` if that is set, else of `prePrepare`; `null` while it is being fetched. */
   batch: Batch | null;
+  /** What was accepted here before `prePrepare`, with another digest, and may still be asked for; by digest. */
+  readonly former: Map<Digest, FormerBody>;
   /** When `prePrepare` was accepted, in time awake; `null`: in an earlier life. */
   acceptedAt: number | null;
   /** A pre-prepare that can't be accepted yet: its body is missing, or its timestamp is too far ahead of our clock. */
@@ -88,6 +91,7 @@ export class MessageLog {
         sequence,
         prePrepare: null,
         batch: null,
+        former: new Map(),
         acceptedAt: null,
         waiting: null,
         prepares: new Map(),
@@ -143,6 +147,13 @@ export class MessageLog {
       if (sequence > highest && (prepared !== null || committed !== null)) highest = sequence;
     }
     return highest;
+  }
+
+  /** How many bodies are kept of batches in whose place others were accepted. */
+  get formerBodies(): number {
+    let count = 0;
+    for (const { former } of this.#slots.values()) count += former.size;
+    return count;
   }
 
   /** Moves the watermarks to a stable checkpoint and frees what is at or below it. */

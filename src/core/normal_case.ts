@@ -6,6 +6,7 @@ import { ceiling, proposalTime, reachedAt, watchProgress } from "./agreed_time.t
 import { executeCommitted } from "./execution.ts";
 import { askForBody } from "./bodies.ts";
 import { compare } from "./evidence.ts";
+import { bodyOf, dropFormer, keepFormer } from "./former_bodies.ts";
 import type { Digest, Millis, SequenceNumber, View } from "./ids.ts";
 import { matchingCommits, matchingPrepares, type Slot } from "./message_log.ts";
 import type { Batch, Commit, Decision, Prepare, PrePrepare, Signed, SignedRequest, Verified } from "./messages.ts";
@@ -84,7 +85,11 @@ export function onPrePrepare(step: Step, prePrepare: Verified<Signed<PrePrepare>
   if (compare(step, known, prePrepare)) return discard("conflicting");
   if (sequence <= state.lastExecuted) return discard("already-executed");
   if (accepted || waiting?.batch || (waiting && !batch)) return discard("duplicate");
-  slot.waiting = { prePrepare, batch: batch ?? null, carried: waiting?.carried ?? false };
+  slot.waiting = {
+    prePrepare,
+    batch: batch ?? bodyOf(slot, prePrepare.message.digest),
+    carried: waiting?.carried ?? false,
+  };
   acceptWaiting(step, slot);
 }
 
@@ -142,6 +147,7 @@ export function onBodies(step: Step, bodies: ReadonlyMap<Digest, Batch>): void {
 /** The pre-prepare is ours to stand by: record it, and as a backup say so. */
 function accept(step: Step, slot: Slot, prePrepare: Verified<Signed<PrePrepare>>, batch: Batch): void {
   const { view, sequence, digest } = prePrepare.message;
+  keepFormer(step, slot, prePrepare.message);
   slot.prePrepare = prePrepare;
   slot.acceptedAt = step.state.suspicion.awakeMs;
   if (slot.committed === null || slot.committed === digest) slot.batch = batch;
@@ -211,6 +217,7 @@ function checkPrepared(step: Step, slot: Slot): void {
   if (prepares.length < step.quorum - 1) return;
   slot.prepared = { prePrepare, prepares };
   step.persist({ kind: "prepared", prePrepare, prepares });
+  dropFormer(step, slot);
   step.stage("prepared", view, sequence, batch);
   sayCommit(step, slot, view, digest);
   checkCommitted(step, slot, { view, digest });
@@ -249,8 +256,7 @@ function decide(step: Step, slot: Slot, commits: Slot["decision"]): void {
   const { view, digest } = commits[0]!.message;
   slot.committed = digest;
   slot.decision = commits;
-  const bodies = [slot.batch, slot.waiting?.batch];
-  slot.batch = bodies.find((batch) => batch?.digest === digest) ?? null;
+  slot.batch = bodyOf(slot, digest);
   step.stage("committed", view, slot.sequence, slot.batch);
   if (!slot.batch) askForBody(step, digest);
   executeCommitted(step);

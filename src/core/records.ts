@@ -30,6 +30,15 @@ export type Record =
   | ({ readonly kind: "suspicion" } & SaidSuspicion)
   /** It accepted this pre-prepare; as a backup it has sent the prepare. One per number, the latest counts. Binding. */
   | { readonly kind: "accepted"; readonly prePrepare: Signed<PrePrepare>; readonly batch: Batch }
+  /**
+   * What it accepted at this number before, in these views, and keeps the bodies of: all of it, each time. Soft: it changes with
+   * `accepted`, which is binding, and may shrink later than is known.
+   */
+  | {
+    readonly kind: "former";
+    readonly sequence: SequenceNumber;
+    readonly bodies: readonly { readonly view: View; readonly digest: Digest }[];
+  }
   /** It has the certificate and has sent the commit. One per number, the latest counts. Binding. */
   | {
     readonly kind: "prepared";
@@ -99,6 +108,7 @@ export function isBinding(record: Record): boolean {
     case "lost-disk":
     case "numbers":
       return true;
+    case "former":
     case "committed":
     case "clock":
     case "contradiction":
@@ -130,6 +140,12 @@ export interface SaidSuspicion {
 export interface Recovered extends ViewState {
   readonly suspicion?: SaidSuspicion;
   readonly accepted: readonly { readonly prePrepare: Verified<Signed<PrePrepare>>; readonly batch: Verified<Batch> }[];
+  /** As in the last `former` record of each number, with the bodies. */
+  readonly former?: readonly {
+    readonly sequence: SequenceNumber;
+    readonly view: View;
+    readonly batch: Verified<Batch>;
+  }[];
   readonly prepared: readonly {
     readonly prePrepare: Verified<Signed<PrePrepare>>;
     readonly prepares: readonly Verified<Signed<Prepare>>[];

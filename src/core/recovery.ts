@@ -148,6 +148,9 @@ function restoreLog(env: Environment, state: ReplicaState, recovered: Recovered)
     if (primaryOf(view, n) === env.self) continue;
     slot.prepares.set(env.self, env.sign<Prepare>({ kind: "prepare", replica: env.self, view, sequence, digest }));
   }
+  for (const { sequence, view, batch } of recovered.former ?? []) {
+    if (state.log.isWithin(sequence)) state.log.slot(sequence).former.set(batch.digest, { view, batch });
+  }
   for (const certificate of recovered.prepared) {
     const { view, sequence, digest } = certificate.prePrepare.message;
     if (!state.log.isWithin(sequence)) continue;

@@ -4,6 +4,7 @@
  */
 import { onStable, type StableCertificate, stableSequence } from "./checkpoint.ts";
 import { compareNewView, compareViewChange } from "./evidence.ts";
+import { bodyOf } from "./former_bodies.ts";
 import type { ReplicaId, SequenceNumber, View } from "./ids.ts";
 import { invariant } from "./invariant.ts";
 import type { LeaveReason } from "./events.ts";
@@ -206,7 +207,7 @@ export function carryOver(step: Step): void {
       const isLate = slot.decision.every(({ message }) => message.view >= view);
       invariant(isLate, `${sequence} is committed as ${slot.committed}, the new view ${view} has ${digest}`);
     }
-    const batch = digest === empty.digest ? empty : slot.batch?.digest === digest ? slot.batch : null;
+    const batch = digest === empty.digest ? empty : bodyOf(slot, digest);
     slot.waiting = { prePrepare, batch, carried: true };
     // What is overruled is not voted for; but while it waits its primary is held to it.
     if (!isOverruled) acceptWaiting(step, slot);

@@ -18,7 +18,7 @@ import type {
   Verified,
   ViewChange,
 } from "../core/messages.ts";
-import type { Recovered, ViewState } from "../core/records.ts";
+import type { Record, Recovered, ViewState } from "../core/records.ts";
 import { decodeFrame, unpack, type WireLimits, wireLimits } from "../wire/mod.ts";
 import { type Kept, readKept } from "./kept_inputs.ts";
 import { lostDiskOf } from "./lost_disk_record.ts";
@@ -32,6 +32,9 @@ interface Decided {
   readonly digest: Digest;
   readonly commits: readonly Verified<Signed<Commit>>[];
 }
+
+/** What was accepted at a number before, without the bodies. */
+type Former = Omit<Extract<Record, { kind: "former" }>, "kind">;
 
 /** Reads the records of a store. */
 export class RecordReader {
@@ -71,6 +74,14 @@ export class RecordReader {
 
   accepted(): readonly Verified<Signed<PrePrepare>>[] {
     return this.#numbered("accepted").map(([key]) => this.#frame<PrePrepare>(key, this.plain(key)!, "pre-prepare"));
+  }
+
+  /** What was accepted before what is accepted now. */
+  former(): readonly Former[] {
+    return this.#numbered("former").map(([key, sequence]) => {
+      const bodies = this.#list(key) as (readonly [View, Digest])[];
+      return { sequence, bodies: bodies.map(([view, digest]) => ({ view, digest })) };
+    });
   }
 
   prepared(): Recovered["prepared"] {
@@ -153,7 +164,7 @@ export class RecordReader {
     throw new CorruptStoreError(`${key}: expected a ${kind}, got a ${signed.message.kind}`);
   }
 
-  #numbered(kind: NamingRecord | "retired"): readonly (readonly [key: string, sequence: SequenceNumber])[] {
+  #numbered(kind: NamingRecord | "former" | "retired"): readonly (readonly [key: string, sequence: SequenceNumber])[] {
     return [...this.#records.keys()].filter((key) => key.startsWith(`${kind}/`)).sort().map((key) => {
       const sequence = Number(key.slice(kind.length + 1));
       if (keyOf(kind, sequence) !== key) throw new CorruptStoreError(`${key}: expected ${kind}/ and 16 digits`);

@@ -8,6 +8,7 @@
  * | `view` | the view's number, and as frames, if there are, our view-change and the new-view |
  * | `suspicion` | the frame of what the replica said last of leaving a view, and the furthest view of which it ever did |
  * | `accepted/N` | the pre-prepare as a frame; the body is the blob under its digest |
+ * | `former/N` | pairs of a view and the digest of a batch accepted at N in it, before the one of `accepted/N`; the bodies are blobs |
  * | `prepared/N` | the frames of the pre-prepare and of the prepares |
  * | `committed/N` | the digest of the batch executed at N, and the frames of the commits that decided it |
  * | `checkpoint` | number and root of the last checkpoint taken; its tree is in blobs |
@@ -22,7 +23,7 @@
  * N is padded with zeros to 16 digits, so that keys sort as numbers do.
  * @module
  */
-import type { Digest } from "../core/ids.ts";
+import type { Digest, SequenceNumber } from "../core/ids.ts";
 import { aboutOf } from "../core/evidence.ts";
 import type { Plain } from "../core/io.ts";
 import { isBinding, type Record } from "../core/records.ts";
@@ -38,7 +39,7 @@ export type NamingRecord = "accepted" | "prepared" | "committed";
 export const NAMING_RECORDS: readonly NamingRecord[] = ["accepted", "prepared", "committed"];
 
 /** The key of a record of one sequence number. */
-export function keyOf(kind: NamingRecord | "retired", sequence: number): string {
+export function keyOf(kind: NamingRecord | "former" | "retired", sequence: number): string {
   return `${kind}/${String(sequence).padStart(16, "0")}`;
 }
 
@@ -79,6 +80,8 @@ export class WriteSet implements Writes {
 export class RecordBook {
   /** Sequence number -> digest, as in the store once all writes made so far are committed. */
   readonly #named: { readonly [kind in NamingRecord]: Map<number, Digest> };
+  /** Sequence number -> digests of what was accepted there before. */
+  readonly #former = new Map<number, readonly Digest[]>();
   readonly #uses = new Map<Digest, number>();
 
   /** Keys of `fetched` records. */
@@ -86,18 +89,23 @@ export class RecordBook {
   readonly #archive: ArchiveBook | undefined;
 
   /**
-   * Starts with what a store holds; `named`: the digests that its records name, by number; `fetched`: the keys of those records;
+   * Starts with what a store holds; `named`: the digests that its records name, by number; `former`: those that its `former` records
+   * name; `fetched`: the keys of those records;
    * `archive`: notes what is forgotten.
    */
   constructor(
     named: { readonly [kind in NamingRecord]: ReadonlyMap<number, Digest> },
-    fetched: Iterable<string> = [],
-    archive?: ArchiveBook,
+    { former = [], fetched = [], archive }: {
+      former?: Iterable<readonly [sequence: number, digests: readonly Digest[]]>;
+      fetched?: Iterable<string>;
+      archive?: ArchiveBook | undefined;
+    } = {},
   ) {
     this.#fetched = new Set(fetched);
     this.#archive = archive;
     this.#named = { accepted: new Map(), prepared: new Map(), committed: new Map() };
     for (const kind of NAMING_RECORDS) for (const [sequence, digest] of named[kind]) this.#name(kind, sequence, digest);
+    for (const [sequence, digests] of former) this.#nameFormer(sequence, digests);
   }
 
   /** Adds a record to a change. Records of one replica must come in the order in which the core gave them. */
@@ -117,6 +125,8 @@ export class RecordBook {
         writes.put(keyOf("accepted", sequence), encodeFrame(record.prePrepare));
         return this.#rename(writes, { kind: "accepted", sequence, digest, batch: record.batch });
       }
+      case "former":
+        return this.#noteFormer(writes, record);
       case "prepared": {
         const { sequence, digest } = record.prePrepare.message;
         writes.put(keyOf("prepared", sequence), frames([record.prePrepare, ...record.prepares]));
@@ -181,8 +191,27 @@ export class RecordBook {
     if (before !== undefined) this.#release(writes, before);
   }
 
+  #noteFormer(writes: WriteSet, { sequence, bodies }: Extract<Record, { kind: "former" }>): void {
+    const before = this.#former.get(sequence) ?? [];
+    const key = keyOf("former", sequence);
+    if (bodies.length === 0) writes.records.set(key, null);
+    else writes.put(key, bodies.map(({ view, digest }) => [view, digest]));
+    this.#nameFormer(sequence, bodies.map(({ digest }) => digest));
+    for (const digest of before) this.#release(writes, digest);
+  }
+
+  #nameFormer(sequence: number, digests: readonly Digest[]): void {
+    if (digests.length === 0) this.#former.delete(sequence);
+    else this.#former.set(sequence, digests);
+    for (const digest of digests) this.#use(digest);
+  }
+
   #name(kind: NamingRecord, sequence: number, digest: Digest): void {
     this.#named[kind].set(sequence, digest);
+    this.#use(digest);
+  }
+
+  #use(digest: Digest): void {
     this.#uses.set(digest, (this.#uses.get(digest) ?? 0) + 1);
   }
 
@@ -197,6 +226,11 @@ export class RecordBook {
   }
 
   #forget(writes: WriteSet, through: number): void {
+    for (const sequence of [...this.#former.keys()]) {
+      if (sequence <= through) {
+        this.#noteFormer(writes, { kind: "former", sequence: sequence as SequenceNumber, bodies: [] });
+      }
+    }
     for (const kind of NAMING_RECORDS) {
       for (const [sequence, digest] of this.#named[kind]) {
         if (sequence > through) continue;

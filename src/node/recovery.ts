@@ -85,6 +85,7 @@ async function restoreLoaded(
 ): Promise<Restored> {
   const reader = new RecordReader(loaded.records, identity.genesis);
   const prePrepares = reader.accepted();
+  const former = reader.former();
   const prepared = reader.prepared();
   const decided = reader.committed();
   const checkpoint = reader.checkpoint();
@@ -94,7 +95,11 @@ async function restoreLoaded(
   const blobs = new BlobReader(store, hash);
   const bodies = await readBodies(
     blobs,
-    [...prePrepares.map(({ message }) => message.digest), ...decided.map(({ digest }) => digest)],
+    [
+      ...prePrepares.map(({ message }) => message.digest),
+      ...former.flatMap(({ bodies }) => bodies.map(({ digest }) => digest)),
+      ...decided.map(({ digest }) => digest),
+    ],
     identity,
   );
   const accepted = prePrepares.map((prePrepare) => ({ prePrepare, batch: bodies.get(prePrepare.message.digest)! }));
@@ -108,8 +113,11 @@ async function restoreLoaded(
         prepared: new Map(prepared.map(({ prePrepare: { message } }) => [message.sequence, message.digest])),
         committed: new Map(decided.map(({ sequence, digest }) => [sequence, digest])),
       },
-      fetched.keys,
-      archives ? new ArchiveBook({ accepted, committed }) : undefined,
+      {
+        former: former.map(({ sequence, bodies }) => [sequence, bodies.map(({ digest }) => digest)] as const),
+        fetched: fetched.keys,
+        archive: archives ? new ArchiveBook({ accepted, committed }) : undefined,
+      },
     ),
     ...(keepsInputs && { keptInputs: new KeptInputs(identity.genesis, loaded.records.keys(), kept.timers) }),
     kept: kept.inputs,
@@ -118,6 +126,9 @@ async function restoreLoaded(
       ...reader.view(),
       ...reader.suspicion(),
       accepted,
+      former: former.flatMap(({ sequence, bodies: all }) =>
+        all.map(({ view, digest }) => ({ sequence, view, batch: bodies.get(digest)! }))
+      ),
       prepared,
       committed,
       retired: reader.retired(),

@@ -22,6 +22,7 @@ export function limitsOf(
     viewChanges: n,
     // What is decided, and what a later view proposes there.
     wantedBodies: 2 * logWindow,
+    formerBodies: 8 * n * logWindow,
     earlyPrePrepares: logWindow,
     queries: 1_024,
     refusedRequests: 1_024,

@@ -21,6 +21,7 @@ export function unnamedBlobs({ records, blobs }: Pick<Disk, "records" | "blobs">
   const pages = root === undefined ? [] : content(root, (plain) => readRoot(plain).pages.map(([, page]) => page));
   const named = new Set([
     ...reader.accepted().map(({ message }) => message.digest),
+    ...reader.former().flatMap(({ bodies }) => bodies.map(({ digest }) => digest)),
     ...reader.prepared().map(({ prePrepare: { message } }) => message.digest),
     ...reader.committed().map(({ digest }) => digest),
     ...reader.retired().flatMap(({ digests }) => digests),

@@ -264,8 +264,8 @@ export class Machine implements Station {
     if (!life.core || !life.store.isSettled || now < this.#reloadAt) return;
     this.#reloadAt = now + this.#reloads.exponential(this.#world.reloadMs);
     const { replica, label, disk, keepsInputs } = this;
-    const [status, timers] = [life.core.status(), life.core.timers?.()];
-    const moment = { world: this.#world, replica, label, disk, keepsInputs, status, timers };
+    const [status, timers, formerBodies] = [life.core.status(), life.core.timers?.(), this.buffers?.formerBodies];
+    const moment = { world: this.#world, replica, label, disk, keepsInputs, status, timers, formerBodies };
     void checkReload({ ...moment, random: this.#reloads.fork(), now: steppedAt }).catch((error) => {
       this.#world.report("reload", `${label} can't be read from its store: ${error}`);
     });

@@ -19,7 +19,18 @@ import {
   type Measures,
 } from "./paper.ts";
 import type { SaidCommits } from "./said_commits.ts";
-import { emptyMemory, enter, leave, type Memory, noteAccepted, notePrepared, placeOf } from "./replica_memory.ts";
+import {
+  emptyMemory,
+  enter,
+  leave,
+  type Memory,
+  noteAccepted,
+  noteExecuted,
+  notePrepared,
+  noteRestored,
+  noteStable,
+  placeOf,
+} from "./replica_memory.ts";
 
 /** What is needed to judge. */
 export interface PromisesOptions {
@@ -60,15 +71,10 @@ export class Promises {
     if (recovered.lostDisk && !before?.hasLostDisk) {
       this.#memories.set(replica, { ...emptyMemory(before), hasLostDisk: true });
     }
-    const memory = this.#memory(replica);
+    const memory = this.memory(replica);
     memory.hasLostDisk = recovered.lostDisk !== undefined;
-    const { accepted, prepared } = recovered;
-    for (const { prePrepare } of [...accepted, ...prepared]) noteAccepted(memory, prePrepare.message);
-    for (const { prePrepare } of prepared) notePrepared(memory, prePrepare.message);
-    for (const { sequence, batch } of recovered.committed) memory.on.committed.add(`${sequence}/${batch.digest}`);
-    const { checkpoint, viewChange, newView, view, stable } = recovered;
-    if (checkpoint) memory.on.checkpoint.add(`${checkpoint.sequence}/${checkpoint.root}`);
-    memory.stable = Math.max(memory.stable, stable[0]?.message.sequence ?? 0);
+    noteRestored(memory, recovered);
+    const { viewChange, newView, view } = recovered;
     if (viewChange) leave(memory, viewChange.message.view);
     // What is read is old already where another isolate has gone on meanwhile.
     if (newView && view >= memory.view) enter(memory, newView.message);
@@ -78,10 +84,9 @@ export class Promises {
 
   /** A step's records are durable, as far as they must be, and its messages are about to go. */
   released(replica: ReplicaId, { events, records, messages }: Ready, now: Millis): void {
-    const memory = this.#memory(replica);
+    const memory = this.memory(replica);
     const goneTo = (view: View) => this.#goneTo(view, replica);
-    const leaving = { events, from: memory.view, goneTo };
-    this.#flaw("view-changes", flawOfLeaving(leaving), replica);
+    this.#flaw("view-changes", flawOfLeaving({ events, from: memory.view, goneTo }), replica);
     this.#flaw("write-ahead", flawOfEntering({ events, records }), replica);
     for (const record of records) this.#record(replica, memory, record, now);
     for (const { message: { message } } of messages) {
@@ -89,7 +94,8 @@ export class Promises {
     }
   }
 
-  #memory(replica: ReplicaId): Memory {
+  /** What is known of one replica. */
+  memory(replica: ReplicaId): Memory {
     let memory = this.#memories.get(replica);
     if (!memory) this.#memories.set(replica, memory = emptyMemory());
     return memory;
@@ -146,8 +152,7 @@ export class Promises {
           this.#options.report("certificates", `replica ${replica} executes at ${sequence} what was not decided there`);
         }
         if (batch) this.#checkBody(replica, batch, digest);
-        memory.on.committed.add(`${sequence}/${digest}`);
-        return;
+        return noteExecuted(memory, { sequence, digest });
       }
       case "checkpoint":
         memory.on.checkpoint.add(`${record.sequence}/${record.root}`);
@@ -161,11 +166,7 @@ export class Promises {
             `replica ${replica}'s low watermark falls from ${memory.stable} to ${stable}`,
           );
         }
-        memory.stable = stable;
-        for (const sequence of [...memory.preparedIn.keys()]) {
-          if (sequence <= stable) memory.preparedIn.delete(sequence);
-        }
-        return;
+        return noteStable(memory, stable);
       }
       case "lost-disk":
         if (record.found !== null) return;

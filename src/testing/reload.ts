@@ -13,6 +13,8 @@ import type { StateMachine } from "../core/state_machine.ts";
 import { createEnvironment } from "../node/environment.ts";
 import type { Loaded, Store } from "../node/ports.ts";
 import { restore } from "../node/recovery.ts";
+import { encodeBatch } from "../wire/mod.ts";
+import { lostBody } from "./checks/bodies.ts";
 import type { Disk } from "./disk.ts";
 import { drill } from "./drills/mod.ts";
 import type { Random } from "./random.ts";
@@ -33,6 +35,8 @@ export interface Moment {
   readonly status: ReplicaStatus;
   /** How long it has waited, as it says. */
   readonly timers: Timers | undefined;
+  /** How many bodies it keeps of batches in whose place others were accepted; `undefined`: it does not say. */
+  readonly formerBodies: number | undefined;
   /** When it made its last step. */
   readonly now: Millis;
   /** For the drill that follows. */
@@ -41,9 +45,16 @@ export interface Moment {
 
 /** Reads a second replica from the store and reports where it differs. */
 export async function checkReload(moment: Moment): Promise<void> {
-  const { world, replica, label, disk, keepsInputs, status, timers, now, random } = moment;
+  const { world, replica, label, disk, keepsInputs, status, timers, formerBodies, now, random } = moment;
   const { genesis, cluster, settings, crypto, keyOf, report, coverage, createCore } = world;
   const copy = copyOf(disk);
+  const lost = lostBody({
+    owed: world.witness.owedBodies(replica),
+    blobs: disk.blobs,
+    nullDigest: crypto.hash(encodeBatch(0 as Millis, [])),
+    n: genesis.replicas.length,
+  });
+  if (lost) report("bodies", `${label} has no more ${lost}`);
   const { recovered, kept } = await restore(
     copy,
     { genesis, cluster, self: replica, hash: crypto.hash },
@@ -62,6 +73,13 @@ export async function checkReload(moment: Moment): Promise<void> {
       from,
     );
   const core = coreOf(recovered);
+  const formersRead = core.buffers?.().formerBodies;
+  if (formerBodies !== undefined && formersRead !== formerBodies) {
+    report(
+      "reload",
+      `${label}, read from its store, has ${formersRead} former bodies; in memory it has ${formerBodies}`,
+    );
+  }
   const rootRead = core.status().stateRoot;
   const { messages, records } = core.step({ kind: "start", kept }, now);
   // Memory waits for chunks before it can take its next checkpoint, and the other one, which has them all, takes it at its start.
@@ -117,14 +135,14 @@ export function reloadDifference(
 
 /** What a store has of what is stable (PBFT §4.3): it should be gone. */
 function leftBelow(
-  { accepted, prepared, committed, retired }: Recovered,
+  { accepted, former = [], prepared, committed, retired }: Recovered,
   kept: readonly MessageInput[],
   low: number,
   { checkpointInterval }: Genesis,
 ): string | null {
   const numbers = [
     ...[...accepted, ...prepared].map(({ prePrepare }) => prePrepare.message.sequence),
-    ...committed.map(({ sequence }) => sequence),
+    ...[...former, ...committed].map(({ sequence }) => sequence),
     ...kept.flatMap((input) => {
       switch (input.kind) {
         case "prepare":

@@ -4,6 +4,7 @@
  */
 import type { Digest, View } from "../core/ids.ts";
 import type { NewView, PrePrepare, Signed } from "../core/messages.ts";
+import type { Recovered } from "../core/records.ts";
 
 /** What is known of one replica. */
 export interface Memory {
@@ -13,6 +14,8 @@ export interface Memory {
   readonly on: { readonly [kind in "accepted" | "prepared" | "committed" | "checkpoint"]: Set<string> };
   /** By number, the views in which it prepared there. */
   readonly preparedIn: Map<number, Set<number>>;
+  /** By number, the last view in which each digest was accepted whose body must still be there. */
+  readonly owed: Map<number, Map<Digest, number>>;
   /** The views that it has left for, and those that it has entered. */
   readonly left: Set<number>;
   readonly entered: Set<number>;
@@ -33,6 +36,7 @@ export function emptyMemory(before?: Memory): Memory {
     stable: 0,
     on: { accepted: new Set(), prepared: new Set(), committed: new Set(), checkpoint: new Set() },
     preparedIn: new Map(),
+    owed: new Map(),
     left: new Set(),
     entered: new Set(),
     carried: new Map(),
@@ -54,6 +58,10 @@ export function placeOf({ view, sequence, digest }: Place): string {
 /** It has accepted this. */
 export function noteAccepted(memory: Memory, message: Place): void {
   memory.on.accepted.add(placeOf(message));
+  if (message.sequence <= memory.stable) return;
+  const owed = memory.owed.get(message.sequence) ?? new Map<Digest, number>();
+  memory.owed.set(message.sequence, owed);
+  owed.set(message.digest, Math.max(message.view, owed.get(message.digest) ?? 0));
 }
 
 /** It has this prepared. */
@@ -61,6 +69,32 @@ export function notePrepared(memory: Memory, message: Place): void {
   memory.on.prepared.add(placeOf(message));
   const views = memory.preparedIn.get(message.sequence) ?? new Set();
   memory.preparedIn.set(message.sequence, views.add(message.view));
+  const owed = memory.owed.get(message.sequence) ?? new Map<Digest, number>();
+  for (const [digest, view] of owed) if (view < message.view) owed.delete(digest);
+}
+
+/** It has executed this: nothing else can be decided there. */
+export function noteExecuted(memory: Memory, { sequence, digest }: Pick<Place, "sequence" | "digest">): void {
+  memory.on.committed.add(`${sequence}/${digest}`);
+  const owed = memory.owed.get(sequence) ?? new Map<Digest, number>();
+  for (const other of owed.keys()) if (other !== digest) owed.delete(other);
+}
+
+/** Its last stable checkpoint is here. */
+export function noteStable(memory: Memory, stable: number): void {
+  memory.stable = stable;
+  for (const byNumber of [memory.preparedIn, memory.owed]) {
+    for (const sequence of [...byNumber.keys()]) if (sequence <= stable) byNumber.delete(sequence);
+  }
+}
+
+/** It was read from its store: what of this was not let out before counts as well. The bodies are owed by what was let out. */
+export function noteRestored(memory: Memory, { accepted, prepared, committed, checkpoint, stable }: Recovered): void {
+  for (const { prePrepare } of [...accepted, ...prepared]) memory.on.accepted.add(placeOf(prePrepare.message));
+  for (const { prePrepare } of prepared) notePrepared(memory, prePrepare.message);
+  for (const { sequence, batch } of committed) noteExecuted(memory, { sequence, digest: batch.digest });
+  if (checkpoint) memory.on.checkpoint.add(`${checkpoint.sequence}/${checkpoint.root}`);
+  noteStable(memory, Math.max(memory.stable, stable[0]?.message.sequence ?? 0));
 }
 
 /** It has left for this view. */

@@ -27,6 +27,8 @@ export type Invariant =
   | "write-ahead"
   /** Nobody takes for a correct replica's what that has never said. */
   | "authenticity"
+  /** The body of what was accepted is kept for as long as a certificate for it can count. */
+  | "bodies"
   /** A body has the digest that it is known by. */
   | "digests"
   /** Operations see the time that was agreed on, which never falls and is not far ahead of correct clocks. */

@@ -124,6 +124,11 @@ export class Witness {
     );
   }
 
+  /** The bodies that a replica's store must have, by number. */
+  owedBodies(replica: ReplicaId): ReadonlyMap<number, ReadonlyMap<Digest, number>> {
+    return this.#promises.memory(replica).owed;
+  }
+
   /** A correct replica is read from its store. */
   restored(replica: ReplicaId, recovered: Recovered): void {
     this.#promises.restored(replica, recovered);

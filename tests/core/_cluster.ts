@@ -137,7 +137,10 @@ class Disk {
   suspicion?: NonNullable<Recovered["suspicion"]>;
   view: ViewState = { view: 0 as View, viewChange: null, newView: null };
   readonly accepted = new Map<number, Recovered["accepted"][number]>();
+  readonly former = new Map<number, NonNullable<Recovered["former"]>>();
   readonly prepared = new Map<number, Recovered["prepared"][number]>();
+  /** The bodies that this store still has to have: those that its records name. */
+  readonly #bodies = new Map<Digest, Batch>();
   readonly committed = new Map<number, Recovered["committed"][number]>();
   readonly retired = new Map<number, readonly Digest[]>();
   readonly fetched = new Set<Digest>();
@@ -156,7 +159,16 @@ class Disk {
       case "suspicion":
         this.suspicion = record;
         break;
+      case "former":
+        this.former.set(
+          record.sequence,
+          record.bodies.map(({ view, digest }) => {
+            return { sequence: record.sequence, view, batch: this.#bodies.get(digest)! as Verified<Batch> };
+          }),
+        );
+        break;
       case "accepted":
+        this.#bodies.set(record.batch.digest, record.batch);
         this.accepted.set(record.prePrepare.message.sequence, record as unknown as Recovered["accepted"][number]);
         break;
       case "prepared":
@@ -201,7 +213,7 @@ class Disk {
         for (const sequence of record.checkpoints) this.retired.delete(sequence);
         break;
       case "forget":
-        for (const map of [this.accepted, this.prepared, this.committed]) {
+        for (const map of [this.accepted, this.former, this.prepared, this.committed]) {
           for (const sequence of [...map.keys()]) if (sequence <= record.through) map.delete(sequence);
         }
         break;
@@ -216,6 +228,7 @@ class Disk {
     return {
       ...view,
       accepted: values(accepted),
+      former: values(this.former).flat(),
       prepared: values(prepared),
       committed: values(committed),
       retired,
@@ -541,10 +554,8 @@ export class Cluster {
       id,
       digests.flatMap((digest) => {
         const bytes = disk.blobs.get(digest);
-        const batch = [...disk.accepted.values(), ...disk.committed.values()].find(({ batch }) =>
-          batch.digest === digest
-        )
-          ?.batch;
+        const named = [...disk.accepted.values(), ...[...disk.former.values()].flat(), ...disk.committed.values()];
+        const batch = named.find(({ batch }) => batch.digest === digest)?.batch;
         return bytes ? [{ digest, bytes }] : batch ? [{ digest, bytes: batch.bytes, batch }] : [];
       }),
     );

@@ -136,6 +136,34 @@ Deno.test("to forget removes records and bodies up to a number, but not a body t
   assertEquals(await has(store, one), [false]);
 });
 
+/** What was accepted at a number before, and in which views. */
+function former(sequence: number, ...batches: readonly (readonly [Batch, number])[]): Record {
+  const bodies = batches.map(([{ digest }, view]) => ({ digest, view: view as View }));
+  return { kind: "former", sequence: sequence as SequenceNumber, bodies };
+}
+
+Deno.test("the body of what was accepted before stays for as long as it is named, and is read back", async () => {
+  const store = new MemoryStore();
+  const [one, two, three] = [batchOf(1), batchOf(2), batchOf(3)];
+  const { recovered } = await roundTrip(
+    store,
+    accepted(7, one),
+    former(7, [one, 0]),
+    accepted(7, two, 1),
+    former(7, [one, 0], [two, 1]),
+    accepted(7, three, 2),
+  );
+  assertEquals(recovered.former, [{ sequence: 7, view: 0, batch: one }, { sequence: 7, view: 1, batch: two }] as never);
+  assertEquals(await has(store, one, two, three), [true, true, true]);
+  // The first is accepted once more; then it is prepared.
+  await roundTrip(store, former(7, [two, 1], [three, 2]), accepted(7, one, 3));
+  assertEquals(await has(store, one, two, three), [true, true, true]);
+  assertEquals((await roundTrip(store, former(7))).recovered.former, []);
+  assertEquals(await has(store, one, two, three), [true, false, false]);
+  await roundTrip(store, former(7, [one, 3]), accepted(7, two, 4), forget(7));
+  assertEquals([await has(store, one, two), (await restore(store, identity)).recovered.former], [[false, false], []]);
+});
+
 Deno.test("a body goes when the last record that names it is replaced, not before", async () => {
   const store = new MemoryStore();
   const [one, two] = [batchOf(1), batchOf(2)];

@@ -79,6 +79,8 @@ export function entersAView(scene: Scene): void {
   }
   const newView = cast.newView(view, viewChanges);
   const { statusIntervalMs } = scene.world.settings;
+  // Of those that it hears from each may be at answering something already: then it asks later, as long as it wants the body.
+  const isFetching = (copy.buffers?.wantedBodies ?? 0) > 0;
   const entered = copy.during(() => {
     copy.take({ kind: "new-view", newView: cast.sign(newView) });
     // Whom it would ask may still have to answer what it was asked before.
@@ -92,7 +94,7 @@ export function entersAView(scene: Scene): void {
       if (!batch || batch === cast.empty) continue;
       scene.demand(
         "liveness",
-        fetched.has(digest),
+        fetched.has(digest) || isFetching,
         () => `enters view ${view} and does not ask for a body that it lacks`,
       );
       copy.take(scene.body(batch));

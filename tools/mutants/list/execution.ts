@@ -217,10 +217,7 @@ export const EXECUTION: readonly Mutant[] = [
     name: "body-replaced",
     why: "the body that is executed is the one that came last, not the one that is committed",
     edits: [
-      normal(
-        "  slot.batch = bodies.find((batch) => batch?.digest === digest) ?? null;\n",
-        "  slot.batch = bodies.find((batch) => batch) ?? null;\n",
-      ),
+      normal("  slot.batch = bodyOf(slot, digest);\n", "  slot.batch ??= slot.waiting?.batch ?? null;\n"),
       execution(
         "if (slot.batch?.digest !== slot.committed) return askForBody(step, slot.committed);",
         "if (!slot.batch) return askForBody(step, slot.committed);",

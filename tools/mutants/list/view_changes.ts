@@ -8,6 +8,7 @@ const change = inFile("src/core/view_change.ts");
 const newView = inFile("src/core/new_view.ts");
 const normal = inFile("src/core/normal_case.ts");
 const recovery = inFile("src/core/recovery.ts");
+const former = inFile("src/core/former_bodies.ts");
 
 /** What must be carried from view to view, and what must not. */
 export const VIEW_CHANGES: readonly Mutant[] = [
@@ -256,5 +257,41 @@ export const VIEW_CHANGES: readonly Mutant[] = [
       ),
     ],
     breaks: ["liveness"],
+  },
+  {
+    name: "former-bodies-dropped",
+    why:
+      "the body of a batch goes when another is accepted at its number: a certificate that a liar kept back stops the cluster for good",
+    edits: [former("digest && batch.requests.length > 0) {", "digest && batch.requests.length < 0) {")],
+    breaks: ["bodies", "liveness"],
+  },
+  {
+    name: "former-bodies-not-restored",
+    why: "a restart forgets the bodies in whose place others were accepted",
+    edits: [
+      recovery(
+        "    if (state.log.isWithin(sequence)) state.log.slot(sequence).former.set(batch.digest, { view, batch });\n",
+        "    void [sequence, view, batch];\n",
+      ),
+    ],
+    breaks: ["reload", "bodies", "liveness"],
+  },
+  {
+    name: "former-bodies-dropped-at-a-proposal",
+    why:
+      "the bodies accepted before go when something else is accepted twice over, although nothing has prepared since",
+    edits: [
+      former(
+        "  let hasChanged = former.delete(coming.digest);",
+        "  let hasChanged = former.size > 0;\n  former.clear();",
+      ),
+    ],
+    breaks: ["bodies", "liveness"],
+  },
+  {
+    name: "former-bodies-kept-for-good",
+    why: "what can't be chosen any more stays until a checkpoint covers it: memory and disk fill",
+    edits: [former("  if (slot.former.size === 0) return;\n", "  if (slot.former.size < 1e9) return;\n")],
+    breaks: ["bounds"],
   },
 ];
