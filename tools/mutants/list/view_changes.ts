@@ -276,22 +276,4 @@ export const VIEW_CHANGES: readonly Mutant[] = [
     ],
     breaks: ["reload", "bodies", "liveness"],
   },
-  {
-    name: "former-bodies-dropped-at-a-proposal",
-    why:
-      "the bodies accepted before go when something else is accepted twice over, although nothing has prepared since",
-    edits: [
-      former(
-        "  let hasChanged = former.delete(coming.digest);",
-        "  let hasChanged = former.size > 0;\n  former.clear();",
-      ),
-    ],
-    breaks: ["bodies", "liveness"],
-  },
-  {
-    name: "former-bodies-kept-for-good",
-    why: "what can't be chosen any more stays until a checkpoint covers it: memory and disk fill",
-    edits: [former("  if (slot.former.size === 0) return;\n", "  if (slot.former.size < 1e9) return;\n")],
-    breaks: ["bounds"],
-  },
 ];
