@@ -42,9 +42,8 @@ function execute(step: Step, slot: Slot, batch: Batch): void {
     state.agreedTime = Math.max(before, batch.timestamp) as Millis;
     noteAgreedTime(step);
   }
-  const isRoomy = hasRoomForFirst(step, batch);
+  if (!step.isPrimary) state.pending.noteBatch(roomOf(step, batch), state.suspicion.awakeMs, fairnessRules(step));
   for (const request of batch.requests) executeRequest(step, { sequence: slot.sequence, before }, request);
-  state.pending.fairness.noteBatch(isRoomy, state.suspicion.awakeMs, fairnessRules(step));
   state.history = env.hash(env.pack([state.history, batch.digest]));
   state.lastExecuted = slot.sequence;
   state.bodies.delete(batch.digest);
@@ -61,12 +60,10 @@ function execute(step: Step, slot: Slot, batch: Batch): void {
   step.stage("executed", state.view, slot.sequence, batch);
 }
 
-/** Whether a batch could have taken in the next request of whoever has waited longest, too. */
-function hasRoomForFirst({ state, env, isPrimary }: Step, { requests, bytes }: Batch): boolean {
+/** Whether a batch could have taken in a request, too. */
+function roomOf({ env }: Step, { requests, bytes }: Batch): (request: SignedRequest) => boolean {
   const { maxBatchRequests, maxBatchBytes } = env.genesis.limits;
-  const first = state.pending.first();
-  return !isPrimary && first !== undefined && requests.length < maxBatchRequests &&
-    bytes.length + requestBytes(first.request) <= maxBatchBytes;
+  return (request) => requests.length < maxBatchRequests && bytes.length + requestBytes(request) <= maxBatchBytes;
 }
 
 function operationsOf({ message }: SignedRequest): readonly Uint8Array[] {

@@ -4,7 +4,8 @@
  * @module
  */
 import type { Limits, Settings } from "./config.ts";
-import { Fairness } from "./fairness.ts";
+import type { SuspicionReason } from "./events.ts";
+import { Fairness, type FairnessRules, hadRoom, isKnown } from "./fairness.ts";
 import type { Digest, Millis } from "./ids.ts";
 import type { AnyRequest, SignedRequest, Verified } from "./messages.ts";
 
@@ -13,6 +14,13 @@ export interface PendingRequest {
   readonly request: Verified<SignedRequest>;
   /** It is in a batch that this replica proposed in the present view. */
   proposed: boolean;
+  /** Since when, in time awake, it has been the one that waits longest in this view; `null`: it has not been. */
+  since: number | null;
+  /** Batches that could have taken it in, and how many of them had no room for it. */
+  batches: number;
+  fullBatches: number;
+  /** How many of its owner's had been executed when it came. */
+  readonly servedBefore: number;
   /** When a backup passes it on to the primary again. */
   relayAt: Millis;
   relayIntervalMs: number;
@@ -93,9 +101,37 @@ export class PendingRequests {
   }
 
   /** The next of whoever has waited longest. */
-  first(): PendingRequest | undefined {
+  #first(): PendingRequest | undefined {
     const owner = this.fairness.first;
     return owner === undefined ? undefined : this.#ownedBy(owner).next().value;
+  }
+
+  /** The one that has waited longest and for which the primary must have had a place. */
+  #oldest(): PendingRequest | undefined {
+    const { maxPendingPerClient } = this.#settings;
+    for (const entry of this.#byKey.values()) {
+      if (this.fairness.served(ownerOf(entry.request.message)) - entry.servedBefore < maxPendingPerClient) return entry;
+    }
+    return undefined;
+  }
+
+  /** A batch is executed, as a backup sees it. `fits`: whether a request would have gone into it as well. */
+  noteBatch(fits: (request: SignedRequest) => boolean, awakeMs: number, rules: FairnessRules): void {
+    const [first, oldest] = [this.#first(), this.#oldest()];
+    if (first) this.fairness.noteBatch(fits(first.request), awakeMs, rules);
+    if (!oldest || !isKnown(oldest, awakeMs, rules.patienceMs)) return;
+    oldest.batches++;
+    if (!fits(oldest.request)) oldest.fullBatches++;
+  }
+
+  /** What is wrong with how the primary treats those who wait; `null`: nothing. To be asked now and then. */
+  verdict(awakeMs: number, rules: FairnessRules): SuspicionReason | null {
+    const oldest = this.#oldest();
+    if (oldest) {
+      oldest.since ??= awakeMs;
+      if (awakeMs - oldest.since > rules.patienceMs && hadRoom(oldest)) return "slow-primary";
+    }
+    return this.fairness.verdict(awakeMs, rules);
   }
 
   has(request: SignedRequest): boolean {
@@ -114,6 +150,10 @@ export class PendingRequests {
     const entry: PendingRequest = {
       request,
       proposed: false,
+      since: null,
+      batches: 0,
+      fullBatches: 0,
+      servedBefore: this.fairness.served(owner),
       relayAt,
       relayIntervalMs: statusIntervalMs,
     };
@@ -180,7 +220,7 @@ export class PendingRequests {
     this.#turns.clear();
     this.fairness.startView();
     for (const entry of this.#byKey.values()) {
-      entry.proposed = false;
+      Object.assign(entry, { proposed: false, since: null, batches: 0, fullBatches: 0 });
       this.#awaitTurn(entry);
     }
   }

@@ -53,7 +53,7 @@ function reasonInView(step: Step): SuspicionReason | null {
   timer.dueAt ??= timer.awakeMs + timer.timeoutMs * (isBehind(step) ? PATIENCE : 1);
   if (step.heardFrom === step.primary) bePatient(step, timer.dueAt);
   if (isDue(step)) return "no-progress";
-  return lagsInTime(step) ? "slow-time" : state.pending.fairness.verdict(timer.awakeMs, fairnessRules(step));
+  return lagsInTime(step) ? "slow-time" : state.pending.verdict(timer.awakeMs, fairnessRules(step));
 }
 
 /**

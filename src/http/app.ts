@@ -143,7 +143,7 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
   });
   const callers = new Callers(options);
   const pace = new Pace({ timer, ...PACE });
-  const timestamps = new Timestamps(node.self, node.genesis.replicas.length);
+  const timestamps = new Timestamps(node.self, node.genesis.replicas.length, () => timer.now());
   const nextTimestamp = (name: string) =>
     timestamps.next(node.lastOf?.(name) ?? { timestamp: -1, agreedTime: node.status().replica.agreedTime });
   const rules = clientRules(options);

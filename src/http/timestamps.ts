@@ -18,22 +18,26 @@ const IN_FLIGHT = 1024;
  * Makes timestamps above all that a name has used, at whichever gateway, and that no other member makes: modulo n they are the member's
  * id. Otherwise two gateways could give one name the same timestamp in the same instant, and two equal operations would pass for one.
  * They come from the agreed time, in microseconds, and from what the name has used: a gateway's clock would put them ahead of those that
- * the next gateway makes, and these would be refused as too old.
+ * the next gateway makes, and these would be refused as too old. Only before anything is agreed the clock does, as it does for the agreed
+ * time itself: small numbers are what clients count for themselves.
  */
 export class Timestamps {
   readonly #self: ReplicaId;
   readonly #members: number;
+  readonly #now: () => Millis;
   #last = 0;
   #made = 0;
 
-  constructor(self: ReplicaId, members: number) {
+  constructor(self: ReplicaId, members: number, now: () => Millis) {
     this.#self = self;
     this.#members = members;
+    this.#now = now;
   }
 
   /** The next timestamp for a name. */
   next({ timestamp, agreedTime }: LastOf): number {
-    this.#last = this.#own(Math.max(this.#last + 1, agreedTime * 1000));
+    const time = agreedTime === 0 ? this.#now() : agreedTime;
+    this.#last = this.#own(Math.max(this.#last + 1, time * 1000));
     if (timestamp < this.#last) return this.#last;
     // The name has used higher ones, its own or of another gateway: above these, and apart from others that are in flight.
     const above = this.#own(timestamp + 1 + this.#members * (this.#made++ % IN_FLIGHT));

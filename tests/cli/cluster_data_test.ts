@@ -41,7 +41,7 @@ inFolder("every number of replicas that is offered makes a cluster file that can
     const cluster = createCluster(`${folder}/${n}`, n, urlOf);
     assertEquals(readCluster(`${folder}/${n}`), cluster);
     const { checkpointInterval, logWindow } = cluster.genesis;
-    assertEquals([checkpointInterval, logWindow], n <= 18 ? [64, 256] : [32, 128]);
+    assertEquals([checkpointInterval, logWindow], n <= 18 ? [64, 256] : n <= 25 ? [32, 128] : [16, 64]);
   }
 });
 

@@ -145,7 +145,7 @@ Deno.test("/metrics counts view changes, why they were made, and the views that 
     observer.onEvent?.({ kind: "new-view", view: view(5), primary: replicaId(1), prepared: 3 }, it.timer.now());
   });
   const samples = await scrape(it);
-  assertEquals(samples.get('pbft_view_changes_total{phase="left",why="no-progress"}'), 1);
+  assertEquals(samples.get('pbft_view_changes_total{phase="left",why="suspected"}'), 1);
   assertEquals(samples.get('pbft_view_changes_total{phase="started",why=""}'), 1);
   assertEquals(samples.get("pbft_view_active"), 1);
 });
