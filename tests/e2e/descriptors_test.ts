@@ -19,7 +19,17 @@ Deno.test({
     const url = `http://127.0.0.1:${port}`;
     await Deno.writeTextFile(`${folder}/cluster.json`, JSON.stringify({ genesis, urls: { Apple: url } }));
     await Deno.writeTextFile(`${folder}/key`, privateKey, { mode: 0o600 });
-    const args = ["--cluster", `${folder}/cluster.json`, "--name", "Apple", "--key", `${folder}/key`, "--memory"];
+    const args = [
+      "--cluster",
+      `${folder}/cluster.json`,
+      "--name",
+      "Apple",
+      "--key",
+      `${folder}/key`,
+      "--memory",
+      "--start",
+      "new",
+    ];
     const command = [Deno.execPath(), "run", "-A", "--quiet", REPLICA, ...args, "--until-eof"];
     const process = new Deno.Command("sh", {
       args: ["-c", `ulimit -n ${LIMIT}; exec "$@"`, "sh", ...command],
