@@ -29,7 +29,7 @@ export interface Status {
   readonly executed: SequenceNumber;
   /** Its sender has lost its disk and votes again once a checkpoint at or above this number is stable; 0: it has not. */
   readonly votesAbove: SequenceNumber;
-  /** What one that has lost its disk has the others echo: only what they say after that counts; 0: it has not. */
+  /** What one that has started has the others echo: only what they say after that counts; 0: it asks nothing. */
   readonly challenge: Millis;
   /** The challenge of the one that this is sent to; 0: to all. */
   readonly echo: Millis;

@@ -97,6 +97,18 @@ export function takeCheckpoint(step: Step): boolean {
   return true;
 }
 
+/** Says the checkpoints that it took when it could not say them. */
+export function sayCheckpoints(step: Step): void {
+  const { ownCheckpoints, checkpoints, log } = step.state;
+  for (const [sequence, digest] of [...ownCheckpoints].sort(([a], [b]) => a - b)) {
+    if (sequence <= log.low || checkpoints.get(sequence)?.has(step.self)) continue;
+    const checkpoint = step.env.sign<Checkpoint>({ kind: "checkpoint", replica: step.self, sequence, digest });
+    step.send("all", checkpoint);
+    keep(step, checkpoint);
+    checkStable(step, sequence);
+  }
+}
+
 /** Notes what a checkpoint no longer names, and that it names some of what others did not. */
 export function retire(
   step: Step,

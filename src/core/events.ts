@@ -52,6 +52,8 @@ export type Event =
   | { readonly kind: "recovered"; readonly sequence: SequenceNumber }
   /** It has said that it would move to this view: because it suspects the primary, and why; to hand over; or not any more. */
   | { readonly kind: "suspicion"; readonly view: View; readonly why: SuspicionReason | "hand-over" | "withdrawn" }
+  /** The others gave back what this replica has said and its store does not know of: an old copy. It goes on as if its disk were lost. */
+  | { readonly kind: "old-copy"; readonly message: MessageKind; readonly sequence: SequenceNumber | null }
   /** It has left for this view, and why. */
   | { readonly kind: "view-change"; readonly view: View; readonly why: LeaveReason }
   /** The view has started here. `prepared`: how many numbers were carried over. */

@@ -50,7 +50,7 @@ export function askHandOver(step: Step): void {
  */
 export function grantHandOver(step: Step, { replica, view, standing }: Suspicion): void {
   const { state, n } = step;
-  const { leaving, suspicion: { awakeMs } } = state;
+  const { leaving, clock: { elapsedMs } } = state;
   if (standing !== "agrees" || !step.mayVote || view <= state.view || view > state.view + n) return;
   const asking = [...leaving.heard.values()].filter(({ message }) => {
     return message.view === view && message.standing === "agrees" && message.replica !== step.self;
@@ -59,9 +59,9 @@ export function grantHandOver(step: Step, { replica, view, standing }: Suspicion
   const isItsOwn = replica === step.primary && step.isActive;
   const isLeftOut = (leaving.views.get(replica) ?? 0) >= view;
   const before = leaving.granted.get(replica);
-  const isTooSoon = before !== undefined && before.view !== view && awakeMs < before.at + GRANT_INTERVAL_MS;
+  const isTooSoon = before !== undefined && before.view !== view && elapsedMs < before.at + GRANT_INTERVAL_MS;
   if (!isItsOwn && (!isLeftOut || isTooSoon)) return;
-  leaving.granted.set(replica, { view, at: awakeMs });
+  leaving.granted.set(replica, { view, at: elapsedMs });
   agree(step, view);
 }
 

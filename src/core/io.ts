@@ -95,7 +95,13 @@ export interface PeerMemory {
 /** Everything that happens to a replica. */
 export type Input =
   /** Once, first: replay what was committed, take up again the inputs that were `kept`, say where we are. */
-  | { readonly kind: "start"; readonly kept?: readonly MessageInput[]; readonly peers?: PeerMemory | undefined }
+  | {
+    readonly kind: "start";
+    readonly kept?: readonly MessageInput[];
+    readonly peers?: PeerMemory | undefined;
+    /** It goes on with what it did before: it asks the others whether that is all, and votes when they have answered. */
+    readonly asks?: boolean;
+  }
   /** Time has passed; what is due fires. Every other input does that too. */
   | { readonly kind: "alarm" }
   /** This replica is about to be stopped: if it is the primary it hands the view on. */
@@ -187,6 +193,8 @@ export interface ReplicaStatus {
   readonly unsealed?: SequenceNumber;
   /** Whether it has lost its disk and votes in nothing until the others have left its former votes behind. */
   readonly hasLostDisk: boolean;
+  /** It is there while the replica, started anew, waits for what the others hold of it, and does not vote. */
+  readonly isAsking?: true;
   /** What proves that others are faulty: pairs of messages by which they contradict themselves. At most 64, 8 per replica. */
   readonly evidence: readonly Contradiction[];
 }

@@ -36,7 +36,7 @@ export interface Leaving {
   readonly heard: Map<ReplicaId, Verified<Signed<Suspicion>>>;
   /** The highest view that each of the others has shown to be in, or on its way to, by what it signed. */
   readonly views: Map<ReplicaId, View>;
-  /** To which view each of the others was granted a hand-over last, and when that was, in time awake. */
+  /** To which view each of the others was granted a hand-over last, and when that was, in the time that has passed here. */
   readonly granted: Map<ReplicaId, { readonly view: View; readonly at: number }>;
 }
 
@@ -186,7 +186,10 @@ export function noteView(step: Step, replica: ReplicaId, view: View): void {
   onQuorum(step);
 }
 
-/** Somebody gives back what this replica said before it lost its disk: it goes on from there. */
+/**
+ * Somebody gives back what this replica said before it lost its disk, or was given an old copy of it: it goes on from there. While it
+ * may not vote it says nothing new; if it still suspects its primary when it may, it says so then.
+ */
 function onOwnSuspicion(step: Step, suspicion: Verified<Signed<Suspicion>>): void {
   const { leaving } = step.state;
   const { number, view } = suspicion.message;
@@ -195,11 +198,11 @@ function onOwnSuspicion(step: Step, suspicion: Verified<Signed<Suspicion>>): voi
   leaving.own = suspicion;
   leaving.furthest = Math.max(leaving.furthest, view) as View;
   step.persist({ kind: "suspicion", suspicion, furthest: leaving.furthest });
-  if (again && isAhead(step, again.view)) say(step, again.view, again.standing);
+  if (again && step.mayVote && isAhead(step, again.view)) say(step, again.view, again.standing);
 }
 
 /** Leaves as soon as what was heard allows it. */
-function leaveTogether(step: Step): void {
+export function leaveTogether(step: Step): void {
   const { state } = step;
   if (!step.mayVote) return;
   const views = new Set([...state.leaving.heard.values()].map(({ message }) => message.view));

@@ -15,10 +15,9 @@
 import { stableSequence } from "./checkpoint.ts";
 import type { Millis, ReplicaId, SequenceNumber, View } from "./ids.ts";
 import type { Signed, Status, Verified } from "./messages.ts";
-import { acceptWaiting } from "./normal_case.ts";
 import type { Step } from "./state.ts";
-import { askHandOver } from "./hand_over.ts";
-import { followOthers, waitIn } from "./view_change.ts";
+import { waitIn } from "./view_change.ts";
+import { voteAgain } from "./vote_again.ts";
 
 /** What one of the others has said of itself since the start. */
 export type Report = Pick<Status, "stable" | "executed" | "view">;
@@ -58,6 +57,13 @@ const FILLING_PATIENCE_MS = 2 * FILLING_INTERVAL_MS;
 export function startOver(step: Step): void {
   const { lostDisk } = step.state;
   if (lostDisk?.challenge === 0) note(step, { ...lostDisk, challenge: Math.max(1, step.now) as Millis });
+}
+
+/** It turns out at work that the store does not have all that was said. */
+export function loseMemory(step: Step): void {
+  for (const bySender of step.state.checkpoints.values()) bySender.delete(step.self);
+  note(step, { ...NEW_DISK, challenge: Math.max(1, step.now) as Millis });
+  step.state.status.dueAt = step.now;
 }
 
 /** Learns from a status: as one who has lost its disk, where the others are; as any other, how far one who has lost it needs the log to go. */
@@ -173,8 +179,5 @@ export function checkLostDisk(step: Step): void {
   // In the view for which it left last it may vote, but not leave for it again with another view-change. So it waits above, and asks the
   // others for a hand-over.
   if (state.view < left) waitIn(step, (left + 1) as View);
-  // Those who have left meanwhile it could not follow before.
-  followOthers(step);
-  askHandOver(step);
-  for (const slot of state.log.slots()) acceptWaiting(step, slot);
+  voteAgain(step);
 }

@@ -256,7 +256,8 @@ function decide(step: Step, slot: Slot, commits: Slot["decision"]): void {
   const { view, digest } = commits[0]!.message;
   slot.committed = digest;
   slot.decision = commits;
-  slot.batch = bodyOf(slot, digest);
+  const empty = nullBatch(step.env);
+  slot.batch = digest === empty.digest ? empty : bodyOf(slot, digest);
   step.stage("committed", view, slot.sequence, slot.batch);
   if (!slot.batch) askForBody(step, digest);
   executeCommitted(step);

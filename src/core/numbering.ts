@@ -39,10 +39,10 @@ function reserve(step: Step): void {
   step.persist({ kind: "numbers", through: numbering.through });
 }
 
-/** As one that has lost its disk: f + 1 others, one of them correct, have seen numbers as high as this. */
+/** As one that has lost its disk, or may have an old copy of it: f + 1 others, one of them correct, have seen numbers as high as this. */
 export function noteSeen(step: Step, peer: ReplicaId, number: number): void {
-  const { numbering, lostDisk } = step.state;
-  if (!lostDisk || !(number >= numbering.next)) return;
+  const { numbering } = step.state;
+  if (step.mayVote || !(number >= numbering.next)) return;
   numbering.seen.set(peer, number);
   const highest = [...numbering.seen.values()].sort((a, b) => b - a)[step.f] ?? 0;
   if (highest < numbering.next) return;

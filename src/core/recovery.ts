@@ -69,6 +69,7 @@ export function recover(env: Environment, recovered: Recovered): ReplicaState {
     fetched: new Set(recovered.fetched),
     transfer: null,
     lostDisk: recovered.lostDisk ?? null,
+    asking: null,
     filling: { through: 0 as SequenceNumber, askedAt: new Map(), wanted: new Map(), request: null, since: 0 as Millis },
     status: {
       dueAt: 0 as Millis,

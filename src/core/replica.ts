@@ -28,6 +28,7 @@ import {
   takeUpEarly,
 } from "./normal_case.ts";
 import { answerQueries, onQuery, queriesAt } from "./queries.ts";
+import { askOthers, isForgotten } from "./own_words.ts";
 import { primaryOf } from "./quorum.ts";
 import { onRequest } from "./requests.ts";
 import { recover } from "./recovery.ts";
@@ -60,7 +61,7 @@ export class Replica {
     const step = new Step(this.#env, this.#state, now, passedMs);
     followClock(step);
     passTime(step);
-    this.#dispatch(step, input);
+    if (!isForgotten(step, input)) this.#dispatch(step, input);
     if (step.heardFrom !== null) noteHeard(step, step.heardFrom);
     takeUpEarly(step);
     checkStatus(step);
@@ -87,7 +88,7 @@ export class Replica {
     switch (input.kind) {
       case "start":
         if (input.peers) rememberPeers(step.state.status, input.peers);
-        start(step);
+        start(step, input.asks ?? false);
         return takeUpKept(step, input.kept ?? [], (kept) => this.#dispatch(step, kept));
       case "alarm":
         return;
@@ -194,6 +195,7 @@ export class Replica {
       transferring: s.transfer !== null,
       ...(s.unsealed !== null && { unsealed: s.unsealed }),
       hasLostDisk: s.lostDisk !== null,
+      ...(s.asking !== null && { isAsking: true as const }),
       evidence: s.evidence.all(),
     };
   }
@@ -206,9 +208,10 @@ function rememberPeers(status: StatusTimer, { heard, heardAt, allowances, toldAt
   for (const [replica, at] of toldAt) status.toldAt.set(replica, at);
 }
 
-function start(step: Step): void {
+function start(step: Step, asks: boolean): void {
   const { state } = step;
   startOver(step);
+  if (asks) askOthers(step);
   // It was kept when the next status is due. Where a message starts a replica, saying all of this at each start would have the
   // replicas start each other for ever.
   const isResumed = state.status.dueAt > 0;

@@ -15,7 +15,8 @@ import { createFreshness, isFresh } from "./freshness.ts";
 import { noteStatus } from "./log_requests.ts";
 import type { Decision, ReplicaMessage, Signed, StableCheckpoint, Stage, Status, Verified } from "./messages.ts";
 import { propose } from "./normal_case.ts";
-import { nextNumber, noteSeen } from "./numbering.ts";
+import { nextNumber } from "./numbering.ts";
+import { answer, noteAnswer } from "./own_words.ts";
 import { relay } from "./requests.ts";
 import { startTransfer } from "./state_transfer.ts";
 import type { Step } from "./state.ts";
@@ -94,7 +95,9 @@ export function sendStatus(step: Step, to: ReplicaId | "all" = "all", echo = 0 a
   }
   const { lastExecuted: executed } = state;
   const view = echo > 0 ? furthestView(step) : state.view;
-  const { bound, challenge } = state.lostDisk ?? NEW_DISK;
+  const { bound } = state.lostDisk ?? NEW_DISK;
+  // An answer asks nothing: two that ask would answer each other for ever.
+  const { challenge } = echo > 0 ? NEW_DISK : state.lostDisk ?? state.asking ?? NEW_DISK;
   const status: Status = {
     kind: "status",
     replica: step.self,
@@ -125,14 +128,14 @@ export function onStatus(step: Step, status: Verified<Signed<Status>>): void {
   const { replica, executed, stable, stages } = message;
   const allowance = allowanceOf(state.status.allowances, replica, { now, rate: RESENT });
   if (!isNew(step, message)) {
-    // Without a disk it may not know which numbers it has used.
+    // Without a disk, or with an old copy of it, it may not know which numbers it has used.
     if (message.challenge > 0 && allowance.bytes > 0) allowance.bytes -= remind(step, message);
     return step.discard("status", replica, "duplicate");
   }
   step.heardFrom = replica;
   noteView(step, replica, message.view);
   noteReport(step, status);
-  noteSeen(step, replica, message.seen);
+  noteAnswer(step, message);
   noteStatus(step, replica);
   if (allowance.bytes <= 0) return step.discard("status", replica, "too-soon");
   let left = MAX_RESENT_BYTES;
@@ -142,9 +145,9 @@ export function onStatus(step: Step, status: Verified<Signed<Status>>): void {
     left -= bytes;
     allowance.bytes -= bytes;
   };
-  if (message.challenge > 0) remind(step, message);
   const whereWeAre = viewFor(step, message);
   if (whereWeAre) resend(whereWeAre);
+  if (message.challenge > 0) answer(step, message, resend);
   resendCheckpoints(step, { to: replica, stable }, resend);
   const highest = state.log.highest();
   let slots = 0;
@@ -157,11 +160,12 @@ export function onStatus(step: Step, status: Verified<Signed<Status>>): void {
   if (executed < state.lastExecuted) sendStatus(step, replica);
 }
 
-/** What tells a replica of the view, if it is not in it. It may have been told just now, for its view-change. */
-function viewFor({ state, isActive, env, now }: Step, { replica, view, phase }: Status): Signed | null {
+/** What tells a replica of the view, if it is not in it. It may have been told just now, for its view-change; or may have forgotten it. */
+function viewFor({ state, isActive, env, now }: Step, { replica, view, phase, challenge }: Status): Signed | null {
   const isThere = view > state.view || (view === state.view && (phase !== "leaving" || !isActive));
   const { toldAt } = state.status;
-  if (isThere || now < (toldAt.get(replica) ?? -Infinity) + env.settings.statusIntervalMs / 2) return null;
+  const isTold = challenge === 0 && now < (toldAt.get(replica) ?? -Infinity) + env.settings.statusIntervalMs / 2;
+  if (isThere || isTold) return null;
   toldAt.set(replica, now);
   return state.newView ?? state.viewChange;
 }

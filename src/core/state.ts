@@ -14,6 +14,7 @@ import type { Environment, Offer, Outgoing, OutgoingReply, Ready } from "./io.ts
 import type { Leaving } from "./leaving.ts";
 import type { Load } from "./loading.ts";
 import type { LogFilling, LostDisk } from "./lost_disk.ts";
+import type { Asking } from "./own_words.ts";
 import type { WaitingQuery } from "./queries.ts";
 import type { QueryAnswer } from "./query_messages.ts";
 import type { Record } from "./records.ts";
@@ -83,6 +84,8 @@ export interface ReplicaState {
   transfer: Transfer | null;
   /** It does not know all that it has said: it votes in nothing. `null`: it does. */
   lostDisk: LostDisk | null;
+  /** It has started, and waits for what the others have of it; `null`: it has that, or does not ask. */
+  asking: Asking | null;
   readonly filling: LogFilling;
   readonly status: StatusTimer;
   /** The digests of bodies that are missing, and perhaps of some that were. */
@@ -187,7 +190,7 @@ export class Step {
 
   /** Whether it knows all that it has said, and so may say more. */
   get mayVote(): boolean {
-    return this.state.lostDisk === null;
+    return this.state.lostDisk === null && this.state.asking === null;
   }
 
   /** Whether the view has started here. */

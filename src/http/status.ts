@@ -27,6 +27,9 @@ export function readiness(node: HostedNode): { readonly ready: boolean; readonly
   if (replica.hasLostDisk) {
     return { ready: false, reason: "the replica has lost its disk and follows the others until it may vote again" };
   }
+  if (replica.isAsking) {
+    return { ready: false, reason: "the replica was started anew and waits for what the others hold of it" };
+  }
   if (replica.unsealed !== undefined) {
     const reason = `the state machine could not give its state at ${replica.unsealed}; the error is in the log`;
     return { ready: false, reason };

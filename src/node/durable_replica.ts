@@ -104,7 +104,9 @@ export class DurableReplica {
     this.#isUntouched = taken.length === 0;
     const waiting = this.#backlog.take();
     if (!this.#backlog.isCut) waiting.push(...this.#options.outstanding().map((input) => ({ input })));
-    this.run([{ input: { kind: "start", kept: taken, peers: this.#last.peers } }, ...waiting]);
+    // A host that starts replicas at will does so too often for them to ask; a new one has said nothing; this life knows what it said.
+    const asks = !keptInputs && version > 1 && this.health.reloads === 0;
+    this.run([{ input: { kind: "start", kept: taken, peers: this.#last.peers, asks } }, ...waiting]);
   }
 
   /** Steps one input after another, then commits what they want recorded and lets out what they want said. */

@@ -140,6 +140,12 @@ export class Log implements Observer {
         const fields = { checkpoint: event.sequence };
         return this.write({ event: "recovered", message: "had lost its disk, and votes again", fields });
       }
+      case "old-copy": {
+        const fields = { said: event.message, sequence: event.sequence };
+        const message =
+          "its store is an old copy: the others hold what it said, and it does not know of it; it recovers before it votes";
+        return this.error({ event: "old-copy", message, fields });
+      }
       case "operation-failed": {
         const { sequence, error, stack } = event;
         const fields = { sequence, error, ...(stack !== null && { stack: stack.slice(0, MAX_STACK_LENGTH) }) };

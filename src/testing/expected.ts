@@ -122,7 +122,10 @@ const EXPECTED: { readonly [group: string]: readonly string[] } = {
     "overloaded": true,
   }),
   "event": all<
-    Exclude<`${Event["kind"]}`, "request-received" | "stage" | "operation-failed" | "discarded" | "state-transfer">
+    Exclude<
+      `${Event["kind"]}`,
+      "request-received" | "stage" | "operation-failed" | "discarded" | "state-transfer" | "old-copy"
+    >
   >({
     "checkpoint-taken": true,
     "checkpoint-stable": true,

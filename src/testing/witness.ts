@@ -199,6 +199,9 @@ export class Witness {
       case "recovered":
         this.#coverage.count("event", event.kind);
         return this.#trace.line(label, () => `votes again: ${event.sequence} is stable`);
+      case "old-copy":
+        // Nobody puts old copies back here, so that its store is what it was.
+        return this.#report("self-consistency", `${label} does not know of its ${event.message} on ${event.sequence}`);
       case "contradiction":
         this.#coverage.count("event", event.kind);
         this.#coverage.count("evidence", event.message);

@@ -366,8 +366,8 @@ export class Cluster {
     return this.hosts[id]!;
   }
 
-  /** Starts a replica from what its store holds. */
-  start(id: number): void {
+  /** Starts a replica from what its store holds. `asks`: it has the others tell it first what it said. */
+  start(id: number, asks = false): void {
     const host = this.host(id);
     host.machine = new LogMachine();
     const env: Environment = {
@@ -382,13 +382,19 @@ export class Cluster {
       unpack,
     };
     host.replica = new Replica(env, host.disk.read());
-    this.step(id, { kind: "start" });
+    this.step(id, { kind: "start", asks });
   }
 
   /** Takes a replica's memory away. */
   crash(id: number): void {
     this.host(id).replica = null;
     this.host(id).alarmAt = null;
+  }
+
+  /** Starts it anew, at once. */
+  restart(id: number): void {
+    this.crash(id);
+    this.start(id, true);
   }
 
   /** Takes a replica's memory and its store away, and starts it again: it knows that it has lost its disk. */

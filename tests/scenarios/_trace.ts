@@ -137,6 +137,8 @@ export class Trace {
         return null;
       case "checkpoint-stable":
         return `stable ${event.sequence}`;
+      case "old-copy":
+        return `does not know of its ${event.message} on ${event.sequence}`;
       case "recovered":
         return "votes again";
       case "suspicion":

@@ -44,7 +44,10 @@ export function countsVotes(scene: Scene): void {
     { prePrepare: cast.prePrepare({ ...place, sequence: copy.status.highWatermark + 1, digest: other.digest }) },
     { prePrepare: cast.prePrepare({ ...place, sequence: copy.status.lowWatermark, digest: other.digest }) },
   ];
-  for (const { prePrepare } of others) copy.take({ kind: "pre-prepare", prePrepare, batch: other });
+  for (const { prePrepare } of others) {
+    // Nobody else has its key: what it signed itself, and does not know of, it takes for a sign that its store is an old copy.
+    if (prePrepare.message.replica !== copy.self) copy.take({ kind: "pre-prepare", prePrepare, batch: other });
+  }
   const heard = copy.during(() => {
     for (const id of honest) {
       copy.take(prepare(place, id));

@@ -1,0 +1,216 @@
+/** What a replica that starts has the others tell it: what it said, signed by itself. What an old copy of a store does is in tests/node/old_copy_test.ts. */
+import { assert, assertEquals } from "@std/assert";
+import type { ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
+import type { NewView, PrePrepare, Suspicion, ViewChange } from "../../src/core/messages.ts";
+import { batchOf, Cluster, show, signed, suspicionsFor, suspicionsOf, TestClient } from "./_cluster.ts";
+
+const statusOf = (cluster: Cluster, id: number) => cluster.host(id).replica!.status();
+const isAsking = (cluster: Cluster, id: number) => statusOf(cluster, id).isAsking ?? false;
+const told = (cluster: Cluster, kind: string) => cluster.events.filter(({ event }) => event.kind === kind);
+const LATENCY_MS = 10;
+const ROUND_TRIP_MS = 2 * LATENCY_MS;
+
+/** Counts what is sent. */
+function countMessages(cluster: Cluster): () => number {
+  let count = 0;
+  cluster.onStep = (_host, _input, { messages }) => void (count += messages.length);
+  return () => count;
+}
+
+for (const n of [4, 7, 13]) {
+  Deno.test(`n = ${n}: a primary that is killed and started at once votes after a round trip, and stays the primary`, () => {
+    const cluster = new Cluster({ n, latencyMs: LATENCY_MS });
+    const ada = new TestClient(cluster, 1).open();
+    ada.call(["x=1"]);
+    cluster.restart(0);
+    assert(isAsking(cluster, 0));
+    cluster.runFor(ROUND_TRIP_MS);
+    assert(!isAsking(cluster, 0));
+    assertEquals(ada.call(["x=2"]).map(show), ["ok 2"]);
+    assertEquals([told(cluster, "suspicion"), told(cluster, "view-change"), told(cluster, "old-copy")], [[], [], []]);
+  });
+
+  Deno.test(`n = ${n}: after a power loss of all they vote within a status interval, in whatever order they start`, () => {
+    const cluster = new Cluster({ n, latencyMs: LATENCY_MS });
+    const ada = new TestClient(cluster, 1).open();
+    ada.call(["x=1"]);
+    for (const { id } of cluster.hosts) cluster.crash(id);
+    const sent = countMessages(cluster);
+    for (const { id } of [...cluster.hosts].reverse()) {
+      cluster.start(id, true);
+      cluster.runFor(7);
+    }
+    cluster.runFor(3 * ROUND_TRIP_MS);
+    assertEquals(cluster.hosts.filter(({ id }) => isAsking(cluster, id)), []);
+    assert(sent() < 12 * n * n, `${sent()} messages`);
+    assertEquals(ada.call(["x=2"]).map(show), ["ok 2"]);
+    assertEquals(told(cluster, "old-copy"), []);
+  });
+}
+
+Deno.test("n = 1: it asks nobody", () => {
+  const cluster = new Cluster({ n: 1 });
+  const ada = new TestClient(cluster, 1).open();
+  ada.call(["x=1"]);
+  cluster.restart(0);
+  assert(!isAsking(cluster, 0));
+  assertEquals(ada.call(["x=2"]).map(show), ["ok 2"]);
+});
+
+Deno.test("two that start while the other two are down ask them for hours, at a small rate, and vote as soon as one of them is back", () => {
+  const cluster = new Cluster({ latencyMs: LATENCY_MS });
+  const ada = new TestClient(cluster, 1).open();
+  ada.call(["x=1"]);
+  for (const id of [0, 1, 2, 3]) cluster.crash(id);
+  for (const id of [2, 3]) cluster.start(id, true);
+  const sent = countMessages(cluster);
+  cluster.submit(ada.request(["x=2"]), [2, 3]);
+  cluster.runFor(3_600_000);
+  assert(isAsking(cluster, 2) && isAsking(cluster, 3));
+  assert(sent() < 8 * 3_600_000 / 2_000, `${sent()} messages in an hour`);
+  cluster.start(1, true);
+  cluster.runFor(3 * ROUND_TRIP_MS);
+  assertEquals([1, 2, 3].map((id) => isAsking(cluster, id)), [false, false, false]);
+  cluster.runUntil(
+    () => cluster.host(1).machine.logs.get("x")?.length === 2,
+    60_000,
+    "what was asked for meanwhile is executed",
+  );
+  cluster.start(0, true);
+  assertEquals(ada.call(["x=3"]).map(show), ["ok 3"]);
+});
+
+Deno.test("while it waits it suspects nobody, agrees to nothing and leaves no view; then it goes where the others are", () => {
+  for (const others of ["leave", "suspect", "start the view"] as const) {
+    const cluster = new Cluster({ latencyMs: LATENCY_MS });
+    const ada = new TestClient(cluster, 1).open();
+    ada.call(["x=1"]);
+    const said: string[] = [];
+    cluster.onStep = (host, _input, { messages }) => {
+      if (host.id === 3) {
+        for (const { message: { message } } of messages) {
+          if (!["status", "request"].includes(message.kind)) said.push(message.kind);
+        }
+      }
+    };
+    cluster.filter = (_from, to, { kind }) => to !== 3 || kind !== "status";
+    cluster.restart(3);
+    cluster.submit(ada.request(["x=2"]), [3]);
+    cluster.runFor(5_000);
+    if (others === "suspect") { for (const one of suspicionsOf(1, [1, 2], 2)) cluster.deliver(3, one); }
+    else cluster.crash(0);
+    if (others !== "suspect") {
+      const isReached = (id: number) => statusOf(cluster, id).view >= 1;
+      cluster.filter = (from, to, { kind }) => {
+        if (to === 3 && kind === "status") return false;
+        return others === "start the view" || kind !== "view-change" || to === 3 || from === 3;
+      };
+      for (const id of [1, 2]) cluster.deliver(id, suspicionsFor(1, 2)[0]!);
+      for (const id of [1, 2]) for (const one of suspicionsOf(1, [0, 3], 2)) cluster.deliver(id, one);
+      cluster.runUntil(() => isReached(1) && isReached(2), 60_000, "the others have left");
+      cluster.runFor(1_000);
+    }
+    assert(isAsking(cluster, 3));
+    assertEquals(said, [], others);
+    cluster.filter = () => true;
+    cluster.runUntil(() => !isAsking(cluster, 3), 5_000, "it votes again");
+    cluster.runUntil(() => statusOf(cluster, 3).view >= 1, 1_000, `it is where the others are, who ${others}`);
+    if (others === "suspect") continue;
+    assertEquals(ada.call(["x=3"]).length, 1);
+  }
+});
+
+Deno.test("a suspicion that it does not know of gives it the number to go on from, and is no sign of an old copy", () => {
+  const cluster = new Cluster({ latencyMs: LATENCY_MS });
+  new TestClient(cluster, 1).open().call(["x=1"]);
+  const [said] = suspicionsOf(9, [3], 2);
+  for (const id of [0, 1, 2]) cluster.deliver(id, said!);
+  cluster.restart(3);
+  cluster.runFor(ROUND_TRIP_MS);
+  assert(!isAsking(cluster, 3));
+  const { suspicion, furthest } = cluster.host(3).disk.suspicion!;
+  assertEquals([(suspicion.message as Suspicion).number, furthest], [9, 9 as View]);
+  assertEquals(told(cluster, "old-copy"), []);
+});
+
+Deno.test("its own view-change, in the new-view of a view that it does not know of, is a sign of an old copy", () => {
+  const cluster = new Cluster({ latencyMs: LATENCY_MS });
+  const leave = (replica: number) => {
+    const proof = suspicionsFor(1);
+    const message = {
+      kind: "view-change",
+      replica: replica as ReplicaId,
+      view: 1 as View,
+      stable: [],
+      prepared: [],
+      suspicions: proof,
+    };
+    return signed<ViewChange>(message as ViewChange);
+  };
+  const newViewOf = (replicas: readonly number[]) => {
+    const viewChanges = replicas.map(leave);
+    return signed<NewView>({
+      kind: "new-view",
+      replica: 1 as ReplicaId,
+      view: 1 as View,
+      viewChanges,
+      prePrepares: [],
+    });
+  };
+  const [without, withIt] = [newViewOf([0, 1, 2]), newViewOf([1, 2, 3])];
+  for (const [newView, isOld] of [[without, false], [withIt, true]] as const) {
+    const { events } = new Cluster().step(3, { kind: "new-view", newView });
+    assertEquals(events.filter(({ kind }) => kind === "old-copy").length, isOld ? 1 : 0);
+  }
+  // Who has left for it knows it.
+  for (const one of suspicionsOf(1, [0, 1])) cluster.deliver(3, one);
+  assertEquals(statusOf(cluster, 3).view, 1 as View);
+  assertEquals(
+    cluster.step(3, { kind: "new-view", newView: withIt }).events.filter(({ kind }) => kind === "old-copy"),
+    [],
+  );
+});
+
+Deno.test("what a new primary signs with its new-view, beyond its own window, it does not take for forgotten", () => {
+  const cluster = new Cluster({ latencyMs: LATENCY_MS });
+  const ada = new TestClient(cluster, 1).open();
+  cluster.filter = (_from, to) => to !== 1;
+  for (let i = 0; i < 20; i++) ada.call([`x=${i}`]);
+  // Of the last number there is a prepared certificate, and no decision.
+  cluster.filter = (_from, to, { kind }) => to !== 1 && kind !== "commit";
+  cluster.submit(ada.request(["x=last"]), [0, 2, 3]);
+  cluster.runFor(4 * LATENCY_MS);
+  cluster.crash(0);
+  cluster.filter = (_from, to, { kind }) => to !== 1 || kind === "suspicion" || kind === "view-change";
+  const proof = suspicionsOf(1, [2, 3], 22);
+  for (const id of [1, 2, 3]) for (const one of proof) cluster.deliver(id, one);
+  cluster.runUntil(
+    () => statusOf(cluster, 1).active && statusOf(cluster, 2).view === 1,
+    5_000,
+    "1 has started the view",
+  );
+  cluster.runFor(ROUND_TRIP_MS);
+  cluster.filter = () => true;
+  cluster.restart(1);
+  cluster.runUntil(() => !isAsking(cluster, 1), 5_000, "1 votes");
+  cluster.runFor(2_000);
+  assertEquals(told(cluster, "old-copy"), []);
+});
+
+Deno.test("a pre-prepare of its own that it does not know of is a sign of an old copy", () => {
+  const cluster = new Cluster({ latencyMs: LATENCY_MS });
+  const batch = batchOf(0, []);
+  const message = {
+    kind: "pre-prepare",
+    view: 0 as View,
+    sequence: 3 as SequenceNumber,
+    digest: batch.digest,
+  } as const;
+  const by = (replica: number) => signed<PrePrepare>({ ...message, replica: replica as ReplicaId });
+  assertEquals(cluster.step(1, { kind: "pre-prepare", prePrepare: by(1), batch }).events.map(({ kind }) => kind), [
+    "discarded",
+  ], "which it never says");
+  const { events } = cluster.step(0, { kind: "pre-prepare", prePrepare: by(0), batch });
+  assertEquals(events.map(({ kind }) => kind), ["old-copy"]);
+  assert(statusOf(cluster, 0).hasLostDisk);
+});
