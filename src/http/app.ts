@@ -18,6 +18,7 @@ import { EXPOSITION_TYPE } from "./exposition.ts";
 import { checkHost } from "./hosts.ts";
 import type { HostedNode } from "./hosted_node.ts";
 import type { Membership } from "./membership.ts";
+import { PeerClocks } from "./peer_clocks.ts";
 import { frame, messages, signedAnswer } from "./messages.ts";
 import { Metrics } from "./metrics.ts";
 import { type ApplicantContext, atMost, type ClientVariables, type Middleware } from "./middleware.ts";
@@ -134,14 +135,19 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
   const gatewayDeadlines = new Deadlines(timer, options.requestTimeoutMs ?? 10_000);
   const executions = new Deadlines(timer, options.waitMs ?? 10_000);
   const bodies = new BodyReader({ deadlines: bodyDeadlines, maxHeldBytes: options.maxHeldBytes ?? MAX_HELD_BYTES });
-  const metrics = new Metrics({ node, timer, memory: options.memory });
+  const clocks = new PeerClocks({
+    n: node.genesis.replicas.length,
+    timer,
+    onTrouble: (trouble) => node.report?.(trouble),
+  });
+  const metrics = new Metrics({ node, timer, clocks, memory: options.memory });
   const events = new EventStreams({
     timer,
     maxQueued: options.maxQueuedEvents ?? 256,
     maxSubscribers: options.maxSubscribers ?? 32,
     keepAliveMs: 15_000,
   });
-  const callers = new Callers(options);
+  const callers = new Callers({ ...options, clocks });
   const pace = new Pace({ timer, ...PACE });
   const timestamps = new Timestamps(node.self, node.genesis.replicas.length, () => timer.now());
   const nextTimestamp = (name: string) =>
@@ -163,7 +169,7 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
   const { upgradeWebSocket: upgrade } = options;
   const sockets = upgrade && new PeerSockets({ ...taking, upgrade, timer });
   const onFrame = (kind: MessageKind): Handler => (c) => frame(c.req.raw, kind, { ...taking, caller: c.var.caller });
-  const view = () => ({ node, urls: options.urls ?? {}, now: timer.now() });
+  const view = () => ({ node, clocks, urls: options.urls ?? {}, now: timer.now() });
 
   const table: Readonly<Record<string, { readonly GET?: Chain; readonly POST?: Chain }>> = {
     "/req": { POST: submitted(readOperation(node, nextTimestamp, bodies)) },

@@ -7,6 +7,7 @@ import type { Bringer } from "../node/intake.ts";
 import { type AddressOf, connectionAddress, networkOf } from "./address.ts";
 import type { Sender } from "./body.ts";
 import { MEMBER_HEADER, type Membership, type Proof, type Purpose } from "./membership.ts";
+import type { PeerClocks } from "./peer_clocks.ts";
 
 /** Who calls. */
 export interface Caller extends Sender {
@@ -23,6 +24,8 @@ export interface CallersOptions {
   readonly address?: AddressOf | undefined;
   /** Tells members apart; without it there are none. */
   readonly membership?: Membership | undefined;
+  /** Takes note of what a member's clock shows. */
+  readonly clocks?: PeerClocks | undefined;
 }
 
 /** Networks of known clients that are remembered: those that were served last. */
@@ -32,11 +35,13 @@ const MAX_KNOWN = 4_096;
 export class Callers {
   readonly #address: AddressOf;
   readonly #membership: Membership | undefined;
+  readonly #clocks: PeerClocks | undefined;
   readonly #known = new Set<string>();
 
-  constructor({ address = connectionAddress, membership }: CallersOptions) {
+  constructor({ address = connectionAddress, membership, clocks }: CallersOptions) {
     this.#address = address;
     this.#membership = membership;
+    this.#clocks = clocks;
   }
 
   /** Who it is. `connection`: what the host's server gives beside the request. */
@@ -45,6 +50,7 @@ export class Callers {
     const network = address === undefined ? undefined : networkOf(address);
     const header = request.headers.get(MEMBER_HEADER);
     const proof = header === null ? null : await this.#membership?.check(header, purposeOf(request)) ?? null;
+    if (proof) this.#clocks?.heard(proof.member, proof.clock);
     if (proof) return { kind: "member", id: String(proof.member), network, proof, bringer: proof.member, cost: 1 };
     // Where members can't be told apart, the host has to answer for whoever comes.
     const bringer = this.#membership ? "strangers" : "host";

@@ -20,4 +20,4 @@ export type HostedNode =
     | "status"
     | "observe"
   >
-  & Partial<Pick<Node, "lastOf">>;
+  & Partial<Pick<Node, "lastOf" | "report">>;

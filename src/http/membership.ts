@@ -29,6 +29,8 @@ export interface MembershipOptions {
   readonly privateKey: string;
   /** A clock that does not jump, ms. */
   readonly monotonic?: () => number;
+  /** The wall clock for its stamps, ms; `Date.now` if left out. */
+  readonly now?: () => number;
 }
 
 /** A proof that holds, but for the body. */
@@ -37,6 +39,8 @@ export interface Proof {
   readonly member: ReplicaId;
   /** What the body's digest must be. */
   readonly digest: Digest;
+  /** What its clock showed, ms. */
+  readonly clock: number;
 }
 
 const EMPTY = sha256(new Uint8Array());
@@ -47,20 +51,22 @@ export class Membership {
   readonly self: ReplicaId;
   readonly #genesis: Genesis;
   readonly #keys: SharedKeys;
+  readonly #now: () => number;
   readonly #fresh: readonly Freshness[];
   #lastStamp = 0;
 
   /** For one member. @throws {TypeError} if the key is not one. */
-  constructor({ genesis, self, privateKey, monotonic = () => performance.now() }: MembershipOptions) {
+  constructor({ genesis, self, privateKey, monotonic = () => performance.now(), now = Date.now }: MembershipOptions) {
     this.self = self;
     this.#genesis = genesis;
+    this.#now = now;
     this.#keys = createSharedKeys(privateKey, clusterId(genesis));
     this.#fresh = genesis.replicas.map(() => new Freshness(monotonic));
   }
 
   /** The header's value for what is sent to a member. Stamps grow: the clock's microseconds, or one more than the last. */
   async prove(to: ReplicaId, purpose: Purpose, body?: Uint8Array): Promise<string> {
-    const stamp = this.#lastStamp = Math.max(Date.now() * 1000, this.#lastStamp + 1);
+    const stamp = this.#lastStamp = Math.max(Math.round(this.#now() * 1000), this.#lastStamp + 1);
     const digest = body ? sha256(body) : EMPTY;
     const text = textOf({ from: this.self, to, purpose, stamp, digest });
     const key = await this.#keys.with(this.#genesis.replicas[to]!.publicKey);
@@ -83,7 +89,7 @@ export class Membership {
     // Once more: the same may have come meanwhile.
     if (!key?.isCode(text, code) || !fresh.mayBe(stamp, code)) return null;
     fresh.note(stamp, code);
-    return { member: from, digest: digest as Digest };
+    return { member: from, digest: digest as Digest, clock: stamp / 1000 };
   }
 }
 

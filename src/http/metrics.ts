@@ -9,11 +9,14 @@ import type { OutboxStatus } from "../node/status.ts";
 import { Registry } from "./exposition.ts";
 import { readiness } from "./status.ts";
 import type { HostedNode } from "./hosted_node.ts";
+import type { PeerClocks } from "./peer_clocks.ts";
 
 /** What the metrics are read from. */
 export interface MetricsOptions {
   readonly node: HostedNode;
   readonly timer: Pick<Timer, "monotonic">;
+  /** The others' clocks. */
+  readonly clocks?: PeerClocks;
   /** The process's memory in bytes by kind (`rss`, `heapUsed`), if the host can tell. */
   readonly memory?: () => Readonly<Record<string, number>>;
 }
@@ -74,10 +77,18 @@ export class Metrics implements Observer {
   readonly #commitBytes = this.#registry.counter("pbft_store_bytes_total", "Bytes written to the store.");
   readonly #http = this.#registry.counter("pbft_http_requests_total", "HTTP requests answered, by route and status.");
 
-  constructor({ node, timer, memory }: MetricsOptions) {
+  constructor({ node, timer, clocks, memory }: MetricsOptions) {
     this.#timer = timer;
     this.#nameOf = (replica) => node.genesis.replicas[replica]?.name ?? String(replica);
     this.#addNodeGauges(node);
+    this.#registry.gauge(
+      "pbft_clock_ahead_seconds",
+      "How far the clock is ahead of the other members' (less than 0: behind), as f + 1 of them show at least.",
+      () => {
+        const ahead = clocks?.ahead ?? null;
+        return ahead === null ? [] : [[{}, ahead / 1000]];
+      },
+    );
     if (memory) {
       this.#registry.gauge("pbft_memory_bytes", "Memory of the process, by kind.", () => {
         return Object.entries(memory()).map(([kind, bytes]) => [{ kind }, bytes] as const);

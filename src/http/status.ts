@@ -5,10 +5,13 @@
 import { quorum } from "../core/quorum.ts";
 import { encodeEvidence, type EvidenceItem } from "../wire/mod.ts";
 import type { HostedNode } from "./hosted_node.ts";
+import type { PeerClocks } from "./peer_clocks.ts";
 
 /** What the view needs beside the node. */
 export interface StatusOptions {
   readonly node: HostedNode;
+  /** The others' clocks. */
+  readonly clocks: PeerClocks;
   /** Members' URLs by name, as far as they are known. */
   readonly urls: Readonly<Record<string, string>>;
   /** Wall clock, ms. */
@@ -51,7 +54,7 @@ export function evidenceJson(node: HostedNode): { readonly evidence: readonly (E
 }
 
 /** The status as plain JSON. Field names are goPBFT's where it has them (`nodeID`, `viewID`, `nodeTable`). */
-export function statusJson({ node, urls, now }: StatusOptions): Readonly<Record<string, unknown>> {
+export function statusJson({ node, clocks, urls, now }: StatusOptions): Readonly<Record<string, unknown>> {
   const { name, self, replica, outboxes, inReach, inbox, commits, reloads, storeError, halted, ...faults } = node
     .status();
   const nameOf = (id: number) => node.genesis.replicas[id]?.name ?? `#${id}`;
@@ -64,6 +67,7 @@ export function statusJson({ node, urls, now }: StatusOptions): Readonly<Record<
     clusterName: node.genesis.name,
     stateMachine: node.genesis.stateMachine,
     now,
+    clockAheadMs: clocks.ahead,
     ready,
     notReady: ready ? null : reason,
     halted: halted ?? null,
@@ -81,14 +85,14 @@ export function statusJson({ node, urls, now }: StatusOptions): Readonly<Record<
     inputFaults: faults.inputFaults,
     lastInputFault: faults.lastInputFault ?? null,
     peers: outboxes.map(({ peer, ...outbox }) => {
-      return { nodeID: nameOf(peer), inReach: inReach.includes(peer), ...outbox };
+      return { nodeID: nameOf(peer), inReach: inReach.includes(peer), clockAheadMs: clocks.aheadOf(peer), ...outbox };
     }),
     nodeTable: Object.fromEntries(node.genesis.replicas.map((member) => [member.name, urls[member.name] ?? null])),
   };
 }
 
 /** The status as a page of text. */
-export function statusText({ node, urls, now }: StatusOptions): string {
+export function statusText({ node, clocks, urls, now }: StatusOptions): string {
   const { name, self, replica, outboxes, inbox, commits, reloads, inputFaults, lastInputFault } = node.status();
   const nameOf = (id: number) => node.genesis.replicas[id]?.name ?? `#${id}`;
   const facts: [string, string][] = [
@@ -102,6 +106,7 @@ export function statusText({ node, urls, now }: StatusOptions): string {
     ],
     ["executed", `${replica.lastExecuted}, watermarks ${replica.lowWatermark} to ${replica.highWatermark}`],
     ["agreed time", replica.agreedTime === 0 ? "none yet" : new Date(replica.agreedTime).toISOString()],
+    ["clock", clockText(clocks.ahead)],
     ["next alarm", replica.alarmAt === null ? "none" : `in ${Math.max(0, replica.alarmAt - now)} ms`],
     ["waiting", `${replica.pendingRequests} requests, ${inbox} frames`],
     ["clients", `${replica.sessions} sessions, ${replica.names} names`],
@@ -132,6 +137,11 @@ export function statusText({ node, urls, now }: StatusOptions): string {
     ...(replica.slots.length === 0 ? ["(no sequence number is open)"] : []),
     "",
   ].join("\n");
+}
+
+function clockText(ahead: number | null): string {
+  if (ahead === null) return "too few of the others' clocks are known";
+  return `${Math.abs(ahead)} ms ${ahead < 0 ? "behind" : "ahead of"} the others'`;
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): readonly string[] {

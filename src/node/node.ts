@@ -33,6 +33,7 @@ import { startOf } from "./start.ts";
 import { bounded } from "./store_calls.ts";
 import { type Core, taskOf } from "./task.ts";
 import { type Submission, submit, type SubmitOptions, verify } from "./submit.ts";
+import type { Trouble } from "./trouble.ts";
 import { Waiters } from "./waiters.ts";
 export type { NodeOptions, SubmitOptions };
 
@@ -221,6 +222,11 @@ export class Node {
   /** Adds an observer; gives what removes it. */
   observe(observer: Observer): () => void {
     return this.#observers.add(observer);
+  }
+
+  /** Tells its observers of trouble that its host has noticed. */
+  report(trouble: Trouble): void {
+    this.#observers.tell((observer) => observer.onTrouble?.(trouble));
   }
 
   /** Resolves once the commits under way are done, and what was let out is sent or its peer has failed: for `waitUntil`, and before a stop. */

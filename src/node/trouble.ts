@@ -20,4 +20,8 @@ export type Trouble =
   /** The store failed, or did not answer in time. The replica is read from it again, until that works. */
   | { readonly kind: "store-failed"; readonly reason: string }
   /** The host could not take a connection, for want of descriptors most likely. Idle connections were closed. */
-  | { readonly kind: "accept-failed"; readonly reason: string };
+  | { readonly kind: "accept-failed"; readonly reason: string }
+  /** This host's clock is so far ahead of the other members', or behind them if it is less than 0. Told once, and each hour. */
+  | { readonly kind: "clock-wrong"; readonly aheadMs: number }
+  /** It is right again. */
+  | { readonly kind: "clock-right"; readonly aheadMs: number };

@@ -42,5 +42,20 @@ export function troubleEntry(
           "a connection could not be accepted, and idle ones were closed; raise the limit of open files, or put a proxy in front",
         fields: { reason: trouble.reason },
       };
+    case "clock-wrong": {
+      const message = `this host's clock is ${
+        trouble.aheadMs > 0 ? "ahead of" : "behind"
+      } those of the other members; set it by a time server (NTP)`;
+      return { level: "warn", event, message, fields: { aheadMs: trouble.aheadMs } };
+    }
+    case "clock-right": {
+      const fields = { aheadMs: trouble.aheadMs };
+      return {
+        level: "info",
+        event,
+        message: "this host's clock agrees with those of the other members again",
+        fields,
+      };
+    }
   }
 }
