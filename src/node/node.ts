@@ -225,9 +225,7 @@ export class Node {
   }
 
   /** Tells its observers of trouble that its host has noticed. */
-  report(trouble: Trouble): void {
-    this.#observers.tell((observer) => observer.onTrouble?.(trouble));
-  }
+  readonly report = (trouble: Trouble): void => this.#observers.tell((o) => o.onTrouble?.(trouble));
 
   /** Resolves once the commits under way are done, and what was let out is sent or its peer has failed: for `waitUntil`, and before a stop. */
   async sent(): Promise<void> {
