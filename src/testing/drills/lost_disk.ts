@@ -9,7 +9,7 @@ import type { Scene } from "./scene.ts";
 
 /** It says nothing that binds it until what it may have said is behind everybody; one liar makes that no sooner. */
 export function forgetsItsVotes(scene: Scene): void {
-  const { cast, random, recovered, world: { genesis: { logWindow } } } = scene;
+  const { cast, random, recovered, world: { genesis: { logWindow, checkpointInterval: K } } } = scene;
   const { active, lowWatermark } = scene.copy.status;
   scene.needs(scene.quieten() && active && lowWatermark >= logWindow);
   const nothing = { accepted: [], prepared: [], committed: [], viewChange: null };
@@ -42,7 +42,8 @@ export function forgetsItsVotes(scene: Scene): void {
   scene.demand("linearizability", heard.answers.every(({ outcome }) => typeof outcome === "string"), () => {
     return `has lost its disk, does not know what had prepared, and answers a query`;
   });
-  comesBack(scene, copy, stable + logWindow);
+  // The others may know a checkpoint to be stable that they have taken, and of which it has heard too little.
+  comesBack(scene, copy, Math.max(stable, executed - executed % K) + logWindow);
 }
 
 /** The others go on until it may vote again. Of what it had said somebody has a view-change left: for that view it says no other. */
