@@ -30,7 +30,7 @@ const HELP = `Simulates clusters in virtual time under faults drawn from a seed,
   --minutes M     as many seeds as fit into M minutes; with --runs, no more than those
   --replicas N    how many replicas (4 to 10, drawn)
   --profile P     ${PROFILES.join(", ")} (default)
-  --kinds K,…     kinds of trouble that each run has for certain: ${KINDS.join(", ")} (drawn)
+  --kinds K,…     kinds of trouble that each run has for certain: ${KINDS.join(", ")} (one or none, drawn)
   --store S       where the disks are kept: ${STORE_KINDS.join(", ")} (drawn)
   --coverage      fail if there is something that no run exercised; a thousand default runs leave out nothing
   --trace         print what happens in each run
