@@ -189,14 +189,15 @@ export class Scene {
     for (const viewChange of viewChanges) this.copy.take({ kind: "view-change", viewChange });
   }
 
-  /** Lets time pass, and f others say whatever it says of its primary: with them it may leave. */
+  /** Lets time pass, and f other backups say whatever it says of its primary: with them it may leave. A primary that is heard is given time. */
   waitInCompany(ms: number, isDone: () => boolean = () => false): number {
     let number = 1_000_000;
     return this.copy.wait(ms, () => {
       const own = this.copy.suspicion;
       if (own?.standing === "suspects" && own.view === this.copy.status.view + 1) {
         const { view, executed } = own;
-        for (const id of this.copy.others.slice(0, this.copy.f)) {
+        const backups = this.copy.others.filter((id) => id !== this.copy.status.primary);
+        for (const id of backups.slice(0, this.copy.f)) {
           const suspicion = this.cast.suspicion(view, id, { executed, number: ++number });
           this.copy.take({ kind: "suspicion", suspicion });
         }
