@@ -135,6 +135,18 @@ export function struct<T>(fields: FieldsOf<T>, check?: Check<T>): Field<T> {
   return tagged({}, fields, check);
 }
 
+/** What is written in its present form, and read in that of an earlier release too, an array of `count` items. Stores keep such. */
+export function withEarlier<T, Before>(
+  now: Field<T>,
+  { count, field, complete }: { count: number; field: Field<Before>; complete: (before: Before) => T },
+): Field<T> {
+  return {
+    write: now.write,
+    read: (reader, limits) =>
+      reader.peekCount() === count ? complete(field.read(reader, limits)) : now.read(reader, limits),
+  };
+}
+
 /** A {@linkcode struct} with properties that are not written, because the place says them. */
 export function tagged<T, Tag extends Partial<T>>(
   tag: Tag,

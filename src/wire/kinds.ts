@@ -48,6 +48,7 @@ import {
   tagged,
   time,
   view,
+  withEarlier,
 } from "./fields.ts";
 import { MAX_BLOBS, MAX_BODY_BYTES, MAX_NAME_BYTES } from "./limits.ts";
 import { nested } from "./nested.ts";
@@ -105,6 +106,13 @@ const preparedCertificate = struct<PreparedCertificate>({
   prepares: list(nested<Prepare>("prepare"), (limits) => limits.maxReplicas),
 });
 
+const viewChange: FieldsOf<Omit<ViewChange, "kind" | "suspicions">> = {
+  replica,
+  view,
+  stable: list(nested<Checkpoint>("checkpoint"), (limits) => limits.maxReplicas),
+  prepared: list(preparedCertificate, (limits) => limits.maxStages),
+};
+
 /** The kinds by name. */
 export const KINDS: { readonly [K in MessageKind]: Kind<Extract<Message, { readonly kind: K }>> } = {
   "request": { code: 1, fields: tagged<Request, { kind: "request" }>({ kind: "request" }, request, checkRequest) },
@@ -148,13 +156,14 @@ export const KINDS: { readonly [K in MessageKind]: Kind<Extract<Message, { reado
   },
   "view-change": {
     code: 11,
-    fields: tagged<ViewChange, { kind: "view-change" }>({ kind: "view-change" }, {
-      replica,
-      view,
-      stable: list(nested<Checkpoint>("checkpoint"), (limits) => limits.maxReplicas),
-      prepared: list(preparedCertificate, (limits) => limits.maxStages),
-      suspicions: list(nested<Suspicion>("suspicion"), (limits) => limits.maxReplicas),
-    }),
+    // 0.1.0's first builds left alone, with no proof. They wrote four items, which stores may still have.
+    fields: withEarlier(
+      tagged<ViewChange, { kind: "view-change" }>({ kind: "view-change" }, {
+        ...viewChange,
+        suspicions: list(nested<Suspicion>("suspicion"), (limits) => limits.maxReplicas),
+      }),
+      { count: 4, field: struct(viewChange), complete: (said) => ({ kind: "view-change", ...said, suspicions: [] }) },
+    ),
   },
   "suspicion": {
     code: 17,

@@ -90,6 +90,12 @@ export class Reader {
     return this.#at < this.#bytes.length ? this.#bytes[this.#at]! >>> 5 : 8;
   }
 
+  /** How many items the array has that comes next, if it is one of fewer than 24; -1: it is not. */
+  peekCount(): number {
+    const first = this.#bytes[this.#at] ?? 0;
+    return first >>> 5 === Major.array && (first & 31) < 24 ? first & 31 : -1;
+  }
+
   /** Refuses the item that comes next. */
   refuse(expected: string): never {
     throw new DecodeError("", expected, this.#describe());
