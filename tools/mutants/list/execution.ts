@@ -217,7 +217,10 @@ export const EXECUTION: readonly Mutant[] = [
     name: "body-replaced",
     why: "the body that is executed is the one that came last, not the one that is committed",
     edits: [
-      normal("  slot.batch = bodyOf(slot, digest);\n", "  slot.batch ??= slot.waiting?.batch ?? null;\n"),
+      normal(
+        "  slot.batch = digest === empty.digest ? empty : bodyOf(slot, digest);\n",
+        "  slot.batch ??= digest === empty.digest ? empty : slot.waiting?.batch ?? null;\n",
+      ),
       execution(
         "if (slot.batch?.digest !== slot.committed) return askForBody(step, slot.committed);",
         "if (!slot.batch) return askForBody(step, slot.committed);",

@@ -53,7 +53,7 @@ export const SUSPICION: readonly Mutant[] = [
     why: "a primary that starves one client is never suspected",
     edits: [{
       file: "src/core/suspicion.ts",
-      find: '"slow-time" : state.pending.fairness.verdict(timer.awakeMs, fairnessRules(step));',
+      find: '"slow-time" : state.pending.verdict(timer.awakeMs, fairnessRules(step));',
       replace: '"slow-time" : null;',
     }],
     breaks: ["liveness"],
