@@ -167,7 +167,8 @@ function viewFor({ state, isActive, env, now }: Step, { replica, view, phase, ch
   const isTold = challenge === 0 && now < (toldAt.get(replica) ?? -Infinity) + env.settings.statusIntervalMs / 2;
   if (isThere || isTold) return null;
   toldAt.set(replica, now);
-  return state.newView ?? state.viewChange;
+  // One that waits in its view without having left for it can only say what it asks the others for.
+  return state.newView ?? state.viewChange ?? state.leaving.own;
 }
 
 /** Whether a status is no old one that somebody repeats. Of those that overtook each other the newest says where its sender is. */

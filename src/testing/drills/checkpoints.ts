@@ -81,12 +81,20 @@ export function answersStatus(scene: Scene): void {
   const to = random.pick(copy.others);
   const heard = copy.during(() => copy.take(cast.status(to, {})));
   const told = (
-    kind: "stable-checkpoint" | "decision" | "checkpoint" | "new-view" | "view-change" | "commit" | "prepare",
+    kind:
+      | "stable-checkpoint"
+      | "decision"
+      | "checkpoint"
+      | "new-view"
+      | "view-change"
+      | "suspicion"
+      | "commit"
+      | "prepare",
   ) => ofKind(heard, kind).filter((sent) => sent.to === to).map(({ signed }) => signed.message);
   scene.demand("liveness", low === 0 || told("stable-checkpoint").length > 0, () => {
     return `does not tell replica ${to}, which is at 0, that ${low} is stable`;
   });
-  const isTold = view === 0 || told("new-view").length + told("view-change").length > 0;
+  const isTold = view === 0 || told("new-view").length + told("view-change").length + told("suspicion").length > 0;
   scene.demand(
     "liveness",
     isTold || hasLostDisk,
