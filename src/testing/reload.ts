@@ -74,7 +74,8 @@ export async function checkReload(moment: Moment): Promise<void> {
     );
   const core = coreOf(recovered);
   const formersRead = core.buffers?.().formerBodies;
-  if (formerBodies !== undefined && formersRead !== formerBodies) {
+  // That one is given up is a soft record: the store may have it for a while.
+  if (formerBodies !== undefined && (formersRead ?? 0) < formerBodies) {
     report(
       "reload",
       `${label}, read from its store, has ${formersRead} former bodies; in memory it has ${formerBodies}`,
@@ -169,7 +170,8 @@ function patienceLost({ suspectAt, awakeMs, steppedAt }: Timers, { timers }: Rec
   if (!timers || timers.suspectAt === null) return "waits for nothing; in memory it waits for its primary";
   // Timers alone are not written each time; a start counts the time since the last one that was.
   const [left, inStore] = [suspectAt - awakeMs, timers.suspectAt - timers.awakeMs - (steppedAt - timers.steppedAt)];
-  if (Math.abs(left - inStore) <= 2) return null;
+  // What is overdue is due at once, however long ago that was: it is suspected, and nobody else does so.
+  if (Math.abs(Math.max(0, left) - Math.max(0, inStore)) <= 2) return null;
   return `waits for ${Math.round(inStore)} ms more; in memory it is ${Math.round(left)}`;
 }
 
