@@ -71,8 +71,9 @@ function stopWaiting(timer: SuspicionTimer): void {
   timer.dueAt = timer.dueAtLatest = null;
 }
 
-/** When the timer is due next. */
+/** When the timer is due next; never while it may say nothing, as it would be woken for that again and again. */
 export function suspicionAt(step: Step): Millis | null {
+  if (!step.mayVote) return null;
   const { dueAt, awakeMs } = step.state.suspicion;
   const agreement = agreementEndsAt(step) ?? Infinity;
   const at = Math.min(isSuspicious(step) ? Infinity : dueAt ?? Infinity, agreement);
