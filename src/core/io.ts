@@ -101,6 +101,8 @@ export type Input =
     readonly peers?: PeerMemory | undefined;
     /** It goes on with what it did before: it asks the others whether that is all, and votes when they have answered. */
     readonly asks?: boolean;
+    /** Another instance of it is at work, and says where it is. */
+    readonly isQuiet?: boolean;
   }
   /** Time has passed; what is due fires. Every other input does that too. */
   | { readonly kind: "alarm" }

@@ -88,7 +88,7 @@ export class Replica {
     switch (input.kind) {
       case "start":
         if (input.peers) rememberPeers(step.state.status, input.peers);
-        start(step, input.asks ?? false);
+        start(step, input);
         return takeUpKept(step, input.kept ?? [], (kept) => this.#dispatch(step, kept));
       case "alarm":
         return;
@@ -208,7 +208,7 @@ function rememberPeers(status: StatusTimer, { heard, heardAt, allowances, toldAt
   for (const [replica, at] of toldAt) status.toldAt.set(replica, at);
 }
 
-function start(step: Step, asks: boolean): void {
+function start(step: Step, { asks = false, isQuiet = false }: Extract<Input, { kind: "start" }>): void {
   const { state } = step;
   startOver(step);
   if (asks) askOthers(step);
@@ -228,8 +228,10 @@ function start(step: Step, asks: boolean): void {
   checkAllCommitted(step);
   carryOver(step);
   if (isResumed) return;
-  if (!step.isActive && state.viewChange) step.send("all", state.viewChange);
-  sendStatus(step);
+  if (!isQuiet) {
+    if (!step.isActive && state.viewChange) step.send("all", state.viewChange);
+    sendStatus(step);
+  }
   state.status.executed = state.lastExecuted;
   state.status.dueAt = (step.now + step.env.settings.statusIntervalMs) as Millis;
 }

@@ -28,6 +28,8 @@ import { type Core, isOfOneLife, settleAll, type Task } from "./task.ts";
 export class DurableReplica {
   readonly #options: DurableReplicaOptions;
   readonly #rivals: Rivals;
+  /** It is read anew because another instance has gone on, which says where the replica is: this one need not. */
+  #hasLooked = false;
   readonly #alarm: Alarm;
   readonly #loader: Loader;
   /** Null while it is being read from the store, and when stopped. */
@@ -106,14 +108,20 @@ export class DurableReplica {
     if (!this.#backlog.isCut) waiting.push(...this.#options.outstanding().map((input) => ({ input })));
     // A host that starts replicas at will does so too often for them to ask; a new one has said nothing; this life knows what it said.
     const asks = !keptInputs && version > 1 && this.health.reloads === 0;
-    this.run([{ input: { kind: "start", kept: taken, peers: this.#last.peers, asks } }, ...waiting]);
+    const isQuiet = this.#hasLooked;
+    this.#hasLooked = false;
+    this.#take([{ input: { kind: "start", kept: taken, peers: this.#last.peers, asks, isQuiet } }, ...waiting]);
   }
 
   /** Steps one input after another, then commits what they want recorded and lets out what they want said. */
   run(tasks: readonly Task[]): void {
+    if (tasks.length > 0) this.#rivals.stir();
+    this.#take(tasks);
+  }
+
+  #take(tasks: readonly Task[]): void {
     if (tasks.length === 0) return;
     if (this.health.stopped !== null) return settleAll(tasks, "stopped");
-    this.#rivals.stir();
     if (!this.core) return this.#backlog.push(tasks);
     let alarmAt: Millis | null = null;
     const loads: Digest[] = [];
@@ -295,6 +303,7 @@ export class DurableReplica {
     const version = isIdle() ? await this.#options.store.version?.() ?? 0 : 0;
     if (version <= this.#version || !isIdle() || !this.#discard([])) return false;
     this.#rivals.noteOther();
+    this.#hasLooked = true;
     await (this.#retry.running = this.#reload());
     return true;
   }

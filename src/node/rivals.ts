@@ -89,11 +89,10 @@ export class Rivals {
 
   async #lookNow(): Promise<void> {
     this.#isLooking = true;
-    const found = await this.#look().catch(() => false);
+    await this.#look().catch(() => false);
     this.#isLooking = false;
     const now = this.#timer.monotonic();
-    if (found) {
-      this.stir();
-    } else if (now < this.#watchUntil) this.#schedule();
+    // What it finds is no reason to look longer: the other one would find what is written here then, and so on for ever.
+    if (now < this.#watchUntil) this.#schedule();
   }
 }
