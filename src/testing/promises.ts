@@ -204,9 +204,12 @@ export class Promises {
     if (carried !== undefined && carried !== digest) {
       this.#options.report("carry-over", `${what} as ${digest.slice(0, 8)}, the new-view has ${carried.slice(0, 8)}`);
     }
-    // It goes by its clock, or by the agreed time and what has passed since: whichever is later.
+    // A backup goes by its clock, or by the agreed time and what has passed since: whichever is later. A primary whose clock was changed
+    // while it was down may propose what they have wait.
     const agreed = this.#agreed.time + elapsedMs() - this.#agreed.at;
-    if (carried === undefined && batch.timestamp > Math.max(now, agreed) + maxClockSkewMs) {
+    if (
+      carried === undefined && message.replica !== replica && batch.timestamp > Math.max(now, agreed) + maxClockSkewMs
+    ) {
       this.#options.report("agreed-time", `${what}, its time is ${batch.timestamp - now} ms ahead of the replica's`);
     }
     if (batch.timestamp > agreed) this.agreed(batch.timestamp);
