@@ -350,7 +350,7 @@ Deno.test("§4.4: a view that was started and left is over, and one that was sta
   bench.cluster.crash(self);
   bench.cluster.start(self);
   assertEquals([Number(bench.status.view), bench.status.active], [1, true]);
-  for (const i of [0, 3]) bench.take(viewChange(i, 2));
-  assertEquals([Number(bench.status.view), bench.status.active], [2, false]);
-  assertEquals(refusals(bench.prePrepare({ v: 2, n: 3 })), ["other-view"]);
+  for (const i of [0, 1]) bench.take(viewChange(i, 3));
+  assertEquals([Number(bench.status.view), bench.status.active], [3, false]);
+  assertEquals(refusals(bench.prePrepare({ v: 3, n: 3 })), ["other-view"]);
 });
