@@ -188,11 +188,10 @@ export class Promises {
   #accepted(
     replica: ReplicaId,
     memory: Memory,
-    { prePrepare, batch }: Extract<Record, { kind: "accepted" }>,
+    { prePrepare: { message }, batch }: Extract<Record, { kind: "accepted" }>,
     now: Millis,
   ): void {
     const { measures: { n, logWindow }, maxClockSkewMs, elapsedMs } = this.#options;
-    const { message } = prePrepare;
     const { view, sequence, digest } = message;
     const what = `replica ${replica} accepts ${sequence} in view ${view}`;
     if (message.replica !== view % n) this.#options.report("certificates", `${what} from replica ${message.replica}`);
@@ -204,12 +203,10 @@ export class Promises {
     if (carried !== undefined && carried !== digest) {
       this.#options.report("carry-over", `${what} as ${digest.slice(0, 8)}, the new-view has ${carried.slice(0, 8)}`);
     }
-    // A backup goes by its clock, or by the agreed time and what has passed since: whichever is later. A primary whose clock was changed
-    // while it was down may propose what they have wait.
+    // A backup goes by its clock, or by the agreed time and what has passed since. What a primary proposes itself they may have wait.
     const agreed = this.#agreed.time + elapsedMs() - this.#agreed.at;
-    if (
-      carried === undefined && message.replica !== replica && batch.timestamp > Math.max(now, agreed) + maxClockSkewMs
-    ) {
+    const latest = Math.max(now, agreed) + maxClockSkewMs;
+    if (carried === undefined && message.replica !== replica && batch.timestamp > latest) {
       this.#options.report("agreed-time", `${what}, its time is ${batch.timestamp - now} ms ahead of the replica's`);
     }
     if (batch.timestamp > agreed) this.agreed(batch.timestamp);
