@@ -6,14 +6,14 @@
  * under Deno in `@pbft/edge/deno`, and the client by itself, for browsers too, in `@pbft/edge/client`.
  * @module
  */
-export * from "./src/core/ids.ts";
-export * from "./src/core/quorum.ts";
-export type * from "./src/core/messages.ts";
+export * from "./src/core/messages/ids.ts";
+export * from "./src/core/messages/quorum.ts";
+export type * from "./src/core/messages/messages.ts";
 export * from "./src/core/state_machine.ts";
 export * from "./src/core/config.ts";
 export { InvariantError } from "./src/core/invariant.ts";
 export type { DiscardReason, Event, LeaveReason, SuspicionReason } from "./src/core/events.ts";
-export type { Contradiction } from "./src/core/evidence.ts";
+export type { Contradiction } from "./src/core/messages/evidence.ts";
 export type { ReplicaStatus } from "./src/core/io.ts";
 export { type ClusterFile, parseClusterFile, parseClusterText, parseGenesis, type SignedKind } from "./src/wire/mod.ts";
 export { clusterId, generateKeyPair, type KeyPair } from "./src/crypto/mod.ts";
@@ -37,12 +37,12 @@ export {
   type Writes,
 } from "./src/node/ports.ts";
 export { Node, type NodeOptions, type SubmitOptions } from "./src/node/node.ts";
-export type { InputFault } from "./src/node/input_faults.ts";
-export type { Bringer } from "./src/node/intake.ts";
-export type { Room } from "./src/node/room.ts";
+export type { InputFault } from "./src/node/durable/input_faults.ts";
+export type { Bringer } from "./src/node/in/intake.ts";
+export type { Room } from "./src/node/in/room.ts";
 export type { Trouble } from "./src/node/trouble.ts";
-export type { VouchedAnswer } from "./src/node/gateway.ts";
-export type { Start, StartOptions } from "./src/node/start.ts";
+export type { VouchedAnswer } from "./src/node/gateway/gateway.ts";
+export type { Start, StartOptions } from "./src/node/storage/start.ts";
 export {
   CorruptStoreError,
   ForeignStoreError,
@@ -50,7 +50,7 @@ export {
   StartError,
   StoreGoneError,
   StoreTimeoutError,
-} from "./src/node/store_errors.ts";
+} from "./src/node/storage/store_errors.ts";
 export type { NodeLimits } from "./src/node/limits.ts";
 export type { NodeStatus, OutboxStatus } from "./src/node/status.ts";
 export { MemoryStore } from "./src/stores/memory.ts";

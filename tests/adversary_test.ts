@@ -49,8 +49,8 @@
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { InvariantError } from "../src/core/invariant.ts";
-import type { ReplicaId } from "../src/core/ids.ts";
-import { maxFaulty, quorum, weakQuorum } from "../src/core/quorum.ts";
+import type { ReplicaId } from "../src/core/messages/ids.ts";
+import { maxFaulty, quorum, weakQuorum } from "../src/core/messages/quorum.ts";
 import { batchOf, Cluster, show, signedRequest, TestClient } from "./core/_cluster.ts";
 import {
   type ADA,

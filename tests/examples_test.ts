@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { filesUnder, root } from "../tools/files.ts";
+import { filesUnder, root } from "./tools/files.ts";
 import { ClusterProcess } from "./e2e/_cluster_process.ts";
 
 /** Runs an example as a user would. */

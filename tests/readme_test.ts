@@ -1,8 +1,8 @@
 import { fileURLToPath as fromFileUrl } from "node:url";
 import { assert, assertEquals } from "@std/assert";
-import { filesUnder, root, textOf } from "../tools/files.ts";
-import { freeRange } from "../tools/ports.ts";
-import { anchors, codeBlocks, namedPaths, relativeLinks } from "../tools/markdown.ts";
+import { filesUnder, root, textOf } from "./tools/files.ts";
+import { freeRange } from "./tools/ports.ts";
+import { anchors, codeBlocks, namedPaths, relativeLinks } from "./tools/markdown.ts";
 
 const texts = ["README.md", "CHANGELOG.md", ...folderTexts("docs"), ...folderTexts("examples"), ...folderTexts("tests")]
   .flatMap((path) => {
@@ -93,7 +93,7 @@ Deno.test("README, where there is one, and the continuous integration name one a
 
 const sample = `
 # A title: with \`code\`
-See [the core](src/core/ids.ts "ids"), [above](#a-title), [the paper](https://example.org/x), \`src/core/nowhere.ts\`.
+See [the core](src/core/messages/ids.ts "ids"), [above](#a-title), [the paper](https://example.org/x), \`src/core/nowhere.ts\`.
 \`\`\`ts
 const link = "[x](not-a-link)";
 \`\`\`
@@ -108,13 +108,13 @@ ls
 `;
 
 Deno.test("links and paths are found in prose, not in code", () => {
-  assertEquals(relativeLinks(sample), ["src/core/ids.ts", "#a-title", "./LICENSE", "docs/a.svg"]);
+  assertEquals(relativeLinks(sample), ["src/core/messages/ids.ts", "#a-title", "./LICENSE", "docs/a.svg"]);
   assertEquals(namedPaths(sample), ["src/core/nowhere.ts"]);
 });
 
 Deno.test("links to no file and to no heading are dead", () => {
   const dead = (link: string) => deadLink("CHANGELOG.md", sample, link);
-  assertEquals(["LICENSE", "tools/../LICENSE", "#a-title-with-code"].map(dead), [null, null, null]);
+  assertEquals(["LICENSE", "docs/../LICENSE", "#a-title-with-code"].map(dead), [null, null, null]);
   assertEquals(["nowhere.ts", "#a-title"].map(dead), ["CHANGELOG.md: nowhere.ts", "CHANGELOG.md: #a-title"]);
 });
 

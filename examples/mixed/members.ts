@@ -43,7 +43,7 @@ export function startDeno({ folder }: Place, name: string): Promise<Running> {
     "run",
     "-A",
     "--quiet",
-    `${root}src/cli/replica.ts`,
+    `${root}src/cli/commands/replica.ts`,
     "--name",
     name,
     ...files,

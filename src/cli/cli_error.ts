@@ -2,7 +2,7 @@
  * How the commands fail: one line that says what to do, and an exit code.
  * @module
  */
-import { formatLine } from "../runtime/log_format.ts";
+import { formatLine } from "../runtime/log/format.ts";
 import { keepLoopbackDirect } from "./direct_loopback.ts";
 
 /** The user can do something about it. Printed as one line, without a stack. */

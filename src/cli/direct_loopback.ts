@@ -2,7 +2,7 @@
  * A command of this package speaks to replicas on this machine, whatever proxy the environment names.
  * @module
  */
-import { noProxyForLoopback } from "../runtime/proxy.ts";
+import { noProxyForLoopback } from "../runtime/host/proxy.ts";
 
 /** To be called before the first `fetch`, which reads the environment. Processes that are started later have it too. */
 export function keepLoopbackDirect(): void {

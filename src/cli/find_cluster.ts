@@ -3,7 +3,7 @@
  * @module
  */
 import { type ClusterFile, parseClusterText } from "../wire/mod.ts";
-import { boundedBytes } from "./check_answers.ts";
+import { boundedBytes } from "./check/answers.ts";
 import { CliError, reasonOf } from "./cli_error.ts";
 import { exists } from "./files.ts";
 

@@ -2,9 +2,9 @@
  * The commands, as one: `deno run -A jsr:@pbft/edge/cli init Apple=https://... Ball=https://...`.
  * @module
  */
-import { check } from "./check.ts";
+import { check } from "./commands/check.ts";
 import { CliError, runCommand } from "./cli_error.ts";
-import { init } from "./init.ts";
+import { init } from "./commands/init.ts";
 
 const HELP = `Commands for a cluster of PBFT replicas:
 

@@ -3,7 +3,7 @@
  * @module
  */
 import { terminationSignal } from "../runtime/deno.ts";
-import { launcherGone } from "./launcher.ts";
+import { launcherGone } from "./local_cluster/launcher.ts";
 
 /** When a command is to stop. */
 export interface StopSignals {

@@ -2,22 +2,22 @@
  * The client: any number of concurrent calls over few signed requests, each result agreed on by f + 1 replicas.
  * @module
  */
-import type { ClientId } from "../core/ids.ts";
-import { weakQuorum } from "../core/quorum.ts";
+import type { ClientId } from "../core/messages/ids.ts";
+import { weakQuorum } from "../core/messages/quorum.ts";
 import { fromUtf8, parseClusterFile } from "../wire/mod.ts";
-import { Bundle, Call } from "./call.ts";
-import { Channel } from "./channel.ts";
+import { Bundle, Call } from "./calls/call.ts";
+import { Channel } from "./calls/channel.ts";
 import { ClientClosedError } from "./errors.ts";
-import { type Operation, operationBytes } from "./operation.ts";
+import { type Operation, operationBytes } from "./calls/operation.ts";
 import { type ClientOptions, type ClientSettings, settingsOf } from "./options.ts";
-import { jsonOf, type Outcome } from "./outcome.ts";
-import { Pace } from "./pace.ts";
+import { jsonOf, type Outcome } from "./calls/outcome.ts";
+import { Pace } from "./calls/pace.ts";
 import { Queries } from "./queries.ts";
-import { randomNonce } from "./random.ts";
-import { Session } from "./session.ts";
-import { hasLostItsSession, mustAcknowledge, refusalOf, settle } from "./settle.ts";
-import { after } from "./timer.ts";
-import { Waiting } from "./waiting.ts";
+import { randomNonce } from "./transport/random.ts";
+import { Session } from "./calls/session.ts";
+import { hasLostItsSession, mustAcknowledge, refusalOf, settle } from "./calls/settle.ts";
+import { after } from "./transport/timer.ts";
+import { Waiting } from "./calls/waiting.ts";
 
 /** What a single call can be told. */
 export interface CallSettings {

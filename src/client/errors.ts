@@ -2,9 +2,9 @@
  * What can go wrong with an operation, told apart by what the caller may do next.
  * @module
  */
-import type { Refusal } from "../core/messages.ts";
-import type { SequenceNumber } from "../core/ids.ts";
-import type { Receipt } from "./receipt.ts";
+import type { Refusal } from "../core/messages/messages.ts";
+import type { SequenceNumber } from "../core/messages/ids.ts";
+import type { Receipt } from "./proofs/receipt.ts";
 
 /**
  * Whether the operation may have changed the replicated state. `none`: it has not and never will, so it may be

@@ -5,10 +5,10 @@
  */
 export { type CallSettings, Client } from "./client.ts";
 export type { ClientOptions } from "./options.ts";
-export type { Statement } from "../core/evidence.ts";
-export { type ExecutedBatch, verifyArchived } from "./archive.ts";
+export type { Statement } from "../core/messages/evidence.ts";
+export { type ExecutedBatch, verifyArchived } from "./proofs/archive.ts";
 export type { ArchivedBatch } from "../node/ports.ts";
-export { type Misconduct, verifyEvidence } from "./evidence.ts";
+export { type Misconduct, verifyEvidence } from "./proofs/evidence.ts";
 export {
   ClientClosedError,
   ClientError,
@@ -23,7 +23,7 @@ export {
   SessionExpiredError,
   TimeoutError,
 } from "./errors.ts";
-export type { Operation } from "./operation.ts";
-export { Outcome } from "./outcome.ts";
-export { decodeReceipt, encodeReceipt, type Evidence, type Receipt, verifyReceipt } from "./receipt.ts";
+export type { Operation } from "./calls/operation.ts";
+export { Outcome } from "./calls/outcome.ts";
+export { decodeReceipt, encodeReceipt, type Evidence, type Receipt, verifyReceipt } from "./proofs/receipt.ts";
 export { type ClusterFile, type EvidenceItem, parseClusterFile, parseClusterText } from "../wire/mod.ts";

@@ -4,7 +4,7 @@
  */
 import type { Timer } from "../node/ports.ts";
 import type { ClusterFile } from "../wire/mod.ts";
-import { webTimer } from "./timer.ts";
+import { webTimer } from "./transport/timer.ts";
 
 /** How a {@linkcode Client} is made. */
 export interface ClientOptions {

@@ -3,13 +3,13 @@
  * @module
  */
 import { fromUtf8 } from "../wire/mod.ts";
-import type { Channel } from "./channel.ts";
+import type { Channel } from "./calls/channel.ts";
 import { ClientClosedError, QueryRejectedError, QueueFullError, TimeoutError } from "./errors.ts";
-import { Lanes } from "./lanes.ts";
+import { Lanes } from "./calls/lanes.ts";
 import type { ClientSettings } from "./options.ts";
-import { Shared } from "./shared.ts";
-import { jittered } from "./random.ts";
-import { after } from "./timer.ts";
+import { Shared } from "./calls/shared.ts";
+import { jittered } from "./transport/random.ts";
+import { after } from "./transport/timer.ts";
 
 type QuerySettings = Pick<
   ClientSettings,

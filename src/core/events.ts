@@ -2,8 +2,8 @@
  * What observers are told.
  * @module
  */
-import type { ClientId, Digest, ReplicaId, SequenceNumber, View } from "./ids.ts";
-import type { MessageKind, Stage } from "./messages.ts";
+import type { ClientId, Digest, ReplicaId, SequenceNumber, View } from "./messages/ids.ts";
+import type { MessageKind, Stage } from "./messages/messages.ts";
 
 /** Why a message changed nothing. None of these is an error of ours. */
 export type DiscardReason =

@@ -2,11 +2,11 @@
  * All that can happen to a replica, and all that it can want done: the core's whole contact with the world.
  * @module
  */
-import type { Allowance } from "./allowance.ts";
+import type { Allowance } from "./upkeep/allowance.ts";
 import type { Genesis, Settings } from "./config.ts";
 import type { Event } from "./events.ts";
-import type { Contradiction } from "./evidence.ts";
-import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "./ids.ts";
+import type { Contradiction } from "./messages/evidence.ts";
+import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "./messages/ids.ts";
 import type {
   Batch,
   Checkpoint,
@@ -25,8 +25,8 @@ import type {
   Suspicion,
   Verified,
   ViewChange,
-} from "./messages.ts";
-import type { QueryAnswer, SignedQuery } from "./query_messages.ts";
+} from "./messages/messages.ts";
+import type { QueryAnswer, SignedQuery } from "./messages/queries.ts";
 import type { Record } from "./records.ts";
 import type { StateMachine } from "./state_machine.ts";
 

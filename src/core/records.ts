@@ -2,10 +2,10 @@
  * What a replica keeps over a restart.
  * @module
  */
-import type { LostDisk } from "./lost_disk.ts";
-import type { Contradiction } from "./evidence.ts";
-import type { Timers } from "./timers.ts";
-import type { Digest, SequenceNumber, View } from "./ids.ts";
+import type { LostDisk } from "./recovery/lost_disk.ts";
+import type { Contradiction } from "./messages/evidence.ts";
+import type { Timers } from "./upkeep/timers.ts";
+import type { Digest, SequenceNumber, View } from "./messages/ids.ts";
 import type {
   Batch,
   Checkpoint,
@@ -17,7 +17,7 @@ import type {
   Suspicion,
   Verified,
   ViewChange,
-} from "./messages.ts";
+} from "./messages/messages.ts";
 
 /**
  * What is to be durable. *Binding* records must be so before anything from the same step, or a later one, is sent;

@@ -3,20 +3,20 @@
  * and everything that it wants done comes out of it. No clock, no network, no disk.
  * @module
  */
-import { passTime, resumeTime } from "./agreed_time.ts";
-import { checkStatus, hastenStatus, onStatus, sendStatus } from "./retransmission.ts";
+import { passTime, resumeTime } from "./ordering/agreed_time.ts";
+import { checkStatus, hastenStatus, onStatus, sendStatus } from "./upkeep/retransmission.ts";
 import { type Buffers, buffersOf } from "./buffers.ts";
-import { onCheckpoint, onStableCheckpoint, stableSequence } from "./checkpoint.ts";
-import { executeCommitted } from "./execution.ts";
-import type { Digest, Millis, ReplicaId } from "./ids.ts";
-import { checkLostDisk, startOver } from "./lost_disk.ts";
-import { takeUpKept } from "./kept_inputs.ts";
-import { onHandOver } from "./hand_over.ts";
-import { onSuspicion } from "./leaving.ts";
-import { onLoaded } from "./loading.ts";
+import { onCheckpoint, onStableCheckpoint, stableSequence } from "./checkpoints/checkpoint.ts";
+import { executeCommitted } from "./ordering/execution.ts";
+import type { Digest, Millis, ReplicaId } from "./messages/ids.ts";
+import { checkLostDisk, startOver } from "./recovery/lost_disk.ts";
+import { takeUpKept } from "./ordering/kept_inputs.ts";
+import { onHandOver } from "./views/hand_over.ts";
+import { onSuspicion } from "./views/leaving.ts";
+import { onLoaded } from "./checkpoints/loading.ts";
 import type { Environment, Input, PeerMemory, Ready, ReplicaStatus } from "./io.ts";
 import type { Recovered } from "./records.ts";
-import { stageOf } from "./message_log.ts";
+import { stageOf } from "./ordering/message_log.ts";
 import {
   checkAllCommitted,
   earlyAt,
@@ -26,20 +26,20 @@ import {
   onPrePrepare,
   propose,
   takeUpEarly,
-} from "./normal_case.ts";
-import { answerQueries, onQuery, queriesAt } from "./queries.ts";
-import { askOthers, isForgotten } from "./own_words.ts";
-import { primaryOf } from "./quorum.ts";
-import { onRequest } from "./requests.ts";
-import { recover } from "./recovery.ts";
-import { followClock } from "./set_back.ts";
-import { fetchesAt, fetchMissing, noteHeard, onBlobs } from "./fetches.ts";
-import { askForLog, logRequestsAt, resumeRequests } from "./log_requests.ts";
-import { startTransfer } from "./state_transfer.ts";
+} from "./ordering/normal_case.ts";
+import { answerQueries, onQuery, queriesAt } from "./upkeep/queries.ts";
+import { askOthers, isForgotten } from "./recovery/own_words.ts";
+import { primaryOf } from "./messages/quorum.ts";
+import { onRequest } from "./ordering/requests.ts";
+import { recover } from "./recovery/rebuild.ts";
+import { followClock } from "./upkeep/clock_rollback.ts";
+import { fetchesAt, fetchMissing, noteHeard, onBlobs } from "./checkpoints/fetches.ts";
+import { askForLog, logRequestsAt, resumeRequests } from "./checkpoints/log_requests.ts";
+import { startTransfer } from "./checkpoints/state_transfer.ts";
 import { type ReplicaState, type StatusTimer, Step } from "./state.ts";
-import { type Timers, timersOf } from "./timers.ts";
-import { checkSuspicion, suspicionAt } from "./suspicion.ts";
-import { carryOver, onNewView, onViewChange } from "./view_change.ts";
+import { type Timers, timersOf } from "./upkeep/timers.ts";
+import { checkSuspicion, suspicionAt } from "./views/suspicion.ts";
+import { carryOver, onNewView, onViewChange } from "./views/view_change.ts";
 
 /** One replica. */
 export class Replica {

@@ -2,32 +2,32 @@
  * The state of one replica, and the step in which alone it changes.
  * @module
  */
-import type { AgreedClock } from "./agreed_time.ts";
-import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "./ids.ts";
-import type { Fetches } from "./fetches.ts";
-import type { Freshness } from "./freshness.ts";
-import type { Numbering } from "./numbering.ts";
-import type { ClientTable } from "./client_table.ts";
-import type { Evidence } from "./evidence.ts";
+import type { AgreedClock } from "./ordering/agreed_time.ts";
+import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "./messages/ids.ts";
+import type { Fetches } from "./checkpoints/fetches.ts";
+import type { Freshness } from "./upkeep/freshness.ts";
+import type { Numbering } from "./upkeep/numbering.ts";
+import type { ClientTable } from "./clients/client_table.ts";
+import type { Evidence } from "./messages/evidence.ts";
 import type { DiscardReason, Event } from "./events.ts";
 import type { Environment, Offer, Outgoing, OutgoingReply, Ready } from "./io.ts";
-import type { Leaving } from "./leaving.ts";
-import type { Load } from "./loading.ts";
-import type { LogFilling, LostDisk } from "./lost_disk.ts";
-import type { Asking } from "./own_words.ts";
-import type { WaitingQuery } from "./queries.ts";
-import type { QueryAnswer } from "./query_messages.ts";
+import type { Leaving } from "./views/leaving.ts";
+import type { Load } from "./checkpoints/loading.ts";
+import type { LogFilling, LostDisk } from "./recovery/lost_disk.ts";
+import type { Asking } from "./recovery/own_words.ts";
+import type { WaitingQuery } from "./upkeep/queries.ts";
+import type { QueryAnswer } from "./messages/queries.ts";
 import type { Record } from "./records.ts";
-import type { MessageLog } from "./message_log.ts";
-import type { Batch, Checkpoint, MessageKind, NewView, Signed, Verified, ViewChange } from "./messages.ts";
-import type { PendingRequests } from "./pending_requests.ts";
-import { maxFaulty, primaryOf, quorum } from "./quorum.ts";
-import type { RefusedRequests } from "./refused_requests.ts";
-import type { RetiredBlobs } from "./retired_blobs.ts";
-import type { Allowance } from "./allowance.ts";
-import type { LogRequests } from "./log_requests.ts";
-import type { ChunkChange, StateTree } from "./state_tree.ts";
-import type { Transfer } from "./state_transfer.ts";
+import type { MessageLog } from "./ordering/message_log.ts";
+import type { Batch, Checkpoint, MessageKind, NewView, Signed, Verified, ViewChange } from "./messages/messages.ts";
+import type { PendingRequests } from "./ordering/pending_requests.ts";
+import { maxFaulty, primaryOf, quorum } from "./messages/quorum.ts";
+import type { RefusedRequests } from "./clients/refused_requests.ts";
+import type { RetiredBlobs } from "./checkpoints/retired_blobs.ts";
+import type { Allowance } from "./upkeep/allowance.ts";
+import type { LogRequests } from "./checkpoints/log_requests.ts";
+import type { ChunkChange, StateTree } from "./tree/state_tree.ts";
+import type { Transfer } from "./checkpoints/state_transfer.ts";
 
 /** Everything that a replica knows. Each field's comment is its invariant. */
 export interface ReplicaState {

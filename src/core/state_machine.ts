@@ -2,7 +2,7 @@
  * The port of the replicated service.
  * @module
  */
-import type { Millis, SequenceNumber } from "./ids.ts";
+import type { Millis, SequenceNumber } from "./messages/ids.ts";
 
 /** What an operation may know of the world. All replicas see the same values. */
 export interface OperationContext {

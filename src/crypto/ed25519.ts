@@ -2,7 +2,7 @@
  * What both the synchronous and the Web Crypto side need to know of Ed25519.
  * @module
  */
-import type { Digest } from "../core/ids.ts";
+import type { Digest } from "../core/messages/ids.ts";
 import { fromHex, signedDomain, type SignedKind } from "../wire/mod.ts";
 
 /** An Ed25519 key pair as lower-case hex: the 32-byte seed and the 32-byte public key. */

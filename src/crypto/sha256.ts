@@ -4,7 +4,7 @@
  */
 import * as crypto from "node:crypto";
 import type { Genesis } from "../core/config.ts";
-import type { Digest } from "../core/ids.ts";
+import type { Digest } from "../core/messages/ids.ts";
 import { encodeGenesis } from "../wire/mod.ts";
 
 /** The one-call form, twice as fast for short inputs; Node 20.12 and later have it. */

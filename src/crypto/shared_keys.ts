@@ -10,7 +10,7 @@
  * @module
  */
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
-import type { Digest } from "../core/ids.ts";
+import type { Digest } from "../core/messages/ids.ts";
 import { fromHex } from "../wire/mod.ts";
 import { concat, KEY_BYTES, pkcs8, PKCS8_PREFIX, publicKeyBytes } from "./ed25519.ts";
 

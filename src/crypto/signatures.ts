@@ -3,7 +3,7 @@
  * @module
  */
 import { createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign, verify } from "node:crypto";
-import type { Digest } from "../core/ids.ts";
+import type { Digest } from "../core/messages/ids.ts";
 import type { Signer, Verifier } from "../node/ports.ts";
 import { SIGNATURE_BYTES, toHex } from "../wire/mod.ts";
 import { BoundedCache } from "./bounded_cache.ts";

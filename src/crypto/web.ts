@@ -4,8 +4,8 @@
  * @module
  */
 import type { Genesis } from "../core/config.ts";
-import type { Digest } from "../core/ids.ts";
-import type { MessageKind } from "../core/messages.ts";
+import type { Digest } from "../core/messages/ids.ts";
+import type { MessageKind } from "../core/messages/messages.ts";
 import { encodeGenesis, SIGNATURE_BYTES, toHex } from "../wire/mod.ts";
 import { BoundedCache } from "./bounded_cache.ts";
 import { concat, Domains, isSmallOrder, KEY_BYTES, type KeyPair, pkcs8, publicKeyBytes } from "./ed25519.ts";

@@ -4,33 +4,33 @@
  */
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
-import type { MessageKind } from "../core/messages.ts";
+import type { MessageKind } from "../core/messages/messages.ts";
 import type { Timer } from "../node/ports.ts";
 import { createVerifier } from "../crypto/mod.ts";
-import { type AddressOf, connectionAddress } from "./address.ts";
-import { type Admission, admit, clientLimit } from "./admission.ts";
-import { BODY_TIMEOUT_MS, MAX_HELD_BYTES, readOperation, readSigned } from "./applicant.ts";
-import { BodyReader } from "./body.ts";
-import { type Caller, Callers } from "./callers.ts";
-import { Deadlines } from "./deadlines.ts";
-import { EventStreams } from "./events.ts";
-import { EXPOSITION_TYPE } from "./exposition.ts";
-import { checkHost } from "./hosts.ts";
+import { type AddressOf, connectionAddress } from "./middleware/address.ts";
+import { type Admission, admit, clientLimit } from "./middleware/admission.ts";
+import { BODY_TIMEOUT_MS, MAX_HELD_BYTES, readOperation, readSigned } from "./middleware/caller.ts";
+import { BodyReader } from "./bodies/body.ts";
+import { type Caller, Callers } from "./middleware/caller_class.ts";
+import { Deadlines } from "./bodies/deadlines.ts";
+import { EventStreams } from "./routes/events.ts";
+import { EXPOSITION_TYPE } from "./routes/exposition.ts";
+import { checkHost } from "./middleware/hosts.ts";
 import type { HostedNode } from "./hosted_node.ts";
-import type { Membership } from "./membership.ts";
-import { PeerClocks } from "./peer_clocks.ts";
-import { frame, messages, signedAnswer } from "./messages.ts";
-import { Metrics } from "./metrics.ts";
-import { type ApplicantContext, atMost, type ClientVariables, type Middleware } from "./middleware.ts";
-import { Pace } from "./pace.ts";
-import { limitNewcomers } from "./newcomers.ts";
-import { PeerSockets, type Upgrade } from "./peer_sockets.ts";
+import type { Membership } from "./peers/membership.ts";
+import { PeerClocks } from "./peers/peer_clocks.ts";
+import { frame, messages, signedAnswer } from "./routes/messages.ts";
+import { Metrics } from "./routes/metrics.ts";
+import { type ApplicantContext, atMost, type ClientVariables, type Middleware } from "./middleware/context.ts";
+import { Pace } from "./middleware/pace.ts";
+import { limitNewcomers } from "./middleware/newcomers.ts";
+import { PeerSockets, type Upgrade } from "./peers/peer_sockets.ts";
 import { Problem, problem } from "./problem.ts";
-import { addressLimit, type RateLimit } from "./rate_limit.ts";
-import { admitReaders, type Readers, READERS_ROUTES } from "./readers.ts";
-import { vouchedAnswer } from "./req.ts";
-import { evidenceJson, readiness, statusJson, statusText } from "./status.ts";
-import { Timestamps } from "./timestamps.ts";
+import { addressLimit, type RateLimit } from "./middleware/rate_limit.ts";
+import { admitReaders, type Readers, READERS_ROUTES } from "./middleware/readers.ts";
+import { vouchedAnswer } from "./routes/req.ts";
+import { evidenceJson, readiness, statusJson, statusText } from "./routes/status.ts";
+import { Timestamps } from "./routes/timestamps.ts";
 
 /** What a host may choose; what it leaves out has the value shown. */
 export interface AppOptions {

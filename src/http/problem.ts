@@ -2,7 +2,7 @@
  * Errors as `application/problem+json` (RFC 9457): one table of all that this module answers with.
  * @module
  */
-import type { Refusal } from "../core/messages.ts";
+import type { Refusal } from "../core/messages/messages.ts";
 import type { Rejection, RejectionReason } from "../node/ports.ts";
 
 /** Every kind of problem: its HTTP status and its title. The `type` is `urn:problem-type:pbft:` and the key. */

@@ -3,8 +3,8 @@
  * content, one text.
  * @module
  */
-import type { Entries, KnownLeaf } from "../core/leaf.ts";
-import { isInRegion } from "../core/leaf.ts";
+import type { Entries, KnownLeaf } from "../core/tree/leaf.ts";
+import { isInRegion } from "../core/tree/leaf.ts";
 import { fromUtf8, utf8 } from "./_text.ts";
 
 /** The chunk of a leaf: `[17,"a","1","b","2"]`, as UTF-8. */

@@ -2,7 +2,7 @@
  * Texts and bytes.
  * @module
  */
-export { fromUtf8, utf8 } from "../core/text.ts";
+export { fromUtf8, utf8 } from "../core/tree/text.ts";
 
 /** How many bytes the JSON text of a well-formed text has in UTF-8, quotes included. */
 export function jsonBytes(text: string): number {

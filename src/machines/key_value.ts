@@ -3,7 +3,7 @@
  * @module
  */
 import { invariant } from "../core/invariant.ts";
-import { LeafMap } from "../core/leaf_map.ts";
+import { LeafMap } from "../core/tree/leaf_map.ts";
 import {
   type ChunkNeed,
   type LoadedChunk,

@@ -3,9 +3,9 @@
  * @module
  */
 import type { Genesis, Settings } from "../core/config.ts";
-import type { Digest, Millis, ReplicaId } from "../core/ids.ts";
+import type { Digest, Millis, ReplicaId } from "../core/messages/ids.ts";
 import type { Environment } from "../core/io.ts";
-import type { AnyRequest, Batch, Message, Query, Signed, SignedRequest, Verified } from "../core/messages.ts";
+import type { AnyRequest, Batch, Message, Query, Signed, SignedRequest, Verified } from "../core/messages/messages.ts";
 import type { StateMachine } from "../core/state_machine.ts";
 import { sha256 } from "../crypto/mod.ts";
 import { encodeBatch, encodeMessage, framed, pack, unpack } from "../wire/mod.ts";

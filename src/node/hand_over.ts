@@ -2,8 +2,8 @@
  * The end of a replica that is asked to stop: as primary it hands its view on, so that nobody waits for a timeout.
  * @module
  */
-import { millis } from "../core/ids.ts";
-import { deferred } from "./deferred.ts";
+import { millis } from "../core/messages/ids.ts";
+import { deferred } from "./async/deferred.ts";
 import type { Node } from "./node.ts";
 import type { Timer } from "./ports.ts";
 

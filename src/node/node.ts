@@ -4,37 +4,43 @@
  * @module
  */
 import type { Genesis } from "../core/config.ts";
-import type { Digest, Millis, ReplicaId } from "../core/ids.ts";
+import type { Digest, Millis, ReplicaId } from "../core/messages/ids.ts";
 import type { Input, Ready } from "../core/io.ts";
-import { failureOf } from "../core/machine_guard.ts";
+import { failureOf } from "../core/ordering/machine_guard.ts";
 import type { Recovered } from "../core/records.ts";
-import type { MessageKind, SignedRequest, Verified, VouchedOperation, VouchedRequest } from "../core/messages.ts";
-import type { SignedQuery } from "../core/query_messages.ts";
+import type {
+  MessageKind,
+  SignedRequest,
+  Verified,
+  VouchedOperation,
+  VouchedRequest,
+} from "../core/messages/messages.ts";
+import type { SignedQuery } from "../core/messages/queries.ts";
 import { Replica } from "../core/replica.ts";
 import { useKey } from "../crypto/mod.ts";
-import { BlobReader } from "./blob_reader.ts";
-import { BlobServer } from "./blob_server.ts";
-import { Delivery } from "./delivery.ts";
-import { DurableReplica } from "./durable_replica.ts";
+import { BlobReader } from "./storage/blob_reader.ts";
+import { BlobServer } from "./out/blob_server.ts";
+import { Delivery } from "./out/delivery.ts";
+import { DurableReplica } from "./durable/durable_replica.ts";
 import { createEnvironment, sign, withDigest } from "./environment.ts";
-import { Gate } from "./gate.ts";
-import { Gateway, type VouchedAnswer } from "./gateway.ts";
-import { type Bringer, Intake } from "./intake.ts";
-import { createJitter } from "./jitter.ts";
+import { Gate } from "./in/gate.ts";
+import { Gateway, type VouchedAnswer } from "./gateway/gateway.ts";
+import { type Bringer, Intake } from "./in/intake.ts";
+import { createJitter } from "./async/backoff.ts";
 import { nodeLimits } from "./limits.ts";
 import { Observers } from "./observers.ts";
 import { checkOptions, CRYPTOGRAPHY, type NodeOptions, seedOf } from "./options.ts";
 import type { Observer, Rejection, Timer } from "./ports.ts";
-import { restore } from "./recovery.ts";
-import { type Room, roomOf } from "./room.ts";
+import { restore } from "./storage/opening.ts";
+import { type Room, roomOf } from "./in/room.ts";
 import { dormantStatus, type NodeStatus } from "./status.ts";
 import type { Parts } from "./parts.ts";
-import { startOf } from "./start.ts";
-import { bounded } from "./store_calls.ts";
-import { type Core, taskOf } from "./task.ts";
-import { type Submission, submit, type SubmitOptions, verify } from "./submit.ts";
+import { startOf } from "./storage/start.ts";
+import { bounded } from "./storage/store_calls.ts";
+import { type Core, taskOf } from "./durable/task.ts";
+import { type Submission, submit, type SubmitOptions, verify } from "./gateway/submit.ts";
 import type { Trouble } from "./trouble.ts";
-import { Waiters } from "./waiters.ts";
+import { Waiters } from "./gateway/waiters.ts";
 export type { NodeOptions, SubmitOptions };
 
 /** One replica, running. */

@@ -3,17 +3,17 @@
  * @module
  */
 import { DEFAULT_SETTINGS, type Genesis, type Settings } from "../core/config.ts";
-import type { Digest, ReplicaId } from "../core/ids.ts";
+import type { Digest, ReplicaId } from "../core/messages/ids.ts";
 import type { Environment } from "../core/io.ts";
 import type { Recovered } from "../core/records.ts";
 import type { StateMachine } from "../core/state_machine.ts";
 import { clusterId, createSigner, createVerifier, sha256 } from "../crypto/mod.ts";
 import { parseGenesis } from "../wire/mod.ts";
-import type { Gate } from "./gate.ts";
-import type { StartOptions } from "./start.ts";
-import type { Core } from "./task.ts";
+import type { Gate } from "./in/gate.ts";
+import type { StartOptions } from "./storage/start.ts";
+import type { Core } from "./durable/task.ts";
 import type { NodeLimits } from "./limits.ts";
-import { archiving } from "./archive.ts";
+import { archiving } from "./storage/archive.ts";
 import type { Archive, Cryptography, Observer, Signer, Store, Timer, Transport } from "./ports.ts";
 
 /** SHA-256 and Ed25519. */

@@ -2,13 +2,20 @@
  * Every port of a node, on one page: what a host must bring so that a replica can run on it.
  * @module
  */
-import type { AnyRequest, Message, ReplicaMessage, Signed, SignedRequest, Verified } from "../core/messages.ts";
-import type { Batch } from "../core/messages.ts";
-import type { Digest, Millis, ReplicaId, SequenceNumber } from "../core/ids.ts";
+import type {
+  AnyRequest,
+  Message,
+  ReplicaMessage,
+  Signed,
+  SignedRequest,
+  Verified,
+} from "../core/messages/messages.ts";
+import type { Batch } from "../core/messages/messages.ts";
+import type { Digest, Millis, ReplicaId, SequenceNumber } from "../core/messages/ids.ts";
 import type { Event } from "../core/events.ts";
-import type { InputFault } from "./input_faults.ts";
+import type { InputFault } from "./durable/input_faults.ts";
 import type { Trouble } from "./trouble.ts";
-import type { SignedKind } from "../wire/domain.ts";
+import type { SignedKind } from "../wire/messages/domain.ts";
 
 /** The store's version: it grows by one with each commit. 0: the store is empty. */
 export type Version = number;

@@ -3,11 +3,11 @@
  * @module
  */
 import type { Genesis } from "../core/config.ts";
-import type { Digest, Millis, ReplicaId, SequenceNumber } from "../core/ids.ts";
+import type { Digest, Millis, ReplicaId, SequenceNumber } from "../core/messages/ids.ts";
 import type { ReplicaStatus } from "../core/io.ts";
 import type { Recovered } from "../core/records.ts";
-import type { InputFault } from "./input_faults.ts";
-import { primaryOf } from "../core/quorum.ts";
+import type { InputFault } from "./durable/input_faults.ts";
+import { primaryOf } from "../core/messages/quorum.ts";
 import type { LinkStatus } from "./ports.ts";
 
 /** What waits for one peer. */

@@ -2,7 +2,7 @@
  * What goes wrong around a replica, on its host or on the way to another member, while the replica itself goes on.
  * @module
  */
-import type { ReplicaId } from "../core/ids.ts";
+import type { ReplicaId } from "../core/messages/ids.ts";
 
 /** One such thing. */
 export type Trouble =

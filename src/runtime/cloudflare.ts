@@ -15,14 +15,14 @@ import {
   type SqlStorage,
   type SqlValue,
 } from "../stores/durable_object.ts";
-import { EDGE_SETTINGS } from "./edge_settings.ts";
+import { EDGE_SETTINGS } from "./host/edge_settings.ts";
 import { parseClusterText } from "../wire/mod.ts";
-import { memberId, replicaFromVariables } from "./environment.ts";
-import { type AlarmStorage, ObjectTimer } from "./object_timer.ts";
-import { type Fields, type Level, Log, type LogEntry, type LogFormat, type LogOptions } from "./log.ts";
-import { logFromVariable } from "./log_variable.ts";
-import { type Policy, policyFromVariables, type PolicyVariable } from "./policy.ts";
-import { membershipOf, transportOf } from "./transport.ts";
+import { memberId, replicaFromVariables } from "./host/environment.ts";
+import { type AlarmStorage, ObjectTimer } from "./host/object_timer.ts";
+import { type Fields, type Level, Log, type LogEntry, type LogFormat, type LogOptions } from "./log/log.ts";
+import { logFromVariable } from "./log/variable.ts";
+import { type Policy, policyFromVariables, type PolicyVariable } from "./host/policy.ts";
+import { membershipOf, transportOf } from "./host/transport.ts";
 
 export {
   type AlarmStorage,

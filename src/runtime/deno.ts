@@ -4,8 +4,8 @@
  * @module
  */
 import type { Settings } from "../core/config.ts";
-import type { ReplicaId } from "../core/ids.ts";
-import { describeThrown } from "../core/machine_guard.ts";
+import type { ReplicaId } from "../core/messages/ids.ts";
+import { describeThrown } from "../core/ordering/machine_guard.ts";
 import type { StateMachine } from "../core/state_machine.ts";
 import { type AppOptions, createApp, problem, type ReplicaApp } from "../http/mod.ts";
 import { KeyValue } from "../machines/key_value.ts";
@@ -14,20 +14,20 @@ import { Node } from "../node/node.ts";
 import { checkIdentity } from "../node/options.ts";
 import type { Archive, Observer, Store } from "../node/ports.ts";
 import type { Trouble } from "../node/trouble.ts";
-import type { Start, StartOptions } from "../node/start.ts";
+import type { Start, StartOptions } from "../node/storage/start.ts";
 import { DenoKvStore } from "../stores/deno_kv.ts";
 import { SqliteStore } from "../stores/sqlite.ts";
 import type { ClusterFile } from "../wire/mod.ts";
-import { EDGE_SETTINGS } from "./edge_settings.ts";
-import { memberId, replicaFromVariables, type ReplicaIdentity } from "./environment.ts";
-import { type Fields, type Level, Log, type LogEntry, type LogFormat, type LogOptions } from "./log.ts";
-import { logFromVariable } from "./log_variable.ts";
-import { type Policy, policyFromVariables, type PolicyVariable } from "./policy.ts";
-import { ANY_ADDRESS, listenAddress, urlOf } from "./listen_address.ts";
-import { Listener } from "./listener.ts";
-import { openState } from "./state_file.ts";
-import { systemTimer } from "./system_timer.ts";
-import { membershipOf, socketTransportOf, transportOf } from "./transport.ts";
+import { EDGE_SETTINGS } from "./host/edge_settings.ts";
+import { memberId, replicaFromVariables, type ReplicaIdentity } from "./host/environment.ts";
+import { type Fields, type Level, Log, type LogEntry, type LogFormat, type LogOptions } from "./log/log.ts";
+import { logFromVariable } from "./log/variable.ts";
+import { type Policy, policyFromVariables, type PolicyVariable } from "./host/policy.ts";
+import { ANY_ADDRESS, listenAddress, urlOf } from "./server/listen_address.ts";
+import { Listener } from "./server/listener.ts";
+import { openState } from "./host/state_file.ts";
+import { systemTimer } from "./host/system_timer.ts";
+import { membershipOf, socketTransportOf, transportOf } from "./host/transport.ts";
 
 export {
   DenoKvStore,

@@ -2,18 +2,18 @@
  * A store in a Deno KV database: for Deno Deploy, where nothing else lasts and several instances of one replica run at once.
  * @module
  */
-import type { Digest } from "../core/ids.ts";
+import type { Digest } from "../core/messages/ids.ts";
 import { type Loaded, type Store, StoreConflictError, type Version, type Writes } from "../node/ports.ts";
-import { checkVersion, closedError } from "./_check.ts";
-import { changesOf, joined, pieceKeys, valuesOf } from "./_kv_changes.ts";
-import { fitsOneOperation, type Head, Layout, type Mark, type Mutation, type Pointer } from "./_kv_layout.ts";
-import { BlobCache, Known } from "./_kv_known.ts";
-import { type At, LargeCommits, put } from "./_kv_large_commits.ts";
-import { CommitLog, type LogEntry } from "./_kv_log.ts";
-import { type KvDatabase, type KvEntry, type KvKey, retryLocked } from "./_kv_port.ts";
+import { checkVersion, closedError } from "./check.ts";
+import { changesOf, joined, pieceKeys, valuesOf } from "./deno_kv/changes.ts";
+import { fitsOneOperation, type Head, Layout, type Mark, type Mutation, type Pointer } from "./deno_kv/layout.ts";
+import { BlobCache, Known } from "./deno_kv/known.ts";
+import { type At, LargeCommits, put } from "./deno_kv/large_commits.ts";
+import { CommitLog, type LogEntry } from "./deno_kv/log.ts";
+import { type KvDatabase, type KvEntry, type KvKey, retryLocked } from "./deno_kv/port.ts";
 import { DENO_KV_LIMITS } from "./platform_limits.ts";
 
-export type { KvAtomic, KvDatabase, KvEntry, KvKey } from "./_kv_port.ts";
+export type { KvAtomic, KvDatabase, KvEntry, KvKey } from "./deno_kv/port.ts";
 
 /** Where a store lies. */
 export interface DenoKvStoreOptions {

@@ -2,7 +2,7 @@
  * A store in the SQLite database of a Cloudflare Durable Object.
  * @module
  */
-import type { Digest } from "../core/ids.ts";
+import type { Digest } from "../core/messages/ids.ts";
 import {
   type Loaded,
   type Store,
@@ -11,9 +11,9 @@ import {
   type Version,
   type Writes,
 } from "../node/ports.ts";
-import { checkValue, checkVersion, closedError } from "./_check.ts";
+import { checkValue, checkVersion, closedError } from "./check.ts";
 import { DURABLE_OBJECT_LIMITS } from "./platform_limits.ts";
-import type { DurableObjectStorage, SqlStorage, SqlValue } from "./_durable_object_storage.ts";
+import type { DurableObjectStorage, SqlStorage, SqlValue } from "./durable_object_storage.ts";
 
 export type { DurableObjectStorage, SqlStorage, SqlValue };
 

@@ -3,9 +3,9 @@
  * after every restart.
  * @module
  */
-import type { Digest } from "../core/ids.ts";
+import type { Digest } from "../core/messages/ids.ts";
 import { type Loaded, type Store, StoreConflictError, type Version, type Writes } from "../node/ports.ts";
-import { checkValue, checkVersion, closedError } from "./_check.ts";
+import { checkValue, checkVersion, closedError } from "./check.ts";
 
 interface Contents {
   version: Version;

@@ -4,13 +4,13 @@
  */
 import { renameSync, statSync } from "node:fs";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import type { Digest } from "../core/ids.ts";
+import type { Digest } from "../core/messages/ids.ts";
 import { type Loaded, type Store, StoreConflictError, type Version, type Writes } from "../node/ports.ts";
-import { CorruptStoreError } from "../node/store_errors.ts";
-import { checkValue, checkVersion, closedError } from "./_check.ts";
-import { FileIdentity } from "./_file_identity.ts";
-import { isDamaged, StoreOpenError, untilFree, whyNot } from "./_sqlite_errors.ts";
-import { openFile } from "./_sqlite_file.ts";
+import { CorruptStoreError } from "../node/storage/store_errors.ts";
+import { checkValue, checkVersion, closedError } from "./check.ts";
+import { FileIdentity } from "./sqlite/file_identity.ts";
+import { isDamaged, StoreOpenError, untilFree, whyNot } from "./sqlite/errors.ts";
+import { openFile } from "./sqlite/file.ts";
 
 export { StoreOpenError };
 

@@ -3,10 +3,10 @@
  * chunks before each operation, as replicas are that restart or catch up.
  * @module
  */
-import type { Millis } from "../core/ids.ts";
+import type { Millis } from "../core/messages/ids.ts";
 import type { StateMachine } from "../core/state_machine.ts";
-import { EPOCH_MS } from "./clock.ts";
-import { type Call, shown } from "./observed_core.ts";
+import { EPOCH_MS } from "./world/clock.ts";
+import { type Call, shown } from "./world/observed_core.ts";
 
 type Chunks = Map<string, Uint8Array>;
 

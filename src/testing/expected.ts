@@ -4,14 +4,14 @@
  * @module
  */
 import type { DiscardReason, Event, LeaveReason, SuspicionReason } from "../core/events.ts";
-import type { Statement } from "../core/evidence.ts";
-import type { MessageKind } from "../core/messages.ts";
-import type { QueryRefusal } from "../core/query_messages.ts";
+import type { Statement } from "../core/messages/evidence.ts";
+import type { MessageKind } from "../core/messages/messages.ts";
+import type { QueryRefusal } from "../core/messages/queries.ts";
 import type { RejectionReason } from "../node/ports.ts";
 import type { Coverage } from "./coverage.ts";
 import { DRILLS } from "./drills/mod.ts";
-import { MUTATORS } from "./mutators.ts";
-import type { Behaviour, Fault, HostileBehaviour } from "./plan.ts";
+import { MUTATORS } from "./adversary/mutators.ts";
+import type { Behaviour, Fault, HostileBehaviour } from "./plan/plan.ts";
 
 /** Every key of a record that must have them all. */
 function all<K extends string>(names: { readonly [name in K]: true }): readonly K[] {

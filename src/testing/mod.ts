@@ -12,21 +12,21 @@
  *
  * @module
  */
-export type { Behaviour, Demand, Fault, HostileBehaviour, NetworkFault, Plan, SchemeName, Span } from "./plan.ts";
+export type { Behaviour, Demand, Fault, HostileBehaviour, NetworkFault, Plan, SchemeName, Span } from "./plan/plan.ts";
 export { type Kind, KINDS } from "./kinds/mod.ts";
-export type { ClientHabits } from "./signed_client.ts";
-export type { DiskHabits, Stores } from "./disk.ts";
-export type { NetworkHabits } from "./network.ts";
+export type { ClientHabits } from "./clients/signed_client.ts";
+export type { DiskHabits, Stores } from "./hosts/disk.ts";
+export type { NetworkHabits } from "./world/network.ts";
 export type { Invariant, Violation } from "./violation.ts";
-export type { Model } from "./linearizability.ts";
-export type { CoreMaker } from "./world.ts";
+export type { Model } from "./invariants/linearizability.ts";
+export type { CoreMaker } from "./world/world.ts";
 export { Coverage } from "./coverage.ts";
 export { missingFrom } from "./expected.ts";
-export { CALM_DELAY_MS, type DrawOptions, drawPlan, type Profile, PROFILES } from "./draw.ts";
+export { CALM_DELAY_MS, type DrawOptions, drawPlan, type Profile, PROFILES } from "./plan/draw.ts";
 export { run } from "./run.ts";
 export type { RunOptions, RunReport } from "./run_options.ts";
 export { runOptionsOf, simulate, type SimulateOptions, SimulationError } from "./simulate.ts";
 export { shrink, type ShrinkOptions } from "./shrink.ts";
-export { keyValueWorkload, type Workload } from "./workload.ts";
+export { keyValueWorkload, type Workload } from "./plan/workload.ts";
 export { Random } from "./random.ts";
-export { type Means, mutateStructure } from "./structural_mutations.ts";
+export { type Means, mutateStructure } from "./adversary/structural_mutations.ts";

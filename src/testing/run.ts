@@ -2,30 +2,30 @@
  * One run of a plan, from the first start to the last check.
  * @module
  */
-import type { ReplicaId } from "../core/ids.ts";
-import { Coalition } from "./adversary/coalition.ts";
+import type { ReplicaId } from "../core/messages/ids.ts";
+import { Coalition } from "./coalitions/coalition.ts";
 import { watchCatchUp } from "./checks/catch_up.ts";
 import { checkDurability, checkStores } from "./checks/ending.ts";
 import { inspect } from "./checks/inspection.ts";
 import { checkRoom, DRAIN_MS } from "./checks/room.ts";
 import { Together } from "./checks/together.ts";
-import { Cluster } from "./cluster.ts";
-import { createWorld } from "./create_world.ts";
+import { Cluster } from "./world/cluster.ts";
+import { createWorld } from "./world/create_world.ts";
 import { findDivergence } from "./divergence.ts";
-import { plant, wordsOf } from "./faults.ts";
-import { History } from "./history.ts";
-import { HostileClient } from "./hostile_client.ts";
-import { findNonLinearizable } from "./linearizability.ts";
-import { Mischief } from "./mischief.ts";
-import type { Meddler } from "./meddler.ts";
-import { type Demand, type Fault, livenessMs, operationsOf, type Plan } from "./plan.ts";
+import { plant, wordsOf } from "./world/faults.ts";
+import { History } from "./clients/history.ts";
+import { HostileClient } from "./clients/hostile_client.ts";
+import { findNonLinearizable } from "./invariants/linearizability.ts";
+import { Mischief } from "./adversary/byzantine_replica.ts";
+import type { Meddler } from "./adversary/fault_injector.ts";
+import { type Demand, type Fault, livenessMs, operationsOf, type Plan } from "./plan/plan.ts";
 import { Random } from "./random.ts";
 import type { RunOptions, RunReport } from "./run_options.ts";
-import { type ClientOptions, SignedClient } from "./signed_client.ts";
-import { exerciseStores } from "./store_exercise.ts";
-import { UnsignedClient } from "./unsigned_client.ts";
+import { type ClientOptions, SignedClient } from "./clients/signed_client.ts";
+import { exerciseStores } from "./hosts/store_exercise.ts";
+import { UnsignedClient } from "./clients/unsigned_client.ts";
 import type { Violation } from "./violation.ts";
-import type { World } from "./world.ts";
+import type { World } from "./world/world.ts";
 
 /** Nor may it take more than so many events per replica: who is that busy gets nowhere. */
 const MOST_EVENTS = 50_000;

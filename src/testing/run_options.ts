@@ -2,14 +2,14 @@
  * What a run is made of beside its plan, and what it comes to.
  * @module
  */
-import type { ReplicaId } from "../core/ids.ts";
+import type { ReplicaId } from "../core/messages/ids.ts";
 import type { StateMachine } from "../core/state_machine.ts";
 import type { Coverage } from "./coverage.ts";
-import type { Stores } from "./disk.ts";
-import type { Plan } from "./plan.ts";
+import type { Stores } from "./hosts/disk.ts";
+import type { Plan } from "./plan/plan.ts";
 import type { Violation } from "./violation.ts";
-import type { Workload } from "./workload.ts";
-import type { CoreMaker } from "./world.ts";
+import type { Workload } from "./plan/workload.ts";
+import type { CoreMaker } from "./world/world.ts";
 
 /** What a run is made of, beside its plan. */
 export interface RunOptions {

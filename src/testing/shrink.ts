@@ -2,9 +2,9 @@
  * Makes a failing plan smaller for as long as it fails in the same way.
  * @module
  */
-import type { ReplicaId } from "../core/ids.ts";
-import { maxFaulty } from "../core/quorum.ts";
-import { type Fault, faultyReplicas, type Plan } from "./plan.ts";
+import type { ReplicaId } from "../core/messages/ids.ts";
+import { maxFaulty } from "../core/messages/quorum.ts";
+import { type Fault, faultyReplicas, type Plan } from "./plan/plan.ts";
 import { run } from "./run.ts";
 import type { RunOptions, RunReport } from "./run_options.ts";
 

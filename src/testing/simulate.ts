@@ -4,12 +4,12 @@
  */
 import type { StateMachine } from "../core/state_machine.ts";
 import { KeyValue } from "../machines/mod.ts";
-import { type DrawOptions, drawPlan } from "./draw.ts";
-import type { Stores } from "./disk.ts";
+import { type DrawOptions, drawPlan } from "./plan/draw.ts";
+import type { Stores } from "./hosts/disk.ts";
 import { run } from "./run.ts";
 import type { RunOptions, RunReport } from "./run_options.ts";
-import { keyValueWorkload, type Workload } from "./workload.ts";
-import type { CoreMaker } from "./world.ts";
+import { keyValueWorkload, type Workload } from "./plan/workload.ts";
+import type { CoreMaker } from "./world/world.ts";
 
 /** So small that a few keys make many chunks, which are loaded by need, cut and joined. */
 const CHUNK_SIZE = 24;

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Genesis } from "../core/config.ts";
-import type { Message } from "../core/messages.ts";
+import type { Message } from "../core/messages/messages.ts";
 
 /** The lines of one run; nothing is formatted unless somebody wants them. */
 export class Trace {

@@ -2,12 +2,12 @@
  * Evidence against a replica as JSON: what `GET /evidence` lists.
  * @module
  */
-import type { Contradiction, Statement } from "../core/evidence.ts";
-import type { Signed } from "../core/messages.ts";
-import { fromBase64, toBase64 } from "./base64.ts";
-import { DecodeError } from "./decode_error.ts";
-import { decodeFrame, encodeFrame } from "./frame.ts";
-import type { WireLimits } from "./limits.ts";
+import type { Contradiction, Statement } from "../core/messages/evidence.ts";
+import type { Signed } from "../core/messages/messages.ts";
+import { fromBase64, toBase64 } from "./codec/base64.ts";
+import { DecodeError } from "./codec/decode_error.ts";
+import { decodeFrame, encodeFrame } from "./messages/frame.ts";
+import type { WireLimits } from "./messages/limits.ts";
 
 /** One contradiction. Only the frames prove anything; the rest is there to be read. */
 export interface EvidenceItem {

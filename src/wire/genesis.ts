@@ -3,14 +3,14 @@
  * @module
  */
 import { type Genesis, type Limits, type Member, MIN_NAME_IDLE_MS } from "../core/config.ts";
-import { quorum } from "../core/quorum.ts";
-import { BUNDLE_OVERHEAD_BYTES } from "./bundle.ts";
+import { quorum } from "../core/messages/quorum.ts";
+import { BUNDLE_OVERHEAD_BYTES } from "./messages/bundle.ts";
 import { checkArray, checkInteger, checkObject, checkString, fail } from "./checks.ts";
-import { inside } from "./decode_error.ts";
-import { PROTOCOL } from "./domain.ts";
-import { type FieldsOf, hex32, list, name, natural, struct } from "./fields.ts";
-import { MAX_BODY_BYTES, MAX_LOG_WINDOW } from "./limits.ts";
-import { startWriting } from "./writer.ts";
+import { inside } from "./codec/decode_error.ts";
+import { PROTOCOL } from "./messages/domain.ts";
+import { type FieldsOf, hex32, list, name, natural, struct } from "./codec/fields.ts";
+import { MAX_BODY_BYTES, MAX_LOG_WINDOW } from "./messages/limits.ts";
+import { startWriting } from "./codec/writer.ts";
 
 /** How the limits are written; their order never changes. */
 const LIMITS: FieldsOf<Limits> = {

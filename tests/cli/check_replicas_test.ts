@@ -1,18 +1,18 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { main } from "../../src/cli/mod.ts";
 import { Client } from "../../src/client/mod.ts";
-import type { ReplicaId } from "../../src/core/ids.ts";
+import type { ReplicaId } from "../../src/core/messages/ids.ts";
 import { createApp } from "../../src/http/mod.ts";
 import { KeyValue } from "../../src/machines/key_value.ts";
 import { Node } from "../../src/node/node.ts";
 import type { Timer } from "../../src/node/ports.ts";
 import { ReplicaObject } from "../../src/runtime/cloudflare.ts";
 import { type ServedReplica, serveReplica, systemTimer } from "../../src/runtime/deno.ts";
-import { transportOf } from "../../src/runtime/transport.ts";
+import { transportOf } from "../../src/runtime/host/transport.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import type { ClusterFile } from "../../src/wire/mod.ts";
 import { genesisOf, keyPairOf, NAMES } from "../node/_cluster.ts";
-import { freePorts } from "../../tools/ports.ts";
+import { freePorts } from "../tools/ports.ts";
 
 type Fetch = (request: Request) => Response | Promise<Response>;
 

@@ -2,9 +2,9 @@ import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "
 import { CliError } from "../../src/cli/cli_error.ts";
 import { main } from "../../src/cli/mod.ts";
 import { clusterId, sha256 } from "../../src/crypto/mod.ts";
-import type { Message, Result } from "../../src/core/messages.ts";
-import type { Statement } from "../../src/core/evidence.ts";
-import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
+import type { Message, Result } from "../../src/core/messages/messages.ts";
+import type { Statement } from "../../src/core/messages/evidence.ts";
+import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
 import { decodeFrame, encodeEvidence } from "../../src/wire/mod.ts";
 import { Author, genesisOf, NAMES } from "../node/_cluster.ts";
 

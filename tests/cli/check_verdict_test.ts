@@ -1,8 +1,8 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { linesOf } from "../../src/cli/check.ts";
-import type { MemberStatus } from "../../src/cli/check_answers.ts";
-import type { MemberReport } from "../../src/cli/check_member.ts";
-import { judge } from "../../src/cli/check_verdict.ts";
+import { linesOf } from "../../src/cli/commands/check.ts";
+import type { MemberStatus } from "../../src/cli/check/answers.ts";
+import type { MemberReport } from "../../src/cli/check/member.ts";
+import { judge } from "../../src/cli/check/verdict.ts";
 import { clusterId } from "../../src/crypto/mod.ts";
 import { genesisOf, NAMES } from "../node/_cluster.ts";
 

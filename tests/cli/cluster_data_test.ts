@@ -7,10 +7,10 @@ import {
   lockFolder,
   readCluster,
   replicaFiles,
-} from "../../src/cli/cluster_data.ts";
-import { MAX_REPLICAS } from "../../src/cli/member_names.ts";
+} from "../../src/cli/local_cluster/data.ts";
+import { MAX_REPLICAS } from "../../src/cli/local_cluster/member_names.ts";
 import { createSigner } from "../../src/crypto/mod.ts";
-import { digest } from "../../src/core/ids.ts";
+import { digest } from "../../src/core/messages/ids.ts";
 
 const urlOf = (index: number) => `http://127.0.0.1:${2000 + index}`;
 

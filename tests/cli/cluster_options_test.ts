@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { CliError } from "../../src/cli/cli_error.ts";
-import { checkPorts, parseClusterOptions } from "../../src/cli/cluster_options.ts";
+import { checkPorts, parseClusterOptions } from "../../src/cli/commands/cluster_options.ts";
 
 Deno.test("without arguments all is left to what is there", () => {
   assertEquals(parseClusterOptions([]), {

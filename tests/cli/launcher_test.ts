@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
-import { isChainWhole, launcherChain, type ProcessTable } from "../../src/cli/launcher.ts";
+import { isChainWhole, launcherChain, type ProcessTable } from "../../src/cli/local_cluster/launcher.ts";
 
 const DENO = "/home/ada/.npm/_npx/7a40/node_modules/deno/deno";
-const CLUSTER = [DENO, "run", "-A", "src/cli/cluster.ts"];
+const CLUSTER = [DENO, "run", "-A", "src/cli/commands/cluster.ts"];
 const TASK = [DENO, "task", "cluster"];
 
 /** Processes from the oldest, pid 101, to this one; each one's parent is the one before. */
@@ -33,7 +33,9 @@ const chains: readonly [title: string, commands: string[][], chain: number[]][] 
   ["deno task, from a shell", [["bash", "-c", "deno task cluster &"], TASK, CLUSTER], [103, 102]],
   ["deno task alone", [TASK, CLUSTER], [102, 101]],
   ["a service manager", [["/sbin/init"], CLUSTER], [102]],
-  ["a shell that starts it in the background", [["bash", "-c", "deno run -A src/cli/cluster.ts &"], CLUSTER], [102]],
+  ["a shell that starts it in the background", [["bash", "-c", "deno run -A src/cli/commands/cluster.ts &"], CLUSTER], [
+    102,
+  ]],
   ["a script that npm runs", [["npm", "test"], ["bash", "start.sh"], ["nohup"], CLUSTER], [104]],
   ["nothing that is known", [CLUSTER], [101]],
 ];

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { MAX_REPLICAS, memberNames } from "../../src/cli/member_names.ts";
+import { MAX_REPLICAS, memberNames } from "../../src/cli/local_cluster/member_names.ts";
 
 Deno.test("the first four are goPBFT's, and all names are distinct and in order", () => {
   assertEquals(memberNames(4), ["Apple", "Ball", "Candy", "Dog"]);

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { agree, Agreement } from "../../src/client/agreement.ts";
-import { digest, replicaId, sequenceNumber, view } from "../../src/core/ids.ts";
-import type { Reply } from "../../src/core/messages.ts";
+import { agree, Agreement } from "../../src/client/proofs/agreement.ts";
+import { digest, replicaId, sequenceNumber, view } from "../../src/core/messages/ids.ts";
+import type { Reply } from "../../src/core/messages/messages.ts";
 
 const result = { sequence: sequenceNumber(7), status: "ok", value: new Uint8Array([1, 2]) } as const;
 

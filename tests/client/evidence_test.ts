@@ -1,8 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { EvidenceError, type EvidenceItem, verifyEvidence } from "../../src/client/mod.ts";
-import type { Statement } from "../../src/core/evidence.ts";
-import type { PrePrepare, ViewChange } from "../../src/core/messages.ts";
-import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
+import type { Statement } from "../../src/core/messages/evidence.ts";
+import type { PrePrepare, ViewChange } from "../../src/core/messages/messages.ts";
+import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
 import { clusterId } from "../../src/crypto/mod.ts";
 import { encodeEvidence, encodeFrame, fromBase64, toBase64 } from "../../src/wire/mod.ts";
 import { Author, genesisOf } from "../node/_cluster.ts";

@@ -10,8 +10,8 @@ import {
   type SequenceNumber,
   sequenceNumber,
   view,
-} from "../../src/core/ids.ts";
-import type { Query, QueryReply, Reply, Request, Result } from "../../src/core/messages.ts";
+} from "../../src/core/messages/ids.ts";
+import type { Query, QueryReply, Reply, Request, Result } from "../../src/core/messages/messages.ts";
 import { clusterId, createSigner, createVerifier, generateKeyPair, sha256 } from "../../src/crypto/mod.ts";
 import { type ClusterFile, decodeFrame, encodeFrame, encodeMessage, fromUtf8, utf8 } from "../../src/wire/mod.ts";
 import type { Signer } from "../../src/node/ports.ts";

@@ -7,7 +7,7 @@ import {
   SessionExpiredError,
   TimeoutError,
 } from "../../src/client/mod.ts";
-import { digest, replicaId, view } from "../../src/core/ids.ts";
+import { digest, replicaId, view } from "../../src/core/messages/ids.ts";
 import { utf8 } from "../../src/wire/mod.ts";
 import { type Behaviour, correct, down, FakeCluster, lying, mute, problem } from "./fake_cluster.ts";
 import { ManualTimer } from "./manual_timer.ts";

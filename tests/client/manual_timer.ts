@@ -1,7 +1,7 @@
 /** A clock that stands still until a test moves it. */
-import { type Millis, millis } from "../../src/core/ids.ts";
+import { type Millis, millis } from "../../src/core/messages/ids.ts";
 import type { Timer } from "../../src/node/ports.ts";
-import { webTimer } from "../../src/client/timer.ts";
+import { webTimer } from "../../src/client/transport/timer.ts";
 
 interface Alarm {
   readonly at: Millis;

@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
-import { Pace } from "../../src/client/pace.ts";
+import { Pace } from "../../src/client/calls/pace.ts";
 import { DEFAULT_LIMITS } from "../../src/core/config.ts";
-import { sequenceNumber } from "../../src/core/ids.ts";
-import type { Result } from "../../src/core/messages.ts";
+import { sequenceNumber } from "../../src/core/messages/ids.ts";
+import type { Result } from "../../src/core/messages/messages.ts";
 
 function results(count: number, bytes: number, status: Result["status"] = "ok"): Result[] {
   return Array.from({ length: count }, () => ({ sequence: sequenceNumber(1), status, value: new Uint8Array(bytes) }));

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { type Answer, post } from "../../src/client/post.ts";
+import { type Answer, post } from "../../src/client/transport/post.ts";
 import { problem } from "./fake_cluster.ts";
 
 function answerTo(response: () => Response | Promise<Response>): Promise<Answer> {

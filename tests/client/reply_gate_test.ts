@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { checkReply } from "../../src/client/reply_gate.ts";
-import { digest, replicaId, sequenceNumber, view } from "../../src/core/ids.ts";
-import type { Reply } from "../../src/core/messages.ts";
+import { checkReply } from "../../src/client/proofs/reply_gate.ts";
+import { digest, replicaId, sequenceNumber, view } from "../../src/core/messages/ids.ts";
+import type { Reply } from "../../src/core/messages/messages.ts";
 import { clusterId, createSigner, generateKeyPair } from "../../src/crypto/mod.ts";
 import { createWebVerifier } from "../../src/crypto/web.ts";
 import { encodeFrame, encodeMessage } from "../../src/wire/mod.ts";

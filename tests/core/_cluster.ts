@@ -5,8 +5,8 @@
 import { createHash } from "node:crypto";
 import { assert, assertEquals } from "@std/assert";
 import { DEFAULT_LIMITS, DEFAULT_SETTINGS, type Genesis, type Limits, type Settings } from "../../src/core/config.ts";
-import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
-import type { Contradiction } from "../../src/core/evidence.ts";
+import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
+import type { Contradiction } from "../../src/core/messages/evidence.ts";
 import type { Event } from "../../src/core/events.ts";
 import type { Environment, FetchedBlob, Input, Plain, Ready } from "../../src/core/io.ts";
 import type { Record, Recovered, ViewState } from "../../src/core/records.ts";
@@ -21,10 +21,10 @@ import type {
   SignedRequest,
   Suspicion,
   Verified,
-} from "../../src/core/messages.ts";
-import type { Query, SignedQuery } from "../../src/core/query_messages.ts";
-import { NEW_DISK } from "../../src/core/lost_disk.ts";
-import { weakQuorum } from "../../src/core/quorum.ts";
+} from "../../src/core/messages/messages.ts";
+import type { Query, SignedQuery } from "../../src/core/messages/queries.ts";
+import { NEW_DISK } from "../../src/core/recovery/lost_disk.ts";
+import { weakQuorum } from "../../src/core/messages/quorum.ts";
 import { Replica } from "../../src/core/replica.ts";
 import { OperationError, type StateMachine } from "../../src/core/state_machine.ts";
 

@@ -1,6 +1,6 @@
 /** What must hold of every step of every replica in the core's cluster, whatever the scenario. */
 import { assert } from "@std/assert";
-import type { Commit, PrePrepare, ReplicaMessage } from "../../src/core/messages.ts";
+import type { Commit, PrePrepare, ReplicaMessage } from "../../src/core/messages/messages.ts";
 import type { Record } from "../../src/core/records.ts";
 import type { Input, Ready } from "../../src/core/io.ts";
 import type { Cluster } from "./_cluster.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
-import type { Millis, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
-import type { PrePrepare, SignedRequest, VouchedRequest } from "../../src/core/messages.ts";
+import type { Millis, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
+import type { PrePrepare, SignedRequest, VouchedRequest } from "../../src/core/messages/messages.ts";
 import { batchOf, Cluster, show, signed, signedRequest, TestClient } from "./_cluster.ts";
 
 const HOUR = 3_600_000;

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Digest, ReplicaId, SequenceNumber } from "../../src/core/ids.ts";
-import type { Checkpoint } from "../../src/core/messages.ts";
+import type { Digest, ReplicaId, SequenceNumber } from "../../src/core/messages/ids.ts";
+import type { Checkpoint } from "../../src/core/messages/messages.ts";
 import { Cluster, signed, TestClient } from "./_cluster.ts";
 
 const DIGEST = "1".repeat(64) as Digest;

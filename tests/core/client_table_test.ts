@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
-import { ClientTable } from "../../src/core/client_table.ts";
+import { ClientTable } from "../../src/core/clients/client_table.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/core/config.ts";
-import type { ClientId, Millis, SequenceNumber } from "../../src/core/ids.ts";
-import type { Request, Result } from "../../src/core/messages.ts";
+import type { ClientId, Millis, SequenceNumber } from "../../src/core/messages/ids.ts";
+import type { Request, Result } from "../../src/core/messages/messages.ts";
 import { hash, pack, show, unpack } from "./_cluster.ts";
 
 const utf8 = new TextEncoder();

@@ -1,7 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
-import type { Batch, NewView, PreparedCertificate, PrePrepare, Signed, ViewChange } from "../../src/core/messages.ts";
-import { succeed } from "../../src/core/new_view.ts";
+import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
+import type {
+  Batch,
+  NewView,
+  PreparedCertificate,
+  PrePrepare,
+  Signed,
+  ViewChange,
+} from "../../src/core/messages/messages.ts";
+import { succeed } from "../../src/core/views/new_view.ts";
 import type { Record } from "../../src/core/records.ts";
 import { batch, Bench, prepare, prePrepare, request, signedNewView, viewChange } from "../paper/_bench.ts";
 import { batchOf, Cluster, type Options, show, signed, TestClient } from "./_cluster.ts";

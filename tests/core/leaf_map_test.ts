@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
 import { InvariantError } from "../../src/core/invariant.ts";
-import { type KnownLeaf, sizeOf } from "../../src/core/leaf.ts";
-import { LeafMap } from "../../src/core/leaf_map.ts";
+import { type KnownLeaf, sizeOf } from "../../src/core/tree/leaf.ts";
+import { LeafMap } from "../../src/core/tree/leaf_map.ts";
 import type { ChunkNeed } from "../../src/core/state_machine.ts";
-import { commonBits, lowestLike } from "../../src/core/text_bits.ts";
+import { commonBits, lowestLike } from "../../src/core/tree/text_bits.ts";
 import { Random } from "../machines/_random.ts";
 
 const MAX_SIZE = 200;

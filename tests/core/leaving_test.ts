@@ -1,7 +1,7 @@
 /** Nobody leaves a view alone, and nobody stays alone in another. */
 import { assert, assertEquals } from "@std/assert";
-import type { ReplicaId } from "../../src/core/ids.ts";
-import type { VouchedRequest } from "../../src/core/messages.ts";
+import type { ReplicaId } from "../../src/core/messages/ids.ts";
+import type { VouchedRequest } from "../../src/core/messages/messages.ts";
 import { Cluster, show, signedRequest, suspicionsOf, TestClient } from "./_cluster.ts";
 
 const statusOf = (cluster: Cluster, id: number) => cluster.host(id).replica!.status();

@@ -1,6 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
-import type { Checkpoint, Message, PrePrepare, Signed, Status, Verified, ViewChange } from "../../src/core/messages.ts";
+import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
+import type {
+  Checkpoint,
+  Message,
+  PrePrepare,
+  Signed,
+  Status,
+  Verified,
+  ViewChange,
+} from "../../src/core/messages/messages.ts";
 import { batchOf, Cluster, show, signed, suspicionsFor, suspicionsOf, TestClient } from "./_cluster.ts";
 
 const VOTES = ["pre-prepare", "prepare", "commit", "checkpoint", "view-change", "new-view"];

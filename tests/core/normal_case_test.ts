@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { DEFAULT_LIMITS } from "../../src/core/config.ts";
-import type { Millis, ReplicaId } from "../../src/core/ids.ts";
-import { utf8 } from "../../src/core/text.ts";
+import type { Millis, ReplicaId } from "../../src/core/messages/ids.ts";
+import { utf8 } from "../../src/core/tree/text.ts";
 import { Cluster, show, signedRequest, TestClient } from "./_cluster.ts";
 
 Deno.test("four replicas order a request, execute it and agree on the answer", () => {

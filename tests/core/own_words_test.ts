@@ -1,7 +1,7 @@
 /** What a replica that starts has the others tell it: what it said, signed by itself. What an old copy of a store does is in tests/node/old_copy_test.ts. */
 import { assert, assertEquals } from "@std/assert";
-import type { ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
-import type { NewView, PrePrepare, Suspicion, ViewChange } from "../../src/core/messages.ts";
+import type { ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
+import type { NewView, PrePrepare, Suspicion, ViewChange } from "../../src/core/messages/messages.ts";
 import { batchOf, Cluster, show, signed, suspicionsFor, suspicionsOf, TestClient } from "./_cluster.ts";
 
 const statusOf = (cluster: Cluster, id: number) => cluster.host(id).replica!.status();

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { SequenceNumber } from "../../src/core/ids.ts";
+import type { SequenceNumber } from "../../src/core/messages/ids.ts";
 import { Cluster, show, TestClient } from "./_cluster.ts";
 
 function values(answers: ReadonlyMap<number, string>): string[] {

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
-import type { Millis, ReplicaId } from "../../src/core/ids.ts";
+import type { Millis, ReplicaId } from "../../src/core/messages/ids.ts";
 import { Cluster, show, signedRequest, TestClient } from "./_cluster.ts";
 
 Deno.test("the status of a replica that is windows behind and fetches a state names no more numbers than one window has", () => {

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
-import type { PrePrepare } from "../../src/core/messages.ts";
+import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
+import type { PrePrepare } from "../../src/core/messages/messages.ts";
 import { batchOf, Cluster, show, signed, suspicionsFor, TestClient } from "./_cluster.ts";
 
 function viewOf(cluster: Cluster, id: number): number {

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertFalse, assertRejects, assertThrows } from "@std/assert";
-import type { Digest } from "../../src/core/ids.ts";
+import type { Digest } from "../../src/core/messages/ids.ts";
 import { createSigner, createVerifier, generateKeyPair, importKeyPair } from "../../src/crypto/mod.ts";
 import { publicKeyBytes } from "../../src/crypto/ed25519.ts";
 import { createWebSigner, createWebVerifier, generateWebKeyPair, importWebKeyPair } from "../../src/crypto/web.ts";

@@ -1,9 +1,9 @@
 /** `deno task cluster` as a process, for tests. */
 
 /** The module of `deno task cluster`. */
-export const CLUSTER = new URL("../../src/cli/cluster.ts", import.meta.url).href;
+export const CLUSTER = new URL("../../src/cli/commands/cluster.ts", import.meta.url).href;
 /** The module of `deno task replica`. */
-export const REPLICA = new URL("../../src/cli/replica.ts", import.meta.url).href;
+export const REPLICA = new URL("../../src/cli/commands/replica.ts", import.meta.url).href;
 const START_TIMEOUT_MS = 60_000;
 
 /** What a command printed, line by line. */

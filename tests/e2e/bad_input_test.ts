@@ -1,8 +1,8 @@
 /** Bad input at the routes of a real cluster: each gets its documented answer, is counted, and the cluster goes on. */
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { Client, parseClusterFile } from "../../mod.ts";
-import { type Digest, replicaId, sequenceNumber, view } from "../../src/core/ids.ts";
-import type { Message, ReplicaMessage, Request, VouchedRequest } from "../../src/core/messages.ts";
+import { type Digest, replicaId, sequenceNumber, view } from "../../src/core/messages/ids.ts";
+import type { Message, ReplicaMessage, Request, VouchedRequest } from "../../src/core/messages/messages.ts";
 import { clusterId, createSigner, generateKeyPair } from "../../src/crypto/mod.ts";
 import type { Signer } from "../../src/node/ports.ts";
 import { type ClusterFile, encodeBundle, encodeFrame, encodeMessage, utf8 } from "../../src/wire/mod.ts";

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { root } from "../../tools/files.ts";
+import { root } from "../tools/files.ts";
 
 async function bench(...args: string[]): Promise<{ code: number; out: string; error: string }> {
   const command = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "-A", "bench/bench.ts", ...args],
+    args: ["run", "--quiet", "-A", "tests/bench/bench.ts", ...args],
     cwd: root,
     stdin: "null",
     env: { NO_COLOR: "1" },

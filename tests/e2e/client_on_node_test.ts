@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { root } from "../../tools/files.ts";
+import { root } from "../tools/files.ts";
 import { ClusterProcess } from "./_cluster_process.ts";
 
 const PROGRAM = `

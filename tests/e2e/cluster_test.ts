@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { clusterPath, createCluster, replicaFiles } from "../../src/cli/cluster_data.ts";
+import { clusterPath, createCluster, replicaFiles } from "../../src/cli/local_cluster/data.ts";
 import {
   CLUSTER,
   ClusterProcess,

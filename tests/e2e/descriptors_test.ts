@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { DEFAULT_LIMITS } from "../../src/core/config.ts";
 import { generateKeyPair } from "../../src/crypto/mod.ts";
 import { REPLICA } from "./_cluster_process.ts";
-import { freePort } from "../../tools/ports.ts";
+import { freePort } from "../tools/ports.ts";
 
 const LIMIT = 128;
 

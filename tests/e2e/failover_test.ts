@@ -1,10 +1,10 @@
 /** Replica processes that die, are stopped for a while, or are rebooted, under the load of clients of all kinds. */
 import { assert, assertEquals } from "@std/assert";
-import { keepCalm } from "../../tools/chaos/calm.ts";
-import { chaos } from "../../tools/chaos/chaos.ts";
-import { failOver } from "../../tools/chaos/failover.ts";
-import { eventually, Fleet } from "../../tools/chaos/fleet.ts";
-import { Load } from "../../tools/chaos/load.ts";
+import { keepCalm } from "../chaos/calm.ts";
+import { chaos } from "../chaos/chaos.ts";
+import { failOver } from "../chaos/failover.ts";
+import { eventually, Fleet } from "../chaos/fleet.ts";
+import { Load } from "../chaos/load.ts";
 
 const CALLERS = 4;
 const PAUSE_MS = 30_000;

@@ -1,5 +1,5 @@
 /** `deno task cluster` ends with whoever started it. */
-import { root } from "../../tools/files.ts";
+import { root } from "../tools/files.ts";
 import { eventually, inFolder, isAlive, Lines } from "./_cluster_process.ts";
 
 /** Does with signals what npx does: it passes none on. */

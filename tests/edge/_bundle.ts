@@ -1,5 +1,5 @@
 /** Bundles for runtimes that don't read deno.json. */
-import { root } from "../../tools/files.ts";
+import { root } from "../tools/files.ts";
 
 /** Bundles one module of this repository for workerd; gives the text. */
 export async function bundleForWorkerd(path: string): Promise<string> {

@@ -1,5 +1,5 @@
 /** The program that runs on Deno Deploy, as a process with a Deno KV file. */
-import { root } from "../../tools/files.ts";
+import { root } from "../tools/files.ts";
 import type { ClusterFile } from "../../src/wire/mod.ts";
 
 export interface DeployOptions {

@@ -1,5 +1,5 @@
 /** A store that lies elsewhere, called over HTTP: both ends. */
-import type { Digest } from "../../src/core/ids.ts";
+import type { Digest } from "../../src/core/messages/ids.ts";
 import { type Loaded, type Store, StoreConflictError, type Version, type Writes } from "../../src/node/ports.ts";
 import { fromHex, toHex } from "../../src/wire/mod.ts";
 

@@ -2,7 +2,7 @@
 import { serve } from "@hono/node-server";
 import { DEFAULT_LIMITS } from "../../src/core/config.ts";
 import { generateKeyPair } from "../../src/crypto/mod.ts";
-import { MemoryStore, openReplica } from "../../src/runtime/node.ts";
+import { MemoryStore, openReplica } from "../../src/runtime/nodejs.ts";
 
 const { privateKey, publicKey } = generateKeyPair();
 const genesis = {

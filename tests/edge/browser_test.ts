@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { root, textOf } from "../../tools/files.ts";
+import { root, textOf } from "../tools/files.ts";
 import { ClusterProcess } from "../e2e/_cluster_process.ts";
 import { bundleForBrowser } from "./_bundle.ts";
 import { findChromium, launch } from "./_chromium.ts";

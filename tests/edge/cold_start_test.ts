@@ -6,7 +6,7 @@ import { MemoryStore } from "../../src/stores/memory.ts";
 import { parseClusterFile } from "../../src/wire/mod.ts";
 import { bundleForNode } from "./_bundle.ts";
 import { ColdProcesses } from "./_cold_processes.ts";
-import { freePorts } from "../../tools/ports.ts";
+import { freePorts } from "../tools/ports.ts";
 
 const NAMES = ["Apple", "Ball", "Candy", "Dog"];
 /** Requests, each to a process of its own. */

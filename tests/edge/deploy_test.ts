@@ -11,7 +11,7 @@ import { DEFAULT_LIMITS } from "../../src/core/config.ts";
 import { generateKeyPair } from "../../src/crypto/mod.ts";
 import { DeployProcess } from "./_deploy_process.ts";
 import { holdsSecret } from "./_secrets.ts";
-import { freePort } from "../../tools/ports.ts";
+import { freePort } from "../tools/ports.ts";
 
 /** A cluster of so many, all at URLs of this machine. */
 function clusterOf(names: readonly string[], urlOf: (name: string) => string) {

@@ -10,7 +10,7 @@ import {
 import { main as cli } from "../../src/cli/mod.ts";
 import { Client } from "../../src/client/mod.ts";
 import { parseClusterFile } from "../../src/wire/mod.ts";
-import { freePorts } from "../../tools/ports.ts";
+import { freePorts } from "../tools/ports.ts";
 
 const NAMES = ["Apple", "Ball", "Candy", "Dog"] as const;
 type Name = typeof NAMES[number];

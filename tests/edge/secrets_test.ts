@@ -1,10 +1,10 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { main as cli } from "../../src/cli/mod.ts";
 import { Client, parseClusterFile } from "../../src/client/mod.ts";
-import { root } from "../../tools/files.ts";
+import { root } from "../tools/files.ts";
 import { DeployProcess } from "./_deploy_process.ts";
 import { holdsSecret } from "./_secrets.ts";
-import { freePort } from "../../tools/ports.ts";
+import { freePort } from "../tools/ports.ts";
 
 const ROUTES = ["/req", "/preprepare", "/prepare", "/commit", "/reply", "/messages", "/requests", "/queries"];
 const PAGES = ["/status", "/status?pretty", "/evidence", "/healthz", "/readyz", "/metrics", "/nowhere"];
@@ -92,7 +92,15 @@ for (const kind of ["a file and SQLite", "variables and Deno KV"] as const) {
         "--start",
         "new",
       ];
-      const args = ["run", "-A", "--quiet", new URL("src/cli/replica.ts", root).pathname, "--name", "Apple", ...files];
+      const args = [
+        "run",
+        "-A",
+        "--quiet",
+        new URL("src/cli/commands/replica.ts", root).pathname,
+        "--name",
+        "Apple",
+        ...files,
+      ];
       const env = { NO_COLOR: "1" };
       const own = () =>
         new Deno.Command(Deno.execPath(), { args, env, stdin: "null", stdout: "piped", stderr: "piped" });

@@ -2,7 +2,7 @@
  * A liar that signs whatever has the right types, against the core: in the normal case, in view changes, while states are fetched and
  * disks are recovered. Prints the seed that replays what fails.
  */
-import type { ReplicaId } from "../../src/core/ids.ts";
+import type { ReplicaId } from "../../src/core/messages/ids.ts";
 import type { FetchedBlob, Ready } from "../../src/core/io.ts";
 import type {
   AnyRequest,
@@ -12,8 +12,8 @@ import type {
   Signed,
   SignedRequest,
   Verified,
-} from "../../src/core/messages.ts";
-import { mutateStructure } from "../../src/testing/structural_mutations.ts";
+} from "../../src/core/messages/messages.ts";
+import { mutateStructure } from "../../src/testing/adversary/structural_mutations.ts";
 import { Random } from "../../src/testing/random.ts";
 import { batchOf, Cluster, hash, signedRequest, TestClient } from "../core/_cluster.ts";
 

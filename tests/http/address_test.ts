@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { parseIpAddress } from "../../src/http/ip_address.ts";
-import { addressFromHeader, connectionAddress, networkOf } from "../../src/http/address.ts";
+import { parseIpAddress } from "../../src/http/middleware/ip_address.ts";
+import { addressFromHeader, connectionAddress, networkOf } from "../../src/http/middleware/address.ts";
 
 const request = new Request("https://a.test", { headers: { "x-forwarded-for": "6.6.6.6, 203.0.113.7,198.51.100.2" } });
 

@@ -1,4 +1,4 @@
-import { replicaId } from "../../src/core/ids.ts";
+import { replicaId } from "../../src/core/messages/ids.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Hono } from "hono";
 import { utf8 } from "../../src/wire/mod.ts";

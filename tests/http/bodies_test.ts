@@ -1,7 +1,7 @@
 /** Bodies of strangers, on real connections to a served replica. */
 import { assert, assertEquals } from "@std/assert";
 import { GrowingBuffer } from "../../src/wire/mod.ts";
-import { BodyBudget } from "../../src/http/body_budget.ts";
+import { BodyBudget } from "../../src/http/bodies/body_budget.ts";
 import { Problem } from "../../src/http/problem.ts";
 import { serveOne } from "./served.ts";
 import { harness, problemOf } from "./helpers.ts";

@@ -1,9 +1,9 @@
 /** Members, known clients and strangers at one replica's routes: who is told apart, by what, and at what cost. */
 import { assertEquals } from "@std/assert";
-import { replicaId } from "../../src/core/ids.ts";
+import { replicaId } from "../../src/core/messages/ids.ts";
 import { createApp, FetchTransport, MEMBER_HEADER, Membership, type ReplicaApp } from "../../src/http/mod.ts";
-import { Pace } from "../../src/http/pace.ts";
-import type { Bringer } from "../../src/node/intake.ts";
+import { Pace } from "../../src/http/middleware/pace.ts";
+import type { Bringer } from "../../src/node/in/intake.ts";
 import type { Rejection } from "../../src/node/ports.ts";
 import { encodeBundle, utf8 } from "../../src/wire/mod.ts";
 import { ManualTimer } from "../client/manual_timer.ts";

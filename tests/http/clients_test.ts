@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import type { Digest } from "../../src/core/ids.ts";
+import type { Digest } from "../../src/core/messages/ids.ts";
 import { CRYPTOGRAPHY } from "../../src/node/options.ts";
 import { clusterId, createSigner } from "../../src/crypto/mod.ts";
 import { Hono } from "hono";
@@ -14,7 +14,7 @@ import {
   type Middleware,
   type ReplicaApp,
 } from "../../src/http/mod.ts";
-import { relayOf } from "../../src/http/relay.ts";
+import { relayOf } from "../../src/http/peers/relay.ts";
 import { encodeBundle, fromUtf8 } from "../../src/wire/mod.ts";
 import { ManualTimer } from "../client/manual_timer.ts";
 import { Cluster, genesisOf, keyPairOf, NAMES, resultsIn } from "../node/_cluster.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { Deadlines } from "../../src/http/deadlines.ts";
+import { Deadlines } from "../../src/http/bodies/deadlines.ts";
 import { ManualTimer } from "../client/manual_timer.ts";
 
 Deno.test("each deadline fires at its own time, once, behind one alarm", () => {

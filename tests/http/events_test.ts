@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { sequenceNumber } from "../../src/core/ids.ts";
+import { sequenceNumber } from "../../src/core/messages/ids.ts";
 import type { Event } from "../../src/core/events.ts";
 import type { FakeNode } from "./fake_node.ts";
 import { harness, problemOf } from "./helpers.ts";

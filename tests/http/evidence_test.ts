@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { verifyEvidence } from "../../src/client/mod.ts";
-import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
-import type { Commit } from "../../src/core/messages.ts";
+import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
+import type { Commit } from "../../src/core/messages/messages.ts";
 import { createApp } from "../../src/http/mod.ts";
 import { Bench, status, viewRecord } from "../node/_fake_core.ts";
 import { Cluster } from "../node/_cluster.ts";

@@ -1,10 +1,16 @@
 /** A node that answers as a test tells it to. */
 import { DEFAULT_LIMITS, type Genesis } from "../../src/core/config.ts";
-import { digest, millis, replicaId, sequenceNumber, view } from "../../src/core/ids.ts";
-import type { MessageKind, Result, SignedRequest, Verified, VouchedOperation } from "../../src/core/messages.ts";
-import type { SignedQuery } from "../../src/core/query_messages.ts";
+import { digest, millis, replicaId, sequenceNumber, view } from "../../src/core/messages/ids.ts";
+import type {
+  MessageKind,
+  Result,
+  SignedRequest,
+  Verified,
+  VouchedOperation,
+} from "../../src/core/messages/messages.ts";
+import type { SignedQuery } from "../../src/core/messages/queries.ts";
 import type { HostedNode } from "../../src/http/mod.ts";
-import type { VouchedAnswer } from "../../src/node/gateway.ts";
+import type { VouchedAnswer } from "../../src/node/gateway/gateway.ts";
 import type { Observer, Rejection } from "../../src/node/ports.ts";
 import type { SubmitOptions } from "../../src/node/node.ts";
 import type { NodeStatus } from "../../src/node/status.ts";

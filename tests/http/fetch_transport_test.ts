@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { replicaId } from "../../src/core/ids.ts";
+import { replicaId } from "../../src/core/messages/ids.ts";
 import { DeliveryError, FetchTransport } from "../../src/http/mod.ts";
 import { decodeBundle, utf8 } from "../../src/wire/mod.ts";
 import { CLUSTER, FakeNode, untilAborted } from "./fake_node.ts";

@@ -3,8 +3,8 @@
  * and none stops the replica.
  */
 import { assert, assertEquals } from "@std/assert";
-import type { ReplicaId } from "../../src/core/ids.ts";
-import type { Message } from "../../src/core/messages.ts";
+import type { ReplicaId } from "../../src/core/messages/ids.ts";
+import type { Message } from "../../src/core/messages/messages.ts";
 import { createApp, MEMBER_HEADER, Membership, type ReplicaApp } from "../../src/http/mod.ts";
 import type { Transport } from "../../src/node/ports.ts";
 import { encodeBundle, encodeFrame, frameKind } from "../../src/wire/mod.ts";

@@ -1,10 +1,10 @@
 import { assertEquals } from "@std/assert";
-import { replicaId } from "../../src/core/ids.ts";
+import { replicaId } from "../../src/core/messages/ids.ts";
 import { createSharedKeys, importKeyPair } from "../../src/crypto/mod.ts";
-import { Freshness } from "../../src/http/freshness.ts";
-import { Membership } from "../../src/http/membership.ts";
+import { Freshness } from "../../src/http/peers/freshness.ts";
+import { Membership } from "../../src/http/peers/membership.ts";
 import { utf8 } from "../../src/wire/mod.ts";
-import type { Digest } from "../../src/core/ids.ts";
+import type { Digest } from "../../src/core/messages/ids.ts";
 import { genesisOf, keyPairOf } from "../node/_cluster.ts";
 
 const genesis = genesisOf(4);

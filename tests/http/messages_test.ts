@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import type { Digest } from "../../src/core/ids.ts";
+import type { Digest } from "../../src/core/messages/ids.ts";
 import type { Rejection, RejectionReason } from "../../src/node/ports.ts";
 import { encodeBundle, fromUtf8, utf8 } from "../../src/wire/mod.ts";
 import { CLUSTER, untilAborted } from "./fake_node.ts";

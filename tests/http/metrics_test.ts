@@ -1,8 +1,8 @@
 import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
-import { replicaId, sequenceNumber, view } from "../../src/core/ids.ts";
-import type { Stage } from "../../src/core/messages.ts";
+import { replicaId, sequenceNumber, view } from "../../src/core/messages/ids.ts";
+import type { Stage } from "../../src/core/messages/messages.ts";
 import type { Observer } from "../../src/node/ports.ts";
-import { Registry } from "../../src/http/exposition.ts";
+import { Registry } from "../../src/http/routes/exposition.ts";
 import { utf8 } from "../../src/wire/mod.ts";
 import { type Harness, harness, post, postJson } from "./helpers.ts";
 

@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
-import type { ClientId } from "../../src/core/ids.ts";
-import type { SignedRequest, Verified } from "../../src/core/messages.ts";
+import type { ClientId } from "../../src/core/messages/ids.ts";
+import type { SignedRequest, Verified } from "../../src/core/messages/messages.ts";
 import { DEFAULT_LIMITS } from "../../src/core/config.ts";
 import { createApp } from "../../src/http/mod.ts";
-import { Newcomers } from "../../src/http/newcomers.ts";
+import { Newcomers } from "../../src/http/middleware/newcomers.ts";
 import { utf8 } from "../../src/wire/mod.ts";
 import { ManualTimer } from "../client/manual_timer.ts";
 import { FakeNode } from "./fake_node.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { millis, replicaId } from "../../src/core/ids.ts";
+import { millis, replicaId } from "../../src/core/messages/ids.ts";
 import { createApp, MEMBER_HEADER, Membership } from "../../src/http/mod.ts";
-import { PeerClocks } from "../../src/http/peer_clocks.ts";
+import { PeerClocks } from "../../src/http/peers/peer_clocks.ts";
 import type { Trouble } from "../../src/node/trouble.ts";
 import { FakeNode } from "./fake_node.ts";
 import { genesisOf, keyPairOf } from "../node/_cluster.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { PeerLink } from "../../src/http/peer_link.ts";
+import { PeerLink } from "../../src/http/peers/peer_link.ts";
 import { utf8 } from "../../src/wire/mod.ts";
 import { ManualTimer } from "../node/_manual_timer.ts";
 import { FakeSocket } from "./fake_socket.ts";

@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Digest } from "../../src/core/ids.ts";
-import { replicaId } from "../../src/core/ids.ts";
+import type { Digest } from "../../src/core/messages/ids.ts";
+import { replicaId } from "../../src/core/messages/ids.ts";
 import { type AppOptions, MEMBER_HEADER, Membership } from "../../src/http/mod.ts";
-import { MAX_SOCKET_BYTES } from "../../src/http/peer_socket.ts";
-import type { Purpose } from "../../src/http/membership.ts";
+import { MAX_SOCKET_BYTES } from "../../src/http/peers/peer_socket.ts";
+import type { Purpose } from "../../src/http/peers/membership.ts";
 import { encodeBundle, encodeFrame, utf8 } from "../../src/wire/mod.ts";
 import { Author, genesisOf, keyPairOf } from "../node/_cluster.ts";
 import { CLUSTER, FakeNode } from "./fake_node.ts";

@@ -1,6 +1,6 @@
 /** Who may read what a replica says of itself, and by which names it may be called. */
 import { assertEquals, assertThrows } from "@std/assert";
-import { replicaId } from "../../src/core/ids.ts";
+import { replicaId } from "../../src/core/messages/ids.ts";
 import {
   addressFromHeader,
   type AppOptions,

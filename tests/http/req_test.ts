@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import type { Refusal } from "../../src/core/messages.ts";
+import type { Refusal } from "../../src/core/messages/messages.ts";
 import { fromUtf8 } from "../../src/wire/mod.ts";
 import { answer, untilAborted } from "./fake_node.ts";
 import { harness, postJson, problemOf } from "./helpers.ts";

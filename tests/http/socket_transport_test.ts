@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { replicaId } from "../../src/core/ids.ts";
+import { replicaId } from "../../src/core/messages/ids.ts";
 import { DeliveryError, SocketTransport } from "../../src/http/mod.ts";
-import { MAX_SOCKET_BYTES } from "../../src/http/peer_socket.ts";
+import { MAX_SOCKET_BYTES } from "../../src/http/peers/peer_socket.ts";
 import type { Trouble } from "../../src/node/trouble.ts";
 import { decodeBundle, encodeFrame, utf8 } from "../../src/wire/mod.ts";
 import { Author } from "../node/_cluster.ts";

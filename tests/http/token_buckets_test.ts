@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { type RateLimit, TokenBuckets } from "../../src/http/token_buckets.ts";
+import { type RateLimit, TokenBuckets } from "../../src/http/middleware/token_buckets.ts";
 
 function buckets(limit: RateLimit, maxKeys = 100) {
   const clock = { now: 0 };

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { millis, sequenceNumber } from "../../src/core/ids.ts";
+import { millis, sequenceNumber } from "../../src/core/messages/ids.ts";
 import { OperationError, type StateMachine } from "../../src/core/state_machine.ts";
 import { type SnapshotMachine, snapshotMachine } from "../../src/machines/snapshot.ts";
 

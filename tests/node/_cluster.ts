@@ -1,7 +1,7 @@
 /** Nodes in one process: real core, codec, signatures and stores; a network and a clock that the test holds. */
 import { DEFAULT_LIMITS, type Genesis, type Limits } from "../../src/core/config.ts";
-import { type ClientId, type Digest, millis, type ReplicaId } from "../../src/core/ids.ts";
-import type { Message, Request, Result, Signed } from "../../src/core/messages.ts";
+import { type ClientId, type Digest, millis, type ReplicaId } from "../../src/core/messages/ids.ts";
+import type { Message, Request, Result, Signed } from "../../src/core/messages/messages.ts";
 import { clusterId, createSigner, importKeyPair } from "../../src/crypto/mod.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
 import { sign } from "../../src/node/environment.ts";

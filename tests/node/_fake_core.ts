@@ -1,8 +1,8 @@
 /** A core that does what a test says, in a node with everything else real. */
-import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
+import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
 import type { Environment, Input, Outgoing, Ready, ReplicaStatus } from "../../src/core/io.ts";
 import type { Record, Recovered } from "../../src/core/records.ts";
-import type { Status } from "../../src/core/messages.ts";
+import type { Status } from "../../src/core/messages/messages.ts";
 import { clusterId } from "../../src/crypto/mod.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
 import { Node, type NodeOptions } from "../../src/node/node.ts";

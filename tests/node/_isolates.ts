@@ -3,14 +3,14 @@
  * long, every message too, and whatever comes for a replica goes to any of its isolates. The program itself takes no time.
  */
 import { DEFAULT_LIMITS, type Genesis } from "../../src/core/config.ts";
-import { type Millis, millis, type ReplicaId } from "../../src/core/ids.ts";
+import { type Millis, millis, type ReplicaId } from "../../src/core/messages/ids.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
-import { createJitter, type Jitter } from "../../src/node/jitter.ts";
+import { createJitter, type Jitter } from "../../src/node/async/backoff.ts";
 import { Node } from "../../src/node/node.ts";
 import type { Timer, Transport } from "../../src/node/ports.ts";
-import { EDGE_SETTINGS } from "../../src/runtime/edge_settings.ts";
+import { EDGE_SETTINGS } from "../../src/runtime/host/edge_settings.ts";
 import { DenoKvStore, type KvAtomic, type KvDatabase } from "../../src/stores/deno_kv.ts";
-import { KvContents, SimulatedKv } from "../../src/testing/simulated_kv.ts";
+import { KvContents, SimulatedKv } from "../../src/testing/hosts/simulated_kv.ts";
 import { clusterId } from "../../src/crypto/mod.ts";
 import { Author, keyPairOf, NAMES, resultsIn } from "./_cluster.ts";
 import { setImmediate } from "node:timers";

@@ -1,6 +1,6 @@
 /** A clock that stands still until a test moves it. */
 import { setImmediate } from "node:timers";
-import { type Millis, millis } from "../../src/core/ids.ts";
+import { type Millis, millis } from "../../src/core/messages/ids.ts";
 import type { Timer } from "../../src/node/ports.ts";
 
 interface Alarm {

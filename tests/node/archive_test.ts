@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { EvidenceError, verifyArchived } from "../../src/client/mod.ts";
-import type { ReplicaId } from "../../src/core/ids.ts";
+import type { ReplicaId } from "../../src/core/messages/ids.ts";
 import type { ArchivedBatch } from "../../src/node/ports.ts";
 import { decodeFrame, fromUtf8, utf8 } from "../../src/wire/mod.ts";
 import { Cluster } from "./_cluster.ts";

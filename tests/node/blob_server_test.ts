@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import type { Digest, ReplicaId } from "../../src/core/ids.ts";
-import { BlobServer } from "../../src/node/blob_server.ts";
+import type { Digest, ReplicaId } from "../../src/core/messages/ids.ts";
+import { BlobServer } from "../../src/node/out/blob_server.ts";
 
 /** A store in which the blob under the digest "n" has n bytes. */
 function setUp() {

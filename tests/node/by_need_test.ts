@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertGreater, assertLess, assertMatch } from "@std/assert";
-import type { ClientId, Digest, ReplicaId } from "../../src/core/ids.ts";
+import type { ClientId, Digest, ReplicaId } from "../../src/core/messages/ids.ts";
 import type { StateMachine } from "../../src/core/state_machine.ts";
 import { clusterId } from "../../src/crypto/mod.ts";
 import { KeyValue } from "../../src/machines/mod.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { type Millis, millis } from "../../src/core/ids.ts";
+import { type Millis, millis } from "../../src/core/messages/ids.ts";
 import type { Timer } from "../../src/node/ports.ts";
 import { createApp } from "../../src/http/app.ts";
 import { utf8 } from "../../src/wire/mod.ts";

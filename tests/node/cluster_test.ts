@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { utf8 } from "../../src/wire/mod.ts";
-import type { VouchedOperation } from "../../src/core/messages.ts";
+import type { VouchedOperation } from "../../src/core/messages/messages.ts";
 import { Cluster, resultsIn, texts } from "./_cluster.ts";
 
 function operation(name: string, timestamp: number, text: string): VouchedOperation {

@@ -1,5 +1,5 @@
 import { assertEquals, assertLess } from "@std/assert";
-import type { ReplicaId } from "../../src/core/ids.ts";
+import type { ReplicaId } from "../../src/core/messages/ids.ts";
 import type { Transport } from "../../src/node/ports.ts";
 import { type Node, Node as NodeClass } from "../../src/node/node.ts";
 import { KeyValue } from "../../src/machines/mod.ts";

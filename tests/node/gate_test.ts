@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
+import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
 import type {
   AnyRequest,
   Commit,
@@ -10,9 +10,9 @@ import type {
   Signed,
   ViewChange,
   VouchedRequest,
-} from "../../src/core/messages.ts";
+} from "../../src/core/messages/messages.ts";
 import { clusterId, createVerifier, sha256 } from "../../src/crypto/mod.ts";
-import { Gate, type Passed } from "../../src/node/gate.ts";
+import { Gate, type Passed } from "../../src/node/in/gate.ts";
 import type { Rejection, RejectionReason } from "../../src/node/ports.ts";
 import { decodeFrame, encodeBatch, encodeFrame, encodeMessage, utf8 } from "../../src/wire/mod.ts";
 import { Author, genesisOf } from "./_cluster.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import type { Millis, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
+import type { Millis, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
 import type {
   Reply,
   Result,
@@ -7,10 +7,10 @@ import type {
   Verified,
   VouchedOperation,
   VouchedRequest,
-} from "../../src/core/messages.ts";
+} from "../../src/core/messages/messages.ts";
 import { clusterId, createSigner } from "../../src/crypto/mod.ts";
 import { sign, withDigest } from "../../src/node/environment.ts";
-import { Gateway, type GatewayOptions } from "../../src/node/gateway.ts";
+import { Gateway, type GatewayOptions } from "../../src/node/gateway/gateway.ts";
 import { fromUtf8, utf8 } from "../../src/wire/mod.ts";
 import { genesisOf, keyPairOf, texts } from "./_cluster.ts";
 import { ManualTimer } from "./_manual_timer.ts";

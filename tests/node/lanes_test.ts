@@ -1,10 +1,10 @@
 /** Who brings frames, what they may cost, and who waits for whom. */
 import { assert, assertEquals, assertLess } from "@std/assert";
-import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
-import type { Commit, NewView, PrePrepare, Signed, ViewChange } from "../../src/core/messages.ts";
+import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
+import type { Commit, NewView, PrePrepare, Signed, ViewChange } from "../../src/core/messages/messages.ts";
 import { clusterId, createVerifier, sha256 } from "../../src/crypto/mod.ts";
-import { finish, Gate } from "../../src/node/gate.ts";
-import { Lane, type Steps } from "../../src/node/lane.ts";
+import { finish, Gate } from "../../src/node/in/gate.ts";
+import { Lane, type Steps } from "../../src/node/in/lane.ts";
 import type { Rejection } from "../../src/node/ports.ts";
 import { encodeBatch, encodeFrame, utf8 } from "../../src/wire/mod.ts";
 import { CRYPTOGRAPHY } from "../../src/node/options.ts";

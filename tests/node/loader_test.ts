@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import type { Digest } from "../../src/core/ids.ts";
-import { Loader } from "../../src/node/loader.ts";
-import { isOfOneLife } from "../../src/node/task.ts";
+import type { Digest } from "../../src/core/messages/ids.ts";
+import { Loader } from "../../src/node/durable/loader.ts";
+import { isOfOneLife } from "../../src/node/durable/task.ts";
 
 const [a, b] = ["a", "b"].map((digit) => digit.repeat(64) as Digest) as [Digest, Digest];
 

@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
 import { MemoryStore } from "../../src/stores/memory.ts";
-import { markLostDisk, restore } from "../../src/node/recovery.ts";
-import { WriteSet } from "../../src/node/records.ts";
-import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
-import { type LostDisk, NEW_DISK } from "../../src/core/lost_disk.ts";
+import { markLostDisk, restore } from "../../src/node/storage/opening.ts";
+import { WriteSet } from "../../src/node/storage/record_book.ts";
+import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
+import { type LostDisk, NEW_DISK } from "../../src/core/recovery/lost_disk.ts";
 import type { Genesis } from "../../src/core/config.ts";
 
 const identity = {

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import type { ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
+import type { ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
 import type { OutgoingReply } from "../../src/core/io.ts";
-import type { SignedRequest } from "../../src/core/messages.ts";
+import type { SignedRequest } from "../../src/core/messages/messages.ts";
 import { createVerifier, sha256 } from "../../src/crypto/mod.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
 import { Node } from "../../src/node/node.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { ReplicaId } from "../../src/core/ids.ts";
+import type { ReplicaId } from "../../src/core/messages/ids.ts";
 import type { Event } from "../../src/core/events.ts";
 import { utf8 } from "../../src/wire/mod.ts";
 import { Cluster } from "./_cluster.ts";

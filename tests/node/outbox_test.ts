@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
-import type { ReplicaId } from "../../src/core/ids.ts";
-import { createJitter } from "../../src/node/jitter.ts";
-import { Outbox, type OutboxOptions } from "../../src/node/outbox.ts";
+import type { ReplicaId } from "../../src/core/messages/ids.ts";
+import { createJitter } from "../../src/node/async/backoff.ts";
+import { Outbox, type OutboxOptions } from "../../src/node/out/outbox.ts";
 import type { Transport } from "../../src/node/ports.ts";
 import { ManualTimer } from "./_manual_timer.ts";
 

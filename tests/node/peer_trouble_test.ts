@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { replicaId } from "../../src/core/ids.ts";
-import { PeerTrouble } from "../../src/node/peer_trouble.ts";
+import { replicaId } from "../../src/core/messages/ids.ts";
+import { PeerTrouble } from "../../src/node/out/peer_trouble.ts";
 import type { Trouble } from "../../src/node/trouble.ts";
 import { ManualTimer } from "./_manual_timer.ts";
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import type { ClientId } from "../../src/core/ids.ts";
-import type { Query } from "../../src/core/messages.ts";
+import type { ClientId } from "../../src/core/messages/ids.ts";
+import type { Query } from "../../src/core/messages/messages.ts";
 import { createVerifier } from "../../src/crypto/mod.ts";
 import type { Rejection } from "../../src/node/ports.ts";
 import { decodeFrame, fromUtf8, utf8 } from "../../src/wire/mod.ts";

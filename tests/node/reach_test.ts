@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { replicaId, view } from "../../src/core/ids.ts";
+import { replicaId, view } from "../../src/core/messages/ids.ts";
 import type { MessageInput } from "../../src/core/io.ts";
-import { Reach } from "../../src/node/reach.ts";
+import { Reach } from "../../src/node/out/reach.ts";
 
 const BALL = replicaId(1);
 const CANDY = replicaId(2);

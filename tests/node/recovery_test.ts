@@ -1,13 +1,13 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
+import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
 import type { Record } from "../../src/core/records.ts";
-import type { Batch, PrePrepare } from "../../src/core/messages.ts";
-import { StateTree } from "../../src/core/state_tree.ts";
+import type { Batch, PrePrepare } from "../../src/core/messages/messages.ts";
+import { StateTree } from "../../src/core/tree/state_tree.ts";
 import { clusterId, sha256 } from "../../src/crypto/mod.ts";
 import { withDigest } from "../../src/node/environment.ts";
 import type { Version } from "../../src/node/ports.ts";
-import { WriteSet } from "../../src/node/records.ts";
-import { CorruptStoreError, ForeignStoreError, restore } from "../../src/node/recovery.ts";
+import { WriteSet } from "../../src/node/storage/record_book.ts";
+import { CorruptStoreError, ForeignStoreError, restore } from "../../src/node/storage/opening.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import { encodeBatch, pack, utf8 } from "../../src/wire/mod.ts";
 import { Author, genesisOf } from "./_cluster.ts";

@@ -1,12 +1,12 @@
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
-import type { Digest, ReplicaId } from "../../src/core/ids.ts";
+import type { Digest, ReplicaId } from "../../src/core/messages/ids.ts";
 import { clusterId } from "../../src/crypto/mod.ts";
-import { entriesOf, readPage, readRoot } from "../../src/core/state_tree.ts";
+import { entriesOf, readPage, readRoot } from "../../src/core/tree/state_tree.ts";
 import type { StateMachine } from "../../src/core/state_machine.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
 import { Node } from "../../src/node/node.ts";
 import type { Store, Transport, Version, Writes } from "../../src/node/ports.ts";
-import { RecordReader } from "../../src/node/record_reader.ts";
+import { RecordReader } from "../../src/node/storage/record_reader.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import { decodeFrame, unpack } from "../../src/wire/mod.ts";
 import { Author, genesisOf, keyPairOf } from "./_cluster.ts";

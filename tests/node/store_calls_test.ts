@@ -1,10 +1,10 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import type { ClientId, Digest, ReplicaId } from "../../src/core/ids.ts";
-import type { Query } from "../../src/core/messages.ts";
-import { StoreGoneError } from "../../src/node/store_errors.ts";
+import type { ClientId, Digest, ReplicaId } from "../../src/core/messages/ids.ts";
+import type { Query } from "../../src/core/messages/messages.ts";
+import { StoreGoneError } from "../../src/node/storage/store_errors.ts";
 import type { Trouble } from "../../src/node/trouble.ts";
 import { decodeFrame, fromUtf8, utf8 } from "../../src/wire/mod.ts";
-import { readiness } from "../../src/http/status.ts";
+import { readiness } from "../../src/http/routes/status.ts";
 import { Cluster } from "./_cluster.ts";
 import { Bench, greeting, type Script, viewRecord } from "./_fake_core.ts";
 

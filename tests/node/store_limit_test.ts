@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Digest, ReplicaId } from "../../src/core/ids.ts";
+import type { Digest, ReplicaId } from "../../src/core/messages/ids.ts";
 import { type Store, StoreLimitError } from "../../src/node/ports.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import { Cluster } from "./_cluster.ts";

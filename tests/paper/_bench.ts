@@ -1,5 +1,5 @@
 /** One replica on the bench: it is given message by message, and nothing that it says reaches anybody. */
-import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
+import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
 import type { Input, Ready } from "../../src/core/io.ts";
 import type {
   Batch,
@@ -14,8 +14,8 @@ import type {
   Suspicion,
   Verified,
   ViewChange,
-} from "../../src/core/messages.ts";
-import { weakQuorum } from "../../src/core/quorum.ts";
+} from "../../src/core/messages/messages.ts";
+import { weakQuorum } from "../../src/core/messages/quorum.ts";
 import { batchOf, Cluster, type Options, show, signed, signedRequest, suspicionsOf } from "../core/_cluster.ts";
 
 export const ADA = "a".repeat(64) as Request["client"];

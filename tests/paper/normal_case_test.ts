@@ -18,7 +18,7 @@ import {
   stages,
   viewChange,
 } from "./_bench.ts";
-import type { Decision } from "../../src/core/messages.ts";
+import type { Decision } from "../../src/core/messages/messages.ts";
 import { batchOf, signed } from "../core/_cluster.ts";
 
 Deno.test("§4.2: the primary gives a request the next number and multicasts its pre-prepare at once, with the body beside it", () => {

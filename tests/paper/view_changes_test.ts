@@ -1,7 +1,14 @@
 /** PBFT §4.4, view changes: what a view-change and a new-view must be, and what follows from them. */
 import { assert, assertEquals, assertExists } from "@std/assert";
-import type { Millis, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
-import type { NewView, PreparedCertificate, PrePrepare, Signed, Status, ViewChange } from "../../src/core/messages.ts";
+import type { Millis, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
+import type {
+  NewView,
+  PreparedCertificate,
+  PrePrepare,
+  Signed,
+  Status,
+  ViewChange,
+} from "../../src/core/messages/messages.ts";
 import { signed } from "../core/_cluster.ts";
 import {
   batch,

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { simulatedObjectStorage } from "../../src/cli/simulated_object.ts";
+import { simulatedObjectStorage } from "../../src/cli/simulation/simulated_object.ts";
 import { ReplicaObject, replicaWorker, type WorkerEnvironment } from "../../src/runtime/cloudflare.ts";
 import { genesisOf, keyPairOf, NAMES } from "../node/_cluster.ts";
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { replicaFromVariables } from "../../src/runtime/environment.ts";
+import { replicaFromVariables } from "../../src/runtime/host/environment.ts";
 import { genesisOf, keyPairOf, NAMES } from "../node/_cluster.ts";
 
 const urls = Object.fromEntries(NAMES.map((name) => [name, `https://${name}.example`]));

@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
-import { isLoopback, listenAddress, urlOf } from "../../src/runtime/listen_address.ts";
-import { noProxyForLoopback, proxyVariableFor, proxyWarning } from "../../src/runtime/proxy.ts";
-import { systemTimer } from "../../src/runtime/system_timer.ts";
-import { Listener } from "../../src/runtime/listener.ts";
+import { isLoopback, listenAddress, urlOf } from "../../src/runtime/server/listen_address.ts";
+import { noProxyForLoopback, proxyVariableFor, proxyWarning } from "../../src/runtime/host/proxy.ts";
+import { systemTimer } from "../../src/runtime/host/system_timer.ts";
+import { Listener } from "../../src/runtime/server/listener.ts";
 
 Deno.test("a replica listens where it was told, or on its loopback address, or on all of IPv6 and IPv4", () => {
   assertEquals(listenAddress({}, "http://127.0.0.1:1111"), { hostname: "127.0.0.1", port: 1111 });

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { Listener } from "../../src/runtime/listener.ts";
+import { Listener } from "../../src/runtime/server/listener.ts";
 import { ManualTimer } from "../node/_manual_timer.ts";
 
 /** Servers that fail when they are told to. */

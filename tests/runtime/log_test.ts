@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { millis, replicaId, sequenceNumber, view } from "../../src/core/ids.ts";
-import { Log, type LogOptions } from "../../src/runtime/log.ts";
+import { millis, replicaId, sequenceNumber, view } from "../../src/core/messages/ids.ts";
+import { Log, type LogOptions } from "../../src/runtime/log/log.ts";
 
 const NAMES = ["Apple", "Ball", "Candy", "Dog"];
 const AT = Date.UTC(2026, 10, 26, 9, 30);

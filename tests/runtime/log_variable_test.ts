@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { replicaId, view } from "../../src/core/ids.ts";
-import { logFromVariable } from "../../src/runtime/log_variable.ts";
-import { systemTimer } from "../../src/runtime/system_timer.ts";
+import { replicaId, view } from "../../src/core/messages/ids.ts";
+import { logFromVariable } from "../../src/runtime/log/variable.ts";
+import { systemTimer } from "../../src/runtime/host/system_timer.ts";
 import { genesisOf, keyPairOf, NAMES } from "../node/_cluster.ts";
 
 const cluster = {

@@ -1,7 +1,7 @@
 import { assertEquals, assertGreaterOrEqual } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
-import { millis } from "../../src/core/ids.ts";
-import { ObjectTimer } from "../../src/runtime/object_timer.ts";
+import { millis } from "../../src/core/messages/ids.ts";
+import { ObjectTimer } from "../../src/runtime/host/object_timer.ts";
 
 function opened(time: FakeTime) {
   const alarms: number[] = [];

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { policyFromVariables, type PolicyVariable } from "../../src/runtime/policy.ts";
+import { policyFromVariables, type PolicyVariable } from "../../src/runtime/host/policy.ts";
 import { keyPairOf } from "../node/_cluster.ts";
 
 function read(variables: Partial<Record<PolicyVariable, string>>) {

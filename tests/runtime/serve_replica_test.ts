@@ -3,11 +3,11 @@ import { DEFAULT_LIMITS } from "../../src/core/config.ts";
 import { generateKeyPair } from "../../src/crypto/mod.ts";
 import type { Archive, Loaded, Store } from "../../src/node/ports.ts";
 import { serveReplica, type ServeReplicaOptions } from "../../src/runtime/deno.ts";
-import { openReplica } from "../../src/runtime/node.ts";
+import { openReplica } from "../../src/runtime/nodejs.ts";
 import { Client } from "../../src/client/mod.ts";
 import { KeyValue } from "../../src/machines/key_value.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
-import { freePort } from "../../tools/ports.ts";
+import { freePort } from "../tools/ports.ts";
 
 /** A cluster of one. */
 function options(): ServeReplicaOptions {

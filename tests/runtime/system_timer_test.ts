@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
-import { millis } from "../../src/core/ids.ts";
-import { systemTimer } from "../../src/runtime/system_timer.ts";
+import { millis } from "../../src/core/messages/ids.ts";
+import { systemTimer } from "../../src/runtime/host/system_timer.ts";
 
 Deno.test("an alarm fires at its time, once", () => {
   using time = new FakeTime(1_000_000);

@@ -16,7 +16,7 @@
  * - `clock 0 +5300`: a replica's clock is off.
  */
 import { assert } from "@std/assert";
-import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
+import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
 import type {
   Batch,
   NewView,
@@ -25,7 +25,7 @@ import type {
   SignedRequest,
   Suspicion,
   Verified,
-} from "../../src/core/messages.ts";
+} from "../../src/core/messages/messages.ts";
 import { batchOf, Cluster, show, signed, suspicionsOf, TestClient } from "../core/_cluster.ts";
 import { watchSafety } from "../core/_safety.ts";
 import { Trace } from "./_trace.ts";

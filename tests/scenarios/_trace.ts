@@ -1,8 +1,8 @@
 /** One line per step that did something: who got what, what became of it, and what was said to whom, in the paper's words. */
 import type { Event } from "../../src/core/events.ts";
-import type { Digest } from "../../src/core/ids.ts";
+import type { Digest } from "../../src/core/messages/ids.ts";
 import type { Input, Outgoing, Ready } from "../../src/core/io.ts";
-import type { Batch, Message, Signed, SignedRequest } from "../../src/core/messages.ts";
+import type { Batch, Message, Signed, SignedRequest } from "../../src/core/messages/messages.ts";
 import { batchOf, type Host } from "../core/_cluster.ts";
 
 /** Gives requests and batches short names, and writes down steps. */

@@ -3,7 +3,7 @@
  * acknowledged. To be killed, or raced, by a test.
  */
 import { writeSync } from "node:fs";
-import { digest } from "../../src/core/ids.ts";
+import { digest } from "../../src/core/messages/ids.ts";
 import { StoreConflictError } from "../../src/node/ports.ts";
 import { SqliteStore } from "../../src/stores/sqlite.ts";
 

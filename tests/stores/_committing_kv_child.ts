@@ -3,7 +3,7 @@
  * prints each one's version once it is acknowledged. To be killed, or raced, by a test.
  */
 import { writeSync } from "node:fs";
-import { digest } from "../../src/core/ids.ts";
+import { digest } from "../../src/core/messages/ids.ts";
 import { StoreConflictError } from "../../src/node/ports.ts";
 import { DenoKvStore } from "../../src/stores/deno_kv.ts";
 

@@ -1,7 +1,7 @@
 /** A Deno KV database that keeps to Deno Deploy's limits, whatever the local one lets pass, and that can fail. */
-import type { KvAtomic, KvDatabase } from "../../src/stores/_kv_port.ts";
+import type { KvAtomic, KvDatabase } from "../../src/stores/deno_kv/port.ts";
 import { DENO_KV_LIMITS } from "../../src/stores/platform_limits.ts";
-import { KvOperation } from "../../src/testing/kv_limits.ts";
+import { KvOperation } from "../../src/testing/hosts/kv_limits.ts";
 
 /** What is to go wrong. */
 export interface Faults {

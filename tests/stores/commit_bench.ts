@@ -2,7 +2,7 @@
  * A usual commit, of five records of 300 bytes and a batch body of 10 KB, beside the disk's own floor:
  * `deno bench -A tests/stores`.
  */
-import { digest } from "../../src/core/ids.ts";
+import { digest } from "../../src/core/messages/ids.ts";
 import type { Store } from "../../src/node/ports.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import { SqliteStore } from "../../src/stores/sqlite.ts";

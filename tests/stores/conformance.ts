@@ -3,7 +3,7 @@
  * @module
  */
 import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
-import { type Digest, digest } from "../../src/core/ids.ts";
+import { type Digest, digest } from "../../src/core/messages/ids.ts";
 import { type Store, StoreConflictError, type Writes } from "../../src/node/ports.ts";
 
 /** One fresh, empty store under test. */

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertRejects } from "@std/assert";
-import { type Digest, digest } from "../../src/core/ids.ts";
+import { type Digest, digest } from "../../src/core/messages/ids.ts";
 import { type Store, StoreConflictError, type Writes } from "../../src/node/ports.ts";
 import { DenoKvStore, type KvDatabase } from "../../src/stores/deno_kv.ts";
 import { strictKv } from "./_kv_faults.ts";

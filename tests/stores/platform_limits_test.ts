@@ -1,12 +1,12 @@
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { type Digest, digest } from "../../src/core/ids.ts";
+import { type Digest, digest } from "../../src/core/messages/ids.ts";
 import { StoreLimitError } from "../../src/node/ports.ts";
 import { DenoKvStore, type KvDatabase, type KvKey } from "../../src/stores/deno_kv.ts";
 import { DurableObjectStore } from "../../src/stores/durable_object.ts";
 import { DENO_KV_LIMITS, DURABLE_OBJECT_LIMITS, kvKeyBytes } from "../../src/stores/platform_limits.ts";
-import { KvOperation, kvValueBytes } from "../../src/testing/kv_limits.ts";
-import { KvContents, SimulatedKv } from "../../src/testing/simulated_kv.ts";
-import { simulatedObjectStorage } from "../../src/cli/simulated_object.ts";
+import { KvOperation, kvValueBytes } from "../../src/testing/hosts/kv_limits.ts";
+import { KvContents, SimulatedKv } from "../../src/testing/hosts/simulated_kv.ts";
+import { simulatedObjectStorage } from "../../src/cli/simulation/simulated_object.ts";
 import { strictKv } from "./_kv_faults.ts";
 
 const { maxKeyBytes, maxValueBytes, maxMutations, maxSetKeyBytes, maxOperationBytes, maxChecks } = DENO_KV_LIMITS;

@@ -1,10 +1,10 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import type { ReplicaId } from "../../src/core/ids.ts";
+import type { ReplicaId } from "../../src/core/messages/ids.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
-import { FORMAT } from "../../src/node/identity.ts";
+import { FORMAT } from "../../src/node/storage/identity.ts";
 import { Node } from "../../src/node/node.ts";
 import type { Store } from "../../src/node/ports.ts";
-import { NewerStoreError } from "../../src/node/store_errors.ts";
+import { NewerStoreError } from "../../src/node/storage/store_errors.ts";
 import { DenoKvStore, SqliteStore } from "../../src/runtime/deno.ts";
 import type { MemoryStore } from "../../src/stores/memory.ts";
 import { parseClusterFile, utf8 } from "../../src/wire/mod.ts";

@@ -1,7 +1,7 @@
 /** What may happen to a SQLite file while, and before, a replica uses it. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { CorruptStoreError, StoreGoneError } from "../../src/node/store_errors.ts";
+import { CorruptStoreError, StoreGoneError } from "../../src/node/storage/store_errors.ts";
 import { SqliteStore, StoreOpenError } from "../../src/stores/sqlite.ts";
 
 async function inFolder(run: (path: string, folder: string) => Promise<void>): Promise<void> {

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertRejects, assertStringIncludes } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { digest } from "../../src/core/ids.ts";
+import { digest } from "../../src/core/messages/ids.ts";
 import { type Store, StoreConflictError } from "../../src/node/ports.ts";
-import { openFile } from "../../src/stores/_sqlite_file.ts";
+import { openFile } from "../../src/stores/sqlite/file.ts";
 import { SqliteStore, StoreOpenError } from "../../src/stores/sqlite.ts";
 import { testStore } from "./conformance.ts";
 

@@ -1,7 +1,7 @@
 /** A power loss may leave any part of SQLite's log: whatever is left, the store is as it was after one of its commits. */
 import { assertEquals } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { type Digest, digest } from "../../src/core/ids.ts";
+import { type Digest, digest } from "../../src/core/messages/ids.ts";
 import type { Writes } from "../../src/node/ports.ts";
 import { SqliteStore } from "../../src/stores/sqlite.ts";
 

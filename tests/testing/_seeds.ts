@@ -1,5 +1,5 @@
 /** The corpus of seeds that once failed. */
-import { textOf } from "../../tools/files.ts";
+import { textOf } from "../tools/files.ts";
 import { type Profile, PROFILES } from "../../src/testing/mod.ts";
 
 export interface OnceFailed {

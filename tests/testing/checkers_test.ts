@@ -1,15 +1,15 @@
 /** Each checker catches a bug planted for it. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Environment, Input, Ready } from "../../src/core/io.ts";
-import type { Digest, Millis, ReplicaId, SequenceNumber } from "../../src/core/ids.ts";
-import type { Batch, Prepare, Signed } from "../../src/core/messages.ts";
+import type { Digest, Millis, ReplicaId, SequenceNumber } from "../../src/core/messages/ids.ts";
+import type { Batch, Prepare, Signed } from "../../src/core/messages/messages.ts";
 import type { Record } from "../../src/core/records.ts";
 import { Replica } from "../../src/core/replica.ts";
 import type { StateMachine } from "../../src/core/state_machine.ts";
 import type { Writes } from "../../src/node/ports.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
-import { StandInCryptography } from "../../src/testing/cryptography.ts";
-import { Disk } from "../../src/testing/disk.ts";
+import { StandInCryptography } from "../../src/testing/world/cryptography.ts";
+import { Disk } from "../../src/testing/hosts/disk.ts";
 import {
   type CoreMaker,
   drawPlan,

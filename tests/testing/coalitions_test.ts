@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
-import { restructured } from "../../src/testing/adversary/restructure.ts";
-import { SCHEME_NAMES } from "../../src/testing/adversary/schemes.ts";
+import { restructured } from "../../src/testing/coalitions/restructure.ts";
+import { SCHEME_NAMES } from "../../src/testing/coalitions/schemes.ts";
 import { Coverage, drawPlan, type Plan, Random, run, runOptionsOf, simulate } from "../../src/testing/mod.ts";
-import { faultyReplicas } from "../../src/testing/plan.ts";
+import { faultyReplicas } from "../../src/testing/plan/plan.ts";
 
 Deno.test("a coalition is all of the f that may be faulty", () => {
   for (let seed = 0; seed < 200; seed++) {

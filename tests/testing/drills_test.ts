@@ -1,14 +1,14 @@
 /** Drills find what a calm run never shows. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { Millis, ReplicaId } from "../../src/core/ids.ts";
+import type { Millis, ReplicaId } from "../../src/core/messages/ids.ts";
 import type { Input, Ready } from "../../src/core/io.ts";
-import type { MessageKind } from "../../src/core/messages.ts";
+import type { MessageKind } from "../../src/core/messages/messages.ts";
 import { Replica } from "../../src/core/replica.ts";
 import { createEnvironment } from "../../src/node/environment.ts";
-import { restore } from "../../src/node/recovery.ts";
+import { restore } from "../../src/node/storage/opening.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
-import { EPOCH_MS } from "../../src/testing/clock.ts";
-import { createWorld } from "../../src/testing/create_world.ts";
+import { EPOCH_MS } from "../../src/testing/world/clock.ts";
+import { createWorld } from "../../src/testing/world/create_world.ts";
 import { Cast } from "../../src/testing/drills/cast.ts";
 import { Copy } from "../../src/testing/drills/copy.ts";
 import { makesRoom } from "../../src/testing/drills/execution.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { drawPlan, KINDS, run, runOptionsOf, simulate } from "../../src/testing/mod.ts";
-import { faultyReplicas } from "../../src/testing/plan.ts";
+import { faultyReplicas } from "../../src/testing/plan/plan.ts";
 
 Deno.test("every kind leaves at most f replicas faulty, and draws the same plan from the same seed", () => {
   for (const kind of KINDS) {

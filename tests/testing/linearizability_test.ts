@@ -1,9 +1,9 @@
 /** The search for an order that explains what clients were told. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { encodeOperation, type KeyValueOperation } from "../../src/machines/mod.ts";
-import { History, type Invocation } from "../../src/testing/history.ts";
-import { findNonLinearizable } from "../../src/testing/linearizability.ts";
-import { keyValueWorkload } from "../../src/testing/workload.ts";
+import { History, type Invocation } from "../../src/testing/clients/history.ts";
+import { findNonLinearizable } from "../../src/testing/invariants/linearizability.ts";
+import { keyValueWorkload } from "../../src/testing/plan/workload.ts";
 
 interface Asked {
   readonly from: number;

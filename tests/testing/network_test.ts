@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { replicaId } from "../../src/core/ids.ts";
-import { Engine } from "../../src/testing/engine.ts";
-import { Network, type Station } from "../../src/testing/network.ts";
+import { replicaId } from "../../src/core/messages/ids.ts";
+import { Engine } from "../../src/testing/world/engine.ts";
+import { Network, type Station } from "../../src/testing/world/network.ts";
 import { Random } from "../../src/testing/random.ts";
 
 const habits = {

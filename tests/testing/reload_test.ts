@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { ReplicaStatus } from "../../src/core/io.ts";
-import { reloadDifference } from "../../src/testing/reload.ts";
+import { reloadDifference } from "../../src/testing/checks/reload.ts";
 import { FakeNode } from "../http/fake_node.ts";
 
 const options = { keepsInputs: true, ignored: new Set<never>(), isSealed: false };

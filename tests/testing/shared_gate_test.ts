@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
-import type { ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
-import type { Prepare } from "../../src/core/messages.ts";
+import type { ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
+import type { Prepare } from "../../src/core/messages/messages.ts";
 import { clusterId, createVerifier, sha256 } from "../../src/crypto/mod.ts";
-import { Gate } from "../../src/node/gate.ts";
-import { SharedGate } from "../../src/testing/shared_gate.ts";
+import { Gate } from "../../src/node/in/gate.ts";
+import { SharedGate } from "../../src/testing/world/shared_gate.ts";
 import { Author, genesisOf } from "../node/_cluster.ts";
 
 const genesis = genesisOf(4);

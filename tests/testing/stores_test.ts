@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { STORE_KINDS, storeKindOf, storesOf } from "../../src/cli/real_stores.ts";
-import type { Digest } from "../../src/core/ids.ts";
+import { STORE_KINDS, storeKindOf, storesOf } from "../../src/cli/simulation/real_stores.ts";
+import type { Digest } from "../../src/core/messages/ids.ts";
 import type { Store, Version, Writes } from "../../src/node/ports.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
-import { Engine } from "../../src/testing/engine.ts";
+import { Engine } from "../../src/testing/world/engine.ts";
 import { drawPlan, run, runOptionsOf, type Stores } from "../../src/testing/mod.ts";
-import { exerciseStores } from "../../src/testing/store_exercise.ts";
+import { exerciseStores } from "../../src/testing/hosts/store_exercise.ts";
 
 const PLAN = drawPlan(2, { replicas: 4 });
 

@@ -1,8 +1,8 @@
 /** A client's pauses. */
 import { assert, assertEquals } from "@std/assert";
-import { Engine } from "../../src/testing/engine.ts";
+import { Engine } from "../../src/testing/world/engine.ts";
 import { Random } from "../../src/testing/random.ts";
-import { Thinking } from "../../src/testing/thinking.ts";
+import { Thinking } from "../../src/testing/clients/think_time.ts";
 
 Deno.test("who is hurried ends the pauses that are under way soon, each once, and makes short ones", async () => {
   const engine = new Engine();

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Signed } from "../../src/core/messages.ts";
+import type { Signed } from "../../src/core/messages/messages.ts";
 import { decodeFrame, encodeFrame, framed } from "../../src/wire/mod.ts";
 import { ALL_KINDS, Random } from "./random_messages.ts";
 

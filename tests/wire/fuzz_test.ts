@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { DEFAULT_LIMITS } from "../../src/core/config.ts";
-import type { Digest, Millis } from "../../src/core/ids.ts";
-import type { Message, MessageKind } from "../../src/core/messages.ts";
+import type { Digest, Millis } from "../../src/core/messages/ids.ts";
+import type { Message, MessageKind } from "../../src/core/messages/messages.ts";
 import { createSigner, createVerifier, generateKeyPair, sha256 } from "../../src/crypto/mod.ts";
 import {
   decodeBatch,

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
-import type { Message, MessageKind, Signed } from "../../src/core/messages.ts";
+import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
+import type { Message, MessageKind, Signed } from "../../src/core/messages/messages.ts";
 import { decodeFrame, encodeFrame, encodeMessage, fromHex, toHex, utf8 } from "../../src/wire/mod.ts";
 
 const replica = 2 as ReplicaId;

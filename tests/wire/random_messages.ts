@@ -2,9 +2,9 @@
  * Random but reproducible messages: the same seed gives the same ones.
  * @module
  */
-import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
+import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
 import type { Plain } from "../../src/core/io.ts";
-import type { AnyRequest, Message, MessageKind, Signed, Stage } from "../../src/core/messages.ts";
+import type { AnyRequest, Message, MessageKind, Signed, Stage } from "../../src/core/messages/messages.ts";
 import { encodeMessage, toHex } from "../../src/wire/mod.ts";
 
 /** All kinds of messages; the type makes sure that none is forgotten. */

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { DEFAULT_LIMITS } from "../../src/core/config.ts";
-import type { Digest, Millis } from "../../src/core/ids.ts";
+import type { Digest, Millis } from "../../src/core/messages/ids.ts";
 import {
   decodeBatch,
   decodeBundle,

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { DEFAULT_LIMITS } from "../../src/core/config.ts";
-import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/ids.ts";
-import type { Message, Request, VouchedRequest } from "../../src/core/messages.ts";
+import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
+import type { Message, Request, VouchedRequest } from "../../src/core/messages/messages.ts";
 import {
   decodeBatch,
   decodeBundle,

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { toHexByTable } from "../../src/wire/hex.ts";
+import { toHexByTable } from "../../src/wire/codec/hex.ts";
 import { fromHex, fromUtf8, toHex, utf8 } from "../../src/wire/mod.ts";
 
 Deno.test("bytes become lower-case hex and back, with and without the built-in method", () => {

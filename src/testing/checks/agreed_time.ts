@@ -2,8 +2,8 @@
  * Agreed time from below: it goes on as time does. From above it is bounded where a batch is accepted.
  * @module
  */
-import type { Digest, Millis } from "../../core/ids.ts";
-import type { Report } from "../ledger.ts";
+import type { Digest, Millis } from "../../core/messages/ids.ts";
+import type { Report } from "../invariants/execution_checker.ts";
 
 /** What is needed to judge. */
 export interface AgreedTimeOptions {

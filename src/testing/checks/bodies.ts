@@ -3,7 +3,7 @@
  * that number, has executed it, or a stable checkpoint covers it.
  * @module
  */
-import type { Digest } from "../../core/ids.ts";
+import type { Digest } from "../../core/messages/ids.ts";
 
 /** What is needed to judge. */
 export interface BodiesContext {

@@ -3,8 +3,8 @@
  * not.
  * @module
  */
-import type { Cluster } from "../cluster.ts";
-import type { Plan } from "../plan.ts";
+import type { Cluster } from "../world/cluster.ts";
+import type { Plan } from "../plan/plan.ts";
 
 /** Messages one after another that it may take: to find out what there is, to ask for it, to have it; each of these again for a lost one. */
 const MESSAGES = 12;

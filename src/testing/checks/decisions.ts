@@ -3,11 +3,11 @@
  * ever executes it. One that takes over a state skips numbers, and would never be asked.
  * @module
  */
-import type { Digest, ReplicaId, SequenceNumber } from "../../core/ids.ts";
+import type { Digest, ReplicaId, SequenceNumber } from "../../core/messages/ids.ts";
 import type { Input, Ready } from "../../core/io.ts";
-import type { Commit } from "../../core/messages.ts";
-import type { Report } from "../ledger.ts";
-import { quorumOf } from "../paper.ts";
+import type { Commit } from "../../core/messages/messages.ts";
+import type { Report } from "../invariants/execution_checker.ts";
+import { quorumOf } from "../invariants/paper.ts";
 
 /** The numbers that commits have decided, as anybody who hears all of them would see it. */
 export class Decisions {

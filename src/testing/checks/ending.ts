@@ -2,12 +2,12 @@
  * What must hold once a run is over.
  * @module
  */
-import type { Digest } from "../../core/ids.ts";
+import type { Digest } from "../../core/messages/ids.ts";
 import type { Plain } from "../../core/io.ts";
 import { pack } from "../../wire/mod.ts";
-import { isBody, unnamedBlobs } from "../leaks.ts";
-import type { Machine } from "../machine.ts";
-import type { World } from "../world.ts";
+import { isBody, unnamedBlobs } from "../hosts/leaks.ts";
+import type { Machine } from "../hosts/machine.ts";
+import type { World } from "../world/world.ts";
 
 /** Blobs in a store that nothing names, at most: what a state transfer had fetched when its process died stays for now. */
 const MOST_UNNAMED = 64;

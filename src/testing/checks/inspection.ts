@@ -2,10 +2,10 @@
  * What must hold of a correct node whenever it is looked at from outside.
  * @module
  */
-import { overfull } from "../buffers.ts";
-import type { Machine } from "../machine.ts";
+import { overfull } from "./buffers.ts";
+import type { Machine } from "../hosts/machine.ts";
 import type { Invariant } from "../violation.ts";
-import type { World } from "../world.ts";
+import type { World } from "../world/world.ts";
 
 /** What is broken where a replica has stopped, or has thrown on an input: it may have noticed itself that its state is another than a quorum's. */
 export function invariantOf(trouble: string): Invariant {

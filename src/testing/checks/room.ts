@@ -3,8 +3,8 @@
  * holds what the protocol needs and no more.
  * @module
  */
-import type { Machine } from "../machine.ts";
-import type { World } from "../world.ts";
+import type { Machine } from "../hosts/machine.ts";
+import type { World } from "../world/world.ts";
 
 /** After so long nothing waits any more: the longest that anything here is waited for is a minute, virtual ms. */
 export const DRAIN_MS = 75_000;

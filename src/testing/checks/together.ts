@@ -3,9 +3,9 @@
  * spare. While nothing goes wrong any more, that must end.
  * @module
  */
-import type { Cluster } from "../cluster.ts";
-import type { Machine } from "../machine.ts";
-import { faultyAmong } from "../paper.ts";
+import type { Cluster } from "../world/cluster.ts";
+import type { Machine } from "../hosts/machine.ts";
+import { faultyAmong } from "../invariants/paper.ts";
 
 /** Alone for so long after the last fault has ended is too long, virtual ms. */
 const MOST_MS = 30_000;

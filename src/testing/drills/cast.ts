@@ -2,7 +2,7 @@
  * What others say in a drill: anything, in anybody's name, signed with the right key.
  * @module
  */
-import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "../../core/ids.ts";
+import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "../../core/messages/ids.ts";
 import type { Input } from "../../core/io.ts";
 import type {
   Batch,
@@ -21,13 +21,13 @@ import type {
   Suspicion,
   Verified,
   ViewChange,
-} from "../../core/messages.ts";
-import type { Query, SignedQuery } from "../../core/query_messages.ts";
+} from "../../core/messages/messages.ts";
+import type { Query, SignedQuery } from "../../core/messages/queries.ts";
 import { sign, withDigest } from "../../node/environment.ts";
 import type { Signer } from "../../node/ports.ts";
 import { encodeBatch } from "../../wire/mod.ts";
-import { faultyAmong, quorumOf } from "../paper.ts";
-import type { World } from "../world.ts";
+import { faultyAmong, quorumOf } from "../invariants/paper.ts";
+import type { World } from "../world/world.ts";
 
 /** What a vote is for. */
 export interface Place {

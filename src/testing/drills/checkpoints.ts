@@ -2,12 +2,12 @@
  * Drills of checkpoints, of telling others what they lack, and of fetching what one lacks oneself (PBFT §4.3, §5.2, §5.3).
  * @module
  */
-import type { ReplicaId } from "../../core/ids.ts";
+import type { ReplicaId } from "../../core/messages/ids.ts";
 import { InvariantError } from "../../core/invariant.ts";
 import type { Input } from "../../core/io.ts";
-import type { StableCheckpoint, ViewChange } from "../../core/messages.ts";
+import type { StableCheckpoint, ViewChange } from "../../core/messages/messages.ts";
 import { ofKind } from "./copy.ts";
-import { brokenStables } from "./lies.ts";
+import { brokenStables } from "./byzantine/lies.ts";
 import type { Scene } from "./scene.ts";
 
 /** A primary that has just filled the log for a replica may let the same one wait for so long, ms. */

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Buffers } from "../../core/buffers.ts";
-import type { Digest, Millis, ReplicaId } from "../../core/ids.ts";
+import type { Digest, Millis, ReplicaId } from "../../core/messages/ids.ts";
 import type { Event } from "../../core/events.ts";
 import type { Input, MessageInput, Outgoing, OutgoingReply, ReplicaStatus } from "../../core/io.ts";
 import type {
@@ -15,17 +15,17 @@ import type {
   ReplicaMessage,
   Signed,
   Suspicion,
-} from "../../core/messages.ts";
-import type { QueryAnswer } from "../../core/query_messages.ts";
+} from "../../core/messages/messages.ts";
+import type { QueryAnswer } from "../../core/messages/queries.ts";
 import type { Record, Recovered } from "../../core/records.ts";
-import type { Core } from "../../node/task.ts";
+import type { Core } from "../../node/durable/task.ts";
 import { encodeBatch } from "../../wire/mod.ts";
-import type { Report } from "../ledger.ts";
-import { faultyAmong, quorumOf } from "../paper.ts";
-import { Promises } from "../promises.ts";
-import { SaidCommits } from "../said_commits.ts";
-import { Votes } from "../votes.ts";
-import type { World } from "../world.ts";
+import type { Report } from "../invariants/execution_checker.ts";
+import { faultyAmong, quorumOf } from "../invariants/paper.ts";
+import { Promises } from "../invariants/vote_checker.ts";
+import { SaidCommits } from "../invariants/sent_commits.ts";
+import { Votes } from "../invariants/self_consistency.ts";
+import type { World } from "../world/world.ts";
 
 /** What a copy is made of. */
 export interface CopyOptions {

@@ -2,7 +2,7 @@
  * A drill of execution (PBFT §4.1): whatever is ordered again, and however, runs once.
  * @module
  */
-import type { Request, Result } from "../../core/messages.ts";
+import type { Request, Result } from "../../core/messages/messages.ts";
 import type { Scene } from "./scene.ts";
 
 /** More than a simulated cluster has room for sessions. */

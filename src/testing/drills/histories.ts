@@ -2,9 +2,9 @@
  * Drills of what comes in no order (PBFT §4.4): messages may be late, early, or there twice, also those of correct replicas.
  * @module
  */
-import type { Digest, ReplicaId } from "../../core/ids.ts";
+import type { Digest, ReplicaId } from "../../core/messages/ids.ts";
 import type { Input } from "../../core/io.ts";
-import type { Batch, PreparedCertificate, Verified } from "../../core/messages.ts";
+import type { Batch, PreparedCertificate, Verified } from "../../core/messages/messages.ts";
 import type { Place } from "./cast.ts";
 import { ofKind } from "./copy.ts";
 import type { Scene } from "./scene.ts";

@@ -2,8 +2,8 @@
  * A drill of lost disks (TOCS §4.3.2): it has a state, and no memory of what it has said.
  * @module
  */
-import type { Millis } from "../../core/ids.ts";
-import { NEW_DISK } from "../../core/lost_disk.ts";
+import type { Millis } from "../../core/messages/ids.ts";
+import { NEW_DISK } from "../../core/recovery/lost_disk.ts";
 import { type Copy, ofKind } from "./copy.ts";
 import type { Scene } from "./scene.ts";
 

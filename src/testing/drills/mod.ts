@@ -3,15 +3,15 @@
  * others leave, lie, are silent, are behind. It must keep its promises and do its duty all the same. The run does not notice.
  * @module
  */
-import type { ReplicaId } from "../../core/ids.ts";
+import type { ReplicaId } from "../../core/messages/ids.ts";
 import { InvariantError } from "../../core/invariant.ts";
 import type { MessageInput } from "../../core/io.ts";
 import type { Recovered } from "../../core/records.ts";
-import type { Core } from "../../node/task.ts";
+import type { Core } from "../../node/durable/task.ts";
 import type { Random } from "../random.ts";
-import { overfull } from "../buffers.ts";
+import { overfull } from "../checks/buffers.ts";
 import type { Invariant } from "../violation.ts";
-import type { World } from "../world.ts";
+import type { World } from "../world/world.ts";
 import { awaitsItsTime, believesDecisions, countsVotes, fillsItsWindow, proposes } from "./agreement.ts";
 import { Cast } from "./cast.ts";
 import {
@@ -23,10 +23,10 @@ import {
   hasTheLogFilled,
 } from "./checkpoints.ts";
 import { Copy } from "./copy.ts";
-import { convictsLiars } from "./evidence.ts";
+import { convictsLiars } from "./byzantine/evidence.ts";
 import { makesRoom, runsOnce } from "./execution.ts";
-import { bearsAFlood } from "./flood.ts";
-import { turnsAwayForgeries } from "./forgeries.ts";
+import { bearsAFlood } from "./byzantine/flood.ts";
+import { turnsAwayForgeries } from "./byzantine/forgeries.ts";
 import { hearsInAnyOrder } from "./histories.ts";
 import { forgetsItsVotes } from "./lost_disk.ts";
 import { NotNow, Scene } from "./scene.ts";

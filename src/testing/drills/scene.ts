@@ -2,13 +2,13 @@
  * A drill's scene: a copy of a replica, the others as the drill has them act, and what both can be brought to.
  * @module
  */
-import type { Digest, Millis, ReplicaId } from "../../core/ids.ts";
+import type { Digest, Millis, ReplicaId } from "../../core/messages/ids.ts";
 import type { Input } from "../../core/io.ts";
-import type { Batch, Commit, PreparedCertificate, Signed, Verified, ViewChange } from "../../core/messages.ts";
+import type { Batch, Commit, PreparedCertificate, Signed, Verified, ViewChange } from "../../core/messages/messages.ts";
 import type { Recovered } from "../../core/records.ts";
-import type { Report } from "../ledger.ts";
+import type { Report } from "../invariants/execution_checker.ts";
 import type { Random } from "../random.ts";
-import type { World } from "../world.ts";
+import type { World } from "../world/world.ts";
 import type { Cast, Place } from "./cast.ts";
 import { type Copy, type Heard, ofKind } from "./copy.ts";
 

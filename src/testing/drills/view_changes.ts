@@ -2,10 +2,10 @@
  * Drills of view changes (PBFT §4.4, §4.5.2).
  * @module
  */
-import type { ReplicaId } from "../../core/ids.ts";
-import type { Batch, PreparedCertificate, Verified } from "../../core/messages.ts";
+import type { ReplicaId } from "../../core/messages/ids.ts";
+import type { Batch, PreparedCertificate, Verified } from "../../core/messages/messages.ts";
 import { ofKind } from "./copy.ts";
-import { brokenNewViews, brokenProofs, brokenViewChanges } from "./lies.ts";
+import { brokenNewViews, brokenProofs, brokenViewChanges } from "./byzantine/lies.ts";
 import type { Scene } from "./scene.ts";
 
 /** Numbers of which several views have certificates, and who has which. */

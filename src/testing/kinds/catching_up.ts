@@ -2,8 +2,8 @@
  * A replica that was away for many batches comes back while f others, perhaps the primary and its neighbour, are gone for good.
  * @module
  */
-import { maxFaulty } from "../../core/quorum.ts";
-import type { Fault, Plan } from "../plan.ts";
+import { maxFaulty } from "../../core/messages/quorum.ts";
+import type { Fault, Plan } from "../plan/plan.ts";
 import type { Random } from "../random.ts";
 import { idsOf, quietPlan } from "./quiet.ts";
 

@@ -2,7 +2,7 @@
  * Clients who tell different replicas different things, give up what they have asked, and ask for as much as they may.
  * @module
  */
-import type { Fault, HostileBehaviour, Plan } from "../plan.ts";
+import type { Fault, HostileBehaviour, Plan } from "../plan/plan.ts";
 import type { Random } from "../random.ts";
 import { quietPlan } from "./quiet.ts";
 

@@ -2,10 +2,10 @@
  * Coalitions: all of the f lie, and have a plan.
  * @module
  */
-import { SCHEME_NAMES } from "../adversary/schemes.ts";
-import type { ReplicaId } from "../../core/ids.ts";
-import { maxFaulty } from "../../core/quorum.ts";
-import type { Plan } from "../plan.ts";
+import { SCHEME_NAMES } from "../coalitions/schemes.ts";
+import type { ReplicaId } from "../../core/messages/ids.ts";
+import { maxFaulty } from "../../core/messages/quorum.ts";
+import type { Plan } from "../plan/plan.ts";
 import type { Random } from "../random.ts";
 
 /** The part of the runs in which nothing else goes wrong. */

@@ -2,7 +2,7 @@
  * Tiny limits: sizes and times that ordinary runs never reach.
  * @module
  */
-import type { Plan } from "../plan.ts";
+import type { Plan } from "../plan/plan.ts";
 import type { Random } from "../random.ts";
 
 /** The least that a batch has to hold beyond its largest request, bytes. */

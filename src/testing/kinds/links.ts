@@ -3,8 +3,8 @@
  * troubles must not make it leave the others.
  * @module
  */
-import type { ReplicaId } from "../../core/ids.ts";
-import type { Fault, Plan } from "../plan.ts";
+import type { ReplicaId } from "../../core/messages/ids.ts";
+import type { Fault, Plan } from "../plan/plan.ts";
 import type { Random } from "../random.ts";
 import { idsOf, quietPlan, series } from "./quiet.ts";
 

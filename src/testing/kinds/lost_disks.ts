@@ -2,9 +2,9 @@
  * Disks lost twice, one while another recovers, and a liar who says that it has lost its own.
  * @module
  */
-import type { ReplicaId } from "../../core/ids.ts";
-import { maxFaulty } from "../../core/quorum.ts";
-import type { Fault, Plan } from "../plan.ts";
+import type { ReplicaId } from "../../core/messages/ids.ts";
+import { maxFaulty } from "../../core/messages/quorum.ts";
+import type { Fault, Plan } from "../plan/plan.ts";
 import type { Random } from "../random.ts";
 import { idsOf, quietPlan } from "./quiet.ts";
 

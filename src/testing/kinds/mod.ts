@@ -3,7 +3,7 @@
  * by one, so that thousands of runs of each can be had.
  * @module
  */
-import type { Demand, Plan } from "../plan.ts";
+import type { Demand, Plan } from "../plan/plan.ts";
 import { Random } from "../random.ts";
 import { catchingUp } from "./catching_up.ts";
 import { clients } from "./clients.ts";

@@ -2,8 +2,8 @@
  * What kinds of trouble share: a plan in which nothing goes wrong by itself.
  * @module
  */
-import type { ReplicaId } from "../../core/ids.ts";
-import type { Fault, Plan } from "../plan.ts";
+import type { ReplicaId } from "../../core/messages/ids.ts";
+import type { Fault, Plan } from "../plan/plan.ts";
 import type { Random } from "../random.ts";
 
 /** A network on which nothing takes long. */

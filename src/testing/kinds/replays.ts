@@ -2,7 +2,7 @@
  * Old messages of one replica that somebody says again at a high rate, to use up what others allow it.
  * @module
  */
-import type { Fault, Plan } from "../plan.ts";
+import type { Fault, Plan } from "../plan/plan.ts";
 import type { Random } from "../random.ts";
 import { idsOf, quietPlan, series } from "./quiet.ts";
 

@@ -2,7 +2,7 @@
  * Disks that are slow for long: all of them, or one very much so. Slow disks mean slow service, and no view after view.
  * @module
  */
-import type { Plan } from "../plan.ts";
+import type { Plan } from "../plan/plan.ts";
 import type { Random } from "../random.ts";
 import { idsOf, quietPlan } from "./quiet.ts";
 

@@ -3,7 +3,7 @@
  * set right, or stand still.
  * @module
  */
-import type { Fault, Plan } from "../plan.ts";
+import type { Fault, Plan } from "../plan/plan.ts";
 import type { Random } from "../random.ts";
 import { idsOf, quietPlan, series } from "./quiet.ts";
 

@@ -1,0 +1,96 @@
+/**
+ * The arguments of `deno task cluster`.
+ * @module
+ */
+import { parseArgs } from "node:util";
+import { CliError } from "../cli_error.ts";
+import type { LogFormat } from "../../runtime/log/log.ts";
+import { LOG_OPTION, logFormatOf } from "./log_option.ts";
+import { POLICY_HELP, POLICY_OPTIONS, policyArgs, policyOf } from "./policy_options.ts";
+import { MAX_REPLICAS } from "../local_cluster/member_names.ts";
+import { natural } from "../numbers.ts";
+import { BAD_PORTS } from "../local_cluster/ports.ts";
+
+/** What `deno task cluster` was told. */
+export interface ClusterOptions {
+  /** How many; `undefined`: as many as there are, or four. */
+  readonly replicas?: number;
+  /** The first replica's; 0: any free ones; `undefined`: as they were, or from 1111. */
+  readonly port?: number;
+  readonly data: string;
+  readonly memory: boolean;
+  readonly fresh: boolean;
+  readonly restart: boolean;
+  readonly log: LogFormat;
+  readonly help: boolean;
+  /** Whom the replicas serve: arguments of each. */
+  readonly policy: readonly string[];
+}
+
+/** What `--help` prints. */
+export const CLUSTER_HELP = `Runs a cluster of PBFT replicas on this machine, each in its own process.
+
+  deno task cluster [options]
+
+  --replicas N   how many: 4 to ${MAX_REPLICAS}, or 1 to try things out (4)
+  --port P       the first replica's port, the others' follow; 0: any that are free (1111)
+  --data DIR     where keys and states are kept (.pbft)
+  --memory       keep states in memory: everything is gone at the end
+  --fresh        delete what an earlier cluster left in the data folder
+  --restart      restart a replica that dies
+  --log FORMAT   text, or json: one JSON object a line (text)
+  --help         print this
+
+${POLICY_HELP}
+
+Ctrl-C stops all replicas. The same command starts them again with their data.`;
+
+/** Reads the arguments. @throws {CliError} that says what is wrong with them. */
+export function parseClusterOptions(args: readonly string[]): ClusterOptions {
+  const values = parse(args);
+  const replicas = values.replicas === undefined ? undefined : natural("--replicas", values.replicas);
+  if (replicas !== undefined && replicas !== 1 && !(replicas >= 4 && replicas <= MAX_REPLICAS)) {
+    throw usage(`--replicas: expected 4 to ${MAX_REPLICAS}, or 1, got ${replicas}`);
+  }
+  const port = values.port === undefined ? undefined : natural("--port", values.port, { max: 65_535 });
+  if (values.memory && values.restart) {
+    throw usage("--memory and --restart: a replica that lost its memory would break the promises it made; choose one");
+  }
+  const { data = ".pbft", memory = false, fresh = false, restart = false, help = false } = values;
+  policyOf(values);
+  if (data === "") throw usage("--data: expected a folder, got nothing");
+  return { replicas, port, data, memory, fresh, restart, log: logFormatOf(values), help, policy: policyArgs(values) };
+}
+
+/** Checks that replicas on these ports could be reached. @throws {CliError} */
+export function checkPorts(ports: readonly number[]): void {
+  for (const port of ports) {
+    if (port < 1024 || port > 65_535) throw usage(`--port: expected all ports from 1024 to 65535, got ${port}`);
+    if (BAD_PORTS.has(port)) throw usage(`--port: fetch refuses port ${port}, choose another range`);
+  }
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        replicas: { type: "string" },
+        port: { type: "string" },
+        data: { type: "string" },
+        memory: { type: "boolean" },
+        fresh: { type: "boolean" },
+        restart: { type: "boolean" },
+        ...LOG_OPTION,
+        ...POLICY_OPTIONS,
+        help: { type: "boolean", short: "h" },
+      },
+    }).values;
+  } catch (error) {
+    throw usage((error as Error).message.split(/\. |\n/, 1)[0]!);
+  }
+}
+
+function usage(message: string): CliError {
+  return new CliError(`${message} (see --help)`, 2);
+}

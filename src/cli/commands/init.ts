@@ -1,0 +1,231 @@
+/**
+ * `init`: the cluster file and one key per member, for a cluster whose members are in several places.
+ * @module
+ */
+import { parseArgs } from "node:util";
+import { DEFAULT_LIMITS, type Genesis } from "../../core/config.ts";
+import { maxFaulty } from "../../core/messages/quorum.ts";
+import { generateKeyPair, importKeyPair } from "../../crypto/mod.ts";
+import { type ClusterFile, parseClusterFile } from "../../wire/mod.ts";
+import { checkpointInterval, fits, mostMembers, WINDOW_INTERVALS } from "./checkpoint_interval.ts";
+import { CliError, reasonOf } from "../cli_error.ts";
+import { exists } from "../files.ts";
+import { ignoreSecrets } from "./git_ignore.ts";
+import { readKey, writeKey } from "../key_file.ts";
+import { natural } from "../numbers.ts";
+
+/** Between two checkpoints, batches, where the members are few enough. */
+const DEFAULT_INTERVAL = 32;
+
+/** What `init --help` prints. */
+export const INIT_HELP = `Makes a cluster file and one private key per member.
+
+  init NAME=URL NAME=URL NAME=URL NAME=URL [...] [options]
+
+  NAME=URL,KEY    a member who has made its own key: KEY is the public one
+  --key NAME      make the key of this member only, and say what the public one is
+  --folder DIR    where to write them (pbft)
+  --title TEXT    the cluster's name, for people (pbft)
+  --machine NAME  version of the state machine that all members run (key-value/1)
+  --interval K    a checkpoint every K batches; a replica that starts reads up to ${WINDOW_INTERVALS} K
+                  (${DEFAULT_INTERVAL}, or less if there are many members)
+  --help          print this
+
+Writes DIR/cluster.json, which every member and client gets, DIR/NAME/key, which only that member gets, and a
+DIR/.gitignore that keeps the keys out of Git. With 4 members one may fail or lie, with 7 two, with 10 three.
+
+So that nobody ever holds another's key, each owner runs \`init --key NAME\` and sends the public key; then one of
+them runs \`init\` with NAME=URL,KEY of all members, and everybody gets the cluster file.`;
+
+/** A name is a folder and a variable's value too. */
+const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/;
+
+interface Invited {
+  readonly name: string;
+  readonly url: string;
+  /** Where the member has made its key itself. */
+  readonly publicKey?: string;
+}
+
+/** A member, and the private key if it is made here. */
+interface Enrolled {
+  readonly name: string;
+  readonly url: string;
+  readonly publicKey: string;
+  readonly privateKey?: string;
+}
+
+/** Runs it. Gives the exit code. */
+export function init(args: readonly string[], print: (line: string) => void): number {
+  const { values, positionals } = parse(args);
+  if (values.help || (positionals.length === 0 && values.key === undefined)) {
+    print(INIT_HELP);
+    return values.help ? 0 : 2;
+  }
+  const folder = values.folder ?? "pbft";
+  if (folder === "") throw usage("--folder: expected a folder, got nothing");
+  const { key } = values;
+  if (key === undefined) return makeCluster(folder, positionals, values, print);
+  const other = positionals[0] ?? Object.keys(values).find((name) => name !== "key" && name !== "folder");
+  if (other !== undefined) throw usage(`--key: makes a key and nothing else, got ${other} as well`);
+  return inFolder(folder, () => makeKey(folder, key, print));
+}
+
+/** One member's key, made by its owner. */
+function makeKey(folder: string, name: string, print: (line: string) => void): number {
+  if (!NAME.test(name)) throw usage(`--key: expected a name of letters, digits, - and _, got ${JSON.stringify(name)}`);
+  const path = keyPath(folder, name);
+  refuseExisting([path], "another --folder takes another place");
+  const { privateKey, publicKey } = generateKeyPair();
+  Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const ignoring = ignoreSecrets(folder);
+  writeKey(path, privateKey);
+  print(`${path}: the secret of ${name}; it stays where it is`);
+  if (ignoring) print(ignoring);
+  print(`The public key of ${name}, for whoever makes the cluster file (init ${name}=URL,KEY):`);
+  print(publicKey);
+  return 0;
+}
+
+interface ClusterValues {
+  readonly title?: string | undefined;
+  readonly machine?: string | undefined;
+  readonly interval?: string | undefined;
+}
+
+/** The cluster file, and the keys of those who have none. */
+function makeCluster(
+  folder: string,
+  members: readonly string[],
+  values: ClusterValues,
+  print: (line: string) => void,
+): number {
+  const enrolled = members.map(invitedOf).map(enrol);
+  const interval = intervalOf(members.length, values.interval);
+  const genesis: Genesis = {
+    name: values.title ?? "pbft",
+    replicas: enrolled.map(({ name, publicKey }) => ({ name, publicKey })),
+    checkpointInterval: interval,
+    logWindow: WINDOW_INTERVALS * interval,
+    stateMachine: values.machine ?? "key-value/1",
+    limits: DEFAULT_LIMITS,
+  };
+  const cluster = checked({ genesis, urls: Object.fromEntries(enrolled.map(({ name, url }) => [name, url])) });
+  const ignoring = inFolder(folder, () => write(folder, cluster, enrolled));
+  print(`${folder}/cluster.json: ${enrolled.length} members, of which ${maxFaulty(enrolled.length)} may fail or lie`);
+  if (ignoring) print(ignoring);
+  for (const { name, url, privateKey } of enrolled) {
+    if (privateKey) print(`${keyPath(folder, name)}: the secret of ${name} at ${url}`);
+    else print(`${name} at ${url} has its own key`);
+  }
+  const made = enrolled.some(({ privateKey }) => privateKey);
+  print(
+    made
+      ? "Give each member cluster.json and its own key, and delete the keys here."
+      : "Give cluster.json to each member.",
+  );
+  return 0;
+}
+
+/** Gives what to say of the `.gitignore`. */
+function write(folder: string, cluster: ClusterFile, members: readonly Enrolled[]): string | null {
+  const path = `${folder}/cluster.json`;
+  const made = members.filter(({ privateKey }) => privateKey);
+  refuseExisting([path, ...made.map(({ name }) => keyPath(folder, name))], "--folder takes another place");
+  for (const { name, publicKey, privateKey } of members) {
+    if (!privateKey) checkOwnKey(keyPath(folder, name), publicKey);
+  }
+  Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const ignoring = ignoreSecrets(folder);
+  for (const { name, privateKey } of made) writeKey(keyPath(folder, name), privateKey!);
+  // Last: a folder that has it is complete.
+  Deno.writeTextFileSync(path, JSON.stringify(cluster, null, 2) + "\n", { createNew: true });
+  return ignoring;
+}
+
+/** Whoever makes the cluster file may be a member too; then its key must be the one that goes into the file. */
+function checkOwnKey(path: string, publicKey: string): void {
+  if (!exists(path)) return;
+  const found = importKeyPair(readKey(path).privateKey).publicKey;
+  if (found === publicKey) return;
+  throw new CliError(`${path}: expected the private key of ${publicKey}, got that of ${found}`);
+}
+
+function refuseExisting(paths: readonly string[], hint: string): void {
+  const existing = paths.find((path) => exists(path));
+  if (existing !== undefined) throw new CliError(`${existing} is there already; ${hint}`);
+}
+
+function keyPath(folder: string, name: string): string {
+  return `${folder}/${name}/key`;
+}
+
+function inFolder<T>(folder: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof CliError ? error : new CliError(`${folder}: ${reasonOf(error)}`);
+  }
+}
+
+function invitedOf(text: string): Invited {
+  const [, name, url, publicKey] = /^([^=]+)=(.+?)(?:,([^,/.:]*))?$/.exec(text) ?? [];
+  if (name === undefined || !NAME.test(name)) {
+    throw usage(`${text}: expected NAME=URL, the name of letters, digits, - and _`);
+  }
+  if (publicKey === undefined) return { name, url: url! };
+  if (/^[0-9a-f]{64}$/.test(publicKey)) return { name, url: url!, publicKey };
+  // Not the value: it may be a private key.
+  throw usage(
+    `${name}: expected a public key of 64 lower-case hex digits after the comma, got ${publicKey.length} characters`,
+  );
+}
+
+function enrol({ name, url, publicKey }: Invited): Enrolled {
+  return publicKey === undefined ? { name, url, ...generateKeyPair() } : { name, url, publicKey };
+}
+
+function intervalOf(n: number, text: string | undefined): number {
+  if (text === undefined) {
+    const interval = checkpointInterval(n, DEFAULT_INTERVAL);
+    if (interval !== null) return interval;
+    throw usage(`expected at most ${mostMembers()} members, got ${n}`);
+  }
+  const interval = natural("--interval", text, { min: 1, max: 9_999 });
+  if (fits(n, interval)) return interval;
+  let most = interval - 1;
+  while (most > 0 && !fits(n, most)) most--;
+  if (most === 0) throw usage(`expected at most ${mostMembers()} members, got ${n}`);
+  throw usage(`--interval: expected at most ${most} with ${n} members, got ${interval}`);
+}
+
+function checked(cluster: ClusterFile): ClusterFile {
+  try {
+    return parseClusterFile(JSON.parse(JSON.stringify(cluster)));
+  } catch (error) {
+    throw new CliError(reasonOf(error), 2);
+  }
+}
+
+function usage(message: string): CliError {
+  return new CliError(`${message} (see init --help)`, 2);
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        key: { type: "string" },
+        folder: { type: "string" },
+        title: { type: "string" },
+        machine: { type: "string" },
+        interval: { type: "string" },
+        help: { type: "boolean", short: "h" },
+      },
+    });
+  } catch (error) {
+    throw usage((error as Error).message.split(/\. |\n/, 1)[0]!);
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * What a Durable Object has of storage, on a SQLite database in memory, with Cloudflare's limits on what goes into it.
+ * @module
+ */
+import { DatabaseSync } from "node:sqlite";
+import type { DurableObjectStorage, SqlValue } from "../../stores/durable_object.ts";
+import { DURABLE_OBJECT_LIMITS } from "../../stores/platform_limits.ts";
+
+/** A fresh one. */
+export function simulatedObjectStorage(): DurableObjectStorage {
+  const database = new DatabaseSync(":memory:");
+  return {
+    sql: {
+      exec: (query, ...bindings) => {
+        assertWithinLimits(query, bindings);
+        const rows = database.prepare(query).all(...bindings as (string | number | null | Uint8Array)[]);
+        return rows.map((row) =>
+          Object.fromEntries(Object.entries(row).map(([name, value]) => [name, sqlValue(value)]))
+        );
+      },
+    },
+    transactionSync(run) {
+      database.exec("BEGIN");
+      try {
+        const result = run();
+        database.exec("COMMIT");
+        return result;
+      } catch (error) {
+        database.exec("ROLLBACK");
+        throw error;
+      }
+    },
+    sync: () => Promise.resolve(),
+  };
+}
+
+/** What is bound to a statement that writes is one row at most. */
+function assertWithinLimits(query: string, bindings: readonly (SqlValue | Uint8Array)[]): void {
+  const { maxBoundParameters, maxStatementBytes, maxRowBytes } = DURABLE_OBJECT_LIMITS;
+  if (query.length > maxStatementBytes) throw new Error(`statement too long: ${query.length} bytes: SQLITE_ERROR`);
+  if (bindings.length > maxBoundParameters) {
+    throw new Error(`too many SQL parameters: ${bindings.length}: SQLITE_ERROR`);
+  }
+  const rowBytes = bindings.reduce<number>((sum, value) => sum + sqlBytes(value), 0);
+  if (rowBytes > maxRowBytes) throw new Error(`string or blob too big: ${rowBytes} bytes: SQLITE_TOOBIG`);
+}
+
+function sqlBytes(value: SqlValue | Uint8Array): number {
+  if (typeof value === "string") return new TextEncoder().encode(value).length;
+  return value === null || typeof value === "number" ? 0 : value.byteLength;
+}
+
+function sqlValue(value: unknown): SqlValue {
+  return value instanceof Uint8Array ? value.slice().buffer : value as SqlValue;
+}

@@ -1,0 +1,100 @@
+/**
+ * One caller's operation, from `submit` to its end.
+ * @module
+ */
+import { ClientClosedError, TimeoutError } from "../errors.ts";
+import type { Outcome } from "./outcome.ts";
+
+/** What a {@linkcode Call} is made of. */
+export interface CallOptions {
+  readonly operation: Uint8Array;
+  readonly signal: AbortSignal | undefined;
+  /** When it times out, ms of the monotonic clock. */
+  readonly deadline: number;
+  /** Called once, when it has ended, whichever way. */
+  readonly onEnd: (call: Call) => void;
+}
+
+/** Ends exactly once: with an outcome, an error, its signal, its deadline, or the client's end. */
+export class Call {
+  readonly operation: Uint8Array;
+  readonly deadline: number;
+  readonly promise: Promise<Outcome>;
+  /** The request in which it was sent; `null`: it has not been, or was refused for good and may be sent again. */
+  bundle: Bundle | null = null;
+  #resolve: (outcome: Outcome) => void = () => {};
+  #reject: (reason: unknown) => void = () => {};
+  readonly #signal: AbortSignal | undefined;
+  readonly #onEnd: (call: Call) => void;
+  #ended = false;
+
+  constructor(options: CallOptions) {
+    this.operation = options.operation;
+    this.deadline = options.deadline;
+    this.#signal = options.signal;
+    this.#onEnd = options.onEnd;
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.#signal?.addEventListener("abort", this.#onAbort);
+  }
+
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
+  resolve(outcome: Outcome): void {
+    if (this.#end()) this.#resolve(outcome);
+  }
+
+  reject(reason: unknown): void {
+    if (this.#end()) this.#reject(reason);
+  }
+
+  timeOut(timeoutMs: number): void {
+    this.reject(new TimeoutError(timeoutMs, this.#effect));
+  }
+
+  clientClosed(): void {
+    this.reject(new ClientClosedError(this.#effect));
+  }
+
+  get #effect(): "none" | "unknown" {
+    return this.bundle === null ? "none" : "unknown";
+  }
+
+  #onAbort = (): void => this.reject(this.#signal!.reason);
+
+  #end(): boolean {
+    if (this.#ended) return false;
+    this.#ended = true;
+    this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.#onEnd(this);
+    return true;
+  }
+}
+
+/** Given as it is, since making a `DOMException` costs as much as sending a request. */
+const NOBODY_WAITS = "nobody waits for the answer any more";
+
+/** The calls that travel in one signed request. */
+export class Bundle {
+  readonly #controller = new AbortController();
+  #waiting: number;
+
+  constructor(readonly calls: readonly Call[]) {
+    this.#waiting = calls.length;
+    for (const call of calls) call.bundle = this;
+  }
+
+  /** Aborts when nobody waits for the request any more. */
+  get abandoned(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** One of its calls has ended. */
+  leave(): void {
+    if (--this.#waiting === 0) this.#controller.abort(NOBODY_WAITS);
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * Signs requests under the client's key and gets them answered.
+ * @module
+ */
+import type { ClientId } from "../../core/messages/ids.ts";
+import type { Query, Request } from "../../core/messages/messages.ts";
+import {
+  createWebSigner,
+  createWebVerifier,
+  generateWebKeyPair,
+  webClusterId,
+  webSha256,
+  type WebSigner,
+  type WebVerifier,
+} from "../../crypto/web.ts";
+import { type ClusterFile, encodeFrame, encodeMessage, MAX_BODY_BYTES } from "../../wire/mod.ts";
+import type { Timer } from "../../node/ports.ts";
+import type { Vote } from "../proofs/agreement.ts";
+import { Exchange, type ExchangeContext, type Sendable } from "./exchange.ts";
+import { poll, type Polled } from "../transport/poll.ts";
+import { post } from "../transport/post.ts";
+import { Replicas } from "../transport/replicas.ts";
+import { quorum } from "../../core/messages/quorum.ts";
+import { randomNonce } from "../transport/random.ts";
+import { checkQueryReply, checkReply } from "../proofs/reply_gate.ts";
+
+/** What a {@linkcode Channel} works with. */
+export interface ChannelOptions {
+  readonly cluster: ClusterFile;
+  /** The client's Ed25519 seed, 64 hex digits; without it a key is generated. */
+  readonly privateKey: string | undefined;
+  readonly fetch: typeof globalThis.fetch;
+  readonly timer: Timer;
+  readonly retryMs: number;
+  readonly maxRetryMs: number;
+  readonly postMs: number;
+}
+
+/** A request and the f + 1 replies that agree on it. */
+export interface Answered {
+  readonly frame: Uint8Array;
+  readonly votes: readonly Vote[];
+}
+
+interface Identity {
+  readonly client: ClientId;
+  readonly signer: WebSigner;
+  readonly verifier: WebVerifier;
+}
+
+/** The way from one client to its cluster. */
+export class Channel {
+  readonly #options: ChannelOptions;
+  readonly #replicas: Replicas;
+  #identity: Promise<Identity> | null = null;
+
+  constructor(options: ChannelOptions) {
+    this.#options = options;
+    this.#replicas = new Replicas(options.cluster);
+  }
+
+  /** Who the client is. */
+  async client(): Promise<ClientId> {
+    return (await this.#ready()).client;
+  }
+
+  /** Signs a request, sends it, and waits for agreement, or until `signal` aborts. */
+  async send(request: Omit<Request, "kind" | "client">, signal: AbortSignal): Promise<Answered> {
+    const identity = await this.#ready();
+    const message: Request = { kind: "request", client: identity.client, ...request };
+    const bytes = encodeMessage(message);
+    const [signature, digest] = await Promise.all([identity.signer.sign("request", bytes), webSha256(bytes)]);
+    const frame = encodeFrame({ message, bytes, signature });
+    const results = Math.max(1, request.operations.length);
+    signal.throwIfAborted();
+    const exchange = new Exchange(this.#context(identity.verifier), { frame, digest, results });
+    const abort = () => exchange.abort(signal.reason);
+    signal.addEventListener("abort", abort);
+    try {
+      return { frame, votes: await exchange.run() };
+    } finally {
+      signal.removeEventListener("abort", abort);
+    }
+  }
+
+  /** Signs a query, asks all replicas, and says whether a quorum answered alike. */
+  async poll(operation: Uint8Array, signal: AbortSignal): Promise<Polled> {
+    const { client, signer, verifier } = await this.#ready();
+    const { cluster: { genesis }, fetch, timer, retryMs } = this.#options;
+    const message: Query = { kind: "query", client, nonce: randomNonce(), operation };
+    const bytes = encodeMessage(message);
+    const [signature, digest] = await Promise.all([signer.sign("query", bytes), webSha256(bytes)]);
+    const frame = encodeFrame({ message, bytes, signature });
+    return await poll({
+      peers: this.#replicas.peers,
+      quorum: quorum(genesis.replicas.length),
+      needed: this.#replicas.needed,
+      timer,
+      patienceMs: retryMs,
+      post: ({ queryUrl: url }, ended) => {
+        return post(fetch, { url, frame, signal: ended, maxAnswerBytes: genesis.limits.maxResultBytes + 4096 });
+      },
+      check: (answer) => checkQueryReply(answer, { genesis, verifier, digest }),
+    }, signal);
+  }
+
+  #context(verifier: WebVerifier): ExchangeContext {
+    const { cluster: { genesis }, fetch, timer, retryMs, maxRetryMs, postMs } = this.#options;
+    return {
+      replicas: this.#replicas,
+      timer,
+      retryMs,
+      maxRetryMs,
+      postMs,
+      post: (url, { frame, results }, signal) => {
+        const maxAnswerBytes = Math.min(results * (genesis.limits.maxResultBytes + 64) + 4096, MAX_BODY_BYTES);
+        return post(fetch, { url, frame, signal, maxAnswerBytes });
+      },
+      check: (frame, expected: Sendable) => checkReply(frame, { genesis, verifier, expected }),
+    };
+  }
+
+  #ready(): Promise<Identity> {
+    return this.#identity ??= this.#identify();
+  }
+
+  async #identify(): Promise<Identity> {
+    const { privateKey = (await generateWebKeyPair()).privateKey, cluster } = this.#options;
+    const id = await webClusterId(cluster.genesis);
+    const signer = await createWebSigner(privateKey, id);
+    return { client: signer.publicKey as ClientId, signer, verifier: createWebVerifier(id) };
+  }
+}

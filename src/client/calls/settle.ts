@@ -1,0 +1,61 @@
+/**
+ * From agreed results to what callers get.
+ * @module
+ */
+import type { Refusal, Result } from "../../core/messages/messages.ts";
+import { fromUtf8 } from "../../wire/mod.ts";
+import type { Bundle, Call } from "./call.ts";
+import type { Answered } from "./channel.ts";
+import { OperationRejectedError, RefusedError, SessionExpiredError } from "../errors.ts";
+import { Outcome } from "./outcome.ts";
+import type { Receipt } from "../proofs/receipt.ts";
+
+/** Ends each of a bundle's calls with its result. Returns those for whose results there was no room. */
+export function settle(bundle: Bundle, { frame, votes }: Answered): Call[] {
+  const replies = votes.map((vote) => vote.frame);
+  const { results } = votes[0]!.reply;
+  const mayRunLater = isFull(results[0]!);
+  return bundle.calls.filter((call, index) => {
+    const result = results[index]!;
+    // The request has been executed, so that this part of it never will be.
+    if (!mayRunLater && isFull(result)) return !call.hasEnded;
+    end(call, result, { request: frame, replies, index });
+    return false;
+  });
+}
+
+function end(call: Call, result: Result, receipt: Receipt): void {
+  switch (result.status) {
+    case "ok":
+      return call.resolve(new Outcome(result.value, result.sequence, receipt));
+    case "rejected":
+      return call.reject(new OperationRejectedError(fromUtf8(result.value), result.sequence, receipt));
+    case "refused":
+      return call.reject(refusalOf(result));
+  }
+}
+
+/** Whether the request as a whole was refused, until earlier replies are acknowledged. */
+export function mustAcknowledge({ votes }: Answered): boolean {
+  return isFull(votes[0]!.reply.results[0]!);
+}
+
+function isFull(result: Result): boolean {
+  return result.status === "refused" && fromUtf8(result.value) === "reply-storage-full";
+}
+
+/** Whether the replicas don't know the request's session any more. */
+export function hasLostItsSession({ votes }: Answered): boolean {
+  const [result] = votes[0]!.reply.results;
+  return result!.status === "refused" && fromUtf8(result!.value) === "unknown-session";
+}
+
+/**
+ * The error for a refused result. Only a refusal to open a session leaves no doubt: of any other, an earlier copy of
+ * the same request may have been executed, or may yet be until the next request of the session is.
+ */
+export function refusalOf(result: Result): RefusedError | SessionExpiredError {
+  const refusal = fromUtf8(result.value) as Refusal;
+  if (refusal === "unknown-session") return new SessionExpiredError();
+  return new RefusedError(refusal, refusal === "too-many-clients" ? "none" : "unknown");
+}

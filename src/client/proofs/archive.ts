@@ -1,0 +1,85 @@
+/**
+ * Checking what a replica has put into its archive: what stands at a number of the one order, on the word of a quorum.
+ * @module
+ */
+import type { Genesis } from "../../core/config.ts";
+import type { Millis, SequenceNumber } from "../../core/messages/ids.ts";
+import type { AnyRequest, Commit, Signed } from "../../core/messages/messages.ts";
+import { quorum } from "../../core/messages/quorum.ts";
+import { createWebVerifier, webClusterId, webSha256 } from "../../crypto/web.ts";
+import type { ArchivedBatch } from "../../node/ports.ts";
+import { decodeBatch, decodeFrame, wireLimits } from "../../wire/mod.ts";
+import { EvidenceError } from "../errors.ts";
+
+/** What was executed at one number. */
+export interface ExecutedBatch {
+  /** Where it stands. */
+  readonly sequence: SequenceNumber;
+  /** The time that the replicas agreed on for it, Unix ms; 0 in a null request's. */
+  readonly timestamp: Millis;
+  /** What clients and gateways asked for, in order, signed by them. Some of it may have been executed before, or refused. */
+  readonly requests: readonly Signed<AnyRequest>[];
+}
+
+/**
+ * Checks a batch of an archive against the genesis alone: that a quorum has committed it at its number.
+ *
+ * @example
+ * ```ts
+ * import { type ArchivedBatch, type ClusterFile, verifyArchived } from "@pbft/edge/client";
+ * async function audit(cluster: ClusterFile, archive: readonly ArchivedBatch[]) {
+ *   for (const archived of archive) {
+ *     const { sequence, requests } = await verifyArchived(cluster, archived);
+ *     console.log(sequence, requests.length);
+ *   }
+ * }
+ * ```
+ * @throws {EvidenceError} that says why it proves nothing.
+ */
+export async function verifyArchived(
+  { genesis }: { readonly genesis: Genesis },
+  archived: ArchivedBatch,
+): Promise<ExecutedBatch> {
+  const { sequence, digest, batch } = archived;
+  const hash = await webSha256(batch);
+  if (hash !== digest) throw new EvidenceError(`digest: expected ${hash}, the batch's, got ${digest}`);
+  const commits = archived.commits.map((frame, index) => commitIn(frame, genesis, `commits[${index}]`));
+  const needed = quorum(genesis.replicas.length);
+  const signers = new Set(commits.map(({ message }) => message.replica));
+  if (signers.size !== commits.length || commits.length < needed) {
+    throw new EvidenceError(`commits: expected those of ${needed} replicas, got ${commits.length} of ${signers.size}`);
+  }
+  const verifier = createWebVerifier(await webClusterId(genesis));
+  for (const { message, bytes, signature } of commits) {
+    const member = genesis.replicas[message.replica];
+    if (!member) throw new EvidenceError(`replica ${message.replica} is not a member`);
+    const { view, sequence: at, digest: what } = message;
+    if (view !== commits[0]!.message.view || at !== sequence || what !== digest) {
+      throw new EvidenceError(
+        `${member.name} commits ${what} at ${at} in view ${view}, not this batch as the others do`,
+      );
+    }
+    if (await verifier.verify(member.publicKey, "commit", bytes, signature)) continue;
+    throw new EvidenceError(`a signature is not ${member.name}'s for a commit in this cluster`);
+  }
+  return { sequence, ...contentOf(batch, genesis) };
+}
+
+function commitIn(frame: Uint8Array, genesis: Genesis, where: string): Signed<Commit> {
+  const { signed } = decoded(where, () => decodeFrame(frame, wireLimits(genesis)));
+  if (signed.message.kind === "commit") return signed as Signed<Commit>;
+  throw new EvidenceError(`${where}: expected a commit, got a ${signed.message.kind}`);
+}
+
+function contentOf(batch: Uint8Array, { limits }: Genesis): Omit<ExecutedBatch, "sequence"> {
+  const { timestamp, requests } = decoded("batch", () => decodeBatch(batch, limits));
+  return { timestamp, requests };
+}
+
+function decoded<T>(where: string, decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    throw new EvidenceError(`${where}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}

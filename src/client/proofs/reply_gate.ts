@@ -1,0 +1,65 @@
+/**
+ * The client's gate: which frames count as a replica's reply to a request.
+ * @module
+ */
+import type { Genesis } from "../../core/config.ts";
+import type { Digest } from "../../core/messages/ids.ts";
+import type { Message, QueryReply, Reply } from "../../core/messages/messages.ts";
+import type { WebVerifier } from "../../crypto/web.ts";
+import { decodeFrame, type Frame, wireLimits } from "../../wire/mod.ts";
+
+/** What a reply must fit. */
+export interface ReplyCheck {
+  readonly genesis: Genesis;
+  readonly verifier: WebVerifier;
+  readonly expected: {
+    /** The request's. */
+    readonly digest: Digest;
+    /** How many results it must have. */
+    readonly results: number;
+  };
+}
+
+/** The reply if it is well-formed, a member's, signed by it and about that request; otherwise what is wrong. */
+export async function checkReply(frame: Uint8Array, check: ReplyCheck): Promise<Reply | string> {
+  const { digest, results } = check.expected;
+  return await checkSigned<Reply>(frame, check, (message) => {
+    if (message.kind !== "reply") return `expected a reply, got ${message.kind}`;
+    if (message.request !== digest) return "it is about another request";
+    return message.results.length === results ? null : `expected ${results} results, got ${message.results.length}`;
+  });
+}
+
+/** The same for the answer to the query with this digest. */
+export async function checkQueryReply(
+  frame: Uint8Array,
+  check: Omit<ReplyCheck, "expected"> & { readonly digest: Digest },
+): Promise<QueryReply | string> {
+  return await checkSigned<QueryReply>(frame, check, (message) => {
+    if (message.kind !== "query-reply") return `expected a query-reply, got ${message.kind}`;
+    if (message.query !== check.digest) return "it is about another query";
+    return message.result.status === "refused" ? "a query is answered or rejected, not refused" : null;
+  });
+}
+
+/** `wrong`: what is wrong with the content, if anything. */
+async function checkSigned<M extends Reply | QueryReply>(
+  frame: Uint8Array,
+  { genesis, verifier }: Omit<ReplyCheck, "expected">,
+  wrong: (message: Message) => string | null,
+): Promise<M | string> {
+  let decoded: Frame;
+  try {
+    decoded = decodeFrame(frame, wireLimits(genesis));
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  const { bytes, signature } = decoded.signed;
+  const reason = wrong(decoded.signed.message);
+  if (reason !== null) return reason;
+  const message = decoded.signed.message as M;
+  const member = genesis.replicas[message.replica];
+  if (member === undefined) return `replica ${message.replica} is not a member`;
+  if (!await verifier.verify(member.publicKey, message.kind, bytes, signature)) return "its signature does not fit";
+  return message;
+}

@@ -1,0 +1,105 @@
+/**
+ * One POST of a signed request to one replica, and what its answer means.
+ * @module
+ */
+import { GrowingBuffer } from "../../wire/mod.ts";
+
+/** What came of a POST. */
+export type Answer =
+  /** 200: the replica's signed reply, not yet verified. */
+  | { readonly kind: "frame"; readonly frame: Uint8Array }
+  /** 202: taken, but not executed while the replica waited. */
+  | { readonly kind: "pending" }
+  /** 429 or 503: the replica wants to be left alone for a while. */
+  | { readonly kind: "later"; readonly overloaded: boolean; readonly afterMs: number }
+  /** Any other 4xx: asking again won't help. */
+  | { readonly kind: "denied"; readonly status: number; readonly detail: string }
+  /** No connection, a 5xx, a body that is too long: the replica is of no use now. */
+  | { readonly kind: "failed" };
+
+/** What {@linkcode post} needs to know. */
+export interface PostOptions {
+  readonly url: string;
+  readonly frame: Uint8Array;
+  readonly signal: AbortSignal;
+  /** Longer answers are not read. */
+  readonly maxAnswerBytes: number;
+}
+
+const DEFAULT_RETRY_AFTER_MS = 1_000;
+const MAX_RETRY_AFTER_MS = 5_000;
+const MAX_PROBLEM_BYTES = 4_096;
+
+/** Sends the request; never rejects. */
+export async function post(fetch: typeof globalThis.fetch, options: PostOptions): Promise<Answer> {
+  try {
+    const response = await fetch(options.url, {
+      method: "POST",
+      headers: { "content-type": "application/cbor" },
+      body: options.frame as Uint8Array<ArrayBuffer>,
+      signal: options.signal,
+      redirect: "error",
+    });
+    return await toAnswer(response, options.maxAnswerBytes);
+  } catch {
+    return { kind: "failed" };
+  }
+}
+
+async function toAnswer(response: Response, maxAnswerBytes: number): Promise<Answer> {
+  const { status } = response;
+  // Always read to the end: a connection with an unread body can't be used again.
+  const body = await readBody(response, status === 200 ? maxAnswerBytes : MAX_PROBLEM_BYTES);
+  if (status === 200) return body === null ? { kind: "failed" } : { kind: "frame", frame: body };
+  if (status === 202) return { kind: "pending" };
+  if (status === 429 || status === 503) {
+    return { kind: "later", overloaded: status === 429, afterMs: retryAfterMs(response) };
+  }
+  if (status >= 400 && status < 500 && status !== 408) {
+    return { kind: "denied", status, detail: problemDetail(body) };
+  }
+  return { kind: "failed" };
+}
+
+async function readBody(response: Response, maxBytes: number): Promise<Uint8Array | null> {
+  const { headers } = response;
+  const declared = headers.get("content-length");
+  // Without an encoding, HTTP itself holds the body to its declared length.
+  if (declared !== null && Number(declared) <= maxBytes && !headers.has("content-encoding")) {
+    return new Uint8Array(await response.arrayBuffer());
+  }
+  return response.body === null ? new Uint8Array() : await readStream(response.body, maxBytes);
+}
+
+async function readStream(stream: ReadableStream<Uint8Array>, maxBytes: number): Promise<Uint8Array | null> {
+  const body = new GrowingBuffer();
+  const reader = stream.getReader();
+  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+    if (body.length + next.value.length <= maxBytes) body.add(next.value);
+    else return await cancelled(reader);
+    if (body.isCutTooSmall) return await cancelled(reader);
+  }
+  return body.take();
+}
+
+async function cancelled(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<null> {
+  await reader.cancel();
+  return null;
+}
+
+function retryAfterMs(response: Response): number {
+  const seconds = Number(response.headers.get("retry-after") ?? NaN);
+  if (!(seconds >= 0)) return DEFAULT_RETRY_AFTER_MS;
+  return Math.min(seconds * 1000, MAX_RETRY_AFTER_MS);
+}
+
+/** The `detail` of a problem+json, or the text itself. */
+function problemDetail(body: Uint8Array | null): string {
+  const text = new TextDecoder().decode(body ?? new Uint8Array());
+  try {
+    const { detail } = JSON.parse(text);
+    return typeof detail === "string" ? detail : text;
+  } catch {
+    return text;
+  }
+}

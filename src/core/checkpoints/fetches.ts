@@ -1,0 +1,271 @@
+/**
+ * Fetching content by its digest: the bodies of batches, and the state in a transfer. Who has it does not matter, as every blob is checked
+ * against its digest; so several peers are asked at once, each for as much as fits into an answer, and for the next as soon as it has
+ * delivered. What one does not deliver, or not in time, another is asked for.
+ * @module
+ */
+import { holdersOf, missingBodies, type MissingBody } from "../ordering/bodies.ts";
+import type { Digest, Millis, ReplicaId } from "../messages/ids.ts";
+import type { FetchedBlob } from "../io.ts";
+import type { Fetch } from "../messages/messages.ts";
+import { onBodies } from "../ordering/normal_case.ts";
+import { nextNumber } from "../upkeep/numbering.ts";
+import {
+  answersDueAt,
+  type Asking,
+  createAsking,
+  freeSources,
+  giveUp,
+  noteAsked,
+  noteDelivery,
+  noteEmptyAnswer,
+  restsUntil,
+  setBackAsking,
+  type Source,
+} from "./sources.ts";
+import type { Step } from "../state.ts";
+import { onStateBlobs } from "./state_transfer.ts";
+
+/** What is being fetched. */
+export interface Fetches extends Asking<readonly Digest[]> {
+  /** Something is wanted, or somebody can be asked, since it was looked at last. */
+  hasNews: boolean;
+  /** When to look again, although nothing has happened; `null`: all that is wanted was asked for. */
+  lookAt: Millis | null;
+  /** After a start the others are told where this replica is: until then it waits to hear who lives. `null`: it has not waited yet. */
+  silentUntil: Millis | null;
+  /** What somebody did not have. */
+  readonly tried: Map<Digest, Tried>;
+  /** Bytes of a body, and of a part of the state, as they were of late: how many fit into an answer. */
+  readonly meanBytes: { body: number; state: number };
+}
+
+/** Content that was asked for in vain. */
+interface Tried {
+  /** Of whom, since everybody was asked last. */
+  readonly by: Set<ReplicaId>;
+  /** When everybody has been asked it rests until then, longer each time. */
+  askAt: Millis;
+  delayMs: number;
+}
+
+/** Something to fetch. */
+interface Wanted {
+  readonly digest: Digest;
+  readonly kind: keyof Fetches["meanBytes"];
+  /** The body for this number. */
+  readonly body?: MissingBody;
+}
+
+/** Bytes that one answer is to have, about. A correct peer sends no more, unless one blob alone is larger. */
+const ANSWER_BYTES = 1024 * 1024;
+/** Most digests that one peer is asked for. */
+const MAX_ASKED = 256;
+/** What a body and a part of the state are taken to have before one came, bytes: 32 fit into an answer. */
+const UNKNOWN_BYTES = ANSWER_BYTES / 32;
+
+/** Nothing is fetched. */
+export function createFetches(): Fetches {
+  const meanBytes = { body: UNKNOWN_BYTES, state: UNKNOWN_BYTES };
+  return { ...createAsking(), hasNews: false, lookAt: null, silentUntil: null, tried: new Map(), meanBytes };
+}
+
+/** At the end of each step: asks for what is missing, as far as there is somebody to ask. */
+export function fetchMissing(step: Step): void {
+  const { fetches, bodies, transfer } = step.state;
+  for (const [peer, digests] of giveUp(step, fetches)) {
+    for (const digest of digests) noteTried(step, digest, peer);
+    fetches.hasNews = true;
+  }
+  const isDue = fetches.lookAt !== null && step.now >= fetches.lookAt;
+  if (!fetches.hasNews && !isDue) return;
+  fetches.hasNews = false;
+  fetches.lookAt = null;
+  if (bodies.size > 0 || transfer) assign(step);
+  for (const digest of fetches.tried.keys()) {
+    if (!bodies.has(digest) && !transfer?.wanted.has(digest)) fetches.tried.delete(digest);
+  }
+}
+
+/** A peer was heard: if it was taken for dead it can be asked for what is left. */
+export function noteHeard(step: Step, peer: ReplicaId): void {
+  const { status: { heardAt }, fetches } = step.state;
+  if (fetches.lookAt !== null && (heardAt.get(peer) ?? -Infinity) < step.now - step.env.settings.statusIntervalMs) {
+    fetches.hasNews = true;
+  }
+  heardAt.set(peer, step.now);
+}
+
+/** The clock was set back. */
+export function setBackFetches(fetches: Fetches, back: (at: Millis) => Millis): void {
+  setBackAsking(fetches, back);
+  if (fetches.lookAt !== null) fetches.lookAt = back(fetches.lookAt);
+  if (fetches.silentUntil !== null) fetches.silentUntil = back(fetches.silentUntil);
+  for (const entry of fetches.tried.values()) entry.askAt = back(entry.askAt);
+}
+
+/** When to look again. */
+export function fetchesAt({ state: { fetches } }: Step): Millis | null {
+  const due = answersDueAt(fetches);
+  return due === null || (fetches.lookAt !== null && fetches.lookAt < due) ? fetches.lookAt : due;
+}
+
+/** Blobs come from a peer. */
+export function onBlobs(step: Step, from: ReplicaId, coming: readonly FetchedBlob[]): void {
+  const { bodies, fetches } = step.state;
+  const blobs = [...new Map(coming.map((blob) => [blob.digest, blob])).values()];
+  const wanted = blobs.filter(({ digest, batch }) => batch && bodies.has(digest));
+  const unwanted = onStateBlobs(step, blobs.filter((blob) => !wanted.includes(blob)));
+  const count = blobs.length - unwanted.length;
+  const asked = fetches.asked.get(from)?.what;
+  const isDelivery = count > 0 || (asked ?? []).some((digest) => blobs.some((blob) => blob.digest === digest));
+  if (asked && isAnswer(step, asked, blobs)) {
+    if (isDelivery) noteDelivery(step, fetches, from);
+    else noteEmptyAnswer(step, fetches, from, { rests: blobs.length > 0 });
+    noteUndelivered(step, from, { asked, blobs });
+  }
+  for (const { digest } of blobs) fetches.tried.delete(digest);
+  measure(fetches, "body", wanted);
+  measure(fetches, "state", blobs.filter((blob) => !wanted.includes(blob) && !unwanted.includes(blob)));
+  if (count > 0) noteHeard(step, from);
+  for (const _ of unwanted) step.discard("blob", from, "not-wanted");
+  fetches.hasNews = true;
+  if (wanted.length > 0) onBodies(step, new Map(wanted.map(({ digest, batch }) => [digest, batch!])));
+}
+
+/** Whether these blobs are the answer to what was asked, junk perhaps, and not what was asked before, or is sent unasked. */
+function isAnswer({ state }: Step, asked: readonly Digest[], blobs: readonly FetchedBlob[]): boolean {
+  // Before a restart something was asked that is not known any more.
+  if (asked.length === 0 || blobs.some(({ digest }) => asked.includes(digest))) return true;
+  return !blobs.some(({ digest, batch }) => batch || digest === state.transfer?.digest || state.fetched.has(digest));
+}
+
+function measure({ meanBytes }: Fetches, kind: Wanted["kind"], blobs: readonly FetchedBlob[]): void {
+  if (blobs.length === 0) return;
+  meanBytes[kind] = Math.max(1, blobs.reduce((sum, { bytes }) => sum + bytes.length, 0) / blobs.length);
+}
+
+/** What a peer was asked for, and has not sent although there was room for it, it does not have. */
+function noteUndelivered(
+  step: Step,
+  from: ReplicaId,
+  { asked, blobs }: { asked: readonly Digest[]; blobs: readonly FetchedBlob[] },
+): void {
+  const sent = new Set(blobs.map(({ digest }) => digest));
+  const isFull = blobs.reduce((sum, { bytes }) => sum + bytes.length, 0) >= ANSWER_BYTES / 4;
+  // An answer has what there is in the order in which it was asked for.
+  const end = isFull ? asked.findLastIndex((digest) => sent.has(digest)) : asked.length;
+  for (const digest of asked.slice(0, end)) if (!sent.has(digest)) noteTried(step, digest, from);
+}
+
+function noteTried(step: Step, digest: Digest, peer: ReplicaId): void {
+  const { statusIntervalMs, idleStatusMs } = step.env.settings;
+  const { tried } = step.state.fetches;
+  const entry = tried.get(digest) ?? { by: new Set(), askAt: -Infinity as Millis, delayMs: statusIntervalMs };
+  tried.set(digest, entry);
+  entry.by.add(peer);
+  if (entry.by.size < step.n - 1) return;
+  entry.by.clear();
+  entry.askAt = step.now + entry.delayMs as Millis;
+  entry.delayMs = Math.min(2 * entry.delayMs, idleStatusMs);
+}
+
+/** Gives each peer that can be asked the next of what is missing. */
+function assign(step: Step): void {
+  const { fetches, status: { heardAt } } = step.state;
+  if (heardAt.size === 0) {
+    fetches.silentUntil ??= step.now + step.env.settings.statusIntervalMs as Millis;
+    if (step.now < fetches.silentUntil) {
+      fetches.lookAt = fetches.silentUntil;
+      return;
+    }
+  }
+  const outstanding = new Set([...fetches.asked.values()].flatMap(({ what }) => what));
+  const all = wantedContents(step);
+  const free = freeSources(step, fetches);
+  const recent = new Set([...fetches.asked.keys(), ...free.filter(({ isRecent }) => isRecent).map(({ peer }) => peer)]);
+  /** What the peers before could not be asked for. */
+  let left: Wanted[] = [];
+  for (const [index, source] of free.entries()) {
+    const may = (wanted: Wanted) => mayAsk(step, wanted, { source, next: free.slice(index + 1), recent });
+    left = askOne(step, source.peer, { may, outstanding, sources: [left.values(), all] });
+  }
+  const next = all.next();
+  if (left.length > 0 || !next.done) fetches.lookAt = lookAt(step, left);
+}
+
+/** Asks one peer for what it may be asked for; gives what is left of what was looked at. */
+function askOne(
+  step: Step,
+  peer: ReplicaId,
+  { may, outstanding, sources }: {
+    may: (wanted: Wanted) => boolean;
+    outstanding: Set<Digest>;
+    sources: readonly IterableIterator<Wanted>[];
+  },
+): Wanted[] {
+  const digests: Digest[] = [];
+  const left: Wanted[] = [];
+  // More than the bodies that may be missing, so that no primary that withholds them keeps the state from being fetched.
+  const mostLeft = 2 * step.state.log.window + MAX_ASKED;
+  let bytes = 0;
+  for (const source of sources) {
+    while (digests.length < MAX_ASKED && left.length < mostLeft && bytes < ANSWER_BYTES) {
+      const { value: wanted, done } = source.next();
+      if (done) break;
+      if (outstanding.has(wanted.digest)) continue;
+      if (!may(wanted)) {
+        left.push(wanted);
+        continue;
+      }
+      digests.push(wanted.digest);
+      outstanding.add(wanted.digest);
+      bytes += step.state.fetches.meanBytes[wanted.kind];
+    }
+  }
+  left.push(...sources[0]!);
+  if (digests.length === 0) return left;
+  noteAsked(step, step.state.fetches, peer, digests);
+  step.send(peer, step.env.sign<Fetch>({ kind: "fetch", replica: step.self, number: nextNumber(step), digests }));
+  return left;
+}
+
+/** Whether a peer is to be asked for this now. */
+function mayAsk(
+  step: Step,
+  { digest, body }: Wanted,
+  { source: { peer, isRecent }, next, recent }: {
+    source: Source;
+    next: readonly Source[];
+    recent: ReadonlySet<ReplicaId>;
+  },
+): boolean {
+  const tried = step.state.fetches.tried.get(digest);
+  if (tried && (tried.by.has(peer) || step.now < tried.askAt)) return false;
+  const isUntried = (other: ReplicaId) => !tried?.by.has(other);
+  // Whoever seems to be dead comes last.
+  if (!isRecent) return ![...recent].some(isUntried);
+  if (!body || next.length === 0) return true;
+  const holders = holdersOf(step, body);
+  return holders.has(peer) || !next.some((other) => other.isRecent && holders.has(other.peer) && isUntried(other.peer));
+}
+
+/** When somebody can be asked for what nobody could be asked for now. */
+function lookAt(step: Step, left: readonly Wanted[]): Millis {
+  const { fetches } = step.state;
+  const times = left.map(({ digest }) => fetches.tried.get(digest)?.askAt ?? -Infinity).filter((at) => at > step.now);
+  const rested = restsUntil(step, fetches);
+  if (rested !== null) times.push(rested);
+  const soon = step.now + step.env.settings.statusIntervalMs;
+  return (times.length === 0 ? soon : Math.min(...times)) as Millis;
+}
+
+/** All that is missing: the bodies to vote for, the state that is being transferred, the bodies to execute. */
+function* wantedContents(step: Step): Generator<Wanted> {
+  const { transfer, loads } = step.state;
+  const { toVote, toExecute } = missingBodies(step);
+  for (const body of toVote) yield { digest: body.digest, kind: "body", body };
+  // Only as far as is asked for now: of a large state there are very many.
+  for (const digest of transfer?.wanted.keys() ?? []) if (!loads.has(digest)) yield { digest, kind: "state" };
+  for (const body of toExecute) yield { digest: body.digest, kind: "body", body };
+}

@@ -1,0 +1,223 @@
+/**
+ * State transfer (PBFT §5.3): a replica that a stable checkpoint has left behind fetches that state from the others, blob by blob,
+ * each checked against its digest, root page first. What it has already it does not fetch; to know that, it reads its own pages. While
+ * it fetches it takes part in the numbers above the checkpoint; it executes none. Of a state machine that is loaded by need nothing is
+ * in memory when the transfer is over, and what was fetched only until it is stored. What was fetched is known after a restart.
+ * @module
+ */
+import { skipTime } from "../ordering/agreed_time.ts";
+import { changedIds, machineChunks, retire, stabilize, type StableCertificate } from "./checkpoint.ts";
+import { endAnswered } from "../ordering/answers.ts";
+import { executeCommitted } from "../ordering/execution.ts";
+import type { Digest, SequenceNumber } from "../messages/ids.ts";
+import type { FetchedBlob } from "../io.ts";
+import { invariant } from "../invariant.ts";
+import type { KnownLeaf } from "../tree/leaf.ts";
+import { ask as load, havePages } from "./loading.ts";
+import { guarded } from "../ordering/machine_guard.ts";
+import { entriesOf, readChunk, readPage, readRoot, type Root } from "../tree/state_tree.ts";
+import type { Step } from "../state.ts";
+
+/** What a wanted digest is for. */
+type Want =
+  | { readonly kind: "root" }
+  | { readonly kind: "page" }
+  | { readonly kind: "chunk"; readonly id: string };
+
+/** A transfer that is under way. */
+export interface Transfer {
+  /** The stable checkpoint whose state is fetched. */
+  readonly sequence: SequenceNumber;
+  readonly digest: Digest;
+  root: Root | null;
+  readonly wanted: Map<Digest, Want>;
+  /** Chunks to put in place at the end; the state tree has their digests already. `null`: gone. None of a machine loaded by need. */
+  readonly staged: Map<string, Uint8Array | null>;
+  /** What the state named before, or what was fetched on the way: to be dropped if the new state doesn't name it. `null`: own pages are being read. */
+  former: Set<Digest> | null;
+  /** Own pages that the new state has too. */
+  shared: ReadonlySet<string>;
+  /** The chunks of the new state on other pages, as far as these have come. */
+  readonly listed: Set<string>;
+  /** What came before it was known what is wanted, because that is still being read: at most {@linkcode MAX_EARLY}. */
+  readonly early: Map<Digest, FetchedBlob>;
+}
+
+/** A replica that was started by the message with the blobs has asked for them in an earlier life. */
+const MAX_EARLY = 256;
+
+/** Stands in the tree for a chunk whose content is not that of any checkpoint. */
+const UNKNOWN = "unknown" as Digest;
+
+/** Starts to fetch the state of a stable checkpoint, or turns to a newer one; what was fetched for an older one is kept. */
+export function startTransfer(step: Step, certificate: StableCertificate): void {
+  const { state } = step;
+  const { sequence, digest } = certificate[0]!.message;
+  const before = state.transfer;
+  if (before && before.sequence >= sequence) return;
+  state.transfer = {
+    sequence,
+    digest,
+    root: null,
+    wanted: new Map(),
+    staged: before?.staged ?? new Map(),
+    former: before?.former ?? null,
+    shared: new Set(),
+    listed: new Set(),
+    early: before?.early ?? new Map(),
+  };
+  if (sequence > state.log.low) stabilize(step, certificate);
+  step.event({ kind: "state-transfer", phase: "started", sequence });
+  continueTransfer(step);
+}
+
+/** Goes on once the own pages are there. */
+export function continueTransfer(step: Step): void {
+  const { state } = step;
+  const { transfer, tree } = state;
+  if (!transfer || !havePages(step, tree.unloaded())) return;
+  if (!transfer.former) {
+    transfer.former = new Set([...tree.blobs(), ...state.fetched]);
+    for (const id of changedIds(step)) tree.note(id, UNKNOWN);
+    tree.forgetBlobs();
+    state.sealing = null;
+  }
+  if (!transfer.root) want(step, transfer, transfer.digest, { kind: "root" });
+  advance(step, transfer);
+}
+
+function advance(step: Step, transfer: Transfer): void {
+  takeUpEarly(step, transfer);
+  if (transfer.root && transfer.wanted.size === 0) finish(step, transfer, transfer.root);
+  else step.state.fetches.hasNews = true;
+}
+
+function takeUpEarly(step: Step, transfer: Transfer): void {
+  const { early, wanted } = transfer;
+  for (let found; (found = [...early.values()].filter(({ digest }) => wanted.has(digest))).length > 0;) {
+    for (const { digest } of found) early.delete(digest);
+    keep(step, transfer, found);
+    for (const blob of found) place(step, transfer, blob);
+  }
+  if (!isReading(step, transfer)) early.clear();
+}
+
+/** Whether it is known only in part what is wanted. */
+function isReading({ state }: Step, { former }: Transfer): boolean {
+  return !former || state.loads.size > 0;
+}
+
+/** Blobs come, each once. Returns those that were not for a transfer. */
+export function onStateBlobs(step: Step, blobs: readonly FetchedBlob[]): readonly FetchedBlob[] {
+  const { transfer } = step.state;
+  if (!transfer) return blobs;
+  if (isReading(step, transfer)) {
+    for (const blob of blobs) if (transfer.early.size < MAX_EARLY) transfer.early.set(blob.digest, blob);
+    if (transfer.former) advance(step, transfer);
+    return [];
+  }
+  const rest = blobs.filter((blob) => !transfer.wanted.has(blob.digest));
+  const wanted = blobs.filter((blob) => transfer.wanted.has(blob.digest));
+  keep(step, transfer, wanted);
+  for (const blob of wanted) place(step, transfer, blob);
+  if (wanted.length > 0) advance(step, transfer);
+  return rest;
+}
+
+/** A blob comes that was fetched earlier. */
+export function onStoredBlob(step: Step, blob: FetchedBlob): void {
+  if (step.state.transfer?.wanted.has(blob.digest)) place(step, step.state.transfer, blob);
+}
+
+/** Has blobs stored, and noted that they are, so that whatever becomes of this replica they are used, or removed some day. */
+function keep(step: Step, transfer: Transfer, fetched: readonly FetchedBlob[]): void {
+  if (fetched.length === 0) return;
+  const digests = fetched.map(({ digest }) => digest);
+  for (const digest of digests) {
+    step.state.fetched.add(digest);
+    transfer.former?.add(digest);
+  }
+  step.persist({ kind: "blobs", blobs: new Map(fetched.map(({ digest, bytes }) => [digest, bytes])) });
+  step.persist({ kind: "fetched", digests });
+}
+
+/** Something is to be had: from the store if it was fetched before, or else from a peer. Of a chunk that is loaded by need later, that it is stored is enough. */
+function want(step: Step, transfer: Transfer, digest: Digest, what: Want): void {
+  const { fetched } = step.state;
+  if (what.kind === "chunk" && fetched.has(digest) && !isStaged(step, what.id)) {
+    return step.state.tree.note(what.id, digest);
+  }
+  transfer.wanted.set(digest, what);
+  if (fetched.has(digest)) load(step, digest, { kind: "fetched" });
+}
+
+/** Puts a blob that is wanted where it belongs. */
+function place(step: Step, transfer: Transfer, { digest, bytes }: FetchedBlob): void {
+  const what = transfer.wanted.get(digest);
+  if (!what || !transfer.wanted.delete(digest)) return; // a liar gives one blob twice
+  const content = step.env.unpack(bytes);
+  if (what.kind === "root") placeRoot(step, transfer, readRoot(content));
+  else if (what.kind === "page") placePage(step, transfer, readPage(content));
+  else stage(step, transfer, { id: what.id, digest, chunk: readChunk(content)[1] });
+}
+
+function placeRoot(step: Step, transfer: Transfer, root: Root): void {
+  transfer.root = root;
+  const own = step.state.tree.unchanged();
+  transfer.shared = new Set(root.pages.flatMap(([, digest]) => own.get(digest) ?? []));
+  for (const [, digest] of root.pages) if (!own.has(digest)) want(step, transfer, digest, { kind: "page" });
+}
+
+function placePage(step: Step, transfer: Transfer, page: KnownLeaf): void {
+  const { tree } = step.state;
+  for (const [id, digest] of entriesOf(page)) {
+    transfer.listed.add(id);
+    if (tree.chunk(id) !== digest) want(step, transfer, digest, { kind: "chunk", id });
+  }
+}
+
+/** Whether a chunk's content is put in place at the end. */
+function isStaged({ env }: Step, id: string): boolean {
+  return !env.stateMachine.byNeed || !id.startsWith("m");
+}
+
+function stage(
+  step: Step,
+  { staged }: Transfer,
+  { id, digest, chunk }: { id: string; digest: Digest | null; chunk: Uint8Array | null },
+): void {
+  step.state.tree.note(id, digest);
+  if (isStaged(step, id)) staged.set(id, chunk);
+}
+
+/** Everything is there: the state becomes that of the checkpoint, and execution goes on from it. */
+function finish(step: Step, transfer: Transfer, root: Root): void {
+  const { state, env } = step;
+  const { sequence, digest, listed, shared, staged } = transfer;
+  const former = transfer.former!;
+  for (const id of state.tree.idsOutside(shared)) {
+    if (!listed.has(id)) stage(step, transfer, { id, digest: null, chunk: null });
+  }
+  const sealed = state.tree.seal([], root);
+  invariant(sealed.root === digest, `the state at ${sequence} has the root ${sealed.root}, a quorum has ${digest}`);
+  state.loads.clear();
+  state.fetched.clear();
+  const chunks = state.tree.find("m", { at: "" });
+  const isEmpty = Array.isArray(chunks) && chunks.length === 0;
+  const { stateMachine } = env;
+  if (stateMachine.byNeed) guarded(stateMachine, "byNeed.unload", () => stateMachine.byNeed!.unload(isEmpty));
+  else guarded(stateMachine, "restore", () => stateMachine.restore(machineChunks(staged)));
+  state.clients.restore([...staged].filter(([id]) => !id.startsWith("m")));
+  const live = state.tree.blobs();
+  const retired = [...former].filter((blob) => !live.has(blob));
+  retire(step, sequence, retired, live);
+  state.lastExecuted = sequence;
+  state.history = root.history;
+  skipTime(step, root.agreedTime);
+  state.transfer = state.unsealed = null;
+  step.persist({ kind: "checkpoint", sequence, root: digest, retired });
+  step.persist({ kind: "fetched", digests: null });
+  step.event({ kind: "state-transfer", phase: "finished", sequence });
+  endAnswered(step);
+  executeCommitted(step);
+}

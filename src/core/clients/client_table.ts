@@ -1,0 +1,220 @@
+/**
+ * Exactly once: what each client has had executed, and the stored replies (PBFT §4.1). All of it is part of the
+ * checkpointed state, and every decision is taken at execution, so that all replicas decide alike.
+ *
+ * Deviation: the paper remembers one reply per client for ever. Here a signed client opens a *session*, with a window of
+ * timestamps so that it can pipeline; a request of a session that is not there is refused and never executed again, so
+ * sessions may be evicted. Unsigned clients share the other half of the table, by name: {@linkcode ClientNames}.
+ *
+ * @module
+ */
+import { ClientNames } from "./client_names.ts";
+import { makeRoom, type Moment } from "./client_room.ts";
+import type { Limits } from "../config.ts";
+import type { ClientId, Digest, Millis, SequenceNumber } from "../messages/ids.ts";
+import type { Environment, Plain } from "../io.ts";
+import type { Request, Result, VouchedOperation, VouchedRequest } from "../messages/messages.ts";
+import { NEVER, refusal, refuse, reused } from "./refusals.ts";
+import type { ChunkChange } from "../tree/state_tree.ts";
+import { decodeReplies, encodeReplies, storedBytes, type StoredReply, storedReply } from "./stored_replies.ts";
+import { utf8 } from "../tree/text.ts";
+
+interface Session {
+  readonly client: ClientId;
+  readonly id: number;
+  readonly nonce: number;
+  /** All timestamps below it are answered and forgotten. */
+  lowestUnanswered: number;
+  lastUsed: Millis;
+  /** By timestamp; keys in [lowestUnanswered, lowestUnanswered + window). */
+  readonly replies: Map<number, StoredReply>;
+}
+
+/** The client table. */
+export class ClientTable {
+  readonly #env: Pick<Environment, "hash" | "pack" | "unpack">;
+  readonly #limits: Limits;
+  readonly #sessions = new Map<string, Session>();
+  readonly #names: ClientNames;
+  /** Chunk ids of the sessions that changed since the last checkpoint. */
+  readonly #dirty = new Set<string>();
+
+  constructor(env: Pick<Environment, "hash" | "pack" | "unpack">, limits: Limits) {
+    this.#env = env;
+    this.#limits = limits;
+    this.#names = new ClientNames(env, limits);
+  }
+
+  get sessions(): number {
+    return this.#sessions.size;
+  }
+
+  get names(): number {
+    return this.#names.size;
+  }
+
+  /**
+   * What a request is answered for good, however often it comes and whoever brings it: its stored results, or a refusal that
+   * stands as long as the service. It need not be ordered; if it were, relays of old requests would be ordered for ever.
+   * `null`: its execution must tell.
+   */
+  lookup(request: Request, digest: Digest, executed: SequenceNumber): readonly Result[] | null {
+    if (request.session === 0) {
+      const session = this.#opened(request);
+      return session && [opened(session)];
+    }
+    const session = this.#sessions.get(sessionKey(request.client, request.session));
+    // A session's id is the number that opened it, so that none with this id can open any more.
+    if (!session) return request.session <= executed ? refuse(request, "unknown-session", NEVER) : null;
+    const stored = session.replies.get(request.timestamp);
+    if (stored) return stored.digest === digest ? stored.results : reused(request, stored);
+    return request.timestamp < session.lowestUnanswered ? refuse(request, "stale-timestamp", NEVER) : null;
+  }
+
+  /** Executes a signed request once, by `run`, or answers from memory, or refuses. */
+  execute(request: Request, digest: Digest, at: Moment, run: () => readonly Result[]): readonly Result[] {
+    if (request.session === 0) return [this.#open(request, at)];
+    const session = this.#sessions.get(sessionKey(request.client, request.session));
+    if (!session) return refuse(request, "unknown-session", NEVER);
+    this.#acknowledge(session, request);
+    session.lastUsed = at.timestamp;
+    this.#dirty.add(sessionChunk(session));
+    const stored = session.replies.get(request.timestamp);
+    if (stored) return stored.digest === digest ? stored.results : reused(request, stored);
+    if (request.timestamp < session.lowestUnanswered) return refuse(request, "stale-timestamp", NEVER);
+    if (request.timestamp >= session.lowestUnanswered + this.#limits.sessionWindow) {
+      return refuse(request, "beyond-window", at.sequence);
+    }
+    if (storedBytes(session.replies) >= this.#limits.maxSessionReplyBytes) {
+      return refuse(request, "reply-storage-full", at.sequence);
+    }
+    const results = run();
+    session.replies.set(request.timestamp, storedReply(digest, results));
+    return results;
+  }
+
+  /** What a vouched request is answered for good, as in {@linkcode lookup}. What has expired can be executed in no later batch. */
+  lookupAll({ operations, notAfter }: VouchedRequest, agreedTime: Millis): readonly Result[] | null {
+    const isExpired = notAfter < agreedTime;
+    const results: Result[] = [];
+    for (const operation of operations) {
+      const result = this.lookupVouched(operation, isExpired ? null : notAfter) ??
+        (isExpired ? refusal("expired", NEVER) : null);
+      if (!result) return null;
+      results.push(result);
+    }
+    return results;
+  }
+
+  /** As {@linkcode ClientNames.highestOf}. */
+  highestOf(name: string): number {
+    return this.#names.highestOf(name);
+  }
+
+  /** As {@linkcode ClientNames.lookup}. */
+  lookupVouched(operation: VouchedOperation, notAfter: Millis | null = null): Result | null {
+    return this.#names.lookup(operation, notAfter);
+  }
+
+  /** As {@linkcode ClientNames.execute}. */
+  executeVouched(operation: VouchedOperation, at: Moment, run: () => Result): Result {
+    return this.#names.execute(operation, at, run);
+  }
+
+  /** The chunks of the table that changed since the last call. */
+  takeChanges(): readonly ChunkChange[] {
+    const sessions = [...this.#dirty].sort().map((id): ChunkChange => [id, this.#encode(id)]);
+    this.#dirty.clear();
+    return [...this.#names.takeChanges(), ...sessions];
+  }
+
+  /** Puts chunks in place, after a restart or a state transfer. */
+  restore(changes: Iterable<ChunkChange>): void {
+    for (const change of changes) {
+      const [id, chunk] = change;
+      if (id.startsWith("n")) {
+        this.#names.restore(change);
+        continue;
+      }
+      this.#dirty.delete(id);
+      if (chunk === null) this.#sessions.delete(id.slice(1));
+      else this.#restoreSession(this.#env.unpack(chunk));
+    }
+  }
+
+  /** Opening is idempotent by its nonce. Only sessions that are idle long enough give way, so a flood evicts nobody at work. */
+  #open(request: Request, at: Moment): Result {
+    const before = this.#opened(request);
+    if (before) return opened(before);
+    const { maxSessions, sessionIdleMs } = this.#limits;
+    const taken = this.#sessions.has(sessionKey(request.client, at.sequence)); // one opening per client and batch
+    const room = { max: maxSessions, idleMs: sessionIdleMs, now: at.timestamp };
+    if (taken || !makeRoom(this.#sessions, room, (evicted) => this.#dirty.add(sessionChunk(evicted)))) {
+      return refusal("too-many-clients", at.sequence);
+    }
+    const session: Session = {
+      client: request.client,
+      id: at.sequence,
+      nonce: request.timestamp,
+      lowestUnanswered: 1,
+      lastUsed: at.timestamp,
+      replies: new Map(),
+    };
+    this.#sessions.set(sessionKey(session.client, session.id), session);
+    this.#dirty.add(sessionChunk(session));
+    return opened(session);
+  }
+
+  /** The session that this request has opened before. */
+  #opened({ client, timestamp }: Request): Session | null {
+    for (const session of this.#sessions.values()) {
+      if (session.client === client && session.nonce === timestamp) return session;
+    }
+    return null;
+  }
+
+  #acknowledge(session: Session, request: Request): void {
+    const lowest = Math.min(request.lowestUnanswered, request.timestamp);
+    if (lowest <= session.lowestUnanswered) return;
+    session.lowestUnanswered = lowest;
+    for (const timestamp of [...session.replies.keys()]) if (timestamp < lowest) session.replies.delete(timestamp);
+  }
+
+  #encode(id: string): Uint8Array | null {
+    const s = this.#sessions.get(id.slice(1));
+    return s
+      ? this.#env.pack([s.client, s.id, s.nonce, s.lowestUnanswered, s.lastUsed, encodeReplies(s.replies)])
+      : null;
+  }
+
+  #restoreSession(plain: Plain): void {
+    const [client, id, nonce, lowestUnanswered, lastUsed, replies] = plain as [
+      ClientId,
+      number,
+      number,
+      number,
+      Millis,
+      Plain,
+    ];
+    this.#sessions.set(sessionKey(client, id), {
+      client,
+      id,
+      nonce,
+      lowestUnanswered,
+      lastUsed,
+      replies: decodeReplies(replies),
+    });
+  }
+}
+
+function opened(session: Session): Result {
+  return { sequence: session.id as SequenceNumber, status: "ok", value: utf8(String(session.id)) };
+}
+
+function sessionKey(client: ClientId, id: number): string {
+  return `${client}/${id}`;
+}
+
+function sessionChunk(session: Session): string {
+  return `s${sessionKey(session.client, session.id)}`;
+}

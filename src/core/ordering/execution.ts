@@ -1,0 +1,159 @@
+/**
+ * Execution in the order of sequence numbers (PBFT §4.2), each request once.
+ * @module
+ */
+import { noteAgreedTime } from "./agreed_time.ts";
+import { askForBody } from "./bodies.ts";
+import { isCheckpointDue, isSurpassed, takeCheckpoint } from "../checkpoints/checkpoint.ts";
+import { dropFormer } from "./former_bodies.ts";
+import type { Millis, SequenceNumber } from "../messages/ids.ts";
+import { invariant } from "../invariant.ts";
+import { isReadyFor } from "../checkpoints/loading.ts";
+import { bytesFrom, failureOf, isOurs } from "./machine_guard.ts";
+import type { Slot } from "./message_log.ts";
+import type { AnyRequest, Batch, Result, SignedRequest } from "../messages/messages.ts";
+import { ownerOf, requestBytes } from "./pending_requests.ts";
+import { answer, endWaiting } from "./answers.ts";
+import { NEVER, refusal } from "../clients/refusals.ts";
+import { OperationError } from "../state_machine.ts";
+import type { Step } from "../state.ts";
+import { fairnessRules } from "../views/patience.ts";
+import { utf8 } from "../tree/text.ts";
+
+/** Executes what is committed, as far as there is no gap and what it touches is loaded. */
+export function executeCommitted(step: Step): void {
+  const { state } = step;
+  while (!state.transfer && !isSurpassed(step)) {
+    if (isCheckpointDue(step) && !takeCheckpoint(step)) return;
+    const slot = state.log.find(state.lastExecuted + 1);
+    if (!slot || slot.committed === null) return;
+    if (slot.batch?.digest !== slot.committed) return askForBody(step, slot.committed);
+    const { batch } = slot;
+    if (!isReadyFor(step, () => batch.requests.flatMap(operationsOf))) return;
+    execute(step, slot, batch);
+  }
+}
+
+function execute(step: Step, slot: Slot, batch: Batch): void {
+  const { state, env } = step;
+  invariant(slot.sequence === state.lastExecuted + 1, `${slot.sequence} is executed after ${state.lastExecuted}`);
+  const before = state.agreedTime;
+  if (batch.requests.length > 0) {
+    state.agreedTime = Math.max(before, batch.timestamp) as Millis;
+    noteAgreedTime(step);
+  }
+  if (!step.isPrimary) state.pending.noteBatch(roomOf(step, batch), state.suspicion.awakeMs, fairnessRules(step));
+  for (const request of batch.requests) executeRequest(step, { sequence: slot.sequence, before }, request);
+  state.history = env.hash(env.pack([state.history, batch.digest]));
+  state.lastExecuted = slot.sequence;
+  state.bodies.delete(batch.digest);
+  if (state.lastProposed < state.lastExecuted) state.lastProposed = state.lastExecuted;
+  const known = slot.prePrepare?.message.digest === batch.digest;
+  step.persist({
+    kind: "committed",
+    sequence: slot.sequence,
+    digest: batch.digest,
+    commits: slot.decision,
+    batch: known ? null : batch,
+  });
+  dropFormer(step, slot);
+  step.stage("executed", state.view, slot.sequence, batch);
+}
+
+/** Whether a batch could have taken in a request, too. */
+function roomOf({ env }: Step, { requests, bytes }: Batch): (request: SignedRequest) => boolean {
+  const { maxBatchRequests, maxBatchBytes } = env.genesis.limits;
+  return (request) => requests.length < maxBatchRequests && bytes.length + requestBytes(request) <= maxBatchBytes;
+}
+
+function operationsOf({ message }: SignedRequest): readonly Uint8Array[] {
+  return message.kind === "request" ? message.operations : message.operations.map(({ operation }) => operation);
+}
+
+/** The number that is executed, and the agreed time of the one before. */
+type Place = Pick<Slot, "sequence"> & { readonly before: Millis };
+
+function executeRequest(step: Step, place: Place, request: SignedRequest): void {
+  const { state } = step;
+  const results = resultsOf(step, place, request.message, request);
+  if (place.sequence > state.answeredThrough || state.pending.has(request)) answer(step, request, results);
+  const isRefused = results.some(({ status }) => status === "refused");
+  if (isRefused) state.refused.note(request.digest, results, state.clock.elapsedMs);
+  state.pending.fairness.noteServed(ownerOf(request.message), state.suspicion.awakeMs, fairnessRules(step));
+  endWaiting(step, request, results);
+}
+
+function resultsOf(step: Step, place: Place, message: AnyRequest, { digest }: SignedRequest): readonly Result[] {
+  const { clients, agreedTime } = step.state;
+  const { sequence, before } = place;
+  const at = { sequence, timestamp: agreedTime, before };
+  const { nameIdleMs, maxSessionReplyBytes } = step.env.genesis.limits;
+  const bounded = boundedBy(maxSessionReplyBytes, sequence);
+  if (message.kind === "request") {
+    return clients.execute(message, digest, at, () => {
+      return message.operations.map((operation) => bounded(() => run(step, place, operation, message.client)));
+    });
+  }
+  // Judged by the time before this batch, which its gateway can know. A name outlives every request that is executed for it
+  // (see ClientTable), so that a vouched request that is replayed never runs twice.
+  const { notAfter } = message;
+  const refused = notAfter < before
+    ? refusal("expired", NEVER)
+    : notAfter > (before || agreedTime) + nameIdleMs
+    ? refusal("too-early", sequence)
+    : null;
+  return message.operations.map((vouched) => {
+    const { operation, name } = vouched;
+    if (refused) return clients.lookupVouched(vouched, null) ?? refused;
+    return bounded(() => clients.executeVouched(vouched, at, () => run(step, place, operation, `name:${name}`)));
+  });
+}
+
+/** One reply carries the results of all of a request's operations: those for which it has no room left do not run. */
+function boundedBy(maxBytes: number, sequence: SequenceNumber): (next: () => Result) => Result {
+  let bytes = 0;
+  return (next) => {
+    if (bytes >= maxBytes) return refusal("reply-storage-full", sequence);
+    const result = next();
+    bytes += result.value.length;
+    return result;
+  };
+}
+
+/** Gives one operation to the state machine. */
+function run(step: Step, { sequence }: Place, operation: Uint8Array, client: string): Result {
+  const { state: { agreedTime, unsealed }, env } = step;
+  if (unsealed !== null) {
+    return rejected(sequence, "the state machine can't give its state, so it is given no operations");
+  }
+  const context = { sequence, timestamp: agreedTime, client };
+  return attempt(step, sequence, "execute", () => env.stateMachine.execute(operation, context));
+}
+
+/** What the state machine says. Whatever it throws or returns becomes the same result everywhere. */
+export function attempt(
+  step: Step,
+  sequence: SequenceNumber,
+  method: "execute" | "query",
+  ask: () => unknown,
+): Result {
+  try {
+    const value = bytesFrom(method, ask());
+    const { maxResultBytes } = step.env.genesis.limits;
+    if (value.length > maxResultBytes) {
+      return rejected(sequence, `the result has ${value.length} bytes, the limit is ${maxResultBytes}`);
+    }
+    return { sequence, status: "ok", value };
+  } catch (error) {
+    if (isOurs(step.env.stateMachine, error)) throw error;
+    if (error instanceof OperationError && typeof error.message === "string") {
+      return rejected(sequence, error.message.slice(0, 1024));
+    }
+    step.event(failureOf(error, sequence));
+    return rejected(sequence, "the state machine failed");
+  }
+}
+
+function rejected(sequence: SequenceNumber, reason: string): Result {
+  return { sequence, status: "rejected", value: utf8(reason) };
+}

@@ -1,0 +1,122 @@
+/**
+ * The state machine held to its contract. It is the program of whoever runs the cluster, and may be wrong: whatever it returns or throws,
+ * it gives the same outcome on every replica, and its author gets the error and its stack.
+ * @module
+ */
+import type { Event } from "../events.ts";
+import type { SequenceNumber } from "../messages/ids.ts";
+import { InvariantError } from "../invariant.ts";
+import type { ChunkNeed, StateByNeed, StateMachine } from "../state_machine.ts";
+
+/** The state machine does not keep its contract. The message says which method, and what it did. */
+export class StateMachineError extends Error {
+  /** @ignore */
+  override name = "StateMachineError";
+}
+
+/** What was thrown, for people. */
+export interface Thrown {
+  /** One line. */
+  readonly error: string;
+  /** Where it came from, if that is known. */
+  readonly stack: string | null;
+}
+
+const MAX_ERROR_LENGTH = 1024;
+const MAX_STACK_LENGTH = 8 * 1024;
+
+/** Describes whatever was thrown: an error, `null`, an object that can't even be turned into text. */
+export function describeThrown(thrown: unknown): Thrown {
+  try {
+    const stack = thrown instanceof Error && typeof thrown.stack === "string" ? thrown.stack : null;
+    return { error: String(thrown).slice(0, MAX_ERROR_LENGTH), stack: stack?.slice(0, MAX_STACK_LENGTH) ?? null };
+  } catch {
+    return { error: "it threw something that has no text", stack: null };
+  }
+}
+
+/** The event for a failure of the machine that belongs to no operation. */
+export function failureOf(thrown: unknown, sequence = 0): Extract<Event, { readonly kind: "operation-failed" }> {
+  return { kind: "operation-failed", sequence: sequence as SequenceNumber, ...describeThrown(thrown) };
+}
+
+/** A copy of the bytes that a method returned: the machine may use its buffer again. @throws {StateMachineError} if they are none. */
+export function bytesFrom(method: string, value: unknown): Uint8Array {
+  if (value instanceof Uint8Array) return new Uint8Array(value);
+  ignoreRejection(value);
+  throw new StateMachineError(`${method}() returned ${kindOf(value)}: expected a Uint8Array`);
+}
+
+/**
+ * All changes at once. @throws {StateMachineError} if the machine throws, or gives something else.
+ * @throws {InvariantError} if a machine that is loaded by need finds that something is not loaded: that is no fault of its author.
+ */
+export function changesOf(machine: StateMachine): readonly (readonly [id: string, chunk: Uint8Array | null])[] {
+  return guarded(machine, "takeChanges", () => {
+    const changes = machine.takeChanges() as Iterable<unknown> | null | undefined;
+    ignoreRejection(changes);
+    if (typeof changes?.[Symbol.iterator] === "function") return Array.from(changes, checkedChange);
+    throw new StateMachineError(`takeChanges() returned ${kindOf(changes)}: expected a list`);
+  });
+}
+
+/** What must be loaded before `operations`. If the machine throws on some of them, of the others; those will be rejected. */
+export function needsOf(
+  machine: StateMachine,
+  byNeed: StateByNeed,
+  operations: readonly Uint8Array[],
+): readonly ChunkNeed[] {
+  try {
+    return guarded(machine, "byNeed.needs", () => [...byNeed.needs(operations)]);
+  } catch (error) {
+    if (!(error instanceof StateMachineError)) throw error;
+    if (operations.length <= 1) return [];
+    return operations.flatMap((operation) => needsOf(machine, byNeed, [operation]));
+  }
+}
+
+/** Calls a method that must not throw. @throws {StateMachineError} in place of whatever it throws, with that one's stack. */
+export function guarded<T>(machine: StateMachine, method: string, call: () => T): T {
+  try {
+    return call();
+  } catch (thrown) {
+    if (isOurs(machine, thrown) || thrown instanceof StateMachineError) throw thrown;
+    const { error, stack } = describeThrown(thrown);
+    const wrapped = new StateMachineError(`${method}() threw ${error}`, { cause: thrown });
+    if (stack !== null) wrapped.stack = stack;
+    throw wrapped;
+  }
+}
+
+/** Whether a broken invariant of this package was thrown, and not what the machine's author wrote. */
+export function isOurs({ byNeed }: StateMachine, thrown: unknown): boolean {
+  return byNeed !== undefined && thrown instanceof InvariantError;
+}
+
+function checkedChange(change: unknown): readonly [string, Uint8Array | null] {
+  const [id, chunk] = Array.isArray(change) ? change : [];
+  if (typeof id !== "string" || !id.isWellFormed()) {
+    throw new StateMachineError(`takeChanges() gave ${kindOf(id)} as an id: expected a well-formed string`);
+  }
+  if (chunk === null || chunk instanceof Uint8Array) return [id, chunk];
+  throw new StateMachineError(`takeChanges() gave ${kindOf(chunk)} as chunk ${id}: expected a Uint8Array or null`);
+}
+
+/** A promise that nobody looks at would end the process when it is rejected. */
+function ignoreRejection(value: unknown): void {
+  try {
+    if (isThenable(value)) value.then(() => {}, () => {});
+  } catch { /* it is none, then */ }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === "function";
+}
+
+function kindOf(value: unknown): string {
+  if (value === undefined || value === null) return String(value);
+  if (typeof value !== "object") return `a ${typeof value}`;
+  if (isThenable(value)) return "a promise";
+  if (Array.isArray(value)) return "a list";
+  return ArrayBuffer.isView(value) ? "another view of a buffer" : "an object";
+}

@@ -1,0 +1,190 @@
+/**
+ * The message log (PBFT §4.2): what is known of each sequence number between the watermarks. Votes may come before
+ * their pre-prepare; they wait here. goPBFT's `MsgBuffer`.
+ * @module
+ */
+import type { Digest, ReplicaId, SequenceNumber, View } from "../messages/ids.ts";
+import type { FormerBody } from "./former_bodies.ts";
+import { invariant } from "../invariant.ts";
+import type {
+  Batch,
+  Commit,
+  Decision,
+  Prepare,
+  PreparedCertificate,
+  PrePrepare,
+  Signed,
+  Stage,
+  Verified,
+} from "../messages/messages.ts";
+import { primaryOf } from "../messages/quorum.ts";
+
+/** A pre-prepare that can't be accepted yet. */
+export interface WaitingPrePrepare {
+  readonly prePrepare: Verified<Signed<PrePrepare>>;
+  readonly batch: Batch | null;
+  /** It comes from a new-view: what was agreed before is not measured against our clock again. */
+  readonly carried: boolean;
+}
+
+/** One sequence number. Of each sender it keeps one prepare and one commit, those of the highest view: so it is bounded. */
+export interface Slot {
+  readonly sequence: SequenceNumber;
+  /** The accepted pre-prepare of the highest view so far; durable before the prepare is sent. */
+  prePrepare: Verified<Signed<PrePrepare>> | null;
+  /** The body of `committed` if that is set, else of `prePrepare`; `null` while it is being fetched. */
+  batch: Batch | null;
+  /** What was accepted here before `prePrepare`, with another digest, and may still be asked for; by digest. */
+  readonly former: Map<Digest, FormerBody>;
+  /** When `prePrepare` was accepted, in time awake; `null`: in an earlier life. */
+  acceptedAt: number | null;
+  /** A pre-prepare that can't be accepted yet: its body is missing, or its timestamp is too far ahead of our clock. */
+  waiting: WaitingPrePrepare | null;
+  readonly prepares: Map<ReplicaId, Verified<Signed<Prepare>>>;
+  readonly commits: Map<ReplicaId, Verified<Signed<Commit>>>;
+  /** The certificate of the highest view in which this number was prepared here; durable before the commit is sent. */
+  prepared: PreparedCertificate | null;
+  /** The digest that a quorum of commits agrees on. Never changes once set. */
+  committed: Digest | null;
+  /** That quorum. */
+  decision: readonly Verified<Signed<Commit>>[];
+  /** The same as this replica passes it on; `null`: nobody needed it yet. */
+  proof: Verified<Signed<Decision>> | null;
+}
+
+/** The slots in (low watermark, high watermark]. */
+export class MessageLog {
+  readonly #slots = new Map<number, Slot>();
+  #low: SequenceNumber;
+  /** Of the slots that there are; at least the low watermark. */
+  #highest: SequenceNumber;
+
+  constructor(low: SequenceNumber, readonly window: number) {
+    this.#low = low;
+    this.#highest = low;
+  }
+
+  /** h: the last stable checkpoint. */
+  get low(): SequenceNumber {
+    return this.#low;
+  }
+
+  /** H = h + L. */
+  get high(): SequenceNumber {
+    return (this.#low + this.window) as SequenceNumber;
+  }
+
+  isWithin(sequence: SequenceNumber): boolean {
+    return sequence > this.#low && sequence <= this.high;
+  }
+
+  find(sequence: number): Slot | undefined {
+    return this.#slots.get(sequence);
+  }
+
+  /** The slot of a number between the watermarks, made if need be. */
+  slot(sequence: SequenceNumber): Slot {
+    invariant(this.isWithin(sequence), `slot ${sequence} is within (${this.#low}, ${this.high}]`);
+    let slot = this.#slots.get(sequence);
+    if (!slot) {
+      slot = {
+        sequence,
+        prePrepare: null,
+        batch: null,
+        former: new Map(),
+        acceptedAt: null,
+        waiting: null,
+        prepares: new Map(),
+        commits: new Map(),
+        prepared: null,
+        committed: null,
+        decision: [],
+        proof: null,
+      };
+      this.#slots.set(sequence, slot);
+      if (sequence > this.#highest) this.#highest = sequence;
+    }
+    return slot;
+  }
+
+  /** All slots, by ascending number. */
+  slots(): readonly Slot[] {
+    return [...this.#slots.values()].sort((a, b) => a.sequence - b.sequence);
+  }
+
+  /** The highest number of which anything is known; the low watermark if there is none. */
+  highest(): SequenceNumber {
+    return this.#highest;
+  }
+
+  /**
+   * The highest number above `executed` that has something to be executed: accepted, or waiting to be, in this view, or
+   * committed; `executed` if there is none. Mere votes don't count, so that no single liar makes it look as if something were open.
+   */
+  highestOpen(view: View, executed: SequenceNumber): SequenceNumber {
+    for (let n = this.#highest; n > executed; n--) {
+      const slot = this.#slots.get(n);
+      if (!slot) continue;
+      const isOfView = slot.prePrepare?.message.view === view || slot.waiting?.prePrepare.message.view === view;
+      if (isOfView || slot.committed !== null) return slot.sequence;
+    }
+    return executed;
+  }
+
+  /** The highest number that is committed; the low watermark if there is none. */
+  highestCommitted(): SequenceNumber {
+    let highest: SequenceNumber = this.#low;
+    for (const { sequence, committed } of this.#slots.values()) {
+      if (sequence > highest && committed !== null) highest = sequence;
+    }
+    return highest;
+  }
+
+  /** The highest number that prepared here, in whatever view, or is committed; the low watermark if there is none. */
+  highestPrepared(): SequenceNumber {
+    let highest: SequenceNumber = this.#low;
+    for (const { sequence, prepared, committed } of this.#slots.values()) {
+      if (sequence > highest && (prepared !== null || committed !== null)) highest = sequence;
+    }
+    return highest;
+  }
+
+  /** How many bodies are kept of batches in whose place others were accepted. */
+  get formerBodies(): number {
+    let count = 0;
+    for (const { former } of this.#slots.values()) count += former.size;
+    return count;
+  }
+
+  /** Moves the watermarks to a stable checkpoint and frees what is at or below it. */
+  advance(low: SequenceNumber): void {
+    invariant(low >= this.#low, `the low watermark never falls: ${this.#low} -> ${low}`);
+    this.#low = low;
+    if (this.#highest < low) this.#highest = low;
+    for (const sequence of [...this.#slots.keys()]) if (sequence <= low) this.#slots.delete(sequence);
+  }
+}
+
+/** The prepares that match the slot's pre-prepare. The primary's own never counts. */
+export function matchingPrepares(slot: Slot, n: number): readonly Verified<Signed<Prepare>>[] {
+  if (!slot.prePrepare) return [];
+  const { view, digest } = slot.prePrepare.message;
+  const primary = primaryOf(view, n);
+  return [...slot.prepares.values()]
+    .filter(({ message: p }) => p.view === view && p.digest === digest && p.replica !== primary)
+    .sort((a, b) => a.message.replica - b.message.replica);
+}
+
+/** The commits of distinct replicas to this digest in this view. */
+export function matchingCommits(slot: Slot, view: View, digest: Digest): readonly Verified<Signed<Commit>>[] {
+  return [...slot.commits.values()]
+    .filter(({ message }) => message.view === view && message.digest === digest)
+    .sort((a, b) => a.message.replica - b.message.replica);
+}
+
+/** How far a number has come in this view; goPBFT's `CurrentStage`. What an earlier view made of it does not count. */
+export function stageOf(slot: Slot, view: View): Stage {
+  if (slot.committed !== null) return "committed";
+  if (slot.prePrepare?.message.view !== view) return "idle";
+  return slot.prepared?.prePrepare.message.view === view ? "prepared" : "pre-prepared";
+}

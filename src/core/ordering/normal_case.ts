@@ -1,0 +1,291 @@
+/**
+ * The normal case (PBFT §4.2): request, pre-prepare, prepare, commit. goPBFT's `resolveMsg`.
+ * @module
+ */
+import { ceiling, proposalTime, reachedAt, watchProgress } from "./agreed_time.ts";
+import { executeCommitted } from "./execution.ts";
+import { askForBody } from "./bodies.ts";
+import { compare } from "../messages/evidence.ts";
+import { bodyOf, dropFormer, keepFormer } from "./former_bodies.ts";
+import type { Digest, Millis, SequenceNumber, View } from "../messages/ids.ts";
+import { matchingCommits, matchingPrepares, type Slot } from "./message_log.ts";
+import type {
+  Batch,
+  Commit,
+  Decision,
+  Prepare,
+  PrePrepare,
+  Signed,
+  SignedRequest,
+  Verified,
+} from "../messages/messages.ts";
+import { noteRound } from "../views/patience.ts";
+import { primaryOf } from "../messages/quorum.ts";
+import type { Environment } from "../io.ts";
+import { isHalfFull, requestBytes } from "./pending_requests.ts";
+import { quickenStatus } from "../upkeep/retransmission.ts";
+import type { Step } from "../state.ts";
+
+/**
+ * As primary: gives waiting requests the next numbers, while the pipeline and the watermarks have room. A batch costs about the
+ * same however full it is, so while one is under way the next is made only when it would be at least half full.
+ */
+export function propose(step: Step): void {
+  const { state, env } = step;
+  if (!step.isPrimary || !step.isActive || !step.mayVote || state.transfer) return;
+  while (state.lastProposed - state.lastExecuted < env.settings.pipelineDepth && state.lastProposed < state.log.high) {
+    const isFilling = state.lastProposed < state.filling.through;
+    if (state.lastProposed > state.lastExecuted && !nextIsHalfFull(step) && !isFilling) return;
+    const requests = takeRequests(step);
+    if (requests.length === 0 && !isFilling) return;
+    const batch = requests.length > 0 ? env.batch(proposalTime(step), requests) : nullBatch(env);
+    state.lastProposed = (state.lastProposed + 1) as SequenceNumber;
+    const prePrepare = env.sign<PrePrepare>({
+      kind: "pre-prepare",
+      replica: step.self,
+      view: state.view,
+      sequence: state.lastProposed,
+      digest: batch.digest,
+    });
+    accept(step, state.log.slot(state.lastProposed), prePrepare, batch);
+    step.send("all", prePrepare, batch);
+  }
+}
+
+/** The batch of a null request: no requests, no time. */
+export function nullBatch(env: Pick<Environment, "batch">): Batch {
+  return env.batch(0 as Millis, []);
+}
+
+function nextIsHalfFull(step: Step): boolean {
+  const { unproposed, unproposedBytes } = step.state.pending;
+  return isHalfFull(step.env.genesis.limits, unproposed, unproposedBytes);
+}
+
+/** The requests whose turn it is, as many as fit into a batch. */
+function takeRequests(step: Step): Verified<SignedRequest>[] {
+  const { maxBatchBytes, maxBatchRequests } = step.env.genesis.limits;
+  const taken: Verified<SignedRequest>[] = [];
+  let bytes = 32; // the list's head and the timestamp
+  for (const entry of step.state.pending.inTurn()) {
+    bytes += requestBytes(entry.request);
+    if (bytes > maxBatchBytes || taken.length === maxBatchRequests) break;
+    step.state.pending.propose(entry);
+    taken.push(entry.request);
+  }
+  return taken;
+}
+
+/** A pre-prepare comes: accept it if its primary has given this number to nothing else in this view. */
+export function onPrePrepare(step: Step, prePrepare: Verified<Signed<PrePrepare>>, batch?: Verified<Batch>): void {
+  const { state } = step;
+  const { replica, view, sequence } = prePrepare.message;
+  const discard = (reason: Parameters<Step["discard"]>[2]) => step.discard("pre-prepare", replica, reason);
+  if (!state.log.isWithin(sequence)) return discard("outside-watermarks");
+  if (view !== state.view || !step.isActive) {
+    if (view > state.view) quickenStatus(step); // the others may have gone on: they are to say so
+    return discard("other-view");
+  }
+  if (replica !== step.primary) return discard("not-the-primary");
+  const slot = state.log.slot(sequence);
+  const accepted = slot.prePrepare?.message.view === view ? slot.prePrepare : null;
+  const waiting = slot.waiting?.prePrepare.message.view === view ? slot.waiting : null;
+  const known = accepted ?? waiting?.prePrepare;
+  if (compare(step, known, prePrepare)) return discard("conflicting");
+  if (sequence <= state.lastExecuted) return discard("already-executed");
+  if (accepted || waiting?.batch || (waiting && !batch)) return discard("duplicate");
+  slot.waiting = {
+    prePrepare,
+    batch: batch ?? bodyOf(slot, prePrepare.message.digest),
+    carried: waiting?.carried ?? false,
+  };
+  acceptWaiting(step, slot);
+}
+
+/** Accepts the pre-prepare that waits, if its body is there and the agreed time can have come to its timestamp. */
+export function acceptWaiting(step: Step, slot: Slot): void {
+  // What was taken up before it may have made it stable.
+  if (!slot.waiting || !step.state.log.isWithin(slot.sequence)) return;
+  const { prePrepare, batch, carried } = slot.waiting;
+  if (!batch) return askForBody(step, prePrepare.message.digest);
+  if (!carried && batch.timestamp > ceiling(step)) return void step.state.early.add(slot.sequence);
+  if (!step.mayVote) return;
+  slot.waiting = null;
+  if (prePrepare.message.view !== step.state.view) return;
+  if (!carried) watchProgress(step, slot.sequence, batch);
+  accept(step, slot, prePrepare, batch);
+}
+
+/** Takes up the pre-prepares whose time has come. */
+export function takeUpEarly(step: Step): void {
+  if (step.now < (earlyAt(step) ?? Infinity)) return;
+  const early = [...step.state.early].sort((a, b) => a - b);
+  step.state.early.clear();
+  for (const sequence of early) {
+    const slot = step.state.log.find(sequence);
+    if (slot) acceptWaiting(step, slot);
+  }
+}
+
+/** When the first of the early pre-prepares can be taken up. */
+export function earlyAt(step: Step): Millis | null {
+  let at: number | null = null;
+  for (const sequence of step.state.early) {
+    const timestamp = step.state.log.find(sequence)?.waiting?.batch?.timestamp ?? 0 as Millis;
+    at = Math.min(at ?? Infinity, reachedAt(step, timestamp));
+  }
+  return at as Millis | null;
+}
+
+/** Bodies that were asked for have come. */
+export function onBodies(step: Step, bodies: ReadonlyMap<Digest, Batch>): void {
+  const { log } = step.state;
+  for (let n = log.low + 1; n <= log.highest(); n++) {
+    const slot = log.find(n);
+    if (!slot) continue;
+    const decided = slot.committed === null ? undefined : bodies.get(slot.committed);
+    if (decided) slot.batch = decided;
+    const waiting = slot.waiting ? bodies.get(slot.waiting.prePrepare.message.digest) : undefined;
+    if (!waiting) continue;
+    slot.waiting = { ...slot.waiting!, batch: waiting };
+    acceptWaiting(step, slot);
+  }
+  executeCommitted(step);
+}
+
+/** The pre-prepare is ours to stand by: record it, and as a backup say so. */
+function accept(step: Step, slot: Slot, prePrepare: Verified<Signed<PrePrepare>>, batch: Batch): void {
+  const { view, sequence, digest } = prePrepare.message;
+  keepFormer(step, slot, prePrepare.message);
+  slot.prePrepare = prePrepare;
+  slot.acceptedAt = step.state.suspicion.awakeMs;
+  if (slot.committed === null || slot.committed === digest) slot.batch = batch;
+  step.persist({ kind: "accepted", prePrepare, batch });
+  step.stage("pre-prepared", view, sequence, batch);
+  if (!step.isPrimary) {
+    const prepare = step.env.sign<Prepare>({ kind: "prepare", replica: step.self, view, sequence, digest });
+    slot.prepares.set(step.self, prepare);
+    step.send("all", prepare);
+  }
+  checkPrepared(step, slot);
+  if (slot.committed !== digest) return;
+  // It was decided in an earlier view: others may still need this replica's commit in this one, and nobody will send it their prepares.
+  if (slot.commits.get(step.self)?.message.view !== view) sayCommit(step, slot, view, digest);
+  executeCommitted(step);
+}
+
+/** A prepare comes. It may be earlier than its pre-prepare, or of a view to come. */
+export function onPrepare(step: Step, prepare: Verified<Signed<Prepare>>): void {
+  const { replica, view, sequence } = prepare.message;
+  const discard = (reason: Parameters<Step["discard"]>[2]) => step.discard("prepare", replica, reason);
+  if (!step.state.log.isWithin(sequence)) return discard("outside-watermarks");
+  if (view < step.state.view) return discard("other-view");
+  if (replica === primaryOf(view, step.n)) return discard("from-the-primary");
+  const slot = step.state.log.slot(sequence);
+  const refused = vote(step, slot.prepares, prepare);
+  if (refused) return discard(refused);
+  checkPrepared(step, slot);
+}
+
+/** A commit comes. It may be earlier than the rest, or of another view. */
+export function onCommit(step: Step, commit: Verified<Signed<Commit>>): void {
+  const { replica, sequence } = commit.message;
+  const discard = (reason: Parameters<Step["discard"]>[2]) => step.discard("commit", replica, reason);
+  if (!step.state.log.isWithin(sequence)) return discard("outside-watermarks");
+  const slot = step.state.log.slot(sequence);
+  if (sequence <= step.state.lastExecuted) {
+    return discard(compare(step, slot.commits.get(replica), commit) ? "conflicting" : "already-executed");
+  }
+  const refused = vote(step, slot.commits, commit);
+  if (refused) return discard(refused);
+  checkCommitted(step, slot, commit.message);
+}
+
+/** Keeps one vote per sender, that of the highest view; of two in one view the first. */
+function vote<M extends Prepare | Commit>(
+  step: Step,
+  votes: Map<M["replica"], Verified<Signed<M>>>,
+  coming: Verified<Signed<M>>,
+): "other-view" | "duplicate" | "conflicting" | null {
+  const { replica, view } = coming.message;
+  const known = votes.get(replica);
+  if (known && known.message.view > view) return "other-view";
+  if (known && known.message.view === view) return compare(step, known, coming) ? "conflicting" : "duplicate";
+  votes.set(replica, coming);
+  return null;
+}
+
+/** *prepared*: the pre-prepare and quorum - 1 prepares of distinct backups that match it. */
+function checkPrepared(step: Step, slot: Slot): void {
+  const { prePrepare, batch } = slot;
+  if (!prePrepare || !batch || prePrepare.message.view !== step.state.view) return;
+  const { view, sequence, digest } = prePrepare.message;
+  if (slot.prepared?.prePrepare.message.view === view || batch.digest !== digest) return;
+  if (slot.prepares.size < step.quorum - 1) return;
+  const prepares = matchingPrepares(slot, step.n).slice(0, step.quorum - 1);
+  if (prepares.length < step.quorum - 1) return;
+  slot.prepared = { prePrepare, prepares };
+  step.persist({ kind: "prepared", prePrepare, prepares });
+  dropFormer(step, slot);
+  step.stage("prepared", view, sequence, batch);
+  sayCommit(step, slot, view, digest);
+  checkCommitted(step, slot, { view, digest });
+}
+
+function sayCommit(step: Step, slot: Slot, view: View, digest: Digest): void {
+  const commit = step.env.sign<Commit>({ kind: "commit", replica: step.self, view, sequence: slot.sequence, digest });
+  slot.commits.set(step.self, commit);
+  step.send("all", commit);
+}
+
+/**
+ * *committed-local*: a quorum of commits of distinct replicas that match.
+ *
+ * Deviation: the paper also asks that it be prepared here. A quorum of commits shows that f + 1 correct replicas have it
+ * prepared, so that no other batch can take this number; a replica that missed the prepares need not wait for them.
+ */
+function checkCommitted(step: Step, slot: Slot, { view, digest }: Pick<Commit, "view" | "digest">): void {
+  if (slot.committed !== null || slot.commits.size < step.quorum) return;
+  const commits = matchingCommits(slot, view, digest);
+  if (commits.length < step.quorum) return;
+  noteRound(step, slot);
+  decide(step, slot, commits.slice(0, step.quorum));
+}
+
+/** After a start: what the votes that were kept decide. A replica that is alone gets no other. */
+export function checkAllCommitted(step: Step): void {
+  for (const slot of step.state.log.slots()) {
+    if (slot.prepared && slot.sequence > step.state.lastExecuted) {
+      checkCommitted(step, slot, slot.prepared.prePrepare.message);
+    }
+  }
+}
+
+function decide(step: Step, slot: Slot, commits: Slot["decision"]): void {
+  const { view, digest } = commits[0]!.message;
+  slot.committed = digest;
+  slot.decision = commits;
+  const empty = nullBatch(step.env);
+  slot.batch = digest === empty.digest ? empty : bodyOf(slot, digest);
+  step.stage("committed", view, slot.sequence, slot.batch);
+  if (!slot.batch) askForBody(step, digest);
+  executeCommitted(step);
+}
+
+/** A proof comes that a number is decided; of whatever view. */
+export function onDecision(step: Step, { message: { replica, commits } }: Verified<Signed<Decision>>): void {
+  const discard = (reason: Parameters<Step["discard"]>[2]) => step.discard("decision", replica, reason);
+  const first = commits[0]?.message;
+  if (!first || !isDecision(commits, step.quorum)) return discard("invalid-certificate");
+  if (!step.state.log.isWithin(first.sequence)) return discard("outside-watermarks");
+  const slot = step.state.log.slot(first.sequence);
+  if (slot.committed !== null) return discard("duplicate");
+  decide(step, slot, commits as Slot["decision"]); // nested in what the gate has verified
+}
+
+function isDecision(commits: readonly Signed<Commit>[], quorum: number): boolean {
+  const { view, sequence, digest } = commits[0]!.message;
+  const replicas = new Set(commits.map(({ message }) => message.replica));
+  return replicas.size === commits.length && commits.length >= quorum &&
+    commits.every(({ message: c }) => c.view === view && c.sequence === sequence && c.digest === digest);
+}

@@ -1,0 +1,177 @@
+/**
+ * The state of a replica from what its store gave back.
+ * @module
+ */
+import { newClock } from "../ordering/agreed_time.ts";
+import { machineChunks, stableSequence } from "../checkpoints/checkpoint.ts";
+import { ClientTable } from "../clients/client_table.ts";
+import { Evidence } from "../messages/evidence.ts";
+import { createFetches } from "../checkpoints/fetches.ts";
+import type { Digest, Millis, SequenceNumber } from "../messages/ids.ts";
+import { invariant } from "../invariant.ts";
+import { newLeaving } from "../views/leaving.ts";
+import type { Environment } from "../io.ts";
+import type { Recovered } from "../records.ts";
+import { guarded } from "../ordering/machine_guard.ts";
+import { MessageLog } from "../ordering/message_log.ts";
+import type { Checkpoint, Commit, Prepare } from "../messages/messages.ts";
+import { createNumbering } from "../upkeep/numbering.ts";
+import { PendingRequests } from "../ordering/pending_requests.ts";
+import { primaryOf } from "../messages/quorum.ts";
+import { RefusedRequests } from "../clients/refused_requests.ts";
+import { RetiredBlobs } from "../checkpoints/retired_blobs.ts";
+import { type ChunkChange, entriesOf, readChunk, readPage, readRoot, StateTree } from "../tree/state_tree.ts";
+import { createAsking } from "../checkpoints/sources.ts";
+import type { ReplicaState } from "../state.ts";
+import { restoreTimers } from "../upkeep/timers.ts";
+
+/** The history before the first batch. */
+const GENESIS_HISTORY = "0".repeat(64) as Digest;
+
+/** Makes the state; nothing is said yet. Own votes are signed again: Ed25519 gives the same bytes. */
+export function recover(env: Environment, recovered: Recovered): ReplicaState {
+  const low = stableSequence(recovered.stable);
+  const state: ReplicaState = {
+    view: recovered.view,
+    viewChange: recovered.viewChange,
+    newView: recovered.newView,
+    viewChanges: new Map(recovered.viewChange ? [[env.self, recovered.viewChange]] : []),
+    suspicion: {
+      awakeMs: 0,
+      steppedAt: null,
+      dueAt: null,
+      dueAtLatest: null,
+      timeoutMs: env.settings.viewTimeoutMs,
+      executed: 0 as SequenceNumber,
+      roundMs: null,
+      deviationMs: 0,
+    },
+    leaving: newLeaving(recovered.suspicion),
+    log: new MessageLog(low, env.genesis.logWindow),
+    lastExecuted: 0 as SequenceNumber,
+    history: GENESIS_HISTORY,
+    agreedTime: 0 as Millis,
+    clock: newClock(recovered.clockOffset),
+    clients: new ClientTable(env, env.genesis.limits),
+    pending: new PendingRequests(env.settings),
+    refused: new RefusedRequests(env.settings.idleStatusMs),
+    lastProposed: low,
+    tree: new StateTree(env),
+    retired: new RetiredBlobs(recovered.retired),
+    loads: new Map(),
+    sealing: null,
+    unsealed: null,
+    answeredThrough: 0 as SequenceNumber,
+    ownCheckpoints: new Map(),
+    checkpoints: new Map(),
+    stable: recovered.stable,
+    ahead: null,
+    fetched: new Set(recovered.fetched),
+    transfer: null,
+    lostDisk: recovered.lostDisk ?? null,
+    asking: null,
+    filling: { through: 0 as SequenceNumber, askedAt: new Map(), wanted: new Map(), request: null, since: 0 as Millis },
+    status: {
+      dueAt: 0 as Millis,
+      delayMs: env.settings.statusIntervalMs,
+      executed: 0 as SequenceNumber,
+      busy: false,
+      heard: new Map(),
+      heardAt: new Map(),
+      allowances: new Map(),
+      freshness: new Map(),
+      toldFor: new Map(),
+      toldAt: new Map(),
+    },
+    bodies: new Set(),
+    fetches: createFetches(),
+    logRequests: createAsking(),
+    numbering: createNumbering(recovered.numbers),
+    askedUntil: recovered.timers?.askedUntil ?? 0 as Millis,
+    early: new Set(),
+    evidence: new Evidence(recovered.evidence),
+    queries: [],
+  };
+  if (recovered.checkpoint) restoreState(env, state, recovered, recovered.checkpoint);
+  restoreLog(env, state, recovered);
+  if (recovered.timers) restoreTimers(state, recovered.timers);
+  return state;
+}
+
+function restoreState(
+  env: Environment,
+  state: ReplicaState,
+  recovered: Recovered,
+  checkpoint: NonNullable<Recovered["checkpoint"]>,
+): void {
+  const { sequence, root: rootDigest } = checkpoint;
+  const read = (digest: Digest) => {
+    const bytes = recovered.blobs.get(digest);
+    invariant(bytes !== undefined, `the store has blob ${digest} of the checkpoint at ${sequence}`);
+    return env.unpack(bytes);
+  };
+  const { byNeed } = env.stateMachine;
+  const root = readRoot(read(rootDigest));
+  const listed: (readonly [id: string, digest: Digest])[] = [];
+  state.tree.open(rootDigest, root);
+  for (const [, digest] of root.pages) {
+    if (byNeed && !recovered.blobs.has(digest)) continue;
+    const page = readPage(read(digest));
+    state.tree.load(digest, page);
+    listed.push(...entriesOf(page));
+  }
+  const wanted = listed.filter(([id]) => !byNeed || !id.startsWith("m"));
+  const chunks = wanted.map(([id, digest]): ChunkChange => [id, readChunk(read(digest))[1]]);
+  // A page that was not wanted has none of the client table's, so it has the state machine's.
+  const isEmpty = state.tree.unloaded().length === 0 && !listed.some(([id]) => id.startsWith("m"));
+  if (byNeed) guarded(env.stateMachine, "byNeed.unload", () => byNeed.unload(isEmpty));
+  else guarded(env.stateMachine, "restore", () => env.stateMachine.restore(machineChunks(chunks)));
+  state.clients.restore(chunks.filter(([id]) => !id.startsWith("m")));
+  state.lastExecuted = sequence;
+  state.history = root.history;
+  state.agreedTime = root.agreedTime;
+  if (sequence <= state.log.low) return;
+  const own = env.sign<Checkpoint>({ kind: "checkpoint", replica: env.self, sequence, digest: rootDigest });
+  state.ownCheckpoints.set(sequence, rootDigest);
+  // Without its memory it says none, so it counts none of its own either.
+  if (!state.lostDisk) state.checkpoints.set(sequence, new Map([[env.self, own]]));
+}
+
+function restoreLog(env: Environment, state: ReplicaState, recovered: Recovered): void {
+  const n = env.genesis.replicas.length;
+  for (const { prePrepare, batch } of recovered.accepted) {
+    const { view, sequence, digest } = prePrepare.message;
+    if (!state.log.isWithin(sequence)) continue;
+    const slot = state.log.slot(sequence);
+    slot.prePrepare = prePrepare;
+    slot.batch = batch;
+    if (sequence > state.lastProposed) state.lastProposed = sequence;
+    if (primaryOf(view, n) === env.self) continue;
+    slot.prepares.set(env.self, env.sign<Prepare>({ kind: "prepare", replica: env.self, view, sequence, digest }));
+  }
+  for (const { sequence, view, batch } of recovered.former ?? []) {
+    if (state.log.isWithin(sequence)) state.log.slot(sequence).former.set(batch.digest, { view, batch });
+  }
+  for (const certificate of recovered.prepared) {
+    const { view, sequence, digest } = certificate.prePrepare.message;
+    if (!state.log.isWithin(sequence)) continue;
+    const slot = state.log.slot(sequence);
+    slot.prepared = certificate;
+    for (const prepare of certificate.prepares) {
+      if (!slot.prepares.has(prepare.message.replica)) slot.prepares.set(prepare.message.replica, prepare);
+    }
+    slot.commits.set(env.self, env.sign<Commit>({ kind: "commit", replica: env.self, view, sequence, digest }));
+  }
+  for (const { sequence, commits, batch } of recovered.committed) {
+    if (!state.log.isWithin(sequence)) continue;
+    const slot = state.log.slot(sequence);
+    slot.committed = batch.digest;
+    slot.decision = commits;
+    slot.batch = batch;
+    const accepted = slot.prePrepare?.message;
+    if (accepted?.digest !== batch.digest) continue;
+    const { view, digest } = accepted;
+    slot.commits.set(env.self, env.sign<Commit>({ kind: "commit", replica: env.self, view, sequence, digest }));
+  }
+  if (state.lastProposed < state.lastExecuted) state.lastProposed = state.lastExecuted;
+}

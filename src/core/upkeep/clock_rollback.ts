@@ -1,0 +1,29 @@
+/**
+ * A host's clock may be set back: by a second, or by an hour. Whatever was due is due as long from then as it was before, or the replica
+ * would say nothing, answer nobody and ask nobody for so long. One that is set forth only has things come early.
+ * @module
+ */
+import { setBackFetches } from "../checkpoints/fetches.ts";
+import type { Millis } from "../messages/ids.ts";
+import { setBackAsking } from "../checkpoints/sources.ts";
+import type { Step } from "../state.ts";
+
+/** At the beginning of each step: takes every time that was noted back as far as the clock was. */
+export function followClock({ state, now }: Step): void {
+  const { status, suspicion, filling, fetches, logRequests, pending, queries } = state;
+  const by = (suspicion.steppedAt ?? now) - now;
+  if (by <= 0) return;
+  const back = (at: Millis) => at - by as Millis;
+  // 0: it has not been started.
+  if (status.dueAt > 0) status.dueAt = Math.max(1, back(status.dueAt)) as Millis;
+  for (const times of [status.heardAt, status.toldAt, filling.askedAt]) {
+    for (const [replica, at] of times) times.set(replica, back(at));
+  }
+  filling.since = back(filling.since);
+  state.askedUntil = back(state.askedUntil);
+  for (const allowance of status.allowances.values()) allowance.at = back(allowance.at);
+  setBackFetches(fetches, back);
+  setBackAsking(logRequests, back);
+  for (const entry of pending.entries()) entry.relayAt = back(entry.relayAt);
+  queries.splice(0, queries.length, ...queries.map((query) => ({ ...query, until: back(query.until) })));
+}

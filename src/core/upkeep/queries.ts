@@ -1,0 +1,89 @@
+/**
+ * Reads without ordering (PBFT §5.1.3), linearizable all the same.
+ *
+ * A query is answered from a state that has executed everything that had prepared here when the query came. Whatever a client was told
+ * before that, f + 1 replicas had signed, so that a quorum had committed it, q - f correct replicas among them; each of these had it
+ * prepared. The client waits for q equal answers, q - f of them from correct replicas. There are at most n - f of those, and
+ * 2 (q - f) > n - f, so that at least one of the q has executed what the client was told, or rather all that anybody was told: no
+ * quorum can agree on a state that is older.
+ *
+ * Deviation: the paper executes requests tentatively, and then a client must wait for a quorum of replies to writes too, which lets a
+ * lying primary stop them (Berger et al., 2021). Here nothing is executed before it is committed, ordered requests still need f + 1
+ * replies, and it is the queries that wait.
+ *
+ * @module
+ */
+import { attempt } from "../ordering/execution.ts";
+import type { Millis, SequenceNumber } from "../messages/ids.ts";
+import { isReadyFor } from "../checkpoints/loading.ts";
+import type { Verified } from "../messages/messages.ts";
+import type { QueryRefusal, SignedQuery } from "../messages/queries.ts";
+import type { Step } from "../state.ts";
+
+/** A query that came before what is open had been executed. */
+export interface WaitingQuery {
+  readonly query: Verified<SignedQuery>;
+  /** The highest number that had prepared, or was known to be committed, when it came. */
+  readonly through: SequenceNumber;
+  /** Not answered by then, it never is. A number that prepared may be left over by a view change, until there is work to order. */
+  readonly until: Millis;
+  /** What it touches is being read from the store. */
+  isLoading: boolean;
+}
+
+const MAX_WAITING = 1024;
+const MAX_WAIT_MS = 2_000;
+/** Ordering goes on in between. */
+const ANSWERS_PER_STEP = 64;
+
+/** A query comes. It is answered at the end of a step, this one or a later one. */
+export function onQuery(step: Step, query: Verified<SignedQuery>): void {
+  const { state } = step;
+  const refusal = refusalOf(step) ?? (state.queries.length >= MAX_WAITING ? "overloaded" : null);
+  if (refusal) return step.answer({ query: query.digest, outcome: refusal });
+  const through = Math.max(state.lastExecuted, state.log.highestPrepared()) as SequenceNumber;
+  state.queries.push({ query, through, until: (step.now + MAX_WAIT_MS) as Millis, isLoading: false });
+}
+
+/** Answers the queries whose time has come, some at a time. */
+export function answerQueries(step: Step): void {
+  const { state } = step;
+  if (state.queries.length === 0) return;
+  const refusal = refusalOf(step);
+  let room = ANSWERS_PER_STEP;
+  for (const waiting of state.queries.splice(0)) {
+    const { query, until } = waiting;
+    const isNow = isDue(step, waiting) && room > 0;
+    waiting.isLoading = isNow && !refusal &&
+      (state.sealing !== null || !isReadyFor(step, () => [query.message.operation]));
+    if (refusal) step.answer({ query: query.digest, outcome: refusal });
+    else if (isNow && !waiting.isLoading) {
+      room--;
+      answer(step, query);
+    } else if (step.now >= until && (waiting.isLoading || !isDue(step, waiting))) {
+      step.answer({ query: query.digest, outcome: "too-late" });
+    } else state.queries.push(waiting);
+  }
+}
+
+/** When the next can be answered: at once, if there were too many for one step. */
+export function queriesAt(step: Step): Millis | null {
+  return step.state.queries.some((waiting) => !waiting.isLoading && isDue(step, waiting)) ? step.now : null;
+}
+
+function isDue({ state }: Step, { through }: WaitingQuery): boolean {
+  return state.lastExecuted >= through;
+}
+
+function answer(step: Step, { message, digest }: SignedQuery): void {
+  const { state, env } = step;
+  const result = attempt(step, state.lastExecuted, "query", () => env.stateMachine.query(message.operation));
+  const { view } = state;
+  step.answer({ query: digest, outcome: { kind: "query-reply", replica: step.self, view, query: digest, result } });
+}
+
+function refusalOf(step: Step): QueryRefusal | null {
+  if (!step.mayVote) return "recovering";
+  if (step.state.transfer) return "state-transfer";
+  return step.isActive ? null : "view-change";
+}

@@ -1,0 +1,100 @@
+/**
+ * What follows from a quorum of view-changes (PBFT §4.4): computed by the new primary, and again by every backup that checks it.
+ * Pure functions of the messages; signatures were checked at the gate.
+ * @module
+ */
+import { stableSequence } from "../checkpoints/checkpoint.ts";
+import type { Genesis } from "../config.ts";
+import type { Digest, SequenceNumber } from "../messages/ids.ts";
+import { isProofOfLeaving } from "./leaving.ts";
+import type { NewView, PreparedCertificate, Signed, ViewChange } from "../messages/messages.ts";
+import { primaryOf, quorum } from "../messages/quorum.ts";
+
+/** What the new view starts from. */
+export interface Succession {
+  /** min-s's certificate: the highest stable checkpoint among the view-changes. */
+  readonly stable: ViewChange["stable"];
+  /** For each number from min-s + 1 to max-s: the digest that prepared in the highest view; `null`: a null request. */
+  readonly digests: readonly (readonly [sequence: SequenceNumber, digest: Digest | null])[];
+}
+
+/** Computes min-s, max-s and O's digests from V. */
+export function succeed(viewChanges: readonly Signed<ViewChange>[]): Succession {
+  let stable: ViewChange["stable"] = [];
+  for (const { message } of viewChanges) {
+    if (stableSequence(message.stable) > stableSequence(stable)) stable = message.stable;
+  }
+  const low = stableSequence(stable);
+  const best = new Map<SequenceNumber, PreparedCertificate["prePrepare"]["message"]>();
+  let high: SequenceNumber = low;
+  for (const { message } of viewChanges) {
+    for (const { prePrepare: { message: prepared } } of message.prepared) {
+      if (prepared.sequence <= low) continue;
+      if (prepared.sequence > high) high = prepared.sequence;
+      const known = best.get(prepared.sequence);
+      if (!known || prepared.view > known.view) best.set(prepared.sequence, prepared);
+    }
+  }
+  const digests: [SequenceNumber, Digest | null][] = [];
+  for (let n = low + 1; n <= high; n++) {
+    const sequence = n as SequenceNumber;
+    digests.push([sequence, best.get(sequence)?.digest ?? null]);
+  }
+  return { stable, digests };
+}
+
+/** Whether a view-change proves what it claims: that it may leave, its checkpoint by a quorum, each prepared number by a certificate. */
+export function isValidViewChange({ view, stable, prepared, suspicions }: ViewChange, genesis: Genesis): boolean {
+  if (view === 0 || !isProofOfLeaving(suspicions, view, genesis) || !isStableCertificate(stable, genesis)) return false;
+  const low = stableSequence(stable);
+  let previous: number = low;
+  for (const certificate of prepared) {
+    const { sequence, view: preparedIn } = certificate.prePrepare.message;
+    if (sequence <= previous || sequence > low + genesis.logWindow || preparedIn >= view) return false;
+    if (!isPreparedCertificate(certificate, genesis)) return false;
+    previous = sequence;
+  }
+  return true;
+}
+
+/** Whether a new-view is its primary's, carries a quorum of valid view-changes for it, and its O is what they make. */
+export function isValidNewView(
+  { replica, view, viewChanges, prePrepares }: NewView,
+  genesis: Genesis,
+  nullDigest: Digest,
+): boolean {
+  const n = genesis.replicas.length;
+  if (view === 0 || replica !== primaryOf(view, n) || viewChanges.length < quorum(n)) return false;
+  if (!areDistinct(viewChanges.map(({ message }) => message.replica))) return false;
+  if (!viewChanges.every(({ message }) => message.view === view && isValidViewChange(message, genesis))) return false;
+  const { digests } = succeed(viewChanges);
+  return prePrepares.length === digests.length && prePrepares.every(({ message }, i) => {
+    const [sequence, digest] = digests[i]!;
+    return message.replica === replica && message.view === view && message.sequence === sequence &&
+      message.digest === (digest ?? nullDigest);
+  });
+}
+
+/** The empty certificate of the start, or a quorum of equal checkpoint messages of distinct replicas. */
+export function isStableCertificate(certificate: ViewChange["stable"], genesis: Genesis): boolean {
+  const first = certificate[0]?.message;
+  if (!first) return true;
+  return certificate.length >= quorum(genesis.replicas.length) && first.sequence > 0 &&
+    first.sequence % genesis.checkpointInterval === 0 &&
+    certificate.every(({ message: m }) => m.sequence === first.sequence && m.digest === first.digest) &&
+    areDistinct(certificate.map(({ message }) => message.replica));
+}
+
+function isPreparedCertificate({ prePrepare, prepares }: PreparedCertificate, genesis: Genesis): boolean {
+  const n = genesis.replicas.length;
+  const { replica: primary, view, sequence, digest } = prePrepare.message;
+  return primary === primaryOf(view, n) && prepares.length >= quorum(n) - 1 &&
+    prepares.every(({ message: p }) =>
+      p.view === view && p.sequence === sequence && p.digest === digest && p.replica !== primary
+    ) &&
+    areDistinct(prepares.map(({ message }) => message.replica));
+}
+
+function areDistinct(values: readonly number[]): boolean {
+  return new Set(values).size === values.length;
+}

@@ -1,0 +1,216 @@
+/**
+ * View changes (PBFT §4.4): leaving a view whose primary is suspected, and starting the next.
+ * @module
+ */
+import { onStable, type StableCertificate, stableSequence } from "../checkpoints/checkpoint.ts";
+import { compareNewView, compareViewChange } from "../messages/evidence.ts";
+import { bodyOf } from "../ordering/former_bodies.ts";
+import type { ReplicaId, SequenceNumber, View } from "../messages/ids.ts";
+import { invariant } from "../invariant.ts";
+import type { LeaveReason } from "../events.ts";
+import { forgetSuspicions, isRecent, mayMoveTo, noteView } from "./leaving.ts";
+import type { NewView, PrePrepare, Signed, Suspicion, Verified, ViewChange } from "../messages/messages.ts";
+import { isValidNewView, isValidViewChange, succeed } from "./new_view.ts";
+import { awaitFilling, onOwnViewChange } from "../recovery/lost_disk.ts";
+import { acceptWaiting, nullBatch, propose } from "../ordering/normal_case.ts";
+import { relay } from "../ordering/requests.ts";
+import { losePatience } from "./patience.ts";
+import { quickenStatus } from "../upkeep/retransmission.ts";
+import { startTransfer } from "../checkpoints/state_transfer.ts";
+import type { Step } from "../state.ts";
+
+/** Leaves for view `to`: from now on this replica votes in no view below it. `proof`: that it may. */
+export function leaveFor(
+  step: Step,
+  to: View,
+  { proof, why }: { readonly proof: readonly Signed<Suspicion>[]; readonly why: LeaveReason },
+): void {
+  const { state } = step;
+  invariant(mayMoveTo(step, to), `views only grow: ${state.view} -> ${to}`);
+  const prepared = state.log.slots().flatMap((slot) => slot.prepared ? [slot.prepared] : []);
+  const viewChange = step.env.sign<ViewChange>({
+    kind: "view-change",
+    replica: step.self,
+    view: to,
+    stable: state.stable,
+    prepared,
+    suspicions: proof,
+  });
+  state.view = to;
+  state.viewChange = viewChange;
+  state.newView = null;
+  state.viewChanges.set(step.self, viewChange);
+  state.suspicion.dueAt = state.suspicion.dueAtLatest = null;
+  if (why === "suspected") losePatience(step);
+  forgetSuspicions(step);
+  step.persist({ kind: "view", view: to, viewChange, newView: null });
+  step.send("all", viewChange);
+  quickenStatus(step);
+  step.event({ kind: "view-change", view: to, why });
+  onQuorum(step);
+}
+
+/** Waits in a view to come, without having left for it: from now on this replica votes in no view below it. */
+export function waitIn(step: Step, view: View): void {
+  const { state } = step;
+  invariant(view > state.view, `views only grow: ${state.view} -> ${view}`);
+  state.view = view;
+  state.viewChange = state.newView = null;
+  state.suspicion.dueAt = state.suspicion.dueAtLatest = null;
+  forgetSuspicions(step);
+  state.leaving.movedAt = -Infinity; // nobody is under way with it: it may ask at once
+  step.persist({ kind: "view", view, viewChange: null, newView: null });
+  quickenStatus(step);
+}
+
+/** A view-change comes. */
+export function onViewChange(step: Step, viewChange: Verified<Signed<ViewChange>>): void {
+  const { state } = step;
+  const { replica, view } = viewChange.message;
+  const discard = (reason: Parameters<Step["discard"]>[2]) => step.discard("view-change", replica, reason);
+  if (replica === step.self) return onOwnViewChange(step, view);
+  compareViewChange(step, viewChange);
+  noteView(step, replica, view);
+  if (view < state.view || (view === state.view && step.isActive)) {
+    tellNewView(step, replica, view);
+    return discard("other-view");
+  }
+  const known = state.viewChanges.get(replica)?.message;
+  if (known && known.view >= view) return discard(known.view > view ? "other-view" : "duplicate");
+  if (!isValidViewChange(viewChange.message, step.env.genesis)) return discard("invalid-certificate");
+  state.viewChanges.set(replica, viewChange);
+  followOthers(step);
+  onQuorum(step);
+}
+
+/**
+ * Somebody is still leaving for the view that has started here, or suspects one that is over. A new-view is large, and a liar may repeat
+ * old messages: those of one view draw it once. Whoever needs it again says so with its status.
+ */
+export function tellNewView(step: Step, to: ReplicaId, view: View): void {
+  const { newView, status: { toldFor, toldAt } } = step.state;
+  if (!newView || view <= (toldFor.get(to) ?? -1)) return;
+  toldFor.set(to, view);
+  toldAt.set(to, step.now);
+  step.send(to, newView);
+}
+
+/**
+ * Goes where others have gone. One view-change is enough, for it shows that its sender might leave; to the highest of these views.
+ * If all that they show is from long ago, f + 1 of them are, one of them correct: to the lowest of these (PBFT §4.5.2).
+ */
+export function followOthers(step: Step): void {
+  const higher = [...step.state.viewChanges.values()].map(({ message }) => message)
+    .filter(({ view, replica }) => replica !== step.self && mayMoveTo(step, view))
+    .sort((a, b) => b.view - a.view);
+  if (!step.mayVote) return;
+  const others = higher.find(({ suspicions }) => isRecent(step, suspicions)) ??
+    (higher.length > step.f ? higher.at(-1) : undefined);
+  if (others) leaveFor(step, others.view, { proof: others.suspicions, why: "others-left" });
+}
+
+/**
+ * With a quorum of view-changes the new primary starts the view, and the others give it the time to. For the patience of the
+ * others it is enough that a quorum has left for this view or one above: those who were quicker won't come back.
+ */
+export function onQuorum(step: Step): void {
+  const { state } = step;
+  if (step.isActive || !step.mayVote) return;
+  const all = [...state.viewChanges.values()].sort((a, b) => a.message.replica - b.message.replica);
+  const forThis = all.filter(({ message }) => message.view === state.view);
+  if (step.isPrimary && forThis.length >= step.quorum) return startView(step, forThis.slice(0, step.quorum));
+  const gone = [...state.leaving.views].filter(([replica, view]) => replica !== step.self && view >= state.view).length;
+  if (gone + 1 >= step.quorum) awaitNewView(step);
+}
+
+/**
+ * What a new primary that has not left its view yet, as a quorum has, is given of the timeout: it seems to be gone, too.
+ *
+ * Deviation: §4.5.2 gives each new primary the whole timeout. This share doubles with it, so that slow networks are waited for in the end.
+ */
+const SHARE_FOR_THE_SILENT = 1 / 8;
+
+function awaitNewView({ state, primary }: Step): void {
+  const timer = state.suspicion;
+  if (timer.dueAt !== null) return;
+  timer.dueAtLatest = timer.awakeMs + timer.timeoutMs;
+  const hasLeft = (state.viewChanges.get(primary)?.message.view ?? 0) >= state.view;
+  timer.dueAt = hasLeft ? timer.dueAtLatest : timer.awakeMs + timer.timeoutMs * SHARE_FOR_THE_SILENT;
+}
+
+function startView(step: Step, viewChanges: readonly Verified<Signed<ViewChange>>[]): void {
+  const { view } = step.state;
+  const nullDigest = nullBatch(step.env).digest;
+  const prePrepares = succeed(viewChanges).digests.map(([sequence, digest]) =>
+    step.env.sign<PrePrepare>({ kind: "pre-prepare", replica: step.self, view, sequence, digest: digest ?? nullDigest })
+  );
+  const newView = step.env.sign<NewView>({ kind: "new-view", replica: step.self, view, viewChanges, prePrepares });
+  step.send("all", newView);
+  enter(step, newView);
+}
+
+/** A new-view comes, from its primary or passed on by a replica that is in it. */
+export function onNewView(step: Step, newView: Verified<Signed<NewView>>): void {
+  const { state } = step;
+  const { replica, view } = newView.message;
+  compareNewView(step, newView);
+  if (view < state.view || (view === state.view && step.isActive)) {
+    return step.discard("new-view", replica, "other-view");
+  }
+  if (!isValidNewView(newView.message, step.env.genesis, nullBatch(step.env).digest)) {
+    return step.discard("new-view", replica, "invalid-certificate");
+  }
+  if (view > state.view) state.viewChange = null;
+  state.view = view;
+  enter(step, newView);
+}
+
+/** The view starts here. */
+function enter(step: Step, newView: Verified<Signed<NewView>>): void {
+  const { state } = step;
+  const { view, viewChanges, prePrepares } = newView.message;
+  state.newView = newView;
+  for (const [replica, { message }] of [...state.viewChanges]) {
+    if (message.view <= view) state.viewChanges.delete(replica);
+  }
+  forgetSuspicions(step);
+  step.persist({ kind: "view", view, viewChange: state.viewChange, newView });
+  step.event({ kind: "new-view", view, primary: step.primary, prepared: prePrepares.length });
+  state.pending.startView();
+  state.suspicion.dueAt = state.suspicion.dueAtLatest = null;
+  quickenStatus(step);
+  const { stable } = succeed(viewChanges);
+  if (stableSequence(stable) > state.lastExecuted) startTransfer(step, stable as StableCertificate);
+  else onStable(step, stable as StableCertificate);
+  carryOver(step);
+  for (const entry of state.pending.entries()) if (!step.isPrimary) relay(step, entry, step.primary);
+  awaitFilling(step);
+  propose(step);
+}
+
+/** Takes up O: every number is agreed on anew, also where it was executed before; nothing is executed twice. */
+export function carryOver(step: Step): void {
+  const { state } = step;
+  if (!state.newView) return;
+  const empty = nullBatch(step.env);
+  let highest: number = Math.max(state.log.low, state.log.highestOpen(state.view, state.lastExecuted));
+  for (const signed of state.newView.message.prePrepares) {
+    const prePrepare = signed as Verified<Signed<PrePrepare>>; // nested in what the gate has verified
+    const { sequence, digest, view } = prePrepare.message;
+    highest = Math.max(highest, sequence);
+    if (!state.log.isWithin(sequence)) continue;
+    const slot = state.log.slot(sequence);
+    if (slot.prePrepare && slot.prePrepare.message.view >= view) continue;
+    const isOverruled = slot.committed !== null && slot.committed !== digest;
+    if (isOverruled) {
+      // That is right only if a view that started later has decided it: word of that came here first.
+      const isLate = slot.decision.every(({ message }) => message.view >= view);
+      invariant(isLate, `${sequence} is committed as ${slot.committed}, the new view ${view} has ${digest}`);
+    }
+    const batch = digest === empty.digest ? empty : bodyOf(slot, digest);
+    slot.waiting = { prePrepare, batch, carried: true };
+    // What is overruled is not voted for; but while it waits its primary is held to it.
+    if (!isOverruled) acceptWaiting(step, slot);
+  }
+  state.lastProposed = highest as SequenceNumber;
+}

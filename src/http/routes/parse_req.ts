@@ -1,0 +1,81 @@
+/**
+ * goPBFT's request as JSON, checked field by field.
+ * @module
+ */
+import type { VouchedOperation } from "../../core/messages/messages.ts";
+import { fromUtf8, MAX_NAME_BYTES, unheldNumber, utf8 } from "../../wire/mod.ts";
+import { Problem } from "../problem.ts";
+
+/**
+ * Reads goPBFT's request.
+ * @param nextTimestamp makes the timestamp if there is none.
+ * @throws {Problem} 400 that names the field.
+ */
+export function parseReq(body: Uint8Array, nextTimestamp: (name: string) => number): VouchedOperation {
+  const fields = parseObject(body);
+  const unheld = isObject(fields.operation) ? unheldNumber(fromUtf8(body)) : undefined;
+  if (unheld !== undefined) {
+    throw malformed("operation", "numbers that JavaScript holds, or such a number as a string", unheld);
+  }
+  const unknown = Object.keys(fields).find((name) => !["clientID", "timestamp", "operation"].includes(name));
+  if (unknown !== undefined) throw malformed(unknown, "only clientID, timestamp and operation", "one more field");
+  const name = parseClientId(fields.clientID);
+  const operation = parseOperation(fields.operation);
+  return {
+    name,
+    operation,
+    timestamp: fields.timestamp === undefined ? nextTimestamp(name) : parseTimestamp(fields.timestamp),
+  };
+}
+
+function parseObject(body: Uint8Array): { readonly [field: string]: unknown } {
+  let value: unknown;
+  try {
+    // Some editors and shells write a byte order mark before the text.
+    value = JSON.parse(fromUtf8(body).replace(/^\ufeff/, ""));
+  } catch (error) {
+    throw malformed("body", "JSON in UTF-8", body.length === 0 ? "nothing" : (error as Error).message);
+  }
+  if (isObject(value)) return value;
+  throw malformed("body", 'an object: {"clientID": "ada", "operation": "GET name"}', show(value));
+}
+
+function parseClientId(value: unknown): string {
+  // Printable: no controls, no invisible formatting, no lone surrogates, no line separators.
+  if (typeof value === "string" && /^[^\p{C}\p{Zl}\p{Zp}]+$/u.test(value) && utf8(value).length <= MAX_NAME_BYTES) {
+    return value;
+  }
+  throw malformed("clientID", `a string of printable characters, 1 to ${MAX_NAME_BYTES} bytes in UTF-8`, show(value));
+}
+
+function parseTimestamp(value: unknown): number {
+  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
+  throw malformed("timestamp", "an integer from 0 to 2^53 - 1, or no timestamp", show(value));
+}
+
+function parseOperation(value: unknown): Uint8Array {
+  if (typeof value === "string" && value !== "" && !/\p{Surrogate}/u.test(value)) return utf8(value);
+  if (isObject(value)) return utf8(JSON.stringify(value));
+  throw malformed("operation", 'a text command ("SET name Ada") or an object', show(value));
+}
+
+function isObject(value: unknown): value is { readonly [field: string]: unknown } {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function malformed(field: string, expected: string, got: string): Problem {
+  return new Problem("malformed", {
+    detail: `${field}: expected ${expected}, got ${shown(got)}`,
+    field,
+    expected,
+    got,
+  });
+}
+
+function shown(text: string): string {
+  return text.length <= 80 ? text : `${text.slice(0, 80)}…`;
+}
+
+function show(value: unknown): string {
+  return value === undefined ? "nothing" : JSON.stringify(value);
+}

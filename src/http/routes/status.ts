@@ -1,0 +1,150 @@
+/**
+ * `GET /status`: where a replica is, for programs and for people.
+ * @module
+ */
+import { quorum } from "../../core/messages/quorum.ts";
+import { encodeEvidence, type EvidenceItem } from "../../wire/mod.ts";
+import type { HostedNode } from "../hosted_node.ts";
+import type { PeerClocks } from "../peers/peer_clocks.ts";
+
+/** What the view needs beside the node. */
+export interface StatusOptions {
+  readonly node: HostedNode;
+  /** The others' clocks. */
+  readonly clocks: PeerClocks;
+  /** Members' URLs by name, as far as they are known. */
+  readonly urls: Readonly<Record<string, string>>;
+  /** Wall clock, ms. */
+  readonly now: number;
+}
+
+/**
+ * Whether a replica takes part in the protocol now, and if not why: it votes, in a view that has started, with a quorum in reach that
+ * is in that view as far as it knows, and its store takes commits. That the process is alive is another question: `/healthz`.
+ */
+export function readiness(node: HostedNode): { readonly ready: boolean; readonly reason: string } {
+  const { halted, storeError, isReloading, replica, inReach } = node.status();
+  if (halted !== undefined) return { ready: false, reason: `the replica halted: ${halted}` };
+  if (storeError !== undefined) return { ready: false, reason: `the store takes no commits: ${storeError}` };
+  if (isReloading) return { ready: false, reason: "the replica is being read from its store" };
+  if (replica.hasLostDisk) {
+    return { ready: false, reason: "the replica has lost its disk and follows the others until it may vote again" };
+  }
+  if (replica.isAsking) {
+    return { ready: false, reason: "the replica was started anew and waits for what the others hold of it" };
+  }
+  if (replica.unsealed !== undefined) {
+    const reason = `the state machine could not give its state at ${replica.unsealed}; the error is in the log`;
+    return { ready: false, reason };
+  }
+  if (replica.transferring) return { ready: false, reason: "the replica is fetching a state from the others" };
+  if (!replica.active) return { ready: false, reason: `the replica waits for view ${replica.view} to start` };
+  const n = node.genesis.replicas.length;
+  const missing = quorum(n) - 1 - inReach.length;
+  if (missing <= 0) return { ready: true, reason: "ready" };
+  const names = inReach.map((id) => node.genesis.replicas[id]!.name).join(", ") || "none";
+  const reason = `no quorum in reach: expected ${quorum(n) - 1} of the others in view ${replica.view}, got ${names}`;
+  return { ready: false, reason };
+}
+
+/** `GET /evidence`: what proves that replicas are faulty, to be checked with `verifyEvidence`. */
+export function evidenceJson(node: HostedNode): { readonly evidence: readonly (EvidenceItem & { name: string })[] } {
+  const items = node.status().replica.evidence.map(encodeEvidence);
+  return { evidence: items.map((item) => ({ name: node.genesis.replicas[item.accused]!.name, ...item })) };
+}
+
+/** The status as plain JSON. Field names are goPBFT's where it has them (`nodeID`, `viewID`, `nodeTable`). */
+export function statusJson({ node, clocks, urls, now }: StatusOptions): Readonly<Record<string, unknown>> {
+  const { name, self, replica, outboxes, inReach, inbox, commits, reloads, storeError, halted, ...faults } = node
+    .status();
+  const nameOf = (id: number) => node.genesis.replicas[id]?.name ?? `#${id}`;
+  const { view, primary, alarmAt, slots, evidence, ...rest } = replica;
+  const { ready, reason } = readiness(node);
+  return {
+    nodeID: name,
+    replica: self,
+    cluster: node.cluster,
+    clusterName: node.genesis.name,
+    stateMachine: node.genesis.stateMachine,
+    now,
+    clockAheadMs: clocks.ahead,
+    ready,
+    notReady: ready ? null : reason,
+    halted: halted ?? null,
+    storeError: storeError ?? null,
+    viewID: view,
+    primary: nameOf(primary),
+    ...rest,
+    evidence: evidence.length,
+    alarmAt,
+    alarmInMs: alarmAt === null ? null : alarmAt - now,
+    slots,
+    buffers: { inbox, pendingRequests: replica.pendingRequests },
+    commits,
+    reloads,
+    inputFaults: faults.inputFaults,
+    lastInputFault: faults.lastInputFault ?? null,
+    peers: outboxes.map(({ peer, ...outbox }) => {
+      return { nodeID: nameOf(peer), inReach: inReach.includes(peer), clockAheadMs: clocks.aheadOf(peer), ...outbox };
+    }),
+    nodeTable: Object.fromEntries(node.genesis.replicas.map((member) => [member.name, urls[member.name] ?? null])),
+  };
+}
+
+/** The status as a page of text. */
+export function statusText({ node, clocks, urls, now }: StatusOptions): string {
+  const { name, self, replica, outboxes, inbox, commits, reloads, inputFaults, lastInputFault } = node.status();
+  const nameOf = (id: number) => node.genesis.replicas[id]?.name ?? `#${id}`;
+  const facts: [string, string][] = [
+    ["replica", `${name} (${self + 1} of ${node.genesis.replicas.length}): ${readiness(node).reason}`],
+    ["cluster", `${node.genesis.name} ${node.cluster}`],
+    [
+      "view",
+      `${replica.view}, primary ${nameOf(replica.primary)}${replica.primary === self ? " (this one)" : ""}${
+        replica.active ? "" : ", not started yet"
+      }`,
+    ],
+    ["executed", `${replica.lastExecuted}, watermarks ${replica.lowWatermark} to ${replica.highWatermark}`],
+    ["agreed time", replica.agreedTime === 0 ? "none yet" : new Date(replica.agreedTime).toISOString()],
+    ["clock", clockText(clocks.ahead)],
+    ["next alarm", replica.alarmAt === null ? "none" : `in ${Math.max(0, replica.alarmAt - now)} ms`],
+    ["waiting", `${replica.pendingRequests} requests, ${inbox} frames`],
+    ["clients", `${replica.sessions} sessions, ${replica.names} names`],
+    ["store", `${commits} commits, ${reloads} reloads`],
+    ["faults", `${inputFaults} inputs on which the core threw${lastInputFault ? `: ${lastInputFault.error}` : ""}`],
+    ["state root", replica.stateRoot ?? "no checkpoint yet"],
+    ["history", replica.history],
+  ];
+  return [
+    ...facts.map(([label, value]) => `${label.padEnd(13)}${value}`),
+    "",
+    ...table(
+      ["node", "url", "queued", "bytes", "dropped", "by", "unreachable"],
+      node.genesis.replicas.map((member, id) => {
+        const outbox = outboxes.find(({ peer }) => peer === id);
+        const counts = outbox ? [outbox.depth, outbox.bytes, outbox.dropped].map(String) : ["-", "-", "-"];
+        const by = outbox ? outbox.link?.isSocketOpen ? "socket" : "POST" : "-";
+        return [member.name, urls[member.name] ?? "-", ...counts, by, outbox?.unreachable?.reason ?? "-"];
+      }),
+    ),
+    "",
+    ...table(
+      ["number", "stage", "prepares", "commits"],
+      replica.slots.map((slot) => {
+        return [`${slot.sequence}`, slot.stage, `${slot.prepares}`, `${slot.commits}`];
+      }),
+    ),
+    ...(replica.slots.length === 0 ? ["(no sequence number is open)"] : []),
+    "",
+  ].join("\n");
+}
+
+function clockText(ahead: number | null): string {
+  if (ahead === null) return "too few of the others' clocks are known";
+  return `${Math.abs(ahead)} ms ${ahead < 0 ? "behind" : "ahead of"} the others'`;
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length)));
+  return [head, ...rows].map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd());
+}

@@ -1,0 +1,290 @@
+/**
+ * Frames become verified inputs, or rejections with a reason. Nothing that is malformed, over a limit, forged or from a
+ * stranger gets past, and nothing of it throws.
+ *
+ * The cheapest check goes first: length, shape, membership, structure, whether it is wanted, then signatures. What takes long is taken up in
+ * slices: {@linkcode Gate.checking} gives what its next step costs, and goes on when it is asked to.
+ * @module
+ */
+import type { Genesis } from "../../core/config.ts";
+import type { Digest, ReplicaId } from "../../core/messages/ids.ts";
+import type { FetchedBlob, MessageInput } from "../../core/io.ts";
+import type {
+  AnyRequest,
+  Batch,
+  Blobs,
+  Decision,
+  Fetch,
+  Message,
+  MessageKind,
+  NewView,
+  PrePrepare,
+  Query,
+  Reply,
+  Signed,
+  SignedRequest,
+  StableCheckpoint,
+  Verified,
+  ViewChange,
+} from "../../core/messages/messages.ts";
+import type { SignedQuery } from "../../core/messages/queries.ts";
+import { sha256 } from "../../crypto/mod.ts";
+import { decodeBatch, decodeFrame, frameKind, wireLimits } from "../../wire/mod.ts";
+import type { Rejection, Verifier } from "../ports.ts";
+import { refusal, Refused } from "./refused.ts";
+import { Signatures, VERIFICATION_US } from "./signatures.ts";
+import { structureFault } from "./structure.ts";
+
+/** What passed the gate, and who is to have it. */
+export type Passed =
+  | { readonly to: "core"; readonly kind: MessageKind; readonly from: ReplicaId | null; readonly input: MessageInput }
+  | {
+    readonly to: "gateway";
+    readonly kind: "reply";
+    readonly from: ReplicaId;
+    readonly reply: Verified<Signed<Reply>>;
+  }
+  | { readonly to: "queries"; readonly kind: "query"; readonly from: null; readonly query: Verified<SignedQuery> }
+  | { readonly to: "blobs"; readonly kind: "fetch"; readonly from: ReplicaId; readonly fetch: Verified<Signed<Fetch>> };
+
+/** What a gate needs. */
+export interface GateOptions {
+  readonly genesis: Genesis;
+  readonly verifier: Verifier;
+  /** Requests to remember as verified. */
+  readonly maxVerifiedRequests: number;
+  readonly hash?: (bytes: Uint8Array) => Digest;
+}
+
+/** Reading a frame, us. */
+const DECODING_US_PER_BYTE = 0.005;
+/** SHA-256, us. */
+const HASH_US_PER_BYTE = 0.001;
+
+/** The gate of one cluster. What it lets pass depends on the frame and the genesis only. */
+export class Gate {
+  readonly #genesis: Genesis;
+  readonly #limits: ReturnType<typeof wireLimits>;
+  readonly #signatures: Signatures;
+  readonly #hash: (bytes: Uint8Array) => Digest;
+
+  constructor(options: GateOptions) {
+    const { genesis, hash = sha256 } = options;
+    this.#genesis = genesis;
+    this.#hash = hash;
+    this.#limits = wireLimits(genesis);
+    this.#signatures = new Signatures({ ...options, hash });
+  }
+
+  /** Checks one frame at once. `accept`: the kinds that are taken where it came in; all if absent. */
+  check(frame: Uint8Array, accept?: readonly MessageKind[]): Passed | Rejection {
+    return finish(this.checking(frame, accept));
+  }
+
+  /** Checks one frame in steps; gives what each next one costs, us. `isAwaited`: whether a blob with this digest is worth a look as a batch. */
+  *checking(
+    frame: Uint8Array,
+    accept?: readonly MessageKind[],
+    isAwaited: (digest: Digest) => boolean = () => true,
+  ): Generator<number, Passed | Rejection> {
+    const kind = frameKind(frame);
+    // A query without anybody who waits for the answer, or a client's answer, is of no use here.
+    if (kind === "query-reply" || (kind === "query" && !accept)) {
+      return { reason: "not-accepted-here", kind, detail: `kind: expected no ${kind} here` };
+    }
+    if (accept && kind !== "unknown" && !accept.includes(kind)) {
+      return { reason: "not-accepted-here", kind, detail: `kind: expected ${accept.join(" or ")}, got ${kind}` };
+    }
+    yield VERIFICATION_US + frame.length * DECODING_US_PER_BYTE;
+    return yield* this.judging(frame, kind, isAwaited);
+  }
+
+  /** What becomes of a frame wherever it came in. */
+  protected *judging(
+    frame: Uint8Array,
+    kind: MessageKind | "unknown",
+    isAwaited: (digest: Digest) => boolean,
+  ): Generator<number, Passed | Rejection> {
+    try {
+      const { signed, batchBytes } = decodeFrame(ownBytes(frame), this.#limits);
+      return yield* this.#pass(signed, batchBytes, isAwaited);
+    } catch (error) {
+      return refusal(error, kind);
+    }
+  }
+
+  /** Notes a request of our own: it will come back in a batch. */
+  remember(own: Verified<SignedRequest>): void {
+    this.#signatures.remember(own);
+  }
+
+  /** Reads a batch's body and verifies all that is in it; the digest is the caller's affair. */
+  batch(bytes: Uint8Array, digest: Digest): Verified<Batch> | Rejection {
+    try {
+      return finish(this.#batch(bytes, digest));
+    } catch (error) {
+      return refusal(error, "pre-prepare");
+    }
+  }
+
+  *#pass(
+    signed: Signed,
+    batchBytes: Uint8Array | undefined,
+    isAwaited: (digest: Digest) => boolean,
+  ): Generator<number, Passed> {
+    const { message } = signed;
+    switch (message.kind) {
+      case "request":
+      case "vouched-request": {
+        const request = this.#signatures.verifyRequest(signed as Signed<AnyRequest>);
+        const from = message.kind === "request" ? null : message.gateway;
+        return { to: "core", kind: message.kind, from, input: { kind: "request", request } };
+      }
+      case "pre-prepare": {
+        const prePrepare = this.#signatures.verifyVote<PrePrepare>(signed);
+        const input = batchBytes === undefined
+          ? { kind: "pre-prepare" as const, prePrepare }
+          : { kind: "pre-prepare" as const, prePrepare, batch: yield* this.#batchOf(message.digest, batchBytes) };
+        return { to: "core", kind: message.kind, from: message.replica, input };
+      }
+      case "prepare":
+        return this.#core(message, { kind: "prepare", prepare: this.#signatures.verifyVote(signed) });
+      case "commit":
+        return this.#core(message, { kind: "commit", commit: this.#signatures.verify(signed) });
+      case "decision": {
+        const decision = this.#carrier<Decision>(signed);
+        yield* this.#all(decision.message.commits, (commit) => this.#signatures.verify(commit));
+        return this.#core(message, { kind: "decision", decision });
+      }
+      case "checkpoint":
+        return this.#core(message, { kind: "checkpoint", checkpoint: this.#signatures.verifyVote(signed) });
+      case "stable-checkpoint": {
+        const stable = this.#carrier<StableCheckpoint>(signed);
+        yield* this.#all(stable.message.checkpoints, (checkpoint) => this.#signatures.verify(checkpoint));
+        return this.#core(message, { kind: "stable-checkpoint", stable });
+      }
+      case "suspicion":
+        return this.#core(message, { kind: "suspicion", suspicion: this.#signatures.verifyVote(signed) });
+      case "view-change":
+        return this.#core(message, { kind: "view-change", viewChange: yield* this.#viewChange(signed) });
+      case "new-view":
+        return this.#core(message, { kind: "new-view", newView: yield* this.#newView(signed) });
+      case "status":
+        return this.#core(message, { kind: "status", status: this.#signatures.verify(signed) });
+      case "blobs": {
+        this.#signatures.verify(signed);
+        const blobs = yield* this.#blobs(message, isAwaited);
+        return this.#core(message, { kind: "blobs", from: message.replica, blobs });
+      }
+      case "query":
+        return {
+          to: "queries",
+          kind: "query",
+          from: null,
+          query: this.#signatures.verifyQuery(signed as Signed<Query>),
+        };
+      case "query-reply":
+        throw new Refused("not-accepted-here", "kind: expected no query-reply here");
+      case "reply":
+        return { to: "gateway", kind: "reply", from: message.replica, reply: this.#signatures.verify(signed) };
+      case "fetch":
+        return { to: "blobs", kind: "fetch", from: message.replica, fetch: this.#signatures.verify(signed) };
+    }
+  }
+
+  /**
+   * Verifies a message that carries others: its own signature first, so that only a member can make us look further, then its structure, so
+   * that what is carried is worth it.
+   */
+  #carrier<M extends Message>(signed: Signed): Verified<Signed<M>> {
+    const verified = this.#signatures.verify<M>(signed);
+    const fault = structureFault(signed.message, this.#genesis);
+    if (fault) throw new Refused("malformed", fault);
+    return verified;
+  }
+
+  #core({ kind, replica }: { kind: MessageKind; replica: ReplicaId }, input: MessageInput): Passed {
+    return { to: "core", kind, from: replica, input };
+  }
+
+  *#viewChange(signed: Signed): Generator<number, Verified<Signed<ViewChange>>> {
+    if (this.#signatures.isKnownVote(signed)) return signed as Verified<Signed<ViewChange>>;
+    const verified = this.#carrier<ViewChange>(signed);
+    const { stable, prepared, suspicions } = verified.message;
+    const votes = prepared.flatMap(({ prePrepare, prepares }): readonly Signed[] => [prePrepare, ...prepares]);
+    yield* this.#all([...suspicions, ...stable, ...votes], (vote) => this.#signatures.verifyVote(vote));
+    this.#signatures.noteVote(signed);
+    return verified;
+  }
+
+  *#newView(signed: Signed): Generator<number, Verified<Signed<NewView>>> {
+    if (this.#signatures.isKnownVote(signed)) return signed as Verified<Signed<NewView>>;
+    const verified = this.#carrier<NewView>(signed);
+    const { viewChanges, prePrepares } = verified.message;
+    for (const viewChange of viewChanges) {
+      yield VERIFICATION_US;
+      yield* this.#viewChange(viewChange);
+    }
+    yield* this.#all(prePrepares, (prePrepare) => this.#signatures.verifyVote(prePrepare));
+    this.#signatures.noteVote(signed);
+    return verified;
+  }
+
+  *#all<S extends Signed>(carried: readonly S[], verify: (one: S) => void): Generator<number, void> {
+    for (const one of carried) {
+      yield VERIFICATION_US;
+      verify(one);
+    }
+  }
+
+  *#batchOf(expected: Digest, bytes: Uint8Array): Generator<number, Verified<Batch>> {
+    const digest = this.#hash(bytes);
+    if (digest === expected) return yield* this.#batch(bytes, digest);
+    throw new Refused("malformed", `batch: expected bytes with digest ${expected}, got ${digest}`);
+  }
+
+  *#batch(bytes: Uint8Array, digest: Digest): Generator<number, Verified<Batch>> {
+    const { timestamp, requests } = decodeBatch(bytes, this.#genesis.limits);
+    const verified: Verified<SignedRequest>[] = [];
+    for (const request of requests) {
+      yield VERIFICATION_US;
+      verified.push(this.#signatures.verifyRequest(request));
+    }
+    const batch: Batch = { digest, bytes, timestamp, requests: verified };
+    return batch as Verified<Batch>;
+  }
+
+  /** Each is hashed; only one that is awaited is worth more. */
+  *#blobs({ blobs }: Blobs, isAwaited: (digest: Digest) => boolean): Generator<number, readonly FetchedBlob[]> {
+    const fetched: FetchedBlob[] = [];
+    for (const bytes of blobs) {
+      yield bytes.length * HASH_US_PER_BYTE;
+      const digest = this.#hash(bytes);
+      const batch = isAwaited(digest) ? yield* this.#batchOrNot(bytes, digest) : null;
+      fetched.push(batch ? { digest, bytes, batch } : { digest, bytes });
+    }
+    return fetched;
+  }
+
+  *#batchOrNot(bytes: Uint8Array, digest: Digest): Generator<number, Verified<Batch> | null> {
+    try {
+      return yield* this.#batch(bytes, digest);
+    } catch (error) {
+      refusal(error, "pre-prepare");
+      return null;
+    }
+  }
+}
+
+/** Runs all steps at once. */
+export function finish<T>(steps: Generator<unknown, T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+/** A frame is often a view of a whole request body, all of which would be kept for as long as any part of it. */
+function ownBytes(frame: Uint8Array): Uint8Array {
+  return frame.buffer.byteLength > 2 * frame.length ? frame.slice() : frame;
+}

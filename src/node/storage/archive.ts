@@ -1,0 +1,84 @@
+/**
+ * An archive: what was executed goes there, with what proves that it was decided, before the replica forgets it. Its log is bounded;
+ * with an archive its history is not.
+ * @module
+ */
+import type { Digest, SequenceNumber } from "../../core/messages/ids.ts";
+import type { Batch, Commit, Signed } from "../../core/messages/messages.ts";
+import type { Record, Recovered } from "../../core/records.ts";
+import { encodeFrame } from "../../wire/mod.ts";
+import type { Archive, ArchivedBatch, Store } from "../ports.ts";
+
+/** A number that was executed. */
+type Decided = { readonly digest: Digest; readonly commits: readonly Signed<Commit>[] };
+
+/** Holds what was executed until it is forgotten. All of it is in the replica's log anyway. */
+export class ArchiveBook {
+  /** What was accepted or executed at each number. */
+  readonly #bodies = new Map<SequenceNumber, Map<Digest, Uint8Array>>();
+  readonly #decided = new Map<SequenceNumber, Decided>();
+
+  /** Begins with what a store holds. */
+  constructor({ accepted, committed }: Pick<Recovered, "accepted" | "committed">) {
+    for (const { prePrepare: { message }, batch } of accepted) this.#hold(message.sequence, batch);
+    for (const { sequence, commits, batch } of committed) {
+      this.#hold(sequence, batch);
+      this.#decided.set(sequence, { digest: batch.digest, commits });
+    }
+  }
+
+  /** Takes a record in; gives what it has the replica forget, in order. */
+  note(record: Record): readonly ArchivedBatch[] {
+    switch (record.kind) {
+      case "accepted":
+        this.#hold(record.prePrepare.message.sequence, record.batch);
+        return [];
+      case "committed": {
+        const { sequence, digest, commits, batch } = record;
+        if (batch) this.#hold(sequence, batch);
+        this.#decided.set(sequence, { digest, commits });
+        return [];
+      }
+      case "forget":
+        return this.#forget(record.through);
+      default:
+        return [];
+    }
+  }
+
+  #hold(sequence: SequenceNumber, { digest, bytes }: Batch): void {
+    const bodies = this.#bodies.get(sequence) ?? new Map<Digest, Uint8Array>();
+    this.#bodies.set(sequence, bodies.set(digest, bytes));
+  }
+
+  #forget(through: SequenceNumber): readonly ArchivedBatch[] {
+    const archived: ArchivedBatch[] = [];
+    for (const [sequence, bodies] of [...this.#bodies].sort(([a], [b]) => a - b)) {
+      if (sequence > through) break;
+      const decided = this.#decided.get(sequence);
+      this.#bodies.delete(sequence);
+      this.#decided.delete(sequence);
+      if (!decided) continue; // a state transfer has gone past it
+      const commits = decided.commits.map((commit) => encodeFrame(commit));
+      archived.push({ sequence, digest: decided.digest, batch: bodies.get(decided.digest)!, commits });
+    }
+    return archived;
+  }
+}
+
+/** A store that commits nothing before what it has the replica forget is in the archive. */
+export function archiving(store: Store, archive: Archive | undefined): Store {
+  if (!archive) return store;
+  return {
+    load: () => store.load(),
+    read: (digests) => store.read(digests),
+    async commit(writes, expected) {
+      if (writes.forgotten?.length) await archive.put(writes.forgotten);
+      return await store.commit(writes, expected);
+    },
+    close: () => store.close(),
+    ...(store.version && { version: () => store.version!() }),
+    ...(store.check && { check: () => store.check!() }),
+    ...(store.setAside && { setAside: () => store.setAside!() }),
+  };
+}

@@ -1,0 +1,26 @@
+/**
+ * The record of a replica that has lost its disk.
+ * @module
+ */
+import type { Millis, ReplicaId, SequenceNumber, View } from "../../core/messages/ids.ts";
+import type { Plain } from "../../core/io.ts";
+import type { LostDisk } from "../../core/recovery/lost_disk.ts";
+
+type Row = [replica: ReplicaId, stable: SequenceNumber, executed: SequenceNumber, view: View];
+
+/** As it is stored: the challenge, the bound (0: not known yet), the view, and the reports. */
+export function plainOf({ challenge, bound, left, reports }: LostDisk): Plain {
+  const rows = [...reports].map(([replica, { stable, executed, view }]) => [replica, stable, executed, view]);
+  return [challenge, bound ?? 0, left, rows];
+}
+
+/** The inverse of {@linkcode plainOf}. */
+export function lostDiskOf(plain: Plain): LostDisk {
+  const [challenge, bound, left, rows] = plain as [Millis, SequenceNumber, View, Row[]];
+  return {
+    challenge,
+    bound: bound === 0 ? null : bound,
+    left,
+    reports: new Map(rows.map(([replica, stable, executed, view]) => [replica, { stable, executed, view }])),
+  };
+}

@@ -1,0 +1,250 @@
+/**
+ * Reading a store back: whose it is, what its replica said and knew, and the state of its last checkpoint.
+ * @module
+ */
+import type { Digest } from "../../core/messages/ids.ts";
+import type { MessageInput } from "../../core/io.ts";
+import type { Batch, Verified } from "../../core/messages/messages.ts";
+import { NEW_DISK } from "../../core/recovery/lost_disk.ts";
+import type { Recovered } from "../../core/records.ts";
+import { entriesOf, pagesOf, readPage, readRoot } from "../../core/tree/state_tree.ts";
+import { sha256 } from "../../crypto/mod.ts";
+import { decodeBatch, unpack } from "../../wire/mod.ts";
+import { withDigest } from "../environment.ts";
+import { ArchiveBook } from "./archive.ts";
+import { BlobReader } from "./blob_reader.ts";
+import { type Kept, KeptInputs } from "../durable/kept_inputs.ts";
+import { identified, type Identity } from "./identity.ts";
+import { plainOf } from "./lost_disk_record.ts";
+import { type Loaded, type Store, StoreConflictError, type Version } from "../ports.ts";
+import { parse, RecordReader } from "./record_reader.ts";
+import { RecordBook, WriteSet } from "./record_book.ts";
+import type { Start } from "./start.ts";
+import { CorruptStoreError, ForeignStoreError } from "./store_errors.ts";
+
+export { CorruptStoreError, ForeignStoreError, type Identity };
+
+/** A replica as its store knows it. */
+export interface Restored {
+  readonly version: Version;
+  readonly recovered: Recovered;
+  readonly book: RecordBook;
+  /** Keeps more of what the replica takes, if the host wants that. */
+  readonly keptInputs?: KeptInputs;
+  /** What was kept so far. */
+  readonly kept: readonly MessageInput[];
+  /** Why the replica stopped for good, if it did. */
+  readonly halted: string | null;
+}
+
+/** How a store is read. */
+export interface RestoreOptions {
+  /** What is in the store, which is this replica's, if that was read just now. */
+  readonly known?: Loaded | undefined;
+  /** What the host keeps beside the core's records too. */
+  readonly keepsInputs?: boolean | undefined;
+  /** Of the state machine's part of the state nothing is read now. */
+  readonly byNeed?: boolean;
+  /** Whether what is forgotten is wanted for an archive. */
+  readonly archives?: boolean;
+  /** What the store is. Default: `resume`. */
+  readonly start?: Start;
+}
+
+/** How often a store that others write to meanwhile is read anew. */
+const MAX_ATTEMPTS = 20;
+
+/**
+ * Reads the store; an empty one becomes this replica's, if the start says so. Blobs are checked against their digests. Signatures are
+ * not checked again: they were before anything was written.
+ * @throws {StartError} {@linkcode NewerStoreError}, {@linkcode ForeignStoreError}, {@linkcode CorruptStoreError}, or what the store throws.
+ */
+export async function restore(store: Store, identity: Identity, options: RestoreOptions = {}): Promise<Restored> {
+  let { start, known } = options;
+  if (start === "recover") await markLostDisk(store, identity);
+  for (let attempt = 1;; attempt++) {
+    // A host that starts replicas at will says the same each time.
+    const loaded = known ??
+      await identified(store, identity, start === "new" && options.keepsInputs ? "recover" : start);
+    start = "resume";
+    known = undefined;
+    try {
+      return await restoreLoaded(loaded, store, identity, options);
+    } catch (error) {
+      // Another instance may have removed since what the records named.
+      if (attempt === MAX_ATTEMPTS || (await store.load()).version === loaded.version) throw error;
+    }
+  }
+}
+
+async function restoreLoaded(
+  loaded: Loaded,
+  store: Store,
+  identity: Identity,
+  { keepsInputs = false, byNeed = false, archives = false }: RestoreOptions,
+): Promise<Restored> {
+  const reader = new RecordReader(loaded.records, identity.genesis);
+  const prePrepares = reader.accepted();
+  const former = reader.former();
+  const prepared = reader.prepared();
+  const decided = reader.committed();
+  const checkpoint = reader.checkpoint();
+  const fetched = reader.fetched();
+  const { hash = sha256 } = identity;
+  const kept: Kept = keepsInputs ? reader.kept(hash) : { inputs: [] };
+  const blobs = new BlobReader(store, hash);
+  const bodies = await readBodies(
+    blobs,
+    [
+      ...prePrepares.map(({ message }) => message.digest),
+      ...former.flatMap(({ bodies }) => bodies.map(({ digest }) => digest)),
+      ...decided.map(({ digest }) => digest),
+    ],
+    identity,
+  );
+  const accepted = prePrepares.map((prePrepare) => ({ prePrepare, batch: bodies.get(prePrepare.message.digest)! }));
+  const committed = decided.map(({ sequence, digest, commits }) => ({ sequence, commits, batch: bodies.get(digest)! }));
+  return {
+    version: loaded.version,
+    halted: (reader.plain("halted") ?? null) as string | null,
+    book: new RecordBook(
+      {
+        accepted: new Map(prePrepares.map(({ message }) => [message.sequence, message.digest])),
+        prepared: new Map(prepared.map(({ prePrepare: { message } }) => [message.sequence, message.digest])),
+        committed: new Map(decided.map(({ sequence, digest }) => [sequence, digest])),
+      },
+      {
+        former: former.map(({ sequence, bodies }) => [sequence, bodies.map(({ digest }) => digest)] as const),
+        fetched: fetched.keys,
+        archive: archives ? new ArchiveBook({ accepted, committed }) : undefined,
+      },
+    ),
+    ...(keepsInputs && { keptInputs: new KeptInputs(identity.genesis, loaded.records.keys(), kept.timers) }),
+    kept: kept.inputs,
+    recovered: {
+      ...(kept.timers && { timers: kept.timers }),
+      ...reader.view(),
+      ...reader.suspicion(),
+      accepted,
+      former: former.flatMap(({ sequence, bodies: all }) =>
+        all.map(({ view, digest }) => ({ sequence, view, batch: bodies.get(digest)! }))
+      ),
+      prepared,
+      committed,
+      retired: reader.retired(),
+      fetched: fetched.digests,
+      ...(checkpoint && { checkpoint }),
+      stable: reader.stable(),
+      ...reader.lostDisk(),
+      ...reader.clock(),
+      ...reader.numbers(),
+      evidence: reader.evidence(),
+      blobs: checkpoint ? await readTree(blobs, checkpoint.root, byNeed) : new Map(),
+    },
+  };
+}
+
+/** Notes in a store, whatever else was written to it meanwhile, why its replica stopped for good. */
+export async function markHalted(store: Store, reason: string): Promise<void> {
+  const { version } = await store.load();
+  const writes = new WriteSet();
+  writes.put("halted", reason);
+  await store.commit(writes, version);
+}
+
+/** Why a read failed: another instance has removed meanwhile what it was for, or the store is damaged, or fails. */
+export async function whyUnreadable(store: Store, expected: Version, error: unknown): Promise<unknown> {
+  if (!(error instanceof CorruptStoreError)) return error;
+  try {
+    const { version } = await store.load();
+    return version === expected ? error : new StoreConflictError(expected, version);
+  } catch (failure) {
+    return failure;
+  }
+}
+
+async function readBodies(
+  blobs: BlobReader,
+  digests: readonly Digest[],
+  { genesis, hash = sha256 }: Identity,
+): Promise<ReadonlyMap<Digest, Verified<Batch>>> {
+  const batches = new Map<Digest, Verified<Batch>>();
+  for (const [digest, bytes] of await blobs.read(digests)) {
+    const { timestamp, requests } = parse(`batch ${digest}`, () => decodeBatch(bytes, genesis.limits));
+    const signed = requests.map((request) => withDigest(request, hash));
+    const batch: Batch = { digest, bytes, timestamp, requests: signed };
+    batches.set(digest, batch as Verified<Batch>);
+  }
+  return batches;
+}
+
+/**
+ * Notes in a replica's store, until it has recovered, that it does not have all that the replica said. What is damaged there, and what a
+ * replica that has halted left, is not to be trusted: it goes, and the replica starts over.
+ */
+export async function markLostDisk(store: Store, identity: Identity): Promise<void> {
+  let loaded = await readable(store, identity);
+  const isSound = !loaded.records.has("halted") && await isWhole(loaded, store, identity);
+  if (isSound && loaded.records.has("lost-disk")) return;
+  const writes = new WriteSet();
+  if (!isSound && store.setAside) {
+    await store.setAside();
+    loaded = await identified(store, identity, "recover");
+  } else if (!isSound) {
+    for (const key of loaded.records.keys()) if (!KEPT.includes(key)) writes.records.set(key, null);
+  }
+  writes.put("lost-disk", plainOf(NEW_DISK));
+  await store.commit(writes, loaded.version);
+}
+
+/** What says whose the store is. */
+const KEPT: readonly string[] = ["identity", "format"];
+
+/** What the store has, or, if nothing can be made of that, an empty one of this replica. */
+async function readable(store: Store, identity: Identity): Promise<Loaded> {
+  try {
+    return await identified(store, identity, "recover");
+  } catch (error) {
+    if (!(error instanceof CorruptStoreError) || !store.setAside) throw error;
+    await store.setAside();
+    return await identified(store, identity, "recover");
+  }
+}
+
+/** Whether all that the records name is there, the state machine's part of the state too, and is what it should be. */
+export async function isWhole(loaded: Loaded, store: Store, identity: Identity): Promise<boolean> {
+  try {
+    const { recovered } = await restoreLoaded(loaded, store, identity, { keepsInputs: true, byNeed: true });
+    if (recovered.checkpoint) {
+      await checkTree(new BlobReader(store, identity.hash ?? sha256), recovered.checkpoint.root);
+    }
+    return true;
+  } catch (error) {
+    if (error instanceof CorruptStoreError) return false;
+    throw error;
+  }
+}
+
+/** Some at a time: the state may be larger than the memory. */
+async function checkTree(blobs: BlobReader, digest: Digest): Promise<void> {
+  const roots = await blobs.read([digest]);
+  const root = parse(`blob ${digest}`, () => readRoot(unpack(roots.get(digest)!)));
+  for (const [, page] of root.pages) {
+    const pages = await blobs.read([page]);
+    const entries = parse(`blob ${page}`, () => entriesOf(readPage(unpack(pages.get(page)!))));
+    await blobs.read(entries.map(([, chunk]) => chunk));
+  }
+}
+
+/** The blobs of a state: its root page, its pages, its chunks; `byNeed`: of the client table's part alone. */
+async function readTree(blobs: BlobReader, digest: Digest, byNeed: boolean): Promise<ReadonlyMap<Digest, Uint8Array>> {
+  const roots = await blobs.read([digest]);
+  const root = parse(`blob ${digest}`, () => readRoot(unpack(roots.get(digest)!)));
+  const listed = byNeed ? [...pagesOf(root, "n"), ...pagesOf(root, "s")] : root.pages.map(([, page]) => page);
+  const pages = await blobs.read(listed);
+  const chunks = [...pages].flatMap(([page, bytes]) => {
+    const entries = parse(`blob ${page}`, () => entriesOf(readPage(unpack(bytes))));
+    return entries.filter(([id]) => !byNeed || !id.startsWith("m")).map(([, chunk]) => chunk);
+  });
+  return new Map([...roots, ...pages, ...await blobs.read(chunks)]);
+}

@@ -1,0 +1,251 @@
+/**
+ * The core's records as a store keeps them: few small records under fixed keys, content as blobs by digest.
+ *
+ * | key | value |
+ * | --- | --- |
+ * | `identity` | cluster id, replica id, public key: whose store it is |
+ * | `halted` | why the replica stopped for good |
+ * | `view` | the view's number, and as frames, if there are, our view-change and the new-view |
+ * | `suspicion` | the frame of what the replica said last of leaving a view, and the furthest view of which it ever did |
+ * | `accepted/N` | the pre-prepare as a frame; the body is the blob under its digest |
+ * | `former/N` | pairs of a view and the digest of a batch accepted at N in it, before the one of `accepted/N`; the bodies are blobs |
+ * | `prepared/N` | the frames of the pre-prepare and of the prepares |
+ * | `committed/N` | the digest of the batch executed at N, and the frames of the commits that decided it |
+ * | `checkpoint` | number and root of the last checkpoint taken; its tree is in blobs |
+ * | `retired/N` | digests that the checkpoint at N no longer names |
+ * | `fetched/D` | digests that a state transfer which is not over has fetched; D is the first of them |
+ * | `lost-disk` | the store does not have all that the replica said: what it has found out since |
+ * | `clock` | how far the agreed time is from the replica's clock, ms: ahead, behind; one of them is 0 |
+ * | `numbers` | no number above was used for a status or fetch of this replica |
+ * | `stable` | the frames of the certificate |
+ * | `evidence/R/KIND/V/N` | the frames of two messages by which replica R contradicts itself; of view-changes without the number |
+ *
+ * N is padded with zeros to 16 digits, so that keys sort as numbers do.
+ * @module
+ */
+import type { Digest, SequenceNumber } from "../../core/messages/ids.ts";
+import { aboutOf } from "../../core/messages/evidence.ts";
+import type { Plain } from "../../core/io.ts";
+import { isBinding, type Record } from "../../core/records.ts";
+import type { Batch, Signed } from "../../core/messages/messages.ts";
+import { encodeFrame, pack } from "../../wire/mod.ts";
+import { plainOf } from "./lost_disk_record.ts";
+import type { ArchiveBook } from "./archive.ts";
+import type { ArchivedBatch, Writes } from "../ports.ts";
+
+/** Records of a number that name a batch's body. */
+export type NamingRecord = "accepted" | "prepared" | "committed";
+/** All of them. */
+export const NAMING_RECORDS: readonly NamingRecord[] = ["accepted", "prepared", "committed"];
+
+/** The key of a record of one sequence number. */
+export function keyOf(kind: NamingRecord | "former" | "retired", sequence: number): string {
+  return `${kind}/${String(sequence).padStart(16, "0")}`;
+}
+
+/** What the keys of `fetched` records begin with. */
+export const FETCHED = "fetched/";
+
+/** A change to the store in the making, of the records of any number of steps. */
+export class WriteSet implements Writes {
+  readonly records: Map<string, Uint8Array | null> = new Map();
+  readonly blobs: Map<Digest, Uint8Array | null> = new Map();
+  /** What was executed and is forgotten with this change, for an archive. */
+  readonly forgotten: ArchivedBatch[] = [];
+  /** Core records in it. */
+  count = 0;
+  /** Bytes put into it. */
+  bytes = 0;
+  /** Whether one of the records is binding: nothing may be said before this is durable. */
+  isBinding = false;
+
+  /** Puts a record. */
+  put(key: string, value: Plain): void {
+    const bytes = pack(value);
+    this.bytes += bytes.length;
+    this.records.set(key, bytes);
+  }
+
+  /** Puts a blob. */
+  putBlob(digest: Digest, bytes: Uint8Array): void {
+    this.bytes += bytes.length;
+    this.blobs.set(digest, bytes);
+  }
+}
+
+/**
+ * Turns records into writes, and knows which batch bodies the store's records name, so that a body goes with the last
+ * of them: after a view change several numbers may name the same one.
+ */
+export class RecordBook {
+  /** Sequence number -> digest, as in the store once all writes made so far are committed. */
+  readonly #named: { readonly [kind in NamingRecord]: Map<number, Digest> };
+  /** Sequence number -> digests of what was accepted there before. */
+  readonly #former = new Map<number, readonly Digest[]>();
+  readonly #uses = new Map<Digest, number>();
+
+  /** Keys of `fetched` records. */
+  readonly #fetched: Set<string>;
+  readonly #archive: ArchiveBook | undefined;
+
+  /**
+   * Starts with what a store holds; `named`: the digests that its records name, by number; `former`: those that its `former` records
+   * name; `fetched`: the keys of those records;
+   * `archive`: notes what is forgotten.
+   */
+  constructor(
+    named: { readonly [kind in NamingRecord]: ReadonlyMap<number, Digest> },
+    { former = [], fetched = [], archive }: {
+      former?: Iterable<readonly [sequence: number, digests: readonly Digest[]]>;
+      fetched?: Iterable<string>;
+      archive?: ArchiveBook | undefined;
+    } = {},
+  ) {
+    this.#fetched = new Set(fetched);
+    this.#archive = archive;
+    this.#named = { accepted: new Map(), prepared: new Map(), committed: new Map() };
+    for (const kind of NAMING_RECORDS) for (const [sequence, digest] of named[kind]) this.#name(kind, sequence, digest);
+    for (const [sequence, digests] of former) this.#nameFormer(sequence, digests);
+  }
+
+  /** Adds a record to a change. Records of one replica must come in the order in which the core gave them. */
+  write(record: Record, writes: WriteSet): void {
+    if (this.#archive) writes.forgotten.push(...this.#archive.note(record));
+    // What was executed before a start is executed again after it, and need not be written again.
+    if (record.kind === "committed" && this.#named.committed.get(record.sequence) === record.digest) return;
+    writes.count++;
+    if (isBinding(record)) writes.isBinding = true;
+    switch (record.kind) {
+      case "view":
+        return writes.put("view", [record.view, optional(record.viewChange), optional(record.newView)]);
+      case "suspicion":
+        return writes.put("suspicion", [record.furthest, frames([record.suspicion])]);
+      case "accepted": {
+        const { sequence, digest } = record.prePrepare.message;
+        writes.put(keyOf("accepted", sequence), encodeFrame(record.prePrepare));
+        return this.#rename(writes, { kind: "accepted", sequence, digest, batch: record.batch });
+      }
+      case "former":
+        return this.#noteFormer(writes, record);
+      case "prepared": {
+        const { sequence, digest } = record.prePrepare.message;
+        writes.put(keyOf("prepared", sequence), frames([record.prePrepare, ...record.prepares]));
+        return this.#rename(writes, { kind: "prepared", sequence, digest, batch: null });
+      }
+      case "committed": {
+        const { sequence, digest, commits, batch } = record;
+        writes.put(keyOf("committed", sequence), [digest, frames(commits)]);
+        return this.#rename(writes, { kind: "committed", sequence, digest, batch });
+      }
+      case "checkpoint":
+        writes.put("checkpoint", [record.sequence, record.root]);
+        if (record.retired.length > 0) writes.put(keyOf("retired", record.sequence), record.retired);
+        return;
+      case "fetched":
+        return this.#noteFetched(writes, record.digests);
+      case "retired":
+        return writes.put(keyOf("retired", record.sequence), record.digests);
+      case "clock":
+        return writes.put("clock", [Math.max(0, record.offset), Math.max(0, -record.offset)]);
+      case "lost-disk":
+        if (record.found === null) writes.records.set("lost-disk", null);
+        else writes.put("lost-disk", plainOf(record.found));
+        return;
+      case "numbers":
+        return writes.put("numbers", record.through);
+      case "contradiction": {
+        const { first, second } = record.contradiction;
+        return writes.put(`evidence/${aboutOf(first.message)}`, frames([first, second]));
+      }
+      case "stable":
+        return writes.put("stable", frames(record.certificate));
+      case "blobs":
+        for (const [digest, bytes] of record.blobs) writes.putBlob(digest, bytes);
+        return;
+      case "drop-blobs":
+        for (const digest of record.digests) writes.blobs.set(digest, null);
+        for (const sequence of record.checkpoints) writes.records.set(keyOf("retired", sequence), null);
+        return;
+      case "forget":
+        return this.#forget(writes, record.through);
+    }
+  }
+
+  #noteFetched(writes: WriteSet, digests: readonly Digest[] | null): void {
+    if (digests === null) {
+      for (const key of this.#fetched) writes.records.set(key, null);
+      return this.#fetched.clear();
+    }
+    const key = `${FETCHED}${digests[0]}`;
+    this.#fetched.add(key);
+    writes.put(key, digests);
+  }
+
+  #rename(
+    writes: WriteSet,
+    { kind, sequence, digest, batch }: { kind: NamingRecord; sequence: number; digest: Digest; batch: Batch | null },
+  ): void {
+    if (batch !== null && !this.#uses.has(digest)) writes.putBlob(digest, batch.bytes);
+    const before = this.#named[kind].get(sequence);
+    this.#name(kind, sequence, digest);
+    if (before !== undefined) this.#release(writes, before);
+  }
+
+  #noteFormer(writes: WriteSet, { sequence, bodies }: Extract<Record, { kind: "former" }>): void {
+    const before = this.#former.get(sequence) ?? [];
+    const key = keyOf("former", sequence);
+    if (bodies.length === 0) writes.records.set(key, null);
+    else writes.put(key, bodies.map(({ view, digest }) => [view, digest]));
+    this.#nameFormer(sequence, bodies.map(({ digest }) => digest));
+    for (const digest of before) this.#release(writes, digest);
+  }
+
+  #nameFormer(sequence: number, digests: readonly Digest[]): void {
+    if (digests.length === 0) this.#former.delete(sequence);
+    else this.#former.set(sequence, digests);
+    for (const digest of digests) this.#use(digest);
+  }
+
+  #name(kind: NamingRecord, sequence: number, digest: Digest): void {
+    this.#named[kind].set(sequence, digest);
+    this.#use(digest);
+  }
+
+  #use(digest: Digest): void {
+    this.#uses.set(digest, (this.#uses.get(digest) ?? 0) + 1);
+  }
+
+  #release(writes: WriteSet, digest: Digest): void {
+    const uses = this.#uses.get(digest)! - 1;
+    if (uses > 0) {
+      this.#uses.set(digest, uses);
+      return;
+    }
+    this.#uses.delete(digest);
+    writes.blobs.set(digest, null);
+  }
+
+  #forget(writes: WriteSet, through: number): void {
+    for (const sequence of [...this.#former.keys()]) {
+      if (sequence <= through) {
+        this.#noteFormer(writes, { kind: "former", sequence: sequence as SequenceNumber, bodies: [] });
+      }
+    }
+    for (const kind of NAMING_RECORDS) {
+      for (const [sequence, digest] of this.#named[kind]) {
+        if (sequence > through) continue;
+        this.#named[kind].delete(sequence);
+        writes.records.set(keyOf(kind, sequence), null);
+        this.#release(writes, digest);
+      }
+    }
+  }
+}
+
+function optional(signed: Signed | null): Plain {
+  return signed === null ? [] : frames([signed]);
+}
+
+function frames(signed: readonly Signed[]): Plain {
+  return signed.map((one) => encodeFrame(one));
+}

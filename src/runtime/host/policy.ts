@@ -1,0 +1,128 @@
+/**
+ * Whom a replica serves, and how much, as its environment says.
+ * @module
+ */
+import {
+  addressFromHeader,
+  type AppOptions,
+  isIpAddress,
+  MIN_TOKEN_CHARACTERS,
+  type RateLimit,
+} from "../../http/mod.ts";
+
+/** The variables that {@linkcode policyFromVariables} reads. */
+export type PolicyVariable =
+  | "PBFT_CLIENTS"
+  | "PBFT_CORS_ORIGINS"
+  | "PBFT_CLIENT_LIMIT"
+  | "PBFT_ADDRESS_LIMIT"
+  | "PBFT_ADDRESS_HEADER"
+  | "PBFT_READERS"
+  | "PBFT_READ_TOKEN"
+  | "PBFT_HOSTS";
+
+/** The part of {@linkcode AppOptions} that variables may say. */
+export type Policy = Pick<
+  AppOptions,
+  "admission" | "corsOrigins" | "clientLimit" | "addressLimit" | "address" | "readers" | "hosts"
+>;
+
+/**
+ * Reads whom a replica serves; a variable that is not there changes nothing:
+ *
+ * - `PBFT_CLIENTS`: `open`, or the public keys of the clients that are served, with spaces or commas between them; then `/req` serves nobody.
+ * - `PBFT_CORS_ORIGINS`: the origins whose pages may ask, likewise; `*` for all.
+ * - `PBFT_CLIENT_LIMIT`: operations per second of one client, and how many at once: `20/100`, or `20` for twice as many.
+ * - `PBFT_ADDRESS_LIMIT`: likewise, requests from one address.
+ * - `PBFT_ADDRESS_HEADER`: the header in which your proxy says the address, `x-forwarded-for` or `forwarded`; after a slash, how many proxies of yours
+ *   are in a row, if more than one: `x-forwarded-for/2`.
+ * - `PBFT_READERS`: who may read `/status`, `/evidence`, `/metrics` and `/events` beside the replica's own machine and the other members: IP addresses with
+ *   spaces or commas between them, or `everybody`.
+ * - `PBFT_READ_TOKEN`: a secret; who sends it as `Authorization: Bearer ...` may read them too.
+ * - `PBFT_HOSTS`: names by which the replica is called from its own machine and network, beside those in the cluster file; `*` for any.
+ *
+ * @throws {TypeError} naming the variable that is wrong.
+ */
+export function policyFromVariables(get: (name: PolicyVariable) => string | undefined): Policy {
+  const read = <T>(name: PolicyVariable, parse: (text: string) => T): T | undefined => {
+    const text = get(name)?.trim();
+    if (!text) return undefined;
+    try {
+      return parse(text);
+    } catch (error) {
+      throw new TypeError(`${name}: ${(error as Error).message}`);
+    }
+  };
+  const policy = {
+    admission: read("PBFT_CLIENTS", parseClients),
+    corsOrigins: read("PBFT_CORS_ORIGINS", parseOrigins),
+    clientLimit: read("PBFT_CLIENT_LIMIT", parseLimit),
+    addressLimit: read("PBFT_ADDRESS_LIMIT", parseLimit),
+    address: read("PBFT_ADDRESS_HEADER", parseHeader),
+    readers: readersOf(read("PBFT_READERS", parseReaders), read("PBFT_READ_TOKEN", parseToken)),
+    hosts: read("PBFT_HOSTS", parseHosts),
+  };
+  return Object.fromEntries(Object.entries(policy).filter(([, value]) => value !== undefined));
+}
+
+function parseClients(text: string): Policy["admission"] {
+  if (text === "open") return text;
+  const allowlist = listOf(text);
+  const wrong = allowlist.find((key) => !/^[0-9a-f]{64}$/.test(key));
+  if (wrong === undefined) return { allowlist };
+  // Not the value: a private key looks the same, and somebody may have mistaken one for the other.
+  throw new TypeError(
+    `expected open, or public keys of 64 lower-case hex digits, got one of ${wrong.length} characters`,
+  );
+}
+
+function parseOrigins(text: string): readonly string[] {
+  return listOf(text).map((origin) => {
+    if (origin === "*" || URL.parse(origin)?.origin === origin) return origin;
+    throw new TypeError(`expected origins such as https://app.example, or *, got ${origin}`);
+  });
+}
+
+function parseLimit(text: string): RateLimit {
+  const [, perSecond, burst] = /^(\d+(?:\.\d+)?)(?:\/(\d+))?$/.exec(text) ?? [];
+  if (Number(perSecond) > 0 && burst !== "0") {
+    return { perSecond: Number(perSecond), ...(burst !== undefined && { burst: Number(burst) }) };
+  }
+  throw new TypeError(`expected a number per second, and perhaps how many at once, such as 20/100, got ${text}`);
+}
+
+function parseHeader(text: string): Policy["address"] {
+  const [, name, proxies = "1"] = /^([A-Za-z0-9-]+)(?:\/([1-9]))?$/.exec(text) ?? [];
+  if (name !== undefined) return addressFromHeader(name, Number(proxies));
+  throw new TypeError(`expected a header's name, such as x-forwarded-for or x-forwarded-for/2, got ${text}`);
+}
+
+function readersOf(addresses: "everybody" | readonly string[] | undefined, token?: string): Policy["readers"] {
+  if (addresses === "everybody" || (addresses === undefined && token === undefined)) return addresses;
+  return { ...(addresses && { addresses }), ...(token !== undefined && { token }) };
+}
+
+function parseReaders(text: string): "everybody" | readonly string[] {
+  if (text === "everybody") return text;
+  const wrong = listOf(text).find((address) => !isIpAddress(address));
+  if (wrong === undefined) return listOf(text);
+  throw new TypeError(`expected everybody, or IP addresses, got ${wrong}`);
+}
+
+function parseToken(text: string): string {
+  if (text.length >= MIN_TOKEN_CHARACTERS && /^[\x21-\x7e]+$/.test(text)) return text;
+  throw new TypeError(
+    `expected ${MIN_TOKEN_CHARACTERS} or more visible ASCII characters, got ${text.length} characters`,
+  );
+}
+
+function parseHosts(text: string): readonly string[] {
+  return listOf(text).map((host) => {
+    if (host === "*" || /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?$/.test(host)) return host;
+    throw new TypeError(`expected host names, without a port, or *, got ${host}`);
+  });
+}
+
+function listOf(text: string): readonly string[] {
+  return text.split(/[\s,]+/).filter((part) => part !== "");
+}

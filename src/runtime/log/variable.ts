@@ -1,0 +1,24 @@
+/**
+ * The log of a replica that reads what it is from its environment.
+ * @module
+ */
+import { Log, type LogOptions } from "./log.ts";
+import type { ReplicaIdentity } from "../host/environment.ts";
+
+/**
+ * Reads `PBFT_LOG`: `text` (as it is without the variable), `json`, or `none`.
+ * @throws {TypeError} if it is something else.
+ */
+export function logFromVariable(
+  get: (name: "PBFT_LOG") => string | undefined,
+  { cluster, self, privateKey }: ReplicaIdentity,
+  timer: LogOptions["timer"],
+): Log | null {
+  const format = get("PBFT_LOG")?.trim() || "text";
+  if (format === "none") return null;
+  if (format !== "text" && format !== "json") {
+    throw new TypeError(`PBFT_LOG: expected text, json or none, got ${JSON.stringify(format)}`);
+  }
+  const members = cluster.genesis.replicas.map(({ name }) => name);
+  return new Log({ name: members[self]!, members, format, secrets: [privateKey], timer });
+}

@@ -1,0 +1,307 @@
+/**
+ * A Byzantine replica: a correct one, and between it and the world somebody who holds its key. It can say anything in its own name, and
+ * nothing in another's.
+ * @module
+ */
+import type { Digest, Millis, ReplicaId } from "../../core/messages/ids.ts";
+import type {
+  AnyRequest,
+  Message,
+  MessageKind,
+  PrePrepare,
+  Signed,
+  VouchedRequest,
+} from "../../core/messages/messages.ts";
+import type { Query, QueryReply } from "../../core/messages/queries.ts";
+import { sign } from "../../node/environment.ts";
+import type { Signer } from "../../node/ports.ts";
+import {
+  decodeBatch,
+  decodeFrame,
+  encodeBatch,
+  encodeFrame,
+  encodeMessage,
+  frameKind,
+  fromHex,
+  toHex,
+  utf8,
+} from "../../wire/mod.ts";
+import { EPOCH_MS } from "../world/clock.ts";
+import { Forger } from "./message_forger.ts";
+import { Inventor } from "./message_inventor.ts";
+import type { Meddler } from "./fault_injector.ts";
+import { mutate, mutateReply, withOldSignature } from "./mutators.ts";
+import type { Behaviour } from "../plan/plan.ts";
+import type { Random } from "../random.ts";
+import type { World } from "../world/world.ts";
+
+/** What a Byzantine replica is made of. */
+export interface MischiefOptions {
+  readonly world: World;
+  readonly replica: ReplicaId;
+  readonly behaviours: readonly Behaviour[];
+  readonly random: Random;
+}
+
+/** Something that goes out. */
+interface Parcel {
+  readonly frame: Uint8Array;
+  readonly afterMs: number;
+}
+
+/** Frames kept to be said again. */
+const MEMORY = 200;
+/** The part of what is said that is tampered with, where it is drawn each time. */
+const OFTEN = 0.3;
+const SELDOM = 0.03;
+const LATE_MS = 700;
+/** What a liar makes of the time, ms. */
+const WILD_MS = [1, 1, 2_000, -600_000, 600_000];
+
+/** Tampers with what a replica says. */
+export class Mischief implements Meddler {
+  readonly #options: MischiefOptions;
+  readonly #signer: Signer;
+  readonly #n: number;
+  readonly #heard: Uint8Array[] = [];
+  readonly #forger: Forger;
+  readonly #inventor: Inventor;
+  /** Requests that were in batches. */
+  readonly #old: Signed<AnyRequest>[] = [];
+  /** Kinds that it does not say; empty: nothing at all. */
+  readonly #mute: readonly MessageKind[];
+  /** To whom it does not talk, or tells the other story. */
+  readonly #others: ReadonlySet<ReplicaId>;
+  /** By question, the last few different answers. */
+  readonly #answers = new Map<string, readonly string[]>();
+  /** The other story: by view and number, the other batch. */
+  readonly #stories = new Map<string, { readonly digest: Digest; readonly bytes: Uint8Array }>();
+
+  constructor(options: MischiefOptions) {
+    const { world: { crypto, cluster, genesis, keyOf }, replica, random } = options;
+    this.#options = options;
+    this.#signer = crypto.createSigner(keyOf(replica), cluster);
+    const own = { world: options.world, replica, signer: this.#signer, random };
+    this.#forger = new Forger(own);
+    this.#inventor = new Inventor(own);
+    this.#n = genesis.replicas.length;
+    this.#mute = random.chance(0.3) ? [] : random.some(REPLICA_KINDS, 0.4);
+    // Told to all, the other story becomes the only one.
+    this.#others = new Set(random.some(genesis.replicas.map((_, id) => id as ReplicaId), random.pick([0.5, 0.5, 1])));
+  }
+
+  outgoing(to: ReplicaId, frames: readonly Uint8Array[]): readonly Parcel[] {
+    const { random, behaviours } = this.#options;
+    const parcels = frames.flatMap((frame) => this.#tamper(to, frame));
+    if (behaviours.includes("replaying") && this.#heard.length > 0 && random.chance(OFTEN)) {
+      parcels.push({ frame: random.pick(this.#heard), afterMs: 0 });
+    }
+    if (behaviours.includes("inventing") && random.chance(SELDOM)) {
+      const frame = random.chance(0.1)
+        ? encodeFrame(sign(this.#signer, this.#vouch(random.int(0, 9))))
+        : this.#inventor.invent();
+      parcels.push({ frame, afterMs: 0 });
+    }
+    const forged = behaviours.includes("forging") && random.chance(SELDOM) ? this.#forger.forge() : null;
+    if (forged) parcels.push({ frame: forged, afterMs: 0 });
+    return parcels;
+  }
+
+  incoming(frames: readonly Uint8Array[]): readonly Uint8Array[] {
+    const { behaviours, random } = this.#options;
+    if (behaviours.includes("replaying")) { for (const frame of frames) this.#remember(frame); }
+    if (frames.length > 0 && random.chance(OFTEN)) this.#overhear(random.pick(frames));
+    return behaviours.includes("starving") ? frames.filter((frame) => !this.#isOfVictim(frame)) : frames;
+  }
+
+  /** Half of the clients get nothing from it. */
+  #isOfVictim(frame: Uint8Array): boolean {
+    if (frameKind(frame) !== "request") return false;
+    try {
+      const { message } = decodeFrame(frame).signed;
+      return message.kind === "request" && parseInt(message.client.slice(0, 2), 16) % 2 === this.#options.replica % 2;
+    } catch {
+      return false;
+    }
+  }
+
+  reply(frame: Uint8Array, asked: Uint8Array): Uint8Array | null {
+    const { behaviours, random } = this.#options;
+    const { message } = decodeFrame(frame).signed;
+    if (behaviours.includes("mute") && (this.#mute.length === 0 || this.#mute.includes(message.kind))) return null;
+    if (!behaviours.includes("lying-to-clients")) return frame;
+    // The truth about a write, and then a lie about what it has left, does more harm than lies alone.
+    if (message.kind === "reply") {
+      return random.chance(0.5) ? frame : encodeFrame(sign(this.#signer, mutateReply(message, random)));
+    }
+    return message.kind === "query-reply" ? encodeFrame(sign(this.#signer, this.#older(message, asked))) : frame;
+  }
+
+  /** What it has answered to the same question before: what replicas that lag may say as well. */
+  #older(reply: QueryReply, asked: Uint8Array): QueryReply {
+    const { operation } = decodeFrame(asked).signed.message as Query;
+    const now = toHex(reply.result.value);
+    const answers = this.#answers.get(toHex(operation)) ?? [];
+    this.#answers.set(toHex(operation), [...answers.filter((answer) => answer !== now), now].slice(-4));
+    const older = answers.filter((answer) => answer !== now).at(-1);
+    this.#options.world.coverage.count("mutator", `query-reply: ${older ? "an older result" : "another result"}`);
+    const value = older ? fromHex(older) : reply.result.value.map((byte) => byte ^ 1);
+    return { ...reply, result: { ...reply.result, value } };
+  }
+
+  #overhear(frame: Uint8Array): void {
+    try {
+      const { signed } = decodeFrame(frame);
+      this.#forger.hear(signed);
+      this.#inventor.note(signed);
+    } catch {
+      // Another liar's.
+    }
+  }
+
+  #remember(frame: Uint8Array): void {
+    if (this.#heard.length < MEMORY) this.#heard.push(frame);
+    else if (this.#options.random.chance(0.1)) this.#heard[this.#options.random.int(0, MEMORY - 1)] = frame;
+  }
+
+  #tamper(to: ReplicaId, original: Uint8Array): Parcel[] {
+    const { random, behaviours } = this.#options;
+    if (behaviours.includes("replaying")) this.#remember(original);
+    const { signed, batchBytes } = decodeFrame(original);
+    this.#inventor.note(signed);
+    let frame: Uint8Array = original;
+    let afterMs = 0;
+    let both = false;
+    for (const behaviour of behaviours) {
+      switch (behaviour) {
+        case "mute":
+          if (this.#mute.length === 0 || this.#mute.includes(signed.message.kind)) return [];
+          break;
+        case "selective":
+          if (this.#others.has(to)) return [];
+          break;
+        case "delaying":
+          afterMs += random.exponential(LATE_MS);
+          break;
+        case "corrupting":
+          if (random.chance(SELDOM)) frame = flipped(frame, random);
+          break;
+        case "equivocating":
+          if (this.#others.has(to)) frame = this.#otherStory(signed, batchBytes) ?? frame;
+          // Some are told both.
+          if (frame !== original && random.chance(SELDOM)) both = true;
+          break;
+        case "mutating":
+          if (random.chance(signed.message.kind === "view-change" ? 0.7 : OFTEN)) {
+            frame = this.#mutated(signed, batchBytes) ?? frame;
+          }
+          break;
+        case "lying-to-clients":
+          if (signed.message.kind === "reply") {
+            frame = encodeFrame(sign(this.#signer, mutateReply(signed.message, random)));
+          }
+          break;
+        case "replaying":
+        case "inventing":
+        case "starving":
+          break;
+      }
+    }
+    return both ? [{ frame: original, afterMs }, { frame, afterMs }] : [{ frame, afterMs }];
+  }
+
+  #isOwn(message: Message): boolean {
+    return "replica" in message && message.replica === this.#options.replica;
+  }
+
+  /** Gives the number to another batch, and votes for that. */
+  #otherStory({ message }: Signed, batchBytes: Uint8Array | undefined): Uint8Array | null {
+    if (!this.#isOwn(message)) return null;
+    if (message.kind === "pre-prepare") {
+      const place = `${message.view}/${message.sequence}`;
+      const story = this.#stories.get(place) ?? (batchBytes && this.#otherBatch(batchBytes));
+      if (!story) return null;
+      this.#stories.set(place, story);
+      // A body that is not the one that is named.
+      if (batchBytes && this.#options.random.chance(SELDOM)) {
+        return encodeFrame(sign(this.#signer, message), story.bytes);
+      }
+      const prePrepare: PrePrepare = { ...message, digest: story.digest };
+      return encodeFrame(sign(this.#signer, prePrepare), batchBytes && story.bytes);
+    }
+    if (message.kind !== "commit" && message.kind !== "prepare") return null;
+    const story = this.#stories.get(`${message.view}/${message.sequence}`);
+    return story ? encodeFrame(sign(this.#signer, { ...message, digest: story.digest })) : null;
+  }
+
+  #otherBatch(bytes: Uint8Array): { readonly digest: Digest; readonly bytes: Uint8Array } {
+    const { crypto, genesis } = this.#options.world;
+    const { timestamp, requests } = decodeBatch(bytes, genesis.limits);
+    const { random } = this.#options;
+    const other = random.pick<() => readonly Signed<AnyRequest>[]>([
+      () => [...requests].reverse(),
+      () => [],
+      () => [...requests, ...requests].slice(0, genesis.limits.maxBatchRequests),
+      () => [...random.shuffled(this.#old).slice(0, 2), ...requests].slice(0, genesis.limits.maxBatchRequests),
+    ])();
+    for (const request of requests) this.#keepOld(random.chance(SELDOM) ? changed(request) : request);
+    const bytesOfOther = encodeBatch(Math.max(0, timestamp + random.pick(WILD_MS)) as typeof timestamp, other);
+    return { digest: crypto.hash(bytesOfOther), bytes: bytesOfOther };
+  }
+
+  #keepOld(request: Signed<AnyRequest>): void {
+    this.#old.push(request);
+    if (this.#old.length > MEMORY) this.#old.shift();
+  }
+
+  #mutated(signed: Signed, batchBytes: Uint8Array | undefined): Uint8Array | null {
+    const { random, world: { coverage } } = this.#options;
+    const message = this.#isOwn(signed.message)
+      ? this.#inventor.disorder(signed.message) ??
+        mutate(signed.message, random, (name) => coverage.count("mutator", name))
+      : null;
+    if (!message) return null;
+    const again = random.chance(0.9)
+      ? sign(this.#signer, message)
+      : withOldSignature(signed, message, encodeMessage(message));
+    return encodeFrame(again, batchBytes);
+  }
+
+  /** For somebody whom it has made up, and whose key nobody else touches. */
+  #vouch(someone: number): VouchedRequest {
+    const { replica, random, world: { engine, coverage } } = this.#options;
+    coverage.count("mutator", "vouched-request: for nobody");
+    const operation = utf8(`SET liar${someone} ${random.int(0, 9)}`);
+    const operations = [{ name: `liar ${someone}`, timestamp: random.int(0, 9), operation }];
+    const notAfter = Math.floor(EPOCH_MS + engine.now + random.pick([-1_000, 30_000, 10_000_000])) as Millis;
+    return { kind: "vouched-request", gateway: replica, notAfter, operations };
+  }
+}
+
+const REPLICA_KINDS: readonly MessageKind[] = [
+  "pre-prepare",
+  "prepare",
+  "commit",
+  "checkpoint",
+  "view-change",
+  "new-view",
+  "reply",
+  "status",
+  "blobs",
+  "query-reply",
+];
+
+/** A request that asks for something else than its client has signed. */
+function changed(signed: Signed<AnyRequest>): Signed<AnyRequest> {
+  const { message } = signed;
+  const other = message.kind === "request"
+    ? { ...message, timestamp: message.timestamp + 1 }
+    : { ...message, operations: message.operations.map((one) => ({ ...one, timestamp: one.timestamp + 1 })) };
+  return withOldSignature(signed, other, encodeMessage(other));
+}
+
+function flipped(frame: Uint8Array, random: Random): Uint8Array {
+  const changed = frame.slice();
+  changed[random.int(0, changed.length - 1)]! ^= 1 << random.int(0, 7);
+  return changed;
+}

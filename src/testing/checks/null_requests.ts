@@ -1,0 +1,42 @@
+/**
+ * A primary orders null requests where a new view has gaps (PBFT §4.4), and where a replica that has lost its disk needs a longer log:
+ * it gives no number to nothing otherwise.
+ * @module
+ */
+import type { Digest, ReplicaId } from "../../core/messages/ids.ts";
+import type { Input, Ready } from "../../core/io.ts";
+
+/** The null requests of correct replicas. */
+export class NullRequests {
+  readonly #nullDigest: Digest;
+  /** How far each was asked to fill the log. */
+  readonly #through = new Map<ReplicaId, number>();
+  /** What the new views order that they have entered: replica, view and number. */
+  readonly #carried = new Set<string>();
+
+  constructor(nullDigest: Digest) {
+    this.#nullDigest = nullDigest;
+  }
+
+  /** Looks at a step; gives what is wrong with it, for people. */
+  stepped(replica: ReplicaId, input: Input, { records }: Pick<Ready, "records">): string | null {
+    if (input.kind === "status") {
+      const { votesAbove } = input.status.message;
+      this.#through.set(replica, Math.max(votesAbove, this.#through.get(replica) ?? 0));
+    }
+    for (const record of records) {
+      if (record.kind === "view" && record.newView) {
+        for (const { message: { sequence } } of record.newView.message.prePrepares) {
+          this.#carried.add(`${replica}/${record.view}/${sequence}`);
+        }
+      }
+      if (record.kind !== "accepted") continue;
+      const { message } = record.prePrepare;
+      if (message.replica !== replica || message.digest !== this.#nullDigest) continue;
+      if (message.sequence <= (this.#through.get(replica) ?? 0)) continue;
+      if (this.#carried.has(`${replica}/${message.view}/${message.sequence}`)) continue;
+      return `gives number ${message.sequence} of view ${message.view} to nothing`;
+    }
+    return null;
+  }
+}

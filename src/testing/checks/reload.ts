@@ -1,0 +1,250 @@
+/**
+ * Reload equals memory: at a moment when all that a replica has done is durable, a second core that is read from its store must be
+ * where the first one is. On a host that keeps inputs in everything; elsewhere in all that binds the replica.
+ * @module
+ */
+import type { Genesis } from "../../core/config.ts";
+import type { Millis, ReplicaId, SequenceNumber } from "../../core/messages/ids.ts";
+import type { MessageInput, ReplicaStatus } from "../../core/io.ts";
+import type { Message } from "../../core/messages/messages.ts";
+import type { Recovered } from "../../core/records.ts";
+import type { Timers } from "../../core/upkeep/timers.ts";
+import type { StateMachine } from "../../core/state_machine.ts";
+import { createEnvironment } from "../../node/environment.ts";
+import type { Loaded, Store } from "../../node/ports.ts";
+import { restore } from "../../node/storage/opening.ts";
+import { encodeBatch } from "../../wire/mod.ts";
+import { lostBody } from "./bodies.ts";
+import type { Disk } from "../hosts/disk.ts";
+import { drill } from "../drills/mod.ts";
+import type { Random } from "../random.ts";
+import type { World } from "../world/world.ts";
+
+/** The part of the replicas read that are drilled as well, which costs the simulator more than reading them. */
+const DRILLED = 0.5;
+
+/** A replica at such a moment. */
+export interface Moment {
+  readonly world: World;
+  readonly replica: ReplicaId;
+  readonly label: string;
+  /** Its store has what the replica in memory knows it to have, and nothing else. */
+  readonly disk: Disk;
+  readonly keepsInputs: boolean;
+  /** As the replica in memory says. */
+  readonly status: ReplicaStatus;
+  /** How long it has waited, as it says. */
+  readonly timers: Timers | undefined;
+  /** How many bodies it keeps of batches in whose place others were accepted; `undefined`: it does not say. */
+  readonly formerBodies: number | undefined;
+  /** When it made its last step. */
+  readonly now: Millis;
+  /** For the drill that follows. */
+  readonly random: Random;
+}
+
+/** Reads a second replica from the store and reports where it differs. */
+export async function checkReload(moment: Moment): Promise<void> {
+  const { world, replica, label, disk, keepsInputs, status, timers, formerBodies, now, random } = moment;
+  const { genesis, cluster, settings, crypto, keyOf, report, coverage, createCore } = world;
+  const copy = copyOf(disk);
+  const lost = lostBody({
+    owed: world.witness.owedBodies(replica),
+    blobs: disk.blobs,
+    nullDigest: crypto.hash(encodeBatch(0 as Millis, [])),
+    n: genesis.replicas.length,
+  });
+  if (lost) report("bodies", `${label} has no more ${lost}`);
+  const { recovered, kept } = await restore(
+    copy,
+    { genesis, cluster, self: replica, hash: crypto.hash },
+    { keepsInputs },
+  );
+  const coreOf = (from: Recovered) =>
+    createCore(
+      createEnvironment({
+        self: replica,
+        genesis,
+        settings,
+        stateMachine: loadedWhole(world.stateMachine(replica)),
+        signer: crypto.createSigner(keyOf(replica), cluster),
+        hash: crypto.hash,
+      }),
+      from,
+    );
+  const core = coreOf(recovered);
+  const formersRead = core.buffers?.().formerBodies;
+  // That one is given up is a soft record: the store may have it for a while.
+  if (formerBodies !== undefined && (formersRead ?? 0) < formerBodies) {
+    report(
+      "reload",
+      `${label}, read from its store, has ${formersRead} former bodies; in memory it has ${formerBodies}`,
+    );
+  }
+  const rootRead = core.status().stateRoot;
+  const { messages, records } = core.step({ kind: "start", kept }, now);
+  // Memory waits for chunks before it can take its next checkpoint, and the other one, which has them all, takes it at its start.
+  const isSealed = rootRead === status.stateRoot && records.some(({ kind }) => kind === "checkpoint");
+  coverage.count("reload", keepsInputs ? "with its inputs" : "with what binds it");
+  const again = core.status();
+  // What is decided in memory and can't be executed yet, as others tell it again; and what a primary proposes at its start.
+  const decided = status.slots.filter(({ stage }) => stage === "committed").map(({ sequence }) => sequence);
+  const ignored = new Set([...decided, ...messages.flatMap(({ message: { message } }) => proposed(message))]);
+  const difference = reloadDifference(status, again, { keepsInputs, ignored, isSealed });
+  if (difference) report("reload", `${label}, read from its store, has ${difference}`);
+  // It may be stored later than it is seen, but then it stays.
+  const [seen, stored] = [again.evidence.length, recovered.evidence?.length ?? 0];
+  if (seen < stored) {
+    report("reload", `${label}, read from its store, has evidence ${seen}, of ${stored} that is there`);
+  }
+  const left = leftBelow(recovered, kept, status.lowWatermark, genesis);
+  if (left) report("bounds", `${label} keeps ${left}, its low watermark is ${status.lowWatermark}`);
+  const patience = keepsInputs && timers ? patienceLost(timers, recovered) : null;
+  if (patience) report("reload", `${label}, read from its store, ${patience}`);
+  // A cluster of one has nobody to play the others.
+  if (world.drills && genesis.replicas.length > 1 && random.chance(DRILLED)) {
+    drill({ world, replica, label, recovered, kept, now, random, createCore: coreOf });
+  }
+}
+
+/** What is known of a reload besides the two replicas. */
+export interface ReloadContext {
+  readonly keepsInputs: boolean;
+  /** Numbers that may be at any stage. */
+  readonly ignored: ReadonlySet<SequenceNumber>;
+  /** Whether it has taken a checkpoint at its start for which memory waits. */
+  readonly isSealed: boolean;
+}
+
+/** Where a replica that was read from the store differs from what was in memory, and must not. */
+export function reloadDifference(
+  memory: ReplicaStatus,
+  again: ReplicaStatus,
+  { keepsInputs, ignored, isSealed }: ReloadContext,
+): string | null {
+  // Memory may wait for chunks, all of which the other one has; it may know of a later state to fetch than it does, to which a start
+  // turns at once; or it has let go of checkpoints for later ones, when the store still has a quorum of them.
+  const isFurther = isSealed || again.lastExecuted > memory.lastExecuted ||
+    (again.transferring && again.lowWatermark > memory.lowWatermark);
+  // What is fetched is to take the place of what was executed after the last checkpoint.
+  const isEqual = keepsInputs && !memory.transferring && !isFurther;
+  // Kept inputs are compared in another order: a contradiction that memory saw too late to note may be found then.
+  const evidence = again.evidence.length > memory.evidence.length ? memory.evidence : again.evidence;
+  if (isEqual) return differenceIn(all(memory, ignored), all({ ...again, evidence }, ignored));
+  return bindingDifference(isFurther ? { ...memory, lowWatermark: again.lowWatermark } : memory, again);
+}
+
+/** What a store has of what is stable (PBFT §4.3): it should be gone. */
+function leftBelow(
+  { accepted, former = [], prepared, committed, retired }: Recovered,
+  kept: readonly MessageInput[],
+  low: number,
+  { checkpointInterval }: Genesis,
+): string | null {
+  const numbers = [
+    ...[...accepted, ...prepared].map(({ prePrepare }) => prePrepare.message.sequence),
+    ...[...former, ...committed].map(({ sequence }) => sequence),
+    ...kept.flatMap((input) => {
+      switch (input.kind) {
+        case "prepare":
+          return [input.prepare.message.sequence];
+        case "commit":
+          return [input.commit.message.sequence];
+        case "checkpoint":
+          return [input.checkpoint.message.sequence];
+        default:
+          return [];
+      }
+    }),
+  ];
+  const number = numbers.find((sequence) => sequence <= low);
+  if (number !== undefined) return `what was said of ${number}`;
+  // The last two states stay, for those who are fetching them.
+  const old = retired.find(({ sequence }) => sequence <= low - checkpointInterval);
+  return old ? `what the checkpoint at ${old.sequence} has replaced` : null;
+}
+
+/** A host that stops the replica between any two inputs must not make it wait longer. */
+function patienceLost({ suspectAt, awakeMs, steppedAt }: Timers, { timers }: Recovered): string | null {
+  if (suspectAt === null) return null;
+  if (!timers || timers.suspectAt === null) return "waits for nothing; in memory it waits for its primary";
+  // Timers alone are not written each time; a start counts the time since the last one that was.
+  const [left, inStore] = [suspectAt - awakeMs, timers.suspectAt - timers.awakeMs - (steppedAt - timers.steppedAt)];
+  // What is overdue is due at once, however long ago that was: it is suspected, and nobody else does so.
+  if (Math.abs(Math.max(0, left) - Math.max(0, inStore)) <= 2) return null;
+  return `waits for ${Math.round(inStore)} ms more; in memory it is ${Math.round(left)}`;
+}
+
+/** One that reads nothing by need, and so can execute at once what the other one has. */
+function loadedWhole(machine: StateMachine): StateMachine {
+  return {
+    version: machine.version,
+    execute: (...call) => machine.execute(...call),
+    query: (operation) => machine.query(operation),
+    takeChanges: () => machine.takeChanges(),
+    restore: (chunks) => machine.restore(chunks),
+  };
+}
+
+function proposed(message: Message): readonly SequenceNumber[] {
+  return message.kind === "pre-prepare" ? [message.sequence] : [];
+}
+
+/** A store that stays as the disk is now. */
+function copyOf(disk: Disk): Store {
+  const loaded: Loaded = { version: disk.version, records: new Map(disk.records) };
+  const blobs = new Map(disk.blobs);
+  return {
+    load: () => Promise.resolve(loaded),
+    read: (digests) => Promise.resolve(digests.map((digest) => blobs.get(digest) ?? null)),
+    commit: () => Promise.reject(new Error("a copy is not written to")),
+    close: () => Promise.resolve(),
+  };
+}
+
+type Facts = { readonly [fact: string]: unknown };
+
+/**
+ * Everything, but for what is of no consequence: the votes for what is executed, as its certificate is kept; prepares of views that
+ * were left; and how many requests wait, as among them are some that were settled otherwise, and are found to be so by a reload, or when
+ * they come again.
+ */
+function all(status: ReplicaStatus, ignored: ReadonlySet<SequenceNumber>): Facts {
+  const { sessions, names, stateRoot, history, agreedTime, lastExecuted, transferring } = status;
+  return {
+    ...binding(status),
+    lastExecuted,
+    history,
+    stateRoot,
+    agreedTime,
+    sessions,
+    names,
+    transferring,
+    evidence: status.evidence.length,
+    slots: status.slots.filter(({ sequence, stage, commits }) => {
+      return sequence > lastExecuted && !ignored.has(sequence) && (stage !== "idle" || commits > 0);
+    }).map(({ sequence, stage, commits }) => `${sequence} ${stage} by ${commits}`).join(", "),
+  };
+}
+
+function binding({ view, active, lowWatermark, hasLostDisk }: ReplicaStatus): Facts {
+  return { view, active, lowWatermark, hasLostDisk };
+}
+
+function differenceIn(memory: Facts, store: Facts): string | null {
+  const fact = Object.keys(memory).find((fact) => memory[fact] !== store[fact]);
+  return fact === undefined ? null : `${fact} ${store[fact]}; in memory it is ${memory[fact]}`;
+}
+
+const STAGES = ["idle", "pre-prepared", "prepared", "committed"];
+
+/** What it has accepted and prepared it has still; what the others decided it may have to hear again. */
+function bindingDifference(memory: ReplicaStatus, store: ReplicaStatus): string | null {
+  const known = new Map(store.slots.map(({ sequence, stage }) => [sequence, STAGES.indexOf(stage)]));
+  for (const { sequence, stage } of memory.slots) {
+    if (sequence <= store.lowWatermark) continue;
+    if (stage === "committed" || (known.get(sequence) ?? 0) >= STAGES.indexOf(stage)) continue;
+    return `${sequence} ${STAGES[known.get(sequence) ?? 0]}; in memory it is ${stage}`;
+  }
+  return differenceIn(binding(memory), binding(store));
+}

@@ -1,0 +1,164 @@
+/**
+ * A client that wants to do harm, with a key of its own.
+ * @module
+ */
+import type { ClientId, ReplicaId } from "../../core/messages/ids.ts";
+import type { Request } from "../../core/messages/messages.ts";
+import type { Query } from "../../core/messages/queries.ts";
+import { sign } from "../../node/environment.ts";
+import type { Signer } from "../../node/ports.ts";
+import { decodeFrame, encodeFrame, fromUtf8, utf8 } from "../../wire/mod.ts";
+import type { HostileBehaviour } from "../plan/plan.ts";
+import type { Random } from "../random.ts";
+import type { World } from "../world/world.ts";
+
+/** What a hostile client is made of. */
+export interface HostileClientOptions {
+  readonly world: World;
+  readonly name: string;
+  readonly behaviour: HostileBehaviour;
+  readonly random: Random;
+}
+
+/** Between two of its deeds on average, ms. */
+const PAUSE_MS: { readonly [B in HostileBehaviour]: number } = {
+  "two-operations": 3_000,
+  "far-timestamps": 6_000,
+  "flooding": 30_000,
+  "split-timestamps": 2_000,
+  "given-up": 2_000,
+  "largest-requests": 1_500,
+  "garbage": 3_000,
+};
+/** What it has given up it says so long after, ms. */
+const GIVEN_UP_MS = 300;
+/** What surrounds the operation in a request, at most, bytes. */
+const REQUEST_OVERHEAD_BYTES = 256;
+/** Requests at once of one that floods. */
+const FLOOD = 24;
+
+/** A client that wants to do harm. It touches only its own key of the state, so that it can't be taken for a fault of the service. */
+export class HostileClient {
+  readonly #options: HostileClientOptions;
+  readonly #signer: Signer;
+  #session = 0;
+  #timestamp = 1;
+
+  constructor(options: HostileClientOptions) {
+    const { world: { crypto, cluster, witness }, name } = options;
+    this.#options = options;
+    this.#signer = crypto.createSigner(crypto.keyPair(name).privateKey, cluster);
+    witness.distrustClient(this.#signer.publicKey);
+  }
+
+  /** Begins, and goes on until it is over. */
+  start(isOver: () => boolean): void {
+    if (isOver()) return;
+    const { world: { engine }, random, behaviour } = this.#options;
+    this.#act();
+    engine.after(random.exponential(PAUSE_MS[behaviour]), () => this.start(isOver));
+  }
+
+  #act(): void {
+    const { behaviour, random } = this.#options;
+    if (behaviour === "garbage") return random.chance(0.2) ? this.#sendElsewhere() : this.#sendGarbage();
+    if (this.#session === 0) return this.#send(this.#request({ session: 0, timestamp: random.int(1, 3) }), this.#all);
+    switch (behaviour) {
+      case "two-operations": {
+        const timestamp = this.#timestamp++;
+        for (const replica of this.#all) this.#send(this.#request({ timestamp }), [replica]);
+        return;
+      }
+      case "far-timestamps":
+        return this.#send(
+          this.#request({
+            session: random.pick([this.#session, this.#session, 1_000_000]), // that nobody has opened yet
+            timestamp: random.pick([2 ** 53 - 1, 1_000_000, this.#timestamp + 64, this.#timestamp++]),
+          }),
+          this.#all,
+        );
+      case "split-timestamps": {
+        const [odd, ...others] = random.shuffled(this.#all);
+        const [first, second] = [this.#timestamp++, this.#timestamp++];
+        this.#send(this.#request({ timestamp: first, lowestUnanswered: random.pick([1, first]) }), others);
+        return this.#send(this.#request({ timestamp: second, lowestUnanswered: random.pick([1, second]) }), [odd!]);
+      }
+      case "given-up": {
+        const timestamp = this.#timestamp++;
+        this.#send(this.#request({ timestamp, lowestUnanswered: timestamp }), [random.pick(this.#all)]);
+        const next = this.#timestamp++;
+        return this.#options.world.engine.after(random.exponential(GIVEN_UP_MS), () => {
+          this.#send(this.#request({ timestamp: next, lowestUnanswered: next }), this.#all);
+        });
+      }
+      case "largest-requests": {
+        const timestamp = this.#timestamp++;
+        const { maxRequestBytes } = this.#options.world.genesis.limits;
+        const operation = new Uint8Array(Math.max(1, maxRequestBytes - REQUEST_OVERHEAD_BYTES)).fill(65);
+        const request = { ...this.#request({ timestamp, lowestUnanswered: timestamp }), operations: [operation] };
+        return this.#send(request, random.chance(0.5) ? this.#all : [random.pick(this.#all)]);
+      }
+      case "flooding":
+        for (let i = 0; i < FLOOD; i++) {
+          const session = random.chance(0.3) ? 0 : this.#session;
+          const timestamp = session === 0 ? random.int(1, 1_000_000) : this.#timestamp++;
+          this.#send(this.#request({ session, timestamp, lowestUnanswered: timestamp }), [random.pick(this.#all)]);
+        }
+    }
+  }
+
+  get #all(): readonly ReplicaId[] {
+    return this.#options.world.genesis.replicas.map((_, id) => id as ReplicaId);
+  }
+
+  #request(fields: Partial<Request>): Request {
+    const { session = this.#session, timestamp = 1, lowestUnanswered = 0 } = fields;
+    const { random, name } = this.#options;
+    const operations = session === 0 ? [] : [utf8(`SET ${name} ${random.int(0, 1_000_000)}`)];
+    return {
+      kind: "request",
+      client: this.#signer.publicKey as ClientId,
+      session,
+      timestamp,
+      lowestUnanswered,
+      operations,
+    };
+  }
+
+  #send(request: Request, to: readonly ReplicaId[]): void {
+    const frame = encodeFrame(sign(this.#signer, request));
+    for (const replica of to) {
+      this.#options.world.network.ask(replica, (station) => station.submit(frame), (answer) => {
+        if (answer instanceof Uint8Array) this.#onReply(answer);
+      });
+    }
+  }
+
+  #onReply(frame: Uint8Array): void {
+    try {
+      const { message } = decodeFrame(frame).signed;
+      if (this.#session !== 0 || message.kind !== "reply" || message.results[0]?.status !== "ok") return;
+      this.#session = Number(fromUtf8(message.results[0].value)) || 0;
+    } catch {
+      // A liar's answer.
+    }
+  }
+
+  /** A query where requests are taken. */
+  #sendElsewhere(): void {
+    const { world: { network }, random } = this.#options;
+    const client = this.#signer.publicKey as ClientId;
+    const query: Query = { kind: "query", client, nonce: this.#timestamp++, operation: utf8("GET a") };
+    const frame = encodeFrame(sign(this.#signer, query));
+    network.ask(random.pick(this.#all), (station) => station.submit(frame), () => {});
+  }
+
+  #sendGarbage(): void {
+    const { world: { network, genesis }, random } = this.#options;
+    const forged = { ...this.#request({ timestamp: 1 }), client: genesis.replicas[0]!.publicKey as ClientId };
+    const frame = encodeFrame(sign(this.#signer, forged)).slice();
+    if (random.chance(0.7)) frame[random.int(0, frame.length - 1)]! ^= 1 << random.int(0, 7);
+    if (random.chance(0.2)) frame.fill(random.int(0, 255), random.int(0, frame.length - 1));
+    network.ask(random.pick(this.#all), (station) => station.submit(frame), () => {});
+  }
+}

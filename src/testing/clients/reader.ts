@@ -1,0 +1,128 @@
+/**
+ * The reads of a correct client that are not ordered (PBFT §5.1.3): it asks every replica and believes a quorum of equal answers;
+ * where there is none, it has the read ordered.
+ * @module
+ */
+import type { ClientId, Digest, ReplicaId } from "../../core/messages/ids.ts";
+import type { Result } from "../../core/messages/messages.ts";
+import { maxFaulty, quorum } from "../../core/messages/quorum.ts";
+import type { Query, QueryReply } from "../../core/messages/queries.ts";
+import { sign, withDigest } from "../../node/environment.ts";
+import type { Rejection, Signer, Verifier } from "../../node/ports.ts";
+import { decodeFrame, encodeFrame } from "../../wire/mod.ts";
+import type { Invocation } from "./history.ts";
+import { shown } from "../world/observed_core.ts";
+import type { World } from "../world/world.ts";
+
+/** What a reader is made of. */
+export interface ReaderOptions {
+  readonly world: World;
+  readonly name: string;
+  readonly signer: Signer;
+  readonly verifier: Verifier;
+  /** A quorum has answered. */
+  readonly onAnswer: (invocation: Invocation, result: Pick<Result, "status" | "value">) => void;
+  /** Enough replicas take it for a read, but no quorum says the same: it is to be ordered. */
+  readonly onSplit: (invocation: Invocation) => void;
+}
+
+/** One attempt: another attempt's answers say nothing about this one's time. */
+interface Attempt {
+  readonly digest: Digest;
+  readonly invocation: Invocation;
+  readonly votes: Map<ReplicaId, Result>;
+  isOver: boolean;
+}
+
+/** How long an attempt waits for a quorum, ms. */
+const PATIENCE_MS = 600;
+/** Between two attempts, doubling, ms. */
+const PAUSE = { firstMs: 100, mostMs: 3_000 };
+
+/** The queries of one client. */
+export class Reader {
+  readonly #options: ReaderOptions;
+  #nonce = 1;
+  #open = 0;
+
+  constructor(options: ReaderOptions) {
+    this.#options = options;
+  }
+
+  /** Reads that are neither answered nor handed over to be ordered. */
+  get open(): number {
+    return this.#open;
+  }
+
+  /** Asks until there is an answer, or the read is to be ordered. */
+  read(invocation: Invocation): void {
+    this.#open++;
+    this.#options.world.trace.line(this.#options.name, () => `queries ${shown(invocation.operation)}`);
+    this.#attempt(invocation, PAUSE.firstMs);
+  }
+
+  #attempt(invocation: Invocation, pauseMs: number): void {
+    const { world: { engine, network, genesis, crypto, coverage }, signer } = this.#options;
+    const { operation } = invocation;
+    const query: Query = { kind: "query", client: signer.publicKey as ClientId, nonce: this.#nonce++, operation };
+    const signed = withDigest(sign(signer, query), crypto.hash);
+    const frame = encodeFrame(signed);
+    const attempt: Attempt = { digest: signed.digest, invocation, votes: new Map(), isOver: false };
+    genesis.replicas.forEach((_, id) =>
+      network.ask(
+        id as ReplicaId,
+        (station) => station.query(frame),
+        (answer, by) => this.#onAnswer(attempt, answer, by.replica),
+      )
+    );
+    engine.after(PATIENCE_MS, () => {
+      if (attempt.isOver) return;
+      attempt.isOver = true;
+      const reads = [...attempt.votes.values()].filter(({ status }) => status === "ok").length;
+      if (reads > maxFaulty(genesis.replicas.length)) {
+        coverage.count("query", "fell back to ordering");
+        this.#open--;
+        return this.#options.onSplit(invocation);
+      }
+      coverage.count("query", "asked again");
+      engine.after(pauseMs, () => this.#attempt(invocation, Math.min(2 * pauseMs, PAUSE.mostMs)));
+    });
+  }
+
+  #onAnswer(attempt: Attempt, answer: Uint8Array | Rejection, from: ReplicaId): void {
+    const { world: { genesis, coverage, report }, name, onAnswer } = this.#options;
+    if (!(answer instanceof Uint8Array)) {
+      coverage.count("query", answer.reason);
+      if (answer.reason === "overloaded" || answer.reason === "unavailable") return;
+      return report("service", `replica ${from} refuses what ${name} asked: ${answer.reason}: ${answer.detail}`);
+    }
+    const result = attempt.isOver ? null : this.#read(attempt.digest, answer, from);
+    if (!result) return;
+    attempt.votes.set(from, result);
+    const equal = [...attempt.votes.values()].filter((other) => isSame(other, result));
+    if (equal.length < quorum(genesis.replicas.length)) return;
+    attempt.isOver = true;
+    this.#open--;
+    coverage.count("query", "answered without ordering");
+    onAnswer(attempt.invocation, result);
+  }
+
+  /** What a replica's answer says, if it is signed by who gave it and about this query. */
+  #read(digest: Digest, frame: Uint8Array, from: ReplicaId): Result | null {
+    try {
+      const { signed } = decodeFrame(frame);
+      const message = signed.message as QueryReply;
+      if (message.kind !== "query-reply" || message.query !== digest || message.replica !== from) return null;
+      const { publicKey } = this.#options.world.genesis.replicas[from]!;
+      const isSigned = this.#options.verifier.verify(publicKey, message.kind, signed.bytes, signed.signature);
+      return isSigned && message.result.status !== "refused" ? message.result : null;
+    } catch {
+      return null;
+    }
+  }
+}
+
+/** Replicas that say the same need not be equally far. */
+function isSame(a: Result, b: Result): boolean {
+  return a.status === b.status && a.value.length === b.value.length && a.value.every((byte, i) => byte === b.value[i]);
+}

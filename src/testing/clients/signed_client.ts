@@ -1,0 +1,268 @@
+/**
+ * A correct client with a key: opens a session, has several requests under way at once, sends again what is not answered, believes
+ * what f + 1 replicas have signed.
+ * @module
+ */
+import type { ClientId, Digest, ReplicaId } from "../../core/messages/ids.ts";
+import type { Request, Result } from "../../core/messages/messages.ts";
+import { maxFaulty } from "../../core/messages/quorum.ts";
+import { withDigest } from "../../node/environment.ts";
+import { sign } from "../../node/environment.ts";
+import type { Rejection, Signer, Verifier } from "../../node/ports.ts";
+import { decodeFrame, encodeFrame, fromUtf8, pack, toHex } from "../../wire/mod.ts";
+import type { History, Invocation } from "./history.ts";
+import { shown } from "../world/observed_core.ts";
+import type { Random } from "../random.ts";
+import { Reader } from "./reader.ts";
+import { Thinking } from "./think_time.ts";
+import type { Workload } from "../plan/workload.ts";
+import type { World } from "../world/world.ts";
+
+/** What a client does. */
+export interface ClientHabits {
+  /** Operations in all. */
+  readonly operations: number;
+  /** Requests under way at once. */
+  readonly pipelining: number;
+  /** Operations per request, at most. */
+  readonly bundle: number;
+  /** Mean pause before each request, ms. */
+  readonly thinkMs: number;
+  /** The part of its turns in which it makes a query instead, where the workload has queries; 0 if left out. */
+  readonly queries?: number;
+  /** Of a client without a key: gateways that it asks at once; 1 if left out. */
+  readonly gateways?: number;
+}
+
+/** What a client is made of. */
+export interface ClientOptions {
+  readonly world: World;
+  readonly name: string;
+  readonly random: Random;
+  readonly habits: ClientHabits;
+  readonly workload: Workload;
+  readonly history: History;
+  /** Gives each operation another number. */
+  readonly nextId: () => number;
+}
+
+interface Waiting {
+  readonly digest: Digest;
+  readonly frame: Uint8Array;
+  readonly request: Request;
+  readonly invocations: readonly Invocation[];
+  readonly votes: Map<ReplicaId, string>;
+  retryMs: number;
+}
+
+/** Without an answer for so long a request goes to all replicas; doubling, ms. */
+const RETRY = { firstMs: 400, mostMs: 4_000 };
+/** What there is no room for is tried again after this, ms. */
+const ORDER_LATER_MS = 100;
+
+/** A correct client with a key. */
+export class SignedClient {
+  readonly #options: ClientOptions;
+  readonly #signer: Signer;
+  readonly #verifier: Verifier;
+  readonly #reader: Reader;
+  readonly #waiting = new Map<Digest, Waiting>();
+  readonly #thinking: Thinking;
+  #session = 0;
+  #nonce = 1;
+  #timestamp = 1;
+  #invoked = 0;
+  #view = 0;
+  /** Reads that are to be ordered and have no place yet. */
+  #unordered = 0;
+
+  constructor(options: ClientOptions) {
+    const { world: { engine, crypto, cluster }, name, random, habits } = options;
+    this.#options = options;
+    this.#thinking = new Thinking(engine, random, habits.thinkMs);
+    this.#signer = crypto.createSigner(crypto.keyPair(`client ${name}`).privateKey, cluster);
+    this.#verifier = crypto.createVerifier(cluster);
+    this.#reader = new Reader({
+      world: options.world,
+      name,
+      signer: this.#signer,
+      verifier: this.#verifier,
+      onAnswer: (invocation, result) => {
+        this.#note(invocation, result);
+        this.#think();
+      },
+      onSplit: (invocation) => this.#order([invocation]),
+    });
+  }
+
+  /** Whether all its operations are answered. */
+  get isDone(): boolean {
+    const { operations } = this.#options.habits;
+    return this.#invoked >= operations && this.#waiting.size === 0 && this.#reader.open === 0 && this.#unordered === 0;
+  }
+
+  /** Begins. */
+  start(): void {
+    this.#open();
+    for (let i = 0; i < this.#options.habits.pipelining; i++) this.#think();
+  }
+
+  /** From now on it asks as soon as it can. */
+  hurry(): void {
+    this.#thinking.hurry();
+  }
+
+  #open(): void {
+    this.#send({ session: 0, timestamp: this.#nonce++, lowestUnanswered: 0, operations: [] }, []);
+  }
+
+  #think(): void {
+    this.#thinking.before(() => this.#invoke());
+  }
+
+  #invoke(): void {
+    const { world: { engine }, random, habits, history, workload, name, nextId } = this.#options;
+    const count = Math.min(random.int(1, habits.bundle), habits.operations - this.#invoked);
+    if (count <= 0) return;
+    let last: Invocation | null = null;
+    const invoke = (operation: Uint8Array) => last = history.invoke(name, operation, engine.now, last);
+    if (workload.query && random.chance(habits.queries ?? 0)) {
+      this.#invoked++;
+      return this.#reader.read(invoke(workload.query(random)));
+    }
+    if (this.#session === 0 || this.#isWindowFull) return this.#think();
+    this.#invoked += count;
+    this.#order(Array.from({ length: count }, () => invoke(workload.operation(random, nextId()))));
+  }
+
+  get #lowestUnanswered(): number {
+    const own = [...this.#waiting.values()].filter(({ request }) => request.session === this.#session);
+    return Math.min(this.#timestamp, ...own.map(({ request }) => request.timestamp));
+  }
+
+  get #isWindowFull(): boolean {
+    return this.#timestamp >= this.#lowestUnanswered + this.#options.world.genesis.limits.sessionWindow;
+  }
+
+  /** Has operations ordered, once there is a session and room in its window. */
+  #order(invocations: readonly Invocation[]): void {
+    if (this.#session === 0 || this.#isWindowFull) {
+      this.#unordered++;
+      this.#options.world.engine.after(ORDER_LATER_MS, () => {
+        this.#unordered--;
+        this.#order(invocations);
+      });
+      return;
+    }
+    const lowestUnanswered = this.#lowestUnanswered;
+    const operations = invocations.map(({ operation }) => operation);
+    this.#send({ session: this.#session, timestamp: this.#timestamp++, lowestUnanswered, operations }, invocations);
+  }
+
+  #send(fields: Omit<Request, "kind" | "client">, invocations: readonly Invocation[]): void {
+    const { world } = this.#options;
+    const request: Request = { kind: "request", client: this.#signer.publicKey as ClientId, ...fields };
+    const signed = withDigest(sign(this.#signer, request), world.crypto.hash);
+    world.witness.made(signed.digest);
+    const { digest } = signed;
+    const waiting = {
+      digest,
+      frame: encodeFrame(signed),
+      request,
+      invocations,
+      votes: new Map(),
+      retryMs: RETRY.firstMs,
+    };
+    this.#waiting.set(digest, waiting);
+    world.trace.line(this.#options.name, () => {
+      return `asks t=${request.timestamp}: ${request.operations.map(shown).join(", ") || "to open a session"}`;
+    });
+    this.#ask(waiting, this.#view % world.genesis.replicas.length);
+    this.#retryLater(waiting);
+  }
+
+  #retryLater(waiting: Waiting): void {
+    const { engine, genesis } = this.#options.world;
+    engine.after(waiting.retryMs, () => {
+      if (!this.#waiting.has(waiting.digest)) return;
+      waiting.retryMs = Math.min(2 * waiting.retryMs, RETRY.mostMs);
+      genesis.replicas.forEach((_, replica) => this.#ask(waiting, replica));
+      this.#retryLater(waiting);
+    });
+  }
+
+  #ask(waiting: Waiting, replica: number): void {
+    this.#options.world.network.ask(
+      replica as ReplicaId,
+      (station) => station.submit(waiting.frame),
+      (answer, by) => this.#onAnswer(waiting, answer, by.replica),
+    );
+  }
+
+  #onAnswer(waiting: Waiting, answer: Uint8Array | Rejection, from: ReplicaId): void {
+    const { world, name } = this.#options;
+    if (!(answer instanceof Uint8Array)) {
+      if (answer.reason === "overloaded" || answer.reason === "unavailable") return;
+      return world.report("service", `replica ${from} refuses what ${name} sent: ${answer.reason}: ${answer.detail}`);
+    }
+    if (!this.#waiting.has(waiting.digest)) return;
+    const results = this.#read(waiting, answer, from);
+    if (!results) return;
+    const packed = toHex(pack(results.map(({ sequence, status, value }) => [sequence, status, value])));
+    waiting.votes.set(from, packed);
+    const agreeing = [...waiting.votes.values()].filter((vote) => vote === packed).length;
+    if (agreeing > maxFaulty(world.genesis.replicas.length)) this.#settle(waiting, results);
+  }
+
+  /** The results in a reply that is signed by who gave it. */
+  #read(waiting: Waiting, frame: Uint8Array, from: ReplicaId): readonly Result[] | null {
+    try {
+      const { signed: { message, bytes, signature } } = decodeFrame(frame);
+      if (message.kind !== "reply" || message.request !== waiting.digest || message.replica !== from) return null;
+      const { publicKey } = this.#options.world.genesis.replicas[from]!;
+      if (!this.#verifier.verify(publicKey, "reply", bytes, signature)) return null;
+      this.#options.world.witness.replied(message);
+      this.#view = message.view % this.#options.world.genesis.replicas.length;
+      return message.results;
+    } catch {
+      return null;
+    }
+  }
+
+  #settle(waiting: Waiting, results: readonly Result[]): void {
+    const { world, name } = this.#options;
+    this.#waiting.delete(waiting.digest);
+    world.witness.told(waiting.digest, [...results]);
+    if (waiting.request.session === 0) return this.#opened(results[0]!);
+    waiting.invocations.forEach((invocation, i) => {
+      const { status, value } = results[i]!;
+      if (status === "refused" && fromUtf8(value) === "unknown-session") {
+        world.witness.refused(waiting.request);
+        return this.#onEviction(waiting.request.session);
+      }
+      if (status === "refused") {
+        return world.report("service", `${name} is refused at ${results[i]!.sequence}: ${fromUtf8(value)}`);
+      }
+      this.#note(invocation, results[i]!);
+    });
+    this.#think();
+  }
+
+  #note(invocation: Invocation, { status, value }: Pick<Result, "status" | "value">): void {
+    invocation.answeredAt = this.#options.world.engine.now;
+    invocation.outcome = `${status === "ok" ? "" : "rejected: "}${shown(value)}`;
+  }
+
+  /** Idle for too long in agreed time, where others' clocks run ahead. What was under way may have happened or not. */
+  #onEviction(session: number): void {
+    if (session !== this.#session) return;
+    this.#session = 0;
+    this.#timestamp = 1;
+    this.#open();
+  }
+
+  #opened({ status, value }: Result): void {
+    if (status === "ok") this.#session = Number(fromUtf8(value));
+    else this.#options.world.engine.after(RETRY.mostMs, () => this.#open());
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * A client without a key: one operation after another through any correct replica as its gateway; if there is no answer, the same
+ * again through another.
+ * @module
+ */
+import type { ReplicaId } from "../../core/messages/ids.ts";
+import type { VouchedAnswer } from "../../node/gateway/gateway.ts";
+import type { Rejection } from "../../node/ports.ts";
+import { fromUtf8 } from "../../wire/mod.ts";
+import type { Invocation } from "./history.ts";
+import { shown } from "../world/observed_core.ts";
+import type { ClientOptions } from "./signed_client.ts";
+import { Thinking } from "./think_time.ts";
+
+/** Without an answer for so long another gateway is asked, ms. */
+const RETRY_MS = 2_500;
+/** What a gateway vouches for is valid for so long at least, ms. */
+const LEAST_VALID_MS = 20_000;
+/** So many names no run has. */
+const MANY_NAMES = 64;
+/** After a refusal that passes. */
+const PAUSE_MS = 200;
+
+/** A client without a key. */
+export class UnsignedClient {
+  readonly #options: ClientOptions;
+  /** Those that it may trust. */
+  readonly #gateways: () => readonly ReplicaId[];
+  readonly #thinking: Thinking;
+  #timestamp = 0;
+  #isWaiting = false;
+
+  constructor(options: ClientOptions, gateways: () => readonly ReplicaId[]) {
+    this.#options = options;
+    this.#gateways = gateways;
+    this.#thinking = new Thinking(options.world.engine, options.random, options.habits.thinkMs);
+  }
+
+  /** Whether all its operations are answered. */
+  get isDone(): boolean {
+    return this.#timestamp >= this.#options.habits.operations && !this.#isWaiting;
+  }
+
+  /** Begins. */
+  start(): void {
+    if (this.#timestamp < this.#options.habits.operations) this.#thinking.before(() => this.#invoke());
+  }
+
+  /** From now on it asks as soon as it can. */
+  hurry(): void {
+    this.#thinking.hurry();
+  }
+
+  #invoke(): void {
+    const { world, random, workload, history, name, nextId } = this.#options;
+    const operation = workload.operation(random, nextId());
+    const timestamp = ++this.#timestamp;
+    this.#isWaiting = true;
+    world.witness.asked(name, timestamp, operation);
+    world.trace.line(name, () => `asks t=${timestamp}: ${shown(operation)}`);
+    this.#ask(timestamp, history.invoke(name, operation, world.engine.now));
+  }
+
+  #ask(timestamp: number, invocation: Invocation): void {
+    const { world: { engine, network }, random, name, habits: { gateways = 1 } } = this.#options;
+    if (invocation.outcome !== null) return;
+    const asked = gateways === 1
+      ? [random.pick(this.#gateways())]
+      : random.shuffled(this.#gateways()).slice(0, gateways);
+    const askedAt = engine.now;
+    for (const gateway of asked) {
+      network.ask(
+        gateway,
+        (station) => station.vouch({ name, timestamp, operation: invocation.operation }),
+        (answer) => this.#onAnswer(invocation, answer, engine.now - askedAt),
+      );
+    }
+    engine.after(RETRY_MS, () => this.#ask(timestamp, invocation));
+  }
+
+  #onAnswer(invocation: Invocation, answer: VouchedAnswer | Rejection, afterMs: number): void {
+    const { world, name } = this.#options;
+    if (invocation.outcome !== null || "reason" in answer) return;
+    const { status, value, sequence } = answer.results[0]!;
+    if (status === "refused") {
+      const reason = fromUtf8(value);
+      const isEarly = afterMs < LEAST_VALID_MS && world.demands.includes("no-early-expiry");
+      // There are more names than the table takes.
+      const isTold = reason === "expired" ||
+        (reason === "too-many-clients" && world.genesis.limits.maxNames < MANY_NAMES);
+      if (!isTold || isEarly) world.report("service", `${name} is refused at ${sequence}: ${reason}`);
+      return;
+    }
+    invocation.answeredAt = world.engine.now;
+    invocation.outcome = `${status === "ok" ? "" : "rejected: "}${shown(value)}`;
+    this.#isWaiting = false;
+    world.engine.after(PAUSE_MS, () => this.start());
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * Liars who act together (up to f of them): they share their keys, what they hear, and a plan of several schemes. Each still runs a
+ * correct core, which lets them take part in what goes on; what it wants to say goes through the schemes.
+ * @module
+ */
+import type { ReplicaId } from "../../core/messages/ids.ts";
+import { decodeFrame, type Frame } from "../../wire/mod.ts";
+import type { Meddler } from "../adversary/fault_injector.ts";
+import type { SchemeName } from "../plan/plan.ts";
+import { Plot, type PlotOptions } from "./plot.ts";
+import type { Said, Scheme } from "./scheme.ts";
+import { SCHEMES } from "./schemes.ts";
+
+/** What a coalition is made of. */
+export interface CoalitionOptions extends PlotOptions {
+  readonly schemes: readonly SchemeName[];
+}
+
+/** Between two looks around, ms. */
+const TICK_MS = 250;
+
+/** The coalition of one run. */
+export class Coalition {
+  readonly #plot: Plot;
+  readonly #schemes: readonly Scheme[];
+  readonly #decoded = new WeakMap<Uint8Array, Frame | "unreadable">();
+
+  constructor({ schemes, ...options }: CoalitionOptions) {
+    this.#plot = new Plot(options);
+    this.#schemes = schemes.map((name) => SCHEMES[name](this.#plot));
+  }
+
+  /** Begins. */
+  start(): void {
+    this.#plot.world.engine.after(this.#plot.random.between(0.5, 1.5) * TICK_MS, () => {
+      for (const scheme of this.#schemes) scheme.ticks?.();
+      this.start();
+    });
+  }
+
+  /** What stands between a member and the world. */
+  meddlerOf(member: ReplicaId): Meddler {
+    return {
+      outgoing: (to, frames) => frames.flatMap((frame) => this.#say(member, to, frame)),
+      incoming: (frames) => {
+        for (const frame of frames) this.#hear(member, frame);
+        return frames.filter((frame) => this.#lets(frame));
+      },
+      reply: (frame) => frame,
+    };
+  }
+
+  #say(member: ReplicaId, to: ReplicaId, original: Uint8Array): { frame: Uint8Array; afterMs: number }[] {
+    let out = [{ frame: original, afterMs: 0 }];
+    const content = this.#content(original);
+    if (content) this.#plot.knowledge.note(content);
+    for (const scheme of this.#schemes) {
+      if (!scheme.says) continue;
+      out = out.flatMap((one) => {
+        const content = this.#content(one.frame);
+        const said: readonly Said[] | null = content ? scheme.says!({ member, to, content, ...one }) : null;
+        return said?.map(({ frame, afterMs = 0 }) => ({ frame, afterMs: one.afterMs + afterMs })) ?? [one];
+      });
+    }
+    return out;
+  }
+
+  #hear(member: ReplicaId, frame: Uint8Array): void {
+    const content = this.#content(frame);
+    if (!content) return;
+    const { message } = content.signed;
+    // What members say is known already, as it was before the schemes had it.
+    if (!this.#plot.isOwn(message)) this.#plot.knowledge.note(content);
+    for (const scheme of this.#schemes) scheme.hears?.(content, member);
+  }
+
+  #lets(frame: Uint8Array): boolean {
+    const content = this.#content(frame);
+    return content === null || this.#schemes.every((scheme) => scheme.lets?.(content) ?? true);
+  }
+
+  #content(frame: Uint8Array): Frame | null {
+    let known = this.#decoded.get(frame);
+    if (known === undefined) {
+      try {
+        known = decodeFrame(frame);
+      } catch {
+        known = "unreadable"; // cut off on its way
+      }
+      this.#decoded.set(frame, known);
+    }
+    return known === "unreadable" ? null : known;
+  }
+}

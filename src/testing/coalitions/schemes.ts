@@ -1,0 +1,30 @@
+/**
+ * All schemes, by name. A coalition is up to several at once, drawn from its seed.
+ * @module
+ */
+import type { SchemeName } from "../plan/plan.ts";
+import type { Plot } from "./plot.ts";
+import { splitProposals, stallingPrimary } from "./proposals.ts";
+import { chosenQuorum, silence, withheldBodies } from "./reticence.ts";
+import type { Scheme } from "./scheme.ts";
+import { falseLosses, restructuring } from "./statements.ts";
+import { deposing, privateCertificates, twoNewViews } from "./view_changes.ts";
+import { lateVotes } from "./votes.ts";
+
+/** All schemes. Their order is that in which they look at what a member says. */
+export const SCHEMES = {
+  "split-proposals": splitProposals,
+  "two-new-views": twoNewViews,
+  "private-certificates": privateCertificates,
+  "late-votes": lateVotes,
+  "false-losses": falseLosses,
+  "restructuring": restructuring,
+  "withheld-bodies": withheldBodies,
+  "chosen-quorum": chosenQuorum,
+  "stalling-primary": stallingPrimary,
+  "silence": silence,
+  "deposing": deposing,
+} as const satisfies { readonly [name in SchemeName]: (plot: Plot) => Scheme };
+
+/** Their names. */
+export const SCHEME_NAMES: readonly SchemeName[] = Object.keys(SCHEMES) as SchemeName[];

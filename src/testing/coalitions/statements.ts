@@ -1,0 +1,44 @@
+/**
+ * Schemes about what is stated, in a form that a correct replica might use.
+ * @module
+ */
+import type { SequenceNumber } from "../../core/messages/ids.ts";
+import { MAX_BLOBS } from "../../wire/mod.ts";
+import type { Plot } from "./plot.ts";
+import { restructured } from "./restructure.ts";
+import type { Scheme } from "./scheme.ts";
+
+/** Members claim that they have lost their disks, and tell everybody another bound. */
+export function falseLosses(plot: Plot): Scheme {
+  const { engine, genesis: { logWindow } } = plot.world;
+  const periodMs = plot.random.pick([5_000, 20_000, Infinity]);
+  return {
+    says: ({ to, content: { signed: { message } } }) => {
+      if (message.kind !== "status" || !plot.isOwn(message)) return null;
+      if (Math.floor(engine.now / periodMs) % 2 === 1) return null;
+      const bound = message.stable + (to % 2 === 0 ? logWindow : 2 * logWindow + to);
+      plot.note("false-losses");
+      const votesAbove = bound as SequenceNumber;
+      return [{ frame: plot.frame({ ...message, votesAbove, challenge: 1 as typeof message.challenge }) }];
+    },
+  };
+}
+
+/** Lists in what members say have items twice, none, in another order, or such as nobody asked for; numbers are at their edges. */
+export function restructuring(plot: Plot): Scheme {
+  const part = plot.random.pick([0.05, 0.3]);
+  return {
+    says: ({ content: { signed: { message }, batchBytes } }) => {
+      if (!plot.isOwn(message) || !plot.random.chance(part)) return null;
+      const changed = restructured(message, plot.random, MAX_BLOBS);
+      if (!changed) return null;
+      try {
+        const frame = plot.frame(changed.message, batchBytes);
+        plot.note(`restructuring: ${message.kind}: ${changed.how}`);
+        return [{ frame }];
+      } catch {
+        return null; // No such number can be written.
+      }
+    },
+  };
+}

@@ -1,0 +1,245 @@
+/**
+ * A simulated disk, and a store on it: atomic, conditional, slow; what is under way at a crash is there afterwards or is not.
+ * @module
+ */
+import type { Digest } from "../../core/messages/ids.ts";
+import { type Loaded, type Store, StoreConflictError, type Version, type Writes } from "../../node/ports.ts";
+import type { Engine } from "../world/engine.ts";
+import { differenceOf, type Outcome, outcomeOf } from "./outcome.ts";
+import type { Random } from "../random.ts";
+import type { Report } from "../invariants/execution_checker.ts";
+
+/** How a disk behaves. May change at any time. */
+export interface DiskHabits {
+  /** Mean duration of a commit, ms. */
+  commitMs: number;
+  /** Mean duration of a load or a read, ms. */
+  readMs: number;
+  /** No operation takes longer, ms. */
+  mostMs: number;
+  /** The part of operations that fail; of the failed commits, half have been made all the same. */
+  failures: number;
+}
+
+/** The real stores of one run: beneath the simulated disks, and held against them. */
+export interface Stores {
+  /** One more instance on the disk of that name, with what others have committed there. */
+  open(disk: string): Promise<Store>;
+  /** The run is over. */
+  close(): Promise<void>;
+}
+
+/** What a disk is made of. */
+export interface DiskOptions {
+  /** Whose it is. */
+  readonly name: string;
+  readonly habits: DiskHabits;
+  /** Where it really lies; `null`: here only. */
+  readonly stores: Stores | null;
+}
+
+/** What survives crashes. Several stores may be open on it. */
+export class Disk {
+  readonly name: string;
+  readonly habits: DiskHabits;
+  readonly #stores: Stores | null;
+  version: Version = 0;
+  records: Map<string, Uint8Array> = new Map();
+  blobs: Map<Digest, Uint8Array> = new Map();
+  /** It was replaced by an empty one, and whoever runs the replica knows. */
+  isLost = false;
+  #replaced = 0;
+
+  constructor({ name, habits, stores }: DiskOptions) {
+    this.name = name;
+    this.habits = { ...habits };
+    this.#stores = stores;
+  }
+
+  /** One more instance of the store that it really lies in. */
+  open(): Promise<Store> | null {
+    return this.#stores?.open(`${this.name} ${this.#replaced}`) ?? null;
+  }
+
+  /** The disk is replaced by an empty one. */
+  lose(): void {
+    this.isLost = true;
+    this.#replaced++;
+    this.version = 0;
+    this.records = new Map();
+    this.blobs = new Map();
+  }
+
+  /** All of it or nothing. @throws {StoreConflictError} if it is at another version. */
+  apply({ records, blobs }: Writes, expected: Version): Version {
+    if (this.version !== expected) throw new StoreConflictError(expected, this.version);
+    for (const [key, value] of records) put(this.records, key, value);
+    for (const [key, value] of blobs) put(this.blobs, key, value);
+    return ++this.version;
+  }
+}
+
+/** What a store needs. */
+export interface SimulatedStoreOptions {
+  readonly disk: Disk;
+  readonly engine: Engine;
+  readonly random: Random;
+  /** Hears what became of commits that did not go well. */
+  readonly note?: (what: string) => void;
+  readonly report: Report;
+}
+
+/** One call: of the disk, and of the store that it really lies in. */
+interface Call<T> {
+  readonly what: string;
+  readonly simulated: () => T;
+  readonly real: (store: Store) => Promise<T>;
+}
+
+/** The store of one life of one machine. */
+export class SimulatedStore implements Store {
+  readonly #options: SimulatedStoreOptions;
+  readonly #real: Promise<Store> | null;
+  readonly #pending = new Set<() => void>();
+  #version: Version | null = null;
+  #dead = false;
+  #made = 0;
+
+  /** Commits that whoever uses this store knows to be made. */
+  get commitsMade(): number {
+    return this.#made;
+  }
+
+  /** The number of the next commit, if those under way are made. */
+  get nextCommit(): number {
+    return this.#made + this.#pending.size + 1;
+  }
+
+  constructor(options: SimulatedStoreOptions) {
+    this.#options = options;
+    this.#real = options.disk.open();
+    if (this.#real) options.engine.hold(this.#real, () => {});
+  }
+
+  /** Whether the disk is as whoever uses this store knows it to be: nothing is under way here, and nobody else has written. */
+  get isSettled(): boolean {
+    return this.#pending.size === 0 && this.#version === this.#options.disk.version;
+  }
+
+  /** Power off. Each commit under way is on the disk or it is not; nobody hears of it any more. */
+  crash(): void {
+    this.#dead = true;
+    const { random, note, engine } = this.#options;
+    for (const apply of this.#pending) {
+      const survives = random.chance(0.5);
+      note?.(survives ? "commit survives a crash unacknowledged" : "commit torn away by a crash");
+      if (survives) apply();
+    }
+    this.#pending.clear();
+    if (this.#real) engine.hold(this.#real.then((store) => store.close()), () => {});
+  }
+
+  load(): Promise<Loaded> {
+    const { disk } = this.#options;
+    const call: Call<Loaded> = {
+      what: "load",
+      simulated: () => ({ version: disk.version, records: new Map(disk.records) }),
+      real: (store) => store.load(),
+    };
+    return this.#later<Loaded>(disk.habits.readMs, (ended) => this.#call(call, ended), (outcome) => {
+      if (outcome?.status === "fulfilled") this.#version = outcome.value.version;
+    });
+  }
+
+  read(digests: readonly Digest[]): Promise<readonly (Uint8Array | null)[]> {
+    const { disk } = this.#options;
+    const call: Call<readonly (Uint8Array | null)[]> = {
+      what: "read",
+      simulated: () => digests.map((digest) => disk.blobs.get(digest) ?? null),
+      real: (store) => store.read(digests),
+    };
+    return this.#later(disk.habits.readMs, (ended) => this.#call(call, ended), () => {});
+  }
+
+  version(): Promise<Version> {
+    const { disk } = this.#options;
+    const call: Call<Version> = {
+      what: "version",
+      simulated: () => disk.version,
+      real: async (store) => await store.version?.() ?? (await store.load()).version,
+    };
+    return this.#later(disk.habits.readMs, (ended) => this.#call(call, ended), () => {});
+  }
+
+  commit(writes: Writes, expected: Version): Promise<Version> {
+    const { disk, random, note } = this.#options;
+    const call: Call<Version> = {
+      what: `commit at version ${expected}`,
+      simulated: () => disk.apply(writes, expected),
+      real: (store) => store.commit(writes, expected),
+    };
+    let isBegun = false;
+    const attempt = (ended: (outcome: Outcome<Version>) => void) => {
+      if (isBegun) return;
+      isBegun = true;
+      this.#call(call, ended);
+    };
+    // Nobody hears whether somebody else was first, or the disk was replaced.
+    const unheard = () => attempt(() => {});
+    this.#pending.add(unheard);
+    return this.#later(disk.habits.commitMs, attempt, (outcome) => {
+      this.#pending.delete(unheard);
+      if (outcome === null) {
+        note?.("failed commit");
+        if (random.chance(0.5)) unheard();
+      } else if (outcome.status === "fulfilled") {
+        this.#version = outcome.value;
+        this.#made++;
+      } else if (outcome.reason instanceof StoreConflictError) note?.("conflict");
+    });
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** Makes a call when the disk comes to it. `hear`s what it came to; `null`: the disk has failed. */
+  #later<T>(
+    meanMs: number,
+    make: (ended: (outcome: Outcome<T>) => void) => void,
+    hear: (outcome: Outcome<T> | null) => void,
+  ): Promise<T> {
+    const { disk, engine, random } = this.#options;
+    return new Promise((resolve, reject) => {
+      engine.after(Math.min(disk.habits.mostMs, meanMs * (0.5 + random.exponential(0.5))), () => {
+        if (this.#dead) return;
+        if (random.chance(disk.habits.failures)) {
+          hear(null);
+          return reject(new Error("the disk is not in the mood"));
+        }
+        make((outcome) => {
+          hear(outcome);
+          if (outcome.status === "fulfilled") resolve(outcome.value);
+          else reject(outcome.reason);
+        });
+      });
+    });
+  }
+
+  /** Calls the disk, and then the store that it really lies in, which must do the same; its outcome counts. */
+  #call<T>({ what, simulated, real }: Call<T>, ended: (outcome: Outcome<T>) => void): void {
+    const { disk, engine, report } = this.#options;
+    const expected = outcomeOf(simulated);
+    if (!this.#real) return ended(expected);
+    engine.hold(this.#real.then(real), (outcome) => {
+      const difference = differenceOf(expected, outcome);
+      if (difference !== null) report("store", `${disk.name}: ${what}: ${difference}`);
+      ended(outcome);
+    });
+  }
+}
+
+function put<K>(map: Map<K, Uint8Array>, key: K, value: Uint8Array | null): void {
+  if (value === null) map.delete(key);
+  else map.set(key, value);
+}

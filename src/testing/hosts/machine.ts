@@ -1,0 +1,290 @@
+/**
+ * A machine that runs a replica: its ports are simulated, the node on it is the real one. It crashes and starts again.
+ * @module
+ */
+import type { Buffers } from "../../core/buffers.ts";
+import type { Millis, ReplicaId, SequenceNumber } from "../../core/messages/ids.ts";
+import type { Environment } from "../../core/io.ts";
+import type { Recovered } from "../../core/records.ts";
+import type { VouchedOperation } from "../../core/messages/messages.ts";
+import { Replica } from "../../core/replica.ts";
+import type { VouchedAnswer } from "../../node/gateway/gateway.ts";
+import { Node, type NodeOptions } from "../../node/node.ts";
+import type { Rejection, Transport } from "../../node/ports.ts";
+import { inspectDelivery, invariantOf } from "../checks/inspection.ts";
+import { type ClockHabits, SimulatedTimer } from "../world/clock.ts";
+import { ColdHost } from "./cold_host.ts";
+import { type Disk, SimulatedStore } from "./disk.ts";
+import type { MachineOptions } from "./machine_options.ts";
+import type { Station } from "../world/network.ts";
+import { ObservedCore, ObservedMachine, Released } from "../world/observed_core.ts";
+import { patiently } from "../clients/patience.ts";
+import type { Random } from "../random.ts";
+import { checkReload } from "../checks/reload.ts";
+import type { Observed } from "../invariants/invariant_checker.ts";
+import type { World } from "../world/world.ts";
+
+interface Life {
+  readonly store: SimulatedStore;
+  readonly timer: SimulatedTimer;
+  readonly observed: Observed;
+  node: Node | null;
+  core: ReturnType<World["createCore"]> | null;
+  /** Steps that the core has made. */
+  steps: number;
+}
+
+/** After a failed start it is tried again, ms. */
+const RESTART_MS = 500;
+/** Cold hosts give a POST of other replicas so long, and somebody who waits for an answer, ms. */
+const [POST_MS, ANSWER_MS] = [5_000, 300];
+
+/** One machine. */
+export class Machine implements Station {
+  readonly replica: ReplicaId;
+  readonly label: string;
+  readonly disk: Disk;
+  readonly clock: ClockHabits;
+  isFaulty: boolean;
+  readonly keepsInputs: boolean;
+  readonly #options: MachineOptions;
+  readonly #world: World;
+  readonly #host: ColdHost | null;
+  readonly #reloads: Random;
+  #reloadAt = 0;
+  #life: Life | null = null;
+  #lastExecuted = -1;
+
+  constructor(options: MachineOptions) {
+    this.#options = options;
+    this.#world = options.world;
+    this.replica = options.replica;
+    this.label = options.label;
+    this.disk = options.disk;
+    this.clock = options.clock;
+    this.isFaulty = options.isFaulty ?? false;
+    this.keepsInputs = options.world.keepsInputs || options.wakeMs !== undefined;
+    const { wakeMs, random, world: { engine } } = options;
+    this.#reloads = random.fork();
+    this.#host = wakeMs === undefined ? null : new ColdHost({
+      engine,
+      random,
+      wakeMs,
+      start: () => this.#start(),
+      stop: () => this.#stop(),
+    });
+  }
+
+  /** Whether frames can be given to it. */
+  get isUp(): boolean {
+    return this.#host ? this.#host.isOn : this.node !== null;
+  }
+
+  /** Whether its host, if that starts it for what comes, is at something. */
+  get isBusy(): boolean {
+    return this.#host?.isBusy ?? false;
+  }
+
+  /** The node that runs on it now. */
+  get node(): Node | null {
+    return this.#life?.node ?? null;
+  }
+
+  /** What the replica has executed, or, if it sleeps, had when it was put to sleep; -1: it is off. */
+  get lastExecuted(): number {
+    if (this.node) return this.node.status().replica.lastExecuted;
+    return this.#host?.isOn ? this.#lastExecuted : -1;
+  }
+
+  /** How full its replica's buffers are. */
+  get buffers(): Buffers | undefined {
+    return this.#life?.core?.buffers?.();
+  }
+
+  /** Power on, unless it is. */
+  start(): void {
+    if (this.#host) this.#host.on();
+    else this.#start();
+  }
+
+  #start(): void {
+    if (this.#life) return;
+    const { random, world: { engine, trace, coverage, report } } = this.#options;
+    const note = (what: string) => coverage.count("host", what);
+    trace.line(this.label, () => "starts");
+    if (this.#host) coverage.count("host", "cold start");
+    const life: Life = {
+      store: new SimulatedStore({ disk: this.disk, engine, random, note, report }),
+      timer: new SimulatedTimer(engine, this.clock),
+      observed: {
+        replica: this.replica,
+        label: this.label,
+        lastExecuted: null,
+        commitsMade: () => life.store.commitsMade,
+      },
+      node: null,
+      core: null,
+      steps: 0,
+    };
+    this.#life = life;
+    Node.open(this.#nodeOptions(life)).then(
+      (node) => {
+        if (this.#life !== life) return;
+        life.node = node;
+        this.#host?.started(node);
+      },
+      (error) => this.#onFailure(life, error),
+    );
+  }
+
+  /** Power off, at once. */
+  crash(): void {
+    this.#host?.off();
+    if (!this.#life) return;
+    this.#world.trace.line(this.label, () => "crashes");
+    this.#stop();
+    this.#lastExecuted = -1;
+  }
+
+  #stop(): void {
+    const life = this.#life;
+    if (!life) return;
+    this.#lastExecuted = this.lastExecuted;
+    this.#life = null;
+    life.timer.isDead = true;
+    life.store.crash();
+  }
+
+  /** Takes frames in. */
+  receive(frames: readonly Uint8Array[]): Promise<unknown> {
+    const taken = this.#options.meddler?.incoming(frames) ?? frames;
+    return this.#ask((node) => node.receive(taken), POST_MS);
+  }
+
+  /** A signed client's request; its answer may never come. */
+  async submit(frame: Uint8Array): Promise<Uint8Array | Rejection | null> {
+    if (this.#options.meddler?.incoming([frame]).length === 0) return null;
+    return this.#meddled(await this.#wait((node, signal) => node.submit(frame, { signal })), frame);
+  }
+
+  /** A signed client's query; its answer may never come. */
+  async query(frame: Uint8Array): Promise<Uint8Array | Rejection | null> {
+    return this.#meddled(await this.#wait((node, signal) => node.query(frame, { signal })), frame);
+  }
+
+  /** An unsigned client's operation; its answer may never come. */
+  async vouch(operation: VouchedOperation): Promise<VouchedAnswer | Rejection | null> {
+    return await this.#wait((node, signal) => node.vouch([operation], signal));
+  }
+
+  #wait<T>(ask: (node: Node, signal: AbortSignal) => Promise<T>): Promise<T | null> {
+    return this.#ask((node) => patiently(this.#world.engine, (signal) => ask(node, signal)), ANSWER_MS);
+  }
+
+  #ask<T>(ask: (node: Node) => Promise<T>, mostMs: number): Promise<T | null> {
+    if (this.#host) return this.#host.serve(ask, mostMs);
+    return this.node ? ask(this.node) : Promise.resolve(null);
+  }
+
+  #meddled<T>(answer: Uint8Array | T, asked: Uint8Array): Uint8Array | T | null {
+    const { meddler } = this.#options;
+    return meddler && answer instanceof Uint8Array ? meddler.reply(answer, asked) : answer;
+  }
+
+  #onFailure(life: Life, error: unknown): void {
+    if (this.#life !== life) return;
+    this.#life = null;
+    const isDisk = error instanceof Error && error.constructor === Error;
+    if (!isDisk && !this.isFaulty) this.#world.report("no-halt", `${this.label} can't start: ${error}`);
+    if (this.#host) this.#host.started(null);
+    else this.#world.engine.after(RESTART_MS, () => this.#start());
+  }
+
+  #nodeOptions(life: Life): NodeOptions {
+    const { world, random } = this.#options;
+    const { witness, coverage } = world;
+    return {
+      self: this.replica,
+      genesis: world.genesis,
+      settings: world.settings,
+      limits: world.limits,
+      crypto: world.crypto,
+      gate: world.gate,
+      privateKey: world.keyOf(this.replica),
+      store: life.store,
+      timer: life.timer,
+      transport: this.#transport(life),
+      stateMachine: () => world.stateMachine(this.replica),
+      seed: random.seed(),
+      keepsInputs: this.keepsInputs,
+      // It is told once that its disk is another one.
+      start: this.disk.version > 0 ? "resume" : this.disk.isLost ? "recover" : "new",
+      createCore: (environment, recovered) => this.#createCore(environment, recovered, life),
+      observers: this.isFaulty ? [] : [{
+        onEvent: (event) => {
+          if (this.#life !== life) return;
+          witness.event(life.observed, event);
+          const released: unknown = event;
+          // When it is the last step that has become durable, all have.
+          if (released instanceof Released && released.step === life.steps) this.#onSettled(life, released.now);
+        },
+        onMessage: (direction, kind) => {
+          if (direction === "out" || kind === "query") coverage.count("message", kind);
+        },
+        onFault: ({ error }) => world.report(invariantOf(error), `${this.label} threw on an input: ${error}`),
+        onRejected: ({ reason, kind, detail }) => {
+          coverage.count("rejection", reason);
+          coverage.count("rejected", `${reason}: ${kind}`);
+          world.trace.line(this.label, () => `rejects ${kind}: ${reason}: ${detail}`);
+        },
+      }],
+    };
+  }
+
+  #createCore(environment: Environment, recovered: Recovered, life: Life): ReturnType<World["createCore"]> {
+    if (this.isFaulty) return new Replica(environment, recovered);
+    life.observed.lastExecuted = recovered.checkpoint?.sequence ?? 0 as SequenceNumber;
+    const stateMachine = new ObservedMachine(environment.stateMachine);
+    const core = this.#world.createCore({ ...environment, stateMachine }, recovered);
+    life.core = core;
+    life.steps = 0;
+    this.#world.witness.restored(this.replica, recovered);
+    return new ObservedCore(core, stateMachine, {
+      onStep: (input, ready) => {
+        life.steps++;
+        this.#world.witness.stepped(this.replica, input, ready);
+      },
+      nextCommit: () => life.store.nextCommit,
+    });
+  }
+
+  /** `steppedAt`: when, by its clock. What is due since then it will see at its next step, and a reload would at once. */
+  #onSettled(life: Life, steppedAt: Millis): void {
+    const { now } = this.#world.engine;
+    if (!life.core || !life.store.isSettled || now < this.#reloadAt) return;
+    this.#reloadAt = now + this.#reloads.exponential(this.#world.reloadMs);
+    const { replica, label, disk, keepsInputs } = this;
+    const [status, timers, formerBodies] = [life.core.status(), life.core.timers?.(), this.buffers?.formerBodies];
+    const moment = { world: this.#world, replica, label, disk, keepsInputs, status, timers, formerBodies };
+    void checkReload({ ...moment, random: this.#reloads.fork(), now: steppedAt }).catch((error) => {
+      this.#world.report("reload", `${label} can't be read from its store: ${error}`);
+    });
+  }
+
+  #transport(life: Life): Transport {
+    const { world: { network, engine }, meddler } = this.#options;
+    return {
+      deliver: (to, frames) => {
+        if (this.#life !== life) return new Promise(() => {});
+        if (!this.isFaulty) inspectDelivery(this.#world, this.label, frames);
+        if (!meddler) return network.deliver(this, to, frames);
+        for (const { frame, afterMs } of meddler.outgoing(to, frames)) {
+          engine.after(afterMs, () => {
+            if (this.#life === life) network.deliver(this, to, [frame]).catch(() => {});
+          });
+        }
+        return Promise.resolve();
+      },
+    };
+  }
+}

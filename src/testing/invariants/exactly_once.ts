@@ -1,0 +1,129 @@
+/**
+ * Which operations a batch should have run: each once, of a session that is there, within its window (PBFT §4.1). Looked at in the one
+ * order of all batches, with what was run before.
+ * @module
+ */
+import type { Limits } from "../../core/config.ts";
+import type { SequenceNumber } from "../../core/messages/ids.ts";
+import type { Batch, Request } from "../../core/messages/messages.ts";
+import type { Report } from "./execution_checker.ts";
+import type { Call } from "../world/observed_core.ts";
+
+interface SessionUse {
+  /** When something was run in it last, in agreed time. */
+  usedAt: number;
+  /** Whether it was opened, and not refused. */
+  isOpen: boolean;
+  /** Below it the client holds all replies. */
+  acknowledged: number;
+}
+
+/** What holds for sessions. */
+export type SessionLimits = Pick<Limits, "sessionWindow" | "maxSessions" | "sessionIdleMs">;
+
+/** Where a batch stands in the order, and the time there. */
+export interface Moment {
+  readonly sequence: SequenceNumber;
+  readonly agreedTime: number;
+}
+
+/** What was run so far. */
+export class Runs {
+  readonly #report: Report;
+  readonly #limits: SessionLimits;
+  #agreedTime = 0;
+  /** By client and timestamp: where it ran. */
+  readonly #ran = new Map<string, SequenceNumber>();
+  readonly #sessions = new Map<string, SessionUse>();
+
+  constructor(report: Report, limits: SessionLimits) {
+    this.#report = report;
+    this.#limits = limits;
+  }
+
+  /** A correct replica says that a session was opened at this number: of those that are in use none may give way to it. */
+  opened({ client }: Request, sequence: SequenceNumber): void {
+    const use = this.#sessions.get(`${client}/${sequence}`);
+    if (!use || use.isOpen) return;
+    use.isOpen = true;
+    const { maxSessions, sessionIdleMs } = this.#limits;
+    const busy = [...this.#sessions.values()].filter(({ isOpen, usedAt }) => {
+      return isOpen && usedAt + sessionIdleMs > this.#agreedTime;
+    });
+    if (busy.length <= maxSessions) return;
+    this.#report(
+      "service",
+      `a session is opened at ${sequence} although ${busy.length - 1} are in use: one of them is gone`,
+    );
+  }
+
+  /** The next batch in the order, and the calls that its execution made. */
+  executed({ sequence, agreedTime }: Moment, { requests }: Batch, calls: readonly Call[]): void {
+    this.#agreedTime = agreedTime;
+    let next = 0;
+    const again: string[] = [];
+    /** Whether the operation is the next that was run. One that was run before should not be. */
+    const wasRun = (place: string, client: string, operation: Uint8Array) => {
+      const before = this.#ran.get(place);
+      if (before !== undefined) again.push(`${place}, which was run at ${before}`);
+      const call = calls[next];
+      if (before !== undefined || call?.client !== client || !isEqual(call.operation, operation)) return false;
+      next++;
+      return true;
+    };
+    for (const { message } of requests) {
+      if (message.kind === "vouched-request") {
+        for (const { name, timestamp, operation } of message.operations) {
+          const place = `${name} timestamp ${timestamp}`;
+          if (wasRun(place, `name:${name}`, operation)) this.#ran.set(place, sequence);
+        }
+        continue;
+      }
+      if (message.session === 0) {
+        this.#sessions.set(`${message.client}/${sequence}`, { acknowledged: 1, usedAt: agreedTime, isOpen: false });
+        continue;
+      }
+      const place = placeOf(message);
+      let ran = false;
+      for (const operation of message.operations) ran = wasRun(place, message.client, operation) || ran;
+      if (ran) this.#ran.set(place, sequence);
+      this.#checkSession(message, ran, { sequence, agreedTime });
+    }
+    if (next === calls.length) return;
+    const which = `batch ${sequence} has run an operation of ${calls[next]!.client.slice(0, 13)} too many`;
+    if (again.length > 0) this.#report("exactly-once", `${which}, perhaps of ${again.join(", or ")}`);
+    else this.#report("validity", which);
+  }
+
+  /** When something was run last in this request's session, or it was opened, in agreed time. */
+  lastUse({ client, session }: Request): number {
+    return this.#sessions.get(`${client}/${session}`)?.usedAt ?? -Infinity;
+  }
+
+  #checkSession(request: Request, ran: boolean, { sequence, agreedTime }: Moment): void {
+    const { client, session, timestamp, lowestUnanswered } = request;
+    const use = this.#sessions.get(`${client}/${session}`);
+    const what = placeOf(request);
+    if (use) use.acknowledged = Math.max(use.acknowledged, Math.min(lowestUnanswered, timestamp));
+    if (!ran) return;
+    if (!use) return this.#report("exactly-once", `${what} was run at ${sequence}: nobody had opened that session`);
+    use.usedAt = agreedTime;
+    if (timestamp < use.acknowledged) {
+      this.#report(
+        "exactly-once",
+        `${what} was run at ${sequence}, everything below ${use.acknowledged} was acknowledged`,
+      );
+    }
+    if (timestamp >= use.acknowledged + this.#limits.sessionWindow) {
+      this.#report("bounds", `${what} was run at ${sequence}, the window begins at ${use.acknowledged}`);
+    }
+  }
+}
+
+function placeOf({ client, session, timestamp }: Request): string {
+  return `${client.slice(0, 8)} session ${session} timestamp ${timestamp}`;
+}
+
+function isEqual(a: Uint8Array, b: Uint8Array): boolean {
+  return a === b || (a.length === b.length && a.every((byte, i) => byte === b[i]));
+}

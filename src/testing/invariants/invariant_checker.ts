@@ -1,0 +1,299 @@
+/**
+ * Sees everything that correct replicas let out, and holds it against the invariants.
+ * @module
+ */
+import type { Digest, Millis, ReplicaId, SequenceNumber } from "../../core/messages/ids.ts";
+import type { Event } from "../../core/events.ts";
+import { type Contradiction, isContradiction } from "../../core/messages/evidence.ts";
+import type { Input, Ready } from "../../core/io.ts";
+import type { AnyRequest, MessageKind, Reply, Request, SignedRequest } from "../../core/messages/messages.ts";
+import type { Recovered } from "../../core/records.ts";
+import { decodeFrame, encodeBatch, encodeFrame, wireLimits } from "../../wire/mod.ts";
+import { AgreedTime } from "../checks/agreed_time.ts";
+import { Decisions } from "../checks/decisions.ts";
+import { EPOCH_MS } from "../world/clock.ts";
+import type { Coverage } from "../coverage.ts";
+import { Ledger, type Report } from "./execution_checker.ts";
+import { NullRequests } from "../checks/null_requests.ts";
+import { Released } from "../world/observed_core.ts";
+import { Promises } from "./vote_checker.ts";
+import { SaidMessages } from "./sent_messages.ts";
+import { SaidCommits } from "./sent_commits.ts";
+import { short, type Trace, wordsOf } from "../trace.ts";
+import type { World } from "../world/world.ts";
+import { Votes } from "./self_consistency.ts";
+
+/** So far agreed time may fall behind, beside what clocks may differ by, ms. */
+const SLACK_MS = 15_000;
+
+/** Messages whose size depends on what happened. */
+const LARGE: readonly MessageKind[] = ["status", "view-change", "new-view", "decision"];
+
+/** One life of a correct replica's core, as the witness knows it. */
+export interface Observed {
+  readonly replica: ReplicaId;
+  readonly label: string;
+  lastExecuted: SequenceNumber | null;
+  /** How many commits its store has made. */
+  readonly commitsMade: () => number;
+}
+
+/** The checkers that look at each step. */
+export class Witness {
+  readonly ledger: Ledger;
+  /** No view change is allowed. */
+  isCalm = false;
+  readonly #decisions: Decisions;
+  readonly #agreedTime: AgreedTime;
+  readonly #votes = new Votes();
+  readonly #said: SaidMessages;
+  readonly #promises: Promises;
+  readonly #nullRequests: NullRequests;
+  readonly #world: World;
+  readonly #report: Report;
+  readonly #coverage: Coverage;
+  readonly #trace: Trace;
+  /** Digests of the requests that correct clients and gateways made, and the keys of the others. */
+  readonly #made = new Set<Digest>();
+  readonly #requests = new Map<Digest, AnyRequest>();
+  readonly #hostileClients = new Set<string>();
+  readonly #faulty = new Set<ReplicaId>();
+  readonly #vouched = new Set<string>();
+  /** Encoded messages that were found to be in form. */
+  readonly #formed = new WeakSet<Uint8Array>();
+
+  constructor(world: World, report: Report) {
+    this.#world = world;
+    this.#report = report;
+    this.#coverage = world.coverage;
+    this.#trace = world.trace;
+    const { genesis, crypto: { hash } } = world;
+    const isFaulty = (replica: ReplicaId) => this.#faulty.has(replica);
+    const nullDigest = hash(encodeBatch(0 as Millis, []));
+    this.#nullRequests = new NullRequests(nullDigest);
+    this.ledger = new Ledger(report, (request, digest) => this.#isValid(request, digest), genesis.limits);
+    this.#decisions = new Decisions(genesis.replicas.length, report);
+    this.#agreedTime = new AgreedTime({
+      now: () => EPOCH_MS + world.engine.now,
+      slackMs: world.demands.includes("progress-of-time") ? SLACK_MS + genesis.limits.maxClockSkewMs : Infinity,
+      report,
+    });
+    this.ledger.onOrdered = (...ordered) => this.#agreedTime.ordered(...ordered);
+    this.#said = new SaidMessages(report, isFaulty);
+    this.#promises = new Promises({
+      measures: {
+        n: genesis.replicas.length,
+        checkpointInterval: genesis.checkpointInterval,
+        logWindow: genesis.logWindow,
+        nullDigest,
+      },
+      maxClockSkewMs: genesis.limits.maxClockSkewMs,
+      elapsedMs: () => world.engine.now,
+      hash,
+      report,
+      isFaulty,
+      commits: new SaidCommits(genesis.replicas.length, isFaulty),
+    });
+  }
+
+  /** A correct client made this request. */
+  made(digest: Digest): void {
+    this.#made.add(digest);
+  }
+
+  /** A correct unsigned client asked for this. */
+  asked(name: string, timestamp: number, operation: Uint8Array): void {
+    this.#vouched.add(`${name}/${timestamp}/${this.#world.crypto.hash(operation)}`);
+  }
+
+  /** What is signed with this key is nobody's fault but its owner's. */
+  distrustClient(publicKey: string): void {
+    this.#hostileClients.add(publicKey);
+  }
+
+  /** What this replica vouches for is nobody's fault but its own. */
+  distrustReplica(replica: ReplicaId): void {
+    this.#faulty.add(replica);
+  }
+
+  #isValid(request: AnyRequest, digest: Digest): boolean {
+    if (request.kind === "request") return this.#made.has(digest) || this.#hostileClients.has(request.client);
+    if (this.#faulty.has(request.gateway)) return true;
+    return request.operations.every(({ name, timestamp, operation }) =>
+      this.#vouched.has(`${name}/${timestamp}/${this.#world.crypto.hash(operation)}`)
+    );
+  }
+
+  /** The bodies that a replica's store must have, by number. */
+  owedBodies(replica: ReplicaId): ReadonlyMap<number, ReadonlyMap<Digest, number>> {
+    return this.#promises.memory(replica).owed;
+  }
+
+  /** A correct replica is read from its store. */
+  restored(replica: ReplicaId, recovered: Recovered): void {
+    this.#promises.restored(replica, recovered);
+    for (const committed of recovered.committed) this.ledger.stored(replica, committed);
+  }
+
+  /** A correct replica has lost its disk. */
+  lostDisk(replica: ReplicaId): void {
+    this.#promises.lost(replica);
+  }
+
+  /** A client is refused as one whose session is gone. */
+  refused(request: Request): void {
+    this.ledger.refused(request, this.#world.genesis.limits.sessionIdleMs);
+  }
+
+  /** A client hears from a replica. */
+  replied(reply: Reply): void {
+    this.#said.replied(reply);
+  }
+
+  /** A correct replica has made a step; nothing of it is durable yet. */
+  stepped(replica: ReplicaId, input: Input, ready: Ready): void {
+    this.#said.taken(replica, input);
+    this.#said.made(ready);
+    this.#decisions.stepped(input, ready);
+    const idle = this.#nullRequests.stepped(replica, input, ready);
+    if (idle !== null) this.#report("calm", `replica ${replica} ${idle}`);
+    const { messages } = ready;
+    for (const { message: { message } } of messages) {
+      if ("replica" in message && message.replica === replica) this.#votes.made(message);
+      if (message.kind === "new-view") { for (const own of message.prePrepares) this.#votes.made(own.message); }
+    }
+  }
+
+  /** An event of a correct replica, after the commit of what caused it. */
+  event(observed: Observed, event: Event): void {
+    if (event instanceof Released) return this.#released(observed, event);
+    const { label, replica } = observed;
+    switch (event.kind) {
+      case "discarded":
+        this.#coverage.count("discard reason", event.reason);
+        return this.#coverage.count("discarded", `${event.reason}: ${event.message}`);
+      case "suspicion":
+        this.#coverage.count("event", "suspicion");
+        this.#coverage.count("suspicion", event.why);
+        return this.#trace.line(label, () => `speaks of view ${event.view}: ${event.why}`);
+      case "view-change":
+        this.#coverage.count("event", "view-change");
+        this.#coverage.count("view left", event.why);
+        if (this.isCalm) this.#report("calm", `${label} leaves for view ${event.view}: ${event.why}`);
+        return this.#trace.line(label, () => `leaves for view ${event.view}: ${event.why}`);
+      case "new-view":
+        this.#coverage.count("event", "new-view");
+        return this.#trace.line(label, () => `enters view ${event.view}, ${event.prepared} numbers carried over`);
+      case "state-transfer":
+        this.#coverage.count("event", `state-transfer ${event.phase}`);
+        return this.#trace.line(label, () => `state transfer to ${event.sequence} ${event.phase}`);
+      case "checkpoint-taken":
+        this.#coverage.count("event", event.kind);
+        return this.ledger.checkpoint(replica, event.sequence, event.root);
+      case "checkpoint-stable":
+        this.#coverage.count("event", event.kind);
+        return this.ledger.checkpoint(replica, event.sequence, event.root);
+      case "stage":
+        if (event.stage !== "executed") return;
+        return this.#trace.line(label, () => `executes ${event.sequence}: ${event.requests} requests`);
+      case "recovered":
+        this.#coverage.count("event", event.kind);
+        return this.#trace.line(label, () => `votes again: ${event.sequence} is stable`);
+      case "old-copy":
+        // Nobody puts old copies back here, so that its store is what it was.
+        return this.#report("self-consistency", `${label} does not know of its ${event.message} on ${event.sequence}`);
+      case "contradiction":
+        this.#coverage.count("event", event.kind);
+        this.#coverage.count("evidence", event.message);
+        return this.#trace.line(label, () => `convicts replica ${event.accused} of two ${event.message}s`);
+      case "operation-failed":
+        return this.#trace.line(label, () => `the state machine failed at ${event.sequence}: ${event.error}`);
+      case "request-received":
+        return;
+    }
+  }
+
+  #released(observed: Observed, { ready, executions, now, after }: Released): void {
+    const { replica, label } = observed;
+    if (observed.commitsMade() < after) {
+      this.#report("write-ahead", `${label} lets out what it has not made durable`);
+    }
+    this.#said.letOut(replica, ready);
+    const { hash } = this.#world.crypto;
+    for (const { message: { message, bytes }, to, batch } of ready.messages) {
+      if (this.#trace.isWanted) {
+        this.#trace.line(label, () => {
+          const whom = to === "all" ? "all" : this.#world.genesis.replicas[to]!.name;
+          return `-> ${whom}: ${wordsOf(message, this.#world.genesis)}${
+            batch ? ` with ${batch.requests.length} requests` : ""
+          }`;
+        });
+      }
+      const own = "replica" in message && message.replica === replica;
+      const contradiction = own ? this.#votes.take(message, bytes, hash) : null;
+      if (contradiction !== null) this.#report("self-consistency", contradiction);
+    }
+    for (const { outcome } of ready.answers) {
+      this.#coverage.count("query at a replica", typeof outcome === "string" ? outcome : "answered");
+    }
+    for (const record of ready.records) {
+      if (record.kind === "contradiction") this.#judge(label, record.contradiction);
+      if (record.kind !== "accepted" && record.kind !== "committed" || !record.batch) continue;
+      const { batch } = record;
+      this.#agreedTime.seen(batch.digest);
+      if (this.ledger.batches.has(batch.digest)) continue;
+      this.ledger.batches.set(batch.digest, batch);
+      for (const request of batch.requests as SignedRequest[]) this.#requests.set(request.digest, request.message);
+    }
+    for (const event of ready.events) {
+      if (event.kind === "state-transfer" && event.phase === "finished") observed.lastExecuted = event.sequence;
+    }
+    for (const execution of executions) {
+      this.ledger.executed(replica, execution, observed.lastExecuted);
+      this.#decisions.executed(replica, execution.sequence, execution.digest);
+      observed.lastExecuted = execution.sequence;
+    }
+    for (const { reply } of ready.replies) {
+      const request = this.#requests.get(reply.request);
+      if (request) this.ledger.replied(replica, reply, request);
+    }
+    this.#promises.released(replica, ready, now);
+    this.#checkForms(label, ready);
+  }
+
+  /** Anybody with the genesis must come to the same verdict, and it must be right. */
+  #judge(label: string, { first, second }: Contradiction): void {
+    const { genesis, crypto, cluster } = this.#world;
+    const { replica } = first.message;
+    const verifier = crypto.createVerifier(cluster);
+    const isSigned = [first, second].every(({ message, bytes, signature }) =>
+      verifier.verify(genesis.replicas[replica]!.publicKey, message.kind, bytes, signature)
+    );
+    if (!isSigned || !isContradiction(first, second)) {
+      return this.#report("evidence", `${label} keeps what convicts nobody: ${wordsOf(first.message, genesis)}`);
+    }
+    if (this.#faulty.has(replica)) return;
+    const two = [first, second].map(({ message }) => wordsOf(message, genesis)).join(" and ");
+    this.#report("evidence", `${label} convicts ${genesis.replicas[replica]!.name}, who is correct, of ${two}`);
+  }
+
+  /** Others must be able to take it. Comes last: what is wrong with what it means says more. */
+  #checkForms(label: string, { messages }: Ready): void {
+    for (const { message: { message, bytes, signature } } of messages) {
+      if (!LARGE.includes(message.kind) || this.#formed.has(bytes)) continue;
+      this.#formed.add(bytes);
+      try {
+        decodeFrame(encodeFrame({ message, bytes, signature }), wireLimits(this.#world.genesis));
+      } catch (error) {
+        const why = error instanceof Error ? error.message : error;
+        this.#report("well-formed", `${label} says what nobody takes: ${why}`);
+      }
+    }
+  }
+
+  /** A client was told this. */
+  told(request: Digest, results: Parameters<Ledger["told"]>[1][]): void {
+    for (const result of results) this.ledger.told(request, result);
+    this.#trace.line("client", () => `is told about ${short(request)}`);
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * Whether there is one order of all operations that explains every answer and agrees with real time: the search of Wing and Gong
+ * with Lowe's memory of where it has been, on each independent part of the state by itself.
+ * @module
+ */
+import type { Invocation } from "../clients/history.ts";
+import { shown } from "../world/observed_core.ts";
+
+/** What a service does, as a function. */
+export interface Model {
+  /** Operations on different parts don't touch each other; for a key-value store, the key. */
+  part(operation: Uint8Array): string;
+  /** Runs an operation on the state of its part; `null` is the initial state. */
+  apply(state: string | null, operation: Uint8Array): { readonly state: string | null; readonly outcome: string };
+}
+
+/** States looked at per part, beyond which the search gives up and finds nothing wrong. */
+const MAX_STATES = 200_000;
+
+/** Says what can't be explained; `null` if all can. */
+export function findNonLinearizable(invocations: readonly Invocation[], model: Model): string | null {
+  const parts = new Map<string, Invocation[]>();
+  for (const invocation of invocations) {
+    const part = model.part(invocation.operation);
+    parts.set(part, [...parts.get(part) ?? [], invocation]);
+  }
+  for (const [part, own] of parts) {
+    if (isLinearizable(own, model)) continue;
+    const lines = own.slice(0, 12).map((i) =>
+      `${i.client} ${shown(i.operation)} -> ${i.outcome ?? "?"} [${i.invokedAt.toFixed(1)}, ${i.answeredAt.toFixed(1)}]`
+    );
+    return `no order explains the ${own.length} operations on ${part}: ${lines.join("; ")}`;
+  }
+  return null;
+}
+
+/** Of each operation the place of the nearest before it in its request that touches the same part and was answered; -1: there is none. */
+function predecessors(operations: readonly Invocation[]): readonly number[] {
+  const places = new Map(operations.map((invocation, index) => [invocation, index]));
+  return operations.map(({ after }) => {
+    for (let before = after; before !== null; before = before.after) {
+      const place = before.outcome === null ? undefined : places.get(before);
+      if (place !== undefined) return place;
+    }
+    return -1;
+  });
+}
+
+/** One step of the search: what was put next, and the state before; or what may be put next, and the state after. */
+interface Choice {
+  readonly index: number;
+  readonly state: string | null;
+}
+
+/**
+ * Operations that were answered are in the order of their beginnings, and after them those that were not: such a one may come at any
+ * time after it began, or never. None comes before an answered one that precedes it in its request.
+ */
+function isLinearizable(all: readonly Invocation[], model: Model): boolean {
+  const sorted = [...all].sort((a, b) => a.invokedAt - b.invokedAt);
+  const answered = sorted.filter(({ outcome }) => outcome !== null);
+  const operations = [...answered, ...sorted.filter(({ outcome }) => outcome === null)];
+  const before = predecessors(operations);
+  const done = new Array<boolean>(operations.length).fill(false);
+  const seen = new Set<string>();
+  const choices: Choice[] = [];
+  let state: string | null = null;
+  let left = answered.length;
+  let from = 0;
+  /** All answered ones before it are done, and none from `end` on. */
+  let open = 0;
+  let end = 0;
+  while (left > 0) {
+    const next = findNext(from);
+    if (next !== null) {
+      choices.push({ index: next.index, state });
+      done[next.index] = true;
+      if (next.index < answered.length) {
+        end = Math.max(end, next.index + 1);
+        left--;
+      }
+      state = next.state;
+      from = 0;
+      continue;
+    }
+    const last = choices.pop();
+    if (!last) return false;
+    if (seen.size > MAX_STATES) return true;
+    done[last.index] = false;
+    if (last.index < answered.length) {
+      open = Math.min(open, last.index);
+      left++;
+    }
+    state = last.state;
+    from = last.index + 1;
+  }
+  return true;
+
+  /** The next operation that may come first of those that are left: no other ended before it began. */
+  function findNext(start: number): Choice | null {
+    while (done[open]) open++;
+    let earliestEnd = Infinity;
+    // Whatever began after the earliest end so far ended after it too.
+    let stop = open;
+    for (; stop < answered.length && operations[stop]!.invokedAt <= earliestEnd; stop++) {
+      if (!done[stop]) earliestEnd = Math.min(earliestEnd, operations[stop]!.answeredAt);
+    }
+    return findWithin(Math.max(start, open), stop, earliestEnd) ??
+      findWithin(Math.max(start, answered.length), operations.length, earliestEnd);
+  }
+
+  /** The first of these that may come next, that explains what its client was told, and that leads to where the search has not been. */
+  function findWithin(start: number, end: number, earliestEnd: number): Choice | null {
+    for (let index = start; index < end; index++) {
+      const { invokedAt, operation, outcome } = operations[index]!;
+      if (invokedAt > earliestEnd) return null;
+      if (done[index] || done[before[index]!] === false) continue;
+      const after = model.apply(state, operation);
+      // What nobody heard of and what changes nothing explains nothing.
+      if (outcome === null ? after.state === state : outcome !== after.outcome) continue;
+      const place = placeWith(index, after.state);
+      if (seen.has(place)) continue;
+      seen.add(place);
+      return { index, state: after.state };
+    }
+    return null;
+  }
+
+  /** Where the search is once `index` is done too: the first that is not, what is done beyond it, and the state. */
+  function placeWith(index: number, state: string | null): string {
+    let first = open;
+    while (first < answered.length && (done[first] || first === index)) first++;
+    let place = `${first}`;
+    for (let i = first + 1; i < answered.length && (i < end || i <= index); i++) {
+      if (done[i] || i === index) place += `,${i}`;
+    }
+    for (let i = answered.length; i < operations.length; i++) if (done[i] || i === index) place += `,${i}`;
+    return `${place}/${state}`;
+  }
+}

@@ -1,0 +1,300 @@
+/**
+ * What each correct replica has on record, and what it says: every vote has its record, every certificate its quorum, and what prepared
+ * goes into each view-change. Looked at when it is let out, over all of a replica's lives and isolates.
+ * @module
+ */
+import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../core/messages/ids.ts";
+import type { Ready } from "../../core/io.ts";
+import type { Batch, Message, NewView, ViewChange } from "../../core/messages/messages.ts";
+import type { Record, Recovered } from "../../core/records.ts";
+import { flawOfEntering, flawOfLeaving } from "../checks/leaving.ts";
+import type { Report } from "./execution_checker.ts";
+import {
+  flawOfDecision,
+  flawOfPrepared,
+  flawOfSenders,
+  flawOfStable,
+  flawOfSuccession,
+  flawOfViewChange,
+  type Measures,
+} from "./paper.ts";
+import type { SaidCommits } from "./sent_commits.ts";
+import {
+  emptyMemory,
+  enter,
+  leave,
+  type Memory,
+  noteAccepted,
+  noteExecuted,
+  notePrepared,
+  noteRestored,
+  noteStable,
+  placeOf,
+} from "./replica_memory.ts";
+
+/** What is needed to judge. */
+export interface PromisesOptions {
+  readonly measures: Measures;
+  readonly maxClockSkewMs: number;
+  /** What has passed, on no replica's clock, ms. */
+  readonly elapsedMs: () => number;
+  readonly hash: (bytes: Uint8Array) => Digest;
+  readonly report: Report;
+  readonly isFaulty: (replica: ReplicaId) => boolean;
+  /** Who has said commit. */
+  readonly commits: SaidCommits;
+}
+
+/** Everything that correct replicas have bound themselves to. */
+export class Promises {
+  readonly #options: PromisesOptions;
+  readonly #memories = new Map<ReplicaId, Memory>();
+  /** What prepared anywhere, by view and number. */
+  readonly #prepared = new Map<string, Digest>();
+  readonly #judged = new Set<Message>();
+  /** The highest timestamp that any has accepted, and when, by no clock. */
+  #agreed = { time: 0, at: 0 };
+
+  constructor(options: PromisesOptions) {
+    this.#options = options;
+  }
+
+  /** A replica's disk is replaced by an empty one: perhaps once more, before it has recovered from the last time. */
+  lost(replica: ReplicaId): void {
+    const before = this.#memories.get(replica);
+    if (before) this.#memories.set(replica, { ...emptyMemory(before), hasLostDisk: true });
+  }
+
+  /** A replica has been read from its store: what is there counts as recorded, also if nobody has heard of it yet. */
+  restored(replica: ReplicaId, recovered: Recovered): void {
+    const before = this.#memories.get(replica);
+    if (recovered.lostDisk && !before?.hasLostDisk) {
+      this.#memories.set(replica, { ...emptyMemory(before), hasLostDisk: true });
+    }
+    const memory = this.memory(replica);
+    memory.hasLostDisk = recovered.lostDisk !== undefined;
+    noteRestored(memory, recovered);
+    const { viewChange, newView, view } = recovered;
+    if (viewChange) leave(memory, viewChange.message.view);
+    // What is read is old already where another isolate has gone on meanwhile.
+    if (newView && view >= memory.view) enter(memory, newView.message);
+    if (newView?.message.replica === replica) memory.begun.add(newView.message.view);
+    memory.view = Math.max(memory.view, view);
+  }
+
+  /** A step's records are durable, as far as they must be, and its messages are about to go. */
+  released(replica: ReplicaId, { events, records, messages }: Ready, now: Millis): void {
+    const memory = this.memory(replica);
+    const goneTo = (view: View) => this.#goneTo(view, replica);
+    this.#flaw("view-changes", flawOfLeaving({ events, from: memory.view, goneTo }), replica);
+    this.#flaw("write-ahead", flawOfEntering({ events, records }), replica);
+    for (const record of records) this.#record(replica, memory, record, now);
+    for (const { message: { message } } of messages) {
+      if ("replica" in message && message.replica === replica) this.#say(replica, memory, message);
+    }
+  }
+
+  /** What is known of one replica. */
+  memory(replica: ReplicaId): Memory {
+    let memory = this.#memories.get(replica);
+    if (!memory) this.#memories.set(replica, memory = emptyMemory());
+    return memory;
+  }
+
+  /** How many others can have said that they have left for this view or a higher one. */
+  #goneTo(view: View, but: ReplicaId): number {
+    let gone = 0;
+    for (let id = 0; id < this.#options.measures.n; id++) {
+      const replica = id as ReplicaId;
+      if (replica === but) continue;
+      const left = this.#memories.get(replica)?.highestLeft ?? 0;
+      if (this.#options.isFaulty(replica) || left >= view) gone++;
+    }
+    return gone;
+  }
+
+  #record(replica: ReplicaId, memory: Memory, record: Record, now: Millis): void {
+    const { measures } = this.#options;
+    switch (record.kind) {
+      case "view":
+        if (record.view < memory.view) {
+          this.#options.report(
+            "view-changes",
+            `replica ${replica} goes from view ${memory.view} back to ${record.view}`,
+          );
+        }
+        memory.view = record.view;
+        if (record.viewChange) leave(memory, record.viewChange.message.view);
+        if (!record.newView) return;
+        this.#checkNewView(record.newView.message);
+        return enter(memory, record.newView.message);
+      case "accepted":
+        return this.#accepted(replica, memory, record, now);
+      case "prepared": {
+        const { message } = record.prePrepare;
+        this.#flaw("certificates", flawOfPrepared(record, measures));
+        const place = `${message.view}/${message.sequence}`;
+        const other = this.#prepared.get(place);
+        this.#prepared.set(place, message.digest);
+        if (other !== undefined && other !== message.digest) {
+          this.#options.report(
+            "certificates",
+            `two batches have prepared at ${message.sequence} in view ${message.view}`,
+          );
+        }
+        return notePrepared(memory, message);
+      }
+      case "committed": {
+        const { sequence, digest, commits, batch } = record;
+        this.#flaw("certificates", flawOfDecision(commits, measures));
+        const decided = commits[0]?.message;
+        if (decided && (decided.sequence !== sequence || decided.digest !== digest)) {
+          this.#options.report("certificates", `replica ${replica} executes at ${sequence} what was not decided there`);
+        }
+        if (batch) this.#checkBody(replica, batch, digest);
+        return noteExecuted(memory, { sequence, digest });
+      }
+      case "checkpoint":
+        memory.on.checkpoint.add(`${record.sequence}/${record.root}`);
+        return;
+      case "stable": {
+        this.#flaw("certificates", flawOfStable(record.certificate, measures));
+        const stable = record.certificate[0]?.message.sequence ?? 0;
+        if (stable < memory.stable) {
+          this.#options.report(
+            "watermarks",
+            `replica ${replica}'s low watermark falls from ${memory.stable} to ${stable}`,
+          );
+        }
+        return noteStable(memory, stable);
+      }
+      case "lost-disk":
+        if (record.found !== null) return;
+        memory.hasLostDisk = false;
+        if (memory.stable < memory.highestVote) {
+          this.#options.report(
+            "self-consistency",
+            `replica ${replica} has lost its disk and votes again at ${memory.stable}, it had voted up to ${memory.highestVote}`,
+          );
+        }
+    }
+  }
+
+  /** What a replica takes the agreed time to be now. */
+  agreed(time: number): void {
+    this.#agreed = { time, at: this.#options.elapsedMs() };
+  }
+
+  #accepted(
+    replica: ReplicaId,
+    memory: Memory,
+    { prePrepare: { message }, batch }: Extract<Record, { kind: "accepted" }>,
+    now: Millis,
+  ): void {
+    const { measures: { n, logWindow }, maxClockSkewMs, elapsedMs } = this.#options;
+    const { view, sequence, digest } = message;
+    const what = `replica ${replica} accepts ${sequence} in view ${view}`;
+    if (message.replica !== view % n) this.#options.report("certificates", `${what} from replica ${message.replica}`);
+    if (sequence <= memory.stable || sequence > memory.stable + logWindow) {
+      this.#options.report("watermarks", `${what}, its window is ${memory.stable + 1} to ${memory.stable + logWindow}`);
+    }
+    if (view !== memory.view) this.#options.report("view-changes", `${what}, it is in view ${memory.view}`);
+    const carried = memory.carried.get(sequence);
+    if (carried !== undefined && carried !== digest) {
+      this.#options.report("carry-over", `${what} as ${digest.slice(0, 8)}, the new-view has ${carried.slice(0, 8)}`);
+    }
+    // A backup goes by its clock, or by the agreed time and what has passed since. What a primary proposes itself they may have wait.
+    const agreed = this.#agreed.time + elapsedMs() - this.#agreed.at;
+    const latest = Math.max(now, agreed) + maxClockSkewMs;
+    if (carried === undefined && message.replica !== replica && batch.timestamp > latest) {
+      this.#options.report("agreed-time", `${what}, its time is ${batch.timestamp - now} ms ahead of the replica's`);
+    }
+    if (batch.timestamp > agreed) this.agreed(batch.timestamp);
+    this.#checkBody(replica, batch, digest);
+    noteAccepted(memory, message);
+  }
+
+  #checkBody(replica: ReplicaId, { bytes }: Batch, digest: Digest): void {
+    if (this.#options.hash(bytes) === digest) return;
+    this.#options.report("digests", `replica ${replica} takes for ${digest} a body that has another digest`);
+  }
+
+  #checkNewView(newView: NewView): void {
+    if (this.#judged.has(newView)) return;
+    this.#judged.add(newView);
+    const { measures } = this.#options;
+    this.#flaw("certificates", flawOfSenders(newView, measures));
+    this.#flaw("carry-over", flawOfSuccession(newView, measures));
+  }
+
+  #say(replica: ReplicaId, memory: Memory, message: Message): void {
+    switch (message.kind) {
+      case "pre-prepare":
+      case "prepare":
+        this.#vote(replica, memory, message.sequence);
+        return this.#expect(memory.on.accepted.has(placeOf(message)), replica, message);
+      case "commit": {
+        this.#vote(replica, memory, message.sequence);
+        const isKnown = memory.on.prepared.has(placeOf(message)) ||
+          memory.on.committed.has(`${message.sequence}/${message.digest}`);
+        this.#expect(isKnown || this.#options.commits.isDecided(message), replica, message);
+        return this.#options.commits.add(message);
+      }
+      case "checkpoint":
+        this.#vote(replica, memory, message.sequence);
+        return this.#expect(memory.on.checkpoint.has(`${message.sequence}/${message.digest}`), replica, message);
+      case "view-change":
+        this.#vote(replica, memory, 0 as SequenceNumber);
+        this.#expect(memory.left.has(message.view), replica, message);
+        return this.#checkViewChange(replica, memory, message);
+      case "new-view":
+        // What it said before it lost its disk the others give back to it, and it may say it again.
+        if (!memory.begun.has(message.view)) this.#vote(replica, memory, 0 as SequenceNumber);
+        memory.begun.add(message.view);
+        this.#checkNewView(message);
+        return this.#expect(memory.entered.has(message.view), replica, message);
+      case "decision":
+        // A commit of its own that it had no time to say before it was started anew it says with this.
+        for (const { message: commit } of message.commits) this.#options.commits.add(commit);
+        return this.#flaw("certificates", flawOfDecision(message.commits, this.#options.measures));
+      case "stable-checkpoint":
+        return this.#flaw("certificates", flawOfStable(message.checkpoints, this.#options.measures));
+    }
+  }
+
+  #vote(replica: ReplicaId, memory: Memory, sequence: SequenceNumber): void {
+    if (memory.hasLostDisk) {
+      this.#options.report("self-consistency", `replica ${replica} has lost its disk, and votes before it may`);
+    }
+    memory.highestVote = Math.max(memory.highestVote, sequence);
+  }
+
+  #checkViewChange(replica: ReplicaId, memory: Memory, message: ViewChange): void {
+    if (this.#judged.has(message)) return;
+    this.#judged.add(message);
+    this.#flaw("certificates", flawOfViewChange(message, this.#options.measures));
+    const low = message.stable[0]?.message.sequence ?? 0;
+    for (const [sequence, views] of memory.preparedIn) {
+      const latest = Math.max(...[...views].filter((view) => view < message.view));
+      if (sequence <= low || latest === -Infinity) continue;
+      const certificate = message.prepared.find(({ prePrepare }) => prePrepare.message.sequence === sequence);
+      if (certificate && certificate.prePrepare.message.view >= latest) continue;
+      const instead = certificate ? `the certificate of view ${certificate.prePrepare.message.view}` : "nothing";
+      this.#options.report(
+        "carry-over",
+        `replica ${replica} had ${sequence} prepared in view ${latest}; its view-change for ${message.view} has ${instead}`,
+      );
+    }
+  }
+
+  #expect(isRecorded: boolean, replica: ReplicaId, message: Message): void {
+    if (isRecorded) return;
+    const at = "sequence" in message ? ` for ${message.sequence}` : "";
+    const view = "view" in message ? ` in view ${message.view}` : "";
+    this.#options.report("write-ahead", `replica ${replica} says ${message.kind}${at}${view}, which is not on record`);
+  }
+
+  #flaw(invariant: Parameters<Report>[0], flaw: string | null, of?: ReplicaId): void {
+    if (flaw !== null) this.#options.report(invariant, of === undefined ? flaw : `replica ${of} ${flaw}`);
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * Draws a plan from a seed. Swarm testing: each seed has its own few kinds of faults, and its own strengths.
+ * @module
+ */
+import type { ReplicaId } from "../../core/messages/ids.ts";
+import { drawFaults } from "./draw_faults.ts";
+import { type Kind, kindsOf, replicasFor, withKinds } from "../kinds/mod.ts";
+import { lyingReplicas, type Plan } from "./plan.ts";
+import { Random } from "../random.ts";
+import type { ClientHabits } from "../clients/signed_client.ts";
+
+/** Which faults a run may have. */
+export type Profile =
+  | "default" // anything
+  | "calm" // nothing at all
+  | "crashes" // machines and disks
+  | "network"
+  | "edge" // machines and disks, and hosts that start some of the replicas for each request
+  | "byzantine"; // all f replicas lie
+
+/** The names of the profiles. */
+export const PROFILES: readonly Profile[] = ["default", "calm", "crashes", "network", "edge", "byzantine"];
+
+/** What may be chosen. */
+export interface DrawOptions {
+  /** Kinds of trouble that the run has for certain, whatever else it draws; by default the seed has them. */
+  readonly kinds?: readonly Kind[];
+  /** Which faults may be drawn; any if left out. */
+  readonly profile?: Profile;
+  /** How many replicas; by default 4 to 10. */
+  readonly replicas?: number;
+}
+
+/** In a calm run nothing takes longer than this: neither a message on its way nor a commit, ms. */
+export const CALM_DELAY_MS = 50;
+
+/** Of two hundred runs so many have so many: what one costs grows with the square. */
+const REPLICAS = ([[4, 184], [5, 6], [6, 4], [7, 3], [8, 1], [9, 1], [10, 1]] as const)
+  .flatMap(([replicas, runs]) => Array<number>(runs).fill(replicas));
+const OPERATIONS = { least: 300, most: 310 };
+/** Operations per request, at most. */
+const BUNDLES = [12, 16, 24, 32, 32];
+/** What a client does that has a key and asks for one operation at a time all the same; seldom much, as each is a request. */
+const SINGLE_OPERATIONS = [10, 20, 30, 80];
+
+/** Draws the plan of a seed. */
+export function drawPlan(seed: number, options: DrawOptions = {}): Plan {
+  const { profile = "default" } = options;
+  const kinds = options.kinds ?? (profile === "default" ? kindsOf(seed) : []);
+  const replicas = options.replicas ?? replicasFor(kinds, seed);
+  const random = new Random(seed);
+  const n = replicas ?? random.pick(profile === "edge" ? [4, 5, 6, 7] : REPLICAS);
+  const durationMs = random.int(60_000, 61_000);
+  const isCalm = profile === "calm";
+  const checkpointInterval = random.pick([4, 4, 8, 16]);
+  const meanLatencyMs = random.pick([0.5, 2, 5, 20]);
+  const minLatencyMs = random.pick([0.1, 1, 10]);
+  const viewTimeoutMs = isCalm ? 600 : random.pick([400, 600, 1_000]);
+  const plan: Plan = {
+    seed,
+    replicas: n,
+    durationMs,
+    ...drawClients(random, durationMs),
+    network: {
+      minLatencyMs,
+      meanLatencyMs,
+      mostLatencyMs: isCalm ? CALM_DELAY_MS : 100 * (minLatencyMs + meanLatencyMs),
+      loss: 0,
+      duplication: 0,
+      reordering: 0,
+      lateness: 0,
+      cutting: 0,
+      dawdling: 0,
+    },
+    disk: { commitMs: random.pick([0.1, 1, 5]), readMs: 0.5, mostMs: isCalm ? CALM_DELAY_MS : 500, failures: 0 },
+    skewsMs: Array.from({ length: n }, () => isCalm || random.chance(0.5) ? 0 : random.int(-1_500, 1_500)),
+    checkpointInterval,
+    logWindow: checkpointInterval * random.pick([2, 2, 4]),
+    maxBatchRequests: random.pick([1, 4, 64]),
+    settings: {
+      pipelineDepth: random.int(1, 6),
+      viewTimeoutMs,
+      // As by default: primaries say at least so often that they live.
+      statusIntervalMs: 0.375 * viewTimeoutMs,
+      ...(!isCalm && random.chance(0.4) && { maxPendingRequests: random.pick([24, 64]), maxPendingPerClient: 16 }),
+    },
+    keepsInputs: random.chance(0.2),
+    faults: isCalm ? [] : drawFaults(random, { n, durationMs, profile }),
+    coldReplicas: [],
+    wakeMs: 0,
+    isCalm,
+  };
+  return withKinds(profile === "edge" ? withColdHosts(plan, random) : plan, kinds);
+}
+
+/** Some replicas live on hosts that start them for each request: a few, as each start costs the simulator much. */
+function withColdHosts(plan: Plan, random: Random): Plan {
+  const lying = lyingReplicas(plan);
+  const correct = Array.from({ length: plan.replicas }, (_, id) => id as ReplicaId).filter((id) => !lying.includes(id));
+  return {
+    ...plan,
+    coldReplicas: random.shuffled(correct).slice(0, random.int(1, 2)),
+    wakeMs: random.pick([1_000, 5_000, 20_000]),
+    settings: { ...plan.settings, viewTimeoutMs: 2_000, slowPrimaryMs: 6_000 },
+  };
+}
+
+/** Many operations, in few requests: what the simulator has to do grows with the batches, and with the square of the replicas. */
+function drawClients(random: Random, durationMs: number): Pick<Plan, "signedClients" | "unsignedClients"> {
+  const habits = (operations: number, bundle: number, pipelining: number): ClientHabits => {
+    const requests = Math.max(1, operations / ((1 + bundle) / 2));
+    const thinkMs = pipelining * 0.6 * durationMs / requests;
+    return { operations, bundle, pipelining, thinkMs, queries: random.pick([0, 0.1, 0.4]) };
+  };
+  // Without a key it is one operation at a time.
+  const unsignedClients = Array.from({ length: random.int(0, 2) }, () => habits(random.int(5, 12), 1, 1));
+  const shared = random.int(OPERATIONS.least, OPERATIONS.most);
+  const count = random.int(2, 6);
+  const signedClients = Array.from({ length: count }, (_, i) => {
+    const operations = Math.floor(shared / count) + (i < shared % count ? 1 : 0);
+    return habits(operations, random.pick(BUNDLES), random.int(1, 5));
+  });
+  if (random.chance(0.3)) signedClients.push(habits(random.pick(SINGLE_OPERATIONS), 1, random.int(1, 5)));
+  return { signedClients, unsignedClients };
+}

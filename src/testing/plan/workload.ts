@@ -1,0 +1,80 @@
+/**
+ * What clients ask for, and what a key-value store should answer.
+ * @module
+ */
+import { decodeOperation, encodeOperation, type KeyValueOperation } from "../../machines/mod.ts";
+import type { Model } from "../invariants/linearizability.ts";
+import type { Random } from "../random.ts";
+
+/** Where a simulation's operations come from. */
+export interface Workload {
+  /** The next operation. `id` is another one each time. */
+  operation(random: Random, id: number): Uint8Array;
+  /** The next question about the state, for clients that make queries; without it they make none. */
+  query?(random: Random): Uint8Array;
+  /** What the answers should be; without it linearizability is not checked. */
+  readonly model?: Model;
+}
+
+const REGISTERS = ["a", "b", "c", "d", "e"];
+const COUNTERS = ["x", "y", "z"];
+
+/** Registers and counters of the key-value store, each touched by many clients. */
+export function keyValueWorkload(): Workload {
+  // The search applies an operation again and again.
+  const decoded = new WeakMap<Uint8Array, KeyValueOperation>();
+  const decode = (bytes: Uint8Array) => {
+    const known = decoded.get(bytes) ?? decodeOperation(bytes);
+    decoded.set(bytes, known);
+    return known;
+  };
+  return {
+    operation: (random, id) => encodeOperation(operationOf(random, id)),
+    query: (random) => encodeOperation({ op: "get", key: random.pick(random.chance(0.4) ? COUNTERS : REGISTERS) }),
+    model: {
+      part: (operation) => keyOf(decode(operation)),
+      apply: (state, operation) => applyTo(state, decode(operation)),
+    },
+  };
+}
+
+function operationOf(random: Random, id: number): KeyValueOperation {
+  if (random.chance(0.4)) {
+    const key = random.pick(COUNTERS);
+    return random.chance(0.8) ? { op: "incr", key, by: random.int(1, 3) } : { op: "get", key };
+  }
+  const key = random.pick(REGISTERS);
+  const kind = random.next();
+  // Now and then what was there before, so that old states come back.
+  if (kind < 0.4) return { op: "set", key, value: random.chance(0.3) ? random.pick(["on", "off"]) : `${id}` };
+  if (kind < 0.7) return { op: "get", key };
+  if (kind < 0.9) return { op: "cas", key, expected: random.chance(0.3) ? null : `${id - 1}`, value: `${id}` };
+  return { op: "del", key };
+}
+
+function keyOf(operation: KeyValueOperation): string {
+  return operation.op === "keys" ? "" : operation.key;
+}
+
+/** The key's value before and after, and the result. */
+function applyTo(value: string | null, operation: KeyValueOperation): ReturnType<Model["apply"]> {
+  const to = (state: string | null, result: unknown) => ({ state, outcome: JSON.stringify(result) });
+  switch (operation.op) {
+    case "set":
+      return to(operation.value, "OK");
+    case "get":
+      return to(value, value);
+    case "del":
+      return to(null, value !== null);
+    case "cas":
+      return value === operation.expected
+        ? to(operation.value, { swapped: true })
+        : to(value, { swapped: false, value });
+    case "incr": {
+      const sum = Number(value ?? "0") + (operation.by ?? 1);
+      return to(String(sum), sum);
+    }
+    case "keys":
+      return to(value, null);
+  }
+}

@@ -1,0 +1,196 @@
+/**
+ * The machines of one run.
+ * @module
+ */
+import type { ReplicaId } from "../../core/messages/ids.ts";
+import { quorum } from "../../core/messages/quorum.ts";
+import { Disk } from "../hosts/disk.ts";
+import { Machine } from "../hosts/machine.ts";
+import type { Meddler } from "../adversary/fault_injector.ts";
+import type { Barrier } from "./network.ts";
+import { faultyReplicas, lyingReplicas, type Plan } from "../plan/plan.ts";
+import { Random } from "../random.ts";
+import type { World } from "./world.ts";
+
+/** What a cluster is made of. */
+export interface ClusterOptions {
+  readonly world: World;
+  readonly plan: Plan;
+  readonly random: Random;
+  /** Makes what stands between a faulty replica and the world. */
+  readonly meddlerOf: (replica: ReplicaId) => Meddler | undefined;
+}
+
+/** Within this of true time are the clocks of the healed, ms. */
+const HEALED_SKEW_MS = 1_000;
+/** So many instances of a replica a cold host runs at once, each for a request of its own. */
+const LANES = 2;
+
+/** The machines of one run. */
+export class Cluster {
+  readonly world: World;
+  readonly faulty: readonly ReplicaId[];
+  readonly #lying: readonly ReplicaId[];
+  /** Faults neither begin nor end any more. */
+  isHealed = false;
+  /** Since when no fault has begun or ended and none has been at work, virtual ms; liars aside. */
+  get quietSince(): number {
+    return this.#atWork > 0 ? Infinity : this.#changedAt;
+  }
+  #atWork = 0;
+  #changedAt = 0;
+  /** After healing: the correct replicas that are up and reach each other. */
+  core: readonly ReplicaId[] = [];
+  readonly #plan: Plan;
+  readonly #random: Random;
+  readonly #machines: Machine[] = [];
+  /** Who talks to which twin. Clients talk to both. */
+  readonly #twins: Barrier[] = [];
+
+  constructor({ world, plan, random, meddlerOf }: ClusterOptions) {
+    this.world = world;
+    this.faulty = faultyReplicas(plan);
+    this.#lying = lyingReplicas(plan);
+    this.#plan = plan;
+    this.#random = random;
+    for (const replica of this.ids) {
+      if (this.#lying.includes(replica)) world.witness.distrustReplica(replica);
+      const disk = this.#newDisk(replica);
+      this.#add(replica, "", disk, meddlerOf(replica));
+      if (!plan.coldReplicas.includes(replica)) continue;
+      for (let lane = 1; lane < LANES; lane++) this.#add(replica, `'${lane}`, disk);
+    }
+    for (const fault of plan.faults) if (fault.kind === "twins") this.#addTwin(fault.replica, fault.seed);
+  }
+
+  /** All replicas. */
+  get ids(): readonly ReplicaId[] {
+    return this.world.genesis.replicas.map((_, id) => id as ReplicaId);
+  }
+
+  /** Those that are not faulty. */
+  get correct(): readonly ReplicaId[] {
+    return this.ids.filter((id) => !this.faulty.includes(id));
+  }
+
+  /** All machines. */
+  get machines(): readonly Machine[] {
+    return this.#machines;
+  }
+
+  /** The machines that run a replica: more than one if it has isolates or a twin. */
+  machinesOf(replica: ReplicaId): readonly Machine[] {
+    return this.#machines.filter((machine) => machine.replica === replica);
+  }
+
+  /** Starts all. */
+  start(): void {
+    for (const machine of this.#machines) machine.start();
+  }
+
+  /** A fault begins or, with -1, ends. */
+  disturb(by: 1 | -1): void {
+    this.#atWork += by;
+    this.#changedAt = this.world.engine.now;
+  }
+
+  /** One more instance of a correct replica on its disk. */
+  addIsolate(replica: ReplicaId): Machine {
+    const [first] = this.machinesOf(replica);
+    const isolate = this.#add(replica, `'${this.machinesOf(replica).length}`, first!.disk);
+    isolate.start();
+    return isolate;
+  }
+
+  /** Stops a machine for good. */
+  remove(machine: Machine): void {
+    machine.crash();
+    this.world.network.remove(machine);
+    this.#machines.splice(this.#machines.indexOf(machine), 1);
+  }
+
+  /**
+   * Ends all faults among a quorum of correct replicas. Of the others, the faulty stay so, and the rest is healed too or is gone
+   * for good.
+   */
+  heal(): void {
+    const { network, trace, genesis } = this.world;
+    this.isHealed = true;
+    this.#atWork = 0;
+    this.#changedAt = this.world.engine.now;
+    const healed = this.#random.shuffled(this.correct);
+    const needed = quorum(genesis.replicas.length);
+    const core = this.#plan.isCalm || this.#random.chance(0.5) ? healed : healed.slice(0, needed);
+    this.core = core;
+    trace.line("heal", () => `${core.map((id) => genesis.replicas[id]!.name).join(" ")} are healed`);
+    network.barriers.clear();
+    network.sieves.clear();
+    network.swallowers.clear();
+    network.taps.clear();
+    Object.assign(network.habits, { swallowing: 0, refusalMs: 0 });
+    Object.assign(network.habits, this.#plan.network);
+    for (const machine of [...this.#machines]) {
+      const { replica, clock, disk } = machine;
+      if (this.#lying.includes(replica)) continue;
+      // Without its inputs a store keeps two instances of a replica safe, but does not bring their halves of the votes together.
+      if (!machine.keepsInputs && this.machinesOf(replica)[0] !== machine) {
+        this.remove(machine);
+        continue;
+      }
+      if (this.correct.includes(replica) && !core.includes(replica)) {
+        machine.crash();
+        continue;
+      }
+      Object.assign(disk.habits, this.#plan.disk);
+      clock.alarmMs = 0;
+      delete clock.frozenAt;
+      if (!this.#plan.keepsClocks) clock.skewMs = Math.max(-HEALED_SKEW_MS, Math.min(HEALED_SKEW_MS, clock.skewMs));
+      machine.start();
+    }
+    for (const barrier of this.#twins) network.barriers.add(barrier);
+  }
+
+  #add(replica: ReplicaId, suffix: string, disk: Disk, meddler?: Meddler): Machine {
+    const { world } = this;
+    const machine = new Machine({
+      world,
+      replica,
+      label: world.genesis.replicas[replica]!.name + suffix,
+      disk,
+      clock: { skewMs: this.#plan.skewsMs[replica] ?? 0, alarmMs: 0 },
+      random: this.#random.fork(),
+      isFaulty: this.#lying.includes(replica),
+      ...(this.#plan.coldReplicas.includes(replica) && { wakeMs: this.#plan.wakeMs }),
+      ...(meddler && { meddler }),
+    });
+    this.#machines.push(machine);
+    world.network.add(machine);
+    return machine;
+  }
+
+  #newDisk(replica: ReplicaId, suffix = ""): Disk {
+    const { genesis, stores } = this.world;
+    return new Disk({ name: genesis.replicas[replica]!.name + suffix, habits: this.#plan.disk, stores });
+  }
+
+  #addTwin(replica: ReplicaId, seed: number): void {
+    const [first] = this.machinesOf(replica);
+    const twin = this.#add(replica, '"', this.#newDisk(replica, '"'));
+    const random = new Random(seed);
+    const sides = new Map<ReplicaId, number>();
+    const barrier: Barrier = (from, to) => {
+      if (from === null) return false;
+      const [one, other] = from === first || from === twin ? [from, to] : [to, from];
+      if (one !== first && one !== twin) return false;
+      const side = sides.get(other.replica) ?? 2;
+      return side !== 2 && (side === 0) !== (one === first);
+    };
+    const shuffle = () => {
+      for (const id of this.ids) sides.set(id, random.pick([0, 0, 1, 1, 2]));
+      this.world.engine.after(random.exponential(15_000), shuffle);
+    };
+    shuffle();
+    this.#twins.push(barrier);
+    this.world.network.barriers.add(barrier);
+  }
+}

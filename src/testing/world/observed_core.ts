@@ -1,0 +1,162 @@
+/**
+ * A correct core under observation: what it executes, and what it lets out once that is durable.
+ * @module
+ */
+import type { Digest, Millis, SequenceNumber } from "../../core/messages/ids.ts";
+import type { Event } from "../../core/events.ts";
+import type { Input, Ready, ReplicaStatus } from "../../core/io.ts";
+import { OperationError, type StateMachine } from "../../core/state_machine.ts";
+import type { Core } from "../../node/durable/task.ts";
+import { fromUtf8 } from "../../wire/mod.ts";
+import type { Record } from "../../core/records.ts";
+
+/** One operation that a state machine was given, and what it made of it. */
+export interface Call {
+  readonly sequence: SequenceNumber;
+  readonly client: string;
+  readonly operation: Uint8Array;
+  /** What it was told the time is. */
+  readonly timestamp: Millis;
+  /** The result, or why it was rejected, for people. */
+  readonly outcome: string;
+}
+
+/** A batch that was executed. */
+export interface Execution {
+  readonly sequence: SequenceNumber;
+  readonly digest: Digest;
+  readonly calls: readonly Call[];
+}
+
+/**
+ * Travels among a step's events, first of them: when observers get it, the step's records are durable and its messages are about
+ * to go.
+ */
+export class Released {
+  /** No event of the protocol has this kind. */
+  readonly kind = "released";
+  /** `now`: when it was stepped; `after`: only once its store has made so many commits may anybody hear of it. */
+  constructor(
+    readonly ready: Ready,
+    readonly executions: readonly Execution[],
+    readonly step: number,
+    readonly now: Millis,
+    readonly after: number,
+  ) {}
+}
+
+/** Notes the calls of a state machine. */
+export class ObservedMachine implements StateMachine {
+  readonly version: string;
+  /** Since it was last emptied. */
+  readonly calls: Call[] = [];
+  readonly #machine: StateMachine;
+
+  constructor(machine: StateMachine) {
+    this.#machine = machine;
+    this.version = machine.version;
+  }
+
+  execute(...[operation, context]: Parameters<StateMachine["execute"]>): Uint8Array {
+    const { sequence, client, timestamp } = context;
+    const call = { sequence, client, timestamp, operation };
+    try {
+      const result = this.#machine.execute(operation, context);
+      this.calls.push({ ...call, outcome: shown(result) });
+      return result;
+    } catch (error) {
+      const outcome = error instanceof OperationError ? `rejected: ${error.message}` : "failed";
+      this.calls.push({ ...call, outcome });
+      throw error;
+    }
+  }
+
+  query(operation: Uint8Array): Uint8Array {
+    return this.#machine.query(operation);
+  }
+
+  takeChanges(): ReturnType<StateMachine["takeChanges"]> {
+    return this.#machine.takeChanges();
+  }
+
+  restore(chunks: Parameters<StateMachine["restore"]>[0]): void {
+    this.#machine.restore(chunks);
+  }
+
+  get byNeed(): StateMachine["byNeed"] {
+    return this.#machine.byNeed;
+  }
+}
+
+/** What binds a replica, and must be durable before it says anything. */
+const BINDING: readonly Record["kind"][] = ["view", "accepted", "prepared", "checkpoint", "stable", "lost-disk"];
+
+/** What a core is observed with. */
+export interface Observers {
+  /** Hears of each step before anything of it is durable. */
+  readonly onStep: (input: Input, ready: Ready) => void;
+  /** The number of the commit that what is stepped now will be in. */
+  readonly nextCommit: () => number;
+}
+
+/** Adds a {@linkcode Released} to each step of a core. */
+export class ObservedCore implements Core {
+  readonly #core: Core;
+  readonly #machine: ObservedMachine;
+  readonly #observers: Observers;
+  /** The commit that the last binding record so far will be in. */
+  #after = 0;
+  #steps = 0;
+  readonly timers?: NonNullable<Core["timers"]>;
+
+  constructor(core: Core, machine: ObservedMachine, observers: Observers) {
+    this.#core = core;
+    this.#machine = machine;
+    this.#observers = observers;
+    if (core.timers) this.timers = () => core.timers!();
+  }
+
+  step(input: Input, now: Millis, passedMs?: number): Ready {
+    const ready = this.#core.step(input, now, passedMs);
+    this.#observers.onStep(input, ready);
+    this.#steps++;
+    const { records, messages, replies, answers, events } = ready;
+    // Of nothing the witness need not hear.
+    if (records.length + messages.length + replies.length + answers.length + events.length === 0) return ready;
+    if (records.some(({ kind }) => BINDING.includes(kind))) this.#after = this.#observers.nextCommit();
+    const calls = this.#machine.calls.splice(0);
+    const executions: Execution[] = [];
+    for (const record of records) {
+      if (record.kind !== "committed") continue;
+      const { sequence, digest } = record;
+      executions.push({ sequence, digest, calls: calls.filter((call) => call.sequence === sequence) });
+    }
+    const released = new Released(ready, executions, this.#steps, now, this.#after) as unknown as Event;
+    return { ...ready, events: [released, ...events] };
+  }
+
+  status(): ReplicaStatus {
+    return this.#core.status();
+  }
+
+  isLoading(digest: Digest): boolean {
+    return this.#core.isLoading?.(digest) ?? true;
+  }
+
+  get agreedTime(): Millis {
+    return this.#core.agreedTime ?? this.status().agreedTime;
+  }
+
+  highestTimestampOf(name: string): number {
+    return this.#core.highestTimestampOf?.(name) ?? -1;
+  }
+}
+
+/** Bytes for people: as text if they are. */
+export function shown(bytes: Uint8Array): string {
+  try {
+    return fromUtf8(bytes);
+  } catch {
+    return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * Many frames in one body: what replicas POST to each other.
+ * @module
+ */
+import type { Digest } from "../../core/messages/ids.ts";
+import { DecodeError, inside } from "../codec/decode_error.ts";
+import { MAX_BODY_BYTES } from "./limits.ts";
+import { Reader } from "../codec/reader.ts";
+import { startWriting } from "../codec/writer.ts";
+
+/** The version of the wire format. */
+export const WIRE_VERSION = 1;
+
+/** What a bundle holds; its frames are not decoded yet, so that one that is malformed spoils no other. */
+export interface Bundle {
+  /** The cluster that it is meant for. Unsigned: it tells a foreign bundle early, and proves nothing. */
+  readonly cluster: Digest;
+  /** In the order in which they were sent. */
+  readonly frames: readonly Uint8Array[];
+}
+
+/** What a bundle takes beside its frames, at most; each frame takes 5 bytes more at most. */
+export const BUNDLE_OVERHEAD_BYTES = 64;
+
+/** The body of a POST to a replica of `cluster`. @throws {TypeError} if the cluster id is not a digest. */
+export function encodeBundle(cluster: Digest, frames: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const writer = startWriting();
+  try {
+    writer.array(3);
+    writer.uint(WIRE_VERSION);
+    writer.hex32(cluster);
+  } catch (error) {
+    throw inside("bundle.cluster", error);
+  }
+  writer.array(frames.length);
+  for (const frame of frames) writer.bytes(frame);
+  return writer.take();
+}
+
+/** How a bundle is read. */
+export interface BundleOptions {
+  /** Whether something looks like a frame; the first that does not spoils the bundle. All that is there if left out. */
+  readonly isFrame?: (bytes: Uint8Array) => boolean;
+}
+
+/**
+ * Reads a bundle. Each frame is a copy: a vote that is kept for long must not keep the megabytes that it came with.
+ * @throws {DecodeError} if it is not exactly one bundle of at most `maxFrames` frames.
+ */
+export function decodeBundle(bytes: Uint8Array, maxFrames: number, { isFrame }: BundleOptions = {}): Bundle {
+  if (bytes.length > MAX_BODY_BYTES) {
+    throw new DecodeError("bundle", `at most ${MAX_BODY_BYTES} bytes`, `${bytes.length} bytes`, { tooLarge: true });
+  }
+  const reader = new Reader(bytes);
+  let at = "bundle";
+  try {
+    reader.tuple(3);
+    at = "bundle.version";
+    const version = reader.uint();
+    if (version !== WIRE_VERSION) throw new DecodeError("", `${WIRE_VERSION}`, `${version}`);
+    at = "bundle.cluster";
+    const cluster = reader.hex32() as Digest;
+    at = "bundle.frames";
+    const count = reader.array(maxFrames);
+    const frames: Uint8Array[] = [];
+    while (frames.length < count) {
+      at = `bundle.frames[${frames.length}]`;
+      const frame = reader.bytes(MAX_BODY_BYTES);
+      if (isFrame?.(frame) === false) throw new DecodeError("", "a signed message", `${frame.length} other bytes`);
+      frames.push(frame.slice());
+    }
+    at = "bundle";
+    reader.end();
+    return { cluster, frames };
+  } catch (error) {
+    throw inside(at, error);
+  }
+}

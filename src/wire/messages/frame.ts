@@ -1,0 +1,125 @@
+/**
+ * One signed message as it travels, with the batch's body beside a pre-prepare.
+ * @module
+ */
+import type { Message, MessageKind, Signed } from "../../core/messages/messages.ts";
+import { DecodeError, inside } from "../codec/decode_error.ts";
+import { kindOf, KINDS } from "./kinds.ts";
+import { completeLimits, type WireLimits } from "./limits.ts";
+import { Reader } from "../codec/reader.ts";
+import { readSigned, SIGNATURE_BYTES, writeSigned } from "./signed.ts";
+import { Major, SLAB_BYTES, startWriting } from "../codec/writer.ts";
+
+/** What a frame holds. Decoded, but nobody's word yet: neither signature nor digest are checked. */
+export interface Frame {
+  /** The message, its exact bytes and what claims to be the signature over them. */
+  readonly signed: Signed;
+  /** Beside a pre-prepare: the body whose digest it should have. */
+  readonly batchBytes?: Uint8Array;
+}
+
+const PLAIN_ITEMS = 3;
+const ITEMS_WITH_BATCH = 4;
+const SIGNATURE_HEAD_BYTES = 2;
+
+/**
+ * The frame of a signed message. If the message is in such a frame already, it is a view of that.
+ * @throws {TypeError} if the signature has not 64 bytes, or a batch goes with anything but a pre-prepare.
+ */
+export function encodeFrame(signed: Signed, batchBytes?: Uint8Array): Uint8Array<ArrayBuffer> {
+  if (batchBytes !== undefined && signed.message.kind !== "pre-prepare") {
+    throw new TypeError(`batchBytes: expected none beside a ${signed.message.kind}, got some`);
+  }
+  const around = batchBytes === undefined ? frameAround(signed) : null;
+  if (around !== null) return around;
+  const writer = startWriting();
+  writer.array(batchBytes === undefined ? PLAIN_ITEMS : ITEMS_WITH_BATCH);
+  writeSigned(writer, signed);
+  if (batchBytes !== undefined) writer.bytes(batchBytes);
+  return writer.take();
+}
+
+/** The same signed message, in one piece of memory with the frame around it. */
+export function framed<M extends Message>(signed: Signed<M>): Signed<M> {
+  const { message, bytes } = signed;
+  const frame = encodeFrame(signed);
+  const end = frame.length - SIGNATURE_BYTES;
+  const start = end - SIGNATURE_HEAD_BYTES - bytes.length;
+  return { message, bytes: frame.subarray(start, start + bytes.length), signature: frame.subarray(end) };
+}
+
+/** The frame that a signed message is in, as all that were decoded are; `null`: it is in none. */
+function frameAround({ message, bytes, signature }: Signed): Uint8Array<ArrayBuffer> | null {
+  const { length } = bytes;
+  if (bytes.buffer !== signature.buffer || signature.length !== SIGNATURE_BYTES) return null;
+  const head = length < 24 ? 1 : length < 0x100 ? 2 : length < 0x10000 ? 3 : 5;
+  const start = bytes.byteOffset - head - 2;
+  const end = signature.byteOffset + SIGNATURE_BYTES;
+  const frameBytes = 2 + head + length + SIGNATURE_HEAD_BYTES + SIGNATURE_BYTES;
+  if (start < 0 || end - start !== frameBytes) return null;
+  // A frame that waits to be sent must not keep something large.
+  if (bytes.buffer.byteLength > Math.max(2 * frameBytes, SLAB_BYTES)) return null;
+  const frame = new Uint8Array(bytes.buffer as ArrayBuffer, start, frameBytes);
+  const at = 2 + head + length;
+  const isFrame = frame[0] === (Major.array << 5 | PLAIN_ITEMS) && frame[1] === KINDS[message.kind].code &&
+    isHeadOfBytes(frame, 2, length) && isHeadOfBytes(frame, at, SIGNATURE_BYTES);
+  return isFrame ? frame : null;
+}
+
+/** Whether the head of a byte string of this length is there. */
+function isHeadOfBytes(frame: Uint8Array, at: number, length: number): boolean {
+  const type = Major.bytes << 5;
+  if (length < 24) return frame[at] === (type | length);
+  if (length < 0x100) return frame[at] === (type | 24) && frame[at + 1] === length;
+  if (length < 0x10000) {
+    return frame[at] === (type | 25) && frame[at + 1] === length >>> 8 && frame[at + 2] === (length & 255);
+  }
+  const value = (frame[at + 1]! << 24 | frame[at + 2]! << 16 | frame[at + 3]! << 8 | frame[at + 4]!) >>> 0;
+  return frame[at] === (type | 26) && value === length;
+}
+
+/**
+ * Reads a frame. Byte strings in it are views of `frame`, so it must not change afterwards.
+ *
+ * If this succeeds, {@linkcode encodeFrame} would give the same bytes again: one content has one form.
+ * @throws {DecodeError} if it is not exactly one well-formed frame within the limits.
+ */
+export function decodeFrame(frame: Uint8Array, limits: Partial<WireLimits> = {}): Frame {
+  const all = completeLimits(limits);
+  if (frame.length > all.maxFrameBytes) {
+    throw new DecodeError("frame", `at most ${all.maxFrameBytes} bytes`, `${frame.length} bytes`, { tooLarge: true });
+  }
+  const reader = new Reader(frame);
+  try {
+    const items = reader.array(ITEMS_WITH_BATCH);
+    if (items < PLAIN_ITEMS) throw new DecodeError("", "an array of 3 or 4 items", `one of ${items}`);
+    const signed = readSigned(reader, all);
+    if (items === PLAIN_ITEMS) {
+      reader.end();
+      return { signed };
+    }
+    if (signed.message.kind !== "pre-prepare") {
+      throw new DecodeError("", `3 items in a ${signed.message.kind}`, "a batch beside it");
+    }
+    const batchBytes = readBatchBytes(reader, all.maxBatchBytes);
+    reader.end();
+    return { signed, batchBytes };
+  } catch (error) {
+    throw inside("frame", error);
+  }
+}
+
+function readBatchBytes(reader: Reader, max: number): Uint8Array {
+  try {
+    return reader.bytes(max);
+  } catch (error) {
+    throw inside("batch", error);
+  }
+}
+
+/** The kind that a frame claims to be, at a glance. */
+export function frameKind(frame: Uint8Array): MessageKind | "unknown" {
+  const items = (frame[0] ?? 0) - (Major.array << 5);
+  if (items !== PLAIN_ITEMS && items !== ITEMS_WITH_BATCH) return "unknown";
+  return kindOf(frame[1] ?? 0) ?? "unknown";
+}

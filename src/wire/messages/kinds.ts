@@ -1,0 +1,239 @@
+/**
+ * Every kind of message on the wire, on one page. The signed bytes of a message are the array of its fields below, in
+ * this order. A new kind is a line in {@linkcode KINDS} with a number that was never used before.
+ * @module
+ */
+import type {
+  Blobs,
+  Checkpoint,
+  Commit,
+  Decision,
+  Fetch,
+  Message,
+  MessageKind,
+  NewView,
+  Phase,
+  Prepare,
+  PreparedCertificate,
+  PrePrepare,
+  Query,
+  QueryReply,
+  Reply,
+  Request,
+  Result,
+  StableCheckpoint,
+  Stage,
+  Standing,
+  Status,
+  Suspicion,
+  ViewChange,
+  VouchedOperation,
+  VouchedRequest,
+} from "../../core/messages/messages.ts";
+import {
+  bytes,
+  type Check,
+  client,
+  copiedBytes,
+  digest,
+  type Field,
+  type FieldsOf,
+  list,
+  name,
+  natural,
+  oneOf,
+  replica,
+  sequence,
+  struct,
+  tagged,
+  time,
+  view,
+  withEarlier,
+} from "../codec/fields.ts";
+import { MAX_BLOBS, MAX_BODY_BYTES, MAX_NAME_BYTES } from "./limits.ts";
+import { nested } from "./nested.ts";
+
+/** How a kind of message is written. */
+export interface Kind<M extends Message> {
+  /** Stands for the kind in frames. Below 24, so that it takes one byte. */
+  readonly code: number;
+  readonly fields: Field<M>;
+}
+
+const operation = bytes((limits) => limits.maxRequestBytes);
+
+const request: FieldsOf<Omit<Request, "kind">> = {
+  client,
+  session: natural,
+  timestamp: natural,
+  lowestUnanswered: natural,
+  operations: list(operation, (limits) => limits.maxRequestOperations),
+};
+
+const checkRequest: Check<Request> = ({ session, operations: { length } }) => {
+  if ((session === 0) === (length === 0)) return undefined;
+  return session === 0
+    ? { expected: "no operations where a session is opened", got: `${length}` }
+    : { expected: `operations in session ${session}`, got: "none" };
+};
+
+const vouchedRequest: FieldsOf<Omit<VouchedRequest, "kind">> = {
+  gateway: replica,
+  notAfter: time,
+  operations: list(
+    struct<VouchedOperation>({ name: name(MAX_NAME_BYTES), timestamp: natural, operation }),
+    (limits) => limits.maxRequestOperations,
+  ),
+};
+
+const checkVouchedRequest: Check<VouchedRequest> = ({ operations }) =>
+  operations.length === 0 ? { expected: "operations", got: "none" } : undefined;
+
+const vote: FieldsOf<Omit<PrePrepare, "kind">> = { replica, view, sequence, digest };
+
+const result = struct<Result>({
+  sequence,
+  status: oneOf("ok", "rejected", "refused"),
+  value: bytes((limits) => limits.maxResultBytes),
+});
+
+const stage = oneOf<Stage>("idle", "pre-prepared", "prepared", "committed");
+
+const standing = oneOf<Standing>("withdrawn", "agrees", "suspects");
+
+const preparedCertificate = struct<PreparedCertificate>({
+  prePrepare: nested<PrePrepare>("pre-prepare"),
+  prepares: list(nested<Prepare>("prepare"), (limits) => limits.maxReplicas),
+});
+
+const viewChange: FieldsOf<Omit<ViewChange, "kind" | "suspicions">> = {
+  replica,
+  view,
+  stable: list(nested<Checkpoint>("checkpoint"), (limits) => limits.maxReplicas),
+  prepared: list(preparedCertificate, (limits) => limits.maxStages),
+};
+
+/** The kinds by name. */
+export const KINDS: { readonly [K in MessageKind]: Kind<Extract<Message, { readonly kind: K }>> } = {
+  "request": { code: 1, fields: tagged<Request, { kind: "request" }>({ kind: "request" }, request, checkRequest) },
+  "vouched-request": {
+    code: 2,
+    fields: tagged<VouchedRequest, { kind: "vouched-request" }>(
+      { kind: "vouched-request" },
+      vouchedRequest,
+      checkVouchedRequest,
+    ),
+  },
+  "pre-prepare": { code: 3, fields: tagged<PrePrepare, { kind: "pre-prepare" }>({ kind: "pre-prepare" }, vote) },
+  "prepare": { code: 4, fields: tagged<Prepare, { kind: "prepare" }>({ kind: "prepare" }, vote) },
+  "commit": { code: 5, fields: tagged<Commit, { kind: "commit" }>({ kind: "commit" }, vote) },
+  "reply": {
+    code: 6,
+    fields: tagged<Reply, { kind: "reply" }>({ kind: "reply" }, {
+      replica,
+      view,
+      request: digest,
+      results: list(result, (limits) => limits.maxRequestOperations),
+    }),
+  },
+  "checkpoint": {
+    code: 7,
+    fields: tagged<Checkpoint, { kind: "checkpoint" }>({ kind: "checkpoint" }, { replica, sequence, digest }),
+  },
+  "decision": {
+    code: 13,
+    fields: tagged<Decision, { kind: "decision" }>({ kind: "decision" }, {
+      replica,
+      commits: list(nested<Commit>("commit"), (limits) => limits.maxReplicas),
+    }),
+  },
+  "stable-checkpoint": {
+    code: 16,
+    fields: tagged<StableCheckpoint, { kind: "stable-checkpoint" }>({ kind: "stable-checkpoint" }, {
+      replica,
+      checkpoints: list(nested<Checkpoint>("checkpoint"), (limits) => limits.maxReplicas),
+    }),
+  },
+  "view-change": {
+    code: 11,
+    // 0.1.0's first builds left alone, with no proof. They wrote four items, which stores may still have.
+    fields: withEarlier(
+      tagged<ViewChange, { kind: "view-change" }>({ kind: "view-change" }, {
+        ...viewChange,
+        suspicions: list(nested<Suspicion>("suspicion"), (limits) => limits.maxReplicas),
+      }),
+      { count: 4, field: struct(viewChange), complete: (said) => ({ kind: "view-change", ...said, suspicions: [] }) },
+    ),
+  },
+  "suspicion": {
+    code: 17,
+    fields: tagged<Suspicion, { kind: "suspicion" }>({ kind: "suspicion" }, {
+      replica,
+      view,
+      executed: sequence,
+      number: natural,
+      standing,
+    }),
+  },
+  "new-view": {
+    code: 12,
+    fields: tagged<NewView, { kind: "new-view" }>({ kind: "new-view" }, {
+      replica,
+      view,
+      viewChanges: list(nested<ViewChange>("view-change"), (limits) => limits.maxReplicas),
+      prePrepares: list(nested<PrePrepare>("pre-prepare"), (limits) => limits.maxStages),
+    }),
+  },
+  "query": {
+    code: 14,
+    fields: tagged<Query, { kind: "query" }>({ kind: "query" }, { client, nonce: natural, operation }),
+  },
+  "query-reply": {
+    code: 15,
+    fields: tagged<QueryReply, { kind: "query-reply" }>({ kind: "query-reply" }, {
+      replica,
+      view,
+      query: digest,
+      result,
+    }),
+  },
+  "status": {
+    code: 8,
+    fields: tagged<Status, { kind: "status" }>({ kind: "status" }, {
+      replica,
+      number: natural,
+      view,
+      phase: oneOf<Phase>("active", "leaving"),
+      stable: sequence,
+      executed: sequence,
+      votesAbove: sequence,
+      challenge: time,
+      echo: time,
+      seen: natural,
+      stages: list(stage, (limits) => limits.maxStages),
+    }),
+  },
+  "fetch": {
+    code: 9,
+    fields: tagged<Fetch, { kind: "fetch" }>({ kind: "fetch" }, {
+      replica,
+      number: natural,
+      digests: list(digest, () => MAX_BLOBS),
+    }),
+  },
+  "blobs": {
+    code: 10,
+    fields: tagged<Blobs, { kind: "blobs" }>({ kind: "blobs" }, {
+      replica,
+      blobs: list(copiedBytes(() => MAX_BODY_BYTES), () => MAX_BLOBS),
+    }),
+  },
+};
+
+const byCode: (MessageKind | undefined)[] = [];
+for (const [kind, { code }] of Object.entries(KINDS)) byCode[code] = kind as MessageKind;
+
+/** The kind that a code stands for. */
+export function kindOf(code: number): MessageKind | undefined {
+  return byCode[code];
+}

@@ -1,0 +1,27 @@
+/**
+ * Signed messages within messages: the certificates of view-changes and new-views. They are carried with their exact bytes and
+ * signatures, so that anyone can verify them.
+ * @module
+ */
+import type { Message, Signed } from "../../core/messages/messages.ts";
+import { DecodeError } from "../codec/decode_error.ts";
+import type { Field } from "../codec/fields.ts";
+import { readSigned, writeSigned } from "./signed.ts";
+
+const SIGNED_ITEMS = 3;
+
+/** A signed message of one kind. */
+export function nested<M extends Message>(kind: M["kind"]): Field<Signed<M>> {
+  return {
+    write(writer, signed) {
+      if (signed.message.kind !== kind) throw new TypeError(`: expected a ${kind}, got a ${signed.message.kind}`);
+      writer.array(SIGNED_ITEMS);
+      writeSigned(writer, signed);
+    },
+    read(reader, limits) {
+      const items = reader.array(SIGNED_ITEMS);
+      if (items !== SIGNED_ITEMS) throw new DecodeError("", `an array of ${SIGNED_ITEMS} items`, `one of ${items}`);
+      return readSigned(reader, limits, kind) as Signed<M>;
+    },
+  };
+}

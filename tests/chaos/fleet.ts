@@ -1,0 +1,224 @@
+/**
+ * Replica processes that can be killed, stopped for a while, and started again, each by itself.
+ * @module
+ */
+import { createCluster, replicaFiles } from "../../src/cli/local_cluster/data.ts";
+import { choosePorts } from "../../src/cli/local_cluster/ports.ts";
+import type { ClusterFile } from "../../src/client/mod.ts";
+
+const SCRIPT = new URL("../../src/cli/commands/replica.ts", import.meta.url).pathname;
+const READY_TIMEOUT_MS = 60_000;
+const POLL_MS = 20;
+/** A paused or dying replica answers nothing. */
+const STATUS_TIMEOUT_MS = 1_000;
+/** Kept of what the replicas print, lines. */
+const MAX_LINES = 2_000;
+
+/** What `/status` says, as far as it is used here. */
+export interface ReplicaReport {
+  readonly viewID: number;
+  readonly primary: string;
+  readonly active: boolean;
+  readonly transferring: boolean;
+  readonly halted: string | null;
+  readonly lastExecuted: number;
+  readonly lowWatermark: number;
+  readonly history: string;
+  readonly stateRoot: string | null;
+  readonly pendingRequests: number;
+  readonly hasLostDisk: boolean;
+}
+
+/** A line that a replica printed. */
+export interface Line {
+  /** On this process's monotonic clock, ms. */
+  readonly at: number;
+  readonly text: string;
+}
+
+/** A cluster on this machine, in a folder of its own. */
+export class Fleet {
+  readonly lines: Line[] = [];
+  readonly #processes = new Map<string, Deno.ChildProcess>();
+  readonly #reading = new Map<string, Promise<void>>();
+  readonly #paused = new Set<string>();
+  /** Replicas that are to be told that their disk is not what it was. */
+  readonly #diskless = new Set<string>();
+  /** Those that have run. */
+  readonly #begun = new Set<string>();
+
+  private constructor(readonly folder: string, readonly cluster: ClusterFile) {}
+
+  /** Makes a cluster of n on free ports, and waits until every replica is ready. */
+  static async start(n: number): Promise<Fleet> {
+    const folder = await Deno.makeTempDir({ prefix: "pbft-chaos-" });
+    const ports = choosePorts(0, n);
+    const cluster = createCluster(folder, n, (index) => `http://127.0.0.1:${ports[index]}`);
+    await Deno.writeTextFile(`${folder}/cluster.json`, JSON.stringify(cluster));
+    const fleet = new Fleet(folder, cluster);
+    try {
+      for (const name of fleet.names) fleet.start(name);
+      for (const name of fleet.names) await fleet.untilReady(name);
+    } catch (error) {
+      await fleet.stop();
+      throw error;
+    }
+    return fleet;
+  }
+
+  get names(): readonly string[] {
+    return this.cluster.genesis.replicas.map(({ name }) => name);
+  }
+
+  /** How many may be faulty at once. */
+  get f(): number {
+    return Math.floor((this.names.length - 1) / 3);
+  }
+
+  url(name: string): string {
+    return this.cluster.urls[name]!;
+  }
+
+  pid(name: string): number | null {
+    return this.#processes.get(name)?.pid ?? null;
+  }
+
+  /** Starts a replica's process, with what its store holds. */
+  start(name: string): void {
+    const { key, state } = replicaFiles(this.folder, name);
+    const child = new Deno.Command(Deno.execPath(), {
+      args: [
+        ...["run", "--quiet", "-A", SCRIPT, "--until-eof", "--cluster", `${this.folder}/cluster.json`],
+        ...["--name", name, "--key", key, "--state", state],
+        ...["--start", this.#diskless.delete(name) ? "recover" : this.#begun.has(name) ? "resume" : "new"],
+      ],
+      stdin: "piped", // ends with this process, so that no replica outlives it
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.#begun.add(name);
+    this.#processes.set(name, child);
+    this.#reading.set(name, Promise.all([this.#read(child.stdout), this.#read(child.stderr)]).then(() => {}));
+  }
+
+  /** kill -9. */
+  async kill(name: string): Promise<void> {
+    const child = this.#processes.get(name);
+    if (!child) return;
+    this.#processes.delete(name);
+    this.#paused.delete(name);
+    try {
+      child.kill("SIGKILL");
+    } catch { /* it is gone already */ }
+    await this.#over(name, child);
+  }
+
+  /** Asks it to stop in good order. */
+  async shutDown(name: string): Promise<void> {
+    const child = this.#processes.get(name);
+    if (!child) return;
+    this.resume(name);
+    this.#processes.delete(name);
+    await this.#over(name, child);
+  }
+
+  /** SIGSTOP: the process stays, with its connections, and does nothing. */
+  pause(name: string): void {
+    this.#processes.get(name)?.kill("SIGSTOP");
+    this.#paused.add(name);
+  }
+
+  /** SIGCONT. */
+  resume(name: string): void {
+    if (this.#paused.delete(name)) this.#processes.get(name)?.kill("SIGCONT");
+  }
+
+  /** Deletes what a replica that does not run has stored. */
+  loseDisk(name: string): void {
+    const { state } = replicaFiles(this.folder, name);
+    this.#diskless.add(name);
+    for (const suffix of ["", "-wal", "-shm", "-journal"]) {
+      try {
+        Deno.removeSync(state + suffix);
+      } catch { /* there is none */ }
+    }
+  }
+
+  async status(name: string): Promise<ReplicaReport | null> {
+    try {
+      const response = await fetch(`${this.url(name)}/status`, { signal: AbortSignal.timeout(STATUS_TIMEOUT_MS) });
+      const report = await response.json();
+      return response.ok ? report : null; // one that starts or stops says so
+    } catch {
+      return null;
+    }
+  }
+
+  /** The primary that most replicas name. @throws {Error} if none answers. */
+  async primary(): Promise<string> {
+    const counts = new Map<string, number>();
+    for (const report of await Promise.all(this.names.map((name) => this.status(name)))) {
+      if (report) counts.set(report.primary, (counts.get(report.primary) ?? 0) + 1);
+    }
+    const [first] = [...counts].sort(([, a], [, b]) => b - a);
+    if (!first) throw new Error("no replica answers");
+    return first[0];
+  }
+
+  /** Resolves once a replica has all that it needs to take part; it may have left a view alone, and wait for the others. */
+  async untilReady(name: string): Promise<void> {
+    const isReady = async () => {
+      const report = await this.status(name);
+      return report !== null && report.halted === null && !report.hasLostDisk && !report.transferring;
+    };
+    await eventually(`${name} is ready`, isReady, READY_TIMEOUT_MS);
+  }
+
+  /** The highest number that any replica says it has executed. */
+  async executed(): Promise<number> {
+    const reports = await Promise.all(this.names.map((name) => this.status(name)));
+    return Math.max(...reports.map((report) => report?.lastExecuted ?? 0));
+  }
+
+  /** Resolves once a replica has executed what another has by now. */
+  async untilLevel(name: string, timeoutMs = READY_TIMEOUT_MS): Promise<void> {
+    const executed = await this.executed();
+    await eventually(
+      `${name} has executed ${executed}`,
+      async () => ((await this.status(name))?.lastExecuted ?? 0) >= executed,
+      timeoutMs,
+    );
+  }
+
+  /** Stops all replicas and deletes what they stored. */
+  async stop(): Promise<void> {
+    await Promise.all([...this.#processes.keys()].map((name) => this.shutDown(name)));
+    await Deno.remove(this.folder, { recursive: true });
+  }
+
+  async #over(name: string, child: Deno.ChildProcess): Promise<void> {
+    await child.stdin.close().catch(() => {});
+    await child.status;
+    await this.#reading.get(name);
+  }
+
+  async #read(stream: ReadableStream<Uint8Array>): Promise<void> {
+    let rest = "";
+    const decoder = new TextDecoder();
+    for await (const chunk of stream) {
+      const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+      rest = lines.pop()!;
+      for (const text of lines) this.lines.push({ at: performance.now(), text });
+      if (this.lines.length > MAX_LINES) this.lines.splice(0, this.lines.length - MAX_LINES);
+    }
+  }
+}
+
+/** Asks again and again until it is so. @throws {Error} if it isn't in time. */
+export async function eventually(what: string, isSo: () => Promise<boolean>, timeoutMs: number): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while (!(await isSo())) {
+    if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * Timers: when a replica stops trusting its primary (PBFT §4.4, §4.5.2).
+ * @module
+ */
+import { inFile, type Mutant } from "../mutant.ts";
+
+const pending = inFile("src/core/ordering/pending_requests.ts");
+
+/** Too early, too late, or never. */
+export const SUSPICION: readonly Mutant[] = [
+  {
+    name: "view-timeout-never-doubles",
+    why: "on a slow network no view lives long enough (§4.5.2)",
+    edits: [{
+      file: "src/core/views/patience.ts",
+      find: "timer.timeoutMs = Math.min(2 * timer.timeoutMs, MOST * step.env.settings.viewTimeoutMs);",
+      replace: "void timer;",
+    }],
+    breaks: ["liveness"],
+  },
+  {
+    name: "waits-for-the-new-view-for-ever",
+    why: "no timer runs while a view does not start: f faulty primaries in a row stop the service (§4.5.2)",
+    edits: [{
+      file: "src/core/views/suspicion.ts",
+      find: 'return isDue(step) ? "no-new-view" : null;',
+      replace: "return null;",
+    }],
+    breaks: ["liveness"],
+  },
+  {
+    name: "view-timer-not-restarted",
+    why: "progress does not restart the timer: a correct primary under load is deposed (§4.5.2)",
+    edits: [{
+      file: "src/core/views/suspicion.ts",
+      find: "    gainPatience(step, timer);\n    stopWaiting(timer);",
+      replace: "    gainPatience(step, timer);",
+    }],
+    breaks: ["calm"],
+  },
+  {
+    name: "view-timer-not-started",
+    why: "a primary that is dead is never suspected (§4.5.2)",
+    edits: [{
+      file: "src/core/views/suspicion.ts",
+      find: "  timer.dueAt ??= timer.awakeMs + timer.timeoutMs * (isBehind(step) ? PATIENCE : 1);\n",
+      replace: "  if (timer.dueAt === null) return void isBehind(step);\n",
+    }],
+    breaks: ["liveness"],
+  },
+  {
+    name: "unfairness-unnoticed",
+    why: "a primary that starves one client is never suspected",
+    edits: [{
+      file: "src/core/views/suspicion.ts",
+      find: '"slow-time" : state.pending.verdict(timer.awakeMs, fairnessRules(step));',
+      replace: '"slow-time" : null;',
+    }],
+    breaks: ["liveness"],
+  },
+  {
+    name: "pending-not-removed",
+    why: "what was executed goes on waiting: correct primaries are deposed for it (§4.5.2)",
+    edits: [pending("    this.#byKey.delete(key);\n", "")],
+    breaks: ["calm", "exactly-once", "liveness", "no-halt"],
+  },
+];

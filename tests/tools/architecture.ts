@@ -1,0 +1,150 @@
+/**
+ * The house's rules as functions from sources to violations; `tests/architecture_test.ts` holds them.
+ * @module
+ */
+import { importsOf, usesOf } from "./source.ts";
+
+/** Path from the project's root, with `/`, to text. */
+export type Sources = ReadonlyMap<string, string>;
+
+/** What the files of one folder may import. */
+interface Room {
+  /** Folders of `src`, or single files of them. Its own folder always. */
+  readonly imports: readonly string[];
+  /** Folders or files of which only types may be imported. */
+  readonly types?: readonly string[];
+  /** Packages by name (a subpath counts), `node:` for all of Node's modules. */
+  readonly packages?: readonly string[];
+  /** Names that its code must not use. */
+  readonly without: readonly string[];
+}
+
+/** What ties code to a server runtime. */
+const platform = ["Deno", "Bun", "Buffer", "process", "require", "__dirname", "__filename"];
+const timers = ["setTimeout", "setInterval", "setImmediate", "clearTimeout", "clearInterval"];
+const clocks = ["Date", "performance", "Temporal"];
+const world = [...platform, ...timers, ...clocks, "fetch", "console", "crypto", "globalThis", "Math\\s*\\.\\s*random"];
+
+/** Ordered from below: nothing imports a folder that stands under it in this table, but for {@linkcode Room.types}. */
+const rooms: Readonly<Record<string, Room>> = {
+  core: { imports: [], without: [...world, "async", "await", "Promise", "queueMicrotask", "AbortSignal"] },
+  wire: { imports: ["core"], packages: ["cborg"], without: world },
+  crypto: { imports: ["core", "wire"], types: ["node/ports.ts"], packages: ["node:crypto"], without: platform },
+  machines: { imports: ["core"], without: world },
+  node: { imports: ["core", "wire", "crypto"], without: [...world, "AbortSignal\\s*\\.\\s*timeout"] },
+  stores: { imports: ["core", "wire", "crypto", "node"], packages: ["node:"], without: [] },
+  client: { imports: ["core", "wire", "crypto", "machines"], types: ["node/ports.ts"], without: platform },
+  http: {
+    imports: ["core", "wire", "crypto", "machines", "node", "stores", "client"],
+    packages: ["hono"],
+    without: platform,
+  },
+  testing: { imports: ["core", "wire", "crypto", "machines", "node", "stores"], without: platform },
+  runtime: {
+    imports: ["core", "wire", "crypto", "machines", "node", "stores", "client", "http"],
+    packages: ["hono", "node:"],
+    without: [],
+  },
+  cli: {
+    imports: ["core", "wire", "crypto", "machines", "node", "stores", "client", "http", "runtime", "testing"],
+    packages: ["hono", "node:"],
+    without: [],
+  },
+};
+
+/** mod.ts gives the whole to users: everything but programs and the simulator, which has an export of its own. */
+const front: Room = {
+  imports: Object.keys(rooms).filter((name) => name !== "cli" && name !== "testing"),
+  without: world,
+};
+
+/** What must run in Deno, Node and browsers alike, with all that it imports. */
+const portable = /^src\/(?:core|wire|machines|client)\/|^src\/crypto\/web/;
+
+function roomOf(path: string): Room | undefined {
+  if (path === "mod.ts") return front;
+  const folder = /^src\/([^/]+)\/./.exec(path)?.[1];
+  return folder !== undefined && Object.hasOwn(rooms, folder) ? rooms[folder] : undefined;
+}
+
+/** Imports against the arrows, unknown folders, files that are not there, and what is not portable where it must be. */
+export function importViolations(sources: Sources): string[] {
+  return [...sources].flatMap(([path, source]) => {
+    const room = roomOf(path);
+    if (!room) return [`${path}: no rule for its folder; name it in tests/tools/architecture.ts`];
+    return importsOf(source).flatMap(({ specifier, typeOnly, line }) => {
+      const why = specifier === null ? "imports what is computed" : objection(sources, path, room, specifier, typeOnly);
+      return why === null ? [] : [`${path}:${line} ${why}`];
+    });
+  });
+}
+
+function objection(sources: Sources, path: string, room: Room, specifier: string, typeOnly: boolean): string | null {
+  if (!/^\.\.?\//.test(specifier)) {
+    const allowed = (room.packages ?? []).some((name) =>
+      specifier === name || specifier.startsWith(name.endsWith(":") ? name : `${name}/`)
+    );
+    return allowed ? null : `must not import ${specifier}`;
+  }
+  const target = resolve(path, specifier);
+  if (!sources.has(target)) return `imports ${target}, which is not there or not published`;
+  const isAmong = (names: readonly string[]) =>
+    names.some((name) => target === `src/${name}` || target.startsWith(`src/${name}/`));
+  const own = path.split("/").slice(1, 2);
+  const allowed = isAmong([...path === "mod.ts" ? [] : own, ...room.imports]) || typeOnly && isAmong(room.types ?? []);
+  return allowed ? null : `must not import ${typeOnly ? "types of " : ""}${target}`;
+}
+
+function resolve(from: string, specifier: string): string {
+  return new URL(specifier, `file:///${from}`).pathname.slice(1);
+}
+
+/** Names that a folder's code must not use: what makes the core impure, what ties to a runtime. */
+export function nameViolations(sources: Sources): string[] {
+  return [...sources].flatMap(([path, source]) => {
+    const names = roomOf(path)?.without ?? [];
+    if (names.length === 0) return [];
+    return usesOf(source, names).map(({ name, line }) => `${path}:${line} must not use ${name}`);
+  });
+}
+
+/** Portable code that reaches `node:` or a runtime's globals through what it imports. */
+export function portabilityViolations(sources: Sources): string[] {
+  const reached = new Map<string, string>();
+  const follow = (path: string, by: string) => {
+    const source = sources.get(path);
+    if (source === undefined || reached.has(path)) return;
+    reached.set(path, by);
+    for (const { specifier, typeOnly } of importsOf(source)) {
+      if (specifier?.startsWith(".") && !typeOnly) follow(resolve(path, specifier), path);
+    }
+  };
+  for (const path of sources.keys()) if (portable.test(path)) follow(path, "itself");
+  return [...reached].flatMap(([path, by]) => {
+    const source = sources.get(path)!;
+    const modules = importsOf(source).filter(({ specifier, typeOnly }) => !typeOnly && specifier?.startsWith("node:"));
+    return [
+      ...modules.map(({ specifier, line }) => `${path}:${line} must be portable (imported by ${by}): ${specifier}`),
+      ...usesOf(source, platform).map(({ name, line }) =>
+        `${path}:${line} must be portable (imported by ${by}): ${name}`
+      ),
+    ];
+  });
+}
+
+/** Files of more than `most` lines without a reason, and reasons without such a file. */
+export function lengthViolations(
+  sources: Sources,
+  most: number,
+  reasons: Readonly<Record<string, string>>,
+): string[] {
+  const long = [...sources].flatMap(([path, source]) => {
+    const lines = source.trimEnd().split("\n").length;
+    return lines > most ? [{ path, lines }] : [];
+  });
+  const stale = Object.keys(reasons).filter((path) => !long.some((file) => file.path === path));
+  return [
+    ...long.filter(({ path }) => !Object.hasOwn(reasons, path)).map(({ path, lines }) => `${path} has ${lines} lines`),
+    ...stale.map((path) => `${path} is named as long and is not`),
+  ];
+}
