@@ -6,7 +6,7 @@ import { importViolations, lengthViolations, nameViolations, portabilityViolatio
 const longFiles: Record<string, string> = {
   "src/node/durable/durable_replica.ts": "one state machine: each of its transitions touches the same fields",
 };
-const mostLines = 300;
+const mostLines = 320;
 
 const published = new Map(
   ["mod.ts", ...filesUnder("src", ".ts")].flatMap((path) => {
