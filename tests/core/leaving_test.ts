@@ -137,3 +137,33 @@ Deno.test("one that asks for hand-overs again and again gets one in half a minut
   }
   assert(Math.max(...views(cluster)) <= 3, `${views(cluster)}`);
 });
+
+for (const says of ["suspects", "agrees"] as const) {
+  Deno.test(`one that left alone is joined, however far the others went on since it last said that it ${says}`, () => {
+    const cluster = new Cluster({ checkpointInterval: 4 });
+    const ada = new TestClient(cluster, 1).open();
+    const said = () => cluster.host(3).disk.suspicion?.suspicion.message;
+    const beyond = (executed: number) => executed + 2 * statusOf(cluster, 0).highWatermark;
+    const goOn = (to: number) => {
+      for (let i = statusOf(cluster, 0).lastExecuted; i < to; i++) ada.call([`x=${i}`]);
+    };
+    cluster.filter = (from, to) => from !== 3 && to !== 3;
+    cluster.submit(ada.request(["y=1"]), [3]);
+    cluster.runUntil(() => said() !== undefined, 60_000, "3 suspects the primary");
+    cluster.deliver(3, suspicionsOf(1, [2], said()!.executed)[0]!);
+    assertEquals(statusOf(cluster, 3).view, 1);
+    const isOfLeaving = (kind: string) => kind === "suspicion" || kind === "view-change";
+    cluster.filter = (from, to, { kind }) =>
+      says === "agrees" ? from !== 3 || !isOfLeaving(kind) : from !== 3 && to !== 3;
+    goOn(beyond(said()!.executed));
+    if (says === "agrees") {
+      cluster.runUntil(() => said()!.standing === "agrees", 60_000, "3 asks the others to come");
+      goOn(beyond(said()!.executed));
+    }
+    assertEquals(said()!.standing, says);
+    cluster.filter = () => true;
+    cluster.crash(2); // so that its vote is needed
+    assertEquals(ada.call(["z=1"]).map(show), ["ok 1"]);
+    assert(areTogether(cluster));
+  });
+}

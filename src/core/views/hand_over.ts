@@ -3,7 +3,7 @@
  * @module
  */
 import type { View } from "../messages/ids.ts";
-import { isSaid, say, withdraw } from "./leaving.ts";
+import { isSaid, isSaidHere, say, withdraw } from "./leaving.ts";
 import type { Suspicion } from "../messages/messages.ts";
 import { maxFaulty, primaryOf } from "../messages/quorum.ts";
 import { sendStatus } from "../upkeep/retransmission.ts";
@@ -14,11 +14,19 @@ const GRANT_INTERVAL_MS = 30_000;
 /** An agreement that leads to nothing ends after so many timeouts. */
 const AGREEMENT_TIMEOUTS = 4;
 
-/** Agrees to a hand-over to this view. */
+/** Agrees to a hand-over to this view, or still does so further on. */
 function agree(step: Step, view: View): void {
-  if (isSaid(step, "agrees", view) || isSaid(step, "suspects", view)) return;
-  step.event({ kind: "suspicion", view, why: "hand-over" });
+  if (counts(step, view)) return;
+  if (!isSaid(step, "agrees", view)) step.event({ kind: "suspicion", view, why: "hand-over" });
   say(step, view, "agrees");
+}
+
+/**
+ * Whether what it said last counts for this view together with what others say now. It may be from too far back: what it has asked
+ * for in vain, or the suspicion by which it left alone, if the others took theirs back and went on.
+ */
+function counts(step: Step, view: View): boolean {
+  return (isSaid(step, "agrees", view) || isSaid(step, "suspects", view)) && isSaidHere(step);
 }
 
 /** This replica is about to be stopped: as primary it asks for a hand-over, to the next primary that seems to be there. */
@@ -39,7 +47,7 @@ export function askHandOver(step: Step): void {
   if (state.suspicion.awakeMs < state.leaving.movedAt + step.env.settings.statusIntervalMs) return;
   let below = 0;
   for (const [replica, view] of state.leaving.views) if (replica !== self && view < state.view) below++;
-  if (step.n - below >= step.quorum || isSaid(step, "agrees", state.view)) return;
+  if (step.n - below >= step.quorum || counts(step, state.view)) return;
   sendStatus(step); // which shows that it is here
   agree(step, state.view);
 }

@@ -98,10 +98,9 @@ export function isRecent({ state }: Step, proof: readonly Signed<Suspicion>[]): 
 
 /** This replica suspects its primary, or still does so further on. */
 export function suspect(step: Step, why: SuspicionReason): void {
-  const { state, env: { genesis } } = step;
-  const view = state.view + 1 as View;
+  const view = step.state.view + 1 as View;
   const isNew = !isSaid(step, "suspects", view);
-  if (!isNew && state.lastExecuted - state.leaving.own!.message.executed <= genesis.checkpointInterval / 2) return;
+  if (!isNew && isSaidHere(step)) return;
   if (isNew) step.event({ kind: "suspicion", view, why });
   say(step, view, "suspects");
 }
@@ -125,6 +124,11 @@ export function withdraw(step: Step): void {
 
 export function isSaid({ state: { leaving: { own } } }: Step, standing: Standing, view: number): boolean {
   return own !== null && own.message.standing === standing && own.message.view === view;
+}
+
+/** Whether its last word is of near here, so that it counts together with what others say here. */
+export function isSaidHere({ state: { leaving: { own }, lastExecuted }, env: { genesis } }: Step): boolean {
+  return own !== null && lastExecuted - own.message.executed <= genesis.checkpointInterval / 2;
 }
 
 /** Has this replica say what it thinks of leaving for a view; durable before it is sent. */

@@ -231,8 +231,8 @@ export const DETAILS: readonly Mutant[] = [
     why: "a replica that suspects its primary skips a view, and its primary's turn (§4.4)",
     edits: [
       inFile("src/core/views/leaving.ts")(
-        "const view = state.view + 1 as View;\n  const isNew",
-        "const view = state.view + 2 as View;\n  const isNew",
+        "const view = step.state.view + 1 as View;\n  const isNew",
+        "const view = step.state.view + 2 as View;\n  const isNew",
       ),
     ],
     breaks: ["view-changes"],
