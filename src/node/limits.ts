@@ -23,7 +23,7 @@ export interface NodeLimits {
   readonly maxVouchedBytes: number;
   /** Bundles of vouched operations under way; with more to do, operations gather. */
   readonly maxBundlesInFlight: number;
-  /** Frames that wait for one peer; the oldest is dropped for a newer one. */
+  /** Frames that wait for one peer. With more, requests are dropped first and what starts a view last, of these the oldest. */
   readonly maxOutboxFrames: number;
   /** Bytes of those frames. */
   readonly maxOutboxBytes: number;

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { ReplicaId } from "../../src/core/messages/ids.ts";
+import type { MessageKind } from "../../src/core/messages/messages.ts";
 import { createJitter } from "../../src/node/async/backoff.ts";
 import { Outbox, type OutboxOptions } from "../../src/node/out/outbox.ts";
 import type { Transport } from "../../src/node/ports.ts";
@@ -38,8 +39,10 @@ function setUp(limits: Partial<OutboxOptions["limits"]> = {}) {
       ...limits,
     },
   });
-  const push = (...sizes: number[]) => sizes.forEach((size) => outbox.push(new Uint8Array(size)));
-  return { timer, peer, outbox, push };
+  const say = (kind: MessageKind, ...sizes: number[]) =>
+    sizes.forEach((size) => outbox.push(new Uint8Array(size), kind));
+  const push = (...sizes: number[]) => say("prepare", ...sizes);
+  return { timer, peer, outbox, push, say };
 }
 
 Deno.test("while a delivery is under way frames gather, and the next carries them all", async () => {
@@ -82,6 +85,33 @@ Deno.test("a full outbox drops the oldest frames and counts them", () => {
   });
   outbox.flush();
   assertEquals(peer.last.sizes, [4, 14]);
+});
+
+Deno.test("a full outbox drops requests first and what starts a view last", () => {
+  const { peer, outbox, say } = setUp({ maxOutboxFrames: 5 });
+  say("request", 1);
+  say("view-change", 2);
+  say("status", 3);
+  say("vouched-request", 4);
+  for (let size = 5; size < 9; size++) say("request", size);
+  say("new-view", 9);
+  outbox.flush();
+  assertEquals([peer.last.sizes, outbox.status.dropped], [[2, 3, 7, 8, 9], 4]);
+  say("new-view", 10, 11);
+  for (let size = 12; size < 20; size++) say("commit", size);
+  say("suspicion", 20);
+  say("request", 21);
+  peer.last.end();
+  assertEquals([outbox.status.depth, outbox.status.dropped], [5, 4 + 7]);
+});
+
+Deno.test("a view-change that is said again while it waits does not wait twice", () => {
+  const { outbox, say } = setUp({ maxOutboxFrames: 3 });
+  for (let tick = 0; tick < 10; tick++) {
+    say("view-change", 2);
+    say("status", 3 + tick);
+  }
+  assertEquals([outbox.status.depth, outbox.status.bytes], [3, 2 + 11 + 12]);
 });
 
 Deno.test("a failed delivery is not repeated, and what comes meanwhile waits longer with each failure, up to 2 s", async () => {

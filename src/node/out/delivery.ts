@@ -76,7 +76,7 @@ export class Delivery {
   }
 
   #push(outbox: Outbox | undefined, kind: MessageKind, frame: Uint8Array): void {
-    outbox?.push(frame);
+    outbox?.push(frame, kind);
     if (outbox) this.#told(kind, frame.length);
   }
 

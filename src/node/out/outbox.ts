@@ -4,9 +4,11 @@
  * @module
  */
 import { type Millis, millis, type ReplicaId } from "../../core/messages/ids.ts";
+import type { MessageKind } from "../../core/messages/messages.ts";
 import { deferred } from "../async/deferred.ts";
 import { Backoff, type Jitter } from "../async/backoff.ts";
 import type { NodeLimits } from "../limits.ts";
+import { OutboxQueue } from "./outbox_queue.ts";
 import { PeerTrouble } from "./peer_trouble.ts";
 import type { Timer, Transport } from "../ports.ts";
 import type { OutboxStatus } from "../status.ts";
@@ -46,8 +48,7 @@ export class Outbox {
   readonly #options: OutboxOptions;
   readonly #backoff: Backoff;
   readonly #trouble: PeerTrouble;
-  #queue: Uint8Array[] = [];
-  #bytes = 0;
+  readonly #queue: OutboxQueue;
   #dropped = 0;
   #delivery: UnderWay | null = null;
   /** Cancels the alarm that ends a rest after a failure; null: not resting. */
@@ -57,6 +58,7 @@ export class Outbox {
 
   constructor(options: OutboxOptions) {
     this.#options = options;
+    this.#queue = new OutboxQueue(options.limits);
     this.#backoff = new Backoff(options.jitter, BACKOFF);
     this.#trouble = new PeerTrouble(options);
   }
@@ -66,31 +68,20 @@ export class Outbox {
     const { peer, transport } = this.#options;
     const link = transport.status?.(peer);
     const { failures, unreachable } = this.#trouble;
-    const queue = { peer, depth: this.#queue.length, bytes: this.#bytes, dropped: this.#dropped };
+    const queue = { peer, depth: this.#queue.length, bytes: this.#queue.bytes, dropped: this.#dropped };
     return { ...queue, failures, unreachable, ...(link && { link }) };
   }
 
   /** Adds a frame; it goes with the next {@linkcode flush}. */
-  push(frame: Uint8Array): void {
-    if (this.#closed) return;
-    const { maxOutboxFrames, maxOutboxBytes } = this.#options.limits;
-    this.#queue.push(frame);
-    this.#bytes += frame.length;
-    let excess = 0;
-    while (
-      this.#queue.length - excess > maxOutboxFrames || (this.#bytes > maxOutboxBytes && excess < this.#queue.length)
-    ) {
-      this.#bytes -= this.#queue[excess++]!.length;
-    }
-    if (excess > 0) this.#queue.splice(0, excess);
-    this.#dropped += excess;
+  push(frame: Uint8Array, kind: MessageKind): void {
+    if (!this.#closed) this.#dropped += this.#queue.push(frame, kind);
   }
 
   /** Sends what waits, or starts a delivery of it, unless one is under way or the peer failed just now. */
   flush(): void {
-    const { peer, transport } = this.#options;
+    const { peer, transport, limits } = this.#options;
     while (!this.#closed && !this.#delivery && !this.#cancelRest && this.#queue.length > 0) {
-      const frames = this.#takeBody();
+      const frames = this.#queue.take(limits.maxBodyFrames, limits.maxBodyBytes);
       if (transport.send?.(peer, frames)) this.#succeeded();
       else this.#underWay = this.#deliver(frames);
     }
@@ -112,20 +103,9 @@ export class Outbox {
   /** Drops what waits and aborts the delivery that is under way. */
   close(): void {
     this.#closed = true;
-    this.#queue = [];
-    this.#bytes = 0;
+    this.#queue.clear();
     this.#endRest();
     this.#breakOff(new DOMException("the node is closing", "AbortError"));
-  }
-
-  #takeBody(): readonly Uint8Array[] {
-    const { maxBodyFrames, maxBodyBytes } = this.#options.limits;
-    const most = Math.min(this.#queue.length, maxBodyFrames);
-    let bytes = this.#queue[0]!.length;
-    let count = 1;
-    while (count < most && bytes + this.#queue[count]!.length <= maxBodyBytes) bytes += this.#queue[count++]!.length;
-    this.#bytes -= bytes;
-    return this.#queue.splice(0, count);
   }
 
   /** Resolves when it is over, one way or another. */

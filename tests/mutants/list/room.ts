@@ -6,7 +6,7 @@ import { inFile, type Mutant } from "../mutant.ts";
 
 const gateway = inFile("src/node/gateway/gateway.ts");
 const inbox = inFile("src/node/in/inbox.ts");
-const outbox = inFile("src/node/out/outbox.ts");
+const outbox = inFile("src/node/out/outbox_queue.ts");
 const pending = inFile("src/core/ordering/pending_requests.ts");
 const names = inFile("src/core/clients/client_names.ts");
 const clients = inFile("src/core/clients/client_room.ts");
@@ -115,26 +115,26 @@ export const ROOM: readonly Mutant[] = [
   {
     name: "outbox-frames-unbounded",
     why: "any number of frames waits for a peer",
-    edits: [outbox("this.#queue.length - excess > maxOutboxFrames || ", "")],
+    edits: [outbox("this.#waiting.length > maxOutboxFrames || ", "")],
     breaks: ["bounds"],
   },
   {
     name: "outbox-bytes-not-given-back",
     why: "what was sent still counts: in the end nothing waits for a peer but the last frame",
-    edits: [outbox("    this.#bytes -= bytes;\n    return this.#queue", "    return this.#queue")],
+    edits: [outbox("    this.#bytes -= bytes;\n    return this.#waiting", "    return this.#waiting")],
     breaks: ["bounds", "liveness", "calm"],
   },
   {
     name: "deliveries-of-any-length",
     why: "a delivery has more frames than it may",
-    edits: [outbox("const most = Math.min(this.#queue.length, maxBodyFrames);", "const most = this.#queue.length;")],
+    edits: [outbox("const most = Math.min(this.#waiting.length, maxFrames);", "const most = this.#waiting.length;")],
     breaks: ["bounds"],
   },
   {
     name: "deliveries-of-any-size",
     why: "a delivery has more bytes than it may",
     edits: [
-      outbox("while (count < most && bytes + this.#queue[count]!.length <= maxBodyBytes)", "while (count < most)"),
+      outbox("while (count < most && bytes + this.#waiting[count]!.frame.length <= maxBytes)", "while (count < most)"),
     ],
     breaks: ["bounds"],
   },
