@@ -41,7 +41,7 @@ export type { InputFault } from "./src/node/durable/input_faults.ts";
 export type { Bringer } from "./src/node/in/intake.ts";
 export type { Room } from "./src/node/in/room.ts";
 export type { Trouble } from "./src/node/trouble.ts";
-export type { VouchedAnswer } from "./src/node/gateway/gateway.ts";
+export type { GatewayAnswer } from "./src/node/gateway/gateway.ts";
 export type { Start, StartOptions } from "./src/node/storage/start.ts";
 export {
   CorruptStoreError,

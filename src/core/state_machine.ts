@@ -54,7 +54,7 @@ export interface StateMachine {
    */
   restore(chunks: Iterable<readonly [id: string, chunk: Uint8Array | null]>): void;
   /** A machine that can do with a part of its chunks in memory says so here; otherwise all are loaded before it does anything. */
-  readonly byNeed?: StateByNeed;
+  readonly lazyLoading?: StateByNeed;
 }
 
 /**

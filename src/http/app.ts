@@ -9,9 +9,9 @@ import type { Timer } from "../node/ports.ts";
 import { createVerifier } from "../crypto/mod.ts";
 import { type AddressOf, connectionAddress } from "./middleware/address.ts";
 import { type Admission, admit, clientLimit } from "./middleware/admission.ts";
-import { BODY_TIMEOUT_MS, MAX_HELD_BYTES, readOperation, readSigned } from "./middleware/caller.ts";
+import { BODY_TIMEOUT_MS, MAX_HELD_BYTES, readOperation, readSigned } from "./middleware/submitter.ts";
 import { BodyReader } from "./bodies/body.ts";
-import { type Caller, Callers } from "./middleware/caller_class.ts";
+import { type Caller, Callers } from "./middleware/callers.ts";
 import { Deadlines } from "./bodies/deadlines.ts";
 import { EventStreams } from "./routes/events.ts";
 import { EXPOSITION_TYPE } from "./routes/exposition.ts";
@@ -63,7 +63,7 @@ export interface AppOptions {
   readonly admission?: Admission;
   /** Operations, and reads, of one client: its public key, or at `/req` its name and address. As many as it likes. */
   readonly clientLimit?: RateLimit;
-  /** The host's own, before what clients submit is taken, and after all of the above: `c.var.applicant` says who submits, and what. None. */
+  /** The host's own, before what clients submit is taken, and after all of the above: `c.var.submitter` says who submits, and what. None. */
   readonly middleware?: readonly Middleware[];
   /** Requests to {@linkcode CLIENT_ROUTES} from one address, or one network of 64 bits if it is IPv6. As many as it likes. */
   readonly addressLimit?: RateLimit;
@@ -155,10 +155,10 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
   const rules = clientRules(options);
   const newcomers = limitNewcomers(node.genesis, timer);
   const taking = { node, bodies, isOpen: rules.length === 0, verifier: createVerifier(node.cluster) };
-  const onSubmitted: Handler = ({ var: { applicant, caller } }) =>
-    applicant.kind === "operation"
-      ? vouchedAnswer(applicant.asked, { node, deadlines: gatewayDeadlines })
-      : signedAnswer(applicant, { node, executions }, () => callers.served(caller));
+  const onSubmitted: Handler = ({ var: { submitter, caller } }) =>
+    submitter.kind === "operation"
+      ? vouchedAnswer(submitter.asked, { node, deadlines: gatewayDeadlines })
+      : signedAnswer(submitter, { node, executions }, () => callers.served(caller));
   const submitted = (read: Middleware<ApplicantContext>): Chain => [
     read,
     atMost(maxWaiting),

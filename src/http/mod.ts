@@ -4,10 +4,10 @@
  */
 export { addressFromHeader, type AddressOf, connectionAddress } from "./middleware/address.ts";
 export { type Admission, admit, clientLimit, type ClientLimitOptions } from "./middleware/admission.ts";
-export { type Applicant, authenticate, type AuthenticateOptions } from "./middleware/caller.ts";
+export { authenticate, type AuthenticateOptions, type Submitter } from "./middleware/submitter.ts";
 export { type AppOptions, CLIENT_ROUTES, createApp, type ReplicaApp } from "./app.ts";
 export type { Sender } from "./bodies/body.ts";
-export type { Caller } from "./middleware/caller_class.ts";
+export type { Caller } from "./middleware/callers.ts";
 export { DeliveryError, FetchTransport, type FetchTransportOptions } from "./peers/fetch_transport.ts";
 export type { HostedNode } from "./hosted_node.ts";
 export { isIpAddress } from "./middleware/ip_address.ts";

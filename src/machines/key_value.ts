@@ -48,14 +48,14 @@ export class KeyValue implements StateMachine {
   /** Grows when the same operations would give other results or other chunks. */
   readonly version: string;
   /** Loads the chunks of the keys that operations name. */
-  readonly byNeed: StateByNeed = {
+  readonly lazyLoading: StateByNeed = {
     unload: (isEmpty) => isEmpty ? this.#map.fill([]) : this.#map.unload(),
     load: (chunks) => this.#load(chunks),
     needs: (operations) => this.#needs(operations),
     needsToSeal: () => this.#map.tidy(),
   };
   readonly #map: LeafMap;
-  /** What {@linkcode KeyValue.byNeed} has read, so that execution need not read it again. */
+  /** What {@linkcode KeyValue.lazyLoading} has read, so that execution need not read it again. */
   readonly #decoded = new WeakMap<Uint8Array, KeyValueOperation>();
 
   /** Empty. @throws {RangeError} if the chunk size is not a positive integer. */

@@ -9,11 +9,11 @@ import type { Input, Ready } from "../core/io.ts";
 import { failureOf } from "../core/ordering/machine_guard.ts";
 import type { Recovered } from "../core/records.ts";
 import type {
+  GatewayRequest,
   MessageKind,
   SignedRequest,
   Verified,
   VouchedOperation,
-  VouchedRequest,
 } from "../core/messages/messages.ts";
 import type { SignedQuery } from "../core/messages/queries.ts";
 import { Replica } from "../core/replica.ts";
@@ -24,7 +24,7 @@ import { Delivery } from "./out/delivery.ts";
 import { DurableReplica } from "./durable/durable_replica.ts";
 import { createEnvironment, sign, withDigest } from "./environment.ts";
 import { Gate } from "./in/gate.ts";
-import { Gateway, type VouchedAnswer } from "./gateway/gateway.ts";
+import { Gateway, type GatewayAnswer } from "./gateway/gateway.ts";
 import { type Bringer, Intake } from "./in/intake.ts";
 import { createJitter } from "./async/backoff.ts";
 import { nodeLimits } from "./limits.ts";
@@ -143,7 +143,7 @@ export class Node {
    */
   static async open(options: NodeOptions): Promise<Node> {
     const { self, archive, timer } = options;
-    const { genesis, settings, cluster, hash, signer, byNeed, ...checked } = checkOptions(options);
+    const { genesis, settings, cluster, hash, signer, lazyLoading, ...checked } = checkOptions(options);
     const store = bounded(checked.store, { timer, timeoutMs: nodeLimits(genesis, options.limits).storeTimeoutMs });
     const start = startOf(options, signer.publicKey);
     const createCore = (recovered: Recovered) => {
@@ -151,7 +151,7 @@ export class Node {
       const environment = createEnvironment({ self, genesis, settings, stateMachine, signer, hash });
       return options.createCore ? options.createCore(environment, recovered) : new Replica(environment, recovered);
     };
-    const restoring = { keepsInputs: options.keepsInputs, byNeed, archives: archive !== undefined };
+    const restoring = { persistInputs: options.persistInputs, lazyLoading, archives: archive !== undefined };
     const restored = await restore(store, { genesis, cluster, self, hash }, { ...restoring, start });
     useKey(signer.publicKey);
     const node = new Node({ ...options, store, genesis }, { cluster, signer, restoring, restored, createCore });
@@ -199,8 +199,8 @@ export class Node {
    * on them; or why there are none. If `signal` aborts, this rejects with its reason, and they may be executed all the same.
    * @throws {TypeError} or {@linkcode RangeError} if an operation is not one.
    */
-  async vouch(operations: readonly VouchedOperation[], signal?: AbortSignal): Promise<VouchedAnswer | Rejection> {
-    return this.#unavailable("vouched-request") ?? await this.#gateway.vouch(operations, signal);
+  async vouch(operations: readonly VouchedOperation[], signal?: AbortSignal): Promise<GatewayAnswer | Rejection> {
+    return this.#unavailable("gateway-request") ?? await this.#gateway.vouch(operations, signal);
   }
 
   /** The highest timestamp that an unsigned client's name is known to have used here, and the agreed time. */
@@ -273,8 +273,8 @@ export class Node {
     this.#blobs.offer(offers);
   }
 
-  #remember(own: SignedRequest<VouchedRequest>): Verified<SignedRequest<VouchedRequest>> {
-    const request = own as Verified<SignedRequest<VouchedRequest>>;
+  #remember(own: SignedRequest<GatewayRequest>): Verified<SignedRequest<GatewayRequest>> {
+    const request = own as Verified<SignedRequest<GatewayRequest>>;
     this.#gate.remember(request);
     return request;
   }
@@ -296,7 +296,7 @@ export class Node {
   #refuseAll(): void {
     this.#requests.waiters.resolveAll(this.#unavailable("request")!);
     this.#queries.waiters.resolveAll(this.#unavailable("query")!);
-    this.#gateway.stop(this.#unavailable("vouched-request")!);
+    this.#gateway.stop(this.#unavailable("gateway-request")!);
   }
 
   #unavailable(kind: Rejection["kind"] = "unknown"): Rejection | null {

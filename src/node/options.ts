@@ -47,7 +47,7 @@ export interface NodeOptions extends StartOptions {
    * The host may stop the node between any two messages, or run several of it at once: then others' votes, waiting requests
    * and timers are made durable too, before a message counts as taken. False if left out: a process keeps them in memory.
    */
-  readonly keepsInputs?: boolean;
+  readonly persistInputs?: boolean;
   /** For the jitter of delays; by default from the key and the clock. */
   readonly seed?: number;
   /**
@@ -89,7 +89,7 @@ export interface Checked extends Pick<Cryptography, "hash"> {
   /** With the archive before it, if there is one. */
   readonly store: Store;
   /** Whether the state machine can do with a part of its state in memory. */
-  readonly byNeed: boolean;
+  readonly lazyLoading: boolean;
 }
 
 /** What can be checked before there is a store. */
@@ -110,9 +110,9 @@ export function checkIdentity({ self, privateKey, stateMachine, ...options }: Id
   if (member.publicKey !== signer.publicKey) {
     throw new TypeError(`privateKey: expected ${member.name}'s, ${member.publicKey}, got that of ${signer.publicKey}`);
   }
-  const { version, byNeed } = stateMachine();
+  const { version, lazyLoading } = stateMachine();
   if (version === genesis.stateMachine) {
-    return { genesis, settings, cluster, hash, signer, byNeed: byNeed !== undefined };
+    return { genesis, settings, cluster, hash, signer, lazyLoading: lazyLoading !== undefined };
   }
   throw new TypeError(`stateMachine: expected version ${genesis.stateMachine}, got ${version}`);
 }

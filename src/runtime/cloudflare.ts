@@ -167,7 +167,7 @@ export class ReplicaObject {
       privateKey,
       stateMachine,
       observers,
-      keepsInputs: true,
+      persistInputs: true,
       start,
     });
     // Cloudflare itself writes this header, whatever the caller wrote there.

@@ -76,8 +76,8 @@ export interface ServeReplicaOptions extends StartOptions {
    * The host may stop the process between any two messages, or run several of it at once, as Deno Deploy does: everything that
    * was taken is kept in the store. Costs a commit per message.
    */
-  readonly keepsInputs?: boolean;
-  /** Whether votes go by WebSockets, to peers that take them. Default: yes, unless {@linkcode keepsInputs}. */
+  readonly persistInputs?: boolean;
+  /** Whether votes go by WebSockets, to peers that take them. Default: yes, unless {@linkcode persistInputs}. */
   readonly hasSockets?: boolean;
   /** Hear what happens, from the start on. */
   readonly observers?: readonly Observer[];
@@ -130,7 +130,7 @@ export async function serveReplica(options: ServeReplicaOptions): Promise<Served
     onAcceptFailed: (error) => tell({ kind: "accept-failed", reason: describeThrown(error).error }),
   });
   const tell = (trouble: Trouble) => observers?.forEach((observer) => observer.onTrouble?.(trouble));
-  const hasSockets = options.hasSockets ?? !options.keepsInputs;
+  const hasSockets = options.hasSockets ?? !options.persistInputs;
   const membership = membershipOf(options.cluster, self, privateKey);
   const socketOptions = { timer, membership, onTrouble: tell };
   const sockets = hasSockets ? socketTransportOf(options.cluster, self, privateKey, socketOptions) : undefined;
@@ -147,7 +147,7 @@ export async function serveReplica(options: ServeReplicaOptions): Promise<Served
       privateKey,
       stateMachine,
       observers,
-      keepsInputs: options.keepsInputs ?? false,
+      persistInputs: options.persistInputs ?? false,
       start: options.start,
       hasLostDisk: options.hasLostDisk,
     });
@@ -167,7 +167,7 @@ export async function serveReplica(options: ServeReplicaOptions): Promise<Served
     handle = () => unavailable("the replica is stopping");
     await within(CLOSE_TIMEOUT_MS, async () => {
       // Nobody is awake here to say it again.
-      if (options.keepsInputs) await within(FLUSH_TIMEOUT_MS, () => node.sent());
+      if (options.persistInputs) await within(FLUSH_TIMEOUT_MS, () => node.sent());
       await node.close();
       stopping.abort();
       await within(FLUSH_TIMEOUT_MS, async () => await sockets?.close());
@@ -211,7 +211,7 @@ export async function serveFromEnvironment(options: EnvironmentOptions = {}): Pr
   return await serveReplica({
     hostname: ANY_ADDRESS,
     port: portFromVariable(Deno.env.get("PORT")),
-    keepsInputs: true,
+    persistInputs: true,
     signal: terminationSignal(),
     ...identity,
     ...(log && { observers: [log] }),

@@ -66,7 +66,7 @@ const EXPECTED: { readonly [group: string]: readonly string[] } = {
   }),
   "mutator": [
     ...Object.entries(MUTATORS).flatMap(([kind, mutators]) => Object.keys(mutators).map((name) => `${kind}: ${name}`)),
-    "vouched-request: for nobody",
+    "gateway-request: for nobody",
     "query-reply: an older result",
     "query-reply: another result",
   ],
@@ -82,7 +82,7 @@ const EXPECTED: { readonly [group: string]: readonly string[] } = {
   "host": ["conflict", "failed commit", "commit torn away by a crash", "commit survives a crash unacknowledged"],
   "message": all<MessageKind>({
     "request": true,
-    "vouched-request": true,
+    "gateway-request": true,
     "pre-prepare": true,
     "prepare": true,
     "commit": true,

@@ -16,8 +16,8 @@ import { plant, wordsOf } from "./world/faults.ts";
 import { History } from "./clients/history.ts";
 import { HostileClient } from "./clients/hostile_client.ts";
 import { findNonLinearizable } from "./invariants/linearizability.ts";
-import { Mischief } from "./adversary/byzantine_replica.ts";
-import type { Meddler } from "./adversary/fault_injector.ts";
+import { ByzantineReplica } from "./adversary/byzantine_replica.ts";
+import type { FaultInjector } from "./adversary/fault_injector.ts";
 import { type Demand, type Fault, livenessMs, operationsOf, type Plan } from "./plan/plan.ts";
 import { Random } from "./random.ts";
 import type { RunOptions, RunReport } from "./run_options.ts";
@@ -67,7 +67,7 @@ class Run {
       random: this.#random,
       onViolation: (violation) => this.#violation ??= violation,
     });
-    this.#world.witness.isCalm = plan.isCalm;
+    this.#world.checker.isCalm = plan.isCalm;
     const random = this.#random.fork();
     this.#cluster = new Cluster({
       world: this.#world,
@@ -114,7 +114,7 @@ class Run {
       coverage,
       trace: trace.lines,
       operations: this.#history.invocations.length - this.#history.open,
-      batches: this.#world.witness.ledger.highest,
+      batches: this.#world.checker.executions.highest,
       events: engine.events,
       virtualMs: engine.now,
     };
@@ -143,20 +143,20 @@ class Run {
   /** States differ: which operation made them? */
   #nameDivergence(): void {
     if (this.#violation?.invariant !== "integrity") return;
-    const entries = [...this.#world.witness.ledger.entries.values()].sort((a, b) => a.sequence - b.sequence);
+    const entries = [...this.#world.checker.executions.entries.values()].sort((a, b) => a.sequence - b.sequence);
     const calls = entries.flatMap((entry) => entry.calls);
     const divergence = findDivergence(() => this.#options.stateMachine(0 as ReplicaId), calls);
     const why = divergence ?? "no operation does so on one machine, whether it ran all along or was rebuilt";
     this.#violation = { ...this.#violation, detail: `${this.#violation.detail}; ${why}` };
   }
 
-  #meddlerOf(replica: ReplicaId): Meddler | undefined {
+  #meddlerOf(replica: ReplicaId): FaultInjector | undefined {
     for (const fault of this.#plan.faults) {
       if (fault.kind === "coalition" && fault.members.includes(replica)) {
         return this.#coalitionOf(fault).meddlerOf(replica);
       }
       if (fault.kind !== "byzantine" || fault.replica !== replica) continue;
-      return new Mischief({
+      return new ByzantineReplica({
         world: this.#world,
         replica,
         behaviours: fault.behaviours,
@@ -225,7 +225,7 @@ class Run {
     if (this.#world.engine.now < this.#checkedAt) return false;
     this.#checkedAt = this.#world.engine.now + 50;
     if (!this.#clients.every(({ isDone }) => isDone)) return false;
-    this.#target ??= this.#world.witness.ledger.highest;
+    this.#target ??= this.#world.checker.executions.highest;
     if (this.#demands("together") && this.#together.alone.length > 0) return false;
     return this.#laggards().length === 0;
   }
@@ -234,7 +234,7 @@ class Run {
   #target: number | null = null;
 
   #laggards(): readonly string[] {
-    const target = this.#target ?? this.#world.witness.ledger.highest;
+    const target = this.#target ?? this.#world.checker.executions.highest;
     const { machines, core } = this.#cluster;
     // Of two instances on one store the other one learns by its next conflict only.
     const reached = new Set(
@@ -246,7 +246,7 @@ class Run {
   }
 
   #checkEnd(): void {
-    const { report, witness: { ledger }, genesis } = this.#world;
+    const { report, checker: { executions }, genesis } = this.#world;
     const { open } = this.#history;
     const laggards = this.#laggards();
     if (!this.#clients.every(({ isDone }) => isDone)) {
@@ -270,7 +270,7 @@ class Run {
     const { model } = this.#options.workload;
     const broken = model ? findNonLinearizable(this.#history.invocations, model) : null;
     if (broken !== null) report("linearizability", broken);
-    if (ledger.highest === 0) report("liveness", `nothing was executed in a cluster of ${genesis.replicas.length}`);
+    if (executions.highest === 0) report("liveness", `nothing was executed in a cluster of ${genesis.replicas.length}`);
   }
 
   get #healedSeconds(): number {

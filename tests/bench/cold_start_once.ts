@@ -86,7 +86,7 @@ async function start(kind: string, folder: string, keys: number): Promise<Measur
     timer: systemTimer(),
     privateKey,
     stateMachine: () => new KeyValue(),
-    keepsInputs: true,
+    persistInputs: true,
   });
   const openMs = performance.now() - began;
   const key = `user:${Math.floor(Math.random() * keys)}`;

@@ -39,7 +39,7 @@ async function measure(primary: "kv" | "object"): Promise<void> {
       privateKey: keyOf(self),
       store,
       settings: EDGE_SETTINGS,
-      keepsInputs: self === onKv,
+      persistInputs: self === onKv,
       start: "new",
     });
   const served = await Promise.all([

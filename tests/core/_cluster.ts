@@ -522,7 +522,7 @@ export class Cluster {
     const whole = { message, ...rest } as never;
     switch (message.kind) {
       case "request":
-      case "vouched-request":
+      case "gateway-request":
         return void this.step(to, { kind: "request", request: whole });
       case "pre-prepare":
         return void this.step(to, {

@@ -31,7 +31,7 @@ export function watchSafety(cluster: Cluster): void {
   cluster.onStep = (host, input, ready) => {
     before(host, input, ready);
     for (const { to, message: { message } } of ready.messages) {
-      if (message.kind !== "request" && message.kind !== "vouched-request") check(message, to === "all");
+      if (message.kind !== "request" && message.kind !== "gateway-request") check(message, to === "all");
     }
     checkDurable(ready, input);
   };

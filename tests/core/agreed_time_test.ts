@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import type { Millis, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
-import type { PrePrepare, SignedRequest, VouchedRequest } from "../../src/core/messages/messages.ts";
+import type { GatewayRequest, PrePrepare, SignedRequest } from "../../src/core/messages/messages.ts";
 import { batchOf, Cluster, show, signed, signedRequest, TestClient } from "./_cluster.ts";
 
 const HOUR = 3_600_000;
@@ -26,8 +26,8 @@ function lyingPrimary(cluster: Cluster, from = 0) {
 /** As a correct gateway does it: by the agreed time that it has executed. */
 function vouched(cluster: Cluster, { gateway = 1, name = "bob", timestamp = 1, validMs = 60_000 } = {}) {
   const { agreedTime } = cluster.host(gateway).replica!.status();
-  return signedRequest<VouchedRequest>({
-    kind: "vouched-request",
+  return signedRequest<GatewayRequest>({
+    kind: "gateway-request",
     gateway: gateway as ReplicaId,
     notAfter: agreedTime + validMs as Millis,
     operations: [{ name, timestamp, operation: new TextEncoder().encode(`${name}=${timestamp}`) }],

@@ -1,7 +1,7 @@
 /** Nobody leaves a view alone, and nobody stays alone in another. */
 import { assert, assertEquals } from "@std/assert";
 import type { ReplicaId } from "../../src/core/messages/ids.ts";
-import type { VouchedRequest } from "../../src/core/messages/messages.ts";
+import type { GatewayRequest } from "../../src/core/messages/messages.ts";
 import { Cluster, show, signedRequest, suspicionsOf, TestClient } from "./_cluster.ts";
 
 const statusOf = (cluster: Cluster, id: number) => cluster.host(id).replica!.status();
@@ -35,9 +35,9 @@ Deno.test("one operation through two gateways at once is answered through both, 
   const ada = new TestClient(cluster, 1).open();
   const operations = [{ name: "bob", timestamp: 1, operation: new TextEncoder().encode("b=1") }];
   const vouched = (gateway: number) => {
-    const notAfter = statusOf(cluster, gateway).agreedTime + 60_000 as VouchedRequest["notAfter"];
-    return signedRequest<VouchedRequest>({
-      kind: "vouched-request",
+    const notAfter = statusOf(cluster, gateway).agreedTime + 60_000 as GatewayRequest["notAfter"];
+    return signedRequest<GatewayRequest>({
+      kind: "gateway-request",
       gateway: gateway as ReplicaId,
       notAfter,
       operations,

@@ -129,11 +129,11 @@ Deno.test("requests that come together go into one batch", () => {
   assertEquals(cluster.host(0).replica!.status().lastExecuted, before + 1);
 });
 
-Deno.test("a vouched request that comes too late is refused, but what it had executed in time is answered", () => {
+Deno.test("a gateway request that comes too late is refused, but what it had executed in time is answered", () => {
   const cluster = new Cluster();
   const vouch = (notAfter: number, operations: readonly string[]) =>
     signedRequest({
-      kind: "vouched-request",
+      kind: "gateway-request",
       gateway: 2 as ReplicaId,
       notAfter: notAfter as Millis,
       operations: operations.map((operation, i) => ({ name: "ada", timestamp: i, operation: utf8(operation) })),

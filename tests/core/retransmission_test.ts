@@ -19,11 +19,11 @@ Deno.test("the status of a replica that is windows behind and fetches a state na
   assert(Math.max(...stages) <= cluster.genesis.logWindow, `${Math.max(...stages)} stages`);
 });
 
-Deno.test("a vouched request that was executed is answered from memory when it comes again, and is not ordered again", () => {
+Deno.test("a gateway request that was executed is answered from memory when it comes again, and is not ordered again", () => {
   const cluster = new Cluster();
   const vouch = (notAfter: number, operation: string) =>
     signedRequest({
-      kind: "vouched-request",
+      kind: "gateway-request",
       gateway: 2 as ReplicaId,
       notAfter: notAfter as Millis,
       operations: [{ name: "ada", timestamp: 1, operation: new TextEncoder().encode(operation) }],

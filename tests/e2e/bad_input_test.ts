@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { Client, parseClusterFile } from "../../mod.ts";
 import { type Digest, replicaId, sequenceNumber, view } from "../../src/core/messages/ids.ts";
-import type { Message, ReplicaMessage, Request, VouchedRequest } from "../../src/core/messages/messages.ts";
+import type { GatewayRequest, Message, ReplicaMessage, Request } from "../../src/core/messages/messages.ts";
 import { clusterId, createSigner, generateKeyPair } from "../../src/crypto/mod.ts";
 import type { Signer } from "../../src/node/ports.ts";
 import { type ClusterFile, encodeBundle, encodeFrame, encodeMessage, utf8 } from "../../src/wire/mod.ts";
@@ -66,10 +66,10 @@ function attempts(cluster: ClusterFile, keys: readonly string[]): readonly Attem
     { path: "/requests", body: frame(foreignApple, requestOf(foreignApple)), expected: [401, "wrong-signature"] },
     { path: "/requests", body: frame(apple, messageOf("prepare", 0)), expected: [400, "not-accepted-here"] },
   ];
-  const vouched: VouchedRequest = {
-    kind: "vouched-request",
+  const vouched: GatewayRequest = {
+    kind: "gateway-request",
     gateway: replicaId(0),
-    notAfter: Date.now() + 60_000 as VouchedRequest["notAfter"],
+    notAfter: Date.now() + 60_000 as GatewayRequest["notAfter"],
     operations: [{ name: "ada", timestamp: 1, operation: utf8("SET name Mallory") }],
   };
   all.push({

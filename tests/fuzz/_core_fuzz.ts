@@ -170,7 +170,7 @@ class LyingCluster {
 
   #deliver(to: number, message: Message): void {
     const random = this.#random;
-    if (message.kind === "request" || message.kind === "vouched-request") {
+    if (message.kind === "request" || message.kind === "gateway-request") {
       return void this.#cluster.step(to, { kind: "request", request: signedRequest(message) });
     }
     const batch = message.kind === "pre-prepare" && random.chance(0.8) ? this.#twistedBatch() : undefined;
@@ -217,7 +217,7 @@ class LyingCluster {
   }
 
   #request(): readonly SignedRequest[] {
-    const requests = [...this.#heard.get("request") ?? [], ...this.#heard.get("vouched-request") ?? []] as AnyRequest[];
+    const requests = [...this.#heard.get("request") ?? [], ...this.#heard.get("gateway-request") ?? []] as AnyRequest[];
     if (requests.length === 0) return [];
     const twisted = mutateStructure(this.#random.pick(requests), this.#random);
     const passing = wellFormed(twisted, this.#liar);
@@ -247,7 +247,7 @@ class LyingCluster {
 
 /** A request as the gate lets it pass: with operations, but where it opens a session; a vouched one is the liar's own. */
 function wellFormed(message: Message, liar: ReplicaId): Message | null {
-  if (message.kind === "vouched-request") return message.operations.length > 0 ? { ...message, gateway: liar } : null;
+  if (message.kind === "gateway-request") return message.operations.length > 0 ? { ...message, gateway: liar } : null;
   if (message.kind !== "request") return message;
   return (message.session === 0) === (message.operations.length === 0) ? message : null;
 }

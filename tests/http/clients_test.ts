@@ -4,7 +4,6 @@ import { CRYPTOGRAPHY } from "../../src/node/options.ts";
 import { clusterId, createSigner } from "../../src/crypto/mod.ts";
 import { Hono } from "hono";
 import {
-  type Applicant,
   type AppOptions,
   authenticate,
   clientLimit,
@@ -13,6 +12,7 @@ import {
   FetchTransport,
   type Middleware,
   type ReplicaApp,
+  type Submitter,
 } from "../../src/http/mod.ts";
 import { relayOf } from "../../src/http/peers/relay.ts";
 import { encodeBundle, fromUtf8 } from "../../src/wire/mod.ts";
@@ -150,10 +150,10 @@ Deno.test("where everybody is served nothing is asked of who passes requests on"
 });
 
 Deno.test("a host's own function admits, and hears what it needs for that", async () => {
-  const heard: Applicant[] = [];
-  const admission = (applicant: Applicant) => {
-    heard.push(applicant);
-    return Promise.resolve(applicant.request.headers.get("authorization") === "Bearer good");
+  const heard: Submitter[] = [];
+  const admission = (submitter: Submitter) => {
+    heard.push(submitter);
+    return Promise.resolve(submitter.request.headers.get("authorization") === "Bearer good");
   };
   const { app } = harness({ admission });
   const ask = (authorization: string) =>
@@ -167,15 +167,15 @@ Deno.test("a host's own function admits, and hears what it needs for that", asyn
   const { request: _, asked, ...who } = heard[0]!;
   assertEquals(who, { kind: "operation", client: null, name: "ada", operations: 1 });
   assertEquals("operation" in asked && fromUtf8(asked.operation), "GET a");
-  await using all = await open({ admission: (applicant) => (heard.push(applicant), true) });
+  await using all = await open({ admission: (submitter) => (heard.push(submitter), true) });
   await all.submit(0, ADA, 1);
   assertEquals([heard.at(-1)!.kind, heard.at(-1)!.client], ["request", keyPairOf(ADA).publicKey as never]);
 });
 
 Deno.test("no rule of the host's hears of what is not signed by whom it names", async () => {
   const heard: unknown[] = [];
-  const middleware: Middleware = (c, next) => (heard.push(c.var.applicant), next());
-  await using all = await open({ admission: (applicant) => (heard.push(applicant), true), middleware: [middleware] });
+  const middleware: Middleware = (c, next) => (heard.push(c.var.submitter), next());
+  await using all = await open({ admission: (submitter) => (heard.push(submitter), true), middleware: [middleware] });
   const { cluster, apps } = all;
   const forged = cluster.author(MALLORY).frame(cluster.author(ADA).request());
   const answer = post(apps[0]!, "/requests", forged as BodyInit);
@@ -185,8 +185,8 @@ Deno.test("no rule of the host's hears of what is not signed by whom it names", 
 });
 
 Deno.test("a host's own middleware knows who submits what, after its limits, and may refuse it", async () => {
-  const middleware: Middleware = async ({ var: { applicant } }, next) => {
-    if (applicant?.kind === "request" && applicant.client === keyPairOf(MALLORY).publicKey) {
+  const middleware: Middleware = async ({ var: { submitter } }, next) => {
+    if (submitter?.kind === "request" && submitter.client === keyPairOf(MALLORY).publicKey) {
       return Response.json("no", { status: 402 });
     }
     await next();
@@ -217,9 +217,9 @@ Deno.test("in an app of the host's own, authenticate says who asks, and what com
   const node = cluster.node(0);
   const app = new Hono<{ Variables: ClientVariables }>();
   const orders = [authenticate(node, { timer }), clientLimit({ limit: { perSecond: 1, burst: 1 }, timer })] as const;
-  app.post("/orders", ...orders, async ({ var: { applicant } }) => {
-    if (applicant.kind !== "request") return new Response(null, { status: 500 });
-    const reply = await node.submit(applicant.asked);
+  app.post("/orders", ...orders, async ({ var: { submitter } }) => {
+    if (submitter.kind !== "request") return new Response(null, { status: 500 });
+    const reply = await node.submit(submitter.asked);
     return reply instanceof Uint8Array ? new Response(reply as BodyInit) : Response.json(reply, { status: 503 });
   });
   const send = async (author: number, timestamp: number, type = "application/cbor") => {

@@ -10,7 +10,7 @@ import type {
 } from "../../src/core/messages/messages.ts";
 import type { SignedQuery } from "../../src/core/messages/queries.ts";
 import type { HostedNode } from "../../src/http/mod.ts";
-import type { VouchedAnswer } from "../../src/node/gateway/gateway.ts";
+import type { GatewayAnswer } from "../../src/node/gateway/gateway.ts";
 import type { Observer, Rejection } from "../../src/node/ports.ts";
 import type { SubmitOptions } from "../../src/node/node.ts";
 import type { NodeStatus } from "../../src/node/status.ts";
@@ -40,7 +40,7 @@ export class FakeNode implements HostedNode {
     Promise.resolve(utf8("reply"));
   onQuery = (_frame: Uint8Array, _signal?: AbortSignal): Promise<Uint8Array | Rejection> =>
     Promise.resolve(utf8("answer"));
-  onVouch = (operation: VouchedOperation, _signal?: AbortSignal): Promise<VouchedAnswer | Rejection> =>
+  onVouch = (operation: VouchedOperation, _signal?: AbortSignal): Promise<GatewayAnswer | Rejection> =>
     Promise.resolve(answer("ok", JSON.stringify(fromUtf8(operation.operation))));
 
   receive(frames: readonly Uint8Array[], accept?: readonly MessageKind[]): Promise<readonly (Rejection | null)[]> {
@@ -67,7 +67,7 @@ export class FakeNode implements HostedNode {
     return this.onQuery(asked instanceof Uint8Array ? asked : asked.bytes, options?.signal);
   }
 
-  vouch(operations: readonly VouchedOperation[], signal?: AbortSignal): Promise<VouchedAnswer | Rejection> {
+  vouch(operations: readonly VouchedOperation[], signal?: AbortSignal): Promise<GatewayAnswer | Rejection> {
     this.vouched.push(...operations);
     return this.onVouch(operations[0]!, signal);
   }
@@ -118,7 +118,7 @@ export class FakeNode implements HostedNode {
   }
 }
 
-export function answer(status: Result["status"], value: string): VouchedAnswer {
+export function answer(status: Result["status"], value: string): GatewayAnswer {
   return {
     view: view(4),
     voters: [replicaId(0), replicaId(2)],

@@ -176,14 +176,14 @@ Deno.test("/req answers 504 without a quorum, with the timestamp with which a re
 Deno.test("/req answers 503 when the node closes meanwhile, and says that a retry is safe", async () => {
   const { app, node } = harness();
   node.onVouch = () =>
-    Promise.resolve({ reason: "unavailable", kind: "vouched-request", detail: "the node is closed" });
+    Promise.resolve({ reason: "unavailable", kind: "gateway-request", detail: "the node is closed" });
   const problem = await problemOf(await postJson(app, "/req", SET), 503, "unavailable");
   assertMatch(problem.detail as string, /timestamp 1 is safe/);
 });
 
 Deno.test("/req answers 429 with Retry-After when the node is overloaded", async () => {
   const { app, node } = harness();
-  node.onVouch = () => Promise.resolve({ reason: "overloaded", kind: "vouched-request", detail: "4096 requests wait" });
+  node.onVouch = () => Promise.resolve({ reason: "overloaded", kind: "gateway-request", detail: "4096 requests wait" });
   const response = await postJson(app, "/req", SET);
   assertEquals(response.headers.get("retry-after"), "1");
   assertEquals((await problemOf(response, 429, "overloaded")).timestamp, 1);

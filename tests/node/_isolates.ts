@@ -177,7 +177,7 @@ export class IsolatesCluster {
       privateKey: keyPairOf(self + 1).privateKey,
       stateMachine: () => new KeyValue(),
       settings: EDGE_SETTINGS,
-      keepsInputs: true,
+      persistInputs: true,
       start: index === 0 ? "new" : "resume",
       seed: 100 * self + index,
     });

@@ -52,7 +52,7 @@ test("what is executed goes to the archive before it is forgotten, each number o
   }
   const [, second] = await Promise.all(shelf.batches.map((archived) => verifyArchived(cluster, archived)));
   const { message } = second!.requests[0]!;
-  assert(message.kind === "vouched-request");
+  assert(message.kind === "gateway-request");
   assertEquals(message.operations.map(({ operation }) => fromUtf8(operation)), ["INCR x"]);
   await cluster.close();
 });

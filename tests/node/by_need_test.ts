@@ -71,18 +71,22 @@ class Host {
   #nonce = 0;
   #starts = 0;
 
-  constructor(readonly timer: ManualTimer, readonly createMachine: () => StateMachine, readonly keepsInputs = false) {}
+  constructor(
+    readonly timer: ManualTimer,
+    readonly createMachine: () => StateMachine,
+    readonly persistInputs = false,
+  ) {}
 
   async start(): Promise<void> {
     this.#disk = this.#disk.reopen();
     this.store = new WatchedStore(this.#disk);
-    const { genesis, timer, store, keepsInputs } = this;
+    const { genesis, timer, store, persistInputs } = this;
     this.node = await Node.open({
       self: 0 as ReplicaId,
       genesis,
       store,
       timer,
-      keepsInputs,
+      persistInputs,
       transport: { deliver: () => Promise.resolve() },
       privateKey: keyPairOf(1).privateKey,
       stateMachine: this.createMachine,
@@ -123,7 +127,7 @@ class Host {
   }
 }
 
-const byNeed = () => new KeyValue({ chunkSize: CHUNK_SIZE });
+const lazyLoading = () => new KeyValue({ chunkSize: CHUNK_SIZE });
 
 function randomOperation(random: Random): string {
   const key = `${random.pick(["user", "u", "order", "ö😀"])}:${random.below(90)}`;
@@ -152,7 +156,7 @@ Deno.test("a replica that loads by need, stopped at any time, says and becomes w
   for (let seed = 1; seed <= 6; seed++) {
     const random = new Random(seed);
     const timer = new ManualTimer();
-    const [whole, part] = [new Host(timer, () => new Whole()), new Host(timer, byNeed, seed % 2 === 0)];
+    const [whole, part] = [new Host(timer, () => new Whole()), new Host(timer, lazyLoading, seed % 2 === 0)];
     for (const host of [whole, part]) {
       await host.start();
       await host.execute([]);
@@ -177,7 +181,7 @@ Deno.test("a replica that loads by need, stopped at any time, says and becomes w
 });
 
 async function filled(keys: number): Promise<Host> {
-  const host = new Host(new ManualTimer(), byNeed);
+  const host = new Host(new ManualTimer(), lazyLoading);
   await host.start();
   await host.execute([]);
   for (let at = 0; at < keys; at += 500) {

@@ -33,7 +33,7 @@ class ColdCluster {
       timer: this.timer,
       privateKey: keyPairOf(self + 1).privateKey,
       stateMachine: () => new KeyValue(),
-      keepsInputs: true,
+      persistInputs: true,
       start: "new",
       seed: self + 100 * this.deliveries,
     });
@@ -143,7 +143,7 @@ Deno.test("a node that is woken does what is overdue though its host's timers di
     timer,
     privateKey: keyPairOf(2).privateKey,
     stateMachine: () => new KeyValue(),
-    keepsInputs: true,
+    persistInputs: true,
     start: "new",
   });
   await timer.idle();

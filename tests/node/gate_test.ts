@@ -3,13 +3,13 @@ import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/
 import type {
   AnyRequest,
   Commit,
+  GatewayRequest,
   MessageKind,
   NewView,
   Prepare,
   PrePrepare,
   Signed,
   ViewChange,
-  VouchedRequest,
 } from "../../src/core/messages/messages.ts";
 import { clusterId, createVerifier, sha256 } from "../../src/crypto/mod.ts";
 import { Gate, type Passed } from "../../src/node/in/gate.ts";
@@ -48,9 +48,9 @@ function inputOf(outcome: Passed | Rejection) {
   return outcome.input;
 }
 
-function vouched(gateway: number, operations = ["SET a 1"]): VouchedRequest {
+function vouched(gateway: number, operations = ["SET a 1"]): GatewayRequest {
   return {
-    kind: "vouched-request",
+    kind: "gateway-request",
     gateway: gateway as ReplicaId,
     notAfter: 5 as Millis,
     operations: operations.map((text, timestamp) => ({ name: "ada", timestamp, operation: utf8(text) })),

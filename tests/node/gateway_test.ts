@@ -1,12 +1,12 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Millis, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
 import type {
+  GatewayRequest,
   Reply,
   Result,
   SignedRequest,
   Verified,
   VouchedOperation,
-  VouchedRequest,
 } from "../../src/core/messages/messages.ts";
 import { clusterId, createSigner } from "../../src/crypto/mod.ts";
 import { sign, withDigest } from "../../src/node/environment.ts";
@@ -15,7 +15,7 @@ import { fromUtf8, utf8 } from "../../src/wire/mod.ts";
 import { genesisOf, keyPairOf, texts } from "./_cluster.ts";
 import { ManualTimer } from "./_manual_timer.ts";
 
-type VouchedSigned = Verified<SignedRequest<VouchedRequest>>;
+type VouchedSigned = Verified<SignedRequest<GatewayRequest>>;
 
 function setUp(limits: Partial<GatewayOptions["limits"]> = {}, n = 4) {
   const timer = new ManualTimer();
@@ -99,7 +99,7 @@ Deno.test("with too many bundles under way operations gather for the next", asyn
   gateway.onReply(reply(2, bundles[0]!.request));
   await timer.idle();
   assertEquals(bundles.map(({ request }) => request.message.operations.length), [1, 1, 3]);
-  gateway.stop({ reason: "unavailable", kind: "vouched-request", detail: "the node is closed" });
+  gateway.stop({ reason: "unavailable", kind: "gateway-request", detail: "the node is closed" });
   const reasons = (await Promise.all(answers)).map((answer) => "reason" in answer ? answer.reason : "answered");
   assertEquals(reasons, ["answered", ...Array(4).fill("unavailable")]);
 });
@@ -171,8 +171,8 @@ Deno.test("a bundle that the replica has no room for is refused to its callers",
   const { timer, gateway, bundles } = setUp();
   const answer = gateway.vouch([operation(1)]);
   await timer.idle();
-  bundles[0]!.refuse({ reason: "overloaded", kind: "vouched-request", detail: "full" });
-  assertEquals(await answer, { reason: "overloaded", kind: "vouched-request", detail: "full" });
+  bundles[0]!.refuse({ reason: "overloaded", kind: "gateway-request", detail: "full" });
+  assertEquals(await answer, { reason: "overloaded", kind: "gateway-request", detail: "full" });
 });
 
 Deno.test("operations that can't be encoded are their caller's mistake", () => {

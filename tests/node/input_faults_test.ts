@@ -112,7 +112,7 @@ Deno.test("a replica that throws by itself halts if nothing came from outside, a
 });
 
 Deno.test("inputs that were kept and on which the core throws at its start go, and the replica starts without them", async () => {
-  const first = await Bench.open(() => ({}), { keepsInputs: true });
+  const first = await Bench.open(() => ({}), { persistInputs: true });
   const { node, timer } = first;
   await Promise.all([
     node.receive([
@@ -127,14 +127,14 @@ Deno.test("inputs that were kept and on which the core throws at its start go, a
     kept.push(input.kept?.length ?? 0);
     if (input.kept?.length) throw new InvariantError("no");
     return {};
-  }, { keepsInputs: true });
+  }, { persistInputs: true });
   await timer.advance(1_000);
   assertEquals([kept, first.node.status().halted], [[1, 0], undefined]);
   await first.node.close();
   await first.start((input) => {
     if (input.kind === "start") kept.push(input.kept?.length ?? 0);
     return {};
-  }, { keepsInputs: true });
+  }, { persistInputs: true });
   assertEquals(kept, [1, 0, 0]);
   await first.node.close();
 });

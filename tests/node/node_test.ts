@@ -162,7 +162,7 @@ Deno.test("as a gateway it answers once another replica agrees with its own, and
 Deno.test("another gateway's replies are signed and sent to it alone", async () => {
   const bench = await Bench.open(executing);
   const operations = [{ name: "ada", timestamp: 1, operation: utf8("GET a") }];
-  const request = { kind: "vouched-request", gateway: 2 as ReplicaId, notAfter: 9, operations } as const;
+  const request = { kind: "gateway-request", gateway: 2 as ReplicaId, notAfter: 9, operations } as const;
   void bench.node.receive([bench.author(3).frame(request as never)]);
   await bench.timer.idle();
   assertEquals(bench.sent.of.map(({ to, frames }) => [to, frames.length]), [[2, 1]]);

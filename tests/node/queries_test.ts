@@ -102,7 +102,7 @@ Deno.test("queries that wait are bounded, and one who gives up makes room", asyn
 });
 
 Deno.test("where several instances may run, a query is answered after a commit that shows that this one is current", async () => {
-  const bench = await Bench.open(answering, { keepsInputs: true });
+  const bench = await Bench.open(answering, { persistInputs: true });
   bench.store.holding = true;
   const before = bench.store.commits.length;
   let answered = false;
@@ -116,7 +116,7 @@ Deno.test("where several instances may run, a query is answered after a commit t
 });
 
 Deno.test("an instance that another has overtaken reads its store anew before it answers", async () => {
-  const bench = await Bench.open(answering, { keepsInputs: true });
+  const bench = await Bench.open(answering, { persistInputs: true });
   await bench.store.interfere();
   const answer = bench.node.query(query(bench.author(9)));
   await bench.timer.advance(2_000);

@@ -76,7 +76,7 @@ class HalfColdCluster {
       timer: this.timer,
       privateKey: keyPairOf(self + 1).privateKey,
       stateMachine: this.createMachine,
-      keepsInputs: self === COLD,
+      persistInputs: self === COLD,
       start: "new",
       seed: self + 100 * this.starts,
     });
@@ -136,11 +136,11 @@ async function leaked({ stores, genesis }: HalfColdCluster, id: number): Promise
   return [...blobs].filter((digest) => !known.has(digest));
 }
 
-const byNeed = () => new KeyValue({ chunkSize: CHUNK_SIZE });
+const lazyLoading = () => new KeyValue({ chunkSize: CHUNK_SIZE });
 
 /** The same machine, with all of its state in memory. */
 function whole(): StateMachine {
-  const machine = byNeed();
+  const machine = lazyLoading();
   return {
     version: machine.version,
     execute: (operation) => machine.execute(operation),
@@ -150,7 +150,7 @@ function whole(): StateMachine {
   };
 }
 
-for (const [name, createMachine] of [["loaded by need", byNeed], ["loaded whole", whole]] as const) {
+for (const [name, createMachine] of [["loaded by need", lazyLoading], ["loaded whole", whole]] as const) {
   Deno.test(`the transfer of a state ${name} goes on over a host that stops after each message, and leaves nothing behind`, async () => {
     const cluster = new HalfColdCluster(createMachine);
     const { timer } = cluster;
@@ -189,7 +189,7 @@ for (const [name, createMachine] of [["loaded by need", byNeed], ["loaded whole"
 }
 
 Deno.test("a host that is started anew for each message, and so remembers nobody's failure, asks others than one that is dead", async () => {
-  const cluster = new HalfColdCluster(byNeed);
+  const cluster = new HalfColdCluster(lazyLoading);
   const { timer } = cluster;
   for (let id = 0; id < COLD; id++) cluster.nodes.push(await cluster.open(id));
   await cluster.execute([]);

@@ -30,9 +30,9 @@ async function isEmpty(store: MemoryStore): Promise<boolean> {
 
 Deno.test("an empty store is not resumed, and the error names what may be meant; nothing is written", async () => {
   for (const start of [undefined, "resume"] as const) {
-    for (const keepsInputs of [false, true]) {
+    for (const persistInputs of [false, true]) {
       const store = new MemoryStore();
-      const { message } = await assertRejects(() => open({ store, start, keepsInputs }), StartError);
+      const { message } = await assertRejects(() => open({ store, start, persistInputs }), StartError);
       assertStringIncludes(message, 'start it as "new" (--start new, PBFT_START=new)');
       assertStringIncludes(message, 'as "recover" (--start recover, PBFT_START=recover)');
       assertStringIncludes(message, "Ball");
@@ -56,7 +56,7 @@ Deno.test("a new replica's store is resumed from then on, and is no new one's an
 Deno.test("a host that starts replicas at will says new each time", async () => {
   const store = new MemoryStore();
   for (let i = 0; i < 3; i++) {
-    const node = await open({ store: store.reopen(), start: "new", keepsInputs: true });
+    const node = await open({ store: store.reopen(), start: "new", persistInputs: true });
     assertEquals(node.status().replica.hasLostDisk, false);
     await node.close();
   }
@@ -93,7 +93,7 @@ Deno.test("a key that this process has made starts on an empty store, on its fir
 Deno.test("a store that is emptied while its replica runs stops it; it is not taken for a new one's", async () => {
   const store = new MemoryStore();
   const timer = new ManualTimer();
-  const node = await open({ store, start: "new", timer, keepsInputs: true });
+  const node = await open({ store, start: "new", timer, persistInputs: true });
   const emptied = new MemoryStore();
   Object.assign(store, { load: () => emptied.load(), commit: () => Promise.reject(new StoreConflictError(1, 0)) });
   await Promise.all([node.wake(), timer.advance(60_000)]);

@@ -69,9 +69,9 @@ Deno.test("a store whose file is gone stops the replica within seconds, and says
   assertEquals(timer.alarmsInMs, []);
 });
 
-for (const keepsInputs of [true, false]) {
-  Deno.test(`of two instances on one store the one that was left behind answers no query, ${keepsInputs ? "on the edge" : "in processes"}`, async () => {
-    const cluster = await Cluster.open({ node: () => ({ keepsInputs }) });
+for (const persistInputs of [true, false]) {
+  Deno.test(`of two instances on one store the one that was left behind answers no query, ${persistInputs ? "on the edge" : "in processes"}`, async () => {
+    const cluster = await Cluster.open({ node: () => ({ persistInputs }) });
     const write = async (value: string, timestamp: number) => {
       const written = cluster.node(0).vouch([{ name: "ada", timestamp, operation: utf8(`SET n ${value}`) }]);
       await cluster.timer.advance(400);

@@ -34,7 +34,7 @@ const voteOf = (cluster: Cluster, replica: number, sequence: number) =>
 
 Deno.test("a commit that a limit of the store refuses is taken apart, and never made again as it was", async () => {
   const store = limited({ records: 5, bytes: 1_000_000 });
-  const cluster = await Cluster.open({ node: (id) => id === 0 ? { keepsInputs: true, store } : {} });
+  const cluster = await Cluster.open({ node: (id) => id === 0 ? { persistInputs: true, store } : {} });
   const frames = [1, 2, 3].flatMap((replica) => Array.from({ length: 10 }, (_, i) => voteOf(cluster, replica, i + 1)));
   const answers = cluster.node(0).receive(frames);
   await cluster.timer.advance(10_000);
@@ -47,7 +47,7 @@ Deno.test("a commit that a limit of the store refuses is taken apart, and never 
 
 Deno.test("an input that no commit has room for is refused to its sender, and the replica goes on without it", async () => {
   const store = limited({ records: 100, bytes: 4_000 });
-  const cluster = await Cluster.open({ node: (id) => id === 0 ? { keepsInputs: true, store } : {} });
+  const cluster = await Cluster.open({ node: (id) => id === 0 ? { persistInputs: true, store } : {} });
   const client = cluster.author(9);
   const large = client.frame(client.request({ session: 1, operations: [`SET a ${"x".repeat(5_000)}`] }));
   const answers = cluster.node(0).receive([voteOf(cluster, 1, 1), large, voteOf(cluster, 2, 1)]);

@@ -40,7 +40,7 @@ for (const format of Array.from(Deno.readDirSync(RELEASED)).filter(({ isDirector
         timer,
         privateKey,
         stateMachine: () => new KeyValue(),
-        keepsInputs: isKv,
+        persistInputs: isKv,
         seed: 1,
       });
       // What the store kept beside its records is executed again as it is read, and a real database answers when it does.

@@ -165,13 +165,13 @@ Deno.test("sqlite: an error of SQLite names the store and leaves it usable", () 
   inFolder(async (folder) => {
     const path = `${folder}/replica.db`;
     const store = await SqliteStore.open(path);
-    const meddler = new DatabaseSync(path);
-    meddler.exec("CREATE TRIGGER no BEFORE INSERT ON records BEGIN SELECT raise(ABORT, 'disk on fire'); END");
+    const faultInjector = new DatabaseSync(path);
+    faultInjector.exec("CREATE TRIGGER no BEFORE INSERT ON records BEGIN SELECT raise(ABORT, 'disk on fire'); END");
     const writes = { records: new Map([["a", Uint8Array.of(1)]]), blobs: new Map() };
     await assertRejects(() => store.commit(writes, 0), Error, `cannot commit to the store ${path}: disk on fire`);
-    meddler.exec("DROP TRIGGER no");
+    faultInjector.exec("DROP TRIGGER no");
     assertEquals(await store.commit(writes, 0), 1);
     await assertRejects(() => store.commit(NOTHING, 0), StoreConflictError);
-    meddler.close();
+    faultInjector.close();
     await store.close();
   }));

@@ -336,11 +336,11 @@ Deno.test("evidence: a pair of messages that don't contradict each other is caug
   await assertCaught("evidence", { createCore }, "convicts nobody");
 });
 
-for (const keepsInputs of [false, true]) {
-  const host = keepsInputs ? "that keeps its inputs" : "that keeps what binds it";
+for (const persistInputs of [false, true]) {
+  const host = persistInputs ? "that keeps its inputs" : "that keeps what binds it";
   Deno.test(`reload: a replica ${host} and forgets what is stable is caught`, async () => {
     const createCore: CoreMaker = (environment, recovered) => new Replica(environment, { ...recovered, stable: [] });
-    await assertCaught("reload", { createCore, plan: { keepsInputs } }, "read from its store, has");
+    await assertCaught("reload", { createCore, plan: { persistInputs } }, "read from its store, has");
   });
 }
 
@@ -364,7 +364,7 @@ Deno.test("self-consistency: two isolates over a store that commits whatever the
     const faults = [{ kind: "isolates", replica: 0, atMs: 2_500, forMs: 5_000 }] as unknown as Plan["faults"];
     const found = new Set<string | undefined>();
     for (let seed = 1; seed <= 10; seed++) {
-      found.add((await runWith({ plan: { faults, seed, keepsInputs: false } })).violation?.invariant);
+      found.add((await runWith({ plan: { faults, seed, persistInputs: false } })).violation?.invariant);
     }
     assert(found.has("self-consistency"), `found ${[...found].join(", ")}`);
   } finally {

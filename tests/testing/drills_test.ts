@@ -9,11 +9,11 @@ import { restore } from "../../src/node/storage/opening.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import { EPOCH_MS } from "../../src/testing/world/clock.ts";
 import { createWorld } from "../../src/testing/world/create_world.ts";
-import { Cast } from "../../src/testing/drills/cast.ts";
+import { Peers } from "../../src/testing/drills/peers.ts";
 import { Copy } from "../../src/testing/drills/copy.ts";
 import { makesRoom } from "../../src/testing/drills/execution.ts";
 import { DRILLS } from "../../src/testing/drills/mod.ts";
-import { Scene } from "../../src/testing/drills/scene.ts";
+import { DrillContext } from "../../src/testing/drills/context.ts";
 import { type CoreMaker, Coverage, drawPlan, type Invariant, run, runOptionsOf } from "../../src/testing/mod.ts";
 import { Random } from "../../src/testing/random.ts";
 
@@ -80,7 +80,7 @@ for (const [kind, invariant] of SILENCES) {
   });
 }
 
-/** A scene with a new replica, at the time that simulations begin. */
+/** A context with a new replica, at the time that simulations begin. */
 async function newScene() {
   const flaws: string[] = [];
   const self = 1 as ReplicaId;
@@ -90,7 +90,7 @@ async function newScene() {
   const { recovered } = await restore(
     new MemoryStore(),
     { genesis, cluster, self, hash: crypto.hash },
-    { keepsInputs: false, start: "new" },
+    { persistInputs: false, start: "new" },
   );
   const environment = createEnvironment({
     self,
@@ -111,16 +111,24 @@ async function newScene() {
       now: EPOCH_MS,
       report,
     });
-  const scene = new Scene({ world, random, copy: copyOf(), cast: new Cast(world), recovered, report, copyOf });
-  return { scene, flaws };
+  const context = new DrillContext({
+    world,
+    random,
+    copy: copyOf(),
+    peers: new Peers(world),
+    recovered,
+    report,
+    copyOf,
+  });
+  return { context, flaws };
 }
 
 Deno.test("makes room: where the replica's clock was set back, sessions have been idle for less time than it thinks", async () => {
-  const { scene, flaws } = await newScene();
-  const { copy, cast } = scene;
+  const { context, flaws } = await newScene();
+  const { copy, peers } = context;
   copy.now += 60_000;
-  scene.order(scene.batch(Array.from({ length: 70 }, () => cast.request())));
+  context.order(context.batch(Array.from({ length: 70 }, () => peers.request())));
   copy.now -= 60_000;
-  makesRoom(scene);
+  makesRoom(context);
   assertEquals(flaws, []);
 });

@@ -3,7 +3,7 @@ import type { ReplicaStatus } from "../../src/core/io.ts";
 import { reloadDifference } from "../../src/testing/checks/reload.ts";
 import { FakeNode } from "../http/fake_node.ts";
 
-const options = { keepsInputs: true, ignored: new Set<never>(), isSealed: false };
+const options = { persistInputs: true, ignored: new Set<never>(), isSealed: false };
 
 function statusOf(facts: object): ReplicaStatus {
   return { ...new FakeNode().status().replica, slots: [], ...facts };

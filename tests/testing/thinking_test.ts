@@ -2,11 +2,11 @@
 import { assert, assertEquals } from "@std/assert";
 import { Engine } from "../../src/testing/world/engine.ts";
 import { Random } from "../../src/testing/random.ts";
-import { Thinking } from "../../src/testing/clients/think_time.ts";
+import { ThinkTime } from "../../src/testing/clients/think_time.ts";
 
 Deno.test("who is hurried ends the pauses that are under way soon, each once, and makes short ones", async () => {
   const engine = new Engine();
-  const thinking = new Thinking(engine, new Random(1), 1_000_000);
+  const thinking = new ThinkTime(engine, new Random(1), 1_000_000);
   const acted: number[] = [];
   const act = () => acted.push(engine.now);
   for (let i = 0; i < 5; i++) thinking.before(act);

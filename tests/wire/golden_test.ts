@@ -35,9 +35,9 @@ const GOLDEN: { readonly [K in MessageKind]: readonly [Extract<Message, { readon
     "01",
     `855820${client}18180706` + `81${SET}`,
   ],
-  "vouched-request": [
+  "gateway-request": [
     {
-      kind: "vouched-request",
+      kind: "gateway-request",
       gateway: replica,
       notAfter: 65_536 as Millis,
       operations: [{ name: "ada", timestamp: 1, operation: set }],

@@ -11,7 +11,7 @@ import { encodeMessage, toHex } from "../../src/wire/mod.ts";
 export const ALL_KINDS: readonly MessageKind[] = Object.keys(
   {
     "request": 0,
-    "vouched-request": 0,
+    "gateway-request": 0,
     "pre-prepare": 0,
     "prepare": 0,
     "commit": 0,
@@ -109,7 +109,7 @@ export class Random {
         const client = this.hex32() as ClientId;
         return { kind, client, session, timestamp: this.natural(), lowestUnanswered: this.natural(), operations };
       }
-      case "vouched-request":
+      case "gateway-request":
         return {
           kind,
           gateway: replica,
@@ -209,6 +209,6 @@ export class Random {
   }
 
   request(): Signed<AnyRequest> {
-    return this.signed(this.of(["request", "vouched-request"] as const));
+    return this.signed(this.of(["request", "gateway-request"] as const));
   }
 }

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { DEFAULT_LIMITS } from "../../src/core/config.ts";
 import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
-import type { Message, Request, VouchedRequest } from "../../src/core/messages/messages.ts";
+import type { GatewayRequest, Message, Request } from "../../src/core/messages/messages.ts";
 import {
   decodeBatch,
   decodeBundle,
@@ -226,12 +226,12 @@ Deno.test("a request opens a session or has operations, not both, not neither", 
   );
 });
 
-Deno.test("a vouched request has operations, and names of 1 to 128 bytes of UTF-8", () => {
+Deno.test("a gateway request has operations, and names of 1 to 128 bytes of UTF-8", () => {
   const named = (...operations: unknown[]) => frameOf(2, oracleEncode([0, 1, operations]), signature);
-  const at = "frame.vouched-request.operations[1].name";
+  const at = "frame.gateway-request.operations[1].name";
   const good = ["ada", 1, digestBytes];
   assertEquals(messageOf(() => decodeFrame(named(good))), "accepted");
-  assertEquals(messageOf(() => decodeFrame(named())), "frame.vouched-request: expected operations, got none");
+  assertEquals(messageOf(() => decodeFrame(named())), "frame.gateway-request: expected operations, got none");
   assertEquals(
     messageOf(() => decodeFrame(named(good, ["", 1, digestBytes]))),
     `${at}: expected a text of 1 to 128 bytes, got an empty one`,
@@ -240,13 +240,13 @@ Deno.test("a vouched request has operations, and names of 1 to 128 bytes of UTF-
     messageOf(() => decodeFrame(named(good, ["ü".repeat(65), 1, digestBytes]))),
     `${at}: expected at most 128 bytes, got 130 bytes (too large)`,
   );
-  const message: VouchedRequest = {
-    kind: "vouched-request",
+  const message: GatewayRequest = {
+    kind: "gateway-request",
     gateway: 0 as ReplicaId,
     notAfter: 1 as Millis,
     operations: [{ name: "ü".repeat(65), timestamp: 1, operation: digestBytes }],
   };
-  assertThrows(() => encodeMessage(message), RangeError, "vouched-request.operations[0].name: expected a text of 1 to");
+  assertThrows(() => encodeMessage(message), RangeError, "gateway-request.operations[0].name: expected a text of 1 to");
 });
 
 Deno.test("text that is not UTF-8 is refused: stray, overlong, surrogate, cut short", () => {
@@ -347,7 +347,7 @@ Deno.test("a batch with anything but requests in it, or over the genesis's limit
   assertEquals(messageOf(decode([1, [signed, signed]])), "accepted");
   assertEquals(
     messageOf(decode([1, [signed, vote]])),
-    "batch.requests[1].kind: expected request or vouched-request, got prepare",
+    "batch.requests[1].kind: expected request or gateway-request, got prepare",
   );
   assertEquals(
     messageOf(decode([1, [signed, signed]], { maxBatchRequests: 1 })),

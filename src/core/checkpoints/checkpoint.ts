@@ -40,7 +40,7 @@ export function changedIds(step: Step): ReadonlySet<string> {
   const { stateMachine } = step.env;
   const ids = new Set(sealing?.ids);
   try {
-    if (!stateMachine.byNeed) { for (const [id] of changesOf(stateMachine)) ids.add(`m${id}`); }
+    if (!stateMachine.lazyLoading) { for (const [id] of changesOf(stateMachine)) ids.add(`m${id}`); }
   } catch (error) {
     if (!(error instanceof StateMachineError)) throw error;
     step.event(failureOf(error, step.state.lastExecuted));
@@ -126,7 +126,11 @@ function haveChangedPages(step: Step): boolean {
   const { tree } = state;
   if (!state.sealing) {
     const { stateMachine } = env;
-    const needs = guarded(stateMachine, "byNeed.needsToSeal", () => [...stateMachine.byNeed?.needsToSeal() ?? []]);
+    const needs = guarded(
+      stateMachine,
+      "lazyLoading.needsToSeal",
+      () => [...stateMachine.lazyLoading?.needsToSeal() ?? []],
+    );
     if (!haveChunks(step, needs)) return false;
     const changes = takeChanges(step);
     state.sealing = { ids: changes.map(([id]) => id), changes };

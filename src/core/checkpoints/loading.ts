@@ -22,8 +22,8 @@ export type Load =
 /** Whether these operations can be executed, or answered, now; otherwise what they lack is asked for. */
 export function isReadyFor(step: Step, operations: () => readonly Uint8Array[]): boolean {
   const { stateMachine } = step.env;
-  const { byNeed } = stateMachine;
-  return !byNeed || haveChunks(step, needsOf(stateMachine, byNeed, operations()));
+  const { lazyLoading } = stateMachine;
+  return !lazyLoading || haveChunks(step, needsOf(stateMachine, lazyLoading, operations()));
 }
 
 /** Whether all these chunks of the state machine are there; otherwise they are asked for. */
@@ -66,7 +66,7 @@ export function onLoaded(step: Step, blobs: ReadonlyMap<Digest, Uint8Array>): vo
     else if (isCurrent) chunks.push(...located(step, what.id, digest, bytes));
   }
   const { stateMachine } = env;
-  guarded(stateMachine, "byNeed.load", () => stateMachine.byNeed?.load(chunks));
+  guarded(stateMachine, "lazyLoading.load", () => stateMachine.lazyLoading?.load(chunks));
   if (state.transfer) continueTransfer(step);
   executeCommitted(step);
 }

@@ -178,7 +178,7 @@ function placePage(step: Step, transfer: Transfer, page: KnownLeaf): void {
 
 /** Whether a chunk's content is put in place at the end. */
 function isStaged({ env }: Step, id: string): boolean {
-  return !env.stateMachine.byNeed || !id.startsWith("m");
+  return !env.stateMachine.lazyLoading || !id.startsWith("m");
 }
 
 function stage(
@@ -205,8 +205,9 @@ function finish(step: Step, transfer: Transfer, root: Root): void {
   const chunks = state.tree.find("m", { at: "" });
   const isEmpty = Array.isArray(chunks) && chunks.length === 0;
   const { stateMachine } = env;
-  if (stateMachine.byNeed) guarded(stateMachine, "byNeed.unload", () => stateMachine.byNeed!.unload(isEmpty));
-  else guarded(stateMachine, "restore", () => stateMachine.restore(machineChunks(staged)));
+  if (stateMachine.lazyLoading) {
+    guarded(stateMachine, "lazyLoading.unload", () => stateMachine.lazyLoading!.unload(isEmpty));
+  } else guarded(stateMachine, "restore", () => stateMachine.restore(machineChunks(staged)));
   state.clients.restore([...staged].filter(([id]) => !id.startsWith("m")));
   const live = state.tree.blobs();
   const retired = [...former].filter((blob) => !live.has(blob));

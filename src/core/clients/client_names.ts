@@ -1,7 +1,7 @@
 /**
  * The names of unsigned clients: their half of the client table.
  *
- * A vouched request runs once. Let P be the agreed time of the batch before the one in which it is executed, and T >= P that of its own
+ * A gateway request runs once. Let P be the agreed time of the batch before the one in which it is executed, and T >= P that of its own
  * batch. It runs only if P <= `notAfter` <= P + `nameIdleMs` (T + `nameIdleMs`, if it is the first), and its name is last used at T then. The name
  * goes only where P' > T + `nameIdleMs` >= `notAfter`, and P' never falls: there and later the request has expired. So has one that was answered from memory, as
  * that is the last word only if it expires before its name can go; else it is ordered, which uses the name again.

@@ -8,7 +8,7 @@ import type { Millis, SequenceNumber } from "../messages/ids.ts";
 export interface Moment {
   readonly sequence: SequenceNumber;
   readonly timestamp: Millis;
-  /** The agreed time of the batch before, by which names and vouched requests grow old; `timestamp` has passed, if it is absent. */
+  /** The agreed time of the batch before, by which names and gateway requests grow old; `timestamp` has passed, if it is absent. */
   readonly before?: number;
 }
 

@@ -13,7 +13,7 @@ import { makeRoom, type Moment } from "./client_room.ts";
 import type { Limits } from "../config.ts";
 import type { ClientId, Digest, Millis, SequenceNumber } from "../messages/ids.ts";
 import type { Environment, Plain } from "../io.ts";
-import type { Request, Result, VouchedOperation, VouchedRequest } from "../messages/messages.ts";
+import type { GatewayRequest, Request, Result, VouchedOperation } from "../messages/messages.ts";
 import { NEVER, refusal, refuse, reused } from "./refusals.ts";
 import type { ChunkChange } from "../tree/state_tree.ts";
 import { decodeReplies, encodeReplies, storedBytes, type StoredReply, storedReply } from "./stored_replies.ts";
@@ -93,8 +93,8 @@ export class ClientTable {
     return results;
   }
 
-  /** What a vouched request is answered for good, as in {@linkcode lookup}. What has expired can be executed in no later batch. */
-  lookupAll({ operations, notAfter }: VouchedRequest, agreedTime: Millis): readonly Result[] | null {
+  /** What a gateway request is answered for good, as in {@linkcode lookup}. What has expired can be executed in no later batch. */
+  lookupAll({ operations, notAfter }: GatewayRequest, agreedTime: Millis): readonly Result[] | null {
     const isExpired = notAfter < agreedTime;
     const results: Result[] = [];
     for (const operation of operations) {

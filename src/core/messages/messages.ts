@@ -42,9 +42,9 @@ export interface VouchedOperation {
 }
 
 /** Operations of unsigned clients, which a member replica (the gateway) vouches for with its signature. */
-export interface VouchedRequest {
+export interface GatewayRequest {
   /** Tells it from other messages. */
-  readonly kind: "vouched-request";
+  readonly kind: "gateway-request";
   /** Who signs it. */
   readonly gateway: ReplicaId;
   /** Executed where the agreed time of the batch before is at most this (else `expired`) and no more than `nameIdleMs` less (else `too-early`). */
@@ -125,8 +125,8 @@ export type Refusal =
   | "timestamp-reused" // that timestamp was another operation's
   | "reply-storage-full" // the client must acknowledge replies first, or ask for less at once
   | "too-many-clients" // no session or name is idle long enough to make room
-  | "expired" // a vouched request past its `notAfter`: it is never executed
-  | "too-early"; // a vouched request whose `notAfter` is further ahead than names are remembered
+  | "expired" // a gateway request past its `notAfter`: it is never executed
+  | "too-early"; // a gateway request whose `notAfter` is further ahead than names are remembered
 
 /** ⟨REPLY, v, t, c, i, r⟩: f + 1 that agree on all but `replica` and `view` are a receipt (PBFT §4.1). */
 export interface Reply {
@@ -158,7 +158,7 @@ export type ReplicaMessage =
   | Fetch
   | Blobs;
 /** What is ordered. */
-export type AnyRequest = Request | VouchedRequest;
+export type AnyRequest = Request | GatewayRequest;
 /** Every kind of message. */
 export type Message = ReplicaMessage | AnyRequest | Query | QueryReply;
 /** The name of a kind of message. */

@@ -95,7 +95,7 @@ function resultsOf(step: Step, place: Place, message: AnyRequest, { digest }: Si
     });
   }
   // Judged by the time before this batch, which its gateway can know. A name outlives every request that is executed for it
-  // (see ClientTable), so that a vouched request that is replayed never runs twice.
+  // (see ClientTable), so that a gateway request that is replayed never runs twice.
   const { notAfter } = message;
   const refused = notAfter < before
     ? refusal("expired", NEVER)

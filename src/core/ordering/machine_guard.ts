@@ -63,15 +63,15 @@ export function changesOf(machine: StateMachine): readonly (readonly [id: string
 /** What must be loaded before `operations`. If the machine throws on some of them, of the others; those will be rejected. */
 export function needsOf(
   machine: StateMachine,
-  byNeed: StateByNeed,
+  lazyLoading: StateByNeed,
   operations: readonly Uint8Array[],
 ): readonly ChunkNeed[] {
   try {
-    return guarded(machine, "byNeed.needs", () => [...byNeed.needs(operations)]);
+    return guarded(machine, "lazyLoading.needs", () => [...lazyLoading.needs(operations)]);
   } catch (error) {
     if (!(error instanceof StateMachineError)) throw error;
     if (operations.length <= 1) return [];
-    return operations.flatMap((operation) => needsOf(machine, byNeed, [operation]));
+    return operations.flatMap((operation) => needsOf(machine, lazyLoading, [operation]));
   }
 }
 
@@ -89,8 +89,8 @@ export function guarded<T>(machine: StateMachine, method: string, call: () => T)
 }
 
 /** Whether a broken invariant of this package was thrown, and not what the machine's author wrote. */
-export function isOurs({ byNeed }: StateMachine, thrown: unknown): boolean {
-  return byNeed !== undefined && thrown instanceof InvariantError;
+export function isOurs({ lazyLoading }: StateMachine, thrown: unknown): boolean {
+  return lazyLoading !== undefined && thrown instanceof InvariantError;
 }
 
 function checkedChange(change: unknown): readonly [string, Uint8Array | null] {

@@ -27,7 +27,7 @@ export function onRequest(step: Step, request: Verified<SignedRequest>): void {
     return step.discard(message.kind, null, "buffer-full");
   }
   step.event({ kind: "request-received", digest });
-  const ours = message.kind === "vouched-request" && message.gateway === step.self;
+  const ours = message.kind === "gateway-request" && message.gateway === step.self;
   if (ours && !step.isPrimary) relay(step, entry, step.primary);
 }
 

@@ -110,21 +110,21 @@ function restoreState(
     invariant(bytes !== undefined, `the store has blob ${digest} of the checkpoint at ${sequence}`);
     return env.unpack(bytes);
   };
-  const { byNeed } = env.stateMachine;
+  const { lazyLoading } = env.stateMachine;
   const root = readRoot(read(rootDigest));
   const listed: (readonly [id: string, digest: Digest])[] = [];
   state.tree.open(rootDigest, root);
   for (const [, digest] of root.pages) {
-    if (byNeed && !recovered.blobs.has(digest)) continue;
+    if (lazyLoading && !recovered.blobs.has(digest)) continue;
     const page = readPage(read(digest));
     state.tree.load(digest, page);
     listed.push(...entriesOf(page));
   }
-  const wanted = listed.filter(([id]) => !byNeed || !id.startsWith("m"));
+  const wanted = listed.filter(([id]) => !lazyLoading || !id.startsWith("m"));
   const chunks = wanted.map(([id, digest]): ChunkChange => [id, readChunk(read(digest))[1]]);
   // A page that was not wanted has none of the client table's, so it has the state machine's.
   const isEmpty = state.tree.unloaded().length === 0 && !listed.some(([id]) => id.startsWith("m"));
-  if (byNeed) guarded(env.stateMachine, "byNeed.unload", () => byNeed.unload(isEmpty));
+  if (lazyLoading) guarded(env.stateMachine, "lazyLoading.unload", () => lazyLoading.unload(isEmpty));
   else guarded(env.stateMachine, "restore", () => env.stateMachine.restore(machineChunks(chunks)));
   state.clients.restore(chunks.filter(([id]) => !id.startsWith("m")));
   state.lastExecuted = sequence;

@@ -4,7 +4,7 @@
  * @module
  */
 import { type AddressOf, connectionAddress, networkOf } from "./address.ts";
-import type { Applicant } from "./caller.ts";
+import type { Submitter } from "./submitter.ts";
 import { applicantOf, type Middleware, type MiddlewareContext } from "./context.ts";
 import { Problem } from "../problem.ts";
 import { rateLimit, type RateLimitOptions } from "./rate_limit.ts";
@@ -16,7 +16,7 @@ import { rateLimit, type RateLimitOptions } from "./rate_limit.ts";
 export type Admission =
   | "open"
   | { readonly allowlist: readonly string[] }
-  | ((applicant: Applicant) => boolean | Promise<boolean>);
+  | ((submitter: Submitter) => boolean | Promise<boolean>);
 
 /**
  * Middleware that answers 403 to whom a host does not serve. It stands after {@linkcode authenticate}.
@@ -25,8 +25,8 @@ export type Admission =
 export function admit(admission: Exclude<Admission, "open">): Middleware {
   const admits = typeof admission === "function" ? admission : listed(admission);
   return async (context, next) => {
-    const applicant = applicantOf(context);
-    if (!await admits(applicant)) return notAdmitted(applicant).toResponse();
+    const submitter = applicantOf(context);
+    if (!await admits(submitter)) return notAdmitted(submitter).toResponse();
     await next();
   };
 }
@@ -51,12 +51,12 @@ export function clientLimit({ address = connectionAddress, ...options }: ClientL
   return rateLimit({ ...options, keyOf, costOf: (context) => Math.max(1, applicantOf(context).operations) });
 }
 
-function notAdmitted({ client, name }: Applicant): Problem {
+function notAdmitted({ client, name }: Submitter): Problem {
   const who = client === null ? `clientID ${JSON.stringify(name)}` : `the client with key ${client}`;
   return new Problem("not-admitted", { detail: `${who} is not admitted at this replica` });
 }
 
-function listed({ allowlist }: { readonly allowlist: readonly string[] }): (applicant: Applicant) => boolean {
+function listed({ allowlist }: { readonly allowlist: readonly string[] }): (submitter: Submitter) => boolean {
   const wrong = allowlist.findIndex((key) => !/^[0-9a-f]{64}$/.test(key));
   if (wrong >= 0) {
     throw new TypeError(`allowlist[${wrong}]: expected a public key, 64 lower-case hex digits, got something else`);

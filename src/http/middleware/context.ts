@@ -2,14 +2,14 @@
  * What the routes and their middleware have in common, in terms that any version of Hono understands.
  * @module
  */
-import type { Applicant } from "./caller.ts";
-import type { Caller } from "./caller_class.ts";
+import type { Submitter } from "./submitter.ts";
+import type { Caller } from "./callers.ts";
 import { Problem } from "../problem.ts";
 
 /** What stands in `c.var` on the routes where clients submit something. In an app of one's own: `new Hono<{ Variables: ClientVariables }>()`. */
 export interface ClientVariables {
   /** Who submits, and what: set once that was read and verified. */
-  applicant: Applicant;
+  submitter: Submitter;
   /** Who calls, as far as that is known before the body is read. */
   caller: Caller;
 }
@@ -27,7 +27,7 @@ export interface MiddlewareContext {
 /** The `Context` of middleware that finds out who asks. */
 export interface ApplicantContext extends MiddlewareContext {
   /** Tells what comes after. */
-  set(key: "applicant", applicant: Applicant): void;
+  set(key: "submitter", submitter: Submitter): void;
 }
 
 /**
@@ -78,7 +78,7 @@ export function atMost(max: number): Middleware {
 }
 
 /** Who asks. @throws {TypeError} if nobody has found that out. */
-export function applicantOf({ var: { applicant } }: MiddlewareContext): Applicant {
-  if (applicant) return applicant;
-  throw new TypeError("c.var.applicant: expected middleware such as authenticate() before this one, got none");
+export function applicantOf({ var: { submitter } }: MiddlewareContext): Submitter {
+  if (submitter) return submitter;
+  throw new TypeError("c.var.submitter: expected middleware such as authenticate() before this one, got none");
 }

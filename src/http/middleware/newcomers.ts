@@ -96,14 +96,14 @@ export function limitNewcomers({ limits, replicas }: Genesis, timer: Pick<Timer,
   const sessions = new Newcomers({ max: share(limits.maxSessions), idleMs: limits.sessionIdleMs, now });
   return async (context, next) => {
     const network = context.var.caller?.network;
-    const applicant = applicantOf(context);
+    const submitter = applicantOf(context);
     let isIn = true;
-    if (applicant.kind === "operation") isIn = names.use(network, applicant.name, 0);
-    else if (applicant.kind === "request") {
-      const { message } = applicant.asked;
+    if (submitter.kind === "operation") isIn = names.use(network, submitter.name, 0);
+    else if (submitter.kind === "request") {
+      const { message } = submitter.asked;
       const isOpening = message.kind === "request" && message.session === 0;
-      if (isOpening) isIn = sessions.use(network, applicant.client, message.timestamp);
-      else sessions.touch(applicant.client);
+      if (isOpening) isIn = sessions.use(network, submitter.client, message.timestamp);
+      else sessions.touch(submitter.client);
     }
     if (isIn) return await next();
     return new Problem("too-many-clients", {

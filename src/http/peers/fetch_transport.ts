@@ -5,7 +5,7 @@
 import type { Digest, ReplicaId } from "../../core/messages/ids.ts";
 import type { Transport } from "../../node/ports.ts";
 import { type ClusterFile, encodeBundle } from "../../wire/mod.ts";
-import { CBOR } from "../middleware/caller.ts";
+import { CBOR } from "../middleware/submitter.ts";
 import { MEMBER_HEADER, type Membership } from "./membership.ts";
 import { isClients, RELAY_HEADER, type Relayer, relayOf } from "./relay.ts";
 

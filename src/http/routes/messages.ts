@@ -7,9 +7,9 @@ import { sha256 } from "../../crypto/mod.ts";
 import type { Bringer } from "../../node/in/intake.ts";
 import type { Rejection, Verifier } from "../../node/ports.ts";
 import { decodeBundle, DecodeError, frameKind, MAX_BODY_BYTES, SIGNATURE_BYTES } from "../../wire/mod.ts";
-import { type Applicant, CBOR } from "../middleware/caller.ts";
+import { CBOR, type Submitter } from "../middleware/submitter.ts";
 import type { BodyReader } from "../bodies/body.ts";
-import type { Caller } from "../middleware/caller_class.ts";
+import type { Caller } from "../middleware/callers.ts";
 import type { Deadlines } from "../bodies/deadlines.ts";
 import type { HostedNode } from "../hosted_node.ts";
 import { MEMBER_HEADER } from "../peers/membership.ts";
@@ -32,7 +32,7 @@ export interface MessagesFrom extends MessagesOptions {
 }
 
 /** Who has signed what it submits. */
-export type SignedApplicant = Extract<Applicant, { readonly kind: "request" | "query" }>;
+export type SignedApplicant = Extract<Submitter, { readonly kind: "request" | "query" }>;
 
 /** What {@linkcode signedAnswer} needs. */
 export interface SignedOptions {
@@ -108,13 +108,13 @@ function checkProof(body: Uint8Array, { proof }: Caller): void {
 
 /** `POST /requests` and `/queries`, once it is known who asks: 200 with this replica's signed answer, or 202: there was none so soon. */
 export async function signedAnswer(
-  applicant: SignedApplicant,
+  submitter: SignedApplicant,
   { node, executions }: SignedOptions,
   onServed: () => void = () => {},
 ): Promise<Response> {
   const { signal, clear } = executions.signal();
   try {
-    const { kind, asked } = applicant;
+    const { kind, asked } = submitter;
     const answer = kind === "query" ? await node.query(asked, { signal }) : await node.submit(asked, { signal });
     if (!(answer instanceof Uint8Array)) return problemOf(answer);
     onServed();

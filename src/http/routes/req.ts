@@ -14,7 +14,7 @@
  * @module
  */
 import type { Result, VouchedOperation } from "../../core/messages/messages.ts";
-import type { VouchedAnswer } from "../../node/gateway/gateway.ts";
+import type { GatewayAnswer } from "../../node/gateway/gateway.ts";
 import type { Rejection } from "../../node/ports.ts";
 import { fromUtf8, toBase64 } from "../../wire/mod.ts";
 import type { Deadlines } from "../bodies/deadlines.ts";
@@ -62,7 +62,7 @@ function retryHint(timestamp: number): string {
 }
 
 function orderedResponse(
-  answer: VouchedAnswer,
+  answer: GatewayAnswer,
   echo: { clientID: string; timestamp: number },
   node: HostedNode,
 ): Response {

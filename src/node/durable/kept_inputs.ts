@@ -254,7 +254,7 @@ function inputOf(signed: Signed, hash: (bytes: Uint8Array) => Digest): MessageIn
     case "view-change":
       return { kind: "view-change", viewChange: signed as Verified<Signed<ViewChange>> };
     case "request":
-    case "vouched-request":
+    case "gateway-request":
       return { kind: "request", request: withDigest(signed as Signed<AnyRequest>, hash) as Verified<SignedRequest> };
     default:
       throw new TypeError(`expected an input that is kept, got a ${signed.message.kind}`);

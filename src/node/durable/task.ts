@@ -53,7 +53,7 @@ export function taskOf({ request, refuse }: Bundle): Task {
     input: { kind: "request", request },
     settle(outcome) {
       if (outcome !== "full") return;
-      refuse({ reason: "overloaded", kind: "vouched-request", detail: "too many requests wait to be ordered" });
+      refuse({ reason: "overloaded", kind: "gateway-request", detail: "too many requests wait to be ordered" });
     },
   };
 }

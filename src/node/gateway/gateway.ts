@@ -12,12 +12,12 @@ import type { Genesis } from "../../core/config.ts";
 import type { Event } from "../../core/events.ts";
 import { type Digest, type Millis, millis, type ReplicaId, type View } from "../../core/messages/ids.ts";
 import type {
+  GatewayRequest,
   Reply,
   Result,
   SignedRequest,
   Verified,
   VouchedOperation,
-  VouchedRequest,
 } from "../../core/messages/messages.ts";
 import { weakQuorum } from "../../core/messages/quorum.ts";
 import { MAX_BODY_BYTES, pack } from "../../wire/mod.ts";
@@ -25,10 +25,10 @@ import { abortable } from "../async/abort.ts";
 import { deferred } from "../async/deferred.ts";
 import type { NodeLimits } from "../limits.ts";
 import type { Rejection, Timer } from "../ports.ts";
-import { checkOperation, isExpired, operationBytes, rejected } from "./vouched_operations.ts";
+import { checkOperation, isExpired, operationBytes, rejected } from "./gateway_operations.ts";
 
 /** What became of vouched operations, once f + 1 replicas agree on it. */
-export interface VouchedAnswer {
+export interface GatewayAnswer {
   /** The latest view that one of the voters said it is in. Not part of what they agree on. */
   readonly view: View;
   /** One per operation, in order. */
@@ -39,7 +39,7 @@ export interface VouchedAnswer {
 
 /** A bundle to be ordered. */
 export interface Bundle {
-  readonly request: Verified<SignedRequest<VouchedRequest>>;
+  readonly request: Verified<SignedRequest<GatewayRequest>>;
   /** The replica has no room for it: those who wait for it are told. */
   refuse(rejection: Rejection): void;
 }
@@ -52,17 +52,17 @@ export interface GatewayOptions {
   /** The agreed time as of the last batch that this replica has executed. */
   readonly agreedTime: () => Millis;
   readonly limits: Pick<NodeLimits, "maxVouchedOperations" | "maxVouchedBytes" | "maxBundlesInFlight">;
-  readonly sign: (request: VouchedRequest) => Verified<SignedRequest<VouchedRequest>>;
+  readonly sign: (request: GatewayRequest) => Verified<SignedRequest<GatewayRequest>>;
   /** There is a bundle to take, or soon will be: call {@linkcode Gateway.take} once what arrives now has arrived. */
   readonly wake: () => void;
   /** No agreement for a while: send the request to all, as replies may have been lost. */
-  readonly resend: (request: Verified<SignedRequest<VouchedRequest>>) => void;
+  readonly resend: (request: Verified<SignedRequest<GatewayRequest>>) => void;
 }
 
 interface Call {
   readonly operations: readonly VouchedOperation[];
   readonly bytes: number;
-  readonly resolve: (answer: VouchedAnswer | Rejection) => void;
+  readonly resolve: (answer: GatewayAnswer | Rejection) => void;
 }
 
 interface Vote {
@@ -73,7 +73,7 @@ interface Vote {
 }
 
 interface InFlight {
-  readonly request: Verified<SignedRequest<VouchedRequest>>;
+  readonly request: Verified<SignedRequest<GatewayRequest>>;
   readonly calls: readonly Call[];
   /** The agreed time when its operations were signed first. */
   readonly signedAt: Millis;
@@ -127,7 +127,7 @@ export class Gateway {
   }
 
   /** The bundles that are under way. */
-  requests(): readonly Verified<SignedRequest<VouchedRequest>>[] {
+  requests(): readonly Verified<SignedRequest<GatewayRequest>>[] {
     return Array.from(this.#inFlight.values(), ({ request }) => request);
   }
 
@@ -136,14 +136,14 @@ export class Gateway {
    * reason, and they may be ordered all the same.
    * @throws {TypeError} or {@linkcode RangeError} if an operation is not one.
    */
-  vouch(operations: readonly VouchedOperation[], signal?: AbortSignal): Promise<VouchedAnswer | Rejection> {
+  vouch(operations: readonly VouchedOperation[], signal?: AbortSignal): Promise<GatewayAnswer | Rejection> {
     if (operations.length === 0) throw new RangeError("operations: expected at least one, got none");
     operations.forEach(checkOperation);
     if (signal?.aborted) return Promise.reject(signal.reason);
     const bytes = operations.reduce((sum, operation) => sum + operationBytes(operation), 0);
     const rejection = this.#refusal(operations.length, bytes);
     if (rejection) return Promise.resolve(rejection);
-    const { promise, resolve } = deferred<VouchedAnswer | Rejection>();
+    const { promise, resolve } = deferred<GatewayAnswer | Rejection>();
     const call: Call = { operations, bytes, resolve };
     this.#waiting.push(call);
     this.#operations += operations.length;
@@ -151,7 +151,7 @@ export class Gateway {
     this.#options.wake();
     return abortable(promise.finally(() => this.#done(call)), signal, () => {
       this.#waiting = this.#waiting.filter((waiting) => waiting !== call);
-      resolve({ reason: "unavailable", kind: "vouched-request", detail: "the caller gave up" });
+      resolve({ reason: "unavailable", kind: "gateway-request", detail: "the caller gave up" });
     });
   }
 
@@ -227,7 +227,7 @@ export class Gateway {
     const { self, sign, agreedTime, genesis } = this.#options;
     const operations = what.calls.flatMap(({ operations }) => operations);
     let notAfter = agreedTime() + Math.min(VALID_MS, Math.floor(genesis.limits.nameIdleMs / 2));
-    const next = () => sign({ kind: "vouched-request", gateway: self, notAfter: millis(notAfter), operations });
+    const next = () => sign({ kind: "gateway-request", gateway: self, notAfter: millis(notAfter), operations });
     let request = next();
     // Equal operations make unequal requests, each with its own replies.
     while (this.#inFlight.has(request.digest)) request = (notAfter++, next());
@@ -272,14 +272,14 @@ export class Gateway {
     const { request } = bundle;
     if (this.#options.timer.monotonic() >= bundle.giveUpAt) {
       const detail = "no f + 1 replicas agreed in time; a retry with the same timestamps is safe";
-      return this.#finish(request.digest, { reason: "unavailable", kind: "vouched-request", detail });
+      return this.#finish(request.digest, { reason: "unavailable", kind: "gateway-request", detail });
     }
     bundle.resendAfterMs = Math.min(2 * bundle.resendAfterMs, MAX_RESEND_AFTER_MS);
     this.#setAlarm(bundle);
     this.#options.resend(request);
   }
 
-  #finish(digest: Digest, outcome: VouchedAnswer | Rejection): void {
+  #finish(digest: Digest, outcome: GatewayAnswer | Rejection): void {
     const bundle = this.#inFlight.get(digest);
     if (!bundle) return;
     this.#inFlight.delete(digest);

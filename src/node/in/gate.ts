@@ -135,7 +135,7 @@ export class Gate {
     const { message } = signed;
     switch (message.kind) {
       case "request":
-      case "vouched-request": {
+      case "gateway-request": {
         const request = this.#signatures.verifyRequest(signed as Signed<AnyRequest>);
         const from = message.kind === "request" ? null : message.gateway;
         return { to: "core", kind: message.kind, from, input: { kind: "request", request } };

@@ -194,7 +194,7 @@ export class Intake {
     const { observers, onReply, onFetch, onHeard } = this.#options;
     observers.tell((o) => o.onMessage?.("in", passed.kind, entry.frame.length));
     // A pre-prepare or a request may be passed on by somebody else.
-    const isFromSender = passed.kind !== "pre-prepare" && passed.kind !== "vouched-request";
+    const isFromSender = passed.kind !== "pre-prepare" && passed.kind !== "gateway-request";
     if (passed.from !== null && isFromSender) onHeard(passed.from, passed.to === "core" ? passed.input : null);
     switch (passed.to) {
       case "gateway":

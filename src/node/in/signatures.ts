@@ -92,11 +92,11 @@ export class Signatures {
 
   #keyOf(message: Message): string {
     if (message.kind === "request" || message.kind === "query") return message.client;
-    const id = message.kind === "vouched-request" ? message.gateway : message.replica;
+    const id = message.kind === "gateway-request" ? message.gateway : message.replica;
     const { replicas } = this.#options.genesis;
     const member = replicas[id];
     if (member) return member.publicKey;
-    const field = message.kind === "vouched-request" ? "gateway" : "replica";
+    const field = message.kind === "gateway-request" ? "gateway" : "replica";
     throw new Refused("unknown-signer", `${field}: expected 0 to ${replicas.length - 1}, got ${id}`);
   }
 }

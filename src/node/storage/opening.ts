@@ -42,9 +42,9 @@ export interface RestoreOptions {
   /** What is in the store, which is this replica's, if that was read just now. */
   readonly known?: Loaded | undefined;
   /** What the host keeps beside the core's records too. */
-  readonly keepsInputs?: boolean | undefined;
+  readonly persistInputs?: boolean | undefined;
   /** Of the state machine's part of the state nothing is read now. */
-  readonly byNeed?: boolean;
+  readonly lazyLoading?: boolean;
   /** Whether what is forgotten is wanted for an archive. */
   readonly archives?: boolean;
   /** What the store is. Default: `resume`. */
@@ -65,7 +65,7 @@ export async function restore(store: Store, identity: Identity, options: Restore
   for (let attempt = 1;; attempt++) {
     // A host that starts replicas at will says the same each time.
     const loaded = known ??
-      await identified(store, identity, start === "new" && options.keepsInputs ? "recover" : start);
+      await identified(store, identity, start === "new" && options.persistInputs ? "recover" : start);
     start = "resume";
     known = undefined;
     try {
@@ -81,7 +81,7 @@ async function restoreLoaded(
   loaded: Loaded,
   store: Store,
   identity: Identity,
-  { keepsInputs = false, byNeed = false, archives = false }: RestoreOptions,
+  { persistInputs = false, lazyLoading = false, archives = false }: RestoreOptions,
 ): Promise<Restored> {
   const reader = new RecordReader(loaded.records, identity.genesis);
   const prePrepares = reader.accepted();
@@ -91,7 +91,7 @@ async function restoreLoaded(
   const checkpoint = reader.checkpoint();
   const fetched = reader.fetched();
   const { hash = sha256 } = identity;
-  const kept: Kept = keepsInputs ? reader.kept(hash) : { inputs: [] };
+  const kept: Kept = persistInputs ? reader.kept(hash) : { inputs: [] };
   const blobs = new BlobReader(store, hash);
   const bodies = await readBodies(
     blobs,
@@ -119,7 +119,7 @@ async function restoreLoaded(
         archive: archives ? new ArchiveBook({ accepted, committed }) : undefined,
       },
     ),
-    ...(keepsInputs && { keptInputs: new KeptInputs(identity.genesis, loaded.records.keys(), kept.timers) }),
+    ...(persistInputs && { keptInputs: new KeptInputs(identity.genesis, loaded.records.keys(), kept.timers) }),
     kept: kept.inputs,
     recovered: {
       ...(kept.timers && { timers: kept.timers }),
@@ -139,7 +139,7 @@ async function restoreLoaded(
       ...reader.clock(),
       ...reader.numbers(),
       evidence: reader.evidence(),
-      blobs: checkpoint ? await readTree(blobs, checkpoint.root, byNeed) : new Map(),
+      blobs: checkpoint ? await readTree(blobs, checkpoint.root, lazyLoading) : new Map(),
     },
   };
 }
@@ -214,7 +214,7 @@ async function readable(store: Store, identity: Identity): Promise<Loaded> {
 /** Whether all that the records name is there, the state machine's part of the state too, and is what it should be. */
 export async function isWhole(loaded: Loaded, store: Store, identity: Identity): Promise<boolean> {
   try {
-    const { recovered } = await restoreLoaded(loaded, store, identity, { keepsInputs: true, byNeed: true });
+    const { recovered } = await restoreLoaded(loaded, store, identity, { persistInputs: true, lazyLoading: true });
     if (recovered.checkpoint) {
       await checkTree(new BlobReader(store, identity.hash ?? sha256), recovered.checkpoint.root);
     }
@@ -236,15 +236,19 @@ async function checkTree(blobs: BlobReader, digest: Digest): Promise<void> {
   }
 }
 
-/** The blobs of a state: its root page, its pages, its chunks; `byNeed`: of the client table's part alone. */
-async function readTree(blobs: BlobReader, digest: Digest, byNeed: boolean): Promise<ReadonlyMap<Digest, Uint8Array>> {
+/** The blobs of a state: its root page, its pages, its chunks; `lazyLoading`: of the client table's part alone. */
+async function readTree(
+  blobs: BlobReader,
+  digest: Digest,
+  lazyLoading: boolean,
+): Promise<ReadonlyMap<Digest, Uint8Array>> {
   const roots = await blobs.read([digest]);
   const root = parse(`blob ${digest}`, () => readRoot(unpack(roots.get(digest)!)));
-  const listed = byNeed ? [...pagesOf(root, "n"), ...pagesOf(root, "s")] : root.pages.map(([, page]) => page);
+  const listed = lazyLoading ? [...pagesOf(root, "n"), ...pagesOf(root, "s")] : root.pages.map(([, page]) => page);
   const pages = await blobs.read(listed);
   const chunks = [...pages].flatMap(([page, bytes]) => {
     const entries = parse(`blob ${page}`, () => entriesOf(readPage(unpack(bytes))));
-    return entries.filter(([id]) => !byNeed || !id.startsWith("m")).map(([, chunk]) => chunk);
+    return entries.filter(([id]) => !lazyLoading || !id.startsWith("m")).map(([, chunk]) => chunk);
   });
   return new Map([...roots, ...pages, ...await blobs.read(chunks)]);
 }

@@ -6,11 +6,11 @@
 import type { Digest, Millis, ReplicaId } from "../../core/messages/ids.ts";
 import type {
   AnyRequest,
+  GatewayRequest,
   Message,
   MessageKind,
   PrePrepare,
   Signed,
-  VouchedRequest,
 } from "../../core/messages/messages.ts";
 import type { Query, QueryReply } from "../../core/messages/queries.ts";
 import { sign } from "../../node/environment.ts";
@@ -27,9 +27,9 @@ import {
   utf8,
 } from "../../wire/mod.ts";
 import { EPOCH_MS } from "../world/clock.ts";
-import { Forger } from "./message_forger.ts";
-import { Inventor } from "./message_inventor.ts";
-import type { Meddler } from "./fault_injector.ts";
+import { MessageForger } from "./message_forger.ts";
+import { MessageInventor } from "./message_inventor.ts";
+import type { FaultInjector } from "./fault_injector.ts";
 import { mutate, mutateReply, withOldSignature } from "./mutators.ts";
 import type { Behaviour } from "../plan/plan.ts";
 import type { Random } from "../random.ts";
@@ -59,13 +59,13 @@ const LATE_MS = 700;
 const WILD_MS = [1, 1, 2_000, -600_000, 600_000];
 
 /** Tampers with what a replica says. */
-export class Mischief implements Meddler {
+export class ByzantineReplica implements FaultInjector {
   readonly #options: MischiefOptions;
   readonly #signer: Signer;
   readonly #n: number;
   readonly #heard: Uint8Array[] = [];
-  readonly #forger: Forger;
-  readonly #inventor: Inventor;
+  readonly #forger: MessageForger;
+  readonly #inventor: MessageInventor;
   /** Requests that were in batches. */
   readonly #old: Signed<AnyRequest>[] = [];
   /** Kinds that it does not say; empty: nothing at all. */
@@ -82,8 +82,8 @@ export class Mischief implements Meddler {
     this.#options = options;
     this.#signer = crypto.createSigner(keyOf(replica), cluster);
     const own = { world: options.world, replica, signer: this.#signer, random };
-    this.#forger = new Forger(own);
-    this.#inventor = new Inventor(own);
+    this.#forger = new MessageForger(own);
+    this.#inventor = new MessageInventor(own);
     this.#n = genesis.replicas.length;
     this.#mute = random.chance(0.3) ? [] : random.some(REPLICA_KINDS, 0.4);
     // Told to all, the other story becomes the only one.
@@ -268,13 +268,13 @@ export class Mischief implements Meddler {
   }
 
   /** For somebody whom it has made up, and whose key nobody else touches. */
-  #vouch(someone: number): VouchedRequest {
+  #vouch(someone: number): GatewayRequest {
     const { replica, random, world: { engine, coverage } } = this.#options;
-    coverage.count("mutator", "vouched-request: for nobody");
+    coverage.count("mutator", "gateway-request: for nobody");
     const operation = utf8(`SET liar${someone} ${random.int(0, 9)}`);
     const operations = [{ name: `liar ${someone}`, timestamp: random.int(0, 9), operation }];
     const notAfter = Math.floor(EPOCH_MS + engine.now + random.pick([-1_000, 30_000, 10_000_000])) as Millis;
-    return { kind: "vouched-request", gateway: replica, notAfter, operations };
+    return { kind: "gateway-request", gateway: replica, notAfter, operations };
   }
 }
 

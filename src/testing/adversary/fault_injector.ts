@@ -5,7 +5,7 @@
 import type { ReplicaId } from "../../core/messages/ids.ts";
 
 /** What stands between a faulty replica and the world. */
-export interface Meddler {
+export interface FaultInjector {
   /** What goes out instead of these frames, and how much later, ms. */
   outgoing(
     to: ReplicaId,

@@ -36,7 +36,7 @@ type Vote = PrePrepare | Prepare | Commit;
 const MEMORY = 30;
 
 /** Makes forgeries that fit to what goes on. */
-export class Forger {
+export class MessageForger {
   readonly #options: ForgerOptions;
   readonly #votes: Signed<Vote>[] = [];
 

@@ -22,7 +22,7 @@ import type { ForgerOptions } from "./message_forger.ts";
 import { otherDigest } from "./mutators.ts";
 
 /** Invents. */
-export class Inventor {
+export class MessageInventor {
   readonly #options: ForgerOptions;
   readonly #n: number;
   /** Where the last vote was that went out. */

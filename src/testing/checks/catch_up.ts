@@ -18,8 +18,8 @@ export function catchUpMs({ network, disk }: Plan): number {
 
 /** Looks, in time, whether all that are healed have executed what had been executed by then. */
 export function watchCatchUp(cluster: Cluster, plan: Plan): void {
-  const { engine, report, genesis, coverage, witness: { ledger } } = cluster.world;
-  const { highest } = ledger;
+  const { engine, report, genesis, coverage, checker: { executions } } = cluster.world;
+  const { highest } = executions;
   const behind = () =>
     cluster.core.filter((id) => Math.max(...cluster.machinesOf(id).map(({ lastExecuted }) => lastExecuted)) < highest);
   if (behind().length > 0) coverage.count("catch-up", "somebody is behind");

@@ -28,12 +28,12 @@ export function checkStores({ report, genesis }: World, machines: readonly Machi
 
 /** The healed replicas have executed all that anybody ever has. */
 export function checkDurability(world: World, machines: readonly Machine[]): void {
-  const { report, witness: { ledger }, crypto, genesis } = world;
+  const { report, checker: { executions }, crypto, genesis } = world;
   const histories = new Map<number, Digest>();
   let history = "0".repeat(64) as Digest;
-  for (let sequence = 1; sequence <= ledger.highest; sequence++) {
-    const entry = ledger.entries.get(sequence as never);
-    if (!entry) return report("order", `nobody executed ${sequence}, although ${ledger.highest} was`);
+  for (let sequence = 1; sequence <= executions.highest; sequence++) {
+    const entry = executions.entries.get(sequence as never);
+    if (!entry) return report("order", `nobody executed ${sequence}, although ${executions.highest} was`);
     history = crypto.hash(pack([history, entry.digest] as Plain));
     histories.set(sequence, history);
   }
@@ -41,7 +41,7 @@ export function checkDurability(world: World, machines: readonly Machine[]): voi
     if (!node || isFaulty) continue;
     const { lastExecuted, history } = node.status().replica;
     // Beyond what anybody has let out: a step that is not durable yet.
-    if (lastExecuted === 0 || lastExecuted > ledger.highest || histories.get(lastExecuted) === history) continue;
+    if (lastExecuted === 0 || lastExecuted > executions.highest || histories.get(lastExecuted) === history) continue;
     report(
       "durability",
       `${genesis.replicas[replica]!.name} at ${lastExecuted} has not executed what the others have`,

@@ -30,7 +30,7 @@ export interface Moment {
   readonly label: string;
   /** Its store has what the replica in memory knows it to have, and nothing else. */
   readonly disk: Disk;
-  readonly keepsInputs: boolean;
+  readonly persistInputs: boolean;
   /** As the replica in memory says. */
   readonly status: ReplicaStatus;
   /** How long it has waited, as it says. */
@@ -45,11 +45,11 @@ export interface Moment {
 
 /** Reads a second replica from the store and reports where it differs. */
 export async function checkReload(moment: Moment): Promise<void> {
-  const { world, replica, label, disk, keepsInputs, status, timers, formerBodies, now, random } = moment;
+  const { world, replica, label, disk, persistInputs, status, timers, formerBodies, now, random } = moment;
   const { genesis, cluster, settings, crypto, keyOf, report, coverage, createCore } = world;
   const copy = copyOf(disk);
   const lost = lostBody({
-    owed: world.witness.owedBodies(replica),
+    owed: world.checker.owedBodies(replica),
     blobs: disk.blobs,
     nullDigest: crypto.hash(encodeBatch(0 as Millis, [])),
     n: genesis.replicas.length,
@@ -58,7 +58,7 @@ export async function checkReload(moment: Moment): Promise<void> {
   const { recovered, kept } = await restore(
     copy,
     { genesis, cluster, self: replica, hash: crypto.hash },
-    { keepsInputs },
+    { persistInputs },
   );
   const coreOf = (from: Recovered) =>
     createCore(
@@ -85,12 +85,12 @@ export async function checkReload(moment: Moment): Promise<void> {
   const { messages, records } = core.step({ kind: "start", kept }, now);
   // Memory waits for chunks before it can take its next checkpoint, and the other one, which has them all, takes it at its start.
   const isSealed = rootRead === status.stateRoot && records.some(({ kind }) => kind === "checkpoint");
-  coverage.count("reload", keepsInputs ? "with its inputs" : "with what binds it");
+  coverage.count("reload", persistInputs ? "with its inputs" : "with what binds it");
   const again = core.status();
   // What is decided in memory and can't be executed yet, as others tell it again; and what a primary proposes at its start.
   const decided = status.slots.filter(({ stage }) => stage === "committed").map(({ sequence }) => sequence);
   const ignored = new Set([...decided, ...messages.flatMap(({ message: { message } }) => proposed(message))]);
-  const difference = reloadDifference(status, again, { keepsInputs, ignored, isSealed });
+  const difference = reloadDifference(status, again, { persistInputs, ignored, isSealed });
   if (difference) report("reload", `${label}, read from its store, has ${difference}`);
   // It may be stored later than it is seen, but then it stays.
   const [seen, stored] = [again.evidence.length, recovered.evidence?.length ?? 0];
@@ -99,7 +99,7 @@ export async function checkReload(moment: Moment): Promise<void> {
   }
   const left = leftBelow(recovered, kept, status.lowWatermark, genesis);
   if (left) report("bounds", `${label} keeps ${left}, its low watermark is ${status.lowWatermark}`);
-  const patience = keepsInputs && timers ? patienceLost(timers, recovered) : null;
+  const patience = persistInputs && timers ? patienceLost(timers, recovered) : null;
   if (patience) report("reload", `${label}, read from its store, ${patience}`);
   // A cluster of one has nobody to play the others.
   if (world.drills && genesis.replicas.length > 1 && random.chance(DRILLED)) {
@@ -109,7 +109,7 @@ export async function checkReload(moment: Moment): Promise<void> {
 
 /** What is known of a reload besides the two replicas. */
 export interface ReloadContext {
-  readonly keepsInputs: boolean;
+  readonly persistInputs: boolean;
   /** Numbers that may be at any stage. */
   readonly ignored: ReadonlySet<SequenceNumber>;
   /** Whether it has taken a checkpoint at its start for which memory waits. */
@@ -120,14 +120,14 @@ export interface ReloadContext {
 export function reloadDifference(
   memory: ReplicaStatus,
   again: ReplicaStatus,
-  { keepsInputs, ignored, isSealed }: ReloadContext,
+  { persistInputs, ignored, isSealed }: ReloadContext,
 ): string | null {
   // Memory may wait for chunks, all of which the other one has; it may know of a later state to fetch than it does, to which a start
   // turns at once; or it has let go of checkpoints for later ones, when the store still has a quorum of them.
   const isFurther = isSealed || again.lastExecuted > memory.lastExecuted ||
     (again.transferring && again.lowWatermark > memory.lowWatermark);
   // What is fetched is to take the place of what was executed after the last checkpoint.
-  const isEqual = keepsInputs && !memory.transferring && !isFurther;
+  const isEqual = persistInputs && !memory.transferring && !isFurther;
   // Kept inputs are compared in another order: a contradiction that memory saw too late to note may be found then.
   const evidence = again.evidence.length > memory.evidence.length ? memory.evidence : again.evidence;
   if (isEqual) return differenceIn(all(memory, ignored), all({ ...again, evidence }, ignored));

@@ -45,10 +45,10 @@ export class HostileClient {
   #timestamp = 1;
 
   constructor(options: HostileClientOptions) {
-    const { world: { crypto, cluster, witness }, name } = options;
+    const { world: { crypto, cluster, checker }, name } = options;
     this.#options = options;
     this.#signer = crypto.createSigner(crypto.keyPair(name).privateKey, cluster);
-    witness.distrustClient(this.#signer.publicKey);
+    checker.distrustClient(this.#signer.publicKey);
   }
 
   /** Begins, and goes on until it is over. */

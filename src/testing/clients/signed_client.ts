@@ -14,7 +14,7 @@ import type { History, Invocation } from "./history.ts";
 import { shown } from "../world/observed_core.ts";
 import type { Random } from "../random.ts";
 import { Reader } from "./reader.ts";
-import { Thinking } from "./think_time.ts";
+import { ThinkTime } from "./think_time.ts";
 import type { Workload } from "../plan/workload.ts";
 import type { World } from "../world/world.ts";
 
@@ -67,7 +67,7 @@ export class SignedClient {
   readonly #verifier: Verifier;
   readonly #reader: Reader;
   readonly #waiting = new Map<Digest, Waiting>();
-  readonly #thinking: Thinking;
+  readonly #thinking: ThinkTime;
   #session = 0;
   #nonce = 1;
   #timestamp = 1;
@@ -79,7 +79,7 @@ export class SignedClient {
   constructor(options: ClientOptions) {
     const { world: { engine, crypto, cluster }, name, random, habits } = options;
     this.#options = options;
-    this.#thinking = new Thinking(engine, random, habits.thinkMs);
+    this.#thinking = new ThinkTime(engine, random, habits.thinkMs);
     this.#signer = crypto.createSigner(crypto.keyPair(`client ${name}`).privateKey, cluster);
     this.#verifier = crypto.createVerifier(cluster);
     this.#reader = new Reader({
@@ -163,7 +163,7 @@ export class SignedClient {
     const { world } = this.#options;
     const request: Request = { kind: "request", client: this.#signer.publicKey as ClientId, ...fields };
     const signed = withDigest(sign(this.#signer, request), world.crypto.hash);
-    world.witness.made(signed.digest);
+    world.checker.made(signed.digest);
     const { digest } = signed;
     const waiting = {
       digest,
@@ -221,7 +221,7 @@ export class SignedClient {
       if (message.kind !== "reply" || message.request !== waiting.digest || message.replica !== from) return null;
       const { publicKey } = this.#options.world.genesis.replicas[from]!;
       if (!this.#verifier.verify(publicKey, "reply", bytes, signature)) return null;
-      this.#options.world.witness.replied(message);
+      this.#options.world.checker.replied(message);
       this.#view = message.view % this.#options.world.genesis.replicas.length;
       return message.results;
     } catch {
@@ -232,12 +232,12 @@ export class SignedClient {
   #settle(waiting: Waiting, results: readonly Result[]): void {
     const { world, name } = this.#options;
     this.#waiting.delete(waiting.digest);
-    world.witness.told(waiting.digest, [...results]);
+    world.checker.told(waiting.digest, [...results]);
     if (waiting.request.session === 0) return this.#opened(results[0]!);
     waiting.invocations.forEach((invocation, i) => {
       const { status, value } = results[i]!;
       if (status === "refused" && fromUtf8(value) === "unknown-session") {
-        world.witness.refused(waiting.request);
+        world.checker.refused(waiting.request);
         return this.#onEviction(waiting.request.session);
       }
       if (status === "refused") {

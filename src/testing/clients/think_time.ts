@@ -14,7 +14,7 @@ interface Pause {
 }
 
 /** The pauses of one client; several at once if it has several requests under way. */
-export class Thinking {
+export class ThinkTime {
   readonly #engine: Engine;
   readonly #random: Random;
   #meanMs: number;

@@ -4,13 +4,13 @@
  * @module
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
-import type { VouchedAnswer } from "../../node/gateway/gateway.ts";
+import type { GatewayAnswer } from "../../node/gateway/gateway.ts";
 import type { Rejection } from "../../node/ports.ts";
 import { fromUtf8 } from "../../wire/mod.ts";
 import type { Invocation } from "./history.ts";
 import { shown } from "../world/observed_core.ts";
 import type { ClientOptions } from "./signed_client.ts";
-import { Thinking } from "./think_time.ts";
+import { ThinkTime } from "./think_time.ts";
 
 /** Without an answer for so long another gateway is asked, ms. */
 const RETRY_MS = 2_500;
@@ -26,14 +26,14 @@ export class UnsignedClient {
   readonly #options: ClientOptions;
   /** Those that it may trust. */
   readonly #gateways: () => readonly ReplicaId[];
-  readonly #thinking: Thinking;
+  readonly #thinking: ThinkTime;
   #timestamp = 0;
   #isWaiting = false;
 
   constructor(options: ClientOptions, gateways: () => readonly ReplicaId[]) {
     this.#options = options;
     this.#gateways = gateways;
-    this.#thinking = new Thinking(options.world.engine, options.random, options.habits.thinkMs);
+    this.#thinking = new ThinkTime(options.world.engine, options.random, options.habits.thinkMs);
   }
 
   /** Whether all its operations are answered. */
@@ -56,7 +56,7 @@ export class UnsignedClient {
     const operation = workload.operation(random, nextId());
     const timestamp = ++this.#timestamp;
     this.#isWaiting = true;
-    world.witness.asked(name, timestamp, operation);
+    world.checker.asked(name, timestamp, operation);
     world.trace.line(name, () => `asks t=${timestamp}: ${shown(operation)}`);
     this.#ask(timestamp, history.invoke(name, operation, world.engine.now));
   }
@@ -78,7 +78,7 @@ export class UnsignedClient {
     engine.after(RETRY_MS, () => this.#ask(timestamp, invocation));
   }
 
-  #onAnswer(invocation: Invocation, answer: VouchedAnswer | Rejection, afterMs: number): void {
+  #onAnswer(invocation: Invocation, answer: GatewayAnswer | Rejection, afterMs: number): void {
     const { world, name } = this.#options;
     if (invocation.outcome !== null || "reason" in answer) return;
     const { status, value, sequence } = answer.results[0]!;

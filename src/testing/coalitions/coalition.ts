@@ -5,10 +5,10 @@
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
 import { decodeFrame, type Frame } from "../../wire/mod.ts";
-import type { Meddler } from "../adversary/fault_injector.ts";
+import type { FaultInjector } from "../adversary/fault_injector.ts";
 import type { SchemeName } from "../plan/plan.ts";
 import { Plot, type PlotOptions } from "./plot.ts";
-import type { Said, Scheme } from "./scheme.ts";
+import type { Scheme, Statement } from "./scheme.ts";
 import { SCHEMES } from "./schemes.ts";
 
 /** What a coalition is made of. */
@@ -39,7 +39,7 @@ export class Coalition {
   }
 
   /** What stands between a member and the world. */
-  meddlerOf(member: ReplicaId): Meddler {
+  meddlerOf(member: ReplicaId): FaultInjector {
     return {
       outgoing: (to, frames) => frames.flatMap((frame) => this.#say(member, to, frame)),
       incoming: (frames) => {
@@ -58,7 +58,7 @@ export class Coalition {
       if (!scheme.says) continue;
       out = out.flatMap((one) => {
         const content = this.#content(one.frame);
-        const said: readonly Said[] | null = content ? scheme.says!({ member, to, content, ...one }) : null;
+        const said: readonly Statement[] | null = content ? scheme.says!({ member, to, content, ...one }) : null;
         return said?.map(({ frame, afterMs = 0 }) => ({ frame, afterMs: one.afterMs + afterMs })) ?? [one];
       });
     }

@@ -15,7 +15,7 @@ export interface Speech {
 }
 
 /** What goes out in its place. */
-export interface Said {
+export interface Statement {
   readonly frame: Uint8Array;
   /** By so much later, ms. */
   readonly afterMs?: number;
@@ -24,7 +24,7 @@ export interface Said {
 /** One thing that a coalition is up to. */
 export interface Scheme {
   /** What goes out instead of what a member's core wants to say; `null`: this scheme leaves it as it is. */
-  says?(speech: Speech): readonly Said[] | null;
+  says?(speech: Speech): readonly Statement[] | null;
   /** A member hears something. */
   hears?(content: Frame, member: ReplicaId): void;
   /** Whether a member's own core is to hear it. */

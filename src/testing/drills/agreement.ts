@@ -3,46 +3,46 @@
  * @module
  */
 import type { Input } from "../../core/io.ts";
-import type { Place } from "./cast.ts";
+import type { Place } from "./peers.ts";
 import { ofKind } from "./copy.ts";
-import type { Scene } from "./scene.ts";
+import type { DrillContext } from "./context.ts";
 
 /** A number is agreed on among liars: nothing of theirs counts, and no quorum's word is ignored. */
-export function countsVotes(scene: Scene): void {
-  const { copy, cast, random } = scene;
-  scene.needs(scene.quieten() && scene.room > 1 && scene.becomeBackup());
+export function countsVotes(context: DrillContext): void {
+  const { copy, peers, random } = context;
+  context.needs(context.quieten() && context.room > 1 && context.becomeBackup());
   const { view, primary, lastExecuted } = copy.status;
-  const batch = scene.batch();
-  const place = { view, sequence: scene.next, digest: batch.digest };
-  const query = cast.query();
+  const batch = context.batch();
+  const place = { view, sequence: context.next, digest: batch.digest };
+  const query = peers.query();
   const wrong = [
-    { ...place, digest: scene.anyDigest() },
-    { ...place, digest: cast.empty.digest },
+    { ...place, digest: context.anyDigest() },
+    { ...place, digest: peers.empty.digest },
     { ...place, view: view + 1 },
-    { ...place, view: view + cast.n },
+    { ...place, view: view + peers.n },
     { ...place, sequence: place.sequence + 1 },
   ];
-  const prepare = (to: Place, by = primary): Input => ({ kind: "prepare", prepare: cast.prepare(to, by) });
-  const commit = (to: Place, by = primary): Input => ({ kind: "commit", commit: cast.commit(to, by) });
+  const prepare = (to: Place, by = primary): Input => ({ kind: "prepare", prepare: peers.prepare(to, by) });
+  const commit = (to: Place, by = primary): Input => ({ kind: "commit", commit: peers.commit(to, by) });
   const backups = random.shuffled(copy.others.filter((id) => id !== primary));
   const honest = backups.slice(0, copy.quorum - 2);
   const liars = backups.slice(copy.quorum - 2);
   const lies = [prepare(place), ...liars.map((id) => prepare(random.pick(wrong), id))];
   const early = random.some(lies, 0.5);
   for (const lie of early) copy.take(lie);
-  const accepted = scene.propose(place, batch);
-  scene.demand("liveness", ofKind(accepted, "prepare").length === 1, () => {
+  const accepted = context.propose(place, batch);
+  context.demand("liveness", ofKind(accepted, "prepare").length === 1, () => {
     return `says nothing to the primary's pre-prepare of ${place.sequence} in view ${view}`;
   });
   for (const lie of lies.filter((lie) => !early.includes(lie))) copy.take(lie);
   // The primary has another batch for it, too; another replica proposes; and somebody is ahead of the view and of the window.
-  const other = scene.batch();
+  const other = context.batch();
   const others = [
-    { prePrepare: cast.prePrepare({ ...place, digest: other.digest }) },
-    { prePrepare: cast.prePrepare({ ...place, sequence: place.sequence + 1, digest: other.digest }, backups[0]!) },
-    { prePrepare: cast.prePrepare({ ...place, view: view + 1, sequence: place.sequence + 1, digest: other.digest }) },
-    { prePrepare: cast.prePrepare({ ...place, sequence: copy.status.highWatermark + 1, digest: other.digest }) },
-    { prePrepare: cast.prePrepare({ ...place, sequence: copy.status.lowWatermark, digest: other.digest }) },
+    { prePrepare: peers.prePrepare({ ...place, digest: other.digest }) },
+    { prePrepare: peers.prePrepare({ ...place, sequence: place.sequence + 1, digest: other.digest }, backups[0]!) },
+    { prePrepare: peers.prePrepare({ ...place, view: view + 1, sequence: place.sequence + 1, digest: other.digest }) },
+    { prePrepare: peers.prePrepare({ ...place, sequence: copy.status.highWatermark + 1, digest: other.digest }) },
+    { prePrepare: peers.prePrepare({ ...place, sequence: copy.status.lowWatermark, digest: other.digest }) },
   ];
   for (const { prePrepare } of others) {
     // Nobody else has its key: what it signed itself, and does not know of, it takes for a sign that its store is an old copy.
@@ -54,7 +54,7 @@ export function countsVotes(scene: Scene): void {
       copy.take(prepare(place, id));
     }
   });
-  scene.demand("liveness", ofKind(heard, "commit").length > 0, () => {
+  context.demand("liveness", ofKind(heard, "commit").length > 0, () => {
     return `has ${place.sequence} prepared in view ${view}, and does not say commit`;
   });
   const answered = copy.during((asked) => {
@@ -65,33 +65,33 @@ export function countsVotes(scene: Scene): void {
       copy.take(commit(place, id));
       copy.take(commit(place, id));
     }
-    scene.demand("certificates", copy.status.lastExecuted === lastExecuted, () => {
+    context.demand("certificates", copy.status.lastExecuted === lastExecuted, () => {
       return `executes ${place.sequence} with the commits of ${copy.quorum - 1} replicas`;
     });
-    scene.demand("linearizability", asked.answers.length === 0, () => {
+    context.demand("linearizability", asked.answers.length === 0, () => {
       return `answers a query before ${place.sequence}, which had prepared when it came, is executed`;
     });
     copy.take(commit(place, committing[copy.quorum - 2]));
   });
-  scene.demand("liveness", copy.status.lastExecuted === place.sequence, () => {
+  context.demand("liveness", copy.status.lastExecuted === place.sequence, () => {
     return `has ${copy.quorum} commits for ${place.sequence}, and does not execute it`;
   });
   const isAnswered = answered.answers.some((answer) =>
     answer.query === query.digest && typeof answer.outcome !== "string"
   );
-  scene.demand("liveness", isAnswered, () => `does not answer a query although ${place.sequence} is executed`);
+  context.demand("liveness", isAnswered, () => `does not answer a query although ${place.sequence} is executed`);
 }
 
 /** Proofs come that a number is decided: one is right. */
-export function believesDecisions(scene: Scene): void {
-  const { copy, cast, random } = scene;
-  scene.needs(scene.quieten() && scene.room > 1 && scene.becomeBackup());
-  const batch = scene.batch();
+export function believesDecisions(context: DrillContext): void {
+  const { copy, peers, random } = context;
+  context.needs(context.quieten() && context.room > 1 && context.becomeBackup());
+  const batch = context.batch();
   const hasBody = random.chance(0.5);
   const view = copy.status.view + random.int(0, 1);
-  const place = { view, sequence: scene.next, digest: batch.digest };
-  if (hasBody) scene.propose({ ...place, view: copy.status.view }, batch);
-  const right = scene.commits(place);
+  const place = { view, sequence: context.next, digest: batch.digest };
+  if (hasBody) context.propose({ ...place, view: copy.status.view }, batch);
+  const right = context.commits(place);
   const [first, ...rest] = right;
   const by = first!.message.replica;
   const wrong = [
@@ -99,44 +99,46 @@ export function believesDecisions(scene: Scene): void {
     right.slice(0, copy.f + 1),
     right.map(() => first!),
     [...rest, rest[0]!],
-    [...rest, cast.commit({ ...place, digest: scene.anyDigest() }, by)],
-    [...rest, cast.commit({ ...place, view: view + 1 }, by)],
-    [...rest, cast.commit({ ...place, sequence: place.sequence + 1 }, by)],
+    [...rest, peers.commit({ ...place, digest: context.anyDigest() }, by)],
+    [...rest, peers.commit({ ...place, view: view + 1 }, by)],
+    [...rest, peers.commit({ ...place, sequence: place.sequence + 1 }, by)],
     [],
   ];
   const asked = new Set<number>();
   copy.during((fetches) => {
-    for (const commits of random.shuffled(wrong)) copy.take(cast.decision(commits, random.pick(copy.others)));
-    scene.demand("certificates", ofKind(fetches, "fetch").length === 0, () => {
+    for (const commits of random.shuffled(wrong)) copy.take(peers.decision(commits, random.pick(copy.others)));
+    context.demand("certificates", ofKind(fetches, "fetch").length === 0, () => {
       return `asks for the body of ${place.sequence}, which is not decided`;
     });
-    copy.take(cast.decision(right, random.pick(copy.others)));
+    copy.take(peers.decision(right, random.pick(copy.others)));
     if (hasBody) return;
-    const { statusIntervalMs, idleStatusMs } = scene.world.settings;
+    const { statusIntervalMs, idleStatusMs } = context.world.settings;
     copy.wait(copy.n * statusIntervalMs + 2 * idleStatusMs, () => {
       for (const { to } of ofKind(fetches, "fetch")) asked.add(to as number);
       return asked.size === copy.others.length;
     });
   });
   if (!hasBody) {
-    scene.demand("liveness", asked.size === copy.others.length, () => {
+    context.demand("liveness", asked.size === copy.others.length, () => {
       return `asks ${asked.size} of the others for a body that it lacks, and no more`;
     });
-    copy.take(scene.body(batch));
+    copy.take(context.body(batch));
   }
   const { lastExecuted } = copy.status;
-  scene.demand("liveness", lastExecuted === place.sequence, () => {
+  context.demand("liveness", lastExecuted === place.sequence, () => {
     return `has the body of ${place.sequence} and a proof that it is decided, and has executed up to ${lastExecuted}`;
   });
 }
 
 /** As the primary it orders each request once; after a view change that has lost it, once more. */
-export function proposes(scene: Scene): void {
-  const { copy, cast, random } = scene;
-  scene.needs(scene.quieten() && scene.room > 1 && scene.becomePrimary() && scene.isQuiet && scene.room > 1);
-  const request = cast.request();
+export function proposes(context: DrillContext): void {
+  const { copy, peers, random } = context;
+  context.needs(
+    context.quieten() && context.room > 1 && context.becomePrimary() && context.isQuiet && context.room > 1,
+  );
+  const request = peers.request();
   const { view } = copy.status;
-  const next = scene.next;
+  const next = context.next;
   const input = { kind: "request", request } as const;
   const orders = (act: () => void) => {
     const { messages } = copy.during(act);
@@ -145,77 +147,89 @@ export function proposes(scene: Scene): void {
   const first = orders(() => copy.take(input));
   const message = first[0]?.message.message;
   const isOrdered = message?.kind === "pre-prepare" && message.sequence === next && message.view === view;
-  scene.demand("liveness", isOrdered, () => `is the primary of view ${view}, and does not order a request at ${next}`);
+  context.demand(
+    "liveness",
+    isOrdered,
+    () => `is the primary of view ${view}, and does not order a request at ${next}`,
+  );
   if (!isOrdered) return;
-  scene.demand(
+  context.demand(
     "exactly-once",
     orders(() => copy.take(input)).length === 0,
     () => `orders a request twice in view ${view}`,
   );
   if (random.chance(0.5)) {
-    const again = scene.viewAfter((primary) => primary === copy.self);
-    const anew = orders(() => scene.leaveFor(scene.viewChanges(again)));
-    return scene.demand("liveness", anew.length > 0, () => {
+    const again = context.viewAfter((primary) => primary === copy.self);
+    const anew = orders(() => context.leaveFor(context.viewChanges(again)));
+    return context.demand("liveness", anew.length > 0, () => {
       return `starts view ${again}, in which a request waits whose number was lost, and does not order it`;
     });
   }
   const place = { view, sequence: next, digest: message.digest };
   const voters = copy.others.slice(0, copy.quorum - 1);
   const { replies } = copy.during(() => {
-    for (const id of voters) copy.take({ kind: "prepare", prepare: cast.prepare(place, id) });
-    for (const id of voters) copy.take({ kind: "commit", commit: cast.commit(place, id) });
+    for (const id of voters) copy.take({ kind: "prepare", prepare: peers.prepare(place, id) });
+    for (const id of voters) copy.take({ kind: "commit", commit: peers.commit(place, id) });
   });
   const isReply = ({ reply }: { readonly reply: { readonly request: string } }) => reply.request === request.digest;
   const reply = replies.find(isReply);
-  scene.demand("liveness", reply !== undefined, () => `has executed a request, and does not reply to it`);
+  context.demand("liveness", reply !== undefined, () => `has executed a request, and does not reply to it`);
   const late = copy.during(() => copy.take(input));
   const again = late.replies.find(isReply);
-  scene.demand("liveness", again !== undefined, () => `does not reply when a request comes again that it has executed`);
+  context.demand(
+    "liveness",
+    again !== undefined,
+    () => `does not reply when a request comes again that it has executed`,
+  );
   const isSame = shown(reply?.reply.results) === shown(again?.reply.results);
-  scene.demand("exactly-once", isSame, () => `replies to a request in two ways`);
-  scene.demand("exactly-once", ofKind(late, "pre-prepare").length === 0, () => `orders a request that it has executed`);
+  context.demand("exactly-once", isSame, () => `replies to a request in two ways`);
+  context.demand(
+    "exactly-once",
+    ofKind(late, "pre-prepare").length === 0,
+    () => `orders a request that it has executed`,
+  );
 }
 
 /** It is the primary, and no checkpoint becomes stable: it goes as far as the window, and on once one does. */
-export function fillsItsWindow(scene: Scene): void {
-  const { copy, cast, world: { genesis: { logWindow } } } = scene;
-  scene.needs(scene.quieten() && logWindow <= 32 && scene.becomePrimary() && scene.isQuiet);
+export function fillsItsWindow(context: DrillContext): void {
+  const { copy, peers, world: { genesis: { logWindow } } } = context;
+  context.needs(context.quieten() && logWindow <= 32 && context.becomePrimary() && context.isQuiet);
   const { view, highWatermark } = copy.status;
   const voters = copy.others.slice(0, copy.quorum - 1);
   const orderOne = () => {
-    const asked = copy.during(() => scene.request());
+    const asked = copy.during(() => context.request());
     const proposal = ofKind(asked, "pre-prepare")[0]?.signed.message;
     if (!proposal) return false;
-    for (const id of voters) copy.take({ kind: "prepare", prepare: cast.prepare(proposal, id) });
-    for (const id of voters) copy.take({ kind: "commit", commit: cast.commit(proposal, id) });
+    for (const id of voters) copy.take({ kind: "prepare", prepare: peers.prepare(proposal, id) });
+    for (const id of voters) copy.take({ kind: "commit", commit: peers.commit(proposal, id) });
     return copy.status.lastExecuted === proposal.sequence;
   };
-  while (scene.room > 0) if (!orderOne()) break;
+  while (context.room > 0) if (!orderOne()) break;
   const { lastExecuted } = copy.status;
-  scene.demand("liveness", lastExecuted === highWatermark, () => {
+  context.demand("liveness", lastExecuted === highWatermark, () => {
     return `is the primary of view ${view}, its window ends at ${highWatermark}, and it stops at ${lastExecuted}`;
   });
   const beyond = orderOne();
-  scene.demand("watermarks", !beyond, () => `orders something beyond ${highWatermark}, where its window ends`);
-  const after = copy.during(() => scene.stabilize());
-  scene.demand("liveness", ofKind(after, "pre-prepare").length > 0, () => {
+  context.demand("watermarks", !beyond, () => `orders something beyond ${highWatermark}, where its window ends`);
+  const after = copy.during(() => context.stabilize());
+  context.demand("liveness", ofKind(after, "pre-prepare").length > 0, () => {
     return `has room again in its window, and does not order what waits`;
   });
 }
 
 /** A pre-prepare is ahead of its clock: it waits until that has come near. */
-export function awaitsItsTime(scene: Scene): void {
-  const { copy, cast, world: { genesis: { limits: { maxClockSkewMs } } } } = scene;
-  scene.needs(scene.quieten() && scene.room > 0 && scene.becomeBackup());
+export function awaitsItsTime(context: DrillContext): void {
+  const { copy, peers, world: { genesis: { limits: { maxClockSkewMs } } } } = context;
+  context.needs(context.quieten() && context.room > 0 && context.becomeBackup());
   // It was just started, so that it gives the agreed time a fifth of the rope that it gives its clock.
   const latest = Math.max(copy.now + maxClockSkewMs, copy.agreedTime + maxClockSkewMs / 5);
-  const batch = cast.batch(Math.ceil(latest) + 300, [cast.request()]);
-  const place = { view: copy.status.view, sequence: scene.next, digest: batch.digest };
-  const heard = scene.propose(place, batch);
-  scene.demand("agreed-time", ofKind(heard, "prepare").length === 0, () => `prepares what is 300 ms too early`);
+  const batch = peers.batch(Math.ceil(latest) + 300, [peers.request()]);
+  const place = { view: copy.status.view, sequence: context.next, digest: batch.digest };
+  const heard = context.propose(place, batch);
+  context.demand("agreed-time", ofKind(heard, "prepare").length === 0, () => `prepares what is 300 ms too early`);
   const later = copy.during(() => copy.wait(320));
   const isPrepared = ofKind(later, "prepare").length > 0 || copy.status.view > place.view;
-  scene.demand("liveness", isPrepared, () => `never prepares what was a little early`);
+  context.demand("liveness", isPrepared, () => `never prepares what was a little early`);
 }
 
 function shown(results: readonly { readonly value: Uint8Array }[] | undefined): string {

@@ -8,57 +8,57 @@ import type { Input } from "../../core/io.ts";
 import type { StableCheckpoint, ViewChange } from "../../core/messages/messages.ts";
 import { ofKind } from "./copy.ts";
 import { brokenStables } from "./byzantine/lies.ts";
-import type { Scene } from "./scene.ts";
+import type { DrillContext } from "./context.ts";
 
 /** A primary that has just filled the log for a replica may let the same one wait for so long, ms. */
 const LOG_PATIENCE_MS = 30_000;
 
 /** The others' checkpoints come, some of another state: a quorum of equal ones makes it stable, and no other. */
-export function countsCheckpoints(scene: Scene): void {
-  const { copy, cast, random, world: { genesis: { checkpointInterval: k } } } = scene;
-  scene.needs(scene.quieten() && !copy.kept.has("checkpoint") && scene.becomeBackup());
+export function countsCheckpoints(context: DrillContext): void {
+  const { copy, peers, random, world: { genesis: { checkpointInterval: k } } } = context;
+  context.needs(context.quieten() && !copy.kept.has("checkpoint") && context.becomeBackup());
   const { lowWatermark: low } = copy.status;
   while ((copy.taken?.sequence ?? 0) <= copy.status.lowWatermark) {
     const { lastExecuted } = copy.status;
-    scene.needs(scene.room > 0 && lastExecuted + 1 < low + 2 * k);
+    context.needs(context.room > 0 && lastExecuted + 1 < low + 2 * k);
     if ((lastExecuted + 1) % k !== 0) {
-      scene.order(cast.empty);
+      context.order(peers.empty);
       if (copy.status.lastExecuted === lastExecuted) return;
       continue;
     }
-    const place = { view: copy.status.view, sequence: lastExecuted + 1, digest: cast.empty.digest };
-    scene.propose(place, cast.empty);
-    for (const commit of scene.commits(place)) copy.take({ kind: "commit", commit });
+    const place = { view: copy.status.view, sequence: lastExecuted + 1, digest: peers.empty.digest };
+    context.propose(place, peers.empty);
+    for (const commit of context.commits(place)) copy.take({ kind: "commit", commit });
     if (copy.status.lastExecuted === lastExecuted) return;
   }
   const { sequence, root } = copy.taken!;
   const say = (by: ReplicaId, digest = root, at = sequence) => {
-    copy.take({ kind: "checkpoint", checkpoint: cast.checkpoint(at, digest, by) });
+    copy.take({ kind: "checkpoint", checkpoint: peers.checkpoint(at, digest, by) });
   };
   const others = random.shuffled(copy.others);
   const liars = others.slice(copy.quorum - 1);
-  const resent = copy.during(() => copy.take(cast.status(others[0]!, { view: copy.status.view })));
-  scene.demand("liveness", ofKind(resent, "checkpoint").some(({ to }) => to === others[0]), () => {
+  const resent = copy.during(() => copy.take(peers.status(others[0]!, { view: copy.status.view })));
+  context.demand("liveness", ofKind(resent, "checkpoint").some(({ to }) => to === others[0]), () => {
     return `does not tell replica ${others[0]} again of its checkpoint at ${sequence}`;
   });
   const tooFew = () => {
-    for (const id of liars) say(id, scene.anyDigest());
+    for (const id of liars) say(id, context.anyDigest());
     for (const id of others.slice(0, copy.quorum - 2)) {
       say(id);
       say(id);
-      say(id, scene.anyDigest());
+      say(id, context.anyDigest());
     }
     for (const id of others) say(id, root, sequence + 1);
   };
   const isMisled = halts(tooFew) || copy.status.lowWatermark >= sequence;
-  scene.demand("certificates", !isMisled, () => {
+  context.demand("certificates", !isMisled, () => {
     return `takes for stable what ${copy.quorum - 1} replicas have checkpointed at ${sequence}`;
   });
   if (isMisled) return;
   const last = others[copy.quorum - 2]!;
   say(last);
   const now = copy.status;
-  scene.demand("liveness", now.lowWatermark === sequence, () => {
+  context.demand("liveness", now.lowWatermark === sequence, () => {
     return `has ${copy.quorum} equal checkpoints at ${sequence}, its low watermark is ${now.lowWatermark}`;
   });
 }
@@ -75,11 +75,11 @@ function halts(act: () => void): boolean {
 }
 
 /** Somebody is far behind and says so: it is sent all that it lacks. */
-export function answersStatus(scene: Scene): void {
-  const { copy, cast, random } = scene;
+export function answersStatus(context: DrillContext): void {
+  const { copy, peers, random } = context;
   const { view, lowWatermark: low, lastExecuted, slots, hasLostDisk } = copy.status;
   const to = random.pick(copy.others);
-  const heard = copy.during(() => copy.take(cast.status(to, {})));
+  const heard = copy.during(() => copy.take(peers.status(to, {})));
   const told = (
     kind:
       | "stable-checkpoint"
@@ -91,11 +91,11 @@ export function answersStatus(scene: Scene): void {
       | "commit"
       | "prepare",
   ) => ofKind(heard, kind).filter((sent) => sent.to === to).map(({ signed }) => signed.message);
-  scene.demand("liveness", low === 0 || told("stable-checkpoint").length > 0, () => {
+  context.demand("liveness", low === 0 || told("stable-checkpoint").length > 0, () => {
     return `does not tell replica ${to}, which is at 0, that ${low} is stable`;
   });
   const isTold = view === 0 || told("new-view").length + told("view-change").length + told("suspicion").length > 0;
-  scene.demand(
+  context.demand(
     "liveness",
     isTold || hasLostDisk,
     () => `does not tell replica ${to}, which is in view 0, of view ${view}`,
@@ -104,7 +104,7 @@ export function answersStatus(scene: Scene): void {
     told("decision").map((message) => "commits" in message && message.commits[0]!.message.sequence),
   );
   for (let sequence = low + 1; sequence <= Math.min(lastExecuted, low + 32); sequence++) {
-    scene.demand("liveness", decided.has(sequence as never), () => {
+    context.demand("liveness", decided.has(sequence as never), () => {
       return `does not tell replica ${to}, which is at 0, what is decided at ${sequence}`;
     });
   }
@@ -112,92 +112,94 @@ export function answersStatus(scene: Scene): void {
   const said = new Set(told("commit").map((message) => "sequence" in message && message.sequence));
   for (const { sequence, stage } of slots) {
     if (stage !== "prepared" || said.has(sequence)) continue;
-    scene.demand("liveness", false, () => `does not tell replica ${to} its commit for ${sequence}`);
+    context.demand("liveness", false, () => `does not tell replica ${to} its commit for ${sequence}`);
   }
   const { taken } = copy;
   const isSaid = !taken || taken.sequence <= low || told("checkpoint").length > 0;
-  scene.demand("liveness", isSaid, () => `does not tell replica ${to} its checkpoint at ${taken?.sequence}`);
+  context.demand("liveness", isSaid, () => `does not tell replica ${to} its checkpoint at ${taken?.sequence}`);
 }
 
 /** The log is idle, and somebody who has lost its disk needs it to go on: its primary fills it up. */
-export function fillsTheLog(scene: Scene): void {
-  const { copy, cast, random } = scene;
-  scene.needs(scene.quieten() && scene.room > 1 && scene.becomePrimary() && scene.isQuiet && scene.room > 1);
+export function fillsTheLog(context: DrillContext): void {
+  const { copy, peers, random } = context;
+  context.needs(
+    context.quieten() && context.room > 1 && context.becomePrimary() && context.isQuiet && context.room > 1,
+  );
   const { highWatermark, view } = copy.status;
-  const votesAbove = Math.min(highWatermark, scene.next + 1) as never;
-  const heard = copy.during(() => copy.take(cast.status(random.pick(copy.others), { view, votesAbove })));
-  scene.demand("liveness", ofKind(heard, "pre-prepare").length > 0, () => {
+  const votesAbove = Math.min(highWatermark, context.next + 1) as never;
+  const heard = copy.during(() => copy.take(peers.status(random.pick(copy.others), { view, votesAbove })));
+  context.demand("liveness", ofKind(heard, "pre-prepare").length > 0, () => {
     return `is the primary of view ${view} and does not fill the log for one who votes above ${votesAbove}`;
   });
 }
 
 /** As a backup it is told the same: it passes that on to the primary, and leaves one that has had its time and does nothing. */
-export function hasTheLogFilled(scene: Scene): void {
-  const { copy, cast, random, world: { settings } } = scene;
-  scene.needs(scene.quieten() && copy.timeoutMs <= settings.viewTimeoutMs && scene.becomeBackup());
-  scene.needs(scene.isQuiet && scene.room > 1);
+export function hasTheLogFilled(context: DrillContext): void {
+  const { copy, peers, random, world: { settings } } = context;
+  context.needs(context.quieten() && copy.timeoutMs <= settings.viewTimeoutMs && context.becomeBackup());
+  context.needs(context.isQuiet && context.room > 1);
   const { highWatermark, view, primary } = copy.status;
   const asks = random.pick(copy.others.filter((id) => id !== primary));
-  const votesAbove = Math.min(highWatermark, scene.next + 1) as never;
+  const votesAbove = Math.min(highWatermark, context.next + 1) as never;
   let waited = 0;
   const heard = copy.during(() => {
-    copy.take(cast.status(asks, { view, votesAbove }));
-    waited = scene.waitInCompany(4 * LOG_PATIENCE_MS, () => copy.status.view > view);
+    copy.take(peers.status(asks, { view, votesAbove }));
+    waited = context.waitInCompany(4 * LOG_PATIENCE_MS, () => copy.status.view > view);
   });
   const isPassedOn = ofKind(heard, "status").some(({ to, signed: { message } }) =>
     to === primary && message.replica === asks
   );
-  scene.demand(
+  context.demand(
     "liveness",
     isPassedOn,
     () => `does not tell replica ${primary} that replica ${asks} needs a longer log`,
   );
-  scene.demand("calm", waited > LOG_PATIENCE_MS, () => {
+  context.demand("calm", waited > LOG_PATIENCE_MS, () => {
     return `leaves view ${view} after ${waited} ms, as the log is not filled for replica ${asks}`;
   });
-  scene.demand("liveness", copy.status.view === view + 1, () => {
+  context.demand("liveness", copy.status.view === view + 1, () => {
     return `stays in view ${view} for ${waited} ms, whose primary does not fill the log for replica ${asks}`;
   });
 }
 
 /** Somebody says that it votes above what no window reaches: no log is filled for that, and no primary left. */
-export function fillsNothingBeyond(scene: Scene): void {
-  const { copy, cast, random } = scene;
-  scene.needs(scene.quieten() && copy.status.active && scene.isQuiet);
+export function fillsNothingBeyond(context: DrillContext): void {
+  const { copy, peers, random } = context;
+  context.needs(context.quieten() && copy.status.active && context.isQuiet);
   const { highWatermark, view } = copy.status;
-  const { next } = scene;
+  const { next } = context;
   const votesAbove = highWatermark + random.int(1, 1_000) as never;
   const heard = copy.during(() => {
-    copy.take(cast.status(random.pick(copy.others), { view, votesAbove }));
-    scene.waitInCompany(1.5 * LOG_PATIENCE_MS, () => copy.status.view > view);
+    copy.take(peers.status(random.pick(copy.others), { view, votesAbove }));
+    context.waitInCompany(1.5 * LOG_PATIENCE_MS, () => copy.status.view > view);
   });
   // What it has proposed before it may say again.
   const filled = ofKind(heard, "pre-prepare").some(({ signed }) => signed.message.sequence >= next);
-  scene.demand("calm", !filled, () => {
+  context.demand("calm", !filled, () => {
     return `fills the log for one who votes above ${votesAbove}, the high watermark is ${highWatermark}`;
   });
-  scene.demand("calm", copy.status.view === view, () => {
+  context.demand("calm", copy.status.view === view, () => {
     return `leaves view ${view}, as the log is not filled up to ${votesAbove}, the high watermark is ${highWatermark}`;
   });
 }
 
 /** Proofs of stable checkpoints far ahead: with the one that is right it fetches that state, of everybody if need be. */
-export function fetchesState(scene: Scene): void {
-  const { copy, cast, random, world: { genesis: { checkpointInterval } } } = scene;
-  scene.needs(scene.quieten());
+export function fetchesState(context: DrillContext): void {
+  const { copy, peers, random, world: { genesis: { checkpointInterval } } } = context;
+  context.needs(context.quieten());
   const sequence = copy.status.highWatermark + checkpointInterval;
   const input = (checkpoints: ViewChange["stable"]): Input => ({
     kind: "stable-checkpoint",
-    stable: cast.sign<StableCheckpoint>({ kind: "stable-checkpoint", replica: random.pick(copy.others), checkpoints }),
+    stable: peers.sign<StableCheckpoint>({ kind: "stable-checkpoint", replica: random.pick(copy.others), checkpoints }),
   });
-  for (const broken of [[], ...brokenStables(scene, sequence)]) {
+  for (const broken of [[], ...brokenStables(context, sequence)]) {
     const heard = copy.during(() => copy.take(input(broken)));
     const starts = heard.events.some(({ kind }) => kind === "state-transfer");
-    scene.demand("certificates", !starts, () => `fetches a state at ${sequence} that no quorum has made stable`);
+    context.demand("certificates", !starts, () => `fetches a state at ${sequence} that no quorum has made stable`);
     if (starts) return;
   }
-  const digest = scene.anyDigest();
-  const right = copy.others.slice(0, copy.quorum).map((id) => cast.checkpoint(sequence, digest, id));
+  const digest = context.anyDigest();
+  const right = copy.others.slice(0, copy.quorum).map((id) => peers.checkpoint(sequence, digest, id));
   const asked = new Set<unknown>();
   copy.during((heard) => {
     copy.take(input(right));
@@ -208,12 +210,12 @@ export function fetchesState(scene: Scene): void {
       return asked.size === copy.others.length;
     });
   });
-  scene.demand("liveness", copy.status.transferring, () => `does not fetch the state that is stable at ${sequence}`);
-  scene.demand("liveness", asked.size === copy.others.length, () => {
+  context.demand("liveness", copy.status.transferring, () => `does not fetch the state that is stable at ${sequence}`);
+  context.demand("liveness", asked.size === copy.others.length, () => {
     return `asks ${asked.size} of the others for a state, and when they don't have it nobody else`;
   });
-  const asking = copy.during(() => copy.take({ kind: "query", query: cast.query() }));
-  scene.demand("linearizability", asking.answers.every(({ outcome }) => typeof outcome === "string"), () => {
+  const asking = copy.during(() => copy.take({ kind: "query", query: peers.query() }));
+  context.demand("linearizability", asking.answers.every(({ outcome }) => typeof outcome === "string"), () => {
     return `answers a query while it fetches a state`;
   });
 }

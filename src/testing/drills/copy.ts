@@ -22,9 +22,9 @@ import type { Core } from "../../node/durable/task.ts";
 import { encodeBatch } from "../../wire/mod.ts";
 import type { Report } from "../invariants/execution_checker.ts";
 import { faultyAmong, quorumOf } from "../invariants/paper.ts";
-import { Promises } from "../invariants/vote_checker.ts";
-import { SaidCommits } from "../invariants/sent_commits.ts";
-import { Votes } from "../invariants/self_consistency.ts";
+import { VoteChecker } from "../invariants/vote_checker.ts";
+import { SentCommits } from "../invariants/sent_commits.ts";
+import { SelfConsistency } from "../invariants/self_consistency.ts";
 import type { World } from "../world/world.ts";
 
 /** What a copy is made of. */
@@ -70,10 +70,10 @@ export class Copy {
   /** The last checkpoint that it has taken. */
   taken: { readonly sequence: number; readonly root: Digest } | null;
   readonly #options: CopyOptions;
-  readonly #promises: Promises;
+  readonly #votes: VoteChecker;
   /** What it has heard, and said itself: what is decided by that is so, whatever others may have said. */
-  readonly #commits: SaidCommits;
-  readonly #votes = new Votes();
+  readonly #commits: SentCommits;
+  readonly #consistency = new SelfConsistency();
   readonly #ears: Heard[] = [];
   /** What it has said last of leaving views. */
   suspicion: Suspicion | null = null;
@@ -95,8 +95,8 @@ export class Copy {
     this.stable = recovered.stable;
     this.#last = recovered.checkpoint?.sequence ?? 0;
     this.taken = recovered.checkpoint ?? null;
-    this.#commits = new SaidCommits(this.n, () => false);
-    this.#promises = new Promises({
+    this.#commits = new SentCommits(this.n, () => false);
+    this.#votes = new VoteChecker({
       measures: {
         n: this.n,
         checkpointInterval: genesis.checkpointInterval,
@@ -111,13 +111,13 @@ export class Copy {
       isFaulty: (id) => id !== replica,
       commits: this.#commits,
     });
-    this.#promises.restored(replica, recovered);
+    this.#votes.restored(replica, recovered);
     this.#noteSaid(recovered);
     for (const { prePrepare: { message } } of recovered.accepted) this.accepted.set(message.sequence, message);
     for (const { sequence, commits } of recovered.committed) this.decided.set(sequence, commits[0]!.message);
     this.take({ kind: "start", kept: options.kept });
     this.#offset = recovered.clockOffset ?? 0;
-    this.#promises.agreed(this.agreedTime);
+    this.#votes.agreed(this.agreedTime);
     const { lowWatermark: low, highWatermark: high } = this.status;
     if (high !== low + this.window) report("watermarks", `has a window from ${low} to ${high}`);
   }
@@ -161,14 +161,14 @@ export class Copy {
     }
     this.#steps++;
     const ready = core.step(input, Math.floor(this.now) as Millis);
-    this.#promises.released(this.self, ready, this.now as Millis);
+    this.#votes.released(this.self, ready, this.now as Millis);
     for (const record of ready.records) this.#note(record);
     for (const { message: { message, bytes } } of ready.messages) {
       if (!("replica" in message) || message.replica !== this.self) continue;
       if (message.kind === "suspicion") this.suspicion = message;
-      this.#votes.made(message);
-      if (message.kind === "new-view") { for (const own of message.prePrepares) this.#votes.made(own.message); }
-      const contradiction = this.#votes.take(message, bytes, crypto.hash);
+      this.#consistency.made(message);
+      if (message.kind === "new-view") { for (const own of message.prePrepares) this.#consistency.made(own.message); }
+      const contradiction = this.#consistency.take(message, bytes, crypto.hash);
       if (contradiction !== null) report("self-consistency", contradiction);
     }
     for (const heard of this.#ears) {
@@ -223,8 +223,8 @@ export class Copy {
   #noteSaid({ accepted, prepared, committed, viewChange, newView }: Recovered): void {
     const { crypto: { hash } } = this.#options.world;
     const say = (message: ReplicaMessage, bytes: Uint8Array = new Uint8Array()) => {
-      this.#votes.made(message);
-      this.#votes.take(message, bytes, hash);
+      this.#consistency.made(message);
+      this.#consistency.take(message, bytes, hash);
     };
     for (const { prePrepare: { message } } of [...accepted, ...prepared]) {
       if (message.replica === this.self) say(message);

@@ -5,75 +5,75 @@
 import type { Millis } from "../../core/messages/ids.ts";
 import { NEW_DISK } from "../../core/recovery/lost_disk.ts";
 import { type Copy, ofKind } from "./copy.ts";
-import type { Scene } from "./scene.ts";
+import type { DrillContext } from "./context.ts";
 
 /** It says nothing that binds it until what it may have said is behind everybody; one liar makes that no sooner. */
-export function forgetsItsVotes(scene: Scene): void {
-  const { cast, random, recovered, world: { genesis: { logWindow, checkpointInterval: K } } } = scene;
-  const { active, lowWatermark } = scene.copy.status;
-  scene.needs(scene.quieten() && active && lowWatermark >= logWindow);
+export function forgetsItsVotes(context: DrillContext): void {
+  const { peers, random, recovered, world: { genesis: { logWindow, checkpointInterval: K } } } = context;
+  const { active, lowWatermark } = context.copy.status;
+  context.needs(context.quieten() && active && lowWatermark >= logWindow);
   const nothing = { accepted: [], prepared: [], committed: [], viewChange: null };
-  const copy = scene.copyOf({ ...recovered, ...nothing, lostDisk: NEW_DISK });
-  scene.demand("self-consistency", copy.status.hasLostDisk, () => `has lost its disk, and does not mind`);
+  const copy = context.copyOf({ ...recovered, ...nothing, lostDisk: NEW_DISK });
+  context.demand("self-consistency", copy.status.hasLostDisk, () => `has lost its disk, and does not mind`);
   const { view, lowWatermark: stable, lastExecuted: executed } = copy.status;
-  const first = copy.during(() => copy.wait(3 * scene.world.settings.idleStatusMs));
+  const first = copy.during(() => copy.wait(3 * context.world.settings.idleStatusMs));
   const echo = ofKind(first, "status").at(-1)?.signed.message.challenge ?? 0;
-  scene.demand("liveness", echo > 0, () => `has lost its disk, and does not ask where the others are`);
+  context.demand("liveness", echo > 0, () => `has lost its disk, and does not ask where the others are`);
   const [liar, ...honest] = random.shuffled(copy.others);
   const heard = copy.during(() => {
     // What they said long ago, and somebody has kept.
-    for (const id of copy.others) copy.take(cast.status(id, { view, executed, echo: echo - 1 as Millis }));
-    copy.take(cast.status(liar!, { view, echo: echo as Millis }));
+    for (const id of copy.others) copy.take(peers.status(id, { view, executed, echo: echo - 1 as Millis }));
+    copy.take(peers.status(liar!, { view, echo: echo as Millis }));
     for (const id of honest) {
-      copy.take(cast.status(id, { view, stable, executed, echo: echo as Millis }));
+      copy.take(peers.status(id, { view, stable, executed, echo: echo as Millis }));
     }
-    const batch = scene.batch();
+    const batch = context.batch();
     const place = { view, sequence: executed + 1, digest: batch.digest };
-    copy.take({ kind: "pre-prepare", prePrepare: cast.prePrepare(place), batch });
+    copy.take({ kind: "pre-prepare", prePrepare: peers.prePrepare(place), batch });
     for (const id of copy.others) {
-      copy.take({ kind: "prepare", prepare: cast.prepare(place, id) });
-      copy.take({ kind: "view-change", viewChange: cast.viewChange(view + 1, id, copy.stable, []) });
+      copy.take({ kind: "prepare", prepare: peers.prepare(place, id) });
+      copy.take({ kind: "view-change", viewChange: peers.viewChange(view + 1, id, copy.stable, []) });
     }
-    copy.take({ kind: "query", query: cast.query() });
+    copy.take({ kind: "query", query: peers.query() });
   });
-  scene.demand("self-consistency", copy.status.hasLostDisk && !said(copy, heard), () => {
+  context.demand("self-consistency", copy.status.hasLostDisk && !said(copy, heard), () => {
     return `has lost its disk and votes again at ${stable}, which the others were at when it said where it is`;
   });
-  scene.demand("linearizability", heard.answers.every(({ outcome }) => typeof outcome === "string"), () => {
+  context.demand("linearizability", heard.answers.every(({ outcome }) => typeof outcome === "string"), () => {
     return `has lost its disk, does not know what had prepared, and answers a query`;
   });
   // The others may know a checkpoint to be stable that they have taken, and of which it has heard too little.
-  comesBack(scene, copy, Math.max(stable, executed - executed % K) + logWindow);
+  comesBack(context, copy, Math.max(stable, executed - executed % K) + logWindow);
 }
 
 /** The others go on until it may vote again. Of what it had said somebody has a view-change left: for that view it says no other. */
-function comesBack(scene: Scene, copy: Copy, bound: number): void {
-  const { cast, random } = scene;
+function comesBack(context: DrillContext, copy: Copy, bound: number): void {
+  const { peers, random } = context;
   const left = copy.status.view + random.int(1, 3);
-  copy.take({ kind: "view-change", viewChange: cast.viewChange(left, copy.self, copy.stable, []) });
+  copy.take({ kind: "view-change", viewChange: peers.viewChange(left, copy.self, copy.stable, []) });
   const heard = copy.during(() => {
     while (copy.status.hasLostDisk) {
       const { taken } = copy;
       if (taken && taken.sequence > copy.status.lowWatermark) {
         for (const id of copy.others) {
-          copy.take({ kind: "checkpoint", checkpoint: cast.checkpoint(taken.sequence, taken.root, id) });
+          copy.take({ kind: "checkpoint", checkpoint: peers.checkpoint(taken.sequence, taken.root, id) });
         }
       }
       const { lastExecuted, view, hasLostDisk } = copy.status;
       if (!hasLostDisk || lastExecuted >= bound) return;
-      const place = { view, sequence: lastExecuted + 1, digest: cast.empty.digest };
-      copy.take(cast.decision(scene.commits(place), copy.others[0]!));
-      copy.take(scene.body(cast.empty));
+      const place = { view, sequence: lastExecuted + 1, digest: peers.empty.digest };
+      copy.take(peers.decision(context.commits(place), copy.others[0]!));
+      copy.take(context.body(peers.empty));
       if (copy.status.lastExecuted === lastExecuted) return;
     }
   });
-  scene.demand("liveness", !copy.status.hasLostDisk, () => {
+  context.demand("liveness", !copy.status.hasLostDisk, () => {
     return `had lost its disk, is at ${copy.status.lastExecuted}, and does not vote again; ${bound} would do`;
   });
   const again = ofKind(heard, "view-change").find(({ signed: { message } }) =>
     message.replica === copy.self && message.view <= left
   );
-  scene.demand("self-consistency", !again, () => {
+  context.demand("self-consistency", !again, () => {
     return `leaves for view ${again?.signed.message.view}; before it lost its disk it had left for ${left}`;
   });
 }

@@ -13,7 +13,7 @@ import { overfull } from "../checks/buffers.ts";
 import type { Invariant } from "../violation.ts";
 import type { World } from "../world/world.ts";
 import { awaitsItsTime, believesDecisions, countsVotes, fillsItsWindow, proposes } from "./agreement.ts";
-import { Cast } from "./cast.ts";
+import { Peers } from "./peers.ts";
 import {
   answersStatus,
   countsCheckpoints,
@@ -29,7 +29,7 @@ import { bearsAFlood } from "./byzantine/flood.ts";
 import { turnsAwayForgeries } from "./byzantine/forgeries.ts";
 import { hearsInAnyOrder } from "./histories.ts";
 import { forgetsItsVotes } from "./lost_disk.ts";
-import { NotNow, Scene } from "./scene.ts";
+import { DrillContext, NotNow } from "./context.ts";
 import { aloneInSuspicion, idleness, silence, starvation, underLoad } from "./timers.ts";
 import { entersAView, followsOthers, hearsLate, leavesForGood, startsAView, tellsNewView } from "./view_changes.ts";
 
@@ -64,7 +64,7 @@ export const DRILLS = {
   "convicts liars": convictsLiars,
   "turns away forgeries": turnsAwayForgeries,
   "bears a flood": bearsAFlood,
-} as const satisfies { readonly [name: string]: (scene: Scene) => void };
+} as const satisfies { readonly [name: string]: (context: DrillContext) => void };
 
 /** What a drill is held with. */
 export interface DrillOptions {
@@ -95,7 +95,7 @@ export function drill({ world, replica, label, recovered, kept, now, random, cre
     name = next;
     try {
       if (!copy?.isFresh) copy = copyOf(recovered, kept);
-      act(new Scene({ world, random, copy, cast: new Cast(world), recovered, report, copyOf }));
+      act(new DrillContext({ world, random, copy, peers: new Peers(world), recovered, report, copyOf }));
       const full = overfull(copy.buffers, world.genesis, copy.status, world.settings);
       if (full !== null) report("bounds", full);
       return world.coverage.count("drill", name);

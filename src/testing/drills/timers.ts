@@ -3,89 +3,89 @@
  * @module
  */
 import { ofKind } from "./copy.ts";
-import type { Scene } from "./scene.ts";
+import type { DrillContext } from "./context.ts";
 
 /** More than this many first timeouts are not waited for. */
 const MOST_DOUBLED = 4;
 
 /** Nobody says a word while a request waits: it leaves, and again, each time after twice as long. */
-export function silence(scene: Scene): void {
-  const { copy, cast, random, world: { settings } } = scene;
-  scene.needs(scene.quieten() && copy.timeoutMs <= MOST_DOUBLED * settings.viewTimeoutMs && scene.becomeBackup());
+export function silence(context: DrillContext): void {
+  const { copy, peers, random, world: { settings } } = context;
+  context.needs(context.quieten() && copy.timeoutMs <= MOST_DOUBLED * settings.viewTimeoutMs && context.becomeBackup());
   let expected = copy.timeoutMs;
   let { view } = copy.status;
   let why = "while a request waits";
   // One who leaves again and again is one only, and no reason to wait longer.
   const liar = !copy.kept.has("view-change") && random.chance(0.5) ? random.pick(copy.others) : null;
-  let named = scene.latestView + 10;
-  scene.request();
+  let named = context.latestView + 10;
+  context.request();
   for (let round = 0; round < 3; round++) {
-    const waited = scene.waitInCompany(3 * expected, () => {
+    const waited = context.waitInCompany(3 * expected, () => {
       if (copy.status.view > view) return true;
-      if (liar !== null && round > 0) scene.leaveFor([cast.viewChangeAlone(++named, liar, copy.stable)]);
+      if (liar !== null && round > 0) context.leaveFor([peers.viewChangeAlone(++named, liar, copy.stable)]);
       return false;
     });
     const { view: now } = copy.status;
-    scene.demand("liveness", now > view, () => `stays in view ${view} for ${waited} ms of silence ${why}`);
+    context.demand("liveness", now > view, () => `stays in view ${view} for ${waited} ms of silence ${why}`);
     if (now === view) return;
-    scene.demand("view-changes", now === view + 1, () => `goes from view ${view} to ${now} ${why}`);
+    context.demand("view-changes", now === view + 1, () => `goes from view ${view} to ${now} ${why}`);
     // Later it is patience that must grow, or on a slow network no view lives long enough.
-    scene.demand(
+    context.demand(
       round === 0 ? "calm" : "liveness",
       waited > 0.85 * expected,
       () => `leaves view ${view} after ${waited} of ${expected} ms ${why}`,
     );
-    scene.demand("liveness", waited < 1.6 * expected, () => {
+    context.demand("liveness", waited < 1.6 * expected, () => {
       return `leaves view ${view} after ${waited} instead of ${expected} ms ${why}`;
     });
     expected *= 2;
     view = now;
     why = "when a quorum has left and no new view comes";
-    const heard = copy.during(() => scene.leaveFor(random.shuffled(scene.viewChanges(view))));
+    const heard = copy.during(() => context.leaveFor(random.shuffled(context.viewChanges(view))));
     if (copy.status.primary !== copy.self) continue;
-    return scene.demand("liveness", ofKind(heard, "new-view").length > 0, () => {
+    return context.demand("liveness", ofKind(heard, "new-view").length > 0, () => {
       return `has a quorum of view-changes for ${view}, whose primary it is, and sends no new-view`;
     });
   }
 }
 
 /** It suspects the primary, and nobody else does: it says so again and again, and stays where it is. */
-export function aloneInSuspicion(scene: Scene): void {
-  const { copy, world: { settings } } = scene;
-  scene.needs(
-    scene.quieten() && copy.timeoutMs <= MOST_DOUBLED * settings.viewTimeoutMs && scene.becomeBackup(),
+export function aloneInSuspicion(context: DrillContext): void {
+  const { copy, world: { settings } } = context;
+  context.needs(
+    context.quieten() && copy.timeoutMs <= MOST_DOUBLED * settings.viewTimeoutMs && context.becomeBackup(),
   );
   const { view } = copy.status;
   const heard = copy.during(() => {
-    scene.request();
+    context.request();
     copy.wait(Math.max(6 * copy.timeoutMs, 3 * settings.idleStatusMs));
   });
   const { view: now } = copy.status;
-  scene.demand("view-changes", now === view, () => `leaves view ${view} for ${now} alone`);
+  context.demand("view-changes", now === view, () => `leaves view ${view} for ${now} alone`);
   const isPassedOn = heard.messages.some(({ message }) => message.message.kind === "request");
-  scene.demand("liveness", isPassedOn || copy.status.primary === copy.self, () => {
+  context.demand("liveness", isPassedOn || copy.status.primary === copy.self, () => {
     return `waits for a request to be ordered, and never passes it on`;
   });
   const said = ofKind(heard, "suspicion").filter(({ to, signed }) => to === "all" && signed.message.view === view + 1);
-  scene.demand("liveness", said.length > 1 && ofKind(heard, "status").length > 1, () => {
+  context.demand("liveness", said.length > 1 && ofKind(heard, "status").length > 1, () => {
     return `stays in view ${view} in silence while a request waits, and says ${said.length} times that it suspects the primary`;
   });
 }
 
 /** There is always a request that waits, and always one that is executed: the primary does its duty and stays. */
-export function underLoad(scene: Scene): void {
-  const { copy, world: { settings: { viewTimeoutMs, slowPrimaryMs } } } = scene;
-  scene.needs(scene.quieten() && scene.room > 0 && copy.timeoutMs <= viewTimeoutMs && scene.becomeBackup());
-  scene.needs(1.5 * viewTimeoutMs < slowPrimaryMs);
+export function underLoad(context: DrillContext): void {
+  const { copy, world: { settings: { viewTimeoutMs, slowPrimaryMs } } } = context;
+  context.needs(context.quieten() && context.room > 0 && copy.timeoutMs <= viewTimeoutMs && context.becomeBackup());
+  context.needs(1.5 * viewTimeoutMs < slowPrimaryMs);
   const { view } = copy.status;
-  let waiting = scene.request();
-  for (let round = 0; round < 11 && scene.room > 0; round++) {
-    scene.waitInCompany(0.6 * viewTimeoutMs);
-    const next = scene.request();
-    if (copy.status.view === view) scene.order(scene.batch([waiting.request as never]));
+  let waiting = context.request();
+  for (let round = 0; round < 11 && context.room > 0; round++) {
+    context.waitInCompany(0.6 * viewTimeoutMs);
+    const next = context.request();
+    if (copy.status.view === view) context.order(context.batch([waiting.request as never]));
     waiting = next;
     const { view: now } = copy.status;
-    scene.demand("calm", now === view, () => {
+    context.demand("calm", now === view, () => {
       return `leaves view ${view}, in which something is executed every ${0.6 * viewTimeoutMs} ms`;
     });
     if (now !== view) return;
@@ -93,35 +93,35 @@ export function underLoad(scene: Scene): void {
 }
 
 /** The primary orders anything but one request: it is deposed. */
-export function starvation(scene: Scene): void {
-  const { copy, world: { settings: { viewTimeoutMs, slowPrimaryMs } } } = scene;
-  scene.needs(
-    scene.quieten() && copy.timeoutMs <= MOST_DOUBLED * viewTimeoutMs && scene.room > 0 && scene.becomeBackup(),
+export function starvation(context: DrillContext): void {
+  const { copy, world: { settings: { viewTimeoutMs, slowPrimaryMs } } } = context;
+  context.needs(
+    context.quieten() && copy.timeoutMs <= MOST_DOUBLED * viewTimeoutMs && context.room > 0 && context.becomeBackup(),
   );
   const { view } = copy.status;
-  scene.request();
+  context.request();
   let waited = 0;
   // Where rounds have taken long, a primary has twice as long as one may take; that is measured on as it executes.
   while (copy.status.view === view && waited < Math.max(slowPrimaryMs, 2 * copy.timeoutMs) + 2 * viewTimeoutMs) {
-    waited += scene.waitInCompany(0.5 * viewTimeoutMs, () => copy.status.view > view);
-    if (copy.status.view === view && scene.room > 0) scene.order(scene.cast.empty);
+    waited += context.waitInCompany(0.5 * viewTimeoutMs, () => copy.status.view > view);
+    if (copy.status.view === view && context.room > 0) context.order(context.peers.empty);
   }
   const { view: now } = copy.status;
-  scene.demand("liveness", now > view, () => {
+  context.demand("liveness", now > view, () => {
     return `stays in view ${view} whose primary has room for a request and starves it for ${waited} ms`;
   });
 }
 
 /** With nothing to do nobody is suspected, and now and then it says where it is. */
-export function idleness(scene: Scene): void {
-  const { copy, world: { settings: { viewTimeoutMs, idleStatusMs } } } = scene;
-  scene.needs(scene.quieten() && copy.status.active);
-  const { next } = scene;
+export function idleness(context: DrillContext): void {
+  const { copy, world: { settings: { viewTimeoutMs, idleStatusMs } } } = context;
+  context.needs(context.quieten() && copy.status.active);
+  const { next } = context;
   const { view } = copy.status;
-  const heard = copy.during(() => scene.waitInCompany(Math.max(2 * idleStatusMs, 5 * viewTimeoutMs)));
+  const heard = copy.during(() => context.waitInCompany(Math.max(2 * idleStatusMs, 5 * viewTimeoutMs)));
   const { view: now } = copy.status;
-  scene.demand("calm", now === view, () => `goes from view ${view} to ${now} with nothing to do`);
+  context.demand("calm", now === view, () => `goes from view ${view} to ${now} with nothing to do`);
   const given = ofKind(heard, "pre-prepare").filter(({ signed }) => signed.message.sequence >= next).length;
-  scene.demand("calm", given === 0, () => `gives out ${given} numbers with nothing to order`);
-  scene.demand("liveness", ofKind(heard, "status").length > 0, () => `never says where it is`);
+  context.demand("calm", given === 0, () => `gives out ${given} numbers with nothing to order`);
+  context.demand("liveness", ofKind(heard, "status").length > 0, () => `never says where it is`);
 }

@@ -6,7 +6,7 @@ import type { ReplicaId } from "../../core/messages/ids.ts";
 import type { Batch, PreparedCertificate, Verified } from "../../core/messages/messages.ts";
 import { ofKind } from "./copy.ts";
 import { brokenNewViews, brokenProofs, brokenViewChanges } from "./byzantine/lies.ts";
-import type { Scene } from "./scene.ts";
+import type { DrillContext } from "./context.ts";
 
 /** Numbers of which several views have certificates, and who has which. */
 interface Contest {
@@ -15,19 +15,19 @@ interface Contest {
 }
 
 /** In up to three numbers two views are at odds, some replicas have the one's certificate, some the other's; one number is nobody's. */
-function contest(scene: Scene, view: number): Contest {
-  const { cast, copy, random, next } = scene;
+function contest(context: DrillContext, view: number): Contest {
+  const { peers, copy, random, next } = context;
   const claims = new Map<ReplicaId, PreparedCertificate[]>(copy.others.map((id) => [id, []]));
   const batches: Verified<Batch>[] = [];
-  const numbers = Math.min(4, scene.room);
+  const numbers = Math.min(4, context.room);
   const gap = numbers > 1 ? random.int(0, numbers - 2) : -1;
   for (let i = 0; i < numbers; i++) {
     if (i === gap) continue;
     const high = random.int(Math.max(0, view - 3), view - 1);
-    const two = [scene.batch(), random.chance(0.2) ? cast.empty : scene.batch()];
+    const two = [context.batch(), random.chance(0.2) ? peers.empty : context.batch()];
     batches.push(...two);
     const [later, earlier] = two.map((batch, k) => {
-      return cast.certificate({ view: Math.max(0, high - k), sequence: next + i, digest: batch.digest });
+      return peers.certificate({ view: Math.max(0, high - k), sequence: next + i, digest: batch.digest });
     });
     for (const [k, own] of random.shuffled([...claims.values()]).entries()) {
       // Only one of them knows the later one.
@@ -39,164 +39,168 @@ function contest(scene: Scene, view: number): Contest {
 }
 
 /** It is the next primary, and the view-changes that come are at odds: what its new-view orders must follow from them. */
-export function startsAView(scene: Scene): void {
-  scene.needs(scene.isWhole && scene.room > 0);
-  const { copy, cast, random } = scene;
-  const view = scene.viewAfter((primary) => primary === copy.self, scene.latestView + random.int(1, 4));
-  const { of } = contest(scene, view);
-  const right = scene.viewChanges(view, of);
+export function startsAView(context: DrillContext): void {
+  context.needs(context.isWhole && context.room > 0);
+  const { copy, peers, random } = context;
+  const view = context.viewAfter((primary) => primary === copy.self, context.latestView + random.int(1, 4));
+  const { of } = contest(context, view);
+  const right = context.viewChanges(view, of);
   const heard = copy.during(() => {
     for (const viewChange of random.shuffled(right)) {
       const { replica, prepared } = viewChange.message;
-      const lies = brokenViewChanges(scene, view, replica, prepared);
-      for (const lie of random.shuffled(lies).slice(0, 3)) scene.leaveFor([lie]);
-      scene.leaveFor([viewChange]);
+      const lies = brokenViewChanges(context, view, replica, prepared);
+      for (const lie of random.shuffled(lies).slice(0, 3)) context.leaveFor([lie]);
+      context.leaveFor([viewChange]);
       // Whoever is ahead has been at the views before; what it said then may come again.
       const former = random.int(copy.status.view, view) - 1;
-      if (former > copy.status.view) scene.leaveFor([cast.viewChange(former, replica, copy.stable, [])]);
+      if (former > copy.status.view) context.leaveFor([peers.viewChange(former, replica, copy.stable, [])]);
     }
   });
   const said = ofKind(heard, "new-view").filter(({ signed }) => signed.message.view === view);
-  scene.demand("liveness", said.length > 0, () => {
+  context.demand("liveness", said.length > 0, () => {
     return `has a quorum of view-changes for ${view}, whose primary it is, and sends no new-view`;
   });
 }
 
 /** It is a backup, and many new-views come of which one is right: it enters with that, and votes for all that it orders. */
-export function entersAView(scene: Scene): void {
-  scene.needs(scene.isWhole && scene.room > 0);
-  const { copy, cast, random } = scene;
+export function entersAView(context: DrillContext): void {
+  context.needs(context.isWhole && context.room > 0);
+  const { copy, peers, random } = context;
   const before = copy.status.view;
-  const view = scene.viewAfter((primary) => primary !== copy.self, scene.latestView + random.int(1, 5));
-  const { of, batches } = contest(scene, view);
-  const viewChanges = random.shuffled(scene.viewChanges(view, of)).slice(0, copy.quorum)
+  const view = context.viewAfter((primary) => primary !== copy.self, context.latestView + random.int(1, 5));
+  const { of, batches } = contest(context, view);
+  const viewChanges = random.shuffled(context.viewChanges(view, of)).slice(0, copy.quorum)
     .sort((a, b) => a.message.replica - b.message.replica);
   // Half of the time it has left already.
-  if (random.chance(0.5)) scene.leaveFor(viewChanges);
-  for (const lie of random.shuffled(brokenNewViews(scene, view, viewChanges))) {
-    copy.take({ kind: "new-view", newView: cast.sign(lie) });
+  if (random.chance(0.5)) context.leaveFor(viewChanges);
+  for (const lie of random.shuffled(brokenNewViews(context, view, viewChanges))) {
+    copy.take({ kind: "new-view", newView: peers.sign(lie) });
     if (copy.status.active && copy.status.view > before) return;
   }
-  const newView = cast.newView(view, viewChanges);
-  const { statusIntervalMs } = scene.world.settings;
+  const newView = peers.newView(view, viewChanges);
+  const { statusIntervalMs } = context.world.settings;
   // Of those that it hears from each may be at answering something already: then it asks later, as long as it wants the body.
   const isFetching = (copy.buffers?.wantedBodies ?? 0) > 0;
   const entered = copy.during(() => {
-    copy.take({ kind: "new-view", newView: cast.sign(newView) });
+    copy.take({ kind: "new-view", newView: peers.sign(newView) });
     // Whom it would ask may still have to answer what it was asked before.
     copy.wait(2 * statusIntervalMs);
   });
-  if (!scene.hasEntered(view)) return;
+  if (!context.hasEntered(view)) return;
   const fetched = new Set(ofKind(entered, "fetch").flatMap(({ signed }) => signed.message.digests));
   const later = copy.during(() => {
     for (const { message: { digest } } of newView.prePrepares) {
       const batch = batches.find((one) => one.digest === digest);
-      if (!batch || batch === cast.empty) continue;
-      scene.demand(
+      if (!batch || batch === peers.empty) continue;
+      context.demand(
         "liveness",
         fetched.has(digest) || isFetching,
         () => `enters view ${view} and does not ask for a body that it lacks`,
       );
-      copy.take(scene.body(batch));
+      copy.take(context.body(batch));
     }
   });
   const said = (kind: "prepare" | "commit") =>
     new Set([...ofKind(entered, kind), ...ofKind(later, kind)].map(({ signed }) => signed.message.sequence));
   const [prepared, committed] = [said("prepare"), said("commit")];
   for (const { message: { sequence } } of newView.prePrepares) {
-    scene.demand(
+    context.demand(
       "liveness",
       prepared.has(sequence),
       () => `enters view ${view} and does not prepare ${sequence} in it`,
     );
     const isSilent = copy.decided.has(sequence) && !committed.has(sequence);
-    scene.demand("liveness", !isSilent, () => {
+    context.demand("liveness", !isSilent, () => {
       return `enters view ${view} and does not say commit for ${sequence}, which it has executed`;
     });
   }
 }
 
 /** A later view has decided a number, then it hears of the start of one in which that was another batch's: it goes by what is decided. */
-export function hearsLate(scene: Scene): void {
-  scene.needs(scene.quieten() && scene.room > 0);
-  const { copy, cast, random, next } = scene;
-  const view = scene.viewAfter((primary) => primary !== copy.self);
-  const [batch, other] = [scene.batch(), scene.batch()];
+export function hearsLate(context: DrillContext): void {
+  context.needs(context.quieten() && context.room > 0);
+  const { copy, peers, random, next } = context;
+  const view = context.viewAfter((primary) => primary !== copy.self);
+  const [batch, other] = [context.batch(), context.batch()];
   const place = { view: view + random.int(1, 3), sequence: next, digest: batch.digest };
-  copy.take(cast.decision(scene.commits(place), copy.others[0]!));
+  copy.take(peers.decision(context.commits(place), copy.others[0]!));
   // One replica had the other batch prepared, and was not among those whose view-changes the later views began with.
-  const prepared = cast.certificate({ view: view - 1, sequence: next, digest: other.digest });
-  const viewChanges = scene.viewChanges(view, (replica) => replica === copy.others[0] ? [prepared] : []);
-  copy.take({ kind: "new-view", newView: cast.sign(cast.newView(view, viewChanges.slice(0, copy.quorum))) });
-  for (const one of [other, batch]) copy.take(scene.body(one));
+  const prepared = peers.certificate({ view: view - 1, sequence: next, digest: other.digest });
+  const viewChanges = context.viewChanges(view, (replica) => replica === copy.others[0] ? [prepared] : []);
+  copy.take({ kind: "new-view", newView: peers.sign(peers.newView(view, viewChanges.slice(0, copy.quorum))) });
+  for (const one of [other, batch]) copy.take(context.body(one));
   const { lastExecuted } = copy.status;
-  scene.demand("liveness", lastExecuted === next, () => {
+  context.demand("liveness", lastExecuted === next, () => {
     return `has a proof of what is decided at ${next}, and its body, and has executed up to ${lastExecuted}`;
   });
 }
 
 /** Others leave, each for another view: those who can't show that they may move nobody, one who can takes it along. */
-export function followsOthers(scene: Scene): void {
-  const { copy, random, cast } = scene;
-  scene.needs(scene.isWhole && !copy.kept.has("view-change") && !copy.kept.has("suspicion"));
+export function followsOthers(context: DrillContext): void {
+  const { copy, random, peers } = context;
+  context.needs(context.isWhole && !copy.kept.has("view-change") && !copy.kept.has("suspicion"));
   const { view: before } = copy.status;
   const view = before + random.int(1, 6);
-  for (const lie of random.shuffled(brokenProofs(scene, view))) {
+  for (const lie of random.shuffled(brokenProofs(context, view))) {
     const replica = random.pick(copy.others);
-    const right = cast.viewChange(view, replica, copy.stable, scene.decidedBefore(view)).message;
-    scene.leaveFor([cast.sign({ ...right, suspicions: lie })]);
+    const right = peers.viewChange(view, replica, copy.stable, context.decidedBefore(view)).message;
+    context.leaveFor([peers.sign({ ...right, suspicions: lie })]);
     const { view: alone } = copy.status;
-    scene.demand("view-changes", alone === before, () => {
+    context.demand("view-changes", alone === before, () => {
       return `follows from view ${before} to ${alone} one who does not show that it may leave`;
     });
   }
-  const heard = copy.during(() => scene.leaveFor(scene.viewChanges(view).slice(0, 1)));
+  const heard = copy.during(() => context.leaveFor(context.viewChanges(view).slice(0, 1)));
   const { view: now } = copy.status;
-  scene.demand(now > view ? "view-changes" : "liveness", now === view, () => {
+  context.demand(now > view ? "view-changes" : "liveness", now === view, () => {
     return `is in view ${now} when another one has left for ${view}, and shows that it may`;
   });
   const isSaid = ofKind(heard, "view-change").some(({ to, signed }) => to === "all" && signed.message.view === view);
-  scene.demand("liveness", isSaid, () => `leaves for view ${view} and does not say so`);
+  context.demand("liveness", isSaid, () => `leaves for view ${view} and does not say so`);
 }
 
 /** It leaves in the midst of agreeing on a number: whatever comes of the view that it has left, it says nothing in it. */
-export function leavesForGood(scene: Scene): void {
-  const { copy, cast, random } = scene;
-  scene.needs(scene.quieten() && scene.room > 1 && scene.becomeBackup());
+export function leavesForGood(context: DrillContext): void {
+  const { copy, peers, random } = context;
+  context.needs(context.quieten() && context.room > 1 && context.becomeBackup());
   const { view } = copy.status;
-  const batches = [scene.batch(), scene.batch()];
-  const places = batches.map(({ digest }, i) => ({ view, sequence: scene.next + i, digest }));
-  scene.propose(places[0]!, batches[0]!);
-  const target = scene.viewAfter((primary) => primary !== copy.self);
-  scene.leaveFor(random.shuffled(scene.viewChanges(target)).slice(0, copy.f + 1));
-  scene.demand("liveness", copy.status.view === target, () => `does not follow ${copy.f + 1} others to view ${target}`);
-  scene.propose(places[1]!, batches[1]!);
+  const batches = [context.batch(), context.batch()];
+  const places = batches.map(({ digest }, i) => ({ view, sequence: context.next + i, digest }));
+  context.propose(places[0]!, batches[0]!);
+  const target = context.viewAfter((primary) => primary !== copy.self);
+  context.leaveFor(random.shuffled(context.viewChanges(target)).slice(0, copy.f + 1));
+  context.demand(
+    "liveness",
+    copy.status.view === target,
+    () => `does not follow ${copy.f + 1} others to view ${target}`,
+  );
+  context.propose(places[1]!, batches[1]!);
   for (const place of places) {
-    for (const id of copy.others) copy.take({ kind: "prepare", prepare: cast.prepare(place, id) });
+    for (const id of copy.others) copy.take({ kind: "prepare", prepare: peers.prepare(place, id) });
   }
-  const query = cast.query();
+  const query = peers.query();
   const heard = copy.during(() => copy.take({ kind: "query", query }));
-  scene.demand("linearizability", heard.answers.every(({ outcome }) => typeof outcome === "string"), () => {
+  context.demand("linearizability", heard.answers.every(({ outcome }) => typeof outcome === "string"), () => {
     return `answers a query while view ${target} has not started`;
   });
   // What comes of the view that it has entered since does not lead it back.
-  const old = cast.newView(view, scene.viewChanges(view).slice(0, copy.quorum));
-  if (view > 0) copy.take({ kind: "new-view", newView: cast.sign(old) });
+  const old = peers.newView(view, context.viewChanges(view).slice(0, copy.quorum));
+  if (view > 0) copy.take({ kind: "new-view", newView: peers.sign(old) });
 }
 
 /** A view starts by which it is left behind: it is told, also by a replica that is in it. */
-export function tellsNewView(scene: Scene): void {
-  const { copy, cast, random } = scene;
-  scene.needs(!copy.status.hasLostDisk && ((copy.status.active && copy.status.view > 0) || scene.moveOn()));
+export function tellsNewView(context: DrillContext): void {
+  const { copy, peers, random } = context;
+  context.needs(!copy.status.hasLostDisk && ((copy.status.active && copy.status.view > 0) || context.moveOn()));
   const { view } = copy.status;
   const to = random.pick(copy.others);
   const heard = copy.during(() => {
-    copy.take({ kind: "view-change", viewChange: cast.viewChange(view, to, copy.stable, []) });
+    copy.take({ kind: "view-change", viewChange: peers.viewChange(view, to, copy.stable, []) });
     // A repeated view-change draws it no more; the status that follows each does.
-    copy.take(cast.status(to, { view, phase: "leaving" }));
+    copy.take(peers.status(to, { view, phase: "leaving" }));
   });
   const isTold = ofKind(heard, "new-view").some((told) => told.to === to && told.signed.message.view === view);
-  scene.demand(
+  context.demand(
     "liveness",
     isTold,
     () => `does not tell replica ${to}, which leaves for view ${view}, that it has started`,

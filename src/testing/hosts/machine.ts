@@ -8,7 +8,7 @@ import type { Environment } from "../../core/io.ts";
 import type { Recovered } from "../../core/records.ts";
 import type { VouchedOperation } from "../../core/messages/messages.ts";
 import { Replica } from "../../core/replica.ts";
-import type { VouchedAnswer } from "../../node/gateway/gateway.ts";
+import type { GatewayAnswer } from "../../node/gateway/gateway.ts";
 import { Node, type NodeOptions } from "../../node/node.ts";
 import type { Rejection, Transport } from "../../node/ports.ts";
 import { inspectDelivery, invariantOf } from "../checks/inspection.ts";
@@ -46,7 +46,7 @@ export class Machine implements Station {
   readonly disk: Disk;
   readonly clock: ClockHabits;
   isFaulty: boolean;
-  readonly keepsInputs: boolean;
+  readonly persistInputs: boolean;
   readonly #options: MachineOptions;
   readonly #world: World;
   readonly #host: ColdHost | null;
@@ -63,7 +63,7 @@ export class Machine implements Station {
     this.disk = options.disk;
     this.clock = options.clock;
     this.isFaulty = options.isFaulty ?? false;
-    this.keepsInputs = options.world.keepsInputs || options.wakeMs !== undefined;
+    this.persistInputs = options.world.persistInputs || options.wakeMs !== undefined;
     const { wakeMs, random, world: { engine } } = options;
     this.#reloads = random.fork();
     this.#host = wakeMs === undefined ? null : new ColdHost({
@@ -157,13 +157,13 @@ export class Machine implements Station {
 
   /** Takes frames in. */
   receive(frames: readonly Uint8Array[]): Promise<unknown> {
-    const taken = this.#options.meddler?.incoming(frames) ?? frames;
+    const taken = this.#options.faultInjector?.incoming(frames) ?? frames;
     return this.#ask((node) => node.receive(taken), POST_MS);
   }
 
   /** A signed client's request; its answer may never come. */
   async submit(frame: Uint8Array): Promise<Uint8Array | Rejection | null> {
-    if (this.#options.meddler?.incoming([frame]).length === 0) return null;
+    if (this.#options.faultInjector?.incoming([frame]).length === 0) return null;
     return this.#meddled(await this.#wait((node, signal) => node.submit(frame, { signal })), frame);
   }
 
@@ -173,7 +173,7 @@ export class Machine implements Station {
   }
 
   /** An unsigned client's operation; its answer may never come. */
-  async vouch(operation: VouchedOperation): Promise<VouchedAnswer | Rejection | null> {
+  async vouch(operation: VouchedOperation): Promise<GatewayAnswer | Rejection | null> {
     return await this.#wait((node, signal) => node.vouch([operation], signal));
   }
 
@@ -187,8 +187,8 @@ export class Machine implements Station {
   }
 
   #meddled<T>(answer: Uint8Array | T, asked: Uint8Array): Uint8Array | T | null {
-    const { meddler } = this.#options;
-    return meddler && answer instanceof Uint8Array ? meddler.reply(answer, asked) : answer;
+    const { faultInjector } = this.#options;
+    return faultInjector && answer instanceof Uint8Array ? faultInjector.reply(answer, asked) : answer;
   }
 
   #onFailure(life: Life, error: unknown): void {
@@ -202,7 +202,7 @@ export class Machine implements Station {
 
   #nodeOptions(life: Life): NodeOptions {
     const { world, random } = this.#options;
-    const { witness, coverage } = world;
+    const { checker, coverage } = world;
     return {
       self: this.replica,
       genesis: world.genesis,
@@ -216,14 +216,14 @@ export class Machine implements Station {
       transport: this.#transport(life),
       stateMachine: () => world.stateMachine(this.replica),
       seed: random.seed(),
-      keepsInputs: this.keepsInputs,
+      persistInputs: this.persistInputs,
       // It is told once that its disk is another one.
       start: this.disk.version > 0 ? "resume" : this.disk.isLost ? "recover" : "new",
       createCore: (environment, recovered) => this.#createCore(environment, recovered, life),
       observers: this.isFaulty ? [] : [{
         onEvent: (event) => {
           if (this.#life !== life) return;
-          witness.event(life.observed, event);
+          checker.event(life.observed, event);
           const released: unknown = event;
           // When it is the last step that has become durable, all have.
           if (released instanceof Released && released.step === life.steps) this.#onSettled(life, released.now);
@@ -248,11 +248,11 @@ export class Machine implements Station {
     const core = this.#world.createCore({ ...environment, stateMachine }, recovered);
     life.core = core;
     life.steps = 0;
-    this.#world.witness.restored(this.replica, recovered);
+    this.#world.checker.restored(this.replica, recovered);
     return new ObservedCore(core, stateMachine, {
       onStep: (input, ready) => {
         life.steps++;
-        this.#world.witness.stepped(this.replica, input, ready);
+        this.#world.checker.stepped(this.replica, input, ready);
       },
       nextCommit: () => life.store.nextCommit,
     });
@@ -263,22 +263,22 @@ export class Machine implements Station {
     const { now } = this.#world.engine;
     if (!life.core || !life.store.isSettled || now < this.#reloadAt) return;
     this.#reloadAt = now + this.#reloads.exponential(this.#world.reloadMs);
-    const { replica, label, disk, keepsInputs } = this;
+    const { replica, label, disk, persistInputs } = this;
     const [status, timers, formerBodies] = [life.core.status(), life.core.timers?.(), this.buffers?.formerBodies];
-    const moment = { world: this.#world, replica, label, disk, keepsInputs, status, timers, formerBodies };
+    const moment = { world: this.#world, replica, label, disk, persistInputs, status, timers, formerBodies };
     void checkReload({ ...moment, random: this.#reloads.fork(), now: steppedAt }).catch((error) => {
       this.#world.report("reload", `${label} can't be read from its store: ${error}`);
     });
   }
 
   #transport(life: Life): Transport {
-    const { world: { network, engine }, meddler } = this.#options;
+    const { world: { network, engine }, faultInjector } = this.#options;
     return {
       deliver: (to, frames) => {
         if (this.#life !== life) return new Promise(() => {});
         if (!this.isFaulty) inspectDelivery(this.#world, this.label, frames);
-        if (!meddler) return network.deliver(this, to, frames);
-        for (const { frame, afterMs } of meddler.outgoing(to, frames)) {
+        if (!faultInjector) return network.deliver(this, to, frames);
+        for (const { frame, afterMs } of faultInjector.outgoing(to, frames)) {
           engine.after(afterMs, () => {
             if (this.#life === life) network.deliver(this, to, [frame]).catch(() => {});
           });

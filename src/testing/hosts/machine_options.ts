@@ -5,7 +5,7 @@
 import type { ReplicaId } from "../../core/messages/ids.ts";
 import type { ClockHabits } from "../world/clock.ts";
 import type { Disk } from "./disk.ts";
-import type { Meddler } from "../adversary/fault_injector.ts";
+import type { FaultInjector } from "../adversary/fault_injector.ts";
 import type { Random } from "../random.ts";
 import type { World } from "../world/world.ts";
 
@@ -19,7 +19,7 @@ export interface MachineOptions {
   readonly random: Random;
   /** Nobody checks a faulty replica. */
   readonly isFaulty?: boolean;
-  readonly meddler?: Meddler;
+  readonly faultInjector?: FaultInjector;
   /** It runs only while there is something for it to do, and is woken this often, ms. */
   readonly wakeMs?: number;
 }

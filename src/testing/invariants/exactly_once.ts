@@ -28,7 +28,7 @@ export interface Moment {
 }
 
 /** What was run so far. */
-export class Runs {
+export class ExactlyOnce {
   readonly #report: Report;
   readonly #limits: SessionLimits;
   #agreedTime = 0;
@@ -72,7 +72,7 @@ export class Runs {
       return true;
     };
     for (const { message } of requests) {
-      if (message.kind === "vouched-request") {
+      if (message.kind === "gateway-request") {
         for (const { name, timestamp, operation } of message.operations) {
           const place = `${name} timestamp ${timestamp}`;
           if (wasRun(place, `name:${name}`, operation)) this.#ran.set(place, sequence);

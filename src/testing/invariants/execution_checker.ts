@@ -6,7 +6,7 @@ import type { Digest, Millis, ReplicaId, SequenceNumber } from "../../core/messa
 import type { Recovered } from "../../core/records.ts";
 import type { AnyRequest, Batch, Reply, Request, Result } from "../../core/messages/messages.ts";
 import { type Call, type Execution, shown } from "../world/observed_core.ts";
-import { Runs, type SessionLimits } from "./exactly_once.ts";
+import { ExactlyOnce, type SessionLimits } from "./exactly_once.ts";
 import type { Invariant } from "../violation.ts";
 
 /** A batch, and what became of it at whoever was first to execute it. */
@@ -21,7 +21,7 @@ export interface Entry {
 export type Report = (invariant: Invariant, detail: string) => void;
 
 /** The one history that all correct replicas must share. */
-export class Ledger {
+export class ExecutionChecker {
   readonly entries: Map<SequenceNumber, Entry> = new Map();
   readonly batches: Map<Digest, Batch> = new Map();
   /** What was read from stores, by number. */
@@ -33,7 +33,7 @@ export class Ledger {
   readonly #replied = new WeakMap<readonly Result[], Digest>();
   readonly #report: Report;
   readonly #isValid: (request: AnyRequest, digest: Digest) => boolean;
-  readonly #runs: Runs;
+  readonly #runs: ExactlyOnce;
   /** Up to here the order has been looked at as a whole; and the agreed time there. */
   #through = 0;
   #agreedTime = 0;
@@ -41,7 +41,7 @@ export class Ledger {
   constructor(report: Report, isValid: (request: AnyRequest, digest: Digest) => boolean, limits: SessionLimits) {
     this.#report = report;
     this.#isValid = isValid;
-    this.#runs = new Runs(report, limits);
+    this.#runs = new ExactlyOnce(report, limits);
   }
 
   /** Hears of each batch with requests once all before it are known. */

@@ -13,15 +13,15 @@ import { AgreedTime } from "../checks/agreed_time.ts";
 import { Decisions } from "../checks/decisions.ts";
 import { EPOCH_MS } from "../world/clock.ts";
 import type { Coverage } from "../coverage.ts";
-import { Ledger, type Report } from "./execution_checker.ts";
+import { ExecutionChecker, type Report } from "./execution_checker.ts";
 import { NullRequests } from "../checks/null_requests.ts";
 import { Released } from "../world/observed_core.ts";
-import { Promises } from "./vote_checker.ts";
-import { SaidMessages } from "./sent_messages.ts";
-import { SaidCommits } from "./sent_commits.ts";
+import { VoteChecker } from "./vote_checker.ts";
+import { SentMessages } from "./sent_messages.ts";
+import { SentCommits } from "./sent_commits.ts";
 import { short, type Trace, wordsOf } from "../trace.ts";
 import type { World } from "../world/world.ts";
-import { Votes } from "./self_consistency.ts";
+import { SelfConsistency } from "./self_consistency.ts";
 
 /** So far agreed time may fall behind, beside what clocks may differ by, ms. */
 const SLACK_MS = 15_000;
@@ -29,7 +29,7 @@ const SLACK_MS = 15_000;
 /** Messages whose size depends on what happened. */
 const LARGE: readonly MessageKind[] = ["status", "view-change", "new-view", "decision"];
 
-/** One life of a correct replica's core, as the witness knows it. */
+/** One life of a correct replica's core, as the checker knows it. */
 export interface Observed {
   readonly replica: ReplicaId;
   readonly label: string;
@@ -39,15 +39,15 @@ export interface Observed {
 }
 
 /** The checkers that look at each step. */
-export class Witness {
-  readonly ledger: Ledger;
+export class InvariantChecker {
+  readonly executions: ExecutionChecker;
   /** No view change is allowed. */
   isCalm = false;
   readonly #decisions: Decisions;
   readonly #agreedTime: AgreedTime;
-  readonly #votes = new Votes();
-  readonly #said: SaidMessages;
-  readonly #promises: Promises;
+  readonly #consistency = new SelfConsistency();
+  readonly #said: SentMessages;
+  readonly #votes: VoteChecker;
   readonly #nullRequests: NullRequests;
   readonly #world: World;
   readonly #report: Report;
@@ -71,16 +71,16 @@ export class Witness {
     const isFaulty = (replica: ReplicaId) => this.#faulty.has(replica);
     const nullDigest = hash(encodeBatch(0 as Millis, []));
     this.#nullRequests = new NullRequests(nullDigest);
-    this.ledger = new Ledger(report, (request, digest) => this.#isValid(request, digest), genesis.limits);
+    this.executions = new ExecutionChecker(report, (request, digest) => this.#isValid(request, digest), genesis.limits);
     this.#decisions = new Decisions(genesis.replicas.length, report);
     this.#agreedTime = new AgreedTime({
       now: () => EPOCH_MS + world.engine.now,
       slackMs: world.demands.includes("progress-of-time") ? SLACK_MS + genesis.limits.maxClockSkewMs : Infinity,
       report,
     });
-    this.ledger.onOrdered = (...ordered) => this.#agreedTime.ordered(...ordered);
-    this.#said = new SaidMessages(report, isFaulty);
-    this.#promises = new Promises({
+    this.executions.onOrdered = (...ordered) => this.#agreedTime.ordered(...ordered);
+    this.#said = new SentMessages(report, isFaulty);
+    this.#votes = new VoteChecker({
       measures: {
         n: genesis.replicas.length,
         checkpointInterval: genesis.checkpointInterval,
@@ -92,7 +92,7 @@ export class Witness {
       hash,
       report,
       isFaulty,
-      commits: new SaidCommits(genesis.replicas.length, isFaulty),
+      commits: new SentCommits(genesis.replicas.length, isFaulty),
     });
   }
 
@@ -126,23 +126,23 @@ export class Witness {
 
   /** The bodies that a replica's store must have, by number. */
   owedBodies(replica: ReplicaId): ReadonlyMap<number, ReadonlyMap<Digest, number>> {
-    return this.#promises.memory(replica).owed;
+    return this.#votes.memory(replica).owed;
   }
 
   /** A correct replica is read from its store. */
   restored(replica: ReplicaId, recovered: Recovered): void {
-    this.#promises.restored(replica, recovered);
-    for (const committed of recovered.committed) this.ledger.stored(replica, committed);
+    this.#votes.restored(replica, recovered);
+    for (const committed of recovered.committed) this.executions.stored(replica, committed);
   }
 
   /** A correct replica has lost its disk. */
   lostDisk(replica: ReplicaId): void {
-    this.#promises.lost(replica);
+    this.#votes.lost(replica);
   }
 
   /** A client is refused as one whose session is gone. */
   refused(request: Request): void {
-    this.ledger.refused(request, this.#world.genesis.limits.sessionIdleMs);
+    this.executions.refused(request, this.#world.genesis.limits.sessionIdleMs);
   }
 
   /** A client hears from a replica. */
@@ -159,8 +159,8 @@ export class Witness {
     if (idle !== null) this.#report("calm", `replica ${replica} ${idle}`);
     const { messages } = ready;
     for (const { message: { message } } of messages) {
-      if ("replica" in message && message.replica === replica) this.#votes.made(message);
-      if (message.kind === "new-view") { for (const own of message.prePrepares) this.#votes.made(own.message); }
+      if ("replica" in message && message.replica === replica) this.#consistency.made(message);
+      if (message.kind === "new-view") { for (const own of message.prePrepares) this.#consistency.made(own.message); }
     }
   }
 
@@ -189,10 +189,10 @@ export class Witness {
         return this.#trace.line(label, () => `state transfer to ${event.sequence} ${event.phase}`);
       case "checkpoint-taken":
         this.#coverage.count("event", event.kind);
-        return this.ledger.checkpoint(replica, event.sequence, event.root);
+        return this.executions.checkpoint(replica, event.sequence, event.root);
       case "checkpoint-stable":
         this.#coverage.count("event", event.kind);
-        return this.ledger.checkpoint(replica, event.sequence, event.root);
+        return this.executions.checkpoint(replica, event.sequence, event.root);
       case "stage":
         if (event.stage !== "executed") return;
         return this.#trace.line(label, () => `executes ${event.sequence}: ${event.requests} requests`);
@@ -230,7 +230,7 @@ export class Witness {
         });
       }
       const own = "replica" in message && message.replica === replica;
-      const contradiction = own ? this.#votes.take(message, bytes, hash) : null;
+      const contradiction = own ? this.#consistency.take(message, bytes, hash) : null;
       if (contradiction !== null) this.#report("self-consistency", contradiction);
     }
     for (const { outcome } of ready.answers) {
@@ -241,23 +241,23 @@ export class Witness {
       if (record.kind !== "accepted" && record.kind !== "committed" || !record.batch) continue;
       const { batch } = record;
       this.#agreedTime.seen(batch.digest);
-      if (this.ledger.batches.has(batch.digest)) continue;
-      this.ledger.batches.set(batch.digest, batch);
+      if (this.executions.batches.has(batch.digest)) continue;
+      this.executions.batches.set(batch.digest, batch);
       for (const request of batch.requests as SignedRequest[]) this.#requests.set(request.digest, request.message);
     }
     for (const event of ready.events) {
       if (event.kind === "state-transfer" && event.phase === "finished") observed.lastExecuted = event.sequence;
     }
     for (const execution of executions) {
-      this.ledger.executed(replica, execution, observed.lastExecuted);
+      this.executions.executed(replica, execution, observed.lastExecuted);
       this.#decisions.executed(replica, execution.sequence, execution.digest);
       observed.lastExecuted = execution.sequence;
     }
     for (const { reply } of ready.replies) {
       const request = this.#requests.get(reply.request);
-      if (request) this.ledger.replied(replica, reply, request);
+      if (request) this.executions.replied(replica, reply, request);
     }
-    this.#promises.released(replica, ready, now);
+    this.#votes.released(replica, ready, now);
     this.#checkForms(label, ready);
   }
 
@@ -292,8 +292,8 @@ export class Witness {
   }
 
   /** A client was told this. */
-  told(request: Digest, results: Parameters<Ledger["told"]>[1][]): void {
-    for (const result of results) this.ledger.told(request, result);
+  told(request: Digest, results: Parameters<ExecutionChecker["told"]>[1][]): void {
+    for (const result of results) this.executions.told(request, result);
     this.#trace.line("client", () => `is told about ${short(request)}`);
   }
 }

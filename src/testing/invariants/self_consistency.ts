@@ -30,7 +30,7 @@ class Places<T> {
 }
 
 /** Everything that correct replicas said that binds them. */
-export class Votes {
+export class SelfConsistency {
   readonly #said = new Map<string, string>();
   /** The digest that was voted for. */
   readonly #voted = new Places<Digest>();

@@ -7,7 +7,7 @@ import type { Commit } from "../../core/messages/messages.ts";
 import { quorumOf } from "./paper.ts";
 
 /** The commits of all correct replicas. */
-export class SaidCommits {
+export class SentCommits {
   readonly #n: number;
   readonly #isFaulty: (replica: ReplicaId) => boolean;
   /** By number and digest, then by view. */

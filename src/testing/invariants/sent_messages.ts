@@ -9,7 +9,7 @@ import type { Message, MessageKind, Reply, Result, Signed } from "../../core/mes
 import type { Report } from "./execution_checker.ts";
 
 /** Everything that correct replicas have said. */
-export class SaidMessages {
+export class SentMessages {
   readonly #report: Report;
   readonly #isFaulty: (replica: ReplicaId) => boolean;
   /** The bytes of each message by its signature; two messages under one would be found by their bytes. */

@@ -18,7 +18,7 @@ import {
   flawOfViewChange,
   type Measures,
 } from "./paper.ts";
-import type { SaidCommits } from "./sent_commits.ts";
+import type { SentCommits } from "./sent_commits.ts";
 import {
   emptyMemory,
   enter,
@@ -42,11 +42,11 @@ export interface PromisesOptions {
   readonly report: Report;
   readonly isFaulty: (replica: ReplicaId) => boolean;
   /** Who has said commit. */
-  readonly commits: SaidCommits;
+  readonly commits: SentCommits;
 }
 
 /** Everything that correct replicas have bound themselves to. */
-export class Promises {
+export class VoteChecker {
   readonly #options: PromisesOptions;
   readonly #memories = new Map<ReplicaId, Memory>();
   /** What prepared anywhere, by view and number. */

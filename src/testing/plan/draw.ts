@@ -84,7 +84,7 @@ export function drawPlan(seed: number, options: DrawOptions = {}): Plan {
       statusIntervalMs: 0.375 * viewTimeoutMs,
       ...(!isCalm && random.chance(0.4) && { maxPendingRequests: random.pick([24, 64]), maxPendingPerClient: 16 }),
     },
-    keepsInputs: random.chance(0.2),
+    persistInputs: random.chance(0.2),
     faults: isCalm ? [] : drawFaults(random, { n, durationMs, profile }),
     coldReplicas: [],
     wakeMs: 0,

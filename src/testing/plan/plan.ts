@@ -156,7 +156,7 @@ export interface Plan {
   /** What goes wrong. */
   readonly faults: readonly Fault[];
   /** Replicas are run as on hosts that may stop them between any two messages. */
-  readonly keepsInputs: boolean;
+  readonly persistInputs: boolean;
   /** Correct replicas on hosts that run them only while something comes, one request after another. They keep their inputs. */
   readonly coldReplicas: readonly ReplicaId[];
   /** Their hosts wake them this often, ms. */

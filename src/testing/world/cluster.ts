@@ -6,7 +6,7 @@ import type { ReplicaId } from "../../core/messages/ids.ts";
 import { quorum } from "../../core/messages/quorum.ts";
 import { Disk } from "../hosts/disk.ts";
 import { Machine } from "../hosts/machine.ts";
-import type { Meddler } from "../adversary/fault_injector.ts";
+import type { FaultInjector } from "../adversary/fault_injector.ts";
 import type { Barrier } from "./network.ts";
 import { faultyReplicas, lyingReplicas, type Plan } from "../plan/plan.ts";
 import { Random } from "../random.ts";
@@ -18,7 +18,7 @@ export interface ClusterOptions {
   readonly plan: Plan;
   readonly random: Random;
   /** Makes what stands between a faulty replica and the world. */
-  readonly meddlerOf: (replica: ReplicaId) => Meddler | undefined;
+  readonly meddlerOf: (replica: ReplicaId) => FaultInjector | undefined;
 }
 
 /** Within this of true time are the clocks of the healed, ms. */
@@ -54,7 +54,7 @@ export class Cluster {
     this.#plan = plan;
     this.#random = random;
     for (const replica of this.ids) {
-      if (this.#lying.includes(replica)) world.witness.distrustReplica(replica);
+      if (this.#lying.includes(replica)) world.checker.distrustReplica(replica);
       const disk = this.#newDisk(replica);
       this.#add(replica, "", disk, meddlerOf(replica));
       if (!plan.coldReplicas.includes(replica)) continue;
@@ -133,7 +133,7 @@ export class Cluster {
       const { replica, clock, disk } = machine;
       if (this.#lying.includes(replica)) continue;
       // Without its inputs a store keeps two instances of a replica safe, but does not bring their halves of the votes together.
-      if (!machine.keepsInputs && this.machinesOf(replica)[0] !== machine) {
+      if (!machine.persistInputs && this.machinesOf(replica)[0] !== machine) {
         this.remove(machine);
         continue;
       }
@@ -150,7 +150,7 @@ export class Cluster {
     for (const barrier of this.#twins) network.barriers.add(barrier);
   }
 
-  #add(replica: ReplicaId, suffix: string, disk: Disk, meddler?: Meddler): Machine {
+  #add(replica: ReplicaId, suffix: string, disk: Disk, faultInjector?: FaultInjector): Machine {
     const { world } = this;
     const machine = new Machine({
       world,
@@ -161,7 +161,7 @@ export class Cluster {
       random: this.#random.fork(),
       isFaulty: this.#lying.includes(replica),
       ...(this.#plan.coldReplicas.includes(replica) && { wakeMs: this.#plan.wakeMs }),
-      ...(meddler && { meddler }),
+      ...(faultInjector && { faultInjector }),
     });
     this.#machines.push(machine);
     world.network.add(machine);

@@ -18,7 +18,7 @@ import type { RunOptions } from "../run_options.ts";
 import { SharedGate } from "./shared_gate.ts";
 import { Trace } from "../trace.ts";
 import type { Invariant, Violation } from "../violation.ts";
-import { Witness } from "../invariants/invariant_checker.ts";
+import { InvariantChecker } from "../invariants/invariant_checker.ts";
 import type { World } from "./world.ts";
 
 /** About this often a second one of the replicas is read from its store, in a run that takes as long as usual, virtual ms. */
@@ -63,7 +63,7 @@ export function createWorld(plan: Plan, options: RunOptions, { random, onViolati
     trace.line("BROKEN", () => `${invariant}: ${detail}`);
   };
   const trace = new Trace(options.trace ?? false, () => engine.now);
-  const world: Omit<World, "witness"> & { witness: Witness } = {
+  const world: Omit<World, "checker"> & { checker: InvariantChecker } = {
     engine,
     network: new Network(engine, random.fork(), { ...network }),
     crypto,
@@ -74,10 +74,10 @@ export function createWorld(plan: Plan, options: RunOptions, { random, onViolati
     limits,
     coverage: new Coverage(),
     trace,
-    witness: undefined!,
+    checker: undefined!,
     stateMachine: options.stateMachine,
     createCore: options.createCore ?? ((environment, recovered) => new Replica(environment, recovered)),
-    keepsInputs: plan.keepsInputs,
+    persistInputs: plan.persistInputs,
     reloadMs: RELOAD_MS * replicas * Math.max(1, plan.durationMs / USUAL_MS),
     drills: (options.drills ?? true) && checkpointInterval >= LEAST_DRILLED,
     demands: plan.demands ?? [],
@@ -85,6 +85,6 @@ export function createWorld(plan: Plan, options: RunOptions, { random, onViolati
     stores: options.createStores?.() ?? null,
     keyOf: (replica) => keys[replica]!.privateKey,
   };
-  world.witness = new Witness(world, report);
+  world.checker = new InvariantChecker(world, report);
   return world;
 }

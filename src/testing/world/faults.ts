@@ -93,7 +93,7 @@ function begin(cluster: Cluster, fault: Extract<Fault, { readonly atMs: number }
         machine.crash();
         machine.disk.lose();
       }
-      world.witness.lostDisk(fault.replica);
+      world.checker.lostDisk(fault.replica);
       return () => machines.forEach((machine) => machine.start());
     }
     case "partition": {

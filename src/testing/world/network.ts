@@ -4,7 +4,7 @@
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
 import type { MessageKind, VouchedOperation } from "../../core/messages/messages.ts";
-import type { VouchedAnswer } from "../../node/gateway/gateway.ts";
+import type { GatewayAnswer } from "../../node/gateway/gateway.ts";
 import type { Rejection } from "../../node/ports.ts";
 import { frameKind } from "../../wire/mod.ts";
 import type { Engine } from "./engine.ts";
@@ -49,7 +49,7 @@ export interface Station {
   /** A signed client's query; the answer may never come. */
   query(frame: Uint8Array): Promise<Uint8Array | Rejection | null>;
   /** An unsigned client's operation; the answer may never come. */
-  vouch(operation: VouchedOperation): Promise<VouchedAnswer | Rejection | null>;
+  vouch(operation: VouchedOperation): Promise<GatewayAnswer | Rejection | null>;
 }
 
 /** Whether frames don't get from one to the other now. */

@@ -83,8 +83,8 @@ export class ObservedMachine implements StateMachine {
     this.#machine.restore(chunks);
   }
 
-  get byNeed(): StateMachine["byNeed"] {
-    return this.#machine.byNeed;
+  get lazyLoading(): StateMachine["lazyLoading"] {
+    return this.#machine.lazyLoading;
   }
 }
 
@@ -121,7 +121,7 @@ export class ObservedCore implements Core {
     this.#observers.onStep(input, ready);
     this.#steps++;
     const { records, messages, replies, answers, events } = ready;
-    // Of nothing the witness need not hear.
+    // Of nothing the checker need not hear.
     if (records.length + messages.length + replies.length + answers.length + events.length === 0) return ready;
     if (records.some(({ kind }) => BINDING.includes(kind))) this.#after = this.#observers.nextCommit();
     const calls = this.#machine.calls.splice(0);

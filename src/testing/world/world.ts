@@ -18,7 +18,7 @@ import type { Network } from "./network.ts";
 import type { Demand } from "../plan/plan.ts";
 import type { SharedGate } from "./shared_gate.ts";
 import type { Trace } from "../trace.ts";
-import type { Witness } from "../invariants/invariant_checker.ts";
+import type { InvariantChecker } from "../invariants/invariant_checker.ts";
 
 /**
  * Makes a replica's core: `Replica`, or one with a planted bug.
@@ -39,10 +39,10 @@ export interface World {
   readonly limits: NodeLimits;
   readonly coverage: Coverage;
   readonly trace: Trace;
-  readonly witness: Witness;
+  readonly checker: InvariantChecker;
   readonly stateMachine: (replica: ReplicaId) => StateMachine;
   readonly createCore: CoreMaker;
-  readonly keepsInputs: boolean;
+  readonly persistInputs: boolean;
   /** About this often a second one of each replica is read from its store, when all is durable, ms. */
   readonly reloadMs: number;
   /** Whether copies of replicas are drilled. */

@@ -75,7 +75,7 @@ function readRequests(reader: Reader, limits: Limits): Signed<AnyRequest>[] {
       reader.tuple(3);
       const signed = readSigned(reader, wire);
       const kind = signed.message.kind;
-      if (!isRequest(kind)) throw new DecodeError("kind", "request or vouched-request", kind);
+      if (!isRequest(kind)) throw new DecodeError("kind", "request or gateway-request", kind);
       requests.push(signed as Signed<AnyRequest>);
     }
   } catch (error) {

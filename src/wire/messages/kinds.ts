@@ -9,6 +9,7 @@ import type {
   Commit,
   Decision,
   Fetch,
+  GatewayRequest,
   Message,
   MessageKind,
   NewView,
@@ -28,7 +29,6 @@ import type {
   Suspicion,
   ViewChange,
   VouchedOperation,
-  VouchedRequest,
 } from "../../core/messages/messages.ts";
 import {
   bytes,
@@ -77,7 +77,7 @@ const checkRequest: Check<Request> = ({ session, operations: { length } }) => {
     : { expected: `operations in session ${session}`, got: "none" };
 };
 
-const vouchedRequest: FieldsOf<Omit<VouchedRequest, "kind">> = {
+const gatewayRequest: FieldsOf<Omit<GatewayRequest, "kind">> = {
   gateway: replica,
   notAfter: time,
   operations: list(
@@ -86,7 +86,7 @@ const vouchedRequest: FieldsOf<Omit<VouchedRequest, "kind">> = {
   ),
 };
 
-const checkVouchedRequest: Check<VouchedRequest> = ({ operations }) =>
+const checkVouchedRequest: Check<GatewayRequest> = ({ operations }) =>
   operations.length === 0 ? { expected: "operations", got: "none" } : undefined;
 
 const vote: FieldsOf<Omit<PrePrepare, "kind">> = { replica, view, sequence, digest };
@@ -116,11 +116,11 @@ const viewChange: FieldsOf<Omit<ViewChange, "kind" | "suspicions">> = {
 /** The kinds by name. */
 export const KINDS: { readonly [K in MessageKind]: Kind<Extract<Message, { readonly kind: K }>> } = {
   "request": { code: 1, fields: tagged<Request, { kind: "request" }>({ kind: "request" }, request, checkRequest) },
-  "vouched-request": {
+  "gateway-request": {
     code: 2,
-    fields: tagged<VouchedRequest, { kind: "vouched-request" }>(
-      { kind: "vouched-request" },
-      vouchedRequest,
+    fields: tagged<GatewayRequest, { kind: "gateway-request" }>(
+      { kind: "gateway-request" },
+      gatewayRequest,
       checkVouchedRequest,
     ),
   },

@@ -81,5 +81,5 @@ function readKind(reader: Reader): MessageKind {
 
 /** Whether a kind is one of those that are ordered. */
 export function isRequest(kind: MessageKind): boolean {
-  return kind === "request" || kind === "vouched-request";
+  return kind === "request" || kind === "gateway-request";
 }

@@ -30,7 +30,7 @@ const open = (i: number): Promise<Store> =>
   i === 2 ? DenoKvStore.open(paths[i], { prefix: [NAMES[i]!] }) : SqliteStore.open(paths[i]!);
 const served = await Promise.all(
   NAMES.map(async (self, i) =>
-    await serveReplica({ cluster, self, privateKey: keys[i]!.privateKey, store: await open(i), keepsInputs: i === 2 })
+    await serveReplica({ cluster, self, privateKey: keys[i]!.privateKey, store: await open(i), persistInputs: i === 2 })
   ),
 );
 const client = new Client({ cluster, timeoutMs: 30_000 });

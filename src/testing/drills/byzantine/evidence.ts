@@ -5,27 +5,27 @@
 import type { Digest } from "../../../core/messages/ids.ts";
 import type { Input } from "../../../core/io.ts";
 import { MOST_EVIDENCE } from "../../checks/buffers.ts";
-import type { Scene } from "../scene.ts";
+import type { DrillContext } from "../context.ts";
 
 /** One of the others says two things of which one at most can be true, and another one says one of them again and again. */
-export function convictsLiars(scene: Scene): void {
-  const { copy, cast, random, world: { genesis } } = scene;
-  scene.needs(scene.quieten() && scene.room > 0 && scene.becomeBackup());
+export function convictsLiars(context: DrillContext): void {
+  const { copy, peers, random, world: { genesis } } = context;
+  context.needs(context.quieten() && context.room > 0 && context.becomeBackup());
   const [liar, honest] = random.shuffled(copy.others);
   const { view, primary, lowWatermark } = copy.status;
   const against = (accused: number) =>
     copy.status.evidence.filter(({ first }) => first.message.replica === accused).map(({ first }) => first.message);
   const before = against(honest!).length;
-  const place = { view, sequence: scene.next };
+  const place = { view, sequence: context.next };
   const checkpointed = lowWatermark + genesis.checkpointInterval;
-  const later = scene.latestView + random.int(1, 1_000);
+  const later = context.latestView + random.int(1, 1_000);
   const says = {
-    "pre-prepare": (by, digest) => ({ kind: "pre-prepare", prePrepare: cast.prePrepare({ ...place, digest }, by) }),
-    "prepare": (by, digest) => ({ kind: "prepare", prepare: cast.prepare({ ...place, digest }, by) }),
-    "commit": (by, digest) => ({ kind: "commit", commit: cast.commit({ ...place, digest }, by) }),
-    "checkpoint": (by, digest) => ({ kind: "checkpoint", checkpoint: cast.checkpoint(checkpointed, digest, by) }),
+    "pre-prepare": (by, digest) => ({ kind: "pre-prepare", prePrepare: peers.prePrepare({ ...place, digest }, by) }),
+    "prepare": (by, digest) => ({ kind: "prepare", prepare: peers.prepare({ ...place, digest }, by) }),
+    "commit": (by, digest) => ({ kind: "commit", commit: peers.commit({ ...place, digest }, by) }),
+    "checkpoint": (by, digest) => ({ kind: "checkpoint", checkpoint: peers.checkpoint(checkpointed, digest, by) }),
     "view-change": (by, digest) => {
-      const viewChange = cast.viewChange(later, by, copy.stable, [cast.certificate({ ...place, digest })]);
+      const viewChange = peers.viewChange(later, by, copy.stable, [peers.certificate({ ...place, digest })]);
       return { kind: "view-change", viewChange };
     },
   } satisfies { readonly [kind: string]: (by: typeof primary, digest: Digest) => Input };
@@ -33,16 +33,16 @@ export function convictsLiars(scene: Scene): void {
     ["commit", "checkpoint", "view-change", liar === primary ? "pre-prepare" : "prepare"] as const,
   );
   const known = against(liar!);
-  scene.needs(known.length < MOST_EVIDENCE.ofOne && copy.status.evidence.length < MOST_EVIDENCE.inAll);
+  context.needs(known.length < MOST_EVIDENCE.ofOne && copy.status.evidence.length < MOST_EVIDENCE.inAll);
   // What the host has kept of the checkpoints and view-changes of a liar may be of a later number or view, and stand before these.
-  scene.needs(!known.some((message) => message.kind === kind) && !copy.kept.has(kind));
-  const [one, other] = [scene.anyDigest(), cast.empty.digest];
+  context.needs(!known.some((message) => message.kind === kind) && !copy.kept.has(kind));
+  const [one, other] = [context.anyDigest(), peers.empty.digest];
   for (const digest of [one, other, one]) copy.take(says[kind](liar!, digest));
   for (let i = 0; i < 3; i++) copy.take(says.commit(honest!, one));
-  scene.demand("evidence", against(liar!).some((message) => message.kind === kind), () => {
+  context.demand("evidence", against(liar!).some((message) => message.kind === kind), () => {
     return `keeps no evidence against replica ${liar}, which has told it two ${kind}s`;
   });
-  scene.demand("evidence", against(honest!).length === before, () => {
+  context.demand("evidence", against(honest!).length === before, () => {
     return `convicts replica ${honest} of saying one thing three times`;
   });
 }

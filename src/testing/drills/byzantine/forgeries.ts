@@ -6,6 +6,7 @@
 import type { ClientId, Digest, Millis, SequenceNumber } from "../../../core/messages/ids.ts";
 import type {
   Fetch,
+  GatewayRequest,
   Message,
   MessageKind,
   Request,
@@ -13,28 +14,27 @@ import type {
   SignedRequest,
   StableCheckpoint,
   Status,
-  VouchedRequest,
 } from "../../../core/messages/messages.ts";
 import type { Query } from "../../../core/messages/queries.ts";
 import { sign, withDigest } from "../../../node/environment.ts";
 import { encodeFrame } from "../../../wire/mod.ts";
-import type { Scene } from "../scene.ts";
+import type { DrillContext } from "../context.ts";
 
 /** What a message is made of again, with one of those that it carries replaced. */
 type Rebuild = (forge: <M extends Message>(signed: Signed<M>) => Signed<M>) => Signed;
 
 /** Every kind of message by itself, and with what it carries forged. */
-export function turnsAwayForgeries(scene: Scene): void {
-  const { cast, copy, random, world: { gate, crypto, cluster, keyOf } } = scene;
+export function turnsAwayForgeries(context: DrillContext): void {
+  const { peers, copy, random, world: { gate, crypto, cluster, keyOf } } = context;
   const { lowWatermark, view: now } = copy.status;
   const view = now + 1;
   const by = random.pick(copy.others);
-  const place = { view: now, sequence: lowWatermark + copy.window, digest: scene.anyDigest() };
+  const place = { view: now, sequence: lowWatermark + copy.window, digest: context.anyDigest() };
   const elsewhere = crypto.hash(new Uint8Array([7]));
   const client = crypto.keyPair("drilled client");
   const keyFor = (message: Message) => {
     if (message.kind === "request" || message.kind === "query") return client.privateKey;
-    return keyOf(message.kind === "vouched-request" ? message.gateway : message.replica);
+    return keyOf(message.kind === "gateway-request" ? message.gateway : message.replica);
   };
   const forge = <M extends Message>({ message, bytes, signature }: Signed<M>): Signed<M> => {
     const kinds: readonly MessageKind[] = ["prepare", "commit", "pre-prepare", "checkpoint", "request", "status"];
@@ -53,11 +53,11 @@ export function turnsAwayForgeries(scene: Scene): void {
     const accept = signed.message.kind === "query" ? ["query"] as const : undefined;
     return !("reason" in gate.check(encodeFrame(signed, body), accept));
   };
-  const commits = scene.commits(place);
-  const checkpoints = copy.others.slice(0, copy.quorum).map((id) => cast.checkpoint(place.sequence, place.digest, id));
-  const certificate = cast.certificate(place);
+  const commits = context.commits(place);
+  const checkpoints = copy.others.slice(0, copy.quorum).map((id) => peers.checkpoint(place.sequence, place.digest, id));
+  const certificate = peers.certificate(place);
   const viewChanges = copy.others.slice(0, copy.quorum).map((id) =>
-    cast.viewChange(view, id, copy.stable, [certificate])
+    peers.viewChange(view, id, copy.stable, [certificate])
   );
   const digests: Digest[] = [place.digest];
   const status: Omit<Status, "replica" | "view"> = {
@@ -73,69 +73,72 @@ export function turnsAwayForgeries(scene: Scene): void {
     stages: [],
   };
   const right: readonly Signed[] = [
-    cast.prePrepare(place),
-    cast.prepare(place, by),
-    cast.commit(place, by),
-    cast.checkpoint(place.sequence, place.digest, by),
-    cast.sign({ ...status, replica: by, view: place.view }),
-    cast.sign<Fetch>({ kind: "fetch", replica: by, number: 1, digests }),
+    peers.prePrepare(place),
+    peers.prepare(place, by),
+    peers.commit(place, by),
+    peers.checkpoint(place.sequence, place.digest, by),
+    peers.sign({ ...status, replica: by, view: place.view }),
+    peers.sign<Fetch>({ kind: "fetch", replica: by, number: 1, digests }),
   ];
   const carriers: readonly Rebuild[] = [
-    (change) => cast.sign({ kind: "decision", replica: by, commits: changedOne(commits, change) }),
+    (change) => peers.sign({ kind: "decision", replica: by, commits: changedOne(commits, change) }),
     (change) =>
-      cast.sign<StableCheckpoint>({
+      peers.sign<StableCheckpoint>({
         kind: "stable-checkpoint",
         replica: by,
         checkpoints: changedOne(checkpoints, change),
       }),
-    (change) => cast.viewChange(view, by, changedOne(checkpoints, change), []),
-    (change) => cast.viewChange(view, by, [], [{ ...certificate, prePrepare: change(certificate.prePrepare) }]),
+    (change) => peers.viewChange(view, by, changedOne(checkpoints, change), []),
+    (change) => peers.viewChange(view, by, [], [{ ...certificate, prePrepare: change(certificate.prePrepare) }]),
     (change) => {
-      return cast.viewChange(view, by, [], [{ ...certificate, prepares: changedOne(certificate.prepares, change) }]);
+      return peers.viewChange(view, by, [], [{ ...certificate, prepares: changedOne(certificate.prepares, change) }]);
     },
-    (change) => cast.sign(cast.newView(view, changedOne(viewChanges, change))),
+    (change) => peers.sign(peers.newView(view, changedOne(viewChanges, change))),
     (change) => {
-      const newView = cast.newView(view, viewChanges);
-      return cast.sign({ ...newView, prePrepares: changedOne(newView.prePrepares, change) });
+      const newView = peers.newView(view, viewChanges);
+      return peers.sign({ ...newView, prePrepares: changedOne(newView.prePrepares, change) });
     },
   ];
   for (const signed of [...right, ...carriers.map((rebuild) => rebuild((same) => same))]) {
     const { kind } = signed.message;
-    scene.demand("well-formed", passes(signed), () => `has a gate that turns a ${kind} away that is as it should be`);
-    scene.demand("authenticity", !passes(forge(signed)), () => `has a gate that takes a forged ${kind}`);
+    context.demand("well-formed", passes(signed), () => `has a gate that turns a ${kind} away that is as it should be`);
+    context.demand("authenticity", !passes(forge(signed)), () => `has a gate that takes a forged ${kind}`);
   }
   for (const rebuild of carriers) {
     const signed = rebuild(forge);
-    scene.demand("authenticity", !passes(signed), () => {
+    context.demand("authenticity", !passes(signed), () => {
       return `has a gate that takes a ${signed.message.kind} with a forgery in it`;
     });
   }
   const own = { client: client.publicKey as ClientId, operations: [new Uint8Array([1])] };
   const signer = crypto.createSigner(client.privateKey, cluster);
   const request = sign<Request>(signer, { kind: "request", session: 1, timestamp: 1, lowestUnanswered: 1, ...own });
-  const vouched = sign<VouchedRequest>(crypto.createSigner(keyOf(by), cluster), {
-    kind: "vouched-request",
+  const vouched = sign<GatewayRequest>(crypto.createSigner(keyOf(by), cluster), {
+    kind: "gateway-request",
     gateway: by,
-    notAfter: scene.now,
+    notAfter: context.now,
     operations: [{ name: "drilled", timestamp: random.int(1, 1_000_000), operation: new Uint8Array([1]) }],
   });
   const query = sign<Query>(signer, { kind: "query", client: own.client, nonce: 1, operation: new Uint8Array([1]) });
   for (const signed of [request, vouched, query] as readonly Signed[]) {
     const { kind } = signed.message;
-    scene.demand("well-formed", passes(signed), () => `has a gate that turns a ${kind} away that is as it should be`);
-    scene.demand("authenticity", !passes(forge(signed)), () => `has a gate that takes a forged ${kind}`);
+    context.demand("well-formed", passes(signed), () => `has a gate that turns a ${kind} away that is as it should be`);
+    context.demand("authenticity", !passes(forge(signed)), () => `has a gate that takes a forged ${kind}`);
   }
-  const proposed = (requests: readonly Signed<Request | VouchedRequest>[], named?: Digest) => {
-    const batch = cast.batch(scene.now, requests.map((signed) => withDigest(signed, crypto.hash)) as SignedRequest[]);
-    return passes(cast.prePrepare({ ...place, digest: named ?? batch.digest }), batch.bytes);
+  const proposed = (requests: readonly Signed<Request | GatewayRequest>[], named?: Digest) => {
+    const batch = peers.batch(
+      context.now,
+      requests.map((signed) => withDigest(signed, crypto.hash)) as SignedRequest[],
+    );
+    return passes(peers.prePrepare({ ...place, digest: named ?? batch.digest }), batch.bytes);
   };
-  scene.demand("well-formed", proposed([vouched]), () => `has a gate that turns a batch away`);
+  context.demand("well-formed", proposed([vouched]), () => `has a gate that turns a batch away`);
   for (const one of [request, vouched]) {
-    scene.demand("validity", !proposed([forge<Request | VouchedRequest>(one)]), () => {
+    context.demand("validity", !proposed([forge<Request | GatewayRequest>(one)]), () => {
       return `has a gate that takes a batch with a forged ${one.message.kind}`;
     });
   }
-  scene.demand("digests", !proposed([request], scene.anyDigest()), () => {
+  context.demand("digests", !proposed([request], context.anyDigest()), () => {
     return `has a gate that takes a body with another digest than its pre-prepare names`;
   });
 }

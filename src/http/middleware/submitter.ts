@@ -1,5 +1,5 @@
 /**
- * Who submits something: the middleware that reads what came, checks its signature, and says so in `c.var.applicant`. Everything that a
+ * Who submits something: the middleware that reads what came, checks its signature, and says so in `c.var.submitter`. Everything that a
  * host may want to hold against a client stands after it, so that nobody acts in another's name: whether it is admitted, its limits, and the host's own.
  * @module
  */
@@ -15,7 +15,7 @@ import { parseReq } from "../routes/parse_req.ts";
 import { Problem, problemOf } from "../problem.ts";
 
 /** Who wants to submit something, and what. */
-export type Applicant =
+export type Submitter =
   & {
     /** The HTTP request, for what a host may want to know of it. Its body has been read. */
     readonly request: Request;
@@ -75,15 +75,15 @@ const FRAME_OVERHEAD_BYTES = 4 * 1024;
 const OPERATION_OVERHEAD_BYTES = 2 * 1024;
 
 /**
- * Middleware that reads a signed client's frame, checks its signature, and sets `c.var.applicant`; or answers what is wrong with it. It stands
+ * Middleware that reads a signed client's frame, checks its signature, and sets `c.var.submitter`; or answers what is wrong with it. It stands
  * in {@linkcode createApp} already; here it is for a route of the host's own.
  * @example
  * ```ts ignore
  * const app = new Hono<{ Variables: ClientVariables }>();
  * app.post("/orders", authenticate(node, { timer }), clientLimit({ limit: { perSecond: 5 }, timer }), async (c) => {
- *   const { applicant } = c.var;
- *   if (applicant.kind !== "request") return c.notFound();
- *   const reply = await node.submit(applicant.asked);
+ *   const { submitter } = c.var;
+ *   if (submitter.kind !== "request") return c.notFound();
+ *   const reply = await node.submit(submitter.asked);
  *   return reply instanceof Uint8Array ? c.body(reply) : c.json(reply, 503);
  * });
  * ```
@@ -105,13 +105,13 @@ export function readSigned(
     return bodies.read(request, limits, async (body) => {
       const asked = kind === "request" ? await node.verifyRequest(body) : await node.verifyQuery(body);
       if ("reason" in asked) return problemOf(asked);
-      context.set("applicant", applicantFor(asked, request));
+      context.set("submitter", applicantFor(asked, request));
       await next();
     }, context.var.caller);
   });
 }
 
-/** Middleware that reads goPBFT's request, and sets `c.var.applicant`. `nextTimestamp` makes the timestamp if there is none. */
+/** Middleware that reads goPBFT's request, and sets `c.var.submitter`. `nextTimestamp` makes the timestamp if there is none. */
 export function readOperation(
   node: HostedNode,
   nextTimestamp: (name: string) => number,
@@ -132,12 +132,12 @@ export function readOperation(
       const got = `${asked.operation.length} bytes`;
       throw new Problem("too-large", { detail: `an operation has ${expected}`, field: "operation", expected, got });
     }
-    context.set("applicant", { kind: "operation", client: null, name: asked.name, operations: 1, asked, request });
+    context.set("submitter", { kind: "operation", client: null, name: asked.name, operations: 1, asked, request });
     await next();
   });
 }
 
-function applicantFor(asked: Verified<SignedRequest> | Verified<SignedQuery>, request: Request): Applicant {
+function applicantFor(asked: Verified<SignedRequest> | Verified<SignedQuery>, request: Request): Submitter {
   if (isQuery(asked)) {
     return { kind: "query", client: asked.message.client, name: null, operations: 1, asked, request };
   }

@@ -37,5 +37,5 @@ export function operationBytes({ name, operation }: VouchedOperation): number {
 
 /** Why a gateway takes something not. */
 export function rejected(reason: Rejection["reason"], detail: string): Rejection {
-  return { reason, kind: "vouched-request", detail };
+  return { reason, kind: "gateway-request", detail };
 }

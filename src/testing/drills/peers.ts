@@ -37,7 +37,7 @@ export interface Place {
 }
 
 /** Everybody but the replica that is drilled. */
-export class Cast {
+export class Peers {
   readonly n: number;
   readonly quorum: number;
   /** Of the batch of a null request. */

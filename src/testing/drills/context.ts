@@ -1,5 +1,5 @@
 /**
- * A drill's scene: a copy of a replica, the others as the drill has them act, and what both can be brought to.
+ * A drill's context: a copy of a replica, the others as the drill has them act, and what both can be brought to.
  * @module
  */
 import type { Digest, Millis, ReplicaId } from "../../core/messages/ids.ts";
@@ -9,15 +9,15 @@ import type { Recovered } from "../../core/records.ts";
 import type { Report } from "../invariants/execution_checker.ts";
 import type { Random } from "../random.ts";
 import type { World } from "../world/world.ts";
-import type { Cast, Place } from "./cast.ts";
+import type { Peers, Place } from "./peers.ts";
 import { type Copy, type Heard, ofKind } from "./copy.ts";
 
-/** What a scene is made of. */
+/** What a context is made of. */
 export interface SceneOptions {
   readonly world: World;
   readonly random: Random;
   readonly copy: Copy;
-  readonly cast: Cast;
+  readonly peers: Peers;
   readonly recovered: Recovered;
   readonly report: Report;
   /** Another copy, read from another store. */
@@ -28,20 +28,20 @@ export interface SceneOptions {
 export class NotNow extends Error {}
 
 /** One drill's. */
-export class Scene {
+export class DrillContext {
   readonly world: World;
   readonly random: Random;
   readonly copy: Copy;
-  readonly cast: Cast;
+  readonly peers: Peers;
   readonly recovered: Recovered;
   readonly copyOf: (recovered: Recovered) => Copy;
   readonly #report: Report;
 
-  constructor({ world, random, copy, cast, recovered, report, copyOf }: SceneOptions) {
+  constructor({ world, random, copy, peers, recovered, report, copyOf }: SceneOptions) {
     this.world = world;
     this.random = random;
     this.copy = copy;
-    this.cast = cast;
+    this.peers = peers;
     this.recovered = recovered;
     this.copyOf = copyOf;
     this.#report = report;
@@ -69,12 +69,12 @@ export class Scene {
 
   /** The others decide what it has accepted. False: it can't be brought to where nothing is open, or they have decided something already. */
   quieten(): boolean {
-    const { copy, cast, next } = this;
+    const { copy, peers, next } = this;
     if (copy.settled > copy.status.lastExecuted) return false;
     for (let { lastExecuted } = copy.status; lastExecuted + 1 < next; lastExecuted++) {
       const place = copy.accepted.get(lastExecuted + 1);
       if (!place || copy.status.hasLostDisk) return false;
-      if (copy.status.lastExecuted === lastExecuted) copy.take(cast.decision(this.commits(place), copy.others[0]!));
+      if (copy.status.lastExecuted === lastExecuted) copy.take(peers.decision(this.commits(place), copy.others[0]!));
     }
     return this.isQuiet;
   }
@@ -98,8 +98,8 @@ export class Scene {
   }
 
   /** A batch that nobody has seen. */
-  batch(requests = [this.cast.request()]): Verified<Batch> {
-    return this.cast.batch(Math.floor(this.copy.now), requests);
+  batch(requests = [this.peers.request()]): Verified<Batch> {
+    return this.peers.batch(Math.floor(this.copy.now), requests);
   }
 
   /** Its body, as an answer to whoever asks for it. */
@@ -111,7 +111,7 @@ export class Scene {
   /** For each number that is decided above the low watermark, a certificate: a quorum's view-changes can't be without. */
   decidedBefore(view: number): readonly PreparedCertificate[] {
     return [...this.copy.decided.values()].filter((commit) => commit.view < view).map((commit) =>
-      this.cast.certificate(commit)
+      this.peers.certificate(commit)
     );
   }
 
@@ -122,7 +122,7 @@ export class Scene {
   ): Verified<Signed<ViewChange>>[] {
     const decided = this.decidedBefore(view);
     return this.copy.others.map((replica) =>
-      this.cast.viewChange(view, replica, this.copy.stable, [...decided, ...more(replica)])
+      this.peers.viewChange(view, replica, this.copy.stable, [...decided, ...more(replica)])
     );
   }
 
@@ -134,7 +134,7 @@ export class Scene {
   /** The first view above that with such a primary. */
   viewAfter(isRight: (primary: ReplicaId) => boolean, least: number = this.latestView + 1): number {
     let view = least;
-    while (!isRight(this.cast.primaryOf(view))) view++;
+    while (!isRight(this.peers.primaryOf(view))) view++;
     return view;
   }
 
@@ -146,23 +146,23 @@ export class Scene {
 
   /** Brings it into a higher view, as a backup; false: it could not be. */
   moveOn(): boolean {
-    const { copy, cast } = this;
+    const { copy, peers } = this;
     if (!this.isWhole) return false;
     const view = this.viewAfter((primary) => primary !== copy.self);
     const viewChanges = this.viewChanges(view).slice(0, copy.quorum);
-    copy.take({ kind: "new-view", newView: cast.sign(cast.newView(view, viewChanges)) });
+    copy.take({ kind: "new-view", newView: peers.sign(peers.newView(view, viewChanges)) });
     return this.hasEntered(view);
   }
 
   /** Whether it is in the view whose new-view it got, as it has to be. If not: is it what that orders, or that it comes at all? */
   hasEntered(view: number): boolean {
-    const { copy, cast } = this;
+    const { copy, peers } = this;
     const isIn = (wanted: number) => copy.status.view === wanted && copy.status.active;
     if (isIn(view)) return true;
     const now = copy.status.view;
     const next = this.viewAfter((primary) => primary !== copy.self, view + 1);
-    const viewChanges = copy.others.slice(0, copy.quorum).map((id) => cast.viewChange(next, id, copy.stable, []));
-    copy.take({ kind: "new-view", newView: cast.sign(cast.newView(next, viewChanges)) });
+    const viewChanges = copy.others.slice(0, copy.quorum).map((id) => peers.viewChange(next, id, copy.stable, []));
+    copy.take({ kind: "new-view", newView: peers.sign(peers.newView(next, viewChanges)) });
     this.demand(isIn(next) ? "carry-over" : "liveness", false, () => {
       return `does not enter view ${view} by its new-view, it is in ${now}`;
     });
@@ -198,7 +198,7 @@ export class Scene {
         const { view, executed } = own;
         const backups = this.copy.others.filter((id) => id !== this.copy.status.primary);
         for (const id of backups.slice(0, this.copy.f)) {
-          const suspicion = this.cast.suspicion(view, id, { executed, number: ++number });
+          const suspicion = this.peers.suspicion(view, id, { executed, number: ++number });
           this.copy.take({ kind: "suspicion", suspicion });
         }
       }
@@ -209,13 +209,13 @@ export class Scene {
   /** As a backup it gets what the primary has to say. */
   propose(place: Place, batch: Verified<Batch>): Heard {
     return this.copy.during(() =>
-      this.copy.take({ kind: "pre-prepare", prePrepare: this.cast.prePrepare(place), batch })
+      this.copy.take({ kind: "pre-prepare", prePrepare: this.peers.prePrepare(place), batch })
     );
   }
 
   /** Commits of a quorum of others. */
   commits(place: Place): readonly Verified<Signed<Commit>>[] {
-    return this.copy.others.slice(0, this.copy.quorum).map((id) => this.cast.commit(place, id));
+    return this.copy.others.slice(0, this.copy.quorum).map((id) => this.peers.commit(place, id));
   }
 
   /** The others order this in the next number, or in that one, and it hears of all that. */
@@ -223,7 +223,7 @@ export class Scene {
     const { copy } = this;
     const place = { view: copy.status.view, sequence, digest: batch.digest };
     return copy.during(() => {
-      copy.take({ kind: "pre-prepare", prePrepare: this.cast.prePrepare(place), batch });
+      copy.take({ kind: "pre-prepare", prePrepare: this.peers.prePrepare(place), batch });
       for (const commit of this.commits(place)) copy.take({ kind: "commit", commit });
       const { lastExecuted } = copy.status;
       this.demand("liveness", lastExecuted >= sequence, () => {
@@ -235,11 +235,11 @@ export class Scene {
 
   /** Its last checkpoint becomes stable, unless it is. */
   stabilize(): void {
-    const { copy, cast } = this;
+    const { copy, peers } = this;
     const { taken } = copy;
     if (!taken || taken.sequence <= copy.status.lowWatermark) return;
     for (const id of copy.others) {
-      const checkpoint = cast.checkpoint(taken.sequence, taken.root, id);
+      const checkpoint = peers.checkpoint(taken.sequence, taken.root, id);
       if (copy.status.lowWatermark < taken.sequence) copy.take({ kind: "checkpoint", checkpoint });
     }
     const { lowWatermark } = copy.status;
@@ -250,7 +250,7 @@ export class Scene {
 
   /** A request comes from its client. */
   request(): Input & { readonly kind: "request" } {
-    const input = { kind: "request", request: this.cast.request() } as const;
+    const input = { kind: "request", request: this.peers.request() } as const;
     this.copy.take(input);
     return input;
   }
