@@ -92,7 +92,7 @@ Deno.test("a full outbox drops requests first and what starts a view last", () =
   say("request", 1);
   say("view-change", 2);
   say("status", 3);
-  say("vouched-request", 4);
+  say("gateway-request", 4);
   for (let size = 5; size < 9; size++) say("request", size);
   say("new-view", 9);
   outbox.flush();

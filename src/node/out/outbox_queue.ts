@@ -15,7 +15,7 @@ type Rank = 0 | 1 | 2;
 function rankOf(kind: MessageKind): Rank {
   switch (kind) {
     case "request":
-    case "vouched-request":
+    case "gateway-request":
     case "reply":
       return 0;
     case "suspicion":
