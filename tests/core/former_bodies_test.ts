@@ -125,12 +125,12 @@ class Liars {
 }
 
 /** n = 4: replica 0 lies, and in views 0 and 1 the correct ones' prepares get lost. Ends when what it keeps is nobody's last proposal. */
-function oneLiar(): Liars {
+function oneLiar(kept: "a request" | "nothing" = "a request"): Liars {
   const liars = new Liars(1, { n: 4 });
   const { cluster, ada } = liars;
   const [first, second] = [ada.request(["x=first"]), ada.request(["x=second"])];
   cluster.filter = (_from, _to, message) => message.kind !== "prepare" || message.view > 1;
-  const proposal = liars.propose(0, batchOf(cluster.now, [first]), [1, 2]);
+  const proposal = liars.propose(0, batchOf(cluster.now, kept === "nothing" ? [] : [first]), [1, 2]);
   liars.keep(proposal, [1, 2]);
   cluster.submit(second);
   assert(liars.runUntil(() => liars.areIn(1), 20_000), "view 1 begins");
@@ -159,7 +159,13 @@ function executed({ cluster, correct, sequence }: Liars): boolean {
   return correct.every((id) => cluster.host(id).replica!.status().lastExecuted >= sequence);
 }
 
-for (const [what, play] of [["n = 7, two liars", twoLiars], ["n = 4, one liar and lost prepares", oneLiar]] as const) {
+const PLAYS = [
+  ["n = 7, two liars", twoLiars],
+  ["n = 4, one liar and lost prepares", oneLiar],
+  ["n = 4, one liar, lost prepares and a batch that is a time and nothing else", () => oneLiar("nothing")],
+] as const;
+
+for (const [what, play] of PLAYS) {
   for (const restarts of [false, true]) {
     const when = restarts ? ", also after all have started again" : "";
     Deno.test(`${what}: a certificate of a batch in whose place another was accepted stops nothing${when}`, () => {

@@ -54,12 +54,17 @@ export function keepFormer(step: Step, slot: Slot, coming: PrePrepare): void {
   const before = prePrepare?.message;
   if (!before || before.digest === coming.digest || committed !== null) return;
   let hasChanged = former.delete(coming.digest); // it is kept as the accepted one
-  if (batch?.digest === before.digest && batch.requests.length > 0) {
+  if (batch?.digest === before.digest && !isNull(batch)) {
     former.set(before.digest, { view: before.view, batch });
     hasChanged = true;
   }
   while (former.size > mostFormer(step.n)) former.delete(oldest(slot)!);
   if (hasChanged) persist(step, slot);
+}
+
+/** A batch of no requests has a body of its own if it names a time, as that of a liar may. */
+function isNull({ timestamp, requests }: Batch): boolean {
+  return requests.length === 0 && timestamp === 0;
 }
 
 /** The number has prepared here in the highest view so far, or is executed: nothing that was accepted before can be chosen any more. */

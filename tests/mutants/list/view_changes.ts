@@ -262,7 +262,7 @@ export const VIEW_CHANGES: readonly Mutant[] = [
     name: "former-bodies-dropped",
     why:
       "the body of a batch goes when another is accepted at its number: a certificate that a liar kept back stops the cluster for good",
-    edits: [former("digest && batch.requests.length > 0) {", "digest && batch.requests.length < 0) {")],
+    edits: [former("digest && !isNull(batch)) {", "false) {")],
     breaks: ["bodies", "liveness"],
   },
   {
