@@ -6,11 +6,11 @@
  * q signers, of which at least q - f are correct and had the body, as a prepare is sent by those only who do.
  *
  * **What can be dropped.** A replica drops what it accepted at a number in view u once it has its *own* certificate for the number from a
- * view w > u, or has executed the number. Let C be a certificate for (n, u, d), and say that all its correct signers, q - f or more, have
+ * view w > u, or knows that the number is decided. Let C be a certificate for (n, u, d), and say that all its correct signers, q - f or more, have
  * dropped d. Each had prepared at n in a view above u by then; let w be the highest of these views. Take a new view v > w. Its V has
  * view-changes of q - f correct replicas or more, and (q - f) + (q - f) > n - f, because 2q > n + f. So one of the correct signers of C
  * is in V, and shows its certificate from a view above u: O does not have d because of C. In views up to w the missing body can cost no
- * more than the view, for somebody correct has gone as far as w already. A number that is executed is decided, in a view w: that takes q
+ * more than the view, for somebody correct has gone as far as w already. A number that is decided is so in a view w: that takes q
  * commits, so q - f correct replicas have a certificate from w, one of them is in each V to come, and nothing below w is chosen. What a
  * stable checkpoint covers is in no O that needs it.
  *

@@ -2,6 +2,7 @@
  * What the checkers remember of one replica.
  * @module
  */
+import type { Event } from "../../core/events.ts";
 import type { Digest, View } from "../../core/messages/ids.ts";
 import type { NewView, PrePrepare, Signed } from "../../core/messages/messages.ts";
 import type { Recovered } from "../../core/records.ts";
@@ -16,6 +17,8 @@ export interface Memory {
   readonly preparedIn: Map<number, Set<number>>;
   /** By number, the last view in which each digest was accepted whose body must still be there. */
   readonly owed: Map<number, Map<Digest, number>>;
+  /** The numbers that it has said are decided: no body is owed for them but the decided one, which anybody has who executes it. */
+  readonly decided: Set<number>;
   /** The views that it has left for, and those that it has entered. */
   readonly left: Set<number>;
   readonly entered: Set<number>;
@@ -37,6 +40,7 @@ export function emptyMemory(before?: Memory): Memory {
     on: { accepted: new Set(), prepared: new Set(), committed: new Set(), checkpoint: new Set() },
     preparedIn: new Map(),
     owed: new Map(),
+    decided: new Set(),
     left: new Set(),
     entered: new Set(),
     carried: new Map(),
@@ -58,7 +62,7 @@ export function placeOf({ view, sequence, digest }: Place): string {
 /** It has accepted this. */
 export function noteAccepted(memory: Memory, message: Place): void {
   memory.on.accepted.add(placeOf(message));
-  if (message.sequence <= memory.stable) return;
+  if (message.sequence <= memory.stable || memory.decided.has(message.sequence)) return;
   const owed = memory.owed.get(message.sequence) ?? new Map<Digest, number>();
   memory.owed.set(message.sequence, owed);
   owed.set(message.digest, Math.max(message.view, owed.get(message.digest) ?? 0));
@@ -73,6 +77,15 @@ export function notePrepared(memory: Memory, message: Place): void {
   for (const [digest, view] of owed) if (view < message.view) owed.delete(digest);
 }
 
+/** It says what it has decided: nothing else can be chosen there in any view to come, whether it has executed that yet or not. */
+export function noteDecided(memory: Memory, events: readonly Event[]): void {
+  for (const event of events) {
+    if (event.kind !== "stage" || event.stage !== "committed") continue;
+    memory.decided.add(event.sequence);
+    memory.owed.delete(event.sequence);
+  }
+}
+
 /** It has executed this: nothing else can be decided there. */
 export function noteExecuted(memory: Memory, { sequence, digest }: Pick<Place, "sequence" | "digest">): void {
   memory.on.committed.add(`${sequence}/${digest}`);
@@ -83,7 +96,7 @@ export function noteExecuted(memory: Memory, { sequence, digest }: Pick<Place, "
 /** Its last stable checkpoint is here. */
 export function noteStable(memory: Memory, stable: number): void {
   memory.stable = stable;
-  for (const byNumber of [memory.preparedIn, memory.owed]) {
+  for (const byNumber of [memory.preparedIn, memory.owed, memory.decided]) {
     for (const sequence of [...byNumber.keys()]) if (sequence <= stable) byNumber.delete(sequence);
   }
 }
@@ -94,6 +107,7 @@ export function noteRestored(memory: Memory, { accepted, prepared, committed, ch
   for (const { prePrepare } of prepared) notePrepared(memory, prePrepare.message);
   for (const { sequence, batch } of committed) noteExecuted(memory, { sequence, digest: batch.digest });
   if (checkpoint) memory.on.checkpoint.add(`${checkpoint.sequence}/${checkpoint.root}`);
+  memory.decided.clear(); // it may have to hear of that again
   noteStable(memory, Math.max(memory.stable, stable[0]?.message.sequence ?? 0));
 }
 

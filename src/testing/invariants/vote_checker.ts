@@ -25,6 +25,7 @@ import {
   leave,
   type Memory,
   noteAccepted,
+  noteDecided,
   noteExecuted,
   notePrepared,
   noteRestored,
@@ -85,8 +86,9 @@ export class VoteChecker {
   /** A step's records are durable, as far as they must be, and its messages are about to go. */
   released(replica: ReplicaId, { events, records, messages }: Ready, now: Millis): void {
     const memory = this.memory(replica);
-    const goneTo = (view: View) => this.#goneTo(view, replica);
-    this.#flaw("view-changes", flawOfLeaving({ events, from: memory.view, goneTo }), replica);
+    const leaving = { events, from: memory.view, goneTo: (view: View) => this.#goneTo(view, replica) };
+    this.#flaw("view-changes", flawOfLeaving(leaving), replica);
+    noteDecided(memory, events);
     this.#flaw("write-ahead", flawOfEntering({ events, records }), replica);
     for (const record of records) this.#record(replica, memory, record, now);
     for (const { message: { message } } of messages) {
@@ -118,10 +120,8 @@ export class VoteChecker {
     switch (record.kind) {
       case "view":
         if (record.view < memory.view) {
-          this.#options.report(
-            "view-changes",
-            `replica ${replica} goes from view ${memory.view} back to ${record.view}`,
-          );
+          const what = `replica ${replica} goes from view ${memory.view} back to ${record.view}`;
+          this.#options.report("view-changes", what);
         }
         memory.view = record.view;
         if (record.viewChange) leave(memory, record.viewChange.message.view);
@@ -152,7 +152,7 @@ export class VoteChecker {
           this.#options.report("certificates", `replica ${replica} executes at ${sequence} what was not decided there`);
         }
         if (batch) this.#checkBody(replica, batch, digest);
-        return noteExecuted(memory, { sequence, digest });
+        return noteExecuted(memory, record);
       }
       case "checkpoint":
         memory.on.checkpoint.add(`${record.sequence}/${record.root}`);
