@@ -3,17 +3,17 @@
  * content, one text.
  * @module
  */
-import type { Entries, KnownLeaf } from "../core/tree/leaf.ts";
+import type { Entries, LeafContent } from "../core/tree/leaf.ts";
 import { isInRegion } from "../core/tree/leaf.ts";
 import { fromUtf8, utf8 } from "./_text.ts";
 
 /** The chunk of a leaf: `[17,"a","1","b","2"]`, as UTF-8. */
-export function encodeChunk({ depth, entries }: Omit<KnownLeaf, "id">): Uint8Array {
+export function encodeChunk({ depth, entries }: Omit<LeafContent, "id">): Uint8Array {
   return utf8(JSON.stringify([depth, ...entries]));
 }
 
 /** The inverse. @throws {TypeError} unless `chunk` is what {@linkcode encodeChunk} makes of a leaf with this id. */
-export function decodeChunk(id: string, chunk: Uint8Array): KnownLeaf {
+export function decodeChunk(id: string, chunk: Uint8Array): LeafContent {
   const [depth, ...entries] = parse(chunk);
   const isDepth = Number.isSafeInteger(depth) && (depth as number) >= 0;
   if (!isDepth || !isEntries(entries)) {

@@ -52,7 +52,7 @@ export class KeyValue implements StateMachine {
     unload: (isEmpty) => isEmpty ? this.#map.fill([]) : this.#map.unload(),
     load: (chunks) => this.#load(chunks),
     needs: (operations) => this.#needs(operations),
-    needsToSeal: () => this.#map.tidy(),
+    needsToSeal: () => this.#map.mergeLeaves(),
   };
   readonly #map: LeafMap;
   /** What {@linkcode KeyValue.lazyLoading} has read, so that execution need not read it again. */
@@ -88,7 +88,7 @@ export class KeyValue implements StateMachine {
 
   /** The chunks that changed since the last call, by ascending id. */
   takeChanges(): Iterable<readonly [id: string, chunk: Uint8Array | null]> {
-    invariant(this.#map.tidy().length === 0, "all that is needed is loaded");
+    invariant(this.#map.mergeLeaves().length === 0, "all that is needed is loaded");
     return this.#map.takeChanges().map(([id, leaf]) => [id, leaf && encodeChunk(leaf)]);
   }
 

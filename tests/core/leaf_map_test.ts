@@ -1,14 +1,14 @@
 import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
 import { InvariantError } from "../../src/core/invariant.ts";
-import { type KnownLeaf, sizeOf } from "../../src/core/tree/leaf.ts";
+import { type LeafContent, sizeOf } from "../../src/core/tree/leaf.ts";
 import { LeafMap } from "../../src/core/tree/leaf_map.ts";
 import type { ChunkNeed } from "../../src/core/state_machine.ts";
-import { commonBits, lowestLike } from "../../src/core/tree/text_bits.ts";
+import { commonBits, lowestInRegion } from "../../src/core/tree/text_bits.ts";
 import { Random } from "../machines/_random.ts";
 
 const MAX_SIZE = 200;
 
-type Leaves = Map<string, KnownLeaf>;
+type Leaves = Map<string, LeafContent>;
 
 /** The definition, read out: at each region, one leaf if its entries are small together or are one, else its two halves. */
 function leavesByDefinition(entries: readonly (readonly [string, string])[]): Leaves {
@@ -17,7 +17,7 @@ function leavesByDefinition(entries: readonly (readonly [string, string])[]): Le
     if (some.length === 0) return;
     const flat = some.flat();
     if (some.length === 1 || sizeOf(flat) <= MAX_SIZE) {
-      const id = lowestLike(flat[0]!, depth);
+      const id = lowestInRegion(flat[0]!, depth);
       leaves.set(id, { id, depth, entries: flat });
       return;
     }
@@ -71,7 +71,7 @@ class ByNeed {
   }
 
   seal(): void {
-    for (let needs = this.map.tidy(); needs.length > 0; needs = this.map.tidy()) {
+    for (let needs = this.map.mergeLeaves(); needs.length > 0; needs = this.map.mergeLeaves()) {
       for (const need of needs) this.load(need);
     }
     apply(this.leaves, this.map);
@@ -117,7 +117,7 @@ Deno.test("leaves are those of the definition, whatever the history was and what
         assertEquals([whole.get(other), part.ready(other).get(other)], [model.get(other), model.get(other)]);
       }
       if (random.below(3) === 0) continue;
-      assertEquals(whole.tidy(), []);
+      assertEquals(whole.mergeLeaves(), []);
       apply(wholeLeaves, whole);
       part.seal();
       const expected = shown(leavesByDefinition([...model]));
@@ -148,7 +148,7 @@ Deno.test("bits are in the order of texts, and the lowest text of a region is we
     if (a === b) assertEquals(common, Infinity);
     else assertEquals([bitOf(a, common), bitOf(b, common)], [a > b, b > a]);
     const depth = random.below(17 * (a.length + 1));
-    const lowest = lowestLike(a, depth);
+    const lowest = lowestInRegion(a, depth);
     assert(lowest.isWellFormed() && lowest <= a && commonBits(lowest, a) >= depth, JSON.stringify([a, depth, lowest]));
     for (const c of texts) if (commonBits(a, c) >= depth) assert(lowest <= c, JSON.stringify([a, depth, lowest, c]));
   }

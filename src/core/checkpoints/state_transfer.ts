@@ -12,7 +12,7 @@ import { executeCommitted } from "../ordering/execution.ts";
 import type { Digest, SequenceNumber } from "../messages/ids.ts";
 import type { FetchedBlob } from "../io.ts";
 import { invariant } from "../invariant.ts";
-import type { KnownLeaf } from "../tree/leaf.ts";
+import type { LeafContent } from "../tree/leaf.ts";
 import { ask as load, havePages } from "./loading.ts";
 import { guarded } from "../ordering/machine_guard.ts";
 import { entriesOf, readChunk, readPage, readRoot, type Root } from "../tree/state_tree.ts";
@@ -168,7 +168,7 @@ function placeRoot(step: Step, transfer: Transfer, root: Root): void {
   for (const [, digest] of root.pages) if (!own.has(digest)) want(step, transfer, digest, { kind: "page" });
 }
 
-function placePage(step: Step, transfer: Transfer, page: KnownLeaf): void {
+function placePage(step: Step, transfer: Transfer, page: LeafContent): void {
   const { tree } = step.state;
   for (const [id, digest] of entriesOf(page)) {
     transfer.listed.add(id);

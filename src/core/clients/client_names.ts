@@ -1,10 +1,15 @@
 /**
- * The names of unsigned clients: their half of the client table.
+ * The names of unsigned clients, with the replies stored for each: one half of the client table.
  *
- * A gateway request runs once. Let P be the agreed time of the batch before the one in which it is executed, and T >= P that of its own
- * batch. It runs only if P <= `notAfter` <= P + `nameIdleMs` (T + `nameIdleMs`, if it is the first), and its name is last used at T then. The name
- * goes only where P' > T + `nameIdleMs` >= `notAfter`, and P' never falls: there and later the request has expired. So has one that was answered from memory, as
- * that is the last word only if it expires before its name can go; else it is ordered, which uses the name again.
+ * A gateway request is executed at most once. The argument: let P be the agreed time of the batch before the one that
+ * executes the request, and T >= P the agreed time of its own batch.
+ *
+ * - The request is executed only if P <= `notAfter` <= P + `nameIdleMs` (for the first batch of all: T + `nameIdleMs`).
+ *   The name then counts as last used at T.
+ * - The name is evicted only in a batch with P' > T + `nameIdleMs` >= `notAfter`. P' never falls, so in that batch and
+ *   in all later ones the request has expired.
+ * - An answer from memory is final only if the request expires before its name can be evicted. Otherwise the request is
+ *   ordered again, which counts as a use of the name.
  *
  * @module
  */
@@ -20,20 +25,20 @@ import { decodeReplies, encodeReplies, storedBytes, type StoredReply, storedRepl
 interface Name {
   readonly name: string;
   lastUsed: Millis;
-  /** Timestamps up to this one are no longer remembered one by one, and refused. */
+  /** All timestamps up to this one are refused: their replies are no longer stored. -1: none. */
   floor: number;
   readonly replies: Map<number, StoredReply>;
 }
 
-/** Bytes of stored results per name, beyond which its oldest go. */
+/** The most bytes of stored results per name; beyond this the oldest replies are dropped. */
 const MAX_REPLY_BYTES = 16 * 1024;
 
-/** The names that are remembered. */
+/** The table of names. */
 export class ClientNames {
   readonly #env: Pick<Environment, "hash" | "pack" | "unpack">;
   readonly #limits: Limits;
   readonly #names = new Map<string, Name>();
-  /** Those that changed since the last checkpoint. */
+  /** Names that changed since the last checkpoint. */
   readonly #dirty = new Set<string>();
 
   constructor(env: Pick<Environment, "hash" | "pack" | "unpack">, limits: Limits) {
@@ -45,15 +50,15 @@ export class ClientNames {
     return this.#names.size;
   }
 
-  /** The highest timestamp that a name is known to have used; -1: none. */
+  /** The highest timestamp that a name is known to have used; -1 if none is known. */
   highestOf(name: string): number {
     const known = this.#names.get(name);
     return known ? Math.max(known.floor, ...known.replies.keys()) : -1;
   }
 
   /**
-   * What an operation is answered from memory: its stored result, or a refusal. `notAfter`: only if its name is remembered until its
-   * request expires, so that this is the last word; `null`: whatever is remembered.
+   * Answers an operation from memory: its stored result, a refusal, or `null` if memory has no answer. With a
+   * `notAfter`, answers only if the name is remembered until the request expires, so that the answer is final.
    */
   lookup({ name, timestamp, operation }: VouchedOperation, notAfter: Millis | null): Result | null {
     const known = this.#names.get(name);
@@ -66,7 +71,7 @@ export class ClientNames {
     return known && timestamp <= known.floor ? refusal("stale-timestamp", NEVER) : null;
   }
 
-  /** Executes an operation once, by `run`, or answers from memory, or refuses. */
+  /** Executes an operation once by calling `run`, or answers it from memory, or refuses it. */
   execute(operation: VouchedOperation, at: Moment, run: () => Result): Result {
     const known = this.#names.get(operation.name);
     const remembered = this.lookup(operation, null);
@@ -89,7 +94,7 @@ export class ClientNames {
     return changes;
   }
 
-  /** Puts a chunk in place. */
+  /** Applies one stored chunk; `null` removes the name. */
   restore([id, chunk]: ChunkChange): void {
     const key = id.slice(1);
     this.#dirty.delete(key);
@@ -98,7 +103,10 @@ export class ClientNames {
     this.#names.set(name, { name, lastUsed, floor: floor - 1, replies: decodeReplies(replies) });
   }
 
-  /** A name goes only after `nameIdleMs`: at that very time a request for it may still be valid. */
+  /**
+   * Makes room for a new name. A name is evicted only when more than `nameIdleMs` has passed: at exactly `nameIdleMs` a
+   * request for it may still be valid.
+   */
   #hasRoom({ timestamp, before = timestamp + 1 }: Moment): boolean {
     const { maxNames, nameIdleMs } = this.#limits;
     return makeRoom(

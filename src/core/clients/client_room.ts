@@ -1,28 +1,31 @@
 /**
- * Room in the client table, for sessions and for names.
+ * Eviction from the client table, for sessions and for names.
  * @module
  */
 import type { Millis, SequenceNumber } from "../messages/ids.ts";
 
-/** Where and when a batch is executed. */
+/** The sequence number and the agreed time at which a batch is executed. */
 export interface Moment {
   readonly sequence: SequenceNumber;
   readonly timestamp: Millis;
-  /** The agreed time of the batch before, by which names and gateway requests grow old; `timestamp` has passed, if it is absent. */
+  /**
+   * The agreed time of the batch before, which decides on names and gateway requests. If absent, `timestamp` has
+   * certainly passed.
+   */
   readonly before?: number;
 }
 
-/** How full a table may be, and which of its entries may go. */
+/** How full a table may be, and which entries may be evicted. */
 export interface Room {
   readonly max: number;
-  /** An entry that was used less than so long ago is never evicted, ms. */
+  /** An entry used less than this long ago is never evicted, ms. */
   readonly idleMs: number;
   readonly now: number;
 }
 
 /**
- * Evicts the longest idle entry of a full table, ties broken by key; false if none has been idle for so long. So a flood evicts
- * nobody at work.
+ * Makes room in a full table: evicts the entry that was idle longest (of equals the one with the lowest key). Returns
+ * false if no entry has been idle for `idleMs`. So a flood of new clients evicts no active client.
  */
 export function makeRoom<T extends { readonly lastUsed: Millis }>(
   table: Map<string, T>,

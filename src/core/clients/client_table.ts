@@ -1,10 +1,12 @@
 /**
- * Exactly once: what each client has had executed, and the stored replies (PBFT §4.1). All of it is part of the
- * checkpointed state, and every decision is taken at execution, so that all replicas decide alike.
+ * The client table, which makes execution exactly once: what each client has had executed, and the stored replies (PBFT
+ * §4.1). The table is part of the checkpointed state. Every decision is made at execution, so that all replicas decide
+ * alike.
  *
- * Deviation: the paper remembers one reply per client for ever. Here a signed client opens a *session*, with a window of
- * timestamps so that it can pipeline; a request of a session that is not there is refused and never executed again, so
- * sessions may be evicted. Unsigned clients share the other half of the table, by name: {@linkcode ClientNames}.
+ * Deviation: the paper remembers one reply per client for ever. Here a signed client opens a *session* with a window of
+ * timestamps, so that it can have several requests in flight. A request of an unknown session is refused and never
+ * executed, so sessions may be evicted. Unsigned clients are known by name in the other half of the table,
+ * {@linkcode ClientNames}.
  *
  * @module
  */
@@ -23,10 +25,10 @@ interface Session {
   readonly client: ClientId;
   readonly id: number;
   readonly nonce: number;
-  /** All timestamps below it are answered and forgotten. */
+  /** The client holds the replies to all timestamps below this one; they are no longer stored. */
   lowestUnanswered: number;
   lastUsed: Millis;
-  /** By timestamp; keys in [lowestUnanswered, lowestUnanswered + window). */
+  /** Stored replies by timestamp, within [lowestUnanswered, lowestUnanswered + window). */
   readonly replies: Map<number, StoredReply>;
 }
 
@@ -54,9 +56,9 @@ export class ClientTable {
   }
 
   /**
-   * What a request is answered for good, however often it comes and whoever brings it: its stored results, or a refusal that
-   * stands as long as the service. It need not be ordered; if it were, relays of old requests would be ordered for ever.
-   * `null`: its execution must tell.
+   * The final answer to a request, if there is one: its stored results, or a refusal that can never change. Such a
+   * request need not be ordered, however often it comes and from wherever. If it were ordered, relayed copies of old
+   * requests would be ordered for ever. `null`: only execution can tell.
    */
   lookup(request: Request, digest: Digest, executed: SequenceNumber): readonly Result[] | null {
     if (request.session === 0) {
@@ -64,14 +66,14 @@ export class ClientTable {
       return session && [opened(session)];
     }
     const session = this.#sessions.get(sessionKey(request.client, request.session));
-    // A session's id is the number that opened it, so that none with this id can open any more.
+    // A session's id is the sequence number that opened it, so no session with this id can be opened any more.
     if (!session) return request.session <= executed ? refuse(request, "unknown-session", NEVER) : null;
     const stored = session.replies.get(request.timestamp);
     if (stored) return stored.digest === digest ? stored.results : reused(request, stored);
     return request.timestamp < session.lowestUnanswered ? refuse(request, "stale-timestamp", NEVER) : null;
   }
 
-  /** Executes a signed request once, by `run`, or answers from memory, or refuses. */
+  /** Executes a signed request once by calling `run`, or answers it from memory, or refuses it. */
   execute(request: Request, digest: Digest, at: Moment, run: () => readonly Result[]): readonly Result[] {
     if (request.session === 0) return [this.#open(request, at)];
     const session = this.#sessions.get(sessionKey(request.client, request.session));
@@ -93,7 +95,10 @@ export class ClientTable {
     return results;
   }
 
-  /** What a gateway request is answered for good, as in {@linkcode lookup}. What has expired can be executed in no later batch. */
+  /**
+   * The final answer to a gateway request, as in {@linkcode lookup}. An expired request can be executed in no later
+   * batch.
+   */
   lookupAll({ operations, notAfter }: GatewayRequest, agreedTime: Millis): readonly Result[] | null {
     const isExpired = notAfter < agreedTime;
     const results: Result[] = [];
@@ -128,7 +133,7 @@ export class ClientTable {
     return [...this.#names.takeChanges(), ...sessions];
   }
 
-  /** Puts chunks in place, after a restart or a state transfer. */
+  /** Applies stored chunks, after a restart or a state transfer. */
   restore(changes: Iterable<ChunkChange>): void {
     for (const change of changes) {
       const [id, chunk] = change;
@@ -142,7 +147,10 @@ export class ClientTable {
     }
   }
 
-  /** Opening is idempotent by its nonce. Only sessions that are idle long enough give way, so a flood evicts nobody at work. */
+  /**
+   * Opens a session. The nonce makes this idempotent. Only sessions idle for `sessionIdleMs` are evicted, so a flood
+   * evicts no active client.
+   */
   #open(request: Request, at: Moment): Result {
     const before = this.#opened(request);
     if (before) return opened(before);
@@ -165,7 +173,7 @@ export class ClientTable {
     return opened(session);
   }
 
-  /** The session that this request has opened before. */
+  /** The session that this opening request has already opened. */
   #opened({ client, timestamp }: Request): Session | null {
     for (const session of this.#sessions.values()) {
       if (session.client === client && session.nonce === timestamp) return session;

@@ -1,9 +1,9 @@
 /**
- * Requests that were refused just now, for reasons that may pass: beyond the window, or no room.
+ * A short memory of requests that were refused for a reason that may pass: beyond the window, or no room.
  *
- * While a request waits, replicas relay it to each other, so that copies of it are still under way when it has been executed.
- * One that has left a result is recognized by that. A refusal leaves nothing, and without this memory each late copy would be
- * ordered again, and relayed again meanwhile.
+ * While a request waits, replicas relay it to each other, so copies of it arrive even after it was executed. An
+ * executed request is recognized by its stored reply. A refused one leaves nothing in the client table; without this
+ * memory each late copy would be ordered and relayed again.
  *
  * @module
  */
@@ -12,22 +12,27 @@ import type { Result } from "../messages/messages.ts";
 
 const MAX_REMEMBERED = 1024;
 
-/** Refusals, for a while. A client that wants to be asked again after that sends the request again. */
+/**
+ * The refused requests and their results. After `rememberMs` a request that the client sends again is ordered again.
+ */
 export class RefusedRequests {
   readonly #rememberMs: number;
   readonly #byDigest = new Map<Digest, { readonly results: readonly Result[]; readonly until: number }>();
 
-  /** `rememberMs`: for how long copies may be under way. All times are those that this replica has seen pass, not a clock's. */
+  /**
+   * `rememberMs`: how long copies of a request may still arrive. All times are elapsed time of this replica, not clock
+   * time.
+   */
   constructor(rememberMs: number) {
     this.#rememberMs = rememberMs;
   }
 
-  /** So many are remembered. */
+  /** The number of remembered requests. */
   get size(): number {
     return this.#byDigest.size;
   }
 
-  /** A request was executed, and refused. */
+  /** Remembers that a request was executed with these results, refusals among them. */
   note(digest: Digest, results: readonly Result[], now: number): void {
     this.#byDigest.delete(digest);
     this.#byDigest.set(digest, { results, until: now + this.#rememberMs });
@@ -37,7 +42,7 @@ export class RefusedRequests {
     }
   }
 
-  /** The refusal that was given, if it was just now. */
+  /** The results of a request that was refused recently; `null` if it was not. */
   lookup(digest: Digest, now: number): readonly Result[] | null {
     const refused = this.#byDigest.get(digest);
     return refused && refused.until > now ? refused.results : null;

@@ -1,35 +1,35 @@
 /**
- * The replies that the client table keeps for retransmissions.
+ * Replies that the client table stores to answer retransmissions.
  * @module
  */
 import type { Digest, SequenceNumber } from "../messages/ids.ts";
 import type { Plain } from "../io.ts";
 import type { Result } from "../messages/messages.ts";
 
-/** A reply that was given. */
+/** The reply to one executed request. */
 export interface StoredReply {
-  /** Of the request, or of the vouched operation. */
+  /** Digest of the request, or of the vouched operation. */
   readonly digest: Digest;
   readonly results: readonly Result[];
-  /** Of all the results' values. */
+  /** Bytes of all result values together. */
   readonly bytes: number;
 }
 
 const STATUSES = ["ok", "rejected", "refused"] as const;
 
-/** Of all values together. */
+/** Bytes of the result values of all these replies. */
 export function storedBytes(replies: ReadonlyMap<number, StoredReply>): number {
   let bytes = 0;
   for (const reply of replies.values()) bytes += reply.bytes;
   return bytes;
 }
 
-/** Keeps a request's results. */
+/** Makes a stored reply of a request's results. */
 export function storedReply(digest: Digest, results: readonly Result[]): StoredReply {
   return { digest, results, bytes: results.reduce((sum, { value }) => sum + value.length, 0) };
 }
 
-/** By ascending timestamp, so that equal replies have equal bytes. */
+/** Encodes replies by ascending timestamp, so that equal replies have equal bytes. */
 export function encodeReplies(replies: ReadonlyMap<number, StoredReply>): Plain {
   return [...replies].sort(([a], [b]) => a - b).map(([timestamp, { digest, results }]) => [
     timestamp,

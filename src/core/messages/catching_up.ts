@@ -1,88 +1,99 @@
 /**
- * What replicas say to each other so that those who lag catch up.
+ * Messages by which replicas that lag catch up: status, decision, stable checkpoint, fetch and blobs.
  * @module
  */
 import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "./ids.ts";
 import type { Checkpoint, Commit, Signed } from "./messages.ts";
 
-/** How far a sequence number has come at a replica; goPBFT's `Stage`. */
+/** How far a sequence number has come at a replica. goPBFT's `Stage`. */
 export type Stage = "idle" | "pre-prepared" | "prepared" | "committed";
 
-/** `active`: its view has started; `leaving`: it has left the view before and waits for the new-view. */
+/**
+ * `active`: the replica's view has started. `leaving`: the replica has left an earlier view and waits for the new-view.
+ */
 export type Phase = "active" | "leaving";
 
-/** ⟨STATUS⟩: where replica i is, so that the others can resend what it lacks (PBFT §5.2). */
+/** ⟨STATUS⟩: how far replica i is, so that the others can resend what it lacks (PBFT §5.2). */
 export interface Status {
-  /** Tells it from other messages. */
+  /** The message kind. */
   readonly kind: "status";
-  /** Who signs it. */
+  /** The signer. */
   readonly replica: ReplicaId;
-  /** Grows with each status and fetch that its sender signs, also over its restarts: an old one that somebody repeats counts no more. */
+  /**
+   * Grows with each status and fetch that this replica signs, also across its restarts. So an old one that somebody
+   * repeats is recognized.
+   */
   readonly number: number;
-  /** The view that it is in, or is moving to. */
+  /** The view that the replica is in, or is moving to. */
   readonly view: View;
-  /** Which of both. */
+  /** Whether `view` has started at the replica. */
   readonly phase: Phase;
   /** Its last stable checkpoint. */
   readonly stable: SequenceNumber;
   /** Its last executed number. */
   readonly executed: SequenceNumber;
-  /** Its sender has lost its disk and votes again once a checkpoint at or above this number is stable; 0: it has not. */
+  /**
+   * If the replica lost its disk: it votes again once a checkpoint at or above this number is stable. 0: it has not, or
+   * does not know the number yet.
+   */
   readonly votesAbove: SequenceNumber;
-  /** What one that has started has the others echo: only what they say after that counts; 0: it asks nothing. */
+  /**
+   * A value that a replica which has just started asks the others to echo, so that it counts only what they say after
+   * its start. 0: none.
+   */
   readonly challenge: Millis;
-  /** The challenge of the one that this is sent to; 0: to all. */
+  /** The challenge of the receiver that this status answers; 0: none. */
   readonly echo: Millis;
-  /** The highest number that came of the one that this is sent to; 0: to all. */
+  /** The highest `number` received from the receiver of this status; 0 if it goes to all. */
   readonly seen: number;
   /** The stages of the numbers `executed + 1`, `executed + 2`, … */
   readonly stages: readonly Stage[];
 }
 
 /**
- * A quorum of equal commits: proof for a replica that lags that a number is decided. Commits of several views don't add up, so
- * they travel together.
+ * A quorum of equal commits: it proves to a replica that lags that a number is decided. The commits travel together,
+ * because commits of different views do not add up.
  */
 export interface Decision {
-  /** Tells it from other messages. */
+  /** The message kind. */
   readonly kind: "decision";
-  /** Who passes it on, and signs it. */
+  /** The replica that passes it on, and signs it. */
   readonly replica: ReplicaId;
-  /** Of distinct replicas, for one view, number and digest; by ascending replica. */
+  /** Commits of distinct replicas for one view, number and digest, by ascending replica. */
   readonly commits: readonly Signed<Commit>[];
 }
 
 /**
- * A stable checkpoint's certificate, for a replica that lags: of each sender it keeps one checkpoint above its window, so that the
- * messages by themselves might never add up there.
+ * The certificate of a stable checkpoint, for a replica that lags. That replica keeps only one checkpoint message of
+ * each sender above its window, so single messages might never add up there.
  */
 export interface StableCheckpoint {
-  /** Tells it from other messages. */
+  /** The message kind. */
   readonly kind: "stable-checkpoint";
-  /** Who passes it on, and signs it. */
+  /** The replica that passes it on, and signs it. */
   readonly replica: ReplicaId;
-  /** A quorum of equal ones, by ascending replica. */
+  /** A quorum of equal checkpoint messages, by ascending replica. */
   readonly checkpoints: readonly Signed<Checkpoint>[];
 }
 
-/** Asks one replica for content by its digest: batch bodies, state pages, state chunks. */
+/** Asks one replica for content by digest: batch bodies, pages and chunks of the state. */
 export interface Fetch {
-  /** Tells it from other messages. */
+  /** The message kind. */
   readonly kind: "fetch";
-  /** Who asks, and signs it. */
+  /** The replica that asks, and signs it. */
   readonly replica: ReplicaId;
-  /** As in a {@linkcode Status}. */
+  /** See {@linkcode Status.number}. */
   readonly number: number;
-  /** What it lacks. */
+  /** The digests of the content it lacks. */
   readonly digests: readonly Digest[];
 }
 
-/** Answers a {@linkcode Fetch}; each blob is known by its digest, so its sender need not be believed. */
+/** Answers a {@linkcode Fetch}. The receiver checks each blob against its digest, so it need not trust the sender. */
 export interface Blobs {
-  /** Tells it from other messages. */
+  /** The message kind. */
   readonly kind: "blobs";
-  /** Who answers, and signs it. */
+  /** The replica that answers, and signs it. */
   readonly replica: ReplicaId;
-  /** Those of the contents asked for that it has, in any order. */
+  /** The requested contents that it has, in any order. */
   readonly blobs: readonly Uint8Array[];
 }

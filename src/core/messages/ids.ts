@@ -1,14 +1,14 @@
 /**
- * The numbers and names of the protocol, branded so that one can't be used for another.
+ * The numbers and names of the protocol. They are branded, so that the compiler does not let one stand for another.
  * @module
  */
 
-/** A `T` that is kept apart from other `T`s by its name. The brand is of the types alone: at run time there is none. */
+/** A `T` that the compiler keeps apart from other `T`s. The brand exists in the types only, not at run time. */
 export type Brand<T, B extends string> = T & { readonly "~brand": B };
 
 /** A view's number: 0, 1, 2, … Each view has one primary (PBFT §4). */
 export type View = Brand<number, "View">;
-/** A sequence number: 1, 2, 3, … in the one order of batches; 0 stands for the initial state. */
+/** A sequence number: 1, 2, 3, … in the order of batches; 0 stands for the initial state. */
 export type SequenceNumber = Brand<number, "SequenceNumber">;
 /** A replica's index in the genesis: 0 to n - 1. */
 export type ReplicaId = Brand<number, "ReplicaId">;

@@ -1,5 +1,5 @@
 /**
- * What replicas and clients say to each other, as plain data. How it becomes bytes is `src/wire`'s affair.
+ * The messages of replicas and clients as plain data. `src/wire` encodes them.
  * @module
  */
 import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "./ids.ts";
@@ -12,64 +12,67 @@ export type { Query, QueryReply, SignedQuery } from "./queries.ts";
 export type { NewView, PreparedCertificate, Standing, Suspicion, ViewChange } from "./view_changes.ts";
 
 /**
- * A signed client's request: one or more operations under one timestamp and one signature (PBFT §4.1).
- * The timestamp counts 1, 2, 3, … within the session. Session 0 with no operations opens a session; there
- * the timestamp is a nonce that makes the opening itself idempotent.
+ * A signed client's request: one or more operations under one timestamp and one signature (PBFT §4.1). The timestamps
+ * of a session are 1, 2, 3, … A request with session 0 and no operations opens a session; its timestamp is a nonce that
+ * makes opening idempotent.
  */
 export interface Request {
-  /** Tells it from other messages. */
+  /** The message kind. */
   readonly kind: "request";
-  /** Who signs it. */
+  /** The client, which signs it. */
   readonly client: ClientId;
   /** The sequence number at which the session was opened; 0 asks for a new session. */
   readonly session: number;
-  /** Its place among the session's requests; a nonce where `session` is 0. */
+  /** The request's place in the session; a nonce if `session` is 0. */
   readonly timestamp: number;
-  /** The client holds the replies to all timestamps below this one; their stored replies may go. */
+  /** The client holds the replies to all timestamps below this one, so replicas may drop those. */
   readonly lowestUnanswered: number;
-  /** What the state machine is given, in order. */
+  /** The operations for the state machine, in order. */
   readonly operations: readonly Uint8Array[];
 }
 
-/** One operation of an unsigned client, known by a name and a timestamp of its own choice. */
+/** One operation of an unsigned client, identified by the client's name and a timestamp of its choice. */
 export interface VouchedOperation {
-  /** The client's name, `clientID` in goPBFT. Nobody proves it. */
+  /** The client's name, `clientID` in goPBFT. Nothing proves it. */
   readonly name: string;
-  /** Apart from the name's other operations; the same again is a retransmission. */
+  /** Unique per name. The same operation with the same timestamp is a retransmission. */
   readonly timestamp: number;
-  /** What the state machine is given. */
+  /** The operation for the state machine. */
   readonly operation: Uint8Array;
 }
 
-/** Operations of unsigned clients, which a member replica (the gateway) vouches for with its signature. */
+/** Operations of unsigned clients. A member replica (the gateway) vouches for them with its signature. */
 export interface GatewayRequest {
-  /** Tells it from other messages. */
+  /** The message kind. */
   readonly kind: "gateway-request";
-  /** Who signs it. */
+  /** The gateway, which signs it. */
   readonly gateway: ReplicaId;
-  /** Executed where the agreed time of the batch before is at most this (else `expired`) and no more than `nameIdleMs` less (else `too-early`). */
+  /**
+   * Compared with P, the agreed time of the batch before: the request is refused as `expired` if `notAfter` < P, and as
+   * `too-early` if `notAfter` > P + `nameIdleMs`.
+   */
   readonly notAfter: Millis;
-  /** Executed in this order, each once. */
+  /** Executed in this order, each at most once. */
   readonly operations: readonly VouchedOperation[];
 }
 
 /** ⟨PRE-PREPARE, v, n, d⟩: the primary gives sequence number n to the batch with digest d. */
 export interface PrePrepare {
-  /** Tells it from other messages. */
+  /** The message kind. */
   readonly kind: "pre-prepare";
   /** The primary of `view`, who signs it. */
   readonly replica: ReplicaId;
-  /** The view in which it is proposed. */
+  /** The view in which the batch is proposed. */
   readonly view: View;
-  /** The number that it assigns. */
+  /** The sequence number that it assigns. */
   readonly sequence: SequenceNumber;
-  /** The batch's. */
+  /** The digest of the batch. */
   readonly digest: Digest;
 }
 
 /** ⟨PREPARE, v, n, d, i⟩: backup i accepted that pre-prepare. */
 export interface Prepare {
-  /** Tells it from other messages. */
+  /** The message kind. */
   readonly kind: "prepare";
   /** The backup that signs it. */
   readonly replica: ReplicaId;
@@ -81,11 +84,11 @@ export interface Prepare {
   readonly digest: Digest;
 }
 
-/** ⟨COMMIT, v, n, d, i⟩: replica i has the batch prepared. */
+/** ⟨COMMIT, v, n, d, i⟩: the batch is prepared at replica i. */
 export interface Commit {
-  /** Tells it from other messages. */
+  /** The message kind. */
   readonly kind: "commit";
-  /** Who signs it, the primary too. */
+  /** The signer; the primary sends commits too. */
   readonly replica: ReplicaId;
   /** As in the pre-prepare. */
   readonly view: View;
@@ -97,52 +100,52 @@ export interface Commit {
 
 /** ⟨CHECKPOINT, n, d, i⟩: after executing n, replica i's state has digest d (PBFT §4.3). */
 export interface Checkpoint {
-  /** Tells it from other messages. */
+  /** The message kind. */
   readonly kind: "checkpoint";
-  /** Who signs it. */
+  /** The signer. */
   readonly replica: ReplicaId;
-  /** The last number in the state; a multiple of K. */
+  /** The last executed number; a multiple of K. */
   readonly sequence: SequenceNumber;
-  /** Digest of the state's root page: history, agreed time, machine state and client table. */
+  /** Digest of the state's root page, which covers history, agreed time, the machine's state and the client table. */
   readonly digest: Digest;
 }
 
-/** What became of one operation. */
+/** The outcome of one operation. */
 export interface Result {
-  /** The sequence number at which it was executed or refused. */
+  /** The sequence number at which the operation was executed or refused. */
   readonly sequence: SequenceNumber;
-  /** `ok`: executed; `rejected`: the state machine said no; `refused`: never reached the state machine. */
+  /** `ok`: executed. `rejected`: the state machine rejected it. `refused`: it never reached the state machine. */
   readonly status: "ok" | "rejected" | "refused";
-  /** The machine's answer, or the reason as UTF-8. For `refused` it is a {@linkcode Refusal}. */
+  /** The machine's result, or the reason as UTF-8. If `refused`, the reason is a {@linkcode Refusal}. */
   readonly value: Uint8Array;
 }
 
 /** Why an ordered operation was not given to the state machine. All correct replicas decide alike. */
 export type Refusal =
   | "unknown-session" // never opened, or evicted
-  | "stale-timestamp" // below what the client said it holds, or too old to be remembered
+  | "stale-timestamp" // below the client's lowestUnanswered, or too old to be remembered
   | "beyond-window" // too far above the lowest unanswered timestamp
-  | "timestamp-reused" // that timestamp was another operation's
-  | "reply-storage-full" // the client must acknowledge replies first, or ask for less at once
-  | "too-many-clients" // no session or name is idle long enough to make room
-  | "expired" // a gateway request past its `notAfter`: it is never executed
-  | "too-early"; // a gateway request whose `notAfter` is further ahead than names are remembered
+  | "timestamp-reused" // another operation has used that timestamp
+  | "reply-storage-full" // the client must acknowledge replies first, or ask for less in one request
+  | "too-many-clients" // no session or name has been idle for long enough to be evicted
+  | "expired" // `notAfter` of a gateway request has passed: it will never be executed
+  | "too-early"; // `notAfter` of a gateway request lies further ahead than names are remembered
 
-/** ⟨REPLY, v, t, c, i, r⟩: f + 1 that agree on all but `replica` and `view` are a receipt (PBFT §4.1). */
+/** ⟨REPLY, v, t, c, i, r⟩: f + 1 replies that are equal except for `replica` and `view` are a receipt (PBFT §4.1). */
 export interface Reply {
-  /** Tells it from other messages. */
+  /** The message kind. */
   readonly kind: "reply";
-  /** Who signs it. */
+  /** The signer. */
   readonly replica: ReplicaId;
-  /** The view the replica is in, by which the client finds the primary. Not part of the agreement. */
+  /** The replica's view, which tells the client the primary. It may differ between equal replies. */
   readonly view: View;
-  /** Digest of the request's signed bytes; binds client, session, timestamp and operations. */
+  /** Digest of the request's signed bytes. It binds client, session, timestamp and operations. */
   readonly request: Digest;
-  /** One per operation, in order; one in all for the opening of a session. */
+  /** One result per operation, in order; exactly one for the opening of a session. */
   readonly results: readonly Result[];
 }
 
-/** What replicas send each other. */
+/** All messages between replicas. */
 export type ReplicaMessage =
   | PrePrepare
   | Prepare
@@ -157,43 +160,46 @@ export type ReplicaMessage =
   | Status
   | Fetch
   | Blobs;
-/** What is ordered. */
+/** A request that is ordered: of a signed client, or of a gateway. */
 export type AnyRequest = Request | GatewayRequest;
-/** Every kind of message. */
+/** All messages. */
 export type Message = ReplicaMessage | AnyRequest | Query | QueryReply;
-/** The name of a kind of message. */
+/** All message kinds. */
 export type MessageKind = Message["kind"];
 
-/** A message as it is sent: its meaning, the exact bytes that were signed, and the signature over them. */
+/** A message with the exact bytes that were signed, and the signature over them. */
 export interface Signed<M extends Message = Message> {
-  /** What `bytes` say. */
+  /** The decoded `bytes`. */
   readonly message: M;
-  /** The encoded message. Encoded once, by its sender; never re-encoded. */
+  /** The message, encoded once by its sender. Nobody encodes it again. */
   readonly bytes: Uint8Array;
-  /** Ed25519, 64 bytes. Covers protocol version, cluster id, epoch, kind and `bytes`. */
+  /** Ed25519, 64 bytes. It covers the protocol version, cluster id, epoch, kind and `bytes`. */
   readonly signature: Uint8Array;
 }
 
-/** A signed request and the digest of its signed bytes, by which it is known. */
+/** A signed request, identified by the digest of its signed bytes. */
 export interface SignedRequest<R extends AnyRequest = AnyRequest> extends Signed<R> {
   /** SHA-256 of `bytes`. */
   readonly digest: Digest;
 }
 
 /**
- * What one sequence number orders. Its digest covers the agreed timestamp and the signed requests and nothing
- * of the view, so that it survives view changes. No requests: a null request.
+ * The content of one sequence number. Its digest covers the proposed timestamp and the signed requests, but not the
+ * view, so that it survives view changes. A batch without requests is a null request.
  */
 export interface Batch {
   /** SHA-256 of `bytes`. */
   readonly digest: Digest;
   /** The encoded timestamp and signed requests. */
   readonly bytes: Uint8Array;
-  /** Proposed by the primary; the state machine sees max(previous, proposed). */
+  /** Proposed by the primary. The agreed time becomes max(previous, proposed). */
   readonly timestamp: Millis;
-  /** In the order in which they are executed. */
+  /** The requests, in the order of execution. */
   readonly requests: readonly SignedRequest[];
 }
 
-/** Marks what passed the gate: well-formed, within limits, from a member, signatures right, nested ones too. */
+/**
+ * Marks a message that has passed the gate: it is well-formed, within the limits, from a member, and all its
+ * signatures, nested ones too, are valid.
+ */
 export type Verified<T> = T & { readonly "~verified": true };

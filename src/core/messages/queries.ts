@@ -1,37 +1,40 @@
 /**
- * Reads without ordering (PBFT §5.1.3): what a client asks every replica, and what each says by itself.
+ * Reads without ordering (PBFT §5.1.3): a client asks every replica, and each answers from its own state.
  * @module
  */
 import type { ClientId, Digest, ReplicaId, View } from "./ids.ts";
 import type { Result, Signed } from "./messages.ts";
 
-/** A signed client's question about the state. A quorum of equal answers to it is an answer. */
+/** A signed client's read. The client accepts a result that a quorum of replicas gives alike. */
 export interface Query {
-  /** Tells it from other messages. */
+  /** The message kind. */
   readonly kind: "query";
-  /** Who signs it. */
+  /** The client, which signs it. */
   readonly client: ClientId;
-  /** Different in each query of a client, so that what was answered before answers none that comes later. */
+  /** Unique for each query of a client, so that no earlier answer counts for a later query. */
   readonly nonce: number;
-  /** What the state machine is asked. */
+  /** The read operation for the state machine. */
   readonly operation: Uint8Array;
 }
 
-/** What replica i's state says. Worth nothing by itself. */
+/** One replica's answer. It proves nothing without a quorum of equal ones. */
 export interface QueryReply {
-  /** Tells it from other messages. */
+  /** The message kind. */
   readonly kind: "query-reply";
-  /** Who signs it. */
+  /** The signer. */
   readonly replica: ReplicaId;
-  /** The view that the replica is in. Not part of the agreement. */
+  /** The replica's view. It may differ between equal answers. */
   readonly view: View;
   /** Digest of the query's signed bytes. */
   readonly query: Digest;
-  /** `ok` or `rejected`; its `sequence`, the last number executed before, is not part of the agreement. */
+  /**
+   * Its `status` is `ok` or `rejected`. Its `sequence` is the replica's last executed number and may differ between
+   * equal answers.
+   */
   readonly result: Result;
 }
 
-/** A signed query and the digest of its signed bytes, by which it is known. */
+/** A signed query, identified by the digest of its signed bytes. */
 export interface SignedQuery extends Signed<Query> {
   /** SHA-256 of `bytes`. */
   readonly digest: Digest;
@@ -39,16 +42,16 @@ export interface SignedQuery extends Signed<Query> {
 
 /** Why a replica does not answer a query. */
 export type QueryRefusal =
-  | "view-change" // it waits for its view to start
-  | "state-transfer" // it is fetching a state that it fell behind of
-  | "recovering" // it has lost its disk
-  | "too-late" // what had been prepared when the query came was not executed in time
+  | "view-change" // the replica waits for its view to start
+  | "state-transfer" // the replica is fetching a state, because it has fallen behind
+  | "recovering" // the replica has lost its disk, or has just started, and may not vote yet
+  | "too-late" // a number that was prepared when the query came was not executed in time
   | "overloaded"; // too many queries wait already
 
-/** What becomes of a query at a replica. */
+/** The outcome of a query at a replica. */
 export interface QueryAnswer {
   /** The query's digest. */
   readonly query: Digest;
-  /** What to sign and give to whoever asked, or why there is nothing. */
+  /** The answer to sign and send, or the reason why there is none. */
   readonly outcome: QueryReply | QueryRefusal;
 }

@@ -1,69 +1,83 @@
 /**
- * What replicas say of views: before they leave one, when they do, and when the next one starts (PBFT §4.4). To leave a view ends a
- * replica's votes in it for good, so nobody leaves alone: a suspicion goes first.
+ * The messages of view changes (PBFT §4.4): suspicions, view-changes and new-views. When a replica leaves a view, it
+ * can never vote in that view again. So it does not leave alone, but announces a suspicion first.
  * @module
  */
 import type { ReplicaId, SequenceNumber, View } from "./ids.ts";
 import type { Checkpoint, Prepare, PrePrepare, Signed } from "./messages.ts";
 
 /**
- * - `suspects`: the primary of the view below has failed its signer. f + 1 of these are a proof that lets everybody leave.
- * - `agrees`: its signer would follow a hand-over to that view, without blaming anybody. A quorum of these, suspicions among
- *   them, is a proof too.
- * - `withdrawn`: what its signer said before counts no more; things move again.
+ * What a suspicion says about moving to its view:
+ *
+ * - `suspects`: the signer suspects the primary of the view below. f + 1 of these prove that every replica may leave.
+ * - `agrees`: the signer would follow a hand-over to the view, without accusing the primary. A quorum of `agrees` and
+ *   `suspects` is a proof too.
+ * - `withdrawn`: the signer takes back what it said before, because requests are executed again.
  */
 export type Standing = "suspects" | "agrees" | "withdrawn";
 
-/** ⟨SUSPICION, v, n, i⟩: replica i would move to view v. It goes on voting where it is, and may take that back. */
+/**
+ * ⟨SUSPICION, v, n, i⟩: replica i would move to view v. It goes on voting in its present view, and may take the
+ * suspicion back.
+ */
 export interface Suspicion {
-  /** Tells it from other messages. */
+  /** The message kind. */
   readonly kind: "suspicion";
-  /** Who signs it. */
+  /** The signer. */
   readonly replica: ReplicaId;
-  /** The view that it would move to; where it `suspects`, the one after the view whose primary it suspects. */
+  /** The view that it would move to. If it `suspects`, the view after the one whose primary it suspects. */
   readonly view: View;
-  /** The last number that it had executed. Suspicions count together only if these are near each other. */
+  /** The signer's last executed number. Suspicions count together only if these numbers are near each other. */
   readonly executed: SequenceNumber;
-  /** Counts what its signer has said in this way: of two the higher number holds. */
+  /** The signer numbers its suspicions. The one with the highest number holds. */
   readonly number: number;
-  /** What it says. */
+  /** What the signer says about moving to `view`. */
   readonly standing: Standing;
 }
 
-/** A pre-prepare with quorum - 1 matching prepares of distinct backups: the *prepared* certificate (PBFT §4.2). */
+/** The *prepared* certificate: a pre-prepare with quorum - 1 matching prepares of distinct backups (PBFT §4.2). */
 export interface PreparedCertificate {
-  /** The primary's. */
+  /** The primary's pre-prepare. */
   readonly prePrepare: Signed<PrePrepare>;
-  /** The backups', by ascending replica. */
+  /** The backups' prepares, by ascending replica. */
   readonly prepares: readonly Signed<Prepare>[];
 }
 
-/** ⟨VIEW-CHANGE, v, n, C, P, S, i⟩: replica i has left the views below v (PBFT §4.4). Deviation: S, the proof that it may. */
+/**
+ * ⟨VIEW-CHANGE, v, n, C, P, S, i⟩: replica i has left the views below v (PBFT §4.4). Deviation: S proves that it may
+ * leave.
+ */
 export interface ViewChange {
-  /** Tells it from other messages. */
+  /** The message kind. */
   readonly kind: "view-change";
-  /** Who leaves, and signs it. */
+  /** The replica that leaves, which signs it. */
   readonly replica: ReplicaId;
   /** The view that it moves to. */
   readonly view: View;
-  /** C: the certificate of its last stable checkpoint, by ascending replica; empty at the start. */
+  /** C: the certificate of its last stable checkpoint, by ascending replica; empty before the first. */
   readonly stable: readonly Signed<Checkpoint>[];
-  /** P: for each number above that which prepared here, the certificate of the highest view, by ascending number. */
+  /**
+   * P: for each number above that checkpoint that has prepared at the signer, the certificate of the highest view; by
+   * ascending number.
+   */
   readonly prepared: readonly PreparedCertificate[];
-  /** S: f + 1 suspicions, or a quorum that agrees, for this view, by ascending replica. */
+  /** S: for this view, f + 1 that suspect or a quorum that agree, by ascending replica. */
   readonly suspicions: readonly Signed<Suspicion>[];
 }
 
 /** ⟨NEW-VIEW, v, V, O⟩: the primary of v starts its view (PBFT §4.4). */
 export interface NewView {
-  /** Tells it from other messages. */
+  /** The message kind. */
   readonly kind: "new-view";
-  /** The new view's primary, who signs it. */
+  /** The primary of the new view, which signs it. */
   readonly replica: ReplicaId;
   /** The view that starts. */
   readonly view: View;
-  /** V: view-changes for v of a quorum of distinct replicas, by ascending replica. */
+  /** V: view-changes for v from a quorum of distinct replicas, by ascending replica. */
   readonly viewChanges: readonly Signed<ViewChange>[];
-  /** O: what V makes of the numbers between its checkpoints and its highest prepared number, by ascending number. */
+  /**
+   * O: the pre-prepares that follow from V, for each number from its highest checkpoint to its highest prepared number,
+   * ascending.
+   */
   readonly prePrepares: readonly Signed<PrePrepare>[];
 }

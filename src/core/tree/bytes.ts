@@ -3,7 +3,7 @@
  * @module
  */
 
-/** Whether two byte strings are the same. Not in constant time: for nothing secret. */
+/** Whether two byte strings are equal. The comparison does not run in constant time: never use it on secrets. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a === b) return true;
   if (a.length !== b.length) return false;

@@ -1,53 +1,55 @@
 /**
- * The leaves of a {@linkcode LeafMap}: runs of texts under texts, and how one that is too large is cut.
+ * Leaves of a {@linkcode LeafMap}: each holds the entries of one region of keys. A leaf that grows too large is split.
  * @module
  */
-import { commonBits, lowestLike } from "./text_bits.ts";
+import { commonBits, lowestInRegion } from "./text_bits.ts";
 
-/** `["a", "1", "b", "2"]`: the values of `a` and `b`, keys ascending by code units. */
+/** Keys and values in turn, by ascending key (in code units): `["a", "1", "b", "2"]` maps `a` to `1` and `b` to `2`. */
 export type Entries = string[];
 
-/** What an entry counts besides its texts, so that empty ones are not free. */
+/** Added to the size of each entry, so that entries with empty texts are not free. */
 const ENTRY_SIZE = 8;
 
-/** A run of entries: all that are in one region of keys. */
+/** A leaf: all entries of one region of keys. */
 export interface Leaf {
-  /** The lowest text of its region. */
+  /** The lowest text of the region. */
   id: string;
-  /** How many bits the texts of its region have in common. */
+  /** The number of leading bits that all texts of the region share. */
   depth: number;
-  /** From here on there is no key of an earlier leaf; at most {@linkcode Leaf.id}; empty: it is the first leaf. */
+  /**
+   * The start of the range of keys that this leaf answers for; at most {@linkcode Leaf.id}. Empty for the first leaf.
+   */
   from: string;
-  /** The id of the next leaf; `null`: it is the last. */
+  /** The id of the next leaf; `null` for the last leaf. */
   to: string | null;
   entries: Entries;
   size: number;
-  /** It is a part of another one now. */
-  isGone: boolean;
+  /** True once the leaf was split, merged into another leaf, or removed. */
+  isRemoved: boolean;
 }
 
-/** A leaf as it is kept. */
-export type KnownLeaf = Pick<Leaf, "id" | "depth" | "entries">;
+/** The part of a leaf that is stored. */
+export type LeafContent = Pick<Leaf, "id" | "depth" | "entries">;
 
-/** A leaf with these entries; its place among others is still to be set. */
+/** Makes a leaf with these entries. The caller sets its place among the other leaves (`from` and `to`). */
 export function createLeaf(id: string, depth: number, entries: Entries): Leaf {
-  return { id, depth, from: id, to: null, entries, size: sizeOf(entries), isGone: false };
+  return { id, depth, from: id, to: null, entries, size: sizeOf(entries), isRemoved: false };
 }
 
-/** What entries count. */
+/** The size of entries: their code units plus a constant for each entry. */
 export function sizeOf(entries: Readonly<Entries>): number {
   let size = entries.length / 2 * ENTRY_SIZE;
   for (const text of entries) size += text.length;
   return size;
 }
 
-/** What one entry counts. */
+/** The size of one entry, counted as in {@linkcode sizeOf}. */
 export function entrySize(key: string, value: string): number {
   return key.length + value.length + ENTRY_SIZE;
 }
 
-/** Where `key` is among the entries, or belongs: an even number. */
-export function placeOf(entries: Readonly<Entries>, key: string): number {
+/** The index of `key` in `entries`, or the index at which it would be inserted. Always even. */
+export function indexOfKey(entries: Readonly<Entries>, key: string): number {
   let low = 0;
   for (let high = entries.length / 2; low < high;) {
     const middle = (low + high) >>> 1;
@@ -57,12 +59,12 @@ export function placeOf(entries: Readonly<Entries>, key: string): number {
   return 2 * low;
 }
 
-/** Whether a key is in the leaf's region. */
+/** Whether a key lies in the leaf's region. */
 export function isInRegion({ id, depth }: Pick<Leaf, "id" | "depth">, key: string): boolean {
   return commonBits(id, key) >= depth;
 }
 
-/** Whether a leaf is what there must be between these two. */
+/** Whether a leaf is the one that the definition in {@link ./leaf_map.ts} prescribes between these two neighbours. */
 export function isWellPlaced(
   leaf: Leaf,
   [before, after]: readonly [before: Leaf | undefined, after: Leaf | undefined],
@@ -74,42 +76,43 @@ export function isWellPlaced(
   ];
   const isFirstHalf = above === leaf.depth - 1 && after?.depth === leaf.depth;
   return leaf.entries.length > 0 && leaf.depth === Math.max(below, above) + 1 &&
-    leaf.id === lowestLike(leaf.entries[0]!, leaf.depth) && isInRegion(leaf, leaf.entries.at(-2)!) &&
+    leaf.id === lowestInRegion(leaf.entries[0]!, leaf.depth) && isInRegion(leaf, leaf.entries.at(-2)!) &&
     (leaf.size <= maxSize || leaf.entries.length === 2) &&
     !(isFirstHalf && leaf.size + after.size <= maxSize);
 }
 
 /**
- * The leaves of entries that are too large for one: region after region is halved until what is in it is at most `maxSize`, or one
- * entry. `around`: how many bits the first entry has in common with what is before, and the last with what follows; they lie in no
- * leaf together.
+ * Splits entries that are too large for one leaf. It halves regions until the entries of each have at most `maxSize`,
+ * or are a single entry.
+ * `around`: how many bits the first entry shares with the entry before it, and the last with the entry after it. Those
+ * two belong to other leaves.
  */
-export function cut(
+export function splitEntries(
   entries: Readonly<Entries>,
   maxSize: number,
   around: readonly [before: number, after: number],
 ): Leaf[] {
   const leaves: Leaf[] = [];
-  const cutRun = (start: number, end: number, before: number, after: number) => {
+  const splitRun = (start: number, end: number, before: number, after: number) => {
     const first = entries[start]!;
     const common = commonBits(first, entries[end - 2]!);
     const outside = Math.max(before, after);
     const run = createLeaf("", 0, entries.slice(start, end));
     if (common > outside && (run.size <= maxSize || end - start === 2)) {
       run.depth = outside + 1;
-      run.id = run.from = lowestLike(first, run.depth);
+      run.id = run.from = lowestInRegion(first, run.depth);
       leaves.push(run);
       return;
     }
     const half = endOfRun(entries, [start, end], common);
-    cutRun(start, half, before, common);
-    cutRun(half, end, common, after);
+    splitRun(start, half, before, common);
+    splitRun(half, end, common, after);
   };
-  cutRun(0, entries.length, ...around);
+  splitRun(0, entries.length, ...around);
   return leaves;
 }
 
-/** Behind the entries that have more than so many bits in common with the first. */
+/** The index behind the entries that share more than `common` bits with the first one. */
 function endOfRun(entries: Readonly<Entries>, [start, end]: readonly [number, number], common: number): number {
   const first = entries[start]!;
   let low = start / 2;

@@ -1,30 +1,31 @@
 /**
- * The leaves in memory, in order, and who is beside whom.
+ * The list of the leaves in memory, by ascending id, which knows for each leaf whether its neighbours are in memory
+ * too.
  * @module
  */
 import { createLeaf, type Leaf } from "./leaf.ts";
 
-/** Says that there is a leaf, which is not in memory. */
+/** Says that a neighbour exists but is not in memory. */
 export const NOT_LOADED = "not loaded";
 
-/** A leaf beside another; `null`: there is none. */
+/** The leaf beside another one; `null` if there is none. */
 export type Neighbour = Leaf | null | typeof NOT_LOADED;
 
-/** Leaves by ascending id. */
+/** The leaves in memory, by ascending id. */
 export class LeafList {
   #leaves: Leaf[];
 
-  /** Without leaves, nothing is in memory. */
+  /** Starts with these leaves. An empty list means that no part of the map is in memory. */
   constructor(leaves: Leaf[]) {
     this.#leaves = leaves;
   }
 
-  /** All of them. */
+  /** All leaves in memory. */
   get all(): readonly Leaf[] {
     return this.#leaves;
   }
 
-  /** The leaf that has this key, if the key is there; undefined: it is not in memory. */
+  /** The leaf that answers for this key; `undefined` if that leaf is not in memory. */
   find(key: string): Leaf | undefined {
     const leaf = this.#leaves[this.#indexOf(key)];
     return leaf && (leaf.to === null || key < leaf.to) ? leaf : undefined;
@@ -44,7 +45,10 @@ export class LeafList {
     return after?.id === to ? after : NOT_LOADED;
   }
 
-  /** Puts a leaf in that comes from elsewhere. `to`: the id of the one after it, which may have been cut since. */
+  /**
+   * Inserts a leaf that was loaded. `to`: the id of the leaf that followed it when it was stored; that one may have
+   * been split since.
+   */
   insert(leaf: Leaf, to: string | null): void {
     const at = this.#indexOf(leaf.id) + 1;
     const after = this.#leaves[at];
@@ -52,7 +56,7 @@ export class LeafList {
     this.#leaves.splice(at, 0, leaf);
   }
 
-  /** Puts leaves, one or more, in the place of one; those around it get to know them. */
+  /** Replaces a leaf by one or more leaves and links them to its neighbours. */
   replace(leaf: Leaf, leaves: readonly Leaf[]): void {
     const before = this.before(leaf);
     const { from, to } = leaf;
@@ -65,17 +69,19 @@ export class LeafList {
     this.#leaves.splice(at, 1, ...leaves);
   }
 
-  /** Takes a leaf out. What it covered is the one's before it, or if it was the first, the one's after it. */
+  /**
+   * Removes a leaf. The leaf before it takes over its range of keys; if it was the first leaf, the one after it does.
+   */
   remove(leaf: Leaf): void {
     const [before, after] = [this.before(leaf), this.after(leaf)];
     this.#leaves.splice(this.#indexOf(leaf.from), 1);
-    leaf.isGone = true;
+    leaf.isRemoved = true;
     if (before !== null && before !== NOT_LOADED) before.to = leaf.to;
     else if (before === null && after !== null && after !== NOT_LOADED) after.from = "";
-    if (before === null && after === null) this.#leaves = [whole()];
+    if (before === null && after === null) this.#leaves = [emptyLeaf()];
   }
 
-  /** Of the last leaf whose keys begin at `key` or below; -1: there is none. */
+  /** The index of the last leaf with `from` <= `key`; -1 if there is none. */
   #indexOf(key: string): number {
     let low = 0;
     for (let high = this.#leaves.length; low < high;) {
@@ -87,7 +93,7 @@ export class LeafList {
   }
 }
 
-/** The leaf of an empty map. */
-export function whole(): Leaf {
+/** The only leaf of an empty map. */
+export function emptyLeaf(): Leaf {
   return createLeaf("", 0, []);
 }

@@ -1,34 +1,48 @@
 /**
- * Texts under texts, cut into leaves that follow the contents cheaply and need not all be in memory.
+ * A map from texts to texts. Its entries are split into leaves, of which only some need to be in memory, and a change
+ * to an entry changes only few leaves.
  *
- * The keys are halved bit by bit ({@link ./text_bits.ts}). A *leaf* is at the largest region whose entries are small together, or are
- * only one; its id is the lowest text of that region. So the leaves depend on the entries alone, never on the order in which they
- * came; a change costs the leaf that it is in, a range of keys the leaves that it covers; and of no two leaves that are halves of one
- * region could one be made.
+ * The space of keys is halved bit by bit ({@link ./text_bits.ts}). A *leaf* holds the largest region whose entries
+ * together fit into the maximum size, or which has a single entry. The leaf's id is the lowest text of that region.
+ * This has three consequences:
  *
- * Leaves are cut as they grow, and joined by {@linkcode LeafMap.tidy}, for which their neighbours must be there.
+ * - The leaves depend on the entries alone and not on the order in which the entries came.
+ * - A change to one key costs one leaf; a change to a range of keys costs the leaves in that range.
+ * - Two leaves that are the halves of one region never fit into one leaf.
+ *
+ * A leaf is split as soon as it is too large. Leaves that have become small are merged by
+ * {@linkcode LeafMap.mergeLeaves}, which needs their neighbours in memory.
  *
  * @module
  */
 import { invariant } from "../invariant.ts";
-import { createLeaf, cut, entrySize, isInRegion, isWellPlaced, type KnownLeaf, type Leaf, placeOf } from "./leaf.ts";
-import { LeafList, type Neighbour, NOT_LOADED, whole } from "./leaf_list.ts";
+import {
+  createLeaf,
+  entrySize,
+  indexOfKey,
+  isInRegion,
+  isWellPlaced,
+  type Leaf,
+  type LeafContent,
+  splitEntries,
+} from "./leaf.ts";
+import { emptyLeaf, LeafList, type Neighbour, NOT_LOADED } from "./leaf_list.ts";
 import type { ChunkNeed } from "../state_machine.ts";
-import { commonBits, lowestLike } from "./text_bits.ts";
+import { commonBits, lowestInRegion } from "./text_bits.ts";
 
-/** The map. Whoever uses a key sees to it that its leaf is loaded. */
+/** The map. Before its caller reads or writes a key, it must make sure that the key's leaf is loaded. */
 export class LeafMap {
   readonly #maxSize: number;
   #isWhole = true;
-  #leaves = new LeafList([whole()]);
-  /** Ids of leaves that may not be what was last taken or loaded. */
+  #leaves = new LeafList([emptyLeaf()]);
+  /** Ids of the leaves that may differ from what was last taken or loaded. */
   readonly #changed = new Set<string>();
   /** Ids of the leaves that were last taken or loaded. */
   readonly #known = new Set<string>();
-  /** They have lost something, and may have to be joined with others. */
+  /** Leaves that have become smaller and may have to be merged. */
   readonly #shrunk = new Set<Leaf>();
 
-  /** `maxSize`: of the texts of a leaf, in code units. */
+  /** `maxSize`: the most code units in one leaf, counted by {@linkcode sizeOf}. */
   constructor(maxSize: number) {
     this.#maxSize = maxSize;
   }
@@ -38,19 +52,19 @@ export class LeafMap {
     return this.#leaves.all.reduce((size, { entries }) => size + entries.length / 2, 0);
   }
 
-  /** Whether nothing can be missing: it was never told to forget anything. */
+  /** Whether all entries are in memory: nothing was ever unloaded. */
   get isWhole(): boolean {
     return this.#isWhole;
   }
 
-  /** Whether the entry of this key, if there is one, is in memory. */
+  /** Whether the leaf of this key is in memory, so that an absent entry is known to be absent. */
   isLoaded(key: string): boolean {
     return this.#leaves.find(key) !== undefined;
   }
 
   get(key: string): string | undefined {
     const { entries } = this.#leafOf(key);
-    const at = placeOf(entries, key);
+    const at = indexOfKey(entries, key);
     return entries[at] === key ? entries[at + 1] : undefined;
   }
 
@@ -58,7 +72,7 @@ export class LeafMap {
     const leaf = this.#leafOf(key);
     if (!isInRegion(leaf, key)) return this.#addLeaf(leaf, key, value);
     const { entries } = leaf;
-    const at = placeOf(entries, key);
+    const at = indexOfKey(entries, key);
     const before = entries[at] === key ? entries[at + 1]! : null;
     if (before === value) return;
     const growth = before === null ? entrySize(key, value) : value.length - before.length;
@@ -70,10 +84,10 @@ export class LeafMap {
     if (leaf.size > this.#maxSize && entries.length > 2) this.#split(leaf);
   }
 
-  /** Whether it was there. */
+  /** Deletes an entry. Returns whether it existed. */
   delete(key: string): boolean {
     const leaf = this.#leafOf(key);
-    const at = placeOf(leaf.entries, key);
+    const at = indexOfKey(leaf.entries, key);
     if (leaf.entries[at] !== key) return false;
     const [, value] = leaf.entries.splice(at, 2);
     leaf.size -= entrySize(key, value!);
@@ -82,24 +96,30 @@ export class LeafMap {
     return true;
   }
 
-  /** The entries whose keys are not below `start`, ascending, as far as they are loaded; then where the next leaf would be. */
+  /**
+   * Yields the entries with keys >= `start`, ascending, until a leaf is not loaded. Returns the key of that leaf, or
+   * `null` at the end of the map.
+   */
   *from(start: string): Generator<readonly [key: string, value: string], { readonly at: string } | null> {
     let leaf: Neighbour = this.#leaves.find(start) ?? NOT_LOADED;
     for (let at: string | null = start; at !== null;) {
       if (leaf === NOT_LOADED) return { at };
       const { entries, to } = leaf as Leaf;
-      for (let i = placeOf(entries, start); i < entries.length; i += 2) yield [entries[i]!, entries[i + 1]!];
+      for (let i = indexOfKey(entries, start); i < entries.length; i += 2) yield [entries[i]!, entries[i + 1]!];
       leaf = this.#leaves.after(leaf as Leaf);
       at = to;
     }
     return null;
   }
 
-  /** The last key below `key`, or `key` itself if that counts and is there; `null`: there is none; or what must be loaded to tell. */
+  /**
+   * The last key below `key`; with `orItself`, `key` itself if it exists. `null`: there is no such key. Otherwise: the
+   * leaf that must be loaded first.
+   */
   last(key: string, { orItself }: { readonly orItself: boolean }): string | null | ChunkNeed {
     if (!this.isLoaded(key)) return { at: key };
     for (let leaf: Leaf | null = this.#leafOf(key); leaf;) {
-      const at = placeOf(leaf.entries, key);
+      const at = indexOfKey(leaf.entries, key);
       if (orItself && leaf.entries[at] === key) return key;
       if (at > 0) return leaf.entries[at - 2]!;
       const before = this.#leaves.before(leaf);
@@ -109,19 +129,25 @@ export class LeafMap {
     return null;
   }
 
-  /** Joins what belongs together. Gives the leaves that must be loaded for that; again after they are; none: done. */
-  tidy(): readonly ChunkNeed[] {
+  /**
+   * Merges leaves that have become small. Returns the leaves that must be loaded for that; call it again when they are.
+   * An empty list: done.
+   */
+  mergeLeaves(): readonly ChunkNeed[] {
     const needs: ChunkNeed[] = [];
     for (const leaf of [...this.#shrunk]) {
-      needs.push(...this.#settle(leaf));
+      needs.push(...this.#mergeUp(leaf));
     }
     return needs;
   }
 
-  /** The leaves that are not as they were at the last call, by ascending id; `null`: gone. {@linkcode tidy} comes before. */
-  takeChanges(): (readonly [id: string, leaf: KnownLeaf | null])[] {
+  /**
+   * The leaves that changed since the last call, by ascending id; `null` for a leaf that no longer exists. Call
+   * {@linkcode mergeLeaves} first.
+   */
+  takeChanges(): (readonly [id: string, leaf: LeafContent | null])[] {
     invariant(this.#shrunk.size === 0, "leaves are joined before they are taken");
-    const changes: (readonly [string, KnownLeaf | null])[] = [];
+    const changes: (readonly [string, LeafContent | null])[] = [];
     for (const id of [...this.#changed].sort()) {
       const leaf = this.#leaves.find(id);
       if (leaf?.id === id && leaf.entries.length > 0) {
@@ -133,24 +159,24 @@ export class LeafMap {
     return changes;
   }
 
-  /** Whether the leaf of this id may not be what was last taken or loaded. */
+  /** Whether the leaf with this id may differ from what was last taken or loaded. */
   isChanged(id: string): boolean {
     return this.#changed.has(id);
   }
 
-  /** All leaves in memory. */
-  leaves(): readonly KnownLeaf[] {
+  /** All leaves in memory that have entries. */
+  leaves(): readonly LeafContent[] {
     return this.#leaves.all.filter(({ entries }) => entries.length > 0);
   }
 
-  /** Forgets everything: from now on nothing is in memory. */
+  /** Removes all leaves from memory. They still exist and can be loaded. */
   unload(): void {
     this.#clear([]);
     this.#isWhole = false;
   }
 
-  /** Puts a leaf in memory. `next`: the id of the one that follows; `null`: it is the last. */
-  load(known: KnownLeaf, { isFirst, next }: { readonly isFirst: boolean; readonly next: string | null }): void {
+  /** Puts a stored leaf in memory. `next`: the id of the leaf after it; `null` if it is the last. */
+  load(known: LeafContent, { isFirst, next }: { readonly isFirst: boolean; readonly next: string | null }): void {
     if (this.isLoaded(known.id)) return;
     const leaf = createLeaf(known.id, known.depth, known.entries);
     if (isFirst) leaf.from = "";
@@ -158,8 +184,8 @@ export class LeafMap {
     this.#known.add(leaf.id);
   }
 
-  /** Replaces everything. @throws {TypeError} if these are not all the leaves of a map. */
-  fill(all: readonly KnownLeaf[]): void {
+  /** Replaces the whole map. @throws {TypeError} if these leaves are not all the leaves of one map. */
+  fill(all: readonly LeafContent[]): void {
     const leaves = all.map(({ id, depth, entries }) => createLeaf(id, depth, entries));
     leaves.sort((a, b) => (a.id < b.id ? -1 : 1));
     for (const [index, leaf] of leaves.entries()) {
@@ -170,7 +196,7 @@ export class LeafMap {
       if (isWellPlaced(leaf, [leaves[index - 1], leaves[index + 1]], this.#maxSize)) continue;
       throw new TypeError(`chunk ${JSON.stringify(leaf.id)}: is not one of this state`);
     }
-    this.#clear(leaves.length > 0 ? leaves : [whole()]);
+    this.#clear(leaves.length > 0 ? leaves : [emptyLeaf()]);
     for (const { id } of leaves) this.#known.add(id);
   }
 
@@ -188,28 +214,31 @@ export class LeafMap {
     return leaf;
   }
 
-  /** A key between two leaves' regions gets a leaf of its own. */
+  /** Adds a leaf for a key that lies between the regions of two leaves. */
   #addLeaf(beside: Leaf, key: string, value: string): void {
     const { id, to } = beside;
     const isBefore = key < id;
     const common = Math.max(commonBits(key, id), isBefore || to === null ? -1 : commonBits(key, to));
-    const added = createLeaf(lowestLike(key, common + 1), common + 1, [key, value]);
+    const added = createLeaf(lowestInRegion(key, common + 1), common + 1, [key, value]);
     this.#leaves.replace(beside, isBefore ? [added, beside] : [beside, added]);
     this.#changed.add(added.id);
   }
 
   #split(leaf: Leaf): void {
-    const parts = cut(leaf.entries, this.#maxSize, [leaf.depth - 1, leaf.depth - 1]);
+    const parts = splitEntries(leaf.entries, this.#maxSize, [leaf.depth - 1, leaf.depth - 1]);
     for (const { id } of parts) this.#changed.add(id);
     this.#leaves.replace(leaf, parts);
-    leaf.isGone = true;
+    leaf.isRemoved = true;
     this.#shrunk.delete(leaf);
   }
 
-  /** Joins a leaf with what it belongs together with. Gives what must be loaded for that. */
-  #settle(leaf: Leaf): readonly ChunkNeed[] {
+  /**
+   * Removes a leaf if it is empty, or merges it as far up as the definition of a leaf asks. Returns the leaves that
+   * must be loaded for that.
+   */
+  #mergeUp(leaf: Leaf): readonly ChunkNeed[] {
     let at: Leaf | null = leaf;
-    while (at && !at.isGone && at.depth > 0) {
+    while (at && !at.isRemoved && at.depth > 0) {
       const next: Leaf | null | readonly ChunkNeed[] = at.entries.length === 0 ? this.#remove(at) : this.#widen(at);
       if (isNeeds(next)) {
         this.#shrunk.add(at);
@@ -222,7 +251,7 @@ export class LeafMap {
     return [];
   }
 
-  /** One step up: the leaf of the next larger region, if there is to be one. */
+  /** One step up: the leaf of the next larger region; `null` if that region must stay split. */
   #widen(leaf: Leaf): Leaf | null | readonly ChunkNeed[] {
     const common = leaf.depth - 1;
     const above = leaf.to === null ? -1 : commonBits(leaf.id, leaf.to);
@@ -239,7 +268,7 @@ export class LeafMap {
   #rename(leaf: Leaf, depth: number, before: Leaf | null): Leaf {
     this.#changed.add(leaf.id);
     leaf.depth = depth;
-    leaf.id = lowestLike(leaf.id, depth);
+    leaf.id = lowestInRegion(leaf.id, depth);
     if (leaf.id < leaf.from) leaf.from = leaf.id;
     if (before) before.to = leaf.id;
     this.#changed.add(leaf.id);
@@ -255,7 +284,7 @@ export class LeafMap {
     return left;
   }
 
-  /** Gives the leaf that may now be widened. */
+  /** Removes an empty leaf. Returns the neighbour that may now have a larger region. */
   #remove(leaf: Leaf): Leaf | null | readonly ChunkNeed[] {
     const [before, after] = [this.#leaves.before(leaf), this.#leaves.after(leaf)];
     if (before === NOT_LOADED || after === NOT_LOADED) {

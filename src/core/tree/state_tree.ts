@@ -1,49 +1,53 @@
 /**
- * The replicated state as content-addressed blobs under one digest (PBFT §5.3, with a tree of two levels).
+ * The replicated state as content-addressed blobs under one root digest (PBFT §5.3, with a tree of two levels).
  *
- * A *chunk* is a part of the state with an id: the state machine's (`m…`), a session (`s…`), a name (`n…`). Its blob
- * is `[id, bytes]`. *Pages* list the ids and digests of chunks by ascending id; how many, and which, follows from the ids alone, as
- * {@linkcode LeafMap} cuts them. The *root page* lists the digests of the pages beside the history and the agreed time; its
- * digest is what checkpoints sign. A blob's digest is its name, so a blob can come from anyone and is kept across checkpoints; a
- * checkpoint costs what changed, and pages are read when one of their chunks is wanted.
+ * - A *chunk* is a part of the state with an id. The id begins with `m` for the state machine, `s` for a session, `n`
+ *   for a name of an unsigned client. The chunk's blob is `[id, bytes]`.
+ * - A *page* lists ids and digests of chunks, by ascending id. The ids alone decide how they are split into pages
+ *   ({@linkcode LeafMap}).
+ * - The *root page* lists the digests of the pages, the history and the agreed time. Checkpoint messages sign its
+ *   digest.
+ *
+ * A blob is known by its digest. So any peer can supply it, and it is kept from one checkpoint to the next. A
+ * checkpoint costs as much as has changed, and a page is read only when one of its chunks is needed.
  *
  * @module
  */
 import type { Digest, Millis, SequenceNumber } from "../messages/ids.ts";
 import { invariant } from "../invariant.ts";
 import type { Environment, Plain } from "../io.ts";
-import type { KnownLeaf } from "./leaf.ts";
+import type { LeafContent } from "./leaf.ts";
 import { LeafMap } from "./leaf_map.ts";
 import type { ChunkNeed } from "../state_machine.ts";
 
-/** Most code units of the ids and digests on a page. */
+/** The most code units of ids and digests on one page. */
 const MAX_PAGE_SIZE = 8 * 1024;
 
-/** What changed in a state: `null` removes the chunk. */
+/** A change of one chunk; `null` removes it. */
 export type ChunkChange = readonly [id: string, chunk: Uint8Array | null];
 
-/** Whose a chunk is, which its id begins with: the state machine's, a name's, a session's. */
+/** The owner of a chunk, with which its id begins: the state machine (`m`), a name (`n`), a session (`s`). */
 export type ChunkKind = "m" | "n" | "s";
 
-/** What a root page says. */
+/** The content of a root page. */
 export interface Root {
   readonly sequence: SequenceNumber;
   /** Hash chain over the executed batches' digests. */
   readonly history: Digest;
   readonly agreedTime: Millis;
-  /** By ascending id: no chunk on a page has an id below the page's, if it is not on the first. */
+  /** The pages, by ascending id. All chunks on a page except the first page have ids >= the page's id. */
   readonly pages: readonly (readonly [id: string, digest: Digest])[];
 }
 
-/** A chunk, and where it is among those of its kind. */
-export interface Located {
+/** A chunk and its place among the chunks of its kind. `next`: the id of the one after it; `null` if it is the last. */
+export interface LocatedChunk {
   readonly id: string;
   readonly digest: Digest;
   readonly isFirst: boolean;
   readonly next: string | null;
 }
 
-/** Reads an unpacked root page, which is trusted for its digest. */
+/** Reads an unpacked root page. It is not checked further, because its digest was. */
 export function readRoot(root: Plain): Root {
   const [sequence, history, agreedTime, pages] = root as unknown as [
     SequenceNumber,
@@ -54,14 +58,16 @@ export function readRoot(root: Plain): Root {
   return { sequence, history, agreedTime, pages };
 }
 
-/** Reads an unpacked page: ids and digests. */
-export function readPage(page: Plain): KnownLeaf {
+/** Reads an unpacked page. */
+export function readPage(page: Plain): LeafContent {
   const [id, depth, entries] = page as [string, number, string[]];
   return { id, depth, entries: [...entries] };
 }
 
 /** The chunks that a page lists, by ascending id. */
-export function entriesOf({ entries }: Pick<KnownLeaf, "entries">): readonly (readonly [id: string, digest: Digest])[] {
+export function entriesOf(
+  { entries }: Pick<LeafContent, "entries">,
+): readonly (readonly [id: string, digest: Digest])[] {
   return Array.from({ length: entries.length / 2 }, (_, i) => [entries[2 * i]!, entries[2 * i + 1] as Digest]);
 }
 
@@ -70,7 +76,7 @@ export function readChunk(blob: Plain): readonly [id: string, chunk: Uint8Array]
   return blob as unknown as [string, Uint8Array];
 }
 
-/** The pages on which chunks of a kind may be. */
+/** The pages that can hold chunks of a kind. */
 export function pagesOf({ pages }: Root, kind: ChunkKind): readonly Digest[] {
   const end = String.fromCharCode(kind.charCodeAt(0) + 1);
   const isOf = ([id]: readonly [string, Digest], index: number) =>
@@ -78,16 +84,16 @@ export function pagesOf({ pages }: Root, kind: ChunkKind): readonly Digest[] {
   return pages.filter(isOf).map(([, digest]) => digest);
 }
 
-/** The index of the state as it was at the last checkpoint, or as state transfer has made it since. */
+/** The index of the replicated state: as of the last checkpoint, or while a state transfer is changing it. */
 export class StateTree {
   readonly #env: Pick<Environment, "hash" | "pack">;
-  /** Digests by id; its leaves are the pages. */
+  /** The digest of each chunk by its id. The leaves of this map are the pages. */
   readonly #ids = new LeafMap(MAX_PAGE_SIZE);
-  /** Of the last root, by ascending id. */
+  /** The pages of the last root, by ascending id. */
   #pages: readonly (readonly [id: string, digest: Digest])[] = [];
   #root: Digest | null = null;
   #sequence = 0 as SequenceNumber;
-  /** Of what was put since the last {@linkcode seal}. */
+  /** New blobs since the last {@linkcode seal}. */
   #blobs = new Map<Digest, Uint8Array>();
   #retired: Digest[] = [];
 
@@ -100,36 +106,36 @@ export class StateTree {
     return this.#root;
   }
 
-  /** The number of the checkpoint whose root it is; 0: there was none yet. */
+  /** The sequence number of the checkpoint with that root; 0 before the first checkpoint. */
   get sequence(): SequenceNumber {
     return this.#sequence;
   }
 
-  /** Takes over a root, without its pages. */
+  /** Starts from a stored root. Its pages are loaded later. */
   open(digest: Digest, { sequence, pages }: Root): void {
     [this.#root, this.#sequence, this.#pages] = [digest, sequence, pages];
     if (pages.length > 0) this.#ids.unload();
   }
 
-  /** Puts a page of the root in memory; one that is not the root's is ignored. */
-  load(digest: Digest, page: KnownLeaf): void {
+  /** Puts a page of the last root in memory. Any other page is ignored. */
+  load(digest: Digest, page: LeafContent): void {
     const at = this.#pages.findIndex(([, other]) => other === digest);
     if (at < 0) return;
     this.#ids.load(page, { isFirst: at === 0, next: this.#pages[at + 1]?.[0] ?? null });
   }
 
-  /** The pages that are not in memory. */
+  /** The digests of the pages that are not in memory. */
   unloaded(): readonly Digest[] {
     return this.#ids.isWhole ? [] : this.#pages.filter(([id]) => !this.#ids.isLoaded(id)).map(([, digest]) => digest);
   }
 
-  /** The digest of a chunk as it is now. Its page must be loaded. */
+  /** The present digest of a chunk. Its page must be loaded. */
   chunk(id: string): Digest | undefined {
     return this.#ids.get(id) as Digest | undefined;
   }
 
-  /** The chunks at a place among those of a kind, or the page that must be loaded to tell. */
-  find(kind: ChunkKind, need: ChunkNeed): readonly Located[] | { readonly page: Digest } {
+  /** The chunks at a place among those of a kind, or the page that must be loaded to find them. */
+  find(kind: ChunkKind, need: ChunkNeed): readonly LocatedChunk[] | { readonly page: Digest } {
     const below = "before" in need;
     const found = this.#ids.last(kind + (below ? need.before : need.at), { orItself: !below });
     if (isNeed(found)) return { page: this.#pageAt(found) };
@@ -137,10 +143,10 @@ export class StateTree {
     return this.#locate(kind, start, 1 + (below ? 0 : need.more ?? 0));
   }
 
-  #locate(kind: ChunkKind, start: string, count: number): readonly Located[] | { readonly page: Digest } {
+  #locate(kind: ChunkKind, start: string, count: number): readonly LocatedChunk[] | { readonly page: Digest } {
     const before = this.#ids.last(start, { orItself: false });
     if (isNeed(before)) return { page: this.#pageAt(before) };
-    const chunks: Located[] = [];
+    const chunks: LocatedChunk[] = [];
     const entries = this.#ids.from(start);
     let isFirst = !before?.startsWith(kind);
     for (let entry = entries.next(); chunks.length < count; isFirst = false) {
@@ -148,7 +154,7 @@ export class StateTree {
       if (entry.done || !entry.value[0].startsWith(kind)) break;
       const [id, digest] = entry.value;
       entry = entries.next();
-      // Its page is loaded by whoever goes on from here; of this one the successor must be known.
+      // The page of a later chunk is loaded when the caller asks again; for this chunk its successor must be known.
       if (entry.done && entry.value) return chunks.length > 0 ? chunks : { page: this.#pageAt(entry.value) };
       const next = !entry.done && entry.value[0].startsWith(kind) ? entry.value[0].slice(1) : null;
       chunks.push({ id: id.slice(1), digest: digest as Digest, isFirst, next });
@@ -156,34 +162,34 @@ export class StateTree {
     return chunks;
   }
 
-  /** The pages that must be loaded before these chunks can be {@linkcode put}. */
+  /** The digests of the pages that must be loaded before these chunks can be {@linkcode put}. */
   needsToPut(ids: Iterable<string>): readonly Digest[] {
     const pages = new Set<Digest>();
     for (const id of ids) if (!this.#ids.isLoaded(id)) pages.add(this.#pageAt({ at: id }));
     return [...pages];
   }
 
-  /** Takes up a change. {@linkcode seal} must follow. */
+  /** Changes or removes (`null`) a chunk. {@linkcode seal} must follow. */
   put(id: string, bytes: Uint8Array | null): void {
     const before = this.chunk(id);
     if (before !== undefined) this.#retired.push(before);
     this.note(id, bytes === null ? null : this.#add([id, bytes]));
   }
 
-  /** Notes that a chunk now has this digest, whose blob is elsewhere; `null`: it is gone. */
+  /** Records the digest of a chunk whose blob is stored elsewhere; `null` removes the chunk. */
   note(id: string, digest: Digest | null): void {
     if (digest === null) this.#ids.delete(id);
     else this.#ids.set(id, digest);
   }
 
-  /** The pages that must be loaded before {@linkcode seal}. */
+  /** The digests of the pages that must be loaded before {@linkcode seal}. */
   needsToSeal(): readonly Digest[] {
-    return this.#ids.tidy().map((need) => this.#pageAt(need));
+    return this.#ids.mergeLeaves().map((need) => this.#pageAt(need));
   }
 
   /**
-   * Makes the root page of the new state, after taking up these changes too.
-   * Returns the blobs that are new and the digests that the new state no longer names.
+   * Applies `changes` and makes the root page of the new state. Returns the new blobs, and as `retired` the digests
+   * that the new state no longer names.
    */
   seal(
     changes: Iterable<ChunkChange>,
@@ -207,22 +213,22 @@ export class StateTree {
     return { root: this.#root, blobs, retired: retired.filter((digest) => !blobs.has(digest)) };
   }
 
-  /** Drops what {@linkcode put} has made since the last {@linkcode seal}; the digests stay noted. */
+  /** Drops the blobs that {@linkcode put} has made since the last {@linkcode seal}. Their digests stay recorded. */
   forgetBlobs(): void {
     [this.#blobs, this.#retired] = [new Map(), []];
   }
 
-  /** The pages as they are in the last root, by digest: the ids of those on which nothing has changed since. */
+  /** The pages of the last root on which nothing has changed since: their ids by their digests. */
   unchanged(): ReadonlyMap<Digest, string> {
     return new Map(this.#pages.filter(([id]) => !this.#ids.isChanged(id)).map(([id, digest]) => [digest, id]));
   }
 
-  /** The ids on all pages but these. All pages must be loaded. */
+  /** The ids of all chunks that are not on these pages. All pages must be loaded. */
   idsOutside(pages: ReadonlySet<string>): readonly string[] {
     return this.#ids.leaves().filter(({ id }) => !pages.has(id)).flatMap((page) => entriesOf(page).map(([id]) => id));
   }
 
-  /** Every blob that the state of the last root names, or has noted since. All pages must be loaded. */
+  /** The digests of all blobs of the last root, and of those recorded since. All pages must be loaded. */
   blobs(): Set<Digest> {
     const chunks = this.#ids.leaves().flatMap((page) => entriesOf(page).map(([, digest]) => digest));
     return new Set([...chunks, ...this.#pages.map(([, digest]) => digest), ...(this.#root ? [this.#root] : [])]);

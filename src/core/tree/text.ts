@@ -1,12 +1,13 @@
 /**
- * Text as UTF-8 bytes and back.
+ * Conversion of texts to UTF-8 bytes and back.
  * @module
  */
 const encoder = new TextEncoder();
-// ignoreBOM: otherwise a leading byte order mark would vanish, and two sequences of bytes would be one text.
+// ignoreBOM: without it the decoder would drop a leading byte order mark, and two byte strings would give the same
+// text.
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Up to here, ASCII texts are cheaper without a call into the runtime. */
+/** Up to this length, ASCII texts are converted faster without a call into the runtime. */
 const SHORT = 48;
 
 /** The UTF-8 bytes of a text. */
@@ -21,7 +22,7 @@ export function utf8(text: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** The inverse. @throws {TypeError} if `bytes` are not UTF-8. */
+/** The text of UTF-8 bytes. @throws {TypeError} if `bytes` are not UTF-8. */
 export function fromUtf8(bytes: Uint8Array): string {
   if (bytes.length > SHORT) return decoder.decode(bytes);
   let all = 0;

@@ -1,12 +1,13 @@
 /**
- * Texts as strings of bits, in whose order texts come as they do by code units: of each code unit a one, which says that there is one,
- * and its sixteen bits; at the end a zero. A *region* is the texts that begin with certain bits.
+ * Texts as strings of bits. Each code unit becomes 17 bits: a one, which says that a unit follows, and the unit's 16
+ * bits. A zero ends the text. Bit strings sort as their texts do by code units. A *region* is the set of all texts that
+ * begin with certain bits.
  * @module
  */
 
 const BITS_PER_UNIT = 17;
 
-/** How many bits two well-formed texts have in common at their beginning; infinitely many if they are equal. */
+/** The number of leading bits that two well-formed texts share; `Infinity` if they are equal. */
 export function commonBits(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   let at = 0;
@@ -15,8 +16,8 @@ export function commonBits(a: string, b: string): number {
   return a.length === b.length ? Infinity : BITS_PER_UNIT * at;
 }
 
-/** The lowest well-formed text of a region: that of the texts that have the first `depth` bits in common with `text`. */
-export function lowestLike(text: string, depth: number): string {
+/** The lowest well-formed text of a region: of all texts that share their first `depth` bits with `text`. */
+export function lowestInRegion(text: string, depth: number): string {
   const units = Math.floor(depth / BITS_PER_UNIT);
   const bits = depth % BITS_PER_UNIT - 1;
   const prefix = text.slice(0, units);

@@ -1,26 +1,27 @@
 /**
- * What a peer may be answered with: so many bytes in a while. Whoever asks for much at once gets it; whoever asks for ever is held to the
- * rate. Nothing is measured by the number of questions, so that catching up is as quick as the network.
+ * A limit on the bytes with which a peer is answered. A peer that asks for much at once gets it; one that asks without
+ * end is limited to the rate. The number of its questions does not count, so that catching up is as fast as the
+ * network.
  * @module
  */
 import type { Millis } from "../messages/ids.ts";
 
-/** What is left for one peer. */
+/** What is left of one peer's allowance. */
 export interface Allowance {
-  /** Below 0: the last answer was larger than what was left. */
+  /** Negative if the last answer was larger than what was left. */
   bytes: number;
   at: Millis;
 }
 
-/** How an allowance fills up. */
+/** How an allowance refills. */
 export interface AllowanceRate {
-  /** Bytes after a pause. */
+  /** The most bytes that can accumulate. */
   readonly most: number;
-  /** More bytes each ms. */
+  /** Bytes added per ms. */
   readonly perMs: number;
 }
 
-/** The allowance of a peer, as it is now. */
+/** A peer's allowance at time `now`. */
 export function allowanceOf<K>(
   allowances: Map<K, Allowance>,
   peer: K,

@@ -1,6 +1,7 @@
 /**
- * A host's clock may be set back: by a second, or by an hour. Whatever was due is due as long from then as it was before, or the replica
- * would say nothing, answer nobody and ask nobody for so long. One that is set forth only has things come early.
+ * Protection against a host clock that is set back, by a second or by an hour. All noted times move back by as much.
+ * Otherwise the replica would send no status, answer nobody and ask nobody until the clock had caught up. A clock that
+ * is set forward needs no care: things only fall due early.
  * @module
  */
 import { setBackFetches } from "../checkpoints/fetches.ts";
@@ -8,13 +9,16 @@ import type { Millis } from "../messages/ids.ts";
 import { setBackAsking } from "../checkpoints/sources.ts";
 import type { Step } from "../state.ts";
 
-/** At the beginning of each step: takes every time that was noted back as far as the clock was. */
+/**
+ * At the beginning of each step: if the clock was set back since the last step, moves every noted time back by the same
+ * amount.
+ */
 export function followClock({ state, now }: Step): void {
   const { status, suspicion, filling, fetches, logRequests, pending, queries } = state;
   const by = (suspicion.steppedAt ?? now) - now;
   if (by <= 0) return;
   const back = (at: Millis) => at - by as Millis;
-  // 0: it has not been started.
+  // 0 means that the timer was not started yet.
   if (status.dueAt > 0) status.dueAt = Math.max(1, back(status.dueAt)) as Millis;
   for (const times of [status.heardAt, status.toldAt, filling.askedAt]) {
     for (const [replica, at] of times) times.set(replica, back(at));

@@ -1,27 +1,28 @@
 /**
- * Which numbered messages of one sender are new. A liar may repeat what the sender once signed: it is known by its number, which is no
- * higher than what came since. The sender's numbers grow over its restarts; what the receiver forgets in one of its own costs it little, as
- * the next true message makes all that are older worthless again.
+ * Replay protection for numbered messages. A liar may repeat an old message of another replica, which still carries a
+ * valid signature. It is recognized by its number, which is not above the numbers received since. A sender's numbers
+ * grow across its restarts. A receiver forgets the numbers in its own restart, which costs little: the next true
+ * message makes all older ones worthless again.
  * @module
  */
 
-/** What came of one sender. */
+/** The numbers that were received from one sender. */
 export interface Freshness {
-  /** The highest number. */
+  /** The highest number received. */
   highest: number;
-  /** The numbers near it that came: messages may overtake each other. */
+  /** The numbers received near the highest, because messages may overtake each other. */
   recent: readonly number[];
 }
 
-/** A message may be so much older, by number, than the newest one. */
+/** A number this far below the highest is too old. */
 const WINDOW = 256;
 
-/** Nothing came yet. */
+/** The state before the first message. */
 export function createFreshness(): Freshness {
   return { highest: 0, recent: [] };
 }
 
-/** Whether a number came for the first time; it is noted. */
+/** Whether this number is new from its sender. If so, it is noted. */
 export function isFresh(freshness: Freshness, number: number): boolean {
   if (number <= freshness.highest - WINDOW || freshness.recent.includes(number)) return false;
   if (number > freshness.highest) freshness.highest = number;

@@ -1,33 +1,38 @@
 /**
- * The numbers of a replica's own statuses and fetches. They grow over its restarts, whatever its clock says: before a number is used it is
- * noted durably that it may have been, for many at once.
+ * The numbers that a replica gives its own statuses and fetches. They grow across its restarts, whatever its clock
+ * says. For this the replica stores an upper bound on the used numbers, a block at a time, before it uses any number of
+ * the block.
  * @module
  */
 import type { ReplicaId } from "../messages/ids.ts";
 import type { Step } from "../state.ts";
 
-/** Which numbers were used. */
+/** Which numbers may have been used. */
 export interface Numbering {
-  /** The next; 0: none was used yet. */
+  /** The next number; 0 if none was used in this run. */
   next: number;
-  /** None above was used, in this life of the replica or before. */
+  /** The stored upper bound: no number above it was ever used. */
   through: number;
-  /** What others say that they have seen, while this replica does not know what it has used. */
+  /**
+   * The highest own number that each peer says it has received, while this replica does not know which numbers it has
+   * used.
+   */
   readonly seen: Map<ReplicaId, number>;
 }
 
-/** So many are noted at once. */
+/** How many numbers are reserved at once. */
 const BLOCK = 1_024;
 
-/** Goes on above what an earlier life may have used. */
+/** Continues above the stored bound of earlier runs, if there is one. */
 export function createNumbering(through: number | undefined): Numbering {
   return { next: through === undefined ? 0 : through + 1, through: through ?? 0, seen: new Map() };
 }
 
-/** A number for the next status or fetch. */
+/** The number for the next status or fetch. */
 export function nextNumber(step: Step): number {
   const { numbering } = step.state;
-  // Without a memory it begins with the clock, above all that it can have used; if that was set back, the others will say so.
+  // Without a stored bound the numbers begin at the clock, above all that can have been used. If the clock was set
+  // back, the others correct this (noteSeen).
   if (numbering.next === 0) numbering.next = Math.max(1, step.now);
   if (numbering.next > numbering.through) reserve(step);
   return numbering.next++;
@@ -39,7 +44,10 @@ function reserve(step: Step): void {
   step.persist({ kind: "numbers", through: numbering.through });
 }
 
-/** As one that has lost its disk, or may have an old copy of it: f + 1 others, one of them correct, have seen numbers as high as this. */
+/**
+ * For a replica that lost its disk or may run on an old copy: a peer says which own number it has received. Once f + 1
+ * peers, so at least one correct one, have received a number as high, this replica continues above it.
+ */
 export function noteSeen(step: Step, peer: ReplicaId, number: number): void {
   const { numbering } = step.state;
   if (step.mayVote || !(number >= numbering.next)) return;

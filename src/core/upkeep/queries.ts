@@ -20,23 +20,29 @@ import type { Verified } from "../messages/messages.ts";
 import type { QueryRefusal, SignedQuery } from "../messages/queries.ts";
 import type { Step } from "../state.ts";
 
-/** A query that came before what is open had been executed. */
+/** A query that waits until this replica has executed far enough, or until the state that it needs is loaded. */
 export interface WaitingQuery {
   readonly query: Verified<SignedQuery>;
-  /** The highest number that had prepared, or was known to be committed, when it came. */
+  /**
+   * The number to execute before the answer: when the query came, the highest that had prepared here or was known to be
+   * committed.
+   */
   readonly through: SequenceNumber;
-  /** Not answered by then, it never is. A number that prepared may be left over by a view change, until there is work to order. */
+  /**
+   * When the query is given up as `too-late`. A prepared number may stay open after a view change until there is work
+   * to order.
+   */
   readonly until: Millis;
-  /** What it touches is being read from the store. */
+  /** Whether the chunks that it needs are being read from the store. */
   isLoading: boolean;
 }
 
 const MAX_WAITING = 1024;
 const MAX_WAIT_MS = 2_000;
-/** Ordering goes on in between. */
+/** The most queries answered in one step, so that ordering goes on in between. */
 const ANSWERS_PER_STEP = 64;
 
-/** A query comes. It is answered at the end of a step, this one or a later one. */
+/** A query arrives. It is answered at the end of this step or of a later one. */
 export function onQuery(step: Step, query: Verified<SignedQuery>): void {
   const { state } = step;
   const refusal = refusalOf(step) ?? (state.queries.length >= MAX_WAITING ? "overloaded" : null);
@@ -45,7 +51,7 @@ export function onQuery(step: Step, query: Verified<SignedQuery>): void {
   state.queries.push({ query, through, until: (step.now + MAX_WAIT_MS) as Millis, isLoading: false });
 }
 
-/** Answers the queries whose time has come, some at a time. */
+/** Answers the queries that are due, at most {@linkcode ANSWERS_PER_STEP}. */
 export function answerQueries(step: Step): void {
   const { state } = step;
   if (state.queries.length === 0) return;
@@ -66,7 +72,7 @@ export function answerQueries(step: Step): void {
   }
 }
 
-/** When the next can be answered: at once, if there were too many for one step. */
+/** When the next query can be answered: at once, if more were due than one step answers; otherwise `null`. */
 export function queriesAt(step: Step): Millis | null {
   return step.state.queries.some((waiting) => !waiting.isLoading && isDue(step, waiting)) ? step.now : null;
 }

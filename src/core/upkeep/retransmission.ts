@@ -1,5 +1,6 @@
 /**
- * Nothing is resent blindly: replicas say where they are, and the others send what they lack (PBFT §5.2).
+ * Retransmission (PBFT §5.2). Replicas resend nothing blindly: each says in its status how far it is, and the others
+ * send what it lacks.
  * @module
  */
 import { endAnswered } from "../ordering/answers.ts";
@@ -29,18 +30,18 @@ import { relay } from "../ordering/requests.ts";
 import { startTransfer } from "../checkpoints/state_transfer.ts";
 import type { Step } from "../state.ts";
 
-/** Most numbers that one status is answered with. */
+/** The most sequence numbers that are resent in answer to one status. */
 const MAX_RESENT_SLOTS = 1_024;
-/** Most requests that all are told of at once; the primary is told of all that wait. */
+/** The most waiting requests that are sent to all at once. The primary is sent every waiting request. */
 const MAX_SHOWN = 4;
-/** Most bytes that one status is answered with, about. Whoever lacks more asks again. */
+/** About the most bytes that are resent in answer to one status. A replica that lacks more asks again. */
 const MAX_RESENT_BYTES = 512 * 1024;
-/** What the statuses of one replica are answered with, bytes. */
+/** The allowance of one replica for answers to its statuses, bytes. */
 const RESENT = { most: 4 * MAX_RESENT_BYTES, perMs: 4 * 1024 };
-/** What a message has on its way beside the signed bytes, about. */
+/** About what a message takes on the wire in addition to its signed bytes. */
 const FRAME_BYTES = 80;
 
-/** When the status timer is due: says where we are, if nothing has moved since the last time. */
+/** The status timer: when it is due, sends this replica's status if nothing has moved since the last time. */
 export function checkStatus(step: Step): void {
   const { state, now } = step;
   const { status } = state;
@@ -56,7 +57,8 @@ export function checkStatus(step: Step): void {
     sendStatus(step);
     repeatSuspicion(step);
   }
-  // When nothing moves, the others must know that something waits, or this replica would be alone in suspecting the primary.
+  // When nothing moves, the others must know that requests wait; otherwise this replica would be alone in suspecting
+  // the primary.
   let shown = 0;
   const most = moved ? 0 : MAX_SHOWN;
   for (const entry of state.pending.entries()) {
@@ -64,13 +66,13 @@ export function checkStatus(step: Step): void {
   }
   passOnFilling(step);
   propose(step);
-  // The backups wait for the primary: it says often enough that it lives.
+  // The backups' patience depends on hearing from the primary, so it shows more often that it is alive.
   const longest = step.isPrimary ? Math.min(2 * statusIntervalMs, idleStatusMs) : idleStatusMs;
   status.delayMs = !busy ? idleStatusMs : moved ? statusIntervalMs : Math.min(2 * status.delayMs, longest);
   status.dueAt = (now + status.delayMs) as Millis;
 }
 
-/** After each step: when something has become outstanding, or has moved, the timer runs at its quick pace again. */
+/** After each step: returns the timer to its short interval if something has become outstanding. */
 export function hastenStatus(step: Step): void {
   const { status } = step.state;
   const busy = isBusy(step);
@@ -78,24 +80,28 @@ export function hastenStatus(step: Step): void {
   status.busy = busy;
 }
 
-/** Something has changed on which others may be waiting to hear from us: the timer runs at its quick pace again. */
+/** Returns the status timer to its short interval, because others may wait for news of this replica. */
 export function quickenStatus({ state: { status }, env: { settings }, now }: Step): void {
   status.delayMs = settings.statusIntervalMs;
   status.dueAt = Math.min(status.dueAt, now + status.delayMs) as Millis;
 }
 
-/** Whether something is outstanding: a new view, a request, an open number, a state, or what the others have and we have not. */
+/**
+ * Whether something is outstanding: a new view, a request, an open number, a state transfer, or numbers that the others
+ * have executed and this replica has not.
+ */
 function isBusy(step: Step): boolean {
   const { state } = step;
   if (!step.isActive || !step.mayVote || state.pending.size > 0 || isBehind(step)) return true;
   return state.log.highestOpen(state.view, state.lastExecuted) > state.lastExecuted;
 }
 
-/** Says where this replica is. `echo`: the challenge of the one whom it tells. */
+/** Sends this replica's status. `echo`: the challenge of the replica that it answers. */
 export function sendStatus(step: Step, to: ReplicaId | "all" = "all", echo = 0 as Millis): void {
   const { state } = step;
   const stages: Stage[] = [];
-  // While a state is fetched the window is above lastExecuted, perhaps far above: nobody takes more stages than it has numbers.
+  // During a state transfer the window can lie far above lastExecuted. Receivers accept at most as many stages as a
+  // window has numbers.
   const highest = Math.min(state.log.highest(), state.lastExecuted + state.log.window);
   for (let n = state.lastExecuted + 1; n <= highest; n++) {
     const slot = state.log.find(n);
@@ -104,7 +110,7 @@ export function sendStatus(step: Step, to: ReplicaId | "all" = "all", echo = 0 a
   const { lastExecuted: executed } = state;
   const view = echo > 0 ? furthestView(step) : state.view;
   const { bound } = state.lostDisk ?? NEW_DISK;
-  // An answer asks nothing: two that ask would answer each other for ever.
+  // An answer carries no challenge of its own: two replicas that start would answer each other for ever.
   const { challenge } = echo > 0 ? NEW_DISK : state.lostDisk ?? state.asking ?? NEW_DISK;
   const status: Status = {
     kind: "status",
@@ -129,14 +135,14 @@ function catchUp(step: Step): void {
   if (ahead && stableSequence(ahead) > lastExecuted) startTransfer(step, ahead);
 }
 
-/** A replica says where it is: send what it lacks, and where we are if that is further. */
+/** A status arrives: sends its sender what it lacks, and this replica's own status if this replica is ahead. */
 export function onStatus(step: Step, status: Verified<Signed<Status>>): void {
   const { state, now } = step;
   const { message } = status;
   const { replica, executed, stable, stages } = message;
   const allowance = allowanceOf(state.status.allowances, replica, { now, rate: RESENT });
   if (!isNew(step, message)) {
-    // Without a disk, or with an old copy of it, it may not know which numbers it has used.
+    // A replica that lost its disk, or runs on an old copy, may reuse numbers: it is told which ones it has used.
     if (message.challenge > 0 && allowance.bytes > 0) allowance.bytes -= remind(step, message);
     return step.discard("status", replica, "duplicate");
   }
@@ -168,18 +174,24 @@ export function onStatus(step: Step, status: Verified<Signed<Status>>): void {
   if (executed < state.lastExecuted) sendStatus(step, replica);
 }
 
-/** What tells a replica of the view, if it is not in it. It may have been told just now, for its view-change; or may have forgotten it. */
+/**
+ * The message that brings a replica into the present view, if it is not there. `null` also if it was sent this
+ * recently, unless it has restarted and may have forgotten it.
+ */
 function viewFor({ state, isActive, env, now }: Step, { replica, view, phase, challenge }: Status): Signed | null {
   const isThere = view > state.view || (view === state.view && (phase !== "leaving" || !isActive));
   const { toldAt } = state.status;
   const isTold = challenge === 0 && now < (toldAt.get(replica) ?? -Infinity) + env.settings.statusIntervalMs / 2;
   if (isThere || isTold) return null;
   toldAt.set(replica, now);
-  // One that waits in its view without having left for it can only say what it asks the others for.
+  // A replica that waits in its view without a view-change of its own can only repeat its request for a hand-over.
   return state.newView ?? state.viewChange ?? state.leaving.own;
 }
 
-/** Whether a status is no old one that somebody repeats. Of those that overtook each other the newest says where its sender is. */
+/**
+ * Whether a status is no repeated old one. Of statuses that overtook each other, the one with the highest number says
+ * how far its sender is.
+ */
 function isNew({ state: { status } }: Step, { replica, number, executed }: Status): boolean {
   const freshness = status.freshness.get(replica) ?? createFreshness();
   status.freshness.set(replica, freshness);
@@ -189,7 +201,10 @@ function isNew({ state: { status } }: Step, { replica, number, executed }: Statu
   return true;
 }
 
-/** Somebody has lost its disk: it asks where we are, and it may not know for which view it has left. Gives the bytes of the answer. */
+/**
+ * Answers a replica that lost its disk: sends its own last view-change, which it may have forgotten, and this replica's
+ * status. Returns the bytes sent.
+ */
 function remind(step: Step, { replica, challenge }: Status): number {
   const theirs = step.state.viewChanges.get(replica);
   if (theirs) step.send(replica, theirs);
@@ -207,7 +222,7 @@ function resendCheckpoints(
   const { state, self } = step;
   if (stable < state.log.low) {
     resend(step.env.sign<StableCheckpoint>({ kind: "stable-checkpoint", replica: self, checkpoints: state.stable }));
-    // It will have to fetch that state, if this replica has it: here is what it begins with.
+    // It will need that state: if this replica has it, it offers the root page.
     if (state.tree.sequence >= state.log.low) step.offer(to, [state.stable[0]!.message.digest]);
   }
   for (const sequence of [...state.ownCheckpoints.keys()].sort((a, b) => a - b)) {
@@ -216,7 +231,7 @@ function resendCheckpoints(
   }
 }
 
-/** Sends what a replica at this stage lacks. The bodies of batches it fetches: from whomever it likes, and each once. */
+/** Sends what a replica at this stage lacks. It fetches the bodies of batches itself, from any peer and each once. */
 function resendSlot(
   step: Step,
   { to, slot, stage }: { to: ReplicaId; slot: Slot; stage: Stage },

@@ -1,40 +1,40 @@
 /**
- * A replica's timers over a restart: a host that stops it between any two inputs keeps them, so that patience ends and
- * status messages are spaced out all the same.
+ * The timers that a host can store, if it stops the replica between any two inputs. With them timeouts end and statuses
+ * are spaced across restarts as they would be without.
  * @module
  */
 import type { Millis, SequenceNumber } from "../messages/ids.ts";
 import { lastAnswerDueAt } from "../checkpoints/sources.ts";
 import type { ReplicaState } from "../state.ts";
 
-/** The timers of a replica, for hosts that stop it between any two inputs. */
+/** The timers of a replica. */
 export interface Timers {
   /** The clock at the last step. */
   readonly steppedAt: Millis;
-  /** How long the replica has been awake. */
+  /** How long the replica has been awake, ms. */
   readonly awakeMs: number;
-  /** When it leaves the view, in time awake; `null`: it waits for nothing. */
+  /** When it suspects the primary, in time awake; `null` if the timer is stopped. */
   readonly suspectAt: number | null;
-  /** How far signs of life of its primary may put that off; `null`: there was none. */
+  /** The latest time to which hearing from the primary can put that off; `null` if it was not heard. */
   readonly suspectAtLatest: number | null;
   readonly suspectTimeoutMs: number;
-  /** How long a round takes, mean and deviation; `null`: nothing was measured yet. */
+  /** How long a round takes, mean and deviation, ms; `null` if nothing was measured yet. */
   readonly roundMs: number | null;
   readonly deviationMs: number;
-  /** What had been executed when it last began to wait. */
+  /** lastExecuted when progress was last checked. */
   readonly suspectExecuted: SequenceNumber;
   /** When the next status message is due. */
   readonly statusAt: Millis;
   readonly statusDelayMs: number;
-  /** What had been executed when the last one was due. */
+  /** lastExecuted when the last status was due. */
   readonly statusExecuted: SequenceNumber;
   /** Whether something was outstanding. */
   readonly busy: boolean;
-  /** Until when it waits for what it has asked others for; 0: it has asked for nothing. */
+  /** Until when it waits for answers of its peers; 0 if it has asked none. */
   readonly askedUntil: Millis;
 }
 
-/** The timers as they are. */
+/** The present timers. */
 export function timersOf({ suspicion, status, fetches, logRequests }: ReplicaState): Timers {
   return {
     steppedAt: suspicion.steppedAt ?? status.dueAt,
@@ -53,7 +53,7 @@ export function timersOf({ suspicion, status, fetches, logRequests }: ReplicaSta
   };
 }
 
-/** Sets them as they were. */
+/** Sets the timers to stored values. */
 export function restoreTimers({ suspicion, status }: ReplicaState, timers: Timers): void {
   suspicion.steppedAt = timers.steppedAt;
   suspicion.awakeMs = timers.awakeMs;
