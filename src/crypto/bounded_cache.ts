@@ -1,23 +1,23 @@
 /**
- * A cache of bounded size that keeps what is in use.
+ * A cache of bounded size that keeps the values in use.
  * @module
  */
 
 /**
- * Remembers at least the `size` values that were used last, and at most twice as many. A flood of values that are used
- * once (the keys of clients that come and go) doesn't push out what is used all the time (the members' keys).
+ * Holds at least the `size` most recently used values, and at most twice as many. A flood of values that are used
+ * once (keys of clients that come and go) does not push out values that are used all the time (the members' keys).
  */
 export class BoundedCache<V> {
   readonly #size: number;
   #young = new Map<string, V>();
   #old = new Map<string, V>();
 
-  /** A cache of at least `size` values. */
+  /** Makes a cache that holds at least `size` values. */
   constructor(size: number) {
     this.#size = size;
   }
 
-  /** The value, if it is remembered. */
+  /** The value of `key`, if the cache still holds it. */
   get(key: string): V | undefined {
     const value = this.#young.get(key);
     if (value !== undefined) return value;
@@ -26,7 +26,7 @@ export class BoundedCache<V> {
     return older;
   }
 
-  /** Remembers a value. */
+  /** Stores a value. */
   set(key: string, value: V): void {
     if (this.#young.size >= this.#size) {
       this.#old = this.#young;

@@ -1,5 +1,5 @@
 /**
- * What both the synchronous and the Web Crypto side need to know of Ed25519.
+ * Ed25519 keys and signed domains: the parts that the synchronous and the Web Crypto implementation share.
  * @module
  */
 import type { Digest } from "../core/messages/ids.ts";
@@ -7,21 +7,21 @@ import { fromHex, signedDomain, type SignedKind } from "../wire/mod.ts";
 
 /** An Ed25519 key pair as lower-case hex: the 32-byte seed and the 32-byte public key. */
 export interface KeyPair {
-  /** The seed, 64 digits. Secret. */
+  /** The seed, 64 hex digits. It is secret. */
   readonly privateKey: string;
-  /** The public key, 64 digits. */
+  /** The public key, 64 hex digits. */
   readonly publicKey: string;
 }
 
 /** Length of seeds and public keys, bytes. */
 export const KEY_BYTES = 32;
 
-/** A PKCS #8 Ed25519 private key, but for the seed at its end (RFC 8410). */
+/** An Ed25519 private key in PKCS #8 without the seed at its end (RFC 8410). */
 export const PKCS8_PREFIX: Uint8Array = fromHex("302e020100300506032b657004220420");
-/** An SPKI Ed25519 public key, but for the key at its end (RFC 8410). */
+/** An Ed25519 public key in SPKI without the key at its end (RFC 8410). */
 export const SPKI_PREFIX: Uint8Array = fromHex("302a300506032b6570032100");
 
-/** The seed in PKCS #8. @throws {TypeError} if it is not 64 lower-case hex digits; the error doesn't repeat it. */
+/** The PKCS #8 form of a seed. @throws {TypeError} if it is not 64 lower-case hex digits; the error does not repeat the secret. */
 export function pkcs8(privateKey: string): Uint8Array<ArrayBuffer> {
   if (typeof privateKey !== "string" || !/^[0-9a-f]{64}$/.test(privateKey)) {
     throw new TypeError("privateKey: expected 64 lower-case hex digits, got something else");
@@ -29,7 +29,7 @@ export function pkcs8(privateKey: string): Uint8Array<ArrayBuffer> {
   return concat(PKCS8_PREFIX, fromHex(privateKey));
 }
 
-/** One after the other. */
+/** The bytes of `a`, then those of `b`. */
 export function concat(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
   const both = new Uint8Array(a.length + b.length);
   both.set(a);
@@ -37,14 +37,14 @@ export function concat(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
   return both;
 }
 
-/** The bytes of a public key; `undefined` if it is not 64 lower-case hex digits of a point that is fit to sign with. */
+/** The bytes of a public key; `undefined` if it is not 64 lower-case hex digits, or if its point is not canonical or of small order. */
 export function publicKeyBytes(publicKey: string): Uint8Array<ArrayBuffer> | undefined {
   if (!/^[0-9a-f]{64}$/.test(publicKey)) return undefined;
   const bytes = fromHex(publicKey);
   return isCanonical(bytes) && !isSmallOrder(bytes, 0) ? bytes : undefined;
 }
 
-/** The y coordinates of the points of small order, little-endian, sign bit left out: each in its one canonical form. */
+/** The y coordinates of the points of small order, little-endian, without the sign bit. Each is in its one canonical form. */
 const SMALL_ORDER: readonly Uint8Array[] = [
   "0000000000000000000000000000000000000000000000000000000000000000",
   "0100000000000000000000000000000000000000000000000000000000000000",
@@ -54,9 +54,9 @@ const SMALL_ORDER: readonly Uint8Array[] = [
 ].map((hex) => fromHex(hex));
 
 /**
- * Whether the 32 bytes from `at` on are a point of small order. With such a key, or such an R in a signature, what is
- * valid depends on the library's strictness. Replicas on different runtimes must agree, or a client could make batches
- * that are valid at some of them only; so all of us refuse such points before the library is asked.
+ * Whether the 32 bytes from index `at` on are a point of small order. For such a public key, or such an R in a signature, libraries
+ * differ on which signatures are valid. Replicas on different runtimes must agree, or a client could make batches
+ * that only some of them accept. So such points are refused before the library is called.
  */
 export function isSmallOrder(bytes: Uint8Array, at: number): boolean {
   return SMALL_ORDER.some((point) => {
@@ -65,27 +65,27 @@ export function isSmallOrder(bytes: Uint8Array, at: number): boolean {
   });
 }
 
-/** Whether the y coordinate is below p = 2^255 - 19. Of others, Node takes some that Deno refuses. */
+/** Whether the y coordinate is below p = 2^255 - 19. Node accepts some larger ones that Deno refuses. */
 function isCanonical(bytes: Uint8Array): boolean {
   if ((bytes[31]! & 0x7f) !== 0x7f || bytes[0]! < 0xed) return true;
   for (let i = 1; i < 31; i++) if (bytes[i] !== 0xff) return true;
   return false;
 }
 
-/** The domains of one cluster and epoch, made once per kind. */
+/** The signed domains of one cluster and epoch. Each is built once per kind. */
 export class Domains {
   readonly #cluster: Digest;
   readonly #epoch: number;
   readonly #byKind = new Map<SignedKind, Uint8Array>();
 
-  /** The domains of this cluster in this epoch. */
+  /** Makes the domains of a cluster in an epoch. */
   constructor(cluster: Digest, epoch: number) {
     this.#cluster = cluster;
     this.#epoch = epoch;
-    this.of("request"); // fails now, if the cluster id or the epoch is none
+    this.of("request"); // throws here, not later, if the cluster id or the epoch is not valid
   }
 
-  /** What is signed before the bytes of a message of this kind. */
+  /** The bytes that are signed in front of a message of this kind. */
   of(kind: SignedKind): Uint8Array {
     let domain = this.#byKind.get(kind);
     if (domain === undefined) {

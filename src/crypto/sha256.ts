@@ -1,5 +1,5 @@
 /**
- * SHA-256 through `node:crypto`, synchronous: for replicas.
+ * SHA-256 for replicas, synchronous, through `node:crypto`.
  * @module
  */
 import * as crypto from "node:crypto";
@@ -7,17 +7,17 @@ import type { Genesis } from "../core/config.ts";
 import type { Digest } from "../core/messages/ids.ts";
 import { encodeGenesis } from "../wire/mod.ts";
 
-/** The one-call form, twice as fast for short inputs; Node 20.12 and later have it. */
+/** The one-call form. It is twice as fast for short inputs, and exists in Node 20.12 and later. */
 const hash = (crypto as { hash?: typeof crypto.hash }).hash;
 
-/** The SHA-256 of bytes. */
+/** The SHA-256 of `bytes`. */
 export function sha256(bytes: Uint8Array): Digest {
   return (hash?.("sha256", bytes, "hex") ?? crypto.createHash("sha256").update(bytes).digest("hex")) as Digest;
 }
 
 /**
- * The cluster's id: the hash of its genesis.
- * @throws {TypeError} or {@linkcode RangeError} if the genesis can't be encoded.
+ * The cluster id: the hash of the genesis.
+ * @throws {TypeError} or {@linkcode RangeError} if the genesis cannot be encoded.
  */
 export function clusterId(genesis: Genesis): Digest {
   return sha256(encodeGenesis(genesis));

@@ -1,11 +1,11 @@
 /**
- * Keys that two members share without a word between them: X25519 of the Ed25519 keys that they have already.
+ * A secret key for each pair of members, derived by X25519 from their Ed25519 keys. Members exchange no message to agree on it.
  *
- * A message authentication code costs 4 to 14 us where a signature costs 60 to 170 to check, so it is what tells members from strangers before
- * anything else is looked at. It proves nothing to others; what members say is signed.
+ * A message authentication code (MAC) costs 4 to 14 us; checking a signature costs 60 to 170 us. So a MAC tells members from strangers before
+ * anything else is checked. A MAC proves nothing to third parties: members still sign their messages.
  *
- * The map from Ed25519 to X25519 is that of RFC 7748, section 4.1, as libsodium, age and Signal use it. What is derived is bound to
- * this protocol by its label, so that neither use of a key says anything about the other.
+ * The map from Ed25519 to X25519 is that of RFC 7748, section 4.1, as libsodium, age and Signal use it. The derived key is bound to
+ * this protocol by a label, so the use of one key reveals nothing about the other.
  *
  * @module
  */
@@ -14,28 +14,32 @@ import type { Digest } from "../core/messages/ids.ts";
 import { fromHex } from "../wire/mod.ts";
 import { concat, KEY_BYTES, pkcs8, PKCS8_PREFIX, publicKeyBytes } from "./ed25519.ts";
 
-/** What two members can say to each other so that each knows that it was the other. */
+/** The keys that one member shares with the others. Two members that share a key can prove to each other who they are. */
 export interface SharedKeys {
-  /** The key that is shared with the holder of a public key; `undefined`: there is none. Derived at its first use, in a millisecond or two. */
+  /**
+   * The key shared with the holder of a public key; `undefined` if the public key is not valid. It is derived at its first use, which takes
+   * one or two milliseconds.
+   */
   with(publicKey: string): Promise<SharedKey | undefined>;
 }
 
-/** What only two know. */
+/** A key that only two members know. */
 export interface SharedKey {
-  /** The code of a text, as base64url. */
+  /** The MAC of a text, in base64url. */
   code(text: string): string;
-  /** Whether it is the text's code; takes as long whatever is wrong with it. */
+  /** Whether `code` is the MAC of the text. The time that this takes does not depend on which characters are wrong. */
   isCode(text: string, code: string): boolean;
 }
 
 const X25519 = "X25519";
-/** A PKCS #8 X25519 private key, but for its end (RFC 8410). */
+/** An X25519 private key in PKCS #8 without the key at its end (RFC 8410). */
 const X25519_PKCS8_PREFIX = fromHex("302e020100300506032b656e04220420");
-/** What the derived keys are for. */
+/** The purpose of the derived keys. */
 const LABEL = "pbft/1 member";
 
 /**
- * The keys that the owner of a seed shares with others in `cluster`. X25519 by Web Crypto: workerd's `node:crypto` can't derive.
+ * The keys that the owner of a seed shares with the others in `cluster`. X25519 runs in Web Crypto, because workerd's `node:crypto` cannot
+ * derive keys.
  * @throws {TypeError} if the seed is not 64 lower-case hex digits.
  */
 export function createSharedKeys(privateKey: string, cluster: Digest, epoch: number = 0): SharedKeys {
@@ -71,7 +75,7 @@ async function derive(own: Uint8Array<ArrayBuffer>, publicKey: string, label: st
   };
 }
 
-/** RFC 8032, section 5.1.5: the scalar is the first half of the seed's hash; X25519 itself clamps it. */
+/** RFC 8032, section 5.1.5: the scalar is the first half of the seed's SHA-512 hash. X25519 itself clamps it. */
 function x25519PrivateKey(privateKey: string): Uint8Array<ArrayBuffer> {
   const seed = pkcs8(privateKey).subarray(PKCS8_PREFIX.length);
   const scalar = new Uint8Array(createHash("sha512").update(seed).digest()).slice(0, KEY_BYTES);
@@ -80,7 +84,7 @@ function x25519PrivateKey(privateKey: string): Uint8Array<ArrayBuffer> {
 
 const P = 2n ** 255n - 19n;
 
-/** RFC 7748, section 4.1: u = (1 + y) / (1 - y). Of public keys only, so it need not take the same time for all. */
+/** RFC 7748, section 4.1: u = (1 + y) / (1 - y). Its input is public, so it need not run in constant time. */
 function montgomeryU(publicKey: Uint8Array): Uint8Array<ArrayBuffer> {
   let y = 0n;
   for (let i = KEY_BYTES - 1; i >= 0; i--) {

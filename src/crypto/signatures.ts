@@ -1,5 +1,5 @@
 /**
- * Ed25519 through `node:crypto`, synchronous: for replicas. Deno, Node, Bun and workerd have it.
+ * Ed25519 for replicas, synchronous, through `node:crypto`. Deno, Node, Bun and workerd have it.
  * @module
  */
 import { createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign, verify } from "node:crypto";
@@ -19,13 +19,13 @@ import {
 } from "./ed25519.ts";
 import { noteNewKey } from "./new_keys.ts";
 
-/** Public keys that a verifier remembers at least: importing one costs 12 us or more. */
+/** A verifier remembers at least this many imported public keys. Importing one costs 12 us or more. */
 const REMEMBERED_KEYS = 4096;
-/** Messages up to this are put behind their domain without an allocation, bytes. */
+/** Messages of at most this size are joined with their domain without allocating memory, bytes. */
 const SCRATCH_BYTES = 64 * 1024;
 const scratch = new Uint8Array(SCRATCH_BYTES);
 
-/** A new key pair. A replica with a key of this process's own making may start on an empty store without being told that it is new. */
+/** Makes a new key pair. A replica whose key this process generated may start on an empty store without `start: "new"`. */
 export function generateKeyPair(): KeyPair {
   const made = importKeyPair(toHex(randomBytes(KEY_BYTES)));
   noteNewKey(made.publicKey);
@@ -55,7 +55,7 @@ export function createSigner(privateKey: string, cluster: Digest, epoch: number 
 }
 
 /**
- * Checks signatures that were made for `cluster`. It never throws: a malformed key or signature is a wrong one.
+ * Checks signatures that were made for `cluster`. `verify` never throws: it returns false for a malformed key or signature.
  * @throws {TypeError} if the cluster id is not 64 lower-case hex digits; {@linkcode RangeError} if the epoch is not a
  * natural number.
  */
@@ -77,7 +77,7 @@ export function createVerifier(cluster: Digest, epoch: number = 0): Verifier {
 }
 
 function importPrivateKey(privateKey: string): KeyObject {
-  // `never`: every runtime takes bytes here, but the types ask for a Buffer, which only some have.
+  // `never`: every runtime accepts bytes here, but the types require a Buffer, which only some runtimes have.
   return createPrivateKey({ key: pkcs8(privateKey) as never, format: "der", type: "pkcs8" });
 }
 
@@ -96,7 +96,7 @@ function publicKeyOf(key: KeyObject): string {
   return toHex(new Uint8Array(spki).subarray(SPKI_PREFIX.length));
 }
 
-/** The message behind its domain; valid until the next call. */
+/** The domain followed by the message. It is valid until the next call. */
 function behind(domain: Uint8Array, bytes: Uint8Array): Uint8Array {
   const length = domain.length + bytes.length;
   if (length > SCRATCH_BYTES) return concat(domain, bytes);

@@ -1,6 +1,6 @@
 /**
- * Signatures and hashes for clients: Web Crypto, in Deno, Node 20 and later, and browsers. The same keys, digests and
- * signatures as the synchronous side's (`mod.ts`).
+ * Signatures and hashes for clients, through Web Crypto: in Deno, in Node 20 and later, and in browsers. Keys, digests and
+ * signatures are the same as those of the synchronous implementation (`mod.ts`).
  * @module
  */
 import type { Genesis } from "../core/config.ts";
@@ -12,38 +12,38 @@ import { concat, Domains, isSmallOrder, KEY_BYTES, type KeyPair, pkcs8, publicKe
 
 export type { KeyPair };
 
-/** Signs one key's messages. */
+/** Signs messages with one key. */
 export interface WebSigner {
-  /** 64 lower-case hex digits. */
+  /** The public key, 64 lower-case hex digits. */
   readonly publicKey: string;
-  /** Ed25519 over the kind's domain and `bytes`; 64 bytes. */
+  /** The Ed25519 signature over the kind's domain and `bytes`, 64 bytes. */
   sign(kind: MessageKind, bytes: Uint8Array): Promise<Uint8Array>;
 }
 
 /** Checks signatures. */
 export interface WebVerifier {
   /**
-   * Whether `signature` is `publicKey`'s (64 lower-case hex digits) over the kind's domain and `bytes`. Never rejects:
-   * a malformed key or signature is a wrong one.
+   * Whether `signature` was made with the key of `publicKey` (64 lower-case hex digits) over the kind's domain and `bytes`. Never
+   * rejects: a malformed key or signature gives `false`.
    */
   verify(publicKey: string, kind: MessageKind, bytes: Uint8Array, signature: Uint8Array): Promise<boolean>;
 }
 
 const ED25519 = "Ed25519";
-/** Public keys that a verifier remembers at least; a client hears of the members' only. */
+/** A verifier remembers at least this many imported public keys. A client sees only those of the members. */
 const REMEMBERED_KEYS = 256;
 
-/** The SHA-256 of bytes. */
+/** The SHA-256 of `bytes`. */
 export async function webSha256(bytes: Uint8Array): Promise<Digest> {
   return toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as BufferSource))) as Digest;
 }
 
-/** The cluster's id: the hash of its genesis. Rejects with a `TypeError` or `RangeError` if the genesis can't be encoded. */
+/** The cluster id: the hash of the genesis. Rejects with a `TypeError` or `RangeError` if the genesis cannot be encoded. */
 export async function webClusterId(genesis: Genesis): Promise<Digest> {
   return await webSha256(encodeGenesis(genesis));
 }
 
-/** A new key pair. */
+/** Makes a new key pair. */
 export async function generateWebKeyPair(): Promise<KeyPair> {
   return await importWebKeyPair(toHex(crypto.getRandomValues(new Uint8Array(KEY_BYTES))));
 }
@@ -57,7 +57,7 @@ export async function importWebKeyPair(privateKey: string): Promise<KeyPair> {
 }
 
 /**
- * Signs for `cluster` with the key of a 32-byte seed in hex. Rejects with a `TypeError` if one of them is not 64
+ * Signs for `cluster` with the key of a 32-byte seed in hex. Rejects with a `TypeError` if the seed or the cluster id is not 64
  * lower-case hex digits.
  */
 export async function createWebSigner(privateKey: string, cluster: Digest, epoch: number = 0): Promise<WebSigner> {

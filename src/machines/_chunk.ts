@@ -1,18 +1,18 @@
 /**
- * A leaf of the key-value machine as a chunk: the JSON text of its depth, then its keys and values in turn, by ascending key. One
- * content, one text.
+ * The bytes of a leaf of the key-value machine: a JSON array of its depth, then its keys and values in turn, by ascending key. Equal leaves
+ * have equal bytes.
  * @module
  */
 import type { Entries, LeafContent } from "../core/tree/leaf.ts";
 import { isInRegion } from "../core/tree/leaf.ts";
 import { fromUtf8, utf8 } from "./_text.ts";
 
-/** The chunk of a leaf: `[17,"a","1","b","2"]`, as UTF-8. */
+/** The bytes of a leaf, for example `[17,"a","1","b","2"]` in UTF-8. */
 export function encodeChunk({ depth, entries }: Omit<LeafContent, "id">): Uint8Array {
   return utf8(JSON.stringify([depth, ...entries]));
 }
 
-/** The inverse. @throws {TypeError} unless `chunk` is what {@linkcode encodeChunk} makes of a leaf with this id. */
+/** The inverse of {@linkcode encodeChunk}. @throws {TypeError} if `chunk` is not the bytes of a leaf with this id. */
 export function decodeChunk(id: string, chunk: Uint8Array): LeafContent {
   const [depth, ...entries] = parse(chunk);
   const isDepth = Number.isSafeInteger(depth) && (depth as number) >= 0;

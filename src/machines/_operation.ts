@@ -1,20 +1,20 @@
 /**
- * The operations of the key-value machine, and what makes one good.
+ * The operations of the key-value machine, and the checks that make one valid.
  * @module
  */
 import { OperationError } from "../core/state_machine.ts";
 import { jsonBytes, shown } from "./_text.ts";
 
-/** Most bytes of a key, as JSON text in UTF-8 (a plain letter is one, quotes are two more). */
+/** The longest key: bytes of its JSON text in UTF-8. A plain letter takes one byte; the quotes take two more. */
 export const MAX_KEY_BYTES = 1024;
-/** Most bytes of a value, as JSON text in UTF-8; so that a result that holds it fits the default limit of results. */
+/** The longest value: bytes of its JSON text in UTF-8. A result with such a value fits the default limit of results. */
 export const MAX_VALUE_BYTES = 60 * 1024;
-/** Most keys in the result of one `keys`. */
+/** The most keys in the result of one `keys`. */
 export const MAX_KEYS = 1000;
-/** Most bytes of the keys in the result of one `keys`, as JSON text in UTF-8. */
+/** The most bytes that the keys in the result of one `keys` take together, as JSON text in UTF-8. */
 export const MAX_KEYS_BYTES = 60 * 1024;
 
-/** An operation. Texts are well-formed Unicode; `by` and what it is added to are integers within ±(2^53 - 1). */
+/** An operation. Texts are well-formed Unicode. `by` and the number that it is added to are integers within ±(2^53 - 1). */
 export type KeyValueOperation =
   | { readonly op: "set"; readonly key: string; readonly value: string }
   | { readonly op: "get"; readonly key: string }
@@ -24,8 +24,8 @@ export type KeyValueOperation =
   | { readonly op: "keys"; readonly prefix?: string; readonly after?: string };
 
 /**
- * Passes an operation whose every field is as it must be, with none too many.
- * @throws {OperationError} that names the field, what was expected and what came.
+ * Checks that a value is an operation: each field is valid, and there are no others.
+ * @throws {OperationError} that names the field, the expected value and the value that came.
  */
 export function checkOperation(value: unknown): KeyValueOperation {
   if (typeof value !== "object" || value === null) {
@@ -80,9 +80,9 @@ function checkValue(field: string, value: unknown): void {
 
 function checkText(field: string, value: unknown, maxBytes: number): void {
   if (typeof value !== "string") throw new OperationError(`${field}: expected a text, got ${shown(value)}`);
-  // Half a surrogate pair has no UTF-8, so it would not come back as it went.
+  // A lone surrogate has no UTF-8 form, so the text would change on its way.
   if (!value.isWellFormed()) throw new OperationError(`${field}: expected well-formed Unicode, got ${shown(value)}`);
-  // No code unit takes more than six bytes, so most need not be counted.
+  // A code unit takes at most six bytes, so the bytes of most texts need not be counted.
   if (value.length * 6 + 2 <= maxBytes) return;
   const bytes = value.length > maxBytes ? value.length : jsonBytes(value);
   if (bytes > maxBytes) {

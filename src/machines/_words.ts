@@ -1,11 +1,11 @@
 /**
- * A command's words, one by one.
+ * Splits a text command into words.
  * @module
  */
 import { OperationError } from "../core/state_machine.ts";
 import { shown } from "./_text.ts";
 
-/** A word, and whether it stood in quotes. */
+/** A word, and whether it was in quotes. */
 export interface Word {
   readonly text: string;
   readonly quoted: boolean;
@@ -32,7 +32,7 @@ export class Words {
     return this.#at < this.#end;
   }
 
-  /** The next word. @throws {OperationError} if there is none; `what` says what was expected. */
+  /** The next word. `what` describes it for the error. @throws {OperationError} if no word is left. */
   next(what: string): Word {
     if (!this.more) throw new OperationError(`command: expected ${what}, got the end of it`);
     const quoted = this.#command.charCodeAt(this.#at) === QUOTE;
@@ -46,7 +46,7 @@ export class Words {
     return { text: quoted ? unquoted(text) : this.#own(text), quoted };
   }
 
-  /** All that is left as one word, or one quoted word. @throws {OperationError} if nothing is left. */
+  /** The rest of the command as one word; if it starts with a quote, only the quoted word. @throws {OperationError} if nothing is left. */
   rest(what: string): Word {
     if (!this.more || this.#command.charCodeAt(this.#at) === QUOTE) return this.next(what);
     const text = this.#command.slice(this.#at, this.#end);
@@ -54,14 +54,14 @@ export class Words {
     return { text: this.#own(text), quoted: false };
   }
 
-  /** @throws {OperationError} if anything is left. */
+  /** Checks that nothing is left. @throws {OperationError} if something is. */
   end(): void {
     if (this.more) {
       throw new OperationError(`command: expected its end, got ${shown(this.#command.slice(this.#at, this.#end))}`);
     }
   }
 
-  /** A part of a text keeps the whole text in memory, as long as a machine keeps the part: so not that of a large one. */
+  /** Copies a text that is a small part of a large command. Otherwise the machine would keep the whole command in memory with it. */
   #own(text: string): string {
     return this.#command.length > 2 * text.length + 1024 ? JSON.parse(JSON.stringify(text)) : text;
   }

@@ -1,5 +1,5 @@
 /**
- * A replicated key-value store.
+ * The key-value machine: a replicated key-value store.
  * @module
  */
 import { invariant } from "../core/invariant.ts";
@@ -19,23 +19,23 @@ import type { KeyValueOperation, KeyValueResults } from "./key_value_operation.t
 /** How a {@linkcode KeyValue} keeps its state. */
 export interface KeyValueOptions {
   /**
-   * Most code units of the keys and values in one chunk, which is what is read and written at a time. A key with a larger value has one
-   * to itself. Part of what replicas agree on: another one makes another version. Default 8 KiB.
+   * The maximum size of a chunk: UTF-16 code units of its keys and values together. A chunk is read and written as a whole. A key with a larger
+   * value has a chunk of its own. All replicas must use the same size: it is part of the machine's version. Default 8 KiB.
    */
   readonly chunkSize?: number;
 }
 
 const CHUNK_SIZE = 8 * 1024;
-/** Chunks that a listing of keys asks for at a time. */
+/** How many chunks a listing of keys requests at a time. */
 const CHUNKS_PER_LISTING = 8;
 
 type Of<O extends KeyValueOperation["op"]> = Extract<KeyValueOperation, { op: O }>;
 
 /**
- * Texts under texts, with SET, GET, DEL, CAS, INCR and KEYS. Operations and results are JSON, and operations may be
- * text commands: see {@linkcode KeyValueOperation} and `key_value_operation.ts`, where the forms and the limits are.
- * A checkpoint costs what has changed since the one before, not what is there; so does an operation on a replica that was just
- * started: keys lie in chunks in their order, and a chunk is loaded when one of its keys is wanted.
+ * Maps text keys to text values, with SET, GET, DEL, CAS, INCR and KEYS. Operations and results are JSON; operations may also be
+ * text commands. {@linkcode KeyValueOperation} and `key_value_operation.ts` describe the forms and the limits.
+ * The cost of a checkpoint is proportional to the changes since the last one, not to the whole state. The same holds for an operation on a
+ * replica that has just started: keys lie in chunks in their order, and a chunk is loaded when an operation needs one of its keys.
  *
  * @example
  * ```ts
@@ -45,9 +45,9 @@ type Of<O extends KeyValueOperation["op"]> = Extract<KeyValueOperation, { op: O 
  * ```
  */
 export class KeyValue implements StateMachine {
-  /** Grows when the same operations would give other results or other chunks. */
+  /** Changes when the same operations would give other results or other chunks. */
   readonly version: string;
-  /** Loads the chunks of the keys that operations name. */
+  /** Loads the chunks that hold the keys of the operations. */
   readonly lazyLoading: StateByNeed = {
     unload: (isEmpty) => isEmpty ? this.#map.fill([]) : this.#map.unload(),
     load: (chunks) => this.#load(chunks),
@@ -55,10 +55,10 @@ export class KeyValue implements StateMachine {
     needsToSeal: () => this.#map.mergeLeaves(),
   };
   readonly #map: LeafMap;
-  /** What {@linkcode KeyValue.lazyLoading} has read, so that execution need not read it again. */
+  /** The operations that {@linkcode KeyValue.lazyLoading} has decoded, so that execution need not decode them again. */
   readonly #decoded = new WeakMap<Uint8Array, KeyValueOperation>();
 
-  /** Empty. @throws {RangeError} if the chunk size is not a positive integer. */
+  /** Makes an empty store. @throws {RangeError} if the chunk size is not a positive integer. */
   constructor({ chunkSize = CHUNK_SIZE }: KeyValueOptions = {}) {
     if (!Number.isSafeInteger(chunkSize) || chunkSize < 1) {
       throw new RangeError(`chunkSize: expected a positive integer, got ${chunkSize}`);
@@ -67,17 +67,17 @@ export class KeyValue implements StateMachine {
     this.#map = new LeafMap(chunkSize);
   }
 
-  /** How many keys there are in memory: all, unless a replica has loaded it by need. */
+  /** How many keys are in memory. These are all keys, unless the replica loads the state lazily. */
   get size(): number {
     return this.#map.size;
   }
 
-  /** Executes an operation. @throws {OperationError} that says what was expected and what came; nothing has changed then. */
+  /** Executes an operation. @throws {OperationError} with the expected value and the value that came; the state has not changed then. */
   execute(operation: Uint8Array): Uint8Array {
     return this.#run(this.#decoded.get(operation) ?? decodeOperation(operation));
   }
 
-  /** Executes a `get` or a `keys`. @throws {OperationError} if it is something else, or a bad one. */
+  /** Executes a `get` or a `keys`. @throws {OperationError} if it is another operation, or not a valid one. */
   query(operation: Uint8Array): Uint8Array {
     const read = decodeOperation(operation);
     if (read.op !== "get" && read.op !== "keys") {
@@ -86,15 +86,15 @@ export class KeyValue implements StateMachine {
     return this.#run(read);
   }
 
-  /** The chunks that changed since the last call, by ascending id. */
+  /** The chunks that changed since the last call, by ascending id. `null` means that the chunk was removed. */
   takeChanges(): Iterable<readonly [id: string, chunk: Uint8Array | null]> {
     invariant(this.#map.mergeLeaves().length === 0, "all that is needed is loaded");
     return this.#map.takeChanges().map(([id, leaf]) => [id, leaf && encodeChunk(leaf)]);
   }
 
   /**
-   * Puts chunks in place; {@linkcode KeyValue.takeChanges} comes before.
-   * @throws {TypeError} if they, with those that stay, are not the chunks of one state; nothing has changed then.
+   * Replaces chunks. Call {@linkcode KeyValue.takeChanges} first.
+   * @throws {TypeError} if these chunks and those that stay do not form one state. The state has not changed then.
    */
   restore(chunks: Iterable<readonly [id: string, chunk: Uint8Array | null]>): void {
     const leaves = new Map(this.#map.leaves().map((leaf) => [leaf.id, leaf]));
@@ -131,11 +131,11 @@ export class KeyValue implements StateMachine {
       this.#decoded.set(bytes, operation);
       return operation;
     } catch {
-      return null; // It will be rejected, whatever the state is.
+      return null; // The operation will be rejected in any state.
     }
   }
 
-  /** `before`: so many keys may be deleted first. */
+  /** `before`: the number of operations that run first; each may delete a key. */
   #needOfListing({ prefix = "", after }: Of<"keys">, before: number): { at: string; more: number } | null {
     const listing = this.#map.from(startOf(prefix, after));
     for (let left = MAX_KEYS + 2 + before; left > 0; left--) {
@@ -195,7 +195,7 @@ export class KeyValue implements StateMachine {
     for (const [key] of this.#map.from(startOf(prefix, after))) {
       if (!key.startsWith(prefix)) break;
       if (key === after) continue;
-      // With the comma that parts it from the next.
+      // One byte more for the comma after it.
       bytes += jsonBytes(key) + 1;
       if (keys.length === MAX_KEYS || bytes > MAX_KEYS_BYTES) return { keys, truncated: true };
       keys.push(key);

@@ -1,5 +1,5 @@
 /**
- * Operations as people type them. The grammar is in `key_value_operation.ts`.
+ * Parses operations that people type as text. `key_value_operation.ts` describes the grammar.
  * @module
  */
 import { OperationError } from "../core/state_machine.ts";
@@ -8,8 +8,8 @@ import { shown } from "./_text.ts";
 import { type Word, Words } from "./_words.ts";
 
 /**
- * Reads a text command.
- * @throws {OperationError} that says what was expected and what came.
+ * Parses a text command.
+ * @throws {OperationError} with the expected text and the text that came.
  *
  * @example
  * ```ts
@@ -55,7 +55,7 @@ function orNull({ text, quoted }: Word): string | null {
 }
 
 function integer(text: string): number {
-  // As in JSON, and no more: `0x10`, `1e3` and the empty text are numbers to `Number`.
+  // The same as in JSON. `Number` would also accept `0x10`, `1e3` and the empty text.
   if (!/^-?[0-9]{1,16}$/.test(text)) {
     throw new OperationError(`by: expected an integer within ±(2^53 - 1), got ${shown(text)}`);
   }

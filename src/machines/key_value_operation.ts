@@ -1,24 +1,24 @@
 /**
- * What can be asked of a `KeyValue` machine, what it answers, and both as bytes.
+ * Operations and results of the `KeyValue` machine, and their encoding.
  *
- * An operation is the UTF-8 of JSON or of a text command; JSON begins with `{`.
+ * An operation is UTF-8 text: JSON if it begins with `{`, otherwise a text command.
  *
  * | command | JSON | result |
  * | --- | --- | --- |
  * | `SET key value` | `{"op":"set","key":"k","value":"v"}` | `"OK"` |
  * | `GET key` | `{"op":"get","key":"k"}` | the value, or `null` |
  * | `DEL key` | `{"op":"del","key":"k"}` | `true` if it was there, else `false` |
- * | `CAS key expected new` | `{"op":"cas","key":"k","expected":"v","value":"w"}` | `{"swapped":true}`, or `{"swapped":false,"value":"what is there"}` |
- * | `INCR key [by]` | `{"op":"incr","key":"k","by":1}` | the new value, a number; a key that is not there counts as 0 |
+ * | `CAS key expected new` | `{"op":"cas","key":"k","expected":"v","value":"w"}` | `{"swapped":true}`, or `{"swapped":false,"value":"the present value"}` |
+ * | `INCR key [by]` | `{"op":"incr","key":"k","by":1}` | the new value, a number; a missing key counts as 0 |
  * | `KEYS [prefix [after]]` | `{"op":"keys","prefix":"p","after":"k"}` | `{"keys":["p1","p2"],"truncated":false}`, by ascending code units |
  *
- * `expected: null` means that the key is not there, `value: null` removes it. Of the keys at most {@linkcode MAX_KEYS} come,
- * and at most {@linkcode MAX_KEYS_BYTES} of them; where there are more, `truncated` is true, and `after` the last one goes on.
+ * In CAS, `expected: null` means that the key must be missing, and `value: null` removes the key. KEYS returns at most {@linkcode MAX_KEYS}
+ * keys and at most {@linkcode MAX_KEYS_BYTES} bytes of them. If there are more, `truncated` is true; the next call continues with `after` set to the last key.
  *
- * **Commands.** White space (space, tab, CR, LF) around a command is dropped, and separates words; the verb may be in either case.
- * A word is a JSON string, where it begins with `"`, or else all up to the next white space. The last argument of
- * SET and CAS may hold white space: if it doesn't begin with `"`, it is all the rest. For CAS a bare `null` is the JSON `null`;
- * `"null"` in quotes is the text.
+ * **Commands.** White space (space, tab, CR, LF) around a command is dropped, and separates words. The verb may be in upper or lower case.
+ * A word that begins with `"` is a JSON string; any other word ends at the next white space. The last argument of
+ * SET and CAS may contain white space: unless it begins with `"`, it is the whole rest of the command. In CAS a bare `null` is the JSON
+ * `null`; `"null"` in quotes is the text.
  *
  * ```text
  * SET name Ada Lovelace
@@ -50,37 +50,37 @@ export {
   parseCommand,
 };
 
-/** The results, by operation. */
+/** The type of the result of each operation. */
 export interface KeyValueResults {
-  /** Always. */
+  /** Always `"OK"`. */
   readonly set: "OK";
-  /** The value, or `null` if the key is not there. */
+  /** The value, or `null` if the key is missing. */
   readonly get: string | null;
-  /** Whether the key was there. */
+  /** Whether the key existed. */
   readonly del: boolean;
-  /** Whether the value was the expected one, or else what it is. */
+  /** Whether the value was the expected one and was replaced. If not, `value` is the present value. */
   readonly cas: { readonly swapped: true } | { readonly swapped: false; readonly value: string | null };
   /** The new value. */
   readonly incr: number;
-  /** By ascending code units; `truncated`: there are more. */
+  /** The keys by ascending code units. `truncated`: there are more. */
   readonly keys: { readonly keys: readonly string[]; readonly truncated: boolean };
 }
 
-/** Any result. */
+/** The result of any operation. */
 export type KeyValueResult = KeyValueResults[keyof KeyValueResults];
 
-/** The operation's JSON as bytes. Whether it is a good one, the machine says. */
+/** The JSON of an operation as bytes. It is not checked here: the machine does that. */
 export function encodeOperation(operation: KeyValueOperation): Uint8Array {
   return utf8(JSON.stringify(operation));
 }
 
-/** Reads JSON or a text command. @throws {OperationError} that says what was expected and what came. */
+/** Parses JSON or a text command. @throws {OperationError} with the expected text and the text that came. */
 export function decodeOperation(bytes: Uint8Array): KeyValueOperation {
   const text = decodeText(bytes);
   return text.charCodeAt(0) === 0x7b ? checkOperation(parseJson(text)) : parseCommand(text);
 }
 
-/** A result's JSON as bytes. */
+/** The JSON of a result as bytes. */
 export function encodeResult(result: KeyValueResult): Uint8Array {
   return utf8(JSON.stringify(result));
 }
@@ -102,7 +102,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // The runtime's own words differ from one to the next, and all replicas must say the same.
+    // Runtimes word this error differently, and all replicas must give the same result.
     throw new OperationError(`operation: expected JSON or a command, got ${shown(text)}`);
   }
 }

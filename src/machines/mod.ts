@@ -1,5 +1,5 @@
 /**
- * State machines that come with the module, and what helps to write one.
+ * The key-value state machine, and a helper to write your own.
  * @module
  */
 export { KeyValue, type KeyValueOptions } from "./key_value.ts";

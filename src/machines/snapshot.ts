@@ -1,40 +1,40 @@
 /**
- * The short way to a state machine of one's own: give the whole state as bytes, and let this cut it up.
+ * The shortest way to write a state machine: return the whole state as bytes; {@linkcode snapshotMachine} cuts it into chunks.
  * @module
  */
 import { type OperationContext, OperationError, type StateMachine } from "../core/state_machine.ts";
 
 /** A deterministic service that can write its whole state as bytes. */
 export interface SnapshotMachine {
-  /** Name and version of its behaviour, part of the genesis: `counter/1`. */
+  /** Name and version of its behaviour, for example `counter/1`. It is part of the genesis. */
   readonly version: string;
   /**
-   * Executes one operation and returns its result. If it throws, the state must be as before.
+   * Executes one operation and returns its result. If it throws, the state must be the same as before the call.
    * @throws {OperationError} to reject the operation.
    */
   execute(operation: Uint8Array, context: OperationContext): Uint8Array;
-  /** Answers a read-only operation. Without it, the machine answers none. @throws {OperationError} to reject it. */
+  /** Answers a read-only operation. Without this method all queries are rejected. @throws {OperationError} to reject the operation. */
   query?(operation: Uint8Array): Uint8Array;
   /**
-   * The state as bytes. Equal states must give equal bytes: sort what has no order of its own, the keys of a
-   * map first of all. May be empty. If it throws, or gives anything else than a `Uint8Array`, operations are rejected from there on.
+   * The whole state as bytes; may be empty. Equal states must give equal bytes: sort everything that has no order, such as the keys of a
+   * map. If this throws, or returns something other than a `Uint8Array`, operations are rejected from then on.
    */
   snapshot(): Uint8Array;
-  /** Takes over a state that {@linkcode SnapshotMachine.snapshot} gave on some replica. */
+  /** Replaces the state by one that {@linkcode SnapshotMachine.snapshot} returned on some replica. */
   restore(snapshot: Uint8Array): void;
 }
 
-/** How {@linkcode snapshotMachine} cuts. */
+/** How {@linkcode snapshotMachine} cuts a snapshot. */
 export interface SnapshotOptions {
-  /** Size of a chunk, bytes. Part of what replicas agree on: equal at all of them. Default 16 KiB. */
+  /** Size of a chunk, bytes. All replicas must use the same size. Default 16 KiB. */
   readonly chunkBytes?: number;
 }
 
 /**
- * Turns a machine with a `snapshot()` into a {@linkcode StateMachine}. The snapshot is cut into chunks of one size, and those
- * that differ from the last time are reported; so a replica that lags fetches only these. Taking a snapshot costs
- * time and memory in proportion to the whole state, at every checkpoint: it is for states of a few megabytes. The bytes
- * that `snapshot()` returns are copied, and may be changed afterwards.
+ * Makes a {@linkcode StateMachine} from a machine with a `snapshot()`. It cuts the snapshot into chunks of one size and reports those
+ * that changed since the last time, so that a replica that lags fetches only these. At every checkpoint it takes a snapshot, whose cost in
+ * time and memory is proportional to the whole state: use it for states of a few megabytes. It copies the bytes
+ * that `snapshot()` returns, so they may change afterwards.
  *
  * @throws {RangeError} if `chunkBytes` is not a positive integer.
  *
@@ -59,12 +59,12 @@ export function snapshotMachine(machine: SnapshotMachine, options: SnapshotOptio
   return new ChunkedSnapshots(machine, chunkBytes);
 }
 
-/** Chunk number i, from 0, has the id `String(i)`; all are full but the last, and none is empty. */
+/** The chunk with index i, counted from 0, has the id `String(i)`. All chunks but the last are full, and none is empty. */
 class ChunkedSnapshots implements StateMachine {
   readonly version: string;
   readonly #machine: SnapshotMachine;
   readonly #chunkBytes: number;
-  /** The chunks as they were last taken or restored. */
+  /** The chunks at the last `takeChanges` or `restore`. */
   #chunks: Uint8Array[] = [];
 
   constructor(machine: SnapshotMachine, chunkBytes: number) {
@@ -128,7 +128,7 @@ class ChunkedSnapshots implements StateMachine {
     const count = Math.ceil(snapshot.length / this.#chunkBytes);
     return Array.from(
       { length: count },
-      // Not `slice`: a `Buffer`'s does not copy.
+      // Not `slice`: that of a Node.js `Buffer` does not copy.
       (_, index) => new Uint8Array(snapshot.subarray(index * this.#chunkBytes, (index + 1) * this.#chunkBytes)),
     );
   }

@@ -1,5 +1,5 @@
 /**
- * A store in a Deno KV database: for Deno Deploy, where nothing else lasts and several instances of one replica run at once.
+ * A store in a Deno KV database. It is for Deno Deploy, where only the database is durable and several instances of one replica may run at once.
  * @module
  */
 import type { Digest } from "../core/messages/ids.ts";
@@ -15,31 +15,30 @@ import { DENO_KV_LIMITS } from "./platform_limits.ts";
 
 export type { KvAtomic, KvDatabase, KvEntry, KvKey } from "./deno_kv/port.ts";
 
-/** Where a store lies. */
+/** Options of {@linkcode DenoKvStore}. */
 export interface DenoKvStoreOptions {
-  /** All its keys begin with this; two replicas may share a database under two prefixes. `["pbft"]` if left out. */
+  /** The prefix of all its keys. Two replicas may share a database with two prefixes. Default `["pbft"]`. */
   readonly prefix?: KvKey;
 }
 
-/** Entries per round trip of a start; each batch is read at one moment. */
+/** Entries per round trip when the store is read at a start. The entries of one batch are read at one moment. */
 const BATCH_SIZE = 500;
-/** Keys of one `getMany`, the most that are allowed. */
+/** Keys per `getMany`: the most that the database allows. */
 const READ_TOGETHER = DENO_KV_LIMITS.maxReadKeys;
-/** How often a read begins anew because others write meanwhile. */
+/** The most attempts of a read or commit during which other instances write. */
 const MAX_ATTEMPTS = 50;
 
 /**
- * Keeps a replica's records and blobs in a Deno KV database. A commit is one atomic operation on the condition that nobody
- * has committed since, so that of several instances at one version one wins and the others get
- * {@linkcode StoreConflictError}. One that is too large for an operation is written beside first, and then counts from one
- * moment on; whoever comes upon it half carried out finishes it. An instance that lost reads what has changed, not the whole store, as
- * long as it was not away for long.
+ * Keeps a replica's records and blobs in a Deno KV database. A commit is one atomic operation that fails if another commit came first.
+ * So if several instances commit at one version, one succeeds and the others get {@linkcode StoreConflictError}. A commit that is too large
+ * for one operation is first written to separate keys, and takes effect at one moment; an instance that finds it half carried out finishes
+ * it. An instance that lost a conflict reads only what changed, not the whole store, unless it was away for long.
  *
- * Values of any size are taken: those over 56,000 bytes are kept in pieces.
+ * Values may have any size: those over 56,000 bytes are stored in pieces.
  *
  * @example
  * ```ts ignore
- * // deno.json: "unstable": ["kv"]. On Deno Deploy: a KV database assigned to the app, and no path.
+ * // deno.json: "unstable": ["kv"]. On Deno Deploy: assign a KV database to the app, and pass no path.
  * const store = await DenoKvStore.open("/var/lib/apple/kv", { prefix: ["Apple"] });
  * ```
  */
@@ -50,11 +49,11 @@ export class DenoKvStore implements Store {
   readonly #log: CommitLog;
   readonly #blobs = new BlobCache();
   #known: Known | null = null;
-  /** Large commits that were not carried out when everything was read last. */
+  /** The large commits that were not complete when the store was last read as a whole. */
   #marks: ReadonlyMap<string, Mark> = new Map();
   #closed = false;
 
-  /** A store in a database that is open; {@linkcode DenoKvStore.close} closes it. */
+  /** Makes a store in an open database. {@linkcode DenoKvStore.close} closes the database. */
   constructor(database: KvDatabase, { prefix = ["pbft"] }: DenoKvStoreOptions = {}) {
     this.#database = database;
     this.#layout = new Layout(prefix);
@@ -63,8 +62,8 @@ export class DenoKvStore implements Store {
   }
 
   /**
-   * Opens Deno's database at `path`, an absolute one, or the one that belongs to the program or to the Deno Deploy app.
-   * @throws {TypeError} if this runtime has no Deno KV, or it is not enabled.
+   * Opens the Deno KV database at `path`, an absolute path. Without it, opens the default database of the program or of the Deno Deploy app.
+   * @throws {TypeError} if this runtime has no Deno KV, or if it is not enabled.
    */
   static async open(path?: string, options?: DenoKvStoreOptions): Promise<DenoKvStore> {
     const deno = (globalThis as { Deno?: { openKv?: (path?: string) => Promise<KvDatabase> } }).Deno;
@@ -74,7 +73,7 @@ export class DenoKvStore implements Store {
     return new DenoKvStore(await retryLocked(() => deno.openKv!(path)), options);
   }
 
-  /** Every record, and the version that they are of. */
+  /** Reads every record, and their version. */
   async load(): Promise<Loaded> {
     if (this.#closed) throw closedError("load");
     await this.#catchUp();
@@ -83,17 +82,17 @@ export class DenoKvStore implements Store {
     return known.loaded();
   }
 
-  /** The version that the store is at now. */
+  /** Reads the present version of the store. */
   async version(): Promise<Version> {
     if (this.#closed) throw closedError("load");
     await this.#catchUp();
     return this.#known!.version;
   }
 
-  /** The blobs with these digests, in this order; `null` where there is none. */
+  /** Reads the blobs with these digests, in this order; `null` for a blob that is not in the store. */
   async read(digests: readonly Digest[]): Promise<readonly (Uint8Array | null)[]> {
     if (this.#closed) throw closedError("read");
-    // Whatever is committed is in place from here on.
+    // This finishes a large commit that is only half carried out.
     if (!this.#known) await this.#catchUp();
     const found = new Map<string, Uint8Array | null>();
     for (const digest of digests) {
@@ -111,7 +110,7 @@ export class DenoKvStore implements Store {
     return digests.map((digest) => this.#keep(digest, found.get(digest) ?? null));
   }
 
-  /** Applies all of `writes` or nothing. @throws {StoreConflictError} if the version is not the expected one. */
+  /** Applies all of `writes`, or none. @throws {StoreConflictError} if the store is not at the expected version. */
   async commit(writes: Writes, expected: Version): Promise<Version> {
     if (this.#closed) throw closedError("commit");
     checkVersion(expected);
@@ -123,7 +122,7 @@ export class DenoKvStore implements Store {
       const changes = changesOf(values, { layout: this.#layout, large: known.large, generation: by });
       const logged = this.#log.mutationsOf(expected + 1, { by, values });
       const all = [...changes.pieces, ...changes.mutations, ...(changes.pieces.length > 0 ? [] : logged)];
-      // While others are at work: what they have changed is on its way when it turns out to be needed.
+      // With other instances at work, read their changes at the same time, as this commit may lose to them.
       const others = this.#log.isContended ? this.#log.since(expected).catch(() => []) : Promise.resolve([]);
       const stamp = fitsOneOperation(all)
         ? await this.#commitAtOnce(known, head, all)
@@ -131,7 +130,7 @@ export class DenoKvStore implements Store {
       if (stamp !== null) {
         this.#log.noteOwn();
         if (stamp === "unknown") this.#known = null;
-        // It may have been seen in the log before its answer came.
+        // The log may have shown this commit before its answer came.
         else if (known.version <= expected) known.advance({ stamp, head }, values, changes.large);
         return expected + 1;
       }
@@ -140,7 +139,7 @@ export class DenoKvStore implements Store {
     throw new Error(`commit: others wrote to the store during each of ${MAX_ATTEMPTS} attempts`);
   }
 
-  /** Ends the use of this instance, and closes the database; its other calls reject with a TypeError from now on. */
+  /** Closes the store and its database. Later calls reject with a `TypeError`. */
   // deno-lint-ignore require-await -- async so that every error is a rejection, as the port has it
   async close(): Promise<void> {
     if (!this.#closed) this.#database.close();
@@ -160,11 +159,11 @@ export class DenoKvStore implements Store {
   }
 
   /**
-   * Somebody has written the head: was that this commit after all, whose answer was lost? False: perhaps it was only the end of a large
-   * commit. @throws {StoreConflictError} if it was another commit.
+   * Called when the head changed under a commit. `true`: this same commit changed it, and only its answer was lost. `false`: try again, the
+   * change may be only the end of a large commit. @throws {StoreConflictError} if it was another commit.
    */
   async #isOwn(known: Known, { version, by }: Head, others: readonly LogEntry[]): Promise<boolean> {
-    // They may have been read a moment before the other instance's commit.
+    // `others` may have been read just before the other instance's commit.
     const isSeen = others.length > 0 || known.version >= version;
     const entries = isSeen || !this.#log.isContended ? others : await this.#log.since(version - 1);
     known.follow(entries);
@@ -176,13 +175,13 @@ export class DenoKvStore implements Store {
     await this.#readAll();
     const { head: now } = this.#known!.at;
     if (now.by === by) return true;
-    // The end of a large commit, or another instance that has made itself known.
+    // A large commit ended, or another instance announced itself.
     if (now.version === version - 1) return false;
     if (!this.#log.isContended) await this.#announce();
     throw new StoreConflictError(version - 1, this.#known!.version, this.#known!.loaded());
   }
 
-  /** Makes this instance known to one that knows of no other, and so keeps no log: its next commit fails, and it begins to. */
+  /** Announces this instance to one that believes it is alone and writes no log. That one's next commit fails, and it starts a log. */
   async #announce(): Promise<void> {
     await retryLocked(() => this.#database.atomic().set(this.#layout.rival, crypto.randomUUID()).commit());
     this.#log.noteOther();
@@ -196,7 +195,7 @@ export class DenoKvStore implements Store {
     return known;
   }
 
-  /** Makes what is known what is there: by what has changed since, if that is known too, else by reading everything. */
+  /** Updates `#known` to the present state: from the log of changes if that is complete, otherwise by reading the whole store. */
   async #catchUp(): Promise<void> {
     if (!this.#known || !await this.#follow(this.#known)) await this.#readAll();
   }
@@ -209,7 +208,7 @@ export class DenoKvStore implements Store {
   async #follow(known: Known): Promise<boolean> {
     const [now] = await Promise.all([this.#head(), this.#followLog(known)]);
     if (now.head.plan) return false;
-    // What was committed between the two reads, or just before both.
+    // Reads what was committed between the two reads, or just before both.
     if (known.version < now.head.version) await this.#followLog(known);
     return known.version > now.head.version || known.at.stamp === now.stamp;
   }
@@ -220,7 +219,7 @@ export class DenoKvStore implements Store {
     if (others.length > 0) this.#log.noteOther();
   }
 
-  /** Reads all that a start needs; false: begin anew, something has changed meanwhile. */
+  /** Reads all that a start needs. `false`: something changed meanwhile, so the read must be repeated. */
   async #tryLoad(): Promise<boolean> {
     let at: At = { stamp: null, head: { version: 0, by: "" } };
     const large = new Map<string, Pointer>();
@@ -254,7 +253,7 @@ export class DenoKvStore implements Store {
       if (!values[i]) return false;
       records.set(name, values[i]);
     }
-    // One batch is of one moment; of several only if nothing was written between.
+    // One batch is read at one moment. Several batches are consistent only if nothing was written between them.
     if (count >= BATCH_SIZE && (await this.#head()).stamp !== at.stamp) return false;
     if (this.#known && this.#known.rivalStamp !== rivalStamp) this.#log.noteOther();
     this.#blobs.clear();
@@ -273,7 +272,7 @@ export class DenoKvStore implements Store {
     return { stamp: versionstamp, head: (value ?? { version: 0, by: "" }) as Head };
   }
 
-  /** The bytes of a value; null: there is none; undefined: its pieces have been replaced since. */
+  /** The bytes of a value; `null`: it does not exist; `undefined`: its pieces have been replaced since it was read. */
   async #valueOf({ value }: KvEntry): Promise<Uint8Array | null | undefined> {
     if (value === null || value instanceof Uint8Array) return value;
     const pieces = await this.#getMany(pieceKeys(this.#layout, value as Pointer));

@@ -19,16 +19,16 @@ export type { DurableObjectStorage, SqlStorage, SqlValue };
 
 type Table = "records" | "blobs";
 
-/** What a row has of a value; its key must fit beside it. */
+/** The most bytes of a value in one row. The key must fit in the same row. */
 const PART_BYTES = DURABLE_OBJECT_LIMITS.maxRowBytes / 2;
-/** A key's bytes, at most. */
+/** The most bytes of a key. */
 const MAX_KEY_BYTES = PART_BYTES / 2;
 
 /**
- * Keeps a replica's records and blobs in the object's own database; the class must be SQLite-backed
- * (`new_sqlite_classes`). A commit is one transaction. Large values are kept in parts, since a row has its limit.
+ * Keeps a replica's records and blobs in the object's own database. The object's class must be SQLite-backed
+ * (`new_sqlite_classes`). A commit is one transaction. Large values are split into parts, because the size of a row is limited.
  *
- * Several stores may be on one object's storage, one after the other or at once: whoever commits second at a version gets
+ * Several stores may use one object's storage, one after the other or at once: the second to commit at a version gets
  * {@linkcode StoreConflictError}.
  *
  * @example
@@ -40,7 +40,7 @@ export class DurableObjectStore implements Store {
   readonly #storage: DurableObjectStorage;
   #closed = false;
 
-  /** Makes the tables if they are not there. */
+  /** Makes a store. Creates its tables if they do not exist. */
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
     storage.transactionSync(() => {
@@ -48,7 +48,7 @@ export class DurableObjectStore implements Store {
     });
   }
 
-  /** Every record, and the version that they are of. */
+  /** Reads every record, and their version. */
   // deno-lint-ignore require-await -- async so that every error is a rejection, as the port has it
   async load(): Promise<Loaded> {
     if (this.#closed) throw closedError("load");
@@ -62,7 +62,7 @@ export class DurableObjectStore implements Store {
     return { version: this.#version(), records: new Map(Array.from(parts, ([key, list]) => [key, joined(list)])) };
   }
 
-  /** The blobs with these digests, in this order; `null` where there is none. */
+  /** Reads the blobs with these digests, in this order; `null` for a blob that is not in the store. */
   // deno-lint-ignore require-await
   async read(digests: readonly Digest[]): Promise<readonly (Uint8Array | null)[]> {
     if (this.#closed) throw closedError("read");
@@ -73,7 +73,7 @@ export class DurableObjectStore implements Store {
     });
   }
 
-  /** Applies all of `writes` or nothing. @throws {StoreConflictError} if the version is not the expected one. */
+  /** Applies all of `writes`, or none. @throws {StoreConflictError} if the store is not at the expected version. */
   async commit(writes: Writes, expected: Version): Promise<Version> {
     if (this.#closed) throw closedError("commit");
     checkVersion(expected);
@@ -84,12 +84,12 @@ export class DurableObjectStore implements Store {
       for (const [key, value] of writes.records) this.#put("records", key, checkValue("record", key, value));
       for (const [key, value] of writes.blobs) this.#put("blobs", key, checkValue("blob", key, value));
     });
-    // What leaves the object waits for its writes by itself (output gates); a timer or another promise would not.
+    // The platform holds back the object's responses until its writes are durable (output gates), but not timers or other promises.
     await this.#storage.sync();
     return expected + 1;
   }
 
-  /** Ends the use of this instance; its other calls reject with a TypeError from now on. */
+  /** Closes this instance. Later calls reject with a `TypeError`. */
   // deno-lint-ignore require-await
   async close(): Promise<void> {
     this.#closed = true;
@@ -109,9 +109,9 @@ export class DurableObjectStore implements Store {
   }
 
   #put(table: Table, key: string, value: Uint8Array | null): void {
-    // Of a text in UTF-16 no unit takes more than three bytes in UTF-8.
+    // A UTF-16 code unit takes at most three bytes in UTF-8.
     if (3 * key.length > MAX_KEY_BYTES) {
-      throw new StoreLimitError(`a key of ${key.length} characters, expected ${Math.floor(MAX_KEY_BYTES / 3)} at most`);
+      throw new StoreLimitError(`key: expected at most ${Math.floor(MAX_KEY_BYTES / 3)} characters, got ${key.length}`);
     }
     const parts = value === null ? 0 : Math.max(1, Math.ceil(value.length / PART_BYTES));
     for (let part = 0; part < parts; part++) {
@@ -137,7 +137,7 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
   return value;
 }
 
-// Each row written is billed, and each entry of an index is a row: so the key is the table.
+// Each row written is billed, and so is each entry of an index. So the tables have no index besides their key.
 const TABLES = [
   "CREATE TABLE IF NOT EXISTS pbft_version (number INTEGER NOT NULL)",
   "INSERT INTO pbft_version SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM pbft_version)",

@@ -1,24 +1,24 @@
 /**
- * The part of a Cloudflare Durable Object's storage that a replica needs, spelled out, so that it type-checks without
- * Cloudflare's types and a test may bring another database.
+ * The part of a Cloudflare Durable Object's storage that a replica uses, as interfaces of our own. So it type-checks without
+ * Cloudflare's types, and tests can pass another database.
  * @module
  */
 
-/** What a column may hold. */
+/** A value of a column. */
 export type SqlValue = ArrayBuffer | string | number | null;
 
-/** `ctx.storage.sql`. */
+/** The type of `ctx.storage.sql`. */
 export interface SqlStorage {
-  /** Runs statements; the last one's rows. */
+  /** Runs SQL statements, and returns the rows of the last one. */
   exec(query: string, ...bindings: (SqlValue | Uint8Array)[]): Iterable<Record<string, SqlValue>>;
 }
 
-/** `ctx.storage` of an object whose class is SQLite-backed. */
+/** The type of `ctx.storage` in an object whose class is SQLite-backed. */
 export interface DurableObjectStorage {
   /** The object's own database. */
   readonly sql: SqlStorage;
-  /** All that `run` changes, or nothing if it throws. */
+  /** Runs `run` in a transaction. If it throws, nothing is changed. */
   transactionSync<T>(run: () => T): T;
-  /** Resolves when all that was written is durable. */
+  /** Resolves when everything that was written is durable. */
   sync(): Promise<void>;
 }

@@ -1,5 +1,5 @@
 /**
- * A store in memory: for tests, for trying things out, and for members that accept to recover from the others
+ * A store in memory. It is for tests, for experiments, and for members that may recover their state from the others
  * after every restart.
  * @module
  */
@@ -14,11 +14,10 @@ interface Contents {
 }
 
 /**
- * Keeps everything in memory, with the atomicity and the conflicts of a durable store, and durable for as long as an
- * instance on it is referenced: {@linkcode MemoryStore.reopen} is a restart, or a second instance of the same replica.
+ * Keeps everything in memory, with the atomicity and the conflicts of a durable store. The contents last as long as an instance on
+ * them is referenced: {@linkcode MemoryStore.reopen} stands for a restart, or for a second instance of the same replica.
  *
- * Bytes are copied on their way in and on their way out, so that a later change to a buffer, by whoever holds it,
- * changes nothing stored.
+ * Bytes are copied when they are written and when they are read, so a later change of a caller's buffer does not change the store.
  *
  * @example
  * ```ts
@@ -32,14 +31,14 @@ export class MemoryStore implements Store {
   #contents: Contents = { version: 0, records: new Map(), blobs: new Map() };
   #closed = false;
 
-  /** Another instance on the same contents, open whether or not this one is: what one writes, the other sees. */
+  /** Makes another open instance on the same contents. Each instance sees what the other writes. */
   reopen(): MemoryStore {
     const other = new MemoryStore();
     other.#contents = this.#contents;
     return other;
   }
 
-  /** A store of its own with the contents as they are now: a backup, to be restored in a test. */
+  /** Makes a separate store with a copy of the present contents, for example a backup that a test restores. */
   copy(): MemoryStore {
     const { version, records, blobs } = this.#contents;
     const other = new MemoryStore();
@@ -47,7 +46,7 @@ export class MemoryStore implements Store {
     return other;
   }
 
-  /** Every record, and the version that they are of. */
+  /** Reads every record, and their version. */
   // deno-lint-ignore require-await -- async so that every error is a rejection, as the port has it
   async load(): Promise<Loaded> {
     if (this.#closed) throw closedError("load");
@@ -55,19 +54,19 @@ export class MemoryStore implements Store {
     return { version, records: new Map(Array.from(records, ([key, value]) => [key, value.slice()])) };
   }
 
-  /** The blobs with these digests, in this order; `null` where there is none. */
+  /** Reads the blobs with these digests, in this order; `null` for a blob that is not in the store. */
   // deno-lint-ignore require-await
   async read(digests: readonly Digest[]): Promise<readonly (Uint8Array | null)[]> {
     if (this.#closed) throw closedError("read");
     return digests.map((digest) => this.#contents.blobs.get(digest)?.slice() ?? null);
   }
 
-  /** Applies all of `writes` or nothing. @throws {StoreConflictError} if the version is not the expected one. */
+  /** Applies all of `writes`, or none. @throws {StoreConflictError} if the store is not at the expected version. */
   // deno-lint-ignore require-await
   async commit(writes: Writes, expected: Version): Promise<Version> {
     if (this.#closed) throw closedError("commit");
     checkVersion(expected);
-    // Whatever can throw comes before the first change.
+    // Everything that can throw comes before the first change.
     const records = Array.from(writes.records, ([key, value]) => [key, copied("record", key, value)] as const);
     const blobs = Array.from(writes.blobs, ([key, value]) => [key, copied("blob", key, value)] as const);
     const contents = this.#contents;
@@ -77,14 +76,14 @@ export class MemoryStore implements Store {
     return ++contents.version;
   }
 
-  /** The version that the contents are at now, whichever instance has committed. */
+  /** Reads the present version, whichever instance committed it. */
   // deno-lint-ignore require-await
   async version(): Promise<Version> {
     if (this.#closed) throw closedError("version");
     return this.#contents.version;
   }
 
-  /** Ends the use of this instance; its other calls reject with a TypeError from now on. */
+  /** Closes this instance. Later calls reject with a `TypeError`. */
   // deno-lint-ignore require-await
   async close(): Promise<void> {
     this.#closed = true;

@@ -1,5 +1,5 @@
 /**
- * A store in one SQLite file, through the runtime's own `node:sqlite`: the default for a replica that runs as a process.
+ * A store in one SQLite file, through the runtime's `node:sqlite`. It is the default for a replica that runs as a process.
  * @module
  */
 import { renameSync, statSync } from "node:fs";
@@ -14,22 +14,22 @@ import { openFile } from "./sqlite/file.ts";
 
 export { StoreOpenError };
 
-/** How a file is opened. */
+/** Options of {@linkcode SqliteStore.open}. */
 export interface SqliteStoreOptions {
-  /** Whether a database that is damaged is put aside, so that an empty one takes its place: for a start that is to recover. */
+  /** Whether a damaged database is renamed and replaced by an empty one. Set it for a start with `start: "recover"`. */
   readonly setsAside?: boolean;
 }
 
-/** A commit looks whether the file is still there, unless one has done so just before, ms. */
+/** A commit checks that the file still exists, unless this was checked less than this time ago, ms. */
 const CHECK_MS = 100;
 
 /**
  * Keeps a replica's records and blobs in a SQLite file (write-ahead log, `synchronous = FULL`). A commit is one
- * transaction and one sync of the log: when it resolves, what it wrote survives the loss of power. Several processes may
- * open one file; whoever commits second at a version gets {@linkcode StoreConflictError}.
+ * transaction and one sync of the log: when it resolves, its data survives a power loss. Several processes may
+ * open one file; the second to commit at a version gets {@linkcode StoreConflictError}.
  *
- * The calls block the thread for as long as the disk takes, a fraction of a millisecond for a usual commit. For a lock that another
- * process holds they wait without blocking it, five seconds at most.
+ * A call blocks the thread while the disk works: a fraction of a millisecond for a usual commit. If another process holds the file's
+ * lock, a call waits at most five seconds and does not block the thread.
  *
  * @example
  * ```ts
@@ -55,9 +55,9 @@ export class SqliteStore implements Store {
   }
 
   /**
-   * Opens the file, or creates it in a folder that exists.
-   * @throws {StoreOpenError} if the path can't be read and written, if the file is not a database, is another
-   * application's or of an unknown version, is damaged, or if the runtime has no `node:sqlite`.
+   * Opens the file. Creates it if it does not exist; its folder must exist.
+   * @throws {StoreOpenError} if the path cannot be read and written; if the file is not a database, belongs to another
+   * application, has an unknown version, or is damaged; or if the runtime has no `node:sqlite`.
    */
   static async open(path: string, { setsAside = false }: SqliteStoreOptions = {}): Promise<SqliteStore> {
     try {
@@ -69,17 +69,17 @@ export class SqliteStore implements Store {
     }
   }
 
-  /** Every record, and the version that they are of. */
+  /** Reads every record, and their version. */
   async load(): Promise<Loaded> {
     if (this.#closed) throw closedError("load");
-    // One transaction, so that the records are of that version though another process may commit.
+    // One transaction, so that all records are of one version although another process may commit.
     return await this.#transaction("load from", "begin", () => ({
       version: this.#version(),
       records: new Map(this.#sql.records.all().map((row) => [row.key as string, row.value as Uint8Array])),
     }));
   }
 
-  /** The blobs with these digests, in this order; `null` where there is none. */
+  /** Reads the blobs with these digests, in this order; `null` for a blob that is not in the store. */
   async read(digests: readonly Digest[]): Promise<readonly (Uint8Array | null)[]> {
     if (this.#closed) throw closedError("read");
     return await this.#transaction(
@@ -89,7 +89,7 @@ export class SqliteStore implements Store {
     );
   }
 
-  /** Applies all of `writes` or nothing. @throws {StoreConflictError} if the version is not the expected one. */
+  /** Applies all of `writes`, or none. @throws {StoreConflictError} if the store is not at the expected version. */
   async commit(writes: Writes, expected: Version): Promise<Version> {
     if (this.#closed) throw closedError("commit");
     checkVersion(expected);
@@ -109,7 +109,7 @@ export class SqliteStore implements Store {
     });
   }
 
-  /** Ends the use of this instance; its other calls reject with a TypeError from now on. */
+  /** Closes this instance. Later calls reject with a `TypeError`. */
   // deno-lint-ignore require-await
   async close(): Promise<void> {
     if (this.#closed) return;
@@ -117,19 +117,19 @@ export class SqliteStore implements Store {
     this.#database.close();
   }
 
-  /** The version that the file is at now, whoever has committed. */
+  /** Reads the present version of the file, whichever process committed it. */
   async version(): Promise<Version> {
     if (this.#closed) throw closedError("version");
     return await this.#transaction("read from", "begin", () => this.#version());
   }
 
-  /** Looks whether the file, and its log, are still those that were opened. @throws {StoreGoneError} if they are not. */
+  /** Checks that the file and its log are still those that were opened. @throws {StoreGoneError} if they are not. */
   // deno-lint-ignore require-await
   async check(): Promise<void> {
     if (!this.#closed) this.#files.check();
   }
 
-  /** Renames the file, and goes on with an empty one in its place. */
+  /** Renames the file and continues with an empty one. */
   async setAside(): Promise<void> {
     if (this.#closed) throw closedError("setAside");
     this.#database.close();
@@ -150,7 +150,7 @@ export class SqliteStore implements Store {
     return this.#sql.version.get()!.number as Version;
   }
 
-  /** Without an `await` between its begin and its end, so that no other call comes in between. */
+  /** Runs a transaction. It has no `await` between begin and end, so no other call can run in between. */
   async #transaction<T>(what: string, begin: "begin" | "beginWriting", run: () => T): Promise<T> {
     try {
       return await untilFree(() => this.#attempt(begin, run));
@@ -160,7 +160,7 @@ export class SqliteStore implements Store {
   }
 
   #attempt<T>(begin: "begin" | "beginWriting", run: () => T): T {
-    // It may have been closed while a lock was waited for.
+    // The store may have been closed while this call waited for the lock.
     if (this.#closed) throw closedError(begin === "begin" ? "read" : "commit");
     let begun = false;
     try {
@@ -179,7 +179,7 @@ export class SqliteStore implements Store {
     try {
       this.#sql.rollback.run();
     } catch {
-      // SQLite has done it already, as it does when the disk is full or fails; the first error is the one to tell.
+      // SQLite has rolled back already, for example when the disk is full or fails. The first error is the one to report.
     }
   }
 
@@ -195,7 +195,7 @@ function prepared(database: DatabaseSync): Readonly<Record<keyof typeof STATEMEN
   return Object.fromEntries(Object.entries(STATEMENTS).map(([name, sql]) => [name, database.prepare(sql)])) as never;
 }
 
-/** Renames a database and what lies beside it: people may want to look at it. */
+/** Renames a database and its log files, so that people can examine them. */
 function putAside(path: string): void {
   const isThere = (suffix: string) => statSync(path + suffix, { throwIfNoEntry: false }) !== undefined;
   let number = 1;

@@ -1,17 +1,17 @@
 /**
- * Checks of parsed JSON that somebody wrote by hand: what is wrong is a `TypeError` that names the field.
+ * Checks for JSON that a person wrote, such as a cluster file. A wrong value gives a `TypeError` that names the field.
  * @module
  */
 
-/** How much of a wrong value an error repeats. */
+/** An error shows at most this many characters of a wrong value. */
 const MAX_SHOWN = 80;
 
-/** Fails with what was expected and what came. */
+/** Throws a `TypeError` that names the field, the expected value and the value that came. */
 export function fail(field: string, expected: string, got: unknown): never {
   throw new TypeError(`${field}: expected ${expected}, got ${show(got)}`);
 }
 
-/** An object with exactly these keys. */
+/** Checks that `value` is an object with exactly these keys. */
 export function checkObject(value: unknown, field: string, keys: readonly string[]): Record<string, unknown> {
   const object = checkRecord(value, field);
   for (const key of Object.keys(object)) {
@@ -23,25 +23,25 @@ export function checkObject(value: unknown, field: string, keys: readonly string
   return object;
 }
 
-/** An object with any keys. */
+/** Checks that `value` is an object. Its keys may be any. */
 export function checkRecord(value: unknown, field: string): Record<string, unknown> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) fail(field, "an object", value);
   return value as Record<string, unknown>;
 }
 
-/** An array. */
+/** Checks that `value` is an array. */
 export function checkArray(value: unknown, field: string): readonly unknown[] {
   if (!Array.isArray(value)) fail(field, "an array", value);
   return value;
 }
 
-/** An integer from `min` on. */
+/** Checks that `value` is an integer of at least `min`. */
 export function checkInteger(value: unknown, field: string, min: number): number {
-  if (!Number.isSafeInteger(value) || (value as number) < min) fail(field, `an integer from ${min} on`, value);
+  if (!Number.isSafeInteger(value) || (value as number) < min) fail(field, `an integer of at least ${min}`, value);
   return value as number;
 }
 
-/** A string of a form, which `expected` says in words. */
+/** Checks that `value` is a string that matches `form`; `expected` describes the form for the error. */
 export function checkString(value: unknown, field: string, form: RegExp, expected: string): string {
   if (typeof value !== "string" || !form.test(value)) fail(field, expected, value);
   return value;

@@ -1,22 +1,22 @@
 /**
- * What a client or replica is given to find the cluster: its genesis and where the replicas are.
+ * The cluster file: a cluster's genesis and the URLs of its replicas. A client or replica needs it to find the cluster.
  * @module
  */
 import type { Genesis } from "../core/config.ts";
 import { checkObject, checkRecord, fail } from "./checks.ts";
 import { parseGenesisAt } from "./genesis.ts";
 
-/** The genesis, and a base URL per member name. URLs are no part of the cluster's identity. */
+/** The genesis, and one base URL per member. The URLs are not part of the cluster's identity: they may change. */
 export interface ClusterFile {
-  /** What the cluster is. */
+  /** The genesis: members, keys, limits. */
   readonly genesis: Genesis;
-  /** Where each member is, by name. */
+  /** The base URL of each member, by its name. */
   readonly urls: Readonly<Record<string, string>>;
 }
 
 /**
- * Checks a cluster file that came as JSON.
- * @throws {TypeError} naming the field, what was expected and what came.
+ * Checks a cluster file that was parsed from JSON.
+ * @throws {TypeError} naming the field, the expected value and the value that came.
  */
 export function parseClusterFile(json: unknown): ClusterFile {
   const object = checkObject(json, "cluster", ["genesis", "urls"]);
@@ -26,7 +26,7 @@ export function parseClusterFile(json: unknown): ClusterFile {
     "cluster.urls",
     genesis.replicas.map((member) => member.name),
   );
-  // fromEntries defines properties, so that a member may be called __proto__.
+  // `fromEntries` defines properties, so a member may be named __proto__.
   const urls = Object.fromEntries(
     genesis.replicas.map(({ name }) => [name, parseUrl(given[name], `cluster.urls.${name}`)]),
   );
@@ -34,15 +34,16 @@ export function parseClusterFile(json: unknown): ClusterFile {
   for (const [name, url] of Object.entries(urls)) {
     const { href } = new URL(url);
     const other = seen.get(href);
-    if (other !== undefined) fail(`cluster.urls.${name}`, `another URL than ${other}'s`, url);
+    if (other !== undefined) fail(`cluster.urls.${name}`, `a URL that no other member has (${other} has it)`, url);
     seen.set(href, name);
   }
   return { genesis, urls };
 }
 
 /**
- * Reads a cluster file's text; a byte order mark before it, as some editors write, is fine. What is no JSON is not repeated, as the runtime's own words would: it may be a key that was taken for the file.
- * @throws {TypeError} as {@linkcode parseClusterFile}.
+ * Reads a cluster file's text. A byte order mark at its start, which some editors write, is accepted. An error does not repeat text that is
+ * not JSON, as the runtime's own error would: somebody may have passed a private key file by mistake.
+ * @throws {TypeError} as {@linkcode parseClusterFile} does.
  */
 export function parseClusterText(text: string): ClusterFile {
   let json: unknown;
@@ -50,7 +51,7 @@ export function parseClusterText(text: string): ClusterFile {
     json = JSON.parse(text.replace(/^\ufeff/, ""));
   } catch {
     throw new TypeError(
-      `cluster: expected a cluster file, which is JSON, got ${text.length} characters of something else`,
+      `cluster: expected a cluster file in JSON, got ${text.length} characters that are not JSON`,
     );
   }
   return parseClusterFile(json);

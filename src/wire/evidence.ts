@@ -1,5 +1,5 @@
 /**
- * Evidence against a replica as JSON: what `GET /evidence` lists.
+ * Evidence of a replica's misconduct as JSON, as `GET /evidence` lists it.
  * @module
  */
 import type { Contradiction, Statement } from "../core/messages/evidence.ts";
@@ -9,17 +9,17 @@ import { DecodeError } from "./codec/decode_error.ts";
 import { decodeFrame, encodeFrame } from "./messages/frame.ts";
 import type { WireLimits } from "./messages/limits.ts";
 
-/** One contradiction. Only the frames prove anything; the rest is there to be read. */
+/** One contradiction. Only the signed frames prove something; the other fields are there for people to read. */
 export interface EvidenceItem {
-  /** The {@link ReplicaId} of who contradicts itself. */
+  /** The {@link ReplicaId} of the replica that contradicts itself. */
   readonly accused: number;
-  /** Of both messages. */
+  /** The kind of both messages. */
   readonly kind: Statement["kind"];
-  /** Of both messages; `null` for checkpoints, which have none. */
+  /** The view of both messages; `null` for checkpoints, which have no view. */
   readonly view: number | null;
   /** The sequence number of both messages; `null` for view-changes, which have none. */
   readonly number: number | null;
-  /** The two messages: the digest that each names, `null` for view-changes, and its signed frame in base64. */
+  /** The two messages: each one's digest (`null` for view-changes) and its signed frame in base64. */
   readonly messages: readonly { readonly digest: string | null; readonly frame: string }[];
 }
 
@@ -41,8 +41,8 @@ export function encodeEvidence({ first, second }: Contradiction): EvidenceItem {
 }
 
 /**
- * The two signed messages of an item; nothing is verified.
- * @throws {DecodeError} if it has not two frames of pre-prepares, prepares, commits, checkpoints or view-changes.
+ * The two signed messages of an item. Nothing is verified here.
+ * @throws {DecodeError} if the item does not have two frames of pre-prepares, prepares, commits, checkpoints or view-changes.
  */
 export function decodeEvidence(item: unknown, limits: Partial<WireLimits> = {}): Contradiction {
   const messages = (item as Partial<EvidenceItem> | null)?.messages;
@@ -65,7 +65,7 @@ function bytesOf(base64: string, at: string): Uint8Array {
   try {
     return fromBase64(base64);
   } catch {
-    throw new DecodeError(`${at}.frame`, "a frame in base64", "something else");
+    throw new DecodeError(`${at}.frame`, "a frame in base64", "a string that is not base64");
   }
 }
 

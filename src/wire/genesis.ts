@@ -1,5 +1,5 @@
 /**
- * The genesis as JSON that people write and as the bytes whose hash is the cluster id.
+ * The genesis in two forms: JSON that people write, and the bytes that the cluster id is the hash of.
  * @module
  */
 import { type Genesis, type Limits, type Member, MIN_NAME_IDLE_MS } from "../core/config.ts";
@@ -12,7 +12,7 @@ import { type FieldsOf, hex32, list, name, natural, struct } from "./codec/field
 import { MAX_BODY_BYTES, MAX_LOG_WINDOW } from "./messages/limits.ts";
 import { startWriting } from "./codec/writer.ts";
 
-/** How the limits are written; their order never changes. */
+/** How the limits are encoded. Their order must never change. */
 const LIMITS: FieldsOf<Limits> = {
   maxRequestBytes: natural,
   maxRequestOperations: natural,
@@ -28,7 +28,7 @@ const LIMITS: FieldsOf<Limits> = {
   maxClockSkewMs: natural,
 };
 
-/** How a genesis is written; the order never changes. */
+/** How a genesis is encoded. The order of its fields must never change. */
 const GENESIS: FieldsOf<Genesis> = {
   name: name(64),
   replicas: list(struct<Member>({ name: name(32), publicKey: hex32 }), () => Infinity),
@@ -38,20 +38,20 @@ const GENESIS: FieldsOf<Genesis> = {
   limits: struct(LIMITS),
 };
 
-/** Room that a batch needs beside its requests, and a frame beside its batch, bytes. */
+/** The most that a batch takes beside its requests, and a frame beside its batch, bytes. */
 const ENVELOPE_BYTES = 1024;
-/** A signed vote in a certificate takes at most this: 64 bytes of signature, 32 of digest, four numbers, heads. */
+/** The most that a signed vote takes in a certificate, bytes: a signature of 64, a digest of 32, four numbers, the heads of the items. */
 const SIGNED_VOTE_BYTES = 200;
-/** A result in a reply takes at most this beside its value. */
+/** The most that a result takes in a reply beside its value, bytes. */
 const RESULT_BYTES = 64;
-/** A refusal, and a rejection for want of room, fit in a result of this size. */
+/** The most that the value of a refusal takes, or of a rejection because the reply is full, bytes. */
 const REFUSAL_BYTES = 256;
-/** A state machine's rejection, of up to 1,024 characters, fits in a result of this size. */
+/** The most that a state machine's rejection takes, bytes: a text of up to 1,024 characters. */
 const MIN_RESULT_BYTES = 4096;
 
 /**
- * The canonical bytes of a genesis; their SHA-256 is the cluster id.
- * @throws {TypeError} or {@linkcode RangeError} if a field can't be encoded.
+ * The canonical bytes of a genesis. Their SHA-256 is the cluster id.
+ * @throws {TypeError} or {@linkcode RangeError} if a field cannot be encoded.
  */
 export function encodeGenesis(genesis: Genesis): Uint8Array<ArrayBuffer> {
   const writer = startWriting();
@@ -66,15 +66,15 @@ export function encodeGenesis(genesis: Genesis): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Checks a genesis that came as JSON, fields and their consistency. All fields are required: a default that changed
- * between releases would make another cluster of it.
- * @throws {TypeError} naming the field, what was expected and what came.
+ * Checks a genesis that was parsed from JSON: each field, and that the fields fit together. All fields are required: if a field had a
+ * default that changed between releases, the same file would stand for another cluster.
+ * @throws {TypeError} naming the field, the expected value and the value that came.
  */
 export function parseGenesis(json: unknown): Genesis {
   return parseGenesisAt(json, "genesis");
 }
 
-/** {@linkcode parseGenesis} of a part of something larger, at `field`. */
+/** The same as {@linkcode parseGenesis}, for a genesis that is a part of something larger. `field` is the path to it. */
 export function parseGenesisAt(json: unknown, field: string): Genesis {
   const object = checkObject(json, field, Object.keys(GENESIS));
   const genesis: Genesis = {
@@ -104,12 +104,14 @@ function parseMembers(json: unknown, field: string): readonly Member[] {
     };
   });
   if (members.length < 4 && members.length !== 1) {
-    throw new TypeError(`${field}: expected 4 or more members, or 1 for trying things out, got ${members.length}`);
+    throw new TypeError(`${field}: expected 4 or more members (or 1, for experiments), got ${members.length}`);
   }
   members.forEach(({ name, publicKey }, i) => {
     const earlier = members.slice(0, i);
-    if (earlier.some((m) => m.name === name)) fail(`${field}[${i}].name`, "a name of its own", name);
-    if (earlier.some((m) => m.publicKey === publicKey)) fail(`${field}[${i}].publicKey`, "a key of its own", publicKey);
+    if (earlier.some((m) => m.name === name)) fail(`${field}[${i}].name`, "a name that no other member has", name);
+    if (earlier.some((m) => m.publicKey === publicKey)) {
+      fail(`${field}[${i}].publicKey`, "a key that no other member has", publicKey);
+    }
   });
   return members;
 }
@@ -130,16 +132,16 @@ function checkLimits(limits: Limits, field: string): void {
     `${field}.nameIdleMs`,
     limits.nameIdleMs,
     MIN_NAME_IDLE_MS,
-    "so that a gateway's request can be ordered in time",
+    "the time in which a gateway's request can be ordered",
   );
   atLeast(`${field}.maxBatchBytes`, maxBatchBytes, maxRequestBytes + ENVELOPE_BYTES, "maxRequestBytes + 1 KiB");
   atMost(
     `${field}.maxBatchBytes`,
     maxBatchBytes,
     MAX_BODY_BYTES - ENVELOPE_BYTES - BUNDLE_OVERHEAD_BYTES,
-    "what fits in a body beside its pre-prepare",
+    "the room in a body beside the pre-prepare",
   );
-  atLeast(`${field}.maxResultBytes`, maxResultBytes, MIN_RESULT_BYTES, "room for every rejection");
+  atLeast(`${field}.maxResultBytes`, maxResultBytes, MIN_RESULT_BYTES, "the size of the longest rejection");
   atLeast(`${field}.maxSessionReplyBytes`, maxSessionReplyBytes, maxResultBytes, "maxResultBytes");
   const largestReply = maxSessionReplyBytes + maxResultBytes +
     maxRequestOperations * (RESULT_BYTES + REFUSAL_BYTES) + ENVELOPE_BYTES;
@@ -155,21 +157,21 @@ function checkLimits(limits: Limits, field: string): void {
 
 function checkWindow({ replicas, checkpointInterval: K, logWindow: L }: Genesis, field: string): void {
   atLeast(`${field}.logWindow`, L, 2 * K, "2 checkpointInterval");
-  atMost(`${field}.logWindow`, L, MAX_LOG_WINDOW, "the most that a status can tell of");
+  atMost(`${field}.logWindow`, L, MAX_LOG_WINDOW, "the numbers that one status can describe");
   if (L % K !== 0) fail(`${field}.logWindow`, `a multiple of checkpointInterval, ${K}`, L);
   const newView = largestNewViewBytes(replicas.length, L);
   if (newView > MAX_BODY_BYTES) {
     throw new TypeError(
-      `${field}.logWindow: expected one whose largest new-view with ${replicas.length} replicas takes at most ` +
-        `${MAX_BODY_BYTES} bytes, got ${L}, which may take ${newView}`,
+      `${field}.logWindow: expected a log window whose largest new-view with ${replicas.length} replicas takes at most ` +
+        `${MAX_BODY_BYTES} bytes, got ${L}, whose new-view may take ${newView}`,
     );
   }
 }
 
 /**
- * The most that a new-view of `n` replicas and log window `L` can take, bytes: a quorum of view-changes, each with its
- * stable checkpoint's certificate, the proof that it may leave, and for each number of the window a pre-prepare and quorum - 1 prepares; and a new
- * pre-prepare for each number (PBFT §4.4).
+ * The largest size of a new-view with `n` replicas and log window `L`, bytes (PBFT §4.4). It holds a quorum of view-changes and a new
+ * pre-prepare for each number of the window. Each view-change holds the certificate of its stable checkpoint, the suspicions that allow it
+ * to leave the view, and, for each number of the window, a pre-prepare and quorum - 1 prepares.
  */
 export function largestNewViewBytes(n: number, L: number): number {
   const q = quorum(n);
@@ -179,9 +181,9 @@ export function largestNewViewBytes(n: number, L: number): number {
 }
 
 function atLeast(field: string, value: number, min: number, why: string): void {
-  if (value < min) fail(field, `${min} (${why}) or more`, value);
+  if (value < min) fail(field, `at least ${min} (${why})`, value);
 }
 
 function atMost(field: string, value: number, max: number, why: string): void {
-  if (value > max) fail(field, `${max} (${why}) or less`, value);
+  if (value > max) fail(field, `at most ${max} (${why})`, value);
 }

@@ -1,5 +1,5 @@
 /**
- * Messages to exact bytes and back: strict, canonical, bounded. Works in Deno, Node and browsers.
+ * The wire format: messages to exact bytes and back. It is strict, canonical and bounded, and works in Deno, Node and browsers.
  * @module
  */
 export { type BatchContent, decodeBatch, encodeBatch } from "./messages/batch.ts";
@@ -20,7 +20,7 @@ export { decodeFrame, encodeFrame, type Frame, framed, frameKind } from "./messa
 export { encodeGenesis, largestNewViewBytes, parseGenesis } from "./genesis.ts";
 export { GrowingBuffer } from "./codec/growing_buffer.ts";
 export { fromHex, toHex } from "./codec/hex.ts";
-export { unheldNumber } from "./codec/json_numbers.ts";
+export { inexactNumber } from "./codec/json_numbers.ts";
 export {
   MAX_BLOBS,
   MAX_BODY_BYTES,

@@ -13,7 +13,7 @@ const genesis: Genesis = {
   limits: DEFAULT_LIMITS,
 };
 
-Deno.test("SHA-256 is the standard's on both sides", async () => {
+Deno.test("SHA-256 gives the standard's results on both sides", async () => {
   const ofAbc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
   assertEquals<string>(sha256(utf8("abc")), ofAbc);
   assertEquals<string>(await webSha256(utf8("abc")), ofAbc);

@@ -52,7 +52,7 @@ for (const [from, to, fromName, toName] of bothWays) {
   });
 }
 
-Deno.test("both sides sign alike, also messages larger than the scratch buffer", async () => {
+Deno.test("both sides make the same signatures, also for messages larger than the scratch buffer", async () => {
   const { privateKey } = generateKeyPair();
   const web = await createWebSigner(privateKey, cluster);
   const node = createSigner(privateKey, cluster);
@@ -81,7 +81,7 @@ for (const [name, side] of Object.entries(SIDES)) {
     }
   });
 
-  Deno.test(`${name}: a signature is good for its cluster, epoch, kind, bytes and key alone`, async () => {
+  Deno.test(`${name}: a signature is valid only for its cluster, epoch, kind, bytes and key`, async () => {
     const { privateKey, publicKey } = generateKeyPair();
     const signature = await (await side.signer(privateKey, cluster, 3)).sign("prepare", bytes);
     assertEquals(await side.verifier(cluster, 3).verify(publicKey, "prepare", bytes, signature), true);
@@ -140,7 +140,7 @@ for (const [name, side] of Object.entries(SIDES)) {
     }
   });
 
-  Deno.test(`${name}: keys of small order or in a second form verify nothing, though libraries differ`, async () => {
+  Deno.test(`${name}: keys of small order, or not canonical, verify nothing, though libraries differ`, async () => {
     const verifier = side.verifier(cluster);
     // R is the base point and S is 1: right for the key of order 1 and any message, for the others and some messages.
     const signature = fromHex("58" + "66".repeat(31) + "01" + "00".repeat(31));
@@ -163,7 +163,7 @@ for (const [name, side] of Object.entries(SIDES)) {
   });
 }
 
-Deno.test("a key in a second form is refused before the library is asked, since Node would take it", () => {
+Deno.test("a key that is not canonical is refused before the library is called, because Node would accept it", () => {
   for (const first of ["ed", "ee", "ff"]) {
     for (const last of ["7f", "ff"]) assertEquals(publicKeyBytes(first + "ff".repeat(30) + last), undefined);
   }
@@ -171,7 +171,7 @@ Deno.test("a key in a second form is refused before the library is asked, since 
   assertEquals(publicKeyBytes("ed" + "ff".repeat(29) + "fe7f")?.length, 32);
 });
 
-Deno.test("a signature's R of small order is wrong, even if the library would take it", async () => {
+Deno.test("a signature whose R has small order is wrong, even if the library would accept it", async () => {
   // Made with the seed of RFC 8032's test 1: R is the neutral element, S = h a mod l.
   const crafted = await craftWithNeutralR(RFC_SEED, RFC_PUBLIC_KEY, "request", bytes);
   assert(await rawVerify(RFC_PUBLIC_KEY, "request", crafted), "the library takes it: else this shows nothing");
@@ -179,7 +179,7 @@ Deno.test("a signature's R of small order is wrong, even if the library would ta
   assertFalse(await createWebVerifier(cluster).verify(RFC_PUBLIC_KEY, "request", bytes, crafted));
 });
 
-Deno.test("a cluster id or an epoch that is none is a caller's mistake", () => {
+Deno.test("an invalid cluster id or epoch throws", () => {
   assertThrows(() => createVerifier("ab" as Digest), TypeError, "expected 64 lower-case hex digits");
   assertThrows(() => createSigner(RFC_SEED, "ab" as Digest), TypeError, "expected 64 lower-case hex digits");
   assertThrows(() => createVerifier(cluster, -1), RangeError, "expected an integer from 0");

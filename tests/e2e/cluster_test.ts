@@ -313,7 +313,7 @@ Deno.test("a replica with wrong options says so in one clear line, and leaves no
       [{ key: `${folder}/nowhere` }, 1, /nowhere: No such file/],
       [{ key: folder }, 1, /^error: /],
       [{ name: "Zebra" }, 1, /expected one of Apple, Ball, Candy, Dog or its number, got "Zebra"/],
-      [{ cluster: replicaFiles(folder, "Apple").key }, 1, /expected a cluster file, which is JSON/],
+      [{ cluster: replicaFiles(folder, "Apple").key }, 1, /expected a cluster file in JSON/],
       [{ port: "" }, 2, /--port: expected a whole number from 0 to 65535, got ""/],
       [{ port: "0x50" }, 2, /--port: .*got "0x50"/],
       [{ port: "70000" }, 2, /--port: .*got "70000"/],

@@ -101,9 +101,9 @@ Deno.test("a growing buffer holds what came and no chunk, and says when chunks a
   const buffer = new GrowingBuffer();
   const large = new Uint8Array(40_000).fill(7);
   for (let i = 0; i < 260; i++) buffer.add(large.subarray(i, i + 1));
-  assertEquals([buffer.length, buffer.chunks, buffer.isCutTooSmall], [260, 260, false]);
+  assertEquals([buffer.length, buffer.chunks, buffer.hasTinyChunks], [260, 260, false]);
   for (let i = 0; i < 100; i++) buffer.add(large.subarray(i, i + 1));
-  assertEquals(buffer.isCutTooSmall, true);
+  assertEquals(buffer.hasTinyChunks, true);
   assertEquals(buffer.take(), new Uint8Array(360).fill(7));
   assert(buffer.take().buffer.byteLength <= 4 * 1024);
 });

@@ -55,7 +55,7 @@ Deno.test("a session of commands gives these results", () => {
   assertEquals(machine.size, 1);
 });
 
-Deno.test("counting stays exact, and refuses to leave the integers that are", () => {
+Deno.test("INCR is exact, and rejects a sum that is no safe integer", () => {
   const machine = running("SET max 9007199254740991", "SET min -9007199254740991");
   assertEquals(run(machine, "INCR max 0"), "9007199254740991");
   assertThrows(
@@ -77,7 +77,7 @@ Deno.test("counting stays exact, and refuses to leave the integers that are", ()
   }
 });
 
-Deno.test("keys come by code units, with the prefix, after a key", () => {
+Deno.test("KEYS lists keys by code units, with the prefix, after the given key", () => {
   const machine = running(...["b", "a", "B", "ab", "a\u{10000}", "a\uffff", "é", '""'].map((key) => `SET ${key} x`));
   const keys = (command: string) => JSON.parse(run(machine, command)).keys;
   assertEquals(keys("KEYS"), ["", "B", "a", "ab", "a\u{10000}", "a\uffff", "b", "é"]);
@@ -123,7 +123,7 @@ Deno.test("every result fits the default limit of results", () => {
   assertLess(MAX_KEYS_BYTES + 100, DEFAULT_LIMITS.maxResultBytes);
 });
 
-Deno.test("queries read and do nothing else", () => {
+Deno.test("queries only read", () => {
   const machine = running("SET name Ada");
   machine.takeChanges();
   assertEquals(ask(machine, "GET name"), '"Ada"');
@@ -135,7 +135,7 @@ Deno.test("queries read and do nothing else", () => {
   assertEquals([ask(machine, "GET name"), chunks(machine)], ['"Ada"', []]);
 });
 
-Deno.test("what is rejected leaves the state as it was", () => {
+Deno.test("a rejected operation leaves the state unchanged", () => {
   const machine = running("SET name Ada", "SET n 9007199254740991");
   machine.takeChanges();
   for (
@@ -156,7 +156,7 @@ Deno.test("what is rejected leaves the state as it was", () => {
   assertEquals(run(machine, "KEYS"), '{"keys":["n","name"],"truncated":false}');
 });
 
-Deno.test("a result is the caller's own: to write into it changes no later one", () => {
+Deno.test("a caller may write into a result without changing later results", () => {
   const machine = new KeyValue();
   machine.execute(utf8("SET a b")).fill(0);
   assertEquals(run(machine, "SET a b"), '"OK"');

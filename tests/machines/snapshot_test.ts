@@ -65,7 +65,7 @@ Deno.test("a snapshot comes in chunks of one size, and later only those that dif
   assertEquals(changes(slate()), {});
 });
 
-Deno.test("restored from all chunks, in any order, or from those that differ, it goes on from there", () => {
+Deno.test("a machine that is restored from all chunks, in any order, or from the changed ones continues from that state", () => {
   const machine = slate();
   machine.restore([["2", utf8("ij")], ["0", utf8("abcd")], ["1", utf8("efgh")]]);
   assertEquals([read(machine), changes(machine)], ["abcdefghij", {}]);
@@ -77,7 +77,7 @@ Deno.test("restored from all chunks, in any order, or from those that differ, it
   assertEquals([read(machine), changes(machine)], ["", {}]);
 });
 
-Deno.test("chunks that make no snapshot are refused, and the machine stays as it was", () => {
+Deno.test("chunks that form no snapshot are refused, and the machine stays unchanged", () => {
   const machine = slate("abcdef");
   machine.takeChanges();
   for (
@@ -92,7 +92,7 @@ Deno.test("chunks that make no snapshot are refused, and the machine stays as it
   assertEquals([read(machine), changes(machine)], ["abcdef", {}]);
 });
 
-Deno.test("bytes that were handed over may change afterwards", () => {
+Deno.test("bytes that were passed in or out may change afterwards", () => {
   const machine = slate("abcd");
   machine.takeChanges();
   write(machine, "abcX");
@@ -103,7 +103,7 @@ Deno.test("bytes that were handed over may change afterwards", () => {
   assertEquals([read(machine), changes(machine)], ["efgh", {}]);
 });
 
-Deno.test("without a query of its own it rejects queries, and a bad chunk size is a RangeError", () => {
+Deno.test("a machine without query() rejects queries, and an invalid chunk size is a RangeError", () => {
   const { version, execute, snapshot, restore } = new Slate();
   const machine = snapshotMachine({ version, execute, snapshot, restore });
   assertThrows(() => machine.query(utf8("")), OperationError, "query: slate/1 answers none");

@@ -35,7 +35,7 @@ for (
     ["PBFT_CLUSTER", undefined, "expected a value, got nothing"],
     ["PBFT_CLUSTER", "{", "JSON"],
     // V8 would show the first ten characters of what is no JSON.
-    ["PBFT_CLUSTER", "c0ffee".repeat(11), "JSON, got 66 characters of something else"],
+    ["PBFT_CLUSTER", "c0ffee".repeat(11), "JSON, got 66 characters that are not JSON"],
     ["PBFT_CLUSTER", "{}", "cluster.genesis"],
     ["PBFT_REPLICA", "Elk", `expected one of Apple, Ball, Candy, Dog or its number, got "Elk"`],
     ["PBFT_START", "fresh", 'expected new, resume or recover, got "fresh"'],

@@ -32,7 +32,7 @@ export function testStore(name: string, open: () => Promise<OpenStore>, options?
     assertEquals(await store.read([blobName(1)]), [null]);
   });
 
-  test("each commit makes the version grow by one, an empty one too", async ({ store }) => {
+  test("each commit increases the version by one, also an empty commit", async ({ store }) => {
     assertEquals(await store.commit(writes({ a: [1] }), 0), 1);
     assertEquals(await store.commit(writes({}), 1), 2);
     assertEquals(await store.commit(writes({ a: null }), 2), 3);
@@ -52,7 +52,7 @@ export function testStore(name: string, open: () => Promise<OpenStore>, options?
     assertEquals(await store.read([]), []);
   });
 
-  test("blobs are no records and records no blobs", async ({ store }) => {
+  test("records and blobs have separate names", async ({ store }) => {
     await store.commit(
       { records: new Map([[blobName(1), bytes([1])]]), blobs: new Map([[blobName(2), bytes([2])]]) },
       0,
@@ -151,7 +151,7 @@ export function testStore(name: string, open: () => Promise<OpenStore>, options?
     assertEquals(await store.commit(good, 1), 2);
   });
 
-  test("bytes that are changed after they went in, or after they came out, are not changed in the store", async ({ store }) => {
+  test("a change of bytes after they were written or read does not change the store", async ({ store }) => {
     const given = writes({ a: [1] }, { 1: [1] });
     await store.commit(given, 0);
     given.records.get("a")!.fill(7);
@@ -169,13 +169,13 @@ export function testStore(name: string, open: () => Promise<OpenStore>, options?
     assertEquals([loaded.version, [...loaded.records.keys()], [...loaded.records.get("a")!]], [1, ["a"], [1]]);
   });
 
-  test("an expected version that is none is a RangeError", async ({ store }) => {
+  test("an invalid expected version is a RangeError", async ({ store }) => {
     for (const expected of [-1, 0.5, NaN]) {
       await assertRejects(() => store.commit(writes({}), expected), RangeError, `got ${expected}`);
     }
   });
 
-  test("a closed store says so, and closing it again is nothing", async ({ store, reopen }) => {
+  test("a call on a closed store rejects, and a second close has no effect", async ({ store, reopen }) => {
     await store.commit(writes({ a: [1] }), 0);
     const other = await reopen();
     await store.close();

@@ -129,7 +129,7 @@ Deno.test("deno kv: a commit of several megabytes in small values is within the 
     assertEquals((await next.read([name(399)]))[0], new Uint8Array(60_870).fill(2));
   }));
 
-Deno.test("deno kv: who comes upon a commit that is half carried out finishes it", () =>
+Deno.test("deno kv: an instance that finds a commit half carried out finishes it", () =>
   withKv(async (kv) => {
     await new DenoKvStore(kv).commit(large(1), 0);
     const dying = strictKv(kv, {
@@ -160,7 +160,7 @@ Deno.test("deno kv: a large commit that loses changes nothing and leaves nothing
     assertEquals((await keys(kv)).filter((key) => key.startsWith("piece")).length, 19);
   }));
 
-Deno.test("deno kv: a commit whose outcome is not known is asked for, not made twice", () =>
+Deno.test("deno kv: a commit whose outcome is unknown is looked up, not made twice", () =>
   withKv(async (kv) => {
     let locked = 0;
     const store = new DenoKvStore(strictKv(kv, {
@@ -173,7 +173,7 @@ Deno.test("deno kv: a commit whose outcome is not known is asked for, not made t
     assertGreaterOrEqual(locked, 3);
   }));
 
-Deno.test("deno kv: another error of the database is the caller's to see", () =>
+Deno.test("deno kv: other errors of the database reach the caller", () =>
   withKv(async (kv) => {
     const store = new DenoKvStore(strictKv(kv, {
       before: () => {
@@ -183,7 +183,7 @@ Deno.test("deno kv: another error of the database is the caller's to see", () =>
     await assertRejects(() => store.commit({ records: new Map(), blobs: new Map() }, 0), TypeError, "disk I/O error");
   }));
 
-Deno.test("deno kv: replicas under two prefixes of one database don't meet", () =>
+Deno.test("deno kv: replicas with two prefixes in one database do not affect each other", () =>
   withKv(async (kv) => {
     const [apple, ball] = ["Apple", "Ball"].map((prefix) => new DenoKvStore(kv, { prefix: [prefix] }));
     await apple!.commit(large(1), 0);
@@ -200,7 +200,7 @@ Deno.test("deno kv: processes that race on one file lose no commit and make none
     await assertWhole(path, 120);
   }));
 
-Deno.test("deno kv: after kill -9 amid commits every acknowledged one is there, and none by half", () =>
+Deno.test("deno kv: after kill -9 during commits every acknowledged commit is there, and no commit in part", () =>
   inFolder(async (path) => {
     let acknowledged = 0;
     for (const enough of [3, 9, 14, 25]) {

@@ -7,7 +7,7 @@ testStore("memory", () => {
   return Promise.resolve({ store, reopen: () => Promise.resolve(store.reopen()), close: () => store.close() });
 });
 
-Deno.test("memory: a copy goes its own way", async () => {
+Deno.test("memory: a copy does not change with the original", async () => {
   const records = (value: number) => ({ records: new Map([["a", Uint8Array.of(value)]]), blobs: new Map() });
   const store = new MemoryStore();
   await store.commit(records(1), 0);

@@ -132,11 +132,11 @@ Deno.test("a key that is too long for the database is refused as a limit, and no
   const store = new DenoKvStore(new SimulatedKv(new KvContents()));
   const records = new Map([["a", none], ["k".repeat(2_100), none]]);
   const error = await assertRejects(() => store.commit({ records, blobs: new Map() }, 0), StoreLimitError);
-  assertStringIncludes(error.message, "expected 2048 at most");
+  assertStringIncludes(error.message, "key: expected at most 2048 bytes");
   assertEquals(await store.load(), { version: 0, records: new Map() });
 });
 
-Deno.test("what a database refuses as too large, whatever its limits are, is a StoreLimitError", async () => {
+Deno.test("a write that the database refuses as too large is a StoreLimitError, whatever the limit is", async () => {
   const kv = await Deno.openKv(":memory:");
   const strict = strictKv(kv, {
     before() {
@@ -165,7 +165,7 @@ Deno.test("Durable Object: rows stay within the limit whatever a value's size, a
   assertEquals([after, kept.has("b")], [version, false]);
 });
 
-Deno.test("the object that stands in for Cloudflare's refuses a row, a statement and parameters that are too many", () => {
+Deno.test("the stand-in for a Durable Object refuses too large a row or statement and too many parameters", () => {
   const { sql } = simulatedObjectStorage();
   sql.exec("CREATE TABLE t (k TEXT, v BLOB)");
   const insert = (bytes: number) => sql.exec("INSERT INTO t VALUES (?, ?)", "k", new Uint8Array(bytes - 1));

@@ -27,7 +27,7 @@ for (const format of Array.from(Deno.readDirSync(RELEASED)).filter(({ isDirector
   const kept: Kept = JSON.parse(Deno.readTextFileSync(`${folder}/stores.json`));
   const cluster = parseClusterFile(kept.cluster);
   for (const { name, path, privateKey } of kept.members) {
-    Deno.test(`a store of format ${format.name} (${path}) opens, with all that its replica had done`, async () => {
+    Deno.test(`a store of format ${format.name} (${path}) opens, with everything that its replica had stored`, async () => {
       const copy = `${await Deno.makeTempDir()}/${path}`;
       await Deno.copyFile(`${folder}/${path}`, copy);
       const isKv = path.endsWith(".kv");
@@ -56,7 +56,7 @@ for (const format of Array.from(Deno.readDirSync(RELEASED)).filter(({ isDirector
   }
 }
 
-Deno.test("a store of a newer format is refused in one line, by a restart and by a recovery, and left as it was", async () => {
+Deno.test("a store of a newer format is refused in one line, by a restart and by a recovery, and left unchanged", async () => {
   const cluster = await Cluster.open();
   const vouched = cluster.node(0).vouch([{ name: "ada", timestamp: 1, operation: utf8("INCR n") }]);
   await cluster.timer.advance(400);

@@ -22,7 +22,7 @@ function aWhile(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 120));
 }
 
-Deno.test("sqlite: while another process holds the lock the loop goes on, and the commit is made when the lock is free", () =>
+Deno.test("sqlite: while another process holds the lock the event loop is not blocked, and the commit follows when the lock is free", () =>
   inFolder(async (path) => {
     const store = await SqliteStore.open(path);
     const holder = new DatabaseSync(path);
@@ -43,7 +43,7 @@ Deno.test("sqlite: while another process holds the lock the loop goes on, and th
     await store.close();
   }));
 
-Deno.test("sqlite: a lock that is not given up is an error that says so, and an instance that is opened meanwhile waits too", () =>
+Deno.test("sqlite: a lock that is never released gives an error that says so, and opening another instance waits too", () =>
   inFolder(async (path) => {
     const store = await SqliteStore.open(path);
     const holder = new DatabaseSync(path);
@@ -70,7 +70,7 @@ for (
     "has lost its log": (path: string) => Deno.remove(`${path}-wal`),
   })
 ) {
-  Deno.test(`sqlite: a file that ${what} takes no commit any more, and it is noticed without one`, () =>
+  Deno.test(`sqlite: a file that ${what} accepts no more commits, and a check notices it without a commit`, () =>
     inFolder(async (path) => {
       const store = await SqliteStore.open(path);
       await store.commit(writes(1), 0);
@@ -85,7 +85,7 @@ for (
     }));
 }
 
-Deno.test("sqlite: a damaged file is refused with the repair, and put aside for a start that is to recover", () =>
+Deno.test("sqlite: the error for a damaged file names the repair, and a recovering start renames the file", () =>
   inFolder(async (path, folder) => {
     const store = await SqliteStore.open(path);
     for (let i = 0; i < 50; i++) {
@@ -107,7 +107,7 @@ Deno.test("sqlite: a damaged file is refused with the repair, and put aside for 
     assertEquals(await Deno.readFile(`${path}.damaged-1`), bytes);
   }));
 
-Deno.test("sqlite: a file of a newer schema is left as it was, byte for byte", () =>
+Deno.test("sqlite: a file of a newer schema is left unchanged, byte for byte", () =>
   inFolder(async (path) => {
     await (await SqliteStore.open(path)).close();
     const newer = new DatabaseSync(path);
@@ -116,7 +116,7 @@ Deno.test("sqlite: a file of a newer schema is left as it was, byte for byte", (
     const before = await Deno.readFile(path);
     for (const setsAside of [false, true]) {
       const { message } = await assertRejects(() => SqliteStore.open(path, { setsAside }), StoreOpenError);
-      assertStringIncludes(message, "it was written by a newer version of @pbft/edge");
+      assertStringIncludes(message, "a newer version of @pbft/edge wrote it");
     }
     assertEquals(await Deno.readFile(path), before);
   }));

@@ -49,7 +49,7 @@ Deno.test("sqlite: a file is durable at each commit, in WAL mode, and says whose
     database.close();
   }));
 
-Deno.test("sqlite: after kill -9 amid commits every acknowledged one is there, and none by half", () =>
+Deno.test("sqlite: after kill -9 during commits every acknowledged commit is there, and no commit in part", () =>
   inFolder(async (folder) => {
     const path = `${folder}/replica.db`;
     let acknowledged = 0;
@@ -109,7 +109,7 @@ Deno.test("sqlite: instances that open one new file at the same moment all succe
     assertEquals(errors, [[], []]);
   }));
 
-Deno.test("sqlite: a path that can't be a store is refused in one line that says why", () =>
+Deno.test("sqlite: a path that cannot be a store is refused with the reason in one line", () =>
   inFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/text`, "this is no database ".repeat(100));
     await Deno.mkdir(`${folder}/folder`);
@@ -121,7 +121,7 @@ Deno.test("sqlite: a path that can't be a store is refused in one line that says
     newer.close();
     for (
       const [path, why] of [
-        [`${folder}/missing/replica.db`, "its folder must exist"],
+        [`${folder}/missing/replica.db`, "the folder must exist"],
         [`${folder}/folder`, "expected a file, got a folder"],
         [`${folder}/text`, "it is not a SQLite database"],
         [`${folder}/other`, "it is the database of another application"],
@@ -156,7 +156,7 @@ Deno.test("sqlite: a folder that can only be read is refused", () =>
     );
   }));
 
-Deno.test("sqlite: a runtime without node:sqlite is told what has it", async () => {
+Deno.test("sqlite: in a runtime without node:sqlite the error names the runtimes that have it", async () => {
   const message = "this runtime has no node:sqlite; Deno 2.2, Node 22.13 and later have it";
   await assertRejects(() => openFile("unused", () => Promise.reject(new TypeError("none"))), StoreOpenError, message);
 });

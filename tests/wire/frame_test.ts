@@ -8,7 +8,7 @@ const apart = ({ message, bytes, signature }: Signed): Signed => {
 };
 
 for (const kind of ALL_KINDS) {
-  Deno.test(`a ${kind} that is in a frame is not put into another one`, () => {
+  Deno.test(`a ${kind} that lies in a frame is not copied into another one`, () => {
     const random = new Random(7);
     for (let i = 0; i < 200; i++) {
       const signed = apart(random.signed(kind));
@@ -25,7 +25,7 @@ for (const kind of ALL_KINDS) {
   });
 }
 
-Deno.test("a message that only looks as if it were in a frame gets one of its own", () => {
+Deno.test("a message that only seems to lie in a frame is copied into a new one", () => {
   const signed = apart(new Random(8).signed("commit"));
   const right = encodeFrame(signed);
   for (let at = 0; at < right.length; at++) {
@@ -41,7 +41,7 @@ Deno.test("a message that only looks as if it were in a frame gets one of its ow
   }
 });
 
-Deno.test("a small message out of something large gets a frame of its own, which doesn't keep that", () => {
+Deno.test("a small message in a large buffer is copied into a new frame, so that the buffer is not kept", () => {
   const frame = encodeFrame(apart(new Random(9).signed("commit")));
   const large = new Uint8Array(1024 * 1024);
   large.set(frame, 1000);
@@ -50,7 +50,7 @@ Deno.test("a small message out of something large gets a frame of its own, which
   assert(again.buffer.byteLength <= 16 * 1024);
 });
 
-Deno.test("what was encoded is never written over by what is encoded later, at any size", () => {
+Deno.test("encoded bytes are never overwritten by later encodings, at any size", () => {
   const random = new Random(10);
   const made: { readonly frame: Uint8Array; readonly copy: Uint8Array }[] = [];
   for (let i = 0; i < 3000; i++) {

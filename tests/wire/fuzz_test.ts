@@ -36,7 +36,7 @@ function attempt<T>(decode: () => T, mutant: Uint8Array): T | undefined {
   }
 }
 
-Deno.test("of 100,000 damaged frames each is refused or has a wrong signature, and none has a second form", () => {
+Deno.test("each of 100,000 damaged frames is refused or has a wrong signature, and none has a second form", () => {
   const random = new Random(10);
   const keys = generateKeyPair();
   const signer = createSigner(keys.privateKey, cluster);
@@ -70,7 +70,7 @@ Deno.test("of 100,000 damaged frames each is refused or has a wrong signature, a
   assert(decoded > FRAMES / 20, `only ${decoded} mutants got as far as the signature: the test is too easy`);
 });
 
-Deno.test("damaged batches are refused, or are the one form of what they hold", () => {
+Deno.test("a damaged batch is refused, or is the one form of its content", () => {
   const random = new Random(11);
   const corpus = Array.from(
     { length: 30 },
@@ -85,7 +85,7 @@ Deno.test("damaged batches are refused, or are the one form of what they hold", 
   }
 });
 
-Deno.test("damaged bundles are refused, or are the one form of what they hold", () => {
+Deno.test("a damaged bundle is refused, or is the one form of its content", () => {
   const random = new Random(12);
   const kind = () => random.of<MessageKind>(["prepare", "commit", "status"]);
   const corpus = Array.from(
@@ -99,7 +99,7 @@ Deno.test("damaged bundles are refused, or are the one form of what they hold", 
   }
 });
 
-Deno.test("damaged values unpack exactly if cborg finds them to be canonical and of our few types", () => {
+Deno.test("a damaged value unpacks exactly if cborg finds it canonical and of the few types in use", () => {
   const random = new Random(13);
   const corpus = Array.from({ length: 200 }, () => pack(random.plain(3)));
   for (let i = 0; i < OTHERS; i++) {

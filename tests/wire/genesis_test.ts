@@ -54,12 +54,12 @@ const BAD: readonly (readonly [what: string, json: unknown, message: string])[] 
   [
     "three members",
     genesisJson({ replicas: (genesisJson().replicas as unknown[]).slice(1) }),
-    "genesis.replicas: expected 4 or more members, or 1 for trying things out, got 3",
+    "genesis.replicas: expected 4 or more members (or 1, for experiments), got 3",
   ],
   [
     "no members",
     genesisJson({ replicas: [] }),
-    "genesis.replicas: expected 4 or more members, or 1 for trying things out, got 0",
+    "genesis.replicas: expected 4 or more members (or 1, for experiments), got 0",
   ],
   ["members that are no list", genesisJson({ replicas: {} }), "genesis.replicas: expected an array, got an object"],
   [
@@ -75,12 +75,12 @@ const BAD: readonly (readonly [what: string, json: unknown, message: string])[] 
   [
     "a name twice",
     withMember({ name: "Ball", publicKey: key }),
-    'genesis.replicas[3].name: expected a name of its own, got "Ball"',
+    'genesis.replicas[3].name: expected a name that no other member has, got "Ball"',
   ],
   [
     "a key twice",
     withMember({ name: "Dog", publicKey: "1a".repeat(32) }),
-    'genesis.replicas[3].publicKey: expected a key of its own, got "1a1a',
+    'genesis.replicas[3].publicKey: expected a key that no other member has, got "1a1a',
   ],
   [
     "an upper-case key",
@@ -95,14 +95,14 @@ const BAD: readonly (readonly [what: string, json: unknown, message: string])[] 
   [
     "K of 0",
     genesisJson({ checkpointInterval: 0 }),
-    "genesis.checkpointInterval: expected an integer from 1 on, got 0",
+    "genesis.checkpointInterval: expected an integer of at least 1, got 0",
   ],
   [
     "K of a half",
     genesisJson({ checkpointInterval: 0.5 }),
-    "genesis.checkpointInterval: expected an integer from 1 on, got 0.5",
+    "genesis.checkpointInterval: expected an integer of at least 1, got 0.5",
   ],
-  ["L of K", genesisJson({ logWindow: 64 }), "genesis.logWindow: expected 128 (2 checkpointInterval) or more, got 64"],
+  ["L of K", genesisJson({ logWindow: 64 }), "genesis.logWindow: expected at least 128 (2 checkpointInterval), got 64"],
   [
     "L that is no multiple of K",
     genesisJson({ logWindow: 130 }),
@@ -111,7 +111,7 @@ const BAD: readonly (readonly [what: string, json: unknown, message: string])[] 
   [
     "L whose new-view is too large",
     genesisJson({ logWindow: 64 * 100 }),
-    "genesis.logWindow: expected one whose largest new-view with 4 replicas takes at most 8388608 bytes, got 6400, which may take",
+    "genesis.logWindow: expected a log window whose largest new-view with 4 replicas takes at most 8388608 bytes, got 6400, whose new-view may take",
   ],
   [
     "a state machine without a name",
@@ -121,43 +121,43 @@ const BAD: readonly (readonly [what: string, json: unknown, message: string])[] 
   [
     "a missing limit",
     genesisJson({ limits: { ...DEFAULT_LIMITS, maxNames: undefined } }),
-    "genesis.limits.maxNames: expected an integer from 1 on, got undefined",
+    "genesis.limits.maxNames: expected an integer of at least 1, got undefined",
   ],
   ["an unknown limit", withLimits({ maxFoo: 1 }), "genesis.limits: expected only maxRequestBytes"],
   [
     "a limit of 0",
     withLimits({ sessionWindow: 0 }),
-    "genesis.limits.sessionWindow: expected an integer from 1 on, got 0",
+    "genesis.limits.sessionWindow: expected an integer of at least 1, got 0",
   ],
   [
     "a limit as text",
     withLimits({ sessionWindow: "64" }),
-    'genesis.limits.sessionWindow: expected an integer from 1 on, got "64"',
+    'genesis.limits.sessionWindow: expected an integer of at least 1, got "64"',
   ],
   [
     "a batch that is too small for a request",
     withLimits({ maxBatchBytes: 512 * 1024 + 1023 }),
-    "genesis.limits.maxBatchBytes: expected 525312 (maxRequestBytes + 1 KiB) or more, got 525311",
+    "genesis.limits.maxBatchBytes: expected at least 525312 (maxRequestBytes + 1 KiB), got 525311",
   ],
   [
     "a batch that is too large for a body",
     withLimits({ maxBatchBytes: MAX_BODY_BYTES }),
-    "genesis.limits.maxBatchBytes: expected 8387520 (what fits in a body beside its pre-prepare) or less",
+    "genesis.limits.maxBatchBytes: expected at most 8387520 (the room in a body beside the pre-prepare)",
   ],
   [
     "names that are forgotten before a request can be ordered",
     withLimits({ nameIdleMs: 999 }),
-    "genesis.limits.nameIdleMs: expected 1000 (so that a gateway's request can be ordered in time) or more, got 999",
+    "genesis.limits.nameIdleMs: expected at least 1000 (the time in which a gateway's request can be ordered), got 999",
   ],
   [
     "results too small for a rejection",
     withLimits({ maxResultBytes: 4095 }),
-    "genesis.limits.maxResultBytes: expected 4096 (room for every rejection) or more, got 4095",
+    "genesis.limits.maxResultBytes: expected at least 4096 (the size of the longest rejection), got 4095",
   ],
   [
     "sessions that can't store one result",
     withLimits({ maxSessionReplyBytes: 65535 }),
-    "genesis.limits.maxSessionReplyBytes: expected 65536 (maxResultBytes) or more, got 65535",
+    "genesis.limits.maxSessionReplyBytes: expected at least 65536 (maxResultBytes), got 65535",
   ],
   [
     "a reply that is too large for a body",
@@ -172,7 +172,7 @@ for (const [what, json, message] of BAD) {
   });
 }
 
-Deno.test("a good genesis is taken as it is, of one, four or more members", () => {
+Deno.test("a valid genesis is accepted unchanged, with one, four or more members", () => {
   assertEquals<unknown>(parseGenesis(genesisJson()), genesisJson());
   const [first] = genesisJson().replicas as unknown[];
   assertEquals(parseGenesis(genesisJson({ replicas: [first] })).replicas.length, 1);
@@ -180,7 +180,7 @@ Deno.test("a good genesis is taken as it is, of one, four or more members", () =
   assertEquals(parseGenesis(genesisJson({ replicas: seven })).replicas.length, 7);
 });
 
-Deno.test("every field of a genesis is in its bytes, so that each makes another cluster", () => {
+Deno.test("every field of a genesis is in its bytes, so a change of any field makes another cluster", () => {
   const genesis = parseGenesis(genesisJson());
   const member = genesis.replicas[0]!;
   const rest = genesis.replicas.slice(1);
@@ -233,7 +233,11 @@ const BAD_CLUSTERS: readonly (readonly [what: string, json: unknown, message: st
   ["text", "cluster", 'cluster: expected an object, got "cluster"'],
   ["no URLs", { genesis: genesisJson() }, "cluster.urls: expected a value, got none"],
   ["an unknown field", clusterJson({ more: 1 }), 'cluster: expected only genesis, urls, got "more"'],
-  ["a bad genesis", clusterJson({ genesis: genesisJson({ logWindow: 1 }) }), "cluster.genesis.logWindow: expected 128"],
+  [
+    "a bad genesis",
+    clusterJson({ genesis: genesisJson({ logWindow: 1 }) }),
+    "cluster.genesis.logWindow: expected at least 128",
+  ],
   ["a member without a URL", clusterJson({ urls: {} }), "cluster.urls.Apple: expected a value, got none"],
   ["a URL of nobody's", clusterJson({ urls: { ...clusterJson().urls as Json, Eve: "http://e" } }), 'got "Eve"'],
   ["a URL that is none", withUrl("127.0.0.1:1114"), anUrl + '"127.0.0.1:1114"'],
@@ -241,7 +245,11 @@ const BAD_CLUSTERS: readonly (readonly [what: string, json: unknown, message: st
   ["a URL of a file", withUrl("file:///dog"), anUrl],
   ["a URL with a password", withUrl("http://a:b@dog"), anUrl],
   ["a URL with a query", withUrl("http://dog/?a=b"), anUrl],
-  ["a URL twice", withUrl("http://127.0.0.1:1111/"), "cluster.urls.Dog: expected another URL than Apple's, got"],
+  [
+    "a URL twice",
+    withUrl("http://127.0.0.1:1111/"),
+    "cluster.urls.Dog: expected a URL that no other member has (Apple has it), got",
+  ],
 ];
 
 for (const [what, json, message] of BAD_CLUSTERS) {
@@ -250,11 +258,11 @@ for (const [what, json, message] of BAD_CLUSTERS) {
   });
 }
 
-Deno.test("a good cluster file is taken as it is", () => {
+Deno.test("a valid cluster file is accepted unchanged", () => {
   assertEquals<unknown>(parseClusterFile(clusterJson()), clusterJson());
 });
 
-Deno.test("a member may have a name that JavaScript objects have a meaning for", () => {
+Deno.test("a member may have a name that is special in JavaScript objects", () => {
   const members = ["__proto__", "constructor", "toString", "Dog"];
   const json = JSON.stringify({
     genesis: genesisJson({ replicas: members.map((name, i) => ({ name, publicKey: `${i}a`.repeat(32) })) }),
@@ -266,8 +274,8 @@ Deno.test("a member may have a name that JavaScript objects have a meaning for",
   assertThrows(() => parseClusterFile(without), TypeError, "cluster.urls.constructor: expected a value, got none");
 });
 
-Deno.test("a cluster file's text may have a byte order mark before it, and only one", () => {
+Deno.test("a cluster file's text may begin with a byte order mark, but only one", () => {
   const text = JSON.stringify(withUrl("http://127.0.0.1:2004"));
   assertEquals(parseClusterText(`\ufeff${text}`), parseClusterText(text));
-  assertThrows(() => parseClusterText(`\ufeff\ufeff${text}`), TypeError, "expected a cluster file, which is JSON");
+  assertThrows(() => parseClusterText(`\ufeff\ufeff${text}`), TypeError, "expected a cluster file in JSON");
 });

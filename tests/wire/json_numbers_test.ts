@@ -1,19 +1,19 @@
 import { assertEquals } from "@std/assert";
-import { unheldNumber } from "../../src/wire/mod.ts";
+import { inexactNumber } from "../../src/wire/mod.ts";
 
-Deno.test("numbers that JavaScript rounds are found, wherever they stand", () => {
+Deno.test("numbers that JavaScript rounds are found at any place", () => {
   for (
     const literal of ["9007199254740993", "-9007199254740993", "1e400", "-1e400", "1e-400", "0.12345678901234567890"]
   ) {
     for (const text of [literal, `[${literal}]`, `{"a":[1,{"b":${literal}}]}`, ` [ "x" , ${literal} ] `]) {
-      assertEquals(unheldNumber(text), literal, text);
+      assertEquals(inexactNumber(text), literal, text);
     }
   }
-  assertEquals(unheldNumber("12345678901234567890123"), "12345678901234567890123");
-  assertEquals(unheldNumber('["1e400",1e400]'), "1e400");
+  assertEquals(inexactNumber("12345678901234567890123"), "12345678901234567890123");
+  assertEquals(inexactNumber('["1e400",1e400]'), "1e400");
 });
 
-Deno.test("numbers that it holds are not, in whatever way they are written", () => {
+Deno.test("numbers that JavaScript represents exactly are not found, however they are written", () => {
   const texts = [
     "0",
     "-0",
@@ -27,9 +27,9 @@ Deno.test("numbers that it holds are not, in whatever way they are written", () 
     "1e21",
     "100e-2",
   ];
-  for (const text of texts) assertEquals(unheldNumber(text), undefined, text);
+  for (const text of texts) assertEquals(inexactNumber(text), undefined, text);
   for (const text of ["1.7976931348623157e308", "5e-324", "1180591620717411303424", "123456789012345680000"]) {
-    assertEquals(unheldNumber(text), undefined, text);
+    assertEquals(inexactNumber(text), undefined, text);
   }
   for (
     const text of [
@@ -40,15 +40,15 @@ Deno.test("numbers that it holds are not, in whatever way they are written", () 
       '"😀1e400"',
     ]
   ) {
-    assertEquals(unheldNumber(text), undefined, text);
+    assertEquals(inexactNumber(text), undefined, text);
   }
 });
 
-Deno.test("whatever JavaScript itself writes is held", () => {
+Deno.test("every number that JavaScript writes is exact", () => {
   let seed = 7;
   const random = () => (seed = Math.imul(seed, 1_103_515_245) + 12_345 >>> 0) / 2 ** 32;
   for (let i = 0; i < 20_000; i++) {
     const value = (random() - 0.5) * 10 ** Math.floor(random() * 600 - 300);
-    assertEquals(unheldNumber(JSON.stringify([value, Math.round(value)])), undefined, String(value));
+    assertEquals(inexactNumber(JSON.stringify([value, Math.round(value)])), undefined, String(value));
   }
 });

@@ -20,7 +20,7 @@ import { ALL_KINDS, Random } from "./random_messages.ts";
 const CASES = 400;
 
 for (const kind of ALL_KINDS) {
-  Deno.test(`a ${kind} comes out of its frame as it went in`, () => {
+  Deno.test(`a ${kind} is the same after its frame is encoded and decoded`, () => {
     const random = new Random(1);
     for (let i = 0; i < CASES; i++) {
       const signed = random.signed(kind);
@@ -51,7 +51,7 @@ Deno.test("a vote is the array of its replica, view, sequence number and digest"
   assertEquals(oracleEncode([vote.replica, vote.view, vote.sequence, fromHex(vote.digest)]), bytes);
 });
 
-Deno.test("a batch comes out as it went in, with the requests' exact bytes and signatures", () => {
+Deno.test("a batch is the same after it is encoded and decoded, with the requests' exact bytes and signatures", () => {
   const random = new Random(4);
   for (let i = 0; i < CASES; i++) {
     const timestamp = random.natural() as Millis;
@@ -67,7 +67,7 @@ Deno.test("a batch without requests is a null request", () => {
   assertEquals(decodeBatch(bytes, DEFAULT_LIMITS), { timestamp: 7 as Millis, requests: [] });
 });
 
-Deno.test("a bundle comes out as it went in", () => {
+Deno.test("a bundle is the same after it is encoded and decoded", () => {
   const random = new Random(5);
   for (let i = 0; i < CASES; i++) {
     const cluster = random.hex32() as Digest;
@@ -89,7 +89,7 @@ Deno.test("a bundle's frames and a blob are copies, so that keeping one doesn't 
   assertEquals(message.blobs.map((blob) => blob.buffer.byteLength), [10, 1000]);
 });
 
-Deno.test("what is packed is what cborg writes, and unpacks to an equal value", () => {
+Deno.test("packed bytes are those that cborg writes, and unpack to an equal value", () => {
   const random = new Random(7);
   for (let i = 0; i < 2000; i++) {
     const value = random.plain();

@@ -154,7 +154,7 @@ const BAD_FRAMES: readonly (readonly [what: string, frame: Uint8Array, message: 
   [
     "a batch beside a prepare",
     frameOf(PREPARE, prepareBytes, signature, signature),
-    "frame: expected 3 items in a prepare, got a batch beside it",
+    "frame: expected 3 items in the frame of a prepare, got 4 items, the last a batch",
   ],
   [
     "a batch that is none",
@@ -187,7 +187,7 @@ function frameOfMessage(message: Message): Uint8Array {
   return encodeFrame({ message, bytes: encodeMessage(message), signature });
 }
 
-Deno.test("what is over a limit is refused as too large", () => {
+Deno.test("input over a limit is refused as too large", () => {
   const frame = frameOfMessage(request);
   const bytes = encodeMessage(request).length;
   assertEquals(messageOf(() => decodeFrame(frame, { maxRequestBytes: bytes })), "accepted");
@@ -209,20 +209,20 @@ Deno.test("what is over a limit is refused as too large", () => {
   );
 });
 
-Deno.test("a request opens a session or has operations, not both, not neither", () => {
+Deno.test("a request either opens a session or has operations", () => {
   const items = (session: number, operations: Uint8Array[]) =>
     frameOf(1, oracleEncode([digestBytes, session, 1, 1, operations]), signature);
   assertEquals(messageOf(() => decodeFrame(items(0, []))), "accepted");
   assertEquals(messageOf(() => decodeFrame(items(1, [digestBytes]))), "accepted");
   assertEquals(
     messageOf(() => decodeFrame(items(0, [digestBytes]))),
-    "frame.request: expected no operations where a session is opened, got 1",
+    "frame.request: expected no operations in a request that opens a session, got 1",
   );
   assertEquals(messageOf(() => decodeFrame(items(9, []))), "frame.request: expected operations in session 9, got none");
   assertThrows(
     () => encodeMessage({ ...request, session: 0 }),
     TypeError,
-    "request: expected no operations where a session is opened, got 3",
+    "request: expected no operations in a request that opens a session, got 3",
   );
 });
 
@@ -234,7 +234,7 @@ Deno.test("a gateway request has operations, and names of 1 to 128 bytes of UTF-
   assertEquals(messageOf(() => decodeFrame(named())), "frame.gateway-request: expected operations, got none");
   assertEquals(
     messageOf(() => decodeFrame(named(good, ["", 1, digestBytes]))),
-    `${at}: expected a text of 1 to 128 bytes, got an empty one`,
+    `${at}: expected a text of 1 to 128 bytes, got an empty text`,
   );
   assertEquals(
     messageOf(() => decodeFrame(named(good, ["ü".repeat(65), 1, digestBytes]))),
@@ -260,12 +260,12 @@ Deno.test("a byte order mark is a character like others", () => {
   for (const text of ["\ufeff", "\ufeffmark", "\ufeff".repeat(30)]) assertEquals(unpack(pack(text)), text);
 });
 
-Deno.test("a stage or status that is none is refused", () => {
+Deno.test("an unknown stage or status is refused", () => {
   const status = frameOf(8, oracleEncode([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, [0, 4]]), signature);
   assertEquals(messageOf(() => decodeFrame(status)), "frame.status.stages[1]: expected a number below 4, got 4");
 });
 
-Deno.test("lengths that lie are found out before anything is read or allocated", () => {
+Deno.test("false lengths are found before anything is read or allocated", () => {
   const operations = `8558${"20"}${digest}010101 9b001fffffffffffff`.replaceAll(" ", "");
   assertEquals(
     messageOf(() => decodeFrame(frameOf(1, fromHex(operations), signature))),
@@ -299,7 +299,7 @@ Deno.test("no more than 2^20 values are packed or unpacked", () => {
   assertThrows(() => pack(Array(count).fill(0)), RangeError, "expected at most 1048576 values");
 });
 
-Deno.test("what can't be packed is a caller's mistake", () => {
+Deno.test("packing a value that is not plain throws", () => {
   for (const value of [-1, 1.5, NaN, 2 ** 53]) assertThrows(() => pack([value]), RangeError, "expected an integer");
   for (const value of [null, undefined, true, {}, 1n]) {
     assertThrows(() => pack([value] as never), TypeError, "value: expected a number, text, byte string or list");
@@ -307,7 +307,7 @@ Deno.test("what can't be packed is a caller's mistake", () => {
   assertThrows(() => pack("\ud800"), TypeError, "value: expected well-formed text, got a lone surrogate");
 });
 
-Deno.test("what can't be encoded is a caller's mistake, and the error names the field", () => {
+Deno.test("encoding an invalid message throws, and the error names the field", () => {
   const commit = {
     kind: "commit",
     replica: 1 as ReplicaId,
@@ -334,7 +334,7 @@ Deno.test("what can't be encoded is a caller's mistake, and the error names the 
   assertThrows(() => encodeFrame({ ...signed, signature: digestBytes }), TypeError, "signature: expected 64 bytes");
 });
 
-Deno.test("an error never repeats much of what came", () => {
+Deno.test("an error repeats only the start of a long received value", () => {
   const error = new DecodeError("field", "less", "x".repeat(1_000_000));
   assert(error.message.length < 200);
 });
@@ -394,7 +394,7 @@ Deno.test("a bundle of another version, of too many frames, or cut short is refu
   );
 });
 
-Deno.test("the kind of what is no frame is unknown", () => {
+Deno.test("bytes that are no frame have an unknown kind", () => {
   for (const hex of ["", "83", "8300", "8317", "8218", "a304", "831804"]) {
     assertEquals(frameKind(fromHex(hex)), "unknown");
   }

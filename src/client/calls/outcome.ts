@@ -3,7 +3,7 @@
  * @module
  */
 import type { SequenceNumber } from "../../core/messages/ids.ts";
-import { unheldNumber } from "../../wire/mod.ts";
+import { inexactNumber } from "../../wire/mod.ts";
 import type { Receipt } from "../proofs/receipt.ts";
 
 /** The result of one executed operation, on which f + 1 replicas agree. */
@@ -42,7 +42,7 @@ export function jsonOf<T>(value: Uint8Array): T {
   } catch {
     throw new TypeError("the state machine's answer is not JSON: use submit(), or queryBytes(), and read its value");
   }
-  const unheld = unheldNumber(text);
+  const unheld = inexactNumber(text);
   if (unheld === undefined) return parsed;
   throw new TypeError(
     `the state machine's answer has the number ${unheld.slice(0, 40)} in it, which JavaScript would change: ` +

@@ -77,7 +77,7 @@ async function readStream(stream: ReadableStream<Uint8Array>, maxBytes: number):
   for (let next = await reader.read(); !next.done; next = await reader.read()) {
     if (body.length + next.value.length <= maxBytes) body.add(next.value);
     else return await cancelled(reader);
-    if (body.isCutTooSmall) return await cancelled(reader);
+    if (body.hasTinyChunks) return await cancelled(reader);
   }
   return body.take();
 }

@@ -200,7 +200,7 @@ async function gathered({ body }: Request, maxBytes: number, reading: Reading): 
       if (buffer.length + next.value.length > maxBytes) throw tooLarge(maxBytes, "more");
       reading.hold(next.value.length);
       buffer.add(next.value);
-      if (buffer.isCutTooSmall) throw tooSmallChunks(buffer);
+      if (buffer.hasTinyChunks) throw tooSmallChunks(buffer);
     }
     if (reading.problem) throw reading.problem;
     return buffer.take();

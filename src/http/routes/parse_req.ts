@@ -3,7 +3,7 @@
  * @module
  */
 import type { VouchedOperation } from "../../core/messages/messages.ts";
-import { fromUtf8, MAX_NAME_BYTES, unheldNumber, utf8 } from "../../wire/mod.ts";
+import { fromUtf8, inexactNumber, MAX_NAME_BYTES, utf8 } from "../../wire/mod.ts";
 import { Problem } from "../problem.ts";
 
 /**
@@ -13,7 +13,7 @@ import { Problem } from "../problem.ts";
  */
 export function parseReq(body: Uint8Array, nextTimestamp: (name: string) => number): VouchedOperation {
   const fields = parseObject(body);
-  const unheld = isObject(fields.operation) ? unheldNumber(fromUtf8(body)) : undefined;
+  const unheld = isObject(fields.operation) ? inexactNumber(fromUtf8(body)) : undefined;
   if (unheld !== undefined) {
     throw malformed("operation", "numbers that JavaScript holds, or such a number as a string", unheld);
   }

@@ -1,39 +1,39 @@
 /**
- * A commit to a Deno KV database as changes of keys: small values under their names, large ones in pieces.
+ * Turns a commit into changes of Deno KV keys. A small value is stored under its name, a large one in pieces.
  * @module
  */
 import type { Writes } from "../../node/ports.ts";
 import { checkValue } from "../check.ts";
 import { type Kind, type Layout, MAX_VALUE_BYTES, type Mutation, type Pointer } from "./layout.ts";
 
-/** Which values are in pieces: {@linkcode largeName} -> where. */
+/** The values that are stored in pieces: {@linkcode largeName} -> the place of the pieces. */
 export type LargeValues = ReadonlyMap<string, Pointer>;
 
-/** Values to write, checked. */
+/** The values of a commit, checked. */
 export type Values = readonly (readonly [kind: Kind, name: string, value: Uint8Array | null])[];
 
-/** What a commit changes. */
+/** The changes of one commit. */
 export interface Changes {
-  /** New pieces: nothing points at them before `mutations` are made. */
+  /** New pieces. Nothing refers to them until `mutations` are made. */
   readonly pieces: readonly Mutation[];
   readonly mutations: readonly Mutation[];
-  /** As it is afterwards. */
+  /** The values that are stored in pieces after the commit. */
   readonly large: LargeValues;
 }
 
-/** Names a value among those of both kinds. */
+/** A name that is unique among records and blobs together. */
 export function largeName(kind: Kind, name: string): string {
   return `${kind}/${name}`;
 }
 
-/** What is to be written. @throws {TypeError} if a value is neither bytes nor `null`. */
+/** The values of a commit. @throws {TypeError} if a value is neither bytes nor `null`. */
 export function valuesOf({ records, blobs }: Writes): Values {
   const of = (kind: Kind, map: Iterable<readonly [string, Uint8Array | null]>) =>
     Array.from(map, ([name, value]) => [kind, name, checkValue(kind, name, value)] as const);
   return [...of("record", records), ...of("blob", blobs)];
 }
 
-/** Works out what changes; `large`: which values are in pieces now. */
+/** The changes that a commit makes. `large`: the values that are stored in pieces before it. */
 export function changesOf(
   values: Values,
   { layout, large, generation }: { layout: Layout; large: LargeValues; generation: string },
@@ -47,7 +47,7 @@ export function changesOf(
     const before = after.get(largeName(kind, name));
     if (before) mutations.push(...pieceKeys(layout, before).map((piece) => [piece, null] as const));
     if (value === null || value.length <= MAX_VALUE_BYTES) {
-      // Sliced: of a part of a larger buffer all of the buffer would be stored.
+      // A copy, because the database would store the whole buffer that a view belongs to.
       mutations.push([key, value && value.slice()]);
       if (before) mutations.push([indexKey, null]);
       after.delete(largeName(kind, name));
@@ -63,7 +63,7 @@ export function changesOf(
   return { pieces, mutations, large: after };
 }
 
-/** The keys of a large value's pieces, in order. */
+/** The keys of the pieces of a large value, in order. */
 export function pieceKeys(
   layout: Layout,
   { generation, from, count }: Pointer,
@@ -71,7 +71,7 @@ export function pieceKeys(
   return Array.from({ length: count }, (_, i) => layout.piece(generation, from + i));
 }
 
-/** Puts a large value together again; null if a piece is missing. */
+/** Joins the pieces of a large value; `null` if one is missing. */
 export function joined(pieces: readonly unknown[]): Uint8Array | null {
   if (!pieces.every((piece) => piece instanceof Uint8Array)) return null;
   const value = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));

@@ -1,5 +1,5 @@
 /**
- * A Deno KV store as one instance knows it: every record, and the blobs that it has met. After a conflict only what changed is read.
+ * What one instance knows of its Deno KV store: every record, and the blobs that it has used. So after a conflict it reads only the changes.
  * @module
  */
 import type { Loaded } from "../../node/ports.ts";
@@ -8,22 +8,22 @@ import type { At } from "./large_commits.ts";
 import type { Pointer } from "./layout.ts";
 import type { LogEntry } from "./log.ts";
 
-/** Bytes of blobs that are kept in memory. */
+/** The most bytes of blobs that are kept in memory. */
 const MAX_CACHED_BYTES = 16 * 1024 * 1024;
 
-/** Content by digest, the least recently used going first. */
+/** A cache of blobs by digest. If it is full, the least recently used blob is removed. */
 export class BlobCache {
   readonly #blobs = new Map<string, Uint8Array>();
   #bytes = 0;
 
-  /** The bytes, not to be changed. */
+  /** The bytes of a blob. The caller must not change them. */
   get(digest: string): Uint8Array | undefined {
     const bytes = this.#blobs.get(digest);
     if (bytes && this.#blobs.delete(digest)) this.#blobs.set(digest, bytes);
     return bytes;
   }
 
-  /** `null`: there is no such blob any more. Keeps a copy. */
+  /** Stores a copy of a blob, or removes it if `bytes` is `null`. */
   set(digest: string, bytes: Uint8Array | null): void {
     this.#remove(digest);
     if (bytes === null || bytes.length > MAX_CACHED_BYTES / 4) return;
@@ -46,10 +46,10 @@ export class BlobCache {
   }
 }
 
-/** The store as it was at one version. */
+/** The content of the store at one version. */
 export class Known {
   readonly blobs: BlobCache;
-  /** The stamp of the key that a rival changes when everything was read. */
+  /** The stamp of the `rival` key when the whole store was last read. */
   readonly rivalStamp: string | null;
   readonly #records: Map<string, Uint8Array>;
   #at: At;
@@ -68,7 +68,7 @@ export class Known {
     this.blobs = blobs;
   }
 
-  /** Its head. */
+  /** The head at this version. */
   get at(): At {
     return this.#at;
   }
@@ -77,18 +77,18 @@ export class Known {
     return this.#at.head.version;
   }
 
-  /** Which values are in pieces. */
+  /** The values that are stored in pieces. */
   get large(): LargeValues {
     return this.#large;
   }
 
-  /** A copy of every record, and the version that they are of. */
+  /** A copy of every record, and the version. */
   loaded(): Loaded {
     const records = new Map(Array.from(this.#records, ([name, bytes]) => [name, bytes.slice()]));
     return { version: this.version, records };
   }
 
-  /** Goes on to what a commit of this instance has made of it. */
+  /** Applies a commit of this instance. */
   advance(at: At, values: Values, large: LargeValues): void {
     for (const [kind, name, value] of values) {
       if (kind === "blob") this.blobs.set(name, value);
@@ -99,7 +99,7 @@ export class Known {
     this.#large = large;
   }
 
-  /** Goes on to what commits of other instances have made of it: those in the log have no values in pieces. */
+  /** Applies commits of other instances. Those in the log have no values in pieces. */
   follow(entries: readonly LogEntry[]): void {
     for (const { version, by, stamp, values } of entries) {
       if (version !== this.version + 1) continue;

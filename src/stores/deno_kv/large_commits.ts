@@ -1,26 +1,26 @@
 /**
- * Commits to a Deno KV database that are too large for one atomic operation.
+ * Commits to a Deno KV database that are too large for one atomic operation. Such a commit has four steps:
  *
- * First a mark says what is about to come. Then pieces and a plan of the other changes are written where nobody looks, each
- * on the condition that the mark is there. One small operation, on the condition that the store is still at the
- * expected version, makes it all count: it is committed or not at that moment. Then the plan is carried out, by this instance or
- * by the next one that comes upon it; nothing is read or committed before that is done.
+ * 1. A mark announces it.
+ * 2. Its pieces, and a plan of its other changes, are written to keys that nobody reads yet. Each write requires that the mark is still there.
+ * 3. One small operation makes it take effect, if the store is still at the expected version. At this moment it is committed, or it fails.
+ * 4. This instance, or the next one that finds the plan, carries the plan out. Nothing is read or committed before that.
  *
- * What a commit leaves that lost, or whose process ended, is removed by whoever loads the store next: its mark names a version
- * that is past, so that it can't be committed any more.
+ * A commit that failed, or whose process ended, leaves keys behind. The next instance that loads the store removes them: their mark names a
+ * version that has passed, so the commit can never take effect.
  * @module
  */
 import type { Changes } from "./changes.ts";
 import { fitsOneOperation, type Head, type Layout, type Mark, type Mutation, operations, planParts } from "./layout.ts";
 import { type KvAtomic, type KvDatabase, type KvKey, retryLocked } from "./port.ts";
 
-/** A head, and its stamp: null if the store is empty. */
+/** A head and its stamp. The stamp is null if the store is empty. */
 export interface At {
   readonly stamp: string | null;
   readonly head: Head;
 }
 
-/** The commits of one store. */
+/** Makes the large commits of one store. */
 export class LargeCommits {
   readonly #database: KvDatabase;
   readonly #layout: Layout;
@@ -31,8 +31,8 @@ export class LargeCommits {
   }
 
   /**
-   * Commits. Gives the new head's stamp; null: it was not committed, somebody else has written; `unknown`: it was, and the
-   * head must be read again.
+   * Commits. Returns the stamp of the new head; `null` if it was not committed, because another instance wrote first; `unknown` if it was
+   * committed, but the head must be read again.
    */
   async commit(at: At, head: Head, { pieces, mutations }: Changes): Promise<string | null | "unknown"> {
     const { by: generation } = head;
@@ -65,21 +65,21 @@ export class LargeCommits {
     try {
       return await this.finish({ stamp, head: { ...head, plan: { generation, parts: parts.length } } }) ?? "unknown";
     } catch {
-      // It is committed all the same; the next read or commit finishes it, or says why it can't.
+      // It is committed all the same. The next read or commit carries out the plan, or reports why it cannot.
       return "unknown";
     }
   }
 
   /**
-   * Carries a plan out. If somebody else does so too, no harm: whoever is first at the end ends it. Gives the new head's
-   * stamp; null: it was somebody else.
+   * Carries out a plan. Another instance may do the same at the same time: the first to reach the end completes it. Returns the stamp of
+   * the new head, or `null` if another instance completed the plan.
    */
   async finish({ stamp, head: { plan, ...head } }: At): Promise<string | null> {
     if (!plan) return stamp;
     const ifSame = { key: this.#layout.head, versionstamp: stamp };
     for (let i = 0; i < plan.parts; i++) {
       const { value } = await retryLocked(() => this.#database.get(this.#layout.plan(plan.generation, i)));
-      // Somebody else has ended it, and removed it.
+      // Another instance has completed the plan and removed it.
       if (value === null) return null;
       const written = await this.#write((atomic) => putAll(atomic.check(ifSame), value as readonly Mutation[]));
       if (written === null) return null;
@@ -89,7 +89,7 @@ export class LargeCommits {
     return ended;
   }
 
-  /** Removes what large commits left that are done with, or can't come about any more. Gives the others. */
+  /** Removes the keys of large commits that are complete or can no longer take effect. Returns the marks of the others. */
   async sweep(marks: ReadonlyMap<string, Mark>, version: number): Promise<ReadonlyMap<string, Mark>> {
     const left = new Map(marks);
     for (const [generation, { expected, committed }] of marks) {
@@ -100,11 +100,14 @@ export class LargeCommits {
     return left;
   }
 
-  /** First the mark, so that nothing can come after; but when the process ends half way, the mark is to tell: so also last. */
+  /**
+   * Removes the keys of a generation. The mark is replaced first, so that no write of this generation can follow, and deleted last, so
+   * that the removal can be repeated if the process ends in between.
+   */
   async #remove(generation: string, keepPieces: boolean): Promise<void> {
     const { plan, pieces } = this.#layout.ofGeneration(generation);
     const mark = this.#layout.mark(generation);
-    // Its stamp is another now: whoever is still preparing it can't go on.
+    // This changes the mark's stamp, so an instance that is still preparing the commit fails.
     await this.#write((atomic) => atomic.set(mark, { expected: -1, committed: keepPieces } satisfies Mark));
     for (const prefix of keepPieces ? [plan] : [plan, pieces]) {
       const keys: KvKey[] = [];
@@ -119,14 +122,14 @@ export class LargeCommits {
     await this.#write((atomic) => atomic.delete(mark));
   }
 
-  /** The new stamp; null: a check failed. */
+  /** Writes, and returns the new stamp; `null` if a check failed. */
   async #write(fill: (atomic: KvAtomic) => KvAtomic): Promise<string | null> {
     const result = await retryLocked(() => fill(this.#database.atomic()).commit());
     return result.ok ? result.versionstamp : null;
   }
 }
 
-/** Adds a change to an operation. */
+/** Adds a change to an atomic operation. */
 export function put(atomic: KvAtomic, [key, value]: Mutation): KvAtomic {
   return value === null ? atomic.delete(key) : atomic.set(key, value);
 }

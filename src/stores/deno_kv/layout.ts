@@ -1,77 +1,77 @@
 /**
- * How a store lies in a Deno KV database, and how much of it goes into one atomic operation. Keys, under the store's prefix:
+ * The keys of a store in a Deno KV database, and how much fits in one atomic operation. Keys, after the store's prefix:
  *
  * | key | value |
  * | --- | --- |
- * | `a`, `head` | the version, who wrote it, and the plan that is still to be carried out |
- * | `a`, `rival` | changes when an instance meets another one; every commit of one that knows of no other checks it |
- * | `a`, `large`, kind, name | a {@linkcode Pointer}: this value is in pieces |
- * | `a`, `mark`, generation | a large commit that is being prepared, or carried out |
+ * | `a`, `head` | the version, the commit that wrote it, and the plan that is still to be carried out |
+ * | `a`, `rival` | changed by an instance that meets another one. An instance that believes it is alone checks it with every commit |
+ * | `a`, `large`, kind, name | a {@linkcode Pointer}: this value is stored in pieces |
+ * | `a`, `mark`, generation | a large commit that is being prepared or carried out |
  * | `a`, `record`, name | a record's bytes, or a pointer |
  * | `blob`, digest | a blob's bytes, or a pointer |
  * | `piece`, generation, i | a part of a large value |
  * | `plan`, generation, i | a part of the changes of a commit that is too large for one operation |
- * | `change`, version | what that commit changed, while several instances are at work |
+ * | `change`, version | the changes of that commit, written while several instances are at work |
  *
- * All of `a` is read at a start, in as few round trips as there are batches.
+ * A start reads everything under `a`, with one round trip per batch.
  * @module
  */
 import { StoreLimitError } from "../../node/ports.ts";
 import type { KvKey } from "./port.ts";
 import { DENO_KV_LIMITS, kvKeyBytes } from "../platform_limits.ts";
 
-/** A value over this is kept in pieces of it. */
+/** The size of a piece, bytes. A larger value is stored in pieces. */
 export const MAX_VALUE_BYTES = 56_000;
-/** What a mutation takes in a part of a plan beside its key's texts and its value, at most. */
+/** The most bytes that a mutation takes in a part of a plan beside the texts of its key and its value. */
 const PLAN_OVERHEAD_BYTES = 96;
-/** What a {@linkcode Pointer} takes, at most. */
+/** The most bytes that a {@linkcode Pointer} takes. */
 const POINTER_BYTES = 160;
 
-/** How much goes into one atomic operation, or into one value of a plan. */
+/** The most that goes into one atomic operation, or into one part of a plan. */
 interface Budget {
   readonly mutations: number;
-  /** Of all, as the database counts them. */
+  /** Bytes of all mutations, as the database counts them. */
   readonly bytes: number;
-  /** Of the keys alone. */
+  /** Bytes of the keys alone. */
   readonly keyBytes: number;
 }
 
-/** The database's limits, less room for what an operation has beside: the head, a mark, and a check of each. */
+/** The database's limits, minus room for the head, a mark, and a check of each. */
 const OPERATION: Budget = {
   mutations: DENO_KV_LIMITS.maxMutations - 10,
   bytes: DENO_KV_LIMITS.maxOperationBytes - 20_000,
   keyBytes: DENO_KV_LIMITS.maxSetKeyBytes - 10_000,
 };
-/** A plan's parts are values themselves, and each is carried out in one operation. */
+/** A part of a plan is itself a value, and its changes are made in one operation. */
 const PLAN_PART: Budget = { mutations: 400, bytes: 60_000, keyBytes: 60_000 };
 
-/** Records and blobs have names of their own. */
+/** Records and blobs have separate names. */
 export type Kind = "record" | "blob";
 
-/** Where the pieces of a large value are. */
+/** The place of the pieces of a large value. */
 export interface Pointer {
   readonly generation: string;
   readonly from: number;
   readonly count: number;
 }
 
-/** One change of a key; `null` removes it. */
+/** A change of one key. `null` removes it. */
 export type Mutation = readonly [key: KvKey, value: unknown];
 
 /** The one key that every commit changes. */
 export interface Head {
   readonly version: number;
-  /** Names the commit, so that whoever does not know whether its own went through can tell. */
+  /** A unique name of the commit. With it an instance that got no answer can find out whether its commit succeeded. */
   readonly by: string;
-  /** The commit counts already, but not all its changes are in place: they are in so many parts of a plan. */
+  /** The parts of a plan. The commit has taken effect, but these changes are still to be made. */
   readonly plan?: { readonly generation: string; readonly parts: number };
 }
 
-/** Says what a generation's pieces and plan are good for. */
+/** The state of a large commit, which owns the pieces and the plan of one generation. */
 export interface Mark {
-  /** At which version they are to be committed. */
+  /** The version at which it is to be committed. */
   readonly expected: number;
-  /** The commit has happened: its pieces are in use. */
+  /** Whether it was committed. Then its pieces are in use. */
   readonly committed: boolean;
 }
 
@@ -83,7 +83,7 @@ export class Layout {
     this.#prefix = prefix;
   }
 
-  /** What is read at a start. */
+  /** The prefix of everything that a start reads. */
   get start(): KvKey {
     return [...this.#prefix, "a"];
   }
@@ -125,28 +125,28 @@ export class Layout {
     return [...this.changes, version];
   }
 
-  /** The prefixes under which a generation's own keys are. */
+  /** The prefixes of a generation's own keys. */
   ofGeneration(generation: string): { readonly pieces: KvKey; readonly plan: KvKey } {
     return { pieces: [...this.#prefix, "piece", generation], plan: [...this.#prefix, "plan", generation] };
   }
 
-  /** What a key under {@linkcode Layout.start} is: its kind, and the names that follow. */
+  /** The parts of a key under {@linkcode Layout.start}: its kind and the names that follow. */
   namesOf(key: readonly unknown[]): readonly [kind: string, ...names: string[]] {
     return key.slice(this.start.length) as [string, ...string[]];
   }
 }
 
-/** Whether all of it may go into one operation, with the head and a mark. */
+/** Whether all of these changes fit in one operation, together with the head and a mark. */
 export function fitsOneOperation(mutations: readonly Mutation[]): boolean {
   return operations(mutations).length <= 1;
 }
 
-/** Cuts changes into operations that are within the limits. @throws {StoreLimitError} if a key is too long for any. */
+/** Splits changes into operations within the limits. @throws {StoreLimitError} if a key is too long for any operation. */
 export function operations(mutations: readonly Mutation[]): readonly (readonly Mutation[])[] {
   return groups(mutations, OPERATION, bytesOf);
 }
 
-/** Cuts changes into parts of a plan: each is within the limit of a value. */
+/** Splits changes into parts of a plan. Each part fits in one value. */
 export function planParts(mutations: readonly Mutation[]): readonly (readonly Mutation[])[] {
   return groups(mutations, PLAN_PART, bytesInPlan);
 }
@@ -177,15 +177,15 @@ function groups(
 function checkedKeyBytes(key: KvKey): number {
   const bytes = kvKeyBytes(key);
   if (bytes <= DENO_KV_LIMITS.maxKeyBytes) return bytes;
-  throw new StoreLimitError(`a key of ${bytes} bytes, expected ${DENO_KV_LIMITS.maxKeyBytes} at most`);
+  throw new StoreLimitError(`key: expected at most ${DENO_KV_LIMITS.maxKeyBytes} bytes, got ${bytes}`);
 }
 
-/** What is set counts with its key twice. */
+/** The key of a value that is set counts twice. */
 function bytesOf(ofKey: number, [, value]: Mutation): number {
   return value === null ? ofKey : 2 * ofKey + valueBytes(value);
 }
 
-/** In a value, a text of which one character needs two bytes takes two for each. */
+/** In a value, a text with one character of two bytes takes two bytes for every character. */
 function bytesInPlan(ofKey: number, [, value]: Mutation): number {
   return PLAN_OVERHEAD_BYTES + 2 * ofKey + (value === null ? 0 : valueBytes(value));
 }
@@ -193,6 +193,6 @@ function bytesInPlan(ofKey: number, [, value]: Mutation): number {
 function valueBytes(value: unknown): number {
   if (value instanceof Uint8Array) return value.length;
   if (!Array.isArray(value)) return POINTER_BYTES;
-  // A part of a plan.
+  // The value is a part of a plan.
   return (value as readonly Mutation[]).reduce((sum, part) => sum + bytesInPlan(kvKeyBytes(part[0]), part), 0);
 }

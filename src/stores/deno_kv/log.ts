@@ -1,12 +1,12 @@
 /**
- * What the last commits to a Deno KV database changed, so that an instance that lost to another one need not read the whole store again.
+ * A log of the last commits to a Deno KV database. An instance that lost a conflict reads the log instead of the whole store.
  *
  * | key | value |
  * | --- | --- |
- * | `change`, version | who made that version, and every value that it changed |
+ * | `change`, version | the name of that version's commit, and every value that it changed |
  *
- * It costs a write per commit, so it is kept only while several instances are at work: from the first conflict on, until one instance
- * has made {@linkcode CONTENDED_COMMITS} commits in a row without any.
+ * The log costs one write per commit, so it is written only while several instances are at work: from the first conflict until one instance
+ * has made {@linkcode CONTENDED_COMMITS} commits in a row without a conflict.
  * @module
  */
 import type { Values } from "./changes.ts";
@@ -14,33 +14,33 @@ import { type Layout, MAX_VALUE_BYTES, type Mutation } from "./layout.ts";
 import { type KvDatabase, retryLocked } from "./port.ts";
 import { kvKeyBytes } from "../platform_limits.ts";
 
-/** What one commit changed. */
+/** The changes of one commit. */
 export interface LoggedCommit {
   readonly by: string;
   readonly values: Values;
 }
 
-/** One that was read back. */
+/** An entry that was read from the log. */
 export interface LogEntry extends LoggedCommit {
   readonly version: number;
-  /** The head's as well, which was written with it. */
+  /** The stamp of the entry. The head has the same one, because both were written together. */
   readonly stamp: string;
 }
 
-/** Without another instance's commit in between, so many make one alone again. */
+/** After this many commits in a row without a conflict, an instance counts as alone again. */
 export const CONTENDED_COMMITS = 64;
-/** So many commits are remembered. */
+/** The log holds this many commits. */
 const KEPT_COMMITS = 16;
-/** What one changed value takes beside its name and its bytes, at most. */
+/** The most bytes that a changed value takes beside its name and its bytes. */
 const OVERHEAD_BYTES = 64;
 
 /** The log of one store. */
 export class CommitLog {
   readonly #database: KvDatabase;
   readonly #layout: Layout;
-  /** Commits still to be made before this instance counts as alone. */
+  /** How many commits this instance must still make before it counts as alone. */
   #contendedFor = 0;
-  /** Versions whose entries are to be removed. */
+  /** The versions whose entries are to be removed. */
   #outdated: number[] = [];
 
   constructor(database: KvDatabase, layout: Layout) {
@@ -48,22 +48,22 @@ export class CommitLog {
     this.#layout = layout;
   }
 
-  /** Whether another instance was at work lately. */
+  /** Whether another instance was at work recently. */
   get isContended(): boolean {
     return this.#contendedFor > 0;
   }
 
-  /** Another instance has committed. */
+  /** Notes a commit of another instance. */
   noteOther(): void {
     this.#contendedFor = CONTENDED_COMMITS;
   }
 
-  /** This instance has committed. */
+  /** Notes a commit of this instance. */
   noteOwn(): void {
     if (this.#contendedFor > 0) this.#contendedFor--;
   }
 
-  /** What a commit changes beside its values: its own entry, if it is small enough for one, and entries that nobody needs any more. */
+  /** The log's share of a commit: a new entry, if it fits in one value, and the removal of old entries. */
   mutationsOf(version: number, commit: LoggedCommit): readonly Mutation[] {
     if (!this.isContended) return [];
     const outdated = [...new Set([...this.#outdated, version - KEPT_COMMITS])].filter((old) => old > 0);
@@ -71,7 +71,7 @@ export class CommitLog {
     return fits(commit) ? [[this.#layout.change(version), commit], ...removed] : removed;
   }
 
-  /** Those that lead on from `version` without a gap. */
+  /** The entries that follow `version` without a gap. */
   async since(version: number): Promise<readonly LogEntry[]> {
     const found = await this.#entries(version);
     this.#outdated = found.filter((entry) => entry.version <= version - KEPT_COMMITS).map((entry) => entry.version);
@@ -80,7 +80,7 @@ export class CommitLog {
     return following;
   }
 
-  /** At first all of them, to see what an instance that ended has left behind. */
+  /** Reads entries; the first time all of them, to find old ones that an ended instance left behind. */
   async #entries(version: number): Promise<readonly LogEntry[]> {
     const prefix = this.#layout.changes;
     const start = this.isContended ? this.#layout.change(version + 1) : this.#layout.change(0);
@@ -98,7 +98,7 @@ export class CommitLog {
 function fits({ values }: LoggedCommit): boolean {
   let bytes = 0;
   for (const [kind, name, value] of values) {
-    // As in a part of a plan, a text may take twice what its key does.
+    // As in a part of a plan, a text may take twice as many bytes as in a key.
     bytes += OVERHEAD_BYTES + 2 * kvKeyBytes([kind, name]) + (value?.length ?? 0);
     if (bytes > MAX_VALUE_BYTES) return false;
   }

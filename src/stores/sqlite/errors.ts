@@ -1,23 +1,23 @@
 /**
- * What SQLite's errors mean, and what to do about them. By message: not every runtime gives the code.
+ * Explains SQLite's errors and the repair. Errors are recognized by their message, because not every runtime gives the code.
  * @module
  */
 import { HOW_TO_RECOVER } from "../../node/storage/store_errors.ts";
 
-/** Locks are held for the time of one commit or checkpoint, so one that lasts this long is stuck. */
+/** How long to wait for a lock, ms. A lock is held during one commit or checkpoint, so one that lasts longer is stuck. */
 const BUSY_TIMEOUT_MS = 5_000;
-/** The waits between attempts, ms. */
+/** The shortest and the longest delay between attempts, ms. */
 const RETRY = { firstMs: 1, mostMs: 50 };
 
-/** A store's file can't be opened; the message says which and why, in one line. */
+/** A store's file cannot be opened. The message names the file and the reason, in one line. */
 export class StoreOpenError extends Error {
   /** @ignore */
   /** `StoreOpenError`. */
   override name = "StoreOpenError";
-  /** Whether there is a database that was a replica's, and is damaged: then another one can take its place. */
+  /** Whether the file is a damaged database of a replica. It may then be replaced by an empty one. */
   readonly isDamaged: boolean;
 
-  /** As an `Error`. */
+  /** Makes the error, as `Error` does. */
   constructor(
     message: string,
     { isDamaged = false, ...options }: ErrorOptions & { readonly isDamaged?: boolean } = {},
@@ -28,8 +28,8 @@ export class StoreOpenError extends Error {
 }
 
 /**
- * Runs this until no other process holds the lock, for five seconds at most; in between everything else has its turn.
- * @throws what `run` throws, at last that the lock is held.
+ * Calls `run`, and repeats it while another process holds the lock, for at most five seconds. Other work runs in between.
+ * @throws the error of `run`; after five seconds, that the database is locked.
  */
 export async function untilFree<T>(run: () => T): Promise<T> {
   const began = performance.now();
@@ -39,33 +39,33 @@ export async function untilFree<T>(run: () => T): Promise<T> {
     } catch (error) {
       if (!isBusy(error) || performance.now() - began > BUSY_TIMEOUT_MS) throw error;
     }
-    // Jitter, so that two processes don't come back at the same moment.
+    // Random delays, so that two processes do not repeat at the same moment.
     await new Promise((resolve) => setTimeout(resolve, delayMs * (0.5 + Math.random())));
   }
 }
 
-/** Whether another connection holds the lock. */
+/** Whether the error says that another connection holds the lock. */
 export function isBusy(error: unknown): boolean {
   return error instanceof Error && /database (table )?is (locked|busy)/.test(error.message);
 }
 
-/** Whether the database can't be read for good. */
+/** Whether the error says that the database is damaged. */
 export function isDamaged(error: unknown): boolean {
   return error instanceof Error && /malformed|disk image|database corruption/.test(error.message);
 }
 
-/** SQLite's reason, with what to do about it where that helps. */
+/** The reason of an error, with the next step where there is one. */
 export function whyNot(cause: unknown): string {
   const reason = cause instanceof Error ? cause.message : String(cause);
   if (/unable to open database file/.test(reason)) {
-    return "its folder must exist, and the folder and the file be readable and writable";
+    return "the folder must exist, and the folder and the file must be readable and writable";
   }
   if (/readonly database/.test(reason)) return "the file and its folder must be writable";
   if (/not a database/.test(reason)) {
     return "it is not a SQLite database; if it was this replica's, move it away and " + HOW_TO_RECOVER;
   }
-  if (/disk is full/.test(reason)) return "the disk is full: make room, and it goes on by itself";
-  if (/disk I\/O error/.test(reason)) return "its disk fails (disk I/O error)";
+  if (/disk is full/.test(reason)) return "the disk is full: free some space, and the replica continues by itself";
+  if (/disk I\/O error/.test(reason)) return "the disk fails (disk I/O error)";
   if (isDamaged(cause)) return `it is damaged (${reason}); ${HOW_TO_RECOVER}`;
   if (isBusy(cause)) return `another process has held its lock for more than ${BUSY_TIMEOUT_MS} ms`;
   return reason;

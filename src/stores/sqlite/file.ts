@@ -1,5 +1,5 @@
 /**
- * A replica's SQLite file: opened, told to be durable, and checked to be ours.
+ * Opens a replica's SQLite file, sets it up for durable commits, and checks that it belongs to this program.
  * @module
  */
 import { statSync } from "node:fs";
@@ -8,14 +8,14 @@ import { isDamaged, StoreOpenError, untilFree, whyNot } from "./errors.ts";
 
 type Sqlite = typeof import("node:sqlite");
 
-/** "PBFT": marks the file, so that another program's database is never written to. */
+/** "PBFT" in ASCII. It marks the file, so that this program never writes to another program's database. */
 const APPLICATION_ID = 0x50424654;
-/** Grows when the tables change. What the records mean has a number of its own, see `identity.ts` of the node. */
+/** Grows when the tables change. The format of the records has another number: see `identity.ts` of the node. */
 const SCHEMA = 1;
 
 /**
- * Opens or creates the file at `path`. Until it is known to be ours, and of a version that this code knows, nothing is written to it.
- * @throws {StoreOpenError} if it can't be used as a store.
+ * Opens or creates the file at `path`. Writes nothing before it knows that the file is a store of a known version.
+ * @throws {StoreOpenError} if the file cannot be used as a store.
  */
 export async function openFile(
   path: string,
@@ -37,7 +37,7 @@ export async function openFile(
     try {
       database?.close();
     } catch {
-      // The first error is the one to tell.
+      // The first error is the one to report.
     }
     throw new StoreOpenError(`cannot open the store ${path}: ${whyNot(cause)}`, { cause, isDamaged: isDamaged(cause) });
   }
@@ -47,10 +47,10 @@ function importNodeSqlite(): Promise<Sqlite> {
   return import("node:sqlite");
 }
 
-/** The smallest page. */
+/** The smallest size of a page, bytes. */
 const MIN_DATABASE_BYTES = 512;
 
-/** SQLite says the same of a folder as of a file that may not be read, and takes a byte or two for an empty database. */
+/** Checks the file's type and size. SQLite gives the same error for a folder and an unreadable file, and takes a file of a few bytes for an empty database. */
 function checkKind(path: string): void {
   const found = statSync(path, { throwIfNoEntry: false });
   if (!found) return;
@@ -59,18 +59,18 @@ function checkKind(path: string): void {
 }
 
 async function prepare(database: DatabaseSync): Promise<void> {
-  // Whoever waits in SQLite for another process's lock stops this whole process.
+  // A wait for a lock inside SQLite would block this whole process.
   database.exec("PRAGMA busy_timeout = 0");
   await untilFree(() => checkOwner(database));
   const mode = await untilFree(() => toWal(database));
   if (mode !== "wal") throw new Error(`it must be in WAL mode, but the file system gives ${mode}`);
-  // FULL: a commit is in the log, and the log on the disk, before it is acknowledged.
-  // 1000 pages: the log is about 4 MB, is overwritten in place from then on (twice as fast as growing it),
-  // and moves to the database every hundred commits or so. Less moves too often; more was slower, not faster.
+  // FULL: a commit is acknowledged only after it is in the log and the log is on the disk.
+  // 1000 pages: the log grows to about 4 MB and is then overwritten in place, which is twice as fast as growing it. It is
+  // copied to the database every hundred commits or so. A smaller value copies too often; larger ones were slower, not faster.
   database.exec("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000");
   await untilFree(() => database.exec("BEGIN IMMEDIATE"));
   checkOwner(database);
-  // `blobs` has rowids: its values are large, and a tree that holds them beside their keys would be deep.
+  // `blobs` has rowids: its values are large, and a tree with keys and values together would be deep.
   database.exec(`
     CREATE TABLE IF NOT EXISTS version (number INTEGER NOT NULL);
     INSERT INTO version SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM version);
@@ -81,14 +81,14 @@ async function prepare(database: DatabaseSync): Promise<void> {
     COMMIT`);
 }
 
-/** Several instances may open a new file at once: then somebody holds the lock. */
+/** Sets WAL mode. Fails with a lock error if another instance opens the new file at the same moment. */
 function toWal(database: DatabaseSync): unknown {
   database.exec("PRAGMA journal_mode = WAL");
   return pragma(database, "journal_mode");
 }
 
 function checkOwner(database: DatabaseSync): void {
-  // Deno 2.5 gives SQLite's reason for what `exec` fails at, and none for what `prepare` does.
+  // Deno 2.5 gives SQLite's reason for an error of `exec`, but not for one of `prepare`.
   database.exec("SELECT count(*) FROM sqlite_master");
   const tables = database.prepare("SELECT count(*) AS n FROM sqlite_master").get()!.n;
   if (tables === 0) return;
@@ -98,10 +98,9 @@ function checkOwner(database: DatabaseSync): void {
   const schema = pragma(database, "user_version") as number;
   if (schema === SCHEMA) return;
   throw new Error(
-    `expected schema ${SCHEMA}, got ${schema}: it was written by ${
+    `expected schema ${SCHEMA}, got ${schema}: ${
       schema > SCHEMA ? "a newer" : "another"
-    } version of ` +
-      "@pbft/edge. Nothing was changed; run that version on it",
+    } version of @pbft/edge wrote it. Nothing was changed; use that version to open it`,
   );
 }
 

@@ -1,25 +1,25 @@
 /**
- * Which file a path led to, and whether it still does.
+ * Detects that a database's files were removed or replaced while it is open.
  * @module
  */
 import { statSync } from "node:fs";
 import { StoreGoneError } from "../../node/storage/store_errors.ts";
 
-/** What a database lies in beside its file. Without its log, what was committed since the last checkpoint is gone. */
+/** The suffixes of the files that hold data. Without the log, commits since the last checkpoint are lost. */
 const SUFFIXES = ["", "-wal"];
 
-/** The files of one open database. */
+/** The identity of the files of one open database. */
 export class FileIdentity {
   readonly #path: string;
   readonly #opened: readonly string[];
 
-  /** Remembers what lies there now. */
+  /** Remembers the files that exist now. */
   constructor(path: string) {
     this.#path = path;
     this.#opened = SUFFIXES.map((suffix) => identityOf(path + suffix));
   }
 
-  /** @throws {StoreGoneError} if a file was removed or replaced since. */
+  /** Checks that the files are still the same. @throws {StoreGoneError} if one was removed or replaced. */
   check(): void {
     SUFFIXES.forEach((suffix, i) => {
       const found = identityOf(this.#path + suffix);
@@ -28,8 +28,8 @@ export class FileIdentity {
         `the store's file ${this.#path + suffix} was ${
           found === GONE ? "removed" : "replaced"
         } while the replica ran, ` +
-          "so that what it says may be forgotten at the next start: stop the replica, put the file back, or start the replica " +
-          'as "recover" (--start recover, PBFT_START=recover)',
+          "so its votes could be lost at the next start. Stop the replica. Then put the file back, or start the replica with " +
+          '"recover" (--start recover, PBFT_START=recover)',
       );
     });
   }

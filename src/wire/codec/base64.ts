@@ -1,10 +1,10 @@
 /**
- * Base64 (RFC 4648 §4) and back, for bytes within JSON.
+ * Bytes to base64 (RFC 4648 §4) and back, for byte strings in JSON.
  * @module
  */
 const BYTES_AT_ONCE = 8192;
 
-/** Bytes as base64, padded. */
+/** The padded base64 of `bytes`. */
 export function toBase64(bytes: Uint8Array): string {
   let binary = "";
   for (let at = 0; at < bytes.length; at += BYTES_AT_ONCE) {

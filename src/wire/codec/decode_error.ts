@@ -1,25 +1,25 @@
 /**
- * Why bytes are not a message.
+ * The error for bytes that are not a valid message.
  * @module
  */
 
-/** How much of a received value an error repeats. */
+/** An error shows at most this many characters of a received value. */
 const MAX_GOT_LENGTH = 120;
 
-/** Received bytes are not what they should be: hostile or broken input, never a mistake of the caller. */
+/** Received bytes are not valid: the input is hostile or broken. The caller made no mistake. */
 export class DecodeError extends Error {
   /** `DecodeError`. */
   override name = "DecodeError";
-  /** Where: `prepare.view`, `batch.requests[3].signature`. */
+  /** The path of the wrong field: `prepare.view`, `batch.requests[3].signature`. */
   readonly field: string;
-  /** What should have been there. */
+  /** A description of the valid values. */
   readonly expected: string;
-  /** What was there instead. */
+  /** A description of the received value. */
   readonly got: string;
-  /** A size limit was exceeded (HTTP 413); otherwise the bytes are malformed (HTTP 400). */
+  /** `true`: the input exceeds a size limit (HTTP 413). `false`: it is malformed (HTTP 400). */
   readonly tooLarge: boolean;
 
-  /** Makes the error; `options.tooLarge` if a size limit was exceeded. */
+  /** Makes the error. Set `options.tooLarge` if a size limit was exceeded. */
   constructor(field: string, expected: string, got: string, options: { tooLarge?: boolean } = {}) {
     const short = got.length > MAX_GOT_LENGTH ? `${got.slice(0, MAX_GOT_LENGTH)}…` : got;
     super(`${field}: expected ${expected}, got ${short}`);
@@ -31,8 +31,8 @@ export class DecodeError extends Error {
 }
 
 /**
- * The same error one level up: readers and writers know no names, so each container puts the name of the part that
- * failed in front. That keeps the path of fields out of the way of messages that are well-formed.
+ * The same error with `segment` put in front of its path. Readers and writers do not know field names, so each container adds the name of
+ * the part that failed. Thus well-formed messages pay nothing for paths.
  */
 export function inside(segment: string, error: unknown): unknown {
   if (error instanceof DecodeError) {

@@ -1,6 +1,6 @@
 /**
- * The parts that messages are made of. Each knows how it is written and how it is read, so that the two can't drift
- * apart; `kinds.ts` puts them together.
+ * The building blocks of messages. Each block defines both how a value is written and how it is read, so that the two cannot
+ * differ. `kinds.ts` builds the messages from them.
  * @module
  */
 import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "../../core/messages/ids.ts";
@@ -10,15 +10,15 @@ import type { Reader } from "./reader.ts";
 import { utf8 } from "./utf8.ts";
 import type { Writer } from "./writer.ts";
 
-/** One kind of value on the wire. `write` then `read` gives an equal value; `read` then `write`, equal bytes. */
+/** One type of value on the wire. Writing and then reading a value gives an equal value; reading and then writing bytes gives equal bytes. */
 export interface Field<T> {
-  /** @throws {TypeError} or {@linkcode RangeError} if the value can't be written. */
+  /** @throws {TypeError} or {@linkcode RangeError} if the value cannot be encoded. */
   write(writer: Writer, value: T): void;
-  /** @throws {DecodeError} if something else comes. */
+  /** @throws {DecodeError} if the next bytes are not a valid value. */
   read(reader: Reader, limits: WireLimits): T;
 }
 
-/** A maximum, which may depend on the limits. */
+/** A maximum. It may depend on the limits. */
 type Maximum = (limits: WireLimits) => number;
 
 /** A number from 0 to 2^53 - 1. */
@@ -37,7 +37,7 @@ export const hex32: Field<string> = {
 export const view = natural as Field<View>;
 /** A {@linkcode SequenceNumber}. */
 export const sequence = natural as Field<SequenceNumber>;
-/** A {@linkcode ReplicaId}; whether there is such a member is for the gate to say. */
+/** A {@linkcode ReplicaId}. The gate of the node checks later that such a member exists. */
 export const replica = natural as Field<ReplicaId>;
 /** {@linkcode Millis}. */
 export const time = natural as Field<Millis>;
@@ -54,7 +54,7 @@ export function bytes(max: Maximum): Field<Uint8Array> {
   };
 }
 
-/** A byte string, read as a copy, so that keeping a small one doesn't keep a large frame. */
+/** A byte string, read as a copy. A small value that is kept for long then does not keep a large frame in memory. */
 export function copiedBytes(max: Maximum): Field<Uint8Array> {
   return {
     write: (writer, value) => writer.bytes(value),
@@ -62,7 +62,7 @@ export function copiedBytes(max: Maximum): Field<Uint8Array> {
   };
 }
 
-/** A text of at least one byte and at most `max`. */
+/** A text of 1 to `max` bytes. */
 export function name(max: number): Field<string> {
   return {
     write(writer, value) {
@@ -73,13 +73,13 @@ export function name(max: number): Field<string> {
     },
     read(reader) {
       const value = reader.text(max);
-      if (value === "") throw new DecodeError("", `a text of 1 to ${max} bytes`, "an empty one");
+      if (value === "") throw new DecodeError("", `a text of 1 to ${max} bytes`, "an empty text");
       return value;
     },
   };
 }
 
-/** One of some words, written as its place among them: their order is part of the protocol. */
+/** One word of a list, written as its index. The order of the words is therefore part of the protocol. */
 export function oneOf<T extends string>(...words: readonly T[]): Field<T> {
   return {
     write(writer, value) {
@@ -96,7 +96,7 @@ export function oneOf<T extends string>(...words: readonly T[]): Field<T> {
   };
 }
 
-/** A list of at most so many items. */
+/** A list of at most `max` items. */
 export function list<T>(item: Field<T>, max: Maximum): Field<readonly T[]> {
   return {
     write(writer, values) {
@@ -121,21 +121,24 @@ export function list<T>(item: Field<T>, max: Maximum): Field<readonly T[]> {
   };
 }
 
-/** Says what is wrong with a value whose fields are right, each by itself. */
+/** Checks a value as a whole, after each field by itself was valid. It returns a description of the error, or `undefined`. */
 export type Check<T> = (value: T) => { readonly expected: string; readonly got: string } | undefined;
 
-/** A field of each property of `T`. */
+/** One field for each property of `T`. */
 export type FieldsOf<T> = { readonly [Name in keyof T]-?: Field<T[Name]> };
 
 /**
- * An object, written as an array of its properties in the order of `fields`, which is thereby part of the protocol.
- * `check` says what was expected of a value as a whole and what came instead, if anything is wrong.
+ * An object, written as an array of its properties in the order of `fields`. That order is therefore part of the protocol.
+ * `check` checks the value as a whole.
  */
 export function struct<T>(fields: FieldsOf<T>, check?: Check<T>): Field<T> {
   return tagged({}, fields, check);
 }
 
-/** What is written in its present form, and read in that of an earlier release too, an array of `count` items. Stores keep such. */
+/**
+ * A value that is written in its present form and also read in the form of an earlier release: an array of `count` items. Stores may still
+ * hold the earlier form.
+ */
 export function withEarlier<T, Before>(
   now: Field<T>,
   { count, field, complete }: { count: number; field: Field<Before>; complete: (before: Before) => T },
@@ -147,7 +150,7 @@ export function withEarlier<T, Before>(
   };
 }
 
-/** A {@linkcode struct} with properties that are not written, because the place says them. */
+/** A {@linkcode struct} with constant properties, such as `kind`, that are not written because the context gives them. */
 export function tagged<T, Tag extends Partial<T>>(
   tag: Tag,
   fields: FieldsOf<Omit<T, keyof Tag>>,

@@ -1,43 +1,43 @@
 /**
- * Bytes that come in chunks, copied into one buffer as they come.
+ * A buffer for bytes that arrive in chunks, such as a request body.
  * @module
  */
 
-/** The first buffer's length, bytes. */
+/** Length of the first buffer, bytes. */
 const FIRST_BYTES = 4 * 1024;
-/** So many chunks may be of any length. */
+/** This many chunks may be of any length. */
 const FREE_CHUNKS = 256;
-/** Beyond those, the chunks' mean length must be as much, bytes. */
+/** If there are more chunks, their mean length must be at least this, bytes. */
 const MIN_MEAN_CHUNK_BYTES = 64;
 
 /**
- * Gathers chunks. A host's HTTP server gives each chunk as a view of a read buffer of some 40 KB, so that a list of chunks of one byte would
- * hold tens of kilobytes for each byte. Here no chunk is kept: what is held is less than twice what came.
+ * Copies chunks into one buffer. An HTTP server gives each chunk as a view of a read buffer of about 40 KB, so a list of one-byte chunks would
+ * hold tens of kilobytes for each byte. This class keeps no chunk: it holds less than twice the bytes that arrived.
  */
 export class GrowingBuffer {
   #bytes = new Uint8Array(0);
   #length = 0;
   #chunks = 0;
 
-  /** Bytes that have come. */
+  /** How many bytes arrived. */
   get length(): number {
     return this.#length;
   }
 
-  /** Chunks that have come. */
+  /** How many chunks arrived. */
   get chunks(): number {
     return this.#chunks;
   }
 
   /**
-   * Whether the sender cuts what it sends so small that taking the chunks up, 10 us each, is what costs: one byte per chunk costs a hundred
-   * times what the same bytes cost in chunks of a packet each.
+   * Whether the sender uses chunks so small that handling them, 10 us each, is the main cost. Chunks of one byte cost a hundred times
+   * as much as the same bytes in chunks of one packet each.
    */
-  get isCutTooSmall(): boolean {
+  get hasTinyChunks(): boolean {
     return this.#chunks > FREE_CHUNKS + this.#length / MIN_MEAN_CHUNK_BYTES;
   }
 
-  /** Copies a chunk. */
+  /** Appends a copy of a chunk. */
   add(chunk: Uint8Array): void {
     this.#chunks++;
     const length = this.#length + chunk.length;
@@ -50,7 +50,7 @@ export class GrowingBuffer {
     this.#length = length;
   }
 
-  /** All that came: a view. */
+  /** All bytes that arrived, as a view of the buffer. */
   take(): Uint8Array<ArrayBuffer> {
     return this.#bytes.subarray(0, this.#length);
   }

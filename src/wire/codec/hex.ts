@@ -1,7 +1,7 @@
 /**
- * Bytes as lower-case hexadecimal digits and back.
+ * Bytes to lower-case hexadecimal digits and back.
  *
- * The built-in `Uint8Array` methods are used where there are any (Deno 2.5+, current browsers); Node 20 has none.
+ * The built-in `Uint8Array` methods are used where the runtime has them (Deno 2.5+, current browsers). Node 20 does not.
  * @module
  */
 
@@ -11,18 +11,18 @@ interface HexMethods {
 
 const PAIRS: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
-/** The value of a character code as a lower-case hex digit; 16 or more: it is none. */
+/** The value of a lower-case hex digit, by its character code. 16 or more means that the character is not a hex digit. */
 const DIGITS = new Uint8Array(128).fill(255);
 for (let digit = 0; digit < 16; digit++) DIGITS[digit.toString(16).charCodeAt(0)] = digit;
 
 const hasNative = typeof (Uint8Array.prototype as HexMethods).toHex === "function";
 
-/** Two lower-case hex digits per byte. */
+/** The lower-case hex digits of `bytes`, two per byte. */
 export function toHex(bytes: Uint8Array): string {
   return hasNative ? (bytes as Required<HexMethods>).toHex() : toHexByTable(bytes);
 }
 
-/** {@linkcode toHex} for runtimes without the built-in method. */
+/** The same as {@linkcode toHex}, for runtimes without the built-in method. */
 export function toHexByTable(bytes: Uint8Array): string {
   let text = "";
   for (let i = 0; i < bytes.length; i++) text += PAIRS[bytes[i]!];
@@ -30,8 +30,8 @@ export function toHexByTable(bytes: Uint8Array): string {
 }
 
 /**
- * The bytes of lower-case hex digits.
- * @throws {TypeError} if there is an odd number of digits or anything else than 0-9 and a-f.
+ * The bytes that lower-case hex digits stand for.
+ * @throws {TypeError} if the number of digits is odd, or a character is not one of 0-9 and a-f.
  */
 export function fromHex(hex: string): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(hex.length >>> 1);
@@ -41,7 +41,7 @@ export function fromHex(hex: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** Writes the bytes of lower-case hex digits into `target` from `at` on; `false` if they are not such digits. */
+/** Writes the bytes that `hex` stands for into `target`, from index `at` on. Returns `false` if `hex` has other characters than 0-9 and a-f. */
 export function writeHex(hex: string, target: Uint8Array, at: number): boolean {
   let bad = 0;
   for (let i = 0; i < hex.length; i += 2) {

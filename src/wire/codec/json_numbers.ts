@@ -1,31 +1,31 @@
 /**
- * Numbers in JSON that JavaScript can't hold. `JSON.parse` rounds them without a word: 9007199254740993 becomes 9007199254740992, and
- * `1e400` infinite.
+ * Finds numbers in JSON that JavaScript cannot represent exactly. `JSON.parse` rounds them silently: 9007199254740993 becomes
+ * 9007199254740992, and `1e400` becomes `Infinity`.
  * @module
  */
 
-/** Strings, which may look like numbers, and numbers. */
+/** Matches strings and numbers. Strings must be matched too, because they may contain digits. */
 const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*/g;
 
-/** Numbers with fewer digits, and none of them far from the point, are held as they are; most texts have no others. */
+/** Matches every text that may have an inexact number: one with 16 digits or more, an exponent, or 15 decimals. Most texts have none. */
 const SUSPICIOUS = /\d{16}|\d[eE]|\.\d{15}/;
 
-/** The first number in a JSON text whose value JavaScript does not hold; `1.10` and 1.1 are one value. */
-export function unheldNumber(json: string): string | undefined {
+/** The first number in a JSON text that JavaScript cannot represent exactly. `1.10` is fine: it is the value 1.1. */
+export function inexactNumber(json: string): string | undefined {
   if (!SUSPICIOUS.test(json)) return undefined;
-  for (const [token] of json.matchAll(TOKENS)) if (token[0] !== '"' && !isHeld(token)) return token;
+  for (const [token] of json.matchAll(TOKENS)) if (token[0] !== '"' && !isExact(token)) return token;
   return undefined;
 }
 
-function isHeld(literal: string): boolean {
+function isExact(literal: string): boolean {
   const value = Number(literal);
   if (!Number.isFinite(value)) return false;
-  // JavaScript writes the shortest digits that read back as the same number.
+  // `String(value)` gives the shortest digits that read back as the same number.
   return digitsOf(literal) === digitsOf(String(value)) ||
     (/^-?\d+$/.test(literal) && BigInt(literal) === BigInt(value));
 }
 
-/** The digits from the first to the last that is not 0, and the power of ten of the last one: the same for the same value. */
+/** A number's digits without zeros at either end, and the power of ten of the last digit. Equal values give equal results. */
 function digitsOf(literal: string): string {
   const [, whole = "", fraction = "", exponent = "0"] = /^-?(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(literal) ?? [];
   const digits = (whole + fraction).replace(/^0+/, "");

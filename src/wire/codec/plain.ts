@@ -1,5 +1,5 @@
 /**
- * Packs nested lists of numbers, texts and byte strings: for state pages, store records and digests.
+ * Encodes nested lists of numbers, texts and byte strings. Used for state pages, store records and digests.
  * @module
  */
 import type { Plain } from "../../core/io.ts";
@@ -8,14 +8,14 @@ import { MAX_BODY_BYTES } from "../messages/limits.ts";
 import { Reader } from "./reader.ts";
 import { Major, startWriting, type Writer } from "./writer.ts";
 
-/** How deep lists may be nested. */
+/** The maximum depth of nested lists. */
 const MAX_DEPTH = 32;
-/** How many values there may be in all: an empty list costs one byte to send and many to hold. */
+/** The maximum number of values in all. An empty list takes one byte to send and many bytes in memory. */
 const MAX_VALUES = 1024 * 1024;
 
 /**
- * Canonical bytes of a plain value: equal values, equal bytes.
- * @throws {TypeError} if it is not plain, {@linkcode RangeError} if a number is not natural or the value is too
+ * The canonical bytes of a plain value. Equal values give equal bytes.
+ * @throws {TypeError} if the value is not plain; {@linkcode RangeError} if a number is not natural, or if the value is too
  * large or too deep for {@linkcode unpack}.
  */
 export function pack(value: Plain): Uint8Array<ArrayBuffer> {
@@ -37,8 +37,8 @@ export function pack(value: Plain): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * The value that {@linkcode pack} packed. Byte strings are views of `bytes`.
- * @throws {DecodeError} if `bytes` are anything else than what `pack` makes.
+ * The inverse of {@linkcode pack}. Byte strings in the result are views of `bytes`.
+ * @throws {DecodeError} if `bytes` are not the canonical bytes of a plain value.
  */
 export function unpack(bytes: Uint8Array): Plain {
   if (bytes.length > MAX_BODY_BYTES) {
@@ -54,7 +54,7 @@ export function unpack(bytes: Uint8Array): Plain {
   }
 }
 
-/** Gives how many more values there may be. */
+/** Writes a value and returns how many more values may follow. */
 function writePlain(writer: Writer, value: Plain, depth: number, left: number): number {
   if (typeof value === "number") writer.uint(value);
   else if (typeof value === "string") writer.text(value);

@@ -1,6 +1,6 @@
 /**
- * Reads the canonical CBOR that {@linkcode Writer} writes, and nothing else: each value has one form, and every
- * other form is refused with what was expected and what came. Lengths are checked before anything is allocated.
+ * Reads the canonical CBOR that {@linkcode Writer} writes, and nothing else. Each value has one valid form; every
+ * other form is refused, with the expected form and the received one. Lengths are checked before memory is allocated.
  * @module
  */
 import { DecodeError } from "./decode_error.ts";
@@ -25,7 +25,7 @@ export class Reader {
   readonly #bytes: Uint8Array;
   #at = 0;
 
-  /** Reads `bytes` from the first to the last. */
+  /** Makes a reader of `bytes`, from the first byte on. */
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
   }
@@ -35,22 +35,22 @@ export class Reader {
     return this.#head(Major.uint);
   }
 
-  /** The head of an array of any length up to `max`; gives the number of items that follow. */
+  /** Reads the head of an array of at most `max` items, and returns the number of items that follow. */
   array(max: number): number {
     const count = this.#head(Major.array);
     if (count > max) this.#tooLarge(`at most ${max} items`, `${count} items`);
-    // Each item takes a byte or more: a false length is found out before its items are read.
+    // Each item takes at least one byte, so a false count is found before its items are read.
     if (count > this.#bytes.length - this.#at) this.#cutShort(`${count} items`);
     return count;
   }
 
-  /** The head of an array of exactly `count` items. */
+  /** Reads the head of an array of exactly `count` items. */
   tuple(count: number): void {
     const found = this.#head(Major.array);
     if (found !== count) throw new DecodeError("", `an array of ${count} items`, `one of ${found}`);
   }
 
-  /** A byte string of at most `max` bytes: a view. */
+  /** A byte string of at most `max` bytes, as a view. */
   bytes(max: number): Uint8Array {
     const length = this.#length(Major.bytes, max);
     const start = this.#at;
@@ -58,7 +58,7 @@ export class Reader {
     return this.#bytes.subarray(start, this.#at);
   }
 
-  /** A byte string of exactly `length` bytes: a view. */
+  /** A byte string of exactly `length` bytes, as a view. */
   exactBytes(length: number): Uint8Array {
     const found = this.#head(Major.bytes);
     if (found !== length) throw new DecodeError("", `${length} bytes`, `${found} bytes`);
@@ -68,7 +68,7 @@ export class Reader {
     return this.#bytes.subarray(start, this.#at);
   }
 
-  /** A byte string of 32 bytes as 64 lower-case hex digits. */
+  /** A byte string of 32 bytes, returned as 64 lower-case hex digits. */
   hex32(): string {
     return toHex(this.exactBytes(32));
   }
@@ -85,23 +85,23 @@ export class Reader {
     }
   }
 
-  /** The major type of the item that comes next; 8: none comes. */
+  /** The major type of the next item, or 8 at the end of the input. */
   peekMajor(): number {
     return this.#at < this.#bytes.length ? this.#bytes[this.#at]! >>> 5 : 8;
   }
 
-  /** How many items the array has that comes next, if it is one of fewer than 24; -1: it is not. */
+  /** The number of items of the next array, if it has fewer than 24; otherwise, or if the next item is no array, -1. */
   peekCount(): number {
     const first = this.#bytes[this.#at] ?? 0;
     return first >>> 5 === Major.array && (first & 31) < 24 ? first & 31 : -1;
   }
 
-  /** Refuses the item that comes next. */
+  /** Throws a {@linkcode DecodeError} that describes the next item. */
   refuse(expected: string): never {
     throw new DecodeError("", expected, this.#describe());
   }
 
-  /** Makes sure that nothing follows. */
+  /** Checks that the input ends here. */
   end(): void {
     const left = this.#bytes.length - this.#at;
     if (left !== 0) throw new DecodeError("", "nothing more", `${left} trailing bytes`);

@@ -1,11 +1,11 @@
 /**
- * Writes the canonical CBOR that we speak: natural numbers, byte strings, texts and arrays, each in its shortest
- * form (RFC 8949 §4.2.1). No maps, so no order of keys and no unknown fields; no floats, tags, null or undefined.
+ * Writes the project's canonical CBOR: natural numbers, byte strings, texts and arrays, each in its shortest
+ * form (RFC 8949 §4.2.1). It has no maps, hence no order of keys and no unknown fields, and no floats, tags, null or undefined.
  *
- * Why a writer and reader of our own, of about 150 lines each, and not a library: any CBOR tool can read what we
- * write, and the tests hold us to what `cborg` writes and reads; but a library that checks as strictly costs a sizeable
- * part of an operation's CPU, which is about 28 us in all four processes together. Measured by `tests/bench/codec_bench.ts`
- * (Deno 2.9.6, 2-core x86-64 VM, means, us; with other work on both cores all were two to three times as much):
+ * Why this writer and its reader, about 150 lines each, instead of a library: a library that checks as strictly takes a large
+ * part of an operation's CPU time, which is about 28 us in all four processes together. Any CBOR tool can read these bytes, and the tests
+ * compare with `cborg` in both directions. Measured by `tests/bench/codec_bench.ts` (Deno 2.9.6, 2-core x86-64 VM, means, us; with
+ * other load on both cores all figures were two to three times as large):
  *
  * | | vote: encode | decode | 1,000-operation request: encode | decode |
  * | --- | --- | --- | --- | --- |
@@ -17,46 +17,46 @@
  * | JSON + base64, lax | 4.3 | 2.0 | 550 | 930 |
  * | the same, made strict by encoding again | 4.3 | 6.7 | 550 | 2,000 |
  *
- * Each of the four replicas decodes each operation at least once: with cborg that alone would be 4 of the 28 us, with
- * ours 0.2. Nor is a library canonical by itself: with all strict options, cborg still reads two sequences of bytes as
- * one text if the first starts with a byte order mark.
+ * Each of the four replicas decodes each operation at least once. With cborg that alone would take 4 of the 28 us; with
+ * this reader it takes 0.2. Nor is a library canonical by itself: with all its strict options, cborg still reads two sequences of bytes as
+ * the same text if the first starts with a byte order mark.
  * @module
  */
 import { writeHex } from "./hex.ts";
 import { utf8 } from "./utf8.ts";
 
-/** CBOR's major types, in the upper three bits of an item's first byte. */
+/** CBOR's major types: the upper three bits of an item's first byte. */
 export const Major = { uint: 0, bytes: 2, text: 3, array: 4 } as const;
 
-/** Where what is too long for a slab is put together. */
+/** Size of the scratch buffer, in which output that is too long for a slab is built. */
 const SCRATCH_BYTES = 64 * 1024;
-/** A scratch buffer that grew beyond this is given back after use. */
+/** A scratch buffer that grew beyond this size is released after use. */
 const KEPT_BYTES = 1024 * 1024;
-/** Texts up to here are tried as ASCII first. */
+/** Texts of at most this length are tried as ASCII first. */
 const SHORT_TEXT = 64;
-/** A buffer of its own costs a short byte string ten times what its bytes do, so those up to here are made in shared slabs. */
+/** Outputs of at most this size share a slab. A separate buffer costs ten times as much as the bytes of a short output. */
 const SHARED_BYTES = 2 * 1024;
-/** The size of a slab. */
+/** Size of a slab. */
 export const SLAB_BYTES = 16 * 1024;
 
-/** Gathers canonical CBOR items. Get it from {@linkcode startWriting}, end with `take`. */
+/** Collects canonical CBOR items. Get one from {@linkcode startWriting}; `take` ends it and gives the bytes. */
 export class Writer {
   #slab = new Uint8Array(SLAB_BYTES);
-  /** What is before was taken. */
+  /** The part of the slab before this index belongs to earlier outputs. */
   #slabAt = 0;
   #scratch = new Uint8Array(SCRATCH_BYTES);
-  /** The slab, or the scratch buffer. */
+  /** The buffer in use: the slab or the scratch buffer. */
   #buffer: Uint8Array<ArrayBuffer> = this.#slab;
   #start = 0;
   #at = 0;
 
-  /** Forgets what was written. */
+  /** Drops everything that was written. */
   reset(): void {
     this.#buffer = this.#slab;
     this.#start = this.#at = this.#slabAt;
   }
 
-  /** What was written. It may be a view of a larger buffer; nothing else is ever written there. */
+  /** The bytes that were written. They may be a view of a larger buffer; nothing else is ever written to that part. */
   take(): Uint8Array<ArrayBuffer> {
     const isShared = this.#buffer === this.#slab;
     const taken = isShared ? this.#slab.subarray(this.#start, this.#at) : this.#scratch.slice(0, this.#at);
@@ -66,12 +66,12 @@ export class Writer {
     return taken;
   }
 
-  /** How many bytes are written. */
+  /** How many bytes were written. */
   get length(): number {
     return this.#at - this.#start;
   }
 
-  /** A number from 0 to 2^53 - 1. @throws {RangeError} if it is none. */
+  /** Writes a number from 0 to 2^53 - 1. @throws {RangeError} if `value` is not such a number. */
   uint(value: number): void {
     if (!Number.isSafeInteger(value) || value < 0) {
       throw new RangeError(`: expected an integer from 0 to 2^53 - 1, got ${value}`);
@@ -79,12 +79,12 @@ export class Writer {
     this.#head(Major.uint, value);
   }
 
-  /** The head of an array; its items follow. */
+  /** Writes the head of an array. The caller then writes its `count` items. */
   array(count: number): void {
     this.#head(Major.array, count);
   }
 
-  /** A byte string. @throws {TypeError} if it is none. */
+  /** Writes a byte string. @throws {TypeError} if `value` is not a `Uint8Array`. */
   bytes(value: Uint8Array): void {
     if (!(value instanceof Uint8Array)) throw new TypeError(`: expected a Uint8Array, got ${typeof value}`);
     this.#head(Major.bytes, value.length);
@@ -93,7 +93,7 @@ export class Writer {
     this.#at += value.length;
   }
 
-  /** A byte string of 32 bytes, given as 64 lower-case hex digits. @throws {TypeError} if it is something else. */
+  /** Writes 32 bytes, given as 64 lower-case hex digits. @throws {TypeError} if `value` has another form. */
   hex32(value: string): void {
     this.#head(Major.bytes, 32);
     this.#room(32);
@@ -103,7 +103,7 @@ export class Writer {
     this.#at += 32;
   }
 
-  /** A text. @throws {TypeError} if it is none, or not well-formed. */
+  /** Writes a text. @throws {TypeError} if `value` is not a string, or has a lone surrogate. */
   text(value: string): void {
     if (typeof value !== "string") throw new TypeError(`: expected a text, got ${typeof value}`);
     if (value.length <= SHORT_TEXT && this.#ascii(value)) return;
@@ -169,7 +169,7 @@ export class Writer {
     if (this.#at + bytes > this.#buffer.length) this.#move(this.length + bytes);
   }
 
-  /** Goes on elsewhere, with room for so many bytes in all. */
+  /** Moves the output to a buffer that has room for `needed` bytes in all. */
   #move(needed: number): void {
     const written = this.#buffer.subarray(this.#start, this.#at);
     if (needed <= SHARED_BYTES) {
@@ -185,10 +185,10 @@ export class Writer {
   }
 }
 
-/** One for all: encoding is synchronous and never nested, so that nothing needs a buffer of its own. */
+/** One writer for all. Encoding is synchronous and never nested, so no call needs a writer of its own. */
 const shared = new Writer();
 
-/** The shared writer, empty. Valid until the next call. */
+/** The shared writer, empty. It is valid until the next call of this function. */
 export function startWriting(): Writer {
   shared.reset();
   return shared;

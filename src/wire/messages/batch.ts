@@ -1,5 +1,5 @@
 /**
- * The body of a batch: the agreed timestamp and the signed requests, with their exact bytes and signatures.
+ * The body of a batch: its timestamp and the signed requests, with their exact bytes and signatures.
  * @module
  */
 import type { Limits } from "../../core/config.ts";
@@ -11,16 +11,16 @@ import { Reader } from "../codec/reader.ts";
 import { isRequest, readSigned, writeSigned } from "./signed.ts";
 import { startWriting } from "../codec/writer.ts";
 
-/** What a batch orders, each request decoded but not verified. No requests: a null request. */
+/** The content of a batch. Its requests are decoded but not verified. A batch without requests is a null request. */
 export interface BatchContent {
-  /** Proposed by the primary. */
+  /** The time that the primary proposed for the batch. */
   readonly timestamp: Millis;
-  /** In the order in which they execute. */
+  /** The requests in the order of their execution. */
   readonly requests: readonly Signed<AnyRequest>[];
 }
 
 /**
- * The body of a batch. It covers nothing of the view, so that its digest survives view changes.
+ * The body of a batch. It does not contain the view, so its digest stays the same after a view change.
  * @throws {RangeError} if the timestamp is not a natural number.
  */
 export function encodeBatch(timestamp: Millis, requests: readonly Signed<AnyRequest>[]): Uint8Array<ArrayBuffer> {
@@ -40,9 +40,9 @@ export function encodeBatch(timestamp: Millis, requests: readonly Signed<AnyRequ
 }
 
 /**
- * Reads the body of a batch. What it allows depends on the genesis's limits alone, so that correct replicas agree on
- * it. Byte strings are views of `bytes`.
- * @throws {DecodeError} if it is not exactly one well-formed batch within the limits.
+ * Reads the body of a batch. Whether a body is valid depends only on the genesis's limits, so all correct replicas decide the same.
+ * Byte strings are views of `bytes`.
+ * @throws {DecodeError} if `bytes` are not exactly one well-formed batch within the limits.
  */
 export function decodeBatch(bytes: Uint8Array, limits: Limits): BatchContent {
   if (bytes.length > limits.maxBatchBytes) {

@@ -1,5 +1,5 @@
 /**
- * Many frames in one body: what replicas POST to each other.
+ * A bundle: many frames in one body. Replicas POST bundles to each other.
  * @module
  */
 import type { Digest } from "../../core/messages/ids.ts";
@@ -11,15 +11,15 @@ import { startWriting } from "../codec/writer.ts";
 /** The version of the wire format. */
 export const WIRE_VERSION = 1;
 
-/** What a bundle holds; its frames are not decoded yet, so that one that is malformed spoils no other. */
+/** The content of a bundle. Its frames are not decoded yet, so a malformed frame does not spoil the others. */
 export interface Bundle {
-  /** The cluster that it is meant for. Unsigned: it tells a foreign bundle early, and proves nothing. */
+  /** The cluster that the bundle is meant for. It is not signed: it helps to refuse a foreign bundle early, and proves nothing. */
   readonly cluster: Digest;
-  /** In the order in which they were sent. */
+  /** The frames in the order in which they were sent. */
   readonly frames: readonly Uint8Array[];
 }
 
-/** What a bundle takes beside its frames, at most; each frame takes 5 bytes more at most. */
+/** The most that a bundle takes beside its frames, bytes. Each frame takes at most 5 bytes more. */
 export const BUNDLE_OVERHEAD_BYTES = 64;
 
 /** The body of a POST to a replica of `cluster`. @throws {TypeError} if the cluster id is not a digest. */
@@ -37,15 +37,15 @@ export function encodeBundle(cluster: Digest, frames: readonly Uint8Array[]): Ui
   return writer.take();
 }
 
-/** How a bundle is read. */
+/** How {@linkcode decodeBundle} reads. */
 export interface BundleOptions {
-  /** Whether something looks like a frame; the first that does not spoils the bundle. All that is there if left out. */
+  /** Whether these bytes look like a frame. The first that do not make the bundle invalid. If left out, all bytes are accepted. */
   readonly isFrame?: (bytes: Uint8Array) => boolean;
 }
 
 /**
- * Reads a bundle. Each frame is a copy: a vote that is kept for long must not keep the megabytes that it came with.
- * @throws {DecodeError} if it is not exactly one bundle of at most `maxFrames` frames.
+ * Reads a bundle. Each frame is a copy: a vote that is kept for long must not keep megabytes of other frames in memory.
+ * @throws {DecodeError} if `bytes` are not exactly one bundle of at most `maxFrames` frames.
  */
 export function decodeBundle(bytes: Uint8Array, maxFrames: number, { isFrame }: BundleOptions = {}): Bundle {
   if (bytes.length > MAX_BODY_BYTES) {
@@ -66,7 +66,9 @@ export function decodeBundle(bytes: Uint8Array, maxFrames: number, { isFrame }: 
     while (frames.length < count) {
       at = `bundle.frames[${frames.length}]`;
       const frame = reader.bytes(MAX_BODY_BYTES);
-      if (isFrame?.(frame) === false) throw new DecodeError("", "a signed message", `${frame.length} other bytes`);
+      if (isFrame?.(frame) === false) {
+        throw new DecodeError("", "a signed message", `${frame.length} bytes that are not one`);
+      }
       frames.push(frame.slice());
     }
     at = "bundle";

@@ -1,5 +1,5 @@
 /**
- * One signed message as it travels, with the batch's body beside a pre-prepare.
+ * A frame: one signed message on the wire. A pre-prepare's frame may also hold the body of its batch.
  * @module
  */
 import type { Message, MessageKind, Signed } from "../../core/messages/messages.ts";
@@ -10,11 +10,11 @@ import { Reader } from "../codec/reader.ts";
 import { readSigned, SIGNATURE_BYTES, writeSigned } from "./signed.ts";
 import { Major, SLAB_BYTES, startWriting } from "../codec/writer.ts";
 
-/** What a frame holds. Decoded, but nobody's word yet: neither signature nor digest are checked. */
+/** The content of a frame. It is decoded but not verified: neither the signature nor the digest was checked. */
 export interface Frame {
-  /** The message, its exact bytes and what claims to be the signature over them. */
+  /** The message, its exact bytes, and the signature that it claims. */
   readonly signed: Signed;
-  /** Beside a pre-prepare: the body whose digest it should have. */
+  /** The body of the batch, only with a pre-prepare, which should have its digest. */
   readonly batchBytes?: Uint8Array;
 }
 
@@ -23,8 +23,8 @@ const ITEMS_WITH_BATCH = 4;
 const SIGNATURE_HEAD_BYTES = 2;
 
 /**
- * The frame of a signed message. If the message is in such a frame already, it is a view of that.
- * @throws {TypeError} if the signature has not 64 bytes, or a batch goes with anything but a pre-prepare.
+ * The frame of a signed message. If the message's bytes lie in such a frame already, the result is a view of it.
+ * @throws {TypeError} if the signature does not have 64 bytes, or if a batch is given for another kind than a pre-prepare.
  */
 export function encodeFrame(signed: Signed, batchBytes?: Uint8Array): Uint8Array<ArrayBuffer> {
   if (batchBytes !== undefined && signed.message.kind !== "pre-prepare") {
@@ -39,7 +39,7 @@ export function encodeFrame(signed: Signed, batchBytes?: Uint8Array): Uint8Array
   return writer.take();
 }
 
-/** The same signed message, in one piece of memory with the frame around it. */
+/** The same signed message, with its bytes in one piece of memory with its frame, so that sending it copies nothing. */
 export function framed<M extends Message>(signed: Signed<M>): Signed<M> {
   const { message, bytes } = signed;
   const frame = encodeFrame(signed);
@@ -48,7 +48,7 @@ export function framed<M extends Message>(signed: Signed<M>): Signed<M> {
   return { message, bytes: frame.subarray(start, start + bytes.length), signature: frame.subarray(end) };
 }
 
-/** The frame that a signed message is in, as all that were decoded are; `null`: it is in none. */
+/** The frame that the message's bytes lie in, as those of every decoded message do; `null` if there is none. */
 function frameAround({ message, bytes, signature }: Signed): Uint8Array<ArrayBuffer> | null {
   const { length } = bytes;
   if (bytes.buffer !== signature.buffer || signature.length !== SIGNATURE_BYTES) return null;
@@ -57,7 +57,7 @@ function frameAround({ message, bytes, signature }: Signed): Uint8Array<ArrayBuf
   const end = signature.byteOffset + SIGNATURE_BYTES;
   const frameBytes = 2 + head + length + SIGNATURE_HEAD_BYTES + SIGNATURE_BYTES;
   if (start < 0 || end - start !== frameBytes) return null;
-  // A frame that waits to be sent must not keep something large.
+  // A frame that waits in an outbox must not keep a large buffer in memory.
   if (bytes.buffer.byteLength > Math.max(2 * frameBytes, SLAB_BYTES)) return null;
   const frame = new Uint8Array(bytes.buffer as ArrayBuffer, start, frameBytes);
   const at = 2 + head + length;
@@ -66,7 +66,7 @@ function frameAround({ message, bytes, signature }: Signed): Uint8Array<ArrayBuf
   return isFrame ? frame : null;
 }
 
-/** Whether the head of a byte string of this length is there. */
+/** Whether the head of a byte string of this length is at index `at`. */
 function isHeadOfBytes(frame: Uint8Array, at: number, length: number): boolean {
   const type = Major.bytes << 5;
   if (length < 24) return frame[at] === (type | length);
@@ -79,10 +79,10 @@ function isHeadOfBytes(frame: Uint8Array, at: number, length: number): boolean {
 }
 
 /**
- * Reads a frame. Byte strings in it are views of `frame`, so it must not change afterwards.
+ * Reads a frame. Byte strings in the result are views of `frame`, so it must not change afterwards.
  *
- * If this succeeds, {@linkcode encodeFrame} would give the same bytes again: one content has one form.
- * @throws {DecodeError} if it is not exactly one well-formed frame within the limits.
+ * If this succeeds, {@linkcode encodeFrame} gives the same bytes again: each content has one form.
+ * @throws {DecodeError} if `frame` is not exactly one well-formed frame within the limits.
  */
 export function decodeFrame(frame: Uint8Array, limits: Partial<WireLimits> = {}): Frame {
   const all = completeLimits(limits);
@@ -99,7 +99,7 @@ export function decodeFrame(frame: Uint8Array, limits: Partial<WireLimits> = {})
       return { signed };
     }
     if (signed.message.kind !== "pre-prepare") {
-      throw new DecodeError("", `3 items in a ${signed.message.kind}`, "a batch beside it");
+      throw new DecodeError("", `3 items in the frame of a ${signed.message.kind}`, "4 items, the last a batch");
     }
     const batchBytes = readBatchBytes(reader, all.maxBatchBytes);
     reader.end();
@@ -117,7 +117,7 @@ function readBatchBytes(reader: Reader, max: number): Uint8Array {
   }
 }
 
-/** The kind that a frame claims to be, at a glance. */
+/** The kind that a frame claims in its first bytes. Nothing else is read. */
 export function frameKind(frame: Uint8Array): MessageKind | "unknown" {
   const items = (frame[0] ?? 0) - (Major.array << 5);
   if (items !== PLAIN_ITEMS && items !== ITEMS_WITH_BATCH) return "unknown";

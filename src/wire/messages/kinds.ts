@@ -1,6 +1,6 @@
 /**
  * Every kind of message on the wire, on one page. The signed bytes of a message are the array of its fields below, in
- * this order. A new kind is a line in {@linkcode KINDS} with a number that was never used before.
+ * this order. A new kind is a line in {@linkcode KINDS} with a number that no kind ever had.
  * @module
  */
 import type {
@@ -53,9 +53,9 @@ import {
 import { MAX_BLOBS, MAX_BODY_BYTES, MAX_NAME_BYTES } from "./limits.ts";
 import { nested } from "./nested.ts";
 
-/** How a kind of message is written. */
+/** How a kind of message is encoded. */
 export interface Kind<M extends Message> {
-  /** Stands for the kind in frames. Below 24, so that it takes one byte. */
+  /** The number of the kind in frames. Below 24, so that it takes one byte. */
   readonly code: number;
   readonly fields: Field<M>;
 }
@@ -73,7 +73,7 @@ const request: FieldsOf<Omit<Request, "kind">> = {
 const checkRequest: Check<Request> = ({ session, operations: { length } }) => {
   if ((session === 0) === (length === 0)) return undefined;
   return session === 0
-    ? { expected: "no operations where a session is opened", got: `${length}` }
+    ? { expected: "no operations in a request that opens a session", got: `${length}` }
     : { expected: `operations in session ${session}`, got: "none" };
 };
 
@@ -86,7 +86,7 @@ const gatewayRequest: FieldsOf<Omit<GatewayRequest, "kind">> = {
   ),
 };
 
-const checkVouchedRequest: Check<GatewayRequest> = ({ operations }) =>
+const checkGatewayRequest: Check<GatewayRequest> = ({ operations }) =>
   operations.length === 0 ? { expected: "operations", got: "none" } : undefined;
 
 const vote: FieldsOf<Omit<PrePrepare, "kind">> = { replica, view, sequence, digest };
@@ -113,7 +113,7 @@ const viewChange: FieldsOf<Omit<ViewChange, "kind" | "suspicions">> = {
   prepared: list(preparedCertificate, (limits) => limits.maxStages),
 };
 
-/** The kinds by name. */
+/** All kinds, by name. */
 export const KINDS: { readonly [K in MessageKind]: Kind<Extract<Message, { readonly kind: K }>> } = {
   "request": { code: 1, fields: tagged<Request, { kind: "request" }>({ kind: "request" }, request, checkRequest) },
   "gateway-request": {
@@ -121,7 +121,7 @@ export const KINDS: { readonly [K in MessageKind]: Kind<Extract<Message, { reado
     fields: tagged<GatewayRequest, { kind: "gateway-request" }>(
       { kind: "gateway-request" },
       gatewayRequest,
-      checkVouchedRequest,
+      checkGatewayRequest,
     ),
   },
   "pre-prepare": { code: 3, fields: tagged<PrePrepare, { kind: "pre-prepare" }>({ kind: "pre-prepare" }, vote) },
@@ -156,7 +156,7 @@ export const KINDS: { readonly [K in MessageKind]: Kind<Extract<Message, { reado
   },
   "view-change": {
     code: 11,
-    // 0.1.0's first builds left alone, with no proof. They wrote four items, which stores may still have.
+    // The first builds of 0.1.0 left a view without proof. They wrote four items, which stores may still hold.
     fields: withEarlier(
       tagged<ViewChange, { kind: "view-change" }>({ kind: "view-change" }, {
         ...viewChange,
@@ -233,7 +233,7 @@ export const KINDS: { readonly [K in MessageKind]: Kind<Extract<Message, { reado
 const byCode: (MessageKind | undefined)[] = [];
 for (const [kind, { code }] of Object.entries(KINDS)) byCode[code] = kind as MessageKind;
 
-/** The kind that a code stands for. */
+/** The kind of a code. */
 export function kindOf(code: number): MessageKind | undefined {
   return byCode[code];
 }

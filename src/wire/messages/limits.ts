@@ -1,5 +1,5 @@
 /**
- * How large things may be on the wire.
+ * The size limits of the wire format.
  * @module
  */
 import { DEFAULT_LIMITS, type Genesis, type Limits } from "../../core/config.ts";
@@ -8,26 +8,26 @@ import { DEFAULT_LIMITS, type Genesis, type Limits } from "../../core/config.ts"
 export const MAX_BODY_BYTES: number = 8 * 1024 * 1024;
 /** The longest name of an unsigned client, bytes of UTF-8. */
 export const MAX_NAME_BYTES = 128;
-/** The most digests in one fetch and blobs in one answer. */
+/** The most digests in one fetch, and the most blobs in one answer. */
 export const MAX_BLOBS = 4096;
-/** The largest log window L that a genesis may have; a status has a stage for each of its numbers. */
+/** The largest log window L that a genesis may have. A status describes each of its numbers. */
 export const MAX_LOG_WINDOW = 65_536;
 
-/** The most replicas in a certificate where no genesis says how many there are. */
+/** The most messages in a certificate, where no genesis gives the number of replicas. */
 const MAX_REPLICAS = 1_024;
 
-/** The limits that {@linkcode decodeFrame} holds. Those of {@linkcode Limits} come from the genesis. */
+/** The limits that {@linkcode decodeFrame} checks. Those of {@linkcode Limits} come from the genesis. */
 export interface WireLimits
   extends Pick<Limits, "maxRequestBytes" | "maxRequestOperations" | "maxBatchBytes" | "maxResultBytes"> {
-  /** Most stages in a status, and numbers in a view-change or new-view: the log window L. */
+  /** The most stages in a status, and the most numbers in a view-change or new-view: the log window L. */
   readonly maxStages: number;
-  /** Most messages in a certificate: n. */
+  /** The most messages in a certificate: n. */
   readonly maxReplicas: number;
-  /** Largest frame, bytes. */
+  /** The largest frame, bytes. */
   readonly maxFrameBytes: number;
 }
 
-/** The given limits, with what the defaults allow where there is none. */
+/** `limits`, completed with the defaults. */
 export function completeLimits(limits: Partial<WireLimits>): WireLimits {
   return {
     maxRequestBytes: limits.maxRequestBytes ?? DEFAULT_LIMITS.maxRequestBytes,
@@ -40,7 +40,7 @@ export function completeLimits(limits: Partial<WireLimits>): WireLimits {
   };
 }
 
-/** The limits that hold in a cluster. */
+/** The limits of a cluster. */
 export function wireLimits(genesis: Genesis): WireLimits {
   return completeLimits({ ...genesis.limits, maxStages: genesis.logWindow, maxReplicas: genesis.replicas.length });
 }

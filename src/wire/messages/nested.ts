@@ -1,6 +1,6 @@
 /**
- * Signed messages within messages: the certificates of view-changes and new-views. They are carried with their exact bytes and
- * signatures, so that anyone can verify them.
+ * Signed messages inside other messages: the certificates of view-changes and new-views. They keep their exact bytes and
+ * signatures, so that every receiver can verify them.
  * @module
  */
 import type { Message, Signed } from "../../core/messages/messages.ts";
@@ -10,7 +10,7 @@ import { readSigned, writeSigned } from "./signed.ts";
 
 const SIGNED_ITEMS = 3;
 
-/** A signed message of one kind. */
+/** A field that holds a signed message of one kind. */
 export function nested<M extends Message>(kind: M["kind"]): Field<Signed<M>> {
   return {
     write(writer, signed) {

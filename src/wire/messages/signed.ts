@@ -1,6 +1,6 @@
 /**
- * A signed message as three items: the code of its kind, the signed bytes, the signature. Frames and batches are made
- * of it.
+ * A signed message as three items: the code of its kind, the signed bytes, the signature. Frames, batches and certificates contain
+ * such items.
  * @module
  */
 import type { Message, MessageKind, Signed } from "../../core/messages/messages.ts";
@@ -11,12 +11,12 @@ import { MAX_BODY_BYTES, type WireLimits } from "./limits.ts";
 import { Reader } from "../codec/reader.ts";
 import { startWriting, type Writer } from "../codec/writer.ts";
 
-/** An Ed25519 signature's length. */
+/** Length of an Ed25519 signature, bytes. */
 export const SIGNATURE_BYTES = 64;
 
 /**
- * The bytes of a message that are signed. Its kind is not among them: it is in {@linkcode signedDomain} and in frames.
- * @throws {TypeError} or {@linkcode RangeError} naming the field that can't be encoded.
+ * The bytes of a message that are signed. They do not contain its kind: that is in {@linkcode signedDomain} and in frames.
+ * @throws {TypeError} or {@linkcode RangeError} naming the field that cannot be encoded.
  */
 export function encodeMessage(message: Message): Uint8Array<ArrayBuffer> {
   const kind = KINDS[message.kind];
@@ -30,7 +30,7 @@ export function encodeMessage(message: Message): Uint8Array<ArrayBuffer> {
   return writer.take();
 }
 
-/** Reads the bytes that {@linkcode encodeMessage} made. @throws {DecodeError} if it didn't. */
+/** The inverse of {@linkcode encodeMessage}. @throws {DecodeError} if `bytes` are not a message of this kind. */
 export function decodeMessage(kind: MessageKind, bytes: Uint8Array, limits: WireLimits): Message {
   const reader = new Reader(bytes);
   try {
@@ -42,7 +42,7 @@ export function decodeMessage(kind: MessageKind, bytes: Uint8Array, limits: Wire
   }
 }
 
-/** Writes a signed message's three items; the head of their array is the caller's. */
+/** Writes the three items of a signed message. The caller writes the head of the array around them. */
 export function writeSigned(writer: Writer, signed: Signed): void {
   if (signed.signature.length !== SIGNATURE_BYTES) {
     throw new TypeError(`signature: expected ${SIGNATURE_BYTES} bytes, got ${signed.signature.length}`);
@@ -53,8 +53,8 @@ export function writeSigned(writer: Writer, signed: Signed): void {
 }
 
 /**
- * Reads a signed message's three items. Byte strings are views. `only`: the one kind that may come there; said before its
- * content is read, so that messages nest as deep as their kinds allow and no deeper.
+ * Reads the three items of a signed message. Byte strings are views. `only` is the one kind that is valid here. It is checked before the
+ * content is read, so messages cannot nest deeper than their kinds allow.
  */
 export function readSigned(reader: Reader, limits: WireLimits, only?: MessageKind): Signed {
   let at = "kind";
@@ -79,7 +79,7 @@ function readKind(reader: Reader): MessageKind {
   return kind;
 }
 
-/** Whether a kind is one of those that are ordered. */
+/** Whether messages of this kind are ordered. */
 export function isRequest(kind: MessageKind): boolean {
   return kind === "request" || kind === "gateway-request";
 }
