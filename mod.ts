@@ -38,7 +38,7 @@ export {
 } from "./src/node/ports.ts";
 export { Node, type NodeOptions, type SubmitOptions } from "./src/node/node.ts";
 export type { InputFault } from "./src/node/durable/input_faults.ts";
-export type { Bringer } from "./src/node/in/intake.ts";
+export type { FrameSource } from "./src/node/in/intake.ts";
 export type { Room } from "./src/node/in/room.ts";
 export type { Trouble } from "./src/node/trouble.ts";
 export type { GatewayAnswer } from "./src/node/gateway/gateway.ts";

@@ -1,14 +1,12 @@
 /**
- * A replica as a Hono app: all of its routes, in one table.
+ * The HTTP interface of a replica: a Hono app with all routes in one table.
  * @module
  */
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
-import type { MessageKind } from "../core/messages/messages.ts";
-import type { Timer } from "../node/ports.ts";
 import { createVerifier } from "../crypto/mod.ts";
-import { type AddressOf, connectionAddress } from "./middleware/address.ts";
-import { type Admission, admit, clientLimit } from "./middleware/admission.ts";
+import { connectionAddress } from "./middleware/address.ts";
+import { admit, clientLimit } from "./middleware/admission.ts";
 import { BODY_TIMEOUT_MS, MAX_HELD_BYTES, readOperation, readSigned } from "./middleware/submitter.ts";
 import { BodyReader } from "./bodies/body.ts";
 import { type Caller, Callers } from "./middleware/callers.ts";
@@ -16,99 +14,52 @@ import { Deadlines } from "./bodies/deadlines.ts";
 import { EventStreams } from "./routes/events.ts";
 import { EXPOSITION_TYPE } from "./routes/exposition.ts";
 import { checkHost } from "./middleware/hosts.ts";
+import type { AppOptions } from "./app_options.ts";
 import type { HostedNode } from "./hosted_node.ts";
-import type { Membership } from "./peers/membership.ts";
 import { PeerClocks } from "./peers/peer_clocks.ts";
-import { frame, messages, signedAnswer } from "./routes/messages.ts";
+import { goPbftRoutes } from "./routes/gopbft.ts";
+import { messages, signedResponse } from "./routes/messages.ts";
 import { Metrics } from "./routes/metrics.ts";
-import { type ApplicantContext, atMost, type ClientVariables, type Middleware } from "./middleware/context.ts";
-import { Pace } from "./middleware/pace.ts";
-import { limitNewcomers } from "./middleware/newcomers.ts";
-import { PeerSockets, type Upgrade } from "./peers/peer_sockets.ts";
+import { atMost, type ClientVariables, type Middleware, type SubmitterContext } from "./middleware/context.ts";
+import { Throttle } from "./middleware/throttle.ts";
+import { limitNewClients } from "./middleware/client_quota.ts";
+import { PeerSockets } from "./peers/peer_sockets.ts";
 import { Problem, problem } from "./problem.ts";
-import { addressLimit, type RateLimit } from "./middleware/rate_limit.ts";
-import { admitReaders, type Readers, READERS_ROUTES } from "./middleware/readers.ts";
-import { vouchedAnswer } from "./routes/req.ts";
+import { addressLimit } from "./middleware/rate_limit.ts";
+import { admitReaders, READERS_ROUTES } from "./middleware/readers.ts";
+import { gatewayResponse } from "./routes/req.ts";
 import { evidenceJson, readiness, statusJson, statusText } from "./routes/status.ts";
 import { Timestamps } from "./routes/timestamps.ts";
 
-/** What a host may choose; what it leaves out has the value shown. */
-export interface AppOptions {
-  /** For timeouts and the clock. */
-  readonly timer: Timer;
-  /** Members' URLs by name, shown in `/status`. */
-  readonly urls?: Readonly<Record<string, string>>;
-  /** `POST /req` answers 504 after this time without a quorum, ms: 10,000. */
-  readonly requestTimeoutMs?: number;
-  /** `POST /requests` answers 202 if the request is not executed after this time, ms: 10,000. */
-  readonly waitMs?: number;
-  /** A body must arrive within this time, ms: 10,000. */
-  readonly bodyTimeoutMs?: number;
-  /** Requests that wait at `/req`, as many at `/requests` and at `/queries`; more get 429: 2,048. One address gets no more than what is left for others. */
-  readonly maxWaiting?: number;
-  /** Bytes of request bodies in memory at once: of known clients, as many of strangers, four times as many of members; more get 429: 16 MiB. */
-  readonly maxHeldBytes?: number;
-  /** Open `/events` streams: 32. */
-  readonly maxSubscribers?: number;
-  /** Events that wait for one slow subscriber: 256. */
-  readonly maxQueuedEvents?: number;
-  /** The process's memory in bytes by kind, for `/metrics`. */
-  readonly memory?: () => Readonly<Record<string, number>>;
-  /**
-   * Origins whose pages may use what clients use ({@linkcode CLIENT_ROUTES}), `https://app.example`; `*`: every page's. None: a browser lets
-   * no page of another origin ask anything here, nor read an answer.
-   */
-  readonly corsOrigins?: readonly string[];
-  /** Which clients are served: all, `open`. What members pass on is taken from them, whoever asked there. */
-  readonly admission?: Admission;
-  /** Operations, and reads, of one client: its public key, or at `/req` its name and address. As many as it likes. */
-  readonly clientLimit?: RateLimit;
-  /** The host's own, before what clients submit is taken, and after all of the above: `c.var.submitter` says who submits, and what. None. */
-  readonly middleware?: readonly Middleware[];
-  /** Requests to {@linkcode CLIENT_ROUTES} from one address, or one network of 64 bits if it is IPv6. As many as it likes. */
-  readonly addressLimit?: RateLimit;
-  /** Tells the address: that of the connection; `addressFromHeader` for a host behind proxies. */
-  readonly address?: AddressOf;
-  /**
-   * Who may read {@linkcode READERS_ROUTES}, beside the replica's own machine and the other members: `everybody`, or who comes from named addresses or
-   * brings a token. Nobody.
-   */
-  readonly readers?: Readers;
-  /** Names by which the replica is called from its own machine and network, beside those in {@linkcode urls}; `*`: any. None. */
-  readonly hosts?: readonly string[];
-  /** Tells the other members from strangers, so that these have budgets of their own. None: all who come share one. */
-  readonly membership?: Membership;
-  /** Lets members, which {@linkcode membership} tells, open WebSockets at `GET /messages`; `Deno.upgradeWebSocket`. None: they POST. */
-  readonly upgradeWebSocket?: Upgrade;
-  /** Hears of a defect that was answered with 500. */
-  readonly onInternalError?: (error: Error) => void;
-  /** Ends event streams and timers. */
-  readonly signal?: AbortSignal;
-}
-
 /**
- * The routes as an app: a Hono app, of which its public type shows what a host needs, so that a host's own version of
- * Hono does not matter. It is mounted in another one by `parent.mount("/apple", app.fetch)`.
+ * The app of a replica. The type shows only what a host needs of a Hono app, so the host may use another version of
+ * Hono. To mount it in another app: `parent.mount("/apple", app.fetch)`.
  */
 export interface ReplicaApp {
-  /** Answers a request; what `Deno.serve` and its like take. `connection`: what they give beside it, see {@linkcode AppOptions.address}. */
+  /**
+   * Answers a request; the handler for `Deno.serve` and similar servers. `connection`: what the server passes beside
+   * the request, see {@linkcode AppOptions.address}.
+   */
   readonly fetch: (request: Request, connection?: unknown) => Response | Promise<Response>;
-  /** Answers a request without a server, for tests; a path will do. */
+  /** Answers a request without a server, for tests. `input` may be a path. */
   readonly request: (input: string | URL | Request, init?: RequestInit) => Response | Promise<Response>;
 }
 
-/** The routes that clients use. Only these are limited per address: members that share a cloud may share their addresses with anybody. */
+/**
+ * The routes for clients. Only these have the limit per address: members in the same cloud may share their addresses
+ * with strangers.
+ */
 export const CLIENT_ROUTES: readonly string[] = ["/req", "/requests", "/queries", "/status", "/evidence", "/events"];
 
-/** A browser may remember for so long that it may ask. */
+/** How long a browser may cache the answer to a CORS preflight request. */
 const CORS_MAX_AGE_SECONDS = 600;
 
 /**
- * Answers to one address where nothing of use was asked: 100 to 200 us each, so some 15 % of a core. A monitor is far below. The burst is work of some 50 ms: more
- * at once would hold up the votes.
+ * Throttle of one address, for reads and for refused requests. Such an answer costs 100 to 200 us, so this is about 15
+ * % of a core; a monitor needs far less. The burst is about 50 ms of work: a larger one would delay votes.
  */
-const PACE = { perSecond: 1_000, burst: 250 };
-/** What reading a body may cost, as a multiple of a small request, before its sender is held to its pace. */
+const THROTTLE = { perSecond: 1_000, burst: 250 };
+/** Cost of reading a body, as a multiple of a small request, above which even an accepted request is throttled. */
 const MAX_FREE_COST = 4;
 
 interface Env {
@@ -117,11 +68,12 @@ interface Env {
 
 type Handler = (context: Context<Env>) => Response | Promise<Response>;
 
-/** What a route has for a method: what stands before, in order, and what answers. */
+/** The handlers of one method of a route: middleware in order, then the handler that answers. */
 type Chain = readonly [...MiddlewareHandler<Env>[], Handler];
 
 /**
- * Puts a node on the web. The app answers what is in the table, and everything else with a problem (RFC 9457).
+ * Makes the HTTP interface of a node. Routes that are not in the table, and all errors, are answered with a problem
+ * (RFC 9457).
  * @example
  * ```ts ignore
  * import { createApp } from "@pbft/edge/hono";
@@ -148,37 +100,33 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
     keepAliveMs: 15_000,
   });
   const callers = new Callers({ ...options, clocks });
-  const pace = new Pace({ timer, ...PACE });
+  const throttle = new Throttle({ timer, ...THROTTLE });
   const timestamps = new Timestamps(node.self, node.genesis.replicas.length, () => timer.now());
   const nextTimestamp = (name: string) =>
     timestamps.next(node.lastOf?.(name) ?? { timestamp: -1, agreedTime: node.status().replica.agreedTime });
   const rules = clientRules(options);
-  const newcomers = limitNewcomers(node.genesis, timer);
-  const taking = { node, bodies, isOpen: rules.length === 0, verifier: createVerifier(node.cluster) };
+  const newClients = limitNewClients(node.genesis, timer);
+  const memberRoutes = { node, bodies, isOpen: rules.length === 0, verifier: createVerifier(node.cluster) };
   const onSubmitted: Handler = ({ var: { submitter, caller } }) =>
     submitter.kind === "operation"
-      ? vouchedAnswer(submitter.asked, { node, deadlines: gatewayDeadlines })
-      : signedAnswer(submitter, { node, executions }, () => callers.served(caller));
-  const submitted = (read: Middleware<ApplicantContext>): Chain => [
+      ? gatewayResponse(submitter.asked, { node, deadlines: gatewayDeadlines })
+      : signedResponse(submitter, { node, executions }, () => callers.served(caller));
+  const submitted = (read: Middleware<SubmitterContext>): Chain => [
     read,
     atMost(maxWaiting),
     ...rules,
-    newcomers,
+    newClients,
     onSubmitted,
   ];
   const { upgradeWebSocket: upgrade } = options;
-  const sockets = upgrade && new PeerSockets({ ...taking, upgrade, timer });
-  const onFrame = (kind: MessageKind): Handler => (c) => frame(c.req.raw, kind, { ...taking, caller: c.var.caller });
+  const sockets = upgrade && new PeerSockets({ ...memberRoutes, upgrade, timer });
   const view = () => ({ node, clocks, urls: options.urls ?? {}, now: timer.now() });
 
   const table: Readonly<Record<string, { readonly GET?: Chain; readonly POST?: Chain }>> = {
     "/req": { POST: submitted(readOperation(node, nextTimestamp, bodies)) },
-    "/preprepare": { POST: [onFrame("pre-prepare")] },
-    "/prepare": { POST: [onFrame("prepare")] },
-    "/commit": { POST: [onFrame("commit")] },
-    "/reply": { POST: [onFrame("reply")] },
+    ...goPbftRoutes(memberRoutes),
     "/messages": {
-      POST: [(c) => messages(c.req.raw, { ...taking, caller: c.var.caller })],
+      POST: [(c) => messages(c.req.raw, { ...memberRoutes, caller: c.var.caller })],
       ...(sockets && { GET: [(c) => sockets.accept(c.req.raw, c.var.caller.proof?.member ?? null)] }),
     },
     "/requests": { POST: submitted(readSigned(node, "request", bodies)) },
@@ -190,7 +138,7 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
     "/healthz": { GET: [(c) => c.text("alive\n")] },
     "/readyz": { GET: [(c) => ready(c, node)] },
     "/metrics": { GET: [(c) => c.body(metrics.text(), 200, { "content-type": EXPOSITION_TYPE })] },
-    // Nobody would read, or end, the stream that answers a HEAD.
+    // A HEAD has no body: a stream for it would never be read or closed.
     "/events": { GET: [(c) => c.req.raw.method === "HEAD" ? c.body(null) : events.subscribe(c.var.caller.network)] },
   };
 
@@ -205,10 +153,10 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
     const caller = await callers.of(c.req.raw, c.env);
     c.set("caller", caller);
     const isRead = c.req.method !== "POST";
-    if (isRead) await pace.turn(caller.network);
+    if (isRead) await throttle.turn(caller.network);
     await next();
     if (!c.req.raw.bodyUsed) await bodies.discard(c.req.raw, caller);
-    if (!isRead && isPaced(c.res.status, caller)) await pace.turn(caller.network, caller.cost);
+    if (!isRead && isThrottled(c.res.status, caller)) await throttle.turn(caller.network, caller.cost);
     const route = Object.hasOwn(table, c.req.path) ? c.req.path : "other";
     metrics.onHttp(route, METHODS.has(c.req.method) ? c.req.method : "other", c.res.status);
   });
@@ -221,7 +169,7 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
     const allow = "POST" in handlers ? "POST" : "GET, HEAD";
     app.all(path, (c) => methodNotAllowed(c, allow));
   }
-  app.notFound((c) => problem("not-found", { detail: `no route ${c.req.path}`, more: { routes: Object.keys(table) } }));
+  app.notFound((c) => problem("not-found", { detail: noRoute(c), more: { routes: Object.keys(table) } }));
   app.onError((error) => {
     if (error instanceof Problem) return error.toResponse();
     options.onInternalError?.(error);
@@ -230,12 +178,15 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
   return app;
 }
 
-/** Whether an answer waits for its turn: one to what was refused, or was sent in a way that costs much. What is taken does not. */
-function isPaced(status: number, { kind, cost }: Caller): boolean {
+/**
+ * Whether an answer must wait for the throttle: it refuses a request, or the request was costly to read. Members are
+ * never throttled.
+ */
+function isThrottled(status: number, { kind, cost }: Caller): boolean {
   return kind !== "member" && (status >= 400 || cost > MAX_FREE_COST);
 }
 
-/** What stands before the clients' routes. CORS first: a page is to see why it was refused. */
+/** Middleware in front of the clients' routes. CORS comes first, so that a web page can read why it was refused. */
 function guards({ corsOrigins = [], addressLimit: limit, address = connectionAddress, timer }: AppOptions) {
   const guards: MiddlewareHandler[] = [];
   if (corsOrigins.length > 0) {
@@ -251,7 +202,7 @@ function guards({ corsOrigins = [], addressLimit: limit, address = connectionAdd
   return guards;
 }
 
-/** What stands between who submits something and the replica. */
+/** Middleware between the authentication of a submitter and the replica. */
 function clientRules(options: AppOptions): readonly Middleware[] {
   const { admission = "open", clientLimit: limit, address, timer, middleware = [] } = options;
   return [
@@ -261,7 +212,7 @@ function clientRules(options: AppOptions): readonly Middleware[] {
   ];
 }
 
-/** Methods that are counted by name. */
+/** HTTP methods that metrics count by name; all others count as `other`. */
 const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 
 function ready(c: Context, node: HostedNode): Response {
@@ -269,10 +220,14 @@ function ready(c: Context, node: HostedNode): Response {
   return ready ? c.text("ready\n") : problem("unavailable", { detail: reason });
 }
 
+function noRoute({ req: { method, path } }: Context): string {
+  return `no such route: ${method} ${path}; see routes for those there are`;
+}
+
 function methodNotAllowed(c: Context, allow: string): Response {
   const { method, path } = c.req;
   return problem("method-not-allowed", {
-    detail: `${path} takes ${allow}`,
+    detail: `${method} is not allowed at ${path}: use ${allow}`,
     expected: allow,
     got: method,
     headers: { allow },

@@ -1,10 +1,10 @@
 /**
- * What the HTTP routes need of a node.
+ * The part of a node that the HTTP routes use.
  * @module
  */
 import type { Node } from "../node/node.ts";
 
-/** The part of a {@linkcode Node} that is put on the web; a test may bring a stand-in. */
+/** The members of {@linkcode Node} that the HTTP routes call. A test may pass a fake. */
 export type HostedNode =
   & Pick<
     Node,

@@ -1,11 +1,12 @@
 /**
- * A replica on the web: its routes as a Hono app, and the transport between replicas.
+ * HTTP for replicas: the routes of a replica as a Hono app, and the transports between replicas.
  * @module
  */
 export { addressFromHeader, type AddressOf, connectionAddress } from "./middleware/address.ts";
 export { type Admission, admit, clientLimit, type ClientLimitOptions } from "./middleware/admission.ts";
 export { authenticate, type AuthenticateOptions, type Submitter } from "./middleware/submitter.ts";
-export { type AppOptions, CLIENT_ROUTES, createApp, type ReplicaApp } from "./app.ts";
+export { CLIENT_ROUTES, createApp, type ReplicaApp } from "./app.ts";
+export type { AppOptions } from "./app_options.ts";
 export type { Sender } from "./bodies/body.ts";
 export type { Caller } from "./middleware/callers.ts";
 export { DeliveryError, FetchTransport, type FetchTransportOptions } from "./peers/fetch_transport.ts";
@@ -13,7 +14,7 @@ export type { HostedNode } from "./hosted_node.ts";
 export { isIpAddress } from "./middleware/ip_address.ts";
 export { MEMBER_HEADER, Membership, type MembershipOptions, type Proof, type Purpose } from "./peers/membership.ts";
 export { problem, type ProblemDetails, type ProblemKind, PROBLEMS } from "./problem.ts";
-export type { ApplicantContext, ClientVariables, Middleware, MiddlewareContext } from "./middleware/context.ts";
+export type { ClientVariables, Middleware, MiddlewareContext, SubmitterContext } from "./middleware/context.ts";
 export { MIN_TOKEN_CHARACTERS, type Readers, READERS_ROUTES } from "./middleware/readers.ts";
 export { addressLimit, type RateLimit, rateLimit, type RateLimitOptions } from "./middleware/rate_limit.ts";
 export { type PeerSocket } from "./peers/peer_socket.ts";

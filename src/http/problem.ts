@@ -1,69 +1,71 @@
 /**
- * Errors as `application/problem+json` (RFC 9457): one table of all that this module answers with.
+ * Errors as `application/problem+json` (RFC 9457), with one table of all kinds.
  * @module
  */
 import type { Refusal } from "../core/messages/messages.ts";
 import type { Rejection, RejectionReason } from "../node/ports.ts";
 
-/** Every kind of problem: its HTTP status and its title. The `type` is `urn:problem-type:pbft:` and the key. */
+/**
+ * Every kind of problem: its HTTP status and title. The `type` of a problem is `urn:problem-type:pbft:` and the key.
+ */
 export const PROBLEMS = {
-  "malformed": [400, "The request is malformed"],
-  "not-accepted-here": [400, "This route does not take that kind of message"],
-  "wrong-signature": [401, "The signature does not fit"],
-  "unknown-signer": [403, "The signer is not a member"],
-  "wrong-cluster": [403, "This is for another cluster"],
-  "not-admitted": [403, "The client is not admitted here"],
-  "not-a-reader": [403, "This may not be read from here"],
-  "not-found": [404, "There is nothing here"],
-  "method-not-allowed": [405, "This route does not take that method"],
-  "body-timeout": [408, "The body took too long to arrive"],
-  "stale-timestamp": [409, "The timestamp is too old to be remembered"],
-  "timestamp-reused": [409, "The timestamp was used for another operation"],
-  "unknown-session": [409, "The session is unknown"],
-  "beyond-window": [409, "The timestamp is too far ahead"],
-  "too-large": [413, "The body is too large"],
-  "unsupported-media-type": [415, "This content type is not taken here"],
-  "wrong-host": [421, "This replica is not called so"],
-  "rejected": [422, "The state machine rejected the operation"],
-  "overloaded": [429, "Too much is waiting already"],
-  "too-many-requests": [429, "This is asked too often"],
-  "too-many-clients": [429, "Too many clients are remembered already"],
-  "reply-storage-full": [429, "Replies must be acknowledged first"],
-  "internal-error": [500, "This is a defect of the replica"],
-  "unavailable": [503, "The replica does not serve now"],
-  "no-quorum": [504, "No quorum answered in time"],
-  "too-early": [504, "The gateway is too far ahead of the others"],
-  "expired": [504, "The request was ordered too late to be executed"],
+  "malformed": [400, "Malformed request"],
+  "not-accepted-here": [400, "Message kind not accepted at this route"],
+  "wrong-signature": [401, "Wrong signature"],
+  "unknown-signer": [403, "Signer is not a member of the cluster"],
+  "wrong-cluster": [403, "Message for another cluster"],
+  "not-admitted": [403, "Client not admitted"],
+  "not-a-reader": [403, "Not allowed to read"],
+  "not-found": [404, "No such route"],
+  "method-not-allowed": [405, "Method not allowed"],
+  "body-timeout": [408, "Body timeout"],
+  "stale-timestamp": [409, "Timestamp too old"],
+  "timestamp-reused": [409, "Timestamp used for another operation"],
+  "unknown-session": [409, "Unknown session"],
+  "beyond-window": [409, "Timestamp too far ahead"],
+  "too-large": [413, "Too large"],
+  "unsupported-media-type": [415, "Unsupported content type"],
+  "wrong-host": [421, "Unknown host name"],
+  "rejected": [422, "Operation rejected by the state machine"],
+  "overloaded": [429, "Overloaded"],
+  "too-many-requests": [429, "Rate limit exceeded"],
+  "too-many-clients": [429, "Too many clients"],
+  "reply-storage-full": [429, "Reply storage full"],
+  "internal-error": [500, "Internal error"],
+  "unavailable": [503, "Replica unavailable"],
+  "no-quorum": [504, "No quorum in time"],
+  "too-early": [504, "Gateway too far ahead"],
+  "expired": [504, "Request expired"],
 } as const satisfies Record<RejectionReason | Refusal | string, readonly [number, string]>;
 
-/** The kinds of problem. */
+/** A kind of problem. */
 export type ProblemKind = keyof typeof PROBLEMS;
 
-/** What is known beside the kind of problem. */
+/** Details of one problem. */
 export interface ProblemDetails {
-  /** For people: what was wrong with this request, and what to do. */
+  /** For people: what is wrong with this request, and what to do next. */
   readonly detail: string;
-  /** The field that was wrong. */
+  /** The wrong field. */
   readonly field?: string;
-  /** What it should have been. */
+  /** The expected value. */
   readonly expected?: string;
-  /** What it was. */
+  /** The actual value. Shortened to 200 characters. */
   readonly got?: string;
-  /** Headers of the answer. */
+  /** Headers of the response. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Further members of the problem object. */
   readonly more?: Readonly<Record<string, unknown>>;
 }
 
-/** Seconds after which a client that was told 429 or 503 may ask again, if nothing else is said. */
+/** Default `Retry-After` of 429 and 503, seconds. */
 const RETRY_AFTER_SECONDS = "1";
 
 /**
- * Makes the answer to a request that failed.
+ * Makes the response to a request that failed.
  * @example
  * ```ts
  * import { problem } from "@pbft/edge/hono";
- * const response = problem("not-found", { detail: "no route /nowhere" });
+ * const response = problem("not-found", { detail: "no such route: GET /nowhere" });
  * console.log(response.status); // 404
  * ```
  */
@@ -87,19 +89,19 @@ export function problem(kind: ProblemKind, details: ProblemDetails): Response {
   });
 }
 
-/** The answer to a frame, or a request, that did not pass the gate. */
+/** The response to a frame or request that the gate rejected. */
 export function problemOf(rejection: Rejection, more?: Readonly<Record<string, unknown>>): Response {
   return problem(rejection.reason, { detail: rejection.detail, more: { kind: rejection.kind, ...more } });
 }
 
-/** Throw it inside a route: it is answered with {@linkcode problem}. */
+/** An error with a problem. A route throws it; the response is {@linkcode problem}. */
 export class Problem extends Error {
   override name = "Problem";
   constructor(readonly kind: ProblemKind, readonly details: ProblemDetails) {
     super(details.detail);
   }
 
-  /** The answer. A new one at each call. */
+  /** The response; a new one at each call. */
   toResponse(): Response {
     return problem(this.kind, this.details);
   }

@@ -25,7 +25,7 @@ import { DurableReplica } from "./durable/durable_replica.ts";
 import { createEnvironment, sign, withDigest } from "./environment.ts";
 import { Gate } from "./in/gate.ts";
 import { Gateway, type GatewayAnswer } from "./gateway/gateway.ts";
-import { type Bringer, Intake } from "./in/intake.ts";
+import { type FrameSource, Intake } from "./in/intake.ts";
 import { createJitter } from "./async/backoff.ts";
 import { nodeLimits } from "./limits.ts";
 import { Observers } from "./observers.ts";
@@ -166,7 +166,7 @@ export class Node {
   receive(
     frames: readonly Uint8Array[],
     accept?: readonly MessageKind[],
-    by?: Bringer,
+    by?: FrameSource,
   ): Promise<readonly (Rejection | null)[]> {
     return this.#requests.intake.receive(frames, accept, by);
   }

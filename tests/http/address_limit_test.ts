@@ -11,7 +11,7 @@ function statusAt(path: string, headers: HeadersInit = {}): Request {
   return new Request(`http://a.test${path}`, { headers });
 }
 
-Deno.test("one address may ask so often, and others are not held up", async () => {
+Deno.test("one address is limited, and others are not affected", async () => {
   const { app, timer } = harness({ addressLimit, readers: "everybody" });
   const ask = (address: string) => Promise.resolve(app.fetch(statusAt("/status"), deno(address)));
   for (let i = 0; i < 3; i++) assertEquals((await ask("203.0.113.7")).status, 200);
@@ -23,7 +23,7 @@ Deno.test("one address may ask so often, and others are not held up", async () =
   assertEquals((await ask("203.0.113.7")).status, 200);
 });
 
-Deno.test("an IPv6 network is one address, whichever of its addresses asks", async () => {
+Deno.test("all addresses of an IPv6 /64 network share one limit", async () => {
   const { app } = harness({ addressLimit, readers: "everybody" });
   const statuses: number[] = [];
   for (const end of [1, 2, 3, 4]) {
@@ -32,7 +32,7 @@ Deno.test("an IPv6 network is one address, whichever of its addresses asks", asy
   assertEquals(statuses, [200, 200, 200, 429]);
 });
 
-Deno.test("what a caller writes into X-Forwarded-For counts for nothing, unless the host is behind a proxy", async () => {
+Deno.test("X-Forwarded-For is ignored unless the host is configured to be behind a proxy", async () => {
   const asked = async (address?: ReturnType<typeof addressFromHeader>) => {
     const { app } = harness({ addressLimit, readers: "everybody", ...(address && { address }) });
     const statuses: number[] = [];
@@ -46,7 +46,7 @@ Deno.test("what a caller writes into X-Forwarded-For counts for nothing, unless 
   assertEquals(await asked(addressFromHeader("x-forwarded-for")), [200, 200, 200, 200]);
 });
 
-Deno.test("all whose address is not known count as one", async () => {
+Deno.test("all callers with an unknown address share one limit", async () => {
   const { app } = harness({ addressLimit, readers: "everybody" });
   const statuses: number[] = [];
   for (let i = 0; i < 4; i++) statuses.push((await app.fetch(statusAt("/status"))).status);
@@ -65,7 +65,7 @@ Deno.test("the routes of clients are limited together, those of members and of t
   }
 });
 
-Deno.test("the middleware serves an app of the host's own", async () => {
+Deno.test("the middleware works in the host's own app", async () => {
   const app = new Hono();
   const keyOf = (c: MiddlewareContext) => c.req.header("x-api-key");
   app.use(rateLimit({ limit: { perSecond: 1, burst: 1 }, keyOf, timer: new ManualTimer() }));

@@ -4,13 +4,13 @@ import { addressFromHeader, connectionAddress, networkOf } from "../../src/http/
 
 const request = new Request("https://a.test", { headers: { "x-forwarded-for": "6.6.6.6, 203.0.113.7,198.51.100.2" } });
 
-Deno.test("the connection's address is known under Deno and Node, and not where there is none", () => {
+Deno.test("the connection's address is found under Deno and Node.js, and is undefined where there is none", () => {
   assertEquals(connectionAddress(request, { remoteAddr: { hostname: "10.0.0.1" } }), "10.0.0.1");
   assertEquals(connectionAddress(request, { incoming: { socket: { remoteAddress: "::1" } } }), "::1");
   for (const none of [undefined, null, {}, { incoming: {} }]) assertEquals(connectionAddress(request, none), undefined);
 });
 
-Deno.test("of a header the entry counts that a proxy of ours wrote, not what the caller put before it", () => {
+Deno.test("the address in a header is the entry that our own proxy wrote, not what the caller put before it", () => {
   assertEquals(addressFromHeader("x-forwarded-for")(request, null), "198.51.100.2");
   assertEquals(addressFromHeader("X-Forwarded-For", 2)(request, null), "203.0.113.7");
   assertEquals(addressFromHeader("x-forwarded-for", 4)(request, null), undefined);
@@ -36,7 +36,7 @@ for (
     ["forwarded", "proto=https", "192.0.2.1"],
   ] as const
 ) {
-  Deno.test(`${header}: ${value.slice(0, 80)} is from ${expected}`, () => {
+  Deno.test(`the address in ${header}: ${value.slice(0, 80)} is ${expected}`, () => {
     const request = new Request("https://a.test", { headers: { [header]: value } });
     assertEquals(addressFromHeader(header)(request, { remoteAddr: { hostname: "192.0.2.1" } }), expected);
   });
@@ -57,7 +57,7 @@ for (
     "::1.2.3.999",
   ]
 ) {
-  Deno.test(`${JSON.stringify(wrong)} is no address`, () => assertEquals(parseIpAddress(wrong), undefined));
+  Deno.test(`${JSON.stringify(wrong)} is not an IP address`, () => assertEquals(parseIpAddress(wrong), undefined));
 }
 
 for (

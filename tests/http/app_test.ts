@@ -25,7 +25,7 @@ for (const path of POST_ROUTES) {
 
   const type = path === "/req" ? "application/json" : "application/cbor";
 
-  Deno.test(`${path} takes ${type} only`, async () => {
+  Deno.test(`${path} accepts ${type} only`, async () => {
     const { app } = harness();
     for (const wrong of ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", ""]) {
       const problem = await problemOf(await post(app, path, "{}", wrong), 415, "unsupported-media-type");
@@ -33,7 +33,7 @@ for (const path of POST_ROUTES) {
     }
   });
 
-  Deno.test(`${path} takes no compressed body`, async () => {
+  Deno.test(`${path} refuses a compressed body`, async () => {
     const headers = { "content-type": type, "content-encoding": "gzip" };
     const response = await harness().app.request(path, { method: "POST", headers, body: "{}" });
     assertEquals((await problemOf(response, 415, "unsupported-media-type")).field, "content-encoding");
@@ -58,7 +58,7 @@ for (const path of POST_ROUTES) {
     assert(state.cancelled && state.read * 1_000_000 <= MAX_BYTES + 1_000_000, `${state.read} MB were read`);
   });
 
-  Deno.test(`${path} is not fooled by a content-length that is too small`, async () => {
+  Deno.test(`${path} enforces its limit when the content-length is too small`, async () => {
     const headers = { "content-type": type, "content-length": "5" };
     const body = new Uint8Array(MAX_BYTES + 1);
     await problemOf(await harness().app.request(path, { method: "POST", headers, body }), 413, "too-large");
@@ -85,7 +85,7 @@ for (const path of POST_ROUTES) {
     await problemOf(await pending, 408, "body-timeout");
   });
 
-  Deno.test(`${path} answers 400 to a body that breaks off`, async () => {
+  Deno.test(`${path} answers 400 to a body that ends early`, async () => {
     const stream = new ReadableStream<Uint8Array<ArrayBuffer>>({
       pull: (controller) => controller.error(new Error("the peer is gone")),
     });
@@ -106,7 +106,7 @@ for (const path of GET_ROUTES) {
   });
 }
 
-Deno.test("bodies that are read at once are bounded in all", async () => {
+Deno.test("the total of bodies being read is bounded", async () => {
   const { app } = harness({ maxHeldBytes: 1_000 });
   const { stream } = chunked(1, 800);
   // This one holds 800 bytes for ever.
@@ -129,7 +129,7 @@ Deno.test("bodies that are read at once are bounded in all", async () => {
 for (
   const [title, path, status] of [["an unknown path", "/nowhere", 404], ["a wrong method", "/status", 405]] as const
 ) {
-  Deno.test(`a body that is sent to ${title} is read, up to a bound, so that the connection stays of use`, async () => {
+  Deno.test(`a body sent to ${title} is read, up to a bound, so that the connection can be reused`, async () => {
     const { app } = harness();
     const small = chunked(3, 1_000);
     assertEquals((await app.request(path, { method: "POST", body: small.stream })).status, status);
@@ -157,16 +157,16 @@ Deno.test("/healthz says that the process is alive, whatever the state", async (
   assertEquals((await app.request("/healthz")).status, 200);
 });
 
-Deno.test("/readyz is 503 while the replica is in no view, or has no quorum in reach that is in its view", async () => {
+Deno.test("/readyz is 503 while no view has started, or no quorum in the same view is in reach", async () => {
   const { app, node } = harness();
   const { replica } = node.status();
   const why = async () => (await problemOf(await app.request("/readyz"), 503, "unavailable")).detail;
   node.overrides = { replica: { ...replica, active: false } };
   assertEquals(await why(), "the replica waits for view 4 to start");
   node.overrides = { inReach: [replicaId(3)] };
-  assertEquals(await why(), "no quorum in reach: expected 2 of the others in view 4, got Dog");
+  assertEquals(await why(), "no quorum in reach: expected 2 other members in view 4, got Dog");
   node.overrides = { inReach: [] };
-  assertEquals(await why(), "no quorum in reach: expected 2 of the others in view 4, got none");
+  assertEquals(await why(), "no quorum in reach: expected 2 other members in view 4, got none");
   assertEquals((await app.request("/healthz")).status, 200);
   const { ready, notReady } = await (await app.request("/status")).json();
   assertEquals([ready, notReady], [false, await why()]);
@@ -174,7 +174,7 @@ Deno.test("/readyz is 503 while the replica is in no view, or has no quorum in r
   assertEquals((await app.request("/readyz")).status, 200);
 });
 
-Deno.test("/readyz says 503 and why while the replica does not serve", async () => {
+Deno.test("/readyz is 503 with the reason while the replica does not serve", async () => {
   const { app, node } = harness();
   assertEquals((await app.request("/readyz")).status, 200);
   node.overrides = { halted: "its invariant broke" };
@@ -193,7 +193,7 @@ Deno.test("/readyz says 503 and why while the replica does not serve", async () 
   await problemOf(response, 503, "unavailable");
 });
 
-Deno.test("pages of other origins may use the client's routes only if told so", async () => {
+Deno.test("pages of other origins may use the clients' routes only if their origins are configured", async () => {
   const preflight = {
     method: "OPTIONS",
     headers: { origin: "https://a.test", "access-control-request-method": "POST" },
@@ -214,7 +214,7 @@ Deno.test("a closed app leaves no timer and no observer behind", async () => {
   assertEquals([node.observers.size, timer.pending], [0, 0]);
 });
 
-Deno.test("bodies that are done with make room, whatever became of them", async () => {
+Deno.test("finished bodies free their share of the budget, whatever their outcome", async () => {
   const { app } = harness({ maxHeldBytes: 1_000 });
   for (let i = 0; i < 5; i++) assertEquals((await post(app, "/prepare", new Uint8Array(900))).status, 202);
   for (let i = 0; i < 5; i++) assertEquals((await post(app, "/messages", new Uint8Array(900))).status, 400);

@@ -20,7 +20,7 @@ function req(timestamp: number): string {
   return head("/req", typeFor("/req"), `Content-Length: ${body.length}`) + body;
 }
 
-Deno.test("bodies that are announced and do not come hold nobody up, on any route", async () => {
+Deno.test("announced bodies that never arrive delay nobody, on any route", async () => {
   await using replica = await serveOne();
   using held = new DisposableStack();
   for (const path of ROUTES) {
@@ -34,7 +34,7 @@ Deno.test("bodies that are announced and do not come hold nobody up, on any rout
   assertEquals(await honest.status(), 200);
 });
 
-Deno.test("more unfinished bodies than are read at once: the oldest give way, and who sends a whole one is served", async () => {
+Deno.test("with too many incomplete bodies the oldest are aborted, and a complete body is served", async () => {
   await using replica = await serveOne();
   using held = new DisposableStack();
   const first = held.use(await RawConnection.open(replica.url));
@@ -67,7 +67,7 @@ for (const path of ROUTES) {
   });
 }
 
-Deno.test("a body past its deadline is let go of, though its connection stays open", async () => {
+Deno.test("a body past its deadline is freed though its connection stays open", async () => {
   await using replica = await serveOne({ bodyTimeoutMs: 200 });
   using held = new DisposableStack();
   const late: RawConnection[] = [];
@@ -81,7 +81,7 @@ Deno.test("a body past its deadline is let go of, though its connection stays op
 });
 
 for (const [how, length] of [["with a length", "1000000"], ["without one", null]] as const) {
-  Deno.test(`a body ${how} is cancelled at its deadline, so that the host lets go of what it holds`, async () => {
+  Deno.test(`a body ${how} is cancelled at its deadline, so that the host frees its memory`, async () => {
     const { app, timer } = harness({ bodyTimeoutMs: 500 });
     let cancelled = false;
     const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
@@ -97,7 +97,7 @@ for (const [how, length] of [["with a length", "1000000"], ["without one", null]
   });
 }
 
-Deno.test("a growing buffer holds what came and no chunk, and says when chunks are cut too small", () => {
+Deno.test("a growing buffer copies what arrives, keeps no chunk, and reports chunks that are too small", () => {
   const buffer = new GrowingBuffer();
   const large = new Uint8Array(40_000).fill(7);
   for (let i = 0; i < 260; i++) buffer.add(large.subarray(i, i + 1));
@@ -109,14 +109,14 @@ Deno.test("a growing buffer holds what came and no chunk, and says when chunks a
 });
 
 /** Bodies of a budget, with what became of each. */
-function budgetOf(maxBytes: number, maxUnderWay: number) {
-  const budget = new BodyBudget({ maxBytes, maxUnderWay });
+function budgetOf(maxBytes: number, maxInProgress: number) {
+  const budget = new BodyBudget({ maxBytes, maxInProgress });
   const broken: string[] = [];
   const open = (sender: string | undefined, name: string) => budget.open(sender, () => broken.push(name));
   return { budget, broken, open };
 }
 
-Deno.test("when bytes are short, the sender that holds the most gives way, its oldest body first", () => {
+Deno.test("when bytes run out, the sender that holds the most loses its oldest body", () => {
   const { budget, broken, open } = budgetOf(1_000, 10);
   open("greedy", "g1").add(400);
   open("greedy", "g2").add(400);
@@ -125,15 +125,15 @@ Deno.test("when bytes are short, the sender that holds the most gives way, its o
   assertEquals([broken, budget.bytes], [["g1"], 900]);
 });
 
-Deno.test("when places are short, the sender with the most bodies gives way", () => {
+Deno.test("when places run out, the sender with the most bodies loses one", () => {
   const { budget, broken, open } = budgetOf(1_000, 3);
   for (const name of ["g1", "g2"]) open("greedy", name);
   open("modest", "m1");
   open("new", "n1");
-  assertEquals([broken, budget.underWay], [["g1"], 3]);
+  assertEquals([broken, budget.inProgress], [["g1"], 3]);
 });
 
-Deno.test("whole bodies do not give way, and who can't be told apart makes nobody give way", () => {
+Deno.test("complete bodies are never aborted, and a sender with an unknown address makes nobody lose a body", () => {
   const { broken, open } = budgetOf(1_000, 3);
   const whole = open("one", "w");
   whole.add(900);

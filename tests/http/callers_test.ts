@@ -2,8 +2,8 @@
 import { assertEquals } from "@std/assert";
 import { replicaId } from "../../src/core/messages/ids.ts";
 import { createApp, FetchTransport, MEMBER_HEADER, Membership, type ReplicaApp } from "../../src/http/mod.ts";
-import { Pace } from "../../src/http/middleware/pace.ts";
-import type { Bringer } from "../../src/node/in/intake.ts";
+import { Throttle } from "../../src/http/middleware/throttle.ts";
+import type { FrameSource } from "../../src/node/in/intake.ts";
 import type { Rejection } from "../../src/node/ports.ts";
 import { encodeBundle, utf8 } from "../../src/wire/mod.ts";
 import { ManualTimer } from "../client/manual_timer.ts";
@@ -18,7 +18,11 @@ class Receiver extends FakeNode {
   override readonly genesis = genesis;
   readonly by: (number | string | undefined)[] = [];
 
-  override receive(frames: readonly Uint8Array[], _: unknown, by?: Bringer): Promise<readonly (Rejection | null)[]> {
+  override receive(
+    frames: readonly Uint8Array[],
+    _: unknown,
+    by?: FrameSource,
+  ): Promise<readonly (Rejection | null)[]> {
     this.by.push(by);
     return Promise.resolve(frames.map(() => null));
   }
@@ -45,7 +49,7 @@ function send(app: ReplicaApp, body: Uint8Array<ArrayBuffer>, proof?: string, pa
   return Promise.resolve(app.request(path, { method: "POST", headers, body }));
 }
 
-Deno.test("what a member's transport sends is a member's, and again it is a stranger's", async () => {
+Deno.test("a delivery with a member's proof counts as a member's; a replay of it counts as a stranger's", async () => {
   const { node, app } = setUp();
   const requests: Request[] = [];
   const urls = Object.fromEntries(genesis.replicas.map(({ name }) => [name, `http://${name}.test`]));
@@ -64,7 +68,7 @@ Deno.test("what a member's transport sends is a member's, and again it is a stra
   assertEquals(node.by, [0, 0, "strangers"]);
 });
 
-Deno.test("a proof for another body is refused, and one for another member is none", async () => {
+Deno.test("a proof for another body is refused, and one for another member proves nothing", async () => {
   const { node, app } = setUp();
   const proof = await membershipOf(0).prove(replicaId(1), "deliver", bundle(frame));
   const problem = await problemOf(await send(app, bundle(frame, frame), proof), 401, "wrong-signature");
@@ -77,7 +81,7 @@ Deno.test("a proof for another body is refused, and one for another member is no
   assertEquals(node.by, ["strangers", 0]);
 });
 
-Deno.test("a stranger's bundle is refused at what can't be a message, before anything is looked at", async () => {
+Deno.test("a stranger's bundle with something that can't be a frame is refused before any frame is checked", async () => {
   const { node, app } = setUp();
   const junk = Array.from({ length: 4_096 }, () => utf8("ab"));
   const problem = await problemOf(await send(app, bundle(frame, ...junk.slice(1))), 400, "malformed");
@@ -85,7 +89,7 @@ Deno.test("a stranger's bundle is refused at what can't be a message, before any
   assertEquals(node.by, []);
 });
 
-Deno.test("clients' requests are taken from members, and from strangers where clients ask", async () => {
+Deno.test("clients' requests are accepted from members, and from strangers only at the clients' routes", async () => {
   const { node, app } = setUp();
   const body = bundle(request.frame(request.request()));
   await problemOf(await send(app, body), 400, "not-accepted-here");
@@ -94,11 +98,11 @@ Deno.test("clients' requests are taken from members, and from strangers where cl
   assertEquals(node.by, [2]);
 });
 
-Deno.test("an address is answered at its pace, and another one at once", async () => {
+Deno.test("answers to one address are throttled, and those to another are not", async () => {
   const timer = new ManualTimer();
-  const pace = new Pace({ timer, perSecond: 10, burst: 2 });
+  const throttle = new Throttle({ timer, perSecond: 10, burst: 2 });
   const turns: string[] = [];
-  const turn = (name: string, cost?: number) => void pace.turn(name, cost).then(() => turns.push(name));
+  const turn = (name: string, cost?: number) => void throttle.turn(name, cost).then(() => turns.push(name));
   for (let i = 0; i < 4; i++) turn("a");
   turn("b");
   await timer.turn();
@@ -115,5 +119,5 @@ Deno.test("an address is answered at its pace, and another one at once", async (
   timer.advance(2);
   await timer.turn();
   assertEquals(turns.length, 6);
-  for (let i = 0; i < 10; i++) await pace.turn(undefined);
+  for (let i = 0; i < 10; i++) await throttle.turn(undefined);
 });

@@ -92,7 +92,7 @@ async function result(response: Response): Promise<string> {
   return resultsIn(new Uint8Array(await response.arrayBuffer()))[0]!;
 }
 
-Deno.test("a client on the allowlist is served, and any other is told that it is not admitted", async () => {
+Deno.test("a client on the allowlist is served, and any other is refused as not admitted", async () => {
   await using all = await open({ admission: { allowlist } });
   assertEquals(await result(await all.submit(0, ADA, 1)), "ok 1");
   assertEquals((await all.query(0, ADA)).status, 200);
@@ -104,7 +104,7 @@ Deno.test("a client on the allowlist is served, and any other is told that it is
   assertEquals(all.cluster.node(0).status().replica.lastExecuted as number, 1);
 });
 
-Deno.test("a name in somebody's key is not enough: the signature is checked as ever", async () => {
+Deno.test("naming another client's key is not enough: the signature is checked", async () => {
   await using all = await open({ admission: { allowlist } });
   const { cluster, apps } = all;
   const forged = cluster.author(MALLORY).frame({ ...cluster.author(ADA).request() });
@@ -113,13 +113,13 @@ Deno.test("a name in somebody's key is not enough: the signature is checked as e
   await problemOf(await answer, 401, "wrong-signature");
 });
 
-Deno.test("what a member passes on is taken from it, though its client is not admitted here", async () => {
+Deno.test("a request relayed by a member is accepted though its client is not admitted here", async () => {
   await using all = await open({ admission: { allowlist }, clientLimit: limit });
   assertEquals(await result(await all.submit(1, MALLORY, 1)), "ok 1");
   assertEquals(all.cluster.node(0).status().replica.view as number, 0);
 });
 
-Deno.test("a client can't pass for a member that passes its request on", async () => {
+Deno.test("a client can't pose as a member that relays its request", async () => {
   await using all = await open({ admission: { allowlist } });
   const { cluster, apps } = all;
   const mallory = cluster.author(MALLORY);
@@ -144,12 +144,12 @@ Deno.test("a client can't pass for a member that passes its request on", async (
   assertEquals((await taken).status, 202);
 });
 
-Deno.test("where everybody is served nothing is asked of who passes requests on", async () => {
+Deno.test("where all clients are served, a relayed bundle needs no signature", async () => {
   await using all = await open({}, { areRelaysSigned: false });
   assertEquals(await result(await all.submit(1, MALLORY, 1)), "ok 1");
 });
 
-Deno.test("a host's own function admits, and hears what it needs for that", async () => {
+Deno.test("a host's own function decides on admission, and gets the submitter", async () => {
   const heard: Submitter[] = [];
   const admission = (submitter: Submitter) => {
     heard.push(submitter);
@@ -172,7 +172,7 @@ Deno.test("a host's own function admits, and hears what it needs for that", asyn
   assertEquals([heard.at(-1)!.kind, heard.at(-1)!.client], ["request", keyPairOf(ADA).publicKey as never]);
 });
 
-Deno.test("no rule of the host's hears of what is not signed by whom it names", async () => {
+Deno.test("the host's rules never see a request whose signature is wrong", async () => {
   const heard: unknown[] = [];
   const middleware: Middleware = (c, next) => (heard.push(c.var.submitter), next());
   await using all = await open({ admission: (submitter) => (heard.push(submitter), true), middleware: [middleware] });
@@ -184,7 +184,7 @@ Deno.test("no rule of the host's hears of what is not signed by whom it names", 
   assertEquals(heard, []);
 });
 
-Deno.test("a host's own middleware knows who submits what, after its limits, and may refuse it", async () => {
+Deno.test("a host's own middleware gets the submitter, runs after the limits, and may refuse", async () => {
   const middleware: Middleware = async ({ var: { submitter } }, next) => {
     if (submitter?.kind === "request" && submitter.client === keyPairOf(MALLORY).publicKey) {
       return Response.json("no", { status: 402 });
@@ -202,7 +202,7 @@ Deno.test("a host's own middleware knows who submits what, after its limits, and
   await problemOf(await post(all.apps[0]!, "/messages", body as BodyInit), 400, "not-accepted-here");
 });
 
-Deno.test("a signature is checked once on its way in, whatever stands there", async () => {
+Deno.test("a signature is checked once, whatever middleware there is", async () => {
   let checked = 0;
   const onVerify = (key: string) => key === keyPairOf(ADA).publicKey && checked++;
   await using all = await open({ admission: { allowlist }, clientLimit: limit }, { onVerify });
@@ -210,7 +210,7 @@ Deno.test("a signature is checked once on its way in, whatever stands there", as
   assertEquals(checked, 1);
 });
 
-Deno.test("in an app of the host's own, authenticate says who asks, and what comes after it may limit that", async () => {
+Deno.test("in the host's own app authenticate sets the submitter, and later middleware may limit it", async () => {
   await using all = await open({});
   const { cluster } = all;
   const { timer } = cluster;
@@ -235,7 +235,7 @@ Deno.test("in an app of the host's own, authenticate says who asks, and what com
   await problemOf(await send(MALLORY, 2, "text/plain"), 415, "unsupported-media-type");
 });
 
-Deno.test("what limits clients where nobody has found out who asks is a mistake of the host's, and is said", async () => {
+Deno.test("a client limit without authenticate before it is the host's mistake, and the error says so", async () => {
   const app = new Hono();
   app.use(clientLimit({ limit, timer: new ManualTimer() }));
   app.onError((error) => Response.json(error.message, { status: 500 }));
@@ -243,19 +243,19 @@ Deno.test("what limits clients where nobody has found out who asks is a mistake 
   assertStringIncludes(await answer.json(), "authenticate");
 });
 
-Deno.test("a function that fails admits nobody", async () => {
+Deno.test("an admission function that throws admits nobody", async () => {
   const admission = () => Promise.reject(new Error("no database"));
   const { app, node } = harness({ admission });
   await problemOf(await postJson(app, "/req", { clientID: "ada", operation: "GET a" }), 500, "internal-error");
   assertEquals(node.vouched, []);
 });
 
-Deno.test("an allowlist holds public keys, and what is in it instead is not repeated", () => {
+Deno.test("an allowlist with something other than a public key is an error that does not repeat it", () => {
   const error = assertThrows(() => harness({ admission: { allowlist: [...allowlist, "c0ffee"] } }), TypeError);
   assertEquals(error.message, "allowlist[1]: expected a public key, 64 lower-case hex digits, got something else");
 });
 
-Deno.test("a client that asks too often is told when to come back; others and members go on", async () => {
+Deno.test("a client above its rate limit is told when to retry; others and members are served", async () => {
   await using all = await open({ clientLimit: limit });
   const statuses: number[] = [];
   let last: Response;
@@ -270,7 +270,7 @@ Deno.test("a client that asks too often is told when to come back; others and me
   assertEquals((await all.submit(0, MALLORY, 7)).status, 200);
 });
 
-Deno.test("what others send in a client's name does not count against it", async () => {
+Deno.test("forged requests in a client's name do not count against its limit", async () => {
   await using all = await open({ clientLimit: limit });
   const { cluster, apps } = all;
   for (let i = 0; i < 10; i++) {
@@ -282,7 +282,7 @@ Deno.test("what others send in a client's name does not count against it", async
   assertEquals((await all.submit(0, ADA, 1)).status, 200);
 });
 
-Deno.test("a name at /req is limited as a client is", async () => {
+Deno.test("a name at /req has a rate limit like a client", async () => {
   const { app, timer } = harness({ clientLimit: limit });
   const ask = (clientID: string) => postJson(app, "/req", { clientID, operation: "GET a" });
   for (let i = 0; i < 4; i++) assertEquals((await ask("ada")).status, 200);
@@ -294,7 +294,7 @@ Deno.test("a name at /req is limited as a client is", async () => {
   assertEquals((await ask("ada")).status, 200);
 });
 
-Deno.test("a name at /req that somebody elsewhere uses up is not used up here", async () => {
+Deno.test("the limit of a name at /req is per address: another address can't use it up", async () => {
   const { app } = harness({ clientLimit: { perSecond: 1, burst: 1 } });
   const ask = async (hostname: string) => {
     const headers = { "content-type": "application/json" };

@@ -14,14 +14,14 @@ function preflight(options: Partial<AppOptions>, path: string, origin = ORIGIN) 
   return harness(options).app.request(path, { method: "OPTIONS", headers });
 }
 
-Deno.test("no page of another origin may ask anything, if nothing is said", async () => {
+Deno.test("by default no page of another origin may call the replica", async () => {
   for (const path of [...CLIENT_ROUTES, "/messages", "/metrics"]) {
     const answer = await preflight({}, path);
     assertEquals([answer.status, answer.headers.get("access-control-allow-origin")], [405, null], path);
   }
 });
 
-Deno.test("a page of an origin that is named is told what it may, and how long that holds", async () => {
+Deno.test("a page of a configured origin gets the allowed methods and their cache time", async () => {
   for (const path of CLIENT_ROUTES) {
     const { status, headers } = await preflight({ corsOrigins: [ORIGIN, "https://b.example"] }, path);
     assertEquals(status, 204);
@@ -37,23 +37,23 @@ Deno.test("a page of an origin that is named is told what it may, and how long t
   }
 });
 
-Deno.test("members' and operators' routes are for no page, whatever is named", async () => {
+Deno.test("members' and operators' routes allow no origin, whatever is configured", async () => {
   for (const path of ["/messages", "/preprepare", "/prepare", "/commit", "/reply", "/metrics", "/healthz", "/readyz"]) {
     const { headers } = await preflight({ corsOrigins: ["*"] }, path);
     assertEquals(headers.get("access-control-allow-origin"), null, path);
   }
 });
 
-Deno.test("a page of another origin is not answered so that it could read it", async () => {
+Deno.test("a page of another origin can't read the answer", async () => {
   const { headers } = await preflight({ corsOrigins: [ORIGIN] }, "/requests", "https://evil.example");
   assertEquals(headers.get("access-control-allow-origin"), null);
 });
 
-Deno.test("every origin, if that is said", async () => {
+Deno.test("all origins are allowed if that is configured", async () => {
   assertEquals((await preflight({ corsOrigins: ["*"] }, "/req")).headers.get("access-control-allow-origin"), "*");
 });
 
-Deno.test("a page may read the answer, and also why it was refused and when to come back", async () => {
+Deno.test("a page may read the answer, and on a refusal the reason and Retry-After", async () => {
   const { app } = harness({ corsOrigins: [ORIGIN], addressLimit: { perSecond: 1, burst: 2 } });
   const ask = (path: string, body: BodyInit, type: string) =>
     app.request(path, { method: "POST", headers: { origin: ORIGIN, "content-type": type }, body });
@@ -69,7 +69,7 @@ Deno.test("a page may read the answer, and also why it was refused and when to c
   }
 });
 
-Deno.test("a form of another site can't make a gateway order anything: it would have to ask first", async () => {
+Deno.test("a form on another site can't submit to a gateway: it would need a preflight", async () => {
   const { app, node } = harness();
   const forms = ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"];
   for (const type of forms) {

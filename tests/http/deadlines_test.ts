@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { Deadlines } from "../../src/http/bodies/deadlines.ts";
 import { ManualTimer } from "../client/manual_timer.ts";
 
-Deno.test("each deadline fires at its own time, once, behind one alarm", () => {
+Deno.test("each deadline fires once at its own time, with a single timer", () => {
   const timer = new ManualTimer();
   const deadlines = new Deadlines(timer, 100);
   const fired: string[] = [];
@@ -30,7 +30,7 @@ Deno.test("a deadline that is cleared does not fire", () => {
   assertEquals(fired, ["kept"]);
 });
 
-Deno.test("a deadline's signal aborts when the time is over, and not if it is cleared", () => {
+Deno.test("a deadline's signal aborts at the deadline, and not if it is cleared", () => {
   const timer = new ManualTimer();
   const deadlines = new Deadlines(timer, 100);
   const [kept, cleared] = [deadlines.signal(), deadlines.signal()];
@@ -41,7 +41,7 @@ Deno.test("a deadline's signal aborts when the time is over, and not if it is cl
   assertEquals([kept.signal.aborted, cleared.signal.aborted], [true, false]);
 });
 
-Deno.test("a deadline that is set in answer to another one fires too", () => {
+Deno.test("a deadline set while another one fires, fires too", () => {
   const timer = new ManualTimer();
   const deadlines = new Deadlines(timer, 100);
   const fired: number[] = [];
@@ -54,7 +54,7 @@ Deno.test("a deadline that is set in answer to another one fires too", () => {
   assertEquals(fired, [start + 100, start + 200]);
 });
 
-Deno.test("closed, it fires no more and leaves no alarm", () => {
+Deno.test("after close no deadline fires and no timer is left", () => {
   const timer = new ManualTimer();
   const deadlines = new Deadlines(timer, 100);
   let fired = 0;
@@ -64,7 +64,7 @@ Deno.test("closed, it fires no more and leaves no alarm", () => {
   assertEquals([fired, timer.pending], [0, 0]);
 });
 
-Deno.test("when the last deadline is cleared nothing is left pending: it would keep some hosts awake", () => {
+Deno.test("when the last deadline is cleared no timer is left, as it would keep some hosts awake", () => {
   const timer = new ManualTimer();
   const deadlines = new Deadlines(timer, 10_000);
   const [one, other] = [deadlines.set(() => {}), deadlines.set(() => {})];

@@ -27,7 +27,7 @@ Deno.test("/events streams what happens, each event with its number, kind and ti
   await reader.cancel();
 });
 
-Deno.test("/events keeps so many events for a slow reader, and tells it how many it missed", async () => {
+Deno.test("/events buffers up to a maximum for a slow reader, and tells it how many events were dropped", async () => {
   const { app, node } = harness({ maxQueuedEvents: 3 });
   const reader = (await app.request("/events")).body!.getReader();
   for (let i = 1; i <= 10; i++) emit(node, i);
@@ -41,7 +41,7 @@ Deno.test("/events keeps so many events for a slow reader, and tells it how many
   await reader.cancel();
 });
 
-Deno.test("/events serves so many subscribers, and another one once one has left", async () => {
+Deno.test("/events limits the subscribers, and accepts another one once one has left", async () => {
   const { app } = harness({ maxSubscribers: 2 });
   const [first] = [await app.request("/events"), await app.request("/events")];
   await problemOf(await app.request("/events"), 429, "overloaded");
@@ -76,7 +76,7 @@ Deno.test("/events ends when the app closes", async () => {
   assertEquals((await reader.read()).done, true);
 });
 
-Deno.test("one address gets no more streams than are left for others", async () => {
+Deno.test("one address gets at most as many streams as are left for others", async () => {
   const { app } = harness({ maxSubscribers: 4, readers: "everybody" });
   const bodies: (ReadableStream | null)[] = [];
   const open = async (hostname: string) => {

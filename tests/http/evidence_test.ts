@@ -12,13 +12,13 @@ function commit(digit: string): Commit {
   return { kind: "commit", replica: 3 as ReplicaId, view: 0 as View, sequence: 7 as SequenceNumber, digest };
 }
 
-Deno.test("/evidence is empty where nobody was found out", async () => {
+Deno.test("/evidence is empty where nobody contradicted itself", async () => {
   const { app } = harness();
   const response = await app.request("/evidence");
   assertEquals([response.status, await response.json()], [200, { evidence: [] }]);
 });
 
-Deno.test("a node that is told two things shows them in /evidence, which anybody can verify, and counts it", async () => {
+Deno.test("a node that receives contradictory messages shows them in /evidence, where anybody can verify them, and counts them", async () => {
   const cluster = await Cluster.open();
   const app = createApp(cluster.node(0), { timer: cluster.timer });
   const dog = cluster.author(4);

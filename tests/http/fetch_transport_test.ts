@@ -32,14 +32,14 @@ Deno.test("a delivery is one POST of a bundle to the peer's /messages", async ()
 });
 
 for (const status of [200, 302, 400, 403, 429, 503]) {
-  Deno.test(`a peer that answers ${status} has not taken what was sent`, async () => {
+  Deno.test(`a delivery that the peer answers with ${status} has failed`, async () => {
     const it = transport(() => Promise.resolve(new Response("x", { status })));
     const error = await assertRejects(() => it.deliver(replicaId(0), [utf8("one")], never), DeliveryError);
     assertEquals(error.status, status);
   });
 }
 
-Deno.test("a peer that can't be reached has not taken what was sent", async () => {
+Deno.test("a delivery to an unreachable peer has failed", async () => {
   const it = transport(() => Promise.reject(new TypeError("connection refused")));
   const error = await assertRejects(() => it.deliver(replicaId(0), [utf8("one")], never), DeliveryError);
   assertEquals([error.status, (error.cause as Error).message], [0, "connection refused"]);
@@ -53,7 +53,7 @@ Deno.test("a delivery ends when its signal aborts", async () => {
   await assertRejects(() => delivery, DeliveryError);
 });
 
-Deno.test("an answer is read to its end, so that the connection can be used again, but not without end", async () => {
+Deno.test("a response is read to its end, up to a bound, so that the connection can be reused", async () => {
   let pulled = 0;
   let cancelled = false;
   const body = (chunks: number) =>

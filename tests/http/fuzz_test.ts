@@ -81,7 +81,7 @@ async function setUp(): Promise<Scene> {
   return { all, app, real: [...byKind.values()].flat(), defects };
 }
 
-Deno.test(`of ${FRAMES} damaged and invented frames at the routes none is a defect, and the replica serves on`, async () => {
+Deno.test(`${FRAMES} damaged and invented frames at the routes cause no internal error, and the replica still serves`, async () => {
   const { all, app, real, defects } = await setUp();
   const random = new Random(14);
   const liar = all.author(LIAR + 1);

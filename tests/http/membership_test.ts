@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { replicaId } from "../../src/core/messages/ids.ts";
 import { createSharedKeys, importKeyPair } from "../../src/crypto/mod.ts";
-import { Freshness } from "../../src/http/peers/freshness.ts";
+import { ReplayFilter } from "../../src/http/peers/replay_filter.ts";
 import { Membership } from "../../src/http/peers/membership.ts";
 import { utf8 } from "../../src/wire/mod.ts";
 import type { Digest } from "../../src/core/messages/ids.ts";
@@ -16,7 +16,7 @@ function member(self: number, monotonic = () => 0): Membership {
   return new Membership({ genesis, self: replicaId(self), privateKey, monotonic });
 }
 
-Deno.test("two members derive the same key, and a third another; in another cluster it is another", async () => {
+Deno.test("two members derive the same key, a third member another one, and each cluster its own", async () => {
   const [a, b, c] = ["1", "2", "3"].map((digit) => importKeyPair(digit.repeat(64))) as [KeyPair, KeyPair, KeyPair];
   const cluster = "ab".repeat(32) as Digest;
   const other = "ac".repeat(32) as Digest;
@@ -34,7 +34,7 @@ Deno.test("two members derive the same key, and a third another; in another clus
 
 type KeyPair = ReturnType<typeof importKeyPair>;
 
-Deno.test("a member's proof is taken once, by whom it is for, for what it is for", async () => {
+Deno.test("a member's proof is valid once, for one receiver and one purpose", async () => {
   const proof = await member(apple).prove(ball, "deliver", body);
   const receiver = member(ball);
   assertEquals(await member(candy).check(proof, "deliver"), null);
@@ -43,7 +43,7 @@ Deno.test("a member's proof is taken once, by whom it is for, for what it is for
   assertEquals(await receiver.check(proof, "deliver"), null);
 });
 
-Deno.test("a proof of which anything was changed is nobody's", async () => {
+Deno.test("a proof with any part changed is invalid", async () => {
   const proof = await member(apple).prove(ball, "deliver", body);
   const [id, stamp, digest, code] = proof.split(" ") as [string, string, string, string];
   const changed = [
@@ -62,11 +62,11 @@ Deno.test("a proof of which anything was changed is nobody's", async () => {
   }
 });
 
-Deno.test("stamps may come in any order, once each, down to what was forgotten", () => {
-  const fresh = new Freshness(() => 0);
+Deno.test("stamps may arrive in any order, each once, down to the forgotten ones", () => {
+  const fresh = new ReplayFilter(() => 0);
   const take = (stamp: number, code = String(stamp)) => {
-    const isFresh = fresh.mayBe(stamp, code);
-    if (isFresh) fresh.note(stamp, code);
+    const isFresh = fresh.isFresh(stamp, code);
+    if (isFresh) fresh.record(stamp, code);
     return isFresh;
   };
   assertEquals([take(5), take(3), take(5), take(3), take(4)], [true, true, false, false, true]);
@@ -74,13 +74,13 @@ Deno.test("stamps may come in any order, once each, down to what was forgotten",
   assertEquals([take(5), take(2), take(9)], [false, false, true]);
 });
 
-Deno.test("a clock that was set back is believed anew after a minute without anything fresh", () => {
+Deno.test("a clock that was set back is accepted after a minute without anything fresh", () => {
   let now = 0;
-  const fresh = new Freshness(() => now);
-  for (let stamp = 1_000; stamp < 1_000 + 9_000; stamp++) fresh.note(stamp, String(stamp));
-  assertEquals(fresh.mayBe(1, "a"), false);
+  const fresh = new ReplayFilter(() => now);
+  for (let stamp = 1_000; stamp < 1_000 + 9_000; stamp++) fresh.record(stamp, String(stamp));
+  assertEquals(fresh.isFresh(1, "a"), false);
   now = 60_001;
-  assertEquals(fresh.mayBe(1, "a"), true);
-  fresh.note(1, "a");
-  assertEquals([fresh.mayBe(1, "a"), fresh.mayBe(2, "b")], [false, true]);
+  assertEquals(fresh.isFresh(1, "a"), true);
+  fresh.record(1, "a");
+  assertEquals([fresh.isFresh(1, "a"), fresh.isFresh(2, "b")], [false, true]);
 });

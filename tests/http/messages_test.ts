@@ -22,7 +22,7 @@ function rejection(reason: RejectionReason, detail = "for a test"): Rejection {
 }
 
 for (const [path, kind] of ROUTES as [string, "prepare"][]) {
-  Deno.test(`${path} gives one frame to the node, which is to take a ${kind} only`, async () => {
+  Deno.test(`${path} passes one frame to the node, which accepts only a ${kind}`, async () => {
     const { app, node } = harness();
     const response = await post(app, path, utf8("frame"));
     assertEquals([response.status, await response.text()], [202, ""]);
@@ -41,14 +41,14 @@ for (const [reason, status] of Object.entries(STATUS) as [RejectionReason, numbe
   });
 }
 
-Deno.test("/messages gives all frames of a bundle to the node", async () => {
+Deno.test("/messages passes all frames of a bundle to the node", async () => {
   const { app, node } = harness();
   const response = await post(app, "/messages", encodeBundle(CLUSTER, [utf8("one"), utf8("two")]));
   assertEquals(response.status, 202);
   assertEquals(node.received, [{ frames: [utf8("one"), utf8("two")], accept: undefined }]);
 });
 
-Deno.test("/messages tells 403 to another cluster's bundle", async () => {
+Deno.test("/messages answers 403 to a bundle for another cluster", async () => {
   const { app, node } = harness();
   const problem = await problemOf(
     await post(app, "/messages", encodeBundle("f".repeat(64) as Digest, [utf8("one")])),
@@ -59,14 +59,14 @@ Deno.test("/messages tells 403 to another cluster's bundle", async () => {
   assertEquals(node.received, []);
 });
 
-Deno.test("/messages tells 400, and where, when the body is no bundle", async () => {
+Deno.test("/messages answers 400 and names the field when the body is not a bundle", async () => {
   const { app } = harness();
   const problem = await problemOf(await post(app, "/messages", utf8("no bundle")), 400, "malformed");
   assertMatch(problem.field as string, /^bundle/);
   assertEquals([typeof problem.expected, typeof problem.got], ["string", "string"]);
 });
 
-Deno.test("/messages takes what is good of a bundle and lists what was not", async () => {
+Deno.test("/messages accepts the valid frames of a bundle and lists the rejected ones", async () => {
   const { app, node } = harness();
   node.onReceive = (frame) => fromUtf8(frame) === "bad" ? rejection("wrong-signature") : null;
   const response = await post(app, "/messages", encodeBundle(CLUSTER, [utf8("good"), utf8("bad")]));
@@ -74,7 +74,7 @@ Deno.test("/messages takes what is good of a bundle and lists what was not", asy
   assertEquals(await response.json(), { taken: 1, rejected: [{ index: 1, ...rejection("wrong-signature") }] });
 });
 
-Deno.test("/messages answers with the first rejection when nothing was taken, and lists 16 at most", async () => {
+Deno.test("/messages answers with the first rejection when no frame was accepted, and lists at most 16", async () => {
   const { app, node } = harness();
   node.onReceive = () => rejection("unknown-signer");
   const frames = Array.from({ length: 40 }, () => utf8("bad"));
@@ -82,7 +82,7 @@ Deno.test("/messages answers with the first rejection when nothing was taken, an
   assertEquals([problem.taken, (problem.rejected as unknown[]).length], [0, 16]);
 });
 
-Deno.test("/messages tells the sender to slow down when a frame found no room", async () => {
+Deno.test("/messages answers 429 when a frame was rejected as overloaded", async () => {
   const { app, node } = harness();
   node.onReceive = (frame) => fromUtf8(frame) === "late" ? rejection("overloaded") : null;
   const response = await post(app, "/messages", encodeBundle(CLUSTER, [utf8("good"), utf8("late")]));
@@ -108,13 +108,13 @@ Deno.test("/requests answers 202 when the request is not executed in time", asyn
   assertEquals((await pending).status, 202);
 });
 
-Deno.test("/requests passes the gate's rejection on", async () => {
+Deno.test("/requests answers with the gate's rejection", async () => {
   const { app, node } = harness();
   node.onSubmit = () => Promise.resolve(rejection("wrong-signature"));
   await problemOf(await post(app, "/requests", utf8("request")), 401, "wrong-signature");
 });
 
-Deno.test("/requests answers 429 when as many wait as may", async () => {
+Deno.test("/requests answers 429 when the maximum of requests wait", async () => {
   const { app, node, timer } = harness({ maxWaiting: 1 });
   let submitted = false;
   node.onSubmit = (_, signal) => (submitted = true, untilAborted(signal));

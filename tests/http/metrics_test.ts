@@ -67,7 +67,7 @@ Deno.test("/metrics counts executed batches and operations, and how long each st
   assertEquals(samples.get("pbft_batch_bytes_sum"), 900);
 });
 
-Deno.test("/metrics times a sequence number no longer once it is executed", async () => {
+Deno.test("/metrics stops timing a sequence number when it is executed", async () => {
   const it = harness();
   for (const name of ["pre-prepared", "executed", "prepared"] as const) {
     tell(it, (observer) => observer.onEvent?.(stage(name), it.timer.now()));
@@ -93,7 +93,7 @@ Deno.test("/metrics counts messages by direction and kind, rejections and discar
   assertEquals(samples.get('pbft_messages_discarded_total{kind="commit",reason="other-view"}'), 1);
 });
 
-Deno.test("/metrics tells view, progress, outboxes, store commits and memory", async () => {
+Deno.test("/metrics shows view, progress, outboxes, store commits and memory", async () => {
   const it = harness({ memory: () => ({ rss: 1234 }) });
   tell(it, (observer) => observer.onCommit?.(0.6, 3, 500));
   const samples = await scrape(it);
@@ -108,7 +108,7 @@ Deno.test("/metrics tells view, progress, outboxes, store commits and memory", a
   assertEquals(samples.get("pbft_ready"), 1);
 });
 
-Deno.test("/metrics counts every HTTP request by route and status, and strangers' paths as one", async () => {
+Deno.test("/metrics counts every HTTP request by route and status, and unknown paths as one", async () => {
   const it = harness();
   await post(it.app, "/prepare", utf8("frame"));
   await postJson(it.app, "/req", "not JSON");
@@ -131,14 +131,14 @@ Deno.test("the text format escapes help texts and label values", () => {
   assertStringIncludes(registry.text(), 'odd_total{label="a\\"b\\\\c\\nd"} 1\n');
 });
 
-Deno.test("a metric's name is taken once, and only if it is one", () => {
+Deno.test("a metric's name must be valid and unique", () => {
   const registry = new Registry();
   registry.counter("a_total", "");
   assertThrows(() => registry.counter("a_total", ""), TypeError, "a_total");
   assertThrows(() => registry.counter("a-b", ""), TypeError, "a-b");
 });
 
-Deno.test("/metrics counts view changes, why they were made, and the views that started", async () => {
+Deno.test("/metrics counts view changes with their reasons, and started views", async () => {
   const it = harness();
   tell(it, (observer) => {
     observer.onEvent?.({ kind: "view-change", view: view(5), why: "suspected" }, it.timer.now());

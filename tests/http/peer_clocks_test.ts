@@ -34,7 +34,7 @@ class Host {
   }
 }
 
-Deno.test("a wrong clock is known by the others', whatever f liars show; a right one stays right", () => {
+Deno.test("a wrong clock is noticed by comparison with the others, whatever f faulty members show; a right one stays right", () => {
   for (const [n, f] of [[4, 1], [7, 2], [10, 3]] as const) {
     for (const lie of [-1e12, -5_000, 0, 5_000, 1e12]) {
       for (const own of [0, 60_000, -60_000]) {
@@ -47,7 +47,7 @@ Deno.test("a wrong clock is known by the others', whatever f liars show; a right
   }
 });
 
-Deno.test("fewer than f + 1 of the others say nothing; f + 1 say what all of them say at least", () => {
+Deno.test("fewer than f + 1 other clocks give no offset; f + 1 give the smallest offset that all of them show", () => {
   const host = new Host(7);
   assertEquals(host.clocks.ahead, null);
   host.hear([9_000, 9_000]);
@@ -59,13 +59,13 @@ Deno.test("fewer than f + 1 of the others say nothing; f + 1 say what all of the
   assertEquals(other.clocks.ahead, 0);
 });
 
-Deno.test("a cluster of one has nobody to compare with", () => {
+Deno.test("a cluster of one has no other clocks to compare with", () => {
   const host = new Host(1);
   host.hear([]);
   assertEquals(host.clocks.ahead, null);
 });
 
-Deno.test("what came late does not make a clock look slow, as something came soon; a clock that was set back shows in ten minutes", () => {
+Deno.test("late deliveries do not make a clock look slow if one came fast; a clock that was set back shows within ten minutes", () => {
   const host = new Host();
   host.hear([0, 0, 0], 3);
   for (let i = 0; i < 20; i++) host.hear([0, 0, 0], 4_000);
@@ -75,7 +75,7 @@ Deno.test("what came late does not make a clock look slow, as something came soo
   assertEquals(host.clocks.aheadOf(replicaId(3)), 0);
 });
 
-Deno.test("where nothing was heard for a day, because sockets stay open, a change of the own clock shows all the same", () => {
+Deno.test("a change of the own clock shows even where sockets stay open and bring no stamp for a day", () => {
   const host = new Host();
   host.hear([0, 0, 0]);
   host.passed += 86_400_000;
@@ -84,7 +84,7 @@ Deno.test("where nothing was heard for a day, because sockets stay open, a chang
   assertEquals(host.clocks.ahead, -3_600_000);
 });
 
-Deno.test("it is told once, then each hour, and once when it is right again", () => {
+Deno.test("a wrong clock is reported once, then each hour, and once when it is right again", () => {
   const host = new Host();
   host.setBy = 2_500;
   for (let ms = 0; ms < 3_600_000; ms += 10_000) host.hear([0, 0, 0]);
@@ -99,7 +99,7 @@ Deno.test("it is told once, then each hour, and once when it is right again", ()
   assertEquals(host.told, [["clock-right", 20]]);
 });
 
-Deno.test("members' deliveries bring their clocks to /status, /metrics and the observers; a stranger's do not", async () => {
+Deno.test("clocks in members' deliveries reach /status, /metrics and the observers; a stranger's do not", async () => {
   const genesis = genesisOf(4);
   const host = new Host();
   host.setBy = 30_000;
@@ -125,7 +125,10 @@ Deno.test("members' deliveries bring their clocks to /status, /metrics and the o
   };
   const status = async () => await (await app.request("/status")).json();
   assertEquals((await status()).clockAheadMs, null);
-  assertMatch(await (await app.request("/status?pretty")).text(), /clock +too few of the others' clocks are known/);
+  assertMatch(
+    await (await app.request("/status?pretty")).text(),
+    /clock +unknown: too few other members have shown their clocks/,
+  );
   for (const self of [1, 2, 3]) await deliver(self, 0, (header) => `${header.slice(0, -3)}AAA`);
   assertEquals((await status()).clockAheadMs, null);
   await deliver(1, 0);

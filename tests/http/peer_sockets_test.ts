@@ -54,7 +54,7 @@ async function settled(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await null;
 }
 
-Deno.test("a member is greeted, what it sends goes to the node as its own, and it is told now and then how much was taken", async () => {
+Deno.test("a member gets a first acknowledgement, its messages reach the node as its own, and they are acknowledged", async () => {
   const { socket, node, timer } = await opened();
   assertEquals(socket.sent, ["ack 0"]);
   for (let i = 0; i < 3; i++) socket.gets(vote);
@@ -75,7 +75,7 @@ Deno.test("large messages are acknowledged at once", async () => {
   assertEquals(socket.sent, ["ack 0", "ack 2"]);
 });
 
-Deno.test("one whose messages found no room is told so", async () => {
+Deno.test("a member whose messages were rejected as overloaded is told busy", async () => {
   const { socket, node, timer } = await opened();
   node.onReceive = () => ({ reason: "overloaded", kind: "prepare", detail: "for a test" });
   socket.gets(vote);
@@ -100,7 +100,7 @@ for (
   });
 }
 
-Deno.test("what clients have signed is taken from a member on its socket, also where not every client is served", async () => {
+Deno.test("clients' requests are accepted on a member's socket, also where clients are restricted", async () => {
   const it = setUp({ admission: { allowlist: [] } });
   await it.open();
   const client = new Author(9, CLUSTER);
@@ -110,7 +110,7 @@ Deno.test("what clients have signed is taken from a member on its socket, also w
   assertEquals(it.node.received.length, 1);
 });
 
-Deno.test("nobody but members gets a socket: a proof must be fresh, for this replica, and for a socket", async () => {
+Deno.test("only members get a socket: the proof must be fresh, for this replica, and for a socket", async () => {
   const it = setUp();
   const proof = await it.prove();
   assertEquals((await it.request({ ...UPGRADE, [MEMBER_HEADER]: proof })).status, 200);
@@ -132,7 +132,7 @@ Deno.test("nobody but members gets a socket: a proof must be fresh, for this rep
   await problemOf(await without.open(), 401, "wrong-signature");
 });
 
-Deno.test("a member has two sockets at most, until one is gone, and takes nobody else's", async () => {
+Deno.test("a member has at most two sockets, until one is closed, and other members keep theirs", async () => {
   const { sockets, open } = setUp();
   const others = [0, 2, 3].filter((id) => id !== self);
   for (const id of others) for (let i = 0; i < 2; i++) assertEquals((await open(id)).status, 200);
@@ -143,7 +143,7 @@ Deno.test("a member has two sockets at most, until one is gone, and takes nobody
   assertEquals((await open(others[0]!)).status, 200);
 });
 
-Deno.test("a socket that never opens makes room after a while, and is not counted twice", async () => {
+Deno.test("a socket that never opens stops counting after a while, and is not counted twice", async () => {
   const { sockets, open, timer } = setUp({}, false);
   for (let i = 0; i < 2; i++) await open();
   await problemOf(await open(), 429, "overloaded");
@@ -165,7 +165,7 @@ for (
     ["with another connection header", { connection: "keep-alive" }],
   ] as const
 ) {
-  Deno.test(`half an upgrade (${what}) is a 400, and no defect`, async () => {
+  Deno.test(`an incomplete upgrade (${what}) is a 400, and not an internal error`, async () => {
     const errors: Error[] = [];
     const it = setUp({ onInternalError: (error) => void errors.push(error) });
     const response = await it.request({ ...UPGRADE, [MEMBER_HEADER]: await it.prove(), ...headers });
@@ -175,7 +175,7 @@ for (
   });
 }
 
-Deno.test("a request of which the host can make no socket is a 400, and no defect", async () => {
+Deno.test("a request that the host can't upgrade is a 400, and not an internal error", async () => {
   const errors: Error[] = [];
   const upgradeWebSocket = () => {
     throw new TypeError("Invalid Header: 'upgrade' header must contain 'websocket'");
@@ -185,7 +185,7 @@ Deno.test("a request of which the host can make no socket is a 400, and no defec
   assertEquals(errors, []);
 });
 
-Deno.test("a GET that is not for a socket, or where sockets are not offered, is told 405", async () => {
+Deno.test("a GET without upgrade, or where sockets are not offered, is a 405", async () => {
   const { app } = setUp();
   await problemOf(await app.request("/messages"), 405, "method-not-allowed");
   const without = harness();
@@ -194,7 +194,7 @@ Deno.test("a GET that is not for a socket, or where sockets are not offered, is 
   await problemOf(response, 405, "method-not-allowed");
 });
 
-Deno.test("when the replica closes so do its sockets", async () => {
+Deno.test("closing the replica closes its sockets", async () => {
   const controller = new AbortController();
   const it = setUp({ signal: controller.signal });
   await it.open();
@@ -202,7 +202,7 @@ Deno.test("when the replica closes so do its sockets", async () => {
   assertEquals(it.sockets[0]!.closedWith, 1001);
 });
 
-Deno.test("a page in a browser, which names its origin, gets no socket", async () => {
+Deno.test("a web page, whose requests have an origin, gets no socket", async () => {
   const it = setUp({ corsOrigins: ["*"] });
   const headers = { ...UPGRADE, [MEMBER_HEADER]: await it.prove(), origin: "https://evil.example" };
   await problemOf(await it.request(headers), 400, "not-accepted-here");

@@ -14,7 +14,7 @@ Deno.test("/queries answers with this replica's signed answer", async () => {
   assertEquals(await response.text(), "answer to query");
 });
 
-Deno.test("/queries says so when the replica can't answer now", async () => {
+Deno.test("/queries answers 503 when the replica can't answer now", async () => {
   const { app, node } = harness();
   const reject = (reason: "unavailable" | "overloaded" | "malformed") => {
     node.onQuery = () => Promise.resolve({ reason, kind: "query", detail: "not now" });
@@ -25,7 +25,7 @@ Deno.test("/queries says so when the replica can't answer now", async () => {
   await problemOf(await reject("malformed"), 400, "malformed");
 });
 
-Deno.test("/queries takes no more than a request may have", async () => {
+Deno.test("/queries limits the body to the size of a request", async () => {
   const { app } = harness();
   await problemOf(await post(app, "/queries", new Uint8Array(1024 * 1024)), 413, "too-large");
 });

@@ -27,7 +27,7 @@ const CASES: readonly [what: string, headers: readonly string[], status: number,
   ["in a body", [...WHOLE, "Content-Length: 3"], 400],
 ];
 
-Deno.test("no upgrade of a stranger, nor half of one, makes a socket, or is a defect", async () => {
+Deno.test("a stranger's upgrade, complete or not, opens no socket and is not an internal error", async () => {
   const defects: Error[] = [];
   await using replica = await serveOne({ onInternalError: (error) => void defects.push(error) });
   const { host } = new URL(replica.url);
@@ -40,7 +40,7 @@ Deno.test("no upgrade of a stranger, nor half of one, makes a socket, or is a de
   assertEquals(defects, []);
 });
 
-Deno.test("a thousand upgrades of a stranger, on which it sends unfinished messages, hold nothing", async () => {
+Deno.test("a thousand upgrades of a stranger with unfinished messages hold no memory", async () => {
   await using replica = await serveOne();
   const { host } = new URL(replica.url);
   const request = ["GET /messages HTTP/1.1", `Host: ${host}`, ...WHOLE, "", ""].join("\r\n");

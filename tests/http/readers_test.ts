@@ -42,7 +42,7 @@ async function statusOf(response: Promise<Response>): Promise<number> {
   return status;
 }
 
-Deno.test("by default a replica is read from its own machine, and health from everywhere", async () => {
+Deno.test("by default a replica may be read from its own machine only, and its health from everywhere", async () => {
   const ask = asking();
   for (const path of READERS_ROUTES) {
     for (const local of ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"]) {
@@ -55,7 +55,7 @@ Deno.test("by default a replica is read from its own machine, and health from ev
   for (const path of ["/healthz", "/readyz"]) assertEquals(await statusOf(ask(path, "203.0.113.7")), 200);
 });
 
-Deno.test("a proxy on the same machine lets nobody read in its name", async () => {
+Deno.test("a request through a proxy on the same machine does not count as local", async () => {
   const ask = asking();
   for (const header of ["x-forwarded-for", "Forwarded", "via", "x-real-ip", "cf-connecting-ip"]) {
     await problemOf(await ask("/status", "127.0.0.1", { [header]: "127.0.0.1" }), 403, "not-a-reader");
@@ -69,7 +69,7 @@ Deno.test("a proxy on the same machine lets nobody read in its name", async () =
   ]);
 });
 
-Deno.test("named addresses, who brings the token, and members may read; once each", async () => {
+Deno.test("configured addresses, callers with the token, and members may read; a member's proof works once", async () => {
   const ask = asking({ readers: { addresses: ["203.0.113.7", "2001:db8:1:2::5"], token: TOKEN } });
   const status = (address: string, headers?: HeadersInit) => statusOf(ask("/metrics", address, headers));
   assertEquals(await status("203.0.113.7"), 200);
@@ -83,17 +83,17 @@ Deno.test("named addresses, who brings the token, and members may read; once eac
   assertEquals(await status("203.0.113.8", { [MEMBER_HEADER]: proof }), 403);
 });
 
-Deno.test("everybody may read if that is said", async () => {
+Deno.test("everybody may read if that is configured", async () => {
   assertEquals(await statusOf(asking({ readers: "everybody" })("/status", "203.0.113.7")), 200);
 });
 
-Deno.test("readers that can't be meant are an error that does not repeat the token", () => {
+Deno.test("invalid readers are an error that does not repeat the token", () => {
   const error = assertThrows(() => asking({ readers: { token: "short" } }), TypeError, "readers.token");
   assertEquals(error.message.includes("short,"), false);
   assertThrows(() => asking({ readers: { addresses: ["example.com"] } }), TypeError, "readers.addresses");
 });
 
-Deno.test("from its own machine and network a replica is called by its own names only", async () => {
+Deno.test("from its own machine and network a replica may be called by its own names only", async () => {
   const ask = asking({ urls: { Ball: "http://ball.example:1112" }, hosts: ["metrics.internal"], readers: "everybody" });
   const right = [
     "127.0.0.1:1111",
@@ -116,7 +116,7 @@ Deno.test("from its own machine and network a replica is called by its own names
   assertEquals(await statusOf(asking({ hosts: ["*"] })("/status", "127.0.0.1", { host: "evil.example" })), 200);
 });
 
-Deno.test("a served replica answers no page that has its own name point here", async () => {
+Deno.test("a served replica refuses a web page whose host name resolves to it (DNS rebinding)", async () => {
   await using replica = await serveOne();
   const asked = async (host: string) => {
     using connection = await RawConnection.open(replica.url);

@@ -22,14 +22,14 @@ Deno.test("/req answers with the result that the replicas agreed on, and says wh
   });
 });
 
-Deno.test("/req gives a text command to the machine as it is, and an object as its JSON", async () => {
+Deno.test("/req passes a text command to the machine unchanged, and an object as JSON", async () => {
   const { app, node } = harness();
   await postJson(app, "/req", { ...SET, operation: "SET näme Ada" });
   await postJson(app, "/req", { ...SET, operation: { op: "set", key: "näme" } });
   assertEquals(node.vouched.map(({ operation }) => fromUtf8(operation)), ["SET näme Ada", '{"op":"set","key":"näme"}']);
 });
 
-Deno.test("/req gives a result that is not JSON as text", async () => {
+Deno.test("/req returns a result that is not JSON as text", async () => {
   const { app, node } = harness();
   node.onVouch = () => Promise.resolve(answer("ok", "not { json"));
   assertEquals((await (await postJson(app, "/req", SET)).json()).result, "not { json");
@@ -47,7 +47,7 @@ for (
     "null",
   ]
 ) {
-  Deno.test(`/req passes the result on as the machine wrote it: ${result}`, async () => {
+  Deno.test(`/req returns the result unchanged: ${result}`, async () => {
     const { app, node } = harness();
     node.onVouch = () => Promise.resolve(answer("ok", result));
     const text = await (await postJson(app, "/req", SET)).text();
@@ -56,7 +56,7 @@ for (
   });
 }
 
-Deno.test("/req gives bytes that are no text as base64, and text with a byte order mark as it is", async () => {
+Deno.test("/req returns bytes that are not text as base64, and text with a byte order mark unchanged", async () => {
   const { app, node } = harness();
   const bytes = answer("ok", "");
   node.onVouch = () =>
@@ -68,7 +68,7 @@ Deno.test("/req gives bytes that are no text as base64, and text with a byte ord
 });
 
 for (const number of ["9007199254740993", "1e400"]) {
-  Deno.test(`/req refuses an operation with a number that would reach the machine as another: ${number}`, async () => {
+  Deno.test(`/req refuses an operation with a number that JavaScript can't represent exactly: ${number}`, async () => {
     const { app, node } = harness();
     const response = await postJson(app, "/req", `{"clientID":"ada","operation":{"by":${number}}}`);
     const { field, got } = await problemOf(response, 400, "malformed");
@@ -76,7 +76,7 @@ for (const number of ["9007199254740993", "1e400"]) {
   });
 }
 
-Deno.test("/req makes strictly growing timestamps of its own, and gives them back", async () => {
+Deno.test("/req makes strictly increasing timestamps, and returns them", async () => {
   const { app, timer } = harness();
   const timestamps: number[] = [];
   for (const pause of [0, 0, 0, 5]) {
@@ -131,13 +131,13 @@ Deno.test("/req refuses bytes that are not UTF-8", async () => {
   await problemOf(await app.request("/req", { method: "POST", headers, body }), 400, "malformed");
 });
 
-Deno.test("/req takes a clientID of 128 characters and the largest timestamp", async () => {
+Deno.test("/req accepts a clientID of 128 characters and the largest timestamp", async () => {
   const { app } = harness();
   const body = { ...SET, clientID: "a".repeat(128), timestamp: 2 ** 53 - 1 };
   assertEquals((await postJson(app, "/req", body)).status, 200);
 });
 
-Deno.test("/req tells 422 and why when the state machine rejects the operation", async () => {
+Deno.test("/req answers 422 with the reason when the state machine rejects the operation", async () => {
   const { app, node } = harness();
   node.onVouch = () => Promise.resolve(answer("rejected", "name is not a number"));
   const problem = await problemOf(await postJson(app, "/req", SET), 422, "rejected");
@@ -152,7 +152,7 @@ const refusals: [Refusal, number][] = [
   ["expired", 504],
 ];
 for (const [refusal, status] of refusals) {
-  Deno.test(`/req answers ${status} to an operation that was refused as ${refusal}`, async () => {
+  Deno.test(`/req answers ${status} to an operation refused as ${refusal}`, async () => {
     const { app, node } = harness();
     node.onVouch = () => Promise.resolve(answer("refused", refusal));
     const response = await postJson(app, "/req", SET);
@@ -162,7 +162,7 @@ for (const [refusal, status] of refusals) {
   });
 }
 
-Deno.test("/req answers 504 without a quorum, with the timestamp with which a retry is safe", async () => {
+Deno.test("/req answers 504 without a quorum, with the timestamp for a safe retry", async () => {
   const { app, node, timer } = harness({ requestTimeoutMs: 2_000 });
   node.onVouch = (_, signal) => untilAborted(signal);
   const pending = postJson(app, "/req", { clientID: "ada", operation: "INCR n" });
@@ -170,15 +170,18 @@ Deno.test("/req answers 504 without a quorum, with the timestamp with which a re
   timer.advance(2_000);
   const problem = await problemOf(await pending, 504, "no-quorum");
   assertEquals(problem.timestamp, node.vouched[0]!.timestamp);
-  assertMatch(problem.detail as string, new RegExp(`timestamp ${problem.timestamp} is safe`));
+  assertMatch(
+    problem.detail as string,
+    new RegExp(`timestamp ${problem.timestamp}, at any replica: it is executed at most once`),
+  );
 });
 
-Deno.test("/req answers 503 when the node closes meanwhile, and says that a retry is safe", async () => {
+Deno.test("/req answers 503 when the node closes, and says how to retry safely", async () => {
   const { app, node } = harness();
   node.onVouch = () =>
     Promise.resolve({ reason: "unavailable", kind: "gateway-request", detail: "the node is closed" });
   const problem = await problemOf(await postJson(app, "/req", SET), 503, "unavailable");
-  assertMatch(problem.detail as string, /timestamp 1 is safe/);
+  assertMatch(problem.detail as string, /timestamp 1, at any replica: it is executed at most once/);
 });
 
 Deno.test("/req answers 429 with Retry-After when the node is overloaded", async () => {
@@ -189,7 +192,7 @@ Deno.test("/req answers 429 with Retry-After when the node is overloaded", async
   assertEquals((await problemOf(response, 429, "overloaded")).timestamp, 1);
 });
 
-Deno.test("/req answers 429 when as many wait as may, and takes more when they are done", async () => {
+Deno.test("/req answers 429 when the maximum of requests wait, and accepts more when they are done", async () => {
   const { app, node, timer } = harness({ maxWaiting: 2 });
   node.onVouch = (_, signal) => untilAborted(signal);
   const waiting = [postJson(app, "/req", SET), postJson(app, "/req", SET)];
@@ -201,7 +204,7 @@ Deno.test("/req answers 429 when as many wait as may, and takes more when they a
   assertEquals((await postJson(app, "/req", SET)).status, 200);
 });
 
-Deno.test("/req refuses an operation that fits into no request", async () => {
+Deno.test("/req refuses an operation that is too large for a request", async () => {
   const { app, node } = harness();
   const operation = "x".repeat(node.genesis.limits.maxRequestBytes - 1024);
   assertEquals(
@@ -210,7 +213,7 @@ Deno.test("/req refuses an operation that fits into no request", async () => {
   );
 });
 
-Deno.test("/req answers 500 to a defect and tells the host", async () => {
+Deno.test("/req answers 500 to an internal error and reports it to the host", async () => {
   const errors: Error[] = [];
   const { app, node } = harness({ onInternalError: (error) => errors.push(error) });
   node.onVouch = () => Promise.reject(new TypeError("boom"));
@@ -218,7 +221,7 @@ Deno.test("/req answers 500 to a defect and tells the host", async () => {
   assertEquals(errors.map(({ message }) => message), ["boom"]);
 });
 
-Deno.test("/req takes a body with a byte order mark before it", async () => {
+Deno.test("/req accepts a body with a byte order mark before it", async () => {
   const { app, node } = harness();
   const headers = { "content-type": "application/json" };
   const response = await app.request("/req", { method: "POST", headers, body: `\ufeff${JSON.stringify(SET)}` });

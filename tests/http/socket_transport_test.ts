@@ -53,7 +53,7 @@ class Fixture {
   }
 }
 
-Deno.test("what comes before a socket is open is POSTed, then bundles go on the socket, with a proof at its start", async () => {
+Deno.test("frames before the socket is open are POSTed; then bundles go on the socket, which starts with a proof", async () => {
   const f = new Fixture();
   assertEquals(f.send(), false);
   await f.deliver();
@@ -71,7 +71,7 @@ Deno.test("what comes before a socket is open is POSTed, then bundles go on the 
   assertEquals(f.sockets[1]!.url, "wss://b.test/base/messages");
 });
 
-Deno.test("what clients have signed goes on the socket too; what is too large for it is POSTed", async () => {
+Deno.test("clients' requests go on the socket too; bundles too large for it are POSTed", async () => {
   const f = new Fixture();
   const socket = await f.open();
   const client = new Author(9, CLUSTER);
@@ -82,7 +82,7 @@ Deno.test("what clients have signed goes on the socket too; what is too large fo
   assertEquals([f.posted.length, socket.sent.length], [1, 1]);
 });
 
-Deno.test("what a socket swallows is POSTed within a second, once, and said; then everything is POSTed", async () => {
+Deno.test("unacknowledged frames of a failed socket are POSTed once within a second, and reported; then everything is POSTed", async () => {
   const f = new Fixture();
   await f.open();
   const frames = [utf8("1"), utf8("2"), utf8("3")];
@@ -96,7 +96,7 @@ Deno.test("what a socket swallows is POSTed within a second, once, and said; the
   assertEquals(f.posted.length, 2);
 });
 
-Deno.test("that sockets to a peer fail is told once, and again after ten minutes", async () => {
+Deno.test("failing sockets to a peer are reported once, and again after ten minutes", async () => {
   const f = new Fixture();
   for (let i = 0; i < 21; i++) {
     await f.open();
@@ -106,7 +106,7 @@ Deno.test("that sockets to a peer fail is told once, and again after ten minutes
   assertEquals([f.troubles.length, f.transport.status(peer).socketFailures], [3, 21]);
 });
 
-Deno.test("a delivery for which there is no room waits for it, or is POSTed when the socket ends", async () => {
+Deno.test("a delivery waits while too much is in flight, and is POSTed when the socket ends", async () => {
   const f = new Fixture();
   const socket = await f.open();
   const large = new Uint8Array(MAX_SOCKET_BYTES - 1_000);
@@ -124,17 +124,17 @@ Deno.test("a delivery for which there is no room waits for it, or is POSTed when
   assertEquals(f.posted.flat().at(-1), utf8("last"));
 });
 
-Deno.test("a peer that has no room is told to the sender as a failed delivery", async () => {
+Deno.test("a delivery to a busy peer fails", async () => {
   const f = new Fixture();
   const socket = await f.open();
   socket.gets("busy");
   assertEquals(f.send(), false);
-  assertEquals((await assertRejects(() => f.deliver(), DeliveryError, "no room")).status, 429);
+  assertEquals((await assertRejects(() => f.deliver(), DeliveryError, "busy")).status, 429);
   await f.timer.advance(200);
   assertEquals(f.send(), true);
 });
 
-Deno.test("what can't be POSTed after a socket failed is left to the protocol", async () => {
+Deno.test("frames that can't be POSTed after a socket failed are dropped; the protocol sends them again", async () => {
   const f = new Fixture();
   const socket = await f.open();
   f.onPost = () => Promise.reject(new DeliveryError("no", 0));
@@ -144,7 +144,7 @@ Deno.test("what can't be POSTed after a socket failed is left to the protocol", 
   assertEquals(f.posted, [[vote]]);
 });
 
-Deno.test("closing waits until the sockets are closed; then all is POSTed", async () => {
+Deno.test("closing waits until the sockets are closed; then everything is POSTed", async () => {
   const f = new Fixture();
   const socket = await f.open();
   f.send();

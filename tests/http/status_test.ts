@@ -3,7 +3,7 @@ import { harness } from "./helpers.ts";
 
 const urls = { Apple: "http://a.test", Ball: "http://b.test", Candy: "http://c.test", Dog: "http://d.test" };
 
-Deno.test("/status tells node, table, view, stages, watermarks, buffers, peers and the alarm", async () => {
+Deno.test("/status shows node, table, view, stages, watermarks, buffers, peers and the alarm", async () => {
   const { app } = harness({ urls });
   const response = await app.request("/status");
   assertMatch(response.headers.get("content-type")!, /^application\/json/);
@@ -18,7 +18,7 @@ Deno.test("/status tells node, table, view, stages, watermarks, buffers, peers a
   assertEquals([status.ready, status.halted], [true, null]);
 });
 
-Deno.test("/status?pretty tells people the same as text", async () => {
+Deno.test("/status?pretty shows the same as text", async () => {
   const { app } = harness({ urls });
   const response = await app.request("/status?pretty");
   assertMatch(response.headers.get("content-type")!, /^text\/plain/);

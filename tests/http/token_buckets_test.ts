@@ -6,7 +6,7 @@ function buckets(limit: RateLimit, maxKeys = 100) {
   return { clock, buckets: new TokenBuckets({ limit, maxKeys, now: () => clock.now }) };
 }
 
-Deno.test("a key may do a burst at once, and then so much per second", () => {
+Deno.test("a key gets a burst at once, and then its rate per second", () => {
   const { clock, buckets: b } = buckets({ perSecond: 2, burst: 3 });
   assertEquals([1, 2, 3, 4].map(() => b.take("a")), [0, 0, 0, 1]);
   clock.now += 500;
@@ -15,12 +15,12 @@ Deno.test("a key may do a burst at once, and then so much per second", () => {
   assertEquals([1, 2, 3, 4].map(() => b.take("a")), [0, 0, 0, 1]);
 });
 
-Deno.test("keys do not share", () => {
+Deno.test("each key has its own bucket", () => {
   const { buckets: b } = buckets({ perSecond: 1, burst: 1 });
   assertEquals([b.take("a"), b.take("b"), b.take("a"), b.take("b")], [0, 0, 1, 1]);
 });
 
-Deno.test("what costs more than there is passes, and is paid for after", () => {
+Deno.test("a cost above the content of the bucket passes, and leaves a debt", () => {
   const { clock, buckets: b } = buckets({ perSecond: 10, burst: 20 });
   assertEquals(b.take("a", 120), 0);
   assertEquals(b.take("a"), 11);
@@ -30,7 +30,7 @@ Deno.test("what costs more than there is passes, and is paid for after", () => {
   assertEquals(b.take("a"), 0);
 });
 
-Deno.test("a refusal costs nothing, and a clock that goes back gives nothing", () => {
+Deno.test("a refusal takes no tokens, and a clock that goes back adds none", () => {
   const { clock, buckets: b } = buckets({ perSecond: 1, burst: 1 });
   assertEquals(b.take("a"), 0);
   for (let i = 0; i < 50; i++) assertEquals(b.take("a"), 1);
@@ -40,7 +40,7 @@ Deno.test("a refusal costs nothing, and a clock that goes back gives nothing", (
   assertEquals(b.take("a"), 0);
 });
 
-Deno.test("so many keys are remembered and no more; the one that was idle the longest goes", () => {
+Deno.test("the number of remembered keys is bounded; the least recently used key is forgotten", () => {
   const { buckets: b } = buckets({ perSecond: 1, burst: 1 }, 2);
   for (const key of ["a", "b", "a", "c"]) b.take(key);
   assertEquals(b.size, 2);
@@ -49,7 +49,7 @@ Deno.test("so many keys are remembered and no more; the one that was idle the lo
   assertEquals(b.size, 2);
 });
 
-Deno.test("less than one in a second is possible, and a limit that is none is refused", () => {
+Deno.test("rates below one per second work, and an invalid limit is refused", () => {
   const { clock, buckets: b } = buckets({ perSecond: 0.1 });
   assertEquals([b.take("a"), b.take("a")], [0, 10]);
   clock.now += 10_000;

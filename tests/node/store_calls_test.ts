@@ -24,7 +24,7 @@ Deno.test("a commit that never returns is given up: the replica says so, is not 
   await timer.advance(1_000);
   const message = "StoreTimeoutError: the store has not answered commit() for 15000 ms";
   assertEquals(node.status().storeError, message);
-  assertEquals(readiness(node), { ready: false, reason: `the store takes no commits: ${message}` });
+  assertEquals(readiness(node), { ready: false, reason: `commits to the store fail: ${message}` });
   await woken;
   assertEquals(failures, [message]);
   store.letGo(); // the commit that was given up is made after all: those who came after it find a conflict

@@ -1,6 +1,6 @@
 /**
- * Reading a request's body, in bounds. A body that is not wanted is read or cancelled all the same: some hosts
- * reset the connection, and with it the sender's next request, over a body that was left alone.
+ * Reads request bodies within bounds. An unwanted body is read or cancelled too: some hosts reset the connection, and
+ * with it the sender's next request, if a body is left unread.
  * @module
  */
 import { deferred } from "../../node/async/deferred.ts";
@@ -9,63 +9,72 @@ import { BodyBudget } from "./body_budget.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { Problem } from "../problem.ts";
 
-/** What a route takes. */
+/** The bodies that a route accepts. */
 export interface BodyLimits {
-  /** Its media type: `application/json`. */
+  /** The media type, such as `application/json`. */
   readonly type: string;
   readonly maxBytes: number;
 }
 
-/** Who sends a body, as far as that is known before it is read. Each of the three has a budget of its own. */
+/** The sender of a body, as far as it is known before the body is read. Each kind of sender has a budget of its own. */
 export interface Sender {
-  /** Which of the three. */
+  /** The kind of sender. */
   readonly kind: "member" | "client" | "stranger";
-  /** Who counts as one within the budget: a member's number, an address; `undefined` if the address is not known. */
+  /**
+   * Who counts as one sender within the budget: the number of a member, or an address; `undefined` if the address is
+   * unknown.
+   */
   readonly id: string | undefined;
-  /** What reading has cost, as a multiple of what answering a small request does. */
+  /** Cost of reading so far, as a multiple of answering a small request. */
   cost: number;
 }
 
-/** Chunks that cost as much as a request: 8 us each. */
+/** Number of chunks that cost as much as a small request; one costs 8 us. */
 const CHUNKS_PER_REQUEST = 16;
 
-/** Somebody of whom nothing is known, not even the address. */
+/** A sender whose address is unknown. */
 export function unknownSender(): Sender {
   return { kind: "stranger", id: undefined, cost: 1 };
 }
 
-/** What bodies may use. */
+/** Options of {@linkcode BodyReader}. */
 export interface BodyReaderOptions {
-  /** Bodies in memory at once, bytes: of known clients, as many of strangers, and four times as many of members. */
+  /**
+   * Bytes of bodies in memory at once, for known clients; the same again for strangers, and four times as much for
+   * members.
+   */
   readonly maxHeldBytes: number;
-  /** By when a body must have arrived. */
+  /** The deadline for a body to arrive. */
   readonly deadlines: Deadlines;
 }
 
-/** Members' bodies are large in a view change and when state is fetched, and come from all of them at once. */
+/**
+ * Members get this multiple: their bodies are large in a view change and in a state transfer, and come from all members
+ * at once.
+ */
 const MEMBERS_SHARE = 4;
-/** Bodies that are not whole yet, of each kind of sender. */
-const MAX_UNDER_WAY = 1024;
-/** Bytes of an unwanted body that are read to keep the connection usable. */
+/** Maximum number of incomplete bodies, for each kind of sender. */
+const MAX_IN_PROGRESS = 1024;
+/** Maximum bytes of an unwanted body that are read to keep the connection usable. */
 const MAX_DISCARDED_BYTES = 64 * 1024;
-/** And chunks. */
+/** The same in chunks. */
 const MAX_DISCARDED_CHUNKS = 64;
 /**
- * Up to this announced length a body is read at once, at two thirds of what its stream costs. Such a reading can't be broken off, so that is
- * for what is small: the read buffer of a connection is larger.
+ * Up to this announced length, bytes, a body is read in one call, which costs two thirds of reading its stream. Such a
+ * read cannot be aborted. That does no harm for small bodies: the read buffer of a connection is larger.
  */
 const SMALL_BYTES = 4 * 1024;
-/** The same of a member's: one that has proved itself. */
+/** The same for a member that has proved itself. */
 const SMALL_MEMBER_BYTES = 64 * 1024;
 
-/** Reads bodies; bounds each of them, the time each may take, and what all of them hold at once. */
+/** Reads bodies. It limits the size of each, the time each may take, and the bytes that all hold together. */
 export class BodyReader {
   readonly #deadlines: Deadlines;
   readonly #budgets: Readonly<Record<Sender["kind"], BodyBudget>>;
 
   constructor({ deadlines, maxHeldBytes }: BodyReaderOptions) {
     this.#deadlines = deadlines;
-    const budget = (maxBytes: number) => new BodyBudget({ maxBytes, maxUnderWay: MAX_UNDER_WAY });
+    const budget = (maxBytes: number) => new BodyBudget({ maxBytes, maxInProgress: MAX_IN_PROGRESS });
     this.#budgets = {
       member: budget(MEMBERS_SHARE * maxHeldBytes),
       client: budget(maxHeldBytes),
@@ -74,7 +83,7 @@ export class BodyReader {
   }
 
   /**
-   * Reads a whole body, gives it to `use`, and counts it as held until `use` is done.
+   * Reads a whole body and passes it to `use`. The body counts as held until `use` has finished.
    * @throws {Problem} 400, 408, 413, 415 or 429.
    */
   async read<T>(
@@ -93,14 +102,14 @@ export class BodyReader {
     return await this.#held(sender, async (reading) => {
       const small = sender.kind === "member" ? SMALL_MEMBER_BYTES : SMALL_BYTES;
       const body = announced !== undefined && announced <= small
-        ? await atOnce(request, { announced, maxBytes }, reading)
-        : await gathered(request, maxBytes, reading);
+        ? await readBuffered(request, { announced, maxBytes }, reading)
+        : await readStreamed(request, maxBytes, reading);
       reading.end();
       return await use(body);
     });
   }
 
-  /** Gets rid of a body that nobody wants, if it is still there, and keeps nothing of it. Never throws. */
+  /** Discards an unwanted body, if it has not been read. Never throws. */
   async discard(request: Request, sender: Sender = unknownSender()): Promise<void> {
     if (request.body === null) return;
     const reader = request.body.getReader();
@@ -117,7 +126,7 @@ export class BodyReader {
         await reader.cancel();
       });
     } catch {
-      /* it is gone, one way or the other */
+      /* the body is gone in any case */
       reader.cancel().catch(() => {});
     }
   }
@@ -125,8 +134,8 @@ export class BodyReader {
   /** Runs `read` within the sender's budget and before the deadline. */
   async #held<T>(sender: Sender, read: (reading: Reading) => Promise<T>): Promise<T> {
     const reading = new Reading();
-    const held = this.#budgets[sender.kind].open(sender.id, (problem) => reading.breakOff(problem));
-    const clear = this.#deadlines.set(() => reading.breakOff(tooLate()));
+    const held = this.#budgets[sender.kind].open(sender.id, (problem) => reading.abort(problem));
+    const clear = this.#deadlines.set(() => reading.abort(tooLate()));
     reading.hold = (bytes) => {
       sender.cost += 1 / CHUNKS_PER_REQUEST;
       held.add(bytes);
@@ -146,29 +155,29 @@ export class BodyReader {
 
 type Chunks = ReadableStreamDefaultReader<Uint8Array>;
 
-/** One body that is being read. */
+/** The reading of one body. */
 class Reading {
-  /** Why it was broken off. */
+  /** Why it was aborted; null if it was not. */
   problem: Problem | null = null;
-  /** So many bytes more have come. */
+  /** Called with the number of further bytes that have arrived. */
   hold: (bytes: number) => void = () => {};
-  /** All has come. */
+  /** Called when the whole body has arrived. */
   end: () => void = () => {};
   #stop: () => void = () => {};
 
-  /** Ends it before its time. */
-  breakOff(problem: Problem): void {
+  /** Aborts the reading. */
+  abort(problem: Problem): void {
     this.problem ??= problem;
     this.#stop();
   }
 
-  /** Breaking it off cancels this reader: what waits for a chunk goes on, and the host lets go of what it holds. */
+  /** Makes an abort cancel this reader: a pending read ends, and the host frees its buffers. */
   cancelWith(reader: Chunks): void {
     this.#stop = () => void reader.cancel().catch(() => {});
     if (this.problem) this.#stop();
   }
 
-  /** Rejects once it is broken off. */
+  /** Rejects when the reading is aborted. */
   broken(): Promise<never> {
     const { promise, reject } = deferred<never>();
     this.#stop = () => reject(this.problem);
@@ -177,27 +186,33 @@ class Reading {
   }
 }
 
-/** A small body. Without a look at `request.body`: it would make a stream of what is at hand as a whole. */
-async function atOnce(
+/**
+ * Reads a small body in one call. It does not touch `request.body`: that would turn a body already in memory into a
+ * stream.
+ */
+async function readBuffered(
   request: Request,
   { announced, maxBytes }: { readonly announced: number; readonly maxBytes: number },
   reading: Reading,
 ): Promise<Uint8Array> {
   reading.hold(announced);
-  const body = new Uint8Array(await Promise.race([orBrokenOff(request.arrayBuffer()), reading.broken()]));
+  const body = new Uint8Array(await Promise.race([orAborted(request.arrayBuffer()), reading.broken()]));
   if (body.length > maxBytes) throw tooLarge(maxBytes, `${body.length} bytes`);
   return body;
 }
 
-/** Copies each chunk and lets go of it. What ends before its time is cancelled, so that the host lets go of the rest as well. */
-async function gathered({ body }: Request, maxBytes: number, reading: Reading): Promise<Uint8Array> {
+/**
+ * Reads a body as a stream and copies each chunk, so that the chunk can be freed. A stream that is not read to its end
+ * is cancelled, so that the host frees the rest.
+ */
+async function readStreamed({ body }: Request, maxBytes: number, reading: Reading): Promise<Uint8Array> {
   if (body === null) return new Uint8Array();
   const reader: Chunks = body.getReader();
   reading.cancelWith(reader);
   const buffer = new GrowingBuffer();
   try {
     for (let next = await reader.read(); !next.done; next = await reader.read()) {
-      if (buffer.length + next.value.length > maxBytes) throw tooLarge(maxBytes, "more");
+      if (buffer.length + next.value.length > maxBytes) throw tooLarge(maxBytes, `more than ${maxBytes} bytes`);
       reading.hold(next.value.length);
       buffer.add(next.value);
       if (buffer.hasTinyChunks) throw tooSmallChunks(buffer);
@@ -210,7 +225,7 @@ async function gathered({ body }: Request, maxBytes: number, reading: Reading): 
   }
 }
 
-async function orBrokenOff<T>(reading: Promise<T>): Promise<T> {
+async function orAborted<T>(reading: Promise<T>): Promise<T> {
   try {
     return await reading;
   } catch {
@@ -222,7 +237,7 @@ function checkType(request: Request, expected: string): void {
   const got = request.headers.get("content-type");
   if (got?.replace(/;.*$/s, "").trim().toLowerCase() !== expected) {
     throw new Problem("unsupported-media-type", {
-      detail: `send it with the header "content-type: ${expected}"`,
+      detail: `content-type: expected ${expected}, got ${got ?? "none"}; send the body with that header`,
       field: "content-type",
       expected,
       got: got ?? "none",
@@ -231,7 +246,7 @@ function checkType(request: Request, expected: string): void {
   const encoding = request.headers.get("content-encoding");
   if (encoding !== null && encoding.toLowerCase() !== "identity") {
     throw new Problem("unsupported-media-type", {
-      detail: "compressed bodies are not taken",
+      detail: `content-encoding: expected none, got ${encoding}; send the body uncompressed`,
       field: "content-encoding",
       expected: "none",
       got: encoding,
@@ -246,24 +261,24 @@ function announcedLength(request: Request): number | undefined {
 
 function tooLarge(maxBytes: number, got: string): Problem {
   const expected = `at most ${maxBytes} bytes`;
-  return new Problem("too-large", { detail: `this route takes bodies of ${expected}`, field: "body", expected, got });
+  return new Problem("too-large", { detail: `body: expected ${expected}, got ${got}`, field: "body", expected, got });
 }
 
 function tooLate(): Problem {
-  return new Problem("body-timeout", { detail: "send the whole body without a pause" });
+  return new Problem("body-timeout", { detail: "the body did not arrive in time; send it again, without pauses" });
 }
 
 function tooSmallChunks({ chunks, length }: GrowingBuffer): Problem {
   return new Problem("malformed", {
-    detail: "the body comes in too many small pieces; send it at once, with its content-length",
+    detail: "the body arrives in too many small chunks; send it at once, with a content-length",
     field: "body",
-    expected: "pieces of 64 bytes or more on average",
-    got: `${chunks} pieces for ${length} bytes`,
+    expected: "chunks of 64 bytes or more on average",
+    got: `${chunks} chunks for ${length} bytes`,
   });
 }
 
 function brokenOff(): Problem {
-  return new Problem("malformed", { detail: "the body broke off", field: "body" });
+  return new Problem("malformed", { detail: "the body ended before its announced end; send it again", field: "body" });
 }
 
 async function cancel(body: ReadableStream<Uint8Array> | null): Promise<void> {

@@ -1,24 +1,24 @@
 /**
- * How much of other people's bodies is held at once, and whose gives way when that is too much.
+ * Budget for request bodies in memory, and the rule which body is dropped when the budget is used up.
  * @module
  */
 import { Problem } from "../problem.ts";
 
-/** The bounds of one {@linkcode BodyBudget}. */
+/** Bounds of a {@linkcode BodyBudget}. */
 export interface BodyBudgetOptions {
-  /** Bytes that have come, of all bodies, whole ones that are still used included. */
+  /** Maximum bytes of all bodies, including complete ones that are still in use. Bytes count when they arrive. */
   readonly maxBytes: number;
-  /** Bodies that are not whole yet. */
-  readonly maxUnderWay: number;
+  /** Maximum number of incomplete bodies. */
+  readonly maxInProgress: number;
 }
 
-/** One body's part of a budget. */
+/** One body's share of a budget. */
 export interface Held {
-  /** So many bytes more have come. @throws {Problem} 429: there is no room, and nobody to make it. */
+  /** Counts further bytes. @throws {Problem} 429 if the budget is used up and no other body can be aborted. */
   add(bytes: number): void;
-  /** It is whole: it will not be broken off any more. */
+  /** The body is complete: it will no longer be aborted. */
   end(): void;
-  /** It is gone. Again: nothing. */
+  /** Frees the body's bytes. A second call does nothing. */
   release(): void;
 }
 
@@ -26,18 +26,21 @@ interface Body {
   readonly sender: string | undefined;
   bytes: number;
   isWhole: boolean;
-  readonly breakOff: (problem: Problem) => void;
+  readonly abort: (problem: Problem) => void;
 }
 
 /**
- * Bodies of one class of senders. Only what has come counts, not what was announced. When a bound is reached, the sender that holds the most
- * gives way: its oldest body that is not whole is broken off. A body that is sent without a pause is whole within milliseconds, so it is those
- * that are sent slowly on purpose that give way; and a sender that holds little loses nothing to one that holds much.
+ * Budget of one kind of sender. Only bytes that have arrived count, not the announced length. When a bound is reached,
+ * the sender that holds the most loses its oldest incomplete body: that one is aborted. A body that is sent without
+ * pauses is complete within milliseconds, so this hits bodies that are sent slowly on purpose; and a sender that holds
+ * little loses nothing to one that holds much.
  */
 export class BodyBudget {
   readonly #options: BodyBudgetOptions;
-  /** The bodies that are not whole, by sender, the oldest first. Those without a known sender are not here: they do not give way. */
-  readonly #underWay = new Map<string, Set<Body>>();
+  /**
+   * Incomplete bodies by sender, the oldest first. Bodies of unknown senders are not included: they are never aborted.
+   */
+  readonly #inProgress = new Map<string, Set<Body>>();
   #count = 0;
   #bytes = 0;
 
@@ -45,27 +48,28 @@ export class BodyBudget {
     this.#options = options;
   }
 
-  /** Bytes that are held. */
+  /** Bytes held now. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Bodies that are not whole yet. */
-  get underWay(): number {
+  /** Number of incomplete bodies. */
+  get inProgress(): number {
     return this.#count;
   }
 
   /**
-   * Begins to hold a body. `sender`: who counts as one; `undefined` if that is not known. `breakOff` is called if it has to give way.
-   * @throws {Problem} 429: there is no room, and nobody to make it.
+   * Starts to count a body. `sender`: who counts as one sender; `undefined` if unknown. `abort` is called if this body
+   * is chosen to be aborted.
+   * @throws {Problem} 429 if the budget is used up and no other body can be aborted.
    */
-  open(sender: string | undefined, breakOff: (problem: Problem) => void): Held {
-    const body: Body = { sender, bytes: 0, isWhole: false, breakOff };
-    while (this.#count >= this.#options.maxUnderWay) this.#makeRoom(body, countOf);
+  open(sender: string | undefined, abort: (problem: Problem) => void): Held {
+    const body: Body = { sender, bytes: 0, isWhole: false, abort };
+    while (this.#count >= this.#options.maxInProgress) this.#makeRoom(body, countOf);
     this.#count++;
     if (sender !== undefined) {
-      const bodies = this.#underWay.get(sender) ?? new Set();
-      this.#underWay.set(sender, bodies.add(body));
+      const bodies = this.#inProgress.get(sender) ?? new Set();
+      this.#inProgress.set(sender, bodies.add(body));
     }
     return {
       add: (bytes) => this.#add(body, bytes),
@@ -89,24 +93,26 @@ export class BodyBudget {
     body.isWhole = true;
     this.#count--;
     if (body.sender === undefined) return;
-    const bodies = this.#underWay.get(body.sender);
+    const bodies = this.#inProgress.get(body.sender);
     bodies?.delete(body);
-    if (bodies?.size === 0) this.#underWay.delete(body.sender);
+    if (bodies?.size === 0) this.#inProgress.delete(body.sender);
   }
 
-  /** Breaks off another body than this one: of the sender that holds most by `weightOf`. */
+  /** Aborts a body other than this one: the oldest of the sender that holds most by `weightOf`. */
   #makeRoom(body: Body, weightOf: (bodies: ReadonlySet<Body>) => number): void {
     const victim = body.sender === undefined ? undefined : this.#victim(body, weightOf);
-    if (!victim) throw overloaded("too many request bodies are being read; try again shortly");
+    if (!victim) throw overloaded("too many request bodies are being read; retry after 1 s");
     this.#end(victim);
     this.#bytes -= victim.bytes;
     victim.bytes = 0;
-    victim.breakOff(overloaded("others needed the room before this body was whole; send it without a pause"));
+    victim.abort(
+      overloaded("this body was too slow, and its memory was needed for others; send it again, without pauses"),
+    );
   }
 
   #victim(newcomer: Body, weightOf: (bodies: ReadonlySet<Body>) => number): Body | undefined {
     let [most, victim]: [number, Body | undefined] = [0, undefined];
-    for (const bodies of this.#underWay.values()) {
+    for (const bodies of this.#inProgress.values()) {
       const weight = weightOf(bodies);
       const oldest = weight > most ? first(bodies, newcomer) : undefined;
       if (oldest) [most, victim] = [weight, oldest];

@@ -1,15 +1,15 @@
 /**
- * Many deadlines of one length behind a single timer, so that setting one costs next to nothing.
+ * Many deadlines of the same length, served by a single timer, so that setting one costs almost nothing.
  * @module
  */
 import { type Millis, millis } from "../../core/messages/ids.ts";
 import type { Timer } from "../../node/ports.ts";
 
-/** Deadlines that are all equally far away when they are set. */
+/** Deadlines of the same length. */
 export class Deadlines {
   readonly #timer: Timer;
   readonly #lengthMs: number;
-  /** By when each is due. Insertion order is the order in which they fall due. */
+  /** When each is due. Insertion order is the order in which they are due. */
   readonly #due = new Map<() => void, Millis>();
   #disarm: (() => void) | null = null;
 
@@ -18,25 +18,25 @@ export class Deadlines {
     this.#lengthMs = lengthMs;
   }
 
-  /** Calls `late` when the time is over, unless the returned function is called before. */
+  /** Calls `late` at the deadline, unless the returned function is called before. */
   set(late: () => void): () => void {
     const entry = () => late();
     const at = millis(this.#timer.now() + this.#lengthMs);
     this.#due.set(entry, at);
     if (this.#disarm === null) this.#arm(at);
     return () => {
-      // Nothing is left pending when nobody waits: at some hosts it would keep the program awake, at a price.
+      // No timer is left pending when nobody waits: at some hosts it would keep the program awake, which costs money.
       if (this.#due.delete(entry) && this.#due.size === 0) this.#cancel();
     };
   }
 
-  /** A signal that aborts at the deadline. `clear` it once it is no longer needed. */
+  /** Returns a signal that aborts at the deadline. Call `clear` when it is no longer needed. */
   signal(): { readonly signal: AbortSignal; readonly clear: () => void } {
     const controller = new AbortController();
     return { signal: controller.signal, clear: this.set(() => controller.abort()) };
   }
 
-  /** Forgets all deadlines; none of them fires. */
+  /** Cancels all deadlines. */
   close(): void {
     this.#due.clear();
     this.#cancel();
@@ -55,7 +55,7 @@ export class Deadlines {
     this.#disarm = null;
     const now = this.#timer.now();
     for (const [late, at] of this.#due) {
-      // A clock that was set back must not keep anybody waiting for longer than one more length.
+      // If the clock was set back, nobody waits longer than one more length.
       if (at > now) return this.#arm(millis(Math.min(at, now + this.#lengthMs)));
       this.#due.delete(late);
       late();

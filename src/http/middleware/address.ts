@@ -1,12 +1,12 @@
 /**
- * From which address a request came.
+ * Finds the IP address that a request came from.
  * @module
  */
 import { type IpAddress, parseIpAddress } from "./ip_address.ts";
 
 /**
- * Tells a request's address; `undefined`: not known. `connection` is what the host's server gives beside the request: Deno's
- * `ServeHandlerInfo`, `@hono/node-server`'s bindings.
+ * Returns the address of a request; `undefined` if unknown. `connection` is what the server passes beside the request:
+ * Deno's `ServeHandlerInfo`, or the bindings of `@hono/node-server`.
  */
 export type AddressOf = (request: Request, connection: unknown) => string | undefined;
 
@@ -18,17 +18,18 @@ interface NodeBindings {
   readonly incoming?: { readonly socket?: { readonly remoteAddress?: string } };
 }
 
-/** The address of the connection itself, under Deno and Node. Behind a proxy that is the proxy's. */
+/** The address of the connection itself, under Deno and Node.js. Behind a proxy it is the proxy's address. */
 export function connectionAddress(_: Request, connection: unknown): string | undefined {
   const { remoteAddr, incoming } = (connection ?? {}) as DenoInfo & NodeBindings;
   return remoteAddr?.hostname ?? incoming?.socket?.remoteAddress;
 }
 
 /**
- * The address that the proxies in front of this host wrote into a header: `x-forwarded-for`, `forwarded` (RFC 7239), or one of a kind, such as
- * `cf-connecting-ip`. Each proxy appends the address that it was called from, with its port or without, and what stands before is whatever the caller wrote
- * there: so the one that counts is the `proxies`-th from the end, where `proxies` says how many of them are yours. Where there is no address at that place,
- * it is the connection's: then nobody came through all of them.
+ * Reads the address from a header that the proxies in front of this host write: `x-forwarded-for`, `forwarded` (RFC
+ * 7239), or a header of one vendor, such as `cf-connecting-ip`. Each proxy appends the address that called it, with or
+ * without a port. Everything before that was written by the caller and may be false. So the address that counts is the
+ * `proxies`-th from the end; `proxies` is the number of your own proxies. If there is no address at that place, the
+ * caller did not come through all of the proxies, and the address of the connection is used.
  * @example
  * ```ts
  * import { addressFromHeader } from "@pbft/edge/hono";
@@ -36,7 +37,7 @@ export function connectionAddress(_: Request, connection: unknown): string | und
  * const headers = { "x-forwarded-for": "10.9.9.9, 203.0.113.7:4711" };
  * console.log(address(new Request("https://a.example", { headers }), null)); // 203.0.113.7
  * ```
- * @throws {RangeError} if `proxies` is not a natural number above 0.
+ * @throws {RangeError} if `proxies` is not an integer of 1 or more.
  */
 export function addressFromHeader(name: string, proxies = 1): AddressOf {
   if (!Number.isInteger(proxies) || proxies < 1) throw new RangeError(`proxies: expected 1 or more, got ${proxies}`);
@@ -49,19 +50,25 @@ export function addressFromHeader(name: string, proxies = 1): AddressOf {
   };
 }
 
-/** Who counts as one: an IPv4 address; of an IPv6 address the network of 64 bits, since each of its owner's devices has all of it. */
+/**
+ * The network that limits count as one caller: an IPv4 address, or the /64 network of an IPv6 address, since the owner
+ * of one IPv6 address usually has its whole /64.
+ */
 export function networkOf(address: string): string {
   const parsed = parseIpAddress(address);
   if (parsed === undefined) return address.trim().toLowerCase().slice(0, MAX_ADDRESS_CHARACTERS);
   return typeof parsed === "string" ? parsed : `${hex(parsed.slice(0, 4))}::/64`;
 }
 
-/** The longest header that is looked at. */
+/** Maximum length of an address header; a longer one is ignored. */
 const MAX_HEADER_CHARACTERS = 4_096;
-/** What is no address counts by so much of it. */
+/** Characters of a text that is not an IP address by which it is counted. */
 const MAX_ADDRESS_CHARACTERS = 64;
 
-/** RFC 7239: elements with commas between them, each of pairs with semicolons between them; commas and semicolons may stand in quotes. */
+/**
+ * Splits a `forwarded` header (RFC 7239): elements separated by commas, pairs separated by semicolons. Both characters
+ * may occur in quotes.
+ */
 function forwardedHops(value: string): readonly string[] {
   const elements = value.match(/(?:[^,"]|"(?:\\.|[^"\\])*")+/g) ?? [];
   return elements.map((element) => {

@@ -1,17 +1,18 @@
 /**
- * Which clients are served, and how much each may ask, as middleware. It is a matter of where a request is submitted, and of this host alone:
- * what is ordered is valid whatever anybody's host would have admitted.
+ * Middleware that decides which clients this host serves, and how many operations each may submit. The decision applies
+ * only to requests submitted at this host. A request that is ordered is valid at every replica, also at those that
+ * would not have admitted its client.
  * @module
  */
 import { type AddressOf, connectionAddress, networkOf } from "./address.ts";
 import type { Submitter } from "./submitter.ts";
-import { applicantOf, type Middleware, type MiddlewareContext } from "./context.ts";
+import { type Middleware, type MiddlewareContext, submitterOf } from "./context.ts";
 import { Problem } from "../problem.ts";
 import { rateLimit, type RateLimitOptions } from "./rate_limit.ts";
 
 /**
- * Which clients are admitted: all (`open`); those with these public keys, and none at `/req`, where nobody proves anything; or whom a
- * function admits. A function that fails admits nobody: the answer is 500.
+ * Which clients are admitted: all (`open`); those with listed public keys, and then none at `/req`, where clients have
+ * no keys; or those that a function accepts. If the function throws, the client is not admitted, and the answer is 500.
  */
 export type Admission =
   | "open"
@@ -19,41 +20,44 @@ export type Admission =
   | ((submitter: Submitter) => boolean | Promise<boolean>);
 
 /**
- * Middleware that answers 403 to whom a host does not serve. It stands after {@linkcode authenticate}.
- * @throws {TypeError} if the allowlist has what is not a public key.
+ * Middleware that answers 403 to clients that are not admitted. It must come after {@linkcode authenticate}.
+ * @throws {TypeError} if an entry of the allowlist is not a public key.
  */
 export function admit(admission: Exclude<Admission, "open">): Middleware {
   const admits = typeof admission === "function" ? admission : listed(admission);
   return async (context, next) => {
-    const submitter = applicantOf(context);
+    const submitter = submitterOf(context);
     if (!await admits(submitter)) return notAdmitted(submitter).toResponse();
     await next();
   };
 }
 
-/** What {@linkcode clientLimit} needs. */
+/** Options of {@linkcode clientLimit}. */
 export interface ClientLimitOptions extends Omit<RateLimitOptions, "keyOf" | "costOf"> {
-  /** Tells the address of who gives a name at `/req`: that of the connection. */
+  /** Finds the address of a client at `/req`: by default that of the connection. */
   readonly address?: AddressOf;
 }
 
 /**
- * {@linkcode rateLimit} per client: operations, and reads, of one public key. It stands after {@linkcode authenticate}, so that nobody uses up
- * what another may. The names at `/req` prove nothing: there each address has its own of a name.
+ * {@linkcode rateLimit} per client: operations and queries of one public key. It must come after
+ * {@linkcode authenticate}, so that nobody can use up another client's limit. Nothing proves the names at `/req`; there
+ * the limit is per address and name.
  */
 export function clientLimit({ address = connectionAddress, ...options }: ClientLimitOptions): Middleware {
   const keyOf = (context: MiddlewareContext) => {
-    const { client, name } = applicantOf(context);
+    const { client, name } = submitterOf(context);
     if (client !== null) return `key ${client}`;
     const from = address(context.req.raw, context.env);
     return `name ${from === undefined ? "" : networkOf(from)} ${name}`;
   };
-  return rateLimit({ ...options, keyOf, costOf: (context) => Math.max(1, applicantOf(context).operations) });
+  return rateLimit({ ...options, keyOf, costOf: (context) => Math.max(1, submitterOf(context).operations) });
 }
 
 function notAdmitted({ client, name }: Submitter): Problem {
   const who = client === null ? `clientID ${JSON.stringify(name)}` : `the client with key ${client}`;
-  return new Problem("not-admitted", { detail: `${who} is not admitted at this replica` });
+  return new Problem("not-admitted", {
+    detail: `${who} is not admitted at this replica: ask its operator, or submit at another replica`,
+  });
 }
 
 function listed({ allowlist }: { readonly allowlist: readonly string[] }): (submitter: Submitter) => boolean {

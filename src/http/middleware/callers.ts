@@ -1,37 +1,37 @@
 /**
- * Who calls, as far as that is known before a body is read: a member that proves itself, a known client, or a stranger. It says whose budgets a
- * request is charged to, and nothing of what it may do.
+ * Classifies the caller of a request before its body is read: a member that has proved itself, a known client, or a
+ * stranger. The class decides which budget pays for the request. It gives no permissions.
  * @module
  */
-import type { Bringer } from "../../node/in/intake.ts";
+import type { FrameSource } from "../../node/in/intake.ts";
 import { type AddressOf, connectionAddress, networkOf } from "./address.ts";
 import type { Sender } from "../bodies/body.ts";
 import { MEMBER_HEADER, type Membership, type Proof, type Purpose } from "../peers/membership.ts";
 import type { PeerClocks } from "../peers/peer_clocks.ts";
 
-/** Who calls. */
+/** The caller of a request. */
 export interface Caller extends Sender {
-  /** The address, or the network, that counts as one; `undefined` if it is not known. */
+  /** The network that limits count as one caller, see {@linkcode networkOf}; `undefined` if unknown. */
   readonly network: string | undefined;
-  /** What it has proved. */
+  /** The proof that the caller is a member; null if there is none. */
   readonly proof: Proof | null;
-  /** In whose lane what it brings waits. */
-  readonly bringer: Bringer;
+  /** The source that frames of this caller are counted to. */
+  readonly source: FrameSource;
 }
 
-/** What {@linkcode Callers} needs. */
+/** Options of {@linkcode Callers}. */
 export interface CallersOptions {
   readonly address?: AddressOf | undefined;
-  /** Tells members apart; without it there are none. */
+  /** Checks proofs of members. Without it no caller counts as a member. */
   readonly membership?: Membership | undefined;
-  /** Takes note of what a member's clock shows. */
+  /** Records the clocks that members show. */
   readonly clocks?: PeerClocks | undefined;
 }
 
-/** Networks of known clients that are remembered: those that were served last. */
+/** Networks of known clients that are remembered: the most recently served. */
 const MAX_KNOWN = 4_096;
 
-/** Tells who calls. */
+/** Classifies callers. */
 export class Callers {
   readonly #address: AddressOf;
   readonly #membership: Membership | undefined;
@@ -44,21 +44,21 @@ export class Callers {
     this.#clocks = clocks;
   }
 
-  /** Who it is. `connection`: what the host's server gives beside the request. */
+  /** Classifies one caller. `connection`: what the server passes beside the request. */
   async of(request: Request, connection: unknown): Promise<Caller> {
     const address = this.#address(request, connection);
     const network = address === undefined ? undefined : networkOf(address);
     const header = request.headers.get(MEMBER_HEADER);
     const proof = header === null ? null : await this.#membership?.check(header, purposeOf(request)) ?? null;
     if (proof) this.#clocks?.heard(proof.member, proof.clock);
-    if (proof) return { kind: "member", id: String(proof.member), network, proof, bringer: proof.member, cost: 1 };
-    // Where members can't be told apart, the host has to answer for whoever comes.
-    const bringer = this.#membership ? "strangers" : "host";
+    if (proof) return { kind: "member", id: String(proof.member), network, proof, source: proof.member, cost: 1 };
+    // Without membership nobody can be told apart, and the host is responsible for all callers.
+    const source = this.#membership ? "strangers" : "host";
     const isKnown = network !== undefined && this.#known.has(network);
-    return { kind: isKnown ? "client" : "stranger", id: network, network, proof, bringer, cost: 1 };
+    return { kind: isKnown ? "client" : "stranger", id: network, network, proof, source, cost: 1 };
   }
 
-  /** What a client signed was executed for a caller: its network is a known client's from now on. */
+  /** Records that a signed request of this caller was executed: from now on its network counts as a known client. */
   served({ network }: Caller): void {
     if (network === undefined) return;
     this.#known.delete(network);

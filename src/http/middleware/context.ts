@@ -1,44 +1,47 @@
 /**
- * What the routes and their middleware have in common, in terms that any version of Hono understands.
+ * Types and helpers that routes and middleware share. They work with any version of Hono.
  * @module
  */
 import type { Submitter } from "./submitter.ts";
 import type { Caller } from "./callers.ts";
 import { Problem } from "../problem.ts";
 
-/** What stands in `c.var` on the routes where clients submit something. In an app of one's own: `new Hono<{ Variables: ClientVariables }>()`. */
+/**
+ * Variables in `c.var` on the routes where clients submit something. In your own app: `new Hono<{ Variables:
+ * ClientVariables }>()`.
+ */
 export interface ClientVariables {
-  /** Who submits, and what: set once that was read and verified. */
+  /** The submitter and its request. Set after the body was read and verified. */
   submitter: Submitter;
-  /** Who calls, as far as that is known before the body is read. */
+  /** The class of the caller. Set before the body is read. */
   caller: Caller;
 }
 
-/** What the middleware looks at of Hono's `Context`. */
+/** The part of Hono's `Context` that the middleware uses. */
 export interface MiddlewareContext {
-  /** The request, as it came, and its headers. */
+  /** The original request and its headers. */
   readonly req: { readonly raw: Request; header(name: string): string | undefined };
-  /** What the host's server gave beside the request. */
+  /** What the server passed beside the request. */
   readonly env: unknown;
-  /** What middleware before this one has found out. */
+  /** Variables set by earlier middleware. */
   readonly var: Readonly<Partial<ClientVariables>>;
 }
 
-/** The `Context` of middleware that finds out who asks. */
-export interface ApplicantContext extends MiddlewareContext {
-  /** Tells what comes after. */
+/** The `Context` of middleware that authenticates the submitter. */
+export interface SubmitterContext extends MiddlewareContext {
+  /** Sets a variable for later middleware. */
   set(key: "submitter", submitter: Submitter): void;
 }
 
 /**
- * A Hono middleware, of whatever version: ours is taken by an app of the host's own, and the host's own by ours. A method's type, as the
- * parameter of only that is compared in both directions.
+ * A Hono middleware of any version, so that the host's app accepts ours and our app accepts the host's. It is written
+ * as a method type because TypeScript compares method parameters bivariantly.
  */
 export type Middleware<C = MiddlewareContext> = {
   handle(context: C, next: () => Promise<void>): Promise<Response | void>;
 }["handle"];
 
-/** Answers with the problem that the middleware throws, in whatever app it stands. */
+/** Wraps a middleware so that a {@linkcode Problem} it throws becomes the response, in any app. */
 export function answeringProblems<C>(handle: Middleware<C>): Middleware<C> {
   return async (context, next) => {
     try {
@@ -51,8 +54,8 @@ export function answeringProblems<C>(handle: Middleware<C>): Middleware<C> {
 }
 
 /**
- * Lets so many requests through at once; more get 429. One address gets no more than what is left for all others: half if it is alone, and
- * whoever comes after it finds room.
+ * Middleware that allows `max` concurrent requests; more get 429. One address may have at most as many as are left for
+ * all others: half of `max` if it is the only one, so that later callers find free places.
  */
 export function atMost(max: number): Middleware {
   const waiting = new Map<string | undefined, number>();
@@ -61,7 +64,9 @@ export function atMost(max: number): Middleware {
     const network = caller?.network;
     const own = waiting.get(network) ?? 0;
     if (all >= max || (network !== undefined && own >= max - all)) {
-      return new Problem("overloaded", { detail: "too many requests wait at this replica; try again shortly" })
+      return new Problem("overloaded", {
+        detail: `too many requests in progress: at most ${max} at once, and fewer for one address; retry after 1 s`,
+      })
         .toResponse();
     }
     all++;
@@ -77,8 +82,8 @@ export function atMost(max: number): Middleware {
   };
 }
 
-/** Who asks. @throws {TypeError} if nobody has found that out. */
-export function applicantOf({ var: { submitter } }: MiddlewareContext): Submitter {
+/** Returns the submitter. @throws {TypeError} if no earlier middleware has set it. */
+export function submitterOf({ var: { submitter } }: MiddlewareContext): Submitter {
   if (submitter) return submitter;
   throw new TypeError("c.var.submitter: expected middleware such as authenticate() before this one, got none");
 }

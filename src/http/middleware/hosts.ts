@@ -1,6 +1,8 @@
 /**
- * By which names a replica may be called from its own machine and network. A page of any site can have its own name point to an address there
- * (DNS rebinding); the browser then lets it ask, and read, as if the replica were that site's. It calls by the site's name, though.
+ * Protection against DNS rebinding: checks the `Host` header of requests from the replica's own machine and private
+ * network. A web page of any site can make its own host name resolve to an address there. The browser then sends
+ * requests to the replica, and lets the page read the answers, as if the replica belonged to that site. But such
+ * requests carry the site's host name.
  * @module
  */
 import { connectionAddress } from "./address.ts";
@@ -8,17 +10,18 @@ import { isLoopback, isPrivate, parseIpAddress } from "./ip_address.ts";
 import type { Middleware } from "./context.ts";
 import { Problem } from "../problem.ts";
 
-/** What {@linkcode checkHost} needs. */
+/** Options of {@linkcode checkHost}. */
 export interface HostOptions {
-  /** Further names; `*`: all. */
+  /** Further allowed names; `*`: all. */
   readonly hosts?: readonly string[] | undefined;
-  /** Where the members are: their names are right. */
+  /** URLs of the members; their host names are allowed. */
   readonly urls?: Readonly<Record<string, string>> | undefined;
 }
 
 /**
- * Middleware that answers 421 to calls from this machine or its network by a name that is none of ours. Addresses and `localhost` are
- * right, as no page can have them. Calls from elsewhere, or behind a server that does not say from where, are not looked at: there a name gives nothing away.
+ * Middleware that answers 421 to requests from this machine or its private network with an unknown host name. IP
+ * addresses and `localhost` are always allowed, as no web page can own them. Requests from elsewhere, or with an
+ * unknown source address, are not checked: they get no more by a wrong name than by the right one.
  */
 export function checkHost({ hosts = [], urls = {} }: HostOptions): Middleware {
   const names = new Set([...hosts, ...Object.values(urls).map((url) => new URL(url).hostname)].map(plainName));
@@ -31,9 +34,10 @@ export function checkHost({ hosts = [], urls = {} }: HostOptions): Middleware {
       names.has(name);
     if (isRight) return await next();
     return new Problem("wrong-host", {
-      detail: "this replica is not called so; if it is, name it in the option hosts (PBFT_HOSTS, --hosts)",
+      detail:
+        "host: expected a known name of this replica; if this name is right, add it to the option hosts (PBFT_HOSTS, --hosts)",
       field: "host",
-      expected: "a name from the cluster file or the option hosts, localhost, or an address",
+      expected: "a name from the cluster file or the option hosts, localhost, or an IP address",
       got: name,
     }).toResponse();
   };

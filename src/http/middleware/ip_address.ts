@@ -1,14 +1,15 @@
 /**
- * IP addresses as text, in whatever form proxies and runtimes write them.
+ * Parser of IP addresses, in the forms that proxies and runtimes write.
  * @module
  */
 
-/** An IPv4 address, as `1.2.3.4`, or the eight groups of an IPv6 address, as numbers. */
+/** An IPv4 address as text (`1.2.3.4`), or an IPv6 address as eight 16-bit numbers. */
 export type IpAddress = string | readonly number[];
 
 /**
- * Reads an address: with a port or without, in brackets, in quotes, with a zone. An IPv4 address that is written as IPv6 (`::ffff:1.2.3.4`, and
- * `64:ff9b::1.2.3.4` behind NAT64) is the IPv4 address. `undefined`: it is none.
+ * Parses an address, with or without port, brackets, quotes and zone. An IPv4 address written as IPv6
+ * (`::ffff:1.2.3.4`, or `64:ff9b::1.2.3.4` behind NAT64) becomes the IPv4 address. `undefined` if the text is not an
+ * address.
  */
 export function parseIpAddress(text: string): IpAddress | undefined {
   const bare = text.trim().replace(/^"(.*)"$/, "$1");
@@ -18,19 +19,19 @@ export function parseIpAddress(text: string): IpAddress | undefined {
   return v4 === undefined ? parseIpv6(bare) : parseIpv4(v4);
 }
 
-/** Whether a text is an address. */
+/** Whether a text is an IP address. */
 export function isIpAddress(text: string): boolean {
   return parseIpAddress(text) !== undefined;
 }
 
-/** Whether it is of the machine itself. */
+/** Whether it is a loopback address. */
 export function isLoopback(address: IpAddress): boolean {
   return typeof address === "string"
     ? address.startsWith("127.")
     : address.every((group, i) => group === (i === 7 ? 1 : 0));
 }
 
-/** Whether it is of a network that the internet does not reach: RFC 1918, link-local, unique local. */
+/** Whether it is a private address: RFC 1918, link-local, or unique local (RFC 4193). */
 export function isPrivate(address: IpAddress): boolean {
   if (typeof address === "string") return /^(?:10\.|192\.168\.|169\.254\.|172\.(?:1[6-9]|2\d|3[01])\.)/.test(address);
   return (address[0]! & 0xfe00) === 0xfc00 || (address[0]! & 0xffc0) === 0xfe80;

@@ -1,5 +1,6 @@
 /**
- * Limits how often somebody may ask, an address or whatever else a host can tell, as Hono middleware.
+ * Hono middleware that limits the rate of requests per key: per address, or per any key that a host can derive from a
+ * request.
  * @module
  */
 import type { Timer } from "../../node/ports.ts";
@@ -10,25 +11,25 @@ import { type RateLimit, TokenBuckets } from "./token_buckets.ts";
 
 export type { RateLimit };
 
-/** What {@linkcode rateLimit} needs. */
+/** Options of {@linkcode rateLimit}. */
 export interface RateLimitOptions {
-  /** How much each may do. */
+  /** The limit of each key. */
   readonly limit: RateLimit;
-  /** Who asks; all of whom it is not known count as one. */
+  /** The key of a request; all requests with `undefined` share one key. */
   readonly keyOf: (context: MiddlewareContext) => string | undefined;
-  /** How much a request counts for: 1. */
+  /** How many units a request counts for. Default: 1. */
   readonly costOf?: (context: MiddlewareContext) => number;
   /** The clock. */
   readonly timer: Pick<Timer, "monotonic">;
-  /** Keys that are remembered at a time: 10,000. */
+  /** Maximum number of remembered keys. Default: 10,000. */
   readonly maxKeys?: number;
 }
 
-/** Keys that are remembered if nothing else is said. Some 2 MB. */
+/** Default maximum number of remembered keys; about 2 MB. */
 const MAX_KEYS = 10_000;
 
 /**
- * Middleware that answers 429 with `Retry-After` to who asks more often than it may.
+ * Middleware that answers 429 with `Retry-After` to requests above the limit.
  * @example
  * ```ts ignore
  * const app = new Hono();
@@ -41,12 +42,12 @@ export function rateLimit(options: RateLimitOptions): Middleware {
   const buckets = new TokenBuckets({ limit, maxKeys, now: () => timer.monotonic() });
   return async (context, next) => {
     const seconds = buckets.take(keyOf(context) ?? "", costOf(context));
-    if (seconds > 0) return tooOften(seconds).toResponse();
+    if (seconds > 0) return limitExceeded(limit, seconds).toResponse();
     await next();
   };
 }
 
-/** {@linkcode rateLimit} per address, or per network of 64 bits if it is IPv6. */
+/** {@linkcode rateLimit} per address, or per /64 network for IPv6. */
 export function addressLimit(addressOf: AddressOf, options: Omit<RateLimitOptions, "keyOf">): Middleware {
   const keyOf = ({ req, env }: MiddlewareContext) => {
     const address = addressOf(req.raw, env);
@@ -55,7 +56,7 @@ export function addressLimit(addressOf: AddressOf, options: Omit<RateLimitOption
   return rateLimit({ ...options, keyOf });
 }
 
-function tooOften(seconds: number): Problem {
-  const detail = `who asks here may not ask so often; try again in ${seconds} s`;
+function limitExceeded({ perSecond }: RateLimit, seconds: number): Problem {
+  const detail = `rate limit exceeded: at most ${perSecond} per second from one sender; retry after ${seconds} s`;
   return new Problem("too-many-requests", { detail, headers: { "retry-after": String(seconds) } });
 }

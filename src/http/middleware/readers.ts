@@ -1,5 +1,5 @@
 /**
- * Who may read what a replica says of itself: `/status`, `/evidence`, `/metrics` and `/events`.
+ * Middleware that decides who may read the state of a replica: `/status`, `/evidence`, `/metrics` and `/events`.
  * @module
  */
 import { sha256 } from "../../crypto/mod.ts";
@@ -8,26 +8,32 @@ import { isLoopback, parseIpAddress } from "./ip_address.ts";
 import type { Middleware } from "./context.ts";
 import { Problem } from "../problem.ts";
 
-/** Who may read beside the replica's own machine and the other members: everybody, or whom one of these lets. */
+/**
+ * Who may read, beside the replica's own machine and the other members: everybody, or callers that meet one of these
+ * conditions.
+ */
 export type Readers = "everybody" | {
-  /** From these addresses; of an IPv6 address the network of 64 bits. */
+  /** Callers from these addresses; an IPv6 address stands for its /64 network. */
   readonly addresses?: readonly string[];
-  /** Who sends this as `Authorization: Bearer TOKEN`. At least {@linkcode MIN_TOKEN_CHARACTERS} characters. */
+  /**
+   * Callers that send this token as `Authorization: Bearer TOKEN`. At least {@linkcode MIN_TOKEN_CHARACTERS}
+   * characters.
+   */
   readonly token?: string;
 };
 
-/** The routes that only readers get. `/healthz` and `/readyz` say too little to be kept. */
+/** The routes for readers only. `/healthz` and `/readyz` are open to all: they reveal almost nothing. */
 export const READERS_ROUTES: readonly string[] = ["/status", "/evidence", "/metrics", "/events"];
 
-/** The shortest token: one that nobody guesses. */
+/** Minimum length of a token, so that it cannot be guessed. */
 export const MIN_TOKEN_CHARACTERS = 16;
 
-/** Headers by which a proxy says that it is not itself who asks. */
+/** Headers that show that a proxy forwarded the request. */
 const PROXY_HEADERS = ["x-forwarded-for", "forwarded", "x-real-ip", "cf-connecting-ip", "via"];
 
 /**
- * Middleware that answers 403 to who may not read.
- * @throws {TypeError} if an address is none, or the token is too short; the error does not repeat it.
+ * Middleware that answers 403 to callers that may not read.
+ * @throws {TypeError} if an address is invalid or the token is too short. The error does not contain the token.
  */
 export function admitReaders(readers: Exclude<Readers, "everybody">, address?: AddressOf): Middleware {
   const networks = new Set(readers.addresses?.map(checkedNetwork));
@@ -35,7 +41,8 @@ export function admitReaders(readers: Exclude<Readers, "everybody">, address?: A
   const isLocal = (request: Request, connection: unknown): boolean => {
     const own = connectionAddress(request, connection);
     const said = address?.(request, connection) ?? own;
-    // Nothing is between us: the host's own program asks, or a server that tells no address and named no header for it.
+    // No known address: the host's own program calls, or the server does not report addresses and no header was
+    // configured for them.
     if (said === undefined) return true;
     const isProxied = !address && PROXY_HEADERS.some((name) => request.headers.has(name));
     return !isProxied && [own ?? said, said].every((from) => isLoopback(parseIpAddress(from) ?? ""));
@@ -46,8 +53,8 @@ export function admitReaders(readers: Exclude<Readers, "everybody">, address?: A
     if (isReader) return await next();
     return new Problem("not-a-reader", {
       detail:
-        "this is read from the replica's own machine, by the other members, from addresses that the option readers names (PBFT_READERS, " +
-        "--readers), or with its token (PBFT_READ_TOKEN, --read-token-file) as Authorization: Bearer TOKEN",
+        "allowed are the replica's own machine, the other members, addresses in the option readers (PBFT_READERS, " +
+        "--readers), and callers with its token (PBFT_READ_TOKEN, --read-token-file) in the header Authorization: Bearer TOKEN",
       ...(token !== undefined && { headers: { "www-authenticate": "Bearer" } }),
     }).toResponse();
   };

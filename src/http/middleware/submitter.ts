@@ -1,6 +1,7 @@
 /**
- * Who submits something: the middleware that reads what came, checks its signature, and says so in `c.var.submitter`. Everything that a
- * host may want to hold against a client stands after it, so that nobody acts in another's name: whether it is admitted, its limits, and the host's own.
+ * Middleware that authenticates the submitter of a request: it reads the body, checks the signature, and sets
+ * `c.var.submitter`. Middleware that limits a client (admission, rate limits, the host's own) must come after it, so
+ * that nobody can act in another client's name.
  * @module
  */
 import type { ClientId } from "../../core/messages/ids.ts";
@@ -10,73 +11,76 @@ import type { Timer } from "../../node/ports.ts";
 import { BodyReader } from "../bodies/body.ts";
 import { Deadlines } from "../bodies/deadlines.ts";
 import type { HostedNode } from "../hosted_node.ts";
-import { answeringProblems, type ApplicantContext, type Middleware } from "./context.ts";
+import { answeringProblems, type Middleware, type SubmitterContext } from "./context.ts";
 import { parseReq } from "../routes/parse_req.ts";
 import { Problem, problemOf } from "../problem.ts";
 
-/** Who wants to submit something, and what. */
+/** A client that submits something, and what it submits. */
 export type Submitter =
   & {
-    /** The HTTP request, for what a host may want to know of it. Its body has been read. */
+    /** The HTTP request, for the host's own checks. Its body has been read. */
     readonly request: Request;
-    /** How many operations it has. */
+    /** Number of operations in the request. */
     readonly operations: number;
   }
   & (
     | {
       /** At `/requests`: signed operations, to be ordered. */
       readonly kind: "request";
-      /** The public key that has signed it, 64 hex digits. */
+      /** The public key that signed the request, 64 hex digits. */
       readonly client: ClientId;
       readonly name: null;
-      /** What was signed, for `Node.submit`. */
+      /** The verified request, for `Node.submit`. */
       readonly asked: Verified<SignedRequest>;
     }
     | {
-      /** At `/queries`: a signed read. */
+      /** At `/queries`: a signed query (a read-only operation). */
       readonly kind: "query";
       readonly client: ClientId;
       readonly name: null;
-      /** What was signed, for `Node.query`. */
+      /** The verified query, for `Node.query`. */
       readonly asked: Verified<SignedQuery>;
     }
     | {
-      /** At `/req`: an operation that nobody has signed. */
+      /** At `/req`: an unsigned operation. */
       readonly kind: "operation";
       readonly client: null;
-      /** The `clientID`, which nothing proves. */
+      /** The `clientID`. It is not authenticated. */
       readonly name: string;
-      /** What `Node.vouch` is to be given. */
+      /** The operation, for `Node.vouch`. */
       readonly asked: VouchedOperation;
     }
   );
 
-/** What {@linkcode authenticate} needs. */
+/** Options of {@linkcode authenticate}. */
 export interface AuthenticateOptions {
-  /** For the timeout. */
+  /** The clock for the timeout. */
   readonly timer: Timer;
-  /** What clients send here: requests, or queries. Requests. */
+  /** What clients send to the route. Default: `request`. */
   readonly kind?: "request" | "query";
-  /** A body must arrive within this time, ms: 10,000. */
+  /** How long a body may take to arrive, ms. Default: 10,000. */
   readonly bodyTimeoutMs?: number;
-  /** Bytes of request bodies in memory at once, of known clients, and as many of strangers; more get 429: 16 MiB. */
+  /**
+   * Bytes of request bodies in memory at once, for known clients, and the same again for strangers; more get 429.
+   * Default: 16 MiB.
+   */
   readonly maxHeldBytes?: number;
 }
 
 /** Media type of frames and bundles. */
 export const CBOR = "application/cbor";
-/** A body must arrive within this time if nothing else is said, ms. */
+/** Default time that a body may take to arrive, ms. */
 export const BODY_TIMEOUT_MS = 10_000;
-/** Bytes of request bodies in memory at once, of known clients, and as many of strangers, if nothing else is said. */
+/** Default bytes of request bodies in memory at once, for known clients, and the same again for strangers. */
 export const MAX_HELD_BYTES = 16 * 1024 * 1024;
-/** Room for what surrounds a request in its frame. */
+/** Maximum overhead of a frame around a request, bytes. */
 const FRAME_OVERHEAD_BYTES = 4 * 1024;
-/** Room for what surrounds an operation in the request that is ordered, and in the JSON that asks for it. */
+/** Maximum overhead of the ordered request around an operation, and of the JSON around it, bytes. */
 const OPERATION_OVERHEAD_BYTES = 2 * 1024;
 
 /**
- * Middleware that reads a signed client's frame, checks its signature, and sets `c.var.submitter`; or answers what is wrong with it. It stands
- * in {@linkcode createApp} already; here it is for a route of the host's own.
+ * Middleware that reads a signed client's frame, checks its signature and sets `c.var.submitter`; or answers with a
+ * problem. {@linkcode createApp} includes it; use it for your own routes.
  * @example
  * ```ts ignore
  * const app = new Hono<{ Variables: ClientVariables }>();
@@ -88,35 +92,41 @@ const OPERATION_OVERHEAD_BYTES = 2 * 1024;
  * });
  * ```
  */
-export function authenticate(node: HostedNode, options: AuthenticateOptions): Middleware<ApplicantContext> {
+export function authenticate(node: HostedNode, options: AuthenticateOptions): Middleware<SubmitterContext> {
   const { timer, kind = "request", bodyTimeoutMs = BODY_TIMEOUT_MS, maxHeldBytes = MAX_HELD_BYTES } = options;
   return readSigned(node, kind, new BodyReader({ deadlines: new Deadlines(timer, bodyTimeoutMs), maxHeldBytes }));
 }
 
-/** {@linkcode authenticate}, with the bodies counted together with others. Verifies each once: what comes after has what was verified. */
+/**
+ * {@linkcode authenticate} with a shared body reader. Each frame is verified once: later handlers get the verified
+ * message.
+ */
 export function readSigned(
   node: HostedNode,
   kind: "request" | "query",
   bodies: BodyReader,
-): Middleware<ApplicantContext> {
+): Middleware<SubmitterContext> {
   const limits = { type: CBOR, maxBytes: node.genesis.limits.maxRequestBytes + FRAME_OVERHEAD_BYTES };
   return answeringProblems((context, next) => {
     const request = context.req.raw;
     return bodies.read(request, limits, async (body) => {
       const asked = kind === "request" ? await node.verifyRequest(body) : await node.verifyQuery(body);
       if ("reason" in asked) return problemOf(asked);
-      context.set("submitter", applicantFor(asked, request));
+      context.set("submitter", submitterFor(asked, request));
       await next();
     }, context.var.caller);
   });
 }
 
-/** Middleware that reads goPBFT's request, and sets `c.var.submitter`. `nextTimestamp` makes the timestamp if there is none. */
+/**
+ * Middleware that reads goPBFT's request and sets `c.var.submitter`. `nextTimestamp` makes the timestamp if the request
+ * has none.
+ */
 export function readOperation(
   node: HostedNode,
   nextTimestamp: (name: string) => number,
   bodies: BodyReader,
-): Middleware<ApplicantContext> {
+): Middleware<SubmitterContext> {
   const limit = node.genesis.limits.maxRequestBytes - OPERATION_OVERHEAD_BYTES;
   const limits = { type: "application/json", maxBytes: limit + 2 * OPERATION_OVERHEAD_BYTES };
   return answeringProblems(async (context, next) => {
@@ -130,14 +140,19 @@ export function readOperation(
     if (asked.operation.length > limit) {
       const expected = `at most ${limit} bytes`;
       const got = `${asked.operation.length} bytes`;
-      throw new Problem("too-large", { detail: `an operation has ${expected}`, field: "operation", expected, got });
+      throw new Problem("too-large", {
+        detail: `operation: expected ${expected}, got ${got}; split it, or store the data elsewhere`,
+        field: "operation",
+        expected,
+        got,
+      });
     }
     context.set("submitter", { kind: "operation", client: null, name: asked.name, operations: 1, asked, request });
     await next();
   });
 }
 
-function applicantFor(asked: Verified<SignedRequest> | Verified<SignedQuery>, request: Request): Submitter {
+function submitterFor(asked: Verified<SignedRequest> | Verified<SignedQuery>, request: Request): Submitter {
   if (isQuery(asked)) {
     return { kind: "query", client: asked.message.client, name: null, operations: 1, asked, request };
   }

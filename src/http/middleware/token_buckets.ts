@@ -1,24 +1,24 @@
 /**
- * How much each of many may do: a bucket of tokens per key that fills up as time passes.
+ * Token buckets: a rate limit per key. Each bucket refills as time passes.
  * @module
  */
 
-/** How much one key may do. */
+/** The rate limit of one key. */
 export interface RateLimit {
-  /** What it may do in the long run, per second. */
+  /** Average rate, per second. */
   readonly perSecond: number;
-  /** What it may do at once after a pause. Default: what it may do in two seconds, and one at least. */
+  /** Units allowed at once after a pause. Default: two seconds' worth, and at least 1. */
   readonly burst?: number;
 }
 
-/** What {@linkcode TokenBuckets} needs. */
+/** Options of {@linkcode TokenBuckets}. */
 export interface TokenBucketsOptions {
   readonly limit: RateLimit;
-  /** A clock that does not jump, ms. */
+  /** A monotonic clock, ms. */
   readonly now: () => number;
   /**
-   * Keys that are remembered. Of more, the one that was idle the longest is forgotten, and so may do all that a new one may: whoever
-   * has so many keys is not held up by one bucket each anyway.
+   * Maximum number of remembered keys. Beyond it the least recently used key is forgotten and starts with a full
+   * bucket. A sender with that many keys is not limited by one bucket each anyway.
    */
   readonly maxKeys: number;
 }
@@ -32,7 +32,7 @@ interface Bucket {
 export class TokenBuckets {
   readonly #options: TokenBucketsOptions;
   readonly #burst: number;
-  /** The one that was idle the longest first. */
+  /** In order of last use, the oldest first. */
   readonly #buckets = new Map<string, Bucket>();
 
   /** @throws {RangeError} naming the number that is not above 0. */
@@ -45,14 +45,15 @@ export class TokenBuckets {
     }
   }
 
-  /** Keys that are remembered. */
+  /** Number of remembered keys. */
   get size(): number {
     return this.#buckets.size;
   }
 
   /**
-   * Takes `cost` tokens, and gives 0; or takes none, and gives the seconds until it may try again. One token is enough to begin with:
-   * what costs more than there is leaves a debt, so that nothing is too large ever to pass.
+   * Takes `cost` tokens and returns 0; or takes none and returns the seconds until a retry can succeed. One token is
+   * enough to start: a cost above the content of the bucket leaves a debt, so that no request is too large to ever
+   * pass.
    */
   take(key: string, cost = 1): number {
     const { limit: { perSecond }, now, maxKeys } = this.#options;

@@ -1,5 +1,5 @@
 /**
- * Frames to other replicas by `POST /messages`.
+ * A transport that sends frames to other replicas by `POST /messages`.
  * @module
  */
 import type { Digest, ReplicaId } from "../../core/messages/ids.ts";
@@ -7,26 +7,26 @@ import type { Transport } from "../../node/ports.ts";
 import { type ClusterFile, encodeBundle } from "../../wire/mod.ts";
 import { CBOR } from "../middleware/submitter.ts";
 import { MEMBER_HEADER, type Membership } from "./membership.ts";
-import { isClients, RELAY_HEADER, type Relayer, relayOf } from "./relay.ts";
+import { isClientFrame, RELAY_HEADER, type Relayer, relayOf } from "./relay.ts";
 
-/** What the transport needs. */
+/** Options of {@linkcode FetchTransport}. */
 export interface FetchTransportOptions {
-  /** Where the members are. */
+  /** The cluster file, with the URLs of the members. */
   readonly clusterFile: ClusterFile;
   /** The cluster's id. */
   readonly cluster: Digest;
-  /** Who sends: signs what it passes on for clients, for peers that do not serve every client. */
+  /** This member as a relay: signs bundles with clients' requests, for peers that do not serve every client. */
   readonly relayer?: Relayer;
-  /** By which it proves to its peers that it is no stranger. */
+  /** Proves to the peers that this replica is a member. */
   readonly membership?: Membership;
-  /** The host's `fetch`, or a stand-in. */
+  /** The host's `fetch`, or a fake. */
   readonly fetch?: typeof globalThis.fetch;
 }
 
-/** Bytes of an answer that are read, so that the connection can be used again. */
+/** Maximum bytes of a response body that are read so that the connection can be reused. */
 const MAX_ANSWER_BYTES = 16 * 1024;
 
-/** A peer did not take what was sent. */
+/** A delivery failed: the peer did not accept it. */
 export class DeliveryError extends Error {
   /** `DeliveryError`. */
   override name = "DeliveryError";
@@ -36,7 +36,7 @@ export class DeliveryError extends Error {
   }
 }
 
-/** Sends each delivery as one POST. Keeps no state but the host's pool of connections. */
+/** Sends each delivery as one POST. The only state is the host's connection pool. */
 export class FetchTransport implements Transport {
   readonly #urls: readonly string[];
   readonly #cluster: Digest;
@@ -57,13 +57,15 @@ export class FetchTransport implements Transport {
     this.#fetch = fetch.bind(globalThis);
   }
 
-  /** Resolves once the peer has taken the frames. @throws {DeliveryError} if it has not before `signal` aborts. */
+  /**
+   * Resolves once the peer has accepted the frames. @throws {DeliveryError} if it has not by the time `signal` aborts.
+   */
   async deliver(to: ReplicaId, frames: readonly Uint8Array[], signal: AbortSignal): Promise<void> {
     const url = this.#urls[to];
     if (url === undefined) throw new RangeError(`to: expected a replica from 0 to ${this.#urls.length - 1}, got ${to}`);
     const body = encodeBundle(this.#cluster, frames);
     const headers: Record<string, string> = { "content-type": CBOR };
-    if (this.#relayer && frames.some(isClients)) headers[RELAY_HEADER] = relayOf(body, this.#relayer);
+    if (this.#relayer && frames.some(isClientFrame)) headers[RELAY_HEADER] = relayOf(body, this.#relayer);
     let status: number;
     try {
       if (this.#membership) headers[MEMBER_HEADER] = await this.#membership.prove(to, "deliver", body);
@@ -81,10 +83,10 @@ export class FetchTransport implements Transport {
   }
 }
 
-/** Reads an answer to its end: a connection with an unread body can't be used again. */
+/** Reads a response to its end: a connection with an unread body cannot be reused. */
 async function drain(response: Response): Promise<void> {
   const announced = Number(response.headers.get("content-length") ?? NaN);
-  // The common case, at a third less than by the stream.
+  // The common case; a third cheaper than reading the stream.
   if (announced <= MAX_ANSWER_BYTES) return void await response.arrayBuffer();
   if (response.body === null) return;
   const reader = response.body.getReader();

@@ -1,70 +1,73 @@
 /**
- * How members tell each other from strangers before anything that was sent is read: by a header with a code under a key that only the two of
- * them have. It decides who waits behind whom, and nothing else: each message is signed, and is verified whoever brought it.
+ * Authenticates members before a body is read, by a header with a MAC under a key that only the two members share. It
+ * decides only whose budget and queue a request is counted to. Each message is signed, and the signature is verified
+ * whoever sent it.
  *
- * The header is `pbft-member: NUMBER STAMP DIGEST CODE`. The code covers the cluster, the sender, the receiver, the purpose, the stamp, and the digest
- * of the body. So a stranger's body costs one look at a header; and a header that somebody has copied is good for nothing: its
- * body can't be changed, and the same again is not fresh.
- *
+ * The header is `pbft-member: NUMBER STAMP DIGEST CODE`. The code covers the cluster, the sender, the receiver, the
+ * purpose, the stamp, and the digest of the body. So a stranger's body costs only the check of a header. A copied
+ * header is useless: the body cannot be changed, and a repetition is not fresh.
  * @module
  */
 import type { Genesis } from "../../core/config.ts";
 import type { Digest, ReplicaId } from "../../core/messages/ids.ts";
 import { clusterId, createSharedKeys, sha256, type SharedKeys } from "../../crypto/mod.ts";
-import { Freshness } from "./freshness.ts";
+import { ReplayFilter } from "./replay_filter.ts";
 
-/** The header in which a member proves itself. */
+/** The header with the proof of a member. */
 export const MEMBER_HEADER = "pbft-member";
 
-/** What a proof is good for: a delivery of messages, reading what is for members, or opening a socket. */
+/** What a proof is for: to deliver messages, to read a route for readers, or to open a socket. */
 export type Purpose = "deliver" | "read" | "socket";
 
-/** What {@linkcode Membership} needs. */
+/** Options of {@linkcode Membership}. */
 export interface MembershipOptions {
-  /** What the cluster is. */
+  /** The genesis of the cluster. */
   readonly genesis: Genesis;
-  /** Which of its members this one is. */
+  /** The number of this member. */
   readonly self: ReplicaId;
-  /** Its Ed25519 seed, 64 hex digits. */
+  /** The Ed25519 seed of this member, 64 hex digits. */
   readonly privateKey: string;
-  /** A clock that does not jump, ms. */
+  /** A monotonic clock, ms. Default: `performance.now`. */
   readonly monotonic?: () => number;
-  /** The wall clock for its stamps, ms; `Date.now` if left out. */
+  /** The wall clock for the stamps, ms. Default: `Date.now`. */
   readonly now?: () => number;
 }
 
-/** A proof that holds, but for the body. */
+/** A valid proof. The digest must still be compared with the body. */
 export interface Proof {
-  /** Who sends. */
+  /** The sender. */
   readonly member: ReplicaId;
-  /** What the body's digest must be. */
+  /** The digest that the body must have. */
   readonly digest: Digest;
-  /** What its clock showed, ms. */
+  /** The sender's clock at sending, ms. */
   readonly clock: number;
 }
 
 const EMPTY = sha256(new Uint8Array());
 
-/** One member, as it proves itself to the others and as it checks them. */
+/** Makes and checks the proofs of one member. */
 export class Membership {
-  /** Its number. */
+  /** The number of this member. */
   readonly self: ReplicaId;
   readonly #genesis: Genesis;
   readonly #keys: SharedKeys;
   readonly #now: () => number;
-  readonly #fresh: readonly Freshness[];
+  readonly #fresh: readonly ReplayFilter[];
   #lastStamp = 0;
 
-  /** For one member. @throws {TypeError} if the key is not one. */
+  /** @throws {TypeError} if the private key is invalid. */
   constructor({ genesis, self, privateKey, monotonic = () => performance.now(), now = Date.now }: MembershipOptions) {
     this.self = self;
     this.#genesis = genesis;
     this.#now = now;
     this.#keys = createSharedKeys(privateKey, clusterId(genesis));
-    this.#fresh = genesis.replicas.map(() => new Freshness(monotonic));
+    this.#fresh = genesis.replicas.map(() => new ReplayFilter(monotonic));
   }
 
-  /** The header's value for what is sent to a member. Stamps grow: the clock's microseconds, or one more than the last. */
+  /**
+   * The value of the header for a request to a member. Stamps increase: each is the clock in microseconds, or the last
+   * one plus 1.
+   */
   async prove(to: ReplicaId, purpose: Purpose, body?: Uint8Array): Promise<string> {
     const stamp = this.#lastStamp = Math.max(Math.round(this.#now() * 1000), this.#lastStamp + 1);
     const digest = body ? sha256(body) : EMPTY;
@@ -74,8 +77,8 @@ export class Membership {
   }
 
   /**
-   * Whose proof it is; null: nobody's, or it was seen before. The body is to be compared by {@linkcode Proof.digest}. Costs 20 us, and less if it
-   * has not even the form.
+   * Checks a proof. Null if it is invalid or was seen before. The caller compares the body with
+   * {@linkcode Proof.digest}. Costs 20 us, and less if the header does not even have the right form.
    */
   async check(header: string | null, purpose: Purpose): Promise<Proof | null> {
     const [, id, at, digest, code] = HEADER.exec(header ?? "") ?? [];
@@ -83,12 +86,12 @@ export class Membership {
     const member = this.#genesis.replicas[from];
     if (code === undefined || member === undefined || from === this.self || !Number.isSafeInteger(stamp)) return null;
     const fresh = this.#fresh[from]!;
-    if (!fresh.mayBe(stamp, code)) return null;
+    if (!fresh.isFresh(stamp, code)) return null;
     const text = textOf({ from, to: this.self, purpose, stamp, digest: digest as Digest });
     const key = await this.#keys.with(member.publicKey);
-    // Once more: the same may have come meanwhile.
-    if (!key?.isCode(text, code) || !fresh.mayBe(stamp, code)) return null;
-    fresh.note(stamp, code);
+    // Checked again: the same proof may have come during the wait.
+    if (!key?.isCode(text, code) || !fresh.isFresh(stamp, code)) return null;
+    fresh.record(stamp, code);
     return { member: from, digest: digest as Digest, clock: stamp / 1000 };
   }
 }

@@ -1,14 +1,14 @@
 /**
- * How far this replica's clock is from the others'. Nothing of the protocol goes by it (see agreed_time.ts); it is for whoever runs the
- * replica, before the day when timestamps of requests, logs or certificates matter.
+ * Compares this replica's clock with the clocks of the others. The protocol does not use it (see agreed_time.ts). It
+ * warns the operator before a wrong clock matters for timestamps of requests, logs or certificates.
  *
- * The others' clocks are read from the stamps with which members prove themselves at each delivery and each socket (see membership.ts):
- * microseconds of the sender's clock, under a key that only the two have. The agreed time would say less: there is none in a cluster that
- * nobody has asked anything, a primary may push it by `maxClockSkewMs`, and a wrong clock that proposed first set it for all.
+ * The others' clocks are read from the stamps in the proofs of members (see membership.ts): microseconds of the
+ * sender's clock, authenticated, at each delivery and at each new socket. The agreed time would say less: an idle
+ * cluster has none, a primary may move it by `maxClockSkewMs`, and a wrong clock that proposed first sets it for all.
  *
- * What comes late makes its sender's clock look slow, so of the readings of some minutes the highest counts. A reading goes on by this
- * host's monotonic clock: a change of the wall clock here shows at once, also where sockets stay open and bring no stamp for days.
- *
+ * A late delivery makes the sender's clock look slow, so the highest reading of the last minutes counts. A reading is
+ * carried forward with this host's monotonic clock. So a change of the local wall clock shows at once, also where
+ * sockets stay open and bring no stamp for days.
  * @module
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
@@ -16,33 +16,33 @@ import { maxFaulty } from "../../core/messages/quorum.ts";
 import type { Timer } from "../../node/ports.ts";
 import type { Trouble } from "../../node/trouble.ts";
 
-/** What it needs. */
+/** Options of {@linkcode PeerClocks}. */
 export interface PeerClocksOptions {
-  /** How many members the cluster has. */
+  /** Number of members of the cluster. */
   readonly n: number;
   readonly timer: Pick<Timer, "now" | "monotonic">;
   readonly onTrouble?: ((trouble: Trouble) => void) | undefined;
 }
 
-/** More is worth telling, ms: hosts that ask a time server are within tenths of a second. */
+/** A larger offset is reported, ms: hosts with NTP are within tenths of a second. */
 const WARN_MS = 2_000;
-/** It is right again below this, so that nothing is told again and again around the bound. */
+/** Below this offset the clock counts as right again, ms. The gap avoids repeated reports around the limit. */
 const RIGHT_MS = WARN_MS / 2;
-/** While it lasts it is told again so often, ms. */
+/** While the clock is wrong, the report is repeated at this interval, ms. */
 const REMIND_MS = 3_600_000;
-/** It is looked at this often, ms. */
+/** Interval of checks, ms. */
 const LOOK_MS = 5_000;
-/** The highest reading of one to two of these counts, ms. */
+/** The highest reading of the last one to two windows of this length counts, ms. */
 const WINDOW_MS = 300_000;
 
-/** A member's clock, as what it shows when the monotonic clock here shows 0. */
+/** A member's clock, as the value that it shows when the local monotonic clock shows 0. */
 interface Reading {
   since: number;
   highest: number;
   before: number;
 }
 
-/** The others' clocks. */
+/** The clocks of the other members. */
 export class PeerClocks {
   readonly #options: PeerClocksOptions;
   readonly #readings = new Map<ReplicaId, Reading>();
@@ -53,7 +53,7 @@ export class PeerClocks {
     this.#options = options;
   }
 
-  /** A member has shown its clock just now, ms. */
+  /** Records that a member's clock shows `clock` now, ms. */
   heard(member: ReplicaId, clock: number): void {
     const now = this.#options.timer.monotonic();
     const shown = clock - now;
@@ -64,7 +64,7 @@ export class PeerClocks {
     this.#look(now);
   }
 
-  /** How far this clock is ahead of a member's, ms; `null`: not known. */
+  /** How far this clock is ahead of a member's, ms; `null` if unknown. */
   aheadOf(member: ReplicaId): number | null {
     const reading = this.#readings.get(member);
     if (!reading) return null;
@@ -73,8 +73,9 @@ export class PeerClocks {
   }
 
   /**
-   * How far this clock is ahead of the others', ms; less than 0: behind; `null`: too few are known. At least f + 1 of the others say so
-   * or more, so one that is correct: the middle of three in a cluster of four. f liars move it only as far as correct clocks differ.
+   * How far this clock is ahead of the others', ms; negative: behind; `null`: too few are known. At least f + 1 of the
+   * others, so at least one correct one, show this offset or more: in a cluster of four it is the middle of three. f
+   * faulty members can shift it only as far as correct clocks differ.
    */
   get ahead(): number | null {
     const f = maxFaulty(this.#options.n);

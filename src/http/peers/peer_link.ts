@@ -1,10 +1,11 @@
 /**
- * The socket to one peer, from this side.
+ * The client side of the WebSocket to one peer.
  *
- * Nothing is sent before the peer has greeted: a proxy that opens sockets and lets nothing through costs nobody a message. What was sent and
- * not acknowledged is kept, in bounds. A socket that acknowledges nothing for {@linkcode ACK_TIMEOUT} swallows what it takes (a peer that
- * hangs, a connection that was cut without a word): it has failed, as one that is closed has. What it had not acknowledged is given
- * back, to be sent in another way, and no socket is tried for a while, each time twice as long.
+ * Nothing is sent before the peer's first acknowledgement: behind a proxy that opens sockets but forwards nothing, no
+ * message is lost. Messages that were sent and not acknowledged are kept, within bounds. A socket without an
+ * acknowledgement for {@linkcode ACK_TIMEOUT} (the peer hangs, or the connection was cut silently) counts as failed,
+ * like a closed one. Its unacknowledged messages are given back, to be sent in another way. No new socket is opened for
+ * a while; the pause doubles each time.
  * @module
  */
 import { millis } from "../../core/messages/ids.ts";
@@ -12,12 +13,15 @@ import { Backoff } from "../../node/async/backoff.ts";
 import type { Timer } from "../../node/ports.ts";
 import { BUSY, OPEN, type PeerSocket, readAck } from "./peer_socket.ts";
 
-/** What a link is made of. */
+/** Options of {@linkcode PeerLink}. */
 export interface PeerLinkOptions {
-  /** Opens a socket, or rejects. */
+  /** Opens a socket; rejects if it can't. */
   readonly open: () => Promise<PeerSocket>;
   readonly timer: Timer;
-  /** What the socket had not acknowledged when it failed, oldest first; `reason`: it swallowed it, `null`: it was closed. */
+  /**
+   * Called when a socket failed, with the unacknowledged messages, oldest first. `reason`: why it counts as failed;
+   * `null` if it was closed. `retryMs`: the pause before the next socket.
+   */
   readonly onFailed: (
     unacknowledged: readonly (readonly Uint8Array[])[],
     reason: string | null,
@@ -26,109 +30,113 @@ export interface PeerLinkOptions {
 }
 
 /**
- * A socket that acknowledges nothing for so long does not deliver, ms: at least the first, so that it is found out before anybody gives up the primary;
- * more where acknowledgements take longer, as across an ocean or on a busy host; the second at most.
+ * A socket without an acknowledgement for this time has failed, ms. The minimum is short enough to notice before a
+ * replica suspects the primary. The timeout is longer where acknowledgements take longer, as across an ocean or on a
+ * busy host, up to the maximum.
  */
 export const ACK_TIMEOUT = { minMs: 300, maxMs: 900 };
-/** The timeout is so many times what acknowledgements have taken lately. */
+/** The timeout is this multiple of the time that recent acknowledgements took. */
 const ACK_PATIENCE = 3;
-/** Of what the slowest one took, so much is remembered with each that is faster. */
+/** With each faster acknowledgement the remembered slowest time decays by this factor. */
 const ACK_MEMORY = 0.98;
-/** A socket on which the peer has not greeted after so long is none, ms. */
+/** A socket without a first acknowledgement after this time has failed, ms. */
 const OPEN_TIMEOUT_MS = 5_000;
-/** How late a timer of ours may be before we take it that we, and not the peer, were held up, ms. */
+/** If a local timer fires later than this, ms, the local host was held up, and not the peer. */
 const MAX_LATENESS_MS = 100;
-/** What may be under way without an acknowledgement. */
+/** Maximum unacknowledged messages and bytes in flight. */
 const MAX_UNACKNOWLEDGED = { messages: 4_096, bytes: 1024 * 1024 };
-/** Between two sockets, ms; from the first failure on. */
+/** Pause before the next socket after a failure, ms; doubles from the minimum to the maximum. */
 const RETRY = { minMs: 1_000, maxMs: 60_000 };
-/** A socket that delivered for so long was a good one: its failure counts as the first, ms. */
+/** If a socket worked for this time, its failure counts as the first one again, ms. */
 const GOOD_AFTER_MS = 30_000;
-/** A peer that was busy is left alone for so long, ms. */
+/** Pause after the peer said that it is busy, ms. */
 const BUSY_MS = 100;
 
-interface UnderWay {
+interface InFlight {
   readonly frames: readonly Uint8Array[];
   readonly bytes: number;
 }
 
-/** The socket to one peer, opened when it is first wanted. */
+/** The socket to one peer. It is opened when it is first needed. */
 export class PeerLink {
   readonly #options: PeerLinkOptions;
   readonly #backoff = new Backoff(Math.random, RETRY);
   #socket: PeerSocket | null = null;
   #isOpening = false;
-  /** The peer has greeted: what is sent arrives. */
-  #isProven = false;
+  /** The peer has acknowledged on this socket, so messages arrive. */
+  #isConfirmed = false;
   #openedAt = 0;
   #retryAt = -Infinity;
   #busyUntil = -Infinity;
-  #underWay: UnderWay[] = [];
-  #underWayBytes = 0;
+  #inFlight: InFlight[] = [];
+  #inFlightBytes = 0;
   #sent = 0;
-  /** Since when the oldest message waits for an acknowledgement, or for the next one. */
+  /**
+   * Since when the oldest message waits for an acknowledgement, or the time of the last acknowledgement if that is
+   * later.
+   */
   #waitingSince = 0;
-  /** What the slowest acknowledgement took of late, ms. */
+  /** The slowest recent acknowledgement, ms; decays. */
   #slowestAckMs = 0;
   #cancelAckTimer: (() => void) | null = null;
   #cancelOpenTimer: () => void = () => {};
-  #whenRoom: (() => void)[] = [];
-  #swallowed = 0;
+  #onWritable: (() => void)[] = [];
+  #silentFailures = 0;
   #isClosed = false;
-  /** The last socket is closed on both sides. */
+  /** Resolves when the last socket is closed on both sides. */
   #gone: Promise<void> = Promise.resolve();
 
   constructor(options: PeerLinkOptions) {
     this.#options = options;
   }
 
-  /** Whether there is a socket that can be used. */
+  /** Whether there is a usable socket. */
   get isOpen(): boolean {
-    return this.#isProven && this.#socket?.readyState === OPEN;
+    return this.#isConfirmed && this.#socket?.readyState === OPEN;
   }
 
-  /** How often a socket has swallowed what was sent. */
-  get swallowed(): number {
-    return this.#swallowed;
+  /** How many sockets failed without being closed: they acknowledged nothing. */
+  get silentFailures(): number {
+    return this.#silentFailures;
   }
 
-  /** Whether the peer had no room just now. */
+  /** Whether the peer said a moment ago that it is busy. */
   get isBusy(): boolean {
     return this.#options.timer.monotonic() < this.#busyUntil;
   }
 
-  /** Whether something can be sent now. If there is no socket, one is opened for later. */
+  /** Whether something can be sent now. If there is no socket, this starts to open one for later. */
   isReady(): boolean {
-    if (this.#socket) return this.isOpen && this.#hasRoom;
+    if (this.#socket) return this.isOpen && this.#isWritable;
     if (!this.#isOpening && !this.#isClosed && this.#options.timer.monotonic() >= this.#retryAt) void this.#open();
     return false;
   }
 
-  /** Sends a bundle of frames; {@linkcode isReady} must hold. */
+  /** Sends a bundle of frames. {@linkcode isReady} must be true. */
   send(frames: readonly Uint8Array[], bundle: Uint8Array<ArrayBuffer>): void {
-    this.#underWay.push({ frames, bytes: bundle.length });
-    this.#underWayBytes += bundle.length;
+    this.#inFlight.push({ frames, bytes: bundle.length });
+    this.#inFlightBytes += bundle.length;
     this.#sent++;
     this.#socket!.send(bundle);
     if (!this.#cancelAckTimer) this.#awaitAck();
   }
 
-  /** Resolves once there is room for more, or no socket. */
-  untilRoom(): Promise<void> {
-    if (!this.isOpen || this.#hasRoom) return Promise.resolve();
-    return new Promise((resolve) => this.#whenRoom.push(resolve));
+  /** Resolves once more can be sent, or there is no socket. */
+  whenWritable(): Promise<void> {
+    if (!this.isOpen || this.#isWritable) return Promise.resolve();
+    return new Promise((resolve) => this.#onWritable.push(resolve));
   }
 
-  /** Closes the socket; resolves once it is. Nothing is opened any more. */
+  /** Closes the socket for good. Resolves once it is closed. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#socket?.close(1000);
     await this.#gone;
   }
 
-  get #hasRoom(): boolean {
+  get #isWritable(): boolean {
     const { messages, bytes } = MAX_UNACKNOWLEDGED;
-    return this.#underWay.length < messages && this.#underWayBytes < bytes;
+    return this.#inFlight.length < messages && this.#inFlightBytes < bytes;
   }
 
   async #open(): Promise<void> {
@@ -151,7 +159,7 @@ export class PeerLink {
     this.#gone = promise;
     this.#openedAt = timer.monotonic();
     this.#sent = 0;
-    this.#isProven = false;
+    this.#isConfirmed = false;
     socket.binaryType = "arraybuffer";
     socket.onmessage = ({ data }) => this.#onMessage(socket, data);
     socket.onerror = () => {}; // onclose follows
@@ -160,7 +168,7 @@ export class PeerLink {
       resolve();
     };
     this.#cancelOpenTimer = after(timer, OPEN_TIMEOUT_MS, () => {
-      this.#drop(socket, `it is open, but nothing came on it for ${OPEN_TIMEOUT_MS} ms`);
+      this.#drop(socket, `the socket is open, but the peer sent nothing for ${OPEN_TIMEOUT_MS} ms`);
     });
   }
 
@@ -170,12 +178,12 @@ export class PeerLink {
     const count = readAck(data);
     if (count === null) return;
     this.#cancelOpenTimer();
-    this.#isProven = true;
+    this.#isConfirmed = true;
     const left = this.#sent - count;
-    if (left < 0 || left > this.#underWay.length) {
-      return this.#drop(socket, `it acknowledged ${count} of ${this.#sent}`);
+    if (left < 0 || left > this.#inFlight.length) {
+      return this.#drop(socket, `the peer acknowledged ${count} messages, expected at most ${this.#sent}`);
     }
-    for (const { bytes } of this.#underWay.splice(0, this.#underWay.length - left)) this.#underWayBytes -= bytes;
+    for (const { bytes } of this.#inFlight.splice(0, this.#inFlight.length - left)) this.#inFlightBytes -= bytes;
     if (this.#cancelAckTimer) {
       const tookMs = this.#options.timer.monotonic() - this.#waitingSince;
       this.#slowestAckMs = Math.max(tookMs, ACK_MEMORY * this.#slowestAckMs);
@@ -183,7 +191,7 @@ export class PeerLink {
     this.#cancelAckTimer?.();
     this.#cancelAckTimer = null;
     if (left > 0) this.#awaitAck();
-    this.#giveRoom();
+    this.#notifyWritable();
   }
 
   #awaitAck(): void {
@@ -198,28 +206,28 @@ export class PeerLink {
     const due = timer.monotonic() + delayMs;
     this.#cancelAckTimer = after(timer, delayMs, () => {
       const now = timer.monotonic();
-      // What came while we were held up is heard first.
+      // Acknowledgements that arrived while this host was held up are processed first.
       if (now - due > MAX_LATENESS_MS) return this.#setAckTimer(MAX_LATENESS_MS);
       const waitedMs = Math.round(now - this.#waitingSince);
-      this.#drop(socket, `it took ${this.#underWay.length} messages and acknowledged none for ${waitedMs} ms`);
+      this.#drop(socket, `the peer acknowledged none of ${this.#inFlight.length} messages for ${waitedMs} ms`);
     });
   }
 
-  /** Whatever comes of this socket later is not heard. */
+  /** Drops a socket. Later events of it are ignored. */
   #drop(socket: PeerSocket, reason: string | null): void {
     if (socket === this.#socket) {
-      const isGood = this.#isProven && this.#options.timer.monotonic() - this.#openedAt >= GOOD_AFTER_MS;
+      const isGood = this.#isConfirmed && this.#options.timer.monotonic() - this.#openedAt >= GOOD_AFTER_MS;
       if (isGood) this.#backoff.reset();
       this.#socket = null;
-      this.#isProven = false;
+      this.#isConfirmed = false;
       this.#cancelAckTimer?.();
       this.#cancelAckTimer = null;
       this.#cancelOpenTimer();
-      if (reason !== null) this.#swallowed++;
+      if (reason !== null) this.#silentFailures++;
       const retryMs = this.#retryLater();
-      const lost = this.#underWay.splice(0).map(({ frames }) => frames);
-      this.#underWayBytes = 0;
-      this.#giveRoom();
+      const lost = this.#inFlight.splice(0).map(({ frames }) => frames);
+      this.#inFlightBytes = 0;
+      this.#notifyWritable();
       if (!this.#isClosed) this.#options.onFailed(lost, reason, retryMs);
     }
     if (socket.readyState <= OPEN) socket.close();
@@ -231,8 +239,8 @@ export class PeerLink {
     return retryMs;
   }
 
-  #giveRoom(): void {
-    for (const resolve of this.#whenRoom.splice(0)) resolve();
+  #notifyWritable(): void {
+    for (const resolve of this.#onWritable.splice(0)) resolve();
   }
 }
 

@@ -1,57 +1,57 @@
 /**
- * What is needed of a WebSocket, and what is said on it.
+ * The part of a WebSocket that is used, and the protocol on it.
  *
- * A socket carries deliveries one way, from who opened it: each a bundle, as one binary message. Nobody waits for an answer. The other side says
- * at first, and now and then, how many it has taken, in all: `ack 0`, `ack 17`; and `busy` if it had no room for the last ones. That much is enough to
- * tell a socket that delivers from one that swallows, and to keep what is under way within bounds.
+ * A socket carries deliveries in one direction, from the side that opened it: each is a bundle in one binary message.
+ * There are no responses. The receiver sends, at first and from time to time, the total number of messages it has
+ * received: `ack 0`, `ack 17`; and `busy` if it had to reject the last ones. That is enough to notice a socket that
+ * does not deliver, and to bound the messages in flight.
  *
- * Who opens it proves to be a member, once, by a header; each message is signed all the same.
- *
+ * The side that opens the socket proves once, by a header, that it is a member. Each message is signed all the same.
  * @module
  */
 
-/** The part of a `WebSocket` that is used, on either side. */
+/** The part of a `WebSocket` that is used, on both sides. */
 export interface PeerSocket {
-  /** How binary messages are given: `arraybuffer`. */
+  /** Type of received binary messages: `arraybuffer`. */
   binaryType: string;
   /** 1: open. */
   readonly readyState: number;
-  /** It can be used. */
+  /** Called when the socket is open. */
   onopen: ((event: never) => unknown) | null;
-  /** A message has come. */
+  /** Called for each message. */
   onmessage: ((event: MessageEvent) => unknown) | null;
-  /** It can't be used any more. */
+  /** Called when the socket is closed. */
   onclose: ((event: never) => unknown) | null;
-  /** Something went wrong; `onclose` follows. */
+  /** Called on an error; `onclose` follows. */
   onerror: ((event: never) => unknown) | null;
   /** Sends a message. */
   send(data: string | Uint8Array<ArrayBuffer>): void;
-  /** Says goodbye. */
+  /** Starts to close the socket. */
   close(code?: number, reason?: string): void;
 }
 
 /** `readyState` of a socket that is not open yet. */
 export const CONNECTING = 0;
-/** `readyState` of a socket that can be used. */
+/** `readyState` of an open socket. */
 export const OPEN = 1;
 
-/** Bytes of the largest bundle that is sent on a socket. Larger ones are POSTed, so that no vote waits behind them for long. */
+/** Maximum bytes of a bundle on a socket. Larger ones are POSTed, so that votes do not wait long behind them. */
 export const MAX_SOCKET_BYTES = 256 * 1024;
 
-/** What is taken is acknowledged after so long at most, ms. */
+/** Maximum delay of an acknowledgement, ms. */
 export const ACK_DELAY_MS = 20;
-/** The same, in bytes. */
+/** Received bytes after which an acknowledgement is sent at once. */
 export const ACK_BYTES = 256 * 1024;
 
-/** The peer has no room for more. */
+/** Sent if the receiver is overloaded. */
 export const BUSY = "busy";
 
-/** Says how many messages were taken, in all. */
+/** Encodes an acknowledgement: the total number of messages received. */
 export function ackOf(count: number): string {
   return `ack ${count}`;
 }
 
-/** The inverse; `null`: it is none. */
+/** Decodes an acknowledgement; `null` if it is something else. */
 export function readAck(data: unknown): number | null {
   const digits = typeof data === "string" ? /^ack ([0-9]{1,15})$/.exec(data)?.[1] : undefined;
   return digits === undefined ? null : Number(digits);

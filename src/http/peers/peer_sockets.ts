@@ -1,8 +1,8 @@
 /**
- * `GET /messages` with `Upgrade: websocket`: sockets on which other replicas deliver, once they have proved to be members.
+ * `GET /messages` with `Upgrade: websocket`: the server side of the sockets on which other members deliver messages.
  *
- * A host may buffer a message that is not finished, tens of megabytes of it, before anybody here sees it; so nobody but members gets a socket, and
- * each of them two at most, those that are not gone for good counted.
+ * A host may buffer tens of megabytes of an unfinished message before this code sees it. So only members may open
+ * sockets, at most two each; a socket that is not completely closed still counts.
  * @module
  */
 import { millis, type ReplicaId } from "../../core/messages/ids.ts";
@@ -22,24 +22,24 @@ import {
 import { Problem } from "../problem.ts";
 import { checkUpgrade, notUpgraded } from "./upgrade.ts";
 
-/** Makes a socket of a request; `Deno.upgradeWebSocket` does. */
+/** Upgrades a request to a WebSocket, as `Deno.upgradeWebSocket` does. */
 export type Upgrade = (request: Request) => { readonly socket: PeerSocket; readonly response: Response };
 
-/** What the sockets need. */
+/** Options of {@linkcode PeerSockets}. */
 export interface PeerSocketsOptions extends MessagesOptions {
   readonly upgrade: Upgrade;
   readonly timer: Timer;
 }
 
-/** Of one member: one that it uses, and one that may not have ended yet. Who finds no room can POST. */
+/** Maximum sockets of one member: one in use, and one that may not be closed yet. A member can always POST instead. */
 const MAX_SOCKETS_PER_MEMBER = 2;
-/** A socket that is not open by then makes room, ms. */
+/** A socket that is not open after this time no longer counts, ms. */
 const OPEN_TIMEOUT_MS = 10_000;
 
-/** Codes of RFC 6455, section 7.4.1. */
+/** Close codes of RFC 6455, section 7.4.1. */
 const CLOSE = { goingAway: 1001, unsupportedData: 1003, policyViolation: 1008, tooBig: 1009 };
 
-/** The sockets that are open. */
+/** The open sockets. */
 export class PeerSockets {
   readonly #options: PeerSocketsOptions;
   readonly #sockets = new Map<PeerSocket, Intake>();
@@ -48,21 +48,28 @@ export class PeerSockets {
     this.#options = options;
   }
 
-  /** How many are open. */
+  /** Number of open sockets. */
   get size(): number {
     return this.#sockets.size;
   }
 
-  /** Takes a socket in. `member`: who has proved to send the request. @throws {Problem} if that is not what is asked for, or there is no room. */
+  /**
+   * Accepts a socket. `member`: the authenticated sender of the request; null if it has not proved itself.
+   * @throws {Problem} if the request is not a valid upgrade, its sender is not a member, or the member has too many
+   * sockets.
+   */
   accept(request: Request, member: ReplicaId | null): Response {
     checkUpgrade(request);
     if (member === null) {
-      const detail = "sockets are for members, which prove themselves by a fresh code for this replica";
+      const detail =
+        `only members may open sockets: expected a valid, unused ${MEMBER_HEADER} header; check that both hosts have the same cluster file`;
       throw new Problem("wrong-signature", { detail, field: MEMBER_HEADER });
     }
     const held = [...this.#sockets.values()].filter((intake) => intake.member === member).length;
     if (held >= MAX_SOCKETS_PER_MEMBER) {
-      throw new Problem("overloaded", { detail: `${held} sockets of this member are open already; POST instead` });
+      throw new Problem("overloaded", {
+        detail: `this member has ${held} open sockets, the maximum; use POST /messages`,
+      });
     }
     const { socket, response } = this.#upgraded(request);
     const { timer } = this.#options;
@@ -76,7 +83,7 @@ export class PeerSockets {
     return response;
   }
 
-  /** Closes all of them. */
+  /** Closes all sockets. */
   close(): void {
     for (const [socket, intake] of this.#sockets) {
       intake.stop();
@@ -98,7 +105,7 @@ export class PeerSockets {
   }
 }
 
-/** What comes on one socket. */
+/** Receives the messages of one socket. */
 class Intake {
   readonly #socket: PeerSocket;
   readonly #options: PeerSocketsOptions;
@@ -122,7 +129,7 @@ class Intake {
     }
   }
 
-  /** Says nothing more. */
+  /** Sends nothing more. */
   stop(): void {
     this.cancelOpenTimer();
     this.#stopAckTimer();
@@ -135,8 +142,12 @@ class Intake {
 
   #onMessage(data: unknown): void {
     const socket = this.#socket;
-    if (!(data instanceof ArrayBuffer)) return socket.close(CLOSE.unsupportedData, "expected a binary message");
-    if (data.byteLength > MAX_SOCKET_BYTES) return socket.close(CLOSE.tooBig, `at most ${MAX_SOCKET_BYTES} bytes`);
+    if (!(data instanceof ArrayBuffer)) {
+      return socket.close(CLOSE.unsupportedData, "expected a binary message, got text");
+    }
+    if (data.byteLength > MAX_SOCKET_BYTES) {
+      return socket.close(CLOSE.tooBig, `expected at most ${MAX_SOCKET_BYTES} bytes`);
+    }
     this.#taken++;
     this.#bytesSinceAck += data.byteLength;
     void this.#take(new Uint8Array(data));
@@ -151,7 +162,7 @@ class Intake {
       if (status === 429) this.#isBusy = true;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      // A member that sends what is no bundle for this cluster has another program than this one.
+      // The member sends something that is not a bundle for this cluster: it runs another program.
       this.#socket.close(CLOSE.policyViolation, error.kind);
     }
   }

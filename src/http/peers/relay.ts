@@ -1,7 +1,8 @@
 /**
- * How a member says that it passes on clients' requests. A bundle of frames is nobody's word, and need not be: each message in it is signed. But
- * where not every client is admitted, or each only so often, a client could bring its request by the members' way. So a member signs the
- * bodies in which it passes requests on. Who repeats such a body gains nothing: it holds requests that a member took.
+ * Signature of a member on a bundle in which it relays clients' requests. Bundles are normally unsigned, as each
+ * message in them is signed. But where clients are restricted by admission or rate limits, a client could bypass them
+ * by sending its request to the members' route. So a member signs the bundles in which it relays requests. Repeating
+ * such a bundle gains nothing: it contains requests that a member has already accepted.
  * @module
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
@@ -10,29 +11,29 @@ import type { Signer, Verifier } from "../../node/ports.ts";
 import { frameKind, fromHex, toHex } from "../../wire/mod.ts";
 import type { HostedNode } from "../hosted_node.ts";
 
-/** `NUMBER SIGNATURE`: the member, and its signature over the body's digest, hex. */
+/** `NUMBER SIGNATURE`: the member's number, and its signature of the body's digest in hex. */
 export const RELAY_HEADER = "pbft-relay";
 
-/** The member that passes on. */
+/** The member that relays. */
 export interface Relayer {
   /** Its number. */
   readonly self: ReplicaId;
-  /** Signs for it. */
+  /** Its signer. */
   readonly signer: Pick<Signer, "sign">;
 }
 
-/** Whether a frame is what a client signed: what is taken at `POST /requests` and `POST /queries`. */
-export function isClients(frame: Uint8Array): boolean {
+/** Whether a frame is a client's request or query, as sent to `POST /requests` or `POST /queries`. */
+export function isClientFrame(frame: Uint8Array): boolean {
   const kind = frameKind(frame);
   return kind === "request" || kind === "query";
 }
 
-/** The header's value for a body. */
+/** The value of the header for a body. */
 export function relayOf(body: Uint8Array, { self, signer }: Relayer): string {
   return `${self} ${toHex(signer.sign("relay", digestOf(body)))}`;
 }
 
-/** Whether the header says that a member passes this body on, and it did sign it. */
+/** Whether the header is a member's valid signature of this body. */
 export function isRelayed(header: string | null, body: Uint8Array, node: HostedNode, verifier: Verifier): boolean {
   const [, id, signature] = /^(\d{1,4}) ([0-9a-f]{128})$/.exec(header ?? "") ?? [];
   const member = node.genesis.replicas[Number(id)];

@@ -1,7 +1,7 @@
 /**
- * Frames to other replicas on WebSockets, one way, and by POST whatever does not fit there and whenever there is no socket that delivers. A POST
- * costs a replica ten times what it takes to send a vote on a socket that is open. For replicas that stay where they are; functions that
- * come and go have no use for it.
+ * A transport that sends frames to other replicas on WebSockets, and by POST if they are too large or no working socket
+ * is open. A POST costs a replica ten times as much as sending a vote on an open socket. It is for long-running
+ * replicas; functions that start and stop have no use for it.
  * @module
  */
 import { type Digest, millis, type ReplicaId } from "../../core/messages/ids.ts";
@@ -12,29 +12,29 @@ import { DeliveryError } from "./fetch_transport.ts";
 import { PeerLink } from "./peer_link.ts";
 import { MAX_SOCKET_BYTES, type PeerSocket } from "./peer_socket.ts";
 
-/** What the transport needs. */
+/** Options of {@linkcode SocketTransport}. */
 export interface SocketTransportOptions {
-  /** Where the members are. */
+  /** The cluster file, with the URLs of the members. */
   readonly clusterFile: ClusterFile;
   /** The cluster's id. */
   readonly cluster: Digest;
-  /** Takes what does not go by a socket. */
+  /** The transport for frames that do not go on a socket. */
   readonly post: Transport;
-  /** The headers that prove to a peer that a member opens the socket. */
+  /** Makes the headers that prove to a peer that a member opens the socket. */
   readonly prove: (to: ReplicaId) => Promise<Readonly<Record<string, string>>>;
-  /** For what is not acknowledged in time. */
+  /** The clock for timeouts of acknowledgements. */
   readonly timer: Timer;
-  /** Opens a socket; the host's `WebSocket`, or a stand-in. */
+  /** Opens a socket; by default with the host's `WebSocket`. */
   readonly open?: (url: string, headers: Readonly<Record<string, string>>) => PeerSocket;
-  /** Hears when a socket does not deliver. */
+  /** Called when a socket fails. */
   readonly onTrouble?: (trouble: Trouble) => void;
 }
 
-/** What a socket had swallowed is POSTed within so long, or not at all, ms. */
+/** Timeout of the POST that repeats unacknowledged frames, ms. If it fails, they are dropped. */
 const REPEAT_TIMEOUT_MS = 5_000;
-/** While the sockets to a peer fail it is told once, and again after so long, ms. */
+/** While the sockets to a peer fail, the report is repeated at this interval, ms. */
 const REMIND_MS = 600_000;
-/** Most frames in one such POST. */
+/** Maximum frames in one such POST. */
 const MAX_FRAMES = 2_048;
 
 /** One socket to each peer, opened at the first delivery. */
@@ -71,7 +71,7 @@ export class SocketTransport implements Transport {
     });
   }
 
-  /** Sends frames at once, if there is a socket with room for them; false: they must be {@linkcode deliver}ed. */
+  /** Sends frames at once if an open socket can take them; false: call {@linkcode deliver}. */
   send(to: ReplicaId, frames: readonly Uint8Array[]): boolean {
     const link = this.#linkTo(to);
     if (!isSmall(frames) || link.isBusy || !link.isReady()) return false;
@@ -79,24 +79,27 @@ export class SocketTransport implements Transport {
     return true;
   }
 
-  /** Resolves once the peer, or a socket to it, has taken the frames. @throws {DeliveryError} if not before `signal` aborts. */
+  /**
+   * Resolves once the peer, or a socket to it, has accepted the frames. @throws {DeliveryError} if it has not by the
+   * time `signal` aborts.
+   */
   async deliver(to: ReplicaId, frames: readonly Uint8Array[], signal: AbortSignal): Promise<void> {
     const link = this.#linkTo(to);
-    if (link.isBusy) throw new DeliveryError("the peer has no room now", 429);
+    if (link.isBusy) throw new DeliveryError("the peer is busy; retry later", 429);
     if (isSmall(frames)) {
-      await link.untilRoom();
+      await link.whenWritable();
       if (!signal.aborted && this.send(to, frames)) return;
     }
     await this.#post.deliver(to, frames, signal);
   }
 
-  /** How it is with the socket to a peer. */
+  /** The state of the socket to a peer. */
   status(to: ReplicaId): LinkStatus {
-    const { isOpen, swallowed } = this.#linkTo(to);
-    return { isSocketOpen: isOpen, socketFailures: swallowed };
+    const { isOpen, silentFailures } = this.#linkTo(to);
+    return { isSocketOpen: isOpen, socketFailures: silentFailures };
   }
 
-  /** Closes all sockets; resolves once they are. */
+  /** Closes all sockets. Resolves once they are closed. */
   async close(): Promise<void> {
     await Promise.all(this.#links.map((link) => link.close()));
   }
@@ -107,24 +110,24 @@ export class SocketTransport implements Transport {
     return link;
   }
 
-  /** What may not have arrived goes by POST; what has, the peer drops as a duplicate. */
+  /** Sends frames that may not have arrived again by POST. The peer discards duplicates. */
   async #repeat(to: ReplicaId, frames: readonly Uint8Array[]): Promise<void> {
     const controller = new AbortController();
-    const late = () => controller.abort(new DOMException("the delivery took too long", "TimeoutError"));
+    const late = () => controller.abort(new DOMException("delivery timed out", "TimeoutError"));
     const cancel = this.#timer.schedule(millis(this.#timer.now() + REPEAT_TIMEOUT_MS), late);
     try {
       for (let start = 0; start < frames.length; start += MAX_FRAMES) {
         await this.#post.deliver(to, frames.slice(start, start + MAX_FRAMES), controller.signal);
       }
     } catch {
-      // The protocol's status messages bring it about again.
+      // The protocol's status messages make up for the loss.
     } finally {
       cancel();
     }
   }
 }
 
-/** `headers` is what Deno, Node and Bun take beyond the standard. */
+/** The parameter `headers` is an extension of Deno, Node.js and Bun. */
 function openWebSocket(url: string, headers: Readonly<Record<string, string>>): PeerSocket {
   return new WebSocket(url, { headers } as never) as PeerSocket;
 }

@@ -1,24 +1,32 @@
 /**
- * What a request must have to become a WebSocket (RFC 6455, section 4.2.1), looked at before the host is asked: it would throw.
+ * Checks that a request can become a WebSocket (RFC 6455, section 4.2.1) before the host is asked to upgrade it, as
+ * hosts throw on a bad one.
  * @module
  */
 import { Problem } from "../problem.ts";
 
-/** @throws {Problem} 405 if it does not ask for a socket, 400 if it does so by half, or as a page in a browser does. */
+/**
+ * @throws {Problem} 405 if the request does not ask for a WebSocket; 400 if its headers are incomplete, or it comes
+ * from a web page.
+ */
 export function checkUpgrade({ headers }: Request): void {
   const upgrade = headers.get("upgrade");
   if (upgrade?.toLowerCase() !== "websocket") {
     throw new Problem("method-not-allowed", {
-      detail: "/messages takes POST, or GET to open a socket",
+      detail: "GET is allowed at /messages only to open a WebSocket; to send messages use POST",
       field: "upgrade",
       expected: "websocket",
       got: upgrade ?? "none",
       headers: { allow: "POST" },
     });
   }
-  // Every browser says which page it is that asks. No rule of CORS holds for sockets, and pages are no members.
+  // Browsers send the header `origin` with the page's origin. CORS does not apply to WebSockets, and web pages are not
+  // members.
   if (headers.has("origin")) {
-    throw new Problem("not-accepted-here", { detail: "sockets are for members, not for pages", field: "origin" });
+    throw new Problem("not-accepted-here", {
+      detail: "origin: expected no such header; web pages may not open sockets",
+      field: "origin",
+    });
   }
   const connection = headers.get("connection") ?? "";
   if (!connection.toLowerCase().split(",").some((token) => token.trim() === "upgrade")) {
@@ -30,14 +38,19 @@ export function checkUpgrade({ headers }: Request): void {
   if (!/^[A-Za-z0-9+/]{22}==$/.test(key)) throw incomplete("sec-websocket-key", "16 bytes as base64", key);
 }
 
-/** The host could not make a socket of it. */
+/** The host could not upgrade the request. */
 export function notUpgraded(): Problem {
-  return new Problem("malformed", { detail: "this request can't become a WebSocket", field: "upgrade" });
+  return new Problem("malformed", {
+    detail: "the server could not upgrade this request to a WebSocket; use POST /messages",
+    field: "upgrade",
+  });
 }
 
 function incomplete(field: string, expected: string, got: string): Problem {
   return new Problem("malformed", {
-    detail: `a request for a WebSocket needs the header ${field}: ${expected}`,
+    detail: `${field}: expected ${expected}, got ${
+      got === "" ? "none" : got
+    }; a WebSocket handshake needs it (RFC 6455)`,
     field,
     expected,
     got: got === "" ? "none" : got,

@@ -1,5 +1,5 @@
 /**
- * `GET /events`: what happens in the replica, as server-sent events, for dashboards and the curious.
+ * `GET /events`: the events of the replica as server-sent events, for dashboards and debugging.
  * @module
  */
 import { millis } from "../../core/messages/ids.ts";
@@ -7,17 +7,17 @@ import type { Event } from "../../core/events.ts";
 import type { Observer, Timer } from "../../node/ports.ts";
 import { Problem } from "../problem.ts";
 
-/** Bounds of the stream. */
+/** Options of the event streams. */
 export interface EventStreamOptions {
   readonly timer: Timer;
-  /** Events kept for a subscriber that reads too slowly; what comes beyond is dropped and counted in the stream. */
+  /** Events buffered for a slow subscriber. Further ones are dropped, and the stream says how many. */
   readonly maxQueued: number;
   readonly maxSubscribers: number;
-  /** A comment is sent this often, so that proxies keep an idle stream open, ms. */
+  /** Interval of keep-alive comments, ms. Without them proxies close an idle stream. */
   readonly keepAliveMs: number;
 }
 
-/** Fans the events of one replica out to its subscribers. */
+/** Sends the events of one replica to all its subscribers. */
 export class EventStreams implements Observer {
   readonly #options: EventStreamOptions;
   readonly #subscribers = new Set<Subscriber>();
@@ -28,7 +28,7 @@ export class EventStreams implements Observer {
     this.#options = options;
   }
 
-  /** Streams open now. */
+  /** Number of open streams. */
   get size(): number {
     return this.#subscribers.size;
   }
@@ -36,19 +36,23 @@ export class EventStreams implements Observer {
   onEvent(event: Event, now: number): void {
     if (this.#subscribers.size === 0) return;
     const id = this.#nextId++;
-    // A stack has paths of the host in it, and is for its log.
+    // A stack trace contains paths of the host: it goes to the log only.
     const shown = event.kind === "operation-failed" ? { ...event, stack: undefined } : event;
     const text = `id: ${id}\nevent: ${event.kind}\ndata: ${JSON.stringify({ at: now, ...shown })}\n\n`;
     for (const subscriber of this.#subscribers) subscriber.send(text);
   }
 
-  /** A new stream. One address gets no more than what is left for others. @throws {Problem} 429 if there are too many. */
+  /**
+   * Opens a stream. One address may have at most as many as are left for all others.
+   * @throws {Problem} 429 if there are too many.
+   */
   subscribe(network?: string): Response {
     const free = this.#options.maxSubscribers - this.#subscribers.size;
     const own = [...this.#subscribers].filter((subscriber) => subscriber.network === network).length;
     if (free <= 0 || (network !== undefined && own >= free)) {
       throw new Problem("overloaded", {
-        detail: `at most ${this.#options.maxSubscribers} event streams are served at once`,
+        detail:
+          `too many event streams: at most ${this.#options.maxSubscribers} at once; close one, or try again later`,
       });
     }
     const subscriber = new Subscriber(network, this.#options.maxQueued, () => this.#subscribers.delete(subscriber));
@@ -72,7 +76,7 @@ export class EventStreams implements Observer {
     const { timer, keepAliveMs } = this.#options;
     this.#stopKeepAlive = timer.schedule(millis(timer.now() + keepAliveMs), () => {
       this.#stopKeepAlive = null;
-      for (const subscriber of this.#subscribers) subscriber.send(": still here\n\n");
+      for (const subscriber of this.#subscribers) subscriber.send(": keep-alive\n\n");
       this.#keepAlive();
     });
   }

@@ -1,6 +1,6 @@
 /**
- * Counters, gauges and histograms in Prometheus' text format, in as little code as they need: the usual library for
- * it asks for Node.
+ * Counters, gauges and histograms in the Prometheus text format. It is our own because the usual library,
+ * `prom-client`, needs Node.js.
  * @module
  */
 
@@ -14,22 +14,22 @@ export const EXPOSITION_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 export class Registry {
   readonly #metrics = new Map<string, Metric>();
 
-  /** A number that only grows. Its name ends in `_total`. */
+  /** Adds a counter: a number that only grows. Its name ends in `_total`. */
   counter(name: string, help: string): Counter {
     return this.#add(name, new Counter(name, help));
   }
 
-  /** A number that is read when the metrics are. */
+  /** Adds a gauge. `read` gives its values each time the metrics are read. */
   gauge(name: string, help: string, read: () => Iterable<readonly [Labels, number]>): void {
     this.#add(name, new Gauge(name, help, read));
   }
 
-  /** Counts of values up to each bound, their number and their sum. */
+  /** Adds a histogram: how many values are at or below each bound, their number and their sum. */
   histogram(name: string, help: string, bounds: readonly number[]): Histogram {
     return this.#add(name, new Histogram(name, help, bounds));
   }
 
-  /** All of it as text. */
+  /** All metrics in the text format. */
   text(): string {
     return [...this.#metrics.values()].flatMap((metric) => [
       `# HELP ${metric.name} ${metric.help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}`,
@@ -54,7 +54,7 @@ interface Metric {
   samples(): Iterable<string>;
 }
 
-/** A number that only grows, per set of labels. */
+/** A number that only grows, one per set of labels. */
 export class Counter implements Metric {
   readonly type = "counter";
   readonly #values = new Map<string, number>();
@@ -83,7 +83,7 @@ class Gauge implements Metric {
   }
 }
 
-/** How values are distributed, per set of labels. */
+/** A distribution of values, one per set of labels. */
 export class Histogram implements Metric {
   readonly type = "histogram";
   readonly #series = new Map<

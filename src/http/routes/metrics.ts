@@ -1,5 +1,5 @@
 /**
- * `GET /metrics`: what a replica counts and measures, as an observer of its node.
+ * `GET /metrics`: the metrics of a replica, collected as an observer of its node.
  * @module
  */
 import type { Event } from "../../core/events.ts";
@@ -11,20 +11,20 @@ import { readiness } from "./status.ts";
 import type { HostedNode } from "../hosted_node.ts";
 import type { PeerClocks } from "../peers/peer_clocks.ts";
 
-/** What the metrics are read from. */
+/** Options of {@linkcode Metrics}. */
 export interface MetricsOptions {
   readonly node: HostedNode;
   readonly timer: Pick<Timer, "monotonic">;
-  /** The others' clocks. */
+  /** The clocks of the other members. */
   readonly clocks?: PeerClocks;
-  /** The process's memory in bytes by kind (`rss`, `heapUsed`), if the host can tell. */
+  /** Reads the memory of the process in bytes by kind (`rss`, `heapUsed`), where the host can tell. */
   readonly memory?: () => Readonly<Record<string, number>>;
 }
 
 const LATENCY_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const SIZES = [0, 1, 4, 16, 64, 256, 1024, 4096, 16_384];
 const BYTES = [256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576];
-/** Sequence numbers whose stages are timed at once; more are not timed. */
+/** Sequence numbers whose stages are timed at the same time; further ones are not timed. */
 const MAX_TIMED = 4096;
 
 /** The metrics of one replica. */
@@ -32,7 +32,7 @@ export class Metrics implements Observer {
   readonly #registry = new Registry();
   readonly #timer: Pick<Timer, "monotonic">;
   readonly #nameOf: (replica: number) => string;
-  /** When each open sequence number came to the stage that it is in. */
+  /** The current stage of each open sequence number, and when it was reached, on the monotonic clock. */
   readonly #reached = new Map<number, { readonly stage: Stage | "executed"; readonly at: number }>();
 
   readonly #batches = this.#registry.counter("pbft_batches_total", "Batches executed.");
@@ -46,28 +46,40 @@ export class Metrics implements Observer {
   readonly #batchBytes = this.#registry.histogram("pbft_batch_bytes", "Bytes per executed batch.", BYTES);
   readonly #stages = this.#registry.histogram(
     "pbft_stage_seconds",
-    "Time that a sequence number took from one stage to the next.",
+    "Time of a sequence number from one stage to the next.",
     LATENCY_SECONDS,
   );
-  readonly #checkpoints = this.#registry.counter("pbft_checkpoints_total", "Checkpoints, taken and stable.");
-  readonly #transfers = this.#registry.counter("pbft_state_transfers_total", "State transfers, started and finished.");
-  readonly #received = this.#registry.counter("pbft_requests_received_total", "Client requests that came in, in all.");
+  readonly #checkpoints = this.#registry.counter("pbft_checkpoints_total", "Checkpoints, by phase: taken or stable.");
+  readonly #transfers = this.#registry.counter(
+    "pbft_state_transfers_total",
+    "State transfers, by phase: started or finished.",
+  );
+  readonly #received = this.#registry.counter("pbft_requests_received_total", "Client requests received.");
   readonly #messages = this.#registry.counter("pbft_messages_total", "Messages, by direction and kind.");
   readonly #messageBytes = this.#registry.counter(
     "pbft_message_bytes_total",
     "Bytes of messages, by direction and kind.",
   );
-  readonly #rejected = this.#registry.counter("pbft_messages_rejected_total", "Frames that did not pass the gate.");
+  readonly #rejected = this.#registry.counter(
+    "pbft_messages_rejected_total",
+    "Frames rejected before they reached the core, by kind and reason.",
+  );
   readonly #discarded = this.#registry.counter(
     "pbft_messages_discarded_total",
-    "Verified messages that changed nothing.",
+    "Verified messages discarded by the core, by kind and reason.",
   );
   readonly #evidence = this.#registry.counter(
     "pbft_evidence_total",
-    "Contradictions of replicas that were kept as evidence, by kind of message.",
+    "Contradictory messages of replicas kept as evidence, by kind and replica.",
   );
-  readonly #views = this.#registry.counter("pbft_view_changes_total", "Views left, and why, and views started.");
-  readonly #failed = this.#registry.counter("pbft_operations_failed_total", "Operations on which the machine broke.");
+  readonly #views = this.#registry.counter(
+    "pbft_view_changes_total",
+    "View changes, by phase (suspected, left, started) and reason.",
+  );
+  readonly #failed = this.#registry.counter(
+    "pbft_operations_failed_total",
+    "Operations on which the state machine threw.",
+  );
   readonly #commits = this.#registry.histogram(
     "pbft_store_commit_seconds",
     "Duration of store commits.",
@@ -83,7 +95,7 @@ export class Metrics implements Observer {
     this.#addNodeGauges(node);
     this.#registry.gauge(
       "pbft_clock_ahead_seconds",
-      "How far the clock is ahead of the other members' (less than 0: behind), as f + 1 of them show at least.",
+      "Offset of this clock from the other members' (below 0: behind), confirmed by at least f + 1 of them.",
       () => {
         const ahead = clocks?.ahead ?? null;
         return ahead === null ? [] : [[{}, ahead / 1000]];
@@ -96,12 +108,12 @@ export class Metrics implements Observer {
     }
   }
 
-  /** All metrics in Prometheus' text format. */
+  /** All metrics in the Prometheus text format. */
   text(): string {
     return this.#registry.text();
   }
 
-  /** One HTTP request was answered. `route` is one of the table's, or `other`. */
+  /** Counts one answered HTTP request. `route`: one in the table of routes, or `other`. */
   onHttp(route: string, method: string, status: number): void {
     this.#http.add({ route, method, status });
   }
@@ -117,7 +129,7 @@ export class Metrics implements Observer {
       case "checkpoint-stable":
         return this.#checkpoints.add({ phase: "stable" });
       case "suspicion":
-        return this.#views.add({ phase: "spoken-of", why: event.why });
+        return this.#views.add({ phase: "suspected", why: event.why });
       case "view-change":
         return this.#views.add({ phase: "left", why: event.why });
       case "new-view":
@@ -170,7 +182,7 @@ export class Metrics implements Observer {
   #addNodeGauges(node: HostedNode): void {
     const gauge = (name: string, help: string, read: (status: ReturnType<HostedNode["status"]>) => number) =>
       this.#registry.gauge(name, help, () => [[{}, read(node.status())]]);
-    gauge("pbft_view", "The view that the replica is in.", ({ replica }) => replica.view);
+    gauge("pbft_view", "Current view.", ({ replica }) => replica.view);
     gauge(
       "pbft_is_primary",
       "1 if the replica is the primary of its view.",
@@ -180,19 +192,23 @@ export class Metrics implements Observer {
     gauge("pbft_last_executed", "The last executed sequence number.", ({ replica }) => replica.lastExecuted);
     gauge("pbft_low_watermark", "The last stable checkpoint.", ({ replica }) => replica.lowWatermark);
     gauge("pbft_open_slots", "Open sequence numbers.", ({ replica }) => replica.slots.length);
-    gauge("pbft_pending_requests", "Requests that wait to be ordered.", ({ replica }) => replica.pendingRequests);
+    gauge("pbft_pending_requests", "Requests waiting to be ordered.", ({ replica }) => replica.pendingRequests);
     gauge("pbft_sessions", "Sessions of signed clients.", ({ replica }) => replica.sessions);
-    gauge("pbft_names", "Remembered names of unsigned clients.", ({ replica }) => replica.names);
-    gauge("pbft_inbox_frames", "Frames that wait to be verified.", ({ inbox }) => inbox);
+    gauge("pbft_names", "Names of unsigned clients in the client table.", ({ replica }) => replica.names);
+    gauge("pbft_inbox_frames", "Frames waiting to be verified.", ({ inbox }) => inbox);
     gauge(
       "pbft_store_failing",
-      "1 if the store takes no commits now.",
+      "1 if commits to the store fail.",
       ({ storeError }) => +(storeError !== undefined),
     );
     gauge("pbft_store_reloads", "Reloads of the replica from its store since the start.", ({ reloads }) => reloads);
-    gauge("pbft_input_faults", "Inputs on which the core threw since the start.", ({ inputFaults }) => inputFaults);
-    gauge("pbft_peers_in_reach", "Other members in touch, in this replica's view.", ({ inReach }) => inReach.length);
-    gauge("pbft_ready", "1 if the replica takes part.", () => +readiness(node).ready);
+    gauge(
+      "pbft_input_faults",
+      "Inputs on which the core threw, since the start. Expected: 0.",
+      ({ inputFaults }) => inputFaults,
+    );
+    gauge("pbft_peers_in_reach", "Other members in reach and in this replica's view.", ({ inReach }) => inReach.length);
+    gauge("pbft_ready", "1 if the replica takes part in the protocol, see /readyz.", () => +readiness(node).ready);
     const perPeer = (name: string, help: string, field: "depth" | "bytes" | "dropped") =>
       this.#registry.gauge(
         name,
@@ -206,20 +222,24 @@ export class Metrics implements Observer {
       this.#registry.gauge(name, help, () => {
         return node.status().outboxes.map((outbox) => [{ peer: this.#nameOf(outbox.peer) }, read(outbox)] as const);
       });
-    ofPeers("pbft_peer_reachable", "0 while nothing can be delivered to the peer.", (o) => +(o.unreachable === null));
-    ofPeers("pbft_delivery_failures", "Deliveries that failed since the start, by peer.", (o) => o.failures);
+    ofPeers("pbft_peer_reachable", "0 while deliveries to the peer fail.", (o) => +(o.unreachable === null));
+    ofPeers("pbft_delivery_failures", "Failed deliveries since the start, by peer.", (o) => o.failures);
     ofPeers(
       "pbft_socket_open",
-      "1 while a WebSocket carries what is sent to the peer.",
+      "1 while a WebSocket to the peer is in use.",
       (o) => +!!o.link?.isSocketOpen,
     );
     ofPeers(
       "pbft_socket_failures",
-      "WebSockets to the peer that delivered nothing, since the start.",
+      "WebSockets to the peer that acknowledged nothing, since the start.",
       (o) => o.link?.socketFailures ?? 0,
     );
-    perPeer("pbft_outbox_frames", "Frames that wait to be sent, by peer.", "depth");
-    perPeer("pbft_outbox_bytes", "Bytes that wait to be sent, by peer.", "bytes");
-    perPeer("pbft_outbox_dropped", "Frames that a full outbox dropped since the start, by peer.", "dropped");
+    perPeer("pbft_outbox_frames", "Frames waiting to be sent, by peer.", "depth");
+    perPeer("pbft_outbox_bytes", "Bytes waiting to be sent, by peer.", "bytes");
+    perPeer(
+      "pbft_outbox_dropped",
+      "Frames dropped since the start (full outbox or failed delivery), by peer.",
+      "dropped",
+    );
   }
 }

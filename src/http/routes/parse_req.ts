@@ -1,5 +1,5 @@
 /**
- * goPBFT's request as JSON, checked field by field.
+ * Parser of goPBFT's JSON request. It checks field by field.
  * @module
  */
 import type { VouchedOperation } from "../../core/messages/messages.ts";
@@ -7,15 +7,15 @@ import { fromUtf8, inexactNumber, MAX_NAME_BYTES, utf8 } from "../../wire/mod.ts
 import { Problem } from "../problem.ts";
 
 /**
- * Reads goPBFT's request.
- * @param nextTimestamp makes the timestamp if there is none.
+ * Parses goPBFT's request.
+ * @param nextTimestamp makes the timestamp if the request has none.
  * @throws {Problem} 400 that names the field.
  */
 export function parseReq(body: Uint8Array, nextTimestamp: (name: string) => number): VouchedOperation {
   const fields = parseObject(body);
   const unheld = isObject(fields.operation) ? inexactNumber(fromUtf8(body)) : undefined;
   if (unheld !== undefined) {
-    throw malformed("operation", "numbers that JavaScript holds, or such a number as a string", unheld);
+    throw malformed("operation", "numbers that JavaScript represents exactly (write others as strings)", unheld);
   }
   const unknown = Object.keys(fields).find((name) => !["clientID", "timestamp", "operation"].includes(name));
   if (unknown !== undefined) throw malformed(unknown, "only clientID, timestamp and operation", "one more field");
@@ -41,7 +41,7 @@ function parseObject(body: Uint8Array): { readonly [field: string]: unknown } {
 }
 
 function parseClientId(value: unknown): string {
-  // Printable: no controls, no invisible formatting, no lone surrogates, no line separators.
+  // Printable: no control characters, no invisible formatting, no lone surrogates, no line separators.
   if (typeof value === "string" && /^[^\p{C}\p{Zl}\p{Zp}]+$/u.test(value) && utf8(value).length <= MAX_NAME_BYTES) {
     return value;
   }

@@ -1,16 +1,18 @@
 /**
- * `POST /req`: goPBFT's request, for anybody with `curl`. The replica is a gateway: it vouches for the operation.
+ * `POST /req`: goPBFT's request, for any client with `curl`. The replica acts as a gateway: it signs the operation for
+ * the client.
  *
- * What that trusts: nothing proves who a `clientID` is. All unsigned clients share one namespace, in which each member
- * can forge or burn operations; signed clients are out of its reach. The result is as good as the gateway's word; a
- * client that wants proof signs, and checks f + 1 replies itself.
+ * Trust: nothing proves that a client owns its `clientID`. All unsigned clients share one namespace, in which any
+ * member can forge operations or use up timestamps. Operations of signed clients cannot be forged in this way. The
+ * client must trust the gateway for the result; a client that wants proof signs its requests and checks f + 1 replies
+ * itself.
  *
- * A `clientID` and its timestamp run once. The last `sessionWindow` timestamps of a name (64) are remembered with
- * their results, until the name has been idle for `nameIdleMs` (10 minutes) and its place is needed; after that a
- * repetition would run again. Timestamps below the remembered ones are refused.
+ * A pair of `clientID` and timestamp is executed at most once. The replicas remember the last `sessionWindow`
+ * timestamps of a name (64) with their results, until the name has been idle for `nameIdleMs` (10 minutes) and its
+ * place is needed. A repetition after that would run again. A timestamp below the remembered ones is refused.
  *
- * A result that is JSON stands in the answer as the state machine wrote it; other text as a string; bytes that are no text are in
- * `resultBase64`, with `result: null`.
+ * A result that is JSON is copied into the answer unchanged. Other text is a string. Bytes that are not UTF-8 are in
+ * `resultBase64`, and `result` is null.
  * @module
  */
 import type { Result, VouchedOperation } from "../../core/messages/messages.ts";
@@ -21,17 +23,17 @@ import type { Deadlines } from "../bodies/deadlines.ts";
 import type { HostedNode } from "../hosted_node.ts";
 import { problem, type ProblemKind, problemOf, PROBLEMS } from "../problem.ts";
 
-/** What {@linkcode vouchedAnswer} needs. */
-export interface VouchedOptions {
+/** Options of {@linkcode gatewayResponse}. */
+export interface GatewayResponseOptions {
   readonly node: HostedNode;
-  /** By when a result must be there. */
+  /** How long to wait for a result. */
   readonly deadlines: Deadlines;
 }
 
-/** `POST /req`, once the operation was read: has it ordered, and gives the result. */
-export async function vouchedAnswer(
+/** Answers `POST /req` after parsing: has the operation ordered, and returns its result. */
+export async function gatewayResponse(
   operation: VouchedOperation,
-  { node, deadlines }: VouchedOptions,
+  { node, deadlines }: GatewayResponseOptions,
 ): Promise<Response> {
   const { name: clientID, timestamp } = operation;
   const { signal, clear } = deadlines.signal();
@@ -41,7 +43,7 @@ export async function vouchedAnswer(
     return orderedResponse(answer, { clientID, timestamp }, node);
   } catch (error) {
     if (!signal.aborted) throw error;
-    const detail = `It may still be executed. ${retryHint(timestamp)}`;
+    const detail = `no f + 1 equal results in time; the operation may still be executed. ${retryHint(timestamp)}`;
     return problem("no-quorum", { detail, more: { clientID, timestamp } });
   } finally {
     clear();
@@ -53,12 +55,12 @@ function deniedResponse(
   echo: { readonly clientID: string; readonly timestamp: number },
 ): Response {
   if (rejection.reason !== "unavailable") return problemOf(rejection, echo);
-  // It may have been sent out before the node stopped.
+  // The request may have been sent before the node stopped.
   return problem("unavailable", { detail: `${rejection.detail}. ${retryHint(echo.timestamp)}`, more: echo });
 }
 
 function retryHint(timestamp: number): string {
-  return `A retry with the same clientID, operation and timestamp ${timestamp} is safe, at any replica: it runs once.`;
+  return `Retry with the same clientID, operation and timestamp ${timestamp}, at any replica: it is executed at most once.`;
 }
 
 function orderedResponse(
@@ -93,26 +95,30 @@ function refusedResponse(
 ): Response {
   const reason = resultText(result);
   const kind: ProblemKind = Object.hasOwn(PROBLEMS, reason) ? reason as ProblemKind : "rejected";
-  const detail = kind === "expired" ? "it was not executed. " + retryHint(more.timestamp) : REFUSED[reason] ?? reason;
+  const detail = kind === "expired"
+    ? "the request was ordered after it had expired; it was not executed. " + retryHint(more.timestamp)
+    : REFUSED[reason] ?? reason;
   return problem(kind, { detail, more: { ...more, reason } });
 }
 
 const REFUSED: Readonly<Record<string, string>> = {
   "stale-timestamp":
-    "this clientID has used so many later timestamps since that it is no longer known whether this one was executed; nothing ran now",
+    "timestamp: expected a later one, as this clientID has used many later ones; it is not known whether this one was executed before, and it was not executed now",
   "too-early":
-    "this gateway has promised for longer than clientIDs are remembered; it did not run, and may run later. A retry at another replica is safe",
+    "this gateway's request is valid for longer than clientIDs are remembered; it was not executed now, and may be later. Retry at another replica, with the same timestamp",
   "timestamp-reused":
-    "this clientID has used this timestamp for another operation; nothing ran now. Use a new timestamp",
-  "too-many-clients": "every remembered clientID was in use a short while ago; try again later",
+    "timestamp: this clientID has used it for another operation; nothing was executed now. Use a new timestamp",
+  "too-many-clients": "the client table is full of clientIDs in use; try again later",
 };
 
-/** JSON that is put into an answer as it is. */
+/** JSON text that is copied into an answer unchanged. */
 class RawJson {
   constructor(readonly text: string) {}
 }
 
-/** A field holds plain JSON, or {@linkcode RawJson}. With a line's end, for terminals. */
+/**
+ * Makes a JSON response. A field is a JSON value or {@linkcode RawJson}. The body ends with a newline, for terminals.
+ */
 function json(fields: Readonly<Record<string, unknown>>): Response {
   const texts = Object.entries(fields).map(([name, value]) => {
     return `${JSON.stringify(name)}:${value instanceof RawJson ? value.text : JSON.stringify(value)}`;
@@ -120,7 +126,7 @@ function json(fields: Readonly<Record<string, unknown>>): Response {
   return new Response(`{${texts.join()}}\n`, { headers: { "content-type": "application/json" } });
 }
 
-/** JSON as the state machine wrote it, to the last digit; other text as a string; other bytes as base64. */
+/** The fields of a result: JSON unchanged, to the last digit; other text as a string; other bytes as base64. */
 function resultFields({ value }: Result): Readonly<Record<string, unknown>> {
   let text: string;
   try {

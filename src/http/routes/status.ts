@@ -1,5 +1,5 @@
 /**
- * `GET /status`: where a replica is, for programs and for people.
+ * `GET /status`: the state of a replica, for programs and for people.
  * @module
  */
 import { quorum } from "../../core/messages/quorum.ts";
@@ -7,53 +7,59 @@ import { encodeEvidence, type EvidenceItem } from "../../wire/mod.ts";
 import type { HostedNode } from "../hosted_node.ts";
 import type { PeerClocks } from "../peers/peer_clocks.ts";
 
-/** What the view needs beside the node. */
+/** What the status is read from. */
 export interface StatusOptions {
   readonly node: HostedNode;
-  /** The others' clocks. */
+  /** The clocks of the other members. */
   readonly clocks: PeerClocks;
-  /** Members' URLs by name, as far as they are known. */
+  /** URLs of the members by name, where they are known. */
   readonly urls: Readonly<Record<string, string>>;
   /** Wall clock, ms. */
   readonly now: number;
 }
 
 /**
- * Whether a replica takes part in the protocol now, and if not why: it votes, in a view that has started, with a quorum in reach that
- * is in that view as far as it knows, and its store takes commits. That the process is alive is another question: `/healthz`.
+ * Whether a replica takes part in the protocol now, and if not, why. It takes part if it votes in a view that has
+ * started, if a quorum is in reach and, as far as it knows, in the same view, and if its store accepts commits. Whether
+ * the process is alive is a separate question: `/healthz`.
  */
 export function readiness(node: HostedNode): { readonly ready: boolean; readonly reason: string } {
   const { halted, storeError, isReloading, replica, inReach } = node.status();
   if (halted !== undefined) return { ready: false, reason: `the replica halted: ${halted}` };
-  if (storeError !== undefined) return { ready: false, reason: `the store takes no commits: ${storeError}` };
-  if (isReloading) return { ready: false, reason: "the replica is being read from its store" };
+  if (storeError !== undefined) return { ready: false, reason: `commits to the store fail: ${storeError}` };
+  if (isReloading) return { ready: false, reason: "the replica is being loaded from its store" };
   if (replica.hasLostDisk) {
-    return { ready: false, reason: "the replica has lost its disk and follows the others until it may vote again" };
+    return {
+      ready: false,
+      reason: "the replica recovers from a lost disk: it follows the others and does not vote yet",
+    };
   }
   if (replica.isAsking) {
-    return { ready: false, reason: "the replica was started anew and waits for what the others hold of it" };
+    return { ready: false, reason: "the replica has restarted and waits for the others to return its last messages" };
   }
   if (replica.unsealed !== undefined) {
-    const reason = `the state machine could not give its state at ${replica.unsealed}; the error is in the log`;
+    const reason = `the state machine failed to return its state at ${replica.unsealed}; see the error in the log`;
     return { ready: false, reason };
   }
-  if (replica.transferring) return { ready: false, reason: "the replica is fetching a state from the others" };
+  if (replica.transferring) {
+    return { ready: false, reason: "the replica fetches a state from the others (state transfer)" };
+  }
   if (!replica.active) return { ready: false, reason: `the replica waits for view ${replica.view} to start` };
   const n = node.genesis.replicas.length;
   const missing = quorum(n) - 1 - inReach.length;
   if (missing <= 0) return { ready: true, reason: "ready" };
   const names = inReach.map((id) => node.genesis.replicas[id]!.name).join(", ") || "none";
-  const reason = `no quorum in reach: expected ${quorum(n) - 1} of the others in view ${replica.view}, got ${names}`;
+  const reason = `no quorum in reach: expected ${quorum(n) - 1} other members in view ${replica.view}, got ${names}`;
   return { ready: false, reason };
 }
 
-/** `GET /evidence`: what proves that replicas are faulty, to be checked with `verifyEvidence`. */
+/** `GET /evidence`: proofs that replicas are faulty. `verifyEvidence` checks them. */
 export function evidenceJson(node: HostedNode): { readonly evidence: readonly (EvidenceItem & { name: string })[] } {
   const items = node.status().replica.evidence.map(encodeEvidence);
   return { evidence: items.map((item) => ({ name: node.genesis.replicas[item.accused]!.name, ...item })) };
 }
 
-/** The status as plain JSON. Field names are goPBFT's where it has them (`nodeID`, `viewID`, `nodeTable`). */
+/** The status as JSON. Field names are goPBFT's where it has them (`nodeID`, `viewID`, `nodeTable`). */
 export function statusJson({ node, clocks, urls, now }: StatusOptions): Readonly<Record<string, unknown>> {
   const { name, self, replica, outboxes, inReach, inbox, commits, reloads, storeError, halted, ...faults } = node
     .status();
@@ -91,7 +97,7 @@ export function statusJson({ node, clocks, urls, now }: StatusOptions): Readonly
   };
 }
 
-/** The status as a page of text. */
+/** The status as text. */
 export function statusText({ node, clocks, urls, now }: StatusOptions): string {
   const { name, self, replica, outboxes, inbox, commits, reloads, inputFaults, lastInputFault } = node.status();
   const nameOf = (id: number) => node.genesis.replicas[id]?.name ?? `#${id}`;
@@ -111,7 +117,7 @@ export function statusText({ node, clocks, urls, now }: StatusOptions): string {
     ["waiting", `${replica.pendingRequests} requests, ${inbox} frames`],
     ["clients", `${replica.sessions} sessions, ${replica.names} names`],
     ["store", `${commits} commits, ${reloads} reloads`],
-    ["faults", `${inputFaults} inputs on which the core threw${lastInputFault ? `: ${lastInputFault.error}` : ""}`],
+    ["faults", `${inputFaults} inputs made the core throw${lastInputFault ? `: ${lastInputFault.error}` : ""}`],
     ["state root", replica.stateRoot ?? "no checkpoint yet"],
     ["history", replica.history],
   ];
@@ -140,7 +146,7 @@ export function statusText({ node, clocks, urls, now }: StatusOptions): string {
 }
 
 function clockText(ahead: number | null): string {
-  if (ahead === null) return "too few of the others' clocks are known";
+  if (ahead === null) return "unknown: too few other members have shown their clocks";
   return `${Math.abs(ahead)} ms ${ahead < 0 ? "behind" : "ahead of"} the others'`;
 }
 

@@ -1,25 +1,28 @@
 /**
- * Timestamps for unsigned clients that bring none.
+ * Timestamps for unsigned clients that send none.
  * @module
  */
 import type { Millis, ReplicaId } from "../../core/messages/ids.ts";
 
-/** What this replica knows of a name's timestamps. */
+/** What this replica knows about the timestamps of a name. */
 export interface LastOf {
-  /** The highest that the name has used; -1: none is known. */
+  /** The highest timestamp that the name has used; -1: none is known. */
   readonly timestamp: number;
   readonly agreedTime: Millis;
 }
 
-/** So many are in flight at most, so that those of one name differ by less. */
+/** Maximum number of timestamps in flight. Those of one name are spread over as many values, so that they differ. */
 const IN_FLIGHT = 1024;
 
 /**
- * Makes timestamps above all that a name has used, at whichever gateway, and that no other member makes: modulo n they are the member's
- * id. Otherwise two gateways could give one name the same timestamp in the same instant, and two equal operations would pass for one.
- * They come from the agreed time, in microseconds, and from what the name has used: a gateway's clock would put them ahead of those that
- * the next gateway makes, and these would be refused as too old. Only before anything is agreed the clock does, as it does for the agreed
- * time itself: small numbers are what clients count for themselves.
+ * Makes timestamps that are above all earlier ones of the name, at any gateway, and that no other member makes: modulo
+ * n each is the member's id. Otherwise two gateways could give one name the same timestamp at the same moment, and two
+ * equal operations would count as one.
+ *
+ * Timestamps are based on the agreed time, in microseconds, and on what the name has used. They are not based on a
+ * gateway's clock: one that is ahead would make timestamps above those of the next gateway, and these would be refused
+ * as too old. Only before the first agreed time is the clock used, as for the agreed time itself: small numbers are
+ * reserved for clients that count by themselves.
  */
 export class Timestamps {
   readonly #self: ReplicaId;
@@ -39,12 +42,13 @@ export class Timestamps {
     const time = agreedTime === 0 ? this.#now() : agreedTime;
     this.#last = this.#own(Math.max(this.#last + 1, time * 1000));
     if (timestamp < this.#last) return this.#last;
-    // The name has used higher ones, its own or of another gateway: above these, and apart from others that are in flight.
+    // The name has used higher ones, from itself or from another gateway: go above these, and apart from others in
+    // flight.
     const above = this.#own(timestamp + 1 + this.#members * (this.#made++ % IN_FLIGHT));
     return Number.isSafeInteger(above) ? above : this.#last;
   }
 
-  /** The least of this member's own at or above. */
+  /** The least timestamp of this member at or above `least`. */
   #own(least: number): number {
     return least + (this.#self - least % this.#members + this.#members) % this.#members;
   }

@@ -39,7 +39,7 @@ export interface IntakeOptions {
 }
 
 /** Who brings frames: a member that has proved itself, anybody, or whom the host answers for. */
-export type Bringer = ReplicaId | "strangers" | "host";
+export type FrameSource = ReplicaId | "strangers" | "host";
 
 /** Work of all members' lanes in one turn, and of the clients', us: what comes by other ways waits for no longer. */
 const MEMBERS_US_PER_TURN = 24_000;
@@ -63,7 +63,7 @@ type Outcome = Passed | Rejection;
 /** The way in. */
 export class Intake {
   readonly #options: IntakeOptions;
-  readonly #lanes = new Map<Bringer | "clients", Lane<Outcome>>();
+  readonly #lanes = new Map<FrameSource | "clients", Lane<Outcome>>();
   #verified: Verified[] = [];
   #cancelRest: (() => void) | null = null;
 
@@ -89,7 +89,7 @@ export class Intake {
   receive(
     frames: readonly Uint8Array[],
     accept?: readonly MessageKind[],
-    by: Bringer = "host",
+    by: FrameSource = "host",
   ): Promise<readonly (Rejection | null)[]> {
     const { promise, resolve } = deferred<readonly (Rejection | null)[]>();
     const answers: (Rejection | null)[] = new Array(frames.length).fill(null);
@@ -112,7 +112,7 @@ export class Intake {
     this.#take(entry, "clients");
   }
 
-  #take(entry: Entry, by: Bringer | "clients"): void {
+  #take(entry: Entry, by: FrameSource | "clients"): void {
     const rejection = this.#options.unavailable() ?? this.#lane(by).add(entry);
     if (!rejection) return this.#options.wake();
     this.#tellRejected(rejection);
@@ -157,7 +157,7 @@ export class Intake {
     return yield* this.#options.gate.checking(frame, accept, isAwaited);
   }
 
-  #lane(by: Bringer | "clients"): Lane<Outcome> {
+  #lane(by: FrameSource | "clients"): Lane<Outcome> {
     let lane = this.#lanes.get(by);
     if (!lane) {
       const { timer } = this.#options;
@@ -167,7 +167,7 @@ export class Intake {
     return lane;
   }
 
-  #boundsOf(by: Bringer | "clients"): LaneBounds {
+  #boundsOf(by: FrameSource | "clients"): LaneBounds {
     const { limits, n } = this.#options;
     switch (by) {
       case "host":

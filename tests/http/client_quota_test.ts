@@ -3,7 +3,7 @@ import type { ClientId } from "../../src/core/messages/ids.ts";
 import type { SignedRequest, Verified } from "../../src/core/messages/messages.ts";
 import { DEFAULT_LIMITS } from "../../src/core/config.ts";
 import { createApp } from "../../src/http/mod.ts";
-import { Newcomers } from "../../src/http/middleware/newcomers.ts";
+import { ClientQuota } from "../../src/http/middleware/client_quota.ts";
 import { utf8 } from "../../src/wire/mod.ts";
 import { ManualTimer } from "../client/manual_timer.ts";
 import { FakeNode } from "./fake_node.ts";
@@ -51,7 +51,7 @@ async function letIn(count: number, ask: (i: number) => Promise<Response>): Prom
   return taken;
 }
 
-Deno.test("one address brings no more new names than its share, others find room, and known names go on", async () => {
+Deno.test("one address gets no more new names than its quota, others still get theirs, and known names are served", async () => {
   const { timer, req } = setUp();
   // A member lets in a quarter of 48; one address two thirds of that.
   assertEquals(await letIn(100, (i) => req(`flood ${i}`, "203.0.113.7")), 8);
@@ -65,13 +65,13 @@ Deno.test("one address brings no more new names than its share, others find room
   assertEquals((await req("flood again", "203.0.113.7")).status, 200);
 });
 
-Deno.test("an IPv6 network is one address here too", async () => {
+Deno.test("an IPv6 /64 network shares one quota", async () => {
   const { req } = setUp();
   assertEquals(await letIn(100, (i) => req(`flood ${i}`, `2001:db8::${i.toString(16)}`)), 8);
   assertEquals((await req("new", "2001:db8:0:1::1")).status, 200);
 });
 
-Deno.test("one address opens no more sessions than its share, and uses those that it has", async () => {
+Deno.test("one address opens no more sessions than its quota, and can use the open ones", async () => {
   const { timer, request } = setUp();
   assertEquals(await letIn(100, (i) => request(`key${i} 0 1`, "203.0.113.7")), 8);
   assertEquals(await letIn(20, (i) => request(`key0 0 ${i}`, "203.0.113.7")), 1);
@@ -83,9 +83,9 @@ Deno.test("one address opens no more sessions than its share, and uses those tha
   assertEquals(await letIn(100, (i) => request(`late${i} 0 1`, "203.0.113.7")), 7);
 });
 
-Deno.test("many addresses share, and each that comes later finds some room", () => {
+Deno.test("many addresses share the quota, and each later one gets some of it", () => {
   let now = 0;
-  const newcomers = new Newcomers({ max: 1_000, idleMs: 1_000, now: () => now });
+  const newcomers = new ClientQuota({ max: 1_000, idleMs: 1_000, now: () => now });
   const flood = (network: string) => {
     let taken = 0;
     while (newcomers.use(network, `${network} ${taken}`, 0)) taken++;

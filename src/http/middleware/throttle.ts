@@ -1,38 +1,42 @@
 /**
- * How fast one address is answered where nothing of use is asked: what was refused, and what is only read.
+ * Throttle per address for cheap requests that do no useful work: refused requests and reads.
  * @module
  */
 import { millis } from "../../core/messages/ids.ts";
 import type { Timer } from "../../node/ports.ts";
 
-/** What {@linkcode Pace} needs. */
-export interface PaceOptions {
+/** Options of {@linkcode Throttle}. */
+export interface ThrottleOptions {
   readonly timer: Timer;
-  /** Answers per second in the long run. */
+  /** Answers per second, on average. */
   readonly perSecond: number;
   /** Answers at once after a pause. */
   readonly burst: number;
 }
 
-/** Addresses that are remembered. Of more, the one that was idle the longest is forgotten. */
+/** Maximum number of remembered addresses; beyond it the least recently used is forgotten. */
 const MAX_ADDRESSES = 4_096;
-/** Nobody waits longer, ms. */
+/** Maximum delay of one answer, ms. */
 const MAX_WAIT_MS = 2_000;
 
 /**
- * Answers of one address, each as long after the one before as its pace asks for. A connection carries one request at a time, so that an answer that
- * waits costs a timer here, and its sender the time that it would have used to send the next. It is no refusal: each is answered.
+ * Delays the answers to one address so that they keep the configured rate. It refuses nothing. A connection carries one
+ * request at a time, so a delayed answer costs this host one timer, and the sender cannot send its next request on that
+ * connection meanwhile.
  */
-export class Pace {
-  readonly #options: PaceOptions;
-  /** When each address's next answer is due, ms of the monotonic clock; the one that was idle the longest first. */
+export class Throttle {
+  readonly #options: ThrottleOptions;
+  /** When the next answer to each address is due, ms of the monotonic clock. In order of last use. */
   readonly #due = new Map<string, number>();
 
-  constructor(options: PaceOptions) {
+  constructor(options: ThrottleOptions) {
     this.#options = options;
   }
 
-  /** Resolves when it is this address's turn. `undefined`: it is not known, and nobody waits. */
+  /**
+   * Resolves when the answer to this address is due; at once if the address is `undefined`. `cost`: how many answers it
+   * counts for.
+   */
   async turn(address: string | undefined, cost = 1): Promise<void> {
     if (address === undefined) return;
     const waitMs = this.#waitMs(address, cost);

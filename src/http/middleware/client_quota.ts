@@ -1,20 +1,21 @@
 /**
- * How many new names and sessions one address may bring. The table of clients is one for the whole cluster, and nobody who is at work in it gives
- * way; so whoever filled it would keep out every new client until his own have been idle for long enough.
+ * Quota of new client names and sessions per address. The client table is shared by the whole cluster, and an active
+ * client is never removed from it. Without a quota, one address could fill the table and keep out all new clients until
+ * its own entries have been idle long enough.
  * @module
  */
 import type { Genesis } from "../../core/config.ts";
 import type { Timer } from "../../node/ports.ts";
-import { applicantOf, type Middleware } from "./context.ts";
+import { type Middleware, submitterOf } from "./context.ts";
 import { Problem } from "../problem.ts";
 
-/** What {@linkcode Newcomers} needs. */
-export interface NewcomersOptions {
-  /** How many all addresses together may have here. */
+/** Options of {@linkcode ClientQuota}. */
+export interface ClientQuotaOptions {
+  /** Maximum number of clients from all addresses together at this replica. */
   readonly max: number;
-  /** One that was not used for so long counts no more, ms. */
+  /** Idle time after which a client no longer counts, ms. */
   readonly idleMs: number;
-  /** A clock that does not jump, ms. */
+  /** A monotonic clock, ms. */
   readonly now: () => number;
 }
 
@@ -24,27 +25,33 @@ interface Entry {
   usedAt: number;
 }
 
-/** An address may have so many times what is left for all others: two thirds if it is alone. */
+/**
+ * An address may have at most this many times what is left for all others: two thirds of the quota if it is the only
+ * one.
+ */
 const SHARE = 2;
 
-/** Those that came here of late, by the address that brought them. */
-export class Newcomers {
-  readonly #options: NewcomersOptions;
-  /** The one that was idle the longest first. */
+/** Recently used clients, each counted to the address it first came from. */
+export class ClientQuota {
+  readonly #options: ClientQuotaOptions;
+  /** In order of last use, the oldest first. */
   readonly #entries = new Map<string, Entry>();
   readonly #counts = new Map<string | undefined, number>();
   #count = 0;
 
-  constructor(options: NewcomersOptions) {
+  constructor(options: ClientQuotaOptions) {
     this.#options = options;
   }
 
-  /** Notes that one is used; whether it may be: it is known, or the address has not had its share yet. `unit`: tells apart what one key has several of. */
+  /**
+   * Records the use of a client. Returns whether it is allowed: it is known already, or the address has quota left.
+   * `unit`: tells apart several entries of one key, such as sessions.
+   */
   use(network: string | undefined, key: string, unit: number): boolean {
     const now = this.#options.now();
     this.#forgetIdle(now);
     const known = this.#entries.get(key);
-    if (!known?.units.has(unit) && !this.#hasRoom(network)) return false;
+    if (!known?.units.has(unit) && !this.#hasQuota(network)) return false;
     const entry = known ?? { network, units: new Set(), usedAt: now };
     if (!entry.units.has(unit)) {
       entry.units.add(unit);
@@ -56,7 +63,7 @@ export class Newcomers {
     return true;
   }
 
-  /** It is used, if it is known. */
+  /** Records the use of a client if it is known. */
   touch(key: string): void {
     const entry = this.#entries.get(key);
     if (!entry) return;
@@ -65,7 +72,7 @@ export class Newcomers {
     this.#entries.set(key, entry);
   }
 
-  #hasRoom(network: string | undefined): boolean {
+  #hasQuota(network: string | undefined): boolean {
     return (this.#counts.get(network) ?? 0) < SHARE * (this.#options.max - this.#count);
   }
 
@@ -86,17 +93,17 @@ export class Newcomers {
 }
 
 /**
- * Middleware that answers 429 to the newcomers of an address that has had its share here. Each member lets in an n-th of what the table has room for, so
- * that the newcomers of all together fit in.
+ * Middleware that answers 429 to new clients of an address that has used up its quota. Each of the n members admits 1/n
+ * of the client table, so that the new clients of all members fit in.
  */
-export function limitNewcomers({ limits, replicas }: Genesis, timer: Pick<Timer, "monotonic">): Middleware {
+export function limitNewClients({ limits, replicas }: Genesis, timer: Pick<Timer, "monotonic">): Middleware {
   const share = (all: number) => Math.max(1, Math.floor(all / replicas.length));
   const now = () => timer.monotonic();
-  const names = new Newcomers({ max: share(limits.maxNames), idleMs: limits.nameIdleMs, now });
-  const sessions = new Newcomers({ max: share(limits.maxSessions), idleMs: limits.sessionIdleMs, now });
+  const names = new ClientQuota({ max: share(limits.maxNames), idleMs: limits.nameIdleMs, now });
+  const sessions = new ClientQuota({ max: share(limits.maxSessions), idleMs: limits.sessionIdleMs, now });
   return async (context, next) => {
     const network = context.var.caller?.network;
-    const submitter = applicantOf(context);
+    const submitter = submitterOf(context);
     let isIn = true;
     if (submitter.kind === "operation") isIn = names.use(network, submitter.name, 0);
     else if (submitter.kind === "request") {
@@ -108,7 +115,7 @@ export function limitNewcomers({ limits, replicas }: Genesis, timer: Pick<Timer,
     if (isIn) return await next();
     return new Problem("too-many-clients", {
       detail:
-        "too many new clients came from this address of late; those that are known go on. Try again later, or at another replica",
+        "too many new clients from this address; known clients are still served. Try again later, or at another replica",
     }).toResponse();
   };
 }
