@@ -152,6 +152,11 @@ export class Copy {
     return core.timers?.().suspectTimeoutMs ?? world.settings.viewTimeoutMs;
   }
 
+  /** How long those still have to answer whom it has asked for something, perhaps in a life before: it asks them nothing else until then. */
+  get answersDueMs(): number {
+    return Math.max(0, (this.#options.core.timers?.().askedUntil ?? 0) - this.now);
+  }
+
   /** One step. */
   take(input: Input): void {
     const { core, world: { crypto }, report } = this.#options;

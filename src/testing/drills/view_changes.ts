@@ -84,7 +84,7 @@ export function entersAView(context: DrillContext): void {
   const entered = copy.during(() => {
     copy.take({ kind: "new-view", newView: peers.sign(newView) });
     // Whom it would ask may still have to answer what it was asked before.
-    copy.wait(2 * statusIntervalMs);
+    copy.wait(copy.answersDueMs + 2 * statusIntervalMs);
   });
   if (!context.hasEntered(view)) return;
   const fetched = new Set(ofKind(entered, "fetch").flatMap(({ signed }) => signed.message.digests));
