@@ -106,6 +106,8 @@ export type Input =
   }
   /** Time has passed; what is due fires. Every other input does that too. */
   | { readonly kind: "alarm" }
+  /** So long the commits of this replica's own store take, as lately measured, ms. */
+  | { readonly kind: "store-pace"; readonly commitMs: number }
   /** This replica is about to be stopped: if it is the primary it hands the view on. */
   | { readonly kind: "hand-over" }
   /** Blobs that {@linkcode Ready.loads} asked for, each checked against its digest. They change nothing but what is in memory. */

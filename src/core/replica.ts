@@ -12,6 +12,7 @@ import type { Digest, Millis, ReplicaId } from "./messages/ids.ts";
 import { checkLostDisk, startOver } from "./recovery/lost_disk.ts";
 import { takeUpKept } from "./ordering/kept_inputs.ts";
 import { onHandOver } from "./views/hand_over.ts";
+import { noteStorePace } from "./views/patience.ts";
 import { onSuspicion } from "./views/leaving.ts";
 import { onLoaded } from "./checkpoints/loading.ts";
 import type { Environment, Input, PeerMemory, Ready, ReplicaStatus } from "./io.ts";
@@ -119,6 +120,8 @@ export class Replica {
       case "suspicion":
         step.heardFrom = input.suspicion.message.replica;
         return onSuspicion(step, input.suspicion);
+      case "store-pace":
+        return noteStorePace(step, input.commitMs);
       case "hand-over":
         return onHandOver(step);
       case "view-change":

@@ -120,6 +120,8 @@ export interface SuspicionTimer {
   /** How long it takes from acceptance to commit here, mean and deviation, ms; `null`: nothing was measured yet. */
   roundMs: number | null;
   deviationMs: number;
+  /** How long a commit to this replica's own store takes, ms; 0: nothing is known. Not kept: a new life is told anew. */
+  commitMs: number;
 }
 
 /** When to say where we are, and what the others said of themselves. */

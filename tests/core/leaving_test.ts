@@ -167,3 +167,22 @@ for (const says of ["suspects", "agrees"] as const) {
     assert(areTogether(cluster));
   });
 }
+
+Deno.test("a replica whose own store is slow waits for its primary as long as the commits take, and no longer", () => {
+  const whenSuspected = (commitMs: number) => {
+    const cluster = new Cluster();
+    const ada = new TestClient(cluster, 1).open();
+    cluster.filter = () => false;
+    const began = cluster.now;
+    cluster.submit(ada.request(["x=1"]), [1]);
+    cluster.runFor(10); // what already runs is given more time as well
+    if (commitMs > 0) cluster.step(1, { kind: "store-pace", commitMs });
+    cluster.runUntil(() => cluster.host(1).disk.suspicion !== undefined, 600_000, "1 suspects the primary");
+    return cluster.now - began;
+  };
+  const usual = whenSuspected(0);
+  assertEquals(whenSuspected(1), usual);
+  const slow = whenSuspected(1_000);
+  assert(slow >= 6_000 && slow < 6_000 + usual, `${slow} ms, else ${usual} ms`);
+  assert(whenSuspected(1_000_000) <= 64 * usual + 1_000);
+});

@@ -26,6 +26,13 @@ for (const kind of ["replays", "alone", "tiny-limits"] as const) {
   });
 }
 
+// With commits that take a second, all of them went from view to view.
+for (const seed of [104, 125, 128, 152, 153]) {
+  Deno.test(`seed ${seed}: slow disks mean slow service, and no view after view`, async () => {
+    assertEquals((await simulate({ seed, kinds: ["slow-disks"] })).violation, null);
+  });
+}
+
 Deno.test("what is replayed comes again at the rate that the plan says", async () => {
   const plan = drawPlan(1, { kinds: ["replays"], replicas: 4 });
   const said = { what: "status", of: 1 as never, to: 0 as never, perSecond: 200, atMs: 5_000, forMs: 4_000 } as const;

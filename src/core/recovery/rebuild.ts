@@ -45,6 +45,7 @@ export function recover(env: Environment, recovered: Recovered): ReplicaState {
       executed: 0 as SequenceNumber,
       roundMs: null,
       deviationMs: 0,
+      commitMs: 0,
     },
     leaving: newLeaving(recovered.suspicion),
     log: new MessageLog(low, env.genesis.logWindow),

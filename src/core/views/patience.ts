@@ -16,6 +16,13 @@ import type { Step, SuspicionTimer } from "../state.ts";
 const MOST = 64;
 /** A request takes longer than the part that is measured: before that its batch waits for another, and for the primary's disk. */
 const ROUNDS = 3;
+/**
+ * Commits to stores for which a request waits: one before each of pre-prepare, prepare and commit, and each of these may have to wait for
+ * another that is under way.
+ */
+const COMMITS = 6;
+/** Those for which a view-change waits. */
+const COMMITS_OF_LEAVING = 3;
 
 /** A number was committed in this view: how long did that take since it was accepted? Mean and deviation as TCP has them (RFC 6298). */
 export function noteRound(step: Step, slot: Slot): void {
@@ -31,9 +38,28 @@ export function noteRound(step: Step, slot: Slot): void {
   timer.roundMs += (tookMs - timer.roundMs) / 8;
 }
 
-/** How long a request should take at most, from what was measured, ms awake. */
-function expectedMs({ state: { suspicion: { roundMs, deviationMs } }, env: { settings } }: Step): number {
-  return Math.min(ROUNDS * (roundMs ?? 0) + 4 * deviationMs, MOST * settings.viewTimeoutMs);
+/** How long a request should take at most, from what was measured, ms awake. Before anything was committed, the own store is a hint. */
+function expectedMs({ state: { suspicion: { roundMs, deviationMs, commitMs } }, env: { settings } }: Step): number {
+  return Math.min(
+    Math.max(ROUNDS * (roundMs ?? 0) + 4 * deviationMs, COMMITS * commitMs),
+    MOST * settings.viewTimeoutMs,
+  );
+}
+
+/** The own store takes so long. Whoever is waited for has perhaps no faster one: what is due has as much more time. */
+export function noteStorePace(step: Step, commitMs: number): void {
+  const timer = step.state.suspicion;
+  timer.commitMs = commitMs;
+  const moreMs = expectedMs(step) - timer.timeoutMs;
+  if (moreMs <= 0) return;
+  timer.timeoutMs += moreMs;
+  if (timer.dueAt !== null) timer.dueAt += moreMs;
+  if (timer.dueAtLatest !== null) timer.dueAtLatest += moreMs;
+}
+
+/** How long it takes at least to hear that somebody has left a view, ms awake. */
+export function leavingMs({ state: { suspicion: { commitMs, timeoutMs } } }: Step): number {
+  return Math.min(COMMITS_OF_LEAVING * commitMs, timeoutMs);
 }
 
 /** What a primary is held to while it gets things done. */

@@ -14,7 +14,7 @@ import { isValidNewView, isValidViewChange, succeed } from "./new_view.ts";
 import { awaitFilling, onOwnViewChange } from "../recovery/lost_disk.ts";
 import { acceptWaiting, nullBatch, propose } from "../ordering/normal_case.ts";
 import { relay } from "../ordering/requests.ts";
-import { losePatience } from "./patience.ts";
+import { leavingMs, losePatience } from "./patience.ts";
 import { quickenStatus } from "../upkeep/retransmission.ts";
 import { startTransfer } from "../checkpoints/state_transfer.ts";
 import type { Step } from "../state.ts";
@@ -130,12 +130,15 @@ export function onQuorum(step: Step): void {
  */
 const SHARE_FOR_THE_SILENT = 1 / 8;
 
-function awaitNewView({ state, primary }: Step): void {
+function awaitNewView(step: Step): void {
+  const { state, primary } = step;
   const timer = state.suspicion;
   if (timer.dueAt !== null) return;
   timer.dueAtLatest = timer.awakeMs + timer.timeoutMs;
   const hasLeft = (state.viewChanges.get(primary)?.message.view ?? 0) >= state.view;
-  timer.dueAt = hasLeft ? timer.dueAtLatest : timer.awakeMs + timer.timeoutMs * SHARE_FOR_THE_SILENT;
+  timer.dueAt = hasLeft
+    ? timer.dueAtLatest
+    : timer.awakeMs + Math.max(timer.timeoutMs * SHARE_FOR_THE_SILENT, leavingMs(step));
 }
 
 function startView(step: Step, viewChanges: readonly Verified<Signed<ViewChange>>[]): void {

@@ -21,6 +21,7 @@ import { noteFormat } from "../storage/identity.ts";
 import { type Restored, whyUnreadable } from "../storage/opening.ts";
 import { Retry } from "../async/retry.ts";
 import { Rivals } from "./rivals.ts";
+import { StorePace } from "./store_pace.ts";
 import { HOW_TO_RECOVER, isLasting } from "../storage/store_errors.ts";
 import { type Core, isOfOneLife, settleAll, type Task } from "./task.ts";
 
@@ -28,6 +29,7 @@ import { type Core, isOfOneLife, settleAll, type Task } from "./task.ts";
 export class DurableReplica {
   readonly #options: DurableReplicaOptions;
   readonly #rivals: Rivals;
+  readonly #pace: StorePace;
   /** It is read anew because another instance has gone on, which says where the replica is: this one need not. */
   #hasLooked = false;
   readonly #alarm: Alarm;
@@ -58,6 +60,7 @@ export class DurableReplica {
 
   constructor(options: DurableReplicaOptions) {
     this.#options = options;
+    this.#pace = new StorePace(options.timer);
     this.#rivals = new Rivals({ ...options, look: () => this.#look() });
     this.#alarm = new Alarm(options.timer, () => this.run([{ input: { kind: "alarm" } }]));
     this.#loader = new Loader({
@@ -99,6 +102,7 @@ export class DurableReplica {
         : this.#stop(`${describe(error)}; ${HOW_TO_RECOVER}`);
     }
     this.health.started();
+    this.#pace.startAgain();
     if (this.health.storeError !== null) noteFormat(this.#writes); // so that a commit shows whether the store takes one again
     const taken = this.#distrustsKept ? [] : kept;
     if (this.#distrustsKept) this.#keptInputs?.clear(this.#writes);
@@ -116,7 +120,7 @@ export class DurableReplica {
   /** Steps one input after another, then commits what they want recorded and lets out what they want said. */
   run(tasks: readonly Task[]): void {
     if (tasks.length > 0) this.#rivals.stir();
-    this.#take(tasks);
+    this.#take(this.core ? this.#pace.before(tasks) : tasks);
   }
 
   #take(tasks: readonly Task[]): void {
@@ -212,17 +216,18 @@ export class DurableReplica {
   }
 
   async #commitNow(writes: WriteSet, stepped: readonly Stepped[]): Promise<void> {
-    const { store, timer, onCommit } = this.#options;
-    const began = timer.monotonic();
+    const { store, onCommit } = this.#options;
+    this.#pace.began();
     try {
       this.#version = await store.commit(writes, this.#version);
     } catch (error) {
+      this.#pace.failed();
       this.#committing = null;
       return this.#lose(error, stepped);
     }
     this.#committing = this.#committed = this.health.storeError = null;
     this.#retry.reset();
-    const tookMs = timer.monotonic() - began;
+    const tookMs = this.#pace.done();
     this.#rivals.noteCommit(tookMs);
     if (writes.count > 0) {
       this.health.commits++;

@@ -141,6 +141,7 @@ function senderOf(input: Input): ReplicaId | ClientId | null {
     case "start":
     case "alarm":
     case "hand-over":
+    case "store-pace":
     case "loaded":
       return null;
     case "query":
@@ -156,7 +157,7 @@ function senderOf(input: Input): ReplicaId | ClientId | null {
   }
 }
 
-type OutsideInput = Exclude<Input, { readonly kind: "start" | "alarm" | "hand-over" | "loaded" }>;
+type OutsideInput = Exclude<Input, { readonly kind: "start" | "alarm" | "store-pace" | "hand-over" | "loaded" }>;
 
 function isFromOutside(input: Input): input is OutsideInput {
   return !isOfOneLife(input);

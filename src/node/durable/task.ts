@@ -32,7 +32,7 @@ export interface Core {
 
 /** Whether an input says nothing to another core, which starts by itself and asks for what it lacks. */
 export function isOfOneLife({ kind }: Input): boolean {
-  return kind === "start" || kind === "alarm" || kind === "hand-over" || kind === "loaded";
+  return kind === "start" || kind === "alarm" || kind === "store-pace" || kind === "hand-over" || kind === "loaded";
 }
 
 /** An input, and who wants to know when what it caused is durable. */
