@@ -2,10 +2,8 @@
  * What a replica keeps over a restart.
  * @module
  */
-import type { LostDisk } from "./recovery/lost_disk.ts";
 import type { Contradiction } from "./messages/evidence.ts";
-import type { Timers } from "./upkeep/timers.ts";
-import type { Digest, SequenceNumber, View } from "./messages/ids.ts";
+import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "./messages/ids.ts";
 import type {
   Batch,
   Checkpoint,
@@ -14,6 +12,7 @@ import type {
   Prepare,
   PrePrepare,
   Signed,
+  Status,
   Suspicion,
   Verified,
   ViewChange,
@@ -177,4 +176,48 @@ export interface Recovered extends ViewState {
   readonly evidence?: readonly Contradiction[];
   /** How long was waited already, if the host keeps that; otherwise the waiting begins anew. */
   readonly timers?: Timers;
+}
+/** What one of the others has said of itself since the start. */
+export type Report = Pick<Status, "stable" | "executed" | "view">;
+
+/** What a replica without a memory finds out. */
+export interface LostDisk {
+  /** The clock at the start. Only reports that echo it count: others may be old ones that somebody kept. 0: not started. */
+  readonly challenge: Millis;
+  /** H_M: it can have voted in no number above; `null` until enough of the others have said where they are. */
+  readonly bound: SequenceNumber | null;
+  /** The highest view for which it is known to have left: the others give it back what it said. */
+  readonly left: View;
+  /** What each of the others has said: of its view what it said first. */
+  readonly reports: ReadonlyMap<ReplicaId, Report>;
+}
+
+/** Nothing is found out yet. */
+export const NEW_DISK: LostDisk = { challenge: 0 as Millis, bound: null, left: 0 as View, reports: new Map() };
+
+/** The timers of a replica. */
+export interface Timers {
+  /** The clock at the last step. */
+  readonly steppedAt: Millis;
+  /** How long the replica has been awake, ms. */
+  readonly awakeMs: number;
+  /** When it suspects the primary, in time awake; `null` if the timer is stopped. */
+  readonly suspectAt: number | null;
+  /** The latest time to which hearing from the primary can put that off; `null` if it was not heard. */
+  readonly suspectAtLatest: number | null;
+  readonly suspectTimeoutMs: number;
+  /** How long a round takes, mean and deviation, ms; `null` if nothing was measured yet. */
+  readonly roundMs: number | null;
+  readonly deviationMs: number;
+  /** lastExecuted when progress was last checked. */
+  readonly suspectExecuted: SequenceNumber;
+  /** When the next status message is due. */
+  readonly statusAt: Millis;
+  readonly statusDelayMs: number;
+  /** lastExecuted when the last status was due. */
+  readonly statusExecuted: SequenceNumber;
+  /** Whether something was outstanding. */
+  readonly busy: boolean;
+  /** Until when it waits for answers of its peers; 0 if it has asked none. */
+  readonly askedUntil: Millis;
 }

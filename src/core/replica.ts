@@ -4,19 +4,17 @@
  * @module
  */
 import { passTime, resumeTime } from "./ordering/agreed_time.ts";
-import { checkStatus, hastenStatus, onStatus, sendStatus } from "./upkeep/retransmission.ts";
+import { checkStatus, hastenStatus, onStatus } from "./upkeep/retransmission.ts";
 import { type Buffers, buffersOf } from "./buffers.ts";
-import { onCheckpoint, onStableCheckpoint, stableSequence } from "./checkpoints/checkpoint.ts";
+import { onCheckpoint, onStableCheckpoint } from "./checkpoints/checkpoint.ts";
 import { executeCommitted } from "./ordering/execution.ts";
 import type { Digest, Millis, ReplicaId } from "./messages/ids.ts";
-import { checkLostDisk, startOver } from "./recovery/lost_disk.ts";
+import { checkLostDisk, onOwnViewChange, startOver } from "./recovery/lost_disk.ts";
 import { takeUpKept } from "./ordering/kept_inputs.ts";
 import { onHandOver } from "./views/hand_over.ts";
 import { noteStorePace } from "./views/patience.ts";
-import { onSuspicion } from "./views/leaving.ts";
-import { onLoaded } from "./checkpoints/loading.ts";
 import type { Environment, Input, PeerMemory, Ready, ReplicaStatus } from "./io.ts";
-import type { Recovered } from "./records.ts";
+import type { Recovered, Timers } from "./records.ts";
 import { stageOf } from "./ordering/message_log.ts";
 import {
   checkAllCommitted,
@@ -37,10 +35,15 @@ import { followClock } from "./upkeep/clock_rollback.ts";
 import { fetchesAt, fetchMissing, noteHeard, onBlobs } from "./checkpoints/fetches.ts";
 import { askForLog, logRequestsAt, resumeRequests } from "./checkpoints/log_requests.ts";
 import { startTransfer } from "./checkpoints/state_transfer.ts";
-import { type ReplicaState, type StatusTimer, Step } from "./state.ts";
-import { type Timers, timersOf } from "./upkeep/timers.ts";
+import type { ReplicaState, StatusTimer } from "./state.ts";
+import { timersOf } from "./upkeep/timers.ts";
 import { checkSuspicion, suspicionAt } from "./views/suspicion.ts";
 import { carryOver, onNewView, onViewChange } from "./views/view_change.ts";
+import { stableSequence } from "./messages/certificates.ts";
+import { Step } from "./step.ts";
+import { sendStatus } from "./upkeep/own_status.ts";
+import { onSuspicion } from "./views/suspicion_messages.ts";
+import { onLoaded } from "./checkpoints/loaded.ts";
 
 /** One replica. */
 export class Replica {
@@ -55,7 +58,28 @@ export class Replica {
   }
 
   /**
-   * Takes one input at time `now`, after so long in this life (`passedMs`, if the host has a clock that nobody sets), and says what is to be done, in the order of {@linkcode Ready}.
+   * Takes one input at time `now`, after `passedMs` of this life (if the host has a clock that nobody sets), and says what is to be done,
+   * in the order of {@linkcode Ready}.
+   *
+   * The phases of a step, in this order:
+   *
+   * 1. *Time.* The times that were noted follow a clock that was set back, then the agreed time passes: all that comes after compares with
+   *    `now`.
+   * 2. *The input.* A vote of this replica's own that it does not know of shows that its disk is an old copy; it is not dispatched. All
+   *    else goes through the one switch. Whatever becomes committed there is executed there.
+   * 3. *What the input made possible.* After a state transfer, what was committed meanwhile is executed. The sender is noted as heard, now
+   *    that the input was compared with when it was heard before. Pre-prepares whose time has come are accepted: before the status, which
+   *    shows them.
+   * 4. *Status.* If its timer is due: where this replica is, after all that moved it.
+   * 5. *Proposing*, after execution, which makes room in the pipeline. Not while more requests come together with this one.
+   * 6. *A lost disk* may end here, as the checkpoint that it waits for may have become stable above. Then the replica votes again, and so
+   *    may suspect its primary in the next phase.
+   * 7. *Suspicion* sees all progress of this step before it judges the primary. It may leave the view.
+   * 8. *What is still missing* after all that: the status timer runs faster if something is outstanding, contents are fetched, decisions
+   *    asked for.
+   * 9. *Queries* come last: they see the state that this step has made.
+   * 10. *The alarm*: the earliest time at which one of these phases has something to do.
+   *
    * @throws {InvariantError} if this replica is broken; it must not be stepped again.
    */
   step(input: Input, now: Millis, passedMs: number | null = null): Ready {
@@ -63,6 +87,7 @@ export class Replica {
     followClock(step);
     passTime(step);
     if (!isForgotten(step, input)) this.#dispatch(step, input);
+    if (step.hasEndedTransfer) executeCommitted(step);
     if (step.heardFrom !== null) noteHeard(step, step.heardFrom);
     takeUpEarly(step);
     checkStatus(step);
@@ -126,6 +151,7 @@ export class Replica {
         return onHandOver(step);
       case "view-change":
         step.heardFrom = input.viewChange.message.replica;
+        if (step.heardFrom === step.self) return onOwnViewChange(step, input.viewChange.message.view);
         return onViewChange(step, input.viewChange);
       case "new-view":
         noteHeard(step, input.newView.message.replica);

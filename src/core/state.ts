@@ -2,32 +2,21 @@
  * The state of one replica, and the step in which alone it changes.
  * @module
  */
-import type { AgreedClock } from "./ordering/agreed_time.ts";
-import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "./messages/ids.ts";
-import type { Fetches } from "./checkpoints/fetches.ts";
+import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "./messages/ids.ts";
 import type { Freshness } from "./upkeep/freshness.ts";
-import type { Numbering } from "./upkeep/numbering.ts";
 import type { ClientTable } from "./clients/client_table.ts";
 import type { Evidence } from "./messages/evidence.ts";
-import type { DiscardReason, Event } from "./events.ts";
-import type { Environment, Offer, Outgoing, OutgoingReply, Ready } from "./io.ts";
-import type { Leaving } from "./views/leaving.ts";
-import type { Load } from "./checkpoints/loading.ts";
-import type { LogFilling, LostDisk } from "./recovery/lost_disk.ts";
-import type { Asking } from "./recovery/own_words.ts";
-import type { WaitingQuery } from "./upkeep/queries.ts";
-import type { QueryAnswer } from "./messages/queries.ts";
-import type { Record } from "./records.ts";
+import type { SignedQuery } from "./messages/queries.ts";
+import type { LostDisk } from "./records.ts";
 import type { MessageLog } from "./ordering/message_log.ts";
-import type { Batch, Checkpoint, MessageKind, NewView, Signed, Verified, ViewChange } from "./messages/messages.ts";
+import type { Checkpoint, NewView, Signed, Status, Suspicion, Verified, ViewChange } from "./messages/messages.ts";
 import type { PendingRequests } from "./ordering/pending_requests.ts";
-import { maxFaulty, primaryOf, quorum } from "./messages/quorum.ts";
 import type { RefusedRequests } from "./clients/refused_requests.ts";
 import type { RetiredBlobs } from "./checkpoints/retired_blobs.ts";
 import type { Allowance } from "./upkeep/allowance.ts";
-import type { LogRequests } from "./checkpoints/log_requests.ts";
 import type { ChunkChange, StateTree } from "./tree/state_tree.ts";
-import type { Transfer } from "./checkpoints/state_transfer.ts";
+import type { Fetches, LogRequests } from "./checkpoints/asking.ts";
+import type { Load, Transfer } from "./checkpoints/transfer.ts";
 
 /** Everything that a replica knows. Each field's comment is its invariant. */
 export interface ReplicaState {
@@ -148,116 +137,96 @@ export interface StatusTimer {
   readonly toldAt: Map<ReplicaId, Millis>;
 }
 
-type StageEvent = Extract<Event, { kind: "stage" }>;
+/** A replica's idea of the agreed time, and of its primary's. */
+export interface AgreedClock {
+  /** How long this replica has seen time pass since its start, ms. Only grows. Never by more at once than {@linkcode maxGapMs}. */
+  elapsedMs: number;
+  /** The clock at the last step, or what had passed, if the host can tell. */
+  steppedAt: number | null;
+  /** What the agreed time is now, with fractions; `null`: nothing is agreed. At least the agreed time that was executed. */
+  estimate: number | null;
+  /** How far the agreed time may run ahead of the estimate, ms. */
+  credit: number;
+  /** What is known to the store of how far the estimate is from the clock, ms. */
+  savedOffset: number;
+  watch: ProgressWatch | null;
+}
 
-/** A replica in a step: its state, its services, the time, and what the step wants done. */
-export class Step {
-  readonly n: number;
-  readonly f: number;
-  readonly quorum: number;
-  readonly #records: Record[] = [];
-  readonly #messages: Outgoing[] = [];
-  readonly #replies: OutgoingReply[] = [];
-  readonly #answers: QueryAnswer[] = [];
-  readonly #loads: Digest[] = [];
-  readonly #offers: Offer[] = [];
-  readonly #events: Event[] = [];
-  admission: Ready["admission"] = "taken";
-  /** The replica whose message this is, if it is one that replicas send now and then as long as they live. */
-  heardFrom: ReplicaId | null = null;
+/** What a backup has seen of the timestamps of its view's primary. */
+interface ProgressWatch {
+  readonly view: View;
+  /** Where the watch began, in {@linkcode AgreedClock.elapsedMs} and in agreed time. */
+  fromMs: number;
+  from: number;
+  /** The highest so far. */
+  latest: number;
+  /** Batches in a row by which agreed time lagged, and since when. */
+  lagging: number;
+  laggingSinceMs: number;
+}
 
-  /** `passedMs`: what a clock that no one sets shows, ms since some moment in this life; `null`: there is none. */
-  constructor(
-    readonly env: Environment,
-    readonly state: ReplicaState,
-    readonly now: Millis,
-    readonly passedMs: number | null = null,
-  ) {
-    this.n = env.genesis.replicas.length;
-    this.f = maxFaulty(this.n);
-    this.quorum = quorum(this.n);
-  }
+/** What is said of leaving. */
+export interface Leaving {
+  /** This replica's own last word, and the furthest view of all its words. Durable before it is sent. */
+  own: Verified<Signed<Suspicion>> | null;
+  furthest: View;
+  /** When it said that, in time awake. */
+  saidAt: number;
+  /** When it last left a view, in time awake. */
+  movedAt: number;
+  /** The last word of each replica that is about a view to come. */
+  readonly heard: Map<ReplicaId, Verified<Signed<Suspicion>>>;
+  /** The highest view that each of the others has shown to be in, or on its way to, by what it signed. */
+  readonly views: Map<ReplicaId, View>;
+  /** To which view each of the others was granted a hand-over last, and when that was, in the time that has passed here. */
+  readonly granted: Map<ReplicaId, { readonly view: View; readonly at: number }>;
+}
 
-  get self(): ReplicaId {
-    return this.env.self;
-  }
+/** How far the primary is to fill the log, for whom it was to do so when, and since when the present one has known. */
+export interface LogFilling {
+  through: SequenceNumber;
+  readonly askedAt: Map<ReplicaId, Millis>;
+  /** Of each replica the most that it wants, where it asked too soon after another time. */
+  readonly wanted: Map<ReplicaId, Verified<Signed<Status>>>;
+  /** Who asked for it; `null`: nobody. */
+  request: Verified<Signed<Status>> | null;
+  since: Millis;
+}
 
-  get primary(): ReplicaId {
-    return primaryOf(this.state.view, this.n);
-  }
+/** What a replica that has just started waits for. */
+export interface Asking {
+  /** What the answers echo: only what was sent after the start counts. */
+  readonly challenge: Millis;
+  /** Those who have answered. */
+  readonly answered: Set<ReplicaId>;
+}
 
-  get isPrimary(): boolean {
-    return this.primary === this.self;
-  }
+/** Which numbers may have been used. */
+export interface Numbering {
+  /** The next number; 0 if none was used in this run. */
+  next: number;
+  /** The stored upper bound: no number above it was ever used. */
+  through: number;
+  /**
+   * The highest own number that each peer says it has received, while this replica does not know which numbers it has
+   * used.
+   */
+  readonly seen: Map<ReplicaId, number>;
+}
 
-  /** Whether it knows all that it has said, and so may say more. */
-  get mayVote(): boolean {
-    return this.state.lostDisk === null && this.state.asking === null;
-  }
-
-  /** Whether the view has started here. */
-  get isActive(): boolean {
-    return this.state.view === 0 || this.state.newView !== null;
-  }
-
-  persist(record: Record): void {
-    this.#records.push(record);
-  }
-
-  send(to: Outgoing["to"], message: Outgoing["message"], batch?: Outgoing["batch"]): void {
-    if (this.n === 1 || to === this.self) return;
-    this.#messages.push(batch ? { to, message, batch } : { to, message });
-  }
-
-  reply(to: OutgoingReply["to"], reply: OutgoingReply["reply"]): void {
-    this.#replies.push({ to, reply });
-  }
-
-  answer(answer: QueryAnswer): void {
-    this.#answers.push(answer);
-  }
-
-  /** Has blobs sent to a peer that did not ask for them, but will need them. */
-  offer(to: ReplicaId, digests: readonly Digest[]): void {
-    this.#offers.push({ to, digests });
-  }
-
-  readonly load = (digest: Digest): void => void this.#loads.push(digest);
-
-  event(event: Event): void {
-    this.#events.push(event);
-  }
-
-  /** Tells observers that a number has reached a stage. */
-  stage(stage: StageEvent["stage"], view: View, sequence: SequenceNumber, batch: Batch | null): void {
-    const requests = batch?.requests ?? [];
-    const operations = requests.reduce((sum, { message }) => sum + message.operations.length, 0);
-    this.#events.push({
-      kind: "stage",
-      stage,
-      view,
-      sequence,
-      requests: requests.length,
-      operations,
-      bytes: batch?.bytes.length ?? 0,
-    });
-  }
-
-  discard(message: MessageKind | "blob", from: ReplicaId | ClientId | null, reason: DiscardReason): void {
-    this.#events.push({ kind: "discarded", message, from, reason });
-  }
-
-  ready(alarmAt: Millis | null): Ready {
-    return {
-      records: this.#records,
-      messages: this.#messages,
-      replies: this.#replies,
-      answers: this.#answers,
-      loads: this.#loads,
-      offers: this.#offers,
-      alarmAt,
-      events: this.#events,
-      admission: this.admission,
-    };
-  }
+/** A query that waits until this replica has executed far enough, or until the state that it needs is loaded. */
+export interface WaitingQuery {
+  readonly query: Verified<SignedQuery>;
+  /**
+   * The number to execute before the answer: when the query came, the highest that had prepared here or was known to be
+   * committed.
+   */
+  readonly through: SequenceNumber;
+  /**
+   * When the query is given up as `too-late`. A prepared number may stay open after a view change until there is work
+   * to order.
+   */
+  readonly until: Millis;
+  /** Whether the chunks that it needs are being read from the store. */
+  isLoading: boolean;
 }

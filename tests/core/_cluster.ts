@@ -9,7 +9,7 @@ import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "
 import type { Contradiction } from "../../src/core/messages/evidence.ts";
 import type { Event } from "../../src/core/events.ts";
 import type { Environment, FetchedBlob, Input, Plain, Ready } from "../../src/core/io.ts";
-import type { Record, Recovered, ViewState } from "../../src/core/records.ts";
+import { NEW_DISK, type Record, type Recovered, type ViewState } from "../../src/core/records.ts";
 import type {
   AnyRequest,
   Batch,
@@ -23,7 +23,6 @@ import type {
   Verified,
 } from "../../src/core/messages/messages.ts";
 import type { Query, SignedQuery } from "../../src/core/messages/queries.ts";
-import { NEW_DISK } from "../../src/core/recovery/lost_disk.ts";
 import { weakQuorum } from "../../src/core/messages/quorum.ts";
 import { Replica } from "../../src/core/replica.ts";
 import { OperationError, type StateMachine } from "../../src/core/state_machine.ts";

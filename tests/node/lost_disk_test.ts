@@ -3,8 +3,8 @@ import { MemoryStore } from "../../src/stores/memory.ts";
 import { markLostDisk, restore } from "../../src/node/storage/opening.ts";
 import { WriteSet } from "../../src/node/storage/record_book.ts";
 import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
-import { type LostDisk, NEW_DISK } from "../../src/core/recovery/lost_disk.ts";
 import type { Genesis } from "../../src/core/config.ts";
+import { type LostDisk, NEW_DISK } from "../../src/core/records.ts";
 
 const identity = {
   genesis: { replicas: [{ name: "Apple", publicKey: "aa".repeat(32) }] } as unknown as Genesis,

@@ -3,57 +3,15 @@
  * watermarks and frees the log.
  * @module
  */
-import { compare } from "../messages/evidence.ts";
 import type { Digest, ReplicaId, SequenceNumber } from "../messages/ids.ts";
-import { DivergenceError } from "../invariant.ts";
-import { changesOf, failureOf, guarded, StateMachineError } from "../ordering/machine_guard.ts";
+import { failureOf, guarded, StateMachineError } from "../ordering/machine_guard.ts";
 import type { Checkpoint, Signed, StableCheckpoint, Verified } from "../messages/messages.ts";
 import { haveChunks, havePages } from "./loading.ts";
-import { isStableCertificate } from "../views/new_view.ts";
 import { startTransfer } from "./state_transfer.ts";
-import type { ChunkChange } from "../tree/state_tree.ts";
-import type { Step } from "../state.ts";
-
-/** A quorum of equal checkpoint messages. */
-export type StableCertificate = readonly Verified<Signed<Checkpoint>>[];
-
-/** The number of a stable certificate; 0 for the empty one of the start. */
-export function stableSequence(certificate: readonly Signed<Checkpoint>[]): SequenceNumber {
-  return certificate[0]?.message.sequence ?? 0 as SequenceNumber;
-}
-
-/**
- * The chunks that changed since the last call, of the state machine and the client table.
- * @throws {StateMachineError} if the machine fails; then nothing was taken.
- */
-export function takeChanges(step: Pick<Step, "env" | "state">): readonly ChunkChange[] {
-  const changes = changesOf(step.env.stateMachine).map(([id, chunk]): ChunkChange => [`m${id}`, chunk]);
-  return [...changes, ...step.state.clients.takeChanges()];
-}
-
-/**
- * What differs from every checkpoint whose chunks are stored. Of a state machine that is loaded by need the stored chunks will do; of one that
- * can't tell what has changed, everything differs.
- */
-export function changedIds(step: Step): ReadonlySet<string> {
-  const { sealing, clients, tree } = step.state;
-  const { stateMachine } = step.env;
-  const ids = new Set(sealing?.ids);
-  try {
-    if (!stateMachine.lazyLoading) { for (const [id] of changesOf(stateMachine)) ids.add(`m${id}`); }
-  } catch (error) {
-    if (!(error instanceof StateMachineError)) throw error;
-    step.event(failureOf(error, step.state.lastExecuted));
-    for (const id of tree.idsOutside(new Set())) if (id.startsWith("m")) ids.add(id);
-  }
-  for (const [id] of clients.takeChanges()) ids.add(id);
-  return ids;
-}
-
-/** Those of these chunks that are the state machine's, by its own ids. */
-export function machineChunks(chunks: Iterable<ChunkChange>): readonly ChunkChange[] {
-  return [...chunks].filter(([id]) => id.startsWith("m")).map(([id, chunk]) => [id.slice(1), chunk]);
-}
+import { isStableCertificate, type StableCertificate, stableSequence } from "../messages/certificates.ts";
+import { compare } from "../upkeep/contradictions.ts";
+import type { Step } from "../step.ts";
+import { retire, stabilize, takeChanges } from "./watermarks.ts";
 
 /** Whether a multiple of K was executed whose state is not sealed yet. */
 export function isCheckpointDue({ state, env }: Step): boolean {
@@ -107,17 +65,6 @@ export function sayCheckpoints(step: Step): void {
     keep(step, checkpoint);
     checkStable(step, sequence);
   }
-}
-
-/** Notes what a checkpoint no longer names, and that it names some of what others did not. */
-export function retire(
-  step: Step,
-  sequence: SequenceNumber,
-  retired: readonly Digest[],
-  named: { has(digest: Digest): boolean },
-): void {
-  for (const list of step.state.retired.revive(named)) step.persist({ kind: "retired", ...list });
-  step.state.retired.add(sequence, retired);
 }
 
 /** Puts what has changed into the tree, as what that takes is loaded. */
@@ -213,38 +160,4 @@ export function onStable(step: Step, certificate: StableCertificate): void {
   // Within the window the missing votes may still be on their way; above it they would be refused.
   const isStuck = isSurpassed(step) && sequence > state.lastExecuted;
   if (state.transfer || sequence > state.log.high || isStuck) startTransfer(step, certificate);
-}
-
-/** Moves the watermarks to a stable checkpoint and frees what is at or below it. */
-export function stabilize(step: Step, certificate: StableCertificate): void {
-  const { state } = step;
-  const { sequence, digest } = certificate[0]!.message;
-  const own = state.ownCheckpoints.get(sequence);
-  if (own !== undefined && own !== digest) {
-    throw new DivergenceError(`this replica's state at ${sequence} is ${own}, a quorum has ${digest}: it has diverged`);
-  }
-  state.stable = certificate;
-  state.log.advance(sequence);
-  for (const old of [...state.checkpoints.keys()]) if (old <= sequence) state.checkpoints.delete(old);
-  for (const old of [...state.ownCheckpoints.keys()]) if (old <= sequence) state.ownCheckpoints.delete(old);
-  if (stableSequence(state.ahead ?? []) <= sequence) state.ahead = null;
-  if (state.lastProposed < sequence) state.lastProposed = sequence;
-  step.persist({ kind: "stable", certificate });
-  step.persist({ kind: "forget", through: sequence });
-  dropRetired(step, sequence);
-  step.event({ kind: "checkpoint-stable", sequence, root: digest });
-}
-
-/** The state of the stable checkpoint and of the one before stay for those who are fetching them. */
-function dropRetired(step: Step, stable: SequenceNumber): void {
-  const { state } = step;
-  const through = stable - step.env.genesis.checkpointInterval;
-  const { lists, digests } = state.retired.release(through);
-  if (lists.length > 0) {
-    step.persist({
-      kind: "drop-blobs",
-      digests,
-      checkpoints: lists.map(({ sequence }) => sequence),
-    });
-  }
 }

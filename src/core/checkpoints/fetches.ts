@@ -8,46 +8,13 @@ import { holdersOf, missingBodies, type MissingBody } from "../ordering/bodies.t
 import type { Digest, Millis, ReplicaId } from "../messages/ids.ts";
 import type { FetchedBlob } from "../io.ts";
 import type { Fetch } from "../messages/messages.ts";
+import { executeCommitted } from "../ordering/execution.ts";
 import { onBodies } from "../ordering/normal_case.ts";
 import { nextNumber } from "../upkeep/numbering.ts";
-import {
-  answersDueAt,
-  type Asking,
-  createAsking,
-  freeSources,
-  giveUp,
-  noteAsked,
-  noteDelivery,
-  noteEmptyAnswer,
-  restsUntil,
-  setBackAsking,
-  type Source,
-} from "./sources.ts";
-import type { Step } from "../state.ts";
+import { freeSources, giveUp, noteAsked, noteDelivery, noteEmptyAnswer, restsUntil, type Source } from "./sources.ts";
 import { onStateBlobs } from "./state_transfer.ts";
-
-/** What is being fetched. */
-export interface Fetches extends Asking<readonly Digest[]> {
-  /** Something is wanted, or somebody can be asked, since it was looked at last. */
-  hasNews: boolean;
-  /** When to look again, although nothing has happened; `null`: all that is wanted was asked for. */
-  lookAt: Millis | null;
-  /** After a start the others are told where this replica is: until then it waits to hear who lives. `null`: it has not waited yet. */
-  silentUntil: Millis | null;
-  /** What somebody did not have. */
-  readonly tried: Map<Digest, Tried>;
-  /** Bytes of a body, and of a part of the state, as they were of late: how many fit into an answer. */
-  readonly meanBytes: { body: number; state: number };
-}
-
-/** Content that was asked for in vain. */
-interface Tried {
-  /** Of whom, since everybody was asked last. */
-  readonly by: Set<ReplicaId>;
-  /** When everybody has been asked it rests until then, longer each time. */
-  askAt: Millis;
-  delayMs: number;
-}
+import { answersDueAt, createAsking, type Fetches, setBackAsking } from "./asking.ts";
+import type { Step } from "../step.ts";
 
 /** Something to fetch. */
 interface Wanted {
@@ -116,6 +83,7 @@ export function onBlobs(step: Step, from: ReplicaId, coming: readonly FetchedBlo
   const blobs = [...new Map(coming.map((blob) => [blob.digest, blob])).values()];
   const wanted = blobs.filter(({ digest, batch }) => batch && bodies.has(digest));
   const unwanted = onStateBlobs(step, blobs.filter((blob) => !wanted.includes(blob)));
+  if (step.hasEndedTransfer) executeCommitted(step);
   const count = blobs.length - unwanted.length;
   const asked = fetches.asked.get(from)?.what;
   const isDelivery = count > 0 || (asked ?? []).some((digest) => blobs.some((blob) => blob.digest === digest));

@@ -4,22 +4,10 @@
  * @module
  */
 import type { Millis, ReplicaId, SequenceNumber } from "../messages/ids.ts";
-import { sendStatus } from "../upkeep/retransmission.ts";
-import {
-  answersDueAt,
-  type Asking,
-  freeSources,
-  giveUp,
-  noteAsked,
-  noteDelivery,
-  noteEmptyAnswer,
-  restsUntil,
-  resumeAsking,
-} from "./sources.ts";
-import type { Step } from "../state.ts";
-
-/** Who was asked for the log, and up to where it was known then. */
-export type LogRequests = Asking<SequenceNumber>;
+import { freeSources, giveUp, noteAsked, noteDelivery, noteEmptyAnswer, restsUntil, resumeAsking } from "./sources.ts";
+import { answersDueAt } from "./asking.ts";
+import type { Step } from "../step.ts";
+import { sendStatus } from "../upkeep/own_status.ts";
 
 /** So many are asked at once: one may be a liar. */
 const ASKED_AT_ONCE = 2;

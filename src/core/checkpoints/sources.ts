@@ -4,33 +4,8 @@
  * @module
  */
 import { type Millis, type ReplicaId, replicaId } from "../messages/ids.ts";
-import type { Step } from "../state.ts";
-
-/** What one peer was asked. */
-export interface Asked<T> {
-  readonly what: T;
-  readonly since: Millis;
-  readonly until: Millis;
-}
-
-/** How a peer has failed since it last delivered. */
-interface Failures {
-  readonly times: number;
-  /** When it was asked first of what it has not answered. */
-  readonly since: Millis;
-  readonly restsUntil: Millis;
-}
-
-/** What was asked of whom. */
-export interface Asking<T> {
-  /** What has not been answered yet: one thing of each peer. */
-  readonly asked: Map<ReplicaId, Asked<T>>;
-  readonly failed: Map<ReplicaId, Failures>;
-  /** How long each peer has to answer, ms: as long as its last answer took, and more, so that a slow one is not taken for a dead one. */
-  readonly patience: Map<ReplicaId, number>;
-  /** Who comes first of those of whom nothing is known. */
-  turn: number;
-}
+import type { Asked, Asking, Failures } from "./asking.ts";
+import type { Step } from "../step.ts";
 
 /** A peer that can be asked now. */
 export interface Source {
@@ -45,11 +20,6 @@ const MOST_PATIENCE = 16;
 const NEVER = Number.MIN_SAFE_INTEGER;
 /** A peer that was heard so many status intervals before another one is perhaps dead. */
 const RECENT_INTERVALS = 4;
-
-/** Nothing was asked yet. */
-export function createAsking<T>(): Asking<T> {
-  return { asked: new Map(), failed: new Map(), patience: new Map(), turn: 0 };
-}
 
 /** All others. */
 function peersOf(step: Step): readonly ReplicaId[] {
@@ -139,33 +109,11 @@ export function freeSources<T>(step: Step, { asked, failed, turn }: Asking<T>): 
     );
 }
 
-/** When the first of those who were asked has had its time; `null`: nobody was. */
-export function answersDueAt<T>({ asked }: Asking<T>): Millis | null {
-  let at: Millis | null = null;
-  for (const { until } of asked.values()) if (at === null || until < at) at = until;
-  return at;
-}
-
-/** When the last of those who were asked has had its time; 0: nobody was. */
-export function lastAnswerDueAt({ asked }: Pick<Asking<unknown>, "asked">): number {
-  let at = 0;
-  for (const { until } of asked.values()) at = Math.max(at, until);
-  return at;
-}
-
 /** When the first of those who rest may be asked again; `null`: nobody rests. */
 export function restsUntil<T>(step: Step, { failed }: Asking<T>): Millis | null {
   let at: Millis | null = null;
   for (const { restsUntil: until } of failed.values()) if (until > step.now && (at === null || until < at)) at = until;
   return at;
-}
-
-/** The clock was set back: what was due is as far away as before. */
-export function setBackAsking<T>({ asked, failed }: Asking<T>, back: (at: Millis) => Millis): void {
-  for (const [peer, { what, since, until }] of asked) asked.set(peer, { what, since: back(since), until: back(until) });
-  for (const [peer, { times, since, restsUntil }] of failed) {
-    failed.set(peer, { times, since: back(since), restsUntil: back(restsUntil) });
-  }
 }
 
 /**

@@ -6,42 +6,18 @@
  * @module
  */
 import { skipTime } from "../ordering/agreed_time.ts";
-import { changedIds, machineChunks, retire, stabilize, type StableCertificate } from "./checkpoint.ts";
 import { endAnswered } from "../ordering/answers.ts";
-import { executeCommitted } from "../ordering/execution.ts";
-import type { Digest, SequenceNumber } from "../messages/ids.ts";
+import type { Digest } from "../messages/ids.ts";
 import type { FetchedBlob } from "../io.ts";
 import { invariant } from "../invariant.ts";
 import type { LeafContent } from "../tree/leaf.ts";
 import { ask as load, havePages } from "./loading.ts";
 import { guarded } from "../ordering/machine_guard.ts";
 import { entriesOf, readChunk, readPage, readRoot, type Root } from "../tree/state_tree.ts";
-import type { Step } from "../state.ts";
-
-/** What a wanted digest is for. */
-type Want =
-  | { readonly kind: "root" }
-  | { readonly kind: "page" }
-  | { readonly kind: "chunk"; readonly id: string };
-
-/** A transfer that is under way. */
-export interface Transfer {
-  /** The stable checkpoint whose state is fetched. */
-  readonly sequence: SequenceNumber;
-  readonly digest: Digest;
-  root: Root | null;
-  readonly wanted: Map<Digest, Want>;
-  /** Chunks to put in place at the end; the state tree has their digests already. `null`: gone. None of a machine loaded by need. */
-  readonly staged: Map<string, Uint8Array | null>;
-  /** What the state named before, or what was fetched on the way: to be dropped if the new state doesn't name it. `null`: own pages are being read. */
-  former: Set<Digest> | null;
-  /** Own pages that the new state has too. */
-  shared: ReadonlySet<string>;
-  /** The chunks of the new state on other pages, as far as these have come. */
-  readonly listed: Set<string>;
-  /** What came before it was known what is wanted, because that is still being read: at most {@linkcode MAX_EARLY}. */
-  readonly early: Map<Digest, FetchedBlob>;
-}
+import type { Transfer, Want } from "./transfer.ts";
+import type { StableCertificate } from "../messages/certificates.ts";
+import type { Step } from "../step.ts";
+import { changedIds, machineChunks, retire, stabilize } from "./watermarks.ts";
 
 /** A replica that was started by the message with the blobs has asked for them in an earlier life. */
 const MAX_EARLY = 256;
@@ -190,7 +166,7 @@ function stage(
   if (isStaged(step, id)) staged.set(id, chunk);
 }
 
-/** Everything is there: the state becomes that of the checkpoint, and execution goes on from it. */
+/** Everything is there: the state becomes that of the checkpoint. Execution goes on from it later in the step (see replica.ts). */
 function finish(step: Step, transfer: Transfer, root: Root): void {
   const { state, env } = step;
   const { sequence, digest, listed, shared, staged } = transfer;
@@ -216,9 +192,9 @@ function finish(step: Step, transfer: Transfer, root: Root): void {
   state.history = root.history;
   skipTime(step, root.agreedTime);
   state.transfer = state.unsealed = null;
+  step.hasEndedTransfer = true;
   step.persist({ kind: "checkpoint", sequence, root: digest, retired });
   step.persist({ kind: "fetched", digests: null });
   step.event({ kind: "state-transfer", phase: "finished", sequence });
   endAnswered(step);
-  executeCommitted(step);
 }

@@ -3,7 +3,8 @@
  * @module
  */
 import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "./ids.ts";
-import type { Checkpoint, Commit, Signed } from "./messages.ts";
+import type { Checkpoint, Commit } from "./agreement.ts";
+import type { SignedMessage } from "./signed.ts";
 
 /** How far a sequence number has come at a replica. goPBFT's `Stage`. */
 export type Stage = "idle" | "pre-prepared" | "prepared" | "committed";
@@ -60,7 +61,7 @@ export interface Decision {
   /** The replica that passes it on, and signs it. */
   readonly replica: ReplicaId;
   /** Commits of distinct replicas for one view, number and digest, by ascending replica. */
-  readonly commits: readonly Signed<Commit>[];
+  readonly commits: readonly SignedMessage<Commit>[];
 }
 
 /**
@@ -73,7 +74,7 @@ export interface StableCheckpoint {
   /** The replica that passes it on, and signs it. */
   readonly replica: ReplicaId;
   /** A quorum of equal checkpoint messages, by ascending replica. */
-  readonly checkpoints: readonly Signed<Checkpoint>[];
+  readonly checkpoints: readonly SignedMessage<Checkpoint>[];
 }
 
 /** Asks one replica for content by digest: batch bodies, pages and chunks of the state. */

@@ -3,7 +3,8 @@
  * @module
  */
 import type { ClientId, Digest, ReplicaId, View } from "./ids.ts";
-import type { Result, Signed } from "./messages.ts";
+import type { Result } from "./requests.ts";
+import type { SignedMessage } from "./signed.ts";
 
 /** A signed client's read. The client accepts a result that a quorum of replicas gives alike. */
 export interface Query {
@@ -35,7 +36,7 @@ export interface QueryReply {
 }
 
 /** A signed query, identified by the digest of its signed bytes. */
-export interface SignedQuery extends Signed<Query> {
+export interface SignedQuery extends SignedMessage<Query> {
   /** SHA-256 of `bytes`. */
   readonly digest: Digest;
 }

@@ -4,7 +4,8 @@
  * @module
  */
 import type { ReplicaId, SequenceNumber, View } from "./ids.ts";
-import type { Checkpoint, Prepare, PrePrepare, Signed } from "./messages.ts";
+import type { Checkpoint, Prepare, PrePrepare } from "./agreement.ts";
+import type { SignedMessage } from "./signed.ts";
 
 /**
  * What a suspicion says about moving to its view:
@@ -38,9 +39,9 @@ export interface Suspicion {
 /** The *prepared* certificate: a pre-prepare with quorum - 1 matching prepares of distinct backups (PBFT §4.2). */
 export interface PreparedCertificate {
   /** The primary's pre-prepare. */
-  readonly prePrepare: Signed<PrePrepare>;
+  readonly prePrepare: SignedMessage<PrePrepare>;
   /** The backups' prepares, by ascending replica. */
-  readonly prepares: readonly Signed<Prepare>[];
+  readonly prepares: readonly SignedMessage<Prepare>[];
 }
 
 /**
@@ -55,14 +56,14 @@ export interface ViewChange {
   /** The view that it moves to. */
   readonly view: View;
   /** C: the certificate of its last stable checkpoint, by ascending replica; empty before the first. */
-  readonly stable: readonly Signed<Checkpoint>[];
+  readonly stable: readonly SignedMessage<Checkpoint>[];
   /**
    * P: for each number above that checkpoint that has prepared at the signer, the certificate of the highest view; by
    * ascending number.
    */
   readonly prepared: readonly PreparedCertificate[];
   /** S: for this view, f + 1 that suspect or a quorum that agree, by ascending replica. */
-  readonly suspicions: readonly Signed<Suspicion>[];
+  readonly suspicions: readonly SignedMessage<Suspicion>[];
 }
 
 /** ⟨NEW-VIEW, v, V, O⟩: the primary of v starts its view (PBFT §4.4). */
@@ -74,10 +75,10 @@ export interface NewView {
   /** The view that starts. */
   readonly view: View;
   /** V: view-changes for v from a quorum of distinct replicas, by ascending replica. */
-  readonly viewChanges: readonly Signed<ViewChange>[];
+  readonly viewChanges: readonly SignedMessage<ViewChange>[];
   /**
    * O: the pre-prepares that follow from V, for each number from its highest checkpoint to its highest prepared number,
    * ascending.
    */
-  readonly prePrepares: readonly Signed<PrePrepare>[];
+  readonly prePrepares: readonly SignedMessage<PrePrepare>[];
 }

@@ -26,38 +26,10 @@
  *
  * @module
  */
-import { isBehind } from "../checkpoints/behind.ts";
-import type { Millis, SequenceNumber, View } from "../messages/ids.ts";
+import type { Millis, SequenceNumber } from "../messages/ids.ts";
 import type { Batch } from "../messages/messages.ts";
-import type { Step } from "../state.ts";
-
-/** A replica's idea of the agreed time, and of its primary's. */
-export interface AgreedClock {
-  /** How long this replica has seen time pass since its start, ms. Only grows. Never by more at once than {@linkcode maxGapMs}. */
-  elapsedMs: number;
-  /** The clock at the last step, or what had passed, if the host can tell. */
-  steppedAt: number | null;
-  /** What the agreed time is now, with fractions; `null`: nothing is agreed. At least the agreed time that was executed. */
-  estimate: number | null;
-  /** How far the agreed time may run ahead of the estimate, ms. */
-  credit: number;
-  /** What is known to the store of how far the estimate is from the clock, ms. */
-  savedOffset: number;
-  watch: ProgressWatch | null;
-}
-
-/** What a backup has seen of the timestamps of its view's primary. */
-interface ProgressWatch {
-  readonly view: View;
-  /** Where the watch began, in {@linkcode AgreedClock.elapsedMs} and in agreed time. */
-  fromMs: number;
-  from: number;
-  /** The highest so far. */
-  latest: number;
-  /** Batches in a row by which agreed time lagged, and since when. */
-  lagging: number;
-  laggingSinceMs: number;
-}
+import type { AgreedClock } from "../state.ts";
+import type { Step } from "../step.ts";
 
 /** Estimates drift towards the clock at this pace: more than clocks' own errors, too little to matter where they are wrong. */
 const DRIFT = 1 / 10_000;
@@ -140,7 +112,7 @@ export function reachedAt(step: Step, timestamp: Millis): Millis {
 /** A backup accepts a fresh batch: does its primary keep the agreed time going? */
 export function watchProgress(step: Step, sequence: SequenceNumber, batch: Batch): void {
   const { state: { clock, view, agreedTime }, env } = step;
-  if (step.isPrimary || batch.requests.length === 0 || isBehind(step)) return;
+  if (step.isPrimary || batch.requests.length === 0 || step.isBehind) return;
   const { elapsedMs, watch } = clock;
   const latest = Math.max(agreedTime, batch.timestamp, watch?.view === view ? watch.latest : 0);
   if (watch?.view !== view) {
@@ -160,6 +132,6 @@ export function watchProgress(step: Step, sequence: SequenceNumber, batch: Batch
 export function lagsInTime(step: Step): boolean {
   const { state: { clock, view }, env } = step;
   const { watch, elapsedMs } = clock;
-  if (!watch || watch.view !== view || watch.lagging < 2 || step.isPrimary || isBehind(step)) return false;
+  if (!watch || watch.view !== view || watch.lagging < 2 || step.isPrimary || step.isBehind) return false;
   return elapsedMs - watch.laggingSinceMs >= env.settings.slowPrimaryMs;
 }

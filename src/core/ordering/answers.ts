@@ -3,7 +3,8 @@
  * @module
  */
 import type { AnyRequest, Result, SignedRequest } from "../messages/messages.ts";
-import type { ReplicaState, Step } from "../state.ts";
+import type { ReplicaState } from "../state.ts";
+import type { Step } from "../step.ts";
 
 /** What a request is answered for good, from memory; `null`: it is to be ordered. */
 export function answerOf(

@@ -4,7 +4,7 @@
  */
 import type { Digest, ReplicaId } from "../messages/ids.ts";
 import type { Slot } from "./message_log.ts";
-import type { Step } from "../state.ts";
+import type { Step } from "../step.ts";
 
 /** A body that is needed, and for which number. */
 export interface MissingBody {

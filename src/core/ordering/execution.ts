@@ -16,13 +16,14 @@ import { ownerOf, requestBytes } from "./pending_requests.ts";
 import { answer, endWaiting } from "./answers.ts";
 import { NEVER, refusal } from "../clients/refusals.ts";
 import { OperationError } from "../state_machine.ts";
-import type { Step } from "../state.ts";
 import { fairnessRules } from "../views/patience.ts";
 import { utf8 } from "../tree/text.ts";
+import type { Step } from "../step.ts";
 
 /** Executes what is committed, as far as there is no gap and what it touches is loaded. */
 export function executeCommitted(step: Step): void {
   const { state } = step;
+  step.hasEndedTransfer = false;
   while (!state.transfer && !isSurpassed(step)) {
     if (isCheckpointDue(step) && !takeCheckpoint(step)) return;
     const slot = state.log.find(state.lastExecuted + 1);

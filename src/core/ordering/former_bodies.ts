@@ -24,17 +24,10 @@
  * failed view adds as much as its primary proposed in it: L x `maxBatchBytes` if it lies, `pipelineDepth` x `maxBatchBytes` if not.
  * @module
  */
-import type { Digest, View } from "../messages/ids.ts";
+import type { Digest } from "../messages/ids.ts";
 import type { Slot } from "./message_log.ts";
 import type { Batch, PrePrepare } from "../messages/messages.ts";
-import type { Step } from "../state.ts";
-
-/** A body that was accepted at a number before the last one. */
-export interface FormerBody {
-  /** The last view in which it was accepted. */
-  readonly view: View;
-  readonly batch: Batch;
-}
+import type { Step } from "../step.ts";
 
 /** The most former bodies of one number. */
 export function mostFormer(n: number): number {

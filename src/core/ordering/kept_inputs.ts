@@ -4,7 +4,7 @@
  */
 import { answerOf } from "./answers.ts";
 import type { MessageInput } from "../io.ts";
-import type { Step } from "../state.ts";
+import type { Step } from "../step.ts";
 
 /** Takes up again what was taken in before a restart and is not done with: others' votes, and requests that wait. */
 export function takeUpKept(step: Step, kept: readonly MessageInput[], dispatch: (input: MessageInput) => void): void {

@@ -4,7 +4,6 @@
  * @module
  */
 import type { Digest, ReplicaId, SequenceNumber, View } from "../messages/ids.ts";
-import type { FormerBody } from "./former_bodies.ts";
 import { invariant } from "../invariant.ts";
 import type {
   Batch,
@@ -187,4 +186,10 @@ export function stageOf(slot: Slot, view: View): Stage {
   if (slot.committed !== null) return "committed";
   if (slot.prePrepare?.message.view !== view) return "idle";
   return slot.prepared?.prePrepare.message.view === view ? "prepared" : "pre-prepared";
+}
+/** A body that was accepted at a number before the last one. */
+export interface FormerBody {
+  /** The last view in which it was accepted. */
+  readonly view: View;
+  readonly batch: Batch;
 }

@@ -5,7 +5,6 @@
 import { ceiling, proposalTime, reachedAt, watchProgress } from "./agreed_time.ts";
 import { executeCommitted } from "./execution.ts";
 import { askForBody } from "./bodies.ts";
-import { compare } from "../messages/evidence.ts";
 import { bodyOf, dropFormer, keepFormer } from "./former_bodies.ts";
 import type { Digest, Millis, SequenceNumber, View } from "../messages/ids.ts";
 import { matchingCommits, matchingPrepares, type Slot } from "./message_log.ts";
@@ -23,8 +22,9 @@ import { noteRound } from "../views/patience.ts";
 import { primaryOf } from "../messages/quorum.ts";
 import type { Environment } from "../io.ts";
 import { isHalfFull, requestBytes } from "./pending_requests.ts";
-import { quickenStatus } from "../upkeep/retransmission.ts";
-import type { Step } from "../state.ts";
+import { compare } from "../upkeep/contradictions.ts";
+import type { Step } from "../step.ts";
+import { quickenStatus } from "../upkeep/timers.ts";
 
 /**
  * As primary: gives waiting requests the next numbers, while the pipeline and the watermarks have room. A batch costs about the

@@ -6,7 +6,7 @@ import { answer, answerOf, endWaiting } from "./answers.ts";
 import type { Millis, ReplicaId } from "../messages/ids.ts";
 import type { SignedRequest, Verified } from "../messages/messages.ts";
 import type { PendingRequest } from "./pending_requests.ts";
-import type { Step } from "../state.ts";
+import type { Step } from "../step.ts";
 
 /** A request comes, from its client, its gateway or a backup: answer it from memory, or have it wait and order it. */
 export function onRequest(step: Step, request: Verified<SignedRequest>): void {

@@ -12,46 +12,14 @@
  *
  * @module
  */
-import { stableSequence } from "../checkpoints/checkpoint.ts";
-import type { Millis, ReplicaId, SequenceNumber, View } from "../messages/ids.ts";
+import type { Millis, SequenceNumber, View } from "../messages/ids.ts";
 import type { Signed, Status, Verified } from "../messages/messages.ts";
-import type { Step } from "../state.ts";
 import { waitIn } from "../views/view_change.ts";
 import { voteAgain } from "./vote_again.ts";
-
-/** What one of the others has said of itself since the start. */
-export type Report = Pick<Status, "stable" | "executed" | "view">;
-
-/** What a replica without a memory finds out. */
-export interface LostDisk {
-  /** The clock at the start. Only reports that echo it count: others may be old ones that somebody kept. 0: not started. */
-  readonly challenge: Millis;
-  /** H_M: it can have voted in no number above; `null` until enough of the others have said where they are. */
-  readonly bound: SequenceNumber | null;
-  /** The highest view for which it is known to have left: the others give it back what it said. */
-  readonly left: View;
-  /** What each of the others has said: of its view what it said first. */
-  readonly reports: ReadonlyMap<ReplicaId, Report>;
-}
-
-/** Nothing is found out yet. */
-export const NEW_DISK: LostDisk = { challenge: 0 as Millis, bound: null, left: 0 as View, reports: new Map() };
-
-/** How far the primary is to fill the log, for whom it was to do so when, and since when the present one has known. */
-export interface LogFilling {
-  through: SequenceNumber;
-  readonly askedAt: Map<ReplicaId, Millis>;
-  /** Of each replica the most that it wants, where it asked too soon after another time. */
-  readonly wanted: Map<ReplicaId, Verified<Signed<Status>>>;
-  /** Who asked for it; `null`: nobody. */
-  request: Verified<Signed<Status>> | null;
-  since: Millis;
-}
-
-/** A replica can have the log filled this often, ms: nobody keeps the others busy for nothing. */
-const FILLING_INTERVAL_MS = 30_000;
-/** A primary has so long for it, ms: it may have been asked by the same replica shortly before. */
-const FILLING_PATIENCE_MS = 2 * FILLING_INTERVAL_MS;
+import { type LostDisk, NEW_DISK } from "../records.ts";
+import { stableSequence } from "../messages/certificates.ts";
+import type { Step } from "../step.ts";
+import { noteWanted } from "./log_filling.ts";
 
 /** At the first start without a memory: from now on the others' reports count. */
 export function startOver(step: Step): void {
@@ -68,55 +36,10 @@ export function loseMemory(step: Step): void {
 
 /** Learns from a status: as one who has lost its disk, where the others are; as any other, how far one who has lost it needs the log to go. */
 export function noteReport(step: Step, signed: Verified<Signed<Status>>): void {
-  const { lostDisk, filling, log } = step.state;
+  const { lostDisk } = step.state;
   const status = signed.message;
   if (lostDisk && status.echo === lostDisk.challenge) learn(step, lostDisk, status);
-  const { replica, votesAbove } = status;
-  if (votesAbove <= filling.through || votesAbove > log.high) return;
-  const before = filling.wanted.get(replica);
-  if (!before || before.message.votesAbove < votesAbove) filling.wanted.set(replica, signed);
-  takeWanted(step);
-}
-
-/**
- * Takes up what may be filled now. What came too soon is not forgotten: a liar would ask the primary for little, again and again, and the
- * backups for much, and the primary would take what they pass on for one request too many, and be replaced.
- */
-function takeWanted({ state: { filling }, now }: Step): void {
-  for (const [replica, signed] of [...filling.wanted]) {
-    const { votesAbove } = signed.message;
-    const mayAsk = now >= (filling.askedAt.get(replica) ?? -Infinity) + FILLING_INTERVAL_MS;
-    if (mayAsk || votesAbove <= filling.through) filling.wanted.delete(replica);
-    if (!mayAsk || votesAbove <= filling.through) continue;
-    filling.askedAt.set(replica, now);
-    filling.through = votesAbove;
-    filling.request = signed;
-    filling.since = now;
-  }
-}
-
-/** Whether the log is still to be filled. */
-function isFilling({ state: { filling, lastExecuted } }: Step): boolean {
-  return filling.through > lastExecuted;
-}
-
-/** As a backup: the primary is to know it too, also if it was not told. */
-export function passOnFilling(step: Step): void {
-  takeWanted(step);
-  const { request } = step.state.filling;
-  if (!request || step.isPrimary || request.message.replica === step.primary) return;
-  if (isFilling(step)) step.send(step.primary, request);
-}
-
-/** A new primary has its time, and is told. */
-export function awaitFilling(step: Step): void {
-  step.state.filling.since = step.now;
-  passOnFilling(step);
-}
-
-/** Whether the primary has had its time and has not filled the log. */
-export function isUnfilled(step: Step): boolean {
-  return isFilling(step) && step.now >= step.state.filling.since + FILLING_PATIENCE_MS;
+  noteWanted(step, signed);
 }
 
 function learn(step: Step, lostDisk: LostDisk, { replica, stable, executed, view }: Status): void {

@@ -17,7 +17,7 @@
  *
  * @module
  */
-import type { Millis, ReplicaId, SequenceNumber } from "../messages/ids.ts";
+import type { Millis, SequenceNumber } from "../messages/ids.ts";
 import type { Input } from "../io.ts";
 import { loseMemory } from "./lost_disk.ts";
 import type {
@@ -34,17 +34,10 @@ import type {
 } from "../messages/messages.ts";
 import { primaryOf } from "../messages/quorum.ts";
 import { noteSeen } from "../upkeep/numbering.ts";
-import { sendStatus } from "../upkeep/retransmission.ts";
-import type { ReplicaState, Step } from "../state.ts";
+import type { ReplicaState } from "../state.ts";
 import { voteAgain } from "./vote_again.ts";
-
-/** What a replica that has just started waits for. */
-export interface Asking {
-  /** What the answers echo: only what was sent after the start counts. */
-  readonly challenge: Millis;
-  /** Those who have answered. */
-  readonly answered: Set<ReplicaId>;
-}
+import type { Step } from "../step.ts";
+import { sendStatus } from "../upkeep/own_status.ts";
 
 type OwnWord = PrePrepare | Prepare | Commit | Checkpoint | ViewChange;
 

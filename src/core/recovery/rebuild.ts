@@ -3,7 +3,6 @@
  * @module
  */
 import { newClock } from "../ordering/agreed_time.ts";
-import { machineChunks, stableSequence } from "../checkpoints/checkpoint.ts";
 import { ClientTable } from "../clients/client_table.ts";
 import { Evidence } from "../messages/evidence.ts";
 import { createFetches } from "../checkpoints/fetches.ts";
@@ -21,9 +20,11 @@ import { primaryOf } from "../messages/quorum.ts";
 import { RefusedRequests } from "../clients/refused_requests.ts";
 import { RetiredBlobs } from "../checkpoints/retired_blobs.ts";
 import { type ChunkChange, entriesOf, readChunk, readPage, readRoot, StateTree } from "../tree/state_tree.ts";
-import { createAsking } from "../checkpoints/sources.ts";
 import type { ReplicaState } from "../state.ts";
 import { restoreTimers } from "../upkeep/timers.ts";
+import { stableSequence } from "../messages/certificates.ts";
+import { createAsking } from "../checkpoints/asking.ts";
+import { machineChunks } from "../checkpoints/watermarks.ts";
 
 /** The history before the first batch. */
 const GENESIS_HISTORY = "0".repeat(64) as Digest;

@@ -4,10 +4,10 @@
  */
 import { sayCheckpoints } from "../checkpoints/checkpoint.ts";
 import { askHandOver } from "../views/hand_over.ts";
-import { leaveTogether } from "../views/leaving.ts";
 import { acceptWaiting } from "../ordering/normal_case.ts";
-import type { Step } from "../state.ts";
 import { followOthers, onQuorum } from "../views/view_change.ts";
+import type { Step } from "../step.ts";
+import { leaveTogether } from "../views/own_suspicion.ts";
 
 /** From now on it votes. */
 export function voteAgain(step: Step): void {

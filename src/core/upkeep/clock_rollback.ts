@@ -6,8 +6,8 @@
  */
 import { setBackFetches } from "../checkpoints/fetches.ts";
 import type { Millis } from "../messages/ids.ts";
-import { setBackAsking } from "../checkpoints/sources.ts";
-import type { Step } from "../state.ts";
+import { setBackAsking } from "../checkpoints/asking.ts";
+import type { Step } from "../step.ts";
 
 /**
  * At the beginning of each step: if the clock was set back since the last step, moves every noted time back by the same

@@ -5,20 +5,8 @@
  * @module
  */
 import type { ReplicaId } from "../messages/ids.ts";
-import type { Step } from "../state.ts";
-
-/** Which numbers may have been used. */
-export interface Numbering {
-  /** The next number; 0 if none was used in this run. */
-  next: number;
-  /** The stored upper bound: no number above it was ever used. */
-  through: number;
-  /**
-   * The highest own number that each peer says it has received, while this replica does not know which numbers it has
-   * used.
-   */
-  readonly seen: Map<ReplicaId, number>;
-}
+import type { Numbering } from "../state.ts";
+import type { Step } from "../step.ts";
 
 /** How many numbers are reserved at once. */
 const BLOCK = 1_024;

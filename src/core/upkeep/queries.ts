@@ -18,24 +18,8 @@ import type { Millis, SequenceNumber } from "../messages/ids.ts";
 import { isReadyFor } from "../checkpoints/loading.ts";
 import type { Verified } from "../messages/messages.ts";
 import type { QueryRefusal, SignedQuery } from "../messages/queries.ts";
-import type { Step } from "../state.ts";
-
-/** A query that waits until this replica has executed far enough, or until the state that it needs is loaded. */
-export interface WaitingQuery {
-  readonly query: Verified<SignedQuery>;
-  /**
-   * The number to execute before the answer: when the query came, the highest that had prepared here or was known to be
-   * committed.
-   */
-  readonly through: SequenceNumber;
-  /**
-   * When the query is given up as `too-late`. A prepared number may stay open after a view change until there is work
-   * to order.
-   */
-  readonly until: Millis;
-  /** Whether the chunks that it needs are being read from the store. */
-  isLoading: boolean;
-}
+import type { WaitingQuery } from "../state.ts";
+import type { Step } from "../step.ts";
 
 const MAX_WAITING = 1024;
 const MAX_WAIT_MS = 2_000;

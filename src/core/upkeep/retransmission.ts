@@ -4,13 +4,11 @@
  * @module
  */
 import { endAnswered } from "../ordering/answers.ts";
-import { isBehind } from "../checkpoints/behind.ts";
-import { stableSequence } from "../checkpoints/checkpoint.ts";
 import { askHandOver } from "../views/hand_over.ts";
-import { furthestView, noteView, repeatSuspicion } from "../views/leaving.ts";
-import { NEW_DISK, noteReport, passOnFilling } from "../recovery/lost_disk.ts";
+import { repeatSuspicion } from "../views/leaving.ts";
+import { noteReport } from "../recovery/lost_disk.ts";
 import type { Millis, ReplicaId, SequenceNumber } from "../messages/ids.ts";
-import { type Slot, stageOf } from "../ordering/message_log.ts";
+import type { Slot } from "../ordering/message_log.ts";
 import { allowanceOf } from "./allowance.ts";
 import { createFreshness, isFresh } from "./freshness.ts";
 import { noteStatus } from "../checkpoints/log_requests.ts";
@@ -23,12 +21,17 @@ import type {
   Status,
   Verified,
 } from "../messages/messages.ts";
+import { executeCommitted } from "../ordering/execution.ts";
 import { propose } from "../ordering/normal_case.ts";
-import { nextNumber } from "./numbering.ts";
 import { answer, noteAnswer } from "../recovery/own_words.ts";
 import { relay } from "../ordering/requests.ts";
 import { startTransfer } from "../checkpoints/state_transfer.ts";
-import type { Step } from "../state.ts";
+import { stableSequence } from "../messages/certificates.ts";
+import type { Step } from "../step.ts";
+import { quickenStatus } from "./timers.ts";
+import { sendStatus } from "./own_status.ts";
+import { noteView } from "../views/view_change.ts";
+import { passOnFilling } from "../recovery/log_filling.ts";
 
 /** The most sequence numbers that are resent in answer to one status. */
 const MAX_RESENT_SLOTS = 1_024;
@@ -80,59 +83,21 @@ export function hastenStatus(step: Step): void {
   status.busy = busy;
 }
 
-/** Returns the status timer to its short interval, because others may wait for news of this replica. */
-export function quickenStatus({ state: { status }, env: { settings }, now }: Step): void {
-  status.delayMs = settings.statusIntervalMs;
-  status.dueAt = Math.min(status.dueAt, now + status.delayMs) as Millis;
-}
-
 /**
  * Whether something is outstanding: a new view, a request, an open number, a state transfer, or numbers that the others
  * have executed and this replica has not.
  */
 function isBusy(step: Step): boolean {
   const { state } = step;
-  if (!step.isActive || !step.mayVote || state.pending.size > 0 || isBehind(step)) return true;
+  if (!step.isActive || !step.mayVote || state.pending.size > 0 || step.isBehind) return true;
   return state.log.highestOpen(state.view, state.lastExecuted) > state.lastExecuted;
-}
-
-/** Sends this replica's status. `echo`: the challenge of the replica that it answers. */
-export function sendStatus(step: Step, to: ReplicaId | "all" = "all", echo = 0 as Millis): void {
-  const { state } = step;
-  const stages: Stage[] = [];
-  // During a state transfer the window can lie far above lastExecuted. Receivers accept at most as many stages as a
-  // window has numbers.
-  const highest = Math.min(state.log.highest(), state.lastExecuted + state.log.window);
-  for (let n = state.lastExecuted + 1; n <= highest; n++) {
-    const slot = state.log.find(n);
-    stages.push(slot ? stageOf(slot, state.view) : "idle");
-  }
-  const { lastExecuted: executed } = state;
-  const view = echo > 0 ? furthestView(step) : state.view;
-  const { bound } = state.lostDisk ?? NEW_DISK;
-  // An answer carries no challenge of its own: two replicas that start would answer each other for ever.
-  const { challenge } = echo > 0 ? NEW_DISK : state.lostDisk ?? state.asking ?? NEW_DISK;
-  const status: Status = {
-    kind: "status",
-    replica: step.self,
-    number: nextNumber(step),
-    view,
-    phase: step.isActive ? "active" : "leaving",
-    stable: state.log.low,
-    executed,
-    votesAbove: bound ?? 0 as SequenceNumber,
-    challenge,
-    echo,
-    seen: to === "all" ? 0 : state.status.freshness.get(to)?.highest ?? 0,
-    stages,
-  };
-  step.send(to, step.env.sign(status));
 }
 
 function catchUp(step: Step): void {
   const { ahead, lastExecuted, viewChange } = step.state;
   if (!step.isActive && viewChange) step.send("all", viewChange);
   if (ahead && stableSequence(ahead) > lastExecuted) startTransfer(step, ahead);
+  if (step.hasEndedTransfer) executeCommitted(step);
 }
 
 /** A status arrives: sends its sender what it lacks, and this replica's own status if this replica is ahead. */

@@ -3,36 +3,11 @@
  * are spaced across restarts as they would be without.
  * @module
  */
-import type { Millis, SequenceNumber } from "../messages/ids.ts";
-import { lastAnswerDueAt } from "../checkpoints/sources.ts";
+import type { Millis } from "../messages/ids.ts";
 import type { ReplicaState } from "../state.ts";
-
-/** The timers of a replica. */
-export interface Timers {
-  /** The clock at the last step. */
-  readonly steppedAt: Millis;
-  /** How long the replica has been awake, ms. */
-  readonly awakeMs: number;
-  /** When it suspects the primary, in time awake; `null` if the timer is stopped. */
-  readonly suspectAt: number | null;
-  /** The latest time to which hearing from the primary can put that off; `null` if it was not heard. */
-  readonly suspectAtLatest: number | null;
-  readonly suspectTimeoutMs: number;
-  /** How long a round takes, mean and deviation, ms; `null` if nothing was measured yet. */
-  readonly roundMs: number | null;
-  readonly deviationMs: number;
-  /** lastExecuted when progress was last checked. */
-  readonly suspectExecuted: SequenceNumber;
-  /** When the next status message is due. */
-  readonly statusAt: Millis;
-  readonly statusDelayMs: number;
-  /** lastExecuted when the last status was due. */
-  readonly statusExecuted: SequenceNumber;
-  /** Whether something was outstanding. */
-  readonly busy: boolean;
-  /** Until when it waits for answers of its peers; 0 if it has asked none. */
-  readonly askedUntil: Millis;
-}
+import type { Timers } from "../records.ts";
+import { lastAnswerDueAt } from "../checkpoints/asking.ts";
+import type { Step } from "../step.ts";
 
 /** The present timers. */
 export function timersOf({ suspicion, status, fetches, logRequests }: ReplicaState): Timers {
@@ -67,4 +42,9 @@ export function restoreTimers({ suspicion, status }: ReplicaState, timers: Timer
   status.delayMs = timers.statusDelayMs;
   status.executed = timers.statusExecuted;
   status.busy = timers.busy;
+}
+/** Returns the status timer to its short interval, because others may wait for news of this replica. */
+export function quickenStatus({ state: { status }, env: { settings }, now }: Step): void {
+  status.delayMs = settings.statusIntervalMs;
+  status.dueAt = Math.min(status.dueAt, now + status.delayMs) as Millis;
 }

@@ -3,11 +3,12 @@
  * @module
  */
 import type { View } from "../messages/ids.ts";
-import { isSaid, isSaidHere, say, withdraw } from "./leaving.ts";
+import { isSaid, isSaidHere } from "./leaving.ts";
 import type { Suspicion } from "../messages/messages.ts";
 import { maxFaulty, primaryOf } from "../messages/quorum.ts";
-import { sendStatus } from "../upkeep/retransmission.ts";
-import type { Step } from "../state.ts";
+import type { Step } from "../step.ts";
+import { say, withdraw } from "./own_suspicion.ts";
+import { sendStatus } from "../upkeep/own_status.ts";
 
 /** A backup can have a hand-over this often: nobody keeps the others busy for nothing. */
 const GRANT_INTERVAL_MS = 30_000;

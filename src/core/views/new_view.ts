@@ -3,12 +3,12 @@
  * Pure functions of the messages; signatures were checked at the gate.
  * @module
  */
-import { stableSequence } from "../checkpoints/checkpoint.ts";
 import type { Genesis } from "../config.ts";
 import type { Digest, SequenceNumber } from "../messages/ids.ts";
 import { isProofOfLeaving } from "./leaving.ts";
 import type { NewView, PreparedCertificate, Signed, ViewChange } from "../messages/messages.ts";
 import { primaryOf, quorum } from "../messages/quorum.ts";
+import { areDistinct, isPreparedCertificate, isStableCertificate, stableSequence } from "../messages/certificates.ts";
 
 /** What the new view starts from. */
 export interface Succession {
@@ -73,28 +73,4 @@ export function isValidNewView(
     return message.replica === replica && message.view === view && message.sequence === sequence &&
       message.digest === (digest ?? nullDigest);
   });
-}
-
-/** The empty certificate of the start, or a quorum of equal checkpoint messages of distinct replicas. */
-export function isStableCertificate(certificate: ViewChange["stable"], genesis: Genesis): boolean {
-  const first = certificate[0]?.message;
-  if (!first) return true;
-  return certificate.length >= quorum(genesis.replicas.length) && first.sequence > 0 &&
-    first.sequence % genesis.checkpointInterval === 0 &&
-    certificate.every(({ message: m }) => m.sequence === first.sequence && m.digest === first.digest) &&
-    areDistinct(certificate.map(({ message }) => message.replica));
-}
-
-function isPreparedCertificate({ prePrepare, prepares }: PreparedCertificate, genesis: Genesis): boolean {
-  const n = genesis.replicas.length;
-  const { replica: primary, view, sequence, digest } = prePrepare.message;
-  return primary === primaryOf(view, n) && prepares.length >= quorum(n) - 1 &&
-    prepares.every(({ message: p }) =>
-      p.view === view && p.sequence === sequence && p.digest === digest && p.replica !== primary
-    ) &&
-    areDistinct(prepares.map(({ message }) => message.replica));
-}
-
-function areDistinct(values: readonly number[]): boolean {
-  return new Set(values).size === values.length;
 }

@@ -10,7 +10,8 @@
  */
 import type { FairnessRules } from "./fairness.ts";
 import type { Slot } from "../ordering/message_log.ts";
-import type { Step, SuspicionTimer } from "../state.ts";
+import type { SuspicionTimer } from "../state.ts";
+import type { Step } from "../step.ts";
 
 /** How much longer than {@linkcode Settings.viewTimeoutMs} anything is ever waited for. */
 const MOST = 64;

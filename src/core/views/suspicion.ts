@@ -5,14 +5,15 @@
  */
 import { lagsInTime } from "../ordering/agreed_time.ts";
 import { endAnswered } from "../ordering/answers.ts";
-import { isBehind } from "../checkpoints/behind.ts";
 import type { SuspicionReason } from "../events.ts";
 import type { Millis } from "../messages/ids.ts";
 import { agreementEndsAt, endAgreement } from "./hand_over.ts";
-import { isSuspicious, suspect, trust } from "./leaving.ts";
-import { isUnfilled } from "../recovery/lost_disk.ts";
+import { isSuspicious } from "./leaving.ts";
 import { fairnessRules, gainPatience } from "./patience.ts";
-import type { Step, SuspicionTimer } from "../state.ts";
+import type { SuspicionTimer } from "../state.ts";
+import type { Step } from "../step.ts";
+import { suspect, trust } from "./own_suspicion.ts";
+import { isUnfilled } from "../recovery/log_filling.ts";
 
 /** How many timeouts a replica that is behind waits, and one that keeps hearing from its primary. */
 const PATIENCE = 4;
@@ -50,7 +51,7 @@ function reasonInView(step: Step): SuspicionReason | null {
     return null;
   }
   // What the others have and this replica lacks is hardly the primary's fault; but they may not be able to help it any more.
-  timer.dueAt ??= timer.awakeMs + timer.timeoutMs * (isBehind(step) ? PATIENCE : 1);
+  timer.dueAt ??= timer.awakeMs + timer.timeoutMs * (step.isBehind ? PATIENCE : 1);
   if (step.heardFrom === step.primary) bePatient(step, timer.dueAt);
   if (isDue(step)) return "no-progress";
   return lagsInTime(step) ? "slow-time" : state.pending.verdict(timer.awakeMs, fairnessRules(step));

@@ -2,22 +2,24 @@
  * View changes (PBFT §4.4): leaving a view whose primary is suspected, and starting the next.
  * @module
  */
-import { onStable, type StableCertificate, stableSequence } from "../checkpoints/checkpoint.ts";
-import { compareNewView, compareViewChange } from "../messages/evidence.ts";
+import { onStable } from "../checkpoints/checkpoint.ts";
 import { bodyOf } from "../ordering/former_bodies.ts";
 import type { ReplicaId, SequenceNumber, View } from "../messages/ids.ts";
 import { invariant } from "../invariant.ts";
 import type { LeaveReason } from "../events.ts";
-import { forgetSuspicions, isRecent, mayMoveTo, noteView } from "./leaving.ts";
+import { forgetSuspicions, isRecent, mayMoveTo } from "./leaving.ts";
 import type { NewView, PrePrepare, Signed, Suspicion, Verified, ViewChange } from "../messages/messages.ts";
 import { isValidNewView, isValidViewChange, succeed } from "./new_view.ts";
-import { awaitFilling, onOwnViewChange } from "../recovery/lost_disk.ts";
+import { executeCommitted } from "../ordering/execution.ts";
 import { acceptWaiting, nullBatch, propose } from "../ordering/normal_case.ts";
 import { relay } from "../ordering/requests.ts";
 import { leavingMs, losePatience } from "./patience.ts";
-import { quickenStatus } from "../upkeep/retransmission.ts";
 import { startTransfer } from "../checkpoints/state_transfer.ts";
-import type { Step } from "../state.ts";
+import { type StableCertificate, stableSequence } from "../messages/certificates.ts";
+import { compareNewView, compareViewChange } from "../upkeep/contradictions.ts";
+import type { Step } from "../step.ts";
+import { awaitFilling } from "../recovery/log_filling.ts";
+import { quickenStatus } from "../upkeep/timers.ts";
 
 /** Leaves for view `to`: from now on this replica votes in no view below it. `proof`: that it may. */
 export function leaveFor(
@@ -68,7 +70,6 @@ export function onViewChange(step: Step, viewChange: Verified<Signed<ViewChange>
   const { state } = step;
   const { replica, view } = viewChange.message;
   const discard = (reason: Parameters<Step["discard"]>[2]) => step.discard("view-change", replica, reason);
-  if (replica === step.self) return onOwnViewChange(step, view);
   compareViewChange(step, viewChange);
   noteView(step, replica, view);
   if (view < state.view || (view === state.view && step.isActive)) {
@@ -185,6 +186,7 @@ function enter(step: Step, newView: Verified<Signed<NewView>>): void {
   const { stable } = succeed(viewChanges);
   if (stableSequence(stable) > state.lastExecuted) startTransfer(step, stable as StableCertificate);
   else onStable(step, stable as StableCertificate);
+  if (step.hasEndedTransfer) executeCommitted(step);
   carryOver(step);
   for (const entry of state.pending.entries()) if (!step.isPrimary) relay(step, entry, step.primary);
   awaitFilling(step);
@@ -216,4 +218,11 @@ export function carryOver(step: Step): void {
     if (!isOverruled) acceptWaiting(step, slot);
   }
   state.lastProposed = highest as SequenceNumber;
+}
+/** Another one is in this view, or on its way there: a quorum of these is worth waiting for. */
+export function noteView(step: Step, replica: ReplicaId, view: View): void {
+  const { views } = step.state.leaving;
+  if (view <= (views.get(replica) ?? -1)) return;
+  views.set(replica, view);
+  onQuorum(step);
 }

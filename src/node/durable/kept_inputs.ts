@@ -20,8 +20,7 @@
 import type { Genesis } from "../../core/config.ts";
 import type { Digest } from "../../core/messages/ids.ts";
 import type { Input, MessageInput, Ready } from "../../core/io.ts";
-import type { Record } from "../../core/records.ts";
-import type { Timers } from "../../core/upkeep/timers.ts";
+import type { Record, Timers } from "../../core/records.ts";
 import type {
   AnyRequest,
   Checkpoint,

@@ -5,8 +5,8 @@
 import type { Buffers } from "../../core/buffers.ts";
 import type { Digest, Millis } from "../../core/messages/ids.ts";
 import type { Input, PeerMemory, Ready, ReplicaStatus } from "../../core/io.ts";
-import type { Timers } from "../../core/upkeep/timers.ts";
 import type { Bundle } from "../gateway/gateway.ts";
+import type { Timers } from "../../core/records.ts";
 
 /** The protocol, as it is driven here: `Replica`, or something around it. */
 export interface Core {

@@ -12,8 +12,8 @@ import type {
   Signed,
   ViewChange,
 } from "../../core/messages/messages.ts";
-import { isStableCertificate } from "../../core/views/new_view.ts";
 import { primaryOf, quorum } from "../../core/messages/quorum.ts";
+import { isStableCertificate } from "../../core/messages/certificates.ts";
 
 /** What is wrong with a message's structure, as a field and what was expected of it; null: nothing. */
 export function structureFault(message: Message, genesis: Genesis): string | null {

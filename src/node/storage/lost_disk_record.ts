@@ -4,7 +4,7 @@
  */
 import type { Millis, ReplicaId, SequenceNumber, View } from "../../core/messages/ids.ts";
 import type { Plain } from "../../core/io.ts";
-import type { LostDisk } from "../../core/recovery/lost_disk.ts";
+import type { LostDisk } from "../../core/records.ts";
 
 type Row = [replica: ReplicaId, stable: SequenceNumber, executed: SequenceNumber, view: View];
 

@@ -5,8 +5,7 @@
 import type { Digest } from "../../core/messages/ids.ts";
 import type { MessageInput } from "../../core/io.ts";
 import type { Batch, Verified } from "../../core/messages/messages.ts";
-import { NEW_DISK } from "../../core/recovery/lost_disk.ts";
-import type { Recovered } from "../../core/records.ts";
+import { NEW_DISK, type Recovered } from "../../core/records.ts";
 import { entriesOf, pagesOf, readPage, readRoot } from "../../core/tree/state_tree.ts";
 import { sha256 } from "../../crypto/mod.ts";
 import { decodeBatch, unpack } from "../../wire/mod.ts";

@@ -2,7 +2,7 @@
  * The record of a replica's timers.
  * @module
  */
-import type { Timers } from "../../core/upkeep/timers.ts";
+import type { Timers } from "../../core/records.ts";
 
 /** As the store keeps them: whole numbers, in this order. */
 export function plainOf(timers: Timers): readonly number[] {

@@ -3,9 +3,9 @@
  * @module
  */
 import type { Millis } from "../../core/messages/ids.ts";
-import { NEW_DISK } from "../../core/recovery/lost_disk.ts";
 import { type Copy, ofKind } from "./copy.ts";
 import type { DrillContext } from "./context.ts";
+import { NEW_DISK } from "../../core/records.ts";
 
 /** It says nothing that binds it until what it may have said is behind everybody; one liar makes that no sooner. */
 export function forgetsItsVotes(context: DrillContext): void {

@@ -5,6 +5,7 @@
 import { inFile, type Mutant } from "../mutant.ts";
 
 const checkpoint = inFile("src/core/checkpoints/checkpoint.ts");
+const watermarks = inFile("src/core/checkpoints/watermarks.ts");
 const normal = inFile("src/core/ordering/normal_case.ts");
 const transfer = inFile("src/core/checkpoints/state_transfer.ts");
 const log = inFile("src/core/ordering/message_log.ts");
@@ -18,7 +19,7 @@ export const CHECKPOINTS: readonly Mutant[] = [
     edits: [
       checkpoint("if (same.length < step.quorum) continue;", "if (same.length < step.f) continue;"),
       {
-        file: "src/core/views/new_view.ts",
+        file: "src/core/messages/certificates.ts",
         find: "return certificate.length >= quorum(genesis.replicas.length) && first.sequence > 0 &&",
         replace: "return first.sequence > 0 &&",
       },
@@ -46,7 +47,7 @@ export const CHECKPOINTS: readonly Mutant[] = [
     name: "stable-certificate-of-doubled",
     why: "one replica's checkpoint counts as often as it stands in a certificate (§4.3)",
     edits: [{
-      file: "src/core/views/new_view.ts",
+      file: "src/core/messages/certificates.ts",
       find: "m.digest === first.digest) &&\n    areDistinct(certificate.map(({ message }) => message.replica));",
       replace: "m.digest === first.digest);",
     }],
@@ -88,7 +89,7 @@ export const CHECKPOINTS: readonly Mutant[] = [
     why:
       "the client table is not in the state that is checkpointed and transferred: what was executed is executed again (§4.3)",
     edits: [
-      checkpoint(
+      watermarks(
         "return [...changes, ...step.state.clients.takeChanges()];",
         "return (step.state.clients.takeChanges(), [...changes]);",
       ),
@@ -187,13 +188,13 @@ export const CHECKPOINTS: readonly Mutant[] = [
   {
     name: "store-never-collected",
     why: "what is below the low watermark stays in the store for ever (§4.3)",
-    edits: [checkpoint('  step.persist({ kind: "forget", through: sequence });\n', "")],
+    edits: [watermarks('  step.persist({ kind: "forget", through: sequence });\n', "")],
     breaks: ["bounds"],
   },
   {
     name: "blobs-never-dropped",
     why: "the states of old checkpoints stay in the store for ever (§4.3)",
-    edits: [checkpoint("  dropRetired(step, sequence);\n", "")],
+    edits: [watermarks("  dropRetired(step, sequence);\n", "")],
     breaks: ["bounds"],
   },
 ];

@@ -10,6 +10,8 @@ const checkpoint = inFile("src/core/checkpoints/checkpoint.ts");
 const evidence = inFile("src/core/messages/evidence.ts");
 const log = inFile("src/core/ordering/message_log.ts");
 const lost = inFile("src/core/recovery/lost_disk.ts");
+const filling = inFile("src/core/recovery/log_filling.ts");
+const certificates = inFile("src/core/messages/certificates.ts");
 const newView = inFile("src/core/views/new_view.ts");
 const normal = inFile("src/core/ordering/normal_case.ts");
 const queries = inFile("src/core/upkeep/queries.ts");
@@ -101,31 +103,33 @@ export const DETAILS: readonly Mutant[] = [
   {
     name: "certificate-of-any-primary",
     why: "a prepared certificate's pre-prepare may be of anybody (§4.2)",
-    edits: [newView("return primary === primaryOf(view, n) && prepares.length", "return prepares.length")],
+    edits: [certificates("return primary === primaryOf(view, n) && prepares.length", "return prepares.length")],
     breaks: ["certificates"],
   },
   {
     name: "certificate-of-mixed-digests",
     why: "a prepared certificate's prepares may be for other batches (§4.2)",
-    edits: [newView("p.sequence === sequence && p.digest === digest &&", "p.sequence === sequence &&")],
+    edits: [certificates("p.sequence === sequence && p.digest === digest &&", "p.sequence === sequence &&")],
     breaks: ["certificates"],
   },
   {
     name: "certificate-of-mixed-views",
     why: "a prepared certificate's prepares may be of other views (§4.2)",
-    edits: [newView("p.view === view && p.sequence === sequence", "p.sequence === sequence")],
+    edits: [certificates("p.view === view && p.sequence === sequence", "p.sequence === sequence")],
     breaks: ["certificates"],
   },
   {
     name: "certificate-with-the-primary",
     why: "in a prepared certificate the primary counts as a backup (§4.2)",
-    edits: [newView("p.digest === digest && p.replica !== primary", "p.digest === digest")],
+    edits: [certificates("p.digest === digest && p.replica !== primary", "p.digest === digest")],
     breaks: ["certificates"],
   },
   {
     name: "stable-certificate-of-mixed-digests",
     why: "checkpoints of different states make a stable certificate together (§4.3)",
-    edits: [newView("m.sequence === first.sequence && m.digest === first.digest", "m.sequence === first.sequence")],
+    edits: [
+      certificates("m.sequence === first.sequence && m.digest === first.digest", "m.sequence === first.sequence"),
+    ],
     breaks: ["certificates", "integrity", "no-halt"],
   },
   {
@@ -230,7 +234,7 @@ export const DETAILS: readonly Mutant[] = [
     name: "the-next-view-is-the-one-after",
     why: "a replica that suspects its primary skips a view, and its primary's turn (§4.4)",
     edits: [
-      inFile("src/core/views/leaving.ts")(
+      inFile("src/core/views/own_suspicion.ts")(
         "const view = step.state.view + 1 as View;\n  const isNew",
         "const view = step.state.view + 2 as View;\n  const isNew",
       ),
@@ -362,7 +366,7 @@ export const DETAILS: readonly Mutant[] = [
     why:
       "a replica that says that it votes above a number far ahead has the log filled without end, and primaries deposed for not doing so",
     edits: [
-      lost(
+      filling(
         "votesAbove <= filling.through || votesAbove > log.high",
         "votesAbove <= filling.through",
       ),

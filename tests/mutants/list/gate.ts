@@ -157,7 +157,7 @@ export const GATE: readonly Mutant[] = [
     name: "evidence-not-kept",
     why: "a replica notices that another contradicts itself, and keeps nothing of it",
     edits: [{
-      file: "src/core/messages/evidence.ts",
+      file: "src/core/upkeep/contradictions.ts",
       find: "if (step.state.evidence.add(contradiction)) {",
       replace: "if (step.state.evidence.all().length > 64) {",
     }],

@@ -13,6 +13,7 @@ const recovery = inFile("src/core/recovery/rebuild.ts");
 const kept = inFile("src/node/durable/kept_inputs.ts");
 const reading = inFile("src/node/storage/opening.ts");
 const lost = inFile("src/core/recovery/lost_disk.ts");
+const filling = inFile("src/core/recovery/log_filling.ts");
 const suspicion = inFile("src/core/views/suspicion.ts");
 const retransmission = inFile("src/core/upkeep/retransmission.ts");
 
@@ -229,7 +230,7 @@ export const NODE: readonly Mutant[] = [
   {
     name: "lost-disk-never-recovers",
     why: "an idle log is not filled up to the bound",
-    edits: [lost("  filling.through = votesAbove;\n", "")],
+    edits: [filling("  filling.through = votesAbove;\n", "")],
     breaks: ["liveness"],
   },
   {

@@ -7,7 +7,7 @@ import { inFile, type Mutant } from "../mutant.ts";
 const quorum = inFile("src/core/messages/quorum.ts");
 const normal = inFile("src/core/ordering/normal_case.ts");
 const log = inFile("src/core/ordering/message_log.ts");
-const newView = inFile("src/core/views/new_view.ts");
+const certificates = inFile("src/core/messages/certificates.ts");
 
 /** Too few, too many, or not distinct. */
 export const QUORUMS: readonly Mutant[] = [
@@ -44,7 +44,7 @@ export const QUORUMS: readonly Mutant[] = [
         "matchingPrepares(slot, step.n).slice(0, step.quorum - 2)",
       ),
       normal("if (prepares.length < step.quorum - 1) return;", "if (prepares.length < step.quorum - 2) return;"),
-      newView("prepares.length >= quorum(n) - 1", "prepares.length >= quorum(n) - 2"),
+      certificates("prepares.length >= quorum(n) - 1", "prepares.length >= quorum(n) - 2"),
     ],
     breaks: ["certificates"],
   },
@@ -65,7 +65,7 @@ export const QUORUMS: readonly Mutant[] = [
       normal("if (!step.isPrimary) {\n    const prepare", "{\n    const prepare"),
       normal('if (replica === primaryOf(view, step.n)) return discard("from-the-primary");', ""),
       log("p.view === view && p.digest === digest && p.replica !== primary", "p.view === view && p.digest === digest"),
-      newView("p.digest === digest && p.replica !== primary", "p.digest === digest"),
+      certificates("p.digest === digest && p.replica !== primary", "p.digest === digest"),
     ],
     breaks: ["certificates"],
   },

@@ -43,8 +43,8 @@ export const SUSPICION: readonly Mutant[] = [
     why: "a primary that is dead is never suspected (§4.5.2)",
     edits: [{
       file: "src/core/views/suspicion.ts",
-      find: "  timer.dueAt ??= timer.awakeMs + timer.timeoutMs * (isBehind(step) ? PATIENCE : 1);\n",
-      replace: "  if (timer.dueAt === null) return void isBehind(step);\n",
+      find: "  timer.dueAt ??= timer.awakeMs + timer.timeoutMs * (step.isBehind ? PATIENCE : 1);\n",
+      replace: "  if (timer.dueAt === null) return void step.isBehind;\n",
     }],
     breaks: ["liveness"],
   },

@@ -5,6 +5,7 @@
 import { inFile, type Mutant } from "../mutant.ts";
 
 const change = inFile("src/core/views/view_change.ts");
+const certificates = inFile("src/core/messages/certificates.ts");
 const newView = inFile("src/core/views/new_view.ts");
 const normal = inFile("src/core/ordering/normal_case.ts");
 const recovery = inFile("src/core/recovery/rebuild.ts");
@@ -125,9 +126,9 @@ export const VIEW_CHANGES: readonly Mutant[] = [
     name: "certificate-of-doubled-prepares",
     why: "one backup's prepare counts as often as it stands in a certificate (§4.2)",
     edits: [
-      newView(
-        "    areDistinct(prepares.map(({ message }) => message.replica));\n}\n\nfunction areDistinct",
-        "    prepares.length > 0;\n}\n\nfunction areDistinct",
+      certificates(
+        "    areDistinct(prepares.map(({ message }) => message.replica));",
+        "    prepares.length > 0;",
       ),
     ],
     breaks: ["certificates"],

@@ -1,0 +1,39 @@
+/**
+ * Takes in what was read from the store, and goes on with what waited for it.
+ * @module
+ */
+import { executeCommitted } from "../ordering/execution.ts";
+import type { Digest } from "../messages/ids.ts";
+import { guarded } from "../ordering/machine_guard.ts";
+import type { LoadedChunk } from "../state_machine.ts";
+import { readChunk, readPage } from "../tree/state_tree.ts";
+import { continueTransfer, onStoredBlob } from "./state_transfer.ts";
+import type { Step } from "../step.ts";
+
+/** What was asked for comes, each blob checked against its digest. What nobody waits for any more is ignored. */
+export function onLoaded(step: Step, blobs: ReadonlyMap<Digest, Uint8Array>): void {
+  const { state, env } = step;
+  const chunks: LoadedChunk[] = [];
+  // A checkpoint that is being made has another list of chunks than the tree has yet; after a transfer all is other.
+  const isCurrent = !state.sealing && !state.transfer;
+  for (const [digest, bytes] of blobs) {
+    const what = state.loads.get(digest);
+    if (!what) continue;
+    state.loads.delete(digest);
+    if (what.kind === "page") state.tree.load(digest, readPage(env.unpack(bytes)));
+    else if (what.kind === "fetched") onStoredBlob(step, { digest, bytes });
+    else if (isCurrent) chunks.push(...located(step, what.id, digest, bytes));
+  }
+  const { stateMachine } = env;
+  guarded(stateMachine, "lazyLoading.load", () => stateMachine.lazyLoading?.load(chunks));
+  if (state.transfer) continueTransfer(step);
+  executeCommitted(step);
+}
+
+/** The chunk and its neighbours as they are now; none: it is another one since. */
+function located({ state, env }: Step, id: string, digest: Digest, bytes: Uint8Array): readonly LoadedChunk[] {
+  const found = state.tree.find("m", { at: id });
+  const chunk = "page" in found ? undefined : found[0];
+  if (chunk?.id !== id || chunk.digest !== digest) return [];
+  return [{ id, chunk: readChunk(env.unpack(bytes))[1], isFirst: chunk.isFirst, next: chunk.next }];
+}

@@ -1,0 +1,87 @@
+/**
+ * What a stable checkpoint moves and frees (PBFT §4.3), and what differs from the last one.
+ * @module
+ */
+import type { Digest, SequenceNumber } from "../messages/ids.ts";
+import { DivergenceError } from "../invariant.ts";
+import { changesOf, failureOf, StateMachineError } from "../ordering/machine_guard.ts";
+import type { ChunkChange } from "../tree/state_tree.ts";
+import { type StableCertificate, stableSequence } from "../messages/certificates.ts";
+import type { Step } from "../step.ts";
+
+/** Moves the watermarks to a stable checkpoint and frees what is at or below it. */
+export function stabilize(step: Step, certificate: StableCertificate): void {
+  const { state } = step;
+  const { sequence, digest } = certificate[0]!.message;
+  const own = state.ownCheckpoints.get(sequence);
+  if (own !== undefined && own !== digest) {
+    throw new DivergenceError(`this replica's state at ${sequence} is ${own}, a quorum has ${digest}: it has diverged`);
+  }
+  state.stable = certificate;
+  state.log.advance(sequence);
+  for (const old of [...state.checkpoints.keys()]) if (old <= sequence) state.checkpoints.delete(old);
+  for (const old of [...state.ownCheckpoints.keys()]) if (old <= sequence) state.ownCheckpoints.delete(old);
+  if (stableSequence(state.ahead ?? []) <= sequence) state.ahead = null;
+  if (state.lastProposed < sequence) state.lastProposed = sequence;
+  step.persist({ kind: "stable", certificate });
+  step.persist({ kind: "forget", through: sequence });
+  dropRetired(step, sequence);
+  step.event({ kind: "checkpoint-stable", sequence, root: digest });
+}
+
+/** The state of the stable checkpoint and of the one before stay for those who are fetching them. */
+function dropRetired(step: Step, stable: SequenceNumber): void {
+  const { state } = step;
+  const through = stable - step.env.genesis.checkpointInterval;
+  const { lists, digests } = state.retired.release(through);
+  if (lists.length > 0) {
+    step.persist({
+      kind: "drop-blobs",
+      digests,
+      checkpoints: lists.map(({ sequence }) => sequence),
+    });
+  }
+}
+/** Notes what a checkpoint no longer names, and that it names some of what others did not. */
+export function retire(
+  step: Step,
+  sequence: SequenceNumber,
+  retired: readonly Digest[],
+  named: { has(digest: Digest): boolean },
+): void {
+  for (const list of step.state.retired.revive(named)) step.persist({ kind: "retired", ...list });
+  step.state.retired.add(sequence, retired);
+}
+
+/**
+ * The chunks that changed since the last call, of the state machine and the client table.
+ * @throws {StateMachineError} if the machine fails; then nothing was taken.
+ */
+export function takeChanges(step: Pick<Step, "env" | "state">): readonly ChunkChange[] {
+  const changes = changesOf(step.env.stateMachine).map(([id, chunk]): ChunkChange => [`m${id}`, chunk]);
+  return [...changes, ...step.state.clients.takeChanges()];
+}
+
+/**
+ * What differs from every checkpoint whose chunks are stored. Of a state machine that is loaded by need the stored chunks will do; of one that
+ * can't tell what has changed, everything differs.
+ */
+export function changedIds(step: Step): ReadonlySet<string> {
+  const { sealing, clients, tree } = step.state;
+  const { stateMachine } = step.env;
+  const ids = new Set(sealing?.ids);
+  try {
+    if (!stateMachine.lazyLoading) { for (const [id] of changesOf(stateMachine)) ids.add(`m${id}`); }
+  } catch (error) {
+    if (!(error instanceof StateMachineError)) throw error;
+    step.event(failureOf(error, step.state.lastExecuted));
+    for (const id of tree.idsOutside(new Set())) if (id.startsWith("m")) ids.add(id);
+  }
+  for (const [id] of clients.takeChanges()) ids.add(id);
+  return ids;
+}
+
+/** Those of these chunks that are the state machine's, by its own ids. */
+export function machineChunks(chunks: Iterable<ChunkChange>): readonly ChunkChange[] {
+  return [...chunks].filter(([id]) => id.startsWith("m")).map(([id, chunk]) => [id.slice(1), chunk]);
+}

@@ -1,0 +1,137 @@
+/**
+ * One step of a replica: the only place in which its state changes, and what the step wants done.
+ * @module
+ */
+import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "./messages/ids.ts";
+import type { DiscardReason, Event } from "./events.ts";
+import type { Environment, Offer, Outgoing, OutgoingReply, Ready } from "./io.ts";
+import type { QueryAnswer } from "./messages/queries.ts";
+import type { Record } from "./records.ts";
+import type { Batch, MessageKind } from "./messages/messages.ts";
+import { maxFaulty, primaryOf, quorum } from "./messages/quorum.ts";
+import type { ReplicaState } from "./state.ts";
+
+type StageEvent = Extract<Event, { kind: "stage" }>;
+
+/** A replica in a step: its state, its services, the time, and what the step wants done. */
+export class Step {
+  readonly n: number;
+  readonly f: number;
+  readonly quorum: number;
+  readonly #records: Record[] = [];
+  readonly #messages: Outgoing[] = [];
+  readonly #replies: OutgoingReply[] = [];
+  readonly #answers: QueryAnswer[] = [];
+  readonly #loads: Digest[] = [];
+  readonly #offers: Offer[] = [];
+  readonly #events: Event[] = [];
+  admission: Ready["admission"] = "taken";
+  /** A state transfer has ended in this step, and what was committed meanwhile is to be executed. */
+  hasEndedTransfer = false;
+  /** The replica whose message this is, if it is one that replicas send now and then as long as they live. */
+  heardFrom: ReplicaId | null = null;
+
+  /** `passedMs`: what a clock that no one sets shows, ms since some moment in this life; `null`: there is none. */
+  constructor(
+    readonly env: Environment,
+    readonly state: ReplicaState,
+    readonly now: Millis,
+    readonly passedMs: number | null = null,
+  ) {
+    this.n = env.genesis.replicas.length;
+    this.f = maxFaulty(this.n);
+    this.quorum = quorum(this.n);
+  }
+
+  get self(): ReplicaId {
+    return this.env.self;
+  }
+
+  get primary(): ReplicaId {
+    return primaryOf(this.state.view, this.n);
+  }
+
+  get isPrimary(): boolean {
+    return this.primary === this.self;
+  }
+
+  /** Whether it knows all that it has said, and so may say more. */
+  get mayVote(): boolean {
+    return this.state.lostDisk === null && this.state.asking === null;
+  }
+
+  /** Whether the view has started here. */
+  get isActive(): boolean {
+    return this.state.view === 0 || this.state.newView !== null;
+  }
+
+  /** Whether the others, at least one correct one, are further than this replica. */
+  get isBehind(): boolean {
+    const { transfer, ahead, status, lastExecuted } = this.state;
+    if (transfer || ahead) return true;
+    let further = 0;
+    for (const executed of status.heard.values()) if (executed > lastExecuted) further++;
+    return further > this.f;
+  }
+
+  persist(record: Record): void {
+    this.#records.push(record);
+  }
+
+  send(to: Outgoing["to"], message: Outgoing["message"], batch?: Outgoing["batch"]): void {
+    if (this.n === 1 || to === this.self) return;
+    this.#messages.push(batch ? { to, message, batch } : { to, message });
+  }
+
+  reply(to: OutgoingReply["to"], reply: OutgoingReply["reply"]): void {
+    this.#replies.push({ to, reply });
+  }
+
+  answer(answer: QueryAnswer): void {
+    this.#answers.push(answer);
+  }
+
+  /** Has blobs sent to a peer that did not ask for them, but will need them. */
+  offer(to: ReplicaId, digests: readonly Digest[]): void {
+    this.#offers.push({ to, digests });
+  }
+
+  readonly load = (digest: Digest): void => void this.#loads.push(digest);
+
+  event(event: Event): void {
+    this.#events.push(event);
+  }
+
+  /** Tells observers that a number has reached a stage. */
+  stage(stage: StageEvent["stage"], view: View, sequence: SequenceNumber, batch: Batch | null): void {
+    const requests = batch?.requests ?? [];
+    const operations = requests.reduce((sum, { message }) => sum + message.operations.length, 0);
+    this.#events.push({
+      kind: "stage",
+      stage,
+      view,
+      sequence,
+      requests: requests.length,
+      operations,
+      bytes: batch?.bytes.length ?? 0,
+    });
+  }
+
+  discard(message: MessageKind | "blob", from: ReplicaId | ClientId | null, reason: DiscardReason): void {
+    this.#events.push({ kind: "discarded", message, from, reason });
+  }
+
+  ready(alarmAt: Millis | null): Ready {
+    return {
+      records: this.#records,
+      messages: this.#messages,
+      replies: this.#replies,
+      answers: this.#answers,
+      loads: this.#loads,
+      offers: this.#offers,
+      alarmAt,
+      events: this.#events,
+      admission: this.admission,
+    };
+  }
+}

@@ -1,0 +1,44 @@
+/**
+ * This replica's own status: where it is, so that the others can send what it lacks.
+ * @module
+ */
+import { furthestView } from "../views/leaving.ts";
+import type { Millis, ReplicaId, SequenceNumber } from "../messages/ids.ts";
+import { stageOf } from "../ordering/message_log.ts";
+import type { Stage, Status } from "../messages/messages.ts";
+import { nextNumber } from "./numbering.ts";
+import { NEW_DISK } from "../records.ts";
+import type { Step } from "../step.ts";
+
+/** Sends this replica's status. `echo`: the challenge of the replica that it answers. */
+export function sendStatus(step: Step, to: ReplicaId | "all" = "all", echo = 0 as Millis): void {
+  const { state } = step;
+  const stages: Stage[] = [];
+  // During a state transfer the window can lie far above lastExecuted. Receivers accept at most as many stages as a
+  // window has numbers.
+  const highest = Math.min(state.log.highest(), state.lastExecuted + state.log.window);
+  for (let n = state.lastExecuted + 1; n <= highest; n++) {
+    const slot = state.log.find(n);
+    stages.push(slot ? stageOf(slot, state.view) : "idle");
+  }
+  const { lastExecuted: executed } = state;
+  const view = echo > 0 ? furthestView(step) : state.view;
+  const { bound } = state.lostDisk ?? NEW_DISK;
+  // An answer carries no challenge of its own: two replicas that start would answer each other for ever.
+  const { challenge } = echo > 0 ? NEW_DISK : state.lostDisk ?? state.asking ?? NEW_DISK;
+  const status: Status = {
+    kind: "status",
+    replica: step.self,
+    number: nextNumber(step),
+    view,
+    phase: step.isActive ? "active" : "leaving",
+    stable: state.log.low,
+    executed,
+    votesAbove: bound ?? 0 as SequenceNumber,
+    challenge,
+    echo,
+    seen: to === "all" ? 0 : state.status.freshness.get(to)?.highest ?? 0,
+    stages,
+  };
+  step.send(to, step.env.sign(status));
+}

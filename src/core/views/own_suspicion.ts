@@ -1,0 +1,75 @@
+/**
+ * What this replica itself says of leaving its view, and leaving once enough replicas have said so (see leaving.ts).
+ * @module
+ */
+import type { SuspicionReason } from "../events.ts";
+import type { View } from "../messages/ids.ts";
+import type { Signed, Standing, Suspicion, Verified } from "../messages/messages.ts";
+import { weakQuorum } from "../messages/quorum.ts";
+import { leaveFor } from "./view_change.ts";
+import type { Step } from "../step.ts";
+import { isProofOfLeaving, isRecent, isSaid, isSaidHere, isSuspicious, mayMoveTo, suspects } from "./leaving.ts";
+
+/** This replica suspects its primary, or still does so further on. */
+export function suspect(step: Step, why: SuspicionReason): void {
+  const view = step.state.view + 1 as View;
+  const isNew = !isSaid(step, "suspects", view);
+  if (!isNew && isSaidHere(step)) return;
+  if (isNew) step.event({ kind: "suspicion", view, why });
+  say(step, view, "suspects");
+}
+
+/** It suspects nobody any more. */
+export function trust(step: Step): void {
+  if (isSuspicious(step)) withdraw(step);
+}
+
+/** Takes back what it said last. */
+export function withdraw(step: Step): void {
+  const { view } = step.state.leaving.own!.message;
+  step.event({ kind: "suspicion", view, why: "withdrawn" });
+  say(step, view, "withdrawn");
+}
+
+/** Has this replica say what it thinks of leaving for a view; durable before it is sent. */
+export function say(step: Step, view: View, standing: Standing): void {
+  const { state: { leaving, lastExecuted, suspicion }, self } = step;
+  const number = (leaving.own?.message.number ?? 0) + 1;
+  const message: Suspicion = { kind: "suspicion", replica: self, view, executed: lastExecuted, number, standing };
+  leaving.own = step.env.sign(message);
+  leaving.furthest = Math.max(leaving.furthest, view) as View;
+  leaving.saidAt = suspicion.awakeMs;
+  leaving.heard.set(self, leaving.own);
+  step.persist({ kind: "suspicion", suspicion: leaving.own, furthest: leaving.furthest });
+  step.send("all", leaving.own);
+  leaveTogether(step);
+}
+
+/** The proof that is made of what was heard; `null`: there is none. Of the latest words, if there is a choice. */
+function proofFor(step: Step, view: View): readonly Verified<Signed<Suspicion>>[] | null {
+  const said = [...step.state.leaving.heard.values()]
+    .filter(({ message }) => message.view === view && message.standing !== "withdrawn")
+    .sort((a, b) => b.message.executed - a.message.executed || a.message.replica - b.message.replica);
+  const blaming = said.filter(({ message }) => suspects(message));
+  for (const [some, size] of [[blaming, weakQuorum(step.n)], [said, step.quorum]] as const) {
+    for (let i = 0; i + size <= some.length; i++) {
+      const proof = some.slice(i, i + size);
+      if (!isProofOfLeaving(proof, view, step.env.genesis)) continue;
+      return proof.sort((a, b) => a.message.replica - b.message.replica);
+    }
+  }
+  return null;
+}
+
+/** Leaves as soon as what was heard allows it. */
+export function leaveTogether(step: Step): void {
+  const { state } = step;
+  if (!step.mayVote) return;
+  const views = new Set([...state.leaving.heard.values()].map(({ message }) => message.view));
+  for (const view of [...views].sort((a, b) => b - a)) {
+    const proof = mayMoveTo(step, view) ? proofFor(step, view) : null;
+    if (!proof || !isRecent(step, proof)) continue;
+    const isBlamed = proof.filter(({ message }) => suspects(message)).length >= weakQuorum(step.n);
+    return leaveFor(step, view, { proof, why: isBlamed ? "suspected" : "handed-over" });
+  }
+}

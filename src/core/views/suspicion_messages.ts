@@ -1,0 +1,51 @@
+/**
+ * What the others say of leaving a view (see leaving.ts).
+ * @module
+ */
+import { grantHandOver } from "./hand_over.ts";
+import type { View } from "../messages/ids.ts";
+import type { Signed, Suspicion, Verified } from "../messages/messages.ts";
+import { noteView, tellNewView } from "./view_change.ts";
+import type { Step } from "../step.ts";
+import { leaveTogether, say } from "./own_suspicion.ts";
+import { isAhead, suspects } from "./leaving.ts";
+
+/** Another one says what it thinks of its primary, or that it agrees to a hand-over. */
+export function onSuspicion(step: Step, suspicion: Verified<Signed<Suspicion>>): void {
+  const { leaving } = step.state;
+  const { replica, view, number } = suspicion.message;
+  if (replica === step.self) return onOwnSuspicion(step, suspicion);
+  const known = leaving.heard.get(replica);
+  if (known && known.message.number >= number) {
+    if (known.message.number === number) {
+      grantHandOver(step, known.message);
+      return step.discard("suspicion", replica, "duplicate");
+    }
+    // It may have lost its disk, and counts anew. Whoever repeats an old word of its own draws a word of its own.
+    step.send(replica, known);
+    return step.discard("suspicion", replica, "superseded");
+  }
+  if (!isAhead(step, view)) {
+    tellNewView(step, replica, view);
+    return step.discard("suspicion", replica, "other-view");
+  }
+  leaving.heard.set(replica, suspicion);
+  if (suspects(suspicion.message)) noteView(step, replica, view - 1 as View);
+  leaveTogether(step);
+  grantHandOver(step, suspicion.message);
+}
+
+/**
+ * Somebody gives back what this replica said before it lost its disk, or was given an old copy of it: it goes on from there. While it
+ * may not vote it says nothing new; if it still suspects its primary when it may, it says so then.
+ */
+function onOwnSuspicion(step: Step, suspicion: Verified<Signed<Suspicion>>): void {
+  const { leaving } = step.state;
+  const { number, view } = suspicion.message;
+  if (number <= (leaving.own?.message.number ?? 0)) return step.discard("suspicion", step.self, "duplicate");
+  const again = leaving.own?.message;
+  leaving.own = suspicion;
+  leaving.furthest = Math.max(leaving.furthest, view) as View;
+  step.persist({ kind: "suspicion", suspicion, furthest: leaving.furthest });
+  if (again && step.mayVote && isAhead(step, again.view)) say(step, again.view, again.standing);
+}
