@@ -1,12 +1,23 @@
 import { assertEquals, assertGreater } from "@std/assert";
 import { filesUnder, textOf } from "./tools/files.ts";
-import { importViolations, lengthViolations, nameViolations, portabilityViolations } from "./tools/architecture.ts";
+import {
+  circleViolations,
+  folderViolations,
+  importViolations,
+  lengthViolations,
+  nameViolations,
+  portabilityViolations,
+} from "./tools/architecture.ts";
 
 /** Files over the limit, and why one idea needs so much room. */
 const longFiles: Record<string, string> = {
   "src/node/durable/durable_replica.ts": "one state machine: each of its transitions touches the same fields",
 };
 const mostLines = 320;
+
+/** Folders over the limit, and why they are one room. */
+const largeFolders: Record<string, string> = {};
+const mostFiles = 12;
 
 const published = new Map(
   ["mod.ts", ...filesUnder("src", ".ts")].flatMap((path) => {
@@ -28,6 +39,13 @@ Deno.test("what a client imports runs in browsers: no node: and no Deno", () => 
 Deno.test(`no file is longer than ${mostLines} lines without a reason`, () => {
   assertEquals(lengthViolations(published, mostLines, longFiles), []);
 });
+Deno.test("no files import each other in a circle", () => {
+  // The circles within the simulator are still to be taken apart.
+  assertEquals(circleViolations(published).filter((circle) => !circle.startsWith("src/testing/")), []);
+});
+Deno.test(`no folder has more than ${mostFiles} files without a reason`, () => {
+  assertEquals(folderViolations(published, mostFiles, largeFolders), []);
+});
 
 /** A small house in which all holds, with one file more or other. */
 function house(files: Record<string, string>): Map<string, string> {
@@ -48,6 +66,7 @@ Deno.test("a house that keeps the rules has no violation", () => {
   assertEquals(importViolations(clean), []);
   assertEquals(nameViolations(clean), []);
   assertEquals(portabilityViolations(clean), []);
+  assertEquals(circleViolations(clean), []);
 });
 
 const planted: readonly [name: string, path: string, text: string, violations: string[]][] = [
@@ -180,4 +199,46 @@ Deno.test("the check of lengths wants a reason for a long file, and no reason wi
   assertEquals(lengthViolations(sources, 3, {}), ["src/a.ts has 4 lines"]);
   assertEquals(lengthViolations(sources, 3, { "src/a.ts": "a table" }), []);
   assertEquals(lengthViolations(sources, 4, { "src/b.ts": "a table" }), ["src/b.ts is named as long and is not"]);
+});
+
+const circles: readonly [name: string, files: Record<string, string>, violations: string[]][] = [
+  ["lets pass two ways to one file", {
+    "src/core/a.ts": `import "./b.ts";\nimport "./c.ts";`,
+    "src/core/b.ts": `import "./c.ts";`,
+    "src/core/c.ts": "",
+  }, []],
+  ["catches a circle by value", {
+    "src/core/a.ts": `import { b } from "./b.ts";`,
+    "src/core/b.ts": `import { a } from "./a.ts";`,
+  }, ["src/core/a.ts, src/core/b.ts: a circle of 2 files"]],
+  ["catches a circle by type", {
+    "src/core/a.ts": `import type { B } from "./b.ts";`,
+    "src/core/b.ts": `type A = import("./a.ts").A;`,
+  }, ["src/core/a.ts, src/core/b.ts: a circle of 2 files"]],
+  ["catches a circle over three files in two folders, one of which is re-exported", {
+    "src/core/a.ts": `export * from "./rooms/b.ts";`,
+    "src/core/rooms/b.ts": `import type { C } from "./c.ts";`,
+    "src/core/rooms/c.ts": `import { a } from "../a.ts";`,
+    "src/core/d.ts": `import { a } from "./a.ts";`,
+  }, ["src/core/a.ts, src/core/rooms/b.ts, src/core/rooms/c.ts: a circle of 3 files"]],
+  ["catches two circles", {
+    "src/core/a.ts": `import "./b.ts";`,
+    "src/core/b.ts": `import "./a.ts";\nimport "./c.ts";`,
+    "src/core/c.ts": `import "./d.ts";`,
+    "src/core/d.ts": `import "./c.ts";`,
+  }, ["src/core/a.ts, src/core/b.ts: a circle of 2 files", "src/core/c.ts, src/core/d.ts: a circle of 2 files"]],
+  ["catches a file that imports itself", {
+    "src/core/a.ts": `import type { A } from "./a.ts";`,
+  }, ["src/core/a.ts: a circle of 1 files"]],
+];
+
+for (const [name, files, violations] of circles) {
+  Deno.test(`the check of circles ${name}`, () => assertEquals(circleViolations(house(files)), violations));
+}
+
+Deno.test("the check of folders wants a reason for a large one, and no reason without one", () => {
+  const sources = new Map(["a/1.ts", "a/2.ts", "a/3.ts", "a/b/1.ts", "a/b/2.ts", "mod.ts"].map((path) => [path, ""]));
+  assertEquals(folderViolations(sources, 2, {}), ["a has 3 files"]);
+  assertEquals(folderViolations(sources, 2, { a: "one page each" }), []);
+  assertEquals(folderViolations(sources, 3, { a: "one page each" }), ["a is named as large and is not"]);
 });

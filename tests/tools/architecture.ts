@@ -148,3 +148,57 @@ export function lengthViolations(
     ...stale.map((path) => `${path} is named as long and is not`),
   ];
 }
+
+/** Files that import each other in a circle, by value or by type: none of them can be understood, or changed, without the others. */
+export function circleViolations(sources: Sources): string[] {
+  const targets = new Map([...sources].map(([path, source]) => {
+    const specifiers = importsOf(source).flatMap(({ specifier }) => specifier?.startsWith(".") ? [specifier] : []);
+    return [path, specifiers.map((specifier) => resolve(path, specifier)).filter((target) => sources.has(target))];
+  }));
+  return circlesIn(targets).map((circle) => `${circle.join(", ")}: a circle of ${circle.length} files`);
+}
+
+/** The strongly connected components of more than one node, or of one that leads to itself (Tarjan, 1972). */
+function circlesIn(targets: ReadonlyMap<string, readonly string[]>): string[][] {
+  const found = new Map<string, { readonly index: number; lowest: number; isOpen: boolean }>();
+  const open: string[] = [];
+  const circles: string[][] = [];
+  const visit = (node: string) => {
+    const own = { index: found.size, lowest: found.size, isOpen: true };
+    found.set(node, own);
+    open.push(node);
+    for (const target of targets.get(node) ?? []) {
+      const known = found.get(target) ?? visit(target);
+      if (known.isOpen) own.lowest = Math.min(own.lowest, known.lowest);
+    }
+    if (own.lowest === own.index) {
+      const circle = open.splice(open.indexOf(node));
+      for (const member of circle) found.get(member)!.isOpen = false;
+      if (circle.length > 1 || targets.get(node)?.includes(node)) circles.push(circle.sort());
+    }
+    return own;
+  };
+  for (const node of targets.keys()) if (!found.has(node)) visit(node);
+  return circles.sort((a, b) => a[0]! < b[0]! ? -1 : 1);
+}
+
+/** Folders with more than `most` files without a reason, and reasons without such a folder. What lies in folders below does not count. */
+export function folderViolations(
+  sources: Sources,
+  most: number,
+  reasons: Readonly<Record<string, string>>,
+): string[] {
+  const sizes = new Map<string, number>();
+  for (const path of sources.keys()) {
+    const folder = path.slice(0, path.lastIndexOf("/"));
+    if (path.includes("/")) sizes.set(folder, (sizes.get(folder) ?? 0) + 1);
+  }
+  const large = [...sizes].filter(([, size]) => size > most).sort();
+  const stale = Object.keys(reasons).filter((folder) => (sizes.get(folder) ?? 0) <= most);
+  return [
+    ...large.filter(([folder]) => !Object.hasOwn(reasons, folder)).map(([folder, size]) =>
+      `${folder} has ${size} files`
+    ),
+    ...stale.map((folder) => `${folder} is named as large and is not`),
+  ];
+}
