@@ -11,16 +11,18 @@ export * from "./src/core/messages/quorum.ts";
 export type * from "./src/core/messages/messages.ts";
 export * from "./src/core/state_machine.ts";
 export * from "./src/core/config.ts";
+export * from "./src/machines/mod.ts";
+export * from "./src/client/mod.ts";
 export { InvariantError } from "./src/core/invariant.ts";
 export type { DiscardReason, Event, LeaveReason, SuspicionReason } from "./src/core/events.ts";
 export type { Contradiction } from "./src/core/messages/evidence.ts";
 export type { ReplicaStatus } from "./src/core/io.ts";
 export { type ClusterFile, parseClusterFile, parseClusterText, parseGenesis, type SignedKind } from "./src/wire/mod.ts";
 export { clusterId, generateKeyPair, type KeyPair } from "./src/crypto/mod.ts";
-export * from "./src/machines/mod.ts";
 export {
   type Archive,
   type Cryptography,
+  type InputFault,
   type LinkStatus,
   type Loaded,
   type Observer,
@@ -37,7 +39,6 @@ export {
   type Writes,
 } from "./src/node/ports.ts";
 export { Node, type NodeOptions, type SubmitOptions } from "./src/node/node.ts";
-export type { InputFault } from "./src/node/durable/input_faults.ts";
 export type { FrameSource } from "./src/node/in/intake.ts";
 export type { Room } from "./src/node/in/room.ts";
 export type { Trouble } from "./src/node/trouble.ts";
@@ -55,4 +56,3 @@ export type { NodeLimits } from "./src/node/limits.ts";
 export type { NodeStatus, OutboxStatus } from "./src/node/status.ts";
 export { MemoryStore } from "./src/stores/memory.ts";
 export { SqliteStore, StoreOpenError } from "./src/stores/sqlite.ts";
-export * from "./src/client/mod.ts";

@@ -135,9 +135,3 @@ export class EvidenceError extends Error {
   /** "EvidenceError". */
   override readonly name: string = "EvidenceError";
 }
-
-/** A receipt doesn't prove what it should. */
-export class ReceiptError extends Error {
-  /** "ReceiptError". */
-  override readonly name: string = "ReceiptError";
-}

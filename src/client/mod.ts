@@ -17,7 +17,6 @@ export {
   OperationRejectedError,
   QueryRejectedError,
   QueueFullError,
-  ReceiptError,
   RefusedError,
   RequestDeniedError,
   SessionExpiredError,
@@ -25,5 +24,12 @@ export {
 } from "./errors.ts";
 export type { Operation } from "./calls/operation.ts";
 export { Outcome } from "./calls/outcome.ts";
-export { decodeReceipt, encodeReceipt, type Evidence, type Receipt, verifyReceipt } from "./proofs/receipt.ts";
+export {
+  decodeReceipt,
+  encodeReceipt,
+  type Evidence,
+  type Receipt,
+  ReceiptError,
+  verifyReceipt,
+} from "./proofs/receipt.ts";
 export { type ClusterFile, type EvidenceItem, parseClusterFile, parseClusterText } from "../wire/mod.ts";

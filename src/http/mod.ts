@@ -4,7 +4,7 @@
  */
 export { addressFromHeader, type AddressOf, connectionAddress } from "./middleware/address.ts";
 export { type Admission, admit, clientLimit, type ClientLimitOptions } from "./middleware/admission.ts";
-export { authenticate, type AuthenticateOptions, type Submitter } from "./middleware/submitter.ts";
+export { authenticate, type AuthenticateOptions } from "./middleware/submitter.ts";
 export { CLIENT_ROUTES, createApp, type ReplicaApp } from "./app.ts";
 export type { AppOptions } from "./app_options.ts";
 export type { Sender } from "./bodies/body.ts";
@@ -14,10 +14,16 @@ export type { HostedNode } from "./hosted_node.ts";
 export { isIpAddress } from "./middleware/ip_address.ts";
 export { MEMBER_HEADER, Membership, type MembershipOptions, type Proof, type Purpose } from "./peers/membership.ts";
 export { problem, type ProblemDetails, type ProblemKind, PROBLEMS } from "./problem.ts";
-export type { ClientVariables, Middleware, MiddlewareContext, SubmitterContext } from "./middleware/context.ts";
+export type {
+  ClientVariables,
+  Middleware,
+  MiddlewareContext,
+  Submitter,
+  SubmitterContext,
+} from "./middleware/context.ts";
 export { MIN_TOKEN_CHARACTERS, type Readers, READERS_ROUTES } from "./middleware/readers.ts";
 export { addressLimit, type RateLimit, rateLimit, type RateLimitOptions } from "./middleware/rate_limit.ts";
-export { type PeerSocket } from "./peers/peer_socket.ts";
+export type { PeerSocket } from "./peers/peer_socket.ts";
 export type { Upgrade } from "./peers/peer_sockets.ts";
 export { SocketTransport, type SocketTransportOptions } from "./peers/socket_transport.ts";
 export { RELAY_HEADER, type Relayer } from "./peers/relay.ts";

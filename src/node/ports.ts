@@ -4,16 +4,15 @@
  */
 import type {
   AnyRequest,
+  Batch,
   Message,
   ReplicaMessage,
   Signed,
   SignedRequest,
   Verified,
 } from "../core/messages/messages.ts";
-import type { Batch } from "../core/messages/messages.ts";
-import type { Digest, Millis, ReplicaId, SequenceNumber } from "../core/messages/ids.ts";
+import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber } from "../core/messages/ids.ts";
 import type { Event } from "../core/events.ts";
-import type { InputFault } from "./durable/input_faults.ts";
 import type { Trouble } from "./trouble.ts";
 import type { SignedKind } from "../wire/messages/domain.ts";
 
@@ -200,3 +199,14 @@ export interface Rejection {
 }
 
 export type { AnyRequest, Batch, ReplicaMessage, Signed, SignedRequest, Verified };
+/** An input on which the core threw. */
+export interface InputFault {
+  /** What kind of input it was. */
+  readonly input: string;
+  /** Whose it was: the member or client that signed it; `null`: nobody's, the replica acted by itself. */
+  readonly from: ReplicaId | ClientId | null;
+  /** What was thrown. */
+  readonly error: string;
+  /** The clock. */
+  readonly at: Millis;
+}

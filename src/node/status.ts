@@ -6,9 +6,8 @@ import type { Genesis } from "../core/config.ts";
 import type { Digest, Millis, ReplicaId, SequenceNumber } from "../core/messages/ids.ts";
 import type { ReplicaStatus } from "../core/io.ts";
 import type { Recovered } from "../core/records.ts";
-import type { InputFault } from "./durable/input_faults.ts";
 import { primaryOf } from "../core/messages/quorum.ts";
-import type { LinkStatus } from "./ports.ts";
+import type { InputFault, LinkStatus } from "./ports.ts";
 
 /** What waits for one peer. */
 export interface OutboxStatus {

@@ -10,7 +10,6 @@ import { weakQuorum } from "../../core/messages/quorum.ts";
 import { createWebVerifier, webClusterId, webSha256 } from "../../crypto/web.ts";
 import { decodeFrame, pack, unpack, wireLimits } from "../../wire/mod.ts";
 import { agree } from "./agreement.ts";
-import { ReceiptError } from "../errors.ts";
 import { checkReply } from "./reply_gate.ts";
 
 /** Proof of what became of one operation. */
@@ -111,4 +110,9 @@ function attempt<T>(what: string, decode: () => T): T {
 function list(value: unknown): readonly unknown[] {
   if (!Array.isArray(value)) throw new ReceiptError("receipt: expected a list");
   return value;
+}
+/** A receipt doesn't prove what it should. */
+export class ReceiptError extends Error {
+  /** "ReceiptError". */
+  override readonly name: string = "ReceiptError";
 }

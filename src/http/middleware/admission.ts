@@ -5,8 +5,7 @@
  * @module
  */
 import { type AddressOf, connectionAddress, networkOf } from "./address.ts";
-import type { Submitter } from "./submitter.ts";
-import { type Middleware, type MiddlewareContext, submitterOf } from "./context.ts";
+import { type Middleware, type MiddlewareContext, type Submitter, submitterOf } from "./context.ts";
 import { Problem } from "../problem.ts";
 import { rateLimit, type RateLimitOptions } from "./rate_limit.ts";
 

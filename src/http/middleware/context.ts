@@ -2,9 +2,11 @@
  * Types and helpers that routes and middleware share. They work with any version of Hono.
  * @module
  */
-import type { Submitter } from "./submitter.ts";
 import type { Caller } from "./callers.ts";
 import { Problem } from "../problem.ts";
+import type { ClientId } from "../../core/messages/ids.ts";
+import type { SignedRequest, Verified, VouchedOperation } from "../../core/messages/messages.ts";
+import type { SignedQuery } from "../../core/messages/queries.ts";
 
 /**
  * Variables in `c.var` on the routes where clients submit something. In your own app: `new Hono<{ Variables:
@@ -87,3 +89,39 @@ export function submitterOf({ var: { submitter } }: MiddlewareContext): Submitte
   if (submitter) return submitter;
   throw new TypeError("c.var.submitter: expected middleware such as authenticate() before this one, got none");
 }
+/** A client that submits something, and what it submits. */
+export type Submitter =
+  & {
+    /** The HTTP request, for the host's own checks. Its body has been read. */
+    readonly request: Request;
+    /** Number of operations in the request. */
+    readonly operations: number;
+  }
+  & (
+    | {
+      /** At `/requests`: signed operations, to be ordered. */
+      readonly kind: "request";
+      /** The public key that signed the request, 64 hex digits. */
+      readonly client: ClientId;
+      readonly name: null;
+      /** The verified request, for `Node.submit`. */
+      readonly asked: Verified<SignedRequest>;
+    }
+    | {
+      /** At `/queries`: a signed query (a read-only operation). */
+      readonly kind: "query";
+      readonly client: ClientId;
+      readonly name: null;
+      /** The verified query, for `Node.query`. */
+      readonly asked: Verified<SignedQuery>;
+    }
+    | {
+      /** At `/req`: an unsigned operation. */
+      readonly kind: "operation";
+      readonly client: null;
+      /** The `clientID`. It is not authenticated. */
+      readonly name: string;
+      /** The operation, for `Node.vouch`. */
+      readonly asked: VouchedOperation;
+    }
+  );

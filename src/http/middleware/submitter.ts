@@ -4,53 +4,15 @@
  * that nobody can act in another client's name.
  * @module
  */
-import type { ClientId } from "../../core/messages/ids.ts";
-import type { SignedRequest, Verified, VouchedOperation } from "../../core/messages/messages.ts";
+import type { SignedRequest, Verified } from "../../core/messages/messages.ts";
 import type { SignedQuery } from "../../core/messages/queries.ts";
 import type { Timer } from "../../node/ports.ts";
 import { BodyReader } from "../bodies/body.ts";
 import { Deadlines } from "../bodies/deadlines.ts";
 import type { HostedNode } from "../hosted_node.ts";
-import { answeringProblems, type Middleware, type SubmitterContext } from "./context.ts";
+import { answeringProblems, type Middleware, type Submitter, type SubmitterContext } from "./context.ts";
 import { parseReq } from "../routes/parse_req.ts";
 import { Problem, problemOf } from "../problem.ts";
-
-/** A client that submits something, and what it submits. */
-export type Submitter =
-  & {
-    /** The HTTP request, for the host's own checks. Its body has been read. */
-    readonly request: Request;
-    /** Number of operations in the request. */
-    readonly operations: number;
-  }
-  & (
-    | {
-      /** At `/requests`: signed operations, to be ordered. */
-      readonly kind: "request";
-      /** The public key that signed the request, 64 hex digits. */
-      readonly client: ClientId;
-      readonly name: null;
-      /** The verified request, for `Node.submit`. */
-      readonly asked: Verified<SignedRequest>;
-    }
-    | {
-      /** At `/queries`: a signed query (a read-only operation). */
-      readonly kind: "query";
-      readonly client: ClientId;
-      readonly name: null;
-      /** The verified query, for `Node.query`. */
-      readonly asked: Verified<SignedQuery>;
-    }
-    | {
-      /** At `/req`: an unsigned operation. */
-      readonly kind: "operation";
-      readonly client: null;
-      /** The `clientID`. It is not authenticated. */
-      readonly name: string;
-      /** The operation, for `Node.vouch`. */
-      readonly asked: VouchedOperation;
-    }
-  );
 
 /** Options of {@linkcode authenticate}. */
 export interface AuthenticateOptions {

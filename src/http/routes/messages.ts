@@ -6,7 +6,7 @@ import { sha256 } from "../../crypto/mod.ts";
 import type { FrameSource } from "../../node/in/intake.ts";
 import type { Rejection, Verifier } from "../../node/ports.ts";
 import { decodeBundle, DecodeError, frameKind, MAX_BODY_BYTES, SIGNATURE_BYTES } from "../../wire/mod.ts";
-import { CBOR, type Submitter } from "../middleware/submitter.ts";
+import { CBOR } from "../middleware/submitter.ts";
 import type { BodyReader } from "../bodies/body.ts";
 import type { Caller } from "../middleware/callers.ts";
 import type { Deadlines } from "../bodies/deadlines.ts";
@@ -14,6 +14,7 @@ import type { HostedNode } from "../hosted_node.ts";
 import { MEMBER_HEADER } from "../peers/membership.ts";
 import { Problem, problem, problemOf } from "../problem.ts";
 import { isClientFrame, isRelayed, RELAY_HEADER } from "../peers/relay.ts";
+import type { Submitter } from "../middleware/context.ts";
 
 /** Options of the routes for members. */
 export interface MessagesOptions {

@@ -14,26 +14,14 @@
  * Where it throws later by itself (an alarm, a blob that is read), something that came before may have led to it: it is read anew.
  * @module
  */
-import type { ClientId, Millis, ReplicaId } from "../../core/messages/ids.ts";
+import type { ClientId, ReplicaId } from "../../core/messages/ids.ts";
 import { DivergenceError } from "../../core/invariant.ts";
 import { StateMachineError } from "../../core/ordering/machine_guard.ts";
 import type { Input } from "../../core/io.ts";
 import { sha256 } from "../../crypto/mod.ts";
 import { utf8 } from "../../wire/mod.ts";
-import type { Timer } from "../ports.ts";
+import type { InputFault, Timer } from "../ports.ts";
 import { isOfOneLife } from "./task.ts";
-
-/** An input on which the core threw. */
-export interface InputFault {
-  /** What kind of input it was. */
-  readonly input: string;
-  /** Whose it was: the member or client that signed it; `null`: nobody's, the replica acted by itself. */
-  readonly from: ReplicaId | ClientId | null;
-  /** What was thrown. */
-  readonly error: string;
-  /** The clock. */
-  readonly at: Millis;
-}
 
 /** Inputs that are remembered, at most; beyond, the oldest are forgotten. */
 const MAX_REMEMBERED = 1024;

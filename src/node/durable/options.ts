@@ -5,10 +5,9 @@
 import type { Digest, Millis } from "../../core/messages/ids.ts";
 import type { Input, Ready, ReplicaStatus } from "../../core/io.ts";
 import type { Recovered } from "../../core/records.ts";
-import type { InputFault } from "./input_faults.ts";
 import type { Jitter } from "../async/backoff.ts";
 import type { NodeLimits } from "../limits.ts";
-import type { Loaded, Store, Timer } from "../ports.ts";
+import type { InputFault, Loaded, Store, Timer } from "../ports.ts";
 import type { Restored } from "../storage/opening.ts";
 import type { Core, Task } from "./task.ts";
 

@@ -4,8 +4,7 @@
  */
 import type { Event, LeaveReason, SuspicionReason } from "../../core/events.ts";
 import type { ReplicaId } from "../../core/messages/ids.ts";
-import type { InputFault } from "../../node/durable/input_faults.ts";
-import type { Observer, Rejection, Timer } from "../../node/ports.ts";
+import type { InputFault, Observer, Rejection, Timer } from "../../node/ports.ts";
 import type { Trouble } from "../../node/trouble.ts";
 import { type Fields, formatLine, type Level, type LogFormat } from "./format.ts";
 import { LineLimit } from "./limit.ts";

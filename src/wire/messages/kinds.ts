@@ -22,6 +22,7 @@ import type {
   Reply,
   Request,
   Result,
+  Signed,
   StableCheckpoint,
   Stage,
   Standing,
@@ -52,12 +53,18 @@ import {
 } from "../codec/fields.ts";
 import { MAX_BLOBS, MAX_BODY_BYTES, MAX_NAME_BYTES } from "./limits.ts";
 import { nested } from "./nested.ts";
+import type { KindTable } from "./signed_items.ts";
 
 /** How a kind of message is encoded. */
 export interface Kind<M extends Message> {
   /** The number of the kind in frames. Below 24, so that it takes one byte. */
   readonly code: number;
   readonly fields: Field<M>;
+}
+
+/** A signed message inside another one. */
+function signed<M extends Message>(kind: M["kind"]): Field<Signed<M>> {
+  return nested<M>(kind, () => KIND_TABLE);
 }
 
 const operation = bytes((limits) => limits.maxRequestBytes);
@@ -102,14 +109,14 @@ const stage = oneOf<Stage>("idle", "pre-prepared", "prepared", "committed");
 const standing = oneOf<Standing>("withdrawn", "agrees", "suspects");
 
 const preparedCertificate = struct<PreparedCertificate>({
-  prePrepare: nested<PrePrepare>("pre-prepare"),
-  prepares: list(nested<Prepare>("prepare"), (limits) => limits.maxReplicas),
+  prePrepare: signed<PrePrepare>("pre-prepare"),
+  prepares: list(signed<Prepare>("prepare"), (limits) => limits.maxReplicas),
 });
 
 const viewChange: FieldsOf<Omit<ViewChange, "kind" | "suspicions">> = {
   replica,
   view,
-  stable: list(nested<Checkpoint>("checkpoint"), (limits) => limits.maxReplicas),
+  stable: list(signed<Checkpoint>("checkpoint"), (limits) => limits.maxReplicas),
   prepared: list(preparedCertificate, (limits) => limits.maxStages),
 };
 
@@ -144,14 +151,14 @@ export const KINDS: { readonly [K in MessageKind]: Kind<Extract<Message, { reado
     code: 13,
     fields: tagged<Decision, { kind: "decision" }>({ kind: "decision" }, {
       replica,
-      commits: list(nested<Commit>("commit"), (limits) => limits.maxReplicas),
+      commits: list(signed<Commit>("commit"), (limits) => limits.maxReplicas),
     }),
   },
   "stable-checkpoint": {
     code: 16,
     fields: tagged<StableCheckpoint, { kind: "stable-checkpoint" }>({ kind: "stable-checkpoint" }, {
       replica,
-      checkpoints: list(nested<Checkpoint>("checkpoint"), (limits) => limits.maxReplicas),
+      checkpoints: list(signed<Checkpoint>("checkpoint"), (limits) => limits.maxReplicas),
     }),
   },
   "view-change": {
@@ -160,7 +167,7 @@ export const KINDS: { readonly [K in MessageKind]: Kind<Extract<Message, { reado
     fields: withEarlier(
       tagged<ViewChange, { kind: "view-change" }>({ kind: "view-change" }, {
         ...viewChange,
-        suspicions: list(nested<Suspicion>("suspicion"), (limits) => limits.maxReplicas),
+        suspicions: list(signed<Suspicion>("suspicion"), (limits) => limits.maxReplicas),
       }),
       { count: 4, field: struct(viewChange), complete: (said) => ({ kind: "view-change", ...said, suspicions: [] }) },
     ),
@@ -180,8 +187,8 @@ export const KINDS: { readonly [K in MessageKind]: Kind<Extract<Message, { reado
     fields: tagged<NewView, { kind: "new-view" }>({ kind: "new-view" }, {
       replica,
       view,
-      viewChanges: list(nested<ViewChange>("view-change"), (limits) => limits.maxReplicas),
-      prePrepares: list(nested<PrePrepare>("pre-prepare"), (limits) => limits.maxStages),
+      viewChanges: list(signed<ViewChange>("view-change"), (limits) => limits.maxReplicas),
+      prePrepares: list(signed<PrePrepare>("pre-prepare"), (limits) => limits.maxStages),
     }),
   },
   "query": {
@@ -237,3 +244,10 @@ for (const [kind, { code }] of Object.entries(KINDS)) byCode[code] = kind as Mes
 export function kindOf(code: number): MessageKind | undefined {
   return byCode[code];
 }
+
+/** The same table for code that reads and writes messages of any kind. */
+export const KIND_TABLE: KindTable = {
+  codeOf: (kind) => KINDS[kind].code,
+  kindOf,
+  fieldsOf: (kind) => KINDS[kind].fields as Field<Message>,
+};

@@ -6,22 +6,22 @@
 import type { Message, Signed } from "../../core/messages/messages.ts";
 import { DecodeError } from "../codec/decode_error.ts";
 import type { Field } from "../codec/fields.ts";
-import { readSigned, writeSigned } from "./signed.ts";
+import { type KindTable, readItems, writeItems } from "./signed_items.ts";
 
 const SIGNED_ITEMS = 3;
 
-/** A field that holds a signed message of one kind. */
-export function nested<M extends Message>(kind: M["kind"]): Field<Signed<M>> {
+/** A field that holds a signed message of one kind. `table` gives the table of all kinds, which contains this field. */
+export function nested<M extends Message>(kind: M["kind"], table: () => KindTable): Field<Signed<M>> {
   return {
     write(writer, signed) {
       if (signed.message.kind !== kind) throw new TypeError(`: expected a ${kind}, got a ${signed.message.kind}`);
       writer.array(SIGNED_ITEMS);
-      writeSigned(writer, signed);
+      writeItems(table(), writer, signed);
     },
     read(reader, limits) {
       const items = reader.array(SIGNED_ITEMS);
       if (items !== SIGNED_ITEMS) throw new DecodeError("", `an array of ${SIGNED_ITEMS} items`, `one of ${items}`);
-      return readSigned(reader, limits, kind) as Signed<M>;
+      return readItems(table(), reader, limits, kind) as Signed<M>;
     },
   };
 }
