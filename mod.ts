@@ -40,8 +40,8 @@ export {
 } from "./src/node/ports.ts";
 export { Node, type NodeOptions, type SubmitOptions } from "./src/node/node.ts";
 export type { FrameSource } from "./src/node/in/intake.ts";
-export type { Room } from "./src/node/in/room.ts";
-export type { Trouble } from "./src/node/trouble.ts";
+export type { NodeUsage } from "./src/node/in/usage.ts";
+export type { HostEvent } from "./src/node/host_event.ts";
 export type { GatewayAnswer } from "./src/node/gateway/gateway.ts";
 export type { Start, StartOptions } from "./src/node/storage/start.ts";
 export {

@@ -90,7 +90,7 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
   const clocks = new PeerClocks({
     n: node.genesis.replicas.length,
     timer,
-    onTrouble: (trouble) => node.report?.(trouble),
+    onHostEvent: (event) => node.report?.(event),
   });
   const metrics = new Metrics({ node, timer, clocks, memory: options.memory });
   const events = new EventStreams({

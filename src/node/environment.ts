@@ -1,5 +1,5 @@
 /**
- * The services that the core is given: hash, signature and codec, bound to one replica.
+ * Makes the services that the core needs (hash, signatures, codec), bound to one replica.
  * @module
  */
 import type { Genesis, Settings } from "../core/config.ts";
@@ -11,7 +11,7 @@ import { sha256 } from "../crypto/mod.ts";
 import { encodeBatch, encodeMessage, framed, pack, unpack } from "../wire/mod.ts";
 import type { Signer } from "./ports.ts";
 
-/** What an {@linkcode Environment} is made of. */
+/** Options of {@linkcode createEnvironment}. */
 export interface EnvironmentOptions {
   readonly self: ReplicaId;
   readonly genesis: Genesis;
@@ -21,7 +21,10 @@ export interface EnvironmentOptions {
   readonly hash?: (bytes: Uint8Array) => Digest;
 }
 
-/** Makes the services of one replica. A new one for each life of the replica: the state machine has state. */
+/**
+ * Makes the services of one replica. Make new ones for each start of the replica, as the state machine in them has
+ * state.
+ */
 export function createEnvironment(options: EnvironmentOptions): Environment {
   const { self, genesis, settings, stateMachine, signer, hash = sha256 } = options;
   return {
@@ -40,13 +43,13 @@ export function createEnvironment(options: EnvironmentOptions): Environment {
   };
 }
 
-/** Encodes and signs a message: the only place where a node's key is used. */
+/** Encodes and signs a message. This is the only place that uses the node's private key. */
 export function sign<M extends Message>(signer: Signer, message: M): Verified<Signed<M>> {
   const bytes = encodeMessage(message);
   return framed({ message, bytes, signature: signer.sign(message.kind, bytes) }) as Verified<Signed<M>>;
 }
 
-/** A signed request under the digest of its signed bytes. Whoever passes a verified one gets a verified one. */
+/** Adds the digest of the signed bytes to a signed message. The result of a verified message is verified. */
 export function withDigest<M extends AnyRequest | Query>(
   { message, bytes, signature }: Signed<M>,
   hash: (bytes: Uint8Array) => Digest = sha256,

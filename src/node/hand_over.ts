@@ -1,5 +1,6 @@
 /**
- * The end of a replica that is asked to stop: as primary it hands its view on, so that nobody waits for a timeout.
+ * Hand-over before a planned stop: a primary makes the others go on to the next view, so that clients need not wait for
+ * a timeout.
  * @module
  */
 import { millis } from "../core/messages/ids.ts";
@@ -7,10 +8,13 @@ import { deferred } from "./async/deferred.ts";
 import type { Node } from "./node.ts";
 import type { Timer } from "./ports.ts";
 
-/** How long a hand-over may take, ms. It takes a round trip and a few commits to stores. */
+/** Timeout of a hand-over, ms. It needs a round trip and a few commits to stores. */
 const TIMEOUT_MS = 1_000;
 
-/** Resolves once the next view has started, or after a second; at once if this replica is not the primary of a view that has. */
+/**
+ * Hands the view over. Resolves once the next view has started, or after the timeout; at once if this replica is not
+ * the primary of a started view.
+ */
 export function handOver(node: Node, timer: Timer): Promise<void> {
   const { primary, active } = node.status().replica;
   if (primary !== node.self || !active || node.genesis.replicas.length === 1) return Promise.resolve();

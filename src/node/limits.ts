@@ -1,49 +1,57 @@
 /**
- * How much a node holds at once. None of it concerns what replicas agree on.
+ * Limits on what one node buffers. They are local: replicas need not agree on them.
  * @module
  */
 import type { Genesis } from "../core/config.ts";
 import { MAX_BODY_BYTES } from "../wire/mod.ts";
 
-/** Bounds on what waits in a node. Beyond them it pushes back, or drops what the protocol resends. */
+/** Bounds on what a node buffers. At a limit it rejects new input, or drops messages that the protocol sends again. */
 export interface NodeLimits {
-  /** Frames taken in and not yet answered. More are rejected as `overloaded`. */
+  /** Frames received and not yet answered. More are rejected as `overloaded`. */
   readonly maxInboxFrames: number;
   /** Bytes of those frames. */
   readonly maxInboxBytes: number;
-  /** Submitted requests that wait for their reply. More are rejected as `overloaded`. */
+  /** Submitted requests that wait for their replies. More are rejected as `overloaded`. */
   readonly maxWaiters: number;
-  /** Queries that wait for their answer, and as many that wait to be verified. More are rejected as `overloaded`. */
+  /**
+   * Queries that wait for their answers, and the same number that wait for verification. More are rejected as
+   * `overloaded`.
+   */
   readonly maxWaitingQueries: number;
-  /** Queries that are verified and answered before everything else has its turn again. */
+  /** Queries handled in one turn, before other work has its turn again. */
   readonly maxQueriesPerTurn: number;
-  /** Vouched operations that wait for their results. More are rejected as `overloaded`. */
+  /** Operations of unsigned clients that wait for their results at this gateway. More are rejected as `overloaded`. */
   readonly maxVouchedOperations: number;
   /** Bytes of those operations. */
   readonly maxVouchedBytes: number;
-  /** Bundles of vouched operations under way; with more to do, operations gather. */
+  /** Gateway requests in flight. At the limit, further operations are collected for the next one. */
   readonly maxBundlesInFlight: number;
-  /** Frames that wait for one peer. With more, requests are dropped first and what starts a view last, of these the oldest. */
+  /**
+   * Frames queued for one peer. Beyond it frames are dropped: client requests first and view change messages last;
+   * within one class the oldest first.
+   */
   readonly maxOutboxFrames: number;
   /** Bytes of those frames. */
   readonly maxOutboxBytes: number;
   /** Frames in one delivery. */
   readonly maxBodyFrames: number;
-  /** Bytes of frames in one delivery, unless a single frame is larger. */
+  /** Bytes of frames in one delivery. A single larger frame is sent alone. */
   readonly maxBodyBytes: number;
-  /** A delivery that takes longer has failed, ms. */
+  /** Timeout of a delivery, ms. */
   readonly deliveryTimeoutMs: number;
-  /** Soft records that wait for a binding one; with more they are committed by themselves. */
+  /** Soft records that wait for a commit with a binding record. Beyond it they are committed alone. */
   readonly maxSoftRecords: number;
   /** Bytes of those records. */
   readonly maxSoftBytes: number;
-  /** A call of the store that takes longer has failed, ms: the replica is read from the store again, and is not ready meanwhile. */
+  /**
+   * Timeout of a call of the store, ms. After it the replica is reloaded from the store, and is not ready meanwhile.
+   */
   readonly storeTimeoutMs: number;
-  /** Requests whose signatures are known to be right. */
+  /** Requests remembered as verified, so that their signatures are not checked again. */
   readonly maxVerifiedRequests: number;
 }
 
-/** The limits that suit a cluster, where `limits` does not say otherwise. */
+/** The default limits for a cluster, overridden by `limits`. */
 export function nodeLimits(genesis: Genesis, limits: Partial<NodeLimits> = {}): NodeLimits {
   return {
     maxInboxFrames: 16_384,

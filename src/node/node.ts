@@ -1,13 +1,12 @@
 /**
- * Runs one replica: takes frames in, has them verified, steps the replica, makes its records durable, then lets its
- * messages out. goPBFT's `Node`.
+ * Runs one replica: it receives frames, verifies them, steps the core, commits its records to the store, and only then
+ * sends its messages. goPBFT's `Node`.
  * @module
  */
 import type { Genesis } from "../core/config.ts";
 import type { Digest, Millis, ReplicaId } from "../core/messages/ids.ts";
 import type { Input, Ready } from "../core/io.ts";
 import { failureOf } from "../core/ordering/machine_guard.ts";
-import type { Recovered } from "../core/records.ts";
 import type {
   GatewayRequest,
   MessageKind,
@@ -16,45 +15,41 @@ import type {
   VouchedOperation,
 } from "../core/messages/messages.ts";
 import type { SignedQuery } from "../core/messages/queries.ts";
-import { Replica } from "../core/replica.ts";
-import { useKey } from "../crypto/mod.ts";
 import { BlobReader } from "./storage/blob_reader.ts";
 import { BlobServer } from "./out/blob_server.ts";
 import { Delivery } from "./out/delivery.ts";
 import { DurableReplica } from "./durable/durable_replica.ts";
-import { createEnvironment, sign, withDigest } from "./environment.ts";
+import { sign, withDigest } from "./environment.ts";
 import { Gate } from "./in/gate.ts";
 import { Gateway, type GatewayAnswer } from "./gateway/gateway.ts";
 import { type FrameSource, Intake } from "./in/intake.ts";
 import { createJitter } from "./async/backoff.ts";
 import { nodeLimits } from "./limits.ts";
 import { Observers } from "./observers.ts";
-import { checkOptions, CRYPTOGRAPHY, type NodeOptions, seedOf } from "./options.ts";
+import { CRYPTOGRAPHY, type NodeInternals, type NodeOptions, seedOf } from "./options.ts";
 import type { Observer, Rejection, Timer } from "./ports.ts";
 import { restore } from "./storage/opening.ts";
-import { type Room, roomOf } from "./in/room.ts";
+import { type NodeUsage, usageOf } from "./in/usage.ts";
 import { dormantStatus, type NodeStatus } from "./status.ts";
-import type { Parts } from "./parts.ts";
-import { startOf } from "./storage/start.ts";
-import { bounded } from "./storage/store_calls.ts";
+import { type Parts, prepareParts } from "./parts.ts";
 import { type Core, taskOf } from "./durable/task.ts";
 import { type Submission, submit, type SubmitOptions, verify } from "./gateway/submit.ts";
-import type { Trouble } from "./trouble.ts";
+import type { HostEvent } from "./host_event.ts";
 import { Waiters } from "./gateway/waiters.ts";
 export type { NodeOptions, SubmitOptions };
 
-/** One replica, running. */
+/** A running replica. */
 export class Node {
-  /** Which of the genesis's replicas it is. */
+  /** The number of this replica in the genesis. */
   readonly self: ReplicaId;
-  /** What the cluster is. */
+  /** The genesis of the cluster. */
   readonly genesis: Genesis;
   /** The cluster's id: the hash of the genesis. */
   readonly cluster: Digest;
   readonly #timer: Timer;
   readonly #gate: Gate;
   readonly #requests: Submission<Verified<SignedRequest>>;
-  /** Queries have a way in of their own, so that no number of them holds up anything else. */
+  /** Queries have an intake of their own, so that any number of them delays nothing else. */
   readonly #queries: Submission<Verified<SignedQuery>>;
   readonly #replica: DurableReplica;
   readonly #delivery: Delivery;
@@ -62,12 +57,12 @@ export class Node {
   readonly #blobs: BlobServer;
   readonly #maxQueriesPerTurn: number;
   readonly #observers: Observers;
-  /** The newest; it may be void already. */
+  /** The newest core. It may have been discarded already. */
   #core: Core | null = null;
   #isDraining = false;
   #closing: Promise<void> | null = null;
 
-  private constructor(options: NodeOptions, { cluster, signer, restoring, restored, createCore }: Parts) {
+  private constructor(options: NodeOptions, { cluster, signer, restoring, restored, createCore, gate }: Parts) {
     const { self, genesis, timer, store } = options;
     const limits = nodeLimits(genesis, options.limits);
     const jitter = createJitter(options.seed ?? seedOf(signer, timer));
@@ -81,7 +76,7 @@ export class Node {
     this.#observers = observers;
     this.#maxQueriesPerTurn = limits.maxQueriesPerTurn;
     const { hash, createVerifier } = options.crypto ?? CRYPTOGRAPHY;
-    this.#gate = options.gate ?? new Gate({ ...limits, genesis, verifier: createVerifier(cluster), hash });
+    this.#gate = gate ?? new Gate({ ...limits, genesis, verifier: createVerifier(cluster), hash });
     this.#gateway = new Gateway({
       self,
       genesis,
@@ -131,37 +126,33 @@ export class Node {
       onCommit: (...commit) => observers.tell((o) => o.onCommit?.(...commit)),
       onFault: (fault) => observers.tell((o) => o.onFault?.(fault)),
       onMachineError: (error) => observers.tell((o) => o.onEvent?.(failureOf(error), timer.now())),
-      onStoreFailure: (reason) => observers.tell((o) => o.onTrouble?.({ kind: "store-failed", reason })),
+      onStoreFailure: (reason) => observers.tell((o) => o.onHostEvent?.({ kind: "store-failed", reason })),
       onStop: () => this.#refuseAll(),
     });
   }
 
   /**
-   * Starts a replica where its store left off. One that was halted stays so, and says it in its status.
-   * @throws {TypeError} or {@linkcode RangeError} if an option is wrong; `StartError` if the store is empty, or is not;
-   * `ForeignStoreError` if it is another replica's; `NewerStoreError`; `CorruptStoreError` if it is damaged; what the store throws.
+   * Starts a replica from its store. A replica that halted before stays halted, and its status says why.
+   * @throws {TypeError} or {@linkcode RangeError} if an option is wrong; `StartError` if `start` does not fit the
+   * store; `ForeignStoreError` if the store belongs to another replica; `NewerStoreError` if a newer version wrote it;
+   * `CorruptStoreError` if it is damaged; and the errors of the store itself.
    */
-  static async open(options: NodeOptions): Promise<Node> {
-    const { self, archive, timer } = options;
-    const { genesis, settings, cluster, hash, signer, lazyLoading, ...checked } = checkOptions(options);
-    const store = bounded(checked.store, { timer, timeoutMs: nodeLimits(genesis, options.limits).storeTimeoutMs });
-    const start = startOf(options, signer.publicKey);
-    const createCore = (recovered: Recovered) => {
-      const stateMachine = options.stateMachine();
-      const environment = createEnvironment({ self, genesis, settings, stateMachine, signer, hash });
-      return options.createCore ? options.createCore(environment, recovered) : new Replica(environment, recovered);
-    };
-    const restoring = { persistInputs: options.persistInputs, lazyLoading, archives: archive !== undefined };
-    const restored = await restore(store, { genesis, cluster, self, hash }, { ...restoring, start });
-    useKey(signer.publicKey);
-    const node = new Node({ ...options, store, genesis }, { cluster, signer, restoring, restored, createCore });
-    node.#replica.start(restored);
+  static open(options: NodeOptions): Promise<Node> {
+    return Node.openWith(options, {});
+  }
+
+  /** As {@linkcode Node.open}, with some parts replaced, for tests and simulations. @internal */
+  static async openWith(options: NodeOptions, internals: NodeInternals): Promise<Node> {
+    const parts = await prepareParts(options, internals);
+    const node = new Node({ ...options, store: parts.store, genesis: parts.genesis }, parts);
+    node.#replica.start(parts.restored);
     return node;
   }
 
   /**
-   * Takes frames in. One answer each, in order: `null`, it was taken; it comes after the commit of what it caused.
-   * `accept`: the kinds that are taken here; all if absent. `by`: who brings them, whom the host answers for if left out.
+   * Receives frames. Resolves with one answer for each, in order: `null` if it was accepted, after the commit of what
+   * it caused. `accept`: the kinds accepted here; all if left out. `by`: the source of the frames; by default the host,
+   * which is then responsible for them.
    */
   receive(
     frames: readonly Uint8Array[],
@@ -171,44 +162,52 @@ export class Node {
     return this.#requests.intake.receive(frames, accept, by);
   }
 
-  /** Reads a signed client's frame and checks its signature: whose request it is, before {@linkcode Node.submit}; or what is wrong with it. */
+  /**
+   * Decodes a signed client's request and checks its signature, before {@linkcode Node.submit}. Resolves with the
+   * request, or with the reason why it is rejected.
+   */
   verifyRequest(frame: Uint8Array): Promise<Verified<SignedRequest> | Rejection> {
     return verify(this.#requests, frame);
   }
 
-  /** As {@linkcode Node.verifyRequest}, before {@linkcode Node.query}. */
+  /** As {@linkcode Node.verifyRequest}, for a query, before {@linkcode Node.query}. */
   verifyQuery(frame: Uint8Array): Promise<Verified<SignedQuery> | Rejection> {
     return verify(this.#queries, frame);
   }
 
   /**
-   * Takes a signed client's request in, as it was verified or as a frame, and gives this replica's signed reply, as a frame, once it is
-   * executed; or why there is none. If `signal` aborts, this rejects with its reason, and the request may be executed all the same.
+   * Submits a signed client's request, verified or as a frame. Resolves with this replica's signed reply as a frame,
+   * after the execution, or with a rejection. If `signal` aborts, it rejects with the signal's reason; the request may
+   * still be executed.
    */
   submit(request: Verified<SignedRequest> | Uint8Array, options?: SubmitOptions): Promise<Uint8Array | Rejection> {
     return submit(this.#requests, request, options);
   }
 
-  /** As {@linkcode Node.submit}, of a query: answered once the state has what had prepared when it came. A client believes a quorum of equal answers. */
+  /**
+   * As {@linkcode Node.submit}, for a query. It is answered once the state contains everything that had prepared when
+   * the query arrived. A client accepts an answer that a quorum of replicas agree on.
+   */
   query(query: Verified<SignedQuery> | Uint8Array, options?: SubmitOptions): Promise<Uint8Array | Rejection> {
     return submit(this.#queries, query, options);
   }
 
   /**
-   * As a gateway, has operations of unsigned clients ordered under this replica's signature, and gives the results once f + 1 replicas agree
-   * on them; or why there are none. If `signal` aborts, this rejects with its reason, and they may be executed all the same.
-   * @throws {TypeError} or {@linkcode RangeError} if an operation is not one.
+   * Acts as a gateway: has operations of unsigned clients ordered under this replica's signature. Resolves with the
+   * results once f + 1 replicas agree on them, or with a rejection. If `signal` aborts, it rejects with the signal's
+   * reason; the operations may still be executed.
+   * @throws {TypeError} or {@linkcode RangeError} if an operation is invalid.
    */
   async vouch(operations: readonly VouchedOperation[], signal?: AbortSignal): Promise<GatewayAnswer | Rejection> {
     return this.#unavailable("gateway-request") ?? await this.#gateway.vouch(operations, signal);
   }
 
-  /** The highest timestamp that an unsigned client's name is known to have used here, and the agreed time. */
+  /** The highest timestamp that this replica knows of an unsigned client's name (-1: none), and the agreed time. */
   lastOf(name: string): { readonly timestamp: number; readonly agreedTime: Millis } {
     return { timestamp: this.#replica.core?.highestTimestampOf?.(name) ?? -1, agreedTime: this.#replica.agreedTime };
   }
 
-  /** How it is. */
+  /** The status of the node. */
   status(): NodeStatus {
     return {
       name: this.genesis.replicas[this.self]!.name,
@@ -220,37 +219,46 @@ export class Node {
     };
   }
 
-  /** What is held for others now: nothing, once all is answered. @internal */
-  room(): Room {
-    return roomOf(this.#requests, this.#queries, this.#gateway);
+  /** Buffers in use now, for tests. Everything is 0 once all has been answered. @internal */
+  usage(): NodeUsage {
+    return usageOf(this.#requests, this.#queries, this.#gateway);
   }
 
-  /** Adds an observer; gives what removes it. */
+  /** Adds an observer. Returns a function that removes it. */
   observe(observer: Observer): () => void {
     return this.#observers.add(observer);
   }
 
-  /** Tells its observers of trouble that its host has noticed. */
-  readonly report = (trouble: Trouble): void => this.#observers.tell((o) => o.onTrouble?.(trouble));
+  /** Reports an event of the host to the observers. */
+  readonly report = (event: HostEvent): void => this.#observers.tell((o) => o.onHostEvent?.(event));
 
-  /** Resolves once the commits under way are done, and what was let out is sent or its peer has failed: for `waitUntil`, and before a stop. */
+  /**
+   * Resolves once running commits are done and all released messages have been sent, or their peers failed. For
+   * `waitUntil`, and before a stop.
+   */
   async sent(): Promise<void> {
     await this.#replica.committed();
     await this.#delivery.settled();
   }
 
-  /** For a host whose timers don't run while it sleeps: does what is overdue, and resolves as {@linkcode Node.sent} does. */
+  /**
+   * For a host whose timers do not run while it sleeps: handles overdue alarms, and resolves as {@linkcode Node.sent}
+   * does.
+   */
   wake(): Promise<void> {
     this.#replica.run([{ input: { kind: "alarm" } }]);
     return this.sent();
   }
 
-  /** As primary, before a stop: asks the others to go on to the next view, without the wait for a timeout. `handOver` waits for that. */
+  /**
+   * As primary, before a stop: asks the others to go on to the next view without waiting for a timeout. `handOver` also
+   * waits for the next view.
+   */
   askHandOver(): void {
     this.#replica.run([{ input: { kind: "hand-over" } }]);
   }
 
-  /** Stops taking, finishes the commit that is under way, and closes the store. */
+  /** Stops accepting input, finishes the running commit, and closes the store. */
   close(): Promise<void> {
     return this.#closing ??= this.#replica.close().finally(() => this.#delivery.close());
   }
@@ -284,7 +292,7 @@ export class Node {
     this.#replica.run([{ input: { kind: "request", request } }]);
   }
 
-  /** What somebody here waits for, so that a replica that was read from its store gets it too. */
+  /** Requests and queries that callers wait for here, so that a reloaded replica gets them again. */
   #outstanding(): readonly Input[] {
     const requests = [...this.#requests.waiters.asked(), ...this.#gateway.requests()];
     return [

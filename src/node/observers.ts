@@ -1,10 +1,10 @@
 /**
- * Those who hear what happens in a node.
+ * The observers of a node.
  * @module
  */
 import type { Observer } from "./ports.ts";
 
-/** Observers. One that throws harms nobody. */
+/** A set of observers. Errors that an observer throws are ignored. */
 export class Observers {
   readonly #all: Set<Observer>;
 
@@ -12,19 +12,19 @@ export class Observers {
     this.#all = new Set(observers);
   }
 
-  /** Adds one; gives what removes it. */
+  /** Adds an observer. Returns a function that removes it. */
   add(observer: Observer): () => void {
     this.#all.add(observer);
     return () => void this.#all.delete(observer);
   }
 
-  /** Tells all of them. */
+  /** Calls `what` with each observer. */
   tell(what: (observer: Observer) => void): void {
     for (const observer of this.#all) {
       try {
         what(observer);
       } catch {
-        // Whoever only listens can't be allowed to stop the replica.
+        // An observer must not be able to stop the replica.
       }
     }
   }

@@ -1,5 +1,5 @@
 /**
- * What a node is made of.
+ * Options of a node, and their checks.
  * @module
  */
 import { DEFAULT_SETTINGS, type Genesis, type Settings } from "../core/config.ts";
@@ -13,59 +13,60 @@ import type { Gate } from "./in/gate.ts";
 import type { StartOptions } from "./storage/start.ts";
 import type { Core } from "./durable/task.ts";
 import type { NodeLimits } from "./limits.ts";
-import { archiving } from "./storage/archive.ts";
+import { withArchive } from "./storage/archive.ts";
 import type { Archive, Cryptography, Observer, Signer, Store, Timer, Transport } from "./ports.ts";
 
 /** SHA-256 and Ed25519. */
 export const CRYPTOGRAPHY: Cryptography = { hash: sha256, createSigner, createVerifier };
 
-/** What a node is made of. */
+/** Options of a node. */
 export interface NodeOptions extends StartOptions {
-  /** Which of the genesis's replicas it runs. */
+  /** The number of this replica in the genesis. */
   readonly self: ReplicaId;
-  /** What the cluster is. */
+  /** The genesis of the cluster. */
   readonly genesis: Genesis;
-  /** What differs from {@linkcode DEFAULT_SETTINGS}. */
+  /** Overrides of {@linkcode DEFAULT_SETTINGS}. */
   readonly settings?: Partial<Settings>;
-  /** The node closes it. */
+  /** The store of the replica. The node closes it. */
   readonly store: Store;
-  /** Where what was executed goes before it is forgotten; nowhere if left out. */
+  /** An archive that keeps executed batches after the replica forgets them. Default: none. */
   readonly archive?: Archive | undefined;
-  /** Carries frames to the other replicas. */
+  /** Sends frames to the other replicas. */
   readonly transport: Transport;
-  /** The clock and the alarm. */
+  /** The clock and timers. */
   readonly timer: Timer;
-  /** The Ed25519 seed of this replica's key, 64 lower-case hex digits. */
+  /** The Ed25519 seed of this replica, 64 lower-case hex digits. */
   readonly privateKey: string;
-  /** Makes the service in its initial state. Called at each start of the replica, reloads included. */
+  /** Makes the state machine in its initial state. Called at each start of the replica, including reloads. */
   readonly stateMachine: () => StateMachine;
-  /** Who hears what happens, from the start on. */
+  /** Observers, called from the start on. */
   readonly observers?: readonly Observer[];
-  /** What differs from the default {@linkcode NodeLimits}. */
+  /** Overrides of the default {@linkcode NodeLimits}. */
   readonly limits?: Partial<NodeLimits>;
   /**
-   * The host may stop the node between any two messages, or run several of it at once: then others' votes, waiting requests
-   * and timers are made durable too, before a message counts as taken. False if left out: a process keeps them in memory.
+   * Set it if the host may stop the node between any two messages, or run several instances of it. Then received votes,
+   * waiting requests and timers are committed to the store as well, before a message counts as accepted. Default:
+   * false; a long-running process keeps them in memory.
    */
   readonly persistInputs?: boolean;
-  /** For the jitter of delays; by default from the key and the clock. */
+  /** Seed for the jitter of delays. Default: from the key and the clock. */
   readonly seed?: number;
   /**
-   * Makes the protocol's core. For tests and experiments: something around `Replica`, faulty perhaps.
-   * @internal
+   * Hash and signatures. Default: {@linkcode CRYPTOGRAPHY}. A simulation may use a cheaper one; all members must use
+   * the same.
    */
-  readonly createCore?: (environment: Environment, recovered: Recovered) => Core;
-  /**
-   * The gate, by default one of its own. For simulations, whose nodes share one: what it lets pass depends on nothing but the frame
-   * and the genesis.
-   * @internal
-   */
-  readonly gate?: Gate;
-  /** {@linkcode CRYPTOGRAPHY} if absent. For simulations, in which a stand-in is enough: all members must use the same. */
   readonly crypto?: Cryptography;
 }
 
-/** Fills in the defaults. @throws {RangeError} naming the setting that is wrong. */
+/** Parts of a node that a test or a simulation replaces. Not a part of the public interface. @internal */
+export interface NodeInternals {
+  /** Makes the core: a wrapper around `Replica`, which may be faulty. Default: `Replica`. */
+  readonly createCore?: (environment: Environment, recovered: Recovered) => Core;
+  /** The gate. The nodes of a simulation share one, as its result depends only on the frame and the genesis. Default: one per node. */
+  readonly gate?: Gate;
+}
+
+/** Fills in the default settings. @throws {RangeError} that names the invalid setting. */
 export function completeSettings(chosen: Partial<Settings> = {}): Settings {
   const settings = { ...DEFAULT_SETTINGS, ...chosen };
   for (const [name, value] of Object.entries(settings)) {
@@ -75,29 +76,30 @@ export function completeSettings(chosen: Partial<Settings> = {}): Settings {
   return settings;
 }
 
-/** Differs between instances of one replica, so that they don't retry in step. */
+/** A seed that differs between instances of one replica, so that they do not retry at the same time. */
 export function seedOf({ publicKey }: Signer, timer: Timer): number {
   return parseInt(publicKey.slice(0, 8), 16) ^ timer.now() ^ Math.floor(timer.monotonic() * 1000);
 }
 
-/** What follows from a node's options. */
+/** Values derived from a node's options. */
 export interface Checked extends Pick<Cryptography, "hash"> {
   readonly genesis: Genesis;
   readonly settings: Settings;
   readonly cluster: Digest;
   readonly signer: Signer;
-  /** With the archive before it, if there is one. */
+  /** The store, with the archive in front of it if there is one. */
   readonly store: Store;
-  /** Whether the state machine can do with a part of its state in memory. */
+  /** Whether the state machine can work with only a part of its state in memory. */
   readonly lazyLoading: boolean;
 }
 
-/** What can be checked before there is a store. */
+/** The options that can be checked before the store is open. */
 type Identity = Pick<NodeOptions, "self" | "genesis" | "settings" | "privateKey" | "stateMachine" | "crypto">;
 
 /**
- * Checks that the options fit together. A host does so before it opens a store too: a wrong key must not leave an empty one behind.
- * @throws {TypeError} or {@linkcode RangeError} naming the one that does not.
+ * Checks that the options fit together. A host also calls it before it opens a store, so that a wrong key leaves no
+ * empty store behind.
+ * @throws {TypeError} or {@linkcode RangeError} that names the wrong option.
  */
 export function checkIdentity({ self, privateKey, stateMachine, ...options }: Identity): Omit<Checked, "store"> {
   const { hash, createSigner } = options.crypto ?? CRYPTOGRAPHY;
@@ -108,7 +110,9 @@ export function checkIdentity({ self, privateKey, stateMachine, ...options }: Id
   const member = genesis.replicas[self];
   if (!member) throw new RangeError(`self: expected 0 to ${genesis.replicas.length - 1}, got ${self}`);
   if (member.publicKey !== signer.publicKey) {
-    throw new TypeError(`privateKey: expected ${member.name}'s, ${member.publicKey}, got that of ${signer.publicKey}`);
+    throw new TypeError(
+      `privateKey: expected the key of ${member.name}, ${member.publicKey}, got that of ${signer.publicKey}`,
+    );
   }
   const { version, lazyLoading } = stateMachine();
   if (version === genesis.stateMachine) {
@@ -117,7 +121,7 @@ export function checkIdentity({ self, privateKey, stateMachine, ...options }: Id
   throw new TypeError(`stateMachine: expected version ${genesis.stateMachine}, got ${version}`);
 }
 
-/** {@linkcode checkIdentity} of a node's options, with the archive before the store. */
+/** {@linkcode checkIdentity} for all options of a node; adds the archive in front of the store. */
 export function checkOptions(options: NodeOptions): Checked {
-  return { ...checkIdentity(options), store: archiving(options.store, options.archive) };
+  return { ...checkIdentity(options), store: withArchive(options.store, options.archive) };
 }

@@ -1,18 +1,57 @@
 /**
- * What a node is made of.
+ * Prepares the parts of a node that must exist before the node does.
  * @module
  */
+import type { Genesis } from "../core/config.ts";
 import type { Digest } from "../core/messages/ids.ts";
 import type { Recovered } from "../core/records.ts";
-import type { Signer } from "./ports.ts";
-import type { Restored, RestoreOptions } from "./storage/opening.ts";
+import { Replica } from "../core/replica.ts";
+import { useKey } from "../crypto/mod.ts";
 import type { Core } from "./durable/task.ts";
+import { createEnvironment } from "./environment.ts";
+import type { Gate } from "./in/gate.ts";
+import { nodeLimits } from "./limits.ts";
+import { checkOptions, type NodeInternals, type NodeOptions } from "./options.ts";
+import type { Signer, Store } from "./ports.ts";
+import { restore, type Restored, type RestoreOptions } from "./storage/opening.ts";
+import { startOf } from "./storage/start.ts";
+import { withTimeouts } from "./storage/store_timeouts.ts";
 
-/** What is known before a node is there. */
+/** Values that are derived from a node's options and its store. */
 export interface Parts {
+  readonly genesis: Genesis;
   readonly cluster: Digest;
   readonly signer: Signer;
+  /** The store with timeouts, and with the archive in front of it if there is one. */
+  readonly store: Store;
   readonly restoring: RestoreOptions;
   readonly restored: Restored;
   readonly createCore: (recovered: Recovered) => Core;
+  /** A gate to use instead of a new one. */
+  readonly gate: Gate | undefined;
+}
+
+/** Checks the options and restores the replica from its store. Throws as `Node.open` does. */
+export async function prepareParts(options: NodeOptions, { createCore, gate }: NodeInternals): Promise<Parts> {
+  const { self, archive, timer } = options;
+  const { genesis, settings, cluster, hash, signer, lazyLoading, ...checked } = checkOptions(options);
+  const store = withTimeouts(checked.store, { timer, timeoutMs: nodeLimits(genesis, options.limits).storeTimeoutMs });
+  const start = startOf(options, signer.publicKey);
+  const restoring = { persistInputs: options.persistInputs, lazyLoading, archives: archive !== undefined };
+  const restored = await restore(store, { genesis, cluster, self, hash }, { ...restoring, start });
+  useKey(signer.publicKey);
+  return {
+    genesis,
+    cluster,
+    signer,
+    store,
+    restoring,
+    restored,
+    createCore: (recovered) => {
+      const stateMachine = options.stateMachine();
+      const environment = createEnvironment({ self, genesis, settings, stateMachine, signer, hash });
+      return createCore?.(environment, recovered) ?? new Replica(environment, recovered);
+    },
+    gate,
+  };
 }

@@ -13,7 +13,7 @@ import type {
 } from "../core/messages/messages.ts";
 import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber } from "../core/messages/ids.ts";
 import type { Event } from "../core/events.ts";
-import type { Trouble } from "./trouble.ts";
+import type { HostEvent } from "./host_event.ts";
 import type { SignedKind } from "../wire/messages/domain.ts";
 
 /** The store's version: it grows by one with each commit. 0: the store is empty. */
@@ -174,7 +174,7 @@ export interface Observer {
   /** The core threw on an input, which was dropped; the replica is read anew from its store. It is a bug: report it. */
   onFault?(fault: InputFault): void;
   /** Something is wrong on the host, or on the way to a member. */
-  onTrouble?(trouble: Trouble): void;
+  onHostEvent?(event: HostEvent): void;
 }
 
 /** Why a frame did not pass the gate. Each maps to one HTTP status. */

@@ -1,5 +1,5 @@
 /**
- * What a node tells about itself.
+ * The status of a node.
  * @module
  */
 import type { Genesis } from "../core/config.ts";
@@ -9,55 +9,58 @@ import type { Recovered } from "../core/records.ts";
 import { primaryOf } from "../core/messages/quorum.ts";
 import type { InputFault, LinkStatus } from "./ports.ts";
 
-/** What waits for one peer. */
+/** The status of the outbox for one peer. */
 export interface OutboxStatus {
-  /** Whom it is for. */
+  /** The receiver. */
   readonly peer: ReplicaId;
-  /** Frames that wait. */
+  /** Queued frames. */
   readonly depth: number;
-  /** Their bytes. */
+  /** Bytes of the queued frames. */
   readonly bytes: number;
-  /** Frames dropped since the start, because too many waited or a delivery failed. */
+  /** Frames dropped since the start, because the queue was full or a delivery failed. */
   readonly dropped: number;
-  /** Deliveries that failed since the start. */
+  /** Failed deliveries since the start. */
   readonly failures: number;
-  /** Why nothing can be delivered now, and since when (the wall clock); `null`: it can, as far as is known. */
+  /** Why deliveries fail now, and since when on the wall clock; `null` if the peer is reachable as far as known. */
   readonly unreachable: { readonly reason: string; readonly since: Millis } | null;
-  /** The way to it, where the transport tells. */
+  /** The state of the connection, where the transport knows it. */
   readonly link?: LinkStatus;
 }
 
-/** A node's state, for people, `/status` and `/metrics`. */
+/** The status of a node, for people, `/status` and `/metrics`. */
 export interface NodeStatus {
   /** The member's name in the genesis. */
   readonly name: string;
-  /** The replica's id: its place in the genesis. */
+  /** The replica's number in the genesis. */
   readonly self: ReplicaId;
-  /** While the replica is reloaded from its store, or halted: as it was last. */
+  /** The status of the core. While the replica is reloaded or halted, it is the last one known. */
   readonly replica: ReplicaStatus;
-  /** By ascending peer. */
+  /** One for each peer, in ascending order. */
   readonly outboxes: readonly OutboxStatus[];
-  /** The other members that are in touch, ascending, and in this replica's view as far as it knows. */
+  /** The other members that are in reach and, as far as is known, in this replica's view; ascending. */
   readonly inReach: readonly ReplicaId[];
-  /** Frames taken in and not yet answered. */
+  /** Frames received and not yet answered. */
   readonly inbox: number;
   /** Store commits since the start. */
   readonly commits: number;
-  /** Times that the replica was thrown away and reloaded from its store since the start. */
+  /** Number of reloads from the store since the start. */
   readonly reloads: number;
-  /** Inputs on which the core threw since the start. Each was dropped, and the replica reloaded. It should be 0: anything else is a bug. */
+  /**
+   * Inputs on which the core threw since the start. Each was dropped, and the replica was reloaded. Expected: 0;
+   * anything else is a bug.
+   */
   readonly inputFaults: number;
-  /** The last of them. */
+  /** The last such input. */
   readonly lastInputFault?: InputFault;
-  /** It is there while the replica is being read from its store, and answers nothing. */
+  /** Set while the replica is being loaded from its store; it answers nothing meanwhile. */
   readonly isReloading?: true;
-  /** Why the store does not take commits now; the node keeps trying. */
+  /** Why commits to the store fail now. The node keeps trying. */
   readonly storeError?: string;
-  /** Why the replica stopped for good, if it did. */
+  /** Why the replica has halted, if it has. */
   readonly halted?: string;
 }
 
-/** The status of a replica that does not run, as far as its records tell it. */
+/** The status of a replica that is not running, as far as its records show. */
 export function dormantStatus(genesis: Genesis, recovered: Recovered): ReplicaStatus {
   const low = recovered.stable[0]?.message.sequence ?? (0 as SequenceNumber);
   return {

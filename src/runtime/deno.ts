@@ -13,7 +13,7 @@ import { handOver } from "../node/hand_over.ts";
 import { Node } from "../node/node.ts";
 import { checkIdentity } from "../node/options.ts";
 import type { Archive, Observer, Store } from "../node/ports.ts";
-import type { Trouble } from "../node/trouble.ts";
+import type { HostEvent } from "../node/host_event.ts";
 import type { Start, StartOptions } from "../node/storage/start.ts";
 import { DenoKvStore } from "../stores/deno_kv.ts";
 import { SqliteStore } from "../stores/sqlite.ts";
@@ -129,10 +129,10 @@ export async function serveReplica(options: ServeReplicaOptions): Promise<Served
     timer,
     onAcceptFailed: (error) => tell({ kind: "accept-failed", reason: describeThrown(error).error }),
   });
-  const tell = (trouble: Trouble) => observers?.forEach((observer) => observer.onTrouble?.(trouble));
+  const tell = (trouble: HostEvent) => observers?.forEach((observer) => observer.onHostEvent?.(trouble));
   const hasSockets = options.hasSockets ?? !options.persistInputs;
   const membership = membershipOf(options.cluster, self, privateKey);
-  const socketOptions = { timer, membership, onTrouble: tell };
+  const socketOptions = { timer, membership, onHostEvent: tell };
   const sockets = hasSockets ? socketTransportOf(options.cluster, self, privateKey, socketOptions) : undefined;
   let node: Node;
   try {

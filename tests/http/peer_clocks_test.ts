@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { millis, replicaId } from "../../src/core/messages/ids.ts";
 import { createApp, MEMBER_HEADER, Membership } from "../../src/http/mod.ts";
 import { PeerClocks } from "../../src/http/peers/peer_clocks.ts";
-import type { Trouble } from "../../src/node/trouble.ts";
+import type { HostEvent } from "../../src/node/host_event.ts";
 import { FakeNode } from "./fake_node.ts";
 import { genesisOf, keyPairOf } from "../node/_cluster.ts";
 
@@ -10,7 +10,7 @@ import { genesisOf, keyPairOf } from "../node/_cluster.ts";
 class Host {
   passed = 0;
   setBy = 0;
-  readonly troubles: Trouble[] = [];
+  readonly hostEvents: HostEvent[] = [];
   readonly clocks: PeerClocks;
   readonly timer = {
     now: () => millis(1_000_000_000 + this.passed + this.setBy),
@@ -18,7 +18,7 @@ class Host {
   };
 
   constructor(readonly n = 4) {
-    this.clocks = new PeerClocks({ n, timer: this.timer, onTrouble: (trouble) => this.troubles.push(trouble) });
+    this.clocks = new PeerClocks({ n, timer: this.timer, onHostEvent: (event) => this.hostEvents.push(event) });
   }
 
   /** Each of these members shows a clock that is so far ahead of the right one, `lateMs` after it has read it. */
@@ -30,7 +30,7 @@ class Host {
   }
 
   get told(): readonly [string, number][] {
-    return this.troubles.splice(0).map((trouble) => [trouble.kind, "aheadMs" in trouble ? trouble.aheadMs : 0]);
+    return this.hostEvents.splice(0).map((event) => [event.kind, "aheadMs" in event ? event.aheadMs : 0]);
   }
 }
 
@@ -104,11 +104,11 @@ Deno.test("clocks in members' deliveries reach /status, /metrics and the observe
   const host = new Host();
   host.setBy = 30_000;
   const node = new FakeNode();
-  const troubles: Trouble[] = [];
+  const hostEvents: HostEvent[] = [];
   const told = Object.assign(node, {
     genesis,
     self: replicaId(0),
-    report: (trouble: Trouble) => troubles.push(trouble),
+    report: (event: HostEvent) => hostEvents.push(event),
   });
   const memberAt = (self: number, skew: number) => {
     const now = () => 1_000_000_000 + host.passed + skew;
@@ -139,7 +139,7 @@ Deno.test("clocks in members' deliveries reach /status, /metrics and the observe
   const { clockAheadMs, peers } = await status();
   assertEquals(clockAheadMs, 30_000);
   assert(peers.some((peer: { clockAheadMs: number }) => peer.clockAheadMs !== null));
-  assertEquals(troubles, [{ kind: "clock-wrong", aheadMs: 30_000 }]);
+  assertEquals(hostEvents, [{ kind: "clock-wrong", aheadMs: 30_000 }]);
   assertMatch(await (await app.request("/metrics")).text(), /\npbft_clock_ahead_seconds 30\n/);
   assertMatch(await (await app.request("/status?pretty")).text(), /clock +30000 ms ahead of the others'/);
 });

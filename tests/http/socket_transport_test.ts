@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { replicaId } from "../../src/core/messages/ids.ts";
 import { DeliveryError, SocketTransport } from "../../src/http/mod.ts";
 import { MAX_SOCKET_BYTES } from "../../src/http/peers/peer_socket.ts";
-import type { Trouble } from "../../src/node/trouble.ts";
+import type { HostEvent } from "../../src/node/host_event.ts";
 import { decodeBundle, encodeFrame, utf8 } from "../../src/wire/mod.ts";
 import { Author } from "../node/_cluster.ts";
 import { ManualTimer } from "../node/_manual_timer.ts";
@@ -18,7 +18,7 @@ class Fixture {
   readonly sockets: FakeSocket[] = [];
   readonly headers: Readonly<Record<string, string>>[] = [];
   readonly posted: (readonly Uint8Array[])[] = [];
-  readonly troubles: Trouble[] = [];
+  readonly hostEvents: HostEvent[] = [];
   readonly timer = new ManualTimer();
   onPost: () => Promise<void> = () => Promise.resolve();
   readonly transport = new SocketTransport({
@@ -31,7 +31,7 @@ class Fixture {
       return this.sockets[this.sockets.length] = new FakeSocket(url);
     },
     post: { deliver: (_to, frames) => (this.posted.push(frames), this.onPost()) },
-    onTrouble: (trouble) => void this.troubles.push(trouble),
+    onHostEvent: (event) => void this.hostEvents.push(event),
   });
 
   deliver(frame = vote, signal = never): Promise<void> {
@@ -89,7 +89,7 @@ Deno.test("unacknowledged frames of a failed socket are POSTed once within a sec
   for (const frame of frames) f.send(frame);
   await f.timer.advance(900);
   assertEquals(f.posted, [frames]);
-  assertEquals(f.troubles.map(({ kind }) => kind), ["socket-failed"]);
+  assertEquals(f.hostEvents.map(({ kind }) => kind), ["socket-failed"]);
   assertEquals(f.transport.status(peer), { isSocketOpen: false, socketFailures: 1 });
   assertEquals(f.send(), false);
   await f.deliver();
@@ -103,7 +103,7 @@ Deno.test("failing sockets to a peer are reported once, and again after ten minu
     f.send();
     await f.timer.advance(62_000);
   }
-  assertEquals([f.troubles.length, f.transport.status(peer).socketFailures], [3, 21]);
+  assertEquals([f.hostEvents.length, f.transport.status(peer).socketFailures], [3, 21]);
 });
 
 Deno.test("a delivery waits while too much is in flight, and is POSTed when the socket ends", async () => {

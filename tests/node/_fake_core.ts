@@ -116,7 +116,7 @@ export class Bench {
   }
 
   async start(script: Script, options: Partial<NodeOptions> = {}): Promise<void> {
-    this.node = await Node.open({
+    const node: NodeOptions = {
       self: 0 as ReplicaId,
       genesis: this.genesis,
       store: this.store,
@@ -126,6 +126,9 @@ export class Bench {
       stateMachine: () => new KeyValue(),
       seed: 1,
       start: this.cores.length === 0 ? "new" : "resume",
+      ...options,
+    };
+    this.node = await Node.openWith(node, {
       createCore: (environment, recovered) => {
         const traced: Script = (input, env) => {
           this.stepped.push(input.kind);
@@ -135,7 +138,6 @@ export class Bench {
         this.cores.push(core);
         return core;
       },
-      ...options,
     });
     await this.timer.idle();
   }

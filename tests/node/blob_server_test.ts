@@ -30,14 +30,14 @@ function setUp() {
   return { clock, answers, ask, reads: () => reads };
 }
 
-Deno.test("an answer has what there is, each once; none, if nothing is there, so that the peer asks another at once", async () => {
+Deno.test("an answer has each available blob once, or is empty if there is none, so that the peer asks another replica at once", async () => {
   const { answers, ask } = setUp();
   await ask(1, 5, 0, 7, 5);
   await ask(1, 0);
   assertEquals(answers, [{ to: 1, sizes: [5, 7] }, { to: 1, sizes: [] }]);
 });
 
-Deno.test("an answer is bounded in bytes, but one blob goes however large it is", async () => {
+Deno.test("an answer is bounded in bytes, but a single larger blob is sent", async () => {
   const { answers, ask, reads } = setUp();
   await ask(1, 600_000, 400_000, 300_000, ...Array.from({ length: 20 }, (_, i) => i + 1));
   assertEquals(answers[0]!.sizes, [600_000, 400_000]);
@@ -46,14 +46,14 @@ Deno.test("an answer is bounded in bytes, but one blob goes however large it is"
   assertEquals(answers[1]!.sizes, [3_000_000]);
 });
 
-Deno.test("a peer gets one answer at a time; of what it asks meanwhile the last is answered", async () => {
+Deno.test("a peer gets one answer at a time; of the fetches that arrive meanwhile the last is answered", async () => {
   const { answers, ask } = setUp();
   await Promise.all([ask(1, 1), ask(1, 2), ask(1, 4), ask(2, 3)]);
   assertEquals(answers.filter(({ to }) => to === 1).map(({ sizes }) => sizes), [[1], [4]]);
   assertEquals(answers.filter(({ to }) => to === 2).map(({ sizes }) => sizes), [[3]]);
 });
 
-Deno.test("what a peer may have is limited in bytes, however often it asks; others don't suffer from it", async () => {
+Deno.test("each peer has a limit in bytes; one peer's fetches do not reduce another's", async () => {
   const { clock, answers, ask } = setUp();
   for (let i = 1; i <= 2_000; i++) await ask(1, i);
   assertEquals(answers.length, 2_000);
@@ -68,7 +68,7 @@ Deno.test("what a peer may have is limited in bytes, however often it asks; othe
   assertEquals(answers.length, 36);
 });
 
-Deno.test("the same question again and again is answered now and then, and does not use up what the peer may have", async () => {
+Deno.test("repetitions of a fetch are limited, and do not use up the peer's bytes", async () => {
   const { clock, answers, ask } = setUp();
   let asked = 0;
   for (let ms = 0; ms < 10_000; ms++) {
@@ -83,7 +83,7 @@ Deno.test("the same question again and again is answered now and then, and does 
   assertEquals(repeated > 200 && repeated < 210, true, `${repeated}`);
 });
 
-Deno.test("this replica is not answered by itself", async () => {
+Deno.test("a replica does not answer its own fetch", async () => {
   const { answers, ask } = setUp();
   await ask(0, 1);
   assertEquals(answers, []);

@@ -151,7 +151,7 @@ function randomOperation(random: Random): string {
   }
 }
 
-Deno.test("a replica that loads by need, stopped at any time, says and becomes what one does that has everything", async () => {
+Deno.test("a replica with lazy loading, stopped at any time, sends the same messages and has the same state as one that loads everything", async () => {
   let loaded = 0;
   for (let seed = 1; seed <= 6; seed++) {
     const random = new Random(seed);
@@ -192,7 +192,7 @@ async function filled(keys: number): Promise<Host> {
   return host;
 }
 
-Deno.test("a start and an operation read what they touch, in a state of any size", async () => {
+Deno.test("a start and an operation read only the data they use, whatever the size of the state", async () => {
   for (const keys of [500, 5_000]) {
     const host = await filled(keys);
     assertEquals(await host.execute([`GET user:${keys - 7}`]), [`ok "value${keys - 7}"`]);
@@ -204,7 +204,7 @@ Deno.test("a start and an operation read what they touch, in a state of any size
   }
 });
 
-Deno.test("a listing reads its range", async () => {
+Deno.test("a listing reads its range only", async () => {
   const host = await filled(5_000);
   const before = host.store.blobs;
   const listed = JSON.parse((await host.query("KEYS user:49")).slice(3));
@@ -213,7 +213,7 @@ Deno.test("a listing reads its range", async () => {
   await host.node.close();
 });
 
-Deno.test("a read that fails is made again", async () => {
+Deno.test("a failed read is retried", async () => {
   const host = await filled(500);
   host.store.failures = 1;
   const answer = host.execute(["GET user:7"]);
@@ -223,7 +223,7 @@ Deno.test("a read that fails is made again", async () => {
   await host.node.close();
 });
 
-Deno.test("a store that gives other bytes than it was given, or has lost some, stops the replica", async () => {
+Deno.test("a store that returns wrong bytes, or has lost some, stops the replica", async () => {
   for (const lie of [() => null, (blob: Uint8Array | null) => blob!.with(-1, blob!.at(-1)! ^ 1)]) {
     const host = await filled(500);
     host.store.lie = lie;
@@ -236,7 +236,7 @@ Deno.test("a store that gives other bytes than it was given, or has lost some, s
   }
 });
 
-Deno.test("what another instance has removed meanwhile is read anew from where that instance is", async () => {
+Deno.test("when another instance has removed a blob, the replica reloads at that instance's version", async () => {
   const host = await filled(500);
   const stale = host.node;
   const staleStore = host.store;

@@ -67,7 +67,7 @@ class Clocks {
   }
 }
 
-Deno.test("all clocks two hours ahead, one operation, clocks set right: every gateway serves, in the same view", async () => {
+Deno.test("all clocks two hours ahead, one operation, clocks corrected: every gateway serves, in the same view", async () => {
   const clocks = await Clocks.open([2 * HOUR, 2 * HOUR, 2 * HOUR, 2 * HOUR]);
   assertEquals(await clocks.vouch(1, 1), ["ok 1"]);
   clocks.skews.fill(0);
@@ -91,7 +91,7 @@ Deno.test("with clocks hours apart, and jumping, every gateway serves", async ()
   await clocks.close();
 });
 
-Deno.test("after a quarter of an hour without an operation, those that come together at several gateways are all served", async () => {
+Deno.test("after 15 idle minutes, operations that arrive together at several gateways are all served", async () => {
   const clocks = await Clocks.open([0, 0, 0, 0]);
   assertEquals(await clocks.vouch(0, 1), ["ok 1"]);
   await clocks.time.advance(HOUR / 4);
@@ -111,7 +111,7 @@ Deno.test("after a quarter of an hour without an operation, those that come toge
   await clocks.close();
 });
 
-Deno.test("a client that gives no timestamp is served at one gateway after the other, whatever their clocks say", async () => {
+Deno.test("a client without timestamps is served at one gateway after the other, whatever their clocks show", async () => {
   const clocks = await Clocks.open([0, 0, 0, 0]);
   await clocks.vouch(0, 1);
   [HOUR, -HOUR, 0, 5 * HOUR].forEach((skew, id) => clocks.skews[id] = skew);
@@ -124,7 +124,7 @@ Deno.test("a client that gives no timestamp is served at one gateway after the o
   await clocks.close();
 });
 
-Deno.test("a gateway that was away serves as soon as it has caught up", async () => {
+Deno.test("a gateway that was offline serves as soon as it has caught up", async () => {
   const clocks = await Clocks.open([0, 0, 0, 0]);
   await clocks.vouch(0, 1);
   clocks.cluster.crash(3);
@@ -138,7 +138,7 @@ Deno.test("a gateway that was away serves as soon as it has caught up", async ()
   await clocks.close();
 });
 
-Deno.test("a primary whose clock stands still keeps the agreed time going", async () => {
+Deno.test("with a primary whose clock stands still, the agreed time still advances", async () => {
   const clocks = await Clocks.open([0, 0, 0, 0]);
   await clocks.vouch(1, 1);
   const agreed = () => clocks.cluster.node(1).status().replica.agreedTime;

@@ -16,7 +16,7 @@ async function vouch(cluster: Cluster, gateway: number, op: VouchedOperation, wa
   return texts(settled.results)[0]!;
 }
 
-Deno.test("four nodes order what unsigned clients ask of any of them", async () => {
+Deno.test("four nodes order the operations of unsigned clients, submitted at any of them", async () => {
   const cluster = await Cluster.open();
   for (const [i, id] of cluster.ids.entries()) {
     assertEquals(await vouch(cluster, id, operation("ada", i, "INCR n")), `ok ${i + 1}`);
@@ -43,7 +43,7 @@ Deno.test("a signed client opens a session and gets each replica's signed reply"
   await cluster.close();
 });
 
-Deno.test("callers that come with the same name and timestamp get the same result, and it runs once", async () => {
+Deno.test("callers with the same name and timestamp get the same result of one execution", async () => {
   const cluster = await Cluster.open();
   const answers = [0, 0, 1, 2, 3].map((id) => cluster.node(id).vouch([operation("ada", 7, "INCR n")]));
   await cluster.timer.advance(200);
@@ -55,7 +55,7 @@ Deno.test("callers that come with the same name and timestamp get the same resul
   await cluster.close();
 });
 
-Deno.test("with one backup down requests go on, and after its restart it catches up without traffic", async () => {
+Deno.test("with one backup down requests are served, and after its restart it catches up without traffic", async () => {
   const cluster = await Cluster.open();
   await cluster.timer.advance(100);
   cluster.crash(3);
@@ -67,7 +67,7 @@ Deno.test("with one backup down requests go on, and after its restart it catches
   await cluster.close();
 });
 
-Deno.test("after a power loss of all four every answered operation is there, and none runs twice", async () => {
+Deno.test("after a power loss of all four every answered operation is present, and none was executed twice", async () => {
   const cluster = await Cluster.open();
   cluster.network.latencyMs = 5;
   let answered = 0;
@@ -97,7 +97,7 @@ Deno.test("a single replica orders by itself", async () => {
   await cluster.close();
 });
 
-Deno.test("two instances of each replica on one store go on, and what they order is ordered once", async () => {
+Deno.test("two instances of each replica on one store make progress, and each operation is ordered once", async () => {
   const cluster = await Cluster.open();
   cluster.network.latencyMs = 1;
   const heard: (readonly [number, string])[] = [];

@@ -91,7 +91,7 @@ function sessionOf(cluster: ColdCluster) {
 const executed = (number: number) => (statuses: readonly { replica: { lastExecuted: number } }[]) =>
   statuses.every(({ replica }) => replica.lastExecuted >= number);
 
-Deno.test("four replicas that are started by each message and stopped after it agree on one order", async () => {
+Deno.test("four replicas that are started for each message and stopped after it agree on one order", async () => {
   const cluster = new ColdCluster();
   const { ada, open } = sessionOf(cluster);
   let ticks = await cluster.execute(open, executed(1));
@@ -112,7 +112,7 @@ Deno.test("four replicas that are started by each message and stopped after it a
   await node.close();
 });
 
-Deno.test("replicas that are started by messages let each other sleep when there is nothing to do", async () => {
+Deno.test("replicas that are started by messages do not wake each other when there is nothing to do", async () => {
   const cluster = new ColdCluster();
   const { open } = sessionOf(cluster);
   await cluster.execute(open, executed(1));
@@ -123,7 +123,7 @@ Deno.test("replicas that are started by messages let each other sleep when there
   assertLess(cluster.deliveries - before, 6 * 4 * 3 + 1);
 });
 
-Deno.test("a primary that is gone is replaced, though no backup stays awake", async () => {
+Deno.test("a dead primary is replaced though no backup stays awake", async () => {
   const cluster = new ColdCluster();
   cluster.down.add(0);
   const { open } = sessionOf(cluster);
@@ -132,7 +132,7 @@ Deno.test("a primary that is gone is replaced, though no backup stays awake", as
   for (const { replica } of await cluster.statuses()) assertEquals(replica.view > 0, true);
 });
 
-Deno.test("a node that is woken does what is overdue though its host's timers did not run, and it is sent by then", async () => {
+Deno.test("wake handles overdue alarms though the host's timers did not run, and resolves after the messages are sent", async () => {
   const timer = new ManualTimer();
   const sent: ReplicaId[] = [];
   const node = await NodeClass.open({

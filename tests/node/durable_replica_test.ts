@@ -10,7 +10,7 @@ const recordAndTell: Script = (input, env) =>
 
 const onlyTell: Script = (input, env) => input.kind === "status" ? { messages: [greeting(env)] } : {};
 
-Deno.test("nothing leaves before the commit of the records that bind it", async () => {
+Deno.test("no message is sent before the commit of its binding records", async () => {
   const { node, timer, store, sent, ...bench } = await openBench(recordAndTell);
   store.holding = true;
   let answered = false;
@@ -23,7 +23,7 @@ Deno.test("nothing leaves before the commit of the records that bind it", async 
   await node.close();
 });
 
-Deno.test("what later steps say waits for the commit of earlier ones, even if it needs none itself", async () => {
+Deno.test("messages of later steps wait for the commit of earlier ones, even without binding records of their own", async () => {
   let records = [viewRecord(1)];
   const { node, timer, store, sent, ...bench } = await openBench((input, env) => {
     if (input.kind !== "status") return {};
@@ -42,7 +42,7 @@ Deno.test("what later steps say waits for the commit of earlier ones, even if it
   await node.close();
 });
 
-Deno.test("what arrives together is committed together, and what arrives meanwhile with the next commit", async () => {
+Deno.test("inputs that arrive together are committed together, and those that arrive during a commit with the next one", async () => {
   const { node, timer, store, sent, ...bench } = await openBench(recordAndTell);
   store.holding = true;
   for (let i = 1; i <= 5; i++) void node.receive([bench.statusFrame(i)]);
@@ -64,7 +64,7 @@ Deno.test("without a binding record nothing is committed before sending", async 
   await node.close();
 });
 
-Deno.test("soft records ride along with the next binding one, or are committed when they are many or at the close", async () => {
+Deno.test("soft records are committed with the next binding one, or when there are many, or at the close", async () => {
   const soft: Script = (input) =>
     input.kind === "status"
       ? { records: [{ kind: "forget", through: input.status.message.executed }] }
@@ -84,7 +84,7 @@ Deno.test("soft records ride along with the next binding one, or are committed w
   assertEquals(store.commits.length, 3);
 });
 
-Deno.test("after a conflict the replica is read from the store and the inputs are stepped again", async () => {
+Deno.test("after a conflict the replica is reloaded from the store and the inputs are stepped again", async () => {
   const { node, timer, store, sent, ...bench } = await openBench(recordAndTell);
   await store.interfere();
   const answer = node.receive([bench.statusFrame(1)]);
@@ -99,7 +99,7 @@ Deno.test("after a conflict the replica is read from the store and the inputs ar
   await node.close();
 });
 
-Deno.test("conflicts in a row are retried later and later, at times that the seed decides", async () => {
+Deno.test("consecutive conflicts are retried with growing delays, which the seed determines", async () => {
   const delaysOf = async (seed: number) => {
     const { node, timer, store, ...bench } = await openBench(recordAndTell, { seed });
     store.failures.push(...Array.from({ length: 6 }, () => new StoreConflictError(0, 1)));
@@ -119,7 +119,7 @@ Deno.test("conflicts in a row are retried later and later, at times that the see
   assert(`${delays}` !== `${await delaysOf(2)}`);
 });
 
-Deno.test("when the store fails nothing is sent, the status says why, and it goes on when the store does", async () => {
+Deno.test("when the store fails nothing is sent, the status says why, and the replica continues when the store works again", async () => {
   const { node, timer, store, sent, ...bench } = await openBench(recordAndTell);
   store.failures.push(new Error("disk full"), new Error("disk full"));
   const answer = node.receive([bench.statusFrame(1)]);
@@ -130,7 +130,7 @@ Deno.test("when the store fails nothing is sent, the status says why, and it goe
   await node.close();
 });
 
-Deno.test("a replica whose state differs from that of a quorum halts: nothing more is stepped, sent or taken, after a restart neither", async () => {
+Deno.test("a replica whose state differs from that of a quorum halts: nothing more is stepped, sent or accepted, also after a restart", async () => {
   const { node, timer, sent, ...bench } = await openBench((input, env) => {
     if (input.kind === "status" && input.status.message.executed === 2) {
       throw new DivergenceError("two and two is five");
@@ -156,7 +156,7 @@ Deno.test("a replica whose state differs from that of a quorum halts: nothing mo
   await bench.self.node.close();
 });
 
-Deno.test("the halted mark is written in the end, though the store fails or somebody else has written", async () => {
+Deno.test("the halted mark is written even if the store fails or another instance commits meanwhile", async () => {
   const { node, timer, store, ...bench } = await openBench((input) => {
     if (input.kind === "status") throw new DivergenceError("no");
     return {};
@@ -169,7 +169,7 @@ Deno.test("the halted mark is written in the end, though the store fails or some
   await node.close();
 });
 
-Deno.test("a commit that was under way when the replica halted lets nothing out", async () => {
+Deno.test("a commit that finishes after the replica halted sends nothing", async () => {
   const { node, timer, store, sent, ...bench } = await openBench((input, env) => {
     if (input.kind === "status" && input.status.message.executed === 2) throw new DivergenceError("no");
     return recordAndTell(input, env);
@@ -186,7 +186,7 @@ Deno.test("a commit that was under way when the replica halted lets nothing out"
   await node.close();
 });
 
-Deno.test("the alarm is set to what the last step said, and fires once", async () => {
+Deno.test("the alarm is set to the time of the last step, and fires once", async () => {
   let alarmAt = 1_000_100;
   const { node, timer, ...bench } = await openBench((input) => {
     if (input.kind === "alarm") alarmAt = 1_000_900;
@@ -201,7 +201,7 @@ Deno.test("the alarm is set to what the last step said, and fires once", async (
   assertEquals(timer.alarmsInMs, []);
 });
 
-Deno.test("the close waits for the commit under way and rejects what comes after", async () => {
+Deno.test("close waits for the running commit and rejects later input", async () => {
   const { node, timer, store, sent, ...bench } = await openBench(recordAndTell);
   store.holding = true;
   const answer = node.receive([bench.statusFrame(1)]);

@@ -69,14 +69,14 @@ function proposal(...requests: Signed<AnyRequest>[]): Uint8Array {
 
 const open = client.request({ timestamp: 1 });
 
-Deno.test("a vote of a member passes with its signed bytes as they came", () => {
+Deno.test("a member's vote passes with its signed bytes unchanged", () => {
   const frame = author(2).frame({ ...prePrepare(sha256(utf8("x")), 1), kind: "prepare" });
   const input = inputOf(setUp().gate.check(frame));
   assert(input.kind === "prepare");
   assertEquals(encodeFrame(input.prepare), frame as Uint8Array<ArrayBuffer>);
 });
 
-Deno.test("what is kept of a message doesn't keep the body that it came in", () => {
+Deno.test("a kept message does not keep its whole request body in memory", () => {
   const frame = author(2).frame(status(1));
   const body = new Uint8Array(100_000);
   body.set(frame, 50_000);
@@ -95,7 +95,7 @@ Deno.test("garbage, truncated and oversize frames are rejected with the field", 
   assertRejected(gate.check(client.frame(large)), "too-large", /4096/);
 });
 
-Deno.test("a kind that is not taken where it came in is rejected", () => {
+Deno.test("a kind that is not accepted where it came in is rejected", () => {
   const { gate } = setUp();
   const rejection = gate.check(client.frame(open), ["prepare", "commit"]);
   assertRejected(rejection, "not-accepted-here", /prepare or commit, got request/);
@@ -109,7 +109,7 @@ Deno.test("a replica or gateway that is not a member is an unknown signer", () =
   assertRejected(gate.check(author(5).frame(vouched(4))), "unknown-signer", /gateway: expected 0 to 3, got 4/);
 });
 
-Deno.test("a signature must be its signer's, for this kind, these bytes and this cluster", () => {
+Deno.test("a signature must be by its signer, for this kind, these bytes and this cluster", () => {
   const { gate } = setUp();
   assertRejected(gate.check(author(3).frame(status(1))), "wrong-signature", /signature/);
   const elsewhere = new Author(2, clusterId({ ...genesis, name: "other" }));
@@ -124,7 +124,7 @@ Deno.test("a signature must be its signer's, for this kind, these bytes and this
   assertRejected(gate.check(client.frame(noKey)), "wrong-signature", /request/);
 });
 
-Deno.test("a prepare's signature serves for no other view, number or digest, and not as another's or as a commit", () => {
+Deno.test("a prepare's signature is not valid for another view, number, digest, sender, or as a commit", () => {
   const prepare: Prepare = { ...prePrepare(sha256(utf8("x")), 1), kind: "prepare" };
   const { signature } = decodeFrame(author(1).frame(prepare)).signed;
   const replayed: (Prepare | Commit)[] = [
@@ -166,7 +166,7 @@ Deno.test("every request in a batch must be signed by its client or a member", (
   assertEquals(input.batch.requests[0]!.digest, sha256(good.bytes));
 });
 
-Deno.test("a request that was verified is not verified again in a batch, but one with another signature is", () => {
+Deno.test("a verified request is not verified again in a batch, but one with another signature is", () => {
   const { gate, verifications } = setUp();
   const signed = client.sign(open);
   gate.check(encodeFrame(signed));
@@ -197,7 +197,7 @@ function prepare(replica: number): Prepare {
   return { ...prePrepare(sha256(utf8("x")), replica), kind: "prepare" };
 }
 
-Deno.test("votes that were verified are not verified again in certificates, nor those in a new-view", () => {
+Deno.test("verified votes are not verified again in certificates or in a new-view", () => {
   const { gate, verifications } = setUp();
   const votes = [author(2).sign(prepare(1)), author(3).sign(prepare(2))];
   gate.check(encodeFrame(votes[0]!));
@@ -217,7 +217,7 @@ Deno.test("votes that were verified are not verified again in certificates, nor 
   assertEquals(verifications(), 5 + 2); // the new-view's own and the view-change that had not been seen
 });
 
-Deno.test("a forged vote in a certificate is rejected each time, also when the true one was verified", () => {
+Deno.test("a forged vote in a certificate is rejected each time, also after the genuine one was verified", () => {
   const { gate } = setUp();
   const votes = [author(2).sign(prepare(1)), author(3).sign(prepare(2))];
   for (const vote of votes) assert(!("reason" in gate.check(encodeFrame(vote))));
@@ -226,7 +226,7 @@ Deno.test("a forged vote in a certificate is rejected each time, also when the t
   for (let i = 0; i < 2; i++) assertRejected(gate.check(frame), "wrong-signature", /prepare/);
 });
 
-Deno.test("the memory of verified requests is bounded: the longest unused is verified again", () => {
+Deno.test("the cache of verified requests is bounded: the least recently used one is verified again", () => {
   const { gate, verifications } = setUp();
   const frames = [1, 2, 3, 4, 5].map((timestamp) => client.frame(client.request({ timestamp })));
   const check = (...indices: number[]) => indices.forEach((i) => gate.check(frames[i]!));
@@ -240,7 +240,7 @@ Deno.test("the memory of verified requests is bounded: the longest unused is ver
   assertEquals(verifications(), 6);
 });
 
-Deno.test("replies go to the gateway and fetches to the blobs, never to the core", () => {
+Deno.test("replies go to the gateway and fetches to the blob server, never to the core", () => {
   const { gate } = setUp();
   const digest = sha256(utf8("x"));
   const reply = { kind: "reply", replica: 1 as ReplicaId, view: 0 as View, request: digest, results: [] } as const;
@@ -249,7 +249,7 @@ Deno.test("replies go to the gateway and fetches to the blobs, never to the core
   assertEquals(to, ["gateway", "blobs"]);
 });
 
-Deno.test("a blob has its digest computed, and is a batch only if all in it verifies", () => {
+Deno.test("the digest of a blob is computed, and it counts as a batch only if everything in it verifies", () => {
   const { gate } = setUp();
   const good = encodeBatch(7 as Millis, [client.sign(open)]);
   const bad = encodeBatch(7 as Millis, [author(8).sign(open)]);
@@ -260,7 +260,7 @@ Deno.test("a blob has its digest computed, and is a batch only if all in it veri
   assertEquals(input.blobs.map(({ batch }) => batch !== undefined), [true, false, false]);
 });
 
-Deno.test("no mutation of a frame gets through the gate as anything, and none throws", () => {
+Deno.test("no mutated frame passes the gate, and none makes it throw", () => {
   const { gate } = setUp();
   const kinds: readonly MessageKind[] = ["request", "pre-prepare", "status"];
   const frames = [client.frame(open), proposal(client.sign(open)), author(2).frame(status(1))];

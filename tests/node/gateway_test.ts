@@ -54,7 +54,7 @@ function reply(
   return { kind: "reply", replica: replica as ReplicaId, view: view as View, request: digest, results };
 }
 
-Deno.test("operations that come together go in one request, and each caller gets its own results", async () => {
+Deno.test("operations that arrive together go into one request, and each caller gets its own results", async () => {
   const { timer, gateway, bundles } = setUp();
   const answers = [gateway.vouch([operation(1), operation(2)]), gateway.vouch([operation(3)])];
   await timer.idle();
@@ -68,7 +68,7 @@ Deno.test("operations that come together go in one request, and each caller gets
   assertEquals(settled, [["ok op 1", "ok op 2"], ["ok op 3"]]);
 });
 
-Deno.test("an answer needs f + 1 replicas that agree on every result; who lies, or says it twice, doesn't count", async () => {
+Deno.test("an answer needs f + 1 replicas that agree on every result; a differing or repeated reply does not count", async () => {
   const { timer, gateway, bundles } = setUp();
   let settled = false;
   const answer = gateway.vouch([operation(1)]).finally(() => settled = true);
@@ -87,7 +87,7 @@ Deno.test("an answer needs f + 1 replicas that agree on every result; who lies, 
   assertEquals([[...voters], view, texts(results)] as unknown[], [[1, 2], 4, ["ok op 1"]]);
 });
 
-Deno.test("with too many bundles under way operations gather for the next", async () => {
+Deno.test("at the maximum of requests in flight operations are collected for the next one", async () => {
   const { timer, gateway, bundles } = setUp();
   const answers = [];
   for (let i = 1; i <= 5; i++) {
@@ -104,7 +104,7 @@ Deno.test("with too many bundles under way operations gather for the next", asyn
   assertEquals(reasons, ["answered", ...Array(4).fill("unavailable")]);
 });
 
-Deno.test("a bundle stays within the bytes of a request", async () => {
+Deno.test("a bundle stays within the maximum size of a request", async () => {
   const { timer, gateway, bundles } = setUp();
   const large = "x".repeat(1_500);
   for (let i = 1; i <= 3; i++) void gateway.vouch([operation(i, large)]);
@@ -115,7 +115,7 @@ Deno.test("a bundle stays within the bytes of a request", async () => {
   assertEquals("reason" in tooLarge && tooLarge.reason, "too-large");
 });
 
-Deno.test("what waits is bounded in operations and bytes", async () => {
+Deno.test("waiting operations are bounded in number and bytes", async () => {
   const { gateway } = setUp({ maxVouchedOperations: 3, maxVouchedBytes: 500 });
   void gateway.vouch([operation(1), operation(2)]);
   const tooMany = await gateway.vouch([operation(3), operation(4)]);
@@ -131,7 +131,7 @@ Deno.test("what waits is bounded in operations and bytes", async () => {
   assertEquals(first, "waits");
 });
 
-Deno.test("a caller that gives up gets an AbortError, and what was not under way yet is not ordered", async () => {
+Deno.test("a caller that aborts gets an AbortError, and its operation is not ordered if it was not in flight yet", async () => {
   const { timer, gateway, bundles } = setUp();
   const controller = new AbortController();
   const given = gateway.vouch([operation(1)], controller.signal);
@@ -146,7 +146,7 @@ Deno.test("a caller that gives up gets an AbortError, and what was not under way
   assert("results" in await kept);
 });
 
-Deno.test("without agreement a request is sent again, ever more rarely, until it would be refused as expired", async () => {
+Deno.test("without agreement a request is sent again with growing pauses, until it would be refused as expired", async () => {
   const { timer, gateway, bundles, resent } = setUp();
   const answer = gateway.vouch([operation(1)]);
   await timer.advance(7_500);
@@ -158,7 +158,7 @@ Deno.test("without agreement a request is sent again, ever more rarely, until it
   assertEquals([gateway.requests(), timer.alarmsInMs], [[], []]);
 });
 
-Deno.test("equal operations at the same moment make unequal requests", async () => {
+Deno.test("equal operations at the same moment get different requests", async () => {
   const { timer, gateway, bundles } = setUp();
   for (let i = 0; i < 2; i++) {
     void gateway.vouch([operation(1)]);
@@ -167,7 +167,7 @@ Deno.test("equal operations at the same moment make unequal requests", async () 
   assert(bundles[0]!.request.digest !== bundles[1]!.request.digest);
 });
 
-Deno.test("a bundle that the replica has no room for is refused to its callers", async () => {
+Deno.test("the callers of a bundle that the replica has no space for get a rejection", async () => {
   const { timer, gateway, bundles } = setUp();
   const answer = gateway.vouch([operation(1)]);
   await timer.idle();
@@ -175,7 +175,7 @@ Deno.test("a bundle that the replica has no room for is refused to its callers",
   assertEquals(await answer, { reason: "overloaded", kind: "gateway-request", detail: "full" });
 });
 
-Deno.test("operations that can't be encoded are their caller's mistake", () => {
+Deno.test("invalid operations throw an error that names the field", () => {
   const { gateway } = setUp();
   const wrong: readonly (readonly VouchedOperation[])[] = [
     [],

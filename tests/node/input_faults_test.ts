@@ -11,7 +11,7 @@ const throwsOnTwo: Script = (input, env) => {
   return { records: [viewRecord(input.status.message.executed)], messages: [greeting(env)] };
 };
 
-Deno.test("an input on which the core throws is dropped, counted and shown; what came before and behind it is not lost", async () => {
+Deno.test("an input on which the core throws is dropped, counted and shown; inputs before and after it are not lost", async () => {
   const bench = await Bench.open(throwsOnTwo);
   const { node, timer, store, sent } = bench;
   const faults: unknown[] = [];
@@ -29,7 +29,7 @@ Deno.test("an input on which the core throws is dropped, counted and shown; what
   await node.close();
 });
 
-Deno.test("the same input again changes nothing, and is not stepped before a minute has passed", async () => {
+Deno.test("an input on which the core threw is quarantined for a minute", async () => {
   const bench = await Bench.open(throwsOnTwo);
   const { node, timer } = bench;
   await Promise.all([node.receive([bench.statusFrame(2)]), timer.advance(100)]);
@@ -41,7 +41,7 @@ Deno.test("the same input again changes nothing, and is not stepped before a min
   await node.close();
 });
 
-Deno.test("one who finds many inputs on which the core throws has the replica read anew ever more rarely, and bars only itself", async () => {
+Deno.test("a sender of many inputs on which the core throws causes reloads with growing pauses, and quarantines only itself", async () => {
   const bench = await Bench.open((input, env) => {
     if (input.kind === "status" && input.status.message.replica === 1) {
       throw new TypeError("undefined is not a function");
@@ -61,7 +61,7 @@ Deno.test("one who finds many inputs on which the core throws has the replica re
   await node.close();
 });
 
-Deno.test("a commit that is under way when the core throws is waited for, and what it covers is said", async () => {
+Deno.test("a commit that runs when the core throws is awaited, and its messages are sent", async () => {
   const bench = await Bench.open(throwsOnTwo);
   const { node, timer, store, sent } = bench;
   store.holding = true;
@@ -77,7 +77,7 @@ Deno.test("a commit that is under way when the core throws is waited for, and wh
   await node.close();
 });
 
-Deno.test("a commit that fails while the core throws is made again by the next core", async () => {
+Deno.test("a commit that fails while the core throws is repeated by the next core", async () => {
   const bench = await Bench.open(throwsOnTwo);
   const { node, timer, store, sent } = bench;
   store.failures.push(new Error("disk full"));
@@ -93,7 +93,7 @@ Deno.test("a commit that fails while the core throws is made again by the next c
   await node.close();
 });
 
-Deno.test("a replica that throws by itself halts if nothing came from outside, and else is read anew", async () => {
+Deno.test("a core that throws spontaneously halts if it had no external input, and is reloaded otherwise", async () => {
   for (const [touched, halts] of [[false, true], [true, false]]) {
     let isBroken = false;
     const bench = await Bench.open((input) => {
@@ -111,7 +111,7 @@ Deno.test("a replica that throws by itself halts if nothing came from outside, a
   }
 });
 
-Deno.test("inputs that were kept and on which the core throws at its start go, and the replica starts without them", async () => {
+Deno.test("persisted inputs on which the core throws at its start are removed, and the replica starts without them", async () => {
   const first = await Bench.open(() => ({}), { persistInputs: true });
   const { node, timer } = first;
   await Promise.all([
@@ -139,7 +139,7 @@ Deno.test("inputs that were kept and on which the core throws at its start go, a
   await first.node.close();
 });
 
-Deno.test("a peer that gives each blob twice harms nobody who fetches the state", async () => {
+Deno.test("a peer that sends each blob twice does not harm a state transfer", async () => {
   const cluster: Cluster = await Cluster.open({
     node: (id) => ({
       transport: {

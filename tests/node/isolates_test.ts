@@ -12,7 +12,7 @@ async function fare(options: IsolatesOptions & { readonly seconds: number }): Pr
 
 // Everything here is in virtual time, so these figures are the same on every machine.
 for (const [callMs, seconds] of [[2.5, 0.7], [80, 10]] as const) {
-  Deno.test(`two isolates of every replica, at ${callMs} ms a call of the database, get on as one does, in one view`, async () => {
+  Deno.test(`two isolates of each replica, at ${callMs} ms per database call, make progress as one does, in one view`, async () => {
     const networkMs = 0.5;
     const one = await fare({ isolates: 1, callMs, networkMs, seconds });
     const two = await fare({ isolates: 2, callMs, networkMs, seconds });

@@ -29,7 +29,7 @@ class Fixture {
   });
 }
 
-Deno.test("what the replica no longer waits for is not read", async () => {
+Deno.test("blobs that the core no longer waits for are not read", async () => {
   const f = new Fixture();
   f.wanted.delete(a);
   f.stored.delete(a);
@@ -39,7 +39,7 @@ Deno.test("what the replica no longer waits for is not read", async () => {
   assertEquals([f.reads, f.loaded, f.failures], [[[b]], [b], []]);
 });
 
-Deno.test("what the replica has got elsewhere and removed while it was being read is no damage; the rest is read again", async () => {
+Deno.test("a blob that was received elsewhere and removed during the read is not damage; the rest is read again", async () => {
   const f = new Fixture();
   f.onRead = () => {
     f.wanted.delete(a);
@@ -50,7 +50,7 @@ Deno.test("what the replica has got elsewhere and removed while it was being rea
   assertEquals([f.reads, f.loaded, f.failures], [[[a, b], [b]], [b], []]);
 });
 
-Deno.test("what it waits for and the store has lost is a failure", async () => {
+Deno.test("a blob that the core waits for and the store lacks is a failure", async () => {
   const f = new Fixture();
   f.stored.delete(a);
   f.loader.load([a, b]);
@@ -58,6 +58,6 @@ Deno.test("what it waits for and the store has lost is a failure", async () => {
   assertEquals([f.reads.length, f.loaded, f.failures.length], [1, [], 1]);
 });
 
-Deno.test("what one core has loaded is not given to the next", () => {
+Deno.test("blobs loaded for one core are not given to the next", () => {
   assertEquals([isOfOneLife({ kind: "loaded", blobs: new Map() }), isOfOneLife({ kind: "start" })], [true, true]);
 });

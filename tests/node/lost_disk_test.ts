@@ -12,7 +12,7 @@ const identity = {
   self: 0 as ReplicaId,
 };
 
-Deno.test("that a disk was lost is kept in the store, with what was found out since, until it is over", async () => {
+Deno.test("the recovery from a lost disk is recorded in the store, with its progress, until it is finished", async () => {
   const store = new MemoryStore();
   await markLostDisk(store, identity);
   let restored = await restore(store, identity);
@@ -37,7 +37,7 @@ Deno.test("that a disk was lost is kept in the store, with what was found out si
   assertEquals(restored.recovered.lostDisk, undefined);
 });
 
-Deno.test("a replica that has halted starts over when it is told that its disk is lost", async () => {
+Deno.test("a halted replica starts over when it is started with `recover`", async () => {
   const store = new MemoryStore();
   const { version, book } = await restore(store, { ...identity }, { start: "new" });
   const set = new WriteSet();

@@ -31,7 +31,7 @@ function reasons(answers: readonly (Rejection | null)[]): readonly (string | nul
   return answers.map((answer) => answer?.reason ?? null);
 }
 
-Deno.test("each frame gets its own answer, and what is rejected doesn't reach the core", async () => {
+Deno.test("each frame gets its own answer, and rejected ones do not reach the core", async () => {
   const bench = await Bench.open(() => ({}));
   const forged = bench.author(3).frame(status(1));
   const answers = bench.node.receive([bench.statusFrame(1), utf8("garbage"), forged, bench.statusFrame(2)]);
@@ -42,7 +42,7 @@ Deno.test("each frame gets its own answer, and what is rejected doesn't reach th
   await bench.node.close();
 });
 
-Deno.test("the inbox is bounded in frames and bytes until the commit of what was taken", async () => {
+Deno.test("the inbox is bounded in frames and bytes, which are freed at the commit", async () => {
   const bench = await Bench.open(() => ({ records: [viewRecord(1)] }), { limits: { maxInboxFrames: 3 } });
   bench.store.holding = true;
   const first = bench.node.receive([1, 2].map((i) => bench.statusFrame(i)));
@@ -78,7 +78,7 @@ Deno.test("a submitted request is answered with this replica's signed reply, aft
   await bench.node.close();
 });
 
-Deno.test("all who submit the same request get the reply, even when it comes much later", async () => {
+Deno.test("all callers that submit the same request get the reply, even much later", async () => {
   let reply: OutgoingReply | null = null;
   const bench = await Bench.open((input) => {
     if (input.kind === "request") reply = replyTo(input.request);
@@ -92,7 +92,7 @@ Deno.test("all who submit the same request get the reply, even when it comes muc
   await bench.node.close();
 });
 
-Deno.test("a submit takes requests of clients only, and says why it doesn't take one", async () => {
+Deno.test("submit accepts only clients' requests, and says why it rejects others", async () => {
   const bench = await Bench.open((input) => input.kind === "request" ? { admission: "full" } : {});
   const answers = [bench.statusFrame(1), utf8("garbage"), requestFrame(bench)].map((frame) => bench.node.submit(frame));
   await bench.timer.idle();
@@ -100,7 +100,7 @@ Deno.test("a submit takes requests of clients only, and says why it doesn't take
   await bench.node.close();
 });
 
-Deno.test("those who wait for a reply are bounded, and one who gives up makes room", async () => {
+Deno.test("the number of waiting callers is bounded, and one that aborts frees its place", async () => {
   const bench = await Bench.open(() => ({}), { limits: { maxWaiters: 1 } });
   const controller = new AbortController();
   const first = bench.node.submit(requestFrame(bench, 1), controller);
@@ -116,7 +116,7 @@ Deno.test("those who wait for a reply are bounded, and one who gives up makes ro
   assertEquals(reasons([await third as Rejection]), ["unavailable"]);
 });
 
-Deno.test("a request that somebody waits for reaches the replica again when it is reloaded, though its input was done with", async () => {
+Deno.test("a request that a caller waits for is submitted again when the replica is reloaded, though its input was settled", async () => {
   let lives = 0;
   const bench = await Bench.open((input, env) => {
     if (input.kind === "start") lives++;
@@ -135,7 +135,7 @@ Deno.test("a request that somebody waits for reaches the replica again when it i
   await vouched;
 });
 
-Deno.test("as a gateway it answers once another replica agrees with its own, and never believes one alone", async () => {
+Deno.test("the gateway answers once another replica agrees with its own reply, and never trusts a single one", async () => {
   let request: SignedRequest | null = null;
   const bench = await Bench.open((input, env) => {
     if (input.kind === "request") request = input.request;
@@ -159,7 +159,7 @@ Deno.test("as a gateway it answers once another replica agrees with its own, and
   await bench.node.close();
 });
 
-Deno.test("another gateway's replies are signed and sent to it alone", async () => {
+Deno.test("replies for another gateway are signed and sent to it only", async () => {
   const bench = await Bench.open(executing);
   const operations = [{ name: "ada", timestamp: 1, operation: utf8("GET a") }];
   const request = { kind: "gateway-request", gateway: 2 as ReplicaId, notAfter: 9, operations } as const;
@@ -191,7 +191,7 @@ Deno.test("a fetch is answered from the store, never by the core", async () => {
   await bench.node.close();
 });
 
-Deno.test("what several steps say to a peer goes in one delivery", async () => {
+Deno.test("messages of several steps to one peer go in one delivery", async () => {
   const bench = await Bench.open((input, env) => input.kind === "status" ? { messages: [greeting(env)] } : {});
   void bench.node.receive([1, 2, 3].map((i) => bench.statusFrame(i)));
   await bench.timer.idle();
@@ -199,7 +199,7 @@ Deno.test("what several steps say to a peer goes in one delivery", async () => {
   await bench.node.close();
 });
 
-Deno.test("observers hear of messages, rejections, events and commits, and one that throws harms nobody", async () => {
+Deno.test("observers get messages, rejections, events and commits, and one that throws has no effect", async () => {
   const heard: string[] = [];
   const observer: Observer = {
     onEvent: ({ kind }) => heard.push(kind),
@@ -229,7 +229,7 @@ Deno.test("observers hear of messages, rejections, events and commits, and one t
   await bench.node.close();
 });
 
-Deno.test("options that don't fit are refused with what was expected and what came", async () => {
+Deno.test("wrong options are refused with the expected and the actual value", async () => {
   const bench = await Bench.open(() => ({}));
   await bench.node.close();
   const good = {

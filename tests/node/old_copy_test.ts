@@ -33,7 +33,7 @@ for (
     [6, "only what is behind a stable checkpoint since"],
   ] as const
 ) {
-  Deno.test(`a replica whose store is a copy that lacks ${what} is told so by the others, and recovers`, async () => {
+  Deno.test(`a replica whose store is a copy that lacks ${what} learns that from the others, and recovers`, async () => {
     const { cluster, write, told } = await openCluster();
     await write(6);
     const copy = cluster.stores.get(2 as ReplicaId)!.copy();
@@ -56,7 +56,7 @@ for (
   });
 }
 
-Deno.test("a replica that starts with all that it said is not mistaken, whoever it is, in whatever order they are started anew", async () => {
+Deno.test("a replica that starts with a complete store does not recover, whichever it is, in whatever order the replicas restart", async () => {
   const { cluster, write, told } = await openCluster();
   for (let round = 0; round < 8; round++) {
     await write(1 + round % 5);
@@ -74,7 +74,7 @@ Deno.test("a replica that starts with all that it said is not mistaken, whoever 
   await cluster.close();
 });
 
-Deno.test("an old copy that numbers its statuses as they were numbered before is answered all the same", async () => {
+Deno.test("an old copy that reuses numbers of its statuses is still answered", async () => {
   const { cluster, write, told } = await openCluster();
   await write(6);
   const copy = cluster.stores.get(2 as ReplicaId)!.copy();
@@ -92,7 +92,7 @@ Deno.test("an old copy that numbers its statuses as they were numbered before is
   await cluster.close();
 });
 
-Deno.test("with f of the others down a replica that starts votes all the same", async () => {
+Deno.test("with f of the others down a replica that starts still votes", async () => {
   const { cluster, write, told } = await openCluster();
   await write(5);
   cluster.crash(3);
@@ -103,7 +103,7 @@ Deno.test("with f of the others down a replica that starts votes all the same", 
   await cluster.close();
 });
 
-Deno.test("a replica that starts says nothing new before the others have answered what they hold of it", async () => {
+Deno.test("a replica that starts sends no new votes before the others have returned its last messages", async () => {
   const { cluster, write, told } = await openCluster();
   await write(6);
   const copy = cluster.stores.get(0 as ReplicaId)!.copy();

@@ -45,7 +45,7 @@ function setUp(limits: Partial<OutboxOptions["limits"]> = {}) {
   return { timer, peer, outbox, push, say };
 }
 
-Deno.test("while a delivery is under way frames gather, and the next carries them all", async () => {
+Deno.test("frames that arrive during a delivery are collected, and the next delivery carries them all", async () => {
   const { timer, peer, outbox, push } = setUp();
   push(1, 2);
   outbox.flush();
@@ -59,7 +59,7 @@ Deno.test("while a delivery is under way frames gather, and the next carries the
   assertEquals(peer.deliveries.map(({ sizes }) => sizes), [[1, 2], [3, 4, 5]]);
 });
 
-Deno.test("a delivery is bounded in frames and bytes, but one frame goes however large it is", async () => {
+Deno.test("a delivery is bounded in frames and bytes, but a single larger frame is sent", async () => {
   const { timer, peer, outbox, push } = setUp({ maxBodyFrames: 3 });
   push(1, 1, 1, 1, 60, 60, 500, 2);
   outbox.flush();
@@ -87,7 +87,7 @@ Deno.test("a full outbox drops the oldest frames and counts them", () => {
   assertEquals(peer.last.sizes, [4, 14]);
 });
 
-Deno.test("a full outbox drops requests first and what starts a view last", () => {
+Deno.test("a full outbox drops client requests first and view change messages last", () => {
   const { peer, outbox, say } = setUp({ maxOutboxFrames: 5 });
   say("request", 1);
   say("view-change", 2);
@@ -105,7 +105,7 @@ Deno.test("a full outbox drops requests first and what starts a view last", () =
   assertEquals([outbox.status.depth, outbox.status.dropped], [5, 4 + 7]);
 });
 
-Deno.test("a view-change that is said again while it waits does not wait twice", () => {
+Deno.test("a repeated view-change message is queued only once", () => {
   const { outbox, say } = setUp({ maxOutboxFrames: 3 });
   for (let tick = 0; tick < 10; tick++) {
     say("view-change", 2);
@@ -114,7 +114,7 @@ Deno.test("a view-change that is said again while it waits does not wait twice",
   assertEquals([outbox.status.depth, outbox.status.bytes], [3, 2 + 11 + 12]);
 });
 
-Deno.test("a failed delivery is not repeated, and what comes meanwhile waits longer with each failure, up to 2 s", async () => {
+Deno.test("a failed delivery is not repeated, and the pause grows with each failure, up to 2 s", async () => {
   const { timer, peer, outbox, push } = setUp();
   const rests: number[] = [];
   push(1, 1);
@@ -152,7 +152,7 @@ Deno.test("after a success the next failure counts as the first", async () => {
   assert((await fail(refused))! <= 50);
 });
 
-Deno.test("a peer that is heard from is tried at once, but not again within the shortest rest", async () => {
+Deno.test("a message from the peer ends the pause, but not within the shortest one", async () => {
   const { timer, peer, outbox, push } = setUp();
   for (let i = 0; i < 4; i++) {
     push(1);
@@ -171,7 +171,7 @@ Deno.test("a peer that is heard from is tried at once, but not again within the 
   assertEquals(peer.deliveries.length, 5);
 });
 
-Deno.test("a delivery that takes too long is aborted and has failed, even if the transport doesn't care", async () => {
+Deno.test("a delivery that times out is aborted and has failed, even if the transport ignores the abort", async () => {
   const { timer, peer, outbox, push } = setUp();
   push(1);
   outbox.flush();
@@ -182,7 +182,7 @@ Deno.test("a delivery that takes too long is aborted and has failed, even if the
   assertEquals(peer.last.sizes, [2]);
 });
 
-Deno.test("a closed outbox aborts what is under way and leaves no alarm", async () => {
+Deno.test("a closed outbox aborts its delivery and leaves no timer", async () => {
   const { timer, peer, outbox, push } = setUp();
   push(1);
   outbox.flush();
@@ -194,7 +194,7 @@ Deno.test("a closed outbox aborts what is under way and leaves no alarm", async 
   assertEquals([timer.alarmsInMs, peer.deliveries.length, outbox.status.depth], [[], 1, 0]);
 });
 
-Deno.test("what the transport sends at once needs no delivery, and what it does not is delivered in order", () => {
+Deno.test("frames that the transport sends at once need no delivery, and the others are delivered in order", () => {
   const { peer, outbox, push } = setUp();
   const sent: number[][] = [];
   let isOpen = true;
@@ -216,7 +216,7 @@ Deno.test("what the transport sends at once needs no delivery, and what it does 
   assertEquals([sent, peer.deliveries.map(({ sizes }) => sizes)], [[[1, 2], [3]], [[4]]]);
 });
 
-Deno.test("that nothing can be delivered is in the status until something can", async () => {
+Deno.test("the status shows that deliveries fail until one succeeds", async () => {
   const { timer, peer, outbox, push } = setUp();
   push(1);
   outbox.flush();

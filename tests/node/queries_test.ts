@@ -47,7 +47,7 @@ Deno.test("four nodes answer a query, each with its signature, without ordering 
   await cluster.close();
 });
 
-Deno.test("a query is taken from a client that signed it, and where somebody waits for the answer", async () => {
+Deno.test("a query is accepted from the client that signed it, and only where a caller waits for the answer", async () => {
   const bench = await Bench.open(answering);
   const frame = query(bench.author(9));
   const forged = frame.with(-1, frame.at(-1)! ^ 1);
@@ -61,7 +61,7 @@ Deno.test("a query is taken from a client that signed it, and where somebody wai
   await bench.node.close();
 });
 
-Deno.test("a reason not to answer is passed on", async () => {
+Deno.test("the core's reason not to answer is returned", async () => {
   for (const [refusal, reason] of [["view-change", "unavailable"], ["overloaded", "overloaded"]] as const) {
     const bench = await Bench.open((input) => {
       return input.kind === "query" ? { answers: [{ query: input.query.digest, outcome: refusal }] } : {};
@@ -73,7 +73,7 @@ Deno.test("a reason not to answer is passed on", async () => {
   }
 });
 
-Deno.test("queries are stepped after all else that came, some at a time", async () => {
+Deno.test("queries are stepped after all other input, a limited number at a time", async () => {
   const bench = await Bench.open(answering, { limits: { maxQueriesPerTurn: 2 } });
   const answers = [1, 2, 3, 4, 5].map((nonce) => bench.node.query(query(bench.author(9), nonce)));
   void bench.node.receive([bench.statusFrame(1)]);
@@ -85,7 +85,7 @@ Deno.test("queries are stepped after all else that came, some at a time", async 
   await bench.node.close();
 });
 
-Deno.test("queries that wait are bounded, and one who gives up makes room", async () => {
+Deno.test("the number of waiting queries is bounded, and one that aborts frees its place", async () => {
   const bench = await Bench.open(() => ({}), { limits: { maxWaitingQueries: 1 } });
   const controller = new AbortController();
   const first = bench.node.query(query(bench.author(9), 1), controller);
@@ -101,7 +101,7 @@ Deno.test("queries that wait are bounded, and one who gives up makes room", asyn
   assertEquals(reasonOf(await third), "unavailable");
 });
 
-Deno.test("where several instances may run, a query is answered after a commit that shows that this one is current", async () => {
+Deno.test("where several instances may run, a query is answered after a commit, which proves that this one is current", async () => {
   const bench = await Bench.open(answering, { persistInputs: true });
   bench.store.holding = true;
   const before = bench.store.commits.length;
@@ -115,7 +115,7 @@ Deno.test("where several instances may run, a query is answered after a commit t
   await bench.node.close();
 });
 
-Deno.test("an instance that another has overtaken reads its store anew before it answers", async () => {
+Deno.test("an instance that is behind another one reloads its store before it answers", async () => {
   const bench = await Bench.open(answering, { persistInputs: true });
   await bench.store.interfere();
   const answer = bench.node.query(query(bench.author(9)));
@@ -125,7 +125,7 @@ Deno.test("an instance that another has overtaken reads its store anew before it
   await bench.node.close();
 });
 
-Deno.test("a query that waits in the replica is asked again when that is reloaded", async () => {
+Deno.test("a query that waits in the core is submitted again when the replica is reloaded", async () => {
   let isReloaded = false;
   const bench = await Bench.open((input, environment) => {
     if (input.kind === "status") {

@@ -69,7 +69,7 @@ async function has(store: MemoryStore, ...batches: readonly Batch[]): Promise<re
   return (await store.read(batches.map(({ digest }) => digest))).map((blob) => blob !== null);
 }
 
-Deno.test("an empty store becomes this replica's, which knows nothing", async () => {
+Deno.test("an empty store becomes this replica's, and restores an empty replica", async () => {
   const { recovered, version, halted } = await restore(new MemoryStore(), identity, { start: "new" });
   assertEquals([version, halted], [1, null]);
   assertEquals(recovered.view as number, 0);
@@ -77,7 +77,7 @@ Deno.test("an empty store becomes this replica's, which knows nothing", async ()
   assertEquals([recovered.checkpoint, recovered.blobs.size], [undefined, 0]);
 });
 
-Deno.test("what was said is read back as it was said", async () => {
+Deno.test("records are restored as they were written", async () => {
   const store = new MemoryStore();
   const [one, two, other] = [batchOf(1), batchOf(2), batchOf(3)];
   const checkpoint = backup.sign({
@@ -117,7 +117,7 @@ Deno.test("what was said is read back as it was said", async () => {
   assertEquals(recovered.stable, [checkpoint] as never);
 });
 
-Deno.test("to forget removes records and bodies up to a number, but not a body that a later number names", async () => {
+Deno.test("forget removes records and bodies up to a number, but not a body that a later number refers to", async () => {
   const store = new MemoryStore();
   const [one, two] = [batchOf(1), batchOf(2)];
   const { recovered } = await roundTrip(
@@ -142,7 +142,7 @@ function former(sequence: number, ...batches: readonly (readonly [Batch, number]
   return { kind: "former", sequence: sequence as SequenceNumber, bodies };
 }
 
-Deno.test("the body of what was accepted before stays for as long as it is named, and is read back", async () => {
+Deno.test("the body of a formerly accepted batch stays as long as a record refers to it, and is restored", async () => {
   const store = new MemoryStore();
   const [one, two, three] = [batchOf(1), batchOf(2), batchOf(3)];
   const { recovered } = await roundTrip(
@@ -164,7 +164,7 @@ Deno.test("the body of what was accepted before stays for as long as it is named
   assertEquals([await has(store, one, two), (await restore(store, identity)).recovered.former], [[false, false], []]);
 });
 
-Deno.test("a body goes when the last record that names it is replaced, not before", async () => {
+Deno.test("a body is removed when the last record that refers to it is replaced, not before", async () => {
   const store = new MemoryStore();
   const [one, two] = [batchOf(1), batchOf(2)];
   await roundTrip(store, accepted(1, one), prepared(1, one), accepted(1, two, 1));
@@ -175,7 +175,7 @@ Deno.test("a body goes when the last record that names it is replaced, not befor
   assertEquals(await has(store, two), [true]);
 });
 
-Deno.test("a body that goes and comes back in one commit is there", async () => {
+Deno.test("a body that is removed and added again in one commit is present", async () => {
   const store = new MemoryStore();
   const one = batchOf(1);
   const { book, version } = await roundTrip(store, accepted(1, one));
@@ -185,7 +185,7 @@ Deno.test("a body that goes and comes back in one commit is there", async () => 
   assertEquals(await has(store, one), [true]);
 });
 
-Deno.test("what another instance removes while a store is read is not missed", async () => {
+Deno.test("a blob that another instance removes while the store is read is not an error", async () => {
   const store = new MemoryStore();
   await roundTrip(store, accepted(1, batchOf(1)), accepted(2, batchOf(2)));
   const other = store.reopen();
@@ -201,7 +201,7 @@ Deno.test("what another instance removes while a store is read is not missed", a
   assertEquals(version, (await store.load()).version);
 });
 
-Deno.test("a checkpoint's whole state is read, and its retired lists until they are done with", async () => {
+Deno.test("the whole state of a checkpoint is restored, with its retired lists until they are dropped", async () => {
   const store = new MemoryStore();
   const tree = new StateTree({ hash: sha256, pack });
   const meta = { history: "0".repeat(64) as Digest, agreedTime: 0 as Millis };
@@ -237,13 +237,13 @@ Deno.test("a store of another replica, another key or another cluster is refused
   for (const wrong of cases) await assertRejects(() => restore(store, wrong), ForeignStoreError, "expected");
 });
 
-Deno.test("two instances that start on one empty store both find it theirs", async () => {
+Deno.test("two instances that start on one empty store both accept it", async () => {
   const store = new MemoryStore();
   const both = await Promise.all([store, store.reopen()].map((one) => restore(one, identity, { start: "new" })));
   assertEquals(both.map(({ version }) => version), [1, 1]);
 });
 
-Deno.test("a store that doesn't hold what was committed to it is refused with the reason", async () => {
+Deno.test("a damaged store is refused with the reason", async () => {
   const one = batchOf(1);
   const spoil = async (
     records: [string, Uint8Array | null][],
@@ -264,7 +264,7 @@ Deno.test("a store that doesn't hold what was committed to it is refused with th
   await spoil([], [[one.digest, null]], `blob ${one.digest}: missing`);
   await spoil([], [[one.digest, utf8("other")]], `blob ${one.digest}: its bytes have the digest`);
   await spoil([], [], "missing");
-  await spoil([["identity", null]], [], "nobody's");
+  await spoil([["identity", null]], [], "got none");
   await spoil([["view", utf8("garbage")]], [], "view: ");
   await spoil([["stable", pack(1)]], [], "stable: expected a list");
   await spoil([["accepted/0000000000000001", pack(utf8("x"))]], [], "accepted/0000000000000001: frame");

@@ -151,7 +151,7 @@ function whole(): StateMachine {
 }
 
 for (const [name, createMachine] of [["loaded by need", lazyLoading], ["loaded whole", whole]] as const) {
-  Deno.test(`the transfer of a state ${name} goes on over a host that stops after each message, and leaves nothing behind`, async () => {
+  Deno.test(`the transfer of a state ${name} continues on a host that stops after each message, and leaves no records behind`, async () => {
     const cluster = new HalfColdCluster(createMachine);
     const { timer } = cluster;
     for (let id = 0; id < COLD; id++) cluster.nodes.push(await cluster.open(id));
@@ -188,7 +188,7 @@ for (const [name, createMachine] of [["loaded by need", lazyLoading], ["loaded w
   });
 }
 
-Deno.test("a host that is started anew for each message, and so remembers nobody's failure, asks others than one that is dead", async () => {
+Deno.test("a host that is restarted for each message, and so forgets failures, still asks others than a dead peer", async () => {
   const cluster = new HalfColdCluster(lazyLoading);
   const { timer } = cluster;
   for (let id = 0; id < COLD; id++) cluster.nodes.push(await cluster.open(id));

@@ -28,7 +28,7 @@ async function isEmpty(store: MemoryStore): Promise<boolean> {
   return version === 0 && records.size === 0;
 }
 
-Deno.test("an empty store is not resumed, and the error names what may be meant; nothing is written", async () => {
+Deno.test("resume refuses an empty store, the error names the alternatives, and nothing is written", async () => {
   for (const start of [undefined, "resume"] as const) {
     for (const persistInputs of [false, true]) {
       const store = new MemoryStore();
@@ -41,7 +41,7 @@ Deno.test("an empty store is not resumed, and the error names what may be meant;
   }
 });
 
-Deno.test("a new replica's store is resumed from then on, and is no new one's any more", async () => {
+Deno.test("the store of a new replica is resumed from then on, and start `new` refuses it", async () => {
   const store = new MemoryStore();
   await (await open({ store: store.reopen(), start: "new" })).close();
   const node = await open({ store: store.reopen() });
@@ -53,7 +53,7 @@ Deno.test("a new replica's store is resumed from then on, and is no new one's an
   assertEquals((await store.load()).version, version);
 });
 
-Deno.test("a host that starts replicas at will says new each time", async () => {
+Deno.test("a host that runs several instances may pass `new` each time", async () => {
   const store = new MemoryStore();
   for (let i = 0; i < 3; i++) {
     const node = await open({ store: store.reopen(), start: "new", persistInputs: true });
@@ -62,7 +62,7 @@ Deno.test("a host that starts replicas at will says new each time", async () => 
   }
 });
 
-Deno.test("a replica that is to recover votes in nothing, whether its store is empty or not", async () => {
+Deno.test("a replica started with `recover` does not vote, whether its store is empty or not", async () => {
   const used = new MemoryStore();
   await (await open({ store: used.reopen(), start: "new" })).close();
   for (const store of [new MemoryStore(), used]) {
@@ -74,12 +74,12 @@ Deno.test("a replica that is to recover votes in nothing, whether its store is e
   }
 });
 
-Deno.test("what is none of the three is refused, and named", async () => {
+Deno.test("an unknown kind of start is refused, and the error names it", async () => {
   const start = "fresh" as NodeOptions["start"];
   await assertRejects(() => open({ start }), TypeError, 'start: expected new, resume or recover, got "fresh"');
 });
 
-Deno.test("a key that this process has made starts on an empty store, on its first one alone", async () => {
+Deno.test("a key made in this process starts as new on its first empty store only", async () => {
   const { privateKey, publicKey } = generateKeyPair();
   const genesis = genesisOf(4);
   const replicas = genesis.replicas.map((member, i) => i === 1 ? { ...member, publicKey } : member);
@@ -90,7 +90,7 @@ Deno.test("a key that this process has made starts on an empty store, on its fir
   await assertRejects(() => open(own), StartError);
 });
 
-Deno.test("a store that is emptied while its replica runs stops it; it is not taken for a new one's", async () => {
+Deno.test("a store that is emptied while its replica runs stops it, and does not count as new", async () => {
   const store = new MemoryStore();
   const timer = new ManualTimer();
   const node = await open({ store, start: "new", timer, persistInputs: true });

@@ -4,7 +4,7 @@ import { snapshotMachine } from "../../src/machines/mod.ts";
 import { fromUtf8, utf8 } from "../../src/wire/mod.ts";
 import { Cluster } from "./_cluster.ts";
 
-Deno.test("a machine that can't take up its state is no halt: the error is told, and a mended one goes on", async () => {
+Deno.test("a state machine that fails to load its state does not halt the replica: the error is reported, and a fixed machine continues", async () => {
   let isBroken = false;
   const events: Event[] = [];
   const createMachine = () => {

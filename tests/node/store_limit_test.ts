@@ -32,7 +32,7 @@ const voteOf = (cluster: Cluster, replica: number, sequence: number) =>
     } as Parameters<ReturnType<Cluster["author"]>["frame"]>[0],
   );
 
-Deno.test("a commit that a limit of the store refuses is taken apart, and never made again as it was", async () => {
+Deno.test("a commit above a limit of the store is split, and never repeated unchanged", async () => {
   const store = limited({ records: 5, bytes: 1_000_000 });
   const cluster = await Cluster.open({ node: (id) => id === 0 ? { persistInputs: true, store } : {} });
   const frames = [1, 2, 3].flatMap((replica) => Array.from({ length: 10 }, (_, i) => voteOf(cluster, replica, i + 1)));
@@ -45,7 +45,7 @@ Deno.test("a commit that a limit of the store refuses is taken apart, and never 
   await cluster.close();
 });
 
-Deno.test("an input that no commit has room for is refused to its sender, and the replica goes on without it", async () => {
+Deno.test("an input that is too large for any commit is rejected to its sender, and the replica continues without it", async () => {
   const store = limited({ records: 100, bytes: 4_000 });
   const cluster = await Cluster.open({ node: (id) => id === 0 ? { persistInputs: true, store } : {} });
   const client = cluster.author(9);

@@ -132,10 +132,10 @@ Deno.test("the author of a state machine finds where it failed", () => {
 Deno.test("trouble on the way to a member is one line each, at its level, and not a flood", () => {
   const { lines, log } = setUp({ format: "json" });
   const peer = replicaId(2);
-  log.onTrouble({ kind: "peer-unreachable", peer, reason: "refused" });
-  for (let i = 0; i < 50; i++) log.onTrouble({ kind: "socket-failed", peer, reason: `for ${i} ms`, retryMs: i });
-  log.onTrouble({ kind: "peer-reached", peer, afterMs: 12.4 });
-  log.onTrouble({ kind: "accept-failed", reason: "Too many open files" });
+  log.onHostEvent({ kind: "peer-unreachable", peer, reason: "refused" });
+  for (let i = 0; i < 50; i++) log.onHostEvent({ kind: "socket-failed", peer, reason: `for ${i} ms`, retryMs: i });
+  log.onHostEvent({ kind: "peer-reached", peer, afterMs: 12.4 });
+  log.onHostEvent({ kind: "accept-failed", reason: "Too many open files" });
   const entries = lines.map((line) => JSON.parse(line));
   assertEquals(entries.map(({ event, level }) => [event, level]), [
     ["peer-unreachable", "warn"],

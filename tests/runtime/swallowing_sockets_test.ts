@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Client } from "../../src/client/mod.ts";
 import { DEFAULT_LIMITS } from "../../src/core/config.ts";
 import { generateKeyPair } from "../../src/crypto/mod.ts";
-import type { Trouble } from "../../src/node/trouble.ts";
+import type { HostEvent } from "../../src/node/host_event.ts";
 import { serveReplica } from "../../src/runtime/deno.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 
@@ -82,7 +82,7 @@ Deno.test("when all WebSockets of a cluster swallow what they take, POST takes o
   const genesis = { name: "test", replicas, ...rules };
   const proxies = names.map(() => new Proxy());
   const urls = Object.fromEntries(names.map((name, i) => [name, proxies[i]!.url]));
-  const troubles: Trouble[] = [];
+  const troubles: HostEvent[] = [];
   const served = await Promise.all(names.map((self, i) =>
     serveReplica({
       cluster: { genesis, urls },
@@ -91,7 +91,7 @@ Deno.test("when all WebSockets of a cluster swallow what they take, POST takes o
       store: new MemoryStore(),
       hostname: "127.0.0.1",
       port: 0,
-      observers: [{ onTrouble: (trouble) => void troubles.push(trouble) }],
+      observers: [{ onHostEvent: (trouble) => void troubles.push(trouble) }],
     })
   ));
   served.forEach(({ url }, i) => proxies[i]!.target = Number(new URL(url).port));

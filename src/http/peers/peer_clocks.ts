@@ -14,14 +14,14 @@
 import type { ReplicaId } from "../../core/messages/ids.ts";
 import { maxFaulty } from "../../core/messages/quorum.ts";
 import type { Timer } from "../../node/ports.ts";
-import type { Trouble } from "../../node/trouble.ts";
+import type { HostEvent } from "../../node/host_event.ts";
 
 /** Options of {@linkcode PeerClocks}. */
 export interface PeerClocksOptions {
   /** Number of members of the cluster. */
   readonly n: number;
   readonly timer: Pick<Timer, "now" | "monotonic">;
-  readonly onTrouble?: ((trouble: Trouble) => void) | undefined;
+  readonly onHostEvent?: ((event: HostEvent) => void) | undefined;
 }
 
 /** A larger offset is reported, ms: hosts with NTP are within tenths of a second. */
@@ -93,11 +93,11 @@ export class PeerClocks {
     this.#lookedAt = now;
     const isWrong = Math.abs(aheadMs) > (this.#toldAt === null ? WARN_MS : RIGHT_MS);
     if (!isWrong) {
-      if (this.#toldAt !== null) this.#options.onTrouble?.({ kind: "clock-right", aheadMs });
+      if (this.#toldAt !== null) this.#options.onHostEvent?.({ kind: "clock-right", aheadMs });
       this.#toldAt = null;
     } else if (this.#toldAt === null || now - this.#toldAt >= REMIND_MS) {
       this.#toldAt = now;
-      this.#options.onTrouble?.({ kind: "clock-wrong", aheadMs });
+      this.#options.onHostEvent?.({ kind: "clock-wrong", aheadMs });
     }
   }
 }

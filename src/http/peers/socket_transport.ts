@@ -6,7 +6,7 @@
  */
 import { type Digest, millis, type ReplicaId } from "../../core/messages/ids.ts";
 import type { LinkStatus, Timer, Transport } from "../../node/ports.ts";
-import type { Trouble } from "../../node/trouble.ts";
+import type { HostEvent } from "../../node/host_event.ts";
 import { BUNDLE_OVERHEAD_BYTES, type ClusterFile, encodeBundle } from "../../wire/mod.ts";
 import { DeliveryError } from "./fetch_transport.ts";
 import { PeerLink } from "./peer_link.ts";
@@ -27,7 +27,7 @@ export interface SocketTransportOptions {
   /** Opens a socket; by default with the host's `WebSocket`. */
   readonly open?: (url: string, headers: Readonly<Record<string, string>>) => PeerSocket;
   /** Called when a socket fails. */
-  readonly onTrouble?: (trouble: Trouble) => void;
+  readonly onHostEvent?: (event: HostEvent) => void;
 }
 
 /** Timeout of the POST that repeats unacknowledged frames, ms. If it fails, they are dropped. */
@@ -46,7 +46,7 @@ export class SocketTransport implements Transport {
 
   /** Reads the members' URLs. @throws {TypeError} if a member has none. */
   constructor({ clusterFile, cluster, post, prove, timer, ...options }: SocketTransportOptions) {
-    const { open = openWebSocket, onTrouble } = options;
+    const { open = openWebSocket, onHostEvent } = options;
     this.#cluster = cluster;
     this.#post = post;
     this.#timer = timer;
@@ -63,7 +63,7 @@ export class SocketTransport implements Transport {
         onFailed: (unacknowledged, reason, retryMs) => {
           if (reason !== null && timer.monotonic() - toldAt >= REMIND_MS) {
             toldAt = timer.monotonic();
-            onTrouble?.({ kind: "socket-failed", peer, reason, retryMs });
+            onHostEvent?.({ kind: "socket-failed", peer, reason, retryMs });
           }
           void this.#repeat(peer, unacknowledged.flat());
         },

@@ -1,11 +1,11 @@
 /**
- * Waiting that its caller may give up.
+ * A wait that the caller can abort.
  * @module
  */
 
 /**
- * Settles as `promise` does, or rejects with the signal's reason (by default an `AbortError`) once it aborts;
- * `onAbort` is called then, to give back what the waiting held.
+ * Settles as `promise` does, or rejects with the signal's reason (by default an `AbortError`) when the signal aborts.
+ * `onAbort` is called then, to free what the wait held.
  */
 export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined, onAbort: () => void): Promise<T> {
   if (!signal) return promise;

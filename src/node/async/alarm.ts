@@ -1,11 +1,11 @@
 /**
- * The one next alarm. goPBFT's `Alarm`, computed instead of every 20 seconds.
+ * A single alarm. goPBFT's `Alarm`, set to the next due time instead of every 20 seconds.
  * @module
  */
 import type { Millis } from "../../core/messages/ids.ts";
 import type { Timer } from "../ports.ts";
 
-/** Fires at the time that it was set to last, once. */
+/** Fires once, at the time it was last set to. */
 export class Alarm {
   readonly #timer: Pick<Timer, "schedule" | "wake">;
   readonly #fire: () => void;
@@ -16,7 +16,7 @@ export class Alarm {
     this.#fire = fire;
   }
 
-  /** Sets it anew; `null`: not at all. */
+  /** Sets the alarm to another time; `null` cancels it. */
   set(at: Millis | null): void {
     if (at === (this.#set?.at ?? null)) return;
     this.#set?.cancel();

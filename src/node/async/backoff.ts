@@ -1,9 +1,9 @@
 /**
- * Waiting longer and longer, each time a little differently, so that those who failed together don't retry together.
+ * Exponential backoff with jitter, so that callers that failed together do not retry together.
  * @module
  */
 
-/** Gives the next number in [0, 1). Deterministic: the same seed, the same numbers. */
+/** Returns the next number in [0, 1). Deterministic: the same seed gives the same numbers. */
 export type Jitter = () => number;
 
 /** Makes a {@linkcode Jitter} (mulberry32). Not for secrets. */
@@ -17,10 +17,10 @@ export function createJitter(seed: number): Jitter {
   };
 }
 
-/** After a failure of the store, ms. */
+/** Delays after a failure of the store, ms. */
 export const FAILURE_BACKOFF = { minMs: 50, maxMs: 5_000 };
 
-/** Delays that double from `minMs` to `maxMs` with each failure in a row, each shortened by up to half. */
+/** Delays that double from `minMs` to `maxMs` with each consecutive failure. Jitter shortens each by up to half. */
 export class Backoff {
   readonly #jitter: Jitter;
   readonly #minMs: number;
@@ -33,33 +33,37 @@ export class Backoff {
     this.#maxMs = maxMs;
   }
 
-  /** Failures in a row. */
+  /** Consecutive failures. */
   get failures(): number {
     return this.#failures;
   }
 
-  /** Notes a failure; gives how long to wait now, whole ms. */
+  /** Records a failure. Returns how long to wait now, whole ms. */
   next(): number {
     const full = Math.min(this.#maxMs, this.#minMs * 2 ** Math.min(this.#failures++, 30));
     return Math.ceil(full * (1 - this.#jitter() / 2));
   }
 
-  /** It worked. */
+  /** Records a success. */
   reset(): void {
     this.#failures = 0;
   }
 }
 
-/** The longest wait after a conflict, ms. */
+/** Maximum wait after a conflict, ms. */
 const MAX_CONFLICT_MS = 1_000;
-/** Each conflict is another instance's success, so there is no need to give way; but after so many in a row something else is wrong. */
+/**
+ * Consecutive conflicts after which delays start to double. Fewer are normal: each conflict is the success of another
+ * instance. More mean that something else is wrong.
+ */
 const MANY_CONFLICTS = 8;
-/** The scale of waits where calls of the store take no time, ms. */
+/** Minimum scale of the delays, for stores whose calls take almost no time, ms. */
 const MIN_CONFLICT_MS = 4;
 
 /**
- * After a conflict another instance of this replica is at work. The first one is tried again at once, with what the other has written;
- * several in a row at another time than the other, on the scale of what a call of the store takes.
+ * Backoff after conflicts with another instance of this replica on the same store. After the first conflict the retry
+ * is at once, with what the other has written. After further ones the retry is at a random time, on the scale of one
+ * call of the store, so that the instances do not collide again.
  */
 export class ConflictBackoff {
   readonly #jitter: Jitter;
@@ -69,7 +73,7 @@ export class ConflictBackoff {
     this.#jitter = jitter;
   }
 
-  /** Notes a conflict; gives how long to wait now, whole ms. `callMs`: what a commit takes. */
+  /** Records a conflict. Returns how long to wait now, whole ms. `callMs`: the usual duration of a commit. */
   next(callMs: number): number {
     const before = this.#conflicts++;
     if (before === 0) return 0;
@@ -77,7 +81,7 @@ export class ConflictBackoff {
     return Math.ceil(Math.min(longest, MAX_CONFLICT_MS) * (0.25 + 0.75 * this.#jitter()));
   }
 
-  /** It worked. */
+  /** Records a success. */
   reset(): void {
     this.#conflicts = 0;
   }

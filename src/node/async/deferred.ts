@@ -1,5 +1,5 @@
 /**
- * A promise and what settles it: `Promise.withResolvers`, which Node 20 has not.
+ * A promise with its resolve and reject functions: `Promise.withResolvers`, which Node.js 20 does not have.
  * @module
  */
 
@@ -10,7 +10,7 @@ export interface Deferred<T> {
   readonly reject: (reason: unknown) => void;
 }
 
-/** Makes one. */
+/** Makes a {@linkcode Deferred}. */
 export function deferred<T>(): Deferred<T> {
   let resolve!: Deferred<T>["resolve"];
   let reject!: Deferred<T>["reject"];

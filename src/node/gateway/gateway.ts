@@ -94,9 +94,9 @@ const GIVE_UP_MS = 60_000;
 /** Without agreement for so long, a request is sent again; doubling, ms. */
 const RESEND_AFTER_MS = 1_000;
 const MAX_RESEND_AFTER_MS = 8_000;
-/** Room for what surrounds the operations in a request, bytes. */
+/** NodeUsage for what surrounds the operations in a request, bytes. */
 const REQUEST_OVERHEAD_BYTES = 256;
-/** Room for what surrounds a result's value in a reply, bytes. */
+/** NodeUsage for what surrounds a result's value in a reply, bytes. */
 const RESULT_OVERHEAD_BYTES = 32;
 
 /** The gateway of one node. */
@@ -122,7 +122,7 @@ export class Gateway {
   }
 
   /** Operations of calls that are not answered yet, their bytes, and the bundles that are under way. */
-  get room(): { readonly operations: number; readonly bytes: number; readonly bundles: number } {
+  get usage(): { readonly operations: number; readonly bytes: number; readonly bundles: number } {
     return { operations: this.#operations, bytes: this.#bytes, bundles: this.#inFlight.size };
   }
 

@@ -7,7 +7,7 @@ import { fromUtf8, MAX_NAME_BYTES, utf8 } from "../../wire/mod.ts";
 import type { Rejection } from "../ports.ts";
 
 const EXPIRED: Refusal = "expired";
-/** Room for what surrounds the name and the bytes of an operation, bytes. */
+/** NodeUsage for what surrounds the name and the bytes of an operation, bytes. */
 const OPERATION_OVERHEAD_BYTES = 32;
 
 /** Whether an operation was refused because its bundle had expired. */

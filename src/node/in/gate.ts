@@ -1,9 +1,10 @@
 /**
- * Frames become verified inputs, or rejections with a reason. Nothing that is malformed, over a limit, forged or from a
- * stranger gets past, and nothing of it throws.
+ * The gate: turns frames into verified inputs, or into rejections with a reason. It rejects everything that is
+ * malformed, over a limit, forged, or not from a member or client. Hostile input never makes it throw.
  *
- * The cheapest check goes first: length, shape, membership, structure, whether it is wanted, then signatures. What takes long is taken up in
- * slices: {@linkcode Gate.checking} gives what its next step costs, and goes on when it is asked to.
+ * The cheapest checks come first: length, shape, membership, structure, whether it is wanted; then signatures.
+ * Expensive checks are done in steps: {@linkcode Gate.checking} yields the cost of the next step, and continues when
+ * the caller resumes it.
  * @module
  */
 import type { Genesis } from "../../core/config.ts";
@@ -35,7 +36,7 @@ import { refusal, Refused } from "./refused.ts";
 import { Signatures, VERIFICATION_US } from "./signatures.ts";
 import { structureFault } from "./structure.ts";
 
-/** What passed the gate, and who is to have it. */
+/** A verified input, and its receiver within the node. */
 export type Passed =
   | { readonly to: "core"; readonly kind: MessageKind; readonly from: ReplicaId | null; readonly input: MessageInput }
   | {
@@ -47,21 +48,21 @@ export type Passed =
   | { readonly to: "queries"; readonly kind: "query"; readonly from: null; readonly query: Verified<SignedQuery> }
   | { readonly to: "blobs"; readonly kind: "fetch"; readonly from: ReplicaId; readonly fetch: Verified<Signed<Fetch>> };
 
-/** What a gate needs. */
+/** Options of {@linkcode Gate}. */
 export interface GateOptions {
   readonly genesis: Genesis;
   readonly verifier: Verifier;
-  /** Requests to remember as verified. */
+  /** Maximum number of requests remembered as verified. */
   readonly maxVerifiedRequests: number;
   readonly hash?: (bytes: Uint8Array) => Digest;
 }
 
-/** Reading a frame, us. */
+/** Cost of decoding a frame, us per byte. */
 const DECODING_US_PER_BYTE = 0.005;
-/** SHA-256, us. */
+/** Cost of SHA-256, us per byte. */
 const HASH_US_PER_BYTE = 0.001;
 
-/** The gate of one cluster. What it lets pass depends on the frame and the genesis only. */
+/** The gate of one cluster. Its result depends only on the frame and the genesis. */
 export class Gate {
   readonly #genesis: Genesis;
   readonly #limits: ReturnType<typeof wireLimits>;
@@ -76,21 +77,24 @@ export class Gate {
     this.#signatures = new Signatures({ ...options, hash });
   }
 
-  /** Checks one frame at once. `accept`: the kinds that are taken where it came in; all if absent. */
+  /** Checks one frame without pauses. `accept`: the kinds accepted where it came in; all if left out. */
   check(frame: Uint8Array, accept?: readonly MessageKind[]): Passed | Rejection {
     return finish(this.checking(frame, accept));
   }
 
-  /** Checks one frame in steps; gives what each next one costs, us. `isAwaited`: whether a blob with this digest is worth a look as a batch. */
+  /**
+   * Checks one frame in steps. Yields the cost of the next step, us. `isAwaited`: whether the replica waits for the
+   * blob with this digest; other blobs are not decoded as batches.
+   */
   *checking(
     frame: Uint8Array,
     accept?: readonly MessageKind[],
     isAwaited: (digest: Digest) => boolean = () => true,
   ): Generator<number, Passed | Rejection> {
     const kind = frameKind(frame);
-    // A query without anybody who waits for the answer, or a client's answer, is of no use here.
+    // A query is only useful where a caller waits for the answer; a query reply only at a client.
     if (kind === "query-reply" || (kind === "query" && !accept)) {
-      return { reason: "not-accepted-here", kind, detail: `kind: expected no ${kind} here` };
+      return { reason: "not-accepted-here", kind, detail: `kind: expected a message for replicas, got ${kind}` };
     }
     if (accept && kind !== "unknown" && !accept.includes(kind)) {
       return { reason: "not-accepted-here", kind, detail: `kind: expected ${accept.join(" or ")}, got ${kind}` };
@@ -99,7 +103,7 @@ export class Gate {
     return yield* this.judging(frame, kind, isAwaited);
   }
 
-  /** What becomes of a frame wherever it came in. */
+  /** Checks a frame that is accepted where it came in. */
   protected *judging(
     frame: Uint8Array,
     kind: MessageKind | "unknown",
@@ -113,12 +117,12 @@ export class Gate {
     }
   }
 
-  /** Notes a request of our own: it will come back in a batch. */
+  /** Remembers this node's own request as verified: it will come back in a batch. */
   remember(own: Verified<SignedRequest>): void {
     this.#signatures.remember(own);
   }
 
-  /** Reads a batch's body and verifies all that is in it; the digest is the caller's affair. */
+  /** Decodes a batch body and verifies everything in it. The caller checks the digest. */
   batch(bytes: Uint8Array, digest: Digest): Verified<Batch> | Rejection {
     try {
       return finish(this.#batch(bytes, digest));
@@ -184,7 +188,7 @@ export class Gate {
           query: this.#signatures.verifyQuery(signed as Signed<Query>),
         };
       case "query-reply":
-        throw new Refused("not-accepted-here", "kind: expected no query-reply here");
+        throw new Refused("not-accepted-here", "kind: expected a message for replicas, got query-reply");
       case "reply":
         return { to: "gateway", kind: "reply", from: message.replica, reply: this.#signatures.verify(signed) };
       case "fetch":
@@ -193,8 +197,8 @@ export class Gate {
   }
 
   /**
-   * Verifies a message that carries others: its own signature first, so that only a member can make us look further, then its structure, so
-   * that what is carried is worth it.
+   * Verifies a message that contains other messages: first its own signature, so that only a member can cause further
+   * work; then its structure, so that the contained messages are worth verifying.
    */
   #carrier<M extends Message>(signed: Signed): Verified<Signed<M>> {
     const verified = this.#signatures.verify<M>(signed);
@@ -254,7 +258,7 @@ export class Gate {
     return batch as Verified<Batch>;
   }
 
-  /** Each is hashed; only one that is awaited is worth more. */
+  /** Hashes each blob. Only awaited ones are decoded. */
   *#blobs({ blobs }: Blobs, isAwaited: (digest: Digest) => boolean): Generator<number, readonly FetchedBlob[]> {
     const fetched: FetchedBlob[] = [];
     for (const bytes of blobs) {
@@ -276,7 +280,7 @@ export class Gate {
   }
 }
 
-/** Runs all steps at once. */
+/** Runs all steps without pauses. */
 export function finish<T>(steps: Generator<unknown, T>): T {
   for (;;) {
     const step = steps.next();
@@ -284,7 +288,10 @@ export function finish<T>(steps: Generator<unknown, T>): T {
   }
 }
 
-/** A frame is often a view of a whole request body, all of which would be kept for as long as any part of it. */
+/**
+ * A frame is often a view into the whole request body. Keeping any part of it would keep the whole body in memory, so a
+ * small frame is copied.
+ */
 function ownBytes(frame: Uint8Array): Uint8Array {
   return frame.buffer.byteLength > 2 * frame.length ? frame.slice() : frame;
 }

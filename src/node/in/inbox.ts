@@ -1,5 +1,5 @@
 /**
- * Frames that came in and are not answered yet, within bounds. goPBFT's `MsgEntrance`.
+ * Received frames that are not answered yet, within bounds. goPBFT's `MsgEntrance`.
  * @module
  */
 import type { MessageKind } from "../../core/messages/messages.ts";
@@ -8,28 +8,28 @@ import type { NodeLimits } from "../limits.ts";
 import type { Rejection } from "../ports.ts";
 import type { Asked } from "../gateway/waiters.ts";
 
-/** What has come of the frames that came together. */
+/** The state of one received bundle. */
 export interface Bundle {
-  /** Faults that are put up with; at the next one, the rest is not looked at any more. */
+  /** Number of faults still tolerated. At the next one the rest of the bundle is rejected unread. */
   faultsLeft: number;
-  /** Why the rest is not looked at; null: it is. */
+  /** Why the rest of the bundle is rejected unread; null if it is not. */
   over: Rejection | null;
 }
 
-/** A frame that came in. */
+/** A received frame. */
 export interface Entry {
   readonly frame: Uint8Array;
-  /** The kinds that are taken where it came in; all if absent. */
+  /** The kinds accepted where it came in; all if left out. */
   readonly accept?: readonly MessageKind[] | undefined;
-  /** What it came with. */
+  /** The bundle that contained it. */
   readonly bundle?: Bundle | undefined;
-  /** Is given the request or query in it once it is verified; then it is not stepped, but left to whoever was given it. */
+  /** If set, it gets the verified request or query, and the frame is not passed to the core. */
   readonly onVerified?: (asked: Asked) => void;
-  /** Answers it: `null`, it was taken. */
+  /** Answers the frame: `null` if it was accepted. */
   readonly settle: (rejection: Rejection | null) => void;
 }
 
-/** What came in. */
+/** A bounded queue of received frames. */
 export class Inbox {
   readonly #limits: Pick<NodeLimits, "maxInboxFrames" | "maxInboxBytes">;
   #queue: Entry[] = [];
@@ -40,22 +40,23 @@ export class Inbox {
     this.#limits = limits;
   }
 
-  /** Frames that are not answered yet. */
+  /** Number of unanswered frames. */
   get frames(): number {
     return this.#frames;
   }
 
-  /** Their bytes. */
+  /** Bytes of those frames. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Takes a frame in; `overloaded` if there is no room for it. */
+  /** Adds a frame. Returns an `overloaded` rejection if a bound is reached. */
   add(entry: Entry): Rejection | null {
     const { frame } = entry;
     const { maxInboxFrames, maxInboxBytes } = this.#limits;
     if (this.#frames >= maxInboxFrames || this.#bytes + frame.length > maxInboxBytes) {
-      const detail = `${this.#frames} frames of ${this.#bytes} bytes wait already`;
+      const detail =
+        `${this.#frames} frames of ${this.#bytes} bytes are queued, the maximum is ${maxInboxFrames} frames or ${maxInboxBytes} bytes; retry later`;
       return { reason: "overloaded", kind: frameKind(frame), detail };
     }
     this.#frames++;
@@ -64,19 +65,19 @@ export class Inbox {
     return null;
   }
 
-  /** Answers a frame that was taken in; the room that it took is free again. */
+  /** Answers a frame and frees its share of the bounds. */
   settle({ frame, settle }: Entry, rejection: Rejection | null): void {
     this.#frames--;
     this.#bytes -= frame.length;
     settle(rejection);
   }
 
-  /** Whether there is something to {@linkcode take}. */
+  /** Whether there are frames to {@linkcode take}. */
   get hasMore(): boolean {
     return this.#queue.length > 0;
   }
 
-  /** What came since the last time, the `max` oldest at most; each is to be {@linkcode Inbox.settle}d once. */
+  /** Removes and returns the queued frames, at most the `max` oldest. Each must be {@linkcode Inbox.settle}d once. */
   take(max = Infinity): readonly Entry[] {
     if (max < this.#queue.length) return this.#queue.splice(0, max);
     const all = this.#queue;

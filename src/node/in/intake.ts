@@ -1,8 +1,9 @@
 /**
- * The way in: what came is verified and goes to who is to have it; what doesn't pass is answered with the reason.
+ * The intake: verifies received frames and passes them on to their receivers; answers rejected ones with the reason.
  *
- * Members, clients, and strangers wait in lanes of their own, and each lane has its part of a turn. So junk is paid for by who brings it: a member by
- * its own lane, a stranger by one that gets some percent of a core. Of a bundle, a stranger's first fault is the last thing that is looked at.
+ * Each source (each member, the clients, strangers) has a queue of its own, and each queue has a limited share of a
+ * turn. So a source that sends junk delays only itself: a member its own queue, and strangers one that gets a few
+ * percent of a core. In a stranger's bundle the first fault ends the check.
  * @module
  */
 import { type Digest, millis, type ReplicaId } from "../../core/messages/ids.ts";
@@ -12,47 +13,52 @@ import { deferred } from "../async/deferred.ts";
 import type { Task } from "../durable/task.ts";
 import type { Gate, Passed } from "./gate.ts";
 import type { Bundle, Entry } from "./inbox.ts";
-import { Lane, type LaneBounds, type Steps } from "./lane.ts";
+import { type QueueBounds, SourceQueue, type Steps } from "./source_queue.ts";
 import type { NodeLimits } from "../limits.ts";
 import type { Observers } from "../observers.ts";
 import type { Rejection, Timer } from "../ports.ts";
 import type { Asked } from "../gateway/waiters.ts";
 
-/** What the way in needs. */
+/** Options of {@linkcode Intake}. */
 export interface IntakeOptions {
   readonly gate: Gate;
   readonly observers: Observers;
   readonly limits: Pick<NodeLimits, "maxInboxFrames" | "maxInboxBytes">;
-  /** How many replicas there are. */
+  /** Number of replicas. */
   readonly n: number;
   readonly timer: Timer;
-  /** The bodies that the replica waits for; undefined: it can't tell, or is being read from its store. */
+  /** The batch bodies that the replica waits for; undefined if unknown, or while the replica is reloaded. */
   readonly missing: () => ReadonlySet<Digest> | undefined;
-  /** Why nothing is taken, if so. */
+  /** Why nothing is accepted; null if frames are accepted. */
   readonly unavailable: () => Rejection | null;
-  /** There is something to {@linkcode Intake.drain}. */
+  /** Called when there is something to {@linkcode Intake.drain}. */
   readonly wake: () => void;
   readonly onReply: (reply: Reply) => void;
   readonly onFetch: (fetch: Fetch) => void;
-  /** A peer has sent something; `null`: nothing for the core. */
+  /** Called for each verified message of a peer; `input`: null if it is not for the core. */
   readonly onHeard: (peer: ReplicaId, input: MessageInput | null) => void;
 }
 
-/** Who brings frames: a member that has proved itself, anybody, or whom the host answers for. */
+/** The source of frames: a member that has proved itself, strangers, or `host`: the host is responsible for them. */
 export type FrameSource = ReplicaId | "strangers" | "host";
 
-/** Work of all members' lanes in one turn, and of the clients', us: what comes by other ways waits for no longer. */
+/**
+ * Work per turn for all members' queues together, and for the clients' queue, us. Other work waits no longer than that.
+ */
 const MEMBERS_US_PER_TURN = 24_000;
 const CLIENTS_US_PER_TURN = 8_000;
-/** Work for strangers in one turn, us, and per ms: 6 % of a core, some thousand signatures a second. */
+/** Work per turn for strangers, us, and per ms: 6 % of a core, about 1,000 signatures a second. */
 const STRANGERS_US_PER_TURN = 1_000;
 const STRANGERS_US_PER_MS = 60;
-/** What strangers may have waiting. */
+/** Limits of the strangers' queue. */
 const STRANGERS_LIMITS = { maxInboxFrames: 4_096, maxInboxBytes: 16 * 1024 * 1024 };
-/** Faults in one bundle of a member, which may speak a later version than this one. */
+/** Faults tolerated in one bundle of a member. A member may run a later version with unknown messages. */
 const MEMBERS_FAULTS = 16;
 
-/** What a client asks, and who hears why it is not taken: nobody if it is. Whoever brings it bounds how many wait. */
+/**
+ * A verified request or query of a client. `refuse` is called if it is rejected, and not called otherwise. The caller
+ * bounds how many wait.
+ */
 interface Verified {
   readonly asked: Asked;
   readonly refuse: (rejection: Rejection) => void;
@@ -60,32 +66,32 @@ interface Verified {
 
 type Outcome = Passed | Rejection;
 
-/** The way in. */
+/** The intake of one node. */
 export class Intake {
   readonly #options: IntakeOptions;
-  readonly #lanes = new Map<FrameSource | "clients", Lane<Outcome>>();
+  readonly #queues = new Map<FrameSource | "clients", SourceQueue<Outcome>>();
   #verified: Verified[] = [];
-  #cancelRest: (() => void) | null = null;
+  #cancelWake: (() => void) | null = null;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
   }
 
-  /** Frames that are not answered yet. */
+  /** Number of unanswered frames. */
   get frames(): number {
     let frames = 0;
-    for (const lane of this.#lanes.values()) frames += lane.frames;
+    for (const queue of this.#queues.values()) frames += queue.frames;
     return frames;
   }
 
-  /** Their bytes. */
+  /** Bytes of those frames. */
   get bytes(): number {
     let bytes = 0;
-    for (const lane of this.#lanes.values()) bytes += lane.bytes;
+    for (const queue of this.#queues.values()) bytes += queue.bytes;
     return bytes;
   }
 
-  /** Takes frames in that came together. One answer each, in order: `null`, it was taken. */
+  /** Receives the frames of one bundle. Resolves with one answer for each, in order: `null` if it was accepted. */
   receive(
     frames: readonly Uint8Array[],
     accept?: readonly MessageKind[],
@@ -107,19 +113,19 @@ export class Intake {
     return promise;
   }
 
-  /** Takes in what a client has signed, or answers at once why not. */
+  /** Receives a signed client's frame. */
   take(entry: Entry): void {
     this.#take(entry, "clients");
   }
 
   #take(entry: Entry, by: FrameSource | "clients"): void {
-    const rejection = this.#options.unavailable() ?? this.#lane(by).add(entry);
+    const rejection = this.#options.unavailable() ?? this.#queueOf(by).add(entry);
     if (!rejection) return this.#options.wake();
     this.#tellRejected(rejection);
     entry.settle(rejection);
   }
 
-  /** Takes in what came before as a frame, and was verified. */
+  /** Adds a request or query that has been verified already. */
   enter(asked: Asked, refuse: Verified["refuse"]): void {
     this.#verified.push({ asked, refuse });
     this.#options.wake();
@@ -127,21 +133,21 @@ export class Intake {
 
   /** Whether there is something to {@linkcode drain} now. */
   get hasMore(): boolean {
-    return this.#verified.length > 0 || [...this.#lanes.values()].some((lane) => lane.hasMore && lane.restMs === 0);
+    return this.#verified.length > 0 || [...this.#queues.values()].some((queue) => queue.hasMore && queue.waitMs === 0);
   }
 
   /**
-   * Gives what the replica is to take: what was verified, and what came, once it is; of each the `max` oldest at most, and no more than what a turn
-   * may take.
+   * Checks queued frames and returns the inputs for the replica: at most the `max` oldest of each queue, and no more
+   * work than one turn allows.
    */
   drain(max = Infinity): Task[] {
     const tasks = this.#verified.splice(0, max).map((verified) => this.#taskOf(verified));
-    for (const lane of this.#lanes.values()) {
-      for (const [entry, outcome] of lane.turn(max, (entry) => this.#check(entry))) {
-        if ("reason" in outcome) this.#reject(lane, entry, outcome);
-        else this.#pass(lane, entry, outcome, tasks);
+    for (const queue of this.#queues.values()) {
+      for (const [entry, outcome] of queue.turn(max, (entry) => this.#check(entry))) {
+        if ("reason" in outcome) this.#reject(queue, entry, outcome);
+        else this.#pass(queue, entry, outcome, tasks);
       }
-      if (lane.hasMore && lane.restMs > 0) this.#rest(lane.restMs);
+      if (queue.hasMore && queue.waitMs > 0) this.#wakeAfter(queue.waitMs);
     }
     return tasks;
   }
@@ -157,17 +163,17 @@ export class Intake {
     return yield* this.#options.gate.checking(frame, accept, isAwaited);
   }
 
-  #lane(by: FrameSource | "clients"): Lane<Outcome> {
-    let lane = this.#lanes.get(by);
-    if (!lane) {
+  #queueOf(by: FrameSource | "clients"): SourceQueue<Outcome> {
+    let queue = this.#queues.get(by);
+    if (!queue) {
       const { timer } = this.#options;
-      lane = new Lane(this.#boundsOf(by), () => timer.monotonic());
-      this.#lanes.set(by, lane);
+      queue = new SourceQueue(this.#boundsOf(by), () => timer.monotonic());
+      this.#queues.set(by, queue);
     }
-    return lane;
+    return queue;
   }
 
-  #boundsOf(by: FrameSource | "clients"): LaneBounds {
+  #boundsOf(by: FrameSource | "clients"): QueueBounds {
     const { limits, n } = this.#options;
     switch (by) {
       case "host":
@@ -181,39 +187,39 @@ export class Intake {
     }
   }
 
-  /** Wakes up when a lane may work again. */
-  #rest(ms: number): void {
+  /** Schedules a wake-up for when a queue may work again. */
+  #wakeAfter(ms: number): void {
     const { timer, wake } = this.#options;
-    this.#cancelRest ??= timer.schedule(millis(timer.now() + ms), () => {
-      this.#cancelRest = null;
+    this.#cancelWake ??= timer.schedule(millis(timer.now() + ms), () => {
+      this.#cancelWake = null;
       wake();
     });
   }
 
-  #pass(lane: Lane<Outcome>, entry: Entry, passed: Passed, tasks: Task[]): void {
+  #pass(queue: SourceQueue<Outcome>, entry: Entry, passed: Passed, tasks: Task[]): void {
     const { observers, onReply, onFetch, onHeard } = this.#options;
     observers.tell((o) => o.onMessage?.("in", passed.kind, entry.frame.length));
-    // A pre-prepare or a request may be passed on by somebody else.
+    // A pre-prepare or a gateway request may have been forwarded by another replica.
     const isFromSender = passed.kind !== "pre-prepare" && passed.kind !== "gateway-request";
     if (passed.from !== null && isFromSender) onHeard(passed.from, passed.to === "core" ? passed.input : null);
     switch (passed.to) {
       case "gateway":
         onReply(passed.reply.message);
-        return lane.settle(entry, null);
+        return queue.settle(entry, null);
       case "blobs":
         onFetch(passed.fetch.message);
-        return lane.settle(entry, null);
+        return queue.settle(entry, null);
       case "queries":
-        // The gate lets a query pass only where somebody waits for it.
+        // The gate passes a query only where a caller waits for the answer.
         entry.onVerified?.(passed.query);
-        return lane.settle(entry, null);
+        return queue.settle(entry, null);
       case "core": {
         const { input } = passed;
         if (entry.onVerified && input.kind === "request") {
           entry.onVerified(input.request);
-          return lane.settle(entry, null);
+          return queue.settle(entry, null);
         }
-        tasks.push({ input, settle: (outcome) => this.#settle(lane, entry, this.#refusal(passed.kind, outcome)) });
+        tasks.push({ input, settle: (outcome) => this.#settle(queue, entry, this.#refusal(passed.kind, outcome)) });
       }
     }
   }
@@ -235,23 +241,23 @@ export class Intake {
       case "taken":
         return null;
       case "full":
-        return { reason: "overloaded", kind, detail: "too many requests wait to be ordered" };
+        return { reason: "overloaded", kind, detail: "too many requests wait to be ordered; retry later" };
       case "stopped":
         return this.#options.unavailable() ?? { reason: "unavailable", kind, detail: "the replica has stopped" };
     }
   }
 
-  #settle(lane: Lane<Outcome>, entry: Entry, rejection: Rejection | null): void {
-    if (rejection) this.#reject(lane, entry, rejection);
-    else lane.settle(entry, null);
+  #settle(queue: SourceQueue<Outcome>, entry: Entry, rejection: Rejection | null): void {
+    if (rejection) this.#reject(queue, entry, rejection);
+    else queue.settle(entry, null);
   }
 
-  #reject(lane: Lane<Outcome>, entry: Entry, rejection: Rejection): void {
+  #reject(queue: SourceQueue<Outcome>, entry: Entry, rejection: Rejection): void {
     const { bundle } = entry;
-    // What is not looked at any more is told to its sender, and not once more to everybody else.
+    // Unread frames of a rejected bundle are answered to the sender, but not reported to the observers again.
     if (!bundle || bundle.over !== rejection) this.#tellRejected(rejection);
     if (bundle && isFault(rejection) && bundle.faultsLeft-- <= 0) bundle.over ??= rejection;
-    lane.settle(entry, rejection);
+    queue.settle(entry, rejection);
   }
 
   #tellRejected(rejection: Rejection): void {
@@ -259,7 +265,7 @@ export class Intake {
   }
 }
 
-/** Whether it was the sender's. */
+/** Whether the rejection is the sender's fault. */
 function isFault({ reason }: Rejection): boolean {
   return reason !== "overloaded" && reason !== "unavailable";
 }

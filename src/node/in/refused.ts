@@ -1,18 +1,18 @@
 /**
- * How a frame is turned away while it is checked.
+ * Errors by which the check of a frame ends in a rejection.
  * @module
  */
 import { DecodeError } from "../../wire/mod.ts";
 import type { Rejection, RejectionReason } from "../ports.ts";
 
-/** A frame that doesn't pass; never leaves the gate. */
+/** The frame is rejected. Never leaves the gate. */
 export class Refused extends Error {
   constructor(readonly reason: RejectionReason, detail: string) {
     super(detail);
   }
 }
 
-/** Why it does not pass. @throws what is no verdict on a frame. */
+/** Turns an error of a check into a rejection. @throws any other error unchanged. */
 export function refusal(error: unknown, kind: Rejection["kind"]): Rejection {
   if (error instanceof Refused) return { reason: error.reason, kind, detail: error.message };
   if (error instanceof DecodeError) {

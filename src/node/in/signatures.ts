@@ -1,5 +1,5 @@
 /**
- * Whose signature a message must have, whether it has it, and which were found right before.
+ * Signature checks: which key must have signed a message, whether it did, and a cache of signatures found valid.
  * @module
  */
 import type { Genesis } from "../../core/config.ts";
@@ -11,44 +11,47 @@ import type { Verifier } from "../ports.ts";
 import { Refused } from "./refused.ts";
 import { VerifiedMessages } from "./verified_messages.ts";
 
-/** What checking a signature costs, us: 60 under Deno, 166 under Node 20. */
+/** Cost of one signature check, us: 60 under Deno, 166 under Node.js 20. */
 export const VERIFICATION_US = 60;
 
-/** What checking needs. */
+/** Options of {@linkcode Signatures}. */
 export interface SignaturesOptions {
   readonly genesis: Genesis;
   readonly verifier: Verifier;
-  /** Requests to remember as verified. */
+  /** Maximum number of requests remembered as verified. */
   readonly maxVerifiedRequests: number;
   readonly hash: (bytes: Uint8Array) => Digest;
 }
 
-/** Checks signatures, those that come again once. What is wrong with a message is thrown as {@linkcode Refused}. */
+/** Checks signatures. A signature that comes again is checked only once. Errors are thrown as {@linkcode Refused}. */
 export class Signatures {
   readonly #options: SignaturesOptions;
   readonly #requests: VerifiedMessages;
-  /** What certificates are made of comes once by itself and then again in each of them: in a view change all at once. */
+  /** Votes arrive alone first, and again in each certificate that contains them; in a view change all at once. */
   readonly #votes: VerifiedMessages;
 
   constructor(options: SignaturesOptions) {
     const { genesis, maxVerifiedRequests } = options;
     this.#options = options;
     this.#requests = new VerifiedMessages(maxVerifiedRequests);
-    // Two views' pre-prepares and prepares for each number between the watermarks.
+    // The pre-prepares and prepares of two views for each number between the watermarks.
     this.#votes = new VerifiedMessages(2 * genesis.replicas.length * genesis.logWindow);
   }
 
-  /** Checks a message's own signature. */
+  /** Checks the message's own signature. */
   verify<M extends Message>(signed: Signed): Verified<Signed<M>> {
     const { message, bytes, signature } = signed;
     const signer = this.#keyOf(message);
     if (!this.#options.verifier.verify(signer, message.kind, bytes, signature)) {
-      throw new Refused("wrong-signature", `signature: not ${signer}'s for this ${message.kind} in this cluster`);
+      throw new Refused(
+        "wrong-signature",
+        `signature: expected one by key ${signer} for this ${message.kind} in this cluster, got another`,
+      );
     }
     return signed as Verified<Signed<M>>;
   }
 
-  /** As {@linkcode verify}, of what is likely to come again. */
+  /** As {@linkcode verify}, for a message that is likely to come again: the result is cached. */
   verifyVote<M extends Message>(signed: Signed): Verified<Signed<M>> {
     const digest = this.#options.hash(signed.bytes);
     if (this.isKnownVote(signed, digest)) return signed as Verified<Signed<M>>;
@@ -57,17 +60,17 @@ export class Signatures {
     return verified;
   }
 
-  /** Whether it was found right before, with all that it carries. */
+  /** Whether the message was found valid before, with everything it contains. */
   isKnownVote({ message, bytes, signature }: Signed, digest: Digest = this.#options.hash(bytes)): boolean {
     return this.#votes.has(message.kind, digest, signature);
   }
 
-  /** Notes that it is right, with all that it carries. */
+  /** Records that the message is valid, with everything it contains. */
   noteVote({ message, bytes, signature }: Signed, digest: Digest = this.#options.hash(bytes)): void {
     this.#votes.add(message.kind, digest, signature);
   }
 
-  /** As {@linkcode verify}, of a request, unless it was found right before. */
+  /** As {@linkcode verify}, for a request; the result is cached. */
   verifyRequest(signed: Signed<AnyRequest>): Verified<SignedRequest> {
     const request = withDigest(signed, this.#options.hash);
     const { message, digest, signature } = request;
@@ -79,13 +82,13 @@ export class Signatures {
     return request as Verified<SignedRequest>;
   }
 
-  /** As {@linkcode verify}, of a query. */
+  /** As {@linkcode verify}, for a query. */
   verifyQuery(signed: Signed<Query>): Verified<SignedQuery> {
     this.verify(signed);
     return withDigest(signed, this.#options.hash) as Verified<SignedQuery>;
   }
 
-  /** Notes a request of our own: it will come back in a batch. */
+  /** Remembers this node's own request as verified: it will come back in a batch. */
   remember({ message, digest, signature }: Verified<SignedRequest>): void {
     this.#requests.add(message.kind, digest, signature);
   }

@@ -1,6 +1,7 @@
 /**
- * What must hold of a message that carries others before any signature in it is worth checking: who is to have signed what, and how many of
- * them. A liar's message with four thousand votes of one member costs a look, not four thousand signatures.
+ * Structure checks of messages that contain other messages, done before any contained signature is verified: the right
+ * signers, and the right number of messages. So a faulty member's message with 4,000 votes of one member costs one look
+ * and not 4,000 signature checks.
  * @module
  */
 import type { Genesis } from "../../core/config.ts";
@@ -15,7 +16,7 @@ import type {
 import { primaryOf, quorum } from "../../core/messages/quorum.ts";
 import { isStableCertificate } from "../../core/messages/certificates.ts";
 
-/** What is wrong with a message's structure, as a field and what was expected of it; null: nothing. */
+/** Finds the first fault in a message's structure: the field and what was expected; null if there is none. */
 export function structureFault(message: Message, genesis: Genesis): string | null {
   switch (message.kind) {
     case "decision":
@@ -23,7 +24,7 @@ export function structureFault(message: Message, genesis: Genesis): string | nul
     case "stable-checkpoint":
       return message.checkpoints.length > 0 && isStableCertificate(message.checkpoints, genesis)
         ? null
-        : "checkpoints: expected a quorum of equal ones of distinct replicas";
+        : "checkpoints: expected a quorum of equal checkpoints of distinct replicas";
     case "view-change":
       return viewChangeFault(message, genesis);
     case "new-view":
@@ -39,12 +40,12 @@ function decisionFault({ commits }: Decision, { replicas }: Genesis): string | n
     commits.every(({ message: c }) =>
       c.view === first.view && c.sequence === first.sequence && c.digest === first.digest
     );
-  return isDecision ? null : "commits: expected a quorum of equal ones of distinct replicas";
+  return isDecision ? null : "commits: expected a quorum of equal commits of distinct replicas";
 }
 
-/** Whether the numbers fit to the window is for who knows it. */
+/** The core checks that the numbers are within the window. */
 function viewChangeFault({ stable, prepared, suspicions }: ViewChange, genesis: Genesis): string | null {
-  if (!areDistinct(suspicions)) return "suspicions: expected one of each replica";
+  if (!areDistinct(suspicions)) return "suspicions: expected at most one of each replica";
   if (!isStableCertificate(stable, genesis)) {
     return "stable: expected a quorum of equal checkpoints of distinct replicas";
   }
@@ -52,7 +53,7 @@ function viewChangeFault({ stable, prepared, suspicions }: ViewChange, genesis: 
   for (const certificate of prepared) {
     const { sequence } = certificate.prePrepare.message;
     if (sequence <= previous || !isPreparedCertificate(certificate, genesis.replicas.length)) {
-      return "prepared: expected certificates by ascending number";
+      return "prepared: expected valid certificates in ascending order of their sequence numbers";
     }
     previous = sequence;
   }
@@ -67,12 +68,15 @@ function isPreparedCertificate({ prePrepare, prepares }: PreparedCertificate, n:
     );
 }
 
-/** What O must be is computed where it is used; here it is enough that it is the new primary's, and not longer than it can be. */
+/**
+ * The core computes which pre-prepares (O in the paper) a new-view must have. Here it is enough that they are the new
+ * primary's and no more than possible.
+ */
 function newViewFault({ replica, view, viewChanges, prePrepares }: NewView, genesis: Genesis): string | null {
   const n = genesis.replicas.length;
-  if (view === 0 || replica !== primaryOf(view, n)) return "replica: expected the view's primary";
+  if (view === 0 || replica !== primaryOf(view, n)) return "replica: expected the primary of the view";
   if (viewChanges.length < quorum(n) || !areDistinct(viewChanges)) {
-    return "viewChanges: expected those of a quorum of distinct replicas";
+    return "viewChanges: expected view-changes of a quorum of distinct replicas";
   }
   for (const { message } of viewChanges) {
     const fault = message.view === view ? viewChangeFault(message, genesis) : "view: expected the new view";
@@ -81,7 +85,7 @@ function newViewFault({ replica, view, viewChanges, prePrepares }: NewView, gene
   let previous = -1;
   for (const { message: { replica: by, view: its, sequence } } of prePrepares) {
     if (by !== replica || its !== view || sequence <= previous) {
-      return "prePrepares: expected the primary's, for this view, by ascending number";
+      return "prePrepares: expected pre-prepares of the primary for this view in ascending order of their sequence numbers";
     }
     previous = sequence;
   }

@@ -1,8 +1,9 @@
 /**
- * Answers other replicas' fetches from the store: batch bodies, state pages, state chunks.
+ * Answers fetches of other replicas from the store: batch bodies, and pages and chunks of the state.
  *
- * What it gives a peer is limited in bytes, so that a replica that catches up is held up by nothing but the network. A liar may repeat what
- * a peer once signed; neither an old fetch nor the same one again and again uses up what the peer may have.
+ * Each peer has a limit in bytes per second, high enough that a replica that catches up is limited only by the network.
+ * A faulty replica may replay a fetch that a peer once signed: old fetches are ignored and repeated ones are limited,
+ * so replays do not use up the peer's limit.
  * @module
  */
 import { type Allowance, allowanceOf } from "../../core/upkeep/allowance.ts";
@@ -12,20 +13,20 @@ import type { Offer } from "../../core/io.ts";
 import type { Blobs, Fetch } from "../../core/messages/messages.ts";
 import type { Store, Timer } from "../ports.ts";
 
-/** An answer's blobs have at most so many bytes in all, unless the first alone has more. */
+/** Maximum bytes of all blobs in one answer; a single larger blob is sent alone. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
-/** Blobs read from the store at once. */
+/** Blobs read from the store in one call. */
 const READ_AT_ONCE = 8;
-/** What each digest that is looked up costs beside the blob's bytes. */
+/** Cost of looking up one digest, beside the bytes of the blob, bytes. */
 const LOOKUP_BYTES = 256;
-/** What a peer may have: 32 MiB at once, and 32 MiB each second. */
+/** Limit of one peer: 32 MiB at once, and 32 MiB per second. */
 const BYTES = { most: 32 * 1024 * 1024, perMs: 32 * 1024 };
-/** How often a peer is given the same answer: 8 times at once, and 20 times each second. */
+/** Limit of identical answers to one peer: 8 at once, and 20 per second. */
 const REPEATS = { most: 8, perMs: 0.02 };
-/** So many different questions of a peer are remembered. */
+/** Maximum number of distinct fetches remembered per peer. */
 const MAX_QUESTIONS = 256;
 
-/** What the server needs. */
+/** Options of {@linkcode BlobServer}. */
 export interface BlobServerOptions {
   readonly self: ReplicaId;
   readonly store: Pick<Store, "read">;
@@ -36,14 +37,14 @@ export interface BlobServerOptions {
 interface Peer {
   readonly freshness: Freshness;
   readonly bytes: Map<"all", Allowance>;
-  /** By the digests that were asked for: how often they still may be. */
+  /** Remaining repetitions by the digests that were asked for. */
   readonly questions: Map<string, Allowance>;
   isBusy: boolean;
-  /** What came while it was answered, the latest. */
+  /** The latest fetch that arrived while another was being answered. */
   next: readonly Digest[] | null;
 }
 
-/** Serves blobs by their digest, to each peer one answer at a time. */
+/** Serves blobs by digest, one answer at a time for each peer. */
 export class BlobServer {
   readonly #options: BlobServerOptions;
   readonly #peers = new Map<ReplicaId, Peer>();
@@ -52,14 +53,17 @@ export class BlobServer {
     this.#options = options;
   }
 
-  /** Answers a fetch, unless it is an old one that somebody repeats, with what there is, in one message; with no blobs if there are none. Not at all if it asks for too much. */
+  /**
+   * Answers a fetch in one message with the blobs that are there, possibly none. A replayed fetch, and one above the
+   * limits, is not answered.
+   */
   async answer({ replica, number, digests }: Fetch): Promise<void> {
     const peer = this.#peer(replica);
     if (replica === this.#options.self || !isFresh(peer.freshness, number) || !this.#isAllowed(peer, digests)) return;
     await this.#serve(replica, digests);
   }
 
-  /** Gives peers what they will need. */
+  /** Sends peers blobs that they will need. */
   offer(offers: readonly Offer[]): void {
     for (const { to, digests } of offers) if (this.#isAllowed(this.#peer(to), digests)) void this.#serve(to, digests);
   }
@@ -86,7 +90,7 @@ export class BlobServer {
       for (const { length } of blobs) allowance.bytes -= length;
       send(to, { kind: "blobs", replica: self, blobs });
     } catch {
-      // The store fails: the peer asks another replica.
+      // The store failed; the peer asks another replica.
     }
   }
 
@@ -94,7 +98,7 @@ export class BlobServer {
     const bytes = this.#bytesOf(peer);
     const question = `${digests.length} ${digests[0]} ${digests.at(-1)}`;
     const repeats = allowanceOf(peer.questions, question, { now: this.#now, rate: REPEATS });
-    // The one that was asked last is forgotten last.
+    // In order of last use: the least recent is forgotten first.
     peer.questions.delete(question);
     peer.questions.set(question, repeats);
     for (const old of peer.questions.keys()) if (peer.questions.size > MAX_QUESTIONS) peer.questions.delete(old);

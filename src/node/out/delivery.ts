@@ -1,5 +1,5 @@
 /**
- * The way out: messages to the peers' outboxes, replies to those who wait for them.
+ * The delivery: puts messages into the peers' outboxes, and gives replies to the callers that wait for them.
  * @module
  */
 import { DEFAULT_SETTINGS, type Settings } from "../../core/config.ts";
@@ -12,54 +12,54 @@ import { sign } from "../environment.ts";
 import { Outbox, type OutboxOptions } from "./outbox.ts";
 import type { Observers } from "../observers.ts";
 import type { Signer } from "../ports.ts";
-import { Reach } from "./reach.ts";
+import { PeerActivity } from "./peer_activity.ts";
 import type { NodeStatus } from "../status.ts";
-import type { Trouble } from "../trouble.ts";
+import type { HostEvent } from "../host_event.ts";
 import type { Waiters } from "../gateway/waiters.ts";
 
-/** What a frame has beside the signed bytes, at most. */
+/** Maximum overhead of a frame beside the signed bytes, bytes. */
 const FRAME_OVERHEAD_BYTES = 128;
 
-/** What the way out needs. */
-export interface DeliveryOptions extends Omit<OutboxOptions, "peer" | "onDelivered" | "onTrouble"> {
+/** Options of {@linkcode Delivery}. */
+export interface DeliveryOptions extends Omit<OutboxOptions, "peer" | "onDelivered" | "onHostEvent"> {
   readonly self: ReplicaId;
-  /** How many replicas there are. */
+  /** Number of replicas. */
   readonly n: number;
   readonly signer: Signer;
   readonly waiters: Waiters;
   readonly queries: Waiters<Verified<SignedQuery>>;
   readonly observers: Observers;
   readonly settings?: Partial<Settings> | undefined;
-  /** A reply of this replica to itself as the gateway. */
+  /** Called with a reply of this replica to itself as the gateway. */
   readonly onOwnReply: (reply: Reply) => void;
 }
 
-/** The way out. */
+/** The delivery of one node. */
 export class Delivery {
   readonly #options: DeliveryOptions;
   readonly #outboxes = new Map<ReplicaId, Outbox>();
-  readonly #reach: Reach;
+  readonly #activity: PeerActivity;
   #isFlushing = false;
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
     const { timer, settings } = options;
-    this.#reach = new Reach({ timer, idleStatusMs: settings?.idleStatusMs ?? DEFAULT_SETTINGS.idleStatusMs });
-    const onDelivered = this.#reach.delivered.bind(this.#reach);
-    const onTrouble = (trouble: Trouble) => options.observers.tell((o) => o.onTrouble?.(trouble));
+    this.#activity = new PeerActivity({ timer, idleStatusMs: settings?.idleStatusMs ?? DEFAULT_SETTINGS.idleStatusMs });
+    const onDelivered = this.#activity.delivered.bind(this.#activity);
+    const onHostEvent = (event: HostEvent) => options.observers.tell((o) => o.onHostEvent?.(event));
     for (let peer = 0; peer < options.n; peer++) {
       const id = peer as ReplicaId;
-      if (id !== options.self) this.#outboxes.set(id, new Outbox({ ...options, peer: id, onDelivered, onTrouble }));
+      if (id !== options.self) this.#outboxes.set(id, new Outbox({ ...options, peer: id, onDelivered, onHostEvent }));
     }
   }
 
-  /** What waits for each peer, and who is in reach of a replica that is in `view`. */
+  /** The status of the outboxes, and the members in reach of a replica in `view`. */
   status(view: View): Pick<NodeStatus, "outboxes" | "inReach"> {
     const outboxes = Array.from(this.#outboxes.values(), (outbox) => outbox.status);
-    return { outboxes, inReach: this.#reach.in(view) };
+    return { outboxes, inReach: this.#activity.inView(view) };
   }
 
-  /** Sends what a step wants said. */
+  /** Sends the messages and replies of a step. */
   release({ messages, replies, answers }: Pick<Ready, "messages" | "replies" | "answers">): void {
     for (const message of messages) this.send(message);
     for (const reply of replies) this.reply(reply);
@@ -77,10 +77,10 @@ export class Delivery {
 
   #push(outbox: Outbox | undefined, kind: MessageKind, frame: Uint8Array): void {
     outbox?.push(frame, kind);
-    if (outbox) this.#told(kind, frame.length);
+    if (outbox) this.#observe(kind, frame.length);
   }
 
-  /** Gives an answer to whoever waits for it; nobody, perhaps. */
+  /** Gives a reply to the callers that wait for it, if any. */
   reply({ to, reply }: OutgoingReply): void {
     const { self, waiters, onOwnReply } = this.#options;
     if ("gateway" in to) {
@@ -92,15 +92,16 @@ export class Delivery {
     if (!waiters.has(reply.request)) return;
     const message = this.#signReply(reply);
     if (!message) {
-      const detail = "the results are too large to be sent";
+      const detail =
+        `results: expected a reply of at most ${MAX_BODY_BYTES} bytes; it was executed, but the reply can't be sent`;
       return waiters.resolve(reply.request, { reason: "too-large", kind: "request", detail });
     }
     const frame = encodeFrame(message);
-    this.#told("reply", frame.length);
+    this.#observe("reply", frame.length);
     waiters.resolve(reply.request, frame);
   }
 
-  /** Gives what became of a query to whoever waits for it. */
+  /** Gives the outcome of a query to the callers that wait for it. */
   answer({ query, outcome }: QueryAnswer): void {
     const { queries, signer } = this.#options;
     if (!queries.has(query)) return;
@@ -109,35 +110,35 @@ export class Delivery {
       return queries.resolve(query, { reason, kind: "query", detail: `the replica can't answer now: ${outcome}` });
     }
     const frame = encodeFrame(sign(signer, outcome));
-    this.#told("query-reply", frame.length);
+    this.#observe("query-reply", frame.length);
     queries.resolve(query, frame);
   }
 
-  /** A peer is there, and has sent this. */
+  /** Records that a verified message of a peer arrived. */
   heard(peer: ReplicaId, input: MessageInput | null): void {
-    this.#reach.heard(peer, input);
+    this.#activity.heard(peer, input);
     this.#outboxes.get(peer)?.heard();
   }
 
-  /** Resolves once all that could be sent has been. */
+  /** Resolves once everything that could be sent has been sent. */
   async settled(): Promise<void> {
-    // What was let out just now is flushed in a microtask that was queued before this one.
+    // Messages released just now are flushed in a microtask that was queued before this one.
     await Promise.resolve();
     await Promise.all(Array.from(this.#outboxes.values(), (outbox) => outbox.settled()));
   }
 
-  /** Drops what waits and breaks off what is under way. */
+  /** Drops queued frames and aborts running deliveries. */
   close(): void {
     for (const outbox of this.#outboxes.values()) outbox.close();
   }
 
-  /** Null: it is larger than a frame may be, so that nobody would take it. */
+  /** Signs a reply. Null if it is larger than the maximum of a frame, so that no receiver would accept it. */
   #signReply(reply: Reply): Signed<Reply> | null {
     const signed = sign(this.#options.signer, reply);
     return signed.bytes.length + FRAME_OVERHEAD_BYTES > MAX_BODY_BYTES ? null : signed;
   }
 
-  /** In a microtask: when all that is let out now is in the outboxes. */
+  /** In a microtask, so that everything released now is in the outboxes first. */
   #flushSoon(): void {
     if (this.#isFlushing) return;
     this.#isFlushing = true;
@@ -147,7 +148,7 @@ export class Delivery {
     });
   }
 
-  #told(kind: MessageKind, bytes: number): void {
+  #observe(kind: MessageKind, bytes: number): void {
     this.#options.observers.tell((o) => o.onMessage?.("out", kind, bytes));
   }
 }

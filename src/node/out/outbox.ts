@@ -1,5 +1,5 @@
 /**
- * What waits for one peer. While one delivery is under way frames gather, and the next carries them all.
+ * The outbox of one peer. While one delivery is in flight frames are collected, and the next delivery carries them all.
  * goPBFT's `MsgDelivery`.
  * @module
  */
@@ -9,23 +9,23 @@ import { deferred } from "../async/deferred.ts";
 import { Backoff, type Jitter } from "../async/backoff.ts";
 import type { NodeLimits } from "../limits.ts";
 import { OutboxQueue } from "./outbox_queue.ts";
-import { PeerTrouble } from "./peer_trouble.ts";
+import { PeerReachability } from "./peer_reachability.ts";
 import type { Timer, Transport } from "../ports.ts";
 import type { OutboxStatus } from "../status.ts";
-import type { Trouble } from "../trouble.ts";
+import type { HostEvent } from "../host_event.ts";
 
-/** The delay after the first failed delivery, and the longest, ms. */
+/** Delays after failed deliveries, ms: after the first, and the longest. */
 const BACKOFF = { minMs: 50, maxMs: 2_000 };
 
-/** What an outbox needs. */
+/** Options of {@linkcode Outbox}. */
 export interface OutboxOptions {
   readonly peer: ReplicaId;
   readonly transport: Transport;
   readonly timer: Timer;
   readonly jitter: Jitter;
-  /** Hears when the peer can't be reached, and when it can be again. */
-  readonly onTrouble?: (trouble: Trouble) => void;
-  /** A delivery is over. */
+  /** Called when the peer becomes unreachable, and when it is reachable again. */
+  readonly onHostEvent?: (event: HostEvent) => void;
+  /** Called at the end of each delivery. */
   readonly onDelivered?: (peer: ReplicaId, isTaken: boolean) => void;
   readonly limits: Pick<
     NodeLimits,
@@ -41,17 +41,17 @@ interface UnderWay {
 }
 
 /**
- * The frames for one peer, in order. Nothing is sent twice: what is dropped here, or lost on its way, the protocol's
- * status messages bring about again.
+ * The frames for one peer, in order. Each is sent at most once. What is dropped here or lost on the network is
+ * requested again by the protocol's status messages.
  */
 export class Outbox {
   readonly #options: OutboxOptions;
   readonly #backoff: Backoff;
-  readonly #trouble: PeerTrouble;
+  readonly #reachability: PeerReachability;
   readonly #queue: OutboxQueue;
   #dropped = 0;
   #delivery: UnderWay | null = null;
-  /** Cancels the alarm that ends a rest after a failure; null: not resting. */
+  /** Cancels the timer of the pause after a failure; null if there is no pause. */
   #cancelRest: (() => void) | null = null;
   #closed = false;
   #underWay: Promise<void> | null = null;
@@ -60,24 +60,24 @@ export class Outbox {
     this.#options = options;
     this.#queue = new OutboxQueue(options.limits);
     this.#backoff = new Backoff(options.jitter, BACKOFF);
-    this.#trouble = new PeerTrouble(options);
+    this.#reachability = new PeerReachability(options);
   }
 
-  /** What waits here, and how it is with the peer. */
+  /** The status of the outbox and the peer. */
   get status(): OutboxStatus {
     const { peer, transport } = this.#options;
     const link = transport.status?.(peer);
-    const { failures, unreachable } = this.#trouble;
+    const { failures, unreachable } = this.#reachability;
     const queue = { peer, depth: this.#queue.length, bytes: this.#queue.bytes, dropped: this.#dropped };
     return { ...queue, failures, unreachable, ...(link && { link }) };
   }
 
-  /** Adds a frame; it goes with the next {@linkcode flush}. */
+  /** Adds a frame. It is sent with the next {@linkcode flush}. */
   push(frame: Uint8Array, kind: MessageKind): void {
     if (!this.#closed) this.#dropped += this.#queue.push(frame, kind);
   }
 
-  /** Sends what waits, or starts a delivery of it, unless one is under way or the peer failed just now. */
+  /** Sends the queued frames, or starts a delivery, unless one is in flight or the outbox pauses after a failure. */
   flush(): void {
     const { peer, transport, limits } = this.#options;
     while (!this.#closed && !this.#delivery && !this.#cancelRest && this.#queue.length > 0) {
@@ -87,12 +87,14 @@ export class Outbox {
     }
   }
 
-  /** Resolves once all that could be sent has been; what waits because the peer has failed stays. */
+  /**
+   * Resolves once everything that could be sent has been sent. Frames that wait because the peer failed stay queued.
+   */
   async settled(): Promise<void> {
     for (let last = null; this.#underWay !== last;) await (last = this.#underWay);
   }
 
-  /** The peer is there: it need not be waited for longer than after a first failure. */
+  /** The peer has sent something, so it is alive: a pause longer than that after a first failure ends. */
   heard(): void {
     if (this.#backoff.failures <= 1) return;
     this.#backoff.reset();
@@ -100,7 +102,7 @@ export class Outbox {
     this.flush();
   }
 
-  /** Drops what waits and aborts the delivery that is under way. */
+  /** Drops queued frames and aborts the running delivery. */
   close(): void {
     this.#closed = true;
     this.#queue.clear();
@@ -108,12 +110,12 @@ export class Outbox {
     this.#breakOff(new DOMException("the node is closing", "AbortError"));
   }
 
-  /** Resolves when it is over, one way or another. */
+  /** Starts a delivery. Resolves when it has ended, successfully or not. */
   #deliver(frames: readonly Uint8Array[]): Promise<void> {
     const { peer, transport, timer, limits } = this.#options;
     const { promise, resolve } = deferred<void>();
     const controller = new AbortController();
-    const timeout = () => this.#breakOff(new DOMException("the delivery took too long", "TimeoutError"));
+    const timeout = () => this.#breakOff(new DOMException("delivery timed out", "TimeoutError"));
     const cancelTimeout = timer.schedule(later(timer, limits.deliveryTimeoutMs), timeout);
     const delivery: UnderWay = { frames, controller, cancelTimeout, resolve };
     this.#delivery = delivery;
@@ -124,7 +126,9 @@ export class Outbox {
     return promise;
   }
 
-  /** Not as an async function that awaits: one delivery per peer and message is what a busy replica does most. */
+  /**
+   * Not an async function, for speed: one delivery per peer and message is the most frequent action of a busy replica.
+   */
   #end(delivery: UnderWay, failure?: { readonly error: unknown }): void {
     if (this.#delivery !== delivery) return;
     this.#delivery = null;
@@ -132,7 +136,7 @@ export class Outbox {
     if (failure) {
       this.#dropped += delivery.frames.length;
       this.#options.onDelivered?.(this.#options.peer, false);
-      if (!this.#closed) this.#trouble.failed(failure.error);
+      if (!this.#closed) this.#reachability.failed(failure.error);
       this.#rest();
     } else {
       this.#succeeded();
@@ -150,7 +154,7 @@ export class Outbox {
 
   #succeeded(): void {
     this.#backoff.reset();
-    this.#trouble.succeeded();
+    this.#reachability.succeeded();
     this.#options.onDelivered?.(this.#options.peer, true);
   }
 
@@ -169,7 +173,7 @@ export class Outbox {
   }
 }
 
-/** What a transport makes of a delivery: a promise in any case. */
+/** Starts a delivery. An error that the transport throws becomes a rejection. */
 function taken(transport: Transport, ...delivery: Parameters<Transport["deliver"]>): Promise<void> {
   try {
     return transport.deliver(...delivery);

@@ -1,15 +1,16 @@
 /**
- * The frames that wait for one peer, in order and within bounds; and what is dropped where there are too many.
+ * The bounded queue of frames for one peer, and the rule which frames are dropped when it is full.
  *
- * Requests go first: their clients send them again, and every replica relays them, so that under load there are always more of them than of
- * anything else. What starts a view goes last: while a view is left nothing else can be done, and a replica that waits for it relays most.
+ * Client requests are dropped first: clients send them again, and every replica relays them, so that under load they
+ * are the most frequent. View change messages are dropped last: during a view change nothing else can proceed, and a
+ * replica that waits for the new view relays the most requests.
  * @module
  */
 import { equalBytes } from "../../core/tree/bytes.ts";
 import type { MessageKind } from "../../core/messages/messages.ts";
 import type { NodeLimits } from "../limits.ts";
 
-/** In which order kinds are dropped: the lower first, and of one rank the oldest. */
+/** Rank of a kind: lower ranks are dropped first, and within a rank the oldest frame. */
 type Rank = 0 | 1 | 2;
 
 function rankOf(kind: MessageKind): Rank {
@@ -32,11 +33,11 @@ interface Waiting {
   readonly rank: Rank;
 }
 
-/** What waits for one peer. */
+/** The queue of one peer. */
 export class OutboxQueue {
   readonly #limits: Pick<NodeLimits, "maxOutboxFrames" | "maxOutboxBytes">;
   #waiting: Waiting[] = [];
-  /** How many of each rank. */
+  /** Number of frames of each rank. */
   readonly #counts: [number, number, number] = [0, 0, 0];
   #bytes = 0;
 
@@ -44,20 +45,20 @@ export class OutboxQueue {
     this.#limits = limits;
   }
 
-  /** How many frames wait. */
+  /** Number of queued frames. */
   get length(): number {
     return this.#waiting.length;
   }
 
-  /** Their bytes. */
+  /** Bytes of those frames. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Adds a frame at the end, and gives how many were dropped for it, itself perhaps. */
+  /** Adds a frame. Returns how many frames were dropped, possibly the new one. */
   push(frame: Uint8Array, kind: MessageKind): number {
     const rank = rankOf(kind);
-    // What starts a view is said again and again, and would leave no room for anything else.
+    // View change messages are sent repeatedly; duplicates would leave no space for anything else.
     if (rank === 2 && this.#holds(frame)) return 0;
     this.#waiting.push({ frame, rank });
     this.#counts[rank]++;
@@ -68,7 +69,7 @@ export class OutboxQueue {
     return dropped;
   }
 
-  /** Takes the oldest frames: one, and as many more as fit into both bounds. */
+  /** Removes and returns the oldest frames: one, and further ones within both bounds. */
   take(maxFrames: number, maxBytes: number): readonly Uint8Array[] {
     const most = Math.min(this.#waiting.length, maxFrames);
     let bytes = this.#waiting[0]!.frame.length;
@@ -83,7 +84,7 @@ export class OutboxQueue {
     });
   }
 
-  /** Drops everything. */
+  /** Drops all frames. */
   clear(): void {
     this.#waiting = [];
     this.#counts.fill(0);

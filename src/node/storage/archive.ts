@@ -1,6 +1,6 @@
 /**
- * An archive: what was executed goes there, with what proves that it was decided, before the replica forgets it. Its log is bounded;
- * with an archive its history is not.
+ * Archiving: executed batches, with the proof that they were decided, go to the archive before the replica forgets
+ * them. The replica's log is bounded; with an archive its history is not.
  * @module
  */
 import type { Digest, SequenceNumber } from "../../core/messages/ids.ts";
@@ -9,16 +9,16 @@ import type { Record, Recovered } from "../../core/records.ts";
 import { encodeFrame } from "../../wire/mod.ts";
 import type { Archive, ArchivedBatch, Store } from "../ports.ts";
 
-/** A number that was executed. */
+/** A decided sequence number. */
 type Decided = { readonly digest: Digest; readonly commits: readonly Signed<Commit>[] };
 
-/** Holds what was executed until it is forgotten. All of it is in the replica's log anyway. */
+/** Collects executed batches until they are forgotten. It shares the bytes with the replica's log. */
 export class ArchiveBook {
-  /** What was accepted or executed at each number. */
+  /** The bodies of batches accepted or executed at each number. */
   readonly #bodies = new Map<SequenceNumber, Map<Digest, Uint8Array>>();
   readonly #decided = new Map<SequenceNumber, Decided>();
 
-  /** Begins with what a store holds. */
+  /** Starts with the content of the store. */
   constructor({ accepted, committed }: Pick<Recovered, "accepted" | "committed">) {
     for (const { prePrepare: { message }, batch } of accepted) this.#hold(message.sequence, batch);
     for (const { sequence, commits, batch } of committed) {
@@ -27,7 +27,7 @@ export class ArchiveBook {
     }
   }
 
-  /** Takes a record in; gives what it has the replica forget, in order. */
+  /** Processes a record. Returns the batches that it makes the replica forget, in order. */
   note(record: Record): readonly ArchivedBatch[] {
     switch (record.kind) {
       case "accepted":
@@ -58,7 +58,7 @@ export class ArchiveBook {
       const decided = this.#decided.get(sequence);
       this.#bodies.delete(sequence);
       this.#decided.delete(sequence);
-      if (!decided) continue; // a state transfer has gone past it
+      if (!decided) continue; // a state transfer skipped it
       const commits = decided.commits.map((commit) => encodeFrame(commit));
       archived.push({ sequence, digest: decided.digest, batch: bodies.get(decided.digest)!, commits });
     }
@@ -66,8 +66,11 @@ export class ArchiveBook {
   }
 }
 
-/** A store that commits nothing before what it has the replica forget is in the archive. */
-export function archiving(store: Store, archive: Archive | undefined): Store {
+/**
+ * Returns the store with the archive in front: before each commit, the batches that it forgets are put into the
+ * archive.
+ */
+export function withArchive(store: Store, archive: Archive | undefined): Store {
   if (!archive) return store;
   return {
     load: () => store.load(),

@@ -1,15 +1,15 @@
 /**
- * Reading content back from a store.
+ * Reads blobs from a store.
  * @module
  */
 import type { Digest } from "../../core/messages/ids.ts";
 import type { Store } from "../ports.ts";
 import { CorruptStoreError } from "./store_errors.ts";
 
-/** Blobs read from the store at once. */
+/** Blobs read from the store in one call. */
 const READ_AT_ONCE = 64;
 
-/** Reads blobs, each checked against its digest. */
+/** Reads blobs and checks each against its digest. */
 export class BlobReader {
   readonly #store: Pick<Store, "read">;
   readonly #hash: (bytes: Uint8Array) => Digest;
@@ -19,7 +19,7 @@ export class BlobReader {
     this.#hash = hash;
   }
 
-  /** @throws {CorruptStoreError} if one is missing, or is not what its digest says. */
+  /** @throws {CorruptStoreError} if a blob is missing or does not match its digest. */
   async read(digests: readonly Digest[]): Promise<ReadonlyMap<Digest, Uint8Array>> {
     const wanted = [...new Set(digests)];
     const found = new Map<Digest, Uint8Array>();

@@ -1,5 +1,5 @@
 /**
- * Whose store it is, and whether it may be used at all: looked at before anything is written.
+ * Checks whose store it is, and whether this version can use it, before anything is written.
  * @module
  */
 import type { Genesis } from "../../core/config.ts";
@@ -11,7 +11,7 @@ import { WriteSet } from "./record_book.ts";
 import { emptyStoreError, type Start } from "./start.ts";
 import { CorruptStoreError, ForeignStoreError, NewerStoreError, StartError } from "./store_errors.ts";
 
-/** Whose store it is. */
+/** The owner of a store. */
 export interface Identity {
   readonly genesis: Genesis;
   readonly cluster: Digest;
@@ -19,15 +19,20 @@ export interface Identity {
   readonly hash?: (bytes: Uint8Array) => Digest;
 }
 
-/** What the store has, if it is this replica's. Nothing is written to one that is not, or that this code can't read. */
-export async function identified(store: Store, identity: Identity, start: Start = "resume"): Promise<Loaded> {
+/**
+ * Loads the store and checks that it belongs to this replica. If `start` allows it, an empty store becomes this
+ * replica's. Nothing is written to a store of another replica, or to one that this version can't read.
+ */
+export async function claimStore(store: Store, identity: Identity, start: Start = "resume"): Promise<Loaded> {
   const { cluster, self, genesis } = identity;
   const { name, publicKey } = genesis.replicas[self]!;
   const loaded = await store.load();
   checkFormat(loaded);
   const found = loaded.records.get("identity");
   if (found === undefined) {
-    if (loaded.version > 0) throw new CorruptStoreError("identity: the store is not empty, but nobody's");
+    if (loaded.version > 0) {
+      throw new CorruptStoreError("identity: expected the owner's record in a store that is not empty, got none");
+    }
     if (start === "resume") throw emptyStoreError(name);
     const writes = new WriteSet();
     writes.put("identity", [cluster, self, publicKey]);
@@ -37,7 +42,7 @@ export async function identified(store: Store, identity: Identity, start: Start 
     } catch (error) {
       if (!(error instanceof StoreConflictError)) throw error;
     }
-    return await identified(store, identity);
+    return await claimStore(store, identity);
   }
   const [ofCluster, ofSelf, ofKey] = parse("identity", () => unpack(found) as [Digest, ReplicaId, string]);
   if (ofCluster !== cluster) throw foreign("cluster", cluster, ofCluster);
@@ -45,18 +50,19 @@ export async function identified(store: Store, identity: Identity, start: Start 
   if (ofKey !== publicKey) throw foreign("public key", publicKey, ofKey);
   if (start !== "new") return loaded;
   throw new StartError(
-    `start: expected an empty store for ${name} as "new", got one with what it did at version ${loaded.version}: ` +
+    `start: expected an empty store for ${name} as "new", got one with its records at version ${loaded.version}: ` +
       'start it as "resume", which is the default, or give it another store',
   );
 }
 
 /**
- * What the records mean, see `records.ts`. It grows when a version of this package writes what the one before would misread; that one
- * then refuses the store, and this one must still read what was written before. Stores without the record are of format 1.
+ * The format of the records, see `records.ts`. It increases when a new version writes something that the version before
+ * would misread. The older version then refuses the store; the newer one still reads older formats. A store without
+ * this record has format 1.
  */
 export const FORMAT = 1;
 
-/** Writes it into a change, which makes that one worth a commit. */
+/** Adds the format to a change, which makes the change worth a commit. */
 export function noteFormat(writes: WriteSet): void {
   writes.put("format", FORMAT);
   writes.count++;

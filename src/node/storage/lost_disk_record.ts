@@ -1,5 +1,5 @@
 /**
- * The record of a replica that has lost its disk.
+ * The codec of the `lost-disk` record.
  * @module
  */
 import type { Millis, ReplicaId, SequenceNumber, View } from "../../core/messages/ids.ts";
@@ -8,7 +8,7 @@ import type { LostDisk } from "../../core/records.ts";
 
 type Row = [replica: ReplicaId, stable: SequenceNumber, executed: SequenceNumber, view: View];
 
-/** As it is stored: the challenge, the bound (0: not known yet), the view, and the reports. */
+/** Encodes the record: the challenge, the bound (0: not known yet), the view, and the reports. */
 export function plainOf({ challenge, bound, left, reports }: LostDisk): Plain {
   const rows = [...reports].map(([replica, { stable, executed, view }]) => [replica, stable, executed, view]);
   return [challenge, bound ?? 0, left, rows];

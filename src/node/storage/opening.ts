@@ -1,5 +1,5 @@
 /**
- * Reading a store back: whose it is, what its replica said and knew, and the state of its last checkpoint.
+ * Restores a replica from its store: its identity, its records, and the state of its last checkpoint.
  * @module
  */
 import type { Digest } from "../../core/messages/ids.ts";
@@ -13,7 +13,7 @@ import { withDigest } from "../environment.ts";
 import { ArchiveBook } from "./archive.ts";
 import { BlobReader } from "./blob_reader.ts";
 import { type Kept, KeptInputs } from "../durable/kept_inputs.ts";
-import { identified, type Identity } from "./identity.ts";
+import { claimStore, type Identity } from "./identity.ts";
 import { plainOf } from "./lost_disk_record.ts";
 import { type Loaded, type Store, StoreConflictError, type Version } from "../ports.ts";
 import { parse, RecordReader } from "./record_reader.ts";
@@ -23,54 +23,56 @@ import { CorruptStoreError, ForeignStoreError } from "./store_errors.ts";
 
 export { CorruptStoreError, ForeignStoreError, type Identity };
 
-/** A replica as its store knows it. */
+/** The content of a replica's store. */
 export interface Restored {
   readonly version: Version;
   readonly recovered: Recovered;
   readonly book: RecordBook;
-  /** Keeps more of what the replica takes, if the host wants that. */
+  /** Persists further inputs, if the host wants that. */
   readonly keptInputs?: KeptInputs;
-  /** What was kept so far. */
+  /** The inputs that were persisted. */
   readonly kept: readonly MessageInput[];
-  /** Why the replica stopped for good, if it did. */
+  /** Why the replica halted; null if it did not. */
   readonly halted: string | null;
 }
 
-/** How a store is read. */
+/** Options of {@linkcode restore}. */
 export interface RestoreOptions {
-  /** What is in the store, which is this replica's, if that was read just now. */
+  /** The content of the store, if the caller has just read it and knows that it is this replica's. */
   readonly known?: Loaded | undefined;
-  /** What the host keeps beside the core's records too. */
+  /** Whether the host persists inputs as well. */
   readonly persistInputs?: boolean | undefined;
-  /** Of the state machine's part of the state nothing is read now. */
+  /** Whether the state machine loads its part of the state later, on demand. */
   readonly lazyLoading?: boolean;
-  /** Whether what is forgotten is wanted for an archive. */
+  /** Whether forgotten batches are collected for an archive. */
   readonly archives?: boolean;
-  /** What the store is. Default: `resume`. */
+  /** The kind of start. Default: `resume`. */
   readonly start?: Start;
 }
 
-/** How often a store that others write to meanwhile is read anew. */
+/** Maximum number of attempts, if other instances write to the store meanwhile. */
 const MAX_ATTEMPTS = 20;
 
 /**
- * Reads the store; an empty one becomes this replica's, if the start says so. Blobs are checked against their digests. Signatures are
- * not checked again: they were before anything was written.
- * @throws {StartError} {@linkcode NewerStoreError}, {@linkcode ForeignStoreError}, {@linkcode CorruptStoreError}, or what the store throws.
+ * Restores a replica from its store. If `start` allows it, an empty store becomes this replica's. Blobs are checked
+ * against their digests. Signatures are not checked again: they were verified before anything was written.
+ * @throws {StartError} {@linkcode NewerStoreError}, {@linkcode ForeignStoreError}, {@linkcode CorruptStoreError}, or an
+ * error of the store.
  */
 export async function restore(store: Store, identity: Identity, options: RestoreOptions = {}): Promise<Restored> {
   let { start, known } = options;
   if (start === "recover") await markLostDisk(store, identity);
   for (let attempt = 1;; attempt++) {
-    // A host that starts replicas at will says the same each time.
+    // A host that runs several instances passes the same option to each of them, also to the second one on a store that
+    // is no longer empty.
     const loaded = known ??
-      await identified(store, identity, start === "new" && options.persistInputs ? "recover" : start);
+      await claimStore(store, identity, start === "new" && options.persistInputs ? "recover" : start);
     start = "resume";
     known = undefined;
     try {
       return await restoreLoaded(loaded, store, identity, options);
     } catch (error) {
-      // Another instance may have removed since what the records named.
+      // Another instance may have removed blobs that the records named.
       if (attempt === MAX_ATTEMPTS || (await store.load()).version === loaded.version) throw error;
     }
   }
@@ -143,7 +145,7 @@ async function restoreLoaded(
   };
 }
 
-/** Notes in a store, whatever else was written to it meanwhile, why its replica stopped for good. */
+/** Records in the store why its replica halted, whatever version the store is at. */
 export async function markHalted(store: Store, reason: string): Promise<void> {
   const { version } = await store.load();
   const writes = new WriteSet();
@@ -151,7 +153,10 @@ export async function markHalted(store: Store, reason: string): Promise<void> {
   await store.commit(writes, version);
 }
 
-/** Why a read failed: another instance has removed meanwhile what it was for, or the store is damaged, or fails. */
+/**
+ * Finds out why a read failed: a conflict, if another instance has removed the data meanwhile; otherwise the store is
+ * damaged, or failed.
+ */
 export async function whyUnreadable(store: Store, expected: Version, error: unknown): Promise<unknown> {
   if (!(error instanceof CorruptStoreError)) return error;
   try {
@@ -178,8 +183,9 @@ async function readBodies(
 }
 
 /**
- * Notes in a replica's store, until it has recovered, that it does not have all that the replica said. What is damaged there, and what a
- * replica that has halted left, is not to be trusted: it goes, and the replica starts over.
+ * Marks the store as incomplete, until the replica has recovered: it lacks messages that the replica sent. If the store
+ * is damaged, or its replica had halted, its content can't be trusted: it is removed, and the replica starts with an
+ * empty store.
  */
 export async function markLostDisk(store: Store, identity: Identity): Promise<void> {
   let loaded = await readable(store, identity);
@@ -188,7 +194,7 @@ export async function markLostDisk(store: Store, identity: Identity): Promise<vo
   const writes = new WriteSet();
   if (!isSound && store.setAside) {
     await store.setAside();
-    loaded = await identified(store, identity, "recover");
+    loaded = await claimStore(store, identity, "recover");
   } else if (!isSound) {
     for (const key of loaded.records.keys()) if (!KEPT.includes(key)) writes.records.set(key, null);
   }
@@ -196,21 +202,24 @@ export async function markLostDisk(store: Store, identity: Identity): Promise<vo
   await store.commit(writes, loaded.version);
 }
 
-/** What says whose the store is. */
+/** Keys that identify the owner of the store. */
 const KEPT: readonly string[] = ["identity", "format"];
 
-/** What the store has, or, if nothing can be made of that, an empty one of this replica. */
+/** Loads the store. If it is unreadable, it is set aside, and an empty one is used. */
 async function readable(store: Store, identity: Identity): Promise<Loaded> {
   try {
-    return await identified(store, identity, "recover");
+    return await claimStore(store, identity, "recover");
   } catch (error) {
     if (!(error instanceof CorruptStoreError) || !store.setAside) throw error;
     await store.setAside();
-    return await identified(store, identity, "recover");
+    return await claimStore(store, identity, "recover");
   }
 }
 
-/** Whether all that the records name is there, the state machine's part of the state too, and is what it should be. */
+/**
+ * Whether everything that the records name is there and matches its digest, including the state machine's part of the
+ * state.
+ */
 export async function isWhole(loaded: Loaded, store: Store, identity: Identity): Promise<boolean> {
   try {
     const { recovered } = await restoreLoaded(loaded, store, identity, { persistInputs: true, lazyLoading: true });
@@ -224,7 +233,7 @@ export async function isWhole(loaded: Loaded, store: Store, identity: Identity):
   }
 }
 
-/** Some at a time: the state may be larger than the memory. */
+/** Checks the state in parts, as it may be larger than the memory. */
 async function checkTree(blobs: BlobReader, digest: Digest): Promise<void> {
   const roots = await blobs.read([digest]);
   const root = parse(`blob ${digest}`, () => readRoot(unpack(roots.get(digest)!)));
@@ -235,7 +244,7 @@ async function checkTree(blobs: BlobReader, digest: Digest): Promise<void> {
   }
 }
 
-/** The blobs of a state: its root page, its pages, its chunks; `lazyLoading`: of the client table's part alone. */
+/** Reads the blobs of a state: root page, pages and chunks; with `lazyLoading` only those of the client table. */
 async function readTree(
   blobs: BlobReader,
   digest: Digest,

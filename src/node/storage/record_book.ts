@@ -1,24 +1,25 @@
 /**
- * The core's records as a store keeps them: few small records under fixed keys, content as blobs by digest.
+ * The format of the core's records in a store: a few small records under fixed keys, and content as blobs under their
+ * digests.
  *
  * | key | value |
  * | --- | --- |
- * | `identity` | cluster id, replica id, public key: whose store it is |
- * | `halted` | why the replica stopped for good |
- * | `view` | the view's number, and as frames, if there are, our view-change and the new-view |
- * | `suspicion` | the frame of what the replica said last of leaving a view, and the furthest view of which it ever did |
+ * | `identity` | the owner of the store: cluster id, replica id, public key |
+ * | `halted` | why the replica halted |
+ * | `view` | the view's number, and, if there are any, the frames of our view-change and of the new-view |
+ * | `suspicion` | the frame of the replica's last suspicion, and the highest view that it ever suspected |
  * | `accepted/N` | the pre-prepare as a frame; the body is the blob under its digest |
- * | `former/N` | pairs of a view and the digest of a batch accepted at N in it, before the one of `accepted/N`; the bodies are blobs |
+ * | `former/N` | pairs of view and batch digest that were accepted at N before the one of `accepted/N`; the bodies are blobs |
  * | `prepared/N` | the frames of the pre-prepare and of the prepares |
  * | `committed/N` | the digest of the batch executed at N, and the frames of the commits that decided it |
- * | `checkpoint` | number and root of the last checkpoint taken; its tree is in blobs |
- * | `retired/N` | digests that the checkpoint at N no longer names |
- * | `fetched/D` | digests that a state transfer which is not over has fetched; D is the first of them |
- * | `lost-disk` | the store does not have all that the replica said: what it has found out since |
- * | `clock` | how far the agreed time is from the replica's clock, ms: ahead, behind; one of them is 0 |
- * | `numbers` | no number above was used for a status or fetch of this replica |
- * | `stable` | the frames of the certificate |
- * | `evidence/R/KIND/V/N` | the frames of two messages by which replica R contradicts itself; of view-changes without the number |
+ * | `checkpoint` | number and root digest of the last checkpoint taken; its tree is in blobs |
+ * | `retired/N` | digests that the checkpoint at N no longer uses |
+ * | `fetched/D` | digests that an unfinished state transfer has fetched; D is the first of them |
+ * | `lost-disk` | present while the replica recovers from a lost disk: what it has learned so far |
+ * | `clock` | offset of the agreed time from the replica's clock, ms, as two numbers: ahead and behind; one of them is 0 |
+ * | `numbers` | upper bound of the numbers used in statuses and fetches of this replica |
+ * | `stable` | the frames of the certificate of the stable checkpoint |
+ * | `evidence/R/KIND/V/N` | the frames of two contradictory messages of replica R; for view-changes without N |
  *
  * N is padded with zeros to 16 digits, so that keys sort as numbers do.
  * @module
@@ -33,9 +34,9 @@ import { plainOf } from "./lost_disk_record.ts";
 import type { ArchiveBook } from "./archive.ts";
 import type { ArchivedBatch, Writes } from "../ports.ts";
 
-/** Records of a number that name a batch's body. */
+/** Kinds of records that refer to a batch body. */
 export type NamingRecord = "accepted" | "prepared" | "committed";
-/** All of them. */
+/** All of these kinds. */
 export const NAMING_RECORDS: readonly NamingRecord[] = ["accepted", "prepared", "committed"];
 
 /** The key of a record of one sequence number. */
@@ -43,30 +44,30 @@ export function keyOf(kind: NamingRecord | "former" | "retired", sequence: numbe
   return `${kind}/${String(sequence).padStart(16, "0")}`;
 }
 
-/** What the keys of `fetched` records begin with. */
+/** Prefix of the keys of `fetched` records. */
 export const FETCHED = "fetched/";
 
-/** A change to the store in the making, of the records of any number of steps. */
+/** A change to the store under construction; it may contain the records of several steps. */
 export class WriteSet implements Writes {
   readonly records: Map<string, Uint8Array | null> = new Map();
   readonly blobs: Map<Digest, Uint8Array | null> = new Map();
-  /** What was executed and is forgotten with this change, for an archive. */
+  /** Batches forgotten with this change, for an archive. */
   readonly forgotten: ArchivedBatch[] = [];
-  /** Core records in it. */
+  /** Number of core records in it. */
   count = 0;
   /** Bytes put into it. */
   bytes = 0;
-  /** Whether one of the records is binding: nothing may be said before this is durable. */
+  /** Whether a record is binding: messages of its step may be sent only after this change is durable. */
   isBinding = false;
 
-  /** Puts a record. */
+  /** Adds a record. */
   put(key: string, value: Plain): void {
     const bytes = pack(value);
     this.bytes += bytes.length;
     this.records.set(key, bytes);
   }
 
-  /** Puts a blob. */
+  /** Adds a blob. */
   putBlob(digest: Digest, bytes: Uint8Array): void {
     this.bytes += bytes.length;
     this.blobs.set(digest, bytes);
@@ -74,13 +75,13 @@ export class WriteSet implements Writes {
 }
 
 /**
- * Turns records into writes, and knows which batch bodies the store's records name, so that a body goes with the last
- * of them: after a view change several numbers may name the same one.
+ * Encodes records as writes. It counts the references of records to batch bodies and removes a body with its last
+ * reference: after a view change several numbers may refer to the same one.
  */
 export class RecordBook {
-  /** Sequence number -> digest, as in the store once all writes made so far are committed. */
+  /** Sequence number -> digest, as in the store after all writes made so far are committed. */
   readonly #named: { readonly [kind in NamingRecord]: Map<number, Digest> };
-  /** Sequence number -> digests of what was accepted there before. */
+  /** Sequence number -> digests accepted there earlier. */
   readonly #former = new Map<number, readonly Digest[]>();
   readonly #uses = new Map<Digest, number>();
 
@@ -89,9 +90,8 @@ export class RecordBook {
   readonly #archive: ArchiveBook | undefined;
 
   /**
-   * Starts with what a store holds; `named`: the digests that its records name, by number; `former`: those that its `former` records
-   * name; `fetched`: the keys of those records;
-   * `archive`: notes what is forgotten.
+   * Starts with the content of a store. `named`: the digests that its records refer to, by number; `former`: those of
+   * its `former` records; `fetched`: the keys of its `fetched` records; `archive`: collects forgotten batches.
    */
   constructor(
     named: { readonly [kind in NamingRecord]: ReadonlyMap<number, Digest> },
@@ -108,10 +108,10 @@ export class RecordBook {
     for (const [sequence, digests] of former) this.#nameFormer(sequence, digests);
   }
 
-  /** Adds a record to a change. Records of one replica must come in the order in which the core gave them. */
+  /** Adds a record to a change. Records must come in the order in which the core gave them. */
   write(record: Record, writes: WriteSet): void {
     if (this.#archive) writes.forgotten.push(...this.#archive.note(record));
-    // What was executed before a start is executed again after it, and need not be written again.
+    // Batches executed before a start are executed again after it, and need not be written again.
     if (record.kind === "committed" && this.#named.committed.get(record.sequence) === record.digest) return;
     writes.count++;
     if (isBinding(record)) writes.isBinding = true;

@@ -1,5 +1,5 @@
 /**
- * Reading the records of a store back.
+ * Decodes the records of a store.
  * @module
  */
 import type { Genesis } from "../../core/config.ts";
@@ -26,17 +26,17 @@ import type { Loaded } from "../ports.ts";
 import { FETCHED, keyOf, type NamingRecord } from "./record_book.ts";
 import { CorruptStoreError } from "./store_errors.ts";
 
-/** A number that was executed, without the batch's body. */
+/** An executed sequence number, without the batch body. */
 interface Decided {
   readonly sequence: SequenceNumber;
   readonly digest: Digest;
   readonly commits: readonly Verified<Signed<Commit>>[];
 }
 
-/** What was accepted at a number before, without the bodies. */
+/** The batches accepted earlier at a number, without the bodies. */
 type Former = Omit<Extract<Record, { kind: "former" }>, "kind">;
 
-/** Reads the records of a store. */
+/** Decodes the records of a store. */
 export class RecordReader {
   readonly #records: Loaded["records"];
   readonly #limits: WireLimits;
@@ -76,7 +76,7 @@ export class RecordReader {
     return this.#numbered("accepted").map(([key]) => this.#frame<PrePrepare>(key, this.plain(key)!, "pre-prepare"));
   }
 
-  /** What was accepted before what is accepted now. */
+  /** The batches accepted earlier, in former views. */
   former(): readonly Former[] {
     return this.#numbered("former").map(([key, sequence]) => {
       const bodies = this.#list(key) as (readonly [View, Digest])[];
@@ -105,7 +105,7 @@ export class RecordReader {
     });
   }
 
-  /** How far the agreed time was from the clock; nothing if it was not. */
+  /** The offset of the agreed time from the clock; empty if there was none. */
   clock(): Pick<Recovered, "clockOffset"> {
     const plain = this.plain("clock");
     if (plain === undefined) return {};
@@ -113,13 +113,13 @@ export class RecordReader {
     return { clockOffset: ahead - behind };
   }
 
-  /** The numbers that were used, perhaps; nothing if none were. */
+  /** The highest number that may have been used; empty if none was. */
   numbers(): Pick<Recovered, "numbers"> {
     const plain = this.plain("numbers");
     return plain === undefined ? {} : { numbers: plain as number };
   }
 
-  /** What a replica that has lost its disk has found out; nothing if it has not. */
+  /** The recovery state of a replica that lost its disk; empty if it did not. */
   lostDisk(): Pick<Recovered, "lostDisk"> {
     const plain = this.plain("lost-disk");
     return plain === undefined ? {} : { lostDisk: parse("lost-disk", () => lostDiskOf(plain)) };
@@ -173,7 +173,7 @@ export class RecordReader {
   }
 }
 
-/** What `read` gives; what it throws becomes a {@linkcode CorruptStoreError}. */
+/** Calls `read`. An error becomes a {@linkcode CorruptStoreError}. */
 export function parse<T>(what: string, read: () => T): T {
   try {
     return read();

@@ -1,52 +1,58 @@
 /**
- * What a start says of its store. An empty store may be a new replica's, or that of one whose disk was lost, and only whoever runs it
- * knows: a replica that has voted and takes itself for a new one votes a second time.
+ * The kinds of start. An empty store may belong to a new replica, or to one whose disk was lost. Only the operator
+ * knows. If a replica that has voted is started as new, it may vote again differently.
  * @module
  */
 import { isNewKey } from "../../crypto/mod.ts";
 import { StartError } from "./store_errors.ts";
 
 /**
- * `resume`: the store has what this replica did before; an empty one is refused. `new`: the replica has never run anywhere; a store that
- * has something is refused, unless the host starts replicas at will. `recover`: what the replica did before is lost, or only an old copy
- * is left, or what is left is damaged: it votes in nothing until the others have left behind every number in which it may have voted.
+ * - `resume`: the store contains what this replica did before; an empty store is refused.
+ * - `new`: the replica has never run anywhere; a used store is refused, unless the host runs several instances.
+ * - `recover`: the store is lost, an old copy, or damaged. The replica does not vote until the others have a stable
+ *   checkpoint above every number in which it may have voted.
  */
 export type Start = "new" | "resume" | "recover";
 
-/** All of them. */
+/** All kinds of start. */
 export const STARTS: readonly Start[] = ["new", "resume", "recover"];
 
-/** What an option, a variable or an argument says of a start. @throws {TypeError} naming `field`. */
+/**
+ * Parses a kind of start from an option, an environment variable or an argument. @throws {TypeError} that names
+ * `field`.
+ */
 export function parseStart(text: string, field: string): Start {
   const start = STARTS.find((start) => start === text);
   if (start) return start;
   throw new TypeError(`${field}: expected new, resume or recover, got ${JSON.stringify(text)}`);
 }
 
-/** What a host says of a start. */
+/** Options for a start. */
 export interface StartOptions {
   /**
-   * What the store is: that of a replica that has never run (`new`), what this one did before (`resume`), or not all of that (`recover`:
-   * its disk was lost, or is an old copy, or is damaged). After `recover` the replica votes in nothing until the others have left behind
-   * every number in which it may have voted; it counts among the f. That is kept in the store, so it is to be said once. Default:
-   * `resume`, which refuses an empty store; `new` for the first replica with a key that `generateKeyPair` has made in this process.
+   * What the store contains: nothing, as the replica has never run (`new`); everything that this replica did
+   * (`resume`); or not everything (`recover`: the disk was lost, is an old copy, or is damaged). After `recover` the
+   * replica does not vote until the others have a stable checkpoint above every number in which it may have voted;
+   * until then it counts as one of the f faulty ones. The store records this, so give `recover` once only. Default:
+   * `resume`, which refuses an empty store; `new` for the first replica with a key that `generateKeyPair` made in this
+   * process.
    */
   readonly start?: Start | undefined;
-  /** As it was called before: `start: "recover"`. */
+  /** The former name of `start: "recover"`. */
   readonly hasLostDisk?: boolean | undefined;
 }
 
-/** What a start of the replica with this key is. @throws {TypeError} if it is none of the three. */
+/** The kind of start for the replica with this key. @throws {TypeError} if the option is invalid. */
 export function startOf({ start, hasLostDisk }: StartOptions, publicKey: string): Start {
   if (start !== undefined) return parseStart(start, "start");
   if (hasLostDisk) return "recover";
   return isNewKey(publicKey) ? "new" : "resume";
 }
 
-/** Why an empty store is not resumed, and what may be meant. */
+/** The error for an empty store with `resume`: it says what to do in either case. */
 export function emptyStoreError(name: string, what = "the store is empty"): StartError {
   return new StartError(
-    `start: ${what}, expected what ${name} has done so far. If ${name} has never run anywhere, start it as "new" ` +
-      `(--start new, PBFT_START=new); if what it had was lost, moved or emptied, as "recover" (--start recover, PBFT_START=recover)`,
+    `start: ${what}, expected the records of ${name}. If ${name} has never run anywhere, start it as "new" ` +
+      `(--start new, PBFT_START=new); if its store was lost, moved or emptied, as "recover" (--start recover, PBFT_START=recover)`,
   );
 }

@@ -1,22 +1,22 @@
 /**
- * Looks now and then whether a store's file is still the one that was opened.
+ * Checks from time to time that the store's file is still the one that was opened.
  * @module
  */
 import { millis } from "../../core/messages/ids.ts";
 import type { Store, Timer } from "../ports.ts";
 import { StoreGoneError } from "./store_errors.ts";
 
-/** How often it looks, ms. A commit looks too. */
+/** Interval of checks, ms. Each commit checks too. */
 const CHECK_MS = 1_000;
 
-/** Watches one store, if it can tell. */
+/** Watches one store, if the store supports that. */
 export class StoreWatch {
   readonly #store: Store;
   readonly #timer: Timer;
   readonly #onGone: (error: StoreGoneError) => void;
   #cancel: (() => void) | null = null;
 
-  /** Nothing is watched before {@linkcode StoreWatch.start}. */
+  /** Does nothing before {@linkcode StoreWatch.start}. */
   constructor(store: Store, timer: Timer, onGone: (error: StoreGoneError) => void) {
     this.#store = store;
     this.#timer = timer;
@@ -38,7 +38,7 @@ export class StoreWatch {
     try {
       await this.#store.check!();
     } catch (error) {
-      // Whatever else fails here, the next commit will tell.
+      // Any other error will show in the next commit.
       if (error instanceof StoreGoneError && this.#cancel === mine) return this.#onGone(error);
     }
     if (this.#cancel !== mine) return;

@@ -1,10 +1,10 @@
 /**
- * The record of a replica's timers.
+ * The codec of the `timers` record.
  * @module
  */
 import type { Timers } from "../../core/records.ts";
 
-/** As the store keeps them: whole numbers, in this order. */
+/** Encodes the timers as whole numbers, in this order. */
 export function plainOf(timers: Timers): readonly number[] {
   const { steppedAt, awakeMs, suspectAt, suspectAtLatest, suspectTimeoutMs, suspectExecuted } = timers;
   const { roundMs, deviationMs, statusAt, statusDelayMs, statusExecuted, busy, askedUntil } = timers;
@@ -27,12 +27,12 @@ export function plainOf(timers: Timers): readonly number[] {
   ];
 }
 
-/** The part of {@linkcode plainOf} that says when the primary is suspected. */
+/** The part of {@linkcode plainOf} that determines when the primary is suspected. */
 export function suspicionIn(plain: readonly number[]): string {
   return plain.slice(2, 6).join();
 }
 
-/** Reads them back. */
+/** Decodes the timers. */
 export function timersOf(plain: readonly number[]): Timers {
   const [
     steppedAt,

@@ -5,7 +5,7 @@
 import type { Event, LeaveReason, SuspicionReason } from "../../core/events.ts";
 import type { ReplicaId } from "../../core/messages/ids.ts";
 import type { InputFault, Observer, Rejection, Timer } from "../../node/ports.ts";
-import type { Trouble } from "../../node/trouble.ts";
+import type { HostEvent } from "../../node/host_event.ts";
 import { type Fields, formatLine, type Level, type LogFormat } from "./format.ts";
 import { LineLimit } from "./limit.ts";
 import { troubleEntry } from "./trouble.ts";
@@ -180,7 +180,7 @@ export class Log implements Observer {
   }
 
   /** @ignore */
-  onTrouble(trouble: Trouble): void {
+  onHostEvent(trouble: HostEvent): void {
     const entry = troubleEntry(trouble, (id) => this.#name(id));
     this.write(entry, entry.fields.peer === undefined ? [] : ["peer"]);
   }

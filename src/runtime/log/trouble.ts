@@ -1,14 +1,14 @@
 /**
- * Trouble on the host, or on the way to a member, in plain words.
+ * HostEvent on the host, or on the way to a member, in plain words.
  * @module
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
-import type { Trouble } from "../../node/trouble.ts";
+import type { HostEvent } from "../../node/host_event.ts";
 import type { Fields, Level } from "./format.ts";
 
 /** What the log says of it. */
 export function troubleEntry(
-  trouble: Trouble,
+  trouble: HostEvent,
   nameOf: (id: ReplicaId) => string | number,
 ): { readonly level: Level; readonly event: string; readonly message: string; readonly fields: Fields } {
   const { kind: event } = trouble;

@@ -43,7 +43,7 @@ export function inspect(world: World, { node, isFaulty, label, buffers }: Machin
   isAtMost("sessions", replica.sessions, maxSessions);
   isAtMost("names", replica.names, maxNames);
   isAtMost("frames in the inbox", inbox, limits.maxInboxFrames);
-  const room = node.room();
+  const room = node.usage();
   isAtMost("bytes in the inbox", room.inboxBytes, limits.maxInboxBytes);
   isAtMost("who wait for a reply", room.waiters, limits.maxWaiters);
   isAtMost("who wait for a query's answer", room.queryWaiters, limits.maxWaitingQueries);

@@ -19,7 +19,7 @@ export function checkRoom(world: World, machine: Machine, isUp: (peer: number) =
   if (!node || isFaulty) return;
   const { replica, outboxes } = node.status();
   const taken: Record<string, number> = {
-    ...node.room(),
+    ...node.usage(),
     pendingRequests: replica.pendingRequests,
     ...buffers && {
       wantedBodies: buffers.wantedBodies,

@@ -10,6 +10,7 @@ import type { VouchedOperation } from "../../core/messages/messages.ts";
 import { Replica } from "../../core/replica.ts";
 import type { GatewayAnswer } from "../../node/gateway/gateway.ts";
 import { Node, type NodeOptions } from "../../node/node.ts";
+import type { NodeInternals } from "../../node/options.ts";
 import type { Rejection, Transport } from "../../node/ports.ts";
 import { inspectDelivery, invariantOf } from "../checks/inspection.ts";
 import { type ClockHabits, SimulatedTimer } from "../world/clock.ts";
@@ -127,7 +128,7 @@ export class Machine implements Station {
       steps: 0,
     };
     this.#life = life;
-    Node.open(this.#nodeOptions(life)).then(
+    Node.openWith(this.#nodeOptions(life), this.#nodeInternals(life)).then(
       (node) => {
         if (this.#life !== life) return;
         life.node = node;
@@ -200,6 +201,13 @@ export class Machine implements Station {
     else this.#world.engine.after(RESTART_MS, () => this.#start());
   }
 
+  #nodeInternals(life: Life): NodeInternals {
+    return {
+      gate: this.#world.gate,
+      createCore: (environment, recovered) => this.#createCore(environment, recovered, life),
+    };
+  }
+
   #nodeOptions(life: Life): NodeOptions {
     const { world, random } = this.#options;
     const { checker, coverage } = world;
@@ -209,7 +217,6 @@ export class Machine implements Station {
       settings: world.settings,
       limits: world.limits,
       crypto: world.crypto,
-      gate: world.gate,
       privateKey: world.keyOf(this.replica),
       store: life.store,
       timer: life.timer,
@@ -219,7 +226,6 @@ export class Machine implements Station {
       persistInputs: this.persistInputs,
       // It is told once that its disk is another one.
       start: this.disk.version > 0 ? "resume" : this.disk.isLost ? "recover" : "new",
-      createCore: (environment, recovered) => this.#createCore(environment, recovered, life),
       observers: this.isFaulty ? [] : [{
         onEvent: (event) => {
           if (this.#life !== life) return;

@@ -1,26 +1,28 @@
 /**
- * A replica's calls of its store: each has an end.
+ * Adds timeouts to a store.
  * @module
  */
 import { millis } from "../../core/messages/ids.ts";
 import { type Store, StoreConflictError, type Timer, type Version, type Writes } from "../ports.ts";
 import { StoreTimeoutError } from "./store_errors.ts";
 
-/** What {@linkcode bounded} needs. */
-export interface BoundedOptions {
+/** Options of {@linkcode withTimeouts}. */
+export interface StoreTimeoutOptions {
   readonly timer: Timer;
-  /** A call that takes longer has failed, ms. */
+  /** Timeout of each call, ms. */
   readonly timeoutMs: number;
 }
 
 /**
- * The store, with an end to each call. One that has none in time rejects with {@linkcode StoreTimeoutError}. A commit may be made all
- * the same, later: it is conditional, so that whoever has committed meanwhile is not harmed by it, and who has not finds a conflict.
+ * Returns the store with a timeout for each call. A late call rejects with {@linkcode StoreTimeoutError}. A late commit
+ * may still take effect. It is conditional on the version, so it can't harm an instance that has committed in the
+ * meantime; and if it takes effect first, the other instance gets a conflict.
  *
- * A commit of nothing shows that nobody else has written. Where the store can tell its version it costs no write.
+ * A commit of no writes checks that no other instance has written. If the store can tell its version, that costs no
+ * write.
  */
-export function bounded(store: Store, { timer, timeoutMs }: BoundedOptions): Store {
-  const within = <T>(what: string, call: () => Promise<T>) => withEnd(call, { what, timer, timeoutMs });
+export function withTimeouts(store: Store, { timer, timeoutMs }: StoreTimeoutOptions): Store {
+  const within = <T>(what: string, call: () => Promise<T>) => withTimeout(call, { what, timer, timeoutMs });
   return {
     load: () => within("load", () => store.load()),
     read: (digests) => within("read", () => store.read(digests)),
@@ -46,7 +48,10 @@ async function confirm(store: Store, expected: Version): Promise<Version> {
   throw new StoreConflictError(expected, found);
 }
 
-function withEnd<T>(call: () => Promise<T>, { what, timer, timeoutMs }: BoundedOptions & { what: string }): Promise<T> {
+function withTimeout<T>(
+  call: () => Promise<T>,
+  { what, timer, timeoutMs }: StoreTimeoutOptions & { what: string },
+): Promise<T> {
   return new Promise((resolve, reject) => {
     const late = () => reject(new StoreTimeoutError(`the store has not answered ${what}() for ${timeoutMs} ms`));
     const cancel = timer.schedule(millis(timer.now() + timeoutMs), late);

@@ -1,31 +1,31 @@
 /**
- * What a node holds for others: taken when something comes, and given back once it is answered.
+ * Buffer usage of a node. Buffers are taken when something arrives, and freed when it is answered.
  * @module
  */
 import type { Gateway } from "../gateway/gateway.ts";
 import type { Intake } from "./intake.ts";
 
-/** So much is held now. Once all is answered, nothing is. */
-export interface Room {
-  /** Frames of requests and members' messages that wait to be verified. */
+/** Buffers in use now. All fields are 0 once everything has been answered. */
+export interface NodeUsage {
+  /** Frames of requests and members' messages that wait for verification. */
   readonly inboxFrames: number;
-  /** Their bytes. */
+  /** Bytes of those frames. */
   readonly inboxBytes: number;
-  /** Frames of queries that wait to be verified. */
+  /** Frames of queries that wait for verification. */
   readonly queryFrames: number;
-  /** Their bytes. */
+  /** Bytes of those frames. */
   readonly queryBytes: number;
   /** Callers that wait for the answer to a request. */
   readonly waiters: number;
-  /** Requests, and queries, that somebody waits for: different ones. */
+  /** Distinct requests and queries that callers wait for. */
   readonly waitedFor: number;
   /** Callers that wait for the answer to a query. */
   readonly queryWaiters: number;
-  /** Operations of unsigned clients that are not answered yet. */
+  /** Unanswered operations of unsigned clients. */
   readonly vouchedOperations: number;
-  /** Their bytes. */
+  /** Bytes of those operations. */
   readonly vouchedBytes: number;
-  /** Requests under way that this member vouches for. */
+  /** Gateway requests of this member in flight. */
   readonly bundles: number;
 }
 
@@ -34,8 +34,8 @@ interface Way {
   readonly waiters: { readonly size: number; asked(): readonly unknown[] };
 }
 
-/** What requests, queries and operations that are vouched for take up. */
-export function roomOf(requests: Way, queries: Way, { room: { operations, bytes, bundles } }: Gateway): Room {
+/** Computes the usage from the parts of a node. */
+export function usageOf(requests: Way, queries: Way, { usage: { operations, bytes, bundles } }: Gateway): NodeUsage {
   return {
     inboxFrames: requests.intake.frames,
     inboxBytes: requests.intake.bytes,

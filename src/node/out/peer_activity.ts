@@ -1,43 +1,46 @@
 /**
- * Which members a replica is in touch with now, and in which view each of them is. It decides nothing of the protocol; it tells whether
- * this replica can take part at all.
+ * Tracks which members are in reach, and the view of each. The protocol does not use it. It shows whether this replica
+ * can take part at all.
  * @module
  */
 import type { ReplicaId, View } from "../../core/messages/ids.ts";
 import type { MessageInput } from "../../core/io.ts";
 import type { Timer } from "../ports.ts";
 
-/** What it needs. */
-export interface ReachOptions {
+/** Options of {@linkcode PeerActivity}. */
+export interface PeerActivityOptions {
   readonly timer: Pick<Timer, "monotonic">;
-  /** An idle member says how it is this often, ms. */
+  /** Interval of the status messages of an idle member, ms. */
   readonly idleStatusMs: number;
 }
 
-/** A member that misses so many of its status messages is out of reach. */
+/** A member is out of reach after it has missed this many of its status messages. */
 const MISSED_STATUSES = 3;
 
 interface Contact {
-  /** When it last sent something, or took something; on the monotonic clock. */
+  /** When it last sent or accepted something, on the monotonic clock. */
   at: number;
-  /** The highest view that it was seen in. */
+  /** The highest view seen in its messages. */
   view: View | null;
-  /** Whether it has not taken what was sent to it last. */
+  /** Whether the last delivery to it failed. */
   failed: boolean;
 }
 
-/** The contacts with the other members. */
-export class Reach {
+/** The activity of the other members. */
+export class PeerActivity {
   readonly #timer: Pick<Timer, "monotonic">;
   readonly #windowMs: number;
   readonly #contacts = new Map<ReplicaId, Contact>();
 
-  constructor({ timer, idleStatusMs }: ReachOptions) {
+  constructor({ timer, idleStatusMs }: PeerActivityOptions) {
     this.#timer = timer;
     this.#windowMs = MISSED_STATUSES * idleStatusMs;
   }
 
-  /** A member has sent this; its signature was checked. It may be old, and sent again by anybody: so no view follows a higher one. */
+  /**
+   * Records a verified message of a member. It may be an old message that somebody replays, so a lower view never
+   * replaces a higher one.
+   */
   heard(peer: ReplicaId, input: MessageInput | null): void {
     const contact = this.#contact(peer);
     contact.at = this.#timer.monotonic();
@@ -45,15 +48,15 @@ export class Reach {
     if (view !== null && view > (contact.view ?? -1)) contact.view = view;
   }
 
-  /** A member has taken what was sent to it, or has not. */
+  /** Records whether a delivery to the member succeeded. */
   delivered(peer: ReplicaId, isTaken: boolean): void {
     const contact = this.#contact(peer);
     if (isTaken) contact.at = this.#timer.monotonic();
     contact.failed = !isTaken;
   }
 
-  /** The members in touch, ascending, that are in `view` as far as is known. */
-  in(view: View): readonly ReplicaId[] {
+  /** The members in reach that are in `view` as far as is known, ascending. */
+  inView(view: View): readonly ReplicaId[] {
     const since = this.#timer.monotonic() - this.#windowMs;
     return [...this.#contacts]
       .filter(([, contact]) => !contact.failed && contact.at >= since && (contact.view ?? view) === view)
@@ -68,7 +71,7 @@ export class Reach {
   }
 }
 
-/** The view that the sender of a message is in, if the message says it. */
+/** The view of a message's sender, if the message shows it. */
 function viewOf(input: MessageInput): View | null {
   switch (input.kind) {
     case "prepare":

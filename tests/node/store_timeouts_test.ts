@@ -2,7 +2,7 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { ClientId, Digest, ReplicaId } from "../../src/core/messages/ids.ts";
 import type { Query } from "../../src/core/messages/messages.ts";
 import { StoreGoneError } from "../../src/node/storage/store_errors.ts";
-import type { Trouble } from "../../src/node/trouble.ts";
+import type { HostEvent } from "../../src/node/host_event.ts";
 import { decodeFrame, fromUtf8, utf8 } from "../../src/wire/mod.ts";
 import { readiness } from "../../src/http/routes/status.ts";
 import { Cluster } from "./_cluster.ts";
@@ -11,10 +11,10 @@ import { Bench, greeting, type Script, viewRecord } from "./_fake_core.ts";
 const record: Script = (input, env) =>
   input.kind === "status" ? { records: [viewRecord(input.status.message.executed)], messages: [greeting(env)] } : {};
 
-Deno.test("a commit that never returns is given up: the replica says so, is not ready, and goes on once the store does", async () => {
+Deno.test("a commit that never returns times out: the replica reports it, is not ready, and continues once the store works", async () => {
   const failures: string[] = [];
-  const onTrouble = (trouble: Trouble) => void (trouble.kind === "store-failed" && failures.push(trouble.reason));
-  const bench = await Bench.open(record, { observers: [{ onTrouble }] });
+  const onHostEvent = (event: HostEvent) => void (event.kind === "store-failed" && failures.push(event.reason));
+  const bench = await Bench.open(record, { observers: [{ onHostEvent }] });
   const { node, timer, store } = bench;
   store.holding = true;
   const answer = node.receive([bench.statusFrame(1)]);
@@ -33,7 +33,7 @@ Deno.test("a commit that never returns is given up: the replica says so, is not 
   await node.close();
 });
 
-Deno.test("a read that never returns is given up, and a load after it too, until the store answers again", async () => {
+Deno.test("a read that never returns times out, and so does the load after it, until the store answers again", async () => {
   const wanted = "a".repeat(64) as Digest;
   const bench = await Bench.open((input) => input.kind === "status" ? { loads: [wanted] } : {});
   const { node, timer, store } = bench;
@@ -52,7 +52,7 @@ Deno.test("a read that never returns is given up, and a load after it too, until
   await node.close();
 });
 
-Deno.test("a store whose file is gone stops the replica within seconds, and says so", async () => {
+Deno.test("a store whose file is gone stops the replica within seconds, with the reason", async () => {
   const bench = await Bench.open(record);
   const { node, timer } = bench;
   await node.close();
@@ -70,7 +70,7 @@ Deno.test("a store whose file is gone stops the replica within seconds, and says
 });
 
 for (const persistInputs of [true, false]) {
-  Deno.test(`of two instances on one store the one that was left behind answers no query, ${persistInputs ? "on the edge" : "in processes"}`, async () => {
+  Deno.test(`of two instances on one store the one that is behind answers no query, ${persistInputs ? "on the edge" : "in processes"}`, async () => {
     const cluster = await Cluster.open({ node: () => ({ persistInputs }) });
     const write = async (value: string, timestamp: number) => {
       const written = cluster.node(0).vouch([{ name: "ada", timestamp, operation: utf8(`SET n ${value}`) }]);

@@ -1,72 +1,73 @@
 /**
- * Whether one peer can be reached, and if not why: told once, and again now and then while it lasts.
+ * Tracks whether one peer is reachable, and reports changes: once, and again from time to time while the peer is
+ * unreachable.
  * @module
  */
 import type { Millis, ReplicaId } from "../../core/messages/ids.ts";
 import type { Timer } from "../ports.ts";
-import type { Trouble } from "../trouble.ts";
+import type { HostEvent } from "../host_event.ts";
 
-/** What it needs. */
-export interface PeerTroubleOptions {
+/** Options of {@linkcode PeerReachability}. */
+export interface PeerReachabilityOptions {
   readonly peer: ReplicaId;
   readonly timer: Timer;
-  readonly onTrouble?: (trouble: Trouble) => void;
+  readonly onHostEvent?: (event: HostEvent) => void;
 }
 
-/** A peer is unreachable when deliveries have failed for so long, so that its restart is no news, ms. */
-const PATIENCE_MS = 2_000;
-/** While it lasts, and the reason is the same, it is told again so often, ms. */
+/** Deliveries must fail for this time before the peer counts as unreachable, ms. A restart of the peer is shorter. */
+const UNREACHABLE_AFTER_MS = 2_000;
+/** With the same reason, the report is repeated at this interval, ms. */
 const REMIND_MS = 600_000;
-/** Another reason is told after so long at the earliest, ms. */
+/** With a new reason, the next report comes after this time at the earliest, ms. */
 const NEW_REASON_MS = 60_000;
 const MAX_REASON_LENGTH = 300;
 
-/** Of one peer. */
-export class PeerTrouble {
-  readonly #options: PeerTroubleOptions;
+/** The reachability of one peer. */
+export class PeerReachability {
+  readonly #options: PeerReachabilityOptions;
   #failures = 0;
   #failing: { readonly since: Millis; readonly sinceMs: number; reason: string } | null = null;
   #told: { readonly at: number; readonly reason: string } | null = null;
 
-  constructor(options: PeerTroubleOptions) {
+  constructor(options: PeerReachabilityOptions) {
     this.#options = options;
   }
 
-  /** Deliveries that failed since the start. */
+  /** Failed deliveries since the start. */
   get failures(): number {
     return this.#failures;
   }
 
-  /** Why nothing was taken lately, and since when. */
+  /** Why deliveries fail, and since when; null if they work. */
   get unreachable(): { readonly reason: string; readonly since: Millis } | null {
     return this.#failing && { reason: this.#failing.reason, since: this.#failing.since };
   }
 
-  /** A delivery has failed. */
+  /** Records a failed delivery. */
   failed(error: unknown): void {
-    const { peer, timer, onTrouble } = this.#options;
+    const { peer, timer, onHostEvent } = this.#options;
     const now = timer.monotonic();
     this.#failures++;
     const reason = reasonOf(error);
     if (this.#failing) this.#failing.reason = reason;
     else this.#failing = { since: timer.now(), sinceMs: now, reason };
-    if (now - this.#failing.sinceMs < PATIENCE_MS) return;
+    if (now - this.#failing.sinceMs < UNREACHABLE_AFTER_MS) return;
     const pauseMs = this.#told?.reason === reason ? REMIND_MS : NEW_REASON_MS;
     if (this.#told && now - this.#told.at < pauseMs) return;
     this.#told = { at: now, reason };
-    onTrouble?.({ kind: "peer-unreachable", peer, reason });
+    onHostEvent?.({ kind: "peer-unreachable", peer, reason });
   }
 
-  /** The peer has taken something. */
+  /** Records a successful delivery. */
   succeeded(): void {
     if (!this.#failing) return;
-    const { peer, timer, onTrouble } = this.#options;
-    if (this.#told) onTrouble?.({ kind: "peer-reached", peer, afterMs: timer.monotonic() - this.#failing.sinceMs });
+    const { peer, timer, onHostEvent } = this.#options;
+    if (this.#told) onHostEvent?.({ kind: "peer-reached", peer, afterMs: timer.monotonic() - this.#failing.sinceMs });
     this.#failing = this.#told = null;
   }
 }
 
-/** An error in one line: what it says, and what the errors behind it say that it does not. */
+/** Formats an error in one line, with the messages of its causes that add something. */
 function reasonOf(error: unknown): string {
   const texts: string[] = [];
   for (

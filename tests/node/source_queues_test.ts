@@ -4,7 +4,7 @@ import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/
 import type { Commit, NewView, PrePrepare, Signed, ViewChange } from "../../src/core/messages/messages.ts";
 import { clusterId, createVerifier, sha256 } from "../../src/crypto/mod.ts";
 import { finish, Gate } from "../../src/node/in/gate.ts";
-import { Lane, type Steps } from "../../src/node/in/lane.ts";
+import { SourceQueue, type Steps } from "../../src/node/in/source_queue.ts";
 import type { Rejection } from "../../src/node/ports.ts";
 import { encodeBatch, encodeFrame, utf8 } from "../../src/wire/mod.ts";
 import { CRYPTOGRAPHY } from "../../src/node/options.ts";
@@ -39,7 +39,7 @@ function reasons(answers: readonly (Rejection | null)[]): readonly (string | nul
   return answers.map((answer) => answer?.reason ?? null);
 }
 
-Deno.test("a carrier's votes are not verified if they can't be what they should be", () => {
+Deno.test("the votes in a message with a wrong structure are not verified", () => {
   const x = sha256(utf8("x"));
   const y = sha256(utf8("y"));
   const member = author(2);
@@ -95,7 +95,7 @@ Deno.test("a carrier's votes are not verified if they can't be what they should 
   assertEquals(verifications(), 4);
 });
 
-Deno.test("of blobs only those that are awaited are verified as batches, a request at a time", () => {
+Deno.test("only awaited blobs are verified as batches, one request at a time", () => {
   const requests = (from: number) =>
     Array.from({ length: 50 }, (_, i) => author(30).sign(author(30).request({ timestamp: from + i })));
   const [wanted, other] = [100, 200].map((from) => encodeBatch(7 as Millis, requests(from))) as [
@@ -122,7 +122,7 @@ Deno.test("of blobs only those that are awaited are verified as batches, a reque
   assertEquals([verifications(), most], [51, 1]);
 });
 
-Deno.test("a stranger's bundle ends at its first fault, a member's after some, and the host's not at all", async () => {
+Deno.test("a stranger's bundle is rejected from its first fault on, a member's after some faults, the host's never", async () => {
   const all = await Cluster.open();
   const node = all.node(0);
   const good = new Author(2, all.cluster).frame(status(1));
@@ -143,7 +143,7 @@ Deno.test("a stranger's bundle ends at its first fault, a member's after some, a
   await all.close();
 });
 
-Deno.test("a stranger's backlog of valid frames holds up neither members nor clients, and is bounded", async () => {
+Deno.test("a stranger's queue of valid frames is bounded, and delays neither members nor clients", async () => {
   const all = await Cluster.open();
   const node = all.node(0);
   const member = new Author(2, all.cluster);
@@ -167,13 +167,13 @@ Deno.test("a stranger's backlog of valid frames holds up neither members nor cli
   await all.close();
 });
 
-Deno.test("a lane works no longer than its part of a turn, goes on where it stopped, and rests when it has had its share", () => {
+Deno.test("a queue works no longer than its share of a turn, continues where it stopped, and waits when its credit is used up", () => {
   let now = 0;
   const bounds = { limits: { maxInboxFrames: 100, maxInboxBytes: 1_000 }, usPerTurn: 1_000, usPerMs: 10 };
-  const lane = new Lane<string>(bounds, () => now);
+  const queue = new SourceQueue<string>(bounds, () => now);
   const settle = () => {};
-  for (let i = 0; i < 100; i++) lane.add({ frame: new Uint8Array(1), settle });
-  assertEquals(lane.add({ frame: new Uint8Array(1), settle })?.reason, "overloaded");
+  for (let i = 0; i < 100; i++) queue.add({ frame: new Uint8Array(1), settle });
+  assertEquals(queue.add({ frame: new Uint8Array(1), settle })?.reason, "overloaded");
   let steps = 0;
   const begin = function* (): Steps<string> {
     for (let i = 0; i < 30; i++) {
@@ -182,23 +182,23 @@ Deno.test("a lane works no longer than its part of a turn, goes on where it stop
     }
     return "done";
   };
-  const turn = () => [...lane.turn(Infinity, begin)].length;
+  const turn = () => [...queue.turn(Infinity, begin)].length;
   assertEquals([turn(), steps], [0, 17]);
   assertEquals([turn(), steps], [1, 34]);
   let turns = 2;
-  while (lane.restMs === 0) {
+  while (queue.waitMs === 0) {
     turn();
     turns++;
   }
-  assertEquals([turns, lane.hasMore], [20, true]);
+  assertEquals([turns, queue.hasMore], [20, true]);
   const before = steps;
   assertEquals([turn(), steps], [0, before]);
-  now += lane.restMs;
+  now += queue.waitMs;
   turn();
   assertEquals(steps, before + 17);
 });
 
-Deno.test("what was forged costs one signature, however much comes with it", async () => {
+Deno.test("a forged message costs one signature check, however much it contains", async () => {
   let verifications = 0;
   const all = await Cluster.open({
     node: () => {

@@ -1,0 +1,32 @@
+/**
+ * Events on the host or on the way to another member: problems, and their ends. The replica itself keeps running.
+ * @module
+ */
+import type { ReplicaId } from "../core/messages/ids.ts";
+
+/** An event of the host. */
+export type HostEvent =
+  /** Deliveries to a member fail. Reported once, and again with a new reason. */
+  | { readonly kind: "peer-unreachable"; readonly peer: ReplicaId; readonly reason: string }
+  /** Deliveries to the member work again, `afterMs` after the first failure. */
+  | { readonly kind: "peer-reached"; readonly peer: ReplicaId; readonly afterMs: number }
+  /** A WebSocket to a member does not deliver. Messages to it are POSTed, and no socket is tried for `retryMs`. */
+  | {
+    readonly kind: "socket-failed";
+    readonly peer: ReplicaId;
+    readonly reason: string;
+    readonly retryMs: number;
+  }
+  /** A call of the store failed or timed out. The replica is reloaded from it until that works. */
+  | { readonly kind: "store-failed"; readonly reason: string }
+  /**
+   * The host could not accept a connection, most likely because it had no file descriptors left. Idle connections were
+   * closed.
+   */
+  | { readonly kind: "accept-failed"; readonly reason: string }
+  /**
+   * This host's clock is `aheadMs` ahead of the other members' (negative: behind). Reported once, and then each hour.
+   */
+  | { readonly kind: "clock-wrong"; readonly aheadMs: number }
+  /** The clock is right again. */
+  | { readonly kind: "clock-right"; readonly aheadMs: number };
