@@ -1,5 +1,5 @@
 /**
- * Every port of a node, on one page: what a host must bring so that a replica can run on it.
+ * All ports of a node on one page: the services that a host must provide to run a replica.
  * @module
  */
 import type {
@@ -16,197 +16,216 @@ import type { Event } from "../core/events.ts";
 import type { HostEvent } from "./host_event.ts";
 import type { SignedKind } from "../wire/messages/domain.ts";
 
-/** The store's version: it grows by one with each commit. 0: the store is empty. */
+/** The store's version: it increases by one with each commit. 0: the store is empty. */
 export type Version = number;
 
-/** What {@linkcode Store.load} gives: every record, and the version they are of. */
+/** The result of {@linkcode Store.load}: all records, and their version. */
 export interface Loaded {
-  /** What the next commit expects. */
+  /** The version that the next commit must expect. */
   readonly version: Version;
-  /** The values that were committed last, by key. */
+  /** The last committed values, by key. */
   readonly records: ReadonlyMap<string, Uint8Array>;
 }
 
-/** One atomic change. `null` removes. */
+/** One atomic change. `null` removes an entry. */
 export interface Writes {
-  /** Few and small: the open window. All are read at a start. */
+  /** Records: few and small, for the open window of sequence numbers. All are read at a start. */
   readonly records: ReadonlyMap<string, Uint8Array | null>;
-  /** Content by digest: batch bodies, the pages and chunks of the state. Read by need. */
+  /** Content by digest: batch bodies, and pages and chunks of the state. Read on demand. */
   readonly blobs: ReadonlyMap<Digest, Uint8Array | null>;
-  /** What was executed and is forgotten with this change. Not for the store: for an {@linkcode Archive}, if there is one. */
+  /** Batches forgotten with this change. Not for the store: for an {@linkcode Archive}, if there is one. */
   readonly forgotten?: readonly ArchivedBatch[];
 }
 
-/** A batch that was executed, and what proves it: a quorum of commits. `verifyArchived` of the client checks it. */
+/** An executed batch with its proof: a quorum of commits. The client's `verifyArchived` checks it. */
 export interface ArchivedBatch {
-  /** Where it stands in the one order. Every number has a batch; that of a null request is empty. */
+  /** Its sequence number. Every number has a batch; that of a null request is empty. */
   readonly sequence: SequenceNumber;
   /** SHA-256 of `batch`. */
   readonly digest: Digest;
-  /** The batch as it was agreed on: its time, and its requests with their clients' signatures. */
+  /** The agreed batch: its time, and the requests with the signatures of their clients. */
   readonly batch: Uint8Array;
-  /** Frames: 2f + 1 commits, or a larger quorum where n is not 3f + 1. */
+  /** Frames of the commits: 2f + 1, or a larger quorum where n is not 3f + 1. */
   readonly commits: readonly Uint8Array[];
 }
 
-/** Where executed batches go before the replica forgets them: its log is bounded, with an archive its history is not. */
+/** An archive of executed batches. The replica's log is bounded; with an archive its history is not. */
 export interface Archive {
   /**
-   * Keeps them; they come in order. Nothing of them is forgotten before it resolves, and while it rejects, the replica tries again and
-   * its store makes no commits. A number may come again with the same batch, after a crash for instance. Numbers that a replica has
-   * skipped by a state transfer it never gets; other replicas' archives have them.
+   * Stores batches, which come in order. The replica forgets them only after this resolves. While it rejects, the
+   * replica retries, and makes no commits to its store. A number may come again with the same batch, for instance after
+   * a crash. Numbers that this replica skipped by a state transfer never come; other replicas' archives have them.
    */
   put(batches: readonly ArchivedBatch[]): Promise<void>;
 }
 
-/** Durable state of one replica. Every implementation passes `tests/stores/conformance.ts`. */
+/** Durable storage of one replica. Every implementation passes `tests/stores/conformance.ts`. */
 export interface Store {
-  /** Every record, as of one version. */
+  /** Returns all records of one version. */
   load(): Promise<Loaded>;
-  /** The blobs with these digests, in the same order; `null` where there is none. */
+  /** Returns the blobs with these digests, in the same order; `null` for a missing one. */
   read(digests: readonly Digest[]): Promise<readonly (Uint8Array | null)[]>;
   /**
-   * Applies all of `writes` or nothing, if the store is still at version `expected`; durable when it resolves.
-   * @throws {StoreConflictError} if somebody else has written. {@linkcode StoreLimitError} if it is too large for this store, at any time.
+   * Applies all of `writes`, or nothing, if the store is at version `expected`. The change is durable when this
+   * resolves.
+   * @throws {StoreConflictError} if another instance has committed. {@linkcode StoreLimitError} if the change is too
+   * large for this store.
    */
   commit(writes: Writes, expected: Version): Promise<Version>;
-  /** Lets go of what the store holds open. Again: nothing. */
+  /** Frees the store's resources. A second call does nothing. */
   close(): Promise<void>;
-  /** The version that the store is at now, whoever has committed. Without it a commit of nothing shows whether it is still the one expected. */
+  /**
+   * The current version of the store, from any instance. Optional: without it, an empty commit is used to check the
+   * version.
+   */
   version?(): Promise<Version>;
   /**
-   * Looks whether what is open is still what lies there, for a store in a file. Called about once a second.
+   * Checks that the open file is still the one at its path, for a store in a file. Called about once a second.
    * @throws {StoreGoneError} if the file was removed or replaced.
    */
   check?(): Promise<void>;
-  /** Puts aside all that is in the store, for people to look at, and goes on with an empty one: what is there is damaged. */
+  /** Sets the damaged content of the store aside, for people to examine, and continues with an empty store. */
   setAside?(): Promise<void>;
 }
 
-/** Another isolate of the same replica has written to the store: reload and go on. */
+/** Another instance of the same replica has committed to the store. Reload and retry. */
 export class StoreConflictError extends Error {
   /** @ignore */
   override name = "StoreConflictError";
-  /** At which version the store should have been, and was found, or a later one. `loaded`: what was in it then, where the store knows. */
+  /**
+   * `expected`: the version that the commit expected; `found`: the version that was found, or a later one; `loaded`:
+   * the content of the store at that version, if known.
+   */
   constructor(readonly expected: Version, readonly found: Version, readonly loaded?: Loaded) {
-    super(`the store is at version ${found}, expected ${expected}: another instance of this replica has written to it`);
+    super(`version: expected ${expected}, got ${found}: another instance of this replica has written to the store`);
   }
 }
 
 /**
- * A limit of the platform refuses this change, and would refuse it each time: it is to be made in smaller parts, or not at all. Nothing
- * was changed.
+ * The change exceeds a limit of the platform, so a retry fails too. It must be split or dropped. Nothing was changed.
  */
 export class StoreLimitError extends Error {
   /** @ignore */
   override name = "StoreLimitError";
 }
 
-/** How it is with the way to one peer. */
+/** The state of the connection to one peer. */
 export interface LinkStatus {
-  /** Whether a WebSocket carries what is sent; otherwise it is POSTed. */
+  /** Whether a WebSocket is in use; otherwise messages are POSTed. */
   readonly isSocketOpen: boolean;
-  /** How many sockets have taken messages, or were open, and delivered nothing. */
+  /** How many sockets failed because they were open but delivered nothing. */
   readonly socketFailures: number;
 }
 
-/** Carries frames to one peer. Resolves when the peer has taken them; rejects when it has not. */
+/** Sends frames to the peers. */
 export interface Transport {
-  /** Sends at once what needs no waiting for, or gives false. What does not arrive for some reason is repeated by {@linkcode deliver}. */
+  /**
+   * Sends frames at once if that needs no wait; otherwise returns false. The transport sends frames that are lost again
+   * by {@linkcode deliver}.
+   */
   send?(to: ReplicaId, frames: readonly Uint8Array[]): boolean;
-  /** How it is with the way to one peer, where that is known. */
+  /** The state of the connection to one peer, where it is known. */
   status?(to: ReplicaId): LinkStatus;
-  /** At most one call per peer is under way at a time. */
+  /**
+   * Delivers frames. Resolves when the peer has accepted them, and rejects otherwise. The node makes at most one call
+   * per peer at a time.
+   */
   deliver(to: ReplicaId, frames: readonly Uint8Array[], signal: AbortSignal): Promise<void>;
 }
 
-/** The host's clock and alarm. */
+/** The host's clock and timers. */
 export interface Timer {
-  /** Wall clock. May jump; safety does not depend on it. */
+  /** The wall clock. It may jump; safety does not depend on it. */
   now(): Millis;
-  /** For measuring durations, ms with fractions. */
+  /** The monotonic clock, for durations; ms with fractions. */
   monotonic(): number;
-  /** Calls `fire` at `at` or later. Returns what cancels it. */
+  /** Calls `fire` at `at` or later. Returns a function that cancels it. */
   schedule(at: Millis, fire: () => void): () => void;
   /**
-   * As {@linkcode Timer.schedule}, and wakes a host that sleeps, as far as it can; at such a host it costs a write. Where it is left out,
-   * `schedule` serves.
+   * As {@linkcode Timer.schedule}, and also wakes a host that sleeps, where possible; there it costs a write. Optional:
+   * by default `schedule` is used.
    */
   wake?(at: Millis, fire: () => void): () => void;
-  /** Calls `run` soon, after what the host has already queued: so that what arrives together is handled together. */
+  /**
+   * Calls `run` soon, after the work that the host has already queued, so that input that arrives together is processed
+   * together.
+   */
   soon(run: () => void): void;
 }
 
 /** Signs this replica's messages. */
 export interface Signer {
-  /** 64 lower-case hex digits. */
+  /** The public key, 64 lower-case hex digits. */
   readonly publicKey: string;
-  /** Ed25519 over the kind's domain and `bytes`; 64 bytes. */
+  /** Returns the Ed25519 signature of the kind's domain and `bytes`; 64 bytes. */
   sign(kind: SignedKind, bytes: Uint8Array): Uint8Array;
 }
 
-/** Checks signatures. */
+/** Verifies signatures. */
 export interface Verifier {
-  /** Whether `signature` is that key's over the kind's domain and `bytes`. */
+  /** Whether `signature` is a valid signature by this key of the kind's domain and `bytes`. */
   verify(publicKey: string, kind: SignedKind, bytes: Uint8Array, signature: Uint8Array): boolean;
 }
 
 /** Hash and signatures. */
 export interface Cryptography {
-  /** SHA-256, or a stand-in without collisions. */
+  /** SHA-256, or in simulations another function without collisions. */
   hash(bytes: Uint8Array): Digest;
-  /** Signs for `cluster`. Deterministic. @throws {TypeError} if the key is not one. */
+  /** Makes a signer for `cluster`. Signatures are deterministic. @throws {TypeError} if the key is invalid. */
   createSigner(privateKey: string, cluster: Digest): Signer;
-  /** Checks signatures that were made for `cluster`. */
+  /** Makes a verifier of signatures for `cluster`. */
   createVerifier(cluster: Digest): Verifier;
 }
 
-/** Hears what happens; must not throw and must not block. */
+/** Observes a node. Its methods must not throw and must not block. */
 export interface Observer {
   /** An event of the protocol. */
   onEvent?(event: Event, now: Millis): void;
-  /** Messages sent to, or received from, replicas and clients. */
+  /** A message was sent to, or received from, a replica or client; `bytes`: its size. */
   onMessage?(direction: "in" | "out", kind: Message["kind"], bytes: number): void;
-  /** A frame that did not pass the gate. */
+  /** A frame was rejected by the gate. */
   onRejected?(rejection: Rejection): void;
-  /** A store commit took so long, ms. */
+  /** A commit to the store finished; `durationMs`: its duration, ms. */
   onCommit?(durationMs: number, records: number, bytes: number): void;
-  /** The core threw on an input, which was dropped; the replica is read anew from its store. It is a bug: report it. */
+  /**
+   * The core threw on an input. The input was dropped, and the replica is reloaded from its store. This is a bug:
+   * please report it.
+   */
   onFault?(fault: InputFault): void;
-  /** Something is wrong on the host, or on the way to a member. */
+  /** A problem on the host or on the way to a member, or the end of one. */
   onHostEvent?(event: HostEvent): void;
 }
 
-/** Why a frame did not pass the gate. Each maps to one HTTP status. */
+/** Why the gate rejected a frame. Each reason has one HTTP status. */
 export type RejectionReason =
-  | "malformed" // 400: the detail names the field, what was expected and what came
+  | "malformed" // 400: the detail names the field, the expected and the actual value
   | "too-large" // 413
   | "unknown-signer" // 403: not a member
   | "wrong-signature" // 401
   | "wrong-cluster" // 403
-  | "not-accepted-here" // 400: a kind that this route doesn't take
+  | "not-accepted-here" // 400: this route does not accept this kind
   | "overloaded" // 429
   | "unavailable"; // 503: the node is halted or closed
 
-/** A reasoned refusal at the gate. */
+/** A rejection by the gate, with its reason. */
 export interface Rejection {
-  /** Says which HTTP status it is. */
+  /** The reason; it determines the HTTP status. */
   readonly reason: RejectionReason;
-  /** The kind, if it could be told. */
+  /** The kind of message, if known. */
   readonly kind: Message["kind"] | "unknown";
-  /** For people: what was expected, and what came. */
+  /** For people: what was expected, and what was received. */
   readonly detail: string;
 }
 
 export type { AnyRequest, Batch, ReplicaMessage, Signed, SignedRequest, Verified };
 /** An input on which the core threw. */
 export interface InputFault {
-  /** What kind of input it was. */
+  /** The kind of input. */
   readonly input: string;
-  /** Whose it was: the member or client that signed it; `null`: nobody's, the replica acted by itself. */
+  /** The member or client that signed it; `null` for an internal input. */
   readonly from: ReplicaId | ClientId | null;
-  /** What was thrown. */
+  /** The error. */
   readonly error: string;
-  /** The clock. */
+  /** The wall clock. */
   readonly at: Millis;
 }

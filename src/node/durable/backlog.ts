@@ -1,15 +1,18 @@
 /**
- * Inputs that wait for the replica to be read from its store.
+ * The backlog: inputs that wait while the replica is reloaded from its store.
  * @module
  */
 import { isOfOneLife, type Task } from "./task.ts";
 
-/** They are taken up in order: all at once, or fewer, after a commit of all of them was too large for the store. */
+/**
+ * Inputs are processed in order: all together, or in smaller parts after a commit of all of them was too large for the
+ * store.
+ */
 export class Backlog {
   #tasks: Task[] = [];
   #most = Infinity;
 
-  /** Whether what is here is to be taken up in parts. */
+  /** Whether the backlog is processed in parts. */
   get isCut(): boolean {
     return this.#most < Infinity && this.#tasks.length > 0;
   }
@@ -18,24 +21,27 @@ export class Backlog {
     this.#tasks.push(...tasks);
   }
 
-  /** Those that were stepped in vain; what says nothing to another core goes. */
+  /** Puts back tasks whose steps were discarded. Inputs internal to the old core are dropped. */
   putBack(tasks: readonly Task[]): void {
     this.#tasks.unshift(...tasks.filter(({ input }) => !isOfOneLife(input)));
   }
 
-  /** What is to be taken up next. */
+  /** Removes and returns the next tasks. */
   take(): Task[] {
     const taken = this.#tasks.splice(0, this.#most);
     if (this.#tasks.length === 0) this.#most = Infinity;
     return taken;
   }
 
-  /** All of it. */
+  /** Removes and returns all tasks. */
   drain(): Task[] {
     return this.#tasks.splice(0);
   }
 
-  /** A commit of these was too large: the next is of half as many. Of a single one, that one, which goes. */
+  /**
+   * A commit of these tasks was too large: the next part is half as large. If it was a single task, that one is removed
+   * and returned.
+   */
   cut(tasks: readonly Task[]): Task | null {
     const count = tasks.filter(({ input }) => !isOfOneLife(input)).length;
     if (count > 1) this.#most = Math.ceil(count / 2);

@@ -1,5 +1,5 @@
 /**
- * A replica that stops for good makes sure that a restart finds it stopped too.
+ * Persists that a replica has halted, so that it is halted after a restart too.
  * @module
  */
 import { describeThrown } from "../../core/ordering/machine_guard.ts";
@@ -8,14 +8,17 @@ import type { Store } from "../ports.ts";
 import { markHalted } from "../storage/opening.ts";
 import type { Retry } from "../async/retry.ts";
 
-/** What it takes. */
+/** Options of {@linkcode keepHalted}. */
 export interface Halting {
   readonly store: Store;
   readonly health: Health;
   readonly retry: Retry;
 }
 
-/** Writes why it halted, again and again until the store takes it, or the replica is closed. `after`: what is under way to the store. */
+/**
+ * Writes the reason of the halt to the store; retries until that works, or the replica is closed. `after`: a running
+ * commit to wait for.
+ */
 export async function keepHalted(halting: Halting, reason: string, after: Promise<void> | null): Promise<void> {
   const { store, health, retry } = halting;
   try {
@@ -29,7 +32,7 @@ export async function keepHalted(halting: Halting, reason: string, after: Promis
   }
 }
 
-/** What was thrown, for people. */
+/** The text of an error, for people. */
 export function describe(error: unknown): string {
   return describeThrown(error).error;
 }

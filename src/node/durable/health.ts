@@ -1,5 +1,5 @@
 /**
- * How a durable replica has fared since the start.
+ * Counters and errors of a durable replica since its start.
  * @module
  */
 import { describeThrown, StateMachineError } from "../../core/ordering/machine_guard.ts";
@@ -9,24 +9,24 @@ import type { NodeStatus } from "../status.ts";
 import type { StoreGoneError } from "../storage/store_errors.ts";
 import { StoreWatch } from "../storage/store_watch.ts";
 
-/** What tells of it. */
+/** Options of {@linkcode Health}. */
 export interface HealthOptions
   extends Pick<DurableReplicaOptions, "store" | "timer" | "onMachineError" | "onStoreFailure"> {
-  /** The store's file was removed or replaced. */
+  /** Called when the store's file was removed or replaced. */
   readonly onGone: (error: StoreGoneError) => void;
 }
 
-/** Counts, and what is wrong now. */
+/** Counters, and the current error. */
 export class Health {
-  /** Store commits. */
+  /** Number of commits to the store. */
   commits = 0;
-  /** Times that it was thrown away and read anew. */
+  /** Number of reloads. */
   reloads = 0;
-  /** Why the store takes no commits, or the state machine no state, now; `null`: they do. */
+  /** Why commits to the store, or loading the state machine's state, fail now; `null` if they work. */
   storeError: string | null = null;
   #halted: string | null = null;
   #isClosed = false;
-  /** It is being read from its store. */
+  /** Whether the replica is being loaded from its store. */
   isReloading = false;
   readonly #faults: InputFaults;
   readonly #onMachineError: (error: Error) => void;
@@ -34,7 +34,10 @@ export class Health {
   readonly #watch: StoreWatch;
   #isMachineAtFault = false;
 
-  /** `onMachineError`: hears of each time that the state machine could not take up its state; `onStoreFailure`: that the store failed. */
+  /**
+   * `onMachineError`: called each time the state machine fails to load its state; `onStoreFailure`: called when the
+   * store fails.
+   */
   constructor(faults: InputFaults, { store, timer, onMachineError, onStoreFailure, onGone }: HealthOptions) {
     this.#faults = faults;
     this.#onMachineError = onMachineError;
@@ -42,7 +45,10 @@ export class Health {
     this.#watch = new StoreWatch(store, timer, onGone);
   }
 
-  /** The replica is to be read anew, for this. Where the machine is at fault nothing in the store is wrong, and a mended one goes on. */
+  /**
+   * Records why the replica must be reloaded. If the state machine is the cause, the store is sound, and a fixed state
+   * machine will work.
+   */
   failed(error: unknown): void {
     this.storeError = describeThrown(error).error;
     this.#isMachineAtFault = error instanceof StateMachineError;
@@ -50,7 +56,7 @@ export class Health {
     else this.#onStoreFailure(this.storeError);
   }
 
-  /** The replica runs: the state machine has taken up its state. */
+  /** The core runs: the state machine has loaded its state. */
   started(): void {
     this.#watch.start();
     if (this.#isMachineAtFault) this.storeError = null;
@@ -58,18 +64,18 @@ export class Health {
     this.isReloading = false;
   }
 
-  /** It stopped for good, for this. */
+  /** Records that the replica halted. */
   halt(reason: string): void {
     this.#halted = reason;
     this.#watch.stop();
   }
 
-  /** Why it stopped for good; `null`: it has not. */
+  /** Why it halted; `null` if it did not. */
   get halted(): string | null {
     return this.#halted;
   }
 
-  /** It was closed. */
+  /** Records that it was closed. */
   close(): void {
     this.#isClosed = true;
     this.#watch.stop();
@@ -80,13 +86,13 @@ export class Health {
     return this.#isClosed;
   }
 
-  /** Why it takes nothing more. */
+  /** Why it accepts nothing more; `null` if it does. */
   get stopped(): string | null {
     if (this.#halted !== null) return `the replica has halted: ${this.#halted}`;
     return this.#isClosed ? "the node is closed" : null;
   }
 
-  /** For the node's status. */
+  /** The fields of the node's status. */
   get record(): Omit<NodeStatus, "name" | "self" | "replica" | "outboxes" | "inReach" | "inbox"> {
     const { count, last } = this.#faults;
     return {

@@ -1,17 +1,19 @@
 /**
- * What made the core throw. It should be nothing: whatever the others send, the core discards with a reason. Should there be an input
- * after all on which it throws, that input is dropped, reported, and not taken again for a while, and the replica is read anew from its
- * store. It does not halt: whoever found such an input would stop a replica for good with one message.
+ * Inputs on which the core threw ("poison" inputs). There should be none: the core discards invalid messages with a
+ * reason. If an input makes it throw all the same, the input is dropped, reported, and quarantined for a while, and the
+ * replica is reloaded from its store. It does not halt: otherwise one such message could stop a replica for good.
  *
- * A replica halts only for what no input explains:
+ * A replica halts only for errors that no input explains:
  *
- * - {@linkcode DivergenceError}: its state differs from what a quorum has signed. At most f lie, so this replica is wrong, and stays so.
- * - It throws at its start, with nothing from outside, or by itself before anything came from outside: what its store holds is broken,
- *   or the program is, and it would throw each time.
+ * - {@linkcode DivergenceError}: its state differs from the state that a quorum has signed. At most f replicas are
+ *   faulty, so this one is wrong, and stays wrong.
+ * - It throws at its start, without input, or spontaneously before any input: its store or the program is broken, and
+ *   it would throw each time.
  *
- * A state machine that can't take up a state is no reason: a mended one will.
+ * A state machine that can't load its state is no reason to halt: a fixed version will load it.
  *
- * Where it throws later by itself (an alarm, a blob that is read), something that came before may have led to it: it is read anew.
+ * If the core throws spontaneously later (an alarm, or a loaded blob), earlier inputs may be the cause, so it is
+ * reloaded.
  * @module
  */
 import type { ClientId, ReplicaId } from "../../core/messages/ids.ts";
@@ -23,18 +25,24 @@ import { utf8 } from "../../wire/mod.ts";
 import type { InputFault, Timer } from "../ports.ts";
 import { isOfOneLife } from "./task.ts";
 
-/** Inputs that are remembered, at most; beyond, the oldest are forgotten. */
+/** Maximum number of remembered inputs and senders; beyond it the oldest are forgotten. */
 const MAX_REMEMBERED = 1024;
-/** For so long an input that made the core throw is not taken again, ms. Correct members send the same bytes again, so not for ever. */
+/**
+ * How long an input that made the core throw is quarantined, ms. Not for ever, as correct members send the same bytes
+ * again.
+ */
 const REMEMBER_MS = 60_000;
-/** From the second fault on, a sender's inputs are not taken for so long, doubling with each, ms. It may not be to blame: so briefly. */
-const MIN_BARRED_MS = 500;
-const MAX_BARRED_MS = 60_000;
-/** One fault of a sender is forgiven after so long, ms. */
+/**
+ * From the second fault on, all inputs of a sender are quarantined for this time, ms; it doubles with each fault. It is
+ * short because the sender may be correct.
+ */
+const MIN_QUARANTINE_MS = 500;
+const MAX_QUARANTINE_MS = 60_000;
+/** Time after which one fault of a sender is forgiven, ms. */
 const FORGIVEN_MS = 120_000;
 
-/** A replica is read anew at once after a fault, and after more within so long each a little later, ms. */
-const BREATH_MS = 10_000;
+/** The first reload after a fault is at once. Each further fault within this time delays the reload more, ms. */
+const RECENT_MS = 10_000;
 const MAX_RELOAD_DELAY_MS = 1_000;
 
 interface Blame {
@@ -43,12 +51,12 @@ interface Blame {
   until: number;
 }
 
-/** The faults of one node. Times are monotonic. */
+/** The input faults of one node. Times are of the monotonic clock. */
 export class InputFaults {
   readonly #timer: Pick<Timer, "now" | "monotonic">;
   readonly #inputs = new Map<string, number>();
   readonly #senders = new Map<string, Blame>();
-  /** Of late; one is forgotten every {@linkcode BREATH_MS}. */
+  /** Number of recent faults; it decreases by one every {@linkcode RECENT_MS}. */
   #recent = 0;
   #notedAt = 0;
   #count = 0;
@@ -58,27 +66,29 @@ export class InputFaults {
     this.#timer = timer;
   }
 
-  /** How many there were since the start. */
+  /** Number of faults since the start. */
   get count(): number {
     return this.#count;
   }
 
-  /** The last one. */
+  /** The last fault. */
   get last(): InputFault | null {
     return this.#last;
   }
 
-  /** Whether the replica must halt. `isUntouched`: nothing from outside was stepped since it was read from the store. */
+  /**
+   * Whether the replica must halt. `isUntouched`: no external input was processed since it was loaded from the store.
+   */
   static isFatal(input: Input, error: unknown, isUntouched: boolean): boolean {
     if (error instanceof StateMachineError) return false;
     return error instanceof DivergenceError || (isUntouched && !isFromOutside(input));
   }
 
-  /** Notes one, and that its input, or in the end its sender, is barred for a while. */
+  /** Records a fault, and quarantines the input and, on repeated faults, its sender. */
   note(input: Input, error: string): InputFault {
     const from = senderOf(input);
     const now = this.#timer.monotonic();
-    this.#recent = Math.max(0, this.#recent - Math.floor((now - this.#notedAt) / BREATH_MS)) + 1;
+    this.#recent = Math.max(0, this.#recent - Math.floor((now - this.#notedAt) / RECENT_MS)) + 1;
     this.#notedAt = now;
     this.#count++;
     this.#last = { input: input.kind, from, error, at: this.#timer.now() };
@@ -87,12 +97,12 @@ export class InputFaults {
     return this.#last;
   }
 
-  /** How long to wait before the replica is read anew, ms. */
+  /** How long to wait before the replica is reloaded, ms. */
   get reloadDelayMs(): number {
     return this.#recent <= 1 ? 0 : Math.min(MAX_RELOAD_DELAY_MS, 5 * 2 ** this.#recent);
   }
 
-  /** Whether an input is not to be taken now. */
+  /** Whether an input is quarantined now. */
   isBarred(input: Input): boolean {
     if (this.#count === 0 || !isFromOutside(input)) return false;
     const now = this.#timer.monotonic();
@@ -110,9 +120,9 @@ export class InputFaults {
     const before = this.#senders.get(sender) ?? { faults: 0, lastAt: now, until: 0 };
     const forgiven = Math.floor((now - before.lastAt) / FORGIVEN_MS);
     const faults = Math.max(0, before.faults - forgiven) + 1;
-    const barredMs = faults < 2 ? 0 : Math.min(MAX_BARRED_MS, MIN_BARRED_MS * 2 ** (faults - 2));
+    const quarantineMs = faults < 2 ? 0 : Math.min(MAX_QUARANTINE_MS, MIN_QUARANTINE_MS * 2 ** (faults - 2));
     this.#senders.delete(sender);
-    bound(this.#senders).set(sender, { faults, lastAt: now, until: now + barredMs });
+    bound(this.#senders).set(sender, { faults, lastAt: now, until: now + quarantineMs });
   }
 }
 
@@ -151,7 +161,7 @@ function isFromOutside(input: Input): input is OutsideInput {
   return !isOfOneLife(input);
 }
 
-/** The same for the same input: made of what its sender signed. */
+/** A key for an input: equal inputs have equal keys. Made of the signed bytes. */
 function keyOf(input: OutsideInput): string {
   switch (input.kind) {
     case "query":

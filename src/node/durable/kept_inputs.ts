@@ -1,20 +1,20 @@
 /**
- * What a node keeps, beside the core's records, on a host that may stop it between any two messages: the inputs that the
- * replica took and is not done with, and its timers. So votes that come to several instances, or over several starts, reach
- * a quorum all the same, and a store that was read is as good as memory.
+ * Persisted inputs, for a host that may stop the node between any two messages: received inputs that the replica still
+ * needs, and its timers. So votes that arrive at several instances, or over several starts, still reach a quorum, and a
+ * restored replica is as good as one in memory.
  *
  * | key | value |
  * | --- | --- |
  * | `input/prepare/N/R`, `input/commit/N/R`, `input/checkpoint/N/R` | the frame of replica R's message on number N |
- * | `input/decision/N` | the frame of a proof that N is decided, until it is executed: its body may come to another start |
- * | `input/stable-checkpoint` | the frame of the last proof of a stable checkpoint, until this replica's own window is there |
+ * | `input/decision/N` | the frame of a proof that N is decided, until N is executed: the body may arrive at another start |
+ * | `input/stable-checkpoint` | the frame of the last proof of a stable checkpoint, until this replica's window has reached it |
  * | `input/view-change/R` | the frame of R's last view-change |
- * | `input/suspicion/R` | the frame of what R said last of leaving a view |
+ * | `input/suspicion/R` | the frame of R's last suspicion |
  * | `input/request/D` | the frame of the request with digest D, while it waits |
  * | `timers` | {@linkcode Timers} |
  *
- * It is bounded as the core's memory is: one message per sender and number between the watermarks, the requests that the core
- * has room for, of each sender so many checkpoints as the window has.
+ * The size is bounded like the core's memory: one message per sender and number between the watermarks, the requests
+ * that the core accepts, and per sender as many checkpoints as fit in the window.
  * @module
  */
 import type { Genesis } from "../../core/config.ts";
@@ -39,13 +39,13 @@ import { withDigest } from "../environment.ts";
 import type { WriteSet } from "../storage/record_book.ts";
 import { plainOf, suspicionIn, timersOf } from "../storage/timers_record.ts";
 
-/** What a store has kept. */
+/** The persisted inputs and timers in a store. */
 export interface Kept {
   readonly inputs: readonly MessageInput[];
   readonly timers?: Timers;
 }
 
-/** An input that is worth keeping. */
+/** An input that is persisted. */
 type KeptInput = Extract<
   MessageInput,
   {
@@ -74,10 +74,10 @@ const KINDS: readonly Kind[] = [
   "request",
 ];
 const STABLE = "input/stable-checkpoint";
-/** Timers alone are written this often, ms. */
+/** Minimum interval of commits with nothing but timers, ms. */
 const TIMERS_MS = 250;
 
-/** Keeps what one replica took. */
+/** Persists the inputs of one replica. */
 export class KeptInputs {
   readonly #keys: { readonly [kind in Kind]: Set<string> } = {
     prepare: new Set(),
@@ -91,11 +91,11 @@ export class KeptInputs {
   };
   readonly #maxCheckpoints: number;
   #timers = "";
-  /** The clock when they were written last, and what was waited for then. */
+  /** The clock at the last write of the timers, and the state of the suspicion then. */
   #timersAt = -Infinity;
   #suspicion = "";
 
-  /** Starts with the keys that the store has, and the timers in it. */
+  /** Starts with the keys and the timers in the store. */
   constructor({ checkpointInterval, logWindow }: Genesis, keys: Iterable<string>, timers?: Timers) {
     if (timers) this.#noteWritten(timers);
     for (const key of keys) {
@@ -105,7 +105,7 @@ export class KeptInputs {
     this.#maxCheckpoints = logWindow / checkpointInterval + 1;
   }
 
-  /** Adds to a change what is to be kept after a step, and removes what is done with. */
+  /** Adds the inputs of a step to a change, and removes those that are no longer needed. */
   note(input: Input, { records, replies, events, admission }: Ready, writes: WriteSet): void {
     const wasRefused = admission === "full" || events.some(({ kind }) => kind === "discarded");
     if (isKept(input) && !wasRefused) this.#put(input, writes);
@@ -113,14 +113,14 @@ export class KeptInputs {
     for (const { reply } of replies) this.#drop("request", `input/request/${reply.request}`, writes);
   }
 
-  /** Adds the timers, if a start without them would make a difference. */
+  /** Adds the timers, if a restart without them would behave differently. */
   noteTimers(timers: Timers, writes: WriteSet): void {
     const plain = plainOf(timers);
     const steady = plain.slice(2).join();
     const isWaiting = timers.suspectAt !== null;
-    // While something is waited for, each moment awake counts.
+    // While the primary may be suspected, the time awake is needed.
     if (steady === this.#timers && !isWaiting) return;
-    // By themselves they are not worth a commit each time: a start counts from the last one on.
+    // Timers alone are not worth a commit each time: a restart counts from the last written ones.
     const elapsedMs = timers.steppedAt - this.#timersAt;
     const isAsPatient = suspicionIn(plain) === this.#suspicion;
     if (writes.count === 0 && isAsPatient && elapsedMs >= 0 && elapsedMs < TIMERS_MS) return;
@@ -129,7 +129,7 @@ export class KeptInputs {
     writes.count++;
   }
 
-  /** Removes all inputs; what they are for is sent again. */
+  /** Removes all inputs; their senders send them again. */
   clear(writes: WriteSet): void {
     for (const kind of KINDS) for (const key of [...this.#keys[kind]]) this.#drop(kind, key, writes);
   }
@@ -149,7 +149,7 @@ export class KeptInputs {
     if (input.kind === "checkpoint") this.#boundCheckpoints(input.checkpoint.message.replica, writes);
   }
 
-  /** Keys sort as their numbers do. */
+  /** Keys sort by their sequence numbers. */
   #boundCheckpoints(replica: number, writes: WriteSet): void {
     const own = [...this.#keys.checkpoint].filter((key) => key.endsWith(`/${replica}`)).sort();
     for (const key of own.slice(0, Math.max(0, own.length - this.#maxCheckpoints))) {
@@ -166,7 +166,7 @@ export class KeptInputs {
     }
     if (record.kind === "committed") this.#drop("decision", placeOf("decision", record.sequence), writes);
     if (record.kind === "stable") this.#drop("stable-checkpoint", STABLE, writes);
-    // The others' view-changes have led to this view; one for a later view is sent again.
+    // The others' view-changes have led to this view; those for a later view are sent again.
     if (record.kind === "view" && record.newView) {
       for (const kind of ["suspicion", "view-change"] as const) {
         for (const key of this.#keys[kind]) this.#drop(kind, key, writes);
@@ -181,7 +181,7 @@ export class KeptInputs {
   }
 }
 
-/** Reads back what was kept. `frame`: decodes one, and throws if it can't. */
+/** Decodes the persisted inputs. `frame`: decodes one frame, and throws if it is damaged. */
 export function readKept(
   records: ReadonlyMap<string, Uint8Array>,
   frame: (key: string, bytes: Uint8Array) => Signed,
@@ -230,12 +230,12 @@ function keyOf(input: KeptInput): string {
   return `${placeOf(input.kind, sequence)}/${replica}`;
 }
 
-/** What the keys of a kind of message on a number begin with. */
+/** Prefix of the keys of one kind of message at a number. */
 function placeOf(kind: "prepare" | "commit" | "decision" | "checkpoint", sequence: number): string {
   return `input/${kind}/${String(sequence).padStart(16, "0")}`;
 }
 
-/** Signatures were checked before it was written. */
+/** Signatures were verified before the input was written. */
 function inputOf(signed: Signed, hash: (bytes: Uint8Array) => Digest): MessageInput {
   switch (signed.message.kind) {
     case "prepare":

@@ -1,29 +1,29 @@
 /**
- * What is known of a replica while it is read from its store anew: what its last core said.
+ * The last known status of a core, while the replica is reloaded.
  * @module
  */
 import type { PeerMemory, ReplicaStatus } from "../../core/io.ts";
 import type { Core } from "./task.ts";
 
-/** Of the last core. */
+/** The last known facts about the last core. */
 export class LastWords {
-  /** How it was. */
+  /** Its status. */
   status: ReplicaStatus;
-  /** What it knew of the others, and no store keeps. */
+  /** What it knew of the other replicas; the store does not have this. */
   peers: PeerMemory | undefined;
 
   constructor(dormant: ReplicaStatus) {
     this.status = dormant;
   }
 
-  /** It goes. */
+  /** Records the facts before the core is discarded. */
   note(core: Core | null): void {
     if (!core) return;
     try {
       this.status = core.status();
       this.peers = core.peers?.();
     } catch {
-      // A broken replica may not even be able to say how it is; then it is as it was last.
+      // A broken core may throw here too; then the earlier facts remain.
     }
   }
 }

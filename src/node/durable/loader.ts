@@ -1,20 +1,20 @@
 /**
- * Reads from the store what a replica asks for, and gives it back as an input.
+ * Reads blobs that the core asks for from the store, and returns them as an input.
  * @module
  */
 import type { Digest } from "../../core/messages/ids.ts";
 
-/** What a loader needs. */
+/** Options of {@linkcode Loader}. */
 export interface LoaderOptions {
-  /** Whether the replica still waits for a blob. What it waits for no longer it may have removed itself. */
+  /** Whether the core still waits for a blob. The core may have removed a blob that it no longer waits for. */
   readonly isWanted: (digest: Digest) => boolean;
-  /** Blobs that are not in the store yet, of changes that are still to be committed. */
+  /** Returns a blob of a change that is not committed yet. */
   readonly pending: (digest: Digest) => Uint8Array | null | undefined;
-  /** Reads the others, each checked against its digest. */
+  /** Reads the other blobs from the store, and checks each against its digest. */
   readonly read: (digests: readonly Digest[]) => Promise<ReadonlyMap<Digest, Uint8Array>>;
   readonly onLoaded: (blobs: ReadonlyMap<Digest, Uint8Array>) => void;
   readonly onFailure: (error: unknown) => Promise<void>;
-  /** Nothing is being read any more. */
+  /** Called when no read is running any more. */
   readonly onIdle: () => void;
 }
 
@@ -22,19 +22,19 @@ export interface LoaderOptions {
 export class Loader {
   readonly #options: LoaderOptions;
   readonly #underWay = new Set<Promise<void>>();
-  /** Grows when the replica goes that has asked. */
+  /** Increases when the core that asked is discarded. */
   #life = 0;
 
   constructor(options: LoaderOptions) {
     this.#options = options;
   }
 
-  /** Whether something is being read. */
+  /** Whether a read is running. */
   get isBusy(): boolean {
     return this.#underWay.size > 0;
   }
 
-  /** Reads these. */
+  /** Reads blobs. */
   load(digests: readonly Digest[]): void {
     if (digests.length === 0) return;
     const reading = this.#load(digests, this.#life).finally(() => {
@@ -44,12 +44,12 @@ export class Loader {
     this.#underWay.add(reading);
   }
 
-  /** Whoever has asked is gone: what is being read is for nobody. */
+  /** The core was discarded: results of running reads are ignored. */
   reset(): void {
     this.#life++;
   }
 
-  /** Resolves once nothing is being read. */
+  /** Resolves once no read is running. */
   async settled(): Promise<void> {
     while (this.isBusy) await Promise.all(this.#underWay);
   }

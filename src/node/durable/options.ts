@@ -1,5 +1,5 @@
 /**
- * What a durable replica is made of.
+ * Options of a durable replica.
  * @module
  */
 import type { Digest, Millis } from "../../core/messages/ids.ts";
@@ -11,35 +11,38 @@ import type { InputFault, Loaded, Store, Timer } from "../ports.ts";
 import type { Restored } from "../storage/opening.ts";
 import type { Core, Task } from "./task.ts";
 
-/** What a durable replica needs. */
+/** Options of `DurableReplica`. */
 export interface DurableReplicaOptions {
   readonly store: Store;
   readonly timer: Timer;
   readonly jitter: Jitter;
   readonly limits: Pick<NodeLimits, "maxSoftRecords" | "maxSoftBytes">;
-  /** The replica's status until it runs. */
+  /** The status to report until the core runs. */
   readonly dormant: ReplicaStatus;
-  /** Reads the store again. */
+  /** Restores the replica from its store. */
   readonly restore: (known?: Loaded) => Promise<Restored>;
-  /** Reads blobs from the store. @throws {CorruptStoreError} if one is not there, or is not what its digest says. */
+  /** Reads blobs from the store. @throws {CorruptStoreError} if a blob is missing or does not match its digest. */
   readonly read: (digests: readonly Digest[]) => Promise<ReadonlyMap<Digest, Uint8Array>>;
   readonly createCore: (recovered: Recovered) => Core;
-  /** Lets out what a step wants said: its records are durable. */
+  /** Sends the messages of a step, after its records are durable. */
   readonly release: (ready: Ready, now: Millis) => void;
-  /** Inputs beyond those that were not committed that a reloaded replica must get: what is still waited for here. */
+  /**
+   * Further inputs for a reloaded replica, beside the uncommitted ones: requests and queries that callers still wait
+   * for.
+   */
   readonly outstanding: () => readonly Input[];
   readonly onCommit: (durationMs: number, records: number, bytes: number) => void;
   /** The core threw on an input, which was dropped. */
   readonly onFault: (fault: InputFault) => void;
-  /** The state machine could not take up a state, or a part of one. */
+  /** The state machine threw when it loaded its state or a part of it. */
   readonly onMachineError: (error: Error) => void;
-  /** The store failed, or did not answer in time. */
+  /** A call of the store failed or timed out. */
   readonly onStoreFailure: (error: string) => void;
-  /** It takes nothing more; {@linkcode DurableReplica.health} says why. */
+  /** The replica accepts nothing more; {@linkcode DurableReplica.health} says why. */
   readonly onStop: () => void;
 }
 
-/** A task that was stepped, when, and what the step wants. */
+/** A task that was stepped, with the time and the result of the step. */
 export interface Stepped {
   readonly task: Task;
   readonly ready: Ready;

@@ -1,64 +1,65 @@
 /**
- * Other instances of this replica, which a platform may run on the same store: how soon to try again after one of them was faster, and
- * when to look whether one has gone on, so that what comes next finds this instance up to date.
+ * Coordination with other instances of this replica on the same store, where a platform runs several: how long to wait
+ * after a conflict, and when to poll the store for the others' commits, so that the next input finds this instance up
+ * to date.
  * @module
  */
 import { type Millis, millis } from "../../core/messages/ids.ts";
 import { ConflictBackoff, type Jitter } from "../async/backoff.ts";
 import type { Timer } from "../ports.ts";
 
-/** After another instance's commit, or an input, this one looks for others' commits for as long as so many commits take, ... */
+/** After an input, this instance polls for the others' commits for the duration of this number of commits, ... */
 const WATCH_COMMITS = 12;
-/** ... but at least so long, ms. */
+/** ... but at least this long, ms. */
 const MIN_WATCH_MS = 100;
-/** It does not look more often than this, ms. */
+/** Minimum interval of polls, ms. */
 const MIN_PAUSE_MS = 2;
 
-/** Where nobody was seen for so long this instance is alone, ms. */
+/** If no other instance was seen for this time, this one counts as the only one, ms. */
 const REMEMBER_MS = 60_000;
 
-/** What is known of the others. */
+/** Knowledge of the other instances. */
 export class Rivals {
   readonly #timer: Timer;
   readonly #conflicts: ConflictBackoff;
   readonly #look: () => Promise<boolean>;
-  /** What a commit takes, ms, as lately measured. */
+  /** Moving average of the duration of a commit, ms. */
   #commitMs = 0;
-  /** When one was seen last, on the monotonic clock. */
+  /** When another instance was last seen, on the monotonic clock. */
   #seenAt = -Infinity;
-  /** The last commit that is known of was another instance's. */
+  /** Whether the last known commit was another instance's. */
   #isBehind = false;
   #watchUntil = -Infinity;
   #cancel: (() => void) | null = null;
   #isLooking = false;
 
-  /** `look`: finds out whether another instance has committed, and if so takes that up. */
+  /** `poll`: checks whether another instance has committed, and if so loads that. */
   constructor(options: { readonly timer: Timer; readonly jitter: Jitter; readonly look: () => Promise<boolean> }) {
     this.#timer = options.timer;
     this.#conflicts = new ConflictBackoff(options.jitter);
     this.#look = options.look;
   }
 
-  /** This instance has committed; that took so long, ms. */
+  /** Records a commit of this instance and its duration, ms. */
   noteCommit(tookMs: number): void {
     this.#commitMs += (tookMs - this.#commitMs) / (this.#commitMs === 0 ? 1 : 8);
     this.#conflicts.reset();
     this.#isBehind = false;
   }
 
-  /** Another instance has committed. */
+  /** Records a commit of another instance. */
   noteOther(): void {
     this.#seenAt = this.#timer.monotonic();
     this.#isBehind = true;
   }
 
-  /** Another instance was faster. Gives how long to wait before the next attempt, ms. */
+  /** Records a conflict with another instance. Returns how long to wait before the next attempt, ms. */
   noteConflict(): number {
     this.noteOther();
     return this.#conflicts.next(this.#commitMs);
   }
 
-  /** Something is going on: while others are at work, looks for what they commit. */
+  /** Called on activity: polls for a while if other instances are active. */
   stir(): void {
     const now = this.#timer.monotonic();
     if (now - this.#seenAt > REMEMBER_MS) return;
@@ -66,13 +67,16 @@ export class Rivals {
     this.#schedule();
   }
 
-  /** When an alarm that is due at `at` is to ring here: later where another instance has committed last, which has the same alarm. */
+  /**
+   * When an alarm that is due at `at` should fire here. It is delayed if another instance committed last, as that one
+   * has the same alarm.
+   */
   alarmAt(at: Millis): Millis {
     if (!this.#isBehind) return at;
     return millis(Math.ceil(Math.max(at, this.#timer.now()) + Math.max(MIN_WATCH_MS, 4 * this.#commitMs)));
   }
 
-  /** Looks no more. */
+  /** Stops polling. */
   stop(): void {
     this.#watchUntil = -Infinity;
     this.#cancel?.();
@@ -92,7 +96,8 @@ export class Rivals {
     await this.#look().catch(() => false);
     this.#isLooking = false;
     const now = this.#timer.monotonic();
-    // What it finds is no reason to look longer: the other one would find what is written here then, and so on for ever.
+    // A commit that it finds does not extend the polling: otherwise two instances would find each other's commits for
+    // ever.
     if (now < this.#watchUntil) this.#schedule();
   }
 }

@@ -1,41 +1,41 @@
 /**
- * How long the commits of this replica's store take: the core waits for its primary as long as they ask for.
+ * Measures the duration of commits to the store. The core waits for the primary at least as long as such commits take.
  * @module
  */
 import type { Timer } from "../ports.ts";
 import type { Task } from "./task.ts";
 
-/** Commits that are faster than this make no difference, ms. */
+/** Faster commits do not matter, ms. */
 const LEAST_MS = 20;
-/** The part of the last commit in the mean. */
+/** Weight of the last commit in the moving average. */
 const GAIN = 1 / 4;
-/** The core is told when the mean has changed by this part. */
+/** The core is informed when the average has changed by this fraction. */
 const CHANGE = 1 / 4;
 
-/** The pace of one store. */
+/** The commit durations of one store. */
 export class StorePace {
   readonly #timer: Pick<Timer, "monotonic">;
   #meanMs: number | null = null;
-  /** When the commit that is under way began, on the monotonic clock. */
+  /** When the running commit began, on the monotonic clock. */
   #beganAt: number | null = null;
-  /** What the core in memory was told last. */
+  /** The last duration that the current core was informed of. */
   #toldMs = 0;
 
   constructor(timer: Pick<Timer, "monotonic">) {
     this.#timer = timer;
   }
 
-  /** A commit begins. */
+  /** Records the start of a commit. */
   began(): void {
     this.#beganAt = this.#timer.monotonic();
   }
 
-  /** It has failed, which says nothing of those that don't. */
+  /** Records a failed commit; its duration does not count. */
   failed(): void {
     this.#beganAt = null;
   }
 
-  /** It is done; gives how long it took, ms. */
+  /** Records a finished commit. Returns its duration, ms. */
   done(): number {
     const tookMs = this.#underWayMs();
     this.#beganAt = null;
@@ -43,12 +43,12 @@ export class StorePace {
     return tookMs;
   }
 
-  /** There is another core, which knows nothing yet. */
+  /** Records that there is a new core, which knows no duration yet. */
   startAgain(): void {
     this.#toldMs = 0;
   }
 
-  /** These inputs, and before them what the core has to be told of the store. */
+  /** Returns the tasks, preceded by the duration of commits if the core must be informed of it. */
   before(tasks: readonly Task[]): readonly Task[] {
     const commitMs = Math.max(this.#meanMs ?? 0, this.#underWayMs());
     if (tasks.length === 0 || Math.max(commitMs, this.#toldMs) < LEAST_MS) return tasks;

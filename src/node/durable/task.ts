@@ -1,5 +1,5 @@
 /**
- * What the core is given to do, one input at a time.
+ * Tasks: the inputs of the core, one at a time.
  * @module
  */
 import type { Buffers } from "../../core/buffers.ts";
@@ -8,52 +8,59 @@ import type { Input, PeerMemory, Ready, ReplicaStatus } from "../../core/io.ts";
 import type { Bundle } from "../gateway/gateway.ts";
 import type { Timers } from "../../core/records.ts";
 
-/** The protocol, as it is driven here: `Replica`, or something around it. */
+/** The interface of the core: `Replica`, or a wrapper around it. */
 export interface Core {
-  /** Takes one input in and says what is to be done about it. */
+  /** Processes one input. Returns the resulting actions. */
   step(input: Input, now: Millis, passedMs?: number): Ready;
-  /** Where it is. */
+  /** The status of the replica. */
   status(): ReplicaStatus;
   /** Whether it still waits for this blob of {@linkcode Ready.loads}. */
   isLoading?(digest: Digest): boolean;
-  /** The batch bodies that it lacks: what else comes as one is not worth being verified. */
+  /** The digests of the batch bodies that it lacks. Other blobs need not be verified as batches. */
   missingBodies?(): ReadonlySet<Digest>;
-  /** The agreed time as of the last batch that was executed here. */
+  /** The agreed time of the last batch executed here. */
   readonly agreedTime?: Millis;
-  /** The highest timestamp that an unsigned client's name is known to have used; -1: none. */
+  /** The highest timestamp known of an unsigned client's name; -1: none. */
   highestTimestampOf?(name: string): number;
-  /** How full its buffers are, for whoever tests it. */
+  /** How full its buffers are, for tests. */
   buffers?(): Buffers;
-  /** What it knows of the others' last words, for another core that takes its place. */
+  /** What it knows of the other replicas, for the core that replaces it. */
   peers?(): PeerMemory;
-  /** How long it has waited, to be kept. */
+  /** The state of its timers, to be persisted. */
   timers?(): Timers;
 }
 
-/** Whether an input says nothing to another core, which starts by itself and asks for what it lacks. */
+/**
+ * Whether an input is internal to one core. A new core does not need it: it starts by itself, and asks for what it
+ * lacks.
+ */
 export function isOfOneLife({ kind }: Input): boolean {
   return kind === "start" || kind === "alarm" || kind === "store-pace" || kind === "hand-over" || kind === "loaded";
 }
 
-/** An input, and who wants to know when what it caused is durable. */
+/** An input, with a callback for when its effects are durable. */
 export interface Task {
   readonly input: Input;
-  /** Called once. `stopped`: the replica was halted or closed first, and the input may have changed nothing. */
+  /** Called once. `stopped`: the replica halted or closed first, and the input may have had no effect. */
   settle?(outcome: Ready["admission"] | "stopped"): void;
 }
 
-/** Settles many tasks that won't be stepped, or whose steps are void. */
+/** Settles tasks that are not stepped, or whose steps are discarded. */
 export function settleAll(tasks: readonly Task[], outcome: "stopped"): void {
   for (const task of tasks) task.settle?.(outcome);
 }
 
-/** The task of a bundle of operations that this member vouches for. */
+/** Makes the task of a gateway request. */
 export function taskOf({ request, refuse }: Bundle): Task {
   return {
     input: { kind: "request", request },
     settle(outcome) {
       if (outcome !== "full") return;
-      refuse({ reason: "overloaded", kind: "gateway-request", detail: "too many requests wait to be ordered" });
+      refuse({
+        reason: "overloaded",
+        kind: "gateway-request",
+        detail: "too many requests wait to be ordered; retry later, or at another replica",
+      });
     },
   };
 }

@@ -1,10 +1,11 @@
 /**
- * Orders operations on behalf of unsigned clients: bundles those that come together under this replica's signature, and
- * answers each once f + 1 replicas agree on the results.
+ * The gateway: has operations of unsigned clients ordered. It bundles operations that arrive together under this
+ * replica's signature (a gateway request), and answers each operation once f + 1 replicas agree on the result.
  *
- * How long a bundle is valid is counted in agreed time, from what this replica has executed when it signs: no clock matters. Agreed time
- * may run past that in one batch, after idle hours for instance, or this replica was behind. Once this replica has executed so far, and so
- * knows that the bundle has expired and was not executed, it signs the same operations again.
+ * A gateway request is valid until an agreed time, computed from the agreed time of this replica at signing; no clock
+ * is involved. The agreed time may pass that in one batch, for instance after idle hours, or because this replica was
+ * behind. The request then expires. When this replica has executed that batch too, it knows that the request was not
+ * executed, and signs the same operations again.
  * @module
  */
 import { equalBytes } from "../../core/tree/bytes.ts";
@@ -27,35 +28,35 @@ import type { NodeLimits } from "../limits.ts";
 import type { Rejection, Timer } from "../ports.ts";
 import { checkOperation, isExpired, operationBytes, rejected } from "./gateway_operations.ts";
 
-/** What became of vouched operations, once f + 1 replicas agree on it. */
+/** The outcome of operations, once f + 1 replicas agree on it. */
 export interface GatewayAnswer {
-  /** The latest view that one of the voters said it is in. Not part of what they agree on. */
+  /** The highest view in the replies. It is not part of the agreement. */
   readonly view: View;
-  /** One per operation, in order. */
+  /** One result per operation, in order. */
   readonly results: readonly Result[];
   /** The replicas that agree, ascending. */
   readonly voters: readonly ReplicaId[];
 }
 
-/** A bundle to be ordered. */
+/** A gateway request to be ordered. */
 export interface Bundle {
   readonly request: Verified<SignedRequest<GatewayRequest>>;
-  /** The replica has no room for it: those who wait for it are told. */
+  /** Rejects it, as the replica is overloaded: the callers are told. */
   refuse(rejection: Rejection): void;
 }
 
-/** What a gateway needs. */
+/** Options of {@linkcode Gateway}. */
 export interface GatewayOptions {
   readonly self: ReplicaId;
   readonly genesis: Genesis;
   readonly timer: Timer;
-  /** The agreed time as of the last batch that this replica has executed. */
+  /** The agreed time of the last batch that this replica has executed. */
   readonly agreedTime: () => Millis;
   readonly limits: Pick<NodeLimits, "maxVouchedOperations" | "maxVouchedBytes" | "maxBundlesInFlight">;
   readonly sign: (request: GatewayRequest) => Verified<SignedRequest<GatewayRequest>>;
-  /** There is a bundle to take, or soon will be: call {@linkcode Gateway.take} once what arrives now has arrived. */
+  /** Called when there are bundles to {@linkcode Gateway.take}, after other input that arrives now. */
   readonly wake: () => void;
-  /** No agreement for a while: send the request to all, as replies may have been lost. */
+  /** Sends the request to all replicas again, as replies may have been lost. */
   readonly resend: (request: Verified<SignedRequest<GatewayRequest>>) => void;
 }
 
@@ -68,35 +69,35 @@ interface Call {
 interface Vote {
   readonly view: View;
   readonly results: readonly Result[];
-  /** Canonical bytes of the results, which replicas must agree on. */
+  /** Canonical encoding of the results, for comparison. */
   readonly packed: Uint8Array;
 }
 
 interface InFlight {
   readonly request: Verified<SignedRequest<GatewayRequest>>;
   readonly calls: readonly Call[];
-  /** The agreed time when its operations were signed first. */
+  /** The agreed time when its operations were first signed. */
   readonly signedAt: Millis;
-  /** When it is given up, monotonic ms. */
+  /** When to give up, ms of the monotonic clock. */
   readonly giveUpAt: number;
-  /** Since then this replica has skipped numbers, in which they may have been executed. */
+  /** Whether this replica has skipped numbers since then; the operations may have been executed in those. */
   hasSkipped: boolean;
-  /** Of each replica, what it said last. */
+  /** The last reply of each replica. */
   readonly votes: Map<ReplicaId, Vote>;
   cancelAlarm: () => void;
   resendAfterMs: number;
 }
 
-/** A bundle is valid for so long, ms of agreed time; half of what names are remembered for, if that is less. */
+/** Validity of a gateway request, ms of agreed time; at most half of the time for which names are remembered. */
 const VALID_MS = 60_000;
-/** Without agreement for so long, a bundle is given up, ms. */
+/** Time without agreement after which the gateway gives up, ms. */
 const GIVE_UP_MS = 60_000;
-/** Without agreement for so long, a request is sent again; doubling, ms. */
+/** Time without agreement after which a request is sent again, ms; doubles each time. */
 const RESEND_AFTER_MS = 1_000;
 const MAX_RESEND_AFTER_MS = 8_000;
-/** NodeUsage for what surrounds the operations in a request, bytes. */
+/** Maximum overhead of a request beside its operations, bytes. */
 const REQUEST_OVERHEAD_BYTES = 256;
-/** NodeUsage for what surrounds a result's value in a reply, bytes. */
+/** Maximum overhead of a reply per result, bytes. */
 const RESULT_OVERHEAD_BYTES = 32;
 
 /** The gateway of one node. */
@@ -106,35 +107,35 @@ export class Gateway {
   readonly #maxOperations: number;
   #waiting: Call[] = [];
   readonly #inFlight = new Map<Digest, InFlight>();
-  /** Of all calls that are not answered yet. */
+  /** Totals of all unanswered calls. */
   #operations = 0;
   #bytes = 0;
-  /** Bundles that have expired, to be signed again. */
+  /** Expired bundles, to be signed again. */
   #expired: InFlight[] = [];
 
   constructor(options: GatewayOptions) {
     this.#options = options;
     const { replicas, limits } = options.genesis;
     this.#needed = weakQuorum(replicas.length);
-    // The reply must fit into one frame, however long the results are.
+    // The reply must fit into one frame, even with the longest results.
     const fitting = Math.floor(MAX_BODY_BYTES / (limits.maxResultBytes + RESULT_OVERHEAD_BYTES)) - 1;
     this.#maxOperations = Math.max(1, Math.min(limits.maxRequestOperations, fitting));
   }
 
-  /** Operations of calls that are not answered yet, their bytes, and the bundles that are under way. */
+  /** Unanswered operations, their bytes, and the bundles in flight. */
   get usage(): { readonly operations: number; readonly bytes: number; readonly bundles: number } {
     return { operations: this.#operations, bytes: this.#bytes, bundles: this.#inFlight.size };
   }
 
-  /** The bundles that are under way. */
+  /** The requests in flight. */
   requests(): readonly Verified<SignedRequest<GatewayRequest>>[] {
     return Array.from(this.#inFlight.values(), ({ request }) => request);
   }
 
   /**
-   * Has operations ordered. They stay together, in order, under one signature. If `signal` aborts, this rejects with its
-   * reason, and they may be ordered all the same.
-   * @throws {TypeError} or {@linkcode RangeError} if an operation is not one.
+   * Has operations ordered. They stay together, in order, under one signature. If `signal` aborts, this rejects with
+   * its reason; the operations may still be executed.
+   * @throws {TypeError} or {@linkcode RangeError} if an operation is invalid.
    */
   vouch(operations: readonly VouchedOperation[], signal?: AbortSignal): Promise<GatewayAnswer | Rejection> {
     if (operations.length === 0) throw new RangeError("operations: expected at least one, got none");
@@ -151,11 +152,11 @@ export class Gateway {
     this.#options.wake();
     return abortable(promise.finally(() => this.#done(call)), signal, () => {
       this.#waiting = this.#waiting.filter((waiting) => waiting !== call);
-      resolve({ reason: "unavailable", kind: "gateway-request", detail: "the caller gave up" });
+      resolve({ reason: "unavailable", kind: "gateway-request", detail: "the caller aborted" });
     });
   }
 
-  /** Makes bundles of what waits, as many as may be under way. */
+  /** Makes bundles of the waiting calls, up to the maximum in flight. */
   take(): readonly Bundle[] {
     const bundles: Bundle[] = [];
     const add = (request: InFlight["request"]) =>
@@ -168,13 +169,13 @@ export class Gateway {
     return bundles;
   }
 
-  /** Where this replica has fetched a state it has not executed all that was. */
+  /** Processes events: after a state transfer this replica has not executed everything itself. */
   hear(events: readonly Event[]): void {
     if (!events.some(({ kind }) => kind === "state-transfer")) return;
     for (const bundle of this.#inFlight.values()) bundle.hasSkipped = true;
   }
 
-  /** Takes a replica's reply in; it is verified, or this replica's own. */
+  /** Processes a reply: a verified one, or this replica's own. */
   onReply({ replica, view, request, results }: Reply): void {
     const bundle = this.#inFlight.get(request);
     if (!bundle) return;
@@ -182,7 +183,7 @@ export class Gateway {
     bundle.votes.set(replica, { view, results, packed });
     const hasExpired = results.some(isExpired) && this.#canSignAgain(bundle);
     if (hasExpired && replica === this.#options.self) return this.#signAgain(bundle);
-    // It can be signed again once this replica knows it as well.
+    // Another replica's result says that it has expired. Wait until this replica has executed as far.
     if (hasExpired) return;
     const agreeing = [...bundle.votes].filter(([, vote]) => equalBytes(vote.packed, packed));
     if (agreeing.length < this.#needed) return;
@@ -191,7 +192,7 @@ export class Gateway {
     this.#finish(request, { view: latest, results, voters });
   }
 
-  /** Answers everybody that there won't be results. */
+  /** Rejects all waiting calls. */
   stop(rejection: Rejection): void {
     for (const call of this.#waiting.splice(0)) call.resolve(rejection);
     for (const { calls } of this.#expired.splice(0)) for (const call of calls) call.resolve(rejection);
@@ -208,7 +209,10 @@ export class Gateway {
     if (this.#operations + count <= limits.maxVouchedOperations && this.#bytes + bytes <= limits.maxVouchedBytes) {
       return null;
     }
-    return rejected("overloaded", `${this.#operations} operations wait at this gateway already`);
+    return rejected(
+      "overloaded",
+      `${this.#operations} operations wait at this gateway, the maximum is ${limits.maxVouchedOperations} or ${limits.maxVouchedBytes} bytes; retry later, or at another replica`,
+    );
   }
 
   #takeCalls(): readonly Call[] {
@@ -229,7 +233,7 @@ export class Gateway {
     let notAfter = agreedTime() + Math.min(VALID_MS, Math.floor(genesis.limits.nameIdleMs / 2));
     const next = () => sign({ kind: "gateway-request", gateway: self, notAfter: millis(notAfter), operations });
     let request = next();
-    // Equal operations make unequal requests, each with its own replies.
+    // Equal operations get different requests, so that each has its own replies.
     while (this.#inFlight.has(request.digest)) request = (notAfter++, next());
     const { calls, signedAt, giveUpAt, hasSkipped } = what;
     const bundle: InFlight = {
@@ -248,8 +252,8 @@ export class Gateway {
   }
 
   /**
-   * Whether the operations of a bundle that has expired are certain not to have been executed by it. This replica would have seen it, or,
-   * where it has skipped numbers, would still remember the names: they go no sooner than `nameIdleMs` after.
+   * Whether the operations of an expired bundle were certainly not executed by it. This replica would have seen it; or,
+   * where it has skipped numbers, it would still remember the names, which are kept for at least `nameIdleMs`.
    */
   #canSignAgain({ hasSkipped, signedAt }: InFlight): boolean {
     const { agreedTime, genesis: { limits } } = this.#options;
@@ -271,7 +275,8 @@ export class Gateway {
   #onAlarm(bundle: InFlight): void {
     const { request } = bundle;
     if (this.#options.timer.monotonic() >= bundle.giveUpAt) {
-      const detail = "no f + 1 replicas agreed in time; a retry with the same timestamps is safe";
+      const detail =
+        "no f + 1 replicas agreed in time; retry with the same timestamps: each operation is executed at most once";
       return this.#finish(request.digest, { reason: "unavailable", kind: "gateway-request", detail });
     }
     bundle.resendAfterMs = Math.min(2 * bundle.resendAfterMs, MAX_RESEND_AFTER_MS);

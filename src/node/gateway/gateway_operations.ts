@@ -1,5 +1,5 @@
 /**
- * Operations that a gateway vouches for, one by one.
+ * Checks of operations of unsigned clients.
  * @module
  */
 import type { Refusal, Result, VouchedOperation } from "../../core/messages/messages.ts";
@@ -7,15 +7,15 @@ import { fromUtf8, MAX_NAME_BYTES, utf8 } from "../../wire/mod.ts";
 import type { Rejection } from "../ports.ts";
 
 const EXPIRED: Refusal = "expired";
-/** NodeUsage for what surrounds the name and the bytes of an operation, bytes. */
+/** Maximum overhead of an operation beside its name and its bytes, bytes. */
 const OPERATION_OVERHEAD_BYTES = 32;
 
-/** Whether an operation was refused because its bundle had expired. */
+/** Whether an operation was refused because its gateway request had expired. */
 export function isExpired({ status, value }: Result): boolean {
   return status === "refused" && fromUtf8(value) === EXPIRED;
 }
 
-/** @throws {TypeError} or {@linkcode RangeError} if an operation, the one at `index`, is not one. */
+/** @throws {TypeError} or {@linkcode RangeError} if the operation at `index` is invalid. */
 export function checkOperation({ name, timestamp, operation }: VouchedOperation, index: number): void {
   const at = `operations[${index}]`;
   const nameBytes = utf8(name).length;
@@ -30,12 +30,12 @@ export function checkOperation({ name, timestamp, operation }: VouchedOperation,
   }
 }
 
-/** What an operation takes up in a request, bytes. */
+/** Size of an operation in a request, bytes. */
 export function operationBytes({ name, operation }: VouchedOperation): number {
   return utf8(name).length + operation.length + OPERATION_OVERHEAD_BYTES;
 }
 
-/** Why a gateway takes something not. */
+/** Makes a rejection of a gateway. */
 export function rejected(reason: Rejection["reason"], detail: string): Rejection {
   return { reason, kind: "gateway-request", detail };
 }

@@ -1,6 +1,6 @@
 /**
- * Taking in what a client asks, for somebody who waits for the answer: first the frame is verified, then what was in it is asked. In between is the
- * host's own say.
+ * Submits requests and queries of signed clients for callers that wait for the answer. First the frame is verified,
+ * then the request is submitted; the host's own rules run in between.
  * @module
  */
 import { abortable } from "../async/abort.ts";
@@ -9,20 +9,20 @@ import type { Intake } from "../in/intake.ts";
 import type { Rejection } from "../ports.ts";
 import type { Asked, Waiter, Waiters } from "./waiters.ts";
 
-/** Where it is taken in, and who waits. */
+/** The intake for one kind of message, and the callers that wait. */
 export interface Submission<A extends Asked> {
   readonly kind: "request" | "query";
   readonly intake: Intake;
   readonly waiters: Waiters<A>;
 }
 
-/** How somebody waits. */
+/** Options of a call that waits. */
 export interface SubmitOptions {
   /** Ends the wait. */
   readonly signal?: AbortSignal;
 }
 
-/** Gives what a client signed once its signature was found right, or why not: with the next turn of the replica. */
+/** Verifies a frame in the next turn of the replica. Resolves with the signed request or query, or with a rejection. */
 export function verify<A extends Asked>({ kind, intake }: Submission<A>, frame: Uint8Array): Promise<A | Rejection> {
   const { promise, resolve } = deferred<A | Rejection>();
   const settle = (rejection: Rejection | null) => rejection && resolve(rejection);
@@ -31,8 +31,8 @@ export function verify<A extends Asked>({ kind, intake }: Submission<A>, frame: 
 }
 
 /**
- * Gives this replica's signed answer as a frame, or why there is none. Rejects with the signal's reason if that aborts.
- * `asked`: what {@linkcode verify} gave, or the frame, which is verified first.
+ * Submits a verified request or query, or a frame, which is verified first. Resolves with this replica's signed answer
+ * as a frame, or with a rejection. Rejects with the signal's reason if that aborts.
  */
 export async function submit<A extends Asked>(
   submission: Submission<A>,
@@ -52,7 +52,11 @@ function answerTo<A extends Asked>(
   if (signal?.aborted) return Promise.reject(signal.reason);
   const waiter: Waiter | null = waiters.add(asked);
   if (!waiter) {
-    return Promise.resolve({ reason: "overloaded", kind, detail: "too many wait for an answer here already" });
+    return Promise.resolve({
+      reason: "overloaded",
+      kind,
+      detail: "too many callers wait for an answer at this replica; retry later, or at another replica",
+    });
   }
   const { promise, resolve } = deferred<Uint8Array | Rejection>();
   void waiter.answer.then(resolve);

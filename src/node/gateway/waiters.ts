@@ -1,5 +1,5 @@
 /**
- * Who waits here for the answer to what.
+ * The callers that wait for answers.
  * @module
  */
 import type { Digest } from "../../core/messages/ids.ts";
@@ -8,14 +8,14 @@ import type { SignedQuery } from "../../core/messages/queries.ts";
 import { deferred } from "../async/deferred.ts";
 import type { Rejection } from "../ports.ts";
 
-/** What somebody here may wait for an answer to. */
+/** A request or query that a caller may wait for. */
 export type Asked = Verified<SignedRequest> | Verified<SignedQuery>;
 
-/** One who waits. */
+/** A caller that waits. */
 export interface Waiter {
-  /** This replica's signed reply as a frame, or why there won't be one. */
+  /** This replica's signed reply as a frame, or a rejection. */
   readonly answer: Promise<Uint8Array | Rejection>;
-  /** Nobody waits any more. */
+  /** Ends the wait. */
   cancel(): void;
 }
 
@@ -24,7 +24,7 @@ interface Entry<A> {
   readonly resolvers: Set<(answer: Uint8Array | Rejection) => void>;
 }
 
-/** Those who wait, by the digest of what they asked, up to `max` of them. */
+/** The waiting callers by the digest of their request; at most `max`. */
 export class Waiters<A extends Asked = Verified<SignedRequest>> {
   readonly #entries = new Map<Digest, Entry<A>>();
   readonly #max: number;
@@ -34,12 +34,12 @@ export class Waiters<A extends Asked = Verified<SignedRequest>> {
     this.#max = max;
   }
 
-  /** How many wait. */
+  /** Number of waiting callers. */
   get size(): number {
     return this.#size;
   }
 
-  /** Starts to wait; `null` if too many do. */
+  /** Adds a caller; `null` if there are too many. */
   add(asked: A): Waiter | null {
     if (this.#size >= this.#max) return null;
     const { promise: answer, resolve } = deferred<Uint8Array | Rejection>();
@@ -50,12 +50,12 @@ export class Waiters<A extends Asked = Verified<SignedRequest>> {
     return { answer, cancel: () => this.#remove(entry, resolve) };
   }
 
-  /** Whether somebody waits for the answer to this. */
+  /** Whether a caller waits for the answer to this. */
   has(digest: Digest): boolean {
     return this.#entries.has(digest);
   }
 
-  /** Gives the answer to all who wait for it. */
+  /** Gives the answer to all callers that wait for it. */
   resolve(digest: Digest, answer: Uint8Array | Rejection): void {
     const entry = this.#entries.get(digest);
     if (!entry) return;
@@ -65,12 +65,12 @@ export class Waiters<A extends Asked = Verified<SignedRequest>> {
     entry.resolvers.clear();
   }
 
-  /** Gives the same answer to all. */
+  /** Gives the same answer to all callers. */
   resolveAll(answer: Rejection): void {
     for (const digest of [...this.#entries.keys()]) this.resolve(digest, answer);
   }
 
-  /** What is waited for. */
+  /** The requests that callers wait for. */
   asked(): readonly A[] {
     return Array.from(this.#entries.values(), ({ asked }) => asked);
   }

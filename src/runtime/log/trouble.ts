@@ -1,5 +1,5 @@
 /**
- * HostEvent on the host, or on the way to a member, in plain words.
+ * Texts for the events of the host: problems on the host or on the way to a member.
  * @module
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
