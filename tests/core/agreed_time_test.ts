@@ -59,7 +59,7 @@ Deno.test("a primary that freezes the agreed time is replaced, and nobody is ref
   assert(cluster.now - agreed(cluster) < 2_000, `behind by ${cluster.now - agreed(cluster)} ms`);
 });
 
-Deno.test("a primary that lets the agreed time go at a tenth of its pace is replaced", () => {
+Deno.test("a primary that lets the agreed time run at a tenth of its pace is replaced", () => {
   const cluster = new Cluster();
   new TestClient(cluster, 1).open();
   const from = agreed(cluster);
@@ -73,7 +73,7 @@ Deno.test("a primary that lets the agreed time go at a tenth of its pace is repl
   assert(reasons(cluster).includes("slow-time"), `${reasons(cluster)}`);
 });
 
-Deno.test("a primary cannot push the agreed time further ahead than its backups' clocks and a little more allow", () => {
+Deno.test("a primary can push the agreed time ahead of its backups' clocks only by the allowed skew and credit", () => {
   const cluster = new Cluster();
   new TestClient(cluster, 1).open();
   const propose = lyingPrimary(cluster);
@@ -113,7 +113,7 @@ for (
   });
 }
 
-Deno.test("clocks that are wrong from the start, each by hours, cost view changes at most", () => {
+Deno.test("clocks that are wrong by hours from the start cost at most view changes", () => {
   const cluster = new Cluster();
   [3 * HOUR, -HOUR, HOUR, -2 * HOUR].forEach((skew, id) => {
     cluster.host(id).clockSkewMs = skew;
@@ -129,7 +129,7 @@ Deno.test("clocks that are wrong from the start, each by hours, cost view change
   assertEquals(views(), before);
 });
 
-Deno.test("all clocks two hours ahead, one request, clocks set right: what comes then is served, through restarts too", () => {
+Deno.test("if all clocks were two hours ahead for one request and are then set right, requests are served, also after restarts", () => {
   const cluster = new Cluster();
   for (const host of cluster.hosts) host.clockSkewMs = 2 * HOUR;
   const ada = new TestClient(cluster, 1).open();
@@ -165,7 +165,7 @@ Deno.test("a cluster that was idle for a day serves a request at once, in the sa
   assertEquals(reasons(cluster), []);
 });
 
-Deno.test("a cluster that was down for an hour goes on at the time that it is, through every restart", () => {
+Deno.test("a cluster that was down for an hour continues at the right time, after every restart", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   for (let i = 1; i <= 6; i++) {
@@ -185,7 +185,7 @@ Deno.test("a cluster that was down for an hour goes on at the time that it is, t
   }
 });
 
-Deno.test("what was refused as expired is never executed, whatever time its primary proposes then", () => {
+Deno.test("a request refused as expired is never executed, whatever time the primary proposes later", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   const request = vouched(cluster, { validMs: 10 });
@@ -248,7 +248,7 @@ Deno.test("a retry that is answered from memory is not executed when its name is
   assertEquals(cluster.host(1).machine.logs.get("bob"), ["1"]);
 });
 
-Deno.test("refusals that may pass are forgotten as time passes, though the clock is set back", () => {
+Deno.test("refusals for passing reasons are forgotten as time passes, even if the clock is set back", () => {
   const cluster = new Cluster({ limits: { maxSessions: 1 } });
   new TestClient(cluster, 1).open();
   const open = new TestClient(cluster, 2).request([], { session: 0, timestamp: 5 });

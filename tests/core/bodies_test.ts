@@ -6,7 +6,7 @@ function fetches(bench: Bench, ms: number): string[] {
   return bench.wait(ms).flatMap(({ ready }) => said(ready)).filter((what) => what.startsWith("fetch"));
 }
 
-Deno.test("a missing body is asked of those who have accepted it, then of the others, and after each round more rarely", () => {
+Deno.test("a missing body is requested from the replicas that have accepted it, then from the others, and after each round more rarely", () => {
   const bench = new Bench(1);
   bench.take(prepare(3));
   assertEquals(said(bench.take(prePrepare(0))), ["fetch to 0"]);
@@ -16,7 +16,7 @@ Deno.test("a missing body is asked of those who have accepted it, then of the ot
   assertEquals(fetches(bench, 5_000).length < before, true);
 });
 
-Deno.test("a body that nobody needs any more is not asked for again", () => {
+Deno.test("a body that is no longer needed is not requested again", () => {
   const bench = new Bench(1);
   bench.take(prePrepare(0));
   bench.prePrepare();

@@ -62,7 +62,7 @@ class Absence {
 for (const n of [4, 7, 10]) {
   for (const batches of [30, 255, 600]) {
     for (const [name, settings] of Object.entries({ usual: {}, edge: EDGE })) {
-      Deno.test(`n = ${n}, f dead: back after ${batches} batches, a replica has all within three round trips (${name})`, () => {
+      Deno.test(`n = ${n}, f dead: a replica that returns after ${batches} batches has caught up within three round trips (${name})`, () => {
         const absence = new Absence(n, { latencyMs: LATENCY_MS, settings }).execute(batches).killOthers();
         assertLessOrEqual(absence.comeBack(), 3 * ROUND_TRIP_MS);
         absence.cluster.runFor(100);
@@ -82,7 +82,7 @@ function asked(absence: Absence): { to: number; digests: number }[] {
   return fetches;
 }
 
-Deno.test("bodies come in bulk, each once, from those who live", () => {
+Deno.test("bodies are fetched in bulk, each once, from the peers that are up", () => {
   const absence = new Absence(7).execute(60).killOthers();
   const fetches = asked(absence);
   absence.comeBack();
@@ -102,7 +102,7 @@ const LIES: Record<string, (blobs: readonly FetchedBlob[]) => readonly FetchedBl
 
 for (const [what, lie] of Object.entries(LIES)) {
   for (const batches of [60, 255]) {
-    Deno.test(`f = 2 of 7: a peer that ${what} holds nobody up for long (${batches} batches)`, () => {
+    Deno.test(`f = 2 of 7: a peer that ${what} delays no replica for long (${batches} batches)`, () => {
       const absence = new Absence(7).execute(batches).killOthers(1);
       const liar = 1;
       absence.cluster.serves = (from, blobs) => from === liar ? lie(blobs) : blobs;
@@ -112,7 +112,7 @@ for (const [what, lie] of Object.entries(LIES)) {
   }
 }
 
-Deno.test("peers that have it and say nothing, or say that they are far ahead, hold nobody up for long", () => {
+Deno.test("peers that stay silent about what they have, or claim to be far ahead, delay no replica for long", () => {
   for (const batches of [60, 255]) {
     const absence = new Absence(7).execute(batches).killOthers(0);
     absence.cluster.filter = (from, _to, { kind }) => from > 1 || (kind !== "blobs" && kind !== "decision");
@@ -140,7 +140,7 @@ Deno.test("peers that have it and say nothing, or say that they are far ahead, h
   }
 });
 
-Deno.test("a replica that is stopped and started while it catches up goes on with it", () => {
+Deno.test("a replica that restarts while it catches up continues to catch up", () => {
   const absence = new Absence(4).execute(255).killOthers();
   const { cluster, away } = absence;
   cluster.start(away);
@@ -153,7 +153,7 @@ Deno.test("a replica that is stopped and started while it catches up goes on wit
   cluster.runUntil(() => absence.isBack, 100, "caught up");
 });
 
-Deno.test("two that come back at once both catch up, and supply each other with nothing that they lack", () => {
+Deno.test("two replicas that return at once both catch up, although neither can supply the other", () => {
   const absence = new Absence(7);
   absence.cluster.crash(4);
   absence.execute(255);
@@ -167,7 +167,7 @@ Deno.test("two that come back at once both catch up, and supply each other with 
   assertLessOrEqual(absence.cluster.now - began, 200);
 });
 
-Deno.test("after 255 batches, with the primary gone, the one that comes back makes the quorum: requests are answered again", () => {
+Deno.test("after 255 batches and with the primary down, the replica that returns completes the quorum: requests are answered again", () => {
   for (const settings of [{}, EDGE]) {
     const absence = new Absence(4, { latencyMs: LATENCY_MS, settings }).execute(255).killOthers();
     const { cluster, ada } = absence;
@@ -179,7 +179,7 @@ Deno.test("after 255 batches, with the primary gone, the one that comes back mak
   }
 });
 
-Deno.test("a replica that comes back under load catches up with those who go on meanwhile", () => {
+Deno.test("a replica that returns under load catches up with the others while they go on", () => {
   const absence = new Absence(4).execute(300);
   const { cluster, away } = absence;
   const began = cluster.now;
@@ -191,7 +191,7 @@ Deno.test("a replica that comes back under load catches up with those who go on 
   assertLessOrEqual(absence.target - absence.executed(away), 1);
 });
 
-Deno.test("messages that are lost, doubled and late delay catching up by some timeouts, no more", () => {
+Deno.test("lost, doubled and late messages delay catching up by only some timeouts", () => {
   for (let seed = 1; seed <= 10; seed++) {
     const absence = new Absence(4, { seed }).execute(255).killOthers();
     const lossy = absence.cluster.random;

@@ -15,7 +15,7 @@ function checkpoint(replica: number, fields: Partial<Checkpoint> = {}) {
   });
 }
 
-Deno.test("a laggard gets a stable checkpoint as one, though a liar among its signers tells it of a far one", () => {
+Deno.test("a replica that lags gets a stable checkpoint as one certificate, even if one of its signers lies about a far one", () => {
   const cluster = new Cluster({ n: 5 }); // a quorum of four: all but the laggard
   const ada = new TestClient(cluster, 1).open();
   cluster.filter = (from, to) => from !== 4 && to !== 4;

@@ -55,7 +55,7 @@ Deno.test("a request runs once; its retransmission gets the stored reply", () =>
   assertEquals(f.runs, 1);
 });
 
-Deno.test("opening a session twice with one nonce gives one session, with two nonces two", () => {
+Deno.test("two openings with one nonce give one session, with two nonces two sessions", () => {
   const f = new Fixture();
   assertEquals([f.open("c", 7), f.open("c", 7), f.open("c", 8), f.table.sessions], ["ok 1", "ok 1", "ok 3", 2]);
 });
@@ -74,7 +74,7 @@ Deno.test("one timestamp with two operations: the first runs, the second is refu
   ]);
 });
 
-Deno.test("the window is counted from the lowest unanswered timestamp", () => {
+Deno.test("the window of timestamps begins at the lowest unanswered one", () => {
   const f = new Fixture({ sessionWindow: 4 });
   f.open();
   assertEquals(f.request({ timestamp: 4 }), "ok run 1");
@@ -88,7 +88,7 @@ Deno.test("the window is counted from the lowest unanswered timestamp", () => {
   );
 });
 
-Deno.test("what was acknowledged is forgotten and never runs again", () => {
+Deno.test("acknowledged requests are forgotten and never run again", () => {
   const f = new Fixture();
   f.open();
   f.request({ timestamp: 1 });
@@ -97,7 +97,7 @@ Deno.test("what was acknowledged is forgotten and never runs again", () => {
   assertEquals(f.runs, 2);
 });
 
-Deno.test("a client that acknowledges nothing is stopped before its stored replies take up too much", () => {
+Deno.test("a client that acknowledges nothing is refused before its stored replies take too much space", () => {
   const f = new Fixture({ maxSessionReplyBytes: 10 });
   f.open();
   f.request({ timestamp: 1 });
@@ -106,7 +106,7 @@ Deno.test("a client that acknowledges nothing is stopped before its stored repli
   assertEquals(f.request({ timestamp: 3, lowestUnanswered: 3 }), "ok run 3");
 });
 
-Deno.test("a flood of new sessions evicts nobody who is at work, only the longest idle, and its requests never run again", () => {
+Deno.test("a flood of new sessions evicts only the session idle for longest, no active one, and requests of the evicted one never run again", () => {
   const f = new Fixture({ maxSessions: 2, sessionIdleMs: 100 });
   assertEquals([f.open("a"), f.open("b")], ["ok 1", "ok 2"]);
   assertEquals(f.open("c"), "refused too-many-clients");
@@ -131,7 +131,7 @@ Deno.test("an unsigned name remembers its last timestamps and refuses older ones
   assertEquals(f.name("bob", 9), "ok run 4");
 });
 
-Deno.test("names are bounded, and one that is in use is kept", () => {
+Deno.test("the number of names is bounded, and a name in use is kept", () => {
   const f = new Fixture({ maxNames: 1, nameIdleMs: 100 });
   f.name("ada", 1);
   assertEquals(f.name("bob", 1), "refused too-many-clients");
@@ -139,7 +139,7 @@ Deno.test("names are bounded, and one that is in use is kept", () => {
   assertEquals([f.name("bob", 1), f.table.names], ["ok run 2", 1]);
 });
 
-Deno.test("a table restored from its chunks decides as the one they came from", () => {
+Deno.test("a client table restored from chunks decides like the original", () => {
   const f = new Fixture({ sessionWindow: 4 });
   f.open();
   f.request({ timestamp: 3 });
@@ -158,7 +158,7 @@ Deno.test("a table restored from its chunks decides as the one they came from", 
   assertEquals(copy.runs, 0);
 });
 
-Deno.test("the chunks of equal tables are equal, however they came about", () => {
+Deno.test("equal client tables have equal chunks, whatever their history", () => {
   const histories = [["ada", "bob"], ["bob", "ada"]];
   const [one, two] = histories.map((names) => {
     const f = new Fixture();

@@ -29,7 +29,7 @@ function evidenceOf(cluster: Cluster, id = 1): readonly string[] {
 for (const kind of ["pre-prepare", "prepare", "commit", "checkpoint"] as const) {
   const replica = (kind === "pre-prepare" ? 0 : 3) as ReplicaId;
 
-  Deno.test(`two ${kind}s of one replica that differ are both kept, as evidence, and over a restart`, () => {
+  Deno.test(`two different ${kind}s of one replica are kept as evidence, also across a restart`, () => {
     const cluster = new Cluster();
     cluster.runFor(100);
     cluster.filter = () => false;
@@ -69,7 +69,7 @@ function leave(view: number, sequences: readonly number[] = []): ViewChange {
   };
 }
 
-Deno.test("two view-changes of one replica for one view that differ are both kept, as evidence, and over a restart", () => {
+Deno.test("two different view-changes of one replica for one view are kept as evidence, also across a restart", () => {
   const cluster = new Cluster();
   cluster.runFor(100);
   cluster.filter = () => false;
@@ -102,7 +102,7 @@ function inView1(): Cluster {
   return cluster;
 }
 
-Deno.test("a view-change that is not the one that the view was started with is evidence", () => {
+Deno.test("a view-change other than the one in the new-view is evidence", () => {
   const cluster = inView1();
   for (const id of [1, 2]) {
     cluster.deliver(id, signed(leave(1, [8])));
@@ -110,7 +110,7 @@ Deno.test("a view-change that is not the one that the view was started with is e
   }
 });
 
-Deno.test("a view-change in a new-view that is not the one that its sender told here is evidence", () => {
+Deno.test("a view-change in a new-view other than the one that its sender sent here is evidence", () => {
   const cluster = new Cluster();
   cluster.runFor(100);
   cluster.filter = () => false;
@@ -123,7 +123,7 @@ Deno.test("a view-change in a new-view that is not the one that its sender told 
   assertEquals(evidenceOf(cluster, 2), ["view-change of 3 for 1, view-change of 3 for 1"]);
 });
 
-Deno.test("a primary that starts its view twice, with another batch under a number, is convicted by the pre-prepares", () => {
+Deno.test("a primary that starts its view twice, with different batches at a number, is convicted by the pre-prepares", () => {
   const cluster = inView1();
   const { newView } = cluster.host(2).disk.view;
   const [own, ...more] = newView!.message.prePrepares;
@@ -133,7 +133,7 @@ Deno.test("a primary that starts its view twice, with another batch under a numb
   assertEquals(evidenceOf(cluster, 2), [`pre-prepare of 1 at ${sequence}: ${digest[0]} 2`]);
 });
 
-Deno.test("what one may say in spite of each other is no contradiction", () => {
+Deno.test("messages that a correct replica may send are no contradiction", () => {
   const prepare = signed(say("prepare"));
   const contradicts = (kind: Numbered["kind"], fields: Fields) => isContradiction(prepare, signed(say(kind, fields)));
   const others: readonly Fields[] = [
@@ -147,7 +147,7 @@ Deno.test("what one may say in spite of each other is no contradiction", () => {
   assertEquals(contradicts("prepare", { digest: two }), true);
 });
 
-Deno.test("a commit to something else than what was executed is evidence, too", () => {
+Deno.test("a commit for another batch than the executed one is evidence too", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   ada.call(["x=1"]);
@@ -184,7 +184,7 @@ Deno.test("evidence takes up 4 MiB at most", () => {
   assertEquals(evidence.all().map(({ first }) => (first.message as ViewChange).view), [1, 3]);
 });
 
-Deno.test("a primary that gives one number to two batches is found out by what the view-changes carry", () => {
+Deno.test("a primary that gives one number to two batches is convicted by the certificates in the view-changes", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   cluster.runFor(100);
@@ -206,7 +206,7 @@ Deno.test("a primary that gives one number to two batches is found out by what t
   assertEquals(evidenceOf(cluster, 1)[0]!.slice(0, 21), `pre-prepare of 0 at ${sequence}`);
 });
 
-Deno.test("replicas that behave give no evidence, whatever the network does", () => {
+Deno.test("correct replicas give no evidence, whatever the network does", () => {
   const cluster = new Cluster({ seed: 3, loss: 0.2, doubling: 0.3, maxLatencyMs: 40 });
   const ada = new TestClient(cluster, 1).open();
   for (let i = 1; i <= 30; i++) {

@@ -168,7 +168,7 @@ const PLAYS = [
 for (const [what, play] of PLAYS) {
   for (const restarts of [false, true]) {
     const when = restarts ? ", also after all have started again" : "";
-    Deno.test(`${what}: a certificate of a batch in whose place another was accepted stops nothing${when}`, () => {
+    Deno.test(`${what}: a late certificate of a batch in whose place another was accepted stops nothing${when}`, () => {
       const liars = play();
       if (restarts) liars.restart();
       assert(liars.runUntil(() => executed(liars), 60_000), "the number is executed");
@@ -205,14 +205,14 @@ function formerOf(bench: Bench): readonly Digest[] {
   return bench.cluster.host(bench.self).disk.read().former!.map(({ batch }) => batch.digest);
 }
 
-Deno.test("of one number 8 n former bodies are kept, those of the latest views", () => {
+Deno.test("at most 8 n former bodies are kept per number, those of the latest views", () => {
   const bench = new Bench(1);
   const digests = accepting(bench, 40).map(({ digest }) => digest);
   assertEquals(formerOf(bench), digests.slice(-33, -1));
   assertEquals(bench.cluster.host(1).replica!.buffers().formerBodies, 32);
 });
 
-Deno.test("the body of the own certificate is the last to go", () => {
+Deno.test("the body of the own certificate is dropped last", () => {
   const bench = new Bench(1);
   const body = batch(request(1));
   bench.take(prePrepare(0, { digest: body.digest }), body);
@@ -222,7 +222,7 @@ Deno.test("the body of the own certificate is the last to go", () => {
   assertEquals(formerOf(bench).length, 32);
 });
 
-Deno.test("with a certificate of its own a replica lets go of what it accepted in the views before", () => {
+Deno.test("a replica with a certificate of its own drops the bodies that it accepted in earlier views", () => {
   const bench = new Bench(1);
   const [first, second] = accepting(bench, 3);
   assertEquals(formerOf(bench), [first!.digest, second!.digest]);
@@ -231,7 +231,7 @@ Deno.test("with a certificate of its own a replica lets go of what it accepted i
   assertEquals(formerOf(bench), []);
 });
 
-Deno.test("what is accepted again is not kept twice, and null requests are not kept at all", () => {
+Deno.test("a batch that is accepted again is not kept twice, and null requests are not kept at all", () => {
   const bench = new Bench(1);
   const [first] = accepting(bench, 2);
   const body = batch(request(100));
@@ -248,7 +248,7 @@ Deno.test("what is accepted again is not kept twice, and null requests are not k
   assertEquals(formerOf(bench), [batch(request(102)).digest, body.digest]);
 });
 
-Deno.test("what is kept is not asked for, whoever sends the pre-prepare alone, and is forgotten with its number", () => {
+Deno.test("a kept body is not requested when a pre-prepare comes without it, and is dropped with its number", () => {
   const bench = new Bench(1);
   const [first] = accepting(bench, 2);
   enter(bench, 3);

@@ -87,7 +87,7 @@ class ByNeed {
   }
 }
 
-Deno.test("leaves are those of the definition, whatever the history was and whatever part of it was in memory", () => {
+Deno.test("the leaves match the definition, whatever the history and whatever part was in memory", () => {
   let [most, loads, starts] = [0, 0, 0];
   for (let seed = 1; seed <= 60; seed++) {
     const random = new Random(seed);
@@ -139,7 +139,7 @@ Deno.test("leaves are those of the definition, whatever the history was and what
   assertGreater(loads, starts);
 });
 
-Deno.test("bits are in the order of texts, and the lowest text of a region is well-formed and in it", () => {
+Deno.test("bit strings sort as texts do, and the lowest text of a region is well-formed and lies in it", () => {
   const random = new Random(7);
   const texts = Array.from({ length: 300 }, () => randomKey(random, random.pick(ALPHABETS)));
   for (const a of texts) {
@@ -154,7 +154,7 @@ Deno.test("bits are in the order of texts, and the lowest text of a region is we
   }
 });
 
-Deno.test("what is not loaded is not taken for absent", () => {
+Deno.test("an entry that is not loaded does not count as absent", () => {
   const map = new LeafMap(MAX_SIZE);
   map.unload();
   assertEquals(map.isLoaded("a"), false);
@@ -162,7 +162,7 @@ Deno.test("what is not loaded is not taken for absent", () => {
   assertEquals(map.from("a").next(), { done: true, value: { at: "a" } });
 });
 
-Deno.test("a change costs its own leaf, in a map of any size", () => {
+Deno.test("a change costs one leaf, in a map of any size", () => {
   for (const size of [10, 1_000, 20_000]) {
     const map = new LeafMap(8192);
     for (let i = 0; i < size; i++) map.set(`key ${i}`, `value ${i}`);

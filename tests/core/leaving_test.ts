@@ -15,7 +15,7 @@ const areTogether = (cluster: Cluster) => {
 };
 const calm = (cluster: Cluster) => assertEquals(cluster.events.filter(({ event }) => event.kind === "view-change"), []);
 
-Deno.test("a client that tells the backups of a request, and the primary that it has given that up, deposes nobody", () => {
+Deno.test("a client that sends a request to the backups, and to the primary that it has given it up, has no primary replaced", () => {
   const cluster = new Cluster();
   const [ada, eve] = [1, 66].map((name) => new TestClient(cluster, name).open()) as [TestClient, TestClient];
   for (let t = 1; t < 10; t += 2) {
@@ -30,7 +30,7 @@ Deno.test("a client that tells the backups of a request, and the primary that it
   calm(cluster);
 });
 
-Deno.test("one operation through two gateways at once is answered through both, and no replica is left with it", () => {
+Deno.test("an operation sent through two gateways at once is answered by both, and stays pending at no replica", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   const operations = [{ name: "bob", timestamp: 1, operation: new TextEncoder().encode("b=1") }];
@@ -59,7 +59,7 @@ Deno.test("one operation through two gateways at once is answered through both, 
   calm(cluster);
 });
 
-Deno.test("a liar with the suspicion of one correct replica, taken back long ago, moves nobody", () => {
+Deno.test("a liar with a correct replica's suspicion that was withdrawn long ago moves no replica", () => {
   const cluster = new Cluster({ checkpointInterval: 4 });
   const ada = new TestClient(cluster, 1).open();
   cluster.filter = (from, to) => from !== 3 && to !== 3;
@@ -81,7 +81,7 @@ Deno.test("a liar with the suspicion of one correct replica, taken back long ago
   calm(cluster);
 });
 
-Deno.test("a replica that recovers a lost disk is in the view of the others within a second, though nothing else happens", () => {
+Deno.test("a replica that recovers from a lost disk is in the others' view within a second, even if nothing else happens", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   for (let i = 0; i < 10; i++) ada.call([`x=${i}`]);
@@ -94,7 +94,7 @@ Deno.test("a replica that recovers a lost disk is in the view of the others with
   assertEquals(ada.call(["x=10"]).map(show), ["ok 11"]);
 });
 
-Deno.test("a primary that is asked to stop hands its view on within two round trips, with no timeout, to one that is there", () => {
+Deno.test("a primary that is asked to stop hands over within two round trips, without a timeout, to a replica that is up", () => {
   const cluster = new Cluster({ n: 7 });
   const ada = new TestClient(cluster, 1).open();
   cluster.crash(1); // the next in turn is dead
@@ -113,7 +113,7 @@ Deno.test("a primary that is asked to stop hands its view on within two round tr
   assertEquals(ada.call(["x=5"]).map(show), ["ok 6"]);
 });
 
-Deno.test("one that asks for hand-overs again and again gets one in half a minute", () => {
+Deno.test("a replica that asks for hand-overs again and again gets one per half minute", () => {
   const cluster = new Cluster();
   new TestClient(cluster, 1).open();
   cluster.runFor(5_000);
@@ -139,7 +139,7 @@ Deno.test("one that asks for hand-overs again and again gets one in half a minut
 });
 
 for (const says of ["suspects", "agrees"] as const) {
-  Deno.test(`one that left alone is joined, however far the others went on since it last said that it ${says}`, () => {
+  Deno.test(`a replica that left alone is joined, however far the others went on since it last announced that it ${says}`, () => {
     const cluster = new Cluster({ checkpointInterval: 4 });
     const ada = new TestClient(cluster, 1).open();
     const said = () => cluster.host(3).disk.suspicion?.suspicion.message;

@@ -46,7 +46,7 @@ function reportOf(fields: Partial<Record<keyof Status, number>>): Verified<Signe
   return signed({ ...message, ...fields } as unknown as Status);
 }
 
-Deno.test("in an idle cluster a replica that lost its disk says nothing that binds, fetches the state, and votes again", () => {
+Deno.test("in an idle cluster a replica that lost its disk sends no votes, fetches the state, and then votes again", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   for (let i = 1; i <= 30; i++) ada.call([`x=${i}`]);
@@ -59,7 +59,7 @@ Deno.test("in an idle cluster a replica that lost its disk says nothing that bin
   assertEquals(ada.call(["x=32"]).map(show), ["ok 32"]);
 });
 
-Deno.test("a primary that lost its disk is replaced, and recovers", () => {
+Deno.test("a primary that lost its disk is replaced and recovers", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   for (let i = 1; i <= 5; i++) ada.call([`x=${i}`]);
@@ -70,7 +70,7 @@ Deno.test("a primary that lost its disk is replaced, and recovers", () => {
   cluster.assertAlike();
 });
 
-Deno.test("it also recovers under load, over a restart in the middle", () => {
+Deno.test("a replica recovers a lost disk under load too, with a restart during the recovery", () => {
   const cluster = new Cluster({ loss: 0.05, maxLatencyMs: 20 });
   const ada = new TestClient(cluster, 1).open();
   for (let i = 1; i <= 10; i++) ada.call([`x=${i}`]);
@@ -87,7 +87,7 @@ Deno.test("it also recovers under load, over a restart in the middle", () => {
   cluster.assertAlike();
 });
 
-Deno.test("it never votes twice at a number that it may have voted in", () => {
+Deno.test("a replica that lost its disk never votes again at a number in which it may have voted", () => {
   const cluster = new Cluster();
   new TestClient(cluster, 1).open();
   cluster.runFor(100);
@@ -111,7 +111,7 @@ Deno.test("it never votes twice at a number that it may have voted in", () => {
   assertEquals(propose("two"), []);
 });
 
-Deno.test("the bound is believed only if enough of the others are at or below it, and enough have come so far", () => {
+Deno.test("the bound counts only if enough others are at or below it, and enough have executed as far", () => {
   const cluster = new Cluster({ n: 7 }); // f = 2: the one that lost its disk, and a liar
   cluster.filter = () => false;
   cluster.loseDisk(6);
@@ -124,7 +124,7 @@ Deno.test("the bound is believed only if enough of the others are at or below it
   assertEquals(report(5, 0, 8), 8 + 16);
 });
 
-Deno.test("the bound goes by the checkpoints that the others have taken, also where they do not know them to be stable", () => {
+Deno.test("the bound follows from the checkpoints that the others have taken, even if they do not know that these are stable", () => {
   const cluster = new Cluster(); // K = 8, L = 16: at 8 all have signed a checkpoint, and only the one that lost its disk had the quorum
   cluster.filter = () => false;
   cluster.loseDisk(3);
@@ -134,7 +134,7 @@ Deno.test("the bound goes by the checkpoints that the others have taken, also wh
   assertEquals(cluster.host(3).disk.lostDisk?.bound as number, 8 + 16, "it may have voted up to here");
 });
 
-Deno.test("a replica can't keep the others busy with filling the log", () => {
+Deno.test("a replica can't make the others fill the log again and again", () => {
   const cluster = new Cluster();
   cluster.runFor(3_000);
   const ask = (votesAbove: number) => {
@@ -149,7 +149,7 @@ Deno.test("a replica can't keep the others busy with filling the log", () => {
   assertEquals(ask(16) as number, 16);
 });
 
-Deno.test("in an idle cluster a primary that does not fill the log for one who has lost its disk is replaced", () => {
+Deno.test("in an idle cluster a primary that does not fill the log for a replica that lost its disk is replaced", () => {
   const cluster = new Cluster({ n: 7 }); // f = 2: the one that lost its disk, and the primary
   const ada = new TestClient(cluster, 1).open();
   for (let i = 1; i <= 3; i++) ada.call([`x=${i}`]);
@@ -160,7 +160,7 @@ Deno.test("in an idle cluster a primary that does not fill the log for one who h
   assertEquals(ada.call(["x=4"]).map(show), ["ok 4"]);
 });
 
-Deno.test("in an idle cluster a primary that lost its disk, and can't fill the log itself, is replaced, and recovers", () => {
+Deno.test("in an idle cluster a primary that lost its disk, and so can't fill the log, is replaced and recovers", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   for (let i = 1; i <= 3; i++) ada.call([`x=${i}`]);
@@ -170,7 +170,7 @@ Deno.test("in an idle cluster a primary that lost its disk, and can't fill the l
   cluster.assertAlike();
 });
 
-Deno.test("who asks the backups alone, or again too soon, gets what it asked for late, and no primary replaced", () => {
+Deno.test("a replica that asks only the backups for log filling, or asks too soon, gets it late and has no primary replaced", () => {
   const cluster = new Cluster();
   cluster.runFor(3_000);
   const ask = (to: readonly number[], votesAbove: number) => {
@@ -189,7 +189,7 @@ Deno.test("who asks the backups alone, or again too soon, gets what it asked for
   assertEquals(cluster.hosts.map(({ replica }) => replica!.status().view as number), [0, 0, 0, 0]);
 });
 
-Deno.test("one that votes again goes where f + 1 others have left for meanwhile", () => {
+Deno.test("a replica that votes again moves to the view for which f + 1 others have left meanwhile", () => {
   const cluster = new Cluster();
   new TestClient(cluster, 1).open();
   cluster.loseDisk(3);
@@ -245,7 +245,7 @@ function leaveAloneAndLoseDisk(cluster: Cluster): { before: ViewChange[]; after:
   return said;
 }
 
-Deno.test("one that had left its view alone, and lost the memory of it, votes in no view below, and leaves for none twice", () => {
+Deno.test("a replica that had left its view alone and then lost its disk votes in no lower view and sends no second view-change for one view", () => {
   const cluster = new Cluster();
   const { before, after, votes } = leaveAloneAndLoseDisk(cluster);
   const left = Math.max(...before.map(({ view }) => view));
@@ -257,7 +257,7 @@ Deno.test("one that had left its view alone, and lost the memory of it, votes in
   assert(votes.some(({ view }) => view > left));
 });
 
-Deno.test("one that loses its disk twice is told by the others for which view it left in between", () => {
+Deno.test("a replica that loses its disk twice learns from the others for which view it left in between", () => {
   const cluster = new Cluster();
   const once = leaveAloneAndLoseDisk(cluster).after.map(({ view }) => view);
   cluster.loseDisk(3);
@@ -269,7 +269,7 @@ Deno.test("one that loses its disk twice is told by the others for which view it
   assert(again[0]! > Math.max(...once), `${again} after ${once}`);
 });
 
-Deno.test("what the others had said before is no report, whoever says it again", () => {
+Deno.test("statuses from before the start are no reports, whoever repeats them", () => {
   const cluster = new Cluster();
   cluster.filter = () => false;
   cluster.loseDisk(3);
@@ -295,7 +295,7 @@ Deno.test("a liar's huge view does not keep a replica that lost its disk from vo
   assertEquals(ada.call(["x=1"]).map(show), ["ok 1"]);
 });
 
-Deno.test("what has become stable by the time that it takes it up it does not accept any more", () => {
+Deno.test("a replica that votes again accepts no pre-prepare at a number that has become stable meanwhile", () => {
   const cluster = new Cluster({ checkpointInterval: 4 });
   const ada = new TestClient(cluster, 1).open();
   for (let i = 1; i <= 6; i++) ada.call([`x=${i}`]);
@@ -353,7 +353,7 @@ Deno.test("what has become stable by the time that it takes it up it does not ac
   assertEquals(late, []);
 });
 
-Deno.test("a liar that claims a lost disk, with a small bound to the primary and a large one to the backups, deposes nobody", () => {
+Deno.test("a liar that claims a lost disk, with a small bound to the primary and a large one to the backups, has no primary replaced", () => {
   const cluster = new Cluster({ checkpointInterval: 64 });
   new TestClient(cluster, 1).open();
   cluster.runFor(5_000);

@@ -24,7 +24,7 @@ for (const n of [1, 4, 5, 6, 7, 8, 10]) {
 }
 
 for (let seed = 1; seed <= 20; seed++) {
-  Deno.test(`with 30 % of messages lost, doubled and reordered, all is ordered once (seed ${seed})`, () => {
+  Deno.test(`with 30 % of messages lost, doubled and reordered, every request is ordered once (seed ${seed})`, () => {
     const cluster = new Cluster({ seed, loss: 0.3, doubling: 0.3, maxLatencyMs: 40 });
     const clients = [1, 2, 3].map((name) => new TestClient(cluster, name).open());
     for (let i = 1; i <= 20; i++) for (const client of clients) client.call([`${client.id.slice(-1)}=${i}`]);
@@ -82,7 +82,7 @@ Deno.test("blobs of states long past are dropped from the store", () => {
   assert(blobs.size < 40, `${blobs.size} blobs are kept`);
 });
 
-Deno.test("the results of one request are bounded in all: what no room is left for does not run", () => {
+Deno.test("the results of one request are bounded together: operations without room left do not run", () => {
   const cluster = new Cluster({ limits: { maxSessionReplyBytes: 3 } });
   const ada = new TestClient(cluster, 1).open();
   assertEquals(ada.call(["x=1", "x=2", "x=3", "x=4"]).map(show), [
@@ -95,7 +95,7 @@ Deno.test("the results of one request are bounded in all: what no room is left f
   assertEquals(cluster.host(0).machine.logs.get("x"), ["1", "2", "3"]);
 });
 
-Deno.test("what the state machine rejects, and what it throws, is the same answer everywhere and no wedge", () => {
+Deno.test("a rejection or error of the state machine is the same answer on all replicas, and ordering goes on", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   assertEquals(ada.call(["nonsense", "x=crash", "x=1"]).map(show), [
@@ -129,7 +129,7 @@ Deno.test("requests that come together go into one batch", () => {
   assertEquals(cluster.host(0).replica!.status().lastExecuted, before + 1);
 });
 
-Deno.test("a gateway request that comes too late is refused, but what it had executed in time is answered", () => {
+Deno.test("an expired gateway request is refused, but the result of one executed in time is returned", () => {
   const cluster = new Cluster();
   const vouch = (notAfter: number, operations: readonly string[]) =>
     signedRequest({

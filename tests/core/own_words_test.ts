@@ -18,7 +18,7 @@ function countMessages(cluster: Cluster): () => number {
 }
 
 for (const n of [4, 7, 13]) {
-  Deno.test(`n = ${n}: a primary that is killed and started at once votes after a round trip, and stays the primary`, () => {
+  Deno.test(`n = ${n}: a primary that is killed and restarted at once votes after one round trip and stays the primary`, () => {
     const cluster = new Cluster({ n, latencyMs: LATENCY_MS });
     const ada = new TestClient(cluster, 1).open();
     ada.call(["x=1"]);
@@ -30,7 +30,7 @@ for (const n of [4, 7, 13]) {
     assertEquals([told(cluster, "suspicion"), told(cluster, "view-change"), told(cluster, "old-copy")], [[], [], []]);
   });
 
-  Deno.test(`n = ${n}: after a power loss of all they vote within a status interval, in whatever order they start`, () => {
+  Deno.test(`n = ${n}: after a power loss of all replicas they vote within a status interval, in whatever order they start`, () => {
     const cluster = new Cluster({ n, latencyMs: LATENCY_MS });
     const ada = new TestClient(cluster, 1).open();
     ada.call(["x=1"]);
@@ -48,7 +48,7 @@ for (const n of [4, 7, 13]) {
   });
 }
 
-Deno.test("n = 1: it asks nobody", () => {
+Deno.test("n = 1: a replica alone asks nobody at its start", () => {
   const cluster = new Cluster({ n: 1 });
   const ada = new TestClient(cluster, 1).open();
   ada.call(["x=1"]);
@@ -57,7 +57,7 @@ Deno.test("n = 1: it asks nobody", () => {
   assertEquals(ada.call(["x=2"]).map(show), ["ok 2"]);
 });
 
-Deno.test("two that start while the other two are down ask them for hours, at a small rate, and vote as soon as one of them is back", () => {
+Deno.test("two replicas that start while the other two are down ask them for hours at a low rate, and vote as soon as one of them is back", () => {
   const cluster = new Cluster({ latencyMs: LATENCY_MS });
   const ada = new TestClient(cluster, 1).open();
   ada.call(["x=1"]);
@@ -80,7 +80,7 @@ Deno.test("two that start while the other two are down ask them for hours, at a 
   assertEquals(ada.call(["x=3"]).map(show), ["ok 3"]);
 });
 
-Deno.test("while it waits it suspects nobody, agrees to nothing and leaves no view; then it goes where the others are", () => {
+Deno.test("a replica that waits for answers at its start neither suspects, nor agrees, nor leaves a view; then it joins the others' view", () => {
   for (const others of ["leave", "suspect", "start the view"] as const) {
     const cluster = new Cluster({ latencyMs: LATENCY_MS });
     const ada = new TestClient(cluster, 1).open();
@@ -120,7 +120,7 @@ Deno.test("while it waits it suspects nobody, agrees to nothing and leaves no vi
   }
 });
 
-Deno.test("a suspicion that it does not know of gives it the number to go on from, and is no sign of an old copy", () => {
+Deno.test("an own suspicion that the replica does not know gives it the next number, and is no sign of an old copy", () => {
   const cluster = new Cluster({ latencyMs: LATENCY_MS });
   new TestClient(cluster, 1).open().call(["x=1"]);
   const [said] = suspicionsOf(9, [3], 2);
@@ -133,7 +133,7 @@ Deno.test("a suspicion that it does not know of gives it the number to go on fro
   assertEquals(told(cluster, "old-copy"), []);
 });
 
-Deno.test("its own view-change, in the new-view of a view that it does not know of, is a sign of an old copy", () => {
+Deno.test("an own view-change in the new-view of an unknown view is a sign of an old copy", () => {
   const cluster = new Cluster({ latencyMs: LATENCY_MS });
   const leave = (replica: number) => {
     const proof = suspicionsFor(1);
@@ -171,7 +171,7 @@ Deno.test("its own view-change, in the new-view of a view that it does not know 
   );
 });
 
-Deno.test("what a new primary signs with its new-view, beyond its own window, it does not take for forgotten", () => {
+Deno.test("pre-prepares that a new primary signed with its new-view, beyond its own window, are no sign of an old copy", () => {
   const cluster = new Cluster({ latencyMs: LATENCY_MS });
   const ada = new TestClient(cluster, 1).open();
   cluster.filter = (_from, to) => to !== 1;
@@ -197,7 +197,7 @@ Deno.test("what a new primary signs with its new-view, beyond its own window, it
   assertEquals(told(cluster, "old-copy"), []);
 });
 
-Deno.test("a pre-prepare of its own that it does not know of is a sign of an old copy", () => {
+Deno.test("an own pre-prepare that the replica does not know is a sign of an old copy", () => {
   const cluster = new Cluster({ latencyMs: LATENCY_MS });
   const batch = batchOf(0, []);
   const message = {

@@ -26,18 +26,18 @@ function filled() {
   return { pending, requests, propose };
 }
 
-Deno.test("clients are served in turn, each one's requests in the order in which they came", () => {
+Deno.test("clients are served in turn, each client's requests in their order of arrival", () => {
   const { propose, pending } = filled();
   assertEquals([propose(2), propose(9), pending.unproposed], ["a1 b1", "c1 a2 b2 a3", 0]);
 });
 
-Deno.test("a request that ends its waiting otherwise leaves its client's turn to the next", () => {
+Deno.test("a request that is removed leaves its client's turn to the client's next request", () => {
   const { propose, pending, requests } = filled();
   pending.remove(requests[0]![0]!);
   assertEquals(propose(9), "b1 c1 a2 b2 a3");
 });
 
-Deno.test("in a new view everything is to be proposed again", () => {
+Deno.test("in a new view all pending requests are proposed again", () => {
   const { propose, pending, requests } = filled();
   propose(3);
   pending.remove(requests[1]![0]!);
@@ -45,7 +45,7 @@ Deno.test("in a new view everything is to be proposed again", () => {
   assertEquals([propose(9), pending.unproposed], ["a1 b2 c1 a2 a3", 0]);
 });
 
-Deno.test("who comes after a flood of another client's is served before most of it", () => {
+Deno.test("a client that arrives after another client's flood is served before most of it", () => {
   const cluster = new Cluster({ limits: { maxBatchRequests: 1 }, settings: { pipelineDepth: 1 } });
   const [ada, bob] = [1, 2].map((name) => new TestClient(cluster, name).open()) as [TestClient, TestClient];
   const flood = Array.from({ length: 60 }, () => ada.request(["x=1"], { lowestUnanswered: 1 }));

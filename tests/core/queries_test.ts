@@ -16,7 +16,7 @@ Deno.test("a query is answered from the state at once, and changes nothing", () 
   assertEquals(cluster.host(0).replica!.status().lastExecuted, executed);
 });
 
-Deno.test("a query of what is not a read is rejected, and a machine that breaks on one rejects too", () => {
+Deno.test("a query that is no read is rejected, and so is one on which the state machine fails", () => {
   const cluster = new Cluster();
   cluster.runFor(100);
   assertEquals(values(cluster.ask("x=1", [0])), ["r0 rejected not a read"]);
@@ -88,7 +88,7 @@ Deno.test("a replica that prepared a write and restarted does not answer without
   assertEquals(values(answers), []);
 });
 
-Deno.test("what is not executed in time is given up, so that nothing waits for ever", () => {
+Deno.test("a query whose numbers are not executed in time is given up, so that it does not wait for ever", () => {
   const cluster = new Cluster({ settings: { viewTimeoutMs: 60_000, slowPrimaryMs: 60_000 } });
   const ada = new TestClient(cluster, 1).open();
   cluster.runFor(1_000);
@@ -139,7 +139,7 @@ Deno.test("a replica that lost its disk answers no query until it has recovered,
   assertEquals(values(cluster.ask("x", [2])), ["r2 ok 1,2,3,4,5,6,7,8,9,10,11"]);
 });
 
-Deno.test("queries that wait are bounded, and answered some at a time between other steps", () => {
+Deno.test("waiting queries are bounded, and answered a few per step", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   cluster.runFor(1_000);
@@ -157,7 +157,7 @@ Deno.test("queries that wait are bounded, and answered some at a time between ot
 });
 
 for (let seed = 1; seed <= 10; seed++) {
-  Deno.test(`whatever a quorum answers, it is not older than what anybody was told before (seed ${seed})`, () => {
+  Deno.test(`a quorum's answer is never older than what any client was told before (seed ${seed})`, () => {
     const cluster = new Cluster({ seed, loss: 0.1, doubling: 0.1, maxLatencyMs: 30 });
     const ada = new TestClient(cluster, 1).open();
     let agreed = 0;

@@ -56,14 +56,14 @@ function withHistory(): { cluster: Cluster; ada: TestClient; old: readonly Signe
   return { cluster, ada, old };
 }
 
-Deno.test("an old status draws nothing", () => {
+Deno.test("an old status is not answered", () => {
   const { cluster, old } = withHistory();
   assertGreater(statuses(old).length, 5);
   assertEquals(repeat(cluster, statuses(old), { ms: 200 }), []);
 });
 
 for (const whoRestarts of ["nobody", "the replica", "the others", "the replica, with its clock an hour back"]) {
-  Deno.test(`while old statuses come at 2,000 a second, a replica catches up as ever (${whoRestarts} restarted)`, () => {
+  Deno.test(`while old statuses come at 2,000 a second, a replica catches up as fast as ever (${whoRestarts} restarted)`, () => {
     const { cluster, ada, old } = withHistory();
     cluster.crash(3);
     for (let i = 0; i < 60; i++) ada.call([`x=${i}`]);
@@ -88,7 +88,7 @@ for (const whoRestarts of ["nobody", "the replica", "the others", "the replica, 
   });
 }
 
-Deno.test("where a replica is, is what it said last, whatever old statuses say", () => {
+Deno.test("a replica's last status says how far it is, whatever its old statuses say", () => {
   const { cluster, old } = withHistory();
   repeat(cluster, statuses(old), { ms: 50 });
   let toThree = 0;
@@ -100,7 +100,7 @@ Deno.test("where a replica is, is what it said last, whatever old statuses say",
   assertEquals(toThree, 0);
 });
 
-Deno.test("after a restart of its receiver each old status is answered once at most, and none once a true one has come", () => {
+Deno.test("after a restart of its receiver each old status is answered at most once, and none after a new one has arrived", () => {
   const { cluster, old } = withHistory();
   for (const id of [0, 1]) {
     cluster.crash(id);
@@ -111,7 +111,7 @@ Deno.test("after a restart of its receiver each old status is answered once at m
   assertEquals(repeat(cluster, statuses(old), { ms: 500 }), []);
 });
 
-Deno.test("an old view-change draws the new-view once", () => {
+Deno.test("an old view-change is answered with the new-view only once", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   const kept = overheard(cluster);
@@ -129,7 +129,7 @@ Deno.test("an old view-change draws the new-view once", () => {
   assertEquals(repeat(cluster, old, { ms: 1_000 }), []);
 });
 
-Deno.test("a replica to which the new-view was lost is told again, because its status says that it waits", () => {
+Deno.test("a replica that missed the new-view gets it again, because its status says that it waits", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   cluster.crash(0);
@@ -142,7 +142,7 @@ Deno.test("a replica to which the new-view was lost is told again, because its s
   cluster.runUntil(() => cluster.accepted(request.digest) !== null, 500);
 });
 
-Deno.test("numbers grow over restarts, with a clock that is set back, and after a lost disk", () => {
+Deno.test("status numbers grow across restarts, with a clock that is set back, and after a lost disk", () => {
   const { cluster } = withHistory();
   const kept = overheard(cluster);
   const numbers = () => kept.flatMap(({ message }) => message.kind === "status" ? [message.number] : []);
@@ -159,7 +159,7 @@ Deno.test("numbers grow over restarts, with a clock that is set back, and after 
   }
 });
 
-Deno.test("a replica that lost its disk while its clock is back is heard all the same: the others say which numbers they know", () => {
+Deno.test("a replica that lost its disk and whose clock was set back is heard: the others tell it which numbers it has used", () => {
   const { cluster, ada } = withHistory();
   cluster.host(3).clockSkewMs = -500_000;
   cluster.loseDisk(3);

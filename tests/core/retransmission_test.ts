@@ -2,7 +2,7 @@ import { assert, assertEquals, assertGreater } from "@std/assert";
 import type { Millis, ReplicaId } from "../../src/core/messages/ids.ts";
 import { Cluster, show, signedRequest, TestClient } from "./_cluster.ts";
 
-Deno.test("the status of a replica that is windows behind and fetches a state names no more numbers than one window has", () => {
+Deno.test("the status of a replica that is several windows behind lists no more numbers than one window has", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   cluster.filter = (from, to) => from !== 3 && to !== 3;
@@ -52,7 +52,7 @@ function ordersFor(cluster: Cluster, request: ReturnType<TestClient["request"]>)
   return highest() - before;
 }
 
-Deno.test("a request that its client has long had answered is not ordered again, whoever still has a copy of it", () => {
+Deno.test("a request that was answered long ago is not ordered again, whoever still has a copy of it", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   const old = ada.request(["x=1"]);
@@ -63,7 +63,7 @@ Deno.test("a request that its client has long had answered is not ordered again,
   assertEquals(cluster.host(0).machine.logs.get("x"), ["1", "2"]);
 });
 
-Deno.test("a request of a session that is gone, and the opening of one that is there, are not ordered again", () => {
+Deno.test("a request of an evicted session, and the opening of an open one, are not ordered again", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   ada.call(["x=1"]);
@@ -75,7 +75,7 @@ Deno.test("a request of a session that is gone, and the opening of one that is t
   assertEquals(ordersFor(cluster, opening), 0);
 });
 
-Deno.test("a request beyond the window is ordered once, although copies of it come for a while", () => {
+Deno.test("a request beyond the window is ordered only once, although copies of it keep arriving for a while", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   ada.call(["x=1"]);
@@ -84,7 +84,7 @@ Deno.test("a request beyond the window is ordered once, although copies of it co
   assertEquals(cluster.accepted(far.digest)!.map(show), ["refused beyond-window"]);
 });
 
-Deno.test("a replica that a state transfer takes past the requests that it holds lets go of them", () => {
+Deno.test("a replica drops the pending requests that a state transfer has skipped", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   cluster.filter = (from, to) => from !== 3 && to !== 3;
@@ -96,7 +96,7 @@ Deno.test("a replica that a state transfer takes past the requests that it holds
   cluster.assertAlike();
 });
 
-Deno.test("while nothing moves a backup tells all of a few requests that wait, and the primary of all of them", () => {
+Deno.test("while nothing is executed, a backup relays a few pending requests to all replicas, and all of them to the primary", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   cluster.runFor(500);
@@ -114,7 +114,7 @@ Deno.test("while nothing moves a backup tells all of a few requests that wait, a
 });
 
 for (const backMs of [4_000, 900_000]) {
-  Deno.test(`a replica whose clock is set back by ${backMs / 1000} s says and hears no less`, () => {
+  Deno.test(`a replica whose clock is set back by ${backMs / 1000} s sends and answers as before`, () => {
     const cluster = new Cluster();
     const ada = new TestClient(cluster, 1).open();
     ada.call(["x=1"]);

@@ -60,7 +60,7 @@ const THROWS: Readonly<Record<string, unknown>> = {
 (THROWS["a promise that is rejected"] as Promise<never>).catch(() => {});
 
 for (const [what, act] of Object.entries(RETURNS)) {
-  Deno.test(`a machine that returns ${what} gets the same rejection everywhere, and the error says so`, async () => {
+  Deno.test(`a state machine that returns ${what} causes the same rejection on all replicas, and the error says why`, async () => {
     const cluster = new Cluster();
     const ada = new TestClient(cluster, 1).open();
     onOdd(cluster, act);
@@ -74,7 +74,7 @@ for (const [what, act] of Object.entries(RETURNS)) {
 }
 
 for (const [what, thrown] of Object.entries(THROWS)) {
-  Deno.test(`a machine that throws ${what} gets the same rejection everywhere`, () => {
+  Deno.test(`a state machine that throws ${what} causes the same rejection on all replicas`, () => {
     const cluster = new Cluster();
     const ada = new TestClient(cluster, 1).open();
     onOdd(cluster, () => {
@@ -87,7 +87,7 @@ for (const [what, thrown] of Object.entries(THROWS)) {
   });
 }
 
-Deno.test("the author of a machine that throws finds the stack", () => {
+Deno.test("the author of a state machine that throws gets the stack", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   onOdd(cluster, function whereItHappens() {
@@ -100,7 +100,7 @@ Deno.test("the author of a machine that throws finds the stack", () => {
   assert(failure!.stack!.includes("whereItHappens"));
 });
 
-Deno.test("a result is what it was when it was returned, though the machine uses its buffer again", () => {
+Deno.test("a result does not change when the state machine reuses its buffer", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   for (const { machine } of cluster.hosts) {
@@ -113,7 +113,7 @@ Deno.test("a result is what it was when it was returned, though the machine uses
   assertEquals(ada.call(["x=1", "x=2", "x=3"]).map(show), ["ok x=1", "ok x=2", "ok x=3"]);
 });
 
-Deno.test("queries get the same", () => {
+Deno.test("queries get the same rejections", () => {
   const cluster = new Cluster();
   for (const { machine } of cluster.hosts) machine.query = () => Promise.reject(new Error("late")) as never;
   assertEquals([...cluster.ask("x").values()], Array(4).fill(FAILED));
@@ -130,7 +130,7 @@ const SNAPSHOTS: Readonly<Record<string, () => unknown>> = {
 };
 
 for (const [what, takeChanges] of Object.entries(SNAPSHOTS)) {
-  Deno.test(`a machine whose state can't be taken (${what}) has what comes after rejected, and no replica ends`, () => {
+  Deno.test(`if a state machine can't give its state (${what}), later operations are rejected and no replica stops`, () => {
     const cluster = new Cluster(); // K = 8, L = 16
     const ada = new TestClient(cluster, 1).open();
     for (const { machine } of cluster.hosts) machine.takeChanges = takeChanges as never;
@@ -146,7 +146,7 @@ for (const [what, takeChanges] of Object.entries(SNAPSHOTS)) {
   });
 }
 
-Deno.test("one replica whose machine fails to give its state for a while takes the others' state", () => {
+Deno.test("a replica whose state machine can't give its state for a while fetches the others' state", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   const { machine } = cluster.host(3);
@@ -162,7 +162,7 @@ Deno.test("one replica whose machine fails to give its state for a while takes t
   assertEquals(cluster.host(3).replica!.status().unsealed, undefined);
 });
 
-Deno.test("a mended machine goes on from where the log begins", () => {
+Deno.test("a mended state machine continues from the last checkpoint", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   for (const { machine } of cluster.hosts) {

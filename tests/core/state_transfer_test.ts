@@ -14,7 +14,7 @@ const LIES: { readonly [name: string]: (blobs: readonly FetchedBlob[], other: Fe
   };
 
 for (const [lie, serve] of Object.entries(LIES)) {
-  Deno.test(`a state is fetched though a peer gives blobs wrongly: ${lie}`, () => {
+  Deno.test(`a state transfer succeeds although a peer sends wrong blobs: ${lie}`, () => {
     const cluster = new Cluster();
     const ada = new TestClient(cluster, 1).open();
     const other = { digest: "e".repeat(64) as never, bytes: new Uint8Array([1]) };
@@ -29,7 +29,7 @@ for (const [lie, serve] of Object.entries(LIES)) {
   });
 }
 
-Deno.test("blobs that nobody asked for, the wanted root twice among them, change nothing in a state transfer", () => {
+Deno.test("blobs that were not requested, and the root page twice, change nothing in a state transfer", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   cluster.crash(2);

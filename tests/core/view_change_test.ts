@@ -7,7 +7,7 @@ function viewOf(cluster: Cluster, id: number): number {
   return cluster.host(id).replica!.status().view;
 }
 
-Deno.test("a dead primary is replaced, and what it had ordered stays", () => {
+Deno.test("a dead primary is replaced, and the batches that it had ordered stay", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   for (let i = 1; i <= 5; i++) ada.call([`x=${i}`]);
@@ -19,7 +19,7 @@ Deno.test("a dead primary is replaced, and what it had ordered stays", () => {
   assertEquals([0, 1, 2, 3].map((id) => viewOf(cluster, id)), [1, 1, 1, 1]);
 });
 
-Deno.test("with n = 7 two successive primaries are gone, and the third goes on", () => {
+Deno.test("with n = 7 and two successive primaries down, the third one goes on", () => {
   const cluster = new Cluster({ n: 7 });
   const ada = new TestClient(cluster, 1).open();
   cluster.crash(0);
@@ -28,7 +28,7 @@ Deno.test("with n = 7 two successive primaries are gone, and the third goes on",
   assert(viewOf(cluster, 3) >= 2);
 });
 
-Deno.test("what prepared at a quorum, and was committed nowhere, commits in the next view", () => {
+Deno.test("a batch prepared at a quorum and committed nowhere commits in the next view", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   cluster.runFor(100);
@@ -45,7 +45,7 @@ Deno.test("what prepared at a quorum, and was committed nowhere, commits in the 
   assertEquals(cluster.host(1).machine.logs.get("x"), ["1"]);
 });
 
-Deno.test("what was committed at one replica alone is what all the others execute at that number", () => {
+Deno.test("a batch committed at only one replica is executed by all others at that number", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   cluster.runFor(100);
@@ -92,7 +92,7 @@ Deno.test("a primary that gives one number to two batches is replaced, and no tw
   assertEquals([...cluster.host(1).machine.logs.get("x")!].sort(), ["one", "two"]);
 });
 
-Deno.test("a primary that leaves a gap is replaced, and the gap becomes null requests or is given anew", () => {
+Deno.test("a primary that leaves a gap is replaced, and the gap is filled with null requests or new batches", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   cluster.runFor(100);
@@ -117,14 +117,14 @@ Deno.test("a primary that leaves a gap is replaced, and the gap becomes null req
   assertEquals(cluster.host(2).machine.logs.get("x"), ["1"]);
 });
 
-Deno.test("a primary that gives no numbers is replaced", () => {
+Deno.test("a primary that assigns no numbers is replaced", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   cluster.filter = (from, _to, message) => !(from === 0 && message.kind === "pre-prepare");
   assertEquals(ada.call(["x=1"]).map(show), ["ok 1"]);
 });
 
-Deno.test("a primary that leaves one client's requests out is replaced", () => {
+Deno.test("a primary that ignores one client's requests is replaced", () => {
   const cluster = new Cluster();
   const [ada, bob] = [new TestClient(cluster, 1).open(), new TestClient(cluster, 2).open()];
   const starved = bob.request(["y=1"]);
@@ -139,7 +139,7 @@ Deno.test("a primary that leaves one client's requests out is replaced", () => {
   assert(viewOf(cluster, 1) >= 1);
 });
 
-Deno.test("one replica whose links swallow suspects the primary alone: it leaves no view, goes on voting, and takes that back", () => {
+Deno.test("a replica whose links lose messages suspects the primary alone: it leaves no view, goes on voting, and withdraws the suspicion", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   cluster.filter = (from, to, message) => !(to === 3 && message.kind !== "request") && from !== 3;
@@ -180,7 +180,7 @@ Deno.test("without faults and with slow networks there is no view change", () =>
   assertEquals(cluster.hosts.map(({ id }) => viewOf(cluster, id)), [0, 0, 0, 0]);
 });
 
-Deno.test("a primary that is silent is replaced after one timeout, one that is heard is given four", () => {
+Deno.test("a silent primary is replaced after one timeout, one that is heard after four", () => {
   for (const [heard, timeouts] of [[false, 1], [true, 4]] as const) {
     const cluster = new Cluster({ settings: { viewTimeoutMs: 1_000, slowPrimaryMs: 60_000 } });
     const ada = new TestClient(cluster, 1).open();
@@ -193,7 +193,7 @@ Deno.test("a primary that is silent is replaced after one timeout, one that is h
   }
 });
 
-Deno.test("a new primary that is silent, too, is given up long before one that is heard", () => {
+Deno.test("a new primary that is silent too is given up long before one that is heard", () => {
   for (const [heard, timeouts] of [[false, 1 + 2 / 8], [true, 1 + 2]] as const) {
     const cluster = new Cluster({ n: 7, settings: { viewTimeoutMs: 1_000, slowPrimaryMs: 60_000 } });
     const ada = new TestClient(cluster, 1).open();
@@ -253,7 +253,7 @@ Deno.test("a new-view whose O leaves out what was prepared is refused", () => {
 });
 
 for (let seed = 1; seed <= 60; seed++) {
-  Deno.test(`crashes of any replica, partitions and loss never fork and always end (seed ${seed})`, () => {
+  Deno.test(`crashes of any replica, partitions and message loss never cause a fork or a lasting stop (seed ${seed})`, () => {
     const n = [4, 4, 5, 7][seed % 4]!;
     const cluster = new Cluster({ n, seed, loss: 0.05, doubling: 0.05, maxLatencyMs: 30 });
     const clients = [1, 2].map((name) => new TestClient(cluster, name).open());
@@ -282,7 +282,7 @@ for (let seed = 1; seed <= 60; seed++) {
   });
 }
 
-Deno.test("a replica that lacks a decision gets its proof from one other, also when the rest have moved on", () => {
+Deno.test("a replica that lacks a decision gets its proof from one other, even if the rest have moved on", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
   cluster.runFor(100);
@@ -323,7 +323,7 @@ Deno.test("a proof of a decision needs a quorum of distinct, equal commits", () 
   assertEquals(committed(), "committed");
 });
 
-Deno.test("a view that starts late, after a later one has decided otherwise, halts nobody", () => {
+Deno.test("a view that starts late, after a later view has decided otherwise, halts no replica", () => {
   const cluster = new Cluster();
   cluster.filter = () => false;
   const sequence = 1 as SequenceNumber;

@@ -19,7 +19,7 @@ Deno.test("§4.3: a checkpoint is taken, and multicast, when the number is divis
   assertEquals(ready.records.map(({ kind }) => kind), ["committed", "blobs", "checkpoint"]);
 });
 
-Deno.test("§4.3: the digest is that of the state: other operations, or other replies alone, give another", () => {
+Deno.test("§4.3: the digest is that of the state: other operations, or only other replies, give another digest", () => {
   const digests = [[request(1, "x=1")], [request(1, "x=2")], [request(2, "x=1")]].map((requests) => {
     const bench = new Bench(1);
     bench.execute(1, opening);
@@ -52,7 +52,7 @@ Deno.test("§4.3: checkpoint messages with two digests, or for two numbers, don'
   assertEquals(bench.status.lowWatermark, 0 as never);
 });
 
-Deno.test("§4.3: once it is stable, everything at or below it goes, the records too", () => {
+Deno.test("§4.3: once a checkpoint is stable, everything at or below it is discarded, records too", () => {
   const { bench, digest } = atTwo();
   bench.prePrepare({ n: 3, requests: [request(2)] });
   assertEquals(bench.status.slots.map(({ sequence }) => Number(sequence)), [1, 2, 3]);
@@ -88,7 +88,7 @@ Deno.test("§4.3: a checkpoint message at or below the stable one, or of no mult
   ]);
 });
 
-Deno.test("§4.3: of the checkpoints above the window each replica has its highest kept, whatever it floods with", () => {
+Deno.test("§4.3: above the window the highest checkpoint of each replica is kept, whatever it sends", () => {
   const bench = new Bench(1);
   for (let n = 10; n < 10_000; n += 2) bench.take(checkpoint(3, n, "d".repeat(64)));
   for (const i of [0, 2]) bench.take(checkpoint(i, 10, "d".repeat(64)));
@@ -97,14 +97,14 @@ Deno.test("§4.3: of the checkpoints above the window each replica has its highe
   assertEquals(bench.status.lowWatermark, 9_998 as never);
 });
 
-Deno.test("§4.3: a replica that a stable checkpoint has left behind its window fetches that state", () => {
+Deno.test("§4.3: a replica that a stable checkpoint has left behind fetches its state", () => {
   const bench = new Bench(1);
   const ready = [0, 2, 3].map((i) => bench.take(checkpoint(i, 6, "d".repeat(64)))).at(-1)!;
   assert(kinds(ready).includes("fetch"));
   assertEquals([bench.status.transferring, Number(bench.status.lastExecuted)], [true, 0]);
 });
 
-Deno.test("§4.3: the digest covers the history of batches, null requests too, which is the same wherever they were executed", () => {
+Deno.test("§4.3: the digest covers the history of batches, null requests too, and is equal at all replicas that executed them", () => {
   const histories = [[], [request(1)]].map((requests) => {
     const [bench, other] = [new Bench(1), new Bench(3)];
     bench.execute(1, opening);

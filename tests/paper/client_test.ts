@@ -63,7 +63,7 @@ Deno.test("§4.1: the state machine decides in the order of the batch, and a req
   assertEquals(bench.log, ["2"]);
 });
 
-Deno.test("§4.1: a request that waits is not taken up a second time", () => {
+Deno.test("§4.1: a pending request is not added a second time", () => {
   const bench = new Bench(1);
   bench.take(opening);
   assertEquals(refusals(bench.take(opening)), ["duplicate"]);

@@ -20,11 +20,11 @@ import { suspicionsOf } from "../core/_cluster.ts";
 const T = SETTINGS.viewTimeoutMs;
 const views = (bench: Bench) => [Number(bench.status.view), bench.status.active];
 
-Deno.test("§4.5.2: a backup for which nothing waits leaves no view, however long nothing happens", () => {
+Deno.test("§4.5.2: a backup without pending requests leaves no view, however long nothing happens", () => {
   assertEquals(new Bench(2).leavesAfter(30_000), null);
 });
 
-Deno.test("§4.4: the timer starts with the first request that waits, and its end is one timeout later", () => {
+Deno.test("§4.4: the timer starts with the first pending request and fires one timeout later", () => {
   const bench = new Bench(2);
   bench.wait(5 * T);
   bench.take(opening);
@@ -34,13 +34,13 @@ Deno.test("§4.4: the timer starts with the first request that waits, and its en
   assert(left >= 40 && left <= 70, `${left} ms`);
 });
 
-Deno.test("§4.4: a primary suspects nobody", () => {
+Deno.test("§4.4: a primary announces no suspicion", () => {
   const bench = new Bench(0);
   bench.take(opening);
   assertEquals(bench.leavesAfter(10 * T), null);
 });
 
-Deno.test("§4.4: the timer stops when nothing waits any more", () => {
+Deno.test("§4.4: the timer stops when no request is pending any more", () => {
   const bench = new Bench(1);
   bench.take(opening);
   bench.wait(T - 50);
@@ -48,7 +48,7 @@ Deno.test("§4.4: the timer stops when nothing waits any more", () => {
   assertEquals(bench.leavesAfter(10 * T), null);
 });
 
-Deno.test("§4.4: it starts anew when one request is executed and others wait", () => {
+Deno.test("§4.4: the timer restarts when one request is executed and others are pending", () => {
   const bench = new Bench(1);
   bench.take(opening);
   bench.take(request(1));
@@ -70,7 +70,7 @@ Deno.test("§4.5.2: after the view-change the timer starts only with a quorum of
   assertEquals(views(bench), [2, false]);
 });
 
-Deno.test("§4.5.2: each view change that comes to nothing is given twice the time of the one before", () => {
+Deno.test("§4.5.2: the timeout doubles with each view change that fails", () => {
   const bench = new Bench(2);
   bench.take(opening);
   const waits = [bench.leavesAfter(2 * T)!];
@@ -85,7 +85,7 @@ Deno.test("§4.5.2: each view change that comes to nothing is given twice the ti
   assertEquals(rounded, [1, 2, 4, 8]);
 });
 
-Deno.test("§4.5.2: a new primary that has not left the old view itself is given a part of that time only, until it is heard", () => {
+Deno.test("§4.5.2: a new primary that has not left the old view gets only a part of the timeout until it is heard", () => {
   const waits = [[0, 3], [1, 3]].map((others) => {
     const bench = new Bench(2);
     for (const i of others) bench.take(viewChange(i, 1));
@@ -97,7 +97,7 @@ Deno.test("§4.5.2: a new primary that has not left the old view itself is given
   assertEquals(heard.leavesAfter(10 * T), waits[1]!);
 });
 
-Deno.test("§4.5.2: so is a view that starts, and executes nothing", () => {
+Deno.test("§4.5.2: the timeout also doubles after a view that starts and executes nothing", () => {
   const bench = new Bench(2);
   bench.take(opening);
   bench.leavesAfter(2 * T);
@@ -108,7 +108,7 @@ Deno.test("§4.5.2: so is a view that starts, and executes nothing", () => {
   assert(left >= 2 * T - 20, `${left} ms`);
 });
 
-Deno.test("§4.5.2: once something is executed in the new view patience is back to where it was", () => {
+Deno.test("§4.5.2: once something is executed in the new view, the timeout is back to its first value", () => {
   const bench = new Bench(2);
   bench.take(opening);
   bench.leavesAfter(2 * T);
@@ -125,7 +125,7 @@ Deno.test("§4.5.2: once something is executed in the new view patience is back 
 });
 
 for (const [n, needed] of [[4, 2], [5, 2], [7, 3], [10, 4]] as const) {
-  Deno.test(`§4.5.2: a view-change that shows ${needed} suspicions takes a replica along at once, one with fewer does not, n = ${n}`, () => {
+  Deno.test(`§4.5.2: a view-change that shows ${needed} suspicions makes a replica follow at once, one with fewer does not, n = ${n}`, () => {
     const bench = new Bench(n - 1, { n });
     const some = Array.from({ length: needed }, (_, i) => i);
     assertEquals(refusals(bench.take(viewChange(0, 5, [], [], some.slice(1)))), ["invalid-certificate"]);
@@ -134,7 +134,7 @@ for (const [n, needed] of [[4, 2], [5, 2], [7, 3], [10, 4]] as const) {
     assertEquals(Number(find(ready, "view-change")!.view), 5);
   });
 
-  Deno.test(`§4.5.2: ${needed} replicas that suspect the primary move everybody, fewer nobody, n = ${n}`, () => {
+  Deno.test(`§4.5.2: ${needed} replicas that suspect the primary make all replicas leave, fewer none, n = ${n}`, () => {
     const bench = new Bench(n - 1, { n });
     const all = suspicionsOf(1, Array.from({ length: needed }, (_, i) => i));
     for (const suspicion of all.slice(1)) assertEquals(kinds(bench.take(suspicion)), []);
@@ -156,7 +156,7 @@ Deno.test("§4.5.2: f liars never force a view change, whatever views they claim
   assertEquals([views(bench), bench.leavesAfter(10 * T)], [[0, true], null]);
 });
 
-Deno.test("§4.5.2: suspicions that are far apart, in numbers executed, move nobody together", () => {
+Deno.test("§4.5.2: suspicions whose executed numbers are far apart do not count together", () => {
   const bench = new Bench(2); // K = 2
   for (const [replica, executed] of [[0, 0], [1, 3]] as const) {
     for (const suspicion of suspicionsOf(1, [replica], executed)) bench.take(suspicion);
@@ -167,7 +167,7 @@ Deno.test("§4.5.2: suspicions that are far apart, in numbers executed, move nob
   }
 });
 
-Deno.test("§4.5.2: a liar's view-change without a proof is no part of a quorum, but does start the timer", () => {
+Deno.test("§4.5.2: a liar's view-change without a proof is no part of a quorum, but it does start the timer", () => {
   const bench = new Bench(1);
   bench.take(viewChange(3, 1_000_000, [], [], [3]));
   const ready = bench.take(viewChange(0, 1));
@@ -175,7 +175,7 @@ Deno.test("§4.5.2: a liar's view-change without a proof is no part of a quorum,
   assertEquals(typeof bench.leavesAfter(10 * T), "number");
 });
 
-Deno.test("§4.5.2: a replica that was asleep for an hour takes up what came in before it suspects anybody", () => {
+Deno.test("§4.5.2: a replica that slept for an hour handles the messages that came in before it suspects the primary", () => {
   const bench = new Bench(1);
   bench.take(opening);
   bench.cluster.now += 3_600_000;
@@ -184,7 +184,7 @@ Deno.test("§4.5.2: a replica that was asleep for an hour takes up what came in 
   assertEquals(bench.leavesAfter(10 * T), null);
 });
 
-Deno.test("§4.5.2: a clock that jumps back or forth neither hastens nor stops the timer", () => {
+Deno.test("§4.5.2: a clock that jumps forward or back neither fires nor stops the timer", () => {
   const bench = new Bench(1);
   bench.take(opening);
   bench.wait(100);

@@ -30,7 +30,7 @@ Deno.test("§4.2: the primary gives a request the next number and multicasts its
   assertEquals([body.digest, body.requests.map((one) => one.digest)], [digest, [opening.digest]]);
 });
 
-Deno.test("§4.2: with enough under way the primary lets requests gather, and multicasts them later as a group", () => {
+Deno.test("§4.2: with enough batches under way the primary lets requests gather and multicasts them later as a group", () => {
   const primary = new Bench(0);
   primary.take(opening);
   assertEquals([request(1), request(2)].map((one) => said(primary.take(one))), [[], []]);
@@ -66,7 +66,7 @@ const refused: [string, Parameters<Bench["prePrepare"]>[0], string][] = [
   ["above the high watermark", { n: 5 }, "outside-watermarks"],
 ];
 for (const [what, at, reason] of refused) {
-  Deno.test(`§4.2: a pre-prepare ${what} is not accepted, and nothing is said`, () => {
+  Deno.test(`§4.2: a pre-prepare ${what} is not accepted, and no prepare is sent`, () => {
     const bench = new Bench(1);
     const ready = bench.prePrepare(at);
     assertEquals([refusals(ready), said(ready), ready.records.map(({ kind }) => kind), bench.status.slots], [
@@ -90,7 +90,7 @@ Deno.test("§4.2: of two pre-prepares with one view and number and different dig
   assertEquals(bench.cluster.host(1).disk.accepted.get(1)!.batch.digest, batch(opening).digest);
 });
 
-Deno.test("§4.2: and so it is when the body of the first has not come yet", () => {
+Deno.test("§4.2: the same holds when the body of the first has not arrived yet", () => {
   const bench = new Bench(1);
   assertEquals(said(bench.take(prePrepare(0))), ["fetch to 0"]);
   assertEquals(refusals(bench.prePrepare({ requests: [request(1)] })), ["conflicting"]);
@@ -198,7 +198,7 @@ Deno.test("§4.2: a number is executed only after all lower ones, and then they 
   assertEquals(answers(ready), ["ok 1", "ok 2"]);
 });
 
-Deno.test("§4.2: after executing the replica says the result to the client, and remembers it", () => {
+Deno.test("§4.2: after executing, the replica sends the result to the client and remembers it", () => {
   const bench = new Bench(1);
   assertEquals(answers(bench.execute(1, opening)), ["ok 1"]);
   assertEquals(answers(bench.execute(2, request(1))), ["ok 1"]);

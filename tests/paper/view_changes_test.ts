@@ -56,7 +56,7 @@ function newView(
   });
 }
 
-Deno.test("§4.4: the timer's end starts a view change: the backup leaves for the next view and says so to all", () => {
+Deno.test("§4.4: when the timer fires, the backup leaves for the next view and multicasts a view-change", () => {
   const bench = new Bench(2);
   bench.take(opening);
   const [left] = bench.wait(1_000).filter(({ ready }) => kinds(ready).includes("view-change"));
@@ -97,7 +97,7 @@ Deno.test("§4.4: a view-change has the last stable checkpoint with its proof, a
   assertEquals(message.prepared, [prepared({ n: 3, digest: batch(request(2)).digest }, [1, 2])]);
 });
 
-Deno.test("§4.4: what prepared stays in the next view-changes, though it did not prepare again in the views between", () => {
+Deno.test("§4.4: a prepared number stays in later view-changes, even if it did not prepare again in the views between", () => {
   const bench = new Bench(2);
   bench.prePrepare();
   for (const i of [1, 3]) bench.take(prepare(i));
@@ -121,7 +121,7 @@ Deno.test("§4.4: the new primary starts its view with a quorum of view-changes 
 });
 
 for (const [n, needed] of [[4, 3], [5, 4], [7, 5], [8, 6]] as const) {
-  Deno.test(`§4.4: a quorum are ${needed} with n = ${n}`, () => {
+  Deno.test(`§4.4: a quorum is ${needed} with n = ${n}`, () => {
     const bench = new Bench(1, { n });
     const ready = Array.from({ length: needed - 1 }, (_, i) => bench.take(viewChange(i === 0 ? 0 : i + 1, 1)));
     assertEquals(ready.map((one) => kinds(one).includes("new-view")), ready.map((_, i) => i === needed - 2));
@@ -155,7 +155,7 @@ Deno.test("§4.4: a primary that is behind min-s takes its proof over, frees its
   assertEquals([Number(bench.status.lowWatermark), bench.status.slots.length, bench.status.transferring], [4, 0, true]);
 });
 
-Deno.test("§4.4: the backups take up the new view: they prepare each number of O, null requests too, and fetch the bodies that they lack", () => {
+Deno.test("§4.4: the backups enter the new view: they prepare each number of O, null requests too, and fetch the bodies that they lack", () => {
   const bench = waiting();
   const { digest } = batch(request(1));
   const vs = [viewChange(0, 1), viewChange(1, 1, [prepared({ n: 2, digest })]), viewChange(3, 1)];
@@ -169,7 +169,7 @@ Deno.test("§4.4: the backups take up the new view: they prepare each number of 
   assertEquals([bench.status.active, Number(bench.status.view)], [true, 1]);
 });
 
-Deno.test("§4.5.2: whoever still leaves for a view that has started is sent its new-view once for its view-change, and again when its status says so", () => {
+Deno.test("§4.5.2: a replica that still leaves for a started view gets its new-view once for its view-change, and again when its status asks for it", () => {
   const bench = waiting();
   bench.take(newView([viewChange(0, 1), viewChange(1, 1), viewChange(3, 1)], []));
   assertEquals([1, 2, 3].map(() => said(bench.take(viewChange(0, 1)))), [["new-view to 0"], [], []]);
@@ -316,7 +316,7 @@ Deno.test("§4.4: a view starts once: a second new-view for it, or one for a vie
   assertEquals(refusals(bench.take(newView(quorumOf, right))), ["other-view"]);
 });
 
-Deno.test("§4.4: a replica that has not left is taken along by a right new-view, and votes there alone from then on", () => {
+Deno.test("§4.4: a replica that has not left enters a view by a valid new-view, and from then on votes only there", () => {
   const bench = new Bench(2);
   bench.take(newView(quorumOf, right));
   assertEquals([Number(bench.status.view), bench.status.active], [1, true]);
@@ -324,13 +324,13 @@ Deno.test("§4.4: a replica that has not left is taken along by a right new-view
   assertEquals(said(bench.prePrepare({ v: 1, n: 3, requests: [request(3)] })), ["prepare to all"]);
 });
 
-Deno.test("§4.4: who comes late with a view-change for a view that has started is sent its new-view", () => {
+Deno.test("§4.4: a replica that sends a view-change for a started view gets its new-view", () => {
   const bench = waiting();
   bench.take(newView(quorumOf, right));
   assertEquals(said(bench.take(viewChange(3, 1))), ["new-view to 3"]);
 });
 
-Deno.test("§4.4: the number after O's is the next that the new primary assigns", () => {
+Deno.test("§4.4: the new primary assigns the number after the last of O next", () => {
   const bench = new Bench(1, { limits: { maxBatchRequests: 1 } });
   bench.take(request(5));
   bench.take(viewChange(0, 1, [prepared({ n: 2, digest: d1 })]));
@@ -341,7 +341,7 @@ Deno.test("§4.4: the number after O's is the next that the new primary assigns"
   assertEquals(given.map(({ sequence }) => Number(sequence)), [3]);
 });
 
-Deno.test("§4.4: a body that comes after the replica has left the view makes it vote for nothing in that view", () => {
+Deno.test("§4.4: a body that arrives after the replica has left the view causes no vote in that view", () => {
   const bench = new Bench(2);
   bench.take(prePrepare(0)); // without its body
   for (const i of [0, 3]) bench.take(viewChange(i, 1));
@@ -350,7 +350,7 @@ Deno.test("§4.4: a body that comes after the replica has left the view makes it
   assertEquals(said(bench.step({ kind: "blobs", from: 3 as never, blobs })), []);
 });
 
-Deno.test("§4.4: a view that was started and left is over, and one that was started is still on after a restart", () => {
+Deno.test("§4.4: after a restart a view that was left is over, and a view that had started is still active", () => {
   const self = [0, 1, 2, 3].find((id) => !quorumOf.some(({ message }) => message.replica === id))!;
   const bench = new Bench(self);
   bench.take(newView(quorumOf, right));
