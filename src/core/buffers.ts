@@ -1,27 +1,27 @@
 /**
- * How full a replica's buffers are: everything that others can fill. Each is bounded where it is filled; whoever tests a replica holds
- * them to that.
+ * How full a replica's buffers are. These are all the buffers that others can fill. Each is bounded where it is filled;
+ * tests check the bounds by these figures.
  * @module
  */
 import type { ReplicaState } from "./state.ts";
 
-/** Entries of each buffer, in all. What `ReplicaStatus` has is not among them. */
+/** The number of entries in each buffer. Figures that `ReplicaStatus` has are not repeated here. */
 export interface Buffers {
   readonly checkpoints: number;
   readonly ownCheckpoints: number;
   readonly viewChanges: number;
   readonly wantedBodies: number;
-  /** What was accepted before something else at the same number. */
+  /** Bodies of batches accepted before another batch at the same number. */
   readonly formerBodies: number;
   readonly earlyPrePrepares: number;
   readonly queries: number;
   readonly refusedRequests: number;
   readonly clientsThatWait: number;
-  /** Of the requests that wait. */
+  /** Bytes of all pending requests. */
   readonly pendingBytes: number;
 }
 
-/** The buffers as they are. */
+/** The present figures. */
 export function buffersOf(state: ReplicaState): Buffers {
   let checkpoints = 0;
   for (const bySender of state.checkpoints.values()) checkpoints += bySender.size;

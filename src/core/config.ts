@@ -1,85 +1,101 @@
 /**
- * The genesis, which all members share and which is the cluster's identity, and the settings that each replica
- * may choose for itself.
+ * The genesis, which all members share and whose hash identifies the cluster, and the settings that each replica
+ * chooses for itself.
  * @module
  */
 
-/** A member of the cluster. Its {@link ReplicaId} is its place in {@linkcode Genesis.replicas}. */
+/** A member of the cluster. Its {@link ReplicaId} is its index in {@linkcode Genesis.replicas}. */
 export interface Member {
-  /** A short unique name: `Apple`. */
+  /** A short unique name, such as `Apple`. */
   readonly name: string;
   /** Ed25519 public key, 64 lower-case hex digits. */
   readonly publicKey: string;
 }
 
-/** Limits that decide what a valid batch is and what executes: equal at all replicas, or they would diverge. */
+/**
+ * Limits that decide which batches are valid and what is executed. They are equal at all replicas; otherwise the
+ * replicas would diverge.
+ */
 export interface Limits {
-  /** Largest signed request, bytes. */
+  /** The largest signed request, bytes. */
   readonly maxRequestBytes: number;
-  /** Most operations in one request. */
+  /** The most operations in one request. */
   readonly maxRequestOperations: number;
-  /** Largest batch body, bytes. At least {@linkcode maxRequestBytes} plus 1 KiB. */
+  /** The largest batch body, bytes. At least {@linkcode maxRequestBytes} plus 1 KiB. */
   readonly maxBatchBytes: number;
-  /** Most requests in one batch. */
+  /** The most requests in one batch. */
   readonly maxBatchRequests: number;
-  /** Largest result of one operation, bytes; a longer one becomes a rejection. */
+  /** The largest result of one operation, bytes. An operation with a larger one is rejected. */
   readonly maxResultBytes: number;
-  /** Timestamps of one session, or of one unsigned name, that may be in flight or remembered. */
+  /** How many timestamps of one session, or of one unsigned name, can be in flight or remembered. */
   readonly sessionWindow: number;
-  /** Bytes of stored replies per session after which the client must acknowledge. */
+  /** The most bytes of stored replies per session; beyond it the client must acknowledge replies first. */
   readonly maxSessionReplyBytes: number;
-  /** Sessions in all. */
+  /** The most open sessions. */
   readonly maxSessions: number;
-  /** A session idle for less than this is never evicted, ms of agreed time. */
+  /** A session that was used less than this long ago is never evicted, ms of agreed time. */
   readonly sessionIdleMs: number;
-  /** Remembered names of unsigned clients in all. */
+  /** The most remembered names of unsigned clients. */
   readonly maxNames: number;
-  /** A name is remembered for at least this long after its last operation, ms of agreed time. At least {@linkcode MIN_NAME_IDLE_MS}. */
+  /**
+   * How long a name is remembered at least after its last operation, ms of agreed time. At least
+   * {@linkcode MIN_NAME_IDLE_MS}.
+   */
   readonly nameIdleMs: number;
-  /** How far a primary's timestamp may run ahead of a backup's clock, or of what it takes the agreed time to be, ms. */
+  /** How far a primary's timestamp may run ahead of a backup's clock, or of its estimate of the agreed time, ms. */
   readonly maxClockSkewMs: number;
 }
 
-/** What the cluster is. Its hash is the cluster id, to which every signature is bound. No URLs: they may change. */
+/**
+ * The definition of a cluster. Its hash is the cluster id, to which every signature is bound. It has no URLs, because
+ * those may change.
+ */
 export interface Genesis {
-  /** For people; part of the identity all the same. */
+  /** A name for people. It is part of the identity too. */
   readonly name: string;
   /** The members, by {@linkcode ReplicaId}. */
   readonly replicas: readonly Member[];
-  /** K: a checkpoint every K sequence numbers. */
+  /** K: a checkpoint is taken every K sequence numbers. */
   readonly checkpointInterval: number;
-  /** L: the high watermark is the low one plus L. A multiple of K, at least 2 K. */
+  /** L: the high watermark is the low watermark plus L. A multiple of K, at least 2 K. */
   readonly logWindow: number;
-  /** {@linkcode StateMachine.version} of what runs on every replica: `key-value/1`. */
+  /** The {@linkcode StateMachine.version} that runs on every replica, such as `key-value/1`. */
   readonly stateMachine: string;
-  /** The limits that all replicas apply alike. */
+  /** The limits, which all replicas apply alike. */
   readonly limits: Limits;
 }
 
-/** What one replica chooses for itself; unequal settings can't make replicas diverge. */
+/** Settings that each replica chooses for itself. Different settings can't make replicas diverge. */
 export interface Settings {
-  /** As primary: batches proposed and not yet executed, at most. Only well filled ones overlap. */
+  /**
+   * As primary: the most batches that are proposed and not yet executed. A further batch is proposed beside others only
+   * if it is at least half full.
+   */
   readonly pipelineDepth: number;
-  /** Requests waiting to be ordered, in all; more get 429. */
+  /** The most pending requests. Further ones are answered with 429. */
   readonly maxPendingRequests: number;
-  /** Bytes of requests waiting to be ordered, in all. */
+  /** The most bytes of pending requests. */
   readonly maxPendingBytes: number;
-  /** Requests waiting to be ordered, per client. */
+  /** The most pending requests per client. */
   readonly maxPendingPerClient: number;
-  /** While something is outstanding, status messages go out this often, doubling up to {@linkcode idleStatusMs}. */
+  /** The interval of status messages while something is outstanding, ms. It doubles up to {@linkcode idleStatusMs}. */
   readonly statusIntervalMs: number;
-  /** With nothing to do, status messages go out this often. */
+  /** The interval of status messages with nothing to do, ms. */
   readonly idleStatusMs: number;
   /**
-   * Nothing executed and nothing heard from the primary for so long while requests wait: it is suspected. One that is heard is
-   * given up to four times as long. Doubles with each view that fails.
+   * The view-change timeout, ms: the primary is suspected if requests wait and for this long nothing is executed and
+   * nothing is heard from it. A primary that is heard gets up to four times as long. The timeout doubles with each view
+   * that fails.
    */
   readonly viewTimeoutMs: number;
-  /** A request has waited for so long while the primary's batches had room for it: the primary is suspected. */
+  /** The primary is suspected if a request has waited this long although its batches had room, ms. */
   readonly slowPrimaryMs: number;
 }
 
-/** A gateway's requests are valid for half of `nameIdleMs` at most: with less than this they would expire before they are ordered. */
+/**
+ * The least `nameIdleMs`. A gateway's requests are valid for at most half of it; with less than this they would expire
+ * before they are ordered.
+ */
 export const MIN_NAME_IDLE_MS = 1_000;
 
 /** The defaults for {@linkcode Genesis.limits}. */

@@ -1,11 +1,11 @@
 /**
- * What must hold whatever the others do.
+ * Invariants: conditions that hold whatever the other replicas do.
  * @module
  */
 
 /**
- * An invariant does not hold. The step in which that is found is void, and so is what is in memory: the replica is read anew from its
- * store, without the input that led here.
+ * An invariant does not hold. The step that found this is void, and so is the state in memory: the replica is read anew
+ * from its store, without the input that led here.
  */
 export class InvariantError extends Error {
   /** @ignore */
@@ -13,8 +13,9 @@ export class InvariantError extends Error {
 }
 
 /**
- * This replica's own state differs from the one that a quorum has signed. No input can make it seem so, as one of any quorum's correct
- * members would have to lie; and no reading of the store mends it. So this replica must stop rather than vote for its state.
+ * This replica's state differs from the one that a quorum has signed. No input can fake this, because a correct member
+ * of the quorum would have to lie; and reading the store again does not repair it. So the replica must stop rather than
+ * vote for its state.
  */
 export class DivergenceError extends InvariantError {}
 

@@ -1,5 +1,5 @@
 /**
- * All that can happen to a replica, and all that it can want done: the core's whole contact with the world.
+ * The core's whole contact with the world: all inputs of a replica, and all that a step wants done.
  * @module
  */
 import type { Allowance } from "./upkeep/allowance.ts";
@@ -30,7 +30,7 @@ import type { QueryAnswer, SignedQuery } from "./messages/queries.ts";
 import type { Record } from "./records.ts";
 import type { StateMachine } from "./state_machine.ts";
 
-/** What the canonical codec packs: nested lists of natural numbers, texts and byte strings. */
+/** A value that the canonical codec packs: nested lists of natural numbers, texts and byte strings. */
 export type Plain = number | string | Uint8Array | readonly Plain[];
 
 /** The synchronous, deterministic services that the core is given. */
@@ -39,23 +39,23 @@ export interface Environment {
   readonly genesis: Genesis;
   readonly settings: Settings;
   readonly stateMachine: StateMachine;
-  /** SHA-256, or a stand-in without collisions. */
+  /** SHA-256, or a collision-free stand-in. */
   hash(bytes: Uint8Array): Digest;
-  /** Encodes and signs a message of this replica's own. Deterministic. */
+  /** Encodes and signs a message of this replica. Deterministic. */
   sign<M extends ReplicaMessage>(message: M): Verified<Signed<M>>;
   /** Encodes a batch of verified requests. */
   batch(timestamp: Millis, requests: readonly SignedRequest[]): Batch;
   /** Canonical bytes of a plain value: equal values, equal bytes. */
   pack(value: Plain): Uint8Array;
-  /** The inverse of {@linkcode pack}. @throws {Error} if `bytes` are not what `pack` makes. */
+  /** The inverse of {@linkcode pack}. @throws {Error} if `pack` does not make these bytes. */
   unpack(bytes: Uint8Array): Plain;
 }
 
 /** A message that has passed the gate. */
 export type MessageInput =
-  /** `more`: another one came together with it, so that it is too early to make a batch. */
+  /** `more`: another request came together with it, so the primary waits for that one before it proposes a batch. */
   | { readonly kind: "request"; readonly request: Verified<SignedRequest>; readonly more?: boolean }
-  /** `batch` is absent when its sender did not have it; its digest is that of the pre-prepare. */
+  /** `batch` is absent if the sender did not have it. Its digest is that of the pre-prepare. */
   | {
     readonly kind: "pre-prepare";
     readonly prePrepare: Verified<Signed<PrePrepare>>;
@@ -70,66 +70,77 @@ export type MessageInput =
   | { readonly kind: "view-change"; readonly viewChange: Verified<Signed<ViewChange>> }
   | { readonly kind: "new-view"; readonly newView: Verified<Signed<NewView>> }
   | { readonly kind: "status"; readonly status: Verified<Signed<Status>> }
-  /** Blobs that were fetched, each with its digest computed by the gate. `batch`: it decodes and verifies as a batch. */
+  /** Fetched blobs. The gate has computed their digests. `batch` is set if the blob is a valid batch. */
   | { readonly kind: "blobs"; readonly from: ReplicaId; readonly blobs: readonly FetchedBlob[] };
 
-/** Content that came by its digest. */
+/** A fetched blob. */
 export interface FetchedBlob {
   readonly digest: Digest;
   readonly bytes: Uint8Array;
   readonly batch?: Verified<Batch>;
 }
 
-/** What a replica has heard from the others and told them, which a core that takes another one's place need not find out again. */
+/**
+ * What a replica knows of its peers. A core that replaces another one takes this over, so that it need not learn it
+ * again.
+ */
 export interface PeerMemory {
-  /** The highest number that each replica says it has executed. */
+  /** The last executed number that each replica has reported. */
   readonly heard: ReadonlyMap<ReplicaId, SequenceNumber>;
-  /** When something last came from each replica itself. */
+  /** When a message of each replica itself last arrived. */
   readonly heardAt: ReadonlyMap<ReplicaId, Millis>;
-  /** What each replica may still be answered with. */
+  /** What is left of each replica's allowance of answers. */
   readonly allowances: ReadonlyMap<ReplicaId, Allowance>;
-  /** When each replica was last sent what started the view. */
+  /** When each replica was last sent the new-view. */
   readonly toldAt: ReadonlyMap<ReplicaId, Millis>;
 }
 
-/** Everything that happens to a replica. */
+/** Everything that can happen to a replica. */
 export type Input =
-  /** Once, first: replay what was committed, take up again the inputs that were `kept`, say where we are. */
+  /**
+   * The first input, exactly once: executes the stored decisions, takes up the `kept` inputs again, and sends a status.
+   */
   | {
     readonly kind: "start";
     readonly kept?: readonly MessageInput[];
     readonly peers?: PeerMemory | undefined;
-    /** It goes on with what it did before: it asks the others whether that is all, and votes when they have answered. */
+    /**
+     * The replica continues with its store: it asks the others whether the store knows all that it has sent, and votes
+     * when they have answered.
+     */
     readonly asks?: boolean;
-    /** Another instance of it is at work, and says where it is. */
+    /** Another instance of this replica is running and sends the status, so this one need not. */
     readonly isQuiet?: boolean;
   }
-  /** Time has passed; what is due fires. Every other input does that too. */
+  /** Time has passed; due timers fire. Every other input does that too. */
   | { readonly kind: "alarm" }
-  /** So long the commits of this replica's own store take, as lately measured, ms. */
+  /** How long commits to this replica's own store take, as last measured, ms. */
   | { readonly kind: "store-pace"; readonly commitMs: number }
-  /** This replica is about to be stopped: if it is the primary it hands the view on. */
+  /** This replica is about to be stopped. If it is the primary, it hands over to the next one. */
   | { readonly kind: "hand-over" }
-  /** Blobs that {@linkcode Ready.loads} asked for, each checked against its digest. They change nothing but what is in memory. */
+  /**
+   * The blobs that {@linkcode Ready.loads} has requested, each checked against its digest. They only change what is in
+   * memory.
+   */
   | { readonly kind: "loaded"; readonly blobs: ReadonlyMap<Digest, Uint8Array> }
-  /** A question about the state, which is answered, and changes nothing. */
+  /** A read. It is answered, and changes nothing. */
   | { readonly kind: "query"; readonly query: Verified<SignedQuery> }
   | MessageInput;
 
-/** A message to send. With `batch`, its body travels beside the pre-prepare. */
+/** A message to send. If `batch` is set, the body travels beside the pre-prepare. */
 export interface Outgoing {
   readonly to: ReplicaId | "all";
   readonly message: Verified<Signed<ReplicaMessage>> | Verified<SignedRequest>;
   readonly batch?: Batch;
 }
 
-/** Blobs for a peer. */
+/** Stored blobs to send to a peer. */
 export interface Offer {
   readonly to: ReplicaId;
   readonly digests: readonly Digest[];
 }
 
-/** An answer to the client, or the gateway, whose request was executed. The node signs it if somebody waits for it. */
+/** A reply to the client or gateway whose request was executed. The node signs it if somebody waits for it. */
 export interface OutgoingReply {
   readonly to: { readonly client: ClientId } | { readonly gateway: ReplicaId };
   readonly reply: Reply;
@@ -156,19 +167,19 @@ export interface Ready {
   readonly admission: "taken" | "full";
 }
 
-/** A summary of a replica's state for people and for `/status`. */
+/** The state of a replica in short, for people and for `/status`. */
 export interface ReplicaStatus {
-  /** The view that the replica is in. */
+  /** The view that the replica is in, or moves to. */
   readonly view: View;
   /** The primary of that view. */
   readonly primary: ReplicaId;
-  /** False while it has left a view and waits for the next to start. */
+  /** False while the replica has left a view and waits for the next one to start. */
   readonly active: boolean;
-  /** Everything up to here is in the state. */
+  /** The last executed number: everything up to it is in the state. */
   readonly lastExecuted: SequenceNumber;
   /** The last stable checkpoint (PBFT §4.3). */
   readonly lowWatermark: SequenceNumber;
-  /** The last number that may be ordered before the next stable checkpoint. */
+  /** The last number that can be ordered before the next stable checkpoint. */
   readonly highWatermark: SequenceNumber;
   /** Open sequence numbers, ascending. */
   readonly slots: readonly {
@@ -177,28 +188,37 @@ export interface ReplicaStatus {
     readonly prepares: number;
     readonly commits: number;
   }[];
-  /** Requests that wait to be ordered. */
+  /** The number of pending requests. */
   readonly pendingRequests: number;
-  /** Open sessions of signed clients. */
+  /** The number of open sessions of signed clients. */
   readonly sessions: number;
-  /** Remembered names of unsigned clients. */
+  /** The number of remembered names of unsigned clients. */
   readonly names: number;
-  /** Of the last checkpoint that the replica took; `null` before the first. */
+  /** The root digest of the replica's last checkpoint; `null` before the first. */
   readonly stateRoot: Digest | null;
-  /** The hash chain over the executed batches: equal at replicas that executed the same. */
+  /** The hash chain over the executed batches. Equal at replicas that have executed the same batches. */
   readonly history: Digest;
-  /** The timestamp of the last executed batch. */
+  /** The agreed time of the last executed batch. */
   readonly agreedTime: Millis;
-  /** When the replica next acts by itself; `null`: it waits for input. */
+  /** When the replica next acts by itself; `null` if it waits for input. */
   readonly alarmAt: Millis | null;
-  /** Whether it is fetching a state that it fell behind of. */
+  /** Whether a state transfer is in progress. */
   readonly transferring: boolean;
-  /** The number at which the state machine could not give its state, if it could not: operations are rejected since. */
+  /** Set if the state machine could not give its state at this number. Since then operations are rejected. */
   readonly unsealed?: SequenceNumber;
-  /** Whether it has lost its disk and votes in nothing until the others have left its former votes behind. */
+  /**
+   * Whether the replica has lost its disk and is recovering. It votes in nothing until a checkpoint above its earlier
+   * votes is stable.
+   */
   readonly hasLostDisk: boolean;
-  /** It is there while the replica, started anew, waits for what the others hold of it, and does not vote. */
+  /**
+   * Present while the replica, just started, waits for the others to return its messages. It does not vote until they
+   * have.
+   */
   readonly isAsking?: true;
-  /** What proves that others are faulty: pairs of messages by which they contradict themselves. At most 64, 8 per replica. */
+  /**
+   * Proof that other replicas are faulty: pairs of signed messages that contradict each other. At most 64, 8 per
+   * replica.
+   */
   readonly evidence: readonly Contradiction[];
 }

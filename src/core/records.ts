@@ -1,5 +1,5 @@
 /**
- * What a replica keeps over a restart.
+ * Records: what a replica stores, and what it is rebuilt from at a start.
  * @module
  */
 import type { Contradiction } from "./messages/evidence.ts";
@@ -19,34 +19,36 @@ import type {
 } from "./messages/messages.ts";
 
 /**
- * What is to be durable. *Binding* records must be so before anything from the same step, or a later one, is sent;
- * *soft* ones ({@linkcode isBinding} is false) may ride along with the next binding one.
+ * A record to store. *Binding* records must be durable before any message of the same step or of a later one is sent.
+ * *Soft* records ({@linkcode isBinding} is false) may be stored together with the next binding one.
  */
 export type Record =
-  /** The view that the replica is in, or is moving to: then there is no new-view yet. Binding. */
+  /** The view that the replica is in. Without a new-view it is moving to that view. Binding. */
   | ({ readonly kind: "view" } & ViewState)
-  /** What it said last of leaving a view, and the furthest view of which it ever said so. Binding. */
+  /** The last suspicion that the replica has announced, and the highest view of all its suspicions. Binding. */
   | ({ readonly kind: "suspicion" } & SaidSuspicion)
-  /** It accepted this pre-prepare; as a backup it has sent the prepare. One per number, the latest counts. Binding. */
+  /**
+   * The replica accepted this pre-prepare; as a backup it sent the prepare. One per number, the latest counts. Binding.
+   */
   | { readonly kind: "accepted"; readonly prePrepare: Signed<PrePrepare>; readonly batch: Batch }
   /**
-   * What it accepted at this number before, in these views, and keeps the bodies of: all of it, each time. Soft: it changes with
-   * `accepted`, which is binding, and may shrink later than is known.
+   * The former bodies of this number: digests accepted before, and the views in which they were. The whole list each
+   * time. Soft: it changes together with `accepted`, which is binding, and no harm comes if it shrinks late.
    */
   | {
     readonly kind: "former";
     readonly sequence: SequenceNumber;
     readonly bodies: readonly { readonly view: View; readonly digest: Digest }[];
   }
-  /** It has the certificate and has sent the commit. One per number, the latest counts. Binding. */
+  /** The replica has the prepared certificate and sent the commit. One per number, the latest counts. Binding. */
   | {
     readonly kind: "prepared";
     readonly prePrepare: Signed<PrePrepare>;
     readonly prepares: readonly Signed<Prepare>[];
   }
   /**
-   * The batch with this digest was executed at this number, by this quorum of commits, and is to be executed again after a
-   * restart. `batch` is given when it is not the one of the `accepted` record. Soft: others can tell us again.
+   * The batch with this digest was executed at this number by this quorum of commits, and is executed again after a
+   * restart. `batch` is set if it is not the one of the `accepted` record. Soft: others can supply it again.
    */
   | {
     readonly kind: "committed";
@@ -56,8 +58,8 @@ export type Record =
     readonly batch: Batch | null;
   }
   /**
-   * It has the state with this root, as a checkpoint of its own or by state transfer; the new blobs of its tree came in
-   * `blobs` records before. `retired` is what the tree named until now; kept until `drop-blobs`. Binding.
+   * The replica has the state with this root, by its own checkpoint or by state transfer. The new blobs came in `blobs`
+   * records before. `retired`: the digests that the tree no longer names; they are kept until `drop-blobs`. Binding.
    */
   | {
     readonly kind: "checkpoint";
@@ -66,36 +68,42 @@ export type Record =
     readonly retired: readonly Digest[];
   }
   /**
-   * Blobs that a state transfer has fetched, so that the next life of this replica goes on with them; `null`: the transfer is over.
-   * Soft; goes with the blobs, or with the checkpoint.
+   * Blobs that a state transfer has fetched, so that it continues with them after a restart; `null`: the transfer is
+   * over. Soft; stored together with the blobs, or with the checkpoint.
    */
   | { readonly kind: "fetched"; readonly digests: readonly Digest[] | null }
-  /** What is left of the `retired` of that checkpoint: the rest is named again. Soft; goes with the checkpoint that names it. */
+  /**
+   * The rest of a checkpoint's `retired` list, when a later checkpoint names some of it again. Soft; stored together
+   * with that checkpoint.
+   */
   | { readonly kind: "retired"; readonly sequence: SequenceNumber; readonly digests: readonly Digest[] }
   /**
-   * The store does not have all that the replica said; this is what it has found out since. `null`: it is over. Binding.
+   * The store lacks messages that the replica has sent, and this is what it has found out since; `null`: the recovery
+   * is over. Binding.
    */
   | { readonly kind: "lost-disk"; readonly found: LostDisk | null }
-  /** How far the agreed time is from this replica's clock, ms: the next life goes on from there. None: 0. Soft. */
+  /**
+   * The difference between the agreed time and this replica's clock, ms, for the next start; 0 if never stored. Soft.
+   */
   | { readonly kind: "clock"; readonly offset: number }
-  /** No number above was used for a status or fetch of its own. Binding. */
+  /** The upper bound on the numbers used for own statuses and fetches. Binding. */
   | { readonly kind: "numbers"; readonly through: number }
   /** Two messages of one replica that contradict each other. Soft. */
   | { readonly kind: "contradiction"; readonly contradiction: Contradiction }
-  /** A quorum of equal checkpoint messages. Binding. */
+  /** The certificate of a stable checkpoint. Binding. */
   | { readonly kind: "stable"; readonly certificate: readonly Signed<Checkpoint>[] }
-  /** Content under its digest. Soft by itself; goes with the record that names it, in one commit. */
+  /** Blobs by their digests. Soft by itself; stored in one commit with the record that names them. */
   | { readonly kind: "blobs"; readonly blobs: ReadonlyMap<Digest, Uint8Array> }
-  /** Content that nothing names any more, and the checkpoints whose `retired` lists are done with. Soft. */
+  /** Blobs that nothing names any more, and the checkpoints whose `retired` lists are done with. Soft. */
   | {
     readonly kind: "drop-blobs";
     readonly digests: readonly Digest[];
     readonly checkpoints: readonly SequenceNumber[];
   }
-  /** Everything about numbers up to here can go, batch bodies too. Soft. */
+  /** All records about numbers up to this one can be removed, batch bodies too. Soft. */
   | { readonly kind: "forget"; readonly through: SequenceNumber };
 
-/** Whether a record must be durable before anything is said. */
+/** Whether a record must be durable before any message is sent. */
 export function isBinding(record: Record): boolean {
   switch (record.kind) {
     case "view":
@@ -120,26 +128,26 @@ export function isBinding(record: Record): boolean {
   }
 }
 
-/** Where a replica is in the succession of views. */
+/** The view of a replica, and how it came there. */
 export interface ViewState {
   readonly view: View;
-  /** What it said when it left for this view; `null` if it came here by another's new-view, or is in view 0. */
+  /** Its own view-change for this view; `null` in view 0, or if it came here by a new-view or without leaving. */
   readonly viewChange: Verified<Signed<ViewChange>> | null;
-  /** What started this view; `null` while the replica waits for it, and in view 0. */
+  /** The new-view that started this view; `null` while the replica waits for it, and in view 0. */
   readonly newView: Verified<Signed<NewView>> | null;
 }
 
-/** What a replica has said of leaving views. */
+/** The last suspicion of a replica, and the highest view of all its suspicions. */
 export interface SaidSuspicion {
   readonly suspicion: Verified<Signed<Suspicion>>;
   readonly furthest: View;
 }
 
-/** What the store gave back at a start. */
+/** The content of a replica's store at a start, from which its state is rebuilt. */
 export interface Recovered extends ViewState {
   readonly suspicion?: SaidSuspicion;
   readonly accepted: readonly { readonly prePrepare: Verified<Signed<PrePrepare>>; readonly batch: Verified<Batch> }[];
-  /** As in the last `former` record of each number, with the bodies. */
+  /** The former bodies of each number, as in its last `former` record. */
   readonly former?: readonly {
     readonly sequence: SequenceNumber;
     readonly view: View;
@@ -154,45 +162,48 @@ export interface Recovered extends ViewState {
     readonly commits: readonly Verified<Signed<Commit>>[];
     readonly batch: Verified<Batch>;
   }[];
-  /** The `retired` lists of checkpoints that `drop-blobs` has not named yet. */
+  /** The `retired` lists that no `drop-blobs` record has named yet. */
   readonly retired: readonly { readonly sequence: SequenceNumber; readonly digests: readonly Digest[] }[];
-  /** What a state transfer that is not over has fetched. */
+  /** The blobs that an unfinished state transfer has fetched. */
   readonly fetched?: readonly Digest[];
-  /** The last checkpoint that the replica took, whose state is in `blobs`. */
+  /** The last checkpoint of the replica. Its state is in `blobs`. */
   readonly checkpoint?: { readonly sequence: SequenceNumber; readonly root: Digest };
   readonly stable: readonly Verified<Signed<Checkpoint>>[];
   /**
-   * Of `checkpoint`'s state: the root page, and the pages and chunks of the client table; all of them, if the state machine is not
-   * loaded by need.
+   * Blobs of the checkpoint's state: the root page, and the pages and chunks of the client table. If the state machine
+   * is not loaded lazily, all blobs.
    */
   readonly blobs: ReadonlyMap<Digest, Uint8Array>;
-  /** It is set if the store does not have all that the replica said; `bound` as in the record, `null`: not known yet. */
+  /** Set while the replica recovers from a lost disk. */
   readonly lostDisk?: LostDisk;
-  /** As in the `clock` record. */
+  /** The value of the last `clock` record. */
   readonly clockOffset?: number;
-  /** What the last `numbers` record said. */
+  /** The value of the last `numbers` record. */
   readonly numbers?: number;
-  /** What was seen of replicas that contradict themselves. */
+  /** The stored contradictions of other replicas. */
   readonly evidence?: readonly Contradiction[];
-  /** How long was waited already, if the host keeps that; otherwise the waiting begins anew. */
+  /** The stored timers, if the host stores them; otherwise timers begin anew. */
   readonly timers?: Timers;
 }
-/** What one of the others has said of itself since the start. */
+/** What one of the others has said in its status since the start. */
 export type Report = Pick<Status, "stable" | "executed" | "view">;
 
-/** What a replica without a memory finds out. */
+/** What a replica that lost its disk has found out. */
 export interface LostDisk {
-  /** The clock at the start. Only reports that echo it count: others may be old ones that somebody kept. 0: not started. */
+  /**
+   * The clock at the start. Only statuses that echo it count, because others may be old ones that somebody kept. 0: not
+   * started.
+   */
   readonly challenge: Millis;
-  /** H_M: it can have voted in no number above; `null` until enough of the others have said where they are. */
+  /** H_M: the highest number in which it can have voted; `null` until enough of the others have reported. */
   readonly bound: SequenceNumber | null;
-  /** The highest view for which it is known to have left: the others give it back what it said. */
+  /** The highest view for which it is known to have left: the others return its own view-changes. */
   readonly left: View;
-  /** What each of the others has said: of its view what it said first. */
+  /** The reports of the others. Of each one's view the first report counts. */
   readonly reports: ReadonlyMap<ReplicaId, Report>;
 }
 
-/** Nothing is found out yet. */
+/** The state at the beginning of a recovery. */
 export const NEW_DISK: LostDisk = { challenge: 0 as Millis, bound: null, left: 0 as View, reports: new Map() };
 
 /** The timers of a replica. */
@@ -211,7 +222,7 @@ export interface Timers {
   readonly deviationMs: number;
   /** lastExecuted when progress was last checked. */
   readonly suspectExecuted: SequenceNumber;
-  /** When the next status message is due. */
+  /** When the next status is due. */
   readonly statusAt: Millis;
   readonly statusDelayMs: number;
   /** lastExecuted when the last status was due. */

@@ -1,6 +1,6 @@
 /**
- * A replica of PBFT as a deterministic state machine: everything that happens to it comes in through {@linkcode Replica.step},
- * and everything that it wants done comes out of it. No clock, no network, no disk.
+ * A replica of PBFT as a deterministic state machine. Everything that happens to it goes into {@linkcode Replica.step},
+ * and everything that it wants done comes out. It has no clock, network or disk.
  * @module
  */
 import { passTime, resumeTime } from "./ordering/agreed_time.ts";
@@ -51,34 +51,35 @@ export class Replica {
   readonly #state: ReplicaState;
   #alarmAt: Millis | null = null;
 
-  /** Takes up where the store left off; an empty `recovered` is a new replica. Step it with `start` first. */
+  /** Rebuilds the replica from its store; an empty one gives a new replica. The first step must be `start`. */
   constructor(env: Environment, recovered: Recovered) {
     this.#env = env;
     this.#state = recover(env, recovered);
   }
 
   /**
-   * Takes one input at time `now`, after `passedMs` of this life (if the host has a clock that nobody sets), and says what is to be done,
-   * in the order of {@linkcode Ready}.
+   * Takes one input at time `now` and returns what is to be done, in the order of {@linkcode Ready}. `passedMs`: the
+   * host's monotonic clock, if it has one.
    *
    * The phases of a step, in this order:
    *
-   * 1. *Time.* The times that were noted follow a clock that was set back, then the agreed time passes: all that comes after compares with
-   *    `now`.
-   * 2. *The input.* A vote of this replica's own that it does not know of shows that its disk is an old copy; it is not dispatched. All
-   *    else goes through the one switch. Whatever becomes committed there is executed there.
-   * 3. *What the input made possible.* After a state transfer, what was committed meanwhile is executed. The sender is noted as heard, now
-   *    that the input was compared with when it was heard before. Pre-prepares whose time has come are accepted: before the status, which
-   *    shows them.
-   * 4. *Status.* If its timer is due: where this replica is, after all that moved it.
-   * 5. *Proposing*, after execution, which makes room in the pipeline. Not while more requests come together with this one.
-   * 6. *A lost disk* may end here, as the checkpoint that it waits for may have become stable above. Then the replica votes again, and so
-   *    may suspect its primary in the next phase.
+   * 1. *Time.* If the clock was set back, the noted times move back with it. Then the agreed time advances. All later
+   *    phases compare with `now`.
+   * 2. *The input.* A vote of this replica that it does not know shows that its store is an old copy; it is not
+   *    dispatched. Every other input goes through the one switch, and numbers that it commits are executed there.
+   * 3. *What the input made possible.* After a state transfer, the numbers committed meanwhile are executed. The sender
+   *    is noted as heard, after the input was compared with when it was heard before. Early pre-prepares whose time has
+   *    come are accepted, before the status, which shows them.
+   * 4. *Status.* If the timer is due, the status is sent, after everything that changes it.
+   * 5. *Proposing* comes after execution, which makes room in the pipeline. It is left out if more requests came
+   *    together with this one.
+   * 6. *Recovery* may end here, because the checkpoint that it waits for may have become stable above. Then the replica
+   *    votes again, and may suspect its primary in the next phase.
    * 7. *Suspicion* sees all progress of this step before it judges the primary. It may leave the view.
-   * 8. *What is still missing* after all that: the status timer runs faster if something is outstanding, contents are fetched, decisions
-   *    asked for.
-   * 9. *Queries* come last: they see the state that this step has made.
-   * 10. *The alarm*: the earliest time at which one of these phases has something to do.
+   * 8. *Missing content* is requested: bodies, state and decisions. The status timer runs faster if something is
+   *    outstanding.
+   * 9. *Queries* come last: they read the state that this step has made.
+   * 10. *The alarm* is set to the earliest time at which one of these phases has something to do.
    *
    * @throws {InvariantError} if this replica is broken; it must not be stepped again.
    */
@@ -163,7 +164,7 @@ export class Replica {
     }
   }
 
-  /** Whether this replica still waits for a blob that it has asked for by {@linkcode Ready.loads}. */
+  /** Whether this replica still waits for a blob that it has requested by {@linkcode Ready.loads}. */
   isLoading(digest: Digest): boolean {
     return this.#state.loads.has(digest);
   }
@@ -173,12 +174,12 @@ export class Replica {
     return this.#state.bodies;
   }
 
-  /** The agreed time as of the last batch that was executed here. */
+  /** The agreed time of the last executed batch. */
   get agreedTime(): Millis {
     return this.#state.agreedTime;
   }
 
-  /** The highest timestamp that an unsigned client's name is known to have used; -1: none. */
+  /** The highest timestamp that an unsigned client's name is known to have used; -1 if none is known. */
   highestTimestampOf(name: string): number {
     return this.#state.clients.highestOf(name);
   }
@@ -188,17 +189,20 @@ export class Replica {
     return buffersOf(this.#state);
   }
 
-  /** What is to be kept, with the inputs that are not done with, where a replica may be stopped between any two inputs. */
+  /**
+   * The timers, for a host that may stop the replica between any two inputs. It stores them together with the
+   * unfinished inputs.
+   */
   timers(): Timers {
     return timersOf(this.#state);
   }
 
-  /** For a core that takes the place of this one. */
+  /** What this replica knows of its peers, for a core that replaces this one. */
   peers(): PeerMemory {
     return this.#state.status;
   }
 
-  /** What this replica is at; for people and `/status`. */
+  /** The state of this replica in short, for people and for `/status`. */
   status(): ReplicaStatus {
     const s = this.#state;
     return {
@@ -241,13 +245,14 @@ function start(step: Step, { asks = false, isQuiet = false }: Extract<Input, { k
   const { state } = step;
   startOver(step);
   if (asks) askOthers(step);
-  // It was kept when the next status is due. Where a message starts a replica, saying all of this at each start would have the
-  // replicas start each other for ever.
+  // Stored timers tell when the next status is due. If each start sent a status, replicas that a message starts would
+  // start each other for ever.
   const isResumed = state.status.dueAt > 0;
   if (isResumed) {
     state.answeredThrough = state.log.highestCommitted();
     resumeRequests(step);
-    // At a host that is started for every message, repeated view-changes draw nothing: their sender's status does.
+    // At a host that starts the replica for every message, repeated view-changes draw no new-view: the status of their
+    // sender does.
     for (let peer = 0; peer < step.n; peer++) state.status.toldFor.set(peer as ReplicaId, state.view);
   }
   if (stableSequence(state.stable) > state.lastExecuted) startTransfer(step, state.stable);

@@ -1,5 +1,5 @@
 /**
- * The state of one replica, and the step in which alone it changes.
+ * The state of one replica, and the step, which alone changes it.
  * @module
  */
 import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "./messages/ids.ts";
@@ -20,184 +20,203 @@ import type { Load, Transfer } from "./checkpoints/transfer.ts";
 
 /** Everything that a replica knows. Each field's comment is its invariant. */
 export interface ReplicaState {
-  /** The view that it is in or is moving to. Only grows. */
+  /** The view that the replica is in, or moves to. It never falls. */
   view: View;
-  /** Its own view-change for `view`, durable before it is sent; from then on it votes in no view below. */
+  /** Its own view-change for `view`, durable before it is sent. From then on it votes in no lower view. */
   viewChange: Verified<Signed<ViewChange>> | null;
-  /** What started `view`; `null` while it waits for that, and in view 0. */
+  /** The new-view that started `view`; `null` while the replica waits for it, and in view 0. */
   newView: Verified<Signed<NewView>> | null;
-  /** Of each replica the view-change of the highest view, if not below `view`. */
+  /** The view-change of the highest view of each replica, if that is not below `view`. */
   readonly viewChanges: Map<ReplicaId, Verified<Signed<ViewChange>>>;
   readonly suspicion: SuspicionTimer;
   readonly leaving: Leaving;
-  /** Slots in (h, H]; h is the last stable checkpoint. */
+  /** The slots in (h, H], where h is the last stable checkpoint. */
   readonly log: MessageLog;
-  /** h <= lastExecuted <= H, unless a state transfer is under way. */
+  /** h <= lastExecuted <= H, except during a state transfer. */
   lastExecuted: SequenceNumber;
   /** Hash chain over the executed batches' digests. */
   history: Digest;
-  /** Never falls; what operations see as the time. */
+  /** The time that operations see. It never falls. */
   agreedTime: Millis;
-  /** What it takes the agreed time to be between batches. */
+  /** The estimate of the agreed time between batches. */
   readonly clock: AgreedClock;
   readonly clients: ClientTable;
   readonly pending: PendingRequests;
   readonly refused: RefusedRequests;
-  /** The highest number that this replica has proposed or accepted in this view; at least lastExecuted when it proposes. */
+  /** The highest number proposed or accepted in this view; at least lastExecuted when the replica proposes. */
   lastProposed: SequenceNumber;
   /** The state as of the last checkpoint taken. */
   readonly tree: StateTree;
   readonly retired: RetiredBlobs;
-  /** What is being read from the store. */
+  /** Blobs that are being read from the store. */
   readonly loads: Map<Digest, Load>;
-  /** The checkpoint at lastExecuted that waits for what is being read: the chunks that changed, `null` once the tree has them. */
+  /**
+   * The checkpoint at lastExecuted, while it waits for pages to be loaded: the chunks that changed; `changes` is `null`
+   * once the tree has them.
+   */
   sealing: { readonly ids: readonly string[]; changes: readonly ChunkChange[] | null } | null;
   /**
-   * The multiple of K at which the state machine last failed to give its state: from there on each operation is rejected, until it can.
-   * Deterministic, as the machine is. `null`: it can.
+   * The multiple of K at which the state machine last failed to give its state; `null` if it can. From there on each
+   * operation is rejected until it can again. All replicas decide alike, because the machine is deterministic.
    */
   unsealed: SequenceNumber | null;
-  /** The numbers up to here were executed before the start, and whoever waited then has been answered; not whoever asks since. */
+  /**
+   * The numbers up to here were executed before the start, so their requests were answered then. Only requests that are
+   * pending now are answered when these numbers are executed again.
+   */
   answeredThrough: SequenceNumber;
-  /** This replica's own checkpoints above h: number -> root. */
+  /** The roots of this replica's own checkpoints above h, by number. */
   readonly ownCheckpoints: Map<SequenceNumber, Digest>;
-  /** Checkpoint messages by number, then sender: those within (h, H], and of each sender the highest above. */
+  /** Checkpoint messages by number and sender: all within (h, H], and the highest one above of each sender. */
   readonly checkpoints: Map<SequenceNumber, Map<ReplicaId, Verified<Signed<Checkpoint>>>>;
-  /** The certificate of the checkpoint at h; empty at the start. */
+  /** The certificate of the stable checkpoint at h; empty if h is 0. */
   stable: readonly Verified<Signed<Checkpoint>>[];
-  /** A stable certificate above lastExecuted: where the others are. */
+  /** A stable certificate above lastExecuted, to which this replica must catch up; `null` if none is known. */
   ahead: readonly Verified<Signed<Checkpoint>>[] | null;
-  /** What a state transfer has fetched that is not over, in this life of the replica or before: it is stored. */
+  /** The stored blobs that an unfinished state transfer has fetched, also before a restart. */
   readonly fetched: Set<Digest>;
-  /** The state transfer that is under way. Nothing executes meanwhile. */
+  /** The state transfer in progress. Nothing is executed meanwhile. */
   transfer: Transfer | null;
-  /** It does not know all that it has said: it votes in nothing. `null`: it does. */
+  /** Set while the replica recovers from a lost disk: it does not know all that it has sent, and votes in nothing. */
   lostDisk: LostDisk | null;
-  /** It has started, and waits for what the others have of it; `null`: it has that, or does not ask. */
+  /** Set while the replica, just started, waits for the others to return its messages. */
   asking: Asking | null;
   readonly filling: LogFilling;
   readonly status: StatusTimer;
-  /** The digests of bodies that are missing, and perhaps of some that were. */
+  /** The digests of missing bodies, and perhaps of some that are not missing any more. */
   readonly bodies: Set<Digest>;
   readonly fetches: Fetches;
   readonly logRequests: LogRequests;
   readonly numbering: Numbering;
-  /** Until when an earlier life of this replica waited for what it had asked for; 0: it had not. */
+  /** Until when answers to requests of before a restart may arrive; 0 if there were none. */
   askedUntil: Millis;
-  /** The numbers whose pre-prepare is ahead of what the agreed time can be. */
+  /** The numbers whose pre-prepare waits because its timestamp is above the ceiling. */
   readonly early: Set<SequenceNumber>;
-  /** By which others have contradicted themselves. */
+  /** Contradictions of other replicas. */
   readonly evidence: Evidence;
-  /** Queries that are not answered yet, in the order in which they came. */
+  /** Unanswered queries, in their order of arrival. */
   readonly queries: WaitingQuery[];
 }
 
-/** When to leave the view. Times are in {@linkcode SuspicionTimer.awakeMs}. */
+/** The view-change timer. Its times are in {@linkcode SuspicionTimer.awakeMs}. */
 export interface SuspicionTimer {
-  /** How long this replica has been awake since its start. Only grows. */
+  /** Time awake: how long this replica has been awake since its start, ms. It never falls. */
   awakeMs: number;
   /** The clock at the last step. */
   steppedAt: Millis | null;
-  /** `null`: nothing is waited for. */
+  /** When the timer fires; `null` if it is stopped. */
   dueAt: number | null;
-  /** How far hearing from the primary, or from the next one, may put that off; `null`: it hasn't been heard since the waiting began. */
+  /**
+   * The latest time to which hearing from the primary, or the next one, can put that off; `null` if it was not heard.
+   */
   dueAtLatest: number | null;
-  /** Grows with each view that fails, until something is executed again. */
+  /** The timeout, ms. It doubles with each view that fails, until something is executed again. */
   timeoutMs: number;
-  /** lastExecuted when it was looked at last: progress sets it anew. */
+  /** lastExecuted when progress was last checked. Progress restarts the timer. */
   executed: SequenceNumber;
-  /** How long it takes from acceptance to commit here, mean and deviation, ms; `null`: nothing was measured yet. */
+  /** The time from acceptance to commit at this replica, mean and deviation, ms; `null` if nothing was measured yet. */
   roundMs: number | null;
   deviationMs: number;
-  /** How long a commit to this replica's own store takes, ms; 0: nothing is known. Not kept: a new life is told anew. */
+  /**
+   * How long a commit to this replica's own store takes, ms; 0 if unknown. It is not stored; after a restart the host
+   * measures again.
+   */
   commitMs: number;
 }
 
-/** When to say where we are, and what the others said of themselves. */
+/** The status timer, and what the others have reported of themselves. */
 export interface StatusTimer {
-  /** When the next status message is due. */
+  /** When the next status is due. */
   dueAt: Millis;
-  /** How long after that one the next: doubles while nothing moves. */
+  /** The delay after it until the following one. It doubles while nothing moves. */
   delayMs: number;
-  /** lastExecuted when the last one was due. */
+  /** lastExecuted when the last status was due. */
   executed: SequenceNumber;
   /** Whether something was outstanding after the last step. */
   busy: boolean;
-  /** The highest number that each replica says it has executed. */
+  /** The last executed number that each replica has reported. */
   readonly heard: Map<ReplicaId, SequenceNumber>;
-  /** When something last came from each replica itself. */
+  /** When a message of each replica itself last arrived. */
   readonly heardAt: Map<ReplicaId, Millis>;
-  /** What each replica may still be answered with. */
+  /** What is left of each replica's allowance of answers. */
   readonly allowances: Map<ReplicaId, Allowance>;
-  /** Which statuses of each replica came. */
+  /** The numbers of the statuses received from each replica. */
   readonly freshness: Map<ReplicaId, Freshness>;
-  /** The highest view of each replica's view-changes that was answered with what started the view. */
+  /** For each replica the highest view of its messages that was answered with the new-view. */
   readonly toldFor: Map<ReplicaId, View>;
-  /** When each replica was last sent what started the view. */
+  /** When each replica was last sent the new-view. */
   readonly toldAt: Map<ReplicaId, Millis>;
 }
 
-/** A replica's idea of the agreed time, and of its primary's. */
+/** A replica's estimate of the agreed time, and its watch over the primary's timestamps. */
 export interface AgreedClock {
-  /** How long this replica has seen time pass since its start, ms. Only grows. Never by more at once than {@linkcode maxGapMs}. */
+  /**
+   * Elapsed time: how long this replica has seen time pass since its start, ms. It never falls. One step adds a few
+   * seconds at most.
+   */
   elapsedMs: number;
-  /** The clock at the last step, or what had passed, if the host can tell. */
+  /** The clock at the last step, or the monotonic clock if the host has one. */
   steppedAt: number | null;
-  /** What the agreed time is now, with fractions; `null`: nothing is agreed. At least the agreed time that was executed. */
+  /** The estimated agreed time, with fractions, at least the executed agreed time; `null` if nothing is agreed yet. */
   estimate: number | null;
-  /** How far the agreed time may run ahead of the estimate, ms. */
+  /** How far a timestamp may run ahead of the estimate, ms. */
   credit: number;
-  /** What is known to the store of how far the estimate is from the clock, ms. */
+  /** The stored difference between estimate and clock, ms. */
   savedOffset: number;
   watch: ProgressWatch | null;
 }
 
-/** What a backup has seen of the timestamps of its view's primary. */
+/** A backup's watch over the timestamps of its view's primary. */
 interface ProgressWatch {
   readonly view: View;
   /** Where the watch began, in {@linkcode AgreedClock.elapsedMs} and in agreed time. */
   fromMs: number;
   from: number;
-  /** The highest so far. */
+  /** The highest timestamp so far. */
   latest: number;
-  /** Batches in a row by which agreed time lagged, and since when. */
+  /** How many batches in a row lagged, and since when. */
   lagging: number;
   laggingSinceMs: number;
 }
 
-/** What is said of leaving. */
+/** Announcements about leaving views: this replica's own and those of the others. */
 export interface Leaving {
-  /** This replica's own last word, and the furthest view of all its words. Durable before it is sent. */
+  /** This replica's last suspicion, and the highest view of all its suspicions. Durable before they are sent. */
   own: Verified<Signed<Suspicion>> | null;
   furthest: View;
-  /** When it said that, in time awake. */
+  /** When this replica announced it, in time awake. */
   saidAt: number;
-  /** When it last left a view, in time awake. */
+  /** When this replica last left a view, or entered one, in time awake. */
   movedAt: number;
-  /** The last word of each replica that is about a view to come. */
+  /** The last suspicion of each replica, if it is about a view above the present one. */
   readonly heard: Map<ReplicaId, Verified<Signed<Suspicion>>>;
-  /** The highest view that each of the others has shown to be in, or on its way to, by what it signed. */
+  /** The highest view that each of the others is in or moves to, as its signed messages show. */
   readonly views: Map<ReplicaId, View>;
-  /** To which view each of the others was granted a hand-over last, and when that was, in the time that has passed here. */
+  /**
+   * The last hand-over that each of the others was granted: to which view, and when, in elapsed time of this replica.
+   */
   readonly granted: Map<ReplicaId, { readonly view: View; readonly at: number }>;
 }
 
-/** How far the primary is to fill the log, for whom it was to do so when, and since when the present one has known. */
+/**
+ * The log filling: up to which number the primary is to fill the log, when it was last asked to for each replica, and
+ * since when the present primary has known.
+ */
 export interface LogFilling {
   through: SequenceNumber;
   readonly askedAt: Map<ReplicaId, Millis>;
-  /** Of each replica the most that it wants, where it asked too soon after another time. */
+  /** Each replica's highest wish that came too soon after its last one. */
   readonly wanted: Map<ReplicaId, Verified<Signed<Status>>>;
-  /** Who asked for it; `null`: nobody. */
+  /** The status that asked for it; `null` if none did. */
   request: Verified<Signed<Status>> | null;
   since: Millis;
 }
 
-/** What a replica that has just started waits for. */
+/** The state of a replica that has just started and waits for answers. */
 export interface Asking {
-  /** What the answers echo: only what was sent after the start counts. */
+  /** The answers echo it: only what was sent after the start counts. */
   readonly challenge: Millis;
-  /** Those who have answered. */
+  /** The peers that have answered. */
   readonly answered: Set<ReplicaId>;
 }
 

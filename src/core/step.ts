@@ -13,7 +13,7 @@ import type { ReplicaState } from "./state.ts";
 
 type StageEvent = Extract<Event, { kind: "stage" }>;
 
-/** A replica in a step: its state, its services, the time, and what the step wants done. */
+/** One step of a replica: its state, its services, the time, and what the step wants done. */
 export class Step {
   readonly n: number;
   readonly f: number;
@@ -26,12 +26,12 @@ export class Step {
   readonly #offers: Offer[] = [];
   readonly #events: Event[] = [];
   admission: Ready["admission"] = "taken";
-  /** A state transfer has ended in this step, and what was committed meanwhile is to be executed. */
+  /** A state transfer has ended in this step, so the numbers that were committed meanwhile are executed later in it. */
   hasEndedTransfer = false;
-  /** The replica whose message this is, if it is one that replicas send now and then as long as they live. */
+  /** The sender of the input, if it is a message that replicas send regularly as long as they are up. */
   heardFrom: ReplicaId | null = null;
 
-  /** `passedMs`: what a clock that no one sets shows, ms since some moment in this life; `null`: there is none. */
+  /** `passedMs`: a monotonic clock, ms since some moment in this run; `null` if the host has none. */
   constructor(
     readonly env: Environment,
     readonly state: ReplicaState,
@@ -55,17 +55,20 @@ export class Step {
     return this.primary === this.self;
   }
 
-  /** Whether it knows all that it has said, and so may say more. */
+  /** Whether the replica knows all that it has sent, so that it may vote. */
   get mayVote(): boolean {
     return this.state.lostDisk === null && this.state.asking === null;
   }
 
-  /** Whether the view has started here. */
+  /** Whether the view has started at this replica. */
   get isActive(): boolean {
     return this.state.view === 0 || this.state.newView !== null;
   }
 
-  /** Whether the others, at least one correct one, are further than this replica. */
+  /**
+   * Whether this replica lags: it is fetching a state, a stable checkpoint is ahead of it, or f + 1 others, so at least
+   * one correct one, have executed more.
+   */
   get isBehind(): boolean {
     const { transfer, ahead, status, lastExecuted } = this.state;
     if (transfer || ahead) return true;
@@ -91,7 +94,7 @@ export class Step {
     this.#answers.push(answer);
   }
 
-  /** Has blobs sent to a peer that did not ask for them, but will need them. */
+  /** Sends blobs to a peer that has not requested them but will need them. */
   offer(to: ReplicaId, digests: readonly Digest[]): void {
     this.#offers.push({ to, digests });
   }

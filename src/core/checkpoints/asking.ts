@@ -1,55 +1,59 @@
 /**
- * What others were asked for, and who has failed to answer: the data. Whom to ask next is decided in sources.ts.
+ * The data of requests to peers: what each was asked for, and which ones failed to answer. sources.ts chooses the peer
+ * to ask next.
  * @module
  */
 import type { Digest, Millis, ReplicaId, SequenceNumber } from "../messages/ids.ts";
 
-/** What one peer was asked. */
+/** The request to one peer. */
 export interface Asked<T> {
   readonly what: T;
   readonly since: Millis;
   readonly until: Millis;
 }
 
-/** How a peer has failed since it last delivered. */
+/** The failures of a peer since it last delivered. */
 export interface Failures {
   readonly times: number;
-  /** When it was asked first of what it has not answered. */
+  /** When the first request was sent that it has not answered. */
   readonly since: Millis;
   readonly restsUntil: Millis;
 }
 
-/** What was asked of whom. */
+/** The requests to peers, and how the peers answered. */
 export interface Asking<T> {
-  /** What has not been answered yet: one thing of each peer. */
+  /** Unanswered requests, at most one per peer. */
   readonly asked: Map<ReplicaId, Asked<T>>;
   readonly failed: Map<ReplicaId, Failures>;
-  /** How long each peer has to answer, ms: as long as its last answer took, and more, so that a slow one is not taken for a dead one. */
+  /**
+   * How long each peer has to answer, ms: twice as long as its last answer took, so that a slow peer is not taken for a
+   * dead one.
+   */
   readonly patience: Map<ReplicaId, number>;
-  /** Who comes first of those of whom nothing is known. */
+  /** Decides which peer comes first among those about which nothing is known. */
   turn: number;
 }
 
-/** Nothing was asked yet. */
+/** The state with no requests. */
 export function createAsking<T>(): Asking<T> {
   return { asked: new Map(), failed: new Map(), patience: new Map(), turn: 0 };
 }
 
-/** When the first of those who were asked has had its time; `null`: nobody was. */
+/** When the first request runs out of time; `null` if there is none. */
 export function answersDueAt<T>({ asked }: Asking<T>): Millis | null {
   let at: Millis | null = null;
   for (const { until } of asked.values()) if (at === null || until < at) at = until;
   return at;
 }
 
-/** When the last of those who were asked has had its time; 0: nobody was. */
+/** When the last request runs out of time; 0 if there is none. */
 export function lastAnswerDueAt({ asked }: Pick<Asking<unknown>, "asked">): number {
   let at = 0;
   for (const { until } of asked.values()) at = Math.max(at, until);
   return at;
 }
 
-/** The clock was set back: what was due is as far away as before. */
+/** The clock was set back: moves all times back with it. */
 export function setBackAsking<T>({ asked, failed }: Asking<T>, back: (at: Millis) => Millis): void {
   for (const [peer, { what, since, until }] of asked) asked.set(peer, { what, since: back(since), until: back(until) });
   for (const [peer, { times, since, restsUntil }] of failed) {
@@ -57,28 +61,28 @@ export function setBackAsking<T>({ asked, failed }: Asking<T>, back: (at: Millis
   }
 }
 
-/** What is being fetched. */
+/** The fetches in progress. */
 export interface Fetches extends Asking<readonly Digest[]> {
-  /** Something is wanted, or somebody can be asked, since it was looked at last. */
+  /** Whether content has become wanted, or a peer can be asked, since the last look. */
   hasNews: boolean;
-  /** When to look again, although nothing has happened; `null`: all that is wanted was asked for. */
+  /** When to look again although nothing has happened; `null` if all wanted content is being fetched. */
   lookAt: Millis | null;
-  /** After a start the others are told where this replica is: until then it waits to hear who lives. `null`: it has not waited yet. */
+  /** Until when this replica waits after its start to hear which peers are alive; `null` if it has not waited yet. */
   silentUntil: Millis | null;
-  /** What somebody did not have. */
+  /** Content that some peer did not have. */
   readonly tried: Map<Digest, Tried>;
-  /** Bytes of a body, and of a part of the state, as they were of late: how many fit into an answer. */
+  /** The mean size of recent bodies and of recent state blobs, bytes. It says how many fit into an answer. */
   readonly meanBytes: { body: number; state: number };
 }
 
-/** Content that was asked for in vain. */
+/** Content that was requested in vain. */
 interface Tried {
-  /** Of whom, since everybody was asked last. */
+  /** The peers that did not have it, since all peers were last tried. */
   readonly by: Set<ReplicaId>;
-  /** When everybody has been asked it rests until then, longer each time. */
+  /** When all peers were tried, it is not requested again before this time. The delay doubles each time. */
   askAt: Millis;
   delayMs: number;
 }
 
-/** Who was asked for the log, and up to where it was known then. */
+/** The peers that were asked for the log, and the number up to which it was decided here at that time. */
 export type LogRequests = Asking<SequenceNumber>;

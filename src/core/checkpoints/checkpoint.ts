@@ -1,6 +1,6 @@
 /**
- * Checkpoints (PBFT §4.3): every K numbers each replica signs its state's digest; a quorum of equal ones is stable, moves the
- * watermarks and frees the log.
+ * Checkpoints (PBFT §4.3). Every K sequence numbers each replica signs the digest of its state. A quorum of equal
+ * checkpoint messages makes a stable checkpoint, which moves the watermarks and frees the log.
  * @module
  */
 import type { Digest, ReplicaId, SequenceNumber } from "../messages/ids.ts";
@@ -13,19 +13,25 @@ import { compare } from "../upkeep/contradictions.ts";
 import type { Step } from "../step.ts";
 import { retire, stabilize, takeChanges } from "./watermarks.ts";
 
-/** Whether a multiple of K was executed whose state is not sealed yet. */
+/** Whether a multiple of K was executed and its checkpoint is not taken yet. */
 export function isCheckpointDue({ state, env }: Step): boolean {
   const { lastExecuted, unsealed, tree } = state;
   return lastExecuted % env.genesis.checkpointInterval === 0 && tree.sequence < lastExecuted &&
     unsealed !== lastExecuted;
 }
 
-/** Whether others could make the checkpoint that this replica could not: it executes nothing more before it has theirs. */
+/**
+ * Whether the others have a checkpoint that this replica's state machine failed to give. Then this replica executes
+ * nothing more until it has fetched their state.
+ */
 export function isSurpassed({ state: { unsealed, ahead } }: Step): boolean {
   return unsealed !== null && stableSequence(ahead ?? []) >= unsealed;
 }
 
-/** Seals the state after executing a multiple of K and says its digest; false: what it takes is not loaded yet. If the machine fails, none. */
+/**
+ * Takes the checkpoint after a multiple of K was executed, and sends its digest. Returns false if a page or chunk must
+ * be loaded first. If the state machine fails, no checkpoint is taken.
+ */
 export function takeCheckpoint(step: Step): boolean {
   const { state } = step;
   try {
@@ -55,7 +61,7 @@ export function takeCheckpoint(step: Step): boolean {
   return true;
 }
 
-/** Says the checkpoints that it took when it could not say them. */
+/** Sends the checkpoint messages of checkpoints that were taken while this replica could not vote. */
 export function sayCheckpoints(step: Step): void {
   const { ownCheckpoints, checkpoints, log } = step.state;
   for (const [sequence, digest] of [...ownCheckpoints].sort(([a], [b]) => a - b)) {
@@ -67,7 +73,7 @@ export function sayCheckpoints(step: Step): void {
   }
 }
 
-/** Puts what has changed into the tree, as what that takes is loaded. */
+/** Puts the changed chunks into the tree. Returns false if a page or chunk must be loaded first. */
 function haveChangedPages(step: Step): boolean {
   const { state, env } = step;
   const { tree } = state;
@@ -88,7 +94,7 @@ function haveChangedPages(step: Step): boolean {
   return havePages(step, tree.needsToSeal());
 }
 
-/** A checkpoint message comes. */
+/** A checkpoint message arrives. */
 export function onCheckpoint(step: Step, checkpoint: Verified<Signed<Checkpoint>>): void {
   const { replica, sequence } = checkpoint.message;
   if (sequence <= step.state.log.low || sequence % step.env.genesis.checkpointInterval !== 0) {
@@ -100,28 +106,31 @@ export function onCheckpoint(step: Step, checkpoint: Verified<Signed<Checkpoint>
   checkStable(step, sequence);
 }
 
-/** Somebody passes on the certificate of a stable checkpoint. */
+/** The certificate of a stable checkpoint arrives, passed on by a replica. */
 export function onStableCheckpoint(step: Step, { message }: Verified<Signed<StableCheckpoint>>): void {
   const { replica, checkpoints } = message;
   if (checkpoints.length === 0 || !isStableCertificate(checkpoints, step.env.genesis)) {
     return step.discard("stable-checkpoint", replica, "invalid-certificate");
   }
   if (stableSequence(checkpoints) <= step.state.log.low) return step.discard("stable-checkpoint", replica, "duplicate");
-  const certificate = checkpoints as StableCertificate; // nested in what the gate has verified
+  const certificate = checkpoints as StableCertificate; // nested in a message that the gate has verified
   onStable(step, certificate);
   if (isLeftBehind(step, certificate)) startTransfer(step, certificate);
 }
 
 /**
- * Whether the others have left this replica behind: it has not moved since it said where it is, and what it lacks up to that checkpoint
- * its sender has no more.
+ * Whether the others have left this replica behind: it has executed nothing since its last status, and the sender no
+ * longer has the messages that it lacks.
  */
 function isLeftBehind({ state }: Step, certificate: StableCertificate): boolean {
   const { status, lastExecuted, loads } = state;
   return stableSequence(certificate) > lastExecuted && status.executed >= lastExecuted && loads.size === 0;
 }
 
-/** Of each sender, all within the window and the highest above it: a bounded number, and enough to meet. */
+/**
+ * Keeps a checkpoint message. Of each sender all within the window are kept, and the highest one above it: a bounded
+ * number, and enough for a quorum to meet.
+ */
 function keep(step: Step, checkpoint: Verified<Signed<Checkpoint>>): void {
   const { checkpoints, log } = step.state;
   const { replica, sequence } = checkpoint.message;
@@ -150,14 +159,17 @@ function checkStable(step: Step, sequence: SequenceNumber): void {
   }
 }
 
-/** There is a stable certificate: move the watermarks there, or, if this replica is not there yet, find out how to get there. */
+/**
+ * A stable certificate is known: moves the watermarks to it, or starts to catch up if this replica has not executed
+ * that far.
+ */
 export function onStable(step: Step, certificate: StableCertificate): void {
   const { state } = step;
   const sequence = stableSequence(certificate);
   if (sequence <= state.log.low) return;
   if (!state.transfer && state.tree.sequence >= sequence) return stabilize(step, certificate);
   if (stableSequence(state.ahead ?? []) < sequence) state.ahead = certificate;
-  // Within the window the missing votes may still be on their way; above it they would be refused.
+  // Within the window the missing votes may still arrive. Above it they would be refused.
   const isStuck = isSurpassed(step) && sequence > state.lastExecuted;
   if (state.transfer || sequence > state.log.high || isStuck) startTransfer(step, certificate);
 }

@@ -1,7 +1,8 @@
 /**
- * Fetching content by its digest: the bodies of batches, and the state in a transfer. Who has it does not matter, as every blob is checked
- * against its digest; so several peers are asked at once, each for as much as fits into an answer, and for the next as soon as it has
- * delivered. What one does not deliver, or not in time, another is asked for.
+ * Fetching content by its digest: bodies of batches, and the blobs of a state transfer. Any peer may supply it, because
+ * each blob is checked against its digest. Several peers are asked at once, each for as much as fits into one answer,
+ * and asked again as soon as they have delivered. Content that a peer does not deliver in time is requested from
+ * another.
  * @module
  */
 import { holdersOf, missingBodies, type MissingBody } from "../ordering/bodies.ts";
@@ -16,28 +17,28 @@ import { onStateBlobs } from "./state_transfer.ts";
 import { answersDueAt, createAsking, type Fetches, setBackAsking } from "./asking.ts";
 import type { Step } from "../step.ts";
 
-/** Something to fetch. */
+/** Content to fetch. */
 interface Wanted {
   readonly digest: Digest;
   readonly kind: keyof Fetches["meanBytes"];
-  /** The body for this number. */
+  /** Set for a body: its sequence number and digest. */
   readonly body?: MissingBody;
 }
 
-/** Bytes that one answer is to have, about. A correct peer sends no more, unless one blob alone is larger. */
+/** About how many bytes one answer should have. A correct peer sends more only if a single blob is larger. */
 const ANSWER_BYTES = 1024 * 1024;
-/** Most digests that one peer is asked for. */
+/** The most digests requested from one peer. */
 const MAX_ASKED = 256;
-/** What a body and a part of the state are taken to have before one came, bytes: 32 fit into an answer. */
+/** The assumed size of a body or state blob before the first one arrives, bytes: 32 fit into an answer. */
 const UNKNOWN_BYTES = ANSWER_BYTES / 32;
 
-/** Nothing is fetched. */
+/** The state with no fetches. */
 export function createFetches(): Fetches {
   const meanBytes = { body: UNKNOWN_BYTES, state: UNKNOWN_BYTES };
   return { ...createAsking(), hasNews: false, lookAt: null, silentUntil: null, tried: new Map(), meanBytes };
 }
 
-/** At the end of each step: asks for what is missing, as far as there is somebody to ask. */
+/** At the end of each step: requests missing content from the peers that can be asked. */
 export function fetchMissing(step: Step): void {
   const { fetches, bodies, transfer } = step.state;
   for (const [peer, digests] of giveUp(step, fetches)) {
@@ -54,7 +55,7 @@ export function fetchMissing(step: Step): void {
   }
 }
 
-/** A peer was heard: if it was taken for dead it can be asked for what is left. */
+/** A peer was heard. If it seemed dead, it can now be asked for what is missing. */
 export function noteHeard(step: Step, peer: ReplicaId): void {
   const { status: { heardAt }, fetches } = step.state;
   if (fetches.lookAt !== null && (heardAt.get(peer) ?? -Infinity) < step.now - step.env.settings.statusIntervalMs) {
@@ -63,7 +64,7 @@ export function noteHeard(step: Step, peer: ReplicaId): void {
   heardAt.set(peer, step.now);
 }
 
-/** The clock was set back. */
+/** The clock was set back: moves all times back with it. */
 export function setBackFetches(fetches: Fetches, back: (at: Millis) => Millis): void {
   setBackAsking(fetches, back);
   if (fetches.lookAt !== null) fetches.lookAt = back(fetches.lookAt);
@@ -71,13 +72,13 @@ export function setBackFetches(fetches: Fetches, back: (at: Millis) => Millis): 
   for (const entry of fetches.tried.values()) entry.askAt = back(entry.askAt);
 }
 
-/** When to look again. */
+/** When to look again at the latest. */
 export function fetchesAt({ state: { fetches } }: Step): Millis | null {
   const due = answersDueAt(fetches);
   return due === null || (fetches.lookAt !== null && fetches.lookAt < due) ? fetches.lookAt : due;
 }
 
-/** Blobs come from a peer. */
+/** Blobs arrive from a peer. */
 export function onBlobs(step: Step, from: ReplicaId, coming: readonly FetchedBlob[]): void {
   const { bodies, fetches } = step.state;
   const blobs = [...new Map(coming.map((blob) => [blob.digest, blob])).values()];
@@ -101,9 +102,12 @@ export function onBlobs(step: Step, from: ReplicaId, coming: readonly FetchedBlo
   if (wanted.length > 0) onBodies(step, new Map(wanted.map(({ digest, batch }) => [digest, batch!])));
 }
 
-/** Whether these blobs are the answer to what was asked, junk perhaps, and not what was asked before, or is sent unasked. */
+/**
+ * Whether these blobs answer the present request to the peer, even with wrong content. They do not if they answer an
+ * earlier request, or none.
+ */
 function isAnswer({ state }: Step, asked: readonly Digest[], blobs: readonly FetchedBlob[]): boolean {
-  // Before a restart something was asked that is not known any more.
+  // An empty list stands for a request of before a restart, whose content is not known any more.
   if (asked.length === 0 || blobs.some(({ digest }) => asked.includes(digest))) return true;
   return !blobs.some(({ digest, batch }) => batch || digest === state.transfer?.digest || state.fetched.has(digest));
 }
@@ -113,7 +117,7 @@ function measure({ meanBytes }: Fetches, kind: Wanted["kind"], blobs: readonly F
   meanBytes[kind] = Math.max(1, blobs.reduce((sum, { bytes }) => sum + bytes.length, 0) / blobs.length);
 }
 
-/** What a peer was asked for, and has not sent although there was room for it, it does not have. */
+/** Notes the content that a peer did not send although its answer had room: it does not have it. */
 function noteUndelivered(
   step: Step,
   from: ReplicaId,
@@ -121,7 +125,7 @@ function noteUndelivered(
 ): void {
   const sent = new Set(blobs.map(({ digest }) => digest));
   const isFull = blobs.reduce((sum, { bytes }) => sum + bytes.length, 0) >= ANSWER_BYTES / 4;
-  // An answer has what there is in the order in which it was asked for.
+  // An answer has the blobs in the order of the request.
   const end = isFull ? asked.findLastIndex((digest) => sent.has(digest)) : asked.length;
   for (const digest of asked.slice(0, end)) if (!sent.has(digest)) noteTried(step, digest, from);
 }
@@ -138,7 +142,7 @@ function noteTried(step: Step, digest: Digest, peer: ReplicaId): void {
   entry.delayMs = Math.min(2 * entry.delayMs, idleStatusMs);
 }
 
-/** Gives each peer that can be asked the next of what is missing. */
+/** Requests the next missing content from each peer that can be asked. */
 function assign(step: Step): void {
   const { fetches, status: { heardAt } } = step.state;
   if (heardAt.size === 0) {
@@ -152,7 +156,7 @@ function assign(step: Step): void {
   const all = wantedContents(step);
   const free = freeSources(step, fetches);
   const recent = new Set([...fetches.asked.keys(), ...free.filter(({ isRecent }) => isRecent).map(({ peer }) => peer)]);
-  /** What the peers before could not be asked for. */
+  /** Content for which the peers so far could not be asked. */
   let left: Wanted[] = [];
   for (const [index, source] of free.entries()) {
     const may = (wanted: Wanted) => mayAsk(step, wanted, { source, next: free.slice(index + 1), recent });
@@ -162,7 +166,7 @@ function assign(step: Step): void {
   if (left.length > 0 || !next.done) fetches.lookAt = lookAt(step, left);
 }
 
-/** Asks one peer for what it may be asked for; gives what is left of what was looked at. */
+/** Asks one peer for the content that it may be asked for. Returns the rest of what was looked at. */
 function askOne(
   step: Step,
   peer: ReplicaId,
@@ -174,7 +178,8 @@ function askOne(
 ): Wanted[] {
   const digests: Digest[] = [];
   const left: Wanted[] = [];
-  // More than the bodies that may be missing, so that no primary that withholds them keeps the state from being fetched.
+  // More than the bodies that can be missing. So a primary that withholds bodies can't keep the state from being
+  // fetched.
   const mostLeft = 2 * step.state.log.window + MAX_ASKED;
   let bytes = 0;
   for (const source of sources) {
@@ -198,7 +203,7 @@ function askOne(
   return left;
 }
 
-/** Whether a peer is to be asked for this now. */
+/** Whether this content is to be requested from this peer now. */
 function mayAsk(
   step: Step,
   { digest, body }: Wanted,
@@ -211,14 +216,14 @@ function mayAsk(
   const tried = step.state.fetches.tried.get(digest);
   if (tried && (tried.by.has(peer) || step.now < tried.askAt)) return false;
   const isUntried = (other: ReplicaId) => !tried?.by.has(other);
-  // Whoever seems to be dead comes last.
+  // Peers that seem dead come last.
   if (!isRecent) return ![...recent].some(isUntried);
   if (!body || next.length === 0) return true;
   const holders = holdersOf(step, body);
   return holders.has(peer) || !next.some((other) => other.isRecent && holders.has(other.peer) && isUntried(other.peer));
 }
 
-/** When somebody can be asked for what nobody could be asked for now. */
+/** When a peer can be asked for the content for which none could be asked now. */
 function lookAt(step: Step, left: readonly Wanted[]): Millis {
   const { fetches } = step.state;
   const times = left.map(({ digest }) => fetches.tried.get(digest)?.askAt ?? -Infinity).filter((at) => at > step.now);
@@ -228,12 +233,12 @@ function lookAt(step: Step, left: readonly Wanted[]): Millis {
   return (times.length === 0 ? soon : Math.min(...times)) as Millis;
 }
 
-/** All that is missing: the bodies to vote for, the state that is being transferred, the bodies to execute. */
+/** All missing content, in this order: bodies to vote for, blobs of the state transfer, bodies to execute. */
 function* wantedContents(step: Step): Generator<Wanted> {
   const { transfer, loads } = step.state;
   const { toVote, toExecute } = missingBodies(step);
   for (const body of toVote) yield { digest: body.digest, kind: "body", body };
-  // Only as far as is asked for now: of a large state there are very many.
+  // A generator, so that only as much is produced as is requested now: a large state has very many blobs.
   for (const digest of transfer?.wanted.keys() ?? []) if (!loads.has(digest)) yield { digest, kind: "state" };
   for (const body of toExecute) yield { digest: body.digest, kind: "body", body };
 }

@@ -1,5 +1,5 @@
 /**
- * Takes in what was read from the store, and goes on with what waited for it.
+ * Handles blobs that were read from the store, and continues the work that waited for them.
  * @module
  */
 import { executeCommitted } from "../ordering/execution.ts";
@@ -10,11 +10,14 @@ import { readChunk, readPage } from "../tree/state_tree.ts";
 import { continueTransfer, onStoredBlob } from "./state_transfer.ts";
 import type { Step } from "../step.ts";
 
-/** What was asked for comes, each blob checked against its digest. What nobody waits for any more is ignored. */
+/**
+ * Requested blobs arrive from the store, each checked against its digest. Blobs that nothing waits for any more are
+ * ignored.
+ */
 export function onLoaded(step: Step, blobs: ReadonlyMap<Digest, Uint8Array>): void {
   const { state, env } = step;
   const chunks: LoadedChunk[] = [];
-  // A checkpoint that is being made has another list of chunks than the tree has yet; after a transfer all is other.
+  // A checkpoint in progress has other chunks than the tree has yet; a transfer replaces them all.
   const isCurrent = !state.sealing && !state.transfer;
   for (const [digest, bytes] of blobs) {
     const what = state.loads.get(digest);
@@ -30,7 +33,7 @@ export function onLoaded(step: Step, blobs: ReadonlyMap<Digest, Uint8Array>): vo
   executeCommitted(step);
 }
 
-/** The chunk and its neighbours as they are now; none: it is another one since. */
+/** The chunk with its present place in the tree; none if another chunk has that id by now. */
 function located({ state, env }: Step, id: string, digest: Digest, bytes: Uint8Array): readonly LoadedChunk[] {
   const found = state.tree.find("m", { at: id });
   const chunk = "page" in found ? undefined : found[0];

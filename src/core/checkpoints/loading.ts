@@ -1,7 +1,8 @@
 /**
- * Reading the state by need. What execution, a query, a checkpoint or a state transfer lacks is asked for, and waited for; meanwhile the
- * replica takes part in everything else. No result depends on what was in memory: a batch is executed, and a checkpoint made, only once
- * all that it touches is there.
+ * Lazy loading of the state. If execution, a query, a checkpoint or a state transfer needs a part of the state that is
+ * not in memory, the replica requests it from the store and waits; meanwhile it takes part in everything else. No
+ * result depends on what is in memory: a batch is executed, and a checkpoint taken, only when all that it touches is
+ * loaded.
  * @module
  */
 import type { Digest } from "../messages/ids.ts";
@@ -11,14 +12,14 @@ import type { ChunkNeed } from "../state_machine.ts";
 import type { Load } from "./transfer.ts";
 import type { Step } from "../step.ts";
 
-/** Whether these operations can be executed, or answered, now; otherwise what they lack is asked for. */
+/** Whether these operations can be executed, or answered, now. If not, requests the chunks that they need. */
 export function isReadyFor(step: Step, operations: () => readonly Uint8Array[]): boolean {
   const { stateMachine } = step.env;
   const { lazyLoading } = stateMachine;
   return !lazyLoading || haveChunks(step, needsOf(stateMachine, lazyLoading, operations()));
 }
 
-/** Whether all these chunks of the state machine are there; otherwise they are asked for. */
+/** Whether all these chunks of the state machine are loaded. If not, requests them. */
 export function haveChunks(step: Step, needs: readonly ChunkNeed[]): boolean {
   if (needs.length === 0) return true;
   for (const need of needs) {
@@ -30,13 +31,13 @@ export function haveChunks(step: Step, needs: readonly ChunkNeed[]): boolean {
   return false;
 }
 
-/** Whether these pages of the tree are there; otherwise they are asked for. */
+/** Whether no page is missing. Otherwise requests the missing ones. */
 export function havePages(step: Step, missing: readonly Digest[]): boolean {
   for (const page of missing) ask(step, page, { kind: "page" });
   return missing.length === 0;
 }
 
-/** Asks for something, unless it was. */
+/** Requests a blob from the store, unless it was requested already. */
 export function ask({ state, load }: Step, digest: Digest, what: Load): void {
   if (state.loads.has(digest)) return;
   state.loads.set(digest, what);

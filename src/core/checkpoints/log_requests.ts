@@ -1,6 +1,6 @@
 /**
- * Catching up with the log: a replica that others are ahead of asks one of them after another for the decisions that it lacks, each time
- * as soon as the last answer is there. Its status is the question, and a peer's own status ends the answer.
+ * Catching up with the log: a replica that lags asks its peers for the decisions that it lacks, two peers at a time,
+ * and asks again as soon as an answer is complete. Its status is the request; the peer's own status ends the answer.
  * @module
  */
 import type { Millis, ReplicaId, SequenceNumber } from "../messages/ids.ts";
@@ -9,17 +9,17 @@ import { answersDueAt } from "./asking.ts";
 import type { Step } from "../step.ts";
 import { sendStatus } from "../upkeep/own_status.ts";
 
-/** So many are asked at once: one may be a liar. */
+/** How many peers are asked at once. One of them may be a liar. */
 const ASKED_AT_ONCE = 2;
 
-/** After a restart: whoever was asked in the life before has still time to answer. */
+/** After a restart: peers that an earlier run has asked still have time to answer. */
 export function resumeRequests(step: Step): void {
   const { fetches, logRequests, askedUntil: until } = step.state;
   resumeAsking(step, fetches, { what: [], until });
   resumeAsking(step, logRequests, { what: -1 as SequenceNumber, until });
 }
 
-/** A peer has said where it is; that ends its answer, if it was asked. */
+/** A peer's status arrives. If the peer was asked, this ends its answer. */
 export function noteStatus(step: Step, peer: ReplicaId): void {
   const { logRequests } = step.state;
   const asked = logRequests.asked.get(peer);
@@ -28,7 +28,7 @@ export function noteStatus(step: Step, peer: ReplicaId): void {
   else noteEmptyAnswer(step, logRequests, peer, { rests: true });
 }
 
-/** At the end of each step: asks for the decisions that others have and this replica has not. */
+/** At the end of each step: asks for decisions that others have and this replica lacks. */
 export function askForLog(step: Step): void {
   const { logRequests } = step.state;
   giveUp(step, logRequests);
@@ -43,14 +43,17 @@ export function askForLog(step: Step): void {
   }
 }
 
-/** When somebody else is to be asked. */
+/** When another peer is to be asked. */
 export function logRequestsAt(step: Step): Millis | null {
   const { logRequests } = step.state;
   if (logRequests.asked.size > 0) return answersDueAt(logRequests);
   return lackingAfter(step) === null ? null : restsUntil(step, logRequests);
 }
 
-/** The number after which decisions are lacking that somebody has and that there is room for; `null`: none are. */
+/**
+ * The last number before the first decision that this replica lacks, that a peer has, and that fits into the window;
+ * `null` if there is none.
+ */
 function lackingAfter(step: Step): SequenceNumber | null {
   const { status: { heard }, lastExecuted, log } = step.state;
   let highest = 0;
@@ -60,7 +63,7 @@ function lackingAfter(step: Step): SequenceNumber | null {
   return through < highest && through < log.high ? through : null;
 }
 
-/** All numbers up to here are executed or decided, but for those that a state transfer skips. */
+/** The number up to which all are executed or decided, not counting those that a state transfer skips. */
 function decidedThrough({ state: { log, lastExecuted } }: Step): SequenceNumber {
   let through = Math.max(lastExecuted, log.low);
   while (log.find(through + 1)?.committed) through++;

@@ -1,11 +1,11 @@
 /**
- * State blobs that the newest checkpoint no longer names. They stay for a while, so that a replica that is
- * fetching an older checkpoint's state finds them.
+ * State blobs that the newest checkpoint no longer names. They are kept for a while, for replicas that are fetching an
+ * older checkpoint.
  * @module
  */
 import type { Digest, SequenceNumber } from "../messages/ids.ts";
 
-/** What the checkpoint at `sequence` no longer names. */
+/** The digests that the checkpoint at `sequence` no longer names. */
 export interface Retired {
   readonly sequence: SequenceNumber;
   readonly digests: readonly Digest[];
@@ -24,7 +24,7 @@ export class RetiredBlobs {
     this.#lists.push({ sequence, digests });
   }
 
-  /** The checkpoint that is being taken names some of them again. Returns the lists that are others now. */
+  /** The checkpoint that is being taken names some digests again. Returns the lists that changed. */
   revive(named: { has(digest: Digest): boolean }): readonly Retired[] {
     const before = this.#lists;
     this.#lists = before.map((list) => {
@@ -36,8 +36,8 @@ export class RetiredBlobs {
   }
 
   /**
-   * Takes out the lists of checkpoints up to `through` and returns what may go: what no later list holds (a later
-   * checkpoint named it for a while).
+   * Removes the lists of checkpoints up to `through`. Returns the digests that can be dropped: those on no later list,
+   * because a later checkpoint has named the others for a while.
    */
   release(through: number): { readonly lists: readonly Retired[]; readonly digests: readonly Digest[] } {
     const lists = this.#lists.filter(({ sequence }) => sequence <= through);

@@ -1,6 +1,7 @@
 /**
- * Whom a replica asks for what it lacks. Any peer may have it, dead or lying ones too: each peer is asked one thing at a time and has some
- * patience to deliver it, several peers are asked at once, and whoever did not deliver rests while others are asked.
+ * Choice of the peers that a replica asks for what it lacks. Any peer may have it, and any may be dead or lie. So
+ * several peers are asked at once, each one thing at a time; each has a limited time to answer; and a peer that did not
+ * deliver rests while others are asked.
  * @module
  */
 import { type Millis, type ReplicaId, replicaId } from "../messages/ids.ts";
@@ -10,37 +11,37 @@ import type { Step } from "../step.ts";
 /** A peer that can be asked now. */
 export interface Source {
   readonly peer: ReplicaId;
-  /** It was heard about as late as anybody: it is not dead. */
+  /** Whether it was heard about as recently as any other peer, so that it is not dead. */
   readonly isRecent: boolean;
 }
 
-/** Patience, and rest, are at most so many times the status interval, with which they begin. */
+/** The time to answer, and the rest after a failure, begin at one status interval and grow to this many. */
 const MOST_PATIENCE = 16;
-/** Long before every clock's time. */
+/** A time before every clock's time. */
 const NEVER = Number.MIN_SAFE_INTEGER;
-/** A peer that was heard so many status intervals before another one is perhaps dead. */
+/** A peer last heard this many status intervals before another one may be dead. */
 const RECENT_INTERVALS = 4;
 
-/** All others. */
+/** All other replicas. */
 function peersOf(step: Step): readonly ReplicaId[] {
   return step.env.genesis.replicas.map((_, index) => replicaId(index)).filter((peer) => peer !== step.self);
 }
 
-/** Notes that a peer is asked something now. */
+/** Notes that a peer is asked now. */
 export function noteAsked<T>(step: Step, asking: Asking<T>, peer: ReplicaId, what: T): void {
   const patienceMs = asking.patience.get(peer) ?? step.env.settings.statusIntervalMs;
   const until = Math.ceil(step.now + patienceMs) as Millis;
   asking.asked.set(peer, { what, since: step.now, until });
 }
 
-/** After a restart: everybody may have been asked in the life before, and has until then to answer. */
+/** After a restart: an earlier run may have asked any peer, so each has until `until` to answer. */
 export function resumeAsking<T>(step: Step, asking: Asking<T>, { what, until }: { what: T; until: Millis }): void {
   asking.turn = turnAt(step.now);
   if (until <= step.now) return;
   for (const peer of peersOf(step)) asking.asked.set(peer, { what, since: step.now, until });
 }
 
-/** A peer has answered what it was asked, and delivered something. */
+/** A peer has answered its request and delivered something. */
 export function noteDelivery<T>(step: Step, asking: Asking<T>, peer: ReplicaId): void {
   const since = asking.failed.get(peer)?.since ?? asking.asked.get(peer)?.since ?? step.now;
   asking.asked.delete(peer);
@@ -50,7 +51,10 @@ export function noteDelivery<T>(step: Step, asking: Asking<T>, peer: ReplicaId):
   asking.patience.set(peer, Math.max(statusIntervalMs, patienceMs));
 }
 
-/** A peer has answered what it was asked, but has nothing: others come first now. `rests`: it is not to be asked anything else so soon. */
+/**
+ * A peer has answered its request but had nothing. Others are asked first now. `rests`: it is not asked for anything
+ * else for a while.
+ */
 export function noteEmptyAnswer<T>(
   step: Step,
   asking: Asking<T>,
@@ -64,7 +68,7 @@ export function noteEmptyAnswer<T>(
   noteFailure(step, asking, { peer, asked, restMs });
 }
 
-/** Gives the peers that have not answered in time, and what they were asked. */
+/** Ends the requests that were not answered in time. Returns the peers and what they were asked. */
 export function giveUp<T>(step: Step, asking: Asking<T>): readonly (readonly [peer: ReplicaId, what: T])[] {
   const late = [...asking.asked].filter(([, { until }]) => step.now >= until);
   if (late.length === 0) return [];
@@ -75,7 +79,7 @@ export function giveUp<T>(step: Step, asking: Asking<T>): readonly (readonly [pe
   return late.map(([peer, { what }]) => [peer, what]);
 }
 
-/** The longer the more often it has failed. */
+/** How long a peer rests, ms. The rest doubles with each failure. */
 function restMsOf({ env: { settings } }: Step, failures: Failures | undefined): number {
   return settings.statusIntervalMs * Math.min(2 ** (failures?.times ?? 0), MOST_PATIENCE);
 }
@@ -90,7 +94,10 @@ function noteFailure<T>(
   asking.failed.set(peer, { times, since: before?.since ?? asked.since, restsUntil: step.now + restMs as Millis });
 }
 
-/** Who can be asked now: first who was heard of late, of these who failed the least, and of these who was heard last. */
+/**
+ * The peers that can be asked now. First those heard recently; among these the ones with the fewest failures; among
+ * these the ones heard last.
+ */
 export function freeSources<T>(step: Step, { asked, failed, turn }: Asking<T>): readonly Source[] {
   const { heardAt } = step.state.status;
   const peers = peersOf(step);
@@ -109,7 +116,7 @@ export function freeSources<T>(step: Step, { asked, failed, turn }: Asking<T>): 
     );
 }
 
-/** When the first of those who rest may be asked again; `null`: nobody rests. */
+/** When the first resting peer can be asked again; `null` if none rests. */
 export function restsUntil<T>(step: Step, { failed }: Asking<T>): Millis | null {
   let at: Millis | null = null;
   for (const { restsUntil: until } of failed.values()) if (until > step.now && (at === null || until < at)) at = until;
@@ -117,8 +124,8 @@ export function restsUntil<T>(step: Step, { failed }: Asking<T>): Millis | null 
 }
 
 /**
- * Whose turn it is at a host that is started anew for what comes: it remembers no failures, and might ask a dead peer first for ever. It
- * changes with each second, in no step with any clock that starts the host.
+ * The `turn` at a host that starts this replica anew for each message. Such a replica remembers no failures and might
+ * ask a dead peer first for ever. The turn changes each second, and out of step with any clock that starts the host.
  */
 function turnAt(now: Millis): number {
   const mixed = Math.imul(Math.floor(now / 1_000) | 0, 0x9e3779b1);

@@ -1,8 +1,13 @@
 /**
- * State transfer (PBFT §5.3): a replica that a stable checkpoint has left behind fetches that state from the others, blob by blob,
- * each checked against its digest, root page first. What it has already it does not fetch; to know that, it reads its own pages. While
- * it fetches it takes part in the numbers above the checkpoint; it executes none. Of a state machine that is loaded by need nothing is
- * in memory when the transfer is over, and what was fetched only until it is stored. What was fetched is known after a restart.
+ * State transfer (PBFT §5.3): a replica that lags behind a stable checkpoint fetches its state from the others, blob by
+ * blob, the root page first, each checked against its digest.
+ *
+ * - It does not fetch what it has. To know that, it first loads its own pages.
+ * - Meanwhile it takes part in the numbers above the checkpoint, but executes none.
+ * - The fetched blobs are stored, so that a restarted replica continues with them.
+ * - With a lazily loaded state machine, fetched chunks are dropped from memory once they are stored, and the machine
+ *   has nothing in memory at the end.
+ *
  * @module
  */
 import { skipTime } from "../ordering/agreed_time.ts";
@@ -19,13 +24,16 @@ import type { StableCertificate } from "../messages/certificates.ts";
 import type { Step } from "../step.ts";
 import { changedIds, machineChunks, retire, stabilize } from "./watermarks.ts";
 
-/** A replica that was started by the message with the blobs has asked for them in an earlier life. */
+/** If a message with blobs starts this replica, an earlier run has asked for them. */
 const MAX_EARLY = 256;
 
-/** Stands in the tree for a chunk whose content is not that of any checkpoint. */
+/** Stands in the tree for a chunk that differs from that of any checkpoint. */
 const UNKNOWN = "unknown" as Digest;
 
-/** Starts to fetch the state of a stable checkpoint, or turns to a newer one; what was fetched for an older one is kept. */
+/**
+ * Starts to fetch the state of a stable checkpoint, or moves on to a newer one. What was fetched for an older one is
+ * kept.
+ */
 export function startTransfer(step: Step, certificate: StableCertificate): void {
   const { state } = step;
   const { sequence, digest } = certificate[0]!.message;
@@ -47,7 +55,7 @@ export function startTransfer(step: Step, certificate: StableCertificate): void 
   continueTransfer(step);
 }
 
-/** Goes on once the own pages are there. */
+/** Continues once the own pages are loaded. */
 export function continueTransfer(step: Step): void {
   const { state } = step;
   const { transfer, tree } = state;
@@ -78,12 +86,12 @@ function takeUpEarly(step: Step, transfer: Transfer): void {
   if (!isReading(step, transfer)) early.clear();
 }
 
-/** Whether it is known only in part what is wanted. */
+/** Whether it is not fully known yet which blobs are wanted. */
 function isReading({ state }: Step, { former }: Transfer): boolean {
   return !former || state.loads.size > 0;
 }
 
-/** Blobs come, each once. Returns those that were not for a transfer. */
+/** Blobs arrive, each once. Returns those that belong to no transfer. */
 export function onStateBlobs(step: Step, blobs: readonly FetchedBlob[]): readonly FetchedBlob[] {
   const { transfer } = step.state;
   if (!transfer) return blobs;
@@ -100,12 +108,14 @@ export function onStateBlobs(step: Step, blobs: readonly FetchedBlob[]): readonl
   return rest;
 }
 
-/** A blob comes that was fetched earlier. */
+/** A blob that was fetched earlier arrives from the store. */
 export function onStoredBlob(step: Step, blob: FetchedBlob): void {
   if (step.state.transfer?.wanted.has(blob.digest)) place(step, step.state.transfer, blob);
 }
 
-/** Has blobs stored, and noted that they are, so that whatever becomes of this replica they are used, or removed some day. */
+/**
+ * Stores blobs with a note of their digests, so that they are used or dropped later, whatever happens to this replica.
+ */
 function keep(step: Step, transfer: Transfer, fetched: readonly FetchedBlob[]): void {
   if (fetched.length === 0) return;
   const digests = fetched.map(({ digest }) => digest);
@@ -117,7 +127,10 @@ function keep(step: Step, transfer: Transfer, fetched: readonly FetchedBlob[]): 
   step.persist({ kind: "fetched", digests });
 }
 
-/** Something is to be had: from the store if it was fetched before, or else from a peer. Of a chunk that is loaded by need later, that it is stored is enough. */
+/**
+ * Marks a digest as wanted: it is read from the store if it was fetched before, or else fetched from a peer. If it is a
+ * chunk that is loaded lazily, being stored is enough.
+ */
 function want(step: Step, transfer: Transfer, digest: Digest, what: Want): void {
   const { fetched } = step.state;
   if (what.kind === "chunk" && fetched.has(digest) && !isStaged(step, what.id)) {
@@ -127,10 +140,10 @@ function want(step: Step, transfer: Transfer, digest: Digest, what: Want): void 
   if (fetched.has(digest)) load(step, digest, { kind: "fetched" });
 }
 
-/** Puts a blob that is wanted where it belongs. */
+/** Handles a wanted blob: the root page, another page, or a chunk. */
 function place(step: Step, transfer: Transfer, { digest, bytes }: FetchedBlob): void {
   const what = transfer.wanted.get(digest);
-  if (!what || !transfer.wanted.delete(digest)) return; // a liar gives one blob twice
+  if (!what || !transfer.wanted.delete(digest)) return; // a liar may send one blob twice
   const content = step.env.unpack(bytes);
   if (what.kind === "root") placeRoot(step, transfer, readRoot(content));
   else if (what.kind === "page") placePage(step, transfer, readPage(content));
@@ -152,7 +165,7 @@ function placePage(step: Step, transfer: Transfer, page: LeafContent): void {
   }
 }
 
-/** Whether a chunk's content is put in place at the end. */
+/** Whether a chunk's content is applied at the end. */
 function isStaged({ env }: Step, id: string): boolean {
   return !env.stateMachine.lazyLoading || !id.startsWith("m");
 }
@@ -166,7 +179,10 @@ function stage(
   if (isStaged(step, id)) staged.set(id, chunk);
 }
 
-/** Everything is there: the state becomes that of the checkpoint. Execution goes on from it later in the step (see replica.ts). */
+/**
+ * All blobs have arrived: the replica takes over the checkpoint's state. It executes from there later in the step (see
+ * replica.ts).
+ */
 function finish(step: Step, transfer: Transfer, root: Root): void {
   const { state, env } = step;
   const { sequence, digest, listed, shared, staged } = transfer;

@@ -1,38 +1,50 @@
 /**
- * A state transfer that is under way, and what is being read from the store: the data.
+ * The data of a state transfer in progress, and of blobs being read from the store.
  * @module
  */
 import type { Digest, SequenceNumber } from "../messages/ids.ts";
 import type { Root } from "../tree/state_tree.ts";
 import type { FetchedBlob } from "../io.ts";
 
-/** What a digest that was asked for is: a page of the tree, the state machine's chunk with this id, or what a transfer fetched before. */
+/**
+ * What a requested blob is: a page of the tree, a blob that a state transfer fetched before, or the state machine's
+ * chunk with this id.
+ */
 export type Load =
   | { readonly kind: "page" }
   | { readonly kind: "fetched" }
   | { readonly kind: "chunk"; readonly id: string };
 
-/** What a wanted digest is for. */
+/** What a wanted digest stands for. */
 export type Want =
   | { readonly kind: "root" }
   | { readonly kind: "page" }
   | { readonly kind: "chunk"; readonly id: string };
 
-/** A transfer that is under way. */
+/** A state transfer in progress. */
 export interface Transfer {
   /** The stable checkpoint whose state is fetched. */
   readonly sequence: SequenceNumber;
   readonly digest: Digest;
   root: Root | null;
   readonly wanted: Map<Digest, Want>;
-  /** Chunks to put in place at the end; the state tree has their digests already. `null`: gone. None of a machine loaded by need. */
+  /**
+   * Chunks to apply at the end; the tree has their digests already. `null` removes a chunk. Chunks of a lazily loaded
+   * machine are not among them.
+   */
   readonly staged: Map<string, Uint8Array | null>;
-  /** What the state named before, or what was fetched on the way: to be dropped if the new state doesn't name it. `null`: own pages are being read. */
+  /**
+   * Blobs of the old state, and blobs fetched on the way. Those that the new state does not name are dropped at the
+   * end. `null` while the own pages are being loaded.
+   */
   former: Set<Digest> | null;
-  /** Own pages that the new state has too. */
+  /** Ids of the own pages that the new state has too. */
   shared: ReadonlySet<string>;
-  /** The chunks of the new state on other pages, as far as these have come. */
+  /** Ids of the new state's chunks on the other pages that have arrived. */
   readonly listed: Set<string>;
-  /** What came before it was known what is wanted, because that is still being read: at most {@linkcode MAX_EARLY}. */
+  /**
+   * Blobs that arrived before it was known which are wanted, because own pages are still being loaded. At most
+   * {@linkcode MAX_EARLY}.
+   */
   readonly early: Map<Digest, FetchedBlob>;
 }

@@ -1,5 +1,6 @@
 /**
- * What a stable checkpoint moves and frees (PBFT §4.3), and what differs from the last one.
+ * Moving the watermarks to a stable checkpoint and freeing what lies below (PBFT §4.3); the changes since the last
+ * checkpoint.
  * @module
  */
 import type { Digest, SequenceNumber } from "../messages/ids.ts";
@@ -9,7 +10,10 @@ import type { ChunkChange } from "../tree/state_tree.ts";
 import { type StableCertificate, stableSequence } from "../messages/certificates.ts";
 import type { Step } from "../step.ts";
 
-/** Moves the watermarks to a stable checkpoint and frees what is at or below it. */
+/**
+ * Moves the watermarks to a stable checkpoint and frees everything at or below it.
+ * @throws {DivergenceError} if this replica's own state at that number is another one.
+ */
 export function stabilize(step: Step, certificate: StableCertificate): void {
   const { state } = step;
   const { sequence, digest } = certificate[0]!.message;
@@ -29,7 +33,10 @@ export function stabilize(step: Step, certificate: StableCertificate): void {
   step.event({ kind: "checkpoint-stable", sequence, root: digest });
 }
 
-/** The state of the stable checkpoint and of the one before stay for those who are fetching them. */
+/**
+ * Drops the blobs that neither the stable checkpoint nor the one before it names. Those two stay, for replicas that are
+ * fetching them.
+ */
 function dropRetired(step: Step, stable: SequenceNumber): void {
   const { state } = step;
   const through = stable - step.env.genesis.checkpointInterval;
@@ -42,7 +49,7 @@ function dropRetired(step: Step, stable: SequenceNumber): void {
     });
   }
 }
-/** Notes what a checkpoint no longer names, and that it names some of what others did not. */
+/** Notes the blobs that a new checkpoint no longer names, and those that it names again. */
 export function retire(
   step: Step,
   sequence: SequenceNumber,
@@ -54,8 +61,8 @@ export function retire(
 }
 
 /**
- * The chunks that changed since the last call, of the state machine and the client table.
- * @throws {StateMachineError} if the machine fails; then nothing was taken.
+ * The chunks of the state machine and the client table that changed since the last call.
+ * @throws {StateMachineError} if the machine fails; then no change is lost.
  */
 export function takeChanges(step: Pick<Step, "env" | "state">): readonly ChunkChange[] {
   const changes = changesOf(step.env.stateMachine).map(([id, chunk]): ChunkChange => [`m${id}`, chunk]);
@@ -63,8 +70,9 @@ export function takeChanges(step: Pick<Step, "env" | "state">): readonly ChunkCh
 }
 
 /**
- * What differs from every checkpoint whose chunks are stored. Of a state machine that is loaded by need the stored chunks will do; of one that
- * can't tell what has changed, everything differs.
+ * The ids of the chunks that may differ from those stored with the last checkpoint. A machine with lazy loading adds
+ * none, because its stored chunks can be used. If the machine can't report its changes, all its chunks count as
+ * changed.
  */
 export function changedIds(step: Step): ReadonlySet<string> {
   const { sealing, clients, tree } = step.state;
@@ -81,7 +89,7 @@ export function changedIds(step: Step): ReadonlySet<string> {
   return ids;
 }
 
-/** Those of these chunks that are the state machine's, by its own ids. */
+/** The state machine's chunks among these, by the machine's own ids. */
 export function machineChunks(chunks: Iterable<ChunkChange>): readonly ChunkChange[] {
   return [...chunks].filter(([id]) => id.startsWith("m")).map(([id, chunk]) => [id.slice(1), chunk]);
 }

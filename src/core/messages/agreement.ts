@@ -1,5 +1,5 @@
 /**
- * What replicas say to agree on an order and on a state (PBFT §4.2, §4.3).
+ * The messages by which replicas agree on an order and on a state (PBFT §4.2, §4.3).
  * @module
  */
 import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "./ids.ts";
@@ -9,7 +9,7 @@ import type { SignedRequest } from "./requests.ts";
 export interface PrePrepare {
   /** The message kind. */
   readonly kind: "pre-prepare";
-  /** The primary of `view`, who signs it. */
+  /** The primary of `view`, which signs it. */
   readonly replica: ReplicaId;
   /** The view in which the batch is proposed. */
   readonly view: View;
@@ -23,7 +23,7 @@ export interface PrePrepare {
 export interface Prepare {
   /** The message kind. */
   readonly kind: "prepare";
-  /** The backup that signs it. */
+  /** The backup, which signs it. */
   readonly replica: ReplicaId;
   /** As in the pre-prepare. */
   readonly view: View;

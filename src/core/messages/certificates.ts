@@ -1,5 +1,6 @@
 /**
- * Certificates: a quorum of messages that agree. Pure functions of the messages; signatures were checked at the gate.
+ * Certificates: quorums of messages that agree. These are pure functions of the messages; the gate has checked the
+ * signatures.
  * @module
  */
 import type { SequenceNumber } from "./ids.ts";
@@ -11,12 +12,15 @@ import type { Checkpoint } from "./agreement.ts";
 /** A quorum of equal checkpoint messages. */
 export type StableCertificate = readonly Verified<Signed<Checkpoint>>[];
 
-/** The number of a stable certificate; 0 for the empty one of the start. */
+/** The sequence number of a stable certificate; 0 for the empty one of the initial state. */
 export function stableSequence(certificate: readonly Signed<Checkpoint>[]): SequenceNumber {
   return certificate[0]?.message.sequence ?? 0 as SequenceNumber;
 }
 
-/** The empty certificate of the start, or a quorum of equal checkpoint messages of distinct replicas. */
+/**
+ * Whether this is a quorum of equal checkpoint messages of distinct replicas, or the empty certificate of the initial
+ * state.
+ */
 export function isStableCertificate(certificate: ViewChange["stable"], genesis: Genesis): boolean {
   const first = certificate[0]?.message;
   if (!first) return true;
@@ -26,7 +30,7 @@ export function isStableCertificate(certificate: ViewChange["stable"], genesis: 
     areDistinct(certificate.map(({ message }) => message.replica));
 }
 
-/** A pre-prepare of its view's primary, and a quorum less one of prepares of distinct backups that match it. */
+/** Whether this is a pre-prepare of its view's primary with quorum - 1 matching prepares of distinct backups. */
 export function isPreparedCertificate({ prePrepare, prepares }: PreparedCertificate, genesis: Genesis): boolean {
   const n = genesis.replicas.length;
   const { replica: primary, view, sequence, digest } = prePrepare.message;
@@ -37,7 +41,7 @@ export function isPreparedCertificate({ prePrepare, prepares }: PreparedCertific
     areDistinct(prepares.map(({ message }) => message.replica));
 }
 
-/** Whether no value is there twice. */
+/** Whether no value occurs twice. */
 export function areDistinct(values: readonly number[]): boolean {
   return new Set(values).size === values.length;
 }

@@ -1,30 +1,40 @@
 /**
- * Evidence: two signed messages of one replica that contradict each other. A correct replica never signs such a pair, so that it
- * convicts its signer before anybody who knows the genesis. The protocol goes on without it; people draw the conclusions.
+ * Evidence of misconduct: two signed messages of one replica that contradict each other. A correct replica never signs
+ * such a pair. So the pair convicts its signer to anybody who knows the genesis. The protocol does not act on evidence;
+ * operators do.
  * @module
  */
 import { equalBytes } from "../tree/bytes.ts";
 import type { Signed, ViewChange } from "./messages.ts";
 import type { Checkpoint, Commit, Prepare, PrePrepare } from "./agreement.ts";
 
-/** What a replica says once only: for one view and number, for one number, or, a view-change, for one view. */
+/**
+ * A message that a correct replica signs only once: per view and number (pre-prepare, prepare, commit), per number
+ * (checkpoint), or per view (view-change).
+ */
 export type Statement = PrePrepare | Prepare | Commit | Checkpoint | ViewChange;
 
-/** Two statements of one replica that can't both be true. */
+/** Two statements of one replica of which only one can be honest. */
 export interface Contradiction<S = Signed<Statement>> {
-  /** What it said first, as far as is known here. */
+  /** The statement that arrived here first. */
   readonly first: S;
-  /** What it said in spite of that. */
+  /** The statement that contradicts it. */
   readonly second: S;
 }
 
-/** A replica that contradicts itself all the time is convicted by a few of them. */
+/** A few contradictions are enough to convict a replica that contradicts itself all the time. */
 const MAX_PER_REPLICA = 8;
 const MAX_IN_ALL = 64;
-/** View-changes carry their certificates, and without these their signatures prove nothing; all else is a few hundred bytes. */
+/**
+ * View-changes are kept with their certificates, without which their signatures prove nothing. All other statements
+ * have a few hundred bytes.
+ */
 const MAX_BYTES = 4 * 2 ** 20;
 
-/** Whether two statements contradict each other: one replica, one kind, one view and number, two digests or two view-changes. */
+/**
+ * Whether two statements contradict each other: same replica, kind, view and number, but different digests; or
+ * different view-changes for one view.
+ */
 export function isContradiction(a: Signed<Statement>, b: Signed<Statement>): boolean {
   const [one, other] = [a.message, b.message];
   const differ = one.kind === "view-change" || other.kind === "view-change"
@@ -33,14 +43,14 @@ export function isContradiction(a: Signed<Statement>, b: Signed<Statement>): boo
   return differ && aboutOf(one) === aboutOf(other);
 }
 
-/** What a statement is about, its signer included: of two such statements one at most is true. */
+/** The subject of a statement, with its signer: a correct replica signs one statement per subject. */
 export function aboutOf(statement: Statement): string {
   const { replica, kind } = statement;
   const view = kind === "checkpoint" ? "" : statement.view;
   return [replica, kind, view, ...(kind === "view-change" ? [] : [statement.sequence])].join("/");
 }
 
-/** The contradictions that a replica has seen: the first about each matter, a bounded number. */
+/** The contradictions that a replica has seen: the first one per subject, up to a bound. */
 export class Evidence {
   readonly #kept = new Map<string, Contradiction>();
   #bytes = 0;
@@ -49,7 +59,7 @@ export class Evidence {
     for (const contradiction of contradictions) this.add(contradiction);
   }
 
-  /** False: it is known already, or there is no room for more. */
+  /** Adds a contradiction. Returns false if its subject is known already, or if there is no room. */
   add({ first, second }: Contradiction): boolean {
     const about = aboutOf(first.message);
     const bytes = this.#bytes + first.bytes.length + second.bytes.length;
@@ -61,13 +71,16 @@ export class Evidence {
     return true;
   }
 
-  /** In the order in which they were seen. */
+  /** All contradictions, in the order in which they were seen. */
   all(): readonly Contradiction[] {
     return [...this.#kept.values()];
   }
 }
 
-/** Its bytes are views of what it came in, a large view-change perhaps, which is not to be kept for it. */
+/**
+ * Copies a statement's bytes. They are views into the message that carried it, perhaps a large view-change, which must
+ * not stay in memory for it.
+ */
 function ownCopy({ message, bytes, signature }: Signed<Statement>): Signed<Statement> {
   return { message, bytes: bytes.slice(), signature: signature.slice() };
 }

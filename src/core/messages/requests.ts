@@ -1,5 +1,5 @@
 /**
- * What clients and gateways ask for, and what they are answered (PBFT §4.1).
+ * The messages of clients and gateways: requests, their results and replies (PBFT §4.1).
  * @module
  */
 import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "./ids.ts";

@@ -1,5 +1,5 @@
 /**
- * Messages with their signatures.
+ * Signed messages: a message, its exact bytes and the signature.
  * @module
  */
 

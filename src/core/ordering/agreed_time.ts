@@ -1,28 +1,33 @@
 /**
- * Agreed time: the time that operations see, and that sessions and names grow old by. No clock decides on it alone, whatever the clocks
- * say and however they jump.
+ * Agreed time: the time that operations see, and by which sessions and names age. No single clock decides it, whatever
+ * the clocks say and however they jump.
  *
- * Each replica keeps an *estimate* of it: the agreed time that it has executed, and what has passed here since, measured from step to
- * step by the host's monotonic clock. Where it has none its clock must do; if that is set back or forth, the estimate moves by nothing, or
- * by a few seconds at most. Over a restart, when nothing else measures, the clock does, corrected by what it was off before.
+ * Each replica keeps an *estimate*: the last executed agreed time plus the time that has passed here since, measured by
+ * the host's monotonic clock. A host without one is measured by its clock; if that is set back, the estimate stands
+ * still, and if it is set forward, the estimate moves by a few seconds at most. Across a restart only the clock can
+ * measure, corrected by its earlier difference from the estimate.
  *
- * **A primary** proposes its estimate. Only before anything is agreed does it propose its clock.
+ * **A primary** proposes its estimate as the timestamp of a batch. Before anything is agreed it proposes its clock.
  *
- * **A backup** takes up a fresh pre-prepare whose timestamp is not above its *ceiling*: its estimate and {@linkcode AgreedClock.credit},
- * or its clock and `maxClockSkewMs`, whichever is more. Above that it waits until it is not; batches that a new-view carries are exempt.
+ * **A backup** accepts a fresh pre-prepare if its timestamp is at most the *ceiling*: the estimate plus
+ * {@linkcode AgreedClock.credit}, or the clock plus `maxClockSkewMs`, whichever is more. A higher timestamp is kept
+ * until the ceiling reaches it. Batches carried by a new-view are exempt.
  *
- * - A correct primary is not held up: its estimate and the backups' rest on the same agreed time and grow alike, with clocks wrong by any
- *   amount in any direction. What they differ by (latency, drift) the credit covers, and beyond that the pre-prepare waits for the
- *   difference, not for a clock. Two exceptions cost a view change at worst, as the next primary proposes its own estimate: the first
- *   batch of a cluster, and a replica whose clock was changed while it was down.
- * - A liar can push agreed time ahead of a correct backup with the right clock by `maxClockSkewMs` and its credit, once, as credit that
- *   was used comes back at a thousandth of the pace of time. To push it further it needs a quorum whose clocks are wrong, or liars.
+ * - A correct primary is not held up. Its estimate and those of the backups start from the same agreed time and grow
+ *   alike, even if clocks are wrong by any amount. Credit covers their differences (latency, drift). Beyond that, the
+ *   pre-prepare waits for the difference only. There are two exceptions: the first batch of a cluster, and a replica
+ *   whose clock was changed while it was down. These cost at most a view change, because the next primary proposes its
+ *   own estimate.
+ * - A liar can push agreed time ahead of a correct backup with a right clock by at most `maxClockSkewMs` plus credit,
+ *   and only once: used credit returns at a thousandth of the pace of time. To push it further, a quorum must have
+ *   wrong clocks or lie.
  *
- * **Progress.** A backup watches the timestamps of its primary's batches: since the view's first, agreed time must have moved by half of
- * what has passed here, `maxClockSkewMs` forgiven. A primary that freezes it, or lets it lag, is suspected once it has done so in two
- * batches, `slowPrimaryMs` apart ({@linkcode lagsInTime}). A correct one proposes its estimate, which does not stop.
+ * **Progress.** A backup watches the timestamps of its primary's batches. Since the first batch of the view, agreed
+ * time must have moved by at least half of the time that has passed here, less `maxClockSkewMs`. A primary that freezes
+ * it or lets it lag is suspected after two such batches `slowPrimaryMs` apart ({@linkcode lagsInTime}). A correct
+ * primary proposes its estimate, which does not stop.
  *
- * Estimates drift towards the replica's clock by a ten-thousandth, so that clocks that are right keep the agreed time right.
+ * Estimates drift towards the replica's clock by one part in ten thousand, so right clocks keep the agreed time right.
  *
  * @module
  */
@@ -31,24 +36,28 @@ import type { Batch } from "../messages/messages.ts";
 import type { AgreedClock } from "../state.ts";
 import type { Step } from "../step.ts";
 
-/** Estimates drift towards the clock at this pace: more than clocks' own errors, too little to matter where they are wrong. */
+/**
+ * The pace at which estimates drift towards the clock: more than the error of clocks, and too little to matter if a
+ * clock is wrong.
+ */
 const DRIFT = 1 / 10_000;
-/** Credit comes back at this pace. */
+/** The pace at which credit returns. */
 const REPAYMENT = 1 / 1_000;
-/** Less of a change of the offset is not worth a record, ms. */
+/** The offset is stored again only if it changed by this much, ms. */
 const OFFSET_GRAIN_MS = 1_000;
 
-/** Before the start. `savedOffset`: how far the estimate was from the clock in the life before. */
+/** The clock before the start. `savedOffset`: the stored difference between estimate and clock. */
 export function newClock(savedOffset = 0): AgreedClock {
   return { elapsedMs: 0, steppedAt: null, estimate: null, credit: 0, savedOffset, watch: null };
 }
 
-/** At the beginning of each step: time has passed. */
+/** At the beginning of each step: advances the elapsed time and the estimate. */
 export function passTime({ state: { clock }, now, passedMs, env }: Step): void {
   const here = passedMs ?? now;
   const gap = here - (clock.steppedAt ?? here);
   const { idleStatusMs, viewTimeoutMs } = env.settings;
-  // A replica steps at least once per idleStatusMs. More is a host that was stopped, or a clock that was set forth.
+  // A replica steps at least once per idleStatusMs. A larger gap means that the host was stopped, or that the clock was
+  // set forward.
   const passed = Math.max(0, Math.min(gap, 2 * Math.max(idleStatusMs, viewTimeoutMs)));
   clock.steppedAt = here;
   clock.elapsedMs += passed;
@@ -59,8 +68,8 @@ export function passTime({ state: { clock }, now, passedMs, env }: Step): void {
 }
 
 /**
- * At the start, before the numbers that were executed in earlier lives are executed again, and after: the estimate goes on from the
- * clock, as far as that was right before. Those numbers tell when they were agreed on, not how late it is now.
+ * At a start: sets the estimate from the clock and the stored offset. It is called before and after the decided numbers
+ * are executed again, because these tell when they were agreed on, and not how late it is now.
  */
 export function resumeTime({ state: { clock, agreedTime, log, lastExecuted }, now, env }: Step): void {
   if (agreedTime === 0 && log.highestCommitted() <= lastExecuted) return;
@@ -68,14 +77,14 @@ export function resumeTime({ state: { clock, agreedTime, log, lastExecuted }, no
   clock.credit = env.genesis.limits.maxClockSkewMs / 5;
 }
 
-/** The state was fetched, and agreed time with it. */
+/** A state transfer has brought a later state, with its agreed time. */
 export function skipTime({ state }: Step, agreedTime: Millis): void {
   const { clock } = state;
   state.agreedTime = agreedTime;
   if (agreedTime > 0) clock.estimate = Math.max(clock.estimate ?? 0, agreedTime);
 }
 
-/** A batch with requests was executed: this is the agreed time now. */
+/** A batch with requests was executed and has set the agreed time. */
 export function noteAgreedTime(step: Step): void {
   const { state: { clock, agreedTime }, now } = step;
   const { maxClockSkewMs } = step.env.genesis.limits;
@@ -92,7 +101,7 @@ export function noteAgreedTime(step: Step): void {
   step.persist({ kind: "clock", offset });
 }
 
-/** The timestamp of a batch that is proposed now. */
+/** The timestamp for a batch that is proposed now. */
 export function proposalTime({ state: { clock, agreedTime }, now }: Step): Millis {
   const estimate = clock.estimate === null ? now : Math.floor(clock.estimate);
   return Math.min(Number.MAX_SAFE_INTEGER, Math.max(agreedTime, estimate)) as Millis;
@@ -104,12 +113,12 @@ export function ceiling({ state: { clock }, now, env }: Step): number {
   return clock.estimate === null ? byClock : Math.max(byClock, clock.estimate + clock.credit);
 }
 
-/** When the ceiling comes to a timestamp, if nothing is executed meanwhile. */
+/** When the ceiling reaches a timestamp, if nothing is executed until then. */
 export function reachedAt(step: Step, timestamp: Millis): Millis {
   return Math.ceil(step.now + Math.max(0, timestamp - ceiling(step))) as Millis;
 }
 
-/** A backup accepts a fresh batch: does its primary keep the agreed time going? */
+/** A backup accepts a fresh batch: notes whether the primary keeps the agreed time moving. */
 export function watchProgress(step: Step, sequence: SequenceNumber, batch: Batch): void {
   const { state: { clock, view, agreedTime }, env } = step;
   if (step.isPrimary || batch.requests.length === 0 || step.isBehind) return;
@@ -122,13 +131,13 @@ export function watchProgress(step: Step, sequence: SequenceNumber, batch: Batch
   watch.latest = latest;
   const moved = latest - watch.from;
   const passed = elapsedMs - watch.fromMs;
-  // One that was quick before must not stand still for it later.
+  // Starts the watch anew, so that time gained earlier does not allow a standstill later.
   if (moved >= passed) Object.assign(watch, { fromMs: elapsedMs, from: latest });
   if (moved >= passed / 2 - env.genesis.limits.maxClockSkewMs) watch.lagging = 0;
   else if (sequence > step.state.lastExecuted && watch.lagging++ === 0) watch.laggingSinceMs = elapsedMs;
 }
 
-/** Whether the primary of this view freezes the agreed time, or lets it lag: a reason to suspect it. */
+/** Whether the primary of this view freezes the agreed time, or lets it lag, so that it is to be suspected. */
 export function lagsInTime(step: Step): boolean {
   const { state: { clock, view }, env } = step;
   const { watch, elapsedMs } = clock;

@@ -1,12 +1,12 @@
 /**
- * What a replica says to whoever's request was executed.
+ * Answers to requests: from memory, and after execution.
  * @module
  */
 import type { AnyRequest, Result, SignedRequest } from "../messages/messages.ts";
 import type { ReplicaState } from "../state.ts";
 import type { Step } from "../step.ts";
 
-/** What a request is answered for good, from memory; `null`: it is to be ordered. */
+/** The final answer to a request from the client table; `null` if the request must be ordered. */
 export function answerOf(
   { clients, lastExecuted, agreedTime }: Pick<ReplicaState, "clients" | "lastExecuted" | "agreedTime">,
   { message, digest }: SignedRequest,
@@ -16,7 +16,7 @@ export function answerOf(
     : clients.lookupAll(message, agreedTime);
 }
 
-/** Replies to a client, or to the gateway that vouches for some. */
+/** Replies to the client, or to the gateway that vouches for the request. */
 export function answer(step: Step, { message, digest }: SignedRequest, results: readonly Result[]): void {
   const { self, state: { view } } = step;
   step.reply(addressOf(message), { kind: "reply", replica: self, view, request: digest, results });
@@ -27,8 +27,9 @@ function addressOf(message: AnyRequest): Parameters<Step["reply"]>[0] {
 }
 
 /**
- * Ends the waiting of all requests whose outcome is known by now, whatever made it known: they were executed in numbers that this
- * replica skipped or under another digest, their timestamp was given up, their session is over, they have expired. Whether there were any.
+ * Removes and answers all pending requests whose outcome is known by now, in whatever way. They were executed in
+ * numbers that this replica skipped or under another digest, their timestamp was given up, their session was evicted,
+ * or they have expired. Returns whether there were any.
  */
 export function endAnswered(step: Step): boolean {
   const { pending } = step.state;
@@ -43,13 +44,16 @@ export function endAnswered(step: Step): boolean {
   return some;
 }
 
-/** A request got `results`: that ends the waiting of whatever waits under its client and timestamp, which gets an answer of its own. */
+/**
+ * A request has got `results`. A pending request of the same client and timestamp then waits no more, and gets an
+ * answer of its own.
+ */
 export function endWaiting(step: Step, request: SignedRequest, results: readonly Result[]): void {
   const { pending } = step.state;
   const waiting = pending.find(request)?.request;
   if (!waiting) return;
   pending.remove(request);
   if (waiting.digest === request.digest) return;
-  // With none of its own the request was refused for a reason that may pass: so is the other.
+  // No answer of its own means that the request was refused for a reason that may pass. So is the waiting one.
   answer(step, waiting, answerOf(step.state, waiting) ?? waiting.message.operations.map(() => results[0]!));
 }

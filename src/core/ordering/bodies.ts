@@ -1,25 +1,28 @@
 /**
- * Batch bodies that are known by digest only. They are fetched: {@linkcode fetchMissing}.
+ * Batch bodies of which only the digest is known. {@linkcode fetchMissing} fetches them.
  * @module
  */
 import type { Digest, ReplicaId } from "../messages/ids.ts";
 import type { Slot } from "./message_log.ts";
 import type { Step } from "../step.ts";
 
-/** A body that is needed, and for which number. */
+/** A missing body, and the number that needs it. */
 export interface MissingBody {
   readonly slot: Slot;
   readonly digest: Digest;
 }
 
-/** Has a body fetched. */
+/** Marks a body as missing, so that it is fetched. */
 export function askForBody({ state: { bodies, fetches } }: Step, digest: Digest): void {
   if (bodies.has(digest)) return;
   bodies.add(digest);
   fetches.hasNews = true;
 }
 
-/** The bodies that are needed, each of ascending numbers: first those to vote for, then those to execute. Forgets others that were. */
+/**
+ * The missing bodies, by ascending number: those to vote for, and those to execute. Forgets bodies that are not missing
+ * any more.
+ */
 export function missingBodies(
   { state }: Step,
 ): { readonly toVote: readonly MissingBody[]; readonly toExecute: readonly MissingBody[] } {
@@ -39,7 +42,10 @@ export function missingBodies(
   return { toVote, toExecute };
 }
 
-/** Who has said that it has this batch for this number. Of a decided one more have it than have said so: then nobody in particular. */
+/**
+ * The replicas whose messages show that they have this batch. Empty if the number is decided, because then more
+ * replicas have it than have said so.
+ */
 export function holdersOf({ state, self }: Step, { slot, digest }: MissingBody): ReadonlySet<ReplicaId> {
   if (slot.committed === digest) return new Set();
   const votes = [...slot.prepares.values(), ...slot.commits.values()];

@@ -1,5 +1,5 @@
 /**
- * Execution in the order of sequence numbers (PBFT §4.2), each request once.
+ * Execution in the order of sequence numbers (PBFT §4.2). Each request runs once.
  * @module
  */
 import { noteAgreedTime } from "./agreed_time.ts";
@@ -20,7 +20,7 @@ import { fairnessRules } from "../views/patience.ts";
 import { utf8 } from "../tree/text.ts";
 import type { Step } from "../step.ts";
 
-/** Executes what is committed, as far as there is no gap and what it touches is loaded. */
+/** Executes the committed numbers up to the first gap, or until state must be loaded. */
 export function executeCommitted(step: Step): void {
   const { state } = step;
   step.hasEndedTransfer = false;
@@ -61,7 +61,7 @@ function execute(step: Step, slot: Slot, batch: Batch): void {
   step.stage("executed", state.view, slot.sequence, batch);
 }
 
-/** Whether a batch could have taken in a request, too. */
+/** Tells for a request whether this batch had room for it too. */
 function roomOf({ env }: Step, { requests, bytes }: Batch): (request: SignedRequest) => boolean {
   const { maxBatchRequests, maxBatchBytes } = env.genesis.limits;
   return (request) => requests.length < maxBatchRequests && bytes.length + requestBytes(request) <= maxBatchBytes;
@@ -71,7 +71,7 @@ function operationsOf({ message }: SignedRequest): readonly Uint8Array[] {
   return message.kind === "request" ? message.operations : message.operations.map(({ operation }) => operation);
 }
 
-/** The number that is executed, and the agreed time of the one before. */
+/** The number being executed, and the agreed time of the batch before. */
 type Place = Pick<Slot, "sequence"> & { readonly before: Millis };
 
 function executeRequest(step: Step, place: Place, request: SignedRequest): void {
@@ -95,8 +95,8 @@ function resultsOf(step: Step, place: Place, message: AnyRequest, { digest }: Si
       return message.operations.map((operation) => bounded(() => run(step, place, operation, message.client)));
     });
   }
-  // Judged by the time before this batch, which its gateway can know. A name outlives every request that is executed for it
-  // (see ClientTable), so that a gateway request that is replayed never runs twice.
+  // The agreed time before this batch decides, because the gateway can know that one. A name is remembered longer than
+  // every request executed for it is valid (see ClientNames), so a replayed gateway request never runs twice.
   const { notAfter } = message;
   const refused = notAfter < before
     ? refusal("expired", NEVER)
@@ -110,7 +110,10 @@ function resultsOf(step: Step, place: Place, message: AnyRequest, { digest }: Si
   });
 }
 
-/** One reply carries the results of all of a request's operations: those for which it has no room left do not run. */
+/**
+ * Bounds the result bytes of one request, because one reply carries them all. Operations for which no room is left do
+ * not run.
+ */
 function boundedBy(maxBytes: number, sequence: SequenceNumber): (next: () => Result) => Result {
   let bytes = 0;
   return (next) => {
@@ -121,7 +124,7 @@ function boundedBy(maxBytes: number, sequence: SequenceNumber): (next: () => Res
   };
 }
 
-/** Gives one operation to the state machine. */
+/** Runs one operation on the state machine. */
 function run(step: Step, { sequence }: Place, operation: Uint8Array, client: string): Result {
   const { state: { agreedTime, unsealed }, env } = step;
   if (unsealed !== null) {
@@ -131,7 +134,10 @@ function run(step: Step, { sequence }: Place, operation: Uint8Array, client: str
   return attempt(step, sequence, "execute", () => env.stateMachine.execute(operation, context));
 }
 
-/** What the state machine says. Whatever it throws or returns becomes the same result everywhere. */
+/**
+ * The state machine's answer as a result. Whatever the machine throws or returns, the result is the same on every
+ * replica.
+ */
 export function attempt(
   step: Step,
   sequence: SequenceNumber,

@@ -1,12 +1,12 @@
 /**
- * Inputs that a host has kept because it may stop the replica between any two of them.
+ * Inputs that a host has stored because it may stop the replica between any two inputs.
  * @module
  */
 import { answerOf } from "./answers.ts";
 import type { MessageInput } from "../io.ts";
 import type { Step } from "../step.ts";
 
-/** Takes up again what was taken in before a restart and is not done with: others' votes, and requests that wait. */
+/** Takes up stored inputs again after a restart: the others' votes, and pending requests. */
 export function takeUpKept(step: Step, kept: readonly MessageInput[], dispatch: (input: MessageInput) => void): void {
   const { pending } = step.state;
   const proposed = proposedRequests(step);
@@ -16,13 +16,13 @@ export function takeUpKept(step: Step, kept: readonly MessageInput[], dispatch: 
       continue;
     }
     if (pending.has(input.request) || answerOf(step.state, input.request)) continue;
-    // It has waited already: it goes to the primary when the next status is due.
+    // The request has waited already, so it is relayed to the primary when the next status is due.
     const entry = pending.add(input.request, step.now);
     if (entry && proposed.has(input.request.digest)) pending.propose(entry);
   }
 }
 
-/** What is in the batches of this view already, and is not to be given another number. */
+/** The requests that are already in batches of this view and must not get a second number. */
 function proposedRequests({ state }: Step): ReadonlySet<string> {
   const open = state.log.slots().filter(({ sequence, prePrepare }) =>
     sequence > state.lastExecuted && prePrepare?.message.view === state.view

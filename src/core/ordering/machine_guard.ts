@@ -1,6 +1,6 @@
 /**
- * The state machine held to its contract. It is the program of whoever runs the cluster, and may be wrong: whatever it returns or throws,
- * it gives the same outcome on every replica, and its author gets the error and its stack.
+ * Guards calls to the state machine. Its author's program may be wrong. Whatever it returns or throws, the outcome is
+ * the same on every replica, and the author gets the error and its stack.
  * @module
  */
 import type { Event } from "../events.ts";
@@ -8,24 +8,24 @@ import type { SequenceNumber } from "../messages/ids.ts";
 import { InvariantError } from "../invariant.ts";
 import type { ChunkNeed, StateByNeed, StateMachine } from "../state_machine.ts";
 
-/** The state machine does not keep its contract. The message says which method, and what it did. */
+/** The state machine broke its contract. The message names the method and says what it did. */
 export class StateMachineError extends Error {
   /** @ignore */
   override name = "StateMachineError";
 }
 
-/** What was thrown, for people. */
+/** Something that was thrown, described for people. */
 export interface Thrown {
   /** One line. */
   readonly error: string;
-  /** Where it came from, if that is known. */
+  /** The stack, if there is one. */
   readonly stack: string | null;
 }
 
 const MAX_ERROR_LENGTH = 1024;
 const MAX_STACK_LENGTH = 8 * 1024;
 
-/** Describes whatever was thrown: an error, `null`, an object that can't even be turned into text. */
+/** Describes anything that can be thrown: an error, `null`, even an object that can't be converted to text. */
 export function describeThrown(thrown: unknown): Thrown {
   try {
     const stack = thrown instanceof Error && typeof thrown.stack === "string" ? thrown.stack : null;
@@ -35,12 +35,15 @@ export function describeThrown(thrown: unknown): Thrown {
   }
 }
 
-/** The event for a failure of the machine that belongs to no operation. */
+/** The event for a failure of the state machine. `sequence` is 0 if it belongs to no operation. */
 export function failureOf(thrown: unknown, sequence = 0): Extract<Event, { readonly kind: "operation-failed" }> {
   return { kind: "operation-failed", sequence: sequence as SequenceNumber, ...describeThrown(thrown) };
 }
 
-/** A copy of the bytes that a method returned: the machine may use its buffer again. @throws {StateMachineError} if they are none. */
+/**
+ * A copy of the bytes that a method returned, because the machine may reuse its buffer. @throws {StateMachineError} if
+ * the value is no Uint8Array.
+ */
 export function bytesFrom(method: string, value: unknown): Uint8Array {
   if (value instanceof Uint8Array) return new Uint8Array(value);
   ignoreRejection(value);
@@ -48,8 +51,10 @@ export function bytesFrom(method: string, value: unknown): Uint8Array {
 }
 
 /**
- * All changes at once. @throws {StateMachineError} if the machine throws, or gives something else.
- * @throws {InvariantError} if a machine that is loaded by need finds that something is not loaded: that is no fault of its author.
+ * All changes of the state machine's chunks.
+ * @throws {StateMachineError} if the machine throws, or returns something else.
+ * @throws {InvariantError} if a lazily loaded machine finds that a chunk is not loaded, which is not its author's
+ * fault.
  */
 export function changesOf(machine: StateMachine): readonly (readonly [id: string, chunk: Uint8Array | null])[] {
   return guarded(machine, "takeChanges", () => {
@@ -60,7 +65,10 @@ export function changesOf(machine: StateMachine): readonly (readonly [id: string
   });
 }
 
-/** What must be loaded before `operations`. If the machine throws on some of them, of the others; those will be rejected. */
+/**
+ * The chunks that must be loaded before `operations`. If the machine throws, each operation is asked for by itself;
+ * those on which it throws need nothing, because they will be rejected.
+ */
 export function needsOf(
   machine: StateMachine,
   lazyLoading: StateByNeed,
@@ -75,7 +83,10 @@ export function needsOf(
   }
 }
 
-/** Calls a method that must not throw. @throws {StateMachineError} in place of whatever it throws, with that one's stack. */
+/**
+ * Calls a method that must not throw. @throws {StateMachineError} in place of whatever the method throws, with the
+ * original stack.
+ */
 export function guarded<T>(machine: StateMachine, method: string, call: () => T): T {
   try {
     return call();
@@ -88,7 +99,7 @@ export function guarded<T>(machine: StateMachine, method: string, call: () => T)
   }
 }
 
-/** Whether a broken invariant of this package was thrown, and not what the machine's author wrote. */
+/** Whether the error is a broken invariant of this package rather than an error of the machine's author. */
 export function isOurs({ lazyLoading }: StateMachine, thrown: unknown): boolean {
   return lazyLoading !== undefined && thrown instanceof InvariantError;
 }
@@ -102,7 +113,7 @@ function checkedChange(change: unknown): readonly [string, Uint8Array | null] {
   throw new StateMachineError(`takeChanges() gave ${kindOf(chunk)} as chunk ${id}: expected a Uint8Array or null`);
 }
 
-/** A promise that nobody looks at would end the process when it is rejected. */
+/** Marks a returned promise as handled: an unhandled rejection would end the process. */
 function ignoreRejection(value: unknown): void {
   try {
     if (isThenable(value)) value.then(() => {}, () => {});

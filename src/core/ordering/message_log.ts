@@ -1,6 +1,6 @@
 /**
- * The message log (PBFT §4.2): what is known of each sequence number between the watermarks. Votes may come before
- * their pre-prepare; they wait here. goPBFT's `MsgBuffer`.
+ * The message log (PBFT §4.2): the messages and the state of each sequence number between the watermarks. Votes that
+ * arrive before their pre-prepare wait here. goPBFT's `MsgBuffer`.
  * @module
  */
 import type { Digest, ReplicaId, SequenceNumber, View } from "../messages/ids.ts";
@@ -22,7 +22,7 @@ import { primaryOf } from "../messages/quorum.ts";
 export interface WaitingPrePrepare {
   readonly prePrepare: Verified<Signed<PrePrepare>>;
   readonly batch: Batch | null;
-  /** It comes from a new-view: what was agreed before is not measured against our clock again. */
+  /** It comes from a new-view, so its timestamp is not checked against the ceiling again. */
   readonly carried: boolean;
 }
 
@@ -55,7 +55,7 @@ export interface Slot {
 export class MessageLog {
   readonly #slots = new Map<number, Slot>();
   #low: SequenceNumber;
-  /** Of the slots that there are; at least the low watermark. */
+  /** The highest number that has a slot; at least the low watermark. */
   #highest: SequenceNumber;
 
   constructor(low: SequenceNumber, readonly window: number) {
@@ -81,7 +81,7 @@ export class MessageLog {
     return this.#slots.get(sequence);
   }
 
-  /** The slot of a number between the watermarks, made if need be. */
+  /** The slot of a number between the watermarks; it is created if needed. */
   slot(sequence: SequenceNumber): Slot {
     invariant(this.isWithin(sequence), `slot ${sequence} is within (${this.#low}, ${this.high}]`);
     let slot = this.#slots.get(sequence);
@@ -111,14 +111,15 @@ export class MessageLog {
     return [...this.#slots.values()].sort((a, b) => a.sequence - b.sequence);
   }
 
-  /** The highest number of which anything is known; the low watermark if there is none. */
+  /** The highest number with a slot; the low watermark if there is none. */
   highest(): SequenceNumber {
     return this.#highest;
   }
 
   /**
-   * The highest number above `executed` that has something to be executed: accepted, or waiting to be, in this view, or
-   * committed; `executed` if there is none. Mere votes don't count, so that no single liar makes it look as if something were open.
+   * The highest number above `executed` that is open: its pre-prepare was accepted or waits in this view, or it is
+   * committed. `executed` if there is none. Votes alone do not open a number, so that one liar can't make numbers look
+   * open.
    */
   highestOpen(view: View, executed: SequenceNumber): SequenceNumber {
     for (let n = this.#highest; n > executed; n--) {
@@ -130,7 +131,7 @@ export class MessageLog {
     return executed;
   }
 
-  /** The highest number that is committed; the low watermark if there is none. */
+  /** The highest committed number; the low watermark if there is none. */
   highestCommitted(): SequenceNumber {
     let highest: SequenceNumber = this.#low;
     for (const { sequence, committed } of this.#slots.values()) {
@@ -139,7 +140,7 @@ export class MessageLog {
     return highest;
   }
 
-  /** The highest number that prepared here, in whatever view, or is committed; the low watermark if there is none. */
+  /** The highest number that has prepared here in any view, or is committed; the low watermark if there is none. */
   highestPrepared(): SequenceNumber {
     let highest: SequenceNumber = this.#low;
     for (const { sequence, prepared, committed } of this.#slots.values()) {
@@ -148,14 +149,14 @@ export class MessageLog {
     return highest;
   }
 
-  /** How many bodies are kept of batches in whose place others were accepted. */
+  /** The number of former bodies that are kept. */
   get formerBodies(): number {
     let count = 0;
     for (const { former } of this.#slots.values()) count += former.size;
     return count;
   }
 
-  /** Moves the watermarks to a stable checkpoint and frees what is at or below it. */
+  /** Moves the watermarks to a stable checkpoint and frees everything at or below it. */
   advance(low: SequenceNumber): void {
     invariant(low >= this.#low, `the low watermark never falls: ${this.#low} -> ${low}`);
     this.#low = low;
@@ -164,7 +165,7 @@ export class MessageLog {
   }
 }
 
-/** The prepares that match the slot's pre-prepare. The primary's own never counts. */
+/** The prepares that match the slot's pre-prepare. The primary's own prepare never counts. */
 export function matchingPrepares(slot: Slot, n: number): readonly Verified<Signed<Prepare>>[] {
   if (!slot.prePrepare) return [];
   const { view, digest } = slot.prePrepare.message;
@@ -174,20 +175,20 @@ export function matchingPrepares(slot: Slot, n: number): readonly Verified<Signe
     .sort((a, b) => a.message.replica - b.message.replica);
 }
 
-/** The commits of distinct replicas to this digest in this view. */
+/** The commits of distinct replicas for this digest in this view. */
 export function matchingCommits(slot: Slot, view: View, digest: Digest): readonly Verified<Signed<Commit>>[] {
   return [...slot.commits.values()]
     .filter(({ message }) => message.view === view && message.digest === digest)
     .sort((a, b) => a.message.replica - b.message.replica);
 }
 
-/** How far a number has come in this view; goPBFT's `CurrentStage`. What an earlier view made of it does not count. */
+/** How far a number has come in this view; stages reached in earlier views do not count. goPBFT's `CurrentStage`. */
 export function stageOf(slot: Slot, view: View): Stage {
   if (slot.committed !== null) return "committed";
   if (slot.prePrepare?.message.view !== view) return "idle";
   return slot.prepared?.prePrepare.message.view === view ? "prepared" : "pre-prepared";
 }
-/** A body that was accepted at a number before the last one. */
+/** A body that was accepted at a number before the present one. */
 export interface FormerBody {
   /** The last view in which it was accepted. */
   readonly view: View;

@@ -27,8 +27,8 @@ import type { Step } from "../step.ts";
 import { quickenStatus } from "../upkeep/timers.ts";
 
 /**
- * As primary: gives waiting requests the next numbers, while the pipeline and the watermarks have room. A batch costs about the
- * same however full it is, so while one is under way the next is made only when it would be at least half full.
+ * As primary: gives pending requests the next numbers, while the pipeline and the watermarks have room. A batch costs
+ * about the same however full it is, so while one is under way the next is proposed only if it is at least half full.
  */
 export function propose(step: Step): void {
   const { state, env } = step;
@@ -52,7 +52,7 @@ export function propose(step: Step): void {
   }
 }
 
-/** The batch of a null request: no requests, no time. */
+/** The batch of a null request: no requests, timestamp 0. */
 export function nullBatch(env: Pick<Environment, "batch">): Batch {
   return env.batch(0 as Millis, []);
 }
@@ -62,11 +62,11 @@ function nextIsHalfFull(step: Step): boolean {
   return isHalfFull(step.env.genesis.limits, unproposed, unproposedBytes);
 }
 
-/** The requests whose turn it is, as many as fit into a batch. */
+/** The next requests in turn, as many as fit into a batch. */
 function takeRequests(step: Step): Verified<SignedRequest>[] {
   const { maxBatchBytes, maxBatchRequests } = step.env.genesis.limits;
   const taken: Verified<SignedRequest>[] = [];
-  let bytes = 32; // the list's head and the timestamp
+  let bytes = 32; // the list header and the timestamp
   for (const entry of step.state.pending.inTurn()) {
     bytes += requestBytes(entry.request);
     if (bytes > maxBatchBytes || taken.length === maxBatchRequests) break;
@@ -76,14 +76,14 @@ function takeRequests(step: Step): Verified<SignedRequest>[] {
   return taken;
 }
 
-/** A pre-prepare comes: accept it if its primary has given this number to nothing else in this view. */
+/** A pre-prepare arrives. It is accepted unless its primary has given the number to another batch in this view. */
 export function onPrePrepare(step: Step, prePrepare: Verified<Signed<PrePrepare>>, batch?: Verified<Batch>): void {
   const { state } = step;
   const { replica, view, sequence } = prePrepare.message;
   const discard = (reason: Parameters<Step["discard"]>[2]) => step.discard("pre-prepare", replica, reason);
   if (!state.log.isWithin(sequence)) return discard("outside-watermarks");
   if (view !== state.view || !step.isActive) {
-    if (view > state.view) quickenStatus(step); // the others may have gone on: they are to say so
+    if (view > state.view) quickenStatus(step); // the others may be in a later view: this replica's status makes them say so
     return discard("other-view");
   }
   if (replica !== step.primary) return discard("not-the-primary");
@@ -102,9 +102,9 @@ export function onPrePrepare(step: Step, prePrepare: Verified<Signed<PrePrepare>
   acceptWaiting(step, slot);
 }
 
-/** Accepts the pre-prepare that waits, if its body is there and the agreed time can have come to its timestamp. */
+/** Accepts the waiting pre-prepare of a slot, if its body is there and its timestamp is not above the ceiling. */
 export function acceptWaiting(step: Step, slot: Slot): void {
-  // What was taken up before it may have made it stable.
+  // The number may have become stable while earlier slots were accepted.
   if (!slot.waiting || !step.state.log.isWithin(slot.sequence)) return;
   const { prePrepare, batch, carried } = slot.waiting;
   if (!batch) return askForBody(step, prePrepare.message.digest);
@@ -116,7 +116,7 @@ export function acceptWaiting(step: Step, slot: Slot): void {
   accept(step, slot, prePrepare, batch);
 }
 
-/** Takes up the pre-prepares whose time has come. */
+/** Accepts the early pre-prepares whose timestamp the ceiling has reached. */
 export function takeUpEarly(step: Step): void {
   if (step.now < (earlyAt(step) ?? Infinity)) return;
   const early = [...step.state.early].sort((a, b) => a - b);
@@ -127,7 +127,7 @@ export function takeUpEarly(step: Step): void {
   }
 }
 
-/** When the first of the early pre-prepares can be taken up. */
+/** When the ceiling reaches the first early pre-prepare. */
 export function earlyAt(step: Step): Millis | null {
   let at: number | null = null;
   for (const sequence of step.state.early) {
@@ -137,7 +137,7 @@ export function earlyAt(step: Step): Millis | null {
   return at as Millis | null;
 }
 
-/** Bodies that were asked for have come. */
+/** Fetched bodies arrive. */
 export function onBodies(step: Step, bodies: ReadonlyMap<Digest, Batch>): void {
   const { log } = step.state;
   for (let n = log.low + 1; n <= log.highest(); n++) {
@@ -153,7 +153,7 @@ export function onBodies(step: Step, bodies: ReadonlyMap<Digest, Batch>): void {
   executeCommitted(step);
 }
 
-/** The pre-prepare is ours to stand by: record it, and as a backup say so. */
+/** Accepts a pre-prepare: stores it and, as a backup, sends the prepare. */
 function accept(step: Step, slot: Slot, prePrepare: Verified<Signed<PrePrepare>>, batch: Batch): void {
   const { view, sequence, digest } = prePrepare.message;
   keepFormer(step, slot, prePrepare.message);
@@ -169,12 +169,13 @@ function accept(step: Step, slot: Slot, prePrepare: Verified<Signed<PrePrepare>>
   }
   checkPrepared(step, slot);
   if (slot.committed !== digest) return;
-  // It was decided in an earlier view: others may still need this replica's commit in this one, and nobody will send it their prepares.
+  // The number was decided in an earlier view. The others may still need this replica's commit in this view, and nobody
+  // will send it their prepares.
   if (slot.commits.get(step.self)?.message.view !== view) sayCommit(step, slot, view, digest);
   executeCommitted(step);
 }
 
-/** A prepare comes. It may be earlier than its pre-prepare, or of a view to come. */
+/** A prepare arrives, possibly before its pre-prepare, or of a later view. */
 export function onPrepare(step: Step, prepare: Verified<Signed<Prepare>>): void {
   const { replica, view, sequence } = prepare.message;
   const discard = (reason: Parameters<Step["discard"]>[2]) => step.discard("prepare", replica, reason);
@@ -187,7 +188,7 @@ export function onPrepare(step: Step, prepare: Verified<Signed<Prepare>>): void 
   checkPrepared(step, slot);
 }
 
-/** A commit comes. It may be earlier than the rest, or of another view. */
+/** A commit arrives, possibly before the other messages, or of another view. */
 export function onCommit(step: Step, commit: Verified<Signed<Commit>>): void {
   const { replica, sequence } = commit.message;
   const discard = (reason: Parameters<Step["discard"]>[2]) => step.discard("commit", replica, reason);
@@ -201,7 +202,10 @@ export function onCommit(step: Step, commit: Verified<Signed<Commit>>): void {
   checkCommitted(step, slot, commit.message);
 }
 
-/** Keeps one vote per sender, that of the highest view; of two in one view the first. */
+/**
+ * Keeps one vote per sender, that of the highest view. Of two votes in one view the first counts. Returns why the vote
+ * was not kept; `null` if it was.
+ */
 function vote<M extends Prepare | Commit>(
   step: Step,
   votes: Map<M["replica"], Verified<Signed<M>>>,
@@ -215,7 +219,7 @@ function vote<M extends Prepare | Commit>(
   return null;
 }
 
-/** *prepared*: the pre-prepare and quorum - 1 prepares of distinct backups that match it. */
+/** *prepared*: the pre-prepare and quorum - 1 matching prepares of distinct backups. */
 function checkPrepared(step: Step, slot: Slot): void {
   const { prePrepare, batch } = slot;
   if (!prePrepare || !batch || prePrepare.message.view !== step.state.view) return;
@@ -239,10 +243,11 @@ function sayCommit(step: Step, slot: Slot, view: View, digest: Digest): void {
 }
 
 /**
- * *committed-local*: a quorum of commits of distinct replicas that match.
+ * *committed-local*: a quorum of matching commits of distinct replicas.
  *
- * Deviation: the paper also asks that it be prepared here. A quorum of commits shows that f + 1 correct replicas have it
- * prepared, so that no other batch can take this number; a replica that missed the prepares need not wait for them.
+ * Deviation: the paper also requires that the batch is prepared at this replica. A quorum of commits shows that f + 1
+ * correct replicas have prepared it, so no other batch can take this number. A replica that missed the prepares need
+ * not wait for them.
  */
 function checkCommitted(step: Step, slot: Slot, { view, digest }: Pick<Commit, "view" | "digest">): void {
   if (slot.committed !== null || slot.commits.size < step.quorum) return;
@@ -252,7 +257,7 @@ function checkCommitted(step: Step, slot: Slot, { view, digest }: Pick<Commit, "
   decide(step, slot, commits.slice(0, step.quorum));
 }
 
-/** After a start: what the votes that were kept decide. A replica that is alone gets no other. */
+/** After a start: decides the numbers whose stored votes are a quorum. A replica alone (n = 1) gets no other votes. */
 export function checkAllCommitted(step: Step): void {
   for (const slot of step.state.log.slots()) {
     if (slot.prepared && slot.sequence > step.state.lastExecuted) {
@@ -272,7 +277,7 @@ function decide(step: Step, slot: Slot, commits: Slot["decision"]): void {
   executeCommitted(step);
 }
 
-/** A proof comes that a number is decided; of whatever view. */
+/** A decision arrives: the proof that a number is decided, in any view. */
 export function onDecision(step: Step, { message: { replica, commits } }: Verified<Signed<Decision>>): void {
   const discard = (reason: Parameters<Step["discard"]>[2]) => step.discard("decision", replica, reason);
   const first = commits[0]?.message;
@@ -280,7 +285,7 @@ export function onDecision(step: Step, { message: { replica, commits } }: Verifi
   if (!step.state.log.isWithin(first.sequence)) return discard("outside-watermarks");
   const slot = step.state.log.slot(first.sequence);
   if (slot.committed !== null) return discard("duplicate");
-  decide(step, slot, commits as Slot["decision"]); // nested in what the gate has verified
+  decide(step, slot, commits as Slot["decision"]); // nested in a message that the gate has verified
 }
 
 function isDecision(commits: readonly Signed<Commit>[], quorum: number): boolean {

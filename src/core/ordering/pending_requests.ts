@@ -1,6 +1,6 @@
 /**
- * Requests that wait to be executed, bounded in number, in bytes and per client. Clients are served in turn, each client's requests in order
- * of arrival: who sends many waits for those, and not the others.
+ * Requests that wait to be executed, bounded in number, in bytes and per client. Clients are served in turn, and each
+ * client's requests in their order of arrival. So a client with many requests delays itself and not the others.
  * @module
  */
 import type { Limits, Settings } from "../config.ts";
@@ -9,54 +9,54 @@ import { Fairness, type FairnessRules, hadRoom, isKnown } from "../views/fairnes
 import type { Digest, Millis } from "../messages/ids.ts";
 import type { AnyRequest, SignedRequest, Verified } from "../messages/messages.ts";
 
-/** A request that waits. */
+/** A pending request. */
 export interface PendingRequest {
   readonly request: Verified<SignedRequest>;
-  /** It is in a batch that this replica proposed in the present view. */
+  /** Whether this replica has proposed it in a batch of the present view. */
   proposed: boolean;
-  /** Since when, in time awake, it has been the one that waits longest in this view; `null`: it has not been. */
+  /** Since when it has been the one that waits longest in this view, in time awake; `null` if it is not. */
   since: number | null;
-  /** Batches that could have taken it in, and how many of them had no room for it. */
+  /** Batches executed since the primary must know of it, and how many of them had no room for it. */
   batches: number;
   fullBatches: number;
-  /** How many of its owner's had been executed when it came. */
+  /** How many requests of its owner had been executed when it arrived. */
   readonly servedBefore: number;
-  /** When a backup passes it on to the primary again. */
+  /** When a backup relays it to the primary again. */
   relayAt: Millis;
   relayIntervalMs: number;
 }
 
-/** Bytes that a request takes up in a batch, framing included. */
+/** The bytes of a request in a batch, framing included. */
 export function requestBytes(request: SignedRequest): number {
   return request.bytes.length + request.signature.length + 16;
 }
 
-/** Whether so many requests of so many bytes fill a batch at least by half. */
+/** Whether this many requests with this many bytes fill at least half of a batch. */
 export function isHalfFull({ maxBatchRequests, maxBatchBytes }: Limits, requests: number, bytes: number): boolean {
   return 2 * requests >= maxBatchRequests || 2 * bytes >= maxBatchBytes;
 }
 
-/** Execution under this key ends a request's waiting, whatever its digest. */
+/** The key under which a request waits. Any execution under this key ends its waiting, whatever the digest. */
 export function requestKey(request: AnyRequest, digest: Digest): string {
   return request.kind === "request" ? `${request.client}/${request.session}/${request.timestamp}` : digest;
 }
 
-/** Whose request it is: a client's, or a gateway's. */
+/** The owner of a request: a client or a gateway. */
 export function ownerOf(request: AnyRequest): string {
   return request.kind === "request" ? request.client : `gateway ${request.gateway}`;
 }
 
-/** The queue. */
+/** The queue of pending requests. */
 export class PendingRequests {
   readonly #settings: Settings;
   readonly #byKey = new Map<string, PendingRequest>();
   readonly #perOwner = new Map<string, number>();
-  /** Those in no batch yet, by owner and key. The first owner's turn is next. */
+  /** Requests in no batch yet, by owner and key. The first owner is served next. */
   readonly #turns = new Map<string, Map<string, PendingRequest>>();
   #bytes = 0;
   #proposed = 0;
   #proposedBytes = 0;
-  /** Watches over the primary. */
+  /** Watches how fair the primary is. */
   readonly fairness: Fairness = new Fairness();
 
   constructor(settings: Settings) {
@@ -67,32 +67,32 @@ export class PendingRequests {
     return this.#byKey.size;
   }
 
-  /** Whose requests wait: so many clients, and gateways. */
+  /** The number of clients and gateways with pending requests. */
   get owners(): number {
     return this.#perOwner.size;
   }
 
-  /** Bytes of all that wait. */
+  /** Bytes of all pending requests. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Requests that are in no batch yet. */
+  /** The number of requests in no batch yet. */
   get unproposed(): number {
     return this.#byKey.size - this.#proposed;
   }
 
-  /** Bytes of requests that are in no batch yet. */
+  /** Bytes of the requests in no batch yet. */
   get unproposedBytes(): number {
     return this.#bytes - this.#proposedBytes;
   }
 
-  /** Those in no batch yet, in turn; each must be given to {@linkcode propose} before the next is asked for. */
+  /** The requests in no batch yet, in turn. Each must be given to {@linkcode propose} before the next one is taken. */
   *inTurn(): Generator<PendingRequest> {
     for (let own; (own = this.#turns.values().next().value);) yield own.values().next().value!;
   }
 
-  /** Notes that a request is in a batch. */
+  /** Notes that a request is in a batch now. */
   propose(entry: PendingRequest): void {
     entry.proposed = true;
     this.#endTurn(entry.request);
@@ -100,13 +100,13 @@ export class PendingRequests {
     this.#proposedBytes += requestBytes(entry.request);
   }
 
-  /** The next of whoever has waited longest. */
+  /** The next request of the owner that has waited longest. */
   #first(): PendingRequest | undefined {
     const owner = this.fairness.first;
     return owner === undefined ? undefined : this.#ownedBy(owner).next().value;
   }
 
-  /** The one that has waited longest and for which the primary must have had a place. */
+  /** The request that has waited longest, among those for which the primary must have had a place. */
   #oldest(): PendingRequest | undefined {
     const { maxPendingPerClient } = this.#settings;
     for (const entry of this.#byKey.values()) {
@@ -115,7 +115,7 @@ export class PendingRequests {
     return undefined;
   }
 
-  /** A batch is executed, as a backup sees it. `fits`: whether a request would have gone into it as well. */
+  /** A backup has executed a batch. `fits`: whether the batch had room for a request too. */
   noteBatch(fits: (request: SignedRequest) => boolean, awakeMs: number, rules: FairnessRules): void {
     const [first, oldest] = [this.#first(), this.#oldest()];
     if (first) this.fairness.noteBatch(fits(first.request), awakeMs, rules);
@@ -124,7 +124,9 @@ export class PendingRequests {
     if (!fits(oldest.request)) oldest.fullBatches++;
   }
 
-  /** What is wrong with how the primary treats those who wait; `null`: nothing. To be asked now and then. */
+  /**
+   * The reason to suspect the primary for how it treats pending requests; `null` if there is none. Call it regularly.
+   */
   verdict(awakeMs: number, rules: FairnessRules): SuspicionReason | null {
     const oldest = this.#oldest();
     if (oldest) {
@@ -138,7 +140,7 @@ export class PendingRequests {
     return this.#byKey.has(requestKey(request.message, request.digest));
   }
 
-  /** Takes a request in; `null` if there is no room for it. It must not be there yet. */
+  /** Adds a request that is not pending yet. Returns `null` if there is no room for it. */
   add(request: Verified<SignedRequest>, relayAt: Millis): PendingRequest | null {
     const { maxPendingRequests, maxPendingBytes, maxPendingPerClient, statusIntervalMs } = this.#settings;
     const owner = ownerOf(request.message);
@@ -165,7 +167,10 @@ export class PendingRequests {
     return entry;
   }
 
-  /** Who has nothing here finds room all the same: of those who have several requests, the one with the most loses its last. */
+  /**
+   * Makes room for an owner that has nothing pending: the owner with the most requests (at least two) loses its last
+   * one. Returns false if there is none.
+   */
   #dropOneOfMany(): boolean {
     let most: Map<string, PendingRequest> | null = null;
     for (const own of this.#turns.values()) if (own.size > (most?.size ?? 1)) most = own;
@@ -175,7 +180,7 @@ export class PendingRequests {
     return true;
   }
 
-  /** What of an owner waits, oldest first; what is proposed already last. */
+  /** An owner's pending requests: first those in no batch yet, oldest first, then the proposed ones. */
   *#ownedBy(owner: string): Generator<PendingRequest> {
     yield* this.#turns.get(owner)?.values() ?? [];
     for (const entry of this.#byKey.values()) {
@@ -183,12 +188,12 @@ export class PendingRequests {
     }
   }
 
-  /** What waits under a request's key: it, or another of its client and timestamp. */
+  /** The pending request under a request's key: the same, or another one of its client and timestamp. */
   find(request: SignedRequest): PendingRequest | undefined {
     return this.#byKey.get(requestKey(request.message, request.digest));
   }
 
-  /** Ends the waiting of what waits under a request's key, if something does. */
+  /** Removes the pending request under a request's key, if there is one. */
   remove(request: SignedRequest): void {
     const key = requestKey(request.message, request.digest);
     const entry = this.#byKey.get(key);
@@ -209,12 +214,12 @@ export class PendingRequests {
     }
   }
 
-  /** All that wait, oldest first. */
+  /** All pending requests, oldest first. */
   entries(): IterableIterator<PendingRequest> {
     return this.#byKey.values();
   }
 
-  /** A view starts: everything is to be proposed anew, and its primary has not kept anybody waiting yet. */
+  /** A view starts: all requests are to be proposed again, and the new primary has kept none waiting yet. */
   startView(): void {
     this.#proposed = this.#proposedBytes = 0;
     this.#turns.clear();
@@ -233,7 +238,7 @@ export class PendingRequests {
     else this.#turns.set(owner, new Map([[requestKey(message, digest), entry]]));
   }
 
-  /** A request is in no need of a turn any more; the others of its owner wait until all have had theirs. */
+  /** A request needs no turn any more. Its owner goes to the end of the line. */
   #endTurn({ message, digest }: SignedRequest): void {
     const owner = ownerOf(message);
     const own = this.#turns.get(owner)!;

@@ -1,5 +1,5 @@
 /**
- * Requests as they come in, and as replicas pass them on to each other while they wait (PBFT §4.1, §4.4).
+ * Requests as they arrive, and relaying them between replicas while they wait (PBFT §4.1, §4.4).
  * @module
  */
 import { answer, answerOf, endWaiting } from "./answers.ts";
@@ -8,18 +8,19 @@ import type { SignedRequest, Verified } from "../messages/messages.ts";
 import type { PendingRequest } from "./pending_requests.ts";
 import type { Step } from "../step.ts";
 
-/** A request comes, from its client, its gateway or a backup: answer it from memory, or have it wait and order it. */
+/** A request arrives from its client, its gateway or a backup. It is answered from memory, or waits to be ordered. */
 export function onRequest(step: Step, request: Verified<SignedRequest>): void {
   const { pending, refused } = step.state;
   const { message, digest } = request;
   const forGood = answerOf(step.state, request);
-  // While it waited its timestamp may have been given up or given to another, or its session have ended.
+  // While it waited, its timestamp may have been given up or used by another request, or its session may have been
+  // evicted.
   if (forGood) endWaiting(step, request, forGood);
   const results = forGood ?? refused.lookup(digest, step.state.clock.elapsedMs);
   if (results) return answer(step, request, results);
   if (pending.has(request)) return step.discard(message.kind, null, "duplicate");
   const { statusIntervalMs } = step.env.settings;
-  // Nothing can be ordered before the state machine was mended: who asks is to know that at once.
+  // Nothing can be ordered until the state machine is mended. The client is told at once that there is no room.
   const isStuck = step.state.unsealed !== null && step.state.lastProposed >= step.state.log.high;
   const entry = isStuck ? null : pending.add(request, (step.now + statusIntervalMs) as Millis);
   if (!entry) {
@@ -31,7 +32,7 @@ export function onRequest(step: Step, request: Verified<SignedRequest>): void {
   if (ours && !step.isPrimary) relay(step, entry, step.primary);
 }
 
-/** Passes a waiting request on, ever more rarely. A signed client has sent it to the primary itself. */
+/** Relays a pending request, at growing intervals. */
 export function relay(step: Step, entry: PendingRequest, to: ReplicaId | "all"): void {
   step.send(to, entry.request);
   entry.relayAt = (step.now + entry.relayIntervalMs) as Millis;

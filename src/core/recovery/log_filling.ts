@@ -1,17 +1,17 @@
 /**
- * Filling the log for a replica that has lost its disk (see lost_disk.ts): the primary fills an idle log with null requests up to the
- * number that such a replica waits for.
+ * Log filling, for a replica that recovers from a lost disk (see lost_disk.ts): the primary fills an idle log with null
+ * requests up to the number that the replica waits for.
  * @module
  */
 import type { Signed, Status, Verified } from "../messages/messages.ts";
 import type { Step } from "../step.ts";
 
-/** A replica can have the log filled this often, ms: nobody keeps the others busy for nothing. */
+/** How often one replica can have the log filled, ms, so that it can't keep the others busy for nothing. */
 const FILLING_INTERVAL_MS = 30_000;
-/** A primary has so long for it, ms: it may have been asked by the same replica shortly before. */
+/** How long a primary has to fill the log, ms: the same replica may have asked it shortly before. */
 const FILLING_PATIENCE_MS = 2 * FILLING_INTERVAL_MS;
 
-/** A replica that has lost its disk says how far it needs the log to go. */
+/** A replica that lost its disk says in its status how far it needs the log to be filled. */
 export function noteWanted(step: Step, signed: Verified<Signed<Status>>): void {
   const { filling, log } = step.state;
   const { replica, votesAbove } = signed.message;
@@ -22,8 +22,9 @@ export function noteWanted(step: Step, signed: Verified<Signed<Status>>): void {
 }
 
 /**
- * Takes up what may be filled now. What came too soon is not forgotten: a liar would ask the primary for little, again and again, and the
- * backups for much, and the primary would take what they pass on for one request too many, and be replaced.
+ * Starts the fillings that are allowed by now. A wish that came too soon is kept, not dropped. Otherwise a liar could
+ * ask the primary for little again and again, and the backups for much; the primary would take what the backups pass on
+ * for one wish too many, ignore it, and be replaced.
  */
 function takeWanted({ state: { filling }, now }: Step): void {
   for (const [replica, signed] of [...filling.wanted]) {
@@ -38,12 +39,12 @@ function takeWanted({ state: { filling }, now }: Step): void {
   }
 }
 
-/** Whether the log is still to be filled. */
+/** Whether the log is not filled far enough yet. */
 function isFilling({ state: { filling, lastExecuted } }: Step): boolean {
   return filling.through > lastExecuted;
 }
 
-/** As a backup: the primary is to know it too, also if it was not told. */
+/** As a backup: passes the wish on to the primary, in case it was not told. */
 export function passOnFilling(step: Step): void {
   takeWanted(step);
   const { request } = step.state.filling;
@@ -51,13 +52,13 @@ export function passOnFilling(step: Step): void {
   if (isFilling(step)) step.send(step.primary, request);
 }
 
-/** A new primary has its time, and is told. */
+/** A new primary has the whole time to fill the log, and is told. */
 export function awaitFilling(step: Step): void {
   step.state.filling.since = step.now;
   passOnFilling(step);
 }
 
-/** Whether the primary has had its time and has not filled the log. */
+/** Whether the primary has not filled the log in time. */
 export function isUnfilled(step: Step): boolean {
   return isFilling(step) && step.now >= step.state.filling.since + FILLING_PATIENCE_MS;
 }

@@ -1,14 +1,17 @@
 /**
- * A replica that has lost its disk, or was given an old copy of it (TOCS §4.3.2). It may have voted in numbers that it no longer knows
- * of, so it signs no vote, view-change or new-view until a checkpoint is stable above all numbers in which it can have voted. Meanwhile
- * it follows: it executes what the others decide, and fetches the state. It counts among the f.
+ * Recovery after a lost disk (TOCS §4.3.2): the replica's store is empty, damaged or an old copy. The replica may have
+ * voted in numbers that it does not remember. So it signs no vote, view-change or new-view until a checkpoint is stable
+ * above all numbers in which it can have voted. Meanwhile it follows: it executes what the others decide, and fetches
+ * the state. It counts among the f.
  *
- * It may also have left for a view that the others are not in, and must vote in none below. So it ends with leaving for a view above
- * all for which it can have left, and votes again from the next view change on, which its view-change makes easier.
+ * It may also have left for a view in which the others are not yet, and must vote in no lower one. So recovery ends
+ * with waiting in a view above all for which it can have left. It votes again from the next view change on, for which
+ * it asks.
  *
- * Deviation: the paper orders a recovery request, so that a faulty primary can't ignore it, and has keys changed, so that what was
- * signed before is void. Here the bound travels in status messages, and the primary fills an idle log up to it with null requests. The
- * backups pass the status on to it, and one that does not fill the log all the same is replaced. What was signed before stays valid.
+ * Deviation: the paper orders a recovery request, so that a faulty primary can't ignore it, and changes keys, so that
+ * earlier signatures become void. Here the bound travels in status messages, and the primary fills an idle log with
+ * null requests up to it. The backups pass the status on to the primary, and replace one that does not fill the log.
+ * Earlier signatures stay valid.
  *
  * @module
  */
@@ -21,20 +24,23 @@ import { stableSequence } from "../messages/certificates.ts";
 import type { Step } from "../step.ts";
 import { noteWanted } from "./log_filling.ts";
 
-/** At the first start without a memory: from now on the others' reports count. */
+/** At the first start after the disk was lost: from now on the others' reports count. */
 export function startOver(step: Step): void {
   const { lostDisk } = step.state;
   if (lostDisk?.challenge === 0) note(step, { ...lostDisk, challenge: Math.max(1, step.now) as Millis });
 }
 
-/** It turns out at work that the store does not have all that was said. */
+/** It turns out in operation that the store lacks messages that this replica has sent: starts the recovery. */
 export function loseMemory(step: Step): void {
   for (const bySender of step.state.checkpoints.values()) bySender.delete(step.self);
   note(step, { ...NEW_DISK, challenge: Math.max(1, step.now) as Millis });
   step.state.status.dueAt = step.now;
 }
 
-/** Learns from a status: as one who has lost its disk, where the others are; as any other, how far one who has lost it needs the log to go. */
+/**
+ * Learns from a status. A replica that lost its disk learns where the others are. The others learn how far it needs the
+ * log to be filled.
+ */
 export function noteReport(step: Step, signed: Verified<Signed<Status>>): void {
   const { lostDisk } = step.state;
   const status = signed.message;
@@ -49,7 +55,7 @@ function learn(step: Step, lostDisk: LostDisk, { replica, stable, executed, view
   note(step, { ...lostDisk, reports, bound: lostDisk.bound ?? boundOf(step, reports) });
 }
 
-/** Somebody gives back what this replica said before it lost its disk. */
+/** A peer returns a view-change that this replica sent before it lost its disk. */
 export function onOwnViewChange(step: Step, view: View): void {
   const { lostDisk } = step.state;
   if (lostDisk && view > lostDisk.left) note(step, { ...lostDisk, left: view });
@@ -61,8 +67,9 @@ function note(step: Step, found: LostDisk | null): void {
 }
 
 /**
- * A vote needs a number within the watermarks, and one with a quorum behind it was the low one: so no vote is above H_M = c + L. What counts
- * is the checkpoint that each of the others took last (TOCS §4.3.2): this replica may have known it to be stable when they did not yet.
+ * The bound H_M = c + L, where c is a stable checkpoint. Each vote is within the watermarks, and a quorum stood behind
+ * the low one, so no vote lies above H_M. c follows from the last checkpoint that each of the others took (TOCS
+ * §4.3.2), because this replica may have known it to be stable before they did.
  */
 function boundOf(step: Step, reports: LostDisk["reports"]): SequenceNumber | null {
   const K = step.env.genesis.checkpointInterval;
@@ -79,19 +86,19 @@ function boundOf(step: Step, reports: LostDisk["reports"]): SequenceNumber | nul
 }
 
 /**
- * The highest view for which it can have left.
+ * The highest view for which this replica can have left.
  *
- * The first correct replica that leaves for W does so when a quorum has left for W - 1, for the view-change timer only runs then. At
- * most f - 1 of the n - 1 others are faulty, so that of m reports at least quorum + m - n - f + 1 are of correct replicas of
- * that quorum, in W - 1 or above: the report in that place from the top is at least W - 1, and the more reports there are the
- * fewer liars can push it up.
+ * The first correct replica that leaves for view W does so when a quorum has left for W - 1, because only then does the
+ * view-change timer run. At most f - 1 of the n - 1 others are faulty. So of m reports at least quorum + m - n - f + 1
+ * are of correct replicas of that quorum, in W - 1 or above, and the report at that place from the top is at least W -
+ * 1. The more reports there are, the fewer liars can push it up.
  */
 function highestLeftFor({ n, f, quorum }: Step, reports: LostDisk["reports"]): View {
   const views = [...reports.values()].map(({ view }) => view).sort((a, b) => b - a);
   return views[quorum + views.length - n - f]! + 1 as View;
 }
 
-/** Ends it once a checkpoint at or above the bound is stable, and the state is there. */
+/** Ends the recovery once a checkpoint at or above the bound is stable and its state is there. */
 export function checkLostDisk(step: Step): void {
   const { state } = step;
   const { lostDisk } = state;
@@ -99,8 +106,8 @@ export function checkLostDisk(step: Step): void {
   const left = Math.max(lostDisk.left, highestLeftFor(step, lostDisk.reports));
   note(step, null);
   step.event({ kind: "recovered", sequence: lostDisk.bound });
-  // In the view for which it left last it may vote, but not leave for it again with another view-change. So it waits above, and asks the
-  // others for a hand-over.
+  // In the view for which it left last it may vote, but it must not send another view-change for it. So it waits in the
+  // view above and asks the others for a hand-over.
   if (state.view < left) waitIn(step, (left + 1) as View);
   voteAgain(step);
 }

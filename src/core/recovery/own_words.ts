@@ -1,19 +1,21 @@
 /**
- * What this replica has said, as the others have it.
+ * Asking the others at a start for the messages of this replica that they hold, to detect a store that is an old copy.
  *
- * A replica that starts has the others tell it what they hold of it, signed by itself: its votes on open numbers, its last checkpoint,
- * view-change and suspicion. Votes, checkpoints and view-changes were durable before they were said, so that a store that does not know
- * of one is an old copy of the one that did (or somebody else has this replica's key): the replica has lost what it said, and goes on as
- * one that has lost its disk. Where another instance of the replica has said it, on the same store, noting that fails, as the store has
- * moved on, and the replica is read anew.
+ * A replica that starts has the others return messages signed by itself: its votes on open numbers, its last
+ * checkpoint, view-change and suspicion. Votes, checkpoints and view-changes were durable before they were sent. So a
+ * store that does not know one of them is an old copy (or somebody else has this replica's key). The replica then
+ * recovers as after a lost disk. It can also be that another instance of the replica on the same store has sent the
+ * message. Then the commit of that record fails, because the store has moved on, and the replica is read anew.
  *
- * Suspicions prove nothing of the kind. All votes of a time before a disk was lost are behind the checkpoint and the view with which that
- * ended, but suspicions are ordered by their number alone: a liar who kept one could have the replica recover again whenever it likes.
- * From a suspicion that it does not know of it takes the number, and how far it can have let itself in for (see leaving.ts).
+ * An unknown suspicion is no proof of an old copy. Votes from before a lost disk are all behind the checkpoint and the
+ * view with which the recovery ended. Suspicions are ordered by their number alone, so a liar who kept one could make
+ * the replica recover again at will. The replica only takes over the suspicion's number, and notes how far it may have
+ * committed itself (see leaving.ts).
  *
- * Until as many have answered as make a quorum with it, it votes in nothing, suspects nobody and leaves no view. Without them nothing
- * could be decided anyway, so that this costs a round trip at a start. Who is not there yet is asked when it is heard of, and all are
- * asked with each status. A replica that a host starts for each message does not ask: it would ask all the time.
+ * Until quorum - 1 others have answered, the replica does not vote, suspects nobody and leaves no view. Without them
+ * nothing could be decided anyway, so this costs one round trip at a start. A peer that is down is asked when it is
+ * heard again, and all are asked with each status. A replica whose host starts it for each message does not ask: it
+ * would ask all the time.
  *
  * @module
  */
@@ -41,35 +43,39 @@ import { sendStatus } from "../upkeep/own_status.ts";
 
 type OwnWord = PrePrepare | Prepare | Commit | Checkpoint | ViewChange;
 
-/** At a start, with what it did before: asks. A replica that knows that it has lost its disk asks more. */
+/**
+ * At a start with a store: asks the others. A replica that knows that it lost its disk asks for more (lost_disk.ts).
+ */
 export function askOthers(step: Step): void {
   if (step.n === 1 || step.state.lostDisk) return;
   step.state.asking = { challenge: Math.max(1, step.now) as Millis, answered: new Set() };
 }
 
-/** A status comes, perhaps in answer; before it came what its sender has of this replica. */
+/**
+ * A status arrives, perhaps as the end of an answer: the messages that its sender holds of this replica came before it.
+ */
 export function noteAnswer(step: Step, { replica, echo, seen }: Status): void {
   const { asking, numbering } = step.state;
   const isRepeated = seen >= numbering.next;
   noteSeen(step, replica, seen);
   if (!asking || replica === step.self) return;
-  // An old copy uses numbers again, and a status that comes again draws none of its words. It asks again once it knows of that.
+  // An old copy uses numbers again, and a status with a used number draws no answer. It asks again once it knows that.
   if (isRepeated) return seen < numbering.next ? sendStatus(step) : undefined;
   if (echo === asking.challenge) asking.answered.add(replica);
-  // It is there now, and may not have been when all were asked.
+  // This peer is up now, and may have been down when all were asked.
   else if (echo === 0 && !asking.answered.has(replica)) sendStatus(step, replica);
   if (asking.answered.size < step.quorum - 1) return;
   step.state.asking = null;
   voteAgain(step);
 }
 
-/** Answers a replica that asks: with what it said, and then with where we are. */
+/** Answers a replica that asks: with its own messages, then with this replica's status. */
 export function answer(step: Step, asked: Status, resend: (signed: Signed) => void): void {
   for (const word of wordsOf(step, asked)) resend(word);
   sendStatus(step, asked.replica, asked.challenge);
 }
 
-/** What is sent back to a replica that asks: its own words that its status does not show. */
+/** The messages of the asking replica that this one holds and that its status does not show. */
 function wordsOf(step: Step, { replica, stable, executed, stages }: Status): readonly Signed[] {
   const { log, checkpoints, viewChanges, leaving } = step.state;
   const words: Verified<Signed<OwnWord | Suspicion>>[] = [];
@@ -107,14 +113,15 @@ function wordIn(step: Step, input: Input): OwnWord | null {
   }
 }
 
-/** A view starts with this replica's own view-change, among others. */
+/** This replica's own view-change in a new-view. */
 function viewChangeIn({ self }: Step, { viewChanges }: NewView): ViewChange | null {
   return viewChanges.find(({ message }) => message.replica === self)?.message ?? null;
 }
 
 /**
- * Whether somebody gives back a vote of this replica's own that it does not know of. It has lost its memory then, and does not take such
- * votes up: it would say them again, and can't know what else it said. Of its view-changes it takes note.
+ * Whether a peer returns a vote of this replica that it does not know. If so, its store is an old copy: it starts the
+ * recovery. It does not take over such a vote, because it would send it again and can't know what else it has sent. It
+ * notes returned view-changes.
  */
 export function isForgotten(step: Step, input: Input): boolean {
   const word = wordIn(step, input);
@@ -128,13 +135,13 @@ export function isForgotten(step: Step, input: Input): boolean {
   return word.kind !== "view-change";
 }
 
-/** A replica that is correct, on whatever store, says nothing else. */
+/** Whether a correct replica can have sent this message: pre-prepares only as primary, prepares only as backup. */
 function isItsPlace({ self, n }: Step, word: OwnWord): boolean {
   if (word.kind === "pre-prepare") return primaryOf(word.view, n) === self;
   return word.kind !== "prepare" || primaryOf(word.view, n) !== self;
 }
 
-/** Whether this replica knows that it has said it. What is behind a stable checkpoint it need not know. */
+/** Whether this replica knows that it has sent this message. It need not know what is behind a stable checkpoint. */
 function isKnown({ state }: Step, word: OwnWord): boolean {
   if (word.kind === "view-change") return word.view <= state.view;
   if (word.sequence <= state.log.low) return true;
@@ -146,8 +153,8 @@ function isKnown({ state }: Step, word: OwnWord): boolean {
 }
 
 /**
- * Those that a new-view carries are signed with it, whether this replica can take them up or not. In a view that is over they say
- * nothing that its commits don't say as well.
+ * Whether the present new-view carries this pre-prepare: those are signed with it, whether or not this replica can
+ * accept them. Pre-prepares of earlier views say nothing that the replica's commits do not say too.
  */
 function isCarried({ newView }: ReplicaState, { view, sequence }: PrePrepare): boolean {
   if (newView?.message.view !== view) return false;

@@ -1,5 +1,5 @@
 /**
- * The state of a replica from what its store gave back.
+ * Rebuilds the state of a replica from its store.
  * @module
  */
 import { newClock } from "../ordering/agreed_time.ts";
@@ -29,7 +29,7 @@ import { machineChunks } from "../checkpoints/watermarks.ts";
 /** The history before the first batch. */
 const GENESIS_HISTORY = "0".repeat(64) as Digest;
 
-/** Makes the state; nothing is said yet. Own votes are signed again: Ed25519 gives the same bytes. */
+/** Rebuilds the state; nothing is sent yet. Own votes are signed again: Ed25519 gives the same bytes. */
 export function recover(env: Environment, recovered: Recovered): ReplicaState {
   const low = stableSequence(recovered.stable);
   const state: ReplicaState = {
@@ -124,7 +124,7 @@ function restoreState(
   }
   const wanted = listed.filter(([id]) => !lazyLoading || !id.startsWith("m"));
   const chunks = wanted.map(([id, digest]): ChunkChange => [id, readChunk(read(digest))[1]]);
-  // A page that was not wanted has none of the client table's, so it has the state machine's.
+  // A page that is not in `blobs` lists no chunk of the client table, so it lists some of the state machine.
   const isEmpty = state.tree.unloaded().length === 0 && !listed.some(([id]) => id.startsWith("m"));
   if (lazyLoading) guarded(env.stateMachine, "lazyLoading.unload", () => lazyLoading.unload(isEmpty));
   else guarded(env.stateMachine, "restore", () => env.stateMachine.restore(machineChunks(chunks)));
@@ -135,7 +135,7 @@ function restoreState(
   if (sequence <= state.log.low) return;
   const own = env.sign<Checkpoint>({ kind: "checkpoint", replica: env.self, sequence, digest: rootDigest });
   state.ownCheckpoints.set(sequence, rootDigest);
-  // Without its memory it says none, so it counts none of its own either.
+  // A replica that lost its disk sends no checkpoint messages, so it does not count its own either.
   if (!state.lostDisk) state.checkpoints.set(sequence, new Map([[env.self, own]]));
 }
 

@@ -1,5 +1,5 @@
 /**
- * A replica that could not vote for a while votes again: it takes up what came meanwhile, and says what it could not say.
+ * The return to voting, after a recovery or after the questions at a start.
  * @module
  */
 import { sayCheckpoints } from "../checkpoints/checkpoint.ts";
@@ -9,10 +9,10 @@ import { followOthers, onQuorum } from "../views/view_change.ts";
 import type { Step } from "../step.ts";
 import { leaveTogether } from "../views/own_suspicion.ts";
 
-/** From now on it votes. */
+/** From now on this replica votes: it sends and takes up what had to wait. */
 export function voteAgain(step: Step): void {
   sayCheckpoints(step);
-  // First the views: those who have left meanwhile, or have said that they would, it could not follow before.
+  // Views come first: it follows replicas that have left, or suspected their primary, while it could not vote.
   followOthers(step);
   leaveTogether(step);
   onQuorum(step);

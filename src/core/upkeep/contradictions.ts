@@ -1,12 +1,13 @@
 /**
- * Finds replicas that contradict themselves: each signed statement that comes is compared with what its sender has said before.
+ * Finds replicas that contradict themselves: compares each signed statement that arrives with what its sender has
+ * signed before.
  * @module
  */
 import type { NewView, PreparedCertificate, PrePrepare, Signed, Verified, ViewChange } from "../messages/messages.ts";
 import { isContradiction, type Statement } from "../messages/evidence.ts";
 import type { Step } from "../step.ts";
 
-/** Whether what comes contradicts what is known of its sender; then both are kept. */
+/** Whether an arriving statement contradicts a known one of the same sender. If so, both are kept as evidence. */
 export function compare<S extends Statement>(
   step: Step,
   known: Verified<Signed<S>> | null | undefined,
@@ -15,19 +16,22 @@ export function compare<S extends Statement>(
   return compareNested(step, known, coming);
 }
 
-/** Compares a view-change with what else its sender has said when it left for that view. */
+/** Compares a view-change, and the certificates in it, with the other statements of their signers. */
 export function compareViewChange(step: Step, coming: Verified<Signed<ViewChange>>): void {
   compareNestedViewChange(step, coming);
   for (const certificate of coming.message.prepared) compareCertificate(step, certificate);
 }
 
-/** Compares what a new-view carries with what is known here: its primary may have told others of another one. */
+/**
+ * Compares the view-changes and pre-prepares in a new-view with those known here: its primary may have sent others
+ * another new-view.
+ */
 export function compareNewView(step: Step, { message: { viewChanges, prePrepares } }: Verified<Signed<NewView>>): void {
   for (const viewChange of viewChanges) compareNestedViewChange(step, viewChange);
   for (const prePrepare of prePrepares) comparePrePrepare(step, prePrepare);
 }
 
-/** Both were verified, if only as a part of what carries them. */
+/** Both statements were verified, by themselves or as a part of another message. */
 function compareNested(step: Step, known: Signed<Statement> | null | undefined, coming: Signed<Statement>): boolean {
   if (!known || !isContradiction(known, coming)) return false;
   const contradiction = { first: known, second: coming };
@@ -48,7 +52,7 @@ function compareNestedViewChange(step: Step, coming: Signed<ViewChange>): void {
   compareNested(step, newView.message.viewChanges.find(({ message }) => message.replica === replica), coming);
 }
 
-/** This is where a primary that told two halves two things is found out. */
+/** This convicts a primary that proposed different batches to two halves of the backups. */
 function compareCertificate(step: Step, { prePrepare, prepares }: PreparedCertificate): void {
   comparePrePrepare(step, prePrepare);
   const slot = step.state.log.find(prePrepare.message.sequence);

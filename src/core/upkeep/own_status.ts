@@ -1,5 +1,5 @@
 /**
- * This replica's own status: where it is, so that the others can send what it lacks.
+ * This replica's own status, which shows the others what it lacks.
  * @module
  */
 import { furthestView } from "../views/leaving.ts";

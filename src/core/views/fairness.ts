@@ -1,62 +1,67 @@
 /**
- * Whether a primary is fair, as a backup can see it. A fair primary takes the clients in turn: whoever waits is served before anybody
- * else is served twice, and as soon as a batch has room. A backup watches the client that has waited longest, whatever its requests
- * are: how many of its own are before it is its own affair, so that one that asks for much does not make the primary look unfair. And
- * it watches the request that has waited longest, or a primary could let one client have one request per timeout (RBFT, Aardvark). Not
- * one whose client had as many others executed meanwhile as may wait of one: the primary may have had no place for it.
+ * Whether the primary is fair, as a backup can see it (after RBFT and Aardvark). A fair primary serves the clients in
+ * turn: a client that waits is served before any other client is served twice, and as soon as a batch has room.
  *
- * A client may have told a backup of a request some time before the primary hears of it, and batches may be under way then. What is
- * served in the first half of the time that a request may wait is not held against the primary.
+ * A backup watches two things:
+ *
+ * - The client that has waited longest, whatever its requests are. A client that asks for much puts its own requests
+ *   behind each other, which must not make the primary look unfair.
+ * - The request that has waited longest; otherwise a primary could serve a client one request per timeout. A request is
+ *   not counted if, while it waited, as many other requests of its client were executed as one client may have waiting:
+ *   the primary may have had no place for it.
+ *
+ * A client may tell a backup of a request some time before the primary hears of it, and batches may be under way then.
+ * So nothing that is served in the first half of the allowed waiting time counts against the primary.
  *
  * @module
  */
 import type { SuspicionReason } from "../events.ts";
 
-/** A client, or a gateway, some of whose requests wait. */
+/** A client or gateway that has waiting requests. */
 interface Waiting {
-  /** How many of its requests were executed since it began to wait at all. */
+  /** How many of its requests were executed since it last had none waiting. */
   readonly served: number;
-  /** Since when, in time awake, it has been the one that waits longest; `null`: it has not been. */
+  /** Since when it has been the client that waits longest, in time awake; `null` if it is not. */
   since: number | null;
-  /** Batches that could have taken in its request, and how many of them had no room for it. */
+  /** Batches executed since the primary must know of its request, and how many of them had no room for it. */
   batches: number;
   fullBatches: number;
-  /** Requests of others that were executed since. */
+  /** How many requests of others were executed since it waits longest. */
   overtaken: number;
-  /** Who was served since it could have been, and how often others were served again. */
+  /** The clients served since the primary must know of its request, and how many times one of them was served again. */
   readonly others: Set<string>;
   passedOver: number;
 }
 
-/** What a backup expects of its primary. */
+/** What a backup demands of its primary. */
 export interface FairnessRules {
   /** How long a request may wait while the primary has room for it, ms awake. */
   readonly patienceMs: number;
-  /** How many of others may be executed before it. */
+  /** How many requests of others may be executed before it. */
   readonly maxOvertaken: number;
 }
 
-/** Watches over those who wait, by name. */
+/** Watches how the primary treats the clients that wait. */
 export class Fairness {
-  /** Who waits, in the order in which they were served last, or came. */
+  /** The clients that wait, in the order in which they were last served or began to wait. */
   readonly #waiting = new Map<string, Waiting>();
 
-  /** Somebody begins to wait. */
+  /** A client begins to wait. */
   add(owner: string): void {
     if (!this.#waiting.has(owner)) this.#waiting.set(owner, newWaiting(0));
   }
 
-  /** How many of an owner's requests were executed since it began to wait at all. */
+  /** How many of a client's requests were executed since it last had none waiting. */
   served(owner: string): number {
     return this.#waiting.get(owner)?.served ?? 0;
   }
 
-  /** Nothing of it waits any more. */
+  /** A client has no waiting requests any more. */
   remove(owner: string): void {
     this.#waiting.delete(owner);
   }
 
-  /** Who has waited longest. */
+  /** The client that has waited longest. */
   get first(): string | undefined {
     return this.#waiting.keys().next().value;
   }
@@ -76,7 +81,9 @@ export class Fairness {
     else first.others.add(owner);
   }
 
-  /** A batch was executed. `hadRoom`: for the request of whoever has waited longest. */
+  /**
+   * A batch was executed. `hadRoom`: whether it had room for the next request of the client that has waited longest.
+   */
   noteBatch(hadRoom: boolean, awakeMs: number, { patienceMs }: Pick<FairnessRules, "patienceMs">): void {
     const first = this.#first();
     if (!first || !isKnown(first, awakeMs, patienceMs)) return;
@@ -84,12 +91,15 @@ export class Fairness {
     if (!hadRoom) first.fullBatches++;
   }
 
-  /** A view starts: its primary has not kept anybody waiting yet. */
+  /** A view starts. Its primary has not kept any client waiting yet. */
   startView(): void {
     for (const [owner, { served }] of this.#waiting) this.#waiting.set(owner, newWaiting(served));
   }
 
-  /** What is wrong with how whoever has waited longest is treated; `null`: nothing. To be asked now and then. */
+  /**
+   * The reason to suspect the primary for how it treats the client that has waited longest; `null` if there is none.
+   * Call it regularly.
+   */
   verdict(awakeMs: number, { patienceMs, maxOvertaken }: FairnessRules): SuspicionReason | null {
     const first = this.#first();
     if (!first) return null;
@@ -106,12 +116,15 @@ export class Fairness {
   }
 }
 
-/** Whether the primary knows by now that it waits. */
+/** Whether the primary must know by now that this client waits. */
 export function isKnown({ since }: Pick<Waiting, "since">, awakeMs: number, patienceMs: number): boolean {
   return since !== null && awakeMs - since > patienceMs / 2;
 }
 
-/** Whether a primary that has executed these batches meanwhile had room. Full ones show that there is more to do than can be done. */
+/**
+ * Whether the primary had room, judged by the batches executed meanwhile. If all were full, there is more work than can
+ * be done.
+ */
 export function hadRoom({ batches, fullBatches }: Pick<Waiting, "batches" | "fullBatches">): boolean {
   return batches === 0 || fullBatches < batches;
 }

@@ -1,5 +1,5 @@
 /**
- * Hand-overs: a view is left without blaming anybody (see leaving.ts).
+ * Hand-overs: leaving a view without accusing its primary (see leaving.ts).
  * @module
  */
 import type { View } from "../messages/ids.ts";
@@ -10,12 +10,15 @@ import type { Step } from "../step.ts";
 import { say, withdraw } from "./own_suspicion.ts";
 import { sendStatus } from "../upkeep/own_status.ts";
 
-/** A backup can have a hand-over this often: nobody keeps the others busy for nothing. */
+/** How often a backup is granted a hand-over, ms, so that it can't make the others change views without end. */
 const GRANT_INTERVAL_MS = 30_000;
-/** An agreement that leads to nothing ends after so many timeouts. */
+/** After this many view timeouts an agreement that has led to no view change is withdrawn. */
 const AGREEMENT_TIMEOUTS = 4;
 
-/** Agrees to a hand-over to this view, or still does so further on. */
+/**
+ * Announces that this replica agrees to a hand-over to this view. Announces it again if the earlier one is from too far
+ * back to count.
+ */
 function agree(step: Step, view: View): void {
   if (counts(step, view)) return;
   if (!isSaid(step, "agrees", view)) step.event({ kind: "suspicion", view, why: "hand-over" });
@@ -23,14 +26,18 @@ function agree(step: Step, view: View): void {
 }
 
 /**
- * Whether what it said last counts for this view together with what others say now. It may be from too far back: what it has asked
- * for in vain, or the suspicion by which it left alone, if the others took theirs back and went on.
+ * Whether this replica's last suspicion still counts for this view together with those of others. It does not if it is
+ * from too far back: for example a request for a hand-over that nobody granted, or the suspicion by which this replica
+ * left alone, while the others withdrew theirs and went on.
  */
 function counts(step: Step, view: View): boolean {
   return (isSaid(step, "agrees", view) || isSaid(step, "suspects", view)) && isSaidHere(step);
 }
 
-/** This replica is about to be stopped: as primary it asks for a hand-over, to the next primary that seems to be there. */
+/**
+ * The host is about to stop this replica. If it is the primary, it asks for a hand-over to the next primary that it has
+ * heard recently.
+ */
 export function onHandOver(step: Step): void {
   const { state, self, n } = step;
   if (!step.isPrimary || !step.isActive || !step.mayVote || n === 1) return;
@@ -41,7 +48,7 @@ export function onHandOver(step: Step): void {
   agree(step, (view % n === self || view === state.view + n ? state.view + 1 : view) as View);
 }
 
-/** In a view to which a quorum has not come: asks the others for a hand-over to it. */
+/** A replica that waits in a view to which no quorum has come asks the others for a hand-over to it. */
 export function askHandOver(step: Step): void {
   const { state, self } = step;
   if (step.isActive || !step.mayVote) return;
@@ -49,13 +56,14 @@ export function askHandOver(step: Step): void {
   let below = 0;
   for (const [replica, view] of state.leaving.views) if (replica !== self && view < state.view) below++;
   if (step.n - below >= step.quorum || counts(step, state.view)) return;
-  sendStatus(step); // which shows that it is here
+  sendStatus(step); // the status shows the others that it is in this view
   agree(step, state.view);
 }
 
 /**
- * Agrees with whoever asks for a hand-over, if it may: the primary of this view, or a replica that is beyond it, now and then. Or with
- * f + 1 who agree already, one of them correct.
+ * Agrees to a hand-over that another replica asks for, if that one may ask: the primary of this view, or, from time to
+ * time, a replica that is in a higher view. Also agrees when f + 1 others agree already, because one of them is
+ * correct.
  */
 export function grantHandOver(step: Step, { replica, view, standing }: Suspicion): void {
   const { state, n } = step;
@@ -74,13 +82,16 @@ export function grantHandOver(step: Step, { replica, view, standing }: Suspicion
   agree(step, view);
 }
 
-/** Takes an agreement back that has led to nothing. */
+/** Withdraws an agreement that has led to no view change. */
 export function endAgreement(step: Step): void {
   const at = agreementEndsAt(step);
   if (at !== null && step.state.suspicion.awakeMs >= at) withdraw(step);
 }
 
-/** When that is, in time awake. Whoever waits in a view for the others goes on asking. */
+/**
+ * When the agreement is withdrawn, in time awake; `null`: never. A replica that waits in a view for the others goes on
+ * asking.
+ */
 export function agreementEndsAt({ state: { leaving, view }, env: { settings } }: Step): number | null {
   const said = leaving.own?.message;
   if (said?.standing !== "agrees" || said.view <= view) return null;

@@ -1,15 +1,20 @@
 /**
- * Nobody leaves a view alone. To leave a view ends a replica's votes in it for good, so it must not happen for its own troubles: its
- * links, its disk, its restart. A replica that suspects its primary says so, signed, and goes on voting; when things move it takes that
- * back. f + 1 suspicions, one of them of a correct replica, let everybody leave who sees them, and go into its view-change as the proof:
- * so who sees one view-change leaves as well. The f + 1 rule of PBFT §4.5.2 asks for as many; it only asks for them later.
+ * Suspicions, by which replicas agree to leave a view before any of them does. When a replica leaves a view, it can
+ * never vote in that view again. So it must not leave for troubles of its own, such as its links, its disk or its
+ * restart.
  *
- * A suspicion is bound to the view and to how far its signer had executed, and counts together with others only within K numbers, so
- * that old ones can't be gathered over a long view.
+ * A replica that suspects its primary announces a signed suspicion and goes on voting. It withdraws the suspicion when
+ * requests are executed again. f + 1 suspicions come from at least one correct replica; every replica that has them
+ * leaves, and its view-change carries them as proof. So a replica that receives one such view-change leaves too. The
+ * rule of PBFT §4.5.2 asks for f + 1 as well, only later.
  *
- * A *hand-over* blames nobody: the primary is about to stop, or a replica was left behind in a higher view, or has lost its disk and
- * may vote only above a view. It asks; who grants that says that it agrees; a quorum of these is a proof too, and leaving takes a round
- * trip instead of a timeout. Compare pre-vote and leadership transfer in Raft, "I hate the primary" in Zyzzyva.
+ * A suspicion is bound to a view and to the signer's last executed number. Suspicions count together only within K
+ * numbers, so that old ones can't be collected over a long view.
+ *
+ * A *hand-over* accuses nobody. A replica asks for one if it is the primary and about to stop, or was left behind in a
+ * higher view, or has lost its disk and may vote only above a view. Replicas that grant it announce that they agree. A
+ * quorum of these is a proof as well, and the view change takes a round trip instead of a timeout. Compare pre-vote and
+ * leadership transfer in Raft, and "I hate the primary" in Zyzzyva.
  *
  * @module
  */
@@ -21,7 +26,7 @@ import { quorum, weakQuorum } from "../messages/quorum.ts";
 import type { Leaving } from "../state.ts";
 import type { Step } from "../step.ts";
 
-/** Nothing is said yet, but what was said in an earlier life. */
+/** The state at a start. `said`: this replica's last suspicion of an earlier run. */
 export function newLeaving(said?: SaidSuspicion): Leaving {
   const own = said?.suspicion ?? null;
   return {
@@ -35,7 +40,10 @@ export function newLeaving(said?: SaidSuspicion): Leaving {
   };
 }
 
-/** Whether these let a replica leave for `view`: f + 1 suspicions, or a quorum that agrees, all of them near each other. */
+/**
+ * Whether these suspicions prove that a replica may leave for `view`: f + 1 that suspect, or a quorum that agree, all
+ * near each other.
+ */
 export function isProofOfLeaving(
   suspicions: readonly Signed<Suspicion>[],
   view: View,
@@ -49,20 +57,20 @@ export function isProofOfLeaving(
   return messages.filter(suspects).length >= weakQuorum(n) || messages.length >= quorum(n);
 }
 
-/** Whether it blames the primary. */
+/** Whether this suspicion accuses the primary. */
 export function suspects({ standing }: Suspicion): boolean {
   return standing === "suspects";
 }
 
 /**
- * Whether a proof is about where this replica is, or ahead of it. One that everybody has left far behind was kept by somebody, who
- * shows it now. A correct replica that has left by it all the same is fetched by a hand-over.
+ * Whether a proof is from where this replica is in the order, or from further on. A proof from far back may have been
+ * kept by a liar, who shows it now. A correct replica that has left by such a proof is brought back by a hand-over.
  */
 export function isRecent({ state }: Step, proof: readonly Signed<Suspicion>[]): boolean {
   return proof.every(({ message }) => message.executed + state.log.window >= state.lastExecuted);
 }
 
-/** Whether it suspects its primary. */
+/** Whether this replica suspects its primary. */
 export function isSuspicious(step: Step): boolean {
   return isSaid(step, "suspects", step.state.view + 1);
 }
@@ -71,12 +79,12 @@ export function isSaid({ state: { leaving: { own } } }: Step, standing: Standing
   return own !== null && own.message.standing === standing && own.message.view === view;
 }
 
-/** Whether its last word is of near here, so that it counts together with what others say here. */
+/** Whether this replica's last suspicion is recent enough to count together with those that others announce now. */
 export function isSaidHere({ state: { leaving: { own }, lastExecuted }, env: { genesis } }: Step): boolean {
   return own !== null && lastExecuted - own.message.executed <= genesis.checkpointInterval / 2;
 }
 
-/** Its last word again, with each status, as long as it is about something: it may have been lost. */
+/** With each status: sends the last suspicion again while it matters, as it may have been lost. */
 export function repeatSuspicion(step: Step): void {
   const { leaving: { own }, view } = step.state;
   if (!own) return;
@@ -84,18 +92,21 @@ export function repeatSuspicion(step: Step): void {
   if (own.message.view > view || isAsking) step.send("all", own);
 }
 
-/** Whether a view is one that this replica could still move to: above its own, or its own if that has not started. */
+/** Whether this replica can still move to a view: it is above its own, or is its own and has not started. */
 export function isAhead({ state, isActive }: Step, view: View): boolean {
   return view > state.view || (view === state.view && !isActive);
 }
 
-/** To a higher view, or to its own if it came there without a view-change, and that has not started. */
+/**
+ * Whether this replica may leave for a view: a higher one; or its present one, if that has not started and the replica
+ * came there without a view-change.
+ */
 export function mayMoveTo(step: Step, view: View): boolean {
   const { state } = step;
   return view > state.view || (view === state.view && state.view > 0 && !step.isActive && state.viewChange === null);
 }
 
-/** A view is left, or starts: what was said of it and of those below is over. */
+/** A view was left or has started: drops the suspicions about it and about lower views. */
 export function forgetSuspicions({ state }: Step): void {
   state.leaving.movedAt = state.suspicion.awakeMs;
   for (const [replica, { message }] of [...state.leaving.heard]) {
@@ -105,7 +116,10 @@ export function forgetSuspicions({ state }: Step): void {
   }
 }
 
-/** Where a replica is, as far as what it can have let itself in for is concerned. */
+/**
+ * The view that this replica reports to one that recovers from a lost disk. A suspicion for view v helps others to leave
+ * for v, so it counts like being in v - 1.
+ */
 export function furthestView({ state }: Step): View {
   return Math.max(state.view, state.leaving.furthest - 1) as View;
 }

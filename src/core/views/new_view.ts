@@ -1,6 +1,7 @@
 /**
- * What follows from a quorum of view-changes (PBFT §4.4): computed by the new primary, and again by every backup that checks it.
- * Pure functions of the messages; signatures were checked at the gate.
+ * The new-view computation (PBFT §4.4): what follows from a quorum of view-changes. The new primary computes it, and
+ * every backup computes it again to check the new-view. These are pure functions of the messages; the gate has checked
+ * the signatures.
  * @module
  */
 import type { Genesis } from "../config.ts";
@@ -10,15 +11,15 @@ import type { NewView, PreparedCertificate, Signed, ViewChange } from "../messag
 import { primaryOf, quorum } from "../messages/quorum.ts";
 import { areDistinct, isPreparedCertificate, isStableCertificate, stableSequence } from "../messages/certificates.ts";
 
-/** What the new view starts from. */
+/** The result of the computation. */
 export interface Succession {
-  /** min-s's certificate: the highest stable checkpoint among the view-changes. */
+  /** The certificate of min-s, the highest stable checkpoint in the view-changes. */
   readonly stable: ViewChange["stable"];
-  /** For each number from min-s + 1 to max-s: the digest that prepared in the highest view; `null`: a null request. */
+  /** For each number from min-s + 1 to max-s: the digest prepared in the highest view; `null` for a null request. */
   readonly digests: readonly (readonly [sequence: SequenceNumber, digest: Digest | null])[];
 }
 
-/** Computes min-s, max-s and O's digests from V. */
+/** Computes min-s, max-s and the digests of O from V. */
 export function succeed(viewChanges: readonly Signed<ViewChange>[]): Succession {
   let stable: ViewChange["stable"] = [];
   for (const { message } of viewChanges) {
@@ -43,7 +44,10 @@ export function succeed(viewChanges: readonly Signed<ViewChange>[]): Succession 
   return { stable, digests };
 }
 
-/** Whether a view-change proves what it claims: that it may leave, its checkpoint by a quorum, each prepared number by a certificate. */
+/**
+ * Whether a view-change proves its claims: that its sender may leave, its checkpoint by a quorum, and each prepared
+ * number by a certificate.
+ */
 export function isValidViewChange({ view, stable, prepared, suspicions }: ViewChange, genesis: Genesis): boolean {
   if (view === 0 || !isProofOfLeaving(suspicions, view, genesis) || !isStableCertificate(stable, genesis)) return false;
   const low = stableSequence(stable);
@@ -57,7 +61,10 @@ export function isValidViewChange({ view, stable, prepared, suspicions }: ViewCh
   return true;
 }
 
-/** Whether a new-view is its primary's, carries a quorum of valid view-changes for it, and its O is what they make. */
+/**
+ * Whether a new-view comes from its view's primary, carries valid view-changes of a quorum, and has the O that follows
+ * from them.
+ */
 export function isValidNewView(
   { replica, view, viewChanges, prePrepares }: NewView,
   genesis: Genesis,

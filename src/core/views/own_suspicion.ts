@@ -1,5 +1,5 @@
 /**
- * What this replica itself says of leaving its view, and leaving once enough replicas have said so (see leaving.ts).
+ * This replica's own suspicions, and leaving the view once enough replicas have announced theirs (see leaving.ts).
  * @module
  */
 import type { SuspicionReason } from "../events.ts";
@@ -10,7 +10,10 @@ import { leaveFor } from "./view_change.ts";
 import type { Step } from "../step.ts";
 import { isProofOfLeaving, isRecent, isSaid, isSaidHere, isSuspicious, mayMoveTo, suspects } from "./leaving.ts";
 
-/** This replica suspects its primary, or still does so further on. */
+/**
+ * Announces that this replica suspects its primary. Announces it again when it has executed too much since the last
+ * time.
+ */
 export function suspect(step: Step, why: SuspicionReason): void {
   const view = step.state.view + 1 as View;
   const isNew = !isSaid(step, "suspects", view);
@@ -19,19 +22,19 @@ export function suspect(step: Step, why: SuspicionReason): void {
   say(step, view, "suspects");
 }
 
-/** It suspects nobody any more. */
+/** Withdraws the suspicion of the primary, if there is one. */
 export function trust(step: Step): void {
   if (isSuspicious(step)) withdraw(step);
 }
 
-/** Takes back what it said last. */
+/** Withdraws this replica's last suspicion or agreement. */
 export function withdraw(step: Step): void {
   const { view } = step.state.leaving.own!.message;
   step.event({ kind: "suspicion", view, why: "withdrawn" });
   say(step, view, "withdrawn");
 }
 
-/** Has this replica say what it thinks of leaving for a view; durable before it is sent. */
+/** Announces what this replica says about moving to a view. Durable before it is sent. */
 export function say(step: Step, view: View, standing: Standing): void {
   const { state: { leaving, lastExecuted, suspicion }, self } = step;
   const number = (leaving.own?.message.number ?? 0) + 1;
@@ -45,7 +48,10 @@ export function say(step: Step, view: View, standing: Standing): void {
   leaveTogether(step);
 }
 
-/** The proof that is made of what was heard; `null`: there is none. Of the latest words, if there is a choice. */
+/**
+ * The proof that the received suspicions make for this view; `null` if they make none. It prefers those with the
+ * highest executed numbers.
+ */
 function proofFor(step: Step, view: View): readonly Verified<Signed<Suspicion>>[] | null {
   const said = [...step.state.leaving.heard.values()]
     .filter(({ message }) => message.view === view && message.standing !== "withdrawn")
@@ -61,7 +67,7 @@ function proofFor(step: Step, view: View): readonly Verified<Signed<Suspicion>>[
   return null;
 }
 
-/** Leaves as soon as what was heard allows it. */
+/** Leaves for the highest view for which the received suspicions are a proof. */
 export function leaveTogether(step: Step): void {
   const { state } = step;
   if (!step.mayVote) return;

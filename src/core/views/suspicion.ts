@@ -1,6 +1,6 @@
 /**
- * When a backup stops trusting its primary (PBFT §4.4, §4.5.2; after Aardvark and RBFT also when the primary is slow or unfair).
- * What it does then is in leaving.ts.
+ * The view-change timer: when a backup suspects its primary (PBFT §4.4, §4.5.2). After Aardvark and RBFT it also
+ * suspects a primary that is slow or unfair. What follows from a suspicion is in leaving.ts.
  * @module
  */
 import { lagsInTime } from "../ordering/agreed_time.ts";
@@ -15,17 +15,17 @@ import type { Step } from "../step.ts";
 import { suspect, trust } from "./own_suspicion.ts";
 import { isUnfilled } from "../recovery/log_filling.ts";
 
-/** How many timeouts a replica that is behind waits, and one that keeps hearing from its primary. */
+/** How many timeouts a replica that is behind waits, and one that still hears from its primary. */
 const PATIENCE = 4;
 
-/** At the end of each step: sets, resets or fires the timer. */
+/** At the end of each step: starts, stops or fires the timer. */
 export function checkSuspicion(step: Step): void {
   stayAwake(step);
   if (!step.mayVote) return;
   endAgreement(step);
   const reasonOf = step.isActive ? reasonInView : reasonWithoutNewView;
   let why = reasonOf(step);
-  // What has been answered meanwhile by another path is no reason: the primary can't order it any more.
+  // A request that was answered by another path meanwhile is no reason: the primary can't order it any more.
   if (why !== null && endAnswered(step)) why = reasonOf(step);
   if (why === null) trust(step);
   else suspect(step, why);
@@ -33,7 +33,7 @@ export function checkSuspicion(step: Step): void {
 
 function reasonWithoutNewView(step: Step): SuspicionReason | null {
   const timer = step.state.suspicion;
-  // It lives, so it has its time.
+  // The next primary is alive, so it gets the whole timeout.
   if (timer.dueAt !== null && step.heardFrom === step.primary) timer.dueAt = timer.dueAtLatest;
   return isDue(step) ? "no-new-view" : null;
 }
@@ -50,7 +50,8 @@ function reasonInView(step: Step): SuspicionReason | null {
     stopWaiting(timer);
     return null;
   }
-  // What the others have and this replica lacks is hardly the primary's fault; but they may not be able to help it any more.
+  // If this replica lacks what the others have executed, that is hardly the primary's fault. But the others may no
+  // longer be able to supply it, so the timer runs all the same.
   timer.dueAt ??= timer.awakeMs + timer.timeoutMs * (step.isBehind ? PATIENCE : 1);
   if (step.heardFrom === step.primary) bePatient(step, timer.dueAt);
   if (isDue(step)) return "no-progress";
@@ -58,8 +59,9 @@ function reasonInView(step: Step): SuspicionReason | null {
 }
 
 /**
- * A primary that is dead says nothing; one that is heard may be as overloaded as everybody else, and replacing it would make
- * that worse. It is given more time, but not for ever: it may be a liar, or a liar may repeat what it once said.
+ * Extends the timer because the primary was heard. A dead primary is silent. One that is heard may be as overloaded as
+ * all the others, and replacing it would make that worse. The extension is limited: the primary may be a liar, or a
+ * liar may repeat its old messages.
  */
 function bePatient(step: Step, dueAt: number): void {
   const timer = step.state.suspicion;
@@ -67,24 +69,29 @@ function bePatient(step: Step, dueAt: number): void {
   timer.dueAt = Math.max(dueAt, Math.min(timer.awakeMs + timer.timeoutMs, timer.dueAtLatest));
 }
 
-/** Nothing is waited for any more. */
+/** Stops the timer. */
 function stopWaiting(timer: SuspicionTimer): void {
   timer.dueAt = timer.dueAtLatest = null;
 }
 
-/** When the timer is due next; never while it may say nothing, as it would be woken for that again and again. */
+/**
+ * When the timer is due next; `null` if it is stopped. Also `null` while this replica may not vote, because it would be
+ * woken in vain again and again.
+ */
 export function suspicionAt(step: Step): Millis | null {
   if (!step.mayVote) return null;
   const { dueAt, awakeMs } = step.state.suspicion;
   const agreement = agreementEndsAt(step) ?? Infinity;
   const at = Math.min(isSuspicious(step) ? Infinity : dueAt ?? Infinity, agreement);
-  // Whole milliseconds, as clocks have them: with a fraction it would be woken in vain until the next begins.
+  // Rounded up to whole milliseconds: with a fraction the host would wake this replica in vain until the next
+  // millisecond.
   return at === Infinity ? null : (step.now + Math.max(0, Math.ceil(at - awakeMs))) as Millis;
 }
 
 /**
- * Patience is measured in the time that this replica was awake. A sleep, however long, counts as half a timeout at most, so that
- * what came in meanwhile is taken up before anybody is suspected; a clock that is set back or forth does no harm.
+ * Advances the time awake, in which this timer runs. A sleep, however long, counts as half a timeout at most, so that
+ * the messages that came in meanwhile are handled before the primary is suspected. A clock that is set forward or back
+ * does no harm either.
  */
 function stayAwake(step: Step): void {
   const timer = step.state.suspicion;
@@ -98,7 +105,7 @@ function isDue(step: Step): boolean {
   return dueAt !== null && awakeMs >= dueAt;
 }
 
-/** Whether there is something that a correct primary would get done. */
+/** Whether there is work that a correct primary would get done. */
 function isWaiting(step: Step): boolean {
   const { state } = step;
   return state.pending.size > 0 || isUnfilled(step) ||

@@ -1,5 +1,5 @@
 /**
- * What the others say of leaving a view (see leaving.ts).
+ * Handles the suspicions of other replicas (see leaving.ts).
  * @module
  */
 import { grantHandOver } from "./hand_over.ts";
@@ -10,7 +10,7 @@ import type { Step } from "../step.ts";
 import { leaveTogether, say } from "./own_suspicion.ts";
 import { isAhead, suspects } from "./leaving.ts";
 
-/** Another one says what it thinks of its primary, or that it agrees to a hand-over. */
+/** Another replica's suspicion, agreement or withdrawal arrives. */
 export function onSuspicion(step: Step, suspicion: Verified<Signed<Suspicion>>): void {
   const { leaving } = step.state;
   const { replica, view, number } = suspicion.message;
@@ -21,7 +21,8 @@ export function onSuspicion(step: Step, suspicion: Verified<Signed<Suspicion>>):
       grantHandOver(step, known.message);
       return step.discard("suspicion", replica, "duplicate");
     }
-    // It may have lost its disk, and counts anew. Whoever repeats an old word of its own draws a word of its own.
+    // A replica that has lost its disk numbers its suspicions from 1 again: it is sent the last one it signed, so that
+    // it can continue.
     step.send(replica, known);
     return step.discard("suspicion", replica, "superseded");
   }
@@ -36,8 +37,9 @@ export function onSuspicion(step: Step, suspicion: Verified<Signed<Suspicion>>):
 }
 
 /**
- * Somebody gives back what this replica said before it lost its disk, or was given an old copy of it: it goes on from there. While it
- * may not vote it says nothing new; if it still suspects its primary when it may, it says so then.
+ * A peer returns a suspicion of this replica that it no longer knows, because its disk was lost or is an old copy. This
+ * replica continues with the number of that suspicion. While it may not vote it announces nothing; a suspicion that it
+ * still has is announced again when it may.
  */
 function onOwnSuspicion(step: Step, suspicion: Verified<Signed<Suspicion>>): void {
   const { leaving } = step.state;

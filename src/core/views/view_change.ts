@@ -1,5 +1,5 @@
 /**
- * View changes (PBFT §4.4): leaving a view whose primary is suspected, and starting the next.
+ * View changes (PBFT §4.4): leaving a view, and starting the next one.
  * @module
  */
 import { onStable } from "../checkpoints/checkpoint.ts";
@@ -21,7 +21,10 @@ import type { Step } from "../step.ts";
 import { awaitFilling } from "../recovery/log_filling.ts";
 import { quickenStatus } from "../upkeep/timers.ts";
 
-/** Leaves for view `to`: from now on this replica votes in no view below it. `proof`: that it may. */
+/**
+ * Leaves for view `to` and sends the view-change: from now on this replica votes in no lower view. `proof`: the
+ * suspicions that prove that it may leave.
+ */
 export function leaveFor(
   step: Step,
   to: View,
@@ -52,7 +55,7 @@ export function leaveFor(
   onQuorum(step);
 }
 
-/** Waits in a view to come, without having left for it: from now on this replica votes in no view below it. */
+/** Waits in a higher view without a view-change of its own: from now on this replica votes in no lower view. */
 export function waitIn(step: Step, view: View): void {
   const { state } = step;
   invariant(view > state.view, `views only grow: ${state.view} -> ${view}`);
@@ -60,12 +63,12 @@ export function waitIn(step: Step, view: View): void {
   state.viewChange = state.newView = null;
   state.suspicion.dueAt = state.suspicion.dueAtLatest = null;
   forgetSuspicions(step);
-  state.leaving.movedAt = -Infinity; // nobody is under way with it: it may ask at once
+  state.leaving.movedAt = -Infinity; // nobody else is moving to this view: it may ask for a hand-over at once
   step.persist({ kind: "view", view, viewChange: null, newView: null });
   quickenStatus(step);
 }
 
-/** A view-change comes. */
+/** A view-change arrives. */
 export function onViewChange(step: Step, viewChange: Verified<Signed<ViewChange>>): void {
   const { state } = step;
   const { replica, view } = viewChange.message;
@@ -85,8 +88,9 @@ export function onViewChange(step: Step, viewChange: Verified<Signed<ViewChange>
 }
 
 /**
- * Somebody is still leaving for the view that has started here, or suspects one that is over. A new-view is large, and a liar may repeat
- * old messages: those of one view draw it once. Whoever needs it again says so with its status.
+ * Sends the new-view of the present view to a replica that still leaves for this view, or suspects the primary of an
+ * earlier one. A new-view is large, and a liar may repeat old messages: so messages of one view draw it only once. A
+ * replica that needs it again says so in its status.
  */
 export function tellNewView(step: Step, to: ReplicaId, view: View): void {
   const { newView, status: { toldFor, toldAt } } = step.state;
@@ -97,8 +101,9 @@ export function tellNewView(step: Step, to: ReplicaId, view: View): void {
 }
 
 /**
- * Goes where others have gone. One view-change is enough, for it shows that its sender might leave; to the highest of these views.
- * If all that they show is from long ago, f + 1 of them are, one of them correct: to the lowest of these (PBFT §4.5.2).
+ * Follows replicas that have left. One view-change with a recent proof is enough; this replica follows to the highest
+ * such view. If all proofs are from far back, f + 1 view-changes are needed, one of which comes from a correct replica;
+ * it follows to the lowest of their views (PBFT §4.5.2).
  */
 export function followOthers(step: Step): void {
   const higher = [...step.state.viewChanges.values()].map(({ message }) => message)
@@ -111,8 +116,9 @@ export function followOthers(step: Step): void {
 }
 
 /**
- * With a quorum of view-changes the new primary starts the view, and the others give it the time to. For the patience of the
- * others it is enough that a quorum has left for this view or one above: those who were quicker won't come back.
+ * Checks for a quorum of view-changes. With it the new primary starts the view, and a backup starts the timer for the
+ * new-view. For the timer it is enough that a quorum is in this view or a higher one, because those ahead will not come
+ * back.
  */
 export function onQuorum(step: Step): void {
   const { state } = step;
@@ -125,9 +131,9 @@ export function onQuorum(step: Step): void {
 }
 
 /**
- * What a new primary that has not left its view yet, as a quorum has, is given of the timeout: it seems to be gone, too.
- *
- * Deviation: §4.5.2 gives each new primary the whole timeout. This share doubles with it, so that slow networks are waited for in the end.
+ * The share of the timeout that a new primary gets if it has not left its view although a quorum has: it seems to be
+ * down too. Deviation: §4.5.2 gives each new primary the whole timeout. The share doubles with the timeout, so in the
+ * end slow networks get enough time.
  */
 const SHARE_FOR_THE_SILENT = 1 / 8;
 
@@ -153,7 +159,7 @@ function startView(step: Step, viewChanges: readonly Verified<Signed<ViewChange>
   enter(step, newView);
 }
 
-/** A new-view comes, from its primary or passed on by a replica that is in it. */
+/** A new-view arrives, from its primary or passed on by a replica that is in the view. */
 export function onNewView(step: Step, newView: Verified<Signed<NewView>>): void {
   const { state } = step;
   const { replica, view } = newView.message;
@@ -169,7 +175,7 @@ export function onNewView(step: Step, newView: Verified<Signed<NewView>>): void 
   enter(step, newView);
 }
 
-/** The view starts here. */
+/** Enters the view: it starts at this replica. */
 function enter(step: Step, newView: Verified<Signed<NewView>>): void {
   const { state } = step;
   const { view, viewChanges, prePrepares } = newView.message;
@@ -193,14 +199,14 @@ function enter(step: Step, newView: Verified<Signed<NewView>>): void {
   propose(step);
 }
 
-/** Takes up O: every number is agreed on anew, also where it was executed before; nothing is executed twice. */
+/** Takes over O: every number in it is agreed on again, even if it was executed. Nothing is executed twice. */
 export function carryOver(step: Step): void {
   const { state } = step;
   if (!state.newView) return;
   const empty = nullBatch(step.env);
   let highest: number = Math.max(state.log.low, state.log.highestOpen(state.view, state.lastExecuted));
   for (const signed of state.newView.message.prePrepares) {
-    const prePrepare = signed as Verified<Signed<PrePrepare>>; // nested in what the gate has verified
+    const prePrepare = signed as Verified<Signed<PrePrepare>>; // nested in a message that the gate has verified
     const { sequence, digest, view } = prePrepare.message;
     highest = Math.max(highest, sequence);
     if (!state.log.isWithin(sequence)) continue;
@@ -208,18 +214,19 @@ export function carryOver(step: Step): void {
     if (slot.prePrepare && slot.prePrepare.message.view >= view) continue;
     const isOverruled = slot.committed !== null && slot.committed !== digest;
     if (isOverruled) {
-      // That is right only if a view that started later has decided it: word of that came here first.
+      // This is correct only if a view that started later has decided otherwise, and its decision arrived here first.
       const isLate = slot.decision.every(({ message }) => message.view >= view);
       invariant(isLate, `${sequence} is committed as ${slot.committed}, the new view ${view} has ${digest}`);
     }
     const batch = digest === empty.digest ? empty : bodyOf(slot, digest);
     slot.waiting = { prePrepare, batch, carried: true };
-    // What is overruled is not voted for; but while it waits its primary is held to it.
+    // This replica does not vote for a digest that another decision has overruled. The pre-prepare stays in `waiting`,
+    // so that its primary is still held to it.
     if (!isOverruled) acceptWaiting(step, slot);
   }
   state.lastProposed = highest as SequenceNumber;
 }
-/** Another one is in this view, or on its way there: a quorum of these is worth waiting for. */
+/** Another replica is in this view or moves to it. If a quorum is, waiting for the new-view makes sense. */
 export function noteView(step: Step, replica: ReplicaId, view: View): void {
   const { views } = step.state.leaving;
   if (view <= (views.get(replica) ?? -1)) return;
