@@ -14,15 +14,16 @@
  */
 export type { Behaviour, Demand, Fault, HostileBehaviour, NetworkFault, Plan, SchemeName, Span } from "./plan/plan.ts";
 export { type Kind, KINDS } from "./kinds/mod.ts";
-export type { ClientHabits } from "./clients/signed_client.ts";
+export type { ClientHabits } from "./clients/habits.ts";
 export type { DiskHabits, Stores } from "./hosts/disk.ts";
 export type { NetworkHabits } from "./world/network.ts";
 export type { Invariant, Violation } from "./violation.ts";
 export type { Model } from "./invariants/linearizability.ts";
-export type { CoreMaker } from "./world/world.ts";
+export type { CoreMaker } from "./world/world_base.ts";
 export { Coverage } from "./coverage.ts";
 export { missingFrom } from "./expected.ts";
-export { CALM_DELAY_MS, type DrawOptions, drawPlan, type Profile, PROFILES } from "./plan/draw.ts";
+export { CALM_DELAY_MS, type DrawOptions, drawPlan } from "./plan/draw.ts";
+export { type Profile, PROFILES } from "./plan/profile.ts";
 export { run } from "./run.ts";
 export type { RunOptions, RunReport } from "./run_options.ts";
 export { runOptionsOf, simulate, type SimulateOptions, SimulationError } from "./simulate.ts";

@@ -9,7 +9,7 @@ import type { Stores } from "./hosts/disk.ts";
 import type { Plan } from "./plan/plan.ts";
 import type { Violation } from "./violation.ts";
 import type { Workload } from "./plan/workload.ts";
-import type { CoreMaker } from "./world/world.ts";
+import type { CoreMaker } from "./world/world_base.ts";
 
 /** What a run is made of, beside its plan. */
 export interface RunOptions {

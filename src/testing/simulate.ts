@@ -9,7 +9,7 @@ import type { Stores } from "./hosts/disk.ts";
 import { run } from "./run.ts";
 import type { RunOptions, RunReport } from "./run_options.ts";
 import { keyValueWorkload, type Workload } from "./plan/workload.ts";
-import type { CoreMaker } from "./world/world.ts";
+import type { CoreMaker } from "./world/world_base.ts";
 
 /** So small that a few keys make many chunks, which are loaded by need, cut and joined. */
 const CHUNK_SIZE = 24;

@@ -62,6 +62,9 @@ export type Invariant =
   /** Nothing throws where nothing may. */
   | "no-exception";
 
+/** Reports that an invariant did not hold, with the replica and the fact. */
+export type Report = (invariant: Invariant, detail: string) => void;
+
 /** An invariant that did not hold. */
 export interface Violation {
   /** Which one. */

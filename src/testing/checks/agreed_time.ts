@@ -3,7 +3,7 @@
  * @module
  */
 import type { Digest, Millis } from "../../core/messages/ids.ts";
-import type { Report } from "../invariants/execution_checker.ts";
+import type { Report } from "../violation.ts";
 
 /** What is needed to judge. */
 export interface AgreedTimeOptions {

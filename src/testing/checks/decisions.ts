@@ -6,7 +6,7 @@
 import type { Digest, ReplicaId, SequenceNumber } from "../../core/messages/ids.ts";
 import type { Input, Ready } from "../../core/io.ts";
 import type { Commit } from "../../core/messages/messages.ts";
-import type { Report } from "../invariants/execution_checker.ts";
+import type { Report } from "../violation.ts";
 import { quorumOf } from "../invariants/paper.ts";
 
 /** The numbers that commits have decided, as anybody who hears all of them would see it. */

@@ -3,7 +3,8 @@
  * @module
  */
 import { overfull } from "./buffers.ts";
-import type { Machine } from "../hosts/machine.ts";
+import type { Buffers } from "../../core/buffers.ts";
+import type { Node } from "../../node/node.ts";
 import type { Invariant } from "../violation.ts";
 import type { World } from "../world/world.ts";
 
@@ -20,8 +21,17 @@ export function inspectDelivery({ limits, report }: World, label: string, frames
   if (isTooLong) report("bounds", `${label} sends ${frames.length} frames of ${bytes} bytes at once`);
 }
 
+/** A machine, as far as an inspection looks at it. */
+export interface Inspected {
+  /** The node that runs on it; `null` while it is off. */
+  readonly node: Node | null;
+  readonly isFaulty: boolean;
+  readonly label: string;
+  readonly buffers: Buffers | undefined;
+}
+
 /** Looks at what runs on a machine. `mostViews`: there is no reason for more. */
-export function inspect(world: World, { node, isFaulty, label, buffers }: Machine, mostViews = Infinity): void {
+export function inspect(world: World, { node, isFaulty, label, buffers }: Inspected, mostViews = Infinity): void {
   if (!node || isFaulty) return;
   const { genesis, settings, limits, report } = world;
   const { replica, inbox, outboxes, halted } = node.status();

@@ -10,6 +10,7 @@ import { withDigest } from "../../node/environment.ts";
 import { sign } from "../../node/environment.ts";
 import type { Rejection, Signer, Verifier } from "../../node/ports.ts";
 import { decodeFrame, encodeFrame, fromUtf8, pack, toHex } from "../../wire/mod.ts";
+import type { ClientHabits } from "./habits.ts";
 import type { History, Invocation } from "./history.ts";
 import { shown } from "../world/observed_core.ts";
 import type { Random } from "../random.ts";
@@ -17,22 +18,6 @@ import { Reader } from "./reader.ts";
 import { ThinkTime } from "./think_time.ts";
 import type { Workload } from "../plan/workload.ts";
 import type { World } from "../world/world.ts";
-
-/** What a client does. */
-export interface ClientHabits {
-  /** Operations in all. */
-  readonly operations: number;
-  /** Requests under way at once. */
-  readonly pipelining: number;
-  /** Operations per request, at most. */
-  readonly bundle: number;
-  /** Mean pause before each request, ms. */
-  readonly thinkMs: number;
-  /** The part of its turns in which it makes a query instead, where the workload has queries; 0 if left out. */
-  readonly queries?: number;
-  /** Of a client without a key: gateways that it asks at once; 1 if left out. */
-  readonly gateways?: number;
-}
 
 /** What a client is made of. */
 export interface ClientOptions {

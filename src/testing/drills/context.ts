@@ -6,7 +6,7 @@ import type { Digest, Millis, ReplicaId } from "../../core/messages/ids.ts";
 import type { Input } from "../../core/io.ts";
 import type { Batch, Commit, PreparedCertificate, Signed, Verified, ViewChange } from "../../core/messages/messages.ts";
 import type { Recovered } from "../../core/records.ts";
-import type { Report } from "../invariants/execution_checker.ts";
+import type { Report } from "../violation.ts";
 import type { Random } from "../random.ts";
 import type { World } from "../world/world.ts";
 import type { Peers, Place } from "./peers.ts";

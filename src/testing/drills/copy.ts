@@ -20,7 +20,7 @@ import type { QueryAnswer } from "../../core/messages/queries.ts";
 import type { Record, Recovered } from "../../core/records.ts";
 import type { Core } from "../../node/durable/task.ts";
 import { encodeBatch } from "../../wire/mod.ts";
-import type { Report } from "../invariants/execution_checker.ts";
+import type { Report } from "../violation.ts";
 import { faultyAmong, quorumOf } from "../invariants/paper.ts";
 import { VoteChecker } from "../invariants/vote_checker.ts";
 import { SentCommits } from "../invariants/sent_commits.ts";

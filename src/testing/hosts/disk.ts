@@ -7,7 +7,7 @@ import { type Loaded, type Store, StoreConflictError, type Version, type Writes 
 import type { Engine } from "../world/engine.ts";
 import { differenceOf, type Outcome, outcomeOf } from "./outcome.ts";
 import type { Random } from "../random.ts";
-import type { Report } from "../invariants/execution_checker.ts";
+import type { Report } from "../violation.ts";
 
 /** How a disk behaves. May change at any time. */
 export interface DiskHabits {

@@ -7,7 +7,7 @@ import type { Digest } from "../../core/messages/ids.ts";
 import type { Version, Writes } from "../../node/ports.ts";
 import { Disk, type DiskHabits, SimulatedStore, type Stores } from "./disk.ts";
 import { Engine } from "../world/engine.ts";
-import type { Report } from "../invariants/execution_checker.ts";
+import type { Report } from "../violation.ts";
 import { Random } from "../random.ts";
 
 const HABITS: DiskHabits = { commitMs: 2, readMs: 1, mostMs: 50, failures: 0.05 };

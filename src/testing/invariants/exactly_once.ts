@@ -6,7 +6,7 @@
 import type { Limits } from "../../core/config.ts";
 import type { SequenceNumber } from "../../core/messages/ids.ts";
 import type { Batch, Request } from "../../core/messages/messages.ts";
-import type { Report } from "./execution_checker.ts";
+import type { Report } from "../violation.ts";
 import type { Call } from "../world/observed_core.ts";
 
 interface SessionUse {

@@ -7,7 +7,7 @@ import type { Recovered } from "../../core/records.ts";
 import type { AnyRequest, Batch, Reply, Request, Result } from "../../core/messages/messages.ts";
 import { type Call, type Execution, shown } from "../world/observed_core.ts";
 import { ExactlyOnce, type SessionLimits } from "./exactly_once.ts";
-import type { Invariant } from "../violation.ts";
+import type { Report } from "../violation.ts";
 
 /** A batch, and what became of it at whoever was first to execute it. */
 export interface Entry {
@@ -16,9 +16,6 @@ export interface Entry {
   readonly by: ReplicaId;
   readonly calls: readonly Call[];
 }
-
-/** Reports what does not hold. */
-export type Report = (invariant: Invariant, detail: string) => void;
 
 /** The one history that all correct replicas must share. */
 export class ExecutionChecker {

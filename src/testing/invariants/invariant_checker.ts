@@ -13,14 +13,15 @@ import { AgreedTime } from "../checks/agreed_time.ts";
 import { Decisions } from "../checks/decisions.ts";
 import { EPOCH_MS } from "../world/clock.ts";
 import type { Coverage } from "../coverage.ts";
-import { ExecutionChecker, type Report } from "./execution_checker.ts";
+import { ExecutionChecker } from "./execution_checker.ts";
+import type { Report } from "../violation.ts";
 import { NullRequests } from "../checks/null_requests.ts";
 import { Released } from "../world/observed_core.ts";
 import { VoteChecker } from "./vote_checker.ts";
 import { SentMessages } from "./sent_messages.ts";
 import { SentCommits } from "./sent_commits.ts";
 import { short, type Trace, wordsOf } from "../trace.ts";
-import type { World } from "../world/world.ts";
+import type { WorldBase } from "../world/world_base.ts";
 import { SelfConsistency } from "./self_consistency.ts";
 
 /** So far agreed time may fall behind, beside what clocks may differ by, ms. */
@@ -49,7 +50,7 @@ export class InvariantChecker {
   readonly #said: SentMessages;
   readonly #votes: VoteChecker;
   readonly #nullRequests: NullRequests;
-  readonly #world: World;
+  readonly #world: WorldBase;
   readonly #report: Report;
   readonly #coverage: Coverage;
   readonly #trace: Trace;
@@ -62,12 +63,12 @@ export class InvariantChecker {
   /** Encoded messages that were found to be in form. */
   readonly #formed = new WeakSet<Uint8Array>();
 
-  constructor(world: World, report: Report) {
+  constructor(world: WorldBase) {
     this.#world = world;
-    this.#report = report;
+    this.#report = world.report;
     this.#coverage = world.coverage;
     this.#trace = world.trace;
-    const { genesis, crypto: { hash } } = world;
+    const { genesis, crypto: { hash }, report } = world;
     const isFaulty = (replica: ReplicaId) => this.#faulty.has(replica);
     const nullDigest = hash(encodeBatch(0 as Millis, []));
     this.#nullRequests = new NullRequests(nullDigest);

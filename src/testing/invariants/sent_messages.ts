@@ -6,7 +6,7 @@ import { equalBytes } from "../../core/tree/bytes.ts";
 import type { Digest, ReplicaId } from "../../core/messages/ids.ts";
 import type { Input, Ready } from "../../core/io.ts";
 import type { Message, MessageKind, Reply, Result, Signed } from "../../core/messages/messages.ts";
-import type { Report } from "./execution_checker.ts";
+import type { Report } from "../violation.ts";
 
 /** Everything that correct replicas have said. */
 export class SentMessages {

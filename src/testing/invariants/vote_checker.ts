@@ -8,7 +8,7 @@ import type { Ready } from "../../core/io.ts";
 import type { Batch, Message, NewView, ViewChange } from "../../core/messages/messages.ts";
 import type { Record, Recovered } from "../../core/records.ts";
 import { flawOfEntering, flawOfLeaving } from "../checks/leaving.ts";
-import type { Report } from "./execution_checker.ts";
+import type { Report } from "../violation.ts";
 import {
   flawOfDecision,
   flawOfPrepared,

@@ -6,20 +6,9 @@ import type { ReplicaId } from "../../core/messages/ids.ts";
 import { drawFaults } from "./draw_faults.ts";
 import { type Kind, kindsOf, replicasFor, withKinds } from "../kinds/mod.ts";
 import { lyingReplicas, type Plan } from "./plan.ts";
+import type { Profile } from "./profile.ts";
 import { Random } from "../random.ts";
-import type { ClientHabits } from "../clients/signed_client.ts";
-
-/** Which faults a run may have. */
-export type Profile =
-  | "default" // anything
-  | "calm" // nothing at all
-  | "crashes" // machines and disks
-  | "network"
-  | "edge" // machines and disks, and hosts that start some of the replicas for each request
-  | "byzantine"; // all f replicas lie
-
-/** The names of the profiles. */
-export const PROFILES: readonly Profile[] = ["default", "calm", "crashes", "network", "edge", "byzantine"];
+import type { ClientHabits } from "../clients/habits.ts";
 
 /** What may be chosen. */
 export interface DrawOptions {

@@ -4,8 +4,8 @@
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
 import { maxFaulty } from "../../core/messages/quorum.ts";
-import type { Profile } from "./draw.ts";
 import type { Behaviour, Fault, HostileBehaviour, Span } from "./plan.ts";
+import type { Profile } from "./profile.ts";
 import type { Random } from "../random.ts";
 
 const BEHAVIOURS: readonly Behaviour[] = [

@@ -8,7 +8,7 @@ import type { MessageKind } from "../../core/messages/messages.ts";
 import type { NodeLimits } from "../../node/limits.ts";
 import type { DiskHabits } from "../hosts/disk.ts";
 import type { NetworkHabits } from "../world/network.ts";
-import type { ClientHabits } from "../clients/signed_client.ts";
+import type { ClientHabits } from "../clients/habits.ts";
 
 /** When something begins, and for how long it lasts; virtual ms. */
 export interface Span {

@@ -20,6 +20,7 @@ import { Trace } from "../trace.ts";
 import type { Invariant, Violation } from "../violation.ts";
 import { InvariantChecker } from "../invariants/invariant_checker.ts";
 import type { World } from "./world.ts";
+import type { WorldBase } from "./world_base.ts";
 
 /** About this often a second one of the replicas is read from its store, in a run that takes as long as usual, virtual ms. */
 const RELOAD_MS = 3_000;
@@ -63,7 +64,7 @@ export function createWorld(plan: Plan, options: RunOptions, { random, onViolati
     trace.line("BROKEN", () => `${invariant}: ${detail}`);
   };
   const trace = new Trace(options.trace ?? false, () => engine.now);
-  const world: Omit<World, "checker"> & { checker: InvariantChecker } = {
+  const base: WorldBase = {
     engine,
     network: new Network(engine, random.fork(), { ...network }),
     crypto,
@@ -74,7 +75,6 @@ export function createWorld(plan: Plan, options: RunOptions, { random, onViolati
     limits,
     coverage: new Coverage(),
     trace,
-    checker: undefined!,
     stateMachine: options.stateMachine,
     createCore: options.createCore ?? ((environment, recovered) => new Replica(environment, recovered)),
     persistInputs: plan.persistInputs,
@@ -85,6 +85,5 @@ export function createWorld(plan: Plan, options: RunOptions, { random, onViolati
     stores: options.createStores?.() ?? null,
     keyOf: (replica) => keys[replica]!.privateKey,
   };
-  world.checker = new InvariantChecker(world, report);
-  return world;
+  return { ...base, checker: new InvariantChecker(base) };
 }

@@ -1,0 +1,55 @@
+/**
+ * What the machines, clients and checkers of one run share.
+ * @module
+ */
+import type { Genesis, Settings } from "../../core/config.ts";
+import type { Digest, ReplicaId } from "../../core/messages/ids.ts";
+import type { Environment } from "../../core/io.ts";
+import type { Recovered } from "../../core/records.ts";
+import type { StateMachine } from "../../core/state_machine.ts";
+import type { Core } from "../../node/durable/task.ts";
+import type { NodeLimits } from "../../node/limits.ts";
+import type { Coverage } from "../coverage.ts";
+import type { StandInCryptography } from "./cryptography.ts";
+import type { Stores } from "../hosts/disk.ts";
+import type { Engine } from "./engine.ts";
+import type { Report } from "../violation.ts";
+import type { Network } from "./network.ts";
+import type { Demand } from "../plan/plan.ts";
+import type { SharedGate } from "./shared_gate.ts";
+import type { Trace } from "../trace.ts";
+
+/**
+ * Makes a replica's core: `Replica`, or one with a planted bug.
+ * @internal
+ */
+export type CoreMaker = (environment: Environment, recovered: Recovered) => Core;
+
+/** What the machines, clients and checkers of one run share. */
+export interface WorldBase {
+  readonly engine: Engine;
+  readonly network: Network;
+  readonly crypto: StandInCryptography;
+  /** Of all nodes. */
+  readonly gate: SharedGate;
+  readonly genesis: Genesis;
+  readonly cluster: Digest;
+  readonly settings: Settings;
+  readonly limits: NodeLimits;
+  readonly coverage: Coverage;
+  readonly trace: Trace;
+  readonly stateMachine: (replica: ReplicaId) => StateMachine;
+  readonly createCore: CoreMaker;
+  readonly persistInputs: boolean;
+  /** About this often a second one of each replica is read from its store, when all is durable, ms. */
+  readonly reloadMs: number;
+  /** Whether copies of replicas are drilled. */
+  readonly drills: boolean;
+  /** What must hold beyond what must hold in every run. */
+  readonly demands: readonly Demand[];
+  readonly report: Report;
+  /** Where disks really lie; `null`: in memory, as the simulator's own. */
+  readonly stores: Stores | null;
+  /** The private key of a replica. */
+  readonly keyOf: (replica: ReplicaId) => string;
+}
