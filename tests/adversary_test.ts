@@ -51,7 +51,9 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { InvariantError } from "../src/core/invariant.ts";
 import type { ReplicaId } from "../src/core/messages/ids.ts";
 import { maxFaulty, quorum, weakQuorum } from "../src/core/messages/quorum.ts";
-import { batchOf, Cluster, show, signedRequest, TestClient } from "./core/_cluster.ts";
+import { TestClient } from "./core/_client.ts";
+import { Cluster } from "./core/_cluster.ts";
+import { batchOf, show, signedRequest } from "./core/_messages.ts";
 import {
   type ADA,
   answers,

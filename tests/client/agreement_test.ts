@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { agree, Agreement } from "../../src/client/proofs/agreement.ts";
+import { agree } from "../../src/client/proofs/agreement.ts";
 import { digest, replicaId, sequenceNumber, view } from "../../src/core/messages/ids.ts";
 import type { Reply } from "../../src/core/messages/messages.ts";
 
@@ -10,13 +10,7 @@ function reply(changes: Partial<Reply> = {}): Reply {
   return { kind: "reply", replica: replicaId(0), view: view(0), request, results: [result], ...changes };
 }
 
-function vote(replica: number, changes: Partial<Reply> = {}) {
-  return { reply: reply({ replica: replicaId(replica), ...changes }), frame: new Uint8Array([replica]) };
-}
-
-const other = { results: [{ ...result, value: new Uint8Array([9]) }] };
-
-Deno.test("replies agree whatever replica and view they are of", () => {
+Deno.test("replies of different replicas and views agree", () => {
   assertEquals(agree(reply(), reply({ replica: replicaId(3), view: view(5) })), true);
 });
 
@@ -31,24 +25,4 @@ Deno.test("replies disagree if anything else differs", () => {
     { results: [{ ...result, value: new Uint8Array([1]) }] },
   ];
   for (const change of changes) assertEquals(agree(reply(), reply(change)), false, JSON.stringify(change));
-});
-
-Deno.test("so many equal votes of different replicas are an agreement, and no fewer", () => {
-  const agreement = new Agreement(3);
-  assertEquals(agreement.add(vote(0)), null);
-  assertEquals(agreement.add(vote(0)), null);
-  assertEquals(agreement.add(vote(1, other)), null);
-  assertEquals(agreement.add(vote(2)), null);
-  assertEquals(agreement.largest, 2);
-  const agreed = agreement.add(vote(3));
-  assertEquals(agreed?.map((each) => each.reply.replica as number), [0, 2, 3]);
-  assertEquals(agreement.against(agreed![0]!), [replicaId(1)]);
-});
-
-Deno.test("a replica's later vote takes the place of its earlier one", () => {
-  const agreement = new Agreement(2);
-  agreement.add(vote(0, other));
-  assertEquals(agreement.add(vote(0)), null);
-  assertEquals(agreement.add(vote(1, other)), null);
-  assertEquals(agreement.add(vote(2))?.length, 2);
 });

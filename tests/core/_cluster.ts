@@ -2,246 +2,30 @@
  * Replicas of the pure core in virtual time: a seeded network that loses, doubles and reorders, and stores that keep exactly the
  * records that were emitted. Signatures are not checked here; the gate's tests do that.
  */
-import { createHash } from "node:crypto";
 import { assert, assertEquals } from "@std/assert";
 import { DEFAULT_LIMITS, DEFAULT_SETTINGS, type Genesis, type Limits, type Settings } from "../../src/core/config.ts";
-import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
-import type { Contradiction } from "../../src/core/messages/evidence.ts";
 import type { Event } from "../../src/core/events.ts";
-import type { Environment, FetchedBlob, Input, Plain, Ready } from "../../src/core/io.ts";
-import { NEW_DISK, type Record, type Recovered, type ViewState } from "../../src/core/records.ts";
+import type { Environment, FetchedBlob, Input, Ready } from "../../src/core/io.ts";
+import type { Digest, Millis, ReplicaId, SequenceNumber } from "../../src/core/messages/ids.ts";
 import type {
   AnyRequest,
   Batch,
-  Message,
   ReplicaMessage,
   Reply,
   Result,
   Signed,
   SignedRequest,
-  Suspicion,
   Verified,
 } from "../../src/core/messages/messages.ts";
-import type { Query, SignedQuery } from "../../src/core/messages/queries.ts";
 import { weakQuorum } from "../../src/core/messages/quorum.ts";
+import { equalResults, Tally } from "../../src/core/messages/tally.ts";
+import { NEW_DISK } from "../../src/core/records.ts";
 import { Replica } from "../../src/core/replica.ts";
-import { OperationError, type StateMachine } from "../../src/core/state_machine.ts";
-
-/** A small seeded generator of numbers in [0, 1). */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
-const utf8 = new TextEncoder();
-const text = new TextDecoder();
-
-export function pack(value: Plain): Uint8Array {
-  return utf8.encode(JSON.stringify(value, (_, v) => v instanceof Uint8Array ? { b: [...v] } : v));
-}
-
-export function unpack(bytes: Uint8Array): Plain {
-  return JSON.parse(text.decode(bytes), (_, v) => v !== null && Array.isArray(v.b) ? Uint8Array.from(v.b) : v);
-}
-
-export function hash(bytes: Uint8Array): Digest {
-  return createHash("sha256").update(bytes).digest("hex") as Digest;
-}
-
-/** Wraps a message as if it had been signed and had passed the gate. */
-export function signed<M extends Message>(message: M): Verified<Signed<M>> {
-  return { message, bytes: utf8.encode(JSON.stringify(message)), signature: new Uint8Array(64) } as Verified<Signed<M>>;
-}
-
-/** What these say who suspect the primary of the view before. */
-export function suspicionsOf(
-  view: number,
-  replicas: readonly number[],
-  executed = 0,
-): readonly Verified<Signed<Suspicion>>[] {
-  return replicas.map((replica) =>
-    signed<Suspicion>({
-      kind: "suspicion",
-      replica: replica as ReplicaId,
-      view: view as View,
-      executed: executed as SequenceNumber,
-      number: view,
-      standing: "suspects",
-    })
-  );
-}
-
-/** A proof that a replica may leave for a view: f + 1 of `n` suspect the primary of the one before. */
-export function suspicionsFor(view: number, executed = 0, n = 4): readonly Verified<Signed<Suspicion>>[] {
-  return suspicionsOf(view, Array.from({ length: weakQuorum(n) }, (_, replica) => replica), executed);
-}
-
-export function signedRequest<R extends AnyRequest>(message: R): Verified<SignedRequest<R>> {
-  const bytes = pack(Object.values(message) as Plain[]);
-  return { message, bytes, signature: new Uint8Array(64), digest: hash(bytes) } as Verified<SignedRequest<R>>;
-}
-
-export function batchOf(timestamp: number, requests: readonly SignedRequest[]): Verified<Batch> {
-  const bytes = pack([timestamp, requests.map(({ digest }) => digest)]);
-  return { digest: hash(bytes), bytes, timestamp, requests } as unknown as Verified<Batch>;
-}
-
-/** Appends each operation's text to a log per key: `key=value`. Shows order and doubling at once. */
-export class LogMachine implements StateMachine {
-  readonly version = "log/1";
-  readonly logs = new Map<string, string[]>();
-  readonly #dirty = new Set<string>();
-
-  execute(operation: Uint8Array): Uint8Array {
-    const [key, value] = text.decode(operation).split("=");
-    if (value === undefined) throw new OperationError("expected key=value");
-    if (value === "crash") throw new Error("a bug");
-    const log = this.logs.get(key!) ?? [];
-    this.logs.set(key!, [...log, value]);
-    this.#dirty.add(key!);
-    return utf8.encode(String(log.length + 1));
-  }
-
-  /** The log of a key. */
-  query(operation: Uint8Array): Uint8Array {
-    const key = text.decode(operation);
-    if (key.includes("=")) throw new OperationError("not a read");
-    return utf8.encode(this.logs.get(key)?.join() ?? "");
-  }
-
-  takeChanges(): [string, Uint8Array | null][] {
-    const changes = [...this.#dirty].sort().map((
-      key,
-    ): [string, Uint8Array | null] => [key, utf8.encode(this.logs.get(key)!.join())]);
-    this.#dirty.clear();
-    return changes;
-  }
-
-  restore(chunks: Iterable<readonly [string, Uint8Array | null]>): void {
-    for (const [key, chunk] of chunks) {
-      this.#dirty.delete(key);
-      if (chunk === null) this.logs.delete(key);
-      else this.logs.set(key, text.decode(chunk).split(","));
-    }
-  }
-}
-
-/** What a store keeps of the records. */
-class Disk {
-  suspicion?: NonNullable<Recovered["suspicion"]>;
-  view: ViewState = { view: 0 as View, viewChange: null, newView: null };
-  readonly accepted = new Map<number, Recovered["accepted"][number]>();
-  readonly former = new Map<number, NonNullable<Recovered["former"]>>();
-  readonly prepared = new Map<number, Recovered["prepared"][number]>();
-  /** The bodies that this store still has to have: those that its records name. */
-  readonly #bodies = new Map<Digest, Batch>();
-  readonly committed = new Map<number, Recovered["committed"][number]>();
-  readonly retired = new Map<number, readonly Digest[]>();
-  readonly fetched = new Set<Digest>();
-  numbers?: number;
-  readonly blobs = new Map<Digest, Uint8Array>();
-  checkpoint: Recovered["checkpoint"];
-  stable: Recovered["stable"] = [];
-  lostDisk?: NonNullable<Recovered["lostDisk"]>;
-  readonly evidence: Contradiction[] = [];
-
-  write(record: Record): void {
-    switch (record.kind) {
-      case "view":
-        this.view = record;
-        break;
-      case "suspicion":
-        this.suspicion = record;
-        break;
-      case "former":
-        this.former.set(
-          record.sequence,
-          record.bodies.map(({ view, digest }) => {
-            return { sequence: record.sequence, view, batch: this.#bodies.get(digest)! as Verified<Batch> };
-          }),
-        );
-        break;
-      case "accepted":
-        this.#bodies.set(record.batch.digest, record.batch);
-        this.accepted.set(record.prePrepare.message.sequence, record as unknown as Recovered["accepted"][number]);
-        break;
-      case "prepared":
-        this.prepared.set(record.prePrepare.message.sequence, record as unknown as Recovered["prepared"][number]);
-        break;
-      case "committed": {
-        const batch = record.batch ?? this.accepted.get(record.sequence)!.batch;
-        assertEquals(batch.digest, record.digest);
-        const commits = record.commits as Recovered["committed"][number]["commits"];
-        this.committed.set(record.sequence, { sequence: record.sequence, commits, batch: batch as Verified<Batch> });
-        break;
-      }
-      case "checkpoint":
-        this.checkpoint = record;
-        this.retired.set(record.sequence, record.retired);
-        break;
-      case "retired":
-        this.retired.set(record.sequence, record.digests);
-        break;
-      case "fetched":
-        if (record.digests === null) this.fetched.clear();
-        for (const digest of record.digests ?? []) this.fetched.add(digest);
-        break;
-      case "lost-disk":
-        if (record.found === null) delete this.lostDisk;
-        else this.lostDisk = record.found;
-        break;
-      case "numbers":
-        this.numbers = record.through;
-        break;
-      case "contradiction":
-        this.evidence.push(record.contradiction);
-        break;
-      case "stable":
-        this.stable = record.certificate as Recovered["stable"];
-        break;
-      case "blobs":
-        for (const [digest, bytes] of record.blobs) this.blobs.set(digest, bytes);
-        break;
-      case "drop-blobs":
-        for (const digest of record.digests) this.blobs.delete(digest);
-        for (const sequence of record.checkpoints) this.retired.delete(sequence);
-        break;
-      case "forget":
-        for (const map of [this.accepted, this.former, this.prepared, this.committed]) {
-          for (const sequence of [...map.keys()]) if (sequence <= record.through) map.delete(sequence);
-        }
-        break;
-    }
-  }
-
-  read(): Recovered {
-    const { view, checkpoint, stable, blobs } = this;
-    const retired = [...this.retired].map(([sequence, digests]) => ({ sequence: sequence as SequenceNumber, digests }));
-    const values = <T>(map: Map<number, T>) => [...map.values()];
-    const { accepted, prepared, committed, evidence } = this;
-    return {
-      ...view,
-      accepted: values(accepted),
-      former: values(this.former).flat(),
-      prepared: values(prepared),
-      committed: values(committed),
-      retired,
-      fetched: [...this.fetched],
-      stable,
-      evidence,
-      blobs,
-      ...(checkpoint ? { checkpoint } : {}),
-      ...(this.suspicion ? { suspicion: this.suspicion } : {}),
-      ...(this.numbers === undefined ? {} : { numbers: this.numbers }),
-      ...(this.lostDisk ? { lostDisk: this.lostDisk } : {}),
-    };
-  }
-}
+import { Random } from "../../src/testing/random.ts";
+import { EventQueue } from "../../src/testing/world/event_queue.ts";
+import { Disk } from "./_disk.ts";
+import { LogMachine } from "./_log_machine.ts";
+import { batchOf, hash, pack, show, signed, signedQuery, unpack } from "./_messages.ts";
 
 export interface Options {
   readonly n?: number;
@@ -271,59 +55,10 @@ export class Host {
 
 type Message_ = ReplicaMessage | AnyRequest;
 
-interface Due {
-  readonly at: number;
-  readonly order: number;
-  readonly run: () => void;
-}
-
-/** What is to happen, by time and then in the order in which it was planned: a binary heap. */
-class Queue {
-  readonly #heap: Due[] = [];
-
-  get nextAt(): number {
-    return this.#heap[0]?.at ?? Infinity;
-  }
-
-  push(due: Due): void {
-    const heap = this.#heap;
-    let at = heap.push(due) - 1;
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      if (!isBefore(due, heap[parent]!)) break;
-      heap[at] = heap[parent]!;
-      at = parent;
-    }
-    heap[at] = due;
-  }
-
-  take(): Due | undefined {
-    const heap = this.#heap;
-    const first = heap[0];
-    const last = heap.pop();
-    if (!last || heap.length === 0) return first;
-    let at = 0;
-    for (;;) {
-      let child = 2 * at + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child++;
-      if (!isBefore(heap[child]!, last)) break;
-      heap[at] = heap[child]!;
-      at = child;
-    }
-    heap[at] = last;
-    return first;
-  }
-}
-
-function isBefore(a: Due, b: Due): boolean {
-  return a.at < b.at || (a.at === b.at && a.order < b.order);
-}
-
 /** n replicas, their network, and what they answered. */
 export class Cluster {
   now = 1_000_000;
-  readonly random: () => number;
+  readonly random: Random;
   readonly hosts: readonly Host[];
   readonly genesis: Genesis;
   readonly events: { replica: ReplicaId; event: Event }[] = [];
@@ -340,13 +75,13 @@ export class Cluster {
   readonly executed = new Map<SequenceNumber, string>();
   readonly #settings: Settings;
   readonly #options: Required<Pick<Options, "loss" | "doubling">> & { readonly latencyMs: () => number };
-  readonly #queue = new Queue();
-  #order = 0;
+  readonly #queue = new EventQueue();
+  #nonce = 0;
 
   constructor(options: Options = {}) {
     const { n = 4, seed = 1, loss = 0, doubling = 0, maxLatencyMs = 5, checkpointInterval = 8 } = options;
-    this.random = seededRandom(seed);
-    const drawn = () => Math.ceil(this.random() * maxLatencyMs);
+    this.random = new Random(seed);
+    const drawn = () => this.random.int(1, maxLatencyMs);
     this.#options = { loss, doubling, latencyMs: () => options.latencyMs ?? drawn() };
     this.#settings = { ...DEFAULT_SETTINGS, ...options.settings };
     this.genesis = {
@@ -428,7 +163,7 @@ export class Cluster {
     const { replica } = host;
     const blobs = new Map(ready.loads.map((digest) => [digest, host.disk.blobs.get(digest)!]));
     if (blobs.size > 0) {
-      this.#at(this.now, () => void (host.replica === replica && this.step(id, { kind: "loaded", blobs })));
+      this.#queue.push(this.now, () => void (host.replica === replica && this.step(id, { kind: "loaded", blobs })));
     }
     this.#setAlarm(host, ready.alarmAt === null ? null : ready.alarmAt - host.clockSkewMs);
     return ready;
@@ -441,10 +176,8 @@ export class Cluster {
 
   /** Asks these replicas what they have under a key. Gives their answers so far, and more as they come. */
   ask(key: string, to: readonly number[] = this.hosts.map(({ id }) => id)): Map<ReplicaId, string> {
-    const nonce = ++this.#order;
-    const bytes = pack(["query", nonce, key]);
-    const message: Query = { kind: "query", client: "c".repeat(64) as ClientId, nonce, operation: utf8.encode(key) };
-    const query = { message, bytes, signature: new Uint8Array(64), digest: hash(bytes) } as Verified<SignedQuery>;
+    const nonce = ++this.#nonce;
+    const query = signedQuery(nonce, key);
     const answers = new Map<ReplicaId, string>();
     this.answers.set(query.digest, answers);
     for (const id of to) if (this.host(id).replica) this.step(id, { kind: "query", query });
@@ -453,12 +186,10 @@ export class Cluster {
 
   /** What f + 1 replicas agree on, if they do. */
   accepted(digest: Digest): readonly Result[] | null {
-    const votes = new Map<string, Result[][]>();
-    for (const { results } of this.replies.get(digest)?.values() ?? []) {
-      const key = JSON.stringify(results.map((r) => ({ ...r, value: text.decode(r.value) })));
-      votes.set(key, [...votes.get(key) ?? [], [...results]]);
+    const tally = new Tally<Reply>((one, other) => equalResults(one.results, other.results));
+    for (const reply of this.replies.get(digest)?.values() ?? []) {
+      if (tally.add(reply.replica, reply).length >= weakQuorum(this.hosts.length)) return reply.results;
     }
-    for (const same of votes.values()) if (same.length >= weakQuorum(this.hosts.length)) return same[0]!;
     return null;
   }
 
@@ -466,22 +197,21 @@ export class Cluster {
   runUntil(done: () => boolean, limitMs = 60_000, what = "done"): void {
     const limit = this.now + limitMs;
     while (!done()) {
-      const next = this.#queue.take();
-      assert(next && next.at <= limit, `expected "${what}" within ${limitMs} ms of virtual time`);
-      this.now = Math.max(this.now, next.at);
-      next.run();
+      assert(this.#queue.nextAt <= limit, `expected "${what}" within ${limitMs} ms of virtual time`);
+      this.#runNext();
     }
   }
 
   /** Lets so much virtual time pass. */
   runFor(ms: number): void {
     const end = this.now + ms;
-    while (this.#queue.nextAt <= end) {
-      const next = this.#queue.take()!;
-      this.now = Math.max(this.now, next.at);
-      next.run();
-    }
+    while (this.#queue.nextAt <= end) this.#runNext();
     this.now = end;
+  }
+
+  #runNext(): void {
+    this.now = Math.max(this.now, this.#queue.nextAt);
+    this.#queue.take()();
   }
 
   /** All live replicas have executed the same, with the same state. */
@@ -507,10 +237,10 @@ export class Cluster {
 
   #transmit(from: ReplicaId, to: ReplicaId, message: Message_, deliver: () => void): void {
     if (!this.filter(from, to, message)) return;
-    const copies = this.random() < this.#options.doubling ? 2 : 1;
+    const copies = this.random.chance(this.#options.doubling) ? 2 : 1;
     for (let i = 0; i < copies; i++) {
-      if (this.random() < this.#options.loss) continue;
-      this.#at(this.now + this.#options.latencyMs(), deliver);
+      if (this.random.chance(this.#options.loss)) continue;
+      this.#queue.push(this.now + this.#options.latencyMs(), deliver);
     }
   }
 
@@ -571,76 +301,8 @@ export class Cluster {
   #setAlarm(host: Host, at: number | null): void {
     host.alarmAt = at;
     if (at === null) return;
-    this.#at(at, () => {
+    this.#queue.push(at, () => {
       if (host.replica && host.alarmAt === at) this.step(host.id, { kind: "alarm" });
     });
   }
-
-  #at(at: number, run: () => void): void {
-    this.#queue.push({ at, order: this.#order++, run });
-  }
-}
-
-/** A signed client, as far as the core is concerned. */
-export class TestClient {
-  readonly id: ClientId;
-  session = 0;
-  #timestamp = 0;
-
-  constructor(readonly cluster: Cluster, name: number) {
-    this.id = name.toString(16).padStart(64, "c") as ClientId;
-  }
-
-  request(
-    operations: readonly string[],
-    fields: Partial<{ session: number; timestamp: number; lowestUnanswered: number }> = {},
-  ) {
-    const timestamp = fields.timestamp ?? ++this.#timestamp;
-    return signedRequest({
-      kind: "request",
-      client: this.id,
-      session: this.session,
-      timestamp,
-      lowestUnanswered: Math.max(1, timestamp - 8),
-      operations: operations.map((operation) => utf8.encode(operation)),
-      ...fields,
-    });
-  }
-
-  /** Opens a session and waits for it. */
-  open(): this {
-    this.session = Number(
-      text.decode(
-        this.call([], { session: 0, timestamp: 7_000 + Number(this.cluster.random().toFixed(6)) * 1e6 })[0]!.value,
-      ),
-    );
-    return this;
-  }
-
-  /** Submits to all, again and again, until f + 1 replicas agree. */
-  call(operations: readonly string[], fields: Parameters<TestClient["request"]>[1] = {}): readonly Result[] {
-    const request = this.request(operations, fields);
-    this.retry(request);
-    return this.cluster.accepted(request.digest)!;
-  }
-
-  retry(request: Verified<SignedRequest>): void {
-    let next = this.cluster.now;
-    this.cluster.runUntil(
-      () => {
-        if (this.cluster.now >= next) {
-          this.cluster.submit(request);
-          next = this.cluster.now + 500;
-        }
-        return this.cluster.accepted(request.digest) !== null;
-      },
-      120_000,
-      `an answer to ${request.message.kind} of ${this.id.slice(-2)}`,
-    );
-  }
-}
-
-/** A result as `status value`. */
-export function show({ status, value }: Result): string {
-  return `${status} ${text.decode(value)}`;
 }

@@ -1,7 +1,9 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import type { Millis, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
 import type { GatewayRequest, PrePrepare, SignedRequest } from "../../src/core/messages/messages.ts";
-import { batchOf, Cluster, show, signed, signedRequest, TestClient } from "./_cluster.ts";
+import { TestClient } from "./_client.ts";
+import { Cluster } from "./_cluster.ts";
+import { batchOf, show, signed, signedRequest } from "./_messages.ts";
 
 const HOUR = 3_600_000;
 

@@ -1,7 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Digest, ReplicaId, SequenceNumber } from "../../src/core/messages/ids.ts";
 import type { Checkpoint } from "../../src/core/messages/messages.ts";
-import { Cluster, signed, TestClient } from "./_cluster.ts";
+import { TestClient } from "./_client.ts";
+import { Cluster } from "./_cluster.ts";
+import { signed } from "./_messages.ts";
 
 const DIGEST = "1".repeat(64) as Digest;
 

@@ -3,7 +3,7 @@ import { ClientTable } from "../../src/core/clients/client_table.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/core/config.ts";
 import type { ClientId, Millis, SequenceNumber } from "../../src/core/messages/ids.ts";
 import type { Request, Result } from "../../src/core/messages/messages.ts";
-import { hash, pack, show, unpack } from "./_cluster.ts";
+import { hash, pack, show, unpack } from "./_messages.ts";
 
 const utf8 = new TextEncoder();
 

@@ -2,7 +2,9 @@ import { assertEquals } from "@std/assert";
 import { Evidence, isContradiction, type Statement } from "../../src/core/messages/evidence.ts";
 import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
 import type { PrePrepare, ViewChange } from "../../src/core/messages/messages.ts";
-import { batchOf, Cluster, signed, suspicionsFor, TestClient } from "./_cluster.ts";
+import { TestClient } from "./_client.ts";
+import { Cluster } from "./_cluster.ts";
+import { batchOf, signed, suspicionsFor } from "./_messages.ts";
 
 const [one, two] = ["1".repeat(64) as Digest, "2".repeat(64) as Digest];
 

@@ -11,7 +11,9 @@ import type {
 import { succeed } from "../../src/core/views/new_view.ts";
 import type { Record } from "../../src/core/records.ts";
 import { batch, Bench, prepare, prePrepare, request, signedNewView, viewChange } from "../paper/_bench.ts";
-import { batchOf, Cluster, type Options, show, signed, TestClient } from "./_cluster.ts";
+import { TestClient } from "./_client.ts";
+import { Cluster, type Options } from "./_cluster.ts";
+import { batchOf, show, signed } from "./_messages.ts";
 import { watchSafety } from "./_safety.ts";
 
 /** Replicas 0 to f - 1 lie, and the test speaks for them; whatever a correct replica says reaches them at once, and the reverse. */

@@ -2,7 +2,9 @@
 import { assert, assertEquals } from "@std/assert";
 import type { ReplicaId } from "../../src/core/messages/ids.ts";
 import type { GatewayRequest } from "../../src/core/messages/messages.ts";
-import { Cluster, show, signedRequest, suspicionsOf, TestClient } from "./_cluster.ts";
+import { TestClient } from "./_client.ts";
+import { Cluster } from "./_cluster.ts";
+import { show, signedRequest, suspicionsOf } from "./_messages.ts";
 
 const statusOf = (cluster: Cluster, id: number) => cluster.host(id).replica!.status();
 const views = (cluster: Cluster) =>
@@ -33,6 +35,7 @@ Deno.test("a client that sends a request to the backups, and to the primary that
 Deno.test("an operation sent through two gateways at once is answered by both, and stays pending at no replica", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();
+  cluster.runFor(100); // the gateways know the agreed time
   const operations = [{ name: "bob", timestamp: 1, operation: new TextEncoder().encode("b=1") }];
   const vouched = (gateway: number) => {
     const notAfter = statusOf(cluster, gateway).agreedTime + 60_000 as GatewayRequest["notAfter"];

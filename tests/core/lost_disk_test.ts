@@ -9,7 +9,9 @@ import type {
   Verified,
   ViewChange,
 } from "../../src/core/messages/messages.ts";
-import { batchOf, Cluster, show, signed, suspicionsFor, suspicionsOf, TestClient } from "./_cluster.ts";
+import { TestClient } from "./_client.ts";
+import { Cluster } from "./_cluster.ts";
+import { batchOf, show, signed, suspicionsFor, suspicionsOf } from "./_messages.ts";
 
 const VOTES = ["pre-prepare", "prepare", "commit", "checkpoint", "view-change", "new-view"];
 

@@ -2,7 +2,9 @@ import { assert, assertEquals } from "@std/assert";
 import { DEFAULT_LIMITS } from "../../src/core/config.ts";
 import type { Millis, ReplicaId } from "../../src/core/messages/ids.ts";
 import { utf8 } from "../../src/core/tree/text.ts";
-import { Cluster, show, signedRequest, TestClient } from "./_cluster.ts";
+import { TestClient } from "./_client.ts";
+import { Cluster } from "./_cluster.ts";
+import { show, signedRequest } from "./_messages.ts";
 
 Deno.test("four replicas order a request, execute it and agree on the answer", () => {
   const cluster = new Cluster();
@@ -41,11 +43,11 @@ for (let seed = 1; seed <= 20; seed++) {
     const ada = new TestClient(cluster, 1).open();
     for (let i = 1; i <= 60; i++) {
       ada.call([`x=${i}`]);
-      const victim = Math.floor(cluster.random() * 4);
-      if (cluster.random() < 0.3) cluster.crash(victim);
-      if (cluster.random() < 0.1) { for (const { id } of cluster.hosts) cluster.crash(id); }
+      const victim = Math.floor(cluster.random.next() * 4);
+      if (cluster.random.next() < 0.3) cluster.crash(victim);
+      if (cluster.random.next() < 0.1) { for (const { id } of cluster.hosts) cluster.crash(id); }
       for (const { id, replica } of cluster.hosts) {
-        if (!replica && (id === 0 || cluster.random() < 0.7)) cluster.start(id);
+        if (!replica && (id === 0 || cluster.random.next() < 0.7)) cluster.start(id);
       }
       for (const { id, replica } of cluster.hosts) {
         if (!replica && cluster.hosts.filter((h) => !h.replica).length > 1) cluster.start(id);

@@ -2,7 +2,9 @@
 import { assert, assertEquals } from "@std/assert";
 import type { ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
 import type { NewView, PrePrepare, Suspicion, ViewChange } from "../../src/core/messages/messages.ts";
-import { batchOf, Cluster, show, signed, suspicionsFor, suspicionsOf, TestClient } from "./_cluster.ts";
+import { TestClient } from "./_client.ts";
+import { Cluster } from "./_cluster.ts";
+import { batchOf, show, signed, suspicionsFor, suspicionsOf } from "./_messages.ts";
 
 const statusOf = (cluster: Cluster, id: number) => cluster.host(id).replica!.status();
 const isAsking = (cluster: Cluster, id: number) => statusOf(cluster, id).isAsking ?? false;

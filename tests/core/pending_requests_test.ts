@@ -2,7 +2,8 @@ import { assertEquals, assertLess } from "@std/assert";
 import { DEFAULT_SETTINGS } from "../../src/core/config.ts";
 import type { Millis } from "../../src/core/messages/ids.ts";
 import { PendingRequests } from "../../src/core/ordering/pending_requests.ts";
-import { Cluster, TestClient } from "./_cluster.ts";
+import { TestClient } from "./_client.ts";
+import { Cluster } from "./_cluster.ts";
 
 const never = 0 as Millis;
 

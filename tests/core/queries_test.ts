@@ -1,6 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import type { SequenceNumber } from "../../src/core/messages/ids.ts";
-import { Cluster, show, TestClient } from "./_cluster.ts";
+import { TestClient } from "./_client.ts";
+import { Cluster } from "./_cluster.ts";
+import { show } from "./_messages.ts";
 
 function values(answers: ReadonlyMap<number, string>): string[] {
   return [...answers].sort(([a], [b]) => a - b).map(([id, answer]) => `r${id} ${answer}`);
@@ -164,7 +166,7 @@ for (let seed = 1; seed <= 10; seed++) {
     for (let i = 1; i <= 40; i++) {
       ada.call([`x=${i}`]);
       if (i % 13 === 0) {
-        const victim = Math.floor(cluster.random() * 4);
+        const victim = Math.floor(cluster.random.next() * 4);
         cluster.crash(victim);
         cluster.start(victim);
       }

@@ -1,7 +1,8 @@
 /** A liar repeats what a replica once signed, as often as it likes: that replica's true messages are answered all the same. */
 import { assertEquals, assertGreater, assertLessOrEqual } from "@std/assert";
 import type { Message, Signed } from "../../src/core/messages/messages.ts";
-import { Cluster, TestClient } from "./_cluster.ts";
+import { TestClient } from "./_client.ts";
+import { Cluster } from "./_cluster.ts";
 
 /** All that replica 3 says, for a liar to keep. */
 function overheard(cluster: Cluster): Signed[] {

@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import type { Millis, ReplicaId } from "../../src/core/messages/ids.ts";
-import { Cluster, show, signedRequest, TestClient } from "./_cluster.ts";
+import { TestClient } from "./_client.ts";
+import { Cluster } from "./_cluster.ts";
+import { show, signedRequest } from "./_messages.ts";
 
 Deno.test("the status of a replica that is several windows behind lists no more numbers than one window has", () => {
   const cluster = new Cluster();

@@ -1,7 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { InvariantError } from "../../src/core/invariant.ts";
 import { OperationError } from "../../src/core/state_machine.ts";
-import { Cluster, show, TestClient } from "./_cluster.ts";
+import { TestClient } from "./_client.ts";
+import { Cluster } from "./_cluster.ts";
+import { show } from "./_messages.ts";
 
 const FAILED = "rejected the state machine failed";
 const utf8 = new TextEncoder();

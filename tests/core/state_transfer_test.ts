@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { FetchedBlob } from "../../src/core/io.ts";
-import { Cluster, TestClient } from "./_cluster.ts";
+import { TestClient } from "./_client.ts";
+import { Cluster } from "./_cluster.ts";
 
 /** What a liar makes of the blobs that it is asked for; `other` is another peer's answer. */
 const LIES: { readonly [name: string]: (blobs: readonly FetchedBlob[], other: FetchedBlob) => readonly FetchedBlob[] } =

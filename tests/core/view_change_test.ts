@@ -1,7 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
 import type { PrePrepare } from "../../src/core/messages/messages.ts";
-import { batchOf, Cluster, show, signed, suspicionsFor, TestClient } from "./_cluster.ts";
+import { TestClient } from "./_client.ts";
+import { Cluster } from "./_cluster.ts";
+import { batchOf, show, signed, suspicionsFor } from "./_messages.ts";
 
 function viewOf(cluster: Cluster, id: number): number {
   return cluster.host(id).replica!.status().view;
@@ -262,8 +264,8 @@ for (let seed = 1; seed <= 60; seed++) {
     for (let i = 1; i <= 25; i++) {
       for (const client of clients) client.retry(client.request([`${client.id.slice(-1)}=${i}`]));
       for (const { id, replica } of cluster.hosts) if (!replica) cluster.start(id);
-      const victim = Math.floor(cluster.random() * n);
-      const dice = cluster.random();
+      const victim = Math.floor(cluster.random.next() * n);
+      const dice = cluster.random.next();
       if (dice < 0.2) cluster.crash(victim);
       cut = new Set(dice > 0.7 && dice < 0.9 ? [victim] : []);
       if (dice > 0.95) {
@@ -407,6 +409,7 @@ Deno.test("a primary that has no room for a request while its batches are full i
     limits: { maxBatchRequests: 2, maxRequestBytes: 1024 },
     settings: { viewTimeoutMs: 5_000, slowPrimaryMs: 300, pipelineDepth: 1 },
     maxLatencyMs: 30,
+    seed: 2, // with some other latencies the last batch that is executed has room
   });
   const clients = Array.from({ length: 41 }, (_, i) => new TestClient(cluster, i + 1).open());
   const [first, ...rest] = clients.map((client) => client.request(["x=1"]));

@@ -15,7 +15,9 @@ import type {
 } from "../../src/core/messages/messages.ts";
 import { mutateStructure } from "../../src/testing/adversary/structural_mutations.ts";
 import { Random } from "../../src/testing/random.ts";
-import { batchOf, Cluster, hash, signedRequest, TestClient } from "../core/_cluster.ts";
+import { TestClient } from "../core/_client.ts";
+import { Cluster } from "../core/_cluster.ts";
+import { batchOf, hash, signedRequest } from "../core/_messages.ts";
 
 /** What happens to the correct replicas while they are lied to. */
 const SITUATIONS = ["normal", "view change", "state transfer", "lost disk", "catching up", "lost twice"] as const;

@@ -16,7 +16,8 @@ import type {
   ViewChange,
 } from "../../src/core/messages/messages.ts";
 import { weakQuorum } from "../../src/core/messages/quorum.ts";
-import { batchOf, Cluster, type Options, show, signed, signedRequest, suspicionsOf } from "../core/_cluster.ts";
+import { Cluster, type Options } from "../core/_cluster.ts";
+import { batchOf, show, signed, signedRequest, suspicionsOf } from "../core/_messages.ts";
 
 export const ADA = "a".repeat(64) as Request["client"];
 

@@ -15,7 +15,7 @@ import {
   signedNewView,
   viewChange,
 } from "./_bench.ts";
-import { suspicionsOf } from "../core/_cluster.ts";
+import { suspicionsOf } from "../core/_messages.ts";
 
 const T = SETTINGS.viewTimeoutMs;
 const views = (bench: Bench) => [Number(bench.status.view), bench.status.active];

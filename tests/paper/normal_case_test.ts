@@ -19,7 +19,7 @@ import {
   viewChange,
 } from "./_bench.ts";
 import type { Decision } from "../../src/core/messages/messages.ts";
-import { batchOf, signed } from "../core/_cluster.ts";
+import { batchOf, signed } from "../core/_messages.ts";
 
 Deno.test("§4.2: the primary gives a request the next number and multicasts its pre-prepare at once, with the body beside it", () => {
   const primary = new Bench(0);

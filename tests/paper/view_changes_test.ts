@@ -9,7 +9,7 @@ import type {
   Status,
   ViewChange,
 } from "../../src/core/messages/messages.ts";
-import { signed } from "../core/_cluster.ts";
+import { signed } from "../core/_messages.ts";
 import {
   batch,
   Bench,

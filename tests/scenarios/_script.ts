@@ -26,7 +26,9 @@ import type {
   Suspicion,
   Verified,
 } from "../../src/core/messages/messages.ts";
-import { batchOf, Cluster, show, signed, suspicionsOf, TestClient } from "../core/_cluster.ts";
+import { TestClient } from "../core/_client.ts";
+import { Cluster } from "../core/_cluster.ts";
+import { batchOf, show, signed, suspicionsOf } from "../core/_messages.ts";
 import { watchSafety } from "../core/_safety.ts";
 import { Trace } from "./_trace.ts";
 

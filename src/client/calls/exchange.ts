@@ -9,8 +9,9 @@
  */
 import type { Digest, ReplicaId } from "../../core/messages/ids.ts";
 import type { Reply } from "../../core/messages/messages.ts";
+import { Tally } from "../../core/messages/tally.ts";
 import type { Timer } from "../../node/ports.ts";
-import { Agreement, type Vote } from "../proofs/agreement.ts";
+import { agree, type Vote } from "../proofs/agreement.ts";
 import { RequestDeniedError } from "../errors.ts";
 import type { Answer } from "../transport/post.ts";
 import { jittered } from "../transport/random.ts";
@@ -47,7 +48,7 @@ interface Post {
 export class Exchange {
   readonly #context: ExchangeContext;
   readonly #request: Sendable;
-  readonly #agreement: Agreement;
+  readonly #tally = new Tally<Vote>((a, b) => agree(a.reply, b.reply));
   #resolve: (votes: readonly Vote[]) => void = () => {};
   #reject: (reason: unknown) => void = () => {};
   readonly #ordered: readonly Peer[];
@@ -65,7 +66,6 @@ export class Exchange {
   constructor(context: ExchangeContext, request: Sendable) {
     this.#context = context;
     this.#request = request;
-    this.#agreement = new Agreement(context.replicas.needed);
     this.#retryMs = context.retryMs;
     const now = context.timer.monotonic();
     this.#retryAt = now + this.#retryMs;
@@ -118,11 +118,11 @@ export class Exchange {
     const { replicas } = this.#context;
     replicas.heard(vote.reply.replica, vote.reply.view);
     peer.suspect = false;
-    const agreed = this.#agreement.add(vote);
-    if (agreed === null) return;
-    const dissenters = this.#agreement.against(vote);
+    const agreeing = this.#tally.add(vote.reply.replica, vote);
+    if (agreeing.length < replicas.needed) return;
+    const dissenters = this.#tally.against(vote);
     for (const other of this.#ordered) if (dissenters.includes(other.id)) other.suspect = true;
-    this.#finish(() => this.#resolve(agreed));
+    this.#finish(() => this.#resolve(agreeing.slice(0, replicas.needed)));
   }
 
   #miss(peer: Peer, answer: Answer): void {
@@ -163,7 +163,7 @@ export class Exchange {
     const { replicas, timer } = this.#context;
     const now = timer.monotonic();
     for (const peer of this.#ordered) {
-      const possible = this.#agreement.largest + this.#posts.size + this.#postponed.size;
+      const possible = this.#tally.largest + this.#posts.size + this.#postponed.size;
       if (possible >= replicas.needed) return;
       if (!this.#asked.has(peer) && peer.notBefore <= now) this.#ask(peer, now);
     }

@@ -2,9 +2,8 @@
  * Asking every replica the same at once, until a quorum gives the same answer.
  * @module
  */
-import type { ReplicaId } from "../../core/messages/ids.ts";
 import type { QueryReply, Result } from "../../core/messages/messages.ts";
-import { agree } from "../proofs/agreement.ts";
+import { equalResults, Tally } from "../../core/messages/tally.ts";
 import type { Answer } from "./post.ts";
 import type { Peer } from "./replicas.ts";
 import { after } from "./timer.ts";
@@ -36,7 +35,7 @@ export type Polled =
 export async function poll(context: PollContext, signal: AbortSignal): Promise<Polled> {
   signal.throwIfAborted();
   const { peers, quorum, needed, timer, patienceMs, post, check } = context;
-  const votes = new Map<ReplicaId, QueryReply>();
+  const tally = new Tally<QueryReply>(isEqual);
   const controller = new AbortController();
   return await new Promise<Polled>((resolve, reject) => {
     let open = peers.length;
@@ -46,7 +45,7 @@ export async function poll(context: PollContext, signal: AbortSignal): Promise<P
       controller.abort();
       settle();
     };
-    const reads = () => [...votes.values()].filter(({ result }) => result.status === "ok").length;
+    const reads = () => tally.answers.filter(({ result }) => result.status === "ok").length;
     const split = () => end(() => resolve({ kind: "split", reads: reads() }));
     const onAbort = () => end(() => reject(signal.reason));
     const cancelAlarm = after(timer, patienceMs, split);
@@ -56,24 +55,15 @@ export async function poll(context: PollContext, signal: AbortSignal): Promise<P
       const reply = answer.kind === "frame" ? await check(answer.frame) : "";
       if (controller.signal.aborted) return;
       open--;
-      if (typeof reply !== "string") votes.set(reply.replica, reply);
-      const best = mostCommon([...votes.values()]);
-      if (best.length >= quorum) end(() => resolve({ kind: "agreed", result: best[0]!.result }));
-      else if (open === 0 || (best.length + open < quorum && reads() >= needed)) split();
+      const agreeing = typeof reply === "string" ? [] : tally.add(reply.replica, reply);
+      if (agreeing.length >= quorum) end(() => resolve({ kind: "agreed", result: agreeing[0]!.result }));
+      else if (open === 0 || (tally.largest + open < quorum && reads() >= needed)) split();
     };
     for (const peer of peers) void ask(peer);
   });
 }
 
-function mostCommon(replies: readonly QueryReply[]): readonly QueryReply[] {
-  const groups = replies.map((one) => replies.filter((other) => isSame(one, other)));
-  return groups.reduce((best, group) => group.length > best.length ? group : best, []);
-}
-
-/** Replicas that say the same need not be equally far. */
-function isSame(a: QueryReply, b: QueryReply): boolean {
-  const vote = ({ result, replica, view, query: request }: QueryReply) => {
-    return { kind: "reply", replica, view, request, results: [{ ...result, sequence: a.result.sequence }] } as const;
-  };
-  return agree(vote(a), vote(b));
+/** Replicas whose results are equal need not have executed equally far. */
+function isEqual({ result: a }: QueryReply, { result: b }: QueryReply): boolean {
+  return equalResults([{ ...a, sequence: b.sequence }], [b]);
 }

@@ -8,7 +8,6 @@
  * executed, and signs the same operations again.
  * @module
  */
-import { equalBytes } from "../../core/tree/bytes.ts";
 import type { Genesis } from "../../core/config.ts";
 import type { Event } from "../../core/events.ts";
 import { type Digest, type Millis, millis, type ReplicaId, type View } from "../../core/messages/ids.ts";
@@ -21,7 +20,8 @@ import type {
   VouchedOperation,
 } from "../../core/messages/messages.ts";
 import { weakQuorum } from "../../core/messages/quorum.ts";
-import { MAX_BODY_BYTES, pack } from "../../wire/mod.ts";
+import { equalResults, Tally } from "../../core/messages/tally.ts";
+import { MAX_BODY_BYTES } from "../../wire/mod.ts";
 import { abortable } from "../async/abort.ts";
 import { deferred } from "../async/deferred.ts";
 import type { NodeLimits } from "../limits.ts";
@@ -66,13 +66,6 @@ interface Call {
   readonly resolve: (answer: GatewayAnswer | Rejection) => void;
 }
 
-interface Vote {
-  readonly view: View;
-  readonly results: readonly Result[];
-  /** Canonical encoding of the results, for comparison. */
-  readonly packed: Uint8Array;
-}
-
 interface InFlight {
   readonly request: Verified<SignedRequest<GatewayRequest>>;
   readonly calls: readonly Call[];
@@ -83,7 +76,7 @@ interface InFlight {
   /** Whether this replica has skipped numbers since then; the operations may have been executed in those. */
   hasSkipped: boolean;
   /** The last reply of each replica. */
-  readonly votes: Map<ReplicaId, Vote>;
+  readonly replies: Tally<Reply>;
   cancelAlarm: () => void;
   resendAfterMs: number;
 }
@@ -176,19 +169,18 @@ export class Gateway {
   }
 
   /** Processes a reply: a verified one, or this replica's own. */
-  onReply({ replica, view, request, results }: Reply): void {
+  onReply(reply: Reply): void {
+    const { replica, request, results } = reply;
     const bundle = this.#inFlight.get(request);
     if (!bundle) return;
-    const packed = pack(results.map(({ sequence, status, value }) => [sequence, status, value]));
-    bundle.votes.set(replica, { view, results, packed });
+    const agreeing = bundle.replies.add(replica, reply);
     const hasExpired = results.some(isExpired) && this.#canSignAgain(bundle);
     if (hasExpired && replica === this.#options.self) return this.#signAgain(bundle);
     // Another replica's result says that it has expired. Wait until this replica has executed as far.
     if (hasExpired) return;
-    const agreeing = [...bundle.votes].filter(([, vote]) => equalBytes(vote.packed, packed));
     if (agreeing.length < this.#needed) return;
-    const voters = agreeing.map(([id]) => id).sort((a, b) => a - b);
-    const latest = Math.max(...agreeing.map(([, vote]) => vote.view)) as View;
+    const voters = agreeing.map((agreed) => agreed.replica).sort((a, b) => a - b);
+    const latest = Math.max(...agreeing.map((agreed) => agreed.view)) as View;
     this.#finish(request, { view: latest, results, voters });
   }
 
@@ -227,7 +219,7 @@ export class Gateway {
     return this.#waiting.splice(0, count);
   }
 
-  #sign(what: Omit<InFlight, "request" | "votes" | "cancelAlarm" | "resendAfterMs">): InFlight["request"] {
+  #sign(what: Omit<InFlight, "request" | "replies" | "cancelAlarm" | "resendAfterMs">): InFlight["request"] {
     const { self, sign, agreedTime, genesis } = this.#options;
     const operations = what.calls.flatMap(({ operations }) => operations);
     let notAfter = agreedTime() + Math.min(VALID_MS, Math.floor(genesis.limits.nameIdleMs / 2));
@@ -242,7 +234,7 @@ export class Gateway {
       signedAt,
       giveUpAt,
       hasSkipped,
-      votes: new Map(),
+      replies: new Tally(({ results }, other) => equalResults(results, other.results)),
       cancelAlarm: () => {},
       resendAfterMs: RESEND_AFTER_MS,
     };

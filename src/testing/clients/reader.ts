@@ -7,6 +7,7 @@ import type { ClientId, Digest, ReplicaId } from "../../core/messages/ids.ts";
 import type { Result } from "../../core/messages/messages.ts";
 import { maxFaulty, quorum } from "../../core/messages/quorum.ts";
 import type { Query, QueryReply } from "../../core/messages/queries.ts";
+import { equalResults, Tally } from "../../core/messages/tally.ts";
 import { sign, withDigest } from "../../node/environment.ts";
 import type { Rejection, Signer, Verifier } from "../../node/ports.ts";
 import { decodeFrame, encodeFrame } from "../../wire/mod.ts";
@@ -30,7 +31,7 @@ export interface ReaderOptions {
 interface Attempt {
   readonly digest: Digest;
   readonly invocation: Invocation;
-  readonly votes: Map<ReplicaId, Result>;
+  readonly tally: Tally<Result>;
   isOver: boolean;
 }
 
@@ -67,7 +68,7 @@ export class Reader {
     const query: Query = { kind: "query", client: signer.publicKey as ClientId, nonce: this.#nonce++, operation };
     const signed = withDigest(sign(signer, query), crypto.hash);
     const frame = encodeFrame(signed);
-    const attempt: Attempt = { digest: signed.digest, invocation, votes: new Map(), isOver: false };
+    const attempt: Attempt = { digest: signed.digest, invocation, tally: new Tally(isEqual), isOver: false };
     genesis.replicas.forEach((_, id) =>
       network.ask(
         id as ReplicaId,
@@ -78,7 +79,7 @@ export class Reader {
     engine.after(PATIENCE_MS, () => {
       if (attempt.isOver) return;
       attempt.isOver = true;
-      const reads = [...attempt.votes.values()].filter(({ status }) => status === "ok").length;
+      const reads = attempt.tally.answers.filter(({ status }) => status === "ok").length;
       if (reads > maxFaulty(genesis.replicas.length)) {
         coverage.count("query", "fell back to ordering");
         this.#open--;
@@ -98,9 +99,7 @@ export class Reader {
     }
     const result = attempt.isOver ? null : this.#read(attempt.digest, answer, from);
     if (!result) return;
-    attempt.votes.set(from, result);
-    const equal = [...attempt.votes.values()].filter((other) => isSame(other, result));
-    if (equal.length < quorum(genesis.replicas.length)) return;
+    if (attempt.tally.add(from, result).length < quorum(genesis.replicas.length)) return;
     attempt.isOver = true;
     this.#open--;
     coverage.count("query", "answered without ordering");
@@ -122,7 +121,7 @@ export class Reader {
   }
 }
 
-/** Replicas that say the same need not be equally far. */
-function isSame(a: Result, b: Result): boolean {
-  return a.status === b.status && a.value.length === b.value.length && a.value.every((byte, i) => byte === b.value[i]);
+/** Replicas whose results are equal need not have executed equally far. */
+function isEqual(a: Result, b: Result): boolean {
+  return equalResults([{ ...a, sequence: b.sequence }], [b]);
 }

@@ -5,11 +5,12 @@
  */
 import type { ClientId, Digest, ReplicaId } from "../../core/messages/ids.ts";
 import type { Request, Result } from "../../core/messages/messages.ts";
-import { maxFaulty } from "../../core/messages/quorum.ts";
+import { weakQuorum } from "../../core/messages/quorum.ts";
+import { equalResults, Tally } from "../../core/messages/tally.ts";
 import { withDigest } from "../../node/environment.ts";
 import { sign } from "../../node/environment.ts";
 import type { Rejection, Signer, Verifier } from "../../node/ports.ts";
-import { decodeFrame, encodeFrame, fromUtf8, pack, toHex } from "../../wire/mod.ts";
+import { decodeFrame, encodeFrame, fromUtf8 } from "../../wire/mod.ts";
 import type { ClientHabits } from "./habits.ts";
 import type { History, Invocation } from "./history.ts";
 import { shown } from "../world/observed_core.ts";
@@ -36,7 +37,7 @@ interface Waiting {
   readonly frame: Uint8Array;
   readonly request: Request;
   readonly invocations: readonly Invocation[];
-  readonly votes: Map<ReplicaId, string>;
+  readonly tally: Tally<readonly Result[]>;
   retryMs: number;
 }
 
@@ -155,7 +156,7 @@ export class SignedClient {
       frame: encodeFrame(signed),
       request,
       invocations,
-      votes: new Map(),
+      tally: new Tally(equalResults),
       retryMs: RETRY.firstMs,
     };
     this.#waiting.set(digest, waiting);
@@ -193,10 +194,8 @@ export class SignedClient {
     if (!this.#waiting.has(waiting.digest)) return;
     const results = this.#read(waiting, answer, from);
     if (!results) return;
-    const packed = toHex(pack(results.map(({ sequence, status, value }) => [sequence, status, value])));
-    waiting.votes.set(from, packed);
-    const agreeing = [...waiting.votes.values()].filter((vote) => vote === packed).length;
-    if (agreeing > maxFaulty(world.genesis.replicas.length)) this.#settle(waiting, results);
+    const agreeing = waiting.tally.add(from, results);
+    if (agreeing.length >= weakQuorum(world.genesis.replicas.length)) this.#settle(waiting, results);
   }
 
   /** The results in a reply that is signed by who gave it. */

@@ -3,6 +3,7 @@
  * order of all batches, with what was run before.
  * @module
  */
+import { equalBytes } from "../../core/tree/bytes.ts";
 import type { Limits } from "../../core/config.ts";
 import type { SequenceNumber } from "../../core/messages/ids.ts";
 import type { Batch, Request } from "../../core/messages/messages.ts";
@@ -67,7 +68,7 @@ export class ExactlyOnce {
       const before = this.#ran.get(place);
       if (before !== undefined) again.push(`${place}, which was run at ${before}`);
       const call = calls[next];
-      if (before !== undefined || call?.client !== client || !isEqual(call.operation, operation)) return false;
+      if (before !== undefined || call?.client !== client || !equalBytes(call.operation, operation)) return false;
       next++;
       return true;
     };
@@ -122,8 +123,4 @@ export class ExactlyOnce {
 
 function placeOf({ client, session, timestamp }: Request): string {
   return `${client.slice(0, 8)} session ${session} timestamp ${timestamp}`;
-}
-
-function isEqual(a: Uint8Array, b: Uint8Array): boolean {
-  return a === b || (a.length === b.length && a.every((byte, i) => byte === b[i]));
 }

@@ -6,6 +6,7 @@ import { equalBytes } from "../../core/tree/bytes.ts";
 import type { Digest, ReplicaId } from "../../core/messages/ids.ts";
 import type { Input, Ready } from "../../core/io.ts";
 import type { Message, MessageKind, Reply, Result, Signed } from "../../core/messages/messages.ts";
+import { equalResults } from "../../core/messages/tally.ts";
 import type { Report } from "../violation.ts";
 
 /** Everything that correct replicas have said. */
@@ -143,12 +144,5 @@ function keyOf(signature: Uint8Array): number {
 }
 
 function isAmong(all: readonly (readonly Result[])[], results: readonly Result[]): boolean {
-  return all.some((other) => other === results || areSame(other, results));
-}
-
-function areSame(one: readonly Result[], other: readonly Result[]): boolean {
-  return one.length === other.length && one.every(({ sequence, status, value }, i) => {
-    const { sequence: otherSequence, status: otherStatus, value: otherValue } = other[i]!;
-    return sequence === otherSequence && status === otherStatus && equalBytes(value, otherValue);
-  });
+  return all.some((other) => equalResults(other, results));
 }

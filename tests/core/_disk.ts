@@ -1,0 +1,117 @@
+import { assertEquals } from "@std/assert";
+import type { Digest, SequenceNumber, View } from "../../src/core/messages/ids.ts";
+import type { Contradiction } from "../../src/core/messages/evidence.ts";
+import type { Batch, Verified } from "../../src/core/messages/messages.ts";
+import type { Record, Recovered, ViewState } from "../../src/core/records.ts";
+
+/** What a store keeps of the records. */
+export class Disk {
+  suspicion?: NonNullable<Recovered["suspicion"]>;
+  view: ViewState = { view: 0 as View, viewChange: null, newView: null };
+  readonly accepted = new Map<number, Recovered["accepted"][number]>();
+  readonly former = new Map<number, NonNullable<Recovered["former"]>>();
+  readonly prepared = new Map<number, Recovered["prepared"][number]>();
+  /** The bodies that this store still has to have: those that its records name. */
+  readonly #bodies = new Map<Digest, Batch>();
+  readonly committed = new Map<number, Recovered["committed"][number]>();
+  readonly retired = new Map<number, readonly Digest[]>();
+  readonly fetched = new Set<Digest>();
+  numbers?: number;
+  readonly blobs = new Map<Digest, Uint8Array>();
+  checkpoint: Recovered["checkpoint"];
+  stable: Recovered["stable"] = [];
+  lostDisk?: NonNullable<Recovered["lostDisk"]>;
+  readonly evidence: Contradiction[] = [];
+
+  write(record: Record): void {
+    switch (record.kind) {
+      case "view":
+        this.view = record;
+        break;
+      case "suspicion":
+        this.suspicion = record;
+        break;
+      case "former":
+        this.former.set(
+          record.sequence,
+          record.bodies.map(({ view, digest }) => {
+            return { sequence: record.sequence, view, batch: this.#bodies.get(digest)! as Verified<Batch> };
+          }),
+        );
+        break;
+      case "accepted":
+        this.#bodies.set(record.batch.digest, record.batch);
+        this.accepted.set(record.prePrepare.message.sequence, record as unknown as Recovered["accepted"][number]);
+        break;
+      case "prepared":
+        this.prepared.set(record.prePrepare.message.sequence, record as unknown as Recovered["prepared"][number]);
+        break;
+      case "committed": {
+        const batch = record.batch ?? this.accepted.get(record.sequence)!.batch;
+        assertEquals(batch.digest, record.digest);
+        const commits = record.commits as Recovered["committed"][number]["commits"];
+        this.committed.set(record.sequence, { sequence: record.sequence, commits, batch: batch as Verified<Batch> });
+        break;
+      }
+      case "checkpoint":
+        this.checkpoint = record;
+        this.retired.set(record.sequence, record.retired);
+        break;
+      case "retired":
+        this.retired.set(record.sequence, record.digests);
+        break;
+      case "fetched":
+        if (record.digests === null) this.fetched.clear();
+        for (const digest of record.digests ?? []) this.fetched.add(digest);
+        break;
+      case "lost-disk":
+        if (record.found === null) delete this.lostDisk;
+        else this.lostDisk = record.found;
+        break;
+      case "numbers":
+        this.numbers = record.through;
+        break;
+      case "contradiction":
+        this.evidence.push(record.contradiction);
+        break;
+      case "stable":
+        this.stable = record.certificate as Recovered["stable"];
+        break;
+      case "blobs":
+        for (const [digest, bytes] of record.blobs) this.blobs.set(digest, bytes);
+        break;
+      case "drop-blobs":
+        for (const digest of record.digests) this.blobs.delete(digest);
+        for (const sequence of record.checkpoints) this.retired.delete(sequence);
+        break;
+      case "forget":
+        for (const map of [this.accepted, this.former, this.prepared, this.committed]) {
+          for (const sequence of [...map.keys()]) if (sequence <= record.through) map.delete(sequence);
+        }
+        break;
+    }
+  }
+
+  read(): Recovered {
+    const { view, checkpoint, stable, blobs } = this;
+    const retired = [...this.retired].map(([sequence, digests]) => ({ sequence: sequence as SequenceNumber, digests }));
+    const values = <T>(map: Map<number, T>) => [...map.values()];
+    const { accepted, prepared, committed, evidence } = this;
+    return {
+      ...view,
+      accepted: values(accepted),
+      former: values(this.former).flat(),
+      prepared: values(prepared),
+      committed: values(committed),
+      retired,
+      fetched: [...this.fetched],
+      stable,
+      evidence,
+      blobs,
+      ...(checkpoint ? { checkpoint } : {}),
+      ...(this.suspicion ? { suspicion: this.suspicion } : {}),
+      ...(this.numbers === undefined ? {} : { numbers: this.numbers }),
+      ...(this.lostDisk ? { lostDisk: this.lostDisk } : {}),
+    };
+  }
+}
