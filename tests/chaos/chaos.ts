@@ -6,7 +6,7 @@
 import { parseArgs } from "node:util";
 import { type Caller, createCallers, type Way, WAYS } from "./clients.ts";
 import { eventually, Fleet } from "./fleet.ts";
-import { createRandom, type Random } from "./random.ts";
+import { Random } from "../../src/testing/random.ts";
 import { Watch } from "./watch.ts";
 import { Workload } from "./workload.ts";
 import { natural, positive } from "../../src/cli/numbers.ts";
@@ -59,7 +59,7 @@ const SETTLE_TIMEOUT_MS = 60_000;
 /** Runs it. */
 export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   const fleet = await Fleet.start(options.replicas);
-  const random = createRandom(options.seed);
+  const random = new Random(options.seed);
   const watch = new Watch(fleet);
   const waits = new Waits();
   const groups = WAYS.map((way) => createCallers(fleet.cluster, way, options.callers));
@@ -132,7 +132,7 @@ class Trouble {
   /** The primary half of the time. */
   async #choose(): Promise<string> {
     const primary = await this.fleet.primary();
-    if (this.random.below(2) === 0 && !this.#faulty.has(primary)) return primary;
+    if (this.random.int(0, 1) === 0 && !this.#faulty.has(primary)) return primary;
     return this.random.pick(this.fleet.names.filter((name) => !this.#faulty.has(name)));
   }
 

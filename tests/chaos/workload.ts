@@ -7,9 +7,11 @@
  * @module
  */
 import type { Caller } from "./clients.ts";
-import type { Action, Operation } from "./history.ts";
-import { isLinearizable } from "./linearizability.ts";
-import type { Random } from "./random.ts";
+import { History } from "../../src/testing/clients/history.ts";
+import { findNonLinearizable } from "../../src/testing/invariants/linearizability.ts";
+import { keyValueModel } from "../../src/testing/plan/workload.ts";
+import { utf8 } from "../../src/wire/mod.ts";
+import type { Random } from "../../src/testing/random.ts";
 
 const REGISTERS = 3;
 /** A register has so many operations, then another takes its place: histories stay short enough to be searched. */
@@ -22,7 +24,9 @@ export class Workload {
   readonly violations: string[] = [];
   readonly #random: Random;
   readonly #callers: readonly Caller[];
-  readonly #histories = new Map<string, Operation[]>();
+  /** What was asked of each register, and what a compare-and-set may expect to find there. */
+  readonly #histories = new Map<string, History>();
+  readonly #written = new Map<string, string>();
   readonly #registers: string[];
   readonly #sharedSeen = new Set<number>();
   readonly #counters = new Map<Caller, number>();
@@ -67,10 +71,9 @@ export class Workload {
       await this.#expect(reader, `note/${caller.name}`, this.#notes.get(caller) ?? 0);
     }
     await this.#expect(reader, SHARED, this.#sharedSeen.size);
-    for (const [key, history] of this.#histories) {
-      if (isLinearizable(history)) continue;
-      const text = history.map((operation) => JSON.stringify(operation)).join("\n  ");
-      this.violations.push(`not linearizable: ${key}:\n  ${text}`);
+    for (const { invocations } of this.#histories.values()) {
+      const flaw = findNonLinearizable(invocations, keyValueModel(), Infinity);
+      if (flaw !== null) this.violations.push(`not linearizable: ${flaw}`);
     }
   }
 
@@ -80,7 +83,7 @@ export class Workload {
   }
 
   async #next(caller: Caller): Promise<void> {
-    switch (this.#random.below(6)) {
+    switch (this.#random.int(0, 5)) {
       case 0: {
         const expected = (this.#counters.get(caller) ?? 0) + 1;
         const got = await caller.ask(`INCR own/${caller.name}`);
@@ -106,55 +109,34 @@ export class Workload {
   }
 
   async #useRegister(caller: Caller): Promise<void> {
-    const index = this.#random.below(REGISTERS);
+    const index = this.#random.int(0, REGISTERS - 1);
     const key = this.#registers[index]!;
     const history = this.#histories.get(key)!;
-    const operation: Operation = {
-      client: caller.name,
-      key,
-      action: this.#action(history),
-      from: performance.now(),
-      to: Infinity,
-    };
-    history.push(operation);
-    if (history.length >= REGISTER_OPERATIONS) this.#registers[index] = this.#newRegister();
-    const answer = await caller.ask(commandOf(operation));
-    operation.result = resultOf(operation.action, answer);
-    operation.to = performance.now();
+    const value = `v${this.#values++}`;
+    const command = this.#command(key, value);
+    const invocation = history.invoke(caller.name, utf8(command), performance.now());
+    if (history.invocations.length >= REGISTER_OPERATIONS) this.#registers[index] = this.#newRegister();
+    const answer = await caller.ask(command);
+    invocation.outcome = JSON.stringify(answer);
+    invocation.answeredAt = performance.now();
+    if (command.startsWith("SET")) this.#written.set(key, value);
   }
 
-  #action(history: readonly Operation[]): Action {
-    const value = `v${this.#values++}`;
-    switch (this.#random.below(4)) {
+  #command(key: string, value: string): string {
+    const known = this.#written.get(key);
+    switch (this.#random.int(0, 3)) {
       case 0:
-        return { op: "write", value };
-      case 1: {
-        const known = history.findLast(({ action, to }) => action.op === "write" && to < Infinity)?.action;
-        return { op: "swap", expected: known?.op === "write" ? known.value : null, value };
-      }
+        return `SET ${key} ${value}`;
+      case 1:
+        return `CAS ${key} ${known ?? null} ${value}`;
       default:
-        return { op: "read" };
+        return `GET ${key}`;
     }
   }
 
   #newRegister(): string {
     const key = `register-${this.#registerCount++}`;
-    this.#histories.set(key, []);
+    this.#histories.set(key, new History());
     return key;
   }
-}
-
-function commandOf({ key, action }: Operation): string {
-  switch (action.op) {
-    case "read":
-      return `GET ${key}`;
-    case "write":
-      return `SET ${key} ${action.value}`;
-    case "swap":
-      return `CAS ${key} ${action.expected} ${action.value}`;
-  }
-}
-
-function resultOf({ op }: Action, answer: unknown): string | null | boolean {
-  return op === "swap" ? (answer as { swapped: boolean }).swapped : op === "read" ? answer as string | null : true;
 }

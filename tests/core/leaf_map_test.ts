@@ -4,7 +4,7 @@ import { type LeafContent, sizeOf } from "../../src/core/tree/leaf.ts";
 import { LeafMap } from "../../src/core/tree/leaf_map.ts";
 import type { ChunkNeed } from "../../src/core/state_machine.ts";
 import { commonBits, lowestInRegion } from "../../src/core/tree/text_bits.ts";
-import { Random } from "../machines/_random.ts";
+import { Random } from "../../src/testing/random.ts";
 
 const MAX_SIZE = 200;
 
@@ -52,7 +52,7 @@ const ALPHABETS = ["01", "abcdefghij", "aé€😀😁\ue000\uffff", "\0 ~"];
 function randomKey(random: Random, alphabet: string): string {
   const letters = [...alphabet];
   const length = random.pick([0, 1, 2, 3, 5, 8]);
-  return (random.below(4) === 0 ? letters[0]!.repeat(12) : "") +
+  return (random.int(0, 3) === 0 ? letters[0]!.repeat(12) : "") +
     Array.from({ length }, () => random.pick(letters)).join("");
 }
 
@@ -97,11 +97,11 @@ Deno.test("the leaves match the definition, whatever the history and whatever pa
     const wholeLeaves: Leaves = new Map();
     let part = new ByNeed(new Map());
     for (let round = 0; round < 25; round++) {
-      const grows = random.below(5) / 5;
+      const grows = random.int(0, 4) / 5;
       const steps = random.pick([1, 5, 60]);
       for (let step = 0; step < steps; step++) {
-        const isSet = random.below(100) < 100 * grows;
-        const key = isSet || model.size === 0 || random.below(4) === 0
+        const isSet = random.int(0, 99) < 100 * grows;
+        const key = isSet || model.size === 0 || random.int(0, 3) === 0
           ? randomKey(random, alphabet)
           : random.pick([...model.keys()]);
         if (isSet) {
@@ -116,7 +116,7 @@ Deno.test("the leaves match the definition, whatever the history and whatever pa
         const other = randomKey(random, alphabet);
         assertEquals([whole.get(other), part.ready(other).get(other)], [model.get(other), model.get(other)]);
       }
-      if (random.below(3) === 0) continue;
+      if (random.int(0, 2) === 0) continue;
       assertEquals(whole.mergeLeaves(), []);
       apply(wholeLeaves, whole);
       part.seal();
@@ -125,7 +125,7 @@ Deno.test("the leaves match the definition, whatever the history and whatever pa
       assertEquals(shown(part.leaves), expected, `seed ${seed} round ${round} by need`);
       assertEquals([...whole.from("")].map(([key]) => key), [...model.keys()].sort());
       most = Math.max(most, wholeLeaves.size);
-      if (random.below(2) === 0) {
+      if (random.int(0, 1) === 0) {
         loads += part.loads;
         starts++;
         part = new ByNeed(part.leaves);
@@ -147,7 +147,7 @@ Deno.test("bit strings sort as texts do, and the lowest text of a region is well
     const common = commonBits(a, b);
     if (a === b) assertEquals(common, Infinity);
     else assertEquals([bitOf(a, common), bitOf(b, common)], [a > b, b > a]);
-    const depth = random.below(17 * (a.length + 1));
+    const depth = random.int(0, 17 * (a.length + 1) - 1);
     const lowest = lowestInRegion(a, depth);
     assert(lowest.isWellFormed() && lowest <= a && commonBits(lowest, a) >= depth, JSON.stringify([a, depth, lowest]));
     for (const c of texts) if (commonBits(a, c) >= depth) assert(lowest <= c, JSON.stringify([a, depth, lowest, c]));

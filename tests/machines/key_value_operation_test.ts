@@ -11,7 +11,7 @@ import {
   parseCommand,
 } from "../../src/machines/key_value_operation.ts";
 import { jsonBytes } from "../../src/machines/_text.ts";
-import { Random } from "./_random.ts";
+import { Random } from "../../src/testing/random.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
@@ -139,7 +139,7 @@ Deno.test("the bytes of JSON text are counted as JSON makes them", () => {
   assertEquals(jsonBytes(every), utf8(JSON.stringify(every)).length);
   const units = [...'a"\\\n\0\u001f\u007f\u0080é\u07ff\u0800€\uffff😀'];
   for (let round = 0; round < 200; round++) {
-    const text = Array.from({ length: random.below(20) }, () => random.pick(units)).join("");
+    const text = Array.from({ length: random.int(0, 19) }, () => random.pick(units)).join("");
     assertEquals(jsonBytes(text), utf8(JSON.stringify(text)).length);
   }
 });

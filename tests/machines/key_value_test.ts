@@ -9,7 +9,7 @@ import {
   MAX_KEYS_BYTES,
   MAX_VALUE_BYTES,
 } from "../../src/machines/key_value_operation.ts";
-import { Random } from "./_random.ts";
+import { Random } from "../../src/testing/random.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
@@ -169,10 +169,10 @@ Deno.test("random operations give what a plain map gives, and the same again fro
     const model = new Map<string, string>();
     const stored = new Map<string, Uint8Array>();
     for (let step = 0; step < 4_000; step++) {
-      const key = `k${random.below(300)}`;
-      const value = random.pick(["1", "x".repeat(random.below(300)), "-7", "y".repeat(2_000)]);
+      const key = `k${random.int(0, 299)}`;
+      const value = random.pick(["1", "x".repeat(random.int(0, 299)), "-7", "y".repeat(2_000)]);
       const present = model.get(key) ?? null;
-      switch (random.below(5)) {
+      switch (random.int(0, 4)) {
         case 0:
           assertEquals(run(machine, { op: "set", key, value }), '"OK"');
           model.set(key, value);
@@ -208,7 +208,7 @@ Deno.test("random operations give what a plain map gives, and the same again fro
       assertEquals(JSON.parse(run(machine, "KEYS")).keys, [...model.keys()].sort());
       if (step % 1_000 === 999) {
         machine = new KeyValue();
-        machine.restore(random.shuffled(stored));
+        machine.restore(random.shuffled([...stored]));
         assertEquals(chunks(machine), []);
       }
     }

@@ -1,6 +1,6 @@
 /** Nodes in one process: real core, codec, signatures and stores; a network and a clock that the test holds. */
 import { DEFAULT_LIMITS, type Genesis, type Limits } from "../../src/core/config.ts";
-import { type ClientId, type Digest, millis, type ReplicaId } from "../../src/core/messages/ids.ts";
+import type { ClientId, Digest, ReplicaId } from "../../src/core/messages/ids.ts";
 import type { Message, Request, Result, Signed } from "../../src/core/messages/messages.ts";
 import { clusterId, createSigner, importKeyPair } from "../../src/crypto/mod.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
@@ -88,10 +88,7 @@ export class Network {
   transportOf(from: ReplicaId): Transport {
     return {
       deliver: async (to, frames) => {
-        if (this.latencyMs > 0) {
-          const at = millis(this.#timer.now() + this.latencyMs);
-          await new Promise<void>((resolve) => this.#timer.schedule(at, resolve));
-        }
+        if (this.latencyMs > 0) await this.#timer.pass(this.latencyMs);
         const node = this.nodes.get(to);
         if (!node || this.down.has(to) || this.down.has(from)) throw new Error("connection refused");
         await node.receive(frames);

@@ -3,17 +3,17 @@
  * long, every message too, and whatever comes for a replica goes to any of its isolates. The program itself takes no time.
  */
 import { DEFAULT_LIMITS, type Genesis } from "../../src/core/config.ts";
-import { type Millis, millis, type ReplicaId } from "../../src/core/messages/ids.ts";
+import { millis, type ReplicaId } from "../../src/core/messages/ids.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
-import { createJitter, type Jitter } from "../../src/node/async/backoff.ts";
 import { Node } from "../../src/node/node.ts";
-import type { Timer, Transport } from "../../src/node/ports.ts";
+import type { Transport } from "../../src/node/ports.ts";
 import { EDGE_SETTINGS } from "../../src/runtime/host/edge_settings.ts";
 import { DenoKvStore, type KvAtomic, type KvDatabase } from "../../src/stores/deno_kv.ts";
+import { Random } from "../../src/testing/random.ts";
 import { KvContents, SimulatedKv } from "../../src/testing/hosts/simulated_kv.ts";
 import { clusterId } from "../../src/crypto/mod.ts";
 import { Author, keyPairOf, NAMES, resultsIn } from "./_cluster.ts";
-import { setImmediate } from "node:timers";
+import { ManualTimer } from "./_manual_timer.ts";
 
 export interface IsolatesOptions {
   /** Of each replica. */
@@ -37,63 +37,9 @@ export interface Fared {
   readonly reloads: number;
 }
 
-/** A clock that runs as fast as the program, with fractions of a millisecond. */
-class VirtualTimer implements Timer {
-  #now = 1_000_000;
-  #alarms = new Set<{ readonly at: number; readonly fire: () => void }>();
-  #soon: (() => void)[] = [];
-
-  now(): Millis {
-    return millis(Math.floor(this.#now));
-  }
-
-  monotonic(): number {
-    return this.#now;
-  }
-
-  schedule(at: number, fire: () => void): () => void {
-    const alarm = { at: Math.max(at, this.#now), fire };
-    this.#alarms.add(alarm);
-    return () => this.#alarms.delete(alarm);
-  }
-
-  soon(run: () => void): void {
-    this.#soon.push(run);
-  }
-
-  pass(ms: number): Promise<void> {
-    return new Promise((resolve) => this.schedule(this.#now + ms, resolve));
-  }
-
-  async advance(ms: number): Promise<void> {
-    const end = this.#now + ms;
-    await this.#idle();
-    for (let next = this.#next(end); next; next = this.#next(end)) {
-      this.#now = next.at;
-      for (const alarm of [...this.#alarms]) if (alarm.at <= this.#now && this.#alarms.delete(alarm)) alarm.fire();
-      await this.#idle();
-    }
-    this.#now = end;
-  }
-
-  async #idle(): Promise<void> {
-    do {
-      for (const run of this.#soon.splice(0)) run();
-      // All promise jobs are done before the next macrotask.
-      await new Promise<void>((resolve) => setImmediate(resolve));
-    } while (this.#soon.length > 0);
-  }
-
-  #next(end: number): { readonly at: number } | null {
-    let first: { readonly at: number } | null = null;
-    for (const alarm of this.#alarms) if (alarm.at <= end && (!first || alarm.at < first.at)) first = alarm;
-    return first;
-  }
-}
-
 /** The cluster. */
 export class IsolatesCluster {
-  readonly timer = new VirtualTimer();
+  readonly timer = new ManualTimer();
   readonly genesis: Genesis = {
     name: "isolates",
     replicas: NAMES.map((name, i) => ({ name, publicKey: keyPairOf(i + 1).publicKey })),
@@ -105,12 +51,12 @@ export class IsolatesCluster {
   readonly #cluster = clusterId(this.genesis);
   readonly counts = { conflicts: 0, commits: 0, calls: 0, wholeReads: 0 };
   readonly #options: IsolatesOptions;
-  readonly #random: Jitter;
+  readonly #random: Random;
   readonly #isolates = new Map<ReplicaId, Node[]>();
 
   private constructor(options: IsolatesOptions) {
     this.#options = options;
-    this.#random = createJitter(options.seed ?? 1);
+    this.#random = new Random(options.seed ?? 1);
   }
 
   static async open(options: IsolatesOptions): Promise<IsolatesCluster> {
@@ -128,7 +74,7 @@ export class IsolatesCluster {
   /** Any of its isolates. */
   any(id: ReplicaId): Node {
     const isolates = this.#isolates.get(id)!;
-    return isolates[Math.floor(this.#random() * isolates.length)]!;
+    return this.#random.pick(isolates);
   }
 
   nodes(): readonly Node[] {
@@ -206,7 +152,7 @@ export class IsolatesCluster {
   #slow(kv: KvDatabase): KvDatabase {
     const call = async <T>(make: () => Promise<T>): Promise<T> => {
       this.counts.calls++;
-      const half = (this.#options.callMs / 2) * (0.75 + this.#random() / 2);
+      const half = (this.#options.callMs / 2) * this.#random.between(0.75, 1.25);
       await this.timer.pass(half);
       const result = await make();
       await this.timer.pass(half);

@@ -7,7 +7,7 @@ import { Node } from "../../src/node/node.ts";
 import type { Store } from "../../src/node/ports.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import { decodeFrame, fromUtf8, utf8 } from "../../src/wire/mod.ts";
-import { Random } from "../machines/_random.ts";
+import { Random } from "../../src/testing/random.ts";
 import { Author, genesisOf, keyPairOf, resultsIn } from "./_cluster.ts";
 import { ManualTimer } from "./_manual_timer.ts";
 
@@ -130,9 +130,9 @@ class Host {
 const lazyLoading = () => new KeyValue({ chunkSize: CHUNK_SIZE });
 
 function randomOperation(random: Random): string {
-  const key = `${random.pick(["user", "u", "order", "ö😀"])}:${random.below(90)}`;
+  const key = `${random.pick(["user", "u", "order", "ö😀"])}:${random.int(0, 89)}`;
   const value = "x".repeat(random.pick([0, 1, 20, 60, 100]));
-  switch (random.below(10)) {
+  switch (random.int(0, 9)) {
     case 0:
     case 1:
     case 2:
@@ -143,7 +143,7 @@ function randomOperation(random: Random): string {
     case 6:
       return `DEL ${key}`;
     case 7:
-      return `INCR count:${random.below(40)}`;
+      return `INCR count:${random.int(0, 39)}`;
     case 8:
       return `KEYS ${random.pick(["", "user:1", "o", "nobody"])}`;
     default:
@@ -162,18 +162,18 @@ Deno.test("a replica with lazy loading, stopped at any time, sends the same mess
       await host.execute([]);
     }
     for (let round = 0; round < 120; round++) {
-      const grows = random.below(3) === 0 ? 150 : 12;
-      const operations = Array.from({ length: 1 + random.below(grows) }, () => randomOperation(random));
+      const grows = random.int(0, 2) === 0 ? 150 : 12;
+      const operations = Array.from({ length: 1 + random.int(0, grows - 1) }, () => randomOperation(random));
       assertEquals(await part.execute(operations), await whole.execute(operations), `seed ${seed} round ${round}`);
       assertEquals(part.state, whole.state, `seed ${seed} round ${round}`);
-      const asked = random.pick(["KEYS user", "KEYS", `GET user:${random.below(90)}`]);
+      const asked = random.pick(["KEYS user", "KEYS", `GET user:${random.int(0, 89)}`]);
       assertEquals(await part.query(asked), await whole.query(asked));
       await timer.advance(10);
-      if (random.below(3) === 0) {
+      if (random.int(0, 2) === 0) {
         loaded += part.store.blobs;
         await part.restart();
       }
-      if (random.below(20) === 0) await whole.restart();
+      if (random.int(0, 19) === 0) await whole.restart();
     }
     for (const host of [whole, part]) await host.node.close();
   }

@@ -3,7 +3,7 @@ import type { Event } from "../../src/core/events.ts";
 import type { Digest } from "../../src/core/messages/ids.ts";
 import type { Input, Outgoing, Ready } from "../../src/core/io.ts";
 import type { Batch, Message, Signed, SignedRequest } from "../../src/core/messages/messages.ts";
-import { type Host } from "../core/_cluster.ts";
+import type { Host } from "../core/_cluster.ts";
 import { batchOf } from "../core/_messages.ts";
 
 /** Gives requests and batches short names, and writes down steps. */

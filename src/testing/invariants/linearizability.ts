@@ -18,14 +18,18 @@ export interface Model {
 const MAX_STATES = 200_000;
 
 /** Says what can't be explained; `null` if all can. */
-export function findNonLinearizable(invocations: readonly Invocation[], model: Model): string | null {
+export function findNonLinearizable(
+  invocations: readonly Invocation[],
+  model: Model,
+  maxStates: number = MAX_STATES,
+): string | null {
   const parts = new Map<string, Invocation[]>();
   for (const invocation of invocations) {
     const part = model.part(invocation.operation);
     parts.set(part, [...parts.get(part) ?? [], invocation]);
   }
   for (const [part, own] of parts) {
-    if (isLinearizable(own, model)) continue;
+    if (isLinearizable(own, model, maxStates)) continue;
     const lines = own.slice(0, 12).map((i) =>
       `${i.client} ${shown(i.operation)} -> ${i.outcome ?? "?"} [${i.invokedAt.toFixed(1)}, ${i.answeredAt.toFixed(1)}]`
     );
@@ -56,7 +60,7 @@ interface Choice {
  * Operations that were answered are in the order of their beginnings, and after them those that were not: such a one may come at any
  * time after it began, or never. None comes before an answered one that precedes it in its request.
  */
-function isLinearizable(all: readonly Invocation[], model: Model): boolean {
+function isLinearizable(all: readonly Invocation[], model: Model, maxStates: number): boolean {
   const sorted = [...all].sort((a, b) => a.invokedAt - b.invokedAt);
   const answered = sorted.filter(({ outcome }) => outcome !== null);
   const operations = [...answered, ...sorted.filter(({ outcome }) => outcome === null)];
@@ -85,7 +89,7 @@ function isLinearizable(all: readonly Invocation[], model: Model): boolean {
     }
     const last = choices.pop();
     if (!last) return false;
-    if (seen.size > MAX_STATES) return true;
+    if (seen.size > maxStates) return true;
     done[last.index] = false;
     if (last.index < answered.length) {
       open = Math.min(open, last.index);

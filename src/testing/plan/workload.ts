@@ -21,6 +21,15 @@ const COUNTERS = ["x", "y", "z"];
 
 /** Registers and counters of the key-value store, each touched by many clients. */
 export function keyValueWorkload(): Workload {
+  return {
+    operation: (random, id) => encodeOperation(operationOf(random, id)),
+    query: (random) => encodeOperation({ op: "get", key: random.pick(random.chance(0.4) ? COUNTERS : REGISTERS) }),
+    model: keyValueModel(),
+  };
+}
+
+/** The key-value store as a function, key by key. */
+export function keyValueModel(): Model {
   // The search applies an operation again and again.
   const decoded = new WeakMap<Uint8Array, KeyValueOperation>();
   const decode = (bytes: Uint8Array) => {
@@ -29,12 +38,8 @@ export function keyValueWorkload(): Workload {
     return known;
   };
   return {
-    operation: (random, id) => encodeOperation(operationOf(random, id)),
-    query: (random) => encodeOperation({ op: "get", key: random.pick(random.chance(0.4) ? COUNTERS : REGISTERS) }),
-    model: {
-      part: (operation) => keyOf(decode(operation)),
-      apply: (state, operation) => applyTo(state, decode(operation)),
-    },
+    part: (operation) => keyOf(decode(operation)),
+    apply: (state, operation) => applyTo(state, decode(operation)),
   };
 }
 
