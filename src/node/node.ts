@@ -215,7 +215,7 @@ export class Node {
       replica: this.#replica.status,
       ...this.#delivery.status(this.#replica.status.view),
       inbox: this.#requests.intake.frames,
-      ...this.#replica.health.record,
+      ...this.#replica.record,
     };
   }
 
@@ -308,7 +308,7 @@ export class Node {
   }
 
   #unavailable(kind: Rejection["kind"] = "unknown"): Rejection | null {
-    const { stopped } = this.#replica.health;
+    const { stopped } = this.#replica.life;
     return stopped === null ? null : { reason: "unavailable", kind, detail: stopped };
   }
 }

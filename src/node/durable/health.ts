@@ -5,6 +5,7 @@
 import { describeThrown, StateMachineError } from "../../core/ordering/machine_guard.ts";
 import type { DurableReplicaOptions } from "./options.ts";
 import type { InputFaults } from "./input_faults.ts";
+import type { LifeCycle } from "./life.ts";
 import type { NodeStatus } from "../status.ts";
 import type { StoreGoneError } from "../storage/store_errors.ts";
 import { StoreWatch } from "../storage/store_watch.ts";
@@ -24,10 +25,6 @@ export class Health {
   reloads = 0;
   /** Why commits to the store, or loading the state machine's state, fail now; `null` if they work. */
   storeError: string | null = null;
-  #halted: string | null = null;
-  #isClosed = false;
-  /** Whether the replica is being loaded from its store. */
-  isReloading = false;
   readonly #faults: InputFaults;
   readonly #onMachineError: (error: Error) => void;
   readonly #onStoreFailure: (error: string) => void;
@@ -61,48 +58,24 @@ export class Health {
     this.#watch.start();
     if (this.#isMachineAtFault) this.storeError = null;
     this.#isMachineAtFault = false;
-    this.isReloading = false;
   }
 
-  /** Records that the replica halted. */
-  halt(reason: string): void {
-    this.#halted = reason;
+  /** The replica has stopped, and its store is of no interest any more. */
+  stopWatching(): void {
     this.#watch.stop();
-  }
-
-  /** Why it halted; `null` if it did not. */
-  get halted(): string | null {
-    return this.#halted;
-  }
-
-  /** Records that it was closed. */
-  close(): void {
-    this.#isClosed = true;
-    this.#watch.stop();
-  }
-
-  /** Whether it was closed. */
-  get isClosed(): boolean {
-    return this.#isClosed;
-  }
-
-  /** Why it accepts nothing more; `null` if it does. */
-  get stopped(): string | null {
-    if (this.#halted !== null) return `the replica has halted: ${this.#halted}`;
-    return this.#isClosed ? "the node is closed" : null;
   }
 
   /** The fields of the node's status. */
-  get record(): Omit<NodeStatus, "name" | "self" | "replica" | "outboxes" | "inReach" | "inbox"> {
+  record({ now, halted }: LifeCycle): Omit<NodeStatus, "name" | "self" | "replica" | "outboxes" | "inReach" | "inbox"> {
     const { count, last } = this.#faults;
     return {
       commits: this.commits,
       reloads: this.reloads,
       inputFaults: count,
       ...(last !== null && { lastInputFault: last }),
-      ...(this.isReloading && this.stopped === null && { isReloading: true }),
+      ...(now.kind === "reading" && { isReloading: true }),
       ...(this.storeError !== null && { storeError: this.storeError }),
-      ...(this.#halted !== null && { halted: this.#halted }),
+      ...(halted !== null && { halted }),
     };
   }
 }

@@ -38,7 +38,7 @@ export interface DurableReplicaOptions {
   readonly onMachineError: (error: Error) => void;
   /** A call of the store failed or timed out. */
   readonly onStoreFailure: (error: string) => void;
-  /** The replica accepts nothing more; {@linkcode DurableReplica.health} says why. */
+  /** The replica accepts nothing more; {@linkcode DurableReplica.life} says why. */
   readonly onStop: () => void;
 }
 

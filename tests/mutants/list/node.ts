@@ -5,6 +5,7 @@
 import { inFile, type Mutant } from "../mutant.ts";
 
 const durable = inFile("src/node/durable/durable_replica.ts");
+const commits = inFile("src/node/durable/group_commit.ts");
 const records = inFile("src/core/records.ts");
 const book = inFile("src/node/storage/record_book.ts");
 const normal = inFile("src/core/ordering/normal_case.ts");
@@ -24,8 +25,8 @@ export const NODE: readonly Mutant[] = [
     why: "messages leave before the records that bind the replica are durable",
     edits: [
       durable(
-        "      this.#stepped.push({ task, ready, now });\n",
-        "      this.#stepped.push({ task, ready: { ...ready, messages: [] }, now });\n      this.#options.release({ ...ready, replies: [], answers: [] }, now);\n",
+        "      this.#commits.add({ task, ready, now });\n",
+        "      this.#commits.add({ task, ready: { ...ready, messages: [] }, now });\n      this.#options.release({ ...ready, replies: [], answers: [] }, now);\n",
       ),
     ],
     breaks: ["write-ahead"],
@@ -35,8 +36,8 @@ export const NODE: readonly Mutant[] = [
     why: "a client is told a result before it is durable",
     edits: [
       durable(
-        "      this.#stepped.push({ task, ready, now });\n",
-        "      this.#stepped.push({ task, ready: { ...ready, replies: [] }, now });\n      this.#options.release({ ...ready, messages: [], answers: [], events: [] }, now);\n",
+        "      this.#commits.add({ task, ready, now });\n",
+        "      this.#commits.add({ task, ready: { ...ready, replies: [] }, now });\n      this.#options.release({ ...ready, messages: [], answers: [], events: [] }, now);\n",
       ),
     ],
     breaks: ["write-ahead"],
@@ -45,9 +46,9 @@ export const NODE: readonly Mutant[] = [
     name: "never-waits-for-the-store",
     why: "the commit is begun, and its end not waited for",
     edits: [
-      durable(
-        "      this.#version = await store.commit(writes, this.#version);\n",
-        "      const expected = this.#version++;\n      store.commit(writes, expected).catch(() => {});\n      await Promise.resolve();\n",
+      commits(
+        "      this.version = await store.commit(writes, this.version);\n",
+        "      const expected = this.version++;\n      store.commit(writes, expected).catch(() => {});\n      await Promise.resolve();\n",
       ),
     ],
     breaks: ["write-ahead"],
@@ -56,9 +57,9 @@ export const NODE: readonly Mutant[] = [
     name: "store-conflict-ignored",
     why: "an instance whose commit was refused goes on as if it had been made",
     edits: [
-      durable(
-        "      this.#committing = null;\n      return this.#lose(error, stepped);",
-        "      if (error instanceof StoreConflictError) this.#version++;\n      else {\n        this.#committing = null;\n        return this.#lose(error, stepped);\n      }",
+      commits(
+        "      this.#done = this.#underWay = null;\n      return onFailure(error, stepped);",
+        '      if ((error as Error).name === "StoreConflictError") this.version++;\n      else {\n        this.#done = this.#underWay = null;\n        return onFailure(error, stepped);\n      }',
       ),
     ],
     breaks: ["write-ahead", "bounds"],
@@ -78,8 +79,8 @@ export const NODE: readonly Mutant[] = [
     why: "after a failed commit the replica goes on with what the store does not have",
     edits: [
       durable(
-        "      this.#committing = null;\n      return this.#lose(error, stepped);",
-        "      this.#committing = null;\n      void error;\n      return this.#release(stepped);",
+        "      onFailure: (error, stepped) => this.#lose(error, stepped),",
+        "      onFailure: (_, stepped) => this.#release(stepped),",
       ),
     ],
     breaks: ["write-ahead"],
