@@ -1,0 +1,34 @@
+/**
+ * Copies the key-value state of one cluster to another: when members or keys have to change, which needs a new genesis. Stop the old
+ * cluster's other clients first: what they write meanwhile may be missed.
+ *
+ *     deno run -A examples/copy_state.ts OLD_CLUSTER_FILE NEW_CLUSTER_FILE
+ */
+import { Client, parseClusterText } from "@pbft/edge/client";
+
+const [from, to] = Deno.args;
+if (from === undefined || to === undefined) {
+  throw new TypeError("expected two cluster files, the old one and the new one");
+}
+const [source, target] = [from, to].map((path) => {
+  return new Client({ cluster: parseClusterText(Deno.readTextFileSync(path)) });
+}) as [Client, Client];
+
+let copied = 0;
+for (let after: string | undefined, more = true; more;) {
+  const page = await source.query<{ keys: string[]; truncated: boolean }>({
+    op: "keys",
+    prefix: "",
+    ...(after !== undefined && { after }),
+  });
+  await Promise.all(page.keys.map(async (key) => {
+    const value = await source.query<string>({ op: "get", key });
+    await target.invoke({ op: "set", key, value });
+  }));
+  copied += page.keys.length;
+  after = page.keys.at(-1);
+  more = page.truncated;
+}
+console.log(`${copied} keys copied`);
+source.close();
+target.close();

@@ -1,0 +1,112 @@
+/**
+ * Every command in README and in docs/ runs as it stands, and prints what the page says; `tests/readme_test.ts` runs the programs.
+ */
+import { assertEquals, assertThrows } from "@std/assert";
+import { filesUnder, root, textOf } from "./tools/files.ts";
+import { DocSession, outputPattern, pageSteps } from "./tools/doc_session.ts";
+
+const pages = ["README.md", ...filesUnder("docs", ".md")];
+
+/** Commands that a page shows and that do not run here, and why. */
+const NOT_RUN: readonly (readonly [command: RegExp, reason: string])[] = [
+  [
+    /^(?:npx --yes deno@[\d.]+|deno) task (?:test|test:unit|test:edge|check|ok)$/,
+    "they run the tests, and this is one",
+  ],
+  [
+    /^deno task (?:bench|bench:cold|bench:transfer|failover|calm|chaos|mutants)\b/,
+    "they take minutes; tests/e2e and tests/mutants run their parts",
+  ],
+  [/^deno task simulate\b.*--(?:minutes|runs \d{3,})/, "it takes minutes"],
+  [
+    /^(?:npm|npx (?:jsr|wrangler)|git|nginx|docker|systemctl|sudo) /,
+    "they need a registry, an account, or the machine",
+  ],
+  [/^deno deploy /, "it needs an account"],
+  [/^deno bundle /, "tests/edge bundles the examples"],
+  [/^PBFT_START=\w+ node main\.(?:mjs|ts) /, "tests/edge runs it, on each runtime that is here"],
+  [
+    /^deno run -A examples\/mixed\/main\.ts/,
+    "tests/edge/mixed_test.ts runs it: it needs a newer Node than some machines have",
+  ],
+  [/^PBFT_CLUSTER=.* deno run .*main\.ts$/, "tests/edge/deploy_test.ts runs it"],
+];
+
+for (const page of pages) {
+  const steps = pageSteps(textOf(page)!);
+  if (steps.length === 0) continue;
+  Deno.test(`every command in ${page} runs, and prints what the page says`, async () => {
+    await using session = new DocSession();
+    for (const step of steps) await session.do(step);
+  });
+
+  Deno.test(`what does not run in ${page} has a reason, and options that there are`, async () => {
+    const ignored = steps.flatMap((step) => step.kind === "ignore" ? commandsOf(step.code) : []);
+    assertEquals(ignored.filter((command) => !NOT_RUN.some(([pattern]) => pattern.test(command))), []);
+    for (const command of ignored) assertEquals(await unknownOptions(command), [], command);
+  });
+}
+
+/** The commands of a block, without comments; a line that ends in a backslash goes on. */
+function commandsOf(code: string): string[] {
+  const lines = code.replaceAll(/\\\n\s*/g, "").split("\n");
+  return lines.map((line) => line.replace(/(?:^| )#.*$/, "").trim()).filter((line) => line !== "");
+}
+
+/** Options of one of this project's tasks that its `--help` does not name. */
+async function unknownOptions(command: string): Promise<string[]> {
+  const [, task, options = ""] = /^deno task ([\w:]+)(.*)$/.exec(command) ?? [];
+  const named = [...options.matchAll(/--[a-z-]+/g)].map(([option]) => option);
+  if (task === undefined || named.length === 0) return [];
+  const { tasks } = JSON.parse(textOf("deno.json")!) as {
+    tasks: Record<string, { command: string; description: string }>;
+  };
+  const help = new Deno.Command("sh", {
+    args: ["-c", `${tasks[task]!.command.replace(/^deno /, `"${Deno.execPath()}" `)} --help`],
+    cwd: root,
+    stdin: "null",
+  });
+  const { success, stdout } = await help.output();
+  const known = (success ? new TextDecoder().decode(stdout) : "") + tasks[task]!.description;
+  return named.filter((option) => !known.includes(option));
+}
+
+const sample = `
+\`\`\`sh background
+serve
+\`\`\`
+\`\`\`text
+Apple  pid 12
+…
+ready
+\`\`\`
+\`\`\`sh
+ask
+\`\`\`
+<!-- Ctrl-C -->
+\`\`\`
+a picture
+\`\`\`
+\`\`\`sh fails
+stop
+\`\`\`
+`;
+
+Deno.test("a page's steps are its commands, with what they print, in order", () => {
+  assertEquals(pageSteps(sample), [
+    { kind: "background", code: "serve", output: "Apple  pid 12\n…\nready\n" },
+    { kind: "run", code: "ask", output: null },
+    { kind: "ctrl-c" },
+    { kind: "fails", code: "stop", output: null },
+  ]);
+  assertThrows(() => pageSteps("```sh soon\nls\n```\n"), TypeError, "expected nothing, fails, background or ignore");
+});
+
+Deno.test("an output matches if only ports, process ids, times and who voted differ", () => {
+  const shown = '{"result":1,"voters":["Apple","Ball"]}\n…\nat 2026-11-26T09:30:00.000Z pid 7\n';
+  const printed = '{"result":1,"voters":["Candy","Dog"]}\nx\ny\nat 2027-01-01T00:00:00.123Z pid 88\n';
+  assertEquals(outputPattern(shown).exec(printed)?.[1], "88");
+  assertEquals(outputPattern(shown).test(printed.replace("1", "2")), false);
+  assertEquals(outputPattern(shown).test(printed + "more\n"), false);
+  assertEquals(outputPattern(shown, true).test(printed + "more\n"), true);
+});
