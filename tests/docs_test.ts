@@ -2,6 +2,8 @@
  * Every command in README and in docs/ runs as it stands, and prints what the page says; `tests/readme_test.ts` runs the programs.
  */
 import { assertEquals, assertThrows } from "@std/assert";
+import { DEFAULT_SETTINGS } from "../src/core/config.ts";
+import { PROBLEMS } from "../src/http/problem.ts";
 import { filesUnder, root, textOf } from "./tools/files.ts";
 import { DocSession, outputPattern, pageSteps } from "./tools/doc_session.ts";
 
@@ -109,4 +111,55 @@ Deno.test("an output matches if only ports, process ids, times and who voted dif
   assertEquals(outputPattern(shown).test(printed.replace("1", "2")), false);
   assertEquals(outputPattern(shown).test(printed + "more\n"), false);
   assertEquals(outputPattern(shown, true).test(printed + "more\n"), true);
+});
+
+/** The names in a text that a page leaves out. */
+function missingIn(page: string, names: Iterable<string>): string[] {
+  const text = textOf(page)!;
+  return [...new Set(names)].filter((name) => !text.includes(name));
+}
+
+Deno.test("docs/http.md has every problem with its status, every route, and every metric", () => {
+  const rows = Object.entries(PROBLEMS).map(([kind, [status]]) => ({
+    kind,
+    row: new RegExp(`\\| \`${kind}\` +\\| ${status} `),
+  }));
+  assertEquals(rows.filter(({ row }) => !row.test(textOf("docs/http.md")!)).map(({ kind }) => kind), []);
+  const metrics = textOf("src/http/routes/metrics.ts")!.matchAll(/"(pbft_\w+)"/g);
+  assertEquals(missingIn("docs/http.md", [...metrics].map(([, name]) => name!)), []);
+  const routes = textOf("src/http/app.ts")!.matchAll(/^ {4}"(\/\w+)": \{/gm);
+  assertEquals(missingIn("docs/http.md", [...routes].map(([, path]) => path!)), []);
+});
+
+Deno.test("docs/deploy.md has every variable and option that says whom to serve", () => {
+  const variables = textOf("src/runtime/host/policy.ts")!.matchAll(/\bPBFT_\w+/g);
+  assertEquals(missingIn("docs/deploy.md", [...variables].map(([name]) => name)), []);
+  const options = textOf("src/cli/commands/policy_options.ts")!.matchAll(/^ {2}(--[a-z-]+)/gm);
+  assertEquals(missingIn("docs/deploy.md", [...options].map(([, name]) => name!)), []);
+});
+
+Deno.test("docs/operate.md has every setting with its default, and every event of the log", () => {
+  const shown = (value: number) => value % 2 ** 20 === 0 ? `${value / 2 ** 20} MiB` : value.toLocaleString("en-US");
+  const rows = Object.entries(DEFAULT_SETTINGS).map(([name, value]) => ({
+    name,
+    row: new RegExp(`\\| \`${name}\` +\\| ${shown(value)} +\\|`),
+  }));
+  assertEquals(rows.filter(({ row }) => !row.test(textOf("docs/operate.md")!)).map(({ name }) => name), []);
+  const events = ["src/runtime/log/log.ts", "src/cli/commands/replica.ts"].flatMap((
+    path,
+  ) => [...textOf(path)!.matchAll(/event: "([a-z-]+)"/g)]);
+  const troubles = textOf("src/node/trouble.ts")!.matchAll(/kind: "([a-z-]+)"/g);
+  assertEquals(missingIn("docs/operate.md", [...events, ...troubles].map(([, name]) => `\`${name}\``)), []);
+});
+
+Deno.test("docs/client.md has every option and every error of the client", () => {
+  const options = textOf("src/client/options.ts")!.split("export interface ClientOptions {")[1]!.split("\n}")[0]!;
+  const errors = textOf("src/client/errors.ts")!.matchAll(/export class (\w+Error) extends (?!Error)/g);
+  const named = [...options.matchAll(/^ {2}readonly (\w+)/gm), ...errors].map(([, name]) => `\`${name}\``);
+  assertEquals(missingIn("docs/client.md", named), []);
+});
+
+Deno.test("docs/contributing.md has every folder of src", () => {
+  const folders = filesUnder("src", ".ts").map((path) => `\`${path.slice(0, path.lastIndexOf("/"))}\``);
+  assertEquals(missingIn("docs/contributing.md", folders), []);
 });
