@@ -51,6 +51,9 @@ Deno.test("client talks to a running cluster", async () => {
   await Deno.remove(folder, { recursive: true });
 });
 
+/** The commands of `docs/operate.md` run it: see `tests/docs_test.ts`. */
+const RUN_BY_DOCS_TEST = ["examples/copy_state.ts"];
+
 /** What `tests/edge` runs; `mixed/main.ts` only starts what is in `members.ts` and waits. */
 const RUN_BY_EDGE_TESTS = [
   "examples/cloudflare/worker.ts",
@@ -64,6 +67,6 @@ Deno.test("every example is run by a test", () => {
   const runHere = ["client", "custom_state_machine", "quickstart", "simulate_your_machine"];
   assertEquals(
     filesUnder("examples", ".ts").sort(),
-    [...runHere.map((name) => `examples/${name}.ts`), ...RUN_BY_EDGE_TESTS].sort(),
+    [...runHere.map((name) => `examples/${name}.ts`), ...RUN_BY_DOCS_TEST, ...RUN_BY_EDGE_TESTS].sort(),
   );
 });

@@ -4,7 +4,14 @@ import { filesUnder, root, textOf } from "./tools/files.ts";
 import { freeRange } from "./tools/ports.ts";
 import { anchors, codeBlocks, namedPaths, relativeLinks } from "./tools/markdown.ts";
 
-const texts = ["README.md", "CHANGELOG.md", ...folderTexts("docs"), ...folderTexts("examples"), ...folderTexts("tests")]
+const texts = [
+  "README.md",
+  "SECURITY.md",
+  "CHANGELOG.md",
+  ...folderTexts("docs"),
+  ...folderTexts("examples"),
+  ...folderTexts("tests"),
+]
   .flatMap((path) => {
     const text = textOf(path);
     return text === undefined ? [] : [[path, text] as const];
