@@ -1,7 +1,7 @@
 /**
  * Every command in README and in docs/ runs as it stands, and prints what the page says; `tests/readme_test.ts` runs the programs.
  */
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { DEFAULT_SETTINGS } from "../src/core/config.ts";
 import { PROBLEMS } from "../src/http/problem.ts";
 import { filesUnder, root, textOf } from "./tools/files.ts";
@@ -111,6 +111,12 @@ Deno.test("an output matches if only ports, process ids, times and who voted dif
   assertEquals(outputPattern(shown).test(printed.replace("1", "2")), false);
   assertEquals(outputPattern(shown).test(printed + "more\n"), false);
   assertEquals(outputPattern(shown, true).test(printed + "more\n"), true);
+});
+
+Deno.test("a page kills only what it has started", async () => {
+  await using session = new DocSession();
+  const kill = pageSteps("```sh\nkill -9 31922\n```\n")[0]!;
+  await assertRejects(() => session.do(kill), Error, "expected a process that the page's output has");
 });
 
 /** The names that a page leaves out. @throws {Error} if there are none to be looked for: then what was read to find them looks otherwise now. */

@@ -128,3 +128,8 @@ Deno.test("programs are the TypeScript blocks that are not marked ignore", () =>
     false,
   ]]);
 });
+
+Deno.test("a block within a list is a block", () => {
+  const list = "1. So:\n\n   ```sh\n   ls\n     -l\n   ```\n\n2. And.\n";
+  assertEquals(codeBlocks(list), [{ info: "sh", code: "ls\n  -l\n", runs: false }]);
+});

@@ -50,10 +50,14 @@ export function pageSteps(text: string): readonly PageStep[] {
 
 /** What was printed must match this. `open`: more may follow. */
 export function outputPattern(expected: string, open = false): RegExp {
-  const lines = expected.trimEnd().split("\n").map((line) =>
-    line === "…" ? "(?:[^\\n]*\\n)*?" : `${linePattern(line)}\\n`
-  );
+  const lines = expected.trimEnd().split("\n").map((line) => {
+    return line === "…" ? "(?:[^\\n]*\\n)*?" : `${linePattern(line)}\\n`;
+  });
   return new RegExp(`^${lines.join("")}${open ? "" : "$"}`);
+}
+
+function withLineEnd(text: string): string {
+  return text === "" || text.endsWith("\n") ? text : `${text}\n`;
 }
 
 /** A line, with what differs from run to run replaced by its form. */
@@ -92,6 +96,7 @@ export class DocSession {
     if (step.kind === "ignore") return;
     if (step.kind === "ctrl-c") return await this.#started.pop()?.stop();
     const command = { code: this.#translate(step.code), output: step.output && this.#translate(step.output) };
+    this.#checkKills(command.code);
     if (step.kind === "background") await this.#start(command);
     else await this.#run(command, step.kind === "fails");
   }
@@ -110,6 +115,14 @@ export class DocSession {
     return translated;
   }
 
+  /** A page must not have anything killed but what it has started. */
+  #checkKills(code: string): void {
+    const own = new Set(this.#pids.values());
+    for (const [command, pid] of code.matchAll(/\bkill .*?(\d{2,})/g)) {
+      if (!own.has(pid!)) throw new Error(`${command}: expected a process that the page's output has, got another`);
+    }
+  }
+
   #spawn(code: string): Started {
     const command = new Deno.Command("bash", {
       args: ["-euo", "pipefail", "-c", code],
@@ -126,7 +139,7 @@ export class DocSession {
     const started = this.#spawn(code);
     const isSuccess = await started.ended();
     if (isSuccess === fails) throw started.error(`expected ${fails ? "a failure" : "success"}`);
-    if (output !== null) this.#compare(started, output, outputPattern(output).exec(started.out));
+    if (output !== null) this.#compare(started, output, outputPattern(output).exec(withLineEnd(started.out)));
   }
 
   async #start({ code, output }: { code: string; output: string | null }): Promise<void> {

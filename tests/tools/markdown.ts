@@ -12,14 +12,16 @@ export interface CodeBlock {
   readonly runs: boolean;
 }
 
-const fence = /^(?<fence>```+)(?<info>[^\n`]*)\n(?<code>.*?)^\k<fence>\s*$/gms;
+/** Within a list the whole block is indented. */
+const fence = /^(?<indent> *)(?<fence>```+)(?<info>[^\n`]*)\n(?<code>.*?)^\k<indent>\k<fence>[^\S\n]*$/gms;
 
-/** The fenced blocks, in order. */
+/** The fenced blocks, in order, without their indentation. */
 export function codeBlocks(text: string): CodeBlock[] {
   return [...text.matchAll(fence)].map(({ groups }) => {
     const [language = "", ...attributes] = groups!.info!.trim().split(/[\s,]+/);
     const runs = /^(?:ts|tsx|js|jsx|mts|mjs|typescript|javascript)$/.test(language) && !attributes.includes("ignore");
-    return { info: groups!.info!.trim(), code: groups!.code!, runs };
+    const code = groups!.code!.replaceAll(new RegExp(`^${groups!.indent!}`, "gm"), "");
+    return { info: groups!.info!.trim(), code, runs };
   });
 }
 
