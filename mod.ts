@@ -13,7 +13,7 @@ export * from "./src/core/state_machine.ts";
 export * from "./src/core/config.ts";
 export * from "./src/machines/mod.ts";
 export * from "./src/client/mod.ts";
-export { InvariantError } from "./src/core/invariant.ts";
+export { InvariantError, type InvariantKind } from "./src/core/invariant.ts";
 export type { DiscardReason, Event, LeaveReason, SuspicionReason } from "./src/core/events.ts";
 export type { Contradiction } from "./src/core/messages/evidence.ts";
 export type { ReplicaStatus } from "./src/core/io.ts";

@@ -269,7 +269,8 @@ Deno.test("28: a replica whose state differs from a quorum's stops loudly", () =
   bench.execute(1, opening);
   bench.execute(2, request(1));
   for (const i of [0, 2]) bench.take(checkpoint(i, 2, "d".repeat(64)));
-  assertThrows(() => bench.take(checkpoint(3, 2, "d".repeat(64))), InvariantError, "diverged");
+  const error = assertThrows(() => bench.take(checkpoint(3, 2, "d".repeat(64))), InvariantError, "diverged");
+  assertEquals(error.kind, "divergence");
 });
 
 Deno.test("29: with a certificate for a state that nobody serves the window stays where it moved to, and all sources are asked in turn", () => {

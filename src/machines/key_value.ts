@@ -88,7 +88,7 @@ export class KeyValue implements StateMachine {
 
   /** The chunks that changed since the last call, by ascending id. `null` means that the chunk was removed. */
   takeChanges(): Iterable<readonly [id: string, chunk: Uint8Array | null]> {
-    invariant(this.#map.mergeLeaves().length === 0, "all that is needed is loaded");
+    invariant(this.#map.mergeLeaves().length === 0, "loading", "all that is needed is loaded");
     return this.#map.takeChanges().map(([id, leaf]) => [id, leaf && encodeChunk(leaf)]);
   }
 

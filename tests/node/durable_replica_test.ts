@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { DivergenceError } from "../../src/core/invariant.ts";
+import { InvariantError } from "../../src/core/invariant.ts";
 import { pack } from "../../src/wire/mod.ts";
 import { StoreConflictError } from "../../src/node/ports.ts";
 import { Bench, greeting, type Script, viewRecord } from "./_fake_core.ts";
@@ -133,7 +133,7 @@ Deno.test("when the store fails nothing is sent, the status says why, and the re
 Deno.test("a replica whose state differs from that of a quorum halts: nothing more is stepped, sent or accepted, also after a restart", async () => {
   const { node, timer, sent, ...bench } = await openBench((input, env) => {
     if (input.kind === "status" && input.status.message.executed === 2) {
-      throw new DivergenceError("two and two is five");
+      throw new InvariantError("two and two is five", "divergence");
     }
     return recordAndTell(input, env);
   });
@@ -158,7 +158,7 @@ Deno.test("a replica whose state differs from that of a quorum halts: nothing mo
 
 Deno.test("the halted mark is written even if the store fails or another instance commits meanwhile", async () => {
   const { node, timer, store, ...bench } = await openBench((input) => {
-    if (input.kind === "status") throw new DivergenceError("no");
+    if (input.kind === "status") throw new InvariantError("no", "divergence");
     return {};
   });
   store.failures.push(new Error("busy"), new StoreConflictError(1, 2));
@@ -171,7 +171,7 @@ Deno.test("the halted mark is written even if the store fails or another instanc
 
 Deno.test("a commit that finishes after the replica halted sends nothing", async () => {
   const { node, timer, store, sent, ...bench } = await openBench((input, env) => {
-    if (input.kind === "status" && input.status.message.executed === 2) throw new DivergenceError("no");
+    if (input.kind === "status" && input.status.message.executed === 2) throw new InvariantError("no", "divergence");
     return recordAndTell(input, env);
   });
   store.holding = true;

@@ -27,7 +27,7 @@ export function haveChunks(step: Step, needs: readonly ChunkNeed[]): boolean {
     if ("page" in found) ask(step, found.page, { kind: "page" });
     else for (const { id, digest } of found) ask(step, digest, { kind: "chunk", id });
   }
-  invariant(step.state.loads.size > 0, "what the state machine needs is in the state");
+  invariant(step.state.loads.size > 0, "loading", "what the state machine needs is in the state");
   return false;
 }
 

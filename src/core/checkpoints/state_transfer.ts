@@ -191,7 +191,11 @@ function finish(step: Step, transfer: Transfer, root: Root): void {
     if (!listed.has(id)) stage(step, transfer, { id, digest: null, chunk: null });
   }
   const sealed = state.tree.seal([], root);
-  invariant(sealed.root === digest, `the state at ${sequence} has the root ${sealed.root}, a quorum has ${digest}`);
+  invariant(
+    sealed.root === digest,
+    "internal",
+    `the state at ${sequence} has the root ${sealed.root}, a quorum has ${digest}`,
+  );
   state.loads.clear();
   state.fetched.clear();
   const chunks = state.tree.find("m", { at: "" });

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Digest, SequenceNumber } from "../messages/ids.ts";
-import { DivergenceError } from "../invariant.ts";
+import { InvariantError } from "../invariant.ts";
 import { changesOf, failureOf, StateMachineError } from "../ordering/machine_guard.ts";
 import type { ChunkChange } from "../tree/state_tree.ts";
 import { type StableCertificate, stableSequence } from "../messages/certificates.ts";
@@ -19,7 +19,10 @@ export function stabilize(step: Step, certificate: StableCertificate): void {
   const { sequence, digest } = certificate[0]!.message;
   const own = state.ownCheckpoints.get(sequence);
   if (own !== undefined && own !== digest) {
-    throw new DivergenceError(`this replica's state at ${sequence} is ${own}, a quorum has ${digest}: it has diverged`);
+    throw new InvariantError(
+      `this replica's state at ${sequence} is ${own}, a quorum has ${digest}: it has diverged`,
+      "divergence",
+    );
   }
   state.stable = certificate;
   state.log.advance(sequence);

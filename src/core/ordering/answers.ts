@@ -5,6 +5,7 @@
 import type { AnyRequest, Result, SignedRequest } from "../messages/messages.ts";
 import type { ReplicaState } from "../state.ts";
 import type { Step } from "../step.ts";
+import type { OutgoingReply } from "../io.ts";
 
 /** The final answer to a request from the client table; `null` if the request must be ordered. */
 export function answerOf(
@@ -22,7 +23,7 @@ export function answer(step: Step, { message, digest }: SignedRequest, results: 
   step.reply(addressOf(message), { kind: "reply", replica: self, view, request: digest, results });
 }
 
-function addressOf(message: AnyRequest): Parameters<Step["reply"]>[0] {
+function addressOf(message: AnyRequest): OutgoingReply["to"] {
   return message.kind === "request" ? { client: message.client } : { gateway: message.gateway };
 }
 

@@ -37,7 +37,11 @@ export function executeCommitted(step: Step): void {
 
 function execute(step: Step, slot: Slot, batch: Batch): void {
   const { state, env } = step;
-  invariant(slot.sequence === state.lastExecuted + 1, `${slot.sequence} is executed after ${state.lastExecuted}`);
+  invariant(
+    slot.sequence === state.lastExecuted + 1,
+    "execution-order",
+    `${slot.sequence} is executed after ${state.lastExecuted}`,
+  );
   const before = state.agreedTime;
   if (batch.requests.length > 0) {
     state.agreedTime = Math.max(before, batch.timestamp) as Millis;

@@ -83,7 +83,7 @@ export class MessageLog {
 
   /** The slot of a number between the watermarks; it is created if needed. */
   slot(sequence: SequenceNumber): Slot {
-    invariant(this.isWithin(sequence), `slot ${sequence} is within (${this.#low}, ${this.high}]`);
+    invariant(this.isWithin(sequence), "watermarks", `slot ${sequence} is within (${this.#low}, ${this.high}]`);
     let slot = this.#slots.get(sequence);
     if (!slot) {
       slot = {
@@ -158,7 +158,7 @@ export class MessageLog {
 
   /** Moves the watermarks to a stable checkpoint and frees everything at or below it. */
   advance(low: SequenceNumber): void {
-    invariant(low >= this.#low, `the low watermark never falls: ${this.#low} -> ${low}`);
+    invariant(low >= this.#low, "watermarks", `the low watermark never falls: ${this.#low} -> ${low}`);
     this.#low = low;
     if (this.#highest < low) this.#highest = low;
     for (const sequence of [...this.#slots.keys()]) if (sequence <= low) this.#slots.delete(sequence);

@@ -25,6 +25,7 @@ import { isHalfFull, requestBytes } from "./pending_requests.ts";
 import { compare } from "../upkeep/contradictions.ts";
 import type { Step } from "../step.ts";
 import { quickenStatus } from "../upkeep/timers.ts";
+import type { DiscardReason } from "../events.ts";
 
 /**
  * As primary: gives pending requests the next numbers, while the pipeline and the watermarks have room. A batch costs
@@ -80,7 +81,7 @@ function takeRequests(step: Step): Verified<SignedRequest>[] {
 export function onPrePrepare(step: Step, prePrepare: Verified<Signed<PrePrepare>>, batch?: Verified<Batch>): void {
   const { state } = step;
   const { replica, view, sequence } = prePrepare.message;
-  const discard = (reason: Parameters<Step["discard"]>[2]) => step.discard("pre-prepare", replica, reason);
+  const discard = (reason: DiscardReason) => step.discard("pre-prepare", replica, reason);
   if (!state.log.isWithin(sequence)) return discard("outside-watermarks");
   if (view !== state.view || !step.isActive) {
     if (view > state.view) quickenStatus(step); // the others may be in a later view: this replica's status makes them say so
@@ -178,7 +179,7 @@ function accept(step: Step, slot: Slot, prePrepare: Verified<Signed<PrePrepare>>
 /** A prepare arrives, possibly before its pre-prepare, or of a later view. */
 export function onPrepare(step: Step, prepare: Verified<Signed<Prepare>>): void {
   const { replica, view, sequence } = prepare.message;
-  const discard = (reason: Parameters<Step["discard"]>[2]) => step.discard("prepare", replica, reason);
+  const discard = (reason: DiscardReason) => step.discard("prepare", replica, reason);
   if (!step.state.log.isWithin(sequence)) return discard("outside-watermarks");
   if (view < step.state.view) return discard("other-view");
   if (replica === primaryOf(view, step.n)) return discard("from-the-primary");
@@ -191,7 +192,7 @@ export function onPrepare(step: Step, prepare: Verified<Signed<Prepare>>): void 
 /** A commit arrives, possibly before the other messages, or of another view. */
 export function onCommit(step: Step, commit: Verified<Signed<Commit>>): void {
   const { replica, sequence } = commit.message;
-  const discard = (reason: Parameters<Step["discard"]>[2]) => step.discard("commit", replica, reason);
+  const discard = (reason: DiscardReason) => step.discard("commit", replica, reason);
   if (!step.state.log.isWithin(sequence)) return discard("outside-watermarks");
   const slot = step.state.log.slot(sequence);
   if (sequence <= step.state.lastExecuted) {
@@ -279,7 +280,7 @@ function decide(step: Step, slot: Slot, commits: Slot["decision"]): void {
 
 /** A decision arrives: the proof that a number is decided, in any view. */
 export function onDecision(step: Step, { message: { replica, commits } }: Verified<Signed<Decision>>): void {
-  const discard = (reason: Parameters<Step["discard"]>[2]) => step.discard("decision", replica, reason);
+  const discard = (reason: DiscardReason) => step.discard("decision", replica, reason);
   const first = commits[0]?.message;
   if (!first || !isDecision(commits, step.quorum)) return discard("invalid-certificate");
   if (!step.state.log.isWithin(first.sequence)) return discard("outside-watermarks");

@@ -109,7 +109,7 @@ function restoreState(
   const { sequence, root: rootDigest } = checkpoint;
   const read = (digest: Digest) => {
     const bytes = recovered.blobs.get(digest);
-    invariant(bytes !== undefined, `the store has blob ${digest} of the checkpoint at ${sequence}`);
+    invariant(bytes !== undefined, "store", `the store has blob ${digest} of the checkpoint at ${sequence}`);
     return env.unpack(bytes);
   };
   const { lazyLoading } = env.stateMachine;

@@ -146,7 +146,7 @@ export class LeafMap {
    * {@linkcode mergeLeaves} first.
    */
   takeChanges(): (readonly [id: string, leaf: LeafContent | null])[] {
-    invariant(this.#shrunk.size === 0, "leaves are joined before they are taken");
+    invariant(this.#shrunk.size === 0, "internal", "leaves are joined before they are taken");
     const changes: (readonly [string, LeafContent | null])[] = [];
     for (const id of [...this.#changed].sort()) {
       const leaf = this.#leaves.find(id);
@@ -210,7 +210,7 @@ export class LeafMap {
 
   #leafOf(key: string): Leaf {
     const leaf = this.#leaves.find(key);
-    invariant(leaf !== undefined, `the chunk of ${JSON.stringify(key)} is loaded`);
+    invariant(leaf !== undefined, "loading", `the chunk of ${JSON.stringify(key)} is loaded`);
     return leaf;
   }
 

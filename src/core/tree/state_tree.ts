@@ -196,7 +196,7 @@ export class StateTree {
     meta: Omit<Root, "pages">,
   ): { root: Digest; blobs: Map<Digest, Uint8Array>; retired: Digest[] } {
     for (const [id, bytes] of changes) this.put(id, bytes);
-    invariant(this.needsToSeal().length === 0, "the pages that a checkpoint changes are loaded");
+    invariant(this.needsToSeal().length === 0, "loading", "the pages that a checkpoint changes are loaded");
     const pages = new Map(this.#pages);
     for (const [id, page] of this.#ids.takeChanges()) {
       const before = pages.get(id);
@@ -237,7 +237,7 @@ export class StateTree {
   #pageAt(need: ChunkNeed): Digest {
     const isBefore = ([id]: readonly [string, Digest]) => "before" in need ? id < need.before : id <= need.at;
     const page = this.#pages.findLast(isBefore) ?? this.#pages[0];
-    invariant(page !== undefined, "a state with chunks has pages");
+    invariant(page !== undefined, "internal", "a state with chunks has pages");
     return page[1];
   }
 

@@ -6,7 +6,7 @@ import { onStable } from "../checkpoints/checkpoint.ts";
 import { bodyOf } from "../ordering/former_bodies.ts";
 import type { ReplicaId, SequenceNumber, View } from "../messages/ids.ts";
 import { invariant } from "../invariant.ts";
-import type { LeaveReason } from "../events.ts";
+import type { DiscardReason, LeaveReason } from "../events.ts";
 import { forgetSuspicions, isRecent, mayMoveTo } from "./leaving.ts";
 import type { NewView, PrePrepare, Signed, Suspicion, Verified, ViewChange } from "../messages/messages.ts";
 import { isValidNewView, isValidViewChange, succeed } from "./new_view.ts";
@@ -31,7 +31,7 @@ export function leaveFor(
   { proof, why }: { readonly proof: readonly Signed<Suspicion>[]; readonly why: LeaveReason },
 ): void {
   const { state } = step;
-  invariant(mayMoveTo(step, to), `views only grow: ${state.view} -> ${to}`);
+  invariant(mayMoveTo(step, to), "views", `views only grow: ${state.view} -> ${to}`);
   const prepared = state.log.slots().flatMap((slot) => slot.prepared ? [slot.prepared] : []);
   const viewChange = step.env.sign<ViewChange>({
     kind: "view-change",
@@ -58,7 +58,7 @@ export function leaveFor(
 /** Waits in a higher view without a view-change of its own: from now on this replica votes in no lower view. */
 export function waitIn(step: Step, view: View): void {
   const { state } = step;
-  invariant(view > state.view, `views only grow: ${state.view} -> ${view}`);
+  invariant(view > state.view, "views", `views only grow: ${state.view} -> ${view}`);
   state.view = view;
   state.viewChange = state.newView = null;
   state.suspicion.dueAt = state.suspicion.dueAtLatest = null;
@@ -72,7 +72,7 @@ export function waitIn(step: Step, view: View): void {
 export function onViewChange(step: Step, viewChange: Verified<Signed<ViewChange>>): void {
   const { state } = step;
   const { replica, view } = viewChange.message;
-  const discard = (reason: Parameters<Step["discard"]>[2]) => step.discard("view-change", replica, reason);
+  const discard = (reason: DiscardReason) => step.discard("view-change", replica, reason);
   compareViewChange(step, viewChange);
   noteView(step, replica, view);
   if (view < state.view || (view === state.view && step.isActive)) {
@@ -216,7 +216,11 @@ export function carryOver(step: Step): void {
     if (isOverruled) {
       // This is correct only if a view that started later has decided otherwise, and its decision arrived here first.
       const isLate = slot.decision.every(({ message }) => message.view >= view);
-      invariant(isLate, `${sequence} is committed as ${slot.committed}, the new view ${view} has ${digest}`);
+      invariant(
+        isLate,
+        "agreement",
+        `${sequence} is committed as ${slot.committed}, the new view ${view} has ${digest}`,
+      );
     }
     const batch = digest === empty.digest ? empty : bodyOf(slot, digest);
     slot.waiting = { prePrepare, batch, carried: true };

@@ -5,7 +5,7 @@
  *
  * A replica halts only for errors that no input explains:
  *
- * - {@linkcode DivergenceError}: its state differs from the state that a quorum has signed. At most f replicas are
+ * - An {@linkcode InvariantError} of kind `divergence`: its state differs from the state that a quorum has signed. At most f replicas are
  *   faulty, so this one is wrong, and stays wrong.
  * - It throws at its start, without input, or spontaneously before any input: its store or the program is broken, and
  *   it would throw each time.
@@ -17,7 +17,7 @@
  * @module
  */
 import type { ClientId, ReplicaId } from "../../core/messages/ids.ts";
-import { DivergenceError } from "../../core/invariant.ts";
+import { InvariantError } from "../../core/invariant.ts";
 import { StateMachineError } from "../../core/ordering/machine_guard.ts";
 import type { Input } from "../../core/io.ts";
 import { sha256 } from "../../crypto/mod.ts";
@@ -81,7 +81,7 @@ export class InputFaults {
    */
   static isFatal(input: Input, error: unknown, isUntouched: boolean): boolean {
     if (error instanceof StateMachineError) return false;
-    return error instanceof DivergenceError || (isUntouched && !isFromOutside(input));
+    return (error instanceof InvariantError && error.kind === "divergence") || (isUntouched && !isFromOutside(input));
   }
 
   /** Records a fault, and quarantines the input and, on repeated faults, its sender. */

@@ -109,6 +109,6 @@ export function drill({ world, replica, label, recovered, kept, now, random, cre
 /** A replica that notices that it is broken halts. */
 function invariantOf(error: unknown): Invariant {
   if (!(error instanceof InvariantError)) return "no-exception";
-  if (error.message.includes("has diverged")) return "integrity";
-  return error.message.includes("is committed as") ? "agreement" : "no-halt";
+  if (error.kind === "divergence") return "integrity";
+  return error.kind === "agreement" ? "agreement" : "no-halt";
 }

@@ -23,7 +23,7 @@ export const EXECUTION: readonly Mutant[] = [
         "let slot = state.log.find(state.lastExecuted + 1);\n    if (!slot || slot.committed === null) slot = state.log.find(state.lastExecuted + 2);\n    if (!slot || slot.committed === null) return;",
       ),
       execution(
-        "  invariant(slot.sequence === state.lastExecuted + 1, `${slot.sequence} is executed after ${state.lastExecuted}`);\n",
+        '  invariant(\n    slot.sequence === state.lastExecuted + 1,\n    "execution-order",\n    `${slot.sequence} is executed after ${state.lastExecuted}`,\n  );\n',
         "",
       ),
     ],
