@@ -3,7 +3,7 @@
  * @module
  */
 import type { Genesis } from "../core/config.ts";
-import type { Digest, Millis, ReplicaId, SequenceNumber } from "../core/messages/ids.ts";
+import { type Digest, type Millis, type ReplicaId, sequenceNumber } from "../core/messages/ids.ts";
 import type { ReplicaStatus } from "../core/io.ts";
 import type { Recovered } from "../core/records.ts";
 import { primaryOf } from "../core/messages/quorum.ts";
@@ -62,14 +62,14 @@ export interface NodeStatus {
 
 /** The status of a replica that is not running, as far as its records show. */
 export function dormantStatus(genesis: Genesis, recovered: Recovered): ReplicaStatus {
-  const low = recovered.stable[0]?.message.sequence ?? (0 as SequenceNumber);
+  const low = recovered.stable[0]?.message.sequence ?? sequenceNumber(0);
   return {
     view: recovered.view,
     primary: primaryOf(recovered.view, genesis.replicas.length),
     active: recovered.view === 0 || recovered.newView !== null,
-    lastExecuted: recovered.checkpoint?.sequence ?? (0 as SequenceNumber),
+    lastExecuted: recovered.checkpoint?.sequence ?? sequenceNumber(0),
     lowWatermark: low,
-    highWatermark: (low + genesis.logWindow) as SequenceNumber,
+    highWatermark: sequenceNumber(low + genesis.logWindow),
     slots: [],
     pendingRequests: 0,
     sessions: 0,

@@ -3,7 +3,7 @@
  * and asks again as soon as an answer is complete. Its status is the request; the peer's own status ends the answer.
  * @module
  */
-import type { Millis, ReplicaId, SequenceNumber } from "../messages/ids.ts";
+import { type Millis, type ReplicaId, type SequenceNumber, sequenceNumber } from "../messages/ids.ts";
 import { freeSources, giveUp, noteAsked, noteDelivery, noteEmptyAnswer, restsUntil, resumeAsking } from "./sources.ts";
 import { answersDueAt } from "./asking.ts";
 import type { Step } from "../step.ts";
@@ -67,5 +67,5 @@ function lackingAfter(step: Step): SequenceNumber | null {
 function decidedThrough({ state: { log, lastExecuted } }: Step): SequenceNumber {
   let through = Math.max(lastExecuted, log.low);
   while (log.find(through + 1)?.committed) through++;
-  return through as SequenceNumber;
+  return sequenceNumber(through);
 }

@@ -2,7 +2,7 @@
  * Refusals: results of operations that the client table does not let be executed.
  * @module
  */
-import type { SequenceNumber } from "../messages/ids.ts";
+import { type SequenceNumber, sequenceNumber } from "../messages/ids.ts";
 import type { Refusal, Request, Result } from "../messages/messages.ts";
 import type { StoredReply } from "./stored_replies.ts";
 import { utf8 } from "../tree/text.ts";
@@ -11,7 +11,7 @@ import { utf8 } from "../tree/text.ts";
  * The sequence number in a refusal that is the same at every place in the order, or that is made without ordering the
  * request.
  */
-export const NEVER = 0 as SequenceNumber;
+export const NEVER = sequenceNumber(0);
 
 /** The refusal of one operation. */
 export function refusal(reason: Refusal, sequence: SequenceNumber): Result {

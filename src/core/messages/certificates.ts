@@ -3,7 +3,7 @@
  * signatures.
  * @module
  */
-import type { SequenceNumber } from "./ids.ts";
+import { type SequenceNumber, sequenceNumber } from "./ids.ts";
 import type { PreparedCertificate, Signed, Verified, ViewChange } from "./messages.ts";
 import type { Genesis } from "../config.ts";
 import { primaryOf, quorum } from "./quorum.ts";
@@ -14,7 +14,7 @@ export type StableCertificate = readonly Verified<Signed<Checkpoint>>[];
 
 /** The sequence number of a stable certificate; 0 for the empty one of the initial state. */
 export function stableSequence(certificate: readonly Signed<Checkpoint>[]): SequenceNumber {
-  return certificate[0]?.message.sequence ?? 0 as SequenceNumber;
+  return certificate[0]?.message.sequence ?? sequenceNumber(0);
 }
 
 /**

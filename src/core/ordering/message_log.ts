@@ -3,7 +3,7 @@
  * arrive before their pre-prepare wait here. goPBFT's `MsgBuffer`.
  * @module
  */
-import type { Digest, ReplicaId, SequenceNumber, View } from "../messages/ids.ts";
+import { type Digest, type ReplicaId, type SequenceNumber, sequenceNumber, type View } from "../messages/ids.ts";
 import { invariant } from "../invariant.ts";
 import type {
   Batch,
@@ -70,7 +70,7 @@ export class MessageLog {
 
   /** H = h + L. */
   get high(): SequenceNumber {
-    return (this.#low + this.window) as SequenceNumber;
+    return sequenceNumber(this.#low + this.window);
   }
 
   isWithin(sequence: SequenceNumber): boolean {

@@ -6,7 +6,7 @@ import { ceiling, proposalTime, reachedAt, watchProgress } from "./agreed_time.t
 import { executeCommitted } from "./execution.ts";
 import { askForBody } from "./bodies.ts";
 import { bodyOf, dropFormer, keepFormer } from "./former_bodies.ts";
-import type { Digest, Millis, SequenceNumber, View } from "../messages/ids.ts";
+import { type Digest, type Millis, sequenceNumber, type View } from "../messages/ids.ts";
 import { matchingCommits, matchingPrepares, type Slot } from "./message_log.ts";
 import type {
   Batch,
@@ -40,7 +40,7 @@ export function propose(step: Step): void {
     const requests = takeRequests(step);
     if (requests.length === 0 && !isFilling) return;
     const batch = requests.length > 0 ? env.batch(proposalTime(step), requests) : nullBatch(env);
-    state.lastProposed = (state.lastProposed + 1) as SequenceNumber;
+    state.lastProposed = sequenceNumber(state.lastProposed + 1);
     const prePrepare = env.sign<PrePrepare>({
       kind: "pre-prepare",
       replica: step.self,

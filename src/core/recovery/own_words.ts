@@ -19,7 +19,7 @@
  *
  * @module
  */
-import type { Millis, SequenceNumber } from "../messages/ids.ts";
+import { type Millis, sequenceNumber } from "../messages/ids.ts";
 import type { Input } from "../io.ts";
 import { loseMemory } from "./lost_disk.ts";
 import type {
@@ -89,7 +89,7 @@ function wordsOf(step: Step, { replica, stable, executed, stages }: Status): rea
     for (const vote of votes) if (vote) words.push(vote);
   }
   const taken = [...checkpoints.keys()].filter((n) => n > executed && checkpoints.get(n)!.has(replica));
-  if (taken.length > 0) words.push(checkpoints.get(Math.max(...taken) as SequenceNumber)!.get(replica)!);
+  if (taken.length > 0) words.push(checkpoints.get(sequenceNumber(Math.max(...taken)))!.get(replica)!);
   for (const word of [viewChanges.get(replica), leaving.heard.get(replica)]) if (word) words.push(word);
   return words;
 }

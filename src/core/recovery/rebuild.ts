@@ -6,7 +6,7 @@ import { newClock } from "../ordering/agreed_time.ts";
 import { ClientTable } from "../clients/client_table.ts";
 import { Evidence } from "../messages/evidence.ts";
 import { createFetches } from "../checkpoints/fetches.ts";
-import type { Digest, Millis, SequenceNumber } from "../messages/ids.ts";
+import { type Digest, type Millis, sequenceNumber } from "../messages/ids.ts";
 import { invariant } from "../invariant.ts";
 import { newLeaving } from "../views/leaving.ts";
 import type { Environment } from "../io.ts";
@@ -43,14 +43,14 @@ export function recover(env: Environment, recovered: Recovered): ReplicaState {
       dueAt: null,
       dueAtLatest: null,
       timeoutMs: env.settings.viewTimeoutMs,
-      executed: 0 as SequenceNumber,
+      executed: sequenceNumber(0),
       roundMs: null,
       deviationMs: 0,
       commitMs: 0,
     },
     leaving: newLeaving(recovered.suspicion),
     log: new MessageLog(low, env.genesis.logWindow),
-    lastExecuted: 0 as SequenceNumber,
+    lastExecuted: sequenceNumber(0),
     history: GENESIS_HISTORY,
     agreedTime: 0 as Millis,
     clock: newClock(recovered.clockOffset),
@@ -63,7 +63,7 @@ export function recover(env: Environment, recovered: Recovered): ReplicaState {
     loads: new Map(),
     sealing: null,
     unsealed: null,
-    answeredThrough: 0 as SequenceNumber,
+    answeredThrough: sequenceNumber(0),
     ownCheckpoints: new Map(),
     checkpoints: new Map(),
     stable: recovered.stable,
@@ -72,11 +72,11 @@ export function recover(env: Environment, recovered: Recovered): ReplicaState {
     transfer: null,
     lostDisk: recovered.lostDisk ?? null,
     asking: null,
-    filling: { through: 0 as SequenceNumber, askedAt: new Map(), wanted: new Map(), request: null, since: 0 as Millis },
+    filling: { through: sequenceNumber(0), askedAt: new Map(), wanted: new Map(), request: null, since: 0 as Millis },
     status: {
       dueAt: 0 as Millis,
       delayMs: env.settings.statusIntervalMs,
-      executed: 0 as SequenceNumber,
+      executed: sequenceNumber(0),
       busy: false,
       heard: new Map(),
       heardAt: new Map(),

@@ -13,7 +13,7 @@
  *
  * @module
  */
-import type { Digest, Millis, SequenceNumber } from "../messages/ids.ts";
+import { type Digest, type Millis, type SequenceNumber, sequenceNumber } from "../messages/ids.ts";
 import { invariant } from "../invariant.ts";
 import type { Environment, Plain } from "../io.ts";
 import type { LeafContent } from "./leaf.ts";
@@ -92,7 +92,7 @@ export class StateTree {
   /** The pages of the last root, by ascending id. */
   #pages: readonly (readonly [id: string, digest: Digest])[] = [];
   #root: Digest | null = null;
-  #sequence = 0 as SequenceNumber;
+  #sequence = sequenceNumber(0);
   /** New blobs since the last {@linkcode seal}. */
   #blobs = new Map<Digest, Uint8Array>();
   #retired: Digest[] = [];

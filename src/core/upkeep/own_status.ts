@@ -3,7 +3,7 @@
  * @module
  */
 import { furthestView } from "../views/leaving.ts";
-import type { Millis, ReplicaId, SequenceNumber } from "../messages/ids.ts";
+import { type Millis, type ReplicaId, sequenceNumber } from "../messages/ids.ts";
 import { stageOf } from "../ordering/message_log.ts";
 import type { Stage, Status } from "../messages/messages.ts";
 import { nextNumber } from "./numbering.ts";
@@ -34,7 +34,7 @@ export function sendStatus(step: Step, to: ReplicaId | "all" = "all", echo = 0 a
     phase: step.isActive ? "active" : "leaving",
     stable: state.log.low,
     executed,
-    votesAbove: bound ?? 0 as SequenceNumber,
+    votesAbove: bound ?? sequenceNumber(0),
     challenge,
     echo,
     seen: to === "all" ? 0 : state.status.freshness.get(to)?.highest ?? 0,

@@ -14,7 +14,7 @@
  * @module
  */
 import { attempt } from "../ordering/execution.ts";
-import type { Millis, SequenceNumber } from "../messages/ids.ts";
+import { type Millis, sequenceNumber } from "../messages/ids.ts";
 import { isReadyFor } from "../checkpoints/loading.ts";
 import type { Verified } from "../messages/messages.ts";
 import type { QueryRefusal, SignedQuery } from "../messages/queries.ts";
@@ -31,7 +31,7 @@ export function onQuery(step: Step, query: Verified<SignedQuery>): void {
   const { state } = step;
   const refusal = refusalOf(step) ?? (state.queries.length >= MAX_WAITING ? "overloaded" : null);
   if (refusal) return step.answer({ query: query.digest, outcome: refusal });
-  const through = Math.max(state.lastExecuted, state.log.highestPrepared()) as SequenceNumber;
+  const through = sequenceNumber(Math.max(state.lastExecuted, state.log.highestPrepared()));
   state.queries.push({ query, through, until: (step.now + MAX_WAIT_MS) as Millis, isLoading: false });
 }
 

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Genesis } from "../config.ts";
-import type { Digest, SequenceNumber } from "../messages/ids.ts";
+import { type Digest, type SequenceNumber, sequenceNumber } from "../messages/ids.ts";
 import { isProofOfLeaving } from "./leaving.ts";
 import type { NewView, PreparedCertificate, Signed, ViewChange } from "../messages/messages.ts";
 import { primaryOf, quorum } from "../messages/quorum.ts";
@@ -38,7 +38,7 @@ export function succeed(viewChanges: readonly Signed<ViewChange>[]): Succession 
   }
   const digests: [SequenceNumber, Digest | null][] = [];
   for (let n = low + 1; n <= high; n++) {
-    const sequence = n as SequenceNumber;
+    const sequence = sequenceNumber(n);
     digests.push([sequence, best.get(sequence)?.digest ?? null]);
   }
   return { stable, digests };

@@ -28,8 +28,8 @@ export const DETAILS: readonly Mutant[] = [
     why: "the high watermark is one too high (§4.2)",
     edits: [
       log(
-        "return (this.#low + this.window) as SequenceNumber;",
-        "return (this.#low + this.window + 1) as SequenceNumber;",
+        "return sequenceNumber(this.#low + this.window);",
+        "return sequenceNumber(this.#low + this.window + 1);",
       ),
     ],
     breaks: ["watermarks", "bounds"],

@@ -116,7 +116,7 @@ export const GATE: readonly Mutant[] = [
     why: "a query is answered from a state that lacks what had prepared: reads go back in time (§5.1.3)",
     edits: [
       queries(
-        "const through = Math.max(state.lastExecuted, state.log.highestPrepared()) as SequenceNumber;",
+        "const through = sequenceNumber(Math.max(state.lastExecuted, state.log.highestPrepared()));",
         "const through = state.lastExecuted;",
       ),
     ],
