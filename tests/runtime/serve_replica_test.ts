@@ -171,7 +171,9 @@ Deno.test("votes go by sockets where the peers take them, and by POST where they
       );
     return { opened: count("GET", 101), refused: count("GET", 405), posts: count("POST", 202) };
   }));
-  assertEquals(counts.map(({ opened }) => opened), [2, 2, 2, 0], "from each that has sockets to each that takes them");
+  // From each that has sockets to each that takes them; more than once if the machine is so busy that one seems to swallow.
+  assertEquals(counts.map(({ opened }) => opened >= 2), [true, true, true, false], JSON.stringify(counts));
+  assertEquals(counts[3]!.opened, 0);
   assert(counts[3]!.refused >= 3);
   assert(counts[3]!.posts > 2 * Math.max(...counts.slice(0, 3).map(({ posts }) => posts)), JSON.stringify(counts));
   await Promise.all(served.map((replica) => replica.close()));
