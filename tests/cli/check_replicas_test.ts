@@ -125,7 +125,7 @@ Deno.test("check finds a replica whose clock is wrong, one that has not the memb
     assertMatch(of.Candy!, /the server at this URL does not hold Candy's key$/);
     assertStringIncludes(
       of.Dog!,
-      `answers 503: the replica can't be opened: privateKey: expected Dog's, ${keyPairOf(4).publicKey}`,
+      `answers 503: the replica can't be opened: privateKey: expected the key of Dog, ${keyPairOf(4).publicKey}`,
     );
     assertEquals(of.Dog!.includes(keyPairOf(1).privateKey), false);
   } finally {

@@ -50,7 +50,7 @@ async function check(answers: readonly Answer[], ...options: string[]) {
   }
 }
 
-const refuse: Answer = () => Response.json({ detail: "privateKey: expected Ball's" }, { status: 503 });
+const refuse: Answer = () => Response.json({ detail: "privateKey: expected the key of Ball" }, { status: 503 });
 const queries = () => new Response(null, { status: 404 });
 const say = (changes: Record<string, unknown>): Answer => (path) => path === "status" ? status(changes) : queries();
 
@@ -62,7 +62,7 @@ Deno.test("check asks each member, and says which refuse, and how many are too f
     "UNAVAILABLE: 0 of 4 members vote, a quorum is 3: 3 too few; too few answers to know its view",
   );
   assertMatch(of("Apple"), /not ready: a test$/);
-  assertMatch(of("Ball"), /answers 503: privateKey: expected Ball's$/);
+  assertMatch(of("Ball"), /answers 503: privateKey: expected the key of Ball$/);
 });
 
 Deno.test("check --json says the same for machines, on one line", async () => {

@@ -307,7 +307,7 @@ Deno.test("a replica with wrong options says so in one clear line, and leaves no
       [
         { key: replicaFiles(folder, "Ball").key },
         1,
-        new RegExp(`privateKey: expected Apple's, ${cluster.genesis.replicas[0]!.publicKey}`),
+        new RegExp(`privateKey: expected the key of Apple, ${cluster.genesis.replicas[0]!.publicKey}`),
       ],
       [{ key: `${folder}/short` }, 1, /short: expected a private key of 64 lower-case hex digits, got 3 characters$/],
       [{ key: `${folder}/nowhere` }, 1, /nowhere: No such file/],

@@ -104,7 +104,7 @@ Deno.test("a variable that is wrong or missing ends the process with its name, a
     );
     const options = { cluster, name: "Apple", privateKey: key!.privateKey, folder };
     const wrong: readonly [Readonly<Record<string, string>>, string][] = [
-      [{ PBFT_PRIVATE_KEY: other!.privateKey }, "privateKey: expected Apple's"],
+      [{ PBFT_PRIVATE_KEY: other!.privateKey }, "privateKey: expected the key of Apple"],
       [{ PBFT_PRIVATE_KEY: `${key!.privateKey}0` }, "PBFT_PRIVATE_KEY: expected 64"],
       [{ PBFT_PRIVATE_KEY: "" }, "PBFT_PRIVATE_KEY: expected a value"],
       [{ PBFT_REPLICA: "Elk" }, "PBFT_REPLICA: expected one of"],
