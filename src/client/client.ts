@@ -1,5 +1,5 @@
 /**
- * The client: any number of concurrent calls over few signed requests, each result agreed on by f + 1 replicas.
+ * The client. It bundles any number of concurrent calls into few signed requests, and accepts a result when f + 1 replicas agree.
  * @module
  */
 import type { ClientId } from "../core/messages/ids.ts";
@@ -11,25 +11,25 @@ import { ClientClosedError } from "./errors.ts";
 import { type Operation, operationBytes } from "./calls/operation.ts";
 import { type ClientOptions, type ClientSettings, settingsOf } from "./options.ts";
 import { jsonOf, type Outcome } from "./calls/outcome.ts";
-import { Pace } from "./calls/pace.ts";
+import { BundleLimit } from "./calls/bundle_limit.ts";
 import { Queries } from "./queries.ts";
 import { randomNonce } from "./transport/random.ts";
 import { Session } from "./calls/session.ts";
-import { hasLostItsSession, mustAcknowledge, refusalOf, settle } from "./calls/settle.ts";
+import { deliver, hasLostSession, mustAcknowledge, refusalOf } from "./calls/results.ts";
 import { after } from "./transport/timer.ts";
-import { Waiting } from "./calls/waiting.ts";
+import { CallQueue } from "./calls/call_queue.ts";
 
-/** What a single call can be told. */
+/** Options of one call. */
 export interface CallSettings {
-  /** Ends the call: it rejects with `signal.reason`. What was sent may be executed all the same. */
+  /** Ends the call, which then rejects with `signal.reason`. If the operation was sent, it may still be executed. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Talks to a cluster. Believes only what f + 1 replicas have signed. Calls that are made at the same time share a
- * signed request, in any order; await one to have it before the next.
+ * The client of a cluster. It accepts only results that f + 1 replicas have signed. Calls made at the same time share a
+ * signed request and are executed in any order. To have one call executed before the next, await it.
  *
- * Runs in Deno, Node and browsers. When idle, it holds no timer and no connection.
+ * It runs in Deno, Node and browsers. While it is idle, it holds no timer and no connection.
  *
  * @example
  * ```ts
@@ -48,17 +48,17 @@ export class Client {
   readonly #window: number;
   readonly #sessionIdleMs: number;
   readonly #channel: Channel;
-  readonly #waiting: Waiting;
-  readonly #pace: Pace;
+  readonly #queue: CallQueue;
+  readonly #bundleLimit: BundleLimit;
   readonly #queries: Queries;
-  /** All calls that have not ended, in the order of their deadlines. */
+  /** All calls that have not ended, by ascending deadline. */
   readonly #calls = new Set<Call>();
   #session: Session | null = null;
   /** When {@linkcode #session} was last used, ms of the monotonic clock. */
   #sessionUsed = 0;
-  /** The opening of a session that is under way. */
+  /** Aborts the opening of a session. `null`: no opening is in progress. */
   #opening: AbortController | null = null;
-  /** The same until an opening is concluded, so that an answer that was lost costs no second session. */
+  /** The nonce of the next opening. It stays the same until an opening succeeds, so that a lost answer does not open a second session. */
   #nonce = randomNonce();
   #inFlight = 0;
   #pumpSoon = false;
@@ -66,8 +66,8 @@ export class Client {
   #closed = false;
 
   /**
-   * Makes a client. Nothing is sent before the first operation.
-   * @throws {TypeError} if the cluster file is not what it should be; it says which field.
+   * Makes a client. It sends nothing before the first operation.
+   * @throws {TypeError} if the cluster file is not valid; the error names the field.
    * @throws {RangeError} if a number is out of range.
    */
   constructor(options: ClientOptions) {
@@ -78,48 +78,48 @@ export class Client {
     this.#window = limits.sessionWindow;
     this.#sessionIdleMs = limits.sessionIdleMs;
     this.#channel = new Channel({ ...settings, cluster, privateKey: options.keyPair?.privateKey });
-    this.#pace = new Pace(limits);
+    this.#bundleLimit = new BundleLimit(limits);
     this.#queries = new Queries({
       ...settings,
       channel: this.#channel,
       needed: weakQuorum(cluster.genesis.replicas.length),
       order: async (operation, signal) => (await this.submit(operation, { signal })).value,
     });
-    this.#waiting = new Waiting(limits, {
+    this.#queue = new CallQueue(limits, {
       maxOperations: settings.maxWaitingOperations,
       maxBytes: settings.maxWaitingBytes,
     });
   }
 
-  /** The client's public key, by which the state machine knows it. */
+  /** The client's public key. The state machine knows the client by it. */
   id(): Promise<ClientId> {
     return this.#channel.client();
   }
 
   /**
-   * Has an operation executed and returns the state machine's answer, parsed as JSON.
+   * Executes an operation and returns the state machine's result, parsed as JSON.
    *
-   * @throws {OperationRejectedError} if the state machine says no.
-   * @throws {ClientError} the other kinds, each of which says by `effect` whether the operation may have taken effect.
-   * @throws {TypeError} if the answer is not JSON, or has a number in it that JavaScript would round: the operation was executed, and
-   * {@linkcode submit} gives the text.
+   * @throws {OperationRejectedError} if the state machine rejects the operation.
+   * @throws {ClientError} for other failures. Its `effect` tells whether the operation may have been executed.
+   * @throws {TypeError} if the result is not JSON, or contains a number that JavaScript would round. The operation was executed;
+   * {@linkcode submit} gives the text of the result.
    */
   async invoke<T = unknown>(operation: Operation, settings?: CallSettings): Promise<T> {
     return (await this.submit(operation, settings)).json<T>();
   }
 
   /**
-   * Has an operation executed and returns the answer's bytes, its sequence number and a receipt.
+   * Executes an operation and returns the bytes of its result, its sequence number and a receipt.
    *
-   * @throws {OperationRejectedError} if the state machine says no.
-   * @throws {ClientError} the other kinds, each of which says by `effect` whether the operation may have taken effect.
-   * @throws {RangeError} if the operation is longer than the cluster takes.
+   * @throws {OperationRejectedError} if the state machine rejects the operation.
+   * @throws {ClientError} for other failures. Its `effect` tells whether the operation may have been executed.
+   * @throws {RangeError} if the operation is longer than the cluster accepts.
    */
   async submit(operation: Operation, settings: CallSettings = {}): Promise<Outcome> {
     const bytes = operationBytes(operation);
     if (this.#closed) throw new ClientClosedError("none");
     settings.signal?.throwIfAborted();
-    this.#waiting.checkRoom(bytes);
+    this.#queue.checkRoom(bytes);
     const call = new Call({
       operation: bytes,
       signal: settings.signal,
@@ -127,43 +127,43 @@ export class Client {
       onEnd: (ended) => this.#onEnd(ended),
     });
     this.#calls.add(call);
-    this.#waiting.add(call);
+    this.#queue.add(call);
     this.#watchDeadlines();
     this.#schedulePump();
     return await call.promise;
   }
 
   /**
-   * Has a read answered without ordering it: a quorum of replicas that say the same, each from its own state. Linearizable: it sees
-   * everything that anybody was told before. If no quorum agrees, and f + 1 replicas say that it is a read, it is ordered instead.
+   * Reads without ordering: all replicas answer from their own state, and a quorum must give the same answer. The read is linearizable: it
+   * sees every operation whose result any client got before. If no quorum agrees, but f + 1 replicas say that the operation is a read, it is
+   * ordered instead. At most `maxQueriesInFlight` queries run at the same time. Others wait; the time counts for `timeoutMs`.
    *
-   * @returns the state machine's answer, parsed as JSON; {@linkcode queryBytes} has the bytes.
-   * So many queries are under way at once (`maxQueriesInFlight`), the others wait for their turn, within `timeoutMs`.
+   * @returns the state machine's answer, parsed as JSON; {@linkcode queryBytes} returns the bytes.
    *
-   * @throws {QueryRejectedError} if it is not a read, or the state machine says no; nothing was changed.
-   * @throws {ClientError} the other kinds, as {@linkcode submit} does.
+   * @throws {QueryRejectedError} if the operation is not a read, or the state machine rejects it. Nothing was changed.
+   * @throws {ClientError} for other failures, as {@linkcode submit} does.
    */
   async query<T = unknown>(operation: Operation, settings?: CallSettings): Promise<T> {
     return jsonOf<T>(await this.queryBytes(operation, settings));
   }
 
-  /** {@linkcode query} for state machines whose answers are not JSON. */
+  /** The same as {@linkcode query}, for answers that are not JSON. */
   async queryBytes(operation: Operation, { signal }: CallSettings = {}): Promise<Uint8Array> {
     const bytes = operationBytes(operation);
     if (this.#closed) throw new ClientClosedError("none");
     signal?.throwIfAborted();
-    this.#waiting.checkRoom(bytes);
+    this.#queue.checkRoom(bytes);
     return await this.#queries.query(bytes, signal);
   }
 
-  /** Ends it: calls that are under way reject with a {@linkcode ClientClosedError}, connections are given up. */
+  /** Closes the client. Calls in progress reject with a {@linkcode ClientClosedError}, and their connections are dropped. */
   close(): void {
     this.#closed = true;
     for (const call of [...this.#calls]) call.clientClosed();
     this.#queries.close();
   }
 
-  /** Lets the calls of this turn of the event loop gather, so that they travel together. */
+  /** Waits for one turn of the event loop, so that calls made in this turn share a request. */
   #schedulePump(): void {
     if (this.#pumpSoon) return;
     this.#pumpSoon = true;
@@ -173,20 +173,20 @@ export class Client {
     });
   }
 
-  /** Sends what waits, as far as there is room on the way. */
+  /** Sends waiting operations while another request may be in flight. */
   #pump(): void {
-    while (this.#waiting.size > 0 && this.#inFlight < (this.#pace.isOneByOne ? 1 : this.#settings.maxInFlight)) {
+    while (this.#queue.size > 0 && this.#inFlight < (this.#bundleLimit.isOneByOne ? 1 : this.#settings.maxInFlight)) {
       const session = this.#presentSession();
       if (session === null) {
         if (this.#opening === null) void this.#openSession();
         return;
       }
       if (!session.hasRoom) return;
-      void this.#send(session, new Bundle(this.#waiting.takeBundle(this.#pace.maxOperations)));
+      void this.#send(session, new Bundle(this.#queue.takeBundle(this.#bundleLimit.maxOperations)));
     }
   }
 
-  /** A session that was idle for long may be gone; a new one spares the caller a doubt about his operation. */
+  /** The session to use, if any. One that was idle for long may have expired; a new one avoids an operation whose effect is unknown. */
   #presentSession(): Session | null {
     const idleMs = this.#settings.timer.monotonic() - this.#sessionUsed;
     if (this.#inFlight === 0 && idleMs >= this.#sessionIdleMs / 2) this.#session = null;
@@ -205,7 +205,7 @@ export class Client {
       this.#session = new Session(Number(fromUtf8(opened!.value)), this.#window);
       this.#sessionUsed = this.#settings.timer.monotonic();
     } catch (error) {
-      if (!opening.signal.aborted) { for (const call of this.#waiting.all()) call.reject(error); }
+      if (!opening.signal.aborted) { for (const call of this.#queue.all()) call.reject(error); }
     } finally {
       this.#opening = null;
       this.#schedulePump();
@@ -222,15 +222,15 @@ export class Client {
       const request = { session: session.id, timestamp, lowestUnanswered, operations };
       let answered = await this.#channel.send(request, bundle.abandoned);
       if (mustAcknowledge(answered)) {
-        // Under the same timestamp, so that it runs once at most, whichever copy comes first.
+        // It keeps its timestamp, so the operations run at most once, whichever copy is executed first.
         await session.untilLowest(timestamp);
         answered = await this.#channel.send({ ...request, lowestUnanswered: timestamp }, bundle.abandoned);
       }
-      if (hasLostItsSession(answered) && this.#session === session) this.#session = null;
-      this.#pace.learn(answered.votes[0]!.reply.results);
-      const left = settle(bundle, answered);
+      if (hasLostSession(answered) && this.#session === session) this.#session = null;
+      this.#bundleLimit.learn(answered.votes[0]!.reply.results);
+      const left = deliver(bundle, answered);
       for (const call of left) call.bundle = null;
-      this.#waiting.putBack(left);
+      this.#queue.putBack(left);
     } catch (error) {
       for (const call of bundle.calls) call.reject(error);
     } finally {
@@ -242,15 +242,15 @@ export class Client {
 
   #onEnd(call: Call): void {
     this.#calls.delete(call);
-    this.#waiting.remove(call);
+    this.#queue.remove(call);
     call.bundle?.leave();
-    if (this.#waiting.size === 0) this.#opening?.abort();
+    if (this.#queue.size === 0) this.#opening?.abort();
     if (this.#calls.size > 0) return;
     this.#cancelAlarm?.();
     this.#cancelAlarm = null;
   }
 
-  /** One timer for all calls: they all get the same time, so the oldest is the first to run out. */
+  /** One timer for all calls: all have the same timeout, so the oldest call is the first to time out. */
   #watchDeadlines(): void {
     const [oldest] = this.#calls;
     if (this.#cancelAlarm !== null || oldest === undefined) return;

@@ -1,5 +1,5 @@
 /**
- * What can go wrong with an operation, told apart by what the caller may do next.
+ * The errors of a client. They tell the caller whether the operation may be repeated.
  * @module
  */
 import type { Refusal } from "../core/messages/messages.ts";
@@ -7,12 +7,12 @@ import type { SequenceNumber } from "../core/messages/ids.ts";
 import type { Receipt } from "./proofs/receipt.ts";
 
 /**
- * Whether the operation may have changed the replicated state. `none`: it has not and never will, so it may be
- * invoked again. `unknown`: it may have been executed, or may yet be.
+ * Whether the operation may have changed the replicated state. `none`: it was not executed and never will be, so it may be
+ * repeated. `unknown`: it may have been executed, or may still be.
  */
 export type Effect = "none" | "unknown";
 
-/** The base of all errors that a client rejects with, save the caller's own `signal.reason` and `TypeError`s. */
+/** The base class of the errors that a client rejects with. Exceptions are the caller's own `signal.reason`, `TypeError` and `RangeError`. */
 export class ClientError extends Error {
   /** "ClientError". */
   override readonly name: string = "ClientError";
@@ -26,7 +26,7 @@ export class ClientError extends Error {
   }
 }
 
-/** The operation was ordered and the state machine said no. The message is the machine's. */
+/** The operation was ordered, and the state machine rejected it. The message is the state machine's. */
 export class OperationRejectedError extends ClientError {
   /** "OperationRejectedError". */
   override readonly name: string = "OperationRejectedError";
@@ -42,7 +42,7 @@ export class OperationRejectedError extends ClientError {
   }
 }
 
-/** A quorum says that the operation of a query is not a read, or that the state machine rejects it. */
+/** A quorum answered that the operation of a query is not a read, or that the state machine rejects it. */
 export class QueryRejectedError extends ClientError {
   /** "QueryRejectedError". */
   override readonly name: string = "QueryRejectedError";
@@ -52,13 +52,13 @@ export class QueryRejectedError extends ClientError {
   }
 }
 
-/** The operation was ordered, but never given to the state machine. */
+/** The operation was ordered, but the state machine did not get it. */
 export class RefusedError extends ClientError {
   /** "RefusedError". */
   override readonly name: string = "RefusedError";
   /** Made by the client. */
   constructor(
-    /** Why. */
+    /** The reason. */
     readonly refusal: Refusal,
     effect: Effect,
   ) {
@@ -67,19 +67,19 @@ export class RefusedError extends ClientError {
 }
 
 /**
- * The replicas no longer remember the session in which the operation was sent, so they can't tell whether it was
- * executed before they forgot. It is not run again by itself; later operations go on in a new session.
+ * The replicas no longer know the session in which the operation was sent, so they cannot tell whether they executed it
+ * before. The client does not repeat it. Later operations use a new session.
  */
 export class SessionExpiredError extends ClientError {
   /** "SessionExpiredError". */
   override readonly name: string = "SessionExpiredError";
   /** Made by the client. */
   constructor() {
-    super("the session has expired: the operation may or may not have been executed, and is not retried", "unknown");
+    super("the session has expired: the operation may or may not have been executed, and is not repeated", "unknown");
   }
 }
 
-/** More than f replicas answered with an HTTP error that repeating the request won't mend. */
+/** More than f replicas answered with an HTTP error that would come again if the request were repeated. */
 export class RequestDeniedError extends ClientError {
   /** "RequestDeniedError". */
   override readonly name: string = "RequestDeniedError";
@@ -87,14 +87,14 @@ export class RequestDeniedError extends ClientError {
   constructor(
     /** The HTTP status, 400 to 499. */
     readonly status: number,
-    /** What a replica said about it. Unsigned. */
+    /** The explanation of one replica. It is not signed. */
     readonly detail: string,
   ) {
     super(`the replicas deny the request: HTTP ${status}: ${detail}`, "unknown");
   }
 }
 
-/** The client's `timeoutMs` passed before f + 1 replicas agreed on an answer. */
+/** There was no agreement of f + 1 replicas within the client's `timeoutMs`. */
 export class TimeoutError extends ClientError {
   /** "TimeoutError". */
   override readonly name: string = "TimeoutError";
@@ -105,13 +105,16 @@ export class TimeoutError extends ClientError {
   }
 }
 
-/** Too many operations wait in this client already; none of this one has been sent. */
+/** Too many operations are waiting in this client. This operation was not sent. */
 export class QueueFullError extends ClientError {
   /** "QueueFullError". */
   override readonly name: string = "QueueFullError";
   /** Made by the client. */
   constructor(operations: number, bytes: number) {
-    super(`too much is waiting to be sent already: ${operations} operations, ${bytes} bytes`, "none");
+    super(
+      `too many operations are waiting to be sent: ${operations} operations, ${bytes} bytes; try again later`,
+      "none",
+    );
   }
 }
 
@@ -130,7 +133,7 @@ export class ClientClosedError extends ClientError {
   }
 }
 
-/** Evidence doesn't prove that anybody is faulty. */
+/** Evidence does not prove the misconduct of a replica. */
 export class EvidenceError extends Error {
   /** "EvidenceError". */
   override readonly name: string = "EvidenceError";

@@ -1,5 +1,5 @@
 /**
- * The client: has operations ordered and executed by a cluster, and believes what f + 1 replicas have signed.
+ * The client. It has operations executed by a cluster, and accepts only results that f + 1 replicas have signed.
  * For Deno, Node 20 and browsers.
  * @module
  */
@@ -24,12 +24,6 @@ export {
 } from "./errors.ts";
 export type { Operation } from "./calls/operation.ts";
 export { Outcome } from "./calls/outcome.ts";
-export {
-  decodeReceipt,
-  encodeReceipt,
-  type Evidence,
-  type Receipt,
-  ReceiptError,
-  verifyReceipt,
-} from "./proofs/receipt.ts";
+export { ProofError } from "./proofs/proof_error.ts";
+export { decodeReceipt, encodeReceipt, type ProvenResult, type Receipt, verifyReceipt } from "./proofs/receipt.ts";
 export { type ClusterFile, type EvidenceItem, parseClusterFile, parseClusterText } from "../wire/mod.ts";

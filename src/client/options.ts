@@ -1,46 +1,46 @@
 /**
- * What a client can be told.
+ * The options of a client.
  * @module
  */
 import type { Timer } from "../node/ports.ts";
 import type { ClusterFile } from "../wire/mod.ts";
 import { webTimer } from "./transport/timer.ts";
 
-/** How a {@linkcode Client} is made. */
+/** Options of {@linkcode Client}. */
 export interface ClientOptions {
-  /** The genesis and where its replicas are: what is in a `cluster.json`. */
+  /** The genesis and the URLs of its replicas: the content of a `cluster.json`. */
   readonly cluster: ClusterFile;
   /**
-   * The client's Ed25519 key pair, hex. It is who the client is to the state machine. Left out: a new one.
-   * Clients that run at the same time may share it; each has a session of its own.
+   * The client's Ed25519 key pair, hex. The state machine knows the client by its public key. Default: a new key pair.
+   * Several clients may use the same key pair at the same time: each has its own session.
    */
   readonly keyPair?: { readonly privateKey: string };
-  /** In place of the global `fetch`. */
+  /** Replaces the global `fetch`. */
   readonly fetch?: typeof globalThis.fetch;
-  /** In place of the host's clock. */
+  /** Replaces the host's clock. */
   readonly timer?: Timer;
-  /** How long an operation may take, waiting included, ms. Default 30,000. `signal` can make it shorter. */
+  /** The timeout of an operation, ms. It includes the time in the queue. Default 30,000. A `signal` can end a call earlier. */
   readonly timeoutMs?: number;
-  /** After this long without agreement all replicas are asked, ms; it doubles each time. Default 500. */
+  /** If there is no agreement after this time, the request is sent to all replicas, ms. It doubles with each retry. Default 500. */
   readonly retryMs?: number;
-  /** The longest pause between retries, ms. Default 8,000. */
+  /** The longest time between retries, ms. Default 8,000. */
   readonly maxRetryMs?: number;
-  /** A POST that has had no answer for this long is given up, ms. Default 10,000. */
+  /** A POST that has no answer after this time is cancelled, ms. Default 10,000. */
   readonly postMs?: number;
-  /** Signed requests on their way at the same time. Operations that come meanwhile gather for the next. Default 2. */
+  /** The most signed requests in flight. Operations that are submitted meanwhile share the next request. Default 2. */
   readonly maxInFlight?: number;
-  /** Queries on their way at the same time, each of them to all replicas; others wait. Default 32. */
+  /** The most queries in flight. Each goes to all replicas; others wait. Default 32. */
   readonly maxQueriesInFlight?: number;
-  /** Operations that may wait to be sent, and as many queries; more are refused with a `QueueFullError`. Default 65,536. */
+  /** The most operations that wait to be sent, and the most queries. More are refused with a `QueueFullError`. Default 65,536. */
   readonly maxWaitingOperations?: number;
-  /** The same in bytes. Default 32 MiB. */
+  /** The most bytes of them. Default 32 MiB. */
   readonly maxWaitingBytes?: number;
 }
 
-/** {@linkcode ClientOptions} with the defaults in place. */
+/** {@linkcode ClientOptions} completed with the defaults. */
 export type ClientSettings = Required<Omit<ClientOptions, "keyPair" | "cluster">>;
 
-/** @throws {RangeError} naming the option that is not a positive number. */
+/** Completes and checks the options. @throws {RangeError} naming the option that is not a positive number. */
 export function settingsOf(options: ClientOptions): ClientSettings {
   return {
     fetch: options.fetch ?? ((input, init) => fetch(input, init)),

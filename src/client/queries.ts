@@ -1,11 +1,11 @@
 /**
- * Reads without ordering: asks all replicas, and has the read ordered if they don't agree.
+ * Reads without ordering: sends a query to all replicas, and has it ordered if they do not agree.
  * @module
  */
 import { fromUtf8 } from "../wire/mod.ts";
 import type { Channel } from "./calls/channel.ts";
 import { ClientClosedError, QueryRejectedError, QueueFullError, TimeoutError } from "./errors.ts";
-import { Lanes } from "./calls/lanes.ts";
+import { Semaphore } from "./calls/semaphore.ts";
 import type { ClientSettings } from "./options.ts";
 import { Shared } from "./calls/shared.ts";
 import { jittered } from "./transport/random.ts";
@@ -22,33 +22,33 @@ type QuerySettings = Pick<
   | "maxWaitingBytes"
 >;
 
-/** What queries need. */
+/** What {@linkcode Queries} is made from. */
 export interface QueriesOptions extends QuerySettings {
   readonly channel: Channel;
-  /** As many equal answers are one correct replica's word. */
+  /** f + 1: among this many replicas at least one is correct. */
   readonly needed: number;
-  /** Has the operation ordered. */
+  /** Has an operation ordered and executed. */
   readonly order: (operation: Uint8Array, signal: AbortSignal) => Promise<Uint8Array>;
 }
 
-/** The queries of one client that are under way. */
+/** The queries of one client. */
 export class Queries {
   readonly #options: QueriesOptions;
   readonly #open = new Set<AbortController>();
-  readonly #lanes: Lanes;
-  /** Those whose turn has not come, by operation. */
+  readonly #semaphore: Semaphore;
+  /** The queries that wait, by operation. */
   readonly #waiting = new Map<string, Shared>();
 
   constructor(options: QueriesOptions) {
     this.#options = options;
-    this.#lanes = new Lanes({
+    this.#semaphore = new Semaphore({
       maxInFlight: options.maxQueriesInFlight,
       maxWaiting: options.maxWaitingOperations,
       maxBytes: options.maxWaitingBytes,
     });
   }
 
-  /** The state machine's answer. @throws {QueueFullError} if too many queries wait already. */
+  /** Returns the state machine's answer. @throws {QueueFullError} if too many queries wait already. */
   async query(operation: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
     const { timer, timeoutMs, maxWaitingOperations, maxQueriesInFlight } = this.#options;
     if (this.#open.size >= maxWaitingOperations + maxQueriesInFlight) throw new QueueFullError(this.#open.size, 0);
@@ -66,26 +66,26 @@ export class Queries {
     }
   }
 
-  /** Ends all of them. */
+  /** Ends all queries. */
   close(): void {
     for (const controller of this.#open) controller.abort(new ClientClosedError("none"));
   }
 
-  /** One that waits for its turn is asked for all who wait for the same: it sees everything that any of them was told before. */
+  /** Callers with the same operation share one query while it waits. That is linearizable: it starts after each of them called. */
   #shared(operation: Uint8Array): Shared {
     const key = keyOf(operation);
     const waiting = this.#waiting.get(key);
     if (waiting && !waiting.isAbandoned) return waiting;
     const shared = new Shared(async (signal) => {
       try {
-        await this.#lanes.enter(operation.length, signal);
+        await this.#semaphore.enter(operation.length, signal);
       } finally {
         if (this.#waiting.get(key) === shared) this.#waiting.delete(key);
       }
       try {
         return await this.#ask(operation, signal);
       } finally {
-        this.#lanes.leave();
+        this.#semaphore.leave();
       }
     });
     this.#waiting.set(key, shared);
@@ -102,7 +102,7 @@ export class Queries {
         if (status === "ok") return value;
         throw new QueryRejectedError(fromUtf8(value));
       }
-      // One of them is correct: it is a read, so that having it ordered changes nothing.
+      // One of these replicas is correct, so the operation is a read, and ordering it changes nothing.
       if (polled.reads >= needed) return await order(operation, signal);
       await this.#pause(jittered(pauseMs), signal);
     }

@@ -43,7 +43,7 @@ for (const number of ["9007199254740993", "1e400"]) {
   });
 }
 
-test("an answer whose numbers are written in another way than JavaScript's has their values", async () => {
+test("numbers in a result may be written in another way than JavaScript writes them", async () => {
   const cluster = new FakeCluster();
   cluster.execution = () => ({ value: utf8("[1.10,1e3,9007199254740992]") });
   assertEquals(await setUp(cluster).client.invoke("GET k"), [1.1, 1000, 2 ** 53]);
@@ -57,7 +57,7 @@ test("an answer that is not JSON is a TypeError that points to submit", async ()
   assertEquals((await client.submit("GET k")).text(), "plain");
 });
 
-test("a cluster of one replica will do", async () => {
+test("a cluster of one replica works", async () => {
   const { client } = setUp(new FakeCluster(1));
   assertEquals(await client.invoke("PING"), { echo: "PING" });
 });
@@ -75,7 +75,7 @@ test("a session is opened once, and requests in it count 1, 2, 3", async () => {
   ]);
 });
 
-test("calls of one turn travel in one signed request", async () => {
+test("calls of one turn of the event loop share one signed request", async () => {
   const cluster = new FakeCluster();
   const { client } = setUp(cluster);
   const operations = Array.from({ length: 100 }, (_, i) => `SET k${i}`);
@@ -96,14 +96,14 @@ test("each of a bundle's calls gets its own result", async () => {
   assertEquals(await good, 1);
 });
 
-test("a bundle holds no more operations than the cluster takes", async () => {
+test("a bundle holds no more operations than the cluster accepts", async () => {
   const cluster = new FakeCluster(4, { maxRequestOperations: 3 });
   const { client } = setUp(cluster);
   await Promise.all(["a", "b", "c", "d", "e", "f", "g"].map((operation) => client.invoke(operation)));
   assertEquals(cluster.requests.map(({ operations }) => operations.length), [3, 3, 1]);
 });
 
-test("a bundle holds no more bytes than the cluster takes", async () => {
+test("a bundle holds no more bytes than the cluster accepts", async () => {
   const cluster = new FakeCluster(4, { maxRequestBytes: 4096 });
   cluster.execution = () => ({ value: utf8("1") });
   const { client } = setUp(cluster);
@@ -111,17 +111,17 @@ test("a bundle holds no more bytes than the cluster takes", async () => {
   assertEquals(cluster.requests.map(({ operations }) => operations.length), [2, 2, 1]);
 });
 
-test("an operation that is longer than the cluster takes is a RangeError", async () => {
+test("an operation that is longer than the cluster accepts is a RangeError", async () => {
   const { client } = setUp(new FakeCluster(4, { maxRequestBytes: 4096 }));
   await assertRejects(() => client.invoke("x".repeat(4000)), RangeError, "at most 3575 bytes, got 4000");
 });
 
-test("what is no operation is a TypeError", async () => {
+test("an operation of another type is a TypeError", async () => {
   const { client } = setUp(new FakeCluster());
   await assertRejects(() => client.invoke(7 as unknown as string), TypeError, "got 7");
 });
 
-test("no more than maxInFlight requests are on their way; others gather", async () => {
+test("at most maxInFlight requests are in flight; further operations are bundled", async () => {
   const cluster = new FakeCluster();
   const { client, timer } = setUp(cluster, { maxInFlight: 1 });
   await client.invoke("warm up");
@@ -155,7 +155,7 @@ test("a timestamp never runs ahead of the lowest unanswered one by the session's
   await Promise.all(calls);
 });
 
-test("what the client has the replies to is acknowledged, and nothing above it", async () => {
+test("the client acknowledges exactly the requests whose replies it has", async () => {
   const cluster = new FakeCluster();
   const { client, timer } = setUp(cluster, { maxInFlight: 3 });
   await client.invoke("1");
@@ -171,7 +171,7 @@ test("what the client has the replies to is acknowledged, and nothing above it",
   assertEquals(cluster.requests.at(-1)!.lowestUnanswered, 5);
 });
 
-test("more than may wait is refused, and has not been sent", async () => {
+test("operations over the limit of the queue are refused and were not sent", async () => {
   const { client } = setUp(new FakeCluster(), { maxWaitingOperations: 2 });
   const waiting = [client.invoke("a"), client.invoke("b")];
   const error = await assertRejects(() => client.invoke("c"), QueueFullError);
@@ -179,14 +179,14 @@ test("more than may wait is refused, and has not been sent", async () => {
   await Promise.all(waiting);
 });
 
-test("more bytes than may wait are refused", async () => {
+test("bytes over the limit of the queue are refused", async () => {
   const { client } = setUp(new FakeCluster(), { maxWaitingBytes: 10 });
   const waiting = client.invoke("12345678");
   await assertRejects(() => client.invoke("901"), QueueFullError);
   await waiting;
 });
 
-test("close ends all calls, and says which of them may have been executed", async () => {
+test("close ends all calls, and their errors say which may have been executed", async () => {
   const cluster = new FakeCluster();
   const { client, timer } = setUp(cluster, { maxInFlight: 1 });
   await client.invoke("warm up");
@@ -216,7 +216,7 @@ test("a cluster file with a fault is a TypeError, a bad number a RangeError", ()
   assertThrows(() => new Client({ cluster: file, retryMs: -1 }), RangeError, "retryMs");
 });
 
-test("with a given key pair the client is who the key says", async () => {
+test("a client with a given key pair has the id of that key", async () => {
   const { generateKeyPair } = await import("../../src/crypto/mod.ts");
   const keyPair = generateKeyPair();
   const cluster = new FakeCluster();
@@ -226,7 +226,7 @@ test("with a given key pair the client is who the key says", async () => {
   assertEquals(cluster.requests[0]!.client as string, keyPair.publicKey);
 });
 
-test("f liars can't make up a result", async () => {
+test("f faulty replicas cannot make up a result", async () => {
   const cluster = new FakeCluster();
   cluster.behaviours[1] = lying;
   const { client } = setUp(cluster);

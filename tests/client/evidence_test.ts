@@ -45,7 +45,7 @@ for (const kind of ["pre-prepare", "prepare", "commit", "checkpoint"] as const) 
   });
 }
 
-test("two view-changes that differ convict their signer, by the genesis alone", async () => {
+test("two different view-changes prove their signer faulty, by the genesis alone", async () => {
   const leave = (view: number, sequences: readonly number[]): ViewChange => {
     const author = new Author(1, clusterId(genesis));
     const prepared = sequences.map((sequence) => {
@@ -60,22 +60,22 @@ test("two view-changes that differ convict their signer, by the genesis alone", 
   const proven = await verifyEvidence({ genesis }, JSON.parse(JSON.stringify(item([leave(5, []), leave(5, [7])]))));
   const expected = { accused: 2, name: "Candy", kind: "view-change", view: 5, sequence: null, digests: null };
   assertEquals(proven as unknown, expected);
-  await refuse(item([leave(5, [7]), leave(5, [7])]), "don't contradict");
-  await refuse(item([leave(5, [7]), leave(6, [7])]), "don't contradict");
-  await refuse(item([leave(5, []), commit(one)]), "don't contradict");
+  await refuse(item([leave(5, [7]), leave(5, [7])]), "do not contradict");
+  await refuse(item([leave(5, [7]), leave(6, [7])]), "do not contradict");
+  await refuse(item([leave(5, []), commit(one)]), "do not contradict");
   await refuse(item([leave(5, []), leave(5, [7])], [3, 2]), "not Candy's");
 });
 
 test("two messages with the same digest prove nothing", async () => {
-  await refuse(item([commit(one), commit(one)]), "don't contradict");
+  await refuse(item([commit(one), commit(one)]), "do not contradict");
 });
 
 test("messages of two replicas prove nothing", async () => {
-  await refuse(item([commit(one), commit(two, { replica: 1 })], [3, 2]), "don't contradict");
+  await refuse(item([commit(one), commit(two, { replica: 1 })], [3, 2]), "do not contradict");
 });
 
 test("messages of two views prove nothing", async () => {
-  await refuse(item([commit(one), commit(two, { view: 6 })]), "don't contradict");
+  await refuse(item([commit(one), commit(two, { view: 6 })]), "do not contradict");
 });
 
 test("a message that another has signed in the accused's name proves nothing", async () => {
@@ -87,7 +87,7 @@ test("messages for another cluster prove nothing in this one", async () => {
   await refuse(item([commit(one), commit(two)], [3, 3], clusterId({ ...genesis, name: "another" })), "not Candy's");
 });
 
-test("messages of who is no member prove nothing", async () => {
+test("messages of a signer that is no member prove nothing", async () => {
   await refuse(item([commit(one, { replica: 9 }), commit(two, { replica: 9 })]), "not a member");
 });
 
@@ -101,12 +101,12 @@ test("evidence proves nothing once a byte of it has changed", async () => {
   }
 });
 
-test("what is said around the frames is not believed", async () => {
+test("the fields beside the frames are not trusted", async () => {
   const proven = await verifyEvidence({ genesis }, { ...item([commit(one), commit(two)]), accused: 1, number: 99 });
   assertEquals([proven.accused, proven.sequence], [2, 7] as never);
 });
 
-test("what is no evidence at all is an EvidenceError that says what was expected", async () => {
+test("input that is no evidence is an EvidenceError that says what was expected", async () => {
   const { messages: [message] } = item([commit(one), commit(two)]);
   const status = new Author(3, clusterId(genesis)).sign({
     kind: "fetch",

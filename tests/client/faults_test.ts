@@ -26,7 +26,7 @@ function favourite(cluster: FakeCluster): number {
   return cluster.askedSince(0).find((replica) => replica !== 0)!;
 }
 
-test("when all is well, only the primary and f others are asked", async () => {
+test("without faults only the primary and f others get the request", async () => {
   const cluster = new FakeCluster(7);
   const { client, before } = await setUp(cluster);
   await client.invoke("a");
@@ -36,7 +36,7 @@ test("when all is well, only the primary and f others are asked", async () => {
   assertEquals(new Set(asked).size, 3);
 });
 
-test("one reply is not believed", async () => {
+test("one reply is not enough", async () => {
   const cluster = new FakeCluster();
   const { client, before } = await setUp(cluster);
   cluster.behaviours.fill(mute);
@@ -48,7 +48,7 @@ test("one reply is not believed", async () => {
   await assertRejects(() => call, DOMException);
 });
 
-test("one replica's reply does not count twice, whoever passes it on", async () => {
+test("one replica's reply does not count twice, no matter who passes it on", async () => {
   const cluster = new FakeCluster();
   const { client, before, timer } = await setUp(cluster);
   const lie: Behaviour = (asked) => {
@@ -68,7 +68,7 @@ test("one replica's reply does not count twice, whoever passes it on", async () 
   assertEquals(await call, { echo: "a" });
 });
 
-test("a replica that can't be reached is replaced at once, and not asked first the next time", async () => {
+test("an unreachable replica is replaced at once, and is not preferred the next time", async () => {
   const cluster = new FakeCluster();
   const { client, before } = await setUp(cluster);
   const gone = favourite(cluster);
@@ -81,7 +81,7 @@ test("a replica that can't be reached is replaced at once, and not asked first t
   assertEquals(cluster.askedSince(next).length, 2);
 });
 
-test("a reply with a wrong signature counts for nothing, and another replica is asked", async () => {
+test("a reply with a wrong signature does not count, and another replica gets the request", async () => {
   const cluster = new FakeCluster();
   const { client, before } = await setUp(cluster);
   const forger = favourite(cluster);
@@ -90,7 +90,7 @@ test("a reply with a wrong signature counts for nothing, and another replica is 
   assertEquals(cluster.askedSince(before).length, 3);
 });
 
-test("neither does a reply about something else, nor bytes that are none", async () => {
+test("a reply to another request, or bytes that are no reply, do not count", async () => {
   const answers: Behaviour[] = [
     (asked, cluster) => cluster.reply(asked, { request: digest("0".repeat(64)) }),
     (asked, cluster) => cluster.reply(asked, { results: [] }),
@@ -108,7 +108,7 @@ test("neither does a reply about something else, nor bytes that are none", async
   }
 });
 
-test("a liar is outvoted by replicas that are asked instead of it", async () => {
+test("a faulty replica is outvoted by further replicas that get the request", async () => {
   const cluster = new FakeCluster();
   const { client, before, timer } = await setUp(cluster);
   cluster.behaviours[favourite(cluster)] = lying;
@@ -117,7 +117,7 @@ test("a liar is outvoted by replicas that are asked instead of it", async () => 
   assertEquals(timer.pending, 0);
 });
 
-test("a mute primary: after retryMs all are asked", async () => {
+test("with a silent primary all replicas get the request after retryMs", async () => {
   const cluster = new FakeCluster();
   const { client, timer, before } = await setUp(cluster, { retryMs: 500 });
   cluster.behaviours[0] = mute;
@@ -129,7 +129,7 @@ test("a mute primary: after retryMs all are asked", async () => {
   assertEquals(new Set(cluster.askedSince(before)).size, 4);
 });
 
-test("later a mute primary still gets the requests, but nobody waits for it", async () => {
+test("a silent primary still gets later requests, but the client does not wait for it", async () => {
   const cluster = new FakeCluster();
   const { client, timer, before } = await setUp(cluster);
   cluster.behaviours[0] = mute;
@@ -161,7 +161,7 @@ test("retries come at doubling intervals up to maxRetryMs, give or take a quarte
   await assertRejects(() => call, DOMException);
 });
 
-test("a POST that hangs is given up at a retry, and made again", async () => {
+test("a POST that hangs is cancelled at a retry and sent again", async () => {
   const cluster = new FakeCluster();
   const { client, timer, before } = await setUp(cluster, { retryMs: 500, postMs: 500 });
   cluster.behaviours.fill(mute);
@@ -174,7 +174,7 @@ test("a POST that hangs is given up at a retry, and made again", async () => {
   assertEquals(first.signal.aborted, true);
 });
 
-test("the view that f + 1 replicas say they are in tells the primary", async () => {
+test("the view that f + 1 replicas claim determines the primary", async () => {
   const cluster = new FakeCluster();
   cluster.view = 6;
   const { client, before } = await setUp(cluster);
@@ -182,7 +182,7 @@ test("the view that f + 1 replicas say they are in tells the primary", async () 
   assertEquals(cluster.askedSince(before)[0], 2);
 });
 
-test("one replica alone can't move the view", async () => {
+test("one replica alone cannot change the view", async () => {
   const cluster = new FakeCluster();
   cluster.behaviours[0] = (asked) => cluster.reply(asked, { view: view(1_000_003) });
   const { client, before } = await setUp(cluster);
@@ -190,7 +190,7 @@ test("one replica alone can't move the view", async () => {
   assertEquals(cluster.askedSince(before)[0], 0);
 });
 
-test("429: the primary is left alone for as long as it says, and nobody else is bothered", async () => {
+test("429: the primary gets nothing for as long as it asks, and no other replica gets the request", async () => {
   const cluster = new FakeCluster();
   const { client, timer, before } = await setUp(cluster);
   cluster.behaviours[0] = () => problem(429, "busy", { "retry-after": "2" });
@@ -222,7 +222,7 @@ test("429 of the primary holds for the next request too", async () => {
   assertEquals([await first, await second], [{ echo: "a" }, { echo: "b" }]);
 });
 
-test("503: another replica is asked at once", async () => {
+test("503: another replica gets the request at once", async () => {
   const cluster = new FakeCluster();
   const { client, before } = await setUp(cluster);
   cluster.behaviours[favourite(cluster)] = () => problem(503, "starting", { "retry-after": "1" });
@@ -230,7 +230,7 @@ test("503: another replica is asked at once", async () => {
   assertEquals(cluster.askedSince(before).length, 3);
 });
 
-test("202: the replica is asked again", async () => {
+test("202: the replica gets the request again", async () => {
   const cluster = new FakeCluster();
   const { client, timer, before } = await setUp(cluster, { retryMs: 500 });
   let times = 0;
@@ -244,7 +244,7 @@ test("202: the replica is asked again", async () => {
   assertEquals(await call, { echo: "a" });
 });
 
-test("f replicas' HTTP errors are not believed; f + 1 replicas' are", async () => {
+test("HTTP errors of f replicas do not end a call; those of f + 1 replicas do", async () => {
   const cluster = new FakeCluster();
   const { client } = await setUp(cluster);
   const deny: Behaviour = () => problem(403, "not on the list");
@@ -255,7 +255,7 @@ test("f replicas' HTTP errors are not believed; f + 1 replicas' are", async () =
   assertEquals(error.status, 403);
 });
 
-test("an aborted call rejects with its signal's reason and gives up its POSTs", async () => {
+test("an aborted call rejects with its signal's reason and cancels its POSTs", async () => {
   const cluster = new FakeCluster();
   const { client, timer, before } = await setUp(cluster);
   cluster.behaviours.fill(mute);
@@ -269,7 +269,7 @@ test("an aborted call rejects with its signal's reason and gives up its POSTs", 
   assertEquals(timer.pending, 0);
 });
 
-test("an aborted call leaves those that travel with it alone", async () => {
+test("an aborted call does not affect the others in its request", async () => {
   const cluster = new FakeCluster();
   const { client, before } = await setUp(cluster);
   let answer = () => {};
@@ -297,7 +297,7 @@ test("a call that is aborted before it is sent is never sent", async () => {
   assertEquals(cluster.requests.flatMap((r) => r.operations.map((o) => new TextDecoder().decode(o))), ["warm up", "c"]);
 });
 
-test("signals are let go when a call ends", async () => {
+test("listeners on signals are removed when a call ends", async () => {
   const { client } = await setUp(new FakeCluster());
   const { signal } = new AbortController();
   let listeners = 0;
@@ -343,7 +343,7 @@ test("an operation that waits for a session that can't be opened times out unsen
   assertEquals(timer.pending, 0);
 });
 
-test("a lost session: what was sent is not run again; what comes next goes on in a new session", async () => {
+test("after a session is lost, sent operations are not repeated, and later ones use a new session", async () => {
   const cluster = new FakeCluster();
   const { client } = await setUp(cluster);
   const ran: string[] = [];
@@ -359,7 +359,7 @@ test("a lost session: what was sent is not run again; what comes next goes on in
   assertEquals(cluster.requests.at(-1)!.timestamp, 1);
 });
 
-test("what was not sent yet when the session was lost is sent in the new one", async () => {
+test("operations that were not sent when the session was lost are sent in the new one", async () => {
   const cluster = new FakeCluster();
   const { client, timer, before } = await setUp(cluster, { maxInFlight: 1 });
   let answer = () => {};
@@ -386,7 +386,7 @@ test("after a long pause a new session is opened before anything is sent in the 
   assertEquals(cluster.requests.map(({ session }) => session === 1), [true, true, false]);
 });
 
-test("a session that may not be opened refuses what waits for it, and the next call tries again", async () => {
+test("if opening a session is refused, waiting calls fail, and the next call tries again", async () => {
   const cluster = new FakeCluster();
   const timer = new ManualTimer();
   const client = new Client({ cluster: cluster.file, fetch: cluster.fetch, timer });
@@ -420,7 +420,7 @@ async function settled(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve));
 }
 
-test("operations for whose results a request had no room are sent again, and run once", async () => {
+test("operations without room for their results are sent again, and run once", async () => {
   const cluster = new FakeCluster(4, { maxResultBytes: 4096, maxSessionReplyBytes: 8000 });
   const { client } = await setUp(cluster);
   const ran: string[] = [];
@@ -438,7 +438,7 @@ test("operations for whose results a request had no room are sent again, and run
   assertEquals(ran, ["a at 2", "b at 2", "c at 2", "d at 3", "e at 4"]);
 });
 
-test("a request that finds no room at all is made again under its timestamp once earlier ones are answered", async () => {
+test("a request without room for any result is sent again with its timestamp after earlier ones are answered", async () => {
   const cluster = new FakeCluster();
   const { client, timer } = await setUp(cluster, { maxInFlight: 2 });
   const ran: string[] = [];

@@ -30,12 +30,12 @@ Deno.test("a body that is too long is not read to its end", async () => {
   assertEquals(cancelled, true);
 });
 
-Deno.test("a short content-length is no promise if the body is encoded", async () => {
+Deno.test("the content-length of an encoded body is not trusted", async () => {
   const headers = { "content-length": "4", "content-encoding": "gzip" };
   assertEquals(await answerTo(() => new Response(new Uint8Array(100), { headers })), { kind: "failed" });
 });
 
-Deno.test("Retry-After is kept to within bounds, and made up where it is missing", async () => {
+Deno.test("Retry-After is bounded, and has a default", async () => {
   const later = (overloaded: boolean, afterMs: number) => ({ kind: "later", overloaded, afterMs } as const);
   const after = (seconds: string) => answerTo(() => problem(429, "", { "retry-after": seconds }));
   assertEquals(await after("3"), later(true, 3000));
@@ -45,7 +45,7 @@ Deno.test("Retry-After is kept to within bounds, and made up where it is missing
   assertEquals(await answerTo(() => problem(503, "")), later(false, 1000));
 });
 
-Deno.test("an HTTP error says its detail, in whatever form it came", async () => {
+Deno.test("the detail of an HTTP error is found in problem+json and in plain text", async () => {
   assertEquals(await answerTo(() => problem(403, "no")), { kind: "denied", status: 403, detail: "no" });
   assertEquals(await answerTo(() => new Response("gone", { status: 410 })), {
     kind: "denied",
@@ -54,7 +54,7 @@ Deno.test("an HTTP error says its detail, in whatever form it came", async () =>
   });
 });
 
-Deno.test("what may pass by itself is a failure, not a denial", async () => {
+Deno.test("an error that may pass by itself is a failure, not a denial", async () => {
   for (const status of [408, 500, 502, 504]) {
     assertEquals(await answerTo(() => problem(status, "")), { kind: "failed" });
   }

@@ -39,20 +39,20 @@ async function passing<T>(timer: ManualTimer, promise: Promise<T>, stepMs = 100)
   return await promise;
 }
 
-test("a query is what a quorum says, wherever each of them is, and nothing is ordered", async () => {
+test("a query returns the answer of a quorum, at whatever sequence numbers, and nothing is ordered", async () => {
   const { cluster, timer, client } = setUp();
   assertEquals(await client.query("GET x"), { read: "GET x" });
   assertEquals([cluster.asked.length, timer.pending], [0, 0]);
 });
 
-test("the same query twice is signed with another nonce", async () => {
+test("a repeated query has another nonce", async () => {
   const { cluster, client } = setUp();
   await client.query("GET x");
   await client.query("GET x");
   assertEquals(new Set(cluster.queried.map(({ query }) => query.nonce)).size, 2);
 });
 
-test("a liar, or a replica that says nothing, is outvoted", async () => {
+test("a faulty or silent replica is outvoted", async () => {
   for (const faulty of [says('"a lie"'), rejects, busy, mute]) {
     const { cluster, client } = setUp([null, faulty]);
     assertEquals(await client.query("GET x"), { read: "GET x" });
@@ -60,7 +60,7 @@ test("a liar, or a replica that says nothing, is outvoted", async () => {
   }
 });
 
-test("one answer too few for a quorum is not believed: the read is ordered", async () => {
+test("with one answer too few for a quorum the read is ordered", async () => {
   for (const others of [[says('"old"'), says('"old"')], [mute, mute], [busy, busy], [rejects, mute]]) {
     const { cluster, timer, client } = setUp(others);
     assertEquals(await passing(timer, client.query("GET x")), { echo: "GET x" });
@@ -68,13 +68,13 @@ test("one answer too few for a quorum is not believed: the read is ordered", asy
   }
 });
 
-test("of 6 replicas 4 must agree, not 3", async () => {
+test("in a cluster of 6 replicas 4 must agree, not 3", async () => {
   const { cluster, timer, client } = setUp([says('"old"'), says('"old"'), says('"old"')], 6);
   assertEquals(await passing(timer, client.query("GET x")), { echo: "GET x" });
   assertEquals(cluster.requests.length, 1);
 });
 
-test("an answer that is about another query, another's, forged, or no answer to a query counts for nothing", async () => {
+test("an answer to another query, of another replica, forged, or of another kind does not count", async () => {
   const other = "0".repeat(64) as never;
   const bad: readonly QueryBehaviour[] = [
     (asked, cluster) => cluster.answer(asked, {}, { query: other }),
@@ -91,7 +91,7 @@ test("an answer that is about another query, another's, forged, or no answer to 
   }
 });
 
-test("an answer to an earlier query, played again, counts for nothing", async () => {
+test("a replayed answer to an earlier query does not count", async () => {
   const { cluster, timer, client } = setUp();
   const kept = new Map<number, Uint8Array>();
   const keep: QueryBehaviour = async (asked, cluster) => {
@@ -106,7 +106,7 @@ test("an answer to an earlier query, played again, counts for nothing", async ()
   await assertRejects(() => passing(timer, client.query("GET x"), 1_000), TimeoutError);
 });
 
-test("what is not a read is rejected, and never ordered", async () => {
+test("a query that is not a read is rejected, and never ordered", async () => {
   const { cluster, timer, client } = setUp([rejects, rejects, rejects, rejects]);
   const error = await assertRejects(() => client.query("SET x 1"), QueryRejectedError, "not a read");
   assertEquals(error.effect, "none");
@@ -116,7 +116,7 @@ test("what is not a read is rejected, and never ordered", async () => {
   assertEquals(cluster.asked.length, 0);
 });
 
-test("while no replica can answer it is asked again, ever more rarely, and answered when they can", async () => {
+test("while no replica can answer, a query is repeated at growing intervals, until they can", async () => {
   const { cluster, timer, client } = setUp([busy, busy, busy, busy]);
   const answer = client.query("GET x");
   await passing(
@@ -152,13 +152,13 @@ test("a query ends with its signal, its time, or the client, and leaves no alarm
   assertEquals(timer.pending, 0);
 });
 
-test("what can't be an operation is the caller's mistake", async () => {
+test("a query with an invalid operation throws", async () => {
   const { client } = setUp();
   await assertRejects(() => client.query(7 as never), TypeError);
   await assertRejects(() => client.query(new Uint8Array(1024 * 1024)), RangeError);
 });
 
-test("an answer that is not JSON is had as bytes", async () => {
+test("queryBytes returns an answer that is not JSON", async () => {
   const { cluster, client } = setUp();
   cluster.queryBehaviours.fill(says("not JSON"));
   await assertRejects(() => client.query("GET x"), TypeError, "not JSON");
@@ -179,7 +179,7 @@ function held(options: Partial<ClientOptions> = {}) {
   return { cluster, timer, client, open: gate.resolve };
 }
 
-test("so many queries are under way at once, the others wait for their turn, and none is lost", async () => {
+test("at most maxQueriesInFlight queries are in flight, the others wait, and none is lost", async () => {
   const { cluster, client, open } = held({ maxQueriesInFlight: 3 });
   const answers = Array.from({ length: 20 }, (_, i) => client.query(`GET ${i}`));
   await cryptoDone();
@@ -188,7 +188,7 @@ test("so many queries are under way at once, the others wait for their turn, and
   assertEquals(await Promise.all(answers), Array.from({ length: 20 }, (_, i) => `GET ${i}`));
 });
 
-test("equal queries that wait for their turn are asked as one, after all of them were made", async () => {
+test("equal waiting queries are sent as one, after all of them were made", async () => {
   const { cluster, client, open } = held({ maxQueriesInFlight: 1 });
   const first = client.query("GET x");
   await cryptoDone();
@@ -201,7 +201,7 @@ test("equal queries that wait for their turn are asked as one, after all of them
   assertEquals(new Set(cluster.queried.map(({ query }) => query.nonce)).size, 2);
 });
 
-test("more queries than may wait are refused, and who leaves makes room", async () => {
+test("queries over the limit of the queue are refused, and a query that ends makes room", async () => {
   const { client, open } = held({ maxQueriesInFlight: 1, maxWaitingOperations: 2 });
   const controller = new AbortController();
   const first = client.query("GET a");
@@ -216,7 +216,7 @@ test("more queries than may wait are refused, and who leaves makes room", async 
   assertEquals(await Promise.all([first, last, late]), ["GET a", "GET c", "GET d"]);
 });
 
-test("a query that waits for its turn times out as one that is under way does, and one of two that share it leaves the other", async () => {
+test("a waiting query times out too, and does not affect another caller that shares it", async () => {
   const { timer, client, open } = held({ maxQueriesInFlight: 1, timeoutMs: 1_000, retryMs: 10_000 });
   const controller = new AbortController();
   const first = client.query("GET a").catch((error) => error);

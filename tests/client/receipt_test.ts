@@ -1,12 +1,5 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import {
-  Client,
-  decodeReceipt,
-  encodeReceipt,
-  type Receipt,
-  ReceiptError,
-  verifyReceipt,
-} from "../../src/client/mod.ts";
+import { Client, decodeReceipt, encodeReceipt, ProofError, type Receipt, verifyReceipt } from "../../src/client/mod.ts";
 import { FakeCluster } from "./fake_cluster.ts";
 import { test } from "./with_crypto_done.ts";
 
@@ -20,7 +13,7 @@ function flip(bytes: Uint8Array, at: number): Uint8Array {
   return bytes.with(at < 0 ? bytes.length + at : at, bytes.at(at)! ^ 1);
 }
 
-test("a receipt proves the operation, its result and who says so, by the genesis alone", async () => {
+test("a receipt proves the operation, its result and the signers, by the genesis alone", async () => {
   const cluster = new FakeCluster();
   const evidence = await verifyReceipt({ genesis: cluster.file.genesis }, await receiptFrom(cluster));
   assertEquals(new TextDecoder().decode(evidence.operation), "b");
@@ -28,15 +21,15 @@ test("a receipt proves the operation, its result and who says so, by the genesis
   assertEquals([evidence.session, evidence.timestamp, evidence.voters.length], [1, 1, 2]);
 });
 
-test("a receipt survives its way as bytes", async () => {
+test("a receipt is the same after it is encoded and decoded", async () => {
   const cluster = new FakeCluster();
   const receipt = await receiptFrom(cluster);
   assertEquals(decodeReceipt(encodeReceipt(receipt)), receipt);
 });
 
-test("what is no receipt is a ReceiptError", () => {
+test("bytes that are no receipt are a ProofError", () => {
   for (const bytes of [new Uint8Array(), new Uint8Array([1]), new Uint8Array([0x83, 1, 2, 3])]) {
-    assertThrows(() => decodeReceipt(bytes), ReceiptError);
+    assertThrows(() => decodeReceipt(bytes), ProofError);
   }
 });
 
@@ -45,7 +38,7 @@ test("a receipt with one reply too few, or one reply twice, proves nothing", asy
   const receipt = await receiptFrom(cluster);
   const [reply] = receipt.replies;
   const reject = (replies: Uint8Array[]) =>
-    assertRejects(() => verifyReceipt(cluster.file, { ...receipt, replies }), ReceiptError, "expected 2 different");
+    assertRejects(() => verifyReceipt(cluster.file, { ...receipt, replies }), ProofError, "expected 2 different");
   await reject([]);
   await reject([reply!]);
   await reject([reply!, reply!]);
@@ -56,35 +49,35 @@ test("a receipt proves nothing once a byte of it has changed", async () => {
   const receipt = await receiptFrom(cluster);
   for (let at = 0; at < receipt.request.length; at += 7) {
     const changed = { ...receipt, request: flip(receipt.request, at) };
-    await assertRejects(() => verifyReceipt(cluster.file, changed), ReceiptError);
+    await assertRejects(() => verifyReceipt(cluster.file, changed), ProofError);
   }
   const [first, second] = receipt.replies;
   for (let at = 0; at < second!.length; at += 7) {
     const changed = { ...receipt, replies: [first!, flip(second!, at)] };
-    await assertRejects(() => verifyReceipt(cluster.file, changed), ReceiptError);
+    await assertRejects(() => verifyReceipt(cluster.file, changed), ProofError);
   }
 });
 
-test("a receipt is of one cluster only", async () => {
+test("a receipt is valid in one cluster only", async () => {
   const cluster = new FakeCluster();
   const receipt = await receiptFrom(cluster);
   const { genesis } = cluster.file;
   const other = { genesis: { ...genesis, name: "another" } };
-  await assertRejects(() => verifyReceipt(other, receipt), ReceiptError, "signature");
+  await assertRejects(() => verifyReceipt(other, receipt), ProofError, "signature");
 });
 
-test("a receipt says of which of its operations it speaks", async () => {
+test("a receipt names the operation that it is about", async () => {
   const cluster = new FakeCluster();
   const receipt = await receiptFrom(cluster);
-  await assertRejects(() => verifyReceipt(cluster.file, { ...receipt, index: 2 }), ReceiptError, "no operation 2");
+  await assertRejects(() => verifyReceipt(cluster.file, { ...receipt, index: 2 }), ProofError, "no operation 2");
 });
 
-test("replies that disagree prove nothing, though each is well signed", async () => {
+test("replies that disagree prove nothing, although each signature is valid", async () => {
   const cluster = new FakeCluster();
   const receipt = await receiptFrom(cluster);
   const asked = cluster.asked.at(-1)!;
   const results = cluster.execute(asked).map((result) => ({ ...result, value: new Uint8Array([1]) }));
   const other = new Uint8Array(await cluster.reply(asked, { results }).arrayBuffer());
   const replies = [receipt.replies[0]!, other];
-  await assertRejects(() => verifyReceipt(cluster.file, { ...receipt, replies }), ReceiptError, "do not agree");
+  await assertRejects(() => verifyReceipt(cluster.file, { ...receipt, replies }), ProofError, "do not agree");
 });

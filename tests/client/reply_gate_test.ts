@@ -38,7 +38,10 @@ Deno.test("a member's signed reply to the request passes", async () => {
 });
 
 Deno.test("a genuine reply to another request does not pass", async () => {
-  assertEquals(await check({ ...good, request: digest("b".repeat(64)) }), "it is about another request");
+  assertEquals(
+    await check({ ...good, request: digest("b".repeat(64)) }),
+    "expected a reply to this request, got one to another request",
+  );
 });
 
 Deno.test("a genuine reply with too few or too many results does not pass", async () => {
@@ -47,6 +50,9 @@ Deno.test("a genuine reply with too few or too many results does not pass", asyn
 });
 
 Deno.test("a reply in the name of another member, or of nobody, does not pass", async () => {
-  assertEquals(await check({ ...good, replica: replicaId(1) }), "its signature does not fit");
+  assertEquals(
+    await check({ ...good, replica: replicaId(1) }),
+    "expected the signature of R1, got one that is not valid",
+  );
   assertEquals(await check({ ...good, replica: replicaId(4) }), "replica 4 is not a member");
 });

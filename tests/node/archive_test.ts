@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { EvidenceError, verifyArchived } from "../../src/client/mod.ts";
+import { ProofError, verifyArchived } from "../../src/client/mod.ts";
 import type { ReplicaId } from "../../src/core/messages/ids.ts";
 import type { ArchivedBatch } from "../../src/node/ports.ts";
 import { decodeFrame, fromUtf8, utf8 } from "../../src/wire/mod.ts";
@@ -90,12 +90,12 @@ test("an archive that was tampered with proves nothing, and the error says where
   const [, archived] = shelf.batches;
   const { commits, batch } = archived!;
   const refuse = (change: Partial<ArchivedBatch>, why: string) =>
-    assertRejects(() => verifyArchived(cluster, { ...archived!, ...change }), EvidenceError, why);
+    assertRejects(() => verifyArchived(cluster, { ...archived!, ...change }), ProofError, why);
   await refuse({ sequence: shelf.batches[2]!.sequence }, "not this batch");
-  await refuse({ commits: commits.slice(1) }, "commits: expected those of 3 replicas, got 2");
+  await refuse({ commits: commits.slice(1) }, "commits: expected one each of 3 replicas, got 2");
   await refuse(
     { commits: [commits[0]!, commits[0]!, commits[1]!] },
-    "commits: expected those of 3 replicas, got 3 of 2",
+    "commits: expected one each of 3 replicas, got 3 of 2",
   );
   await refuse({ batch: batch.map((byte, i) => i === 40 ? byte ^ 1 : byte) }, "digest: expected");
   await refuse({ commits: [commits[0]!, commits[1]!, commits[2]!.slice(1)] }, "commits[2]");

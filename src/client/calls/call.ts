@@ -1,26 +1,26 @@
 /**
- * One caller's operation, from `submit` to its end.
+ * One operation of a caller, from `submit` to its end.
  * @module
  */
 import { ClientClosedError, TimeoutError } from "../errors.ts";
 import type { Outcome } from "./outcome.ts";
 
-/** What a {@linkcode Call} is made of. */
+/** What a {@linkcode Call} is made from. */
 export interface CallOptions {
   readonly operation: Uint8Array;
   readonly signal: AbortSignal | undefined;
   /** When it times out, ms of the monotonic clock. */
   readonly deadline: number;
-  /** Called once, when it has ended, whichever way. */
+  /** Called once, when the call has ended for any reason. */
   readonly onEnd: (call: Call) => void;
 }
 
-/** Ends exactly once: with an outcome, an error, its signal, its deadline, or the client's end. */
+/** A call ends exactly once: with an outcome, an error, its signal, its deadline, or when the client closes. */
 export class Call {
   readonly operation: Uint8Array;
   readonly deadline: number;
   readonly promise: Promise<Outcome>;
-  /** The request in which it was sent; `null`: it has not been, or was refused for good and may be sent again. */
+  /** The request that carried it. `null`: it has not been sent, or the replicas refused it for good and it may be sent again. */
   bundle: Bundle | null = null;
   #resolve: (outcome: Outcome) => void = () => {};
   #reject: (reason: unknown) => void = () => {};
@@ -75,10 +75,10 @@ export class Call {
   }
 }
 
-/** Given as it is, since making a `DOMException` costs as much as sending a request. */
+/** The abort reason of a {@linkcode Bundle}. It is a text, because making a `DOMException` costs as much as sending a request. */
 const NOBODY_WAITS = "nobody waits for the answer any more";
 
-/** The calls that travel in one signed request. */
+/** The calls that share one signed request. */
 export class Bundle {
   readonly #controller = new AbortController();
   #waiting: number;
@@ -88,12 +88,12 @@ export class Bundle {
     for (const call of calls) call.bundle = this;
   }
 
-  /** Aborts when nobody waits for the request any more. */
+  /** Aborts when no caller waits for the request any longer. */
   get abandoned(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /** One of its calls has ended. */
+  /** Notes that one of its calls has ended. */
   leave(): void {
     if (--this.#waiting === 0) this.#controller.abort(NOBODY_WAITS);
   }

@@ -1,5 +1,5 @@
 /**
- * Signs requests under the client's key and gets them answered.
+ * Signs requests with the client's key and gets them answered by the cluster.
  * @module
  */
 import type { ClientId } from "../../core/messages/ids.ts";
@@ -24,10 +24,10 @@ import { quorum } from "../../core/messages/quorum.ts";
 import { randomNonce } from "../transport/random.ts";
 import { checkQueryReply, checkReply } from "../proofs/reply_gate.ts";
 
-/** What a {@linkcode Channel} works with. */
+/** What a {@linkcode Channel} is made from. */
 export interface ChannelOptions {
   readonly cluster: ClusterFile;
-  /** The client's Ed25519 seed, 64 hex digits; without it a key is generated. */
+  /** The client's Ed25519 seed, 64 hex digits. If it is left out, a new key is generated. */
   readonly privateKey: string | undefined;
   readonly fetch: typeof globalThis.fetch;
   readonly timer: Timer;
@@ -36,7 +36,7 @@ export interface ChannelOptions {
   readonly postMs: number;
 }
 
-/** A request and the f + 1 replies that agree on it. */
+/** A request and the f + 1 equal replies to it. */
 export interface Answered {
   readonly frame: Uint8Array;
   readonly votes: readonly Vote[];
@@ -48,7 +48,7 @@ interface Identity {
   readonly verifier: WebVerifier;
 }
 
-/** The way from one client to its cluster. */
+/** The connection of one client to its cluster. */
 export class Channel {
   readonly #options: ChannelOptions;
   readonly #replicas: Replicas;
@@ -59,12 +59,12 @@ export class Channel {
     this.#replicas = new Replicas(options.cluster);
   }
 
-  /** Who the client is. */
+  /** The client's public key. */
   async client(): Promise<ClientId> {
     return (await this.#ready()).client;
   }
 
-  /** Signs a request, sends it, and waits for agreement, or until `signal` aborts. */
+  /** Signs a request, sends it, and waits for f + 1 equal replies or until `signal` aborts. */
   async send(request: Omit<Request, "kind" | "client">, signal: AbortSignal): Promise<Answered> {
     const identity = await this.#ready();
     const message: Request = { kind: "request", client: identity.client, ...request };
@@ -83,7 +83,7 @@ export class Channel {
     }
   }
 
-  /** Signs a query, asks all replicas, and says whether a quorum answered alike. */
+  /** Signs a query, sends it to all replicas, and reports whether a quorum gave the same answer. */
   async poll(operation: Uint8Array, signal: AbortSignal): Promise<Polled> {
     const { client, signer, verifier } = await this.#ready();
     const { cluster: { genesis }, fetch, timer, retryMs } = this.#options;

@@ -1,9 +1,9 @@
 /**
- * One signed request on its way: whom to ask, whom to ask next, and when to ask again, until f + 1 replicas agree.
+ * Sends one signed request until f + 1 replicas agree on its result. It decides which replicas get the request, and when.
  *
- * At first the believed primary and as many others as are needed for f + 1 replies get it. A replica that fails, or
- * whose answer is of no use, is replaced by another at once. After `retryMs` without an agreement everybody is asked
- * (PBFT §4.1: a client that hears nothing sends to all replicas), and again at growing intervals.
+ * First it sends the request to the supposed primary and to as many others as are needed for f + 1 replies. A replica that fails, or
+ * whose answer is useless, is replaced by another at once. If there is no agreement after `retryMs`, all replicas get the request
+ * (PBFT §4.1: a client that gets no reply sends to all replicas), and again after growing intervals.
  *
  * @module
  */
@@ -22,20 +22,20 @@ import { after } from "../transport/timer.ts";
 export interface Sendable {
   readonly frame: Uint8Array;
   readonly digest: Digest;
-  /** How many results its replies must have. */
+  /** The number of results that a reply to it must have. */
   readonly results: number;
 }
 
-/** What an exchange works with. */
+/** What an {@linkcode Exchange} is made from. */
 export interface ExchangeContext {
   readonly replicas: Replicas;
   readonly timer: Timer;
   readonly retryMs: number;
   readonly maxRetryMs: number;
-  /** A POST that takes longer is given up when the request is next retried. */
+  /** A POST that is older than this is cancelled at the next retry, ms. */
   readonly postMs: number;
   post(url: string, request: Sendable, signal: AbortSignal): Promise<Answer>;
-  /** The verified reply, or what is wrong with it. */
+  /** Verifies a reply. Returns the reply, or what is wrong with it. */
   check(frame: Uint8Array, request: Sendable): Promise<Reply | string>;
 }
 
@@ -52,10 +52,10 @@ export class Exchange {
   #resolve: (votes: readonly Vote[]) => void = () => {};
   #reject: (reason: unknown) => void = () => {};
   readonly #ordered: readonly Peer[];
-  /** Under way, at most one per replica. */
+  /** The POSTs in flight, at most one per replica. */
   readonly #posts = new Map<ReplicaId, Post>();
   readonly #asked = new Set<Peer>();
-  /** Replicas that will answer, or listen, later; asked again at that time. All times here are of the monotonic clock. */
+  /** Replicas that asked for a later attempt, and its time. All times here are of the monotonic clock. */
   readonly #postponed = new Map<Peer, number>();
   readonly #denials = new Map<ReplicaId, Answer & { kind: "denied" }>();
   #retryAt: number;
@@ -72,7 +72,7 @@ export class Exchange {
     this.#ordered = context.replicas.byPreference(now);
   }
 
-  /** Starts. @returns the f + 1 replies that agree. @throws {RequestDeniedError} or what it was aborted with. */
+  /** Starts. @returns f + 1 equal replies. @throws {RequestDeniedError}, or the reason of {@linkcode abort}. */
   run(): Promise<readonly Vote[]> {
     const { replicas, timer } = this.#context;
     const now = timer.monotonic();
@@ -85,14 +85,14 @@ export class Exchange {
     return answered;
   }
 
-  /** Gives up: {@linkcode run} rejects with `reason`. */
+  /** Stops: {@linkcode run} rejects with `reason`. */
   abort(reason: unknown): void {
     this.#finish(() => this.#reject(reason));
   }
 
   #ask(peer: Peer, now: number): void {
     this.#asked.add(peer);
-    // A backup that pushes back can be replaced; going round the primary would only make others pass it on.
+    // A backup that is overloaded can be replaced. The primary cannot: others would only pass the request on to it.
     if (peer.notBefore > now && peer.id === this.#context.replicas.primary) this.#postponed.set(peer, peer.notBefore);
     else void this.#post(peer);
   }
@@ -145,7 +145,7 @@ export class Exchange {
         this.#finish(() => this.#reject(new RequestDeniedError(answer.status, answer.detail)));
         return;
       case "failed":
-      case "frame": // that did not pass the gate
+      case "frame": // a reply that was not valid
         peer.suspect = true;
     }
   }
@@ -158,7 +158,7 @@ export class Exchange {
     this.#setAlarm();
   }
 
-  /** Asks others as long as those asked can't bring an agreement any more. */
+  /** Sends to more replicas while those that have the request can no longer bring an agreement. */
   #replaceMissing(): void {
     const { replicas, timer } = this.#context;
     const now = timer.monotonic();

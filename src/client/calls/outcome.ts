@@ -1,5 +1,5 @@
 /**
- * What a caller gets for an operation that was executed.
+ * The result of an operation, as a caller gets it.
  * @module
  */
 import type { SequenceNumber } from "../../core/messages/ids.ts";
@@ -10,11 +10,11 @@ import type { Receipt } from "../proofs/receipt.ts";
 export class Outcome {
   /** Made by the client. */
   constructor(
-    /** The state machine's answer. */
+    /** The state machine's result. */
     readonly value: Uint8Array,
     /** The sequence number at which it was executed. */
     readonly sequence: SequenceNumber,
-    /** Proof of it for anybody; see {@linkcode verifyReceipt}. */
+    /** A proof of the result for third parties; see {@linkcode verifyReceipt}. */
     readonly receipt: Receipt,
   ) {}
 
@@ -24,15 +24,15 @@ export class Outcome {
   }
 
   /**
-   * {@linkcode value} as JSON; `undefined` if it is empty.
-   * @throws {TypeError} if it is not JSON, or has a number in it that JavaScript does not hold, as 9007199254740993 or 1e400.
+   * {@linkcode value} parsed as JSON; `undefined` if it is empty.
+   * @throws {TypeError} if it is not JSON, or contains a number that JavaScript cannot represent exactly, such as 9007199254740993 or 1e400.
    */
   json<T = unknown>(): T {
     return jsonOf<T>(this.value);
   }
 }
 
-/** Bytes as JSON; `undefined` if there are none. @throws {TypeError} if they are not JSON, or more than JavaScript's JSON can hold. */
+/** Parses bytes as JSON; `undefined` if there are none. @throws {TypeError} if they are not JSON, or contain an inexact number. */
 export function jsonOf<T>(value: Uint8Array): T {
   const text = new TextDecoder().decode(value);
   if (text === "") return undefined as T;
@@ -40,12 +40,15 @@ export function jsonOf<T>(value: Uint8Array): T {
   try {
     parsed = JSON.parse(text);
   } catch {
-    throw new TypeError("the state machine's answer is not JSON: use submit(), or queryBytes(), and read its value");
+    throw new TypeError(
+      "result: expected JSON, got bytes that are not JSON; use submit() or queryBytes(), which return the bytes",
+    );
   }
-  const unheld = inexactNumber(text);
-  if (unheld === undefined) return parsed;
+  const inexact = inexactNumber(text);
+  if (inexact === undefined) return parsed;
   throw new TypeError(
-    `the state machine's answer has the number ${unheld.slice(0, 40)} in it, which JavaScript would change: ` +
-      "use submit(), or queryBytes(), and read its text",
+    `result: JavaScript cannot represent its number ${
+      inexact.slice(0, 40)
+    } exactly; use submit() or queryBytes(), which return the bytes`,
   );
 }

@@ -1,9 +1,9 @@
 /**
- * One piece of work for any number of callers.
+ * One piece of work whose result several callers share.
  * @module
  */
 
-/** Ends when it is done, or when nobody waits for it any more. */
+/** Work that ends when it is done, or when no caller waits for it any longer. */
 export class Shared {
   readonly #controller = new AbortController();
   readonly #work: (signal: AbortSignal) => Promise<Uint8Array>;
@@ -14,18 +14,18 @@ export class Shared {
     this.#work = work;
   }
 
-  /** Whether all who waited have left. */
+  /** Whether all callers have left. */
   get isAbandoned(): boolean {
     return this.#controller.signal.aborted;
   }
 
-  /** Begins. */
+  /** Starts the work. */
   start(): void {
     this.#done = this.#work(this.#controller.signal);
-    this.#done.catch(() => {}); // those who wait hear of it
+    this.#done.catch(() => {}); // the callers get the error from `wait`
   }
 
-  /** Resolves when it is done. Rejects with what it throws, or with the signal's reason. Each caller has a copy of its own. */
+  /** Resolves with a copy of the result. Rejects with the error of the work, or with the reason of the caller's signal. */
   async wait(signal: AbortSignal): Promise<Uint8Array> {
     this.#callers++;
     try {

@@ -1,5 +1,5 @@
 /**
- * Checking what a replica has put into its archive: what stands at a number of the one order, on the word of a quorum.
+ * Verifies a batch from a replica's archive: that a quorum committed it at its sequence number.
  * @module
  */
 import type { Genesis } from "../../core/config.ts";
@@ -9,20 +9,20 @@ import { quorum } from "../../core/messages/quorum.ts";
 import { createWebVerifier, webClusterId, webSha256 } from "../../crypto/web.ts";
 import type { ArchivedBatch } from "../../node/ports.ts";
 import { decodeBatch, decodeFrame, wireLimits } from "../../wire/mod.ts";
-import { EvidenceError } from "../errors.ts";
+import { ProofError } from "./proof_error.ts";
 
-/** What was executed at one number. */
+/** The content of a verified batch. */
 export interface ExecutedBatch {
-  /** Where it stands. */
+  /** Its sequence number. */
   readonly sequence: SequenceNumber;
-  /** The time that the replicas agreed on for it, Unix ms; 0 in a null request's. */
+  /** The time that the replicas agreed on for it, Unix ms; 0 for a null request. */
   readonly timestamp: Millis;
-  /** What clients and gateways asked for, in order, signed by them. Some of it may have been executed before, or refused. */
+  /** The signed requests of clients and gateways, in order. Some may have been executed before, or refused. */
   readonly requests: readonly Signed<AnyRequest>[];
 }
 
 /**
- * Checks a batch of an archive against the genesis alone: that a quorum has committed it at its number.
+ * Verifies an archived batch: that a quorum of the genesis's replicas committed it at its sequence number. Needs no network.
  *
  * @example
  * ```ts
@@ -34,7 +34,7 @@ export interface ExecutedBatch {
  *   }
  * }
  * ```
- * @throws {EvidenceError} that says why it proves nothing.
+ * @throws {ProofError} with the reason, if the batch is not proven.
  */
 export async function verifyArchived(
   { genesis }: { readonly genesis: Genesis },
@@ -42,25 +42,25 @@ export async function verifyArchived(
 ): Promise<ExecutedBatch> {
   const { sequence, digest, batch } = archived;
   const hash = await webSha256(batch);
-  if (hash !== digest) throw new EvidenceError(`digest: expected ${hash}, the batch's, got ${digest}`);
+  if (hash !== digest) throw new ProofError(`digest: expected ${hash}, the batch's, got ${digest}`);
   const commits = archived.commits.map((frame, index) => commitIn(frame, genesis, `commits[${index}]`));
   const needed = quorum(genesis.replicas.length);
   const signers = new Set(commits.map(({ message }) => message.replica));
   if (signers.size !== commits.length || commits.length < needed) {
-    throw new EvidenceError(`commits: expected those of ${needed} replicas, got ${commits.length} of ${signers.size}`);
+    throw new ProofError(`commits: expected one each of ${needed} replicas, got ${commits.length} of ${signers.size}`);
   }
   const verifier = createWebVerifier(await webClusterId(genesis));
   for (const { message, bytes, signature } of commits) {
     const member = genesis.replicas[message.replica];
-    if (!member) throw new EvidenceError(`replica ${message.replica} is not a member`);
+    if (!member) throw new ProofError(`replica ${message.replica} is not a member`);
     const { view, sequence: at, digest: what } = message;
     if (view !== commits[0]!.message.view || at !== sequence || what !== digest) {
-      throw new EvidenceError(
+      throw new ProofError(
         `${member.name} commits ${what} at ${at} in view ${view}, not this batch as the others do`,
       );
     }
     if (await verifier.verify(member.publicKey, "commit", bytes, signature)) continue;
-    throw new EvidenceError(`a signature is not ${member.name}'s for a commit in this cluster`);
+    throw new ProofError(`a signature is not ${member.name}'s for a commit in this cluster`);
   }
   return { sequence, ...contentOf(batch, genesis) };
 }
@@ -68,7 +68,7 @@ export async function verifyArchived(
 function commitIn(frame: Uint8Array, genesis: Genesis, where: string): Signed<Commit> {
   const { signed } = decoded(where, () => decodeFrame(frame, wireLimits(genesis)));
   if (signed.message.kind === "commit") return signed as Signed<Commit>;
-  throw new EvidenceError(`${where}: expected a commit, got a ${signed.message.kind}`);
+  throw new ProofError(`${where}: expected a commit, got a ${signed.message.kind}`);
 }
 
 function contentOf(batch: Uint8Array, { limits }: Genesis): Omit<ExecutedBatch, "sequence"> {
@@ -80,6 +80,6 @@ function decoded<T>(where: string, decode: () => T): T {
   try {
     return decode();
   } catch (error) {
-    throw new EvidenceError(`${where}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new ProofError(`${where}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Checking what `GET /evidence` says. Two messages by which a replica contradicts itself convict it before anybody who knows the
- * genesis, whoever passes them on.
+ * Verifies evidence of misconduct from `GET /evidence`. Two signed messages that contradict each other prove to everybody who has the
+ * genesis that their signer is faulty, no matter who passes them on.
  * @module
  */
 import { isContradiction, type Statement } from "../../core/messages/evidence.ts";
@@ -10,34 +10,34 @@ import { createWebVerifier, webClusterId } from "../../crypto/web.ts";
 import { decodeEvidence, type EvidenceItem, wireLimits } from "../../wire/mod.ts";
 import { EvidenceError } from "../errors.ts";
 
-/** What evidence proves: this member signed two messages of which a correct replica signs one. */
+/** Proven misconduct: this member signed two messages of which a correct replica signs only one. */
 export interface Misconduct {
-  /** Who. */
+  /** The replica. */
   readonly accused: ReplicaId;
   /** Its name in the genesis. */
   readonly name: string;
-  /** What it said twice. */
+  /** The kind of both messages. */
   readonly kind: Statement["kind"];
-  /** In which view; `null` for checkpoints. */
+  /** The view of both messages; `null` for checkpoints. */
   readonly view: View | null;
-  /** About which number; `null` for view-changes. */
+  /** The sequence number of both messages; `null` for view-changes. */
   readonly sequence: SequenceNumber | null;
-  /** The two digests that it named; `null` for view-changes, which name none. */
+  /** The digests of the two messages; `null` for view-changes, which have none. */
   readonly digests: readonly [Digest, Digest] | null;
 }
 
 /**
- * Checks one item of `GET /evidence` against the genesis alone; nobody is asked, and nothing of the item but its frames is believed.
+ * Verifies one item of `GET /evidence`. Uses only the genesis and the signed frames of the item. Needs no network.
  *
  * @example
  * ```ts
  * import { type ClusterFile, verifyEvidence } from "@pbft/edge/client";
  * async function audit(cluster: ClusterFile) {
  *   const { evidence } = await (await fetch(`${cluster.urls.Apple}/evidence`)).json();
- *   for (const item of evidence) console.log((await verifyEvidence(cluster, item)).name, "has lied");
+ *   for (const item of evidence) console.log((await verifyEvidence(cluster, item)).name, "is faulty");
  * }
  * ```
- * @throws {EvidenceError} that says why it proves nothing.
+ * @throws {EvidenceError} with the reason, if the item proves nothing.
  */
 export async function verifyEvidence(
   { genesis }: { readonly genesis: Genesis },
@@ -47,7 +47,7 @@ export async function verifyEvidence(
   const { replica, kind } = first.message;
   if (!isContradiction(first, second)) {
     throw new EvidenceError(
-      "the messages don't contradict each other: one signer, kind, view and number, and two digests or two view-changes",
+      "the messages do not contradict each other: expected one signer, kind, view and number, and two digests (or two view-changes)",
     );
   }
   const member = genesis.replicas[replica];

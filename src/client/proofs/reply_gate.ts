@@ -1,5 +1,5 @@
 /**
- * The client's gate: which frames count as a replica's reply to a request.
+ * Verifies the replies to a client's requests and queries.
  * @module
  */
 import type { Genesis } from "../../core/config.ts";
@@ -8,24 +8,24 @@ import type { Message, QueryReply, Reply } from "../../core/messages/messages.ts
 import type { WebVerifier } from "../../crypto/web.ts";
 import { decodeFrame, type Frame, wireLimits } from "../../wire/mod.ts";
 
-/** What a reply must fit. */
+/** What a reply is checked against. */
 export interface ReplyCheck {
   readonly genesis: Genesis;
   readonly verifier: WebVerifier;
   readonly expected: {
-    /** The request's. */
+    /** The digest of the request. */
     readonly digest: Digest;
-    /** How many results it must have. */
+    /** The number of results that the reply must have. */
     readonly results: number;
   };
 }
 
-/** The reply if it is well-formed, a member's, signed by it and about that request; otherwise what is wrong. */
+/** Returns the reply if it is well-formed, a member's, signed by it, and to this request. Otherwise returns what is wrong. */
 export async function checkReply(frame: Uint8Array, check: ReplyCheck): Promise<Reply | string> {
   const { digest, results } = check.expected;
   return await checkSigned<Reply>(frame, check, (message) => {
     if (message.kind !== "reply") return `expected a reply, got ${message.kind}`;
-    if (message.request !== digest) return "it is about another request";
+    if (message.request !== digest) return "expected a reply to this request, got one to another request";
     return message.results.length === results ? null : `expected ${results} results, got ${message.results.length}`;
   });
 }
@@ -37,12 +37,12 @@ export async function checkQueryReply(
 ): Promise<QueryReply | string> {
   return await checkSigned<QueryReply>(frame, check, (message) => {
     if (message.kind !== "query-reply") return `expected a query-reply, got ${message.kind}`;
-    if (message.query !== check.digest) return "it is about another query";
-    return message.result.status === "refused" ? "a query is answered or rejected, not refused" : null;
+    if (message.query !== check.digest) return "expected an answer to this query, got one to another query";
+    return message.result.status === "refused" ? "expected an answer or a rejection, got a refusal" : null;
   });
 }
 
-/** `wrong`: what is wrong with the content, if anything. */
+/** `wrong` returns what is wrong with the content, or `null`. */
 async function checkSigned<M extends Reply | QueryReply>(
   frame: Uint8Array,
   { genesis, verifier }: Omit<ReplyCheck, "expected">,
@@ -60,6 +60,8 @@ async function checkSigned<M extends Reply | QueryReply>(
   const message = decoded.signed.message as M;
   const member = genesis.replicas[message.replica];
   if (member === undefined) return `replica ${message.replica} is not a member`;
-  if (!await verifier.verify(member.publicKey, message.kind, bytes, signature)) return "its signature does not fit";
+  if (!await verifier.verify(member.publicKey, message.kind, bytes, signature)) {
+    return `expected the signature of ${member.name}, got one that is not valid`;
+  }
   return message;
 }

@@ -1,5 +1,5 @@
 /**
- * Asking every replica the same at once, until a quorum gives the same answer.
+ * Sends one query to every replica at once, until a quorum gives the same answer.
  * @module
  */
 import type { QueryReply, Result } from "../../core/messages/messages.ts";
@@ -9,29 +9,29 @@ import type { Peer } from "./replicas.ts";
 import { after } from "./timer.ts";
 import type { Timer } from "../../node/ports.ts";
 
-/** What a poll works with. */
+/** What {@linkcode poll} needs. */
 export interface PollContext {
   readonly peers: readonly Peer[];
-  /** How many equal answers make one: any two sets of so many share a correct replica. */
+  /** How many equal answers are needed. Any two sets of this size share a correct replica. */
   readonly quorum: number;
   readonly timer: Timer;
-  /** How many must have taken it for a read before the rest need not be waited for, if there can't be a quorum any more. */
+  /** If no quorum is possible any longer, the poll ends early once this many replicas have answered it as a read. */
   readonly needed: number;
   /** How long to wait for a quorum, ms. */
   readonly patienceMs: number;
   post(peer: Peer, signal: AbortSignal): Promise<Answer>;
-  /** The verified answer, or what is wrong with it. */
+  /** Verifies an answer. Returns it, or what is wrong with it. */
   check(frame: Uint8Array): Promise<QueryReply | string>;
 }
 
-/** What came of a poll. */
+/** The result of a poll. */
 export type Polled =
-  /** A quorum said this. */
+  /** A quorum gave this answer. */
   | { readonly kind: "agreed"; readonly result: Result }
-  /** There was no quorum in time. `reads`: how many replicas took the operation for a read and answered it. */
+  /** There was no quorum in time. `reads`: how many replicas answered the operation as a read. */
   | { readonly kind: "split"; readonly reads: number };
 
-/** Asks all. Rejects only with the signal's reason. */
+/** Sends the query to all. Rejects only with the signal's reason. */
 export async function poll(context: PollContext, signal: AbortSignal): Promise<Polled> {
   signal.throwIfAborted();
   const { peers, quorum, needed, timer, patienceMs, post, check } = context;
@@ -63,7 +63,7 @@ export async function poll(context: PollContext, signal: AbortSignal): Promise<P
   });
 }
 
-/** Replicas whose results are equal need not have executed equally far. */
+/** Compares all but the sequence numbers: replicas with the same answer may have executed different numbers. */
 function isEqual({ result: a }: QueryReply, { result: b }: QueryReply): boolean {
   return equalResults([{ ...a, sequence: b.sequence }], [b]);
 }

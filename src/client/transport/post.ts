@@ -1,28 +1,28 @@
 /**
- * One POST of a signed request to one replica, and what its answer means.
+ * One POST of a signed request to one replica, and the meaning of its response.
  * @module
  */
 import { GrowingBuffer } from "../../wire/mod.ts";
 
-/** What came of a POST. */
+/** The response to a POST. */
 export type Answer =
-  /** 200: the replica's signed reply, not yet verified. */
+  /** 200: the replica's signed reply, not verified yet. */
   | { readonly kind: "frame"; readonly frame: Uint8Array }
-  /** 202: taken, but not executed while the replica waited. */
+  /** 202: the replica accepted the request, but it was not executed in time. */
   | { readonly kind: "pending" }
-  /** 429 or 503: the replica wants to be left alone for a while. */
+  /** 429 or 503: the replica asks for a later attempt. */
   | { readonly kind: "later"; readonly overloaded: boolean; readonly afterMs: number }
-  /** Any other 4xx: asking again won't help. */
+  /** Any other 4xx: another attempt would have the same result. */
   | { readonly kind: "denied"; readonly status: number; readonly detail: string }
-  /** No connection, a 5xx, a body that is too long: the replica is of no use now. */
+  /** No connection, a 5xx, or a body that is too long: this replica does not help now. */
   | { readonly kind: "failed" };
 
-/** What {@linkcode post} needs to know. */
+/** What {@linkcode post} needs. */
 export interface PostOptions {
   readonly url: string;
   readonly frame: Uint8Array;
   readonly signal: AbortSignal;
-  /** Longer answers are not read. */
+  /** A longer response is not read. */
   readonly maxAnswerBytes: number;
 }
 
@@ -30,7 +30,7 @@ const DEFAULT_RETRY_AFTER_MS = 1_000;
 const MAX_RETRY_AFTER_MS = 5_000;
 const MAX_PROBLEM_BYTES = 4_096;
 
-/** Sends the request; never rejects. */
+/** Sends a request. Never rejects. */
 export async function post(fetch: typeof globalThis.fetch, options: PostOptions): Promise<Answer> {
   try {
     const response = await fetch(options.url, {
@@ -48,7 +48,7 @@ export async function post(fetch: typeof globalThis.fetch, options: PostOptions)
 
 async function toAnswer(response: Response, maxAnswerBytes: number): Promise<Answer> {
   const { status } = response;
-  // Always read to the end: a connection with an unread body can't be used again.
+  // The body is always read to its end: a connection with an unread body cannot be used again.
   const body = await readBody(response, status === 200 ? maxAnswerBytes : MAX_PROBLEM_BYTES);
   if (status === 200) return body === null ? { kind: "failed" } : { kind: "frame", frame: body };
   if (status === 202) return { kind: "pending" };
@@ -64,7 +64,7 @@ async function toAnswer(response: Response, maxAnswerBytes: number): Promise<Ans
 async function readBody(response: Response, maxBytes: number): Promise<Uint8Array | null> {
   const { headers } = response;
   const declared = headers.get("content-length");
-  // Without an encoding, HTTP itself holds the body to its declared length.
+  // Without a content encoding, HTTP guarantees that the body has its declared length.
   if (declared !== null && Number(declared) <= maxBytes && !headers.has("content-encoding")) {
     return new Uint8Array(await response.arrayBuffer());
   }
@@ -93,7 +93,7 @@ function retryAfterMs(response: Response): number {
   return Math.min(seconds * 1000, MAX_RETRY_AFTER_MS);
 }
 
-/** The `detail` of a problem+json, or the text itself. */
+/** The `detail` of a problem+json body, or the body's text. */
 function problemDetail(body: Uint8Array | null): string {
   const text = new TextDecoder().decode(body ?? new Uint8Array());
   try {

@@ -1,5 +1,5 @@
 /**
- * What a client knows of the replicas: where they are, which is the primary, which can be relied on to answer.
+ * A client's knowledge of the replicas: their URLs, the supposed primary, and which of them answer reliably.
  * @module
  */
 import { type ReplicaId, replicaId, type View, view } from "../../core/messages/ids.ts";
@@ -7,26 +7,26 @@ import { primaryOf, weakQuorum } from "../../core/messages/quorum.ts";
 import type { ClusterFile } from "../../wire/mod.ts";
 import { randomBelow } from "./random.ts";
 
-/** One replica, as the client sees it. */
+/** One replica. */
 export interface Peer {
   readonly id: ReplicaId;
-  /** Where signed requests go; ends with `/requests`. */
+  /** The URL for signed requests. It ends with `/requests`. */
   readonly url: string;
-  /** Where signed queries go. */
+  /** The URL for signed queries. */
   readonly queryUrl: string;
-  /** It failed to answer, or disagreed, when it was last asked; others are asked before it. */
+  /** Its last answer failed or disagreed with the others. Replicas without this mark are preferred. */
   suspect: boolean;
-  /** It asked to be left alone until then, ms of the monotonic clock. */
+  /** It asked for no requests before this time, ms of the monotonic clock. */
   notBefore: number;
 }
 
 /** All replicas. */
 export class Replicas {
-  /** How many equal replies make a result: one of them is a correct replica's. */
+  /** f + 1: with this many equal replies, one is from a correct replica. */
   readonly needed: number;
   readonly peers: readonly Peer[];
   readonly #n: number;
-  /** The view that each replica last said it is in, by replica id. */
+  /** The latest view that each replica claimed, by replica id. */
   readonly #views: View[];
 
   constructor(cluster: ClusterFile) {
@@ -39,14 +39,14 @@ export class Replicas {
       const [url, queryUrl] = [`${base}/requests`, `${base}/queries`];
       return { id: replicaId(index), url, queryUrl, suspect: false, notBefore: 0 };
     });
-    // Clients start at different places, so that the backups share the work of answering.
+    // Each client starts at a random replica, so that the backups share the load.
     const start = randomBelow(peers.length);
     this.peers = [...peers.slice(start), ...peers.slice(0, start)];
   }
 
   /**
-   * The view in which, or in a later one, at least one correct replica is: the (f + 1)-th highest claim. Fewer
-   * than f + 1 liars can't raise it.
+   * The (f + 1)-th highest claimed view. At least one correct replica is in this view or a later one, and f faulty replicas
+   * cannot raise it.
    */
   get view(): View {
     return [...this.#views].sort((a, b) => b - a)[this.needed - 1]!;
@@ -57,14 +57,14 @@ export class Replicas {
     return primaryOf(this.view, this.#n);
   }
 
-  /** A signed reply said which view its replica is in. */
+  /** Notes the view that a signed reply claims. */
   heard(from: ReplicaId, claimed: View): void {
     if (claimed > this.#views[from]!) this.#views[from] = claimed;
   }
 
   /**
-   * All peers in the order in which to ask them. The first {@linkcode firstCount} are enough if they are what they
-   * seem: the primary, and others so that f + 1 of them can be relied on.
+   * All peers in the order of preference. The first {@linkcode firstCount} are enough if they behave as expected: the primary, and
+   * others until f + 1 of them are reliable.
    */
   byPreference(now: number): Peer[] {
     const primary = this.primary;
@@ -72,7 +72,7 @@ export class Replicas {
     return [...this.peers].sort((a, b) => rank(a) - rank(b));
   }
 
-  /** How many of `ordered` to ask at once: until f + 1 of them are not doubtful. */
+  /** How many of `ordered` get the request at once: until f + 1 of them are not doubtful. */
   firstCount(ordered: readonly Peer[], now: number): number {
     let sound = 0;
     const last = ordered.findIndex((peer) => !isDoubtful(peer, now) && ++sound === this.needed);

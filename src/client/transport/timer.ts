@@ -5,10 +5,10 @@
 import { type Millis, millis } from "../../core/messages/ids.ts";
 import type { Timer } from "../../node/ports.ts";
 
-/** The longest delay that `setTimeout` keeps, ms. */
+/** The longest delay that `setTimeout` supports, ms. */
 const MAX_DELAY_MS = 0x7fff_ffff;
 
-/** A {@linkcode Timer} over what Deno, Node and browsers have in common. */
+/** A {@linkcode Timer} from functions that Deno, Node and browsers share. */
 export function webTimer(): Timer {
   return {
     now: () => millis(Date.now()),
@@ -21,12 +21,12 @@ export function webTimer(): Timer {
   };
 }
 
-/** Calls `fire` once `ms` have passed, however the wall clock jumps before this call. Returns what cancels it. */
+/** Calls `fire` once after `ms`, also if the wall clock was set before this call. Returns a function that cancels it. */
 export function after(timer: Timer, ms: number, fire: () => void): () => void {
   return timer.schedule(millis(timer.now() + Math.max(0, Math.ceil(ms))), fire);
 }
 
-/** A turn of the event loop, without the milliseconds that `setTimeout(run, 0)` waits in Deno and in browsers. */
+/** Runs a function in the next turn of the event loop. `setTimeout(run, 0)` would wait milliseconds in Deno and in browsers. */
 function createSoon(): (run: () => void) => void {
   const { setImmediate } = globalThis as { setImmediate?: (run: () => void) => unknown };
   if (setImmediate !== undefined) return (run) => void setImmediate(run);

@@ -1,5 +1,5 @@
 /**
- * From agreed results to what callers get.
+ * Gives the agreed results of a request to the callers of its operations.
  * @module
  */
 import type { Refusal, Result } from "../../core/messages/messages.ts";
@@ -10,14 +10,14 @@ import { OperationRejectedError, RefusedError, SessionExpiredError } from "../er
 import { Outcome } from "./outcome.ts";
 import type { Receipt } from "../proofs/receipt.ts";
 
-/** Ends each of a bundle's calls with its result. Returns those for whose results there was no room. */
-export function settle(bundle: Bundle, { frame, votes }: Answered): Call[] {
+/** Ends each call of a bundle with its result. Returns the calls that were not executed because there was no room for their results. */
+export function deliver(bundle: Bundle, { frame, votes }: Answered): Call[] {
   const replies = votes.map((vote) => vote.frame);
   const { results } = votes[0]!.reply;
   const mayRunLater = isFull(results[0]!);
   return bundle.calls.filter((call, index) => {
     const result = results[index]!;
-    // The request has been executed, so that this part of it never will be.
+    // The request was executed without this operation, so the operation may be sent again.
     if (!mayRunLater && isFull(result)) return !call.hasEnded;
     end(call, result, { request: frame, replies, index });
     return false;
@@ -35,7 +35,7 @@ function end(call: Call, result: Result, receipt: Receipt): void {
   }
 }
 
-/** Whether the request as a whole was refused, until earlier replies are acknowledged. */
+/** Whether the whole request was refused until the client acknowledges earlier replies. */
 export function mustAcknowledge({ votes }: Answered): boolean {
   return isFull(votes[0]!.reply.results[0]!);
 }
@@ -44,15 +44,15 @@ function isFull(result: Result): boolean {
   return result.status === "refused" && fromUtf8(result.value) === "reply-storage-full";
 }
 
-/** Whether the replicas don't know the request's session any more. */
-export function hasLostItsSession({ votes }: Answered): boolean {
+/** Whether the replicas no longer know the request's session. */
+export function hasLostSession({ votes }: Answered): boolean {
   const [result] = votes[0]!.reply.results;
   return result!.status === "refused" && fromUtf8(result!.value) === "unknown-session";
 }
 
 /**
- * The error for a refused result. Only a refusal to open a session leaves no doubt: of any other, an earlier copy of
- * the same request may have been executed, or may yet be until the next request of the session is.
+ * The error for a refused result. Only after a refusal to open a session it is certain that nothing was executed. In the other cases an
+ * earlier copy of the same request may have been executed, or may still be, until the session's next request is executed.
  */
 export function refusalOf(result: Result): RefusedError | SessionExpiredError {
   const refusal = fromUtf8(result.value) as Refusal;

@@ -1,11 +1,11 @@
 /**
- * So many at once; the others wait their turn, in order and within bounds.
+ * A semaphore: limits how many callers work at the same time. The others wait in order, and the number of those is limited too.
  * @module
  */
 import { QueueFullError } from "../errors.ts";
 
-/** How much may be under way, and wait. */
-export interface LaneBounds {
+/** The limits of a {@linkcode Semaphore}. */
+export interface SemaphoreBounds {
   readonly maxInFlight: number;
   readonly maxWaiting: number;
   readonly maxBytes: number;
@@ -16,25 +16,25 @@ interface Waiter {
   readonly start: () => void;
 }
 
-/** Lets callers through. */
-export class Lanes {
-  readonly #bounds: LaneBounds;
+/** Admits callers up to a limit. */
+export class Semaphore {
+  readonly #bounds: SemaphoreBounds;
   readonly #waiting = new Set<Waiter>();
   #bytes = 0;
   #inFlight = 0;
 
-  constructor(bounds: LaneBounds) {
+  constructor(bounds: SemaphoreBounds) {
     this.#bounds = bounds;
   }
 
-  /** Callers that wait. */
+  /** How many callers wait. */
   get waiting(): number {
     return this.#waiting.size;
   }
 
   /**
-   * Resolves when it is the caller's turn, who then must call {@linkcode leave}.
-   * @throws {QueueFullError} if too many wait already, or `signal.reason` if it aborts before.
+   * Resolves when the caller may work. The caller must then call {@linkcode leave} once.
+   * @throws {QueueFullError} if too many callers wait already; `signal.reason` if the signal aborts first.
    */
   async enter(bytes: number, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
@@ -62,7 +62,7 @@ export class Lanes {
     });
   }
 
-  /** The next one's turn. */
+  /** Ends the caller's work, and admits the next caller. */
   leave(): void {
     const [next] = this.#waiting;
     if (!next) return void this.#inFlight--;

@@ -1,13 +1,13 @@
 /**
- * How much to ask for at once. Replicas store a session's results until the client has said that it holds them, and
- * have only so much room for that; operations that come when it is used up are refused.
+ * Limits how many operations a client puts into one request. Replicas store a session's results until the client acknowledges them, and
+ * the room for them is limited: when it is full, further operations are refused.
  * @module
  */
 import type { Limits } from "../../core/config.ts";
 import type { Result } from "../../core/messages/messages.ts";
 
-/** Learns from the results how many operations' results will fit. */
-export class Pace {
+/** Learns from the size of results how many operations fit in one request. */
+export class BundleLimit {
   readonly #limits: Limits;
   #maxOperations: number;
 
@@ -16,17 +16,17 @@ export class Pace {
     this.#maxOperations = limits.maxRequestOperations;
   }
 
-  /** Most operations in one request. */
+  /** The most operations for one request. */
   get maxOperations(): number {
     return this.#maxOperations;
   }
 
-  /** Results are so large that two requests on their way might not fit. */
+  /** Whether results are so large that those of two requests might not fit. Then only one request may be in flight. */
   get isOneByOne(): boolean {
     return this.#maxOperations < this.#limits.maxRequestOperations;
   }
 
-  /** Aims at half of the room per request, and asks for more again when results turn out smaller. */
+  /** Learns from results. It aims at half of the room for each request, and raises the limit again when results become smaller. */
   learn(results: readonly Result[]): void {
     const { maxSessionReplyBytes, maxRequestOperations } = this.#limits;
     const ran = results.filter(({ status }) => status !== "refused");

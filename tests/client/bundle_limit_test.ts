@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { Pace } from "../../src/client/calls/pace.ts";
+import { BundleLimit } from "../../src/client/calls/bundle_limit.ts";
 import { DEFAULT_LIMITS } from "../../src/core/config.ts";
 import { sequenceNumber } from "../../src/core/messages/ids.ts";
 import type { Result } from "../../src/core/messages/messages.ts";
@@ -8,18 +8,18 @@ function results(count: number, bytes: number, status: Result["status"] = "ok"):
   return Array.from({ length: count }, () => ({ sequence: sequenceNumber(1), status, value: new Uint8Array(bytes) }));
 }
 
-function pace(): Pace {
-  return new Pace({ ...DEFAULT_LIMITS, maxRequestOperations: 100, maxSessionReplyBytes: 1000 });
+function bundleLimit(): BundleLimit {
+  return new BundleLimit({ ...DEFAULT_LIMITS, maxRequestOperations: 100, maxSessionReplyBytes: 1000 });
 }
 
-Deno.test("small results leave the pace alone", () => {
-  const it = pace();
+Deno.test("small results do not change the limit", () => {
+  const it = bundleLimit();
   it.learn(results(50, 5));
   assertEquals([it.maxOperations, it.isOneByOne], [100, false]);
 });
 
 Deno.test("large results make requests small and single, so that each takes half of the room", () => {
-  const it = pace();
+  const it = bundleLimit();
   it.learn(results(10, 100));
   assertEquals([it.maxOperations, it.isOneByOne], [5, true]);
   it.learn(results(5, 100));
@@ -28,14 +28,14 @@ Deno.test("large results make requests small and single, so that each takes half
   assertEquals(it.maxOperations, 1);
 });
 
-Deno.test("only what ran tells how large results are", () => {
-  const it = pace();
+Deno.test("only executed operations count for the size of results", () => {
+  const it = bundleLimit();
   it.learn([...results(10, 100), ...results(50, 18, "refused")]);
   assertEquals(it.maxOperations, 5);
 });
 
-Deno.test("the pace quickens again when results are small, and not when requests are refused", () => {
-  const it = pace();
+Deno.test("the limit rises again when results are small, but not when requests are refused", () => {
+  const it = bundleLimit();
   it.learn(results(10, 100));
   it.learn(results(5, 18, "refused"));
   assertEquals(it.maxOperations, 5);

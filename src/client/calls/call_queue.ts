@@ -1,30 +1,30 @@
 /**
- * The operations that wait to be sent, in order and within bounds.
+ * The operations that wait to be sent: a queue of limited size.
  * @module
  */
 import type { Limits } from "../../core/config.ts";
 import type { Call } from "./call.ts";
 import { QueueFullError } from "../errors.ts";
 
-/** What a signed request needs beside its operations, bytes; rounded up. */
+/** The most that a signed request takes beside its operations, bytes, rounded up. */
 const REQUEST_OVERHEAD_BYTES = 512;
-/** What the codec adds to one operation at most, bytes. */
+/** The most that the codec adds to one operation, bytes. */
 const OPERATION_OVERHEAD_BYTES = 9;
 
-/** How much may wait. */
-export interface WaitingBounds {
+/** The limits of a {@linkcode CallQueue}. */
+export interface CallQueueBounds {
   readonly maxOperations: number;
   readonly maxBytes: number;
 }
 
-/** A queue from whose middle callers may leave. */
-export class Waiting {
+/** A queue of calls. A call may leave it from any place. */
+export class CallQueue {
   readonly #limits: Limits;
-  readonly #bounds: WaitingBounds;
+  readonly #bounds: CallQueueBounds;
   #calls = new Set<Call>();
   #bytes = 0;
 
-  constructor(limits: Limits, bounds: WaitingBounds) {
+  constructor(limits: Limits, bounds: CallQueueBounds) {
     this.#limits = limits;
     this.#bounds = bounds;
   }
@@ -34,8 +34,9 @@ export class Waiting {
   }
 
   /**
-   * @throws {RangeError} if the operation is longer than the cluster takes.
-   * @throws {QueueFullError} if too much waits already.
+   * Checks that an operation may be added.
+   * @throws {RangeError} if the operation is longer than the cluster accepts.
+   * @throws {QueueFullError} if too much is waiting already.
    */
   checkRoom(operation: Uint8Array): void {
     const most = this.#limits.maxRequestBytes - REQUEST_OVERHEAD_BYTES - OPERATION_OVERHEAD_BYTES;
@@ -53,7 +54,7 @@ export class Waiting {
     this.#bytes += call.operation.length;
   }
 
-  /** Puts calls that were taken out back in front. */
+  /** Puts calls that were taken out back in front of the others. */
   putBack(calls: readonly Call[]): void {
     this.#calls = new Set([...calls, ...this.#calls]);
     for (const call of calls) this.#bytes += call.operation.length;
@@ -63,7 +64,7 @@ export class Waiting {
     if (this.#calls.delete(call)) this.#bytes -= call.operation.length;
   }
 
-  /** Takes out as many calls, oldest first and at most `max`, as fit in one request. */
+  /** Takes the oldest calls, at most `max`, as many as fit in one request. */
   takeBundle(max: number): Call[] {
     const taken: Call[] = [];
     let room = this.#limits.maxRequestBytes - REQUEST_OVERHEAD_BYTES;
@@ -76,7 +77,7 @@ export class Waiting {
     return taken;
   }
 
-  /** All that wait, oldest first. */
+  /** All calls, oldest first. */
   all(): Call[] {
     return [...this.#calls];
   }
