@@ -1,20 +1,20 @@
 /**
- * How the commands fail: one line that says what to do, and an exit code.
+ * Errors of the commands: one line that says what to do, and an exit code.
  * @module
  */
 import { formatLine } from "../runtime/log/format.ts";
-import { keepLoopbackDirect } from "./direct_loopback.ts";
+import { noProxyForLoopback } from "../runtime/host/proxy.ts";
 
-/** The user can do something about it. Printed as one line, without a stack. */
+/** An error that the user can correct. It is printed as one line, without a stack. */
 export class CliError extends Error {
   override name = "CliError";
-  /** @param exitCode 1; 2 for wrong arguments. */
+  /** @param exitCode 1; for wrong arguments 2. */
   constructor(message: string, readonly exitCode: number = 1) {
     super(message);
   }
 }
 
-/** Runs a command and exits with its code; what it throws becomes one line on stderr, of JSON where the arguments ask for that. */
+/** Runs a command and exits with its code. An error is printed to stderr as one line, as JSON if the arguments contain `--log json`. */
 export async function runCommand(command: () => Promise<number>, args: readonly string[] = Deno.args): Promise<never> {
   keepLoopbackDirect();
   try {
@@ -28,10 +28,23 @@ export async function runCommand(command: () => Promise<number>, args: readonly 
   }
 }
 
-/** What `parseArgs` says of arguments that it does not know, in its first sentence. */
+/** The first sentence of the error that `parseArgs` throws for unknown arguments. */
 function asUsageError(error: unknown): unknown {
   const isOfArguments = error instanceof Error && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
   return isOfArguments ? new CliError(`${error.message.split(/\. |\n/, 1)[0]} (see --help)`, 2) : error;
+}
+
+/**
+ * Sends requests to replicas on this machine directly, also if the environment names a proxy. Call it before the first `fetch`, which reads
+ * the environment. Child processes inherit it.
+ */
+function keepLoopbackDirect(): void {
+  // Without the permission to read the environment, the program that started this process has set it.
+  if (Deno.permissions.querySync({ name: "env" }).state !== "granted") return;
+  const value = noProxyForLoopback((name) => Deno.env.get(name));
+  if (value === undefined) return;
+  Deno.env.set("NO_PROXY", value);
+  Deno.env.set("no_proxy", value);
 }
 
 function isJson(args: readonly string[]): boolean {
@@ -43,7 +56,7 @@ function lineOf(message: string): string {
   return formatLine(head, {}, { format: "json", secrets: [] });
 }
 
-/** An operating system's error in few words, without its number. */
+/** The message of an operating system's error, without its number. */
 export function reasonOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.split("\n", 1)[0]!.replace(/ \(os error [0-9]+\)/, "").trim();

@@ -1,9 +1,9 @@
 /**
- * What the commands do with files.
+ * Helpers for files.
  * @module
  */
 
-/** Whether there is something under this path. */
+/** Whether a file or folder exists at this path. */
 export function exists(path: string): boolean {
   try {
     Deno.lstatSync(path);
@@ -14,7 +14,7 @@ export function exists(path: string): boolean {
   }
 }
 
-/** Removes a file, if it is there. */
+/** Removes a file, if it exists. */
 export function remove(path: string): void {
   try {
     Deno.removeSync(path);
@@ -23,9 +23,9 @@ export function remove(path: string): void {
   }
 }
 
-/** Removes a folder, if nothing is in it. */
+/** Removes a folder, if it is empty. */
 export function removeEmptyFolder(path: string): void {
   try {
     Deno.removeSync(path);
-  } catch { /* not there, or somebody else's files are in it */ }
+  } catch { /* it does not exist, or has other files */ }
 }

@@ -1,5 +1,5 @@
 /**
- * Where the cluster file is, if nobody says so.
+ * Finds and reads the cluster file.
  * @module
  */
 import { type ClusterFile, parseClusterText } from "../wire/mod.ts";
@@ -7,27 +7,27 @@ import { boundedBytes } from "./check/answers.ts";
 import { CliError, reasonOf } from "./cli_error.ts";
 import { exists } from "./files.ts";
 
-/** A cluster file, and where it was found. */
+/** A cluster file, and its location. */
 export interface FoundCluster {
   readonly source: string;
   readonly cluster: ClusterFile;
 }
 
-/** What `init` and `deno task cluster` write if no folder is named. */
+/** The folders that `init` and `deno task cluster` write to by default. */
 const USUAL_FOLDERS: readonly string[] = ["pbft", ".pbft", ".pbft/memory"];
-/** A longer file is no cluster file, bytes. */
+/** A longer file is not a cluster file, bytes. */
 const MAX_FILE_BYTES = 1024 * 1024;
 const TIMEOUT_MS = 10_000;
 
-/** The cluster files in the usual places below this folder. @throws {CliError} if there is none. */
+/** The cluster files in the usual folders. @throws {CliError} if there is none. */
 export async function usualClusters(): Promise<readonly FoundCluster[]> {
   const paths = USUAL_FOLDERS.map((folder) => `${folder}/cluster.json`);
   const found = paths.filter(exists);
   if (found.length > 0) return await Promise.all(found.map(readCluster));
-  throw new CliError(`no cluster file: expected one at ${paths.join(", ")}, or as the argument (see check --help)`);
+  throw new CliError(`no cluster file: expected one at ${paths.join(", ")}, or as an argument (see check --help)`);
 }
 
-/** Reads a cluster file: a path, a folder that has it, or a URL. @throws {CliError} that names it. */
+/** Reads a cluster file from a path, a folder that contains it, or a URL. @throws {CliError} naming the source. */
 export async function readCluster(source: string): Promise<FoundCluster> {
   try {
     if (/^https?:/.test(source)) return { source, cluster: parseClusterText(await download(source)) };

@@ -1,22 +1,22 @@
 /**
- * A member's private key as a file: 64 hex digits that only its owner may read.
+ * The file of a member's private key: 64 hex digits that only its owner may read.
  * @module
  */
 import { dirname } from "node:path";
 import { CliError, reasonOf } from "./cli_error.ts";
 
-/** A private key that was read. */
+/** The content of a key file. */
 export interface KeyFile {
   /** 64 lower-case hex digits. */
   readonly privateKey: string;
-  /** What its owner should change. */
+  /** A problem that the owner should correct. */
   readonly warning?: string;
 }
 
 /** Longer files are not read: a key has 64 characters. */
 const MAX_KEY_FILE_BYTES = 1_024;
 
-/** Reads a key file. @throws {CliError} that names the file, and never says what is in it. */
+/** Reads a key file. @throws {CliError} that names the file. The error never contains the content. */
 export function readKey(path: string): KeyFile {
   let text: string;
   let mode: number | null;
@@ -34,17 +34,17 @@ export function readKey(path: string): KeyFile {
   return { privateKey: text, ...warningOf(path, mode) };
 }
 
-/** Writes a key into a folder that only its owner may enter. @throws if there is a file already. */
+/** Writes a key into a folder that only its owner may enter. @throws if the file exists. */
 export function writeKey(path: string, privateKey: string): void {
   Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   Deno.writeTextFileSync(path, `${privateKey}\n`, { mode: 0o600, createNew: true });
 }
 
-/** Windows says nothing of permissions: `null`. */
+/** A warning about permissions. On Windows `mode` is `null`, and there is none. */
 function warningOf(path: string, mode: number | null): Pick<KeyFile, "warning"> {
   if (mode === null || (mode & 0o077) === 0) return {};
   const bits = (mode & 0o777).toString(8).padStart(3, "0");
   return {
-    warning: `${path}: others on this machine may read this private key (mode ${bits}); run: chmod 600 ${path}`,
+    warning: `${path}: other users of this machine may read this private key (mode ${bits}); run: chmod 600 ${path}`,
   };
 }

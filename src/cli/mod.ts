@@ -1,5 +1,5 @@
 /**
- * The commands, as one: `deno run -A jsr:@pbft/edge/cli init Apple=https://... Ball=https://...`.
+ * The command line interface: `deno run -A jsr:@pbft/edge/cli init Apple=https://... Ball=https://...`.
  * @module
  */
 import { check } from "./commands/check.ts";
@@ -9,11 +9,11 @@ import { init } from "./commands/init.ts";
 const HELP = `Commands for a cluster of PBFT replicas:
 
   init   make a cluster file and one key per member
-  check  ask every member how it is, and say what is wrong
+  check  ask every member for its status, and print what is wrong
 
-COMMAND --help says more.`;
+COMMAND --help prints the help of a command.`;
 
-/** Runs one command; prints with `print`. Gives the exit code. @throws {CliError} what the user can do something about. */
+/** Runs a command; prints with `print`. Returns the exit code. @throws {CliError} for errors that the user can correct. */
 export async function main(args: readonly string[], print: (line: string) => void = console.log): Promise<number> {
   const [command, ...rest] = args;
   switch (command) {

@@ -1,17 +1,17 @@
 /**
- * Numbers in arguments.
+ * Parses numbers in arguments.
  * @module
  */
 import { CliError } from "./cli_error.ts";
 
-/** What a number may be. */
+/** The range of a number. */
 export interface Range {
   readonly min?: number;
   readonly max?: number;
 }
 
 /**
- * A natural number in decimal digits: not nothing, no sign, no `0x50`, no `1e3`.
+ * Parses a natural number in decimal digits: no empty text, sign, `0x50` or `1e3`.
  * @throws {CliError} that names the option.
  */
 export function natural(option: string, text: string, { min = 0, max = 999_999_999 }: Range = {}): number {
@@ -23,7 +23,7 @@ export function natural(option: string, text: string, { min = 0, max = 999_999_9
   );
 }
 
-/** A number above 0 in decimal digits, perhaps with a fraction. @throws {CliError} that names the option. */
+/** Parses a number above 0 in decimal digits, optionally with a fraction. @throws {CliError} that names the option. */
 export function positive(option: string, text: string): number {
   const value = /^[0-9]{1,9}(\.[0-9]{1,9})?$/.test(text) ? Number(text) : NaN;
   if (value > 0) return value;

@@ -1,22 +1,22 @@
 /**
- * How a command learns that it is to stop.
+ * Signals that ask a command to stop.
  * @module
  */
 import { terminationSignal } from "../runtime/deno.ts";
 import { launcherGone } from "./local_cluster/launcher.ts";
 
-/** When a command is to stop. */
+/** The signals of a command. */
 export interface StopSignals {
-  /** By Ctrl-C, by SIGTERM, or because the program that started this one is gone. */
+  /** Ctrl-C, SIGTERM, or the end of the program that started this one: stop in an orderly way. */
   readonly requested: AbortSignal;
-  /** By another Ctrl-C or SIGTERM after that: at once. */
+  /** Another Ctrl-C or SIGTERM after that: stop at once. */
   readonly forced: AbortSignal;
 }
 
-/** One Ctrl-C arrives several times: from the terminal, and from each program between it and this one that passes it on. */
+/** One Ctrl-C may arrive several times within this time, ms: from the terminal, and from each program in between that passes it on. */
 const ONE_CTRL_C_MS = 500;
 
-/** Listens from now on. */
+/** Starts to listen. */
 export function listenForStop(): StopSignals {
   const told = terminationSignal();
   const forced = new AbortController();

@@ -39,7 +39,7 @@ export async function keepCalm(
   await load?.stop();
   const reports = await Promise.all(fleet.names.map((name) => fleet.status(name)));
   const unrest = fleet.lines.filter(({ at, text }) =>
-    at >= start && /a view has started|asks for the next view/.test(text)
+    at >= start && /a new view has started|moving to view/.test(text)
   );
   const waits = load ? Object.values(load.around(0).longestMs) : [0];
   return {

@@ -42,7 +42,7 @@ async function check(cluster: ClusterFile): Promise<{ readonly code: number; rea
   }
 }
 
-Deno.test("check finds real replicas well, then one unreachable, one of another cluster, and one behind", async () => {
+Deno.test("check finds real replicas healthy, then one unreachable, one of another cluster, and one behind", async () => {
   const ports = freePorts(5);
   const cluster = clusterAt(ports);
   // To the others Dog is where nobody is, so that it hears of nothing.
@@ -55,7 +55,7 @@ Deno.test("check finds real replicas well, then one unreachable, one of another 
     const first = await check(cluster);
     assertEquals([first.code, ...NAMES.map((name) => first.of[name]!.split(/ {2,}/).at(-1))], [
       0,
-      ...NAMES.map(() => "well"),
+      ...NAMES.map(() => "healthy"),
     ]);
     for (let i = 0; i < 10; i++) await client.invoke("INCR n");
     const behind = await check(cluster);
@@ -121,7 +121,7 @@ Deno.test("check finds a replica whose clock is wrong, one that has not the memb
     const { code, of } = await check(cluster);
     assertEquals(code, 2);
     assertMatch(of.Apple!, /its clock is (59|60)\.\d s ahead$/);
-    assertStringIncludes(of.Ball!, "well");
+    assertStringIncludes(of.Ball!, "healthy");
     assertMatch(of.Candy!, /the server at this URL does not hold Candy's key$/);
     assertStringIncludes(
       of.Dog!,

@@ -59,7 +59,7 @@ Deno.test("check asks each member, and says which refuse, and how many are too f
   assertEquals(code, 2);
   assertEquals(
     lines[0],
-    "UNAVAILABLE: 0 of 4 members vote, a quorum is 3: 3 too few; too few answers to know its view",
+    "UNAVAILABLE: 0 of 4 members vote, a quorum is 3: 3 too few; too few answers to know the view",
   );
   assertMatch(of("Apple"), /not ready: a test$/);
   assertMatch(of("Ball"), /answers 503: privateKey: expected the key of Ball$/);
@@ -79,13 +79,17 @@ Deno.test("check --json says the same for machines, on one line", async () => {
 });
 
 const absurd: readonly (readonly [what: string, answer: Answer, words: RegExp])[] = [
-  ["a view that is no number", say({ viewID: "7" }), /can't be read: viewID: expected a whole number from 0, got "7"$/],
-  ["a number beyond 2^53", say({ lastExecuted: 1e300 }), /can't be read: lastExecuted: expected a whole number/],
-  ["a negative view", say({ viewID: -1 }), /can't be read: viewID: /],
-  ["half a status", () => Response.json({}), /can't be read: nodeID: expected a text, got nothing$/],
-  ["a list", () => Response.json([]), /can't be read: nodeID/],
-  ["null", () => Response.json(null), /can't be read: expected an object$/],
-  ["no JSON", () => new Response("<html>"), /can't be read: expected an object$/],
+  [
+    "a view that is no number",
+    say({ viewID: "7" }),
+    /cannot be read: viewID: expected a whole number of at least 0, got "7"$/,
+  ],
+  ["a number beyond 2^53", say({ lastExecuted: 1e300 }), /cannot be read: lastExecuted: expected a whole number/],
+  ["a negative view", say({ viewID: -1 }), /cannot be read: viewID: /],
+  ["half a status", () => Response.json({}), /cannot be read: nodeID: expected a text, got nothing$/],
+  ["a list", () => Response.json([]), /cannot be read: nodeID/],
+  ["null", () => Response.json(null), /cannot be read: expected an object$/],
+  ["no JSON", () => new Response("<html>"), /cannot be read: expected an object$/],
   ["a redirection", () => Response.redirect("http://127.0.0.1:9/"), /answers 302$/],
   [
     "a terminal's control sequences",
@@ -96,7 +100,7 @@ const absurd: readonly (readonly [what: string, answer: Answer, words: RegExp])[
   [
     "something that never ends",
     () => new Response(endless()),
-    /can't be read: the answer is longer than 8388608 bytes$/,
+    /cannot be read: expected an answer of at most 8388608 bytes, got more$/,
   ],
 ];
 for (const [what, answer, words] of absurd) {
@@ -173,12 +177,12 @@ Deno.test("a member that shows its status only to readers gets the token, and wi
   const without = await check(members);
   assertEquals([without.code, seen.size], [1, 0]);
   assertMatch(without.lines[0]!, /^DEGRADED: 4 of 4 members vote, a quorum is 3: 1 more may fail; too few answers/);
-  assertMatch(without.of("Dog"), /does not show us its status \(see --read-token-file\)$/);
+  assertMatch(without.of("Dog"), /refuses to show its status \(see --read-token-file\)$/);
   const file = await Deno.makeTempFile();
   await Deno.writeTextFile(file, "sesame-sesame-sesame\n");
   const within = await check(members, "--read-token-file", file);
   await Deno.remove(file);
-  assertEquals([within.code, within.lines[0]!.slice(0, 5)], [0, "WELL:"], within.lines.join("\n"));
+  assertEquals([within.code, within.lines[0]!.slice(0, 8)], [0, "HEALTHY:"], within.lines.join("\n"));
   assertEquals([...seen].sort(), ["evidence", "status"].map((path) => `${path} Bearer sesame-sesame-sesame`));
 });
 

@@ -36,15 +36,20 @@ function gone(name: string): MemberReport {
 
 const others = ["Ball", "Candy", "Dog"].map((name) => report(name));
 
-Deno.test("a cluster that is well is well, and the verdict says how many more may fail", () => {
+Deno.test("without faults the verdict is healthy, and says how many more members may fail", () => {
   const judgement = judge(cluster, [report("Apple", { lastExecuted: 97, history: "b".repeat(64) }), ...others]);
-  assertEquals([judgement.verdict, judgement.voting, judgement.executed, judgement.primary], ["well", 4, 100, "Apple"]);
+  assertEquals([judgement.verdict, judgement.voting, judgement.executed, judgement.primary], [
+    "healthy",
+    4,
+    100,
+    "Apple",
+  ]);
   const lines = linesOf({ source: "here", cluster }, judgement);
   assertEquals(
     lines[0],
-    "WELL: 4 of 4 members vote, a quorum is 3: 1 more may fail; view 0, primary Apple, 100 batches executed",
+    "HEALTHY: 4 of 4 members vote, a quorum is 3: 1 more may fail; view 0, primary Apple, 100 batches executed",
   );
-  assertEquals(lines[3], "Apple   https://Apple.example  0     97        +0.0 s  well");
+  assertEquals(lines[3], "Apple   https://Apple.example  0     97        +0.0 s  healthy");
 });
 
 const OUT = true;
@@ -64,12 +69,17 @@ for (
       "without an answer to show its key",
       report("Apple", {}, { key: "none" }),
       OUT,
-      "answers no query: whether it holds",
+      "answers no query: unknown whether it holds",
     ],
     ["halted", report("Apple", { halted: "it has diverged" }), OUT, "halted: it has diverged"],
     ["with a store that fails", report("Apple", { storeError: "disk full" }), OUT, "its store fails: disk full"],
-    ["without its disk", report("Apple", { hasLostDisk: true }), OUT, "has lost its disk, does not vote yet"],
-    ["fetching the state", report("Apple", { transferring: true }), OUT, "fetching the state from the others"],
+    [
+      "without its disk",
+      report("Apple", { hasLostDisk: true }),
+      OUT,
+      "is recovering from a lost disk, and does not vote yet",
+    ],
+    ["fetching the state", report("Apple", { transferring: true }), OUT, "is fetching the state from the others"],
     [
       "not ready",
       report("Apple", { ready: false, notReady: "no quorum in reach" }),
@@ -83,19 +93,19 @@ for (
       "with another history",
       report("Apple", { history: "b".repeat(64) }),
       OUT,
-      "has executed something else than f + 1",
+      "has executed other batches than f + 1",
     ],
     [
       "boasting of a view",
       report("Apple", { viewID: 2 ** 53 - 1 }),
       OUT,
-      "says it is in view 9007199254740991, which fewer",
+      "claims view 9007199254740991, which fewer",
     ],
     [
       "boasting of batches",
       report("Apple", { lastExecuted: 1e15 }),
       OUT,
-      "says it has executed 1000000000000000 batches",
+      "claims 1000000000000000 executed batches",
     ],
   ] as const
 ) {
@@ -134,7 +144,7 @@ Deno.test("no claim of a single liar makes a correct member look wrong, whatever
   }
 });
 
-Deno.test("with too few that vote it is not available; that they are well themselves does not help", () => {
+Deno.test("with fewer than a quorum that vote the cluster is unavailable, although these members are healthy", () => {
   const judgement = judge(cluster, [report("Apple"), report("Ball"), gone("Candy"), gone("Dog")]);
   assertEquals([judgement.verdict, judgement.voting], ["unavailable", 2]);
   assertStringIncludes(
@@ -153,7 +163,7 @@ Deno.test("members that are each in a view of their own make no quorum", () => {
 Deno.test("in a busy cluster who was asked early is not behind, and who was asked late does not boast", () => {
   const first = NAMES.map((name, i) => report(name, { lastExecuted: 1_000 + 50 * i }));
   const second = NAMES.map((name, i) => report(name, { lastExecuted: 2_000 - 50 * i }));
-  assertEquals(judge(cluster, second, first).verdict, "well");
+  assertEquals(judge(cluster, second, first).verdict, "healthy");
   const boaster = [report("Apple", { lastExecuted: 1e9 + 1 }), ...second.slice(1)];
   const before = [report("Apple", { lastExecuted: 1e9 }), ...first.slice(1)];
   assertEquals(judge(cluster, boaster, before).members[0]!.faults[0]!.kind, "claims-executed");
@@ -167,7 +177,7 @@ Deno.test("where most clocks differ from ours by the same, ours is wrong", () =>
   assertEquals(judgement.members.map(({ faults }) => faults.length), [0, 0, 0, 1]);
 });
 
-Deno.test("a member of whom evidence proves that it contradicted itself does not count", () => {
+Deno.test("a member whose misconduct is proven by evidence does not count", () => {
   const judgement = judge(cluster, [
     ...others.slice(0, 0),
     report("Apple"),
@@ -184,5 +194,5 @@ Deno.test("a cluster of one is its own ground", () => {
   const one = genesisOf(1);
   const alone = { genesis: one, urls: { Apple: "https://Apple.example" } };
   const judgement = judge(alone, [report("Apple", { cluster: clusterId(one), viewID: 3, lastExecuted: 7 })]);
-  assertEquals([judgement.verdict, judgement.view, judgement.executed], ["well", 3, 7]);
+  assertEquals([judgement.verdict, judgement.view, judgement.executed], ["healthy", 3, 7]);
 });

@@ -32,7 +32,7 @@ Deno.test("init makes a cluster file, and a key per member that only its owner m
       assertEquals((await Deno.stat(`${folder}/${name}/key`)).mode! & 0o777, 0o600);
       assert(!printed.join("\n").includes(key));
     }
-    assertStringIncludes(printed[0]!, "4 members, of which 1 may fail or lie");
+    assertStringIncludes(printed[0]!, "4 members, of which 1 may be faulty");
   }));
 
 Deno.test("init overwrites nothing", () =>
@@ -40,7 +40,7 @@ Deno.test("init overwrites nothing", () =>
     await main(["init", ...MEMBERS, "--folder", folder], () => {});
     const before = await Deno.readTextFile(`${folder}/cluster.json`);
     const error = await assertRejects(() => main(["init", ...MEMBERS, "--folder", folder], () => {}), CliError);
-    assertStringIncludes(error.message, "cluster.json is there already");
+    assertStringIncludes(error.message, "cluster.json exists already");
     assertEquals(await Deno.readTextFile(`${folder}/cluster.json`), before);
   }));
 
@@ -130,7 +130,7 @@ Deno.test("init makes no cluster file whose public key is not that of the key th
     assertStringIncludes(error.message, "Apple/key: expected the private key of aaaa");
     assertEquals(exists(`${folder}/cluster.json`), false);
     const again = await assertRejects(() => main(["init", "--key", "Apple", "--folder", folder], () => {}), CliError);
-    assertStringIncludes(again.message, "Apple/key is there already");
+    assertStringIncludes(again.message, "Apple/key exists already");
   }));
 
 Deno.test("Git does not see the keys that init makes, and is told by nobody else what to ignore", () =>

@@ -163,7 +163,7 @@ Deno.test("without a quorum /req says 504 and that a retry is safe; with it agai
     assertMatch(late.detail!, /Retry with the same clientID, operation and timestamp 1, .* executed at most once/);
     const candy = cluster.startReplica("Candy");
     try {
-      await candy.out.find(/ serves /);
+      await candy.out.find(/ serving requests /);
       const answer = await cluster.req("Ball", incr);
       assertEquals([answer.status, answer.result], [200, 1]);
       assertEquals((await cluster.req("Candy", incr)).result, 1);

@@ -84,7 +84,7 @@ Deno.test("with the primary killed the others choose another, and requests go on
       assertEquals([answer.status, answer.result], [200, timestamp]);
     }
     assertEquals((await cluster.status("Ball")).primary !== "Apple", true);
-    await cluster.command.out.find(/ INFO {2}Ball +a view has started {2}view=\d+ primary=\w+ /);
+    await cluster.command.out.find(/ INFO {2}Ball +a new view has started {2}view=\d+ primary=\w+ /);
   });
 });
 
@@ -151,7 +151,7 @@ Deno.test("a replica whose state file is gone recovers with nobody asking for an
     forget("Dog");
     const second = await ClusterProcess.start(folder); // is ready when all are
     try {
-      await second.command.out.find(/ INFO {2}Dog +had lost its disk, and votes again {2}checkpoint=\d+$/);
+      await second.command.out.find(/ INFO {2}Dog +recovered from a lost disk, and votes again {2}checkpoint=\d+$/);
       Deno.kill(second.pid("Ball"), "SIGKILL");
       const answer = await second.req("Dog", { clientID: "ada", timestamp: 2, operation: "INCR n" });
       assertEquals([answer.status, answer.result], [200, 2]);

@@ -19,10 +19,10 @@ Deno.test("a line has time, level, replica, what happened in plain words, and fi
   log.onEvent({ kind: "new-view", view: view(1), primary: replicaId(1), prepared: 2 });
   log.onEvent({ kind: "state-transfer", phase: "started", sequence: sequenceNumber(256) });
   assertEquals(lines, [
-    "2026-11-26T09:30:00.000Z WARN  Ball   suspects the primary: requests wait, and nothing was executed in time  view=1 reason=no-progress",
-    "2026-11-26T09:30:00.000Z WARN  Ball   leaves the view: f + 1 replicas suspect its primary  view=1 reason=suspected",
-    "2026-11-26T09:30:00.000Z INFO  Ball   a view has started  view=1 primary=Ball carriedOver=2",
-    "2026-11-26T09:30:00.000Z INFO  Ball   this replica is behind: it fetches the state of a checkpoint from the others  phase=started checkpoint=256",
+    "2026-11-26T09:30:00.000Z WARN  Ball   suspects the primary: requests are waiting, but none was executed in time  view=1 reason=no-progress",
+    "2026-11-26T09:30:00.000Z WARN  Ball   moving to view 1: f + 1 replicas suspect the primary  view=1 reason=suspected",
+    "2026-11-26T09:30:00.000Z INFO  Ball   a new view has started  view=1 primary=Ball carriedOver=2",
+    "2026-11-26T09:30:00.000Z INFO  Ball   this replica is behind: it is fetching the state of a checkpoint from the others  phase=started checkpoint=256",
   ]);
 });
 
@@ -34,7 +34,7 @@ Deno.test("as JSON, a line is one object with the same in it", () => {
     level: "info",
     replica: "Ball",
     event: "new-view",
-    message: "a view has started",
+    message: "a new view has started",
     view: 1,
     primary: "Ball",
     carriedOver: 2,
@@ -68,7 +68,7 @@ Deno.test("lines that all differ are no flood either: a hundred at once, ten a s
   assertMatch(lines[100]!, / linesLeftOut=99\d\d$/);
 });
 
-Deno.test("one event is one line, whatever is in it: no line ends, no terminal's control sequences", () => {
+Deno.test("one event is one line, whatever it contains: no line breaks, no control sequences for a terminal", () => {
   for (const format of ["text", "json"] as const) {
     const { lines, log } = setUp({ format });
     const nasty = "a\nb\r\u001b[2J\u0000\u009b\u202e\u2028 c";
@@ -82,7 +82,7 @@ Deno.test("one event is one line, whatever is in it: no line ends, no terminal's
   }
 });
 
-Deno.test("no line has the private key in it, whatever an error says", () => {
+Deno.test("no line contains the private key, whatever an error contains", () => {
   const secret = "0123456789abcdef".repeat(4);
   for (const format of ["text", "json"] as const) {
     const { lines, log } = setUp({ format, secrets: [secret] });
@@ -99,7 +99,7 @@ Deno.test("a field of megabytes makes no line of megabytes", () => {
   assert(lines[0]!.length < 5_000);
 });
 
-Deno.test("what contradicts itself is said with its sender's name, what is merely late is not", () => {
+Deno.test("a message that contradicts another is logged with its sender's name, a late one is not logged", () => {
   const { lines, log } = setUp();
   const event = { kind: "discarded", message: "commit", from: replicaId(2) } as const;
   log.onEvent({ ...event, reason: "duplicate" });
@@ -107,10 +107,10 @@ Deno.test("what contradicts itself is said with its sender's name, what is merel
   log.onEvent({ kind: "contradiction", message: "commit", accused: replicaId(2), sequence: sequenceNumber(7) });
   assertEquals(lines.length, 2);
   assertMatch(lines[0]!, /from=Candy kind=commit$/);
-  assertMatch(lines[1]!, /GET \/evidence proves it {2}accused=Candy kind=commit sequence=7$/);
+  assertMatch(lines[1]!, /GET \/evidence has the proof {2}accused=Candy kind=commit sequence=7$/);
 });
 
-Deno.test("what comes while the replica stops is not worth a line", () => {
+Deno.test("messages that arrive while the replica stops are not logged", () => {
   const { lines, log } = setUp();
   log.onRejected({ kind: "unknown", reason: "unavailable", detail: "the node is closed" });
   assertEquals(lines, []);

@@ -24,7 +24,7 @@ function linesOf(value: string | undefined): string[] {
 }
 
 Deno.test("PBFT_LOG says how a replica that reads its environment logs: as text, as JSON, or not at all", () => {
-  assertStringIncludes(linesOf(undefined)[0]!, "INFO  Candy  a view has started  view=1 primary=Ball");
+  assertStringIncludes(linesOf(undefined)[0]!, "INFO  Candy  a new view has started  view=1 primary=Ball");
   assertEquals(JSON.parse(linesOf("json")[0]!).event, "new-view");
   assertEquals(linesOf("none"), []);
   assertThrows(() => linesOf("xml"), TypeError, 'PBFT_LOG: expected text, json or none, got "xml"');

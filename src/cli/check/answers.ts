@@ -1,9 +1,9 @@
 /**
- * What one member says of itself, read with distrust: whoever answers may say anything, of any length.
+ * Reads a member's answers. The member may be faulty, so an answer may contain anything and have any length.
  * @module
  */
 
-/** The part of `GET /status` that is looked at. */
+/** The fields of `GET /status` that `check` uses. */
 export interface MemberStatus {
   readonly nodeID: string;
   readonly cluster: string;
@@ -16,7 +16,7 @@ export interface MemberStatus {
   readonly viewID: number;
   readonly active: boolean;
   readonly lastExecuted: number;
-  /** The hash chain over what it has executed. */
+  /** The hash chain of everything that it has executed. */
   readonly history: string;
   /** Its clock, ms since 1970. */
   readonly now: number;
@@ -24,16 +24,16 @@ export interface MemberStatus {
 
 /** Longer answers are not read, bytes. */
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
-/** Longer texts of members are cut, characters. */
+/** Longer texts of members are cut to this length, characters. */
 const MAX_TEXT_LENGTH = 200;
 
-/** A member's text as one harmless line: no control sequences for a terminal, no line ends, not long. */
+/** A member's text as one short line without control sequences for a terminal. */
 export function plainText(text: string): string {
   const line = text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]+/gu, " ").trim();
   return line.length <= MAX_TEXT_LENGTH ? line : `${line.slice(0, MAX_TEXT_LENGTH)}…`;
 }
 
-/** Reads a status. @throws {TypeError} naming the field that is not as it should be. */
+/** Parses a status. @throws {TypeError} naming the field that is not valid. */
 export function parseStatus(json: unknown): MemberStatus {
   if (typeof json !== "object" || json === null) throw new TypeError("expected an object");
   const fields = json as Readonly<Record<string, unknown>>;
@@ -44,7 +44,7 @@ export function parseStatus(json: unknown): MemberStatus {
     return check(
       name,
       fields[name],
-      "a whole number from 0",
+      "a whole number of at least 0",
       (v): v is number => Number.isSafeInteger(v) && (v as number) >= 0,
     );
   };
@@ -71,7 +71,7 @@ function check<T>(name: string, value: unknown, expected: string, isSo: (value: 
   throw new TypeError(`${name}: expected ${expected}, got ${plainText(JSON.stringify(value) ?? "nothing")}`);
 }
 
-/** An answer's body, of which no more is read than may be. @throws {TypeError} if it is too long. */
+/** Reads the body of an answer. @throws {TypeError} if it is longer than `maxBytes`. */
 export async function boundedBytes(
   response: Response,
   maxBytes: number = MAX_ANSWER_BYTES,
@@ -81,13 +81,13 @@ export async function boundedBytes(
   for await (const part of response.body ?? []) {
     length += part.length;
     // Leaving the loop cancels the body.
-    if (length > maxBytes) throw new TypeError(`the answer is longer than ${maxBytes} bytes`);
+    if (length > maxBytes) throw new TypeError(`expected an answer of at most ${maxBytes} bytes, got more`);
     parts.push(part);
   }
   return new Uint8Array(await new Blob(parts).arrayBuffer());
 }
 
-/** {@linkcode boundedBytes} as JSON; `null`: it is none. */
+/** Reads the body as JSON; `null` if it is not JSON. */
 export async function boundedJson(response: Response): Promise<unknown> {
   const text = new TextDecoder().decode(await boundedBytes(response));
   try {

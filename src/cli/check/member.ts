@@ -1,5 +1,5 @@
 /**
- * Asks one member of a cluster how it is.
+ * Asks one member of a cluster for its status.
  * @module
  */
 import { type EvidenceItem, verifyEvidence } from "../../client/mod.ts";
@@ -9,30 +9,30 @@ import type { ClusterFile } from "../../wire/mod.ts";
 import { boundedJson, type MemberStatus, parseStatus, plainText } from "./answers.ts";
 import { type KeyProof, proveKey } from "./prove_key.ts";
 
-/** What one member said, as far as it concerns us. */
+/** The answers of one member, as far as `check` uses them. */
 export interface MemberReport {
   readonly name: string;
   readonly url: string;
-  /** `null`: none that could be read. */
+  /** `null`: the member gave no status that could be read. */
   readonly status: MemberStatus | null;
   /** Why there is no status. */
   readonly failure?: string;
-  /** What `/readyz` says, of a member that does not show us its status. */
+  /** The answer of `/readyz`, if the member refused to show its status. */
   readonly readiness?: { readonly ready: boolean; readonly reason: string };
-  /** Its clock less ours, ms; `null`: not known. */
+  /** Its clock minus this machine's clock, ms; `null` if unknown. */
   readonly skewMs: number | null;
-  /** Whether it showed that it holds the member's key. */
+  /** Whether it proved that it holds the member's key. */
   readonly key: KeyProof;
-  /** Members that have contradicted themselves, by evidence that it has and that was checked. */
+  /** Members whose misconduct is proven by evidence that this member has. The evidence was verified. */
   readonly proven: readonly string[];
 }
 
-/** A member that does not answer for so long is unreachable, ms. */
+/** A member that does not answer within this time counts as unreachable, ms. */
 const TIMEOUT_MS = 5_000;
-/** So much evidence of one member is looked at. */
+/** At most this many items of evidence of one member are verified. */
 const MAX_EVIDENCE = 64;
 
-/** Asks it; `token`: what a member wants to see before it shows its status. Never rejects. */
+/** Asks a member. `token`: the token that members require before they show their status. Never rejects. */
 export async function askMember(
   cluster: ClusterFile,
   { name, publicKey }: Member,
@@ -53,7 +53,7 @@ export async function askMember(
     const proof = { url: base, cluster: clusterId(cluster.genesis), publicKey, timeoutMs: TIMEOUT_MS };
     if (response.status === 403) {
       const readiness = await readinessOf(base);
-      const failure = "does not show us its status (see --read-token-file)";
+      const failure = "refuses to show its status (see --read-token-file)";
       return { ...unknown, failure, readiness, key: await proveKey(proof).catch(() => "none" as const) };
     }
     if (!response.ok) return { ...unknown, failure: `answers ${response.status}${detailOf(json)}` };
@@ -68,7 +68,7 @@ export async function askMember(
     const why = error instanceof Error ? error.message : String(error);
     return {
       ...unknown,
-      failure: isTimeout(error) ? "no answer in time" : `its status can't be read: ${plainText(why)}`,
+      failure: isTimeout(error) ? "no answer in time" : `its status cannot be read: ${plainText(why)}`,
     };
   }
 }
@@ -82,7 +82,7 @@ function detailOf(json: unknown): string {
   return typeof detail === "string" ? `: ${plainText(detail)}` : "";
 }
 
-/** Whom this member's evidence convicts. What proves nothing, or is not given to us, convicts nobody. */
+/** The members whose misconduct this member's evidence proves. Evidence that is not valid or not shown proves nothing. */
 async function provenBy(cluster: ClusterFile, base: string, token?: string): Promise<readonly string[]> {
   const proven = new Set<string>();
   try {
@@ -93,7 +93,7 @@ async function provenBy(cluster: ClusterFile, base: string, token?: string): Pro
       const misconduct = await verifyEvidence(cluster, item as EvidenceItem).catch(() => null);
       if (misconduct) proven.add(misconduct.name);
     }
-  } catch { /* it has none for us */ }
+  } catch { /* it shows no evidence */ }
   return [...proven];
 }
 

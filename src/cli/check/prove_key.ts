@@ -1,5 +1,5 @@
 /**
- * Whether who answers at a URL has the member's key. `/status` is signed by nobody; the answer to a query is.
+ * Checks whether the server at a URL holds the member's key. `/status` is not signed, but the answer to a query is.
  * @module
  */
 import { boundedBytes } from "./answers.ts";
@@ -7,26 +7,26 @@ import type { ClientId, Digest } from "../../core/messages/ids.ts";
 import { createSigner, createVerifier, generateKeyPair, sha256 } from "../../crypto/mod.ts";
 import { decodeFrame, encodeFrame, encodeMessage, utf8 } from "../../wire/mod.ts";
 
-/** Who is asked. */
+/** The member to check. */
 export interface ProofOptions {
   /** Its base URL, with a slash at its end. */
   readonly url: string;
   readonly cluster: Digest;
-  /** The member's, by the cluster file. */
+  /** The member's public key in the cluster file. */
   readonly publicKey: string;
   readonly timeoutMs: number;
 }
 
 /**
- * What came of it: it holds the key; it does not; it serves only some clients, and we are none of them; it gave no answer, as while a
- * view changes.
+ * The result: it holds the key (`held`); it does not (`not-held`); it serves only some clients, and not this one (`refused`); it gave no
+ * answer, as during a view change (`none`).
  */
 export type KeyProof = "held" | "not-held" | "refused" | "none";
 
-/** Not admitted, or too often. */
+/** The HTTP statuses for a client that is not admitted, or sends too many requests. */
 const REFUSED: ReadonlySet<number> = new Set([401, 403, 429]);
 
-/** Asks a question of a client's of its own. */
+/** Sends a query with a new client key. */
 export async function proveKey({ url, cluster, publicKey, timeoutMs }: ProofOptions): Promise<KeyProof> {
   const { frame, digest } = question(cluster);
   const response = await fetch(new URL("queries", url), {
@@ -40,7 +40,7 @@ export async function proveKey({ url, cluster, publicKey, timeoutMs }: ProofOpti
   if (response.status !== 200) return REFUSED.has(response.status) ? "refused" : "none";
   try {
     const { message, bytes, signature } = decodeFrame(body).signed;
-    // An answer to this very question: whatever else the member has signed, anybody may have kept.
+    // It must answer this very query: anybody may have kept other messages that the member signed.
     if (message.kind !== "query-reply" || message.query !== digest) return "not-held";
     return createVerifier(cluster).verify(publicKey, message.kind, bytes, signature) ? "held" : "not-held";
   } catch {
@@ -48,7 +48,7 @@ export async function proveKey({ url, cluster, publicKey, timeoutMs }: ProofOpti
   }
 }
 
-/** Whatever the state machine says to it, the replica signs. */
+/** A query that is signed with a new key. Whatever the state machine answers, the replica signs the answer. */
 function question(cluster: Digest): { readonly frame: Uint8Array<ArrayBuffer>; readonly digest: Digest } {
   const { publicKey, privateKey } = generateKeyPair();
   const nonce = Math.floor(Math.random() * Number.MAX_SAFE_INTEGER);

@@ -1,6 +1,6 @@
 /**
- * What members say of themselves, reckoned up. Up to f of them may lie, so what one says of the cluster counts once f + 1 say it: one of
- * them is correct (PBFT §2). What one says of itself can make it look worse than the others, never them worse than it.
+ * Judges a cluster by its members' answers. Up to f members may lie, so a statement about the cluster counts only if f + 1 members make it: one of
+ * them is correct (PBFT §2). By statements about itself a member can make only itself look bad, not the others.
  * @module
  */
 import { maxFaulty, quorum } from "../../core/messages/quorum.ts";
@@ -8,47 +8,47 @@ import { clusterId } from "../../crypto/mod.ts";
 import type { ClusterFile } from "../../wire/mod.ts";
 import type { MemberReport } from "./member.ts";
 
-/** How the cluster is: all is well; it is available, but something is wrong; no quorum votes. */
-export type Verdict = "well" | "degraded" | "unavailable";
+/** The state of the cluster. `healthy`: no faults. `degraded`: it is available, but something is wrong. `unavailable`: fewer than a quorum vote. */
+export type Verdict = "healthy" | "degraded" | "unavailable";
 
-/** Something that is wrong with a member. */
+/** A fault of a member. */
 export interface Fault {
-  /** For machines. */
+  /** The kind, for machines. */
   readonly kind: string;
-  /** For people. */
+  /** The description, for people. */
   readonly text: string;
-  /** Whether the member does not count as one that votes. */
+  /** Whether the member counts as one that does not vote. */
   readonly isOut: boolean;
 }
 
-/** One member, judged. */
+/** One member with its faults. */
 export interface Judged {
   readonly report: MemberReport;
   readonly faults: readonly Fault[];
   readonly votes: boolean;
 }
 
-/** The whole cluster, judged. */
+/** The judgement of the whole cluster. */
 export interface Judgement {
   readonly verdict: Verdict;
   readonly members: readonly Judged[];
-  /** How many vote. */
+  /** The number of members that vote. */
   readonly voting: number;
   readonly quorum: number;
-  /** The highest view, and number of executed batches, that f + 1 members vouch for; `null`: so many can't be asked. */
+  /** The highest view, and number of executed batches, that f + 1 members confirm; `null` if too few answered. */
   readonly view: number | null;
   readonly executed: number | null;
   readonly primary: string | null;
-  /** What is wrong here: this machine's clock. */
+  /** A fault of this machine: its clock is wrong. */
   readonly ownFault: string | null;
 }
 
-/** So far behind the others is not worth a word: members are asked one a little after the other, batches. */
+/** A member this far behind is not reported, batches: members are asked at slightly different times. */
 const TOLERATED_LAG = 8;
 
 /**
- * Judges what the members said. `earlier`: what they said a moment before, so that one that was asked early in a busy cluster is not taken
- * for one that is behind, nor one that was asked late for one that boasts.
+ * Judges the members' answers. `earlier`: their answers a moment before. With them, in a busy cluster, a member that was asked early does not look
+ * behind, and one that was asked late does not look as if it claimed too much.
  */
 export function judge(
   cluster: ClusterFile,
@@ -60,7 +60,7 @@ export function judge(
   const now = commonGround(cluster, reports);
   const before = commonGround(cluster, earlier);
   const skews = reports.filter(isCredible(cluster)).flatMap((report) => report.skewMs ?? []);
-  // Of 2 f + 1 values the middle one lies between two correct members' values. One member's alone may as well be its own fault.
+  // The median of 2 f + 1 values lies between the values of two correct members. A single value may be that member's own fault.
   const skewMs = skews.length >= Math.max(2, 2 * maxFaulty(n) + 1) ? median(skews) : null;
   const isOwnClockWrong = skewMs !== null && Math.abs(skewMs) > genesis.limits.maxClockSkewMs / 2;
   const proven = new Map(reports.flatMap(({ name, proven }) => proven.map((accused) => [accused, name] as const)));
@@ -82,9 +82,9 @@ export function judge(
   });
   const voting = members.filter(({ votes }) => votes).length;
   const ownFault = isOwnClockWrong ? `this machine's clock is ${secondsOf(-skewMs!)}` : null;
-  const isWell = members.every(({ faults }) => faults.length === 0) && ownFault === null;
+  const isHealthy = members.every(({ faults }) => faults.length === 0) && ownFault === null;
   return {
-    verdict: voting < quorum(n) ? "unavailable" : isWell ? "well" : "degraded",
+    verdict: voting < quorum(n) ? "unavailable" : isHealthy ? "healthy" : "degraded",
     members,
     voting,
     quorum: quorum(n),
@@ -95,7 +95,7 @@ export function judge(
   };
 }
 
-/** Of a member that shows no status: it takes part if it says so and shows its key, and for all else there is no knowing. */
+/** The faults of a member that shows no status. It counts as voting if it says that it is ready and proves its key; nothing else is known. */
 function silentFaults({ name, failure, readiness, key }: MemberReport): Fault[] {
   if (!readiness) return [fault("no-status", failure ?? "unreachable")];
   if (key === "not-held") return [fault("wrong-key", `the server at this URL does not hold ${name}'s key`)];
@@ -103,18 +103,18 @@ function silentFaults({ name, failure, readiness, key }: MemberReport): Fault[] 
   return key === "none" ? [fault("no-proof", failure!)] : [{ ...fault("hidden", failure!), isOut: false }];
 }
 
-/** What f + 1 members vouch for, so that it is true. */
+/** What f + 1 members confirm, so that it is true. */
 interface CommonGround {
   readonly view: number | null;
   readonly executed: number | null;
-  /** By number of executed batches: the history that f + 1 members have there. */
+  /** By number of executed batches: the history that f + 1 members have at this number. */
   readonly histories: ReadonlyMap<number, string>;
 }
 
 function commonGround(cluster: ClusterFile, reports: readonly MemberReport[]): CommonGround {
   const enough = maxFaulty(cluster.genesis.replicas.length) + 1;
   const statuses = reports.filter(isCredible(cluster)).map(({ status }) => status!);
-  // "At least so far" is said by each that says more: the (f + 1)-th highest is said by f + 1.
+  // A claim includes all lower ones, so f + 1 members confirm the (f + 1)-th highest.
   const vouched = (values: readonly number[]) => values.toSorted((a, b) => b - a)[enough - 1] ?? null;
   const counts = new Map<string, number>();
   const histories = new Map<number, string>();
@@ -131,8 +131,8 @@ function commonGround(cluster: ClusterFile, reports: readonly MemberReport[]): C
 }
 
 /**
- * Whether this is a member of this cluster as far as can be seen: what it says may count. One that says it is not ready answers no query,
- * so it can't be asked to show its key.
+ * Whether the answers of this member count: it belongs to this cluster and holds the member's key. A member that says it is not ready
+ * answers no query, so its key cannot be checked.
  */
 function isCredible({ genesis }: ClusterFile): (report: MemberReport) => boolean {
   const id = clusterId(genesis);
@@ -145,7 +145,7 @@ function isCredible({ genesis }: ClusterFile): (report: MemberReport) => boolean
 interface Reckoning {
   readonly now: CommonGround;
   readonly before: CommonGround;
-  /** What this member said before that it had executed. */
+  /** How many batches the member claimed before to have executed. */
   readonly claimedBefore: number | null;
 }
 
@@ -158,7 +158,7 @@ function faultsOf({ genesis }: ClusterFile, report: MemberReport, reckoning: Rec
     return [fault("other-cluster", text)];
   }
   const faults: Fault[] = [];
-  // Two that are exchanged have each the other's key.
+  // If two URLs are exchanged, each server holds the key of the other member. That is reported below.
   if (key === "not-held" && status.nodeID === name) {
     faults.push(fault("wrong-key", `the server at this URL does not hold ${name}'s key`));
   }
@@ -167,12 +167,12 @@ function faultsOf({ genesis }: ClusterFile, report: MemberReport, reckoning: Rec
   }
   if (status.halted !== null) faults.push(fault("halted", `halted: ${status.halted}`));
   if (status.storeError !== null) faults.push(fault("store", `its store fails: ${status.storeError}`));
-  if (status.hasLostDisk) faults.push(fault("lost-disk", "has lost its disk, does not vote yet"));
-  if (status.transferring) faults.push(fault("transferring", "fetching the state from the others"));
+  if (status.hasLostDisk) faults.push(fault("lost-disk", "is recovering from a lost disk, and does not vote yet"));
+  if (status.transferring) faults.push(fault("transferring", "is fetching the state from the others"));
   faults.push(...progressFaults(report, reckoning));
   if (faults.length === 0 && key === "none" && status.ready) {
     faults.push(
-      fault("no-proof", `says that it is ready, and answers no query: whether it holds ${name}'s key is not known`),
+      fault("no-proof", `says that it is ready, but answers no query: unknown whether it holds ${name}'s key`),
     );
   }
   if (faults.length === 0 && !status.ready) {
@@ -181,16 +181,19 @@ function faultsOf({ genesis }: ClusterFile, report: MemberReport, reckoning: Rec
   return faults;
 }
 
-/** How far it says that it is, held against what f + 1 say. */
+/** Compares a member's claims about its progress with what f + 1 members confirm. */
 function progressFaults(report: MemberReport, { now, before, claimedBefore }: Reckoning): Fault[] {
   const { viewID, active, lastExecuted, history } = report.status!;
   const faults: Fault[] = [];
   if (now.view !== null && viewID > now.view) {
     faults.push(
-      fault("view", `says it is in view ${viewID}, which fewer than f + 1 members say; others in ${now.view}`),
+      fault(
+        "view",
+        `claims view ${viewID}, which fewer than f + 1 members confirm; the others are in view ${now.view}`,
+      ),
     );
   } else if (now.view !== null && viewID < now.view) {
-    faults.push(fault("view", `in view ${viewID}, others in ${now.view}`));
+    faults.push(fault("view", `in view ${viewID}, the others are in view ${now.view}`));
   } else if (!active) {
     faults.push(fault("view", `waits for view ${viewID} to start`));
   }
@@ -198,12 +201,13 @@ function progressFaults(report: MemberReport, { now, before, claimedBefore }: Re
   if (lag > TOLERATED_LAG) faults.push({ ...fault("behind", `${lag} batches behind`), isOut: false });
   const claimed = Math.min(lastExecuted, claimedBefore ?? lastExecuted);
   if (now.executed !== null && claimed - now.executed > TOLERATED_LAG) {
-    const text = `says it has executed ${claimed} batches, which fewer than f + 1 members say; others ${now.executed}`;
+    const text =
+      `claims ${claimed} executed batches, which fewer than f + 1 members confirm; the others have ${now.executed}`;
     faults.push(fault("claims-executed", text));
   }
   const agreed = now.histories.get(lastExecuted);
   if (agreed !== undefined && agreed !== history) {
-    faults.push(fault("diverged", `has executed something else than f + 1 others up to ${lastExecuted}`));
+    faults.push(fault("diverged", `has executed other batches than f + 1 others up to number ${lastExecuted}`));
   }
   return faults;
 }

@@ -1,5 +1,5 @@
 /**
- * `check`: asks every member how it is, and says whether the cluster is available and what is wrong.
+ * `check`: asks every member for its status, and prints whether the cluster is available and what is wrong.
  * @module
  */
 import { parseArgs } from "node:util";
@@ -11,27 +11,27 @@ import { type FoundCluster, readCluster, usualClusters } from "../find_cluster.t
 
 /** What `check --help` prints. */
 export const CHECK_HELP =
-  `Asks every member of a cluster how it is, and says whether the cluster is available and what is wrong.
+  `Asks every member of a cluster for its status, and prints whether the cluster is available and what is wrong.
 
   check [FILE] [options]
 
-  FILE    the cluster file: a path, a folder that has it, or a URL. If left out: pbft/cluster.json,
-          .pbft/cluster.json or .pbft/memory/cluster.json, the first whose cluster answers
-  --json  one JSON object instead of text
+  FILE    the cluster file: a path, a folder that contains it, or a URL. Default: the first of
+          pbft/cluster.json, .pbft/cluster.json and .pbft/memory/cluster.json whose cluster answers
+  --json  print one JSON object instead of text
   --read-token-file FILE
-          the token that members want to see before they show their status; all of them get it.
-          PBFT_READ_TOKEN does the same
-  --help  print this
+          a file with the token that members require before they show their status. It is sent to
+          all members. Default: the variable PBFT_READ_TOKEN
+  --help  print this help
 
-Up to f members may lie: what one says of the cluster counts once f + 1 say it.
+Up to f members may lie: a statement about the cluster counts if f + 1 members make it.
 
-Exits with 0 if all is well; 1 if the cluster is available, but something is wrong;
-2 if it is not available: too few members vote; 3 if that could not be found out.`;
+Exit code: 0 healthy; 1 degraded: available, but something is wrong; 2 unavailable: too few
+members vote; 3 unknown: the cluster could not be checked.`;
 
-const EXIT_CODES: Readonly<Record<Verdict, number>> = { well: 0, degraded: 1, unavailable: 2 };
+const EXIT_CODES: Readonly<Record<Verdict, number>> = { healthy: 0, degraded: 1, unavailable: 2 };
 const UNKNOWN_EXIT_CODE = 3;
 
-/** What may look wrong for a moment only, in a busy cluster or while a view changes. */
+/** Faults that may be temporary, in a busy cluster or during a view change. */
 const PASSING_FAULTS: ReadonlySet<string> = new Set([
   "view",
   "behind",
@@ -40,10 +40,10 @@ const PASSING_FAULTS: ReadonlySet<string> = new Set([
   "not-ready",
   "no-proof",
 ]);
-/** After so long they are looked at again, ms. */
+/** If there are temporary faults, the members are asked again after this time, ms. */
 const SECOND_LOOK_MS = 1_000;
 
-/** Runs it. Gives the exit code. */
+/** Runs the command. Returns the exit code. */
 export async function check(args: readonly string[], print: (line: string) => void): Promise<number> {
   try {
     return await run(args, print);
@@ -72,7 +72,7 @@ async function run(args: readonly string[], print: (line: string) => void): Prom
   return EXIT_CODES[judgement.verdict];
 }
 
-/** Judges the first cluster of which a member answers; the first of all if none does. */
+/** Judges the first cluster that has a member that answers. If none has, judges the first cluster. */
 async function examine(
   candidates: readonly FoundCluster[],
   token: string | undefined,
@@ -111,19 +111,19 @@ function tokenOf(path: string | undefined): string | undefined {
   );
 }
 
-/** The verdict, what is wrong, and a table of all members. */
+/** The verdict, the faults, and a table of all members. */
 export function linesOf({ source, cluster }: FoundCluster, judgement: Judgement): readonly string[] {
   const { verdict, members, voting, view, primary, executed, ownFault } = judgement;
   const spare = voting - judgement.quorum;
   const more = spare > 0 ? `${spare} more may fail` : spare === 0 ? "no more may fail" : `${-spare} too few`;
   const known = view === null
-    ? "too few answers to know its view"
+    ? "too few answers to know the view"
     : `view ${view}, primary ${primary}, ${executed} batches executed`;
   const rows = members.map(({ report, faults }) => {
     const { name, url, status, skewMs } = report;
     const skew = skewMs === null ? "-" : `${skewMs >= 0 ? "+" : ""}${(skewMs / 1_000).toFixed(1)} s`;
     const numbers = status ? [String(status.viewID), String(status.lastExecuted)] : ["-", "-"];
-    return [name, url, ...numbers, skew, faults.map(({ text }) => text).join("; ") || "well"];
+    return [name, url, ...numbers, skew, faults.map(({ text }) => text).join("; ") || "healthy"];
   });
   return [
     `${verdict.toUpperCase()}: ${voting} of ${members.length} members vote, a quorum is ${judgement.quorum}: ${more}; ${known}`,
@@ -145,7 +145,7 @@ function tableOf(head: readonly string[], rows: readonly (readonly string[])[]):
   return table.map((row) => row.map((cell, i) => cell.padEnd(widths[i]!)).join("  ").trimEnd());
 }
 
-/** The same for machines. */
+/** The judgement as JSON. */
 function jsonOf({ source, cluster: { genesis } }: FoundCluster, judgement: Judgement): unknown {
   const { verdict, members, voting, view, primary, executed, ownFault } = judgement;
   const n = members.length;

@@ -34,7 +34,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   const stop = listenForStop();
-  // What is kept in memory has nothing to do with what an earlier cluster left on disk: keys of its own, each time.
+  // A cluster in memory gets new keys each time, and does not touch a cluster on disk.
   const folder = options.memory ? `${options.data}/memory` : options.data;
   await lockFolder(folder);
   const cluster = prepare(folder, options);
@@ -42,7 +42,7 @@ async function main(args: readonly string[]): Promise<number> {
   return await run(folder, cluster, { ...options, stop });
 }
 
-/** The cluster that the folder holds, made now if there is none. */
+/** The cluster of the folder. It is created if there is none. */
 function prepare(folder: string, options: ClusterOptions): ClusterFile {
   checkIsLocal(folder, options.fresh);
   if (options.fresh || options.memory) deleteCluster(folder);
@@ -50,7 +50,7 @@ function prepare(folder: string, options: ClusterOptions): ClusterFile {
   const n = found?.genesis.replicas.length ?? options.replicas ?? DEFAULT_REPLICAS;
   if (options.replicas !== undefined && options.replicas !== n) {
     throw new CliError(
-      `--replicas: ${folder} holds a cluster of ${n}, and who its members are can't change; ` +
+      `--replicas: ${folder} holds a cluster of ${n} replicas, and the members of a cluster cannot change; ` +
         `use --fresh to delete it, or another --data folder`,
     );
   }
@@ -62,7 +62,7 @@ function prepare(folder: string, options: ClusterOptions): ClusterFile {
   checkPorts(ports);
   const urlOf = (index: number) => `http://127.0.0.1:${ports[index]}`;
   if (!found) return createCluster(folder, n, urlOf);
-  // URLs are no part of the genesis: the same cluster, elsewhere.
+  // URLs are not part of the genesis: this is the same cluster at other ports.
   const urls = Object.fromEntries(found.genesis.replicas.map(({ name }, i) => [name, urlOf(i)]));
   const moved = { genesis: found.genesis, urls };
   writeCluster(folder, moved);
@@ -70,15 +70,15 @@ function prepare(folder: string, options: ClusterOptions): ClusterFile {
 }
 
 /**
- * Neither the URLs nor the file of a cluster that `init` has made for several places are for this command to change.
- * @throws {CliError}
+ * Checks that a cluster is local. This command must not change a cluster that `init` made for several machines.
+ * @throws {CliError} if it is not.
  */
 function checkIsLocal(folder: string, isFresh: boolean): void {
   let found: ClusterFile | null;
   try {
     found = readCluster(folder);
   } catch (error) {
-    if (isFresh) return; // What can't be read is what --fresh is for.
+    if (isFresh) return; // --fresh replaces a file that cannot be read.
     throw error;
   }
   const foreign = Object.values(found?.urls ?? {}).find((url) =>
@@ -89,7 +89,7 @@ function checkIsLocal(folder: string, isFresh: boolean): void {
     `${
       clusterPath(folder)
     }: expected a cluster on this machine, with URLs like http://127.0.0.1:1111, got ${foreign}; ` +
-      `--data takes another folder`,
+      `choose another folder with --data`,
   );
 }
 

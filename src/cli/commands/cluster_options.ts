@@ -11,11 +11,11 @@ import { MAX_REPLICAS } from "../local_cluster/member_names.ts";
 import { natural } from "../numbers.ts";
 import { BAD_PORTS } from "../local_cluster/ports.ts";
 
-/** What `deno task cluster` was told. */
+/** The options of `deno task cluster`. */
 export interface ClusterOptions {
-  /** How many; `undefined`: as many as there are, or four. */
+  /** The number of replicas. `undefined`: as many as the folder has, or four. */
   readonly replicas?: number;
-  /** The first replica's; 0: any free ones; `undefined`: as they were, or from 1111. */
+  /** The first replica's port. 0: any free ports. `undefined`: the same ports as before, or from 1111. */
   readonly port?: number;
   readonly data: string;
   readonly memory: boolean;
@@ -23,7 +23,7 @@ export interface ClusterOptions {
   readonly restart: boolean;
   readonly log: LogFormat;
   readonly help: boolean;
-  /** Whom the replicas serve: arguments of each. */
+  /** The policy of the replicas, as arguments for each. */
   readonly policy: readonly string[];
 }
 
@@ -32,20 +32,20 @@ export const CLUSTER_HELP = `Runs a cluster of PBFT replicas on this machine, ea
 
   deno task cluster [options]
 
-  --replicas N   how many: 4 to ${MAX_REPLICAS}, or 1 to try things out (4)
-  --port P       the first replica's port, the others' follow; 0: any that are free (1111)
-  --data DIR     where keys and states are kept (.pbft)
-  --memory       keep states in memory: everything is gone at the end
+  --replicas N   number of replicas: 4 to ${MAX_REPLICAS}, or 1 for experiments (4)
+  --port P       port of the first replica; the others follow; 0: any free ports (1111)
+  --data DIR     folder for keys and states (.pbft)
+  --memory       keep states in memory only: they are lost at the end
   --fresh        delete what an earlier cluster left in the data folder
-  --restart      restart a replica that dies
-  --log FORMAT   text, or json: one JSON object a line (text)
-  --help         print this
+  --restart      restart a replica whose process dies
+  --log FORMAT   text, or json: one JSON object per line (text)
+  --help         print this help
 
 ${POLICY_HELP}
 
 Ctrl-C stops all replicas. The same command starts them again with their data.`;
 
-/** Reads the arguments. @throws {CliError} that says what is wrong with them. */
+/** Parses the arguments. @throws {CliError} that says what is wrong with them. */
 export function parseClusterOptions(args: readonly string[]): ClusterOptions {
   const values = parse(args);
   const replicas = values.replicas === undefined ? undefined : natural("--replicas", values.replicas);
@@ -54,7 +54,7 @@ export function parseClusterOptions(args: readonly string[]): ClusterOptions {
   }
   const port = values.port === undefined ? undefined : natural("--port", values.port, { max: 65_535 });
   if (values.memory && values.restart) {
-    throw usage("--memory and --restart: a replica that lost its memory would break the promises it made; choose one");
+    throw usage("--memory and --restart: a replica that lost its memory could contradict its own votes; choose one");
   }
   const { data = ".pbft", memory = false, fresh = false, restart = false, help = false } = values;
   policyOf(values);
@@ -62,11 +62,11 @@ export function parseClusterOptions(args: readonly string[]): ClusterOptions {
   return { replicas, port, data, memory, fresh, restart, log: logFormatOf(values), help, policy: policyArgs(values) };
 }
 
-/** Checks that replicas on these ports could be reached. @throws {CliError} */
+/** Checks that clients can use these ports. @throws {CliError} if not. */
 export function checkPorts(ports: readonly number[]): void {
   for (const port of ports) {
     if (port < 1024 || port > 65_535) throw usage(`--port: expected all ports from 1024 to 65535, got ${port}`);
-    if (BAD_PORTS.has(port)) throw usage(`--port: fetch refuses port ${port}, choose another range`);
+    if (BAD_PORTS.has(port)) throw usage(`--port: fetch refuses port ${port}; choose another range`);
   }
 }
 

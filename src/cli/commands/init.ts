@@ -1,5 +1,5 @@
 /**
- * `init`: the cluster file and one key per member, for a cluster whose members are in several places.
+ * `init`: makes the cluster file and one key per member, for a cluster on several machines.
  * @module
  */
 import { parseArgs } from "node:util";
@@ -14,7 +14,7 @@ import { ignoreSecrets } from "./git_ignore.ts";
 import { readKey, writeKey } from "../key_file.ts";
 import { natural } from "../numbers.ts";
 
-/** Between two checkpoints, batches, where the members are few enough. */
+/** The default number of batches between two checkpoints. Large clusters get fewer. */
 const DEFAULT_INTERVAL = 32;
 
 /** What `init --help` prints. */
@@ -22,32 +22,32 @@ export const INIT_HELP = `Makes a cluster file and one private key per member.
 
   init NAME=URL NAME=URL NAME=URL NAME=URL [...] [options]
 
-  NAME=URL,KEY    a member who has made its own key: KEY is the public one
-  --key NAME      make the key of this member only, and say what the public one is
-  --folder DIR    where to write them (pbft)
-  --title TEXT    the cluster's name, for people (pbft)
+  NAME=URL,KEY    a member that made its own key; KEY is its public key
+  --key NAME      make only the key of this member, and print its public key
+  --folder DIR    folder to write to (pbft)
+  --title TEXT    name of the cluster, for people (pbft)
   --machine NAME  version of the state machine that all members run (key-value/1)
   --interval K    a checkpoint every K batches; a replica that starts reads up to ${WINDOW_INTERVALS} K
-                  (${DEFAULT_INTERVAL}, or less if there are many members)
-  --help          print this
+                  batches (${DEFAULT_INTERVAL}, or less with many members)
+  --help          print this help
 
-Writes DIR/cluster.json, which every member and client gets, DIR/NAME/key, which only that member gets, and a
-DIR/.gitignore that keeps the keys out of Git. With 4 members one may fail or lie, with 7 two, with 10 three.
+Writes DIR/cluster.json for all members and clients, DIR/NAME/key for that member only, and a
+DIR/.gitignore that keeps the keys out of Git. Of 4 members 1 may be faulty, of 7 members 2, of 10 members 3.
 
-So that nobody ever holds another's key, each owner runs \`init --key NAME\` and sends the public key; then one of
-them runs \`init\` with NAME=URL,KEY of all members, and everybody gets the cluster file.`;
+To keep each key with its owner, each owner runs \`init --key NAME\` and sends the public key. Then one of
+them runs \`init\` with NAME=URL,KEY for all members, and sends everybody the cluster file.`;
 
-/** A name is a folder and a variable's value too. */
+/** A name is also used as a folder and as the value of a variable. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/;
 
 interface Invited {
   readonly name: string;
   readonly url: string;
-  /** Where the member has made its key itself. */
+  /** The public key, if the member made its own key. */
   readonly publicKey?: string;
 }
 
-/** A member, and the private key if it is made here. */
+/** A member, and its private key if it was made here. */
 interface Enrolled {
   readonly name: string;
   readonly url: string;
@@ -55,7 +55,7 @@ interface Enrolled {
   readonly privateKey?: string;
 }
 
-/** Runs it. Gives the exit code. */
+/** Runs the command. Returns the exit code. */
 export function init(args: readonly string[], print: (line: string) => void): number {
   const { values, positionals } = parse(args);
   if (values.help || (positionals.length === 0 && values.key === undefined)) {
@@ -71,18 +71,18 @@ export function init(args: readonly string[], print: (line: string) => void): nu
   return inFolder(folder, () => makeKey(folder, key, print));
 }
 
-/** One member's key, made by its owner. */
+/** Makes the key of one member, for its owner. */
 function makeKey(folder: string, name: string, print: (line: string) => void): number {
   if (!NAME.test(name)) throw usage(`--key: expected a name of letters, digits, - and _, got ${JSON.stringify(name)}`);
   const path = keyPath(folder, name);
-  refuseExisting([path], "another --folder takes another place");
+  refuseExisting([path], "choose another folder with --folder");
   const { privateKey, publicKey } = generateKeyPair();
   Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
   const ignoring = ignoreSecrets(folder);
   writeKey(path, privateKey);
-  print(`${path}: the secret of ${name}; it stays where it is`);
+  print(`${path}: the private key of ${name}; keep it on this machine`);
   if (ignoring) print(ignoring);
-  print(`The public key of ${name}, for whoever makes the cluster file (init ${name}=URL,KEY):`);
+  print(`The public key of ${name}, to be sent to the person who makes the cluster file (init ${name}=URL,KEY):`);
   print(publicKey);
   return 0;
 }
@@ -93,7 +93,7 @@ interface ClusterValues {
   readonly interval?: string | undefined;
 }
 
-/** The cluster file, and the keys of those who have none. */
+/** Makes the cluster file, and the keys of members that have none. */
 function makeCluster(
   folder: string,
   members: readonly string[],
@@ -112,10 +112,10 @@ function makeCluster(
   };
   const cluster = checked({ genesis, urls: Object.fromEntries(enrolled.map(({ name, url }) => [name, url])) });
   const ignoring = inFolder(folder, () => write(folder, cluster, enrolled));
-  print(`${folder}/cluster.json: ${enrolled.length} members, of which ${maxFaulty(enrolled.length)} may fail or lie`);
+  print(`${folder}/cluster.json: ${enrolled.length} members, of which ${maxFaulty(enrolled.length)} may be faulty`);
   if (ignoring) print(ignoring);
   for (const { name, url, privateKey } of enrolled) {
-    if (privateKey) print(`${keyPath(folder, name)}: the secret of ${name} at ${url}`);
+    if (privateKey) print(`${keyPath(folder, name)}: the private key of ${name} at ${url}`);
     else print(`${name} at ${url} has its own key`);
   }
   const made = enrolled.some(({ privateKey }) => privateKey);
@@ -127,23 +127,23 @@ function makeCluster(
   return 0;
 }
 
-/** Gives what to say of the `.gitignore`. */
+/** Writes the files. Returns a hint about the `.gitignore`, if needed. */
 function write(folder: string, cluster: ClusterFile, members: readonly Enrolled[]): string | null {
   const path = `${folder}/cluster.json`;
   const made = members.filter(({ privateKey }) => privateKey);
-  refuseExisting([path, ...made.map(({ name }) => keyPath(folder, name))], "--folder takes another place");
+  refuseExisting([path, ...made.map(({ name }) => keyPath(folder, name))], "choose another folder with --folder");
   for (const { name, publicKey, privateKey } of members) {
     if (!privateKey) checkOwnKey(keyPath(folder, name), publicKey);
   }
   Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
   const ignoring = ignoreSecrets(folder);
   for (const { name, privateKey } of made) writeKey(keyPath(folder, name), privateKey!);
-  // Last: a folder that has it is complete.
+  // Written last, so that a folder with this file is complete.
   Deno.writeTextFileSync(path, JSON.stringify(cluster, null, 2) + "\n", { createNew: true });
   return ignoring;
 }
 
-/** Whoever makes the cluster file may be a member too; then its key must be the one that goes into the file. */
+/** Checks the key of a member in this folder. The person who makes the cluster file may be a member too. */
 function checkOwnKey(path: string, publicKey: string): void {
   if (!exists(path)) return;
   const found = importKeyPair(readKey(path).privateKey).publicKey;
@@ -153,7 +153,7 @@ function checkOwnKey(path: string, publicKey: string): void {
 
 function refuseExisting(paths: readonly string[], hint: string): void {
   const existing = paths.find((path) => exists(path));
-  if (existing !== undefined) throw new CliError(`${existing} is there already; ${hint}`);
+  if (existing !== undefined) throw new CliError(`${existing} exists already; ${hint}`);
 }
 
 function keyPath(folder: string, name: string): string {
@@ -175,7 +175,7 @@ function invitedOf(text: string): Invited {
   }
   if (publicKey === undefined) return { name, url: url! };
   if (/^[0-9a-f]{64}$/.test(publicKey)) return { name, url: url!, publicKey };
-  // Not the value: it may be a private key.
+  // The error does not repeat the value: it may be a private key.
   throw usage(
     `${name}: expected a public key of 64 lower-case hex digits after the comma, got ${publicKey.length} characters`,
   );

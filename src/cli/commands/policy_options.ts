@@ -1,11 +1,11 @@
 /**
- * The options that say whom a replica serves, and how much.
+ * The options for the clients that a replica serves, and for its rate limits.
  * @module
  */
 import { type Policy, policyFromVariables, type PolicyVariable } from "../../runtime/host/policy.ts";
 import { CliError, reasonOf } from "../cli_error.ts";
 
-/** For `parseArgs`. */
+/** The options for `parseArgs`. */
 export const POLICY_OPTIONS = {
   "clients": { type: "string" },
   "cors-origins": { type: "string" },
@@ -19,21 +19,21 @@ export const POLICY_OPTIONS = {
 
 type PolicyOption = keyof typeof POLICY_OPTIONS;
 
-/** What was given of them. */
+/** The given values. */
 export type PolicyValues = { readonly [option in PolicyOption]?: string | undefined };
 
-/** What `--help` says of them. */
-export const POLICY_HELP = `Whom to serve (lists with commas; all, and as much as they like):
+/** The help text of these options. */
+export const POLICY_HELP = `Clients and limits (lists have commas; by default everybody is served, without limits):
 
-  --clients KEYS          clients with these public keys only; then /req serves nobody
-  --cors-origins URLS     pages of these origins too, * for all
-  --client-limit N/M      N operations per second of one client, M at once
-  --address-limit N/M     N requests per second from one address, M at once
-  --address-header NAME   the header in which your proxy says the address; NAME/2 behind two
-  --readers ADDRESSES     who reads /status, /evidence, /metrics and /events beside this machine
-                          and the other members; everybody
-  --read-token-file FILE  and who brings the token in this file
-  --hosts NAMES           names of this replica in its own network, beside those in the cluster file`;
+  --clients KEYS          serve only clients with these public keys; /req then serves nobody
+  --cors-origins URLS     serve pages of these origins too; * for all
+  --client-limit N/M      N operations per second of one client, at most M at once
+  --address-limit N/M     N requests per second from one address, at most M at once
+  --address-header NAME   header in which your proxy gives the address; NAME/2 behind two proxies
+  --readers ADDRESSES     addresses that may read /status, /evidence, /metrics and /events, in
+                          addition to this machine and the other members; or everybody
+  --read-token-file FILE  a file with a token; requests with it may read them too
+  --hosts NAMES           names of this replica in its own network, in addition to the cluster file`;
 
 const VARIABLES: Readonly<Record<PolicyVariable, PolicyOption>> = {
   PBFT_CLIENTS: "clients",
@@ -46,7 +46,7 @@ const VARIABLES: Readonly<Record<PolicyVariable, PolicyOption>> = {
   PBFT_HOSTS: "hosts",
 };
 
-/** What they mean. @throws {CliError} naming the one that is wrong. */
+/** The policy of these values. @throws {CliError} naming the option that is wrong. */
 export function policyOf(values: PolicyValues): Policy {
   try {
     return policyFromVariables((name) => {
@@ -59,7 +59,7 @@ export function policyOf(values: PolicyValues): Policy {
   }
 }
 
-/** They as arguments again. */
+/** The values as arguments again. */
 export function policyArgs(values: PolicyValues): readonly string[] {
   return Object.values(VARIABLES).flatMap((option) =>
     values[option] === undefined ? [] : [`--${option}`, values[option]!]

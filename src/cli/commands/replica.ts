@@ -1,5 +1,5 @@
 /**
- * One replica as a process: a cluster file, a key file, a state file.
+ * Runs one replica as a process, with a cluster file, a key file and a state file.
  * @module
  */
 import { parseArgs } from "node:util";
@@ -20,30 +20,31 @@ const HELP = `Runs one replica of a cluster.
 
   deno run -A src/cli/commands/replica.ts --cluster FILE --name NAME --key FILE --state FILE [options]
 
-  --cluster FILE   genesis and URLs of the cluster, as JSON
-  --name NAME      which member this is
+  --cluster FILE   the cluster file: genesis and URLs, as JSON
+  --name NAME      the member to run
   --key FILE       its private key, 64 hex digits
   --state FILE     its SQLite file
-  --memory         instead of --state: keep the state in memory
-  --start WHAT     what the state is: new      this replica has never run; the file is made
-                                      resume   what it did before (the default)
-                                      recover  it was lost, is an old copy, or damaged:
-                   follow the others, and vote only when all that was said before is
-                   behind them. Of memory: new at the first start, recover at each other
+  --memory         keep the state in memory, instead of --state
+  --start WHAT     the state at this start:
+                     new      this replica has never run; the file is created
+                     resume   the state of its last run (default)
+                     recover  it is lost, damaged or an old copy: the replica follows the others,
+                              and votes only on numbers that it cannot have voted on before
+                   With --memory: new at the first start, recover at each later one
   --lost-disk      the same as --start recover
-  --host HOST      the address to listen on. Left out: the loopback address of the cluster
-                   file, or else all, IPv6 and IPv4 (::)
-  --port PORT      the port to listen on, if not that of the cluster file
-  --log FORMAT     text, or json: one JSON object a line (text)
+  --host HOST      the address to listen on. Default: the loopback address in the cluster file,
+                   or else all addresses, IPv6 and IPv4 (::)
+  --port PORT      the port to listen on. Default: the port in the cluster file
+  --log FORMAT     text, or json: one JSON object per line (text)
   --until-eof      stop when standard input ends, as well as on Ctrl-C
-  --help           print this
+  --help           print this help
 
 ${POLICY_HELP}`;
 
-/** As a shell has it for a program that Ctrl-C ended. */
+/** The exit code that shells use for a program that Ctrl-C ended. */
 const FORCED_EXIT_CODE = 130;
 
-/** How often the replica looks whether it has halted, ms. */
+/** How often the process checks whether the replica has halted, ms. */
 const HALT_CHECK_MS = 1_000;
 
 if (import.meta.main) await runCommand(() => main(Deno.args));
@@ -78,7 +79,11 @@ async function main(args: readonly string[]): Promise<number> {
     signal,
   });
   const { lastExecuted, view } = replica.node.status().replica;
-  log.write({ event: "serving", message: "serves", fields: { url: replica.url, view, executed: lastExecuted } });
+  log.write({
+    event: "serving",
+    message: "serving requests",
+    fields: { url: replica.url, view, executed: lastExecuted },
+  });
   const stopChecking = sayWhenHalted(replica, log);
   await replica.closed;
   stopChecking();
@@ -99,7 +104,7 @@ async function serve(name: string, cluster: ClusterFile, options: ServeOptions):
   }
 }
 
-/** The file is opened, or made, only once everything else is right. */
+/** The store, or the path of its file. The file is opened only after everything else was checked. */
 function storeOf({ state, memory }: { readonly state?: string; readonly memory?: boolean }): Store | string {
   if (memory && state !== undefined) throw new CliError("--memory and --state: choose one (see --help)", 2);
   return memory ? new MemoryStore() : required(state, "state");
@@ -156,7 +161,7 @@ function readCluster(path: string): ClusterFile {
   }
 }
 
-/** Whoever started the process holds the other end of its input: when it is gone, so is the reason to run. */
+/** Aborts when standard input ends: then the process that started this one is gone, and this one must stop too. */
 function endOfInput(): AbortSignal {
   const controller = new AbortController();
   const drain = async () => {
@@ -174,7 +179,8 @@ function sayWhenHalted(replica: ServedReplica, log: Log): () => void {
   const id = setInterval(() => {
     const { halted } = replica.node.status();
     if (halted === undefined) return;
-    const message = "halted: it takes no further part; start it with --lost-disk, and it fetches everything anew";
+    const message =
+      "halted: the replica no longer takes part; start it with --start recover to fetch the state from the others";
     log.error({ event: "halted", message, fields: { reason: halted } });
     clearInterval(id);
   }, HALT_CHECK_MS);

@@ -1,5 +1,5 @@
 /**
- * `deno task simulate`: clusters in virtual time, seed after seed, until something breaks or the time is up.
+ * `deno task simulate`: runs clusters in virtual time, seed after seed, until a check fails or the time is up.
  * @module
  */
 import { parseArgs } from "node:util";
@@ -20,25 +20,25 @@ import { STORE_KINDS, type StoreKind } from "../simulation/real_stores.ts";
 import { optionsOf, type Outcome, outcomesOf, type Simulation } from "../simulation/runs.ts";
 import { positive } from "../numbers.ts";
 
-const HELP = `Simulates clusters in virtual time under faults drawn from a seed, and checks everything that must hold.
+const HELP = `Simulates clusters in virtual time with faults drawn from a seed, and checks all invariants.
 
   deno task simulate [options]
 
   --seed S        the first seed (random)
-  --runs N        so many seeds (100)
-  --jobs J        so many at once (1)
-  --minutes M     as many seeds as fit into M minutes; with --runs, no more than those
-  --replicas N    how many replicas (4 to 10, drawn)
+  --runs N        number of seeds (100)
+  --jobs J        number of runs at the same time (1)
+  --minutes M     as many seeds as fit into M minutes; with --runs, at most that many
+  --replicas N    number of replicas (4 to 10, drawn)
   --profile P     ${PROFILES.join(", ")} (default)
-  --kinds K,…     kinds of trouble that each run has for certain: ${KINDS.join(", ")} (one or none, drawn)
-  --store S       where the disks are kept: ${STORE_KINDS.join(", ")} (drawn)
-  --coverage      fail if there is something that no run exercised; a thousand default runs leave out nothing
-  --trace         print what happens in each run
-  --keep-going    don't stop at the first failure
-  --no-shrink     don't make a failing run smaller
-  --help          print this
+  --kinds K,…     kinds of faults that each run must have: ${KINDS.join(", ")} (one or none, drawn)
+  --store S       the stores of the replicas: ${STORE_KINDS.join(", ")} (drawn)
+  --coverage      fail if something was not exercised by any run; a thousand default runs exercise everything
+  --trace         print the events of each run
+  --keep-going    continue after a failure
+  --no-shrink     do not search for a smaller run with the same failure
+  --help          print this help
 
-A failure names the invariant, the seed and the command that replays it. The same seed and commit give the same run.`;
+A failure names the invariant, the seed and the command to replay it. The same seed and commit give the same run.`;
 
 interface Options {
   readonly seed: number;
@@ -110,7 +110,7 @@ async function commit(): Promise<string> {
   }
 }
 
-/** What all runs together came to. */
+/** The sum of all runs. */
 class Totals {
   readonly #began = performance.now();
   readonly #coverage = new Coverage();

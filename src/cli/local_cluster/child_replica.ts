@@ -1,15 +1,15 @@
 /**
- * One replica's process, as the cluster command sees it.
+ * The process of one replica, started by the cluster command.
  * @module
  */
 
-/** What a replica's process is started with. */
+/** Options of {@linkcode ChildReplica}. */
 export interface ChildReplicaOptions {
   readonly name: string;
   readonly url: string;
-  /** Arguments of `replica.ts`. */
+  /** The arguments of `replica.ts`. */
   readonly args: readonly string[];
-  /** The folder that it may write to. */
+  /** The folder that the process may write to. */
   readonly folder: string;
 }
 
@@ -19,7 +19,7 @@ export type Ending = string;
 /** A replica's process. */
 export class ChildReplica {
   readonly #process: Deno.ChildProcess;
-  /** Resolves when the process is gone. */
+  /** Resolves when the process has ended. */
   readonly ended: Promise<Ending>;
   #isAlive = true;
 
@@ -32,7 +32,7 @@ export class ChildReplica {
         ...args,
         "--until-eof",
       ],
-      // Its input ends with this process, however that ends: so no replica outlives the command.
+      // Its standard input ends when this process ends for any reason, so no replica outlives the command.
       stdin: "piped",
       stdout: "inherit",
       stderr: "inherit",
@@ -51,7 +51,7 @@ export class ChildReplica {
     return this.#isAlive;
   }
 
-  /** Whether it answers `/readyz` with 200. */
+  /** Whether `/readyz` answers 200. */
   async isReady(): Promise<boolean> {
     try {
       const response = await fetch(`${this.options.url}/readyz`, { signal: AbortSignal.timeout(2_000) });
@@ -62,7 +62,7 @@ export class ChildReplica {
     }
   }
 
-  /** Asks it to stop, and after a while makes it. */
+  /** Asks the process to stop, and kills it after `timeoutMs`. */
   async stop(timeoutMs: number): Promise<void> {
     this.#process.stdin.close().catch(() => {});
     const id = setTimeout(() => this.kill(), timeoutMs);
@@ -70,7 +70,7 @@ export class ChildReplica {
     clearTimeout(id);
   }
 
-  /** Ends it at once. */
+  /** Kills the process. */
   kill(): void {
     if (this.#isAlive) this.#process.kill("SIGKILL");
   }

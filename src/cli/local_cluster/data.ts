@@ -1,7 +1,8 @@
 /**
- * What a local cluster keeps on disk: one cluster file, and a key and a state per replica.
+ * The files of a local cluster: one cluster file, and a key and a state for each replica.
  * @module
  */
+import { DatabaseSync } from "node:sqlite";
 import { DEFAULT_LIMITS, type Genesis } from "../../core/config.ts";
 import { maxFaulty } from "../../core/messages/quorum.ts";
 import { generateKeyPair } from "../../crypto/mod.ts";
@@ -12,34 +13,33 @@ import { remove, removeEmptyFolder } from "../files.ts";
 import { forgetIgnoring, ignoreSecrets } from "../commands/git_ignore.ts";
 import { writeKey } from "../key_file.ts";
 import { MAX_REPLICAS, memberNames } from "./member_names.ts";
-import { isUsedState } from "./used_state.ts";
 
-/** Where a replica's files are. */
+/** The paths of a replica's files. */
 export interface ReplicaFiles {
   readonly key: string;
   readonly state: string;
 }
 
-/** What a replica's state file may have beside it. */
+/** The suffixes of the files that belong to a state file. */
 const STATE_SUFFIXES = ["", "-wal", "-shm", "-journal"];
 
-/** Between two checkpoints, batches, where the members are few enough. */
+/** The default number of batches between two checkpoints. Large clusters get fewer. */
 const DEFAULT_INTERVAL = 64;
 
-/** A lock that can't be had for so long is another process's, ms. (Deno 2.5 has no `tryLock`.) */
+/** If the lock is not free after this time, another process holds it, ms. (Deno 2.5 has no `tryLock`.) */
 const LOCK_TIMEOUT_MS = 500;
 
-/** The cluster file's path. */
+/** The path of the cluster file. */
 export function clusterPath(folder: string): string {
   return `${folder}/cluster.json`;
 }
 
-/** A replica's paths. */
+/** The paths of one replica. */
 export function replicaFiles(folder: string, name: string): ReplicaFiles {
   return { key: `${folder}/${name}/key`, state: `${folder}/${name}/state.db` };
 }
 
-/** The cluster that the folder holds, or `null`. @throws {CliError} if it can't be read. */
+/** The cluster of the folder, or `null` if there is none. @throws {CliError} if its file cannot be read. */
 export function readCluster(folder: string): ClusterFile | null {
   const path = clusterPath(folder);
   let text: string;
@@ -47,7 +47,7 @@ export function readCluster(folder: string): ClusterFile | null {
     text = Deno.readTextFileSync(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return null;
-    throw new CliError(`${path}: can't read it: ${reasonOf(error)}`);
+    throw new CliError(`${path}: cannot be read: ${reasonOf(error)}`);
   }
   try {
     return parseClusterText(text);
@@ -56,7 +56,7 @@ export function readCluster(folder: string): ClusterFile | null {
   }
 }
 
-/** Makes keys and genesis for n replicas. The cluster file comes last, so that half of a cluster is never taken for one. */
+/** Makes keys and a genesis for n replicas. The cluster file is written last, so that a folder with it is complete. */
 export function createCluster(folder: string, n: number, urlOf: (index: number) => string): ClusterFile {
   const names = memberNames(n);
   const left = names.find((name) => hasState(folder, name));
@@ -86,14 +86,14 @@ export function createCluster(folder: string, n: number, urlOf: (index: number) 
   return cluster;
 }
 
-/** Whether a replica's state file is there, and the replica has begun to use it. */
+/** Whether the replica has used its state file. */
 export function hasState(folder: string, name: string): boolean {
   return isUsedState(replicaFiles(folder, name).state);
 }
 
 /**
- * Whether the cluster has never run. One that has may have lost up to f of its states: those replicas recover.
- * @throws {CliError} if more are gone, so that what clients were told may be, too.
+ * Whether the cluster has never run. If it has, up to f replicas may have lost their states; these recover.
+ * @throws {CliError} if more states are lost: then results that clients got may be lost too.
  */
 export function checkStates(folder: string, names: readonly string[]): boolean {
   const lost = names.filter((name) => !hasState(folder, name));
@@ -101,21 +101,19 @@ export function checkStates(folder: string, names: readonly string[]): boolean {
   const f = maxFaulty(names.length);
   if (lost.length <= f) return false;
   throw new CliError(
-    `${folder} has lost the states of ${
-      lost.join(", ")
-    }: more than the ${f} that ${names.length} replicas can do without ` +
-      `(put them back, or start anew with --fresh)`,
+    `${folder} has lost the states of ${lost.join(", ")}: more than the ${f} that ${names.length} replicas tolerate ` +
+      `(put them back, or start a new cluster with --fresh)`,
   );
 }
 
-/** Writes the cluster file, all of it or nothing. */
+/** Writes the cluster file atomically. */
 export function writeCluster(folder: string, cluster: ClusterFile): void {
   const path = clusterPath(folder);
   Deno.writeTextFileSync(`${path}.new`, JSON.stringify(cluster, null, 2) + "\n");
   Deno.renameSync(`${path}.new`, path);
 }
 
-/** Deletes what {@linkcode createCluster} and the replicas wrote, and nothing else that may be in the folder. */
+/** Deletes the files of {@linkcode createCluster} and of the replicas, and no other files of the folder. */
 export function deleteCluster(folder: string): void {
   remove(clusterPath(folder));
   forgetIgnoring(folder);
@@ -127,8 +125,8 @@ export function deleteCluster(folder: string): void {
 }
 
 /**
- * Takes the folder for this process alone, for as long as it lives.
- * @throws {CliError} if another cluster runs on it, or it can't be written. The process is to end then.
+ * Locks the folder until this process ends.
+ * @throws {CliError} if another cluster uses it, or if it cannot be written. The process must end then.
  */
 export async function lockFolder(folder: string): Promise<void> {
   let locked: Promise<boolean>;
@@ -143,4 +141,24 @@ export async function lockFolder(folder: string): Promise<void> {
   const isLocked = await Promise.race([locked, late]);
   clearTimeout(id);
   if (!isLocked) throw new CliError(`data folder ${folder}: another cluster is running on it`);
+}
+
+/** Whether something was committed to a state file. It may be empty, if a crash followed its creation. A file that cannot be read counts as used: the replica reports the error. */
+function isUsedState(path: string): boolean {
+  try {
+    if (Deno.statSync(path).size === 0) return false;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(path, { readOnly: true });
+    const tables = database.prepare("SELECT count(*) AS n FROM sqlite_master").get()!.n;
+    return tables !== 0 && database.prepare("SELECT number FROM version").get()?.number !== 0;
+  } catch {
+    return true;
+  } finally {
+    database?.close();
+  }
 }

@@ -1,34 +1,34 @@
 /**
- * Whether the program that started this one is still there. `npx` does not pass SIGTERM on: it ends, and what it started would run
- * for ever. So the processes between it and this one are watched.
+ * Detects that the program that started this one has ended. `npx` does not pass SIGTERM on: it ends, and the programs that it started would
+ * run forever. So the processes between it and this one are watched.
  * @module
  */
 import { basename } from "node:path";
 
-/** One process of the system's table. */
+/** An entry of the system's process table. */
 export interface ProcessEntry {
   readonly parent: number;
   readonly args: readonly string[];
 }
 
-/** What is asked of the system; a test brings its own. */
+/** The system's process table. A test passes its own. */
 export interface ProcessTable {
   readonly pid: number;
-  /** The entry of a process, or `null`: it is gone, or this system does not tell. */
+  /** The entry of a process; `null` if it has ended, or if this system has no such table. */
   readonly entry: (pid: number) => ProcessEntry | null;
 }
 
-/** How often the chain is looked at, ms. */
+/** How often the chain is checked, ms. */
 const POLL_MS = 500;
-/** `cluster.ts`, `deno task`, a shell, `npm exec`; and room for one wrapper between any two. */
+/** `cluster.ts`, `deno task`, a shell, `npm exec`, and room for one wrapper between each two. */
 const MAX_CHAIN = 8;
 
 /** Programs that run a package's command. */
 const RUNNERS: ReadonlySet<string> = new Set(["npm", "npx", "pnpm", "pnpx", "yarn", "bun", "bunx"]);
 
 /**
- * The pids from this process up to the program that started it: `deno task`, and the `npx` above it. Only this process, if it was
- * started in another way: a shell may end, and what it started in the background goes on.
+ * The process ids from this process up to the program that started it: `deno task`, and an `npx` above it. If it was started in another way,
+ * only this process: a shell may end, while a program that it started in the background continues.
  */
 export function launcherChain(table: ProcessTable): readonly number[] {
   const chain = [table.pid];
@@ -48,12 +48,12 @@ export function launcherChain(table: ProcessTable): readonly number[] {
     : [table.pid];
 }
 
-/** Whether each process of the chain still has its parent in it. A process whose parent ended gets another one. */
+/** Whether each process of the chain still has the next one as its parent. A process whose parent ended gets another parent. */
 export function isChainWhole(chain: readonly number[], table: ProcessTable): boolean {
   return chain.slice(1).every((parent, i) => table.entry(chain[i]!)?.parent === parent);
 }
 
-/** Aborts when the program that started this process is gone. */
+/** Aborts when the program that started this process has ended. */
 export function launcherGone(table: ProcessTable = systemTable): AbortSignal {
   const controller = new AbortController();
   const chain = launcherChain(table);
@@ -67,7 +67,7 @@ export function launcherGone(table: ProcessTable = systemTable): AbortSignal {
   return controller.signal;
 }
 
-/** `npm exec`, `node …/npx-cli.js`, `pnpm dlx`. npm names its process `npm exec deno@2.9.6 task cluster`, in one argument. */
+/** `npm exec`, `node …/npx-cli.js`, `pnpm dlx`. The process of npm has the name `npm exec deno@2.9.6 task cluster` in one argument. */
 function isRunner(args: readonly string[]): boolean {
   return args.slice(0, 2).some((arg) => RUNNERS.has(basename(arg.split(" ", 1)[0]!).replace(/(-cli)?\.[cm]?js$/, "")));
 }
@@ -76,7 +76,7 @@ function isDenoTask([program = "", command]: readonly string[]): boolean {
   return basename(program).startsWith("deno") && command === "task";
 }
 
-/** What a runner starts between itself and `deno task`: a shell for one command, and the package's own script. */
+/** A process that a runner starts between itself and `deno task`: a shell for one command, or the script of the package. */
 function isBetween(args: readonly string[]): boolean {
   const [program = "", flag, ...rest] = args;
   const isShell = /^(ba|da|z)?sh$/.test(basename(program)) && flag === "-c";
@@ -91,7 +91,7 @@ const systemTable: ProcessTable = {
 
 function entryOfProc(pid: number): ProcessEntry | null {
   try {
-    // The name, in parentheses, may have spaces and parentheses in it.
+    // The second field is the name in parentheses. It may contain spaces and parentheses itself.
     const [, parent] = Deno.readTextFileSync(`/proc/${pid}/stat`).split(/\) /).at(-1)!.split(" ");
     const args = Deno.readTextFileSync(`/proc/${pid}/cmdline`).split("\0").slice(0, -1);
     return { parent: Number(parent), args };

@@ -1,5 +1,5 @@
 /**
- * goPBFT's four replicas, and who comes after them.
+ * The names of the members of a local cluster. The first four are those of goPBFT.
  * @module
  */
 
@@ -8,10 +8,10 @@ const NAMES: readonly string[] = [
   ...["Nut", "Owl", "Plum", "Quail", "Rose", "Swan", "Tea", "Urchin", "Vine", "Wolf", "Xerus", "Yam", "Zebra"],
 ];
 
-/** As many as there are names. */
+/** The number of names. */
 export const MAX_REPLICAS: number = NAMES.length;
 
-/** The names of the first n replicas, in the order of their ids. @throws {RangeError} if there are not so many. */
+/** The names of the first n replicas, by replica id. @throws {RangeError} if there are fewer names. */
 export function memberNames(n: number): readonly string[] {
   if (!Number.isInteger(n) || n < 1 || n > MAX_REPLICAS) {
     throw new RangeError(`n: expected 1 to ${MAX_REPLICAS}, got ${n}`);

@@ -1,16 +1,16 @@
 /**
- * What `deno task cluster` itself prints, beside its replicas' logs.
+ * The output of `deno task cluster` itself. Its replicas print their own logs.
  * @module
  */
 import { Log, type LogFormat } from "../../runtime/log/log.ts";
 import { systemTimer } from "../../runtime/host/system_timer.ts";
 import type { ChildReplica } from "./child_replica.ts";
 
-/** Prints for people, or as JSON lines. */
+/** Prints text for people, or JSON lines. */
 export class ClusterOutput {
   constructor(readonly format: LogFormat) {}
 
-  /** A replica's process was started. */
+  /** Prints that a replica's process was started. */
   started({ pid, options: { name, url } }: ChildReplica): void {
     if (this.format === "text") return console.log(`${name.padEnd(6)} ${url}  pid ${pid}`);
     this.#log(name).write({
@@ -20,13 +20,13 @@ export class ClusterOutput {
     });
   }
 
-  /** A replica's process has died. `next`: what becomes of it. */
+  /** Prints that a replica's process died. `next`: what happens next. */
   died({ pid, options: { name } }: ChildReplica, ending: string, next: string): void {
     const message = `the replica's process died (${ending})${next}`;
     this.#log(name, console.error).error({ event: "process-died", message, fields: { pid } });
   }
 
-  /** All replicas take part. */
+  /** Prints that the cluster is ready. */
   ready(url: string, clusterFile: string): void {
     if (this.format === "json") {
       const fields = { url, clusterFile };

@@ -1,25 +1,25 @@
 /**
- * TCP ports on this machine.
+ * Chooses and checks TCP ports of this machine.
  * @module
  */
 import { CliError } from "../cli_error.ts";
 
 const HOSTNAME = "127.0.0.1";
 
-/** Ports that `fetch` refuses (the Fetch standard's "bad ports"), from 1024 on. */
+/** Ports above 1023 that `fetch` refuses (the "bad ports" of the Fetch standard). */
 export const BAD_PORTS: ReadonlySet<number> = new Set(
   [1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080],
 );
 
-/** Replicas of a cluster that was killed just now need a moment to notice, ms. */
+/** How long to wait for ports, ms: replicas of a cluster that was just killed need a moment to notice it. */
 const WAIT_MS = 1_500;
 const RETRY_MS = 50;
 
-/** Below the ports that systems give to outgoing connections, so that none of these is taken between the choice and its use. */
+/** The range of chosen ports. It is below the ports that systems use for outgoing connections, so that none is taken before its use. */
 const CHOICE = { from: 10_240, to: 32_767 };
 const MAX_TRIES = 10_000;
 
-/** n ports from `first` on; with `first` 0 any that are free now. */
+/** n ports from `first` on; if `first` is 0, any ports that are free now. */
 export function choosePorts(first: number, n: number): readonly number[] {
   if (first !== 0) return Array.from({ length: n }, (_, i) => first + i);
   const ports = new Set<number>();
@@ -31,7 +31,7 @@ export function choosePorts(first: number, n: number): readonly number[] {
   return [...ports];
 }
 
-/** Resolves once all ports can be listened on. @throws {CliError} if one stays taken. */
+/** Resolves when all ports are free. @throws {CliError} if one stays taken. */
 export async function waitForPorts(ports: readonly number[]): Promise<void> {
   const deadline = performance.now() + WAIT_MS;
   for (const port of ports) {
@@ -42,7 +42,7 @@ export async function waitForPorts(ports: readonly number[]): Promise<void> {
   }
 }
 
-/** Whether a port of 127.0.0.1 can be listened on now. @throws {CliError} if it can't for another reason than that it is taken. */
+/** Whether a port of 127.0.0.1 is free now. @throws {CliError} if it cannot be used for another reason. */
 export function isFree(port: number): boolean {
   try {
     Deno.listen({ hostname: HOSTNAME, port }).close();

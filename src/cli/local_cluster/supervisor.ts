@@ -1,34 +1,34 @@
 /**
- * Keeps an eye on the replicas' processes: says who died, restarts them if told to, stops them together.
+ * Supervises the processes of the replicas: reports a process that died, restarts it if configured, and stops them together.
  * @module
  */
 import { quorum } from "../../core/messages/quorum.ts";
 import type { ChildReplica } from "./child_replica.ts";
 import type { ClusterOutput } from "./output.ts";
 
-/** What a supervisor is told. */
+/** Options of {@linkcode Supervisor}. */
 export interface SupervisorOptions {
   readonly names: readonly string[];
   /** Starts a replica's process. */
   readonly start: (name: string) => ChildReplica;
-  /** Whether a replica that dies is started again. */
+  /** Whether a replica is restarted when its process dies. */
   readonly restart: boolean;
   readonly output: ClusterOutput;
 }
 
 const READY_RETRY_MS = 50;
-/** Where a quorum takes part the last replicas are waited for so long, ms. */
+/** If a quorum is ready, the cluster waits this long for the others, ms. */
 const LAST_REPLICAS_MS = 3_000;
-/** Longer than a replica takes to close in good order, ms. */
+/** A replica that has not stopped after this time is killed, ms. It is longer than an orderly stop takes. */
 const STOP_TIMEOUT_MS = 6_000;
-/** Before a replica is started again, doubled each time that it did not live for long, ms. */
+/** The delay before a restart, ms. It doubles each time, unless the process lived for `longLifeMs`. */
 const RESTART_DELAY = { minMs: 500, maxMs: 10_000, longLifeMs: 30_000 };
 
 /** The processes of one cluster. */
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #children = new Map<string, ChildReplica>();
-  /** Timers of replicas that are about to be started again. */
+  /** The timers of replicas that will be restarted. */
   readonly #restarts = new Map<string, ReturnType<typeof setTimeout>>();
   readonly #ended = Promise.withResolvers<void>();
   #isReady = false;
@@ -40,15 +40,15 @@ export class Supervisor {
     for (const name of options.names) this.#start(name, RESTART_DELAY.minMs);
   }
 
-  /** Resolves when no process is left, and none will be started. */
+  /** Resolves when no process is left and none will be started. */
   get ended(): Promise<void> {
     return this.#ended.promise;
   }
 
   /**
-   * True once the cluster is available: all replicas take part; or a quorum does, and the others have had some time. One that had left a
-   * view alone before it was stopped takes part again when the others follow. False if the cluster is stopped before, or a replica could
-   * not start.
+   * Waits until the cluster is available: all replicas are ready, or a quorum is and the others had some time. A replica that was
+   * stopped after it had moved to a view alone becomes ready when the others follow. Returns `false` if the cluster is stopped before, or
+   * if a replica could not start.
    */
   async waitUntilReady(): Promise<boolean> {
     const enough = quorum(this.#options.names.length);
@@ -64,7 +64,7 @@ export class Supervisor {
     return this.#isReady = !this.#stopping;
   }
 
-  /** Stops all replicas, by force if they don't by themselves. */
+  /** Stops all replicas. Kills those that do not stop. */
   async stop(): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
@@ -73,7 +73,7 @@ export class Supervisor {
     this.#ended.resolve();
   }
 
-  /** Ends all replicas at once; {@linkcode stop} is under way. */
+  /** Kills all replicas, while {@linkcode stop} is in progress. */
   kill(): void {
     for (const child of this.#children.values()) child.kill();
   }

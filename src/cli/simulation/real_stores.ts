@@ -1,5 +1,5 @@
 /**
- * The stores of this package beneath the simulator's disks, so that what is simulated runs on them as well.
+ * Runs the simulator on the real stores of this package.
  * @module
  */
 import type { Store } from "../../node/ports.ts";
@@ -11,18 +11,18 @@ import type { Stores } from "../../testing/mod.ts";
 import { KvContents, SimulatedKv } from "../../testing/hosts/simulated_kv.ts";
 import { simulatedObjectStorage } from "./simulated_object.ts";
 
-/** A kind of store that disks can be kept in. */
+/** The kind of store that holds the simulated disks. */
 export type StoreKind = typeof STORE_KINDS[number];
 
-/** All kinds. `simulated`: the simulator's own disks, and nothing beneath them. */
+/** All kinds. `simulated`: the simulator's own disks, without a store. */
 export const STORE_KINDS = ["simulated", "memory", "sqlite", "deno-kv", "durable-object"] as const;
 
-/** The kind that belongs to a seed: one in a hundred has each of the real ones, which take longer. */
+/** The kind for a seed. Of a hundred seeds, one uses each real store, because these take longer. */
 export function storeKindOf(seed: number): StoreKind {
   return STORE_KINDS[seed % 100] ?? "simulated";
 }
 
-/** Makes the stores of one run; `undefined`: there is nothing to make. */
+/** Makes the stores of one run; `undefined` if the kind needs none. */
 export function storesOf(kind: StoreKind): (() => Stores) | undefined {
   switch (kind) {
     case "simulated":
@@ -42,7 +42,7 @@ export function storesOf(kind: StoreKind): (() => Stores) | undefined {
   }
 }
 
-/** Stores whose contents are an object in memory. */
+/** Stores whose contents are objects in memory. */
 class ReopenedStores<C> implements Stores {
   readonly #contents = new Map<string, C>();
   readonly #create: () => C;
@@ -65,7 +65,7 @@ class ReopenedStores<C> implements Stores {
   }
 }
 
-/** Stores in files of their own, which are gone afterwards. */
+/** Stores in temporary files, which are deleted afterwards. */
 class SqliteFiles implements Stores {
   readonly #folder = Deno.makeTempDir({ prefix: "pbft_disks_" });
   readonly #opened: Store[] = [];

@@ -1,5 +1,5 @@
 /**
- * Runs seed after seed, here or in several workers at once.
+ * Runs simulations, seed after seed, in several workers at once.
  * @module
  */
 import {
@@ -13,7 +13,7 @@ import {
 } from "../../testing/mod.ts";
 import { type StoreKind, storeKindOf, storesOf } from "./real_stores.ts";
 
-/** What one seed came to. */
+/** The outcome of one seed. */
 export interface Outcome {
   readonly seed: number;
   readonly violation: Violation | null;
@@ -22,26 +22,26 @@ export interface Outcome {
   readonly operations: number;
 }
 
-/** What to simulate, as it can be told to a worker. */
+/** What to simulate. It can be sent to a worker. */
 export interface Simulation extends Pick<SimulateOptions, "profile" | "replicas" | "kinds"> {
-  /** Where disks are kept; by default the seed has it. */
+  /** The kind of store. By default the seed decides. */
   readonly store?: StoreKind;
 }
 
-/** What a worker is told, and what it tells. */
+/** The messages to and from a worker. */
 type Order = { readonly seed: number; readonly simulation: Simulation };
 type Told = Omit<Outcome, "coverage"> & { readonly counts: ReturnType<Coverage["entries"]> };
 
-/** Which seeds to run, and how. */
+/** Options of {@linkcode outcomesOf}. */
 export interface RunsOptions {
   readonly seed: number;
   readonly jobs: number;
   readonly simulation: Simulation;
-  /** Whether there is one more to run, after so many. */
+  /** Whether to run another seed after `begun` seeds. */
   readonly goesOn: (begun: number) => boolean;
 }
 
-/** The outcomes of the seeds from `seed` on, as they come. */
+/** Runs the seeds from `seed` on. Gives each outcome as soon as it is there. */
 export async function* outcomesOf({ seed, jobs, simulation, goesOn }: RunsOptions): AsyncIterable<Outcome> {
   let begun = 0;
   const workers = Array.from({ length: jobs }, () => new Runner());
@@ -94,7 +94,7 @@ class Runner {
   }
 }
 
-/** What the run of a seed is made of, beside its plan. */
+/** The options for the run of a seed. */
 export function optionsOf({ seed, simulation }: Order): RunOptions {
   const createStores = storesOf(simulation.store ?? storeKindOf(seed));
   return runOptionsOf({ ...simulation, ...(createStores && { createStores }) });

@@ -1,12 +1,12 @@
 /**
- * What a Durable Object has of storage, on a SQLite database in memory, with Cloudflare's limits on what goes into it.
+ * A stand-in for the storage of a Durable Object: a SQLite database in memory with Cloudflare's limits.
  * @module
  */
 import { DatabaseSync } from "node:sqlite";
 import type { DurableObjectStorage, SqlValue } from "../../stores/durable_object.ts";
 import { DURABLE_OBJECT_LIMITS } from "../../stores/platform_limits.ts";
 
-/** A fresh one. */
+/** Makes an empty storage. */
 export function simulatedObjectStorage(): DurableObjectStorage {
   const database = new DatabaseSync(":memory:");
   return {
@@ -34,7 +34,7 @@ export function simulatedObjectStorage(): DurableObjectStorage {
   };
 }
 
-/** What is bound to a statement that writes is one row at most. */
+/** Checks Cloudflare's limits. The bindings of a statement that writes form at most one row. */
 function assertWithinLimits(query: string, bindings: readonly (SqlValue | Uint8Array)[]): void {
   const { maxBoundParameters, maxStatementBytes, maxRowBytes } = DURABLE_OBJECT_LIMITS;
   if (query.length > maxStatementBytes) throw new Error(`statement too long: ${query.length} bytes: SQLITE_ERROR`);

@@ -1,12 +1,12 @@
 /**
- * Settings for hosts that sleep.
+ * Settings for hosts that sleep between requests.
  * @module
  */
 import type { Settings } from "../../core/config.ts";
 
 /**
- * What suits a host that is paid by the time that it is awake, and that others reach over the internet: status messages are rare when
- * there is nothing to do, and a primary is given more time.
+ * Settings for a host that is billed by the time it is awake, and that other members reach over the internet. Status messages are rare while
+ * the replica is idle, and a primary gets more time.
  */
 export const EDGE_SETTINGS: Partial<Settings> = {
   statusIntervalMs: 1000,

@@ -1,32 +1,32 @@
 /**
- * Which replica a process is, as its environment says: where there are no files, as on Deno Deploy and Cloudflare.
+ * Reads which replica a process runs from environment variables, for hosts without files, such as Deno Deploy and Cloudflare.
  * @module
  */
 import { type ReplicaId, replicaId } from "../../core/messages/ids.ts";
 import { parseStart, type Start } from "../../node/storage/start.ts";
 import { type ClusterFile, parseClusterText } from "../../wire/mod.ts";
 
-/** Which replica of which cluster, and its key. */
+/** A replica's cluster, its place in it, and its key. */
 export interface ReplicaIdentity {
-  /** The cluster, and where its members are. */
+  /** The genesis and the URLs of the members. */
   readonly cluster: ClusterFile;
   /** The member's number. */
   readonly self: ReplicaId;
   /** The member's Ed25519 seed, 64 hex digits. */
   readonly privateKey: string;
-  /** What its store is; `undefined`: what it did before. */
+  /** The state of its store at the start. Default `resume`. */
   readonly start?: Start | undefined;
 }
 
 /**
- * Reads `PBFT_CLUSTER` (the cluster file, as JSON), `PBFT_REPLICA` (the member's name or number), `PBFT_PRIVATE_KEY`, and `PBFT_START`.
- * @throws {TypeError} naming the variable that is missing or wrong; never with the key in it.
+ * Reads `PBFT_CLUSTER` (the cluster file as JSON), `PBFT_REPLICA` (the member's name or number), `PBFT_PRIVATE_KEY`, and `PBFT_START`.
+ * @throws {TypeError} naming the variable that is missing or wrong. The error never contains the key.
  */
 export function replicaFromVariables(get: (name: string) => string | undefined): ReplicaIdentity {
   const required = (name: string) => {
     const value = get(name)?.trim();
     if (value) return value;
-    throw new TypeError(`${name}: expected a value, got nothing; \`cli init\` makes one`);
+    throw new TypeError(`${name}: expected a value, got nothing; the command \`init\` makes a cluster file and keys`);
   };
   const cluster = parseCluster(required("PBFT_CLUSTER"));
   const privateKey = required("PBFT_PRIVATE_KEY");
@@ -38,8 +38,8 @@ export function replicaFromVariables(get: (name: string) => string | undefined):
 }
 
 /**
- * Reads `PBFT_START`: `new`, `resume` or `recover`; `PBFT_LOST_DISK=1`, as it was called before, is `recover`.
- * @throws {TypeError} if it is something else.
+ * Reads `PBFT_START`: `new`, `resume` or `recover`. The older `PBFT_LOST_DISK=1` means `recover`.
+ * @throws {TypeError} if `PBFT_START` has another value.
  */
 export function startFromVariables(get: (name: string) => string | undefined): Start | undefined {
   const text = get("PBFT_START")?.trim();
@@ -47,7 +47,10 @@ export function startFromVariables(get: (name: string) => string | undefined): S
   return get("PBFT_LOST_DISK") === "1" ? "recover" : undefined;
 }
 
-/** The number of a member by its name, or its number, as digits too where nobody has that name. @throws {TypeError} if there is none, naming `field`. */
+/**
+ * A member's number, from its name or its number. A number may be given in digits, unless a member has these digits as its name.
+ * @throws {TypeError} naming `field`, if there is no such member.
+ */
 export function memberId({ genesis }: ClusterFile, self: string | ReplicaId, field = "self"): ReplicaId {
   const names = genesis.replicas.map(({ name }) => name);
   const named = names.indexOf(self as string);

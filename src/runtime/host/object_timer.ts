@@ -1,20 +1,20 @@
 /**
- * The clock of a Durable Object. For what is near `setTimeout` serves. What the replica itself has to do is in its one alarm as well, which is
- * stored: it wakes the object for what is far, and for all of it if it is not in memory then.
+ * The clock of a Durable Object. Timeouts in memory serve what is due soon. The next deadline of the replica itself is stored as the object's
+ * one alarm too: it wakes the object for what is due later, and when the object is no longer in memory.
  * @module
  */
 import { type Millis, millis } from "../../core/messages/ids.ts";
 import type { Timer } from "../../node/ports.ts";
 
-/** The object's alarm: `ctx.storage`. */
+/** The part of `ctx.storage` that sets the object's alarm. */
 export interface AlarmStorage {
-  /** Sets it, ms since 1970; the one before is replaced. */
+  /** Sets the alarm, ms since 1970. It replaces the one before. */
   setAlarm(at: number): Promise<void>;
 }
 
-/** An alarm costs a write: it is not set for what is due sooner than this, for which the object stays in memory, ms. */
+/** No alarm is set for a shorter time, ms: it costs a write, and the object stays in memory that long. */
 const SHORTEST_ALARM_MS = 2_000;
-/** For what is due later than this the alarm alone serves, ms: an object with a timeout set is not put to sleep, and its time is billed. */
+/** No timeout is set for a longer time, ms, only the alarm: a pending timeout keeps the object in memory, and this time is billed. */
 const LONGEST_TIMEOUT_MS = 15_000;
 
 interface Scheduled {
@@ -23,35 +23,35 @@ interface Scheduled {
   readonly timeout: ReturnType<typeof setTimeout> | null;
 }
 
-/** A timer over one object's alarm. */
+/** A timer that uses an object's alarm. */
 export class ObjectTimer implements Timer {
   readonly #storage: AlarmStorage;
   readonly #scheduled = new Set<Scheduled>();
-  /** When the stored alarm fires, as far as is known here. */
+  /** The time of the stored alarm, as far as this instance knows. */
   #alarmAt = Infinity;
 
-  /** A timer that has nothing to do yet. */
+  /** Makes a timer with nothing scheduled. */
   constructor(storage: AlarmStorage) {
     this.#storage = storage;
   }
 
-  /** Wall clock; it stands still between two I/O operations. */
+  /** The wall clock. In workerd it advances only with I/O. */
   now(): Millis {
     return millis(Date.now());
   }
 
-  /** As {@linkcode ObjectTimer.now}. */
+  /** The monotonic clock. It advances as {@linkcode ObjectTimer.now} does. */
   monotonic(): number {
     return performance.now();
   }
 
-  /** By `setTimeout` alone: what is in memory is waited for, and goes with it. So a request sets no alarm, and wakes no object later. */
+  /** Uses a timeout only, for waits that end when the object leaves memory. So a request sets no alarm, and does not wake the object later. */
   schedule(at: Millis, fire: () => void): () => void {
     const timeout = setTimeout(fire, Math.max(0, at - Date.now()));
     return () => clearTimeout(timeout);
   }
 
-  /** By `setTimeout` if it is near, and by the stored alarm in any case: the object may be gone by then. */
+  /** Uses a timeout if the time is near, and always the stored alarm too, because the object may be evicted before. */
   wake(at: Millis, fire: () => void): () => void {
     const inMs = Math.max(0, at - Date.now());
     const timeout = inMs > LONGEST_TIMEOUT_MS ? null : setTimeout(() => this.#fire(scheduled), inMs);
@@ -61,12 +61,12 @@ export class ObjectTimer implements Timer {
     return () => this.#remove(scheduled);
   }
 
-  /** When what came together is in. */
+  /** Runs `run` after the input that has arrived already. */
   soon(run: () => void): void {
     setTimeout(run, 0);
   }
 
-  /** The stored alarm has fired: what is due is done. Perhaps nothing is, since it was called off. */
+  /** Called when the stored alarm fires. Runs what is due; this may be nothing, if it was cancelled. */
   onAlarm(): void {
     this.#alarmAt = Infinity;
     const now = Date.now();
@@ -75,7 +75,7 @@ export class ObjectTimer implements Timer {
   }
 
   #fire(scheduled: Scheduled): void {
-    // One that is due may have called off another.
+    // A function that ran before this one may have cancelled it.
     if (this.#remove(scheduled)) scheduled.fire();
   }
 
@@ -84,7 +84,7 @@ export class ObjectTimer implements Timer {
     return this.#scheduled.delete(scheduled);
   }
 
-  /** An alarm that is earlier than need be stays: when it fires, the next one is set. */
+  /** Stores the alarm unless an earlier one is stored. When an earlier one fires, the next one is set. */
   #store(at: Millis): void {
     const wanted = Math.max(at, Date.now() + SHORTEST_ALARM_MS);
     if (wanted >= this.#alarmAt) return;

@@ -1,5 +1,5 @@
 /**
- * Whom a replica serves, and how much, as its environment says.
+ * Reads from environment variables which clients a replica serves, and its rate limits.
  * @module
  */
 import {
@@ -21,25 +21,25 @@ export type PolicyVariable =
   | "PBFT_READ_TOKEN"
   | "PBFT_HOSTS";
 
-/** The part of {@linkcode AppOptions} that variables may say. */
+/** The part of {@linkcode AppOptions} that variables can set. */
 export type Policy = Pick<
   AppOptions,
   "admission" | "corsOrigins" | "clientLimit" | "addressLimit" | "address" | "readers" | "hosts"
 >;
 
 /**
- * Reads whom a replica serves; a variable that is not there changes nothing:
+ * Reads which clients and readers a replica serves. A variable that is not set changes nothing. Lists are separated by spaces or commas.
  *
- * - `PBFT_CLIENTS`: `open`, or the public keys of the clients that are served, with spaces or commas between them; then `/req` serves nobody.
- * - `PBFT_CORS_ORIGINS`: the origins whose pages may ask, likewise; `*` for all.
- * - `PBFT_CLIENT_LIMIT`: operations per second of one client, and how many at once: `20/100`, or `20` for twice as many.
- * - `PBFT_ADDRESS_LIMIT`: likewise, requests from one address.
- * - `PBFT_ADDRESS_HEADER`: the header in which your proxy says the address, `x-forwarded-for` or `forwarded`; after a slash, how many proxies of yours
- *   are in a row, if more than one: `x-forwarded-for/2`.
- * - `PBFT_READERS`: who may read `/status`, `/evidence`, `/metrics` and `/events` beside the replica's own machine and the other members: IP addresses with
- *   spaces or commas between them, or `everybody`.
- * - `PBFT_READ_TOKEN`: a secret; who sends it as `Authorization: Bearer ...` may read them too.
- * - `PBFT_HOSTS`: names by which the replica is called from its own machine and network, beside those in the cluster file; `*` for any.
+ * - `PBFT_CLIENTS`: `open`, or the public keys of the clients to serve. With keys, `/req` serves nobody.
+ * - `PBFT_CORS_ORIGINS`: the origins whose pages may send requests; `*` for all.
+ * - `PBFT_CLIENT_LIMIT`: operations per second of one client, and the burst: `20/100`. The burst of `20` alone is 40.
+ * - `PBFT_ADDRESS_LIMIT`: the same for requests from one address.
+ * - `PBFT_ADDRESS_HEADER`: the header in which your proxy gives the client's address, `x-forwarded-for` or `forwarded`. If several of your proxies
+ *   are in a row, their number follows a slash: `x-forwarded-for/2`.
+ * - `PBFT_READERS`: IP addresses that may read `/status`, `/evidence`, `/metrics` and `/events`, in addition to the replica's own machine and the other
+ *   members; or `everybody`.
+ * - `PBFT_READ_TOKEN`: a secret. A request with it in `Authorization: Bearer ...` may read them too.
+ * - `PBFT_HOSTS`: host names of the replica for requests from its own machine and network, in addition to those in the cluster file; `*` for any.
  *
  * @throws {TypeError} naming the variable that is wrong.
  */
@@ -70,7 +70,7 @@ function parseClients(text: string): Policy["admission"] {
   const allowlist = listOf(text);
   const wrong = allowlist.find((key) => !/^[0-9a-f]{64}$/.test(key));
   if (wrong === undefined) return { allowlist };
-  // Not the value: a private key looks the same, and somebody may have mistaken one for the other.
+  // The error does not repeat the value: it may be a private key, which looks the same as a public key.
   throw new TypeError(
     `expected open, or public keys of 64 lower-case hex digits, got one of ${wrong.length} characters`,
   );
@@ -88,7 +88,7 @@ function parseLimit(text: string): RateLimit {
   if (Number(perSecond) > 0 && burst !== "0") {
     return { perSecond: Number(perSecond), ...(burst !== undefined && { burst: Number(burst) }) };
   }
-  throw new TypeError(`expected a number per second, and perhaps how many at once, such as 20/100, got ${text}`);
+  throw new TypeError(`expected a number per second, optionally with a burst, such as 20/100, got ${text}`);
 }
 
 function parseHeader(text: string): Policy["address"] {
@@ -112,7 +112,7 @@ function parseReaders(text: string): "everybody" | readonly string[] {
 function parseToken(text: string): string {
   if (text.length >= MIN_TOKEN_CHARACTERS && /^[\x21-\x7e]+$/.test(text)) return text;
   throw new TypeError(
-    `expected ${MIN_TOKEN_CHARACTERS} or more visible ASCII characters, got ${text.length} characters`,
+    `expected at least ${MIN_TOKEN_CHARACTERS} visible ASCII characters, got ${text.length} characters`,
   );
 }
 

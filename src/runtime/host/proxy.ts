@@ -1,17 +1,17 @@
 /**
- * Proxies that the environment names (`HTTP_PROXY` and its like), as `fetch` under Deno takes them: also for addresses of this machine, to
- * which no proxy has a way.
+ * Proxies from environment variables such as `HTTP_PROXY`. Deno's `fetch` uses them for addresses of this machine too, which no proxy can
+ * reach.
  * @module
  */
 import { isLoopback } from "../server/listen_address.ts";
 
-/** Reads a variable. */
+/** Reads an environment variable. */
 export type Variable = (name: string) => string | undefined;
 
-/** The hosts that need no proxy on any machine. */
+/** The hosts that never need a proxy. */
 const LOOPBACK = ["localhost", "127.0.0.1", "::1"];
 
-/** The variable by which requests to this URL go to a proxy; `undefined`: they go straight. */
+/** The variable whose proxy gets requests to this URL; `undefined` if they need no proxy. */
 export function proxyVariableFor(url: string, get: Variable): string | undefined {
   const { hostname, protocol } = new URL(url);
   const host = hostname.replace(/^\[|\]$/g, "");
@@ -24,7 +24,7 @@ export function proxyVariableFor(url: string, get: Variable): string | undefined
   return names.flatMap((name) => [name, name.toLowerCase()]).find((name) => (get(name) ?? "") !== "");
 }
 
-/** Of these URLs those of this machine that would go to a proxy, as a warning for whoever runs the replica. */
+/** A warning for the operator if requests to one of these URLs on this machine would go to a proxy. */
 export function proxyWarning(urls: Iterable<string>, get: Variable): string | undefined {
   for (const url of urls) {
     const variable = isLoopback(new URL(url).hostname) ? proxyVariableFor(url, get) : undefined;
@@ -34,7 +34,7 @@ export function proxyWarning(urls: Iterable<string>, get: Variable): string | un
   return undefined;
 }
 
-/** What `NO_PROXY` must be so that no request to this machine goes to a proxy; `undefined`: it is, or there is no proxy. */
+/** The value of `NO_PROXY` with which no request to this machine goes to a proxy; `undefined` if it need not change. */
 export function noProxyForLoopback(get: Variable): string | undefined {
   const missing = LOOPBACK.filter((host) => {
     const url = `http://${host.includes(":") ? `[${host}]` : host}`;

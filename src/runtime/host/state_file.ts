@@ -1,5 +1,5 @@
 /**
- * The SQLite file of a replica, opened as the start says.
+ * Opens the store of a replica according to its start option.
  * @module
  */
 import { statSync } from "node:fs";
@@ -9,17 +9,17 @@ import { emptyStoreError, startOf, type StartOptions } from "../../node/storage/
 import { SqliteStore } from "../../stores/sqlite.ts";
 import type { ClusterFile } from "../../wire/mod.ts";
 
-/** What tells how a file is to be opened. */
+/** Options of {@linkcode openState}. */
 export interface StateFileOptions extends StartOptions {
   readonly cluster: ClusterFile;
   readonly self: ReplicaId;
-  /** A store as it is, or the path of a file. */
+  /** A store, or the path of a SQLite file. */
   readonly store: Store | string;
 }
 
 /**
- * The store, or the one in the file at that path. A file that is to be resumed and is not there is not made.
- * @throws {StartError} if the file is to be resumed, and is not there, or empty; `StoreOpenError` if it can't be opened.
+ * Returns the store, or opens the SQLite file. With `resume`, a missing file is not created.
+ * @throws {StartError} for `resume`, if the file is missing or empty; `StoreOpenError` if it cannot be opened.
  */
 export async function openState({ store, cluster: { genesis }, self, ...options }: StateFileOptions): Promise<Store> {
   if (typeof store !== "string") return store;

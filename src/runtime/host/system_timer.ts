@@ -1,23 +1,23 @@
 /**
- * The host's clock and alarm, where `setTimeout` and `node:timers` are there: Deno, Node, Bun.
+ * The clock and timers of Deno, Node and Bun, through `setTimeout` and `node:timers`.
  * @module
  */
 import { setImmediate } from "node:timers";
 import { type Millis, millis } from "../../core/messages/ids.ts";
 import type { Timer } from "../../node/ports.ts";
 
-/** `setTimeout` takes no more: about 24.8 days. */
+/** The longest timeout that `setTimeout` supports, ms: about 24.8 days. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
-/** `setTimeout` may be early by so much, by the wall clock, ms. */
+/** `setTimeout` may fire this much too early by the wall clock, ms. */
 const ROUNDING_MS = 2;
 
-/** The timer of a process. An alarm further away than `setTimeout` can say is set in steps. */
+/** The timer of a process. A longer time than `setTimeout` supports is divided into steps. */
 export function systemTimer(): Timer {
   return {
     now: () => millis(Date.now()),
     monotonic: () => performance.now(),
     schedule: (at, fire) => scheduleAt(at, fire),
-    // Two milliseconds sooner than setTimeout(0), and half the price of a MessageChannel.
+    // 2 ms earlier than setTimeout(0), and at half the cost of a MessageChannel.
     soon: (run) => void setImmediate(run),
   };
 }
@@ -30,7 +30,7 @@ function scheduleAt(at: Millis, fire: () => void): () => void {
   };
   const last = () => {
     const left = at - Date.now();
-    // More than rounding: the clock was set back, and nobody should wait for it to come round again.
+    // If more than the rounding is left, the clock was set back; waiting for it would delay the timer for too long.
     if (left > 0 && left <= ROUNDING_MS) id = setTimeout(last, left);
     else fire();
   };

@@ -1,5 +1,5 @@
 /**
- * The transport that every runtime uses.
+ * The transports to the other members, for all runtimes.
  * @module
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
@@ -9,20 +9,23 @@ import type { Timer } from "../../node/ports.ts";
 import type { HostEvent } from "../../node/host_event.ts";
 import type { ClusterFile } from "../../wire/mod.ts";
 
-/** A member, as it proves itself to the others and checks their proofs: for its transport, and for its routes. @throws {TypeError} if the key is none. */
+/**
+ * The membership of this replica: it proves itself to the others and checks their proofs. The transport and the routes share it.
+ * @throws {TypeError} if the key is not valid.
+ */
 export function membershipOf({ genesis }: ClusterFile, self: ReplicaId, privateKey: string): Membership {
   return new Membership({ genesis, self, privateKey });
 }
 
-/** What {@linkcode socketTransportOf} needs beside the member's identity. */
+/** Options of {@linkcode socketTransportOf}. */
 export interface SocketOptions {
   readonly timer: Timer;
   readonly membership: Membership;
-  /** Hears when a socket does not deliver. */
-  readonly onHostEvent?: (trouble: HostEvent) => void;
+  /** Called when a socket does not deliver. */
+  readonly onHostEvent?: (event: HostEvent) => void;
 }
 
-/** The same, with what fits on sockets: for a replica that stays where it is. */
+/** A transport that uses WebSockets where it can, and POST otherwise. It is for a replica whose process keeps running. */
 export function socketTransportOf(
   clusterFile: ClusterFile,
   self: ReplicaId,
@@ -35,7 +38,7 @@ export function socketTransportOf(
   return new SocketTransport({ clusterFile, cluster, post, prove, timer, ...(onHostEvent && { onHostEvent }) });
 }
 
-/** POSTs to the members, by which this one proves that it is one, and says that it passes on clients' requests. */
+/** A transport that uses POST. Its requests prove that this replica is a member, and that it passes on clients' requests. */
 export function transportOf(
   clusterFile: ClusterFile,
   self: ReplicaId,

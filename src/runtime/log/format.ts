@@ -1,18 +1,18 @@
 /**
- * A line of the log, as text and as JSON.
+ * Formats a line of the log as text or JSON.
  * @module
  */
 
-/** How serious it is. */
+/** The severity of a line. */
 export type Level = "info" | "warn" | "error";
 
-/** For people, or for machines. */
+/** `text` for people, `json` for machines. */
 export type LogFormat = "text" | "json";
 
-/** The particulars of an event, by name. */
+/** The details of an event, by name. */
 export type Fields = Readonly<Record<string, string | number | boolean | null>>;
 
-/** What every line has. */
+/** The parts that every line has. */
 export interface LineHead {
   /** Wall clock, ms since 1970. */
   readonly time: number;
@@ -22,12 +22,12 @@ export interface LineHead {
   readonly message: string;
 }
 
-/** Longer texts in fields are cut, characters. */
+/** Longer texts in fields are cut to this length, characters. */
 const MAX_FIELD_LENGTH = 4_000;
 
 /**
- * One line, without its end: whatever is in the fields, no second line, no terminal's control sequence and no secret comes of it.
- * JSON has the head's names first, then the fields; a field that is called as one of the head is left out.
+ * Formats one line, without a line end. Whatever the fields contain, the result has no line break, no control sequence for a terminal and no
+ * secret. JSON has the names of the head first, then the fields; a field with the name of one in the head is left out.
  */
 export function formatLine(
   head: LineHead,
@@ -45,7 +45,7 @@ export function formatLine(
   return withoutSecrets(shown === "" ? text : `${text}  ${shown}`, secrets);
 }
 
-/** A clock may be anything. */
+/** The time as text. A wrong clock may give any number. */
 function isoTime(time: number): string {
   const date = new Date(time);
   return Number.isNaN(date.getTime()) ? "unknown time" : date.toISOString();
@@ -61,7 +61,7 @@ function quoted(value: Fields[string]): string {
   return escaped(JSON.stringify(short));
 }
 
-/** Controls, invisible characters and line separators as `\u….`, as JSON has them. */
+/** Replaces control characters, invisible characters and line separators by `\u….`, as JSON does. */
 function escaped(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) => {
     return Array.from({ length: character.length }, (_, i) => {

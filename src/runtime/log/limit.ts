@@ -1,26 +1,26 @@
 /**
- * How much a log says: each kind of line now and then, and never a flood.
+ * Limits how many lines a log prints, for each kind of line and in all.
  * @module
  */
 import type { Timer } from "../../node/ports.ts";
 
-/** A line of the same kind is printed this often at most, ms. */
+/** A line of the same kind is printed at most once in this time, ms. */
 const REPEAT_MS = 10_000;
-/** So many kinds of lines are remembered. */
+/** This many kinds of lines are remembered. */
 const MAX_REMEMBERED = 256;
-/** Lines of all kinds: so many at once, and so many a second. */
+/** The limits for lines of all kinds: at once, and per second. */
 const BURST = 100;
 const LINES_PER_SECOND = 10;
 
-/** That a line may be printed, and what was not printed before it. */
+/** A line that may be printed, with the counts of lines that were left out before it. */
 export interface Admitted {
   /** Lines of the same kind since the last one. */
   readonly repeated: number;
-  /** Lines of any kind for which there was no room since the last one of any kind. */
+  /** Lines of all kinds that exceeded the limit since the last line. */
   readonly dropped: number;
 }
 
-/** Admits lines. */
+/** Decides which lines are printed. */
 export class LineLimit {
   readonly #timer: Pick<Timer, "monotonic">;
   readonly #kinds = new Map<string, { readonly at: number; count: number }>();
@@ -33,7 +33,7 @@ export class LineLimit {
     this.#filledAt = timer.monotonic();
   }
 
-  /** Whether a line of this kind may be printed now; `null`: no, it is counted. */
+  /** Admits a line of this kind, or counts it and returns `null`. */
   admit(kind: string): Admitted | null {
     const now = this.#timer.monotonic();
     const before = this.#kinds.get(kind);
@@ -49,7 +49,7 @@ export class LineLimit {
     }
     this.#tokens--;
     this.#kinds.delete(kind);
-    // The oldest is forgotten, so that a kind that differs each time pushes out none that matters for long.
+    // The oldest kind is forgotten. So a kind that is new each time cannot displace the others for long.
     if (this.#kinds.size >= MAX_REMEMBERED) this.#kinds.delete(this.#kinds.keys().next().value!);
     this.#kinds.set(kind, { at: now, count: 0 });
     const admitted = { repeated: before?.count ?? 0, dropped: this.#dropped };

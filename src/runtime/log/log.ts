@@ -1,5 +1,5 @@
 /**
- * What a replica says of itself: one line an event, with time, level, replica and fields; for people, or as JSON for machines.
+ * The log of a replica: one line per event, with time, level, replica and fields, as text or JSON.
  * @module
  */
 import type { Event, LeaveReason, SuspicionReason } from "../../core/events.ts";
@@ -8,62 +8,62 @@ import type { InputFault, Observer, Rejection, Timer } from "../../node/ports.ts
 import type { HostEvent } from "../../node/host_event.ts";
 import { type Fields, formatLine, type Level, type LogFormat } from "./format.ts";
 import { LineLimit } from "./limit.ts";
-import { troubleEntry } from "./trouble.ts";
+import { hostEventEntry } from "./host_event.ts";
 
 export type { Fields, Level, LogFormat };
 
 /** One event for the log. */
 export interface LogEntry {
-  /** `error`: somebody has to act; `warn`: something is wrong, and the cluster copes; `info`: worth knowing. `info` if left out. */
+  /** `error`: an operator must act. `warn`: something is wrong, but the cluster tolerates it. `info`: good to know; the default. */
   readonly level?: Level;
-  /** What happened, for machines: `new-view`. */
+  /** The kind of event, for machines: `new-view`. */
   readonly event: string;
-  /** What happened, for people, in a few plain words without the fields' values. */
+  /** A short description for people. */
   readonly message: string;
-  /** The particulars. */
+  /** The details. */
   readonly fields?: Fields;
 }
 
-/** What a log is made of. */
+/** Options of {@linkcode Log}. */
 export interface LogOptions {
   /** The replica's name. */
   readonly name: string;
-  /** Members' names by replica id; without them their numbers are printed. */
+  /** The members' names by replica id. Without them the log prints their numbers. */
   readonly members?: readonly string[];
-  /** `text` if left out. */
+  /** Default `text`. */
   readonly format?: LogFormat;
-  /** Texts that no line may have in it, whatever an error says: the private key. */
+  /** Texts that are removed from every line, whatever an error contains: the private key. */
   readonly secrets?: readonly string[];
-  /** The clocks: for the time on each line, and for the limits. */
+  /** The clocks for the time of each line and for the limits. */
   readonly timer: Pick<Timer, "now" | "monotonic">;
-  /** Takes a line without its end. `console.log` if left out. */
+  /** Prints a line, given without a line end. Default `console.log`. */
   readonly print?: (line: string) => void;
 }
 
-/** What a replica says of its primary before it leaves a view, for people. */
+/** The descriptions of suspicions. */
 const SUSPICIONS: Readonly<Record<SuspicionReason | "hand-over" | "withdrawn", string>> = {
-  "no-progress": "suspects the primary: requests wait, and nothing was executed in time",
-  "overtaken": "suspects the primary: a request waits while later ones of others were executed",
-  "slow-time": "suspects the primary: it freezes the agreed time, or lets it lag",
-  "slow-primary": "suspects the primary: a request waits although the primary has room for it",
+  "no-progress": "suspects the primary: requests are waiting, but none was executed in time",
+  "overtaken": "suspects the primary: a request is waiting while later requests of others were executed",
+  "slow-time": "suspects the primary: its time stands still or lags",
+  "slow-primary": "suspects the primary: a request is waiting although the primary has room for it",
   "no-new-view": "suspects the next primary: it did not start its view in time",
-  "hand-over": "agrees to a hand-over to another view",
+  "hand-over": "agrees to hand over to the next primary",
   "withdrawn": "no longer suspects the primary: requests are executed again",
 };
 
-/** Why a replica leaves a view, for people. */
+/** The descriptions of the reasons to leave a view. */
 const REASONS: Readonly<Record<LeaveReason, string>> = {
-  "suspected": "f + 1 replicas suspect its primary",
-  "handed-over": "a quorum has agreed to a hand-over",
-  "others-left": "others have left it, and have shown why",
+  "suspected": "f + 1 replicas suspect the primary",
+  "handed-over": "a quorum of replicas agreed to a hand-over",
+  "others-left": "other replicas already did, with proof that they may",
 };
 
-/** Longer texts in fields are cut, characters. */
+/** Longer texts in fields are cut to this length, characters. */
 const MAX_STACK_LENGTH = 4_000;
 
 /**
- * Prints what matters to whoever runs a replica. The same kind of event is printed once in ten seconds, with the number of those that
- * were not, and no more than some ten lines a second in all, whatever members or strangers send.
+ * Prints the events that an operator needs. An event of the same kind is printed at most once in ten seconds, with the number of those left
+ * out, and at most about ten lines per second are printed in all, whatever members or strangers send.
  *
  * @example
  * ```ts
@@ -79,14 +79,14 @@ export class Log implements Observer {
   readonly #limit: LineLimit;
   readonly #print: (line: string) => void;
 
-  /** Prints nothing yet. */
+  /** Makes a log. Prints nothing yet. */
   constructor(options: LogOptions) {
     this.#options = options;
     this.#limit = new LineLimit(options.timer);
     this.#print = options.print ?? console.log;
   }
 
-  /** Prints one line, unless one of the same event and fields `key` was printed just now. */
+  /** Prints one line, unless a line with the same event and the same fields `key` was printed in the last ten seconds. */
   write({ level = "info", event, message, fields = {} }: LogEntry, key: readonly (keyof Fields)[] = []): void {
     const admitted = this.#limit.admit([event, ...key.map((name) => fields[name])].join(" "));
     if (!admitted) return;
@@ -97,17 +97,17 @@ export class Log implements Observer {
     this.#print(formatLine(line, { ...fields, ...counts }, { format, secrets }));
   }
 
-  /** As {@linkcode Log.write}, at level `warn`. */
+  /** The same as {@linkcode Log.write}, at level `warn`. */
   warn(entry: Omit<LogEntry, "level">, key?: readonly (keyof Fields)[]): void {
     this.write({ ...entry, level: "warn" }, key);
   }
 
-  /** As {@linkcode Log.write}, at level `error`. */
+  /** The same as {@linkcode Log.write}, at level `error`. */
   error(entry: Omit<LogEntry, "level">, key?: readonly (keyof Fields)[]): void {
     this.write({ ...entry, level: "error" }, key);
   }
 
-  /** A defect of the program: with the stack, for whoever mends it. */
+  /** Prints a bug of the program, with the stack for its author. */
   defect(message: string, error: unknown): void {
     const text = error instanceof Error ? error.stack ?? String(error) : String(error);
     this.error({ event: "defect", message, fields: { error: text.slice(0, MAX_STACK_LENGTH) } }, ["error"]);
@@ -122,37 +122,39 @@ export class Log implements Observer {
       }
       case "view-change": {
         const fields = { view: event.view, reason: event.why };
-        return this.warn({ event: "view-change", message: `leaves the view: ${REASONS[event.why]}`, fields }, ["view"]);
+        const message = `moving to view ${event.view}: ${REASONS[event.why]}`;
+        return this.warn({ event: "view-change", message, fields }, ["view"]);
       }
       case "new-view": {
         const fields = { view: event.view, primary: this.#name(event.primary), carriedOver: event.prepared };
-        return this.write({ event: "new-view", message: "a view has started", fields }, ["view"]);
+        return this.write({ event: "new-view", message: "a new view has started", fields }, ["view"]);
       }
       case "state-transfer": {
         const message = event.phase === "started"
-          ? "this replica is behind: it fetches the state of a checkpoint from the others"
-          : "the state of a checkpoint has come";
+          ? "this replica is behind: it is fetching the state of a checkpoint from the others"
+          : "the state of a checkpoint was fetched";
         const fields = { phase: event.phase, checkpoint: event.sequence };
         return this.write({ event: "state-transfer", message, fields }, ["phase", "checkpoint"]);
       }
       case "recovered": {
         const fields = { checkpoint: event.sequence };
-        return this.write({ event: "recovered", message: "had lost its disk, and votes again", fields });
+        return this.write({ event: "recovered", message: "recovered from a lost disk, and votes again", fields });
       }
       case "old-copy": {
         const fields = { said: event.message, sequence: event.sequence };
         const message =
-          "its store is an old copy: the others hold what it said, and it does not know of it; it recovers before it votes";
+          "the store is an old copy: the others hold messages of this replica that it does not know; it recovers before it votes";
         return this.error({ event: "old-copy", message, fields });
       }
       case "operation-failed": {
         const { sequence, error, stack } = event;
         const fields = { sequence, error, ...(stack !== null && { stack: stack.slice(0, MAX_STACK_LENGTH) }) };
-        return this.error({ event: "operation-failed", message: "the state machine has a defect", fields }, ["error"]);
+        const message = "an operation failed because of a bug in the state machine";
+        return this.error({ event: "operation-failed", message, fields }, ["error"]);
       }
       case "contradiction": {
         const fields = { accused: this.#name(event.accused), kind: event.message, sequence: event.sequence };
-        const message = "a member has signed two messages that contradict each other; GET /evidence proves it";
+        const message = "a member signed two messages that contradict each other; GET /evidence has the proof";
         return this.warn({ event: "contradiction", message, fields }, ["accused", "kind"]);
       }
       case "discarded": {
@@ -166,7 +168,7 @@ export class Log implements Observer {
 
   /** @ignore */
   onRejected({ kind, reason, detail }: Rejection): void {
-    if (reason === "unavailable") return; // It is this replica that stops, or has said that it halted.
+    if (reason === "unavailable") return; // This replica is stopping, or has already reported that it halted.
     const fields = { kind, reason, detail };
     this.warn({ event: "rejected", message: "refused a message", fields }, ["kind", "reason"]);
   }
@@ -174,14 +176,14 @@ export class Log implements Observer {
   /** @ignore */
   onFault({ input, from, error }: InputFault): void {
     const sender = typeof from === "number" ? this.#name(from) : from;
-    const message = "dropped an input on which this program failed; please report this defect";
+    const message = "dropped an input because of a bug in this program; please report it";
     const fields = { input, from: sender, error: error.slice(0, MAX_STACK_LENGTH) };
     this.error({ event: "defect", message, fields }, ["input", "from"]);
   }
 
   /** @ignore */
-  onHostEvent(trouble: HostEvent): void {
-    const entry = troubleEntry(trouble, (id) => this.#name(id));
+  onHostEvent(event: HostEvent): void {
+    const entry = hostEventEntry(event, (id) => this.#name(id));
     this.write(entry, entry.fields.peer === undefined ? [] : ["peer"]);
   }
 

@@ -1,13 +1,13 @@
 /**
- * The log of a replica that reads what it is from its environment.
+ * The log of a replica that is configured by environment variables.
  * @module
  */
 import { Log, type LogOptions } from "./log.ts";
 import type { ReplicaIdentity } from "../host/environment.ts";
 
 /**
- * Reads `PBFT_LOG`: `text` (as it is without the variable), `json`, or `none`.
- * @throws {TypeError} if it is something else.
+ * Reads `PBFT_LOG`: `text` (the default), `json`, or `none`.
+ * @throws {TypeError} if it has another value.
  */
 export function logFromVariable(
   get: (name: "PBFT_LOG") => string | undefined,

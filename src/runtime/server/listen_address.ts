@@ -1,12 +1,12 @@
 /**
- * Where a replica listens.
+ * The address that a replica listens on.
  * @module
  */
 
-/** All addresses of the machine, of IPv6 and IPv4. */
+/** All addresses of the machine, IPv6 and IPv4. */
 export const ANY_ADDRESS = "::";
 
-/** All of IPv4, for machines without IPv6. */
+/** All IPv4 addresses, for machines without IPv6. */
 export const ANY_IPV4_ADDRESS = "0.0.0.0";
 
 /** A host and a port. */
@@ -16,9 +16,9 @@ export interface ListenAddress {
 }
 
 /**
- * Where it was told to listen. If it was not: on the loopback address that the cluster file gives for it, so that a cluster for
- * trying things out is nobody else's to reach; otherwise on every address of the machine, IPv6 and IPv4, as the name or address in the
- * cluster file may be that of a proxy, or be translated.
+ * The configured address. By default it is the loopback address that the cluster file gives, so that nobody else can reach a cluster on one
+ * machine. If the cluster file gives another host, it is every address of the machine, IPv6 and IPv4, because that host
+ * may be a proxy or behind address translation.
  */
 export function listenAddress(told: Partial<ListenAddress>, url: string): ListenAddress {
   const { hostname, port, protocol } = new URL(url);
@@ -29,13 +29,13 @@ export function listenAddress(told: Partial<ListenAddress>, url: string): Listen
   };
 }
 
-/** Whether a host name or address is this machine's own, reached from nowhere else. */
+/** Whether a host name or address is a loopback address. */
 export function isLoopback(host: string): boolean {
   const plain = host.toLowerCase().replace(/^\[|\]$/g, "");
   return plain === "localhost" || plain.endsWith(".localhost") || plain === "::1" || /^127(\.\d{1,3}){3}$/.test(plain);
 }
 
-/** The URL of a server that listens there, from this machine. */
+/** The URL of a server at this address, for use on the same machine. */
 export function urlOf({ hostname, port }: ListenAddress): string {
   const isAny = hostname === ANY_ADDRESS || hostname === ANY_IPV4_ADDRESS;
   const host = isAny ? "localhost" : hostname.includes(":") ? `[${hostname}]` : hostname;

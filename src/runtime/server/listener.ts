@@ -1,8 +1,8 @@
 /**
- * A port under Deno, in bad days too. `Deno.serve` has no limit of connections, no time after which an idle one is closed, and ends when a
- * connection can't be accepted because no descriptor is left. So when that happens the port is bound anew, and with the server that
- * failed all its idle connections are closed: those on which no request came yet, or only the start of one, or none after the last.
- * Requests under way are answered.
+ * A listener for Deno that survives a lack of file descriptors. `Deno.serve` does not limit connections, does not close idle ones, and ends
+ * when it cannot accept a connection because no descriptor is left. In that case this listener binds the port again and shuts the failed
+ * server down. This closes the idle connections of the old server: those without a complete request. Requests in progress
+ * are answered.
  * @module
  */
 import { millis } from "../../core/messages/ids.ts";
@@ -11,29 +11,29 @@ import { ANY_ADDRESS, ANY_IPV4_ADDRESS, type ListenAddress } from "./listen_addr
 
 type Server = Pick<Deno.HttpServer<Deno.NetAddr>, "addr" | "finished" | "shutdown">;
 
-/** What a {@linkcode Listener} is made of. */
+/** Options of {@linkcode Listener}. */
 export interface ListenerOptions extends ListenAddress {
   readonly handler: Deno.ServeHandler<Deno.NetAddr>;
   readonly timer: Timer;
-  /** A connection could not be accepted. */
+  /** Called when a connection could not be accepted. */
   readonly onAcceptFailed: (error: unknown) => void;
-  /** `Deno.serve`, or a stand-in. */
+  /** `Deno.serve`, or a replacement in tests. */
   readonly serve?: (options: Deno.ServeTcpOptions, handler: Deno.ServeHandler<Deno.NetAddr>) => Server;
 }
 
 /**
- * After a sweep the next one is so much later at least, ms: twice as much each time, and as at first when the port was open for long. Until then nobody
- * new gets in; whoever has a connection keeps it.
+ * The shortest pause between two times that idle connections are closed, ms. It doubles each time, and starts again at `minMs` after the port was
+ * open for `forgivenMs`. During the pause nobody can connect; existing connections stay.
  */
 const SWEEP_PAUSE = { minMs: 1_000, maxMs: 30_000, forgivenMs: 60_000 };
-/** A port that is not free yet is tried again after so long, doubled each time, ms. */
+/** The delay before another attempt to bind a port that is not free yet, ms. It doubles each time. */
 const BIND_RETRY = { minMs: 5, maxMs: 1_000 };
 
-/** Listens until it is shut down. */
+/** Listens until `shutdown`. */
 export class Listener {
   readonly #options: Required<ListenerOptions>;
   readonly #address: ListenAddress;
-  /** Servers that may still have connections. The last one accepts. */
+  /** Servers that may still have connections. Only the last one accepts new ones. */
   readonly #servers = new Set<Server>();
   #sweptAt = -Infinity;
   #pauseMs = SWEEP_PAUSE.minMs;
@@ -53,12 +53,12 @@ export class Listener {
     }
   }
 
-  /** Where it listens. */
+  /** The address that it listens on. */
   get address(): ListenAddress {
     return this.#address;
   }
 
-  /** Closes the port and idle connections; resolves once all requests are answered. */
+  /** Closes the port and idle connections. Resolves when all requests are answered. */
   async shutdown(): Promise<void> {
     this.#isClosed = true;
     this.#cancelRetry();

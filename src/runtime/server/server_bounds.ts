@@ -1,35 +1,35 @@
 /**
- * Bounds of an HTTP server under Node, so that idle connections do not use up the process's descriptors.
+ * Limits for an HTTP server under Node, so that idle connections cannot use up the process's file descriptors.
  * @module
  */
 import process from "node:process";
 
-/** For `serve` of `@hono/node-server`, or `createServer` of `node:http`. */
+/** Options for `serve` of `@hono/node-server`, or `createServer` of `node:http`. */
 export interface ServerBounds {
-  /** What `node:http` takes, ms. */
+  /** Options of `node:http`, ms. */
   readonly serverOptions: {
-    /** A request's headers must be here after so long; so must the first byte on a new connection. */
+    /** The time in which a request's headers must arrive, and the first byte on a new connection. */
     readonly headersTimeout: number;
-    /** A whole request must be. */
+    /** The time in which a whole request must arrive. */
     readonly requestTimeout: number;
-    /** A connection is closed when no further request came for so long. Longer than members are silent. */
+    /** The time without a request after which a connection is closed. It is longer than members are silent. */
     readonly keepAliveTimeout: number;
-    /** How often the first two are looked at. */
+    /** How often the first two are checked. */
     readonly connectionsCheckingInterval: number;
   };
-  /** Most connections, for the server's `maxConnections`: newcomers above it are closed at once. */
+  /** The most connections, for the server's `maxConnections`. Further ones are closed at once. */
   readonly maxConnections: number;
 }
 
-/** Descriptors that are not for connections that come in: the store, and connections to other members. */
+/** File descriptors that are kept for the store and for connections to other members. */
 const RESERVED_DESCRIPTORS = 64;
-/** Where the process's limit is not known. */
+/** The limit of descriptors, if the process's own is not known. */
 const DEFAULT_LIMIT = 1_024;
-/** More are of no use to a replica. */
+/** More connections than this do not help a replica. */
 const MAX_CONNECTIONS = 16_384;
 
 /**
- * The bounds that suit this process.
+ * The limits for this process.
  * @example
  * ```ts ignore
  * const { serverOptions, maxConnections } = serverBounds();

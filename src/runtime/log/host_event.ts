@@ -1,0 +1,61 @@
+/**
+ * The log's lines for events of the host: problems of the machine, or on the way to a member.
+ * @module
+ */
+import type { ReplicaId } from "../../core/messages/ids.ts";
+import type { HostEvent } from "../../node/host_event.ts";
+import type { Fields, Level } from "./format.ts";
+
+/** The log entry of an event of the host. */
+export function hostEventEntry(
+  hostEvent: HostEvent,
+  nameOf: (id: ReplicaId) => string | number,
+): { readonly level: Level; readonly event: string; readonly message: string; readonly fields: Fields } {
+  const { kind: event } = hostEvent;
+  switch (hostEvent.kind) {
+    case "peer-unreachable": {
+      const fields = { peer: nameOf(hostEvent.peer), reason: hostEvent.reason };
+      return { level: "warn", event, message: "messages to a member cannot be delivered; retrying", fields };
+    }
+    case "peer-reached": {
+      const fields = { peer: nameOf(hostEvent.peer), afterMs: Math.round(hostEvent.afterMs) };
+      return { level: "info", event, message: "a member is reachable again", fields };
+    }
+    case "socket-failed": {
+      const fields = { peer: nameOf(hostEvent.peer), reason: hostEvent.reason, retryMs: hostEvent.retryMs };
+      return { level: "warn", event, message: "a WebSocket to a member failed; messages go by POST instead", fields };
+    }
+    case "store-failed": {
+      const fields = { reason: hostEvent.reason };
+      return {
+        level: "warn",
+        event,
+        message: "the store failed; retrying, and sending nothing that is not stored",
+        fields,
+      };
+    }
+    case "accept-failed":
+      return {
+        level: "warn",
+        event,
+        message:
+          "a connection could not be accepted, and idle ones were closed; raise the limit of open files, or put a proxy in front",
+        fields: { reason: hostEvent.reason },
+      };
+    case "clock-wrong": {
+      const message = `this host's clock is ${
+        hostEvent.aheadMs > 0 ? "ahead of" : "behind"
+      } the other members' clocks; synchronize it with a time server (NTP)`;
+      return { level: "warn", event, message, fields: { aheadMs: hostEvent.aheadMs } };
+    }
+    case "clock-right": {
+      const fields = { aheadMs: hostEvent.aheadMs };
+      return {
+        level: "info",
+        event,
+        message: "this host's clock agrees with the other members' clocks again",
+        fields,
+      };
+    }
+  }
+}
