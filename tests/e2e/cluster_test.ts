@@ -275,7 +275,7 @@ Deno.test("a cluster's members can't change: another --replicas gets one clear l
     await cluster.interrupt();
     const { code, out, err } = await failingCluster(["--data", folder, "--replicas", "4"]);
     assertEquals([code, out, err.length], [1, [], 1]);
-    assertMatch(err[0]!, /holds a cluster of 1, .*--fresh/);
+    assertMatch(err[0]!, /holds a cluster of 1 replicas, .*--fresh/);
   });
 });
 
