@@ -221,7 +221,7 @@ function ready(c: Context, node: HostedNode): Response {
 }
 
 function noRoute({ req: { method, path } }: Context): string {
-  return `no such route: ${method} ${path}; see routes for those there are`;
+  return `no such route: ${method} ${path}; the field routes lists those that exist`;
 }
 
 function methodNotAllowed(c: Context, allow: string): Response {

@@ -10,7 +10,7 @@ import type { Rejection, RejectionReason } from "../node/ports.ts";
  */
 export const PROBLEMS = {
   "malformed": [400, "Malformed request"],
-  "not-accepted-here": [400, "Message kind not accepted at this route"],
+  "not-accepted-here": [400, "Not accepted at this route"],
   "wrong-signature": [401, "Wrong signature"],
   "unknown-signer": [403, "Signer is not a member of the cluster"],
   "wrong-cluster": [403, "Message for another cluster"],

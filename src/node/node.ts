@@ -123,10 +123,10 @@ export class Node {
       createCore: (recovered) => this.#core = createCore(recovered),
       release: (ready, now) => this.#release(ready, now),
       outstanding: () => this.#outstanding(),
-      onCommit: (...commit) => observers.tell((o) => o.onCommit?.(...commit)),
-      onFault: (fault) => observers.tell((o) => o.onFault?.(fault)),
-      onMachineError: (error) => observers.tell((o) => o.onEvent?.(failureOf(error), timer.now())),
-      onStoreFailure: (reason) => observers.tell((o) => o.onHostEvent?.({ kind: "store-failed", reason })),
+      onCommit: (...commit) => observers.notify((o) => o.onCommit?.(...commit)),
+      onFault: (fault) => observers.notify((o) => o.onFault?.(fault)),
+      onMachineError: (error) => observers.notify((o) => o.onEvent?.(failureOf(error), timer.now())),
+      onStoreFailure: (reason) => observers.notify((o) => o.onHostEvent?.({ kind: "store-failed", reason })),
       onStop: () => this.#refuseAll(),
     });
   }
@@ -230,7 +230,7 @@ export class Node {
   }
 
   /** Reports an event of the host to the observers. */
-  readonly report = (event: HostEvent): void => this.#observers.tell((o) => o.onHostEvent?.(event));
+  readonly report = (event: HostEvent): void => this.#observers.notify((o) => o.onHostEvent?.(event));
 
   /**
    * Resolves once running commits are done and all released messages have been sent, or their peers failed. For
@@ -238,7 +238,7 @@ export class Node {
    */
   async sent(): Promise<void> {
     await this.#replica.committed();
-    await this.#delivery.settled();
+    await this.#delivery.flushed();
   }
 
   /**
@@ -276,7 +276,7 @@ export class Node {
 
   #release({ events, messages, replies, answers, offers = [] }: Ready, now: Millis): void {
     this.#gateway.hear(events);
-    for (const event of events) this.#observers.tell((o) => o.onEvent?.(event, now));
+    for (const event of events) this.#observers.notify((o) => o.onEvent?.(event, now));
     this.#delivery.release({ messages, replies, answers });
     this.#blobs.offer(offers);
   }

@@ -19,7 +19,7 @@ export class Observers {
   }
 
   /** Calls `what` with each observer. */
-  tell(what: (observer: Observer) => void): void {
+  notify(what: (observer: Observer) => void): void {
     for (const observer of this.#all) {
       try {
         what(observer);

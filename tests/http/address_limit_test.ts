@@ -17,7 +17,11 @@ Deno.test("one address is limited, and others are not affected", async () => {
   for (let i = 0; i < 3; i++) assertEquals((await ask("203.0.113.7")).status, 200);
   const refused = await ask("203.0.113.7");
   assertEquals(refused.headers.get("retry-after"), "1");
-  await problemOf(refused, 429, "too-many-requests");
+  const { detail } = await problemOf(refused, 429, "too-many-requests");
+  assertEquals(
+    detail,
+    `rate limit exceeded: at most ${addressLimit.perSecond} requests per second from one address; retry after 1 s`,
+  );
   assertEquals((await ask("203.0.113.8")).status, 200);
   timer.advance(500);
   assertEquals((await ask("203.0.113.7")).status, 200);

@@ -12,6 +12,7 @@ Deno.test("an unknown path gets 404 and the list of routes", async () => {
   const { app } = harness();
   const problem = await problemOf(await app.request("/nowhere"), 404, "not-found");
   assertEquals(problem.routes, [...POST_ROUTES, ...GET_ROUTES]);
+  assertEquals(problem.detail, "no such route: GET /nowhere; the field routes lists those that exist");
 });
 
 for (const path of POST_ROUTES) {

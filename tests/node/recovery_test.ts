@@ -261,9 +261,9 @@ Deno.test("a damaged store is refused with the reason", async () => {
     } else await store.commit({ records: new Map(records), blobs: new Map(blobs) }, version);
     await assertRejects(() => restore(store, identity), CorruptStoreError, message);
   };
-  await spoil([], [[one.digest, null]], `blob ${one.digest}: missing`);
-  await spoil([], [[one.digest, utf8("other")]], `blob ${one.digest}: its bytes have the digest`);
-  await spoil([], [], "missing");
+  await spoil([], [[one.digest, null]], `blob ${one.digest}: expected its bytes, got none`);
+  await spoil([], [[one.digest, utf8("other")]], `blob ${one.digest}: expected bytes with that digest`);
+  await spoil([], [], "expected its bytes, got none");
   await spoil([["identity", null]], [], "got none");
   await spoil([["view", utf8("garbage")]], [], "view: ");
   await spoil([["stable", pack(1)]], [], "stable: expected a list");

@@ -171,9 +171,9 @@ Deno.test("a queue works no longer than its share of a turn, continues where it 
   let now = 0;
   const bounds = { limits: { maxInboxFrames: 100, maxInboxBytes: 1_000 }, usPerTurn: 1_000, usPerMs: 10 };
   const queue = new SourceQueue<string>(bounds, () => now);
-  const settle = () => {};
-  for (let i = 0; i < 100; i++) queue.add({ frame: new Uint8Array(1), settle });
-  assertEquals(queue.add({ frame: new Uint8Array(1), settle })?.reason, "overloaded");
+  const answer = () => {};
+  for (let i = 0; i < 100; i++) queue.add({ frame: new Uint8Array(1), answer });
+  assertEquals(queue.add({ frame: new Uint8Array(1), answer })?.reason, "overloaded");
   let steps = 0;
   const begin = function* (): Steps<string> {
     for (let i = 0; i < 30; i++) {

@@ -49,7 +49,8 @@ export function clientLimit({ address = connectionAddress, ...options }: ClientL
     const from = address(context.req.raw, context.env);
     return `name ${from === undefined ? "" : networkOf(from)} ${name}`;
   };
-  return rateLimit({ ...options, keyOf, costOf: (context) => Math.max(1, submitterOf(context).operations) });
+  const costOf = (context: MiddlewareContext) => Math.max(1, submitterOf(context).operations);
+  return rateLimit({ unit: "operations per second of one client", ...options, keyOf, costOf });
 }
 
 function notAdmitted({ client, name }: Submitter): Problem {

@@ -19,6 +19,8 @@ export interface RateLimitOptions {
   readonly keyOf: (context: MiddlewareContext) => string | undefined;
   /** How many units a request counts for. Default: 1. */
   readonly costOf?: (context: MiddlewareContext) => number;
+  /** What the limit counts, for the error message. Default: `requests per second from one sender`. */
+  readonly unit?: string;
   /** The clock. */
   readonly timer: Pick<Timer, "monotonic">;
   /** Maximum number of remembered keys. Default: 10,000. */
@@ -38,11 +40,12 @@ const MAX_KEYS = 10_000;
  * ```
  */
 export function rateLimit(options: RateLimitOptions): Middleware {
-  const { limit, keyOf, costOf = () => 1, timer, maxKeys = MAX_KEYS } = options;
+  const { limit, keyOf, costOf = () => 1, unit = "requests per second from one sender", timer } = options;
+  const { maxKeys = MAX_KEYS } = options;
   const buckets = new TokenBuckets({ limit, maxKeys, now: () => timer.monotonic() });
   return async (context, next) => {
     const seconds = buckets.take(keyOf(context) ?? "", costOf(context));
-    if (seconds > 0) return limitExceeded(limit, seconds).toResponse();
+    if (seconds > 0) return limitExceeded(limit, unit, seconds).toResponse();
     await next();
   };
 }
@@ -53,10 +56,10 @@ export function addressLimit(addressOf: AddressOf, options: Omit<RateLimitOption
     const address = addressOf(req.raw, env);
     return address === undefined ? undefined : networkOf(address);
   };
-  return rateLimit({ ...options, keyOf });
+  return rateLimit({ unit: "requests per second from one address", ...options, keyOf });
 }
 
-function limitExceeded({ perSecond }: RateLimit, seconds: number): Problem {
-  const detail = `rate limit exceeded: at most ${perSecond} per second from one sender; retry after ${seconds} s`;
+function limitExceeded({ perSecond }: RateLimit, unit: string, seconds: number): Problem {
+  const detail = `rate limit exceeded: at most ${perSecond} ${unit}; retry after ${seconds} s`;
   return new Problem("too-many-requests", { detail, headers: { "retry-after": String(seconds) } });
 }

@@ -47,7 +47,7 @@ export class PeerClocks {
   readonly #options: PeerClocksOptions;
   readonly #readings = new Map<ReplicaId, Reading>();
   #lookedAt = -Infinity;
-  #toldAt: number | null = null;
+  #reportedAt: number | null = null;
 
   constructor(options: PeerClocksOptions) {
     this.#options = options;
@@ -91,12 +91,12 @@ export class PeerClocks {
     const aheadMs = this.ahead;
     if (aheadMs === null) return;
     this.#lookedAt = now;
-    const isWrong = Math.abs(aheadMs) > (this.#toldAt === null ? WARN_MS : RIGHT_MS);
+    const isWrong = Math.abs(aheadMs) > (this.#reportedAt === null ? WARN_MS : RIGHT_MS);
     if (!isWrong) {
-      if (this.#toldAt !== null) this.#options.onHostEvent?.({ kind: "clock-right", aheadMs });
-      this.#toldAt = null;
-    } else if (this.#toldAt === null || now - this.#toldAt >= REMIND_MS) {
-      this.#toldAt = now;
+      if (this.#reportedAt !== null) this.#options.onHostEvent?.({ kind: "clock-right", aheadMs });
+      this.#reportedAt = null;
+    } else if (this.#reportedAt === null || now - this.#reportedAt >= REMIND_MS) {
+      this.#reportedAt = now;
       this.#options.onHostEvent?.({ kind: "clock-wrong", aheadMs });
     }
   }

@@ -8,7 +8,7 @@
 import { millis, type ReplicaId } from "../../core/messages/ids.ts";
 import type { Timer } from "../../node/ports.ts";
 import { MEMBER_HEADER } from "./membership.ts";
-import { messagesIn, type MessagesOptions } from "../routes/messages.ts";
+import { type MessagesOptions, receiveBundle } from "../routes/messages.ts";
 import {
   ACK_BYTES,
   ACK_DELAY_MS,
@@ -42,7 +42,7 @@ const CLOSE = { goingAway: 1001, unsupportedData: 1003, policyViolation: 1008, t
 /** The open sockets. */
 export class PeerSockets {
   readonly #options: PeerSocketsOptions;
-  readonly #sockets = new Map<PeerSocket, Intake>();
+  readonly #sockets = new Map<PeerSocket, SocketReceiver>();
 
   constructor(options: PeerSocketsOptions) {
     this.#options = options;
@@ -65,7 +65,7 @@ export class PeerSockets {
         `only members may open sockets: expected a valid, unused ${MEMBER_HEADER} header; check that both hosts have the same cluster file`;
       throw new Problem("wrong-signature", { detail, field: MEMBER_HEADER });
     }
-    const held = [...this.#sockets.values()].filter((intake) => intake.member === member).length;
+    const held = [...this.#sockets.values()].filter((receiver) => receiver.member === member).length;
     if (held >= MAX_SOCKETS_PER_MEMBER) {
       throw new Problem("overloaded", {
         detail: `this member has ${held} open sockets, the maximum; use POST /messages`,
@@ -73,20 +73,20 @@ export class PeerSockets {
     }
     const { socket, response } = this.#upgraded(request);
     const { timer } = this.#options;
-    const intake = new Intake(socket, member, this.#options);
-    this.#sockets.set(socket, intake);
+    const receiver = new SocketReceiver(socket, member, this.#options);
+    this.#sockets.set(socket, receiver);
     socket.onerror = () => {}; // onclose follows
     socket.onclose = () => this.#forget(socket);
     if (socket.readyState === CONNECTING) {
-      intake.cancelOpenTimer = timer.schedule(millis(timer.now() + OPEN_TIMEOUT_MS), () => this.#forget(socket));
+      receiver.cancelOpenTimer = timer.schedule(millis(timer.now() + OPEN_TIMEOUT_MS), () => this.#forget(socket));
     }
     return response;
   }
 
   /** Closes all sockets. */
   close(): void {
-    for (const [socket, intake] of this.#sockets) {
-      intake.stop();
+    for (const [socket, receiver] of this.#sockets) {
+      receiver.stop();
       socket.close(CLOSE.goingAway);
     }
   }
@@ -106,7 +106,7 @@ export class PeerSockets {
 }
 
 /** Receives the messages of one socket. */
-class Intake {
+class SocketReceiver {
   readonly #socket: PeerSocket;
   readonly #options: PeerSocketsOptions;
   #taken = 0;
@@ -158,7 +158,7 @@ class Intake {
 
   async #take(body: Uint8Array): Promise<void> {
     try {
-      const { status } = await messagesIn(body, null, this.#options, this.member);
+      const { status } = await receiveBundle(body, null, this.#options, this.member);
       if (status === 429) this.#isBusy = true;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;

@@ -56,13 +56,13 @@ export class SocketTransport implements Transport {
       const socketUrl = new URL("messages", url.endsWith("/") ? url : `${url}/`);
       socketUrl.protocol = socketUrl.protocol === "https:" ? "wss:" : "ws:";
       const peer = index as ReplicaId;
-      let toldAt = -Infinity;
+      let reportedAt = -Infinity;
       return new PeerLink({
         open: async () => open(socketUrl.href, await prove(peer)),
         timer,
         onFailed: (unacknowledged, reason, retryMs) => {
-          if (reason !== null && timer.monotonic() - toldAt >= REMIND_MS) {
-            toldAt = timer.monotonic();
+          if (reason !== null && timer.monotonic() - reportedAt >= REMIND_MS) {
+            reportedAt = timer.monotonic();
             onHostEvent?.({ kind: "socket-failed", peer, reason, retryMs });
           }
           void this.#repeat(peer, unacknowledged.flat());

@@ -53,7 +53,7 @@ export async function messages(request: Request, options: MessagesFrom): Promise
   const read = { type: CBOR, maxBytes: MAX_BODY_BYTES };
   return await bodies.read(request, read, (body) => {
     checkProof(body, caller);
-    return messagesIn(body, relay, options, caller.source);
+    return receiveBundle(body, relay, options, caller.source);
   }, caller);
 }
 
@@ -61,7 +61,7 @@ export async function messages(request: Request, options: MessagesFrom): Promise
  * Accepts a bundle of frames. `relay`: the header by which a member shows that it relays clients' frames. `by`: the
  * source of the bundle.
  */
-export async function messagesIn(
+export async function receiveBundle(
   body: Uint8Array,
   relay: string | null,
   options: MessagesOptions,

@@ -256,6 +256,6 @@ function inputOf(signed: Signed, hash: (bytes: Uint8Array) => Digest): MessageIn
     case "gateway-request":
       return { kind: "request", request: withDigest(signed as Signed<AnyRequest>, hash) as Verified<SignedRequest> };
     default:
-      throw new TypeError(`expected an input that is kept, got a ${signed.message.kind}`);
+      throw new TypeError(`input: expected a kind that is persisted, got ${signed.message.kind}`);
   }
 }

@@ -25,8 +25,8 @@ export interface SubmitOptions {
 /** Verifies a frame in the next turn of the replica. Resolves with the signed request or query, or with a rejection. */
 export function verify<A extends Asked>({ kind, intake }: Submission<A>, frame: Uint8Array): Promise<A | Rejection> {
   const { promise, resolve } = deferred<A | Rejection>();
-  const settle = (rejection: Rejection | null) => rejection && resolve(rejection);
-  intake.take({ frame, accept: [kind], onVerified: (asked) => resolve(asked as A), settle });
+  const answer = (rejection: Rejection | null) => rejection && resolve(rejection);
+  intake.take({ frame, accept: [kind], onVerified: (asked) => resolve(asked as A), answer });
   return promise;
 }
 

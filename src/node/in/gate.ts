@@ -100,11 +100,11 @@ export class Gate {
       return { reason: "not-accepted-here", kind, detail: `kind: expected ${accept.join(" or ")}, got ${kind}` };
     }
     yield VERIFICATION_US + frame.length * DECODING_US_PER_BYTE;
-    return yield* this.judging(frame, kind, isAwaited);
+    return yield* this.validating(frame, kind, isAwaited);
   }
 
   /** Checks a frame that is accepted where it came in. */
-  protected *judging(
+  protected *validating(
     frame: Uint8Array,
     kind: MessageKind | "unknown",
     isAwaited: (digest: Digest) => boolean,

@@ -13,7 +13,7 @@ export interface Bundle {
   /** Number of faults still tolerated. At the next one the rest of the bundle is rejected unread. */
   faultsLeft: number;
   /** Why the rest of the bundle is rejected unread; null if it is not. */
-  over: Rejection | null;
+  rejection: Rejection | null;
 }
 
 /** A received frame. */
@@ -26,7 +26,7 @@ export interface Entry {
   /** If set, it gets the verified request or query, and the frame is not passed to the core. */
   readonly onVerified?: (asked: Asked) => void;
   /** Answers the frame: `null` if it was accepted. */
-  readonly settle: (rejection: Rejection | null) => void;
+  readonly answer: (rejection: Rejection | null) => void;
 }
 
 /** A bounded queue of received frames. */
@@ -66,10 +66,10 @@ export class Inbox {
   }
 
   /** Answers a frame and frees its share of the bounds. */
-  settle({ frame, settle }: Entry, rejection: Rejection | null): void {
+  answer({ frame, answer }: Entry, rejection: Rejection | null): void {
     this.#frames--;
     this.#bytes -= frame.length;
-    settle(rejection);
+    answer(rejection);
   }
 
   /** Whether there are frames to {@linkcode take}. */
@@ -77,7 +77,7 @@ export class Inbox {
     return this.#queue.length > 0;
   }
 
-  /** Removes and returns the queued frames, at most the `max` oldest. Each must be {@linkcode Inbox.settle}d once. */
+  /** Removes and returns the queued frames, at most the `max` oldest. Each must be {@linkcode Inbox.answer}ed once. */
   take(max = Infinity): readonly Entry[] {
     if (max < this.#queue.length) return this.#queue.splice(0, max);
     const all = this.#queue;

@@ -102,13 +102,13 @@ export class Intake {
     let left = frames.length;
     if (left === 0) resolve(answers);
     const faultsLeft = by === "host" ? Infinity : by === "strangers" ? 0 : MEMBERS_FAULTS;
-    const bundle: Bundle = { faultsLeft, over: null };
+    const bundle: Bundle = { faultsLeft, rejection: null };
     for (let index = 0; index < frames.length; index++) {
-      const settle = (rejection: Rejection | null) => {
+      const answer = (rejection: Rejection | null) => {
         answers[index] = rejection;
         if (--left === 0) resolve(answers);
       };
-      this.#take({ frame: frames[index]!, accept, bundle, settle }, by);
+      this.#take({ frame: frames[index]!, accept, bundle, answer }, by);
     }
     return promise;
   }
@@ -121,8 +121,8 @@ export class Intake {
   #take(entry: Entry, by: FrameSource | "clients"): void {
     const rejection = this.#options.unavailable() ?? this.#queueOf(by).add(entry);
     if (!rejection) return this.#options.wake();
-    this.#tellRejected(rejection);
-    entry.settle(rejection);
+    this.#reportRejection(rejection);
+    entry.answer(rejection);
   }
 
   /** Adds a request or query that has been verified already. */
@@ -153,7 +153,7 @@ export class Intake {
   }
 
   *#check({ frame, accept, bundle }: Entry): Steps<Outcome> {
-    const rejection = this.#options.unavailable() ?? bundle?.over;
+    const rejection = this.#options.unavailable() ?? bundle?.rejection;
     if (rejection) return rejection;
     let missing: ReadonlySet<Digest> | undefined | null = null;
     const isAwaited = (digest: Digest) => {
@@ -198,28 +198,28 @@ export class Intake {
 
   #pass(queue: SourceQueue<Outcome>, entry: Entry, passed: Passed, tasks: Task[]): void {
     const { observers, onReply, onFetch, onHeard } = this.#options;
-    observers.tell((o) => o.onMessage?.("in", passed.kind, entry.frame.length));
+    observers.notify((o) => o.onMessage?.("in", passed.kind, entry.frame.length));
     // A pre-prepare or a gateway request may have been forwarded by another replica.
     const isFromSender = passed.kind !== "pre-prepare" && passed.kind !== "gateway-request";
     if (passed.from !== null && isFromSender) onHeard(passed.from, passed.to === "core" ? passed.input : null);
     switch (passed.to) {
       case "gateway":
         onReply(passed.reply.message);
-        return queue.settle(entry, null);
+        return queue.answer(entry, null);
       case "blobs":
         onFetch(passed.fetch.message);
-        return queue.settle(entry, null);
+        return queue.answer(entry, null);
       case "queries":
         // The gate passes a query only where a caller waits for the answer.
         entry.onVerified?.(passed.query);
-        return queue.settle(entry, null);
+        return queue.answer(entry, null);
       case "core": {
         const { input } = passed;
         if (entry.onVerified && input.kind === "request") {
           entry.onVerified(input.request);
-          return queue.settle(entry, null);
+          return queue.answer(entry, null);
         }
-        tasks.push({ input, settle: (outcome) => this.#settle(queue, entry, this.#refusal(passed.kind, outcome)) });
+        tasks.push({ input, settle: (outcome) => this.#answer(queue, entry, this.#refusal(passed.kind, outcome)) });
       }
     }
   }
@@ -230,7 +230,7 @@ export class Intake {
       settle: (outcome) => {
         const rejection = this.#refusal(asked.message.kind, outcome);
         if (!rejection) return;
-        this.#tellRejected(rejection);
+        this.#reportRejection(rejection);
         refuse(rejection);
       },
     };
@@ -247,21 +247,21 @@ export class Intake {
     }
   }
 
-  #settle(queue: SourceQueue<Outcome>, entry: Entry, rejection: Rejection | null): void {
+  #answer(queue: SourceQueue<Outcome>, entry: Entry, rejection: Rejection | null): void {
     if (rejection) this.#reject(queue, entry, rejection);
-    else queue.settle(entry, null);
+    else queue.answer(entry, null);
   }
 
   #reject(queue: SourceQueue<Outcome>, entry: Entry, rejection: Rejection): void {
     const { bundle } = entry;
     // Unread frames of a rejected bundle are answered to the sender, but not reported to the observers again.
-    if (!bundle || bundle.over !== rejection) this.#tellRejected(rejection);
-    if (bundle && isFault(rejection) && bundle.faultsLeft-- <= 0) bundle.over ??= rejection;
-    queue.settle(entry, rejection);
+    if (!bundle || bundle.rejection !== rejection) this.#reportRejection(rejection);
+    if (bundle && isFault(rejection) && bundle.faultsLeft-- <= 0) bundle.rejection ??= rejection;
+    queue.answer(entry, rejection);
   }
 
-  #tellRejected(rejection: Rejection): void {
-    this.#options.observers.tell((o) => o.onRejected?.(rejection));
+  #reportRejection(rejection: Rejection): void {
+    this.#options.observers.notify((o) => o.onRejected?.(rejection));
   }
 }
 

@@ -71,8 +71,8 @@ export class SourceQueue<T> {
   }
 
   /** Answers a frame and frees its share of the bounds. */
-  settle(entry: Entry, rejection: Rejection | null): void {
-    this.#inbox.settle(entry, rejection);
+  answer(entry: Entry, rejection: Rejection | null): void {
+    this.#inbox.answer(entry, rejection);
   }
 
   /**

@@ -24,7 +24,7 @@ const BYTES = { most: 32 * 1024 * 1024, perMs: 32 * 1024 };
 /** Limit of identical answers to one peer: 8 at once, and 20 per second. */
 const REPEATS = { most: 8, perMs: 0.02 };
 /** Maximum number of distinct fetches remembered per peer. */
-const MAX_QUESTIONS = 256;
+const MAX_REMEMBERED_FETCHES = 256;
 
 /** Options of {@linkcode BlobServer}. */
 export interface BlobServerOptions {
@@ -38,7 +38,7 @@ interface Peer {
   readonly freshness: Freshness;
   readonly bytes: Map<"all", Allowance>;
   /** Remaining repetitions by the digests that were asked for. */
-  readonly questions: Map<string, Allowance>;
+  readonly repeats: Map<string, Allowance>;
   isBusy: boolean;
   /** The latest fetch that arrived while another was being answered. */
   next: readonly Digest[] | null;
@@ -96,12 +96,12 @@ export class BlobServer {
 
   #isAllowed(peer: Peer, digests: readonly Digest[]): boolean {
     const bytes = this.#bytesOf(peer);
-    const question = `${digests.length} ${digests[0]} ${digests.at(-1)}`;
-    const repeats = allowanceOf(peer.questions, question, { now: this.#now, rate: REPEATS });
+    const fetchKey = `${digests.length} ${digests[0]} ${digests.at(-1)}`;
+    const repeats = allowanceOf(peer.repeats, fetchKey, { now: this.#now, rate: REPEATS });
     // In order of last use: the least recent is forgotten first.
-    peer.questions.delete(question);
-    peer.questions.set(question, repeats);
-    for (const old of peer.questions.keys()) if (peer.questions.size > MAX_QUESTIONS) peer.questions.delete(old);
+    peer.repeats.delete(fetchKey);
+    peer.repeats.set(fetchKey, repeats);
+    for (const old of peer.repeats.keys()) if (peer.repeats.size > MAX_REMEMBERED_FETCHES) peer.repeats.delete(old);
     if (bytes.bytes <= 0 || repeats.bytes < 1) return false;
     repeats.bytes--;
     bytes.bytes -= digests.length * LOOKUP_BYTES;
@@ -134,7 +134,7 @@ export class BlobServer {
     const known = this.#peers.get(replica);
     if (known) return known;
     const freshness = createFreshness();
-    const peer: Peer = { freshness, bytes: new Map(), questions: new Map(), isBusy: false, next: null };
+    const peer: Peer = { freshness, bytes: new Map(), repeats: new Map(), isBusy: false, next: null };
     this.#peers.set(replica, peer);
     return peer;
   }

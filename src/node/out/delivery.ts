@@ -46,7 +46,7 @@ export class Delivery {
     const { timer, settings } = options;
     this.#activity = new PeerActivity({ timer, idleStatusMs: settings?.idleStatusMs ?? DEFAULT_SETTINGS.idleStatusMs });
     const onDelivered = this.#activity.delivered.bind(this.#activity);
-    const onHostEvent = (event: HostEvent) => options.observers.tell((o) => o.onHostEvent?.(event));
+    const onHostEvent = (event: HostEvent) => options.observers.notify((o) => o.onHostEvent?.(event));
     for (let peer = 0; peer < options.n; peer++) {
       const id = peer as ReplicaId;
       if (id !== options.self) this.#outboxes.set(id, new Outbox({ ...options, peer: id, onDelivered, onHostEvent }));
@@ -121,10 +121,10 @@ export class Delivery {
   }
 
   /** Resolves once everything that could be sent has been sent. */
-  async settled(): Promise<void> {
+  async flushed(): Promise<void> {
     // Messages released just now are flushed in a microtask that was queued before this one.
     await Promise.resolve();
-    await Promise.all(Array.from(this.#outboxes.values(), (outbox) => outbox.settled()));
+    await Promise.all(Array.from(this.#outboxes.values(), (outbox) => outbox.flushed()));
   }
 
   /** Drops queued frames and aborts running deliveries. */
@@ -149,6 +149,6 @@ export class Delivery {
   }
 
   #observe(kind: MessageKind, bytes: number): void {
-    this.#options.observers.tell((o) => o.onMessage?.("out", kind, bytes));
+    this.#options.observers.notify((o) => o.onMessage?.("out", kind, bytes));
   }
 }

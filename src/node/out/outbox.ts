@@ -33,7 +33,7 @@ export interface OutboxOptions {
   >;
 }
 
-interface UnderWay {
+interface InFlight {
   readonly frames: readonly Uint8Array[];
   readonly controller: AbortController;
   readonly cancelTimeout: () => void;
@@ -50,11 +50,11 @@ export class Outbox {
   readonly #reachability: PeerReachability;
   readonly #queue: OutboxQueue;
   #dropped = 0;
-  #delivery: UnderWay | null = null;
+  #delivery: InFlight | null = null;
   /** Cancels the timer of the pause after a failure; null if there is no pause. */
-  #cancelRest: (() => void) | null = null;
+  #cancelPause: (() => void) | null = null;
   #closed = false;
-  #underWay: Promise<void> | null = null;
+  #lastDelivery: Promise<void> | null = null;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
@@ -80,25 +80,25 @@ export class Outbox {
   /** Sends the queued frames, or starts a delivery, unless one is in flight or the outbox pauses after a failure. */
   flush(): void {
     const { peer, transport, limits } = this.#options;
-    while (!this.#closed && !this.#delivery && !this.#cancelRest && this.#queue.length > 0) {
+    while (!this.#closed && !this.#delivery && !this.#cancelPause && this.#queue.length > 0) {
       const frames = this.#queue.take(limits.maxBodyFrames, limits.maxBodyBytes);
       if (transport.send?.(peer, frames)) this.#succeeded();
-      else this.#underWay = this.#deliver(frames);
+      else this.#lastDelivery = this.#deliver(frames);
     }
   }
 
   /**
    * Resolves once everything that could be sent has been sent. Frames that wait because the peer failed stay queued.
    */
-  async settled(): Promise<void> {
-    for (let last = null; this.#underWay !== last;) await (last = this.#underWay);
+  async flushed(): Promise<void> {
+    for (let last = null; this.#lastDelivery !== last;) await (last = this.#lastDelivery);
   }
 
   /** The peer has sent something, so it is alive: a pause longer than that after a first failure ends. */
   heard(): void {
     if (this.#backoff.failures <= 1) return;
     this.#backoff.reset();
-    this.#endRest();
+    this.#endPause();
     this.flush();
   }
 
@@ -106,8 +106,8 @@ export class Outbox {
   close(): void {
     this.#closed = true;
     this.#queue.clear();
-    this.#endRest();
-    this.#breakOff(new DOMException("the node is closing", "AbortError"));
+    this.#endPause();
+    this.#abort(new DOMException("the node is closing", "AbortError"));
   }
 
   /** Starts a delivery. Resolves when it has ended, successfully or not. */
@@ -115,11 +115,11 @@ export class Outbox {
     const { peer, transport, timer, limits } = this.#options;
     const { promise, resolve } = deferred<void>();
     const controller = new AbortController();
-    const timeout = () => this.#breakOff(new DOMException("delivery timed out", "TimeoutError"));
+    const timeout = () => this.#abort(new DOMException("delivery timed out", "TimeoutError"));
     const cancelTimeout = timer.schedule(later(timer, limits.deliveryTimeoutMs), timeout);
-    const delivery: UnderWay = { frames, controller, cancelTimeout, resolve };
+    const delivery: InFlight = { frames, controller, cancelTimeout, resolve };
     this.#delivery = delivery;
-    taken(transport, peer, frames, controller.signal).then(
+    startDelivery(transport, peer, frames, controller.signal).then(
       () => this.#end(delivery),
       (error) => this.#end(delivery, { error }),
     );
@@ -129,7 +129,7 @@ export class Outbox {
   /**
    * Not an async function, for speed: one delivery per peer and message is the most frequent action of a busy replica.
    */
-  #end(delivery: UnderWay, failure?: { readonly error: unknown }): void {
+  #end(delivery: InFlight, failure?: { readonly error: unknown }): void {
     if (this.#delivery !== delivery) return;
     this.#delivery = null;
     delivery.cancelTimeout();
@@ -137,7 +137,7 @@ export class Outbox {
       this.#dropped += delivery.frames.length;
       this.#options.onDelivered?.(this.#options.peer, false);
       if (!this.#closed) this.#reachability.failed(failure.error);
-      this.#rest();
+      this.#pause();
     } else {
       this.#succeeded();
     }
@@ -145,7 +145,7 @@ export class Outbox {
     delivery.resolve();
   }
 
-  #breakOff(reason: DOMException): void {
+  #abort(reason: DOMException): void {
     const delivery = this.#delivery;
     if (!delivery) return;
     delivery.controller.abort(reason);
@@ -158,23 +158,23 @@ export class Outbox {
     this.#options.onDelivered?.(this.#options.peer, true);
   }
 
-  #rest(): void {
+  #pause(): void {
     if (this.#closed) return;
     const { timer } = this.#options;
-    this.#cancelRest = timer.schedule(later(timer, this.#backoff.next()), () => {
-      this.#cancelRest = null;
+    this.#cancelPause = timer.schedule(later(timer, this.#backoff.next()), () => {
+      this.#cancelPause = null;
       this.flush();
     });
   }
 
-  #endRest(): void {
-    this.#cancelRest?.();
-    this.#cancelRest = null;
+  #endPause(): void {
+    this.#cancelPause?.();
+    this.#cancelPause = null;
   }
 }
 
 /** Starts a delivery. An error that the transport throws becomes a rejection. */
-function taken(transport: Transport, ...delivery: Parameters<Transport["deliver"]>): Promise<void> {
+function startDelivery(transport: Transport, ...delivery: Parameters<Transport["deliver"]>): Promise<void> {
   try {
     return transport.deliver(...delivery);
   } catch (error) {

@@ -27,7 +27,7 @@ export class PeerReachability {
   readonly #options: PeerReachabilityOptions;
   #failures = 0;
   #failing: { readonly since: Millis; readonly sinceMs: number; reason: string } | null = null;
-  #told: { readonly at: number; readonly reason: string } | null = null;
+  #reported: { readonly at: number; readonly reason: string } | null = null;
 
   constructor(options: PeerReachabilityOptions) {
     this.#options = options;
@@ -52,9 +52,9 @@ export class PeerReachability {
     if (this.#failing) this.#failing.reason = reason;
     else this.#failing = { since: timer.now(), sinceMs: now, reason };
     if (now - this.#failing.sinceMs < UNREACHABLE_AFTER_MS) return;
-    const pauseMs = this.#told?.reason === reason ? REMIND_MS : NEW_REASON_MS;
-    if (this.#told && now - this.#told.at < pauseMs) return;
-    this.#told = { at: now, reason };
+    const pauseMs = this.#reported?.reason === reason ? REMIND_MS : NEW_REASON_MS;
+    if (this.#reported && now - this.#reported.at < pauseMs) return;
+    this.#reported = { at: now, reason };
     onHostEvent?.({ kind: "peer-unreachable", peer, reason });
   }
 
@@ -62,8 +62,10 @@ export class PeerReachability {
   succeeded(): void {
     if (!this.#failing) return;
     const { peer, timer, onHostEvent } = this.#options;
-    if (this.#told) onHostEvent?.({ kind: "peer-reached", peer, afterMs: timer.monotonic() - this.#failing.sinceMs });
-    this.#failing = this.#told = null;
+    if (this.#reported) {
+      onHostEvent?.({ kind: "peer-reached", peer, afterMs: timer.monotonic() - this.#failing.sinceMs });
+    }
+    this.#failing = this.#reported = null;
   }
 }
 

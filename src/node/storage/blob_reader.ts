@@ -32,9 +32,9 @@ export class BlobReader {
   }
 
   #checked(digest: Digest, bytes: Uint8Array | null): Uint8Array {
-    if (bytes === null) throw new CorruptStoreError(`blob ${digest}: missing`);
+    if (bytes === null) throw new CorruptStoreError(`blob ${digest}: expected its bytes, got none`);
     const got = this.#hash(bytes);
     if (got === digest) return bytes;
-    throw new CorruptStoreError(`blob ${digest}: its bytes have the digest ${got}`);
+    throw new CorruptStoreError(`blob ${digest}: expected bytes with that digest, got bytes with digest ${got}`);
   }
 }

@@ -35,12 +35,12 @@ import type { ArchiveBook } from "./archive.ts";
 import type { ArchivedBatch, Writes } from "../ports.ts";
 
 /** Kinds of records that refer to a batch body. */
-export type NamingRecord = "accepted" | "prepared" | "committed";
+export type BodyRecord = "accepted" | "prepared" | "committed";
 /** All of these kinds. */
-export const NAMING_RECORDS: readonly NamingRecord[] = ["accepted", "prepared", "committed"];
+export const BODY_RECORDS: readonly BodyRecord[] = ["accepted", "prepared", "committed"];
 
 /** The key of a record of one sequence number. */
-export function keyOf(kind: NamingRecord | "former" | "retired", sequence: number): string {
+export function keyOf(kind: BodyRecord | "former" | "retired", sequence: number): string {
   return `${kind}/${String(sequence).padStart(16, "0")}`;
 }
 
@@ -80,10 +80,10 @@ export class WriteSet implements Writes {
  */
 export class RecordBook {
   /** Sequence number -> digest, as in the store after all writes made so far are committed. */
-  readonly #named: { readonly [kind in NamingRecord]: Map<number, Digest> };
+  readonly #references: { readonly [kind in BodyRecord]: Map<number, Digest> };
   /** Sequence number -> digests accepted there earlier. */
   readonly #former = new Map<number, readonly Digest[]>();
-  readonly #uses = new Map<Digest, number>();
+  readonly #referenceCounts = new Map<Digest, number>();
 
   /** Keys of `fetched` records. */
   readonly #fetched: Set<string>;
@@ -94,7 +94,7 @@ export class RecordBook {
    * its `former` records; `fetched`: the keys of its `fetched` records; `archive`: collects forgotten batches.
    */
   constructor(
-    named: { readonly [kind in NamingRecord]: ReadonlyMap<number, Digest> },
+    named: { readonly [kind in BodyRecord]: ReadonlyMap<number, Digest> },
     { former = [], fetched = [], archive }: {
       former?: Iterable<readonly [sequence: number, digests: readonly Digest[]]>;
       fetched?: Iterable<string>;
@@ -103,16 +103,18 @@ export class RecordBook {
   ) {
     this.#fetched = new Set(fetched);
     this.#archive = archive;
-    this.#named = { accepted: new Map(), prepared: new Map(), committed: new Map() };
-    for (const kind of NAMING_RECORDS) for (const [sequence, digest] of named[kind]) this.#name(kind, sequence, digest);
-    for (const [sequence, digests] of former) this.#nameFormer(sequence, digests);
+    this.#references = { accepted: new Map(), prepared: new Map(), committed: new Map() };
+    for (const kind of BODY_RECORDS) {
+      for (const [sequence, digest] of named[kind]) this.#reference(kind, sequence, digest);
+    }
+    for (const [sequence, digests] of former) this.#referenceFormer(sequence, digests);
   }
 
   /** Adds a record to a change. Records must come in the order in which the core gave them. */
   write(record: Record, writes: WriteSet): void {
     if (this.#archive) writes.forgotten.push(...this.#archive.note(record));
     // Batches executed before a start are executed again after it, and need not be written again.
-    if (record.kind === "committed" && this.#named.committed.get(record.sequence) === record.digest) return;
+    if (record.kind === "committed" && this.#references.committed.get(record.sequence) === record.digest) return;
     writes.count++;
     if (isBinding(record)) writes.isBinding = true;
     switch (record.kind) {
@@ -123,19 +125,19 @@ export class RecordBook {
       case "accepted": {
         const { sequence, digest } = record.prePrepare.message;
         writes.put(keyOf("accepted", sequence), encodeFrame(record.prePrepare));
-        return this.#rename(writes, { kind: "accepted", sequence, digest, batch: record.batch });
+        return this.#replaceReference(writes, { kind: "accepted", sequence, digest, batch: record.batch });
       }
       case "former":
         return this.#noteFormer(writes, record);
       case "prepared": {
         const { sequence, digest } = record.prePrepare.message;
         writes.put(keyOf("prepared", sequence), frames([record.prePrepare, ...record.prepares]));
-        return this.#rename(writes, { kind: "prepared", sequence, digest, batch: null });
+        return this.#replaceReference(writes, { kind: "prepared", sequence, digest, batch: null });
       }
       case "committed": {
         const { sequence, digest, commits, batch } = record;
         writes.put(keyOf("committed", sequence), [digest, frames(commits)]);
-        return this.#rename(writes, { kind: "committed", sequence, digest, batch });
+        return this.#replaceReference(writes, { kind: "committed", sequence, digest, batch });
       }
       case "checkpoint":
         writes.put("checkpoint", [record.sequence, record.root]);
@@ -181,13 +183,13 @@ export class RecordBook {
     writes.put(key, digests);
   }
 
-  #rename(
+  #replaceReference(
     writes: WriteSet,
-    { kind, sequence, digest, batch }: { kind: NamingRecord; sequence: number; digest: Digest; batch: Batch | null },
+    { kind, sequence, digest, batch }: { kind: BodyRecord; sequence: number; digest: Digest; batch: Batch | null },
   ): void {
-    if (batch !== null && !this.#uses.has(digest)) writes.putBlob(digest, batch.bytes);
-    const before = this.#named[kind].get(sequence);
-    this.#name(kind, sequence, digest);
+    if (batch !== null && !this.#referenceCounts.has(digest)) writes.putBlob(digest, batch.bytes);
+    const before = this.#references[kind].get(sequence);
+    this.#reference(kind, sequence, digest);
     if (before !== undefined) this.#release(writes, before);
   }
 
@@ -196,32 +198,32 @@ export class RecordBook {
     const key = keyOf("former", sequence);
     if (bodies.length === 0) writes.records.set(key, null);
     else writes.put(key, bodies.map(({ view, digest }) => [view, digest]));
-    this.#nameFormer(sequence, bodies.map(({ digest }) => digest));
+    this.#referenceFormer(sequence, bodies.map(({ digest }) => digest));
     for (const digest of before) this.#release(writes, digest);
   }
 
-  #nameFormer(sequence: number, digests: readonly Digest[]): void {
+  #referenceFormer(sequence: number, digests: readonly Digest[]): void {
     if (digests.length === 0) this.#former.delete(sequence);
     else this.#former.set(sequence, digests);
-    for (const digest of digests) this.#use(digest);
+    for (const digest of digests) this.#retain(digest);
   }
 
-  #name(kind: NamingRecord, sequence: number, digest: Digest): void {
-    this.#named[kind].set(sequence, digest);
-    this.#use(digest);
+  #reference(kind: BodyRecord, sequence: number, digest: Digest): void {
+    this.#references[kind].set(sequence, digest);
+    this.#retain(digest);
   }
 
-  #use(digest: Digest): void {
-    this.#uses.set(digest, (this.#uses.get(digest) ?? 0) + 1);
+  #retain(digest: Digest): void {
+    this.#referenceCounts.set(digest, (this.#referenceCounts.get(digest) ?? 0) + 1);
   }
 
   #release(writes: WriteSet, digest: Digest): void {
-    const uses = this.#uses.get(digest)! - 1;
+    const uses = this.#referenceCounts.get(digest)! - 1;
     if (uses > 0) {
-      this.#uses.set(digest, uses);
+      this.#referenceCounts.set(digest, uses);
       return;
     }
-    this.#uses.delete(digest);
+    this.#referenceCounts.delete(digest);
     writes.blobs.set(digest, null);
   }
 
@@ -231,10 +233,10 @@ export class RecordBook {
         this.#noteFormer(writes, { kind: "former", sequence: sequence as SequenceNumber, bodies: [] });
       }
     }
-    for (const kind of NAMING_RECORDS) {
-      for (const [sequence, digest] of this.#named[kind]) {
+    for (const kind of BODY_RECORDS) {
+      for (const [sequence, digest] of this.#references[kind]) {
         if (sequence > through) continue;
-        this.#named[kind].delete(sequence);
+        this.#references[kind].delete(sequence);
         writes.records.set(keyOf(kind, sequence), null);
         this.#release(writes, digest);
       }

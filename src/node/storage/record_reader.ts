@@ -23,7 +23,7 @@ import { decodeFrame, unpack, type WireLimits, wireLimits } from "../../wire/mod
 import { type Kept, readKept } from "../durable/kept_inputs.ts";
 import { lostDiskOf } from "./lost_disk_record.ts";
 import type { Loaded } from "../ports.ts";
-import { FETCHED, keyOf, type NamingRecord } from "./record_book.ts";
+import { type BodyRecord, FETCHED, keyOf } from "./record_book.ts";
 import { CorruptStoreError } from "./store_errors.ts";
 
 /** An executed sequence number, without the batch body. */
@@ -164,7 +164,7 @@ export class RecordReader {
     throw new CorruptStoreError(`${key}: expected a ${kind}, got a ${signed.message.kind}`);
   }
 
-  #numbered(kind: NamingRecord | "former" | "retired"): readonly (readonly [key: string, sequence: SequenceNumber])[] {
+  #numbered(kind: BodyRecord | "former" | "retired"): readonly (readonly [key: string, sequence: SequenceNumber])[] {
     return [...this.#records.keys()].filter((key) => key.startsWith(`${kind}/`)).sort().map((key) => {
       const sequence = Number(key.slice(kind.length + 1));
       if (keyOf(kind, sequence) !== key) throw new CorruptStoreError(`${key}: expected ${kind}/ and 16 digits`);

@@ -28,14 +28,17 @@ export class SharedGate extends Gate {
   #old = noVerdicts();
 
   // deno-lint-ignore require-yield -- nothing is sliced here
-  protected override *judging(frame: Uint8Array, kind: MessageKind | "unknown"): Generator<number, Passed | Rejection> {
+  protected override *validating(
+    frame: Uint8Array,
+    kind: MessageKind | "unknown",
+  ): Generator<number, Passed | Rejection> {
     const same = this.#young.frames.get(frame) ?? this.#old.frames.get(frame);
     if (same) return same.passed;
     const place = fingerprint(frame);
     const known = this.#young.contents.get(place) ?? this.#old.contents.get(place);
     const verdict = known && equalBytes(known.frame, frame)
       ? known
-      : { frame, passed: finish(super.judging(frame, kind, () => true)) };
+      : { frame, passed: finish(super.validating(frame, kind, () => true)) };
     if (this.#young.frames.size === GENERATION) {
       this.#old = this.#young;
       this.#young = noVerdicts();
