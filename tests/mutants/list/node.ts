@@ -184,7 +184,7 @@ export const NODE: readonly Mutant[] = [
   {
     name: "body-dropped-too-early",
     why: "a batch's body goes although another record still names it",
-    edits: [book("    if (uses > 0) {\n      this.#uses.set(digest, uses);\n      return;\n    }\n", "")],
+    edits: [book("    if (uses > 0) {\n      this.#referenceCounts.set(digest, uses);\n      return;\n    }\n", "")],
     breaks: ["no-halt", "reload"],
   },
   {
