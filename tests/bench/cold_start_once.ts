@@ -10,7 +10,7 @@ import { clusterId, importKeyPair, sha256 } from "../../src/crypto/mod.ts";
 import { encodeOperation, KeyValue } from "../../src/machines/mod.ts";
 import { Node } from "../../src/node/node.ts";
 import type { Store } from "../../src/node/ports.ts";
-import { WriteSet } from "../../src/node/storage/record_book.ts";
+import { WriteSet } from "../../src/node/storage/record_writer.ts";
 import { systemTimer } from "../../src/runtime/host/system_timer.ts";
 import { DenoKvStore } from "../../src/stores/deno_kv.ts";
 import { SqliteStore } from "../../src/stores/sqlite.ts";

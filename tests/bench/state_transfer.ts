@@ -12,7 +12,7 @@ import { StateTree } from "../../src/core/tree/state_tree.ts";
 import { clusterId, createSigner, sha256 } from "../../src/crypto/mod.ts";
 import { encodeOperation, KeyValue } from "../../src/machines/mod.ts";
 import { sign } from "../../src/node/environment.ts";
-import { RecordBook, WriteSet } from "../../src/node/storage/record_book.ts";
+import { RecordWriter, WriteSet } from "../../src/node/storage/record_writer.ts";
 import { SqliteStore } from "../../src/stores/sqlite.ts";
 import { type ClusterFile, pack } from "../../src/wire/mod.ts";
 import { residentBytes } from "./proc.ts";
@@ -127,9 +127,9 @@ async function writeStates(folder: string, cluster: ClusterFile, megabytes: numb
   for (const [replica, { name, publicKey }] of having.entries()) {
     const store = await SqliteStore.open(replicaFiles(folder, name).state);
     const writes = new WriteSet();
-    const book = new RecordBook({ accepted: new Map(), prepared: new Map(), committed: new Map() });
+    const writer = new RecordWriter({ accepted: new Map(), prepared: new Map(), committed: new Map() });
     writes.put("identity", [id, replica, publicKey]);
-    for (const record of records) book.write(record, writes);
+    for (const record of records) writer.write(record, writes);
     await store.commit(writes, 0);
     await store.close();
   }

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { Digest } from "../../src/core/messages/ids.ts";
 import { Loader } from "../../src/node/durable/loader.ts";
-import { isOfOneLife } from "../../src/node/durable/task.ts";
+import { isInternal } from "../../src/node/durable/task.ts";
 
 const [a, b] = ["a", "b"].map((digit) => digit.repeat(64) as Digest) as [Digest, Digest];
 
@@ -59,5 +59,5 @@ Deno.test("a blob that the core waits for and the store lacks is a failure", asy
 });
 
 Deno.test("blobs loaded for one core are not given to the next", () => {
-  assertEquals([isOfOneLife({ kind: "loaded", blobs: new Map() }), isOfOneLife({ kind: "start" })], [true, true]);
+  assertEquals([isInternal({ kind: "loaded", blobs: new Map() }), isInternal({ kind: "start" })], [true, true]);
 });

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import { markLostDisk, restore } from "../../src/node/storage/opening.ts";
-import { WriteSet } from "../../src/node/storage/record_book.ts";
+import { WriteSet } from "../../src/node/storage/record_writer.ts";
 import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
 import type { Genesis } from "../../src/core/config.ts";
 import { type LostDisk, NEW_DISK } from "../../src/core/records.ts";
@@ -19,7 +19,7 @@ Deno.test("the recovery from a lost disk is recorded in the store, with its prog
   assertEquals(restored.recovered.lostDisk, NEW_DISK);
   const write = async (found: LostDisk | null) => {
     const set = new WriteSet();
-    restored.book.write({ kind: "lost-disk", found }, set);
+    restored.writer.write({ kind: "lost-disk", found }, set);
     assertEquals(set.isBinding, true);
     await store.commit(set, restored.version);
     restored = await restore(store, identity);
@@ -39,9 +39,9 @@ Deno.test("the recovery from a lost disk is recorded in the store, with its prog
 
 Deno.test("a halted replica starts over when it is started with `recover`", async () => {
   const store = new MemoryStore();
-  const { version, book } = await restore(store, { ...identity }, { start: "new" });
+  const { version, writer } = await restore(store, { ...identity }, { start: "new" });
   const set = new WriteSet();
-  book.write({ kind: "view", view: 3 as View, viewChange: null, newView: null }, set);
+  writer.write({ kind: "view", view: 3 as View, viewChange: null, newView: null }, set);
   set.put("halted", "its state differs");
   await store.commit(set, version);
   assertEquals((await restore(store, identity)).halted, "its state differs");

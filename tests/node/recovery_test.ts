@@ -6,7 +6,7 @@ import { StateTree } from "../../src/core/tree/state_tree.ts";
 import { clusterId, sha256 } from "../../src/crypto/mod.ts";
 import { withDigest } from "../../src/node/environment.ts";
 import type { Version } from "../../src/node/ports.ts";
-import { WriteSet } from "../../src/node/storage/record_book.ts";
+import { WriteSet } from "../../src/node/storage/record_writer.ts";
 import { CorruptStoreError, ForeignStoreError, restore } from "../../src/node/storage/opening.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import { encodeBatch, pack, utf8 } from "../../src/wire/mod.ts";
@@ -55,11 +55,11 @@ async function restoreAny(store: MemoryStore, whose = identity) {
 
 /** Writes records as a node does, one commit each, and reads all back. */
 async function roundTrip(store: MemoryStore, ...records: readonly Record[]) {
-  const { book, version } = await restoreAny(store);
+  const { writer, version } = await restoreAny(store);
   let at: Version = version;
   for (const record of records) {
     const writes = new WriteSet();
-    book.write(record, writes);
+    writer.write(record, writes);
     at = await store.commit(writes, at);
   }
   return await restore(store, identity);
@@ -178,9 +178,9 @@ Deno.test("a body is removed when the last record that refers to it is replaced,
 Deno.test("a body that is removed and added again in one commit is present", async () => {
   const store = new MemoryStore();
   const one = batchOf(1);
-  const { book, version } = await roundTrip(store, accepted(1, one));
+  const { writer, version } = await roundTrip(store, accepted(1, one));
   const writes = new WriteSet();
-  for (const record of [forget(1), accepted(2, one)]) book.write(record, writes);
+  for (const record of [forget(1), accepted(2, one)]) writer.write(record, writes);
   await store.commit(writes, version);
   assertEquals(await has(store, one), [true]);
 });
@@ -254,9 +254,9 @@ Deno.test("a damaged store is refused with the reason", async () => {
     const root: Record = { kind: "checkpoint", sequence: 4 as SequenceNumber, root: sha256(utf8("root")), retired: [] };
     const { version } = await roundTrip(store, accepted(1, one), prepared(1, one));
     if (blobs.length === 0 && records.length === 0) {
-      const { book } = await restore(store, identity);
+      const { writer } = await restore(store, identity);
       const writes = new WriteSet();
-      book.write(root, writes);
+      writer.write(root, writes);
       await store.commit(writes, version);
     } else await store.commit({ records: new Map(records), blobs: new Map(blobs) }, version);
     await assertRejects(() => restore(store, identity), CorruptStoreError, message);

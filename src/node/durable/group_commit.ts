@@ -1,16 +1,16 @@
 /**
- * Group commit: the records of many steps are written to the store in one commit. One commit runs at a time; steps that are taken
+ * Group commit: the records of many steps are written to the store in one commit. One commit runs at a time; steps made
  * meanwhile wait for the next one.
  * @module
  */
 import type { Digest } from "../../core/messages/ids.ts";
 import type { Store, Version } from "../ports.ts";
-import { WriteSet } from "../storage/record_book.ts";
+import { WriteSet } from "../storage/record_writer.ts";
 import type { Stepped } from "./options.ts";
 import type { StorePace } from "./store_pace.ts";
 import type { Task } from "./task.ts";
 
-/** A commit that has succeeded. */
+/** A successful commit. */
 export interface Committed {
   /** The steps whose records are durable now. */
   readonly stepped: readonly Stepped[];
@@ -23,7 +23,7 @@ export interface GroupCommitOptions {
   readonly store: Pick<Store, "commit">;
   readonly pace: StorePace;
   readonly onCommitted: (commit: Committed) => void;
-  /** The commit of these steps has failed: the store has none of their records. */
+  /** The commit of these steps failed; the store has none of their records. */
   readonly onFailure: (error: unknown, stepped: readonly Stepped[]) => void;
 }
 
@@ -34,7 +34,7 @@ export class GroupCommit {
   version: Version = 0;
   #writes = new WriteSet();
   #stepped: Stepped[] = [];
-  #underWay: WriteSet | null = null;
+  #running: WriteSet | null = null;
   #done: Promise<void> | null = null;
 
   constructor(options: GroupCommitOptions) {
@@ -46,13 +46,13 @@ export class GroupCommit {
     return this.#writes;
   }
 
-  /** Whether there are steps that no commit has begun for. */
+  /** Whether there are steps for which no commit has started. */
   get hasSteps(): boolean {
     return this.#stepped.length > 0;
   }
 
-  /** Settles with the commit that is running; `null`: none is. */
-  get underWay(): Promise<void> | null {
+  /** The running commit; `null` if there is none. */
+  get running(): Promise<void> | null {
     return this.#done;
   }
 
@@ -63,27 +63,27 @@ export class GroupCommit {
 
   /** A blob that may not be in the store yet. */
   pendingBlob(digest: Digest): Uint8Array | null | undefined {
-    return this.#writes.blobs.get(digest) ?? this.#underWay?.blobs.get(digest);
+    return this.#writes.blobs.get(digest) ?? this.#running?.blobs.get(digest);
   }
 
-  /** Removes and returns the steps, whose records are soft: these wait for the next commit. */
+  /** Removes and returns the steps. Their records are soft, and wait for the next commit. */
   takeSteps(): Stepped[] {
     return this.#stepped.splice(0);
   }
 
-  /** Forgets what no commit covers. Gives the tasks that were stepped in vain. */
+  /** Discards everything uncommitted. Returns the tasks of the discarded steps. */
   discard(): Task[] {
     this.#writes = new WriteSet();
     return this.takeSteps().map(({ task }) => task);
   }
 
-  /** Begins a commit of everything that waits. No other may be running. */
+  /** Starts a commit of everything that waits. No other commit may be running. */
   commit(): Promise<void> {
-    const writes = this.#underWay = this.#writes;
+    const writes = this.#running = this.#writes;
     this.#writes = new WriteSet();
     const done = this.#commit(writes, this.takeSteps());
-    // If the store has thrown synchronously, the commit is over already.
-    if (this.#underWay === writes) this.#done = done;
+    // If the store threw synchronously, the commit is over already.
+    if (this.#running === writes) this.#done = done;
     return done;
   }
 
@@ -94,10 +94,10 @@ export class GroupCommit {
       this.version = await store.commit(writes, this.version);
     } catch (error) {
       pace.failed();
-      this.#done = this.#underWay = null;
+      this.#done = this.#running = null;
       return onFailure(error, stepped);
     }
-    this.#done = this.#underWay = null;
+    this.#done = this.#running = null;
     onCommitted({ stepped, writes, tookMs: pace.done() });
   }
 }

@@ -60,7 +60,7 @@ export class Health {
     this.#isMachineAtFault = false;
   }
 
-  /** The replica has stopped, and its store is of no interest any more. */
+  /** The replica has stopped: stops watching the store's file. */
   stopWatching(): void {
     this.#watch.stop();
   }

@@ -23,7 +23,7 @@ import type { Input } from "../../core/io.ts";
 import { sha256 } from "../../crypto/mod.ts";
 import { utf8 } from "../../wire/mod.ts";
 import type { InputFault, Timer } from "../ports.ts";
-import { isOfOneLife } from "./task.ts";
+import { isInternal } from "./task.ts";
 
 /** Maximum number of remembered inputs and senders; beyond it the oldest are forgotten. */
 const MAX_REMEMBERED = 1024;
@@ -103,7 +103,7 @@ export class InputFaults {
   }
 
   /** Whether an input is quarantined now. */
-  isBarred(input: Input): boolean {
+  isQuarantined(input: Input): boolean {
     if (this.#count === 0 || !isFromOutside(input)) return false;
     const now = this.#timer.monotonic();
     const blame = this.#senders.get(String(senderOf(input)));
@@ -158,7 +158,7 @@ function senderOf(input: Input): ReplicaId | ClientId | null {
 type OutsideInput = Exclude<Input, { readonly kind: "start" | "alarm" | "store-pace" | "hand-over" | "loaded" }>;
 
 function isFromOutside(input: Input): input is OutsideInput {
-  return !isOfOneLife(input);
+  return !isInternal(input);
 }
 
 /** A key for an input: equal inputs have equal keys. Made of the signed bytes. */

@@ -36,7 +36,7 @@ import type {
 } from "../../core/messages/messages.ts";
 import { encodeFrame, unpack } from "../../wire/mod.ts";
 import { withDigest } from "../environment.ts";
-import type { WriteSet } from "../storage/record_book.ts";
+import type { WriteSet } from "../storage/record_writer.ts";
 import { plainOf, suspicionIn, timersOf } from "../storage/timers_record.ts";
 
 /** The persisted inputs and timers in a store. */

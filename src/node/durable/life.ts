@@ -5,7 +5,7 @@
  * | --- | --- | --- |
  * | reading | running | the replica was loaded from its store |
  * | running | reading | a commit fails, the core throws, or another instance has committed |
- * | reading, running | halted | only a person can help |
+ * | reading, running | halted | only an operator can help |
  * | any | closed | the host closes the node |
  *
  * @module
@@ -17,52 +17,52 @@ import type { Store } from "../ports.ts";
 import { markHalted } from "../storage/opening.ts";
 import type { Core } from "./task.ts";
 
-/** Why the replica is being loaded, as far as its start depends on that. */
+/** Why the replica is being loaded, as far as its start depends on it. */
 export interface WhyReading {
-  /** Another instance has committed. It tells the others where the replica is, so this one need not. */
+  /** Another instance has committed. That one announces the replica's state to the others, so this one need not. */
   readonly isQuiet: boolean;
-  /** The core threw at its start, with inputs that were kept: they are dropped. */
+  /** The core threw at its start with persisted inputs, so these are dropped. */
   readonly distrustsKept: boolean;
 }
 
-/** It is being loaded from its store, or will be soon. Inputs that come meanwhile wait. */
+/** The replica is being loaded from its store, or will be soon. New inputs wait. */
 export interface Reading extends WhyReading {
   readonly kind: "reading";
 }
 
-/** The core is in memory and takes inputs. */
+/** The core is in memory and processes inputs. */
 export interface Running {
   readonly kind: "running";
   readonly core: Core;
-  /** Whether no input from outside was stepped since the replica was loaded. */
+  /** Whether no external input was processed since the replica was loaded. */
   isUntouched: boolean;
 }
 
-/** It has stopped for good. */
+/** The replica has stopped until an operator intervenes. */
 export interface Halted {
   readonly kind: "halted";
   readonly reason: string;
 }
 
-/** The host has closed it. A core that was running finishes its commits. */
+/** The host has closed the replica. A running core finishes its commits. */
 export interface Closed {
   readonly kind: "closed";
   readonly before: Running | Halted | Reading;
 }
 
-/** Where a durable replica is. */
+/** The state of a durable replica. */
 export type Life = Reading | Running | Halted | Closed;
 
-/** The life of a durable replica: each transition has one method. */
+/** The state of a durable replica, with one method for each transition. */
 export class LifeCycle {
   #life: Life = { kind: "reading", isQuiet: false, distrustsKept: false };
 
-  /** Where it is now. */
+  /** The current state. */
   get now(): Life {
     return this.#life;
   }
 
-  /** The core in memory; `null` while the replica is being loaded, and when it has halted. */
+  /** The core; `null` while the replica is being loaded, and when it has halted. */
   get core(): Core | null {
     const state = this.#current;
     return state.kind === "running" ? state.core : null;
@@ -91,7 +91,7 @@ export class LifeCycle {
   }
 
   /** From running to reading. In other states it does nothing. */
-  lose(why: Partial<WhyReading>): void {
+  reload(why: Partial<WhyReading>): void {
     const reading = { kind: "reading", isQuiet: false, distrustsKept: false, ...why } as const;
     if (this.#current.kind === "running") this.#become(reading);
   }
@@ -106,19 +106,19 @@ export class LifeCycle {
     this.#life = { kind: "closed", before: this.#current };
   }
 
-  /** The state; if it is closed, the one before, in which it finishes its commits. */
+  /** The current state; when closed, the state before, in which it finishes its commits. */
   get #current(): Closed["before"] {
     return this.#life.kind === "closed" ? this.#life.before : this.#life;
   }
 
-  /** Changes the state; closed it stays closed. */
+  /** Changes the state. A closed replica stays closed. */
   #become(next: Closed["before"]): void {
     this.#life = this.isClosed ? { kind: "closed", before: next } : next;
   }
 }
 
-/** The last known facts about the last core. */
-export class LastWords {
+/** The last known status of the last core. */
+export class LastKnown {
   /** Its status. */
   status: ReplicaStatus;
   /** What it knew of the other replicas; the store does not have this. */

@@ -21,7 +21,7 @@ export interface LoaderOptions {
 /** The reads of one replica. */
 export class Loader {
   readonly #options: LoaderOptions;
-  readonly #underWay = new Set<Promise<void>>();
+  readonly #running = new Set<Promise<void>>();
   /** Increases when the core that asked is discarded. */
   #life = 0;
 
@@ -31,17 +31,17 @@ export class Loader {
 
   /** Whether a read is running. */
   get isBusy(): boolean {
-    return this.#underWay.size > 0;
+    return this.#running.size > 0;
   }
 
   /** Reads blobs. */
   load(digests: readonly Digest[]): void {
     if (digests.length === 0) return;
     const reading = this.#load(digests, this.#life).finally(() => {
-      this.#underWay.delete(reading);
+      this.#running.delete(reading);
       if (!this.isBusy) this.#options.onIdle();
     });
-    this.#underWay.add(reading);
+    this.#running.add(reading);
   }
 
   /** The core was discarded: results of running reads are ignored. */
@@ -51,7 +51,7 @@ export class Loader {
 
   /** Resolves once no read is running. */
   async settled(): Promise<void> {
-    while (this.isBusy) await Promise.all(this.#underWay);
+    while (this.isBusy) await Promise.all(this.#running);
   }
 
   async #load(asked: readonly Digest[], life: number): Promise<void> {

@@ -1,5 +1,5 @@
 /**
- * Loads a replica from its store again; retries until that works.
+ * Reloads a replica from its store; retries until that works.
  * @module
  */
 import type { Retry } from "../async/retry.ts";
@@ -18,7 +18,7 @@ export interface ReloadingOptions {
   readonly retry: Retry;
   readonly life: LifeCycle;
   readonly onRestored: (restored: Restored) => void;
-  /** Called for an error that no retry will mend. */
+  /** Called for an error that a retry can't fix. */
   readonly onLastingError: (error: unknown) => void;
 }
 
@@ -35,7 +35,10 @@ export class Reloading {
     this.#options.retry.after(delayMs, () => this.#reload());
   }
 
-  /** Reloads after a delay that depends on the error. A lasting error of the store stops the replica, but not for good: the store may be repaired. */
+  /**
+   * Reloads after a delay that depends on the error. A lasting error of the store stops the replica, but does not halt
+   * it: the store may be repaired.
+   */
   afterError(error: unknown): void {
     const { health, retry, onLastingError } = this.#options;
     if (isLasting(error)) return onLastingError(error);
@@ -44,7 +47,7 @@ export class Reloading {
     retry.afterError(error, () => this.#reload(known));
   }
 
-  /** Reloads at once. Resolves when that has worked or has failed; then another attempt is scheduled. */
+  /** Reloads at once. Resolves when that has worked or failed; after a failure the next attempt is scheduled. */
   now(): Promise<void> {
     return this.#options.retry.running = this.#reload();
   }
@@ -52,7 +55,7 @@ export class Reloading {
   async #reload(known?: Loaded): Promise<void> {
     const { restore, commits, health, life, onRestored } = this.#options;
     try {
-      await commits.underWay;
+      await commits.running;
       const restored = await restore(known);
       if (life.now.kind !== "reading") return;
       health.reloads++;

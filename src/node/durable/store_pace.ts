@@ -37,7 +37,7 @@ export class StorePace {
 
   /** Records a finished commit. Returns its duration, ms. */
   done(): number {
-    const tookMs = this.#underWayMs();
+    const tookMs = this.#runningMs();
     this.#beganAt = null;
     this.#meanMs = this.#meanMs === null ? tookMs : this.#meanMs + GAIN * (tookMs - this.#meanMs);
     return tookMs;
@@ -50,14 +50,14 @@ export class StorePace {
 
   /** Returns the tasks, preceded by the duration of commits if the core must be informed of it. */
   before(tasks: readonly Task[]): readonly Task[] {
-    const commitMs = Math.max(this.#meanMs ?? 0, this.#underWayMs());
+    const commitMs = Math.max(this.#meanMs ?? 0, this.#runningMs());
     if (tasks.length === 0 || Math.max(commitMs, this.#toldMs) < LEAST_MS) return tasks;
     if (Math.abs(commitMs - this.#toldMs) <= CHANGE * this.#toldMs) return tasks;
     this.#toldMs = commitMs;
     return [{ input: { kind: "store-pace", commitMs } }, ...tasks];
   }
 
-  #underWayMs(): number {
+  #runningMs(): number {
     return this.#beganAt === null ? 0 : this.#timer.monotonic() - this.#beganAt;
   }
 }

@@ -34,7 +34,7 @@ export interface Core {
  * Whether an input is internal to one core. A new core does not need it: it starts by itself, and asks for what it
  * lacks.
  */
-export function isOfOneLife({ kind }: Input): boolean {
+export function isInternal({ kind }: Input): boolean {
   return kind === "start" || kind === "alarm" || kind === "store-pace" || kind === "hand-over" || kind === "loaded";
 }
 
@@ -70,11 +70,11 @@ export function taskOf({ request, refuse }: Bundle): Task {
  */
 export class Backlog {
   #tasks: Task[] = [];
-  #most = Infinity;
+  #maxAtOnce = Infinity;
 
   /** Whether the backlog is processed in parts. */
-  get isCut(): boolean {
-    return this.#most < Infinity && this.#tasks.length > 0;
+  get isSplit(): boolean {
+    return this.#maxAtOnce < Infinity && this.#tasks.length > 0;
   }
 
   push(tasks: readonly Task[]): void {
@@ -83,13 +83,13 @@ export class Backlog {
 
   /** Puts back tasks whose steps were discarded. Inputs internal to the old core are dropped. */
   putBack(tasks: readonly Task[]): void {
-    this.#tasks.unshift(...tasks.filter(({ input }) => !isOfOneLife(input)));
+    this.#tasks.unshift(...tasks.filter(({ input }) => !isInternal(input)));
   }
 
   /** Removes and returns the next tasks. */
   take(): Task[] {
-    const taken = this.#tasks.splice(0, this.#most);
-    if (this.#tasks.length === 0) this.#most = Infinity;
+    const taken = this.#tasks.splice(0, this.#maxAtOnce);
+    if (this.#tasks.length === 0) this.#maxAtOnce = Infinity;
     return taken;
   }
 
@@ -102,9 +102,9 @@ export class Backlog {
    * A commit of these tasks was too large: the next part is half as large. If it was a single task, that one is removed
    * and returned.
    */
-  cut(tasks: readonly Task[]): Task | null {
-    const count = tasks.filter(({ input }) => !isOfOneLife(input)).length;
-    if (count > 1) this.#most = Math.ceil(count / 2);
+  split(tasks: readonly Task[]): Task | null {
+    const count = tasks.filter(({ input }) => !isInternal(input)).length;
+    if (count > 1) this.#maxAtOnce = Math.ceil(count / 2);
     return count === 1 ? this.#tasks.shift()! : null;
   }
 }

@@ -7,7 +7,7 @@ import type { Digest, ReplicaId } from "../../core/messages/ids.ts";
 import { unpack } from "../../wire/mod.ts";
 import { type Loaded, type Store, StoreConflictError } from "../ports.ts";
 import { parse } from "./record_reader.ts";
-import { WriteSet } from "./record_book.ts";
+import { WriteSet } from "./record_writer.ts";
 import { emptyStoreError, type Start } from "./start.ts";
 import { CorruptStoreError, ForeignStoreError, NewerStoreError, StartError } from "./store_errors.ts";
 

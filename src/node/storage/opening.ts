@@ -17,7 +17,7 @@ import { claimStore, type Identity } from "./identity.ts";
 import { plainOf } from "./lost_disk_record.ts";
 import { type Loaded, type Store, StoreConflictError, type Version } from "../ports.ts";
 import { parse, RecordReader } from "./record_reader.ts";
-import { RecordBook, WriteSet } from "./record_book.ts";
+import { RecordWriter, WriteSet } from "./record_writer.ts";
 import type { Start } from "./start.ts";
 import { CorruptStoreError, ForeignStoreError } from "./store_errors.ts";
 
@@ -27,7 +27,7 @@ export { CorruptStoreError, ForeignStoreError, type Identity };
 export interface Restored {
   readonly version: Version;
   readonly recovered: Recovered;
-  readonly book: RecordBook;
+  readonly writer: RecordWriter;
   /** Persists further inputs, if the host wants that. */
   readonly keptInputs?: KeptInputs;
   /** The inputs that were persisted. */
@@ -108,7 +108,7 @@ async function restoreLoaded(
   return {
     version: loaded.version,
     halted: (reader.plain("halted") ?? null) as string | null,
-    book: new RecordBook(
+    writer: new RecordWriter(
       {
         accepted: new Map(prePrepares.map(({ message }) => [message.sequence, message.digest])),
         prepared: new Map(prepared.map(({ prePrepare: { message } }) => [message.sequence, message.digest])),
@@ -157,7 +157,7 @@ export async function markHalted(store: Store, reason: string): Promise<void> {
  * Finds out why a read failed: a conflict, if another instance has removed the data meanwhile; otherwise the store is
  * damaged, or failed.
  */
-export async function whyUnreadable(store: Store, expected: Version, error: unknown): Promise<unknown> {
+export async function classifyReadError(store: Store, expected: Version, error: unknown): Promise<unknown> {
   if (!(error instanceof CorruptStoreError)) return error;
   try {
     const { version } = await store.load();
@@ -188,8 +188,8 @@ async function readBodies(
  * empty store.
  */
 export async function markLostDisk(store: Store, identity: Identity): Promise<void> {
-  let loaded = await readable(store, identity);
-  const isSound = !loaded.records.has("halted") && await isWhole(loaded, store, identity);
+  let loaded = await loadReadable(store, identity);
+  const isSound = !loaded.records.has("halted") && await isComplete(loaded, store, identity);
   if (isSound && loaded.records.has("lost-disk")) return;
   const writes = new WriteSet();
   if (!isSound && store.setAside) {
@@ -206,7 +206,7 @@ export async function markLostDisk(store: Store, identity: Identity): Promise<vo
 const KEPT: readonly string[] = ["identity", "format"];
 
 /** Loads the store. If it is unreadable, it is set aside, and an empty one is used. */
-async function readable(store: Store, identity: Identity): Promise<Loaded> {
+async function loadReadable(store: Store, identity: Identity): Promise<Loaded> {
   try {
     return await claimStore(store, identity, "recover");
   } catch (error) {
@@ -220,7 +220,7 @@ async function readable(store: Store, identity: Identity): Promise<Loaded> {
  * Whether everything that the records name is there and matches its digest, including the state machine's part of the
  * state.
  */
-export async function isWhole(loaded: Loaded, store: Store, identity: Identity): Promise<boolean> {
+export async function isComplete(loaded: Loaded, store: Store, identity: Identity): Promise<boolean> {
   try {
     const { recovered } = await restoreLoaded(loaded, store, identity, { persistInputs: true, lazyLoading: true });
     if (recovered.checkpoint) {

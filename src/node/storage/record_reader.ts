@@ -23,7 +23,7 @@ import { decodeFrame, unpack, type WireLimits, wireLimits } from "../../wire/mod
 import { type Kept, readKept } from "../durable/kept_inputs.ts";
 import { lostDiskOf } from "./lost_disk_record.ts";
 import type { Loaded } from "../ports.ts";
-import { type BodyRecord, FETCHED, keyOf } from "./record_book.ts";
+import { type BodyRecord, FETCHED, keyOf } from "./record_writer.ts";
 import { CorruptStoreError } from "./store_errors.ts";
 
 /** An executed sequence number, without the batch body. */

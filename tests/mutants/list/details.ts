@@ -414,7 +414,7 @@ export const DETAILS: readonly Mutant[] = [
     name: "replaced-bodies-stay",
     why: "the body of what was accepted before stays in the store when a later view has another batch there",
     edits: [
-      inFile("src/node/storage/record_book.ts")(
+      inFile("src/node/storage/record_writer.ts")(
         "    if (before !== undefined) this.#release(writes, before);\n",
         "    void before;\n",
       ),

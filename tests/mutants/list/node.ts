@@ -7,7 +7,7 @@ import { inFile, type Mutant } from "../mutant.ts";
 const durable = inFile("src/node/durable/durable_replica.ts");
 const commits = inFile("src/node/durable/group_commit.ts");
 const records = inFile("src/core/records.ts");
-const book = inFile("src/node/storage/record_book.ts");
+const book = inFile("src/node/storage/record_writer.ts");
 const normal = inFile("src/core/ordering/normal_case.ts");
 const change = inFile("src/core/views/view_change.ts");
 const recovery = inFile("src/core/recovery/rebuild.ts");
@@ -58,8 +58,8 @@ export const NODE: readonly Mutant[] = [
     why: "an instance whose commit was refused goes on as if it had been made",
     edits: [
       commits(
-        "      this.#done = this.#underWay = null;\n      return onFailure(error, stepped);",
-        '      if ((error as Error).name === "StoreConflictError") this.version++;\n      else {\n        this.#done = this.#underWay = null;\n        return onFailure(error, stepped);\n      }',
+        "      this.#done = this.#running = null;\n      return onFailure(error, stepped);",
+        '      if ((error as Error).name === "StoreConflictError") this.version++;\n      else {\n        this.#done = this.#running = null;\n        return onFailure(error, stepped);\n      }',
       ),
     ],
     breaks: ["write-ahead", "bounds"],
@@ -79,7 +79,7 @@ export const NODE: readonly Mutant[] = [
     why: "after a failed commit the replica goes on with what the store does not have",
     edits: [
       durable(
-        "      onFailure: (error, stepped) => this.#lose(error, stepped),",
+        "      onFailure: (error, stepped) => this.#onFailure(error, stepped),",
         "      onFailure: (_, stepped) => this.#release(stepped),",
       ),
     ],

@@ -78,7 +78,7 @@ export class WriteSet implements Writes {
  * Encodes records as writes. It counts the references of records to batch bodies and removes a body with its last
  * reference: after a view change several numbers may refer to the same one.
  */
-export class RecordBook {
+export class RecordWriter {
   /** Sequence number -> digest, as in the store after all writes made so far are committed. */
   readonly #references: { readonly [kind in BodyRecord]: Map<number, Digest> };
   /** Sequence number -> digests accepted there earlier. */

@@ -19,10 +19,10 @@ const MIN_PAUSE_MS = 2;
 const REMEMBER_MS = 60_000;
 
 /** Knowledge of the other instances. */
-export class Rivals {
+export class OtherInstances {
   readonly #timer: Timer;
   readonly #conflicts: ConflictBackoff;
-  readonly #look: () => Promise<boolean>;
+  readonly #poll: () => Promise<boolean>;
   /** Moving average of the duration of a commit, ms. */
   #commitMs = 0;
   /** When another instance was last seen, on the monotonic clock. */
@@ -31,13 +31,13 @@ export class Rivals {
   #isBehind = false;
   #watchUntil = -Infinity;
   #cancel: (() => void) | null = null;
-  #isLooking = false;
+  #isPolling = false;
 
   /** `poll`: checks whether another instance has committed, and if so loads that. */
-  constructor(options: { readonly timer: Timer; readonly jitter: Jitter; readonly look: () => Promise<boolean> }) {
+  constructor(options: { readonly timer: Timer; readonly jitter: Jitter; readonly poll: () => Promise<boolean> }) {
     this.#timer = options.timer;
     this.#conflicts = new ConflictBackoff(options.jitter);
-    this.#look = options.look;
+    this.#poll = options.poll;
   }
 
   /** Records a commit of this instance and its duration, ms. */
@@ -48,19 +48,19 @@ export class Rivals {
   }
 
   /** Records a commit of another instance. */
-  noteOther(): void {
+  noteOtherCommit(): void {
     this.#seenAt = this.#timer.monotonic();
     this.#isBehind = true;
   }
 
   /** Records a conflict with another instance. Returns how long to wait before the next attempt, ms. */
   noteConflict(): number {
-    this.noteOther();
+    this.noteOtherCommit();
     return this.#conflicts.next(this.#commitMs);
   }
 
   /** Called on activity: polls for a while if other instances are active. */
-  stir(): void {
+  onActivity(): void {
     const now = this.#timer.monotonic();
     if (now - this.#seenAt > REMEMBER_MS) return;
     this.#watchUntil = now + Math.max(MIN_WATCH_MS, WATCH_COMMITS * this.#commitMs);
@@ -84,17 +84,17 @@ export class Rivals {
   }
 
   #schedule(): void {
-    if (this.#cancel || this.#isLooking) return;
+    if (this.#cancel || this.#isPolling) return;
     this.#cancel = this.#timer.schedule(millis(this.#timer.now() + MIN_PAUSE_MS), () => {
       this.#cancel = null;
-      void this.#lookNow();
+      void this.#pollNow();
     });
   }
 
-  async #lookNow(): Promise<void> {
-    this.#isLooking = true;
-    await this.#look().catch(() => false);
-    this.#isLooking = false;
+  async #pollNow(): Promise<void> {
+    this.#isPolling = true;
+    await this.#poll().catch(() => false);
+    this.#isPolling = false;
     const now = this.#timer.monotonic();
     // A commit that it finds does not extend the polling: otherwise two instances would find each other's commits for
     // ever.
