@@ -153,9 +153,8 @@ Deno.test("docs/operate.md has every setting with its default, and every event o
     row: new RegExp(`\\| \`${name}\` +\\| ${shown(value)} +\\|`),
   }));
   assertEquals(rows.filter(({ row }) => !row.test(textOf("docs/operate.md")!)).map(({ name }) => name), []);
-  const events = ["src/runtime/log/log.ts", "src/cli/commands/replica.ts"].flatMap((
-    path,
-  ) => [...textOf(path)!.matchAll(/event: "([a-z-]+)"/g)]);
+  const logging = ["runtime", "cli"].flatMap((folder) => filesUnder(`src/${folder}`, ".ts"));
+  const events = logging.flatMap((path) => [...textOf(path)!.matchAll(/event: "([a-z-]+)"/g)]);
   const hostEvents = textOf("src/node/host_event.ts")!.matchAll(/kind: "([a-z-]+)"/g);
   assertEquals(missingIn("docs/operate.md", [...events, ...hostEvents].map(([, name]) => `\`${name}\``)), []);
 });
