@@ -34,20 +34,36 @@ const NOT_RUN: readonly (readonly [command: RegExp, reason: string])[] = [
   [/^PBFT_CLUSTER=.* deno run .*main\.ts$/, "tests/edge/deploy_test.ts runs it"],
 ];
 
-for (const page of pages) {
-  const steps = pageSteps(textOf(page)!);
-  if (steps.length === 0) continue;
-  Deno.test(`every command in ${page} runs, and prints what the page says`, async () => {
-    await using session = new DocSession();
-    for (const step of steps) await session.do(step);
-  });
+const stepsOf = new Map(pages.map((page) => [page, pageSteps(textOf(page)!)] as const));
 
-  Deno.test(`what does not run in ${page} has a reason, and options that there are`, async () => {
+/** Two at once: a page waits most of the time, one of them half a minute for a replica that recovers. */
+const SESSIONS = 2;
+
+Deno.test("every command in README and in docs/ runs, and prints what the page says", async () => {
+  const byLength = [...stepsOf].filter(([, steps]) => steps.length > 0).sort(([, a], [, b]) => a.length - b.length);
+  const failures: string[] = [];
+  const worker = async () => {
+    for (let next = byLength.pop(); next; next = byLength.pop()) {
+      const [page, steps] = next;
+      await using session = new DocSession();
+      try {
+        for (const step of steps) await session.do(step);
+      } catch (error) {
+        failures.push(`${page}: ${(error as Error).message}`);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: SESSIONS }, worker));
+  assertEquals(failures, []);
+});
+
+Deno.test("a command that does not run in the tests has a reason, and options that there are", async () => {
+  for (const [page, steps] of stepsOf) {
     const ignored = steps.flatMap((step) => step.kind === "ignore" ? commandsOf(step.code) : []);
-    assertEquals(ignored.filter((command) => !NOT_RUN.some(([pattern]) => pattern.test(command))), []);
-    for (const command of ignored) assertEquals(await unknownOptions(command), [], command);
-  });
-}
+    assertEquals(ignored.filter((command) => !NOT_RUN.some(([pattern]) => pattern.test(command))), [], page);
+    for (const command of ignored) assertEquals(await unknownOptions(command), [], `${page}: ${command}`);
+  }
+});
 
 /** The commands of a block, without comments; a line that ends in a backslash goes on. */
 function commandsOf(code: string): string[] {

@@ -72,10 +72,23 @@ function linePattern(line: string): string {
     .replaceAll("…", "[^\\n]*");
 }
 
+const usedPorts = new Set<number>();
+
+/** Ports that are free, and that no session beside this one will bind. */
+function unusedRange(): number {
+  for (;;) {
+    const first = freeRange(PORTS);
+    const range = Array.from({ length: PORTS }, (_, i) => first + i);
+    if (range.some((port) => usedPorts.has(port))) continue;
+    for (const port of range) usedPorts.add(port);
+    return first;
+  }
+}
+
 /** A folder with all of the project's files, and what a page's commands make. */
 export class DocSession {
   readonly #folder = Deno.makeTempDirSync();
-  readonly #firstPort = freeRange(PORTS);
+  readonly #firstPort = unusedRange();
   readonly #pids = new Map<string, string>();
   readonly #started: Started[] = [];
 
