@@ -24,7 +24,7 @@ import { Retry } from "../async/retry.ts";
 import { OtherInstances } from "./other_instances.ts";
 import { StorePace } from "./store_pace.ts";
 import { HOW_TO_RECOVER } from "../storage/store_errors.ts";
-import { Backlog, type Core, isInternal, settleAll, type Task } from "./task.ts";
+import { Backlog, type Core, isInternal, stopAll, type Task } from "./task.ts";
 
 /** The replica of one node. {@linkcode LifeCycle} has its states and the transitions between them. */
 export class DurableReplica {
@@ -39,7 +39,7 @@ export class DurableReplica {
   readonly #pace: StorePace;
   readonly #commits: GroupCommit;
   /** Inputs whose steps are durable, and that a host which may stop settles only after the reads they caused. */
-  #unsettled: Stepped[] = [];
+  #unreported: Stepped[] = [];
   readonly #loader: Loader;
   readonly #alarm: Alarm;
   readonly #others: OtherInstances;
@@ -64,7 +64,7 @@ export class DurableReplica {
       read: options.read,
       onLoaded: (blobs) => this.run([{ input: { kind: "loaded", blobs } }]),
       onFailure: (error) => this.#onReadFailure(error),
-      onIdle: () => this.#settle(),
+      onIdle: () => this.#reportOutcomes(),
     });
     this.#alarm = new Alarm(options.timer, () => this.run([{ input: { kind: "alarm" } }]));
     this.#others = new OtherInstances({ ...options, poll: () => this.#poll() });
@@ -137,14 +137,14 @@ export class DurableReplica {
 
   #take(tasks: readonly Task[]): void {
     if (tasks.length === 0) return;
-    if (this.life.stopped !== null) return settleAll(tasks, "stopped");
+    if (this.life.stopped !== null) return stopAll(tasks);
     if (!this.core) return this.#backlog.push(tasks);
     let alarmAt: Millis | null = null;
     const loads: Digest[] = [];
     for (let index = 0; index < tasks.length; index++) {
       const task = tasks[index]!;
       if (this.#faults.isQuarantined(task.input)) {
-        task.settle?.("taken");
+        task.onOutcome?.("taken");
         continue;
       }
       const ready = this.#step(task, index < tasks.length - 1);
@@ -178,7 +178,7 @@ export class DurableReplica {
     await this.#retry.running;
     await this.committed();
     if (this.core && this.#commits.writes.count > 0) await this.#commits.commit();
-    settleAll(this.#backlog.drain(), "stopped");
+    stopAll(this.#backlog.drain());
     await this.#options.store.close();
   }
 
@@ -206,10 +206,10 @@ export class DurableReplica {
   #onThrow(task: Task, error: unknown, isUntouched: boolean): void {
     if (InputFaults.isFatal(task.input, error, isUntouched)) {
       this.#halt(describe(error));
-      return task.settle?.("stopped");
+      return task.onOutcome?.("stopped");
     }
     this.#options.onFault(this.#faults.note(task.input, describe(error)));
-    task.settle?.("taken");
+    task.onOutcome?.("taken");
     const distrustsKept = task.input.kind === "start";
     if (this.#discardCore([], { distrustsKept })) this.#reloading.after(this.#faults.reloadDelayMs);
   }
@@ -233,7 +233,7 @@ export class DurableReplica {
       this.#health.commits++;
       this.#options.onCommit(tookMs, writes.count, writes.bytes);
     }
-    if (this.life.halted !== null) return settleAll(stepped.map(({ task }) => task), "stopped");
+    if (this.life.halted !== null) return stopAll(stepped.map(({ task }) => task));
     this.#release(stepped);
     this.#flush();
     if (this.core && this.#backlog.isSplit) this.run(this.#backlog.take());
@@ -241,14 +241,14 @@ export class DurableReplica {
 
   #release(stepped: readonly Stepped[]): void {
     for (const { ready, now } of stepped) this.#options.release(ready, now);
-    this.#unsettled.push(...stepped);
-    if (!this.#keptInputs || !this.#loader.isBusy) this.#settle();
+    this.#unreported.push(...stepped);
+    if (!this.#keptInputs || !this.#loader.isBusy) this.#reportOutcomes();
   }
 
   /** Settles inputs, unless effects of them are not committed yet. */
-  #settle(): void {
+  #reportOutcomes(): void {
     if (this.#keptInputs && this.core && (this.#commits.running || this.#commits.hasSteps)) return;
-    for (const { task, ready } of this.#unsettled.splice(0)) task.settle?.(ready.admission);
+    for (const { task, ready } of this.#unreported.splice(0)) task.onOutcome?.(ready.admission);
   }
 
   /** A read failed: another instance has committed and removed the blob, or the store is damaged. */
@@ -268,7 +268,7 @@ export class DurableReplica {
   /** Rejects an input that is too large for any commit, and quarantines it for a while. */
   #refuse(task: Task | null, error: unknown): void {
     if (task) this.#options.onFault(this.#faults.note(task.input, describe(error)));
-    task?.settle?.("full");
+    task?.onOutcome?.("full");
   }
 
   /** Discards the core with all uncommitted steps. Returns false if the replica has stopped: no reload then. */
@@ -276,7 +276,7 @@ export class DurableReplica {
     const tasks = [...stepped.map(({ task }) => task), ...this.#commits.discard()];
     this.#dropCore(() => this.life.reload(why));
     const isOver = this.life.stopped !== null;
-    if (isOver) settleAll(tasks, "stopped");
+    if (isOver) stopAll(tasks);
     else this.#backlog.putBack(tasks);
     return !isOver;
   }
@@ -302,7 +302,7 @@ export class DurableReplica {
     this.#health.stopWatching();
     this.#dropCore(() => this.life.halt(reason));
     this.#retry.cancel();
-    settleAll([...this.#commits.discard(), ...this.#backlog.drain()], "stopped");
+    stopAll([...this.#commits.discard(), ...this.#backlog.drain()]);
     this.#options.onStop();
   }
 
@@ -311,7 +311,7 @@ export class DurableReplica {
     this.#last.note(this.core);
     move();
     this.#loader.reset();
-    this.#settle();
+    this.#reportOutcomes();
     this.#alarm.set(null);
   }
 }

@@ -42,19 +42,19 @@ export function isInternal({ kind }: Input): boolean {
 export interface Task {
   readonly input: Input;
   /** Called once. `stopped`: the replica halted or closed first, and the input may have had no effect. */
-  settle?(outcome: Ready["admission"] | "stopped"): void;
+  onOutcome?(outcome: Ready["admission"] | "stopped"): void;
 }
 
-/** Settles tasks that are not stepped, or whose steps are discarded. */
-export function settleAll(tasks: readonly Task[], outcome: "stopped"): void {
-  for (const task of tasks) task.settle?.(outcome);
+/** Tells tasks that are not stepped, or whose steps are discarded, that the replica has stopped. */
+export function stopAll(tasks: readonly Task[]): void {
+  for (const task of tasks) task.onOutcome?.("stopped");
 }
 
 /** Makes the task of a gateway request. */
 export function taskOf({ request, refuse }: Bundle): Task {
   return {
     input: { kind: "request", request },
-    settle(outcome) {
+    onOutcome(outcome) {
       if (outcome !== "full") return;
       refuse({
         reason: "overloaded",

@@ -219,7 +219,7 @@ export class Intake {
           entry.onVerified(input.request);
           return queue.answer(entry, null);
         }
-        tasks.push({ input, settle: (outcome) => this.#answer(queue, entry, this.#refusal(passed.kind, outcome)) });
+        tasks.push({ input, onOutcome: (outcome) => this.#answer(queue, entry, this.#refusal(passed.kind, outcome)) });
       }
     }
   }
@@ -227,7 +227,7 @@ export class Intake {
   #taskOf({ asked, refuse }: Verified): Task {
     return {
       input: isQuery(asked) ? { kind: "query", query: asked } : { kind: "request", request: asked },
-      settle: (outcome) => {
+      onOutcome: (outcome) => {
         const rejection = this.#refusal(asked.message.kind, outcome);
         if (!rejection) return;
         this.#reportRejection(rejection);
