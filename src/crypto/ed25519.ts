@@ -4,6 +4,7 @@
  */
 import type { Digest } from "../core/messages/ids.ts";
 import { fromHex, signedDomain, type SignedKind } from "../wire/mod.ts";
+import { concatBytes } from "../core/tree/bytes.ts";
 
 /** An Ed25519 key pair as lower-case hex: the 32-byte seed and the 32-byte public key. */
 export interface KeyPair {
@@ -26,15 +27,7 @@ export function pkcs8(privateKey: string): Uint8Array<ArrayBuffer> {
   if (typeof privateKey !== "string" || !/^[0-9a-f]{64}$/.test(privateKey)) {
     throw new TypeError("privateKey: expected 64 lower-case hex digits, got something else");
   }
-  return concat(PKCS8_PREFIX, fromHex(privateKey));
-}
-
-/** The bytes of `a`, then those of `b`. */
-export function concat(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
-  const both = new Uint8Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
+  return concatBytes([PKCS8_PREFIX, fromHex(privateKey)]);
 }
 
 /** The bytes of a public key; `undefined` if it is not 64 lower-case hex digits, or if its point is not canonical or of small order. */

@@ -12,7 +12,8 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import type { Digest } from "../core/messages/ids.ts";
 import { fromHex } from "../wire/mod.ts";
-import { concat, KEY_BYTES, pkcs8, PKCS8_PREFIX, publicKeyBytes } from "./ed25519.ts";
+import { KEY_BYTES, pkcs8, PKCS8_PREFIX, publicKeyBytes } from "./ed25519.ts";
+import { concatBytes } from "../core/tree/bytes.ts";
 
 /** The keys that one member shares with the others. Two members that share a key can prove to each other who they are. */
 export interface SharedKeys {
@@ -79,7 +80,7 @@ async function derive(own: Uint8Array<ArrayBuffer>, publicKey: string, label: st
 function x25519PrivateKey(privateKey: string): Uint8Array<ArrayBuffer> {
   const seed = pkcs8(privateKey).subarray(PKCS8_PREFIX.length);
   const scalar = new Uint8Array(createHash("sha512").update(seed).digest()).slice(0, KEY_BYTES);
-  return concat(X25519_PKCS8_PREFIX, scalar);
+  return concatBytes([X25519_PKCS8_PREFIX, scalar]);
 }
 
 const P = 2n ** 255n - 19n;

@@ -7,17 +7,9 @@ import type { Digest } from "../core/messages/ids.ts";
 import type { Signer, Verifier } from "../node/ports.ts";
 import { SIGNATURE_BYTES, toHex } from "../wire/mod.ts";
 import { BoundedCache } from "./bounded_cache.ts";
-import {
-  concat,
-  Domains,
-  isSmallOrder,
-  KEY_BYTES,
-  type KeyPair,
-  pkcs8,
-  publicKeyBytes,
-  SPKI_PREFIX,
-} from "./ed25519.ts";
+import { Domains, isSmallOrder, KEY_BYTES, type KeyPair, pkcs8, publicKeyBytes, SPKI_PREFIX } from "./ed25519.ts";
 import { noteNewKey } from "./new_keys.ts";
+import { concatBytes } from "../core/tree/bytes.ts";
 
 /** A verifier remembers at least this many imported public keys. Importing one costs 12 us or more. */
 const REMEMBERED_KEYS = 4096;
@@ -85,7 +77,7 @@ function importPublicKey(publicKey: string): KeyObject | undefined {
   const bytes = publicKeyBytes(publicKey);
   if (bytes === undefined) return undefined;
   try {
-    return createPublicKey({ key: concat(SPKI_PREFIX, bytes) as never, format: "der", type: "spki" });
+    return createPublicKey({ key: concatBytes([SPKI_PREFIX, bytes]) as never, format: "der", type: "spki" });
   } catch {
     return undefined;
   }
@@ -99,7 +91,7 @@ function publicKeyOf(key: KeyObject): string {
 /** The domain followed by the message. It is valid until the next call. */
 function behind(domain: Uint8Array, bytes: Uint8Array): Uint8Array {
   const length = domain.length + bytes.length;
-  if (length > SCRATCH_BYTES) return concat(domain, bytes);
+  if (length > SCRATCH_BYTES) return concatBytes([domain, bytes]);
   scratch.set(domain);
   scratch.set(bytes, domain.length);
   return scratch.subarray(0, length);

@@ -8,7 +8,8 @@ import type { Digest } from "../core/messages/ids.ts";
 import type { MessageKind } from "../core/messages/messages.ts";
 import { encodeGenesis, SIGNATURE_BYTES, toHex } from "../wire/mod.ts";
 import { BoundedCache } from "./bounded_cache.ts";
-import { concat, Domains, isSmallOrder, KEY_BYTES, type KeyPair, pkcs8, publicKeyBytes } from "./ed25519.ts";
+import { Domains, isSmallOrder, KEY_BYTES, type KeyPair, pkcs8, publicKeyBytes } from "./ed25519.ts";
+import { concatBytes } from "../core/tree/bytes.ts";
 
 export type { KeyPair };
 
@@ -67,7 +68,7 @@ export async function createWebSigner(privateKey: string, cluster: Digest, epoch
   return {
     publicKey,
     async sign(kind, bytes) {
-      return new Uint8Array(await crypto.subtle.sign(ED25519, key, concat(domains.of(kind), bytes)));
+      return new Uint8Array(await crypto.subtle.sign(ED25519, key, concatBytes([domains.of(kind), bytes])));
     },
   };
 }
@@ -83,7 +84,7 @@ export function createWebVerifier(cluster: Digest, epoch: number = 0): WebVerifi
   return {
     async verify(publicKey, kind, bytes, signature) {
       if (signature.length !== SIGNATURE_BYTES || isSmallOrder(signature, 0)) return false;
-      const signed = concat(domains.of(kind), bytes);
+      const signed = concatBytes([domains.of(kind), bytes]);
       let key = keys.get(publicKey);
       if (key === undefined) {
         key = await importPublicKey(publicKey);

@@ -3,6 +3,7 @@
  * @module
  */
 import { type OperationContext, OperationError, type StateMachine } from "../core/state_machine.ts";
+import { concatBytes, equalBytes } from "../core/tree/bytes.ts";
 
 /** A deterministic service that can write its whole state as bytes. */
 export interface SnapshotMachine {
@@ -93,7 +94,7 @@ class ChunkedSnapshots implements StateMachine {
     for (let index = 0; index < Math.max(before.length, now.length); index++) {
       const chunk = now[index];
       if (!chunk) changes.push([String(index), null]);
-      else if (!before[index] || !equal(before[index]!, chunk)) changes.push([String(index), chunk]);
+      else if (!before[index] || !equalBytes(before[index]!, chunk)) changes.push([String(index), chunk]);
     }
     this.#chunks = now;
     return changes;
@@ -120,7 +121,7 @@ class ChunkedSnapshots implements StateMachine {
       }
       return chunk;
     });
-    this.#machine.restore(joined(ordered));
+    this.#machine.restore(concatBytes(ordered));
     this.#chunks = ordered;
   }
 
@@ -132,18 +133,4 @@ class ChunkedSnapshots implements StateMachine {
       (_, index) => new Uint8Array(snapshot.subarray(index * this.#chunkBytes, (index + 1) * this.#chunkBytes)),
     );
   }
-}
-
-function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return bytes;
-}
-
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }
