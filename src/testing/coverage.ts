@@ -1,5 +1,5 @@
 /**
- * What a simulation exercised: counts by name.
+ * What a simulation exercised: counts by group and name.
  * @module
  */
 
@@ -7,29 +7,29 @@
 export class Coverage {
   readonly #counts = new Map<string, Map<string, number>>();
 
-  /** Counts one more. */
+  /** Adds one. */
   count(group: string, name: string, by: number = 1): void {
     let names = this.#counts.get(group);
     if (!names) this.#counts.set(group, names = new Map());
     names.set(name, (names.get(name) ?? 0) + by);
   }
 
-  /** How often. */
+  /** The count of a name. */
   of(group: string, name: string): number {
     return this.#counts.get(group)?.get(name) ?? 0;
   }
 
-  /** Adds another's counts. */
+  /** Adds the counts of another run. */
   add(other: Coverage): void {
     for (const [group, names] of other.#counts) for (const [name, count] of names) this.count(group, name, count);
   }
 
-  /** By group and name, both sorted. */
+  /** All counts by group and name, both sorted. */
   entries(): readonly (readonly [group: string, counts: readonly (readonly [name: string, count: number])[]])[] {
     return [...this.#counts].sort(byName).map(([group, names]) => [group, [...names].sort(byName)] as const);
   }
 
-  /** As lines of text. */
+  /** All counts as lines of text. */
   toString(): string {
     return this.entries().map(([group, counts]) =>
       `${group}:\n${counts.map(([name, count]) => `  ${name.padEnd(28)} ${count}`).join("\n")}`

@@ -1,6 +1,6 @@
 /**
- * Which operation makes equal replicas differ: a state machine run straight through is compared with one that is rebuilt from its
- * chunks before each operation, as replicas are that restart or catch up.
+ * Finds the operation that makes equal replicas differ. One state machine runs straight through. Another one is rebuilt
+ * from its chunks before each operation, as in a replica that restarts or catches up.
  * @module
  */
 import type { Millis } from "../core/messages/ids.ts";
@@ -10,7 +10,7 @@ import { type Call, shown } from "./world/observed_core.ts";
 
 type Chunks = Map<string, Uint8Array>;
 
-/** Says which of these operations a machine does not do alike each time; `null`: it can't be told. */
+/** Says which of these operations is not deterministic; `null`: none was found. */
 export function findDivergence(create: () => StateMachine, calls: readonly Call[]): string | null {
   const straight = create();
   const state: Chunks = new Map();

@@ -1,5 +1,5 @@
 /**
- * What a thousand default runs must have exercised: every fault, lie, message and refusal that there is. The compiler sees to it that
+ * What a thousand default runs must have exercised: every fault, lie, message and refusal. The compiler makes sure that
  * no new one is left out.
  * @module
  */
@@ -113,7 +113,7 @@ const EXPECTED: { readonly [group: string]: readonly string[] } = {
     "superseded": true,
     "not-wanted": true,
   }),
-  // The HTTP route alone tells one cluster from another, and only what has halted or is being closed is unavailable.
+  // Only the HTTP route tells one cluster from another, and only a node that has halted or is closing is unavailable.
   "rejection": all<Exclude<RejectionReason, "wrong-cluster" | "unavailable">>({
     "malformed": true,
     "too-large": true,
@@ -154,7 +154,7 @@ const EXPECTED: { readonly [group: string]: readonly string[] } = {
     "view-change": true,
   }),
   "query": ["answered without ordering", "asked again", "fell back to ordering"],
-  // The node refuses sooner than its core has too many.
+  // The node refuses before its core has too many.
   "query at a replica": [
     "answered",
     ...all<Exclude<QueryRefusal, "overloaded">>({
@@ -166,7 +166,7 @@ const EXPECTED: { readonly [group: string]: readonly string[] } = {
   ],
 };
 
-/** What was not exercised, as `group: name`; nothing, after enough runs. */
+/** What was not exercised, as `group: name`. Empty after enough runs. */
 export function missingFrom(coverage: Coverage): readonly string[] {
   return Object.entries(EXPECTED).flatMap(([group, names]) =>
     names.filter((name) => coverage.of(group, name) === 0).map((name) => `${group}: ${name}`)

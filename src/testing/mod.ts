@@ -1,6 +1,6 @@
 /**
- * A deterministic simulator: whole clusters in virtual time under everything that can go wrong, drawn from one seed, with checks of
- * everything that must hold. Users run their own state machine in it.
+ * A deterministic simulator. It runs whole clusters in virtual time under faults that are drawn from one seed, and
+ * checks every invariant. Users can run their own state machine in it.
  *
  * @example
  * ```ts

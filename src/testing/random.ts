@@ -1,5 +1,5 @@
 /**
- * The one source of chance in a simulation: the same seed, the same numbers, everywhere.
+ * The only source of randomness in a simulation. The same seed gives the same numbers everywhere.
  * @module
  */
 
@@ -43,12 +43,12 @@ export class Random {
     return this.next() < probability;
   }
 
-  /** One of them. There must be one. */
+  /** One of them. The list must not be empty. */
   pick<T>(list: readonly T[]): T {
     return list[Math.floor(this.next() * list.length)]!;
   }
 
-  /** All of them, in another order. */
+  /** All of them, in random order. */
   shuffled<T>(list: readonly T[]): T[] {
     const shuffled = [...list];
     for (let i = shuffled.length - 1; i > 0; i--) {
@@ -63,17 +63,17 @@ export class Random {
     return list.filter(() => this.chance(probability));
   }
 
-  /** A positive number of this mean, now and then a much larger one. */
+  /** A positive number with this mean (exponentially distributed). */
   exponential(mean: number): number {
     return -Math.log(1 - this.next()) * mean;
   }
 
-  /** A seed for a source of its own. */
+  /** A seed for another source. */
   seed(): number {
     return this.int(0, 2 ** 32 - 1);
   }
 
-  /** A source of its own, whose use doesn't change what comes from this one. */
+  /** Another source, whose use does not change the numbers of this one. */
   fork(): Random {
     return new Random(this.seed());
   }

@@ -27,12 +27,12 @@ import { UnsignedClient } from "./clients/unsigned_client.ts";
 import type { Violation } from "./violation.ts";
 import type { World } from "./world/world.ts";
 
-/** Nor may it take more than so many events per replica: who is that busy gets nowhere. */
+/** The most events per replica after healing. A cluster that is busier than this makes no progress. */
 const MOST_EVENTS = 50_000;
 
-/** Machines have so long to start before clients come, virtual ms. */
+/** Time for machines to start before clients begin, virtual ms. */
 const START_MS = 2_000;
-/** Nodes are looked at this often, virtual ms. */
+/** Interval of the inspections, virtual ms. */
 const INSPECTION_MS = 1_000;
 
 /** Runs a plan. The same plan and code give the same report. */
@@ -55,7 +55,7 @@ class Run {
   readonly #clients: (SignedClient | UnsignedClient)[];
   readonly #coalitions = new Map<Fault, Coalition>();
   readonly #together: Together;
-  /** Hostile clients stop. */
+  /** Whether hostile clients must stop. */
   #isOver = false;
   #violation: Violation | null = null;
 
@@ -124,7 +124,7 @@ class Run {
     return this.#plan.demands?.includes(demand) ?? false;
   }
 
-  /** Nobody asks for anything any more, and nobody lies. */
+  /** Clients ask for nothing any more, and Byzantine replicas are off. */
   async #comeToRest(): Promise<void> {
     const { engine } = this.#world;
     const { machines, core } = this.#cluster;
@@ -135,12 +135,12 @@ class Run {
     for (const machine of machines) if (core.includes(machine.replica)) checkRoom(this.#world, machine, isUp);
   }
 
-  /** Lets go of what lies outside of the simulation. */
+  /** Releases what lies outside of the simulation. */
   async close(): Promise<void> {
     await this.#world.stores?.close();
   }
 
-  /** States differ: which operation made them? */
+  /** If states differ, finds the operation that made them differ. */
   #nameDivergence(): void {
     if (this.#violation?.invariant !== "integrity") return;
     const entries = [...this.#world.checker.executions.entries.values()].sort((a, b) => a.sequence - b.sequence);
@@ -166,7 +166,7 @@ class Run {
     return undefined;
   }
 
-  /** One for all its members. */
+  /** One coalition for all its members. */
   #coalitionOf(fault: Extract<Fault, { kind: "coalition" }>): Coalition {
     let coalition = this.#coalitions.get(fault);
     if (!coalition) {
@@ -194,7 +194,7 @@ class Run {
     ];
   }
 
-  /** Correct replicas; once a quorum is healed, those. */
+  /** The correct replicas; once a quorum is healed, the healed ones. */
   #gateways(): readonly ReplicaId[] {
     return this.#cluster.isHealed ? this.#cluster.core : this.#cluster.correct;
   }
@@ -220,7 +220,7 @@ class Run {
 
   #checkedAt = 0;
 
-  /** Every client has its answers, and every healed replica is where the others are. */
+  /** Whether every client has its answers, and every healed replica has caught up. */
   #isSettled(): boolean {
     if (this.#world.engine.now < this.#checkedAt) return false;
     this.#checkedAt = this.#world.engine.now + 50;
@@ -230,13 +230,13 @@ class Run {
     return this.#laggards().length === 0;
   }
 
-  /** What had been executed when the last client had its answer; hostile ones may go on for ever. */
+  /** The last executed number when the last client had its answer. Hostile clients may go on for ever. */
   #target: number | null = null;
 
   #laggards(): readonly string[] {
     const target = this.#target ?? this.#world.checker.executions.highest;
     const { machines, core } = this.#cluster;
-    // Of two instances on one store the other one learns by its next conflict only.
+    // Of two instances on one store, the other one learns of executions only at its next conflict.
     const reached = new Set(
       machines.filter(({ lastExecuted }) => lastExecuted >= target).map(({ replica }) => replica),
     );

@@ -1,5 +1,5 @@
 /**
- * What a run is made of beside its plan, and what it comes to.
+ * What a run needs besides its plan, and its report.
  * @module
  */
 import type { ReplicaId } from "../core/messages/ids.ts";
@@ -11,34 +11,34 @@ import type { Violation } from "./violation.ts";
 import type { Workload } from "./plan/workload.ts";
 import type { CoreMaker } from "./world/world_base.ts";
 
-/** What a run is made of, beside its plan. */
+/** What a run needs besides its plan. */
 export interface RunOptions {
-  /** Makes a replica's service; another one each time. */
+  /** Makes a replica's state machine; a new one each time. */
   readonly stateMachine: (replica: ReplicaId) => StateMachine;
-  /** What clients ask. */
+  /** The operations of the clients. */
   readonly workload: Workload;
   /**
    * The cores of correct replicas; by default `Replica`.
    * @internal
    */
   readonly createCore?: CoreMaker;
-  /** Makes the real stores that the disks are kept in; once for each run. By default they are in the simulator's memory only. */
+  /** Makes the real stores beneath the disks; called once for each run. By default the disks are in memory only. */
   readonly createStores?: () => Stores;
-  /** Whether to write down everything that happens. */
+  /** Whether to record a trace. */
   readonly trace?: boolean;
-  /** Whether copies of replicas are drilled; they are unless this is false. @internal */
+  /** Whether drills are held on copies of replicas; true by default. @internal */
   readonly drills?: boolean;
 }
 
-/** What a run showed. */
+/** The report of a run. */
 export interface RunReport {
-  /** What was run. */
+  /** The plan. */
   readonly plan: Plan;
-  /** The first invariant that did not hold; `null`: all did. */
+  /** The first invariant that did not hold; `null`: all held. */
   readonly violation: Violation | null;
-  /** What it exercised. */
+  /** The faults, messages and events that occurred. */
   readonly coverage: Coverage;
-  /** What happened, line by line, if asked for. */
+  /** The trace, line by line, if one was asked for. */
   readonly trace: readonly string[];
   /** Operations that were answered. */
   readonly operations: number;

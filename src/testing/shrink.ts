@@ -1,5 +1,5 @@
 /**
- * Makes a failing plan smaller for as long as it fails in the same way.
+ * Reduces a failing plan for as long as it breaks the same invariant.
  * @module
  */
 import type { ReplicaId } from "../core/messages/ids.ts";
@@ -8,11 +8,11 @@ import { type Fault, faultyReplicas, type Plan } from "./plan/plan.ts";
 import { run } from "./run.ts";
 import type { RunOptions, RunReport } from "./run_options.ts";
 
-/** How much may be tried. */
+/** The effort of a reduction. */
 export interface ShrinkOptions extends RunOptions {
-  /** Runs at most; 200 by default. */
+  /** Most runs; 200 by default. */
   readonly maxRuns?: number;
-  /** Hears of each smaller plan that still fails. */
+  /** Called with each smaller plan that still fails. */
   readonly onSmaller?: (report: RunReport) => void;
 }
 
@@ -40,7 +40,7 @@ export async function shrink(
   return await run(best.plan, { ...options, trace: true });
 }
 
-/** Plans that are smaller in one way, the boldest first. */
+/** Plans that are smaller in one way, the much smaller ones first. */
 function* smaller({ plan, violation }: RunReport): Iterable<Plan> {
   const { faults, replicas, signedClients, unsignedClients } = plan;
   const late = faults.filter((fault) => !("atMs" in fault) || fault.atMs <= violation!.atMs);

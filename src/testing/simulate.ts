@@ -1,5 +1,6 @@
 /**
- * The simulator's front: a service of one's own, or the shipped one, under everything that can go wrong.
+ * The entry point of the simulator: runs a state machine of your own, or the key-value store, under every kind of
+ * fault.
  * @module
  */
 import type { StateMachine } from "../core/state_machine.ts";
@@ -11,25 +12,25 @@ import type { RunOptions, RunReport } from "./run_options.ts";
 import { keyValueWorkload, type Workload } from "./plan/workload.ts";
 import type { CoreMaker } from "./world/world_base.ts";
 
-/** So small that a few keys make many chunks, which are loaded by need, cut and joined. */
+/** So small that a few keys make many chunks, which are then lazily loaded, split and merged. */
 const CHUNK_SIZE = 24;
 
-/** What to simulate. */
+/** The options of a simulation. */
 export interface SimulateOptions extends DrawOptions {
-  /** Makes the service in its initial state; by default the key-value store. Called for each replica and each of its restarts. */
+  /** Makes the state machine in its initial state; by default the key-value store. Called for each replica and each of its restarts. */
   readonly stateMachine?: () => StateMachine;
-  /** What its clients ask; needed where `stateMachine` is given. */
+  /** The operations of the clients. Required if `stateMachine` is given. */
   readonly workload?: Workload;
-  /** Everything follows from it; 1 by default. */
+  /** The seed of the whole run; 1 by default. */
   readonly seed?: number;
-  /** So many seeds one after another, until one fails; 1 by default. */
+  /** How many seeds to run, one after another, until one fails; 1 by default. */
   readonly runs?: number;
   /**
-   * Makes the real stores that a run's disks are kept in; called once for each run. Every call is held against the simulator's own
-   * disk. By default there is nothing but that.
+   * Makes the real stores beneath the disks; called once for each run. Every call is compared with the simulated disk.
+   * By default the disks are in memory only.
    */
   readonly createStores?: () => Stores;
-  /** Whether to write down everything that happens. */
+  /** Whether to record a trace. */
   readonly trace?: boolean;
   /**
    * Makes the cores of correct replicas: to plant bugs.
@@ -42,10 +43,10 @@ export interface SimulateOptions extends DrawOptions {
 export class SimulationError extends Error {
   /** @ignore */
   override name = "SimulationError";
-  /** What the run showed. */
+  /** The report of the run. */
   readonly report: RunReport;
 
-  /** Says the invariant, what happened, and the seed. */
+  /** The message names the invariant, the details and the seed. */
   constructor(report: RunReport) {
     const { violation, plan: { seed, replicas } } = report;
     super(
@@ -58,11 +59,11 @@ export class SimulationError extends Error {
 }
 
 /**
- * Runs a cluster of real replicas in virtual time, under the faults that the seed draws: crashes, partitions, loss, lying replicas,
- * hostile clients. The same seed and code give the same report.
+ * Runs a cluster of real replicas in virtual time, under the faults that the seed draws: crashes, partitions, loss,
+ * Byzantine replicas, hostile clients. The same seed and code give the same report.
  *
- * A state machine that is not deterministic is found out: the violation's `detail` says which operation gave different results, or
- * left different states.
+ * Finds state machines that are not deterministic. The `detail` of the violation names the operation that gave
+ * different results, or left different states.
  *
  * @throws {TypeError} if a state machine is given without a workload.
  *
@@ -84,7 +85,7 @@ export async function simulate(options: SimulateOptions = {}): Promise<RunReport
   }
 }
 
-/** What a run of these options is made of, beside its plan. @throws {TypeError} as {@linkcode simulate} does. */
+/** The options of a run besides its plan. @throws {TypeError} as {@linkcode simulate} does. */
 export function runOptionsOf(options: SimulateOptions): RunOptions {
   const { stateMachine, workload, createCore, createStores, trace } = options;
   if (stateMachine && !workload) throw new TypeError("workload: expected one that goes with stateMachine, got none");

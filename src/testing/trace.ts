@@ -1,11 +1,11 @@
 /**
- * A run in the paper's words, line by line.
+ * The trace of a run, line by line, in the paper's terms.
  * @module
  */
 import type { Genesis } from "../core/config.ts";
 import type { Message } from "../core/messages/messages.ts";
 
-/** The lines of one run; nothing is formatted unless somebody wants them. */
+/** The lines of one run. Nothing is formatted unless the trace is wanted. */
 export class Trace {
   readonly #lines: string[] | null;
   readonly #now: () => number;

@@ -1,5 +1,5 @@
 /**
- * What can go wrong in a simulation, by name.
+ * The invariants that a simulation checks, by name.
  * @module
  */
 
@@ -9,67 +9,70 @@ export type Invariant =
   | "agreement"
   /** Numbers are executed one after another, without a gap. */
   | "order"
-  /** Only what a client, or the gateway that vouches for it, signed is executed. */
+  /** Every executed operation was signed by a client, or by the gateway that vouches for it. */
   | "validity"
-  /** A request is executed at one number only, and always with the same result. */
+  /** A request is executed at one sequence number only, and always with the same result. */
   | "exactly-once"
   /** Equal operations in equal order give equal results. */
   | "determinism"
-  /** What a correct replica calls prepared, committed, stable or a new view has a quorum of distinct replicas behind it. */
+  /**
+   * A quorum of distinct replicas stands behind everything that a correct replica calls prepared, committed or stable,
+   * and behind each new view.
+   */
   | "certificates"
-  /** What prepared is in each view-change, and a new view orders what follows from its view-changes. */
+  /** Each view-change carries what prepared, and each new-view orders what follows from its view-changes. */
   | "carry-over"
-  /** Views only grow: one by one, or further after f + 1 others. */
+  /** Views only grow: one by one, or by more after f + 1 others. */
   | "view-changes"
   /** Votes are for numbers between the watermarks, which only grow. */
   | "watermarks"
-  /** Nothing is said before it is durable with all that binds its sender. */
+  /** A message leaves only after the records that bind its sender are durable. */
   | "write-ahead"
-  /** Nobody takes for a correct replica's what that has never said. */
+  /** A correct replica never accepts a message as another correct replica's that this one never sent. */
   | "authenticity"
-  /** The body of what was accepted is kept for as long as a certificate for it can count. */
+  /** The body of an accepted batch is kept for as long as a certificate for it can count. */
   | "bodies"
-  /** A body has the digest that it is known by. */
+  /** A body has the digest by which it is known. */
   | "digests"
-  /** Operations see the time that was agreed on, which never falls and is not far ahead of correct clocks. */
+  /** Operations see the agreed time. It never falls, and it is not far ahead of correct clocks. */
   | "agreed-time"
   /** Equal states at equal checkpoints. */
   | "integrity"
-  /** What a client was told survives any crashes. */
+  /** A result that a client was given survives any crashes. */
   | "durability"
-  /** Clients see one order, which agrees with real time. */
+  /** Clients see one order of operations, and it agrees with real time. */
   | "linearizability"
-  /** One replica never signs two different votes for one place, over all its restarts and isolates. */
+  /** One replica never signs two different votes for one place, across all its restarts and isolates. */
   | "self-consistency"
-  /** A store gives what was committed to it, all of it, and refuses who comes second. */
+  /** A store returns all that was committed to it, and refuses the second of two conflicting commits. */
   | "store"
-  /** A replica that is read from its store is where the one in memory was. */
+  /** A replica that is reloaded from its store has the state that the one in memory had. */
   | "reload"
-  /** What a replica keeps as evidence convicts its signer before anybody, and never a correct one. */
+  /** The evidence that a replica keeps convicts its signer before anybody, and never a correct replica. */
   | "evidence"
-  /** What a correct replica says passes the others' gates. */
+  /** The messages of a correct replica pass the gates of the others. */
   | "well-formed"
-  /** No buffer over its limit. */
+  /** No buffer exceeds its limit. */
   | "bounds"
-  /** Once a quorum is healed, every request of a correct client is answered in time, and the healed catch up. */
+  /** Once a quorum is healed, every request of a correct client is answered in time, and the healed replicas catch up. */
   | "liveness"
-  /** No view change while all are correct and up and delays are short. */
+  /** There is no view change while all replicas are correct and up and delays are short. */
   | "calm"
-  /** No correct replica stops by itself, throws on an input, or finds its own store unusable. */
+  /** No correct replica halts, throws on an input, or finds its own store unusable. */
   | "no-halt"
   /** A correct client is not refused. */
   | "service"
-  /** Nothing throws where nothing may. */
+  /** No exception where none is allowed. */
   | "no-exception";
 
-/** Reports that an invariant did not hold, with the replica and the fact. */
+/** Reports an invariant that did not hold, with the details. */
 export type Report = (invariant: Invariant, detail: string) => void;
 
 /** An invariant that did not hold. */
 export interface Violation {
-  /** Which one. */
+  /** The invariant. */
   readonly invariant: Invariant;
-  /** Who and what, for people. */
+  /** The replica and the fact, for people. */
   readonly detail: string;
   /** Virtual ms since the start. */
   readonly atMs: number;

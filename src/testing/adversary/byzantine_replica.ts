@@ -1,6 +1,6 @@
 /**
- * A Byzantine replica: a correct one, and between it and the world somebody who holds its key. It can say anything in its own name, and
- * nothing in another's.
+ * A Byzantine replica: a correct one behind a fault injector that holds its key. It can send anything in its own name,
+ * and nothing in another's.
  * @module
  */
 import type { Digest, Millis, ReplicaId } from "../../core/messages/ids.ts";
@@ -35,7 +35,7 @@ import type { Behaviour } from "../plan/plan.ts";
 import type { Random } from "../random.ts";
 import type { World } from "../world/world.ts";
 
-/** What a Byzantine replica is made of. */
+/** The parts of a Byzantine replica. */
 export interface MischiefOptions {
   readonly world: World;
   readonly replica: ReplicaId;
@@ -43,22 +43,22 @@ export interface MischiefOptions {
   readonly random: Random;
 }
 
-/** Something that goes out. */
+/** A message that leaves. */
 interface Parcel {
   readonly frame: Uint8Array;
   readonly afterMs: number;
 }
 
-/** Frames kept to be said again. */
+/** Frames kept for replay. */
 const MEMORY = 200;
-/** The part of what is said that is tampered with, where it is drawn each time. */
+/** The part of the messages that are tampered with, where that is drawn each time. */
 const OFTEN = 0.3;
 const SELDOM = 0.03;
 const LATE_MS = 700;
-/** What a liar makes of the time, ms. */
+/** The error of a Byzantine replica's time, ms. */
 const WILD_MS = [1, 1, 2_000, -600_000, 600_000];
 
-/** Tampers with what a replica says. */
+/** Tampers with the messages of a replica. */
 export class ByzantineReplica implements FaultInjector {
   readonly #options: MischiefOptions;
   readonly #signer: Signer;
@@ -68,13 +68,13 @@ export class ByzantineReplica implements FaultInjector {
   readonly #inventor: MessageInventor;
   /** Requests that were in batches. */
   readonly #old: Signed<AnyRequest>[] = [];
-  /** Kinds that it does not say; empty: nothing at all. */
+  /** The kinds of messages that it does not send; empty: it sends nothing. */
   readonly #mute: readonly MessageKind[];
-  /** To whom it does not talk, or tells the other story. */
+  /** The replicas that it ignores, or to which it tells the other story. */
   readonly #others: ReadonlySet<ReplicaId>;
-  /** By question, the last few different answers. */
+  /** By request or query, the last few different answers. */
   readonly #answers = new Map<string, readonly string[]>();
-  /** The other story: by view and number, the other batch. */
+  /** The other story: the other batch, by view and number. */
   readonly #stories = new Map<string, { readonly digest: Digest; readonly bytes: Uint8Array }>();
 
   constructor(options: MischiefOptions) {
@@ -86,7 +86,7 @@ export class ByzantineReplica implements FaultInjector {
     this.#inventor = new MessageInventor(own);
     this.#n = genesis.replicas.length;
     this.#mute = random.chance(0.3) ? [] : random.some(REPLICA_KINDS, 0.4);
-    // Told to all, the other story becomes the only one.
+    // If all were told the other story, it would be the only one.
     this.#others = new Set(random.some(genesis.replicas.map((_, id) => id as ReplicaId), random.pick([0.5, 0.5, 1])));
   }
 
@@ -114,7 +114,7 @@ export class ByzantineReplica implements FaultInjector {
     return behaviours.includes("starving") ? frames.filter((frame) => !this.#isOfVictim(frame)) : frames;
   }
 
-  /** Half of the clients get nothing from it. */
+  /** Half of the clients are ignored. */
   #isOfVictim(frame: Uint8Array): boolean {
     if (frameKind(frame) !== "request") return false;
     try {
@@ -130,14 +130,14 @@ export class ByzantineReplica implements FaultInjector {
     const { message } = decodeFrame(frame).signed;
     if (behaviours.includes("mute") && (this.#mute.length === 0 || this.#mute.includes(message.kind))) return null;
     if (!behaviours.includes("lying-to-clients")) return frame;
-    // The truth about a write, and then a lie about what it has left, does more harm than lies alone.
+    // The truth about a write, followed by a lie about the state it left, does more harm than lies alone.
     if (message.kind === "reply") {
       return random.chance(0.5) ? frame : encodeFrame(sign(this.#signer, mutateReply(message, random)));
     }
     return message.kind === "query-reply" ? encodeFrame(sign(this.#signer, this.#older(message, asked))) : frame;
   }
 
-  /** What it has answered to the same question before: what replicas that lag may say as well. */
+  /** Its earlier answer to the same query, as a replica that lags may give. */
   #older(reply: QueryReply, asked: Uint8Array): QueryReply {
     const { operation } = decodeFrame(asked).signed.message as Query;
     const now = toHex(reply.result.value);
@@ -155,7 +155,7 @@ export class ByzantineReplica implements FaultInjector {
       this.#forger.hear(signed);
       this.#inventor.note(signed);
     } catch {
-      // Another liar's.
+      // Another Byzantine replica's.
     }
   }
 
@@ -188,7 +188,7 @@ export class ByzantineReplica implements FaultInjector {
           break;
         case "equivocating":
           if (this.#others.has(to)) frame = this.#otherStory(signed, batchBytes) ?? frame;
-          // Some are told both.
+          // Some are sent both.
           if (frame !== original && random.chance(SELDOM)) both = true;
           break;
         case "mutating":
@@ -214,7 +214,7 @@ export class ByzantineReplica implements FaultInjector {
     return "replica" in message && message.replica === this.#options.replica;
   }
 
-  /** Gives the number to another batch, and votes for that. */
+  /** Gives the number to another batch, and votes for that one. */
   #otherStory({ message }: Signed, batchBytes: Uint8Array | undefined): Uint8Array | null {
     if (!this.#isOwn(message)) return null;
     if (message.kind === "pre-prepare") {
@@ -222,7 +222,7 @@ export class ByzantineReplica implements FaultInjector {
       const story = this.#stories.get(place) ?? (batchBytes && this.#otherBatch(batchBytes));
       if (!story) return null;
       this.#stories.set(place, story);
-      // A body that is not the one that is named.
+      // A body that does not have the digest.
       if (batchBytes && this.#options.random.chance(SELDOM)) {
         return encodeFrame(sign(this.#signer, message), story.bytes);
       }
@@ -267,7 +267,7 @@ export class ByzantineReplica implements FaultInjector {
     return encodeFrame(again, batchBytes);
   }
 
-  /** For somebody whom it has made up, and whose key nobody else touches. */
+  /** For an invented client, whose key no other client touches. */
   #vouch(someone: number): GatewayRequest {
     const { replica, random, world: { engine, coverage } } = this.#options;
     coverage.count("mutator", "gateway-request: for nobody");
@@ -291,7 +291,7 @@ const REPLICA_KINDS: readonly MessageKind[] = [
   "query-reply",
 ];
 
-/** A request that asks for something else than its client has signed. */
+/** A request with another operation than its client has signed. */
 function changed(signed: Signed<AnyRequest>): Signed<AnyRequest> {
   const { message } = signed;
   const other = message.kind === "request"

@@ -1,6 +1,6 @@
 /**
- * Forgeries: what others are made to say with signatures that are nobody's, or somebody's for something else. None of it may ever get
- * past a gate.
+ * Forgeries: messages in others' names, with signatures of nobody, or with signatures made for something else. No
+ * forgery may pass a gate.
  * @module
  */
 import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../core/messages/ids.ts";
@@ -22,7 +22,7 @@ import { encodeBatch, encodeFrame, encodeMessage, SIGNATURE_BYTES } from "../../
 import type { Random } from "../random.ts";
 import type { World } from "../world/world.ts";
 
-/** What a forger is made of. */
+/** The parts of a forger. */
 export interface ForgerOptions {
   readonly world: World;
   readonly replica: ReplicaId;
@@ -32,10 +32,10 @@ export interface ForgerOptions {
 
 type Vote = PrePrepare | Prepare | Commit;
 
-/** Votes of others that are remembered. */
+/** How many votes of others are kept. */
 const MEMORY = 30;
 
-/** Makes forgeries that fit to what goes on. */
+/** Makes forgeries that fit the state of the protocol. */
 export class MessageForger {
   readonly #options: ForgerOptions;
   readonly #votes: Signed<Vote>[] = [];
@@ -44,14 +44,14 @@ export class MessageForger {
     this.#options = options;
   }
 
-  /** Learns from what others say. */
+  /** Learns from the messages of others. */
   hear({ message, bytes, signature }: Signed): void {
     if (message.kind !== "pre-prepare" && message.kind !== "prepare" && message.kind !== "commit") return;
     this.#votes.push({ message, bytes, signature });
     if (this.#votes.length > MEMORY) this.#votes.shift();
   }
 
-  /** A frame that lies about others; `null` before there is anything to lie about. */
+  /** A forged frame; `null` before there is a message to forge. */
   forge(): Uint8Array | null {
     const { random } = this.#options;
     if (this.#votes.length === 0) return null;
@@ -69,13 +69,13 @@ export class MessageForger {
     return genesis.replicas.map((_, id) => id as ReplicaId).filter((id) => id !== replica);
   }
 
-  /** A vote as if it were of another kind: the same bytes, and a signature that is right for them. */
+  /** A vote under another kind: the same bytes, with a signature that is valid for them. */
   #disguise({ message, bytes, signature }: Signed<Vote>): Uint8Array {
     const kinds = (["pre-prepare", "prepare", "commit"] as const).filter((kind) => kind !== message.kind);
     return encodeFrame({ message: { ...message, kind: this.#options.random.pick(kinds) }, bytes, signature });
   }
 
-  /** What another replica has never said, or has said in another cluster only. */
+  /** A message that another replica has never sent, or has sent in another cluster only. */
   #inName<M extends Message>(replica: ReplicaId, make: (replica: ReplicaId) => M): Signed<M> {
     const { random, world: { crypto, keyOf } } = this.#options;
     const message = make(replica);
@@ -124,7 +124,7 @@ export class MessageForger {
     ])();
   }
 
-  /** In its own name, with what others are said to have said in it. */
+  /** A message in its own name that contains forged messages of others. */
   #certificate({ view, sequence, digest }: Vote): ReplicaMessage {
     const { random, replica } = this.#options;
     const made = this.#other(digest);
@@ -185,7 +185,7 @@ export class MessageForger {
     return this.#options.world.genesis.replicas.length;
   }
 
-  /** Of a null request, which everybody has, or of something else. */
+  /** A null request, which every replica has, or another digest. */
   #other(digest: Digest): Digest {
     const { random, world: { crypto } } = this.#options;
     return random.pick([digest, crypto.hash(encodeBatch(0 as never, []))]);

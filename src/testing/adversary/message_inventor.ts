@@ -1,6 +1,6 @@
 /**
- * What no correct replica would say, all in its sender's own name: numbers and views from nowhere, and certificates that are nothing but
- * its own word, doubled.
+ * Messages that no correct replica would send, all in the sender's own name: numbers and views out of range, and
+ * certificates made of its own votes only.
  * @module
  */
 import type { Digest, Millis, SequenceNumber, View } from "../../core/messages/ids.ts";
@@ -21,14 +21,14 @@ import { encodeBatch, encodeFrame } from "../../wire/mod.ts";
 import type { ForgerOptions } from "./message_forger.ts";
 import { otherDigest } from "./mutators.ts";
 
-/** Invents. */
+/** Invents messages. */
 export class MessageInventor {
   readonly #options: ForgerOptions;
   readonly #n: number;
-  /** Where the last vote was that went out. */
+  /** The place of the last vote that was sent. */
   #view = 0 as View;
   #sequence = 1 as SequenceNumber;
-  /** The last pre-prepare, perhaps another's, and the last stable checkpoint: what is said of them looks true. */
+  /** The last pre-prepare, perhaps another replica's, and the last stable checkpoint, so that inventions look plausible. */
   #prePrepare: Signed<PrePrepare> | null = null;
   #stable: ViewChange["stable"] = [];
   #heard: NewView | null = null;
@@ -38,7 +38,7 @@ export class MessageInventor {
     this.#n = options.world.genesis.replicas.length;
   }
 
-  /** Learns where the others are. */
+  /** Learns how far the others are. */
   note({ message, bytes, signature }: Signed): void {
     if (message.kind === "view-change" && message.stable.length > 0) this.#stable = message.stable;
     if (message.kind === "new-view") this.#heard = message;
@@ -48,7 +48,7 @@ export class MessageInventor {
     this.#sequence = message.sequence;
   }
 
-  /** Another new-view from the same view-changes, or from too few of them; `null`: it is none, or for once it is left alone. */
+  /** Another new-view from the same view-changes, or from too few of them; `null`: this is no new-view, or it is left as it is. */
   disorder(message: Message): NewView | null {
     const { random, world: { crypto } } = this.#options;
     if (message.kind !== "new-view" || random.chance(0.3)) return null;
@@ -62,7 +62,7 @@ export class MessageInventor {
     ])();
   }
 
-  /** A frame of something invented. */
+  /** An invented frame. */
   invent(): Uint8Array {
     const { random } = this.#options;
     if (random.chance(0.05)) return this.#nullRequest();
@@ -81,7 +81,7 @@ export class MessageInventor {
     return sign(this.#options.signer, message);
   }
 
-  /** Somebody has to order the null request, whoever the primary is. */
+  /** Proposes the null request, also where it is not the primary. */
   #nullRequest(): Uint8Array {
     const { replica, world: { crypto } } = this.#options;
     const body = this.#nullBody;
@@ -141,7 +141,7 @@ export class MessageInventor {
 
   #newView(many: <T>(one: T) => readonly T[]): NewView {
     const { replica, random } = this.#options;
-    // As if it were the primary of the view that another has started.
+    // As if it were the primary of a view that another one has started.
     if (this.#heard && random.chance(0.5)) {
       const prePrepares = this.#heard.prePrepares.map(({ message }) => this.#sign({ ...message, replica }));
       return { ...this.#heard, replica, prePrepares };
@@ -165,7 +165,7 @@ export class MessageInventor {
     };
   }
 
-  /** From nowhere. */
+  /** An arbitrary digest. */
   #wild(): ReplicaMessage {
     const { replica, random, world: { crypto } } = this.#options;
     const digest = crypto.hash(new Uint8Array([random.int(0, 255)]));

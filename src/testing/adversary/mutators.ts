@@ -1,5 +1,5 @@
 /**
- * Small-scope lies: real messages, changed in one place.
+ * Mutations: real messages, changed in one place.
  * @module
  */
 import type { Digest, SequenceNumber, View } from "../../core/messages/ids.ts";
@@ -23,14 +23,14 @@ import type {
 } from "../../core/messages/messages.ts";
 import type { Random } from "../random.ts";
 
-/** Changes one thing about a message of one's own. */
+/** Changes one thing in a message of its sender's own. */
 type Mutator<M> = (message: M, random: Random) => Message;
 type Mutators<M> = { readonly [name: string]: Mutator<M> };
 type Vote = PrePrepare | Prepare | Commit;
 
 const HUGE = 1_000_000;
 
-/** All of them, by kind of message and by name. */
+/** All mutators, by kind of message and by name. */
 export const MUTATORS = {
   "pre-prepare": voteMutators<PrePrepare>({ "as a prepare": (message) => ({ ...message, kind: "prepare" }) }),
   "prepare": voteMutators<Prepare>({
@@ -143,7 +143,7 @@ export const MUTATORS = {
   } satisfies Mutators<Reply>,
 } as const;
 
-/** Changes one thing about a message of one's own; `null` if there is nothing to change. `note` hears which. */
+/** Changes one thing in a message of its sender's own; `null`: there is nothing to change. `note` is told which mutator was used. */
 export function mutate(message: Message, random: Random, note: (mutator: string) => void): Message | null {
   const mutators = (MUTATORS as { readonly [kind: string]: Mutators<never> })[message.kind];
   if (!mutators) return null;
@@ -161,7 +161,7 @@ function voteMutators<M extends Vote>(more: Mutators<M>): Mutators<M> {
   };
 }
 
-/** Another digest, the same for the same. */
+/** Another digest, the same one for the same input. */
 export function otherDigest(digest: Digest): Digest {
   return (digest.slice(0, -1) + (digest.endsWith("f") ? "e" : "f")) as Digest;
 }
@@ -199,7 +199,7 @@ function doubled<T>(list: readonly T[], random: Random): readonly T[] {
   return list.length === 0 ? list : [...list, random.pick(list)];
 }
 
-/** A signed message with another message in its place and the old signature: nobody's word. */
+/** A signed message with another message in its place and the old signature, so that the signature is wrong. */
 export function withOldSignature<M extends Message>(signed: Signed, message: M, bytes: Uint8Array): Signed<M> {
   return { message, bytes, signature: signed.signature };
 }

@@ -1,12 +1,14 @@
 /**
- * Structural lies: a message of one's own with one thing about its shape changed, anywhere in it. Any list doubled, permuted, emptied, cut,
- * padded with what does not belong there; any number at its edges; any digest, name or byte string another one; any optional part left out.
- * A liar can sign all of this, so a correct replica must drop it with a reason, or take it: it must never throw.
+ * Structural mutations of a message: one change of its shape, anywhere in it. A list is doubled, permuted, emptied,
+ * cut, or padded with foreign items; a number is set to an edge; a digest, name or byte string is replaced; an optional
+ * part is left out. A Byzantine replica can sign the result, so a correct replica must take it or drop it with a
+ * reason. It must never throw.
  *
- * Use: `mutateStructure(message, random, spare)` gives a message to be signed anew by its sender, of the same kind and with the same types
- * of fields. What it changes inside nested signed messages keeps their old bytes and signatures, which a gate refuses; `resign` signs those
- * that the liar can (its own, and its accomplices'), so that they pass. `spare` are messages seen before, of any kind: lists are padded
- * with parts of them. In a Byzantine role: have what a correct core says pass through here now and then.
+ * Use: `mutateStructure(message, random, spare)` returns a message of the same kind, with fields of the same types, for
+ * its sender to sign. Nested signed messages that were changed keep their old bytes and signatures, which a gate
+ * refuses. `resign` signs those for which the liar has the key (its own and its accomplices'), so that they pass.
+ * `spare` are messages seen before, of any kind, whose parts pad lists. In a Byzantine role: pass the messages of a
+ * correct core through here now and then.
  *
  * ```ts ignore
  * const lie = mutateStructure(message, random, { spare: heard, resign: (changed, before) => mine(before) ? sign(changed.message) : before });
@@ -17,17 +19,17 @@
 import type { Message, Signed } from "../../core/messages/messages.ts";
 import type { Random } from "../random.ts";
 
-/** What a liar has at hand. */
+/** The material of a mutation. */
 export interface Means {
   /** Messages to pad lists with. */
   readonly spare?: readonly Message[];
-  /** Signs a nested message anew after it was changed, if the liar has its sender's key; else it gives back what was there before. */
+  /** Signs a nested message again after it was changed, if the liar has its sender's key. Otherwise returns the message from before. */
   readonly resign?: (changed: Signed, before: Signed) => Signed;
-  /** Hears what was changed: the path and how. */
+  /** Is told what was changed: the path and how. */
   readonly note?: (what: string) => void;
 }
 
-/** Numbers at which something may overflow, wrap or be off by one. */
+/** Numbers at which something may overflow, wrap around or be off by one. */
 export const EDGES: readonly number[] = [
   0,
   1,
@@ -41,21 +43,21 @@ export const EDGES: readonly number[] = [
   Number.MAX_SAFE_INTEGER,
 ];
 
-/** The most that one list is padded to; more does not fit into a message. */
+/** The longest that a list is padded to. More would not fit into a message. */
 const MAX_ITEMS = 64;
 
 type Value = unknown;
 type Path = readonly (string | number)[];
 type Change = readonly [how: string, value: Value];
 
-/** Changes one thing about a message's structure, or up to three. */
+/** Makes one to three changes of a message's structure. */
 export function mutateStructure<M extends Message>(message: M, random: Random, means: Means = {}): M {
   let changed: Value = message;
   const times = random.pick([1, 1, 1, 2, 3]);
   for (let i = 0; i < times; i++) {
     const places = [...placesIn(changed)];
     if (places.length === 0) break;
-    // Those near the top matter most, and there are few of them.
+    // Places near the top matter most, and there are few of them.
     const shallow = places.filter((path) => path.length <= 2);
     const path = random.pick(random.chance(0.5) && shallow.length > 0 ? shallow : places);
     const changes = changesOf(valueAt(changed, path), { path, random, means });
@@ -67,7 +69,7 @@ export function mutateStructure<M extends Message>(message: M, random: Random, m
   return changed as M;
 }
 
-/** Every place in a message that can be changed: not its kind, nor the bytes and signatures of what is nested. */
+/** Every place in a message that can be changed. Excludes its kind, and the bytes and signatures of nested messages. */
 function* placesIn(value: Value, path: Path = []): Generator<Path> {
   if (Array.isArray(value)) {
     yield path;
@@ -151,7 +153,7 @@ function changesOfList(
   return changes.map(([how, value]) => [how, (value as Value[]).slice(0, Math.max(list.length, 4 * MAX_ITEMS))]);
 }
 
-/** What may stand in such a list, from other messages: items of lists by the same name, or whole messages where signed ones stand. */
+/** Items for such a list, from other messages: items of lists with the same name, or whole messages where the list has signed ones. */
 function unaskedFor(path: Path, list: readonly Value[], spare: readonly Message[]): readonly Value[] {
   const name = path.findLast((part) => typeof part === "string");
   const kind = list.find(isSigned)?.message.kind;

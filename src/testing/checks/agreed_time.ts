@@ -1,25 +1,26 @@
 /**
- * Agreed time from below: it goes on as time does. From above it is bounded where a batch is accepted.
+ * The lower bound of agreed time: it goes on as fast as real time does. Its upper bound is checked where a batch is
+ * accepted.
  * @module
  */
 import type { Digest, Millis } from "../../core/messages/ids.ts";
 import type { Report } from "../violation.ts";
 
-/** What is needed to judge. */
+/** The options of the check. */
 export interface AgreedTimeOptions {
   /** True time, ms since the Unix epoch. */
   readonly now: () => number;
-  /** How far agreed time may fall behind where it began, beside true time, ms. */
+  /** How far agreed time may fall behind true time, compared with the first batch, ms. */
   readonly slackMs: number;
   readonly report: Report;
 }
 
-/** How agreed time compares with true time. Clocks may all be wrong: what counts is how it goes on. */
+/** Compares the progress of agreed time with true time. The clocks may all be wrong: only the progress counts. */
 export class AgreedTime {
   readonly #options: AgreedTimeOptions;
-  /** When each batch was first seen at a correct replica. */
+  /** When a correct replica first saw each batch. */
   readonly #seenAt = new Map<Digest, number>();
-  /** How far it was ahead of true time at first, ms. */
+  /** How far agreed time was ahead of true time at the first batch, ms. */
   #lead: number | null = null;
 
   constructor(options: AgreedTimeOptions) {
@@ -31,7 +32,7 @@ export class AgreedTime {
     if (!this.#seenAt.has(digest)) this.#seenAt.set(digest, this.#options.now());
   }
 
-  /** A batch with requests comes next in the order of all, and it is this time from then on. */
+  /** The next batch with requests in the order of all; agreed time is this from here on. */
   ordered(sequence: number, digest: Digest, agreedTime: Millis): void {
     const seenAt = this.#seenAt.get(digest);
     if (seenAt === undefined) return;

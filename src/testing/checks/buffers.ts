@@ -1,26 +1,26 @@
 /**
- * How full a replica's buffers may be, written down once more: nothing here comes from the core.
+ * The bounds of a replica's buffers, computed independently of the core.
  * @module
  */
 import type { Buffers } from "../../core/buffers.ts";
 import type { Genesis, Settings } from "../../core/config.ts";
 import type { ReplicaStatus } from "../../core/io.ts";
 
-/** So much evidence may be kept: against one replica, and in all. */
+/** The most evidence against one replica, and in all. */
 export const MOST_EVIDENCE = { ofOne: 8, inAll: 64 };
 
-/** The most entries that each may have. */
+/** The most entries of each buffer. */
 export function limitsOf(
   { replicas, logWindow, checkpointInterval }: Genesis,
 ): Omit<Buffers, "clientsThatWait" | "pendingBytes"> {
   const n = replicas.length;
   const checkpoints = logWindow / checkpointInterval;
   return {
-    // Of each sender those within the window, and one above.
+    // For each sender those within the window, and one above it.
     checkpoints: n * (checkpoints + 1),
     ownCheckpoints: checkpoints + 1,
     viewChanges: n,
-    // What is decided, and what a later view proposes there.
+    // The decided batch, and the one that a later view proposes there.
     wantedBodies: 2 * logWindow,
     formerBodies: 8 * n * logWindow,
     earlyPrePrepares: logWindow,
@@ -29,7 +29,7 @@ export function limitsOf(
   };
 }
 
-/** Which buffer holds too much, for people; `null`: none. */
+/** The buffer that exceeds its bound, for people; `null`: none. */
 export function overfull(
   buffers: Buffers | undefined,
   genesis: Genesis,
@@ -37,7 +37,7 @@ export function overfull(
   { maxPendingBytes }: Pick<Settings, "maxPendingBytes">,
 ): string | null {
   if (!buffers) return null;
-  // Whoever waits has a request that does.
+  // Every waiting client has a request that waits.
   const limits: Buffers = { ...limitsOf(genesis), clientsThatWait: pendingRequests, pendingBytes: maxPendingBytes };
   for (const name of Object.keys(limits) as (keyof Buffers)[]) {
     if (buffers[name] > limits[name]) return `has ${buffers[name]} ${wordsOf(name)}, the limit is ${limits[name]}`;

@@ -1,22 +1,22 @@
 /**
- * Whoever is behind when a quorum is healed catches up at the network's speed: within a few round trips, whatever else goes on or does
- * not.
+ * A replica that is behind when a quorum is healed catches up at the speed of the network: within a few round trips,
+ * whatever the load.
  * @module
  */
 import type { Cluster } from "../world/cluster.ts";
 import type { Plan } from "../plan/plan.ts";
 
-/** Messages one after another that it may take: to find out what there is, to ask for it, to have it; each of these again for a lost one. */
+/** Round trips that catching up may take: to find out what there is, to ask for it, and to get it; twice each, for a lost message. */
 const MESSAGES = 12;
-/** To start, and to notice that somebody is back, ms. */
+/** Time to start, and to notice that a peer is back, ms. */
 const START_MS = 1_000;
 
-/** Within this of the heal they have caught up, virtual ms. */
+/** The time after healing within which replicas must have caught up, virtual ms. */
 export function catchUpMs({ network, disk }: Plan): number {
   return START_MS + MESSAGES * (network.mostLatencyMs + disk.mostMs / 10);
 }
 
-/** Looks, in time, whether all that are healed have executed what had been executed by then. */
+/** Checks at that time that all healed replicas have executed everything that had been executed when they were healed. */
 export function watchCatchUp(cluster: Cluster, plan: Plan): void {
   const { engine, report, genesis, coverage, checker: { executions } } = cluster.world;
   const { highest } = executions;

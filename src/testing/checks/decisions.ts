@@ -1,6 +1,7 @@
 /**
- * What is committed-local anywhere: a quorum of commits for one batch at one number decides it, whether or not the replica that holds them
- * ever executes it. One that takes over a state skips numbers, and would never be asked.
+ * Checks that only one batch is committed-local at a number. A quorum of commits for a batch decides it, whether or not
+ * the replica that holds them ever executes it. A replica that takes over a state skips numbers, so executions alone
+ * would not show it.
  * @module
  */
 import type { Digest, ReplicaId, SequenceNumber } from "../../core/messages/ids.ts";
@@ -9,11 +10,11 @@ import type { Commit } from "../../core/messages/messages.ts";
 import type { Report } from "../violation.ts";
 import { quorumOf } from "../invariants/paper.ts";
 
-/** The numbers that commits have decided, as anybody who hears all of them would see it. */
+/** The numbers that commits have decided, as seen by an observer of all commits. */
 export class Decisions {
   readonly #quorum: number;
   readonly #report: Report;
-  /** By number, view and digest: who has committed, as bits. */
+  /** By number, view and digest: the replicas that committed, as bits. */
   readonly #commits = new Map<SequenceNumber, Map<string, number>>();
   readonly #decided = new Map<SequenceNumber, { readonly digest: Digest; readonly why: string }>();
 
@@ -22,7 +23,7 @@ export class Decisions {
     this.#report = report;
   }
 
-  /** A correct replica has made a step: the commits that it took, and its own. */
+  /** A correct replica has made a step. Takes the commits that it received, and its own. */
   stepped(input: Input, { messages }: Ready): void {
     if (input.kind === "commit") this.#commit(input.commit.message);
     if (input.kind === "decision") { for (const { message } of input.decision.message.commits) this.#commit(message); }

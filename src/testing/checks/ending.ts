@@ -1,5 +1,5 @@
 /**
- * What must hold once a run is over.
+ * The invariants at the end of a run.
  * @module
  */
 import type { Digest } from "../../core/messages/ids.ts";
@@ -9,10 +9,10 @@ import { isBody, unnamedBlobs } from "../hosts/leaks.ts";
 import type { Machine } from "../hosts/machine.ts";
 import type { World } from "../world/world.ts";
 
-/** Blobs in a store that nothing names, at most: what a state transfer had fetched when its process died stays for now. */
+/** The most unreferenced blobs in a store. A process that died during a state transfer leaves its fetched blobs there for a while. */
 const MOST_UNNAMED = 64;
 
-/** Nothing is in a healed replica's store that nothing names, unless a state is just being fetched. */
+/** The store of a healed replica contains no unreferenced blobs, unless it is fetching a state. */
 export function checkStores({ report, genesis }: World, machines: readonly Machine[]): void {
   for (const { node, disk, isFaulty, label } of machines) {
     if (!node || isFaulty || node.status().replica.transferring) continue;
@@ -26,7 +26,7 @@ export function checkStores({ report, genesis }: World, machines: readonly Machi
   }
 }
 
-/** The healed replicas have executed all that anybody ever has. */
+/** The healed replicas have executed everything that any replica ever executed. */
 export function checkDurability(world: World, machines: readonly Machine[]): void {
   const { report, checker: { executions }, crypto, genesis } = world;
   const histories = new Map<number, Digest>();
@@ -40,7 +40,7 @@ export function checkDurability(world: World, machines: readonly Machine[]): voi
   for (const { node, replica, isFaulty } of machines) {
     if (!node || isFaulty) continue;
     const { lastExecuted, history } = node.status().replica;
-    // Beyond what anybody has let out: a step that is not durable yet.
+    // A step that is not durable yet may be ahead of everything that was sent.
     if (lastExecuted === 0 || lastExecuted > executions.highest || histories.get(lastExecuted) === history) continue;
     report(
       "durability",

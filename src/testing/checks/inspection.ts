@@ -1,5 +1,5 @@
 /**
- * What must hold of a correct node whenever it is looked at from outside.
+ * The invariants of a correct node that can be seen from outside at any time.
  * @module
  */
 import { overfull } from "./buffers.ts";
@@ -8,20 +8,23 @@ import type { Node } from "../../node/node.ts";
 import type { Invariant } from "../violation.ts";
 import type { World } from "../world/world.ts";
 
-/** What is broken where a replica has stopped, or has thrown on an input: it may have noticed itself that its state is another than a quorum's. */
+/**
+ * The invariant that is broken when a replica halts or throws on an input. A replica may notice itself that its state
+ * differs from a quorum's.
+ */
 export function invariantOf(trouble: string): Invariant {
   if (trouble.includes("has diverged")) return "integrity";
   return trouble.includes("is committed as") ? "agreement" : "no-halt";
 }
 
-/** Looks at one delivery to another replica. */
+/** Checks one delivery to another replica. */
 export function inspectDelivery({ limits, report }: World, label: string, frames: readonly Uint8Array[]): void {
   const bytes = frames.reduce((sum, { length }) => sum + length, 0);
   const isTooLong = frames.length > limits.maxBodyFrames || (frames.length > 1 && bytes > limits.maxBodyBytes);
   if (isTooLong) report("bounds", `${label} sends ${frames.length} frames of ${bytes} bytes at once`);
 }
 
-/** A machine, as far as an inspection looks at it. */
+/** The parts of a machine that an inspection reads. */
 export interface Inspected {
   /** The node that runs on it; `null` while it is off. */
   readonly node: Node | null;
@@ -30,7 +33,7 @@ export interface Inspected {
   readonly buffers: Buffers | undefined;
 }
 
-/** Looks at what runs on a machine. `mostViews`: there is no reason for more. */
+/** Checks what runs on a machine. `mostViews`: the highest view that the plan gives a reason for. */
 export function inspect(world: World, { node, isFaulty, label, buffers }: Inspected, mostViews = Infinity): void {
   if (!node || isFaulty) return;
   const { genesis, settings, limits, report } = world;

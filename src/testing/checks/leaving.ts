@@ -1,5 +1,5 @@
 /**
- * How a replica comes from view to view (PBFT §4.4, §4.5.2).
+ * How a replica moves from view to view (PBFT §4.4, §4.5.2).
  * @module
  */
 import type { Event } from "../../core/events.ts";
@@ -9,13 +9,13 @@ import type { Ready } from "../../core/io.ts";
 /** What a replica did in one step, and what is known of the others. */
 export interface Leaving {
   readonly events: readonly Event[];
-  /** The view that it was in before. */
+  /** Its view before the step. */
   readonly from: number;
-  /** How many others can have said that they have left for this view or a higher one. */
+  /** How many others can have announced that they left for this view or a higher one. */
   readonly goneTo: (view: View) => number;
 }
 
-/** Nobody leaves alone: somebody else, at least, wants to be there as well, or is there. */
+/** No replica leaves a view alone: at least one other replica wants to leave too, or has left. */
 export function flawOfLeaving({ events, from, goneTo }: Leaving): string | null {
   let view = from;
   for (const event of events) {
@@ -31,7 +31,7 @@ export function flawOfLeaving({ events, from, goneTo }: Leaving): string | null 
   return null;
 }
 
-/** A view that starts is on record, with what started it. */
+/** When a view starts, the record of it contains the message that started it. */
 export function flawOfEntering({ events, records }: Pick<Ready, "events" | "records">): string | null {
   for (const event of events) {
     if (event.kind !== "new-view") continue;

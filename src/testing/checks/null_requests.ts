@@ -1,6 +1,6 @@
 /**
- * A primary orders null requests where a new view has gaps (PBFT §4.4), and where a replica that has lost its disk needs a longer log:
- * it gives no number to nothing otherwise.
+ * A primary orders null requests only where a new view has gaps (PBFT §4.4), and where a replica that has lost its disk
+ * needs a longer log.
  * @module
  */
 import type { Digest, ReplicaId } from "../../core/messages/ids.ts";
@@ -9,16 +9,16 @@ import type { Input, Ready } from "../../core/io.ts";
 /** The null requests of correct replicas. */
 export class NullRequests {
   readonly #nullDigest: Digest;
-  /** How far each was asked to fill the log. */
+  /** The number up to which each replica was asked to fill the log. */
   readonly #through = new Map<ReplicaId, number>();
-  /** What the new views order that they have entered: replica, view and number. */
+  /** The null requests in the new views that replicas have entered: replica, view and number. */
   readonly #carried = new Set<string>();
 
   constructor(nullDigest: Digest) {
     this.#nullDigest = nullDigest;
   }
 
-  /** Looks at a step; gives what is wrong with it, for people. */
+  /** Checks a step; returns the flaw, for people. */
   stepped(replica: ReplicaId, input: Input, { records }: Pick<Ready, "records">): string | null {
     if (input.kind === "status") {
       const { votesAbove } = input.status.message;

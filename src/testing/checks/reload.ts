@@ -1,6 +1,7 @@
 /**
- * Reload equals memory: at a moment when all that a replica has done is durable, a second core that is read from its store must be
- * where the first one is. On a host that keeps inputs in everything; elsewhere in all that binds the replica.
+ * A reload equals memory. At a moment when all that a replica has done is durable, a second core is read from its
+ * store. It must be in the state of the first one: in every respect on a host that keeps inputs, elsewhere in all that
+ * binds the replica.
  * @module
  */
 import type { Genesis } from "../../core/config.ts";
@@ -19,7 +20,7 @@ import { drill } from "../drills/mod.ts";
 import type { Random } from "../random.ts";
 import type { World } from "../world/world.ts";
 
-/** The part of the replicas read that are drilled as well, which costs the simulator more than reading them. */
+/** The part of the reloads that are followed by a drill. Drills cost the simulator more than reloads. */
 const DRILLED = 0.5;
 
 /** A replica at such a moment. */
@@ -27,22 +28,22 @@ export interface Moment {
   readonly world: World;
   readonly replica: ReplicaId;
   readonly label: string;
-  /** Its store has what the replica in memory knows it to have, and nothing else. */
+  /** Its store contains what the replica in memory knows, and nothing else. */
   readonly disk: Disk;
   readonly persistInputs: boolean;
-  /** As the replica in memory says. */
+  /** The status of the replica in memory. */
   readonly status: ReplicaStatus;
-  /** How long it has waited, as it says. */
+  /** The timers of the replica in memory. */
   readonly timers: Timers | undefined;
-  /** How many bodies it keeps of batches in whose place others were accepted; `undefined`: it does not say. */
+  /** How many bodies it keeps of batches that others replaced; `undefined`: it does not say. */
   readonly formerBodies: number | undefined;
-  /** When it made its last step. */
+  /** The time of its last step. */
   readonly now: Millis;
   /** For the drill that follows. */
   readonly random: Random;
 }
 
-/** Reads a second replica from the store and reports where it differs. */
+/** Reads a second replica from the store and reports the differences. */
 export async function checkReload(moment: Moment): Promise<void> {
   const { world, replica, label, disk, persistInputs, status, timers, formerBodies, now, random } = moment;
   const { genesis, cluster, settings, crypto, keyOf, report, coverage, createCore } = world;
@@ -73,7 +74,7 @@ export async function checkReload(moment: Moment): Promise<void> {
     );
   const core = coreOf(recovered);
   const formersRead = core.buffers?.().formerBodies;
-  // That one is given up is a soft record: the store may have it for a while.
+  // That a fetch was given up is a soft record, so the store may still have it for a while.
   if (formerBodies !== undefined && (formersRead ?? 0) < formerBodies) {
     report(
       "reload",
@@ -82,11 +83,13 @@ export async function checkReload(moment: Moment): Promise<void> {
   }
   const rootRead = core.status().stateRoot;
   const { messages, records } = core.step({ kind: "start", kept }, now);
-  // Memory waits for chunks before it can take its next checkpoint, and the other one, which has them all, takes it at its start.
+  // The replica in memory waits for chunks before its next checkpoint. The reloaded one has them all and takes it at
+  // its start.
   const isSealed = rootRead === status.stateRoot && records.some(({ kind }) => kind === "checkpoint");
   coverage.count("reload", persistInputs ? "with its inputs" : "with what binds it");
   const again = core.status();
-  // What is decided in memory and can't be executed yet, as others tell it again; and what a primary proposes at its start.
+  // Numbers that are decided in memory and cannot be executed yet, which others send again; and numbers that a primary
+  // proposes at its start.
   const decided = status.slots.filter(({ stage }) => stage === "committed").map(({ sequence }) => sequence);
   const ignored = new Set([...decided, ...messages.flatMap(({ message: { message } }) => proposed(message))]);
   const difference = reloadDifference(status, again, { persistInputs, ignored, isSealed });
@@ -100,7 +103,7 @@ export async function checkReload(moment: Moment): Promise<void> {
   if (left) report("bounds", `${label} keeps ${left}, its low watermark is ${status.lowWatermark}`);
   const patience = persistInputs && timers ? patienceLost(timers, recovered) : null;
   if (patience) report("reload", `${label}, read from its store, ${patience}`);
-  // A cluster of one has nobody to play the others.
+  // In a cluster of one there are no others to simulate.
   if (world.drills && genesis.replicas.length > 1 && random.chance(DRILLED)) {
     drill({ world, replica, label, recovered, kept, now, random, createCore: coreOf });
   }
@@ -111,29 +114,30 @@ export interface ReloadContext {
   readonly persistInputs: boolean;
   /** Numbers that may be at any stage. */
   readonly ignored: ReadonlySet<SequenceNumber>;
-  /** Whether it has taken a checkpoint at its start for which memory waits. */
+  /** Whether it took a checkpoint at its start that the one in memory waits to take. */
   readonly isSealed: boolean;
 }
 
-/** Where a replica that was read from the store differs from what was in memory, and must not. */
+/** The first difference between the reloaded replica and the one in memory that must not be. */
 export function reloadDifference(
   memory: ReplicaStatus,
   again: ReplicaStatus,
   { persistInputs, ignored, isSealed }: ReloadContext,
 ): string | null {
-  // Memory may wait for chunks, all of which the other one has; it may know of a later state to fetch than it does, to which a start
-  // turns at once; or it has let go of checkpoints for later ones, when the store still has a quorum of them.
+  // The replica in memory may wait for chunks, all of which the reloaded one has. It may know of a later state to
+  // fetch, to which a start switches at once. Or it has dropped checkpoints for later ones while the store still has a
+  // quorum of them.
   const isFurther = isSealed || again.lastExecuted > memory.lastExecuted ||
     (again.transferring && again.lowWatermark > memory.lowWatermark);
-  // What is fetched is to take the place of what was executed after the last checkpoint.
+  // The fetched state replaces what was executed after the last checkpoint.
   const isEqual = persistInputs && !memory.transferring && !isFurther;
-  // Kept inputs are compared in another order: a contradiction that memory saw too late to note may be found then.
+  // Kept inputs are compared in another order. A contradiction that memory saw too late to record may be found then.
   const evidence = again.evidence.length > memory.evidence.length ? memory.evidence : again.evidence;
   if (isEqual) return differenceIn(all(memory, ignored), all({ ...again, evidence }, ignored));
   return bindingDifference(isFurther ? { ...memory, lowWatermark: again.lowWatermark } : memory, again);
 }
 
-/** What a store has of what is stable (PBFT §4.3): it should be gone. */
+/** Records that a store should have deleted, as a stable checkpoint covers them (PBFT §4.3). */
 function leftBelow(
   { accepted, former = [], prepared, committed, retired }: Recovered,
   kept: readonly MessageInput[],
@@ -158,23 +162,23 @@ function leftBelow(
   ];
   const number = numbers.find((sequence) => sequence <= low);
   if (number !== undefined) return `what was said of ${number}`;
-  // The last two states stay, for those who are fetching them.
+  // The last two states stay, for replicas that are fetching them.
   const old = retired.find(({ sequence }) => sequence <= low - checkpointInterval);
   return old ? `what the checkpoint at ${old.sequence} has replaced` : null;
 }
 
-/** A host that stops the replica between any two inputs must not make it wait longer. */
+/** On a host that stops the replica between any two inputs, a reload must not restart its timers. */
 function patienceLost({ suspectAt, awakeMs, steppedAt }: Timers, { timers }: Recovered): string | null {
   if (suspectAt === null) return null;
   if (!timers || timers.suspectAt === null) return "waits for nothing; in memory it waits for its primary";
-  // Timers alone are not written each time; a start counts the time since the last one that was.
+  // Timers alone are not written each time. A start counts the time since they were last written.
   const [left, inStore] = [suspectAt - awakeMs, timers.suspectAt - timers.awakeMs - (steppedAt - timers.steppedAt)];
-  // What is overdue is due at once, however long ago that was: it is suspected, and nobody else does so.
+  // Overdue timers are due at once, however long they are overdue.
   if (Math.abs(Math.max(0, left) - Math.max(0, inStore)) <= 2) return null;
   return `waits for ${Math.round(inStore)} ms more; in memory it is ${Math.round(left)}`;
 }
 
-/** One that reads nothing by need, and so can execute at once what the other one has. */
+/** A state machine without lazy loading, so that it can execute at once what the other one can. */
 function loadedWhole(machine: StateMachine): StateMachine {
   return {
     version: machine.version,
@@ -189,7 +193,7 @@ function proposed(message: Message): readonly SequenceNumber[] {
   return message.kind === "pre-prepare" ? [message.sequence] : [];
 }
 
-/** A store that stays as the disk is now. */
+/** A store with the contents that the disk has now. */
 function copyOf(disk: Disk): Store {
   const loaded: Loaded = { version: disk.version, records: new Map(disk.records) };
   const blobs = new Map(disk.blobs);
@@ -204,9 +208,9 @@ function copyOf(disk: Disk): Store {
 type Facts = { readonly [fact: string]: unknown };
 
 /**
- * Everything, but for what is of no consequence: the votes for what is executed, as its certificate is kept; prepares of views that
- * were left; and how many requests wait, as among them are some that were settled otherwise, and are found to be so by a reload, or when
- * they come again.
+ * The status without the parts that may differ: votes for executed numbers, as their certificate is kept; prepares of
+ * views that were left; and the number of waiting requests. Some of these have been settled in another way, which is
+ * noticed at a reload, or when they come again.
  */
 function all(status: ReplicaStatus, ignored: ReadonlySet<SequenceNumber>): Facts {
   const { sessions, names, stateRoot, history, agreedTime, lastExecuted, transferring } = status;
@@ -237,7 +241,7 @@ function differenceIn(memory: Facts, store: Facts): string | null {
 
 const STAGES = ["idle", "pre-prepared", "prepared", "committed"];
 
-/** What it has accepted and prepared it has still; what the others decided it may have to hear again. */
+/** It still has what it accepted and prepared. Decisions of the others it may have to receive again. */
 function bindingDifference(memory: ReplicaStatus, store: ReplicaStatus): string | null {
   const known = new Map(store.slots.map(({ sequence, stage }) => [sequence, STAGES.indexOf(stage)]));
   for (const { sequence, stage } of memory.slots) {

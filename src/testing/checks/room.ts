@@ -1,19 +1,19 @@
 /**
- * Room that is taken is given back: once everybody has what they asked for and some time has passed, nothing waits anywhere, and a store
- * holds what the protocol needs and no more.
+ * Room is given back. Some time after every client has its answers nothing waits anywhere, and a store contains only
+ * what the protocol needs.
  * @module
  */
 import type { Machine } from "../hosts/machine.ts";
 import type { World } from "../world/world.ts";
 
-/** After so long nothing waits any more: the longest that anything here is waited for is a minute, virtual ms. */
+/** After this long nothing waits any more, virtual ms. The longest wait anywhere is a minute. */
 export const DRAIN_MS = 75_000;
 
-/** Records beside those that are counted by number: identity, view, stable, checkpoint, and the like. */
+/** Records besides those that are counted by number: identity, view, stable, checkpoint, and the like. */
 const SINGLE_RECORDS = 16;
 const MOST_EVIDENCE = 64;
 
-/** Checks that a machine whose cluster has come to rest holds nothing. `isUp`: whether a peer can be reached. */
+/** Checks that a machine holds nothing once its cluster has come to rest. `isUp`: whether a peer can be reached. */
 export function checkRoom(world: World, machine: Machine, isUp: (peer: number) => boolean): void {
   const { node, isFaulty, label, buffers, disk } = machine;
   if (!node || isFaulty) return;
@@ -29,7 +29,7 @@ export function checkRoom(world: World, machine: Machine, isUp: (peer: number) =
       pendingBytes: buffers.pendingBytes,
     },
   };
-  // What is for a peer that is gone waits for it, within its limit.
+  // Messages for an unreachable peer wait for it, within their bound.
   for (const { peer, depth } of outboxes) if (isUp(peer)) taken[`frames for replica ${peer}`] = depth;
   for (const [what, count] of Object.entries(taken)) {
     if (count !== 0) return world.report("bounds", `${label} has come to rest, and has ${count} ${what}`);
@@ -40,7 +40,7 @@ export function checkRoom(world: World, machine: Machine, isUp: (peer: number) =
   }
 }
 
-/** Which records a store has too many of, for people; `null`: none. */
+/** The records of which a store has too many, for people; `null`: none. */
 export function excessRecords(world: Pick<World, "genesis" | "settings">, keys: Iterable<string>): string | null {
   const { replicas, logWindow: L, checkpointInterval: K } = world.genesis;
   const n = replicas.length;
@@ -51,7 +51,7 @@ export function excessRecords(world: Pick<World, "genesis" | "settings">, keys: 
     retired: L / K + 2,
     evidence: MOST_EVIDENCE,
     fetched: 0,
-    // Votes of two views for each number, checkpoints, requests that wait, view-changes.
+    // Votes of two views for each number, checkpoints, waiting requests, view-changes.
     input: 4 * n * L + n * (L / K + 2) + world.settings.maxPendingRequests + 2 * n,
     "": SINGLE_RECORDS,
   };

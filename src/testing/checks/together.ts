@@ -1,16 +1,16 @@
 /**
- * Nobody is left alone: a correct replica in a higher view than the others votes in nothing that they do, and the cluster has one less to
- * spare. While nothing goes wrong any more, that must end.
+ * No replica stays alone. A correct replica in a higher view than the others does not vote with them, so that the
+ * cluster tolerates one fault less. Once faults have ended, that must end too.
  * @module
  */
 import type { Cluster } from "../world/cluster.ts";
 import type { Machine } from "../hosts/machine.ts";
 import { faultyAmong } from "../invariants/paper.ts";
 
-/** Alone for so long after the last fault has ended is too long, virtual ms. */
+/** The longest time that a replica may be alone after the last fault has ended, virtual ms. */
 const MOST_MS = 30_000;
 
-/** Who is alone, and since when. */
+/** The replicas that are alone, and since when. */
 export class Together {
   readonly #cluster: Cluster;
   readonly #since = new Map<Machine, number>();
@@ -19,7 +19,7 @@ export class Together {
     this.#cluster = cluster;
   }
 
-  /** Those who are alone in a higher view now, by name. */
+  /** The replicas that are alone in a higher view now, by name. */
   get alone(): readonly string[] {
     return this.#alone.map(({ label }) => label);
   }
@@ -38,7 +38,7 @@ export class Together {
     }).map(({ machine }) => machine);
   }
 
-  /** Looks at all; reports who has been alone for too long. */
+  /** Checks all replicas, and reports those that have been alone for too long. */
   inspect(): void {
     const { world: { engine, report }, quietSince } = this.#cluster;
     const alone = this.#alone;

@@ -1,5 +1,5 @@
 /**
- * What clients asked and what they were told, with when.
+ * What clients asked, what they were answered, and when.
  * @module
  */
 
@@ -8,19 +8,19 @@ export interface Invocation {
   readonly client: string;
   readonly operation: Uint8Array;
   readonly invokedAt: number;
-  /** The operation before it in the same request: a request's operations run in their order. */
+  /** The operation before it in the same request. The operations of a request run in their order. */
   readonly after: Invocation | null;
-  /** Infinity: not answered; it may have happened or may happen yet. */
+  /** `Infinity`: not answered. It may have been executed, or may be executed yet. */
   answeredAt: number;
-  /** The machine's answer, or `rejected: ` and why; `null` if it is not answered. */
+  /** The state machine's answer, or `rejected: ` and the reason; `null`: not answered. */
   outcome: string | null;
 }
 
-/** All of them, in the order in which they were asked. */
+/** All operations, in the order in which they were asked. */
 export class History {
   readonly invocations: Invocation[] = [];
 
-  /** A client asks. */
+  /** Adds an operation that a client asks. */
   invoke(client: string, operation: Uint8Array, invokedAt: number, after: Invocation | null = null): Invocation {
     const invocation: Invocation = { client, operation, invokedAt, after, answeredAt: Infinity, outcome: null };
     this.invocations.push(invocation);

@@ -1,5 +1,5 @@
 /**
- * A client that wants to do harm, with a key of its own.
+ * A hostile client with a key of its own.
  * @module
  */
 import type { ClientId, ReplicaId } from "../../core/messages/ids.ts";
@@ -12,7 +12,7 @@ import type { HostileBehaviour } from "../plan/plan.ts";
 import type { Random } from "../random.ts";
 import type { World } from "../world/world.ts";
 
-/** What a hostile client is made of. */
+/** The parts of a hostile client. */
 export interface HostileClientOptions {
   readonly world: World;
   readonly name: string;
@@ -20,7 +20,7 @@ export interface HostileClientOptions {
   readonly random: Random;
 }
 
-/** Between two of its deeds on average, ms. */
+/** Mean pause between two attacks, ms. */
 const PAUSE_MS: { readonly [B in HostileBehaviour]: number } = {
   "two-operations": 3_000,
   "far-timestamps": 6_000,
@@ -30,14 +30,14 @@ const PAUSE_MS: { readonly [B in HostileBehaviour]: number } = {
   "largest-requests": 1_500,
   "garbage": 3_000,
 };
-/** What it has given up it says so long after, ms. */
+/** The delay after which it acknowledges the timestamp that it gives up, ms. */
 const GIVEN_UP_MS = 300;
-/** What surrounds the operation in a request, at most, bytes. */
+/** Room for the fields around the operation in a request, bytes. */
 const REQUEST_OVERHEAD_BYTES = 256;
-/** Requests at once of one that floods. */
+/** Requests at once in a flood. */
 const FLOOD = 24;
 
-/** A client that wants to do harm. It touches only its own key of the state, so that it can't be taken for a fault of the service. */
+/** A hostile client. It touches only its own key of the state, so that its effects cannot be taken for a fault of the service. */
 export class HostileClient {
   readonly #options: HostileClientOptions;
   readonly #signer: Signer;
@@ -51,7 +51,7 @@ export class HostileClient {
     checker.distrustClient(this.#signer.publicKey);
   }
 
-  /** Begins, and goes on until it is over. */
+  /** Starts, and goes on until `isOver`. */
   start(isOver: () => boolean): void {
     if (isOver()) return;
     const { world: { engine }, random, behaviour } = this.#options;
@@ -72,7 +72,7 @@ export class HostileClient {
       case "far-timestamps":
         return this.#send(
           this.#request({
-            session: random.pick([this.#session, this.#session, 1_000_000]), // that nobody has opened yet
+            session: random.pick([this.#session, this.#session, 1_000_000]), // a session that nobody has opened yet
             timestamp: random.pick([2 ** 53 - 1, 1_000_000, this.#timestamp + 64, this.#timestamp++]),
           }),
           this.#all,
@@ -140,11 +140,11 @@ export class HostileClient {
       if (this.#session !== 0 || message.kind !== "reply" || message.results[0]?.status !== "ok") return;
       this.#session = Number(fromUtf8(message.results[0].value)) || 0;
     } catch {
-      // A liar's answer.
+      // The answer of a Byzantine replica.
     }
   }
 
-  /** A query where requests are taken. */
+  /** Sends a query where requests are taken. */
   #sendElsewhere(): void {
     const { world: { network }, random } = this.#options;
     const client = this.#signer.publicKey as ClientId;

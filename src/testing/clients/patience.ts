@@ -1,13 +1,13 @@
 /**
- * Whoever waits for an answer gives up in the end, as a browser or a proxy does.
+ * Callers give up waiting for an answer after a while, as browsers and proxies do.
  * @module
  */
 import type { Engine } from "../world/engine.ts";
 
-/** So long it is waited for an answer, virtual ms. */
+/** How long a caller waits, virtual ms. */
 const PATIENCE_MS = 20_000;
 
-/** What `ask` gives; `null`: nothing in time, and whoever was asked is told so. */
+/** The answer of `ask`; `null`: none in time. The signal then tells the callee that nobody waits any more. */
 export async function patiently<T>(engine: Engine, ask: (signal: AbortSignal) => Promise<T>): Promise<T | null> {
   const controller = new AbortController();
   const cancel = engine.alarm(PATIENCE_MS, () => controller.abort(new Error("nobody waits any more")));

@@ -1,6 +1,6 @@
 /**
- * The reads of a correct client that are not ordered (PBFT §5.1.3): it asks every replica and believes a quorum of equal answers;
- * where there is none, it has the read ordered.
+ * The reads of a correct client that are not ordered (PBFT §5.1.3). It asks every replica and accepts a quorum of equal
+ * answers. If there is none, it has the read ordered.
  * @module
  */
 import type { ClientId, Digest, ReplicaId } from "../../core/messages/ids.ts";
@@ -15,19 +15,19 @@ import type { Invocation } from "./history.ts";
 import { shown } from "../world/observed_core.ts";
 import type { World } from "../world/world.ts";
 
-/** What a reader is made of. */
+/** The parts of a reader. */
 export interface ReaderOptions {
   readonly world: World;
   readonly name: string;
   readonly signer: Signer;
   readonly verifier: Verifier;
-  /** A quorum has answered. */
+  /** Called when a quorum has given the same answer. */
   readonly onAnswer: (invocation: Invocation, result: Pick<Result, "status" | "value">) => void;
-  /** Enough replicas take it for a read, but no quorum says the same: it is to be ordered. */
+  /** Called when f + 1 replicas answered but no quorum agrees: the read must be ordered. */
   readonly onSplit: (invocation: Invocation) => void;
 }
 
-/** One attempt: another attempt's answers say nothing about this one's time. */
+/** One attempt. Answers to another attempt do not count for this one, as they are of another time. */
 interface Attempt {
   readonly digest: Digest;
   readonly invocation: Invocation;
@@ -37,7 +37,7 @@ interface Attempt {
 
 /** How long an attempt waits for a quorum, ms. */
 const PATIENCE_MS = 600;
-/** Between two attempts, doubling, ms. */
+/** The pause between two attempts, doubling, ms. */
 const PAUSE = { firstMs: 100, mostMs: 3_000 };
 
 /** The queries of one client. */
@@ -50,12 +50,12 @@ export class Reader {
     this.#options = options;
   }
 
-  /** Reads that are neither answered nor handed over to be ordered. */
+  /** Reads that are neither answered nor passed on for ordering. */
   get open(): number {
     return this.#open;
   }
 
-  /** Asks until there is an answer, or the read is to be ordered. */
+  /** Asks until there is an answer, or the read must be ordered. */
   read(invocation: Invocation): void {
     this.#open++;
     this.#options.world.trace.line(this.#options.name, () => `queries ${shown(invocation.operation)}`);
@@ -106,7 +106,7 @@ export class Reader {
     onAnswer(attempt.invocation, result);
   }
 
-  /** What a replica's answer says, if it is signed by who gave it and about this query. */
+  /** The result in a replica's answer, if this replica signed it and it answers this query. */
   #read(digest: Digest, frame: Uint8Array, from: ReplicaId): Result | null {
     try {
       const { signed } = decodeFrame(frame);

@@ -1,6 +1,6 @@
 /**
- * A correct client with a key: opens a session, has several requests under way at once, sends again what is not answered, believes
- * what f + 1 replicas have signed.
+ * A correct client with a key. It opens a session, has several requests in flight at once, resends unanswered ones, and
+ * accepts a result that f + 1 replicas have signed.
  * @module
  */
 import type { ClientId, Digest, ReplicaId } from "../../core/messages/ids.ts";
@@ -20,7 +20,7 @@ import { ThinkTime } from "./think_time.ts";
 import type { Workload } from "../plan/workload.ts";
 import type { World } from "../world/world.ts";
 
-/** What a client is made of. */
+/** The parts of a client. */
 export interface ClientOptions {
   readonly world: World;
   readonly name: string;
@@ -28,7 +28,7 @@ export interface ClientOptions {
   readonly habits: ClientHabits;
   readonly workload: Workload;
   readonly history: History;
-  /** Gives each operation another number. */
+  /** Returns another number each time. */
   readonly nextId: () => number;
 }
 
@@ -41,9 +41,9 @@ interface Waiting {
   retryMs: number;
 }
 
-/** Without an answer for so long a request goes to all replicas; doubling, ms. */
+/** Without an answer for this long a request goes to all replicas; doubling, ms. */
 const RETRY = { firstMs: 400, mostMs: 4_000 };
-/** What there is no room for is tried again after this, ms. */
+/** Delay before an operation is tried again for which the session's window has no room, ms. */
 const ORDER_LATER_MS = 100;
 
 /** A correct client with a key. */
@@ -59,7 +59,7 @@ export class SignedClient {
   #timestamp = 1;
   #invoked = 0;
   #view = 0;
-  /** Reads that are to be ordered and have no place yet. */
+  /** Reads that must be ordered and wait for room in the window. */
   #unordered = 0;
 
   constructor(options: ClientOptions) {
@@ -87,13 +87,13 @@ export class SignedClient {
     return this.#invoked >= operations && this.#waiting.size === 0 && this.#reader.open === 0 && this.#unordered === 0;
   }
 
-  /** Begins. */
+  /** Starts. */
   start(): void {
     this.#open();
     for (let i = 0; i < this.#options.habits.pipelining; i++) this.#think();
   }
 
-  /** From now on it asks as soon as it can. */
+  /** From now on its pauses are short. */
   hurry(): void {
     this.#thinking.hurry();
   }
@@ -198,7 +198,7 @@ export class SignedClient {
     if (agreeing.length >= weakQuorum(world.genesis.replicas.length)) this.#settle(waiting, results);
   }
 
-  /** The results in a reply that is signed by who gave it. */
+  /** The results in a reply, if the replica that gave it signed it. */
   #read(waiting: Waiting, frame: Uint8Array, from: ReplicaId): readonly Result[] | null {
     try {
       const { signed: { message, bytes, signature } } = decodeFrame(frame);
@@ -237,7 +237,10 @@ export class SignedClient {
     invocation.outcome = `${status === "ok" ? "" : "rejected: "}${shown(value)}`;
   }
 
-  /** Idle for too long in agreed time, where others' clocks run ahead. What was under way may have happened or not. */
+  /**
+   * The session was idle for too long in agreed time, because the clocks of others run ahead. Requests in flight may
+   * have been executed or not.
+   */
   #onEviction(session: number): void {
     if (session !== this.#session) return;
     this.#session = 0;

@@ -1,11 +1,11 @@
 /**
- * A client's pauses before what it asks: as long as it likes, until it is hurried.
+ * The pauses of a client between requests.
  * @module
  */
 import type { Engine } from "../world/engine.ts";
 import type { Random } from "../random.ts";
 
-/** A hurried client's pauses are shorter by this. */
+/** The pauses of a hurried client are shorter by this factor. */
 const HASTE = 20;
 
 interface Pause {
@@ -13,7 +13,7 @@ interface Pause {
   readonly cancel: () => void;
 }
 
-/** The pauses of one client; several at once if it has several requests under way. */
+/** The pauses of one client; several at once if it has several requests in flight. */
 export class ThinkTime {
   readonly #engine: Engine;
   readonly #random: Random;
@@ -26,7 +26,7 @@ export class ThinkTime {
     this.#meanMs = meanMs;
   }
 
-  /** Acts after a pause. */
+  /** Calls `act` after a pause. */
   before(act: () => void): void {
     const pause: Pause = {
       act,
@@ -38,7 +38,7 @@ export class ThinkTime {
     this.#pauses.add(pause);
   }
 
-  /** From now on it thinks no longer than it must, and what it is thinking about it ends soon. */
+  /** Shortens the pauses from now on, those that have begun too. */
   hurry(): void {
     this.#meanMs /= HASTE;
     const pauses = [...this.#pauses];

@@ -1,6 +1,6 @@
 /**
- * A client without a key: one operation after another through any correct replica as its gateway; if there is no answer, the same
- * again through another.
+ * A client without a key. It sends one operation after another through a correct replica as its gateway. Without an
+ * answer it sends the same one through another gateway.
  * @module
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
@@ -12,19 +12,19 @@ import { shown } from "../world/observed_core.ts";
 import type { ClientOptions } from "./signed_client.ts";
 import { ThinkTime } from "./think_time.ts";
 
-/** Without an answer for so long another gateway is asked, ms. */
+/** Without an answer for this long it asks another gateway, ms. */
 const RETRY_MS = 2_500;
-/** What a gateway vouches for is valid for so long at least, ms. */
+/** A gateway request is valid for at least this long, ms. */
 const LEAST_VALID_MS = 20_000;
-/** So many names no run has. */
+/** More names than any run has. */
 const MANY_NAMES = 64;
-/** After a refusal that passes. */
+/** The pause after an answer, ms. */
 const PAUSE_MS = 200;
 
 /** A client without a key. */
 export class UnsignedClient {
   readonly #options: ClientOptions;
-  /** Those that it may trust. */
+  /** The replicas that it may trust as gateways. */
   readonly #gateways: () => readonly ReplicaId[];
   readonly #thinking: ThinkTime;
   #timestamp = 0;
@@ -41,12 +41,12 @@ export class UnsignedClient {
     return this.#timestamp >= this.#options.habits.operations && !this.#isWaiting;
   }
 
-  /** Begins. */
+  /** Starts. */
   start(): void {
     if (this.#timestamp < this.#options.habits.operations) this.#thinking.before(() => this.#invoke());
   }
 
-  /** From now on it asks as soon as it can. */
+  /** From now on its pauses are short. */
   hurry(): void {
     this.#thinking.hurry();
   }
@@ -85,7 +85,7 @@ export class UnsignedClient {
     if (status === "refused") {
       const reason = fromUtf8(value);
       const isEarly = afterMs < LEAST_VALID_MS && world.demands.includes("no-early-expiry");
-      // There are more names than the table takes.
+      // There are more names than the table has room for.
       const isTold = reason === "expired" ||
         (reason === "too-many-clients" && world.genesis.limits.maxNames < MANY_NAMES);
       if (!isTold || isEarly) world.report("service", `${name} is refused at ${sequence}: ${reason}`);

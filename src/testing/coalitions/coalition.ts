@@ -1,6 +1,7 @@
 /**
- * Liars who act together (up to f of them): they share their keys, what they hear, and a plan of several schemes. Each still runs a
- * correct core, which lets them take part in what goes on; what it wants to say goes through the schemes.
+ * Up to f Byzantine replicas that act together. They share their keys, all that they hear, and a plan of several
+ * schemes. Each member runs a correct core, which lets it take part in the protocol. The messages of that core pass
+ * through the schemes.
  * @module
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
@@ -11,12 +12,12 @@ import { Plot, type PlotOptions } from "./plot.ts";
 import type { Scheme, Statement } from "./scheme.ts";
 import { SCHEMES } from "./schemes.ts";
 
-/** What a coalition is made of. */
+/** The parts of a coalition. */
 export interface CoalitionOptions extends PlotOptions {
   readonly schemes: readonly SchemeName[];
 }
 
-/** Between two looks around, ms. */
+/** Interval at which schemes act by themselves, ms. */
 const TICK_MS = 250;
 
 /** The coalition of one run. */
@@ -30,7 +31,7 @@ export class Coalition {
     this.#schemes = schemes.map((name) => SCHEMES[name](this.#plot));
   }
 
-  /** Begins. */
+  /** Starts. */
   start(): void {
     this.#plot.world.engine.after(this.#plot.random.between(0.5, 1.5) * TICK_MS, () => {
       for (const scheme of this.#schemes) scheme.ticks?.();
@@ -38,7 +39,7 @@ export class Coalition {
     });
   }
 
-  /** What stands between a member and the world. */
+  /** The fault injector of a member. */
   meddlerOf(member: ReplicaId): FaultInjector {
     return {
       outgoing: (to, frames) => frames.flatMap((frame) => this.#say(member, to, frame)),
@@ -69,7 +70,7 @@ export class Coalition {
     const content = this.#content(frame);
     if (!content) return;
     const { message } = content.signed;
-    // What members say is known already, as it was before the schemes had it.
+    // Members' own messages are known already, as they were before the schemes changed them.
     if (!this.#plot.isOwn(message)) this.#plot.knowledge.note(content);
     for (const scheme of this.#schemes) scheme.hears?.(content, member);
   }

@@ -1,5 +1,5 @@
 /**
- * What the members of a coalition have heard, all of them together: the material of their lies.
+ * What the members of a coalition have heard, taken together: the material of their lies.
  * @module
  */
 import type { Digest, ReplicaId, SequenceNumber, View } from "../../core/messages/ids.ts";
@@ -14,36 +14,36 @@ import type {
 } from "../../core/messages/messages.ts";
 import type { Frame } from "../../wire/mod.ts";
 
-/** Views whose view-changes are remembered. */
+/** The most views whose view-changes are kept. */
 const VIEWS = 6;
-/** Bodies that are remembered. */
+/** The most bodies that are kept. */
 const BODIES = 400;
 
-/** One number in one view, and what is proposed there. */
+/** One number in one view, and the proposal there. */
 interface Proposal {
   readonly prePrepare: Signed<PrePrepare>;
   readonly prepares: Map<ReplicaId, Signed<Prepare>>;
 }
 
-/** What a coalition knows. */
+/** The knowledge of a coalition. */
 export class Knowledge {
-  /** The highest view that a correct replica is known to work in. */
+  /** The highest view in which a correct replica is known to work. */
   view: View = 0 as View;
-  /** The certificate of the last stable checkpoint that was shown. */
+  /** The certificate of the last stable checkpoint that was seen. */
   stable: readonly Signed<Checkpoint>[] = [];
   /** Bodies of batches, by digest. */
   readonly bodies: Map<Digest, Uint8Array> = new Map();
-  /** By number, by view and digest. */
+  /** By number, then by view and digest. */
   readonly #proposals = new Map<SequenceNumber, Map<string, Proposal>>();
   readonly #suspicions = new Map<View, Map<ReplicaId, Signed<Suspicion>>>();
   readonly #viewChanges = new Map<View, Map<ReplicaId, Signed<ViewChange>>>();
 
-  /** The number of the last stable checkpoint that was shown. */
+  /** The number of the last stable checkpoint that was seen. */
   get low(): SequenceNumber {
     return this.stable[0]?.message.sequence ?? 0 as SequenceNumber;
   }
 
-  /** Learns from a message, a member's or another's. */
+  /** Learns from a message of a member or another replica. */
   note({ signed, batchBytes }: Frame): void {
     const { message, bytes, signature } = signed;
     switch (message.kind) {
@@ -78,7 +78,7 @@ export class Knowledge {
     return [...this.#viewChanges.get(view)?.values() ?? []].sort((a, b) => a.message.replica - b.message.replica);
   }
 
-  /** What others said of leaving for a view. */
+  /** The suspicions of others for leaving to a view. */
   suspicions(view: View): readonly Signed<Suspicion>[] {
     return [...this.#suspicions.get(view)?.values() ?? []];
   }

@@ -1,5 +1,5 @@
 /**
- * What the members of a coalition share: keys, what they have heard, who is to believe what, and a way to say things.
+ * What the members of a coalition share: keys, knowledge, the sides that are told different stories, and a way to send.
  * @module
  */
 import type { Digest, ReplicaId, View } from "../../core/messages/ids.ts";
@@ -12,21 +12,21 @@ import type { Random } from "../random.ts";
 import type { World } from "../world/world.ts";
 import { Knowledge } from "./knowledge.ts";
 
-/** A batch that the other side is told of. */
+/** The batch that the other side is told of. */
 export interface Story {
   readonly digest: Digest;
-  /** Absent where its content is withheld. */
+  /** Absent if its body is withheld. */
   readonly body?: Uint8Array;
 }
 
-/** What a plot is made of. */
+/** The parts of a plot. */
 export interface PlotOptions {
   readonly world: World;
   readonly members: readonly ReplicaId[];
   readonly random: Random;
 }
 
-/** The common mind of a coalition. */
+/** The shared state of a coalition. */
 export class Plot {
   readonly world: World;
   readonly members: readonly ReplicaId[];
@@ -34,17 +34,17 @@ export class Plot {
   readonly knowledge: Knowledge = new Knowledge();
   readonly f: number;
   readonly quorum: number;
-  /** Everybody else. */
+  /** All other replicas. */
   readonly victims: readonly ReplicaId[];
-  /** Those who are told the other story. */
+  /** The replicas that are told the other story. */
   readonly side: ReadonlySet<ReplicaId>;
-  /** The other story: by view and number. */
+  /** The other story, by view and number. */
   readonly stories: Map<string, Story> = new Map();
   /** Prepared certificates that only the coalition has, by number. */
   readonly secrets: Map<number, PreparedCertificate> = new Map();
   /** Whether the secret certificates are shown in the view-changes for a view. */
   readonly isShownIn: (view: View) => boolean;
-  /** Of a null request. */
+  /** The digest of a null request. */
   readonly nullBatch: Story;
   readonly #signers = new Map<ReplicaId, Signer>();
 
@@ -57,7 +57,7 @@ export class Plot {
     this.f = maxFaulty(n);
     this.quorum = quorum(n);
     this.victims = genesis.replicas.map((_, id) => id as ReplicaId).filter((id) => !members.includes(id));
-    // With n - quorum on the other side the first story just prepares, with the members' help.
+    // With n - quorum replicas on the other side, the first story just prepares with the members' help.
     const count = random.chance(0.5) ? n - this.quorum : random.int(1, Math.max(1, this.victims.length - 1));
     this.side = new Set(random.shuffled(this.victims).slice(0, count));
     this.isShownIn = random.pick<(view: View) => boolean>([
@@ -76,29 +76,29 @@ export class Plot {
     return sign(this.#signers.get(message.replica)!, message);
   }
 
-  /** The frame of what a member says. */
+  /** The frame of a member's message. */
   frame(message: ReplicaMessage, body?: Uint8Array): Uint8Array {
     return encodeFrame(this.sign(message), body);
   }
 
-  /** Whether a member has said it. */
+  /** Whether a member signed this message. */
   isOwn(message: Message): message is ReplicaMessage {
     return "replica" in message && this.members.includes(message.replica);
   }
 
-  /** The story that a place has on the other side. */
+  /** The other story at a place. */
   storyOf({ view, sequence }: Pick<PrePrepare, "view" | "sequence">): Story | undefined {
     return this.stories.get(`${view}/${sequence}`);
   }
 
-  /** Sends without being asked. */
+  /** Sends a message that no core asked for. */
   send(member: ReplicaId, to: ReplicaId, frames: readonly Uint8Array[]): void {
     const station = this.world.network.stations.get(member)?.[0];
     if (!station?.isUp || to === member) return;
     this.world.network.deliver(station, to, frames).catch(() => {});
   }
 
-  /** Counts what a scheme has really done. */
+  /** Counts an action of a scheme. */
   note(what: string): void {
     this.world.coverage.count("coalition", what);
   }

@@ -6,7 +6,7 @@ import { decodeBatch, encodeBatch } from "../../wire/mod.ts";
 import type { Plot, Story } from "./plot.ts";
 import type { Scheme, Speech } from "./scheme.ts";
 
-/** Primaries give one number to two batches, one for each side, and all members vote for each where it was told. */
+/** Member primaries give one number to two batches, one for each side, and all members vote for each where it was proposed. */
 export function splitProposals(plot: Plot): Scheme {
   const isSplit = new Map<string, boolean>();
   const part = plot.random.pick([0.2, 1, 1]);
@@ -28,7 +28,7 @@ export function splitProposals(plot: Plot): Scheme {
   };
 }
 
-/** Fewer requests, none, or another time: any of it is as good as the first one. */
+/** Fewer requests, none, or another time. Each of these is as valid as the first batch. */
 function otherBatch(plot: Plot, bytes: Uint8Array): Story {
   const { random, world: { genesis, crypto } } = plot;
   const { timestamp, requests } = decodeBatch(bytes, genesis.limits);
@@ -41,7 +41,7 @@ function otherBatch(plot: Plot, bytes: Uint8Array): Story {
   return { digest: crypto.hash(body), body };
 }
 
-/** Primaries propose as late as they can without being suspected, or a little later. */
+/** Member primaries propose as late as they can without being suspected, or slightly later. */
 export function stallingPrimary(plot: Plot): Scheme {
   const { viewTimeoutMs, slowPrimaryMs } = plot.world.settings;
   const delayMs = plot.random.pick([0.8 * viewTimeoutMs, 3 * viewTimeoutMs, 0.9 * slowPrimaryMs, 1.1 * slowPrimaryMs]);

@@ -1,5 +1,6 @@
 /**
- * Somebody on the network who keeps what a replica says and says it again, very often, to one that has room for it: signatures stay right.
+ * An attacker on the network who records a replica's messages and replays them at a high rate. Their signatures stay
+ * valid.
  * @module
  */
 import { frameKind } from "../../wire/mod.ts";
@@ -8,12 +9,12 @@ import type { Tap } from "../world/network.ts";
 import type { Fault } from "../plan/plan.ts";
 import { Random } from "../random.ts";
 
-/** Frames that are kept. */
+/** Most frames that are kept. */
 const MEMORY = 50;
-/** Messages in one POST, and so many POSTs a second are enough. */
+/** Messages in one POST, and the most POSTs a second. */
 const POSTS_PER_SECOND = 20;
 
-/** Begins; gives what ends it. */
+/** Starts; returns a function that stops it. */
 export function replay(cluster: Cluster, { what, of, to, perSecond }: Extract<Fault, { kind: "replays" }>): () => void {
   const { engine, network, coverage } = cluster.world;
   const random = new Random(of * 1_009 + to * 31 + perSecond);

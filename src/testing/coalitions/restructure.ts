@@ -1,24 +1,24 @@
 /**
- * Structural mutation: any list of a message doubled, permuted, emptied, padded with what nobody asked for; any number at its edges.
- * Works on all messages alike, by their shape.
+ * Structural mutations: a list of a message doubled, permuted, emptied, or padded with foreign items; a number set to
+ * an edge. Works on every message alike, by its shape.
  * @module
  */
 import type { ReplicaMessage } from "../../core/messages/messages.ts";
 import type { Random } from "../random.ts";
 
-/** What became of a message. */
+/** The mutated message. */
 export interface Restructured<M> {
   readonly message: M;
-  /** What was done, for people. */
+  /** What was changed, for people. */
   readonly how: string;
 }
 
 type Field = readonly [key: string, value: unknown];
 
-/** Fields that say whose word it is: changed, it would be nobody's. */
+/** Fields that name the sender. With another sender the signature would be wrong. */
 const IDENTITY: readonly string[] = ["kind", "replica"];
 
-/** Changes the shape of one thing in a message; `null`: there is nothing in it to be changed. */
+/** Changes the shape of one thing in a message; `null`: there is nothing to change. */
 export function restructured<M extends ReplicaMessage>(
   message: M,
   random: Random,
@@ -53,7 +53,7 @@ const CHANGES: readonly (readonly [how: string, change: Change])[] = [
   ["one of many", (list) => list.length === 0 ? list : Array.from({ length: 64 }, () => list[0])],
 ];
 
-/** Something like what is in the list that nobody asked for. */
+/** An item like those in the list, which nobody asked for. */
 function strange(list: readonly unknown[], random: Random): unknown {
   const like = list.length === 0 ? new Uint8Array(0) : random.pick(list);
   if (like instanceof Uint8Array) return Uint8Array.from({ length: random.int(0, 40) }, () => random.int(0, 255));

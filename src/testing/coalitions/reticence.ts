@@ -1,5 +1,5 @@
 /**
- * Schemes that consist in saying less.
+ * Schemes that withhold messages.
  * @module
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
@@ -8,7 +8,7 @@ import { encodeFrame } from "../../wire/mod.ts";
 import type { Plot } from "./plot.ts";
 import type { Scheme } from "./scheme.ts";
 
-/** Some who change now and then. */
+/** A subset of the replicas that changes now and then. */
 function changing(plot: Plot, { meanMs, count }: { readonly meanMs: number; readonly count: number }) {
   let chosen: ReadonlySet<ReplicaId> = new Set();
   let until = -1;
@@ -22,7 +22,7 @@ function changing(plot: Plot, { meanMs, count }: { readonly meanMs: number; read
   };
 }
 
-/** No member gives a batch's body to anybody but those that it proposes it to, and perhaps not to all of those. */
+/** Members give a batch's body only to the replicas that they propose it to, and perhaps not to all of these. */
 export function withheldBodies(plot: Plot): Scheme {
   const without = new Set(plot.random.some(plot.victims, plot.random.pick([0, 0.3])));
   return {
@@ -40,7 +40,7 @@ export function withheldBodies(plot: Plot): Scheme {
 
 const VOTES: readonly MessageKind[] = ["prepare", "commit", "checkpoint", "decision"];
 
-/** The members' votes go to just so many that these, and nobody else, have a quorum. */
+/** Members send their votes to just enough replicas that these, and no others, have a quorum. */
 export function chosenQuorum(plot: Plot): Scheme {
   const chosen = changing(plot, { meanMs: 3_000, count: plot.f + 1 });
   return {
@@ -52,7 +52,7 @@ export function chosenQuorum(plot: Plot): Scheme {
   };
 }
 
-/** Some hear nothing from any member. */
+/** Some replicas hear nothing from any member. */
 export function silence(plot: Plot): Scheme {
   const deaf = changing(plot, { meanMs: 8_000, count: plot.random.int(1, Math.max(1, plot.victims.length - 1)) });
   return {

@@ -5,7 +5,7 @@
 import type { ReplicaId } from "../../core/messages/ids.ts";
 import type { Frame } from "../../wire/mod.ts";
 
-/** Something that a member is about to say. */
+/** A message that a member is about to send. */
 export interface Speech {
   readonly member: ReplicaId;
   readonly to: ReplicaId;
@@ -14,20 +14,20 @@ export interface Speech {
   readonly afterMs: number;
 }
 
-/** What goes out in its place. */
+/** The message that leaves in its place. */
 export interface Statement {
   readonly frame: Uint8Array;
-  /** By so much later, ms. */
+  /** Its delay, ms. */
   readonly afterMs?: number;
 }
 
-/** One thing that a coalition is up to. */
+/** One scheme of a coalition. */
 export interface Scheme {
-  /** What goes out instead of what a member's core wants to say; `null`: this scheme leaves it as it is. */
+  /** The messages that leave instead of a member's; `null`: this scheme leaves it as it is. */
   says?(speech: Speech): readonly Statement[] | null;
-  /** A member hears something. */
+  /** A member receives a message. */
   hears?(content: Frame, member: ReplicaId): void;
-  /** Whether a member's own core is to hear it. */
+  /** Whether a member's own core receives this message. */
   lets?(content: Frame): boolean;
   /** Some time has passed. */
   ticks?(): void;

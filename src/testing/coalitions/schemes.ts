@@ -1,5 +1,5 @@
 /**
- * All schemes, by name. A coalition is up to several at once, drawn from its seed.
+ * All schemes, by name. A coalition follows one or several, drawn from its seed.
  * @module
  */
 import type { SchemeName } from "../plan/plan.ts";
@@ -11,7 +11,7 @@ import { falseLosses, restructuring } from "./statements.ts";
 import { deposing, privateCertificates, twoNewViews } from "./view_changes.ts";
 import { lateVotes } from "./votes.ts";
 
-/** All schemes. Their order is that in which they look at what a member says. */
+/** All schemes, in the order in which they see a member's message. */
 export const SCHEMES = {
   "split-proposals": splitProposals,
   "two-new-views": twoNewViews,

@@ -1,5 +1,5 @@
 /**
- * Schemes about what is stated, in a form that a correct replica might use.
+ * Schemes that make false statements in a well-formed message.
  * @module
  */
 import type { SequenceNumber } from "../../core/messages/ids.ts";
@@ -8,7 +8,7 @@ import type { Plot } from "./plot.ts";
 import { restructured } from "./restructure.ts";
 import type { Scheme } from "./scheme.ts";
 
-/** Members claim that they have lost their disks, and tell everybody another bound. */
+/** Members claim that they have lost their disks, and tell each replica another bound. */
 export function falseLosses(plot: Plot): Scheme {
   const { engine, genesis: { logWindow } } = plot.world;
   const periodMs = plot.random.pick([5_000, 20_000, Infinity]);
@@ -24,7 +24,7 @@ export function falseLosses(plot: Plot): Scheme {
   };
 }
 
-/** Lists in what members say have items twice, none, in another order, or such as nobody asked for; numbers are at their edges. */
+/** Lists in members' messages are doubled, empty, permuted or padded; numbers are set to edges. */
 export function restructuring(plot: Plot): Scheme {
   const part = plot.random.pick([0.05, 0.3]);
   return {
@@ -37,7 +37,7 @@ export function restructuring(plot: Plot): Scheme {
         plot.note(`restructuring: ${message.kind}: ${changed.how}`);
         return [{ frame }];
       } catch {
-        return null; // No such number can be written.
+        return null; // Such a number cannot be encoded.
       }
     },
   };

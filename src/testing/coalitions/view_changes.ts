@@ -1,5 +1,6 @@
 /**
- * Schemes about views: what prepared is kept private and shown when it does harm, a view begins in two ways, correct primaries are left.
+ * Schemes about views: certificates kept secret and shown when they do harm, a view started in two ways, correct
+ * primaries deposed.
  * @module
  */
 import type { ReplicaId, SequenceNumber, View } from "../../core/messages/ids.ts";
@@ -16,13 +17,13 @@ import { primaryOf } from "../../core/messages/quorum.ts";
 import type { Plot } from "./plot.ts";
 import type { Scheme } from "./scheme.ts";
 
-/** Places for which it is remembered whether they are private. */
+/** Most places for which it is kept whether they are private. */
 const MOST_PLACES = 2_000;
 
 /**
- * In some places the members' prepares are kept back, so that none of the others has the certificate that they make of the others'
- * prepares and their own. From then on they show it in their view-changes: always, sometimes, or only where another one than a member
- * is the next primary. Of several for one number they keep the first or the last.
+ * In some places the members withhold their prepares, so that no other replica has the certificate that these and the
+ * others' prepares make. From then on the members show it in their view-changes: always, sometimes, or only if the next
+ * primary is no member. Of several certificates for one number they keep the first or the last.
  */
 export function privateCertificates(plot: Plot): Scheme {
   const { random, members } = plot;
@@ -52,7 +53,7 @@ export function privateCertificates(plot: Plot): Scheme {
       plot.note("private-certificates: shown");
       return [{ frame: plot.frame({ ...message, prepared }) }];
     },
-    // Else their cores would speak of it.
+    // Otherwise their cores would mention it.
     lets: ({ signed: { message } }) => message.kind !== "prepare" || !decide(message),
     hears: ({ signed: { message } }) => {
       if (message.kind !== "prepare" || !decide(message)) return;
@@ -76,7 +77,7 @@ export function privateCertificates(plot: Plot): Scheme {
   };
 }
 
-/** P of a view-change with the secret certificates in it, where it lets them be; P itself if none is. */
+/** P of a view-change with the secret certificates in it, where it has room for them; P itself if there are none. */
 function withSecrets(plot: Plot, { view, stable, prepared }: ViewChange): readonly PreparedCertificate[] {
   const low = stable[0]?.message.sequence ?? 0;
   const { logWindow } = plot.world.genesis;
@@ -89,7 +90,7 @@ function withSecrets(plot: Plot, { view, stable, prepared }: ViewChange): readon
   return [...all].sort(([a], [b]) => a - b).map(([, certificate]) => certificate);
 }
 
-/** The members begin a view in two ways, each of which follows from a quorum of view-changes. */
+/** Members start a view in two ways, each of which follows from a quorum of view-changes. */
 export function twoNewViews(plot: Plot): Scheme {
   const others = new Map<View, Uint8Array | null>();
   return {
@@ -107,7 +108,7 @@ export function twoNewViews(plot: Plot): Scheme {
 function otherNewView(plot: Plot, { replica, view, viewChanges, prePrepares }: NewView): Uint8Array | null {
   const known = new Map(plot.knowledge.viewChanges(view).map((one) => [one.message.replica, one]));
   for (const one of viewChanges) if (!known.has(one.message.replica)) known.set(one.message.replica, one);
-  // Those that are not in the first one come first; the members say whatever makes a difference.
+  // View-changes that are not in the first quorum come first. The members' own are made to differ.
   const first = new Set(viewChanges.map(({ message }) => message.replica));
   const chosen = [...known.values()]
     .filter(({ message }) => !plot.members.includes(message.replica))
@@ -134,7 +135,7 @@ function ownViewChange(plot: Plot, replica: ReplicaId, view: View, isShowing: bo
   return plot.sign<ViewChange>(isShowing ? { ...plain, prepared: withSecrets(plot, plain) } : plain);
 }
 
-/** The members' own suspicions, near those of others that they have heard, which they need. */
+/** The members' own suspicions, close to those of others. They need these to justify leaving. */
 function proofOfLeaving(plot: Plot, view: View): readonly Signed<Suspicion>[] {
   const said = plot.knowledge.suspicions(view).filter(({ message }) => {
     return message.standing !== "withdrawn" && !plot.members.includes(message.replica);
@@ -146,7 +147,7 @@ function proofOfLeaving(plot: Plot, view: View): readonly Signed<Suspicion>[] {
   return [...own, ...said].sort((a, b) => a.message.replica - b.message.replica);
 }
 
-/** O as §4.4 has it. */
+/** O as in §4.4. */
 function succession(
   plot: Plot,
   { replica, view, viewChanges }: Pick<NewView, "replica" | "view" | "viewChanges">,
@@ -167,10 +168,10 @@ function succession(
   });
 }
 
-/** Leaving goes on for at most so many views beyond what the others work in. */
+/** Members lead at most so many views beyond the one in which the others work. */
 const AHEAD = 1;
 
-/** As soon as one correct replica leaves a view all members do; with secrets to show, or now and then, they leave alone. */
+/** As soon as one correct replica leaves a view all members do. With secrets to show, or now and then, they leave alone. */
 export function deposing(plot: Plot): Scheme {
   const left = new Set<View>();
   const alone = plot.random.pick([0, 0.02]);
@@ -189,7 +190,7 @@ export function deposing(plot: Plot): Scheme {
         return leave(message.view);
       }
       if (message.kind === "view-change" && !plot.members.includes(message.replica)) leave(message.view);
-      // Whoever comes first is in the next view's V.
+      // Whichever comes first is in V of the next new-view.
       if (message.kind === "new-view" && plot.secrets.size > 0) leave(message.view + 1 as View);
     },
     ticks: () => {

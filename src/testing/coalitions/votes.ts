@@ -1,15 +1,15 @@
 /**
- * Schemes about when to vote.
+ * Schemes about the time of a vote.
  * @module
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
 import type { Plot } from "./plot.ts";
 import type { Scheme } from "./scheme.ts";
 
-/** Commits that are kept back, at most. */
+/** The most commits that are withheld. */
 const MOST_KEPT = 200;
 
-/** Members keep their commits back until a correct replica has committed itself, and then tell one or two of the others. */
+/** Members withhold their commits until a correct replica has committed, and then send them to one or two of the others. */
 export function lateVotes(plot: Plot): Scheme {
   const kept = new Map<string, { readonly member: ReplicaId; readonly frame: Uint8Array }[]>();
   return {

@@ -1,5 +1,5 @@
 /**
- * Drills of the normal case (PBFT §4.2): what must be counted, and what must not.
+ * Drills of the normal case (PBFT §4.2): which votes count, and which do not.
  * @module
  */
 import type { Input } from "../../core/io.ts";
@@ -7,7 +7,7 @@ import type { Place } from "./peers.ts";
 import { ofKind } from "./copy.ts";
 import type { DrillContext } from "./context.ts";
 
-/** A number is agreed on among liars: nothing of theirs counts, and no quorum's word is ignored. */
+/** A number is agreed on in the presence of Byzantine replicas. None of their votes counts, and every quorum counts. */
 export function countsVotes(context: DrillContext): void {
   const { copy, peers, random } = context;
   context.needs(context.quieten() && context.room > 1 && context.becomeBackup());
@@ -35,7 +35,8 @@ export function countsVotes(context: DrillContext): void {
     return `says nothing to the primary's pre-prepare of ${place.sequence} in view ${view}`;
   });
   for (const lie of lies.filter((lie) => !early.includes(lie))) copy.take(lie);
-  // The primary has another batch for it, too; another replica proposes; and somebody is ahead of the view and of the window.
+  // The primary also has another batch for it. Another replica proposes one too. And some are ahead of the view and of
+  // the window.
   const other = context.batch();
   const others = [
     { prePrepare: peers.prePrepare({ ...place, digest: other.digest }) },
@@ -45,7 +46,7 @@ export function countsVotes(context: DrillContext): void {
     { prePrepare: peers.prePrepare({ ...place, sequence: copy.status.lowWatermark, digest: other.digest }) },
   ];
   for (const { prePrepare } of others) {
-    // Nobody else has its key: what it signed itself, and does not know of, it takes for a sign that its store is an old copy.
+    // Nobody else has its key. A message that it signed and does not know of tells it that its store is an old copy.
     if (prePrepare.message.replica !== copy.self) copy.take({ kind: "pre-prepare", prePrepare, batch: other });
   }
   const heard = copy.during(() => {
@@ -82,7 +83,7 @@ export function countsVotes(context: DrillContext): void {
   context.demand("liveness", isAnswered, () => `does not answer a query although ${place.sequence} is executed`);
 }
 
-/** Proofs come that a number is decided: one is right. */
+/** It receives proofs that a number is decided, one of which is valid. */
 export function believesDecisions(context: DrillContext): void {
   const { copy, peers, random } = context;
   context.needs(context.quieten() && context.room > 1 && context.becomeBackup());
@@ -130,7 +131,7 @@ export function believesDecisions(context: DrillContext): void {
   });
 }
 
-/** As the primary it orders each request once; after a view change that has lost it, once more. */
+/** As the primary it orders each request once; after a view change that lost it, once more. */
 export function proposes(context: DrillContext): void {
   const { copy, peers, random } = context;
   context.needs(
@@ -190,7 +191,7 @@ export function proposes(context: DrillContext): void {
   );
 }
 
-/** It is the primary, and no checkpoint becomes stable: it goes as far as the window, and on once one does. */
+/** It is the primary, and no checkpoint becomes stable. It fills its window, and goes on once a checkpoint is stable. */
 export function fillsItsWindow(context: DrillContext): void {
   const { copy, peers, world: { genesis: { logWindow } } } = context;
   context.needs(context.quieten() && logWindow <= 32 && context.becomePrimary() && context.isQuiet);
@@ -217,11 +218,11 @@ export function fillsItsWindow(context: DrillContext): void {
   });
 }
 
-/** A pre-prepare is ahead of its clock: it waits until that has come near. */
+/** A pre-prepare is ahead of its clock. It waits until its clock is close enough. */
 export function awaitsItsTime(context: DrillContext): void {
   const { copy, peers, world: { genesis: { limits: { maxClockSkewMs } } } } = context;
   context.needs(context.quieten() && context.room > 0 && context.becomeBackup());
-  // It was just started, so that it gives the agreed time a fifth of the rope that it gives its clock.
+  // It was just started, and so allows the agreed time a fifth of what it allows its clock.
   const latest = Math.max(copy.now + maxClockSkewMs, copy.agreedTime + maxClockSkewMs / 5);
   const batch = peers.batch(Math.ceil(latest) + 300, [peers.request()]);
   const place = { view: copy.status.view, sequence: context.next, digest: batch.digest };

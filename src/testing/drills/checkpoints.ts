@@ -1,5 +1,5 @@
 /**
- * Drills of checkpoints, of telling others what they lack, and of fetching what one lacks oneself (PBFT §4.3, §5.2, §5.3).
+ * Drills of checkpoints, of sending others what they lack, and of fetching what oneself lacks (PBFT §4.3, §5.2, §5.3).
  * @module
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
@@ -10,10 +10,10 @@ import { ofKind } from "./copy.ts";
 import { brokenStables } from "./byzantine/lies.ts";
 import type { DrillContext } from "./context.ts";
 
-/** A primary that has just filled the log for a replica may let the same one wait for so long, ms. */
+/** How long a primary that has just filled the log for a replica may let the same one wait, ms. */
 const LOG_PATIENCE_MS = 30_000;
 
-/** The others' checkpoints come, some of another state: a quorum of equal ones makes it stable, and no other. */
+/** The others' checkpoints arrive, some of another state. A quorum of equal ones makes it stable, and nothing else does. */
 export function countsCheckpoints(context: DrillContext): void {
   const { copy, peers, random, world: { genesis: { checkpointInterval: k } } } = context;
   context.needs(context.quieten() && !copy.kept.has("checkpoint") && context.becomeBackup());
@@ -63,7 +63,7 @@ export function countsCheckpoints(context: DrillContext): void {
   });
 }
 
-/** Whether it takes its own state, which is right, for one that has diverged. */
+/** Whether it notices that its own state, which is right here, differs from a quorum's. */
 function halts(act: () => void): boolean {
   try {
     act();
@@ -74,7 +74,7 @@ function halts(act: () => void): boolean {
   }
 }
 
-/** Somebody is far behind and says so: it is sent all that it lacks. */
+/** Another replica says that it is far behind. It is sent everything that it lacks. */
 export function answersStatus(context: DrillContext): void {
   const { copy, peers, random } = context;
   const { view, lowWatermark: low, lastExecuted, slots, hasLostDisk } = copy.status;
@@ -119,7 +119,7 @@ export function answersStatus(context: DrillContext): void {
   context.demand("liveness", isSaid, () => `does not tell replica ${to} its checkpoint at ${taken?.sequence}`);
 }
 
-/** The log is idle, and somebody who has lost its disk needs it to go on: its primary fills it up. */
+/** The log is idle, and a replica that lost its disk needs more numbers. Its primary fills the log. */
 export function fillsTheLog(context: DrillContext): void {
   const { copy, peers, random } = context;
   context.needs(
@@ -133,7 +133,7 @@ export function fillsTheLog(context: DrillContext): void {
   });
 }
 
-/** As a backup it is told the same: it passes that on to the primary, and leaves one that has had its time and does nothing. */
+/** As a backup it hears the same. It passes that on to the primary, and leaves a primary that had time and did nothing. */
 export function hasTheLogFilled(context: DrillContext): void {
   const { copy, peers, random, world: { settings } } = context;
   context.needs(context.quieten() && copy.timeoutMs <= settings.viewTimeoutMs && context.becomeBackup());
@@ -162,7 +162,7 @@ export function hasTheLogFilled(context: DrillContext): void {
   });
 }
 
-/** Somebody says that it votes above what no window reaches: no log is filled for that, and no primary left. */
+/** A replica claims a bound above any window. No log is filled for that, and no primary is left. */
 export function fillsNothingBeyond(context: DrillContext): void {
   const { copy, peers, random } = context;
   context.needs(context.quieten() && copy.status.active && context.isQuiet);
@@ -173,7 +173,7 @@ export function fillsNothingBeyond(context: DrillContext): void {
     copy.take(peers.status(random.pick(copy.others), { view, votesAbove }));
     context.waitInCompany(1.5 * LOG_PATIENCE_MS, () => copy.status.view > view);
   });
-  // What it has proposed before it may say again.
+  // It may repeat its earlier proposals.
   const filled = ofKind(heard, "pre-prepare").some(({ signed }) => signed.message.sequence >= next);
   context.demand("calm", !filled, () => {
     return `fills the log for one who votes above ${votesAbove}, the high watermark is ${highWatermark}`;
@@ -183,7 +183,7 @@ export function fillsNothingBeyond(context: DrillContext): void {
   });
 }
 
-/** Proofs of stable checkpoints far ahead: with the one that is right it fetches that state, of everybody if need be. */
+/** Proofs of stable checkpoints far ahead. With the valid one it fetches that state, from every peer if need be. */
 export function fetchesState(context: DrillContext): void {
   const { copy, peers, random, world: { genesis: { checkpointInterval } } } = context;
   context.needs(context.quieten());

@@ -1,5 +1,6 @@
 /**
- * A drill's context: a copy of a replica, the others as the drill has them act, and what both can be brought to.
+ * The context of a drill: the copy of a replica, the simulated others, and the situations that both can be brought
+ * into.
  * @module
  */
 import type { Digest, Millis, ReplicaId } from "../../core/messages/ids.ts";
@@ -12,7 +13,7 @@ import type { World } from "../world/world.ts";
 import type { Peers, Place } from "./peers.ts";
 import { type Copy, type Heard, ofKind } from "./copy.ts";
 
-/** What a context is made of. */
+/** The parts of a context. */
 export interface SceneOptions {
   readonly world: World;
   readonly random: Random;
@@ -20,14 +21,14 @@ export interface SceneOptions {
   readonly peers: Peers;
   readonly recovered: Recovered;
   readonly report: Report;
-  /** Another copy, read from another store. */
+  /** Makes another copy, read from another store. */
   readonly copyOf: (recovered: Recovered) => Copy;
 }
 
-/** The replica is not in a state in which a drill could be held. */
+/** The replica is not in a state in which this drill could be held. */
 export class NotNow extends Error {}
 
-/** One drill's. */
+/** The context of one drill. */
 export class DrillContext {
   readonly world: World;
   readonly random: Random;
@@ -47,17 +48,17 @@ export class DrillContext {
     this.#report = report;
   }
 
-  /** Where this does not hold another drill is held. @throws {NotNow} */
+  /** Holds another drill if this is false. @throws {NotNow} */
   needs(fits: boolean): void {
     if (!fits) throw new NotNow();
   }
 
-  /** Reports unless it holds. */
+  /** Reports the flaw if this is false. */
   demand(invariant: Parameters<Report>[0], holds: boolean, otherwise: () => string): void {
     if (!holds) this.#report(invariant, otherwise());
   }
 
-  /** Whether it votes and nothing is open: no request, no number, no state that is being fetched. */
+  /** Whether it votes and nothing is open: no request, no number, no state transfer. */
   get isQuiet(): boolean {
     const { view, pendingRequests, transferring, hasLostDisk, lastExecuted, slots } = this.copy.status;
     const isOpen = slots.some(({ sequence, stage, commits }) =>
@@ -67,7 +68,7 @@ export class DrillContext {
       lastExecuted === this.next - 1;
   }
 
-  /** The others decide what it has accepted. False: it can't be brought to where nothing is open, or they have decided something already. */
+  /** The others decide what it has accepted. Returns false if something stays open, or the others have decided it already. */
   quieten(): boolean {
     const { copy, peers, next } = this;
     if (copy.settled > copy.status.lastExecuted) return false;
@@ -79,7 +80,7 @@ export class DrillContext {
     return this.isQuiet;
   }
 
-  /** Whether a view change can be played: nothing is decided that it can't have executed. */
+  /** Whether a view change can be simulated: every decided number can be executed by it. */
   get isWhole(): boolean {
     const { transferring, hasLostDisk, lastExecuted, slots } = this.copy.status;
     return !transferring && !hasLostDisk &&
@@ -92,7 +93,7 @@ export class DrillContext {
     return Math.max(lastExecuted, lowWatermark, ...slots.map(({ sequence }) => sequence)) + 1;
   }
 
-  /** So many numbers above that are within the window. */
+  /** This number that far above, within the window. */
   get room(): number {
     return this.copy.status.highWatermark - this.next + 1;
   }
@@ -102,20 +103,20 @@ export class DrillContext {
     return this.peers.batch(Math.floor(this.copy.now), requests);
   }
 
-  /** Its body, as an answer to whoever asks for it. */
+  /** Its body, as the answer to a fetch. */
   body(batch: Verified<Batch>): Input {
     const { digest, bytes } = batch;
     return { kind: "blobs", from: this.copy.others[0]!, blobs: [{ digest, bytes, batch }] };
   }
 
-  /** For each number that is decided above the low watermark, a certificate: a quorum's view-changes can't be without. */
+  /** A certificate for each decided number above the low watermark. A quorum's view-changes must contain these. */
   decidedBefore(view: number): readonly PreparedCertificate[] {
     return [...this.copy.decided.values()].filter((commit) => commit.view < view).map((commit) =>
       this.peers.certificate(commit)
     );
   }
 
-  /** View-changes of the others for a view. `more`: what each of them has prepared besides. */
+  /** View-changes of the others for a view. `more`: additional prepared certificates of each. */
   viewChanges(
     view: number,
     more: (replica: ReplicaId) => readonly PreparedCertificate[] = () => [],
@@ -126,7 +127,7 @@ export class DrillContext {
     );
   }
 
-  /** The highest view of which it has seen the work: others may be in it already. */
+  /** The highest view from which it has seen messages. Others may be in it already. */
   get latestView(): number {
     return Math.max(this.copy.status.view, ...[...this.copy.decided.values()].map(({ view }) => view));
   }
@@ -138,13 +139,13 @@ export class DrillContext {
     return view;
   }
 
-  /** Makes it a backup in a view that has started; false: it could not be. */
+  /** Makes it a backup in a view that has started; false: impossible now. */
   becomeBackup(): boolean {
     const { copy } = this;
     return (copy.status.active && copy.status.primary !== copy.self) || this.moveOn();
   }
 
-  /** Brings it into a higher view, as a backup; false: it could not be. */
+  /** Brings it into a higher view, as a backup; false: impossible now. */
   moveOn(): boolean {
     const { copy, peers } = this;
     if (!this.isWhole) return false;
@@ -154,7 +155,7 @@ export class DrillContext {
     return this.hasEntered(view);
   }
 
-  /** Whether it is in the view whose new-view it got, as it has to be. If not: is it what that orders, or that it comes at all? */
+  /** Whether it is in the view of its new-view, as it must be. If not: is the cause the contents of the new-view, or its coming? */
   hasEntered(view: number): boolean {
     const { copy, peers } = this;
     const isIn = (wanted: number) => copy.status.view === wanted && copy.status.active;
@@ -169,7 +170,7 @@ export class DrillContext {
     return false;
   }
 
-  /** Makes it the primary of a view that has started; false: it could not be. */
+  /** Makes it the primary of a view that has started; false: impossible now. */
   becomePrimary(): boolean {
     const { copy } = this;
     if (copy.status.active && copy.status.primary === copy.self) return true;
@@ -184,12 +185,15 @@ export class DrillContext {
     return copy.status.active && copy.status.view === view;
   }
 
-  /** These others leave. */
+  /** These others leave the view. */
   leaveFor(viewChanges: readonly Verified<Signed<ViewChange>>[]): void {
     for (const viewChange of viewChanges) this.copy.take({ kind: "view-change", viewChange });
   }
 
-  /** Lets time pass, and f other backups say whatever it says of its primary: with them it may leave. A primary that is heard is given time. */
+  /**
+   * Lets time pass, while f other backups repeat its suspicions of its primary. With them it may leave. A primary that
+   * is heard gets more time.
+   */
   waitInCompany(ms: number, isDone: () => boolean = () => false): number {
     let number = 1_000_000;
     return this.copy.wait(ms, () => {
@@ -206,7 +210,7 @@ export class DrillContext {
     });
   }
 
-  /** As a backup it gets what the primary has to say. */
+  /** As a backup it receives the messages of the primary. */
   propose(place: Place, batch: Verified<Batch>): Heard {
     return this.copy.during(() =>
       this.copy.take({ kind: "pre-prepare", prePrepare: this.peers.prePrepare(place), batch })
@@ -218,7 +222,7 @@ export class DrillContext {
     return this.copy.others.slice(0, this.copy.quorum).map((id) => this.peers.commit(place, id));
   }
 
-  /** The others order this in the next number, or in that one, and it hears of all that. */
+  /** The others order this batch at the next number, or at the given one, and it receives all their messages. */
   order(batch: Verified<Batch>, sequence: number = this.next): Heard {
     const { copy } = this;
     const place = { view: copy.status.view, sequence, digest: batch.digest };
@@ -248,14 +252,14 @@ export class DrillContext {
     });
   }
 
-  /** A request comes from its client. */
+  /** A request arrives from its client. */
   request(): Input & { readonly kind: "request" } {
     const input = { kind: "request", request: this.peers.request() } as const;
     this.copy.take(input);
     return input;
   }
 
-  /** A digest of nothing. */
+  /** An arbitrary digest. */
   anyDigest(): Digest {
     return this.world.crypto.hash(new Uint8Array([this.random.int(0, 255), this.random.int(0, 255)]));
   }

@@ -1,6 +1,6 @@
 /**
- * A copy of a replica that is drilled: what it says is held against the same promises as what the replica itself says, and nobody
- * else ever hears of it.
+ * The copy of a replica in a drill. Its messages are checked against the same records and votes as those of the replica
+ * itself, and no replica in the run receives them.
  * @module
  */
 import type { Buffers } from "../../core/buffers.ts";
@@ -27,7 +27,7 @@ import { SentCommits } from "../invariants/sent_commits.ts";
 import { SelfConsistency } from "../invariants/self_consistency.ts";
 import type { World } from "../world/world.ts";
 
-/** What a copy is made of. */
+/** The parts of a copy. */
 export interface CopyOptions {
   readonly world: World;
   readonly replica: ReplicaId;
@@ -38,7 +38,7 @@ export interface CopyOptions {
   readonly report: Report;
 }
 
-/** What a copy wanted done in a while. */
+/** What a copy wants after a while. */
 export interface Heard {
   readonly messages: Outgoing[];
   readonly replies: OutgoingReply[];
@@ -47,7 +47,7 @@ export interface Heard {
   readonly events: Event[];
 }
 
-/** It is started with the first input. */
+/** It starts with the first input. */
 export class Copy {
   readonly self: ReplicaId;
   readonly n: number;
@@ -56,28 +56,28 @@ export class Copy {
   /** L. */
   readonly window: number;
   now: number;
-  /** How far the agreed time was from its clock before. */
+  /** The difference between agreed time and its clock, before. */
   readonly #offset: number;
-  /** The commits that decided what is executed above the low watermark, by number: one of each. */
+  /** For each executed number above the low watermark, one of the commits that decided it. */
   readonly decided: Map<number, Commit> = new Map();
   stable: Recovered["stable"];
-  /** What it has accepted last, by number. */
+  /** What it accepted last, by number. */
   readonly accepted: Map<number, PrePrepare> = new Map();
-  /** The kinds of what others had said to it when the drill begins, where the host keeps that. */
+  /** The kinds of messages that it had received before the drill, if its host keeps inputs. */
   readonly kept: ReadonlySet<Input["kind"]>;
-  /** The highest number of whose checkpoint that tells: up to there it is settled what the others have decided. */
+  /** The highest number with a checkpoint among those. Up to there the decisions of the others are settled. */
   readonly settled: number;
   /** The last checkpoint that it has taken. */
   taken: { readonly sequence: number; readonly root: Digest } | null;
   readonly #options: CopyOptions;
   readonly #votes: VoteChecker;
-  /** What it has heard, and said itself: what is decided by that is so, whatever others may have said. */
+  /** The commits that it received and sent. A decision by these stands, whatever others may have sent. */
   readonly #commits: SentCommits;
   readonly #consistency = new SelfConsistency();
   readonly #ears: Heard[] = [];
-  /** What it has said last of leaving views. */
+  /** The last suspicion or view-change that it sent. */
   suspicion: Suspicion | null = null;
-  /** What it has executed last. */
+  /** The number that it executed last. */
   #last: number;
   #steps = 0;
 
@@ -107,7 +107,7 @@ export class Copy {
       elapsedMs: () => this.now,
       hash,
       report,
-      // The others are played, and may say anything.
+      // The others are simulated, and may send anything.
       isFaulty: (id) => id !== replica,
       commits: this.#commits,
     });
@@ -122,7 +122,7 @@ export class Copy {
     if (high !== low + this.window) report("watermarks", `has a window from ${low} to ${high}`);
   }
 
-  /** The latest that it can take the agreed time to be now. */
+  /** The latest time that it can take for the agreed time now. */
   get agreedTime(): number {
     return Math.max(this.status.agreedTime, this.now + this.#offset);
   }
@@ -141,7 +141,7 @@ export class Copy {
     return this.#options.core.status();
   }
 
-  /** How full its buffers are. */
+  /** The fill of its buffers. */
   get buffers(): Buffers | undefined {
     return this.#options.core.buffers?.();
   }
@@ -152,7 +152,10 @@ export class Copy {
     return core.timers?.().suspectTimeoutMs ?? world.settings.viewTimeoutMs;
   }
 
-  /** How long those still have to answer whom it has asked for something, perhaps in a life before: it asks them nothing else until then. */
+  /**
+   * How long the peers that it asked for something may still take, perhaps asked by an earlier process. It asks them
+   * for nothing else until then.
+   */
   get answersDueMs(): number {
     return Math.max(0, (this.#options.core.timers?.().askedUntil ?? 0) - this.now);
   }
@@ -194,7 +197,7 @@ export class Copy {
     return heard;
   }
 
-  /** Lets time pass, until then or until `isDone`; gives how much, ms. */
+  /** Lets time pass, until then or until `isDone`. Returns how much passed, ms. */
   wait(ms: number, isDone: () => boolean = () => false): number {
     const began = this.now;
     const end = began + ms;
@@ -224,7 +227,7 @@ export class Copy {
     for (const sequence of [...this.decided.keys()]) if (sequence <= low) this.decided.delete(sequence);
   }
 
-  /** What it has said in earlier lives binds it. */
+  /** Messages of its earlier processes bind it. */
   #noteSaid({ accepted, prepared, committed, viewChange, newView }: Recovered): void {
     const { crypto: { hash } } = this.#options.world;
     const say = (message: ReplicaMessage, bytes: Uint8Array = new Uint8Array()) => {
@@ -242,7 +245,7 @@ export class Copy {
   }
 }
 
-/** The highest number of a checkpoint that an input brings. */
+/** The highest number of a checkpoint in an input. */
 function checkpointIn(input: MessageInput): number {
   switch (input.kind) {
     case "checkpoint":

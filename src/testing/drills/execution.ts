@@ -1,14 +1,14 @@
 /**
- * A drill of execution (PBFT §4.1): whatever is ordered again, and however, runs once.
+ * A drill of execution (PBFT §4.1): a request that is ordered again, in whatever way, runs once.
  * @module
  */
 import type { Request, Result } from "../../core/messages/messages.ts";
 import type { DrillContext } from "./context.ts";
 
-/** More than a simulated cluster has room for sessions. */
+/** More sessions than a simulated cluster has room for. */
 const FLOOD = 70;
 
-/** One client's requests are ordered, again, with other operations, too late and too early. */
+/** The requests of one client are ordered again, with other operations, too late and too early. */
 export function runsOnce(context: DrillContext): void {
   const { copy, peers, world: { genesis: { limits: { sessionWindow, maxSessions } } } } = context;
   context.needs(context.quieten() && context.room > 0 && context.becomeBackup());
@@ -59,7 +59,7 @@ export function runsOnce(context: DrillContext): void {
   context.demand("exactly-once", reopened === undefined || reopened.sequence === session, () => {
     return `opens a session twice, at ${session} and at ${reopened?.sequence}`;
   });
-  // So many want a session that there is not room for all: those at work keep theirs.
+  // More clients want a session than there is room for. Sessions in use stay.
   copy.wait(10);
   context.order(context.batch(Array.from({ length: FLOOD }, () => peers.request())));
   const { sessions } = copy.status;
@@ -70,11 +70,14 @@ export function runsOnce(context: DrillContext): void {
   context.demand("service", isRun(atWork), () => `has given a session that is at work to somebody else`);
 }
 
-/** The table of sessions is full of idle ones, and somebody wants another: the one gives way that was used longest ago (§4.1, bounded here). */
+/**
+ * The table of sessions is full of idle ones, and a client wants another. The session that was used longest ago is
+ * evicted (§4.1, bounded here).
+ */
 export function makesRoom(context: DrillContext): void {
   const { copy, peers, world: { genesis: { limits: { sessionIdleMs } } } } = context;
   context.needs(context.quieten() && context.becomeBackup() && context.room >= 4);
-  // Where its own clock was set back, the service's time is ahead of it.
+  // If its own clock was set back, the agreed time is ahead of it.
   copy.wait(Math.max(0, copy.status.agreedTime - copy.now) + sessionIdleMs + 1);
   const opening = peers.request();
   const client = peers.newcomer;

@@ -1,5 +1,5 @@
 /**
- * Drills of what comes in no order (PBFT §4.4): messages may be late, early, or there twice, also those of correct replicas.
+ * Drills of messages in any order (PBFT §4.4): late, early or twice, also from correct replicas.
  * @module
  */
 import type { Digest, ReplicaId } from "../../core/messages/ids.ts";
@@ -13,10 +13,10 @@ import type { DrillContext } from "./context.ts";
 const MOST_NUMBERS = 3;
 
 /**
- * Three views, one after another. In the first one, one replica has batches prepared. The second one carries them over, and decides nothing;
- * or it has not heard of them, others take their numbers, and some are decided. The third has heard of what prepared in the second alone,
- * and decides all. The messages of all that come in any order, some twice, and one replica also says the opposite: it executes what was
- * decided, whatever it hears first.
+ * Three views, one after another. In the first, one replica has batches prepared. The second carries them over and
+ * decides nothing; or it has not heard of them, gives their numbers to others, and decides some. The third knows only
+ * what prepared in the second, and decides all. The messages of all replicas arrive in any order, some twice, and one
+ * replica also says the opposite. Whatever arrives first, the replica executes what was decided.
  */
 export function hearsInAnyOrder(context: DrillContext): void {
   const { copy, peers, random } = context;
@@ -79,7 +79,7 @@ export function hearsInAnyOrder(context: DrillContext): void {
   }
 }
 
-/** How a view begins: view-changes of all others, and the new-view that follows from a quorum of them. */
+/** The start of a view: view-changes of all others, and the new-view that follows from a quorum of them. */
 function begun(
   context: DrillContext,
   view: number,
@@ -93,7 +93,7 @@ function begun(
   ];
 }
 
-/** What is said in a view about a number: all others prepare it, and some say commit. */
+/** The messages of a view about a number: all others prepare it, and some commit. */
 function ordered(
   { peers, copy }: DrillContext,
   place: Place,
@@ -108,13 +108,16 @@ function ordered(
   ];
 }
 
-/** What it asks for if it is left alone: a lie is never asked for, unless it is taken for decided, as its bodies come with it. */
+/**
+ * What it fetches if it is left alone. It never fetches a lie, except for one that it takes for decided, as its bodies
+ * come with it.
+ */
 function wantedBodies({ copy }: DrillContext): ReadonlySet<Digest> {
   const heard = copy.during(() => copy.wait(copy.timeoutMs));
   return new Set(ofKind(heard, "fetch").flatMap(({ signed }) => signed.message.digests));
 }
 
-/** What somebody says in a view about a number in spite of what it says to others. */
+/** What a liar sends in a view about a number, beside what it sends to others. */
 function denied(context: DrillContext, place: Place, by: ReplicaId): readonly Input[] {
   const { peers } = context;
   const batch = context.batch();

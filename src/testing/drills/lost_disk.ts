@@ -1,5 +1,5 @@
 /**
- * A drill of lost disks (TOCS §4.3.2): it has a state, and no memory of what it has said.
+ * A drill of lost disks (TOCS §4.3.2): the replica has a state, and no memory of its votes.
  * @module
  */
 import type { Millis } from "../../core/messages/ids.ts";
@@ -7,7 +7,10 @@ import { type Copy, ofKind } from "./copy.ts";
 import type { DrillContext } from "./context.ts";
 import { NEW_DISK } from "../../core/records.ts";
 
-/** It says nothing that binds it until what it may have said is behind everybody; one liar makes that no sooner. */
+/**
+ * It sends nothing that binds it until a stable checkpoint covers every number in which it may have voted. One liar
+ * cannot shorten that.
+ */
 export function forgetsItsVotes(context: DrillContext): void {
   const { peers, random, recovered, world: { genesis: { logWindow, checkpointInterval: K } } } = context;
   const { active, lowWatermark } = context.copy.status;
@@ -21,7 +24,7 @@ export function forgetsItsVotes(context: DrillContext): void {
   context.demand("liveness", echo > 0, () => `has lost its disk, and does not ask where the others are`);
   const [liar, ...honest] = random.shuffled(copy.others);
   const heard = copy.during(() => {
-    // What they said long ago, and somebody has kept.
+    // Old messages of the others, kept by somebody.
     for (const id of copy.others) copy.take(peers.status(id, { view, executed, echo: echo - 1 as Millis }));
     copy.take(peers.status(liar!, { view, echo: echo as Millis }));
     for (const id of honest) {
@@ -42,11 +45,11 @@ export function forgetsItsVotes(context: DrillContext): void {
   context.demand("linearizability", heard.answers.every(({ outcome }) => typeof outcome === "string"), () => {
     return `has lost its disk, does not know what had prepared, and answers a query`;
   });
-  // The others may know a checkpoint to be stable that they have taken, and of which it has heard too little.
+  // The others may know that a checkpoint is stable which they have taken, and of which it has heard too little.
   comesBack(context, copy, Math.max(stable, executed - executed % K) + logWindow);
 }
 
-/** The others go on until it may vote again. Of what it had said somebody has a view-change left: for that view it says no other. */
+/** The others go on until it may vote again. One of them has kept a view-change of it. It signs no other one for that view. */
 function comesBack(context: DrillContext, copy: Copy, bound: number): void {
   const { peers, random } = context;
   const left = copy.status.view + random.int(1, 3);

@@ -1,6 +1,6 @@
 /**
- * Drills: what would a replica do if … A copy of it, read from its store in the midst of a run, is put through what seldom happens: the
- * others leave, lie, are silent, are behind. It must keep its promises and do its duty all the same. The run does not notice.
+ * Drills: rare situations, tried on a copy of a replica that is read from its store in the middle of a run. The others
+ * leave, lie, are silent, or are behind. The copy must keep its promises and do its duty. The run is not affected.
  * @module
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
@@ -66,7 +66,7 @@ export const DRILLS = {
   "bears a flood": bearsAFlood,
 } as const satisfies { readonly [name: string]: (context: DrillContext) => void };
 
-/** What a drill is held with. */
+/** The options of a drill. */
 export interface DrillOptions {
   readonly world: World;
   readonly replica: ReplicaId;
@@ -106,7 +106,7 @@ export function drill({ world, replica, label, recovered, kept, now, random, cre
   }
 }
 
-/** A replica that notices that it is broken halts. */
+/** A replica that finds an invariant broken halts. */
 function invariantOf(error: unknown): Invariant {
   if (!(error instanceof InvariantError)) return "no-exception";
   if (error.kind === "divergence") return "integrity";

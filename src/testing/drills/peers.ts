@@ -1,5 +1,5 @@
 /**
- * What others say in a drill: anything, in anybody's name, signed with the right key.
+ * The others in a drill: any message, in anybody's name, signed with the right key.
  * @module
  */
 import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "../../core/messages/ids.ts";
@@ -29,23 +29,23 @@ import { encodeBatch } from "../../wire/mod.ts";
 import { faultyAmong, quorumOf } from "../invariants/paper.ts";
 import type { World } from "../world/world.ts";
 
-/** What a vote is for. */
+/** The place of a vote. */
 export interface Place {
   readonly view: number;
   readonly sequence: number;
   readonly digest: Digest;
 }
 
-/** Everybody but the replica that is drilled. */
+/** All replicas but the one in the drill. */
 export class Peers {
   readonly n: number;
   readonly quorum: number;
-  /** Of the batch of a null request. */
+  /** The digest of a null request. */
   readonly empty: Verified<Batch>;
   readonly #world: World;
   readonly #signers = new Map<ReplicaId, Signer>();
   #clients = 0;
-  /** Of statuses: each is new to the copy. */
+  /** The number of the next status: each is new to the copy. */
   #numbers = 0;
 
   constructor(world: World) {
@@ -68,12 +68,15 @@ export class Peers {
     return sign(signer, message);
   }
 
-  /** The client that came last. */
+  /** The client that was made last. */
   get newcomer(): number {
     return this.#clients;
   }
 
-  /** A request of somebody new: it opens a session, which no state machine hears of. `again`: another one of whoever came last, or of this one. */
+  /**
+   * A request of a new client: it opens a session, which no state machine sees. `again`: another request of the last
+   * client, or of this one.
+   */
   request(again?: Partial<Request>, of?: number): Verified<SignedRequest<Request>> {
     const { crypto, cluster } = this.#world;
     if (!again) this.#clients++;
@@ -92,7 +95,7 @@ export class Peers {
     return withDigest(signed, crypto.hash) as Verified<SignedRequest<Request>>;
   }
 
-  /** A question of somebody new. */
+  /** A query of a new client. */
   query(): Verified<SignedQuery> {
     const { crypto, cluster } = this.#world;
     const { privateKey, publicKey } = crypto.keyPair(`drill ${++this.#clients}`);
@@ -134,7 +137,7 @@ export class Peers {
     return { kind: "decision", decision: this.sign<Decision>({ kind: "decision", replica: by, commits }) };
   }
 
-  /** A prepared certificate that is as it should be. */
+  /** A valid prepared certificate. */
   certificate(place: Place): PreparedCertificate {
     const primary = this.primaryOf(place.view);
     const backups = this.#all.filter((id) => id !== primary).slice(0, this.quorum - 1);
@@ -155,13 +158,13 @@ export class Peers {
     return this.sign<ViewChange>({ kind: "view-change", ...said });
   }
 
-  /** One that its sender has no right to: it has its own suspicion only. */
+  /** A view-change that its sender may not send: it has no suspicion but its own. */
   viewChangeAlone(view: number, by: ReplicaId, stable: ViewChange["stable"]): Verified<Signed<ViewChange>> {
     const { message } = this.viewChange(view, by, stable, []);
     return this.sign({ ...message, suspicions: [this.suspicion(view, by)] });
   }
 
-  /** Somebody suspects the primary of the view before. */
+  /** A replica suspects the primary of the view before. */
   suspicion(view: number, by: ReplicaId, said: Partial<Suspicion> = {}): Verified<Signed<Suspicion>> {
     const executed = 0 as SequenceNumber;
     const standing = "suspects";
@@ -176,7 +179,7 @@ export class Peers {
     });
   }
 
-  /** The new-view that follows from V, number by number: §4.4 once more. */
+  /** The new-view that follows from V, number by number: §4.4, written independently. */
   newView(view: number, viewChanges: readonly Signed<ViewChange>[], by: ReplicaId = this.primaryOf(view)): NewView {
     const low = Math.max(0, ...viewChanges.map(({ message }) => message.stable[0]?.message.sequence ?? 0));
     const prepared = viewChanges.flatMap(({ message }) => message.prepared.map(({ prePrepare }) => prePrepare.message));
@@ -189,7 +192,7 @@ export class Peers {
     return { kind: "new-view", replica: by, view: view as View, viewChanges, prePrepares };
   }
 
-  /** Where somebody is. */
+  /** The status of a replica. */
   status(by: ReplicaId, status: Partial<Status>): Input {
     const zero = 0 as SequenceNumber;
     const said: Status = {

@@ -1,21 +1,21 @@
 /**
- * Drills of patience (PBFT §4.4, §4.5.2): when a replica must leave a view, and when it must not.
+ * Drills of timers (PBFT §4.4, §4.5.2): when a replica must leave a view, and when it must not.
  * @module
  */
 import { ofKind } from "./copy.ts";
 import type { DrillContext } from "./context.ts";
 
-/** More than this many first timeouts are not waited for. */
+/** The longest wait in a drill, in initial timeouts. */
 const MOST_DOUBLED = 4;
 
-/** Nobody says a word while a request waits: it leaves, and again, each time after twice as long. */
+/** All are silent while a request waits. It leaves the view, and each next one after twice as long. */
 export function silence(context: DrillContext): void {
   const { copy, peers, random, world: { settings } } = context;
   context.needs(context.quieten() && copy.timeoutMs <= MOST_DOUBLED * settings.viewTimeoutMs && context.becomeBackup());
   let expected = copy.timeoutMs;
   let { view } = copy.status;
   let why = "while a request waits";
-  // One who leaves again and again is one only, and no reason to wait longer.
+  // A single replica that leaves again and again is no reason to wait longer.
   const liar = !copy.kept.has("view-change") && random.chance(0.5) ? random.pick(copy.others) : null;
   let named = context.latestView + 10;
   context.request();
@@ -29,7 +29,7 @@ export function silence(context: DrillContext): void {
     context.demand("liveness", now > view, () => `stays in view ${view} for ${waited} ms of silence ${why}`);
     if (now === view) return;
     context.demand("view-changes", now === view + 1, () => `goes from view ${view} to ${now} ${why}`);
-    // Later it is patience that must grow, or on a slow network no view lives long enough.
+    // Later the timeout must grow, or on a slow network no view would last.
     context.demand(
       round === 0 ? "calm" : "liveness",
       waited > 0.85 * expected,
@@ -49,7 +49,7 @@ export function silence(context: DrillContext): void {
   }
 }
 
-/** It suspects the primary, and nobody else does: it says so again and again, and stays where it is. */
+/** It suspects the primary, and no other does. It repeats that, and stays in the view. */
 export function aloneInSuspicion(context: DrillContext): void {
   const { copy, world: { settings } } = context;
   context.needs(
@@ -72,7 +72,7 @@ export function aloneInSuspicion(context: DrillContext): void {
   });
 }
 
-/** There is always a request that waits, and always one that is executed: the primary does its duty and stays. */
+/** There is always a request that waits, and always one that is executed. The primary does its duty and stays. */
 export function underLoad(context: DrillContext): void {
   const { copy, world: { settings: { viewTimeoutMs, slowPrimaryMs } } } = context;
   context.needs(context.quieten() && context.room > 0 && copy.timeoutMs <= viewTimeoutMs && context.becomeBackup());
@@ -92,7 +92,7 @@ export function underLoad(context: DrillContext): void {
   }
 }
 
-/** The primary orders anything but one request: it is deposed. */
+/** The primary orders everything but one request. It is deposed. */
 export function starvation(context: DrillContext): void {
   const { copy, world: { settings: { viewTimeoutMs, slowPrimaryMs } } } = context;
   context.needs(
@@ -101,7 +101,8 @@ export function starvation(context: DrillContext): void {
   const { view } = copy.status;
   context.request();
   let waited = 0;
-  // Where rounds have taken long, a primary has twice as long as one may take; that is measured on as it executes.
+  // Where rounds have taken long, a primary has twice as long as a round may take. That time is measured on while it
+  // executes.
   while (copy.status.view === view && waited < Math.max(slowPrimaryMs, 2 * copy.timeoutMs) + 2 * viewTimeoutMs) {
     waited += context.waitInCompany(0.5 * viewTimeoutMs, () => copy.status.view > view);
     if (copy.status.view === view && context.room > 0) context.order(context.peers.empty);
@@ -112,7 +113,7 @@ export function starvation(context: DrillContext): void {
   });
 }
 
-/** With nothing to do nobody is suspected, and now and then it says where it is. */
+/** With nothing to do no replica is suspected, and now and then it sends its status. */
 export function idleness(context: DrillContext): void {
   const { copy, world: { settings: { viewTimeoutMs, idleStatusMs } } } = context;
   context.needs(context.quieten() && copy.status.active);

@@ -8,13 +8,16 @@ import { ofKind } from "./copy.ts";
 import { brokenNewViews, brokenProofs, brokenViewChanges } from "./byzantine/lies.ts";
 import type { DrillContext } from "./context.ts";
 
-/** Numbers of which several views have certificates, and who has which. */
+/** Numbers for which several views have certificates, and the replicas that have each. */
 interface Contest {
   readonly of: (replica: ReplicaId) => readonly PreparedCertificate[];
   readonly batches: readonly Verified<Batch>[];
 }
 
-/** In up to three numbers two views are at odds, some replicas have the one's certificate, some the other's; one number is nobody's. */
+/**
+ * At up to three numbers two views disagree: some replicas have the certificate of one, some that of the other. One
+ * number has none.
+ */
 function contest(context: DrillContext, view: number): Contest {
   const { peers, copy, random, next } = context;
   const claims = new Map<ReplicaId, PreparedCertificate[]>(copy.others.map((id) => [id, []]));
@@ -30,7 +33,7 @@ function contest(context: DrillContext, view: number): Contest {
       return peers.certificate({ view: Math.max(0, high - k), sequence: next + i, digest: batch.digest });
     });
     for (const [k, own] of random.shuffled([...claims.values()]).entries()) {
-      // Only one of them knows the later one.
+      // Only one of them knows the later certificate.
       if (k === 0) own.push(later!);
       else if (high > 0 && random.chance(0.7)) own.push(earlier!);
     }
@@ -38,7 +41,7 @@ function contest(context: DrillContext, view: number): Contest {
   return { of: (replica) => claims.get(replica) ?? [], batches };
 }
 
-/** It is the next primary, and the view-changes that come are at odds: what its new-view orders must follow from them. */
+/** It is the next primary, and the view-changes that arrive disagree. The contents of its new-view must follow from them. */
 export function startsAView(context: DrillContext): void {
   context.needs(context.isWhole && context.room > 0);
   const { copy, peers, random } = context;
@@ -51,7 +54,7 @@ export function startsAView(context: DrillContext): void {
       const lies = brokenViewChanges(context, view, replica, prepared);
       for (const lie of random.shuffled(lies).slice(0, 3)) context.leaveFor([lie]);
       context.leaveFor([viewChange]);
-      // Whoever is ahead has been at the views before; what it said then may come again.
+      // A replica that is ahead has been in the earlier views. Its messages from there may come again.
       const former = random.int(copy.status.view, view) - 1;
       if (former > copy.status.view) context.leaveFor([peers.viewChange(former, replica, copy.stable, [])]);
     }
@@ -62,7 +65,7 @@ export function startsAView(context: DrillContext): void {
   });
 }
 
-/** It is a backup, and many new-views come of which one is right: it enters with that, and votes for all that it orders. */
+/** It is a backup, and many new-views arrive, of which one is valid. It enters the view with that, and votes for all that it orders. */
 export function entersAView(context: DrillContext): void {
   context.needs(context.isWhole && context.room > 0);
   const { copy, peers, random } = context;
@@ -79,11 +82,11 @@ export function entersAView(context: DrillContext): void {
   }
   const newView = peers.newView(view, viewChanges);
   const { statusIntervalMs } = context.world.settings;
-  // Of those that it hears from each may be at answering something already: then it asks later, as long as it wants the body.
+  // Each peer that it asks may still be answering something. Then it asks later, for as long as it needs the body.
   const isFetching = (copy.buffers?.wantedBodies ?? 0) > 0;
   const entered = copy.during(() => {
     copy.take({ kind: "new-view", newView: peers.sign(newView) });
-    // Whom it would ask may still have to answer what it was asked before.
+    // A peer that it would ask may still be answering an earlier fetch.
     copy.wait(copy.answersDueMs + 2 * statusIntervalMs);
   });
   if (!context.hasEntered(view)) return;
@@ -116,7 +119,10 @@ export function entersAView(context: DrillContext): void {
   }
 }
 
-/** A later view has decided a number, then it hears of the start of one in which that was another batch's: it goes by what is decided. */
+/**
+ * A later view has decided a number. Then it hears of the start of a view in which the number had another batch. The
+ * decision stands.
+ */
 export function hearsLate(context: DrillContext): void {
   context.needs(context.quieten() && context.room > 0);
   const { copy, peers, random, next } = context;
@@ -124,7 +130,7 @@ export function hearsLate(context: DrillContext): void {
   const [batch, other] = [context.batch(), context.batch()];
   const place = { view: view + random.int(1, 3), sequence: next, digest: batch.digest };
   copy.take(peers.decision(context.commits(place), copy.others[0]!));
-  // One replica had the other batch prepared, and was not among those whose view-changes the later views began with.
+  // One replica had the other batch prepared, and its view-change was in none of the later new-views.
   const prepared = peers.certificate({ view: view - 1, sequence: next, digest: other.digest });
   const viewChanges = context.viewChanges(view, (replica) => replica === copy.others[0] ? [prepared] : []);
   copy.take({ kind: "new-view", newView: peers.sign(peers.newView(view, viewChanges.slice(0, copy.quorum))) });
@@ -135,7 +141,10 @@ export function hearsLate(context: DrillContext): void {
   });
 }
 
-/** Others leave, each for another view: those who can't show that they may move nobody, one who can takes it along. */
+/**
+ * Others leave, each for another view. Those that cannot prove that they may leave move no other replica. One that can
+ * moves it along.
+ */
 export function followsOthers(context: DrillContext): void {
   const { copy, random, peers } = context;
   context.needs(context.isWhole && !copy.kept.has("view-change") && !copy.kept.has("suspicion"));
@@ -159,7 +168,7 @@ export function followsOthers(context: DrillContext): void {
   context.demand("liveness", isSaid, () => `leaves for view ${view} and does not say so`);
 }
 
-/** It leaves in the midst of agreeing on a number: whatever comes of the view that it has left, it says nothing in it. */
+/** It leaves the view while a number is being agreed on. Whatever arrives of the view that it left, it sends nothing in it. */
 export function leavesForGood(context: DrillContext): void {
   const { copy, peers, random } = context;
   context.needs(context.quieten() && context.room > 1 && context.becomeBackup());
@@ -183,12 +192,12 @@ export function leavesForGood(context: DrillContext): void {
   context.demand("linearizability", heard.answers.every(({ outcome }) => typeof outcome === "string"), () => {
     return `answers a query while view ${target} has not started`;
   });
-  // What comes of the view that it has entered since does not lead it back.
+  // Messages of the view that it has entered since do not lead it back.
   const old = peers.newView(view, context.viewChanges(view).slice(0, copy.quorum));
   if (view > 0) copy.take({ kind: "new-view", newView: peers.sign(old) });
 }
 
-/** A view starts by which it is left behind: it is told, also by a replica that is in it. */
+/** A view starts in which it does not take part yet. It is told, also by a replica that is in it. */
 export function tellsNewView(context: DrillContext): void {
   const { copy, peers, random } = context;
   context.needs(!copy.status.hasLostDisk && ((copy.status.active && copy.status.view > 0) || context.moveOn()));
@@ -196,7 +205,7 @@ export function tellsNewView(context: DrillContext): void {
   const to = random.pick(copy.others);
   const heard = copy.during(() => {
     copy.take({ kind: "view-change", viewChange: peers.viewChange(view, to, copy.stable, []) });
-    // A repeated view-change draws it no more; the status that follows each does.
+    // A repeated view-change is answered no more. The status that follows each is.
     copy.take(peers.status(to, { view, phase: "leaving" }));
   });
   const isTold = ofKind(heard, "new-view").some((told) => told.to === to && told.signed.message.view === view);

@@ -1,36 +1,36 @@
 /**
- * A host that runs a replica only while there is something for it to do: it starts it for what comes, and stops it as soon as that is
- * answered and what it wants said is on its way, or even before. A tick wakes it now and then, as a cron job or a durable alarm does.
+ * A serverless host. It starts its replica for each request, and stops it once the answer and the outgoing messages
+ * have left, or even before. A tick wakes it at intervals, as a cron job or a durable alarm does.
  * @module
  */
 import type { Node } from "../../node/node.ts";
 import type { Engine } from "../world/engine.ts";
 import type { Random } from "../random.ts";
 
-/** What a cold host is made of. */
+/** The parts of a cold host. */
 export interface ColdHostOptions {
   readonly engine: Engine;
   readonly random: Random;
-  /** Between two ticks, ms. */
+  /** Interval of the ticks, ms. */
   readonly wakeMs: number;
   /** Starts the replica. */
   readonly start: () => void;
-  /** Stops it, whatever it is at. */
+  /** Stops the replica, whatever it is doing. */
   readonly stop: () => void;
 }
 
-/** After a tick it stays for so long, so that what is due can ring, ms. */
+/** How long the replica stays up after a tick, so that due alarms can fire, ms. */
 const TICK_MS = 30;
-/** Its messages have so long after the answer, ms. */
+/** How long its messages may take after the answer, ms. */
 const SENDING_MS = 300;
 
 /** The host of one machine. */
 export class ColdHost {
   readonly #options: ColdHostOptions;
-  /** Who waits for the replica to be started. */
+  /** The requests that wait for the replica to start. */
   #waiting: ((node: Node | null) => void)[] = [];
   #node: Node | null = null;
-  /** What it is started for and has not done yet. */
+  /** The number of requests that it serves now. */
   #open = 0;
   #isOn = false;
   #isTicking = false;
@@ -39,17 +39,17 @@ export class ColdHost {
     this.#options = options;
   }
 
-  /** Whether anything starts it. */
+  /** Whether requests and ticks start it. */
   get isOn(): boolean {
     return this.#isOn;
   }
 
-  /** Whether it is at something: what comes is for another instance, if there is one that is not. */
+  /** Whether it serves a request. A new request goes to an idle instance, if there is one. */
   get isBusy(): boolean {
     return this.#open > 0;
   }
 
-  /** From now on what comes starts it. */
+  /** From now on requests and ticks start it. */
   on(): void {
     this.#isOn = true;
     if (this.#isTicking) return;
@@ -57,26 +57,26 @@ export class ColdHost {
     this.#tickLater();
   }
 
-  /** Nothing starts it any more. */
+  /** From now on nothing starts it. */
   off(): void {
     this.#isOn = false;
     this.#stopped();
   }
 
-  /** The replica has been started; `null`: it could not be. */
+  /** The replica has started; `null`: it failed to start. */
   started(node: Node | null): void {
     this.#node = node;
     for (const take of this.#waiting.splice(0)) take(node);
     if (node) this.#stopIfIdle();
   }
 
-  /** Has a replica that is started for it do this, within `mostMs`. `null`: it was stopped before it was done. */
+  /** Serves a request with the replica, started if need be, within `mostMs`. `null`: the replica was stopped before it was done. */
   async serve<T>(ask: (node: Node) => Promise<T>, mostMs: number): Promise<T | null> {
     if (!this.#isOn) return null;
     this.#open++;
     const node = await this.#awake();
     const answer = node ? await this.#within(ask(node), mostMs) : null;
-    // What it wants said goes out after the answer, where the host lets it.
+    // Its outgoing messages leave after the answer, if the host allows that.
     if (node && this.#options.random.chance(0.9)) await this.#within(node.sent(), SENDING_MS);
     this.#open--;
     this.#stopIfIdle();

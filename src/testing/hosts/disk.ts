@@ -1,5 +1,6 @@
 /**
- * A simulated disk, and a store on it: atomic, conditional, slow; what is under way at a crash is there afterwards or is not.
+ * A simulated disk and a store on it: atomic, conditional, slow. A commit under way at a crash is either on the disk
+ * afterwards or not.
  * @module
  */
 import type { Digest } from "../../core/messages/ids.ts";
@@ -15,30 +16,30 @@ export interface DiskHabits {
   commitMs: number;
   /** Mean duration of a load or a read, ms. */
   readMs: number;
-  /** No operation takes longer, ms. */
+  /** Longest duration of any operation, ms. */
   mostMs: number;
-  /** The part of operations that fail; of the failed commits, half have been made all the same. */
+  /** The part of operations that fail. Half of the failed commits have been made nevertheless. */
   failures: number;
 }
 
-/** The real stores of one run: beneath the simulated disks, and held against them. */
+/** The real stores of one run, which lie beneath the simulated disks and are compared with them. */
 export interface Stores {
-  /** One more instance on the disk of that name, with what others have committed there. */
+  /** Opens another instance on the disk of that name, with everything committed there. */
   open(disk: string): Promise<Store>;
-  /** The run is over. */
+  /** Called when the run is over. */
   close(): Promise<void>;
 }
 
-/** What a disk is made of. */
+/** The parts of a disk. */
 export interface DiskOptions {
-  /** Whose it is. */
+  /** The name of its replica. */
   readonly name: string;
   readonly habits: DiskHabits;
-  /** Where it really lies; `null`: here only. */
+  /** The real stores beneath it; `null`: it is in memory only. */
   readonly stores: Stores | null;
 }
 
-/** What survives crashes. Several stores may be open on it. */
+/** The data that survives crashes. Several stores may be open on one disk. */
 export class Disk {
   readonly name: string;
   readonly habits: DiskHabits;
@@ -46,7 +47,7 @@ export class Disk {
   version: Version = 0;
   records: Map<string, Uint8Array> = new Map();
   blobs: Map<Digest, Uint8Array> = new Map();
-  /** It was replaced by an empty one, and whoever runs the replica knows. */
+  /** It was replaced by an empty disk, and the operator of the replica knows. */
   isLost = false;
   #replaced = 0;
 
@@ -56,12 +57,12 @@ export class Disk {
     this.#stores = stores;
   }
 
-  /** One more instance of the store that it really lies in. */
+  /** Opens another instance of the real store beneath it. */
   open(): Promise<Store> | null {
     return this.#stores?.open(`${this.name} ${this.#replaced}`) ?? null;
   }
 
-  /** The disk is replaced by an empty one. */
+  /** Replaces the disk by an empty one. */
   lose(): void {
     this.isLost = true;
     this.#replaced++;
@@ -70,7 +71,7 @@ export class Disk {
     this.blobs = new Map();
   }
 
-  /** All of it or nothing. @throws {StoreConflictError} if it is at another version. */
+  /** Applies all writes or none. @throws {StoreConflictError} if the disk is at another version. */
   apply({ records, blobs }: Writes, expected: Version): Version {
     if (this.version !== expected) throw new StoreConflictError(expected, this.version);
     for (const [key, value] of records) put(this.records, key, value);
@@ -84,19 +85,19 @@ export interface SimulatedStoreOptions {
   readonly disk: Disk;
   readonly engine: Engine;
   readonly random: Random;
-  /** Hears what became of commits that did not go well. */
+  /** Told of commits that failed or conflicted. */
   readonly note?: (what: string) => void;
   readonly report: Report;
 }
 
-/** One call: of the disk, and of the store that it really lies in. */
+/** One call: on the simulated disk, and on the real store beneath it. */
 interface Call<T> {
   readonly what: string;
   readonly simulated: () => T;
   readonly real: (store: Store) => Promise<T>;
 }
 
-/** The store of one life of one machine. */
+/** The store of one process of a machine. */
 export class SimulatedStore implements Store {
   readonly #options: SimulatedStoreOptions;
   readonly #real: Promise<Store> | null;
@@ -105,12 +106,12 @@ export class SimulatedStore implements Store {
   #dead = false;
   #made = 0;
 
-  /** Commits that whoever uses this store knows to be made. */
+  /** The commits that the node knows to be made. */
   get commitsMade(): number {
     return this.#made;
   }
 
-  /** The number of the next commit, if those under way are made. */
+  /** The number of the next commit, if those under way succeed. */
   get nextCommit(): number {
     return this.#made + this.#pending.size + 1;
   }
@@ -121,12 +122,12 @@ export class SimulatedStore implements Store {
     if (this.#real) options.engine.hold(this.#real, () => {});
   }
 
-  /** Whether the disk is as whoever uses this store knows it to be: nothing is under way here, and nobody else has written. */
+  /** Whether the disk is as the node knows it: no commit is under way, and no other instance has written. */
   get isSettled(): boolean {
     return this.#pending.size === 0 && this.#version === this.#options.disk.version;
   }
 
-  /** Power off. Each commit under way is on the disk or it is not; nobody hears of it any more. */
+  /** Power off. Each commit under way is on the disk or not; the node never learns which. */
   crash(): void {
     this.#dead = true;
     const { random, note, engine } = this.#options;
@@ -184,7 +185,7 @@ export class SimulatedStore implements Store {
       isBegun = true;
       this.#call(call, ended);
     };
-    // Nobody hears whether somebody else was first, or the disk was replaced.
+    // The node does not learn whether another instance was first, or the disk was replaced.
     const unheard = () => attempt(() => {});
     this.#pending.add(unheard);
     return this.#later(disk.habits.commitMs, attempt, (outcome) => {
@@ -203,7 +204,7 @@ export class SimulatedStore implements Store {
     return Promise.resolve();
   }
 
-  /** Makes a call when the disk comes to it. `hear`s what it came to; `null`: the disk has failed. */
+  /** Makes a call when its time comes. `hear` gets the outcome; `null`: the disk has failed. */
   #later<T>(
     meanMs: number,
     make: (ended: (outcome: Outcome<T>) => void) => void,
@@ -226,7 +227,7 @@ export class SimulatedStore implements Store {
     });
   }
 
-  /** Calls the disk, and then the store that it really lies in, which must do the same; its outcome counts. */
+  /** Calls the simulated disk, and then the real store beneath it, which must behave alike. The outcome of the real one counts. */
   #call<T>({ what, simulated, real }: Call<T>, ended: (outcome: Outcome<T>) => void): void {
     const { disk, engine, report } = this.#options;
     const expected = outcomeOf(simulated);

@@ -1,11 +1,11 @@
 /**
- * Deno KV's limits, as Deno enforces them: for databases that stand in for one.
+ * Deno KV's limits, as Deno enforces them, for stand-ins of its databases.
  * @module
  */
 import type { KvKey } from "../../stores/deno_kv.ts";
 import { DENO_KV_LIMITS, kvKeyBytes } from "../../stores/platform_limits.ts";
 
-/** Counts one atomic operation. */
+/** The size of one atomic operation. */
 export class KvOperation {
   #mutations = 0;
   #checks = 0;
@@ -17,7 +17,7 @@ export class KvOperation {
     this.#bytes += kvKeyBytes(key);
   }
 
-  /** `value`: what is set; left out: the key is removed. */
+  /** `value`: the value to set; left out: the key is removed. */
   mutate(key: KvKey, value?: unknown): void {
     this.#mutations++;
     const keyBytes = kvKeyBytes(key);
@@ -30,7 +30,7 @@ export class KvOperation {
     this.#bytes += keyBytes + valueBytes;
   }
 
-  /** @throws {TypeError} as Deno does, if it is over a limit. */
+  /** @throws {TypeError} as Deno does, if the operation exceeds a limit. */
   assertWithinLimits(): void {
     atMost("Mutations", this.#mutations, DENO_KV_LIMITS.maxMutations);
     atMost("Checks", this.#checks, DENO_KV_LIMITS.maxChecks);
@@ -39,7 +39,7 @@ export class KvOperation {
   }
 }
 
-/** What a value takes, or a little more: bytes are stored as they are, all else as V8 writes it. */
+/** The stored size of a value, or slightly more. Bytes are stored as they are, everything else as V8 serializes it. */
 export function kvValueBytes(value: unknown): number {
   return value instanceof Uint8Array ? value.length : 4 + serializedBytes(value);
 }

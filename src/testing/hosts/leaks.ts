@@ -1,5 +1,5 @@
 /**
- * What a store holds although nothing in it names it: it would stay there for ever.
+ * Blobs in a store to which nothing in it refers. They would stay there for ever.
  * @module
  */
 import type { Genesis } from "../../core/config.ts";
@@ -10,7 +10,7 @@ import { RecordReader } from "../../node/storage/record_reader.ts";
 import { decodeBatch, unpack } from "../../wire/mod.ts";
 import type { Disk } from "./disk.ts";
 
-/** The blobs that neither a batch's record, nor the last checkpoint's state, nor a list of those that are to go names. */
+/** The blobs that are named by no batch's record, not by the state of the last checkpoint, and not by a list of blobs to delete. */
 export function unnamedBlobs({ records, blobs }: Pick<Disk, "records" | "blobs">, genesis: Genesis): readonly Digest[] {
   const reader = new RecordReader(records, genesis);
   const content = (digest: Digest, list: (plain: Plain) => readonly Digest[]) => {
@@ -35,7 +35,7 @@ export function unnamedBlobs({ records, blobs }: Pick<Disk, "records" | "blobs">
 /** Whether a blob is a batch's body. */
 export function isBody(bytes: Uint8Array, genesis: Genesis): boolean {
   try {
-    // One without requests might be something else.
+    // Bytes without requests might be something else.
     return decodeBatch(bytes, genesis.limits).requests.length > 0;
   } catch {
     return false;

@@ -1,5 +1,5 @@
 /**
- * A machine that runs a replica: its ports are simulated, the node on it is the real one. It crashes and starts again.
+ * A machine that runs a replica: the real node on simulated ports. It crashes and starts again.
  * @module
  */
 import type { Buffers } from "../../core/buffers.ts";
@@ -35,9 +35,9 @@ interface Life {
   steps: number;
 }
 
-/** After a failed start it is tried again, ms. */
+/** Delay before a failed start is tried again, ms. */
 const RESTART_MS = 500;
-/** Cold hosts give a POST of other replicas so long, and somebody who waits for an answer, ms. */
+/** How long cold hosts serve a POST of another replica, and a client that waits for an answer, ms. */
 const [POST_MS, ANSWER_MS] = [5_000, 300];
 
 /** One machine. */
@@ -76,12 +76,12 @@ export class Machine implements Station {
     });
   }
 
-  /** Whether frames can be given to it. */
+  /** Whether frames can be delivered to it. */
   get isUp(): boolean {
     return this.#host ? this.#host.isOn : this.node !== null;
   }
 
-  /** Whether its host, if that starts it for what comes, is at something. */
+  /** Whether its cold host is serving a request. */
   get isBusy(): boolean {
     return this.#host?.isBusy ?? false;
   }
@@ -91,7 +91,7 @@ export class Machine implements Station {
     return this.#life?.node ?? null;
   }
 
-  /** What the replica has executed, or, if it sleeps, had when it was put to sleep; -1: it is off. */
+  /** The last number that the replica has executed; of one that sleeps, when it was put to sleep; -1: it is off. */
   get lastExecuted(): number {
     if (this.node) return this.node.status().replica.lastExecuted;
     return this.#host?.isOn ? this.#lastExecuted : -1;
@@ -102,7 +102,7 @@ export class Machine implements Station {
     return this.#life?.core?.buffers?.();
   }
 
-  /** Power on, unless it is. */
+  /** Power on, if it is off. */
   start(): void {
     if (this.#host) this.#host.on();
     else this.#start();
@@ -224,14 +224,14 @@ export class Machine implements Station {
       stateMachine: () => world.stateMachine(this.replica),
       seed: random.seed(),
       persistInputs: this.persistInputs,
-      // It is told once that its disk is another one.
+      // It is told only once that its disk was replaced.
       start: this.disk.version > 0 ? "resume" : this.disk.isLost ? "recover" : "new",
       observers: this.isFaulty ? [] : [{
         onEvent: (event) => {
           if (this.#life !== life) return;
           checker.event(life.observed, event);
           const released: unknown = event;
-          // When it is the last step that has become durable, all have.
+          // Commits are made in order: once the last step is durable, all are.
           if (released instanceof Released && released.step === life.steps) this.#onSettled(life, released.now);
         },
         onMessage: (direction, kind) => {
@@ -264,7 +264,10 @@ export class Machine implements Station {
     });
   }
 
-  /** `steppedAt`: when, by its clock. What is due since then it will see at its next step, and a reload would at once. */
+  /**
+   * `steppedAt`: the time of its last step, by its clock. Deadlines since then are handled at its next step, and by a
+   * reload at once.
+   */
   #onSettled(life: Life, steppedAt: Millis): void {
     const { now } = this.#world.engine;
     if (!life.core || !life.store.isSettled || now < this.#reloadAt) return;

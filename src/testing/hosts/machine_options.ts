@@ -1,5 +1,5 @@
 /**
- * What a machine is made of.
+ * The parts of a machine.
  * @module
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
@@ -9,7 +9,7 @@ import type { FaultInjector } from "../adversary/fault_injector.ts";
 import type { Random } from "../random.ts";
 import type { World } from "../world/world.ts";
 
-/** What a machine is made of. */
+/** The parts of a machine. */
 export interface MachineOptions {
   readonly world: World;
   readonly replica: ReplicaId;
@@ -17,9 +17,9 @@ export interface MachineOptions {
   readonly disk: Disk;
   readonly clock: ClockHabits;
   readonly random: Random;
-  /** Nobody checks a faulty replica. */
+  /** Faulty replicas are not checked. */
   readonly isFaulty?: boolean;
   readonly faultInjector?: FaultInjector;
-  /** It runs only while there is something for it to do, and is woken this often, ms. */
+  /** The machine is a cold host, with ticks at this interval, ms. */
   readonly wakeMs?: number;
 }

@@ -1,14 +1,14 @@
 /**
- * What a call to a store came to, and what it should have.
+ * Compares the outcome of a store's call with the expected one.
  * @module
  */
 import { equalBytes } from "../../core/tree/bytes.ts";
 import { type Loaded, StoreConflictError } from "../../node/ports.ts";
 
-/** A value, or what was thrown. */
+/** A value, or the error that was thrown. */
 export type Outcome<T> = PromiseSettledResult<T>;
 
-/** Calls, and catches. */
+/** Calls, and catches an error. */
 export function outcomeOf<T>(call: () => T): Outcome<T> {
   try {
     return { status: "fulfilled", value: call() };
@@ -17,7 +17,7 @@ export function outcomeOf<T>(call: () => T): Outcome<T> {
   }
 }
 
-/** Where two outcomes of one call differ, for people; `null`: they don't. */
+/** The difference between two outcomes of one call, for people; `null`: none. */
 export function differenceOf<T>(expected: Outcome<T>, got: Outcome<T>): string | null {
   if (expected.status === "fulfilled" && got.status === "fulfilled") return between(expected.value, got.value);
   const [one, other] = [wordsOf(expected), wordsOf(got)];
@@ -28,7 +28,7 @@ function wordsOf(outcome: Outcome<unknown>): string {
   if (outcome.status === "fulfilled") return "that it is done";
   const { reason } = outcome;
   return reason instanceof StoreConflictError
-    // What was found may be less than is there by now.
+    // The version in a conflict may be older than the version there is by now.
     ? `a conflict, expected ${reason.expected}, found another`
     : `${reason}`;
 }

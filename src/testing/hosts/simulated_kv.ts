@@ -1,12 +1,12 @@
 /**
- * A Deno KV database in memory, with all its limits: for simulations of the store that lies in one.
+ * A Deno KV database in memory, with all its limits, for simulations of the store on Deno KV.
  * @module
  */
 import type { KvAtomic, KvDatabase, KvEntry, KvKey } from "../../stores/deno_kv.ts";
 import { DENO_KV_LIMITS } from "../../stores/platform_limits.ts";
 import { KvOperation } from "./kv_limits.ts";
 
-/** What it really holds. Several databases may be open on it. */
+/** The contents. Several databases may be open on them. */
 export class KvContents {
   readonly #entries = new Map<string, KvEntry>();
   #stamp = 0;
@@ -21,7 +21,7 @@ export class KvContents {
     return [...this.#entries.values()].filter(isUnder).sort((a, b) => compare(a.key as KvKey, b.key as KvKey));
   }
 
-  /** All changes at one stamp, which it gives. */
+  /** Applies all changes under one versionstamp and returns it. */
   change(changes: readonly (readonly [key: KvKey, value: unknown])[]): string {
     const versionstamp = String(++this.#stamp).padStart(20, "0");
     for (const [key, value] of changes) {
@@ -63,7 +63,7 @@ export class SimulatedKv implements KvDatabase {
   close(): void {}
 }
 
-/** One that is being put together. */
+/** An atomic operation under construction. */
 class Atomic implements KvAtomic {
   readonly #contents: KvContents;
   readonly #checks: Parameters<KvAtomic["check"]>[0][] = [];
@@ -109,7 +109,7 @@ function copyOf(entry: KvEntry): KvEntry {
   return { ...entry, value: structuredClone(entry.value) };
 }
 
-/** Texts come before numbers. */
+/** Texts sort before numbers. */
 function compare(a: KvKey, b: KvKey): number {
   for (const [i, part] of a.entries()) {
     const other = b[i];

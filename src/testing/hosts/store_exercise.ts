@@ -1,6 +1,6 @@
 /**
- * What a minute of replicas never asks of a store: values of a megabyte and of no bytes, a thousand at once, instances that race,
- * and that end in the middle.
+ * Exercises stores beyond what a minute of replicas does: values of a megabyte and of no bytes, a thousand values at
+ * once, instances that race, and instances that stop in the middle.
  * @module
  */
 import type { Digest } from "../../core/messages/ids.ts";
@@ -13,19 +13,19 @@ import { Random } from "../random.ts";
 const HABITS: DiskHabits = { commitMs: 2, readMs: 1, mostMs: 50, failures: 0.05 };
 /** Instances at once. */
 const LANES = 2;
-/** Calls that each makes. */
+/** Calls of each instance. */
 const CALLS = 16;
-/** Calls in the life of an instance, at most. */
+/** Most calls in the life of an instance. */
 const MOST_CALLS = 8;
-/** There are so many of each: one key is written again and again. */
+/** How many keys and blobs there are. So few that each is written again and again. */
 const RECORDS = 6;
 const BLOBS = 12;
-/** Of values: nothing, few bytes, more than one entry of a database takes, more than a row takes. */
+/** Sizes of values: empty, a few bytes, more than one entry of a database takes, more than a row takes. */
 const LENGTHS = [0, 1, 30, 300, 3_000, 70_000, 1_100_000];
-/** The part of the commits that have many small values instead. */
+/** The part of the commits with many small values instead. */
 const MANY = 0.04;
 
-/** Exercises a disk of its own, with what these stores keep it in; reports what it did not do as the simulated one did. */
+/** Exercises a disk of its own on these stores, and reports where they differ from the simulated disk. */
 export async function exerciseStores(stores: Stores, seed: number, report: Report): Promise<void> {
   const random = new Random(seed);
   const exercise: Exercise = {
@@ -42,7 +42,7 @@ export async function exerciseStores(stores: Stores, seed: number, report: Repor
 interface Exercise {
   readonly engine: Engine;
   readonly disk: Disk;
-  /** Where values are cut from. */
+  /** The buffer from which values are cut. */
   readonly bytes: Uint8Array;
   readonly report: Report;
 }
@@ -58,11 +58,11 @@ async function live({ engine, disk, bytes, report }: Exercise, random: Random): 
         else if (random.chance(0.3)) await store.read(random.shuffled(DIGESTS).slice(0, random.int(1, BLOBS)));
         else version = await store.commit(drawWrites(random, bytes), version);
       } catch {
-        // As a replica has it: whoever comes second, or does not know what became of a commit, reads everything anew.
+        // As a replica does: after a conflict, or a commit of unknown outcome, it reads everything anew.
         version = null;
       }
     }
-    // What it still commits is there or is not.
+    // A commit that is still under way is made or not.
     if (version !== null) void store.commit(drawWrites(random, bytes), version).catch(() => {});
     store.crash();
   }

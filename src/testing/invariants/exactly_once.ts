@@ -1,6 +1,6 @@
 /**
- * Which operations a batch should have run: each once, of a session that is there, within its window (PBFT §4.1). Looked at in the one
- * order of all batches, with what was run before.
+ * Which operations a batch should have run: each once, of an open session, within the session's window (PBFT §4.1).
+ * Batches are checked in the one order of all, against those before.
  * @module
  */
 import { equalBytes } from "../../core/tree/bytes.ts";
@@ -11,29 +11,29 @@ import type { Report } from "../violation.ts";
 import type { Call } from "../world/observed_core.ts";
 
 interface SessionUse {
-  /** When something was run in it last, in agreed time. */
+  /** When an operation ran in it last, in agreed time. */
   usedAt: number;
   /** Whether it was opened, and not refused. */
   isOpen: boolean;
-  /** Below it the client holds all replies. */
+  /** The client holds all replies below this timestamp. */
   acknowledged: number;
 }
 
-/** What holds for sessions. */
+/** The limits of sessions. */
 export type SessionLimits = Pick<Limits, "sessionWindow" | "maxSessions" | "sessionIdleMs">;
 
-/** Where a batch stands in the order, and the time there. */
+/** A place in the order, and the agreed time there. */
 export interface Moment {
   readonly sequence: SequenceNumber;
   readonly agreedTime: number;
 }
 
-/** What was run so far. */
+/** The operations that have run so far. */
 export class ExactlyOnce {
   readonly #report: Report;
   readonly #limits: SessionLimits;
   #agreedTime = 0;
-  /** By client and timestamp: where it ran. */
+  /** By client and timestamp: the number at which it ran. */
   readonly #ran = new Map<string, SequenceNumber>();
   readonly #sessions = new Map<string, SessionUse>();
 
@@ -42,7 +42,7 @@ export class ExactlyOnce {
     this.#limits = limits;
   }
 
-  /** A correct replica says that a session was opened at this number: of those that are in use none may give way to it. */
+  /** A correct replica reports that a session was opened at this number. No session that is in use may have been evicted for it. */
   opened({ client }: Request, sequence: SequenceNumber): void {
     const use = this.#sessions.get(`${client}/${sequence}`);
     if (!use || use.isOpen) return;
@@ -63,7 +63,7 @@ export class ExactlyOnce {
     this.#agreedTime = agreedTime;
     let next = 0;
     const again: string[] = [];
-    /** Whether the operation is the next that was run. One that was run before should not be. */
+    /** Whether the operation is the next call. An operation that ran before should not be. */
     const wasRun = (place: string, client: string, operation: Uint8Array) => {
       const before = this.#ran.get(place);
       if (before !== undefined) again.push(`${place}, which was run at ${before}`);
@@ -96,7 +96,7 @@ export class ExactlyOnce {
     else this.#report("validity", which);
   }
 
-  /** When something was run last in this request's session, or it was opened, in agreed time. */
+  /** When an operation last ran in the session of this request, or it was opened, in agreed time. */
   lastUse({ client, session }: Request): number {
     return this.#sessions.get(`${client}/${session}`)?.usedAt ?? -Infinity;
   }

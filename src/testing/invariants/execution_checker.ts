@@ -1,5 +1,5 @@
 /**
- * What the correct replicas have executed, together: agreement, order, determinism, integrity, exactly once.
+ * Checks the executions of all correct replicas together: agreement, order, determinism, integrity, exactly once.
  * @module
  */
 import type { Digest, Millis, ReplicaId, SequenceNumber } from "../../core/messages/ids.ts";
@@ -9,7 +9,7 @@ import { type Call, type Execution, shown } from "../world/observed_core.ts";
 import { ExactlyOnce, type SessionLimits } from "./exactly_once.ts";
 import type { Report } from "../violation.ts";
 
-/** A batch, and what became of it at whoever was first to execute it. */
+/** A batch, and its outcome at the first replica that executed it. */
 export interface Entry {
   readonly sequence: SequenceNumber;
   readonly digest: Digest;
@@ -21,17 +21,17 @@ export interface Entry {
 export class ExecutionChecker {
   readonly entries: Map<SequenceNumber, Entry> = new Map();
   readonly batches: Map<Digest, Batch> = new Map();
-  /** What was read from stores, by number. */
+  /** Batches that were read from stores, by number. */
   readonly #stored = new Map<SequenceNumber, Batch>();
   readonly #roots = new Map<SequenceNumber, { readonly root: Digest; readonly by: ReplicaId }>();
-  /** By request, or by name and timestamp of a vouched operation: what came of running it. */
+  /** By request, or by name and timestamp of a vouched operation: the outcome of running it. */
   readonly #outcomes = new Map<string, string>();
-  /** The replies that were looked at: a client that asks again gets the same one. */
+  /** The replies that have been checked. A client that asks again gets the same one. */
   readonly #replied = new WeakMap<readonly Result[], Digest>();
   readonly #report: Report;
   readonly #isValid: (request: AnyRequest, digest: Digest) => boolean;
   readonly #runs: ExactlyOnce;
-  /** Up to here the order has been looked at as a whole; and the agreed time there. */
+  /** All batches up to this number have been checked in order; and the agreed time there. */
   #through = 0;
   #agreedTime = 0;
 
@@ -41,13 +41,13 @@ export class ExecutionChecker {
     this.#runs = new ExactlyOnce(report, limits);
   }
 
-  /** Hears of each batch with requests once all before it are known. */
+  /** Called for each batch with requests, in order, once all batches before it are known. */
   onOrdered: (sequence: SequenceNumber, digest: Digest, agreedTime: Millis) => void = () => {};
 
   /** The highest number that a correct replica has executed. */
   highest: SequenceNumber = 0 as SequenceNumber;
 
-  /** A correct replica has executed a batch. `previous`: what the same life of it executed before; `null`: nothing. */
+  /** A correct replica has executed a batch. `previous`: the number that the same process executed before; `null`: none. */
   executed(by: ReplicaId, { sequence, digest, calls }: Execution, previous: SequenceNumber | null): void {
     if (previous !== null && sequence !== previous + 1) {
       this.#report("order", `replica ${by} executed ${sequence} after ${previous}`);
@@ -71,7 +71,7 @@ export class ExecutionChecker {
     return this.entries.get((this.#through + 1) as SequenceNumber);
   }
 
-  /** What can be said of a batch that comes after all before it. */
+  /** Checks a batch for which all batches before it are known. */
   #inOrder({ sequence, digest, by, calls }: Entry): void {
     this.#through = sequence;
     const batch = this.batches.get(digest)!;
@@ -103,7 +103,7 @@ export class ExecutionChecker {
     }
   }
 
-  /** A client's session is gone: it must have been idle for long. */
+  /** A session is gone: it must have been idle for long. */
   refused(request: Request, idleMs: number): void {
     const idle = this.#agreedTime - this.#runs.lastUse(request);
     if (idle >= idleMs) return;
@@ -143,7 +143,7 @@ export class ExecutionChecker {
     else if (before !== now) this.#report("exactly-once", `${what}: first ${before}, then at replica ${by} ${now}`);
   }
 
-  /** A correct replica reads from its store what it has executed, perhaps before anybody heard of it: the commit had seemed to fail. */
+  /** A correct replica reads an executed batch from its store. Perhaps nobody has heard of it: the commit may have seemed to fail. */
   stored(by: ReplicaId, { sequence, batch }: Recovered["committed"][number]): void {
     const { digest } = batch;
     const other = (this.entries.get(sequence) ?? this.#stored.get(sequence) ?? batch).digest;
@@ -152,7 +152,7 @@ export class ExecutionChecker {
     this.#report("agreement", `at ${sequence} replica ${by} has ${digest} in its store, another one executed ${other}`);
   }
 
-  /** A client was told this result. */
+  /** A client was given this result. */
   told(request: Digest, { sequence, status }: Result): void {
     if (status === "refused") return;
     const entry = this.entries.get(sequence);

@@ -1,5 +1,5 @@
 /**
- * Sees everything that correct replicas let out, and holds it against the invariants.
+ * Observes everything that correct replicas send, and checks it against the invariants.
  * @module
  */
 import type { Digest, Millis, ReplicaId, SequenceNumber } from "../../core/messages/ids.ts";
@@ -24,13 +24,13 @@ import { short, type Trace, wordsOf } from "../trace.ts";
 import type { WorldBase } from "../world/world_base.ts";
 import { SelfConsistency } from "./self_consistency.ts";
 
-/** So far agreed time may fall behind, beside what clocks may differ by, ms. */
+/** How far agreed time may fall behind true time, beside the largest clock skew, ms. */
 const SLACK_MS = 15_000;
 
-/** Messages whose size depends on what happened. */
+/** The kinds of messages whose size depends on what happened. */
 const LARGE: readonly MessageKind[] = ["status", "view-change", "new-view", "decision"];
 
-/** One life of a correct replica's core, as the checker knows it. */
+/** One process of a correct replica, as the checker knows it. */
 export interface Observed {
   readonly replica: ReplicaId;
   readonly label: string;
@@ -39,10 +39,10 @@ export interface Observed {
   readonly commitsMade: () => number;
 }
 
-/** The checkers that look at each step. */
+/** The checkers that see each step. */
 export class InvariantChecker {
   readonly executions: ExecutionChecker;
-  /** No view change is allowed. */
+  /** Whether no view change is allowed. */
   isCalm = false;
   readonly #decisions: Decisions;
   readonly #agreedTime: AgreedTime;
@@ -54,13 +54,13 @@ export class InvariantChecker {
   readonly #report: Report;
   readonly #coverage: Coverage;
   readonly #trace: Trace;
-  /** Digests of the requests that correct clients and gateways made, and the keys of the others. */
+  /** Digests of the requests of correct clients and gateways; the requests seen; and the keys of hostile clients. */
   readonly #made = new Set<Digest>();
   readonly #requests = new Map<Digest, AnyRequest>();
   readonly #hostileClients = new Set<string>();
   readonly #faulty = new Set<ReplicaId>();
   readonly #vouched = new Set<string>();
-  /** Encoded messages that were found to be in form. */
+  /** Encoded messages that were found to be well-formed. */
   readonly #formed = new WeakSet<Uint8Array>();
 
   constructor(world: WorldBase) {
@@ -102,17 +102,17 @@ export class InvariantChecker {
     this.#made.add(digest);
   }
 
-  /** A correct unsigned client asked for this. */
+  /** A correct unsigned client asked for this operation. */
   asked(name: string, timestamp: number, operation: Uint8Array): void {
     this.#vouched.add(`${name}/${timestamp}/${this.#world.crypto.hash(operation)}`);
   }
 
-  /** What is signed with this key is nobody's fault but its owner's. */
+  /** The owner of this key is hostile. Requests signed with it are valid, whatever they ask. */
   distrustClient(publicKey: string): void {
     this.#hostileClients.add(publicKey);
   }
 
-  /** What this replica vouches for is nobody's fault but its own. */
+  /** This replica is faulty. Gateway requests that it signs are valid, whatever they ask. */
   distrustReplica(replica: ReplicaId): void {
     this.#faulty.add(replica);
   }
@@ -125,7 +125,7 @@ export class InvariantChecker {
     );
   }
 
-  /** The bodies that a replica's store must have, by number. */
+  /** The bodies that a replica's store must contain, by number. */
   owedBodies(replica: ReplicaId): ReadonlyMap<number, ReadonlyMap<Digest, number>> {
     return this.#votes.memory(replica).owed;
   }
@@ -141,17 +141,17 @@ export class InvariantChecker {
     this.#votes.lost(replica);
   }
 
-  /** A client is refused as one whose session is gone. */
+  /** A client is refused because its session is gone. */
   refused(request: Request): void {
     this.executions.refused(request, this.#world.genesis.limits.sessionIdleMs);
   }
 
-  /** A client hears from a replica. */
+  /** A client receives a reply. */
   replied(reply: Reply): void {
     this.#said.replied(reply);
   }
 
-  /** A correct replica has made a step; nothing of it is durable yet. */
+  /** A correct replica has made a step. Nothing of it is durable yet. */
   stepped(replica: ReplicaId, input: Input, ready: Ready): void {
     this.#said.taken(replica, input);
     this.#said.made(ready);
@@ -165,7 +165,7 @@ export class InvariantChecker {
     }
   }
 
-  /** An event of a correct replica, after the commit of what caused it. */
+  /** An event of a correct replica, after the commit of the step that caused it. */
   event(observed: Observed, event: Event): void {
     if (event instanceof Released) return this.#released(observed, event);
     const { label, replica } = observed;
@@ -201,7 +201,7 @@ export class InvariantChecker {
         this.#coverage.count("event", event.kind);
         return this.#trace.line(label, () => `votes again: ${event.sequence} is stable`);
       case "old-copy":
-        // Nobody puts old copies back here, so that its store is what it was.
+        // Nobody restores old copies in a simulation, so this replica's own records are lost.
         return this.#report("self-consistency", `${label} does not know of its ${event.message} on ${event.sequence}`);
       case "contradiction":
         this.#coverage.count("event", event.kind);
@@ -262,7 +262,7 @@ export class InvariantChecker {
     this.#checkForms(label, ready);
   }
 
-  /** Anybody with the genesis must come to the same verdict, and it must be right. */
+  /** Evidence must convict its signer for anybody who has the genesis, and its signer must be faulty. */
   #judge(label: string, { first, second }: Contradiction): void {
     const { genesis, crypto, cluster } = this.#world;
     const { replica } = first.message;
@@ -278,7 +278,7 @@ export class InvariantChecker {
     this.#report("evidence", `${label} convicts ${genesis.replicas[replica]!.name}, who is correct, of ${two}`);
   }
 
-  /** Others must be able to take it. Comes last: what is wrong with what it means says more. */
+  /** Other replicas must be able to decode it. This check comes last, as a flaw in the contents says more. */
   #checkForms(label: string, { messages }: Ready): void {
     for (const { message: { message, bytes, signature } } of messages) {
       if (!LARGE.includes(message.kind) || this.#formed.has(bytes)) continue;
@@ -292,7 +292,7 @@ export class InvariantChecker {
     }
   }
 
-  /** A client was told this. */
+  /** A client was given this result. */
   told(request: Digest, results: Parameters<ExecutionChecker["told"]>[1][]): void {
     for (const result of results) this.executions.told(request, result);
     this.#trace.line("client", () => `is told about ${short(request)}`);

@@ -1,23 +1,23 @@
 /**
- * Whether there is one order of all operations that explains every answer and agrees with real time: the search of Wing and Gong
- * with Lowe's memory of where it has been, on each independent part of the state by itself.
+ * Whether one order of all operations explains every answer and agrees with real time: the search of Wing and Gong with
+ * Lowe's memory of visited states, on each independent part of the state by itself.
  * @module
  */
 import type { Invocation } from "../clients/history.ts";
 import { shown } from "../world/observed_core.ts";
 
-/** What a service does, as a function. */
+/** The service as a function. */
 export interface Model {
-  /** Operations on different parts don't touch each other; for a key-value store, the key. */
+  /** The part of the state that an operation touches. Operations on different parts are independent. In a key-value store: the key. */
   part(operation: Uint8Array): string;
   /** Runs an operation on the state of its part; `null` is the initial state. */
   apply(state: string | null, operation: Uint8Array): { readonly state: string | null; readonly outcome: string };
 }
 
-/** States looked at per part, beyond which the search gives up and finds nothing wrong. */
+/** States visited per part, after which the search gives up and reports nothing. */
 const MAX_STATES = 200_000;
 
-/** Says what can't be explained; `null` if all can. */
+/** The part of the history that no order explains, for people; `null`: none. */
 export function findNonLinearizable(
   invocations: readonly Invocation[],
   model: Model,
@@ -38,7 +38,10 @@ export function findNonLinearizable(
   return null;
 }
 
-/** Of each operation the place of the nearest before it in its request that touches the same part and was answered; -1: there is none. */
+/**
+ * For each operation the index of the nearest operation before it in its request that touches the same part and was
+ * answered; -1: none.
+ */
 function predecessors(operations: readonly Invocation[]): readonly number[] {
   const places = new Map(operations.map((invocation, index) => [invocation, index]));
   return operations.map(({ after }) => {
@@ -50,15 +53,16 @@ function predecessors(operations: readonly Invocation[]): readonly number[] {
   });
 }
 
-/** One step of the search: what was put next, and the state before; or what may be put next, and the state after. */
+/** One step of the search: the operation put next, with the state before it; or one that may be put next, with the state after it. */
 interface Choice {
   readonly index: number;
   readonly state: string | null;
 }
 
 /**
- * Operations that were answered are in the order of their beginnings, and after them those that were not: such a one may come at any
- * time after it began, or never. None comes before an answered one that precedes it in its request.
+ * Answered operations come in the order in which they began. Unanswered ones come after them in the list: each may take
+ * effect at any time after it began, or never. No operation comes before an answered one that precedes it in its
+ * request.
  */
 function isLinearizable(all: readonly Invocation[], model: Model, maxStates: number): boolean {
   const sorted = [...all].sort((a, b) => a.invokedAt - b.invokedAt);
@@ -71,7 +75,7 @@ function isLinearizable(all: readonly Invocation[], model: Model, maxStates: num
   let state: string | null = null;
   let left = answered.length;
   let from = 0;
-  /** All answered ones before it are done, and none from `end` on. */
+  /** All answered operations before `open` are done, and none from `end` on. */
   let open = 0;
   let end = 0;
   while (left > 0) {
@@ -100,11 +104,11 @@ function isLinearizable(all: readonly Invocation[], model: Model, maxStates: num
   }
   return true;
 
-  /** The next operation that may come first of those that are left: no other ended before it began. */
+  /** The next operation that may come first among those left: no other one ended before it began. */
   function findNext(start: number): Choice | null {
     while (done[open]) open++;
     let earliestEnd = Infinity;
-    // Whatever began after the earliest end so far ended after it too.
+    // Operations that began after the earliest end so far ended after it too.
     let stop = open;
     for (; stop < answered.length && operations[stop]!.invokedAt <= earliestEnd; stop++) {
       if (!done[stop]) earliestEnd = Math.min(earliestEnd, operations[stop]!.answeredAt);
@@ -113,14 +117,14 @@ function isLinearizable(all: readonly Invocation[], model: Model, maxStates: num
       findWithin(Math.max(start, answered.length), operations.length, earliestEnd);
   }
 
-  /** The first of these that may come next, that explains what its client was told, and that leads to where the search has not been. */
+  /** The first of these that may come next, that explains its client's answer, and that leads to an unvisited state. */
   function findWithin(start: number, end: number, earliestEnd: number): Choice | null {
     for (let index = start; index < end; index++) {
       const { invokedAt, operation, outcome } = operations[index]!;
       if (invokedAt > earliestEnd) return null;
       if (done[index] || done[before[index]!] === false) continue;
       const after = model.apply(state, operation);
-      // What nobody heard of and what changes nothing explains nothing.
+      // An unanswered operation that changes nothing explains nothing.
       if (outcome === null ? after.state === state : outcome !== after.outcome) continue;
       const place = placeWith(index, after.state);
       if (seen.has(place)) continue;
@@ -130,7 +134,7 @@ function isLinearizable(all: readonly Invocation[], model: Model, maxStates: num
     return null;
   }
 
-  /** Where the search is once `index` is done too: the first that is not, what is done beyond it, and the state. */
+  /** The place of the search once `index` is done too: the first operation not done, those done beyond it, and the state. */
   function placeWith(index: number, state: string | null): string {
     let first = open;
     while (first < answered.length && (done[first] || first === index)) first++;

@@ -1,6 +1,6 @@
 /**
- * What the paper says of quorums, certificates and new views (PBFT §4.2 to §4.4), written down once more: nothing here comes from the
- * core, so that both would have to be wrong in the same way.
+ * The paper's rules for quorums, certificates and new views (PBFT §4.2 to §4.4), written independently of the core, so
+ * that a mistake would have to be made twice to go unnoticed.
  * @module
  */
 import type { Digest } from "../../core/messages/ids.ts";
@@ -15,7 +15,7 @@ import type {
   ViewChange,
 } from "../../core/messages/messages.ts";
 
-/** The sizes that certificates are measured against. */
+/** The sizes that certificates are checked against. */
 export interface Measures {
   readonly n: number;
   readonly checkpointInterval: number;
@@ -23,19 +23,19 @@ export interface Measures {
   readonly nullDigest: Digest;
 }
 
-/** How many may be faulty. */
+/** f: how many replicas may be faulty. */
 export function faultyAmong(n: number): number {
   return Math.floor((n - 1) / 3);
 }
 
-/** The smallest number of which any two sets share a correct replica. */
+/** The smallest size at which any two sets share a correct replica. */
 export function quorumOf(n: number): number {
   let size = 1;
   while (2 * size - n <= faultyAmong(n)) size++;
   return size;
 }
 
-/** What is wrong with a prepared certificate; `null`: nothing. */
+/** The flaw of a prepared certificate; `null`: none. */
 export function flawOfPrepared({ prePrepare, prepares }: PreparedCertificate, { n }: Measures): string | null {
   const { replica: primary, view, sequence, digest } = prePrepare.message;
   const what = `the prepared certificate of ${sequence} in view ${view}`;
@@ -50,7 +50,7 @@ export function flawOfPrepared({ prePrepare, prepares }: PreparedCertificate, { 
   return tooFew(what, "prepares of distinct backups", backups.size, quorumOf(n) - 1);
 }
 
-/** What is wrong with the commits that decided a number. */
+/** The flaw of the commits that decided a number; `null`: none. */
 export function flawOfDecision(commits: readonly Signed<Commit>[], { n }: Measures): string | null {
   const first = commits[0]?.message;
   if (!first) return "a decision without commits";
@@ -63,7 +63,7 @@ export function flawOfDecision(commits: readonly Signed<Commit>[], { n }: Measur
   return tooFew(what, "commits of distinct replicas", distinct(commits), quorumOf(n));
 }
 
-/** What is wrong with a stable checkpoint's certificate; the empty one of the start is right. */
+/** The flaw of the certificate of a stable checkpoint; `null`: none. The empty one of the start is right. */
 export function flawOfStable(
   certificate: readonly Signed<Checkpoint>[],
   { n, checkpointInterval }: Measures,
@@ -78,7 +78,7 @@ export function flawOfStable(
   return tooFew(what, "checkpoints of distinct replicas", distinct(certificate), quorumOf(n));
 }
 
-/** What is wrong with a view-change. */
+/** The flaw of a view-change; `null`: none. */
 export function flawOfViewChange(
   { view, replica, stable, prepared, suspicions }: ViewChange,
   measures: Measures,
@@ -99,7 +99,7 @@ export function flawOfViewChange(
   return null;
 }
 
-/** What is wrong with a proof that a replica may leave: not f + 1 that suspect, and not a quorum that agrees. */
+/** The flaw of the proof that a replica may leave, if neither f + 1 replicas suspect nor a quorum agrees; `null`: none. */
 export function flawOfLeave(
   suspicions: readonly Signed<Suspicion>[],
   view: number,
@@ -119,7 +119,7 @@ export function flawOfLeave(
   return tooFew(what, "words of distinct replicas", distinct(suspicions), quorumOf(n));
 }
 
-/** What is wrong with V of a new-view. */
+/** The flaw of V in a new-view; `null`: none. */
 export function flawOfSenders({ view, replica, viewChanges }: NewView, measures: Measures): string | null {
   const what = `the new-view of ${view}`;
   if (replica !== view % measures.n) return `${what} is replica ${replica}'s, who is not the primary`;
@@ -131,7 +131,7 @@ export function flawOfSenders({ view, replica, viewChanges }: NewView, measures:
   return tooFew(what, "view-changes of distinct replicas", distinct(viewChanges), quorumOf(measures.n));
 }
 
-/** What is wrong with O of a new-view: computed from V number by number, as §4.4 has it. */
+/** The flaw of O in a new-view, computed from V number by number as in §4.4; `null`: none. */
 export function flawOfSuccession(
   { view, replica, viewChanges, prePrepares }: NewView,
   measures: Measures,

@@ -1,5 +1,5 @@
 /**
- * What the checkers remember of one replica.
+ * The memory of the checkers about one replica.
  * @module
  */
 import type { Event } from "../../core/events.ts";
@@ -11,28 +11,31 @@ import type { Recovered } from "../../core/records.ts";
 export interface Memory {
   view: number;
   stable: number;
-  /** `view/number/digest` of all that it has accepted, prepared; `number/digest` of what it has executed, checkpointed. */
+  /** Keys `view/number/digest` of what it has accepted and prepared; `number/digest` of what it has executed and of its checkpoints. */
   readonly on: { readonly [kind in "accepted" | "prepared" | "committed" | "checkpoint"]: Set<string> };
-  /** By number, the views in which it prepared there. */
+  /** By number: the views in which it prepared there. */
   readonly preparedIn: Map<number, Set<number>>;
-  /** By number, the last view in which each digest was accepted whose body must still be there. */
+  /** By number: the digests whose bodies must still be there, each with the last view in which it was accepted. */
   readonly owed: Map<number, Map<Digest, number>>;
-  /** The numbers that it has said are decided: no body is owed for them but the decided one, which anybody has who executes it. */
+  /**
+   * The numbers that it has announced as decided. Only the decided body is owed for these, and every replica that
+   * executes it has it.
+   */
   readonly decided: Set<number>;
   /** The views that it has left for, and those that it has entered. */
   readonly left: Set<number>;
   readonly entered: Set<number>;
-  /** O of the view that it is in. */
+  /** O of the new-view that it is in. */
   carried: ReadonlyMap<number, Digest>;
   hasLostDisk: boolean;
-  /** The last number that it has ever voted for and the last view that it has left for, whatever became of its disk. */
+  /** The highest number that it has ever voted for and the highest view that it has left for, over all losses of its disk. */
   highestVote: number;
   highestLeft: number;
-  /** The views that it has begun as their primary, whatever became of its disk. */
+  /** The views that it has started as their primary, over all losses of its disk. */
   readonly begun: Set<number>;
 }
 
-/** Of a replica that has said nothing yet, or has lost its disk after `before`. */
+/** The memory of a replica that has sent nothing yet, or has lost its disk after `before`. */
 export function emptyMemory(before?: Memory): Memory {
   return {
     view: 0,
@@ -51,15 +54,15 @@ export function emptyMemory(before?: Memory): Memory {
   };
 }
 
-/** What a vote is for. */
+/** The place of a vote. */
 export type Place = Pick<PrePrepare, "view" | "sequence" | "digest">;
 
-/** As a key. */
+/** A place as a key. */
 export function placeOf({ view, sequence, digest }: Place): string {
   return `${view}/${sequence}/${digest}`;
 }
 
-/** It has accepted this. */
+/** It has accepted this batch. */
 export function noteAccepted(memory: Memory, message: Place): void {
   memory.on.accepted.add(placeOf(message));
   if (message.sequence <= memory.stable || memory.decided.has(message.sequence)) return;
@@ -68,7 +71,7 @@ export function noteAccepted(memory: Memory, message: Place): void {
   owed.set(message.digest, Math.max(message.view, owed.get(message.digest) ?? 0));
 }
 
-/** It has this prepared. */
+/** It has this batch prepared. */
 export function notePrepared(memory: Memory, message: Place): void {
   memory.on.prepared.add(placeOf(message));
   const views = memory.preparedIn.get(message.sequence) ?? new Set();
@@ -77,7 +80,7 @@ export function notePrepared(memory: Memory, message: Place): void {
   for (const [digest, view] of owed) if (view < message.view) owed.delete(digest);
 }
 
-/** It says what it has decided: nothing else can be chosen there in any view to come, whether it has executed that yet or not. */
+/** It announces that the batch is decided. No later view can choose another one there, whether it has executed the batch yet or not. */
 export function noteDecided(memory: Memory, events: readonly Event[]): void {
   for (const event of events) {
     if (event.kind !== "stage" || event.stage !== "committed") continue;
@@ -86,14 +89,14 @@ export function noteDecided(memory: Memory, events: readonly Event[]): void {
   }
 }
 
-/** It has executed this: nothing else can be decided there. */
+/** It has executed this batch, so no other can be decided there. */
 export function noteExecuted(memory: Memory, { sequence, digest }: Pick<Place, "sequence" | "digest">): void {
   memory.on.committed.add(`${sequence}/${digest}`);
   const owed = memory.owed.get(sequence) ?? new Map<Digest, number>();
   for (const other of owed.keys()) if (other !== digest) owed.delete(other);
 }
 
-/** Its last stable checkpoint is here. */
+/** Its last stable checkpoint has this number. */
 export function noteStable(memory: Memory, stable: number): void {
   memory.stable = stable;
   for (const byNumber of [memory.preparedIn, memory.owed, memory.decided]) {
@@ -101,13 +104,13 @@ export function noteStable(memory: Memory, stable: number): void {
   }
 }
 
-/** It was read from its store: what of this was not let out before counts as well. The bodies are owed by what was let out. */
+/** It was read from its store. Records count even if nothing of them was sent before. Bodies are owed only for what was sent. */
 export function noteRestored(memory: Memory, { accepted, prepared, committed, checkpoint, stable }: Recovered): void {
   for (const { prePrepare } of [...accepted, ...prepared]) memory.on.accepted.add(placeOf(prePrepare.message));
   for (const { prePrepare } of prepared) notePrepared(memory, prePrepare.message);
   for (const { sequence, batch } of committed) noteExecuted(memory, { sequence, digest: batch.digest });
   if (checkpoint) memory.on.checkpoint.add(`${checkpoint.sequence}/${checkpoint.root}`);
-  memory.decided.clear(); // it may have to hear of that again
+  memory.decided.clear(); // it may have to hear of these decisions again
   noteStable(memory, Math.max(memory.stable, stable[0]?.message.sequence ?? 0));
 }
 
@@ -117,7 +120,7 @@ export function leave(memory: Memory, view: View): void {
   memory.highestLeft = Math.max(memory.highestLeft, view);
 }
 
-/** Its view has started with this. */
+/** Its view has started with this new-view. */
 export function enter(memory: Memory, { view, prePrepares }: NewView): void {
   memory.entered.add(view);
   memory.carried = new Map(prePrepares.map(({ message }: Signed<PrePrepare>) => [message.sequence, message.digest]));

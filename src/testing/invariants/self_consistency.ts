@@ -1,5 +1,5 @@
 /**
- * Self-consistency: what each replica has ever said, over all its restarts and isolates.
+ * Self-consistency: everything that each replica has ever said, across all its restarts and isolates.
  * @module
  */
 import type { Digest, ReplicaId, View } from "../../core/messages/ids.ts";
@@ -11,7 +11,7 @@ function placeOf({ kind, replica, view, sequence }: Vote): string {
   return `${kind} of replica ${replica} in view ${view} for ${sequence}`;
 }
 
-/** What was noted about votes, by kind, replica, view and number. */
+/** The facts that are recorded of votes, by kind, replica, view and number. */
 class Places<T> {
   readonly #values: { readonly [K in Vote["kind"]]: Map<View, T>[][] } = {
     "pre-prepare": [],
@@ -29,24 +29,24 @@ class Places<T> {
   }
 }
 
-/** Everything that correct replicas said that binds them. */
+/** Every binding message of correct replicas. */
 export class SelfConsistency {
   readonly #said = new Map<string, string>();
-  /** The digest that was voted for. */
+  /** The digest of each vote. */
   readonly #voted = new Places<Digest>();
-  /** Votes that were made; true: first after a view-change that had been said already, for a higher view. */
+  /** Votes that were made. True: made first after a view-change for a higher view had been sent. */
   readonly #made = new Places<boolean>();
   /** The highest view that each replica has left for. */
   readonly #left = new Map<ReplicaId, View>();
 
-  /** A replica has made a vote; nobody has heard of it yet, and if its commit seems to fail perhaps nobody ever will. */
+  /** A replica has made a vote. It has not been sent yet, and if its commit seems to fail it may never be. */
   made(message: Message): void {
     if (message.kind !== "pre-prepare" && message.kind !== "prepare" && message.kind !== "commit") return;
     if (this.#made.get(message) !== undefined) return;
     this.#made.set(message, message.view < (this.#left.get(message.replica) ?? 0));
   }
 
-  /** Takes up a message of a correct replica's own; gives what it contradicts. */
+  /** Takes a message that a correct replica sends of its own; returns the contradiction with an earlier one. */
   take(message: Message, bytes: Uint8Array, hash: (bytes: Uint8Array) => string): string | null {
     switch (message.kind) {
       case "pre-prepare":

@@ -1,5 +1,5 @@
 /**
- * Who has said commit, so that it can be told what is decided.
+ * The commits that were sent, to tell which batches are decided.
  * @module
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
@@ -13,13 +13,13 @@ export class SentCommits {
   /** By number and digest, then by view. */
   readonly #by = new Map<string, Map<number, Set<ReplicaId>>>();
 
-  /** The faulty may have said commit to anything. */
+  /** Faulty replicas may have sent a commit for anything. */
   constructor(n: number, isFaulty: (replica: ReplicaId) => boolean) {
     this.#n = n;
     this.#isFaulty = isFaulty;
   }
 
-  /** A replica says it; it counts if that is a correct one. */
+  /** A replica sends a commit. It counts if the replica is correct. */
   add({ replica, view, sequence, digest }: Commit): void {
     if (this.#isFaulty(replica)) return;
     const key = `${sequence}/${digest}`;
@@ -27,7 +27,7 @@ export class SentCommits {
     this.#by.set(key, byView.set(view, (byView.get(view) ?? new Set()).add(replica)));
   }
 
-  /** Whether a quorum can have said it in one view, whichever: then nothing hangs on one more any more. */
+  /** Whether a quorum can have committed in one view, whichever it is. Then no further commit matters. */
   isDecided({ sequence, digest }: Commit): boolean {
     const faulty = Array.from({ length: this.#n }, (_, id) => id as ReplicaId).filter(this.#isFaulty).length;
     const byView = [...this.#by.get(`${sequence}/${digest}`)?.values() ?? []];

@@ -1,5 +1,6 @@
 /**
- * Who has said what: no correct replica takes for another correct one's what that has never said, and nothing that is not durable yet.
+ * Authenticity: no correct replica accepts a message as another correct one's that this one never sent, or that was not
+ * durable when sent.
  * @module
  */
 import { equalBytes } from "../../core/tree/bytes.ts";
@@ -9,17 +10,17 @@ import type { Message, MessageKind, Reply, Result, Signed } from "../../core/mes
 import { equalResults } from "../../core/messages/tally.ts";
 import type { Report } from "../violation.ts";
 
-/** Everything that correct replicas have said. */
+/** Every message that correct replicas have sent. */
 export class SentMessages {
   readonly #report: Report;
   readonly #isFaulty: (replica: ReplicaId) => boolean;
-  /** The bytes of each message by its signature; two messages under one would be found by their bytes. */
+  /** The bytes of each message by its signature. Two messages with one signature would differ in their bytes. */
   readonly #said = new Map<MessageKind, Map<number, Uint8Array>>();
-  /** What was signed and is not let out yet, or never will be. */
+  /** Steps whose messages are signed and not sent yet, or never will be. */
   readonly #made = new Set<Ready>();
-  /** Found to be in order: the same message often comes to many. */
+  /** Messages that were found in order: the same one often goes to many. */
   readonly #passed = new Set<Signed>();
-  /** The results of each request's replies, by replica. */
+  /** The results in the replies to each request, by replica. */
   readonly #replies = new Map<Digest, Map<ReplicaId, (readonly Result[])[]>>();
 
   constructor(report: Report, isFaulty: (replica: ReplicaId) => boolean) {
@@ -27,12 +28,12 @@ export class SentMessages {
     this.#isFaulty = isFaulty;
   }
 
-  /** A correct replica has signed these; nothing of it is durable yet. */
+  /** A correct replica has signed these messages. Nothing of the step is durable yet. */
   made(ready: Ready): void {
     if (ready.messages.length > 0) this.#made.add(ready);
   }
 
-  /** Now it is. */
+  /** The step is durable, and its messages are sent. */
   letOut(replica: ReplicaId, ready: Ready): void {
     this.#made.delete(ready);
     for (const { message } of ready.messages) this.#note(message);
@@ -45,7 +46,7 @@ export class SentMessages {
     }
   }
 
-  /** A correct replica takes this. */
+  /** A correct replica takes this input. */
   taken(by: ReplicaId, input: Input): void {
     switch (input.kind) {
       case "pre-prepare":
@@ -71,7 +72,7 @@ export class SentMessages {
     }
   }
 
-  /** A client gets a correct replica's reply. */
+  /** A client receives the reply of a correct replica. */
   replied({ replica, request, results }: Reply): void {
     if (this.#isFaulty(replica)) return;
     const said = this.#replies.get(request)?.get(replica);
@@ -79,7 +80,7 @@ export class SentMessages {
     this.#report("write-ahead", `replica ${replica} has replied to ${request.slice(0, 8)} before that was durable`);
   }
 
-  /** What is its sender's own in it is said with it, perhaps for the first time: after a restart votes are signed again. */
+  /** Nested messages of the sender count as sent with it, perhaps for the first time: after a restart votes are signed again. */
   #note(signed: Signed): void {
     for (const { message, bytes, signature } of withOwn(signed)) {
       let byKind = this.#said.get(message.kind);
@@ -107,7 +108,7 @@ export class SentMessages {
   }
 }
 
-/** A message, and those in it that are its sender's own. */
+/** A message, and the nested ones of its sender. */
 function withOwn(signed: Signed): readonly Signed[] {
   const { message } = signed;
   const nested = nestedIn(message);
@@ -116,7 +117,7 @@ function withOwn(signed: Signed): readonly Signed[] {
   return [...own.flatMap(withOwn), signed];
 }
 
-/** The messages that a message carries. */
+/** The messages nested in a message. */
 function nestedIn(message: Message): readonly Signed[] {
   switch (message.kind) {
     case "decision":
@@ -136,7 +137,7 @@ function nestedIn(message: Message): readonly Signed[] {
   }
 }
 
-/** The stand-in's signatures differ in their first bytes. */
+/** The stand-in signatures differ in their first bytes. */
 function keyOf(signature: Uint8Array): number {
   let key = 0;
   for (let i = 0; i < 6; i++) key = 256 * key + signature[i]!;

@@ -1,6 +1,7 @@
 /**
- * What each correct replica has on record, and what it says: every vote has its record, every certificate its quorum, and what prepared
- * goes into each view-change. Looked at when it is let out, over all of a replica's lives and isolates.
+ * Checks the records of each correct replica against its messages: every vote has its record, every certificate its
+ * quorum, and each view-change carries what prepared. The check is made when messages are sent, over all processes and
+ * isolates of a replica.
  * @module
  */
 import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../core/messages/ids.ts";
@@ -33,40 +34,40 @@ import {
   placeOf,
 } from "./replica_memory.ts";
 
-/** What is needed to judge. */
+/** The options of the check. */
 export interface PromisesOptions {
   readonly measures: Measures;
   readonly maxClockSkewMs: number;
-  /** What has passed, on no replica's clock, ms. */
+  /** The time that has passed, on no replica's clock, ms. */
   readonly elapsedMs: () => number;
   readonly hash: (bytes: Uint8Array) => Digest;
   readonly report: Report;
   readonly isFaulty: (replica: ReplicaId) => boolean;
-  /** Who has said commit. */
+  /** The commits that were sent. */
   readonly commits: SentCommits;
 }
 
-/** Everything that correct replicas have bound themselves to. */
+/** Everything that binds correct replicas. */
 export class VoteChecker {
   readonly #options: PromisesOptions;
   readonly #memories = new Map<ReplicaId, Memory>();
-  /** What prepared anywhere, by view and number. */
+  /** The batch that prepared at each view and number, at any replica. */
   readonly #prepared = new Map<string, Digest>();
   readonly #judged = new Set<Message>();
-  /** The highest timestamp that any has accepted, and when, by no clock. */
+  /** The highest timestamp that any replica has accepted, and when, on no replica's clock. */
   #agreed = { time: 0, at: 0 };
 
   constructor(options: PromisesOptions) {
     this.#options = options;
   }
 
-  /** A replica's disk is replaced by an empty one: perhaps once more, before it has recovered from the last time. */
+  /** A replica's disk is replaced by an empty one, perhaps again before it has recovered from the last time. */
   lost(replica: ReplicaId): void {
     const before = this.#memories.get(replica);
     if (before) this.#memories.set(replica, { ...emptyMemory(before), hasLostDisk: true });
   }
 
-  /** A replica has been read from its store: what is there counts as recorded, also if nobody has heard of it yet. */
+  /** A replica has been read from its store. The contents count as recorded, even if nobody has heard of them yet. */
   restored(replica: ReplicaId, recovered: Recovered): void {
     const before = this.#memories.get(replica);
     if (recovered.lostDisk && !before?.hasLostDisk) {
@@ -77,13 +78,13 @@ export class VoteChecker {
     noteRestored(memory, recovered);
     const { viewChange, newView, view } = recovered;
     if (viewChange) leave(memory, viewChange.message.view);
-    // What is read is old already where another isolate has gone on meanwhile.
+    // The records read are outdated if another isolate has gone on meanwhile.
     if (newView && view >= memory.view) enter(memory, newView.message);
     if (newView?.message.replica === replica) memory.begun.add(newView.message.view);
     memory.view = Math.max(memory.view, view);
   }
 
-  /** A step's records are durable, as far as they must be, and its messages are about to go. */
+  /** A step's records are as durable as they must be, and its messages are about to leave. */
   released(replica: ReplicaId, { events, records, messages }: Ready, now: Millis): void {
     const memory = this.memory(replica);
     const leaving = { events, from: memory.view, goneTo: (view: View) => this.#goneTo(view, replica) };
@@ -103,7 +104,7 @@ export class VoteChecker {
     return memory;
   }
 
-  /** How many others can have said that they have left for this view or a higher one. */
+  /** How many others can have announced that they left for this view or a higher one. */
   #goneTo(view: View, but: ReplicaId): number {
     let gone = 0;
     for (let id = 0; id < this.#options.measures.n; id++) {
@@ -180,7 +181,7 @@ export class VoteChecker {
     }
   }
 
-  /** What a replica takes the agreed time to be now. */
+  /** What a replica takes for the agreed time now. */
   agreed(time: number): void {
     this.#agreed = { time, at: this.#options.elapsedMs() };
   }
@@ -203,7 +204,8 @@ export class VoteChecker {
     if (carried !== undefined && carried !== digest) {
       this.#options.report("carry-over", `${what} as ${digest.slice(0, 8)}, the new-view has ${carried.slice(0, 8)}`);
     }
-    // A backup goes by its clock, or by the agreed time and what has passed since. What a primary proposes itself they may have wait.
+    // A backup uses its clock, or the agreed time and the time passed since. A primary's own proposals may be ahead of
+    // that; backups wait.
     const agreed = this.#agreed.time + elapsedMs() - this.#agreed.at;
     const latest = Math.max(now, agreed) + maxClockSkewMs;
     if (carried === undefined && message.replica !== replica && batch.timestamp > latest) {
@@ -248,13 +250,13 @@ export class VoteChecker {
         this.#expect(memory.left.has(message.view), replica, message);
         return this.#checkViewChange(replica, memory, message);
       case "new-view":
-        // What it said before it lost its disk the others give back to it, and it may say it again.
+        // A new-view that it sent before it lost its disk is given back to it by the others, and it may send it again.
         if (!memory.begun.has(message.view)) this.#vote(replica, memory, 0 as SequenceNumber);
         memory.begun.add(message.view);
         this.#checkNewView(message);
         return this.#expect(memory.entered.has(message.view), replica, message);
       case "decision":
-        // A commit of its own that it had no time to say before it was started anew it says with this.
+        // It may have restarted before it could send a commit of its own; this message then contains it.
         for (const { message: commit } of message.commits) this.#options.commits.add(commit);
         return this.#flaw("certificates", flawOfDecision(message.commits, this.#options.measures));
       case "stable-checkpoint":

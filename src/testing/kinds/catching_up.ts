@@ -1,5 +1,6 @@
 /**
- * A replica that was away for many batches comes back while f others, perhaps the primary and its neighbour, are gone for good.
+ * A replica that was away for many batches comes back while f others are stopped for good, perhaps the primary and its
+ * successor.
  * @module
  */
 import { maxFaulty } from "../../core/messages/quorum.ts";
@@ -7,7 +8,7 @@ import type { Fault, Plan } from "../plan/plan.ts";
 import type { Random } from "../random.ts";
 import { idsOf, quietPlan } from "./quiet.ts";
 
-/** One is away for most of the run. When a quorum is healed, the rest is often gone for good. */
+/** One replica is away for most of the run. Of the others, often only those needed for a quorum are healed. */
 export function catchingUp(plan: Plan, random: Random): Plan {
   const ids = random.shuffled(idsOf(plan));
   const away = ids.slice(0, maxFaulty(plan.replicas)).map((replica): Fault => {

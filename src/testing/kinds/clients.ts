@@ -1,5 +1,5 @@
 /**
- * Clients who tell different replicas different things, give up what they have asked, and ask for as much as they may.
+ * Clients that send different requests to different replicas, give up what they asked, and ask for as much as they may.
  * @module
  */
 import type { Fault, HostileBehaviour, Plan } from "../plan/plan.ts";
@@ -13,10 +13,10 @@ const BEHAVIOURS: readonly HostileBehaviour[] = [
   "far-timestamps",
   "flooding",
 ];
-/** The part of the runs in which the clients are all that is wrong: then no primary may be left. */
+/** The part of the runs in which hostile clients are the only fault. Then no primary may be replaced. */
 const CALM = 0.7;
 
-/** Adds hostile clients, and unsigned ones that ask several gateways at once. */
+/** Adds hostile clients, and unsigned clients that ask several gateways at once. */
 export function clients(plan: Plan, random: Random): Plan {
   const hostile = random.shuffled(BEHAVIOURS).slice(0, random.int(1, 3)).map((behaviour): Fault => {
     return { kind: "hostile-client", behaviour, seed: random.seed() };

@@ -1,5 +1,5 @@
 /**
- * Coalitions: all of the f lie, and have a plan.
+ * Coalitions: f Byzantine replicas with a common plan.
  * @module
  */
 import { SCHEME_NAMES } from "../coalitions/schemes.ts";
@@ -8,15 +8,15 @@ import { maxFaulty } from "../../core/messages/quorum.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Random } from "../random.ts";
 
-/** The part of the runs in which nothing else goes wrong. */
+/** The part of the runs in which there is no other fault. */
 const ALONE = 0.6;
 
-/** Replaces whoever is faulty with a coalition of as many as there may be. */
+/** Replaces the faulty replicas by a coalition of the largest size. */
 export function coalitions(plan: Plan, random: Random): Plan {
   const n = plan.replicas;
   const f = maxFaulty(n);
   const ids = Array.from({ length: n }, (_, id) => id as ReplicaId);
-  // The first primaries have most to say.
+  // Members among the first primaries can do most.
   const members = random.chance(0.6) ? ids.slice(0, f) : random.shuffled(ids).slice(0, f);
   const schemes = random.shuffled(SCHEME_NAMES).slice(0, random.int(2, 6));
   const others = random.chance(ALONE) ? [] : plan.faults.filter((fault) => {

@@ -5,7 +5,7 @@
 import type { Plan } from "../plan/plan.ts";
 import type { Random } from "../random.ts";
 
-/** The least that a batch has to hold beyond its largest request, bytes. */
+/** The least that a batch must hold beyond its largest request, bytes. */
 const ENVELOPE_BYTES = 1_024;
 
 /** Draws limits that are reached all the time. */
@@ -16,7 +16,7 @@ export function tinyLimits(plan: Plan, random: Random): Plan {
   const guest = { ...first!, operations: 3, bundle: 1, pipelining: 1, gateways: 2 };
   return {
     ...plan,
-    // More names than there is room for, and sessions without end.
+    // More names than there is room for, and ever new sessions.
     unsignedClients: Array.from({ length: 6 }, () => guest),
     faults: [...plan.faults, { kind: "hostile-client", behaviour: "flooding", seed: random.seed() }],
     isCalm: false,

@@ -1,6 +1,6 @@
 /**
- * The links of one replica that swallow what is sent, let pass one direction only, or are slow to tell that nobody is there. Its own
- * troubles must not make it leave the others.
+ * Links of one replica that swallow messages, pass one direction only, or are slow to refuse. Trouble of its own must
+ * not make a replica leave the view of the others.
  * @module
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";

@@ -1,5 +1,5 @@
 /**
- * Disks lost twice, one while another recovers, and a liar who says that it has lost its own.
+ * Disks lost twice, or one while another replica recovers; and a Byzantine replica that claims to have lost its disk.
  * @module
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
@@ -8,7 +8,7 @@ import type { Fault, Plan } from "../plan/plan.ts";
 import type { Random } from "../random.ts";
 import { idsOf, quietPlan } from "./quiet.ts";
 
-/** All of the f lose their disks, some more than once; or one of them lies about it. */
+/** All f lose their disks, some more than once; or one of them lies about it. */
 export function lostDisks(plan: Plan, random: Random): Plan {
   const f = maxFaulty(plan.replicas);
   const ids = idsOf(plan);
@@ -31,7 +31,7 @@ function losses(plan: Plan, random: Random, replica: ReplicaId): Fault[] {
   for (let left = random.int(1, 3); left > 0; left--) {
     const forMs = random.between(20, 2_000);
     faults.push({ kind: "lost-disk", replica, atMs, forMs });
-    // Before it has recovered, while it does, or long after.
+    // Before it has recovered, while it recovers, or long after.
     atMs += forMs + random.pick([50, 300, 1_000, 5_000, 15_000]) * random.between(0.5, 1.5);
   }
   return faults.filter((fault) => "atMs" in fault && fault.atMs < 0.95 * plan.durationMs);

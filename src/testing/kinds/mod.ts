@@ -1,6 +1,6 @@
 /**
- * Kinds of trouble: each is one thing that can go wrong at length, laid over the plan that a seed draws anyway. They can be chosen one
- * by one, so that thousands of runs of each can be had.
+ * Kinds of trouble. Each makes one thing go wrong at length, on top of the plan that a seed draws. They can be chosen
+ * one by one, for thousands of runs of each.
  * @module
  */
 import type { Demand, Plan } from "../plan/plan.ts";
@@ -15,15 +15,15 @@ import { replays } from "./replays.ts";
 import { slowDisks } from "./slow_disks.ts";
 import { longTime, wrongClocks } from "./time.ts";
 
-/** Lays it over a plan. */
+/** Adds it to a plan. */
 type Lay = (plan: Plan, random: Random) => Plan;
 
-/** What there is of a kind. */
+/** The properties of a kind. */
 interface Entry {
   readonly lay: Lay;
   /** The part of the default runs that has it. */
   readonly share: number;
-  /** Numbers of replicas, each as likely as it stands here, where nobody chose one; left out: any. */
+  /** Numbers of replicas if none was chosen, each as likely as it is listed; left out: any. */
   readonly replicas?: readonly number[];
 }
 
@@ -34,19 +34,19 @@ function demanding(demand: Demand): Lay {
 
 /** A kind of trouble. */
 export type Kind =
-  | "coalitions" // up to f liars with a common plan
-  | "clients" // clients who tell different replicas different things
+  | "coalitions" // up to f Byzantine replicas with a common plan
+  | "clients" // clients that send different requests to different replicas
   | "slow-disks" // slow for the whole of the run
   | "lost-disks" // lost twice, or one while another recovers
-  | "links" // half open, one way, slow to tell
-  | "replays" // old messages said again at a high rate
+  | "links" // half open, one way, slow to refuse
+  | "replays" // old messages sent again at a high rate
   | "long-time" // an hour and more
   | "wrong-clocks" // all wrong, each by its own amount
   | "tiny-limits" // small buffers, windows, batches, results
   | "idle-names" // of unsigned clients, forgotten soon
-  | "catching-up" // away for many batches, and back among the last
-  | "together" // nobody is alone in a higher view for long
-  | "room" // what was taken is given back
+  | "catching-up" // away for many batches, and back with a bare quorum
+  | "together" // no replica is alone in a higher view for long
+  | "room" // room is given back
   | "alone"; // one replica
 
 const ENTRIES: { readonly [K in Kind]: Entry } = {
@@ -69,14 +69,14 @@ const ENTRIES: { readonly [K in Kind]: Entry } = {
 /** Their names. */
 export const KINDS: readonly Kind[] = Object.keys(ENTRIES) as Kind[];
 
-/** The kinds of a default run: one at most, as what one demands another may not leave possible. */
+/** The kinds of a default run: at most one, as the demands of one may be impossible under another. */
 export function kindsOf(seed: number): readonly Kind[] {
   let left = new Random(seed ^ 0x6b696e64).next();
   const kind = KINDS.find((kind) => (left -= ENTRIES[kind].share) < 0);
   return kind ? [kind] : [];
 }
 
-/** How many replicas suit these kinds; `undefined`: any number does. */
+/** How many replicas suit these kinds; `undefined`: any number. */
 export function replicasFor(kinds: readonly Kind[], seed: number): number | undefined {
   const some = kinds.flatMap((kind) => {
     const { replicas } = ENTRIES[kind];
@@ -85,7 +85,7 @@ export function replicasFor(kinds: readonly Kind[], seed: number): number | unde
   return some.length === 0 ? undefined : new Random(seed ^ 0x6d616e79).pick(some[0]!);
 }
 
-/** The plan with these kinds laid over it. What a kind draws depends on the seed and on nothing else. */
+/** The plan with these kinds added. The draws of a kind depend on the seed only. */
 export function withKinds(plan: Plan, kinds: readonly Kind[]): Plan {
   return kinds.reduce<Plan>((laid, kind) => {
     return ENTRIES[kind].lay(laid, new Random(plan.seed ^ (0x10001 * (1 + KINDS.indexOf(kind)))));

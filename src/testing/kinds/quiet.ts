@@ -1,5 +1,5 @@
 /**
- * What kinds of trouble share: a plan in which nothing goes wrong by itself.
+ * Helpers of the kinds of trouble: a plan without faults.
  * @module
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
@@ -9,7 +9,7 @@ import type { Random } from "../random.ts";
 /** A network on which nothing takes long. */
 const MOST_LATENCY_MS = 50;
 
-/** The plan with these faults and no others, on a network that does its work. */
+/** The plan with these faults and no others, on a network without faults. */
 export function quietPlan(plan: Plan, faults: readonly Fault[]): Plan {
   return {
     ...plan,
@@ -26,7 +26,7 @@ export function idsOf({ replicas }: Plan): readonly ReplicaId[] {
   return Array.from({ length: replicas }, (_, id) => id as ReplicaId);
 }
 
-/** So many times something, one after another, each within its part of the run. */
+/** Repeats something so many times, one after another, each within its own part of the run. */
 export function series<T>(plan: Plan, count: number, random: Random, make: (atMs: number, everyMs: number) => T): T[] {
   const everyMs = plan.durationMs / (count + 1);
   return Array.from({ length: count }, (_, i) => make((i + random.between(0.2, 0.8)) * everyMs, everyMs));

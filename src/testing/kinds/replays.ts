@@ -1,15 +1,15 @@
 /**
- * Old messages of one replica that somebody says again at a high rate, to use up what others allow it.
+ * Old messages of one replica that are replayed at a high rate, to use up what others allow this replica.
  * @module
  */
 import type { Fault, Plan } from "../plan/plan.ts";
 import type { Random } from "../random.ts";
 import { idsOf, quietPlan, series } from "./quiet.ts";
 
-/** Each of these has a buffer or an allowance of its sender's. */
+/** Kinds of messages for which each sender has a buffer or an allowance. */
 const KINDS = ["fetch", "fetch", "status", "status", "view-change", "checkpoint", "decision", "commit"] as const;
 
-/** A replica that has something to fetch, and somebody who replays its messages all the while. */
+/** A replica that has something to fetch, while its messages are replayed. */
 export function replays(plan: Plan, random: Random): Plan {
   const ids = idsOf(plan);
   const of = random.pick(ids);

@@ -1,19 +1,20 @@
 /**
- * Disks that are slow for long: all of them, or one very much so. Slow disks mean slow service, and no view after view.
+ * Disks that are slow for long: all of them a little, or one very much. Slow disks must mean slow service, and not one
+ * view after another.
  * @module
  */
 import type { Plan } from "../plan/plan.ts";
 import type { Random } from "../random.ts";
 import { idsOf, quietPlan } from "./quiet.ts";
 
-/** A commit at all, on average, ms; and at one. */
+/** Mean duration of a commit on all disks, ms; and on one. */
 const AT_ALL_MS = [100, 400, 1_000];
 const AT_ONE_MS = [400, 1_000, 5_000];
 const MOST_VIEWS = 3;
-/** Requests under way at once are few where each takes seconds. */
+/** Few requests are in flight at once where each takes seconds. */
 const OPERATIONS = 60;
 
-/** Slows the disks down for the whole of the run, or from some time on. */
+/** Slows the disks down for the whole run, or from some time on. */
 export function slowDisks(plan: Plan, random: Random): Plan {
   const atMs = random.chance(0.5) ? 0 : random.between(5_000, 20_000);
   const forMs = 10 * plan.durationMs;

@@ -1,6 +1,6 @@
 /**
- * Time: runs of an hour and more, so that sessions, names and refusals expire; clocks that are all wrong, each by its own amount, that are
- * set right, or stand still.
+ * Time: runs of an hour and more, so that sessions, names and refusals expire; and clocks that are all wrong by
+ * different amounts, that are corrected, or that stand still.
  * @module
  */
 import type { Fault, Plan } from "../plan/plan.ts";
@@ -8,12 +8,12 @@ import type { Random } from "../random.ts";
 import { idsOf, quietPlan, series } from "./quiet.ts";
 
 const HOUR_MS = 3_600_000;
-/** Operations in an hour: enough that there is always somebody who comes back after long. */
+/** Operations in an hour: enough that some client always comes back after a long pause. */
 const OPERATIONS = 25;
-/** The longest that clocks are wrong by. */
+/** The largest error of a clock. */
 const MOST_WRONG_MS = [2_000, 60_000, 3_600_000, 7_200_000];
 
-/** An hour or more with few requests, and faults that are as rare. */
+/** An hour or more with few requests and few faults. */
 export function longTime(plan: Plan, random: Random): Plan {
   const durationMs = random.between(0.5, 1.5) * HOUR_MS;
   const slower = durationMs / plan.durationMs;
@@ -42,7 +42,7 @@ export function longTime(plan: Plan, random: Random): Plan {
   };
 }
 
-/** All clocks are wrong, each by its own amount; some jump, some are set right, one stands still. */
+/** All clocks are wrong, each by its own amount. Some jump, some are corrected, one stands still. */
 export function wrongClocks(plan: Plan, random: Random): Plan {
   const most = random.pick(MOST_WRONG_MS);
   const all = random.chance(0.3) ? random.between(-most, most) : null;
@@ -51,7 +51,7 @@ export function wrongClocks(plan: Plan, random: Random): Plan {
     const replica = random.pick(idsOf(plan));
     const jump = (id: number, ms: number): Fault => ({ kind: "clock-jump", replica: id as typeof replica, atMs, ms });
     return random.pick<() => Fault[]>([
-      () => idsOf(plan).map((id) => jump(id, -skewsMs[id]!)), // set right
+      () => idsOf(plan).map((id) => jump(id, -skewsMs[id]!)), // corrected
       () => [jump(replica, random.between(-most, most))],
       () => [{ kind: "frozen-clock", replica, atMs, forMs: random.between(0.5, 3) * everyMs }],
     ])();

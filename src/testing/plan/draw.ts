@@ -1,5 +1,5 @@
 /**
- * Draws a plan from a seed. Swarm testing: each seed has its own few kinds of faults, and its own strengths.
+ * Draws a plan from a seed. Swarm testing: each seed has a few kinds of faults of its own, at strengths of its own.
  * @module
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
@@ -10,9 +10,9 @@ import type { Profile } from "./profile.ts";
 import { Random } from "../random.ts";
 import type { ClientHabits } from "../clients/habits.ts";
 
-/** What may be chosen. */
+/** The choices that a draw leaves to its caller. */
 export interface DrawOptions {
-  /** Kinds of trouble that the run has for certain, whatever else it draws; by default the seed has them. */
+  /** Kinds of trouble that the run has for certain, whatever else it draws. By default the seed decides. */
   readonly kinds?: readonly Kind[];
   /** Which faults may be drawn; any if left out. */
   readonly profile?: Profile;
@@ -20,16 +20,16 @@ export interface DrawOptions {
   readonly replicas?: number;
 }
 
-/** In a calm run nothing takes longer than this: neither a message on its way nor a commit, ms. */
+/** In a calm run no message and no commit takes longer than this, ms. */
 export const CALM_DELAY_MS = 50;
 
-/** Of two hundred runs so many have so many: what one costs grows with the square. */
+/** How many of two hundred runs have this many replicas. The cost of a run grows with the square. */
 const REPLICAS = ([[4, 184], [5, 6], [6, 4], [7, 3], [8, 1], [9, 1], [10, 1]] as const)
   .flatMap(([replicas, runs]) => Array<number>(runs).fill(replicas));
 const OPERATIONS = { least: 300, most: 310 };
-/** Operations per request, at most. */
+/** Most operations per request. */
 const BUNDLES = [12, 16, 24, 32, 32];
-/** What a client does that has a key and asks for one operation at a time all the same; seldom much, as each is a request. */
+/** Operations of a client with a key that puts only one in each request. Mostly few, as each costs a request. */
 const SINGLE_OPERATIONS = [10, 20, 30, 80];
 
 /** Draws the plan of a seed. */
@@ -69,7 +69,7 @@ export function drawPlan(seed: number, options: DrawOptions = {}): Plan {
     settings: {
       pipelineDepth: random.int(1, 6),
       viewTimeoutMs,
-      // As by default: primaries say at least so often that they live.
+      // As by default: primaries give a sign of life at least this often.
       statusIntervalMs: 0.375 * viewTimeoutMs,
       ...(!isCalm && random.chance(0.4) && { maxPendingRequests: random.pick([24, 64]), maxPendingPerClient: 16 }),
     },
@@ -82,7 +82,7 @@ export function drawPlan(seed: number, options: DrawOptions = {}): Plan {
   return withKinds(profile === "edge" ? withColdHosts(plan, random) : plan, kinds);
 }
 
-/** Some replicas live on hosts that start them for each request: a few, as each start costs the simulator much. */
+/** Some replicas live on hosts that start them for each request. They are few, as each start costs the simulator much. */
 function withColdHosts(plan: Plan, random: Random): Plan {
   const lying = lyingReplicas(plan);
   const correct = Array.from({ length: plan.replicas }, (_, id) => id as ReplicaId).filter((id) => !lying.includes(id));
@@ -94,14 +94,14 @@ function withColdHosts(plan: Plan, random: Random): Plan {
   };
 }
 
-/** Many operations, in few requests: what the simulator has to do grows with the batches, and with the square of the replicas. */
+/** Many operations in few requests: the cost of a run grows with its batches, and with the square of its replicas. */
 function drawClients(random: Random, durationMs: number): Pick<Plan, "signedClients" | "unsignedClients"> {
   const habits = (operations: number, bundle: number, pipelining: number): ClientHabits => {
     const requests = Math.max(1, operations / ((1 + bundle) / 2));
     const thinkMs = pipelining * 0.6 * durationMs / requests;
     return { operations, bundle, pipelining, thinkMs, queries: random.pick([0, 0.1, 0.4]) };
   };
-  // Without a key it is one operation at a time.
+  // A client without a key has one operation in flight.
   const unsignedClients = Array.from({ length: random.int(0, 2) }, () => habits(random.int(5, 12), 1, 1));
   const shared = random.int(OPERATIONS.least, OPERATIONS.most);
   const count = random.int(2, 6);

@@ -22,14 +22,14 @@ const BEHAVIOURS: readonly Behaviour[] = [
   "lying-to-clients",
 ];
 const HOSTILE: readonly HostileBehaviour[] = ["two-operations", "far-timestamps", "flooding", "garbage"];
-/** What faults are drawn for. */
+/** The run that faults are drawn for. */
 interface Scope {
   readonly n: number;
   readonly durationMs: number;
   readonly profile: Profile;
 }
 
-/** Draws what goes wrong: each run has its own few kinds of faults. */
+/** Draws the faults of a run: each run has a few kinds of its own. */
 export function drawFaults(random: Random, scope: Scope): Fault[] {
   const { n, profile } = scope;
   const faults: Fault[] = [];
@@ -80,7 +80,7 @@ type Draw = (
 const MACHINE_FAULTS: readonly Draw[] = [
   (random, scope) => ({ kind: "crash", replica: random.pick(scope.correct), ...spanWithin(random, scope) }),
   (random, scope) => ({ kind: "crash", replica: random.pick(scope.correct), ...spanWithin(random, scope, 1_000) }),
-  // Two that take each other's store away read it again and again: what there is to see is seen soon.
+  // Two instances that overwrite each other's store reload it again and again. A short span shows all there is to see.
   (random, scope) => ({ kind: "isolates", replica: random.pick(scope.correct), ...spanWithin(random, scope, 4_000) }),
   (random, scope) => ({
     kind: "clock-jump",
@@ -143,7 +143,7 @@ function spanWithin(random: Random, { durationMs }: Scope, meanMs: number = dura
   };
 }
 
-/** Every replica is rebooted, one after another. */
+/** Every replica is restarted, one after another. */
 function rollingRestart(random: Random, { durationMs }: Scope, correct: readonly ReplicaId[]): Fault[] {
   const everyMs = random.between(500, 3_000);
   const from = random.between(0, durationMs / 2);
@@ -155,7 +155,10 @@ function rollingRestart(random: Random, { durationMs }: Scope, correct: readonly
   }));
 }
 
-/** Partitions about as long as a view's timeout, one after another: view after view begins with half of the last one's work done. */
+/**
+ * Partitions about as long as a view timeout, one after another, so that view after view begins with half of the work
+ * of the last one.
+ */
 function flapping(random: Random, { n, durationMs }: Scope, ids: readonly ReplicaId[]): Fault[] {
   const count = random.int(10, 30);
   const from = random.between(0, durationMs / 2);
@@ -170,8 +173,9 @@ function flapping(random: Random, { n, durationMs }: Scope, ids: readonly Replic
 }
 
 /**
- * Certificates of several views for one number: what prepares at one replica alone is unknown to the others in the next views; there
- * something else prepares, and is not committed; then that one comes back, and views change with the certificates of both.
+ * Certificates of several views for one number. A batch prepares at one replica only and is unknown to the others in
+ * the next views. There another batch prepares, and is not committed. Then the first replica is back, and views change
+ * with the certificates of both.
  */
 function contest(random: Random, { durationMs }: Scope, ids: readonly ReplicaId[]): Fault[] {
   const faults: Fault[] = [];

@@ -1,18 +1,18 @@
 /**
- * What clients ask for, and what a key-value store should answer.
+ * The operations of clients, and the answers that a key-value store should give.
  * @module
  */
 import { decodeOperation, encodeOperation, type KeyValueOperation } from "../../machines/mod.ts";
 import type { Model } from "../invariants/linearizability.ts";
 import type { Random } from "../random.ts";
 
-/** Where a simulation's operations come from. */
+/** The source of a simulation's operations. */
 export interface Workload {
-  /** The next operation. `id` is another one each time. */
+  /** The next operation. `id` is different each time. */
   operation(random: Random, id: number): Uint8Array;
-  /** The next question about the state, for clients that make queries; without it they make none. */
+  /** The next query of the state. Without this, clients make no queries. */
   query?(random: Random): Uint8Array;
-  /** What the answers should be; without it linearizability is not checked. */
+  /** The expected answers. Without this, linearizability is not checked. */
   readonly model?: Model;
 }
 
@@ -28,7 +28,7 @@ export function keyValueWorkload(): Workload {
   };
 }
 
-/** The key-value store as a function, key by key. */
+/** The key-value store as a function on one key. */
 export function keyValueModel(): Model {
   // The search applies an operation again and again.
   const decoded = new WeakMap<Uint8Array, KeyValueOperation>();
@@ -50,7 +50,7 @@ function operationOf(random: Random, id: number): KeyValueOperation {
   }
   const key = random.pick(REGISTERS);
   const kind = random.next();
-  // Now and then what was there before, so that old states come back.
+  // Now and then an earlier value, so that old states come back.
   if (kind < 0.4) return { op: "set", key, value: random.chance(0.3) ? random.pick(["on", "off"]) : `${id}` };
   if (kind < 0.7) return { op: "get", key };
   if (kind < 0.9) return { op: "cas", key, expected: random.chance(0.3) ? null : `${id - 1}`, value: `${id}` };

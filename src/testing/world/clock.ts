@@ -1,5 +1,5 @@
 /**
- * A machine's clock and alarms: skewed, set forth and back, late.
+ * A machine's clock and alarms, which may be skewed, set forward or back, frozen, or late.
  * @module
  */
 import type { Millis } from "../../core/messages/ids.ts";
@@ -15,13 +15,13 @@ export interface ClockHabits {
   skewMs: number;
   /** It stands still at this time, ms since the Unix epoch. */
   frozenAt?: number;
-  /** Alarms ring only at multiples of this, ms; 0: in time. */
+  /** Alarms fire only at multiples of this, ms; 0: on time. */
   alarmMs: number;
 }
 
-/** The timer of one life of one machine. */
+/** The timer of one process of a machine. */
 export class SimulatedTimer implements Timer {
-  /** After a crash nothing rings any more. */
+  /** After a crash no alarm fires. */
   isDead = false;
   readonly #engine: Engine;
   readonly #habits: ClockHabits;
@@ -40,7 +40,7 @@ export class SimulatedTimer implements Timer {
     return this.#engine.now;
   }
 
-  /** What is set for a time rings after as long as that is away now, as a host's timer does, whatever the clock does meanwhile. */
+  /** The delay is computed from the clock now, as a host's timer does. Later changes of the clock do not move the alarm. */
   schedule(at: Millis, fire: () => void): () => void {
     const { alarmMs } = this.#habits;
     let delayMs = Math.max(0, at - (this.#habits.frozenAt ?? EPOCH_MS + this.#engine.now + this.#habits.skewMs));

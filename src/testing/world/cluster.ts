@@ -12,18 +12,18 @@ import { faultyReplicas, lyingReplicas, type Plan } from "../plan/plan.ts";
 import { Random } from "../random.ts";
 import type { World } from "./world.ts";
 
-/** What a cluster is made of. */
+/** The parts of a cluster. */
 export interface ClusterOptions {
   readonly world: World;
   readonly plan: Plan;
   readonly random: Random;
-  /** Makes what stands between a faulty replica and the world. */
+  /** Makes the fault injector of a faulty replica. */
   readonly meddlerOf: (replica: ReplicaId) => FaultInjector | undefined;
 }
 
-/** Within this of true time are the clocks of the healed, ms. */
+/** The clocks of healed replicas differ from true time by at most this, ms. */
 const HEALED_SKEW_MS = 1_000;
-/** So many instances of a replica a cold host runs at once, each for a request of its own. */
+/** How many instances of a replica a cold host runs at once, each for one request. */
 const LANES = 2;
 
 /** The machines of one run. */
@@ -31,9 +31,9 @@ export class Cluster {
   readonly world: World;
   readonly faulty: readonly ReplicaId[];
   readonly #lying: readonly ReplicaId[];
-  /** Faults neither begin nor end any more. */
+  /** After healing, faults neither begin nor end. */
   isHealed = false;
-  /** Since when no fault has begun or ended and none has been at work, virtual ms; liars aside. */
+  /** Since when no fault has begun, ended or been active, virtual ms. Byzantine replicas do not count. */
   get quietSince(): number {
     return this.#atWork > 0 ? Infinity : this.#changedAt;
   }
@@ -44,7 +44,7 @@ export class Cluster {
   readonly #plan: Plan;
   readonly #random: Random;
   readonly #machines: Machine[] = [];
-  /** Who talks to which twin. Clients talk to both. */
+  /** Which replicas talk to which twin. Clients talk to both. */
   readonly #twins: Barrier[] = [];
 
   constructor({ world, plan, random, meddlerOf }: ClusterOptions) {
@@ -68,7 +68,7 @@ export class Cluster {
     return this.world.genesis.replicas.map((_, id) => id as ReplicaId);
   }
 
-  /** Those that are not faulty. */
+  /** The replicas that are not faulty. */
   get correct(): readonly ReplicaId[] {
     return this.ids.filter((id) => !this.faulty.includes(id));
   }
@@ -83,18 +83,18 @@ export class Cluster {
     return this.#machines.filter((machine) => machine.replica === replica);
   }
 
-  /** Starts all. */
+  /** Starts all machines. */
   start(): void {
     for (const machine of this.#machines) machine.start();
   }
 
-  /** A fault begins or, with -1, ends. */
+  /** Called when a fault begins, and with -1 when it ends. */
   disturb(by: 1 | -1): void {
     this.#atWork += by;
     this.#changedAt = this.world.engine.now;
   }
 
-  /** One more instance of a correct replica on its disk. */
+  /** Adds an instance of a correct replica on the disk that it has. */
   addIsolate(replica: ReplicaId): Machine {
     const [first] = this.machinesOf(replica);
     const isolate = this.#add(replica, `'${this.machinesOf(replica).length}`, first!.disk);
@@ -110,8 +110,8 @@ export class Cluster {
   }
 
   /**
-   * Ends all faults among a quorum of correct replicas. Of the others, the faulty stay so, and the rest is healed too or is gone
-   * for good.
+   * Ends all faults among a quorum of correct replicas. Faulty replicas stay faulty. The remaining correct replicas are
+   * either healed as well, or stopped for good.
    */
   heal(): void {
     const { network, trace, genesis } = this.world;
@@ -132,7 +132,8 @@ export class Cluster {
     for (const machine of [...this.#machines]) {
       const { replica, clock, disk } = machine;
       if (this.#lying.includes(replica)) continue;
-      // Without its inputs a store keeps two instances of a replica safe, but does not bring their halves of the votes together.
+      // A store without the inputs keeps two instances of a replica safe, but each instance has only its own part of
+      // the votes.
       if (!machine.persistInputs && this.machinesOf(replica)[0] !== machine) {
         this.remove(machine);
         continue;

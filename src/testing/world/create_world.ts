@@ -1,5 +1,5 @@
 /**
- * Makes what everybody in a run shares.
+ * Makes the parts that a run shares.
  * @module
  */
 import { DEFAULT_LIMITS, type Genesis } from "../../core/config.ts";
@@ -22,18 +22,18 @@ import { InvariantChecker } from "../invariants/invariant_checker.ts";
 import type { World } from "./world.ts";
 import type { WorldBase } from "./world_base.ts";
 
-/** About this often a second one of the replicas is read from its store, in a run that takes as long as usual, virtual ms. */
+/** The mean time between two reloads of a replica from its store, in a run of the usual length, virtual ms. */
 const RELOAD_MS = 3_000;
 const USUAL_MS = 60_000;
-/** Drills need several numbers between two checkpoints. */
+/** Drills need several sequence numbers between two checkpoints. */
 const LEAST_DRILLED = 4;
 
 const NAMES = ["Apple", "Ball", "Candy", "Dog", "Egg", "Fig", "Grape", "Hat", "Ice", "Jam"];
 
-/** Where chance comes from, and who hears of what does not hold. */
+/** The source of randomness, and the receiver of violations. */
 export interface Surroundings {
   readonly random: Random;
-  /** Called for each; the first one counts. */
+  /** Called for each violation. The first one counts. */
   readonly onViolation: (violation: Violation) => void;
 }
 

@@ -1,13 +1,13 @@
 /**
- * Cheap stand-ins for SHA-256 and Ed25519. Nobody in a simulation looks for collisions, and nobody signs with a key that is not
- * theirs, so these are as good as the real ones there.
+ * Cheap stand-ins for SHA-256 and Ed25519. Nobody in a simulation searches for collisions or guesses keys, so they
+ * serve as well there.
  * @module
  */
 import type { Digest } from "../../core/messages/ids.ts";
 import type { Cryptography } from "../../node/ports.ts";
 import { SIGNATURE_BYTES, signedDomain, type SignedKind, utf8 } from "../../wire/mod.ts";
 
-/** The signatures of one simulation: its verifiers know every key that was made in it. */
+/** The signatures of one simulation. Its verifiers know every key that was made in it. */
 export class StandInCryptography implements Cryptography {
   readonly #secrets = new Map<string, number>();
 
@@ -47,11 +47,11 @@ export class StandInCryptography implements Cryptography {
 
 const domains = new Map<string, number>();
 
-/** What the last {@linkcode mix} came to: two lanes of 32 bits. */
+/** The result of the last {@linkcode mix}: two lanes of 32 bits. */
 let laneA = 0;
 let laneB = 0;
 
-/** Mixes a key, the domain that real signatures have too, and the bytes. */
+/** Mixes a key, the domain (as in real signatures) and the bytes. */
 function mixSigned(secret: number, cluster: Digest, kind: SignedKind, bytes: Uint8Array): void {
   const name = cluster + kind;
   let domain = domains.get(name);
@@ -71,7 +71,7 @@ function mac(secret: number, cluster: Digest, kind: SignedKind, bytes: Uint8Arra
   return signature;
 }
 
-/** Signatures are made in slabs: a buffer of its own costs more than all the rest of one. */
+/** Signatures are cut from large buffers: allocating a buffer for each would cost more than all the rest of signing. */
 let slab = new Uint8Array(256 * SIGNATURE_BYTES);
 let slabAt = 0;
 
@@ -111,7 +111,7 @@ function standInHash(bytes: Uint8Array): Digest {
     ZEROS) as Digest;
 }
 
-/** 53 bits that depend on all of `bytes`: where to look for equal ones. */
+/** 53 bits that depend on all of `bytes`, as the key of a hash table. */
 export function fingerprint(bytes: Uint8Array): number {
   mix(0x1b873593, bytes);
   return (laneA >>> 0) * 2 ** 21 + (laneB >>> 11);

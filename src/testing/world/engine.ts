@@ -5,8 +5,8 @@
 import { EventQueue } from "./event_queue.ts";
 
 /**
- * Turns of the microtask queue that promises get to settle between two events. What takes longer goes on after the next event, like
- * code on a slow machine. It is always the same event, as nothing but microtasks and these events is at work.
+ * Turns of the microtask queue that promises get to settle between two events. Code that takes longer goes on after the
+ * next event, as on a slow machine. It is always the same event, as only microtasks and these events run.
  */
 const TURNS = 5;
 /** With no event left, so many turns show that nothing more comes. */

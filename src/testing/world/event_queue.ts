@@ -1,9 +1,9 @@
 /**
- * What is to happen in virtual time: a binary heap, by time and then in the order in which it was set.
+ * The events to come in virtual time: a binary heap, by time and then in the order in which they were set.
  * @module
  */
 
-/** One thing that is to happen. */
+/** An event to come. */
 export interface QueuedEvent {
   /** When, virtual ms. */
   readonly at: number;

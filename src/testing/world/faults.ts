@@ -1,5 +1,5 @@
 /**
- * Makes a plan's faults happen, and ends them.
+ * Applies the faults of a plan, and ends them.
  * @module
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
@@ -10,7 +10,7 @@ import type { Machine } from "../hosts/machine.ts";
 import type { Barrier, NetworkHabits, Sieve } from "./network.ts";
 import type { Fault, NetworkFault } from "../plan/plan.ts";
 
-/** What a fault of the network changes. */
+/** The setting that each network fault changes. */
 const HABITS = {
   "loss": "loss",
   "duplication": "duplication",
@@ -21,10 +21,10 @@ const HABITS = {
   "swallowed-posts": "swallowing",
 } as const satisfies { readonly [kind in NetworkFault]: keyof NetworkHabits };
 
-/** No commit of a slow disk takes longer than so many of its mean. */
+/** No commit of a slow disk takes longer than this many times its mean. */
 const SLOWEST = 3;
 
-/** Schedules a fault. Those of replicas that are faulty throughout are made with the cluster. */
+/** Schedules a fault. Faults that last the whole run (Byzantine replicas, twins) are made with the cluster. */
 export function plant(cluster: Cluster, fault: Fault): void {
   const { world: { engine, coverage, trace } } = cluster;
   if (!("atMs" in fault)) {
@@ -77,7 +77,7 @@ export function wordsOf(fault: Fault, { world: { genesis } }: Pick<Cluster, "wor
   return `${fault.kind}${whom}${who}${links}${side}${lost}${how}${many}${during}`;
 }
 
-/** Begins it; gives what ends it. */
+/** Begins a fault; returns a function that ends it. */
 function begin(cluster: Cluster, fault: Extract<Fault, { readonly atMs: number }>): () => void {
   const { world } = cluster;
   const { network } = world;

@@ -1,5 +1,5 @@
 /**
- * The network: slow, lossy, partitioned; what it carries may come twice, late, or in another order.
+ * The simulated network. It is slow, lossy or partitioned, and it may duplicate, delay and reorder.
  * @module
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
@@ -12,72 +12,72 @@ import type { Random } from "../random.ts";
 
 /** How the network behaves. May change at any time. */
 export interface NetworkHabits {
-  /** One way, at least, ms. */
+  /** Smallest one-way latency, ms. */
   minLatencyMs: number;
-  /** One way, on top of that on average, ms. */
+  /** Mean of the one-way latency above the smallest, ms. */
   meanLatencyMs: number;
-  /** One way, at most, ms. */
+  /** Largest one-way latency, ms. */
   mostLatencyMs: number;
-  /** The part of deliveries that get lost: on their way, or their answers. */
+  /** The part of deliveries that are lost, either on the way or with their answer. */
   loss: number;
-  /** The part that comes once more later. */
+  /** The part that arrives once more later. */
   duplication: number;
-  /** The part whose frames come one by one, each late in its own way. */
+  /** The part whose frames arrive one by one, each with its own delay. */
   reordering: number;
-  /** The part that comes minutes later, when nobody waits for the answer any more. */
+  /** The part that arrives minutes later, when the sender has given up. */
   lateness: number;
   /** The part that breaks off in the middle of a frame. */
   cutting: number;
   /** The part that is taken and answered very slowly. */
   dawdling: number;
-  /** The part that is neither heard nor refused. */
+  /** The part that gets neither through nor refused. */
   swallowing?: number;
-  /** It takes so much longer to find out that nobody is there, ms. */
+  /** The additional time until a connection to an absent host is refused, ms. */
   refusalMs?: number;
 }
 
-/** A process that frames come to: a replica's, an isolate of it, a twin. */
+/** A process that receives frames: of a replica, of an isolate of it, or a twin. */
 export interface Station {
   readonly replica: ReplicaId;
   readonly isUp: boolean;
-  /** It is at something: another process of this replica is to have what comes. */
+  /** It is serving a request. Another process of this replica gets new ones, if there is one. */
   readonly isBusy?: boolean;
-  /** Takes frames; resolves once they are answered for. */
+  /** Takes frames. Resolves once they are answered. */
   receive(frames: readonly Uint8Array[]): Promise<unknown>;
-  /** A signed client's request; the answer may never come. */
+  /** A signed client's request. The answer may never come. */
   submit(frame: Uint8Array): Promise<Uint8Array | Rejection | null>;
-  /** A signed client's query; the answer may never come. */
+  /** A signed client's query. The answer may never come. */
   query(frame: Uint8Array): Promise<Uint8Array | Rejection | null>;
-  /** An unsigned client's operation; the answer may never come. */
+  /** An unsigned client's operation. The answer may never come. */
   vouch(operation: VouchedOperation): Promise<GatewayAnswer | Rejection | null>;
 }
 
-/** Whether frames don't get from one to the other now. */
+/** Whether frames from one process to the other are blocked now. */
 export type Barrier = (from: Station | null, to: Station) => boolean;
 
-/** Whether a message of this kind gets lost on its way to a replica now. */
+/** Whether messages of this kind to a replica are lost now. */
 export type Sieve = (to: ReplicaId, kind: MessageKind | "unknown") => boolean;
 
-/** Hears what is sent. */
+/** Is told of everything that is sent. */
 export type Tap = (from: Station, frames: readonly Uint8Array[]) => void;
 
-/** Late frames are late by up to so much, ms. */
+/** The longest delay of late frames, ms. */
 const LATE_MS = 3_000;
-/** Very late ones. */
+/** The delay of very late frames, ms. */
 const VERY_LATE_MS = { least: 10_000, most: 150_000 };
-/** Slow answers take up to so long, ms: much longer than anybody waits. */
+/** The longest delay of slow answers, ms: much longer than anybody waits. */
 const SLOW_ANSWER_MS = 60_000;
 
-/** One for all: where an error was made is costly to find out, and nobody looks. */
+/** One error for all refusals: a stack trace costs much, and nobody reads it. */
 const UNREACHABLE = new Error("unreachable");
 
 /** The network of one simulation. */
 export class Network {
-  /** Those that a replica's address leads to; one of them is picked each time. */
+  /** The processes at each replica's address. Each delivery goes to one of them, picked at random. */
   readonly stations: Map<ReplicaId, Station[]> = new Map();
   readonly barriers: Set<Barrier> = new Set();
   readonly sieves: Set<Sieve> = new Set();
-  /** Where they hold, frames are neither heard nor refused. */
+  /** Links on which frames get neither through nor refused. */
   readonly swallowers: Set<Barrier> = new Set();
   readonly taps: Set<Tap> = new Set();
   readonly habits: NetworkHabits;
@@ -96,7 +96,7 @@ export class Network {
     this.stations.set(replica, [...this.stations.get(replica) ?? [], station]);
   }
 
-  /** Takes a process away. */
+  /** Removes a process. */
   remove(station: Station): void {
     const { replica } = station;
     this.stations.set(replica, (this.stations.get(replica) ?? []).filter((other) => other !== station));
@@ -108,10 +108,10 @@ export class Network {
     return Math.min(mostLatencyMs, minLatencyMs + this.#random.exponential(meanLatencyMs));
   }
 
-  /** A process that can be reached at this address now; `null`: none. `from` is null for clients. */
+  /** A process that is reachable at this address now; `null`: none. `from` is null for clients. */
   route(from: Station | null, to: ReplicaId): Station | null {
     const there = (this.stations.get(to) ?? []).filter((station) => station.isUp && !this.#isBlocked(from, station));
-    // No platform turns away what comes while all instances are at something.
+    // A platform does not turn requests away while all instances are busy.
     const idle = there.filter(({ isBusy }) => !isBusy);
     const reachable = idle.length > 0 ? idle : there;
     return reachable.length === 0 ? null : reachable.length === 1 ? reachable[0]! : this.#random.pick(reachable);
@@ -127,7 +127,7 @@ export class Network {
     return false;
   }
 
-  /** Carries frames; settles as a POST would. */
+  /** Carries frames. Settles as a POST would. */
   deliver(from: Station, to: ReplicaId, all: readonly Uint8Array[]): Promise<void> {
     const frames = this.sieves.size === 0 ? all : all.filter((frame) => this.#passes(to, frameKind(frame)));
     const { loss, duplication, reordering, lateness, cutting, dawdling, swallowing = 0, refusalMs = 0 } = this.habits;
@@ -138,7 +138,7 @@ export class Network {
       const target = this.route(from, to);
       if (!target) {
         const isThere = (this.stations.get(to) ?? []).some((station) => this.reaches(station, from));
-        // Behind a barrier, half of the time nobody even says no.
+        // Half of the time a blocked connection is not even refused.
         if (isThere || random.chance(0.5)) this.#engine.after(refusalMs + this.latencyMs(), refuse);
         return;
       }
@@ -191,7 +191,7 @@ export class Network {
     });
   }
 
-  /** Somebody says to a replica what was said before. */
+  /** Sends frames to a replica again that were sent before. */
   replay(to: ReplicaId, frames: readonly Uint8Array[]): void {
     const target = this.route(null, to);
     if (target) this.#arrive(target, frames, this.latencyMs());
@@ -204,7 +204,7 @@ export class Network {
   }
 }
 
-/** Some whole frames, and the beginning of the next. */
+/** Some whole frames, and the beginning of the next one. */
 function cut(frames: readonly Uint8Array[], random: Random): readonly Uint8Array[] {
   const whole = random.int(0, frames.length - 1);
   const broken = frames[whole]!;

@@ -1,5 +1,5 @@
 /**
- * A correct core under observation: what it executes, and what it lets out once that is durable.
+ * Wraps a correct core and observes it: what it executes, and what it sends once that is durable.
  * @module
  */
 import type { Digest, Millis, SequenceNumber } from "../../core/messages/ids.ts";
@@ -10,14 +10,14 @@ import type { Core } from "../../node/durable/task.ts";
 import { fromUtf8 } from "../../wire/mod.ts";
 import type { Record } from "../../core/records.ts";
 
-/** One operation that a state machine was given, and what it made of it. */
+/** One operation given to a state machine, and its outcome. */
 export interface Call {
   readonly sequence: SequenceNumber;
   readonly client: string;
   readonly operation: Uint8Array;
-  /** What it was told the time is. */
+  /** The time that it was given. */
   readonly timestamp: Millis;
-  /** The result, or why it was rejected, for people. */
+  /** The result, or why the operation was rejected, for people. */
   readonly outcome: string;
 }
 
@@ -28,14 +28,11 @@ export interface Execution {
   readonly calls: readonly Call[];
 }
 
-/**
- * Travels among a step's events, first of them: when observers get it, the step's records are durable and its messages are about
- * to go.
- */
+/** The first among the events of a step. When observers get it, the step's records are durable and its messages are about to leave. */
 export class Released {
   /** No event of the protocol has this kind. */
   readonly kind = "released";
-  /** `now`: when it was stepped; `after`: only once its store has made so many commits may anybody hear of it. */
+  /** `now`: the time of the step. `after`: the store must have made this many commits before anybody may hear of the step. */
   constructor(
     readonly ready: Ready,
     readonly executions: readonly Execution[],
@@ -45,10 +42,10 @@ export class Released {
   ) {}
 }
 
-/** Notes the calls of a state machine. */
+/** Records the calls of a state machine. */
 export class ObservedMachine implements StateMachine {
   readonly version: string;
-  /** Since it was last emptied. */
+  /** The calls since this list was last emptied. */
   readonly calls: Call[] = [];
   readonly #machine: StateMachine;
 
@@ -88,14 +85,14 @@ export class ObservedMachine implements StateMachine {
   }
 }
 
-/** What binds a replica, and must be durable before it says anything. */
+/** The records that bind a replica. They must be durable before it sends anything. */
 const BINDING: readonly Record["kind"][] = ["view", "accepted", "prepared", "checkpoint", "stable", "lost-disk"];
 
-/** What a core is observed with. */
+/** The observers of a core. */
 export interface Observers {
-  /** Hears of each step before anything of it is durable. */
+  /** Called for each step, before anything of it is durable. */
   readonly onStep: (input: Input, ready: Ready) => void;
-  /** The number of the commit that what is stepped now will be in. */
+  /** The number of the commit that will contain a step made now. */
   readonly nextCommit: () => number;
 }
 
@@ -104,7 +101,7 @@ export class ObservedCore implements Core {
   readonly #core: Core;
   readonly #machine: ObservedMachine;
   readonly #observers: Observers;
-  /** The commit that the last binding record so far will be in. */
+  /** The number of the commit that contains the last binding record so far. */
   #after = 0;
   #steps = 0;
   readonly timers?: NonNullable<Core["timers"]>;
@@ -121,7 +118,7 @@ export class ObservedCore implements Core {
     this.#observers.onStep(input, ready);
     this.#steps++;
     const { records, messages, replies, answers, events } = ready;
-    // Of nothing the checker need not hear.
+    // The checker need not hear of an empty step.
     if (records.length + messages.length + replies.length + answers.length + events.length === 0) return ready;
     if (records.some(({ kind }) => BINDING.includes(kind))) this.#after = this.#observers.nextCommit();
     const calls = this.#machine.calls.splice(0);
@@ -152,7 +149,7 @@ export class ObservedCore implements Core {
   }
 }
 
-/** Bytes for people: as text if they are. */
+/** Bytes for people: text where they are UTF-8, hex otherwise. */
 export function shown(bytes: Uint8Array): string {
   try {
     return fromUtf8(bytes);

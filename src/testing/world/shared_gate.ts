@@ -1,5 +1,5 @@
 /**
- * One gate for all nodes of a simulation: a frame that goes to many, or comes again, is decoded and verified once.
+ * One gate for all nodes of a simulation. A frame that goes to many, or arrives again, is decoded and verified once.
  * @module
  */
 import { equalBytes } from "../../core/tree/bytes.ts";
@@ -13,16 +13,16 @@ interface Verdict {
   readonly passed: Passed | Rejection;
 }
 
-/** Verdicts in one generation; the one before is remembered too. More would be found a little oftener, and cost more to keep. */
+/** Verdicts in one generation. The generation before is kept too. Larger ones hit little more often and cost more to keep. */
 const GENERATION = 512;
 
-/** By the frame itself, as one that goes to all is the same for all, and by what is in it. */
+/** By the frame object, which is the same for all receivers of a broadcast, and by its contents. */
 interface Verdicts {
   readonly frames: Map<Uint8Array, Verdict>;
   readonly contents: Map<number, Verdict>;
 }
 
-/** A gate that remembers its verdicts by the frames' exact bytes. */
+/** A gate that remembers its verdicts by the exact bytes of the frames. */
 export class SharedGate extends Gate {
   #young = noVerdicts();
   #old = noVerdicts();

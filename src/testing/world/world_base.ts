@@ -30,7 +30,7 @@ export interface WorldBase {
   readonly engine: Engine;
   readonly network: Network;
   readonly crypto: StandInCryptography;
-  /** Of all nodes. */
+  /** The gate of all nodes. */
   readonly gate: SharedGate;
   readonly genesis: Genesis;
   readonly cluster: Digest;
@@ -41,14 +41,14 @@ export interface WorldBase {
   readonly stateMachine: (replica: ReplicaId) => StateMachine;
   readonly createCore: CoreMaker;
   readonly persistInputs: boolean;
-  /** About this often a second one of each replica is read from its store, when all is durable, ms. */
+  /** The mean time between two reloads of one replica from its store, ms. */
   readonly reloadMs: number;
-  /** Whether copies of replicas are drilled. */
+  /** Whether drills are held on copies of replicas. */
   readonly drills: boolean;
-  /** What must hold beyond what must hold in every run. */
+  /** Invariants of this run beyond those of every run. */
   readonly demands: readonly Demand[];
   readonly report: Report;
-  /** Where disks really lie; `null`: in memory, as the simulator's own. */
+  /** The real stores beneath the disks; `null`: the disks are in memory only. */
   readonly stores: Stores | null;
   /** The private key of a replica. */
   readonly keyOf: (replica: ReplicaId) => string;

@@ -1,5 +1,5 @@
 /**
- * A drill of evidence: whoever contradicts itself is convicted, and nobody for saying one thing twice.
+ * A drill of evidence: a replica that contradicts itself is convicted, and no replica is for repeating itself.
  * @module
  */
 import type { Digest } from "../../../core/messages/ids.ts";
@@ -7,7 +7,7 @@ import type { Input } from "../../../core/io.ts";
 import { MOST_EVIDENCE } from "../../checks/buffers.ts";
 import type { DrillContext } from "../context.ts";
 
-/** One of the others says two things of which one at most can be true, and another one says one of them again and again. */
+/** One of the others sends two messages of which at most one can be true. Another one repeats one of them again and again. */
 export function convictsLiars(context: DrillContext): void {
   const { copy, peers, random, world: { genesis } } = context;
   context.needs(context.quieten() && context.room > 0 && context.becomeBackup());
@@ -34,7 +34,7 @@ export function convictsLiars(context: DrillContext): void {
   );
   const known = against(liar!);
   context.needs(known.length < MOST_EVIDENCE.ofOne && copy.status.evidence.length < MOST_EVIDENCE.inAll);
-  // What the host has kept of the checkpoints and view-changes of a liar may be of a later number or view, and stand before these.
+  // Checkpoints and view-changes of a liar that its host has kept may be of a later number or view, and precede these.
   context.needs(!known.some((message) => message.kind === kind) && !copy.kept.has(kind));
   const [one, other] = [context.anyDigest(), peers.empty.digest];
   for (const digest of [one, other, one]) copy.take(says[kind](liar!, digest));

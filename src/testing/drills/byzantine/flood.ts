@@ -1,17 +1,20 @@
 /**
- * A drill of bounded memory: one of the others says more than anybody has to say.
+ * A drill of bounded memory: one of the others sends more than any protocol needs.
  * @module
  */
 import { limitsOf, MOST_EVIDENCE, overfull } from "../../checks/buffers.ts";
 import type { DrillContext } from "../context.ts";
 
-/** The part of these drills in which clients ask more than can be answered; it takes long. */
+/** The part of these drills in which clients ask more than can be answered, which takes long. */
 const ASKED = 0.1;
 
-/** One liar speaks of ever other numbers and views, and clients ask without end. What is kept of it is bounded, and the rest is heard. */
+/**
+ * A Byzantine replica names ever other numbers and views, and clients send ever new requests. Memory is bounded, and
+ * other messages count.
+ */
 export function bearsAFlood(context: DrillContext): void {
   const { copy, peers, random, world: { genesis } } = context;
-  // With a view-change that the host has kept of another one the liar would not be alone.
+  // With another replica's view-change, which its host has kept, the liar would not be alone.
   context.needs(
     !copy.kept.has("view-change") && !copy.kept.has("suspicion") && context.quieten() && context.room > 0 &&
       context.becomeBackup(),
@@ -49,7 +52,7 @@ export function bearsAFlood(context: DrillContext): void {
   });
 }
 
-/** Something has prepared and is not decided, so that no query can be answered. */
+/** A batch has prepared and is not decided, so that no query can be answered. */
 function askWithoutEnd(context: DrillContext): void {
   const { copy, peers, world: { genesis } } = context;
   const query = peers.query();

@@ -1,6 +1,6 @@
 /**
- * A drill of the gate: what is signed right passes; what is signed by another, for another cluster, as another kind of message, or by
- * nobody does not, and neither does what carries such a thing.
+ * A drill of the gate. A message with a valid signature passes. A message signed by another replica, for another
+ * cluster, as another kind, or by nobody does not pass, and neither does a message that contains one.
  * @module
  */
 import type { ClientId, Digest, Millis, SequenceNumber } from "../../../core/messages/ids.ts";
@@ -20,10 +20,10 @@ import { sign, withDigest } from "../../../node/environment.ts";
 import { encodeFrame } from "../../../wire/mod.ts";
 import type { DrillContext } from "../context.ts";
 
-/** What a message is made of again, with one of those that it carries replaced. */
+/** Makes a message anew with one of its nested messages replaced. */
 type Rebuild = (forge: <M extends Message>(signed: Signed<M>) => Signed<M>) => Signed;
 
-/** Every kind of message by itself, and with what it carries forged. */
+/** A message of every kind, itself forged and with its nested messages forged. */
 export function turnsAwayForgeries(context: DrillContext): void {
   const { peers, copy, random, world: { gate, crypto, cluster, keyOf } } = context;
   const { lowWatermark, view: now } = copy.status;
@@ -143,7 +143,7 @@ export function turnsAwayForgeries(context: DrillContext): void {
   });
 }
 
-/** One of them is replaced. */
+/** Replaces one of them. */
 function changedOne<M extends Message>(
   list: readonly Signed<M>[],
   change: (signed: Signed<M>) => Signed<M>,

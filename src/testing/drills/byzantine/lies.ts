@@ -1,5 +1,5 @@
 /**
- * View-changes and new-views that are wrong in one way each (PBFT §4.4): nobody may take any of them for right.
+ * View-changes and new-views that are wrong in one way each (PBFT §4.4). No replica may accept any of them.
  * @module
  */
 import type { ReplicaId, SequenceNumber, View } from "../../../core/messages/ids.ts";
@@ -13,7 +13,7 @@ import type {
 } from "../../../core/messages/messages.ts";
 import type { DrillContext } from "../context.ts";
 
-/** Prepared certificates that prove nothing, for a number and a view. */
+/** Invalid prepared certificates, for a number and a view. */
 function brokenCertificates({ peers, copy, next, anyDigest }: Pick<DrillContext, "peers" | "copy" | "next"> & {
   readonly anyDigest: () => ReturnType<DrillContext["anyDigest"]>;
 }, view: number): readonly PreparedCertificate[] {
@@ -41,7 +41,7 @@ function brokenCertificates({ peers, copy, next, anyDigest }: Pick<DrillContext,
   ];
 }
 
-/** Certificates of stable checkpoints that prove nothing. */
+/** Invalid certificates of stable checkpoints. */
 export function brokenStables(context: DrillContext, sequence: number): readonly ViewChange["stable"][] {
   const { peers, world: { genesis } } = context;
   const digest = context.anyDigest();
@@ -58,7 +58,7 @@ export function brokenStables(context: DrillContext, sequence: number): readonly
   ];
 }
 
-/** What does not let a replica leave for a view: too few suspicions, or not about that, or far from each other. */
+/** Proofs that do not allow a replica to leave for a view: too few suspicions, of another view, or far from each other. */
 export function brokenProofs(
   { peers, copy, world: { genesis } }: DrillContext,
   view: number,
@@ -79,7 +79,7 @@ export function brokenProofs(
   ];
 }
 
-/** View-changes of a replica that prove nothing. `prepared`: what is right in them. */
+/** Invalid view-changes of a replica. `prepared`: their valid certificates. */
 export function brokenViewChanges(
   context: DrillContext,
   view: number,
