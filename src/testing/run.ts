@@ -73,7 +73,7 @@ class Run {
       world: this.#world,
       plan,
       random,
-      meddlerOf: (replica) => this.#meddlerOf(replica),
+      faultInjectorOf: (replica) => this.#faultInjectorOf(replica),
     });
     this.#together = new Together(this.#cluster);
     this.#clients = this.#createClients();
@@ -150,10 +150,10 @@ class Run {
     this.#violation = { ...this.#violation, detail: `${this.#violation.detail}; ${why}` };
   }
 
-  #meddlerOf(replica: ReplicaId): FaultInjector | undefined {
+  #faultInjectorOf(replica: ReplicaId): FaultInjector | undefined {
     for (const fault of this.#plan.faults) {
       if (fault.kind === "coalition" && fault.members.includes(replica)) {
-        return this.#coalitionOf(fault).meddlerOf(replica);
+        return this.#coalitionOf(fault).faultInjectorOf(replica);
       }
       if (fault.kind !== "byzantine" || fault.replica !== replica) continue;
       return new ByzantineReplica({

@@ -15,7 +15,7 @@ function violation(invariant: "agreement" | "no-halt"): Outcome {
   return { kind: "violation", line: { trial, violation: { invariant, detail: "", atMs: 1 } }, ...measured };
 }
 
-Deno.test("every mutant changes what it is meant to change, and has a name of its own", () => {
+Deno.test("every mutant changes its place in the code, and has a unique name", () => {
   for (const { edits } of MUTANTS) {
     const files = new Map<string, string>();
     for (const edit of edits) {
@@ -27,14 +27,14 @@ Deno.test("every mutant changes what it is meant to change, and has a name of it
   assertEquals(new Set(MUTANTS.map(({ name }) => name)).size, MUTANTS.length);
 });
 
-Deno.test("an edit whose text is not there exactly once is refused", () => {
+Deno.test("an edit whose text does not occur exactly once is refused", () => {
   const edit = { file: "a.ts", find: "a + b", replace: "a - b" };
   assertEquals(applyEdit("return a + b;", edit), "return a - b;");
   assertThrows(() => applyEdit("return a * b;", edit), RangeError, "found 0 times");
   assertThrows(() => applyEdit("a + b; a + b", edit), RangeError, "found 2 times");
 });
 
-Deno.test("only a checker that names what is broken kills a mutant", () => {
+Deno.test("a mutant is killed only by a checker that names the broken invariant", () => {
   const outcomes: readonly (readonly [Outcome, ReturnType<typeof verdictOf>])[] = [
     [violation("agreement"), "killed"],
     [violation("no-halt"), "misnamed"],
@@ -51,7 +51,7 @@ Deno.test("only a checker that names what is broken kills a mutant", () => {
 /** Some that are found at once. */
 const QUICK = ["quorum-one-less", "speaks-before-it-persists", "gap-in-execution", "only-committed-is-carried"];
 
-Deno.test("some bugs are planted, found and named; the same runs find nothing in the code as it is", async () => {
+Deno.test("some bugs are planted, found and named; the same runs find no violation in the unchanged code", async () => {
   const lane = await Lane.create();
   try {
     const trials = schedule(1, 3);

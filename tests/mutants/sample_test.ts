@@ -26,7 +26,7 @@ for (const [rule, line, changed] of cases) {
   });
 }
 
-Deno.test("types, imports and comments are left alone", () => {
+Deno.test("types, imports and comments are not changed", () => {
   const lines = [
     "  // if (a < b) return;",
     'import { a } from "./a.ts";',
@@ -46,7 +46,7 @@ Deno.test("the same seed gives the same mutants, and each fits the code", () => 
   }
 });
 
-Deno.test("a line that stands twice is changed where it was meant to be", () => {
+Deno.test("a line that occurs twice is changed at the intended place", () => {
   const text = "a();\n  if (x < y) f();\nb();\n  if (x < y) f();\nc();";
   const second = mutantsOf("a.ts", text).find(({ words }) => words.startsWith("a.ts:4") && words.includes("<="))!;
   assertEquals(applyEdit(text, second.edits[0]!), "a();\n  if (x < y) f();\nb();\n  if (x <= y) f();\nc();");

@@ -78,7 +78,7 @@ function altered(alter: (result: Uint8Array, operation: Uint8Array) => Uint8Arra
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
-Deno.test("nothing is broken without a planted bug", async () => {
+Deno.test("a run without a planted bug finds no violation", async () => {
   assertEquals((await runWith({})).violation, null);
 });
 
@@ -131,7 +131,7 @@ Deno.test("validity: a request that no client made is caught", async () => {
   await assertCaught("validity", { createCore });
 });
 
-Deno.test("exactly-once: a replica that answers a request with a result of its own is caught", async () => {
+Deno.test("exactly-once: a replica that answers a request with an invented result is caught", async () => {
   const createCore = tampering((ready, _, replica) => {
     if (replica !== 3) return ready;
     const replies = ready.replies.map((to) => ({
@@ -146,7 +146,7 @@ Deno.test("exactly-once: a replica that answers a request with a result of its o
   await assertCaught("exactly-once", { createCore }, "other");
 });
 
-Deno.test("determinism: a state machine that answers otherwise on one replica is caught, with the operation", async () => {
+Deno.test("determinism: a state machine that gives another result on one replica is caught, and the operation is named", async () => {
   let count = 0;
   const stateMachine = (replica: number) =>
     altered((result, operation) => {
@@ -176,7 +176,7 @@ Deno.test("linearizability: a service that forgets writes is caught", async () =
   await assertCaught("linearizability", { stateMachine });
 });
 
-Deno.test("self-consistency: a replica that says two things in one place is caught", async () => {
+Deno.test("self-consistency: a replica that signs two votes for one place is caught", async () => {
   const createCore = tampering((ready, _, replica) => {
     if (replica !== 1) return ready;
     const twice = ready.messages.flatMap((outgoing) => {
@@ -221,7 +221,7 @@ Deno.test("self-consistency: a vote in a view that the replica has left is caugh
   await assertCaught("self-consistency", { createCore, plan: { faults: [crash] } }, "after its view-change for 1");
 });
 
-Deno.test("durability: a client that was told what no replica executed is caught", async () => {
+Deno.test("durability: a result that a client was given and no replica executed is caught", async () => {
   const createCore = tampering((ready) => ({
     ...ready,
     replies: ready.replies.map((to) => ({
@@ -238,7 +238,7 @@ Deno.test("durability: a client that was told what no replica executed is caught
   await assertCaught("durability", { createCore });
 });
 
-Deno.test("no-halt: a replica that stops by itself is caught", async () => {
+Deno.test("no-halt: a replica that halts is caught", async () => {
   const createCore = tampering((ready, _, replica) => {
     if (replica === 0 && ready.records.some((record) => record.kind === "committed" && record.sequence === 7)) {
       throw new Error("a planted bug");
@@ -280,7 +280,7 @@ Deno.test("bounds: a replica with more slots than its window is caught", async (
   await assertCaught("bounds", { createCore }, "17 slots");
 });
 
-Deno.test("bounds: a buffer inside of the core that is over its limit is found", async () => {
+Deno.test("bounds: a buffer of the core that exceeds its limit is caught", async () => {
   const createCore: CoreMaker = (environment, recovered) => {
     const replica = new Replica(environment, recovered);
     return {
@@ -338,13 +338,13 @@ Deno.test("evidence: a pair of messages that don't contradict each other is caug
 
 for (const persistInputs of [false, true]) {
   const host = persistInputs ? "that keeps its inputs" : "that keeps what binds it";
-  Deno.test(`reload: a replica ${host} and forgets what is stable is caught`, async () => {
+  Deno.test(`reload: a replica ${host} and forgets its stable checkpoint is caught`, async () => {
     const createCore: CoreMaker = (environment, recovered) => new Replica(environment, { ...recovered, stable: [] });
     await assertCaught("reload", { createCore, plan: { persistInputs } }, "read from its store, has");
   });
 }
 
-Deno.test("bounds: a replica that leaves in its store what nothing names is caught", async () => {
+Deno.test("bounds: a replica that leaves unreferenced blobs in its store is caught", async () => {
   const createCore = tampering((ready, _, replica) => {
     if (replica !== 1) return ready;
     const records = ready.records.map((record) => record.kind === "drop-blobs" ? { ...record, digests: [] } : record);
@@ -354,7 +354,7 @@ Deno.test("bounds: a replica that leaves in its store what nothing names is caug
   await assertCaught("bounds", { createCore, plan: { signedClients } }, "blobs that nothing names");
 });
 
-Deno.test("self-consistency: two isolates over a store that commits whatever the version is are caught", async () => {
+Deno.test("self-consistency: two isolates on a store that ignores the expected version are caught", async () => {
   const { apply } = Disk.prototype;
   try {
     Disk.prototype.apply = function (this: Disk, writes: Writes) {

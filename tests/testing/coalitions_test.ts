@@ -4,25 +4,25 @@ import { SCHEME_NAMES } from "../../src/testing/coalitions/schemes.ts";
 import { Coverage, drawPlan, type Plan, Random, run, runOptionsOf, simulate } from "../../src/testing/mod.ts";
 import { faultyReplicas } from "../../src/testing/plan/plan.ts";
 
-Deno.test("a coalition is all of the f that may be faulty", () => {
+Deno.test("a coalition has f members", () => {
   for (let seed = 0; seed < 200; seed++) {
     const plan = drawPlan(seed, { kinds: ["coalitions"] });
     assertEquals(faultyReplicas(plan).length, Math.floor((plan.replicas - 1) / 3), `seed ${seed}`);
   }
 });
 
-Deno.test("a kind of trouble leaves the rest of the seed's plan as it was", () => {
+Deno.test("a kind of trouble does not change the rest of the seed's plan", () => {
   const [plain, laid] = [drawPlan(7, { kinds: [], replicas: 4 }), drawPlan(7, { kinds: ["coalitions"], replicas: 4 })];
   assertEquals({ ...laid, faults: [] }, { ...plain, faults: [] });
 });
 
-Deno.test("the same seed gives the same run with a coalition, byte for byte", async () => {
+Deno.test("with a coalition, the same seed gives the same run, byte for byte", async () => {
   const options = { seed: 3, kinds: ["coalitions"], trace: true } as const;
   const [first, second] = [await simulate(options), await simulate(options)];
   assertEquals(second.trace.join("\n") === first.trace.join("\n"), true);
 });
 
-Deno.test("coalitions do what their schemes say", async () => {
+Deno.test("coalitions act as their schemes say", async () => {
   const coverage = new Coverage();
   const plan = drawPlan(1, { kinds: ["coalitions"], replicas: 4 });
   for (const [i, schemes] of [SCHEME_NAMES.slice(0, 6), SCHEME_NAMES.slice(6), SCHEME_NAMES].entries()) {

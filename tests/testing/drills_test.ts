@@ -53,7 +53,7 @@ async function violationWith(createCore: CoreMaker, drills: boolean) {
   return null;
 }
 
-Deno.test("a few runs hold every drill, and find nothing in the code as it is", async () => {
+Deno.test("a few runs hold every drill and find no violation", async () => {
   const coverage = new Coverage();
   for (let seed = 1; seed <= 28; seed++) {
     const report = await run(drawPlan(seed, { replicas: 4 }), runOptionsOf({}));
@@ -72,7 +72,7 @@ const SILENCES: readonly (readonly [MessageKind, Invariant])[] = [
 ];
 
 for (const [kind, invariant] of SILENCES) {
-  Deno.test(`replicas that never say ${kind} do well as long as all is calm; a drill shows that they would not`, async () => {
+  Deno.test(`replicas that never send a ${kind} pass a calm run; a drill catches them`, async () => {
     assertEquals(await violationWith(without(kind), false), null);
     const violation = await violationWith(without(kind), true);
     assertEquals(violation?.invariant, invariant);
@@ -123,7 +123,7 @@ async function newScene() {
   return { context, flaws };
 }
 
-Deno.test("makes room: where the replica's clock was set back, sessions have been idle for less time than it thinks", async () => {
+Deno.test("makes room: the idle time of sessions is right on a replica whose clock was set back", async () => {
   const { context, flaws } = await newScene();
   const { copy, peers } = context;
   copy.now += 60_000;

@@ -12,14 +12,14 @@ Deno.test("every kind leaves at most f replicas faulty, and draws the same plan 
   }
 });
 
-Deno.test("two kinds can be laid over one plan", () => {
+Deno.test("two kinds of trouble can be added to one plan", () => {
   const plan = drawPlan(3, { kinds: ["slow-disks", "tiny-limits"], replicas: 4 });
   assert(plan.faults.some(({ kind }) => kind === "slow-disk"));
   assertEquals(plan.limits?.maxNames !== undefined && plan.mostViews !== undefined, true);
 });
 
 for (const kind of ["replays", "alone", "tiny-limits"] as const) {
-  Deno.test(`two runs of the kind ${kind} break nothing, and do what it says`, async () => {
+  Deno.test(`two runs of the kind ${kind} find no violation, and cause that trouble`, async () => {
     const report = await simulate({ seed: 1, runs: 2, kinds: [kind] });
     assertEquals(report.violation, null);
     if (kind === "alone") assertEquals(report.plan.replicas, 1);
@@ -28,12 +28,12 @@ for (const kind of ["replays", "alone", "tiny-limits"] as const) {
 
 // With commits that take a second, all of them went from view to view.
 for (const seed of [104, 125, 128, 152, 153]) {
-  Deno.test(`seed ${seed}: slow disks mean slow service, and no view after view`, async () => {
+  Deno.test(`seed ${seed}: slow disks mean slow service, and not one view after another`, async () => {
     assertEquals((await simulate({ seed, kinds: ["slow-disks"] })).violation, null);
   });
 }
 
-Deno.test("what is replayed comes again at the rate that the plan says", async () => {
+Deno.test("replayed messages arrive at the rate in the plan", async () => {
   const plan = drawPlan(1, { kinds: ["replays"], replicas: 4 });
   const said = { what: "status", of: 1 as never, to: 0 as never, perSecond: 200, atMs: 5_000, forMs: 4_000 } as const;
   const { violation, coverage } = await run({ ...plan, faults: [{ kind: "replays", ...said }] }, runOptionsOf({}));

@@ -15,7 +15,7 @@ function station(id: number, isBusy = false): Station {
   return { replica: replicaId(id), isUp: true, isBusy, receive: nothing, ...asked };
 }
 
-Deno.test("what comes while one instance is at something is for the other, and is not turned away when both are", () => {
+Deno.test("a request goes to an idle instance, and to a busy one if both are busy", () => {
   const network = new Network(new Engine(), new Random(1), habits);
   const [idle, busy, other] = [station(1), station(1, true), station(2, true)];
   for (const each of [busy, idle, other]) network.add(each);

@@ -15,7 +15,7 @@ function votedOn(sequence: number) {
   return { slots: [{ sequence, stage: "prepared", prepares: 1, commits: 0 }] };
 }
 
-Deno.test("what is read from a store may know of a later state to fetch than memory does, which turns to it when it is idle", () => {
+Deno.test("a reloaded replica may fetch a later state than the one in memory, which switches to it when it is idle", () => {
   const again = statusOf({ ...fetching, lowWatermark: 96 });
   // One that fetches nothing yet has let go of the checkpoints that say so.
   const notYet = statusOf({ ...fetching, transferring: false });
@@ -24,7 +24,7 @@ Deno.test("what is read from a store may know of a later state to fetch than mem
   }
 });
 
-Deno.test("what is read from a store is never behind what binds memory", () => {
+Deno.test("a reloaded replica has everything that binds the one in memory", () => {
   const difference = (memory: object, again: object) =>
     reloadDifference(statusOf({ ...fetching, ...memory }), statusOf({ ...fetching, ...again }), options);
   assertEquals(difference({}, { lowWatermark: 32 }), "lowWatermark 32; in memory it is 48");
@@ -33,7 +33,7 @@ Deno.test("what is read from a store is never behind what binds memory", () => {
   assertEquals(difference(votedOn(100), { lowWatermark: 96 }), "100 idle; in memory it is prepared");
 });
 
-Deno.test("a checkpoint for which memory waits for chunks may be taken by what is read from the store", () => {
+Deno.test("a reloaded replica may take a checkpoint for which the one in memory waits for chunks", () => {
   const [memory, again] = [statusOf({ stateRoot: "aa".repeat(32) }), statusOf({ stateRoot: "bb".repeat(32) })];
   assertEquals(reloadDifference(memory, again, { ...options, isSealed: true }), null);
   assert(reloadDifference(memory, again, options)?.startsWith("stateRoot bb"));

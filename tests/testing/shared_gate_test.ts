@@ -26,7 +26,7 @@ function prepare(sequence: number): Uint8Array {
   return new Author(2, cluster).frame(message);
 }
 
-Deno.test("a shared gate verifies a frame once, also if it comes as other bytes of the same content", () => {
+Deno.test("a shared gate verifies a frame once, even if it arrives again in another buffer", () => {
   const { shared, verifications } = setUp();
   const frame = prepare(1);
   const first = shared.check(frame);
@@ -35,7 +35,7 @@ Deno.test("a shared gate verifies a frame once, also if it comes as other bytes 
   assertEquals(verifications(), 1);
 });
 
-Deno.test("a shared gate says of every damaged frame what a gate says that has not seen the right one", () => {
+Deno.test("a shared gate gives every damaged frame the verdict of a gate that has not seen the intact one", () => {
   const { shared, plain } = setUp();
   const frame = prepare(2);
   for (let bit = 0; bit < 8 * frame.length; bit++) {
@@ -46,7 +46,7 @@ Deno.test("a shared gate says of every damaged frame what a gate says that has n
   }
 });
 
-Deno.test("a shared gate takes a frame here and refuses it there, as the place has it", () => {
+Deno.test("a shared gate accepts a frame on one route and refuses it on another, as a gate of its own would", () => {
   const { shared } = setUp();
   const frame = prepare(3);
   assert(!("reason" in shared.check(frame, ["prepare"])));

@@ -25,7 +25,7 @@ Deno.test("the same seed gives the same trace, byte for byte", async () => {
   assertNotEquals((await simulate({ seed: 6, trace: true })).trace.join("\n"), first.trace.join("\n"));
 });
 
-Deno.test("two simulations at once don't disturb each other", async () => {
+Deno.test("two simulations at once do not affect each other", async () => {
   const alone = await simulate({ seed: 8, trace: true });
   const [together] = await Promise.all([simulate({ seed: 8, trace: true }), simulate({ seed: 9 })]);
   assertEquals(together.trace.join("\n") === alone.trace.join("\n"), true);
@@ -59,7 +59,7 @@ Deno.test("a thousand default plans have every kind of fault, every lie of repli
   assert(missingFrom(coverage).includes("suspicion: overtaken"));
 });
 
-Deno.test("a replica on a cold host is started for each request, and does its part", async () => {
+Deno.test("a replica on a cold host is started for each request, and takes part in the protocol", async () => {
   const plan = drawPlan(3, { profile: "edge", replicas: 4 });
   const cold: Plan = {
     ...plan,
@@ -75,7 +75,7 @@ Deno.test("a replica on a cold host is started for each request, and does its pa
   assert(report.coverage.of("host", "cold start") > 20, report.coverage.toString());
 });
 
-Deno.test("a state machine whose chunks depend on how its state came about is found out, with the operation", async () => {
+Deno.test("a state machine whose chunks depend on its history is caught, and the operation is named", async () => {
   const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
   const decode = (bytes: Uint8Array) => JSON.parse(new TextDecoder().decode(bytes));
   function createSet(): StateMachine {
@@ -98,11 +98,11 @@ Deno.test("a state machine whose chunks depend on how its state came about is fo
   );
 });
 
-Deno.test("a state machine without a workload of its own is a mistake", async () => {
+Deno.test("a state machine without a workload is refused", async () => {
   await assertRejects(() => simulate({ stateMachine: () => new KeyValue() }), TypeError, "workload");
 });
 
-Deno.test("the shipped machine is run by need: its chunks are cut, joined, and read again after crashes", async () => {
+Deno.test("the key-value store is lazily loaded: its chunks are split, merged, and read again after crashes", async () => {
   let [loads, most] = [0, 0];
   const createCore: CoreMaker = (environment, recovered) => {
     const replica = new Replica(environment, recovered);
@@ -122,7 +122,7 @@ Deno.test("the shipped machine is run by need: its chunks are cut, joined, and r
   assert(loads > 20 && most > 5, `${loads} loads, at most ${most} blobs at once`);
 });
 
-Deno.test("a failing run is made smaller, and fails in the same way", async () => {
+Deno.test("a failing plan is reduced, and breaks the same invariant", async () => {
   const createCore: CoreMaker = (environment, recovered) => {
     const replica = new Replica(environment, recovered);
     return {
@@ -152,7 +152,7 @@ const BATCHES = [
 ] as const;
 
 for (const batch of BATCHES) {
-  Deno.test(`${batch.runs} seeds of the ${batch.profile} profile break nothing`, async () => {
+  Deno.test(`${batch.runs} seeds of the ${batch.profile} profile find no violation`, async () => {
     const report = await simulate(batch);
     assertEquals(report.violation, null, `seed ${report.plan.seed}`);
   });

@@ -20,7 +20,7 @@ for (const kind of STORE_KINDS) {
   });
 }
 
-Deno.test("of a hundred seeds in a row four are run on real stores, one on each kind", () => {
+Deno.test("of a hundred consecutive seeds four run on real stores, one on each kind", () => {
   const kinds = Array.from({ length: 100 }, (_, i) => storeKindOf(9_000 + i)).filter((kind) => kind !== "simulated");
   assertEquals(kinds, ["memory", "sqlite", "deno-kv", "durable-object"]);
 });
@@ -33,7 +33,7 @@ for (
     ["refuses what it should take", { commit: refusing }, /: commit at version \d+: expected that it is done, got /],
   ] as const
 ) {
-  Deno.test(`a store that ${what} is found out`, async () => {
+  Deno.test(`a store that ${what} is caught`, async () => {
     const plan = drawPlan(3, { profile: "edge", replicas: 4 });
     const { violation } = await run(plan, runOptionsOf({ createStores: () => new FlawedStores(flaw) }));
     assertEquals(violation?.invariant, "store");
@@ -41,7 +41,7 @@ for (
   });
 }
 
-Deno.test("the exercise finds what replicas never meet: a store that cuts what is larger than a row", async () => {
+Deno.test("the store exercise finds a fault that no replica meets: a store that truncates values larger than a row", async () => {
   const found: string[] = [];
   for (let seed = 1; seed <= 4; seed++) {
     await exerciseStores(new FlawedStores({}), seed, (_, detail) => found.push(detail));
@@ -53,7 +53,7 @@ Deno.test("the exercise finds what replicas never meet: a store that cuts what i
   assertMatch(found[0] ?? "nothing", /^exercise: .*expected 1100000 bytes, got 1000000 bytes/);
 });
 
-Deno.test("virtual time stands still for what really takes time", async () => {
+Deno.test("virtual time stands still while a real store is at work", async () => {
   const engine = new Engine();
   const told: string[] = [];
   engine.after(1, () => {

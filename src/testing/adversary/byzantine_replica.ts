@@ -36,7 +36,7 @@ import type { Random } from "../random.ts";
 import type { World } from "../world/world.ts";
 
 /** The parts of a Byzantine replica. */
-export interface MischiefOptions {
+export interface ByzantineReplicaOptions {
   readonly world: World;
   readonly replica: ReplicaId;
   readonly behaviours: readonly Behaviour[];
@@ -60,7 +60,7 @@ const WILD_MS = [1, 1, 2_000, -600_000, 600_000];
 
 /** Tampers with the messages of a replica. */
 export class ByzantineReplica implements FaultInjector {
-  readonly #options: MischiefOptions;
+  readonly #options: ByzantineReplicaOptions;
   readonly #signer: Signer;
   readonly #n: number;
   readonly #heard: Uint8Array[] = [];
@@ -77,7 +77,7 @@ export class ByzantineReplica implements FaultInjector {
   /** The other story: the other batch, by view and number. */
   readonly #stories = new Map<string, { readonly digest: Digest; readonly bytes: Uint8Array }>();
 
-  constructor(options: MischiefOptions) {
+  constructor(options: ByzantineReplicaOptions) {
     const { world: { crypto, cluster, genesis, keyOf }, replica, random } = options;
     this.#options = options;
     this.#signer = crypto.createSigner(keyOf(replica), cluster);

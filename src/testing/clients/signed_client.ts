@@ -53,7 +53,7 @@ export class SignedClient {
   readonly #verifier: Verifier;
   readonly #reader: Reader;
   readonly #waiting = new Map<Digest, Waiting>();
-  readonly #thinking: ThinkTime;
+  readonly #thinkTime: ThinkTime;
   #session = 0;
   #nonce = 1;
   #timestamp = 1;
@@ -65,7 +65,7 @@ export class SignedClient {
   constructor(options: ClientOptions) {
     const { world: { engine, crypto, cluster }, name, random, habits } = options;
     this.#options = options;
-    this.#thinking = new ThinkTime(engine, random, habits.thinkMs);
+    this.#thinkTime = new ThinkTime(engine, random, habits.thinkMs);
     this.#signer = crypto.createSigner(crypto.keyPair(`client ${name}`).privateKey, cluster);
     this.#verifier = crypto.createVerifier(cluster);
     this.#reader = new Reader({
@@ -95,7 +95,7 @@ export class SignedClient {
 
   /** From now on its pauses are short. */
   hurry(): void {
-    this.#thinking.hurry();
+    this.#thinkTime.hurry();
   }
 
   #open(): void {
@@ -103,7 +103,7 @@ export class SignedClient {
   }
 
   #think(): void {
-    this.#thinking.before(() => this.#invoke());
+    this.#thinkTime.before(() => this.#invoke());
   }
 
   #invoke(): void {

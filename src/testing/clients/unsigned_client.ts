@@ -26,14 +26,14 @@ export class UnsignedClient {
   readonly #options: ClientOptions;
   /** The replicas that it may trust as gateways. */
   readonly #gateways: () => readonly ReplicaId[];
-  readonly #thinking: ThinkTime;
+  readonly #thinkTime: ThinkTime;
   #timestamp = 0;
   #isWaiting = false;
 
   constructor(options: ClientOptions, gateways: () => readonly ReplicaId[]) {
     this.#options = options;
     this.#gateways = gateways;
-    this.#thinking = new ThinkTime(options.world.engine, options.random, options.habits.thinkMs);
+    this.#thinkTime = new ThinkTime(options.world.engine, options.random, options.habits.thinkMs);
   }
 
   /** Whether all its operations are answered. */
@@ -43,12 +43,12 @@ export class UnsignedClient {
 
   /** Starts. */
   start(): void {
-    if (this.#timestamp < this.#options.habits.operations) this.#thinking.before(() => this.#invoke());
+    if (this.#timestamp < this.#options.habits.operations) this.#thinkTime.before(() => this.#invoke());
   }
 
   /** From now on its pauses are short. */
   hurry(): void {
-    this.#thinking.hurry();
+    this.#thinkTime.hurry();
   }
 
   #invoke(): void {

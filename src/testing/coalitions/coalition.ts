@@ -40,7 +40,7 @@ export class Coalition {
   }
 
   /** The fault injector of a member. */
-  meddlerOf(member: ReplicaId): FaultInjector {
+  faultInjectorOf(member: ReplicaId): FaultInjector {
     return {
       outgoing: (to, frames) => frames.flatMap((frame) => this.#say(member, to, frame)),
       incoming: (frames) => {

@@ -18,7 +18,7 @@ import { ColdHost } from "./cold_host.ts";
 import { type Disk, SimulatedStore } from "./disk.ts";
 import type { MachineOptions } from "./machine_options.ts";
 import type { Station } from "../world/network.ts";
-import { ObservedCore, ObservedMachine, Released } from "../world/observed_core.ts";
+import { ObservedCore, ObservedStateMachine, Released } from "../world/observed_core.ts";
 import { patiently } from "../clients/patience.ts";
 import type { Random } from "../random.ts";
 import { checkReload } from "../checks/reload.ts";
@@ -165,12 +165,12 @@ export class Machine implements Station {
   /** A signed client's request; its answer may never come. */
   async submit(frame: Uint8Array): Promise<Uint8Array | Rejection | null> {
     if (this.#options.faultInjector?.incoming([frame]).length === 0) return null;
-    return this.#meddled(await this.#wait((node, signal) => node.submit(frame, { signal })), frame);
+    return this.#tampered(await this.#wait((node, signal) => node.submit(frame, { signal })), frame);
   }
 
   /** A signed client's query; its answer may never come. */
   async query(frame: Uint8Array): Promise<Uint8Array | Rejection | null> {
-    return this.#meddled(await this.#wait((node, signal) => node.query(frame, { signal })), frame);
+    return this.#tampered(await this.#wait((node, signal) => node.query(frame, { signal })), frame);
   }
 
   /** An unsigned client's operation; its answer may never come. */
@@ -187,7 +187,7 @@ export class Machine implements Station {
     return this.node ? ask(this.node) : Promise.resolve(null);
   }
 
-  #meddled<T>(answer: Uint8Array | T, asked: Uint8Array): Uint8Array | T | null {
+  #tampered<T>(answer: Uint8Array | T, asked: Uint8Array): Uint8Array | T | null {
     const { faultInjector } = this.#options;
     return faultInjector && answer instanceof Uint8Array ? faultInjector.reply(answer, asked) : answer;
   }
@@ -250,7 +250,7 @@ export class Machine implements Station {
   #createCore(environment: Environment, recovered: Recovered, life: Life): ReturnType<World["createCore"]> {
     if (this.isFaulty) return new Replica(environment, recovered);
     life.observed.lastExecuted = recovered.checkpoint?.sequence ?? 0 as SequenceNumber;
-    const stateMachine = new ObservedMachine(environment.stateMachine);
+    const stateMachine = new ObservedStateMachine(environment.stateMachine);
     const core = this.#world.createCore({ ...environment, stateMachine }, recovered);
     life.core = core;
     life.steps = 0;

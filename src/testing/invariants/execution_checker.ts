@@ -30,7 +30,7 @@ export class ExecutionChecker {
   readonly #replied = new WeakMap<readonly Result[], Digest>();
   readonly #report: Report;
   readonly #isValid: (request: AnyRequest, digest: Digest) => boolean;
-  readonly #runs: ExactlyOnce;
+  readonly #exactlyOnce: ExactlyOnce;
   /** All batches up to this number have been checked in order; and the agreed time there. */
   #through = 0;
   #agreedTime = 0;
@@ -38,7 +38,7 @@ export class ExecutionChecker {
   constructor(report: Report, isValid: (request: AnyRequest, digest: Digest) => boolean, limits: SessionLimits) {
     this.#report = report;
     this.#isValid = isValid;
-    this.#runs = new ExactlyOnce(report, limits);
+    this.#exactlyOnce = new ExactlyOnce(report, limits);
   }
 
   /** Called for each batch with requests, in order, once all batches before it are known. */
@@ -82,7 +82,7 @@ export class ExecutionChecker {
       const detail = `at ${sequence} replica ${by} has the time ${timestamp}, agreed is ${this.#agreedTime}`;
       this.#report("agreed-time", detail);
     }
-    this.#runs.executed({ sequence, agreedTime: this.#agreedTime }, batch, calls);
+    this.#exactlyOnce.executed({ sequence, agreedTime: this.#agreedTime }, batch, calls);
   }
 
   #compare(first: Entry, { sequence, digest, by, calls }: Entry): void {
@@ -105,7 +105,7 @@ export class ExecutionChecker {
 
   /** A session is gone: it must have been idle for long. */
   refused(request: Request, idleMs: number): void {
-    const idle = this.#agreedTime - this.#runs.lastUse(request);
+    const idle = this.#agreedTime - this.#exactlyOnce.lastUse(request);
     if (idle >= idleMs) return;
     this.#report("service", `session ${request.session} is gone, although it has been idle for ${idle} ms only`);
   }
@@ -125,7 +125,7 @@ export class ExecutionChecker {
     results.forEach((result, i) => {
       if (result.status === "refused") return;
       if (message.kind === "request") {
-        if (message.session === 0) return void this.#runs.opened(message, result.sequence);
+        if (message.session === 0) return void this.#exactlyOnce.opened(message, result.sequence);
         const place = `${message.client.slice(0, 8)} session ${message.session} timestamp ${message.timestamp}`;
         this.#ran(by, place, request, 0);
         this.#ran(by, `${place} operation ${i}`, outcomeOf(result), result.sequence);

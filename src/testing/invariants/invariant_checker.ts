@@ -47,7 +47,7 @@ export class InvariantChecker {
   readonly #decisions: Decisions;
   readonly #agreedTime: AgreedTime;
   readonly #consistency = new SelfConsistency();
-  readonly #said: SentMessages;
+  readonly #sent: SentMessages;
   readonly #votes: VoteChecker;
   readonly #nullRequests: NullRequests;
   readonly #world: WorldBase;
@@ -80,7 +80,7 @@ export class InvariantChecker {
       report,
     });
     this.executions.onOrdered = (...ordered) => this.#agreedTime.ordered(...ordered);
-    this.#said = new SentMessages(report, isFaulty);
+    this.#sent = new SentMessages(report, isFaulty);
     this.#votes = new VoteChecker({
       measures: {
         n: genesis.replicas.length,
@@ -148,13 +148,13 @@ export class InvariantChecker {
 
   /** A client receives a reply. */
   replied(reply: Reply): void {
-    this.#said.replied(reply);
+    this.#sent.replied(reply);
   }
 
   /** A correct replica has made a step. Nothing of it is durable yet. */
   stepped(replica: ReplicaId, input: Input, ready: Ready): void {
-    this.#said.taken(replica, input);
-    this.#said.made(ready);
+    this.#sent.taken(replica, input);
+    this.#sent.made(ready);
     this.#decisions.stepped(input, ready);
     const idle = this.#nullRequests.stepped(replica, input, ready);
     if (idle !== null) this.#report("calm", `replica ${replica} ${idle}`);
@@ -219,7 +219,7 @@ export class InvariantChecker {
     if (observed.commitsMade() < after) {
       this.#report("write-ahead", `${label} lets out what it has not made durable`);
     }
-    this.#said.letOut(replica, ready);
+    this.#sent.letOut(replica, ready);
     const { hash } = this.#world.crypto;
     for (const { message: { message, bytes }, to, batch } of ready.messages) {
       if (this.#trace.isWanted) {

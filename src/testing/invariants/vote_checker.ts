@@ -35,7 +35,7 @@ import {
 } from "./replica_memory.ts";
 
 /** The options of the check. */
-export interface PromisesOptions {
+export interface VoteCheckerOptions {
   readonly measures: Measures;
   readonly maxClockSkewMs: number;
   /** The time that has passed, on no replica's clock, ms. */
@@ -49,7 +49,7 @@ export interface PromisesOptions {
 
 /** Everything that binds correct replicas. */
 export class VoteChecker {
-  readonly #options: PromisesOptions;
+  readonly #options: VoteCheckerOptions;
   readonly #memories = new Map<ReplicaId, Memory>();
   /** The batch that prepared at each view and number, at any replica. */
   readonly #prepared = new Map<string, Digest>();
@@ -57,7 +57,7 @@ export class VoteChecker {
   /** The highest timestamp that any replica has accepted, and when, on no replica's clock. */
   #agreed = { time: 0, at: 0 };
 
-  constructor(options: PromisesOptions) {
+  constructor(options: VoteCheckerOptions) {
     this.#options = options;
   }
 

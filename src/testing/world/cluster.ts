@@ -18,7 +18,7 @@ export interface ClusterOptions {
   readonly plan: Plan;
   readonly random: Random;
   /** Makes the fault injector of a faulty replica. */
-  readonly meddlerOf: (replica: ReplicaId) => FaultInjector | undefined;
+  readonly faultInjectorOf: (replica: ReplicaId) => FaultInjector | undefined;
 }
 
 /** The clocks of healed replicas differ from true time by at most this, ms. */
@@ -47,7 +47,7 @@ export class Cluster {
   /** Which replicas talk to which twin. Clients talk to both. */
   readonly #twins: Barrier[] = [];
 
-  constructor({ world, plan, random, meddlerOf }: ClusterOptions) {
+  constructor({ world, plan, random, faultInjectorOf }: ClusterOptions) {
     this.world = world;
     this.faulty = faultyReplicas(plan);
     this.#lying = lyingReplicas(plan);
@@ -56,7 +56,7 @@ export class Cluster {
     for (const replica of this.ids) {
       if (this.#lying.includes(replica)) world.checker.distrustReplica(replica);
       const disk = this.#newDisk(replica);
-      this.#add(replica, "", disk, meddlerOf(replica));
+      this.#add(replica, "", disk, faultInjectorOf(replica));
       if (!plan.coldReplicas.includes(replica)) continue;
       for (let lane = 1; lane < LANES; lane++) this.#add(replica, `'${lane}`, disk);
     }

@@ -43,7 +43,7 @@ export class Released {
 }
 
 /** Records the calls of a state machine. */
-export class ObservedMachine implements StateMachine {
+export class ObservedStateMachine implements StateMachine {
   readonly version: string;
   /** The calls since this list was last emptied. */
   readonly calls: Call[] = [];
@@ -99,14 +99,14 @@ export interface Observers {
 /** Adds a {@linkcode Released} to each step of a core. */
 export class ObservedCore implements Core {
   readonly #core: Core;
-  readonly #machine: ObservedMachine;
+  readonly #machine: ObservedStateMachine;
   readonly #observers: Observers;
   /** The number of the commit that contains the last binding record so far. */
   #after = 0;
   #steps = 0;
   readonly timers?: NonNullable<Core["timers"]>;
 
-  constructor(core: Core, machine: ObservedMachine, observers: Observers) {
+  constructor(core: Core, machine: ObservedStateMachine, observers: Observers) {
     this.#core = core;
     this.#machine = machine;
     this.#observers = observers;

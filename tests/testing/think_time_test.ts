@@ -4,7 +4,7 @@ import { Engine } from "../../src/testing/world/engine.ts";
 import { Random } from "../../src/testing/random.ts";
 import { ThinkTime } from "../../src/testing/clients/think_time.ts";
 
-Deno.test("who is hurried ends the pauses that are under way soon, each once, and makes short ones", async () => {
+Deno.test("a hurried client ends its pauses soon, each once, and makes short ones from then on", async () => {
   const engine = new Engine();
   const thinking = new ThinkTime(engine, new Random(1), 1_000_000);
   const acted: number[] = [];
