@@ -5,6 +5,7 @@
 import { createCluster, replicaFiles } from "../../src/cli/local_cluster/data.ts";
 import { choosePorts } from "../../src/cli/local_cluster/ports.ts";
 import type { ClusterFile } from "../../src/client/mod.ts";
+import { linesOf } from "../tools/lines.ts";
 
 const SCRIPT = new URL("../../src/cli/commands/replica.ts", import.meta.url).pathname;
 const READY_TIMEOUT_MS = 60_000;
@@ -203,12 +204,8 @@ export class Fleet {
   }
 
   async #read(stream: ReadableStream<Uint8Array>): Promise<void> {
-    let rest = "";
-    const decoder = new TextDecoder();
-    for await (const chunk of stream) {
-      const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-      rest = lines.pop()!;
-      for (const text of lines) this.lines.push({ at: performance.now(), text });
+    for await (const text of linesOf(stream)) {
+      this.lines.push({ at: performance.now(), text });
       if (this.lines.length > MAX_LINES) this.lines.splice(0, this.lines.length - MAX_LINES);
     }
   }

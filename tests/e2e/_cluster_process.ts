@@ -1,4 +1,6 @@
 /** `deno task cluster` as a process, for tests. */
+import { inFolder } from "../tools/folder.ts";
+import { linesOf } from "../tools/lines.ts";
 
 /** The module of `deno task cluster`. */
 export const CLUSTER = new URL("../../src/cli/commands/cluster.ts", import.meta.url).href;
@@ -34,12 +36,8 @@ export class Lines {
   }
 
   async #read(stream: ReadableStream<Uint8Array>): Promise<void> {
-    let rest = "";
-    const decoder = new TextDecoder();
-    for await (const chunk of stream) {
-      const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-      rest = lines.pop()!;
-      this.all.push(...lines);
+    for await (const line of linesOf(stream)) {
+      this.all.push(line);
       this.#wake();
     }
     this.#ended = true;
@@ -216,15 +214,6 @@ export async function eventually(what: string, isSo: () => boolean | Promise<boo
 }
 
 /** Runs a test in a folder of its own. */
-export async function inFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "pbft-" });
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
 /** Runs a test on a cluster, which is interrupted at the end whatever happens. */
 export async function withCluster(
   args: readonly string[],

@@ -6,11 +6,11 @@ import {
   Command,
   eventually,
   failingCluster,
-  inFolder,
   isAlive,
   REPLICA,
   withCluster,
 } from "./_cluster_process.ts";
+import { inFolder } from "../tools/folder.ts";
 
 Deno.test("a first run makes keys that only their owner can read, and four replicas that agree", async () => {
   await inFolder(async (folder) => {

@@ -1,6 +1,7 @@
 /** The plug is pulled on every process at once, again and again: what was acknowledged is there, nothing runs twice. */
 import { assert, assertEquals } from "@std/assert";
-import { type Answer, ClusterProcess, inFolder } from "./_cluster_process.ts";
+import { type Answer, ClusterProcess } from "./_cluster_process.ts";
+import { inFolder } from "../tools/folder.ts";
 
 const ROUNDS = 20;
 const WORKERS = 8;

@@ -1,6 +1,7 @@
 /** `deno task cluster` ends with whoever started it. */
 import { root } from "../tools/files.ts";
-import { eventually, inFolder, isAlive, Lines } from "./_cluster_process.ts";
+import { eventually, isAlive, Lines } from "./_cluster_process.ts";
+import { inFolder } from "../tools/folder.ts";
 
 /** Does with signals what npx does: it passes none on. */
 const NPX = `

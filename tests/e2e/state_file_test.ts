@@ -1,6 +1,7 @@
 /** What may happen to a replica's state file, with real processes. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { ClusterProcess, Command, eventually, inFolder, REPLICA } from "./_cluster_process.ts";
+import { ClusterProcess, Command, eventually, REPLICA } from "./_cluster_process.ts";
+import { inFolder } from "../tools/folder.ts";
 
 function replicaArgs(folder: string, name: string, ...more: string[]): readonly string[] {
   const files = ["--cluster", `${folder}/cluster.json`, "--name", name, "--key", `${folder}/${name}/key`];

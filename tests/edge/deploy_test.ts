@@ -12,6 +12,7 @@ import { generateKeyPair } from "../../src/crypto/mod.ts";
 import { DeployProcess } from "./_deploy_process.ts";
 import { holdsSecret } from "./_secrets.ts";
 import { freePort } from "../tools/ports.ts";
+import { inFolder } from "../tools/folder.ts";
 
 /** A cluster of so many, all at URLs of this machine. */
 function clusterOf(names: readonly string[], urlOf: (name: string) => string) {
@@ -20,15 +21,6 @@ function clusterOf(names: readonly string[], urlOf: (name: string) => string) {
   const rest = { checkpointInterval: 16, logWindow: 64, stateMachine: "key-value/1", limits: DEFAULT_LIMITS };
   const urls = Object.fromEntries(names.map((name) => [name, urlOf(name)]));
   return { keys, cluster: parseClusterFile({ genesis: { name: "deploy", replicas, ...rest }, urls }) };
-}
-
-async function inFolder(run: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await run(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 Deno.test("asked to stop under load, the process is gone within five seconds, and all that it has answered is there at the next start", () =>

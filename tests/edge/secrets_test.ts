@@ -5,6 +5,7 @@ import { root } from "../tools/files.ts";
 import { DeployProcess } from "./_deploy_process.ts";
 import { holdsSecret } from "./_secrets.ts";
 import { freePort } from "../tools/ports.ts";
+import { inFolder } from "../tools/folder.ts";
 
 const ROUTES = ["/req", "/preprepare", "/prepare", "/commit", "/reply", "/messages", "/requests", "/queries"];
 const PAGES = ["/status", "/status?pretty", "/evidence", "/healthz", "/readyz", "/metrics", "/nowhere"];
@@ -40,15 +41,6 @@ async function allAnswers(url: string): Promise<string> {
   texts.push(new TextDecoder().decode(value));
   await reader.cancel();
   return texts.join("\n");
-}
-
-async function inFolder(run: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await run(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 Deno.test("a key is found in whatever form it slips out", () => {

@@ -8,7 +8,7 @@ import type { Rejection } from "../../src/node/ports.ts";
 import { encodeBundle, utf8 } from "../../src/wire/mod.ts";
 import { ManualTimer } from "../client/manual_timer.ts";
 import { Author, genesisOf, keyPairOf } from "../node/_cluster.ts";
-import { status } from "../node/_fake_core.ts";
+import { newStatus } from "../../src/testing/drills/peers.ts";
 import { FakeNode } from "./fake_node.ts";
 import { problemOf } from "./helpers.ts";
 
@@ -37,7 +37,7 @@ function setUp() {
   return { node, app: createApp(node, { timer: new ManualTimer(), membership: membershipOf(1) }) };
 }
 
-const frame = new Author(1, new FakeNode().cluster).frame(status(0));
+const frame = new Author(1, new FakeNode().cluster).frame(newStatus(0));
 const request = new Author(9, new FakeNode().cluster);
 
 function bundle(...frames: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {

@@ -3,7 +3,8 @@ import { verifyEvidence } from "../../src/client/mod.ts";
 import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
 import type { Commit } from "../../src/core/messages/messages.ts";
 import { createApp } from "../../src/http/mod.ts";
-import { Bench, status, viewRecord } from "../node/_fake_core.ts";
+import { newStatus } from "../../src/testing/drills/peers.ts";
+import { Bench, viewRecord } from "../node/_fake_core.ts";
 import { Cluster } from "../node/_cluster.ts";
 import { harness } from "./helpers.ts";
 
@@ -41,7 +42,10 @@ Deno.test("evidence is there after a restart", async () => {
     if (input.kind !== "status") return {};
     const [first, second] = ["1", "2"].map((digit) => bench.author(4).sign(commit(digit)));
     const contradiction = { kind: "contradiction", contradiction: { first: first!, second: second! } } as const;
-    return { records: [contradiction, viewRecord(1)], messages: [{ to: "all", message: environment.sign(status(0)) }] };
+    return {
+      records: [contradiction, viewRecord(1)],
+      messages: [{ to: "all", message: environment.sign(newStatus(0)) }],
+    };
   });
   const answer = bench.node.receive([bench.statusFrame(1)]);
   await bench.timer.idle();

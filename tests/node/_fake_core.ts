@@ -2,7 +2,6 @@
 import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
 import type { Environment, Input, Outgoing, Ready, ReplicaStatus } from "../../src/core/io.ts";
 import type { Record, Recovered } from "../../src/core/records.ts";
-import type { Status } from "../../src/core/messages/messages.ts";
 import { clusterId } from "../../src/crypto/mod.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
 import { Node, type NodeOptions } from "../../src/node/node.ts";
@@ -10,6 +9,7 @@ import type { Loaded, Store, Version, Writes } from "../../src/node/ports.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import { Author, genesisOf, keyPairOf } from "./_cluster.ts";
 import { ManualTimer } from "./_manual_timer.ts";
+import { newStatus } from "../../src/testing/drills/peers.ts";
 
 export type Script = (input: Input, environment: Environment) => Partial<Ready>;
 
@@ -148,25 +148,8 @@ export class Bench {
 
   /** A status of replica 1, each with another number. */
   statusFrame(executed: number): Uint8Array {
-    return this.author(2).frame({ ...status(1), executed: executed as SequenceNumber });
+    return this.author(2).frame({ ...newStatus(1), executed: executed as SequenceNumber });
   }
-}
-
-export function status(replica: number): Status {
-  return {
-    kind: "status",
-    replica: replica as ReplicaId,
-    number: 1,
-    view: 0 as View,
-    phase: "active",
-    stable: 0 as SequenceNumber,
-    executed: 0 as SequenceNumber,
-    votesAbove: 0 as SequenceNumber,
-    challenge: 0 as Millis,
-    echo: 0 as Millis,
-    seen: 0,
-    stages: [],
-  };
 }
 
 /** A binding record. */
@@ -176,5 +159,5 @@ export function viewRecord(view: number): Record {
 
 /** A message to all others. */
 export function greeting(environment: Environment): Outgoing {
-  return { to: "all", message: environment.sign(status(environment.self)) };
+  return { to: "all", message: environment.sign(newStatus(environment.self)) };
 }

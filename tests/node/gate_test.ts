@@ -16,7 +16,7 @@ import { Gate, type Passed } from "../../src/node/in/gate.ts";
 import type { Rejection, RejectionReason } from "../../src/node/ports.ts";
 import { decodeFrame, encodeBatch, encodeFrame, encodeMessage, utf8 } from "../../src/wire/mod.ts";
 import { Author, genesisOf } from "./_cluster.ts";
-import { status } from "./_fake_core.ts";
+import { newStatus } from "../../src/testing/drills/peers.ts";
 
 const genesis = genesisOf(4, { maxRequestBytes: 4096, maxBatchBytes: 8192 });
 const cluster = clusterId(genesis);
@@ -77,7 +77,7 @@ Deno.test("a member's vote passes with its signed bytes unchanged", () => {
 });
 
 Deno.test("a kept message does not keep its whole request body in memory", () => {
-  const frame = author(2).frame(status(1));
+  const frame = author(2).frame(newStatus(1));
   const body = new Uint8Array(100_000);
   body.set(frame, 50_000);
   const input = inputOf(setUp().gate.check(body.subarray(50_000, 50_000 + frame.length)));
@@ -105,15 +105,15 @@ Deno.test("a kind that is not accepted where it came in is rejected", () => {
 
 Deno.test("a replica or gateway that is not a member is an unknown signer", () => {
   const { gate } = setUp();
-  assertRejected(gate.check(author(5).frame(status(4))), "unknown-signer", /replica: expected 0 to 3, got 4/);
+  assertRejected(gate.check(author(5).frame(newStatus(4))), "unknown-signer", /replica: expected 0 to 3, got 4/);
   assertRejected(gate.check(author(5).frame(vouched(4))), "unknown-signer", /gateway: expected 0 to 3, got 4/);
 });
 
 Deno.test("a signature must be by its signer, for this kind, these bytes and this cluster", () => {
   const { gate } = setUp();
-  assertRejected(gate.check(author(3).frame(status(1))), "wrong-signature", /signature/);
+  assertRejected(gate.check(author(3).frame(newStatus(1))), "wrong-signature", /signature/);
   const elsewhere = new Author(2, clusterId({ ...genesis, name: "other" }));
-  assertRejected(gate.check(elsewhere.frame(status(1))), "wrong-signature", /status/);
+  assertRejected(gate.check(elsewhere.frame(newStatus(1))), "wrong-signature", /status/);
   const prepare = author(2).sign({ ...prePrepare(sha256(utf8("x")), 1), kind: "prepare" as const });
   const asCommit = { ...prepare, message: { ...prepare.message, kind: "commit" as const } };
   assertRejected(gate.check(encodeFrame(asCommit)), "wrong-signature", /commit/);
@@ -263,7 +263,7 @@ Deno.test("the digest of a blob is computed, and it counts as a batch only if ev
 Deno.test("no mutated frame passes the gate, and none makes it throw", () => {
   const { gate } = setUp();
   const kinds: readonly MessageKind[] = ["request", "pre-prepare", "status"];
-  const frames = [client.frame(open), proposal(client.sign(open)), author(2).frame(status(1))];
+  const frames = [client.frame(open), proposal(client.sign(open)), author(2).frame(newStatus(1))];
   for (const [at, frame] of frames.entries()) {
     for (let i = 0; i < frame.length; i++) {
       const mutated = frame.slice();

@@ -1,8 +1,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { InvariantError } from "../../src/core/invariant.ts";
 import { decodeFrame, encodeFrame, frameKind, utf8 } from "../../src/wire/mod.ts";
+import { newStatus } from "../../src/testing/drills/peers.ts";
 import { Cluster } from "./_cluster.ts";
-import { Bench, greeting, type Script, status, viewRecord } from "./_fake_core.ts";
+import { Bench, greeting, type Script, viewRecord } from "./_fake_core.ts";
 
 /** Throws on the status with the number 2, as if a liar had found it out. */
 const throwsOnTwo: Script = (input, env) => {
@@ -51,7 +52,7 @@ Deno.test("a sender of many inputs on which the core throws causes reloads with 
   const { node, timer, sent } = bench;
   for (let i = 10; i < 610; i++) {
     void node.receive([bench.statusFrame(i)]);
-    if (i % 10 === 0) void node.receive([bench.author(3).frame({ ...status(2), executed: i as never })]);
+    if (i % 10 === 0) void node.receive([bench.author(3).frame({ ...newStatus(2), executed: i as never })]);
     await timer.advance(100);
   }
   const { inputFaults, reloads, halted } = node.status();

@@ -8,7 +8,8 @@ import { Node } from "../../src/node/node.ts";
 import { type Observer, type Rejection, StoreConflictError } from "../../src/node/ports.ts";
 import { decodeFrame, utf8 } from "../../src/wire/mod.ts";
 import { keyPairOf, resultsIn } from "./_cluster.ts";
-import { Bench, greeting, type Script, status, viewRecord } from "./_fake_core.ts";
+import { Bench, greeting, type Script, viewRecord } from "./_fake_core.ts";
+import { newStatus } from "../../src/testing/drills/peers.ts";
 
 /** Executes a request at once. */
 function replyTo({ digest, message }: SignedRequest, self = 0): OutgoingReply {
@@ -33,7 +34,7 @@ function reasons(answers: readonly (Rejection | null)[]): readonly (string | nul
 
 Deno.test("each frame gets its own answer, and rejected ones do not reach the core", async () => {
   const bench = await Bench.open(() => ({}));
-  const forged = bench.author(3).frame(status(1));
+  const forged = bench.author(3).frame(newStatus(1));
   const answers = bench.node.receive([bench.statusFrame(1), utf8("garbage"), forged, bench.statusFrame(2)]);
   await bench.timer.idle();
   assertEquals(reasons(await answers), [null, "malformed", "wrong-signature", null]);

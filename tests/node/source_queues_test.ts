@@ -9,7 +9,7 @@ import type { Rejection } from "../../src/node/ports.ts";
 import { encodeBatch, encodeFrame, utf8 } from "../../src/wire/mod.ts";
 import { CRYPTOGRAPHY } from "../../src/node/options.ts";
 import { Author, Cluster, genesisOf } from "./_cluster.ts";
-import { status } from "./_fake_core.ts";
+import { newStatus } from "../../src/testing/drills/peers.ts";
 
 const genesis = genesisOf(4);
 const cluster = clusterId(genesis);
@@ -125,7 +125,7 @@ Deno.test("only awaited blobs are verified as batches, one request at a time", (
 Deno.test("a stranger's bundle is rejected from its first fault on, a member's after some faults, the host's never", async () => {
   const all = await Cluster.open();
   const node = all.node(0);
-  const good = new Author(2, all.cluster).frame(status(1));
+  const good = new Author(2, all.cluster).frame(newStatus(1));
   const frames = [good, utf8("junk"), ...Array.from({ length: 30 }, () => utf8("junk")), good];
   let rejections = 0;
   node.observe({ onRejected: () => rejections++ });
@@ -148,12 +148,12 @@ Deno.test("a stranger's queue of valid frames is bounded, and delays neither mem
   const node = all.node(0);
   const member = new Author(2, all.cluster);
   // Each costs a signature, as none was seen before.
-  const statuses = Array.from({ length: 5_000 }, (_, i) => member.frame({ ...status(1), challenge: i as Millis }));
+  const statuses = Array.from({ length: 5_000 }, (_, i) => member.frame({ ...newStatus(1), challenge: i as Millis }));
   let taken = 0;
   node.observe({ onMessage: (direction, kind) => direction === "in" && kind === "status" && taken++ });
   const flood = node.receive(statuses, undefined, "strangers");
   const [first] = await Promise.race([
-    node.receive([member.frame({ ...status(1), challenge: 9_999 as Millis })], undefined, 1 as ReplicaId),
+    node.receive([member.frame({ ...newStatus(1), challenge: 9_999 as Millis })], undefined, 1 as ReplicaId),
     flood,
     all.timer.idle().then(() => ["nobody was answered"] as const),
   ]);
@@ -209,7 +209,7 @@ Deno.test("a forged message costs one signature check, however much it contains"
       return { crypto: { ...CRYPTOGRAPHY, createVerifier: create } };
     },
   });
-  const good = new Author(2, all.cluster).sign(status(1));
+  const good = new Author(2, all.cluster).sign(newStatus(1));
   const forged = encodeFrame({ ...good, signature: good.signature.map((byte) => byte ^ 1) });
   const before = verifications;
   const answers = all.node(0).receive(new Array(4_000).fill(forged), undefined, "strangers");

@@ -1,6 +1,6 @@
 /** PBFT §4.4, view changes: what a view-change and a new-view must be, and what follows from them. */
 import { assert, assertEquals, assertExists } from "@std/assert";
-import type { Millis, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
+import type { View } from "../../src/core/messages/ids.ts";
 import type {
   NewView,
   PreparedCertificate,
@@ -27,6 +27,7 @@ import {
   stages,
   viewChange,
 } from "./_bench.ts";
+import { newStatus } from "../../src/testing/drills/peers.ts";
 
 const D = "d".repeat(64);
 const stable = (n: number, by = [0, 2, 3]) => by.map((i) => checkpoint(i, n, D));
@@ -176,20 +177,7 @@ Deno.test("§4.5.2: a replica that still leaves for a started view gets its new-
   bench.wait(150);
   assertEquals(said(bench.take(viewChange(0, 1))), []);
   const status = (number: number, phase: Status["phase"]) =>
-    signed<Status>({
-      kind: "status",
-      replica: 0 as ReplicaId,
-      number,
-      view: 1 as View,
-      phase,
-      stable: 0 as SequenceNumber,
-      executed: 0 as SequenceNumber,
-      votesAbove: 0 as SequenceNumber,
-      challenge: 0 as Millis,
-      echo: 0 as Millis,
-      seen: 0,
-      stages: [],
-    });
+    signed({ ...newStatus(0), number, view: 1 as View, phase });
   assertEquals(said(bench.take(status(1, "leaving"))), ["new-view to 0"]);
   assertEquals(said(bench.take(status(1, "leaving"))), []);
   assertEquals(said(bench.take(status(2, "active"))), []);

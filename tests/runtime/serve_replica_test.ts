@@ -1,5 +1,4 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { DEFAULT_LIMITS } from "../../src/core/config.ts";
 import { generateKeyPair } from "../../src/crypto/mod.ts";
 import type { Archive, Loaded, Store } from "../../src/node/ports.ts";
 import { serveReplica, type ServeReplicaOptions } from "../../src/runtime/deno.ts";
@@ -7,21 +6,12 @@ import { openReplica } from "../../src/runtime/nodejs.ts";
 import { Client } from "../../src/client/mod.ts";
 import { KeyValue } from "../../src/machines/key_value.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
+import { clusterOfOne } from "../tools/cluster_of_one.ts";
 import { freePort } from "../tools/ports.ts";
 
 /** A cluster of one. */
 function options(): ServeReplicaOptions {
-  const { privateKey, publicKey } = generateKeyPair();
-  const genesis = {
-    name: "test",
-    replicas: [{ name: "Apple", publicKey }],
-    checkpointInterval: 16,
-    logWindow: 32,
-    stateMachine: "key-value/1",
-    limits: DEFAULT_LIMITS,
-  };
-  const cluster = { genesis, urls: { Apple: "http://127.0.0.1:9" } };
-  return { cluster, self: "Apple", privateKey, store: new MemoryStore(), hostname: "127.0.0.1", port: 0 };
+  return { ...clusterOfOne(), store: new MemoryStore(), hostname: "127.0.0.1", port: 0 };
 }
 
 async function text(response: Response): Promise<[number, string]> {

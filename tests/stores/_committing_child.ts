@@ -2,24 +2,11 @@
  * Commits to the store at `args[0]` until `args[1]` commits of its own have won, and prints each one's version once it is
  * acknowledged. To be killed, or raced, by a test.
  */
-import { writeSync } from "node:fs";
 import { digest } from "../../src/core/messages/ids.ts";
-import { StoreConflictError } from "../../src/node/ports.ts";
 import { SqliteStore } from "../../src/stores/sqlite.ts";
+import { commitUntil } from "./_committing.ts";
 
-const store = await SqliteStore.open(Deno.args[0]!);
-let { version } = await store.load();
-for (let won = 0; won < Number(Deno.args[1]);) {
-  try {
-    version = await store.commit(writes(version + 1), version);
-    won++;
-    writeSync(1, `${version}\n`);
-  } catch (error) {
-    if (!(error instanceof StoreConflictError)) throw error;
-    version = error.found;
-  }
-}
-await store.close();
+await commitUntil(await SqliteStore.open(Deno.args[0]!), Number(Deno.args[1]), writes);
 
 function writes(version: number) {
   // Many pages, so that the kill has something to fall into.

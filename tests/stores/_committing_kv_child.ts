@@ -2,24 +2,11 @@
  * Commits to the KV store at `args[0]` until `args[1]` commits of its own have won, every fifth of them a large one, and
  * prints each one's version once it is acknowledged. To be killed, or raced, by a test.
  */
-import { writeSync } from "node:fs";
 import { digest } from "../../src/core/messages/ids.ts";
-import { StoreConflictError } from "../../src/node/ports.ts";
 import { DenoKvStore } from "../../src/stores/deno_kv.ts";
+import { commitUntil } from "./_committing.ts";
 
-const store = await DenoKvStore.open(Deno.args[0]!);
-let { version } = await store.load();
-for (let won = 0; won < Number(Deno.args[1]);) {
-  try {
-    version = await store.commit(writes(version + 1), version);
-    won++;
-    writeSync(1, `${version}\n`);
-  } catch (error) {
-    if (!(error instanceof StoreConflictError)) throw error;
-    version = error.found;
-  }
-}
-await store.close();
+await commitUntil(await DenoKvStore.open(Deno.args[0]!), Number(Deno.args[1]), writes);
 
 function writes(version: number) {
   const value = new TextEncoder().encode(String(version).padEnd(20_000, " "));

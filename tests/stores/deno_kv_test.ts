@@ -4,6 +4,7 @@ import { type Store, StoreConflictError, type Writes } from "../../src/node/port
 import { DenoKvStore, type KvDatabase } from "../../src/stores/deno_kv.ts";
 import { strictKv } from "./_kv_faults.ts";
 import { testStore } from "./conformance.ts";
+import { inFolder } from "../tools/folder.ts";
 
 const CHILD = new URL("./_committing_kv_child.ts", import.meta.url).pathname;
 
@@ -24,15 +25,6 @@ testStore("deno kv", async () => {
     },
   };
 });
-
-async function inFolder(run: (path: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await run(`${folder}/kv`);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 async function withKv(run: (kv: KvDatabase) => Promise<void>): Promise<void> {
   const kv = await Deno.openKv(":memory:");
@@ -191,7 +183,8 @@ Deno.test("deno kv: replicas with two prefixes in one database do not affect eac
   }));
 
 Deno.test("deno kv: processes that race on one file lose no commit and make none twice", () =>
-  inFolder(async (path) => {
+  inFolder(async (folder) => {
+    const path = `${folder}/kv`;
     const children = [1, 2].map(() => spawnChild(path, 60));
     const outputs = await Promise.all(children.map((child) => child.output()));
     const won = outputs.flatMap(({ stdout }) => new TextDecoder().decode(stdout).trim().split("\n").map(Number));
@@ -201,7 +194,8 @@ Deno.test("deno kv: processes that race on one file lose no commit and make none
   }));
 
 Deno.test("deno kv: after kill -9 during commits every acknowledged commit is there, and no commit in part", () =>
-  inFolder(async (path) => {
+  inFolder(async (folder) => {
+    const path = `${folder}/kv`;
     let acknowledged = 0;
     for (const enough of [3, 9, 14, 25]) {
       const child = spawnChild(path, 1_000_000);

@@ -5,6 +5,7 @@ import { type Store, StoreConflictError } from "../../src/node/ports.ts";
 import { openFile } from "../../src/stores/sqlite/file.ts";
 import { SqliteStore, StoreOpenError } from "../../src/stores/sqlite.ts";
 import { testStore } from "./conformance.ts";
+import { inFolder } from "../tools/folder.ts";
 
 testStore("sqlite", async () => {
   const folder = await Deno.makeTempDir();
@@ -26,15 +27,6 @@ testStore("sqlite", async () => {
 
 const NOTHING = { records: new Map(), blobs: new Map() };
 const CHILD = new URL("./_committing_child.ts", import.meta.url).pathname;
-
-async function inFolder(run: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await run(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 function spawnChild(path: string, commits: number): Deno.ChildProcess {
   const args = ["run", "-A", "--no-lock", CHILD, path, String(commits)];

@@ -23,7 +23,7 @@ import type { Input } from "../../core/io.ts";
 import { sha256 } from "../../crypto/mod.ts";
 import { utf8 } from "../../wire/mod.ts";
 import type { InputFault, Timer } from "../ports.ts";
-import { isInternal } from "./task.ts";
+import { isInternal, signedOf } from "./task.ts";
 
 /** Maximum number of remembered inputs and senders; beyond it the oldest are forgotten. */
 const MAX_REMEMBERED = 1024;
@@ -172,32 +172,5 @@ function keyOf(input: OutsideInput): string {
       return `blobs ${input.from} ${sha256(utf8(input.blobs.map(({ digest }) => digest).join()))}`;
     default:
       return `${input.kind} ${sha256(signedOf(input).bytes)}`;
-  }
-}
-
-type SignedInput = Exclude<OutsideInput, { readonly kind: "query" | "request" | "blobs" }>;
-
-function signedOf(input: SignedInput) {
-  switch (input.kind) {
-    case "pre-prepare":
-      return input.prePrepare;
-    case "prepare":
-      return input.prepare;
-    case "commit":
-      return input.commit;
-    case "decision":
-      return input.decision;
-    case "checkpoint":
-      return input.checkpoint;
-    case "stable-checkpoint":
-      return input.stable;
-    case "suspicion":
-      return input.suspicion;
-    case "view-change":
-      return input.viewChange;
-    case "new-view":
-      return input.newView;
-    case "status":
-      return input.status;
   }
 }

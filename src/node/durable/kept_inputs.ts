@@ -38,6 +38,7 @@ import { encodeFrame, unpack } from "../../wire/mod.ts";
 import { withDigest } from "../environment.ts";
 import type { WriteSet } from "../storage/record_writer.ts";
 import { plainOf, suspicionIn, timersOf } from "../storage/timers_record.ts";
+import { signedOf } from "./task.ts";
 
 /** The persisted inputs and timers in a store. */
 export interface Kept {
@@ -144,7 +145,7 @@ export class KeptInputs {
   #put(input: KeptInput, writes: WriteSet): void {
     const key = keyOf(input);
     this.#keys[input.kind].add(key);
-    writes.put(key, encodeFrame(signedOf(input)));
+    writes.put(key, encodeFrame(input.kind === "request" ? input.request : signedOf(input)));
     writes.count++;
     if (input.kind === "checkpoint") this.#boundCheckpoints(input.checkpoint.message.replica, writes);
   }
@@ -197,27 +198,6 @@ export function readKept(
 
 function isKept(input: Input): input is KeptInput {
   return (KINDS as readonly string[]).includes(input.kind);
-}
-
-function signedOf(input: KeptInput): Signed {
-  switch (input.kind) {
-    case "prepare":
-      return input.prepare;
-    case "commit":
-      return input.commit;
-    case "decision":
-      return input.decision;
-    case "stable-checkpoint":
-      return input.stable;
-    case "checkpoint":
-      return input.checkpoint;
-    case "suspicion":
-      return input.suspicion;
-    case "view-change":
-      return input.viewChange;
-    case "request":
-      return input.request;
-  }
 }
 
 function keyOf(input: KeptInput): string {

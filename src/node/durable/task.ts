@@ -38,6 +38,38 @@ export function isInternal({ kind }: Input): boolean {
   return kind === "start" || kind === "alarm" || kind === "store-pace" || kind === "hand-over" || kind === "loaded";
 }
 
+/** The inputs that are one signed message of a replica. */
+type ReplicaMessageInput = Exclude<
+  Input,
+  { readonly kind: "start" | "alarm" | "store-pace" | "hand-over" | "loaded" | "blobs" | "query" | "request" }
+>;
+
+/** The signed message that a replica sent. */
+export function signedOf(input: ReplicaMessageInput) {
+  switch (input.kind) {
+    case "pre-prepare":
+      return input.prePrepare;
+    case "prepare":
+      return input.prepare;
+    case "commit":
+      return input.commit;
+    case "decision":
+      return input.decision;
+    case "checkpoint":
+      return input.checkpoint;
+    case "stable-checkpoint":
+      return input.stable;
+    case "suspicion":
+      return input.suspicion;
+    case "view-change":
+      return input.viewChange;
+    case "new-view":
+      return input.newView;
+    case "status":
+      return input.status;
+  }
+}
+
 /** An input, with a callback for when its effects are durable. */
 export interface Task {
   readonly input: Input;

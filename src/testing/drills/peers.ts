@@ -194,22 +194,7 @@ export class Peers {
 
   /** The status of a replica. */
   status(by: ReplicaId, status: Partial<Status>): Input {
-    const zero = 0 as SequenceNumber;
-    const said: Status = {
-      kind: "status",
-      replica: by,
-      number: ++this.#numbers,
-      view: 0 as View,
-      phase: "active",
-      stable: zero,
-      executed: zero,
-      votesAbove: zero,
-      challenge: 0 as Millis,
-      echo: 0 as Millis,
-      seen: 0,
-      stages: [],
-      ...status,
-    };
+    const said: Status = { ...newStatus(by), number: ++this.#numbers, ...status };
     return { kind: "status", status: this.sign(said) };
   }
 
@@ -220,4 +205,23 @@ export class Peers {
 
 function typed({ view, sequence, digest }: Place): Pick<PrePrepare, "view" | "sequence" | "digest"> {
   return { view: view as View, sequence: sequence as SequenceNumber, digest };
+}
+
+/** The status of a replica that has done nothing yet. */
+export function newStatus(replica: number): Status {
+  const zero = 0 as SequenceNumber;
+  return {
+    kind: "status",
+    replica: replica as ReplicaId,
+    number: 1,
+    view: 0 as View,
+    phase: "active",
+    stable: zero,
+    executed: zero,
+    votesAbove: zero,
+    challenge: 0 as Millis,
+    echo: 0 as Millis,
+    seen: 0,
+    stages: [],
+  };
 }

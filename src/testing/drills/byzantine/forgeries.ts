@@ -3,7 +3,7 @@
  * cluster, as another kind, or by nobody does not pass, and neither does a message that contains one.
  * @module
  */
-import type { ClientId, Digest, Millis, SequenceNumber } from "../../../core/messages/ids.ts";
+import type { ClientId, Digest } from "../../../core/messages/ids.ts";
 import type {
   Fetch,
   GatewayRequest,
@@ -13,12 +13,12 @@ import type {
   Signed,
   SignedRequest,
   StableCheckpoint,
-  Status,
 } from "../../../core/messages/messages.ts";
 import type { Query } from "../../../core/messages/queries.ts";
 import { sign, withDigest } from "../../../node/environment.ts";
 import { encodeFrame } from "../../../wire/mod.ts";
 import type { DrillContext } from "../context.ts";
+import { newStatus } from "../peers.ts";
 
 /** Makes a message anew with one of its nested messages replaced. */
 type Rebuild = (forge: <M extends Message>(signed: Signed<M>) => Signed<M>) => Signed;
@@ -60,24 +60,12 @@ export function turnsAwayForgeries(context: DrillContext): void {
     peers.viewChange(view, id, copy.stable, [certificate])
   );
   const digests: Digest[] = [place.digest];
-  const status: Omit<Status, "replica" | "view"> = {
-    kind: "status",
-    number: 1,
-    phase: "active",
-    stable: 0 as SequenceNumber,
-    executed: 0 as SequenceNumber,
-    votesAbove: 0 as SequenceNumber,
-    challenge: 0 as Millis,
-    echo: 0 as Millis,
-    seen: 0,
-    stages: [],
-  };
   const right: readonly Signed[] = [
     peers.prePrepare(place),
     peers.prepare(place, by),
     peers.commit(place, by),
     peers.checkpoint(place.sequence, place.digest, by),
-    peers.sign({ ...status, replica: by, view: place.view }),
+    peers.sign({ ...newStatus(by), view: place.view }),
     peers.sign<Fetch>({ kind: "fetch", replica: by, number: 1, digests }),
   ];
   const carriers: readonly Rebuild[] = [
