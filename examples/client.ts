@@ -1,6 +1,6 @@
 /**
- * Talks to a running cluster: the one that `deno task cluster` started, or any other whose cluster file is given by
- * path or URL. The file says whose signatures to believe, so take it from somebody you trust.
+ * Sends operations to a running cluster: the one that `deno task cluster` started, or any other whose cluster file is given by
+ * path or URL. The file determines which signatures are trusted, so get it from somebody you trust.
  *
  *     deno run -A examples/client.ts [cluster file]
  */
@@ -14,7 +14,7 @@ const client = new Client({ cluster });
 console.log("SET greeting:", await client.invoke("SET greeting hello"));
 console.log("GET greeting:", await client.invoke({ op: "get", key: "greeting" }));
 
-// Calls that are made together travel in one signed request.
+// Calls that are made together share one signed request.
 const visits = await Promise.all(Array.from({ length: 100 }, () => client.invoke<number>("INCR visits")));
 console.log(`100 visits counted, the last is number ${Math.max(...visits)}`);
 

@@ -1,12 +1,12 @@
 /**
- * A page that is a client of a cluster: index.html beside this file. `deno bundle` makes of it the main.js that it loads; see the README.
+ * A page that is a client of a cluster: index.html beside this file. `deno bundle` makes the main.js that it loads from this file; see the README.
  */
 import { Client, parseClusterFile, verifyReceipt } from "@pbft/edge/client";
 
 const element = (id) => document.getElementById(id);
 const show = (id, text) => element(id).textContent = text;
 
-// Whose signatures to believe. It comes from where the page comes from, which is to be trusted anyway.
+// The cluster file determines which signatures are trusted. It comes from the server of the page, which must be trusted anyway.
 const cluster = parseClusterFile(await (await fetch("cluster.json")).json());
 const client = new Client({ cluster, timeoutMs: 20_000 });
 show("client", await client.id());
@@ -24,7 +24,7 @@ document.querySelector("form").addEventListener("submit", async (event) => {
   }
 });
 
-/** Has it ordered and executed, then checks the receipt as anybody could. */
+/** Has the operation ordered and executed, then verifies the receipt as any third party can. */
 async function order(operation) {
   const { receipt } = await client.submit(operation);
   const { voters, result } = await verifyReceipt(cluster, receipt);
@@ -33,7 +33,7 @@ async function order(operation) {
   show("result", new TextDecoder().decode(result.value));
 }
 
-/** Asks all replicas for what their states say; the client believes a quorum. */
+/** Reads without ordering: all replicas answer from their states, and the client accepts the answer of a quorum. */
 async function read(operation) {
   const value = await client.query(operation);
   show("proof", "a quorum of replicas says so");
@@ -49,7 +49,7 @@ async function proves(cluster, receipt) {
   }
 }
 
-/** The last byte of a reply's frame is its signature's. */
+/** Changes the last byte of a reply's frame, which belongs to its signature. */
 function forge({ replies: [first, ...others], ...receipt }) {
   const changed = first.slice();
   changed[changed.length - 1] ^= 1;

@@ -2,16 +2,16 @@
  * The four members of a mixed cluster, each on another runtime, on this machine: Apple on Deno with SQLite, Ball on Deno with Deno KV as
  * it would be on Deno Deploy, Candy in a Durable Object in workerd, Dog on Node with SQLite.
  */
-// deno-lint-ignore no-import-prefix -- in the import map it would be downloaded by everybody who runs a replica
+// deno-lint-ignore no-import-prefix -- in the import map everybody who runs a replica would download it
 import { Miniflare } from "npm:miniflare@4.20260730.0";
 
-/** Where things are. */
+/** The files of a mixed cluster. */
 export interface Place {
-  /** What `init` wrote. */
+  /** The folder that `init` wrote. */
   readonly folder: string;
-  /** Which Node to use: 22.13 or later. */
+  /** The path of Node, 22.13 or later. */
   readonly nodePath: string;
-  /** The Worker, if not the one of examples/cloudflare. */
+  /** The Worker. Default: that of examples/cloudflare. */
   readonly worker?: string;
 }
 
@@ -19,9 +19,9 @@ export interface Place {
 export interface Running {
   readonly name: string;
   readonly url: string;
-  /** Asks it to stop, and waits. */
+  /** Asks it to stop, and waits for its end. */
   stop(): Promise<void>;
-  /** Ends it at once. */
+  /** Kills it. */
   kill(): Promise<void>;
 }
 
@@ -50,7 +50,7 @@ export function startDeno({ folder }: Place, name: string): Promise<Running> {
   ]);
 }
 
-/** Ball: what runs on Deno Deploy, with the environment that it has there, and a database file of its own. `port`: if not the member's. */
+/** Ball: the program for Deno Deploy, with the same environment, and its own database file. `port`: replaces the port of the member's URL. */
 export function startDenoKv({ folder }: Place, name: string, port?: number): Promise<Running> {
   const env = {
     PBFT_CLUSTER: Deno.readTextFileSync(`${folder}/cluster.json`),
@@ -64,7 +64,7 @@ export function startDenoKv({ folder }: Place, name: string, port?: number): Pro
   return startProcess(folder, name, Deno.execPath(), args, { env, port });
 }
 
-/** Dog: a process of Node that runs one file, and knows nothing of Deno. */
+/** Dog: a process of Node that runs one bundled file. */
 export async function startNode({ folder, nodePath }: Place, name: string): Promise<Running> {
   const file = `${folder}/node.mjs`;
   await bundle("examples/node/main.ts", file, ["--platform", "deno"]);
@@ -73,7 +73,7 @@ export async function startNode({ folder, nodePath }: Place, name: string): Prom
   return await startProcess(folder, name, nodePath, ["--no-warnings", file, ...args], { env });
 }
 
-/** Candy: workerd, its state in the Durable Object's database. */
+/** Candy: workerd, with its state in the Durable Object's database. */
 export async function startWorkerd({ folder, worker }: Place, name: string): Promise<Running> {
   const file = `${folder}/worker.js`;
   await bundle(worker ?? "examples/cloudflare/worker.ts", file, [
@@ -98,7 +98,7 @@ export async function startWorkerd({ folder, worker }: Place, name: string): Pro
   });
   let ending: Promise<void> | undefined;
   const end = () => ending ??= miniflare.dispose();
-  // workerd outlives a process that does not end it.
+  // workerd keeps running if this process does not end it.
   globalThis.addEventListener("unload", () => void end());
   await miniflare.ready;
   await ready(url, () => false);
@@ -126,7 +126,7 @@ async function startProcess(
   return { name, url, stop: () => end("SIGINT"), kill: () => end("SIGKILL") };
 }
 
-/** Waits until the replica answers that it is alive. */
+/** Waits until the replica answers on /healthz. */
 async function ready(url: string, hasEnded: () => boolean): Promise<void> {
   for (let attempt = 0; attempt < 300; attempt++) {
     if (hasEnded()) throw new Error(`${url}: the process has ended`);
@@ -142,7 +142,7 @@ async function ready(url: string, hasEnded: () => boolean): Promise<void> {
   }
 }
 
-/** Whoever has just made the members' keys knows what is new; elsewhere a file that is not there may as well be lost. */
+/** A missing file means `new` here, because this program has just made the keys. In other places the file may be lost instead. */
 function startOf(folder: string, name: string): "new" | "resume" {
   try {
     Deno.statSync(`${folder}/${name}/db`);

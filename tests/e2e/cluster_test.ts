@@ -59,7 +59,7 @@ Deno.test("with one backup killed requests go on; restarted, it catches up with 
     }
     const replica = cluster.startReplica("Dog");
     try {
-      await replica.out.find(/ INFO {2}Dog +serves {2}url=http/);
+      await replica.out.find(/ INFO {2}Dog +serving requests {2}url=http/);
       const { lastExecuted } = await cluster.status("Apple");
       await eventually("Dog is where Apple is", async () => (await cluster.status("Dog")).lastExecuted >= lastExecuted);
       assertEquals((await cluster.status("Dog")).history, (await cluster.status("Apple")).history);

@@ -81,8 +81,8 @@ Deno.test("a replica that is given an old copy of its state file is told so by t
     await Deno.rename(`${state}.old`, state);
     const third = await ClusterProcess.start(folder); // is ready when all are
     try {
-      const said = third.command.out.all.find((line) => / Dog +its store is an old copy/.test(line)) ??
-        third.command.err.all.find((line) => / Dog +its store is an old copy/.test(line));
+      const said = third.command.out.all.find((line) => / Dog +the store is an old copy/.test(line)) ??
+        third.command.err.all.find((line) => / Dog +the store is an old copy/.test(line));
       assert(said, [...third.command.out.all, ...third.command.err.all].join("\n"));
       await third.command.out.find(/ Dog +recovered from a lost disk, and votes again/);
       assertEquals((await third.req("Dog", { clientID: "ada", operation: "INCR n" })).result, 9);
