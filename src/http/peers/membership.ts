@@ -55,7 +55,7 @@ export class Membership {
   readonly #fresh: readonly ReplayFilter[];
   #lastStamp = 0;
 
-  /** @throws {TypeError} if the private key is invalid. */
+  /** Derives the keys shared with the other members. @throws {TypeError} if the private key is invalid. */
   constructor({ genesis, self, privateKey, monotonic = () => performance.now(), now = Date.now }: MembershipOptions) {
     this.self = self;
     this.#genesis = genesis;
