@@ -32,7 +32,7 @@ export type SuspicionReason =
 export type LeaveReason =
   | "suspected" // f + 1 replicas suspect its primary
   | "handed-over" // a quorum agrees to a hand-over; nobody is accused
-  | "others-left"; // others have left before, and their view-changes prove that they may
+  | "others-moved"; // others have moved already, and their view-changes prove that they may
 
 /** Something that happened in a replica, for metrics, logs and the event stream. Events carry nothing secret. */
 export type Event =

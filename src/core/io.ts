@@ -92,7 +92,7 @@ export interface PeerMemory {
   /** What is left of each replica's allowance of answers. */
   readonly allowances: ReadonlyMap<ReplicaId, Allowance>;
   /** When each replica was last sent the new-view. */
-  readonly toldAt: ReadonlyMap<ReplicaId, Millis>;
+  readonly newViewSentAt: ReadonlyMap<ReplicaId, Millis>;
 }
 
 /** Everything that can happen to a replica. */

@@ -26,7 +26,7 @@ export type Record =
   /** The view that the replica is in. Without a new-view it is moving to that view. Binding. */
   | ({ readonly kind: "view" } & ViewState)
   /** The last suspicion that the replica has announced, and the highest view of all its suspicions. Binding. */
-  | ({ readonly kind: "suspicion" } & SaidSuspicion)
+  | ({ readonly kind: "suspicion" } & OwnSuspicion)
   /**
    * The replica accepted this pre-prepare; as a backup it sent the prepare. One per number, the latest counts. Binding.
    */
@@ -138,14 +138,14 @@ export interface ViewState {
 }
 
 /** The last suspicion of a replica, and the highest view of all its suspicions. */
-export interface SaidSuspicion {
+export interface OwnSuspicion {
   readonly suspicion: Verified<Signed<Suspicion>>;
   readonly furthest: View;
 }
 
 /** The content of a replica's store at a start, from which its state is rebuilt. */
-export interface Recovered extends ViewState {
-  readonly suspicion?: SaidSuspicion;
+export interface StoredState extends ViewState {
+  readonly suspicion?: OwnSuspicion;
   readonly accepted: readonly { readonly prePrepare: Verified<Signed<PrePrepare>>; readonly batch: Verified<Batch> }[];
   /** The former bodies of each number, as in its last `former` record. */
   readonly former?: readonly {
@@ -204,7 +204,7 @@ export interface LostDisk {
 }
 
 /** The state at the beginning of a recovery. */
-export const NEW_DISK: LostDisk = { challenge: 0 as Millis, bound: null, left: 0 as View, reports: new Map() };
+export const NEW_RECOVERY: LostDisk = { challenge: 0 as Millis, bound: null, left: 0 as View, reports: new Map() };
 
 /** The timers of a replica. */
 export interface Timers {

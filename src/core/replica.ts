@@ -4,19 +4,20 @@
  * @module
  */
 import { passTime, resumeTime } from "./ordering/agreed_time.ts";
-import { checkStatus, hastenStatus, onStatus } from "./upkeep/retransmission.ts";
+import { checkStatus, onStatus, updateStatusPace } from "./upkeep/retransmission.ts";
 import { type Buffers, buffersOf } from "./buffers.ts";
 import { onCheckpoint, onStableCheckpoint } from "./checkpoints/checkpoint.ts";
 import { executeCommitted } from "./ordering/execution.ts";
 import type { Digest, Millis, ReplicaId } from "./messages/ids.ts";
-import { checkLostDisk, onOwnViewChange, startOver } from "./recovery/lost_disk.ts";
-import { takeUpKept } from "./ordering/kept_inputs.ts";
+import { checkRecovery, onOwnViewChange, startRecovery } from "./recovery/lost_disk.ts";
+import { replayKept } from "./ordering/kept_inputs.ts";
 import { onHandOver } from "./views/hand_over.ts";
-import { noteStorePace } from "./views/patience.ts";
+import { noteStorePace } from "./views/view_timeout.ts";
 import type { Environment, Input, PeerMemory, Ready, ReplicaStatus } from "./io.ts";
-import type { Recovered, Timers } from "./records.ts";
+import type { StoredState, Timers } from "./records.ts";
 import { stageOf } from "./ordering/message_log.ts";
 import {
+  acceptEarly,
   checkAllCommitted,
   earlyAt,
   onCommit,
@@ -24,20 +25,19 @@ import {
   onPrepare,
   onPrePrepare,
   propose,
-  takeUpEarly,
 } from "./ordering/normal_case.ts";
 import { answerQueries, onQuery, queriesAt } from "./upkeep/queries.ts";
-import { askOthers, isForgotten } from "./recovery/own_words.ts";
+import { askForOwnMessages, isUnknownOwnMessage } from "./recovery/own_messages.ts";
 import { primaryOf } from "./messages/quorum.ts";
 import { onRequest } from "./ordering/requests.ts";
-import { recover } from "./recovery/rebuild.ts";
-import { followClock } from "./upkeep/clock_rollback.ts";
+import { rebuild } from "./recovery/rebuild.ts";
+import { followClockRollback } from "./upkeep/clock_rollback.ts";
 import { fetchesAt, fetchMissing, noteHeard, onBlobs } from "./checkpoints/fetches.ts";
 import { askForLog, logRequestsAt, resumeRequests } from "./checkpoints/log_requests.ts";
 import { startTransfer } from "./checkpoints/state_transfer.ts";
 import type { ReplicaState, StatusTimer } from "./state.ts";
 import { timersOf } from "./upkeep/timers.ts";
-import { checkSuspicion, suspicionAt } from "./views/suspicion.ts";
+import { checkViewTimer, viewTimerAt } from "./views/view_timer.ts";
 import { carryOver, onNewView, onViewChange } from "./views/view_change.ts";
 import { stableSequence } from "./messages/certificates.ts";
 import { Step } from "./step.ts";
@@ -52,9 +52,9 @@ export class Replica {
   #alarmAt: Millis | null = null;
 
   /** Rebuilds the replica from its store; an empty one gives a new replica. The first step must be `start`. */
-  constructor(env: Environment, recovered: Recovered) {
+  constructor(env: Environment, storedState: StoredState) {
     this.#env = env;
-    this.#state = recover(env, recovered);
+    this.#state = rebuild(env, storedState);
   }
 
   /**
@@ -85,17 +85,17 @@ export class Replica {
    */
   step(input: Input, now: Millis, passedMs: number | null = null): Ready {
     const step = new Step(this.#env, this.#state, now, passedMs);
-    followClock(step);
+    followClockRollback(step);
     passTime(step);
-    if (!isForgotten(step, input)) this.#dispatch(step, input);
+    if (!isUnknownOwnMessage(step, input)) this.#dispatch(step, input);
     if (step.hasEndedTransfer) executeCommitted(step);
     if (step.heardFrom !== null) noteHeard(step, step.heardFrom);
-    takeUpEarly(step);
+    acceptEarly(step);
     checkStatus(step);
     if (input.kind !== "request" || !input.more) propose(step);
-    checkLostDisk(step);
-    checkSuspicion(step);
-    hastenStatus(step);
+    checkRecovery(step);
+    checkViewTimer(step);
+    updateStatusPace(step);
     fetchMissing(step);
     askForLog(step);
     answerQueries(step);
@@ -104,7 +104,7 @@ export class Replica {
       earlyAt(step),
       fetchesAt(step),
       logRequestsAt(step),
-      suspicionAt(step),
+      viewTimerAt(step),
       queriesAt(step),
     );
     return step.ready(this.#alarmAt);
@@ -116,7 +116,7 @@ export class Replica {
       case "start":
         if (input.peers) rememberPeers(step.state.status, input.peers);
         start(step, input);
-        return takeUpKept(step, input.kept ?? [], (kept) => this.#dispatch(step, kept));
+        return replayKept(step, input.kept ?? [], (kept) => this.#dispatch(step, kept));
       case "alarm":
         return;
       case "loaded":
@@ -234,17 +234,17 @@ export class Replica {
   }
 }
 
-function rememberPeers(status: StatusTimer, { heard, heardAt, allowances, toldAt }: PeerMemory): void {
+function rememberPeers(status: StatusTimer, { heard, heardAt, allowances, newViewSentAt }: PeerMemory): void {
   for (const [replica, executed] of heard) status.heard.set(replica, executed);
   for (const [replica, at] of heardAt) status.heardAt.set(replica, at);
   for (const [replica, allowance] of allowances) status.allowances.set(replica, allowance);
-  for (const [replica, at] of toldAt) status.toldAt.set(replica, at);
+  for (const [replica, at] of newViewSentAt) status.newViewSentAt.set(replica, at);
 }
 
 function start(step: Step, { asks = false, isQuiet = false }: Extract<Input, { kind: "start" }>): void {
   const { state } = step;
-  startOver(step);
-  if (asks) askOthers(step);
+  startRecovery(step);
+  if (asks) askForOwnMessages(step);
   // Stored timers tell when the next status is due. If each start sent a status, replicas that a message starts would
   // start each other for ever.
   const isResumed = state.status.dueAt > 0;
@@ -253,7 +253,7 @@ function start(step: Step, { asks = false, isQuiet = false }: Extract<Input, { k
     resumeRequests(step);
     // At a host that starts the replica for every message, repeated view-changes draw no new-view: the status of their
     // sender does.
-    for (let peer = 0; peer < step.n; peer++) state.status.toldFor.set(peer as ReplicaId, state.view);
+    for (let peer = 0; peer < step.n; peer++) state.status.newViewSentFor.set(peer as ReplicaId, state.view);
   }
   if (stableSequence(state.stable) > state.lastExecuted) startTransfer(step, state.stable);
   resumeTime(step);

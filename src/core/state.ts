@@ -15,7 +15,7 @@ import type { RefusedRequests } from "./clients/refused_requests.ts";
 import type { RetiredBlobs } from "./checkpoints/retired_blobs.ts";
 import type { Allowance } from "./upkeep/allowance.ts";
 import type { ChunkChange, StateTree } from "./tree/state_tree.ts";
-import type { Fetches, LogRequests } from "./checkpoints/asking.ts";
+import type { Fetches, LogRequests } from "./checkpoints/peer_requests.ts";
 import type { Load, Transfer } from "./checkpoints/transfer.ts";
 
 /** Everything that a replica knows. Each field's comment is its invariant. */
@@ -28,7 +28,7 @@ export interface ReplicaState {
   newView: Verified<Signed<NewView>> | null;
   /** The view-change of the highest view of each replica, if that is not below `view`. */
   readonly viewChanges: Map<ReplicaId, Verified<Signed<ViewChange>>>;
-  readonly suspicion: SuspicionTimer;
+  readonly suspicion: ViewTimer;
   readonly leaving: Leaving;
   /** The slots in (h, H], where h is the last stable checkpoint. */
   readonly log: MessageLog;
@@ -80,7 +80,7 @@ export interface ReplicaState {
   /** Set while the replica recovers from a lost disk: it does not know all that it has sent, and votes in nothing. */
   lostDisk: LostDisk | null;
   /** Set while the replica, just started, waits for the others to return its messages. */
-  asking: Asking | null;
+  asking: OwnMessagesRequest | null;
   readonly filling: LogFilling;
   readonly status: StatusTimer;
   /** The digests of missing bodies, and perhaps of some that are not missing any more. */
@@ -98,8 +98,8 @@ export interface ReplicaState {
   readonly queries: WaitingQuery[];
 }
 
-/** The view-change timer. Its times are in {@linkcode SuspicionTimer.awakeMs}. */
-export interface SuspicionTimer {
+/** The view-change timer. Its times are in {@linkcode ViewTimer.awakeMs}. */
+export interface ViewTimer {
   /** Time awake: how long this replica has been awake since its start, ms. It never falls. */
   awakeMs: number;
   /** The clock at the last step. */
@@ -143,9 +143,9 @@ export interface StatusTimer {
   /** The numbers of the statuses received from each replica. */
   readonly freshness: Map<ReplicaId, Freshness>;
   /** For each replica the highest view of its messages that was answered with the new-view. */
-  readonly toldFor: Map<ReplicaId, View>;
+  readonly newViewSentFor: Map<ReplicaId, View>;
   /** When each replica was last sent the new-view. */
-  readonly toldAt: Map<ReplicaId, Millis>;
+  readonly newViewSentAt: Map<ReplicaId, Millis>;
 }
 
 /** A replica's estimate of the agreed time, and its watch over the primary's timestamps. */
@@ -185,9 +185,9 @@ export interface Leaving {
   own: Verified<Signed<Suspicion>> | null;
   furthest: View;
   /** When this replica announced it, in time awake. */
-  saidAt: number;
+  announcedAt: number;
   /** When this replica last left a view, or entered one, in time awake. */
-  movedAt: number;
+  changedAt: number;
   /** The last suspicion of each replica, if it is about a view above the present one. */
   readonly heard: Map<ReplicaId, Verified<Signed<Suspicion>>>;
   /** The highest view that each of the others is in or moves to, as its signed messages show. */
@@ -213,7 +213,7 @@ export interface LogFilling {
 }
 
 /** The state of a replica that has just started and waits for answers. */
-export interface Asking {
+export interface OwnMessagesRequest {
   /** The answers echo it: only what was sent after the start counts. */
   readonly challenge: Millis;
   /** The peers that have answered. */

@@ -58,7 +58,7 @@ export interface StateMachine {
    * Present if the machine can work with only some of its chunks in memory. Otherwise all chunks are loaded before it
    * is used.
    */
-  readonly lazyLoading?: StateByNeed;
+  readonly lazyLoading?: LazyLoading;
 }
 
 /**
@@ -86,7 +86,7 @@ export interface LoadedChunk {
  * Lazy loading: a machine that works with a part of its state in memory. Results and chunks must not depend on which
  * part that is; they must be those of a machine that has everything in memory.
  */
-export interface StateByNeed {
+export interface LazyLoading {
   /**
    * Forgets everything: the machine now has another state, none of whose chunks is in memory. `isEmpty`: that state has
    * no chunks.

@@ -6,9 +6,9 @@ import { invariant } from "../core/invariant.ts";
 import { LeafMap } from "../core/tree/leaf_map.ts";
 import {
   type ChunkNeed,
+  type LazyLoading,
   type LoadedChunk,
   OperationError,
-  type StateByNeed,
   type StateMachine,
 } from "../core/state_machine.ts";
 import { decodeChunk, encodeChunk } from "./_chunk.ts";
@@ -48,7 +48,7 @@ export class KeyValue implements StateMachine {
   /** Changes when the same operations would give other results or other chunks. */
   readonly version: string;
   /** Loads the chunks that hold the keys of the operations. */
-  readonly lazyLoading: StateByNeed = {
+  readonly lazyLoading: LazyLoading = {
     unload: (isEmpty) => isEmpty ? this.#map.fill([]) : this.#map.unload(),
     load: (chunks) => this.#load(chunks),
     needs: (operations) => this.#needs(operations),

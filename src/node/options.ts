@@ -5,7 +5,7 @@
 import { DEFAULT_SETTINGS, type Genesis, type Settings } from "../core/config.ts";
 import type { Digest, ReplicaId } from "../core/messages/ids.ts";
 import type { Environment } from "../core/io.ts";
-import type { Recovered } from "../core/records.ts";
+import type { StoredState } from "../core/records.ts";
 import type { StateMachine } from "../core/state_machine.ts";
 import { clusterId, createSigner, createVerifier, sha256 } from "../crypto/mod.ts";
 import { parseGenesis } from "../wire/mod.ts";
@@ -61,7 +61,7 @@ export interface NodeOptions extends StartOptions {
 /** Parts of a node that a test or a simulation replaces. Not a part of the public interface. @internal */
 export interface NodeInternals {
   /** Makes the core: a wrapper around `Replica`, which may be faulty. Default: `Replica`. */
-  readonly createCore?: (environment: Environment, recovered: Recovered) => Core;
+  readonly createCore?: (environment: Environment, storedState: StoredState) => Core;
   /** The gate. The nodes of a simulation share one, as its result depends only on the frame and the genesis. Default: one per node. */
   readonly gate?: Gate;
 }

@@ -4,7 +4,7 @@
  */
 import type { Genesis } from "../core/config.ts";
 import type { Digest } from "../core/messages/ids.ts";
-import type { Recovered } from "../core/records.ts";
+import type { StoredState } from "../core/records.ts";
 import { Replica } from "../core/replica.ts";
 import { useKey } from "../crypto/mod.ts";
 import type { Core } from "./durable/task.ts";
@@ -26,7 +26,7 @@ export interface Parts {
   readonly store: Store;
   readonly restoring: RestoreOptions;
   readonly restored: Restored;
-  readonly createCore: (recovered: Recovered) => Core;
+  readonly createCore: (storedState: StoredState) => Core;
   /** A gate to use instead of a new one. */
   readonly gate: Gate | undefined;
 }
@@ -47,10 +47,10 @@ export async function prepareParts(options: NodeOptions, { createCore, gate }: N
     store,
     restoring,
     restored,
-    createCore: (recovered) => {
+    createCore: (storedState) => {
       const stateMachine = options.stateMachine();
       const environment = createEnvironment({ self, genesis, settings, stateMachine, signer, hash });
-      return createCore?.(environment, recovered) ?? new Replica(environment, recovered);
+      return createCore?.(environment, storedState) ?? new Replica(environment, storedState);
     },
     gate,
   };

@@ -5,7 +5,7 @@
 import type { Genesis } from "../core/config.ts";
 import { type Digest, type Millis, type ReplicaId, sequenceNumber } from "../core/messages/ids.ts";
 import type { ReplicaStatus } from "../core/io.ts";
-import type { Recovered } from "../core/records.ts";
+import type { StoredState } from "../core/records.ts";
 import { primaryOf } from "../core/messages/quorum.ts";
 import type { InputFault, LinkStatus } from "./ports.ts";
 
@@ -61,25 +61,25 @@ export interface NodeStatus {
 }
 
 /** The status of a replica that is not running, as far as its records show. */
-export function dormantStatus(genesis: Genesis, recovered: Recovered): ReplicaStatus {
-  const low = recovered.stable[0]?.message.sequence ?? sequenceNumber(0);
+export function dormantStatus(genesis: Genesis, storedState: StoredState): ReplicaStatus {
+  const low = storedState.stable[0]?.message.sequence ?? sequenceNumber(0);
   return {
-    view: recovered.view,
-    primary: primaryOf(recovered.view, genesis.replicas.length),
-    active: recovered.view === 0 || recovered.newView !== null,
-    lastExecuted: recovered.checkpoint?.sequence ?? sequenceNumber(0),
+    view: storedState.view,
+    primary: primaryOf(storedState.view, genesis.replicas.length),
+    active: storedState.view === 0 || storedState.newView !== null,
+    lastExecuted: storedState.checkpoint?.sequence ?? sequenceNumber(0),
     lowWatermark: low,
     highWatermark: sequenceNumber(low + genesis.logWindow),
     slots: [],
     pendingRequests: 0,
     sessions: 0,
     names: 0,
-    stateRoot: recovered.checkpoint?.root ?? null,
+    stateRoot: storedState.checkpoint?.root ?? null,
     history: "0".repeat(64) as Digest,
     agreedTime: 0 as Millis,
     alarmAt: null,
     transferring: false,
     hasLostDisk: false,
-    evidence: recovered.evidence ?? [],
+    evidence: storedState.evidence ?? [],
   };
 }

@@ -145,7 +145,7 @@ const EXPECTED: { readonly [group: string]: readonly string[] } = {
     "withdrawn": true,
     "hand-over": true,
   }),
-  "view left": all<LeaveReason>({ "suspected": true, "handed-over": true, "others-left": true }),
+  "view left": all<LeaveReason>({ "suspected": true, "handed-over": true, "others-moved": true }),
   "evidence": all<Statement["kind"]>({
     "pre-prepare": true,
     "prepare": true,

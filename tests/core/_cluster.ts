@@ -19,7 +19,7 @@ import type {
 } from "../../src/core/messages/messages.ts";
 import { weakQuorum } from "../../src/core/messages/quorum.ts";
 import { equalResults, Tally } from "../../src/core/messages/tally.ts";
-import { NEW_DISK } from "../../src/core/records.ts";
+import { NEW_RECOVERY } from "../../src/core/records.ts";
 import { Replica } from "../../src/core/replica.ts";
 import { Random } from "../../src/testing/random.ts";
 import { EventQueue } from "../../src/testing/world/event_queue.ts";
@@ -135,7 +135,7 @@ export class Cluster {
   loseDisk(id: number): void {
     this.crash(id);
     this.host(id).disk = new Disk();
-    this.host(id).disk.lostDisk = NEW_DISK;
+    this.host(id).disk.lostDisk = NEW_RECOVERY;
     this.start(id);
   }
 

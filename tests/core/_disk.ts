@@ -2,25 +2,25 @@ import { assertEquals } from "@std/assert";
 import type { Digest, SequenceNumber, View } from "../../src/core/messages/ids.ts";
 import type { Contradiction } from "../../src/core/messages/evidence.ts";
 import type { Batch, Verified } from "../../src/core/messages/messages.ts";
-import type { Record, Recovered, ViewState } from "../../src/core/records.ts";
+import type { Record, StoredState, ViewState } from "../../src/core/records.ts";
 
 /** What a store keeps of the records. */
 export class Disk {
-  suspicion?: NonNullable<Recovered["suspicion"]>;
+  suspicion?: NonNullable<StoredState["suspicion"]>;
   view: ViewState = { view: 0 as View, viewChange: null, newView: null };
-  readonly accepted = new Map<number, Recovered["accepted"][number]>();
-  readonly former = new Map<number, NonNullable<Recovered["former"]>>();
-  readonly prepared = new Map<number, Recovered["prepared"][number]>();
+  readonly accepted = new Map<number, StoredState["accepted"][number]>();
+  readonly former = new Map<number, NonNullable<StoredState["former"]>>();
+  readonly prepared = new Map<number, StoredState["prepared"][number]>();
   /** The bodies that this store still has to have: those that its records name. */
   readonly #bodies = new Map<Digest, Batch>();
-  readonly committed = new Map<number, Recovered["committed"][number]>();
+  readonly committed = new Map<number, StoredState["committed"][number]>();
   readonly retired = new Map<number, readonly Digest[]>();
   readonly fetched = new Set<Digest>();
   numbers?: number;
   readonly blobs = new Map<Digest, Uint8Array>();
-  checkpoint: Recovered["checkpoint"];
-  stable: Recovered["stable"] = [];
-  lostDisk?: NonNullable<Recovered["lostDisk"]>;
+  checkpoint: StoredState["checkpoint"];
+  stable: StoredState["stable"] = [];
+  lostDisk?: NonNullable<StoredState["lostDisk"]>;
   readonly evidence: Contradiction[] = [];
 
   write(record: Record): void {
@@ -41,15 +41,15 @@ export class Disk {
         break;
       case "accepted":
         this.#bodies.set(record.batch.digest, record.batch);
-        this.accepted.set(record.prePrepare.message.sequence, record as unknown as Recovered["accepted"][number]);
+        this.accepted.set(record.prePrepare.message.sequence, record as unknown as StoredState["accepted"][number]);
         break;
       case "prepared":
-        this.prepared.set(record.prePrepare.message.sequence, record as unknown as Recovered["prepared"][number]);
+        this.prepared.set(record.prePrepare.message.sequence, record as unknown as StoredState["prepared"][number]);
         break;
       case "committed": {
         const batch = record.batch ?? this.accepted.get(record.sequence)!.batch;
         assertEquals(batch.digest, record.digest);
-        const commits = record.commits as Recovered["committed"][number]["commits"];
+        const commits = record.commits as StoredState["committed"][number]["commits"];
         this.committed.set(record.sequence, { sequence: record.sequence, commits, batch: batch as Verified<Batch> });
         break;
       }
@@ -75,7 +75,7 @@ export class Disk {
         this.evidence.push(record.contradiction);
         break;
       case "stable":
-        this.stable = record.certificate as Recovered["stable"];
+        this.stable = record.certificate as StoredState["stable"];
         break;
       case "blobs":
         for (const [digest, bytes] of record.blobs) this.blobs.set(digest, bytes);
@@ -92,7 +92,7 @@ export class Disk {
     }
   }
 
-  read(): Recovered {
+  read(): StoredState {
     const { view, checkpoint, stable, blobs } = this;
     const retired = [...this.retired].map(([sequence, digests]) => ({ sequence: sequence as SequenceNumber, digests }));
     const values = <T>(map: Map<number, T>) => [...map.values()];

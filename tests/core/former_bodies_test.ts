@@ -8,7 +8,7 @@ import type {
   Signed,
   ViewChange,
 } from "../../src/core/messages/messages.ts";
-import { succeed } from "../../src/core/views/new_view.ts";
+import { computeNewView } from "../../src/core/views/new_view.ts";
 import type { Record } from "../../src/core/records.ts";
 import { batch, Bench, prepare, prePrepare, request, signedNewView, viewChange } from "../paper/_bench.ts";
 import { TestClient } from "./_client.ts";
@@ -101,7 +101,7 @@ class Liars {
   #begin(view: number, viewChanges: readonly Signed<ViewChange>[]): void {
     const sorted = [...viewChanges].sort((a, b) => a.message.replica - b.message.replica);
     const own = { replica: this.#primaryOf(view), view: view as View };
-    const prePrepares = succeed(sorted).digests.map(([sequence, digest]) =>
+    const prePrepares = computeNewView(sorted).digests.map(([sequence, digest]) =>
       signed<PrePrepare>({ kind: "pre-prepare", ...own, sequence, digest: digest! })
     );
     const newView = signed<NewView>({ kind: "new-view", ...own, viewChanges: sorted, prePrepares });

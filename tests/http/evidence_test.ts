@@ -52,7 +52,7 @@ Deno.test("evidence is there after a restart", async () => {
   await answer;
   await bench.node.close();
   await bench.start(() => ({}));
-  const [kept] = bench.cores.at(-1)!.recovered.evidence!;
+  const [kept] = bench.cores.at(-1)!.storedState.evidence!;
   assertEquals([kept!.first.message, kept!.second.message], [commit("1"), commit("2")]);
   await bench.node.close();
 });

@@ -1,7 +1,7 @@
 /** A core that does what a test says, in a node with everything else real. */
 import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
 import type { Environment, Input, Outgoing, Ready, ReplicaStatus } from "../../src/core/io.ts";
-import type { Record, Recovered } from "../../src/core/records.ts";
+import type { Record, StoredState } from "../../src/core/records.ts";
 import { clusterId } from "../../src/crypto/mod.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
 import { Node, type NodeOptions } from "../../src/node/node.ts";
@@ -16,12 +16,12 @@ export type Script = (input: Input, environment: Environment) => Partial<Ready>;
 export class FakeCore {
   readonly #script: Script;
   readonly #environment: Environment;
-  readonly recovered: Recovered;
+  readonly storedState: StoredState;
 
-  constructor(script: Script, environment: Environment, recovered: Recovered) {
+  constructor(script: Script, environment: Environment, storedState: StoredState) {
     this.#script = script;
     this.#environment = environment;
-    this.recovered = recovered;
+    this.storedState = storedState;
   }
 
   step(input: Input, _now: Millis): Ready {
@@ -39,7 +39,7 @@ export class FakeCore {
   }
 
   status(): ReplicaStatus {
-    return { view: this.recovered.view } as ReplicaStatus;
+    return { view: this.storedState.view } as ReplicaStatus;
   }
 }
 
@@ -129,12 +129,12 @@ export class Bench {
       ...options,
     };
     this.node = await Node.openWith(node, {
-      createCore: (environment, recovered) => {
+      createCore: (environment, storedState) => {
         const traced: Script = (input, env) => {
           this.stepped.push(input.kind);
           return script(input, env);
         };
-        const core = new FakeCore(traced, environment, recovered);
+        const core = new FakeCore(traced, environment, storedState);
         this.cores.push(core);
         return core;
       },

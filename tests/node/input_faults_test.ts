@@ -74,7 +74,7 @@ Deno.test("a commit that runs when the core throws is awaited, and its messages 
   store.letGo();
   await timer.advance(1_000);
   assertEquals([sent.to(2), bench.cores.length, node.status().halted], [1, 2, undefined]);
-  assertEquals(bench.cores[1]!.recovered.view, 1);
+  assertEquals(bench.cores[1]!.storedState.view, 1);
   await node.close();
 });
 

@@ -4,7 +4,7 @@ import { markLostDisk, restore } from "../../src/node/storage/opening.ts";
 import { WriteSet } from "../../src/node/storage/record_writer.ts";
 import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
 import type { Genesis } from "../../src/core/config.ts";
-import { type LostDisk, NEW_DISK } from "../../src/core/records.ts";
+import { type LostDisk, NEW_RECOVERY } from "../../src/core/records.ts";
 
 const identity = {
   genesis: { replicas: [{ name: "Apple", publicKey: "aa".repeat(32) }] } as unknown as Genesis,
@@ -16,7 +16,7 @@ Deno.test("the recovery from a lost disk is recorded in the store, with its prog
   const store = new MemoryStore();
   await markLostDisk(store, identity);
   let restored = await restore(store, identity);
-  assertEquals(restored.recovered.lostDisk, NEW_DISK);
+  assertEquals(restored.storedState.lostDisk, NEW_RECOVERY);
   const write = async (found: LostDisk | null) => {
     const set = new WriteSet();
     restored.writer.write({ kind: "lost-disk", found }, set);
@@ -28,13 +28,13 @@ Deno.test("the recovery from a lost disk is recorded in the store, with its prog
   for (const bound of [null, 512 as SequenceNumber]) {
     const found = { challenge: 7 as Millis, bound, left: 2 as View, reports: new Map([[2 as ReplicaId, report]]) };
     await write(found);
-    assertEquals(restored.recovered.lostDisk, found);
+    assertEquals(restored.storedState.lostDisk, found);
     await markLostDisk(store, identity);
     restored = await restore(store, identity);
-    assertEquals(restored.recovered.lostDisk, found, "to say it again does not start it anew");
+    assertEquals(restored.storedState.lostDisk, found, "to say it again does not start it anew");
   }
   await write(null);
-  assertEquals(restored.recovered.lostDisk, undefined);
+  assertEquals(restored.storedState.lostDisk, undefined);
 });
 
 Deno.test("a halted replica starts over when it is started with `recover`", async () => {
@@ -46,6 +46,6 @@ Deno.test("a halted replica starts over when it is started with `recover`", asyn
   await store.commit(set, version);
   assertEquals((await restore(store, identity)).halted, "its state differs");
   await markLostDisk(store, identity);
-  const { halted, recovered } = await restore(store, identity);
-  assertEquals([halted, recovered.view, recovered.lostDisk], [null, 0 as View, NEW_DISK]);
+  const { halted, storedState } = await restore(store, identity);
+  assertEquals([halted, storedState.view, storedState.lostDisk], [null, 0 as View, NEW_RECOVERY]);
 });

@@ -70,11 +70,11 @@ async function has(store: MemoryStore, ...batches: readonly Batch[]): Promise<re
 }
 
 Deno.test("an empty store becomes this replica's, and restores an empty replica", async () => {
-  const { recovered, version, halted } = await restore(new MemoryStore(), identity, { start: "new" });
+  const { storedState, version, halted } = await restore(new MemoryStore(), identity, { start: "new" });
   assertEquals([version, halted], [1, null]);
-  assertEquals(recovered.view as number, 0);
-  assertEquals([recovered.accepted, recovered.prepared, recovered.committed, recovered.stable].flat(), []);
-  assertEquals([recovered.checkpoint, recovered.blobs.size], [undefined, 0]);
+  assertEquals(storedState.view as number, 0);
+  assertEquals([storedState.accepted, storedState.prepared, storedState.committed, storedState.stable].flat(), []);
+  assertEquals([storedState.checkpoint, storedState.blobs.size], [undefined, 0]);
 });
 
 Deno.test("records are restored as they were written", async () => {
@@ -94,7 +94,7 @@ Deno.test("records are restored as they were written", async () => {
     prepared: [],
     suspicions: [],
   });
-  const { recovered } = await roundTrip(
+  const { storedState } = await roundTrip(
     store,
     { kind: "view", view: 3 as View, viewChange: viewChange as never, newView: null },
     accepted(2, two),
@@ -104,23 +104,23 @@ Deno.test("records are restored as they were written", async () => {
     committed(2, other, other),
     { kind: "stable", certificate: [checkpoint] },
   );
-  assertEquals(recovered.view as number, 3);
-  assertEquals(recovered.viewChange, viewChange as never);
-  assertEquals(recovered.newView, null);
-  assertEquals(recovered.accepted.map(({ prePrepare }) => prePrepare.message.sequence as number), [1, 2]);
-  assertEquals(recovered.accepted[0], { prePrepare: prePrepare(1, one), batch: one } as never);
-  assertEquals(recovered.prepared.length, 1);
+  assertEquals(storedState.view as number, 3);
+  assertEquals(storedState.viewChange, viewChange as never);
+  assertEquals(storedState.newView, null);
+  assertEquals(storedState.accepted.map(({ prePrepare }) => prePrepare.message.sequence as number), [1, 2]);
+  assertEquals(storedState.accepted[0], { prePrepare: prePrepare(1, one), batch: one } as never);
+  assertEquals(storedState.prepared.length, 1);
   const { kind: _, ...certificate } = prepared(1, one) as Record & { kind: "prepared" };
-  assertEquals(recovered.prepared[0], certificate as never);
-  const executed = recovered.committed.map(({ sequence, batch }) => [sequence as number, batch.digest]);
+  assertEquals(storedState.prepared[0], certificate as never);
+  const executed = storedState.committed.map(({ sequence, batch }) => [sequence as number, batch.digest]);
   assertEquals(executed, [[1, one.digest], [2, other.digest]]);
-  assertEquals(recovered.stable, [checkpoint] as never);
+  assertEquals(storedState.stable, [checkpoint] as never);
 });
 
 Deno.test("forget removes records and bodies up to a number, but not a body that a later number refers to", async () => {
   const store = new MemoryStore();
   const [one, two] = [batchOf(1), batchOf(2)];
-  const { recovered } = await roundTrip(
+  const { storedState } = await roundTrip(
     store,
     accepted(1, one),
     prepared(1, one),
@@ -129,8 +129,8 @@ Deno.test("forget removes records and bodies up to a number, but not a body that
     accepted(3, one, 1),
     forget(2),
   );
-  assertEquals(recovered.accepted.map(({ prePrepare }) => prePrepare.message.sequence as number), [3]);
-  assertEquals([recovered.prepared, recovered.committed].flat(), []);
+  assertEquals(storedState.accepted.map(({ prePrepare }) => prePrepare.message.sequence as number), [3]);
+  assertEquals([storedState.prepared, storedState.committed].flat(), []);
   assertEquals(await has(store, one, two), [true, false]);
   await roundTrip(store, forget(3));
   assertEquals(await has(store, one), [false]);
@@ -145,7 +145,7 @@ function former(sequence: number, ...batches: readonly (readonly [Batch, number]
 Deno.test("the body of a formerly accepted batch stays as long as a record refers to it, and is restored", async () => {
   const store = new MemoryStore();
   const [one, two, three] = [batchOf(1), batchOf(2), batchOf(3)];
-  const { recovered } = await roundTrip(
+  const { storedState } = await roundTrip(
     store,
     accepted(7, one),
     former(7, [one, 0]),
@@ -153,15 +153,18 @@ Deno.test("the body of a formerly accepted batch stays as long as a record refer
     former(7, [one, 0], [two, 1]),
     accepted(7, three, 2),
   );
-  assertEquals(recovered.former, [{ sequence: 7, view: 0, batch: one }, { sequence: 7, view: 1, batch: two }] as never);
+  assertEquals(
+    storedState.former,
+    [{ sequence: 7, view: 0, batch: one }, { sequence: 7, view: 1, batch: two }] as never,
+  );
   assertEquals(await has(store, one, two, three), [true, true, true]);
   // The first is accepted once more; then it is prepared.
   await roundTrip(store, former(7, [two, 1], [three, 2]), accepted(7, one, 3));
   assertEquals(await has(store, one, two, three), [true, true, true]);
-  assertEquals((await roundTrip(store, former(7))).recovered.former, []);
+  assertEquals((await roundTrip(store, former(7))).storedState.former, []);
   assertEquals(await has(store, one, two, three), [true, false, false]);
   await roundTrip(store, former(7, [one, 3]), accepted(7, two, 4), forget(7));
-  assertEquals([await has(store, one, two), (await restore(store, identity)).recovered.former], [[false, false], []]);
+  assertEquals([await has(store, one, two), (await restore(store, identity)).storedState.former], [[false, false], []]);
 });
 
 Deno.test("a body is removed when the last record that refers to it is replaced, not before", async () => {
@@ -196,8 +199,8 @@ Deno.test("a blob that another instance removes while the store is read is not a
     isFirst = false;
     return await other.read(digests);
   };
-  const { recovered, version } = await restore(overtaken, identity);
-  assertEquals(recovered.accepted.map(({ prePrepare }) => prePrepare.message.sequence as number), [2]);
+  const { storedState, version } = await restore(overtaken, identity);
+  assertEquals(storedState.accepted.map(({ prePrepare }) => prePrepare.message.sequence as number), [2]);
   assertEquals(version, (await store.load()).version);
 });
 
@@ -214,14 +217,14 @@ Deno.test("the whole state of a checkpoint is restored, with its retired lists u
     const { root, blobs, retired } = tree.seal(chunks, { ...meta, sequence });
     records.push({ kind: "blobs", blobs }, { kind: "checkpoint", sequence, root, retired });
   }
-  const { recovered } = await roundTrip(store, ...records);
-  assertEquals(recovered.checkpoint, { sequence: 8 as SequenceNumber, root: tree.root! });
-  for (let i = 0; i < 300; i++) assertEquals(recovered.blobs.has(tree.chunk(`m${i}`)!), true);
-  assertEquals(recovered.retired.map(({ sequence }) => sequence as number), [8]);
-  const [retired] = recovered.retired;
+  const { storedState } = await roundTrip(store, ...records);
+  assertEquals(storedState.checkpoint, { sequence: 8 as SequenceNumber, root: tree.root! });
+  for (let i = 0; i < 300; i++) assertEquals(storedState.blobs.has(tree.chunk(`m${i}`)!), true);
+  assertEquals(storedState.retired.map(({ sequence }) => sequence as number), [8]);
+  const [retired] = storedState.retired;
   const drop: Record = { kind: "drop-blobs", digests: retired!.digests, checkpoints: [retired!.sequence] };
   const after = await roundTrip(store, drop);
-  assertEquals([after.recovered.retired, after.recovered.blobs.size], [[], recovered.blobs.size]);
+  assertEquals([after.storedState.retired, after.storedState.blobs.size], [[], storedState.blobs.size]);
   assertEquals(await store.read([retired!.digests[0]!]), [null]);
 });
 

@@ -58,10 +58,10 @@ Deno.test("what comes in floods is said once, and later how often it came", () =
 
 Deno.test("lines that all differ are no flood either: a hundred at once, ten a second, and how many are missing", () => {
   const { lines, timer, log } = setUp();
-  for (let i = 0; i < 10_000; i++) log.onEvent({ kind: "view-change", view: view(i), why: "others-left" });
+  for (let i = 0; i < 10_000; i++) log.onEvent({ kind: "view-change", view: view(i), why: "others-moved" });
   assertEquals(lines.length, 100);
   for (timer.at = 0; timer.at < 60_000; timer.at += 10) {
-    log.onEvent({ kind: "view-change", view: view(100_000 + timer.at), why: "others-left" });
+    log.onEvent({ kind: "view-change", view: view(100_000 + timer.at), why: "others-moved" });
   }
   assert(lines.length <= 100 + 600, `${lines.length}`);
   assert(lines.length >= 100 + 590, `${lines.length}`);

@@ -33,8 +33,8 @@ const small: Plan = {
 
 /** Makes cores that tamper with what a correct one wants done. */
 function tampering(tamper: (ready: Ready, input: Input, replica: number) => Ready): CoreMaker {
-  return (environment, recovered) => {
-    const replica = new Replica(environment, recovered);
+  return (environment, storedState) => {
+    const replica = new Replica(environment, storedState);
     return {
       step: (input: Input, now: Millis) => tamper(replica.step(input, now), input, environment.self),
       status: () => replica.status(),
@@ -113,8 +113,8 @@ Deno.test("order: a replica that skips a number is caught", async () => {
 });
 
 Deno.test("validity: a request that no client made is caught", async () => {
-  const createCore: CoreMaker = (environment, recovered) => {
-    const replica = new Replica(environment, recovered);
+  const createCore: CoreMaker = (environment, storedState) => {
+    const replica = new Replica(environment, storedState);
     return {
       step(input, now) {
         if (input.kind !== "request" || input.request.message.kind !== "request") return replica.step(input, now);
@@ -194,8 +194,8 @@ Deno.test("self-consistency: a vote in a view that the replica has left is caugh
   // The first primary crashes, so that all leave together; then one of them accepts something of that view after all.
   let last: Record & { kind: "accepted" } | null = null;
   let hasLeft = false;
-  const createCore: CoreMaker = (environment, recovered) => {
-    const replica = new Replica(environment, recovered);
+  const createCore: CoreMaker = (environment, storedState) => {
+    const replica = new Replica(environment, storedState);
     return {
       step(input, now) {
         const ready = replica.step(input, now);
@@ -266,8 +266,8 @@ Deno.test("calm: a view change without a reason is caught", async () => {
 });
 
 Deno.test("bounds: a replica with more slots than its window is caught", async () => {
-  const createCore: CoreMaker = (environment, recovered) => {
-    const replica = new Replica(environment, recovered);
+  const createCore: CoreMaker = (environment, storedState) => {
+    const replica = new Replica(environment, storedState);
     return {
       step: (input, now) => replica.step(input, now),
       status: () => {
@@ -281,8 +281,8 @@ Deno.test("bounds: a replica with more slots than its window is caught", async (
 });
 
 Deno.test("bounds: a buffer of the core that exceeds its limit is caught", async () => {
-  const createCore: CoreMaker = (environment, recovered) => {
-    const replica = new Replica(environment, recovered);
+  const createCore: CoreMaker = (environment, storedState) => {
+    const replica = new Replica(environment, storedState);
     return {
       step: (input, now) => replica.step(input, now),
       status: () => replica.status(),
@@ -296,8 +296,8 @@ Deno.test("bounds: a buffer of the core that exceeds its limit is caught", async
 
 Deno.test("evidence: a replica that convicts a correct one is caught", async () => {
   const environments = new Map<number, Environment>();
-  const createCore: CoreMaker = (environment, recovered) => {
-    const replica = new Replica(environment, recovered);
+  const createCore: CoreMaker = (environment, storedState) => {
+    const replica = new Replica(environment, storedState);
     environments.set(environment.self, environment);
     let steps = 0;
     return {
@@ -339,7 +339,8 @@ Deno.test("evidence: a pair of messages that don't contradict each other is caug
 for (const persistInputs of [false, true]) {
   const host = persistInputs ? "that keeps its inputs" : "that keeps what binds it";
   Deno.test(`reload: a replica ${host} and forgets its stable checkpoint is caught`, async () => {
-    const createCore: CoreMaker = (environment, recovered) => new Replica(environment, { ...recovered, stable: [] });
+    const createCore: CoreMaker = (environment, storedState) =>
+      new Replica(environment, { ...storedState, stable: [] });
     await assertCaught("reload", { createCore, plan: { persistInputs } }, "read from its store, has");
   });
 }

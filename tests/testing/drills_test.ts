@@ -26,8 +26,8 @@ const CALM = Array.from({ length: 16 }, (_, i) => i + 1).map((seed) => ({
 }));
 
 function withCore(change: (ready: Ready, input: Input) => Ready): CoreMaker {
-  return (environment, recovered) => {
-    const replica = new Replica(environment, recovered);
+  return (environment, storedState) => {
+    const replica = new Replica(environment, storedState);
     return {
       step: (input: Input, now: Millis) => change(replica.step(input, now), input),
       status: () => replica.status(),
@@ -87,7 +87,7 @@ async function newScene() {
   const random = new Random(1);
   const world = createWorld(CALM[0]!, runOptionsOf({}), { random, onViolation: ({ detail }) => flaws.push(detail) });
   const { genesis, cluster, settings, crypto } = world;
-  const { recovered } = await restore(
+  const { storedState } = await restore(
     new MemoryStore(),
     { genesis, cluster, self, hash: crypto.hash },
     { persistInputs: false, start: "new" },
@@ -105,9 +105,9 @@ async function newScene() {
     new Copy({
       world,
       replica: self,
-      recovered,
+      storedState,
       kept: [],
-      core: new Replica(environment, recovered),
+      core: new Replica(environment, storedState),
       now: EPOCH_MS,
       report,
     });
@@ -116,7 +116,7 @@ async function newScene() {
     random,
     copy: copyOf(),
     peers: new Peers(world),
-    recovered,
+    storedState,
     report,
     copyOf,
   });

@@ -104,8 +104,8 @@ Deno.test("a state machine without a workload is refused", async () => {
 
 Deno.test("the key-value store is lazily loaded: its chunks are split, merged, and read again after crashes", async () => {
   let [loads, most] = [0, 0];
-  const createCore: CoreMaker = (environment, recovered) => {
-    const replica = new Replica(environment, recovered);
+  const createCore: CoreMaker = (environment, storedState) => {
+    const replica = new Replica(environment, storedState);
     return {
       step(input, now) {
         const ready = replica.step(input, now);
@@ -123,8 +123,8 @@ Deno.test("the key-value store is lazily loaded: its chunks are split, merged, a
 });
 
 Deno.test("a failing plan is reduced, and breaks the same invariant", async () => {
-  const createCore: CoreMaker = (environment, recovered) => {
-    const replica = new Replica(environment, recovered);
+  const createCore: CoreMaker = (environment, storedState) => {
+    const replica = new Replica(environment, storedState);
     return {
       step(input, now) {
         if (environment.self === 1 && replica.status().view > 0) throw new Error("planted");

@@ -62,7 +62,7 @@ export function takeCheckpoint(step: Step): boolean {
 }
 
 /** Sends the checkpoint messages of checkpoints that were taken while this replica could not vote. */
-export function sayCheckpoints(step: Step): void {
+export function sendOwnCheckpoints(step: Step): void {
   const { ownCheckpoints, checkpoints, log } = step.state;
   for (const [sequence, digest] of [...ownCheckpoints].sort(([a], [b]) => a - b)) {
     if (sequence <= log.low || checkpoints.get(sequence)?.has(step.self)) continue;

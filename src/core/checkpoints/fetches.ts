@@ -12,9 +12,17 @@ import type { Fetch } from "../messages/messages.ts";
 import { executeCommitted } from "../ordering/execution.ts";
 import { onBodies } from "../ordering/normal_case.ts";
 import { nextNumber } from "../upkeep/numbering.ts";
-import { freeSources, giveUp, noteAsked, noteDelivery, noteEmptyAnswer, restsUntil, type Source } from "./sources.ts";
+import {
+  type AvailablePeer,
+  availablePeers,
+  endOverdue,
+  noteDelivery,
+  noteEmptyAnswer,
+  noteRequest,
+  restsUntil,
+} from "./peer_selection.ts";
 import { onStateBlobs } from "./state_transfer.ts";
-import { answersDueAt, createAsking, type Fetches, setBackAsking } from "./asking.ts";
+import { answersDueAt, createPeerRequests, type Fetches, setBackRequests } from "./peer_requests.ts";
 import type { Step } from "../step.ts";
 
 /** Content to fetch. */
@@ -35,13 +43,13 @@ const UNKNOWN_BYTES = ANSWER_BYTES / 32;
 /** The state with no fetches. */
 export function createFetches(): Fetches {
   const meanBytes = { body: UNKNOWN_BYTES, state: UNKNOWN_BYTES };
-  return { ...createAsking(), hasNews: false, lookAt: null, silentUntil: null, tried: new Map(), meanBytes };
+  return { ...createPeerRequests(), hasNews: false, lookAt: null, silentUntil: null, tried: new Map(), meanBytes };
 }
 
 /** At the end of each step: requests missing content from the peers that can be asked. */
 export function fetchMissing(step: Step): void {
   const { fetches, bodies, transfer } = step.state;
-  for (const [peer, digests] of giveUp(step, fetches)) {
+  for (const [peer, digests] of endOverdue(step, fetches)) {
     for (const digest of digests) noteTried(step, digest, peer);
     fetches.hasNews = true;
   }
@@ -66,7 +74,7 @@ export function noteHeard(step: Step, peer: ReplicaId): void {
 
 /** The clock was set back: moves all times back with it. */
 export function setBackFetches(fetches: Fetches, back: (at: Millis) => Millis): void {
-  setBackAsking(fetches, back);
+  setBackRequests(fetches, back);
   if (fetches.lookAt !== null) fetches.lookAt = back(fetches.lookAt);
   if (fetches.silentUntil !== null) fetches.silentUntil = back(fetches.silentUntil);
   for (const entry of fetches.tried.values()) entry.askAt = back(entry.askAt);
@@ -154,7 +162,7 @@ function assign(step: Step): void {
   }
   const outstanding = new Set([...fetches.asked.values()].flatMap(({ what }) => what));
   const all = wantedContents(step);
-  const free = freeSources(step, fetches);
+  const free = availablePeers(step, fetches);
   const recent = new Set([...fetches.asked.keys(), ...free.filter(({ isRecent }) => isRecent).map(({ peer }) => peer)]);
   /** Content for which the peers so far could not be asked. */
   let left: Wanted[] = [];
@@ -198,7 +206,7 @@ function askOne(
   }
   left.push(...sources[0]!);
   if (digests.length === 0) return left;
-  noteAsked(step, step.state.fetches, peer, digests);
+  noteRequest(step, step.state.fetches, peer, digests);
   step.send(peer, step.env.sign<Fetch>({ kind: "fetch", replica: step.self, number: nextNumber(step), digests }));
   return left;
 }
@@ -208,8 +216,8 @@ function mayAsk(
   step: Step,
   { digest, body }: Wanted,
   { source: { peer, isRecent }, next, recent }: {
-    source: Source;
-    next: readonly Source[];
+    source: AvailablePeer;
+    next: readonly AvailablePeer[];
     recent: ReadonlySet<ReplicaId>;
   },
 ): boolean {

@@ -4,8 +4,16 @@
  * @module
  */
 import { type Millis, type ReplicaId, type SequenceNumber, sequenceNumber } from "../messages/ids.ts";
-import { freeSources, giveUp, noteAsked, noteDelivery, noteEmptyAnswer, restsUntil, resumeAsking } from "./sources.ts";
-import { answersDueAt } from "./asking.ts";
+import {
+  availablePeers,
+  endOverdue,
+  noteDelivery,
+  noteEmptyAnswer,
+  noteRequest,
+  restsUntil,
+  resumePeerRequests,
+} from "./peer_selection.ts";
+import { answersDueAt } from "./peer_requests.ts";
 import type { Step } from "../step.ts";
 import { sendStatus } from "../upkeep/own_status.ts";
 
@@ -15,8 +23,8 @@ const ASKED_AT_ONCE = 2;
 /** After a restart: peers that an earlier run has asked still have time to answer. */
 export function resumeRequests(step: Step): void {
   const { fetches, logRequests, askedUntil: until } = step.state;
-  resumeAsking(step, fetches, { what: [], until });
-  resumeAsking(step, logRequests, { what: -1 as SequenceNumber, until });
+  resumePeerRequests(step, fetches, { what: [], until });
+  resumePeerRequests(step, logRequests, { what: -1 as SequenceNumber, until });
 }
 
 /** A peer's status arrives. If the peer was asked, this ends its answer. */
@@ -31,14 +39,14 @@ export function noteStatus(step: Step, peer: ReplicaId): void {
 /** At the end of each step: asks for decisions that others have and this replica lacks. */
 export function askForLog(step: Step): void {
   const { logRequests } = step.state;
-  giveUp(step, logRequests);
+  endOverdue(step, logRequests);
   if (logRequests.asked.size >= ASKED_AT_ONCE) return;
   const through = lackingAfter(step);
   if (through === null) return;
-  for (const { peer } of freeSources(step, logRequests)) {
+  for (const { peer } of availablePeers(step, logRequests)) {
     if (logRequests.asked.size >= ASKED_AT_ONCE) return;
     if ((step.state.status.heard.get(peer) ?? 0) <= through) continue;
-    noteAsked(step, logRequests, peer, through);
+    noteRequest(step, logRequests, peer, through);
     sendStatus(step, peer);
   }
 }

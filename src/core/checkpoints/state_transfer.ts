@@ -11,7 +11,7 @@
  * @module
  */
 import { skipTime } from "../ordering/agreed_time.ts";
-import { endAnswered } from "../ordering/answers.ts";
+import { removeAnswered } from "../ordering/answers.ts";
 import type { Digest } from "../messages/ids.ts";
 import type { FetchedBlob } from "../io.ts";
 import { invariant } from "../invariant.ts";
@@ -71,12 +71,12 @@ export function continueTransfer(step: Step): void {
 }
 
 function advance(step: Step, transfer: Transfer): void {
-  takeUpEarly(step, transfer);
+  placeEarly(step, transfer);
   if (transfer.root && transfer.wanted.size === 0) finish(step, transfer, transfer.root);
   else step.state.fetches.hasNews = true;
 }
 
-function takeUpEarly(step: Step, transfer: Transfer): void {
+function placeEarly(step: Step, transfer: Transfer): void {
   const { early, wanted } = transfer;
   for (let found; (found = [...early.values()].filter(({ digest }) => wanted.has(digest))).length > 0;) {
     for (const { digest } of found) early.delete(digest);
@@ -216,5 +216,5 @@ function finish(step: Step, transfer: Transfer, root: Root): void {
   step.persist({ kind: "checkpoint", sequence, root: digest, retired });
   step.persist({ kind: "fetched", digests: null });
   step.event({ kind: "state-transfer", phase: "finished", sequence });
-  endAnswered(step);
+  removeAnswered(step);
 }

@@ -18,7 +18,7 @@ import type { Millis } from "../messages/ids.ts";
 import type { Environment, Plain } from "../io.ts";
 import type { Result, VouchedOperation } from "../messages/messages.ts";
 import { makeRoom, type Moment } from "./client_room.ts";
-import { NEVER, refusal } from "./refusals.ts";
+import { refusal, UNORDERED } from "./refusals.ts";
 import type { ChunkChange } from "../tree/state_tree.ts";
 import { decodeReplies, encodeReplies, storedBytes, type StoredReply, storedReply } from "./stored_replies.ts";
 
@@ -68,7 +68,7 @@ export class ClientNames {
       const first = stored.results[0]!;
       return stored.digest === this.#env.hash(operation) ? first : refusal("timestamp-reused", first.sequence);
     }
-    return known && timestamp <= known.floor ? refusal("stale-timestamp", NEVER) : null;
+    return known && timestamp <= known.floor ? refusal("stale-timestamp", UNORDERED) : null;
   }
 
   /** Executes an operation once by calling `run`, or answers it from memory, or refuses it. */

@@ -16,7 +16,7 @@ import type { Limits } from "../config.ts";
 import type { ClientId, Digest, Millis, SequenceNumber } from "../messages/ids.ts";
 import type { Environment, Plain } from "../io.ts";
 import type { GatewayRequest, Request, Result, VouchedOperation } from "../messages/messages.ts";
-import { NEVER, refusal, refuse, reused } from "./refusals.ts";
+import { refusal, refuse, refuseReused, UNORDERED } from "./refusals.ts";
 import type { ChunkChange } from "../tree/state_tree.ts";
 import { decodeReplies, encodeReplies, storedBytes, type StoredReply, storedReply } from "./stored_replies.ts";
 import { utf8 } from "../tree/text.ts";
@@ -67,23 +67,23 @@ export class ClientTable {
     }
     const session = this.#sessions.get(sessionKey(request.client, request.session));
     // A session's id is the sequence number that opened it, so no session with this id can be opened any more.
-    if (!session) return request.session <= executed ? refuse(request, "unknown-session", NEVER) : null;
+    if (!session) return request.session <= executed ? refuse(request, "unknown-session", UNORDERED) : null;
     const stored = session.replies.get(request.timestamp);
-    if (stored) return stored.digest === digest ? stored.results : reused(request, stored);
-    return request.timestamp < session.lowestUnanswered ? refuse(request, "stale-timestamp", NEVER) : null;
+    if (stored) return stored.digest === digest ? stored.results : refuseReused(request, stored);
+    return request.timestamp < session.lowestUnanswered ? refuse(request, "stale-timestamp", UNORDERED) : null;
   }
 
   /** Executes a signed request once by calling `run`, or answers it from memory, or refuses it. */
   execute(request: Request, digest: Digest, at: Moment, run: () => readonly Result[]): readonly Result[] {
     if (request.session === 0) return [this.#open(request, at)];
     const session = this.#sessions.get(sessionKey(request.client, request.session));
-    if (!session) return refuse(request, "unknown-session", NEVER);
+    if (!session) return refuse(request, "unknown-session", UNORDERED);
     this.#acknowledge(session, request);
     session.lastUsed = at.timestamp;
     this.#dirty.add(sessionChunk(session));
     const stored = session.replies.get(request.timestamp);
-    if (stored) return stored.digest === digest ? stored.results : reused(request, stored);
-    if (request.timestamp < session.lowestUnanswered) return refuse(request, "stale-timestamp", NEVER);
+    if (stored) return stored.digest === digest ? stored.results : refuseReused(request, stored);
+    if (request.timestamp < session.lowestUnanswered) return refuse(request, "stale-timestamp", UNORDERED);
     if (request.timestamp >= session.lowestUnanswered + this.#limits.sessionWindow) {
       return refuse(request, "beyond-window", at.sequence);
     }
@@ -104,7 +104,7 @@ export class ClientTable {
     const results: Result[] = [];
     for (const operation of operations) {
       const result = this.lookupVouched(operation, isExpired ? null : notAfter) ??
-        (isExpired ? refusal("expired", NEVER) : null);
+        (isExpired ? refusal("expired", UNORDERED) : null);
       if (!result) return null;
       results.push(result);
     }

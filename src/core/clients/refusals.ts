@@ -11,7 +11,7 @@ import { utf8 } from "../tree/text.ts";
  * The sequence number in a refusal that is the same at every place in the order, or that is made without ordering the
  * request.
  */
-export const NEVER = sequenceNumber(0);
+export const UNORDERED = sequenceNumber(0);
 
 /** The refusal of one operation. */
 export function refusal(reason: Refusal, sequence: SequenceNumber): Result {
@@ -27,7 +27,7 @@ export function refuse(request: Request, reason: Refusal, sequence: SequenceNumb
  * Refuses a request whose timestamp was used by another request. The refusal carries the sequence number of that other
  * request, so that it is the same each time.
  */
-export function reused(request: Request, stored: StoredReply): readonly Result[] {
+export function refuseReused(request: Request, stored: StoredReply): readonly Result[] {
   const sequence = stored.results[0]!.sequence;
   return request.operations.map(() => refusal("timestamp-reused", sequence));
 }

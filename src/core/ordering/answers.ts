@@ -8,7 +8,7 @@ import type { Step } from "../step.ts";
 import type { OutgoingReply } from "../io.ts";
 
 /** The final answer to a request from the client table; `null` if the request must be ordered. */
-export function answerOf(
+export function finalAnswerOf(
   { clients, lastExecuted, agreedTime }: Pick<ReplicaState, "clients" | "lastExecuted" | "agreedTime">,
   { message, digest }: SignedRequest,
 ): readonly Result[] | null {
@@ -32,11 +32,11 @@ function addressOf(message: AnyRequest): OutgoingReply["to"] {
  * numbers that this replica skipped or under another digest, their timestamp was given up, their session was evicted,
  * or they have expired. Returns whether there were any.
  */
-export function endAnswered(step: Step): boolean {
+export function removeAnswered(step: Step): boolean {
   const { pending } = step.state;
   let some = false;
   for (const { request } of [...pending.entries()]) {
-    const results = answerOf(step.state, request);
+    const results = finalAnswerOf(step.state, request);
     if (!results) continue;
     pending.remove(request);
     answer(step, request, results);
@@ -56,5 +56,5 @@ export function endWaiting(step: Step, request: SignedRequest, results: readonly
   pending.remove(request);
   if (waiting.digest === request.digest) return;
   // No answer of its own means that the request was refused for a reason that may pass. So is the waiting one.
-  answer(step, waiting, answerOf(step.state, waiting) ?? waiting.message.operations.map(() => results[0]!));
+  answer(step, waiting, finalAnswerOf(step.state, waiting) ?? waiting.message.operations.map(() => results[0]!));
 }

@@ -14,9 +14,9 @@ import type { Slot } from "./message_log.ts";
 import type { AnyRequest, Batch, Result, SignedRequest } from "../messages/messages.ts";
 import { ownerOf, requestBytes } from "./pending_requests.ts";
 import { answer, endWaiting } from "./answers.ts";
-import { NEVER, refusal } from "../clients/refusals.ts";
+import { refusal, UNORDERED } from "../clients/refusals.ts";
 import { OperationError } from "../state_machine.ts";
-import { fairnessRules } from "../views/patience.ts";
+import { fairnessRules } from "../views/view_timeout.ts";
 import { utf8 } from "../tree/text.ts";
 import type { Step } from "../step.ts";
 
@@ -103,7 +103,7 @@ function resultsOf(step: Step, place: Place, message: AnyRequest, { digest }: Si
   // every request executed for it is valid (see ClientNames), so a replayed gateway request never runs twice.
   const { notAfter } = message;
   const refused = notAfter < before
-    ? refusal("expired", NEVER)
+    ? refusal("expired", UNORDERED)
     : notAfter > (before || agreedTime) + nameIdleMs
     ? refusal("too-early", sequence)
     : null;
@@ -135,14 +135,14 @@ function run(step: Step, { sequence }: Place, operation: Uint8Array, client: str
     return rejected(sequence, "the state machine can't give its state, so it is given no operations");
   }
   const context = { sequence, timestamp: agreedTime, client };
-  return attempt(step, sequence, "execute", () => env.stateMachine.execute(operation, context));
+  return callMachine(step, sequence, "execute", () => env.stateMachine.execute(operation, context));
 }
 
 /**
  * The state machine's answer as a result. Whatever the machine throws or returns, the result is the same on every
  * replica.
  */
-export function attempt(
+export function callMachine(
   step: Step,
   sequence: SequenceNumber,
   method: "execute" | "query",

@@ -6,7 +6,7 @@
 import type { Event } from "../events.ts";
 import type { SequenceNumber } from "../messages/ids.ts";
 import { InvariantError } from "../invariant.ts";
-import type { ChunkNeed, StateByNeed, StateMachine } from "../state_machine.ts";
+import type { ChunkNeed, LazyLoading, StateMachine } from "../state_machine.ts";
 
 /** The state machine broke its contract. The message names the method and says what it did. */
 export class StateMachineError extends Error {
@@ -71,7 +71,7 @@ export function changesOf(machine: StateMachine): readonly (readonly [id: string
  */
 export function needsOf(
   machine: StateMachine,
-  lazyLoading: StateByNeed,
+  lazyLoading: LazyLoading,
   operations: readonly Uint8Array[],
 ): readonly ChunkNeed[] {
   try {

@@ -18,13 +18,13 @@ import type {
   SignedRequest,
   Verified,
 } from "../messages/messages.ts";
-import { noteRound } from "../views/patience.ts";
+import { measureRound } from "../views/view_timeout.ts";
 import { primaryOf } from "../messages/quorum.ts";
 import type { Environment } from "../io.ts";
 import { isHalfFull, requestBytes } from "./pending_requests.ts";
 import { compare } from "../upkeep/contradictions.ts";
 import type { Step } from "../step.ts";
-import { quickenStatus } from "../upkeep/timers.ts";
+import { resetStatusPace } from "../upkeep/timers.ts";
 import type { DiscardReason } from "../events.ts";
 
 /**
@@ -84,7 +84,7 @@ export function onPrePrepare(step: Step, prePrepare: Verified<Signed<PrePrepare>
   const discard = (reason: DiscardReason) => step.discard("pre-prepare", replica, reason);
   if (!state.log.isWithin(sequence)) return discard("outside-watermarks");
   if (view !== state.view || !step.isActive) {
-    if (view > state.view) quickenStatus(step); // the others may be in a later view: this replica's status makes them say so
+    if (view > state.view) resetStatusPace(step); // the others may be in a later view: this replica's status makes them say so
     return discard("other-view");
   }
   if (replica !== step.primary) return discard("not-the-primary");
@@ -118,7 +118,7 @@ export function acceptWaiting(step: Step, slot: Slot): void {
 }
 
 /** Accepts the early pre-prepares whose timestamp the ceiling has reached. */
-export function takeUpEarly(step: Step): void {
+export function acceptEarly(step: Step): void {
   if (step.now < (earlyAt(step) ?? Infinity)) return;
   const early = [...step.state.early].sort((a, b) => a - b);
   step.state.early.clear();
@@ -172,7 +172,7 @@ function accept(step: Step, slot: Slot, prePrepare: Verified<Signed<PrePrepare>>
   if (slot.committed !== digest) return;
   // The number was decided in an earlier view. The others may still need this replica's commit in this view, and nobody
   // will send it their prepares.
-  if (slot.commits.get(step.self)?.message.view !== view) sayCommit(step, slot, view, digest);
+  if (slot.commits.get(step.self)?.message.view !== view) sendCommit(step, slot, view, digest);
   executeCommitted(step);
 }
 
@@ -233,11 +233,11 @@ function checkPrepared(step: Step, slot: Slot): void {
   step.persist({ kind: "prepared", prePrepare, prepares });
   dropFormer(step, slot);
   step.stage("prepared", view, sequence, batch);
-  sayCommit(step, slot, view, digest);
+  sendCommit(step, slot, view, digest);
   checkCommitted(step, slot, { view, digest });
 }
 
-function sayCommit(step: Step, slot: Slot, view: View, digest: Digest): void {
+function sendCommit(step: Step, slot: Slot, view: View, digest: Digest): void {
   const commit = step.env.sign<Commit>({ kind: "commit", replica: step.self, view, sequence: slot.sequence, digest });
   slot.commits.set(step.self, commit);
   step.send("all", commit);
@@ -254,7 +254,7 @@ function checkCommitted(step: Step, slot: Slot, { view, digest }: Pick<Commit, "
   if (slot.committed !== null || slot.commits.size < step.quorum) return;
   const commits = matchingCommits(slot, view, digest);
   if (commits.length < step.quorum) return;
-  noteRound(step, slot);
+  measureRound(step, slot);
   decide(step, slot, commits.slice(0, step.quorum));
 }
 

@@ -119,7 +119,7 @@ export class PendingRequests {
   noteBatch(fits: (request: SignedRequest) => boolean, awakeMs: number, rules: FairnessRules): void {
     const [first, oldest] = [this.#first(), this.#oldest()];
     if (first) this.fairness.noteBatch(fits(first.request), awakeMs, rules);
-    if (!oldest || !isKnown(oldest, awakeMs, rules.patienceMs)) return;
+    if (!oldest || !isKnown(oldest, awakeMs, rules.maxWaitMs)) return;
     oldest.batches++;
     if (!fits(oldest.request)) oldest.fullBatches++;
   }
@@ -131,7 +131,7 @@ export class PendingRequests {
     const oldest = this.#oldest();
     if (oldest) {
       oldest.since ??= awakeMs;
-      if (awakeMs - oldest.since > rules.patienceMs && hadRoom(oldest)) return "slow-primary";
+      if (awakeMs - oldest.since > rules.maxWaitMs && hadRoom(oldest)) return "slow-primary";
     }
     return this.fairness.verdict(awakeMs, rules);
   }

@@ -2,7 +2,7 @@
  * Requests as they arrive, and relaying them between replicas while they wait (PBFT §4.1, §4.4).
  * @module
  */
-import { answer, answerOf, endWaiting } from "./answers.ts";
+import { answer, endWaiting, finalAnswerOf } from "./answers.ts";
 import type { Millis, ReplicaId } from "../messages/ids.ts";
 import type { SignedRequest, Verified } from "../messages/messages.ts";
 import type { PendingRequest } from "./pending_requests.ts";
@@ -12,7 +12,7 @@ import type { Step } from "../step.ts";
 export function onRequest(step: Step, request: Verified<SignedRequest>): void {
   const { pending, refused } = step.state;
   const { message, digest } = request;
-  const forGood = answerOf(step.state, request);
+  const forGood = finalAnswerOf(step.state, request);
   // While it waited, its timestamp may have been given up or used by another request, or its session may have been
   // evicted.
   if (forGood) endWaiting(step, request, forGood);

@@ -18,22 +18,22 @@
 import type { Millis, SequenceNumber, View } from "../messages/ids.ts";
 import type { Signed, Status, Verified } from "../messages/messages.ts";
 import { waitIn } from "../views/view_change.ts";
-import { voteAgain } from "./vote_again.ts";
-import { type LostDisk, NEW_DISK } from "../records.ts";
+import { resumeVoting } from "./resume_voting.ts";
+import { type LostDisk, NEW_RECOVERY } from "../records.ts";
 import { stableSequence } from "../messages/certificates.ts";
 import type { Step } from "../step.ts";
 import { noteWanted } from "./log_filling.ts";
 
 /** At the first start after the disk was lost: from now on the others' reports count. */
-export function startOver(step: Step): void {
+export function startRecovery(step: Step): void {
   const { lostDisk } = step.state;
   if (lostDisk?.challenge === 0) note(step, { ...lostDisk, challenge: Math.max(1, step.now) as Millis });
 }
 
 /** It turns out in operation that the store lacks messages that this replica has sent: starts the recovery. */
-export function loseMemory(step: Step): void {
+export function declareLostDisk(step: Step): void {
   for (const bySender of step.state.checkpoints.values()) bySender.delete(step.self);
-  note(step, { ...NEW_DISK, challenge: Math.max(1, step.now) as Millis });
+  note(step, { ...NEW_RECOVERY, challenge: Math.max(1, step.now) as Millis });
   step.state.status.dueAt = step.now;
 }
 
@@ -44,11 +44,11 @@ export function loseMemory(step: Step): void {
 export function noteReport(step: Step, signed: Verified<Signed<Status>>): void {
   const { lostDisk } = step.state;
   const status = signed.message;
-  if (lostDisk && status.echo === lostDisk.challenge) learn(step, lostDisk, status);
+  if (lostDisk && status.echo === lostDisk.challenge) addReport(step, lostDisk, status);
   noteWanted(step, signed);
 }
 
-function learn(step: Step, lostDisk: LostDisk, { replica, stable, executed, view }: Status): void {
+function addReport(step: Step, lostDisk: LostDisk, { replica, stable, executed, view }: Status): void {
   const before = lostDisk.reports.get(replica);
   if (before && lostDisk.bound !== null) return;
   const reports = new Map(lostDisk.reports).set(replica, { stable, executed, view: before?.view ?? view });
@@ -99,7 +99,7 @@ function highestLeftFor({ n, f, quorum }: Step, reports: LostDisk["reports"]): V
 }
 
 /** Ends the recovery once a checkpoint at or above the bound is stable and its state is there. */
-export function checkLostDisk(step: Step): void {
+export function checkRecovery(step: Step): void {
   const { state } = step;
   const { lostDisk } = state;
   if (!lostDisk || lostDisk.bound === null || stableSequence(state.stable) < lostDisk.bound || state.transfer) return;
@@ -109,5 +109,5 @@ export function checkLostDisk(step: Step): void {
   // In the view for which it left last it may vote, but it must not send another view-change for it. So it waits in the
   // view above and asks the others for a hand-over.
   if (state.view < left) waitIn(step, (left + 1) as View);
-  voteAgain(step);
+  resumeVoting(step);
 }

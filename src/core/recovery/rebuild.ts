@@ -8,9 +8,9 @@ import { Evidence } from "../messages/evidence.ts";
 import { createFetches } from "../checkpoints/fetches.ts";
 import { type Digest, type Millis, sequenceNumber } from "../messages/ids.ts";
 import { invariant } from "../invariant.ts";
-import { newLeaving } from "../views/leaving.ts";
+import { createLeaving } from "../views/leaving.ts";
 import type { Environment } from "../io.ts";
-import type { Recovered } from "../records.ts";
+import type { StoredState } from "../records.ts";
 import { guarded } from "../ordering/machine_guard.ts";
 import { MessageLog } from "../ordering/message_log.ts";
 import type { Checkpoint, Commit, Prepare } from "../messages/messages.ts";
@@ -23,20 +23,20 @@ import { type ChunkChange, entriesOf, readChunk, readPage, readRoot, StateTree }
 import type { ReplicaState } from "../state.ts";
 import { restoreTimers } from "../upkeep/timers.ts";
 import { stableSequence } from "../messages/certificates.ts";
-import { createAsking } from "../checkpoints/asking.ts";
+import { createPeerRequests } from "../checkpoints/peer_requests.ts";
 import { machineChunks } from "../checkpoints/watermarks.ts";
 
 /** The history before the first batch. */
 const GENESIS_HISTORY = "0".repeat(64) as Digest;
 
 /** Rebuilds the state; nothing is sent yet. Own votes are signed again: Ed25519 gives the same bytes. */
-export function recover(env: Environment, recovered: Recovered): ReplicaState {
-  const low = stableSequence(recovered.stable);
+export function rebuild(env: Environment, storedState: StoredState): ReplicaState {
+  const low = stableSequence(storedState.stable);
   const state: ReplicaState = {
-    view: recovered.view,
-    viewChange: recovered.viewChange,
-    newView: recovered.newView,
-    viewChanges: new Map(recovered.viewChange ? [[env.self, recovered.viewChange]] : []),
+    view: storedState.view,
+    viewChange: storedState.viewChange,
+    newView: storedState.newView,
+    viewChanges: new Map(storedState.viewChange ? [[env.self, storedState.viewChange]] : []),
     suspicion: {
       awakeMs: 0,
       steppedAt: null,
@@ -48,29 +48,29 @@ export function recover(env: Environment, recovered: Recovered): ReplicaState {
       deviationMs: 0,
       commitMs: 0,
     },
-    leaving: newLeaving(recovered.suspicion),
+    leaving: createLeaving(storedState.suspicion),
     log: new MessageLog(low, env.genesis.logWindow),
     lastExecuted: sequenceNumber(0),
     history: GENESIS_HISTORY,
     agreedTime: 0 as Millis,
-    clock: newClock(recovered.clockOffset),
+    clock: newClock(storedState.clockOffset),
     clients: new ClientTable(env, env.genesis.limits),
     pending: new PendingRequests(env.settings),
     refused: new RefusedRequests(env.settings.idleStatusMs),
     lastProposed: low,
     tree: new StateTree(env),
-    retired: new RetiredBlobs(recovered.retired),
+    retired: new RetiredBlobs(storedState.retired),
     loads: new Map(),
     sealing: null,
     unsealed: null,
     answeredThrough: sequenceNumber(0),
     ownCheckpoints: new Map(),
     checkpoints: new Map(),
-    stable: recovered.stable,
+    stable: storedState.stable,
     ahead: null,
-    fetched: new Set(recovered.fetched),
+    fetched: new Set(storedState.fetched),
     transfer: null,
-    lostDisk: recovered.lostDisk ?? null,
+    lostDisk: storedState.lostDisk ?? null,
     asking: null,
     filling: { through: sequenceNumber(0), askedAt: new Map(), wanted: new Map(), request: null, since: 0 as Millis },
     status: {
@@ -82,33 +82,33 @@ export function recover(env: Environment, recovered: Recovered): ReplicaState {
       heardAt: new Map(),
       allowances: new Map(),
       freshness: new Map(),
-      toldFor: new Map(),
-      toldAt: new Map(),
+      newViewSentFor: new Map(),
+      newViewSentAt: new Map(),
     },
     bodies: new Set(),
     fetches: createFetches(),
-    logRequests: createAsking(),
-    numbering: createNumbering(recovered.numbers),
-    askedUntil: recovered.timers?.askedUntil ?? 0 as Millis,
+    logRequests: createPeerRequests(),
+    numbering: createNumbering(storedState.numbers),
+    askedUntil: storedState.timers?.askedUntil ?? 0 as Millis,
     early: new Set(),
-    evidence: new Evidence(recovered.evidence),
+    evidence: new Evidence(storedState.evidence),
     queries: [],
   };
-  if (recovered.checkpoint) restoreState(env, state, recovered, recovered.checkpoint);
-  restoreLog(env, state, recovered);
-  if (recovered.timers) restoreTimers(state, recovered.timers);
+  if (storedState.checkpoint) restoreState(env, state, storedState, storedState.checkpoint);
+  restoreLog(env, state, storedState);
+  if (storedState.timers) restoreTimers(state, storedState.timers);
   return state;
 }
 
 function restoreState(
   env: Environment,
   state: ReplicaState,
-  recovered: Recovered,
-  checkpoint: NonNullable<Recovered["checkpoint"]>,
+  storedState: StoredState,
+  checkpoint: NonNullable<StoredState["checkpoint"]>,
 ): void {
   const { sequence, root: rootDigest } = checkpoint;
   const read = (digest: Digest) => {
-    const bytes = recovered.blobs.get(digest);
+    const bytes = storedState.blobs.get(digest);
     invariant(bytes !== undefined, "store", `the store has blob ${digest} of the checkpoint at ${sequence}`);
     return env.unpack(bytes);
   };
@@ -117,7 +117,7 @@ function restoreState(
   const listed: (readonly [id: string, digest: Digest])[] = [];
   state.tree.open(rootDigest, root);
   for (const [, digest] of root.pages) {
-    if (lazyLoading && !recovered.blobs.has(digest)) continue;
+    if (lazyLoading && !storedState.blobs.has(digest)) continue;
     const page = readPage(read(digest));
     state.tree.load(digest, page);
     listed.push(...entriesOf(page));
@@ -139,9 +139,9 @@ function restoreState(
   if (!state.lostDisk) state.checkpoints.set(sequence, new Map([[env.self, own]]));
 }
 
-function restoreLog(env: Environment, state: ReplicaState, recovered: Recovered): void {
+function restoreLog(env: Environment, state: ReplicaState, storedState: StoredState): void {
   const n = env.genesis.replicas.length;
-  for (const { prePrepare, batch } of recovered.accepted) {
+  for (const { prePrepare, batch } of storedState.accepted) {
     const { view, sequence, digest } = prePrepare.message;
     if (!state.log.isWithin(sequence)) continue;
     const slot = state.log.slot(sequence);
@@ -151,10 +151,10 @@ function restoreLog(env: Environment, state: ReplicaState, recovered: Recovered)
     if (primaryOf(view, n) === env.self) continue;
     slot.prepares.set(env.self, env.sign<Prepare>({ kind: "prepare", replica: env.self, view, sequence, digest }));
   }
-  for (const { sequence, view, batch } of recovered.former ?? []) {
+  for (const { sequence, view, batch } of storedState.former ?? []) {
     if (state.log.isWithin(sequence)) state.log.slot(sequence).former.set(batch.digest, { view, batch });
   }
-  for (const certificate of recovered.prepared) {
+  for (const certificate of storedState.prepared) {
     const { view, sequence, digest } = certificate.prePrepare.message;
     if (!state.log.isWithin(sequence)) continue;
     const slot = state.log.slot(sequence);
@@ -164,7 +164,7 @@ function restoreLog(env: Environment, state: ReplicaState, recovered: Recovered)
     }
     slot.commits.set(env.self, env.sign<Commit>({ kind: "commit", replica: env.self, view, sequence, digest }));
   }
-  for (const { sequence, commits, batch } of recovered.committed) {
+  for (const { sequence, commits, batch } of storedState.committed) {
     if (!state.log.isWithin(sequence)) continue;
     const slot = state.log.slot(sequence);
     slot.committed = batch.digest;

@@ -6,28 +6,28 @@
  */
 import { setBackFetches } from "../checkpoints/fetches.ts";
 import type { Millis } from "../messages/ids.ts";
-import { setBackAsking } from "../checkpoints/asking.ts";
+import { setBackRequests } from "../checkpoints/peer_requests.ts";
 import type { Step } from "../step.ts";
 
 /**
  * At the beginning of each step: if the clock was set back since the last step, moves every noted time back by the same
  * amount.
  */
-export function followClock({ state, now }: Step): void {
+export function followClockRollback({ state, now }: Step): void {
   const { status, suspicion, filling, fetches, logRequests, pending, queries } = state;
   const by = (suspicion.steppedAt ?? now) - now;
   if (by <= 0) return;
   const back = (at: Millis) => at - by as Millis;
   // 0 means that the timer was not started yet.
   if (status.dueAt > 0) status.dueAt = Math.max(1, back(status.dueAt)) as Millis;
-  for (const times of [status.heardAt, status.toldAt, filling.askedAt]) {
+  for (const times of [status.heardAt, status.newViewSentAt, filling.askedAt]) {
     for (const [replica, at] of times) times.set(replica, back(at));
   }
   filling.since = back(filling.since);
   state.askedUntil = back(state.askedUntil);
   for (const allowance of status.allowances.values()) allowance.at = back(allowance.at);
   setBackFetches(fetches, back);
-  setBackAsking(logRequests, back);
+  setBackRequests(logRequests, back);
   for (const entry of pending.entries()) entry.relayAt = back(entry.relayAt);
   queries.splice(0, queries.length, ...queries.map((query) => ({ ...query, until: back(query.until) })));
 }

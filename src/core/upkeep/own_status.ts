@@ -7,7 +7,7 @@ import { type Millis, type ReplicaId, sequenceNumber } from "../messages/ids.ts"
 import { stageOf } from "../ordering/message_log.ts";
 import type { Stage, Status } from "../messages/messages.ts";
 import { nextNumber } from "./numbering.ts";
-import { NEW_DISK } from "../records.ts";
+import { NEW_RECOVERY } from "../records.ts";
 import type { Step } from "../step.ts";
 
 /** Sends this replica's status. `echo`: the challenge of the replica that it answers. */
@@ -23,9 +23,9 @@ export function sendStatus(step: Step, to: ReplicaId | "all" = "all", echo = 0 a
   }
   const { lastExecuted: executed } = state;
   const view = echo > 0 ? furthestView(step) : state.view;
-  const { bound } = state.lostDisk ?? NEW_DISK;
+  const { bound } = state.lostDisk ?? NEW_RECOVERY;
   // An answer carries no challenge of its own: two replicas that start would answer each other for ever.
-  const { challenge } = echo > 0 ? NEW_DISK : state.lostDisk ?? state.asking ?? NEW_DISK;
+  const { challenge } = echo > 0 ? NEW_RECOVERY : state.lostDisk ?? state.asking ?? NEW_RECOVERY;
   const status: Status = {
     kind: "status",
     replica: step.self,

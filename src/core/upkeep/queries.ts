@@ -13,7 +13,7 @@
  *
  * @module
  */
-import { attempt } from "../ordering/execution.ts";
+import { callMachine } from "../ordering/execution.ts";
 import { type Millis, sequenceNumber } from "../messages/ids.ts";
 import { isReadyFor } from "../checkpoints/loading.ts";
 import type { Verified } from "../messages/messages.ts";
@@ -67,7 +67,7 @@ function isDue({ state }: Step, { through }: WaitingQuery): boolean {
 
 function answer(step: Step, { message, digest }: SignedQuery): void {
   const { state, env } = step;
-  const result = attempt(step, state.lastExecuted, "query", () => env.stateMachine.query(message.operation));
+  const result = callMachine(step, state.lastExecuted, "query", () => env.stateMachine.query(message.operation));
   const { view } = state;
   step.answer({ query: digest, outcome: { kind: "query-reply", replica: step.self, view, query: digest, result } });
 }

@@ -3,7 +3,7 @@
  * send what it lacks.
  * @module
  */
-import { endAnswered } from "../ordering/answers.ts";
+import { removeAnswered } from "../ordering/answers.ts";
 import { askHandOver } from "../views/hand_over.ts";
 import { repeatSuspicion } from "../views/leaving.ts";
 import { noteReport } from "../recovery/lost_disk.ts";
@@ -23,12 +23,12 @@ import type {
 } from "../messages/messages.ts";
 import { executeCommitted } from "../ordering/execution.ts";
 import { propose } from "../ordering/normal_case.ts";
-import { answer, noteAnswer } from "../recovery/own_words.ts";
+import { noteAnswer, returnOwnMessages } from "../recovery/own_messages.ts";
 import { relay } from "../ordering/requests.ts";
 import { startTransfer } from "../checkpoints/state_transfer.ts";
 import { stableSequence } from "../messages/certificates.ts";
 import type { Step } from "../step.ts";
-import { quickenStatus } from "./timers.ts";
+import { resetStatusPace } from "./timers.ts";
 import { sendStatus } from "./own_status.ts";
 import { noteView } from "../views/view_change.ts";
 import { passOnFilling } from "../recovery/log_filling.ts";
@@ -53,7 +53,7 @@ export function checkStatus(step: Step): void {
   const busy = isBusy(step);
   const moved = status.executed < state.lastExecuted;
   status.executed = state.lastExecuted;
-  endAnswered(step);
+  removeAnswered(step);
   if (busy && !moved) catchUp(step);
   askHandOver(step);
   if (!busy || !moved) {
@@ -76,10 +76,10 @@ export function checkStatus(step: Step): void {
 }
 
 /** After each step: returns the timer to its short interval if something has become outstanding. */
-export function hastenStatus(step: Step): void {
+export function updateStatusPace(step: Step): void {
   const { status } = step.state;
   const busy = isBusy(step);
-  if (busy && !status.busy) quickenStatus(step);
+  if (busy && !status.busy) resetStatusPace(step);
   status.busy = busy;
 }
 
@@ -126,7 +126,7 @@ export function onStatus(step: Step, status: Verified<Signed<Status>>): void {
   };
   const whereWeAre = viewFor(step, message);
   if (whereWeAre) resend(whereWeAre);
-  if (message.challenge > 0) answer(step, message, resend);
+  if (message.challenge > 0) returnOwnMessages(step, message, resend);
   resendCheckpoints(step, { to: replica, stable }, resend);
   const highest = state.log.highest();
   let slots = 0;
@@ -145,10 +145,10 @@ export function onStatus(step: Step, status: Verified<Signed<Status>>): void {
  */
 function viewFor({ state, isActive, env, now }: Step, { replica, view, phase, challenge }: Status): Signed | null {
   const isThere = view > state.view || (view === state.view && (phase !== "leaving" || !isActive));
-  const { toldAt } = state.status;
-  const isTold = challenge === 0 && now < (toldAt.get(replica) ?? -Infinity) + env.settings.statusIntervalMs / 2;
+  const { newViewSentAt } = state.status;
+  const isTold = challenge === 0 && now < (newViewSentAt.get(replica) ?? -Infinity) + env.settings.statusIntervalMs / 2;
   if (isThere || isTold) return null;
-  toldAt.set(replica, now);
+  newViewSentAt.set(replica, now);
   // A replica that waits in its view without a view-change of its own can only repeat its request for a hand-over.
   return state.newView ?? state.viewChange ?? state.leaving.own;
 }

@@ -6,7 +6,7 @@
 import type { Millis } from "../messages/ids.ts";
 import type { ReplicaState } from "../state.ts";
 import type { Timers } from "../records.ts";
-import { lastAnswerDueAt } from "../checkpoints/asking.ts";
+import { lastAnswerDueAt } from "../checkpoints/peer_requests.ts";
 import type { Step } from "../step.ts";
 
 /** The present timers. */
@@ -44,7 +44,7 @@ export function restoreTimers({ suspicion, status }: ReplicaState, timers: Timer
   status.busy = timers.busy;
 }
 /** Returns the status timer to its short interval, because others may wait for news of this replica. */
-export function quickenStatus({ state: { status }, env: { settings }, now }: Step): void {
+export function resetStatusPace({ state: { status }, env: { settings }, now }: Step): void {
   status.delayMs = settings.statusIntervalMs;
   status.dueAt = Math.min(status.dueAt, now + status.delayMs) as Millis;
 }

@@ -36,7 +36,7 @@ interface Waiting {
 /** What a backup demands of its primary. */
 export interface FairnessRules {
   /** How long a request may wait while the primary has room for it, ms awake. */
-  readonly patienceMs: number;
+  readonly maxWaitMs: number;
   /** How many requests of others may be executed before it. */
   readonly maxOvertaken: number;
 }
@@ -67,7 +67,7 @@ export class Fairness {
   }
 
   /** A request of `owner` was executed. */
-  noteServed(owner: string, awakeMs: number, { patienceMs }: Pick<FairnessRules, "patienceMs">): void {
+  noteServed(owner: string, awakeMs: number, { maxWaitMs }: Pick<FairnessRules, "maxWaitMs">): void {
     const own = this.#waiting.get(owner);
     if (own) {
       this.#waiting.delete(owner);
@@ -76,7 +76,7 @@ export class Fairness {
     const first = this.#first();
     if (!first || this.first === owner) return;
     first.overtaken++;
-    if (!isKnown(first, awakeMs, patienceMs)) return;
+    if (!isKnown(first, awakeMs, maxWaitMs)) return;
     if (first.others.has(owner)) first.passedOver++;
     else first.others.add(owner);
   }
@@ -84,9 +84,9 @@ export class Fairness {
   /**
    * A batch was executed. `hadRoom`: whether it had room for the next request of the client that has waited longest.
    */
-  noteBatch(hadRoom: boolean, awakeMs: number, { patienceMs }: Pick<FairnessRules, "patienceMs">): void {
+  noteBatch(hadRoom: boolean, awakeMs: number, { maxWaitMs }: Pick<FairnessRules, "maxWaitMs">): void {
     const first = this.#first();
-    if (!first || !isKnown(first, awakeMs, patienceMs)) return;
+    if (!first || !isKnown(first, awakeMs, maxWaitMs)) return;
     first.batches++;
     if (!hadRoom) first.fullBatches++;
   }
@@ -100,13 +100,13 @@ export class Fairness {
    * The reason to suspect the primary for how it treats the client that has waited longest; `null` if there is none.
    * Call it regularly.
    */
-  verdict(awakeMs: number, { patienceMs, maxOvertaken }: FairnessRules): SuspicionReason | null {
+  verdict(awakeMs: number, { maxWaitMs, maxOvertaken }: FairnessRules): SuspicionReason | null {
     const first = this.#first();
     if (!first) return null;
     first.since ??= awakeMs;
     const waitedMs = awakeMs - first.since;
-    if (first.overtaken > maxOvertaken && waitedMs > patienceMs / 2) return "overtaken";
-    if (waitedMs <= patienceMs) return null;
+    if (first.overtaken > maxOvertaken && waitedMs > maxWaitMs / 2) return "overtaken";
+    if (waitedMs <= maxWaitMs) return null;
     if (first.passedOver > 0) return "overtaken";
     return hadRoom(first) ? "slow-primary" : null;
   }
@@ -117,8 +117,8 @@ export class Fairness {
 }
 
 /** Whether the primary must know by now that this client waits. */
-export function isKnown({ since }: Pick<Waiting, "since">, awakeMs: number, patienceMs: number): boolean {
-  return since !== null && awakeMs - since > patienceMs / 2;
+export function isKnown({ since }: Pick<Waiting, "since">, awakeMs: number, maxWaitMs: number): boolean {
+  return since !== null && awakeMs - since > maxWaitMs / 2;
 }
 
 /**

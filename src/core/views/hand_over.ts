@@ -3,11 +3,11 @@
  * @module
  */
 import type { View } from "../messages/ids.ts";
-import { isSaid, isSaidHere } from "./leaving.ts";
+import { hasAnnounced, isAnnouncementRecent } from "./leaving.ts";
 import type { Suspicion } from "../messages/messages.ts";
 import { maxFaulty, primaryOf } from "../messages/quorum.ts";
 import type { Step } from "../step.ts";
-import { say, withdraw } from "./own_suspicion.ts";
+import { announce, withdraw } from "./own_suspicion.ts";
 import { sendStatus } from "../upkeep/own_status.ts";
 
 /** How often a backup is granted a hand-over, ms, so that it can't make the others change views without end. */
@@ -21,8 +21,8 @@ const AGREEMENT_TIMEOUTS = 4;
  */
 function agree(step: Step, view: View): void {
   if (counts(step, view)) return;
-  if (!isSaid(step, "agrees", view)) step.event({ kind: "suspicion", view, why: "hand-over" });
-  say(step, view, "agrees");
+  if (!hasAnnounced(step, "agrees", view)) step.event({ kind: "suspicion", view, why: "hand-over" });
+  announce(step, view, "agrees");
 }
 
 /**
@@ -31,7 +31,7 @@ function agree(step: Step, view: View): void {
  * left alone, while the others withdrew theirs and went on.
  */
 function counts(step: Step, view: View): boolean {
-  return (isSaid(step, "agrees", view) || isSaid(step, "suspects", view)) && isSaidHere(step);
+  return (hasAnnounced(step, "agrees", view) || hasAnnounced(step, "suspects", view)) && isAnnouncementRecent(step);
 }
 
 /**
@@ -52,7 +52,7 @@ export function onHandOver(step: Step): void {
 export function askHandOver(step: Step): void {
   const { state, self } = step;
   if (step.isActive || !step.mayVote) return;
-  if (state.suspicion.awakeMs < state.leaving.movedAt + step.env.settings.statusIntervalMs) return;
+  if (state.suspicion.awakeMs < state.leaving.changedAt + step.env.settings.statusIntervalMs) return;
   let below = 0;
   for (const [replica, view] of state.leaving.views) if (replica !== self && view < state.view) below++;
   if (step.n - below >= step.quorum || counts(step, state.view)) return;
@@ -95,5 +95,5 @@ export function endAgreement(step: Step): void {
 export function agreementEndsAt({ state: { leaving, view }, env: { settings } }: Step): number | null {
   const said = leaving.own?.message;
   if (said?.standing !== "agrees" || said.view <= view) return null;
-  return leaving.saidAt + AGREEMENT_TIMEOUTS * settings.viewTimeoutMs;
+  return leaving.announcedAt + AGREEMENT_TIMEOUTS * settings.viewTimeoutMs;
 }

@@ -21,19 +21,19 @@
 import type { Genesis } from "../config.ts";
 import type { View } from "../messages/ids.ts";
 import type { Signed, Standing, Suspicion } from "../messages/messages.ts";
-import type { SaidSuspicion } from "../records.ts";
+import type { OwnSuspicion } from "../records.ts";
 import { quorum, weakQuorum } from "../messages/quorum.ts";
 import type { Leaving } from "../state.ts";
 import type { Step } from "../step.ts";
 
 /** The state at a start. `said`: this replica's last suspicion of an earlier run. */
-export function newLeaving(said?: SaidSuspicion): Leaving {
+export function createLeaving(said?: OwnSuspicion): Leaving {
   const own = said?.suspicion ?? null;
   return {
     own,
     furthest: said?.furthest ?? 0 as View,
-    saidAt: 0,
-    movedAt: 0,
+    announcedAt: 0,
+    changedAt: 0,
     heard: new Map(own ? [[own.message.replica, own]] : []),
     views: new Map(),
     granted: new Map(),
@@ -71,16 +71,16 @@ export function isRecent({ state }: Step, proof: readonly Signed<Suspicion>[]): 
 }
 
 /** Whether this replica suspects its primary. */
-export function isSuspicious(step: Step): boolean {
-  return isSaid(step, "suspects", step.state.view + 1);
+export function suspectsPrimary(step: Step): boolean {
+  return hasAnnounced(step, "suspects", step.state.view + 1);
 }
 
-export function isSaid({ state: { leaving: { own } } }: Step, standing: Standing, view: number): boolean {
+export function hasAnnounced({ state: { leaving: { own } } }: Step, standing: Standing, view: number): boolean {
   return own !== null && own.message.standing === standing && own.message.view === view;
 }
 
 /** Whether this replica's last suspicion is recent enough to count together with those that others announce now. */
-export function isSaidHere({ state: { leaving: { own }, lastExecuted }, env: { genesis } }: Step): boolean {
+export function isAnnouncementRecent({ state: { leaving: { own }, lastExecuted }, env: { genesis } }: Step): boolean {
   return own !== null && lastExecuted - own.message.executed <= genesis.checkpointInterval / 2;
 }
 
@@ -108,7 +108,7 @@ export function mayMoveTo(step: Step, view: View): boolean {
 
 /** A view was left or has started: drops the suspicions about it and about lower views. */
 export function forgetSuspicions({ state }: Step): void {
-  state.leaving.movedAt = state.suspicion.awakeMs;
+  state.leaving.changedAt = state.suspicion.awakeMs;
   for (const [replica, { message }] of [...state.leaving.heard]) {
     if (message.view < state.view || (message.view === state.view && state.newView)) {
       state.leaving.heard.delete(replica);

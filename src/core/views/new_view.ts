@@ -12,7 +12,7 @@ import { primaryOf, quorum } from "../messages/quorum.ts";
 import { areDistinct, isPreparedCertificate, isStableCertificate, stableSequence } from "../messages/certificates.ts";
 
 /** The result of the computation. */
-export interface Succession {
+export interface NewViewBasis {
   /** The certificate of min-s, the highest stable checkpoint in the view-changes. */
   readonly stable: ViewChange["stable"];
   /** For each number from min-s + 1 to max-s: the digest prepared in the highest view; `null` for a null request. */
@@ -20,7 +20,7 @@ export interface Succession {
 }
 
 /** Computes min-s, max-s and the digests of O from V. */
-export function succeed(viewChanges: readonly Signed<ViewChange>[]): Succession {
+export function computeNewView(viewChanges: readonly Signed<ViewChange>[]): NewViewBasis {
   let stable: ViewChange["stable"] = [];
   for (const { message } of viewChanges) {
     if (stableSequence(message.stable) > stableSequence(stable)) stable = message.stable;
@@ -74,7 +74,7 @@ export function isValidNewView(
   if (view === 0 || replica !== primaryOf(view, n) || viewChanges.length < quorum(n)) return false;
   if (!areDistinct(viewChanges.map(({ message }) => message.replica))) return false;
   if (!viewChanges.every(({ message }) => message.view === view && isValidViewChange(message, genesis))) return false;
-  const { digests } = succeed(viewChanges);
+  const { digests } = computeNewView(viewChanges);
   return prePrepares.length === digests.length && prePrepares.every(({ message }, i) => {
     const [sequence, digest] = digests[i]!;
     return message.replica === replica && message.view === view && message.sequence === sequence &&

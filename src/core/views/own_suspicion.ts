@@ -8,7 +8,15 @@ import type { Signed, Standing, Suspicion, Verified } from "../messages/messages
 import { weakQuorum } from "../messages/quorum.ts";
 import { leaveFor } from "./view_change.ts";
 import type { Step } from "../step.ts";
-import { isProofOfLeaving, isRecent, isSaid, isSaidHere, isSuspicious, mayMoveTo, suspects } from "./leaving.ts";
+import {
+  hasAnnounced,
+  isAnnouncementRecent,
+  isProofOfLeaving,
+  isRecent,
+  mayMoveTo,
+  suspects,
+  suspectsPrimary,
+} from "./leaving.ts";
 
 /**
  * Announces that this replica suspects its primary. Announces it again when it has executed too much since the last
@@ -16,36 +24,36 @@ import { isProofOfLeaving, isRecent, isSaid, isSaidHere, isSuspicious, mayMoveTo
  */
 export function suspect(step: Step, why: SuspicionReason): void {
   const view = step.state.view + 1 as View;
-  const isNew = !isSaid(step, "suspects", view);
-  if (!isNew && isSaidHere(step)) return;
+  const isNew = !hasAnnounced(step, "suspects", view);
+  if (!isNew && isAnnouncementRecent(step)) return;
   if (isNew) step.event({ kind: "suspicion", view, why });
-  say(step, view, "suspects");
+  announce(step, view, "suspects");
 }
 
 /** Withdraws the suspicion of the primary, if there is one. */
-export function trust(step: Step): void {
-  if (isSuspicious(step)) withdraw(step);
+export function withdrawSuspicion(step: Step): void {
+  if (suspectsPrimary(step)) withdraw(step);
 }
 
 /** Withdraws this replica's last suspicion or agreement. */
 export function withdraw(step: Step): void {
   const { view } = step.state.leaving.own!.message;
   step.event({ kind: "suspicion", view, why: "withdrawn" });
-  say(step, view, "withdrawn");
+  announce(step, view, "withdrawn");
 }
 
 /** Announces what this replica says about moving to a view. Durable before it is sent. */
-export function say(step: Step, view: View, standing: Standing): void {
+export function announce(step: Step, view: View, standing: Standing): void {
   const { state: { leaving, lastExecuted, suspicion }, self } = step;
   const number = (leaving.own?.message.number ?? 0) + 1;
   const message: Suspicion = { kind: "suspicion", replica: self, view, executed: lastExecuted, number, standing };
   leaving.own = step.env.sign(message);
   leaving.furthest = Math.max(leaving.furthest, view) as View;
-  leaving.saidAt = suspicion.awakeMs;
+  leaving.announcedAt = suspicion.awakeMs;
   leaving.heard.set(self, leaving.own);
   step.persist({ kind: "suspicion", suspicion: leaving.own, furthest: leaving.furthest });
   step.send("all", leaving.own);
-  leaveTogether(step);
+  leaveIfProven(step);
 }
 
 /**
@@ -68,7 +76,7 @@ function proofFor(step: Step, view: View): readonly Verified<Signed<Suspicion>>[
 }
 
 /** Leaves for the highest view for which the received suspicions are a proof. */
-export function leaveTogether(step: Step): void {
+export function leaveIfProven(step: Step): void {
   const { state } = step;
   if (!step.mayVote) return;
   const views = new Set([...state.leaving.heard.values()].map(({ message }) => message.view));

@@ -5,9 +5,9 @@
 import { grantHandOver } from "./hand_over.ts";
 import type { View } from "../messages/ids.ts";
 import type { Signed, Suspicion, Verified } from "../messages/messages.ts";
-import { noteView, tellNewView } from "./view_change.ts";
+import { noteView, resendNewView } from "./view_change.ts";
 import type { Step } from "../step.ts";
-import { leaveTogether, say } from "./own_suspicion.ts";
+import { announce, leaveIfProven } from "./own_suspicion.ts";
 import { isAhead, suspects } from "./leaving.ts";
 
 /** Another replica's suspicion, agreement or withdrawal arrives. */
@@ -27,12 +27,12 @@ export function onSuspicion(step: Step, suspicion: Verified<Signed<Suspicion>>):
     return step.discard("suspicion", replica, "superseded");
   }
   if (!isAhead(step, view)) {
-    tellNewView(step, replica, view);
+    resendNewView(step, replica, view);
     return step.discard("suspicion", replica, "other-view");
   }
   leaving.heard.set(replica, suspicion);
   if (suspects(suspicion.message)) noteView(step, replica, view - 1 as View);
-  leaveTogether(step);
+  leaveIfProven(step);
   grantHandOver(step, suspicion.message);
 }
 
@@ -49,5 +49,5 @@ function onOwnSuspicion(step: Step, suspicion: Verified<Signed<Suspicion>>): voi
   leaving.own = suspicion;
   leaving.furthest = Math.max(leaving.furthest, view) as View;
   step.persist({ kind: "suspicion", suspicion, furthest: leaving.furthest });
-  if (again && step.mayVote && isAhead(step, again.view)) say(step, again.view, again.standing);
+  if (again && step.mayVote && isAhead(step, again.view)) announce(step, again.view, again.standing);
 }

@@ -9,17 +9,17 @@ import { invariant } from "../invariant.ts";
 import type { DiscardReason, LeaveReason } from "../events.ts";
 import { forgetSuspicions, isRecent, mayMoveTo } from "./leaving.ts";
 import type { NewView, PrePrepare, Signed, Suspicion, Verified, ViewChange } from "../messages/messages.ts";
-import { isValidNewView, isValidViewChange, succeed } from "./new_view.ts";
+import { computeNewView, isValidNewView, isValidViewChange } from "./new_view.ts";
 import { executeCommitted } from "../ordering/execution.ts";
 import { acceptWaiting, nullBatch, propose } from "../ordering/normal_case.ts";
 import { relay } from "../ordering/requests.ts";
-import { leavingMs, losePatience } from "./patience.ts";
+import { doubleTimeout, leavingMs } from "./view_timeout.ts";
 import { startTransfer } from "../checkpoints/state_transfer.ts";
 import { type StableCertificate, stableSequence } from "../messages/certificates.ts";
 import { compareNewView, compareViewChange } from "../upkeep/contradictions.ts";
 import type { Step } from "../step.ts";
 import { awaitFilling } from "../recovery/log_filling.ts";
-import { quickenStatus } from "../upkeep/timers.ts";
+import { resetStatusPace } from "../upkeep/timers.ts";
 
 /**
  * Leaves for view `to` and sends the view-change: from now on this replica votes in no lower view. `proof`: the
@@ -46,13 +46,13 @@ export function leaveFor(
   state.newView = null;
   state.viewChanges.set(step.self, viewChange);
   state.suspicion.dueAt = state.suspicion.dueAtLatest = null;
-  if (why === "suspected") losePatience(step);
+  if (why === "suspected") doubleTimeout(step);
   forgetSuspicions(step);
   step.persist({ kind: "view", view: to, viewChange, newView: null });
   step.send("all", viewChange);
-  quickenStatus(step);
+  resetStatusPace(step);
   step.event({ kind: "view-change", view: to, why });
-  onQuorum(step);
+  checkViewChanges(step);
 }
 
 /** Waits in a higher view without a view-change of its own: from now on this replica votes in no lower view. */
@@ -63,9 +63,9 @@ export function waitIn(step: Step, view: View): void {
   state.viewChange = state.newView = null;
   state.suspicion.dueAt = state.suspicion.dueAtLatest = null;
   forgetSuspicions(step);
-  state.leaving.movedAt = -Infinity; // nobody else is moving to this view: it may ask for a hand-over at once
+  state.leaving.changedAt = -Infinity; // nobody else is moving to this view: it may ask for a hand-over at once
   step.persist({ kind: "view", view, viewChange: null, newView: null });
-  quickenStatus(step);
+  resetStatusPace(step);
 }
 
 /** A view-change arrives. */
@@ -76,7 +76,7 @@ export function onViewChange(step: Step, viewChange: Verified<Signed<ViewChange>
   compareViewChange(step, viewChange);
   noteView(step, replica, view);
   if (view < state.view || (view === state.view && step.isActive)) {
-    tellNewView(step, replica, view);
+    resendNewView(step, replica, view);
     return discard("other-view");
   }
   const known = state.viewChanges.get(replica)?.message;
@@ -84,7 +84,7 @@ export function onViewChange(step: Step, viewChange: Verified<Signed<ViewChange>
   if (!isValidViewChange(viewChange.message, step.env.genesis)) return discard("invalid-certificate");
   state.viewChanges.set(replica, viewChange);
   followOthers(step);
-  onQuorum(step);
+  checkViewChanges(step);
 }
 
 /**
@@ -92,11 +92,11 @@ export function onViewChange(step: Step, viewChange: Verified<Signed<ViewChange>
  * earlier one. A new-view is large, and a liar may repeat old messages: so messages of one view draw it only once. A
  * replica that needs it again says so in its status.
  */
-export function tellNewView(step: Step, to: ReplicaId, view: View): void {
-  const { newView, status: { toldFor, toldAt } } = step.state;
-  if (!newView || view <= (toldFor.get(to) ?? -1)) return;
-  toldFor.set(to, view);
-  toldAt.set(to, step.now);
+export function resendNewView(step: Step, to: ReplicaId, view: View): void {
+  const { newView, status: { newViewSentFor, newViewSentAt } } = step.state;
+  if (!newView || view <= (newViewSentFor.get(to) ?? -1)) return;
+  newViewSentFor.set(to, view);
+  newViewSentAt.set(to, step.now);
   step.send(to, newView);
 }
 
@@ -112,7 +112,7 @@ export function followOthers(step: Step): void {
   if (!step.mayVote) return;
   const others = higher.find(({ suspicions }) => isRecent(step, suspicions)) ??
     (higher.length > step.f ? higher.at(-1) : undefined);
-  if (others) leaveFor(step, others.view, { proof: others.suspicions, why: "others-left" });
+  if (others) leaveFor(step, others.view, { proof: others.suspicions, why: "others-moved" });
 }
 
 /**
@@ -120,7 +120,7 @@ export function followOthers(step: Step): void {
  * new-view. For the timer it is enough that a quorum is in this view or a higher one, because those ahead will not come
  * back.
  */
-export function onQuorum(step: Step): void {
+export function checkViewChanges(step: Step): void {
   const { state } = step;
   if (step.isActive || !step.mayVote) return;
   const all = [...state.viewChanges.values()].sort((a, b) => a.message.replica - b.message.replica);
@@ -135,7 +135,7 @@ export function onQuorum(step: Step): void {
  * down too. Deviation: §4.5.2 gives each new primary the whole timeout. The share doubles with the timeout, so in the
  * end slow networks get enough time.
  */
-const SHARE_FOR_THE_SILENT = 1 / 8;
+const SILENT_PRIMARY_SHARE = 1 / 8;
 
 function awaitNewView(step: Step): void {
   const { state, primary } = step;
@@ -145,18 +145,18 @@ function awaitNewView(step: Step): void {
   const hasLeft = (state.viewChanges.get(primary)?.message.view ?? 0) >= state.view;
   timer.dueAt = hasLeft
     ? timer.dueAtLatest
-    : timer.awakeMs + Math.max(timer.timeoutMs * SHARE_FOR_THE_SILENT, leavingMs(step));
+    : timer.awakeMs + Math.max(timer.timeoutMs * SILENT_PRIMARY_SHARE, leavingMs(step));
 }
 
 function startView(step: Step, viewChanges: readonly Verified<Signed<ViewChange>>[]): void {
   const { view } = step.state;
   const nullDigest = nullBatch(step.env).digest;
-  const prePrepares = succeed(viewChanges).digests.map(([sequence, digest]) =>
+  const prePrepares = computeNewView(viewChanges).digests.map(([sequence, digest]) =>
     step.env.sign<PrePrepare>({ kind: "pre-prepare", replica: step.self, view, sequence, digest: digest ?? nullDigest })
   );
   const newView = step.env.sign<NewView>({ kind: "new-view", replica: step.self, view, viewChanges, prePrepares });
   step.send("all", newView);
-  enter(step, newView);
+  enterView(step, newView);
 }
 
 /** A new-view arrives, from its primary or passed on by a replica that is in the view. */
@@ -172,11 +172,11 @@ export function onNewView(step: Step, newView: Verified<Signed<NewView>>): void 
   }
   if (view > state.view) state.viewChange = null;
   state.view = view;
-  enter(step, newView);
+  enterView(step, newView);
 }
 
 /** Enters the view: it starts at this replica. */
-function enter(step: Step, newView: Verified<Signed<NewView>>): void {
+function enterView(step: Step, newView: Verified<Signed<NewView>>): void {
   const { state } = step;
   const { view, viewChanges, prePrepares } = newView.message;
   state.newView = newView;
@@ -188,8 +188,8 @@ function enter(step: Step, newView: Verified<Signed<NewView>>): void {
   step.event({ kind: "new-view", view, primary: step.primary, prepared: prePrepares.length });
   state.pending.startView();
   state.suspicion.dueAt = state.suspicion.dueAtLatest = null;
-  quickenStatus(step);
-  const { stable } = succeed(viewChanges);
+  resetStatusPace(step);
+  const { stable } = computeNewView(viewChanges);
   if (stableSequence(stable) > state.lastExecuted) startTransfer(step, stable as StableCertificate);
   else onStable(step, stable as StableCertificate);
   if (step.hasEndedTransfer) executeCommitted(step);
@@ -235,5 +235,5 @@ export function noteView(step: Step, replica: ReplicaId, view: View): void {
   const { views } = step.state.leaving;
   if (view <= (views.get(replica) ?? -1)) return;
   views.set(replica, view);
-  onQuorum(step);
+  checkViewChanges(step);
 }

@@ -103,7 +103,7 @@ export class DurableReplica {
   }
 
   /** Starts a core with the content of the store, and gives it the inputs that arrived meanwhile. */
-  start({ version, writer, keptInputs, kept, halted, recovered }: Restored): void {
+  start({ version, writer, keptInputs, kept, halted, storedState }: Restored): void {
     if (this.life.now.kind !== "reading") return;
     const { isQuiet, distrustsKept } = this.life.now;
     this.#commits.version = version;
@@ -112,7 +112,7 @@ export class DurableReplica {
     if (halted !== null) return this.#stop(halted);
     const taken = distrustsKept ? [] : kept;
     try {
-      this.life.run(this.#options.createCore(recovered), taken.length === 0);
+      this.life.run(this.#options.createCore(storedState), taken.length === 0);
     } catch (error) {
       // No input was processed, so the content of the store is wrong. It may be repaired.
       if (error instanceof StateMachineError) return this.#onFailure(error, []);

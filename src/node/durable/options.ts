@@ -4,7 +4,7 @@
  */
 import type { Digest, Millis } from "../../core/messages/ids.ts";
 import type { Input, Ready, ReplicaStatus } from "../../core/io.ts";
-import type { Recovered } from "../../core/records.ts";
+import type { StoredState } from "../../core/records.ts";
 import type { Jitter } from "../async/backoff.ts";
 import type { NodeLimits } from "../limits.ts";
 import type { InputFault, Loaded, Store, Timer } from "../ports.ts";
@@ -23,7 +23,7 @@ export interface DurableReplicaOptions {
   readonly restore: (known?: Loaded) => Promise<Restored>;
   /** Reads blobs from the store. @throws {CorruptStoreError} if a blob is missing or does not match its digest. */
   readonly read: (digests: readonly Digest[]) => Promise<ReadonlyMap<Digest, Uint8Array>>;
-  readonly createCore: (recovered: Recovered) => Core;
+  readonly createCore: (storedState: StoredState) => Core;
   /** Sends the messages of a step, after its records are durable. */
   readonly release: (ready: Ready, now: Millis) => void;
   /**

@@ -5,7 +5,7 @@
  */
 import type { Digest, SequenceNumber } from "../../core/messages/ids.ts";
 import type { Batch, Commit, Signed } from "../../core/messages/messages.ts";
-import type { Record, Recovered } from "../../core/records.ts";
+import type { Record, StoredState } from "../../core/records.ts";
 import { encodeFrame } from "../../wire/mod.ts";
 import type { Archive, ArchivedBatch, Store } from "../ports.ts";
 
@@ -19,7 +19,7 @@ export class ArchiveBook {
   readonly #decided = new Map<SequenceNumber, Decided>();
 
   /** Starts with the content of the store. */
-  constructor({ accepted, committed }: Pick<Recovered, "accepted" | "committed">) {
+  constructor({ accepted, committed }: Pick<StoredState, "accepted" | "committed">) {
     for (const { prePrepare: { message }, batch } of accepted) this.#hold(message.sequence, batch);
     for (const { sequence, commits, batch } of committed) {
       this.#hold(sequence, batch);

@@ -5,7 +5,7 @@
 import type { Digest } from "../../core/messages/ids.ts";
 import type { MessageInput } from "../../core/io.ts";
 import type { Batch, Verified } from "../../core/messages/messages.ts";
-import { NEW_DISK, type Recovered } from "../../core/records.ts";
+import { NEW_RECOVERY, type StoredState } from "../../core/records.ts";
 import { entriesOf, pagesOf, readPage, readRoot } from "../../core/tree/state_tree.ts";
 import { sha256 } from "../../crypto/mod.ts";
 import { decodeBatch, unpack } from "../../wire/mod.ts";
@@ -26,7 +26,7 @@ export { CorruptStoreError, ForeignStoreError, type Identity };
 /** The content of a replica's store. */
 export interface Restored {
   readonly version: Version;
-  readonly recovered: Recovered;
+  readonly storedState: StoredState;
   readonly writer: RecordWriter;
   /** Persists further inputs, if the host wants that. */
   readonly keptInputs?: KeptInputs;
@@ -122,7 +122,7 @@ async function restoreLoaded(
     ),
     ...(persistInputs && { keptInputs: new KeptInputs(identity.genesis, loaded.records.keys(), kept.timers) }),
     kept: kept.inputs,
-    recovered: {
+    storedState: {
       ...(kept.timers && { timers: kept.timers }),
       ...reader.view(),
       ...reader.suspicion(),
@@ -198,7 +198,7 @@ export async function markLostDisk(store: Store, identity: Identity): Promise<vo
   } else if (!isSound) {
     for (const key of loaded.records.keys()) if (!KEPT.includes(key)) writes.records.set(key, null);
   }
-  writes.put("lost-disk", plainOf(NEW_DISK));
+  writes.put("lost-disk", plainOf(NEW_RECOVERY));
   await store.commit(writes, loaded.version);
 }
 
@@ -222,9 +222,9 @@ async function loadReadable(store: Store, identity: Identity): Promise<Loaded> {
  */
 export async function isComplete(loaded: Loaded, store: Store, identity: Identity): Promise<boolean> {
   try {
-    const { recovered } = await restoreLoaded(loaded, store, identity, { persistInputs: true, lazyLoading: true });
-    if (recovered.checkpoint) {
-      await checkTree(new BlobReader(store, identity.hash ?? sha256), recovered.checkpoint.root);
+    const { storedState } = await restoreLoaded(loaded, store, identity, { persistInputs: true, lazyLoading: true });
+    if (storedState.checkpoint) {
+      await checkTree(new BlobReader(store, identity.hash ?? sha256), storedState.checkpoint.root);
     }
     return true;
   } catch (error) {

@@ -18,7 +18,7 @@ import type {
   Verified,
   ViewChange,
 } from "../../core/messages/messages.ts";
-import type { Record, Recovered, ViewState } from "../../core/records.ts";
+import type { Record, StoredState, ViewState } from "../../core/records.ts";
 import { decodeFrame, unpack, type WireLimits, wireLimits } from "../../wire/mod.ts";
 import { type Kept, readKept } from "../durable/kept_inputs.ts";
 import { lostDiskOf } from "./lost_disk_record.ts";
@@ -65,7 +65,7 @@ export class RecordReader {
     };
   }
 
-  suspicion(): Pick<Recovered, "suspicion"> {
+  suspicion(): Pick<StoredState, "suspicion"> {
     const plain = this.plain("suspicion");
     if (plain === undefined) return {};
     const [furthest, [frame]] = plain as [View, [Plain]];
@@ -84,7 +84,7 @@ export class RecordReader {
     });
   }
 
-  prepared(): Recovered["prepared"] {
+  prepared(): StoredState["prepared"] {
     return this.#numbered("prepared").map(([key]) => {
       const [prePrepare, ...prepares] = this.#list(key);
       return {
@@ -94,7 +94,7 @@ export class RecordReader {
     });
   }
 
-  stable(): Recovered["stable"] {
+  stable(): StoredState["stable"] {
     return this.#list("stable").map((checkpoint) => this.#frame<Checkpoint>("stable", checkpoint, "checkpoint"));
   }
 
@@ -106,7 +106,7 @@ export class RecordReader {
   }
 
   /** The offset of the agreed time from the clock; empty if there was none. */
-  clock(): Pick<Recovered, "clockOffset"> {
+  clock(): Pick<StoredState, "clockOffset"> {
     const plain = this.plain("clock");
     if (plain === undefined) return {};
     const [ahead, behind] = plain as readonly [number, number];
@@ -114,13 +114,13 @@ export class RecordReader {
   }
 
   /** The highest number that may have been used; empty if none was. */
-  numbers(): Pick<Recovered, "numbers"> {
+  numbers(): Pick<StoredState, "numbers"> {
     const plain = this.plain("numbers");
     return plain === undefined ? {} : { numbers: plain as number };
   }
 
   /** The recovery state of a replica that lost its disk; empty if it did not. */
-  lostDisk(): Pick<Recovered, "lostDisk"> {
+  lostDisk(): Pick<StoredState, "lostDisk"> {
     const plain = this.plain("lost-disk");
     return plain === undefined ? {} : { lostDisk: parse("lost-disk", () => lostDiskOf(plain)) };
   }
@@ -138,7 +138,7 @@ export class RecordReader {
     });
   }
 
-  checkpoint(): Recovered["checkpoint"] {
+  checkpoint(): StoredState["checkpoint"] {
     const plain = this.plain("checkpoint") as [SequenceNumber, Digest] | undefined;
     return plain && { sequence: plain[0], root: plain[1] };
   }
@@ -148,7 +148,7 @@ export class RecordReader {
     return { keys, digests: keys.flatMap((key) => this.#list(key) as Digest[]) };
   }
 
-  retired(): Recovered["retired"] {
+  retired(): StoredState["retired"] {
     return this.#numbered("retired").map(([key, sequence]) => ({ sequence, digests: this.plain(key) as Digest[] }));
   }
 

@@ -55,7 +55,7 @@ const SUSPICIONS: Readonly<Record<SuspicionReason | "hand-over" | "withdrawn", s
 const REASONS: Readonly<Record<LeaveReason, string>> = {
   "suspected": "f + 1 replicas suspect the primary",
   "handed-over": "a quorum of replicas agreed to a hand-over",
-  "others-left": "other replicas already did, with proof that they may",
+  "others-moved": "other replicas already did, with proof that they may",
 };
 
 /** Longer texts in fields are cut to this length, characters. */

@@ -22,7 +22,7 @@ export function flawOfLeaving({ events, from, goneTo }: Leaving): string | null 
     if (event.kind === "new-view") view = event.view;
     if (event.kind !== "view-change") continue;
     const { why } = event;
-    if (why === "others-left" && goneTo(event.view) === 0) {
+    if (why === "others-moved" && goneTo(event.view) === 0) {
       return `follows others to view ${event.view}, to which nobody has gone`;
     }
     if (event.view < view) return `goes from view ${view} back to ${event.view}: ${why}`;

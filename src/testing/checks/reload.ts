@@ -8,7 +8,7 @@ import type { Genesis } from "../../core/config.ts";
 import type { Millis, ReplicaId, SequenceNumber } from "../../core/messages/ids.ts";
 import type { MessageInput, ReplicaStatus } from "../../core/io.ts";
 import type { Message } from "../../core/messages/messages.ts";
-import type { Recovered, Timers } from "../../core/records.ts";
+import type { StoredState, Timers } from "../../core/records.ts";
 import type { StateMachine } from "../../core/state_machine.ts";
 import { createEnvironment } from "../../node/environment.ts";
 import type { Loaded, Store } from "../../node/ports.ts";
@@ -55,12 +55,12 @@ export async function checkReload(moment: Moment): Promise<void> {
     n: genesis.replicas.length,
   });
   if (lost) report("bodies", `${label} has no more ${lost}`);
-  const { recovered, kept } = await restore(
+  const { storedState, kept } = await restore(
     copy,
     { genesis, cluster, self: replica, hash: crypto.hash },
     { persistInputs },
   );
-  const coreOf = (from: Recovered) =>
+  const coreOf = (from: StoredState) =>
     createCore(
       createEnvironment({
         self: replica,
@@ -72,7 +72,7 @@ export async function checkReload(moment: Moment): Promise<void> {
       }),
       from,
     );
-  const core = coreOf(recovered);
+  const core = coreOf(storedState);
   const formersRead = core.buffers?.().formerBodies;
   // That a fetch was given up is a soft record, so the store may still have it for a while.
   if (formerBodies !== undefined && (formersRead ?? 0) < formerBodies) {
@@ -95,17 +95,17 @@ export async function checkReload(moment: Moment): Promise<void> {
   const difference = reloadDifference(status, again, { persistInputs, ignored, isSealed });
   if (difference) report("reload", `${label}, read from its store, has ${difference}`);
   // It may be stored later than it is seen, but then it stays.
-  const [seen, stored] = [again.evidence.length, recovered.evidence?.length ?? 0];
+  const [seen, stored] = [again.evidence.length, storedState.evidence?.length ?? 0];
   if (seen < stored) {
     report("reload", `${label}, read from its store, has evidence ${seen}, of ${stored} that is there`);
   }
-  const left = leftBelow(recovered, kept, status.lowWatermark, genesis);
+  const left = leftBelow(storedState, kept, status.lowWatermark, genesis);
   if (left) report("bounds", `${label} keeps ${left}, its low watermark is ${status.lowWatermark}`);
-  const patience = persistInputs && timers ? patienceLost(timers, recovered) : null;
+  const patience = persistInputs && timers ? patienceLost(timers, storedState) : null;
   if (patience) report("reload", `${label}, read from its store, ${patience}`);
   // In a cluster of one there are no others to simulate.
   if (world.drills && genesis.replicas.length > 1 && random.chance(DRILLED)) {
-    drill({ world, replica, label, recovered, kept, now, random, createCore: coreOf });
+    drill({ world, replica, label, storedState, kept, now, random, createCore: coreOf });
   }
 }
 
@@ -139,7 +139,7 @@ export function reloadDifference(
 
 /** Records that a store should have deleted, as a stable checkpoint covers them (PBFT §4.3). */
 function leftBelow(
-  { accepted, former = [], prepared, committed, retired }: Recovered,
+  { accepted, former = [], prepared, committed, retired }: StoredState,
   kept: readonly MessageInput[],
   low: number,
   { checkpointInterval }: Genesis,
@@ -168,7 +168,7 @@ function leftBelow(
 }
 
 /** On a host that stops the replica between any two inputs, a reload must not restart its timers. */
-function patienceLost({ suspectAt, awakeMs, steppedAt }: Timers, { timers }: Recovered): string | null {
+function patienceLost({ suspectAt, awakeMs, steppedAt }: Timers, { timers }: StoredState): string | null {
   if (suspectAt === null) return null;
   if (!timers || timers.suspectAt === null) return "waits for nothing; in memory it waits for its primary";
   // Timers alone are not written each time. A start counts the time since they were last written.

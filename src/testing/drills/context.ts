@@ -6,7 +6,7 @@
 import type { Digest, Millis, ReplicaId } from "../../core/messages/ids.ts";
 import type { Input } from "../../core/io.ts";
 import type { Batch, Commit, PreparedCertificate, Signed, Verified, ViewChange } from "../../core/messages/messages.ts";
-import type { Recovered } from "../../core/records.ts";
+import type { StoredState } from "../../core/records.ts";
 import type { Report } from "../violation.ts";
 import type { Random } from "../random.ts";
 import type { World } from "../world/world.ts";
@@ -19,10 +19,10 @@ export interface SceneOptions {
   readonly random: Random;
   readonly copy: Copy;
   readonly peers: Peers;
-  readonly recovered: Recovered;
+  readonly storedState: StoredState;
   readonly report: Report;
   /** Makes another copy, read from another store. */
-  readonly copyOf: (recovered: Recovered) => Copy;
+  readonly copyOf: (storedState: StoredState) => Copy;
 }
 
 /** The replica is not in a state in which this drill could be held. */
@@ -34,16 +34,16 @@ export class DrillContext {
   readonly random: Random;
   readonly copy: Copy;
   readonly peers: Peers;
-  readonly recovered: Recovered;
-  readonly copyOf: (recovered: Recovered) => Copy;
+  readonly storedState: StoredState;
+  readonly copyOf: (storedState: StoredState) => Copy;
   readonly #report: Report;
 
-  constructor({ world, random, copy, peers, recovered, report, copyOf }: SceneOptions) {
+  constructor({ world, random, copy, peers, storedState, report, copyOf }: SceneOptions) {
     this.world = world;
     this.random = random;
     this.copy = copy;
     this.peers = peers;
-    this.recovered = recovered;
+    this.storedState = storedState;
     this.copyOf = copyOf;
     this.#report = report;
   }

@@ -17,7 +17,7 @@ import type {
   Suspicion,
 } from "../../core/messages/messages.ts";
 import type { QueryAnswer } from "../../core/messages/queries.ts";
-import type { Record, Recovered } from "../../core/records.ts";
+import type { Record, StoredState } from "../../core/records.ts";
 import type { Core } from "../../node/durable/task.ts";
 import { encodeBatch } from "../../wire/mod.ts";
 import type { Report } from "../violation.ts";
@@ -31,7 +31,7 @@ import type { World } from "../world/world.ts";
 export interface CopyOptions {
   readonly world: World;
   readonly replica: ReplicaId;
-  readonly recovered: Recovered;
+  readonly storedState: StoredState;
   readonly kept: readonly MessageInput[];
   readonly core: Core;
   readonly now: number;
@@ -60,7 +60,7 @@ export class Copy {
   readonly #offset: number;
   /** For each executed number above the low watermark, one of the commits that decided it. */
   readonly decided: Map<number, Commit> = new Map();
-  stable: Recovered["stable"];
+  stable: StoredState["stable"];
   /** What it accepted last, by number. */
   readonly accepted: Map<number, PrePrepare> = new Map();
   /** The kinds of messages that it had received before the drill, if its host keeps inputs. */
@@ -82,7 +82,7 @@ export class Copy {
   #steps = 0;
 
   constructor(options: CopyOptions) {
-    const { world: { genesis, crypto: { hash } }, replica, recovered, report } = options;
+    const { world: { genesis, crypto: { hash } }, replica, storedState, report } = options;
     this.#options = options;
     this.self = replica;
     this.n = genesis.replicas.length;
@@ -92,9 +92,9 @@ export class Copy {
     this.now = options.now;
     this.kept = new Set(options.kept.map(({ kind }) => kind));
     this.settled = Math.max(0, ...options.kept.map(checkpointIn));
-    this.stable = recovered.stable;
-    this.#last = recovered.checkpoint?.sequence ?? 0;
-    this.taken = recovered.checkpoint ?? null;
+    this.stable = storedState.stable;
+    this.#last = storedState.checkpoint?.sequence ?? 0;
+    this.taken = storedState.checkpoint ?? null;
     this.#commits = new SentCommits(this.n, () => false);
     this.#votes = new VoteChecker({
       measures: {
@@ -111,12 +111,12 @@ export class Copy {
       isFaulty: (id) => id !== replica,
       commits: this.#commits,
     });
-    this.#votes.restored(replica, recovered);
-    this.#noteSaid(recovered);
-    for (const { prePrepare: { message } } of recovered.accepted) this.accepted.set(message.sequence, message);
-    for (const { sequence, commits } of recovered.committed) this.decided.set(sequence, commits[0]!.message);
+    this.#votes.restored(replica, storedState);
+    this.#noteSaid(storedState);
+    for (const { prePrepare: { message } } of storedState.accepted) this.accepted.set(message.sequence, message);
+    for (const { sequence, commits } of storedState.committed) this.decided.set(sequence, commits[0]!.message);
     this.take({ kind: "start", kept: options.kept });
-    this.#offset = recovered.clockOffset ?? 0;
+    this.#offset = storedState.clockOffset ?? 0;
     this.#votes.agreed(this.agreedTime);
     const { lowWatermark: low, highWatermark: high } = this.status;
     if (high !== low + this.window) report("watermarks", `has a window from ${low} to ${high}`);
@@ -222,13 +222,13 @@ export class Copy {
     if (record.kind === "accepted") this.accepted.set(record.prePrepare.message.sequence, record.prePrepare.message);
     if (record.kind === "checkpoint") this.taken = record;
     if (record.kind !== "stable") return;
-    this.stable = record.certificate as Recovered["stable"];
+    this.stable = record.certificate as StoredState["stable"];
     const low = this.stable[0]!.message.sequence;
     for (const sequence of [...this.decided.keys()]) if (sequence <= low) this.decided.delete(sequence);
   }
 
   /** Messages of its earlier processes bind it. */
-  #noteSaid({ accepted, prepared, committed, viewChange, newView }: Recovered): void {
+  #noteSaid({ accepted, prepared, committed, viewChange, newView }: StoredState): void {
     const { crypto: { hash } } = this.#options.world;
     const say = (message: ReplicaMessage, bytes: Uint8Array = new Uint8Array()) => {
       this.#consistency.made(message);

@@ -5,18 +5,18 @@
 import type { Millis } from "../../core/messages/ids.ts";
 import { type Copy, ofKind } from "./copy.ts";
 import type { DrillContext } from "./context.ts";
-import { NEW_DISK } from "../../core/records.ts";
+import { NEW_RECOVERY } from "../../core/records.ts";
 
 /**
  * It sends nothing that binds it until a stable checkpoint covers every number in which it may have voted. One liar
  * cannot shorten that.
  */
 export function forgetsItsVotes(context: DrillContext): void {
-  const { peers, random, recovered, world: { genesis: { logWindow, checkpointInterval: K } } } = context;
+  const { peers, random, storedState, world: { genesis: { logWindow, checkpointInterval: K } } } = context;
   const { active, lowWatermark } = context.copy.status;
   context.needs(context.quieten() && active && lowWatermark >= logWindow);
   const nothing = { accepted: [], prepared: [], committed: [], viewChange: null };
-  const copy = context.copyOf({ ...recovered, ...nothing, lostDisk: NEW_DISK });
+  const copy = context.copyOf({ ...storedState, ...nothing, lostDisk: NEW_RECOVERY });
   context.demand("self-consistency", copy.status.hasLostDisk, () => `has lost its disk, and does not mind`);
   const { view, lowWatermark: stable, lastExecuted: executed } = copy.status;
   const first = copy.during(() => copy.wait(3 * context.world.settings.idleStatusMs));

@@ -6,7 +6,7 @@
 import type { ReplicaId } from "../../core/messages/ids.ts";
 import { InvariantError } from "../../core/invariant.ts";
 import type { MessageInput } from "../../core/io.ts";
-import type { Recovered } from "../../core/records.ts";
+import type { StoredState } from "../../core/records.ts";
 import type { Core } from "../../node/durable/task.ts";
 import type { Random } from "../random.ts";
 import { overfull } from "../checks/buffers.ts";
@@ -72,30 +72,30 @@ export interface DrillOptions {
   readonly replica: ReplicaId;
   readonly label: string;
   /** As its store has it. */
-  readonly recovered: Recovered;
+  readonly storedState: StoredState;
   readonly kept: readonly MessageInput[];
   readonly now: number;
   readonly random: Random;
   /** Makes a core that is not started yet, with a state machine of its own. */
-  readonly createCore: (recovered: Recovered) => Core;
+  readonly createCore: (storedState: StoredState) => Core;
 }
 
 /** Holds one drill. */
-export function drill({ world, replica, label, recovered, kept, now, random, createCore }: DrillOptions): void {
+export function drill({ world, replica, label, storedState, kept, now, random, createCore }: DrillOptions): void {
   let name = "";
   let isBroken = false;
   const report: World["report"] = (invariant, detail) => {
     if (!isBroken) world.report(invariant, `${label}, in a drill (${name}), ${detail}`);
     isBroken = true;
   };
-  const copyOf = (from: Recovered, inputs: readonly MessageInput[] = []) =>
-    new Copy({ world, replica, recovered: from, kept: inputs, core: createCore(from), now, report });
+  const copyOf = (from: StoredState, inputs: readonly MessageInput[] = []) =>
+    new Copy({ world, replica, storedState: from, kept: inputs, core: createCore(from), now, report });
   let copy: Copy | null = null;
   for (const [next, act] of random.shuffled(Object.entries(DRILLS))) {
     name = next;
     try {
-      if (!copy?.isFresh) copy = copyOf(recovered, kept);
-      act(new DrillContext({ world, random, copy, peers: new Peers(world), recovered, report, copyOf }));
+      if (!copy?.isFresh) copy = copyOf(storedState, kept);
+      act(new DrillContext({ world, random, copy, peers: new Peers(world), storedState, report, copyOf }));
       const full = overfull(copy.buffers, world.genesis, copy.status, world.settings);
       if (full !== null) report("bounds", full);
       return world.coverage.count("drill", name);

@@ -5,7 +5,7 @@
 import type { Buffers } from "../../core/buffers.ts";
 import type { Millis, ReplicaId, SequenceNumber } from "../../core/messages/ids.ts";
 import type { Environment } from "../../core/io.ts";
-import type { Recovered } from "../../core/records.ts";
+import type { StoredState } from "../../core/records.ts";
 import type { VouchedOperation } from "../../core/messages/messages.ts";
 import { Replica } from "../../core/replica.ts";
 import type { GatewayAnswer } from "../../node/gateway/gateway.ts";
@@ -204,7 +204,7 @@ export class Machine implements Station {
   #nodeInternals(life: Life): NodeInternals {
     return {
       gate: this.#world.gate,
-      createCore: (environment, recovered) => this.#createCore(environment, recovered, life),
+      createCore: (environment, storedState) => this.#createCore(environment, storedState, life),
     };
   }
 
@@ -247,14 +247,14 @@ export class Machine implements Station {
     };
   }
 
-  #createCore(environment: Environment, recovered: Recovered, life: Life): ReturnType<World["createCore"]> {
-    if (this.isFaulty) return new Replica(environment, recovered);
-    life.observed.lastExecuted = recovered.checkpoint?.sequence ?? 0 as SequenceNumber;
+  #createCore(environment: Environment, storedState: StoredState, life: Life): ReturnType<World["createCore"]> {
+    if (this.isFaulty) return new Replica(environment, storedState);
+    life.observed.lastExecuted = storedState.checkpoint?.sequence ?? 0 as SequenceNumber;
     const stateMachine = new ObservedStateMachine(environment.stateMachine);
-    const core = this.#world.createCore({ ...environment, stateMachine }, recovered);
+    const core = this.#world.createCore({ ...environment, stateMachine }, storedState);
     life.core = core;
     life.steps = 0;
-    this.#world.checker.restored(this.replica, recovered);
+    this.#world.checker.restored(this.replica, storedState);
     return new ObservedCore(core, stateMachine, {
       onStep: (input, ready) => {
         life.steps++;

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Digest, Millis, ReplicaId, SequenceNumber } from "../../core/messages/ids.ts";
-import type { Recovered } from "../../core/records.ts";
+import type { StoredState } from "../../core/records.ts";
 import type { AnyRequest, Batch, Reply, Request, Result } from "../../core/messages/messages.ts";
 import { type Call, type Execution, shown } from "../world/observed_core.ts";
 import { ExactlyOnce, type SessionLimits } from "./exactly_once.ts";
@@ -144,7 +144,7 @@ export class ExecutionChecker {
   }
 
   /** A correct replica reads an executed batch from its store. Perhaps nobody has heard of it: the commit may have seemed to fail. */
-  stored(by: ReplicaId, { sequence, batch }: Recovered["committed"][number]): void {
+  stored(by: ReplicaId, { sequence, batch }: StoredState["committed"][number]): void {
     const { digest } = batch;
     const other = (this.entries.get(sequence) ?? this.#stored.get(sequence) ?? batch).digest;
     this.#stored.set(sequence, batch);

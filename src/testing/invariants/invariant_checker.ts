@@ -7,7 +7,7 @@ import type { Event } from "../../core/events.ts";
 import { type Contradiction, isContradiction } from "../../core/messages/evidence.ts";
 import type { Input, Ready } from "../../core/io.ts";
 import type { AnyRequest, MessageKind, Reply, Request, SignedRequest } from "../../core/messages/messages.ts";
-import type { Recovered } from "../../core/records.ts";
+import type { StoredState } from "../../core/records.ts";
 import { decodeFrame, encodeBatch, encodeFrame, wireLimits } from "../../wire/mod.ts";
 import { AgreedTime } from "../checks/agreed_time.ts";
 import { Decisions } from "../checks/decisions.ts";
@@ -131,9 +131,9 @@ export class InvariantChecker {
   }
 
   /** A correct replica is read from its store. */
-  restored(replica: ReplicaId, recovered: Recovered): void {
-    this.#votes.restored(replica, recovered);
-    for (const committed of recovered.committed) this.executions.stored(replica, committed);
+  restored(replica: ReplicaId, storedState: StoredState): void {
+    this.#votes.restored(replica, storedState);
+    for (const committed of storedState.committed) this.executions.stored(replica, committed);
   }
 
   /** A correct replica has lost its disk. */

@@ -5,7 +5,7 @@
 import type { Event } from "../../core/events.ts";
 import type { Digest, View } from "../../core/messages/ids.ts";
 import type { NewView, PrePrepare, Signed } from "../../core/messages/messages.ts";
-import type { Recovered } from "../../core/records.ts";
+import type { StoredState } from "../../core/records.ts";
 
 /** What is known of one replica. */
 export interface Memory {
@@ -105,7 +105,7 @@ export function noteStable(memory: Memory, stable: number): void {
 }
 
 /** It was read from its store. Records count even if nothing of them was sent before. Bodies are owed only for what was sent. */
-export function noteRestored(memory: Memory, { accepted, prepared, committed, checkpoint, stable }: Recovered): void {
+export function noteRestored(memory: Memory, { accepted, prepared, committed, checkpoint, stable }: StoredState): void {
   for (const { prePrepare } of [...accepted, ...prepared]) memory.on.accepted.add(placeOf(prePrepare.message));
   for (const { prePrepare } of prepared) notePrepared(memory, prePrepare.message);
   for (const { sequence, batch } of committed) noteExecuted(memory, { sequence, digest: batch.digest });

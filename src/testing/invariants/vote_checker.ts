@@ -7,7 +7,7 @@
 import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../core/messages/ids.ts";
 import type { Ready } from "../../core/io.ts";
 import type { Batch, Message, NewView, ViewChange } from "../../core/messages/messages.ts";
-import type { Record, Recovered } from "../../core/records.ts";
+import type { Record, StoredState } from "../../core/records.ts";
 import { flawOfEntering, flawOfLeaving } from "../checks/leaving.ts";
 import type { Report } from "../violation.ts";
 import {
@@ -68,15 +68,15 @@ export class VoteChecker {
   }
 
   /** A replica has been read from its store. The contents count as recorded, even if nobody has heard of them yet. */
-  restored(replica: ReplicaId, recovered: Recovered): void {
+  restored(replica: ReplicaId, storedState: StoredState): void {
     const before = this.#memories.get(replica);
-    if (recovered.lostDisk && !before?.hasLostDisk) {
+    if (storedState.lostDisk && !before?.hasLostDisk) {
       this.#memories.set(replica, { ...emptyMemory(before), hasLostDisk: true });
     }
     const memory = this.memory(replica);
-    memory.hasLostDisk = recovered.lostDisk !== undefined;
-    noteRestored(memory, recovered);
-    const { viewChange, newView, view } = recovered;
+    memory.hasLostDisk = storedState.lostDisk !== undefined;
+    noteRestored(memory, storedState);
+    const { viewChange, newView, view } = storedState;
     if (viewChange) leave(memory, viewChange.message.view);
     // The records read are outdated if another isolate has gone on meanwhile.
     if (newView && view >= memory.view) enter(memory, newView.message);

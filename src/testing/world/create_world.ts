@@ -76,7 +76,7 @@ export function createWorld(plan: Plan, options: RunOptions, { random, onViolati
     coverage: new Coverage(),
     trace,
     stateMachine: options.stateMachine,
-    createCore: options.createCore ?? ((environment, recovered) => new Replica(environment, recovered)),
+    createCore: options.createCore ?? ((environment, storedState) => new Replica(environment, storedState)),
     persistInputs: plan.persistInputs,
     reloadMs: RELOAD_MS * replicas * Math.max(1, plan.durationMs / USUAL_MS),
     drills: (options.drills ?? true) && checkpointInterval >= LEAST_DRILLED,

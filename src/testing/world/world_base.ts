@@ -5,7 +5,7 @@
 import type { Genesis, Settings } from "../../core/config.ts";
 import type { Digest, ReplicaId } from "../../core/messages/ids.ts";
 import type { Environment } from "../../core/io.ts";
-import type { Recovered } from "../../core/records.ts";
+import type { StoredState } from "../../core/records.ts";
 import type { StateMachine } from "../../core/state_machine.ts";
 import type { Core } from "../../node/durable/task.ts";
 import type { NodeLimits } from "../../node/limits.ts";
@@ -23,7 +23,7 @@ import type { Trace } from "../trace.ts";
  * Makes a replica's core: `Replica`, or one with a planted bug.
  * @internal
  */
-export type CoreMaker = (environment: Environment, recovered: Recovered) => Core;
+export type CoreMaker = (environment: Environment, storedState: StoredState) => Core;
 
 /** What the machines, clients and checkers of one run share. */
 export interface WorldBase {

@@ -119,7 +119,7 @@ export const CHECKPOINTS: readonly Mutant[] = [
     why: "a source that does not answer is waited for, for ever (§5.3)",
     edits: [
       {
-        file: "src/core/checkpoints/sources.ts",
+        file: "src/core/checkpoints/peer_selection.ts",
         find: "([, { until }]) => step.now >= until);",
         replace: "([, { until }]) => step.now < 0 && step.now >= until);",
       },

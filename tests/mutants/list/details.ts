@@ -17,7 +17,7 @@ const normal = inFile("src/core/ordering/normal_case.ts");
 const queries = inFile("src/core/upkeep/queries.ts");
 const replica = inFile("src/core/replica.ts");
 const retransmission = inFile("src/core/upkeep/retransmission.ts");
-const suspicion = inFile("src/core/views/suspicion.ts");
+const suspicion = inFile("src/core/views/view_timer.ts");
 const table = inFile("src/core/clients/client_table.ts");
 const gate = inFile("src/node/in/gate.ts");
 
@@ -159,14 +159,14 @@ export const DETAILS: readonly Mutant[] = [
     name: "commits-not-said-anew",
     why: "what is decided here is not committed in the next view: those who lack it are one short (§4.4)",
     edits: [
-      normal("  if (slot.commits.get(step.self)?.message.view !== view) sayCommit(step, slot, view, digest);\n", ""),
+      normal("  if (slot.commits.get(step.self)?.message.view !== view) sendCommit(step, slot, view, digest);\n", ""),
     ],
     breaks: ["liveness"],
   },
   {
     name: "early-pre-prepares-lost",
     why: "what was a little ahead of the clock is never taken up",
-    edits: [replica("    takeUpEarly(step);\n", "")],
+    edits: [replica("    acceptEarly(step);\n", "")],
     breaks: ["liveness"],
   },
   {
@@ -207,7 +207,7 @@ export const DETAILS: readonly Mutant[] = [
     name: "late-leavers-not-told",
     why: "a replica that leaves for a view that has started is not told so",
     edits: [change(
-      '    tellNewView(step, replica, view);\n    return discard("other-view");',
+      '    resendNewView(step, replica, view);\n    return discard("other-view");',
       '    return discard("other-view");',
     )],
     breaks: ["liveness"],
@@ -268,7 +268,7 @@ export const DETAILS: readonly Mutant[] = [
   {
     name: "lost-disk-asks-for-old-reports",
     why: "reports count that were made before the disk was lost, and kept by a liar (TOCS §4.3.2)",
-    edits: [lost("if (lostDisk && status.echo === lostDisk.challenge) learn(", "if (lostDisk) learn(")],
+    edits: [lost("if (lostDisk && status.echo === lostDisk.challenge) addReport(", "if (lostDisk) addReport(")],
     breaks: ["self-consistency"],
   },
   {

@@ -34,8 +34,8 @@ export const EXECUTION: readonly Mutant[] = [
     why: "a batch is executed once it is prepared, before a quorum has it (§4.2)",
     edits: [
       normal(
-        "  sayCommit(step, slot, view, digest);\n  checkCommitted(step, slot, { view, digest });",
-        "  sayCommit(step, slot, view, digest);\n  decide(step, slot, [...slot.commits.values()]);",
+        "  sendCommit(step, slot, view, digest);\n  checkCommitted(step, slot, { view, digest });",
+        "  sendCommit(step, slot, view, digest);\n  decide(step, slot, [...slot.commits.values()]);",
       ),
     ],
     breaks: ["certificates"],
@@ -56,7 +56,7 @@ export const EXECUTION: readonly Mutant[] = [
     why: "a request that was executed is executed again when it is ordered again (§4.1)",
     edits: [
       table(
-        "    const stored = session.replies.get(request.timestamp);\n    if (stored) return stored.digest === digest ? stored.results : reused(request, stored);\n    if (request.timestamp < session.lowestUnanswered)",
+        "    const stored = session.replies.get(request.timestamp);\n    if (stored) return stored.digest === digest ? stored.results : refuseReused(request, stored);\n    if (request.timestamp < session.lowestUnanswered)",
         "    if (request.timestamp < session.lowestUnanswered)",
       ),
     ],
@@ -75,7 +75,7 @@ export const EXECUTION: readonly Mutant[] = [
     why: "a request that its client has acknowledged, and of which nothing is remembered, runs again (§4.1)",
     edits: [
       table(
-        '    if (request.timestamp < session.lowestUnanswered) return refuse(request, "stale-timestamp", NEVER);\n',
+        '    if (request.timestamp < session.lowestUnanswered) return refuse(request, "stale-timestamp", UNORDERED);\n',
         "",
       ),
     ],
@@ -84,7 +84,9 @@ export const EXECUTION: readonly Mutant[] = [
   {
     name: "evicted-clients-run-again",
     why: "a request of a session that is gone opens it again: its old requests run twice",
-    edits: [table('if (!session) return refuse(request, "unknown-session", NEVER);', "if (!session) return run();")],
+    edits: [
+      table('if (!session) return refuse(request, "unknown-session", UNORDERED);', "if (!session) return run();"),
+    ],
     breaks: ["exactly-once", "validity"],
   },
   {
@@ -92,7 +94,7 @@ export const EXECUTION: readonly Mutant[] = [
     why: "another request under a used timestamp gets the first one's reply",
     edits: [
       table(
-        "    this.#dirty.add(sessionChunk(session));\n    const stored = session.replies.get(request.timestamp);\n    if (stored) return stored.digest === digest ? stored.results : reused(request, stored);",
+        "    this.#dirty.add(sessionChunk(session));\n    const stored = session.replies.get(request.timestamp);\n    if (stored) return stored.digest === digest ? stored.results : refuseReused(request, stored);",
         "    this.#dirty.add(sessionChunk(session));\n    const stored = session.replies.get(request.timestamp);\n    if (stored) return stored.results;",
       ),
     ],
@@ -103,7 +105,7 @@ export const EXECUTION: readonly Mutant[] = [
     why: "the stored reply to another request is given (§4.1)",
     edits: [
       table(
-        "    if (stored) return stored.digest === digest ? stored.results : reused(request, stored);\n    return request.timestamp",
+        "    if (stored) return stored.digest === digest ? stored.results : refuseReused(request, stored);\n    return request.timestamp",
         "    if (stored) return [...session.replies.values()][0]!.results;\n    return request.timestamp",
       ),
     ],

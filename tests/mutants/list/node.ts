@@ -15,7 +15,7 @@ const kept = inFile("src/node/durable/kept_inputs.ts");
 const reading = inFile("src/node/storage/opening.ts");
 const lost = inFile("src/core/recovery/lost_disk.ts");
 const filling = inFile("src/core/recovery/log_filling.ts");
-const suspicion = inFile("src/core/views/suspicion.ts");
+const suspicion = inFile("src/core/views/view_timer.ts");
 const retransmission = inFile("src/core/upkeep/retransmission.ts");
 
 /** What must be durable, when, and what is done with it. */
@@ -148,7 +148,7 @@ export const NODE: readonly Mutant[] = [
   {
     name: "view-forgotten-at-a-restart",
     why: "a restarted replica begins in view 0",
-    edits: [recovery("    view: recovered.view,\n", "    view: 0 as typeof recovered.view,\n")],
+    edits: [recovery("    view: storedState.view,\n", "    view: 0 as typeof storedState.view,\n")],
     breaks: ["self-consistency", "view-changes", "reload"],
   },
   {
@@ -208,7 +208,7 @@ export const NODE: readonly Mutant[] = [
   {
     name: "lost-disk-votes",
     why: "a replica without a memory votes at once, perhaps against what it said before (TOCS §4.3.2)",
-    edits: [recovery("    lostDisk: recovered.lostDisk ?? null,\n", "    lostDisk: null,\n")],
+    edits: [recovery("    lostDisk: storedState.lostDisk ?? null,\n", "    lostDisk: null,\n")],
     breaks: ["self-consistency"],
   },
   {
@@ -255,7 +255,7 @@ export const NODE: readonly Mutant[] = [
   {
     name: "evidence-forgotten",
     why: "what convicts a liar is lost in a restart",
-    edits: [recovery("    evidence: new Evidence(recovered.evidence),\n", "    evidence: new Evidence(),\n")],
+    edits: [recovery("    evidence: new Evidence(storedState.evidence),\n", "    evidence: new Evidence(),\n")],
     breaks: ["reload", "evidence"],
   },
 ];

@@ -12,8 +12,8 @@ export const SUSPICION: readonly Mutant[] = [
     name: "view-timeout-never-doubles",
     why: "on a slow network no view lives long enough (§4.5.2)",
     edits: [{
-      file: "src/core/views/patience.ts",
-      find: "timer.timeoutMs = Math.min(2 * timer.timeoutMs, MOST * step.env.settings.viewTimeoutMs);",
+      file: "src/core/views/view_timeout.ts",
+      find: "timer.timeoutMs = Math.min(2 * timer.timeoutMs, MAX_FACTOR * step.env.settings.viewTimeoutMs);",
       replace: "void timer;",
     }],
     breaks: ["liveness"],
@@ -22,7 +22,7 @@ export const SUSPICION: readonly Mutant[] = [
     name: "waits-for-the-new-view-for-ever",
     why: "no timer runs while a view does not start: f faulty primaries in a row stop the service (§4.5.2)",
     edits: [{
-      file: "src/core/views/suspicion.ts",
+      file: "src/core/views/view_timer.ts",
       find: 'return isDue(step) ? "no-new-view" : null;',
       replace: "return null;",
     }],
@@ -32,9 +32,9 @@ export const SUSPICION: readonly Mutant[] = [
     name: "view-timer-not-restarted",
     why: "progress does not restart the timer: a correct primary under load is deposed (§4.5.2)",
     edits: [{
-      file: "src/core/views/suspicion.ts",
-      find: "    gainPatience(step, timer);\n    stopWaiting(timer);",
-      replace: "    gainPatience(step, timer);",
+      file: "src/core/views/view_timer.ts",
+      find: "    resetTimeout(step, timer);\n    stopTimer(timer);",
+      replace: "    resetTimeout(step, timer);",
     }],
     breaks: ["calm"],
   },
@@ -42,8 +42,8 @@ export const SUSPICION: readonly Mutant[] = [
     name: "view-timer-not-started",
     why: "a primary that is dead is never suspected (§4.5.2)",
     edits: [{
-      file: "src/core/views/suspicion.ts",
-      find: "  timer.dueAt ??= timer.awakeMs + timer.timeoutMs * (step.isBehind ? PATIENCE : 1);\n",
+      file: "src/core/views/view_timer.ts",
+      find: "  timer.dueAt ??= timer.awakeMs + timer.timeoutMs * (step.isBehind ? PATIENT_TIMEOUTS : 1);\n",
       replace: "  if (timer.dueAt === null) return void step.isBehind;\n",
     }],
     breaks: ["liveness"],
@@ -52,7 +52,7 @@ export const SUSPICION: readonly Mutant[] = [
     name: "unfairness-unnoticed",
     why: "a primary that starves one client is never suspected",
     edits: [{
-      file: "src/core/views/suspicion.ts",
+      file: "src/core/views/view_timer.ts",
       find: '"slow-time" : state.pending.verdict(timer.awakeMs, fairnessRules(step));',
       replace: '"slow-time" : null;',
     }],

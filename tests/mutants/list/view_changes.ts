@@ -149,8 +149,8 @@ export const VIEW_CHANGES: readonly Mutant[] = [
     why: "after a view-change a replica goes on in the view that it has left (§4.4)",
     edits: [
       normal(
-        "if (view !== state.view || !step.isActive) {\n    if (view > state.view) quickenStatus",
-        "if (view > state.view) {\n    if (view > state.view) quickenStatus",
+        "if (view !== state.view || !step.isActive) {\n    if (view > state.view) resetStatusPace",
+        "if (view > state.view) {\n    if (view > state.view) resetStatusPace",
       ),
       normal(
         'if (replica !== step.primary) return discard("not-the-primary");',
@@ -208,8 +208,8 @@ export const VIEW_CHANGES: readonly Mutant[] = [
     why: "a view-change for a view above the next one is dropped: those that are ahead are never met (§4.5.2)",
     edits: [
       change(
-        "  followOthers(step);\n  onQuorum(step);\n}",
-        "  if (view > state.view + 1) state.viewChanges.delete(replica);\n  followOthers(step);\n  onQuorum(step);\n}",
+        "  followOthers(step);\n  checkViewChanges(step);\n}",
+        "  if (view > state.view + 1) state.viewChanges.delete(replica);\n  followOthers(step);\n  checkViewChanges(step);\n}",
       ),
     ],
     breaks: ["liveness", "view-changes"],

@@ -4,30 +4,30 @@
  * @module
  */
 import { lagsInTime } from "../ordering/agreed_time.ts";
-import { endAnswered } from "../ordering/answers.ts";
+import { removeAnswered } from "../ordering/answers.ts";
 import type { SuspicionReason } from "../events.ts";
 import type { Millis } from "../messages/ids.ts";
 import { agreementEndsAt, endAgreement } from "./hand_over.ts";
-import { isSuspicious } from "./leaving.ts";
-import { fairnessRules, gainPatience } from "./patience.ts";
-import type { SuspicionTimer } from "../state.ts";
+import { suspectsPrimary } from "./leaving.ts";
+import { fairnessRules, resetTimeout } from "./view_timeout.ts";
+import type { ViewTimer } from "../state.ts";
 import type { Step } from "../step.ts";
-import { suspect, trust } from "./own_suspicion.ts";
+import { suspect, withdrawSuspicion } from "./own_suspicion.ts";
 import { isUnfilled } from "../recovery/log_filling.ts";
 
 /** How many timeouts a replica that is behind waits, and one that still hears from its primary. */
-const PATIENCE = 4;
+const PATIENT_TIMEOUTS = 4;
 
 /** At the end of each step: starts, stops or fires the timer. */
-export function checkSuspicion(step: Step): void {
-  stayAwake(step);
+export function checkViewTimer(step: Step): void {
+  advanceAwakeTime(step);
   if (!step.mayVote) return;
   endAgreement(step);
   const reasonOf = step.isActive ? reasonInView : reasonWithoutNewView;
   let why = reasonOf(step);
   // A request that was answered by another path meanwhile is no reason: the primary can't order it any more.
-  if (why !== null && endAnswered(step)) why = reasonOf(step);
-  if (why === null) trust(step);
+  if (why !== null && removeAnswered(step)) why = reasonOf(step);
+  if (why === null) withdrawSuspicion(step);
   else suspect(step, why);
 }
 
@@ -43,17 +43,17 @@ function reasonInView(step: Step): SuspicionReason | null {
   const timer = state.suspicion;
   if (state.lastExecuted > timer.executed) {
     timer.executed = state.lastExecuted;
-    gainPatience(step, timer);
-    stopWaiting(timer);
+    resetTimeout(step, timer);
+    stopTimer(timer);
   }
   if (step.isPrimary || state.transfer || !isWaiting(step)) {
-    stopWaiting(timer);
+    stopTimer(timer);
     return null;
   }
   // If this replica lacks what the others have executed, that is hardly the primary's fault. But the others may no
   // longer be able to supply it, so the timer runs all the same.
-  timer.dueAt ??= timer.awakeMs + timer.timeoutMs * (step.isBehind ? PATIENCE : 1);
-  if (step.heardFrom === step.primary) bePatient(step, timer.dueAt);
+  timer.dueAt ??= timer.awakeMs + timer.timeoutMs * (step.isBehind ? PATIENT_TIMEOUTS : 1);
+  if (step.heardFrom === step.primary) extendTimer(step, timer.dueAt);
   if (isDue(step)) return "no-progress";
   return lagsInTime(step) ? "slow-time" : state.pending.verdict(timer.awakeMs, fairnessRules(step));
 }
@@ -63,14 +63,14 @@ function reasonInView(step: Step): SuspicionReason | null {
  * all the others, and replacing it would make that worse. The extension is limited: the primary may be a liar, or a
  * liar may repeat its old messages.
  */
-function bePatient(step: Step, dueAt: number): void {
+function extendTimer(step: Step, dueAt: number): void {
   const timer = step.state.suspicion;
-  timer.dueAtLatest ??= dueAt + (PATIENCE - 1) * timer.timeoutMs;
+  timer.dueAtLatest ??= dueAt + (PATIENT_TIMEOUTS - 1) * timer.timeoutMs;
   timer.dueAt = Math.max(dueAt, Math.min(timer.awakeMs + timer.timeoutMs, timer.dueAtLatest));
 }
 
 /** Stops the timer. */
-function stopWaiting(timer: SuspicionTimer): void {
+function stopTimer(timer: ViewTimer): void {
   timer.dueAt = timer.dueAtLatest = null;
 }
 
@@ -78,11 +78,11 @@ function stopWaiting(timer: SuspicionTimer): void {
  * When the timer is due next; `null` if it is stopped. Also `null` while this replica may not vote, because it would be
  * woken in vain again and again.
  */
-export function suspicionAt(step: Step): Millis | null {
+export function viewTimerAt(step: Step): Millis | null {
   if (!step.mayVote) return null;
   const { dueAt, awakeMs } = step.state.suspicion;
   const agreement = agreementEndsAt(step) ?? Infinity;
-  const at = Math.min(isSuspicious(step) ? Infinity : dueAt ?? Infinity, agreement);
+  const at = Math.min(suspectsPrimary(step) ? Infinity : dueAt ?? Infinity, agreement);
   // Rounded up to whole milliseconds: with a fraction the host would wake this replica in vain until the next
   // millisecond.
   return at === Infinity ? null : (step.now + Math.max(0, Math.ceil(at - awakeMs))) as Millis;
@@ -93,7 +93,7 @@ export function suspicionAt(step: Step): Millis | null {
  * the messages that came in meanwhile are handled before the primary is suspected. A clock that is set forward or back
  * does no harm either.
  */
-function stayAwake(step: Step): void {
+function advanceAwakeTime(step: Step): void {
   const timer = step.state.suspicion;
   const gap = step.now - (timer.steppedAt ?? step.now);
   timer.awakeMs += Math.max(0, Math.min(gap, timer.timeoutMs / 2));

@@ -5,20 +5,20 @@
  * @module
  */
 import { type Millis, type ReplicaId, replicaId } from "../messages/ids.ts";
-import type { Asked, Asking, Failures } from "./asking.ts";
+import type { Failures, PeerRequest, PeerRequests } from "./peer_requests.ts";
 import type { Step } from "../step.ts";
 
 /** A peer that can be asked now. */
-export interface Source {
+export interface AvailablePeer {
   readonly peer: ReplicaId;
   /** Whether it was heard about as recently as any other peer, so that it is not dead. */
   readonly isRecent: boolean;
 }
 
 /** The time to answer, and the rest after a failure, begin at one status interval and grow to this many. */
-const MOST_PATIENCE = 16;
+const MAX_BACKOFF = 16;
 /** A time before every clock's time. */
-const NEVER = Number.MIN_SAFE_INTEGER;
+const BEFORE_ALL_TIMES = Number.MIN_SAFE_INTEGER;
 /** A peer last heard this many status intervals before another one may be dead. */
 const RECENT_INTERVALS = 4;
 
@@ -28,27 +28,31 @@ function peersOf(step: Step): readonly ReplicaId[] {
 }
 
 /** Notes that a peer is asked now. */
-export function noteAsked<T>(step: Step, asking: Asking<T>, peer: ReplicaId, what: T): void {
-  const patienceMs = asking.patience.get(peer) ?? step.env.settings.statusIntervalMs;
-  const until = Math.ceil(step.now + patienceMs) as Millis;
-  asking.asked.set(peer, { what, since: step.now, until });
+export function noteRequest<T>(step: Step, requests: PeerRequests<T>, peer: ReplicaId, what: T): void {
+  const timeoutMs = requests.timeouts.get(peer) ?? step.env.settings.statusIntervalMs;
+  const until = Math.ceil(step.now + timeoutMs) as Millis;
+  requests.asked.set(peer, { what, since: step.now, until });
 }
 
 /** After a restart: an earlier run may have asked any peer, so each has until `until` to answer. */
-export function resumeAsking<T>(step: Step, asking: Asking<T>, { what, until }: { what: T; until: Millis }): void {
-  asking.turn = turnAt(step.now);
+export function resumePeerRequests<T>(
+  step: Step,
+  requests: PeerRequests<T>,
+  { what, until }: { what: T; until: Millis },
+): void {
+  requests.turn = turnAt(step.now);
   if (until <= step.now) return;
-  for (const peer of peersOf(step)) asking.asked.set(peer, { what, since: step.now, until });
+  for (const peer of peersOf(step)) requests.asked.set(peer, { what, since: step.now, until });
 }
 
 /** A peer has answered its request and delivered something. */
-export function noteDelivery<T>(step: Step, asking: Asking<T>, peer: ReplicaId): void {
-  const since = asking.failed.get(peer)?.since ?? asking.asked.get(peer)?.since ?? step.now;
-  asking.asked.delete(peer);
-  asking.failed.delete(peer);
+export function noteDelivery<T>(step: Step, requests: PeerRequests<T>, peer: ReplicaId): void {
+  const since = requests.failed.get(peer)?.since ?? requests.asked.get(peer)?.since ?? step.now;
+  requests.asked.delete(peer);
+  requests.failed.delete(peer);
   const { statusIntervalMs } = step.env.settings;
-  const patienceMs = Math.min(2 * (step.now - since), MOST_PATIENCE * statusIntervalMs);
-  asking.patience.set(peer, Math.max(statusIntervalMs, patienceMs));
+  const timeoutMs = Math.min(2 * (step.now - since), MAX_BACKOFF * statusIntervalMs);
+  requests.timeouts.set(peer, Math.max(statusIntervalMs, timeoutMs));
 }
 
 /**
@@ -57,54 +61,54 @@ export function noteDelivery<T>(step: Step, asking: Asking<T>, peer: ReplicaId):
  */
 export function noteEmptyAnswer<T>(
   step: Step,
-  asking: Asking<T>,
+  requests: PeerRequests<T>,
   peer: ReplicaId,
   { rests }: { rests: boolean },
 ): void {
-  const asked = asking.asked.get(peer);
-  asking.asked.delete(peer);
+  const asked = requests.asked.get(peer);
+  requests.asked.delete(peer);
   if (!asked) return;
-  const restMs = rests ? restMsOf(step, asking.failed.get(peer)) : 0;
-  noteFailure(step, asking, { peer, asked, restMs });
+  const restMs = rests ? restMsOf(step, requests.failed.get(peer)) : 0;
+  noteFailure(step, requests, { peer, asked, restMs });
 }
 
 /** Ends the requests that were not answered in time. Returns the peers and what they were asked. */
-export function giveUp<T>(step: Step, asking: Asking<T>): readonly (readonly [peer: ReplicaId, what: T])[] {
-  const late = [...asking.asked].filter(([, { until }]) => step.now >= until);
+export function endOverdue<T>(step: Step, requests: PeerRequests<T>): readonly (readonly [peer: ReplicaId, what: T])[] {
+  const late = [...requests.asked].filter(([, { until }]) => step.now >= until);
   if (late.length === 0) return [];
   for (const [peer, asked] of late) {
-    asking.asked.delete(peer);
-    noteFailure(step, asking, { peer, asked, restMs: restMsOf(step, asking.failed.get(peer)) });
+    requests.asked.delete(peer);
+    noteFailure(step, requests, { peer, asked, restMs: restMsOf(step, requests.failed.get(peer)) });
   }
   return late.map(([peer, { what }]) => [peer, what]);
 }
 
 /** How long a peer rests, ms. The rest doubles with each failure. */
 function restMsOf({ env: { settings } }: Step, failures: Failures | undefined): number {
-  return settings.statusIntervalMs * Math.min(2 ** (failures?.times ?? 0), MOST_PATIENCE);
+  return settings.statusIntervalMs * Math.min(2 ** (failures?.times ?? 0), MAX_BACKOFF);
 }
 
 function noteFailure<T>(
   step: Step,
-  asking: Asking<T>,
-  { peer, asked, restMs }: { peer: ReplicaId; asked: Asked<T>; restMs: number },
+  requests: PeerRequests<T>,
+  { peer, asked, restMs }: { peer: ReplicaId; asked: PeerRequest<T>; restMs: number },
 ): void {
-  const before = asking.failed.get(peer);
+  const before = requests.failed.get(peer);
   const times = (before?.times ?? 0) + 1;
-  asking.failed.set(peer, { times, since: before?.since ?? asked.since, restsUntil: step.now + restMs as Millis });
+  requests.failed.set(peer, { times, since: before?.since ?? asked.since, restsUntil: step.now + restMs as Millis });
 }
 
 /**
  * The peers that can be asked now. First those heard recently; among these the ones with the fewest failures; among
  * these the ones heard last.
  */
-export function freeSources<T>(step: Step, { asked, failed, turn }: Asking<T>): readonly Source[] {
+export function availablePeers<T>(step: Step, { asked, failed, turn }: PeerRequests<T>): readonly AvailablePeer[] {
   const { heardAt } = step.state.status;
   const peers = peersOf(step);
-  const lastHeard = (peer: ReplicaId) => heardAt.get(peer) ?? NEVER;
+  const lastHeard = (peer: ReplicaId) => heardAt.get(peer) ?? BEFORE_ALL_TIMES;
   const latest = Math.max(...peers.map(lastHeard));
   const recentMs = RECENT_INTERVALS * step.env.settings.statusIntervalMs;
-  const isRecent = (peer: ReplicaId) => latest === NEVER || lastHeard(peer) > latest - recentMs;
+  const isRecent = (peer: ReplicaId) => latest === BEFORE_ALL_TIMES || lastHeard(peer) > latest - recentMs;
   return peers
     .filter((peer) => !asked.has(peer) && step.now >= (failed.get(peer)?.restsUntil ?? -Infinity))
     .map((peer) => ({ peer, isRecent: isRecent(peer) }))
@@ -117,7 +121,7 @@ export function freeSources<T>(step: Step, { asked, failed, turn }: Asking<T>): 
 }
 
 /** When the first resting peer can be asked again; `null` if none rests. */
-export function restsUntil<T>(step: Step, { failed }: Asking<T>): Millis | null {
+export function restsUntil<T>(step: Step, { failed }: PeerRequests<T>): Millis | null {
   let at: Millis | null = null;
   for (const { restsUntil: until } of failed.values()) if (until > step.now && (at === null || until < at)) at = until;
   return at;

@@ -11,11 +11,11 @@
  */
 import type { FairnessRules } from "./fairness.ts";
 import type { Slot } from "../ordering/message_log.ts";
-import type { SuspicionTimer } from "../state.ts";
+import type { ViewTimer } from "../state.ts";
 import type { Step } from "../step.ts";
 
 /** Nothing is waited for longer than {@linkcode Settings.viewTimeoutMs} times this. */
-const MOST = 64;
+const MAX_FACTOR = 64;
 /**
  * A request takes longer than a measured round: before that, its batch waits for another one and for the primary's
  * disk.
@@ -33,7 +33,7 @@ const COMMITS_OF_LEAVING = 3;
  * A number was committed in this view: measures the time since it was accepted. Mean and deviation are kept as TCP
  * keeps them (RFC 6298).
  */
-export function noteRound(step: Step, slot: Slot): void {
+export function measureRound(step: Step, slot: Slot): void {
   const timer = step.state.suspicion;
   if (slot.acceptedAt === null || slot.prePrepare?.message.view !== step.state.view) return;
   const tookMs = timer.awakeMs - slot.acceptedAt;
@@ -53,7 +53,7 @@ export function noteRound(step: Step, slot: Slot): void {
 function expectedMs({ state: { suspicion: { roundMs, deviationMs, commitMs } }, env: { settings } }: Step): number {
   return Math.min(
     Math.max(ROUNDS * (roundMs ?? 0) + 4 * deviationMs, COMMITS * commitMs),
-    MOST * settings.viewTimeoutMs,
+    MAX_FACTOR * settings.viewTimeoutMs,
   );
 }
 
@@ -79,16 +79,16 @@ export function leavingMs({ state: { suspicion: { commitMs, timeoutMs } } }: Ste
 /** The rules to which a primary is held while requests are executed. */
 export function fairnessRules(step: Step): FairnessRules {
   const { slowPrimaryMs, maxPendingRequests } = step.env.settings;
-  return { patienceMs: Math.max(slowPrimaryMs, 2 * expectedMs(step)), maxOvertaken: maxPendingRequests };
+  return { maxWaitMs: Math.max(slowPrimaryMs, 2 * expectedMs(step)), maxOvertaken: maxPendingRequests };
 }
 
 /** A view has failed: doubles the timeout for the next one. */
-export function losePatience(step: Step): void {
+export function doubleTimeout(step: Step): void {
   const timer = step.state.suspicion;
-  timer.timeoutMs = Math.min(2 * timer.timeoutMs, MOST * step.env.settings.viewTimeoutMs);
+  timer.timeoutMs = Math.min(2 * timer.timeoutMs, MAX_FACTOR * step.env.settings.viewTimeoutMs);
 }
 
 /** Requests are executed, so the primary works: sets the timeout back to what the measurements ask for. */
-export function gainPatience(step: Step, timer: SuspicionTimer): void {
+export function resetTimeout(step: Step, timer: ViewTimer): void {
   timer.timeoutMs = Math.max(step.env.settings.viewTimeoutMs, expectedMs(step));
 }

@@ -21,7 +21,7 @@
  */
 import { type Millis, sequenceNumber } from "../messages/ids.ts";
 import type { Input } from "../io.ts";
-import { loseMemory } from "./lost_disk.ts";
+import { declareLostDisk } from "./lost_disk.ts";
 import type {
   Checkpoint,
   Commit,
@@ -37,16 +37,16 @@ import type {
 import { primaryOf } from "../messages/quorum.ts";
 import { noteSeen } from "../upkeep/numbering.ts";
 import type { ReplicaState } from "../state.ts";
-import { voteAgain } from "./vote_again.ts";
+import { resumeVoting } from "./resume_voting.ts";
 import type { Step } from "../step.ts";
 import { sendStatus } from "../upkeep/own_status.ts";
 
-type OwnWord = PrePrepare | Prepare | Commit | Checkpoint | ViewChange;
+type OwnMessage = PrePrepare | Prepare | Commit | Checkpoint | ViewChange;
 
 /**
  * At a start with a store: asks the others. A replica that knows that it lost its disk asks for more (lost_disk.ts).
  */
-export function askOthers(step: Step): void {
+export function askForOwnMessages(step: Step): void {
   if (step.n === 1 || step.state.lostDisk) return;
   step.state.asking = { challenge: Math.max(1, step.now) as Millis, answered: new Set() };
 }
@@ -66,35 +66,35 @@ export function noteAnswer(step: Step, { replica, echo, seen }: Status): void {
   else if (echo === 0 && !asking.answered.has(replica)) sendStatus(step, replica);
   if (asking.answered.size < step.quorum - 1) return;
   step.state.asking = null;
-  voteAgain(step);
+  resumeVoting(step);
 }
 
 /** Answers a replica that asks: with its own messages, then with this replica's status. */
-export function answer(step: Step, asked: Status, resend: (signed: Signed) => void): void {
-  for (const word of wordsOf(step, asked)) resend(word);
+export function returnOwnMessages(step: Step, asked: Status, resend: (signed: Signed) => void): void {
+  for (const own of ownMessagesOf(step, asked)) resend(own);
   sendStatus(step, asked.replica, asked.challenge);
 }
 
 /** The messages of the asking replica that this one holds and that its status does not show. */
-function wordsOf(step: Step, { replica, stable, executed, stages }: Status): readonly Signed[] {
+function ownMessagesOf(step: Step, { replica, stable, executed, stages }: Status): readonly Signed[] {
   const { log, checkpoints, viewChanges, leaving } = step.state;
-  const words: Verified<Signed<OwnWord | Suspicion>>[] = [];
+  const held: Verified<Signed<OwnMessage | Suspicion>>[] = [];
   for (let n = Math.max(stable, log.low) + 1; n <= log.highest(); n++) {
     const slot = log.find(n);
     const stage = n <= executed ? "committed" : stages[n - executed - 1] ?? "idle";
     if (!slot || stage === "committed" || stage === "prepared") continue;
     const { prePrepare } = slot;
-    if (stage === "idle" && prePrepare?.message.replica === replica) words.push(prePrepare);
+    if (stage === "idle" && prePrepare?.message.replica === replica) held.push(prePrepare);
     const votes = [stage === "idle" && slot.prepares.get(replica), slot.commits.get(replica)];
-    for (const vote of votes) if (vote) words.push(vote);
+    for (const vote of votes) if (vote) held.push(vote);
   }
   const taken = [...checkpoints.keys()].filter((n) => n > executed && checkpoints.get(n)!.has(replica));
-  if (taken.length > 0) words.push(checkpoints.get(sequenceNumber(Math.max(...taken)))!.get(replica)!);
-  for (const word of [viewChanges.get(replica), leaving.heard.get(replica)]) if (word) words.push(word);
-  return words;
+  if (taken.length > 0) held.push(checkpoints.get(sequenceNumber(Math.max(...taken)))!.get(replica)!);
+  for (const own of [viewChanges.get(replica), leaving.heard.get(replica)]) if (own) held.push(own);
+  return held;
 }
 
-function wordIn(step: Step, input: Input): OwnWord | null {
+function ownMessageIn(step: Step, input: Input): OwnMessage | null {
   switch (input.kind) {
     case "pre-prepare":
       return input.prePrepare.message;
@@ -123,33 +123,33 @@ function viewChangeIn({ self }: Step, { viewChanges }: NewView): ViewChange | nu
  * recovery. It does not take over such a vote, because it would send it again and can't know what else it has sent. It
  * notes returned view-changes.
  */
-export function isForgotten(step: Step, input: Input): boolean {
-  const word = wordIn(step, input);
-  if (word?.replica !== step.self || !isItsPlace(step, word)) return false;
+export function isUnknownOwnMessage(step: Step, input: Input): boolean {
+  const own = ownMessageIn(step, input);
+  if (own?.replica !== step.self || !isOfItsRole(step, own)) return false;
   if (!step.state.lostDisk) {
-    if (isKnown(step, word)) return false;
+    if (isKnown(step, own)) return false;
     step.state.asking = null;
-    step.event({ kind: "old-copy", message: word.kind, sequence: word.kind === "view-change" ? null : word.sequence });
-    loseMemory(step);
+    step.event({ kind: "old-copy", message: own.kind, sequence: own.kind === "view-change" ? null : own.sequence });
+    declareLostDisk(step);
   }
-  return word.kind !== "view-change";
+  return own.kind !== "view-change";
 }
 
 /** Whether a correct replica can have sent this message: pre-prepares only as primary, prepares only as backup. */
-function isItsPlace({ self, n }: Step, word: OwnWord): boolean {
-  if (word.kind === "pre-prepare") return primaryOf(word.view, n) === self;
-  return word.kind !== "prepare" || primaryOf(word.view, n) !== self;
+function isOfItsRole({ self, n }: Step, own: OwnMessage): boolean {
+  if (own.kind === "pre-prepare") return primaryOf(own.view, n) === self;
+  return own.kind !== "prepare" || primaryOf(own.view, n) !== self;
 }
 
 /** Whether this replica knows that it has sent this message. It need not know what is behind a stable checkpoint. */
-function isKnown({ state }: Step, word: OwnWord): boolean {
-  if (word.kind === "view-change") return word.view <= state.view;
-  if (word.sequence <= state.log.low) return true;
-  if (word.kind === "pre-prepare" && (word.view < state.view || isCarried(state, word))) return true;
-  if (word.kind === "checkpoint") return word.sequence <= Math.max(state.tree.sequence, state.lastExecuted);
-  const slot = state.log.find(word.sequence);
+function isKnown({ state }: Step, own: OwnMessage): boolean {
+  if (own.kind === "view-change") return own.view <= state.view;
+  if (own.sequence <= state.log.low) return true;
+  if (own.kind === "pre-prepare" && (own.view < state.view || isCarried(state, own))) return true;
+  if (own.kind === "checkpoint") return own.sequence <= Math.max(state.tree.sequence, state.lastExecuted);
+  const slot = state.log.find(own.sequence);
   const views = [slot?.prePrepare, slot?.prepared?.prePrepare].map((known) => known?.message.view ?? -1);
-  return Math.max(...views) >= word.view;
+  return Math.max(...views) >= own.view;
 }
 
 /**
