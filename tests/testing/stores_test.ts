@@ -4,7 +4,8 @@ import type { Digest } from "../../src/core/messages/ids.ts";
 import type { Store, Version, Writes } from "../../src/node/ports.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import { Engine } from "../../src/testing/world/engine.ts";
-import { drawPlan, run, runOptionsOf, type Stores } from "../../src/testing/mod.ts";
+import { drawPlan, Random, run, runOptionsOf, type Stores } from "../../src/testing/mod.ts";
+import { Disk, SimulatedStore } from "../../src/testing/hosts/disk.ts";
 import { exerciseStores } from "../../src/testing/hosts/store_exercise.ts";
 
 const PLAN = drawPlan(2, { replicas: 4 });
@@ -51,6 +52,32 @@ Deno.test("the store exercise finds a fault that no replica meets: a store that 
     await exerciseStores(new FlawedStores({ commit: cutting }), seed, (_, detail) => found.push(detail));
   }
   assertMatch(found[0] ?? "nothing", /^exercise: .*expected 1100000 bytes, got 1000000 bytes/);
+});
+
+Deno.test("a version that is asked for just before a crash is read before the store is closed", async () => {
+  const engine = new Engine();
+  const flaws: string[] = [];
+  let isClosed = false;
+  const real: Store = {
+    load: () =>
+      isClosed ? Promise.reject(new TypeError("closed")) : Promise.resolve({ version: 0, records: new Map() }),
+    read: () => Promise.reject(new Error("not asked")),
+    commit: () => Promise.reject(new Error("not asked")),
+    close: () => Promise.resolve(void (isClosed = true)),
+    /** The host stops the process as soon as the call has begun. */
+    get version(): undefined {
+      store.crash();
+      return undefined;
+    },
+  };
+  const stores = { open: () => Promise.resolve(real), close: () => Promise.resolve() };
+  const habits = { commitMs: 1, readMs: 1, mostMs: 1, failures: 0 };
+  const report = (_: unknown, flaw: string) => void flaws.push(flaw);
+  const disk = new Disk({ name: "Apple", habits, stores });
+  const store: SimulatedStore = new SimulatedStore({ disk, engine, random: new Random(1), report });
+  void store.version();
+  await engine.run(100, () => false);
+  assertEquals([isClosed, flaws], [true, []]);
 });
 
 Deno.test("virtual time stands still while a real store is at work", async () => {

@@ -167,7 +167,8 @@ export class SimulatedStore implements Store {
     const call: Call<Version> = {
       what: "version",
       simulated: () => disk.version,
-      real: async (store) => await store.version?.() ?? (await store.load()).version,
+      // Begun in one go: a crash meanwhile closes the store after it.
+      real: (store) => store.version?.() ?? store.load().then(({ version }) => version),
     };
     return this.#later(disk.habits.readMs, (ended) => this.#call(call, ended), () => {});
   }
