@@ -182,6 +182,44 @@ Deno.test("a delivery that times out is aborted and has failed, even if the tran
   assertEquals(peer.last.sizes, [2]);
 });
 
+Deno.test("a pause and a delivery end in time on a host whose alarms are late", async () => {
+  const { timer, peer, outbox, push } = setUp();
+  push(1);
+  outbox.flush();
+  peer.last.end(new Error("connection refused"));
+  await timer.idle();
+  timer.sleep(24); // shorter than the shortest pause
+  push(2);
+  outbox.flush();
+  assertEquals(peer.deliveries.length, 1);
+  timer.sleep(26);
+  outbox.flush();
+  assertEquals([peer.deliveries.length, peer.last.sizes], [2, [2]]);
+
+  timer.sleep(4_999);
+  push(3);
+  outbox.flush();
+  assert(!peer.last.signal.aborted);
+  timer.sleep(1);
+  outbox.flush();
+  assertEquals([peer.last.signal.reason?.name, outbox.status.failures], ["TimeoutError", 2]);
+  timer.sleep(100);
+  outbox.flush();
+  assertEquals([peer.deliveries.length, peer.last.sizes], [3, [3]]);
+});
+
+Deno.test("a message from the peer ends a pause whose alarm is late", async () => {
+  const { timer, peer, outbox, push } = setUp();
+  push(1);
+  outbox.flush();
+  peer.last.end(new Error("connection refused"));
+  await timer.idle();
+  push(2);
+  timer.sleep(50);
+  outbox.heard();
+  assertEquals(peer.deliveries.map(({ sizes }) => sizes), [[1], [2]]);
+});
+
 Deno.test("a closed outbox aborts its delivery and leaves no timer", async () => {
   const { timer, peer, outbox, push } = setUp();
   push(1);

@@ -3,7 +3,7 @@
  * goPBFT's `MsgDelivery`.
  * @module
  */
-import { type Millis, millis, type ReplicaId } from "../../core/messages/ids.ts";
+import { millis, type ReplicaId } from "../../core/messages/ids.ts";
 import type { MessageKind } from "../../core/messages/messages.ts";
 import { deferred } from "../async/deferred.ts";
 import { Backoff, type Jitter } from "../async/backoff.ts";
@@ -36,8 +36,15 @@ export interface OutboxOptions {
 interface InFlight {
   readonly frames: readonly Uint8Array[];
   readonly controller: AbortController;
-  readonly cancelTimeout: () => void;
+  readonly timeout: Deadline;
   readonly resolve: () => void;
+}
+
+/** The end of a delivery or a pause. A host with coarse alarms may notify us of it up to a minute late. */
+interface Deadline {
+  /** By the monotonic clock, ms. */
+  readonly at: number;
+  readonly cancelAlarm: () => void;
 }
 
 /**
@@ -51,8 +58,8 @@ export class Outbox {
   readonly #queue: OutboxQueue;
   #dropped = 0;
   #delivery: InFlight | null = null;
-  /** Cancels the timer of the pause after a failure; null if there is no pause. */
-  #cancelPause: (() => void) | null = null;
+  /** The pause after a failure; null if there is none. */
+  #pause: Deadline | null = null;
   #closed = false;
   #lastDelivery: Promise<void> | null = null;
 
@@ -77,10 +84,16 @@ export class Outbox {
     if (!this.#closed) this.#dropped += this.#queue.push(frame, kind);
   }
 
-  /** Sends the queued frames, or starts a delivery, unless one is in flight or the outbox pauses after a failure. */
+  /**
+   * Sends the queued frames, or starts a delivery, unless one is in flight or the outbox pauses after a failure. Ends
+   * both if their time is over: the alarm may be late.
+   */
   flush(): void {
+    if (this.#queue.length === 0) return;
+    if (this.#isOver(this.#delivery?.timeout)) this.#timeOut();
+    if (this.#isOver(this.#pause)) this.#endPause();
     const { peer, transport, limits } = this.#options;
-    while (!this.#closed && !this.#delivery && !this.#cancelPause && this.#queue.length > 0) {
+    while (!this.#closed && !this.#delivery && !this.#pause && this.#queue.length > 0) {
       const frames = this.#queue.take(limits.maxBodyFrames, limits.maxBodyBytes);
       if (transport.send?.(peer, frames)) this.#succeeded();
       else this.#lastDelivery = this.#deliver(frames);
@@ -96,9 +109,10 @@ export class Outbox {
 
   /** The peer has sent something, so it is alive: a pause longer than that after a first failure ends. */
   heard(): void {
-    if (this.#backoff.failures <= 1) return;
-    this.#backoff.reset();
-    this.#endPause();
+    if (this.#backoff.failures > 1) {
+      this.#backoff.reset();
+      this.#endPause();
+    } else if (!this.#delivery && !this.#pause) return;
     this.flush();
   }
 
@@ -112,12 +126,11 @@ export class Outbox {
 
   /** Starts a delivery. Resolves when it has ended, successfully or not. */
   #deliver(frames: readonly Uint8Array[]): Promise<void> {
-    const { peer, transport, timer, limits } = this.#options;
+    const { peer, transport, limits } = this.#options;
     const { promise, resolve } = deferred<void>();
     const controller = new AbortController();
-    const timeout = () => this.#abort(new DOMException("delivery timed out", "TimeoutError"));
-    const cancelTimeout = timer.schedule(later(timer, limits.deliveryTimeoutMs), timeout);
-    const delivery: InFlight = { frames, controller, cancelTimeout, resolve };
+    const timeout = this.#after(limits.deliveryTimeoutMs, () => this.#timeOut());
+    const delivery: InFlight = { frames, controller, timeout, resolve };
     this.#delivery = delivery;
     startDelivery(transport, peer, frames, controller.signal).then(
       () => this.#end(delivery),
@@ -132,17 +145,21 @@ export class Outbox {
   #end(delivery: InFlight, failure?: { readonly error: unknown }): void {
     if (this.#delivery !== delivery) return;
     this.#delivery = null;
-    delivery.cancelTimeout();
+    delivery.timeout.cancelAlarm();
     if (failure) {
       this.#dropped += delivery.frames.length;
       this.#options.onDelivered?.(this.#options.peer, false);
       if (!this.#closed) this.#reachability.failed(failure.error);
-      this.#pause();
+      this.#startPause();
     } else {
       this.#succeeded();
     }
     this.flush();
     delivery.resolve();
+  }
+
+  #timeOut(): void {
+    this.#abort(new DOMException("delivery timed out", "TimeoutError"));
   }
 
   #abort(reason: DOMException): void {
@@ -158,18 +175,26 @@ export class Outbox {
     this.#options.onDelivered?.(this.#options.peer, true);
   }
 
-  #pause(): void {
+  #startPause(): void {
     if (this.#closed) return;
-    const { timer } = this.#options;
-    this.#cancelPause = timer.schedule(later(timer, this.#backoff.next()), () => {
-      this.#cancelPause = null;
+    this.#pause = this.#after(this.#backoff.next(), () => {
+      this.#pause = null;
       this.flush();
     });
   }
 
   #endPause(): void {
-    this.#cancelPause?.();
-    this.#cancelPause = null;
+    this.#pause?.cancelAlarm();
+    this.#pause = null;
+  }
+
+  #after(ms: number, fire: () => void): Deadline {
+    const { timer } = this.#options;
+    return { at: timer.monotonic() + ms, cancelAlarm: timer.schedule(millis(timer.now() + ms), fire) };
+  }
+
+  #isOver(deadline: Deadline | null | undefined): boolean {
+    return !!deadline && this.#options.timer.monotonic() >= deadline.at;
   }
 }
 
@@ -180,8 +205,4 @@ function startDelivery(transport: Transport, ...delivery: Parameters<Transport["
   } catch (error) {
     return Promise.reject(error);
   }
-}
-
-function later(timer: Timer, ms: number): Millis {
-  return millis(timer.now() + ms);
 }
