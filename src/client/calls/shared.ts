@@ -29,12 +29,12 @@ export class Shared {
   async wait(signal: AbortSignal): Promise<Uint8Array> {
     this.#callers++;
     try {
-      const { promise, reject } = Promise.withResolvers<never>();
-      const onAbort = () => reject(signal.reason);
+      let onAbort!: () => void;
+      const aborted = new Promise<never>((_, reject) => onAbort = () => reject(signal.reason));
       if (signal.aborted) onAbort();
       signal.addEventListener("abort", onAbort, { once: true });
       try {
-        return (await Promise.race([this.#done!, promise])).slice();
+        return (await Promise.race([this.#done!, aborted])).slice();
       } finally {
         signal.removeEventListener("abort", onAbort);
       }

@@ -10,6 +10,7 @@
  */
 import { millis } from "../../core/messages/ids.ts";
 import { Backoff } from "../../node/async/backoff.ts";
+import { deferred } from "../../node/async/deferred.ts";
 import type { Timer } from "../../node/ports.ts";
 import { BUSY, OPEN, type PeerSocket, readAck } from "./peer_socket.ts";
 
@@ -153,7 +154,7 @@ export class PeerLink {
   }
 
   #use(socket: PeerSocket): void {
-    const { promise, resolve } = Promise.withResolvers<void>();
+    const { promise, resolve } = deferred<void>();
     const { timer } = this.#options;
     this.#socket = socket;
     this.#gone = promise;
