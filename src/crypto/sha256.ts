@@ -2,17 +2,18 @@
  * SHA-256 for replicas, synchronous, through `node:crypto`.
  * @module
  */
-import * as crypto from "node:crypto";
 import type { Genesis } from "../core/config.ts";
 import type { Digest } from "../core/messages/ids.ts";
 import { encodeGenesis } from "../wire/mod.ts";
+import { nodeCrypto } from "./node_crypto.ts";
 
-/** The one-call form. It is twice as fast for short inputs, and exists in Node 20.12 and later. */
-const hash = (crypto as { hash?: typeof crypto.hash }).hash;
+/** `hash` is the one-call form. It is twice as fast for short inputs, and exists in Node 20.12 and later. */
+type Hashing = Pick<ReturnType<typeof nodeCrypto>, "createHash"> & Partial<Pick<ReturnType<typeof nodeCrypto>, "hash">>;
 
 /** The SHA-256 of `bytes`. */
 export function sha256(bytes: Uint8Array): Digest {
-  return (hash?.("sha256", bytes, "hex") ?? crypto.createHash("sha256").update(bytes).digest("hex")) as Digest;
+  const crypto: Hashing = nodeCrypto();
+  return (crypto.hash?.("sha256", bytes, "hex") ?? crypto.createHash("sha256").update(bytes).digest("hex")) as Digest;
 }
 
 /**

@@ -9,11 +9,11 @@
  *
  * @module
  */
-import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import type { Digest } from "../core/messages/ids.ts";
 import { fromHex } from "../wire/mod.ts";
 import { KEY_BYTES, pkcs8, PKCS8_PREFIX, publicKeyBytes } from "./ed25519.ts";
 import { concatBytes } from "../core/tree/bytes.ts";
+import { nodeCrypto } from "./node_crypto.ts";
 
 /** The keys that one member shares with the others. Two members that share a key can prove to each other who they are. */
 export interface SharedKeys {
@@ -64,6 +64,7 @@ async function derive(own: Uint8Array<ArrayBuffer>, publicKey: string, label: st
     crypto.subtle.importKey("raw", montgomeryU(other), X25519, false, []),
   ]);
   const secret = await crypto.subtle.deriveBits({ name: X25519, public: theirs }, mine, 8 * KEY_BYTES);
+  const { createHmac, timingSafeEqual } = nodeCrypto();
   const key = createHmac("sha256", new Uint8Array(secret)).update(label).digest();
   const code = (text: string) => createHmac("sha256", key).update(text).digest("base64url");
   const encoder = new TextEncoder();
@@ -79,7 +80,7 @@ async function derive(own: Uint8Array<ArrayBuffer>, publicKey: string, label: st
 /** RFC 8032, section 5.1.5: the scalar is the first half of the seed's SHA-512 hash. X25519 itself clamps it. */
 function x25519PrivateKey(privateKey: string): Uint8Array<ArrayBuffer> {
   const seed = pkcs8(privateKey).subarray(PKCS8_PREFIX.length);
-  const scalar = new Uint8Array(createHash("sha512").update(seed).digest()).slice(0, KEY_BYTES);
+  const scalar = new Uint8Array(nodeCrypto().createHash("sha512").update(seed).digest()).slice(0, KEY_BYTES);
   return concatBytes([X25519_PKCS8_PREFIX, scalar]);
 }
 

@@ -2,7 +2,7 @@
  * Ed25519 for replicas, synchronous, through `node:crypto`. Deno, Node, Bun and workerd have it.
  * @module
  */
-import { createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign, verify } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import type { Digest } from "../core/messages/ids.ts";
 import type { Signer, Verifier } from "../node/ports.ts";
 import { SIGNATURE_BYTES, toHex } from "../wire/mod.ts";
@@ -10,6 +10,7 @@ import { BoundedCache } from "./bounded_cache.ts";
 import { Domains, isSmallOrder, KEY_BYTES, type KeyPair, pkcs8, publicKeyBytes, SPKI_PREFIX } from "./ed25519.ts";
 import { noteNewKey } from "./new_keys.ts";
 import { concatBytes } from "../core/tree/bytes.ts";
+import { nodeCrypto } from "./node_crypto.ts";
 
 /** A verifier remembers at least this many imported public keys. Importing one costs 12 us or more. */
 const REMEMBERED_KEYS = 4096;
@@ -19,7 +20,7 @@ const scratch = new Uint8Array(SCRATCH_BYTES);
 
 /** Makes a new key pair. A replica whose key this process generated may start on an empty store without `start: "new"`. */
 export function generateKeyPair(): KeyPair {
-  const made = importKeyPair(toHex(randomBytes(KEY_BYTES)));
+  const made = importKeyPair(toHex(nodeCrypto().randomBytes(KEY_BYTES)));
   noteNewKey(made.publicKey);
   return made;
 }
@@ -40,6 +41,7 @@ export function importKeyPair(privateKey: string): KeyPair {
 export function createSigner(privateKey: string, cluster: Digest, epoch: number = 0): Signer {
   const key = importPrivateKey(privateKey);
   const domains = new Domains(cluster, epoch);
+  const { sign } = nodeCrypto();
   return {
     publicKey: publicKeyOf(key),
     sign: (kind, bytes) => new Uint8Array(sign(null, behind(domains.of(kind), bytes), key)),
@@ -54,6 +56,7 @@ export function createSigner(privateKey: string, cluster: Digest, epoch: number 
 export function createVerifier(cluster: Digest, epoch: number = 0): Verifier {
   const domains = new Domains(cluster, epoch);
   const keys = new BoundedCache<KeyObject>(REMEMBERED_KEYS);
+  const { verify } = nodeCrypto();
   return {
     verify(publicKey, kind, bytes, signature) {
       if (signature.length !== SIGNATURE_BYTES || isSmallOrder(signature, 0)) return false;
@@ -70,21 +73,25 @@ export function createVerifier(cluster: Digest, epoch: number = 0): Verifier {
 
 function importPrivateKey(privateKey: string): KeyObject {
   // `never`: every runtime accepts bytes here, but the types require a Buffer, which only some runtimes have.
-  return createPrivateKey({ key: pkcs8(privateKey) as never, format: "der", type: "pkcs8" });
+  return nodeCrypto().createPrivateKey({ key: pkcs8(privateKey) as never, format: "der", type: "pkcs8" });
 }
 
 function importPublicKey(publicKey: string): KeyObject | undefined {
   const bytes = publicKeyBytes(publicKey);
   if (bytes === undefined) return undefined;
   try {
-    return createPublicKey({ key: concatBytes([SPKI_PREFIX, bytes]) as never, format: "der", type: "spki" });
+    return nodeCrypto().createPublicKey({
+      key: concatBytes([SPKI_PREFIX, bytes]) as never,
+      format: "der",
+      type: "spki",
+    });
   } catch {
     return undefined;
   }
 }
 
 function publicKeyOf(key: KeyObject): string {
-  const spki = createPublicKey(key).export({ format: "der", type: "spki" });
+  const spki = nodeCrypto().createPublicKey(key).export({ format: "der", type: "spki" });
   return toHex(new Uint8Array(spki).subarray(SPKI_PREFIX.length));
 }
 
