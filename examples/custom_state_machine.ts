@@ -10,16 +10,16 @@ import {
   generateKeyPair,
   type Genesis,
   MemoryStore,
-  Node,
   type OperationContext,
   OperationError,
   OperationRejectedError,
-  replicaId,
+  ReplicaNode,
   snapshotMachine,
   type StateMachine,
 } from "@pbft/edge";
 import { systemTimer } from "@pbft/edge/deno";
 import { createApp } from "@pbft/edge/hono";
+import { replicaId } from "@pbft/edge/protocol";
 
 /** What clients send, as JSON. */
 type Operation = { readonly acquire: string; readonly leaseMs: number } | { readonly release: string };
@@ -33,7 +33,7 @@ interface Lease {
 const decode = (bytes: Uint8Array) => JSON.parse(new TextDecoder().decode(bytes));
 const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 
-/** Give it to `Node.open({ stateMachine: createLocks })`, and say `locks/1` in the genesis. */
+/** Give it to `ReplicaNode.open({ stateMachine: createLocks })`, and say `locks/1` in the genesis. */
 export function createLocks(): StateMachine {
   let leases = new Map<string, Lease>();
 
@@ -75,7 +75,7 @@ if (import.meta.main) {
   };
   const timer = systemTimer();
   const ended = new AbortController();
-  const node = await Node.open({
+  const node = await ReplicaNode.open({
     self: replicaId(0),
     genesis,
     privateKey,

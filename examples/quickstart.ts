@@ -11,13 +11,13 @@ import {
   type Genesis,
   KeyValue,
   MemoryStore,
-  Node,
-  replicaId,
+  ReplicaNode,
   type Transport,
   verifyReceipt,
 } from "@pbft/edge";
 import { systemTimer } from "@pbft/edge/deno";
 import { createApp } from "@pbft/edge/hono";
+import { replicaId } from "@pbft/edge/protocol";
 
 const names = ["Apple", "Ball", "Candy", "Dog"];
 const keys = names.map(() => generateKeyPair());
@@ -31,7 +31,7 @@ const genesis: Genesis = {
 };
 
 const timer = systemTimer();
-const nodes: Node[] = [];
+const nodes: ReplicaNode[] = [];
 const transport: Transport = {
   async deliver(to, frames) {
     await nodes[to]!.receive(frames);
@@ -46,7 +46,7 @@ for (const [i, { privateKey }] of keys.entries()) {
     store: new MemoryStore(),
     stateMachine: () => new KeyValue(),
   };
-  nodes.push(await Node.open({ self: replicaId(i), ...options }));
+  nodes.push(await ReplicaNode.open({ self: replicaId(i), ...options }));
 }
 
 const ended = new AbortController();

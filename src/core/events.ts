@@ -35,7 +35,7 @@ export type LeaveReason =
   | "others-moved"; // others have moved already, and their view-changes prove that they may
 
 /** Something that happened in a replica, for metrics, logs and the event stream. Events carry nothing secret. */
-export type Event =
+export type ReplicaEvent =
   | { readonly kind: "request-received"; readonly digest: Digest }
   | {
     readonly kind: "stage";

@@ -4,7 +4,7 @@
  */
 import type { Allowance } from "./upkeep/allowance.ts";
 import type { Genesis, Settings } from "./config.ts";
-import type { Event } from "./events.ts";
+import type { ReplicaEvent } from "./events.ts";
 import type { Contradiction } from "./messages/evidence.ts";
 import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "./messages/ids.ts";
 import type {
@@ -162,7 +162,7 @@ export interface Ready {
   readonly offers?: readonly Offer[];
   /** When to step with `alarm` at the latest; `null`: not by itself. */
   readonly alarmAt: Millis | null;
-  readonly events: readonly Event[];
+  readonly events: readonly ReplicaEvent[];
   /** For a request input: whether it was taken. `full`: answer 429. */
   readonly admission: "taken" | "full";
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "./messages/ids.ts";
-import type { DiscardReason, Event } from "./events.ts";
+import type { DiscardReason, ReplicaEvent } from "./events.ts";
 import type { Environment, Offer, Outgoing, OutgoingReply, Ready } from "./io.ts";
 import type { QueryAnswer } from "./messages/queries.ts";
 import type { Record } from "./records.ts";
@@ -11,7 +11,7 @@ import type { Batch, MessageKind } from "./messages/messages.ts";
 import { maxFaulty, primaryOf, quorum } from "./messages/quorum.ts";
 import type { ReplicaState } from "./state.ts";
 
-type StageEvent = Extract<Event, { kind: "stage" }>;
+type StageEvent = Extract<ReplicaEvent, { kind: "stage" }>;
 
 /** One step of a replica: its state, its services, the time, and what the step wants done. */
 export class Step {
@@ -24,7 +24,7 @@ export class Step {
   readonly #answers: QueryAnswer[] = [];
   readonly #loads: Digest[] = [];
   readonly #offers: Offer[] = [];
-  readonly #events: Event[] = [];
+  readonly #events: ReplicaEvent[] = [];
   admission: Ready["admission"] = "taken";
   /** A state transfer has ended in this step, so the numbers that were committed meanwhile are executed later in it. */
   hasEndedTransfer = false;
@@ -101,7 +101,7 @@ export class Step {
 
   readonly load = (digest: Digest): void => void this.#loads.push(digest);
 
-  event(event: Event): void {
+  event(event: ReplicaEvent): void {
     this.#events.push(event);
   }
 

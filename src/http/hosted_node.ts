@@ -2,12 +2,12 @@
  * The part of a node that the HTTP routes use.
  * @module
  */
-import type { Node } from "../node/node.ts";
+import type { ReplicaNode } from "../node/node.ts";
 
-/** The members of {@linkcode Node} that the HTTP routes call. A test may pass a fake. */
+/** The members of {@linkcode ReplicaNode} that the HTTP routes call. A test may pass a fake. */
 export type HostedNode =
   & Pick<
-    Node,
+    ReplicaNode,
     | "self"
     | "genesis"
     | "cluster"
@@ -20,4 +20,4 @@ export type HostedNode =
     | "status"
     | "observe"
   >
-  & Partial<Pick<Node, "lastOf" | "report">>;
+  & Partial<Pick<ReplicaNode, "lastOf" | "report">>;

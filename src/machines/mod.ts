@@ -2,6 +2,14 @@
  * The key-value state machine, and a helper to write your own.
  * @module
  */
+export {
+  type ChunkNeed,
+  type LazyLoading,
+  type LoadedChunk,
+  type OperationContext,
+  OperationError,
+  type StateMachine,
+} from "../core/state_machine.ts";
 export { KeyValue, type KeyValueOptions } from "./key_value.ts";
 export * from "./key_value_operation.ts";
 export { type SnapshotMachine, snapshotMachine, type SnapshotOptions } from "./snapshot.ts";

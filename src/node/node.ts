@@ -39,7 +39,7 @@ import { Waiters } from "./gateway/waiters.ts";
 export type { NodeOptions, SubmitOptions };
 
 /** A running replica. */
-export class Node {
+export class ReplicaNode {
   /** The number of this replica in the genesis. */
   readonly self: ReplicaId;
   /** The genesis of the cluster. */
@@ -137,14 +137,14 @@ export class Node {
    * store; `ForeignStoreError` if the store belongs to another replica; `NewerStoreError` if a newer version wrote it;
    * `CorruptStoreError` if it is damaged; and the errors of the store itself.
    */
-  static open(options: NodeOptions): Promise<Node> {
-    return Node.openWith(options, {});
+  static open(options: NodeOptions): Promise<ReplicaNode> {
+    return ReplicaNode.openWith(options, {});
   }
 
-  /** As {@linkcode Node.open}, with some parts replaced, for tests and simulations. @internal */
-  static async openWith(options: NodeOptions, internals: NodeInternals): Promise<Node> {
+  /** As {@linkcode ReplicaNode.open}, with some parts replaced, for tests and simulations. @internal */
+  static async openWith(options: NodeOptions, internals: NodeInternals): Promise<ReplicaNode> {
     const parts = await prepareParts(options, internals);
-    const node = new Node({ ...options, store: parts.store, genesis: parts.genesis }, parts);
+    const node = new ReplicaNode({ ...options, store: parts.store, genesis: parts.genesis }, parts);
     node.#replica.start(parts.restored);
     return node;
   }
@@ -163,14 +163,14 @@ export class Node {
   }
 
   /**
-   * Decodes a signed client's request and checks its signature, before {@linkcode Node.submit}. Resolves with the
+   * Decodes a signed client's request and checks its signature, before {@linkcode ReplicaNode.submit}. Resolves with the
    * request, or with the reason why it is rejected.
    */
   verifyRequest(frame: Uint8Array): Promise<Verified<SignedRequest> | Rejection> {
     return verify(this.#requests, frame);
   }
 
-  /** As {@linkcode Node.verifyRequest}, for a query, before {@linkcode Node.query}. */
+  /** As {@linkcode ReplicaNode.verifyRequest}, for a query, before {@linkcode ReplicaNode.query}. */
   verifyQuery(frame: Uint8Array): Promise<Verified<SignedQuery> | Rejection> {
     return verify(this.#queries, frame);
   }
@@ -185,7 +185,7 @@ export class Node {
   }
 
   /**
-   * As {@linkcode Node.submit}, for a query. It is answered once the state contains everything that had prepared when
+   * As {@linkcode ReplicaNode.submit}, for a query. It is answered once the state contains everything that had prepared when
    * the query arrived. A client accepts an answer that a quorum of replicas agree on.
    */
   query(query: Verified<SignedQuery> | Uint8Array, options?: SubmitOptions): Promise<Uint8Array | Rejection> {
@@ -242,7 +242,7 @@ export class Node {
   }
 
   /**
-   * For a host whose timers do not run while it sleeps: handles overdue alarms, and resolves as {@linkcode Node.sent}
+   * For a host whose timers do not run while it sleeps: handles overdue alarms, and resolves as {@linkcode ReplicaNode.sent}
    * does.
    */
   wake(): Promise<void> {

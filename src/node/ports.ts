@@ -12,7 +12,7 @@ import type {
   Verified,
 } from "../core/messages/messages.ts";
 import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber } from "../core/messages/ids.ts";
-import type { Event } from "../core/events.ts";
+import type { ReplicaEvent } from "../core/events.ts";
 import type { HostEvent } from "./host_event.ts";
 import type { SignedKind } from "../wire/messages/domain.ts";
 
@@ -180,7 +180,7 @@ export interface Cryptography {
 /** Observes a node. Its methods must not throw and must not block. */
 export interface Observer {
   /** An event of the protocol. */
-  onEvent?(event: Event, now: Millis): void;
+  onEvent?(event: ReplicaEvent, now: Millis): void;
   /** A message was sent to, or received from, a replica or client; `bytes`: its size. */
   onMessage?(direction: "in" | "out", kind: Message["kind"], bytes: number): void;
   /** A frame was rejected by the gate. */

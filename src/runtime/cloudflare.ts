@@ -3,12 +3,9 @@
  * alarm wakes it.
  * @module
  */
-import type { Settings } from "../core/config.ts";
-import type { StateMachine } from "../core/state_machine.ts";
-import { addressFromHeader, type AppOptions, createApp, problem } from "../http/mod.ts";
+import { addressFromHeader, createApp, problem } from "../http/mod.ts";
 import { KeyValue } from "../machines/key_value.ts";
-import { Node } from "../node/node.ts";
-import type { Archive, Observer } from "../node/ports.ts";
+import { ReplicaNode } from "../node/node.ts";
 import {
   type DurableObjectStorage,
   DurableObjectStore,
@@ -19,6 +16,7 @@ import { EDGE_SETTINGS } from "./host/edge_settings.ts";
 import { parseClusterText } from "../wire/mod.ts";
 import { memberId, replicaFromVariables } from "./host/environment.ts";
 import { type AlarmStorage, ObjectTimer } from "./host/object_timer.ts";
+import type { HostOptions } from "./host/options.ts";
 import { type Fields, type Level, Log, type LogEntry, type LogFormat, type LogOptions } from "./log/log.ts";
 import { logFromVariable } from "./log/variable.ts";
 import { type Policy, policyFromVariables, type PolicyVariable } from "./host/policy.ts";
@@ -30,6 +28,7 @@ export {
   DurableObjectStore,
   EDGE_SETTINGS,
   type Fields,
+  type HostOptions,
   type Level,
   Log,
   type LogEntry,
@@ -73,23 +72,15 @@ export interface WorkerEnvironment extends ReplicaEnvironment {
   };
 }
 
-/** What a class that extends {@linkcode ReplicaObject} may choose. */
-export interface ReplicaObjectOptions {
-  /** Makes the state machine; the key-value machine if left out. */
-  readonly stateMachine?: () => StateMachine;
-  /** What differs from {@linkcode EDGE_SETTINGS}. */
-  readonly settings?: Partial<Settings>;
-  /** Where executed batches go before they are forgotten; nowhere if left out. */
-  readonly archive?: Archive;
-  /** Hear what happens, from the start on; a {@linkcode Log} as `PBFT_LOG` says, if left out. */
-  readonly observers?: readonly Observer[];
-  /** Bounds and timeouts of the routes. */
-  readonly app?: Omit<AppOptions, "timer" | "urls" | "membership" | "signal" | "memory">;
-}
+/**
+ * What a class that extends {@linkcode ReplicaObject} may choose: `settings` are what differs from {@linkcode EDGE_SETTINGS}; a
+ * {@linkcode Log} as `PBFT_LOG` says is the observer, if there are no `observers`.
+ */
+export interface ReplicaObjectOptions extends HostOptions {}
 
 /** A replica that has been opened. */
 interface Opened {
-  readonly node: Node;
+  readonly node: ReplicaNode;
   readonly fetch: (request: Request) => Response | Promise<Response>;
 }
 
@@ -156,7 +147,7 @@ export class ReplicaObject {
     const log = logFromVariable(variable, identity, timer);
     const observers = this.#options.observers ?? (log ? [log] : []);
     const membership = membershipOf(cluster, self, privateKey);
-    const node = await Node.open({
+    const node = await ReplicaNode.open({
       self,
       genesis: cluster.genesis,
       settings: { ...EDGE_SETTINGS, ...settings },

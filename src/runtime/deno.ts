@@ -3,106 +3,31 @@
  * to stop.
  * @module
  */
-import type { Settings } from "../core/config.ts";
-import type { ReplicaId } from "../core/messages/ids.ts";
-import { describeThrown } from "../core/ordering/machine_guard.ts";
-import type { StateMachine } from "../core/state_machine.ts";
-import { type AppOptions, createApp, problem, type ReplicaApp } from "../http/mod.ts";
 import { KeyValue } from "../machines/key_value.ts";
-import { handOver } from "../node/hand_over.ts";
-import { Node } from "../node/node.ts";
 import { checkIdentity } from "../node/options.ts";
-import type { Archive, Observer, Store } from "../node/ports.ts";
-import type { HostEvent } from "../node/host_event.ts";
-import type { Start, StartOptions } from "../node/storage/start.ts";
 import { DenoKvStore } from "../stores/deno_kv.ts";
-import { SqliteStore } from "../stores/sqlite.ts";
-import type { ClusterFile } from "../wire/mod.ts";
 import { EDGE_SETTINGS } from "./host/edge_settings.ts";
-import { memberId, replicaFromVariables, type ReplicaIdentity } from "./host/environment.ts";
-import { type Fields, type Level, Log, type LogEntry, type LogFormat, type LogOptions } from "./log/log.ts";
-import { logFromVariable } from "./log/variable.ts";
-import { type Policy, policyFromVariables, type PolicyVariable } from "./host/policy.ts";
-import { ANY_ADDRESS, listenAddress, urlOf } from "./server/listen_address.ts";
-import { Listener } from "./server/listener.ts";
-import { openState } from "./host/state_file.ts";
+import { replicaFromVariables } from "./host/environment.ts";
+import type { OpenReplica, OpenReplicaOptions, ServedReplica, ServeOptions } from "./host/options.ts";
+import { policyFromVariables } from "./host/policy.ts";
+import { openReplicaOn, type Platform, serveOn } from "./host/serve.ts";
 import { systemTimer } from "./host/system_timer.ts";
-import { membershipOf, socketTransportOf, transportOf } from "./host/transport.ts";
+import { logFromVariable } from "./log/variable.ts";
+import { ANY_ADDRESS } from "./server/listen_address.ts";
+import { Listener } from "./server/listener.ts";
 
-export {
-  DenoKvStore,
-  EDGE_SETTINGS,
-  type Fields,
-  type Level,
-  Log,
-  type LogEntry,
-  type LogFormat,
-  type LogOptions,
-  type Policy,
-  policyFromVariables,
-  type PolicyVariable,
-  replicaFromVariables,
-  type ReplicaIdentity,
-  SqliteStore,
-  type Start,
-  type StartOptions,
-  systemTimer,
+export * from "./process.ts";
+export { DenoKvStore };
+
+const DENO: Platform = {
+  name: "Deno",
+  listen: (options) => new Listener(options),
+  memory() {
+    const { rss, heapTotal, heapUsed, external } = Deno.memoryUsage();
+    return { rss, heapTotal, heapUsed, external };
+  },
+  upgradeWebSocket: (request) => Deno.upgradeWebSocket(request),
 };
-
-/** Which replica to serve, and how. */
-export interface ServeReplicaOptions extends StartOptions {
-  /** The cluster, and where its members are. */
-  readonly cluster: ClusterFile;
-  /** The member's name or its number. */
-  readonly self: string | ReplicaId;
-  /** The member's Ed25519 seed, 64 hex digits. */
-  readonly privateKey: string;
-  /** Where its state is: a store, or the path of a SQLite file. */
-  readonly store: Store | string;
-  /** Where executed batches go before they are forgotten; nowhere if left out. */
-  readonly archive?: Archive;
-  /**
-   * The address to listen on. If it is left out: the loopback address that the cluster file gives for the replica, or else all of the
-   * machine's, IPv6 and IPv4 (`::`).
-   */
-  readonly hostname?: string;
-  /** The port to listen on, if not that of the cluster file. */
-  readonly port?: number;
-  /** What differs from the default settings. */
-  readonly settings?: Partial<Settings>;
-  /** Makes the state machine; the key-value machine if left out. */
-  readonly stateMachine?: () => StateMachine;
-  /**
-   * The host may stop the process between any two messages, or run several of it at once, as Deno Deploy does: everything that
-   * was taken is kept in the store. Costs a commit per message.
-   */
-  readonly persistInputs?: boolean;
-  /** Whether votes go by WebSockets, to peers that take them. Default: yes, unless {@linkcode persistInputs}. */
-  readonly hasSockets?: boolean;
-  /** Hear what happens, from the start on. */
-  readonly observers?: readonly Observer[];
-  /** Bounds and timeouts of the routes. */
-  readonly app?: Omit<AppOptions, "timer" | "urls" | "membership" | "signal" | "memory">;
-  /** Closes the replica when it aborts. */
-  readonly signal?: AbortSignal;
-}
-
-/** A replica that is being served. */
-export interface ServedReplica {
-  /** The replica itself. */
-  readonly node: Node;
-  /** Where it listens. */
-  readonly url: string;
-  /** Stops taking requests, finishes the commit that is under way and closes the store; within five seconds. */
-  close(): Promise<void>;
-  /** Resolves once it is closed. */
-  readonly closed: Promise<void>;
-}
-
-/** After this long connections are cut, ms. Deno Deploy kills a process 5 s after it has asked it to stop. */
-const CLOSE_TIMEOUT_MS = 4_500;
-/** So long what was said last may take to be sent, and sockets to be closed, ms. */
-const FLUSH_TIMEOUT_MS = 1_000;
 
 /**
  * Opens a replica and serves it.
@@ -110,78 +35,38 @@ const FLUSH_TIMEOUT_MS = 1_000;
  * @throws {Deno.errors.AddrInUse} if the port is taken.
  * @example
  * ```ts ignore
- * import { serveReplica } from "@pbft/edge/deno";
- * const replica = await serveReplica({ cluster, self: "Apple", privateKey, store: "apple.db" });
+ * import { serve } from "@pbft/edge/deno";
+ * const replica = await serve({ cluster, self: "Apple", privateKey, store: "apple.db" });
  * console.log(replica.url);
  * ```
  */
-export async function serveReplica(options: ServeReplicaOptions): Promise<ServedReplica> {
-  const { cluster: { genesis, urls }, privateKey, stateMachine = () => new KeyValue(), observers, settings } = options;
-  const self = memberId(options.cluster, options.self);
-  checkIdentity({ self, genesis, settings, privateKey, stateMachine });
-  const timer = systemTimer();
-  const stopping = new AbortController();
-  // The port is bound first: a replica that can't be reached must not touch its store.
-  let handle: ReplicaApp["fetch"] = () => unavailable("the replica is starting");
-  const server = new Listener({
-    ...listenAddress(options, urls[genesis.replicas[self]!.name]!),
-    handler: (request, connection) => handle(request, connection),
-    timer,
-    onAcceptFailed: (error) => tell({ kind: "accept-failed", reason: describeThrown(error).error }),
-  });
-  const tell = (trouble: HostEvent) => observers?.forEach((observer) => observer.onHostEvent?.(trouble));
-  const hasSockets = options.hasSockets ?? !options.persistInputs;
-  const membership = membershipOf(options.cluster, self, privateKey);
-  const socketOptions = { timer, membership, onHostEvent: tell };
-  const sockets = hasSockets ? socketTransportOf(options.cluster, self, privateKey, socketOptions) : undefined;
-  let node: Node;
-  try {
-    node = await Node.open({
-      self,
-      genesis,
-      settings,
-      store: await openState({ ...options, self }),
-      transport: sockets ?? transportOf(options.cluster, self, privateKey, membership),
-      archive: options.archive,
-      timer,
-      privateKey,
-      stateMachine,
-      observers,
-      persistInputs: options.persistInputs ?? false,
-      start: options.start,
-      hasLostDisk: options.hasLostDisk,
-    });
-  } catch (error) {
-    await server.shutdown();
-    throw error;
-  }
-  const upgrade = hasSockets && { upgradeWebSocket: Deno.upgradeWebSocket };
-  const app = createApp(node, { ...upgrade, ...options.app, timer, urls, membership, signal: stopping.signal, memory });
-  handle = app.fetch;
-  const { promise: closed, resolve } = Promise.withResolvers<void>();
-  let closing = false;
-  const close = async () => {
-    if (closing) return await closed;
-    closing = true;
-    await handOver(node, timer);
-    handle = () => unavailable("the replica is stopping");
-    await within(CLOSE_TIMEOUT_MS, async () => {
-      // Nobody is awake here to say it again.
-      if (options.persistInputs) await within(FLUSH_TIMEOUT_MS, () => node.sent());
-      await node.close();
-      stopping.abort();
-      await within(FLUSH_TIMEOUT_MS, async () => await sockets?.close());
-      await server.shutdown();
-    });
-    resolve();
-  };
-  if (options.signal?.aborted) await close();
-  options.signal?.addEventListener("abort", () => void close(), { once: true });
-  return { node, url: urlOf(server.address), close, closed };
+export async function serve(options: ServeOptions): Promise<ServedReplica> {
+  checkRuntime();
+  return await serveOn(DENO, options);
+}
+
+/**
+ * Opens a replica for a server of the host's own.
+ * @throws what {@linkcode serve} throws.
+ * @example
+ * ```ts ignore
+ * import { openReplica } from "@pbft/edge/deno";
+ * const replica = await openReplica({ cluster, self: "Dog", privateKey, store: "dog.db" });
+ * Deno.serve({ port: 1114 }, replica.fetch);
+ * ```
+ */
+export async function openReplica(options: OpenReplicaOptions): Promise<OpenReplica> {
+  checkRuntime();
+  return await openReplicaOn(DENO, options);
+}
+
+function checkRuntime(): void {
+  if (typeof globalThis.Deno?.serve === "function") return;
+  throw new Error("`@pbft/edge/deno` needs Deno: under Node and Bun import the same from `@pbft/edge/node`");
 }
 
 /** What {@linkcode serveFromEnvironment} does not read from the environment. */
-export type EnvironmentOptions = Partial<Omit<ServeReplicaOptions, "cluster" | "self" | "privateKey">>;
+export type EnvironmentOptions = Partial<Omit<ServeOptions, "cluster" | "self" | "privateKey">>;
 
 /**
  * Opens and serves the replica that the environment names (see {@linkcode replicaFromVariables}), as Deno Deploy needs it: its state
@@ -208,7 +93,7 @@ export async function serveFromEnvironment(options: EnvironmentOptions = {}): Pr
   const { name } = genesis.replicas[self]!;
   const log = logFromVariable((variable) => Deno.env.get(variable), identity, systemTimer());
   const onInternalError = (error: Error) => log?.defect("a request met a defect", error);
-  return await serveReplica({
+  return await serve({
     hostname: ANY_ADDRESS,
     port: portFromVariable(Deno.env.get("PORT")),
     persistInputs: true,
@@ -240,20 +125,4 @@ export function terminationSignal(): AbortSignal {
   const signals: readonly Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
   for (const signal of signals) Deno.addSignalListener(signal, () => controller.abort());
   return controller.signal;
-}
-
-function unavailable(detail: string): Response {
-  return problem("unavailable", { detail });
-}
-
-function memory(): Readonly<Record<string, number>> {
-  const { rss, heapTotal, heapUsed, external } = Deno.memoryUsage();
-  return { rss, heapTotal, heapUsed, external };
-}
-
-async function within(timeoutMs: number, work: () => Promise<void>): Promise<void> {
-  let id: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<void>((resolve) => id = setTimeout(resolve, timeoutMs));
-  await Promise.race([work(), late]);
-  clearTimeout(id);
 }

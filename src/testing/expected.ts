@@ -3,7 +3,7 @@
  * no new one is left out.
  * @module
  */
-import type { DiscardReason, Event, LeaveReason, SuspicionReason } from "../core/events.ts";
+import type { DiscardReason, LeaveReason, ReplicaEvent, SuspicionReason } from "../core/events.ts";
 import type { Statement } from "../core/messages/evidence.ts";
 import type { MessageKind } from "../core/messages/messages.ts";
 import type { QueryRefusal } from "../core/messages/queries.ts";
@@ -124,7 +124,7 @@ const EXPECTED: { readonly [group: string]: readonly string[] } = {
   }),
   "event": all<
     Exclude<
-      `${Event["kind"]}`,
+      `${ReplicaEvent["kind"]}`,
       "request-received" | "stage" | "operation-failed" | "discarded" | "state-transfer" | "old-copy"
     >
   >({

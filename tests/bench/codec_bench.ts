@@ -17,7 +17,7 @@ import {
   sequenceNumber,
   view,
 } from "../../src/core/messages/ids.ts";
-import type { Message, Prepare, Request } from "../../src/core/messages/messages.ts";
+import type { ClientRequest, Message, Prepare } from "../../src/core/messages/messages.ts";
 import { fromHex, toHex } from "../../src/wire/codec/hex.ts";
 import { wireLimits } from "../../src/wire/messages/limits.ts";
 import { decodeMessage, encodeMessage } from "../../src/wire/messages/signed.ts";
@@ -32,7 +32,7 @@ const vote: Prepare = {
   sequence: sequenceNumber(123_456),
   digest: digest("0123456789abcdef".repeat(4)),
 };
-const request: Request = {
+const request: ClientRequest = {
   kind: "request",
   client: clientId("fedcba9876543210".repeat(4)),
   session: 1000,
@@ -47,7 +47,7 @@ function voteItems(vote: Prepare): Items {
   return [vote.replica, vote.view, vote.sequence, fromHex(vote.digest)];
 }
 
-function requestItems(request: Request): Items {
+function requestItems(request: ClientRequest): Items {
   const { client, session, timestamp, lowestUnanswered, operations } = request;
   return [fromHex(client), session, timestamp, lowestUnanswered, operations];
 }
@@ -78,7 +78,7 @@ function voteOf(value: unknown): Prepare {
   } as Prepare;
 }
 
-function requestOf(value: unknown): Request {
+function requestOf(value: unknown): ClientRequest {
   const [client, session, timestamp, lowestUnanswered, operations] = items(value, 5);
   return {
     kind: "request",
@@ -87,11 +87,11 @@ function requestOf(value: unknown): Request {
     timestamp: uint(timestamp),
     lowestUnanswered: uint(lowestUnanswered),
     operations: items(operations).map((operation) => bytes(operation)),
-  } as Request;
+  } as ClientRequest;
 }
 
 function itemsOf(message: Message): Items {
-  return message.kind === "prepare" ? voteItems(message) : requestItems(message as Request);
+  return message.kind === "prepare" ? voteItems(message) : requestItems(message as ClientRequest);
 }
 
 function same(a: Uint8Array, b: Uint8Array): void {

@@ -8,7 +8,7 @@ import type { Digest, Millis, ReplicaId, SequenceNumber } from "../../src/core/m
 import { StateTree } from "../../src/core/tree/state_tree.ts";
 import { clusterId, importKeyPair, sha256 } from "../../src/crypto/mod.ts";
 import { encodeOperation, KeyValue } from "../../src/machines/mod.ts";
-import { Node } from "../../src/node/node.ts";
+import { ReplicaNode } from "../../src/node/node.ts";
 import type { Store } from "../../src/node/ports.ts";
 import { WriteSet } from "../../src/node/storage/record_writer.ts";
 import { systemTimer } from "../../src/runtime/host/system_timer.ts";
@@ -78,7 +78,7 @@ async function start(kind: string, folder: string, keys: number): Promise<Measur
   const before = memoryBytes("VmRSS");
   const began = performance.now();
   const store = new CountingStore(await open(kind, folder));
-  const node = await Node.open({
+  const node = await ReplicaNode.open({
     self: 0 as ReplicaId,
     genesis: GENESIS,
     store,

@@ -8,7 +8,7 @@
  */
 import { main as cli } from "../../src/cli/mod.ts";
 import { Client, parseClusterFile } from "../../src/client/mod.ts";
-import { DenoKvStore, EDGE_SETTINGS, serveReplica } from "../../src/runtime/deno.ts";
+import { DenoKvStore, EDGE_SETTINGS, serve } from "../../src/runtime/deno.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import { bundleForWorkerd } from "../edge/_bundle.ts";
 import { startWorkerd } from "../edge/_workerd.ts";
@@ -32,8 +32,8 @@ async function measure(primary: "kv" | "object"): Promise<void> {
   const keyOf = (name: string) => Deno.readTextFileSync(`${folder}/pbft/${name}/key`).trim();
   const [onKv, onObject] = primary === "kv" ? ["Apple", "Ball"] : ["Ball", "Apple"];
   const { database, counts } = countingKv(await Deno.openKv(`${folder}/kv`));
-  const serve = (self: string, store: DenoKvStore | MemoryStore) =>
-    serveReplica({
+  const serveMember = (self: string, store: DenoKvStore | MemoryStore) =>
+    serve({
       cluster,
       self,
       privateKey: keyOf(self),
@@ -43,9 +43,9 @@ async function measure(primary: "kv" | "object"): Promise<void> {
       start: "new",
     });
   const served = await Promise.all([
-    serve(onKv!, new DenoKvStore(database)),
-    serve("Candy", new MemoryStore()),
-    serve("Dog", new MemoryStore()),
+    serveMember(onKv!, new DenoKvStore(database)),
+    serveMember("Candy", new MemoryStore()),
+    serveMember("Dog", new MemoryStore()),
   ]);
   const workerd = await startWorkerd({
     script: await bundleForWorkerd("tests/bench/counting_worker.ts"),

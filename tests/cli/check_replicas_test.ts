@@ -4,10 +4,10 @@ import { Client } from "../../src/client/mod.ts";
 import type { ReplicaId } from "../../src/core/messages/ids.ts";
 import { createApp } from "../../src/http/mod.ts";
 import { KeyValue } from "../../src/machines/key_value.ts";
-import { Node } from "../../src/node/node.ts";
+import { ReplicaNode } from "../../src/node/node.ts";
 import type { Timer } from "../../src/node/ports.ts";
 import { ReplicaObject } from "../../src/runtime/cloudflare.ts";
-import { type ServedReplica, serveReplica, systemTimer } from "../../src/runtime/deno.ts";
+import { serve as serveReplica, type ServedReplica, systemTimer } from "../../src/runtime/deno.ts";
 import { transportOf } from "../../src/runtime/host/transport.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import type { ClusterFile } from "../../src/wire/mod.ts";
@@ -81,7 +81,7 @@ Deno.test("check finds a replica whose clock is wrong, one that has not the memb
   const cluster = clusterAt(ports);
   const clock = systemTimer();
   const fast: Timer = { ...clock, now: () => (clock.now() + 60_000) as ReturnType<Timer["now"]> };
-  const node = await Node.open({
+  const node = await ReplicaNode.open({
     self: 0 as ReplicaId,
     genesis: cluster.genesis,
     store: new MemoryStore(),

@@ -11,7 +11,7 @@ import {
   sequenceNumber,
   view,
 } from "../../src/core/messages/ids.ts";
-import type { Query, QueryReply, Reply, Request, Result } from "../../src/core/messages/messages.ts";
+import type { ClientRequest, Query, QueryReply, Reply, Result } from "../../src/core/messages/messages.ts";
 import { clusterId, createSigner, createVerifier, generateKeyPair, sha256 } from "../../src/crypto/mod.ts";
 import { type ClusterFile, decodeFrame, encodeFrame, encodeMessage, fromUtf8, utf8 } from "../../src/wire/mod.ts";
 import type { Signer } from "../../src/node/ports.ts";
@@ -19,7 +19,7 @@ import type { Signer } from "../../src/node/ports.ts";
 /** A POST that has come in. */
 export interface Asked {
   readonly replica: ReplicaId;
-  readonly request: Request;
+  readonly request: ClientRequest;
   readonly digest: Digest;
   readonly signal: AbortSignal;
 }
@@ -68,7 +68,7 @@ export class FakeCluster {
   /** All POSTs, in the order in which they came. */
   readonly asked: Asked[] = [];
   /** Results instead of an echo of the operation. */
-  execution: (operation: string, request: Request) => Partial<Result> = (operation) => ({
+  execution: (operation: string, request: ClientRequest) => Partial<Result> = (operation) => ({
     value: utf8(JSON.stringify({ echo: operation })),
   });
   view = 0;
@@ -105,7 +105,7 @@ export class FakeCluster {
     if (pathname === "/queries") return await this.#onQuery(init!, replicaId(Number(hostname.match(/\d+/)![0])));
     if (pathname !== "/requests" || init?.method !== "POST") return new Response(null, { status: 404 });
     const { signed } = decodeFrame(init.body as Uint8Array);
-    const request = signed.message as Request;
+    const request = signed.message as ClientRequest;
     const fits = createVerifier(this.#cluster).verify(request.client, "request", signed.bytes, signed.signature);
     if (!fits) return problem(401, "wrong signature");
     const replica = replicaId(Number(hostname.match(/\d+/)![0]));
@@ -162,7 +162,7 @@ export class FakeCluster {
   }
 
   /** The requests that carried operations, in the order in which they were made; signing may let one overtake another. */
-  get requests(): Request[] {
+  get requests(): ClientRequest[] {
     const seen = new Map(this.asked.map(({ digest, request }) => [digest, request]));
     const requests = [...seen.values()].filter(({ session }) => session !== 0);
     return requests.sort((a, b) => a.session - b.session || a.timestamp - b.timestamp);
@@ -194,7 +194,7 @@ export class FakeCluster {
     return new Response(encodeFrame({ message, bytes, signature }) as Uint8Array<ArrayBuffer>);
   }
 
-  #run(request: Request, sequence: SequenceNumber): readonly Result[] {
+  #run(request: ClientRequest, sequence: SequenceNumber): readonly Result[] {
     if (request.session === 0) return [{ sequence, status: "ok", value: utf8(String(sequence)) }];
     return request.operations.map((operation) => ({
       sequence,

@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { DEFAULT_LIMITS, DEFAULT_SETTINGS, type Genesis, type Limits, type Settings } from "../../src/core/config.ts";
-import type { Event } from "../../src/core/events.ts";
+import type { ReplicaEvent } from "../../src/core/events.ts";
 import type { Environment, FetchedBlob, Input, Ready } from "../../src/core/io.ts";
 import type { Digest, Millis, ReplicaId, SequenceNumber } from "../../src/core/messages/ids.ts";
 import type {
@@ -61,7 +61,7 @@ export class Cluster {
   readonly random: Random;
   readonly hosts: readonly Host[];
   readonly genesis: Genesis;
-  readonly events: { replica: ReplicaId; event: Event }[] = [];
+  readonly events: { replica: ReplicaId; event: ReplicaEvent }[] = [];
   /** By request digest, then replica. */
   readonly replies = new Map<Digest, Map<ReplicaId, Reply>>();
   /** What became of queries: `ok value` or a refusal, by query digest, then replica. */
@@ -225,7 +225,7 @@ export class Cluster {
     }
   }
 
-  #observe(host: Host, event: Event): void {
+  #observe(host: Host, event: ReplicaEvent): void {
     this.events.push({ replica: host.id, event });
     if (event.kind !== "stage" || event.stage !== "executed") return;
     const history = host.replica!.status().history;

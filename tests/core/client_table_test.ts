@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { ClientTable } from "../../src/core/clients/client_table.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/core/config.ts";
 import type { ClientId, Millis, SequenceNumber } from "../../src/core/messages/ids.ts";
-import type { Request, Result } from "../../src/core/messages/messages.ts";
+import type { ClientRequest, Result } from "../../src/core/messages/messages.ts";
 import { hash, pack, show, unpack } from "./_messages.ts";
 
 const utf8 = new TextEncoder();
@@ -18,8 +18,8 @@ class Fixture {
     this.table = new ClientTable({ hash, pack, unpack }, { ...DEFAULT_LIMITS, ...limits });
   }
 
-  request(fields: Partial<Request> = {}, content = "a"): string {
-    const request: Request = {
+  request(fields: Partial<ClientRequest> = {}, content = "a"): string {
+    const request: ClientRequest = {
       kind: "request",
       client: "c".repeat(64) as ClientId,
       session: 1,

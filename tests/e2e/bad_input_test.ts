@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertGreater, assertMatch } from "@std/assert";
 import { Client, parseClusterFile } from "../../mod.ts";
 import { type Digest, replicaId, sequenceNumber, view } from "../../src/core/messages/ids.ts";
-import type { GatewayRequest, Message, ReplicaMessage, Request } from "../../src/core/messages/messages.ts";
+import type { ClientRequest, GatewayRequest, Message, ReplicaMessage } from "../../src/core/messages/messages.ts";
 import { clusterId, createSigner, generateKeyPair } from "../../src/crypto/mod.ts";
 import type { Signer } from "../../src/node/ports.ts";
 import { type ClusterFile, encodeBundle, encodeFrame, encodeMessage, utf8 } from "../../src/wire/mod.ts";
@@ -22,8 +22,8 @@ function messageOf(kind: typeof KINDS[keyof typeof KINDS], replica: number): Rep
   return { kind, replica: replicaId(replica), view: view(0), sequence: sequenceNumber(1), digest };
 }
 
-function requestOf(signer: Signer): Request {
-  const client = signer.publicKey as Request["client"];
+function requestOf(signer: Signer): ClientRequest {
+  const client = signer.publicKey as ClientRequest["client"];
   return { kind: "request", client, session: 0, timestamp: 1, lowestUnanswered: 0, operations: [] };
 }
 

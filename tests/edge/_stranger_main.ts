@@ -1,6 +1,7 @@
 /** A replica that is a cluster by itself, under Node, on a port of the system's choice, which it prints. */
 import { serve } from "@hono/node-server";
-import { MemoryStore, openReplica } from "../../src/runtime/nodejs.ts";
+import { openReplica } from "../../src/runtime/nodejs.ts";
+import { MemoryStore } from "../../src/stores/memory.ts";
 import { clusterOfOne } from "../tools/cluster_of_one.ts";
 
 const replica = await openReplica({

@@ -1,7 +1,7 @@
 import { assertEquals, assertGreaterOrEqual, assertLess } from "@std/assert";
 import { main as cli } from "../../src/cli/mod.ts";
 import { Client } from "../../src/client/mod.ts";
-import { EDGE_SETTINGS, serveReplica } from "../../src/runtime/deno.ts";
+import { EDGE_SETTINGS, serve } from "../../src/runtime/deno.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import { parseClusterFile } from "../../src/wire/mod.ts";
 import { bundleForNode } from "./_bundle.ts";
@@ -25,7 +25,7 @@ Deno.test("a replica on Deno KV that is a new process for every single request d
   // Dog is away: each quorum needs Ball.
   const up = await Promise.all(["Apple", "Candy"].map(async (self) => {
     const replica = { cluster, self, privateKey: await keyOf(self), store: new MemoryStore() };
-    return await serveReplica({ ...replica, start: "new", settings: EDGE_SETTINGS });
+    return await serve({ ...replica, start: "new", settings: EDGE_SETTINGS });
   }));
   const env = {
     PBFT_CLUSTER: text,

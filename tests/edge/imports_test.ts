@@ -6,10 +6,10 @@ import { filesUnder, root } from "../tools/files.ts";
  * of one, on SQLite if the runtime has it, and invokes an operation with our client.
  */
 const PROGRAM = `
-import { DEFAULT_LIMITS, generateKeyPair } from "@pbft/edge";
+import { DEFAULT_LIMITS, generateKeyPair, MemoryStore } from "@pbft/edge";
 import { Client, parseClusterFile } from "@pbft/edge/client";
 import { DurableObjectStore } from "@pbft/edge/cloudflare";
-import { MemoryStore, openReplica, SqliteStore } from "@pbft/edge/node";
+import { openReplica, SqliteStore } from "@pbft/edge/node";
 import process from "node:process";
 const { publicKey, privateKey } = generateKeyPair();
 const replicas = [{ name: "Apple", publicKey }];
@@ -22,7 +22,7 @@ const store = await SqliteStore.open(process.argv.at(-1)).catch((error) => {
 });
 const replica = await openReplica({ cluster, self: "Apple", privateKey, store });
 const client = new Client({ cluster, fetch: async (input, init) => await replica.fetch(new Request(input, init)) });
-console.log(await client.invoke("INCR n"), typeof DurableObjectStore, kind);
+console.log(await client.invoke("INCR n"), await client.query("GET n"), typeof DurableObjectStore, kind);
 client.close();
 await replica.close();
 process.exit(0);
@@ -82,7 +82,7 @@ for (const version of ["2.5.0", "2.9.6"]) {
       await copyPublished(folder);
       const deno = Deno.version.deno === version ? [Deno.execPath()] : ["npx", "--yes", `deno@${version}`];
       const args = [...deno.slice(1), "run", "-A", "--quiet", "program.mjs", `${folder}/db`];
-      assertEquals(await run(folder, deno[0]!, ...args), "1 function sqlite");
+      assertEquals(await run(folder, deno[0]!, ...args), "1 1 function sqlite");
     }));
 }
 
@@ -100,7 +100,7 @@ Deno.test("the npm package works under Node 20 and 22, and under Bun", () =>
         await run(project, "npm", "install", "--no-audit", "--no-fund", "--prefix", project, ...packages);
         const command = `${project}/node_modules/.bin/${name.replace(/\d+$/, "")}`;
         const out = await run(project, command, "program.mjs", `${project}/db`);
-        assertEquals(out, `1 function ${name === "node20" ? NO_SQLITE : "sqlite"}`, name);
+        assertEquals(out, `1 1 function ${name === "node20" ? NO_SQLITE : "sqlite"}`, name);
       }),
     );
   }));
@@ -113,9 +113,14 @@ import * as cli from "@pbft/edge/cli";
 import { type ObjectContext, ReplicaObject, type WorkerEnvironment } from "@pbft/edge/cloudflare";
 import * as deno from "@pbft/edge/deno";
 import { createApp, rateLimit } from "@pbft/edge/hono";
-import { openReplica } from "@pbft/edge/node";
+import { KeyValue, snapshotMachine } from "@pbft/edge/machines";
+import * as node from "@pbft/edge/node";
+import { type ClientRequest, decodeFrame } from "@pbft/edge/protocol";
 import { simulate } from "@pbft/edge/testing";
-export { all, cli, createApp, deno, openReplica, rateLimit, simulate };
+export { all, cli, createApp, decodeFrame, deno, KeyValue, node, rateLimit, simulate, snapshotMachine };
+export type Message = ClientRequest;
+// The options of both are the same.
+export const serve: typeof deno.serve = node.serve;
 export class Replica extends ReplicaObject {}
 export type Pair = readonly [ObjectContext, WorkerEnvironment];
 const client = new Client({ cluster: parseClusterFile({}), timeoutMs: 1 });

@@ -1,11 +1,11 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { sequenceNumber } from "../../src/core/messages/ids.ts";
-import type { Event } from "../../src/core/events.ts";
+import type { ReplicaEvent } from "../../src/core/events.ts";
 import type { FakeNode } from "./fake_node.ts";
 import { harness, problemOf } from "./helpers.ts";
 
 function emit(node: FakeNode, sequence: number): void {
-  const event: Event = { kind: "state-transfer", phase: "started", sequence: sequenceNumber(sequence) };
+  const event: ReplicaEvent = { kind: "state-transfer", phase: "started", sequence: sequenceNumber(sequence) };
   for (const observer of node.observers) observer.onEvent?.(event, 1_000_000 as never);
 }
 

@@ -1,6 +1,6 @@
 /** A replica that is a cluster by itself, served on a port of the system's choice. */
 import type { AppOptions } from "../../src/http/mod.ts";
-import { type ServedReplica, serveReplica } from "../../src/runtime/deno.ts";
+import { serve, type ServedReplica } from "../../src/runtime/deno.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import { clusterOfOne } from "../tools/cluster_of_one.ts";
 
@@ -8,7 +8,7 @@ export type Served = ServedReplica & AsyncDisposable;
 
 /** Starts it. */
 export async function serveOne(app: Omit<AppOptions, "timer"> = {}): Promise<Served> {
-  const replica = await serveReplica({
+  const replica = await serve({
     ...clusterOfOne(),
     store: new MemoryStore(),
     hostname: "127.0.0.1",

@@ -1,11 +1,11 @@
 /** Nodes in one process: real core, codec, signatures and stores; a network and a clock that the test holds. */
 import { DEFAULT_LIMITS, type Genesis, type Limits } from "../../src/core/config.ts";
 import type { ClientId, Digest, ReplicaId } from "../../src/core/messages/ids.ts";
-import type { Message, Request, Result, Signed } from "../../src/core/messages/messages.ts";
+import type { ClientRequest, Message, Result, Signed } from "../../src/core/messages/messages.ts";
 import { clusterId, createSigner, importKeyPair } from "../../src/crypto/mod.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
 import { sign } from "../../src/node/environment.ts";
-import { Node, type NodeOptions } from "../../src/node/node.ts";
+import { type NodeOptions, ReplicaNode } from "../../src/node/node.ts";
 import type { Store, Transport } from "../../src/node/ports.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import { decodeFrame, encodeFrame, fromUtf8, utf8 } from "../../src/wire/mod.ts";
@@ -48,7 +48,9 @@ export class Author {
     return encodeFrame(this.sign(message), batchBytes);
   }
 
-  request(fields: Partial<Omit<Request, "operations">> & { readonly operations?: readonly string[] } = {}): Request {
+  request(
+    fields: Partial<Omit<ClientRequest, "operations">> & { readonly operations?: readonly string[] } = {},
+  ): ClientRequest {
     return {
       kind: "request",
       client: this.publicKey as ClientId,
@@ -75,7 +77,7 @@ export function texts(results: readonly Result[]): readonly string[] {
 
 /** Carries frames between the nodes of this process, to those that are up. */
 export class Network {
-  readonly nodes = new Map<ReplicaId, Node>();
+  readonly nodes = new Map<ReplicaId, ReplicaNode>();
   readonly down = new Set<ReplicaId>();
   /** How long each delivery takes. */
   latencyMs = 0;
@@ -133,7 +135,7 @@ export class Cluster {
     return this.genesis.replicas.map((_, id) => id as ReplicaId);
   }
 
-  node(id: number): Node {
+  node(id: number): ReplicaNode {
     return this.network.nodes.get(id as ReplicaId)!;
   }
 
@@ -141,7 +143,7 @@ export class Cluster {
     return new Author(index, this.cluster);
   }
 
-  async start(id: number): Promise<Node> {
+  async start(id: number): Promise<ReplicaNode> {
     const self = id as ReplicaId;
     const store = new DyingStore(this.stores.get(self)!.reopen());
     this.#live.set(self, store);
@@ -153,8 +155,8 @@ export class Cluster {
   }
 
   /** A node of replica `self`; frames reach it once it is in the network. */
-  open(self: ReplicaId, store: Store, seed: number = self): Promise<Node> {
-    return Node.open({
+  open(self: ReplicaId, store: Store, seed: number = self): Promise<ReplicaNode> {
+    return ReplicaNode.open({
       self,
       genesis: this.genesis,
       store,

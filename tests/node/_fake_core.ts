@@ -4,7 +4,7 @@ import type { Environment, Input, Outgoing, Ready, ReplicaStatus } from "../../s
 import type { Record, StoredState } from "../../src/core/records.ts";
 import { clusterId } from "../../src/crypto/mod.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
-import { Node, type NodeOptions } from "../../src/node/node.ts";
+import { type NodeOptions, ReplicaNode } from "../../src/node/node.ts";
 import type { Loaded, Store, Version, Writes } from "../../src/node/ports.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import { Author, genesisOf, keyPairOf } from "./_cluster.ts";
@@ -107,7 +107,7 @@ export class Bench {
   readonly cluster = clusterId(this.genesis);
   readonly stepped: Input["kind"][] = [];
   readonly cores: FakeCore[] = [];
-  node!: Node;
+  node!: ReplicaNode;
 
   static async open(script: Script, options: Partial<NodeOptions> = {}): Promise<Bench> {
     const bench = new Bench();
@@ -128,7 +128,7 @@ export class Bench {
       start: this.cores.length === 0 ? "new" : "resume",
       ...options,
     };
-    this.node = await Node.openWith(node, {
+    this.node = await ReplicaNode.openWith(node, {
       createCore: (environment, storedState) => {
         const traced: Script = (input, env) => {
           this.stepped.push(input.kind);

@@ -5,7 +5,7 @@
 import { DEFAULT_LIMITS, type Genesis } from "../../src/core/config.ts";
 import { millis, type ReplicaId } from "../../src/core/messages/ids.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
-import { Node } from "../../src/node/node.ts";
+import { ReplicaNode } from "../../src/node/node.ts";
 import type { Transport } from "../../src/node/ports.ts";
 import { EDGE_SETTINGS } from "../../src/runtime/host/edge_settings.ts";
 import { DenoKvStore, type KvAtomic, type KvDatabase } from "../../src/stores/deno_kv.ts";
@@ -52,7 +52,7 @@ export class IsolatesCluster {
   readonly counts = { conflicts: 0, commits: 0, calls: 0, wholeReads: 0 };
   readonly #options: IsolatesOptions;
   readonly #random: Random;
-  readonly #isolates = new Map<ReplicaId, Node[]>();
+  readonly #isolates = new Map<ReplicaId, ReplicaNode[]>();
 
   private constructor(options: IsolatesOptions) {
     this.#options = options;
@@ -63,7 +63,7 @@ export class IsolatesCluster {
     const cluster = new IsolatesCluster(options);
     const opening = NAMES.map(async (_, id) => {
       const contents = new KvContents();
-      const isolates: Node[] = [];
+      const isolates: ReplicaNode[] = [];
       cluster.#isolates.set(id as ReplicaId, isolates);
       for (let i = 0; i < options.isolates; i++) isolates.push(await cluster.#open(id as ReplicaId, contents, i));
     });
@@ -72,12 +72,12 @@ export class IsolatesCluster {
   }
 
   /** Any of its isolates. */
-  any(id: ReplicaId): Node {
+  any(id: ReplicaId): ReplicaNode {
     const isolates = this.#isolates.get(id)!;
     return this.#random.pick(isolates);
   }
 
-  nodes(): readonly Node[] {
+  nodes(): readonly ReplicaNode[] {
     return [...this.#isolates.values()].flat();
   }
 
@@ -113,8 +113,8 @@ export class IsolatesCluster {
     await this.#until(Promise.all(this.nodes().map((node) => node.close())));
   }
 
-  async #open(self: ReplicaId, contents: KvContents, index: number): Promise<Node> {
-    return await Node.open({
+  async #open(self: ReplicaId, contents: KvContents, index: number): Promise<ReplicaNode> {
+    return await ReplicaNode.open({
       self,
       genesis: this.genesis,
       store: new DenoKvStore(this.#slow(new SimulatedKv(contents))),

@@ -3,7 +3,7 @@ import type { ClientId, Digest, ReplicaId } from "../../src/core/messages/ids.ts
 import type { StateMachine } from "../../src/core/state_machine.ts";
 import { clusterId } from "../../src/crypto/mod.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
-import { Node } from "../../src/node/node.ts";
+import { ReplicaNode } from "../../src/node/node.ts";
 import type { Store } from "../../src/node/ports.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import { decodeFrame, fromUtf8, utf8 } from "../../src/wire/mod.ts";
@@ -64,7 +64,7 @@ class Host {
   readonly genesis = { ...genesisOf(1), stateMachine: new Whole().version };
   readonly cluster = clusterId(this.genesis);
   readonly ada = new Author(9, this.cluster);
-  node!: Node;
+  node!: ReplicaNode;
   store!: WatchedStore;
   #disk = new MemoryStore();
   #timestamp = 0;
@@ -81,7 +81,7 @@ class Host {
     this.#disk = this.#disk.reopen();
     this.store = new WatchedStore(this.#disk);
     const { genesis, timer, store, persistInputs } = this;
-    this.node = await Node.open({
+    this.node = await ReplicaNode.open({
       self: 0 as ReplicaId,
       genesis,
       store,

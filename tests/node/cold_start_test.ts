@@ -1,7 +1,7 @@
 import { assertEquals, assertLess } from "@std/assert";
 import type { ReplicaId } from "../../src/core/messages/ids.ts";
 import type { Transport } from "../../src/node/ports.ts";
-import { type Node, Node as NodeClass } from "../../src/node/node.ts";
+import { type ReplicaNode, ReplicaNode as NodeClass } from "../../src/node/node.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import { Author, genesisOf, keyPairOf, resultsIn } from "./_cluster.ts";
@@ -17,7 +17,7 @@ class ColdCluster {
   readonly down = new Set<number>();
   deliveries = 0;
 
-  open(self: number): Promise<Node> {
+  open(self: number): Promise<ReplicaNode> {
     const transport: Transport = {
       deliver: async (to, frames) => {
         if (this.down.has(to)) throw new Error("connection refused");
@@ -40,7 +40,7 @@ class ColdCluster {
   }
 
   /** One start for one thing to do; the answer comes before what it causes is sent. */
-  async visit<T>(self: number, run: (node: Node) => Promise<T>): Promise<T> {
+  async visit<T>(self: number, run: (node: ReplicaNode) => Promise<T>): Promise<T> {
     const node = await this.open(self);
     try {
       return await run(node);
@@ -58,7 +58,7 @@ class ColdCluster {
   }
 
   /** Has a request executed: it is handed to every replica, then there are ticks. Gives how many. */
-  async execute(frame: Uint8Array, done: (status: ReturnType<Node["status"]>[]) => boolean): Promise<number> {
+  async execute(frame: Uint8Array, done: (status: ReturnType<ReplicaNode["status"]>[]) => boolean): Promise<number> {
     for (const id of this.genesis.replicas.keys()) {
       if (!this.down.has(id)) void this.visit(id, (node) => node.receive([frame]));
     }
@@ -70,7 +70,7 @@ class ColdCluster {
     throw new Error(`not done: ${JSON.stringify((await this.statuses()).map(({ replica }) => replica), null, 1)}`);
   }
 
-  async statuses(): Promise<ReturnType<Node["status"]>[]> {
+  async statuses(): Promise<ReturnType<ReplicaNode["status"]>[]> {
     const statuses = [];
     for (const id of this.genesis.replicas.keys()) {
       if (this.down.has(id)) continue;

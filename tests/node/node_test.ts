@@ -4,7 +4,7 @@ import type { OutgoingReply } from "../../src/core/io.ts";
 import type { SignedRequest } from "../../src/core/messages/messages.ts";
 import { createVerifier, sha256 } from "../../src/crypto/mod.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
-import { Node } from "../../src/node/node.ts";
+import { ReplicaNode } from "../../src/node/node.ts";
 import { type Observer, type Rejection, StoreConflictError } from "../../src/node/ports.ts";
 import { decodeFrame, utf8 } from "../../src/wire/mod.ts";
 import { keyPairOf, resultsIn } from "./_cluster.ts";
@@ -243,13 +243,17 @@ Deno.test("wrong options are refused with the expected and the actual value", as
     stateMachine: () => new KeyValue(),
   };
   const genesis = { ...bench.genesis, logWindow: 3 };
-  await assertRejects(() => Node.open({ ...good, self: 4 as ReplicaId }), RangeError, "self: expected 0 to 3, got 4");
-  await assertRejects(() => Node.open({ ...good, privateKey: keyPairOf(2).privateKey }), TypeError, "Apple");
-  await assertRejects(() => Node.open({ ...good, genesis }), TypeError, "logWindow");
-  await assertRejects(() => Node.open({ ...good, settings: { pipelineDepth: 0 } }), RangeError, "pipelineDepth");
+  await assertRejects(
+    () => ReplicaNode.open({ ...good, self: 4 as ReplicaId }),
+    RangeError,
+    "self: expected 0 to 3, got 4",
+  );
+  await assertRejects(() => ReplicaNode.open({ ...good, privateKey: keyPairOf(2).privateKey }), TypeError, "Apple");
+  await assertRejects(() => ReplicaNode.open({ ...good, genesis }), TypeError, "logWindow");
+  await assertRejects(() => ReplicaNode.open({ ...good, settings: { pipelineDepth: 0 } }), RangeError, "pipelineDepth");
   const stateMachine = () => Object.assign(new KeyValue(), { version: "register/1" });
   await assertRejects(
-    () => Node.open({ ...good, stateMachine }),
+    () => ReplicaNode.open({ ...good, stateMachine }),
     TypeError,
     "expected version key-value/1, got register/1",
   );

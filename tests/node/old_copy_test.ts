@@ -1,13 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
 import type { ReplicaId } from "../../src/core/messages/ids.ts";
-import type { Event } from "../../src/core/events.ts";
+import type { ReplicaEvent } from "../../src/core/events.ts";
 import { utf8 } from "../../src/wire/mod.ts";
 import { Cluster } from "./_cluster.ts";
 
 /** A cluster that executes what a test has it do, and what its replicas tell. */
 async function openCluster() {
-  const events: [ReplicaId, Event][] = [];
-  const observer = (id: ReplicaId) => ({ onEvent: (event: Event) => void events.push([id, event]) });
+  const events: [ReplicaId, ReplicaEvent][] = [];
+  const observer = (id: ReplicaId) => ({ onEvent: (event: ReplicaEvent) => void events.push([id, event]) });
   const cluster = await Cluster.open({ node: (id) => ({ observers: [observer(id)] }) });
   let timestamp = 0;
   const write = async (times: number, at = 0) => {
@@ -20,7 +20,8 @@ async function openCluster() {
       assert(isWritten);
     }
   };
-  const told = (kind: Event["kind"]) => events.filter(([, event]) => event.kind === kind).map(([id]) => id as number);
+  const told = (kind: ReplicaEvent["kind"]) =>
+    events.filter(([, event]) => event.kind === kind).map(([id]) => id as number);
   return { cluster, write, told };
 }
 

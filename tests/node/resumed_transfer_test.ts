@@ -4,7 +4,7 @@ import { clusterId } from "../../src/crypto/mod.ts";
 import { entriesOf, readPage, readRoot } from "../../src/core/tree/state_tree.ts";
 import type { StateMachine } from "../../src/core/state_machine.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
-import { Node } from "../../src/node/node.ts";
+import { ReplicaNode } from "../../src/node/node.ts";
 import type { Store, Transport, Version, Writes } from "../../src/node/ports.ts";
 import { RecordReader } from "../../src/node/storage/record_reader.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
@@ -45,7 +45,7 @@ class HalfColdCluster {
   readonly genesis = { ...genesisOf(4), stateMachine: new KeyValue({ chunkSize: CHUNK_SIZE }).version };
   readonly cluster = clusterId(this.genesis);
   readonly stores = this.genesis.replicas.map(() => new OpenStore());
-  readonly nodes: Node[] = [];
+  readonly nodes: ReplicaNode[] = [];
   readonly ada = new Author(9, this.cluster);
   readonly dead = new Set<number>();
   isColdUp = false;
@@ -55,7 +55,7 @@ class HalfColdCluster {
 
   constructor(readonly createMachine: () => StateMachine) {}
 
-  async open(self: number): Promise<Node> {
+  async open(self: number): Promise<ReplicaNode> {
     const transport: Transport = {
       deliver: async (to, frames) => {
         for (const frame of frames) {
@@ -68,7 +68,7 @@ class HalfColdCluster {
         await this.visit((node) => node.receive(frames));
       },
     };
-    return await Node.open({
+    return await ReplicaNode.open({
       self: self as ReplicaId,
       genesis: this.genesis,
       store: this.stores[self]!,
@@ -82,7 +82,7 @@ class HalfColdCluster {
     });
   }
 
-  async visit<T>(run: (node: Node) => Promise<T>): Promise<T> {
+  async visit<T>(run: (node: ReplicaNode) => Promise<T>): Promise<T> {
     this.starts++;
     const node = await this.open(COLD);
     try {
@@ -103,7 +103,7 @@ class HalfColdCluster {
     for (const answer of await Promise.all(answers)) assert(answer instanceof Uint8Array);
   }
 
-  async coldStatus(): Promise<ReturnType<Node["status"]>> {
+  async coldStatus(): Promise<ReturnType<ReplicaNode["status"]>> {
     const node = await this.open(COLD);
     await this.timer.idle();
     const status = node.status();

@@ -2,15 +2,15 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import type { ReplicaId } from "../../src/core/messages/ids.ts";
 import { generateKeyPair } from "../../src/crypto/mod.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
-import { Node, type NodeOptions } from "../../src/node/node.ts";
+import { type NodeOptions, ReplicaNode } from "../../src/node/node.ts";
 import { StoreConflictError } from "../../src/node/ports.ts";
 import { StartError } from "../../src/node/storage/store_errors.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import { genesisOf, keyPairOf } from "./_cluster.ts";
 import { ManualTimer } from "./_manual_timer.ts";
 
-async function open(options: Partial<NodeOptions>): Promise<Node> {
-  return await Node.open({
+async function open(options: Partial<NodeOptions>): Promise<ReplicaNode> {
+  return await ReplicaNode.open({
     self: 1 as ReplicaId,
     genesis: genesisOf(4),
     store: new MemoryStore(),

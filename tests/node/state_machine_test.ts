@@ -1,12 +1,12 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import type { Event } from "../../src/core/events.ts";
+import type { ReplicaEvent } from "../../src/core/events.ts";
 import { snapshotMachine } from "../../src/machines/mod.ts";
 import { fromUtf8, utf8 } from "../../src/wire/mod.ts";
 import { Cluster } from "./_cluster.ts";
 
 Deno.test("a state machine that fails to load its state does not halt the replica: the error is reported, and a fixed machine continues", async () => {
   let isBroken = false;
-  const events: Event[] = [];
+  const events: ReplicaEvent[] = [];
   const createMachine = () => {
     let count = 0;
     return snapshotMachine({
@@ -19,7 +19,7 @@ Deno.test("a state machine that fails to load its state does not halt the replic
       },
     });
   };
-  const observers = [{ onEvent: (event: Event) => void events.push(event) }];
+  const observers = [{ onEvent: (event: ReplicaEvent) => void events.push(event) }];
   const cluster = await Cluster.open({ node: () => ({ stateMachine: createMachine, observers }) });
   const ask = async (timestamp: number) => {
     const answer = cluster.node(0).vouch([{ name: "ada", timestamp, operation: utf8("x") }]);

@@ -4,11 +4,11 @@ import type { Input, Ready } from "../../src/core/io.ts";
 import type {
   Batch,
   Checkpoint,
+  ClientRequest,
   MessageKind,
   NewView,
   PreparedCertificate,
   PrePrepare,
-  Request,
   Signed,
   SignedRequest,
   Suspicion,
@@ -19,10 +19,10 @@ import { weakQuorum } from "../../src/core/messages/quorum.ts";
 import { Cluster, type Options } from "../core/_cluster.ts";
 import { batchOf, show, signed, signedRequest, suspicionsOf } from "../core/_messages.ts";
 
-export const ADA = "a".repeat(64) as Request["client"];
+export const ADA = "a".repeat(64) as ClientRequest["client"];
 
 /** Opens ada's session; executed at number n its session is n. */
-export const opening = signedRequest<Request>({
+export const opening = signedRequest<ClientRequest>({
   kind: "request",
   client: ADA,
   session: 0,
@@ -32,8 +32,8 @@ export const opening = signedRequest<Request>({
 });
 
 /** Ada's request in the session that number 1 has opened. */
-export function request(timestamp: number, operation = `x=${timestamp}`): Verified<SignedRequest<Request>> {
-  return signedRequest<Request>({
+export function request(timestamp: number, operation = `x=${timestamp}`): Verified<SignedRequest<ClientRequest>> {
+  return signedRequest<ClientRequest>({
     kind: "request",
     client: ADA,
     session: 1,

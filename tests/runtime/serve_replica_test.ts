@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { generateKeyPair } from "../../src/crypto/mod.ts";
 import type { Archive, Loaded, Store } from "../../src/node/ports.ts";
-import { serveReplica, type ServeReplicaOptions } from "../../src/runtime/deno.ts";
+import { serve, type ServeOptions } from "../../src/runtime/deno.ts";
 import { openReplica } from "../../src/runtime/nodejs.ts";
 import { Client } from "../../src/client/mod.ts";
 import { KeyValue } from "../../src/machines/key_value.ts";
@@ -10,7 +10,7 @@ import { clusterOfOne } from "../tools/cluster_of_one.ts";
 import { freePort } from "../tools/ports.ts";
 
 /** A cluster of one. */
-function options(): ServeReplicaOptions {
+function options(): ServeOptions {
   return { ...clusterOfOne(), store: new MemoryStore(), hostname: "127.0.0.1", port: 0 };
 }
 
@@ -19,7 +19,7 @@ async function text(response: Response): Promise<[number, string]> {
 }
 
 Deno.test("a replica is served until it is closed", async () => {
-  const replica = await serveReplica(options());
+  const replica = await serve(options());
   assertEquals(await text(await fetch(`${replica.url}/readyz`)), [200, "ready\n"]);
   const response = await fetch(`${replica.url}/req`, {
     method: "POST",
@@ -33,7 +33,7 @@ Deno.test("a replica is served until it is closed", async () => {
 });
 
 Deno.test("a replica that is given an archive hands over what it has executed, whichever way it is run", async () => {
-  for (const open of [serveReplica, openReplica]) {
+  for (const open of [serve, openReplica]) {
     const executed = new Set<number>();
     const all = Promise.withResolvers<void>();
     const archive: Archive = {
@@ -54,7 +54,7 @@ Deno.test("a replica that is given an archive hands over what it has executed, w
 
 Deno.test("a served replica limits by the connection's address, whatever a caller writes into its headers", async () => {
   const app = { addressLimit: { perSecond: 0.001, burst: 2 }, readers: "everybody" } as const;
-  const replica = await serveReplica({ ...options(), app });
+  const replica = await serve({ ...options(), app });
   const statuses: number[] = [];
   for (const i of [1, 2, 3]) {
     const headers = { "x-forwarded-for": `203.0.113.${i}`, "cf-connecting-ip": `203.0.113.${i}` };
@@ -67,7 +67,7 @@ Deno.test("a served replica limits by the connection's address, whatever a calle
 
 Deno.test("a replica closes when its signal aborts, though somebody still listens to its events", async () => {
   const controller = new AbortController();
-  const replica = await serveReplica({ ...options(), signal: controller.signal });
+  const replica = await serve({ ...options(), signal: controller.signal });
   const events = await fetch(`${replica.url}/events`);
   controller.abort();
   await replica.closed;
@@ -75,7 +75,7 @@ Deno.test("a replica closes when its signal aborts, though somebody still listen
 });
 
 Deno.test("a replica whose signal has aborted already is closed at once", async () => {
-  const replica = await serveReplica({ ...options(), signal: AbortSignal.abort() });
+  const replica = await serve({ ...options(), signal: AbortSignal.abort() });
   await replica.closed;
 });
 
@@ -88,7 +88,7 @@ Deno.test("while the store opens, the replica says that it is starting", async (
     await opening.promise;
     return await load();
   };
-  const starting = serveReplica({ ...options(), store, port });
+  const starting = serve({ ...options(), store, port });
   const response = await fetch(`http://127.0.0.1:${port}/readyz`);
   assertEquals([response.status, response.headers.get("retry-after")], [503, "1"]);
   assert((await response.json()).detail.includes("starting"));
@@ -104,17 +104,17 @@ Deno.test("a taken port is an error, and the store is not touched", async () => 
   const store: Store = new MemoryStore();
   let loads = 0;
   store.load = () => (loads++, Promise.reject(new Error("not now")));
-  await assertRejects(() => serveReplica({ ...options(), store, port }), Deno.errors.AddrInUse);
+  await assertRejects(() => serve({ ...options(), store, port }), Deno.errors.AddrInUse);
   listener.close();
   assertEquals(loads, 0);
 });
 
 Deno.test("who is no member, or has another's key, is not served, and its port is free again", async () => {
-  await assertRejects(() => serveReplica({ ...options(), self: "Zebra" }), TypeError, "expected one of Apple");
+  await assertRejects(() => serve({ ...options(), self: "Zebra" }), TypeError, "expected one of Apple");
   const { privateKey } = generateKeyPair();
   const port = freePort();
-  await assertRejects(() => serveReplica({ ...options(), privateKey, port }), TypeError, "privateKey");
-  await (await serveReplica({ ...options(), port })).close();
+  await assertRejects(() => serve({ ...options(), privateKey, port }), TypeError, "privateKey");
+  await (await serve({ ...options(), port })).close();
 });
 
 Deno.test("a wrong key, a wrong setting or another state machine leaves no store behind, whichever way a replica is run", async () => {
@@ -122,7 +122,7 @@ Deno.test("a wrong key, a wrong setting or another state machine leaves no store
   const { privateKey } = generateKeyPair();
   const stateMachine = () => Object.assign(new KeyValue(), { version: "other/1" });
   const wrong = [{ privateKey }, { settings: { viewTimeoutMs: 0 } }, { stateMachine }];
-  for (const open of [serveReplica, openReplica]) {
+  for (const open of [serve, openReplica]) {
     for (const part of wrong) {
       await assertRejects(() => open({ ...options(), ...part, store: `${folder}/state.db` }));
       assertEquals([...Deno.readDirSync(folder)], []);
@@ -139,7 +139,7 @@ Deno.test("votes go by sockets where the peers take them, and by POST where they
   const replicas = names.map((name, i) => ({ name, publicKey: keys[i]!.publicKey }));
   const cluster = { genesis: { ...genesis, replicas }, urls };
   const served = await Promise.all(names.map((self, i) =>
-    serveReplica({
+    serve({
       cluster,
       self,
       privateKey: keys[i]!.privateKey,

@@ -4,7 +4,7 @@ import { Client } from "../../src/client/mod.ts";
 import { DEFAULT_LIMITS } from "../../src/core/config.ts";
 import { generateKeyPair } from "../../src/crypto/mod.ts";
 import type { HostEvent } from "../../src/node/host_event.ts";
-import { serveReplica } from "../../src/runtime/deno.ts";
+import { serve } from "../../src/runtime/deno.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 
 /** Passes connections on; those that asked for a WebSocket say nothing more in either direction once it swallows. */
@@ -84,7 +84,7 @@ Deno.test("when all WebSockets of a cluster swallow what they take, POST takes o
   const urls = Object.fromEntries(names.map((name, i) => [name, proxies[i]!.url]));
   const troubles: HostEvent[] = [];
   const served = await Promise.all(names.map((self, i) =>
-    serveReplica({
+    serve({
       cluster: { genesis, urls },
       self,
       privateKey: keys[i]!.privateKey,

@@ -1,5 +1,5 @@
 /** One line per step that did something: who got what, what became of it, and what was said to whom, in the paper's words. */
-import type { Event } from "../../src/core/events.ts";
+import type { ReplicaEvent } from "../../src/core/events.ts";
 import type { Digest } from "../../src/core/messages/ids.ts";
 import type { Input, Outgoing, Ready } from "../../src/core/io.ts";
 import type { Batch, Message, Signed, SignedRequest } from "../../src/core/messages/messages.ts";
@@ -128,7 +128,7 @@ export class Trace {
     return sent;
   }
 
-  #event(event: Event): string | null {
+  #event(event: ReplicaEvent): string | null {
     switch (event.kind) {
       case "request-received":
         return null;

@@ -2,7 +2,7 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import type { ReplicaId } from "../../src/core/messages/ids.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
 import { FORMAT } from "../../src/node/storage/identity.ts";
-import { Node } from "../../src/node/node.ts";
+import { ReplicaNode } from "../../src/node/node.ts";
 import type { Store } from "../../src/node/ports.ts";
 import { NewerStoreError } from "../../src/node/storage/store_errors.ts";
 import { DenoKvStore, SqliteStore } from "../../src/runtime/deno.ts";
@@ -32,7 +32,7 @@ for (const format of Array.from(Deno.readDirSync(RELEASED)).filter(({ isDirector
       await Deno.copyFile(`${folder}/${path}`, copy);
       const isKv = path.endsWith(".kv");
       const timer = new ManualTimer();
-      const node = await Node.open({
+      const node = await ReplicaNode.open({
         self: cluster.genesis.replicas.findIndex((member) => member.name === name) as ReplicaId,
         genesis: cluster.genesis,
         store: isKv ? await DenoKvStore.open(copy, { prefix: [name] }) : await SqliteStore.open(copy),
@@ -69,7 +69,7 @@ Deno.test("a store of a newer format is refused in one line, by a restart and by
   for (const start of ["resume", "recover"] as const) {
     const options = { self: 2 as ReplicaId, genesis: cluster.genesis, timer: cluster.timer, start };
     const open = () =>
-      Node.open({
+      ReplicaNode.open({
         ...options,
         store: store.reopen(),
         transport: cluster.network.transportOf(2 as ReplicaId),

@@ -33,6 +33,7 @@ const rooms: Readonly<Record<string, Room>> = {
   machines: { imports: ["core"], without: world },
   node: { imports: ["core", "wire", "crypto"], without: [...world, "AbortSignal\\s*\\.\\s*timeout"] },
   stores: { imports: ["core", "wire", "crypto", "node"], packages: ["node:"], without: [] },
+  protocol: { imports: ["core", "wire", "crypto"], types: ["node"], without: world },
   client: { imports: ["core", "wire", "crypto", "machines"], types: ["node/ports.ts"], without: platform },
   http: {
     imports: ["core", "wire", "crypto", "machines", "node", "stores", "client"],
@@ -42,7 +43,7 @@ const rooms: Readonly<Record<string, Room>> = {
   testing: { imports: ["core", "wire", "crypto", "machines", "node", "stores"], without: platform },
   runtime: {
     imports: ["core", "wire", "crypto", "machines", "node", "stores", "client", "http"],
-    packages: ["hono", "node:"],
+    packages: ["hono", "@hono/node-server", "node:"],
     without: [],
   },
   cli: {
@@ -59,7 +60,7 @@ const front: Room = {
 };
 
 /** What must run in Deno, Node and browsers alike, with all that it imports. */
-const portable = /^src\/(?:core|wire|machines|client)\/|^src\/crypto\/web/;
+const portable = /^mod\.ts$|^src\/(?:core|wire|machines|client|protocol)\/|^src\/crypto\/web/;
 
 function roomOf(path: string): Room | undefined {
   if (path === "mod.ts") return front;

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { DEFAULT_LIMITS } from "../../src/core/config.ts";
 import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
-import type { GatewayRequest, Message, Request } from "../../src/core/messages/messages.ts";
+import type { ClientRequest, GatewayRequest, Message } from "../../src/core/messages/messages.ts";
 import {
   decodeBatch,
   decodeBundle,
@@ -174,7 +174,7 @@ Deno.test("a frame with trailing bytes is refused", () => {
   assertEquals(messageOf(() => decodeFrame(frame)), "frame: expected nothing more, got 1 trailing bytes");
 });
 
-const request: Request = {
+const request: ClientRequest = {
   kind: "request",
   client: digest as string as ClientId,
   session: 1,

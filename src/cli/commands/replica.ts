@@ -5,7 +5,7 @@
 import { parseArgs } from "node:util";
 import type { Store } from "../../node/ports.ts";
 import { parseStart, type Start } from "../../node/storage/start.ts";
-import { type ServedReplica, serveReplica, systemTimer } from "../../runtime/deno.ts";
+import { serve, type ServedReplica, systemTimer } from "../../runtime/deno.ts";
 import { MemoryStore } from "../../stores/memory.ts";
 import { type ClusterFile, parseClusterText } from "../../wire/mod.ts";
 import { CliError, reasonOf, runCommand } from "../cli_error.ts";
@@ -68,7 +68,7 @@ async function main(args: readonly string[]): Promise<number> {
   const { requested, forced } = listenForStop();
   forced.addEventListener("abort", () => Deno.exit(FORCED_EXIT_CODE), { once: true });
   const signal = values["until-eof"] ? AbortSignal.any([requested, endOfInput()]) : requested;
-  const replica = await serve(name, cluster, {
+  const replica = await serveMember(name, cluster, {
     privateKey,
     store,
     start: startOption(values),
@@ -91,11 +91,11 @@ async function main(args: readonly string[]): Promise<number> {
   return 0;
 }
 
-type ServeOptions = Omit<Parameters<typeof serveReplica>[0], "cluster" | "self">;
+type ServeOptions = Omit<Parameters<typeof serve>[0], "cluster" | "self">;
 
-async function serve(name: string, cluster: ClusterFile, options: ServeOptions): Promise<ServedReplica> {
+async function serveMember(name: string, cluster: ClusterFile, options: ServeOptions): Promise<ServedReplica> {
   try {
-    return await serveReplica({ cluster, self: name, ...options });
+    return await serve({ cluster, self: name, ...options });
   } catch (error) {
     if (error instanceof Deno.errors.AddrInUse) {
       throw new CliError(`${name}: ${options.port ?? cluster.urls[name]}: the port is taken`);

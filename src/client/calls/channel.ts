@@ -3,7 +3,7 @@
  * @module
  */
 import type { ClientId } from "../../core/messages/ids.ts";
-import type { Query, Request } from "../../core/messages/messages.ts";
+import type { ClientRequest, Query } from "../../core/messages/messages.ts";
 import {
   createWebSigner,
   createWebVerifier,
@@ -65,9 +65,9 @@ export class Channel {
   }
 
   /** Signs a request, sends it, and waits for f + 1 equal replies or until `signal` aborts. */
-  async send(request: Omit<Request, "kind" | "client">, signal: AbortSignal): Promise<Answered> {
+  async send(request: Omit<ClientRequest, "kind" | "client">, signal: AbortSignal): Promise<Answered> {
     const identity = await this.#ready();
-    const message: Request = { kind: "request", client: identity.client, ...request };
+    const message: ClientRequest = { kind: "request", client: identity.client, ...request };
     const bytes = encodeMessage(message);
     const [signature, digest] = await Promise.all([identity.signer.sign("request", bytes), webSha256(bytes)]);
     const frame = encodeFrame({ message, bytes, signature });

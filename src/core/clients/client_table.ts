@@ -15,7 +15,7 @@ import { makeRoom, type Moment } from "./client_room.ts";
 import type { Limits } from "../config.ts";
 import type { ClientId, Digest, Millis, SequenceNumber } from "../messages/ids.ts";
 import type { Environment, Plain } from "../io.ts";
-import type { GatewayRequest, Request, Result, VouchedOperation } from "../messages/messages.ts";
+import type { GatewayRequest, ClientRequest, Result, VouchedOperation } from "../messages/messages.ts";
 import { refusal, refuse, refuseReused, UNORDERED } from "./refusals.ts";
 import type { ChunkChange } from "../tree/state_tree.ts";
 import { decodeReplies, encodeReplies, storedBytes, type StoredReply, storedReply } from "./stored_replies.ts";
@@ -60,7 +60,7 @@ export class ClientTable {
    * request need not be ordered, however often it comes and from wherever. If it were ordered, relayed copies of old
    * requests would be ordered for ever. `null`: only execution can tell.
    */
-  lookup(request: Request, digest: Digest, executed: SequenceNumber): readonly Result[] | null {
+  lookup(request: ClientRequest, digest: Digest, executed: SequenceNumber): readonly Result[] | null {
     if (request.session === 0) {
       const session = this.#opened(request);
       return session && [opened(session)];
@@ -74,7 +74,7 @@ export class ClientTable {
   }
 
   /** Executes a signed request once by calling `run`, or answers it from memory, or refuses it. */
-  execute(request: Request, digest: Digest, at: Moment, run: () => readonly Result[]): readonly Result[] {
+  execute(request: ClientRequest, digest: Digest, at: Moment, run: () => readonly Result[]): readonly Result[] {
     if (request.session === 0) return [this.#open(request, at)];
     const session = this.#sessions.get(sessionKey(request.client, request.session));
     if (!session) return refuse(request, "unknown-session", UNORDERED);
@@ -151,7 +151,7 @@ export class ClientTable {
    * Opens a session. The nonce makes this idempotent. Only sessions idle for `sessionIdleMs` are evicted, so a flood
    * evicts no active client.
    */
-  #open(request: Request, at: Moment): Result {
+  #open(request: ClientRequest, at: Moment): Result {
     const before = this.#opened(request);
     if (before) return opened(before);
     const { maxSessions, sessionIdleMs } = this.#limits;
@@ -174,14 +174,14 @@ export class ClientTable {
   }
 
   /** The session that this opening request has already opened. */
-  #opened({ client, timestamp }: Request): Session | null {
+  #opened({ client, timestamp }: ClientRequest): Session | null {
     for (const session of this.#sessions.values()) {
       if (session.client === client && session.nonce === timestamp) return session;
     }
     return null;
   }
 
-  #acknowledge(session: Session, request: Request): void {
+  #acknowledge(session: Session, request: ClientRequest): void {
     const lowest = Math.min(request.lowestUnanswered, request.timestamp);
     if (lowest <= session.lowestUnanswered) return;
     session.lowestUnanswered = lowest;

@@ -3,7 +3,7 @@
  * @module
  */
 import { type SequenceNumber, sequenceNumber } from "../messages/ids.ts";
-import type { Refusal, Request, Result } from "../messages/messages.ts";
+import type { ClientRequest, Refusal, Result } from "../messages/messages.ts";
 import type { StoredReply } from "./stored_replies.ts";
 import { utf8 } from "../tree/text.ts";
 
@@ -19,7 +19,7 @@ export function refusal(reason: Refusal, sequence: SequenceNumber): Result {
 }
 
 /** The refusal of a whole request: one result per operation. */
-export function refuse(request: Request, reason: Refusal, sequence: SequenceNumber): readonly Result[] {
+export function refuse(request: ClientRequest, reason: Refusal, sequence: SequenceNumber): readonly Result[] {
   return request.operations.map(() => refusal(reason, sequence));
 }
 
@@ -27,7 +27,7 @@ export function refuse(request: Request, reason: Refusal, sequence: SequenceNumb
  * Refuses a request whose timestamp was used by another request. The refusal carries the sequence number of that other
  * request, so that it is the same each time.
  */
-export function refuseReused(request: Request, stored: StoredReply): readonly Result[] {
+export function refuseReused(request: ClientRequest, stored: StoredReply): readonly Result[] {
   const sequence = stored.results[0]!.sequence;
   return request.operations.map(() => refusal("timestamp-reused", sequence));
 }

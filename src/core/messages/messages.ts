@@ -14,10 +14,10 @@ export type { NewView, PreparedCertificate, Standing, Suspicion, ViewChange } fr
 export type { SignedMessage, Verified } from "./signed.ts";
 export type {
   AnyRequest,
+  ClientRequest,
   GatewayRequest,
   Refusal,
   Reply,
-  Request,
   Result,
   SignedRequest,
   VouchedOperation,

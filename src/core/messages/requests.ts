@@ -10,7 +10,7 @@ import type { SignedMessage } from "./signed.ts";
  * of a session are 1, 2, 3, … A request with session 0 and no operations opens a session; its timestamp is a nonce that
  * makes opening idempotent.
  */
-export interface Request {
+export interface ClientRequest {
   /** The message kind. */
   readonly kind: "request";
   /** The client, which signs it. */
@@ -51,7 +51,7 @@ export interface GatewayRequest {
 }
 
 /** A request that is ordered: of a signed client, or of a gateway. */
-export type AnyRequest = Request | GatewayRequest;
+export type AnyRequest = ClientRequest | GatewayRequest;
 /** A signed request, identified by the digest of its signed bytes. */
 export interface SignedRequest<R extends AnyRequest = AnyRequest> extends SignedMessage<R> {
   /** SHA-256 of `bytes`. */

@@ -3,7 +3,7 @@
  * the same on every replica, and the author gets the error and its stack.
  * @module
  */
-import type { Event } from "../events.ts";
+import type { ReplicaEvent } from "../events.ts";
 import type { SequenceNumber } from "../messages/ids.ts";
 import { InvariantError } from "../invariant.ts";
 import type { ChunkNeed, LazyLoading, StateMachine } from "../state_machine.ts";
@@ -36,7 +36,7 @@ export function describeThrown(thrown: unknown): Thrown {
 }
 
 /** The event for a failure of the state machine. `sequence` is 0 if it belongs to no operation. */
-export function failureOf(thrown: unknown, sequence = 0): Extract<Event, { readonly kind: "operation-failed" }> {
+export function failureOf(thrown: unknown, sequence = 0): Extract<ReplicaEvent, { readonly kind: "operation-failed" }> {
   return { kind: "operation-failed", sequence: sequence as SequenceNumber, ...describeThrown(thrown) };
 }
 

@@ -3,7 +3,7 @@
  * @module
  */
 import { millis } from "../../core/messages/ids.ts";
-import type { Event } from "../../core/events.ts";
+import type { ReplicaEvent } from "../../core/events.ts";
 import type { Observer, Timer } from "../../node/ports.ts";
 import { Problem } from "../problem.ts";
 
@@ -33,7 +33,7 @@ export class EventStreams implements Observer {
     return this.#subscribers.size;
   }
 
-  onEvent(event: Event, now: number): void {
+  onEvent(event: ReplicaEvent, now: number): void {
     if (this.#subscribers.size === 0) return;
     const id = this.#nextId++;
     // A stack trace contains paths of the host: it goes to the log only.

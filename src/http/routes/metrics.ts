@@ -2,7 +2,7 @@
  * `GET /metrics`: the metrics of a replica, collected as an observer of its node.
  * @module
  */
-import type { Event } from "../../core/events.ts";
+import type { ReplicaEvent } from "../../core/events.ts";
 import type { Message, Stage } from "../../core/messages/messages.ts";
 import type { Observer, Rejection, Timer } from "../../node/ports.ts";
 import type { OutboxStatus } from "../../node/status.ts";
@@ -118,7 +118,7 @@ export class Metrics implements Observer {
     this.#http.add({ route, method, status });
   }
 
-  onEvent(event: Event): void {
+  onEvent(event: ReplicaEvent): void {
     switch (event.kind) {
       case "stage":
         return this.#onStage(event);
@@ -161,7 +161,7 @@ export class Metrics implements Observer {
     this.#commitBytes.add({}, bytes);
   }
 
-  #onStage({ stage, sequence, requests, operations, bytes }: Event & { readonly kind: "stage" }): void {
+  #onStage({ stage, sequence, requests, operations, bytes }: ReplicaEvent & { readonly kind: "stage" }): void {
     const now = this.#timer.monotonic();
     const before = this.#reached.get(sequence);
     if (before && before.stage !== stage) {

@@ -9,7 +9,7 @@
  * @module
  */
 import type { Genesis } from "../../core/config.ts";
-import type { Event } from "../../core/events.ts";
+import type { ReplicaEvent } from "../../core/events.ts";
 import { type Digest, type Millis, millis, type ReplicaId, type View } from "../../core/messages/ids.ts";
 import type {
   GatewayRequest,
@@ -163,7 +163,7 @@ export class Gateway {
   }
 
   /** Processes events: after a state transfer this replica has not executed everything itself. */
-  hear(events: readonly Event[]): void {
+  hear(events: readonly ReplicaEvent[]): void {
     if (!events.some(({ kind }) => kind === "state-transfer")) return;
     for (const bundle of this.#inFlight.values()) bundle.hasSkipped = true;
   }

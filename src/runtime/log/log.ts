@@ -2,7 +2,7 @@
  * The log of a replica: one line per event, with time, level, replica and fields, as text or JSON.
  * @module
  */
-import type { Event, LeaveReason, SuspicionReason } from "../../core/events.ts";
+import type { LeaveReason, ReplicaEvent, SuspicionReason } from "../../core/events.ts";
 import type { ReplicaId } from "../../core/messages/ids.ts";
 import type { InputFault, Observer, Rejection, Timer } from "../../node/ports.ts";
 import type { HostEvent } from "../../node/host_event.ts";
@@ -114,7 +114,7 @@ export class Log implements Observer {
   }
 
   /** @ignore */
-  onEvent(event: Event): void {
+  onEvent(event: ReplicaEvent): void {
     switch (event.kind) {
       case "suspicion": {
         const fields = { view: event.view, reason: event.why };

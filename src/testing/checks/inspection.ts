@@ -4,7 +4,7 @@
  */
 import { overfull } from "./buffers.ts";
 import type { Buffers } from "../../core/buffers.ts";
-import type { Node } from "../../node/node.ts";
+import type { ReplicaNode } from "../../node/node.ts";
 import type { Invariant } from "../violation.ts";
 import type { World } from "../world/world.ts";
 
@@ -27,7 +27,7 @@ export function inspectDelivery({ limits, report }: World, label: string, frames
 /** The parts of a machine that an inspection reads. */
 export interface Inspected {
   /** The node that runs on it; `null` while it is off. */
-  readonly node: Node | null;
+  readonly node: ReplicaNode | null;
   readonly isFaulty: boolean;
   readonly label: string;
   readonly buffers: Buffers | undefined;

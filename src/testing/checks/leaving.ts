@@ -2,13 +2,13 @@
  * How a replica moves from view to view (PBFT §4.4, §4.5.2).
  * @module
  */
-import type { Event } from "../../core/events.ts";
+import type { ReplicaEvent } from "../../core/events.ts";
 import type { View } from "../../core/messages/ids.ts";
 import type { Ready } from "../../core/io.ts";
 
 /** What a replica did in one step, and what is known of the others. */
 export interface Leaving {
-  readonly events: readonly Event[];
+  readonly events: readonly ReplicaEvent[];
   /** Its view before the step. */
   readonly from: number;
   /** How many others can have announced that they left for this view or a higher one. */

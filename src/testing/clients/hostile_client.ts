@@ -3,7 +3,7 @@
  * @module
  */
 import type { ClientId, ReplicaId } from "../../core/messages/ids.ts";
-import type { Request } from "../../core/messages/messages.ts";
+import type { ClientRequest } from "../../core/messages/messages.ts";
 import type { Query } from "../../core/messages/queries.ts";
 import { sign } from "../../node/environment.ts";
 import type { Signer } from "../../node/ports.ts";
@@ -111,7 +111,7 @@ export class HostileClient {
     return this.#options.world.genesis.replicas.map((_, id) => id as ReplicaId);
   }
 
-  #request(fields: Partial<Request>): Request {
+  #request(fields: Partial<ClientRequest>): ClientRequest {
     const { session = this.#session, timestamp = 1, lowestUnanswered = 0 } = fields;
     const { random, name } = this.#options;
     const operations = session === 0 ? [] : [utf8(`SET ${name} ${random.int(0, 1_000_000)}`)];
@@ -125,7 +125,7 @@ export class HostileClient {
     };
   }
 
-  #send(request: Request, to: readonly ReplicaId[]): void {
+  #send(request: ClientRequest, to: readonly ReplicaId[]): void {
     const frame = encodeFrame(sign(this.#signer, request));
     for (const replica of to) {
       this.#options.world.network.ask(replica, (station) => station.submit(frame), (answer) => {

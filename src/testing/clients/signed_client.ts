@@ -4,7 +4,7 @@
  * @module
  */
 import type { ClientId, Digest, ReplicaId } from "../../core/messages/ids.ts";
-import type { Request, Result } from "../../core/messages/messages.ts";
+import type { ClientRequest, Result } from "../../core/messages/messages.ts";
 import { weakQuorum } from "../../core/messages/quorum.ts";
 import { equalResults, Tally } from "../../core/messages/tally.ts";
 import { withDigest } from "../../node/environment.ts";
@@ -35,7 +35,7 @@ export interface ClientOptions {
 interface Waiting {
   readonly digest: Digest;
   readonly frame: Uint8Array;
-  readonly request: Request;
+  readonly request: ClientRequest;
   readonly invocations: readonly Invocation[];
   readonly tally: Tally<readonly Result[]>;
   retryMs: number;
@@ -145,9 +145,9 @@ export class SignedClient {
     this.#send({ session: this.#session, timestamp: this.#timestamp++, lowestUnanswered, operations }, invocations);
   }
 
-  #send(fields: Omit<Request, "kind" | "client">, invocations: readonly Invocation[]): void {
+  #send(fields: Omit<ClientRequest, "kind" | "client">, invocations: readonly Invocation[]): void {
     const { world } = this.#options;
-    const request: Request = { kind: "request", client: this.#signer.publicKey as ClientId, ...fields };
+    const request: ClientRequest = { kind: "request", client: this.#signer.publicKey as ClientId, ...fields };
     const signed = withDigest(sign(this.#signer, request), world.crypto.hash);
     world.checker.made(signed.digest);
     const { digest } = signed;

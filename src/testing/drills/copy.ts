@@ -5,7 +5,7 @@
  */
 import type { Buffers } from "../../core/buffers.ts";
 import type { Digest, Millis, ReplicaId } from "../../core/messages/ids.ts";
-import type { Event } from "../../core/events.ts";
+import type { ReplicaEvent } from "../../core/events.ts";
 import type { Input, MessageInput, Outgoing, OutgoingReply, ReplicaStatus } from "../../core/io.ts";
 import type {
   Checkpoint,
@@ -44,7 +44,7 @@ export interface Heard {
   readonly replies: OutgoingReply[];
   readonly answers: QueryAnswer[];
   readonly records: Record[];
-  readonly events: Event[];
+  readonly events: ReplicaEvent[];
 }
 
 /** It starts with the first input. */

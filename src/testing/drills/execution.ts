@@ -2,7 +2,7 @@
  * A drill of execution (PBFT §4.1): a request that is ordered again, in whatever way, runs once.
  * @module
  */
-import type { Request, Result } from "../../core/messages/messages.ts";
+import type { ClientRequest, Result } from "../../core/messages/messages.ts";
 import type { DrillContext } from "./context.ts";
 
 /** More sessions than a simulated cluster has room for. */
@@ -22,7 +22,7 @@ export function runsOnce(context: DrillContext): void {
   context.demand("liveness", opened !== undefined, () => `executes a request and does not tell its client`);
   context.needs(opened?.status === "ok");
   const session = opened!.sequence;
-  const ask = (timestamp: number, more: Partial<Request> = {}) =>
+  const ask = (timestamp: number, more: Partial<ClientRequest> = {}) =>
     peers.request({
       session,
       timestamp,

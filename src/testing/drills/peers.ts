@@ -7,6 +7,7 @@ import type { Input } from "../../core/io.ts";
 import type {
   Batch,
   Checkpoint,
+  ClientRequest,
   Commit,
   Decision,
   NewView,
@@ -14,7 +15,6 @@ import type {
   PreparedCertificate,
   PrePrepare,
   ReplicaMessage,
-  Request,
   Signed,
   SignedRequest,
   Status,
@@ -77,12 +77,12 @@ export class Peers {
    * A request of a new client: it opens a session, which no state machine sees. `again`: another request of the last
    * client, or of this one.
    */
-  request(again?: Partial<Request>, of?: number): Verified<SignedRequest<Request>> {
+  request(again?: Partial<ClientRequest>, of?: number): Verified<SignedRequest<ClientRequest>> {
     const { crypto, cluster } = this.#world;
     if (!again) this.#clients++;
     const { privateKey, publicKey } = crypto.keyPair(`drill ${of ?? this.#clients}`);
     const client = publicKey as ClientId;
-    const message: Request = {
+    const message: ClientRequest = {
       kind: "request",
       client,
       session: 0,
@@ -92,7 +92,7 @@ export class Peers {
       ...again,
     };
     const signed = sign(crypto.createSigner(privateKey, cluster), message);
-    return withDigest(signed, crypto.hash) as Verified<SignedRequest<Request>>;
+    return withDigest(signed, crypto.hash) as Verified<SignedRequest<ClientRequest>>;
   }
 
   /** A query of a new client. */

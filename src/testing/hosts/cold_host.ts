@@ -3,7 +3,7 @@
  * have left, or even before. A tick wakes it at intervals, as a cron job or a durable alarm does.
  * @module
  */
-import type { Node } from "../../node/node.ts";
+import type { ReplicaNode } from "../../node/node.ts";
 import type { Engine } from "../world/engine.ts";
 import type { Random } from "../random.ts";
 
@@ -28,8 +28,8 @@ const SENDING_MS = 300;
 export class ColdHost {
   readonly #options: ColdHostOptions;
   /** The requests that wait for the replica to start. */
-  #waiting: ((node: Node | null) => void)[] = [];
-  #node: Node | null = null;
+  #waiting: ((node: ReplicaNode | null) => void)[] = [];
+  #node: ReplicaNode | null = null;
   /** The number of requests that it serves now. */
   #open = 0;
   #isOn = false;
@@ -64,14 +64,14 @@ export class ColdHost {
   }
 
   /** The replica has started; `null`: it failed to start. */
-  started(node: Node | null): void {
+  started(node: ReplicaNode | null): void {
     this.#node = node;
     for (const take of this.#waiting.splice(0)) take(node);
     if (node) this.#stopIfIdle();
   }
 
   /** Serves a request with the replica, started if need be, within `mostMs`. `null`: the replica was stopped before it was done. */
-  async serve<T>(ask: (node: Node) => Promise<T>, mostMs: number): Promise<T | null> {
+  async serve<T>(ask: (node: ReplicaNode) => Promise<T>, mostMs: number): Promise<T | null> {
     if (!this.#isOn) return null;
     this.#open++;
     const node = await this.#awake();
@@ -83,7 +83,7 @@ export class ColdHost {
     return answer;
   }
 
-  #awake(): Promise<Node | null> {
+  #awake(): Promise<ReplicaNode | null> {
     if (this.#node) return Promise.resolve(this.#node);
     return new Promise((resolve) => {
       this.#waiting.push(resolve);

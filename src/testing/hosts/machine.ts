@@ -9,7 +9,7 @@ import type { StoredState } from "../../core/records.ts";
 import type { VouchedOperation } from "../../core/messages/messages.ts";
 import { Replica } from "../../core/replica.ts";
 import type { GatewayAnswer } from "../../node/gateway/gateway.ts";
-import { Node, type NodeOptions } from "../../node/node.ts";
+import { type NodeOptions, ReplicaNode } from "../../node/node.ts";
 import type { NodeInternals } from "../../node/options.ts";
 import type { Rejection, Transport } from "../../node/ports.ts";
 import { inspectDelivery, invariantOf } from "../checks/inspection.ts";
@@ -29,7 +29,7 @@ interface Life {
   readonly store: SimulatedStore;
   readonly timer: SimulatedTimer;
   readonly observed: Observed;
-  node: Node | null;
+  node: ReplicaNode | null;
   core: ReturnType<World["createCore"]> | null;
   /** Steps that the core has made. */
   steps: number;
@@ -87,7 +87,7 @@ export class Machine implements Station {
   }
 
   /** The node that runs on it now. */
-  get node(): Node | null {
+  get node(): ReplicaNode | null {
     return this.#life?.node ?? null;
   }
 
@@ -128,7 +128,7 @@ export class Machine implements Station {
       steps: 0,
     };
     this.#life = life;
-    Node.openWith(this.#nodeOptions(life), this.#nodeInternals(life)).then(
+    ReplicaNode.openWith(this.#nodeOptions(life), this.#nodeInternals(life)).then(
       (node) => {
         if (this.#life !== life) return;
         life.node = node;
@@ -178,11 +178,11 @@ export class Machine implements Station {
     return await this.#wait((node, signal) => node.vouch([operation], signal));
   }
 
-  #wait<T>(ask: (node: Node, signal: AbortSignal) => Promise<T>): Promise<T | null> {
+  #wait<T>(ask: (node: ReplicaNode, signal: AbortSignal) => Promise<T>): Promise<T | null> {
     return this.#ask((node) => patiently(this.#world.engine, (signal) => ask(node, signal)), ANSWER_MS);
   }
 
-  #ask<T>(ask: (node: Node) => Promise<T>, mostMs: number): Promise<T | null> {
+  #ask<T>(ask: (node: ReplicaNode) => Promise<T>, mostMs: number): Promise<T | null> {
     if (this.#host) return this.#host.serve(ask, mostMs);
     return this.node ? ask(this.node) : Promise.resolve(null);
   }

@@ -6,7 +6,7 @@
 import { equalBytes } from "../../core/tree/bytes.ts";
 import type { Limits } from "../../core/config.ts";
 import type { SequenceNumber } from "../../core/messages/ids.ts";
-import type { Batch, Request } from "../../core/messages/messages.ts";
+import type { Batch, ClientRequest } from "../../core/messages/messages.ts";
 import type { Report } from "../violation.ts";
 import type { Call } from "../world/observed_core.ts";
 
@@ -43,7 +43,7 @@ export class ExactlyOnce {
   }
 
   /** A correct replica reports that a session was opened at this number. No session that is in use may have been evicted for it. */
-  opened({ client }: Request, sequence: SequenceNumber): void {
+  opened({ client }: ClientRequest, sequence: SequenceNumber): void {
     const use = this.#sessions.get(`${client}/${sequence}`);
     if (!use || use.isOpen) return;
     use.isOpen = true;
@@ -97,11 +97,11 @@ export class ExactlyOnce {
   }
 
   /** When an operation last ran in the session of this request, or it was opened, in agreed time. */
-  lastUse({ client, session }: Request): number {
+  lastUse({ client, session }: ClientRequest): number {
     return this.#sessions.get(`${client}/${session}`)?.usedAt ?? -Infinity;
   }
 
-  #checkSession(request: Request, ran: boolean, { sequence, agreedTime }: Moment): void {
+  #checkSession(request: ClientRequest, ran: boolean, { sequence, agreedTime }: Moment): void {
     const { client, session, timestamp, lowestUnanswered } = request;
     const use = this.#sessions.get(`${client}/${session}`);
     const what = placeOf(request);
@@ -121,6 +121,6 @@ export class ExactlyOnce {
   }
 }
 
-function placeOf({ client, session, timestamp }: Request): string {
+function placeOf({ client, session, timestamp }: ClientRequest): string {
   return `${client.slice(0, 8)} session ${session} timestamp ${timestamp}`;
 }

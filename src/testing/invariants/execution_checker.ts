@@ -4,7 +4,7 @@
  */
 import type { Digest, Millis, ReplicaId, SequenceNumber } from "../../core/messages/ids.ts";
 import type { StoredState } from "../../core/records.ts";
-import type { AnyRequest, Batch, Reply, Request, Result } from "../../core/messages/messages.ts";
+import type { AnyRequest, Batch, Reply, ClientRequest, Result } from "../../core/messages/messages.ts";
 import { type Call, type Execution, shown } from "../world/observed_core.ts";
 import { ExactlyOnce, type SessionLimits } from "./exactly_once.ts";
 import type { Report } from "../violation.ts";
@@ -104,7 +104,7 @@ export class ExecutionChecker {
   }
 
   /** A session is gone: it must have been idle for long. */
-  refused(request: Request, idleMs: number): void {
+  refused(request: ClientRequest, idleMs: number): void {
     const idle = this.#agreedTime - this.#exactlyOnce.lastUse(request);
     if (idle >= idleMs) return;
     this.#report("service", `session ${request.session} is gone, although it has been idle for ${idle} ms only`);

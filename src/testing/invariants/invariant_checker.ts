@@ -3,10 +3,10 @@
  * @module
  */
 import type { Digest, Millis, ReplicaId, SequenceNumber } from "../../core/messages/ids.ts";
-import type { Event } from "../../core/events.ts";
+import type { ReplicaEvent } from "../../core/events.ts";
 import { type Contradiction, isContradiction } from "../../core/messages/evidence.ts";
 import type { Input, Ready } from "../../core/io.ts";
-import type { AnyRequest, MessageKind, Reply, Request, SignedRequest } from "../../core/messages/messages.ts";
+import type { AnyRequest, MessageKind, Reply, ClientRequest, SignedRequest } from "../../core/messages/messages.ts";
 import type { StoredState } from "../../core/records.ts";
 import { decodeFrame, encodeBatch, encodeFrame, wireLimits } from "../../wire/mod.ts";
 import { AgreedTime } from "../checks/agreed_time.ts";
@@ -142,7 +142,7 @@ export class InvariantChecker {
   }
 
   /** A client is refused because its session is gone. */
-  refused(request: Request): void {
+  refused(request: ClientRequest): void {
     this.executions.refused(request, this.#world.genesis.limits.sessionIdleMs);
   }
 
@@ -166,7 +166,7 @@ export class InvariantChecker {
   }
 
   /** An event of a correct replica, after the commit of the step that caused it. */
-  event(observed: Observed, event: Event): void {
+  event(observed: Observed, event: ReplicaEvent): void {
     if (event instanceof Released) return this.#released(observed, event);
     const { label, replica } = observed;
     switch (event.kind) {

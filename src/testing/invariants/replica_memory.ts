@@ -2,7 +2,7 @@
  * The memory of the checkers about one replica.
  * @module
  */
-import type { Event } from "../../core/events.ts";
+import type { ReplicaEvent } from "../../core/events.ts";
 import type { Digest, View } from "../../core/messages/ids.ts";
 import type { NewView, PrePrepare, Signed } from "../../core/messages/messages.ts";
 import type { StoredState } from "../../core/records.ts";
@@ -81,7 +81,7 @@ export function notePrepared(memory: Memory, message: Place): void {
 }
 
 /** It announces that the batch is decided. No later view can choose another one there, whether it has executed the batch yet or not. */
-export function noteDecided(memory: Memory, events: readonly Event[]): void {
+export function noteDecided(memory: Memory, events: readonly ReplicaEvent[]): void {
   for (const event of events) {
     if (event.kind !== "stage" || event.stage !== "committed") continue;
     memory.decided.add(event.sequence);

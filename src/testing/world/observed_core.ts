@@ -3,7 +3,7 @@
  * @module
  */
 import type { Digest, Millis, SequenceNumber } from "../../core/messages/ids.ts";
-import type { Event } from "../../core/events.ts";
+import type { ReplicaEvent } from "../../core/events.ts";
 import type { Input, Ready, ReplicaStatus } from "../../core/io.ts";
 import { OperationError, type StateMachine } from "../../core/state_machine.ts";
 import type { Core } from "../../node/durable/task.ts";
@@ -128,7 +128,7 @@ export class ObservedCore implements Core {
       const { sequence, digest } = record;
       executions.push({ sequence, digest, calls: calls.filter((call) => call.sequence === sequence) });
     }
-    const released = new Released(ready, executions, this.#steps, now, this.#after) as unknown as Event;
+    const released = new Released(ready, executions, this.#steps, now, this.#after) as unknown as ReplicaEvent;
     return { ...ready, events: [released, ...events] };
   }
 

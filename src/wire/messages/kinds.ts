@@ -6,6 +6,7 @@
 import type {
   Blobs,
   Checkpoint,
+  ClientRequest,
   Commit,
   Decision,
   Fetch,
@@ -20,7 +21,6 @@ import type {
   Query,
   QueryReply,
   Reply,
-  Request,
   Result,
   Signed,
   StableCheckpoint,
@@ -69,7 +69,7 @@ function signed<M extends Message>(kind: M["kind"]): Field<Signed<M>> {
 
 const operation = bytes((limits) => limits.maxRequestBytes);
 
-const request: FieldsOf<Omit<Request, "kind">> = {
+const request: FieldsOf<Omit<ClientRequest, "kind">> = {
   client,
   session: natural,
   timestamp: natural,
@@ -77,7 +77,7 @@ const request: FieldsOf<Omit<Request, "kind">> = {
   operations: list(operation, (limits) => limits.maxRequestOperations),
 };
 
-const checkRequest: Check<Request> = ({ session, operations: { length } }) => {
+const checkRequest: Check<ClientRequest> = ({ session, operations: { length } }) => {
   if ((session === 0) === (length === 0)) return undefined;
   return session === 0
     ? { expected: "no operations in a request that opens a session", got: `${length}` }
@@ -122,7 +122,10 @@ const viewChange: FieldsOf<Omit<ViewChange, "kind" | "suspicions">> = {
 
 /** All kinds, by name. */
 export const KINDS: { readonly [K in MessageKind]: Kind<Extract<Message, { readonly kind: K }>> } = {
-  "request": { code: 1, fields: tagged<Request, { kind: "request" }>({ kind: "request" }, request, checkRequest) },
+  "request": {
+    code: 1,
+    fields: tagged<ClientRequest, { kind: "request" }>({ kind: "request" }, request, checkRequest),
+  },
   "gateway-request": {
     code: 2,
     fields: tagged<GatewayRequest, { kind: "gateway-request" }>(

@@ -3,7 +3,7 @@
  * for each release that changes what is stored, and keep what it made: `released_test.ts` opens all that were ever kept.
  */
 import { Client, DEFAULT_LIMITS, generateKeyPair, type Store } from "@pbft/edge";
-import { DenoKvStore, serveReplica, SqliteStore } from "@pbft/edge/deno";
+import { DenoKvStore, serve, SqliteStore } from "@pbft/edge/deno";
 
 const folder = Deno.args[0]!;
 const NAMES = ["Apple", "Ball", "Candy", "Dog"];
@@ -30,7 +30,7 @@ const open = (i: number): Promise<Store> =>
   i === 2 ? DenoKvStore.open(paths[i], { prefix: [NAMES[i]!] }) : SqliteStore.open(paths[i]!);
 const served = await Promise.all(
   NAMES.map(async (self, i) =>
-    await serveReplica({ cluster, self, privateKey: keys[i]!.privateKey, store: await open(i), persistInputs: i === 2 })
+    await serve({ cluster, self, privateKey: keys[i]!.privateKey, store: await open(i), persistInputs: i === 2 })
   ),
 );
 const client = new Client({ cluster, timeoutMs: 30_000 });

@@ -5,11 +5,11 @@
  */
 import type { ClientId, Digest } from "../../../core/messages/ids.ts";
 import type {
+  ClientRequest,
   Fetch,
   GatewayRequest,
   Message,
   MessageKind,
-  Request,
   Signed,
   SignedRequest,
   StableCheckpoint,
@@ -100,7 +100,13 @@ export function turnsAwayForgeries(context: DrillContext): void {
   }
   const own = { client: client.publicKey as ClientId, operations: [new Uint8Array([1])] };
   const signer = crypto.createSigner(client.privateKey, cluster);
-  const request = sign<Request>(signer, { kind: "request", session: 1, timestamp: 1, lowestUnanswered: 1, ...own });
+  const request = sign<ClientRequest>(signer, {
+    kind: "request",
+    session: 1,
+    timestamp: 1,
+    lowestUnanswered: 1,
+    ...own,
+  });
   const vouched = sign<GatewayRequest>(crypto.createSigner(keyOf(by), cluster), {
     kind: "gateway-request",
     gateway: by,
@@ -113,7 +119,7 @@ export function turnsAwayForgeries(context: DrillContext): void {
     context.demand("well-formed", passes(signed), () => `has a gate that turns a ${kind} away that is as it should be`);
     context.demand("authenticity", !passes(forge(signed)), () => `has a gate that takes a forged ${kind}`);
   }
-  const proposed = (requests: readonly Signed<Request | GatewayRequest>[], named?: Digest) => {
+  const proposed = (requests: readonly Signed<ClientRequest | GatewayRequest>[], named?: Digest) => {
     const batch = peers.batch(
       context.now,
       requests.map((signed) => withDigest(signed, crypto.hash)) as SignedRequest[],
@@ -122,7 +128,7 @@ export function turnsAwayForgeries(context: DrillContext): void {
   };
   context.demand("well-formed", proposed([vouched]), () => `has a gate that turns a batch away`);
   for (const one of [request, vouched]) {
-    context.demand("validity", !proposed([forge<Request | GatewayRequest>(one)]), () => {
+    context.demand("validity", !proposed([forge<ClientRequest | GatewayRequest>(one)]), () => {
       return `has a gate that takes a batch with a forged ${one.message.kind}`;
     });
   }

@@ -1,0 +1,63 @@
+/**
+ * What replicas say to each other and to their hosts: numbers, messages, certificates and their exact bytes; events, refusals and troubles.
+ * For tools that read messages, observers, and hosts of one's own.
+ * @module
+ */
+
+// Numbers, names and quorums.
+export * from "../core/messages/ids.ts";
+export * from "../core/messages/quorum.ts";
+export { MIN_NAME_IDLE_MS } from "../core/config.ts";
+export { clusterId } from "../crypto/mod.ts";
+
+// Messages, and what they are made of.
+export type * from "../core/messages/messages.ts";
+export type { Contradiction, Statement } from "../core/messages/evidence.ts";
+
+// Their bytes.
+export {
+  type BatchContent,
+  type Bundle,
+  type BundleOptions,
+  decodeBatch,
+  decodeBundle,
+  DecodeError,
+  decodeEvidence,
+  decodeFrame,
+  encodeBatch,
+  encodeBundle,
+  encodeEvidence,
+  encodeFrame,
+  encodeGenesis,
+  encodeMessage,
+  type EvidenceItem,
+  type Frame,
+  parseGenesis,
+  PROTOCOL,
+  signedDomain,
+  type SignedKind,
+  WIRE_VERSION,
+  type WireLimits,
+  wireLimits,
+} from "../wire/mod.ts";
+
+// What a replica tells its host.
+export type { DiscardReason, LeaveReason, ReplicaEvent, SuspicionReason } from "../core/events.ts";
+export { InvariantError, type InvariantKind } from "../core/invariant.ts";
+export type { ReplicaStatus } from "../core/io.ts";
+export type {
+  Cryptography,
+  InputFault,
+  LinkStatus,
+  Rejection,
+  RejectionReason,
+  Signer,
+  Verifier,
+} from "../node/ports.ts";
+export type { GatewayAnswer } from "../node/gateway/gateway.ts";
+export type { SubmitOptions } from "../node/gateway/submit.ts";
+export type { FrameSource } from "../node/in/intake.ts";
+export type { NodeUsage } from "../node/in/usage.ts";
+export type { NodeLimits } from "../node/limits.ts";
+export type { OutboxStatus } from "../node/status.ts";
+export type { HostEvent } from "../node/host_event.ts";

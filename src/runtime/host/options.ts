@@ -1,0 +1,83 @@
+/**
+ * The options of a replica's host: the same on every runtime.
+ * @module
+ */
+import type { Settings } from "../../core/config.ts";
+import type { ReplicaId } from "../../core/messages/ids.ts";
+import type { StateMachine } from "../../core/state_machine.ts";
+import type { AppOptions, ReplicaApp } from "../../http/mod.ts";
+import type { ReplicaNode } from "../../node/node.ts";
+import type { Archive, Observer, Store } from "../../node/ports.ts";
+import type { StartOptions } from "../../node/storage/start.ts";
+import type { ClusterFile } from "../../wire/mod.ts";
+
+/** What every host may choose: a process under Deno or Node, and a Durable Object. */
+export interface HostOptions {
+  /** What differs from the default settings. */
+  readonly settings?: Partial<Settings>;
+  /** Makes the state machine; the key-value machine if left out. */
+  readonly stateMachine?: () => StateMachine;
+  /** Where executed batches go before they are forgotten; nowhere if left out. */
+  readonly archive?: Archive;
+  /** Hear what happens, from the start on. */
+  readonly observers?: readonly Observer[];
+  /** Bounds and timeouts of the routes. */
+  readonly app?: Omit<AppOptions, "timer" | "urls" | "membership" | "signal" | "memory">;
+}
+
+/** Which replica to open, and how. */
+export interface OpenReplicaOptions extends HostOptions, StartOptions {
+  /** The cluster, and where its members are. */
+  readonly cluster: ClusterFile;
+  /** The member's name or its number. */
+  readonly self: string | ReplicaId;
+  /** The member's Ed25519 seed, 64 hex digits. */
+  readonly privateKey: string;
+  /** Where its state is: a store, or the path of a SQLite file, for which the runtime must have `node:sqlite`. */
+  readonly store: Store | string;
+  /**
+   * The host may stop the process between any two messages, or run several of it at once, as Deno Deploy does: everything that
+   * was taken is kept in the store. Costs a commit per message.
+   */
+  readonly persistInputs?: boolean;
+}
+
+/** Which replica to serve, and how. */
+export interface ServeOptions extends OpenReplicaOptions {
+  /**
+   * The address to listen on. If it is left out: the loopback address that the cluster file gives for the replica, or else all of the
+   * machine's, IPv6 and IPv4 (`::`).
+   */
+  readonly hostname?: string;
+  /** The port to listen on, if not that of the cluster file. */
+  readonly port?: number;
+  /**
+   * Whether votes go by WebSockets, to peers that take them. Deno only: `true` is refused on other runtimes, where votes go by POST.
+   * Default: under Deno yes, unless {@linkcode persistInputs}.
+   */
+  readonly hasSockets?: boolean;
+  /** Closes the replica when it aborts. */
+  readonly signal?: AbortSignal;
+}
+
+/** A replica that is open. */
+export interface OpenReplica {
+  /** The replica itself. */
+  readonly node: ReplicaNode;
+  /** Answers its requests; what `Deno.serve` and `serve` of `@hono/node-server` take. */
+  readonly fetch: ReplicaApp["fetch"];
+  /** Stops taking requests, finishes the commit that is under way and closes the store. */
+  close(): Promise<void>;
+}
+
+/** A replica that is being served. */
+export interface ServedReplica {
+  /** The replica itself. */
+  readonly node: ReplicaNode;
+  /** Where it listens. */
+  readonly url: string;
+  /** Stops taking requests, finishes the commit that is under way and closes the store; within five seconds. */
+  close(): Promise<void>;
+  /** Resolves once it is closed. */
+  readonly closed: Promise<void>;
+}

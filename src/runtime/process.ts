@@ -1,0 +1,20 @@
+/**
+ * What the exports for Deno and for Node have in common: what a replica needs that is a process.
+ * @module
+ */
+export type { HostOptions, OpenReplica, OpenReplicaOptions, ServedReplica, ServeOptions } from "./host/options.ts";
+export { EDGE_SETTINGS } from "./host/edge_settings.ts";
+export { replicaFromVariables, type ReplicaIdentity, startFromVariables } from "./host/environment.ts";
+export { type Policy, policyFromVariables, type PolicyVariable } from "./host/policy.ts";
+export { systemTimer } from "./host/system_timer.ts";
+export { type Fields, type Level, Log, type LogEntry, type LogFormat, type LogOptions } from "./log/log.ts";
+export { SqliteStore, type SqliteStoreOptions, StoreOpenError } from "../stores/sqlite.ts";
+export type { Start, StartOptions } from "../node/storage/start.ts";
+export {
+  CorruptStoreError,
+  ForeignStoreError,
+  NewerStoreError,
+  StartError,
+  StoreGoneError,
+  StoreTimeoutError,
+} from "../node/storage/store_errors.ts";
