@@ -15,7 +15,7 @@ import { makeRoom, type Moment } from "./client_room.ts";
 import type { Limits } from "../config.ts";
 import type { ClientId, Digest, Millis, SequenceNumber } from "../messages/ids.ts";
 import type { Environment, Plain } from "../io.ts";
-import type { GatewayRequest, ClientRequest, Result, VouchedOperation } from "../messages/messages.ts";
+import type { ClientRequest, GatewayRequest, Result, VouchedOperation } from "../messages/messages.ts";
 import { refusal, refuse, refuseReused, UNORDERED } from "./refusals.ts";
 import type { ChunkChange } from "../tree/state_tree.ts";
 import { decodeReplies, encodeReplies, storedBytes, type StoredReply, storedReply } from "./stored_replies.ts";

@@ -4,7 +4,7 @@
  */
 import type { Digest, Millis, ReplicaId, SequenceNumber } from "../../core/messages/ids.ts";
 import type { StoredState } from "../../core/records.ts";
-import type { AnyRequest, Batch, Reply, ClientRequest, Result } from "../../core/messages/messages.ts";
+import type { AnyRequest, Batch, ClientRequest, Reply, Result } from "../../core/messages/messages.ts";
 import { type Call, type Execution, shown } from "../world/observed_core.ts";
 import { ExactlyOnce, type SessionLimits } from "./exactly_once.ts";
 import type { Report } from "../violation.ts";

@@ -6,7 +6,7 @@ import type { Digest, Millis, ReplicaId, SequenceNumber } from "../../core/messa
 import type { ReplicaEvent } from "../../core/events.ts";
 import { type Contradiction, isContradiction } from "../../core/messages/evidence.ts";
 import type { Input, Ready } from "../../core/io.ts";
-import type { AnyRequest, MessageKind, Reply, ClientRequest, SignedRequest } from "../../core/messages/messages.ts";
+import type { AnyRequest, ClientRequest, MessageKind, Reply, SignedRequest } from "../../core/messages/messages.ts";
 import type { StoredState } from "../../core/records.ts";
 import { decodeFrame, encodeBatch, encodeFrame, wireLimits } from "../../wire/mod.ts";
 import { AgreedTime } from "../checks/agreed_time.ts";
