@@ -151,7 +151,7 @@ Deno.test("a replica whose state file is gone recovers with nobody asking for an
     forget("Dog");
     const second = await ClusterProcess.start(folder); // is ready when all are
     try {
-      await second.command.out.find(/ INFO {2}Dog +storedState from a lost disk, and votes again {2}checkpoint=\d+$/);
+      await second.command.out.find(/ INFO {2}Dog +recovered from a lost disk, and votes again {2}checkpoint=\d+$/);
       Deno.kill(second.pid("Ball"), "SIGKILL");
       const answer = await second.req("Dog", { clientID: "ada", timestamp: 2, operation: "INCR n" });
       assertEquals([answer.status, answer.result], [200, 2]);

@@ -67,7 +67,7 @@ Deno.test("all replicas are rebooted in turn under load: every INCR counts once"
       }
     });
     // The first of them is the primary: it hands its view on instead of having everybody wait for a timeout.
-    assert(fleet.lines.some(({ text }) => text.includes("a quorum has agreed to a hand-over")));
+    assert(fleet.lines.some(({ text }) => text.includes("a quorum of replicas agreed to a hand-over")));
     await untilAlike(fleet);
   });
 });

@@ -27,7 +27,7 @@ Deno.test("/readyz is 200 while a quorum is in reach, and only then, whether the
       assertEquals(status, 503);
       assertMatch(
         detail,
-        /^no quorum in reach: expected 2 of the others in view \d+, got Ball$|waits for view \d+ to start$/,
+        /^no quorum in reach: expected 2 other members in view \d+, got Ball$|waits for view \d+ to start$/,
       );
       assertEquals(await get(cluster, "Apple", "healthz"), [200, "alive\n"]);
     } finally {

@@ -84,7 +84,7 @@ Deno.test("a replica that is given an old copy of its state file is told so by t
       const said = third.command.out.all.find((line) => / Dog +the store is an old copy/.test(line)) ??
         third.command.err.all.find((line) => / Dog +the store is an old copy/.test(line));
       assert(said, [...third.command.out.all, ...third.command.err.all].join("\n"));
-      await third.command.out.find(/ Dog +storedState from a lost disk, and votes again/);
+      await third.command.out.find(/ Dog +recovered from a lost disk, and votes again/);
       assertEquals((await third.req("Dog", { clientID: "ada", operation: "INCR n" })).result, 9);
       for (const name of third.names) {
         const { evidence } = await (await fetch(`${third.url(name)}/evidence`)).json();
