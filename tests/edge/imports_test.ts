@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { filesUnder, root } from "../tools/files.ts";
+import { filesUnder, root, textOf } from "../tools/files.ts";
+import { codeBlocks } from "../tools/markdown.ts";
+import { freeRange } from "../tools/ports.ts";
 
 /**
  * What would be published, in a fresh project that knows nothing of this repository, on each runtime. One program has a cluster
@@ -46,6 +48,14 @@ async function inFolder(test: (folder: string) => Promise<void>): Promise<void> 
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/** README's program with the import that it names for Node, on four ports that are free. */
+function readmeProgram(): string {
+  const { code } = codeBlocks(textOf("README.md")!).find(({ code }) => code.includes("@pbft/edge/deno"))!;
+  const program = code.replace(`"@pbft/edge/deno"`, `"@pbft/edge/node"`).replace("17101 + i", `${freeRange(4)} + i`);
+  assertEquals(program.includes("17101") || program.includes(`"@pbft/edge/deno"`), false);
+  return program;
 }
 
 /** The published files, and an import map that does what JSR does with them. */
@@ -101,6 +111,9 @@ Deno.test("the npm package works under Node 20 and 22, and under Bun", () =>
         const command = `${project}/node_modules/.bin/${name.replace(/\d+$/, "")}`;
         const out = await run(project, command, "program.mjs", `${project}/db`);
         assertEquals(out, `1 1 function ${name === "node20" ? NO_SQLITE : "sqlite"}`, name);
+        if (name === "bun") return;
+        await Deno.writeTextFile(`${project}/readme.mjs`, readmeProgram());
+        assertEquals(await run(project, command, "readme.mjs"), "OK Ada", name);
       }),
     );
   }));
