@@ -1,6 +1,6 @@
 /**
- * A replica in a Cloudflare Durable Object: the object's requests are its messages, its SQLite database is its store, its
- * alarm wakes it.
+ * A replica in a Cloudflare Durable Object. Messages come as requests to the object, the object's SQLite database is the
+ * store, and the object's alarm wakes the replica.
  * @module
  */
 import { addressFromHeader, createApp, problem } from "../http/mod.ts";
@@ -41,7 +41,7 @@ export {
   type SqlValue,
 };
 
-/** What an object is given of its place in the world: `ctx`. */
+/** The object's context, `ctx`, as the runtime gives it. */
 export interface ObjectContext {
   /** Its storage and its alarm. */
   readonly storage: DurableObjectStorage & AlarmStorage;
@@ -49,7 +49,7 @@ export interface ObjectContext {
   waitUntil(promise: Promise<unknown>): void;
 }
 
-/** What the Worker's settings give: variables and secrets. {@linkcode policyFromVariables} says what the optional ones mean. */
+/** The Worker's variables and secrets. {@linkcode policyFromVariables} describes the optional ones. */
 export interface ReplicaEnvironment extends Readonly<Partial<Record<PolicyVariable, string>>> {
   /** The cluster file, as JSON. */
   readonly PBFT_CLUSTER: string;
@@ -59,11 +59,11 @@ export interface ReplicaEnvironment extends Readonly<Partial<Record<PolicyVariab
   readonly PBFT_PRIVATE_KEY: string;
   /** How the log is written: `text`, `json` or `none`. `text` if left out. */
   readonly PBFT_LOG?: string;
-  /** What the object's database is: `new` if the member has never run; `recover`, for once, if it is not the one that it had before. */
+  /** The state of the object's database: `new` if the member has never run; `recover`, for one start, if the database was lost. */
   readonly PBFT_START?: string;
 }
 
-/** What the Worker's own `fetch` needs beside: the class as a binding. */
+/** The environment of the Worker's own `fetch`: the variables, and the object's class as a binding. */
 export interface WorkerEnvironment extends ReplicaEnvironment {
   /** The namespace of {@linkcode ReplicaObject}. */
   readonly REPLICA: {
@@ -73,8 +73,8 @@ export interface WorkerEnvironment extends ReplicaEnvironment {
 }
 
 /**
- * What a class that extends {@linkcode ReplicaObject} may choose: `settings` are what differs from {@linkcode EDGE_SETTINGS}; a
- * {@linkcode Log} as `PBFT_LOG` says is the observer, if there are no `observers`.
+ * Options of a class that extends {@linkcode ReplicaObject}. `settings` replace single values of {@linkcode EDGE_SETTINGS}.
+ * Without `observers` there is one: a {@linkcode Log} in the format that `PBFT_LOG` names.
  */
 export interface ReplicaObjectOptions extends HostOptions {}
 
@@ -110,7 +110,7 @@ export class ReplicaObject {
     this.#timer = new ObjectTimer(context.storage);
   }
 
-  /** Answers one request; what it causes is sent after. */
+  /** Answers one request. Messages that the request causes are sent after the answer. */
   async fetch(request: Request): Promise<Response> {
     try {
       const { node, fetch } = await this.#opened();
@@ -124,7 +124,7 @@ export class ReplicaObject {
     }
   }
 
-  /** Something is due. */
+  /** The alarm: runs what is due. */
   async alarm(): Promise<void> {
     const { node } = await this.#opened();
     this.#timer.onAlarm();
@@ -170,9 +170,9 @@ export class ReplicaObject {
 }
 
 /**
- * The Worker in front of the object: it passes everything on. Where the platform fails to (the object was reset, is overloaded, or was
- * lost on the way), the answer is a problem with status 503 and `Retry-After`: whoever asked may ask again, and everything here may be
- * asked twice.
+ * The Worker in front of the object: it passes every request on. If the platform cannot reach the object (it was reset, is overloaded,
+ * or was lost on the way), the answer is a problem with status 503 and `Retry-After`. The caller may send the request again: every route
+ * gives the same result for a repeated request.
  */
 export const replicaWorker: { fetch(request: Request, env: WorkerEnvironment): Promise<Response> } = {
   async fetch(request, env) {
@@ -185,17 +185,17 @@ export const replicaWorker: { fetch(request: Request, env: WorkerEnvironment): P
   },
 };
 
-/** What Cloudflare's errors have. */
+/** The properties that Cloudflare adds to its errors. */
 interface PlatformError {
   readonly message?: unknown;
-  /** Too many requests wait at the object: coming back at once would make that worse. */
+  /** Too many requests wait at the object. An immediate retry would add to them. */
   readonly overloaded?: boolean;
 }
 
-/** After an object was reset it is there again at once, after it was overloaded not so soon, s. */
+/** `Retry-After`, s: a reset object is available again at once, an overloaded one later. */
 const RETRY_AFTER_SECONDS = { reset: 1, overloaded: 5 };
 
-/** What the platform threw, as an answer. */
+/** The answer to a request for which the platform threw an error. */
 function platformProblem(error: unknown): Response {
   const { overloaded = false, message } = Object(error) as PlatformError;
   const why = overloaded ? "the Durable Object is overloaded" : "the Durable Object can't be reached";
@@ -206,12 +206,12 @@ function platformProblem(error: unknown): Response {
   });
 }
 
-/** An unread body would cost the peer its connection. */
+/** Cancels a body that nobody reads: it would keep the peer's connection busy. */
 async function discard({ body }: Request): Promise<void> {
   await body?.cancel().catch(() => {});
 }
 
-/** The object has the member's name, however the variable says which member it is: under another name there is another object. */
+/** The name of the object: the member's name, also if the variable gives its index. Another name would be another object. */
 function objectName({ PBFT_REPLICA, PBFT_CLUSTER }: WorkerEnvironment): string {
   const given = PBFT_REPLICA.trim();
   if (!/^\d+$/.test(given)) return given;

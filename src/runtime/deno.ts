@@ -31,7 +31,7 @@ const DENO: Platform = {
 
 /**
  * Opens a replica and serves it.
- * @throws {TypeError} if the cluster has no such member; `StartError` if the store is empty and was not said to be.
+ * @throws {TypeError} if the cluster has no such member; `StartError` if the store is empty and `start` does not say so.
  * @throws {Deno.errors.AddrInUse} if the port is taken.
  * @example
  * ```ts ignore
@@ -65,17 +65,19 @@ function checkRuntime(): void {
   throw new Error("`@pbft/edge/deno` needs Deno: under Node and Bun import the same from `@pbft/edge/node`");
 }
 
-/** What {@linkcode serveFromEnvironment} does not read from the environment. */
+/** Options of {@linkcode serveFromEnvironment} that are not environment variables. */
 export type EnvironmentOptions = Partial<Omit<ServeOptions, "cluster" | "self" | "privateKey">>;
 
 /**
- * Opens and serves the replica that the environment names (see {@linkcode replicaFromVariables}), as Deno Deploy needs it: its state
- * is in Deno KV under the member's name, everything it takes is kept there, it listens on all addresses, IPv6 and IPv4, at `PORT` or
- * 8000, and it stops when the process is asked to. `PBFT_KV` may name a database file; on Deno Deploy it is left out. Whom it serves is
- * in further variables, see {@linkcode policyFromVariables}.
- * What happens is logged, if there are no `observers`, as `PBFT_LOG` says: `text` (if left out), `json` or `none`.
- * `PBFT_START` says what the database is: `new` if the member has never run, and it is empty; `recover`, for once, if it is not the one
- * that it had before. Without it an empty database is refused.
+ * Opens and serves the replica that the environment names (see {@linkcode replicaFromVariables}), as Deno Deploy needs it. The state
+ * and all inputs are kept in Deno KV under the member's name. The replica listens on all addresses, IPv6 and IPv4, at `PORT` or 8000,
+ * and stops when the process gets a signal to end. `PBFT_KV` may name a database file; leave it out on Deno Deploy. Further variables
+ * say which callers are served, see {@linkcode policyFromVariables}.
+ *
+ * Without `observers` events are logged in the format that `PBFT_LOG` names: `text` (the default), `json` or `none`.
+ *
+ * `PBFT_START` tells the state of the database: `new` if the member has never run and the database is empty; `recover`, for one start,
+ * if the member's database was lost. Without the variable an empty database is refused.
  * @throws {TypeError} naming the variable that is missing or wrong.
  * @example
  * ```ts ignore
@@ -113,7 +115,7 @@ function portFromVariable(text = ""): number {
   throw new TypeError(`PORT: expected a number from 0 to 65535, got ${JSON.stringify(text)}`);
 }
 
-/** For a cron job: what is overdue at a replica that slept is done by the time this resolves. */
+/** For a cron job: resolves once a replica that slept has done everything that was overdue. */
 export async function wake(replica: ServedReplica | Promise<ServedReplica>): Promise<void> {
   await (await replica).node.wake();
 }

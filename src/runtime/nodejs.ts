@@ -23,8 +23,8 @@ const NODE: Platform = {
 /**
  * Opens a replica and serves it, with the bounds of {@linkcode serverBounds}. The options are those of `serve` of `@pbft/edge/deno`; only
  * `hasSockets: true` is refused here.
- * @throws {TypeError} if the cluster has no such member, or an option is not for Node; `StartError` if the store is empty and was not said
- * to be; `StoreOpenError` if its file can't be opened, as under Node 20, which has no `node:sqlite`; an error with the code `EADDRINUSE`
+ * @throws {TypeError} if the cluster has no such member, or an option is not for Node; `StartError` if the store is empty and `start`
+ * does not say so; `StoreOpenError` if its file can't be opened, as under Node 20, which has no `node:sqlite`; an error with the code `EADDRINUSE`
  * if the port is taken.
  * @example
  * ```ts ignore
@@ -39,7 +39,7 @@ export async function serve(options: ServeOptions): Promise<ServedReplica> {
 
 /**
  * Opens a replica for a server of the host's own.
- * @throws {TypeError} if the cluster has no such member; `StartError` if the store is empty and was not said to be; `StoreOpenError` if
+ * @throws {TypeError} if the cluster has no such member; `StartError` if the store is empty and `start` does not say so; `StoreOpenError` if
  * its file can't be opened.
  * @example
  * ```ts ignore
