@@ -11,6 +11,7 @@ import { EPOCH_MS } from "../../src/testing/world/clock.ts";
 import { createWorld } from "../../src/testing/world/create_world.ts";
 import { Peers } from "../../src/testing/drills/peers.ts";
 import { Copy } from "../../src/testing/drills/copy.ts";
+import { awaitsItsTime } from "../../src/testing/drills/agreement.ts";
 import { makesRoom } from "../../src/testing/drills/execution.ts";
 import { DRILLS } from "../../src/testing/drills/mod.ts";
 import { DrillContext } from "../../src/testing/drills/context.ts";
@@ -130,5 +131,13 @@ Deno.test("makes room: the idle time of sessions is right on a replica whose clo
   context.order(context.batch(Array.from({ length: 70 }, () => peers.request())));
   copy.now -= 60_000;
   makesRoom(context);
+  assertEquals(flaws, []);
+});
+
+Deno.test("awaits its time: what it executed before may have used up the credit of the agreed time", async () => {
+  const { context, flaws } = await newScene();
+  const { copy, peers, world: { genesis: { limits: { maxClockSkewMs } } } } = context;
+  context.order(peers.batch(copy.now + maxClockSkewMs - 200, [peers.request()]));
+  awaitsItsTime(context);
   assertEquals(flaws, []);
 });

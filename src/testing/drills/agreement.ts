@@ -4,7 +4,7 @@
  */
 import type { Input } from "../../core/io.ts";
 import type { Place } from "./peers.ts";
-import { ofKind } from "./copy.ts";
+import { type Heard, ofKind } from "./copy.ts";
 import type { DrillContext } from "./context.ts";
 
 /** A number is agreed on in the presence of Byzantine replicas. None of their votes counts, and every quorum counts. */
@@ -222,14 +222,19 @@ export function fillsItsWindow(context: DrillContext): void {
 export function awaitsItsTime(context: DrillContext): void {
   const { copy, peers, world: { genesis: { limits: { maxClockSkewMs } } } } = context;
   context.needs(context.quieten() && context.room > 0 && context.becomeBackup());
-  // It was just started, and so allows the agreed time a fifth of what it allows its clock.
+  // Its ceiling follows its clock, or the agreed time and its credit. At its start the credit was at most a fifth of
+  // the clock's skew. Numbers that it has executed since may have used the credit up.
+  const least = Math.max(copy.now + maxClockSkewMs, copy.agreedTime);
   const latest = Math.max(copy.now + maxClockSkewMs, copy.agreedTime + maxClockSkewMs / 5);
   const batch = peers.batch(Math.ceil(latest) + 300, [peers.request()]);
   const place = { view: copy.status.view, sequence: context.next, digest: batch.digest };
   const heard = context.propose(place, batch);
   context.demand("agreed-time", ofKind(heard, "prepare").length === 0, () => `prepares what is 300 ms too early`);
-  const later = copy.during(() => copy.wait(320));
-  const isPrepared = ofKind(later, "prepare").length > 0 || copy.status.view > place.view;
+  const hasPrepared = (after: Heard) => ofKind(after, "prepare").length > 0;
+  // From the least ceiling too it is there in time; 20 ms are for the drift of its estimate.
+  const longest = batch.timestamp - least + 20;
+  const later = copy.during((after) => copy.wait(longest, () => hasPrepared(after)));
+  const isPrepared = hasPrepared(later) || copy.status.view > place.view;
   context.demand("liveness", isPrepared, () => `never prepares what was a little early`);
 }
 
