@@ -63,7 +63,10 @@ export interface Archive {
 export interface Store {
   /** Returns all records of one version. */
   load(): Promise<Loaded>;
-  /** Returns the blobs with these digests, in the same order; `null` for a missing one. */
+  /**
+   * Returns the blobs with these digests, in the same order; `null` for a missing one. An instance may still return a blob
+   * that another instance has removed, until it loads or commits: the bytes of a digest never change.
+   */
   read(digests: readonly Digest[]): Promise<readonly (Uint8Array | null)[]>;
   /**
    * Applies all of `writes`, or nothing, if the store is at version `expected`. The change is durable when this

@@ -54,6 +54,62 @@ Deno.test("the store exercise finds a fault that no replica meets: a store that 
   assertMatch(found[0] ?? "nothing", /^exercise: .*expected 1100000 bytes, got 1000000 bytes/);
 });
 
+Deno.test("the store exercise writes one content under a digest, so that a store may keep blobs in memory", async () => {
+  // Stores on Deno KV keep blobs. Each of these seeds reads one that another instance has just written or removed.
+  for (const seed of [4, 74, 86, 97, 107, 61_000_303]) {
+    const found: string[] = [];
+    await exerciseStores(storesOf("deno-kv")!(), seed, (_, detail) => found.push(detail));
+    assertEquals(found, [], `seed ${seed}`);
+  }
+  const contents = new Map<Digest, string>();
+  const note = (store: Store, writes: Writes, expected: Version) => {
+    for (const [digest, blob] of writes.blobs) {
+      if (blob === null) continue;
+      const content = `${blob.length} bytes from ${blob.byteOffset}`;
+      assertEquals(contents.get(digest) ?? content, content);
+      contents.set(digest, content);
+    }
+    return store.commit(writes, expected);
+  };
+  for (let seed = 1; seed <= 4; seed++) {
+    await exerciseStores(new FlawedStores({ commit: note }), seed, (_, detail) => {
+      throw new Error(detail);
+    });
+  }
+  assert(contents.size > 6);
+});
+
+Deno.test("a store may give a blob that another instance removed, only until it learns of that commit, and only its bytes", async () => {
+  const digest = "a".repeat(64) as Digest;
+  let kept = Uint8Array.of(1, 2);
+  const engine = new Engine();
+  const flaws: string[] = [];
+  const disk = new Disk({
+    name: "Apple",
+    habits: { commitMs: 1, readMs: 1, mostMs: 1, failures: 0 },
+    stores: new FlawedStores({ read: () => Promise.resolve([kept]) }),
+  });
+  const report = (_: unknown, flaw: string) => void flaws.push(flaw);
+  const [one, other] = [1, 2].map((seed) => new SimulatedStore({ disk, engine, random: new Random(seed), report }));
+  const writes = (blob: Uint8Array | null): Writes => ({ records: new Map(), blobs: new Map([[digest, blob]]) });
+  const after = async (call: Promise<unknown>) => {
+    await engine.run(engine.now + 10, () => false);
+    await call;
+    return flaws.splice(0);
+  };
+  assertEquals(await after(one!.load()), []);
+  assertEquals(await after(one!.commit(writes(kept), 0)), []);
+  assertEquals(await after(other!.load()), []);
+  assertEquals(await after(other!.commit(writes(null), 1)), []);
+  assertEquals(await after(one!.read([digest])), []);
+  assertEquals(await after(other!.read([digest])), ["Apple: read: blob 0 of 1: expected nothing, got 2 bytes"]);
+  kept = Uint8Array.of(1, 3);
+  assertEquals(await after(one!.read([digest])), ["Apple: read: blob 0 of 1: expected 2 bytes, got others"]);
+  kept = Uint8Array.of(1, 2);
+  assertEquals(await after(one!.load()), []);
+  assertEquals(await after(one!.read([digest])), ["Apple: read: blob 0 of 1: expected nothing, got 2 bytes"]);
+});
+
 Deno.test("a version that is asked for just before a crash is read before the store is closed", async () => {
   const engine = new Engine();
   const flaws: string[] = [];

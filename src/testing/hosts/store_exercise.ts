@@ -70,6 +70,11 @@ async function live({ engine, disk, bytes, report }: Exercise, random: Random): 
 
 const DIGESTS = Array.from({ length: BLOBS }, (_, i) => i.toString(16).padStart(64, "0") as Digest);
 
+/** The one content of a digest. A store may keep blobs in memory, because other bytes have another digest. */
+function blobOf(at: number, bytes: Uint8Array): Uint8Array {
+  return bytes.subarray(at, at + LENGTHS[at % LENGTHS.length]!);
+}
+
 function drawWrites(random: Random, bytes: Uint8Array): Writes {
   const records = new Map<string, Uint8Array | null>();
   const blobs = new Map<Digest, Uint8Array | null>();
@@ -83,6 +88,9 @@ function drawWrites(random: Random, bytes: Uint8Array): Writes {
     return bytes.subarray(from, from + length);
   };
   for (let i = random.int(0, 3); i > 0; i--) records.set(`record ${random.int(1, RECORDS)}`, value());
-  for (let i = random.int(0, 3); i > 0; i--) blobs.set(random.pick(DIGESTS), value());
+  for (let i = random.int(0, 3); i > 0; i--) {
+    const at = random.int(0, BLOBS - 1);
+    blobs.set(DIGESTS[at]!, random.chance(0.2) ? null : blobOf(at, bytes));
+  }
   return { records, blobs };
 }
