@@ -168,3 +168,19 @@ Deno.test("a replica that lost its disk and whose clock was set back is heard: t
   cluster.crash(2);
   ada.call(["x=after"]);
 });
+
+Deno.test("an instance that goes on after a later one on the same store is heard: it leaves out numbers that the later one may have used", () => {
+  const { cluster, ada } = withHistory();
+  const host = cluster.host(3);
+  const earlier = host.replica;
+  cluster.restart(3);
+  cluster.runFor(3_000);
+  ada.call(["x=later"]);
+  cluster.runFor(3_000);
+  host.replica = earlier;
+  cluster.runUntil(
+    () => host.replica!.status().lastExecuted === cluster.host(0).replica!.status().lastExecuted,
+    20_000,
+    "the earlier instance has caught up",
+  );
+});

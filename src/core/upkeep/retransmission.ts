@@ -29,6 +29,7 @@ import { startTransfer } from "../checkpoints/state_transfer.ts";
 import { stableSequence } from "../messages/certificates.ts";
 import type { Step } from "../step.ts";
 import { resetStatusPace } from "./timers.ts";
+import { skipBlock } from "./numbering.ts";
 import { sendStatus } from "./own_status.ts";
 import { noteView } from "../views/view_change.ts";
 import { passOnFilling } from "../recovery/log_filling.ts";
@@ -54,7 +55,11 @@ export function checkStatus(step: Step): void {
   const moved = status.executed < state.lastExecuted;
   status.executed = state.lastExecuted;
   removeAnswered(step);
+  // The backups' patience depends on hearing from the primary, so it shows more often that it is alive.
+  const longest = step.isPrimary ? Math.min(2 * statusIntervalMs, idleStatusMs) : idleStatusMs;
   if (busy && !moved) catchUp(step);
+  // Behind, and no status brought anything, although the pauses between them have grown to the longest.
+  if (step.isBehind && !moved && !state.transfer && status.delayMs >= longest) skipBlock(step);
   askHandOver(step);
   if (!busy || !moved) {
     sendStatus(step);
@@ -69,8 +74,6 @@ export function checkStatus(step: Step): void {
   }
   passOnFilling(step);
   propose(step);
-  // The backups' patience depends on hearing from the primary, so it shows more often that it is alive.
-  const longest = step.isPrimary ? Math.min(2 * statusIntervalMs, idleStatusMs) : idleStatusMs;
   status.delayMs = !busy ? idleStatusMs : moved ? statusIntervalMs : Math.min(2 * status.delayMs, longest);
   status.dueAt = (now + status.delayMs) as Millis;
 }
