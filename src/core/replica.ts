@@ -87,7 +87,7 @@ export class Replica {
     const step = new Step(this.#env, this.#state, now, passedMs);
     followClockRollback(step);
     passTime(step);
-    if (!isUnknownOwnMessage(step, input)) this.#dispatch(step, input);
+    this.#dispatch(step, input);
     if (step.hasEndedTransfer) executeCommitted(step);
     if (step.heardFrom !== null) noteHeard(step, step.heardFrom);
     acceptEarly(step);
@@ -112,6 +112,8 @@ export class Replica {
 
   /** The one switch over everything that can happen; goPBFT's `dispatchMsg` and `routeMsg`. */
   #dispatch(step: Step, input: Input): void {
+    // Stored inputs come here too: what was not taken over when it came is not taken over when it is replayed.
+    if (isUnknownOwnMessage(step, input)) return;
     switch (input.kind) {
       case "start":
         if (input.peers) rememberPeers(step.state.status, input.peers);

@@ -2,13 +2,16 @@ import { assert, assertEquals } from "@std/assert";
 import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
 import type {
   Checkpoint,
+  Commit,
   Message,
+  Prepare,
   PrePrepare,
   Signed,
   Status,
   Verified,
   ViewChange,
 } from "../../src/core/messages/messages.ts";
+import type { MessageInput } from "../../src/core/io.ts";
 import { TestClient } from "./_client.ts";
 import { Cluster } from "./_cluster.ts";
 import { batchOf, show, signed, suspicionsFor, suspicionsOf } from "./_messages.ts";
@@ -111,6 +114,33 @@ Deno.test("a replica that lost its disk never votes again at a number in which i
   assertEquals(propose("one"), ["prepare"]);
   cluster.loseDisk(3);
   assertEquals(propose("two"), []);
+});
+
+Deno.test("a replica that lost its disk does not repeat a vote of its earlier life that somebody gives it back", () => {
+  const cluster = new Cluster();
+  new TestClient(cluster, 1).open();
+  cluster.runFor(100);
+  const sequence = (cluster.host(3).replica!.status().lastExecuted + 1) as SequenceNumber;
+  cluster.filter = () => false;
+  cluster.loseDisk(3);
+  const batch = batchOf(cluster.now, [new TestClient(cluster, 9).request(["x=one"])]);
+  const place = { view: 0 as View, sequence, digest: batch.digest };
+  const prePrepare = signed<PrePrepare>({ kind: "pre-prepare", replica: 0 as ReplicaId, ...place });
+  cluster.step(3, { kind: "pre-prepare", prePrepare, batch });
+  const vote = { replica: 3 as ReplicaId, ...place };
+  // A host that keeps inputs has kept them, and gives them back at the next start.
+  const kept: MessageInput[] = [
+    { kind: "prepare", prepare: signed<Prepare>({ kind: "prepare", ...vote }) },
+    { kind: "commit", commit: signed<Commit>({ kind: "commit", ...vote }) },
+  ];
+  for (const input of kept) cluster.step(3, input);
+  cluster.step(3, { kind: "start", kept });
+  const status = reportTo(cluster, 3, { replica: 1, number: 2 ** 40 });
+  const { messages } = cluster.step(3, { kind: "status", status });
+  const sent = messages.map(({ message: { message } }) => message).filter((message) =>
+    "replica" in message && message.replica === 3
+  );
+  assertEquals(sent.map(({ kind }) => kind).filter((kind) => VOTES.includes(kind)), []);
 });
 
 Deno.test("the bound counts only if enough others are at or below it, and enough have executed as far", () => {
