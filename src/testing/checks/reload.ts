@@ -101,7 +101,7 @@ export async function checkReload(moment: Moment): Promise<void> {
   }
   const left = leftBelow(storedState, kept, status.lowWatermark, genesis);
   if (left) report("bounds", `${label} keeps ${left}, its low watermark is ${status.lowWatermark}`);
-  const patience = persistInputs && timers ? patienceLost(timers, storedState, settings.viewTimeoutMs) : null;
+  const patience = persistInputs && timers ? patienceLost(timers, storedState) : null;
   if (patience) report("reload", `${label}, read from its store, ${patience}`);
   // In a cluster of one there are no others to simulate.
   if (world.drills && genesis.replicas.length > 1 && random.chance(DRILLED)) {
@@ -168,19 +168,17 @@ function leftBelow(
 }
 
 /** On a host that stops the replica between any two inputs, a reload must not restart its timers. */
-function patienceLost(
-  { suspectAt, awakeMs, steppedAt }: Timers,
-  { timers }: StoredState,
-  viewTimeoutMs: number,
-): string | null {
+function patienceLost({ suspectAt, awakeMs, steppedAt }: Timers, { timers }: StoredState): string | null {
   if (suspectAt === null) return null;
   if (!timers || timers.suspectAt === null) return "waits for nothing; in memory it waits for its primary";
-  // Timers alone are not written each time. A start counts the time since they were last written.
-  const [left, inStore] = [suspectAt - awakeMs, timers.suspectAt - timers.awakeMs - (steppedAt - timers.steppedAt)];
+  // Timers alone are not written each time. Since they were, each step has counted the time since the step before, but
+  // half a timeout at most. A start does the same with all of that time at once.
+  const sinceMs = Math.max(0, steppedAt - timers.steppedAt);
+  const inStore = timers.suspectAt - timers.awakeMs - sinceMs;
+  const mostInStore = inStore + Math.max(0, sinceMs - timers.suspectTimeoutMs / 2);
+  const left = suspectAt - awakeMs;
   // Overdue timers are due at once, however long they are overdue.
-  const more = Math.max(0, inStore) - Math.max(0, left);
-  // How long commits take is measured anew in each life. In memory it may have extended the timer, by less than a timeout.
-  if (more <= 2 && more >= -viewTimeoutMs) return null;
+  if (Math.max(0, left) >= Math.max(0, inStore) - 2 && Math.max(0, left) <= Math.max(0, mostInStore) + 2) return null;
   return `waits for ${Math.round(inStore)} ms more; in memory it is ${Math.round(left)}`;
 }
 

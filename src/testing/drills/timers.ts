@@ -55,6 +55,7 @@ export function aloneInSuspicion(context: DrillContext): void {
   context.needs(
     context.quieten() && copy.timeoutMs <= MOST_DOUBLED * settings.viewTimeoutMs && context.becomeBackup(),
   );
+  context.needs(!copy.kept.has("suspicion"));
   const { view } = copy.status;
   const heard = copy.during(() => {
     context.request();
