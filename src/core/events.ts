@@ -18,7 +18,8 @@ export type DiscardReason =
   | "invalid-certificate" // a certificate, view-change or new-view that does not prove what it claims
   | "too-soon" // a status whose sender has used up its allowance of answers
   | "superseded" // its sender has sent a later one
-  | "not-wanted"; // a blob that was not requested
+  | "not-wanted" // a blob that was not requested
+  | "unknown-own"; // a vote of this replica that it does not know, returned by a peer: its store was lost or is an old copy
 
 /** Why a replica suspects a primary. */
 export type SuspicionReason =

@@ -112,6 +112,7 @@ const EXPECTED: { readonly [group: string]: readonly string[] } = {
     "too-soon": true,
     "superseded": true,
     "not-wanted": true,
+    "unknown-own": true,
   }),
   // Only the HTTP route tells one cluster from another, and only a node that has halted or is closing is unavailable.
   "rejection": all<Exclude<RejectionReason, "wrong-cluster" | "unavailable">>({

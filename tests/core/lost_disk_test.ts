@@ -133,7 +133,8 @@ Deno.test("a replica that lost its disk does not repeat a vote of its earlier li
     { kind: "prepare", prepare: signed<Prepare>({ kind: "prepare", ...vote }) },
     { kind: "commit", commit: signed<Commit>({ kind: "commit", ...vote }) },
   ];
-  for (const input of kept) cluster.step(3, input);
+  const refused = kept.map((input) => cluster.step(3, input).events.filter(({ kind }) => kind === "discarded"));
+  assertEquals(refused.flat().map((event) => "reason" in event && event.reason), ["unknown-own", "unknown-own"]);
   cluster.step(3, { kind: "start", kept });
   const status = reportTo(cluster, 3, { replica: 1, number: 2 ** 40 });
   const { messages } = cluster.step(3, { kind: "status", status });

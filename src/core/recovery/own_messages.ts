@@ -132,7 +132,10 @@ export function isUnknownOwnMessage(step: Step, input: Input): boolean {
     step.event({ kind: "old-copy", message: own.kind, sequence: own.kind === "view-change" ? null : own.sequence });
     declareLostDisk(step);
   }
-  return own.kind !== "view-change";
+  if (own.kind === "view-change") return false;
+  // The host must not keep it as an input either.
+  step.discard(own.kind, step.self, "unknown-own");
+  return true;
 }
 
 /** Whether a correct replica can have sent this message: pre-prepares only as primary, prepares only as backup. */
