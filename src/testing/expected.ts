@@ -66,6 +66,7 @@ const EXPECTED: { readonly [group: string]: readonly string[] } = {
   }),
   "mutator": [
     ...Object.entries(MUTATORS).flatMap(([kind, mutators]) => Object.keys(mutators).map((name) => `${kind}: ${name}`)),
+    "any kind: another structure",
     "gateway-request: for nobody",
     "query-reply: an older result",
     "query-reply: another result",

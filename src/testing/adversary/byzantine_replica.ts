@@ -31,6 +31,7 @@ import { MessageForger } from "./message_forger.ts";
 import { MessageInventor } from "./message_inventor.ts";
 import type { FaultInjector } from "./fault_injector.ts";
 import { mutate, mutateReply, withOldSignature } from "./mutators.ts";
+import { Restructurer } from "./restructurer.ts";
 import type { Behaviour } from "../plan/plan.ts";
 import type { Random } from "../random.ts";
 import type { World } from "../world/world.ts";
@@ -54,6 +55,8 @@ const MEMORY = 200;
 /** The part of the messages that are tampered with, where that is drawn each time. */
 const OFTEN = 0.3;
 const SELDOM = 0.03;
+/** The part of the changed messages whose structure changes, instead of one known thing. */
+const RESTRUCTURED = 0.25;
 const LATE_MS = 700;
 /** The error of a Byzantine replica's time, ms. */
 const WILD_MS = [1, 1, 2_000, -600_000, 600_000];
@@ -66,6 +69,7 @@ export class ByzantineReplica implements FaultInjector {
   readonly #heard: Uint8Array[] = [];
   readonly #forger: MessageForger;
   readonly #inventor: MessageInventor;
+  readonly #restructurer: Restructurer;
   /** Requests that were in batches. */
   readonly #old: Signed<AnyRequest>[] = [];
   /** The kinds of messages that it does not send; empty: it sends nothing. */
@@ -84,6 +88,7 @@ export class ByzantineReplica implements FaultInjector {
     const own = { world: options.world, replica, signer: this.#signer, random };
     this.#forger = new MessageForger(own);
     this.#inventor = new MessageInventor(own);
+    this.#restructurer = new Restructurer(own);
     this.#n = genesis.replicas.length;
     this.#mute = random.chance(0.3) ? [] : random.some(REPLICA_KINDS, 0.4);
     // If all were told the other story, it would be the only one.
@@ -154,6 +159,7 @@ export class ByzantineReplica implements FaultInjector {
       const { signed } = decodeFrame(frame);
       this.#forger.hear(signed);
       this.#inventor.note(signed);
+      this.#restructurer.hear(signed);
     } catch {
       // Another Byzantine replica's.
     }
@@ -256,6 +262,10 @@ export class ByzantineReplica implements FaultInjector {
 
   #mutated(signed: Signed, batchBytes: Uint8Array | undefined): Uint8Array | null {
     const { random, world: { coverage } } = this.#options;
+    if (this.#isOwn(signed.message) && random.chance(RESTRUCTURED)) {
+      coverage.count("mutator", "any kind: another structure");
+      return this.#restructurer.restructure(signed.message, batchBytes);
+    }
     const message = this.#isOwn(signed.message)
       ? this.#inventor.disorder(signed.message) ??
         mutate(signed.message, random, (name) => coverage.count("mutator", name))
