@@ -94,7 +94,9 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
   });
   const metrics = new Metrics({ node, timer, clocks, memory: options.memory });
   const events = new EventStreams({
+    node,
     timer,
+    hasPayloads: options.hasEventPayloads ?? false,
     maxQueued: options.maxQueuedEvents ?? 256,
     maxSubscribers: options.maxSubscribers ?? 32,
     keepAliveMs: 15_000,
@@ -139,7 +141,13 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
     "/readyz": { GET: [(c) => ready(c, node)] },
     "/metrics": { GET: [(c) => c.body(metrics.text(), 200, { "content-type": EXPOSITION_TYPE })] },
     // A HEAD has no body: a stream for it would never be read or closed.
-    "/events": { GET: [(c) => c.req.raw.method === "HEAD" ? c.body(null) : events.subscribe(c.var.caller.network)] },
+    "/events": {
+      GET: [(c) => {
+        if (c.req.raw.method === "HEAD") return c.body(null);
+        const messages = c.req.query("messages") !== undefined;
+        return events.subscribe({ network: c.var.caller.network, messages, after: c.req.header("last-event-id") });
+      }],
+    },
   };
 
   const forget = [node.observe(metrics), node.observe(events)];

@@ -37,6 +37,11 @@ export interface AppOptions {
   readonly maxSubscribers?: number;
   /** Events buffered for one slow subscriber; more are dropped: 256. */
   readonly maxQueuedEvents?: number;
+  /**
+   * Whether `/events?messages` shows what clients ask: operations, cut to 80 characters, and the names of unsigned clients. Who may read it
+   * at all is up to {@linkcode readers}. No: it shows kinds, numbers, views, digests and sizes, and public keys.
+   */
+  readonly hasEventPayloads?: boolean;
   /** Reads the memory of the process, in bytes by kind, for `/metrics`. None. */
   readonly memory?: () => Readonly<Record<string, number>>;
   /**

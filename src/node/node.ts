@@ -35,6 +35,7 @@ import { type Parts, prepareParts } from "./parts.ts";
 import { type Core, taskOf } from "./durable/task.ts";
 import { type Submission, submit, type SubmitOptions, verify } from "./gateway/submit.ts";
 import type { HostEvent } from "./host_event.ts";
+import type { MessageListener } from "./watching/seen.ts";
 import { Waiters } from "./gateway/waiters.ts";
 export type { NodeOptions, SubmitOptions };
 
@@ -64,9 +65,10 @@ export class ReplicaNode {
 
   private constructor(options: NodeOptions, { cluster, signer, restoring, restored, createCore, gate }: Parts) {
     const { self, genesis, timer, store } = options;
+    const { hash, createVerifier } = options.crypto ?? CRYPTOGRAPHY;
+    const observers = new Observers(options.observers, hash);
     const limits = nodeLimits(genesis, options.limits);
     const jitter = createJitter(options.seed ?? seedOf(signer, timer));
-    const observers = new Observers(options.observers);
     const waiters = new Waiters(limits.maxWaiters);
     const queries = new Waiters<Verified<SignedQuery>>(limits.maxWaitingQueries);
     this.self = self;
@@ -75,7 +77,6 @@ export class ReplicaNode {
     this.#timer = timer;
     this.#observers = observers;
     this.#maxQueriesPerTurn = limits.maxQueriesPerTurn;
-    const { hash, createVerifier } = options.crypto ?? CRYPTOGRAPHY;
     this.#gate = gate ?? new Gate({ ...limits, genesis, verifier: createVerifier(cluster), hash });
     this.#gateway = new Gateway({
       self,
@@ -199,7 +200,11 @@ export class ReplicaNode {
    * @throws {TypeError} or {@linkcode RangeError} if an operation is invalid.
    */
   async vouch(operations: readonly VouchedOperation[], signal?: AbortSignal): Promise<GatewayAnswer | Rejection> {
-    return this.#unavailable("gateway-request") ?? await this.#gateway.vouch(operations, signal);
+    const refusal = this.#unavailable("gateway-request");
+    const answered = this.#observers.messages?.asked(operations);
+    const answer = refusal ?? await this.#gateway.vouch(operations, signal);
+    answered?.(answer);
+    return answer;
   }
 
   /** The highest timestamp that this replica knows of an unsigned client's name (-1: none), and the agreed time. */
@@ -227,6 +232,11 @@ export class ReplicaNode {
   /** Adds an observer. Returns a function that removes it. */
   observe(observer: Observer): () => void {
     return this.#observers.add(observer);
+  }
+
+  /** Adds a listener of this replica's messages. Returns a function that removes it. While there is none, messages cost nothing more. */
+  watch(listener: MessageListener): () => void {
+    return this.#observers.watch(listener);
   }
 
   /** Reports an event of the host to the observers. */

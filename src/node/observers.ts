@@ -2,14 +2,31 @@
  * The observers of a node.
  * @module
  */
+import type { Digest } from "../core/messages/ids.ts";
 import type { Observer } from "./ports.ts";
+import { MessageWatch } from "./watching/message_watch.ts";
+import type { MessageListener } from "./watching/seen.ts";
 
 /** A set of observers. Errors that an observer throws are ignored. */
 export class Observers {
   readonly #all: Set<Observer>;
+  readonly #hash: (bytes: Uint8Array) => Digest;
+  /** Told of each message; `null` while nobody listens, so that a message then costs one look at this field. */
+  messages: MessageWatch | null = null;
 
-  constructor(observers: readonly Observer[] = []) {
+  constructor(observers: readonly Observer[] = [], hash: (bytes: Uint8Array) => Digest) {
     this.#all = new Set(observers);
+    this.#hash = hash;
+  }
+
+  /** Adds a listener of messages. Returns a function that removes it. */
+  watch(listener: MessageListener): () => void {
+    const watch = this.messages ??= new MessageWatch(this.#hash);
+    const remove = watch.add(listener);
+    return () => {
+      remove();
+      if (watch.size === 0 && this.messages === watch) this.messages = null;
+    };
   }
 
   /** Adds an observer. Returns a function that removes it. */

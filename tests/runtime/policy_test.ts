@@ -19,6 +19,7 @@ Deno.test("variables say whom a replica serves", () => {
     PBFT_READERS: "203.0.113.7, 2001:db8::1",
     PBFT_READ_TOKEN: "a-token-of-24-characters\n",
     PBFT_HOSTS: "metrics.internal other",
+    PBFT_EVENT_PAYLOADS: "yes",
   });
   assertEquals(rest, {
     admission: { allowlist: keys },
@@ -27,6 +28,7 @@ Deno.test("variables say whom a replica serves", () => {
     addressLimit: { perSecond: 0.5 },
     readers: { addresses: ["203.0.113.7", "2001:db8::1"], token: "a-token-of-24-characters" },
     hosts: ["metrics.internal", "other"],
+    hasEventPayloads: true,
   });
   assertEquals(read({ PBFT_READERS: "everybody", PBFT_HOSTS: "*" }), { readers: "everybody", hosts: ["*"] });
   const request = new Request("https://a.test", { headers: { "x-forwarded-for": "6.6.6.6, 203.0.113.7, 10.0.0.1" } });
@@ -49,6 +51,7 @@ for (
     ["PBFT_READ_TOKEN", "c0ffee"],
     ["PBFT_READ_TOKEN", "a token with a blank in it"],
     ["PBFT_HOSTS", "http://a.example"],
+    ["PBFT_EVENT_PAYLOADS", "true"],
   ] as const
 ) {
   Deno.test(`${name}=${value} is refused by name`, () => {

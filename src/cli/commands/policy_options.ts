@@ -15,6 +15,7 @@ export const POLICY_OPTIONS = {
   "readers": { type: "string" },
   "read-token-file": { type: "string" },
   "hosts": { type: "string" },
+  "event-payloads": { type: "string" },
 } as const;
 
 type PolicyOption = keyof typeof POLICY_OPTIONS;
@@ -33,7 +34,8 @@ export const POLICY_HELP = `Clients and limits (lists have commas; by default ev
   --readers ADDRESSES     addresses that may read /status, /evidence, /metrics and /events, in
                           addition to this machine and the other members; or everybody
   --read-token-file FILE  a file with a token; requests with it may read them too
-  --hosts NAMES           names of this replica in its own network, in addition to the cluster file`;
+  --hosts NAMES           names of this replica in its own network, in addition to the cluster file
+  --event-payloads yes    show operations and clients' names in /events?messages (no)`;
 
 const VARIABLES: Readonly<Record<PolicyVariable, PolicyOption>> = {
   PBFT_CLIENTS: "clients",
@@ -44,6 +46,7 @@ const VARIABLES: Readonly<Record<PolicyVariable, PolicyOption>> = {
   PBFT_READERS: "readers",
   PBFT_READ_TOKEN: "read-token-file",
   PBFT_HOSTS: "hosts",
+  PBFT_EVENT_PAYLOADS: "event-payloads",
 };
 
 /** The policy of these values. @throws {CliError} naming the option that is wrong. */

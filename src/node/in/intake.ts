@@ -122,6 +122,7 @@ export class Intake {
     const rejection = this.#options.unavailable() ?? this.#queueOf(by).add(entry);
     if (!rejection) return this.#options.wake();
     this.#reportRejection(rejection);
+    this.#options.observers.messages?.refused(by, entry.frame, rejection);
     entry.answer(rejection);
   }
 
@@ -173,6 +174,12 @@ export class Intake {
     return queue;
   }
 
+  /** Whose queue it is. */
+  #sourceOf(queue: SourceQueue<Outcome>): FrameSource | "clients" | undefined {
+    for (const [source, own] of this.#queues) if (own === queue) return source;
+    return undefined;
+  }
+
   #boundsOf(by: FrameSource | "clients"): QueueBounds {
     const { limits, n } = this.#options;
     switch (by) {
@@ -199,6 +206,7 @@ export class Intake {
   #pass(queue: SourceQueue<Outcome>, entry: Entry, passed: Passed, tasks: Task[]): void {
     const { observers, onReply, onFetch, onHeard } = this.#options;
     observers.notify((o) => o.onMessage?.("in", passed.kind, entry.frame.length));
+    observers.messages?.taken(passed.from, this.#sourceOf(queue), entry.frame, clientIn(passed));
     // A pre-prepare or a gateway request may have been forwarded by another replica.
     const isFromSender = passed.kind !== "pre-prepare" && passed.kind !== "gateway-request";
     if (passed.from !== null && isFromSender) onHeard(passed.from, passed.to === "core" ? passed.input : null);
@@ -256,6 +264,7 @@ export class Intake {
     const { bundle } = entry;
     // Unread frames of a rejected bundle are answered to the sender, but not reported to the observers again.
     if (!bundle || bundle.rejection !== rejection) this.#reportRejection(rejection);
+    this.#options.observers.messages?.refused(this.#sourceOf(queue), entry.frame, rejection);
     if (bundle && isFault(rejection) && bundle.faultsLeft-- <= 0) bundle.rejection ??= rejection;
     queue.answer(entry, rejection);
   }
@@ -268,6 +277,14 @@ export class Intake {
 /** Whether the rejection is the sender's fault. */
 function isFault({ reason }: Rejection): boolean {
   return reason !== "overloaded" && reason !== "unavailable";
+}
+
+/** The client that signed it, if one did. */
+function clientIn(passed: Passed): string | undefined {
+  if (passed.to === "queries") return passed.query.message.client;
+  if (passed.to !== "core" || passed.input.kind !== "request") return undefined;
+  const { message } = passed.input.request;
+  return message.kind === "request" ? message.client : undefined;
 }
 
 function isQuery(asked: Asked): asked is Extract<Asked, { readonly message: Query }> {

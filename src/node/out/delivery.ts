@@ -70,6 +70,7 @@ export class Delivery {
   send({ to, message, batch }: Pick<Outgoing, "to" | "batch"> & { readonly message: Signed<Message> }): void {
     const frame = encodeFrame(message, batch?.bytes);
     const { kind } = message.message;
+    this.#options.observers.messages?.sent(to, frame);
     if (to === "all") { for (const outbox of this.#outboxes.values()) this.#push(outbox, kind, frame); }
     else this.#push(this.#outboxes.get(to), kind, frame);
     this.#flushSoon();
@@ -98,6 +99,7 @@ export class Delivery {
     }
     const frame = encodeFrame(message);
     this.#observe("reply", frame.length);
+    this.#options.observers.messages?.replied(to.client, reply.request, reply.results[0]);
     waiters.resolve(reply.request, frame);
   }
 

@@ -19,12 +19,13 @@ export type PolicyVariable =
   | "PBFT_ADDRESS_HEADER"
   | "PBFT_READERS"
   | "PBFT_READ_TOKEN"
-  | "PBFT_HOSTS";
+  | "PBFT_HOSTS"
+  | "PBFT_EVENT_PAYLOADS";
 
 /** The part of {@linkcode AppOptions} that variables can set. */
 export type Policy = Pick<
   AppOptions,
-  "admission" | "corsOrigins" | "clientLimit" | "addressLimit" | "address" | "readers" | "hosts"
+  "admission" | "corsOrigins" | "clientLimit" | "addressLimit" | "address" | "readers" | "hosts" | "hasEventPayloads"
 >;
 
 /**
@@ -40,6 +41,7 @@ export type Policy = Pick<
  *   members; or `everybody`.
  * - `PBFT_READ_TOKEN`: a secret. A request with it in `Authorization: Bearer ...` may read them too.
  * - `PBFT_HOSTS`: host names of the replica for requests from its own machine and network, in addition to those in the cluster file; `*` for any.
+ * - `PBFT_EVENT_PAYLOADS`: `yes`: `/events?messages` shows operations and the names of unsigned clients; `no` (the default): it does not.
  *
  * @throws {TypeError} naming the variable that is wrong.
  */
@@ -61,6 +63,7 @@ export function policyFromVariables(get: (name: PolicyVariable) => string | unde
     address: read("PBFT_ADDRESS_HEADER", parseHeader),
     readers: readersOf(read("PBFT_READERS", parseReaders), read("PBFT_READ_TOKEN", parseToken)),
     hosts: read("PBFT_HOSTS", parseHosts),
+    hasEventPayloads: read("PBFT_EVENT_PAYLOADS", parseYesNo),
   };
   return Object.fromEntries(Object.entries(policy).filter(([, value]) => value !== undefined));
 }
@@ -114,6 +117,11 @@ function parseToken(text: string): string {
   throw new TypeError(
     `expected at least ${MIN_TOKEN_CHARACTERS} visible ASCII characters, got ${text.length} characters`,
   );
+}
+
+function parseYesNo(text: string): boolean {
+  if (text === "yes" || text === "no") return text === "yes";
+  throw new TypeError(`expected yes or no, got ${text}`);
 }
 
 function parseHosts(text: string): readonly string[] {
