@@ -19,11 +19,11 @@ import {
 } from "../../src/core/messages/ids.ts";
 import type { ClientRequest, Message, Prepare } from "../../src/core/messages/messages.ts";
 import { fromHex, toHex } from "../../src/wire/codec/hex.ts";
-import { wireLimits } from "../../src/wire/messages/limits.ts";
+import { completeLimits } from "../../src/wire/messages/limits.ts";
 import { decodeMessage, encodeMessage } from "../../src/wire/messages/signed.ts";
-import { DEFAULT_LIMITS, type Genesis } from "../../src/core/config.ts";
+import { DEFAULT_LIMITS } from "../../src/core/config.ts";
 
-const limits = wireLimits({ logWindow: 256, limits: DEFAULT_LIMITS } as Genesis);
+const limits = completeLimits({ ...DEFAULT_LIMITS, maxStages: 256, maxReplicas: 4 });
 
 const vote: Prepare = {
   kind: "prepare",

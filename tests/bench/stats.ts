@@ -17,6 +17,6 @@ export function spread(values: readonly number[]): Spread {
 }
 
 /** The value below which this share of ascending `values` lies. */
-export function percentile(values: readonly number[], share: number): number {
+export function percentile(values: ArrayLike<number>, share: number): number {
   return values[Math.min(values.length - 1, Math.floor(values.length * share))] ?? NaN;
 }

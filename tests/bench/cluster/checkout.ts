@@ -1,0 +1,41 @@
+/**
+ * A checkout of this project, whose replicas and client are measured. Of another one only these are used: `src/cli/mod.ts init`,
+ * `src/cli/commands/replica.ts` and `src/client/mod.ts`.
+ * @module
+ */
+import { basename, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { CliError } from "../../../src/cli/cli_error.ts";
+
+/** A checkout. */
+export interface Checkout {
+  /** For people: `this`, or the folder's name. */
+  readonly name: string;
+  /** Its root, an absolute path. */
+  readonly dir: string;
+}
+
+/** The checkout that this file is in. */
+export const HERE: Checkout = {
+  name: "this",
+  dir: fileURLToPath(new URL("../../..", import.meta.url)).replace(/\/$/, ""),
+};
+
+/** Another checkout. @throws {CliError} if the folder has none. */
+export function checkoutAt(folder: string): Checkout {
+  const dir = resolve(folder);
+  for (const file of ["src/cli/mod.ts", "src/cli/commands/replica.ts", "src/client/mod.ts", "deno.json"]) {
+    try {
+      Deno.statSync(`${dir}/${file}`);
+    } catch {
+      throw new CliError(`--against: expected a checkout of this project, got ${folder}, which has no ${file}`, 2);
+    }
+  }
+  return { name: basename(dir), dir };
+}
+
+/** `deno run` in a checkout, with its own dependencies. Types are not checked, and its lock file is neither read nor written. */
+export function denoOf({ dir }: Pick<Checkout, "dir">, { args = [], ...options }: Deno.CommandOptions): Deno.Command {
+  const flags = ["run", "--quiet", "--no-prompt", "--no-lock", "--no-check", "--config", `${dir}/deno.json`];
+  return new Deno.Command(Deno.execPath(), { ...options, cwd: dir, args: [...flags, ...args] });
+}
