@@ -39,7 +39,7 @@ import type { ReplicaState, StatusTimer } from "./state.ts";
 import { timersOf } from "./upkeep/timers.ts";
 import { checkViewTimer, viewTimerAt } from "./views/view_timer.ts";
 import { carryOver, onNewView, onViewChange } from "./views/view_change.ts";
-import { stableSequence } from "./messages/certificates.ts";
+import { type StableCertificate, stableSequence } from "./messages/certificates.ts";
 import { Step } from "./step.ts";
 import { sendStatus } from "./upkeep/own_status.ts";
 import { onSuspicion } from "./views/suspicion_messages.ts";
@@ -184,6 +184,11 @@ export class Replica {
   /** The highest timestamp that an unsigned client's name is known to have used; -1 if none is known. */
   highestTimestampOf(name: string): number {
     return this.#state.clients.highestOf(name);
+  }
+
+  /** The certificate of the last stable checkpoint; empty before the first one. */
+  get stable(): StableCertificate {
+    return this.#state.stable;
   }
 
   /** How full its buffers are. */

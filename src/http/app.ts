@@ -28,6 +28,7 @@ import { Problem, problem } from "./problem.ts";
 import { addressLimit } from "./middleware/rate_limit.ts";
 import { admitReaders, READERS_ROUTES } from "./middleware/readers.ts";
 import { gatewayResponse } from "./routes/req.ts";
+import { SNAPSHOT_ROUTES, snapshotBlobs, snapshotHead } from "./routes/snapshot.ts";
 import { evidenceJson, readiness, statusJson, statusText } from "./routes/status.ts";
 import { Timestamps } from "./routes/timestamps.ts";
 
@@ -137,6 +138,8 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
       GET: [(c) => c.req.query("pretty") === undefined ? c.json(statusJson(view())) : c.text(statusText(view()))],
     },
     "/evidence": { GET: [(c) => c.json(evidenceJson(node))] },
+    "/snapshot": { GET: [() => snapshotHead(node)] },
+    "/snapshot/blobs": { POST: [({ req, var: { caller } }) => snapshotBlobs(req.raw, { node, bodies, caller })] },
     "/healthz": { GET: [(c) => c.text("alive\n")] },
     "/readyz": { GET: [(c) => ready(c, node)] },
     "/metrics": { GET: [(c) => c.body(metrics.text(), 200, { "content-type": EXPOSITION_TYPE })] },
@@ -171,6 +174,9 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
   app.use(checkHost(options));
   const { readers = {}, address } = options;
   if (readers !== "everybody") { for (const path of READERS_ROUTES) app.use(path, admitReaders(readers, address)); }
+  // The whole state of the cluster is not for everybody.
+  const stateReaders = readers === "everybody" ? {} : readers;
+  for (const path of SNAPSHOT_ROUTES) app.use(path, admitReaders(stateReaders, address, true));
   for (const guard of guards(options)) for (const path of CLIENT_ROUTES) app.use(path, guard);
   for (const [path, handlers] of Object.entries(table)) {
     for (const [method, chain] of Object.entries(handlers)) app.on(method, [path], ...chain);

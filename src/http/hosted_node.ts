@@ -20,4 +20,4 @@ export type HostedNode =
     | "status"
     | "observe"
   >
-  & Partial<Pick<ReplicaNode, "lastOf" | "report" | "watch">>;
+  & Partial<Pick<ReplicaNode, "lastOf" | "report" | "watch" | "stableCertificate" | "readBlobs">>;

@@ -15,6 +15,7 @@ import type {
   VouchedOperation,
 } from "../core/messages/messages.ts";
 import type { SignedQuery } from "../core/messages/queries.ts";
+import { encodeFrame } from "../wire/mod.ts";
 import { BlobReader } from "./storage/blob_reader.ts";
 import { BlobServer } from "./out/blob_server.ts";
 import { Delivery } from "./out/delivery.ts";
@@ -210,6 +211,16 @@ export class ReplicaNode {
   /** The highest timestamp that this replica knows of an unsigned client's name (-1: none), and the agreed time. */
   lastOf(name: string): { readonly timestamp: number; readonly agreedTime: Millis } {
     return { timestamp: this.#replica.core?.highestTimestampOf?.(name) ?? -1, agreedTime: this.#replica.agreedTime };
+  }
+
+  /** The frames of the last stable checkpoint's certificate, for a snapshot; none before the first one, or while halted. */
+  stableCertificate(): readonly Uint8Array[] {
+    return (this.#replica.core?.stable ?? []).map((checkpoint) => encodeFrame(checkpoint));
+  }
+
+  /** Blobs of the state by their digests, for a snapshot: as many from the first on as one answer may hold. */
+  readBlobs(digests: readonly Digest[]): Promise<readonly (Uint8Array | null)[]> {
+    return this.#blobs.read(digests);
   }
 
   /** The status of the node. */

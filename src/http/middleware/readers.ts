@@ -32,10 +32,15 @@ export const MIN_TOKEN_CHARACTERS = 16;
 const PROXY_HEADERS = ["x-forwarded-for", "forwarded", "x-real-ip", "cf-connecting-ip", "via"];
 
 /**
- * Middleware that answers 403 to callers that may not read.
+ * Middleware that answers 403 to callers that may not read. A caller whose address nobody knows counts as the host's own
+ * program, unless `isSecret`: then it needs a proof or the token.
  * @throws {TypeError} if an address is invalid or the token is too short. The error does not contain the token.
  */
-export function admitReaders(readers: Exclude<Readers, "everybody">, address?: AddressOf): Middleware {
+export function admitReaders(
+  readers: Exclude<Readers, "everybody">,
+  address?: AddressOf,
+  isSecret = false,
+): Middleware {
   const networks = new Set(readers.addresses?.map(checkedNetwork));
   const token = readers.token === undefined ? undefined : sha256(encode(checkedToken(readers.token)));
   const isLocal = (request: Request, connection: unknown): boolean => {
@@ -43,7 +48,7 @@ export function admitReaders(readers: Exclude<Readers, "everybody">, address?: A
     const said = address?.(request, connection) ?? own;
     // No known address: the host's own program calls, or the server does not report addresses and no header was
     // configured for them.
-    if (said === undefined) return true;
+    if (said === undefined) return !isSecret;
     const isProxied = !address && PROXY_HEADERS.some((name) => request.headers.has(name));
     return !isProxied && [own ?? said, said].every((from) => isLoopback(parseIpAddress(from) ?? ""));
   };

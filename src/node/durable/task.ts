@@ -3,6 +3,7 @@
  * @module
  */
 import type { Buffers } from "../../core/buffers.ts";
+import type { StableCertificate } from "../../core/messages/certificates.ts";
 import type { Digest, Millis } from "../../core/messages/ids.ts";
 import type { Input, PeerMemory, Ready, ReplicaStatus } from "../../core/io.ts";
 import type { Bundle } from "../gateway/gateway.ts";
@@ -22,6 +23,8 @@ export interface Core {
   readonly agreedTime?: Millis;
   /** The highest timestamp known of an unsigned client's name; -1: none. */
   highestTimestampOf?(name: string): number;
+  /** The certificate of the last stable checkpoint; empty before the first one. */
+  readonly stable?: StableCertificate;
   /** How full its buffers are, for tests. */
   buffers?(): Buffers;
   /** What it knows of the other replicas, for the core that replaces it. */

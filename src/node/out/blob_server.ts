@@ -85,7 +85,7 @@ export class BlobServer {
   async #answer(to: ReplicaId, peer: Peer, digests: readonly Digest[]): Promise<void> {
     const { self, send } = this.#options;
     try {
-      const blobs = await this.#read([...new Set(digests)]);
+      const blobs = (await this.read([...new Set(digests)])).filter((blob) => blob !== null);
       const allowance = this.#bytesOf(peer);
       for (const { length } of blobs) allowance.bytes -= length;
       send(to, { kind: "blobs", replica: self, blobs });
@@ -108,13 +108,15 @@ export class BlobServer {
     return true;
   }
 
-  async #read(digests: readonly Digest[]): Promise<readonly Uint8Array[]> {
-    const blobs: Uint8Array[] = [];
+  /**
+   * The blobs with these digests, in order, `null` for a missing one: as many from the first on as one answer may hold.
+   */
+  async read(digests: readonly Digest[]): Promise<readonly (Uint8Array | null)[]> {
+    const blobs: (Uint8Array | null)[] = [];
     let bytes = 0;
     for (let at = 0; at < digests.length; at += READ_AT_ONCE) {
       for (const blob of await this.#options.store.read(digests.slice(at, at + READ_AT_ONCE))) {
-        if (blob === null) continue;
-        bytes += blob.length;
+        bytes += blob?.length ?? 0;
         if (blobs.length > 0 && bytes > MAX_ANSWER_BYTES) return blobs;
         blobs.push(blob);
       }

@@ -1,0 +1,66 @@
+/**
+ * Snapshots in a folder. A value is a file; it is written beside its place and then moved there, so that it is whole or
+ * absent, also after a power failure.
+ * @module
+ */
+import { randomUUID } from "node:crypto";
+import { mkdir, open, opendir, readFile, rename, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { BLOBS, type SnapshotStorage } from "./storage.ts";
+
+/** Digits of a digest that name the folder of a blob, so that no folder holds millions of files. */
+const SHARD_DIGITS = 2;
+
+/** Snapshots in the folder at `path`, which is made when the first one is saved. */
+export function folderStorage(path: string): SnapshotStorage {
+  const fileOf = (key: string): string => {
+    if (!/^[a-z]+\/[0-9a-zA-Z.-]+$/.test(key)) throw new TypeError(`key: expected a key of a snapshot, got ${key}`);
+    const name = key.slice(BLOBS.length);
+    return key.startsWith(BLOBS) ? join(path, BLOBS, name.slice(0, SHARD_DIGITS), name) : join(path, key);
+  };
+  const made = new Set<string>();
+  return {
+    get: (key) => orNull(readFile(fileOf(key)).then((bytes) => new Uint8Array(bytes))),
+    has: async (key) => await orNull(stat(fileOf(key))) !== null,
+    async put(key, value) {
+      const file = fileOf(key);
+      const folder = dirname(file);
+      if (!made.has(folder)) await mkdir(folder, { recursive: true });
+      made.add(folder);
+      const unfinished = `${file}.${randomUUID()}.tmp`;
+      const handle = await open(unfinished, "wx");
+      try {
+        await handle.writeFile(value);
+        await handle.datasync();
+      } finally {
+        await handle.close();
+      }
+      await rename(unfinished, file);
+    },
+    delete: (key) => rm(fileOf(key), { force: true }),
+    async *list(prefix) {
+      for await (const key of files(path, prefix.split("/")[0]!)) if (key.startsWith(prefix)) yield key;
+    },
+  };
+}
+
+async function* files(path: string, top: string): AsyncGenerator<string> {
+  const folder = await orNull(opendir(join(path, top)));
+  if (!folder) return;
+  for await (const entry of folder) {
+    if (entry.isFile() && !entry.name.endsWith(".tmp")) yield `${top}/${entry.name}`;
+    if (!entry.isDirectory()) continue;
+    for await (const inner of await opendir(join(path, top, entry.name))) {
+      if (inner.isFile() && !inner.name.endsWith(".tmp")) yield `${top}/${inner.name}`;
+    }
+  }
+}
+
+async function orNull<T>(reading: Promise<T>): Promise<T | null> {
+  try {
+    return await reading;
+  } catch (error) {
+    if ((error as { code?: string }).code === "ENOENT") return null;
+    throw error;
+  }
+}

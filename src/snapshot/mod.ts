@@ -1,0 +1,24 @@
+/**
+ * Snapshots: the state of a stable checkpoint with the proof that the cluster agreed on it. A snapshot is saved from a
+ * running replica into a folder or a bucket, verified offline by anybody who has the genesis, and restored into a member
+ * that lost its disk. Blobs are stored by their digests, so a further snapshot costs as much as has changed.
+ *
+ * @example
+ * ```ts ignore
+ * import { folderStorage, nodeSource, saveSnapshot, verifySnapshot } from "@pbft/edge/snapshot";
+ * const storage = folderStorage("backups");
+ * await saveSnapshot(nodeSource(node), storage);
+ * const { sequence, agreedTime } = await verifySnapshot(storage, { genesis });
+ * ```
+ *
+ * @module
+ */
+export { folderStorage } from "./folder.ts";
+export type { ProvenHead, SnapshotHead } from "./manifest.ts";
+export { nodeSource } from "./node_source.ts";
+export { pruneSnapshots } from "./prune.ts";
+export { restoreSnapshot } from "./restore.ts";
+export { type SavedSnapshot, type SaveOptions, saveSnapshot, type SnapshotSource } from "./save.ts";
+export { SnapshotError } from "./snapshot_error.ts";
+export type { SnapshotStorage } from "./storage.ts";
+export { openSnapshot, type SnapshotChoice, type VerifiedSnapshot, verifySnapshot } from "./verify.ts";

@@ -1,0 +1,94 @@
+/**
+ * Restores a snapshot into the store of a member that lost its disk. The member may have voted after the snapshot was
+ * taken, so it recovers as from a lost disk (see core/recovery/lost_disk.ts): it has the state at once, and votes again
+ * when a checkpoint above all that it may have signed is stable.
+ * @module
+ */
+import type { Digest, ReplicaId } from "../core/messages/ids.ts";
+import type { Record } from "../core/records.ts";
+import type { Store, Version } from "../node/ports.ts";
+import { markLostDisk } from "../node/storage/opening.ts";
+import { RecordWriter, WriteSet } from "../node/storage/record_writer.ts";
+import { SnapshotError } from "./snapshot_error.ts";
+import type { SnapshotStorage } from "./storage.ts";
+import { openSnapshot, type SnapshotChoice, type VerifiedSnapshot, verifySnapshot } from "./verify.ts";
+
+/** The most bytes of blobs in one commit. */
+const COMMIT_BYTES = 1024 * 1024;
+/** The most blobs in one commit. */
+const COMMIT_BLOBS = 256;
+
+/**
+ * Restores the state of a snapshot into an empty store. Afterwards the replica is started as usual (`resume`); the store
+ * knows that it has to recover. A restore that was interrupted leaves a store that recovers over the network.
+ * @throws {SnapshotError} if the snapshot is not proven or incomplete, or the store is not empty. In the latter two cases
+ * nothing that a replica has done is lost.
+ */
+export async function restoreSnapshot(
+  storage: SnapshotStorage,
+  store: Store,
+  self: ReplicaId,
+  choice: SnapshotChoice = {},
+): Promise<VerifiedSnapshot> {
+  const { genesis, cluster, certificate, sequence } = await openSnapshot(storage, choice);
+  const { version, records } = await store.load();
+  if (version > 0 || records.size > 0) {
+    throw new SnapshotError(
+      `expected an empty store, got one at version ${version}: move the old store away first, or start it with "recover"`,
+    );
+  }
+  await markLostDisk(store, { genesis, cluster, self });
+  const filler = new StoreFiller(store, (await store.load()).version);
+  const add = (digest: Digest, bytes: Uint8Array) => filler.add(digest, bytes);
+  const verified = await verifySnapshot(storage, { ...choice, sequence }, add);
+  await filler.finish([
+    { kind: "checkpoint", sequence, root: verified.root, retired: [] },
+    { kind: "stable", certificate },
+    { kind: "fetched", digests: null },
+  ]);
+  return verified;
+}
+
+/** Writes blobs in commits of a bounded size, each named as fetched, so that an interrupted restore leaves no litter. */
+class StoreFiller {
+  readonly #store: Store;
+  readonly #writer = new RecordWriter({ accepted: new Map(), prepared: new Map(), committed: new Map() });
+  #version: Version;
+  #blobs = new Map<Digest, Uint8Array>();
+  #bytes = 0;
+  /** One commit at a time, in order. */
+  #committing: Promise<void> = Promise.resolve();
+
+  constructor(store: Store, version: Version) {
+    this.#store = store;
+    this.#version = version;
+  }
+
+  async add(digest: Digest, bytes: Uint8Array): Promise<void> {
+    this.#blobs.set(digest, bytes);
+    this.#bytes += bytes.length;
+    if (this.#bytes >= COMMIT_BYTES || this.#blobs.size >= COMMIT_BLOBS) await this.#flush();
+  }
+
+  /** Writes the rest, and then these records. */
+  async finish(records: readonly Record[]): Promise<void> {
+    await this.#flush();
+    await this.#commit(records);
+  }
+
+  async #flush(): Promise<void> {
+    const blobs = this.#blobs;
+    this.#blobs = new Map();
+    this.#bytes = 0;
+    if (blobs.size === 0) return await this.#committing;
+    await this.#commit([{ kind: "blobs", blobs }, { kind: "fetched", digests: [...blobs.keys()] }]);
+  }
+
+  async #commit(records: readonly Record[]): Promise<void> {
+    const writes = new WriteSet();
+    for (const record of records) this.#writer.write(record, writes);
+    await (this.#committing = this.#committing.then(async () => {
+      this.#version = await this.#store.commit(writes, this.#version);
+    }));
+  }
+}

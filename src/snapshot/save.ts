@@ -1,0 +1,139 @@
+/**
+ * Saves the state of a running replica. Only what the storage lacks is fetched, so that a later snapshot costs as much
+ * as has changed. What a save that was interrupted has stored is used by the next one.
+ * @module
+ */
+import type { Genesis } from "../core/config.ts";
+import type { Digest, SequenceNumber } from "../core/messages/ids.ts";
+import { checkedBlob, chunksOn, forEach, rootIn } from "./blobs.ts";
+import { encodeManifest, proveHead, type SnapshotHead } from "./manifest.ts";
+import { finishPruning } from "./prune.ts";
+import { SnapshotError } from "./snapshot_error.ts";
+import { blobKey, manifestKey, type SnapshotStorage } from "./storage.ts";
+
+/** The replica whose state is saved: in this process, or behind its HTTP interface. */
+export interface SnapshotSource {
+  /** Its last stable checkpoint. @throws {SnapshotError} if it has none yet. */
+  head(): Promise<SnapshotHead>;
+  /**
+   * Blobs by their digests, in order: a part of what was asked for, at least one; `null` for one that it no longer has.
+   */
+  read(digests: readonly Digest[]): Promise<readonly (Uint8Array | null)[]>;
+}
+
+/** A saved snapshot. */
+export interface SavedSnapshot {
+  /** The number of the last batch that it contains. */
+  readonly sequence: SequenceNumber;
+  /** The digest of the state's root page. */
+  readonly root: Digest;
+  /** The key of its manifest. */
+  readonly key: string;
+  /** Blobs and bytes that were fetched, not counting those that were there. */
+  readonly fetched: { readonly blobs: number; readonly bytes: number };
+}
+
+/** Options of {@linkcode saveSnapshot}. */
+export interface SaveOptions {
+  /** The genesis that the caller trusts. Default: the replica's own. */
+  readonly genesis?: Genesis;
+  /** Is told what was fetched so far. */
+  readonly onProgress?: (fetched: { readonly blobs: number; readonly bytes: number }) => void;
+}
+
+/** Blobs asked for in one call. */
+const READ_AT_ONCE = 64;
+/** How often a save begins anew because the replica has gone on to another state meanwhile. */
+const MAX_ATTEMPTS = 100;
+
+/** The replica no longer has a blob of this state. */
+class MovedOn extends Error {}
+
+/**
+ * Saves the state of the replica's last stable checkpoint.
+ * @throws {SnapshotError} if the replica has no stable checkpoint, or gives wrong data.
+ */
+export async function saveSnapshot(
+  source: SnapshotSource,
+  storage: SnapshotStorage,
+  options: SaveOptions = {},
+): Promise<SavedSnapshot> {
+  const fetched = { blobs: 0, bytes: 0 };
+  await finishPruning(storage);
+  for (let attempt = 1;; attempt++) {
+    const head = await source.head();
+    const { sequence, root } = proveHead(head, options.genesis);
+    const key = manifestKey({ sequence, root });
+    try {
+      if (!await storage.has(key)) {
+        await new Save(source, storage, fetched, options.onProgress).tree(root);
+        await storage.put(key, encodeManifest(head));
+      }
+      return { sequence, root, key, fetched };
+    } catch (error) {
+      if (!(error instanceof MovedOn)) throw error;
+      if (attempt === MAX_ATTEMPTS) {
+        throw new SnapshotError(`the replica drops its states faster than they are read, ${MAX_ATTEMPTS} times`);
+      }
+    }
+  }
+}
+
+class Save {
+  constructor(
+    readonly source: SnapshotSource,
+    readonly storage: SnapshotStorage,
+    readonly fetched: { blobs: number; bytes: number },
+    readonly onProgress: SaveOptions["onProgress"],
+  ) {}
+
+  /** Each page is stored after its chunks, and the root after its pages: what is stored is complete. */
+  async tree(root: Digest): Promise<void> {
+    if (await this.storage.has(blobKey(root))) return;
+    const [rootPage] = await this.#fetch([root]);
+    const pages = rootIn(root, rootPage!).pages.map(([, digest]) => digest);
+    for (let at = 0; at < pages.length; at += READ_AT_ONCE) {
+      const missing = await this.#missing(pages.slice(at, at + READ_AT_ONCE));
+      const found = await this.#fetch(missing);
+      for (const [i, page] of missing.entries()) await this.#page(page, found[i]!);
+    }
+    await this.storage.put(blobKey(root), rootPage!);
+  }
+
+  async #page(page: Digest, bytes: Uint8Array): Promise<void> {
+    const chunks = await this.#missing(chunksOn(page, bytes));
+    for (let at = 0; at < chunks.length; at += READ_AT_ONCE) {
+      const asked = chunks.slice(at, at + READ_AT_ONCE);
+      const found = await this.#fetch(asked);
+      await forEach([...asked.entries()], ([i, digest]) => this.storage.put(blobKey(digest), found[i]!));
+    }
+    await this.storage.put(blobKey(page), bytes);
+  }
+
+  async #missing(digests: readonly Digest[]): Promise<readonly Digest[]> {
+    const missing = new Set(digests);
+    await forEach(digests, async (digest) => {
+      if (await this.storage.has(blobKey(digest))) missing.delete(digest);
+    });
+    return [...missing];
+  }
+
+  async #fetch(digests: readonly Digest[]): Promise<readonly Uint8Array[]> {
+    const found: Uint8Array[] = [];
+    while (found.length < digests.length) {
+      const asked = digests.slice(found.length);
+      const blobs = await this.source.read(asked);
+      if (blobs.length === 0 || blobs.length > asked.length) {
+        throw new SnapshotError(`expected 1 to ${asked.length} blobs of the replica, got ${blobs.length}`);
+      }
+      for (const [i, bytes] of blobs.entries()) {
+        if (bytes === null) throw new MovedOn();
+        found.push(checkedBlob(asked[i]!, bytes));
+        this.fetched.blobs++;
+        this.fetched.bytes += bytes.length;
+      }
+      this.onProgress?.(this.fetched);
+    }
+    return found;
+  }
+}

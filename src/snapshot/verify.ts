@@ -1,0 +1,81 @@
+/**
+ * Verifies a snapshot offline: the certificate, and every blob of its state. Memory is bounded by the root page and one
+ * other page.
+ * @module
+ */
+import type { Genesis } from "../core/config.ts";
+import type { Digest, Millis, SequenceNumber } from "../core/messages/ids.ts";
+import { chunksOn, forEach, readBlob, rootIn } from "./blobs.ts";
+import { decodeManifest, proveHead, type ProvenHead } from "./manifest.ts";
+import { SnapshotError } from "./snapshot_error.ts";
+import { manifestKeys, type SnapshotStorage } from "./storage.ts";
+
+/** A snapshot that is complete and proven. */
+export interface VerifiedSnapshot extends ProvenHead {
+  /** The agreed time of the last batch, Unix ms. */
+  readonly agreedTime: Millis;
+  /** The hash chain over all batches. */
+  readonly history: Digest;
+  /** The number of its blobs. */
+  readonly blobs: number;
+  /** The bytes of its blobs. */
+  readonly bytes: number;
+}
+
+/** Which snapshot is meant, and who is trusted. */
+export interface SnapshotChoice {
+  /** The genesis that the caller trusts. Without it the caller must compare {@linkcode ProvenHead.cluster}. */
+  readonly genesis?: Genesis;
+  /** The number of the snapshot. Default: the newest. */
+  readonly sequence?: SequenceNumber | number;
+}
+
+/** Reads the manifest of a snapshot and checks its certificate. @throws {SnapshotError} if there is none, or it proves nothing. */
+export async function openSnapshot(
+  storage: SnapshotStorage,
+  { genesis, sequence }: SnapshotChoice = {},
+): Promise<ProvenHead> {
+  const keys = await manifestKeys(storage);
+  const key = sequence === undefined
+    ? keys.at(-1)
+    : keys.find((key) => Number(key.split("/").at(-1)!.split("-")[0]) === sequence);
+  if (key === undefined) {
+    throw new SnapshotError(
+      sequence === undefined
+        ? "expected a snapshot in the storage, found none"
+        : `expected a snapshot of number ${sequence}, found ${keys.length} others`,
+    );
+  }
+  const manifest = await storage.get(key);
+  if (manifest === null) throw new SnapshotError(`${key}: expected a manifest, got none`);
+  return proveHead(decodeManifest(manifest), genesis);
+}
+
+/**
+ * Verifies a snapshot wholly. `onBlob` gets each blob of the state, pages before their chunks, each once per place.
+ * @throws {SnapshotError} with the reason, if it is not proven, incomplete or damaged.
+ */
+export async function verifySnapshot(
+  storage: SnapshotStorage,
+  choice: SnapshotChoice = {},
+  onBlob: (digest: Digest, bytes: Uint8Array) => Promise<void> = () => Promise.resolve(),
+): Promise<VerifiedSnapshot> {
+  const head = await openSnapshot(storage, choice);
+  let blobs = 0;
+  let bytes = 0;
+  const read = async (digest: Digest): Promise<Uint8Array> => {
+    const blob = await readBlob(storage, digest);
+    blobs++;
+    bytes += blob.length;
+    await onBlob(digest, blob);
+    return blob;
+  };
+  const { sequence, agreedTime, history, pages } = rootIn(head.root, await read(head.root));
+  if (sequence !== head.sequence) {
+    throw new SnapshotError(`root page: expected the state at ${head.sequence}, got that at ${sequence}`);
+  }
+  for (const [, page] of pages) {
+    await forEach(chunksOn(page, await read(page)), async (chunk) => void await read(chunk));
+  }
+  return { ...head, agreedTime, history, blobs, bytes };
+}
