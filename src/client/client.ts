@@ -12,11 +12,11 @@ import { type Operation, operationBytes } from "./calls/operation.ts";
 import { type ClientOptions, type ClientSettings, settingsOf } from "./options.ts";
 import { jsonOf, type Outcome } from "./calls/outcome.ts";
 import { BundleLimit } from "./calls/bundle_limit.ts";
-import { Queries } from "./queries.ts";
+import { Deadlines } from "./calls/deadlines.ts";
+import { Queries } from "./queries/queries.ts";
 import { randomNonce } from "./transport/random.ts";
 import { Session } from "./calls/session.ts";
 import { deliver, hasLostSession, mustAcknowledge, refusalOf } from "./calls/results.ts";
-import { after } from "./transport/timer.ts";
 import { CallQueue } from "./calls/call_queue.ts";
 
 /** Options of one call. */
@@ -51,8 +51,7 @@ export class Client {
   readonly #queue: CallQueue;
   readonly #bundleLimit: BundleLimit;
   readonly #queries: Queries;
-  /** All calls that have not ended, by ascending deadline. */
-  readonly #calls = new Set<Call>();
+  readonly #deadlines: Deadlines;
   #session: Session | null = null;
   /** When {@linkcode #session} was last used, ms of the monotonic clock. */
   #sessionUsed = 0;
@@ -62,7 +61,6 @@ export class Client {
   #nonce = randomNonce();
   #inFlight = 0;
   #pumpSoon = false;
-  #cancelAlarm: (() => void) | null = null;
   #closed = false;
 
   /**
@@ -79,8 +77,11 @@ export class Client {
     this.#sessionIdleMs = limits.sessionIdleMs;
     this.#channel = new Channel({ ...settings, cluster, privateKey: options.keyPair?.privateKey });
     this.#bundleLimit = new BundleLimit(limits);
+    this.#deadlines = new Deadlines(settings.timer, settings.timeoutMs);
     this.#queries = new Queries({
       ...settings,
+      limits,
+      deadlines: this.#deadlines,
       channel: this.#channel,
       needed: weakQuorum(cluster.genesis.replicas.length),
       order: async (operation, signal) => (await this.submit(operation, { signal })).value,
@@ -120,15 +121,14 @@ export class Client {
     if (this.#closed) throw new ClientClosedError("none");
     settings.signal?.throwIfAborted();
     this.#queue.checkRoom(bytes);
-    const call = new Call({
+    const call: Call = new Call({
       operation: bytes,
       signal: settings.signal,
-      deadline: this.#settings.timer.monotonic() + this.#settings.timeoutMs,
-      onEnd: (ended) => this.#onEnd(ended),
+      deadline: this.#deadlines.next(),
+      onEnd: () => this.#onEnd(call),
     });
-    this.#calls.add(call);
+    this.#deadlines.add(call);
     this.#queue.add(call);
-    this.#watchDeadlines();
     this.#schedulePump();
     return await call.promise;
   }
@@ -136,7 +136,7 @@ export class Client {
   /**
    * Reads without ordering: all replicas answer from their own state, and a quorum must give the same answer. The read is linearizable: it
    * sees every operation whose result any client got before. If no quorum agrees, but f + 1 replicas say that the operation is a read, it is
-   * ordered instead. At most `maxQueriesInFlight` queries run at the same time. Others wait; the time counts for `timeoutMs`.
+   * ordered instead. Queries made at the same time share a signed message; each is answered by itself.
    *
    * @returns the state machine's answer, parsed as JSON; {@linkcode queryBytes} returns the bytes.
    *
@@ -159,8 +159,7 @@ export class Client {
   /** Closes the client. Calls in progress reject with a {@linkcode ClientClosedError}, and their connections are dropped. */
   close(): void {
     this.#closed = true;
-    for (const call of [...this.#calls]) call.clientClosed();
-    this.#queries.close();
+    this.#deadlines.close();
   }
 
   /** Waits for one turn of the event loop, so that calls made in this turn share a request. */
@@ -241,27 +240,9 @@ export class Client {
   }
 
   #onEnd(call: Call): void {
-    this.#calls.delete(call);
+    this.#deadlines.delete(call);
     this.#queue.remove(call);
     call.bundle?.leave();
     if (this.#queue.size === 0) this.#opening?.abort();
-    if (this.#calls.size > 0) return;
-    this.#cancelAlarm?.();
-    this.#cancelAlarm = null;
-  }
-
-  /** One timer for all calls: all have the same timeout, so the oldest call is the first to time out. */
-  #watchDeadlines(): void {
-    const [oldest] = this.#calls;
-    if (this.#cancelAlarm !== null || oldest === undefined) return;
-    const { timer, timeoutMs } = this.#settings;
-    this.#cancelAlarm = after(timer, oldest.deadline - timer.monotonic(), () => {
-      this.#cancelAlarm = null;
-      for (const call of this.#calls) {
-        if (call.deadline > timer.monotonic()) break;
-        call.timeOut(timeoutMs);
-      }
-      this.#watchDeadlines();
-    });
   }
 }

@@ -29,7 +29,7 @@ export interface ClientOptions {
   readonly postMs?: number;
   /** The most signed requests in flight. Operations that are submitted meanwhile share the next request. Default 2. */
   readonly maxInFlight?: number;
-  /** The most queries in flight. Each goes to all replicas; others wait. Default 32. */
+  /** The most signed queries in flight. Each goes to all replicas. Queries that are made meanwhile share the next. Default 4. */
   readonly maxQueriesInFlight?: number;
   /** The most operations that wait to be sent, and the most queries. More are refused with a `QueueFullError`. Default 65,536. */
   readonly maxWaitingOperations?: number;
@@ -50,7 +50,7 @@ export function settingsOf(options: ClientOptions): ClientSettings {
     maxRetryMs: positive(options, "maxRetryMs", 8_000),
     postMs: positive(options, "postMs", 10_000),
     maxInFlight: positive(options, "maxInFlight", 2),
-    maxQueriesInFlight: positive(options, "maxQueriesInFlight", 32),
+    maxQueriesInFlight: positive(options, "maxQueriesInFlight", 4),
     maxWaitingOperations: positive(options, "maxWaitingOperations", 65_536),
     maxWaitingBytes: positive(options, "maxWaitingBytes", 32 * 1024 * 1024),
   };

@@ -1,5 +1,5 @@
 /**
- * Signatures and hashes for replicas, synchronous, through `node:crypto`. Clients use `web.ts`.
+ * Signatures and hashes for replicas, synchronous, through `node:crypto`. Clients use `client.ts`.
  * @module
  */
 export type { Signer, Verifier } from "../node/ports.ts";

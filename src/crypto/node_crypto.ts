@@ -12,6 +12,13 @@ interface Runtime {
 
 let known: typeof NodeCrypto | undefined;
 
+/** Whether this runtime has the module. */
+export function hasNodeCrypto(): boolean {
+  known ??= (globalThis as Runtime).process?.getBuiltinModule?.("node:crypto");
+  // A bundler may put an incomplete stand-in in its place.
+  return typeof known?.sign === "function" && typeof known.verify === "function";
+}
+
 /** The module. @throws {Error} that says what to import instead, where there is none. */
 export function nodeCrypto(): typeof NodeCrypto {
   return known ??= (globalThis as Runtime).process?.getBuiltinModule?.("node:crypto") ?? missing();

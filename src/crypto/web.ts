@@ -1,12 +1,11 @@
 /**
- * Signatures and hashes for clients, through Web Crypto: in Deno, in Node 20 and later, and in browsers. Keys, digests and
+ * Signatures and hashes through Web Crypto, for clients in browsers: in Deno and in Node 20 too. `client.ts` chooses. Keys, digests and
  * signatures are the same as those of the synchronous implementation (`mod.ts`).
  * @module
  */
 import type { Genesis } from "../core/config.ts";
 import type { Digest } from "../core/messages/ids.ts";
-import type { MessageKind } from "../core/messages/messages.ts";
-import { encodeGenesis, SIGNATURE_BYTES, toHex } from "../wire/mod.ts";
+import { encodeGenesis, SIGNATURE_BYTES, type SignedKind, toHex } from "../wire/mod.ts";
 import { BoundedCache } from "./bounded_cache.ts";
 import { Domains, isSmallOrder, KEY_BYTES, type KeyPair, pkcs8, publicKeyBytes } from "./ed25519.ts";
 import { concatBytes } from "../core/tree/bytes.ts";
@@ -18,7 +17,7 @@ export interface WebSigner {
   /** The public key, 64 lower-case hex digits. */
   readonly publicKey: string;
   /** The Ed25519 signature over the kind's domain and `bytes`, 64 bytes. */
-  sign(kind: MessageKind, bytes: Uint8Array): Promise<Uint8Array>;
+  sign(kind: SignedKind, bytes: Uint8Array): Promise<Uint8Array>;
 }
 
 /** Checks signatures. */
@@ -27,7 +26,7 @@ export interface WebVerifier {
    * Whether `signature` was made with the key of `publicKey` (64 lower-case hex digits) over the kind's domain and `bytes`. Never
    * rejects: a malformed key or signature gives `false`.
    */
-  verify(publicKey: string, kind: MessageKind, bytes: Uint8Array, signature: Uint8Array): Promise<boolean>;
+  verify(publicKey: string, kind: SignedKind, bytes: Uint8Array, signature: Uint8Array): Promise<boolean>;
 }
 
 const ED25519 = "Ed25519";

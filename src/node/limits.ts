@@ -18,7 +18,7 @@ export interface NodeLimits {
    * `overloaded`.
    */
   readonly maxWaitingQueries: number;
-  /** Queries handled in one turn, before other work has its turn again. */
+  /** Operations of queries handled in one turn, before other work has its turn again; or one query with more. */
   readonly maxQueriesPerTurn: number;
   /** Operations of unsigned clients that wait for their results at this gateway. More are rejected as `overloaded`. */
   readonly maxVouchedOperations: number;

@@ -155,7 +155,7 @@ const EXPECTED: { readonly [group: string]: readonly string[] } = {
     "checkpoint": true,
     "view-change": true,
   }),
-  "query": ["answered without ordering", "asked again", "fell back to ordering"],
+  "query": ["answered without ordering", "asked again", "fell back to ordering", "several reads in one query"],
   // The node refuses before its core has too many.
   "query at a replica": [
     "answered",

@@ -142,7 +142,7 @@ Deno.test("check checks evidence itself: what is proven convicts, what is made u
 function answerOf(key: number, query: Digest): Uint8Array<ArrayBuffer> {
   const result: Result = { status: "ok", value: new Uint8Array(), sequence: 7 as SequenceNumber };
   const replica = (key - 1) as ReplicaId;
-  const reply = { kind: "query-reply", replica, view: 0 as View, query, result } as const;
+  const reply = { kind: "query-reply", replica, view: 0 as View, query, results: [result] } as const;
   return new Author(key, clusterId(genesis)).frame(reply).slice();
 }
 

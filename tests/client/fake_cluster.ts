@@ -129,20 +129,24 @@ export class FakeCluster {
     return response;
   }
 
-  /** A replica's signed answer to a query. */
+  /** A replica's signed answer to a query. `result`: for each of its operations. */
   answer(
     { replica, query, digest }: AskedQuery,
-    result: Partial<Result> = {},
+    result: Partial<Result> | ((operation: string) => Partial<Result>) = {},
     changes: Partial<QueryReply> & { readonly signedBy?: number } = {},
   ): Response {
     const { signedBy = replica, ...rest } = changes;
-    const value = utf8(JSON.stringify({ read: fromUtf8(query.operation) }));
     const message: QueryReply = {
       kind: "query-reply",
       replica,
       view: view(0),
       query: digest,
-      result: { sequence: sequenceNumber(replica), status: "ok", value, ...result },
+      results: query.operations.map((bytes) => {
+        const operation = fromUtf8(bytes);
+        const value = utf8(JSON.stringify({ read: operation }));
+        const changed = typeof result === "function" ? result(operation) : result;
+        return { sequence: sequenceNumber(replica), status: "ok", value, ...changed };
+      }),
       ...rest,
     };
     const bytes = encodeMessage(message);

@@ -60,6 +60,69 @@ test("a faulty or silent replica is outvoted", async () => {
   }
 });
 
+test("queries that are made together share one signed query, and each gets its own answer", async () => {
+  const { cluster, client } = setUp();
+  const answers = await Promise.all(Array.from({ length: 50 }, (_, i) => client.query(`GET ${i}`)));
+  assertEquals(answers, Array.from({ length: 50 }, (_, i) => ({ read: `GET ${i}` })));
+  assertEquals(cluster.queried.map(({ query }) => query.operations.length), [50, 50, 50, 50]);
+  assertEquals(new Set(cluster.queried.map(({ digest }) => digest)).size, 1);
+});
+
+test("of queries that share a message, each needs a quorum of its own, and only those without one are asked again", async () => {
+  const { cluster, client } = setUp();
+  const values = ["new", "new", "old", "old"];
+  // As while x is being written: two replicas have executed it, and two not yet.
+  cluster.queryBehaviours.fill((asked, cluster) => {
+    const value = utf8(JSON.stringify(values[asked.replica]));
+    if (asked.query.operations.length === 1) values.fill("new");
+    return cluster.answer(asked, (operation) => operation === "GET x" ? { value } : {});
+  });
+  assertEquals(await Promise.all(["GET a", "GET x", "GET b"].map((read) => client.query(read))), [
+    { read: "GET a" },
+    "new",
+    { read: "GET b" },
+  ]);
+  assertEquals(cluster.queried.filter(({ replica }) => replica === 0).map(({ query }) => query.operations.length), [
+    3,
+    1,
+  ]);
+  assertEquals(cluster.asked.length, 0, "and nothing is ordered");
+});
+
+test("results for which an answer has no room are asked for again at once", async () => {
+  const { cluster, timer, client } = setUp();
+  cluster.queryBehaviours.fill((asked, cluster) => {
+    const { query } = asked;
+    return cluster.answer({ ...asked, query: { ...query, operations: query.operations.slice(0, 2) } });
+  });
+  const answers = await Promise.all(Array.from({ length: 5 }, (_, i) => client.query(`GET ${i}`)));
+  assertEquals(answers, Array.from({ length: 5 }, (_, i) => ({ read: `GET ${i}` })));
+  assertEquals([cluster.queried.length, timer.pending], [3 * 4, 0]);
+});
+
+test("a liar that leaves results out, or gives too many, changes nothing", async () => {
+  const leavesOut: QueryBehaviour = (asked, cluster) =>
+    cluster.answer({ ...asked, query: { ...asked.query, operations: asked.query.operations.slice(0, 1) } });
+  const adds: QueryBehaviour = (asked, cluster) =>
+    cluster.answer({ ...asked, query: { ...asked.query, operations: [...asked.query.operations, utf8("x")] } });
+  for (const liar of [leavesOut, adds]) {
+    const { cluster, client } = setUp([null, liar]);
+    const answers = await Promise.all(["GET a", "GET b"].map((read) => client.query(read)));
+    assertEquals(answers, [{ read: "GET a" }, { read: "GET b" }]);
+    assertEquals(cluster.queried.length, 4);
+  }
+});
+
+test("replicas of the first release, which know one operation a query, are sent one at a time", async () => {
+  const old: QueryBehaviour = (asked, cluster) =>
+    asked.query.operations.length === 1 ? cluster.answer(asked) : problem(400, "query.operation: expected bytes");
+  const { cluster, client } = setUp([old, old, old, old]);
+  const answers = await Promise.all(Array.from({ length: 10 }, (_, i) => client.query(`GET ${i}`)));
+  assertEquals(answers, Array.from({ length: 10 }, (_, i) => ({ read: `GET ${i}` })));
+  assertEquals(cluster.asked.length, 0);
+  assertEquals(cluster.queried.filter(({ query }) => query.operations.length > 1).length <= 4, true);
+});
+
 test("with one answer too few for a quorum the read is ordered", async () => {
   for (const others of [[says('"old"'), says('"old"')], [mute, mute], [busy, busy], [rejects, mute]]) {
     const { cluster, timer, client } = setUp(others);
@@ -170,7 +233,7 @@ function held(options: Partial<ClientOptions> = {}) {
   const gate = Promise.withResolvers<void>();
   const behaviour: QueryBehaviour = async (asked, cluster) => {
     await gate.promise;
-    return cluster.answer(asked, { value: utf8(JSON.stringify(fromUtf8(asked.query.operation))) });
+    return cluster.answer(asked, (operation) => ({ value: utf8(JSON.stringify(operation)) }));
   };
   const cluster = new FakeCluster(4);
   for (let replica = 0; replica < 4; replica++) cluster.queryBehaviours[replica] = behaviour;
@@ -179,10 +242,13 @@ function held(options: Partial<ClientOptions> = {}) {
   return { cluster, timer, client, open: gate.resolve };
 }
 
-test("at most maxQueriesInFlight queries are in flight, the others wait, and none is lost", async () => {
+test("at most maxQueriesInFlight signed queries are in flight, the others wait, and none is lost", async () => {
   const { cluster, client, open } = held({ maxQueriesInFlight: 3 });
-  const answers = Array.from({ length: 20 }, (_, i) => client.query(`GET ${i}`));
-  await cryptoDone();
+  const answers: Promise<unknown>[] = [];
+  for (let i = 0; i < 20; i++) {
+    answers.push(client.query(`GET ${i}`));
+    await cryptoDone();
+  }
   assertEquals(new Set(cluster.queried.map(({ query }) => query.nonce)).size, 3);
   open();
   assertEquals(await Promise.all(answers), Array.from({ length: 20 }, (_, i) => `GET ${i}`));

@@ -158,7 +158,10 @@ export class Cluster {
     }
     for (const { query, outcome } of ready.answers) {
       const byReplica = this.answers.get(query) ?? new Map();
-      this.answers.set(query, byReplica.set(host.id, typeof outcome === "string" ? outcome : show(outcome.result)));
+      this.answers.set(
+        query,
+        byReplica.set(host.id, typeof outcome === "string" ? outcome : outcome.results.map(show).join(", ")),
+      );
     }
     const { replica } = host;
     const blobs = new Map(ready.loads.map((digest) => [digest, host.disk.blobs.get(digest)!]));
@@ -174,10 +177,13 @@ export class Cluster {
     for (const id of to) if (this.host(id).replica) this.step(id, { kind: "request", request });
   }
 
-  /** Asks these replicas what they have under a key. Gives their answers so far, and more as they come. */
-  ask(key: string, to: readonly number[] = this.hosts.map(({ id }) => id)): Map<ReplicaId, string> {
+  /** Asks these replicas what they have under one or more keys. Gives their answers so far, and more as they come. */
+  ask(
+    keys: string | readonly string[],
+    to: readonly number[] = this.hosts.map(({ id }) => id),
+  ): Map<ReplicaId, string> {
     const nonce = ++this.#nonce;
-    const query = signedQuery(nonce, key);
+    const query = signedQuery(nonce, [keys].flat());
     const answers = new Map<ReplicaId, string>();
     this.answers.set(query.digest, answers);
     for (const id of to) if (this.host(id).replica) this.step(id, { kind: "query", query });

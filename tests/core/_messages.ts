@@ -63,10 +63,11 @@ export function signedRequest<R extends AnyRequest>(message: R): Verified<Signed
   return { message, bytes, signature: new Uint8Array(64), digest: hash(bytes) } as Verified<SignedRequest<R>>;
 }
 
-/** A query for what is under a key. */
-export function signedQuery(nonce: number, key: string): Verified<SignedQuery> {
-  const bytes = pack(["query", nonce, key]);
-  const message: Query = { kind: "query", client: "c".repeat(64) as ClientId, nonce, operation: utf8.encode(key) };
+/** A query for what is under these keys. */
+export function signedQuery(nonce: number, keys: readonly string[]): Verified<SignedQuery> {
+  const bytes = pack(["query", nonce, ...keys]);
+  const operations = keys.map((key) => utf8.encode(key));
+  const message: Query = { kind: "query", client: "c".repeat(64) as ClientId, nonce, operations };
   return { message, bytes, signature: new Uint8Array(64), digest: hash(bytes) } as Verified<SignedQuery>;
 }
 

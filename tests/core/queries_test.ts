@@ -30,6 +30,29 @@ Deno.test("a query that is no read is rejected, and so is one on which the state
   assertEquals(values(cluster.ask("x", [0])), ["r0 rejected the result has 70000 bytes, the limit is 65536"]);
 });
 
+Deno.test("the operations of one query are answered in their order, each by itself", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  ada.call(["x=1"]);
+  ada.call(["y=2"]);
+  cluster.runFor(1_000);
+  assertEquals(values(cluster.ask(["y", "x=3", "x"], [0, 1])), [
+    "r0 ok 2, rejected not a read, ok 1",
+    "r1 ok 2, rejected not a read, ok 1",
+  ]);
+});
+
+Deno.test("an answer has as many results as fit in 256 KiB, and at least one", () => {
+  const cluster = new Cluster();
+  cluster.runFor(100);
+  const { machine } = cluster.host(0);
+  machine.query = (operation) => new Uint8Array(operation.length === 1 ? 60_000 : 1).fill(0x61);
+  const lengths = (answers: ReadonlyMap<number, string>) =>
+    [...answers.values()].flatMap((text) => text.split(", ").map((result) => result.length - "ok ".length));
+  assertEquals(lengths(cluster.ask(Array(10).fill("x"), [0])), [60_000, 60_000, 60_000, 60_000]);
+  assertEquals(lengths(cluster.ask([..."abcd", "ef", "gh", "i", "jk"], [0])), [60_000, 60_000, 60_000, 60_000, 1, 1]);
+});
+
 // PBFT §5.1.3; Berger et al., 2021. Replica 0 lies; 1 has executed the write, and both have acknowledged it; 2 and 3 have only prepared it.
 Deno.test("after a liar and one correct replica acknowledged a write, no quorum answers without it", () => {
   const cluster = new Cluster();

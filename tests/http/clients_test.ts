@@ -80,7 +80,7 @@ async function open(
     query(at, author) {
       const who = cluster.author(author);
       const operation = new TextEncoder().encode("GET n");
-      const frame = who.frame({ kind: "query", client: who.request().client, nonce: 1, operation });
+      const frame = who.frame({ kind: "query", client: who.request().client, nonce: 1, operations: [operation] });
       return settled(post(apps[at]!, "/queries", frame as BodyInit));
     },
     [Symbol.asyncDispose]: () => cluster.close(),

@@ -55,7 +55,7 @@ export class FakeNode implements HostedNode {
   }
 
   verifyQuery(frame: Uint8Array): Promise<Verified<SignedQuery>> {
-    const message = { kind: "query", client: "a".repeat(64), operation: frame };
+    const message = { kind: "query", client: "a".repeat(64), operations: [frame] };
     return Promise.resolve({ message, bytes: frame } as unknown as Verified<SignedQuery>);
   }
 

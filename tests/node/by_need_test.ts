@@ -113,12 +113,12 @@ class Host {
   async query(operation: string): Promise<string> {
     const client = this.ada.publicKey as ClientId;
     const answer = this.node.query(
-      this.ada.frame({ kind: "query", client, nonce: ++this.#nonce, operation: utf8(operation) }),
+      this.ada.frame({ kind: "query", client, nonce: ++this.#nonce, operations: [utf8(operation)] }),
     );
     await this.timer.idle();
     const { message } = decodeFrame(await answer as Uint8Array).signed;
     assert(message.kind === "query-reply");
-    return `${message.result.status} ${fromUtf8(message.result.value)}`;
+    return message.results.map(({ status, value }) => `${status} ${fromUtf8(value)}`).join();
   }
 
   get state(): unknown {

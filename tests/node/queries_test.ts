@@ -8,7 +8,7 @@ import { type Author, Cluster, keyPairOf } from "./_cluster.ts";
 import { Bench, type Script } from "./_fake_core.ts";
 
 function query(author: Author, nonce = 1, operation = "GET n"): Uint8Array {
-  const message: Query = { kind: "query", client: author.publicKey as ClientId, nonce, operation: utf8(operation) };
+  const message: Query = { kind: "query", client: author.publicKey as ClientId, nonce, operations: [utf8(operation)] };
   return author.frame(message);
 }
 
@@ -16,7 +16,7 @@ const answering: Script = (input) => {
   if (input.kind !== "query") return {};
   const { digest } = input.query;
   const result = { sequence: 7, status: "ok", value: utf8("42") };
-  const outcome = { kind: "query-reply", replica: 0, view: 0, query: digest, result } as never;
+  const outcome = { kind: "query-reply", replica: 0, view: 0, query: digest, results: [result] } as never;
   return { answers: [{ query: digest, outcome }] };
 };
 
@@ -35,14 +35,14 @@ Deno.test("four nodes answer a query, each with its signature, without ordering 
   for (const [id, answer] of (await Promise.all(answers)).entries()) {
     const { message, bytes, signature } = decodeFrame(answer as Uint8Array).signed;
     assert(message.kind === "query-reply");
-    assertEquals([message.replica as number, message.result.status], [id, "ok"]);
-    assertEquals(fromUtf8(message.result.value), '"5"');
+    assertEquals([message.replica as number, message.results[0]!.status], [id, "ok"]);
+    assertEquals(fromUtf8(message.results[0]!.value), '"5"');
     assert(createVerifier(cluster.cluster).verify(keyPairOf(id + 1).publicKey, message.kind, bytes, signature));
   }
   const rejected = cluster.node(0).query(query(cluster.author(9), 2, "SET n 6"));
   await cluster.timer.idle();
   const { message } = decodeFrame(await rejected as Uint8Array).signed;
-  assertEquals(message.kind === "query-reply" && message.result.status, "rejected");
+  assertEquals(message.kind === "query-reply" && message.results[0]!.status, "rejected");
   assertEquals(cluster.ids.map((id) => cluster.node(id).status().replica.lastExecuted as number), [1, 1, 1, 1]);
   await cluster.close();
 });
@@ -81,6 +81,29 @@ Deno.test("queries are stepped after all other input, a limited number at a time
   bench.stepped.length = 0;
   await bench.timer.idle();
   assertEquals(bench.stepped, ["status", "query", "query", "status", "query", "query", "query"]);
+  assertEquals((await Promise.all(answers)).map(reasonOf), Array(5).fill("answered"));
+  await bench.node.close();
+});
+
+Deno.test("a query counts as many as it has operations", async () => {
+  const bench = await Bench.open(answering, { limits: { maxQueriesPerTurn: 3 } });
+  const sizes = [2, 2, 1, 5, 1];
+  const answers = sizes.map((size, nonce) => {
+    const operations = Array.from({ length: size }, () => utf8("GET n"));
+    const author = bench.author(9);
+    return bench.node.query(author.frame({ kind: "query", client: author.publicKey as ClientId, nonce, operations }));
+  });
+  const turns: number[] = [];
+  let before = 0;
+  bench.stepped.length = 0;
+  const lookAfterEachTurn = (left: number) => {
+    if (bench.stepped.length > before) turns.push(bench.stepped.length - before);
+    before = bench.stepped.length;
+    if (left > 0) bench.timer.soon(() => lookAfterEachTurn(left - 1));
+  };
+  lookAfterEachTurn(20);
+  await bench.timer.idle();
+  assertEquals(turns, [1, 2, 1, 1], "2, 2 + 1, 5 alone, and 1");
   assertEquals((await Promise.all(answers)).map(reasonOf), Array(5).fill("answered"));
   await bench.node.close();
 });

@@ -79,12 +79,17 @@ for (const persistInputs of [true, false]) {
     };
     const ask = async (id: number) => {
       const author = cluster.author(9);
-      const query: Query = { kind: "query", client: author.publicKey as ClientId, nonce: 1, operation: utf8("GET n") };
+      const query: Query = {
+        kind: "query",
+        client: author.publicKey as ClientId,
+        nonce: 1,
+        operations: [utf8("GET n")],
+      };
       const answer = nodes[id]!.query(author.frame(query));
       await cluster.timer.advance(400);
       const got = await answer;
       const message = got instanceof Uint8Array ? decodeFrame(got).signed.message : null;
-      return message?.kind === "query-reply" ? fromUtf8(message.result.value) : JSON.stringify(got);
+      return message?.kind === "query-reply" ? fromUtf8(message.results[0]!.value) : JSON.stringify(got);
     };
     await write("old", 1);
     const before = cluster.node(2);
@@ -101,7 +106,7 @@ for (const persistInputs of [true, false]) {
 Deno.test("a query costs no commit where the store can tell its version", async () => {
   const cluster = await Cluster.open();
   const author = cluster.author(9);
-  const query: Query = { kind: "query", client: author.publicKey as ClientId, nonce: 1, operation: utf8("GET n") };
+  const query: Query = { kind: "query", client: author.publicKey as ClientId, nonce: 1, operations: [utf8("GET n")] };
   const { version } = await cluster.stores.get(2 as ReplicaId)!.load();
   const answer = cluster.node(2).query(author.frame(query));
   await cluster.timer.advance(100);

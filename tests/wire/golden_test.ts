@@ -121,9 +121,9 @@ const GOLDEN: { readonly [K in MessageKind]: readonly [Extract<Message, { readon
     "08",
     `8b0218180301190100` + `19012c` + `00000007` + `8400010203`,
   ],
-  "query": [{ kind: "query", client, nonce: 24, operation: set }, "0e", `835820${client}1818${SET}`],
+  "query": [{ kind: "query", client, nonce: 24, operations: [set] }, "0e", `835820${client}1818${SET}`],
   "query-reply": [
-    { kind: "query-reply", replica, view, query: digest, result: { sequence, status: "ok", value: set } },
+    { kind: "query-reply", replica, view, query: digest, results: [{ sequence, status: "ok", value: set }] },
     "0f",
     `840203${DIGEST}8319012c00${SET}`,
   ],
@@ -141,3 +141,12 @@ for (const [kind, [message, code, hex]] of Object.entries(GOLDEN)) {
     assertEquals<Message>(decodeFrame(fromHex(toHex(frame))).signed.message, message);
   });
 }
+
+Deno.test("a query of several operations, and the answer to it, hold a list where those of the first release held one item", () => {
+  const query: Message = { kind: "query", client, nonce: 24, operations: [set, set] };
+  assertEquals(toHex(encodeMessage(query)), `835820${client}181882${SET}${SET}`);
+  const one = { sequence, status: "ok", value: set } as const;
+  const reply: Message = { kind: "query-reply", replica, view, query: digest, results: [one, one, one] };
+  const RESULT = `8319012c00${SET}`;
+  assertEquals(toHex(encodeMessage(reply)), `840203${DIGEST}83${RESULT}${RESULT}${RESULT}`);
+});

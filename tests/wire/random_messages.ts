@@ -133,7 +133,7 @@ export class Random {
             sequence: this.natural() as SequenceNumber,
             status: this.of(["ok", "rejected", "refused"] as const),
             value: this.bytes(),
-          })),
+          }), 1),
         };
       case "checkpoint":
         return { kind, replica, sequence, digest };
@@ -186,14 +186,23 @@ export class Random {
           stages: this.list(() => this.of(STAGES)),
         };
       case "query":
-        return { kind, client: this.hex32() as ClientId, nonce: this.natural(), operation: this.bytes() };
+        return {
+          kind,
+          client: this.hex32() as ClientId,
+          nonce: this.natural(),
+          operations: this.list(() => this.bytes(), 1),
+        };
       case "query-reply":
         return {
           kind,
           replica,
           view,
           query: digest,
-          result: { sequence, status: this.of(["ok", "rejected", "refused"] as const), value: this.bytes() },
+          results: this.list(() => ({
+            sequence,
+            status: this.of(["ok", "rejected", "refused"] as const),
+            value: this.bytes(),
+          }), 1),
         };
       case "fetch":
         return { kind, replica, number: this.natural(), digests: this.list(() => this.hex32() as Digest) };

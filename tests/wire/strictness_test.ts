@@ -400,3 +400,31 @@ Deno.test("bytes that are no frame have an unknown kind", () => {
   }
   assertEquals(frameKind(fromHex("8304")), "prepare");
 });
+
+Deno.test("a query has 1 to 64 operations, an answer as many results, and one of them stands without a list", () => {
+  const frame = (kind: number, ...items: unknown[]) => frameOf(kind, oracleEncode(items), signature);
+  const result = [1, 0, new Uint8Array([1])];
+  const query = (operations: unknown) => messageOf(() => decodeFrame(frame(14, digestBytes, 1, operations)));
+  const reply = (results: unknown) => messageOf(() => decodeFrame(frame(15, 0, 0, digestBytes, results)));
+  const operation = new Uint8Array([1]);
+  assertEquals(
+    [query(operation), query(Array(2).fill(operation)), query(Array(64).fill(operation))],
+    Array(3).fill("accepted"),
+  );
+  assertEquals([reply(result), reply(Array(3).fill(result)), reply(Array(64).fill(result))], Array(3).fill("accepted"));
+  const list = "expected one item without a list, or a list of more, got a list of";
+  assertEquals(query([operation]), `frame.query.operations: ${list} 1`);
+  assertEquals(query([]), `frame.query.operations: ${list} 0`);
+  assertEquals(
+    query(Array(65).fill(operation)),
+    "frame.query.operations: expected at most 64 items, got 65 items (too large)",
+  );
+  assertEquals(query([operation, [operation]]), "frame.query.operations[1]: expected a byte string, got an array");
+  assertEquals(reply([result]), `frame.query-reply.results: ${list} 1`);
+  assertEquals(reply([]), "frame.query-reply.results: expected an array of 3 items, got one of 0");
+  assertEquals(
+    reply(Array(65).fill(result)),
+    "frame.query-reply.results: expected at most 64 items, got 65 items (too large)",
+  );
+  assertThrows(() => encodeMessage({ kind: "query", client: digest as never, nonce: 1, operations: [] }), RangeError);
+});

@@ -52,7 +52,7 @@ export async function proveKey({ url, cluster, publicKey, timeoutMs }: ProofOpti
 function question(cluster: Digest): { readonly frame: Uint8Array<ArrayBuffer>; readonly digest: Digest } {
   const { publicKey, privateKey } = generateKeyPair();
   const nonce = Math.floor(Math.random() * Number.MAX_SAFE_INTEGER);
-  const message = { kind: "query", client: publicKey as ClientId, nonce, operation: utf8("GET check") } as const;
+  const message = { kind: "query", client: publicKey as ClientId, nonce, operations: [utf8("GET check")] } as const;
   const bytes = encodeMessage(message);
   const signature = createSigner(privateKey, cluster).sign("query", bytes);
   return { frame: encodeFrame({ message, bytes, signature }), digest: sha256(bytes) };

@@ -1,5 +1,5 @@
 /**
- * One operation of a caller, from `submit` to its end.
+ * One operation of a caller, from `submit` or `query` to its end.
  * @module
  */
 import { ClientClosedError, TimeoutError } from "../errors.ts";
@@ -8,30 +8,34 @@ import type { Outcome } from "./outcome.ts";
 /** What a {@linkcode Call} is made from. */
 export interface CallOptions {
   readonly operation: Uint8Array;
+  /** Whether it changes nothing, whatever becomes of it. */
+  readonly isQuery?: boolean;
   readonly signal: AbortSignal | undefined;
   /** When it times out, ms of the monotonic clock. */
   readonly deadline: number;
   /** Called once, when the call has ended for any reason. */
-  readonly onEnd: (call: Call) => void;
+  readonly onEnd: () => void;
 }
 
 /** A call ends exactly once: with an outcome, an error, its signal, its deadline, or when the client closes. */
-export class Call {
+export class Call<T = Outcome> {
   readonly operation: Uint8Array;
   readonly deadline: number;
-  readonly promise: Promise<Outcome>;
+  readonly promise: Promise<T>;
   /** The request that carried it. `null`: it has not been sent, or the replicas refused it for good and it may be sent again. */
   bundle: Bundle | null = null;
-  #resolve: (outcome: Outcome) => void = () => {};
+  #resolve: (outcome: T) => void = () => {};
   #reject: (reason: unknown) => void = () => {};
   readonly #signal: AbortSignal | undefined;
-  readonly #onEnd: (call: Call) => void;
+  readonly #isQuery: boolean;
+  readonly #onEnd: () => void;
   #ended = false;
 
   constructor(options: CallOptions) {
     this.operation = options.operation;
     this.deadline = options.deadline;
     this.#signal = options.signal;
+    this.#isQuery = options.isQuery ?? false;
     this.#onEnd = options.onEnd;
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -44,7 +48,7 @@ export class Call {
     return this.#ended;
   }
 
-  resolve(outcome: Outcome): void {
+  resolve(outcome: T): void {
     if (this.#end()) this.#resolve(outcome);
   }
 
@@ -61,7 +65,7 @@ export class Call {
   }
 
   get #effect(): "none" | "unknown" {
-    return this.bundle === null ? "none" : "unknown";
+    return this.#isQuery || this.bundle === null ? "none" : "unknown";
   }
 
   #onAbort = (): void => this.reject(this.#signal!.reason);
@@ -70,7 +74,7 @@ export class Call {
     if (this.#ended) return false;
     this.#ended = true;
     this.#signal?.removeEventListener("abort", this.#onAbort);
-    this.#onEnd(this);
+    this.#onEnd();
     return true;
   }
 }

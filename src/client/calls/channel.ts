@@ -5,19 +5,19 @@
 import type { ClientId } from "../../core/messages/ids.ts";
 import type { ClientRequest, Query } from "../../core/messages/messages.ts";
 import {
-  createWebSigner,
-  createWebVerifier,
-  generateWebKeyPair,
-  webClusterId,
-  webSha256,
-  type WebSigner,
-  type WebVerifier,
-} from "../../crypto/web.ts";
+  clientClusterId,
+  clientSha256,
+  type ClientSigner,
+  type ClientVerifier,
+  createClientSigner,
+  createClientVerifier,
+  newPrivateKey,
+} from "../../crypto/client.ts";
 import { type ClusterFile, encodeFrame, encodeMessage, MAX_BODY_BYTES } from "../../wire/mod.ts";
 import type { Timer } from "../../node/ports.ts";
 import type { Vote } from "../proofs/agreement.ts";
 import { Exchange, type ExchangeContext, type Sendable } from "./exchange.ts";
-import { poll, type Polled } from "../transport/poll.ts";
+import { poll, type PollContext, type Polled } from "../queries/poll.ts";
 import { post } from "../transport/post.ts";
 import { Replicas } from "../transport/replicas.ts";
 import { quorum } from "../../core/messages/quorum.ts";
@@ -42,10 +42,15 @@ export interface Answered {
   readonly votes: readonly Vote[];
 }
 
+/** How {@linkcode Channel.poll} asks. */
+export interface PollSettings extends Pick<PollContext, "patienceMs" | "onAgreed"> {
+  readonly signal: AbortSignal;
+}
+
 interface Identity {
   readonly client: ClientId;
-  readonly signer: WebSigner;
-  readonly verifier: WebVerifier;
+  readonly signer: ClientSigner;
+  readonly verifier: ClientVerifier;
 }
 
 /** The connection of one client to its cluster. */
@@ -69,7 +74,7 @@ export class Channel {
     const identity = await this.#ready();
     const message: ClientRequest = { kind: "request", client: identity.client, ...request };
     const bytes = encodeMessage(message);
-    const [signature, digest] = await Promise.all([identity.signer.sign("request", bytes), webSha256(bytes)]);
+    const [signature, digest] = await Promise.all([identity.signer.sign("request", bytes), clientSha256(bytes)]);
     const frame = encodeFrame({ message, bytes, signature });
     const results = Math.max(1, request.operations.length);
     signal.throwIfAborted();
@@ -83,28 +88,29 @@ export class Channel {
     }
   }
 
-  /** Signs a query, sends it to all replicas, and reports whether a quorum gave the same answer. */
-  async poll(operation: Uint8Array, signal: AbortSignal): Promise<Polled> {
+  /** Signs a query with these operations, sends it to all replicas, and reports each result that a quorum gave. */
+  async poll(operations: readonly Uint8Array[], { signal, patienceMs, onAgreed }: PollSettings): Promise<Polled> {
     const { client, signer, verifier } = await this.#ready();
-    const { cluster: { genesis }, fetch, timer, retryMs } = this.#options;
-    const message: Query = { kind: "query", client, nonce: randomNonce(), operation };
+    const { cluster: { genesis }, fetch, timer } = this.#options;
+    const message: Query = { kind: "query", client, nonce: randomNonce(), operations };
     const bytes = encodeMessage(message);
-    const [signature, digest] = await Promise.all([signer.sign("query", bytes), webSha256(bytes)]);
+    const [signature, digest] = await Promise.all([signer.sign("query", bytes), clientSha256(bytes)]);
     const frame = encodeFrame({ message, bytes, signature });
+    const maxAnswerBytes = Math.min(operations.length * (genesis.limits.maxResultBytes + 64) + 4096, MAX_BODY_BYTES);
     return await poll({
       peers: this.#replicas.peers,
+      operations: operations.length,
       quorum: quorum(genesis.replicas.length),
       needed: this.#replicas.needed,
       timer,
-      patienceMs: retryMs,
-      post: ({ queryUrl: url }, ended) => {
-        return post(fetch, { url, frame, signal: ended, maxAnswerBytes: genesis.limits.maxResultBytes + 4096 });
-      },
-      check: (answer) => checkQueryReply(answer, { genesis, verifier, digest }),
+      patienceMs,
+      onAgreed,
+      post: ({ queryUrl: url }, ended) => post(fetch, { url, frame, signal: ended, maxAnswerBytes }),
+      check: (answer) => checkQueryReply(answer, { genesis, verifier, digest, operations: operations.length }),
     }, signal);
   }
 
-  #context(verifier: WebVerifier): ExchangeContext {
+  #context(verifier: ClientVerifier): ExchangeContext {
     const { cluster: { genesis }, fetch, timer, retryMs, maxRetryMs, postMs } = this.#options;
     return {
       replicas: this.#replicas,
@@ -125,9 +131,9 @@ export class Channel {
   }
 
   async #identify(): Promise<Identity> {
-    const { privateKey = (await generateWebKeyPair()).privateKey, cluster } = this.#options;
-    const id = await webClusterId(cluster.genesis);
-    const signer = await createWebSigner(privateKey, id);
-    return { client: signer.publicKey as ClientId, signer, verifier: createWebVerifier(id) };
+    const { privateKey = newPrivateKey(), cluster } = this.#options;
+    const id = await clientClusterId(cluster.genesis);
+    const signer = await createClientSigner(privateKey, id);
+    return { client: signer.publicKey as ClientId, signer, verifier: createClientVerifier(id) };
   }
 }

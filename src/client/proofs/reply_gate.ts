@@ -5,13 +5,13 @@
 import type { Genesis } from "../../core/config.ts";
 import type { Digest } from "../../core/messages/ids.ts";
 import type { Message, QueryReply, Reply } from "../../core/messages/messages.ts";
-import type { WebVerifier } from "../../crypto/web.ts";
+import type { ClientVerifier } from "../../crypto/client.ts";
 import { decodeFrame, type Frame, wireLimits } from "../../wire/mod.ts";
 
 /** What a reply is checked against. */
 export interface ReplyCheck {
   readonly genesis: Genesis;
-  readonly verifier: WebVerifier;
+  readonly verifier: ClientVerifier;
   readonly expected: {
     /** The digest of the request. */
     readonly digest: Digest;
@@ -30,15 +30,18 @@ export async function checkReply(frame: Uint8Array, check: ReplyCheck): Promise<
   });
 }
 
-/** The same for the answer to the query with this digest. */
+/** The same for the answer to the query with this digest and so many operations. It may answer only the first of them. */
 export async function checkQueryReply(
   frame: Uint8Array,
-  check: Omit<ReplyCheck, "expected"> & { readonly digest: Digest },
+  check: Omit<ReplyCheck, "expected"> & { readonly digest: Digest; readonly operations: number },
 ): Promise<QueryReply | string> {
   return await checkSigned<QueryReply>(frame, check, (message) => {
     if (message.kind !== "query-reply") return `expected a query-reply, got ${message.kind}`;
     if (message.query !== check.digest) return "expected an answer to this query, got one to another query";
-    return message.result.status === "refused" ? "expected an answer or a rejection, got a refusal" : null;
+    const { results } = message;
+    if (results.length > check.operations) return `expected at most ${check.operations} results, got ${results.length}`;
+    const isRefused = results.some(({ status }) => status === "refused");
+    return isRefused ? "expected an answer or a rejection, got a refusal" : null;
   });
 }
 

@@ -6,7 +6,10 @@ import type { ClientId, Digest, ReplicaId, View } from "./ids.ts";
 import type { Result } from "./requests.ts";
 import type { SignedMessage } from "./signed.ts";
 
-/** A signed client's read. The client accepts a result that a quorum of replicas gives alike. */
+/** The most operations in one query. All are answered in one step, so more would delay votes. */
+export const MAX_QUERY_OPERATIONS = 64;
+
+/** A signed client's reads. The client accepts a result that a quorum of replicas gives alike, for each operation by itself. */
 export interface Query {
   /** The message kind. */
   readonly kind: "query";
@@ -14,11 +17,11 @@ export interface Query {
   readonly client: ClientId;
   /** Unique for each query of a client, so that no earlier answer counts for a later query. */
   readonly nonce: number;
-  /** The read operation for the state machine. */
-  readonly operation: Uint8Array;
+  /** The read operations for the state machine: 1 to {@linkcode MAX_QUERY_OPERATIONS}. */
+  readonly operations: readonly Uint8Array[];
 }
 
-/** One replica's answer. It proves nothing without a quorum of equal ones. */
+/** One replica's answers. They prove nothing without a quorum of equal ones. */
 export interface QueryReply {
   /** The message kind. */
   readonly kind: "query-reply";
@@ -29,10 +32,11 @@ export interface QueryReply {
   /** Digest of the query's signed bytes. */
   readonly query: Digest;
   /**
-   * Its `status` is `ok` or `rejected`. Its `sequence` is the replica's last executed number and may differ between
-   * equal answers.
+   * The results of the first operations, in their order: at least one, and fewer than there are operations if more
+   * would be too long. A `status` is `ok` or `rejected`. The `sequence` is the replica's last executed number and may
+   * differ between equal answers.
    */
-  readonly result: Result;
+  readonly results: readonly Result[];
 }
 
 /** A signed query, identified by the digest of its signed bytes. */

@@ -7,6 +7,10 @@
  * 2 (q - f) > n - f, so that at least one of the q has executed what the client was told, or rather all that anybody was told: no
  * quorum can agree on a state that is older.
  *
+ * A query may have many operations. Its number above is taken once, when it comes, so each of its operations is answered from a state that
+ * has executed what had prepared then: the argument holds for each by itself, and the client counts equal answers for each by itself. No
+ * two of its operations need to see the same state, because the calls that the client joined in one query were concurrent.
+ *
  * Deviation: the paper executes requests tentatively, and then a client must wait for a quorum of replies to writes too, which lets a
  * lying primary stop them (Berger et al., 2021). Here nothing is executed before it is committed, ordered requests still need f + 1
  * replies, and it is the queries that wait.
@@ -16,15 +20,20 @@
 import { callMachine } from "../ordering/execution.ts";
 import { type Millis, sequenceNumber } from "../messages/ids.ts";
 import { isReadyFor } from "../checkpoints/loading.ts";
-import type { Verified } from "../messages/messages.ts";
+import type { Result, Verified } from "../messages/messages.ts";
 import type { QueryRefusal, SignedQuery } from "../messages/queries.ts";
 import type { WaitingQuery } from "../state.ts";
 import type { Step } from "../step.ts";
 
 const MAX_WAITING = 1024;
 const MAX_WAIT_MS = 2_000;
-/** The most queries answered in one step, so that ordering goes on in between. */
+/** Once a step has answered this many operations, it answers no further query, so that ordering goes on in between. */
 const ANSWERS_PER_STEP = 64;
+/**
+ * The most bytes of results in one answer, unless the first result alone is longer. The client asks for the rest again. Otherwise a small
+ * query could make a replica hold megabytes.
+ */
+const MAX_ANSWER_BYTES = 256 * 1024;
 
 /** A query arrives. It is answered at the end of this step or of a later one. */
 export function onQuery(step: Step, query: Verified<SignedQuery>): void {
@@ -35,7 +44,7 @@ export function onQuery(step: Step, query: Verified<SignedQuery>): void {
   state.queries.push({ query, through, until: (step.now + MAX_WAIT_MS) as Millis, isLoading: false });
 }
 
-/** Answers the queries that are due, at most {@linkcode ANSWERS_PER_STEP}. */
+/** Answers the queries that are due, up to {@linkcode ANSWERS_PER_STEP} operations and those of the last query beyond it. */
 export function answerQueries(step: Step): void {
   const { state } = step;
   if (state.queries.length === 0) return;
@@ -45,10 +54,10 @@ export function answerQueries(step: Step): void {
     const { query, until } = waiting;
     const isNow = isDue(step, waiting) && room > 0;
     waiting.isLoading = isNow && !refusal &&
-      (state.sealing !== null || !isReadyFor(step, () => [query.message.operation]));
+      (state.sealing !== null || !isReadyFor(step, () => query.message.operations));
     if (refusal) step.answer({ query: query.digest, outcome: refusal });
     else if (isNow && !waiting.isLoading) {
-      room--;
+      room -= query.message.operations.length;
       answer(step, query);
     } else if (step.now >= until && (waiting.isLoading || !isDue(step, waiting))) {
       step.answer({ query: query.digest, outcome: "too-late" });
@@ -66,10 +75,16 @@ function isDue({ state }: Step, { through }: WaitingQuery): boolean {
 }
 
 function answer(step: Step, { message, digest }: SignedQuery): void {
-  const { state, env } = step;
-  const result = callMachine(step, state.lastExecuted, "query", () => env.stateMachine.query(message.operation));
-  const { view } = state;
-  step.answer({ query: digest, outcome: { kind: "query-reply", replica: step.self, view, query: digest, result } });
+  const { state: { lastExecuted, view }, env } = step;
+  const results: Result[] = [];
+  let bytes = 0;
+  for (const operation of message.operations) {
+    const result = callMachine(step, lastExecuted, "query", () => env.stateMachine.query(operation));
+    bytes += result.value.length;
+    if (bytes > MAX_ANSWER_BYTES && results.length > 0) break;
+    results.push(result);
+  }
+  step.answer({ query: digest, outcome: { kind: "query-reply", replica: step.self, view, query: digest, results } });
 }
 
 function refusalOf(step: Step): QueryRefusal | null {

@@ -116,7 +116,8 @@ export function readOperation(
 
 function submitterFor(asked: Verified<SignedRequest> | Verified<SignedQuery>, request: Request): Submitter {
   if (isQuery(asked)) {
-    return { kind: "query", client: asked.message.client, name: null, operations: 1, asked, request };
+    const { client, operations } = asked.message;
+    return { kind: "query", client, name: null, operations: operations.length, asked, request };
   }
   const { message } = asked;
   if (message.kind !== "request") throw new TypeError(`expected a client's request, got a ${message.kind}`);

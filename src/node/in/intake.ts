@@ -138,11 +138,11 @@ export class Intake {
   }
 
   /**
-   * Checks queued frames and returns the inputs for the replica: at most the `max` oldest of each queue, and no more
-   * work than one turn allows.
+   * Checks queued frames and returns the inputs for the replica: at most the `max` oldest of each queue, verified ones
+   * with at most `max` operations if one alone has no more, and no more work than one turn allows.
    */
   drain(max = Infinity): Task[] {
-    const tasks = this.#verified.splice(0, max).map((verified) => this.#taskOf(verified));
+    const tasks = this.#verified.splice(0, this.#countOf(max)).map((verified) => this.#taskOf(verified));
     for (const queue of this.#queues.values()) {
       for (const [entry, outcome] of queue.turn(max, (entry) => this.#check(entry))) {
         if ("reason" in outcome) this.#reject(queue, entry, outcome);
@@ -151,6 +151,14 @@ export class Intake {
       if (queue.hasMore && queue.waitMs > 0) this.#wakeAfter(queue.waitMs);
     }
     return tasks;
+  }
+
+  /** How many of the oldest verified messages have `max` operations together; at least one. */
+  #countOf(max: number): number {
+    if (max >= Number.MAX_SAFE_INTEGER) return this.#verified.length;
+    let operations = 0;
+    const over = this.#verified.findIndex(({ asked }) => (operations += asked.message.operations.length) > max);
+    return over === -1 ? this.#verified.length : Math.max(1, over);
   }
 
   *#check({ frame, accept, bundle }: Entry): Steps<Outcome> {

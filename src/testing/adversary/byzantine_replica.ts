@@ -13,6 +13,7 @@ import type {
   Signed,
 } from "../../core/messages/messages.ts";
 import type { Query, QueryReply } from "../../core/messages/queries.ts";
+import type { Result } from "../../core/messages/requests.ts";
 import { sign } from "../../node/environment.ts";
 import type { Signer } from "../../node/ports.ts";
 import {
@@ -142,16 +143,22 @@ export class ByzantineReplica implements FaultInjector {
     return message.kind === "query-reply" ? encodeFrame(sign(this.#signer, this.#older(message, asked))) : frame;
   }
 
-  /** Its earlier answer to the same query, as a replica that lags may give. */
+  /** Its earlier answers to the same operations, as a replica that lags may give; perhaps not to all of them. */
   #older(reply: QueryReply, asked: Uint8Array): QueryReply {
-    const { operation } = decodeFrame(asked).signed.message as Query;
-    const now = toHex(reply.result.value);
-    const answers = this.#answers.get(toHex(operation)) ?? [];
-    this.#answers.set(toHex(operation), [...answers.filter((answer) => answer !== now), now].slice(-4));
+    const { operations } = decodeFrame(asked).signed.message as Query;
+    const results = reply.results.map((result, i) => this.#olderResult(result, toHex(operations[i]!)));
+    const { random } = this.#options;
+    return { ...reply, results: random.chance(0.2) ? results.slice(0, random.int(1, results.length)) : results };
+  }
+
+  #olderResult(result: Result, operation: string): Result {
+    const now = toHex(result.value);
+    const answers = this.#answers.get(operation) ?? [];
+    this.#answers.set(operation, [...answers.filter((answer) => answer !== now), now].slice(-4));
     const older = answers.filter((answer) => answer !== now).at(-1);
     this.#options.world.coverage.count("mutator", `query-reply: ${older ? "an older result" : "another result"}`);
-    const value = older ? fromHex(older) : reply.result.value.map((byte) => byte ^ 1);
-    return { ...reply, result: { ...reply.result, value } };
+    const value = older ? fromHex(older) : result.value.map((byte) => byte ^ 1);
+    return { ...result, value };
   }
 
   #overhear(frame: Uint8Array): void {

@@ -148,7 +148,7 @@ export class HostileClient {
   #sendElsewhere(): void {
     const { world: { network }, random } = this.#options;
     const client = this.#signer.publicKey as ClientId;
-    const query: Query = { kind: "query", client, nonce: this.#timestamp++, operation: utf8("GET a") };
+    const query: Query = { kind: "query", client, nonce: this.#timestamp++, operations: [utf8("GET a")] };
     const frame = encodeFrame(sign(this.#signer, query));
     network.ask(random.pick(this.#all), (station) => station.submit(frame), () => {});
   }

@@ -1,12 +1,12 @@
 /**
- * The reads of a correct client that are not ordered (PBFT §5.1.3). It asks every replica and accepts a quorum of equal
- * answers. If there is none, it has the read ordered.
+ * The reads of a correct client that are not ordered (PBFT §5.1.3). It asks every replica, several reads in one query, and accepts a
+ * quorum of equal answers for each read by itself. If there is none, it has the read ordered.
  * @module
  */
 import type { ClientId, Digest, ReplicaId } from "../../core/messages/ids.ts";
 import type { Result } from "../../core/messages/messages.ts";
 import { maxFaulty, quorum } from "../../core/messages/quorum.ts";
-import type { Query, QueryReply } from "../../core/messages/queries.ts";
+import type { Query } from "../../core/messages/queries.ts";
 import { equalResults, Tally } from "../../core/messages/tally.ts";
 import { sign, withDigest } from "../../node/environment.ts";
 import type { Rejection, Signer, Verifier } from "../../node/ports.ts";
@@ -23,15 +23,23 @@ export interface ReaderOptions {
   readonly verifier: Verifier;
   /** Called when a quorum has given the same answer. */
   readonly onAnswer: (invocation: Invocation, result: Pick<Result, "status" | "value">) => void;
-  /** Called when f + 1 replicas answered but no quorum agrees: the read must be ordered. */
-  readonly onSplit: (invocation: Invocation) => void;
+  /** Called when f + 1 replicas answered each of these reads but no quorum agrees: they must be ordered. */
+  readonly onSplit: (invocations: readonly Invocation[]) => void;
+  /** Called when all reads of one {@linkcode Reader.read} are answered. */
+  readonly onDone: () => void;
+}
+
+/** One read in an attempt. */
+interface Read {
+  readonly invocation: Invocation;
+  readonly tally: Tally<Result>;
+  isAnswered: boolean;
 }
 
 /** One attempt. Answers to another attempt do not count for this one, as they are of another time. */
 interface Attempt {
   readonly digest: Digest;
-  readonly invocation: Invocation;
-  readonly tally: Tally<Result>;
+  readonly reads: readonly Read[];
   isOver: boolean;
 }
 
@@ -55,20 +63,23 @@ export class Reader {
     return this.#open;
   }
 
-  /** Asks until there is an answer, or the read must be ordered. */
-  read(invocation: Invocation): void {
-    this.#open++;
-    this.#options.world.trace.line(this.#options.name, () => `queries ${shown(invocation.operation)}`);
-    this.#attempt(invocation, PAUSE.firstMs);
+  /** Asks until there is an answer to each, or they must be ordered. */
+  read(invocations: readonly Invocation[]): void {
+    this.#open += invocations.length;
+    const { world, name } = this.#options;
+    world.trace.line(name, () => `queries ${invocations.map(({ operation }) => shown(operation)).join(", ")}`);
+    if (invocations.length > 1) world.coverage.count("query", "several reads in one query");
+    this.#attempt(invocations, PAUSE.firstMs);
   }
 
-  #attempt(invocation: Invocation, pauseMs: number): void {
+  #attempt(invocations: readonly Invocation[], pauseMs: number): void {
     const { world: { engine, network, genesis, crypto, coverage }, signer } = this.#options;
-    const { operation } = invocation;
-    const query: Query = { kind: "query", client: signer.publicKey as ClientId, nonce: this.#nonce++, operation };
+    const operations = invocations.map(({ operation }) => operation);
+    const query: Query = { kind: "query", client: signer.publicKey as ClientId, nonce: this.#nonce++, operations };
     const signed = withDigest(sign(signer, query), crypto.hash);
     const frame = encodeFrame(signed);
-    const attempt: Attempt = { digest: signed.digest, invocation, tally: new Tally(isEqual), isOver: false };
+    const reads = invocations.map((invocation) => ({ invocation, tally: new Tally(isEqual), isAnswered: false }));
+    const attempt: Attempt = { digest: signed.digest, reads, isOver: false };
     genesis.replicas.forEach((_, id) =>
       network.ask(
         id as ReplicaId,
@@ -79,44 +90,56 @@ export class Reader {
     engine.after(PATIENCE_MS, () => {
       if (attempt.isOver) return;
       attempt.isOver = true;
-      const reads = attempt.tally.answers.filter(({ status }) => status === "ok").length;
-      if (reads > maxFaulty(genesis.replicas.length)) {
+      const left = reads.filter(({ isAnswered }) => !isAnswered);
+      const again = left.map(({ invocation }) => invocation);
+      if (left.every(({ tally }) => this.#isRead(tally))) {
         coverage.count("query", "fell back to ordering");
-        this.#open--;
-        return this.#options.onSplit(invocation);
+        this.#open -= again.length;
+        return this.#options.onSplit(again);
       }
       coverage.count("query", "asked again");
-      engine.after(pauseMs, () => this.#attempt(invocation, Math.min(2 * pauseMs, PAUSE.mostMs)));
+      engine.after(pauseMs, () => this.#attempt(again, Math.min(2 * pauseMs, PAUSE.mostMs)));
     });
   }
 
+  /** Whether f + 1 replicas, so a correct one among them, say that it is a read. */
+  #isRead({ answers }: Tally<Result>): boolean {
+    const { replicas } = this.#options.world.genesis;
+    return answers.filter(({ status }) => status === "ok").length > maxFaulty(replicas.length);
+  }
+
   #onAnswer(attempt: Attempt, answer: Uint8Array | Rejection, from: ReplicaId): void {
-    const { world: { genesis, coverage, report }, name, onAnswer } = this.#options;
+    const { world: { genesis, coverage, report }, name, onAnswer, onDone } = this.#options;
     if (!(answer instanceof Uint8Array)) {
       coverage.count("query", answer.reason);
       if (answer.reason === "overloaded" || answer.reason === "unavailable") return;
       return report("service", `replica ${from} refuses what ${name} asked: ${answer.reason}: ${answer.detail}`);
     }
-    const result = attempt.isOver ? null : this.#read(attempt.digest, answer, from);
-    if (!result) return;
-    if (attempt.tally.add(from, result).length < quorum(genesis.replicas.length)) return;
+    const results = attempt.isOver ? [] : this.#results(attempt, answer, from);
+    results.forEach((result, i) => {
+      const read = attempt.reads[i]!;
+      if (read.tally.add(from, result).length < quorum(genesis.replicas.length) || read.isAnswered) return;
+      read.isAnswered = true;
+      this.#open--;
+      coverage.count("query", "answered without ordering");
+      onAnswer(read.invocation, result);
+    });
+    if (attempt.isOver || attempt.reads.some(({ isAnswered }) => !isAnswered)) return;
     attempt.isOver = true;
-    this.#open--;
-    coverage.count("query", "answered without ordering");
-    onAnswer(attempt.invocation, result);
+    onDone();
   }
 
-  /** The result in a replica's answer, if this replica signed it and it answers this query. */
-  #read(digest: Digest, frame: Uint8Array, from: ReplicaId): Result | null {
+  /** The results in a replica's answer, if this replica signed it and it answers this query; fewer than reads, perhaps. */
+  #results({ digest, reads }: Attempt, frame: Uint8Array, from: ReplicaId): readonly Result[] {
     try {
-      const { signed } = decodeFrame(frame);
-      const message = signed.message as QueryReply;
-      if (message.kind !== "query-reply" || message.query !== digest || message.replica !== from) return null;
+      const { signed: { message, bytes, signature } } = decodeFrame(frame);
+      if (message.kind !== "query-reply" || message.query !== digest || message.replica !== from) return [];
       const { publicKey } = this.#options.world.genesis.replicas[from]!;
-      const isSigned = this.#options.verifier.verify(publicKey, message.kind, signed.bytes, signed.signature);
-      return isSigned && message.result.status !== "refused" ? message.result : null;
+      if (!this.#options.verifier.verify(publicKey, message.kind, bytes, signature)) return [];
+      const isRefused = message.results.some(({ status }) => status === "refused");
+      return isRefused || message.results.length > reads.length ? [] : message.results;
     } catch {
-      return null;
+      return [];
     }
   }
 }

@@ -73,11 +73,9 @@ export class SignedClient {
       name,
       signer: this.#signer,
       verifier: this.#verifier,
-      onAnswer: (invocation, result) => {
-        this.#note(invocation, result);
-        this.#think();
-      },
-      onSplit: (invocation) => this.#order([invocation]),
+      onAnswer: (invocation, result) => this.#note(invocation, result),
+      onSplit: (invocations) => this.#order(invocations),
+      onDone: () => this.#think(),
     });
   }
 
@@ -113,8 +111,9 @@ export class SignedClient {
     let last: Invocation | null = null;
     const invoke = (operation: Uint8Array) => last = history.invoke(name, operation, engine.now, last);
     if (workload.query && random.chance(habits.queries ?? 0)) {
-      this.#invoked++;
-      return this.#reader.read(invoke(workload.query(random)));
+      const { query } = workload;
+      this.#invoked += count;
+      return this.#reader.read(Array.from({ length: count }, () => invoke(query(random))));
     }
     if (this.#session === 0 || this.#isWindowFull) return this.#think();
     this.#invoked += count;

@@ -103,7 +103,7 @@ export class Peers {
       kind: "query",
       client: publicKey as ClientId,
       nonce: this.#clients,
-      operation: new Uint8Array([1]),
+      operations: [new Uint8Array([1])],
     };
     const signed = sign(crypto.createSigner(privateKey, cluster), query);
     return withDigest(signed, crypto.hash) as Verified<SignedQuery>;

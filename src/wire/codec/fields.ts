@@ -121,6 +121,34 @@ export function list<T>(item: Field<T>, max: Maximum): Field<readonly T[]> {
   };
 }
 
+/**
+ * A list of 1 to `max` items, in which a single item is written without the list around it, as releases did that knew only one. `isList`
+ * tells from the next bytes whether a list follows.
+ */
+export function oneOrMore<T>(
+  item: Field<T>,
+  { max, isList }: { readonly max: number; readonly isList: (reader: Reader) => boolean },
+): Field<readonly T[]> {
+  const many = list(item, () => max);
+  return {
+    write(writer, values) {
+      if (values.length < 1 || values.length > max) {
+        throw new RangeError(`: expected 1 to ${max} items, got ${values.length}`);
+      }
+      if (values.length === 1) item.write(writer, values[0]!);
+      else many.write(writer, values);
+    },
+    read(reader, limits) {
+      if (!isList(reader)) return [item.read(reader, limits)];
+      const values = many.read(reader, limits);
+      if (values.length < 2) {
+        throw new DecodeError("", "one item without a list, or a list of more", `a list of ${values.length}`);
+      }
+      return values;
+    },
+  };
+}
+
 /** Checks a value as a whole, after each field by itself was valid. It returns a description of the error, or `undefined`. */
 export type Check<T> = (value: T) => { readonly expected: string; readonly got: string } | undefined;
 

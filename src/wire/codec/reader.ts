@@ -96,6 +96,15 @@ export class Reader {
     return first >>> 5 === Major.array && (first & 31) < 24 ? first & 31 : -1;
   }
 
+  /** The major type of the first item inside the next array; 8 if the next item is no array, or an empty one. */
+  peekInnerMajor(): number {
+    const first = this.#bytes[this.#at] ?? 0xff;
+    const info = first & 31;
+    if (first >>> 5 !== Major.array || first === Major.array << 5 || info > 27) return 8;
+    const at = this.#at + (info < 24 ? 1 : 1 + (1 << (info - 24)));
+    return at < this.#bytes.length ? this.#bytes[at]! >>> 5 : 8;
+  }
+
   /** Throws a {@linkcode DecodeError} that describes the next item. */
   refuse(expected: string): never {
     throw new DecodeError("", expected, this.#describe());

@@ -43,6 +43,7 @@ import {
   name,
   natural,
   oneOf,
+  oneOrMore,
   replica,
   sequence,
   struct,
@@ -51,6 +52,8 @@ import {
   view,
   withEarlier,
 } from "../codec/fields.ts";
+import { Major } from "../codec/writer.ts";
+import { MAX_QUERY_OPERATIONS } from "../../core/messages/queries.ts";
 import { MAX_BLOBS, MAX_BODY_BYTES, MAX_NAME_BYTES } from "./limits.ts";
 import { nested } from "./nested.ts";
 import type { KindTable } from "./signed_items.ts";
@@ -196,7 +199,14 @@ export const KINDS: { readonly [K in MessageKind]: Kind<Extract<Message, { reado
   },
   "query": {
     code: 14,
-    fields: tagged<Query, { kind: "query" }>({ kind: "query" }, { client, nonce: natural, operation }),
+    fields: tagged<Query, { kind: "query" }>({ kind: "query" }, {
+      client,
+      nonce: natural,
+      operations: oneOrMore(operation, {
+        max: MAX_QUERY_OPERATIONS,
+        isList: (reader) => reader.peekMajor() === Major.array,
+      }),
+    }),
   },
   "query-reply": {
     code: 15,
@@ -204,7 +214,11 @@ export const KINDS: { readonly [K in MessageKind]: Kind<Extract<Message, { reado
       replica,
       view,
       query: digest,
-      result,
+      // A result is an array that begins with a number.
+      results: oneOrMore(result, {
+        max: MAX_QUERY_OPERATIONS,
+        isList: (reader) => reader.peekInnerMajor() === Major.array,
+      }),
     }),
   },
   "status": {

@@ -123,6 +123,12 @@ export const GATE: readonly Mutant[] = [
     breaks: ["linearizability"],
   },
   {
+    name: "query-results-in-another-order",
+    why: "the answers to a query's operations change places, at all replicas alike",
+    edits: [queries("results.push(result);", "results.unshift(result);")],
+    breaks: ["linearizability"],
+  },
+  {
     name: "query-in-a-view-change",
     why: "a query is answered while the view does not start: what had prepared may be ordered elsewhere (§5.1.3)",
     edits: [queries('return step.isActive ? null : "view-change";', "return null;")],

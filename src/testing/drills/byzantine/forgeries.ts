@@ -113,7 +113,7 @@ export function turnsAwayForgeries(context: DrillContext): void {
     notAfter: context.now,
     operations: [{ name: "drilled", timestamp: random.int(1, 1_000_000), operation: new Uint8Array([1]) }],
   });
-  const query = sign<Query>(signer, { kind: "query", client: own.client, nonce: 1, operation: new Uint8Array([1]) });
+  const query = sign<Query>(signer, { kind: "query", client: own.client, nonce: 1, operations: [new Uint8Array([1])] });
   for (const signed of [request, vouched, query] as readonly Signed[]) {
     const { kind } = signed.message;
     context.demand("well-formed", passes(signed), () => `has a gate that turns a ${kind} away that is as it should be`);

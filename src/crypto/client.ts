@@ -1,0 +1,57 @@
+/**
+ * Signatures and hashes for clients: `node:crypto` where the runtime has it, and Web Crypto elsewhere. Both give the same results.
+ * In servers' runtimes a signature takes 30 us with `node:crypto`, and 200 us with Web Crypto, which hands each call to another thread.
+ * @module
+ */
+import type { Digest } from "../core/messages/ids.ts";
+import type { Genesis } from "../core/config.ts";
+import { type SignedKind, toHex } from "../wire/mod.ts";
+import { KEY_BYTES } from "./ed25519.ts";
+import { hasNodeCrypto } from "./node_crypto.ts";
+import { clusterId, sha256 } from "./sha256.ts";
+import { createSigner, createVerifier } from "./signatures.ts";
+import { createWebSigner, createWebVerifier, webClusterId, webSha256 } from "./web.ts";
+
+/** Signs messages with one key. */
+export interface ClientSigner {
+  /** The public key, 64 lower-case hex digits. */
+  readonly publicKey: string;
+  /** The Ed25519 signature over the kind's domain and `bytes`, 64 bytes. */
+  sign(kind: SignedKind, bytes: Uint8Array): Uint8Array | Promise<Uint8Array>;
+}
+
+/** Checks signatures. */
+export interface ClientVerifier {
+  /** Whether the key of `publicKey` made `signature`. Never throws or rejects. */
+  verify(
+    publicKey: string,
+    kind: SignedKind,
+    bytes: Uint8Array,
+    signature: Uint8Array,
+  ): boolean | Promise<boolean>;
+}
+
+/** Signs for `cluster` with the key of a 32-byte seed in hex. Rejects with a `TypeError` if one of them is not 64 hex digits. */
+export async function createClientSigner(privateKey: string, cluster: Digest): Promise<ClientSigner> {
+  return hasNodeCrypto() ? createSigner(privateKey, cluster) : await createWebSigner(privateKey, cluster);
+}
+
+/** Checks signatures that were made for `cluster`. */
+export function createClientVerifier(cluster: Digest): ClientVerifier {
+  return hasNodeCrypto() ? createVerifier(cluster) : createWebVerifier(cluster);
+}
+
+/** The SHA-256 of `bytes`. */
+export function clientSha256(bytes: Uint8Array): Digest | Promise<Digest> {
+  return hasNodeCrypto() ? sha256(bytes) : webSha256(bytes);
+}
+
+/** The cluster id: the hash of the genesis. */
+export async function clientClusterId(genesis: Genesis): Promise<Digest> {
+  return hasNodeCrypto() ? clusterId(genesis) : await webClusterId(genesis);
+}
+
+/** A new random seed, 64 hex digits. */
+export function newPrivateKey(): string {
+  return toHex(crypto.getRandomValues(new Uint8Array(KEY_BYTES)));
+}
