@@ -2,7 +2,7 @@
  * Events on the host or on the way to another member: problems, and their ends. The replica itself keeps running.
  * @module
  */
-import type { ReplicaId } from "../core/messages/ids.ts";
+import type { ReplicaId, SequenceNumber } from "../core/messages/ids.ts";
 
 /** An event of the host. */
 export type HostEvent =
@@ -24,6 +24,15 @@ export type HostEvent =
    * closed.
    */
   | { readonly kind: "accept-failed"; readonly reason: string }
+  /** A snapshot of the state at `sequence` was saved; `bytes`: those that were new. */
+  | {
+    readonly kind: "snapshot-saved";
+    readonly sequence: SequenceNumber;
+    readonly bytes: number;
+    readonly tookMs: number;
+  }
+  /** A snapshot could not be saved. The next one is tried at its time. */
+  | { readonly kind: "snapshot-failed"; readonly reason: string }
   /**
    * This host's clock is `aheadMs` ahead of the other members' (negative: behind). Reported once, and then each hour.
    */

@@ -19,6 +19,7 @@ export { nodeSource } from "./node_source.ts";
 export { pruneSnapshots } from "./prune.ts";
 export { restoreSnapshot } from "./restore.ts";
 export { type SavedSnapshot, type SaveOptions, saveSnapshot, type SnapshotSource } from "./save.ts";
+export type { SnapshotSchedule } from "./schedule.ts";
 export { SnapshotError } from "./snapshot_error.ts";
 export type { SnapshotStorage } from "./storage.ts";
 export { openSnapshot, type SnapshotChoice, type VerifiedSnapshot, verifySnapshot } from "./verify.ts";

@@ -9,6 +9,7 @@ import type { AppOptions, ReplicaApp } from "../../http/mod.ts";
 import type { ReplicaNode } from "../../node/node.ts";
 import type { Archive, Observer, Store } from "../../node/ports.ts";
 import type { StartOptions } from "../../node/storage/start.ts";
+import type { SnapshotSchedule } from "../../snapshot/schedule.ts";
 import type { ClusterFile } from "../../wire/mod.ts";
 
 /** What every host may choose: a process under Deno or Node, and a Durable Object. */
@@ -40,6 +41,8 @@ export interface OpenReplicaOptions extends HostOptions, StartOptions {
    * was taken is kept in the store. Costs a commit per message.
    */
   readonly persistInputs?: boolean;
+  /** Saves snapshots of the state at intervals; none if left out. */
+  readonly snapshots?: SnapshotSchedule;
 }
 
 /** Which replica to serve, and how. */

@@ -12,6 +12,7 @@ import { ReplicaNode } from "../../node/node.ts";
 import { checkIdentity } from "../../node/options.ts";
 import type { Timer, Transport } from "../../node/ports.ts";
 import type { HostEvent } from "../../node/host_event.ts";
+import { checkSchedule, scheduleSnapshots } from "../../snapshot/schedule.ts";
 import { type ListenAddress, listenAddress, urlOf } from "../server/listen_address.ts";
 import { memberId } from "./environment.ts";
 import type { OpenReplica, OpenReplicaOptions, ServedReplica, ServeOptions } from "./options.ts";
@@ -137,7 +138,8 @@ export async function serveOn(platform: Platform, options: ServeOptions): Promis
 
 /** Opens the store, the node and its routes. */
 async function open(options: OpenReplicaOptions, opening: Opening): Promise<Omit<OpenReplica, "close">> {
-  const { cluster: { genesis, urls }, settings, privateKey, archive, observers, persistInputs, app } = options;
+  const { cluster: { genesis, urls }, settings, privateKey, archive, snapshots, observers, persistInputs, app } =
+    options;
   const { self, timer, transport, membership, memory, upgradeWebSocket, signal } = opening;
   const node = await ReplicaNode.open({
     self,
@@ -154,6 +156,7 @@ async function open(options: OpenReplicaOptions, opening: Opening): Promise<Omit
     start: options.start,
     hasLostDisk: options.hasLostDisk,
   });
+  if (snapshots) scheduleSnapshots(node, snapshots, { timer, signal, report: node.report });
   const upgrade = upgradeWebSocket && { upgradeWebSocket };
   return { node, fetch: createApp(node, { ...upgrade, ...app, timer, urls, membership, signal, memory }).fetch };
 }
@@ -162,6 +165,7 @@ async function open(options: OpenReplicaOptions, opening: Opening): Promise<Omit
 function checkMember(options: OpenReplicaOptions): ReplicaId {
   const { cluster, cluster: { genesis }, privateKey, settings, stateMachine = createKeyValue } = options;
   const self = memberId(cluster, options.self);
+  if (options.snapshots) checkSchedule(options.snapshots);
   checkIdentity({ self, genesis, settings, privateKey, stateMachine });
   return self;
 }

@@ -42,6 +42,22 @@ export function hostEventEntry(
           "a connection could not be accepted, and idle ones were closed; raise the limit of open files, or put a proxy in front",
         fields: { reason: hostEvent.reason },
       };
+    case "snapshot-saved": {
+      const { sequence, bytes, tookMs } = hostEvent;
+      return {
+        level: "info",
+        event,
+        message: "a snapshot was saved",
+        fields: { sequence, bytes, ms: Math.round(tookMs) },
+      };
+    }
+    case "snapshot-failed":
+      return {
+        level: "warn",
+        event,
+        message: "a snapshot could not be saved; the next one is tried at its time",
+        fields: { reason: hostEvent.reason },
+      };
     case "clock-wrong": {
       const message = `this host's clock is ${
         hostEvent.aheadMs > 0 ? "ahead of" : "behind"
