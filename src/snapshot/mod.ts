@@ -13,6 +13,8 @@
  *
  * @module
  */
+export { storageArchive } from "./archive.ts";
+export { audit, type AuditOptions, type AuditReport } from "./audit.ts";
 export { folderStorage } from "./folder.ts";
 export type { ProvenHead, SnapshotHead } from "./manifest.ts";
 export { nodeSource } from "./node_source.ts";

@@ -30,13 +30,23 @@ export async function restoreSnapshot(
   self: ReplicaId,
   choice: SnapshotChoice = {},
 ): Promise<VerifiedSnapshot> {
-  const { genesis, cluster, certificate, sequence } = await openSnapshot(storage, choice);
   const { version, records } = await store.load();
   if (version > 0 || records.size > 0) {
     throw new SnapshotError(
       `expected an empty store, got one at version ${version}: move the old store away first, or start it with "recover"`,
     );
   }
+  return await fillStore(storage, store, self, choice);
+}
+
+/** Fills an empty store with the state of a snapshot, as that of a replica that lost its disk. */
+export async function fillStore(
+  storage: SnapshotStorage,
+  store: Store,
+  self: ReplicaId,
+  choice: SnapshotChoice,
+): Promise<VerifiedSnapshot> {
+  const { genesis, cluster, certificate, sequence } = await openSnapshot(storage, choice);
   await markLostDisk(store, { genesis, cluster, self });
   const filler = new StoreFiller(store, (await store.load()).version);
   const add = (digest: Digest, bytes: Uint8Array) => filler.add(digest, bytes);

@@ -28,14 +28,16 @@ export interface SnapshotChoice {
   readonly genesis?: Genesis;
   /** The number of the snapshot. Default: the newest. */
   readonly sequence?: SequenceNumber | number;
+  /** The key of its manifest, instead of its number. */
+  readonly key?: string;
 }
 
 /** Reads the manifest of a snapshot and checks its certificate. @throws {SnapshotError} if there is none, or it proves nothing. */
 export async function openSnapshot(
   storage: SnapshotStorage,
-  { genesis, sequence }: SnapshotChoice = {},
+  { genesis, sequence, ...choice }: SnapshotChoice = {},
 ): Promise<ProvenHead> {
-  const keys = await manifestKeys(storage);
+  const keys = choice.key === undefined ? await manifestKeys(storage) : [choice.key];
   const key = sequence === undefined
     ? keys.at(-1)
     : keys.find((key) => Number(key.split("/").at(-1)!.split("-")[0]) === sequence);

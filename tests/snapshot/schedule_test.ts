@@ -2,40 +2,11 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import type { HostEvent } from "../../src/node/host_event.ts";
 import { scheduleSnapshots } from "../../src/snapshot/schedule.ts";
-import { manifestKeys, type SnapshotStorage } from "../../src/snapshot/storage.ts";
+import { manifestKeys } from "../../src/snapshot/storage.ts";
 import { verifySnapshot } from "../../src/snapshot/verify.ts";
 import { utf8 } from "../../src/wire/mod.ts";
 import { Cluster } from "../node/_cluster.ts";
-
-/** A bucket in memory, which may be full. */
-class Bucket implements SnapshotStorage {
-  readonly values = new Map<string, Uint8Array>();
-  isFull = false;
-
-  get(key: string) {
-    return Promise.resolve(this.values.get(key) ?? null);
-  }
-
-  has(key: string) {
-    return Promise.resolve(this.values.has(key));
-  }
-
-  put(key: string, value: Uint8Array) {
-    if (this.isFull) return Promise.reject(new Error("no room"));
-    this.values.set(key, value);
-    return Promise.resolve();
-  }
-
-  delete(key: string) {
-    this.values.delete(key);
-    return Promise.resolve();
-  }
-
-  // deno-lint-ignore require-await
-  async *list(prefix: string) {
-    for (const key of [...this.values.keys()]) if (key.startsWith(prefix)) yield key;
-  }
-}
+import { Bucket } from "./_bucket.ts";
 
 async function scheduled(keep?: number) {
   const cluster = await Cluster.open();

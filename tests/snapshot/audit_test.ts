@@ -1,0 +1,120 @@
+/** Audits: archived batches are executed again and compared with snapshots. */
+import { assertEquals, assertRejects } from "@std/assert";
+import { KeyValue } from "../../src/machines/mod.ts";
+import { storageArchive } from "../../src/snapshot/archive.ts";
+import { audit, type AuditOptions } from "../../src/snapshot/audit.ts";
+import { nodeSource } from "../../src/snapshot/node_source.ts";
+import { saveSnapshot } from "../../src/snapshot/save.ts";
+import { SnapshotError } from "../../src/snapshot/snapshot_error.ts";
+import { MemoryStore } from "../../src/stores/memory.ts";
+import { pack, unpack, utf8 } from "../../src/wire/mod.ts";
+import { Cluster, genesisOf, resultsIn } from "../node/_cluster.ts";
+import { Bucket } from "./_bucket.ts";
+
+/** Has a cluster write, and keeps its archive and snapshots. */
+async function past() {
+  const storage = new Bucket();
+  const cluster = await Cluster.open({ node: (id) => id === 1 ? { archive: storageArchive(storage) } : {} });
+  const client = cluster.author(9);
+  const submit = async (...fields: Parameters<typeof client.request>) => {
+    const frame = client.frame(client.request(...fields));
+    const answers = cluster.ids.map((id) => cluster.node(id).submit(frame));
+    await cluster.timer.advance(300);
+    return resultsIn(await answers[0]!);
+  };
+  const session = Number((await submit())[0]!.replace("ok ", ""));
+  for (let i = 1; i <= 30; i++) {
+    const operations = [`SET k${i} ${"v".repeat(300)}${i}`, "INCR n", i % 7 === 0 ? "nonsense" : "GET n"];
+    await submit({ session, timestamp: i, lowestUnanswered: i, operations });
+    const written = cluster.node(2).vouch([{ name: "ada", timestamp: i, operation: utf8(`DEL k${i - 3}`) }]);
+    await cluster.timer.advance(100);
+    await written;
+    if (i % 10 === 0) await saveSnapshot(nodeSource(cluster.node(1)), storage);
+  }
+  await cluster.timer.advance(1_000);
+  const last = await saveSnapshot(nodeSource(cluster.node(1)), storage);
+  await cluster.close();
+  const options = (): AuditOptions => ({
+    genesis: cluster.genesis,
+    stateMachine: () => new KeyValue(),
+    storage,
+    store: new MemoryStore(),
+  });
+  return { storage, options, last };
+}
+
+const { storage, options, last } = await past();
+const batches = [...storage.values.keys()].filter((key) => key.startsWith("batches/")).sort();
+
+Deno.test("an audit executes the whole past again, and comes to the root of every snapshot", async () => {
+  const { from, through, compared } = await audit(options());
+  assertEquals([from as number, through, compared.length], [1, last.sequence, 3]);
+  assertEquals(compared.at(-1), last.sequence);
+});
+
+Deno.test("an audit starts from a snapshot", async () => {
+  const { compared: [first, second] } = await audit(options());
+  const report = await audit({ ...options(), from: first! });
+  assertEquals([report.from as number, report.compared[0]], [first! + 1, second]);
+  assertEquals(report.history, (await audit(options())).history);
+  await assertRejects(() => audit({ ...options(), from: 3 }), SnapshotError, "number 3");
+});
+
+/** A key-value machine that errs in one operation. */
+class Other extends KeyValue {
+  override execute(operation: Uint8Array): Uint8Array {
+    const text = new TextDecoder().decode(operation);
+    return super.execute(text === "DEL k20" ? utf8("DEL k21") : operation);
+  }
+}
+
+Deno.test("an audit with a state machine that does otherwise names the first snapshot that differs", async () => {
+  await assertRejects(
+    () => audit({ ...options(), stateMachine: () => new Other() }),
+    SnapshotError,
+    "is not deterministic",
+  );
+  const version = () => Object.assign(new KeyValue(), { version: "key-value/9" });
+  await assertRejects(() => audit({ ...options(), stateMachine: version }), TypeError, "expected version key-value/1");
+});
+
+type Row = [number, string, Uint8Array, Uint8Array[]];
+
+Deno.test("a batch that is missing, damaged, or not proven is named", async () => {
+  const key = batches[7]!;
+  const bytes = storage.values.get(key)!;
+  const [sequence, digest, batch, commits] = unpack(bytes) as Row;
+  const other = unpack(storage.values.get(batches[8]!)!) as Row;
+  const wrong: readonly [value: Uint8Array | null, error: string][] = [
+    [null, "batch 8: expected an archived batch, the next one is 9"],
+    [utf8("x"), "batch 8: expected an archived batch, got other bytes"],
+    [pack([sequence, digest, batch.slice(1), commits]), `batch 8: expected bytes with the digest ${digest}`],
+    [pack([sequence, digest, batch, commits.slice(1)]), "batch 8: not proven: expected a quorum"],
+    [
+      pack([sequence, digest, batch, [commits[0]!, commits[0]!, commits[0]!]]),
+      "batch 8: not proven: expected a quorum",
+    ],
+    [pack([sequence, digest, batch, other[3]]), "batch 8: not proven: a commit is for another batch"],
+    [pack([sequence, other[1], other[2], other[3]]), "batch 8: not proven: a commit is for another batch"],
+    [pack([sequence, digest, batch, commits.map((frame) => flipped(frame))]), "batch 8: not proven"],
+  ];
+  try {
+    for (const [value, error] of wrong) {
+      if (value) storage.values.set(key, value);
+      else storage.values.delete(key);
+      await assertRejects(() => audit(options()), SnapshotError, error);
+    }
+  } finally {
+    storage.values.set(key, bytes);
+  }
+  await assertRejects(
+    () => audit({ ...options(), genesis: { ...genesisOf(4), name: "other" } }),
+    SnapshotError,
+    "expected that of cluster",
+  );
+});
+
+/** A frame with one bit of its signature flipped. */
+function flipped(frame: Uint8Array): Uint8Array {
+  return frame.map((byte, i) => i === frame.length - 1 ? byte ^ 1 : byte);
+}
