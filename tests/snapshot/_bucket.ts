@@ -24,7 +24,6 @@ export class Bucket implements SnapshotStorage {
     return Promise.resolve();
   }
 
-  // deno-lint-ignore require-await
   async *list(prefix: string) {
     for (const key of [...this.values.keys()]) if (key.startsWith(prefix)) yield key;
   }
