@@ -18,10 +18,10 @@ import { BlobReader } from "../node/storage/blob_reader.ts";
 import { restore } from "../node/storage/opening.ts";
 import { WriteSet } from "../node/storage/record_writer.ts";
 import { decodeBatch, decodeFrame, SIGNATURE_BYTES, wireLimits } from "../wire/mod.ts";
-import { archivedNumbers, readArchived } from "./archive.ts";
+import { archivedNumbers, readArchived } from "./storage/archive.ts";
 import { fillStore } from "./restore.ts";
 import { SnapshotError } from "./snapshot_error.ts";
-import { manifestKeys, type SnapshotStorage } from "./storage.ts";
+import { manifestKeys, type SnapshotStorage } from "./storage/storage.ts";
 import { openSnapshot } from "./verify.ts";
 
 /** Signs what this one replica is told in the names of others. Nothing of it leaves. */

@@ -7,7 +7,7 @@ import { entriesOf, readPage, readRoot, type Root } from "../core/tree/state_tre
 import { sha256 } from "../crypto/mod.ts";
 import { unpack } from "../wire/mod.ts";
 import { SnapshotError } from "./snapshot_error.ts";
-import { blobKey, type SnapshotStorage } from "./storage.ts";
+import { blobKey, type SnapshotStorage } from "./storage/storage.ts";
 
 /** Blobs that are read or written side by side. */
 const AT_ONCE = 16;

@@ -13,9 +13,9 @@
  *
  * @module
  */
-export { storageArchive } from "./archive.ts";
+export { storageArchive } from "./storage/archive.ts";
 export { audit, type AuditOptions, type AuditReport } from "./audit.ts";
-export { folderStorage } from "./folder.ts";
+export { folderStorage } from "./storage/folder.ts";
 export type { ProvenHead, SnapshotHead } from "./manifest.ts";
 export { nodeSource } from "./node_source.ts";
 export { pruneSnapshots } from "./prune.ts";
@@ -23,5 +23,5 @@ export { restoreSnapshot } from "./restore.ts";
 export { type SavedSnapshot, type SaveOptions, saveSnapshot, type SnapshotSource } from "./save.ts";
 export type { SnapshotSchedule } from "./schedule.ts";
 export { SnapshotError } from "./snapshot_error.ts";
-export type { SnapshotStorage } from "./storage.ts";
+export type { SnapshotStorage } from "./storage/storage.ts";
 export { openSnapshot, type SnapshotChoice, type VerifiedSnapshot, verifySnapshot } from "./verify.ts";

@@ -5,7 +5,7 @@
 import type { Digest } from "../core/messages/ids.ts";
 import { chunksOn, readBlob, rootIn } from "./blobs.ts";
 import { decodeManifest, proveHead } from "./manifest.ts";
-import { blobKey, BLOBS, manifestKeys, type SnapshotStorage } from "./storage.ts";
+import { blobKey, BLOBS, manifestKeys, type SnapshotStorage } from "./storage/storage.ts";
 
 /**
  * Marks that blobs are being removed. A page stands for its chunks (see save.ts), which does not hold in between, so an

@@ -10,7 +10,7 @@ import type { Store, Version } from "../node/ports.ts";
 import { markLostDisk } from "../node/storage/opening.ts";
 import { RecordWriter, WriteSet } from "../node/storage/record_writer.ts";
 import { SnapshotError } from "./snapshot_error.ts";
-import type { SnapshotStorage } from "./storage.ts";
+import type { SnapshotStorage } from "./storage/storage.ts";
 import { openSnapshot, type SnapshotChoice, type VerifiedSnapshot, verifySnapshot } from "./verify.ts";
 
 /** The most bytes of blobs in one commit. */

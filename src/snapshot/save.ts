@@ -9,7 +9,7 @@ import { checkedBlob, chunksOn, forEach, rootIn } from "./blobs.ts";
 import { encodeManifest, proveHead, type SnapshotHead } from "./manifest.ts";
 import { finishPruning } from "./prune.ts";
 import { SnapshotError } from "./snapshot_error.ts";
-import { blobKey, manifestKey, type SnapshotStorage } from "./storage.ts";
+import { blobKey, manifestKey, type SnapshotStorage } from "./storage/storage.ts";
 
 /** The replica whose state is saved: in this process, or behind its HTTP interface. */
 export interface SnapshotSource {

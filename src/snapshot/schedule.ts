@@ -10,7 +10,7 @@ import type { Timer } from "../node/ports.ts";
 import { nodeSource } from "./node_source.ts";
 import { pruneSnapshots } from "./prune.ts";
 import { saveSnapshot } from "./save.ts";
-import type { SnapshotStorage } from "./storage.ts";
+import type { SnapshotStorage } from "./storage/storage.ts";
 
 /** Where snapshots are kept, how often one is saved, and how many are kept. */
 export interface SnapshotSchedule {

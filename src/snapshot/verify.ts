@@ -8,7 +8,7 @@ import type { Digest, Millis, SequenceNumber } from "../core/messages/ids.ts";
 import { chunksOn, forEach, readBlob, rootIn } from "./blobs.ts";
 import { decodeManifest, proveHead, type ProvenHead } from "./manifest.ts";
 import { SnapshotError } from "./snapshot_error.ts";
-import { manifestKeys, type SnapshotStorage } from "./storage.ts";
+import { manifestKeys, type SnapshotStorage } from "./storage/storage.ts";
 
 /** A snapshot that is complete and proven. */
 export interface VerifiedSnapshot extends ProvenHead {

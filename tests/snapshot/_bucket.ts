@@ -1,4 +1,4 @@
-import type { SnapshotStorage } from "../../src/snapshot/storage.ts";
+import type { SnapshotStorage } from "../../src/snapshot/storage/storage.ts";
 
 /** A bucket in memory, which may be full. */
 export class Bucket implements SnapshotStorage {

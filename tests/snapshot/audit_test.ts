@@ -1,7 +1,7 @@
 /** Audits: archived batches are executed again and compared with snapshots. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { KeyValue } from "../../src/machines/mod.ts";
-import { storageArchive } from "../../src/snapshot/archive.ts";
+import { storageArchive } from "../../src/snapshot/storage/archive.ts";
 import { audit, type AuditOptions } from "../../src/snapshot/audit.ts";
 import { nodeSource } from "../../src/snapshot/node_source.ts";
 import { saveSnapshot } from "../../src/snapshot/save.ts";

@@ -2,7 +2,7 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import type { HostEvent } from "../../src/node/host_event.ts";
 import { scheduleSnapshots } from "../../src/snapshot/schedule.ts";
-import { manifestKeys } from "../../src/snapshot/storage.ts";
+import { manifestKeys } from "../../src/snapshot/storage/storage.ts";
 import { verifySnapshot } from "../../src/snapshot/verify.ts";
 import { utf8 } from "../../src/wire/mod.ts";
 import { Cluster } from "../node/_cluster.ts";

@@ -1,14 +1,14 @@
 /** Snapshots of replicas in this process: saved into folders, verified, restored, pruned. */
 import { assert, assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
 import type { ReplicaId } from "../../src/core/messages/ids.ts";
-import { folderStorage } from "../../src/snapshot/folder.ts";
+import { folderStorage } from "../../src/snapshot/storage/folder.ts";
 import { decodeManifest, encodeManifest } from "../../src/snapshot/manifest.ts";
 import { nodeSource } from "../../src/snapshot/node_source.ts";
 import { pruneSnapshots } from "../../src/snapshot/prune.ts";
 import { restoreSnapshot } from "../../src/snapshot/restore.ts";
 import { saveSnapshot, type SnapshotSource } from "../../src/snapshot/save.ts";
 import { SnapshotError } from "../../src/snapshot/snapshot_error.ts";
-import { blobKey, BLOBS, manifestKeys, type SnapshotStorage } from "../../src/snapshot/storage.ts";
+import { blobKey, BLOBS, manifestKeys, type SnapshotStorage } from "../../src/snapshot/storage/storage.ts";
 import { verifySnapshot } from "../../src/snapshot/verify.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import { utf8 } from "../../src/wire/mod.ts";

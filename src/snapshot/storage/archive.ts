@@ -2,10 +2,10 @@
  * An archive in the storage of snapshots: each executed batch with its proof under `batches/NUMBER`, NUMBER in 16 digits.
  * @module
  */
-import type { Digest, SequenceNumber } from "../core/messages/ids.ts";
-import type { Archive, ArchivedBatch } from "../node/ports.ts";
-import { pack, unpack } from "../wire/mod.ts";
-import { SnapshotError } from "./snapshot_error.ts";
+import type { Digest, SequenceNumber } from "../../core/messages/ids.ts";
+import type { Archive, ArchivedBatch } from "../../node/ports.ts";
+import { pack, unpack } from "../../wire/mod.ts";
+import { SnapshotError } from "../snapshot_error.ts";
 import type { SnapshotStorage } from "./storage.ts";
 
 /** The prefix of the keys of batches. */

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import type { Digest } from "../core/messages/ids.ts";
+import type { Digest } from "../../core/messages/ids.ts";
 
 /** Storage of values by key, as object stores have it. Keys consist of letters, digits, `-`, `.` and `/`. */
 export interface SnapshotStorage {
