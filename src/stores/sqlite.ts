@@ -3,16 +3,19 @@
  * @module
  */
 import { renameSync, statSync } from "node:fs";
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import type { Digest } from "../core/messages/ids.ts";
 import { type Loaded, type Store, StoreConflictError, type Version, type Writes } from "../node/ports.ts";
 import { CorruptStoreError } from "../node/storage/store_errors.ts";
-import { checkValue, checkVersion, closedError } from "./check.ts";
+import { checkVersion, closedError } from "./check.ts";
 import { FileIdentity } from "./sqlite/file_identity.ts";
 import { isDamaged, StoreOpenError, untilFree, whyNot } from "./sqlite/errors.ts";
 import { openFile } from "./sqlite/file.ts";
+import { changesOf, Log } from "./sqlite/log.ts";
 
 export { StoreOpenError };
+
+type What = "load from" | "read from" | "commit to";
 
 /** Options of {@linkcode SqliteStore.open}. */
 export interface SqliteStoreOptions {
@@ -42,7 +45,7 @@ const CHECK_MS = 100;
 export class SqliteStore implements Store {
   readonly #path: string;
   #database: DatabaseSync;
-  #sql: Readonly<Record<keyof typeof STATEMENTS, StatementSync>>;
+  #log: Log;
   #files: FileIdentity;
   #checkedAt = 0;
   #closed = false;
@@ -50,7 +53,7 @@ export class SqliteStore implements Store {
   private constructor(path: string, database: DatabaseSync) {
     this.#path = path;
     this.#database = database;
-    this.#sql = prepared(database);
+    this.#log = new Log(database, path);
     this.#files = new FileIdentity(path);
   }
 
@@ -73,40 +76,26 @@ export class SqliteStore implements Store {
   async load(): Promise<Loaded> {
     if (this.#closed) throw closedError("load");
     // One transaction, so that all records are of one version although another process may commit.
-    return await this.#transaction("load from", "begin", () => ({
-      version: this.#version(),
-      records: new Map(this.#sql.records.all().map((row) => [row.key as string, row.value as Uint8Array])),
-    }));
+    return await this.#transaction("load from", "BEGIN", () => this.#log.load());
   }
 
   /** Reads the blobs with these digests, in this order; `null` for a blob that is not in the store. */
   async read(digests: readonly Digest[]): Promise<readonly (Uint8Array | null)[]> {
     if (this.#closed) throw closedError("read");
-    return await this.#transaction(
-      "read from",
-      "begin",
-      () => digests.map((digest) => (this.#sql.readBlob.get(digest)?.value as Uint8Array | undefined) ?? null),
-    );
+    return await this.#transaction("read from", "BEGIN", () => this.#log.read(digests));
   }
 
   /** Applies all of `writes`, or none. @throws {StoreConflictError} if the store is not at the expected version. */
   async commit(writes: Writes, expected: Version): Promise<Version> {
     if (this.#closed) throw closedError("commit");
     checkVersion(expected);
-    return await this.#transaction("commit to", "beginWriting", () => {
-      this.#checkFiles();
-      const sql = this.#sql;
-      if (sql.advance.run(expected).changes !== 1) throw new StoreConflictError(expected, this.#version());
-      for (const [key, value] of writes.records) {
-        if (checkValue("record", key, value) === null) sql.deleteRecord.run(key);
-        else sql.putRecord.run(key, value);
-      }
-      for (const [digest, value] of writes.blobs) {
-        if (checkValue("blob", digest, value) === null) sql.deleteBlob.run(digest);
-        else sql.putBlob.run(digest, value);
-      }
-      return expected + 1;
-    });
+    const changes = changesOf(writes);
+    const log = this.#log;
+    this.#checkFiles();
+    if (!log.isPlain(changes, expected)) {
+      return await this.#transaction("commit to", "BEGIN IMMEDIATE", () => log.commit(changes, expected));
+    }
+    return await this.#retried("commit to", () => log.append(changes, expected));
   }
 
   /** Closes this instance. Later calls reject with a `TypeError`. */
@@ -120,7 +109,7 @@ export class SqliteStore implements Store {
   /** Reads the present version of the file, whichever process committed it. */
   async version(): Promise<Version> {
     if (this.#closed) throw closedError("version");
-    return await this.#transaction("read from", "begin", () => this.#version());
+    return await this.#transaction("read from", "BEGIN", () => this.#log.version());
   }
 
   /** Checks that the file and its log are still those that were opened. @throws {StoreGoneError} if they are not. */
@@ -135,7 +124,7 @@ export class SqliteStore implements Store {
     this.#database.close();
     putAside(this.#path);
     this.#database = await openFile(this.#path);
-    this.#sql = prepared(this.#database);
+    this.#log = new Log(this.#database, this.#path);
     this.#files = new FileIdentity(this.#path);
   }
 
@@ -146,53 +135,51 @@ export class SqliteStore implements Store {
     this.#files.check();
   }
 
-  #version(): Version {
-    return this.#sql.version.get()!.number as Version;
+  /** Runs a transaction. It has no `await` between begin and end, so no other call can run in between. */
+  async #transaction<T>(what: What, begin: "BEGIN" | "BEGIN IMMEDIATE", run: () => T): Promise<T> {
+    return await this.#retried(what, () => {
+      let begun = false;
+      try {
+        this.#database.exec(begin);
+        begun = true;
+        const result = run();
+        this.#database.exec("COMMIT");
+        return result;
+      } catch (error) {
+        if (begun) this.#rollBack();
+        throw error;
+      }
+    });
   }
 
-  /** Runs a transaction. It has no `await` between begin and end, so no other call can run in between. */
-  async #transaction<T>(what: string, begin: "begin" | "beginWriting", run: () => T): Promise<T> {
+  /** Repeats a call while another process holds the lock. */
+  async #retried<T>(what: What, run: () => T): Promise<T> {
     try {
-      return await untilFree(() => this.#attempt(begin, run));
+      return await untilFree(() => {
+        // The store may have been closed while this call waited for the lock.
+        if (this.#closed) throw closedError(what === "commit to" ? "commit" : "read");
+        return run();
+      });
     } catch (error) {
       throw this.#explained(what, error);
     }
   }
 
-  #attempt<T>(begin: "begin" | "beginWriting", run: () => T): T {
-    // The store may have been closed while this call waited for the lock.
-    if (this.#closed) throw closedError(begin === "begin" ? "read" : "commit");
-    let begun = false;
-    try {
-      this.#sql[begin].run();
-      begun = true;
-      const result = run();
-      this.#sql.commit.run();
-      return result;
-    } catch (error) {
-      if (begun) this.#rollBack();
-      throw error;
-    }
-  }
-
   #rollBack(): void {
+    this.#log.reset();
     try {
-      this.#sql.rollback.run();
+      this.#database.exec("ROLLBACK");
     } catch {
       // SQLite has rolled back already, for example when the disk is full or fails. The first error is the one to report.
     }
   }
 
-  #explained(what: string, error: unknown): unknown {
+  #explained(what: What, error: unknown): unknown {
     const ours = error instanceof StoreConflictError || (error as { code?: string }).code !== "ERR_SQLITE_ERROR";
     if (ours) return error;
     if (isDamaged(error)) return new CorruptStoreError(`${this.#path}: ${(error as Error).message}`, { cause: error });
     return new Error(`cannot ${what} the store ${this.#path}: ${whyNot(error)}`, { cause: error });
   }
-}
-
-function prepared(database: DatabaseSync): Readonly<Record<keyof typeof STATEMENTS, StatementSync>> {
-  return Object.fromEntries(Object.entries(STATEMENTS).map(([name, sql]) => [name, database.prepare(sql)])) as never;
 }
 
 /** Renames a database and its log files, so that people can examine them. */
@@ -204,18 +191,3 @@ function putAside(path: string): void {
     if (isThere(suffix)) renameSync(path + suffix, `${path}.damaged-${number}${suffix}`);
   }
 }
-
-const STATEMENTS = {
-  begin: "BEGIN",
-  beginWriting: "BEGIN IMMEDIATE",
-  commit: "COMMIT",
-  rollback: "ROLLBACK",
-  version: "SELECT number FROM version",
-  advance: "UPDATE version SET number = number + 1 WHERE number = ?",
-  records: "SELECT key, value FROM records",
-  putRecord: "INSERT INTO records VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-  deleteRecord: "DELETE FROM records WHERE key = ?",
-  readBlob: "SELECT value FROM blobs WHERE digest = ?",
-  putBlob: "INSERT INTO blobs VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-  deleteBlob: "DELETE FROM blobs WHERE digest = ?",
-} as const;

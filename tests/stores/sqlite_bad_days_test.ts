@@ -111,7 +111,7 @@ Deno.test("sqlite: a file of a newer schema is left unchanged, byte for byte", (
   inFolder(async (path) => {
     await (await SqliteStore.open(path)).close();
     const newer = new DatabaseSync(path);
-    newer.exec("PRAGMA user_version = 2");
+    newer.exec("PRAGMA user_version = 3");
     newer.close();
     const before = await Deno.readFile(path);
     for (const setsAside of [false, true]) {

@@ -109,7 +109,7 @@ Deno.test("sqlite: a path that cannot be a store is refused with the reason in o
     other.exec("CREATE TABLE notes (text)");
     other.close();
     const newer = await openFile(`${folder}/newer`);
-    newer.exec("PRAGMA user_version = 2");
+    newer.exec("PRAGMA user_version = 3");
     newer.close();
     for (
       const [path, why] of [
@@ -117,7 +117,7 @@ Deno.test("sqlite: a path that cannot be a store is refused with the reason in o
         [`${folder}/folder`, "expected a file, got a folder"],
         [`${folder}/text`, "it is not a SQLite database"],
         [`${folder}/other`, "it is the database of another application"],
-        [`${folder}/newer`, "expected schema 1, got 2"],
+        [`${folder}/newer`, "expected schema 2 at most, got 3"],
         [":memory:", "it must be in WAL mode, but the file system gives memory"],
       ] as const
     ) {
@@ -158,7 +158,7 @@ Deno.test("sqlite: an error of SQLite names the store and leaves it usable", () 
     const path = `${folder}/replica.db`;
     const store = await SqliteStore.open(path);
     const faultInjector = new DatabaseSync(path);
-    faultInjector.exec("CREATE TRIGGER no BEFORE INSERT ON records BEGIN SELECT raise(ABORT, 'disk on fire'); END");
+    faultInjector.exec("CREATE TRIGGER no BEFORE INSERT ON log BEGIN SELECT raise(ABORT, 'disk on fire'); END");
     const writes = { records: new Map([["a", Uint8Array.of(1)]]), blobs: new Map() };
     await assertRejects(() => store.commit(writes, 0), Error, `cannot commit to the store ${path}: disk on fire`);
     faultInjector.exec("DROP TRIGGER no");

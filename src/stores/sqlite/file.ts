@@ -5,13 +5,12 @@
 import { statSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import { isDamaged, StoreOpenError, untilFree, whyNot } from "./errors.ts";
+import { createTables, SCHEMA } from "./schema.ts";
 
 type Sqlite = typeof import("node:sqlite");
 
 /** "PBFT" in ASCII. It marks the file, so that this program never writes to another program's database. */
 const APPLICATION_ID = 0x50424654;
-/** Grows when the tables change. The format of the records has another number: see `identity.ts` of the node. */
-const SCHEMA = 1;
 
 /**
  * Opens or creates the file at `path`. Writes nothing before it knows that the file is a store of a known version.
@@ -69,16 +68,8 @@ async function prepare(database: DatabaseSync): Promise<void> {
   // copied to the database every hundred commits or so. A smaller value copies too often; larger ones were slower, not faster.
   database.exec("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000");
   await untilFree(() => database.exec("BEGIN IMMEDIATE"));
-  checkOwner(database);
-  // `blobs` has rowids: its values are large, and a tree with keys and values together would be deep.
-  database.exec(`
-    CREATE TABLE IF NOT EXISTS version (number INTEGER NOT NULL);
-    INSERT INTO version SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM version);
-    CREATE TABLE IF NOT EXISTS records (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS blobs (digest TEXT NOT NULL PRIMARY KEY, value BLOB NOT NULL);
-    PRAGMA application_id = ${APPLICATION_ID};
-    PRAGMA user_version = ${SCHEMA};
-    COMMIT`);
+  createTables(database, checkOwner(database));
+  database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA}; COMMIT`);
 }
 
 /** Sets WAL mode. Fails with a lock error if another instance opens the new file at the same moment. */
@@ -87,18 +78,19 @@ function toWal(database: DatabaseSync): unknown {
   return pragma(database, "journal_mode");
 }
 
-function checkOwner(database: DatabaseSync): void {
+/** Checks that the file is a store of a schema that this version knows. Returns the schema; 0 if the file is empty. */
+function checkOwner(database: DatabaseSync): number {
   // Deno 2.5 gives SQLite's reason for an error of `exec`, but not for one of `prepare`.
   database.exec("SELECT count(*) FROM sqlite_master");
   const tables = database.prepare("SELECT count(*) AS n FROM sqlite_master").get()!.n;
-  if (tables === 0) return;
+  if (tables === 0) return 0;
   if (pragma(database, "application_id") !== APPLICATION_ID) {
     throw new Error("it is the database of another application");
   }
   const schema = pragma(database, "user_version") as number;
-  if (schema === SCHEMA) return;
+  if (schema >= 1 && schema <= SCHEMA) return schema;
   throw new Error(
-    `expected schema ${SCHEMA}, got ${schema}: ${
+    `expected schema ${SCHEMA} at most, got ${schema}: ${
       schema > SCHEMA ? "a newer" : "another"
     } version of @pbft/edge wrote it. Nothing was changed; use that version to open it`,
   );

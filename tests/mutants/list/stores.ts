@@ -6,6 +6,9 @@ import { inFile, type Mutant } from "../mutant.ts";
 
 const memory = inFile("src/stores/memory.ts");
 const sqlite = inFile("src/stores/sqlite.ts");
+const sqliteLog = inFile("src/stores/sqlite/log.ts");
+const sqliteSchema = inFile("src/stores/sqlite/schema.ts");
+const sqliteIndex = inFile("src/stores/sqlite/log_index.ts");
 const kv = inFile("src/stores/deno_kv.ts");
 const changes = inFile("src/stores/deno_kv/changes.ts");
 const large = inFile("src/stores/deno_kv/large_commits.ts");
@@ -42,38 +45,41 @@ export const STORES: readonly Mutant[] = [
   {
     name: "sqlite-store-unconditional",
     why: "the SQLite store takes a commit whatever version it expects",
-    edits: [sqlite("SET number = number + 1 WHERE number = ?", "SET number = max(number, ?) + 1")],
+    edits: [
+      sqliteSchema("WHEN NEW.version <> (SELECT", "WHEN NEW.version > (SELECT"),
+      sqliteLog(`append: "INSERT INTO log`, `append: "INSERT OR REPLACE INTO log`),
+      sqliteLog("    if (index.version !== expected) throw new StoreConflictError(expected, index.version);\n", ""),
+    ],
     breaks: ["store"],
   },
   {
     name: "sqlite-store-keeps-the-first-value",
     why: "what is under a key in the SQLite store already is not replaced",
-    edits: [
-      sqlite(
-        "INSERT INTO records VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-        "INSERT INTO records VALUES (?, ?) ON CONFLICT DO NOTHING",
-      ),
-    ],
+    edits: [sqliteLog("else values.set(name,", "else if (!values.has(name)) values.set(name,")],
     breaks: ["store"],
   },
   {
     name: "sqlite-store-keeps-what-is-removed",
     why: "the SQLite store does not remove records",
-    edits: [
-      sqlite(`checkValue("record", key, value) === null) sql.deleteRecord.run(key);`, `value === null) continue;`),
-    ],
+    edits: [sqliteLog("if (size === REMOVED) values.delete(name);", "if (size === REMOVED) continue;")],
+    breaks: ["store"],
+  },
+  {
+    name: "sqlite-store-shortens-too-much",
+    why: "the SQLite store removes old rows of its log although values in them are needed",
+    edits: [sqliteIndex("most-- === 0 || kept.size > 0 ||", "most-- === 0 ||")],
     breaks: ["store"],
   },
   {
     name: "sqlite-store-never-rolls-back",
     why: "a refused commit leaves its transaction open in the SQLite store",
-    edits: [sqlite("      if (begun) this.#rollBack();\n", "")],
+    edits: [sqlite("        if (begun) this.#rollBack();\n", "")],
     breaks: ["store"],
   },
   {
     name: "sqlite-store-rolls-back",
     why: "the SQLite store acknowledges what it then rolls back",
-    edits: [sqlite("      this.#sql.commit.run();\n", "      this.#sql.rollback.run();\n")],
+    edits: [sqlite(`this.#database.exec("COMMIT");`, `this.#database.exec("ROLLBACK");`)],
     breaks: ["store"],
   },
   {
