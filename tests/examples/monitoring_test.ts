@@ -1,5 +1,6 @@
 /** examples/monitoring: its rules and panels ask for metrics that a replica has, and Prometheus's own tool accepts them. */
 import { assert, assertEquals, assertGreater } from "@std/assert";
+// deno-lint-ignore no-import-prefix -- for this test only
 import { parse } from "npm:yaml@2.9.1";
 import { createApp } from "../../src/http/mod.ts";
 import { utf8 } from "../../src/wire/mod.ts";
