@@ -1,37 +1,82 @@
 /**
- * Errors of the commands: one line that says what to do, and an exit code.
+ * Errors of the commands: what happened, what was looked at, what to do next, and an exit code.
  * @module
  */
-import { formatLine } from "../runtime/log/format.ts";
+import process from "node:process";
 import { noProxyForLoopback } from "../runtime/host/proxy.ts";
+import { formatLine } from "../runtime/log/format.ts";
 
-/** An error that the user can correct. It is printed as one line, without a stack. */
+/** The exit codes of all verbs. */
+export const EXIT = {
+  /** Done. */
+  done: 0,
+  /** No: the operation was rejected, a check failed, a seed broke. */
+  no: 1,
+  /** Wrong use: arguments or files. */
+  usage: 2,
+  /** Too few replicas can be reached. Nothing was changed. */
+  unreachable: 3,
+  /** The operation may or may not have been executed. */
+  unknown: 4,
+  /** The replicas do not serve this client. */
+  denied: 5,
+} as const;
+
+/** The second and the third line of an error. */
+export interface ErrorLines {
+  /** What was looked at. */
+  readonly looked?: string | undefined;
+  /** What to do next. */
+  readonly next?: string | undefined;
+}
+
+/** An error that the user can correct. It is printed without a stack. */
 export class CliError extends Error {
   override name = "CliError";
-  /** @param exitCode 1; for wrong arguments 2. */
-  constructor(message: string, readonly exitCode: number = 1) {
+  /** @param exitCode one of {@linkcode EXIT}. */
+  constructor(message: string, readonly exitCode: number = EXIT.no, readonly lines: ErrorLines = {}) {
     super(message);
   }
 }
 
-/** Runs a command and exits with its code. An error is printed to stderr as one line, as JSON if the arguments contain `--log json`. */
-export async function runCommand(command: () => Promise<number>, args: readonly string[] = Deno.args): Promise<never> {
+/** Runs a command and exits with its code. An error is printed to stderr, in one line with `isBrief`, as JSON if the arguments contain `--log json` or `--json`. */
+export async function runCommand(
+  command: () => Promise<number>,
+  args: readonly string[] = process.argv.slice(2),
+  { isBrief = false }: { readonly isBrief?: boolean } = {},
+): Promise<never> {
   keepLoopbackDirect();
+  // A reader that wants no more, such as `head`, has all it needs.
+  process.stdout.on?.("error", (error: { readonly code?: string }) => {
+    if (error.code === "EPIPE") process.exit(EXIT.done);
+  });
   try {
-    Deno.exit(await command());
+    process.exit(await command());
   } catch (thrown) {
     const error = asUsageError(thrown);
     const isDefect = !(error instanceof CliError);
     const message = isDefect ? (error instanceof Error ? error.stack : undefined) ?? String(error) : error.message;
-    console.error(isJson(args) ? lineOf(message) : `error: ${message}`);
-    Deno.exit(isDefect ? 70 : error.exitCode);
+    if (hasFlag(args, "--log", "json")) console.error(logLineOf(message));
+    else if (args.includes("--json") && !isDefect) console.error(JSON.stringify(jsonOf(error)));
+    else console.error([`error: ${message}`, ...(isDefect || isBrief ? [] : linesOf(error))].join("\n"));
+    process.exit(isDefect ? 70 : error.exitCode);
   }
+}
+
+/** The further lines of an error. */
+function linesOf({ lines: { looked, next } }: CliError): readonly string[] {
+  return [looked, next && `next: ${next}`].flatMap((line) => line ? [`  ${line}`] : []);
+}
+
+/** An error for programs. */
+export function jsonOf({ message, exitCode, lines }: CliError): Readonly<Record<string, unknown>> {
+  return { error: message, ...lines, exitCode };
 }
 
 /** The first sentence of the error that `parseArgs` throws for unknown arguments. */
 function asUsageError(error: unknown): unknown {
   const isOfArguments = error instanceof Error && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
-  return isOfArguments ? new CliError(`${error.message.split(/\. |\n/, 1)[0]} (see --help)`, 2) : error;
+  return isOfArguments ? new CliError(`${error.message.split(/\. |\n/, 1)[0]} (see --help)`, EXIT.usage) : error;
 }
 
 /**
@@ -39,25 +84,33 @@ function asUsageError(error: unknown): unknown {
  * the environment. Child processes inherit it.
  */
 function keepLoopbackDirect(): void {
-  // Without the permission to read the environment, the program that started this process has set it.
-  if (Deno.permissions.querySync({ name: "env" }).state !== "granted") return;
-  const value = noProxyForLoopback((name) => Deno.env.get(name));
-  if (value === undefined) return;
-  Deno.env.set("NO_PROXY", value);
-  Deno.env.set("no_proxy", value);
+  try {
+    const value = noProxyForLoopback((name) => process.env[name]);
+    if (value === undefined) return;
+    process.env.NO_PROXY = value;
+    process.env.no_proxy = value;
+  } catch { /* Without the permission to read the environment, the program that started this process has set it. */ }
 }
 
-function isJson(args: readonly string[]): boolean {
-  return args.some((arg, i) => arg === "--log=json" || (arg === "--log" && args[i + 1] === "json"));
+function hasFlag(args: readonly string[], flag: string, value: string): boolean {
+  return args.some((arg, i) => arg === `${flag}=${value}` || (arg === flag && args[i + 1] === value));
 }
 
-function lineOf(message: string): string {
+function logLineOf(message: string): string {
   const head = { time: Date.now(), level: "error", replica: "cluster", event: "failed", message } as const;
   return formatLine(head, {}, { format: "json", secrets: [] });
 }
 
-/** The message of an operating system's error, without its number. */
+/** The message of an operating system's error, without its number and the name of the call. */
 export function reasonOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  return text.split("\n", 1)[0]!.replace(/ \(os error [0-9]+\)/, "").trim();
+  const line = text.split("\n", 1)[0]!.replace(/ \(os error [0-9]+\)/, "").trim();
+  // Node says "ENOENT: no such file or directory, open 'x'".
+  const [, message] = /^E[A-Z]+: (.*?), \w+(?: '.*')?$/.exec(line) ?? [];
+  return message === undefined ? line : message[0]!.toUpperCase() + message.slice(1);
+}
+
+/** The code of an operating system's error: `ENOENT`. */
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }

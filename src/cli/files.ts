@@ -2,30 +2,21 @@
  * Helpers for files.
  * @module
  */
+import { lstatSync, rmdirSync, rmSync } from "node:fs";
 
 /** Whether a file or folder exists at this path. */
 export function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 /** Removes a file, if it exists. */
 export function remove(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  rmSync(path, { force: true });
 }
 
 /** Removes a folder, if it is empty. */
 export function removeEmptyFolder(path: string): void {
   try {
-    Deno.removeSync(path);
+    rmdirSync(path);
   } catch { /* it does not exist, or has other files */ }
 }

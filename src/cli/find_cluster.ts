@@ -2,9 +2,12 @@
  * Finds and reads the cluster file.
  * @module
  */
+import { statSync } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
+import process from "node:process";
 import { type ClusterFile, parseClusterText } from "../wire/mod.ts";
 import { boundedBytes } from "./check/answers.ts";
-import { CliError, reasonOf } from "./cli_error.ts";
+import { CliError, EXIT, reasonOf } from "./cli_error.ts";
 import { exists } from "./files.ts";
 
 /** A cluster file, and its location. */
@@ -13,30 +16,63 @@ export interface FoundCluster {
   readonly cluster: ClusterFile;
 }
 
-/** The folders that `init` and `deno task cluster` write to by default. */
-const USUAL_FOLDERS: readonly string[] = ["pbft", ".pbft", ".pbft/memory"];
+/** The folders that `dev`, `cluster` and `init` write to by default. */
+const USUAL_FOLDERS: readonly string[] = [".pbft", ".pbft/memory", "pbft"];
 /** A longer file is not a cluster file, bytes. */
 const MAX_FILE_BYTES = 1024 * 1024;
 const TIMEOUT_MS = 10_000;
+/** A member that does not accept a connection within this time is not the cluster that runs here, ms. */
+const PROBE_MS = 500;
 
 /** The cluster files in the usual folders. @throws {CliError} if there is none. */
 export async function usualClusters(): Promise<readonly FoundCluster[]> {
   const paths = USUAL_FOLDERS.map((folder) => `${folder}/cluster.json`);
   const found = paths.filter(exists);
   if (found.length > 0) return await Promise.all(found.map(readCluster));
-  throw new CliError(`no cluster file: expected one at ${paths.join(", ")}, or as an argument (see check --help)`);
+  throw new CliError(
+    `no cluster file: expected one at ${paths.join(", ")}, or as an argument (see --help)`,
+    EXIT.usage,
+    {
+      looked: `looked in ${process.cwd()}`,
+      next: "pbft dev, to start a cluster here; or --cluster FILE, to use another",
+    },
+  );
 }
 
-/** Reads a cluster file from a path, a folder that contains it, or a URL. @throws {CliError} naming the source. */
+/** The cluster that was named, or the one that is here: of several the first that answers. @throws {CliError} if there is none. */
+export async function findCluster(source: string | undefined): Promise<FoundCluster> {
+  if (source !== undefined) return await readCluster(source);
+  const candidates = await usualClusters();
+  if (candidates.length === 1) return candidates[0]!;
+  const answers = await Promise.all(candidates.map(({ cluster }) => doesAnyAnswer(cluster)));
+  return candidates[Math.max(0, answers.indexOf(true))]!;
+}
+
+async function doesAnyAnswer({ urls }: ClusterFile): Promise<boolean> {
+  const answers = Object.values(urls).map(async (url) => {
+    const response = await fetch(new URL("healthz", url.endsWith("/") ? url : `${url}/`), {
+      signal: AbortSignal.timeout(PROBE_MS),
+    });
+    await response.body?.cancel();
+  });
+  return await Promise.any(answers).then(() => true, () => false);
+}
+
+/** Reads a cluster file: its JSON, a path, a folder that contains it, or a URL. @throws {CliError} naming the source. */
 export async function readCluster(source: string): Promise<FoundCluster> {
   try {
+    // The variable PBFT_CLUSTER holds the JSON itself where there are no files.
+    if (source.trimStart().startsWith("{")) return { source: "PBFT_CLUSTER", cluster: parseClusterText(source) };
     if (/^https?:/.test(source)) return { source, cluster: parseClusterText(await download(source)) };
-    const path = (await Deno.stat(source)).isDirectory ? `${source}/cluster.json` : source;
-    const { size } = await Deno.stat(path);
+    const path = (await stat(source)).isDirectory() ? `${source}/cluster.json` : source;
+    const { size } = statSync(path);
     if (size > MAX_FILE_BYTES) throw new Error(`expected a cluster file, got ${size} bytes`);
-    return { source: path, cluster: parseClusterText(await Deno.readTextFile(path)) };
+    return { source: path, cluster: parseClusterText(await readFile(path, "utf8")) };
   } catch (error) {
-    throw new CliError(`${source || '""'}: ${reasonOf(error)}`);
+    throw new CliError(`${source || '""'}: ${reasonOf(error)}`, EXIT.usage, {
+      looked: /^https?:/.test(source) ? undefined : `looked in ${process.cwd()}`,
+      next: "pbft init makes a cluster file, pbft dev a cluster on this machine",
+    });
   }
 }
 

@@ -2,7 +2,9 @@
  * The file of a member's private key: 64 hex digits that only its owner may read.
  * @module
  */
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import process from "node:process";
 import { CliError, reasonOf } from "./cli_error.ts";
 
 /** The content of a key file. */
@@ -21,10 +23,11 @@ export function readKey(path: string): KeyFile {
   let text: string;
   let mode: number | null;
   try {
-    const { size, isFile, mode: bits } = Deno.statSync(path);
-    if (isFile && size > MAX_KEY_FILE_BYTES) throw new Error(`expected 64 hex digits, got ${size} bytes`);
-    text = Deno.readTextFileSync(path).replace(/^\ufeff/, "").trim();
-    mode = bits;
+    const entry = statSync(path);
+    const { size } = entry;
+    if (entry.isFile() && size > MAX_KEY_FILE_BYTES) throw new Error(`expected 64 hex digits, got ${size} bytes`);
+    text = readFileSync(path, "utf8").replace(/^\ufeff/, "").trim();
+    mode = process.platform === "win32" ? null : entry.mode;
   } catch (error) {
     throw new CliError(`${path}: ${reasonOf(error)}`);
   }
@@ -36,8 +39,8 @@ export function readKey(path: string): KeyFile {
 
 /** Writes a key into a folder that only its owner may enter. @throws if the file exists. */
 export function writeKey(path: string, privateKey: string): void {
-  Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  Deno.writeTextFileSync(path, `${privateKey}\n`, { mode: 0o600, createNew: true });
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  writeFileSync(path, `${privateKey}\n`, { mode: 0o600, flag: "wx" });
 }
 
 /** A warning about permissions. On Windows `mode` is `null`, and there is none. */

@@ -1,34 +1,32 @@
 /**
- * The command line interface: `deno run -A jsr:@pbft/edge/cli init Apple=https://... Ball=https://...`.
+ * The command `pbft`: `deno run -A jsr:@pbft/edge/cli dev`, or `npx @pbft/edge dev`.
  * @module
  */
-import { check } from "./commands/check.ts";
-import { CliError, runCommand } from "./cli_error.ts";
-import { init } from "./commands/init.ts";
+import { realpathSync } from "node:fs";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { runCommand } from "./cli_error.ts";
+import { dispatch } from "./parser/dispatch.ts";
+import { VERBS } from "./verbs.ts";
 
-const HELP = `Commands for a cluster of PBFT replicas:
-
-  init   make a cluster file and one key per member
-  check  ask every member for its status, and print what is wrong
-
-COMMAND --help prints the help of a command.`;
-
-/** Runs a command; prints with `print`. Returns the exit code. @throws {CliError} for errors that the user can correct. */
+/**
+ * Runs a verb; prints its result with `print`, and words for people to standard error. Returns the exit code: 0 done, 1 no, 2 wrong use, 3 too
+ * few replicas in reach, 4 effect unknown, 5 not allowed.
+ * @throws {Error} for errors that the user can correct, with an `exitCode`.
+ */
 export async function main(args: readonly string[], print: (line: string) => void = console.log): Promise<number> {
-  const [command, ...rest] = args;
-  switch (command) {
-    case "init":
-      return init(rest, print);
-    case "check":
-      return await check(rest, print);
-    case undefined:
-    case "--help":
-    case "-h":
-      print(HELP);
-      return command === undefined ? 2 : 0;
-    default:
-      throw new CliError(`${command}: expected init or check (see --help)`, 2);
+  return await dispatch(VERBS, args, print);
+}
+
+/** Whether this module is the program. Node before 24.2 does not say so. */
+function isProgram(): boolean {
+  const { main } = import.meta as { readonly main?: boolean };
+  if (main !== undefined || !import.meta.url.startsWith("file:")) return main === true;
+  try {
+    return realpathSync(process.argv[1] ?? "") === fileURLToPath(import.meta.url);
+  } catch {
+    return false;
   }
 }
 
-if (import.meta.main) await runCommand(() => main(Deno.args));
+if (isProgram()) await runCommand(() => main(process.argv.slice(2)));

@@ -2,7 +2,7 @@
  * Signals that ask a command to stop.
  * @module
  */
-import { terminationSignal } from "../runtime/deno.ts";
+import process from "node:process";
 import { launcherGone } from "./local_cluster/launcher.ts";
 
 /** The signals of a command. */
@@ -24,4 +24,13 @@ export function listenForStop(): StopSignals {
     setTimeout(() => terminationSignal().addEventListener("abort", () => forced.abort()), ONE_CTRL_C_MS);
   }, { once: true });
   return { requested: AbortSignal.any([told, launcherGone()]), forced: forced.signal };
+}
+
+/** Aborts when the process is asked to end. Windows knows no SIGTERM. */
+export function terminationSignal(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of process.platform === "win32" ? ["SIGINT"] : ["SIGINT", "SIGTERM"]) {
+    process.on(signal, () => controller.abort());
+  }
+  return controller.signal;
 }

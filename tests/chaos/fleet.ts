@@ -3,7 +3,7 @@
  * @module
  */
 import { createCluster, replicaFiles } from "../../src/cli/local_cluster/data.ts";
-import { choosePorts } from "../../src/cli/local_cluster/ports.ts";
+import { freePorts } from "../tools/ports.ts";
 import type { ClusterFile } from "../../src/client/mod.ts";
 import { linesOf } from "../tools/lines.ts";
 
@@ -53,7 +53,7 @@ export class Fleet {
   /** Makes a cluster of n on free ports, and waits until every replica is ready. */
   static async start(n: number): Promise<Fleet> {
     const folder = await Deno.makeTempDir({ prefix: "pbft-chaos-" });
-    const ports = choosePorts(0, n);
+    const ports = freePorts(n);
     const cluster = createCluster(folder, n, (index) => `http://127.0.0.1:${ports[index]}`);
     await Deno.writeTextFile(`${folder}/cluster.json`, JSON.stringify(cluster));
     const fleet = new Fleet(folder, cluster);

@@ -67,7 +67,7 @@ Deno.test("check finds real replicas healthy, then one unreachable, one of anoth
     up[2] = await serve({ ...cluster, genesis }, 2);
     await up[3]!.close();
     const { code, of } = await check(cluster);
-    assertEquals(code, 2);
+    assertEquals(code, 3);
     assertMatch(of.Candy!, /another cluster: [0-9a-f]{8}, expected [0-9a-f]{8}/);
     assertMatch(of.Dog!, /unreachable$/);
   } finally {
@@ -119,7 +119,7 @@ Deno.test("check finds a replica whose clock is wrong, one that has not the memb
   );
   try {
     const { code, of } = await check(cluster);
-    assertEquals(code, 2);
+    assertEquals(code, 3);
     assertMatch(of.Apple!, /its clock is (59|60)\.\d s ahead$/);
     assertStringIncludes(of.Ball!, "healthy");
     assertMatch(of.Candy!, /the server at this URL does not hold Candy's key$/);

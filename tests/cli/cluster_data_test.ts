@@ -4,10 +4,10 @@ import {
   clusterPath,
   createCluster,
   deleteCluster,
-  lockFolder,
   readCluster,
   replicaFiles,
 } from "../../src/cli/local_cluster/data.ts";
+import { lockFolder } from "../../src/cli/local_cluster/lock.ts";
 import { MAX_REPLICAS } from "../../src/cli/local_cluster/member_names.ts";
 import { createSigner } from "../../src/crypto/mod.ts";
 import { digest } from "../../src/core/messages/ids.ts";

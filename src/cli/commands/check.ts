@@ -2,34 +2,48 @@
  * `check`: asks every member for its status, and prints whether the cluster is available and what is wrong.
  * @module
  */
-import { parseArgs } from "node:util";
+import { readFileSync } from "node:fs";
+import process from "node:process";
 import { maxFaulty } from "../../core/messages/quorum.ts";
 import { askMember, type MemberReport } from "../check/member.ts";
 import { judge, type Judged, type Judgement, type Verdict } from "../check/verdict.ts";
-import { CliError, reasonOf } from "../cli_error.ts";
+import { CliError, EXIT, reasonOf } from "../cli_error.ts";
 import { type FoundCluster, readCluster, usualClusters } from "../find_cluster.ts";
+import { CLUSTER_FLAG } from "../parser/flags.ts";
+import { type Call, defineVerb, type Flags } from "../parser/verb.ts";
+import type { Terminal } from "../terminal.ts";
 
-/** What `check --help` prints. */
-export const CHECK_HELP =
-  `Asks every member of a cluster for its status, and prints whether the cluster is available and what is wrong.
+const EXIT_CODES: Readonly<Record<Verdict, number>> = {
+  healthy: EXIT.done,
+  degraded: EXIT.no,
+  unavailable: EXIT.unreachable,
+};
 
-  check [FILE] [options]
+const FLAGS = {
+  ...CLUSTER_FLAG,
+  "read-token-file": {
+    value: "FILE",
+    isFile: true,
+    help: "a file with the token that members require before they show their status. It is sent to all members " +
+      "(the variable PBFT_READ_TOKEN)",
+  },
+} as const satisfies Flags;
 
-  FILE    the cluster file: a path, a folder that contains it, or a URL. Default: the first of
-          pbft/cluster.json, .pbft/cluster.json and .pbft/memory/cluster.json whose cluster answers
-  --json  print one JSON object instead of text
-  --read-token-file FILE
-          a file with the token that members require before they show their status. It is sent to
-          all members. Default: the variable PBFT_READ_TOKEN
-  --help  print this help
+/** The verb. */
+export const verb = defineVerb({
+  about:
+    "Asks every member of a cluster for its status, and prints whether the cluster is available and what is wrong.",
+  args: [{ name: "FILE", isOptional: true, isFile: true, help: "the cluster file, instead of --cluster" }],
+  flags: FLAGS,
+  notes:
+    `Without a file it checks the first of .pbft/cluster.json, .pbft/memory/cluster.json and pbft/cluster.json whose
+cluster answers. Up to f members may lie: a statement about the cluster counts if f + 1 members make it.
 
-Up to f members may lie: a statement about the cluster counts if f + 1 members make it.
-
-Exit code: 0 healthy; 1 degraded: available, but something is wrong; 2 unavailable: too few
-members vote; 3 unknown: the cluster could not be checked.`;
-
-const EXIT_CODES: Readonly<Record<Verdict, number>> = { healthy: 0, degraded: 1, unavailable: 2 };
-const UNKNOWN_EXIT_CODE = 3;
+Exit codes: 0 healthy; 1 degraded: available, but something is wrong; 2 wrong arguments, or no cluster file; 3 unavailable:
+too few members vote.`,
+  failure: ({ message }) => ({ verdict: "unknown", error: message }),
+  run: check,
+});
 
 /** Faults that may be temporary, in a busy cluster or during a view change. */
 const PASSING_FAULTS: ReadonlySet<string> = new Set([
@@ -43,32 +57,13 @@ const PASSING_FAULTS: ReadonlySet<string> = new Set([
 /** If there are temporary faults, the members are asked again after this time, ms. */
 const SECOND_LOOK_MS = 1_000;
 
-/** Runs the command. Returns the exit code. */
-export async function check(args: readonly string[], print: (line: string) => void): Promise<number> {
-  try {
-    return await run(args, print);
-  } catch (error) {
-    if (!(error instanceof CliError)) throw error;
-    if (args.includes("--json")) print(JSON.stringify({ verdict: "unknown", error: error.message }));
-    throw new CliError(error.message, UNKNOWN_EXIT_CODE);
-  }
-}
-
-async function run(args: readonly string[], print: (line: string) => void): Promise<number> {
-  const { values, positionals } = parse(args);
-  if (values.help) {
-    print(CHECK_HELP);
-    return 0;
-  }
-  if (positionals.length > 1) {
-    throw new CliError(`expected one cluster file, got ${positionals.join(" ")} (see check --help)`);
-  }
-  const [source] = positionals;
+async function check({ args: [file], values, terminal }: Call<typeof FLAGS>): Promise<number> {
+  const source = file ?? values.cluster;
   const token = tokenOf(values["read-token-file"]);
   const candidates = source === undefined ? await usualClusters() : [await readCluster(source)];
-  const { found, judgement } = await examine(candidates, token);
-  if (values.json) print(JSON.stringify(jsonOf(found, judgement)));
-  else for (const line of linesOf(found, judgement)) print(line);
+  const { found, judgement } = await examine(candidates, token, terminal);
+  if (terminal.isJson) terminal.print(JSON.stringify(jsonOf(found, judgement)));
+  else for (const line of linesOf(found, judgement)) terminal.print(line);
   return EXIT_CODES[judgement.verdict];
 }
 
@@ -76,10 +71,11 @@ async function run(args: readonly string[], print: (line: string) => void): Prom
 async function examine(
   candidates: readonly FoundCluster[],
   token: string | undefined,
+  terminal: Terminal,
 ): Promise<{ readonly found: FoundCluster; readonly judgement: Judgement }> {
   const asked: { found: FoundCluster; reports: readonly MemberReport[] }[] = [];
   for (const found of candidates) {
-    const reports = await askAll(found, token);
+    const reports = await askAll(found, token, terminal);
     asked.unshift({ found, reports });
     if (reports.some(({ status, readiness }) => status !== null || readiness)) break;
     asked.push(asked.shift()!);
@@ -89,25 +85,43 @@ async function examine(
   if (!judgement.members.some(({ faults }) => faults.some(({ kind }) => PASSING_FAULTS.has(kind)))) {
     return { found, judgement };
   }
+  terminal.progress("something may pass: asking again in a second…");
   await new Promise((resolve) => setTimeout(resolve, SECOND_LOOK_MS));
-  return { found, judgement: judge(found.cluster, await askAll(found, token), reports) };
+  return { found, judgement: judge(found.cluster, await askAll(found, token, terminal), reports) };
 }
 
-function askAll({ cluster }: FoundCluster, token: string | undefined): Promise<readonly MemberReport[]> {
-  return Promise.all(cluster.genesis.replicas.map((member) => askMember(cluster, member, token)));
+async function askAll(
+  { cluster }: FoundCluster,
+  token: string | undefined,
+  terminal: Terminal,
+): Promise<readonly MemberReport[]> {
+  const waiting = new Set(cluster.genesis.replicas.map(({ name }) => name));
+  const tell = () => {
+    const names = [...waiting];
+    const shown = names.length <= 4 ? names.join(", ") : `${names.slice(0, 3).join(", ")} and ${names.length - 3} more`;
+    terminal.progress(names.length === 0 ? "" : `asking ${shown}…`);
+  };
+  tell();
+  return await Promise.all(cluster.genesis.replicas.map(async (member) => {
+    const report = await askMember(cluster, member, token);
+    waiting.delete(member.name);
+    tell();
+    return report;
+  }));
 }
 
 function tokenOf(path: string | undefined): string | undefined {
-  if (path === undefined) return Deno.env.get("PBFT_READ_TOKEN")?.trim() || undefined;
+  if (path === undefined) return process.env.PBFT_READ_TOKEN?.trim() || undefined;
   let token: string;
   try {
-    token = Deno.readTextFileSync(path).replace(/^\ufeff/, "").trim();
+    token = readFileSync(path, "utf8").replace(/^\ufeff/, "").trim();
   } catch (error) {
-    throw new CliError(`--read-token-file ${path}: ${reasonOf(error)}`);
+    throw new CliError(`--read-token-file ${path}: ${reasonOf(error)}`, EXIT.usage);
   }
   if (/^[\x21-\x7e]{1,1024}$/.test(token)) return token;
   throw new CliError(
     `--read-token-file ${path}: expected one line of visible ASCII characters, got ${token.length} characters`,
+    EXIT.usage,
   );
 }
 
@@ -172,20 +186,4 @@ function jsonOf({ source, cluster: { genesis } }: FoundCluster, judgement: Judge
       key,
     })),
   };
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        json: { type: "boolean" },
-        "read-token-file": { type: "string" },
-        help: { type: "boolean", short: "h" },
-      },
-    });
-  } catch (error) {
-    throw new CliError(`${reasonOf(error).split(/\. /, 1)[0]} (see check --help)`);
-  }
 }

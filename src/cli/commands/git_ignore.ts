@@ -2,6 +2,7 @@
  * Keeps private keys out of Git.
  * @module
  */
+import { readFileSync, writeFileSync } from "node:fs";
 import { exists, remove } from "../files.ts";
 
 /** The content of the file. */
@@ -14,10 +15,10 @@ const GIT_IGNORE = `# Private keys, and the states of replicas: never commit the
 export function ignoreSecrets(folder: string): string | null {
   const path = `${folder}/.gitignore`;
   if (!exists(path)) {
-    Deno.writeTextFileSync(path, GIT_IGNORE, { createNew: true });
+    writeFileSync(path, GIT_IGNORE, { flag: "wx" });
     return null;
   }
-  const lines = Deno.readTextFileSync(path).split(/\r?\n/).map((line) => line.trim());
+  const lines = readFileSync(path, "utf8").split(/\r?\n/).map((line) => line.trim());
   const isSafe = lines.some((line) => ["*", "/*/key", "*/key", "key"].includes(line));
   return isSafe ? null : `${path} exists: add the line /*/key to it, so that no private key gets into Git`;
 }
@@ -25,5 +26,5 @@ export function ignoreSecrets(folder: string): string | null {
 /** Removes the `.gitignore`, if it is unchanged since {@linkcode ignoreSecrets} wrote it. */
 export function forgetIgnoring(folder: string): void {
   const path = `${folder}/.gitignore`;
-  if (exists(path) && Deno.readTextFileSync(path) === GIT_IGNORE) remove(path);
+  if (exists(path) && readFileSync(path, "utf8") === GIT_IGNORE) remove(path);
 }

@@ -2,13 +2,14 @@
  * `init`: makes the cluster file and one key per member, for a cluster on several machines.
  * @module
  */
-import { parseArgs } from "node:util";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { DEFAULT_LIMITS, type Genesis } from "../../core/config.ts";
 import { maxFaulty } from "../../core/messages/quorum.ts";
 import { generateKeyPair, importKeyPair } from "../../crypto/mod.ts";
 import { type ClusterFile, parseClusterFile } from "../../wire/mod.ts";
 import { checkpointInterval, fits, mostMembers, WINDOW_INTERVALS } from "./checkpoint_interval.ts";
-import { CliError, reasonOf } from "../cli_error.ts";
+import { CliError, EXIT, reasonOf } from "../cli_error.ts";
+import { defineVerb } from "../parser/verb.ts";
 import { exists } from "../files.ts";
 import { ignoreSecrets } from "./git_ignore.ts";
 import { readKey, writeKey } from "../key_file.ts";
@@ -17,25 +18,33 @@ import { natural } from "../numbers.ts";
 /** The default number of batches between two checkpoints. Large clusters get fewer. */
 const DEFAULT_INTERVAL = 32;
 
-/** What `init --help` prints. */
-export const INIT_HELP = `Makes a cluster file and one private key per member.
-
-  init NAME=URL NAME=URL NAME=URL NAME=URL [...] [options]
-
-  NAME=URL,KEY    a member that made its own key; KEY is its public key
-  --key NAME      make only the key of this member, and print its public key
-  --folder DIR    folder to write to (pbft)
-  --title TEXT    name of the cluster, for people (pbft)
-  --machine NAME  version of the state machine that all members run (key-value/1)
-  --interval K    a checkpoint every K batches; a replica that starts reads up to ${WINDOW_INTERVALS} K
-                  batches (${DEFAULT_INTERVAL}, or less with many members)
-  --help          print this help
-
-Writes DIR/cluster.json for all members and clients, DIR/NAME/key for that member only, and a
+/** The verb. */
+export const verb = defineVerb({
+  about: "Makes a cluster file and one private key per member.",
+  args: [{
+    name: "NAME=URL",
+    isList: true,
+    isOptional: true,
+    help: "a member and its URL; NAME=URL,KEY: one that made its own key, whose public key is KEY",
+  }],
+  flags: {
+    "key": { value: "NAME", help: "make only the key of this member, and print its public key", isLocal: true },
+    "folder": { value: "DIR", isFile: true, help: "folder to write to (pbft)" },
+    "title": { value: "TEXT", help: "name of the cluster, for people (pbft)" },
+    "machine": { value: "NAME", help: "version of the state machine that all members run (key-value/1)" },
+    "interval": {
+      value: "K",
+      help: `a checkpoint every K batches; a replica that starts reads up to ${WINDOW_INTERVALS} K batches ` +
+        `(${DEFAULT_INTERVAL}, or less with many members)`,
+    },
+  },
+  notes: `Writes DIR/cluster.json for all members and clients, DIR/NAME/key for that member only, and a
 DIR/.gitignore that keeps the keys out of Git. Of 4 members 1 may be faulty, of 7 members 2, of 10 members 3.
 
 To keep each key with its owner, each owner runs \`init --key NAME\` and sends the public key. Then one of
-them runs \`init\` with NAME=URL,KEY for all members, and sends everybody the cluster file.`;
+them runs \`init\` with NAME=URL,KEY for all members, and sends everybody the cluster file.`,
+  run: ({ args, values, terminal }) => init(args, values, terminal.print),
+});
 
 /** A name is also used as a folder and as the value of a variable. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/;
@@ -55,18 +64,22 @@ interface Enrolled {
   readonly privateKey?: string;
 }
 
-/** Runs the command. Returns the exit code. */
-export function init(args: readonly string[], print: (line: string) => void): number {
-  const { values, positionals } = parse(args);
-  if (values.help || (positionals.length === 0 && values.key === undefined)) {
-    print(INIT_HELP);
-    return values.help ? 0 : 2;
-  }
+function init(
+  members: readonly string[],
+  values: ClusterValues & { readonly key?: string; readonly folder?: string },
+  print: (line: string) => void,
+): number {
   const folder = values.folder ?? "pbft";
   if (folder === "") throw usage("--folder: expected a folder, got nothing");
   const { key } = values;
-  if (key === undefined) return makeCluster(folder, positionals, values, print);
-  const other = positionals[0] ?? Object.keys(values).find((name) => name !== "key" && name !== "folder");
+  if (key === undefined && members.length === 0) {
+    throw new CliError("expected NAME=URL for each member, got nothing (see pbft init --help)", EXIT.usage, {
+      next:
+        "pbft dev, for a cluster on this machine; or pbft init Apple=https://… Ball=https://… Candy=https://… Dog=https://…",
+    });
+  }
+  if (key === undefined) return makeCluster(folder, members, values, print);
+  const other = members[0] ?? (["title", "machine", "interval"] as const).find((name) => values[name] !== undefined);
   if (other !== undefined) throw usage(`--key: makes a key and nothing else, got ${other} as well`);
   return inFolder(folder, () => makeKey(folder, key, print));
 }
@@ -77,7 +90,7 @@ function makeKey(folder: string, name: string, print: (line: string) => void): n
   const path = keyPath(folder, name);
   refuseExisting([path], "choose another folder with --folder");
   const { privateKey, publicKey } = generateKeyPair();
-  Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const ignoring = ignoreSecrets(folder);
   writeKey(path, privateKey);
   print(`${path}: the private key of ${name}; keep it on this machine`);
@@ -135,11 +148,11 @@ function write(folder: string, cluster: ClusterFile, members: readonly Enrolled[
   for (const { name, publicKey, privateKey } of members) {
     if (!privateKey) checkOwnKey(keyPath(folder, name), publicKey);
   }
-  Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const ignoring = ignoreSecrets(folder);
   for (const { name, privateKey } of made) writeKey(keyPath(folder, name), privateKey!);
   // Written last, so that a folder with this file is complete.
-  Deno.writeTextFileSync(path, JSON.stringify(cluster, null, 2) + "\n", { createNew: true });
+  writeFileSync(path, JSON.stringify(cluster, null, 2) + "\n", { flag: "wx" });
   return ignoring;
 }
 
@@ -203,29 +216,10 @@ function checked(cluster: ClusterFile): ClusterFile {
   try {
     return parseClusterFile(JSON.parse(JSON.stringify(cluster)));
   } catch (error) {
-    throw new CliError(reasonOf(error), 2);
+    throw new CliError(reasonOf(error), EXIT.usage);
   }
 }
 
 function usage(message: string): CliError {
-  return new CliError(`${message} (see init --help)`, 2);
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        key: { type: "string" },
-        folder: { type: "string" },
-        title: { type: "string" },
-        machine: { type: "string" },
-        interval: { type: "string" },
-        help: { type: "boolean", short: "h" },
-      },
-    });
-  } catch (error) {
-    throw usage((error as Error).message.split(/\. |\n/, 1)[0]!);
-  }
+  return new CliError(`${message} (see pbft init --help)`, EXIT.usage);
 }

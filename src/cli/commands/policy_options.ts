@@ -2,40 +2,36 @@
  * The options for the clients that a replica serves, and for its rate limits.
  * @module
  */
+import { readFileSync } from "node:fs";
 import { type Policy, policyFromVariables, type PolicyVariable } from "../../runtime/host/policy.ts";
-import { CliError, reasonOf } from "../cli_error.ts";
+import { CliError, EXIT, reasonOf } from "../cli_error.ts";
+import type { Flags } from "../parser/verb.ts";
 
-/** The options for `parseArgs`. */
-export const POLICY_OPTIONS = {
-  "clients": { type: "string" },
-  "cors-origins": { type: "string" },
-  "client-limit": { type: "string" },
-  "address-limit": { type: "string" },
-  "address-header": { type: "string" },
-  "readers": { type: "string" },
-  "read-token-file": { type: "string" },
-  "hosts": { type: "string" },
-  "event-payloads": { type: "string" },
-} as const;
+/** The flags: lists have commas. By default everybody is served, without limits. */
+export const POLICY_FLAGS = {
+  "clients": { value: "KEYS", help: "serve only clients with these public keys; /req then serves nobody" },
+  "cors-origins": { value: "URLS", help: "serve pages of these origins too; * for all" },
+  "client-limit": { value: "N/M", help: "N operations per second of one client, at most M at once" },
+  "address-limit": { value: "N/M", help: "N requests per second from one address, at most M at once" },
+  "address-header": {
+    value: "NAME",
+    help: "header in which your proxy gives the address; NAME/2 behind two proxies",
+  },
+  "readers": {
+    value: "ADDRESSES",
+    help:
+      "addresses that may read /status, /evidence, /metrics and /events, in addition to this machine and the other " +
+      "members; or everybody",
+  },
+  "read-token-file": { value: "FILE", isFile: true, help: "a file with a token; requests with it may read them too" },
+  "hosts": { value: "NAMES", help: "names of this replica in its own network, in addition to the cluster file" },
+  "event-payloads": { value: "yes", help: "show operations and clients' names in /events?messages (no)" },
+} as const satisfies Flags;
 
-type PolicyOption = keyof typeof POLICY_OPTIONS;
+type PolicyOption = keyof typeof POLICY_FLAGS;
 
 /** The given values. */
 export type PolicyValues = { readonly [option in PolicyOption]?: string | undefined };
-
-/** The help text of these options. */
-export const POLICY_HELP = `Clients and limits (lists have commas; by default everybody is served, without limits):
-
-  --clients KEYS          serve only clients with these public keys; /req then serves nobody
-  --cors-origins URLS     serve pages of these origins too; * for all
-  --client-limit N/M      N operations per second of one client, at most M at once
-  --address-limit N/M     N requests per second from one address, at most M at once
-  --address-header NAME   header in which your proxy gives the address; NAME/2 behind two proxies
-  --readers ADDRESSES     addresses that may read /status, /evidence, /metrics and /events, in
-                          addition to this machine and the other members; or everybody
-  --read-token-file FILE  a file with a token; requests with it may read them too
-  --hosts NAMES           names of this replica in its own network, in addition to the cluster file
-  --event-payloads yes    show operations and clients' names in /events?messages (no)`;
 
 const VARIABLES: Readonly<Record<PolicyVariable, PolicyOption>> = {
   PBFT_CLIENTS: "clients",
@@ -54,11 +50,11 @@ export function policyOf(values: PolicyValues): Policy {
   try {
     return policyFromVariables((name) => {
       const value = values[VARIABLES[name]];
-      return name === "PBFT_READ_TOKEN" && value !== undefined ? Deno.readTextFileSync(value) : value;
+      return name === "PBFT_READ_TOKEN" && value !== undefined ? readFileSync(value, "utf8") : value;
     });
   } catch (error) {
     const message = reasonOf(error).replace(/^[A-Z_]+(?=:)/, (name) => `--${VARIABLES[name as PolicyVariable]}`);
-    throw new CliError(`${message} (see --help)`, 2);
+    throw new CliError(`${message} (see --help)`, EXIT.usage);
   }
 }
 

@@ -2,15 +2,19 @@
  * The process of one replica, started by the cluster command.
  * @module
  */
+import { type ChildProcess, spawn } from "node:child_process";
+import { ownCommand } from "../runtime.ts";
 
 /** Options of {@linkcode ChildReplica}. */
 export interface ChildReplicaOptions {
   readonly name: string;
   readonly url: string;
-  /** The arguments of `replica.ts`. */
+  /** The arguments of `pbft serve`. */
   readonly args: readonly string[];
   /** The folder that the process may write to. */
   readonly folder: string;
+  /** The file of the state machine, if it is not the key-value machine. */
+  readonly machine?: string | undefined;
 }
 
 /** How a process ended: `exit code 1`, `SIGKILL`. */
@@ -18,33 +22,26 @@ export type Ending = string;
 
 /** A replica's process. */
 export class ChildReplica {
-  readonly #process: Deno.ChildProcess;
+  readonly #process: ChildProcess;
   /** Resolves when the process has ended. */
   readonly ended: Promise<Ending>;
   #isAlive = true;
 
   constructor(readonly options: ChildReplicaOptions) {
-    const { args, folder } = options;
-    this.#process = new Deno.Command(Deno.execPath(), {
-      args: [
-        ...["run", "--quiet", "--no-prompt", "--allow-net", "--allow-read", `--allow-write=${folder}`],
-        import.meta.resolve("../commands/replica.ts"),
-        ...args,
-        "--until-eof",
-      ],
-      // Its standard input ends when this process ends for any reason, so no replica outlives the command.
-      stdin: "piped",
-      stdout: "inherit",
-      stderr: "inherit",
-    }).spawn();
-    this.ended = this.#process.status.then(({ code, signal }) => {
-      this.#isAlive = false;
-      return signal ?? `exit code ${code}`;
+    const { args, folder, machine } = options;
+    const own = ownCommand(["serve", ...args, "--until-eof"], { folder, machine });
+    // Its standard input ends when this process ends for any reason, so no replica outlives the command.
+    this.#process = spawn(own.program, [...own.args], { stdio: ["pipe", "inherit", "inherit"] });
+    this.#process.stdin!.on("error", () => {});
+    this.ended = new Promise((resolve) => {
+      this.#process.once("error", (error) => resolve(error.message));
+      this.#process.once("exit", (code, signal) => resolve(signal ?? `exit code ${code}`));
     });
+    this.ended.then(() => this.#isAlive = false);
   }
 
   get pid(): number {
-    return this.#process.pid;
+    return this.#process.pid ?? 0;
   }
 
   get isAlive(): boolean {
@@ -64,7 +61,7 @@ export class ChildReplica {
 
   /** Asks the process to stop, and kills it after `timeoutMs`. */
   async stop(timeoutMs: number): Promise<void> {
-    this.#process.stdin.close().catch(() => {});
+    this.#process.stdin!.end();
     const id = setTimeout(() => this.kill(), timeoutMs);
     await this.ended;
     clearTimeout(id);

@@ -2,13 +2,15 @@
  * The files of a local cluster: one cluster file, and a key and a state for each replica.
  * @module
  */
-import { DatabaseSync } from "node:sqlite";
+import { readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import process from "node:process";
+import type { DatabaseSync } from "node:sqlite";
 import { DEFAULT_LIMITS, type Genesis } from "../../core/config.ts";
 import { maxFaulty } from "../../core/messages/quorum.ts";
 import { generateKeyPair } from "../../crypto/mod.ts";
 import { type ClusterFile, parseClusterText } from "../../wire/mod.ts";
 import { checkpointInterval, WINDOW_INTERVALS } from "../commands/checkpoint_interval.ts";
-import { CliError, reasonOf } from "../cli_error.ts";
+import { CliError, codeOf, reasonOf } from "../cli_error.ts";
 import { remove, removeEmptyFolder } from "../files.ts";
 import { forgetIgnoring, ignoreSecrets } from "../commands/git_ignore.ts";
 import { writeKey } from "../key_file.ts";
@@ -26,9 +28,6 @@ const STATE_SUFFIXES = ["", "-wal", "-shm", "-journal"];
 /** The default number of batches between two checkpoints. Large clusters get fewer. */
 const DEFAULT_INTERVAL = 64;
 
-/** If the lock is not free after this time, another process holds it, ms. (Deno 2.5 has no `tryLock`.) */
-const LOCK_TIMEOUT_MS = 500;
-
 /** The path of the cluster file. */
 export function clusterPath(folder: string): string {
   return `${folder}/cluster.json`;
@@ -44,9 +43,9 @@ export function readCluster(folder: string): ClusterFile | null {
   const path = clusterPath(folder);
   let text: string;
   try {
-    text = Deno.readTextFileSync(path);
+    text = readFileSync(path, "utf8");
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
+    if (codeOf(error) === "ENOENT") return null;
     throw new CliError(`${path}: cannot be read: ${reasonOf(error)}`);
   }
   try {
@@ -57,7 +56,12 @@ export function readCluster(folder: string): ClusterFile | null {
 }
 
 /** Makes keys and a genesis for n replicas. The cluster file is written last, so that a folder with it is complete. */
-export function createCluster(folder: string, n: number, urlOf: (index: number) => string): ClusterFile {
+export function createCluster(
+  folder: string,
+  n: number,
+  urlOf: (index: number) => string,
+  stateMachine = "key-value/1",
+): ClusterFile {
   const names = memberNames(n);
   const left = names.find((name) => hasState(folder, name));
   if (left !== undefined) {
@@ -78,7 +82,7 @@ export function createCluster(folder: string, n: number, urlOf: (index: number) 
     replicas,
     checkpointInterval: interval,
     logWindow: WINDOW_INTERVALS * interval,
-    stateMachine: "key-value/1",
+    stateMachine,
     limits: DEFAULT_LIMITS,
   };
   const cluster = { genesis, urls: Object.fromEntries(names.map((name, i) => [name, urlOf(i)])) };
@@ -109,8 +113,8 @@ export function checkStates(folder: string, names: readonly string[]): boolean {
 /** Writes the cluster file atomically. */
 export function writeCluster(folder: string, cluster: ClusterFile): void {
   const path = clusterPath(folder);
-  Deno.writeTextFileSync(`${path}.new`, JSON.stringify(cluster, null, 2) + "\n");
-  Deno.renameSync(`${path}.new`, path);
+  writeFileSync(`${path}.new`, JSON.stringify(cluster, null, 2) + "\n");
+  renameSync(`${path}.new`, path);
 }
 
 /** Deletes the files of {@linkcode createCluster} and of the replicas, and no other files of the folder. */
@@ -124,36 +128,18 @@ export function deleteCluster(folder: string): void {
   }
 }
 
-/**
- * Locks the folder until this process ends.
- * @throws {CliError} if another cluster uses it, or if it cannot be written. The process must end then.
- */
-export async function lockFolder(folder: string): Promise<void> {
-  let locked: Promise<boolean>;
-  try {
-    Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
-    locked = Deno.openSync(`${folder}/lock`, { create: true, write: true }).lock(true).then(() => true);
-  } catch (error) {
-    throw new CliError(`data folder ${folder}: ${reasonOf(error)}`);
-  }
-  const { promise: late, resolve } = Promise.withResolvers<boolean>();
-  const id = setTimeout(() => resolve(false), LOCK_TIMEOUT_MS);
-  const isLocked = await Promise.race([locked, late]);
-  clearTimeout(id);
-  if (!isLocked) throw new CliError(`data folder ${folder}: another cluster is running on it`);
-}
-
 /** Whether something was committed to a state file. It may be empty, if a crash followed its creation. A file that cannot be read counts as used: the replica reports the error. */
 function isUsedState(path: string): boolean {
   try {
-    if (Deno.statSync(path).size === 0) return false;
+    if (statSync(path).size === 0) return false;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
+    if (codeOf(error) === "ENOENT") return false;
     throw error;
   }
   let database: DatabaseSync | undefined;
   try {
-    database = new DatabaseSync(path, { readOnly: true });
+    const sqlite = process.getBuiltinModule("node:sqlite");
+    database = new sqlite.DatabaseSync(path, { readOnly: true });
     const tables = database.prepare("SELECT count(*) AS n FROM sqlite_master").get()!.n;
     return tables !== 0 && database.prepare("SELECT number FROM version").get()?.number !== 0;
   } catch {

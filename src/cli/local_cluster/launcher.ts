@@ -3,7 +3,11 @@
  * run forever. So the processes between it and this one are watched.
  * @module
  */
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { basename } from "node:path";
+import process from "node:process";
+import { clearInterval, setInterval } from "node:timers";
 
 /** An entry of the system's process table. */
 export interface ProcessEntry {
@@ -63,7 +67,7 @@ export function launcherGone(table: ProcessTable = systemTable): AbortSignal {
     clearInterval(id);
     controller.abort();
   }, POLL_MS);
-  Deno.unrefTimer(id);
+  id.unref();
   return controller.signal;
 }
 
@@ -85,15 +89,15 @@ function isBetween(args: readonly string[]): boolean {
 }
 
 const systemTable: ProcessTable = {
-  pid: Deno.pid,
-  entry: Deno.build.os === "linux" ? entryOfProc : entryOfPs,
+  pid: process.pid,
+  entry: process.platform === "linux" ? entryOfProc : entryOfPs,
 };
 
 function entryOfProc(pid: number): ProcessEntry | null {
   try {
     // The second field is the name in parentheses. It may contain spaces and parentheses itself.
-    const [, parent] = Deno.readTextFileSync(`/proc/${pid}/stat`).split(/\) /).at(-1)!.split(" ");
-    const args = Deno.readTextFileSync(`/proc/${pid}/cmdline`).split("\0").slice(0, -1);
+    const [, parent] = readFileSync(`/proc/${pid}/stat`, "utf8").split(/\) /).at(-1)!.split(" ");
+    const args = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").slice(0, -1);
     return { parent: Number(parent), args };
   } catch {
     return null;
@@ -101,10 +105,10 @@ function entryOfProc(pid: number): ProcessEntry | null {
 }
 
 function entryOfPs(pid: number): ProcessEntry | null {
-  if (Deno.build.os === "windows") return null;
+  if (process.platform === "win32") return null;
   try {
-    const command = new Deno.Command("ps", { args: ["-o", "ppid=,args=", "-p", String(pid)], stderr: "null" });
-    const [parent, ...args] = new TextDecoder().decode(command.outputSync().stdout).trim().split(/\s+/);
+    const listed = execFileSync("ps", ["-o", "ppid=,args=", "-p", String(pid)], { encoding: "utf8", stdio: "pipe" });
+    const [parent, ...args] = listed.trim().split(/\s+/);
     return parent ? { parent: Number(parent), args } : null;
   } catch {
     return null;

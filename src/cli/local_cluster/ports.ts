@@ -2,7 +2,8 @@
  * Chooses and checks TCP ports of this machine.
  * @module
  */
-import { CliError } from "../cli_error.ts";
+import { createServer } from "node:net";
+import { CliError, codeOf, EXIT } from "../cli_error.ts";
 
 const HOSTNAME = "127.0.0.1";
 
@@ -20,13 +21,13 @@ const CHOICE = { from: 10_240, to: 32_767 };
 const MAX_TRIES = 10_000;
 
 /** n ports from `first` on; if `first` is 0, any ports that are free now. */
-export function choosePorts(first: number, n: number): readonly number[] {
+export async function choosePorts(first: number, n: number): Promise<readonly number[]> {
   if (first !== 0) return Array.from({ length: n }, (_, i) => first + i);
   const ports = new Set<number>();
   for (let tries = 0; ports.size < n; tries++) {
     if (tries === MAX_TRIES) throw new CliError("no free ports were found; choose some with --port");
     const port = CHOICE.from + Math.floor(Math.random() * (CHOICE.to - CHOICE.from + 1));
-    if (!BAD_PORTS.has(port) && isFree(port)) ports.add(port);
+    if (!BAD_PORTS.has(port) && await isFree(port)) ports.add(port);
   }
   return [...ports];
 }
@@ -35,20 +36,30 @@ export function choosePorts(first: number, n: number): readonly number[] {
 export async function waitForPorts(ports: readonly number[]): Promise<void> {
   const deadline = performance.now() + WAIT_MS;
   for (const port of ports) {
-    while (!isFree(port)) {
-      if (performance.now() > deadline) throw new CliError(`port ${port} is taken; choose others with --port`);
+    while (!(await isFree(port))) {
+      if (performance.now() > deadline) {
+        throw new CliError(`port ${port} is taken; choose others with --port`, EXIT.no, {
+          looked: `ports ${ports.join(", ")} of ${HOSTNAME}`,
+          next: "pbft check, to see whether it is this cluster; or --port 0, for any free ports",
+        });
+      }
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
   }
 }
 
 /** Whether a port of 127.0.0.1 is free now. @throws {CliError} if it cannot be used for another reason. */
-export function isFree(port: number): boolean {
+export async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
   try {
-    Deno.listen({ hostname: HOSTNAME, port }).close();
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ host: HOSTNAME, port, exclusive: true }, resolve);
+    });
+    await new Promise((resolve) => server.close(resolve));
     return true;
   } catch (error) {
-    if (error instanceof Deno.errors.AddrInUse) return false;
+    if (codeOf(error) === "EADDRINUSE") return false;
     throw new CliError(`port ${port}: ${(error as Error).message}`);
   }
 }

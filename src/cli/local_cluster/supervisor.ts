@@ -3,8 +3,9 @@
  * @module
  */
 import { quorum } from "../../core/messages/quorum.ts";
+import { deferred } from "../../node/async/deferred.ts";
 import type { ChildReplica } from "./child_replica.ts";
-import type { ClusterOutput } from "./output.ts";
+import type { Notices } from "./output.ts";
 
 /** Options of {@linkcode Supervisor}. */
 export interface SupervisorOptions {
@@ -13,7 +14,9 @@ export interface SupervisorOptions {
   readonly start: (name: string) => ChildReplica;
   /** Whether a replica is restarted when its process dies. */
   readonly restart: boolean;
-  readonly output: ClusterOutput;
+  readonly output: Notices;
+  /** Called when the cluster is ready. */
+  readonly onReady: () => void;
 }
 
 const READY_RETRY_MS = 50;
@@ -30,9 +33,11 @@ export class Supervisor {
   readonly #children = new Map<string, ChildReplica>();
   /** The timers of replicas that will be restarted. */
   readonly #restarts = new Map<string, ReturnType<typeof setTimeout>>();
-  readonly #ended = Promise.withResolvers<void>();
+  readonly #ended = deferred<void>();
   #isReady = false;
   #stopping = false;
+  /** Replicas that are being restarted on purpose. */
+  readonly #replaced = new Set<ChildReplica>();
 
   /** Starts all replicas. */
   constructor(options: SupervisorOptions) {
@@ -61,7 +66,34 @@ export class Supervisor {
       if (count === ready.length || (patience !== null && performance.now() > patience)) break;
       await new Promise((resolve) => setTimeout(resolve, READY_RETRY_MS));
     }
-    return this.#isReady = !this.#stopping;
+    this.#isReady = !this.#stopping;
+    if (this.#isReady) this.#options.onReady();
+    return this.#isReady;
+  }
+
+  /** Stops these replicas and starts them again. Resolves when they are ready, or after `timeoutMs`; returns whether they are. */
+  async restart(names: readonly string[], timeoutMs: number): Promise<boolean> {
+    const old = names.flatMap((name) => this.#children.get(name) ?? []).filter(({ isAlive }) => isAlive);
+    for (const child of old) this.#replaced.add(child);
+    await Promise.all(old.map((child) => child.stop(STOP_TIMEOUT_MS)));
+    if (this.#stopping) return false;
+    for (const name of names) {
+      clearTimeout(this.#restarts.get(name));
+      this.#start(name, RESTART_DELAY.minMs);
+    }
+    const deadline = performance.now() + timeoutMs;
+    const isReady = async () =>
+      (await Promise.all(names.map((name) => this.#children.get(name)!.isReady()))).every(Boolean);
+    while (!(await isReady())) {
+      if (this.#stopping || performance.now() > deadline) return false;
+      await new Promise((resolve) => setTimeout(resolve, READY_RETRY_MS));
+    }
+    return true;
+  }
+
+  /** The replicas whose processes run. */
+  get alive(): readonly string[] {
+    return [...this.#children].filter(([, { isAlive }]) => isAlive).map(([name]) => name);
   }
 
   /** Stops all replicas. Kills those that do not stop. */
@@ -84,7 +116,7 @@ export class Supervisor {
     this.#options.output.started(child);
     const startedAt = performance.now();
     child.ended.then((ending) => {
-      if (this.#stopping) return;
+      if (this.#stopping || this.#replaced.delete(child)) return;
       const lived = performance.now() - startedAt;
       this.#onDeath(child, ending, lived > RESTART_DELAY.longLifeMs ? RESTART_DELAY.minMs : delayMs);
     });
@@ -99,7 +131,11 @@ export class Supervisor {
     }
     if (!restart) {
       output.died(child, ending, "; it is not restarted without --restart");
-      if (![...this.#children.values()].some(({ isAlive }) => isAlive)) void this.stop();
+      const { names } = this.#options;
+      const { alive } = this;
+      if (alive.length === 0) return void this.stop();
+      if (alive.length < quorum(names.length)) output.noQuorum(alive, names.length);
+      else output.degraded(alive, names.length);
       return;
     }
     output.died(child, ending, `; it is restarted in ${delayMs} ms`);

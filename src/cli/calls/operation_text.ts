@@ -1,0 +1,51 @@
+/**
+ * An operation as it is typed: its whole text, or the name of an operation and its input as JSON.
+ * @module
+ */
+import { CliError, EXIT } from "../cli_error.ts";
+
+/**
+ * The operation of `call OP [JSON]` for a machine, by its version. A text with spaces or `{` is sent as it is. A name and an input are sent as
+ * typed machines take them, `{"op":OP,"input":JSON}`, and to the key-value machine as `{"op":OP,…fields of JSON}`.
+ * @throws {CliError} if the input is not JSON.
+ */
+export function operationOf(name: string, input: string | undefined, machine: string): string | object {
+  const isText = name.trimStart().startsWith("{") || /\s/.test(name.trim());
+  const isKeyValue = machine.startsWith("key-value/");
+  if (input === undefined) {
+    if (name.trimStart().startsWith("{")) parseJson("OP", name);
+    return isText || isKeyValue ? name : { op: name };
+  }
+  const parsed = parseJson("JSON", input);
+  if (isText) {
+    throw new CliError(`OP: expected a name, as there is JSON after it, got ${shown(name)}`, EXIT.usage, {
+      next: `pbft call '${name}', for an operation that is a text`,
+    });
+  }
+  if (!isKeyValue) return { op: name, input: parsed };
+  if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) return { op: name, ...parsed };
+  throw new CliError(`JSON: expected an object such as {"key":"name"}, got ${shown(input)}`, EXIT.usage);
+}
+
+/** A rejection in words. That of a typed machine is JSON: `{"error":"tooLittle","detail":{"balance":3}}`. */
+export function rejectionText(message: string): string {
+  try {
+    const { error, detail } = JSON.parse(message) as { readonly error?: unknown; readonly detail?: unknown };
+    if (typeof error === "string") return detail === undefined ? error : `${error} ${JSON.stringify(detail)}`;
+  } catch { /* a text */ }
+  return message;
+}
+
+function parseJson(argument: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new CliError(`${argument}: expected JSON, got ${shown(text)}: ${(error as Error).message}`, EXIT.usage, {
+      next: `quote it for the shell, as in: pbft call deposit '{"account":"ada","amount":5}'`,
+    });
+  }
+}
+
+function shown(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+}

@@ -1,0 +1,151 @@
+/**
+ * What the verbs that send operations share: the client, its errors as exit codes, and a word to people who wait.
+ * @module
+ */
+import {
+  Client,
+  ClientError,
+  OperationRejectedError,
+  type Outcome,
+  QueryRejectedError,
+  RequestDeniedError,
+  TimeoutError,
+  verifyReceipt,
+} from "../../client/mod.ts";
+import { countText, membersText, probe } from "../check/probe.ts";
+import { CliError, EXIT } from "../cli_error.ts";
+import { findCluster, type FoundCluster } from "../find_cluster.ts";
+import { readKey } from "../key_file.ts";
+import { durationMs } from "../parser/duration.ts";
+import type { CLIENT_FLAGS } from "../parser/flags.ts";
+import type { Values } from "../parser/verb.ts";
+import { terminationSignal } from "../stop_signals.ts";
+import type { Terminal } from "../terminal.ts";
+import { rejectionText } from "./operation_text.ts";
+
+const DEFAULT_TIMEOUT = "10s";
+/** After this time people are told what is missing, ms. */
+const PATIENCE_MS = 1_500;
+
+/** A client, and the cluster that it is for. */
+export interface Session {
+  readonly client: Client;
+  readonly found: FoundCluster;
+}
+
+/** Runs `work` with a client, which is closed at its end, or by Ctrl-C. @throws {CliError} for the client's errors. */
+export async function withClient<T>(
+  values: Values<typeof CLIENT_FLAGS>,
+  terminal: Terminal,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const timeoutMs = durationMs("--timeout", values.timeout ?? DEFAULT_TIMEOUT);
+  const found = await findCluster(values.cluster);
+  const key = values.key === undefined ? undefined : readKey(values.key);
+  if (key?.warning) terminal.say(`warning: ${key.warning}`);
+  const client = new Client({
+    cluster: found.cluster,
+    timeoutMs,
+    ...(key && { keyPair: { privateKey: key.privateKey } }),
+  });
+  const stop = terminationSignal();
+  stop.addEventListener("abort", () => client.close(), { once: true });
+  try {
+    return await work({ client, found });
+  } catch (error) {
+    throw stop.aborted ? interrupted(error) : await explained(error, found);
+  } finally {
+    client.close();
+  }
+}
+
+/** Waits for an answer, and says what is missing if it takes long. */
+export async function patiently<T>(
+  answer: Promise<T>,
+  { found: { cluster }, terminal }: { readonly found: FoundCluster; readonly terminal: Terminal },
+): Promise<T> {
+  let isOver = false;
+  const id = setTimeout(async () => {
+    const seen = await probe(cluster);
+    if (isOver) return;
+    if (seen.answering < seen.needed) terminal.say(`waiting: ${countText(seen)}`);
+    else terminal.progress("waiting for an answer…");
+  }, PATIENCE_MS);
+  try {
+    return await answer;
+  } finally {
+    isOver = true;
+    clearTimeout(id);
+    terminal.progress("");
+  }
+}
+
+/** The names of the members whose signatures prove an outcome. */
+export async function signersOf({ receipt }: Outcome, { cluster }: FoundCluster): Promise<readonly string[]> {
+  const { voters } = await verifyReceipt(cluster, receipt);
+  return voters.map((id) => cluster.genesis.replicas[id]!.name);
+}
+
+function interrupted(error: unknown): unknown {
+  if (!(error instanceof ClientError)) return error;
+  const isSafe = error.effect === "none";
+  return new CliError(
+    `interrupted: the operation ${isSafe ? "was not executed" : "may or may not have been executed"}`,
+    isSafe ? EXIT.no : EXIT.unknown,
+  );
+}
+
+/** A client's error in words, with what was looked at and the next step. */
+async function explained(error: unknown, found: FoundCluster): Promise<unknown> {
+  if (error instanceof CliError) return error;
+  if (error instanceof RangeError || error instanceof TypeError) return new CliError(error.message, EXIT.usage);
+  if (!(error instanceof ClientError)) return error;
+  if (error instanceof OperationRejectedError) return await rejected(error, found);
+  if (error instanceof QueryRejectedError) return new CliError(`rejected: ${rejectionText(error.message)}`, EXIT.no);
+  const seen = await probe(found.cluster);
+  const looked = `${membersText(seen)} (${found.source})`;
+  const strangers = seen.members.filter(({ reach }) => reach === "belongs to another cluster").length;
+  if (strangers > seen.members.length - seen.needed) {
+    return new CliError(
+      `no answer: ${found.source} is of another cluster than the replicas at its addresses`,
+      EXIT.unreachable,
+      {
+        looked,
+        next: "use the cluster.json that the replicas were started with",
+      },
+    );
+  }
+  if (error instanceof RequestDeniedError) {
+    const isRefused = [401, 403].includes(error.status);
+    return new CliError(error.message, isRefused ? EXIT.denied : error.status === 429 ? EXIT.unreachable : EXIT.no, {
+      looked,
+      next: isRefused
+        ? "use a key that the replicas serve (--key FILE; their --clients lists the keys)"
+        : error.status === 429
+        ? "try again later"
+        : undefined,
+    });
+  }
+  if (error.effect === "none") {
+    const what = seen.answering < seen.needed ? `no answer: ${countText(seen)}` : error.message;
+    return new CliError(what, EXIT.unreachable, { looked, next: "nothing was changed; look: pbft check" });
+  }
+  const what = error instanceof TimeoutError && seen.answering < seen.needed ? ` (${countText(seen)})` : "";
+  return new CliError(`${error.message}${what}`, EXIT.unknown, {
+    looked,
+    next: "read the state before you send it again; look: pbft check",
+  });
+}
+
+async function rejected(error: OperationRejectedError, { source, cluster }: FoundCluster): Promise<CliError> {
+  const { genesis } = cluster;
+  const { voters } = await verifyReceipt(cluster, error.receipt);
+  const names = voters.map((id) => genesis.replicas[id]!.name).join(", ");
+  return new CliError(
+    `rejected: ${rejectionText(error.message)} (number ${error.sequence}, signed by ${names})`,
+    EXIT.no,
+    {
+      looked: `${genesis.stateMachine} (${source})`,
+    },
+  );
+}

@@ -1,0 +1,21 @@
+/**
+ * `inspect`: says what a file's machine is; for `dev` and `simulate`.
+ * @module
+ */
+import { EXIT } from "../../cli_error.ts";
+import { loadMachine } from "../../machine/load.ts";
+import { EXPORT_FLAG } from "../../parser/flags.ts";
+import { defineVerb } from "../../parser/verb.ts";
+
+/** The verb. */
+export const verb = defineVerb({
+  about: "Prints what a file's state machine is.",
+  args: [{ name: "FILE", help: "the file that exports the machine", isFile: true }],
+  flags: EXPORT_FLAG,
+  run: async ({ args: [path], values, terminal }) => {
+    const { version, workload } = await loadMachine(path!, values.export);
+    const facts = { version, hasWorkload: workload !== undefined };
+    terminal.print(terminal.isJson ? JSON.stringify(facts) : `${version}${workload ? ", with a workload" : ""}`);
+    return EXIT.done;
+  },
+});

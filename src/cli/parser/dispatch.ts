@@ -1,0 +1,74 @@
+/**
+ * Finds the verb that was called, and runs it.
+ * @module
+ */
+import process from "node:process";
+import { CliError, EXIT } from "../cli_error.ts";
+import { type ColorChoice, createTerminal } from "../terminal.ts";
+import { type AnyVerb, type Entry, helpOf, overviewOf } from "./help.ts";
+import { parse } from "./parse.ts";
+import { completed } from "./settings.ts";
+import { COMMON_FLAGS } from "./verb.ts";
+
+/** Where results go. */
+export type Print = (line: string) => void;
+
+/** Runs the verb that the arguments name. Returns the exit code. @throws {CliError} for errors that the user can correct. */
+export async function dispatch(entries: readonly Entry[], args: readonly string[], print: Print): Promise<number> {
+  const at = args.findIndex((arg) => !arg.startsWith("-"));
+  const name = args[at];
+  if (name === undefined || (name === "help" && args[at + 1] === undefined)) {
+    const known = new Set(["--help", "-h", "--version"]);
+    const unknown = args.find((arg) => arg.startsWith("-") && !known.has(arg));
+    if (unknown !== undefined) throw new CliError(`${unknown}: expected a verb first (see pbft --help)`, EXIT.usage);
+    if (args.includes("--version")) return await dispatch(entries, ["version"], print);
+    print(overviewOf(entries));
+    return args.length === 0 ? EXIT.usage : EXIT.done;
+  }
+  if (name === "help") return await dispatch(entries, [...args.slice(at + 1), "--help"], print);
+  const entry = entries.find((entry) => entry.name === name);
+  if (!entry) throw unknownVerb(entries, name);
+  const { verb } = await entry.load();
+  // Flags may stand before the verb.
+  return await runVerb(name, verb, [...args.slice(0, at), ...args.slice(at + 1)], print);
+}
+
+/** Parses the arguments of one verb, and runs it. */
+export async function runVerb(name: string, verb: AnyVerb, args: readonly string[], print: Print): Promise<number> {
+  try {
+    return await parseAndRun(name, verb, args, print);
+  } catch (error) {
+    if (error instanceof CliError && verb.failure && args.includes("--json")) {
+      print(JSON.stringify(verb.failure(error)));
+    }
+    throw error;
+  }
+}
+
+async function parseAndRun(name: string, verb: AnyVerb, args: readonly string[], print: Print): Promise<number> {
+  const flags = { ...verb.flags, ...COMMON_FLAGS };
+  const parsed = parse({ name: `pbft ${name}`, flags, args: verb.args }, args);
+  if (parsed.isHelp) {
+    print(helpOf(name, verb));
+    return EXIT.done;
+  }
+  const values = completed(flags, parsed.values, { verb: name, variable: (variable) => process.env[variable] });
+  const terminal = createTerminal({
+    print,
+    isJson: values.json === true,
+    isQuiet: values.quiet === true,
+    color: values.color as ColorChoice | undefined,
+  });
+  try {
+    return await verb.run({ args: parsed.args, values, terminal });
+  } finally {
+    terminal.progress("");
+  }
+}
+
+function unknownVerb(entries: readonly Entry[], name: string): CliError {
+  const near = entries.filter(({ isHidden }) => !isHidden).map((entry) => entry.name)
+    .filter((known) => known.startsWith(name.slice(0, 2)) || known.endsWith(name.slice(-2)));
+  const next = near.length > 0 ? `did you mean ${near.slice(0, 3).join(" or ")}?` : "pbft --help lists all verbs";
+  return new CliError(`${name}: no such verb (see pbft --help)`, EXIT.usage, { next });
+}

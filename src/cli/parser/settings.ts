@@ -1,0 +1,90 @@
+/**
+ * Settings that are not given as flags: variables, and a file. The names are the same: `--timeout 5s`, `PBFT_TIMEOUT=5s`, `"timeout": "5s"`.
+ * A flag counts before a variable, and a variable before the file.
+ * @module
+ */
+import { readFileSync } from "node:fs";
+import { CliError, codeOf, EXIT, reasonOf } from "../cli_error.ts";
+import { COMMON_FLAGS, type Flag, type Flags, type Values } from "./verb.ts";
+
+/** Where settings are looked for. */
+export interface SettingsSource {
+  /** The verb: its own settings are below its name in the file. */
+  readonly verb: string;
+  readonly variable: (name: string) => string | undefined;
+}
+
+/** The file that is read if it exists. */
+const DEFAULT_FILE = "pbft.json";
+/** Settings that make sense for every verb. They may stand at the top of the file; all others stand below a verb's name. */
+const SHARED = ["cluster", "key", "timeout", "json", "quiet", "color", "log"];
+
+/** The variable of a flag: `--read-token-file` is `PBFT_READ_TOKEN_FILE`. */
+export function variableOf(flag: string): string {
+  return `PBFT_${flag.toUpperCase().replaceAll("-", "_")}`;
+}
+
+/** Adds what variables and the file say to the values that were given. @throws {CliError} naming the variable or the file's field. */
+export function completed<F extends Flags>(flags: F, given: Values<F>, { verb, variable }: SettingsSource): Values<F> {
+  const path = (given as { readonly config?: string }).config ?? variable("PBFT_CONFIG");
+  const file = settingsFile(path, verb, flags);
+  const values: Record<string, string | boolean> = { ...given as Record<string, string | boolean> };
+  for (const [name, flag] of Object.entries(flags)) {
+    if (name in values || name === "config") continue;
+    const own = flag.isLocal ? undefined : variable(variableOf(name));
+    const value = own !== undefined && own !== ""
+      ? valueOf(variableOf(name), flag, own)
+      : Object.hasOwn(file, name)
+      ? valueOf(`${path ?? DEFAULT_FILE}: ${name}`, flag, file[name])
+      : undefined;
+    if (value !== undefined && value !== false) values[name] = value;
+  }
+  return values as Values<F>;
+}
+
+/** The settings of the file for this verb, by flag. */
+function settingsFile(path: string | undefined, verb: string, flags: Flags): Readonly<Record<string, unknown>> {
+  let text: string;
+  try {
+    text = readFileSync(path ?? DEFAULT_FILE, "utf8");
+  } catch (error) {
+    if (path === undefined && codeOf(error) !== "EACCES") return {};
+    throw new CliError(`${path}: ${reasonOf(error)}`, EXIT.usage, { next: "name another file with --config" });
+  }
+  const file = path ?? DEFAULT_FILE;
+  let json: unknown;
+  try {
+    json = JSON.parse(text.replace(/^\ufeff/, ""));
+  } catch (error) {
+    throw new CliError(`${file}: expected JSON: ${reasonOf(error)}`, EXIT.usage);
+  }
+  const all = objectIn(file, json);
+  const shared = Object.fromEntries(
+    Object.entries(all).filter(([name]) => SHARED.includes(name) && flags[name] && !flags[name].isLocal),
+  );
+  const own = all[verb] === undefined ? {} : objectIn(`${file}: ${verb}`, all[verb]);
+  const unknown = Object.keys(own).find((name) => !Object.hasOwn(flags, name));
+  if (unknown !== undefined) {
+    const names = Object.keys(flags).filter((name) => !(name in COMMON_FLAGS)).join(", ");
+    throw new CliError(`${file}: ${verb}.${unknown}: no such setting; expected some of ${names}`, EXIT.usage);
+  }
+  return { ...shared, ...own };
+}
+
+function objectIn(place: string, json: unknown): Readonly<Record<string, unknown>> {
+  if (typeof json === "object" && json !== null && !Array.isArray(json)) return json as Record<string, unknown>;
+  throw new CliError(`${place}: expected an object, got ${JSON.stringify(json)}`, EXIT.usage);
+}
+
+function valueOf(place: string, { value, choices }: Flag, given: unknown): string | boolean {
+  if (value === undefined) {
+    const known: Readonly<Record<string, boolean>> = { true: true, 1: true, false: false, 0: false };
+    const truth = known[String(given)];
+    if (truth !== undefined) return truth;
+    throw new CliError(`${place}: expected true or false, got ${JSON.stringify(given)}`, EXIT.usage);
+  }
+  const text = typeof given === "number" ? String(given) : given;
+  if (typeof text === "string" && (choices === undefined || choices.includes(text))) return text;
+  const expected = choices?.join(", ") ?? "a text";
+  throw new CliError(`${place}: expected ${expected}, got ${JSON.stringify(given)}`, EXIT.usage);
+}

@@ -1,0 +1,51 @@
+/**
+ * What differs between Deno, Node and Bun for the commands: how a further process of this program is started.
+ * @module
+ */
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+/** The runtime of this process. */
+export const RUNTIME: "deno" | "node" | "bun" = "Deno" in globalThis ? "deno" : "Bun" in globalThis ? "bun" : "node";
+
+/** The module that runs the command. Its ending is `.js` in the npm package. */
+const ENTRY = import.meta.url.replace(/runtime\.(\w+)$/, "mod.$1");
+
+/** A program and its arguments. */
+export interface OwnCommand {
+  readonly program: string;
+  readonly args: readonly string[];
+}
+
+/** What a further process of this program may do; Deno enforces it. */
+export interface OwnPermissions {
+  /** The folder that it may write to; `undefined`: everything is allowed. */
+  readonly folder?: string | undefined;
+  /** A machine of the user's own, which it imports. */
+  readonly machine?: string | undefined;
+}
+
+/** How to start `pbft` with these arguments, on the runtime of this process. */
+export function ownCommand(args: readonly string[], { folder, machine }: OwnPermissions = {}): OwnCommand {
+  const program = process.execPath;
+  if (RUNTIME !== "deno") return { program, args: [...nodeFlags(machine), fileURLToPath(ENTRY), ...args] };
+  const allowed = folder === undefined
+    ? ["--allow-all"]
+    : ["--allow-net", "--allow-read", "--allow-env", "--allow-sys", `--allow-write=${folder.replaceAll(",", ",,")}`];
+  return { program, args: ["run", "--quiet", "--no-prompt", ...allowed, ENTRY, ...args] };
+}
+
+/** Node from 22.6 to 22.17 strips types only if it is told to. */
+function nodeFlags(machine: string | undefined): readonly string[] {
+  if (RUNTIME !== "node" || !machine || !/\.[cm]?ts$/.test(machine)) return [];
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  const isOld = major === 22 && minor >= 6 && minor < 18;
+  return isOld ? ["--experimental-strip-types", "--disable-warning=ExperimentalWarning"] : [];
+}
+
+/** The reason why this runtime cannot import a TypeScript file; `null` if it can. */
+export function typescriptObjection(): string | null {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  if (RUNTIME !== "node" || major > 22 || (major === 22 && minor >= 6)) return null;
+  return `Node ${process.versions.node} cannot run TypeScript: use Node 22.18 or later, Deno, or a .js file`;
+}
