@@ -8,7 +8,7 @@ import { BUNDLE_OVERHEAD_BYTES } from "./messages/bundle.ts";
 import { checkArray, checkInteger, checkObject, checkString, fail } from "./checks.ts";
 import { inside } from "./codec/decode_error.ts";
 import { PROTOCOL } from "./messages/domain.ts";
-import { type FieldsOf, hex32, list, name, natural, struct } from "./codec/fields.ts";
+import { type Field, type FieldsOf, hex32, list, name, natural, struct } from "./codec/fields.ts";
 import { MAX_BODY_BYTES, MAX_LOG_WINDOW } from "./messages/limits.ts";
 import { startWriting } from "./codec/writer.ts";
 
@@ -38,6 +38,9 @@ const GENESIS: FieldsOf<Genesis> = {
   limits: struct(LIMITS),
 };
 
+/** A genesis as a part of something larger, such as a configuration. */
+export const genesisField: Field<Genesis> = struct(GENESIS);
+
 /** The most that a batch takes beside its requests, and a frame beside its batch, bytes. */
 const ENVELOPE_BYTES = 1024;
 /** The most that a signed vote takes in a certificate, bytes: a signature of 64, a digest of 32, four numbers, the heads of the items. */
@@ -58,7 +61,7 @@ export function encodeGenesis(genesis: Genesis): Uint8Array<ArrayBuffer> {
   writer.array(2);
   writer.text(`${PROTOCOL} genesis`);
   try {
-    struct(GENESIS).write(writer, genesis);
+    genesisField.write(writer, genesis);
   } catch (error) {
     throw inside("genesis", error);
   }

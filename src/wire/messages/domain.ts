@@ -9,8 +9,11 @@ import { startWriting } from "../codec/writer.ts";
 /** Name and version of the protocol. Every signature covers it. */
 export const PROTOCOL = "pbft/1";
 
-/** What can be signed: a message, or a member's statement about clients' requests that it passes on (`relay`). */
-export type SignedKind = MessageKind | "relay";
+/**
+ * What can be signed: a message, a member's statement about clients' requests that it passes on (`relay`), or its
+ * approval of the next epoch's configuration (`configuration`).
+ */
+export type SignedKind = MessageKind | "relay" | "configuration";
 
 /**
  * The bytes that are signed in front of a message's bytes: protocol version, cluster, epoch and kind. A signature is therefore

@@ -1,0 +1,39 @@
+/**
+ * The accepted configuration as a chunk of the replicated state. The root of every checkpoint binds it.
+ *
+ * The chunk stays when its epoch begins, until the next `configure` replaces it. So in epoch e it holds the
+ * configuration of epoch e, or that of epoch e + 1, which is pending. A cluster that was never configured has no such
+ * chunk.
+ * @module
+ */
+import type { SequenceNumber } from "../messages/ids.ts";
+import type { Plain } from "../io.ts";
+
+/** The id of the chunk. It lies between those of names (`n`) and sessions (`s`), so that it shares a page with them. */
+export const CONFIGURATION_CHUNK = "p";
+
+/** An accepted configuration. */
+export interface Pending {
+  /** The epoch that it is for. */
+  readonly epoch: number;
+  /** The checkpoint that closes the epoch before: the last number that is ordered in it. */
+  readonly closesAt: SequenceNumber;
+  /** The canonical bytes of the configuration. */
+  readonly configuration: Uint8Array;
+  /** The approvals of a quorum of members of the epoch before. */
+  readonly approvals: Plain;
+}
+
+/** The content of the chunk. */
+export function plainOf({ epoch, closesAt, configuration, approvals }: Pending): Plain {
+  return [epoch, closesAt, configuration, approvals];
+}
+
+/** The inverse of {@linkcode plainOf}. @throws {TypeError} if the value is another one. */
+export function pendingOf(plain: Plain): Pending {
+  const [epoch, closesAt, configuration, approvals] = Array.isArray(plain) ? plain as readonly Plain[] : [];
+  if (typeof epoch === "number" && typeof closesAt === "number" && configuration instanceof Uint8Array && approvals) {
+    return { epoch, closesAt: closesAt as SequenceNumber, configuration, approvals };
+  }
+  throw new TypeError("pending configuration: expected an epoch, a number, a configuration and approvals");
+}
