@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Digest, SequenceNumber } from "./messages/ids.ts";
+
 /** A member of the cluster. Its {@link ReplicaId} is its index in {@linkcode Genesis.replicas}. */
 export interface Member {
   /** A short unique name, such as `Apple`. */
@@ -63,6 +65,22 @@ export interface Genesis {
   readonly stateMachine: string;
   /** The limits, which all replicas apply alike. */
   readonly limits: Limits;
+}
+
+/** The checkpoint at which an epoch starts: it closed the epoch before. */
+export interface EpochStart {
+  /** The epoch that starts: 1, 2, 3, … */
+  readonly epoch: number;
+  /** The checkpoint's number. The first number of the epoch is the one after it. */
+  readonly sequence: SequenceNumber;
+  /** The digest of the state's root page. */
+  readonly root: Digest;
+}
+
+/** The rules of one epoch: those of its configuration, and where it starts. */
+export interface Terms extends Genesis {
+  /** Left out in epoch 0, which starts at 0 with an empty state. */
+  readonly start?: EpochStart;
 }
 
 /** Settings that each replica chooses for itself. Different settings can't make replicas diverge. */

@@ -65,6 +65,10 @@ export type ReplicaEvent =
   | { readonly kind: "view-change"; readonly view: View; readonly why: LeaveReason }
   /** The view has started at the replica. `prepared`: how many numbers were carried over. */
   | { readonly kind: "new-view"; readonly view: View; readonly primary: ReplicaId; readonly prepared: number }
+  /** A `configure` was accepted: the epoch begins after this number. */
+  | { readonly kind: "configured"; readonly epoch: number; readonly closesAt: SequenceNumber }
+  /** The checkpoint at this number has closed the epoch before this one. */
+  | { readonly kind: "epoch-closed"; readonly epoch: number; readonly sequence: SequenceNumber }
   | { readonly kind: "state-transfer"; readonly phase: "started" | "finished"; readonly sequence: SequenceNumber }
   /**
    * A bug in the state machine: it threw something other than an `OperationError`, returned something other than bytes,

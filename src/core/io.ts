@@ -3,7 +3,7 @@
  * @module
  */
 import type { Allowance } from "./upkeep/allowance.ts";
-import type { Genesis, Settings } from "./config.ts";
+import type { Settings, Terms } from "./config.ts";
 import type { ReplicaEvent } from "./events.ts";
 import type { Contradiction } from "./messages/evidence.ts";
 import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "./messages/ids.ts";
@@ -36,7 +36,7 @@ export type Plain = number | string | Uint8Array | readonly Plain[];
 /** The synchronous, deterministic services that the core is given. */
 export interface Environment {
   readonly self: ReplicaId;
-  readonly genesis: Genesis;
+  readonly genesis: Terms;
   readonly settings: Settings;
   readonly stateMachine: StateMachine;
   /** SHA-256, or a collision-free stand-in. */
@@ -49,6 +49,34 @@ export interface Environment {
   pack(value: Plain): Uint8Array;
   /** The inverse of {@linkcode pack}. @throws {Error} if `pack` does not make these bytes. */
   unpack(bytes: Uint8Array): Plain;
+  /** Reads `configure` operations. If left out, there are none: every operation is the state machine's. */
+  readonly configure?: ConfigurePort;
+}
+
+/** Reads `configure` operations for one epoch. Deterministic. */
+export interface ConfigurePort {
+  /** Whether an operation is a `configure`, valid or not. */
+  is(operation: Uint8Array): boolean;
+  /** Checks one against the present epoch: its form, its place in the chain, and the members' signatures. */
+  check(operation: Uint8Array): CheckedConfigure | { readonly refused: string };
+}
+
+/** A `configure` operation that may follow the present epoch. */
+export interface CheckedConfigure {
+  /** The canonical bytes of the next configuration. */
+  readonly configuration: Uint8Array;
+  /** Their hash. */
+  readonly hash: Digest;
+  /** The members' signatures. */
+  readonly approvals: Plain;
+}
+
+/** The end of an epoch: its closing checkpoint is stable, and this replica has the state. */
+export interface ClosedEpoch {
+  /** The epoch that follows. */
+  readonly epoch: number;
+  /** The certificate of the closing checkpoint. */
+  readonly certificate: readonly Verified<Signed<Checkpoint>>[];
 }
 
 /** A message that has passed the gate. */
@@ -163,6 +191,8 @@ export interface Ready {
   /** When to step with `alarm` at the latest; `null`: not by itself. */
   readonly alarmAt: Millis | null;
   readonly events: readonly ReplicaEvent[];
+  /** Set once, when the epoch is over: the host goes on with a replica of the next epoch. */
+  readonly closed?: ClosedEpoch;
   /** For a request input: whether it was taken. `full`: answer 429. */
   readonly admission: "taken" | "full";
 }

@@ -11,6 +11,7 @@ import { executeCommitted } from "./ordering/execution.ts";
 import type { Digest, Millis, ReplicaId } from "./messages/ids.ts";
 import { checkRecovery, onOwnViewChange, startRecovery } from "./recovery/lost_disk.ts";
 import { replayKept } from "./ordering/kept_inputs.ts";
+import { checkClosed } from "./epochs/configure.ts";
 import { onHandOver } from "./views/hand_over.ts";
 import { noteStorePace } from "./views/view_timeout.ts";
 import type { Environment, Input, PeerMemory, Ready, ReplicaStatus } from "./io.ts";
@@ -39,7 +40,7 @@ import type { ReplicaState, StatusTimer } from "./state.ts";
 import { timersOf } from "./upkeep/timers.ts";
 import { checkViewTimer, viewTimerAt } from "./views/view_timer.ts";
 import { carryOver, onNewView, onViewChange } from "./views/view_change.ts";
-import { type StableCertificate, stableSequence } from "./messages/certificates.ts";
+import { lowWatermarkOf, type StableCertificate } from "./messages/certificates.ts";
 import { Step } from "./step.ts";
 import { sendStatus } from "./upkeep/own_status.ts";
 import { onSuspicion } from "./views/suspicion_messages.ts";
@@ -78,8 +79,9 @@ export class Replica {
    * 7. *Suspicion* sees all progress of this step before it judges the primary. It may leave the view.
    * 8. *Missing content* is requested: bodies, state and decisions. The status timer runs faster if something is
    *    outstanding.
-   * 9. *Queries* come last: they read the state that this step has made.
-   * 10. *The alarm* is set to the earliest time at which one of these phases has something to do.
+   * 9. *Queries* read the state that this step has made.
+   * 10. *The end of the epoch* is reported once its closing checkpoint is stable.
+   * 11. *The alarm* is set to the earliest time at which one of these phases has something to do.
    *
    * @throws {InvariantError} if this replica is broken; it must not be stepped again.
    */
@@ -99,6 +101,7 @@ export class Replica {
     fetchMissing(step);
     askForLog(step);
     answerQueries(step);
+    checkClosed(step);
     this.#alarmAt = earliest(
       this.#state.status.dueAt,
       earlyAt(step),
@@ -262,7 +265,7 @@ function start(step: Step, { asks = false, isQuiet = false }: Extract<Input, { k
     // sender does.
     for (let peer = 0; peer < step.n; peer++) state.status.newViewSentFor.set(peer as ReplicaId, state.view);
   }
-  if (stableSequence(state.stable) > state.lastExecuted) startTransfer(step, state.stable);
+  if (lowWatermarkOf(state.stable, step.env.genesis) > state.lastExecuted) startTransfer(step, state.stable);
   resumeTime(step);
   executeCommitted(step);
   resumeTime(step);

@@ -10,6 +10,7 @@ import type { SignedQuery } from "./messages/queries.ts";
 import type { LostDisk } from "./records.ts";
 import type { MessageLog } from "./ordering/message_log.ts";
 import type { Checkpoint, NewView, Signed, Status, Suspicion, Verified, ViewChange } from "./messages/messages.ts";
+import type { EpochState } from "./epochs/pending.ts";
 import type { PendingRequests } from "./ordering/pending_requests.ts";
 import type { RefusedRequests } from "./clients/refused_requests.ts";
 import type { RetiredBlobs } from "./checkpoints/retired_blobs.ts";
@@ -92,6 +93,7 @@ export interface ReplicaState {
   askedUntil: Millis;
   /** The numbers whose pre-prepare waits because its timestamp is above the ceiling. */
   readonly early: Set<SequenceNumber>;
+  readonly epochs: EpochState;
   /** Contradictions of other replicas. */
   readonly evidence: Evidence;
   /** Unanswered queries, in their order of arrival. */

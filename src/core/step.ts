@@ -4,7 +4,7 @@
  */
 import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "./messages/ids.ts";
 import type { DiscardReason, ReplicaEvent } from "./events.ts";
-import type { Environment, Offer, Outgoing, OutgoingReply, Ready } from "./io.ts";
+import type { ClosedEpoch, Environment, Offer, Outgoing, OutgoingReply, Ready } from "./io.ts";
 import type { QueryAnswer } from "./messages/queries.ts";
 import type { Record } from "./records.ts";
 import type { Batch, MessageKind } from "./messages/messages.ts";
@@ -28,6 +28,8 @@ export class Step {
   admission: Ready["admission"] = "taken";
   /** A state transfer has ended in this step, so the numbers that were committed meanwhile are executed later in it. */
   hasEndedTransfer = false;
+  /** Set if the epoch is over. */
+  closed: ClosedEpoch | null = null;
   /** The sender of the input, if it is a message that replicas send regularly as long as they are up. */
   heardFrom: ReplicaId | null = null;
 
@@ -134,6 +136,7 @@ export class Step {
       offers: this.#offers,
       alarmAt,
       events: this.#events,
+      ...(this.closed && { closed: this.closed }),
       admission: this.admission,
     };
   }

@@ -127,7 +127,15 @@ const EXPECTED: { readonly [group: string]: readonly string[] } = {
   "event": all<
     Exclude<
       `${ReplicaEvent["kind"]}`,
-      "request-received" | "stage" | "operation-failed" | "discarded" | "state-transfer" | "old-copy"
+      | "request-received"
+      | "stage"
+      | "operation-failed"
+      | "discarded"
+      | "state-transfer"
+      | "old-copy"
+      // The simulator draws no reconfigurations yet.
+      | "configured"
+      | "epoch-closed"
     >
   >({
     "checkpoint-taken": true,

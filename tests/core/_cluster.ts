@@ -4,6 +4,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { DEFAULT_LIMITS, DEFAULT_SETTINGS, type Genesis, type Limits, type Settings } from "../../src/core/config.ts";
+import { type Epoch, epochAfter, portOf } from "./_epochs.ts";
 import type { ReplicaEvent } from "../../src/core/events.ts";
 import type { Environment, FetchedBlob, Input, Ready } from "../../src/core/io.ts";
 import type { Digest, Millis, ReplicaId, SequenceNumber } from "../../src/core/messages/ids.ts";
@@ -42,6 +43,8 @@ export interface Options {
   readonly logWindow?: number;
   readonly limits?: Partial<Limits>;
   readonly settings?: Partial<Settings>;
+  /** Hosts that are no members at first. */
+  readonly spares?: number;
 }
 
 export class Host {
@@ -50,6 +53,8 @@ export class Host {
   disk = new Disk();
   alarmAt: number | null = null;
   clockSkewMs = 0;
+  /** The epoch that it is in. */
+  epoch = 0;
   constructor(readonly id: ReplicaId) {}
 }
 
@@ -73,6 +78,10 @@ export class Cluster {
   /** Sees every step before its messages are on their way. */
   onStep: (host: Host, input: Input, ready: Ready) => void = () => {};
   readonly executed = new Map<SequenceNumber, string>();
+  /** All epochs so far. Hosts have the same ids in all of them; replicas have the numbers of their epoch. */
+  readonly epochs: Epoch[];
+  /** Whether a host goes on to the next epoch as soon as its replica says that the present one is over. */
+  follows: (host: Host) => boolean = () => true;
   readonly #settings: Settings;
   readonly #options: Required<Pick<Options, "loss" | "doubling">> & { readonly latencyMs: () => number };
   readonly #queue = new EventQueue();
@@ -92,8 +101,9 @@ export class Cluster {
       stateMachine: "log/1",
       limits: { ...DEFAULT_LIMITS, ...options.limits },
     };
-    this.hosts = this.genesis.replicas.map((_, i) => new Host(i as ReplicaId));
-    for (const host of this.hosts) this.start(host.id);
+    this.epochs = [{ terms: this.genesis, members: this.genesis.replicas.map((_, i) => i) }];
+    this.hosts = Array.from({ length: n + (options.spares ?? 0) }, (_, i) => new Host(i as ReplicaId));
+    for (const host of this.hosts.slice(0, n)) this.start(host.id);
   }
 
   host(id: number): Host {
@@ -104,9 +114,11 @@ export class Cluster {
   start(id: number, asks = false): void {
     const host = this.host(id);
     host.machine = new LogMachine();
+    const { terms, members } = this.epochs[host.epoch]!;
     const env: Environment = {
-      self: host.id,
-      genesis: this.genesis,
+      self: members.indexOf(id) as ReplicaId,
+      genesis: terms,
+      configure: portOf(terms),
       settings: this.#settings,
       stateMachine: host.machine,
       hash,
@@ -146,12 +158,16 @@ export class Cluster {
     for (const record of ready.records) host.disk.write(record);
     for (const event of ready.events) this.#observe(host, event);
     for (const { to, message, batch } of ready.messages) {
-      const receivers = to === "all" ? this.hosts.filter((other) => other !== host).map((other) => other.id) : [to];
-      for (const receiver of receivers) {
-        this.#transmit(host.id, receiver, message.message, () => this.deliver(receiver, message, batch));
+      const { members } = this.epochs[host.epoch]!;
+      const receivers = to === "all" ? members.filter((other) => other !== host.id) : [members[to]!];
+      const { epoch } = host;
+      for (const receiver of receivers as ReplicaId[]) {
+        this.#transmit(host.id, receiver, message.message, () => {
+          if (this.host(receiver).epoch === epoch) this.deliver(receiver, message, batch);
+        });
       }
     }
-    for (const { to, digests } of ready.offers ?? []) this.#serve(host.id, to, digests);
+    for (const { to, digests } of ready.offers ?? []) this.#serve(host.id, this.#hostOf(host, to), digests);
     for (const { reply } of ready.replies) {
       const byReplica = this.replies.get(reply.request) ?? new Map();
       this.replies.set(reply.request, byReplica.set(reply.replica, reply));
@@ -169,7 +185,28 @@ export class Cluster {
       this.#queue.push(this.now, () => void (host.replica === replica && this.step(id, { kind: "loaded", blobs })));
     }
     this.#setAlarm(host, ready.alarmAt === null ? null : ready.alarmAt - host.clockSkewMs);
+    if (ready.closed && this.follows(host)) this.#queue.push(this.now, () => this.follow(host.id));
     return ready;
+  }
+
+  #hostOf({ epoch }: Host, replica: ReplicaId): ReplicaId {
+    return this.epochs[epoch]!.members[replica]! as ReplicaId;
+  }
+
+  /** A host goes on to the next epoch: at the end of its own, or because somebody has shown it the link. */
+  follow(id: number): void {
+    const host = this.host(id);
+    this.epochs[host.epoch + 1] ??= epochAfter(this.epochs[host.epoch]!, host.disk);
+    this.crash(id);
+    host.epoch++;
+    host.disk = host.disk.nextEpoch();
+    if (this.epochs[host.epoch]!.members.includes(id)) this.start(id);
+  }
+
+  /** A new member starts in the last epoch with an empty store. */
+  join(id: number): void {
+    this.host(id).epoch = this.epochs.length - 1;
+    this.start(id);
   }
 
   /** Hands a signed request to these replicas. */
@@ -194,7 +231,7 @@ export class Cluster {
   accepted(digest: Digest): readonly Result[] | null {
     const tally = new Tally<Reply>((one, other) => equalResults(one.results, other.results));
     for (const reply of this.replies.get(digest)?.values() ?? []) {
-      if (tally.add(reply.replica, reply).length >= weakQuorum(this.hosts.length)) return reply.results;
+      if (tally.add(reply.replica, reply).length >= weakQuorum(this.genesis.replicas.length)) return reply.results;
     }
     return null;
   }
@@ -284,7 +321,7 @@ export class Cluster {
       case "status":
         return void this.step(to, { kind: "status", status: whole });
       case "fetch":
-        return this.#serve(to, message.replica, message.digests);
+        return this.#serve(to, this.#hostOf(host, message.replica), message.digests);
     }
   }
 
@@ -300,8 +337,13 @@ export class Cluster {
         return bytes ? [{ digest, bytes }] : batch ? [{ digest, bytes: batch.bytes, batch }] : [];
       }),
     );
-    const answer = { kind: "blobs" as const, replica: id, blobs: [] };
-    this.#transmit(id, to, answer, () => this.host(to).replica && this.step(to, { kind: "blobs", from: id, blobs }));
+    const { epoch } = this.host(from);
+    const replica = this.epochs[epoch]!.members.indexOf(id) as ReplicaId;
+    const answer = { kind: "blobs" as const, replica, blobs: [] };
+    this.#transmit(id, to, answer, () => {
+      const { replica: receiver, epoch: now } = this.host(to);
+      if (receiver && now === epoch) this.step(to, { kind: "blobs", from: replica, blobs });
+    });
   }
 
   #setAlarm(host: Host, at: number | null): void {

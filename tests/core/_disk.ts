@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { Digest, SequenceNumber, View } from "../../src/core/messages/ids.ts";
 import type { Contradiction } from "../../src/core/messages/evidence.ts";
 import type { Batch, Verified } from "../../src/core/messages/messages.ts";
-import type { Record, StoredState, ViewState } from "../../src/core/records.ts";
+import { NEW_RECOVERY, type Record, type StoredState, type ViewState } from "../../src/core/records.ts";
 
 /** What a store keeps of the records. */
 export class Disk {
@@ -22,6 +22,18 @@ export class Disk {
   stable: StoredState["stable"] = [];
   lostDisk?: NonNullable<StoredState["lostDisk"]>;
   readonly evidence: Contradiction[] = [];
+
+  /** What a host keeps at the end of an epoch: the state, and nothing that was signed in the epoch. */
+  nextEpoch(): Disk {
+    const next = new Disk();
+    for (const [digest, bytes] of this.blobs) next.blobs.set(digest, bytes);
+    for (const [sequence, digests] of this.retired) next.retired.set(sequence, digests);
+    for (const digest of this.fetched) next.fetched.add(digest);
+    next.checkpoint = this.checkpoint;
+    if (this.numbers !== undefined) next.numbers = this.numbers;
+    if (this.lostDisk) next.lostDisk = NEW_RECOVERY;
+    return next;
+  }
 
   write(record: Record): void {
     switch (record.kind) {

@@ -101,7 +101,7 @@ class Liars {
   #begin(view: number, viewChanges: readonly Signed<ViewChange>[]): void {
     const sorted = [...viewChanges].sort((a, b) => a.message.replica - b.message.replica);
     const own = { replica: this.#primaryOf(view), view: view as View };
-    const prePrepares = computeNewView(sorted).digests.map(([sequence, digest]) =>
+    const prePrepares = computeNewView(sorted, {}).digests.map(([sequence, digest]) =>
       signed<PrePrepare>({ kind: "pre-prepare", ...own, sequence, digest: digest! })
     );
     const newView = signed<NewView>({ kind: "new-view", ...own, viewChanges: sorted, prePrepares });

@@ -138,6 +138,10 @@ export class Trace {
         return null;
       case "checkpoint-stable":
         return `stable ${event.sequence}`;
+      case "configured":
+        return `epoch ${event.epoch} begins after ${event.closesAt}`;
+      case "epoch-closed":
+        return `goes on to epoch ${event.epoch}`;
       case "old-copy":
         return `does not know of its ${event.message} on ${event.sequence}`;
       case "recovered":

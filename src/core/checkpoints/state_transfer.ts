@@ -20,9 +20,11 @@ import { ask as load, havePages } from "./loading.ts";
 import { guarded } from "../ordering/machine_guard.ts";
 import { entriesOf, readChunk, readPage, readRoot, type Root } from "../tree/state_tree.ts";
 import type { Transfer, Want } from "./transfer.ts";
-import type { StableCertificate } from "../messages/certificates.ts";
+import { checkpointOf, type StableCertificate } from "../messages/certificates.ts";
+import { restoreConfiguration } from "../epochs/configure.ts";
+import { CONFIGURATION_CHUNK } from "../epochs/pending.ts";
 import type { Step } from "../step.ts";
-import { changedIds, machineChunks, retire, stabilize } from "./watermarks.ts";
+import { changedIds, clientChunks, machineChunks, retire, stabilize } from "./watermarks.ts";
 
 /** If a message with blobs starts this replica, an earlier run has asked for them. */
 const MAX_EARLY = 256;
@@ -31,12 +33,12 @@ const MAX_EARLY = 256;
 const UNKNOWN = "unknown" as Digest;
 
 /**
- * Starts to fetch the state of a stable checkpoint, or moves on to a newer one. What was fetched for an older one is
+ * Starts to fetch the state of a stable checkpoint (of an empty certificate that at which the epoch starts), or moves on to a newer one. What was fetched for an older one is
  * kept.
  */
 export function startTransfer(step: Step, certificate: StableCertificate): void {
   const { state } = step;
-  const { sequence, digest } = certificate[0]!.message;
+  const { sequence, digest } = checkpointOf(certificate, step.env.genesis)!;
   const before = state.transfer;
   if (before && before.sequence >= sequence) return;
   state.transfer = {
@@ -204,7 +206,8 @@ function finish(step: Step, transfer: Transfer, root: Root): void {
   if (stateMachine.lazyLoading) {
     guarded(stateMachine, "lazyLoading.unload", () => stateMachine.lazyLoading!.unload(isEmpty));
   } else guarded(stateMachine, "restore", () => stateMachine.restore(machineChunks(staged)));
-  state.clients.restore([...staged].filter(([id]) => !id.startsWith("m")));
+  state.clients.restore(clientChunks(staged));
+  restoreConfiguration(env, state, staged.get(CONFIGURATION_CHUNK) ?? null);
   const live = state.tree.blobs();
   const retired = [...former].filter((blob) => !live.has(blob));
   retire(step, sequence, retired, live);

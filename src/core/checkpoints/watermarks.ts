@@ -4,6 +4,8 @@
  * @module
  */
 import type { Digest, SequenceNumber } from "../messages/ids.ts";
+import { takeConfiguration } from "../epochs/configure.ts";
+import { CONFIGURATION_CHUNK } from "../epochs/pending.ts";
 import { InvariantError } from "../invariant.ts";
 import { changesOf, failureOf, StateMachineError } from "../ordering/machine_guard.ts";
 import type { ChunkChange } from "../tree/state_tree.ts";
@@ -69,7 +71,9 @@ export function retire(
  */
 export function takeChanges(step: Pick<Step, "env" | "state">): readonly ChunkChange[] {
   const changes = changesOf(step.env.stateMachine).map(([id, chunk]): ChunkChange => [`m${id}`, chunk]);
-  return [...changes, ...step.state.clients.takeChanges()];
+  const configuration = takeConfiguration(step);
+  const ofEpoch: ChunkChange[] = configuration ? [[CONFIGURATION_CHUNK, configuration]] : [];
+  return [...changes, ...step.state.clients.takeChanges(), ...ofEpoch];
 }
 
 /**
@@ -89,7 +93,13 @@ export function changedIds(step: Step): ReadonlySet<string> {
     for (const id of tree.idsOutside(new Set())) if (id.startsWith("m")) ids.add(id);
   }
   for (const [id] of clients.takeChanges()) ids.add(id);
+  if (takeConfiguration(step)) ids.add(CONFIGURATION_CHUNK);
   return ids;
+}
+
+/** The client table's chunks among these. */
+export function clientChunks(chunks: Iterable<ChunkChange>): readonly ChunkChange[] {
+  return [...chunks].filter(([id]) => id.startsWith("n") || id.startsWith("s"));
 }
 
 /** The state machine's chunks among these, by the machine's own ids. */

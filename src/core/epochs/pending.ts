@@ -37,3 +37,18 @@ export function pendingOf(plain: Plain): Pending {
   }
   throw new TypeError("pending configuration: expected an epoch, a number, a configuration and approvals");
 }
+
+/** The epochs, as far as one replica's state knows of them. */
+export interface EpochState {
+  /** The configuration of the next epoch; `null` if none was accepted. */
+  pending: Pending | null;
+  /** Whether it is not in a checkpoint yet. */
+  isChanged: boolean;
+  /** Whether the host was told that the epoch is over. */
+  isReported: boolean;
+}
+
+/** The state of a replica that knows of no other epoch. */
+export function createEpochState(): EpochState {
+  return { pending: null, isChanged: false, isReported: false };
+}

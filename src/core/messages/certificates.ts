@@ -5,7 +5,7 @@
  */
 import { type SequenceNumber, sequenceNumber } from "./ids.ts";
 import type { PreparedCertificate, Signed, Verified, ViewChange } from "./messages.ts";
-import type { Genesis } from "../config.ts";
+import type { Genesis, Terms } from "../config.ts";
 import { primaryOf, quorum } from "./quorum.ts";
 import type { Checkpoint } from "./agreement.ts";
 
@@ -17,14 +17,30 @@ export function stableSequence(certificate: readonly Signed<Checkpoint>[]): Sequ
   return certificate[0]?.message.sequence ?? sequenceNumber(0);
 }
 
+/** The checkpoint of a certificate; of an empty one the checkpoint at which the epoch starts. `null` in epoch 0. */
+export function checkpointOf(
+  certificate: readonly Signed<Checkpoint>[],
+  { start }: Pick<Terms, "start">,
+): Pick<Checkpoint, "sequence" | "digest"> | null {
+  return certificate[0]?.message ?? (start ? { sequence: start.sequence, digest: start.root } : null);
+}
+
+/** The low watermark that a certificate proves. An empty one stands for the start of the epoch. */
+export function lowWatermarkOf(
+  certificate: readonly Signed<Checkpoint>[],
+  terms: Pick<Terms, "start">,
+): SequenceNumber {
+  return checkpointOf(certificate, terms)?.sequence ?? sequenceNumber(0);
+}
+
 /**
  * Whether this is a quorum of equal checkpoint messages of distinct replicas, or the empty certificate of the initial
  * state.
  */
-export function isStableCertificate(certificate: ViewChange["stable"], genesis: Genesis): boolean {
+export function isStableCertificate(certificate: ViewChange["stable"], genesis: Terms): boolean {
   const first = certificate[0]?.message;
   if (!first) return true;
-  return certificate.length >= quorum(genesis.replicas.length) && first.sequence > 0 &&
+  return certificate.length >= quorum(genesis.replicas.length) && first.sequence > (genesis.start?.sequence ?? 0) &&
     first.sequence % genesis.checkpointInterval === 0 &&
     certificate.every(({ message: m }) => m.sequence === first.sequence && m.digest === first.digest) &&
     areDistinct(certificate.map(({ message }) => message.replica));

@@ -6,6 +6,7 @@ import { noteAgreedTime } from "./agreed_time.ts";
 import { askForBody } from "./bodies.ts";
 import { isCheckpointDue, isSurpassed, takeCheckpoint } from "../checkpoints/checkpoint.ts";
 import { dropFormer } from "./former_bodies.ts";
+import { executeConfigure, isForCluster } from "../epochs/configure.ts";
 import type { Millis, SequenceNumber } from "../messages/ids.ts";
 import { invariant } from "../invariant.ts";
 import { isReadyFor } from "../checkpoints/loading.ts";
@@ -30,7 +31,9 @@ export function executeCommitted(step: Step): void {
     if (!slot || slot.committed === null) return;
     if (slot.batch?.digest !== slot.committed) return askForBody(step, slot.committed);
     const { batch } = slot;
-    if (!isReadyFor(step, () => batch.requests.flatMap(operationsOf))) return;
+    if (!isReadyFor(step, () => batch.requests.flatMap(operationsOf).filter((one) => !isForCluster(step.env, one)))) {
+      return;
+    }
     execute(step, slot, batch);
   }
 }
@@ -134,6 +137,8 @@ function run(step: Step, { sequence }: Place, operation: Uint8Array, client: str
   if (unsealed !== null) {
     return rejected(sequence, "the state machine can't give its state, so it is given no operations");
   }
+  const configured = executeConfigure(step, sequence, operation);
+  if (configured) return configured;
   const context = { sequence, timestamp: agreedTime, client };
   return callMachine(step, sequence, "execute", () => env.stateMachine.execute(operation, context));
 }

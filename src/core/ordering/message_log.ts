@@ -57,6 +57,8 @@ export class MessageLog {
   #low: SequenceNumber;
   /** The highest number that has a slot; at least the low watermark. */
   #highest: SequenceNumber;
+  /** The last number of the epoch, if it is known. */
+  #last = Infinity;
 
   constructor(low: SequenceNumber, readonly window: number) {
     this.#low = low;
@@ -68,9 +70,9 @@ export class MessageLog {
     return this.#low;
   }
 
-  /** H = h + L. */
+  /** H = h + L, or the last number of the epoch if that is lower. */
   get high(): SequenceNumber {
-    return sequenceNumber(this.#low + this.window);
+    return sequenceNumber(Math.min(this.#low + this.window, this.#last));
   }
 
   isWithin(sequence: SequenceNumber): boolean {
@@ -154,6 +156,13 @@ export class MessageLog {
     let count = 0;
     for (const { former } of this.#slots.values()) count += former.size;
     return count;
+  }
+
+  /** The epoch ends at `last`: frees everything above it. */
+  closeAt(last: SequenceNumber): void {
+    this.#last = last;
+    for (const sequence of [...this.#slots.keys()]) if (sequence > last) this.#slots.delete(sequence);
+    this.#highest = sequenceNumber(Math.max(this.#low, ...this.#slots.keys()));
   }
 
   /** Moves the watermarks to a stable checkpoint and frees everything at or below it. */

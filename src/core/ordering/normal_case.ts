@@ -3,6 +3,7 @@
  * @module
  */
 import { ceiling, proposalTime, reachedAt, watchProgress } from "./agreed_time.ts";
+import { mustFill } from "../epochs/configure.ts";
 import { executeCommitted } from "./execution.ts";
 import { askForBody } from "./bodies.ts";
 import { bodyOf, dropFormer, keepFormer } from "./former_bodies.ts";
@@ -35,7 +36,7 @@ export function propose(step: Step): void {
   const { state, env } = step;
   if (!step.isPrimary || !step.isActive || !step.mayVote || state.transfer) return;
   while (state.lastProposed - state.lastExecuted < env.settings.pipelineDepth && state.lastProposed < state.log.high) {
-    const isFilling = state.lastProposed < state.filling.through;
+    const isFilling = state.lastProposed < state.filling.through || mustFill(state);
     if (state.lastProposed > state.lastExecuted && !nextIsHalfFull(step) && !isFilling) return;
     const requests = takeRequests(step);
     if (requests.length === 0 && !isFilling) return;

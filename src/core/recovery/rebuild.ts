@@ -5,6 +5,8 @@
 import { newClock } from "../ordering/agreed_time.ts";
 import { ClientTable } from "../clients/client_table.ts";
 import { Evidence } from "../messages/evidence.ts";
+import { restoreConfiguration } from "../epochs/configure.ts";
+import { CONFIGURATION_CHUNK, createEpochState } from "../epochs/pending.ts";
 import { createFetches } from "../checkpoints/fetches.ts";
 import { type Digest, type Millis, sequenceNumber } from "../messages/ids.ts";
 import { invariant } from "../invariant.ts";
@@ -22,16 +24,16 @@ import { RetiredBlobs } from "../checkpoints/retired_blobs.ts";
 import { type ChunkChange, entriesOf, readChunk, readPage, readRoot, StateTree } from "../tree/state_tree.ts";
 import type { ReplicaState } from "../state.ts";
 import { restoreTimers } from "../upkeep/timers.ts";
-import { stableSequence } from "../messages/certificates.ts";
+import { lowWatermarkOf } from "../messages/certificates.ts";
 import { createPeerRequests } from "../checkpoints/peer_requests.ts";
-import { machineChunks } from "../checkpoints/watermarks.ts";
+import { clientChunks, machineChunks } from "../checkpoints/watermarks.ts";
 
 /** The history before the first batch. */
 const GENESIS_HISTORY = "0".repeat(64) as Digest;
 
 /** Rebuilds the state; nothing is sent yet. Own votes are signed again: Ed25519 gives the same bytes. */
 export function rebuild(env: Environment, storedState: StoredState): ReplicaState {
-  const low = stableSequence(storedState.stable);
+  const low = lowWatermarkOf(storedState.stable, env.genesis);
   const state: ReplicaState = {
     view: storedState.view,
     viewChange: storedState.viewChange,
@@ -91,6 +93,7 @@ export function rebuild(env: Environment, storedState: StoredState): ReplicaStat
     numbering: createNumbering(storedState.numbers),
     askedUntil: storedState.timers?.askedUntil ?? 0 as Millis,
     early: new Set(),
+    epochs: createEpochState(),
     evidence: new Evidence(storedState.evidence),
     queries: [],
   };
@@ -128,7 +131,8 @@ function restoreState(
   const isEmpty = state.tree.unloaded().length === 0 && !listed.some(([id]) => id.startsWith("m"));
   if (lazyLoading) guarded(env.stateMachine, "lazyLoading.unload", () => lazyLoading.unload(isEmpty));
   else guarded(env.stateMachine, "restore", () => env.stateMachine.restore(machineChunks(chunks)));
-  state.clients.restore(chunks.filter(([id]) => !id.startsWith("m")));
+  state.clients.restore(clientChunks(chunks));
+  restoreConfiguration(env, state, chunks.find(([id]) => id === CONFIGURATION_CHUNK)?.[1] ?? null);
   state.lastExecuted = sequence;
   state.history = root.history;
   state.agreedTime = root.agreedTime;

@@ -26,8 +26,11 @@ const MAX_PAGE_SIZE = 8 * 1024;
 /** A change of one chunk; `null` removes it. */
 export type ChunkChange = readonly [id: string, chunk: Uint8Array | null];
 
-/** The owner of a chunk, with which its id begins: the state machine (`m`), a name (`n`), a session (`s`). */
-export type ChunkKind = "m" | "n" | "s";
+/**
+ * The owner of a chunk, with which its id begins: the state machine (`m`), a name (`n`), the accepted configuration
+ * (`p`), a session (`s`).
+ */
+export type ChunkKind = "m" | "n" | "p" | "s";
 
 /** The content of a root page. */
 export interface Root {

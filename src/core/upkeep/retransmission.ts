@@ -3,6 +3,7 @@
  * send what it lacks.
  * @module
  */
+import { isEnding } from "../epochs/configure.ts";
 import { removeAnswered } from "../ordering/answers.ts";
 import { askHandOver } from "../views/hand_over.ts";
 import { repeatSuspicion } from "../views/leaving.ts";
@@ -92,7 +93,7 @@ export function updateStatusPace(step: Step): void {
  */
 function isBusy(step: Step): boolean {
   const { state } = step;
-  if (!step.isActive || !step.mayVote || state.pending.size > 0 || step.isBehind) return true;
+  if (!step.isActive || !step.mayVote || state.pending.size > 0 || step.isBehind || isEnding(state)) return true;
   return state.log.highestOpen(state.view, state.lastExecuted) > state.lastExecuted;
 }
 
@@ -188,7 +189,7 @@ function resendCheckpoints(
   resend: Resend,
 ): void {
   const { state, self } = step;
-  if (stable < state.log.low) {
+  if (stable < state.log.low && state.stable.length > 0) {
     resend(step.env.sign<StableCheckpoint>({ kind: "stable-checkpoint", replica: self, checkpoints: state.stable }));
     // It will need that state: if this replica has it, it offers the root page.
     if (state.tree.sequence >= state.log.low) step.offer(to, [state.stable[0]!.message.digest]);

@@ -4,12 +4,18 @@
  * the signatures.
  * @module
  */
-import type { Genesis } from "../config.ts";
+import type { Terms } from "../config.ts";
 import { type Digest, type SequenceNumber, sequenceNumber } from "../messages/ids.ts";
 import { isProofOfLeaving } from "./leaving.ts";
 import type { NewView, PreparedCertificate, Signed, ViewChange } from "../messages/messages.ts";
 import { primaryOf, quorum } from "../messages/quorum.ts";
-import { areDistinct, isPreparedCertificate, isStableCertificate, stableSequence } from "../messages/certificates.ts";
+import {
+  areDistinct,
+  isPreparedCertificate,
+  isStableCertificate,
+  lowWatermarkOf,
+  stableSequence,
+} from "../messages/certificates.ts";
 
 /** The result of the computation. */
 export interface NewViewBasis {
@@ -20,12 +26,15 @@ export interface NewViewBasis {
 }
 
 /** Computes min-s, max-s and the digests of O from V. */
-export function computeNewView(viewChanges: readonly Signed<ViewChange>[]): NewViewBasis {
+export function computeNewView(
+  viewChanges: readonly Signed<ViewChange>[],
+  terms: Pick<Terms, "start">,
+): NewViewBasis {
   let stable: ViewChange["stable"] = [];
   for (const { message } of viewChanges) {
     if (stableSequence(message.stable) > stableSequence(stable)) stable = message.stable;
   }
-  const low = stableSequence(stable);
+  const low = lowWatermarkOf(stable, terms);
   const best = new Map<SequenceNumber, PreparedCertificate["prePrepare"]["message"]>();
   let high: SequenceNumber = low;
   for (const { message } of viewChanges) {
@@ -48,9 +57,9 @@ export function computeNewView(viewChanges: readonly Signed<ViewChange>[]): NewV
  * Whether a view-change proves its claims: that its sender may leave, its checkpoint by a quorum, and each prepared
  * number by a certificate.
  */
-export function isValidViewChange({ view, stable, prepared, suspicions }: ViewChange, genesis: Genesis): boolean {
+export function isValidViewChange({ view, stable, prepared, suspicions }: ViewChange, genesis: Terms): boolean {
   if (view === 0 || !isProofOfLeaving(suspicions, view, genesis) || !isStableCertificate(stable, genesis)) return false;
-  const low = stableSequence(stable);
+  const low = lowWatermarkOf(stable, genesis);
   let previous: number = low;
   for (const certificate of prepared) {
     const { sequence, view: preparedIn } = certificate.prePrepare.message;
@@ -67,14 +76,14 @@ export function isValidViewChange({ view, stable, prepared, suspicions }: ViewCh
  */
 export function isValidNewView(
   { replica, view, viewChanges, prePrepares }: NewView,
-  genesis: Genesis,
+  genesis: Terms,
   nullDigest: Digest,
 ): boolean {
   const n = genesis.replicas.length;
   if (view === 0 || replica !== primaryOf(view, n) || viewChanges.length < quorum(n)) return false;
   if (!areDistinct(viewChanges.map(({ message }) => message.replica))) return false;
   if (!viewChanges.every(({ message }) => message.view === view && isValidViewChange(message, genesis))) return false;
-  const { digests } = computeNewView(viewChanges);
+  const { digests } = computeNewView(viewChanges, genesis);
   return prePrepares.length === digests.length && prePrepares.every(({ message }, i) => {
     const [sequence, digest] = digests[i]!;
     return message.replica === replica && message.view === view && message.sequence === sequence &&

@@ -15,7 +15,7 @@ import { acceptWaiting, nullBatch, propose } from "../ordering/normal_case.ts";
 import { relay } from "../ordering/requests.ts";
 import { doubleTimeout, leavingMs } from "./view_timeout.ts";
 import { startTransfer } from "../checkpoints/state_transfer.ts";
-import { type StableCertificate, stableSequence } from "../messages/certificates.ts";
+import { lowWatermarkOf, type StableCertificate } from "../messages/certificates.ts";
 import { compareNewView, compareViewChange } from "../upkeep/contradictions.ts";
 import type { Step } from "../step.ts";
 import { awaitFilling } from "../recovery/log_filling.ts";
@@ -151,7 +151,7 @@ function awaitNewView(step: Step): void {
 function startView(step: Step, viewChanges: readonly Verified<Signed<ViewChange>>[]): void {
   const { view } = step.state;
   const nullDigest = nullBatch(step.env).digest;
-  const prePrepares = computeNewView(viewChanges).digests.map(([sequence, digest]) =>
+  const prePrepares = computeNewView(viewChanges, step.env.genesis).digests.map(([sequence, digest]) =>
     step.env.sign<PrePrepare>({ kind: "pre-prepare", replica: step.self, view, sequence, digest: digest ?? nullDigest })
   );
   const newView = step.env.sign<NewView>({ kind: "new-view", replica: step.self, view, viewChanges, prePrepares });
@@ -189,8 +189,8 @@ function enterView(step: Step, newView: Verified<Signed<NewView>>): void {
   state.pending.startView();
   state.suspicion.dueAt = state.suspicion.dueAtLatest = null;
   resetStatusPace(step);
-  const { stable } = computeNewView(viewChanges);
-  if (stableSequence(stable) > state.lastExecuted) startTransfer(step, stable as StableCertificate);
+  const { stable } = computeNewView(viewChanges, step.env.genesis);
+  if (lowWatermarkOf(stable, step.env.genesis) > state.lastExecuted) startTransfer(step, stable as StableCertificate);
   else onStable(step, stable as StableCertificate);
   if (step.hasEndedTransfer) executeCommitted(step);
   carryOver(step);

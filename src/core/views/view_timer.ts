@@ -8,6 +8,7 @@ import { removeAnswered } from "../ordering/answers.ts";
 import type { SuspicionReason } from "../events.ts";
 import type { Millis } from "../messages/ids.ts";
 import { agreementEndsAt, endAgreement } from "./hand_over.ts";
+import { isClosing, isOver } from "../epochs/configure.ts";
 import { suspectsPrimary } from "./leaving.ts";
 import { fairnessRules, resetTimeout } from "./view_timeout.ts";
 import type { ViewTimer } from "../state.ts";
@@ -108,6 +109,7 @@ function isDue(step: Step): boolean {
 /** Whether there is work that a correct primary would get done. */
 function isWaiting(step: Step): boolean {
   const { state } = step;
-  return state.pending.size > 0 || isUnfilled(step) ||
+  if (isOver(state)) return false;
+  return state.pending.size > 0 || isUnfilled(step) || isClosing(state) ||
     state.log.highestOpen(state.view, state.lastExecuted) > state.lastExecuted;
 }

@@ -16,13 +16,13 @@ export const MAX_LINKS = 4_096;
 export async function followChain(
   trusted: Epoch,
   links: readonly Uint8Array[],
-  crypto: ChainCrypto,
+  by: ChainCrypto,
 ): Promise<readonly Epoch[]> {
   if (links.length > MAX_LINKS) throw new RangeError(`links: expected at most ${MAX_LINKS}, got ${links.length}`);
   const epochs = [trusted];
   for (const [index, link] of links.entries()) {
     try {
-      epochs.push(await followLink(epochs.at(-1)!, decodeLink(link), crypto));
+      epochs.push(await followLink(epochs.at(-1)!, decodeLink(link), by));
     } catch (error) {
       throw insideChain(index, error);
     }

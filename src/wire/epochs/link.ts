@@ -80,10 +80,10 @@ function bytesOf(plain: Plain, field: string): Uint8Array {
  * Follows one link: checks all of it against the epoch that it ends, and returns the next epoch.
  * @throws {LinkError} if the link does not prove that the next epoch follows on `epoch`.
  */
-export async function followLink(epoch: Epoch, { certificate, proof }: Link, crypto: ChainCrypto): Promise<Epoch> {
+export async function followLink(epoch: Epoch, { certificate, proof }: Link, by: ChainCrypto): Promise<Epoch> {
   try {
-    const checkpoint = await checkCertificate(epoch, certificate, crypto);
-    const next = await provenNext(epoch, checkpoint, proof, crypto);
+    const checkpoint = await checkCertificate(epoch, certificate, by);
+    const next = await provenNext(epoch, checkpoint, proof, by);
     return next;
   } catch (error) {
     if (error instanceof LinkError) throw error;

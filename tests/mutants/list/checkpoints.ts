@@ -20,8 +20,9 @@ export const CHECKPOINTS: readonly Mutant[] = [
       checkpoint("if (same.length < step.quorum) continue;", "if (same.length < step.f) continue;"),
       {
         file: "src/core/messages/certificates.ts",
-        find: "return certificate.length >= quorum(genesis.replicas.length) && first.sequence > 0 &&",
-        replace: "return first.sequence > 0 &&",
+        find:
+          "return certificate.length >= quorum(genesis.replicas.length) && first.sequence > (genesis.start?.sequence ?? 0) &&",
+        replace: "return first.sequence > (genesis.start?.sequence ?? 0) &&",
       },
     ],
     breaks: ["certificates"],
@@ -90,8 +91,8 @@ export const CHECKPOINTS: readonly Mutant[] = [
       "the client table is not in the state that is checkpointed and transferred: what was executed is executed again (§4.3)",
     edits: [
       watermarks(
-        "return [...changes, ...step.state.clients.takeChanges()];",
-        "return (step.state.clients.takeChanges(), [...changes]);",
+        "return [...changes, ...step.state.clients.takeChanges(), ...ofEpoch];",
+        "return (step.state.clients.takeChanges(), [...changes, ...ofEpoch]);",
       ),
     ],
     breaks: ["exactly-once", "determinism", "integrity", "service", "reload"],
@@ -99,7 +100,7 @@ export const CHECKPOINTS: readonly Mutant[] = [
   {
     name: "table-not-restored-by-transfer",
     why: "after a state transfer the client table is the old one (§5.3)",
-    edits: [transfer('  state.clients.restore([...staged].filter(([id]) => !id.startsWith("m")));\n', "")],
+    edits: [transfer("  state.clients.restore(clientChunks(staged));\n", "")],
     breaks: ["exactly-once", "determinism", "integrity", "service"],
   },
   {
@@ -158,7 +159,12 @@ export const CHECKPOINTS: readonly Mutant[] = [
   {
     name: "stable-checkpoints-not-resent",
     why: "a replica below the low watermark is not told of the checkpoint (§5.2)",
-    edits: [retransmission("if (stable < state.log.low) {", "if (stable > state.log.low) {")],
+    edits: [
+      retransmission(
+        "if (stable < state.log.low && state.stable.length > 0) {",
+        "if (stable > state.log.low && state.stable.length > 0) {",
+      ),
+    ],
     breaks: ["liveness"],
   },
   {

@@ -28,8 +28,8 @@ export const DETAILS: readonly Mutant[] = [
     why: "the high watermark is one too high (§4.2)",
     edits: [
       log(
-        "return sequenceNumber(this.#low + this.window);",
-        "return sequenceNumber(this.#low + this.window + 1);",
+        "return sequenceNumber(Math.min(this.#low + this.window, this.#last));",
+        "return sequenceNumber(Math.min(this.#low + this.window + 1, this.#last));",
       ),
     ],
     breaks: ["watermarks", "bounds"],

@@ -166,7 +166,7 @@ export const NODE: readonly Mutant[] = [
   {
     name: "table-forgotten-at-a-restart",
     why: "a restarted replica has no client table: it runs again what was executed",
-    edits: [recovery('  state.clients.restore(chunks.filter(([id]) => !id.startsWith("m")));\n', "")],
+    edits: [recovery("  state.clients.restore(clientChunks(chunks));\n", "")],
     breaks: ["determinism", "exactly-once", "integrity", "service", "reload"],
   },
   {

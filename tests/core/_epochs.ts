@@ -1,0 +1,58 @@
+/** Epochs for tests of the core: a `configure` is text, and nobody signs it. */
+import type { Genesis, Terms } from "../../src/core/config.ts";
+import { CONFIGURATION_CHUNK, pendingOf } from "../../src/core/epochs/pending.ts";
+import type { ConfigurePort } from "../../src/core/io.ts";
+import { entriesOf, readChunk, readPage, readRoot } from "../../src/core/tree/state_tree.ts";
+import type { Disk } from "./_disk.ts";
+import { hash, unpack } from "./_messages.ts";
+
+/** An epoch: its rules, and the hosts of its replicas. */
+export interface Epoch {
+  readonly terms: Terms;
+  readonly members: readonly number[];
+}
+
+interface Told {
+  readonly epoch: number;
+  readonly members: readonly number[];
+  readonly k: number | null;
+}
+
+const text = new TextDecoder();
+const utf8 = new TextEncoder();
+
+/** The operation that starts this epoch with these hosts as members. */
+export function configureText(epoch: number, members: readonly number[], k?: number): string {
+  return `configure ${JSON.stringify({ epoch, members, k: k ?? null })}`;
+}
+
+/** Reads such operations. */
+export function portOf({ start }: Terms): ConfigurePort {
+  const present = start?.epoch ?? 0;
+  return {
+    is: (operation) => text.decode(operation).startsWith("configure "),
+    check(operation) {
+      const { epoch } = JSON.parse(text.decode(operation).slice("configure ".length)) as Told;
+      if (epoch !== present + 1) return { refused: `wrong-epoch: expected ${present + 1}, got ${epoch}` };
+      return { configuration: operation, hash: hash(operation), approvals: [[0, utf8.encode("signed")]] };
+    },
+  };
+}
+
+/** The epoch after this one, as the state of a store at its end has it. */
+export function epochAfter({ terms }: Epoch, { checkpoint, blobs }: Disk): Epoch {
+  const { sequence, root } = checkpoint!;
+  const { pages } = readRoot(unpack(blobs.get(root)!));
+  const chunks = pages.flatMap(([, page]) => entriesOf(readPage(unpack(blobs.get(page)!))));
+  const digest = chunks.find(([id]) => id === CONFIGURATION_CHUNK)![1];
+  const pending = pendingOf(unpack(readChunk(unpack(blobs.get(digest)!))[1]));
+  const { epoch, members, k } = JSON.parse(text.decode(pending.configuration).slice("configure ".length)) as Told;
+  const K = k ?? terms.checkpointInterval;
+  const genesis: Genesis = {
+    ...terms,
+    checkpointInterval: K,
+    logWindow: 2 * K,
+    replicas: members.map((id) => ({ name: `r${id}`, publicKey: String(id).padStart(64, "0") })),
+  };
+  return { members, terms: { ...genesis, start: { epoch, sequence, root } } };
+}
