@@ -64,14 +64,31 @@ Deno.test("after close no deadline fires and no timer is left", () => {
   assertEquals([fired, timer.pending], [0, 0]);
 });
 
-Deno.test("when the last deadline is cleared no timer is left, as it would keep some hosts awake", () => {
+Deno.test("when the last deadline is cleared no timer is left after the turn, as it would keep some hosts awake", async () => {
   const timer = new ManualTimer();
   const deadlines = new Deadlines(timer, 10_000);
   const [one, other] = [deadlines.set(() => {}), deadlines.set(() => {})];
   one();
   assertEquals(timer.pending, 1);
   other();
+  await timer.turn();
   assertEquals(timer.pending, 0);
   deadlines.set(() => {});
   assertEquals(timer.pending, 1);
+});
+
+Deno.test("a deadline that is set in the turn in which the last was cleared uses its timer, and fires in time", async () => {
+  const timer = new ManualTimer();
+  const deadlines = new Deadlines(timer, 100);
+  const fired: string[] = [];
+  const clear = deadlines.set(() => fired.push("cleared"));
+  timer.advance(60);
+  clear();
+  deadlines.set(() => fired.push("kept"));
+  await timer.turn();
+  assertEquals(timer.pending, 1);
+  timer.advance(90);
+  assertEquals(fired, []);
+  timer.advance(20);
+  assertEquals([fired, timer.pending], [["kept"], 0]);
 });

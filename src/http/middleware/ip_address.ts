@@ -12,6 +12,20 @@ export type IpAddress = string | readonly number[];
  * address.
  */
 export function parseIpAddress(text: string): IpAddress | undefined {
+  if (text.length > MAX_CACHED_CHARACTERS) return parse(text);
+  if (parsed.has(text)) return parsed.get(text);
+  if (parsed.size >= MAX_CACHED) parsed.clear();
+  const address = parse(text);
+  parsed.set(text, address);
+  return address;
+}
+
+/** The last texts that were parsed. Each request needs the address of its caller and of its host, and few callers send most requests. */
+const parsed = new Map<string, IpAddress | undefined>();
+const MAX_CACHED = 1_024;
+const MAX_CACHED_CHARACTERS = 64;
+
+function parse(text: string): IpAddress | undefined {
   const bare = text.trim().replace(/^"(.*)"$/, "$1");
   const [, bracketed] = /^\[([^\]]*)\](?::\d{1,5})?$/.exec(bare) ?? [];
   if (bracketed !== undefined) return parseIpv6(bracketed);

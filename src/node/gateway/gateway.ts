@@ -21,12 +21,21 @@ import type {
 } from "../../core/messages/messages.ts";
 import { weakQuorum } from "../../core/messages/quorum.ts";
 import { equalResults, Tally } from "../../core/messages/tally.ts";
-import { MAX_BODY_BYTES } from "../../wire/mod.ts";
 import { abortable } from "../async/abort.ts";
 import { deferred } from "../async/deferred.ts";
 import type { NodeLimits } from "../limits.ts";
 import type { Rejection, Timer } from "../ports.ts";
-import { checkOperation, isExpired, operationBytes, rejected } from "./gateway_operations.ts";
+import { Gathering } from "./gathering.ts";
+import {
+  checkOperation,
+  countFitting,
+  isExpired,
+  maxOperationsOf,
+  operationBytes,
+  operationsOf,
+  rejected,
+  type Vouched,
+} from "./gateway_operations.ts";
 
 /** The outcome of operations, once f + 1 replicas agree on it. */
 export interface GatewayAnswer {
@@ -60,9 +69,7 @@ export interface GatewayOptions {
   readonly resend: (request: Verified<SignedRequest<GatewayRequest>>) => void;
 }
 
-interface Call {
-  readonly operations: readonly VouchedOperation[];
-  readonly bytes: number;
+interface Call extends Vouched {
   readonly resolve: (answer: GatewayAnswer | Rejection) => void;
 }
 
@@ -90,8 +97,6 @@ const RESEND_AFTER_MS = 1_000;
 const MAX_RESEND_AFTER_MS = 8_000;
 /** Maximum overhead of a request beside its operations, bytes. */
 const REQUEST_OVERHEAD_BYTES = 256;
-/** Maximum overhead of a reply per result, bytes. */
-const RESULT_OVERHEAD_BYTES = 32;
 
 /** The gateway of one node. */
 export class Gateway {
@@ -105,14 +110,13 @@ export class Gateway {
   #bytes = 0;
   /** Expired bundles, to be signed again. */
   #expired: InFlight[] = [];
+  readonly #gathering: Gathering;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
-    const { replicas, limits } = options.genesis;
-    this.#needed = weakQuorum(replicas.length);
-    // The reply must fit into one frame, even with the longest results.
-    const fitting = Math.floor(MAX_BODY_BYTES / (limits.maxResultBytes + RESULT_OVERHEAD_BYTES)) - 1;
-    this.#maxOperations = Math.max(1, Math.min(limits.maxRequestOperations, fitting));
+    this.#needed = weakQuorum(options.genesis.replicas.length);
+    this.#gathering = new Gathering(options);
+    this.#maxOperations = maxOperationsOf(options.genesis);
   }
 
   /** Unanswered operations, their bytes, and the bundles in flight. */
@@ -145,6 +149,7 @@ export class Gateway {
     this.#options.wake();
     return abortable(promise.finally(() => this.#done(call)), signal, () => {
       this.#waiting = this.#waiting.filter((waiting) => waiting !== call);
+      if (this.#waiting.length === 0) this.#gathering.stop();
       resolve({ reason: "unavailable", kind: "gateway-request", detail: "the caller aborted" });
     });
   }
@@ -156,6 +161,8 @@ export class Gateway {
       void bundles.push({ request, refuse: (rejection) => this.#finish(request.digest, rejection) });
     for (const bundle of this.#expired.splice(0)) add(this.#sign(bundle));
     while (this.#waiting.length > 0 && this.#inFlight.size < this.#options.limits.maxBundlesInFlight) {
+      const waiting = operationsOf(this.#waiting);
+      if (waiting < this.#maxOperations && !this.#gathering.isComplete(waiting, this.#operations - waiting)) break;
       const giveUpAt = this.#options.timer.monotonic() + GIVE_UP_MS;
       add(this.#sign({ calls: this.#takeCalls(), signedAt: this.#options.agreedTime(), giveUpAt, hasSkipped: false }));
     }
@@ -181,11 +188,14 @@ export class Gateway {
     if (agreeing.length < this.#needed) return;
     const voters = agreeing.map((agreed) => agreed.replica).sort((a, b) => a - b);
     const latest = Math.max(...agreeing.map((agreed) => agreed.view)) as View;
+    const tookMs = this.#options.timer.monotonic() - (bundle.giveUpAt - GIVE_UP_MS);
+    this.#gathering.onAnswered(results.length, operationsOf(this.#waiting), tookMs);
     this.#finish(request, { view: latest, results, voters });
   }
 
   /** Rejects all waiting calls. */
   stop(rejection: Rejection): void {
+    this.#gathering.stop();
     for (const call of this.#waiting.splice(0)) call.resolve(rejection);
     for (const { calls } of this.#expired.splice(0)) for (const call of calls) call.resolve(rejection);
     for (const digest of [...this.#inFlight.keys()]) this.#finish(digest, rejection);
@@ -209,14 +219,7 @@ export class Gateway {
 
   #takeCalls(): readonly Call[] {
     const maxBytes = this.#options.genesis.limits.maxRequestBytes - REQUEST_OVERHEAD_BYTES;
-    let [operations, bytes, count] = [0, 0, 0];
-    for (const call of this.#waiting) {
-      operations += call.operations.length;
-      bytes += call.bytes;
-      if (operations > this.#maxOperations || bytes > maxBytes) break;
-      count++;
-    }
-    return this.#waiting.splice(0, count);
+    return this.#waiting.splice(0, countFitting(this.#waiting, { maxOperations: this.#maxOperations, maxBytes }));
   }
 
   #sign(what: Omit<InFlight, "request" | "replies" | "cancelAlarm" | "resendAfterMs">): InFlight["request"] {

@@ -2,13 +2,48 @@
  * Checks of operations of unsigned clients.
  * @module
  */
+import type { Genesis } from "../../core/config.ts";
 import type { Refusal, Result, VouchedOperation } from "../../core/messages/messages.ts";
-import { fromUtf8, MAX_NAME_BYTES, utf8 } from "../../wire/mod.ts";
+import { fromUtf8, MAX_BODY_BYTES, MAX_NAME_BYTES, utf8 } from "../../wire/mod.ts";
 import type { Rejection } from "../ports.ts";
 
 const EXPIRED: Refusal = "expired";
 /** Maximum overhead of an operation beside its name and its bytes, bytes. */
 const OPERATION_OVERHEAD_BYTES = 32;
+/** Maximum overhead of a reply per result, bytes. */
+const RESULT_OVERHEAD_BYTES = 32;
+
+/** The most operations in one request: the reply must fit into one frame, even with the longest results. */
+export function maxOperationsOf({ limits }: Genesis): number {
+  const fitting = Math.floor(MAX_BODY_BYTES / (limits.maxResultBytes + RESULT_OVERHEAD_BYTES)) - 1;
+  return Math.max(1, Math.min(limits.maxRequestOperations, fitting));
+}
+
+/** Operations that stay together. */
+export interface Vouched {
+  readonly operations: readonly VouchedOperation[];
+  /** The size of all of them. */
+  readonly bytes: number;
+}
+
+/** The number of operations in all. */
+export function operationsOf(calls: readonly Vouched[]): number {
+  return calls.reduce((sum, { operations }) => sum + operations.length, 0);
+}
+
+/** How many of the first calls fit together. */
+export function countFitting(
+  calls: readonly Vouched[],
+  { maxOperations, maxBytes }: { readonly maxOperations: number; readonly maxBytes: number },
+): number {
+  let [operations, bytes] = [0, 0];
+  const over = calls.findIndex((call) => {
+    operations += call.operations.length;
+    bytes += call.bytes;
+    return operations > maxOperations || bytes > maxBytes;
+  });
+  return over === -1 ? calls.length : over;
+}
 
 /** Whether an operation was refused because its gateway request had expired. */
 export function isExpired({ status, value }: Result): boolean {
@@ -18,7 +53,7 @@ export function isExpired({ status, value }: Result): boolean {
 /** @throws {TypeError} or {@linkcode RangeError} if the operation at `index` is invalid. */
 export function checkOperation({ name, timestamp, operation }: VouchedOperation, index: number): void {
   const at = `operations[${index}]`;
-  const nameBytes = utf8(name).length;
+  const nameBytes = utf8Length(name);
   if (nameBytes < 1 || nameBytes > MAX_NAME_BYTES) {
     throw new RangeError(`${at}.name: expected 1 to ${MAX_NAME_BYTES} bytes of UTF-8, got ${nameBytes}`);
   }
@@ -32,7 +67,14 @@ export function checkOperation({ name, timestamp, operation }: VouchedOperation,
 
 /** Size of an operation in a request, bytes. */
 export function operationBytes({ name, operation }: VouchedOperation): number {
-  return utf8(name).length + operation.length + OPERATION_OVERHEAD_BYTES;
+  return utf8Length(name) + operation.length + OPERATION_OVERHEAD_BYTES;
+}
+
+/** The length of a text in UTF-8, bytes. @throws {TypeError} if it has a lone surrogate. */
+function utf8Length(text: string): number {
+  // Most names are ASCII. Encoding a text takes a microsecond, and looking at its characters none.
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return utf8(text).length;
+  return text.length;
 }
 
 /** Makes a rejection of a gateway. */
