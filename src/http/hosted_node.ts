@@ -12,6 +12,7 @@ export type HostedNode =
     | "genesis"
     | "cluster"
     | "receive"
+    | "stream"
     | "verifyRequest"
     | "verifyQuery"
     | "submit"

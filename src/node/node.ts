@@ -165,6 +165,14 @@ export class ReplicaNode {
   }
 
   /**
+   * As {@linkcode ReplicaNode.receive}, for one message of a member's stream, to which nothing is answered. `answer` is called for each
+   * frame: with `null` if it was accepted.
+   */
+  stream(frames: readonly Uint8Array[], by: ReplicaId, answer: (rejection: Rejection | null) => void): void {
+    this.#requests.intake.stream(frames, by, answer);
+  }
+
+  /**
    * Decodes a signed client's request and checks its signature, before {@linkcode ReplicaNode.submit}. Resolves with the
    * request, or with the reason why it is rejected.
    */

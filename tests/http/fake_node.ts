@@ -1,6 +1,6 @@
 /** A node that answers as a test tells it to. */
 import { DEFAULT_LIMITS, type Genesis } from "../../src/core/config.ts";
-import { digest, millis, replicaId, sequenceNumber, view } from "../../src/core/messages/ids.ts";
+import { digest, millis, type ReplicaId, replicaId, sequenceNumber, view } from "../../src/core/messages/ids.ts";
 import type {
   MessageKind,
   Result,
@@ -46,6 +46,11 @@ export class FakeNode implements HostedNode {
   receive(frames: readonly Uint8Array[], accept?: readonly MessageKind[]): Promise<readonly (Rejection | null)[]> {
     this.received.push({ frames, accept });
     return Promise.resolve(frames.map((frame) => this.onReceive(frame)));
+  }
+
+  stream(frames: readonly Uint8Array[], _by: ReplicaId, answer: (rejection: Rejection | null) => void): void {
+    this.received.push({ frames });
+    for (const frame of frames) answer(this.onReceive(frame));
   }
 
   /** Believes everybody. */

@@ -194,6 +194,32 @@ Deno.test("the timeout grows with the time of acknowledgements, and stays below 
   assertEquals(failed.length, 1);
 });
 
+Deno.test("a socket that took long to open gets time for its first acknowledgement", async () => {
+  const { link, sockets, timer, failed, send } = setUp();
+  link.isReady();
+  await timer.idle();
+  sockets[0]!.opens();
+  await timer.advance(500); // two round trips, as from one continent to another
+  sockets[0]!.gets("ack 0");
+  send("a");
+  await timer.advance(350); // one round trip, and the receiver's delay
+  sockets[0]!.gets("ack 1");
+  assertEquals([failed, link.isOpen], [[], true]);
+});
+
+Deno.test("a slow link has time for large messages, and fails without them as early as any", async () => {
+  const { link, timer, failed, greeted } = setUp();
+  const socket = await greeted();
+  const large = new Uint8Array(512 * 1024);
+  link.send([large], large);
+  await timer.advance(750);
+  assertEquals(failed, []);
+  socket.gets("ack 1");
+  link.send([bundle], bundle);
+  await timer.advance(910);
+  assertEquals(failed.length, 1);
+});
+
 Deno.test("a late local timer does not fail the socket: acknowledgements that arrived are processed first", async () => {
   const { timer, failed, send, greeted } = setUp();
   const socket = await greeted();

@@ -12,7 +12,7 @@ import { millis } from "../../core/messages/ids.ts";
 import { Backoff } from "../../node/async/backoff.ts";
 import { deferred } from "../../node/async/deferred.ts";
 import type { Timer } from "../../node/ports.ts";
-import { BUSY, OPEN, type PeerSocket, readAck } from "./peer_socket.ts";
+import { ACK_DELAY_MS, BUSY, OPEN, type PeerSocket, readAck } from "./peer_socket.ts";
 
 /** Options of {@linkcode PeerLink}. */
 export interface PeerLinkOptions {
@@ -36,10 +36,14 @@ export interface PeerLinkOptions {
  * busy host, up to the maximum.
  */
 export const ACK_TIMEOUT = { minMs: 300, maxMs: 900 };
-/** The timeout is this multiple of the time that recent acknowledgements took. */
+/** The timeout is this multiple of the time that recent acknowledgements took, beside the receiver's delay. */
 const ACK_PATIENCE = 3;
+/** Slowest link that counts as one that works, bytes per ms: so much longer is the timeout of what is in flight. */
+const SLOWEST_BYTES_PER_MS = 1_024;
 /** With each faster acknowledgement the remembered slowest time decays by this factor. */
 const ACK_MEMORY = 0.98;
+/** Round trips until the first acknowledgement: one for the connection, one for the upgrade. */
+const ROUND_TRIPS_TO_OPEN = 2;
 /** A socket without a first acknowledgement after this time has failed, ms. */
 const OPEN_TIMEOUT_MS = 5_000;
 /** If a local timer fires later than this, ms, the local host was held up, and not the peer. */
@@ -77,7 +81,7 @@ export class PeerLink {
    * later.
    */
   #waitingSince = 0;
-  /** The slowest recent acknowledgement, ms; decays. */
+  /** The slowest recent acknowledgement, ms, without the receiver's delay; decays. At first: a guess from the opening. */
   #slowestAckMs = 0;
   #cancelAckTimer: (() => void) | null = null;
   #cancelOpenTimer: () => void = () => {};
@@ -179,6 +183,10 @@ export class PeerLink {
     const count = readAck(data);
     if (count === null) return;
     this.#cancelOpenTimer();
+    if (!this.#isConfirmed) {
+      const openMs = this.#options.timer.monotonic() - this.#openedAt;
+      this.#slowestAckMs = Math.max(this.#slowestAckMs, openMs / ROUND_TRIPS_TO_OPEN);
+    }
     this.#isConfirmed = true;
     const left = this.#sent - count;
     if (left < 0 || left > this.#inFlight.length) {
@@ -187,7 +195,7 @@ export class PeerLink {
     for (const { bytes } of this.#inFlight.splice(0, this.#inFlight.length - left)) this.#inFlightBytes -= bytes;
     if (this.#cancelAckTimer) {
       const tookMs = this.#options.timer.monotonic() - this.#waitingSince;
-      this.#slowestAckMs = Math.max(tookMs, ACK_MEMORY * this.#slowestAckMs);
+      this.#slowestAckMs = Math.max(tookMs - ACK_DELAY_MS, ACK_MEMORY * this.#slowestAckMs);
     }
     this.#cancelAckTimer?.();
     this.#cancelAckTimer = null;
@@ -198,7 +206,8 @@ export class PeerLink {
   #awaitAck(): void {
     const { minMs, maxMs } = ACK_TIMEOUT;
     this.#waitingSince = this.#options.timer.monotonic();
-    this.#setAckTimer(Math.min(maxMs, Math.max(minMs, ACK_PATIENCE * this.#slowestAckMs)));
+    const patienceMs = Math.min(maxMs, Math.max(minMs, ACK_DELAY_MS + ACK_PATIENCE * this.#slowestAckMs));
+    this.#setAckTimer(patienceMs + this.#inFlightBytes / SLOWEST_BYTES_PER_MS);
   }
 
   #setAckTimer(delayMs: number): void {

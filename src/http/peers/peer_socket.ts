@@ -38,8 +38,11 @@ export const OPEN = 1;
 /** Maximum bytes of a bundle on a socket. Larger ones are POSTed, so that votes do not wait long behind them. */
 export const MAX_SOCKET_BYTES = 256 * 1024;
 
-/** Maximum delay of an acknowledgement, ms. */
-export const ACK_DELAY_MS = 20;
+/**
+ * Maximum delay of an acknowledgement, ms. Each one wakes two replicas, so they are rare: ten a second on a socket in
+ * use. Still they are frequent enough that a socket which delivers nothing is noticed early (see peer_link.ts).
+ */
+export const ACK_DELAY_MS = 100;
 /** Received bytes after which an acknowledgement is sent at once. */
 export const ACK_BYTES = 256 * 1024;
 

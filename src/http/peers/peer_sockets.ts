@@ -8,7 +8,9 @@
 import { millis, type ReplicaId } from "../../core/messages/ids.ts";
 import type { Timer } from "../../node/ports.ts";
 import { MEMBER_HEADER } from "./membership.ts";
-import { type MessagesOptions, receiveBundle } from "../routes/messages.ts";
+import type { Rejection } from "../../node/ports.ts";
+import { framesOf } from "../routes/messages.ts";
+import type { HostedNode } from "../hosted_node.ts";
 import {
   ACK_BYTES,
   ACK_DELAY_MS,
@@ -26,7 +28,8 @@ import { checkUpgrade, notUpgraded } from "./upgrade.ts";
 export type Upgrade = (request: Request) => { readonly socket: PeerSocket; readonly response: Response };
 
 /** Options of {@linkcode PeerSockets}. */
-export interface PeerSocketsOptions extends MessagesOptions {
+export interface PeerSocketsOptions {
+  readonly node: HostedNode;
   readonly upgrade: Upgrade;
   readonly timer: Timer;
 }
@@ -150,22 +153,26 @@ class SocketReceiver {
     }
     this.#taken++;
     this.#bytesSinceAck += data.byteLength;
-    void this.#take(new Uint8Array(data));
+    this.#take(new Uint8Array(data));
     if (this.#bytesSinceAck >= ACK_BYTES) return this.#acknowledge();
     const { timer } = this.#options;
     this.#cancelAck ??= timer.schedule(millis(timer.now() + ACK_DELAY_MS), () => this.#acknowledge());
   }
 
-  async #take(body: Uint8Array): Promise<void> {
+  #take(body: Uint8Array): void {
+    const { node } = this.#options;
     try {
-      const { status } = await receiveBundle(body, null, this.#options, this.member);
-      if (status === 429) this.#isBusy = true;
+      node.stream(framesOf(body, node, this.member), this.member, this.#onAnswer);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       // The member sends something that is not a bundle for this cluster: it runs another program.
       this.#socket.close(CLOSE.policyViolation, error.kind);
     }
   }
+
+  readonly #onAnswer = (rejection: Rejection | null): void => {
+    if (rejection?.reason === "overloaded") this.#isBusy = true;
+  };
 
   #acknowledge(): void {
     this.#stopAckTimer();

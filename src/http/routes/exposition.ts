@@ -54,19 +54,34 @@ interface Metric {
   samples(): Iterable<string>;
 }
 
+/** One number of a counter, that of one set of labels. */
+export interface Count {
+  value: number;
+}
+
 /** A number that only grows, one per set of labels. */
 export class Counter implements Metric {
   readonly type = "counter";
-  readonly #values = new Map<string, number>();
+  readonly #counts = new Map<string, Count>();
   constructor(readonly name: string, readonly help: string) {}
 
-  add(labels: Labels = {}, by = 1): void {
+  /**
+   * The number for these labels. It is listed from the first call on. What is counted for each message keeps it: to
+   * build the text of the labels costs more than to count.
+   */
+  of(labels: Labels = {}): Count {
     const key = labelText(labels);
-    this.#values.set(key, (this.#values.get(key) ?? 0) + by);
+    let count = this.#counts.get(key);
+    if (!count) this.#counts.set(key, count = { value: 0 });
+    return count;
+  }
+
+  add(labels: Labels = {}, by = 1): void {
+    this.of(labels).value += by;
   }
 
   *samples(): Iterable<string> {
-    for (const [labels, value] of this.#values) yield sample(this.name, labels, value);
+    for (const [labels, { value }] of this.#counts) yield sample(this.name, labels, value);
   }
 }
 
@@ -83,23 +98,40 @@ class Gauge implements Metric {
   }
 }
 
+/** One distribution of a histogram, that of one set of labels. */
+export class Series {
+  readonly counts: number[];
+  count = 0;
+  sum = 0;
+
+  constructor(readonly labels: Labels, readonly bounds: readonly number[]) {
+    this.counts = bounds.map(() => 0);
+  }
+
+  observe(value: number): void {
+    const bucket = this.bounds.findIndex((bound) => value <= bound);
+    if (bucket >= 0) this.counts[bucket]!++;
+    this.count++;
+    this.sum += value;
+  }
+}
+
 /** A distribution of values, one per set of labels. */
 export class Histogram implements Metric {
   readonly type = "histogram";
-  readonly #series = new Map<
-    string,
-    { readonly labels: Labels; readonly counts: number[]; count: number; sum: number }
-  >();
+  readonly #series = new Map<string, Series>();
   constructor(readonly name: string, readonly help: string, readonly bounds: readonly number[]) {}
 
-  observe(value: number, labels: Labels = {}): void {
+  /** The distribution for these labels. It is listed from the first call on. */
+  of(labels: Labels = {}): Series {
     const key = labelText(labels);
     let series = this.#series.get(key);
-    if (!series) this.#series.set(key, series = { labels, counts: this.bounds.map(() => 0), count: 0, sum: 0 });
-    const bucket = this.bounds.findIndex((bound) => value <= bound);
-    if (bucket >= 0) series.counts[bucket]!++;
-    series.count++;
-    series.sum += value;
+    if (!series) this.#series.set(key, series = new Series(labels, this.bounds));
+    return series;
+  }
+
+  observe(value: number, labels: Labels = {}): void {
+    this.of(labels).observe(value);
   }
 
   *samples(): Iterable<string> {

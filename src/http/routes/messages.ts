@@ -68,20 +68,11 @@ export async function receiveBundle(
   by: FrameSource = "host",
 ): Promise<Response> {
   const { node, isOpen, verifier } = options;
-  const bundle = decode(body, by);
-  if (bundle.cluster !== node.cluster) {
-    throw new Problem("wrong-cluster", {
-      detail:
-        `cluster: expected ${node.cluster}, got ${bundle.cluster}; check that both replicas have the same cluster file`,
-      field: "cluster",
-      expected: node.cluster,
-      got: bundle.cluster,
-    });
-  }
+  const frames = framesOf(body, node, by);
   const isMembers = typeof by === "number";
-  const isFree = isMembers || (isOpen && by === "host") || !bundle.frames.some(isClientFrame);
+  const isFree = isMembers || (isOpen && by === "host") || !frames.some(isClientFrame);
   if (isFree || isRelayed(relay, body, node, verifier)) {
-    return bundleResponse(await node.receive(bundle.frames, undefined, by));
+    return bundleResponse(await node.receive(frames, undefined, by));
   }
   throw new Problem("not-accepted-here", {
     detail:
@@ -130,6 +121,25 @@ export async function signedResponse(
 
 export function accepted(): Response {
   return new Response(null, { status: 202 });
+}
+
+/**
+ * The frames of a bundle for this cluster.
+ * @throws {Problem} if it is not a bundle, or one for another cluster.
+ */
+export function framesOf(
+  body: Uint8Array,
+  { cluster: expected }: Pick<HostedNode, "cluster">,
+  by: FrameSource,
+): readonly Uint8Array[] {
+  const { cluster, frames } = decode(body, by);
+  if (cluster === expected) return frames;
+  throw new Problem("wrong-cluster", {
+    detail: `cluster: expected ${expected}, got ${cluster}; check that both replicas have the same cluster file`,
+    field: "cluster",
+    expected,
+    got: cluster,
+  });
 }
 
 function decode(body: Uint8Array, by: FrameSource): ReturnType<typeof decodeBundle> {

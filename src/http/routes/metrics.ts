@@ -6,7 +6,7 @@ import type { ReplicaEvent } from "../../core/events.ts";
 import type { Message, Stage } from "../../core/messages/messages.ts";
 import type { Observer, Rejection, Timer } from "../../node/ports.ts";
 import type { OutboxStatus } from "../../node/status.ts";
-import { Registry } from "./exposition.ts";
+import { type Count, Registry, type Series } from "./exposition.ts";
 import { readiness } from "./status.ts";
 import type { HostedNode } from "../hosted_node.ts";
 import type { PeerClocks } from "../peers/peer_clocks.ts";
@@ -26,6 +26,20 @@ const SIZES = [0, 1, 4, 16, 64, 256, 1024, 4096, 16_384];
 const BYTES = [256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576];
 /** Sequence numbers whose stages are timed at the same time; further ones are not timed. */
 const MAX_TIMED = 4096;
+
+/** Values with two labels, such as direction and kind. Each is made once. */
+class Table<V> {
+  readonly #rows = new Map<string, Map<string, V>>();
+  constructor(readonly make: (row: string, column: string) => V) {}
+
+  get(row: string, column: string): V {
+    let columns = this.#rows.get(row);
+    if (!columns) this.#rows.set(row, columns = new Map());
+    let value = columns.get(column);
+    if (value === undefined) columns.set(column, value = this.make(row, column));
+    return value;
+  }
+}
 
 /** The metrics of one replica. */
 export class Metrics implements Observer {
@@ -88,6 +102,13 @@ export class Metrics implements Observer {
   readonly #commitRecords = this.#registry.counter("pbft_store_records_total", "Records written to the store.");
   readonly #commitBytes = this.#registry.counter("pbft_store_bytes_total", "Bytes written to the store.");
   readonly #http = this.#registry.counter("pbft_http_requests_total", "HTTP requests answered, by route and status.");
+  /** What is counted for each message and each stage. */
+  readonly #traffic = new Table<{ readonly messages: Count; readonly bytes: Count }>((direction, kind) => ({
+    messages: this.#messages.of({ direction, kind }),
+    bytes: this.#messageBytes.of({ direction, kind }),
+  }));
+  readonly #discards = new Table<Count>((kind, reason) => this.#discarded.of({ kind, reason }));
+  readonly #steps = new Table<Series>((from, to) => this.#stages.of({ from, to }));
 
   constructor({ node, timer, clocks, memory }: MetricsOptions) {
     this.#timer = timer;
@@ -142,13 +163,14 @@ export class Metrics implements Observer {
       case "contradiction":
         return this.#evidence.add({ kind: event.message, replica: this.#nameOf(event.accused) });
       case "discarded":
-        return this.#discarded.add({ kind: event.message, reason: event.reason });
+        return void this.#discards.get(event.message, event.reason).value++;
     }
   }
 
   onMessage(direction: "in" | "out", kind: Message["kind"], bytes: number): void {
-    this.#messages.add({ direction, kind });
-    this.#messageBytes.add({ direction, kind }, bytes);
+    const traffic = this.#traffic.get(direction, kind);
+    traffic.messages.value++;
+    traffic.bytes.value += bytes;
   }
 
   onRejected({ kind, reason }: Rejection): void {
@@ -165,7 +187,7 @@ export class Metrics implements Observer {
     const now = this.#timer.monotonic();
     const before = this.#reached.get(sequence);
     if (before && before.stage !== stage) {
-      this.#stages.observe((now - before.at) / 1000, { from: before.stage, to: stage });
+      this.#steps.get(before.stage, stage).observe((now - before.at) / 1000);
     }
     if (stage !== "executed") {
       if (before || this.#reached.size < MAX_TIMED) this.#reached.set(sequence, { stage, at: now });

@@ -113,6 +113,15 @@ export class Intake {
     return promise;
   }
 
+  /**
+   * Receives the frames of one message of a stream, to which nothing is answered. `answer` is called for each frame as
+   * {@linkcode Intake.receive} answers it. One function serves a whole stream, so that a vote costs no promise.
+   */
+  stream(frames: readonly Uint8Array[], by: ReplicaId, answer: Entry["answer"]): void {
+    const bundle: Bundle = { faultsLeft: MEMBERS_FAULTS, rejection: null };
+    for (const frame of frames) this.#take({ frame, bundle, answer }, by);
+  }
+
   /** Receives a signed client's frame. */
   take(entry: Entry): void {
     this.#take(entry, "clients");
