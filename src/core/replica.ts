@@ -29,8 +29,10 @@ import {
 } from "./ordering/normal_case.ts";
 import { answerQueries, onQuery, queriesAt } from "./upkeep/queries.ts";
 import { askForOwnMessages, isUnknownOwnMessage } from "./recovery/own_messages.ts";
+import type { Commit, Prepare } from "./messages/messages.ts";
 import { primaryOf } from "./messages/quorum.ts";
 import { onRequest } from "./ordering/requests.ts";
+import { isSurplus } from "./ordering/surplus.ts";
 import { rebuild } from "./recovery/rebuild.ts";
 import { followClockRollback } from "./upkeep/clock_rollback.ts";
 import { fetchesAt, fetchMissing, noteHeard, onBlobs } from "./checkpoints/fetches.ts";
@@ -172,6 +174,11 @@ export class Replica {
   /** Whether this replica still waits for a blob that it has requested by {@linkcode Ready.loads}. */
   isLoading(digest: Digest): boolean {
     return this.#state.loads.has(digest);
+  }
+
+  /** Whether a vote, which need not be verified yet, decides nothing any more. */
+  isSurplus(vote: Prepare | Commit): boolean {
+    return isSurplus(this.#state, this.#env.genesis.replicas.length, this.#env.self, vote);
   }
 
   /** The digests of the batch bodies that this replica lacks. */

@@ -8,8 +8,10 @@ import type { Digest, Millis, ReplicaId } from "../core/messages/ids.ts";
 import type { Input, Ready } from "../core/io.ts";
 import { failureOf } from "../core/ordering/machine_guard.ts";
 import type {
+  Commit,
   GatewayRequest,
   MessageKind,
+  Prepare,
   SignedRequest,
   Verified,
   VouchedOperation,
@@ -33,7 +35,7 @@ import { restore } from "./storage/opening.ts";
 import { type NodeUsage, usageOf } from "./in/usage.ts";
 import { dormantStatus, type NodeStatus } from "./status.ts";
 import { type Parts, prepareParts } from "./parts.ts";
-import { type Core, taskOf } from "./durable/task.ts";
+import { type Core, type Task, taskOf } from "./durable/task.ts";
 import { type Submission, submit, type SubmitOptions, verify } from "./gateway/submit.ts";
 import type { HostEvent } from "./host_event.ts";
 import type { MessageListener } from "./watching/seen.ts";
@@ -104,6 +106,9 @@ export class ReplicaNode {
       limits,
       n,
       timer,
+      // A host that stores all its inputs would lose the votes that are kept in memory.
+      isSurplus: (vote: Prepare | Commit) => !options.persistInputs && !!this.#replica.core?.isSurplus?.(vote),
+      maxSurplusVotes: 2 * n * genesis.logWindow,
       missing: () => this.#core?.missingBodies?.(),
       unavailable: () => this.#unavailable(),
       wake: () => this.#drainSoon(),
@@ -297,10 +302,16 @@ export class ReplicaNode {
     this.#isDraining = true;
     this.#timer.soon(() => {
       this.#isDraining = false;
-      const queries = this.#queries.intake.drain(this.#maxQueriesPerTurn);
-      this.#replica.run([...this.#requests.intake.drain(), ...this.#gateway.take().map(taskOf), ...queries]);
+      this.#replica.run(this.#inputs());
       if (this.#queries.intake.hasMore || this.#requests.intake.hasMore) this.#drainSoon();
     });
+  }
+
+  /** What has come in, one at a time. */
+  *#inputs(): Generator<Task, void> {
+    yield* this.#requests.intake.drain();
+    for (const bundle of this.#gateway.take()) yield taskOf(bundle);
+    yield* this.#queries.intake.drain(this.#maxQueriesPerTurn);
   }
 
   #release({ events, messages, replies, answers, offers = [] }: Ready, now: Millis): void {

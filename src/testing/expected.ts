@@ -80,7 +80,13 @@ const EXPECTED: { readonly [group: string]: readonly string[] } = {
     "split-timestamps": true,
     "given-up": true,
   }),
-  "host": ["conflict", "failed commit", "commit torn away by a crash", "commit survives a crash unacknowledged"],
+  "host": [
+    "conflict",
+    "failed commit",
+    "commit torn away by a crash",
+    "commit survives a crash unacknowledged",
+    "vote left unread",
+  ],
   "message": all<MessageKind>({
     "request": true,
     "gateway-request": true,

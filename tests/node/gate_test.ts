@@ -12,7 +12,8 @@ import type {
   ViewChange,
 } from "../../src/core/messages/messages.ts";
 import { clusterId, createVerifier, sha256 } from "../../src/crypto/mod.ts";
-import { Gate, type Passed } from "../../src/node/in/gate.ts";
+import { Gate } from "../../src/node/in/gate.ts";
+import type { Passed } from "../../src/node/in/passed.ts";
 import type { Rejection, RejectionReason } from "../../src/node/ports.ts";
 import { decodeFrame, encodeBatch, encodeFrame, encodeMessage, utf8 } from "../../src/wire/mod.ts";
 import { Author, genesisOf } from "./_cluster.ts";

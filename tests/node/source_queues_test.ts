@@ -104,7 +104,7 @@ Deno.test("only awaited blobs are verified as batches, one request at a time", (
   ];
   const frame = author(2).frame({ kind: "blobs", replica: 1 as ReplicaId, blobs: [other, wanted, other] });
   const { gate, verifications } = counting();
-  const steps = gate.checking(frame, undefined, (digest) => digest === sha256(wanted));
+  const steps = gate.checking(frame, undefined, { isAwaited: (digest) => digest === sha256(wanted) });
   let most = 0;
   let before = 0;
   const counted = (function* () {

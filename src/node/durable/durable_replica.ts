@@ -24,7 +24,7 @@ import { Retry } from "../async/retry.ts";
 import { OtherInstances } from "./other_instances.ts";
 import { StorePace } from "./store_pace.ts";
 import { HOW_TO_RECOVER } from "../storage/store_errors.ts";
-import { Backlog, type Core, isInternal, stopAll, type Task } from "./task.ts";
+import { Backlog, Coming, type Core, isInternal, stopAll, type Task } from "./task.ts";
 
 /** The replica of one node. {@linkcode LifeCycle} has its states and the transitions between them. */
 export class DurableReplica {
@@ -126,30 +126,35 @@ export class DurableReplica {
     if (!this.#backlog.isSplit) waiting.push(...this.#options.outstanding().map((input) => ({ input })));
     // To notice an old copy of the store. A new store and a reload need no check; a host with persisted inputs restarts too often.
     const asks = !keptInputs && version > 1 && this.#health.reloads === 0;
-    this.#take([{ input: { kind: "start", kept: taken, peers: this.#last.peers, asks, isQuiet } }, ...waiting]);
+    const started: Task = { input: { kind: "start", kept: taken, peers: this.#last.peers, asks, isQuiet } };
+    this.#take(new Coming([started, ...waiting]));
   }
 
-  /** Steps the inputs one after another, then commits their records and sends their messages. */
-  run(tasks: readonly Task[]): void {
-    if (tasks.length > 0) this.#others.onActivity();
-    this.#take(this.core ? this.#pace.before(tasks) : tasks);
+  /**
+   * Steps the inputs one after another, then commits their records and sends their messages. Each input is asked for
+   * only after the one before was stepped.
+   */
+  run(tasks: Iterable<Task>): void {
+    const coming = new Coming(tasks);
+    if (coming.isEmpty) return;
+    this.#others.onActivity();
+    if (this.core) coming.putFirst(this.#pace.news());
+    this.#take(coming);
   }
 
-  #take(tasks: readonly Task[]): void {
-    if (tasks.length === 0) return;
-    if (this.life.stopped !== null) return stopAll(tasks);
-    if (!this.core) return this.#backlog.push(tasks);
+  #take(coming: Coming): void {
+    if (this.life.stopped !== null) return stopAll(coming.rest());
+    if (!this.core) return this.#backlog.push(coming.rest());
     let alarmAt: Millis | null = null;
     const loads: Digest[] = [];
-    for (let index = 0; index < tasks.length; index++) {
-      const task = tasks[index]!;
+    for (let task = coming.take(); task; task = coming.take()) {
       if (this.#faults.isQuarantined(task.input)) {
         task.onOutcome?.("taken");
         continue;
       }
-      const ready = this.#step(task, index < tasks.length - 1);
+      const ready = this.#step(task, task.input.kind === "request" && !coming.isEmpty);
       // The next core gets the inputs after the one on which this core threw.
-      if (!ready) return this.run(tasks.slice(index + 1).filter(({ input }) => !isInternal(input)));
+      if (!ready) return this.run(coming.rest().filter(({ input }) => !isInternal(input)));
       alarmAt = ready.alarmAt;
       loads.push(...ready.loads);
     }

@@ -48,13 +48,13 @@ export class StorePace {
     this.#toldMs = 0;
   }
 
-  /** Returns the tasks, preceded by the duration of commits if the core must be informed of it. */
-  before(tasks: readonly Task[]): readonly Task[] {
+  /** If the core must be informed of the duration of commits: the task that does it. */
+  news(): readonly Task[] {
     const commitMs = Math.max(this.#meanMs ?? 0, this.#runningMs());
-    if (tasks.length === 0 || Math.max(commitMs, this.#toldMs) < LEAST_MS) return tasks;
-    if (Math.abs(commitMs - this.#toldMs) <= CHANGE * this.#toldMs) return tasks;
+    if (Math.max(commitMs, this.#toldMs) < LEAST_MS) return [];
+    if (Math.abs(commitMs - this.#toldMs) <= CHANGE * this.#toldMs) return [];
     this.#toldMs = commitMs;
-    return [{ input: { kind: "store-pace", commitMs } }, ...tasks];
+    return [{ input: { kind: "store-pace", commitMs } }];
   }
 
   #runningMs(): number {

@@ -6,6 +6,7 @@ import type { Buffers } from "../../core/buffers.ts";
 import type { StableCertificate } from "../../core/messages/certificates.ts";
 import type { Digest, Millis } from "../../core/messages/ids.ts";
 import type { Input, PeerMemory, Ready, ReplicaStatus } from "../../core/io.ts";
+import type { Commit, Prepare } from "../../core/messages/messages.ts";
 import type { Bundle } from "../gateway/gateway.ts";
 import type { Timers } from "../../core/records.ts";
 
@@ -17,6 +18,8 @@ export interface Core {
   status(): ReplicaStatus;
   /** Whether it still waits for this blob of {@linkcode Ready.loads}. */
   isLoading?(digest: Digest): boolean;
+  /** Whether a vote, which need not be verified yet, decides nothing any more. */
+  isSurplus?(vote: Prepare | Commit): boolean;
   /** The digests of the batch bodies that it lacks. Other blobs need not be verified as batches. */
   missingBodies?(): ReadonlySet<Digest>;
   /** The agreed time of the last batch executed here. */
@@ -83,6 +86,45 @@ export interface Task {
 /** Tells tasks that are not stepped, or whose steps are discarded, that the replica has stopped. */
 export function stopAll(tasks: readonly Task[]): void {
   for (const task of tasks) task.onOutcome?.("stopped");
+}
+
+/**
+ * Tasks that come one at a time. Each is made when it is needed: a message is verified only after the core has taken
+ * the one before, so that votes which have become surplus need not be verified.
+ */
+export class Coming {
+  readonly #tasks: Iterator<Task>;
+  /** Those that were made and not taken, at most a few. */
+  readonly #made: Task[] = [];
+
+  constructor(tasks: Iterable<Task>) {
+    this.#tasks = tasks[Symbol.iterator]();
+  }
+
+  /** Whether there are no more. To know it, the next one is made. */
+  get isEmpty(): boolean {
+    if (this.#made.length > 0) return false;
+    const { done, value } = this.#tasks.next();
+    if (!done) this.#made.push(value);
+    return done === true;
+  }
+
+  /** Puts tasks before all others. */
+  putFirst(tasks: readonly Task[]): void {
+    this.#made.unshift(...tasks);
+  }
+
+  /** The next one; `null` if there are no more. */
+  take(): Task | null {
+    return this.isEmpty ? null : this.#made.shift()!;
+  }
+
+  /** All that are left. */
+  rest(): Task[] {
+    const rest: Task[] = [];
+    for (let task = this.take(); task; task = this.take()) rest.push(task);
+    return rest;
+  }
 }
 
 /** Makes the task of a gateway request. */

@@ -15,38 +15,24 @@ import type {
   Batch,
   Blobs,
   Decision,
-  Fetch,
   Message,
   MessageKind,
   NewView,
   PrePrepare,
   Query,
-  Reply,
   Signed,
   SignedRequest,
   StableCheckpoint,
   Verified,
   ViewChange,
 } from "../../core/messages/messages.ts";
-import type { SignedQuery } from "../../core/messages/queries.ts";
 import { sha256 } from "../../crypto/mod.ts";
 import { decodeBatch, decodeFrame, frameKind, wireLimits } from "../../wire/mod.ts";
 import type { Rejection, Verifier } from "../ports.ts";
+import { isVote, type Known, leftUnverified, type Passed } from "./passed.ts";
 import { refusal, Refused } from "./refused.ts";
 import { Signatures, VERIFICATION_US } from "./signatures.ts";
 import { structureFault } from "./structure.ts";
-
-/** A verified input, and its receiver within the node. */
-export type Passed =
-  | { readonly to: "core"; readonly kind: MessageKind; readonly from: ReplicaId | null; readonly input: MessageInput }
-  | {
-    readonly to: "gateway";
-    readonly kind: "reply";
-    readonly from: ReplicaId;
-    readonly reply: Verified<Signed<Reply>>;
-  }
-  | { readonly to: "queries"; readonly kind: "query"; readonly from: null; readonly query: Verified<SignedQuery> }
-  | { readonly to: "blobs"; readonly kind: "fetch"; readonly from: ReplicaId; readonly fetch: Verified<Signed<Fetch>> };
 
 /** Options of {@linkcode Gate}. */
 export interface GateOptions {
@@ -62,7 +48,7 @@ const DECODING_US_PER_BYTE = 0.005;
 /** Cost of SHA-256, us per byte. */
 const HASH_US_PER_BYTE = 0.001;
 
-/** The gate of one cluster. Its result depends only on the frame and the genesis. */
+/** The gate of one cluster. Its result depends only on the frame, the genesis, and what is {@linkcode Known}. */
 export class Gate {
   readonly #genesis: Genesis;
   readonly #limits: ReturnType<typeof wireLimits>;
@@ -83,13 +69,12 @@ export class Gate {
   }
 
   /**
-   * Checks one frame in steps. Yields the cost of the next step, us. `isAwaited`: whether the replica waits for the
-   * blob with this digest; other blobs are not decoded as batches.
+   * Checks one frame in steps. Yields the cost of the next step, us.
    */
   *checking(
     frame: Uint8Array,
     accept?: readonly MessageKind[],
-    isAwaited: (digest: Digest) => boolean = () => true,
+    known: Known = {},
   ): Generator<number, Passed | Rejection> {
     const kind = frameKind(frame);
     // A query is only useful where a caller waits for the answer; a query reply only at a client.
@@ -100,17 +85,18 @@ export class Gate {
       return { reason: "not-accepted-here", kind, detail: `kind: expected ${accept.join(" or ")}, got ${kind}` };
     }
     yield VERIFICATION_US + frame.length * DECODING_US_PER_BYTE;
-    return yield* this.validating(frame, kind, isAwaited);
+    return yield* this.validating(frame, kind, known);
   }
 
   /** Checks a frame that is accepted where it came in. */
   protected *validating(
     frame: Uint8Array,
     kind: MessageKind | "unknown",
-    isAwaited: (digest: Digest) => boolean,
+    { isAwaited = () => true, isSurplus }: Known,
   ): Generator<number, Passed | Rejection> {
     try {
       const { signed, batchBytes } = decodeFrame(ownBytes(frame), this.#limits);
+      if (isSurplus && isVote(signed) && isSurplus(signed, frame)) return leftUnverified(signed);
       return yield* this.#pass(signed, batchBytes, isAwaited);
     } catch (error) {
       return refusal(error, kind);

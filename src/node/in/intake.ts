@@ -11,13 +11,18 @@ import type { MessageInput } from "../../core/io.ts";
 import type { Fetch, MessageKind, Query, Reply } from "../../core/messages/messages.ts";
 import { deferred } from "../async/deferred.ts";
 import type { Task } from "../durable/task.ts";
-import type { Gate, Passed } from "./gate.ts";
+import type { Gate } from "./gate.ts";
 import type { Bundle, Entry } from "./inbox.ts";
-import { type QueueBounds, SourceQueue, type Steps } from "./source_queue.ts";
+import { clientIn, type Passed, type UnverifiedVote } from "./passed.ts";
+import { isFault } from "./refused.ts";
+import { SurplusVotes } from "./surplus_votes.ts";
+import { boundsOf, type FrameSource, SourceQueue, type Steps } from "./source_queue.ts";
 import type { NodeLimits } from "../limits.ts";
 import type { Observers } from "../observers.ts";
 import type { Rejection, Timer } from "../ports.ts";
 import type { Asked } from "../gateway/waiters.ts";
+
+export type { FrameSource };
 
 /** Options of {@linkcode Intake}. */
 export interface IntakeOptions {
@@ -27,6 +32,10 @@ export interface IntakeOptions {
   /** Number of replicas. */
   readonly n: number;
   readonly timer: Timer;
+  /** Whether a vote, which need not be verified yet, decides nothing any more. */
+  readonly isSurplus: (vote: UnverifiedVote["message"]) => boolean;
+  /** Maximum votes that are kept unverified. */
+  readonly maxSurplusVotes: number;
   /** The batch bodies that the replica waits for; undefined if unknown, or while the replica is reloaded. */
   readonly missing: () => ReadonlySet<Digest> | undefined;
   /** Why nothing is accepted; null if frames are accepted. */
@@ -39,19 +48,6 @@ export interface IntakeOptions {
   readonly onHeard: (peer: ReplicaId, input: MessageInput | null) => void;
 }
 
-/** The source of frames: a member that has proved itself, strangers, or `host`: the host is responsible for them. */
-export type FrameSource = ReplicaId | "strangers" | "host";
-
-/**
- * Work per turn for all members' queues together, and for the clients' queue, us. Other work waits no longer than that.
- */
-const MEMBERS_US_PER_TURN = 24_000;
-const CLIENTS_US_PER_TURN = 8_000;
-/** Work per turn for strangers, us, and per ms: 6 % of a core, about 1,000 signatures a second. */
-const STRANGERS_US_PER_TURN = 1_000;
-const STRANGERS_US_PER_MS = 60;
-/** Limits of the strangers' queue. */
-const STRANGERS_LIMITS = { maxInboxFrames: 4_096, maxInboxBytes: 16 * 1024 * 1024 };
 /** Faults tolerated in one bundle of a member. A member may run a later version with unknown messages. */
 const MEMBERS_FAULTS = 16;
 
@@ -70,11 +66,13 @@ type Outcome = Passed | Rejection;
 export class Intake {
   readonly #options: IntakeOptions;
   readonly #queues = new Map<FrameSource | "clients", SourceQueue<Outcome>>();
+  readonly #surplus: SurplusVotes;
   #verified: Verified[] = [];
   #cancelWake: (() => void) | null = null;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
+    this.#surplus = new SurplusVotes(options.maxSurplusVotes);
   }
 
   /** Number of unanswered frames. */
@@ -147,19 +145,19 @@ export class Intake {
   }
 
   /**
-   * Checks queued frames and returns the inputs for the replica: at most the `max` oldest of each queue, verified ones
-   * with at most `max` operations if one alone has no more, and no more work than one turn allows.
+   * Checks queued frames and gives the inputs for the replica: at most the `max` oldest of each queue, verified ones
+   * with at most `max` operations if one alone has no more, and no more work than one turn allows. Each frame is checked
+   * when its input is asked for.
    */
-  drain(max = Infinity): Task[] {
-    const tasks = this.#verified.splice(0, this.#countOf(max)).map((verified) => this.#taskOf(verified));
-    for (const queue of this.#queues.values()) {
-      for (const [entry, outcome] of queue.turn(max, (entry) => this.#check(entry))) {
+  *drain(max = Infinity): Generator<Task, void> {
+    for (const verified of this.#verified.splice(0, this.#countOf(max))) yield this.#taskOf(verified);
+    for (const [by, queue] of this.#queues) {
+      for (const [entry, outcome] of queue.turn(max, (entry) => this.#check(entry, by))) {
         if ("reason" in outcome) this.#reject(queue, entry, outcome);
-        else this.#pass(queue, entry, outcome, tasks);
+        else yield* this.#pass(queue, entry, outcome);
       }
       if (queue.hasMore && queue.waitMs > 0) this.#wakeAfter(queue.waitMs);
     }
-    return tasks;
   }
 
   /** How many of the oldest verified messages have `max` operations together; at least one. */
@@ -170,7 +168,7 @@ export class Intake {
     return over === -1 ? this.#verified.length : Math.max(1, over);
   }
 
-  *#check({ frame, accept, bundle }: Entry): Steps<Outcome> {
+  *#check({ frame, accept, bundle }: Entry, by: FrameSource | "clients"): Steps<Outcome> {
     const rejection = this.#options.unavailable() ?? bundle?.rejection;
     if (rejection) return rejection;
     let missing: ReadonlySet<Digest> | undefined | null = null;
@@ -178,37 +176,27 @@ export class Intake {
       if (missing === null) missing = this.#options.missing();
       return missing?.has(digest) ?? true;
     };
-    return yield* this.#options.gate.checking(frame, accept, isAwaited);
+    const isSurplus = typeof by === "number" ? this.#leaves(by) : undefined;
+    return yield* this.#options.gate.checking(frame, accept, { isAwaited, ...(isSurplus && { isSurplus }) });
+  }
+
+  /** Decides which votes of this member are left unverified, and keeps those. */
+  #leaves(by: ReplicaId) {
+    return (vote: UnverifiedVote, frame: Uint8Array): boolean => {
+      if (vote.message.replica !== by || !this.#options.isSurplus(vote.message)) return false;
+      this.#surplus.keep(vote, frame);
+      return true;
+    };
   }
 
   #queueOf(by: FrameSource | "clients"): SourceQueue<Outcome> {
     let queue = this.#queues.get(by);
     if (!queue) {
-      const { timer } = this.#options;
-      queue = new SourceQueue(this.#boundsOf(by), () => timer.monotonic());
+      const { timer, limits, n } = this.#options;
+      queue = new SourceQueue(boundsOf(by, limits, n), () => timer.monotonic());
       this.#queues.set(by, queue);
     }
     return queue;
-  }
-
-  /** Whose queue it is. */
-  #sourceOf(queue: SourceQueue<Outcome>): FrameSource | "clients" | undefined {
-    for (const [source, own] of this.#queues) if (own === queue) return source;
-    return undefined;
-  }
-
-  #boundsOf(by: FrameSource | "clients"): QueueBounds {
-    const { limits, n } = this.#options;
-    switch (by) {
-      case "host":
-        return { limits, usPerTurn: Infinity };
-      case "clients":
-        return { limits, usPerTurn: CLIENTS_US_PER_TURN };
-      case "strangers":
-        return { limits: STRANGERS_LIMITS, usPerTurn: STRANGERS_US_PER_TURN, usPerMs: STRANGERS_US_PER_MS };
-      default:
-        return { limits, usPerTurn: MEMBERS_US_PER_TURN / Math.max(1, n - 1) };
-    }
   }
 
   /** Schedules a wake-up for when a queue may work again. */
@@ -220,10 +208,10 @@ export class Intake {
     });
   }
 
-  #pass(queue: SourceQueue<Outcome>, entry: Entry, passed: Passed, tasks: Task[]): void {
+  *#pass(queue: SourceQueue<Outcome>, entry: Entry, passed: Passed): Generator<Task, void> {
     const { observers, onReply, onFetch, onHeard } = this.#options;
     observers.notify((o) => o.onMessage?.("in", passed.kind, entry.frame.length));
-    observers.messages?.taken(passed.from, this.#sourceOf(queue), entry.frame, clientIn(passed));
+    observers.messages?.taken(passed.from, queue.source, entry.frame, clientIn(passed));
     // A pre-prepare or a gateway request may have been forwarded by another replica.
     const isFromSender = passed.kind !== "pre-prepare" && passed.kind !== "gateway-request";
     if (passed.from !== null && isFromSender) onHeard(passed.from, passed.to === "core" ? passed.input : null);
@@ -233,6 +221,8 @@ export class Intake {
         return queue.answer(entry, null);
       case "blobs":
         onFetch(passed.fetch.message);
+        return queue.answer(entry, null);
+      case "nobody":
         return queue.answer(entry, null);
       case "queries":
         // The gate passes a query only where a caller waits for the answer.
@@ -244,8 +234,18 @@ export class Intake {
           entry.onVerified(input.request);
           return queue.answer(entry, null);
         }
-        tasks.push({ input, onOutcome: (outcome) => this.#answer(queue, entry, this.#refusal(passed.kind, outcome)) });
+        yield* this.#recalled(input);
+        yield { input, onOutcome: (outcome) => this.#answer(queue, entry, this.#refusal(passed.kind, outcome)) };
       }
+    }
+  }
+
+  /** The kept votes that the core must have before this input. */
+  *#recalled(input: MessageInput): Generator<Task, void> {
+    for (const frame of this.#surplus.recallFor(input)) {
+      const outcome = this.#options.gate.check(frame);
+      if ("reason" in outcome) this.#reportRejection(outcome);
+      else if (outcome.to === "core") yield { input: outcome.input };
     }
   }
 
@@ -281,7 +281,7 @@ export class Intake {
     const { bundle } = entry;
     // Unread frames of a rejected bundle are answered to the sender, but not reported to the observers again.
     if (!bundle || bundle.rejection !== rejection) this.#reportRejection(rejection);
-    this.#options.observers.messages?.refused(this.#sourceOf(queue), entry.frame, rejection);
+    this.#options.observers.messages?.refused(queue.source, entry.frame, rejection);
     if (bundle && isFault(rejection) && bundle.faultsLeft-- <= 0) bundle.rejection ??= rejection;
     queue.answer(entry, rejection);
   }
@@ -289,19 +289,6 @@ export class Intake {
   #reportRejection(rejection: Rejection): void {
     this.#options.observers.notify((o) => o.onRejected?.(rejection));
   }
-}
-
-/** Whether the rejection is the sender's fault. */
-function isFault({ reason }: Rejection): boolean {
-  return reason !== "overloaded" && reason !== "unavailable";
-}
-
-/** The client that signed it, if one did. */
-function clientIn(passed: Passed): string | undefined {
-  if (passed.to === "queries") return passed.query.message.client;
-  if (passed.to !== "core" || passed.input.kind !== "request") return undefined;
-  const { message } = passed.input.request;
-  return message.kind === "request" ? message.client : undefined;
 }
 
 function isQuery(asked: Asked): asked is Extract<Asked, { readonly message: Query }> {

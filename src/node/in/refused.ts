@@ -20,3 +20,8 @@ export function refusal(error: unknown, kind: Rejection["kind"]): Rejection {
   }
   throw error;
 }
+
+/** Whether the rejection is the sender's fault. */
+export function isFault({ reason }: Rejection): boolean {
+  return reason !== "overloaded" && reason !== "unavailable";
+}

@@ -3,6 +3,7 @@
  * the others wait only for its share of a turn.
  * @module
  */
+import type { ReplicaId } from "../../core/messages/ids.ts";
 import { type Entry, Inbox } from "./inbox.ts";
 import type { NodeLimits } from "../limits.ts";
 import type { Rejection } from "../ports.ts";
@@ -12,8 +13,38 @@ export interface QueueBounds {
   readonly limits: Pick<NodeLimits, "maxInboxFrames" | "maxInboxBytes">;
   /** Work per turn, us. A step that has begun is finished. */
   readonly usPerTurn: number;
+  /** Whose frames they are, where that matters. */
+  readonly source?: FrameSource | "clients";
   /** Average work, us per ms. Default: unlimited. */
   readonly usPerMs?: number;
+}
+
+/** The source of frames: a member that has proved itself, strangers, or `host`: the host is responsible for them. */
+export type FrameSource = ReplicaId | "strangers" | "host";
+
+/**
+ * Work per turn for all members' queues together, and for the clients' queue, us. Other work waits no longer than that.
+ */
+const MEMBERS_US_PER_TURN = 24_000;
+const CLIENTS_US_PER_TURN = 8_000;
+/** Work per turn for strangers, us, and per ms: 6 % of a core, about 1,000 signatures a second. */
+const STRANGERS_US_PER_TURN = 1_000;
+const STRANGERS_US_PER_MS = 60;
+/** Limits of the strangers' queue. */
+const STRANGERS_LIMITS = { maxInboxFrames: 4_096, maxInboxBytes: 16 * 1024 * 1024 };
+
+/** The bounds of the queue of a source. */
+export function boundsOf(source: FrameSource | "clients", limits: QueueBounds["limits"], n: number): QueueBounds {
+  switch (source) {
+    case "host":
+      return { source, limits, usPerTurn: Infinity };
+    case "clients":
+      return { source, limits, usPerTurn: CLIENTS_US_PER_TURN };
+    case "strangers":
+      return { source, limits: STRANGERS_LIMITS, usPerTurn: STRANGERS_US_PER_TURN, usPerMs: STRANGERS_US_PER_MS };
+    default:
+      return { source, limits, usPerTurn: MEMBERS_US_PER_TURN / Math.max(1, n - 1) };
+  }
 }
 
 /** Work in progress. Yields the cost of the next step, us. */
@@ -40,6 +71,11 @@ export class SourceQueue<T> {
     this.#monotonic = monotonic;
     this.#credit = MAX_CREDIT_TURNS * bounds.usPerTurn;
     this.#creditAt = monotonic();
+  }
+
+  /** Whose frames they are. */
+  get source(): QueueBounds["source"] {
+    return this.#bounds.source;
   }
 
   /** Number of unanswered frames. */
@@ -82,21 +118,24 @@ export class SourceQueue<T> {
   *turn(max: number, begin: (entry: Entry) => Steps<T>): Generator<readonly [Entry, T]> {
     if (this.waitMs > 0) return;
     let left = this.#bounds.usPerTurn;
+    const spend = (us: number) => {
+      left -= us;
+      this.#credit -= us;
+    };
     for (let count = 0; count < max && left > 0;) {
       const work = this.#begun ?? this.#next(begin);
       if (!work) break;
       this.#begun = work;
       const step = work.steps.next();
       if (!step.done) {
-        left -= step.value;
+        spend(step.value);
         continue;
       }
       this.#begun = null;
-      left -= FRAME_US;
+      spend(FRAME_US);
       count++;
       yield [work.entry, step.value];
     }
-    this.#credit -= this.#bounds.usPerTurn - left;
   }
 
   #next(begin: (entry: Entry) => Steps<T>): { readonly entry: Entry; readonly steps: Steps<T> } | null {

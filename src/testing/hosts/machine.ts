@@ -22,6 +22,7 @@ import { ObservedCore, ObservedStateMachine, Released } from "../world/observed_
 import { patiently } from "../clients/patience.ts";
 import type { Random } from "../random.ts";
 import { checkReload } from "../checks/reload.ts";
+import { UnreadVotes } from "../invariants/unread_votes.ts";
 import type { Observed } from "../invariants/invariant_checker.ts";
 import type { World } from "../world/world.ts";
 
@@ -156,10 +157,10 @@ export class Machine implements Station {
     life.store.crash();
   }
 
-  /** Takes frames in. */
-  receive(frames: readonly Uint8Array[]): Promise<unknown> {
+  /** Takes frames in. `by`: the replica that delivers them, if it has proved that. */
+  receive(frames: readonly Uint8Array[], by?: ReplicaId): Promise<unknown> {
     const taken = this.#options.faultInjector?.incoming(frames) ?? frames;
-    return this.#ask((node) => node.receive(taken), POST_MS);
+    return this.#ask((node) => node.receive(taken, undefined, by), POST_MS);
   }
 
   /** A signed client's request; its answer may never come. */
@@ -234,9 +235,7 @@ export class Machine implements Station {
           // Commits are made in order: once the last step is durable, all are.
           if (released instanceof Released && released.step === life.steps) this.#onSettled(life, released.now);
         },
-        onMessage: (direction, kind) => {
-          if (direction === "out" || kind === "query") coverage.count("message", kind);
-        },
+        onMessage: (way, kind) => void (way === "out" || kind === "query" ? coverage.count("message", kind) : 0),
         onFault: ({ error }) => world.report(invariantOf(error), `${this.label} threw on an input: ${error}`),
         onRejected: ({ reason, kind, detail }) => {
           coverage.count("rejection", reason);
@@ -260,6 +259,7 @@ export class Machine implements Station {
         life.steps++;
         this.#world.checker.stepped(this.replica, input, ready);
       },
+      unread: new UnreadVotes(this.#world, this.replica, storedState),
       nextCommit: () => life.store.nextCommit,
     });
   }

@@ -42,8 +42,8 @@ export interface Station {
   readonly isUp: boolean;
   /** It is serving a request. Another process of this replica gets new ones, if there is one. */
   readonly isBusy?: boolean;
-  /** Takes frames. Resolves once they are answered. */
-  receive(frames: readonly Uint8Array[]): Promise<unknown>;
+  /** Takes frames. Resolves once they are answered. `by`: the replica that delivers them, if it has proved that. */
+  receive(frames: readonly Uint8Array[], by?: ReplicaId): Promise<unknown>;
   /** A signed client's request. The answer may never come. */
   submit(frame: Uint8Array): Promise<Uint8Array | Rejection | null>;
   /** A signed client's query. The answer may never come. */
@@ -146,19 +146,19 @@ export class Network {
       if (swallowing > 0 && random.chance(swallowing)) return;
       if (random.chance(loss)) {
         if (random.chance(0.5)) return;
-        this.#arrive(target, frames, this.latencyMs());
+        this.#arrive(target, frames, this.latencyMs(), from.replica);
         return;
       }
       if (random.chance(lateness)) {
-        return this.#arrive(target, frames, random.between(VERY_LATE_MS.least, VERY_LATE_MS.most));
+        return this.#arrive(target, frames, random.between(VERY_LATE_MS.least, VERY_LATE_MS.most), from.replica);
       }
       if (random.chance(cutting)) {
-        this.#arrive(target, cut(frames, random), this.latencyMs());
+        this.#arrive(target, cut(frames, random), this.latencyMs(), from.replica);
         return void this.#engine.after(this.latencyMs(), refuse);
       }
-      if (random.chance(duplication)) this.#arrive(target, frames, random.between(0, LATE_MS));
+      if (random.chance(duplication)) this.#arrive(target, frames, random.between(0, LATE_MS), from.replica);
       if (random.chance(reordering)) {
-        for (const frame of frames) this.#arrive(target, [frame], random.between(0, LATE_MS));
+        for (const frame of frames) this.#arrive(target, [frame], random.between(0, LATE_MS), from.replica);
         this.#engine.after(this.latencyMs(), resolve);
         return;
       }
@@ -168,7 +168,7 @@ export class Network {
         const answer = () => {
           if (this.reaches(target, from)) this.#engine.after(slowMs + this.latencyMs(), resolve);
         };
-        target.receive(frames).then(answer, refuse);
+        target.receive(frames, from.replica).then(answer, refuse);
       });
     });
   }
@@ -197,9 +197,9 @@ export class Network {
     if (target) this.#arrive(target, frames, this.latencyMs());
   }
 
-  #arrive(target: Station, frames: readonly Uint8Array[], afterMs: number): void {
+  #arrive(target: Station, frames: readonly Uint8Array[], afterMs: number, by?: ReplicaId): void {
     this.#engine.after(afterMs, () => {
-      if (target.isUp) void target.receive(frames);
+      if (target.isUp) void target.receive(frames, by);
     });
   }
 }

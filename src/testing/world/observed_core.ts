@@ -6,9 +6,11 @@ import type { Digest, Millis, SequenceNumber } from "../../core/messages/ids.ts"
 import type { ReplicaEvent } from "../../core/events.ts";
 import type { Input, Ready, ReplicaStatus } from "../../core/io.ts";
 import { OperationError, type StateMachine } from "../../core/state_machine.ts";
+import type { Commit, Prepare } from "../../core/messages/messages.ts";
 import type { Core } from "../../node/durable/task.ts";
 import { fromUtf8 } from "../../wire/mod.ts";
 import type { Record } from "../../core/records.ts";
+import type { UnreadVotes } from "../invariants/unread_votes.ts";
 
 /** One operation given to a state machine, and its outcome. */
 export interface Call {
@@ -92,6 +94,7 @@ const BINDING: readonly Record["kind"][] = ["view", "accepted", "prepared", "che
 export interface Observers {
   /** Called for each step, before anything of it is durable. */
   readonly onStep: (input: Input, ready: Ready) => void;
+  readonly unread: UnreadVotes;
   /** The number of the commit that will contain a step made now. */
   readonly nextCommit: () => number;
 }
@@ -116,6 +119,7 @@ export class ObservedCore implements Core {
   step(input: Input, now: Millis, passedMs?: number): Ready {
     const ready = this.#core.step(input, now, passedMs);
     this.#observers.onStep(input, ready);
+    this.#observers.unread.stepped(ready);
     this.#steps++;
     const { records, messages, replies, answers, events } = ready;
     // The checker need not hear of an empty step.
@@ -134,6 +138,12 @@ export class ObservedCore implements Core {
 
   status(): ReplicaStatus {
     return this.#core.status();
+  }
+
+  isSurplus(vote: Prepare | Commit): boolean {
+    const isSurplus = this.#core.isSurplus?.(vote) ?? false;
+    if (isSurplus) this.#observers.unread.left(vote);
+    return isSurplus;
   }
 
   isLoading(digest: Digest): boolean {

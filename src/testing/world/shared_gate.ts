@@ -4,12 +4,15 @@
  */
 import { equalBytes } from "../../core/tree/bytes.ts";
 import type { MessageKind } from "../../core/messages/messages.ts";
-import { finish, Gate, type Passed } from "../../node/in/gate.ts";
+import { finish, Gate } from "../../node/in/gate.ts";
+import { type Known, leftUnverified, type Passed, type UnverifiedVote } from "../../node/in/passed.ts";
 import type { Rejection } from "../../node/ports.ts";
 import { fingerprint } from "./cryptography.ts";
 
 interface Verdict {
   readonly frame: Uint8Array;
+  /** The vote in it, if that is what it is. */
+  readonly vote: UnverifiedVote | null;
   readonly passed: Passed | Rejection;
 }
 
@@ -31,21 +34,33 @@ export class SharedGate extends Gate {
   protected override *validating(
     frame: Uint8Array,
     kind: MessageKind | "unknown",
+    { isSurplus }: Known,
   ): Generator<number, Passed | Rejection> {
+    const { vote, passed } = this.#verdict(frame, kind);
+    return vote && isSurplus?.(vote, frame) ? leftUnverified(vote) : passed;
+  }
+
+  #verdict(frame: Uint8Array, kind: MessageKind | "unknown"): Verdict {
     const same = this.#young.frames.get(frame) ?? this.#old.frames.get(frame);
-    if (same) return same.passed;
+    if (same) return same;
     const place = fingerprint(frame);
     const known = this.#young.contents.get(place) ?? this.#old.contents.get(place);
-    const verdict = known && equalBytes(known.frame, frame)
-      ? known
-      : { frame, passed: finish(super.validating(frame, kind, () => true)) };
+    const verdict = known && equalBytes(known.frame, frame) ? known : this.#verdictOn(frame, kind);
     if (this.#young.frames.size === GENERATION) {
       this.#old = this.#young;
       this.#young = noVerdicts();
     }
     this.#young.frames.set(frame, verdict);
     this.#young.contents.set(place, verdict);
-    return verdict.passed;
+    return verdict;
+  }
+
+  /** Also of a vote that would be left unverified: whether it is depends on the replica. */
+  #verdictOn(frame: Uint8Array, kind: MessageKind | "unknown"): Verdict {
+    let vote: UnverifiedVote | null = null;
+    const isSurplus = (found: UnverifiedVote) => (vote = found, false);
+    const passed = finish(super.validating(frame, kind, { isSurplus }));
+    return { frame, vote, passed };
   }
 }
 

@@ -6,11 +6,34 @@ import { inFile, type Mutant } from "../mutant.ts";
 
 const quorum = inFile("src/core/messages/quorum.ts");
 const normal = inFile("src/core/ordering/normal_case.ts");
+const surplus = inFile("src/core/ordering/surplus.ts");
 const log = inFile("src/core/ordering/message_log.ts");
 const certificates = inFile("src/core/messages/certificates.ts");
 
 /** Too few, too many, or not distinct. */
 export const QUORUMS: readonly Mutant[] = [
+  {
+    name: "differing-votes-left-unread",
+    why: "a vote for another digest than the one decided is dropped unread, so its sender is never convicted",
+    edits: [surplus(" || decided.digest !== vote.digest) return false;", ") return false;")],
+    breaks: ["certificates"],
+  },
+  {
+    name: "votes-left-unread-too-early",
+    why: "votes are dropped unread as soon as their pre-prepare is accepted, so no quorum comes together",
+    edits: [
+      surplus("slot.prepared?.prePrepare.message : decisionOf(slot)", "slot.prePrepare?.message : decisionOf(slot)"),
+    ],
+    breaks: ["certificates", "liveness"],
+  },
+  {
+    name: "votes-of-later-views-left-unread",
+    why: "what prepared in an earlier view has its votes of this view dropped unread (§4.4)",
+    edits: [
+      surplus("decided?.view !== vote.view || decided.digest", "!decided || decided.digest"),
+    ],
+    breaks: ["certificates", "liveness"],
+  },
   {
     name: "quorum-one-less",
     why: "two quorums need not share a correct replica (§3)",
