@@ -18,7 +18,7 @@ function setUp() {
 }
 
 Deno.test("the core is told how long commits take, when that has changed, and before what it is to take", async () => {
-  const { pace, told, commit } = setUp();
+  const { told, commit } = setUp();
   await commit(400);
   assertEquals(told(), [400, "alarm"]);
   assertEquals(told(), ["alarm"]);
