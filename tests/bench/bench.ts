@@ -4,14 +4,12 @@
  */
 import { runCommand } from "../../src/cli/cli_error.ts";
 import { breakdown, type Part } from "./breakdown.ts";
-import { HERE } from "./cluster/checkout.ts";
-import { Side } from "./cluster/side.ts";
-import { measure, type Measured, type Setting } from "./measure.ts";
+import type { Measured } from "./measure.ts";
 import { HELP, type Options, parseOptions } from "./options.ts";
 import { breakdownText, ratioTable, table, warnings } from "./report.ts";
+import { runSettings } from "./run.ts";
+import { printTable } from "./table/table.ts";
 import { delaysOf, idealMs } from "./wan/delays.ts";
-
-const ENDING: readonly Deno.Signal[] = ["SIGINT", "SIGTERM"];
 
 if (import.meta.main) await runCommand(() => main(Deno.args));
 
@@ -21,55 +19,17 @@ async function main(args: readonly string[]): Promise<number> {
     console.log(HELP);
     return 0;
   }
-  const results: Measured[] = [];
-  for (const settings of byShape(options.settings)) results.push(...await measureShape(settings, options));
+  if (options.table !== null) {
+    await printTable({ ...options, against: options.table, progress: say });
+    return 0;
+  }
+  const results = await runSettings(options.settings, { ...options, progress: say });
   say("");
   await report(results, options);
   return 0;
 }
 
-/** The settings that one cluster serves, together. */
-function byShape(settings: readonly Setting[]): Setting[][] {
-  return Object.values(
-    Object.groupBy(settings, ({ replicas, wan }) => `${replicas}, ${wan.length > 0}`),
-  ) as Setting[][];
-}
-
-/** Measures all these settings on one cluster of each side. */
-async function measureShape(
-  settings: readonly Setting[],
-  { effort, warmUp, memory, against }: Options,
-): Promise<Measured[]> {
-  const { replicas, wan } = settings[0]!;
-  const sides: Side[] = [];
-  const stop = async () => {
-    for (const side of sides.splice(0)) await side.stop();
-  };
-  const interrupted = () => void stop().then(() => Deno.exit(130));
-  for (const signal of ENDING) Deno.addSignalListener(signal, interrupted);
-  try {
-    for (const checkout of [HERE, ...(against ? [against] : [])]) {
-      say(`starting ${replicas} replicas${against ? `, ${checkout.name}` : ""}`);
-      sides.push(await Side.start(checkout, { replicas, memory, proxied: wan.length > 0 }));
-      say("warming up the replicas");
-      // A batch is 2 n messages or more for each replica.
-      await sides.at(-1)!.warmUp(Math.ceil(warmUp * 3 / (replicas - 1)));
-    }
-    const results: Measured[] = [];
-    for (const setting of settings) {
-      if (setting.wan.length > 0) {
-        for (const { cluster } of sides) await cluster.proxies!.set(delaysOf(setting.wan, replicas), setting.stalls);
-      }
-      results.push(...await measure(sides, setting, effort, say));
-    }
-    return results;
-  } finally {
-    await stop();
-    for (const signal of ENDING) Deno.removeSignalListener(signal, interrupted);
-  }
-}
-
-async function report(results: readonly Measured[], { memory, against, json }: Options): Promise<void> {
+async function report(results: readonly Measured[], { memory, against, json, plot }: Options): Promise<void> {
   const { hardwareConcurrency } = navigator;
   const machine = `${Deno.build.os} ${Deno.build.arch}, ${hardwareConcurrency} cores, Deno ${Deno.version.deno}`;
   console.log(`${machine}; ${memory ? "in memory" : "SQLite, synchronous"}`);
@@ -89,6 +49,7 @@ async function report(results: readonly Measured[], { memory, against, json }: O
     parts = await breakdown(lone);
     console.log(`\n${breakdownText(parts, lone.p50Ms.median)}`);
   }
+  if (plot !== undefined) await Deno.writeTextFile(plot, await (await import("./plot.ts")).plotOf(results));
   if (json === undefined) return;
   const numbers = results.map(({ metrics: _, ...rest }) => rest);
   const text = { at: new Date().toISOString(), machine, memory, results: numbers, lone: parts };

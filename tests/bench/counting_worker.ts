@@ -13,6 +13,8 @@ interface Cursor extends Iterable<unknown> {
 
 /** Of all instances one after the other: the object is put to sleep when there is nothing to do. */
 const counts: Record<string, number> = {
+  "POST /messages": 0,
+  "POST /requests": 0,
   "rows read": 0,
   "rows written": 0,
   "alarms set": 0,
@@ -43,7 +45,11 @@ export class Replica extends ReplicaObject {
   }
 
   override async fetch(request: Request): Promise<Response> {
-    return new URL(request.url).pathname === "/costs" ? Response.json(counts) : await super.fetch(request);
+    const { pathname } = new URL(request.url);
+    if (pathname === "/costs") return Response.json(counts);
+    const route = `${request.method} ${pathname}`;
+    if (route in counts) counts[route]!++;
+    return await super.fetch(request);
   }
 
   override async alarm(): Promise<void> {

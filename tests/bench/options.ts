@@ -37,6 +37,10 @@ Measuring
   --seconds S      how long a round takes (2)
   --rounds R       rounds per setting; the median is printed, with the lowest and the highest (3)
   --against DIR    another checkout of this project, in the same run: rounds take turns; ratios
+  --table DIR      the table of docs/performance.md, before and after: against another checkout;
+                   takes an hour with --keys 1000000; beside it only the options
+                   under Measuring, --keys and --memory count
+  --plot FILE      draw throughput against latency as SVG, one line per kind of work
   --json FILE      write all of it as JSON, too
   --help           print this
 
@@ -51,6 +55,9 @@ export interface Options {
   readonly warmUp: number;
   readonly memory: boolean;
   readonly against: Checkout | null;
+  /** The checkout before, for the table. */
+  readonly table: Checkout | null;
+  readonly plot: string | undefined;
   readonly json: string | undefined;
 }
 
@@ -71,6 +78,8 @@ export function parseOptions(args: readonly string[]): Options | null {
       seconds: { type: "string", default: "2" },
       rounds: { type: "string", default: "3" },
       against: { type: "string" },
+      table: { type: "string" },
+      plot: { type: "string" },
       json: { type: "string" },
       help: { type: "boolean", default: false },
     },
@@ -103,6 +112,8 @@ export function parseOptions(args: readonly string[]): Options | null {
     warmUp: natural("--warm-up", values["warm-up"]),
     memory: values.memory,
     against: values.against === undefined ? null : checkoutAt(values.against),
+    table: values.table === undefined ? null : checkoutAt(values.table),
+    plot: values.plot,
     json: values.json,
   };
 }
