@@ -42,9 +42,9 @@ export async function runSettings(settings: readonly Setting[], options: RunOpti
   return results;
 }
 
-/** The settings that one cluster serves, together. One that fills its state serves no other. */
+/** The settings that one cluster serves, together. */
 function byShape(settings: readonly Setting[]): Setting[][] {
-  const shapeOf = ({ replicas, wan, kind }: Setting) => `${replicas}, ${wan.length > 0}, ${kind === "fill"}`;
+  const shapeOf = ({ replicas, wan }: Setting) => `${replicas}, ${wan.length > 0}`;
   return Object.values(Object.groupBy(settings, shapeOf)) as Setting[][];
 }
 

@@ -104,9 +104,9 @@ export class Cluster {
   /** Starts the process of one replica. */
   launch(name: string, start: "new" | "resume"): void {
     const { args } = this.#members.find((member) => member.name === name)!;
-    const permissions = ["--allow-net", "--allow-read", `--allow-write=${this.#folder}/${name}`];
+    // What an older or newer replica needs beyond net, read and write may differ.
     const child = denoOf(this.#checkout, {
-      args: [...permissions, "src/cli/commands/replica.ts", ...args, "--start", start],
+      args: ["-A", "src/cli/commands/replica.ts", ...args, "--start", start],
       // A replica ends with the standard input: none outlives the bench.
       stdin: "piped",
       stdout: "null",

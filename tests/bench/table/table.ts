@@ -32,7 +32,7 @@ export async function printTable(options: RunOptions & { readonly against: Check
   for (const note of notes) console.log(`\n${note}`);
 }
 
-/** Rows that follow each other and run on the same cluster. */
+/** Rows that run on the same cluster. One that fills its state serves no other. */
 function byCluster(rows: readonly Row[]): Row[][] {
   const keyOf = ({ setting: { replicas, wan, kind } }: Row) => `${replicas} ${wan.length} ${kind === "fill"}`;
   return Object.values(Object.groupBy(rows, keyOf)) as Row[][];
