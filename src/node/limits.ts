@@ -37,6 +37,8 @@ export interface NodeLimits {
   readonly maxBodyFrames: number;
   /** Bytes of frames in one delivery. A single larger frame is sent alone. */
   readonly maxBodyBytes: number;
+  /** Deliveries in flight to one peer, where they take long. Where they are short, there is one at a time. */
+  readonly maxDeliveriesInFlight: number;
   /** Timeout of a delivery, ms. */
   readonly deliveryTimeoutMs: number;
   /** Soft records that wait for a commit with a binding record. Beyond it they are committed alone. */
@@ -66,6 +68,7 @@ export function nodeLimits(genesis: Genesis, limits: Partial<NodeLimits> = {}): 
     maxOutboxBytes: 32 * 1024 * 1024,
     maxBodyFrames: 2_048,
     maxBodyBytes: Math.min(MAX_BODY_BYTES - 64 * 1024, 4 * genesis.limits.maxBatchBytes),
+    maxDeliveriesInFlight: 4,
     deliveryTimeoutMs: 5_000,
     maxSoftRecords: 256,
     maxSoftBytes: 1024 * 1024,

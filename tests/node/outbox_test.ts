@@ -36,6 +36,7 @@ function setUp(limits: Partial<OutboxOptions["limits"]> = {}) {
       maxBodyFrames: 10,
       maxBodyBytes: 100,
       deliveryTimeoutMs: 5_000,
+      maxDeliveriesInFlight: 3,
       ...limits,
     },
   });
@@ -57,6 +58,76 @@ Deno.test("frames that arrive during a delivery are collected, and the next deli
   peer.last.end();
   await timer.idle();
   assertEquals(peer.deliveries.map(({ sizes }) => sizes), [[1, 2], [3, 4, 5]]);
+});
+
+Deno.test("where deliveries take long, frames do not wait for the answer to the last one, within a bound", async () => {
+  const { timer, peer, outbox, push } = setUp();
+  push(1);
+  outbox.flush();
+  await timer.advance(9);
+  push(2);
+  outbox.flush();
+  assertEquals(peer.deliveries.length, 1, "a short delivery is waited for");
+  await timer.advance(1);
+  push(3);
+  outbox.flush();
+  assertEquals(peer.deliveries.map(({ sizes }) => sizes), [[1], [2, 3]]);
+  await timer.advance(70);
+  peer.deliveries[0]!.end();
+  await timer.idle();
+  for (const size of [4, 5, 6, 7]) {
+    push(size);
+    outbox.flush(); // at once: deliveries are known to take long
+  }
+  assertEquals(peer.deliveries.map(({ sizes }) => sizes), [[1], [2, 3], [4], [5]]);
+  peer.last.end();
+  await timer.idle();
+  assertEquals(peer.last.sizes, [6, 7]);
+  let isFlushed = false;
+  void outbox.flushed().then(() => isFlushed = true);
+  for (const { end } of peer.deliveries.slice(0, -1)) end();
+  await timer.idle();
+  assertEquals(isFlushed, false);
+  peer.last.end();
+  await timer.idle();
+  assertEquals(isFlushed, true);
+});
+
+Deno.test("where deliveries have become short again, one is in flight at a time", async () => {
+  const { timer, peer, outbox, push } = setUp();
+  const deliver = async (ms: number) => {
+    push(1);
+    outbox.flush();
+    await timer.advance(ms);
+    peer.last.end();
+    await timer.idle();
+  };
+  await deliver(80);
+  for (let i = 0; i < 12; i++) await deliver(1);
+  const before = peer.deliveries.length;
+  for (const size of [2, 3]) {
+    push(size);
+    outbox.flush();
+  }
+  assertEquals(peer.deliveries.slice(before).map(({ sizes }) => sizes), [[2]]);
+});
+
+Deno.test("deliveries that fail together are one failure, and all are dropped", async () => {
+  const { timer, peer, outbox, push } = setUp();
+  for (const size of [1, 2, 3]) {
+    push(size);
+    outbox.flush();
+    await timer.advance(20);
+  }
+  assertEquals(peer.deliveries.length, 3);
+  for (const { end } of peer.deliveries) end(new Error("connection refused"));
+  await timer.idle();
+  assertEquals([outbox.status.dropped, outbox.status.failures], [3, 3]);
+  push(4);
+  outbox.flush();
+  assertEquals(peer.deliveries.length, 3);
+  await timer.advance(50); // the pause after a first failure
+  assertEquals(peer.last.sizes, [4]);
 });
 
 Deno.test("a delivery is bounded in frames and bytes, but a single larger frame is sent", async () => {
@@ -183,7 +254,7 @@ Deno.test("a delivery that times out is aborted and has failed, even if the tran
 });
 
 Deno.test("a pause and a delivery end in time on a host whose alarms are late", async () => {
-  const { timer, peer, outbox, push } = setUp();
+  const { timer, peer, outbox, push } = setUp({ maxDeliveriesInFlight: 1 });
   push(1);
   outbox.flush();
   peer.last.end(new Error("connection refused"));
@@ -232,7 +303,7 @@ Deno.test("a closed outbox aborts its delivery and leaves no timer", async () =>
   assertEquals([timer.alarmsInMs, peer.deliveries.length, outbox.status.depth], [[], 1, 0]);
 });
 
-Deno.test("frames that the transport sends at once need no delivery, and the others are delivered in order", () => {
+Deno.test("frames that the transport sends at once need no delivery, and wait for none", () => {
   const { peer, outbox, push } = setUp();
   const sent: number[][] = [];
   let isOpen = true;
@@ -250,8 +321,8 @@ Deno.test("frames that the transport sends at once need no delivery, and the oth
   outbox.flush();
   isOpen = true;
   push(5);
-  outbox.flush(); // behind the one that is under way
-  assertEquals([sent, peer.deliveries.map(({ sizes }) => sizes)], [[[1, 2], [3]], [[4]]]);
+  outbox.flush(); // a delivery is under way
+  assertEquals([sent, peer.deliveries.map(({ sizes }) => sizes)], [[[1, 2], [3], [5]], [[4]]]);
 });
 
 Deno.test("the status shows that deliveries fail until one succeeds", async () => {

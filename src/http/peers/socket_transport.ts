@@ -86,9 +86,11 @@ export class SocketTransport implements Transport {
   async deliver(to: ReplicaId, frames: readonly Uint8Array[], signal: AbortSignal): Promise<void> {
     const link = this.#linkTo(to);
     if (link.isBusy) throw new DeliveryError("the peer is busy; retry later", 429);
-    if (isSmall(frames)) {
+    // Several deliveries may wait. Those for which the room is gone again wait further.
+    while (isSmall(frames) && !signal.aborted) {
       await link.whenWritable();
       if (!signal.aborted && this.send(to, frames)) return;
+      if (!link.isOpen || link.isBusy) break;
     }
     await this.#post.deliver(to, frames, signal);
   }

@@ -1,6 +1,10 @@
 /**
- * The outbox of one peer. While one delivery is in flight frames are collected, and the next delivery carries them all.
+ * The outbox of one peer. While a delivery is in flight frames are collected, and the next delivery carries them all.
  * goPBFT's `MsgDelivery`.
+ *
+ * Where deliveries take long, by distance or because the peer commits before it answers, several are in flight: a commit
+ * must not wait for the answer to a prepare. Where they are short that would only make more and smaller ones. Frames may
+ * overtake each other then. The protocol allows that: networks reorder, too.
  * @module
  */
 import { millis, type ReplicaId } from "../../core/messages/ids.ts";
@@ -14,6 +18,10 @@ import type { Timer, Transport } from "../ports.ts";
 import type { OutboxStatus } from "../status.ts";
 import type { HostEvent } from "../host_event.ts";
 
+/** A delivery is long from this time on, ms. */
+const LONG_MS = 10;
+/** Weight of the last delivery in the moving average of their durations. */
+const GAIN = 1 / 4;
 /** Delays after failed deliveries, ms: after the first, and the longest. */
 const BACKOFF = { minMs: 50, maxMs: 2_000 };
 
@@ -29,7 +37,12 @@ export interface OutboxOptions {
   readonly onDelivered?: (peer: ReplicaId, isTaken: boolean) => void;
   readonly limits: Pick<
     NodeLimits,
-    "maxOutboxFrames" | "maxOutboxBytes" | "maxBodyFrames" | "maxBodyBytes" | "deliveryTimeoutMs"
+    | "maxOutboxFrames"
+    | "maxOutboxBytes"
+    | "maxBodyFrames"
+    | "maxBodyBytes"
+    | "deliveryTimeoutMs"
+    | "maxDeliveriesInFlight"
   >;
 }
 
@@ -37,6 +50,10 @@ interface InFlight {
   readonly frames: readonly Uint8Array[];
   readonly controller: AbortController;
   readonly timeout: Deadline;
+  /** By the monotonic clock, ms. */
+  readonly startedAt: number;
+  /** Resolves when it has ended, successfully or not. */
+  readonly ended: Promise<void>;
   readonly resolve: () => void;
 }
 
@@ -48,7 +65,7 @@ interface Deadline {
 }
 
 /**
- * The frames for one peer, in order. Each is sent at most once. What is dropped here or lost on the network is
+ * The frames for one peer. Each is sent at most once. What is dropped here or lost on the network is
  * requested again by the protocol's status messages.
  */
 export class Outbox {
@@ -57,11 +74,13 @@ export class Outbox {
   readonly #reachability: PeerReachability;
   readonly #queue: OutboxQueue;
   #dropped = 0;
-  #delivery: InFlight | null = null;
+  /** In the order in which they began. */
+  readonly #deliveries = new Set<InFlight>();
+  /** Moving average of the duration of deliveries, ms. */
+  #meanMs = 0;
   /** The pause after a failure; null if there is none. */
   #pause: Deadline | null = null;
   #closed = false;
-  #lastDelivery: Promise<void> | null = null;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
@@ -85,26 +104,38 @@ export class Outbox {
   }
 
   /**
-   * Sends the queued frames, or starts a delivery, unless one is in flight or the outbox pauses after a failure. Ends
-   * both if their time is over: the alarm may be late.
+   * Sends the queued frames, or starts a delivery if another one may be in flight, unless the outbox pauses after a
+   * failure. Ends both if their time is over: the alarm may be late.
    */
   flush(): void {
     if (this.#queue.length === 0) return;
-    if (this.#isOver(this.#delivery?.timeout)) this.#timeOut();
+    for (const delivery of this.#deliveries) if (this.#isOver(delivery.timeout)) this.#timeOut(delivery);
     if (this.#isOver(this.#pause)) this.#endPause();
     const { peer, transport, limits } = this.#options;
-    while (!this.#closed && !this.#delivery && !this.#pause && this.#queue.length > 0) {
-      const frames = this.#queue.take(limits.maxBodyFrames, limits.maxBodyBytes);
-      if (transport.send?.(peer, frames)) this.#succeeded();
-      else this.#lastDelivery = this.#deliver(frames);
+    while (!this.#closed && !this.#pause && this.#queue.length > 0) {
+      if (!transport.send && !this.#mayDeliver) return;
+      const frames = this.#queue.next(limits.maxBodyFrames, limits.maxBodyBytes);
+      const isSent = transport.send?.(peer, frames) ?? false;
+      if (!isSent && !this.#mayDeliver) return;
+      this.#queue.remove(frames.length);
+      if (isSent) this.#succeeded();
+      else this.#deliver(frames);
     }
+  }
+
+  /** Whether another delivery may begin. */
+  get #mayDeliver(): boolean {
+    const [oldest] = this.#deliveries;
+    if (!oldest) return true;
+    if (this.#deliveries.size >= this.#options.limits.maxDeliveriesInFlight) return false;
+    return Math.max(this.#meanMs, this.#options.timer.monotonic() - oldest.startedAt) >= LONG_MS;
   }
 
   /**
    * Resolves once everything that could be sent has been sent. Frames that wait because the peer failed stay queued.
    */
   async flushed(): Promise<void> {
-    for (let last = null; this.#lastDelivery !== last;) await (last = this.#lastDelivery);
+    while (this.#deliveries.size > 0) await Promise.all(Array.from(this.#deliveries, ({ ended }) => ended));
   }
 
   /** The peer has sent something, so it is alive: a pause longer than that after a first failure ends. */
@@ -112,39 +143,37 @@ export class Outbox {
     if (this.#backoff.failures > 1) {
       this.#backoff.reset();
       this.#endPause();
-    } else if (!this.#delivery && !this.#pause) return;
+    } else if (this.#deliveries.size === 0 && !this.#pause) return;
     this.flush();
   }
 
-  /** Drops queued frames and aborts the running delivery. */
+  /** Drops queued frames and aborts the running deliveries. */
   close(): void {
     this.#closed = true;
     this.#queue.clear();
     this.#endPause();
-    this.#abort(new DOMException("the node is closing", "AbortError"));
+    const reason = new DOMException("the node is closing", "AbortError");
+    for (const delivery of this.#deliveries) this.#abort(delivery, reason);
   }
 
-  /** Starts a delivery. Resolves when it has ended, successfully or not. */
-  #deliver(frames: readonly Uint8Array[]): Promise<void> {
-    const { peer, transport, limits } = this.#options;
-    const { promise, resolve } = deferred<void>();
+  #deliver(frames: readonly Uint8Array[]): void {
+    const { peer, transport, limits, timer } = this.#options;
+    const { promise: ended, resolve } = deferred<void>();
     const controller = new AbortController();
-    const timeout = this.#after(limits.deliveryTimeoutMs, () => this.#timeOut());
-    const delivery: InFlight = { frames, controller, timeout, resolve };
-    this.#delivery = delivery;
+    const timeout = this.#after(limits.deliveryTimeoutMs, () => this.#timeOut(delivery));
+    const delivery: InFlight = { frames, controller, timeout, startedAt: timer.monotonic(), ended, resolve };
+    this.#deliveries.add(delivery);
     startDelivery(transport, peer, frames, controller.signal).then(
       () => this.#end(delivery),
       (error) => this.#end(delivery, { error }),
     );
-    return promise;
   }
 
   /**
    * Not an async function, for speed: one delivery per peer and message is the most frequent action of a busy replica.
    */
   #end(delivery: InFlight, failure?: { readonly error: unknown }): void {
-    if (this.#delivery !== delivery) return;
-    this.#delivery = null;
+    if (!this.#deliveries.delete(delivery)) return;
     delivery.timeout.cancelAlarm();
     if (failure) {
       this.#dropped += delivery.frames.length;
@@ -152,19 +181,18 @@ export class Outbox {
       if (!this.#closed) this.#reachability.failed(failure.error);
       this.#startPause();
     } else {
+      this.#meanMs += GAIN * (this.#options.timer.monotonic() - delivery.startedAt - this.#meanMs);
       this.#succeeded();
     }
     this.flush();
     delivery.resolve();
   }
 
-  #timeOut(): void {
-    this.#abort(new DOMException("delivery timed out", "TimeoutError"));
+  #timeOut(delivery: InFlight): void {
+    this.#abort(delivery, new DOMException("delivery timed out", "TimeoutError"));
   }
 
-  #abort(reason: DOMException): void {
-    const delivery = this.#delivery;
-    if (!delivery) return;
+  #abort(delivery: InFlight, reason: DOMException): void {
     delivery.controller.abort(reason);
     this.#end(delivery, { error: reason });
   }
@@ -175,8 +203,9 @@ export class Outbox {
     this.#options.onDelivered?.(this.#options.peer, true);
   }
 
+  /** Deliveries that were in flight together and fail together are one failure. */
   #startPause(): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#pause) return;
     this.#pause = this.#after(this.#backoff.next(), () => {
       this.#pause = null;
       this.flush();

@@ -69,19 +69,23 @@ export class OutboxQueue {
     return dropped;
   }
 
-  /** Removes and returns the oldest frames: one, and further ones within both bounds. */
-  take(maxFrames: number, maxBytes: number): readonly Uint8Array[] {
+  /** The oldest frames: one, and further ones within both bounds. */
+  next(maxFrames: number, maxBytes: number): readonly Uint8Array[] {
     const most = Math.min(this.#waiting.length, maxFrames);
     let bytes = this.#waiting[0]!.frame.length;
     let count = 1;
     while (count < most && bytes + this.#waiting[count]!.frame.length <= maxBytes) {
       bytes += this.#waiting[count++]!.frame.length;
     }
-    this.#bytes -= bytes;
-    return this.#waiting.splice(0, count).map(({ frame, rank }) => {
+    return this.#waiting.slice(0, count).map(({ frame }) => frame);
+  }
+
+  /** Removes the oldest frames. */
+  remove(count: number): void {
+    for (const { frame, rank } of this.#waiting.splice(0, count)) {
       this.#counts[rank]--;
-      return frame;
-    });
+      this.#bytes -= frame.length;
+    }
   }
 
   /** Drops all frames. */

@@ -40,6 +40,7 @@ export function tinyLimits(plan: Plan, random: Random): Plan {
       maxOutboxFrames: random.pick([16, 128]),
       maxOutboxBytes: random.pick([32, 128]) * 1_024,
       maxBodyFrames: random.pick([4, 64]),
+      maxDeliveriesInFlight: random.pick([1, 3]),
       maxBodyBytes: random.pick([8, 64]) * 1_024,
       maxWaiters: 64,
       maxWaitingQueries: 16,
