@@ -121,7 +121,9 @@ export const ROOM: readonly Mutant[] = [
   {
     name: "outbox-bytes-not-given-back",
     why: "what was sent still counts: in the end nothing waits for a peer but the last frame",
-    edits: [outbox("    this.#bytes -= bytes;\n    return this.#waiting", "    return this.#waiting")],
+    edits: [
+      outbox("      this.#counts[rank]--;\n      this.#bytes -= frame.length;\n", "      this.#counts[rank]--;\n"),
+    ],
     breaks: ["bounds", "liveness", "calm"],
   },
   {
