@@ -26,6 +26,7 @@ const NOT_RUN: readonly (readonly [command: RegExp, reason: string])[] = [
     "they need a registry, an account, or the machine",
   ],
   [/^deno deploy /, "it needs an account"],
+  [/^(?:pbft|npx @pbft\/edge|deno run -A (?:jsr:@pbft\/edge\/cli|src\/cli\/mod\.ts)) /, "tests/cli run each verb"],
   [/^deno bundle /, "tests/edge bundles the examples"],
   [/^PBFT_START=\w+ node main\.(?:mjs|ts) /, "tests/edge runs it, on each runtime that is here"],
   [

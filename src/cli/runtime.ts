@@ -2,6 +2,7 @@
  * What differs between Deno, Node and Bun for the commands: how a further process of this program is started.
  * @module
  */
+import { existsSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
@@ -10,6 +11,15 @@ export const RUNTIME: "deno" | "node" | "bun" = "Deno" in globalThis ? "deno" : 
 
 /** The module that runs the command. Its ending is `.js` in the npm package. */
 const ENTRY = import.meta.url.replace(/runtime\.(\w+)$/, "mod.$1");
+
+/** The configuration of the checkout of this repository that the program runs from; `null` if it is an installed package. */
+export const OWN_CONFIG: string | null = ownConfig();
+
+function ownConfig(): string | null {
+  if (RUNTIME !== "deno" || !ENTRY.startsWith("file:")) return null;
+  const path = fileURLToPath(new URL("../../deno.json", ENTRY));
+  return existsSync(path) ? path : null;
+}
 
 /** A program and its arguments. */
 export interface OwnCommand {
@@ -48,4 +58,13 @@ export function typescriptObjection(): string | null {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
   if (RUNTIME !== "node" || major > 22 || (major === 22 && minor >= 6)) return null;
   return `Node ${process.versions.node} cannot run TypeScript: use Node 22.18 or later, Deno, or a .js file`;
+}
+
+/** Whether this runtime has `node:sqlite`. */
+export function hasSqlite(): boolean {
+  try {
+    return process.getBuiltinModule("node:sqlite") !== undefined;
+  } catch {
+    return false;
+  }
 }

@@ -26,11 +26,23 @@ export function listenForStop(): StopSignals {
   return { requested: AbortSignal.any([told, launcherGone()]), forced: forced.signal };
 }
 
-/** Aborts when the process is asked to end. Windows knows no SIGTERM. */
+/** Windows knows no SIGTERM. */
+const SIGNALS = process.platform === "win32" ? ["SIGINT"] as const : ["SIGINT", "SIGTERM"] as const;
+
+/** Aborts when the process is asked to end. */
 export function terminationSignal(): AbortSignal {
+  return listenForTermination().signal;
+}
+
+/** The same, until `forget` is called: then a signal ends the process at once, as it does without a listener. */
+export function listenForTermination(): { readonly signal: AbortSignal; readonly forget: () => void } {
   const controller = new AbortController();
-  for (const signal of process.platform === "win32" ? ["SIGINT"] : ["SIGINT", "SIGTERM"]) {
-    process.on(signal, () => controller.abort());
-  }
-  return controller.signal;
+  const abort = () => controller.abort();
+  for (const signal of SIGNALS) process.on(signal, abort);
+  return {
+    signal: controller.signal,
+    forget: () => {
+      for (const signal of SIGNALS) process.off(signal, abort);
+    },
+  };
 }

@@ -8,10 +8,17 @@ const start = "start a cluster";
 const setup = "set one up on several machines";
 const use = "use one";
 const look = "look at one";
+const attempt = "try it";
 const other = "other";
 
 /** The verbs in the order of the help. */
 export const VERBS: readonly Entry[] = [
+  {
+    group: start,
+    name: "dev",
+    summary: "a cluster here with your machine, restarted when the file changes",
+    load: () => import("./commands/start/dev.ts"),
+  },
   {
     group: start,
     name: "cluster",
@@ -46,11 +53,24 @@ export const VERBS: readonly Entry[] = [
   { group: use, name: "keys", summary: "list keys", load: () => import("./commands/use/keys.ts") },
   { group: use, name: "call", summary: "an operation of any machine", load: () => import("./commands/use/call.ts") },
   { group: use, name: "ask", summary: "a query of any machine", load: () => import("./commands/use/ask.ts") },
+  { group: use, name: "repl", summary: "operations line by line", load: () => import("./commands/use/repl.ts") },
   {
     group: look,
     name: "check",
     summary: "how every member is, and what is wrong",
     load: () => import("./commands/check.ts"),
+  },
+  {
+    group: attempt,
+    name: "simulate",
+    summary: "your machine, or the whole protocol, in virtual time under faults",
+    load: () => import("./commands/simulate.ts"),
+  },
+  {
+    group: attempt,
+    name: "bench",
+    summary: "throughput and latency of a running cluster",
+    load: () => import("./commands/attempt/bench.ts"),
   },
   { group: other, name: "version", summary: "the version", load: () => import("./commands/other/version.ts") },
 ];

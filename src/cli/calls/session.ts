@@ -19,7 +19,7 @@ import { readKey } from "../key_file.ts";
 import { durationMs } from "../parser/duration.ts";
 import type { CLIENT_FLAGS } from "../parser/flags.ts";
 import type { Values } from "../parser/verb.ts";
-import { terminationSignal } from "../stop_signals.ts";
+import { listenForTermination } from "../stop_signals.ts";
 import type { Terminal } from "../terminal.ts";
 import { rejectionText } from "./operation_text.ts";
 
@@ -48,13 +48,14 @@ export async function withClient<T>(
     timeoutMs,
     ...(key && { keyPair: { privateKey: key.privateKey } }),
   });
-  const stop = terminationSignal();
+  const { signal: stop, forget } = listenForTermination();
   stop.addEventListener("abort", () => client.close(), { once: true });
   try {
     return await work({ client, found });
   } catch (error) {
     throw stop.aborted ? interrupted(error) : await explained(error, found);
   } finally {
+    forget();
     client.close();
   }
 }
@@ -96,7 +97,7 @@ function interrupted(error: unknown): unknown {
 }
 
 /** A client's error in words, with what was looked at and the next step. */
-async function explained(error: unknown, found: FoundCluster): Promise<unknown> {
+export async function explained(error: unknown, found: FoundCluster): Promise<unknown> {
   if (error instanceof CliError) return error;
   if (error instanceof RangeError || error instanceof TypeError) return new CliError(error.message, EXIT.usage);
   if (!(error instanceof ClientError)) return error;

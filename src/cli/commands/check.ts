@@ -39,8 +39,8 @@ export const verb = defineVerb({
     `Without a file it checks the first of .pbft/cluster.json, .pbft/memory/cluster.json and pbft/cluster.json whose
 cluster answers. Up to f members may lie: a statement about the cluster counts if f + 1 members make it.
 
-Exit codes: 0 healthy; 1 degraded: available, but something is wrong; 2 wrong arguments, or no cluster file; 3 unavailable:
-too few members vote.`,
+Exit codes: 0 healthy; 1 degraded: available, but something is wrong; 2 wrong arguments, or no cluster file;
+3 unavailable: too few members vote.`,
   failure: ({ message }) => ({ verdict: "unknown", error: message }),
   run: check,
 });
@@ -143,10 +143,30 @@ export function linesOf({ source, cluster }: FoundCluster, judgement: Judgement)
     `${verdict.toUpperCase()}: ${voting} of ${members.length} members vote, a quorum is ${judgement.quorum}: ${more}; ${known}`,
     ...members.filter(({ faults }) => faults.length > 0).map(wrongLine),
     ...(ownFault === null ? [] : [`wrong: ${ownFault}`]),
+    ...nextLines(judgement),
     "",
     ...tableOf(["member", "url", "view", "executed", "clock", "state"], rows),
     `(${source}: ${cluster.genesis.name})`,
   ];
+}
+
+/** Whether a quorum is left, and what to do. */
+function nextLines({ verdict, members, quorum }: Judgement): readonly string[] {
+  const silent = members.filter(({ report }) => report.status === null && !report.readiness).map(({ report }) =>
+    report.name
+  );
+  const answering = members.length - silent.length;
+  const lines: string[] = [];
+  if (verdict === "unavailable") {
+    const count = answering < quorum
+      ? `${answering} of ${members.length} members answer, ${quorum} are needed`
+      : "too few vote";
+    lines.push(`no quorum is left: ${count}; no operation is executed until there is one`);
+  }
+  if (silent.length > 0) {
+    lines.push(`next: start ${silent.join(", ")}, or look at the way to them; they catch up by themselves`);
+  }
+  return lines;
 }
 
 function wrongLine({ report, faults, votes }: Judged): string {

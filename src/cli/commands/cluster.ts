@@ -27,7 +27,7 @@ async function runCluster({ values }: Call<typeof CLUSTER_FLAGS>): Promise<numbe
   const prepared = await prepareCluster(options);
   if (requested.aborted) return 0;
   const output = new ClusterOutput(options.log);
-  const supervisor = startReplicas(prepared, options, output);
+  const { supervisor } = startReplicas(prepared, options, output);
   requested.addEventListener("abort", () => void supervisor.stop(), { once: true });
   forced.addEventListener("abort", () => supervisor.kill(), { once: true });
   if (await supervisor.waitUntilReady()) {

@@ -1,8 +1,8 @@
 /**
- * `deno task simulate`: runs clusters in virtual time, seed after seed, until a check fails or the time is up.
+ * `simulate`: runs clusters in virtual time, seed after seed, until a check fails or the time is up.
  * @module
  */
-import { parseArgs } from "node:util";
+import process from "node:process";
 import {
   Coverage,
   drawPlan,
@@ -15,30 +15,54 @@ import {
   type RunReport,
   shrink,
 } from "../../testing/mod.ts";
-import { CliError, runCommand } from "../cli_error.ts";
+import { CliError, EXIT, runCommand } from "../cli_error.ts";
+import { runProgram } from "../machine/inspect.ts";
+import { runVerb } from "../parser/dispatch.ts";
+import { EXPORT_FLAG } from "../parser/flags.ts";
+import { type Call, defineVerb, type Flags } from "../parser/verb.ts";
+import { ThreadError } from "../simulation/worker.ts";
+import type { Terminal } from "../terminal.ts";
 import { STORE_KINDS, type StoreKind } from "../simulation/real_stores.ts";
 import { optionsOf, type Outcome, outcomesOf, type Simulation } from "../simulation/runs.ts";
 import { positive } from "../numbers.ts";
 
-const HELP = `Simulates clusters in virtual time with faults drawn from a seed, and checks all invariants.
+const FLAGS = {
+  "seed": { value: "S", help: "the first seed (random)" },
+  "runs": { value: "N", help: "number of seeds (100)" },
+  "jobs": { value: "J", help: "number of runs at the same time (1)" },
+  "minutes": { value: "M", help: "as many seeds as fit into M minutes; with --runs, at most that many" },
+  "replicas": { value: "N", help: "number of replicas (4 to 10, drawn)" },
+  "profile": { value: "P", help: `${PROFILES.join(", ")} (default)` },
+  "kinds": {
+    value: "K,…",
+    help: `kinds of faults that each run must have: ${KINDS.join(", ")} (one or none, drawn)`,
+  },
+  "store": { value: "S", help: `the stores of the replicas: ${STORE_KINDS.join(", ")} (drawn)` },
+  ...EXPORT_FLAG,
+  "coverage": {
+    help:
+      "print what was exercised, and fail if something was not by any run; a thousand default runs exercise everything",
+  },
+  "trace": { help: "print the events of each run" },
+  "keep-going": { help: "continue after a failure" },
+  "no-shrink": { help: "do not search for a smaller run with the same failure" },
+} as const satisfies Flags;
 
-  deno task simulate [options]
-
-  --seed S        the first seed (random)
-  --runs N        number of seeds (100)
-  --jobs J        number of runs at the same time (1)
-  --minutes M     as many seeds as fit into M minutes; with --runs, at most that many
-  --replicas N    number of replicas (4 to 10, drawn)
-  --profile P     ${PROFILES.join(", ")} (default)
-  --kinds K,…     kinds of faults that each run must have: ${KINDS.join(", ")} (one or none, drawn)
-  --store S       the stores of the replicas: ${STORE_KINDS.join(", ")} (drawn)
-  --coverage      fail if something was not exercised by any run; a thousand default runs exercise everything
-  --trace         print the events of each run
-  --keep-going    continue after a failure
-  --no-shrink     do not search for a smaller run with the same failure
-  --help          print this help
-
-A failure names the invariant, the seed and the command to replay it. The same seed and commit give the same run.`;
+/** The verb. */
+export const verb = defineVerb({
+  about: "Simulates clusters in virtual time with faults drawn from a seed, and checks all invariants.",
+  args: [{
+    name: "MACHINE",
+    help: "the file that exports your state machine and its workload (key-value)",
+    isOptional: true,
+    isFile: true,
+  }],
+  flags: FLAGS,
+  notes:
+    `Prints one line if nothing is broken. A failure is a report at the end: the invariant, the seed and the command to
+replay it. The same seed and commit give the same run.`,
+  run: ({ args: [path], values, terminal }) => simulateSeeds(optionsFrom(values, path), terminal),
+});
 
 interface Options {
   readonly seed: number;
@@ -49,62 +73,104 @@ interface Options {
   readonly coverage: boolean;
   readonly keepGoing: boolean;
   readonly isShrinking: boolean;
-  readonly help: boolean;
+  /** As the command is typed here. */
+  readonly command: string;
   readonly simulation: Simulation;
 }
 
-async function main(args: readonly string[]): Promise<number> {
-  const options = parse(args);
-  if (options.help) {
-    console.log(HELP);
-    return 0;
-  }
+async function simulateSeeds(options: Options, terminal: Terminal): Promise<number> {
   const totals = new Totals();
-  let failures = 0;
+  const reports: string[] = [];
+  const failures: {
+    readonly seed: number;
+    readonly invariant: string;
+    readonly detail: string;
+    readonly atMs: number;
+  }[] = [];
   const { seed, jobs, simulation, runs, minutes } = options;
   const goesOn = (begun: number) => begun < runs && totals.seconds < 60 * minutes;
-  for await (const outcome of outcomesOf({ seed, jobs, simulation, goesOn })) {
-    totals.add(outcome);
-    if (options.trace || outcome.violation) {
-      const runOptions = { ...optionsOf({ seed: outcome.seed, simulation }), trace: options.trace };
-      const report = await run(drawPlan(outcome.seed, simulation), runOptions);
-      if (options.trace) console.log(report.trace.join("\n"));
-      if (report.violation) await explain(report, options);
+  try {
+    for await (const outcome of outcomesOf({ seed, jobs, simulation, goesOn })) {
+      totals.add(outcome);
+      if (outcome.violation) failures.push({ seed: outcome.seed, ...outcome.violation });
+      if (options.trace || outcome.violation) reports.push(...await explained(outcome, options, terminal));
+      if (outcome.violation && !options.keepGoing) break;
+      terminal.progress(totals.progress());
+      if (totals.isTimeToTell()) terminal.say(totals.progress());
     }
-    if (outcome.violation) {
-      failures++;
-      if (!options.keepGoing) break;
-    }
-    if (totals.isTimeToTell()) console.error(totals.progress());
+  } catch (error) {
+    throw error instanceof ThreadError ? cliErrorOf(error, options) : error;
   }
-  console.log(totals.summary());
-  return failures > 0 || (options.coverage && totals.missing.length > 0) ? 1 : 0;
+  const { missing } = totals;
+  if (terminal.isJson) {
+    terminal.print(JSON.stringify({ ...totals.numbers, failures, ...(options.coverage && { missing }) }));
+  } else {
+    if (options.coverage) terminal.print(totals.coverage());
+    if (reports.length === 0) {
+      terminal.print(totals.progress() + (options.coverage ? "" : "; --coverage shows what was exercised"));
+    } // The report is the last on the screen.
+    else for (const line of [totals.progress(), ...reports]) terminal.print(line);
+  }
+  return totals.numbers.broken > 0 || (options.coverage && missing.length > 0) ? EXIT.no : EXIT.done;
 }
 
-async function explain(report: RunReport, options: Options): Promise<void> {
-  const { violation, plan: { seed, replicas } } = report;
-  const { simulation } = options;
+/** Runs a seed again, prints its trace and that of a smaller run, and returns the report of its failure. */
+async function explained({ seed }: Outcome, options: Options, terminal: Terminal): Promise<readonly string[]> {
+  const { simulation, trace, isShrinking } = options;
+  const runOptions = { ...await optionsOf({ seed, simulation }), trace };
+  const report = await run(drawPlan(seed, simulation), runOptions);
+  const show = (lines: readonly string[]) => {
+    if (!terminal.isJson) { for (const line of lines) terminal.print(line); }
+  };
+  if (trace) show(report.trace);
+  if (!report.violation) return [];
+  if (!isShrinking) return await reportLines(report, options);
+  terminal.progress(`seed ${seed} is broken: searching for a smaller run with the same failure…`);
+  const small = await shrink(report, await optionsOf({ seed, simulation }));
+  show(["The end of the smaller run:", ...small.trace.slice(-MOST_LINES), `  ${small.violation?.detail}`]);
+  return [...await reportLines(report, options), `  smaller  ${JSON.stringify(small.plan)}`];
+}
+
+async function reportLines(
+  { violation, plan: { seed, replicas } }: RunReport,
+  options: Options,
+): Promise<readonly string[]> {
+  const { simulation, command } = options;
   const chosen = (["replicas", "profile", "store"] as const).map((name) => {
     return simulation[name] === undefined ? "" : ` --${name} ${simulation[name]}`;
   }).join("") + (simulation.kinds === undefined ? "" : ` --kinds ${simulation.kinds.join(",") || "none"}`);
-  console.log(`\nBROKEN ${violation!.invariant}, at ${violation!.atMs.toFixed(0)} virtual ms, ${replicas} replicas`);
-  console.log(`  ${violation!.detail}`);
-  console.log(`  seed ${seed}, commit ${await commit()}`);
-  console.log(`  replay: deno task simulate --seed ${seed} --runs 1${chosen} --trace`);
-  if (!options.isShrinking) return;
-  const small = await shrink(report, optionsOf({ seed, simulation }));
-  console.log(`  made smaller: ${JSON.stringify(small.plan)}`);
-  console.log(small.trace.slice(-MOST_LINES).join("\n"));
-  console.log(`  ${small.violation?.detail}`);
+  const { machine } = simulation;
+  const file = machine === undefined
+    ? ""
+    : ` ${quoted(machine.path)}${machine.exportName ? ` --export ${machine.exportName}` : ""}`;
+  const at = Math.round(violation!.atMs).toLocaleString("en-US");
+  const [first = "", ...more] = violation!.detail.split("\n");
+  return [
+    "",
+    `BROKEN ${violation!.invariant}   seed ${seed}, at ${at} virtual ms, ${replicas} replicas`,
+    `  what     ${first}`,
+    ...more.map((line) => `           ${line}`),
+    ...(machine === undefined ? [`  commit   ${await commit()}`] : []),
+    `  replay   ${command}${file} --seed ${seed} --runs 1${chosen} --trace`,
+  ];
+}
+
+function quoted(path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : `'${path}'`;
+}
+
+function cliErrorOf({ failed }: ThreadError, { simulation: { machine } }: Options): CliError {
+  const { message, exitCode, lines, stack } = failed;
+  if (exitCode !== undefined) return new CliError(message, exitCode, lines);
+  const where = machine ? `${machine.path}: the simulation stopped: ` : "the simulation stopped: ";
+  return new CliError(where + message, EXIT.no, { looked: stack?.split("\n").slice(1, 4).join("\n  ").trim() });
 }
 
 const MOST_LINES = 120;
 
 async function commit(): Promise<string> {
   try {
-    const { stdout } = await new Deno.Command("git", { args: ["describe", "--always", "--dirty"], stderr: "null" })
-      .output();
-    return new TextDecoder().decode(stdout).trim() || "unknown";
+    return (await runProgram("git", ["describe", "--always", "--dirty"])).out.trim() || "unknown";
   } catch {
     return "unknown";
   }
@@ -132,16 +198,29 @@ class Totals {
     this.#operations += operations;
   }
 
+  /** Now and then where there is no terminal. */
   isTimeToTell(): boolean {
-    if (this.seconds < this.#toldAt + 5) return false;
+    if (process.stderr.isTTY || this.seconds < this.#toldAt + TELL_SECONDS) return false;
     this.#toldAt = this.seconds;
     return true;
   }
 
   progress(): string {
+    const { runs, broken, runsPerMinute } = this.numbers;
+    const speed = Math.round(runsPerMinute).toLocaleString("en-US");
+    return `${runs.toLocaleString("en-US")} ${runs === 1 ? "run" : "runs"}, ${broken} broken, ${speed} a minute`;
+  }
+
+  get numbers() {
     const minutes = this.seconds / 60;
-    return `${this.#runs} runs, ${this.#failures} broken, ${(this.#runs / minutes).toFixed(0)} runs/min, ` +
-      `${(this.#virtualMs / 3_600_000 / minutes).toFixed(1)} virtual hours/min`;
+    return {
+      runs: this.#runs,
+      broken: this.#failures,
+      runsPerMinute: this.#runs / minutes,
+      virtualHours: this.#virtualMs / 3_600_000,
+      operations: this.#operations,
+      seconds: this.seconds,
+    };
   }
 
   /** What no run exercised. */
@@ -149,14 +228,18 @@ class Totals {
     return missingFrom(this.#coverage);
   }
 
-  summary(): string {
+  /** What was exercised, and what was not. */
+  coverage(): string {
+    const { virtualHours, operations } = this.numbers;
     const missing = this.missing.map((what) => `NEVER ${what}\n`).join("");
-    return `${this.#coverage}\n${missing}${this.progress()}, ${this.#operations} operations`;
+    return `${this.#coverage}\n${missing}${virtualHours.toFixed(1)} virtual hours, ${operations} operations`;
   }
 }
 
-function parse(args: readonly string[]): Options {
-  const values = parseValues(args);
+/** How often the progress is told where there is no terminal, seconds. */
+const TELL_SECONDS = 60;
+
+function optionsFrom(values: Call<typeof FLAGS>["values"], path: string | undefined): Options {
   const { profile, store } = values;
   if (store !== undefined && !STORE_KINDS.includes(store as StoreKind)) {
     throw usage(`--store: expected ${STORE_KINDS.join(", ")}, got ${store}`);
@@ -181,39 +264,15 @@ function parse(args: readonly string[]): Options {
     coverage: values.coverage ?? false,
     keepGoing: values["keep-going"] ?? false,
     isShrinking: !values["no-shrink"] && !values.trace,
-    help: values.help ?? false,
+    command: import.meta.main ? "deno task simulate" : "pbft simulate",
     simulation: {
       ...(profile !== undefined && { profile: profile as Profile }),
       ...(replicas !== undefined && { replicas }),
       ...(kinds !== undefined && { kinds: kinds as readonly Kind[] }),
       ...(store !== undefined && { store: store as StoreKind }),
+      ...(path !== undefined && { machine: { path, exportName: values.export } }),
     },
   };
-}
-
-function parseValues(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        seed: { type: "string" },
-        runs: { type: "string" },
-        jobs: { type: "string" },
-        minutes: { type: "string" },
-        replicas: { type: "string" },
-        profile: { type: "string" },
-        store: { type: "string" },
-        kinds: { type: "string" },
-        coverage: { type: "boolean" },
-        trace: { type: "boolean" },
-        "keep-going": { type: "boolean" },
-        "no-shrink": { type: "boolean" },
-        help: { type: "boolean", short: "h" },
-      },
-    }).values;
-  } catch (error) {
-    throw usage((error as Error).message.split(/\. |\n/, 1)[0]!);
-  }
 }
 
 function natural(name: string, text: string | undefined): number | undefined {
@@ -222,7 +281,7 @@ function natural(name: string, text: string | undefined): number | undefined {
 }
 
 function usage(message: string): CliError {
-  return new CliError(`${message}\nTry --help.`);
+  return new CliError(`${message} (see --help)`, EXIT.usage);
 }
 
-if (import.meta.main) await runCommand(() => main(Deno.args));
+if (import.meta.main) await runCommand(() => runVerb("simulate", verb, process.argv.slice(2), console.log));

@@ -3,6 +3,7 @@
  * @module
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
 import { ownCommand } from "../runtime.ts";
 
 /** Options of {@linkcode ChildReplica}. */
@@ -15,6 +16,8 @@ export interface ChildReplicaOptions {
   readonly folder: string;
   /** The file of the state machine, if it is not the key-value machine. */
   readonly machine?: string | undefined;
+  /** Gets the lines that it prints; without it they are printed. */
+  readonly onLine?: (line: string) => void;
 }
 
 /** How a process ended: `exit code 1`, `SIGKILL`. */
@@ -28,10 +31,15 @@ export class ChildReplica {
   #isAlive = true;
 
   constructor(readonly options: ChildReplicaOptions) {
-    const { args, folder, machine } = options;
+    const { args, folder, machine, onLine } = options;
     const own = ownCommand(["serve", ...args, "--until-eof"], { folder, machine });
     // Its standard input ends when this process ends for any reason, so no replica outlives the command.
-    this.#process = spawn(own.program, [...own.args], { stdio: ["pipe", "inherit", "inherit"] });
+    this.#process = spawn(own.program, [...own.args], {
+      stdio: ["pipe", onLine ? "pipe" : "inherit", onLine ? "pipe" : "inherit"],
+    });
+    if (onLine) {
+      for (const stream of [this.#process.stdout!, this.#process.stderr!]) createInterface(stream).on("line", onLine);
+    }
     this.#process.stdin!.on("error", () => {});
     this.ended = new Promise((resolve) => {
       this.#process.once("error", (error) => resolve(error.message));

@@ -8,8 +8,23 @@ import type { Notices } from "./output.ts";
 import type { LocalOptions, Prepared } from "./prepare.ts";
 import { Supervisor } from "./supervisor.ts";
 
-/** Starts all replicas. @throws {CliError} if more states are lost than the cluster tolerates. */
-export function startReplicas({ folder, cluster }: Prepared, options: LocalOptions, output: Notices): Supervisor {
+/** A cluster whose processes were started. */
+export interface Running {
+  readonly supervisor: Supervisor;
+  /** Runs `restart`, which stops all replicas and starts them again, for a cluster in memory: they begin anew together. */
+  renew<T>(restart: () => Promise<T>): Promise<T>;
+}
+
+/**
+ * Starts all replicas. `onLine` gets the lines that they print; without it they are printed.
+ * @throws {CliError} if more states are lost than the cluster tolerates.
+ */
+export function startReplicas(
+  { folder, cluster }: Prepared,
+  options: LocalOptions,
+  output: Notices,
+  onLine?: (name: string, line: string) => void,
+): Running {
   const names = cluster.genesis.replicas.map(({ name }) => name);
   const { memory, machine, log, policy, restart } = options;
   let isNew = checkStates(folder, names);
@@ -20,7 +35,25 @@ export function startReplicas({ folder, cluster }: Prepared, options: LocalOptio
     if (!hasState(folder, name)) args.push("--start", isNew ? "new" : "recover");
     if (machine) args.push("--machine", machine.path, ...(machine.exportName ? ["--export", machine.exportName] : []));
     args.push("--log", log, ...policy);
-    return new ChildReplica({ name, url: cluster.urls[name]!, args, folder, machine: machine?.path });
+    return new ChildReplica({
+      name,
+      url: cluster.urls[name]!,
+      args,
+      folder,
+      machine: machine?.path,
+      ...(onLine && { onLine: (line: string) => onLine(name, line) }),
+    });
   };
-  return new Supervisor({ names, start, restart, output, onReady: () => isNew = false });
+  const supervisor = new Supervisor({ names, start, restart, output, onReady: () => isNew = false });
+  return {
+    supervisor,
+    async renew(restart) {
+      isNew = true;
+      try {
+        return await restart();
+      } finally {
+        isNew = false;
+      }
+    },
+  };
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { spawn } from "node:child_process";
+import process from "node:process";
 import { CliError, EXIT } from "../cli_error.ts";
 import { ownCommand } from "../runtime.ts";
 
@@ -43,15 +44,20 @@ export async function inspectMachine({ path, exportName }: MachineFile): Promise
 }
 
 /** Runs `pbft` with these arguments, without showing what it prints. */
-export function runSelf(args: readonly string[], machine?: string, signal?: AbortSignal): Promise<Ended> {
+export function runSelf(args: readonly string[], machine?: string): Promise<Ended> {
   const { program, args: all } = ownCommand(args, { machine });
-  return runProgram(program, all, signal);
+  return runProgram(program, all);
 }
 
 /** Runs a program, without showing what it prints. */
-export function runProgram(program: string, args: readonly string[], signal?: AbortSignal): Promise<Ended> {
+export function runProgram(
+  program: string,
+  args: readonly string[],
+  variables: Readonly<Record<string, string>> = {},
+): Promise<Ended> {
   return new Promise((resolve) => {
-    const child = spawn(program, [...args], { stdio: ["ignore", "pipe", "pipe"], ...(signal && { signal }) });
+    const env = { ...process.env, ...variables };
+    const child = spawn(program, [...args], { stdio: ["ignore", "pipe", "pipe"], env });
     let out = "";
     let err = "";
     child.stdout.on("data", (bytes) => out += bytes);

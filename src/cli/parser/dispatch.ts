@@ -8,14 +8,20 @@ import { type ColorChoice, createTerminal } from "../terminal.ts";
 import { type AnyVerb, type Entry, helpOf, overviewOf } from "./help.ts";
 import { parse } from "./parse.ts";
 import { completed } from "./settings.ts";
-import { COMMON_FLAGS } from "./verb.ts";
+import { CLIENT_FLAGS } from "./flags.ts";
+import { COMMON_FLAGS, type Flag } from "./verb.ts";
 
 /** Where results go. */
 export type Print = (line: string) => void;
 
+/** Flags with a value that may stand before the verb. */
+const EARLY_FLAGS: ReadonlySet<string> = new Set(
+  Object.entries<Flag>({ ...CLIENT_FLAGS, ...COMMON_FLAGS }).flatMap(([name, { value }]) => value ? [`--${name}`] : []),
+);
+
 /** Runs the verb that the arguments name. Returns the exit code. @throws {CliError} for errors that the user can correct. */
 export async function dispatch(entries: readonly Entry[], args: readonly string[], print: Print): Promise<number> {
-  const at = args.findIndex((arg) => !arg.startsWith("-"));
+  const at = args.findIndex((arg, i) => !arg.startsWith("-") && !EARLY_FLAGS.has(args[i - 1] ?? ""));
   const name = args[at];
   if (name === undefined || (name === "help" && args[at + 1] === undefined)) {
     const known = new Set(["--help", "-h", "--version"]);

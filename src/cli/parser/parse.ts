@@ -52,6 +52,7 @@ export function parse<const F extends Flags>(grammar: Grammar<F>, args: readonly
     command.parse([...args], { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
+    if (isHelp) return { args: [], values: {}, isHelp };
     const [what, suggestion] = error.message.replace(/^error: /, "").split("\n", 2);
     const next = suggestion ? `${suggestion.replace(/[()]/g, "")} ` : "";
     throw new CliError(`${plain(what!)} (${see})`, EXIT.usage, { next: next || undefined });

@@ -2,6 +2,9 @@
  * Runs the simulator on the real stores of this package.
  * @module
  */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Store } from "../../node/ports.ts";
 import { DenoKvStore } from "../../stores/deno_kv.ts";
 import { DurableObjectStore } from "../../stores/durable_object.ts";
@@ -9,6 +12,7 @@ import { MemoryStore } from "../../stores/memory.ts";
 import { SqliteStore } from "../../stores/sqlite.ts";
 import type { Stores } from "../../testing/mod.ts";
 import { KvContents, SimulatedKv } from "../../testing/hosts/simulated_kv.ts";
+import { hasSqlite } from "../runtime.ts";
 import { simulatedObjectStorage } from "./simulated_object.ts";
 
 /** The kind of store that holds the simulated disks. */
@@ -17,9 +21,13 @@ export type StoreKind = typeof STORE_KINDS[number];
 /** All kinds. `simulated`: the simulator's own disks, without a store. */
 export const STORE_KINDS = ["simulated", "memory", "sqlite", "deno-kv", "durable-object"] as const;
 
+/** Not under Node 20. */
+const NEED_SQLITE: ReadonlySet<string> = new Set(["sqlite", "durable-object"]);
+
 /** The kind for a seed. Of a hundred seeds, one uses each real store, because these take longer. */
 export function storeKindOf(seed: number): StoreKind {
-  return STORE_KINDS[seed % 100] ?? "simulated";
+  const kind = STORE_KINDS[seed % 100] ?? "simulated";
+  return NEED_SQLITE.has(kind) && !hasSqlite() ? "simulated" : kind;
 }
 
 /** Makes the stores of one run; `undefined` if the kind needs none. */
@@ -67,7 +75,7 @@ class ReopenedStores<C> implements Stores {
 
 /** Stores in temporary files, which are deleted afterwards. */
 class SqliteFiles implements Stores {
-  readonly #folder = Deno.makeTempDir({ prefix: "pbft_disks_" });
+  readonly #folder = mkdtemp(join(tmpdir(), "pbft_disks_"));
   readonly #opened: Store[] = [];
 
   async open(disk: string): Promise<Store> {
@@ -78,6 +86,6 @@ class SqliteFiles implements Stores {
 
   async close(): Promise<void> {
     for (const store of this.#opened) await store.close();
-    await Deno.remove(await this.#folder, { recursive: true });
+    await rm(await this.#folder, { recursive: true, force: true });
   }
 }

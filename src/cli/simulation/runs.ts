@@ -11,7 +11,11 @@ import {
   type SimulateOptions,
   type Violation,
 } from "../../testing/mod.ts";
+import { CliError, EXIT } from "../cli_error.ts";
+import type { MachineFile } from "../machine/inspect.ts";
+import { type LoadedMachine, loadMachine } from "../machine/load.ts";
 import { type StoreKind, storeKindOf, storesOf } from "./real_stores.ts";
+import { answerOrders, startThread } from "./worker.ts";
 
 /** The outcome of one seed. */
 export interface Outcome {
@@ -26,6 +30,8 @@ export interface Outcome {
 export interface Simulation extends Pick<SimulateOptions, "profile" | "replicas" | "kinds"> {
   /** The kind of store. By default the seed decides. */
   readonly store?: StoreKind;
+  /** A machine of the user's own. By default the key-value machine. */
+  readonly machine?: MachineFile;
 }
 
 /** The messages to and from a worker. */
@@ -73,43 +79,45 @@ interface Ended {
 
 /** One worker. */
 class Runner {
-  readonly #worker = new Worker(import.meta.url, { type: "module" });
+  readonly #thread = startThread<Order, Told>(import.meta.url);
 
   async run(order: Order): Promise<Outcome> {
-    const { counts, ...told } = await new Promise<Told>((resolve, reject) => {
-      this.#worker.onmessage = ({ data }: MessageEvent<Told>) => resolve(data);
-      this.#worker.onerror = (event) => {
-        event.preventDefault();
-        reject(new Error(`seed ${order.seed}: ${event.message}`));
-      };
-      this.#worker.postMessage(order);
-    });
+    const { counts, ...told } = await this.#thread.ask(order);
     const coverage = new Coverage();
     for (const [group, names] of counts) for (const [name, count] of names) coverage.count(group, name, count);
     return { ...told, coverage };
   }
 
   close(): void {
-    this.#worker.terminate();
+    this.#thread.close();
   }
 }
 
-/** The options for the run of a seed. */
-export function optionsOf({ seed, simulation }: Order): RunOptions {
+/** The options for the run of a seed. @throws {CliError} if the machine of a file cannot be simulated. */
+export async function optionsOf({ seed, simulation }: Order): Promise<RunOptions> {
   const createStores = storesOf(simulation.store ?? storeKindOf(seed));
-  return runOptionsOf({ ...simulation, ...(createStores && { createStores }) });
+  const machine = simulation.machine && await simulatedMachine(simulation.machine);
+  return runOptionsOf({
+    ...simulation,
+    ...(createStores && { createStores }),
+    ...(machine && { stateMachine: machine.create, workload: machine.workload }),
+  });
 }
 
-async function outcomeOf(order: Order): Promise<Outcome> {
+/** The machine of a file, and its workload. */
+async function simulatedMachine({ path, exportName }: MachineFile): Promise<Required<LoadedMachine>> {
+  const machine = await loadMachine(path, exportName);
+  if (machine.workload) return { ...machine, workload: machine.workload };
+  throw new CliError(`${path}: expected an export named workload, got none`, EXIT.usage, {
+    looked: `${machine.exportName} makes ${machine.version}`,
+    next: "export const workload = { operation: (random, id) => bytes }, the operations to try (docs/testing.md)",
+  });
+}
+
+async function outcomeOf(order: Order): Promise<Told> {
   const { seed, simulation } = order;
-  const { violation, coverage, virtualMs, operations } = await run(drawPlan(seed, simulation), optionsOf(order));
-  return { seed, violation, coverage, virtualMs, operations };
+  const { violation, coverage, virtualMs, operations } = await run(drawPlan(seed, simulation), await optionsOf(order));
+  return { seed, violation, virtualMs, operations, counts: coverage.entries() };
 }
 
-const scope = globalThis as { WorkerGlobalScope?: unknown; onmessage?: unknown; postMessage?: (told: Told) => void };
-if (scope.WorkerGlobalScope) {
-  scope.onmessage = async ({ data }: MessageEvent<Order>) => {
-    const { coverage, ...outcome } = await outcomeOf(data);
-    scope.postMessage!({ ...outcome, counts: coverage.entries() });
-  };
-}
+answerOrders(outcomeOf);

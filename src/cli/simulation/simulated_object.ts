@@ -2,12 +2,13 @@
  * A stand-in for the storage of a Durable Object: a SQLite database in memory with Cloudflare's limits.
  * @module
  */
-import { DatabaseSync } from "node:sqlite";
+import process from "node:process";
 import type { DurableObjectStorage, SqlValue } from "../../stores/durable_object.ts";
 import { DURABLE_OBJECT_LIMITS } from "../../stores/platform_limits.ts";
 
 /** Makes an empty storage. */
 export function simulatedObjectStorage(): DurableObjectStorage {
+  const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
   const database = new DatabaseSync(":memory:");
   return {
     sql: {

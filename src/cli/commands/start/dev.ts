@@ -1,0 +1,151 @@
+/**
+ * `dev`: a local cluster with a machine of one's own, which is restarted when the file changes.
+ * @module
+ */
+import { spawn } from "node:child_process";
+import { relative } from "node:path";
+import process from "node:process";
+import { maxFaulty } from "../../../core/messages/quorum.ts";
+import type { ClusterFile } from "../../../wire/mod.ts";
+import { EXIT } from "../../cli_error.ts";
+import { DevOutput } from "../../dev/dev_output.ts";
+import { record } from "../../dev/record.ts";
+import { reload } from "../../dev/reload.ts";
+import { watchSources } from "../../dev/watch_file.ts";
+import { type LocalMachine, type LocalOptions, prepareCluster } from "../../local_cluster/prepare.ts";
+import { type Running, startReplicas } from "../../local_cluster/start.ts";
+import { inspectMachine } from "../../machine/inspect.ts";
+import { EXPORT_FLAG } from "../../parser/flags.ts";
+import { type Call, defineVerb, type Flags } from "../../parser/verb.ts";
+import { hasSqlite } from "../../runtime.ts";
+import { listenForStop } from "../../stop_signals.ts";
+import type { Terminal } from "../../terminal.ts";
+import { CLUSTER_FLAGS, clusterOptionsOf } from "../cluster_options.ts";
+
+const { log: _, ...LOCAL_FLAGS } = CLUSTER_FLAGS;
+
+const FLAGS = {
+  ...LOCAL_FLAGS,
+  ...EXPORT_FLAG,
+  "no-watch": { help: "do not restart the replicas when the file changes" },
+  "open": { help: "open the first replica's status in the browser" },
+  "record": {
+    value: "FILE",
+    isFile: true,
+    help: "append the events and messages of all replicas to a file, as JSON lines",
+  },
+} as const satisfies Flags;
+
+/** The verb. */
+export const verb = defineVerb({
+  about: "Runs a cluster on this machine with a state machine of your own, or with the key-value machine.",
+  args: [{
+    name: "MACHINE",
+    help: "the file that exports your state machine (key-value)",
+    isOptional: true,
+    isFile: true,
+  }],
+  flags: FLAGS,
+  notes:
+    `When the file or one beside it changes, its types are checked, it is simulated for some seconds if it exports a
+workload, and the replicas are restarted one after another. If something is wrong, they go on with the version before.
+
+Ctrl-C stops all replicas. The same command starts them again with their data.`,
+  run: dev,
+});
+
+async function dev({ args: [path], values, terminal }: Call<typeof FLAGS>): Promise<number> {
+  const { requested, forced } = listenForStop();
+  const machine = path === undefined ? undefined : await machineAt(path, values.export);
+  const options = optionsOf(values, machine, terminal);
+  const began = performance.now();
+  const prepared = await prepareCluster(options);
+  if (requested.aborted) return EXIT.done;
+  const output = new DevOutput(terminal);
+  const running = startReplicas(prepared, options, output, (name, line) => output.log(name, line));
+  const { supervisor } = running;
+  requested.addEventListener("abort", () => {
+    output.isStopping = true;
+    void supervisor.stop();
+  }, { once: true });
+  forced.addEventListener("abort", () => supervisor.kill(), { once: true });
+  terminal.progress("starting the replicas…");
+  const { cluster, folder } = prepared;
+  if (await supervisor.waitUntilReady()) {
+    for (const line of readyLines(cluster, folder, options, performance.now() - began)) terminal.print(line);
+    if (values.record !== undefined) await record(values.record, membersOf(cluster), requested);
+    if (values.open) open(`${membersOf(cluster)[0]!.url}/status?pretty`);
+    if (machine && !values["no-watch"]) watch({ machine, running, output, memory: options.memory }, requested);
+  }
+  await supervisor.ended;
+  return requested.aborted ? EXIT.done : EXIT.no;
+}
+
+async function machineAt(path: string, exportName: string | undefined): Promise<LocalMachine> {
+  const { version } = await inspectMachine({ path, exportName });
+  return { path, exportName, version };
+}
+
+function optionsOf(
+  values: Call<typeof FLAGS>["values"],
+  machine: LocalMachine | undefined,
+  terminal: Terminal,
+): LocalOptions {
+  const options = clusterOptionsOf({ ...values, log: "json" });
+  if (options.memory || hasSqlite()) return { ...options, ...(machine && { machine }) };
+  terminal.say(
+    `Node ${process.versions.node} has no node:sqlite: states are kept in memory (Node 22.13 keeps them in ${options.data})`,
+  );
+  return { ...options, memory: true, ...(machine && { machine }) };
+}
+
+function readyLines(
+  { genesis, urls }: ClusterFile,
+  folder: string,
+  options: LocalOptions,
+  ms: number,
+): readonly string[] {
+  const names = genesis.replicas.map(({ name }) => name);
+  const f = maxFaulty(names.length);
+  const may = f === 0 ? "none may fail" : f === 1 ? "one may fail" : `${f} may fail`;
+  const call = options.machine ? `pbft call OPERATION '{"…": …}'` : "pbft set name Ada";
+  const state = options.memory ? "the state is lost then" : `state is kept in ${folder} (--fresh begins anew)`;
+  return [
+    `${genesis.stateMachine} on ${names.length} replicas: ${names.join(" ")} (${may})   ready in ${
+      (ms / 1_000).toFixed(1)
+    } s`,
+    `  status   ${urls[names[0]!]}/status?pretty`,
+    `  request  ${call}`,
+    `  cluster  ${relative(process.cwd(), folder) || "."}/cluster.json`,
+    `  stop     Ctrl-C; ${state}`,
+  ];
+}
+
+function membersOf({ genesis, urls }: ClusterFile): readonly { readonly name: string; readonly url: string }[] {
+  return genesis.replicas.map(({ name }) => ({ name, url: urls[name]! }));
+}
+
+/** Reloads after each change; changes meanwhile are one more. */
+function watch(options: Parameters<typeof reload>[1] & { readonly running: Running }, signal: AbortSignal): void {
+  let isBusy = false;
+  let next: string | null = null;
+  const run = async (name: string) => {
+    if (isBusy) return void (next = name);
+    isBusy = true;
+    await reload(name, options).catch((error) => options.output.say(String(error?.stack ?? error)));
+    isBusy = false;
+    const again = next;
+    next = null;
+    if (again !== null && !signal.aborted) await run(again);
+  };
+  watchSources(options.machine.path, signal, (name) => void run(name));
+}
+
+/** Opens a page in the browser, where there is one. */
+function open(url: string): void {
+  const openers: Readonly<Record<string, readonly string[]>> = { darwin: ["open"], win32: ["cmd", "/c", "start", ""] };
+  const [program, ...args] = openers[process.platform] ?? ["xdg-open"];
+  const child = spawn(program!, [...args, url], { stdio: "ignore", detached: true });
+  child.on("error", () => {});
+  child.unref();
+}

@@ -1,0 +1,135 @@
+/**
+ * `repl`: operations one after another, with history, completion and help.
+ * @module
+ */
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { operationOf } from "../../calls/operation_text.ts";
+import { query, resultOf, showResult } from "../../calls/operation.ts";
+import { explained, patiently, type Session, signersOf, withClient } from "../../calls/session.ts";
+import { History } from "../../calls/history.ts";
+import { CliError, EXIT } from "../../cli_error.ts";
+import { CLIENT_FLAGS } from "../../parser/flags.ts";
+import { defineVerb } from "../../parser/verb.ts";
+import type { Terminal } from "../../terminal.ts";
+
+const KEY_VALUE: Readonly<Record<string, string>> = {
+  GET: "GET key                    the value of a key",
+  SET: "SET key value              set a key",
+  DEL: "DEL key                    remove a key",
+  CAS: "CAS key expected value     replace a value if it is the expected one; null: no such key",
+  INCR: "INCR key [by]              add to a number",
+  KEYS: "KEYS [prefix [after]]      list keys",
+};
+/** Text commands that read only; they use no sequence number. */
+const READS: ReadonlySet<string> = new Set(["GET", "KEYS"]);
+const META: Readonly<Record<string, string>> = {
+  help: "help                       this list",
+  exit: "exit                       leave (Ctrl-D)",
+};
+const ANY: Readonly<Record<string, string>> = {
+  call: "call OP [JSON]             an operation",
+  ask: "ask QUERY [JSON]           a query",
+};
+
+/** The verb. */
+export const verb = defineVerb({
+  about:
+    "Reads operations line by line, and prints their results: GET, SET … of the key-value machine; call OP JSON and ask QUERY " +
+    "JSON for any machine.",
+  flags: CLIENT_FLAGS,
+  notes:
+    "Tab completes, arrows go through the history, help lists the operations. Lines from a pipe work too: then the exit\ncode is that of the first line that failed.",
+  run: ({ values, terminal }) => withClient(values, terminal, (session) => readLines(session, terminal)),
+});
+
+async function readLines(session: Session, terminal: Terminal): Promise<number> {
+  const { found: { cluster: { genesis }, source } } = session;
+  const words = { ...(genesis.stateMachine.startsWith("key-value/") ? KEY_VALUE : {}), ...ANY, ...META };
+  const isInteractive = process.stdin.isTTY === true && process.stdout.isTTY === true;
+  const history = isInteractive ? new History() : null;
+  const reader = createInterface({
+    input: process.stdin,
+    output: isInteractive ? process.stdout : undefined,
+    terminal: isInteractive,
+    history: [...history?.lines ?? []],
+    historySize: History.MOST,
+    removeHistoryDuplicates: true,
+    completer: (line: string) => completions(Object.keys(words), line),
+    prompt: `${genesis.name}> `,
+  });
+  if (isInteractive) {
+    terminal.say(
+      `${genesis.stateMachine} on ${genesis.replicas.length} replicas (${source}); help lists the operations`,
+    );
+    reader.prompt();
+  }
+  let code: number = EXIT.done;
+  reader.on("SIGINT", () => reader.close());
+  for await (const text of reader) {
+    const line = text.trim();
+    if (/^(exit|quit)$/i.test(line)) break;
+    if (/^(help|\?)$/i.test(line)) { for (const row of Object.values(words)) terminal.print(`  ${row}`); }
+    else if (line !== "" && !line.startsWith("#")) {
+      const failed = await runLine(session, line, terminal);
+      code ||= failed;
+      history?.add(line);
+    }
+    if (isInteractive) reader.prompt();
+  }
+  reader.close();
+  return isInteractive ? EXIT.done : code;
+}
+
+/** Runs one line. Returns the exit code that it would have as a verb. */
+async function runLine(session: Session, line: string, terminal: Terminal): Promise<number> {
+  const began = performance.now();
+  try {
+    const { isRead, operation } = operationIn(line, session.found.cluster.genesis.stateMachine);
+    if (isRead) {
+      const result = await query(session, operation, terminal);
+      show(result, terminal);
+    } else {
+      const outcome = await patiently(session.client.submit(operation), { ...session, terminal });
+      show(resultOf(outcome.value), terminal, {
+        sequence: outcome.sequence,
+        signedBy: await signersOf(outcome, session.found),
+      });
+    }
+    if (process.stdin.isTTY) terminal.say(terminal.style.dim(`(${Math.round(performance.now() - began)} ms)`));
+    return EXIT.done;
+  } catch (error) {
+    const told = await explained(error, session.found);
+    if (!(told instanceof CliError)) throw told;
+    console.error(terminal.style.red(`error: ${told.message}`) + (told.lines.looked ? `\n  ${told.lines.looked}` : ""));
+    return told.exitCode;
+  }
+}
+
+function show(result: unknown, terminal: Terminal, more: object = {}): void {
+  if (terminal.isJson) terminal.print(JSON.stringify({ result, ...more }));
+  else if (result === null) terminal.print("null");
+  else for (const line of showResult(result).lines) terminal.print(line);
+}
+
+/** The operation of a line, and whether it is a query. */
+function operationIn(line: string, machine: string): { readonly isRead: boolean; readonly operation: string | object } {
+  const [, word = "", rest = ""] = /^(\S+)\s*([^]*)$/.exec(line)!;
+  if (!/^(call|ask)$/i.test(word)) {
+    const isText = machine.startsWith("key-value/");
+    if (isText) return { isRead: READS.has(word.toUpperCase()), operation: line };
+    throw new CliError(`${word}: expected call OP JSON or ask QUERY JSON`, EXIT.usage);
+  }
+  const [, name = "", input = ""] = /^(\S+)\s*([^]*)$/.exec(rest) ?? [];
+  if (name === "") throw new CliError(`${word}: expected the name of an operation, got nothing`, EXIT.usage);
+  const isWhole = name.startsWith("{");
+  return {
+    isRead: /^ask$/i.test(word),
+    operation: operationOf(isWhole ? rest : name, isWhole || input === "" ? undefined : input, machine),
+  };
+}
+
+function completions(words: readonly string[], line: string): [string[], string] {
+  const found = words.filter((word) => word.toLowerCase().startsWith(line.toLowerCase()));
+  return [line === "" || found.length > 0 ? found.map((word) => `${word} `) : [], line];
+}

@@ -1,0 +1,49 @@
+/**
+ * Tells when the file of a machine, or a file beside it, has another content.
+ * @module
+ */
+import { readdirSync, readFileSync, watch } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+
+/** Editors write a file in several steps: what follows within this time is one change, ms. */
+const QUIET_MS = 150;
+const SOURCE = /\.(?:[cm]?[jt]s|json)$/;
+
+/** Calls `onChange` with the name of a source file in the folder of `path` whose content has changed. Stops when `signal` aborts. */
+export function watchSources(path: string, signal: AbortSignal, onChange: (name: string) => void): void {
+  const folder = dirname(resolve(path));
+  const contents = new Map(
+    readdirSync(folder).filter((name) => SOURCE.test(name)).map((name) => [name, contentOf(join(folder, name))]),
+  );
+  let id: ReturnType<typeof setTimeout> | undefined;
+  const look = () => {
+    const names = readdirSync(folder).filter((name) => SOURCE.test(name));
+    const changed = names.filter((name) => {
+      const content = contentOf(join(folder, name));
+      // A file that is empty for a moment is being written.
+      if (content === contents.get(name) || content === "") return false;
+      contents.set(name, content);
+      return true;
+    });
+    const own = basename(path);
+    if (changed.length > 0) onChange(changed.includes(own) ? own : changed[0]!);
+  };
+  // The folder, not the file: many editors replace the file by another one.
+  const watcher = watch(folder, () => {
+    clearTimeout(id);
+    id = setTimeout(look, QUIET_MS);
+  });
+  watcher.on("error", () => {});
+  signal.addEventListener("abort", () => {
+    clearTimeout(id);
+    watcher.close();
+  }, { once: true });
+}
+
+function contentOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}

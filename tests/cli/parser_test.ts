@@ -1,0 +1,101 @@
+/** The parser and what is made of the verbs: help, reference, completion. */
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { main } from "../../src/cli/mod.ts";
+import { CliError } from "../../src/cli/cli_error.ts";
+import { durationMs } from "../../src/cli/parser/duration.ts";
+import { helpOf } from "../../src/cli/parser/help.ts";
+import { hasColors } from "../../src/cli/terminal.ts";
+import { VERBS } from "../../src/cli/verbs.ts";
+import { VERSION } from "../../src/cli/version.ts";
+import { formattedPage } from "../tools/command_page.ts";
+import { textOf } from "../tools/files.ts";
+
+async function printed(...args: string[]): Promise<{ readonly code: number; readonly text: string }> {
+  const lines: string[] = [];
+  const code = await main(args, (line) => lines.push(line));
+  return { code, text: lines.join("\n") };
+}
+
+Deno.test("docs/command.md is what the verbs say; deno run -A tests/tools/command_page.ts writes it", async () => {
+  assertEquals(textOf("docs/command.md"), await formattedPage());
+});
+
+Deno.test("the help names every verb, and each verb helps whatever else is wrong", async () => {
+  const { code, text } = await printed("--help");
+  assertEquals(code, 0);
+  for (const { name, summary, isHidden, load } of VERBS) {
+    assertEquals(text.includes(`  ${name.padEnd(2)}`) && text.includes(summary), !isHidden, name);
+    const { verb } = await load();
+    const help = helpOf(name, verb);
+    for (const flag of [...Object.keys(verb.flags), "json", "help"]) {
+      assert(help.includes(`--${flag}`), `${name} --${flag}`);
+    }
+    assert(help.split("\n").every((line) => line.length <= 120), help);
+    assertEquals(await printed(name, "--nonsense", "--help"), { code: 0, text: help });
+    assertEquals(await printed("help", name), { code: 0, text: help });
+  }
+});
+
+Deno.test("a verb's name is short and its flags have the same meaning everywhere", async () => {
+  const meanings = new Map<string, string>();
+  for (const { name, load } of VERBS) {
+    assertMatch(name, /^[a-z]{2,12}$/);
+    for (const [flag, { value }] of Object.entries<{ readonly value?: string }>((await load()).verb.flags)) {
+      assertMatch(flag, /^[a-z]+(-[a-z]+)*$/);
+      const kind = value === undefined ? "a switch" : "a value";
+      assertEquals(meanings.get(flag) ?? kind, kind, `${name} --${flag}`);
+      meanings.set(flag, kind);
+    }
+  }
+});
+
+Deno.test("the version is that of deno.json", async () => {
+  assertEquals(VERSION, JSON.parse(textOf("deno.json")!).version);
+  assertEquals(JSON.parse((await printed("version", "--json")).text).version, VERSION);
+  assertMatch((await printed("--version")).text, /^pbft \d+\.\d+\.\d+ \(deno \d+/);
+});
+
+Deno.test("durations have a unit, or are seconds", () => {
+  assertEquals(["500ms", "10s", "2m", "1.5s", "3"].map((text) => durationMs("--timeout", text)), [
+    500,
+    10_000,
+    120_000,
+    1_500,
+    3_000,
+  ]);
+  for (const text of ["", "0", "-1s", "1h", "s", "1e3", "Infinity", "9999999m"]) {
+    let error: unknown;
+    try {
+      durationMs("--timeout", text);
+    } catch (thrown) {
+      error = thrown;
+    }
+    assert(error instanceof CliError && error.exitCode === 2, text);
+  }
+});
+
+Deno.test("there are colors on a terminal, unless NO_COLOR is set", () => {
+  const before = Deno.env.get("NO_COLOR");
+  try {
+    Deno.env.delete("NO_COLOR");
+    assertEquals([hasColors("auto", true), hasColors("auto", false), hasColors("always", false)], [true, false, true]);
+    Deno.env.set("NO_COLOR", "1");
+    assertEquals([hasColors("auto", true), hasColors("always", true), hasColors("never", true)], [false, true, false]);
+  } finally {
+    if (before === undefined) Deno.env.delete("NO_COLOR");
+    else Deno.env.set("NO_COLOR", before);
+  }
+});
+
+Deno.test("wrong arguments are errors with the exit code 2", async () => {
+  for (
+    const args of [["get"], ["get", "a", "b"], ["nonsense"], ["--nonsense"], ["get", "a", "--cluster"], [
+      "get",
+      "a",
+      "--json=x",
+    ]]
+  ) {
+    const { exitCode, message } = await assertRejects(() => main(args, () => {}), CliError);
+    assertEquals([exitCode, message.includes("\n")], [2, false], args.join(" "));
+  }
+});

@@ -1,0 +1,73 @@
+/** What `pbft simulate` prints: one line if nothing is broken, else a report at the end. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { inFolder } from "../tools/folder.ts";
+import { pbft } from "./_dev.ts";
+
+const ROOT = new URL("../../", import.meta.url).href;
+
+/** A queue that answers with the first of a set: what is first depends on how the set came about. */
+const QUEUE = `
+import { snapshotMachine } from "${ROOT}mod.ts";
+const encode = (value) => new TextEncoder().encode(JSON.stringify(value));
+const decode = (bytes) => JSON.parse(new TextDecoder().decode(bytes));
+export function createQueue() {
+  let names = new Set();
+  const first = () => [...names]SORTED[0] ?? null;
+  return snapshotMachine({
+    version: "queue/1",
+    execute(bytes) {
+      const operation = decode(bytes);
+      if ("join" in operation) return encode(names.add(operation.join).size);
+      const name = first();
+      names.delete(name);
+      return encode(name);
+    },
+    query: () => encode(first()),
+    snapshot: () => encode([...names].sort()),
+    restore: (bytes) => void (names = new Set(decode(bytes))),
+  });
+}
+`;
+const WORKLOAD = `
+export const workload = {
+  operation: (random, id) =>
+    encode(random.chance(0.6) ? { join: \`name \${random.int(0, 999)}/\${id}\` } : { leave: true }),
+};
+`;
+const SEED_THAT_BREAKS = ["--seed", "1", "--profile", "crashes", "--replicas", "4", "--runs", "2"];
+
+Deno.test("simulate prints one line if nothing is broken, and with --coverage what was exercised", async () => {
+  const { code, out, err } = await pbft(["simulate", "--seed", "7", "--runs", "1", "--replicas", "4"]);
+  assertEquals([code, err], [0, ""]);
+  assertMatch(out, /^1 run, 0 broken, [\d,]+ a minute; --coverage shows what was exercised$/);
+  const covered = await pbft(["simulate", "--seed", "7", "--runs", "1", "--replicas", "4", "--coverage"]);
+  assertEquals(covered.code, 1);
+  assertMatch(covered.out, /^NEVER /m);
+  assertMatch(covered.out.split("\n").at(-1)!, /^1 run, 0 broken, [\d,]+ a minute$/);
+});
+
+Deno.test("simulate runs a machine of one's own; the report of a failure is the last on the screen, and replays", async () => {
+  await inFolder(async (folder) => {
+    const write = (name: string, text: string) => Deno.writeTextFile(`${folder}/${name}`, text);
+    await write("a queue.mjs", QUEUE.replace("SORTED", "") + WORKLOAD);
+    await write("fixed.mjs", QUEUE.replace("SORTED", ".sort()") + WORKLOAD);
+    await write("none.mjs", QUEUE.replace("SORTED", ".sort()"));
+    const run = (...args: string[]) => pbft(["simulate", ...args], { cwd: folder });
+    const fixed = await run("fixed.mjs", ...SEED_THAT_BREAKS);
+    assertEquals([fixed.code, fixed.out.split("\n").length], [0, 1], fixed.out);
+    const { code, out } = await run("a queue.mjs", ...SEED_THAT_BREAKS, "--no-shrink");
+    assertEquals(code, 1);
+    const report = out.slice(out.indexOf("BROKEN")).split("\n");
+    assertMatch(report[0]!, /^BROKEN determinism {3}seed 1, at [\d,]+ virtual ms, 4 replicas$/);
+    assertMatch(report[1]!, /^ {2}what {5}operation \d+ of batch \d+, .*\{"leave":true\}/);
+    const replay = "pbft simulate 'a queue.mjs' --seed 1 --runs 1 --replicas 4 --profile crashes --trace";
+    assertEquals([report[2], report.length], [`  replay   ${replay}`, 3]);
+    const replayed = await run("a queue.mjs", ...replay.split("' ")[1]!.split(" "));
+    assert(replayed.out.endsWith(report.join("\n")), replayed.out.slice(-1_000));
+    const json = JSON.parse((await run("a queue.mjs", ...SEED_THAT_BREAKS, "--no-shrink", "--json")).out);
+    assertEquals([json.broken, json.failures[0].invariant, json.failures[0].seed], [1, "determinism", 1]);
+    const none = await run("none.mjs");
+    assertEquals(none.code, 2);
+    assertMatch(none.err, /^error: none\.mjs: expected an export named workload, got none\n {2}.*queue\/1\n {2}next: /);
+  });
+});
