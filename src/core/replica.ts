@@ -37,7 +37,7 @@ import { rebuild } from "./recovery/rebuild.ts";
 import { followClockRollback } from "./upkeep/clock_rollback.ts";
 import { fetchesAt, fetchMissing, noteHeard, onBlobs } from "./checkpoints/fetches.ts";
 import { askForLog, logRequestsAt, resumeRequests } from "./checkpoints/log_requests.ts";
-import { startTransfer } from "./checkpoints/state_transfer.ts";
+import { startTransfer, wantedAtStart } from "./checkpoints/state_transfer.ts";
 import type { ReplicaState, StatusTimer } from "./state.ts";
 import { timersOf } from "./upkeep/timers.ts";
 import { checkViewTimer, viewTimerAt } from "./views/view_timer.ts";
@@ -199,6 +199,11 @@ export class Replica {
   /** The certificate of the last stable checkpoint; empty before the first one. */
   get stable(): StableCertificate {
     return this.#state.stable;
+  }
+
+  /** As {@linkcode wantedAtStart}. */
+  wantedState(): readonly Digest[] {
+    return wantedAtStart(this.#env, this.#state);
   }
 
   /** How full its buffers are. */

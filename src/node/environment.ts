@@ -2,9 +2,9 @@
  * Makes the services that the core needs (hash, signatures, codec), bound to one replica.
  * @module
  */
-import type { Genesis, Settings } from "../core/config.ts";
+import type { Settings, Terms } from "../core/config.ts";
 import type { Digest, Millis, ReplicaId } from "../core/messages/ids.ts";
-import type { Environment } from "../core/io.ts";
+import type { ConfigurePort, Environment } from "../core/io.ts";
 import type { AnyRequest, Batch, Message, Query, Signed, SignedRequest, Verified } from "../core/messages/messages.ts";
 import type { StateMachine } from "../core/state_machine.ts";
 import { sha256 } from "../crypto/mod.ts";
@@ -14,10 +14,12 @@ import type { Signer } from "./ports.ts";
 /** Options of {@linkcode createEnvironment}. */
 export interface EnvironmentOptions {
   readonly self: ReplicaId;
-  readonly genesis: Genesis;
+  readonly genesis: Terms;
   readonly settings: Settings;
   readonly stateMachine: StateMachine;
   readonly signer: Signer;
+  /** Reads `configure` operations. Without it there are none. */
+  readonly configure?: ConfigurePort;
   readonly hash?: (bytes: Uint8Array) => Digest;
 }
 
@@ -26,7 +28,7 @@ export interface EnvironmentOptions {
  * state.
  */
 export function createEnvironment(options: EnvironmentOptions): Environment {
-  const { self, genesis, settings, stateMachine, signer, hash = sha256 } = options;
+  const { self, genesis, settings, stateMachine, signer, configure, hash = sha256 } = options;
   return {
     self,
     genesis,
@@ -40,6 +42,7 @@ export function createEnvironment(options: EnvironmentOptions): Environment {
     },
     pack,
     unpack,
+    ...(configure && { configure }),
   };
 }
 

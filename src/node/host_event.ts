@@ -24,6 +24,8 @@ export type HostEvent =
    * closed.
    */
   | { readonly kind: "accept-failed"; readonly reason: string }
+  /** The next epoch could not be entered. It is tried again. */
+  | { readonly kind: "epoch-failed"; readonly reason: string }
   /** A snapshot of the state at `sequence` was saved; `bytes`: those that were new. */
   | {
     readonly kind: "snapshot-saved";

@@ -3,7 +3,7 @@
  * sends its messages. goPBFT's `Node`.
  * @module
  */
-import type { Genesis } from "../core/config.ts";
+import type { Genesis, Settings } from "../core/config.ts";
 import type { Digest, Millis, ReplicaId } from "../core/messages/ids.ts";
 import type { Input, Ready } from "../core/io.ts";
 import { failureOf } from "../core/ordering/machine_guard.ts";
@@ -23,6 +23,7 @@ import { BlobServer } from "./out/blob_server.ts";
 import { Delivery } from "./out/delivery.ts";
 import { DurableReplica } from "./durable/durable_replica.ts";
 import { sign, withDigest } from "./environment.ts";
+import { termsOf, verifierOf } from "./epochs/cryptography.ts";
 import { Gate } from "./in/gate.ts";
 import { Gateway, type GatewayAnswer } from "./gateway/gateway.ts";
 import { type FrameSource, Intake } from "./in/intake.ts";
@@ -30,7 +31,9 @@ import { createJitter } from "./async/backoff.ts";
 import { nodeLimits } from "./limits.ts";
 import { Observers } from "./observers.ts";
 import { CRYPTOGRAPHY, type NodeInternals, type NodeOptions, seedOf } from "./options.ts";
-import type { Observer, Rejection, Timer } from "./ports.ts";
+import type { Observer, Rejection, Signer, Timer } from "./ports.ts";
+import { OtherEpochError } from "./storage/store_errors.ts";
+import type { Epoch } from "../wire/epochs/mod.ts";
 import { restore } from "./storage/opening.ts";
 import { type NodeUsage, usageOf } from "./in/usage.ts";
 import { dormantStatus, type NodeStatus } from "./status.ts";
@@ -50,6 +53,13 @@ export class ReplicaNode {
   readonly genesis: Genesis;
   /** The cluster's id: the hash of the genesis. */
   readonly cluster: Digest;
+  /** The epoch that it runs in. */
+  readonly epoch: Epoch;
+  /** Its settings. */
+  readonly settings: Settings;
+  readonly #signer: Signer;
+  readonly #hash: (bytes: Uint8Array) => Digest;
+  readonly #onClosed: NodeInternals["onClosed"];
   readonly #timer: Timer;
   readonly #gate: Gate;
   readonly #requests: Submission<Verified<SignedRequest>>;
@@ -66,9 +76,15 @@ export class ReplicaNode {
   #isDraining = false;
   #closing: Promise<void> | null = null;
 
-  private constructor(options: NodeOptions, { cluster, signer, restoring, restored, createCore, gate }: Parts) {
+  private constructor(
+    options: NodeOptions,
+    { cluster, epoch, settings, signer, restoring, restored, createCore, gate }: Parts,
+    { onClosed, onOtherEpoch }: NodeInternals,
+  ) {
     const { self, genesis, timer, store } = options;
-    const { hash, createVerifier } = options.crypto ?? CRYPTOGRAPHY;
+    const cryptography = options.crypto ?? CRYPTOGRAPHY;
+    const { hash } = cryptography;
+    const terms = termsOf(epoch);
     const observers = new Observers(options.observers, hash);
     const limits = nodeLimits(genesis, options.limits);
     const jitter = createJitter(options.seed ?? seedOf(signer, timer));
@@ -77,10 +93,15 @@ export class ReplicaNode {
     this.self = self;
     this.genesis = genesis;
     this.cluster = cluster;
+    this.epoch = epoch;
+    this.settings = settings;
+    this.#signer = signer;
+    this.#hash = hash;
+    this.#onClosed = onClosed;
     this.#timer = timer;
     this.#observers = observers;
     this.#maxQueriesPerTurn = limits.maxQueriesPerTurn;
-    this.#gate = gate ?? new Gate({ ...limits, genesis, verifier: createVerifier(cluster), hash });
+    this.#gate = gate ?? new Gate({ ...limits, genesis: terms, verifier: verifierOf(epoch, cryptography), hash });
     this.#gateway = new Gateway({
       self,
       genesis,
@@ -124,8 +145,15 @@ export class ReplicaNode {
       timer,
       jitter,
       limits,
-      dormant: dormantStatus(genesis, restored.storedState),
-      restore: (known) => restore(store, { genesis, cluster, self, hash }, { ...restoring, known }),
+      dormant: dormantStatus(terms, restored.storedState),
+      restore: async (known) => {
+        try {
+          return await restore(store, { genesis, cluster, epoch: epoch.number, self, hash }, { ...restoring, known });
+        } catch (error) {
+          if (error instanceof OtherEpochError) onOtherEpoch?.();
+          throw error;
+        }
+      },
       read: (digests) => new BlobReader(store, hash).read(digests),
       createCore: (storedState) => this.#core = createCore(storedState),
       release: (ready, now) => this.#release(ready, now),
@@ -151,7 +179,7 @@ export class ReplicaNode {
   /** As {@linkcode ReplicaNode.open}, with some parts replaced, for tests and simulations. @internal */
   static async openWith(options: NodeOptions, internals: NodeInternals): Promise<ReplicaNode> {
     const parts = await prepareParts(options, internals);
-    const node = new ReplicaNode({ ...options, store: parts.store, genesis: parts.genesis }, parts);
+    const node = new ReplicaNode({ ...options, store: parts.store, genesis: parts.genesis }, parts, internals);
     node.#replica.start(parts.restored);
     return node;
   }
@@ -236,6 +264,29 @@ export class ReplicaNode {
     return this.#blobs.read(digests);
   }
 
+  /** How many of the other members it has heard within the last `ms`. */
+  heardSince(ms: number): number {
+    const since = this.#timer.now() - ms;
+    const heardAt = [...this.#replica.core?.peers?.().heardAt ?? []];
+    return heardAt.filter(([peer, at]) => peer !== this.self && at >= since).length;
+  }
+
+  /** The blobs that it needs of the state at which its epoch starts. Members of the epoch before have them, too. */
+  wantedState(): readonly Digest[] {
+    return this.#replica.core?.wantedState?.() ?? [];
+  }
+
+  /** The frame of a signed fetch, with which it asks members of the epoch before. */
+  signFetch(digests: readonly Digest[]): Uint8Array {
+    return encodeFrame(sign(this.#signer, { kind: "fetch", replica: this.self, number: 0, digests }));
+  }
+
+  /** Takes blobs that somebody has given. Each counts only if it has a digest that is wanted. */
+  receiveState(blobs: readonly Uint8Array[]): void {
+    const fetched = blobs.map((bytes) => ({ digest: this.#hash(bytes), bytes }));
+    this.#replica.run([{ input: { kind: "blobs", from: this.self, blobs: fetched } }]);
+  }
+
   /** The status of the node. */
   status(): NodeStatus {
     return {
@@ -310,15 +361,19 @@ export class ReplicaNode {
   /** What has come in, one at a time. */
   *#inputs(): Generator<Task, void> {
     yield* this.#requests.intake.drain();
-    for (const bundle of this.#gateway.take()) yield taskOf(bundle);
+    // A new member of a later epoch knows the agreed time once it has the state.
+    const knowsTime = this.epoch.number === 0 || this.#replica.agreedTime > 0;
+    if (knowsTime) { for (const bundle of this.#gateway.take()) yield taskOf(bundle); }
     yield* this.#queries.intake.drain(this.#maxQueriesPerTurn);
   }
 
-  #release({ events, messages, replies, answers, offers = [] }: Ready, now: Millis): void {
+  #release({ events, messages, replies, answers, offers = [], closed }: Ready, now: Millis): void {
     this.#gateway.hear(events);
+    if (events.some(({ kind }) => kind === "state-transfer")) this.#drainSoon();
     for (const event of events) this.#observers.notify((o) => o.onEvent?.(event, now));
     this.#delivery.release({ messages, replies, answers });
     this.#blobs.offer(offers);
+    if (closed) this.#onClosed?.(closed);
   }
 
   #remember(own: SignedRequest<GatewayRequest>): Verified<SignedRequest<GatewayRequest>> {

@@ -4,10 +4,11 @@
  */
 import { DEFAULT_SETTINGS, type Genesis, type Settings } from "../core/config.ts";
 import type { Digest, ReplicaId } from "../core/messages/ids.ts";
-import type { Environment } from "../core/io.ts";
+import type { ClosedEpoch, Environment } from "../core/io.ts";
 import type { StoredState } from "../core/records.ts";
 import type { StateMachine } from "../core/state_machine.ts";
 import { clusterId, createSigner, createVerifier, sha256 } from "../crypto/mod.ts";
+import { type Epoch, firstEpoch } from "../wire/epochs/mod.ts";
 import { parseGenesis } from "../wire/mod.ts";
 import type { Gate } from "./in/gate.ts";
 import type { StartOptions } from "./storage/start.ts";
@@ -25,6 +26,8 @@ export interface NodeOptions extends StartOptions {
   readonly self: ReplicaId;
   /** The genesis of the cluster. */
   readonly genesis: Genesis;
+  /** The epoch that the node runs in; `genesis` is that of the epoch. Default: epoch 0. `ClusterMember` sets it. */
+  readonly epoch?: Epoch | undefined;
   /** Overrides of {@linkcode DEFAULT_SETTINGS}. */
   readonly settings?: Partial<Settings>;
   /** The store of the replica. The node closes it. */
@@ -62,6 +65,13 @@ export interface NodeOptions extends StartOptions {
 export interface NodeInternals {
   /** Makes the core: a wrapper around `Replica`, which may be faulty. Default: `Replica`. */
   readonly createCore?: (environment: Environment, storedState: StoredState) => Core;
+  /**
+   * Called once the epoch is over, after that is durable. Only a node with this executes `configure`: all members of a
+   * cluster must have it, or none.
+   */
+  readonly onClosed?: (closed: ClosedEpoch) => void;
+  /** Called when the store turns out to be in another epoch: another instance of this replica has entered it. */
+  readonly onOtherEpoch?: () => void;
   /** The gate. The nodes of a simulation share one, as its result depends only on the frame and the genesis. Default: one per node. */
   readonly gate?: Gate;
 }
@@ -86,6 +96,7 @@ export interface Checked extends Pick<Cryptography, "hash"> {
   readonly genesis: Genesis;
   readonly settings: Settings;
   readonly cluster: Digest;
+  readonly epoch: Epoch;
   readonly signer: Signer;
   /** The store, with the archive in front of it if there is one. */
   readonly store: Store;
@@ -94,7 +105,7 @@ export interface Checked extends Pick<Cryptography, "hash"> {
 }
 
 /** The options that can be checked before the store is open. */
-type Identity = Pick<NodeOptions, "self" | "genesis" | "settings" | "privateKey" | "stateMachine" | "crypto">;
+type Identity = Pick<NodeOptions, "self" | "genesis" | "epoch" | "settings" | "privateKey" | "stateMachine" | "crypto">;
 
 /**
  * Checks that the options fit together. A host also calls it before it opens a store, so that a wrong key leaves no
@@ -103,10 +114,11 @@ type Identity = Pick<NodeOptions, "self" | "genesis" | "settings" | "privateKey"
  */
 export function checkIdentity({ self, privateKey, stateMachine, ...options }: Identity): Omit<Checked, "store"> {
   const { hash, createSigner } = options.crypto ?? CRYPTOGRAPHY;
-  const genesis = parseGenesis(options.genesis);
+  const genesis = parseGenesis(options.epoch?.genesis ?? options.genesis);
   const settings = completeSettings(options.settings);
-  const cluster = clusterId(genesis);
-  const signer = createSigner(privateKey, cluster);
+  const epoch = options.epoch ?? firstEpoch({ genesis, urls: {} }, clusterId(genesis));
+  const { cluster } = epoch;
+  const signer = createSigner(privateKey, epoch.context, epoch.number);
   const member = genesis.replicas[self];
   if (!member) throw new RangeError(`self: expected 0 to ${genesis.replicas.length - 1}, got ${self}`);
   if (member.publicKey !== signer.publicKey) {
@@ -116,7 +128,7 @@ export function checkIdentity({ self, privateKey, stateMachine, ...options }: Id
   }
   const { version, lazyLoading } = stateMachine();
   if (version === genesis.stateMachine) {
-    return { genesis, settings, cluster, hash, signer, lazyLoading: lazyLoading !== undefined };
+    return { genesis, settings, cluster, epoch, hash, signer, lazyLoading: lazyLoading !== undefined };
   }
   throw new TypeError(`stateMachine: expected version ${genesis.stateMachine}, got ${version}`);
 }

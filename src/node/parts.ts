@@ -2,16 +2,18 @@
  * Prepares the parts of a node that must exist before the node does.
  * @module
  */
-import type { Genesis } from "../core/config.ts";
+import type { Genesis, Settings } from "../core/config.ts";
 import type { Digest } from "../core/messages/ids.ts";
 import type { StoredState } from "../core/records.ts";
 import { Replica } from "../core/replica.ts";
 import { useKey } from "../crypto/mod.ts";
 import type { Core } from "./durable/task.ts";
 import { createEnvironment } from "./environment.ts";
+import { configurePort, termsOf } from "./epochs/cryptography.ts";
+import type { Epoch } from "../wire/epochs/mod.ts";
 import type { Gate } from "./in/gate.ts";
 import { nodeLimits } from "./limits.ts";
-import { checkOptions, type NodeInternals, type NodeOptions } from "./options.ts";
+import { checkOptions, CRYPTOGRAPHY, type NodeInternals, type NodeOptions } from "./options.ts";
 import type { Signer, Store } from "./ports.ts";
 import { restore, type Restored, type RestoreOptions } from "./storage/opening.ts";
 import { startOf } from "./storage/start.ts";
@@ -21,6 +23,8 @@ import { withTimeouts } from "./storage/store_timeouts.ts";
 export interface Parts {
   readonly genesis: Genesis;
   readonly cluster: Digest;
+  readonly epoch: Epoch;
+  readonly settings: Settings;
   readonly signer: Signer;
   /** The store with timeouts, and with the archive in front of it if there is one. */
   readonly store: Store;
@@ -32,24 +36,39 @@ export interface Parts {
 }
 
 /** Checks the options and restores the replica from its store. Throws as `Node.open` does. */
-export async function prepareParts(options: NodeOptions, { createCore, gate }: NodeInternals): Promise<Parts> {
+export async function prepareParts(
+  options: NodeOptions,
+  { createCore, gate, onClosed }: NodeInternals,
+): Promise<Parts> {
   const { self, archive, timer } = options;
-  const { genesis, settings, cluster, hash, signer, lazyLoading, ...checked } = checkOptions(options);
+  const { genesis, settings, cluster, epoch, hash, signer, lazyLoading, ...checked } = checkOptions(options);
   const store = withTimeouts(checked.store, { timer, timeoutMs: nodeLimits(genesis, options.limits).storeTimeoutMs });
   const start = startOf(options, signer.publicKey);
   const restoring = { persistInputs: options.persistInputs, lazyLoading, archives: archive !== undefined };
-  const restored = await restore(store, { genesis, cluster, self, hash }, { ...restoring, start });
+  const restored = await restore(store, { genesis, cluster, epoch: epoch.number, self, hash }, { ...restoring, start });
   useKey(signer.publicKey);
   return {
     genesis,
     cluster,
+    epoch,
+    settings,
     signer,
     store,
     restoring,
     restored,
     createCore: (storedState) => {
       const stateMachine = options.stateMachine();
-      const environment = createEnvironment({ self, genesis, settings, stateMachine, signer, hash });
+      // Without somebody who follows, the replica would stop for good at the end of the epoch.
+      const configure = onClosed && configurePort(epoch, options.crypto ?? CRYPTOGRAPHY);
+      const environment = createEnvironment({
+        self,
+        genesis: termsOf(epoch),
+        settings,
+        stateMachine,
+        signer,
+        ...(configure && { configure }),
+        hash,
+      });
       return createCore?.(environment, storedState) ?? new Replica(environment, storedState);
     },
     gate,

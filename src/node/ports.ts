@@ -174,10 +174,10 @@ export interface Verifier {
 export interface Cryptography {
   /** SHA-256, or in simulations another function without collisions. */
   hash(bytes: Uint8Array): Digest;
-  /** Makes a signer for `cluster`. Signatures are deterministic. @throws {TypeError} if the key is invalid. */
-  createSigner(privateKey: string, cluster: Digest): Signer;
+  /** Makes a signer for `cluster`, or for the context of a later epoch. Signatures are deterministic. @throws {TypeError} if the key is invalid. */
+  createSigner(privateKey: string, cluster: Digest, epoch?: number): Signer;
   /** Makes a verifier of signatures for `cluster`. */
-  createVerifier(cluster: Digest): Verifier;
+  createVerifier(cluster: Digest, epoch?: number): Verifier;
 }
 
 /** Observes a node. Its methods must not throw and must not block. */

@@ -2,7 +2,8 @@
  * The status of a node.
  * @module
  */
-import type { Genesis } from "../core/config.ts";
+import type { Terms } from "../core/config.ts";
+import { lowWatermarkOf } from "../core/messages/certificates.ts";
 import { type Digest, type Millis, type ReplicaId, sequenceNumber } from "../core/messages/ids.ts";
 import type { ReplicaStatus } from "../core/io.ts";
 import type { StoredState } from "../core/records.ts";
@@ -61,8 +62,8 @@ export interface NodeStatus {
 }
 
 /** The status of a replica that is not running, as far as its records show. */
-export function dormantStatus(genesis: Genesis, storedState: StoredState): ReplicaStatus {
-  const low = storedState.stable[0]?.message.sequence ?? sequenceNumber(0);
+export function dormantStatus(genesis: Terms, storedState: StoredState): ReplicaStatus {
+  const low = lowWatermarkOf(storedState.stable, genesis);
   return {
     view: storedState.view,
     primary: primaryOf(storedState.view, genesis.replicas.length),

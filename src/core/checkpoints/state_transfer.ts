@@ -13,7 +13,8 @@
 import { skipTime } from "../ordering/agreed_time.ts";
 import { removeAnswered } from "../ordering/answers.ts";
 import type { Digest } from "../messages/ids.ts";
-import type { FetchedBlob } from "../io.ts";
+import type { Environment, FetchedBlob } from "../io.ts";
+import type { ReplicaState } from "../state.ts";
 import { invariant } from "../invariant.ts";
 import type { LeafContent } from "../tree/leaf.ts";
 import { ask as load, havePages } from "./loading.ts";
@@ -70,6 +71,18 @@ export function continueTransfer(step: Step): void {
   }
   if (!transfer.root) want(step, transfer, transfer.digest, { kind: "root" });
   advance(step, transfer);
+}
+
+/**
+ * The blobs that are still needed of the state at which the epoch starts; none if this replica has that state, or
+ * fetches a later one. Members of the epoch before have them, too.
+ */
+export function wantedAtStart(
+  { genesis }: Pick<Environment, "genesis">,
+  { transfer, fetched }: Pick<ReplicaState, "transfer" | "fetched">,
+): readonly Digest[] {
+  if (!transfer || transfer.sequence !== genesis.start?.sequence) return [];
+  return [...transfer.wanted.keys()].filter((digest) => !fetched.has(digest));
 }
 
 function advance(step: Step, transfer: Transfer): void {

@@ -103,7 +103,7 @@ export class DurableReplica {
   }
 
   /** Starts a core with the content of the store, and gives it the inputs that arrived meanwhile. */
-  start({ version, writer, keptInputs, kept, halted, storedState }: Restored): void {
+  start({ version, epoch, writer, keptInputs, kept, halted, storedState }: Restored): void {
     if (this.life.now.kind !== "reading") return;
     const { isQuiet, distrustsKept } = this.life.now;
     this.#commits.version = version;
@@ -120,7 +120,7 @@ export class DurableReplica {
     }
     this.#health.started();
     this.#pace.startAgain();
-    if (this.#health.storeError !== null) noteFormat(this.#commits.writes); // so that a commit shows whether the store works again
+    if (this.#health.storeError !== null) noteFormat(this.#commits.writes, epoch); // so that a commit shows whether the store works again
     if (distrustsKept) this.#keptInputs?.clear(this.#commits.writes);
     const waiting = this.#backlog.take();
     if (!this.#backlog.isSplit) waiting.push(...this.#options.outstanding().map((input) => ({ input })));

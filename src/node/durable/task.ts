@@ -28,6 +28,8 @@ export interface Core {
   highestTimestampOf?(name: string): number;
   /** The certificate of the last stable checkpoint; empty before the first one. */
   readonly stable?: StableCertificate;
+  /** The blobs that it needs of the state at which the epoch starts. */
+  wantedState?(): readonly Digest[];
   /** How full its buffers are, for tests. */
   buffers?(): Buffers;
   /** What it knows of the other replicas, for the core that replaces it. */

@@ -9,12 +9,14 @@ import { type Loaded, type Store, StoreConflictError } from "../ports.ts";
 import { parse } from "./record_reader.ts";
 import { WriteSet } from "./record_writer.ts";
 import { emptyStoreError, type Start } from "./start.ts";
-import { CorruptStoreError, ForeignStoreError, NewerStoreError, StartError } from "./store_errors.ts";
+import { CorruptStoreError, ForeignStoreError, NewerStoreError, OtherEpochError, StartError } from "./store_errors.ts";
 
 /** The owner of a store. */
 export interface Identity {
   readonly genesis: Genesis;
   readonly cluster: Digest;
+  /** The epoch that the replica runs in. Default: 0. */
+  readonly epoch?: number;
   readonly self: ReplicaId;
   readonly hash?: (bytes: Uint8Array) => Digest;
 }
@@ -60,13 +62,30 @@ export async function claimStore(store: Store, identity: Identity, start: Start 
  * would misread. The older version then refuses the store; the newer one still reads older formats. A store without
  * this record has format 1.
  */
-export const FORMAT = 1;
+export const FORMAT = 2;
+/** The format of a store without a chain of epochs. A version that knows of no epochs may run on it. */
+const FIRST_FORMAT = 1;
 
 /** Adds the format to a change, which makes the change worth a commit. */
-export function noteFormat(writes: WriteSet): void {
-  writes.put("format", FORMAT);
+export function noteFormat(writes: WriteSet, epoch = 0): void {
+  writes.put("format", epoch === 0 ? FIRST_FORMAT : FORMAT);
   writes.count++;
   writes.isBinding = true;
+}
+
+/** The key of the digests of the links that led the store's replica to its epoch. */
+export const CHAIN = "chain";
+
+/** The links that the store's replica has followed. Their number is that of its epoch. */
+export function chainIn({ records }: Pick<Loaded, "records">): readonly Digest[] {
+  const bytes = records.get(CHAIN);
+  return bytes ? parse(CHAIN, () => unpack(bytes) as Digest[]) : [];
+}
+
+/** @throws {OtherEpochError} if the records are of another epoch than the replica that is to run on them. */
+export function checkEpoch(loaded: Loaded, { epoch = 0 }: Identity): void {
+  const found = chainIn(loaded).length;
+  if (found !== epoch) throw new OtherEpochError(epoch, found);
 }
 
 function checkFormat({ records }: Loaded): void {

@@ -13,7 +13,7 @@ import { withDigest } from "../environment.ts";
 import { ArchiveBook } from "./archive.ts";
 import { BlobReader } from "./blob_reader.ts";
 import { type Kept, KeptInputs } from "../durable/kept_inputs.ts";
-import { claimStore, type Identity } from "./identity.ts";
+import { CHAIN, checkEpoch, claimStore, type Identity } from "./identity.ts";
 import { plainOf } from "./lost_disk_record.ts";
 import { type Loaded, type Store, StoreConflictError, type Version } from "../ports.ts";
 import { parse, RecordReader } from "./record_reader.ts";
@@ -26,6 +26,8 @@ export { CorruptStoreError, ForeignStoreError, type Identity };
 /** The content of a replica's store. */
 export interface Restored {
   readonly version: Version;
+  /** The epoch that the store is in. */
+  readonly epoch: number;
   readonly storedState: StoredState;
   readonly writer: RecordWriter;
   /** Persists further inputs, if the host wants that. */
@@ -84,6 +86,7 @@ async function restoreLoaded(
   identity: Identity,
   { persistInputs = false, lazyLoading = false, archives = false }: RestoreOptions,
 ): Promise<Restored> {
+  checkEpoch(loaded, identity);
   const reader = new RecordReader(loaded.records, identity.genesis);
   const prePrepares = reader.accepted();
   const former = reader.former();
@@ -107,6 +110,7 @@ async function restoreLoaded(
   const committed = decided.map(({ sequence, digest, commits }) => ({ sequence, commits, batch: bodies.get(digest)! }));
   return {
     version: loaded.version,
+    epoch: identity.epoch ?? 0,
     halted: (reader.plain("halted") ?? null) as string | null,
     writer: new RecordWriter(
       {
@@ -203,7 +207,7 @@ export async function markLostDisk(store: Store, identity: Identity): Promise<vo
 }
 
 /** Keys that identify the owner of the store. */
-const KEPT: readonly string[] = ["identity", "format"];
+const KEPT: readonly string[] = ["identity", "format", CHAIN];
 
 /** Loads the store. If it is unreadable, it is set aside, and an empty one is used. */
 async function loadReadable(store: Store, identity: Identity): Promise<Loaded> {
@@ -252,7 +256,9 @@ async function readTree(
 ): Promise<ReadonlyMap<Digest, Uint8Array>> {
   const roots = await blobs.read([digest]);
   const root = parse(`blob ${digest}`, () => readRoot(unpack(roots.get(digest)!)));
-  const listed = lazyLoading ? [...pagesOf(root, "n"), ...pagesOf(root, "s")] : root.pages.map(([, page]) => page);
+  const listed = lazyLoading
+    ? [...pagesOf(root, "n"), ...pagesOf(root, "p"), ...pagesOf(root, "s")]
+    : root.pages.map(([, page]) => page);
   const pages = await blobs.read(listed);
   const chunks = [...pages].flatMap(([page, bytes]) => {
     const entries = parse(`blob ${page}`, () => entriesOf(readPage(unpack(bytes))));

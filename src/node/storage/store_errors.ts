@@ -35,6 +35,16 @@ export class NewerStoreError extends Error {
   override name = "NewerStoreError";
 }
 
+/** The store is in another epoch: another instance of this replica has entered it. */
+export class OtherEpochError extends Error {
+  /** @ignore */
+  override name = "OtherEpochError";
+  /** `expected`: the epoch of the replica that is to run on the store; `found`: that of its records. */
+  constructor(readonly expected: number, readonly found: number) {
+    super(`the store is in another epoch: expected ${expected}, got ${found}: start the replica in that one`);
+  }
+}
+
 /**
  * The store's file was removed or replaced while it was open. Data committed from now on might be missing after a
  * restart.
@@ -52,7 +62,7 @@ export class StoreTimeoutError extends Error {
 
 /** Whether an error will occur again until an operator repairs the store. */
 export function isLasting(error: unknown): boolean {
-  return [CorruptStoreError, ForeignStoreError, StartError, NewerStoreError, StoreGoneError].some((kind) =>
-    error instanceof kind
-  );
+  return [CorruptStoreError, ForeignStoreError, StartError, NewerStoreError, OtherEpochError, StoreGoneError].some((
+    kind,
+  ) => error instanceof kind);
 }

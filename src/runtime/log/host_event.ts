@@ -42,6 +42,13 @@ export function hostEventEntry(
           "a connection could not be accepted, and idle ones were closed; raise the limit of open files, or put a proxy in front",
         fields: { reason: hostEvent.reason },
       };
+    case "epoch-failed":
+      return {
+        level: "error",
+        event,
+        message: "the next epoch could not be entered; trying again",
+        fields: { reason: hostEvent.reason },
+      };
     case "snapshot-saved": {
       const { sequence, bytes, tookMs } = hostEvent;
       return {

@@ -1,0 +1,108 @@
+/**
+ * What a member asks the others, as long as it needs it: links, if it hears of so few others that they may be in another
+ * epoch; and the state at which its epoch starts, which members of the epoch before have, too.
+ * @module
+ */
+import { quorum } from "../../core/messages/quorum.ts";
+import type { Epoch } from "../../wire/epochs/mod.ts";
+import type { ReplicaNode } from "../node.ts";
+import type { MemberSource } from "./member_options.ts";
+
+/** What the questions depend on. */
+export interface AskingOptions {
+  readonly source: MemberSource;
+  /** The key of this member. */
+  readonly publicKey: string;
+  readonly node: () => ReplicaNode | null;
+  readonly epochs: () => readonly Epoch[];
+  /** Whether the member is entering an epoch. */
+  readonly isMoving: () => boolean;
+  readonly isClosed: () => boolean;
+  readonly follow: (links: readonly Uint8Array[]) => Promise<boolean>;
+  /** Calls `run` after `ms`, unless the member is closed before. */
+  readonly after: (ms: number, run: () => unknown) => void;
+}
+
+/** How often a member that hears of too few others asks for links, ms. */
+const ASK_MS = 500;
+/** How often one outside asks, ms. */
+const OUTSIDE_MS = 5_000;
+/** How often a member without the state of the epoch's start asks members of the epoch before for it, ms. */
+const FEED_MS = 50;
+/** The most digests in one such question. */
+const MAX_WANTED = 128;
+/** A member is alone if it has heard too few others for this many of their idle statuses. */
+const MISSED_STATUSES = 3;
+
+/** The questions of one member. */
+export class Asking {
+  readonly #options: AskingOptions;
+  #asked = 0;
+  #isFeeding = false;
+
+  constructor(options: AskingOptions) {
+    this.#options = options;
+  }
+
+  /** Looks regularly whether there is something to ask. */
+  start(): void {
+    const { node, isMoving, after } = this.#options;
+    void this.#feed();
+    after(node() ? ASK_MS : OUTSIDE_MS, async () => {
+      if (!isMoving() && this.#isAlone()) await this.#askForLinks();
+      this.start();
+    });
+  }
+
+  #isAlone(): boolean {
+    const node = this.#options.node();
+    if (!node) return true;
+    const { statusIntervalMs, idleStatusMs } = node.settings;
+    return node.heardSince(MISSED_STATUSES * idleStatusMs + statusIntervalMs) + 1 <
+      quorum(node.genesis.replicas.length);
+  }
+
+  async #askForLinks(): Promise<void> {
+    const { source, epochs, follow } = this.#options;
+    const urls = this.#urls();
+    if (urls.length === 0) return;
+    try {
+      await follow(await source.links(urls[this.#asked++ % urls.length]!, epochs().at(-1)!.number));
+    } catch {
+      // The next one is asked later.
+    }
+  }
+
+  /** Where the others are, or were: those of the present epoch first. */
+  #urls(): readonly string[] {
+    const { epochs, publicKey } = this.#options;
+    const all = [...epochs()].reverse().slice(0, 2).flatMap(({ genesis, urls }) =>
+      genesis.replicas.filter((member) => member.publicKey !== publicKey).map(({ name }) => urls[name])
+    );
+    return [...new Set(all.filter((url) => url !== undefined))];
+  }
+
+  /** While the state of the epoch's start is being fetched: asks whoever may have it. */
+  async #feed(): Promise<void> {
+    const { source, epochs, node: present, isClosed, after } = this.#options;
+    const node = present();
+    if (!node || node.epoch.number === 0 || this.#isFeeding) return;
+    this.#isFeeding = true;
+    const urls = this.#urls();
+    for (let turn = 0; urls.length > 0 && node === present() && !isClosed();) {
+      const wanted = node.wantedState().slice(0, MAX_WANTED);
+      if (wanted.length === 0) break;
+      try {
+        const blobs = await source.blobs(urls[turn % urls.length]!, epochs().at(-1)!.number, node.signFetch(wanted));
+        if (blobs.length > 0) node.receiveState(blobs);
+        if (node.wantedState()[0] === wanted[0]) turn++; // this one did not have it, or lied
+      } catch {
+        turn++;
+      }
+      const { promise, resolve } = Promise.withResolvers<void>();
+      after(FEED_MS, resolve);
+      await promise;
+    }
+    this.#isFeeding = false;
+  }
+}

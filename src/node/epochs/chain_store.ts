@@ -1,0 +1,101 @@
+/**
+ * The chain of epochs in a replica's store, and the one commit by which a replica enters an epoch.
+ *
+ * | key | value |
+ * | --- | --- |
+ * | `chain` | the digests of the links that this replica has followed, from epoch 0 on; each link is a blob |
+ * | `closed/E/evidence/…` | evidence of epoch E, as in `evidence/…` |
+ *
+ * That commit adds the links, and removes everything that was signed in an earlier epoch. So a crash leaves a replica
+ * either in the old epoch, whose end it finds again, or in the new one. The state stays: the new epoch starts from it.
+ * @module
+ */
+import type { Digest } from "../../core/messages/ids.ts";
+import { NEW_RECOVERY } from "../../core/records.ts";
+import type { Epoch } from "../../wire/epochs/mod.ts";
+import { type Loaded, type Store, StoreConflictError } from "../ports.ts";
+import { BlobReader } from "../storage/blob_reader.ts";
+import { CHAIN, chainIn, FORMAT } from "../storage/identity.ts";
+import { plainOf } from "../storage/lost_disk_record.ts";
+import { RecordReader } from "../storage/record_reader.ts";
+import { WriteSet } from "../storage/record_writer.ts";
+import type { Start } from "../storage/start.ts";
+
+/** Keys that an epoch leaves to the next one. */
+const KEPT: readonly string[] = ["identity", "format", CHAIN, "halted", "checkpoint", "clock", "numbers"];
+/** Prefixes of such keys. */
+const KEPT_PREFIXES: readonly string[] = ["retired/", "fetched/", "closed/"];
+const EVIDENCE = "evidence/";
+const MAX_ATTEMPTS = 20;
+
+/** The links in a store, from epoch 0 on. @throws {CorruptStoreError} if one is missing or damaged. */
+export async function storedLinks(store: Store, hash: (bytes: Uint8Array) => Digest): Promise<readonly Uint8Array[]> {
+  const digests = chainIn(await store.load());
+  const found = await new BlobReader(store, hash).read(digests);
+  return digests.map((digest) => found.get(digest)!);
+}
+
+/** What a replica enters. */
+export interface Entering {
+  /** All links from epoch 0 to the epoch that is entered. */
+  readonly links: readonly Uint8Array[];
+  /** The epoch before, whose rules the store's records follow. */
+  readonly from: Epoch;
+  /** The epoch that is entered. */
+  readonly to: Epoch;
+  /** The number and key of this replica there; `null` if it is no member of it. */
+  readonly member: { readonly self: number; readonly publicKey: string } | null;
+  readonly hash: (bytes: Uint8Array) => Digest;
+  /** What an empty store means. */
+  readonly start: Start;
+}
+
+/** Enters an epoch, unless another instance of this replica has done so already. */
+export async function enterEpoch(store: Store, entering: Entering): Promise<void> {
+  for (let attempt = 1;; attempt++) {
+    const loaded = await store.load();
+    if (chainIn(loaded).length >= entering.to.number) return;
+    try {
+      await store.commit(writesOf(loaded, entering), loaded.version);
+      return;
+    } catch (error) {
+      if (!(error instanceof StoreConflictError) || attempt === MAX_ATTEMPTS) throw error;
+    }
+  }
+}
+
+function writesOf(loaded: Loaded, { links, from, to, member, hash, start }: Entering): WriteSet {
+  const writes = new WriteSet();
+  const { records } = loaded;
+  dropBodies(new RecordReader(records, from.genesis), writes);
+  for (const key of records.keys()) {
+    if (KEPT.includes(key) || KEPT_PREFIXES.some((prefix) => key.startsWith(prefix))) continue;
+    if (key.startsWith(EVIDENCE)) writes.records.set(`closed/${from.number}/${key}`, records.get(key)!);
+    writes.records.set(key, null);
+  }
+  // Whether this replica voted in the epoch that it enters, before it lost its disk, it does not know.
+  const hasLostDisk = records.has("lost-disk") || (loaded.version === 0 && start === "recover");
+  if (hasLostDisk) writes.put("lost-disk", plainOf(NEW_RECOVERY));
+  const digests = links.slice(0, to.number).map((link) => {
+    const digest = hash(link);
+    writes.putBlob(digest, link);
+    return digest;
+  });
+  writes.put(CHAIN, digests);
+  writes.put("format", FORMAT);
+  if (member) writes.put("identity", [to.cluster, member.self, member.publicKey]);
+  writes.isBinding = true;
+  writes.count++;
+  return writes;
+}
+
+/** Drops the bodies of batches that no record names any more. Each is named by a number that the epoch did not reach. */
+function dropBodies(reader: RecordReader, writes: WriteSet): void {
+  const bodies = [
+    ...reader.accepted().map(({ message }) => message.digest),
+    ...reader.former().flatMap(({ bodies }) => bodies.map(({ digest }) => digest)),
+    ...reader.committed().map(({ digest }) => digest),
+    ...reader.prepared().map(({ prePrepare }) => prePrepare.message.digest),
+  ];
+  for (const digest of bodies) writes.blobs.set(digest, null);
+}

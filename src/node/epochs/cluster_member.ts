@@ -1,0 +1,300 @@
+/**
+ * A member of a cluster over its epochs: it runs one {@linkcode ReplicaNode} at a time, that of the present epoch
+ * (`docs/membership.md`).
+ *
+ * | from | to | when |
+ * | --- | --- | --- |
+ * | running in e | running in e + 1 | the replica has closed the epoch, or somebody shows the link |
+ * | running in e | outside | likewise, and this key is no member of e + 1 |
+ * | outside | running | the chain leads to an epoch of which this key is a member |
+ *
+ * A link proves itself, so anybody may show it: a replica that hears of nobody asks the members that it knows, and
+ * follows over any number of epochs. Outside it serves the chain, and the state to new members.
+ * @module
+ */
+import type { ClosedEpoch } from "../../core/io.ts";
+import { millis, type ReplicaId } from "../../core/messages/ids.ts";
+import { clusterId } from "../../crypto/mod.ts";
+import { encodeLink, type Epoch, firstEpoch, followChain, makeLink } from "../../wire/epochs/mod.ts";
+import { parseClusterFile } from "../../wire/mod.ts";
+import { ReplicaNode } from "../node.ts";
+import { CRYPTOGRAPHY, type NodeInternals, type NodeOptions } from "../options.ts";
+import { Asking } from "./asking.ts";
+import type { ClusterMemberOptions } from "./member_options.ts";
+import type { HostEvent } from "../host_event.ts";
+import type { Store } from "../ports.ts";
+import { BlobReader } from "../storage/blob_reader.ts";
+import { emptyStoreError, startOf } from "../storage/start.ts";
+import { enterEpoch, storedLinks } from "./chain_store.ts";
+import { chainCrypto } from "./cryptography.ts";
+import { StateServer } from "./state_server.ts";
+
+/** How long the last messages of an epoch may take to be sent, ms. Whoever misses them asks for the link. */
+const FLUSH_MS = 100;
+/** If an epoch could not be entered, it is tried again after this time, ms. */
+const RETRY_MS = 500;
+
+/** A member of a cluster over its epochs. */
+export class ClusterMember {
+  readonly #options: ClusterMemberOptions;
+  readonly #internals: NodeInternals;
+  readonly #store: Store;
+  readonly #cryptography: NonNullable<NodeOptions["crypto"]>;
+  readonly #publicKey: string;
+  readonly #states: StateServer;
+  #epochs: readonly Epoch[];
+  #links: readonly Uint8Array[] = [];
+  #node: ReplicaNode | null = null;
+  /** Resolves when the present node has been replaced, or this member is closed. */
+  #replaced = Promise.withResolvers<void>();
+  #moving: Promise<void> | null = null;
+  #isClosed = false;
+  /** Whether the store is this member's, and says what it lacks. */
+  #hasEntered = false;
+  #cancel: (() => void)[] = [];
+
+  private constructor(options: ClusterMemberOptions, internals: NodeInternals) {
+    const { genesis, urls } = parseClusterFile(options.cluster);
+    this.#options = options;
+    this.#internals = internals;
+    this.#cryptography = options.crypto ?? CRYPTOGRAPHY;
+    this.#store = options.store;
+    this.#states = new StateServer({ ...options, cryptography: this.#cryptography });
+    const cluster = clusterId(genesis);
+    this.#epochs = [firstEpoch({ genesis, urls }, cluster)];
+    this.#publicKey = this.#cryptography.createSigner(options.privateKey, cluster).publicKey;
+  }
+
+  /**
+   * Opens a member from its store, in the last epoch that the store or `chain` knows.
+   * @throws what {@linkcode ReplicaNode.open} throws; {@linkcode LinkError} if `chain` does not follow from the genesis.
+   */
+  static open(options: ClusterMemberOptions): Promise<ClusterMember> {
+    return ClusterMember.openWith(options, {});
+  }
+
+  /** As {@linkcode ClusterMember.open}, with some parts replaced, for tests. @internal */
+  static async openWith(options: ClusterMemberOptions, internals: NodeInternals): Promise<ClusterMember> {
+    const member = new ClusterMember(options, internals);
+    const { hash } = member.#cryptography;
+    const stored = await storedLinks(member.#store, hash);
+    const by = chainCrypto(member.#cryptography);
+    member.#epochs = await followChain(member.#epochs[0]!, stored, by);
+    member.#links = stored;
+    await member.#enter((options.chain ?? []).slice(stored.length));
+    member.#ask();
+    return member;
+  }
+
+  /** The replica of the present epoch; `null` if this key is no member of it. */
+  get node(): ReplicaNode | null {
+    return this.#node;
+  }
+
+  /** The last epoch that this member knows. */
+  get epoch(): Epoch {
+    return this.#epochs.at(-1)!;
+  }
+
+  /** All epochs from 0 on. */
+  get epochs(): readonly Epoch[] {
+    return this.#epochs;
+  }
+
+  /** The encoded links after this epoch. */
+  linksAfter(epoch: number): readonly Uint8Array[] {
+    return this.#links.slice(epoch);
+  }
+
+  /** The node that has taken the place of this one; `null` if this member has left the cluster or is closed. */
+  async nodeAfter(node: ReplicaNode): Promise<ReplicaNode | null> {
+    while (this.#node === node && !this.#isClosed) await this.#replaced.promise;
+    await this.#moving;
+    return this.#isClosed ? null : this.#node;
+  }
+
+  /** Whether the present epoch is over, and this member is entering the next one. */
+  get isMoving(): boolean {
+    return this.#moving !== null;
+  }
+
+  /**
+   * Answers a member of an epoch that fetches its state: with blobs, possibly none. `null` if no member of that epoch
+   * has signed the fetch, or if it asks too much.
+   */
+  answerFetch(epoch: number, frame: Uint8Array): Promise<readonly Uint8Array[]> | null {
+    const asked = this.#epochs[epoch];
+    return asked && epoch > 0 ? this.#states.answer(asked, frame) : null;
+  }
+
+  /** Follows links that somebody shows. Returns whether they lead further. Links that prove nothing change nothing. */
+  async follow(links: readonly Uint8Array[]): Promise<boolean> {
+    if (links.length === 0 || this.#isClosed) return false;
+    try {
+      const before = this.epoch.number;
+      await this.#move(() => this.#enter(links));
+      return this.epoch.number > before;
+    } catch (error) {
+      this.#failed(error);
+      return false;
+    }
+  }
+
+  /** Stops the replica and closes the store. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (const cancel of this.#cancel.splice(0)) cancel();
+    this.#replaced.resolve();
+    await this.#moving?.catch(() => {});
+    await this.#node?.close();
+    await this.#options.store.close();
+  }
+
+  /** One move at a time. */
+  async #move(what: () => Promise<void>): Promise<void> {
+    while (this.#moving) await this.#moving.catch(() => {});
+    this.#moving = what().finally(() => this.#moving = null);
+    await this.#moving;
+  }
+
+  /** Enters the epoch to which these links lead from the present one, and starts its replica. */
+  async #enter(links: readonly Uint8Array[]): Promise<void> {
+    const from = this.epoch;
+    const reached = await followChain(from, links, chainCrypto(this.#cryptography));
+    const to = reached.at(-1)!;
+    if (to !== from) {
+      await this.#stopNode();
+      const all = [...this.#links.slice(0, from.number), ...links];
+      const { hash } = this.#cryptography;
+      const start = await this.#checkStart(to);
+      if (start !== null) {
+        await enterEpoch(this.#store, { links: all, from, to, member: this.#memberOf(to), hash, start });
+        this.#hasEntered = true;
+      }
+      this.#links = all;
+      this.#epochs = [...this.#epochs, ...reached.slice(1)];
+    }
+    if (this.#isClosed || (this.#node && to === from)) return;
+    await this.#startNode();
+  }
+
+  /** What an empty store means; `null` if nothing is to be written, because this key is no member yet. */
+  async #checkStart(to: Epoch) {
+    const start = startOf(this.#options, this.#publicKey);
+    const isEmpty = (await this.#store.load()).version === 0;
+    if (!isEmpty) return start;
+    const member = this.#memberOf(to);
+    if (!member) return null;
+    if (start === "resume") throw emptyStoreError(to.genesis.replicas[member.self]!.name);
+    return start;
+  }
+
+  #memberOf({ genesis }: Epoch): { readonly self: ReplicaId; readonly publicKey: string } | null {
+    const self = genesis.replicas.findIndex(({ publicKey }) => publicKey === this.#publicKey);
+    return self < 0 ? null : { self: self as ReplicaId, publicKey: this.#publicKey };
+  }
+
+  async #startNode(): Promise<void> {
+    const { epoch } = this;
+    const member = this.#memberOf(epoch);
+    if (member) {
+      const { source: _, chain: _chain, onEpoch: _onEpoch, cluster: _cluster, ...options } = this.#options;
+      this.#node = await ReplicaNode.openWith({
+        ...options,
+        ...member,
+        epoch,
+        genesis: epoch.genesis,
+        transport: options.transport(epoch, member.self),
+        store: keptOpen(this.#store),
+        // The commit that entered the epoch has noted what kind of start this is.
+        ...(this.#hasEntered && { start: "resume", hasLostDisk: false }),
+      }, {
+        ...this.#internals,
+        onClosed: (closed) => this.#onClosed(closed),
+        onOtherEpoch: () => void this.#move(() => this.#followStore()).catch((error) => this.#failed(error)),
+      });
+      this.#hasEntered = true;
+    }
+    const replaced = this.#replaced;
+    this.#replaced = Promise.withResolvers();
+    replaced.resolve();
+    this.#options.onEpoch?.({ epoch, node: this.#node });
+  }
+
+  /** Another instance of this member has entered an epoch: this one follows it there. */
+  async #followStore(): Promise<void> {
+    const links = await storedLinks(this.#store, this.#cryptography.hash);
+    if (links.length > this.epoch.number) await this.#enter(links.slice(this.epoch.number));
+  }
+
+  async #stopNode(): Promise<void> {
+    const node = this.#node;
+    this.#node = null;
+    await node?.close();
+  }
+
+  /** The replica has closed its epoch: makes the link and enters the next one. */
+  #onClosed({ certificate }: ClosedEpoch): void {
+    const node = this.#node;
+    const { number } = this.epoch;
+    const moving = this.#move(async () => {
+      if (this.#isClosed || this.epoch.number !== number) return;
+      const { hash } = this.#cryptography;
+      const reader = new BlobReader(this.#store, hash);
+      const link = await makeLink(certificate, async (digest) => (await reader.read([digest])).get(digest)!);
+      await Promise.race([node?.sent(), this.#pass(FLUSH_MS)]);
+      await this.#enter([encodeLink(link)]);
+    });
+    moving.catch((error) => {
+      this.#failed(error);
+      this.#after(RETRY_MS, () => this.epoch.number === number && this.#onClosed({ epoch: number + 1, certificate }));
+    });
+  }
+
+  #ask(): void {
+    const { source } = this.#options;
+    if (!source) return;
+    new Asking({
+      source,
+      publicKey: this.#publicKey,
+      node: () => this.#node,
+      epochs: () => this.#epochs,
+      isMoving: () => this.isMoving,
+      isClosed: () => this.#isClosed,
+      follow: (links) => this.follow(links),
+      after: (ms, run) => this.#after(ms, run),
+    }).start();
+  }
+
+  #pass(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#after(ms, resolve);
+    return promise;
+  }
+
+  #after(ms: number, run: () => unknown): void {
+    const { timer } = this.#options;
+    const cancel = timer.schedule(millis(timer.now() + ms), () => {
+      this.#cancel = this.#cancel.filter((other) => other !== cancel);
+      if (!this.#isClosed) void run();
+    });
+    this.#cancel.push(cancel);
+  }
+
+  #failed(error: unknown): void {
+    const event: HostEvent = { kind: "epoch-failed", reason: error instanceof Error ? error.message : String(error) };
+    for (const observer of this.#options.observers ?? []) observer.onHostEvent?.(event);
+  }
+}
+
+/** The store without its end: the next epoch's replica uses it. */
+function keptOpen(store: Store): Store {
+  return new Proxy(store, {
+    get(target, name) {
+      if (name === "close") return () => Promise.resolve();
+      const value = target[name as keyof Store] as unknown;
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}

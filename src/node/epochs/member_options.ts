@@ -1,0 +1,38 @@
+/**
+ * Options of a member over its epochs.
+ * @module
+ */
+import type { ReplicaId } from "../../core/messages/ids.ts";
+import type { Epoch } from "../../wire/epochs/mod.ts";
+import type { ClusterFile } from "../../wire/mod.ts";
+import type { ReplicaNode } from "../node.ts";
+import type { NodeOptions } from "../options.ts";
+import type { Transport } from "../ports.ts";
+
+/** Asks other members, wherever they are. */
+export interface MemberSource {
+  /** The encoded links after this epoch that the member at this URL has; none if it knows of no later epoch. */
+  links(url: string, after: number): Promise<readonly Uint8Array[]>;
+  /** Blobs of the state that the member at this URL has. `frame`: that of a signed fetch in this epoch. */
+  blobs(url: string, epoch: number, frame: Uint8Array): Promise<readonly Uint8Array[]>;
+}
+
+/** Options of a member. */
+export interface ClusterMemberOptions extends Omit<NodeOptions, "self" | "genesis" | "transport" | "epoch"> {
+  /** The genesis, which is trusted, and URLs of its members. */
+  readonly cluster: ClusterFile;
+  /** Links that are known, from epoch 0 on. They are checked. */
+  readonly chain?: readonly Uint8Array[] | undefined;
+  /** Makes the transport to the other members of an epoch. */
+  readonly transport: (epoch: Epoch, self: ReplicaId) => Transport;
+  /** Asks other members. Without it this one follows only what it closes itself. */
+  readonly source?: MemberSource | undefined;
+  /** Called whenever this member has entered an epoch. `node`: its replica; `null` if it is no member of the epoch. */
+  readonly onEpoch?: (entered: Entered) => void;
+}
+
+/** What a member has entered. */
+export interface Entered {
+  readonly epoch: Epoch;
+  readonly node: ReplicaNode | null;
+}

@@ -1,0 +1,79 @@
+/**
+ * Serves the state to members of a later epoch, who are no peers of this replica: new members fetch the state of the
+ * closing checkpoint from those who had it.
+ * @module
+ */
+import { type Allowance, allowanceOf } from "../../core/upkeep/allowance.ts";
+import type { Digest, Millis } from "../../core/messages/ids.ts";
+import type { Epoch } from "../../wire/epochs/mod.ts";
+import { decodeFrame, wireLimits } from "../../wire/mod.ts";
+import type { Cryptography, Store, Timer } from "../ports.ts";
+
+/** About how many bytes one answer has. A single larger blob is sent alone. */
+const MAX_ANSWER_BYTES = 1024 * 1024;
+/** The largest fetch, bytes. */
+const MAX_FETCH_BYTES = 16 * 1024;
+/** Limit of one member: 32 MiB at once, and 32 MiB per second. A repeated fetch counts too. */
+const BYTES = { most: 32 * 1024 * 1024, perMs: 32 * 1024 };
+/** The least that an answer counts, bytes. */
+const LEAST_BYTES = 1024;
+
+/** Options of {@linkcode StateServer}. */
+export interface StateServerOptions {
+  readonly store: Pick<Store, "read">;
+  readonly timer: Pick<Timer, "monotonic">;
+  readonly cryptography: Cryptography;
+}
+
+/** Answers signed fetches of members of later epochs. */
+export class StateServer {
+  readonly #options: StateServerOptions;
+  readonly #allowances = new Map<string, Allowance>();
+  readonly #busy = new Set<string>();
+
+  constructor(options: StateServerOptions) {
+    this.#options = options;
+  }
+
+  /** Answers with blobs; `null` if no member of the epoch has signed the fetch, or it has asked too much. */
+  answer(epoch: Epoch, frame: Uint8Array): Promise<readonly Uint8Array[]> | null {
+    const asked = this.#verified(epoch, frame);
+    if (!asked || this.#busy.has(asked.publicKey)) return null;
+    const now = this.#options.timer.monotonic() as Millis;
+    const allowance = allowanceOf(this.#allowances, asked.publicKey, { now, rate: BYTES });
+    if (allowance.bytes <= 0) return null;
+    this.#busy.add(asked.publicKey);
+    return this.#read(asked.digests, allowance).finally(() => this.#busy.delete(asked.publicKey));
+  }
+
+  #verified(
+    epoch: Epoch,
+    frame: Uint8Array,
+  ): { readonly publicKey: string; readonly digests: readonly Digest[] } | null {
+    if (frame.length > MAX_FETCH_BYTES) return null;
+    try {
+      const { message, bytes, signature } = decodeFrame(frame, wireLimits(epoch.genesis)).signed;
+      if (message.kind !== "fetch") return null;
+      const publicKey = epoch.genesis.replicas[message.replica]?.publicKey;
+      const verifier = this.#options.cryptography.createVerifier(epoch.context, epoch.number);
+      if (publicKey === undefined || !verifier.verify(publicKey, "fetch", bytes, signature)) return null;
+      return { publicKey, digests: message.digests };
+    } catch {
+      return null; // it is no frame
+    }
+  }
+
+  async #read(digests: readonly Digest[], allowance: Allowance): Promise<readonly Uint8Array[]> {
+    const found: Uint8Array[] = [];
+    let bytes = 0;
+    for (const digest of new Set(digests)) {
+      const [blob] = await this.#options.store.read([digest]);
+      if (!blob) continue;
+      if (found.length > 0 && bytes + blob.length > MAX_ANSWER_BYTES) break;
+      found.push(blob);
+      bytes += blob.length;
+    }
+    allowance.bytes -= Math.max(bytes, LEAST_BYTES);
+    return found;
+  }
+}

@@ -1,0 +1,218 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { ReplicaNode } from "../../src/node/node.ts";
+import { OtherEpochError } from "../../src/node/storage/store_errors.ts";
+import { systemTimer } from "../../src/runtime/host/system_timer.ts";
+import { KeyValue } from "../../src/machines/mod.ts";
+import { decodeLink, encodeLink, LinkError } from "../../src/wire/epochs/mod.ts";
+import { clusterFile, FOUR, keyOf, memberOf, Members, OTHERS, until, urlsOf } from "./_epochs.ts";
+
+const replaced = { replicas: OTHERS.map(memberOf), urls: urlsOf(OTHERS) };
+
+Deno.test("the same members go on in the next epoch, after a configure by /req", async () => {
+  const cluster = await new Members().openAll();
+  assert((await cluster.vouch("Apple", "a", 1, "SET x 1")).startsWith("ok"));
+  const operation = await cluster.operation(cluster.member("Apple").epoch, { checkpointInterval: 16, logWindow: 64 });
+  assert((await cluster.vouch("Ball", "admin", 1, operation)).startsWith('ok {"epoch":1'));
+  await cluster.reached(1, FOUR);
+  assert((await cluster.vouch("Candy", "a", 2, "SET x 2")).startsWith("ok"));
+  assertEquals(await cluster.vouch("Candy", "admin", 1, operation).then((text) => text.startsWith("ok")), true);
+  assert((await cluster.vouch("Candy", "admin", 2, operation)).startsWith("rejected wrong-epoch"));
+  await cluster.alike(FOUR);
+  assertEquals(cluster.node("Dog").genesis.checkpointInterval, 16);
+  assertEquals(cluster.failures, []);
+  await cluster.close();
+});
+
+Deno.test("four members are replaced by four others under load: nothing is lost, nothing runs twice", async () => {
+  const cluster = await new Members().openAll();
+  let counted = 0;
+  const errors: string[] = [];
+  let isOver = false;
+  const load = async (client: string) => {
+    for (let i = 1; !isOver; i++) {
+      const present = [...FOUR, ...OTHERS].find((name) => cluster.members.get(name)?.node) ?? "Apple";
+      // A caller whose member has left asks another one, with the same timestamp.
+      for (let answer = ""; !answer.startsWith("ok");) {
+        const by = cluster.members.get(present)?.node ? present : OTHERS[i % 4]!;
+        answer = cluster.members.get(by)?.node ? await cluster.vouch(by, client, i, "INCR n") : "unavailable";
+        if (answer.startsWith("unavailable")) await new Promise((resolve) => setTimeout(resolve, 20));
+        else if (!answer.startsWith("ok")) errors.push(answer);
+      }
+      counted++;
+    }
+  };
+  const clients = ["a", "b", "c"].map(load);
+  await until("there is load", () => counted > 20);
+  const operation = await cluster.operation(cluster.member("Apple").epoch, replaced);
+  // The new members are there before they are members: they wait until the chain leads to them.
+  for (const name of OTHERS) await cluster.open(name);
+  assert((await cluster.vouch("Ball", "admin", 1, operation)).startsWith("ok"));
+  await cluster.reached(1, [...FOUR, ...OTHERS]);
+  for (const name of FOUR) assertEquals(cluster.member(name).node, null);
+  const before = counted;
+  await until("the new members serve the load", () => counted > before + 20);
+  isOver = true;
+  await Promise.all(clients);
+  assertEquals(errors, []);
+  assertEquals(await cluster.vouch("Fig", "z", 1, "GET n"), `ok ${JSON.stringify(String(counted))}`);
+  await cluster.alike(OTHERS);
+  assertEquals(cluster.failures, []);
+  await cluster.close();
+});
+
+Deno.test("one that slept for two epochs follows the links of the others, and votes", async () => {
+  const cluster = await new Members().openAll();
+  await cluster.vouch("Apple", "a", 1, "INCR n");
+  await cluster.crash("Dog");
+  for (const epoch of [0, 1]) {
+    const operation = await cluster.operation(cluster.member("Apple").epoch, { checkpointInterval: 4 + 4 * epoch });
+    assert((await cluster.vouch("Apple", "admin", epoch + 1, operation)).startsWith("ok"));
+    await cluster.reached(epoch + 1, FOUR.slice(0, 3));
+    assert((await cluster.vouch("Ball", "a", epoch + 2, "INCR n")).startsWith("ok"));
+  }
+  await cluster.open("Dog");
+  assertEquals(cluster.member("Dog").epoch.number, 0);
+  await cluster.reached(2, ["Dog"]);
+  await cluster.crash("Apple"); // its vote is needed now
+  assert((await cluster.vouch("Ball", "a", 4, "INCR n")).startsWith("ok"));
+  await cluster.alike(["Ball", "Candy", "Dog"]);
+  await cluster.close();
+});
+
+Deno.test("one is dead while the epoch closes, and all restart from their stores in the next one", async () => {
+  const cluster = await new Members().openAll();
+  await cluster.vouch("Apple", "a", 1, "INCR n");
+  await cluster.crash("Apple"); // the primary
+  const operation = await cluster.operation(cluster.member("Ball").epoch, { checkpointInterval: 4 });
+  assert((await cluster.vouch("Ball", "admin", 1, operation)).startsWith("ok"));
+  await cluster.reached(1, FOUR.slice(1));
+  for (const name of FOUR.slice(1)) await cluster.crash(name);
+  for (const name of FOUR) await cluster.open(name);
+  assertEquals(cluster.member("Dog").epoch.number, 1, "it knows its epoch by its store");
+  assert((await cluster.vouch("Dog", "a", 2, "INCR n")).startsWith("ok"));
+  await cluster.reached(1, FOUR);
+  await cluster.alike(FOUR);
+  await cluster.close();
+});
+
+Deno.test("power fails in every commit around the end of the epoch: the member enters it after its next start", async () => {
+  for (let commits = 0; commits < 12; commits++) {
+    const cluster = new Members();
+    let left = Infinity;
+    cluster.wrap = (name, store) =>
+      name !== "Dog" ? store : new Proxy(store, {
+        get(target, key) {
+          if (key === "commit") {
+            return (...args: Parameters<typeof store.commit>) =>
+              left-- > 0 ? target.commit(...args) : Promise.reject(new Error("power off"));
+          }
+          const value = target[key as keyof typeof target] as unknown;
+          return typeof value === "function" ? value.bind(target) : value;
+        },
+      });
+    await cluster.openAll();
+    await cluster.vouch("Apple", "a", 1, "INCR n");
+    const operation = await cluster.operation(cluster.member("Apple").epoch, { checkpointInterval: 4 });
+    left = commits;
+    assert((await cluster.vouch("Apple", "admin", 1, operation)).startsWith("ok"));
+    await cluster.reached(1, FOUR.slice(0, 3));
+    await cluster.crash("Dog");
+    left = Infinity;
+    await cluster.open("Dog");
+    await cluster.reached(1, ["Dog"]);
+    await cluster.crash("Candy");
+    assert((await cluster.vouch("Ball", "a", 2, "INCR n")).startsWith("ok"), `after ${commits} commits`);
+    await cluster.alike(["Apple", "Ball", "Dog"]);
+    await cluster.close();
+  }
+});
+
+Deno.test("a member that lost its disk at the edge starts in the present epoch by a chain that it is given", async () => {
+  const begun = Date.now();
+  const cluster = await new Members().openAll();
+  for (let i = 1; i < 12; i++) await cluster.vouch("Apple", "a", i, "INCR n");
+  const operation = await cluster.operation(cluster.member("Ball").epoch, { logWindow: 16 });
+  assert((await cluster.vouch("Ball", "admin", 1, operation)).startsWith("ok"));
+  await cluster.reached(1, FOUR);
+  await cluster.crash("Candy");
+  cluster.stores.delete("Candy");
+  // Its statuses will be numbered from the clock on, and the lost store had reserved a second's numbers ahead.
+  await until("the clock is above the numbers in use", () => Date.now() > begun + 1_500);
+  const chain = cluster.member("Ball").linksAfter(0);
+  const reopened = await cluster.open("Candy", { start: "recover", chain });
+  assertEquals(reopened.epoch.number, 1);
+  assert(cluster.node("Candy").status().replica.hasLostDisk);
+  await until("it has recovered", () => !cluster.node("Candy").status().replica.hasLostDisk);
+  await cluster.crash("Dog");
+  assert((await cluster.vouch("Ball", "a", 20, "INCR n")).startsWith("ok"));
+  await cluster.alike(["Apple", "Ball", "Candy"]);
+  await cluster.close();
+});
+
+Deno.test("forged links move nobody, and a forged chain starts nobody", async () => {
+  const cluster = await new Members().openAll();
+  await cluster.vouch("Apple", "a", 1, "INCR n");
+  const elsewhere = await new Members().openAll();
+  const operation = await elsewhere.operation(elsewhere.member("Apple").epoch, replaced);
+  await elsewhere.vouch("Apple", "admin", 1, operation);
+  await elsewhere.reached(1, FOUR);
+  const [link] = elsewhere.member("Apple").linksAfter(0);
+  const { certificate, proof } = decodeLink(link!);
+  for (
+    const forged of [{ certificate: certificate.slice(1), proof }, {
+      certificate: [...certificate].fill(certificate[0]!),
+      proof,
+    }]
+  ) {
+    assertEquals(await cluster.member("Ball").follow([encodeLink(forged)]), false);
+    await assertRejects(() => cluster.open("Eagle", { chain: [encodeLink(forged)] }), LinkError);
+  }
+  assertEquals(await cluster.member("Ball").follow([new Uint8Array(1000)]), false);
+  assertEquals(cluster.member("Ball").epoch.number, 0);
+  assert((await cluster.vouch("Ball", "a", 2, "INCR n")).startsWith("ok"));
+  // A link of the same members' other history is valid: both were signed. It is what a quorum of liars could do.
+  await cluster.close();
+  await elsewhere.close();
+});
+
+Deno.test("a replica of a closed epoch does not run on a store that has gone on", async () => {
+  const cluster = await new Members().openAll();
+  const operation = await cluster.operation(cluster.member("Ball").epoch, { checkpointInterval: 4 });
+  assert((await cluster.vouch("Ball", "admin", 1, operation)).startsWith("ok"));
+  await cluster.reached(1, FOUR);
+  await cluster.crash("Dog");
+  const store = cluster.stores.get("Dog")!.reopen();
+  await assertRejects(
+    () =>
+      ReplicaNode.open({
+        self: 3 as never,
+        genesis: clusterFile.genesis,
+        store,
+        transport: { deliver: () => Promise.resolve() },
+        timer: systemTimer(),
+        privateKey: keyOf("Dog").privateKey,
+        stateMachine: () => new KeyValue(),
+      }),
+    OtherEpochError,
+    "expected 0, got 1",
+  );
+  await cluster.close();
+});
+
+Deno.test("of two instances on one store, the one that did not close the epoch follows the other", async () => {
+  const cluster = await new Members().openAll();
+  const operation = await cluster.operation(cluster.member("Ball").epoch, { checkpointInterval: 4 });
+  // The second instance gets no messages; it finds out by the store.
+  const second = new Members();
+  second.stores.set("Dog", cluster.stores.get("Dog")!);
+  const twin = await second.open("Dog", { persistInputs: false });
+  assert((await cluster.vouch("Ball", "admin", 1, operation)).startsWith("ok"));
+  await cluster.reached(1, FOUR.slice(0, 3));
+  await until("the twin has found out", async () => {
+    await twin.node?.wake().catch(() => {});
+    return twin.epoch.number === 1 || cluster.member("Dog").epoch.number === 1;
+  });
+  assert((await cluster.vouch("Ball", "a", 1, "INCR n")).startsWith("ok"));
+  await second.close();
+  await cluster.close();
+});
