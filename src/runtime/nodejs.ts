@@ -6,14 +6,19 @@ import process from "node:process";
 import type { OpenReplica, OpenReplicaOptions, ServedReplica, ServeOptions } from "./host/options.ts";
 import { openReplicaOn, type Platform, serveOn } from "./host/serve.ts";
 import { listenOnNode } from "./server/node_listener.ts";
+import { openOnNode, upgradeOnNode } from "./server/node_sockets.ts";
 import { type ServerBounds, serverBounds } from "./server/server_bounds.ts";
 
 export * from "./process.ts";
 export { type ServerBounds, serverBounds };
 
+/** Bun's `ws` is its own, and has not been tried. */
+const isBun = process.versions.bun !== undefined;
+
 const NODE: Platform = {
-  name: "Node",
+  name: isBun ? "Bun" : "Node",
   listen: listenOnNode,
+  ...(!isBun && { upgradeWebSocket: upgradeOnNode, openWebSocket: openOnNode }),
   memory() {
     const { rss, heapTotal, heapUsed, external } = process.memoryUsage();
     return { rss, heapTotal, heapUsed, external };
@@ -22,7 +27,7 @@ const NODE: Platform = {
 
 /**
  * Opens a replica and serves it, with the bounds of {@linkcode serverBounds}. The options are those of `serve` of `@pbft/edge/deno`; only
- * `hasSockets: true` is refused here.
+ * `hasSockets: true` is refused under Bun.
  * @throws {TypeError} if the cluster has no such member, or an option is not for Node; `StartError` if the store is empty and `start`
  * does not say so; `StoreOpenError` if its file can't be opened, as under Node 20, which has no `node:sqlite`; an error with the code `EADDRINUSE`
  * if the port is taken.

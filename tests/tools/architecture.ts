@@ -44,7 +44,7 @@ const rooms: Readonly<Record<string, Room>> = {
   testing: { imports: ["core", "wire", "crypto", "machines", "node", "stores"], without: platform },
   runtime: {
     imports: ["core", "wire", "crypto", "machines", "node", "stores", "snapshot", "client", "http"],
-    packages: ["hono", "@hono/node-server", "node:"],
+    packages: ["hono", "@hono/node-server", "node:", "ws"],
     without: [],
   },
   cli: {

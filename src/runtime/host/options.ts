@@ -55,8 +55,8 @@ export interface ServeOptions extends OpenReplicaOptions {
   /** The port to listen on, if not that of the cluster file. */
   readonly port?: number;
   /**
-   * Whether votes go by WebSockets, to peers that take them. Deno only: `true` is refused on other runtimes, where votes go by POST.
-   * Default: under Deno yes, unless {@linkcode persistInputs}.
+   * Whether votes go by WebSockets, to peers that take them. Deno and Node only: `true` is refused on other runtimes, where votes go by
+   * POST. Default: under Deno and Node yes, unless {@linkcode persistInputs}.
    */
   readonly hasSockets?: boolean;
   /** Closes the replica when it aborts. */

@@ -4,7 +4,14 @@
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
 import { describeThrown } from "../../core/ordering/machine_guard.ts";
-import { createApp, type Membership, problem, type ReplicaApp, type Upgrade } from "../../http/mod.ts";
+import {
+  createApp,
+  type Membership,
+  problem,
+  type ReplicaApp,
+  type SocketTransportOptions,
+  type Upgrade,
+} from "../../http/mod.ts";
 import { KeyValue } from "../../machines/key_value.ts";
 import { deferred } from "../../node/async/deferred.ts";
 import { handOver } from "../../node/hand_over.ts";
@@ -47,6 +54,8 @@ export interface Platform {
   readonly memory: () => Readonly<Record<string, number>>;
   /** Takes WebSockets from other members; left out where the runtime cannot. */
   readonly upgradeWebSocket?: Upgrade;
+  /** Opens a WebSocket with headers; left out where the global one takes them. */
+  readonly openWebSocket?: SocketTransportOptions["open"];
 }
 
 /** After this long connections are cut, ms. Deno Deploy kills a process 5 s after it has asked it to stop. */
@@ -88,7 +97,7 @@ export async function openReplicaOn({ memory }: Platform, options: OpenReplicaOp
 /** What `serve` does on every runtime. */
 export async function serveOn(platform: Platform, options: ServeOptions): Promise<ServedReplica> {
   const { cluster, cluster: { genesis, urls }, privateKey, persistInputs = false, observers } = options;
-  const { memory, upgradeWebSocket } = platform;
+  const { memory, upgradeWebSocket, openWebSocket } = platform;
   const hasSockets = options.hasSockets ?? (upgradeWebSocket !== undefined && !persistInputs);
   if (hasSockets && !upgradeWebSocket) throw noSocketsError(platform);
   const self = checkMember(options);
@@ -104,7 +113,7 @@ export async function serveOn(platform: Platform, options: ServeOptions): Promis
     onAcceptFailed: (error) => tell({ kind: "accept-failed", reason: describeThrown(error).error }),
   });
   const membership = membershipOf(cluster, self, privateKey);
-  const socketOptions = { timer, membership, onHostEvent: tell };
+  const socketOptions = { timer, membership, onHostEvent: tell, open: openWebSocket };
   const sockets = hasSockets ? socketTransportOf(cluster, self, privateKey, socketOptions) : undefined;
   const transport = sockets ?? transportOf(cluster, self, privateKey, membership);
   const opening = { self, timer, membership, transport, memory, signal: stopping.signal };
@@ -176,7 +185,7 @@ function createKeyValue(): KeyValue {
 
 function noSocketsError({ name }: Platform): TypeError {
   return new TypeError(
-    `hasSockets: expected false or nothing under ${name}, got true: only Deno has WebSockets between members; votes go by POST here`,
+    `hasSockets: expected false or nothing under ${name}, got true: WebSockets between members are for Deno and Node; votes go by POST here`,
   );
 }
 

@@ -4,7 +4,13 @@
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
 import { clusterId, createSigner } from "../../crypto/mod.ts";
-import { FetchTransport, MEMBER_HEADER, Membership, SocketTransport } from "../../http/mod.ts";
+import {
+  FetchTransport,
+  MEMBER_HEADER,
+  Membership,
+  SocketTransport,
+  type SocketTransportOptions,
+} from "../../http/mod.ts";
 import type { Timer } from "../../node/ports.ts";
 import type { HostEvent } from "../../node/host_event.ts";
 import type { ClusterFile } from "../../wire/mod.ts";
@@ -21,6 +27,8 @@ export function membershipOf({ genesis }: ClusterFile, self: ReplicaId, privateK
 export interface SocketOptions {
   readonly timer: Timer;
   readonly membership: Membership;
+  /** Opens a socket; by default with the global `WebSocket`. */
+  readonly open?: SocketTransportOptions["open"] | undefined;
   /** Called when a socket does not deliver. */
   readonly onHostEvent?: (event: HostEvent) => void;
 }
@@ -30,12 +38,13 @@ export function socketTransportOf(
   clusterFile: ClusterFile,
   self: ReplicaId,
   privateKey: string,
-  { timer, membership, onHostEvent }: SocketOptions,
+  { timer, membership, onHostEvent, open }: SocketOptions,
 ): SocketTransport {
   const post = transportOf(clusterFile, self, privateKey, membership);
   const prove = async (to: ReplicaId) => ({ [MEMBER_HEADER]: await membership.prove(to, "socket") });
   const cluster = clusterId(clusterFile.genesis);
-  return new SocketTransport({ clusterFile, cluster, post, prove, timer, ...(onHostEvent && { onHostEvent }) });
+  const optional = { ...(onHostEvent && { onHostEvent }), ...(open && { open }) };
+  return new SocketTransport({ clusterFile, cluster, post, prove, timer, ...optional });
 }
 
 /** A transport that uses POST. Its requests prove that this replica is a member, and that it passes on clients' requests. */

@@ -7,6 +7,7 @@ import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Listening, ListenOptions } from "../host/serve.ts";
 import { ANY_ADDRESS, ANY_IPV4_ADDRESS } from "./listen_address.ts";
+import { takeUpgrades } from "./node_sockets.ts";
 import { serverBounds } from "./server_bounds.ts";
 
 /** Connections that are not idle after this long are cut at a shutdown, ms: what is under way was answered before. */
@@ -23,7 +24,8 @@ export async function listenOnNode(options: ListenOptions): Promise<Listening> {
   });
   server.on("error", options.onAcceptFailed);
   const { address, port } = server.address() as AddressInfo;
-  return { address: { hostname: address, port }, shutdown: () => shutdown(server) };
+  const cutSockets = takeUpgrades(server, options.handler);
+  return { address: { hostname: address, port }, shutdown: () => shutdown(server, cutSockets) };
 }
 
 async function bind({ hostname, port, handler }: ListenOptions): Promise<Server> {
@@ -46,9 +48,12 @@ function isTaken(error: unknown): boolean {
   return code === "EADDRINUSE" || code === "EACCES";
 }
 
-async function shutdown(server: Server): Promise<void> {
+async function shutdown(server: Server, cutSockets: () => void): Promise<void> {
   const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
-  const cut = setTimeout(() => server.closeAllConnections(), SHUTDOWN_MS);
+  const cut = setTimeout(() => {
+    server.closeAllConnections();
+    cutSockets();
+  }, SHUTDOWN_MS);
   await new Promise<void>((resolve) => server.close(() => resolve()));
   clearInterval(sweep);
   clearTimeout(cut);
