@@ -80,6 +80,8 @@ export type ReplicaEvent =
     readonly error: string;
     readonly stack: string | null;
   }
+  /** Blobs that were damaged in the store were fetched from the others and stored again. */
+  | { readonly kind: "repaired"; readonly blobs: number }
   /** A replica has contradicted itself. Both messages are kept as evidence. */
   | {
     readonly kind: "contradiction";

@@ -151,6 +151,8 @@ export type Input =
    * memory.
    */
   | { readonly kind: "loaded"; readonly blobs: ReadonlyMap<Digest, Uint8Array> }
+  /** Blobs of the present state that the store lost or damaged: they are fetched from the others. */
+  | { readonly kind: "damaged-blobs"; readonly digests: readonly Digest[] }
   /** A read. It is answered, and changes nothing. */
   | { readonly kind: "query"; readonly query: Verified<SignedQuery> }
   | MessageInput;

@@ -92,8 +92,11 @@ export type Record =
   | { readonly kind: "contradiction"; readonly contradiction: Contradiction }
   /** The certificate of a stable checkpoint. Binding. */
   | { readonly kind: "stable"; readonly certificate: readonly Signed<Checkpoint>[] }
-  /** Blobs by their digests. Soft by itself; stored in one commit with the record that names them. */
-  | { readonly kind: "blobs"; readonly blobs: ReadonlyMap<Digest, Uint8Array> }
+  /**
+   * Blobs by their digests. Soft by itself; stored in one commit with the record that names them. Binding if they replace
+   * damaged ones (`isRepair`), which stored records name already.
+   */
+  | { readonly kind: "blobs"; readonly blobs: ReadonlyMap<Digest, Uint8Array>; readonly isRepair?: true }
   /** Blobs that nothing names any more, and the checkpoints whose `retired` lists are done with. Soft. */
   | {
     readonly kind: "drop-blobs";
@@ -115,13 +118,14 @@ export function isBinding(record: Record): boolean {
     case "lost-disk":
     case "numbers":
       return true;
+    case "blobs":
+      return record.isRepair ?? false;
     case "former":
     case "committed":
     case "clock":
     case "contradiction":
     case "retired":
     case "fetched":
-    case "blobs":
     case "drop-blobs":
     case "forget":
       return false;

@@ -46,6 +46,7 @@ import { lowWatermarkOf, type StableCertificate } from "./messages/certificates.
 import { Step } from "./step.ts";
 import { sendStatus } from "./upkeep/own_status.ts";
 import { onSuspicion } from "./views/suspicion_messages.ts";
+import { onDamagedBlobs } from "./recovery/repair.ts";
 import { onLoaded } from "./checkpoints/loaded.ts";
 
 /** One replica. */
@@ -128,6 +129,8 @@ export class Replica {
         return;
       case "loaded":
         return onLoaded(step, input.blobs);
+      case "damaged-blobs":
+        return onDamagedBlobs(step, input.digests);
       case "query":
         return onQuery(step, input.query);
       case "request":
@@ -204,6 +207,11 @@ export class Replica {
   /** As {@linkcode wantedAtStart}. */
   wantedState(): readonly Digest[] {
     return wantedAtStart(this.#env, this.#state);
+  }
+
+  /** Whether there are others from whom damaged blobs can be fetched. */
+  get canRepair(): boolean {
+    return this.#env.genesis.replicas.length > 1;
   }
 
   /** How full its buffers are. */

@@ -86,6 +86,8 @@ export interface ReplicaState {
   readonly status: StatusTimer;
   /** The digests of missing bodies, and perhaps of some that are not missing any more. */
   readonly bodies: Set<Digest>;
+  /** Blobs of the present state that are damaged in the store, to be fetched. */
+  readonly damaged: Set<Digest>;
   readonly fetches: Fetches;
   readonly logRequests: LogRequests;
   readonly numbering: Numbering;

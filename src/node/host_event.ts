@@ -26,6 +26,8 @@ export type HostEvent =
   | { readonly kind: "accept-failed"; readonly reason: string }
   /** The next epoch could not be entered. It is tried again. */
   | { readonly kind: "epoch-failed"; readonly reason: string }
+  /** Parts of the state in the store are lost or damaged; they are fetched from the other members. */
+  | { readonly kind: "state-damaged"; readonly blobs: number }
   /** A snapshot of the state at `sequence` was saved; `bytes`: those that were new. */
   | {
     readonly kind: "snapshot-saved";

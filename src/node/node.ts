@@ -34,6 +34,7 @@ import { CRYPTOGRAPHY, type NodeInternals, type NodeOptions, seedOf } from "./op
 import type { Observer, Rejection, Signer, Timer } from "./ports.ts";
 import { OtherEpochError } from "./storage/store_errors.ts";
 import type { Epoch } from "../wire/epochs/mod.ts";
+import { type ScrubSchedule, startScrubbing } from "./repair/scrub.ts";
 import { restore } from "./storage/opening.ts";
 import { type NodeUsage, usageOf } from "./in/usage.ts";
 import { dormantStatus, type NodeStatus } from "./status.ts";
@@ -69,6 +70,7 @@ export class ReplicaNode {
   readonly #delivery: Delivery;
   readonly #gateway: Gateway;
   readonly #blobs: BlobServer;
+  readonly #readBlobs: (digests: readonly Digest[]) => Promise<ReadonlyMap<Digest, Uint8Array>>;
   readonly #maxQueriesPerTurn: number;
   readonly #observers: Observers;
   /** The newest core. It may have been discarded already. */
@@ -154,7 +156,7 @@ export class ReplicaNode {
           throw error;
         }
       },
-      read: (digests) => new BlobReader(store, hash).read(digests),
+      read: this.#readBlobs = (digests) => new BlobReader(store, hash).read(digests),
       createCore: (storedState) => this.#core = createCore(storedState),
       release: (ready, now) => this.#release(ready, now),
       outstanding: () => this.#outstanding(),
@@ -285,6 +287,24 @@ export class ReplicaNode {
   receiveState(blobs: readonly Uint8Array[]): void {
     const fetched = blobs.map((bytes) => ({ digest: this.#hash(bytes), bytes }));
     this.#replica.run([{ input: { kind: "blobs", from: this.self, blobs: fetched } }]);
+  }
+
+  /**
+   * Reads the state of the last checkpoint again in the background, at intervals and at a bounded rate, until `signal`
+   * aborts. Blobs that the store has lost or damaged are fetched from the others.
+   */
+  scrub(schedule: ScrubSchedule, signal: AbortSignal): void {
+    startScrubbing({
+      ...schedule,
+      timer: this.#timer,
+      signal,
+      root: () => this.#replica.core?.status().stateRoot ?? null,
+      read: this.#readBlobs,
+      onDamaged: (digests) => {
+        this.report({ kind: "state-damaged", blobs: digests.length });
+        this.#replica.run([{ input: { kind: "damaged-blobs", digests } }]);
+      },
+    });
   }
 
   /** The status of the node. */

@@ -142,6 +142,8 @@ const EXPECTED: { readonly [group: string]: readonly string[] } = {
       // The simulator draws no reconfigurations yet.
       | "configured"
       | "epoch-closed"
+      // Nor disks that rot.
+      | "repaired"
     >
   >({
     "checkpoint-taken": true,

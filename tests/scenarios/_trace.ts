@@ -144,6 +144,8 @@ export class Trace {
         return `goes on to epoch ${event.epoch}`;
       case "old-copy":
         return `does not know of its ${event.message} on ${event.sequence}`;
+      case "repaired":
+        return `stores ${event.blobs} damaged blobs again`;
       case "recovered":
         return "votes again";
       case "suspicion":

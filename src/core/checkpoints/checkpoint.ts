@@ -7,6 +7,7 @@ import type { Digest, ReplicaId, SequenceNumber } from "../messages/ids.ts";
 import { failureOf, guarded, StateMachineError } from "../ordering/machine_guard.ts";
 import type { Checkpoint, Signed, StableCheckpoint, Verified } from "../messages/messages.ts";
 import { haveChunks, havePages } from "./loading.ts";
+import { forgetDamaged } from "../recovery/repair.ts";
 import { startTransfer } from "./state_transfer.ts";
 import { isStableCertificate, type StableCertificate, stableSequence } from "../messages/certificates.ts";
 import { compare } from "../upkeep/contradictions.ts";
@@ -47,6 +48,7 @@ export function takeCheckpoint(step: Step): boolean {
   const { root, blobs, retired } = state.tree.seal([], { sequence, history, agreedTime });
   state.sealing = null;
   retire(step, sequence, retired, blobs);
+  forgetDamaged(step, retired);
   step.persist({ kind: "blobs", blobs });
   step.persist({ kind: "checkpoint", sequence, root, retired });
   step.event({ kind: "checkpoint-taken", sequence, root });

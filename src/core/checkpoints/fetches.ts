@@ -21,6 +21,8 @@ import {
   noteRequest,
   restsUntil,
 } from "./peer_selection.ts";
+import { onLoaded } from "./loaded.ts";
+import { repair } from "../recovery/repair.ts";
 import { onStateBlobs } from "./state_transfer.ts";
 import { answersDueAt, createPeerRequests, type Fetches, setBackRequests } from "./peer_requests.ts";
 import type { Step } from "../step.ts";
@@ -48,7 +50,7 @@ export function createFetches(): Fetches {
 
 /** At the end of each step: requests missing content from the peers that can be asked. */
 export function fetchMissing(step: Step): void {
-  const { fetches, bodies, transfer } = step.state;
+  const { fetches, bodies, damaged, transfer } = step.state;
   for (const [peer, digests] of endOverdue(step, fetches)) {
     for (const digest of digests) noteTried(step, digest, peer);
     fetches.hasNews = true;
@@ -57,9 +59,9 @@ export function fetchMissing(step: Step): void {
   if (!fetches.hasNews && !isDue) return;
   fetches.hasNews = false;
   fetches.lookAt = null;
-  if (bodies.size > 0 || transfer) assign(step);
+  if (bodies.size > 0 || transfer || damaged.size > 0) assign(step);
   for (const digest of fetches.tried.keys()) {
-    if (!bodies.has(digest) && !transfer?.wanted.has(digest)) fetches.tried.delete(digest);
+    if (!bodies.has(digest) && !transfer?.wanted.has(digest) && !damaged.has(digest)) fetches.tried.delete(digest);
   }
 }
 
@@ -91,7 +93,9 @@ export function onBlobs(step: Step, from: ReplicaId, coming: readonly FetchedBlo
   const { bodies, fetches } = step.state;
   const blobs = [...new Map(coming.map((blob) => [blob.digest, blob])).values()];
   const wanted = blobs.filter(({ digest, batch }) => batch && bodies.has(digest));
-  const unwanted = onStateBlobs(step, blobs.filter((blob) => !wanted.includes(blob)));
+  const { rest, loaded } = repair(step, blobs.filter((blob) => !wanted.includes(blob)));
+  const unwanted = onStateBlobs(step, rest);
+  if (loaded.size > 0) onLoaded(step, loaded);
   if (step.hasEndedTransfer) executeCommitted(step);
   const count = blobs.length - unwanted.length;
   const asked = fetches.asked.get(from)?.what;
@@ -241,12 +245,15 @@ function lookAt(step: Step, left: readonly Wanted[]): Millis {
   return (times.length === 0 ? soon : Math.min(...times)) as Millis;
 }
 
-/** All missing content, in this order: bodies to vote for, blobs of the state transfer, bodies to execute. */
+/**
+ * All missing content, in this order: bodies to vote for, blobs of the state transfer, bodies to execute, damaged blobs.
+ */
 function* wantedContents(step: Step): Generator<Wanted> {
-  const { transfer, loads } = step.state;
+  const { transfer, loads, damaged } = step.state;
   const { toVote, toExecute } = missingBodies(step);
   for (const body of toVote) yield { digest: body.digest, kind: "body", body };
   // A generator, so that only as much is produced as is requested now: a large state has very many blobs.
   for (const digest of transfer?.wanted.keys() ?? []) if (!loads.has(digest)) yield { digest, kind: "state" };
   for (const body of toExecute) yield { digest: body.digest, kind: "body", body };
+  for (const digest of damaged) yield { digest, kind: "state" };
 }

@@ -25,6 +25,7 @@ import { checkpointOf, type StableCertificate } from "../messages/certificates.t
 import { restoreConfiguration } from "../epochs/configure.ts";
 import { CONFIGURATION_CHUNK } from "../epochs/pending.ts";
 import type { Step } from "../step.ts";
+import { forgetDamaged } from "../recovery/repair.ts";
 import { changedIds, clientChunks, machineChunks, retire, stabilize } from "./watermarks.ts";
 
 /** If a message with blobs starts this replica, an earlier run has asked for them. */
@@ -224,6 +225,7 @@ function finish(step: Step, transfer: Transfer, root: Root): void {
   const live = state.tree.blobs();
   const retired = [...former].filter((blob) => !live.has(blob));
   retire(step, sequence, retired, live);
+  forgetDamaged(step, retired);
   state.lastExecuted = sequence;
   state.history = root.history;
   skipTime(step, root.agreedTime);

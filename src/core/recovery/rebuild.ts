@@ -88,6 +88,7 @@ export function rebuild(env: Environment, storedState: StoredState): ReplicaStat
       newViewSentAt: new Map(),
     },
     bodies: new Set(),
+    damaged: new Set(),
     fetches: createFetches(),
     logRequests: createPeerRequests(),
     numbering: createNumbering(storedState.numbers),

@@ -23,7 +23,8 @@ import { Reloading } from "./reloading.ts";
 import { Retry } from "../async/retry.ts";
 import { OtherInstances } from "./other_instances.ts";
 import { StorePace } from "./store_pace.ts";
-import { HOW_TO_RECOVER } from "../storage/store_errors.ts";
+import { CorruptStoreError, HOW_TO_RECOVER } from "../storage/store_errors.ts";
+import { readSound } from "../repair/damage.ts";
 import { Backlog, Coming, type Core, isInternal, stopAll, type Task } from "./task.ts";
 
 /** The replica of one node. {@linkcode LifeCycle} has its states and the transitions between them. */
@@ -63,7 +64,7 @@ export class DurableReplica {
       pending: (digest) => this.#commits.pendingBlob(digest),
       read: options.read,
       onLoaded: (blobs) => this.run([{ input: { kind: "loaded", blobs } }]),
-      onFailure: (error) => this.#onReadFailure(error),
+      onFailure: (error, digests) => this.#onReadFailure(error, digests),
       onIdle: () => this.#reportOutcomes(),
     });
     this.#alarm = new Alarm(options.timer, () => this.run([{ input: { kind: "alarm" } }]));
@@ -256,11 +257,21 @@ export class DurableReplica {
     for (const { task, ready } of this.#unreported.splice(0)) task.onOutcome?.(ready.admission);
   }
 
-  /** A read failed: another instance has committed and removed the blob, or the store is damaged. */
-  async #onReadFailure(error: unknown): Promise<void> {
+  /** A read failed: another instance has committed and removed the blob, or the store is damaged and others can help. */
+  async #onReadFailure(error: unknown, digests: readonly Digest[]): Promise<void> {
     while (this.#commits.running) await this.#commits.running;
-    if (!this.core) return;
-    this.#onFailure(await classifyReadError(this.#options.store, this.#commits.version, error), []);
+    const core = this.core;
+    if (!core) return;
+    const why = await classifyReadError(this.#options.store, this.#commits.version, error);
+    const repair = why instanceof CorruptStoreError && core.canRepair
+      ? await readSound(digests, this.#options.read)
+      : null;
+    if (!repair) return this.#onFailure(why, []);
+    if (this.core !== core) return;
+    this.run([
+      { input: { kind: "loaded", blobs: repair.sound } },
+      { input: { kind: "damaged-blobs", digests: repair.damaged } },
+    ]);
   }
 
   /** A commit or a read failed, so the core is ahead of the store. It is discarded; the next core gets the inputs. */

@@ -140,6 +140,7 @@ function senderOf(input: Input): ReplicaId | ClientId | null {
     case "alarm":
     case "hand-over":
     case "store-pace":
+    case "damaged-blobs":
     case "loaded":
       return null;
     case "query":
@@ -155,7 +156,10 @@ function senderOf(input: Input): ReplicaId | ClientId | null {
   }
 }
 
-type OutsideInput = Exclude<Input, { readonly kind: "start" | "alarm" | "store-pace" | "hand-over" | "loaded" }>;
+type OutsideInput = Exclude<
+  Input,
+  { readonly kind: "start" | "alarm" | "store-pace" | "hand-over" | "loaded" | "damaged-blobs" }
+>;
 
 function isFromOutside(input: Input): input is OutsideInput {
   return !isInternal(input);

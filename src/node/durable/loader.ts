@@ -13,7 +13,8 @@ export interface LoaderOptions {
   /** Reads the other blobs from the store, and checks each against its digest. */
   readonly read: (digests: readonly Digest[]) => Promise<ReadonlyMap<Digest, Uint8Array>>;
   readonly onLoaded: (blobs: ReadonlyMap<Digest, Uint8Array>) => void;
-  readonly onFailure: (error: unknown) => Promise<void>;
+  /** `digests`: what was read; one or more of them failed. */
+  readonly onFailure: (error: unknown, digests: readonly Digest[]) => Promise<void>;
   /** Called when no read is running any more. */
   readonly onIdle: () => void;
 }
@@ -71,7 +72,7 @@ export class Loader {
     } catch (error) {
       if (life !== this.#life) return;
       if (!digests.every(isWanted)) return await this.#load(digests, life);
-      await onFailure(error);
+      await onFailure(error, digests);
     }
   }
 }

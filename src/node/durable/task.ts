@@ -30,6 +30,8 @@ export interface Core {
   readonly stable?: StableCertificate;
   /** The blobs that it needs of the state at which the epoch starts. */
   wantedState?(): readonly Digest[];
+  /** Whether it fetches blobs that are damaged in the store: there are others to ask. */
+  readonly canRepair?: boolean;
   /** How full its buffers are, for tests. */
   buffers?(): Buffers;
   /** What it knows of the other replicas, for the core that replaces it. */
@@ -43,13 +45,25 @@ export interface Core {
  * lacks.
  */
 export function isInternal({ kind }: Input): boolean {
-  return kind === "start" || kind === "alarm" || kind === "store-pace" || kind === "hand-over" || kind === "loaded";
+  return kind === "start" || kind === "alarm" || kind === "store-pace" || kind === "hand-over" || kind === "loaded" ||
+    kind === "damaged-blobs";
 }
 
 /** The inputs that are one signed message of a replica. */
 type ReplicaMessageInput = Exclude<
   Input,
-  { readonly kind: "start" | "alarm" | "store-pace" | "hand-over" | "loaded" | "blobs" | "query" | "request" }
+  {
+    readonly kind:
+      | "start"
+      | "alarm"
+      | "store-pace"
+      | "hand-over"
+      | "loaded"
+      | "damaged-blobs"
+      | "blobs"
+      | "query"
+      | "request";
+  }
 >;
 
 /** The signed message that a replica sent. */

@@ -8,6 +8,7 @@ import type { StateMachine } from "../../core/state_machine.ts";
 import type { AppOptions, ReplicaApp } from "../../http/mod.ts";
 import type { ReplicaNode } from "../../node/node.ts";
 import type { Archive, Observer, Store } from "../../node/ports.ts";
+import type { ScrubSchedule } from "../../node/repair/scrub.ts";
 import type { StartOptions } from "../../node/storage/start.ts";
 import type { SnapshotSchedule } from "../../snapshot/schedule.ts";
 import type { ClusterFile } from "../../wire/mod.ts";
@@ -41,6 +42,11 @@ export interface OpenReplicaOptions extends HostOptions, StartOptions {
    * was taken is kept in the store. Costs a commit per message.
    */
   readonly persistInputs?: boolean;
+  /**
+   * How often, and how fast, the state in the store is read again, so that what the disk has lost or changed is found and
+   * fetched from the other members. Default: once an hour, 4 MiB a second; `false`, and with {@linkcode persistInputs}: never.
+   */
+  readonly scrub?: ScrubSchedule | false;
   /** Saves snapshots of the state at intervals; none if left out. */
   readonly snapshots?: SnapshotSchedule;
 }

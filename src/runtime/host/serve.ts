@@ -16,6 +16,7 @@ import { KeyValue } from "../../machines/key_value.ts";
 import { deferred } from "../../node/async/deferred.ts";
 import { handOver } from "../../node/hand_over.ts";
 import { ReplicaNode } from "../../node/node.ts";
+import { checkScrub } from "../../node/repair/scrub.ts";
 import { checkIdentity } from "../../node/options.ts";
 import type { Timer, Transport } from "../../node/ports.ts";
 import type { HostEvent } from "../../node/host_event.ts";
@@ -147,8 +148,17 @@ export async function serveOn(platform: Platform, options: ServeOptions): Promis
 
 /** Opens the store, the node and its routes. */
 async function open(options: OpenReplicaOptions, opening: Opening): Promise<Omit<OpenReplica, "close">> {
-  const { cluster: { genesis, urls }, settings, privateKey, archive, snapshots, observers, persistInputs, app } =
-    options;
+  const {
+    cluster: { genesis, urls },
+    settings,
+    privateKey,
+    archive,
+    snapshots,
+    scrub = {},
+    observers,
+    persistInputs,
+    app,
+  } = options;
   const { self, timer, transport, membership, memory, upgradeWebSocket, signal } = opening;
   const node = await ReplicaNode.open({
     self,
@@ -165,6 +175,7 @@ async function open(options: OpenReplicaOptions, opening: Opening): Promise<Omit
     start: options.start,
     hasLostDisk: options.hasLostDisk,
   });
+  if (scrub && !persistInputs) node.scrub(scrub, signal);
   if (snapshots) scheduleSnapshots(node, snapshots, { timer, signal, report: node.report });
   const upgrade = upgradeWebSocket && { upgradeWebSocket };
   return { node, fetch: createApp(node, { ...upgrade, ...app, timer, urls, membership, signal, memory }).fetch };
@@ -174,6 +185,7 @@ async function open(options: OpenReplicaOptions, opening: Opening): Promise<Omit
 function checkMember(options: OpenReplicaOptions): ReplicaId {
   const { cluster, cluster: { genesis }, privateKey, settings, stateMachine = createKeyValue } = options;
   const self = memberId(cluster, options.self);
+  if (options.scrub) checkScrub(options.scrub);
   if (options.snapshots) checkSchedule(options.snapshots);
   checkIdentity({ self, genesis, settings, privateKey, stateMachine });
   return self;

@@ -49,6 +49,10 @@ export function hostEventEntry(
         message: "the next epoch could not be entered; trying again",
         fields: { reason: hostEvent.reason },
       };
+    case "state-damaged": {
+      const message = "parts of the state in the store are damaged, and are fetched from the others; look at the disk";
+      return { level: "warn", event, message, fields: { blobs: hostEvent.blobs } };
+    }
     case "snapshot-saved": {
       const { sequence, bytes, tookMs } = hostEvent;
       return {

@@ -140,6 +140,12 @@ export class Log implements Observer {
         const fields = { checkpoint: event.sequence };
         return this.write({ event: "recovered", message: "recovered from a lost disk, and votes again", fields });
       }
+      case "repaired":
+        return this.write({
+          event: "repaired",
+          message: "damaged parts of the state were fetched and stored again",
+          fields: { blobs: event.blobs },
+        });
       case "old-copy": {
         const fields = { said: event.message, sequence: event.sequence };
         const message =
