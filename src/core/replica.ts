@@ -38,13 +38,13 @@ import { followClockRollback } from "./upkeep/clock_rollback.ts";
 import { fetchesAt, fetchMissing, noteHeard, onBlobs } from "./checkpoints/fetches.ts";
 import { askForLog, logRequestsAt, resumeRequests } from "./checkpoints/log_requests.ts";
 import { startTransfer, wantedAtStart } from "./checkpoints/state_transfer.ts";
-import type { ReplicaState, StatusTimer } from "./state.ts";
+import type { ReplicaState } from "./state.ts";
 import { timersOf } from "./upkeep/timers.ts";
 import { checkViewTimer, viewTimerAt } from "./views/view_timer.ts";
 import { carryOver, onNewView, onViewChange } from "./views/view_change.ts";
 import { lowWatermarkOf, type StableCertificate } from "./messages/certificates.ts";
 import { Step } from "./step.ts";
-import { sendStatus } from "./upkeep/own_status.ts";
+import { rememberPeers, sendStatus } from "./upkeep/own_status.ts";
 import { onSuspicion } from "./views/suspicion_messages.ts";
 import { onDamagedBlobs } from "./recovery/repair.ts";
 import { onLoaded } from "./checkpoints/loaded.ts";
@@ -209,11 +209,6 @@ export class Replica {
     return wantedAtStart(this.#env, this.#state);
   }
 
-  /** Whether there are others from whom damaged blobs can be fetched. */
-  get canRepair(): boolean {
-    return this.#env.genesis.replicas.length > 1;
-  }
-
   /** How full its buffers are. */
   buffers(): Buffers {
     return buffersOf(this.#state);
@@ -262,13 +257,6 @@ export class Replica {
       evidence: s.evidence.all(),
     };
   }
-}
-
-function rememberPeers(status: StatusTimer, { heard, heardAt, allowances, newViewSentAt }: PeerMemory): void {
-  for (const [replica, executed] of heard) status.heard.set(replica, executed);
-  for (const [replica, at] of heardAt) status.heardAt.set(replica, at);
-  for (const [replica, allowance] of allowances) status.allowances.set(replica, allowance);
-  for (const [replica, at] of newViewSentAt) status.newViewSentAt.set(replica, at);
 }
 
 function start(step: Step, { asks = false, isQuiet = false }: Extract<Input, { kind: "start" }>): void {

@@ -147,6 +147,7 @@ export class ReplicaNode {
       timer,
       jitter,
       limits,
+      canRepair: genesis.replicas.length > 1,
       dormant: dormantStatus(terms, restored.storedState),
       restore: async (known) => {
         try {

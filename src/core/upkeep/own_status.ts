@@ -8,6 +8,8 @@ import { stageOf } from "../ordering/message_log.ts";
 import type { Stage, Status } from "../messages/messages.ts";
 import { nextNumber } from "./numbering.ts";
 import { NEW_RECOVERY } from "../records.ts";
+import type { PeerMemory } from "../io.ts";
+import type { StatusTimer } from "../state.ts";
 import type { Step } from "../step.ts";
 
 /** Sends this replica's status. `echo`: the challenge of the replica that it answers. */
@@ -41,4 +43,15 @@ export function sendStatus(step: Step, to: ReplicaId | "all" = "all", echo = 0 a
     stages,
   };
   step.send(to, step.env.sign(status));
+}
+
+/** Takes over what an earlier core knew of the peers. */
+export function rememberPeers(
+  status: StatusTimer,
+  { heard, heardAt, allowances, newViewSentAt }: PeerMemory,
+): void {
+  for (const [replica, executed] of heard) status.heard.set(replica, executed);
+  for (const [replica, at] of heardAt) status.heardAt.set(replica, at);
+  for (const [replica, allowance] of allowances) status.allowances.set(replica, allowance);
+  for (const [replica, at] of newViewSentAt) status.newViewSentAt.set(replica, at);
 }

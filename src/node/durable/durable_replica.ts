@@ -263,7 +263,7 @@ export class DurableReplica {
     const core = this.core;
     if (!core) return;
     const why = await classifyReadError(this.#options.store, this.#commits.version, error);
-    const repair = why instanceof CorruptStoreError && core.canRepair
+    const repair = why instanceof CorruptStoreError && this.#options.canRepair
       ? await readSound(digests, this.#options.read)
       : null;
     if (!repair) return this.#onFailure(why, []);

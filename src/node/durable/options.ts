@@ -33,6 +33,8 @@ export interface DurableReplicaOptions {
   readonly outstanding: () => readonly Input[];
   readonly onCommit: (durationMs: number, records: number, bytes: number) => void;
   /** The core threw on an input, which was dropped. */
+  /** Whether there are other members, from whom blobs that are damaged in the store can be fetched. */
+  readonly canRepair: boolean;
   readonly onFault: (fault: InputFault) => void;
   /** The state machine threw when it loaded its state or a part of it. */
   readonly onMachineError: (error: Error) => void;

@@ -30,8 +30,6 @@ export interface Core {
   readonly stable?: StableCertificate;
   /** The blobs that it needs of the state at which the epoch starts. */
   wantedState?(): readonly Digest[];
-  /** Whether it fetches blobs that are damaged in the store: there are others to ask. */
-  readonly canRepair?: boolean;
   /** How full its buffers are, for tests. */
   buffers?(): Buffers;
   /** What it knows of the other replicas, for the core that replaces it. */
