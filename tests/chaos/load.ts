@@ -28,9 +28,12 @@ export class Load {
   readonly #running: Promise<void>;
   readonly #callers: Caller[] = [];
   readonly #last = new Map<Caller, number>();
+  readonly #thinkMs: number;
   #stopped = false;
 
-  constructor(fleet: Fleet, count: number) {
+  /** So many callers of each way; each waits for `thinkMs` between an answer and its next question. */
+  constructor(fleet: Fleet, count: number, { thinkMs = 0 }: { readonly thinkMs?: number } = {}) {
+    this.#thinkMs = thinkMs;
     for (const way of WAYS) {
       const { callers, close } = createCallers(fleet.cluster, way, count);
       this.#callers.push(...callers);
@@ -55,6 +58,7 @@ export class Load {
       const to = performance.now();
       this.#answered.push({ way: caller.way, from, to });
       this.#last.set(caller, from);
+      if (this.#thinkMs > 0) await new Promise((resolve) => setTimeout(resolve, this.#thinkMs));
     }
   }
 

@@ -8,6 +8,8 @@ import { Load } from "../chaos/load.ts";
 
 const CALLERS = 4;
 const PAUSE_MS = 30_000;
+/** During half a minute: hundreds of operations a second, and cores left for others. */
+const THINK_MS = 20;
 
 async function withFleet(n: number, test: (fleet: Fleet) => Promise<void>): Promise<void> {
   const fleet = await Fleet.start(n);
@@ -22,8 +24,8 @@ async function withFleet(n: number, test: (fleet: Fleet) => Promise<void>): Prom
 }
 
 /** Clients see no error while `trouble` lasts and after it, each of their INCRs counts once, and all get on again. */
-async function underLoad(fleet: Fleet, trouble: () => Promise<void>): Promise<void> {
-  const load = new Load(fleet, CALLERS);
+async function underLoad(fleet: Fleet, trouble: () => Promise<void>, thinkMs = 0): Promise<void> {
+  const load = new Load(fleet, CALLERS, { thinkMs });
   try {
     await load.untilAllAnswered(performance.now());
     await trouble();
@@ -80,7 +82,7 @@ Deno.test("a primary that is stopped for half a minute under load is replaced, a
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
       fleet.resume(primary);
       await fleet.untilLevel(primary);
-    });
+    }, THINK_MS);
     await untilAlike(fleet);
     assert((await fleet.status(primary))!.viewID >= 1);
   });
