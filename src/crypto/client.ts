@@ -7,6 +7,7 @@ import type { Digest } from "../core/messages/ids.ts";
 import type { Genesis } from "../core/config.ts";
 import { type SignedKind, toHex } from "../wire/mod.ts";
 import { KEY_BYTES } from "./ed25519.ts";
+import { BoundedCache } from "./bounded_cache.ts";
 import { hasNodeCrypto } from "./node_crypto.ts";
 import { clusterId, sha256 } from "./sha256.ts";
 import { createSigner, createVerifier } from "./signatures.ts";
@@ -36,9 +37,29 @@ export async function createClientSigner(privateKey: string, cluster: Digest): P
   return hasNodeCrypto() ? createSigner(privateKey, cluster) : await createWebSigner(privateKey, cluster);
 }
 
-/** Checks signatures that were made for `cluster`. */
+/**
+ * Checks signatures that were made for `cluster`. Many replies share the signature of one root (`replies`), also replies to different
+ * clients in one process: a root that was found valid is remembered.
+ */
 export function createClientVerifier(cluster: Digest): ClientVerifier {
-  return hasNodeCrypto() ? createVerifier(cluster) : createWebVerifier(cluster);
+  const verifier = hasNodeCrypto() ? createVerifier(cluster) : createWebVerifier(cluster);
+  return {
+    verify(publicKey, kind, bytes, signature) {
+      if (kind !== "replies") return verifier.verify(publicKey, kind, bytes, signature);
+      const key = [cluster, publicKey, toHex(bytes), toHex(signature)].join(" ");
+      if (validRoots.get(key)) return true;
+      const isValid = verifier.verify(publicKey, kind, bytes, signature);
+      return typeof isValid === "boolean" ? remember(key, isValid) : isValid.then((valid) => remember(key, valid));
+    },
+  };
+}
+
+/** The last signatures of roots that were found valid, with all that was signed. */
+const validRoots = new BoundedCache<true>(256);
+
+function remember(key: string, isValid: boolean): boolean {
+  if (isValid) validRoots.set(key, true);
+  return isValid;
 }
 
 /** The SHA-256 of `bytes`. */

@@ -116,7 +116,18 @@ export class ReplicaNode {
     });
     const onOwnReply = (reply: Parameters<Gateway["onReply"]>[0]) => this.#gateway.onReply(reply);
     const n = genesis.replicas.length;
-    this.#delivery = new Delivery({ ...options, n, signer, jitter, limits, waiters, queries, observers, onOwnReply });
+    this.#delivery = new Delivery({
+      ...options,
+      n,
+      signer,
+      hash,
+      jitter,
+      limits,
+      waiters,
+      queries,
+      observers,
+      onOwnReply,
+    });
     const blobs = this.#blobs = new BlobServer({
       self,
       store,

@@ -34,6 +34,7 @@ export {
   type Frame,
   parseGenesis,
   PROTOCOL,
+  type ReplyPath,
   signedDomain,
   type SignedKind,
   WIRE_VERSION,

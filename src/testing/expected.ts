@@ -172,6 +172,7 @@ const EXPECTED: { readonly [group: string]: readonly string[] } = {
     "view-change": true,
   }),
   "query": ["answered without ordering", "asked again", "fell back to ordering", "several reads in one query"],
+  "reply": ["signed together with others", "signed together, and forged"],
   // The node refuses before its core has too many.
   "query at a replica": [
     "answered",

@@ -16,7 +16,7 @@ export { fromBase64, toBase64 } from "./codec/base64.ts";
 export { DecodeError } from "./codec/decode_error.ts";
 export { PROTOCOL, signedDomain, type SignedKind } from "./messages/domain.ts";
 export { decodeEvidence, encodeEvidence, type EvidenceItem } from "./evidence.ts";
-export { decodeFrame, encodeFrame, type Frame, framed, frameKind } from "./messages/frame.ts";
+export { decodeFrame, encodeFrame, encodeReplyFrame, type Frame, framed, frameKind } from "./messages/frame.ts";
 export { encodeGenesis, largestNewViewBytes, parseGenesis } from "./genesis.ts";
 export { GrowingBuffer } from "./codec/growing_buffer.ts";
 export { fromHex, toHex } from "./codec/hex.ts";
@@ -30,5 +30,16 @@ export {
   wireLimits,
 } from "./messages/limits.ts";
 export { pack, unpack } from "./codec/plain.ts";
+export {
+  ACCEPT_PATHS,
+  leafOf,
+  levelsOf,
+  MAX_REPLIES_TOGETHER,
+  parentOf,
+  type ReplyPath,
+  replyTree,
+  rootBytes,
+  rootOf,
+} from "./messages/reply_tree.ts";
 export { encodeMessage, SIGNATURE_BYTES } from "./messages/signed.ts";
 export { fromUtf8, utf8 } from "./codec/utf8.ts";

@@ -13,7 +13,17 @@ import {
 } from "../../src/core/messages/ids.ts";
 import type { ClientRequest, Query, QueryReply, Reply, Result } from "../../src/core/messages/messages.ts";
 import { clusterId, createSigner, createVerifier, generateKeyPair, sha256 } from "../../src/crypto/mod.ts";
-import { type ClusterFile, decodeFrame, encodeFrame, encodeMessage, fromUtf8, utf8 } from "../../src/wire/mod.ts";
+import {
+  type ClusterFile,
+  decodeFrame,
+  encodeFrame,
+  encodeMessage,
+  encodeReplyFrame,
+  fromUtf8,
+  replyTree,
+  rootBytes,
+  utf8,
+} from "../../src/wire/mod.ts";
 import type { Signer } from "../../src/node/ports.ts";
 
 /** A POST that has come in. */
@@ -72,6 +82,10 @@ export class FakeCluster {
     value: utf8(JSON.stringify({ echo: operation })),
   });
   view = 0;
+  /** Signed bytes of other replies with which each reply is signed together; if there are none, it is signed alone. */
+  others: readonly Uint8Array[] = [];
+  /** The `accept` headers of all requests. */
+  readonly accepted: (string | null)[] = [];
   readonly #cluster: Digest;
   readonly #signers: readonly Signer[];
   readonly #executed = new Map<Digest, readonly Result[]>();
@@ -111,6 +125,7 @@ export class FakeCluster {
     const replica = replicaId(Number(hostname.match(/\d+/)![0]));
     const asked: Asked = { replica, request, digest: sha256(signed.bytes), signal: init.signal! };
     this.asked.push(asked);
+    this.accepted.push(new Headers(init.headers).get("accept"));
     this.#watchers = this.#watchers.filter(({ count, resolve }) => this.asked.length < count || resolve());
     const response = await this.behaviours[replica]!(asked, this);
     init.signal!.throwIfAborted();
@@ -194,7 +209,9 @@ export class FakeCluster {
       ...rest,
     };
     const bytes = encodeMessage(message);
-    const signature = this.#signers[signedBy]!.sign("reply", bytes);
+    const signer = this.#signers[signedBy]!;
+    if (this.others.length > 0) return new Response(together(signer, { message, bytes }, this.others));
+    const signature = signer.sign("reply", bytes);
     return new Response(encodeFrame({ message, bytes, signature }) as Uint8Array<ArrayBuffer>);
   }
 
@@ -207,6 +224,16 @@ export class FakeCluster {
       ...this.execution(fromUtf8(operation), request),
     }));
   }
+}
+
+/** The frame of a reply that is signed together with others, as the second of all. */
+function together(
+  signer: Signer,
+  reply: { readonly message: Reply; readonly bytes: Uint8Array },
+  [first, ...rest]: readonly Uint8Array[],
+): Uint8Array<ArrayBuffer> {
+  const { root, paths } = replyTree([first!, reply.bytes, ...rest], sha256);
+  return encodeReplyFrame({ ...reply, signature: signer.sign("replies", rootBytes(root)) }, paths[1]!);
 }
 
 /** An HTTP error as replicas give it. */

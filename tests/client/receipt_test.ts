@@ -1,5 +1,7 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { Client, decodeReceipt, encodeReceipt, ProofError, type Receipt, verifyReceipt } from "../../src/client/mod.ts";
+import type { Reply } from "../../src/core/messages/messages.ts";
+import { decodeFrame, encodeFrame, encodeMessage, encodeReplyFrame, utf8 } from "../../src/wire/mod.ts";
 import { FakeCluster } from "./fake_cluster.ts";
 import { test } from "./with_crypto_done.ts";
 
@@ -80,4 +82,72 @@ test("replies that disagree prove nothing, although each signature is valid", as
   const other = new Uint8Array(await cluster.reply(asked, { results }).arrayBuffer());
   const replies = [receipt.replies[0]!, other];
   await assertRejects(() => verifyReceipt(cluster.file, { ...receipt, replies }), ProofError, "do not agree");
+});
+
+const others = Array.from({ length: 4 }, (_, i) => new TextEncoder().encode(`another reply ${i}`));
+
+test("a receipt of replies that were signed together proves its result by itself, also encoded", async () => {
+  const cluster = new FakeCluster();
+  cluster.others = others;
+  const receipt = await receiptFrom(cluster);
+  assertEquals(receipt.replies.every((frame) => decodeFrame(frame).path !== undefined), true);
+  assertEquals([...new Set(cluster.accepted)], ["application/cbor;form=path"]);
+  const proven = await verifyReceipt(cluster.file, decodeReceipt(encodeReceipt(receipt)));
+  assertEquals(new TextDecoder().decode(proven.operation), "b");
+  assertEquals(proven.voters.length, 2);
+});
+
+test("a receipt of replies that were signed together proves nothing once a byte of it has changed", async () => {
+  const cluster = new FakeCluster();
+  cluster.others = others;
+  const receipt = await receiptFrom(cluster);
+  const [first, second] = receipt.replies;
+  for (let at = 0; at < second!.length; at += 5) {
+    const changed = { ...receipt, replies: [first!, flip(second!, at)] };
+    await assertRejects(() => verifyReceipt(cluster.file, changed), ProofError);
+  }
+});
+
+test("a path and its root's signature prove no other reply: not a lie, not another client's, not without the path", async () => {
+  const cluster = new FakeCluster();
+  cluster.others = others;
+  const receipt = await receiptFrom(cluster);
+  cluster.others = others.slice(1);
+  const foreign = await receiptFrom(cluster, ["b"]);
+  const [first, second] = receipt.replies;
+  const { signed, path } = decodeFrame(second!);
+  const reply = signed.message as Reply;
+  const lie: Reply = { ...reply, results: reply.results.map((result) => ({ ...result, value: utf8('"a lie"') })) };
+  const { signed: theirs, path: theirPath } = decodeFrame(foreign.replies[0]!);
+  const forged = [
+    encodeReplyFrame({ message: lie, bytes: encodeMessage(lie), signature: signed.signature }, path!),
+    // The receipt of another request, whole; and parts of it around this reply.
+    foreign.replies[0]!,
+    encodeReplyFrame({ message: reply, bytes: signed.bytes, signature: theirs.signature }, theirPath!),
+    encodeReplyFrame({ message: reply, bytes: signed.bytes, signature: signed.signature }, theirPath!),
+    encodeReplyFrame({ message: reply, bytes: signed.bytes, signature: theirs.signature }, path!),
+    encodeFrame(signed),
+  ];
+  for (const frame of forged) {
+    await assertRejects(() => verifyReceipt(cluster.file, { ...receipt, replies: [first!, frame] }), ProofError);
+  }
+  await verifyReceipt(cluster.file, receipt);
+});
+
+test("a client gets its result from replies that are signed together, and believes no liar who forges one", async () => {
+  const cluster = new FakeCluster();
+  cluster.others = others;
+  // It takes its own path and signature for a lie.
+  cluster.behaviours[1] = async (asked, cluster) => {
+    const { signed, path } = decodeFrame(new Uint8Array(await cluster.reply(asked).arrayBuffer()));
+    const message: Reply = { ...signed.message as Reply, results: [...(signed.message as Reply).results].reverse() };
+    const changed = { ...message, view: 7 as never };
+    const frame = encodeReplyFrame(
+      { message: changed, bytes: encodeMessage(changed), signature: signed.signature },
+      path!,
+    );
+    return new Response(frame);
+  };
+  const receipt = await receiptFrom(cluster);
+  assertEquals((await verifyReceipt(cluster.file, receipt)).voters.includes(1 as never), false);
 });

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Client } from "../../src/client/mod.ts";
 import { createApp } from "../../src/http/mod.ts";
-import { fromUtf8, utf8 } from "../../src/wire/mod.ts";
+import { ACCEPT_PATHS, fromUtf8, utf8 } from "../../src/wire/mod.ts";
 import { Cluster } from "../node/_cluster.ts";
 import { test } from "../client/with_crypto_done.ts";
 import { harness, post, problemOf } from "./helpers.ts";
@@ -53,4 +53,19 @@ test("a client's query is answered by a quorum of real replicas over their route
   assertEquals(executed as number, 2); // the session and the write
   client.close();
   await cluster.close();
+});
+
+Deno.test("/requests gives replies that were signed together only to those who accept them", async () => {
+  const { app, node } = harness();
+  const accepted: (boolean | undefined)[] = [];
+  const { submit } = node;
+  node.submit = (asked, options) => {
+    accepted.push(options?.acceptsPaths);
+    return submit.call(node, asked, options);
+  };
+  for (const accept of [undefined, "*/*", "application/cbor", ACCEPT_PATHS, `text/html, ${ACCEPT_PATHS}`]) {
+    const headers = { "content-type": "application/cbor", ...(accept && { accept }) };
+    assertEquals((await app.request("/requests", { method: "POST", headers, body: utf8("request") })).status, 200);
+  }
+  assertEquals(accepted, [false, false, false, true, true]);
 });

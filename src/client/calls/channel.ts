@@ -13,7 +13,7 @@ import {
   createClientVerifier,
   newPrivateKey,
 } from "../../crypto/client.ts";
-import { type ClusterFile, encodeFrame, encodeMessage, MAX_BODY_BYTES } from "../../wire/mod.ts";
+import { ACCEPT_PATHS, type ClusterFile, encodeFrame, encodeMessage, MAX_BODY_BYTES } from "../../wire/mod.ts";
 import type { Timer } from "../../node/ports.ts";
 import type { Vote } from "../proofs/agreement.ts";
 import { Exchange, type ExchangeContext, type Sendable } from "./exchange.ts";
@@ -120,7 +120,7 @@ export class Channel {
       postMs,
       post: (url, { frame, results }, signal) => {
         const maxAnswerBytes = Math.min(results * (genesis.limits.maxResultBytes + 64) + 4096, MAX_BODY_BYTES);
-        return post(fetch, { url, frame, signal, maxAnswerBytes });
+        return post(fetch, { url, frame, accept: ACCEPT_PATHS, signal, maxAnswerBytes });
       },
       check: (frame, expected: Sendable) => checkReply(frame, { genesis, verifier, expected }),
     };

@@ -3,10 +3,20 @@
  * @module
  */
 import type { Genesis } from "../../core/config.ts";
+import { clientSha256 } from "../../crypto/client.ts";
 import type { Digest } from "../../core/messages/ids.ts";
 import type { Message, QueryReply, Reply } from "../../core/messages/messages.ts";
 import type { ClientVerifier } from "../../crypto/client.ts";
-import { decodeFrame, type Frame, wireLimits } from "../../wire/mod.ts";
+import {
+  decodeFrame,
+  type Frame,
+  leafOf,
+  levelsOf,
+  parentOf,
+  type ReplyPath,
+  rootBytes,
+  wireLimits,
+} from "../../wire/mod.ts";
 
 /** What a reply is checked against. */
 export interface ReplyCheck {
@@ -57,14 +67,24 @@ async function checkSigned<M extends Reply | QueryReply>(
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
-  const { bytes, signature } = decoded.signed;
+  const { signed: { bytes, signature }, path } = decoded;
   const reason = wrong(decoded.signed.message);
   if (reason !== null) return reason;
   const message = decoded.signed.message as M;
   const member = genesis.replicas[message.replica];
   if (member === undefined) return `replica ${message.replica} is not a member`;
-  if (!await verifier.verify(member.publicKey, message.kind, bytes, signature)) {
+  const isSigned = path === undefined
+    ? await verifier.verify(member.publicKey, message.kind, bytes, signature)
+    : await verifier.verify(member.publicKey, "replies", rootBytes(await rootAt(bytes, path)), signature);
+  if (!isSigned) {
     return `expected the signature of ${member.name}, got one that is not valid`;
   }
   return message;
+}
+
+/** The root to which a path leads from a reply's bytes. */
+async function rootAt(bytes: Uint8Array, path: ReplyPath): Promise<Digest> {
+  let digest = await clientSha256(leafOf(bytes));
+  for (let level = 0; level < levelsOf(path); level++) digest = await clientSha256(parentOf(digest, path, level));
+  return digest;
 }

@@ -21,6 +21,8 @@ export type Answer =
 export interface PostOptions {
   readonly url: string;
   readonly frame: Uint8Array;
+  /** The `accept` header, if there is one. */
+  readonly accept?: string;
   readonly signal: AbortSignal;
   /** A longer response is not read. */
   readonly maxAnswerBytes: number;
@@ -35,7 +37,7 @@ export async function post(fetch: typeof globalThis.fetch, options: PostOptions)
   try {
     const response = await fetch(options.url, {
       method: "POST",
-      headers: { "content-type": "application/cbor" },
+      headers: { "content-type": "application/cbor", ...(options.accept && { accept: options.accept }) },
       body: options.frame as Uint8Array<ArrayBuffer>,
       signal: options.signal,
       redirect: "error",

@@ -5,7 +5,7 @@
 import { sha256 } from "../../crypto/mod.ts";
 import type { FrameSource } from "../../node/in/intake.ts";
 import type { Rejection, Verifier } from "../../node/ports.ts";
-import { decodeBundle, DecodeError, frameKind, MAX_BODY_BYTES, SIGNATURE_BYTES } from "../../wire/mod.ts";
+import { ACCEPT_PATHS, decodeBundle, DecodeError, frameKind, MAX_BODY_BYTES, SIGNATURE_BYTES } from "../../wire/mod.ts";
 import { CBOR } from "../middleware/submitter.ts";
 import type { BodyReader } from "../bodies/body.ts";
 import type { Caller } from "../middleware/callers.ts";
@@ -106,8 +106,11 @@ export async function signedResponse(
 ): Promise<Response> {
   const { signal, clear } = executions.signal();
   try {
-    const { kind, asked } = submitter;
-    const answer = kind === "query" ? await node.query(asked, { signal }) : await node.submit(asked, { signal });
+    const { kind, asked, request } = submitter;
+    const acceptsPaths = kind === "request" && (request.headers.get("accept")?.includes(ACCEPT_PATHS) ?? false);
+    const answer = kind === "query"
+      ? await node.query(asked, { signal })
+      : await node.submit(asked, { signal, acceptsPaths });
     if (!(answer instanceof Uint8Array)) return problemOf(answer);
     onServed();
     return new Response(answer as Uint8Array<ArrayBuffer>, { headers: { "content-type": CBOR } });

@@ -20,6 +20,8 @@ export interface Submission<A extends Asked> {
 export interface SubmitOptions {
   /** Ends the wait. */
   readonly signal?: AbortSignal;
+  /** Whether the caller can verify a reply that was signed together with others. */
+  readonly acceptsPaths?: boolean;
 }
 
 /** Verifies a frame in the next turn of the replica. Resolves with the signed request or query, or with a rejection. */
@@ -47,10 +49,10 @@ export async function submit<A extends Asked>(
 function answerTo<A extends Asked>(
   { kind, intake, waiters }: Submission<A>,
   asked: A,
-  { signal }: SubmitOptions,
+  { signal, acceptsPaths }: SubmitOptions,
 ): Promise<Uint8Array | Rejection> {
   if (signal?.aborted) return Promise.reject(signal.reason);
-  const waiter: Waiter | null = waiters.add(asked);
+  const waiter: Waiter | null = waiters.add(asked, acceptsPaths);
   if (!waiter) {
     return Promise.resolve({
       reason: "overloaded",

@@ -22,6 +22,7 @@ export interface Waiter {
 interface Entry<A> {
   readonly asked: A;
   readonly resolvers: Set<(answer: Uint8Array | Rejection) => void>;
+  acceptPaths: boolean;
 }
 
 /** The waiting callers by the digest of their request; at most `max`. */
@@ -39,11 +40,12 @@ export class Waiters<A extends Asked = Verified<SignedRequest>> {
     return this.#size;
   }
 
-  /** Adds a caller; `null` if there are too many. */
-  add(asked: A): Waiter | null {
+  /** Adds a caller; `null` if there are too many. `acceptsPaths`: see {@linkcode Waiters.acceptPaths}. */
+  add(asked: A, acceptsPaths: boolean = false): Waiter | null {
     if (this.#size >= this.#max) return null;
     const { promise: answer, resolve } = deferred<Uint8Array | Rejection>();
-    const entry = this.#entries.get(asked.digest) ?? { asked, resolvers: new Set() };
+    const entry = this.#entries.get(asked.digest) ?? { asked, resolvers: new Set(), acceptPaths: true };
+    entry.acceptPaths &&= acceptsPaths;
     this.#entries.set(asked.digest, entry);
     entry.resolvers.add(resolve);
     this.#size++;
@@ -53,6 +55,11 @@ export class Waiters<A extends Asked = Verified<SignedRequest>> {
   /** Whether a caller waits for the answer to this. */
   has(digest: Digest): boolean {
     return this.#entries.has(digest);
+  }
+
+  /** Whether all callers that wait for the answer to this can verify a reply that was signed together with others. */
+  acceptPaths(digest: Digest): boolean {
+    return this.#entries.get(digest)?.acceptPaths ?? false;
   }
 
   /** Gives the answer to all callers that wait for it. */

@@ -95,7 +95,10 @@ export class Gate {
     { isAwaited = () => true, isSurplus }: Known,
   ): Generator<number, Passed | Rejection> {
     try {
-      const { signed, batchBytes } = decodeFrame(ownBytes(frame), this.#limits);
+      const { signed, batchBytes, path } = decodeFrame(ownBytes(frame), this.#limits);
+      if (path) {
+        throw new Refused("not-accepted-here", "path: expected none, as only clients take replies signed together");
+      }
       if (isSurplus && isVote(signed) && isSurplus(signed, frame)) return leftUnverified(signed);
       return yield* this.#pass(signed, batchBytes, isAwaited);
     } catch (error) {

@@ -3,13 +3,14 @@
  * @module
  */
 import { DEFAULT_SETTINGS, type Settings } from "../../core/config.ts";
-import type { ReplicaId, View } from "../../core/messages/ids.ts";
+import type { ClientId, Digest, ReplicaId, View } from "../../core/messages/ids.ts";
 import type { MessageInput, Outgoing, OutgoingReply, Ready } from "../../core/io.ts";
 import type { Message, MessageKind, Reply, Signed, Verified } from "../../core/messages/messages.ts";
 import type { QueryAnswer, SignedQuery } from "../../core/messages/queries.ts";
 import { encodeFrame, MAX_BODY_BYTES } from "../../wire/mod.ts";
 import { sign } from "../environment.ts";
 import { Outbox, type OutboxOptions } from "./outbox.ts";
+import { signAlone, signTogether } from "./replies.ts";
 import type { Observers } from "../observers.ts";
 import type { Signer } from "../ports.ts";
 import { PeerActivity } from "./peer_activity.ts";
@@ -17,15 +18,13 @@ import type { NodeStatus } from "../status.ts";
 import type { HostEvent } from "../host_event.ts";
 import type { Waiters } from "../gateway/waiters.ts";
 
-/** Maximum overhead of a frame beside the signed bytes, bytes. */
-const FRAME_OVERHEAD_BYTES = 128;
-
 /** Options of {@linkcode Delivery}. */
 export interface DeliveryOptions extends Omit<OutboxOptions, "peer" | "onDelivered" | "onHostEvent"> {
   readonly self: ReplicaId;
   /** Number of replicas. */
   readonly n: number;
   readonly signer: Signer;
+  readonly hash: (bytes: Uint8Array) => Digest;
   readonly waiters: Waiters;
   readonly queries: Waiters<Verified<SignedQuery>>;
   readonly observers: Observers;
@@ -34,12 +33,19 @@ export interface DeliveryOptions extends Omit<OutboxOptions, "peer" | "onDeliver
   readonly onOwnReply: (reply: Reply) => void;
 }
 
+interface ClientReply {
+  readonly client: ClientId;
+  readonly reply: Reply;
+}
+
 /** The delivery of one node. */
 export class Delivery {
   readonly #options: DeliveryOptions;
   readonly #outboxes = new Map<ReplicaId, Outbox>();
   readonly #activity: PeerActivity;
   #isFlushing = false;
+  /** Replies to callers that take replies signed together. They are signed when everything released now is here. */
+  #unsigned: ClientReply[] = [];
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
@@ -83,24 +89,41 @@ export class Delivery {
 
   /** Gives a reply to the callers that wait for it, if any. */
   reply({ to, reply }: OutgoingReply): void {
-    const { self, waiters, onOwnReply } = this.#options;
+    const { self, signer, waiters, onOwnReply } = this.#options;
     if ("gateway" in to) {
       if (to.gateway === self) return onOwnReply(reply);
-      const message = this.#signReply(reply);
+      const message = signAlone(reply, signer);
       if (message) this.send({ to: to.gateway, message });
       return;
     }
     if (!waiters.has(reply.request)) return;
-    const message = this.#signReply(reply);
-    if (!message) {
+    const one: ClientReply = { client: to.client, reply };
+    if (waiters.acceptPaths(reply.request)) {
+      if (this.#unsigned.push(one) === 1) queueMicrotask(() => this.#signTogether());
+      return;
+    }
+    const message = signAlone(reply, signer);
+    this.#resolve(one, message && encodeFrame(message));
+  }
+
+  #signTogether(): void {
+    const waited = this.#unsigned.filter(({ reply }) => this.#options.waiters.has(reply.request));
+    this.#unsigned = [];
+    const frames = signTogether(waited.map(({ reply }) => reply), this.#options);
+    waited.forEach((one, i) => this.#resolve(one, frames[i]!));
+  }
+
+  /** Gives a signed reply to the callers that wait for it. `frame`: null if the reply is too long. */
+  #resolve({ client, reply: { request, results } }: ClientReply, frame: Uint8Array | null): void {
+    const { waiters, observers } = this.#options;
+    if (frame === null) {
       const detail =
         `results: expected a reply of at most ${MAX_BODY_BYTES} bytes; it was executed, but the reply can't be sent`;
-      return waiters.resolve(reply.request, { reason: "too-large", kind: "request", detail });
+      return waiters.resolve(request, { reason: "too-large", kind: "request", detail });
     }
-    const frame = encodeFrame(message);
     this.#observe("reply", frame.length);
-    this.#options.observers.messages?.replied(to.client, reply.request, reply.results[0]);
-    waiters.resolve(reply.request, frame);
+    observers.messages?.replied(client, request, results[0]);
+    waiters.resolve(request, frame);
   }
 
   /** Gives the outcome of a query to the callers that wait for it. */
@@ -132,12 +155,6 @@ export class Delivery {
   /** Drops queued frames and aborts running deliveries. */
   close(): void {
     for (const outbox of this.#outboxes.values()) outbox.close();
-  }
-
-  /** Signs a reply. Null if it is larger than the maximum of a frame, so that no receiver would accept it. */
-  #signReply(reply: Reply): Signed<Reply> | null {
-    const signed = sign(this.#options.signer, reply);
-    return signed.bytes.length + FRAME_OVERHEAD_BYTES > MAX_BODY_BYTES ? null : signed;
   }
 
   /** In a microtask, so that everything released now is in the outboxes first. */

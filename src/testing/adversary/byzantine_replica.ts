@@ -22,6 +22,7 @@ import {
   encodeBatch,
   encodeFrame,
   encodeMessage,
+  encodeReplyFrame,
   frameKind,
   fromHex,
   toHex,
@@ -133,10 +134,15 @@ export class ByzantineReplica implements FaultInjector {
 
   reply(frame: Uint8Array, asked: Uint8Array): Uint8Array | null {
     const { behaviours, random } = this.#options;
-    const { message } = decodeFrame(frame).signed;
+    const { signed: { message, signature }, path } = decodeFrame(frame);
     if (behaviours.includes("mute") && (this.#mute.length === 0 || this.#mute.includes(message.kind))) return null;
     if (!behaviours.includes("lying-to-clients")) return frame;
     // The truth about a write, followed by a lie about the state it left, does more harm than lies alone.
+    if (message.kind === "reply" && path && random.chance(0.3)) {
+      this.#options.world.coverage.count("reply", "signed together, and forged");
+      const lie = mutateReply(message, random);
+      return encodeReplyFrame({ message: lie, bytes: encodeMessage(lie), signature }, path);
+    }
     if (message.kind === "reply") {
       return random.chance(0.5) ? frame : encodeFrame(sign(this.#signer, mutateReply(message, random)));
     }

@@ -10,7 +10,7 @@ import { equalResults, Tally } from "../../core/messages/tally.ts";
 import { withDigest } from "../../node/environment.ts";
 import { sign } from "../../node/environment.ts";
 import type { Rejection, Signer, Verifier } from "../../node/ports.ts";
-import { decodeFrame, encodeFrame, fromUtf8 } from "../../wire/mod.ts";
+import { decodeFrame, encodeFrame, fromUtf8, rootBytes, rootOf } from "../../wire/mod.ts";
 import type { ClientHabits } from "./habits.ts";
 import type { History, Invocation } from "./history.ts";
 import { shown } from "../world/observed_core.ts";
@@ -18,6 +18,7 @@ import type { Random } from "../random.ts";
 import { Reader } from "./reader.ts";
 import { ThinkTime } from "./think_time.ts";
 import type { Workload } from "../plan/workload.ts";
+import type { Station } from "../world/network.ts";
 import type { World } from "../world/world.ts";
 
 /** The parts of a client. */
@@ -180,30 +181,39 @@ export class SignedClient {
     this.#options.world.network.ask(
       replica as ReplicaId,
       (station) => station.submit(waiting.frame),
-      (answer, by) => this.#onAnswer(waiting, answer, by.replica),
+      (answer, by) => this.#onAnswer(waiting, answer, by),
     );
   }
 
-  #onAnswer(waiting: Waiting, answer: Uint8Array | Rejection, from: ReplicaId): void {
+  #onAnswer(waiting: Waiting, answer: Uint8Array | Rejection, by: Station): void {
     const { world, name } = this.#options;
+    const from = by.replica;
     if (!(answer instanceof Uint8Array)) {
       if (answer.reason === "overloaded" || answer.reason === "unavailable") return;
       return world.report("service", `replica ${from} refuses what ${name} sent: ${answer.reason}: ${answer.detail}`);
     }
     if (!this.#waiting.has(waiting.digest)) return;
-    const results = this.#read(waiting, answer, from);
+    const results = this.#read(waiting, answer, by);
     if (!results) return;
     const agreeing = waiting.tally.add(from, results);
     if (agreeing.length >= weakQuorum(world.genesis.replicas.length)) this.#settle(waiting, results);
   }
 
   /** The results in a reply, if the replica that gave it signed it. */
-  #read(waiting: Waiting, frame: Uint8Array, from: ReplicaId): readonly Result[] | null {
+  #read(waiting: Waiting, frame: Uint8Array, { replica: from, isFaulty }: Station): readonly Result[] | null {
     try {
-      const { signed: { message, bytes, signature } } = decodeFrame(frame);
+      const { signed: { message, bytes, signature }, path } = decodeFrame(frame);
       if (message.kind !== "reply" || message.request !== waiting.digest || message.replica !== from) return null;
       const { publicKey } = this.#options.world.genesis.replicas[from]!;
-      if (!this.#verifier.verify(publicKey, "reply", bytes, signature)) return null;
+      const { crypto, coverage, report } = this.#options.world;
+      if (path) coverage.count("reply", "signed together with others");
+      const isSigned = path
+        ? this.#verifier.verify(publicKey, "replies", rootBytes(rootOf(bytes, path, crypto.hash)), signature)
+        : this.#verifier.verify(publicKey, "reply", bytes, signature);
+      if (!isSigned && !isFaulty) {
+        report("service", `replica ${from} gives ${this.#options.name} a reply that it has not signed`);
+      }
+      if (!isSigned) return null;
       this.#options.world.checker.replied(message);
       this.#view = message.view % this.#options.world.genesis.replicas.length;
       return message.results;

@@ -166,7 +166,8 @@ export class Machine implements Station {
   /** A signed client's request; its answer may never come. */
   async submit(frame: Uint8Array): Promise<Uint8Array | Rejection | null> {
     if (this.#options.faultInjector?.incoming([frame]).length === 0) return null;
-    return this.#tampered(await this.#wait((node, signal) => node.submit(frame, { signal })), frame);
+    const answer = await this.#wait((node, signal) => node.submit(frame, { signal, acceptsPaths: true }));
+    return this.#tampered(answer, frame);
   }
 
   /** A signed client's query; its answer may never come. */

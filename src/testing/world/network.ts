@@ -42,6 +42,8 @@ export interface Station {
   readonly isUp: boolean;
   /** It is serving a request. Another process of this replica gets new ones, if there is one. */
   readonly isBusy?: boolean;
+  /** Whether it may lie. */
+  readonly isFaulty?: boolean;
   /** Takes frames. Resolves once they are answered. `by`: the replica that delivers them, if it has proved that. */
   receive(frames: readonly Uint8Array[], by?: ReplicaId): Promise<unknown>;
   /** A signed client's request. The answer may never come. */

@@ -1,12 +1,14 @@
 /**
- * A frame: one signed message on the wire. A pre-prepare's frame may also hold the body of its batch.
+ * A frame: one signed message on the wire. A pre-prepare's frame may also hold the body of its batch, and a reply's frame the path to the
+ * root of the tree that was signed in its place.
  * @module
  */
-import type { Message, MessageKind, Signed } from "../../core/messages/messages.ts";
+import type { Message, MessageKind, Reply, Signed } from "../../core/messages/messages.ts";
 import { DecodeError, inside } from "../codec/decode_error.ts";
 import { kindOf, KINDS } from "./kinds.ts";
 import { completeLimits, type WireLimits } from "./limits.ts";
 import { Reader } from "../codec/reader.ts";
+import { readPath, type ReplyPath, writePath } from "./reply_tree.ts";
 import { readSigned, SIGNATURE_BYTES, writeSigned } from "./signed.ts";
 import { Major, SLAB_BYTES, startWriting } from "../codec/writer.ts";
 
@@ -16,10 +18,12 @@ export interface Frame {
   readonly signed: Signed;
   /** The body of the batch, only with a pre-prepare, which should have its digest. */
   readonly batchBytes?: Uint8Array;
+  /** Only with a reply that was signed together with others: the signature is that of the root to which this path leads. */
+  readonly path?: ReplyPath;
 }
 
 const PLAIN_ITEMS = 3;
-const ITEMS_WITH_BATCH = 4;
+const LONG_ITEMS = 4;
 const SIGNATURE_HEAD_BYTES = 2;
 
 /**
@@ -33,9 +37,18 @@ export function encodeFrame(signed: Signed, batchBytes?: Uint8Array): Uint8Array
   const around = batchBytes === undefined ? frameAround(signed) : null;
   if (around !== null) return around;
   const writer = startWriting();
-  writer.array(batchBytes === undefined ? PLAIN_ITEMS : ITEMS_WITH_BATCH);
+  writer.array(batchBytes === undefined ? PLAIN_ITEMS : LONG_ITEMS);
   writeSigned(writer, signed);
   if (batchBytes !== undefined) writer.bytes(batchBytes);
+  return writer.take();
+}
+
+/** The frame of a reply that was signed together with others. `signed.signature` is that of the root. */
+export function encodeReplyFrame(signed: Signed<Reply>, path: ReplyPath): Uint8Array<ArrayBuffer> {
+  const writer = startWriting();
+  writer.array(LONG_ITEMS);
+  writeSigned(writer, signed);
+  writePath(writer, path);
   return writer.take();
 }
 
@@ -81,7 +94,7 @@ function isHeadOfBytes(frame: Uint8Array, at: number, length: number): boolean {
 /**
  * Reads a frame. Byte strings in the result are views of `frame`, so it must not change afterwards.
  *
- * If this succeeds, {@linkcode encodeFrame} gives the same bytes again: each content has one form.
+ * If this succeeds, {@linkcode encodeFrame} (with a path {@linkcode encodeReplyFrame}) gives the same bytes again: each content has one form.
  * @throws {DecodeError} if `frame` is not exactly one well-formed frame within the limits.
  */
 export function decodeFrame(frame: Uint8Array, limits: Partial<WireLimits> = {}): Frame {
@@ -91,12 +104,17 @@ export function decodeFrame(frame: Uint8Array, limits: Partial<WireLimits> = {})
   }
   const reader = new Reader(frame);
   try {
-    const items = reader.array(ITEMS_WITH_BATCH);
+    const items = reader.array(LONG_ITEMS);
     if (items < PLAIN_ITEMS) throw new DecodeError("", "an array of 3 or 4 items", `one of ${items}`);
     const signed = readSigned(reader, all);
     if (items === PLAIN_ITEMS) {
       reader.end();
       return { signed };
+    }
+    if (signed.message.kind === "reply") {
+      const path = readPath(reader);
+      reader.end();
+      return { signed, path };
     }
     if (signed.message.kind !== "pre-prepare") {
       throw new DecodeError("", `3 items in the frame of a ${signed.message.kind}`, "4 items, the last a batch");
@@ -120,6 +138,6 @@ function readBatchBytes(reader: Reader, max: number): Uint8Array {
 /** The kind that a frame claims in its first bytes. Nothing else is read. */
 export function frameKind(frame: Uint8Array): MessageKind | "unknown" {
   const items = (frame[0] ?? 0) - (Major.array << 5);
-  if (items !== PLAIN_ITEMS && items !== ITEMS_WITH_BATCH) return "unknown";
+  if (items !== PLAIN_ITEMS && items !== LONG_ITEMS) return "unknown";
   return kindOf(frame[1] ?? 0) ?? "unknown";
 }

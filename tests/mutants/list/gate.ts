@@ -129,6 +129,16 @@ export const GATE: readonly Mutant[] = [
     breaks: ["linearizability"],
   },
   {
+    name: "path-of-another-reply",
+    why: "of replies that are signed together each gets the first one's path, so that nobody can verify the others",
+    edits: [{
+      file: "src/wire/messages/reply_tree.ts",
+      find: "paths: replies.map((_, index) => pathOf(levels, index))",
+      replace: "paths: replies.map(() => pathOf(levels, 0))",
+    }],
+    breaks: ["service"],
+  },
+  {
     name: "query-in-a-view-change",
     why: "a query is answered while the view does not start: what had prepared may be ordered elsewhere (§5.1.3)",
     edits: [queries('return step.isActive ? null : "view-change";', "return null;")],
