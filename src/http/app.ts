@@ -16,6 +16,7 @@ import { EXPOSITION_TYPE } from "./routes/exposition.ts";
 import { checkHost } from "./middleware/hosts.ts";
 import type { AppOptions } from "./app_options.ts";
 import type { HostedNode } from "./hosted_node.ts";
+import { openApiDocument } from "./openapi/document.ts";
 import { PeerClocks } from "./peers/peer_clocks.ts";
 import { goPbftRoutes } from "./routes/gopbft.ts";
 import { messages, signedResponse } from "./routes/messages.ts";
@@ -68,6 +69,9 @@ interface Env {
 }
 
 type Handler = (context: Context<Env>) => Response | Promise<Response>;
+
+/** Made at the first request for it. */
+let description: ReturnType<typeof openApiDocument> | undefined;
 
 /** The handlers of one method of a route: middleware in order, then the handler that answers. */
 type Chain = readonly [...MiddlewareHandler<Env>[], Handler];
@@ -140,6 +144,7 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
     "/evidence": { GET: [(c) => c.json(evidenceJson(node))] },
     "/snapshot": { GET: [() => snapshotHead(node)] },
     "/snapshot/blobs": { POST: [({ req, var: { caller } }) => snapshotBlobs(req.raw, { node, bodies, caller })] },
+    "/openapi.json": { GET: [(c) => c.json(description ??= openApiDocument())] },
     "/healthz": { GET: [(c) => c.text("alive\n")] },
     "/readyz": { GET: [(c) => ready(c, node)] },
     "/metrics": { GET: [(c) => c.body(metrics.text(), 200, { "content-type": EXPOSITION_TYPE })] },

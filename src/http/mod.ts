@@ -11,6 +11,17 @@ export type { Sender } from "./bodies/body.ts";
 export type { Caller } from "./middleware/callers.ts";
 export { DeliveryError, FetchTransport, type FetchTransportOptions } from "./peers/fetch_transport.ts";
 export type { HostedNode } from "./hosted_node.ts";
+export { openApiDocument } from "./openapi/document.ts";
+export type {
+  AppType,
+  JsonRoute,
+  OpenNumber,
+  PeerJson,
+  ProblemJson,
+  ReqAnswer,
+  ReqBody,
+  StatusJson,
+} from "./openapi/types.ts";
 export { isIpAddress } from "./middleware/ip_address.ts";
 export { MEMBER_HEADER, Membership, type MembershipOptions, type Proof, type Purpose } from "./peers/membership.ts";
 export { problem, type ProblemDetails, type ProblemKind, PROBLEMS } from "./problem.ts";

@@ -5,13 +5,16 @@ import { utf8 } from "../../src/wire/mod.ts";
 import { chunked, harness, post, postJson, problemOf } from "./helpers.ts";
 
 const POST_ROUTES = ["/req", "/preprepare", "/prepare", "/commit", "/reply", "/messages", "/requests", "/queries"];
-const GET_ROUTES = ["/status", "/evidence", "/healthz", "/readyz", "/metrics", "/events"];
+const GET_ROUTES = ["/status", "/evidence", "/openapi.json", "/healthz", "/readyz", "/metrics", "/events"];
 const MAX_BYTES = 8 * 1024 * 1024;
 
 Deno.test("an unknown path gets 404 and the list of routes", async () => {
   const { app } = harness();
   const problem = await problemOf(await app.request("/nowhere"), 404, "not-found");
-  assertEquals(problem.routes, [...POST_ROUTES, ...GET_ROUTES]);
+  assertEquals(
+    [...problem.routes as string[]].sort(),
+    [...POST_ROUTES, ...GET_ROUTES, "/snapshot", "/snapshot/blobs"].sort(),
+  );
   assertEquals(problem.detail, "no such route: GET /nowhere; the field routes lists those that exist");
 });
 

@@ -1,4 +1,5 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { millis, sequenceNumber } from "../../src/core/messages/ids.ts";
 import { harness } from "./helpers.ts";
 
 const urls = { Apple: "http://a.test", Ball: "http://b.test", Candy: "http://c.test", Dog: "http://d.test" };
@@ -43,4 +44,17 @@ Deno.test("/status says so while the replica waits for its view to start", async
   node.overrides = { replica: { ...node.status().replica, active: false } };
   assertEquals((await (await app.request("/status")).json()).active, false);
   assertMatch(await (await app.request("/status?pretty")).text(), /view +4, primary Apple, not started yet/);
+});
+
+Deno.test("/status?pretty fits a screen of 24 lines, whatever is open and however long its texts are", async () => {
+  const { app, node } = harness({ urls });
+  const { replica, outboxes } = node.status();
+  const slots = Array.from({ length: 512 }, (_, i) => ({ ...replica.slots[0]!, sequence: sequenceNumber(131 + i) }));
+  const unreachable = { reason: "x".repeat(500), since: millis(0) };
+  node.overrides = { replica: { ...replica, slots }, outboxes: outboxes.map((outbox) => ({ ...outbox, unreachable })) };
+  const lines = (await (await app.request("/status?pretty")).text()).trimEnd().split("\n");
+  assert(lines.length <= 24, `${lines.length} lines`);
+  assert(lines.every((line) => line.length <= 100));
+  assertEquals(lines.at(-1), "(and 508 more)");
+  assertEquals((await (await app.request("/status")).json()).slots.length, 512);
 });

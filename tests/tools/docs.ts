@@ -20,13 +20,28 @@ function hasExample(source: string): boolean {
   return codeBlocks(source.replace(/^ *\* ?/gm, "")).some(({ runs }) => runs);
 }
 
+/** What the linter may say: Hono's class is a dependency's, and its client `hc` takes no other type. */
+const EXCUSED: ReadonlySet<string> = new Set([
+  "error[private-type-ref]: public type 'AppType' references private type 'Hono'",
+]);
+
 const command = commands[Deno.args[0] ?? ""];
 if (command === undefined) {
   console.error(`usage: deno run -A tests/tools/docs.ts ${Object.keys(commands).join(" | ")}`);
   Deno.exit(2);
 }
 if (command !== null) {
-  const { code } = await new Deno.Command(Deno.execPath(), { args: [...command], cwd: root, stdin: "null" }).spawn()
-    .status;
-  Deno.exit(code);
+  const isLint = command.includes("--lint");
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [...command],
+    cwd: root,
+    stdin: "null",
+    ...(isLint && { stderr: "piped", env: { NO_COLOR: "1" } }),
+  }).spawn();
+  const text = isLint ? await new Response(child.stderr).text() : "";
+  const { code } = await child.status;
+  const errors = text.match(/^error\[.*$/gm) ?? [];
+  const isExcused = code !== 0 && errors.length > 0 && errors.every((error) => EXCUSED.has(error));
+  if (!isExcused) await Deno.stderr.write(new TextEncoder().encode(text));
+  Deno.exit(isExcused ? 0 : code);
 }

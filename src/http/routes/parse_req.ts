@@ -6,6 +6,39 @@ import type { VouchedOperation } from "../../core/messages/messages.ts";
 import { fromUtf8, inexactNumber, MAX_NAME_BYTES, utf8 } from "../../wire/mod.ts";
 import { Problem } from "../problem.ts";
 
+/** Printable: no control characters, no invisible formatting, no lone surrogates, no line separators. */
+const PRINTABLE = "^[^\\p{C}\\p{Zl}\\p{Zp}]+$";
+
+/** The fields as JSON Schema, for `GET /openapi.json`. The functions below check the same, and what a schema cannot say: bytes, exact numbers. */
+export const REQ_BODY: { readonly [keyword: string]: unknown } = {
+  type: "object",
+  required: ["clientID", "operation"],
+  additionalProperties: false,
+  properties: {
+    clientID: {
+      type: "string",
+      pattern: PRINTABLE,
+      minLength: 1,
+      maxLength: MAX_NAME_BYTES,
+      description: `who asks: a name of your choice, at most ${MAX_NAME_BYTES} bytes in UTF-8`,
+    },
+    timestamp: {
+      type: "integer",
+      minimum: 0,
+      maximum: Number.MAX_SAFE_INTEGER,
+      description:
+        "larger each time; the same one again gives the same result and runs nothing; made if it is left out",
+    },
+    operation: {
+      oneOf: [{ type: "string", minLength: 1 }, { type: "object" }],
+      description: "the state machine's operation: a text, or an object, which is sent as its JSON",
+    },
+  },
+};
+
+const FIELDS: readonly string[] = Object.keys(REQ_BODY.properties as object);
+const PRINTABLE_TEXT = new RegExp(PRINTABLE, "u");
+
 /**
  * Parses goPBFT's request.
  * @param nextTimestamp makes the timestamp if the request has none.
@@ -17,7 +50,7 @@ export function parseReq(body: Uint8Array, nextTimestamp: (name: string) => numb
   if (unheld !== undefined) {
     throw malformed("operation", "numbers that JavaScript represents exactly (write others as strings)", unheld);
   }
-  const unknown = Object.keys(fields).find((name) => !["clientID", "timestamp", "operation"].includes(name));
+  const unknown = Object.keys(fields).find((name) => !FIELDS.includes(name));
   if (unknown !== undefined) throw malformed(unknown, "only clientID, timestamp and operation", "one more field");
   const name = parseClientId(fields.clientID);
   const operation = parseOperation(fields.operation);
@@ -41,8 +74,7 @@ function parseObject(body: Uint8Array): { readonly [field: string]: unknown } {
 }
 
 function parseClientId(value: unknown): string {
-  // Printable: no control characters, no invisible formatting, no lone surrogates, no line separators.
-  if (typeof value === "string" && /^[^\p{C}\p{Zl}\p{Zp}]+$/u.test(value) && utf8(value).length <= MAX_NAME_BYTES) {
+  if (typeof value === "string" && PRINTABLE_TEXT.test(value) && utf8(value).length <= MAX_NAME_BYTES) {
     return value;
   }
   throw malformed("clientID", `a string of printable characters, 1 to ${MAX_NAME_BYTES} bytes in UTF-8`, show(value));

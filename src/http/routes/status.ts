@@ -5,6 +5,7 @@
 import { quorum } from "../../core/messages/quorum.ts";
 import { encodeEvidence, type EvidenceItem } from "../../wire/mod.ts";
 import type { HostedNode } from "../hosted_node.ts";
+import type { StatusJson } from "../openapi/types.ts";
 import type { PeerClocks } from "../peers/peer_clocks.ts";
 
 /** What the status is read from. */
@@ -60,7 +61,7 @@ export function evidenceJson(node: HostedNode): { readonly evidence: readonly (E
 }
 
 /** The status as JSON. Field names are goPBFT's where it has them (`nodeID`, `viewID`, `nodeTable`). */
-export function statusJson({ node, clocks, urls, now }: StatusOptions): Readonly<Record<string, unknown>> {
+export function statusJson({ node, clocks, urls, now }: StatusOptions): StatusJson {
   const { name, self, replica, outboxes, inReach, inbox, commits, reloads, storeError, halted, ...faults } = node
     .status();
   const nameOf = (id: number) => node.genesis.replicas[id]?.name ?? `#${id}`;
@@ -97,13 +98,18 @@ export function statusJson({ node, clocks, urls, now }: StatusOptions): Readonly
   };
 }
 
-/** The status as text. */
+/** The most rows of a table in the text, so that it fits a screen of 24 lines with four replicas. */
+const MAX_ROWS = 4;
+/** The most characters of a row. */
+const MAX_COLUMNS = 100;
+
+/** The status as text that fits a screen: digests are shortened, and of many open numbers the first are shown. The JSON has everything. */
 export function statusText({ node, clocks, urls, now }: StatusOptions): string {
   const { name, self, replica, outboxes, inbox, commits, reloads, inputFaults, lastInputFault } = node.status();
   const nameOf = (id: number) => node.genesis.replicas[id]?.name ?? `#${id}`;
   const facts: [string, string][] = [
     ["replica", `${name} (${self + 1} of ${node.genesis.replicas.length}): ${readiness(node).reason}`],
-    ["cluster", `${node.genesis.name} ${node.cluster}`],
+    ["cluster", `${shortened(node.genesis.name, 40)} ${shortened(node.cluster, 16)}`],
     [
       "view",
       `${replica.view}, primary ${nameOf(replica.primary)}${replica.primary === self ? " (this one)" : ""}${
@@ -117,12 +123,18 @@ export function statusText({ node, clocks, urls, now }: StatusOptions): string {
     ["waiting", `${replica.pendingRequests} requests, ${inbox} frames`],
     ["clients", `${replica.sessions} sessions, ${replica.names} names`],
     ["store", `${commits} commits, ${reloads} reloads`],
-    ["faults", `${inputFaults} inputs made the core throw${lastInputFault ? `: ${lastInputFault.error}` : ""}`],
-    ["state root", replica.stateRoot ?? "no checkpoint yet"],
-    ["history", replica.history],
+    ...(inputFaults === 0 ? [] : [
+      ["faults", `${inputFaults} inputs made the core throw: ${shortened(lastInputFault?.error ?? "", 40)}`],
+    ] satisfies [string, string][]),
+    [
+      "state",
+      `root ${replica.stateRoot ? shortened(replica.stateRoot, 16) : "none before the first checkpoint"}, history ${
+        shortened(replica.history, 16)
+      }`,
+    ],
   ];
   return [
-    ...facts.map(([label, value]) => `${label.padEnd(13)}${value}`),
+    ...facts.map(([label, value]) => shortened(`${label.padEnd(13)}${value}`, MAX_COLUMNS)),
     "",
     ...table(
       ["node", "url", "queued", "bytes", "dropped", "by", "unreachable"],
@@ -136,13 +148,23 @@ export function statusText({ node, clocks, urls, now }: StatusOptions): string {
     "",
     ...table(
       ["number", "stage", "prepares", "commits"],
-      replica.slots.map((slot) => {
+      replica.slots.slice(0, MAX_ROWS).map((slot) => {
         return [`${slot.sequence}`, slot.stage, `${slot.prepares}`, `${slot.commits}`];
       }),
     ),
-    ...(replica.slots.length === 0 ? ["(no sequence number is open)"] : []),
+    ...openNumbersLines(replica.slots.length),
     "",
   ].join("\n");
+}
+
+function openNumbersLines(count: number): readonly string[] {
+  if (count === 0) return ["(no sequence number is open)"];
+  return count > MAX_ROWS ? [`(and ${count - MAX_ROWS} more)`] : [];
+}
+
+/** A text of at most `length` characters. */
+function shortened(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
 }
 
 function clockText(ahead: number | null): string {
@@ -152,5 +174,6 @@ function clockText(ahead: number | null): string {
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): readonly string[] {
   const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length)));
-  return [head, ...rows].map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd());
+  return [head, ...rows].map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd())
+    .map((row) => shortened(row, MAX_COLUMNS));
 }
