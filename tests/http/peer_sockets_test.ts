@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { Digest } from "../../src/core/messages/ids.ts";
 import { replicaId } from "../../src/core/messages/ids.ts";
 import { type AppOptions, MEMBER_HEADER, Membership } from "../../src/http/mod.ts";
-import { MAX_SOCKET_BYTES } from "../../src/http/peers/peer_socket.ts";
+import { ACK_BYTES, MAX_SOCKET_BYTES } from "../../src/http/peers/peer_socket.ts";
 import type { Purpose } from "../../src/http/peers/membership.ts";
 import { encodeBundle, encodeFrame, utf8 } from "../../src/wire/mod.ts";
 import { Author, genesisOf, keyPairOf } from "../node/_cluster.ts";
@@ -69,7 +69,7 @@ Deno.test("a member gets a first acknowledgement, its messages reach the node as
 
 Deno.test("large messages are acknowledged at once", async () => {
   const { socket } = await opened();
-  const large = encodeBundle(CLUSTER, [new Uint8Array(MAX_SOCKET_BYTES - 200)]).slice().buffer;
+  const large = encodeBundle(CLUSTER, [new Uint8Array(ACK_BYTES - 200)]).slice().buffer;
   socket.gets(large);
   socket.gets(large);
   assertEquals(socket.sent, ["ack 0", "ack 2"]);

@@ -151,12 +151,13 @@ function awaitNewView(step: Step): void {
 function startView(step: Step, viewChanges: readonly Verified<Signed<ViewChange>>[]): void {
   const { view } = step.state;
   const nullDigest = nullBatch(step.env).digest;
-  const prePrepares = computeNewView(viewChanges, step.env.genesis).digests.map(([sequence, digest]) =>
+  const basis = computeNewView(viewChanges, step.env.genesis);
+  const prePrepares = basis.digests.map(([sequence, digest]) =>
     step.env.sign<PrePrepare>({ kind: "pre-prepare", replica: step.self, view, sequence, digest: digest ?? nullDigest })
   );
   const newView = step.env.sign<NewView>({ kind: "new-view", replica: step.self, view, viewChanges, prePrepares });
   step.send("all", newView);
-  enterView(step, newView);
+  enterView(step, newView, basis);
 }
 
 /** A new-view arrives, from its primary or passed on by a replica that is in the view. */
@@ -176,9 +177,13 @@ export function onNewView(step: Step, newView: Verified<Signed<NewView>>): void 
 }
 
 /** Enters the view: it starts at this replica. */
-function enterView(step: Step, newView: Verified<Signed<NewView>>): void {
+function enterView(
+  step: Step,
+  newView: Verified<Signed<NewView>>,
+  { stable } = computeNewView(newView.message.viewChanges, step.env.genesis),
+): void {
   const { state } = step;
-  const { view, viewChanges, prePrepares } = newView.message;
+  const { view, prePrepares } = newView.message;
   state.newView = newView;
   for (const [replica, { message }] of [...state.viewChanges]) {
     if (message.view <= view) state.viewChanges.delete(replica);
@@ -189,7 +194,6 @@ function enterView(step: Step, newView: Verified<Signed<NewView>>): void {
   state.pending.startView();
   state.suspicion.dueAt = state.suspicion.dueAtLatest = null;
   resetStatusPace(step);
-  const { stable } = computeNewView(viewChanges, step.env.genesis);
   if (lowWatermarkOf(stable, step.env.genesis) > state.lastExecuted) startTransfer(step, stable as StableCertificate);
   else onStable(step, stable as StableCertificate);
   if (step.hasEndedTransfer) executeCommitted(step);

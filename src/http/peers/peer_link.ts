@@ -48,7 +48,7 @@ const ROUND_TRIPS_TO_OPEN = 2;
 const OPEN_TIMEOUT_MS = 5_000;
 /** If a local timer fires later than this, ms, the local host was held up, and not the peer. */
 const MAX_LATENESS_MS = 100;
-/** Maximum unacknowledged messages and bytes in flight. */
+/** Once so many messages or bytes are in flight and not acknowledged, no more are sent. */
 const MAX_UNACKNOWLEDGED = { messages: 4_096, bytes: 1024 * 1024 };
 /** Pause before the next socket after a failure, ms; doubles from the minimum to the maximum. */
 const RETRY = { minMs: 1_000, maxMs: 60_000 };

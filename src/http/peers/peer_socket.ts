@@ -35,8 +35,12 @@ export const CONNECTING = 0;
 /** `readyState` of an open socket. */
 export const OPEN = 1;
 
-/** Maximum bytes of a bundle on a socket. Larger ones are POSTed, so that votes do not wait long behind them. */
-export const MAX_SOCKET_BYTES = 256 * 1024;
+/**
+ * Maximum bytes of a bundle on a socket: a full batch of the default size, and votes beside it. Larger ones are POSTed,
+ * so that votes do not wait long behind them. A POST of a large bundle costs two digests of it, for the proof of
+ * membership, and a tenth more CPU in all.
+ */
+export const MAX_SOCKET_BYTES = 1280 * 1024;
 
 /**
  * Maximum delay of an acknowledgement, ms. Each one wakes two replicas, so they are rare: ten a second on a socket in
