@@ -9,7 +9,8 @@
  */
 
 // A client.
-export { type CallSettings, Client } from "./src/client/client.ts";
+export { Client } from "./src/client/client.ts";
+export type { CallSettings } from "./src/client/calls/settings.ts";
 export type { ClientOptions } from "./src/client/options.ts";
 export type { Operation } from "./src/client/calls/operation.ts";
 export type { Outcome } from "./src/client/calls/outcome.ts";

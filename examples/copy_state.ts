@@ -5,6 +5,8 @@
  *     deno run -A examples/copy_state.ts OLD_CLUSTER_FILE NEW_CLUSTER_FILE
  */
 import { Client, parseClusterText } from "@pbft/edge/client";
+import { unchecked } from "@pbft/edge/machine";
+import type { KeyValueResults } from "@pbft/edge/machines";
 
 const [from, to] = Deno.args;
 if (from === undefined || to === undefined) {
@@ -14,15 +16,13 @@ const [source, target] = [from, to].map((path) => {
   return new Client({ cluster: parseClusterText(Deno.readTextFileSync(path)) });
 }) as [Client, Client];
 
+// The type of an answer. A schema of zod or valibot in its place would check it, too.
+const keys = unchecked<KeyValueResults["keys"]>();
 let copied = 0;
 for (let after: string | undefined, more = true; more;) {
-  const page = await source.query<{ keys: string[]; truncated: boolean }>({
-    op: "keys",
-    prefix: "",
-    ...(after !== undefined && { after }),
-  });
+  const page = await source.query({ op: "keys", prefix: "", ...(after !== undefined && { after }) }, { schema: keys });
   await Promise.all(page.keys.map(async (key) => {
-    const value = await source.query<string>({ op: "get", key });
+    const value = await source.query({ op: "get", key });
     await target.invoke({ op: "set", key, value });
   }));
   copied += page.keys.length;

@@ -1,66 +1,53 @@
 /**
- * A service of one's own: a lock with a lease, replicated. Time in it is the agreed time of the batch, never a clock's,
- * so that all replicas decide alike.
+ * A service of one's own: a lock with a lease and a fencing token, replicated. Time in it is the agreed time, never a clock's, so that all
+ * replicas decide alike.
  *
  *     deno run -A examples/custom_state_machine.ts
  */
-import {
-  Client,
-  DEFAULT_LIMITS,
-  generateKeyPair,
-  type Genesis,
-  MemoryStore,
-  type OperationContext,
-  OperationError,
-  OperationRejectedError,
-  ReplicaNode,
-  snapshotMachine,
-  type StateMachine,
-} from "@pbft/edge";
+import { DEFAULT_LIMITS, generateKeyPair, type Genesis, MemoryStore, ReplicaNode } from "@pbft/edge";
+import { createClient } from "@pbft/edge/client";
 import { systemTimer } from "@pbft/edge/deno";
 import { createApp } from "@pbft/edge/hono";
+import { collection, counter, defineMachine, unchecked } from "@pbft/edge/machine";
 import { replicaId } from "@pbft/edge/protocol";
 
-/** What clients send, as JSON. */
-type Operation = { readonly acquire: string; readonly leaseMs: number } | { readonly release: string };
-
-/** Who holds a lock, and until when. */
+/** Who holds a lock, and until when: ms of agreed time. */
 interface Lease {
   readonly holder: string;
   readonly until: number;
+  readonly token: number;
 }
 
-const decode = (bytes: Uint8Array) => JSON.parse(new TextDecoder().decode(bytes));
-const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
-
-/** Give it to `ReplicaNode.open({ stateMachine: createLocks })`, and say `locks/1` in the genesis. */
-export function createLocks(): StateMachine {
-  let leases = new Map<string, Lease>();
-
-  function execute(operation: Operation, { client, timestamp }: OperationContext): Lease | null {
-    if ("acquire" in operation) {
-      const held = leases.get(operation.acquire);
-      if (held !== undefined && held.until > timestamp && held.holder !== client) {
-        throw new OperationError(`${operation.acquire} is held by ${held.holder.slice(0, 8)}`);
-      }
-      const lease = { holder: client, until: timestamp + operation.leaseMs };
-      leases.set(operation.acquire, lease);
-      return lease;
-    }
-    if (leases.get(operation.release)?.holder !== client) throw new OperationError("not yours to release");
-    leases.delete(operation.release);
-    return null;
-  }
-
-  return snapshotMachine({
-    version: "locks/1",
-    execute: (bytes, context) => encode(execute(decode(bytes), context)),
-    query: () => encode([...leases.keys()].sort()),
-    // Equal states must give equal bytes, so what has no order gets one.
-    snapshot: () => encode([...leases].sort(([a], [b]) => a < b ? -1 : 1)),
-    restore: (bytes) => void (leases = new Map(decode(bytes))),
-  });
-}
+/** Give it to `serve({ stateMachine: locks })`, and say `locks/1` in the genesis. Schemas of zod or valibot can stand for `unchecked`. */
+export const locks = defineMachine({
+  name: "locks",
+  version: 1,
+  state: { leases: collection(unchecked<Lease>(), { expires: "until" }), tokens: counter() },
+  errors: { held: unchecked<{ by: string }>(), notYours: unchecked<undefined>() },
+  operations: {
+    acquire: {
+      input: unchecked<{ lock: string; leaseMs: number }>(),
+      run({ leases, tokens }, { lock, leaseMs }, { client, time, reject }) {
+        const held = leases.get(lock);
+        if (held && held.holder !== client) reject("held", { by: held.holder });
+        // A storage that refuses tokens below the highest it has seen is safe from holders whose lease has ended.
+        const lease = { holder: client, until: time + leaseMs, token: tokens.next() };
+        leases.set(lock, lease);
+        return lease;
+      },
+    },
+    release: {
+      input: unchecked<string>(),
+      run({ leases }, lock, { client, reject }) {
+        if (leases.get(lock)?.holder !== client) reject("notYours");
+        leases.delete(lock);
+      },
+    },
+  },
+  queries: {
+    held: { run: ({ leases }) => leases.range({ limit: 100 }).map(([lock]) => lock) },
+  },
+});
 
 if (import.meta.main) {
   // A cluster of one, to try it out; four replicas differ from it only in the genesis. See quickstart.ts.
@@ -70,7 +57,7 @@ if (import.meta.main) {
     replicas: [{ name: "Apple", publicKey }],
     checkpointInterval: 128,
     logWindow: 512,
-    stateMachine: "locks/1",
+    stateMachine: locks.version,
     limits: DEFAULT_LIMITS,
   };
   const timer = systemTimer();
@@ -82,27 +69,26 @@ if (import.meta.main) {
     store: new MemoryStore(),
     transport: { deliver: () => Promise.resolve() },
     timer,
-    stateMachine: createLocks,
+    stateMachine: locks,
   });
   const app = createApp(node, { timer, signal: ended.signal });
   const cluster = { genesis, urls: { Apple: "http://apple.test" } };
-  const connect = () => new Client({ cluster, fetch: async (input, init) => await app.request(String(input), init) });
+  const fetch: typeof globalThis.fetch = async (input, init) => await app.request(String(input), init);
+  const [ada, grace] = [createClient(locks, { cluster, fetch }), createClient(locks, { cluster, fetch })];
 
-  const ada = connect();
-  const grace = connect();
-  const show = async (name: string, client: Client, operation: Operation) => {
-    try {
-      const lease = await client.invoke<Lease | null>(operation);
-      console.log(name, lease === null ? "released it" : "has it");
-    } catch (error) {
-      if (!(error instanceof OperationRejectedError)) throw error;
-      console.log(name, "was rejected:", error.message);
-    }
-  };
-  await show("ada", ada, { acquire: "printer", leaseMs: 60_000 });
-  await show("grace", grace, { acquire: "printer", leaseMs: 60_000 });
-  await show("ada", ada, { release: "printer" });
-  await show("grace", grace, { acquire: "printer", leaseMs: 60_000 });
+  const first = await ada.acquire({ lock: "printer", leaseMs: 60_000 });
+  console.log("ada has it");
+
+  const tried = await grace.acquire.try({ lock: "printer", leaseMs: 60_000 });
+  if (!tried.ok && tried.error === "held") {
+    console.log("grace was rejected: printer is held by", tried.detail.by.slice(0, 8));
+  }
+
+  await ada.release("printer");
+  if ((await ada.held()).length === 0) console.log("ada released it");
+
+  const second = await grace.acquire({ lock: "printer", leaseMs: 60_000 });
+  if (second.token > first.token) console.log("grace has it");
 
   ada.close();
   grace.close();

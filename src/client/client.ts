@@ -10,7 +10,9 @@ import { Channel } from "./calls/channel.ts";
 import { ClientClosedError } from "./errors.ts";
 import { type Operation, operationBytes } from "./calls/operation.ts";
 import { type ClientOptions, type ClientSettings, settingsOf } from "./options.ts";
+import { type CallSettings, checkedBy, type WithSchema } from "./calls/settings.ts";
 import { jsonOf, type Outcome } from "./calls/outcome.ts";
+import type { OutputOf, StandardSchema } from "../machines/typed/values/schema.ts";
 import { BundleLimit } from "./calls/bundle_limit.ts";
 import { Deadlines } from "./calls/deadlines.ts";
 import { Queries } from "./queries/queries.ts";
@@ -18,12 +20,6 @@ import { randomNonce } from "./transport/random.ts";
 import { Session } from "./calls/session.ts";
 import { deliver, hasLostSession, mustAcknowledge, refusalOf } from "./calls/results.ts";
 import { CallQueue } from "./calls/call_queue.ts";
-
-/** Options of one call. */
-export interface CallSettings {
-  /** Ends the call, which then rejects with `signal.reason`. If the operation was sent, it may still be executed. */
-  readonly signal?: AbortSignal;
-}
 
 /**
  * The client of a cluster. It accepts only results that f + 1 replicas have signed. Calls made at the same time share a
@@ -98,15 +94,19 @@ export class Client {
   }
 
   /**
-   * Executes an operation and returns the state machine's result, parsed as JSON.
+   * Executes an operation and returns the state machine's result, parsed as JSON. A `schema` of any library with the Standard Schema
+   * interface gives it a type and checks it.
    *
    * @throws {OperationRejectedError} if the state machine rejects the operation.
    * @throws {ClientError} for other failures. Its `effect` tells whether the operation may have been executed.
    * @throws {TypeError} if the result is not JSON, or contains a number that JavaScript would round. The operation was executed;
-   * {@linkcode submit} gives the text of the result.
+   * {@linkcode submit} gives the text of the result. Or if it is not what the schema asks for.
    */
-  async invoke<T = unknown>(operation: Operation, settings?: CallSettings): Promise<T> {
-    return (await this.submit(operation, settings)).json<T>();
+  invoke<S extends StandardSchema>(operation: Operation, settings: WithSchema<S>): Promise<OutputOf<S>>;
+  /** The same without a schema: the result is `unknown`, or of the type that the caller names, which nothing checks. */
+  invoke<T = unknown>(operation: Operation, settings?: CallSettings): Promise<NoInfer<T>>;
+  async invoke(operation: Operation, settings?: Partial<WithSchema<StandardSchema>>): Promise<unknown> {
+    return checkedBy(settings?.schema, (await this.submit(operation, settings)).json());
   }
 
   /**
@@ -143,8 +143,11 @@ export class Client {
    * @throws {QueryRejectedError} if the operation is not a read, or the state machine rejects it. Nothing was changed.
    * @throws {ClientError} for other failures, as {@linkcode submit} does.
    */
-  async query<T = unknown>(operation: Operation, settings?: CallSettings): Promise<T> {
-    return jsonOf<T>(await this.queryBytes(operation, settings));
+  query<S extends StandardSchema>(operation: Operation, settings: WithSchema<S>): Promise<OutputOf<S>>;
+  /** The same without a schema: the answer is `unknown`, or of the type that the caller names, which nothing checks. */
+  query<T = unknown>(operation: Operation, settings?: CallSettings): Promise<NoInfer<T>>;
+  async query(operation: Operation, settings?: Partial<WithSchema<StandardSchema>>): Promise<unknown> {
+    return checkedBy(settings?.schema, jsonOf(await this.queryBytes(operation, settings)));
   }
 
   /** The same as {@linkcode query}, for answers that are not JSON. */

@@ -3,7 +3,8 @@
  * For Deno, Node 20 and browsers.
  * @module
  */
-export { type CallSettings, Client } from "./client.ts";
+export { Client } from "./client.ts";
+export type { CallSettings, WithSchema } from "./calls/settings.ts";
 export type { ClientOptions } from "./options.ts";
 export type { Statement } from "../core/messages/evidence.ts";
 export { type ExecutedBatch, verifyArchived } from "./proofs/archive.ts";
@@ -27,3 +28,12 @@ export { Outcome } from "./calls/outcome.ts";
 export { ProofError } from "./proofs/proof_error.ts";
 export { decodeReceipt, encodeReceipt, type ProvenResult, type Receipt, verifyReceipt } from "./proofs/receipt.ts";
 export { type ClusterFile, type EvidenceItem, parseClusterFile, parseClusterText } from "../wire/mod.ts";
+export { RejectedError } from "./typed/rejected_error.ts";
+export {
+  type CallArguments,
+  createClient,
+  type OperationCall,
+  type ProvenCall,
+  type QueryCall,
+  type TypedClient,
+} from "./typed/typed_client.ts";

@@ -24,6 +24,22 @@ export class OperationError extends Error {
 }
 
 /**
+ * Thrown by `execute` and `query` of a machine with {@linkcode LazyLoading.undo}: what the operation touches is not in
+ * memory. The operation is run anew when these chunks are loaded. It must have changed nothing.
+ */
+export class NotLoadedError extends Error {
+  /** @ignore */
+  override name = "NotLoadedError";
+  /** The chunks to load. */
+  readonly needs: readonly ChunkNeed[];
+  /** @ignore */
+  constructor(needs: readonly ChunkNeed[]) {
+    super("a part of the state is not in memory");
+    this.needs = needs;
+  }
+}
+
+/**
  * A deterministic service. The same operations in the same order must give the same results and the same chunks on
  * every replica. So it must use no clock, no randomness and no I/O, and may not depend on any iteration order except
  * insertion order.
@@ -38,10 +54,12 @@ export interface StateMachine {
    */
   execute(operation: Uint8Array, context: OperationContext): Uint8Array;
   /**
-   * Answers a read from the present state.
+   * Answers a read from the present state. `context` has the caller, the number of the last batch and its agreed time;
+   * a replica always gives it. Replicas that differ in the number may still give equal answers, and a client needs a
+   * quorum of them, so an answer should not contain the number or the time themselves.
    * @throws {OperationError} if the operation is not a read, or is rejected.
    */
-  query(operation: Uint8Array): Uint8Array;
+  query(operation: Uint8Array, context?: OperationContext): Uint8Array;
   /**
    * Returns the chunks that changed since the last call, by id; `null` for a removed chunk. The first call returns all
    * chunks. The set of all chunks must depend on the state alone, and not on how it came about. Ids are short strings.
@@ -104,4 +122,14 @@ export interface LazyLoading {
    * if none is missing.
    */
   needsToSeal(): readonly ChunkNeed[];
+  /**
+   * Begins a batch: {@linkcode undo} goes back to the present state. Returns false if all of the state is in memory, so
+   * that no operation of the batch can lack a part.
+   */
+  mark?(): boolean;
+  /**
+   * Goes back to the state of the last {@linkcode mark}. A machine with `mark` and `undo` may throw a
+   * {@linkcode NotLoadedError}, so that `needs` need not know all that an operation touches.
+   */
+  undo?(): void;
 }

@@ -6,6 +6,7 @@ export {
   type ChunkNeed,
   type LazyLoading,
   type LoadedChunk,
+  NotLoadedError,
   type OperationContext,
   OperationError,
   type StateMachine,

@@ -31,3 +31,6 @@ export { shrink, type ShrinkOptions } from "./shrink.ts";
 export { keyValueWorkload, type Workload } from "./plan/workload.ts";
 export { Random } from "./random.ts";
 export { type Means, mutateStructure } from "./adversary/structural_mutations.ts";
+export { describeRun } from "./machine/describe.ts";
+export type { MachineFault, MachineFinding } from "./machine/fault.ts";
+export { guardMachine, type Handling, NotDeterministicError, type Use } from "./machine/forbidden.ts";

@@ -13,6 +13,7 @@ import { Cluster } from "./world/cluster.ts";
 import { createWorld } from "./world/create_world.ts";
 import { findDivergence } from "./divergence.ts";
 import { plant, wordsOf } from "./world/faults.ts";
+import { Inspector } from "./machine/inspector.ts";
 import { History } from "./clients/history.ts";
 import { HostileClient } from "./clients/hostile_client.ts";
 import { findNonLinearizable } from "./invariants/linearizability.ts";
@@ -68,6 +69,7 @@ class Run {
       onViolation: (violation) => this.#violation ??= violation,
     });
     this.#world.checker.isCalm = plan.isCalm;
+    if (options.inspect) this.#inspectMachine(options.inspect);
     const random = this.#random.fork();
     this.#cluster = new Cluster({
       world: this.#world,
@@ -120,6 +122,12 @@ class Run {
     };
   }
 
+  #inspectMachine({ create, allow }: NonNullable<RunOptions["inspect"]>): void {
+    const { checker, report } = this.#world;
+    const inspector = new Inspector({ create, allow, workload: this.#options.workload, seed: this.#plan.seed, report });
+    checker.executions.onCall = (call) => inspector.executed(call);
+  }
+
   #demands(demand: Demand): boolean {
     return this.#plan.demands?.includes(demand) ?? false;
   }
@@ -142,7 +150,7 @@ class Run {
 
   /** If states differ, finds the operation that made them differ. */
   #nameDivergence(): void {
-    if (this.#violation?.invariant !== "integrity") return;
+    if (this.#violation?.invariant !== "integrity" || this.#violation.machine) return;
     const entries = [...this.#world.checker.executions.entries.values()].sort((a, b) => a.sequence - b.sequence);
     const calls = entries.flatMap((entry) => entry.calls);
     const divergence = findDivergence(() => this.#options.stateMachine(0 as ReplicaId), calls);

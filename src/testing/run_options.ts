@@ -6,6 +6,7 @@ import type { ReplicaId } from "../core/messages/ids.ts";
 import type { StateMachine } from "../core/state_machine.ts";
 import type { Coverage } from "./coverage.ts";
 import type { Stores } from "./hosts/disk.ts";
+import type { MachineFault } from "./machine/fault.ts";
 import type { Plan } from "./plan/plan.ts";
 import type { Violation } from "./violation.ts";
 import type { Workload } from "./plan/workload.ts";
@@ -22,6 +23,8 @@ export interface RunOptions {
    * @internal
    */
   readonly createCore?: CoreMaker;
+  /** Inspects the state machine, which is a user's: mistakes that are none in it. */
+  readonly inspect?: { readonly create: () => StateMachine; readonly allow: readonly MachineFault[] };
   /** Makes the real stores beneath the disks; called once for each run. By default the disks are in memory only. */
   readonly createStores?: () => Stores;
   /** Whether to record a trace. */

@@ -5,6 +5,8 @@
  */
 import type { StateMachine } from "../core/state_machine.ts";
 import { KeyValue } from "../machines/mod.ts";
+import type { MachineFault } from "./machine/fault.ts";
+import { guardMachine } from "./machine/forbidden.ts";
 import { type DrawOptions, drawPlan } from "./plan/draw.ts";
 import type { Stores } from "./hosts/disk.ts";
 import { run } from "./run.ts";
@@ -19,6 +21,11 @@ const CHUNK_SIZE = 24;
 export interface SimulateOptions extends DrawOptions {
   /** Makes the state machine in its initial state; by default the key-value store. Called for each replica and each of its restarts. */
   readonly stateMachine?: () => StateMachine;
+  /**
+   * Mistakes of the state machine that are none in yours. By default each is reported: see {@linkcode MachineFault}. A machine that uses
+   * clocks or chance all the same is given those of the seed.
+   */
+  readonly allow?: readonly MachineFault[];
   /** The operations of the clients. Required if `stateMachine` is given. */
   readonly workload?: Workload;
   /** The seed of the whole run; 1 by default. */
@@ -87,10 +94,13 @@ export async function simulate(options: SimulateOptions = {}): Promise<RunReport
 
 /** The options of a run besides its plan. @throws {TypeError} as {@linkcode simulate} does. */
 export function runOptionsOf(options: SimulateOptions): RunOptions {
-  const { stateMachine, workload, createCore, createStores, trace } = options;
+  const { stateMachine, workload, createCore, createStores, trace, allow = [] } = options;
   if (stateMachine && !workload) throw new TypeError("workload: expected one that goes with stateMachine, got none");
   return {
-    stateMachine: stateMachine ?? (() => new KeyValue({ chunkSize: CHUNK_SIZE })),
+    stateMachine: stateMachine
+      ? (replica) => guardMachine(stateMachine(), allow.includes("not-deterministic") ? { seed: replica } : {})
+      : () => new KeyValue({ chunkSize: CHUNK_SIZE }),
+    ...stateMachine && { inspect: { create: stateMachine, allow } },
     workload: workload ?? keyValueWorkload(),
     ...(createCore && { createCore }),
     ...(createStores && { createStores }),

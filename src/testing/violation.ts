@@ -3,6 +3,8 @@
  * @module
  */
 
+import type { MachineFinding } from "./machine/fault.ts";
+
 /** The invariants that are checked. */
 export type Invariant =
   /** Correct replicas never execute different batches at one number. */
@@ -63,10 +65,12 @@ export type Invariant =
   /** A correct client is not refused. */
   | "service"
   /** No exception where none is allowed. */
-  | "no-exception";
+  | "no-exception"
+  /** The state machine keeps its contract: it gives bytes, and what it rejects changes nothing. */
+  | "machine";
 
 /** Reports an invariant that did not hold, with the details. */
-export type Report = (invariant: Invariant, detail: string) => void;
+export type Report = (invariant: Invariant, detail: string, machine?: MachineFinding) => void;
 
 /** An invariant that did not hold. */
 export interface Violation {
@@ -76,4 +80,6 @@ export interface Violation {
   readonly detail: string;
   /** Virtual ms since the start. */
   readonly atMs: number;
+  /** The mistake of the state machine, if it is one. */
+  readonly machine?: MachineFinding;
 }

@@ -21,6 +21,7 @@ import { makeRoom, type Moment } from "./client_room.ts";
 import { refusal, UNORDERED } from "./refusals.ts";
 import type { ChunkChange } from "../tree/state_tree.ts";
 import { decodeReplies, encodeReplies, storedBytes, type StoredReply, storedReply } from "./stored_replies.ts";
+import { Undoing } from "./undoing.ts";
 
 interface Name {
   readonly name: string;
@@ -40,10 +41,13 @@ export class ClientNames {
   readonly #names = new Map<string, Name>();
   /** Names that changed since the last checkpoint. */
   readonly #dirty = new Set<string>();
+  /** Undoes a batch. */
+  readonly undoing: Undoing<Name>;
 
   constructor(env: Pick<Environment, "hash" | "pack" | "unpack">, limits: Limits) {
     this.#env = env;
     this.#limits = limits;
+    this.undoing = new Undoing(this.#names, copyOf);
   }
 
   get size(): number {
@@ -73,6 +77,7 @@ export class ClientNames {
 
   /** Executes an operation once by calling `run`, or answers it from memory, or refuses it. */
   execute(operation: VouchedOperation, at: Moment, run: () => Result): Result {
+    this.undoing.touch(operation.name);
     const known = this.#names.get(operation.name);
     const remembered = this.lookup(operation, null);
     if (known && remembered) this.#use(known, at);
@@ -112,7 +117,10 @@ export class ClientNames {
     return makeRoom(
       this.#names,
       { max: maxNames, idleMs: nameIdleMs, now: before - 1 },
-      ({ name }) => this.#dirty.add(name),
+      (evicted) => {
+        this.undoing.removed(evicted.name, evicted);
+        this.#dirty.add(evicted.name);
+      },
     );
   }
 
@@ -136,6 +144,10 @@ export class ClientNames {
     const n = this.#names.get(key);
     return n ? this.#env.pack([n.name, n.lastUsed, n.floor + 1, encodeReplies(n.replies)]) : null;
   }
+}
+
+function copyOf(name: Name): Name {
+  return { ...name, replies: new Map(name.replies) };
 }
 
 function chunkOf(name: string): string {

@@ -12,6 +12,7 @@
  */
 import { ClientNames } from "./client_names.ts";
 import { makeRoom, type Moment } from "./client_room.ts";
+import { Undoing } from "./undoing.ts";
 import type { Limits } from "../config.ts";
 import type { ClientId, Digest, Millis, SequenceNumber } from "../messages/ids.ts";
 import type { Environment, Plain } from "../io.ts";
@@ -40,11 +41,31 @@ export class ClientTable {
   readonly #names: ClientNames;
   /** Chunk ids of the sessions that changed since the last checkpoint. */
   readonly #dirty = new Set<string>();
+  readonly #undoing: Undoing<Session>;
 
   constructor(env: Pick<Environment, "hash" | "pack" | "unpack">, limits: Limits) {
     this.#env = env;
     this.#limits = limits;
     this.#names = new ClientNames(env, limits);
+    this.#undoing = new Undoing(this.#sessions, copyOf);
+  }
+
+  /** Begins a batch that may be undone. */
+  mark(): void {
+    this.#undoing.mark();
+    this.#names.undoing.mark();
+  }
+
+  /** Goes back to the last {@linkcode mark}. */
+  undo(): void {
+    this.#undoing.undo();
+    this.#names.undoing.undo();
+  }
+
+  /** The batch stands. */
+  settle(): void {
+    this.#undoing.settle();
+    this.#names.undoing.settle();
   }
 
   get sessions(): number {
@@ -78,6 +99,7 @@ export class ClientTable {
     if (request.session === 0) return [this.#open(request, at)];
     const session = this.#sessions.get(sessionKey(request.client, request.session));
     if (!session) return refuse(request, "unknown-session", UNORDERED);
+    this.#undoing.touch(sessionKey(session.client, session.id));
     this.#acknowledge(session, request);
     session.lastUsed = at.timestamp;
     this.#dirty.add(sessionChunk(session));
@@ -157,7 +179,12 @@ export class ClientTable {
     const { maxSessions, sessionIdleMs } = this.#limits;
     const taken = this.#sessions.has(sessionKey(request.client, at.sequence)); // one opening per client and batch
     const room = { max: maxSessions, idleMs: sessionIdleMs, now: at.timestamp };
-    if (taken || !makeRoom(this.#sessions, room, (evicted) => this.#dirty.add(sessionChunk(evicted)))) {
+    if (
+      taken || !makeRoom(this.#sessions, room, (evicted) => {
+        this.#undoing.removed(sessionKey(evicted.client, evicted.id), evicted);
+        this.#dirty.add(sessionChunk(evicted));
+      })
+    ) {
       return refusal("too-many-clients", at.sequence);
     }
     const session: Session = {
@@ -168,6 +195,7 @@ export class ClientTable {
       lastUsed: at.timestamp,
       replies: new Map(),
     };
+    this.#undoing.touch(sessionKey(session.client, session.id));
     this.#sessions.set(sessionKey(session.client, session.id), session);
     this.#dirty.add(sessionChunk(session));
     return opened(session);
@@ -217,6 +245,10 @@ export class ClientTable {
 
 function opened(session: Session): Result {
   return { sequence: session.id as SequenceNumber, status: "ok", value: utf8(String(session.id)) };
+}
+
+function copyOf(session: Session): Session {
+  return { ...session, replies: new Map(session.replies) };
 }
 
 function sessionKey(client: ClientId, id: number): string {

@@ -30,17 +30,26 @@ export function isForCluster({ configure }: Pick<Environment, "configure">, oper
   return configure?.is(operation) ?? false;
 }
 
+/** What a batch has configured so far. It takes effect when the whole batch is executed. */
+export interface Configured {
+  configured: Pending | null;
+}
+
 /** Executes an operation if it is a `configure`; otherwise returns `null`. All correct replicas decide alike. */
-export function executeConfigure(step: Step, sequence: SequenceNumber, operation: Uint8Array): Result | null {
-  const { env, state } = step;
+export function executeConfigure(
+  { env, state }: Step,
+  { sequence, notes }: { readonly sequence: SequenceNumber; readonly notes: Configured },
+  operation: Uint8Array,
+): Result | null {
   if (!env.configure || !isForCluster(env, operation)) return null;
   const result = (status: "ok" | "rejected", text: string): Result => ({
     sequence,
     status,
     value: utf8(text.slice(0, MAX_REASON_LENGTH)),
   });
-  if (state.epochs.pending) {
-    const { epoch, closesAt } = state.epochs.pending;
+  const before = notes.configured ?? state.epochs.pending;
+  if (before) {
+    const { epoch, closesAt } = before;
     return result("rejected", `already-pending: epoch ${epoch} begins after ${closesAt}`);
   }
   const checked = env.configure.check(operation);
@@ -49,10 +58,16 @@ export function executeConfigure(step: Step, sequence: SequenceNumber, operation
   const closesAt = Math.ceil(sequence / K) * K as SequenceNumber;
   const { configuration, approvals, hash } = checked;
   const pending = { epoch: epochOf(env) + 1, closesAt, configuration, approvals };
-  state.epochs.isChanged = true;
-  closeAt(state, pending);
-  step.event({ kind: "configured", epoch: pending.epoch, closesAt });
+  notes.configured = pending;
   return result("ok", JSON.stringify({ epoch: pending.epoch, configuration: hash, after: closesAt }));
+}
+
+/** The batch was executed: what it has configured takes effect. */
+export function adoptConfigured(step: Step, { configured }: Configured): void {
+  if (!configured) return;
+  step.state.epochs.isChanged = true;
+  closeAt(step.state, configured);
+  step.event({ kind: "configured", epoch: configured.epoch, closesAt: configured.closesAt });
 }
 
 /** From now on the epoch ends at a known number, and nothing above it is ordered. */

@@ -6,17 +6,18 @@ import { noteAgreedTime } from "./agreed_time.ts";
 import { askForBody } from "./bodies.ts";
 import { isCheckpointDue, isSurpassed, takeCheckpoint } from "../checkpoints/checkpoint.ts";
 import { dropFormer } from "./former_bodies.ts";
-import { executeConfigure, isForCluster } from "../epochs/configure.ts";
+import { adoptConfigured, type Configured, executeConfigure, isForCluster } from "../epochs/configure.ts";
 import type { Millis, SequenceNumber } from "../messages/ids.ts";
 import { invariant } from "../invariant.ts";
-import { isReadyFor } from "../checkpoints/loading.ts";
-import { bytesFrom, failureOf, isOurs } from "./machine_guard.ts";
+import { haveChunks, isReadyFor } from "../checkpoints/loading.ts";
+import { bytesFrom, failureOf, isNotLoaded, isOurs } from "./machine_guard.ts";
 import type { Slot } from "./message_log.ts";
 import type { AnyRequest, Batch, Result, SignedRequest } from "../messages/messages.ts";
 import { ownerOf, requestBytes } from "./pending_requests.ts";
 import { answer, endWaiting } from "./answers.ts";
 import { refusal, UNORDERED } from "../clients/refusals.ts";
-import { OperationError } from "../state_machine.ts";
+import type { ReplicaEvent } from "../events.ts";
+import { type ChunkNeed, OperationError } from "../state_machine.ts";
 import { fairnessRules } from "../views/view_timeout.ts";
 import { utf8 } from "../tree/text.ts";
 import type { Step } from "../step.ts";
@@ -34,11 +35,12 @@ export function executeCommitted(step: Step): void {
     if (!isReadyFor(step, () => batch.requests.flatMap(operationsOf).filter((one) => !isForCluster(step.env, one)))) {
       return;
     }
-    execute(step, slot, batch);
+    if (!execute(step, slot, batch)) return;
   }
 }
 
-function execute(step: Step, slot: Slot, batch: Batch): void {
+/** Executes a batch. Returns false, with nothing changed, if state must be loaded first. */
+function execute(step: Step, slot: Slot, batch: Batch): boolean {
   const { state, env } = step;
   invariant(
     slot.sequence === state.lastExecuted + 1,
@@ -48,10 +50,15 @@ function execute(step: Step, slot: Slot, batch: Batch): void {
   const before = state.agreedTime;
   if (batch.requests.length > 0) {
     state.agreedTime = Math.max(before, batch.timestamp) as Millis;
-    noteAgreedTime(step);
   }
+  const results = attempt(step, { sequence: slot.sequence, before }, batch);
+  if (results === null) {
+    state.agreedTime = before;
+    return false;
+  }
+  if (batch.requests.length > 0) noteAgreedTime(step);
   if (!step.isPrimary) state.pending.noteBatch(roomOf(step, batch), state.suspicion.awakeMs, fairnessRules(step));
-  for (const request of batch.requests) executeRequest(step, { sequence: slot.sequence, before }, request);
+  batch.requests.forEach((request, i) => conclude(step, slot.sequence, request, results[i]!));
   state.history = env.hash(env.pack([state.history, batch.digest]));
   state.lastExecuted = slot.sequence;
   state.bodies.delete(batch.digest);
@@ -66,6 +73,32 @@ function execute(step: Step, slot: Slot, batch: Batch): void {
   });
   dropFormer(step, slot);
   step.stage("executed", state.view, slot.sequence, batch);
+  return true;
+}
+
+/**
+ * Runs the requests of a batch. Returns the results of each; or `null`, and then nothing has changed, if a part of the
+ * state must be loaded first. To load as much as possible at once, the operations after the first that lacks something
+ * are tried too.
+ */
+function attempt(step: Step, place: Omit<Place, "notes">, { requests }: Batch): (readonly Result[])[] | null {
+  const { clients } = step.state;
+  const { lazyLoading } = step.env.stateMachine;
+  const canUndo = lazyLoading?.undo !== undefined && lazyLoading.mark?.() === true;
+  const notes: Notes = { failures: [], needs: [], configured: null };
+  if (canUndo) clients.mark();
+  const results = requests.map((request) => resultsOf(step, { ...place, notes }, request.message, request));
+  if (notes.needs.length > 0) {
+    invariant(canUndo, "loading", "a machine that lacks a part of its state can undo");
+    lazyLoading.undo!();
+    clients.undo();
+    invariant(!haveChunks(step, notes.needs), "loading", "what the machine lacks is not loaded");
+    return null;
+  }
+  if (canUndo) clients.settle();
+  for (const failure of notes.failures) step.event(failure);
+  adoptConfigured(step, notes);
+  return results;
 }
 
 /** Tells for a request whether this batch had room for it too. */
@@ -78,13 +111,19 @@ function operationsOf({ message }: SignedRequest): readonly Uint8Array[] {
   return message.kind === "request" ? message.operations : message.operations.map(({ operation }) => operation);
 }
 
-/** The number being executed, and the agreed time of the batch before. */
-type Place = Pick<Slot, "sequence"> & { readonly before: Millis };
+/** What the batch did besides giving results: failures to report, chunks that the machine lacks, a configuration. */
+export interface Notes extends Configured {
+  readonly failures: ReplicaEvent[];
+  readonly needs: ChunkNeed[];
+}
 
-function executeRequest(step: Step, place: Place, request: SignedRequest): void {
+/** The number being executed, the agreed time of the batch before, and what is noted meanwhile. */
+type Place = Pick<Slot, "sequence"> & { readonly before: Millis; readonly notes: Notes };
+
+/** Answers an executed request. */
+function conclude(step: Step, sequence: SequenceNumber, request: SignedRequest, results: readonly Result[]): void {
   const { state } = step;
-  const results = resultsOf(step, place, request.message, request);
-  if (place.sequence > state.answeredThrough || state.pending.has(request)) answer(step, request, results);
+  if (sequence > state.answeredThrough || state.pending.has(request)) answer(step, request, results);
   const isRefused = results.some(({ status }) => status === "refused");
   if (isRefused) state.refused.note(request.digest, results, state.clock.elapsedMs);
   state.pending.fairness.noteServed(ownerOf(request.message), state.suspicion.awakeMs, fairnessRules(step));
@@ -132,15 +171,15 @@ function boundedBy(maxBytes: number, sequence: SequenceNumber): (next: () => Res
 }
 
 /** Runs one operation on the state machine. */
-function run(step: Step, { sequence }: Place, operation: Uint8Array, client: string): Result {
+function run(step: Step, { sequence, notes }: Place, operation: Uint8Array, client: string): Result {
   const { state: { agreedTime, unsealed }, env } = step;
   if (unsealed !== null) {
     return rejected(sequence, "the state machine can't give its state, so it is given no operations");
   }
-  const configured = executeConfigure(step, sequence, operation);
+  const configured = executeConfigure(step, { sequence, notes }, operation);
   if (configured) return configured;
   const context = { sequence, timestamp: agreedTime, client };
-  return callMachine(step, sequence, "execute", () => env.stateMachine.execute(operation, context));
+  return callMachine(step, { sequence, notes }, "execute", () => env.stateMachine.execute(operation, context));
 }
 
 /**
@@ -149,7 +188,7 @@ function run(step: Step, { sequence }: Place, operation: Uint8Array, client: str
  */
 export function callMachine(
   step: Step,
-  sequence: SequenceNumber,
+  { sequence, notes }: { readonly sequence: SequenceNumber; readonly notes: Notes },
   method: "execute" | "query",
   ask: () => unknown,
 ): Result {
@@ -162,10 +201,10 @@ export function callMachine(
     return { sequence, status: "ok", value };
   } catch (error) {
     if (isOurs(step.env.stateMachine, error)) throw error;
-    if (error instanceof OperationError && typeof error.message === "string") {
+    if (isNotLoaded(step.env.stateMachine, error)) notes.needs.push(...error.needs);
+    else if (error instanceof OperationError && typeof error.message === "string") {
       return rejected(sequence, error.message.slice(0, 1024));
-    }
-    step.event(failureOf(error, sequence));
+    } else notes.failures.push(failureOf(error, sequence));
     return rejected(sequence, "the state machine failed");
   }
 }

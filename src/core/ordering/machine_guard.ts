@@ -6,7 +6,7 @@
 import type { ReplicaEvent } from "../events.ts";
 import type { SequenceNumber } from "../messages/ids.ts";
 import { InvariantError } from "../invariant.ts";
-import type { ChunkNeed, LazyLoading, StateMachine } from "../state_machine.ts";
+import { type ChunkNeed, type LazyLoading, NotLoadedError, type StateMachine } from "../state_machine.ts";
 
 /** The state machine broke its contract. The message names the method and says what it did. */
 export class StateMachineError extends Error {
@@ -102,6 +102,11 @@ export function guarded<T>(machine: StateMachine, method: string, call: () => T)
 /** Whether the error is a broken invariant of this package rather than an error of the machine's author. */
 export function isOurs({ lazyLoading }: StateMachine, thrown: unknown): boolean {
   return lazyLoading !== undefined && thrown instanceof InvariantError;
+}
+
+/** Whether the machine wants chunks loaded. One that can't undo a batch may not ask. */
+export function isNotLoaded({ lazyLoading }: StateMachine, thrown: unknown): thrown is NotLoadedError {
+  return lazyLoading?.undo !== undefined && thrown instanceof NotLoadedError && thrown.needs.length > 0;
 }
 
 function checkedChange(change: unknown): readonly [string, Uint8Array | null] {

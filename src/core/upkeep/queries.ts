@@ -17,9 +17,9 @@
  *
  * @module
  */
-import { callMachine } from "../ordering/execution.ts";
+import { callMachine, type Notes } from "../ordering/execution.ts";
 import { type Millis, sequenceNumber } from "../messages/ids.ts";
-import { isReadyFor } from "../checkpoints/loading.ts";
+import { haveChunks, isReadyFor } from "../checkpoints/loading.ts";
 import type { Result, Verified } from "../messages/messages.ts";
 import type { QueryRefusal, SignedQuery } from "../messages/queries.ts";
 import type { WaitingQuery } from "../state.ts";
@@ -56,12 +56,12 @@ export function answerQueries(step: Step): void {
     waiting.isLoading = isNow && !refusal &&
       (state.sealing !== null || !isReadyFor(step, () => query.message.operations));
     if (refusal) step.answer({ query: query.digest, outcome: refusal });
-    else if (isNow && !waiting.isLoading) {
-      room -= query.message.operations.length;
-      answer(step, query);
-    } else if (step.now >= until && (waiting.isLoading || !isDue(step, waiting))) {
-      step.answer({ query: query.digest, outcome: "too-late" });
-    } else state.queries.push(waiting);
+    else if (isNow && !waiting.isLoading && answer(step, query)) room -= query.message.operations.length;
+    else {
+      if (isNow) waiting.isLoading = true;
+      if (step.now < until || (!waiting.isLoading && isDue(step, waiting))) state.queries.push(waiting);
+      else step.answer({ query: query.digest, outcome: "too-late" });
+    }
   }
 }
 
@@ -74,17 +74,24 @@ function isDue({ state }: Step, { through }: WaitingQuery): boolean {
   return state.lastExecuted >= through;
 }
 
-function answer(step: Step, { message, digest }: SignedQuery): void {
-  const { state: { lastExecuted, view }, env } = step;
+/** Answers a query. Returns false if a part of the state must be loaded first. */
+function answer(step: Step, { message, digest }: SignedQuery): boolean {
+  const { state: { lastExecuted: sequence, agreedTime: timestamp, view }, env } = step;
+  const context = { sequence, timestamp, client: message.client };
+  const notes: Notes = { failures: [], needs: [], configured: null };
   const results: Result[] = [];
   let bytes = 0;
   for (const operation of message.operations) {
-    const result = callMachine(step, lastExecuted, "query", () => env.stateMachine.query(operation));
+    const ask = () => env.stateMachine.query(operation, context);
+    const result = callMachine(step, { sequence, notes }, "query", ask);
     bytes += result.value.length;
     if (bytes > MAX_ANSWER_BYTES && results.length > 0) break;
     results.push(result);
   }
+  if (notes.needs.length > 0) return haveChunks(step, notes.needs);
+  for (const failure of notes.failures) step.event(failure);
   step.answer({ query: digest, outcome: { kind: "query-reply", replica: step.self, view, query: digest, results } });
+  return true;
 }
 
 function refusalOf(step: Step): QueryRefusal | null {

@@ -189,7 +189,7 @@ function loadedWhole(machine: StateMachine): StateMachine {
   return {
     version: machine.version,
     execute: (...call) => machine.execute(...call),
-    query: (operation) => machine.query(operation),
+    query: (...call) => machine.query(...call),
     takeChanges: () => machine.takeChanges(),
     restore: (chunks) => machine.restore(chunks),
   };

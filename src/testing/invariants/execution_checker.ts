@@ -7,6 +7,10 @@ import type { StoredState } from "../../core/records.ts";
 import type { AnyRequest, Batch, ClientRequest, Reply, Result } from "../../core/messages/messages.ts";
 import { type Call, type Execution, shown } from "../world/observed_core.ts";
 import { ExactlyOnce, type SessionLimits } from "./exactly_once.ts";
+import { differenceOf } from "../machine/difference.ts";
+import type { MachineFinding } from "../machine/fault.ts";
+import { callerOf, operationOf } from "../machine/finding.ts";
+import { utf8 } from "../../core/tree/text.ts";
 import type { Report } from "../violation.ts";
 
 /** A batch, and its outcome at the first replica that executed it. */
@@ -43,6 +47,9 @@ export class ExecutionChecker {
 
   /** Called for each batch with requests, in order, once all batches before it are known. */
   onOrdered: (sequence: SequenceNumber, digest: Digest, agreedTime: Millis) => void = () => {};
+
+  /** Called for each operation that was given to a state machine, in order, once all batches before it are known. */
+  onCall: (call: Call) => void = () => {};
 
   /** The highest number that a correct replica has executed. */
   highest: SequenceNumber = 0 as SequenceNumber;
@@ -83,6 +90,7 @@ export class ExecutionChecker {
       this.#report("agreed-time", detail);
     }
     this.#exactlyOnce.executed({ sequence, agreedTime: this.#agreedTime }, batch, calls);
+    for (const call of calls) this.onCall(call);
   }
 
   #compare(first: Entry, { sequence, digest, by, calls }: Entry): void {
@@ -93,12 +101,23 @@ export class ExecutionChecker {
     for (let i = 0; i < Math.max(calls.length, first.calls.length); i++) {
       const [ours, theirs] = [calls[i], first.calls[i]];
       if (ours?.outcome === theirs?.outcome) continue;
-      const operation = shown((ours ?? theirs)!.operation);
+      const call = (ours ?? theirs)!;
+      const operation = shown(call.operation);
       const outcome = (call: Call | undefined) => call === undefined ? "nothing: it was not run" : call.outcome;
+      const machine: MachineFinding = {
+        fault: "result",
+        what: "it gave different results on two replicas",
+        operation: operationOf(call),
+        caller: callerOf(call),
+        said: [[`replica ${first.by} said`, outcome(theirs)], [`replica ${by} said`, outcome(ours)]],
+        at: ours && theirs ? differenceOf(utf8(theirs.outcome), utf8(ours.outcome)) : null,
+        advice: "it depends on something that is not in the state, such as a variable beside it",
+      };
       return this.#report(
         "determinism",
         `operation ${i + 1} of batch ${sequence}, ${operation}: at replica ${first.by} it gave ${outcome(theirs)}, ` +
           `at replica ${by} ${outcome(ours)}`,
+        machine,
       );
     }
   }

@@ -18,6 +18,7 @@ import type { RunOptions } from "../run_options.ts";
 import { SharedGate } from "./shared_gate.ts";
 import { Trace } from "../trace.ts";
 import type { Invariant, Violation } from "../violation.ts";
+import type { MachineFinding } from "../machine/fault.ts";
 import { InvariantChecker } from "../invariants/invariant_checker.ts";
 import type { World } from "./world.ts";
 import type { WorldBase } from "./world_base.ts";
@@ -59,8 +60,8 @@ export function createWorld(plan: Plan, options: RunOptions, { random, onViolati
     ...plan.nodeLimits,
   });
   const maxVerifiedRequests = replicas * limits.maxVerifiedRequests;
-  const report = (invariant: Invariant, detail: string) => {
-    onViolation({ invariant, detail, atMs: engine.now });
+  const report = (invariant: Invariant, detail: string, machine?: MachineFinding) => {
+    onViolation({ invariant, detail, atMs: engine.now, ...machine && { machine } });
     trace.line("BROKEN", () => `${invariant}: ${detail}`);
   };
   const trace = new Trace(options.trace ?? false, () => engine.now);

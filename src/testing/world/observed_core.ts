@@ -5,7 +5,7 @@
 import type { Digest, Millis, SequenceNumber } from "../../core/messages/ids.ts";
 import type { ReplicaEvent } from "../../core/events.ts";
 import type { Input, Ready, ReplicaStatus } from "../../core/io.ts";
-import { OperationError, type StateMachine } from "../../core/state_machine.ts";
+import { type LazyLoading, NotLoadedError, OperationError, type StateMachine } from "../../core/state_machine.ts";
 import type { Commit, Prepare } from "../../core/messages/messages.ts";
 import type { Core } from "../../node/durable/task.ts";
 import { fromUtf8 } from "../../wire/mod.ts";
@@ -49,29 +49,33 @@ export class ObservedStateMachine implements StateMachine {
   readonly version: string;
   /** The calls since this list was last emptied. */
   readonly calls: Call[] = [];
+  readonly lazyLoading?: LazyLoading;
   readonly #machine: StateMachine;
 
   constructor(machine: StateMachine) {
     this.#machine = machine;
     this.version = machine.version;
+    const { lazyLoading } = machine;
+    if (lazyLoading) this.lazyLoading = this.#observed(lazyLoading);
   }
 
   execute(...[operation, context]: Parameters<StateMachine["execute"]>): Uint8Array {
     const { sequence, client, timestamp } = context;
     const call = { sequence, client, timestamp, operation };
     try {
-      const result = this.#machine.execute(operation, context);
-      this.calls.push({ ...call, outcome: shown(result) });
-      return result;
+      const result: unknown = this.#machine.execute(operation, context);
+      this.calls.push({ ...call, outcome: result instanceof Uint8Array ? shown(result) : "failed" });
+      return result as Uint8Array;
     } catch (error) {
+      if (error instanceof NotLoadedError) throw error;
       const outcome = error instanceof OperationError ? `rejected: ${error.message}` : "failed";
       this.calls.push({ ...call, outcome });
       throw error;
     }
   }
 
-  query(operation: Uint8Array): Uint8Array {
-    return this.#machine.query(operation);
+  query(...[operation, context]: Parameters<StateMachine["query"]>): Uint8Array {
+    return this.#machine.query(operation, context);
   }
 
   takeChanges(): ReturnType<StateMachine["takeChanges"]> {
@@ -82,8 +86,21 @@ export class ObservedStateMachine implements StateMachine {
     this.#machine.restore(chunks);
   }
 
-  get lazyLoading(): StateMachine["lazyLoading"] {
-    return this.#machine.lazyLoading;
+  /** Calls of a batch that is undone were none. */
+  #observed(lazyLoading: LazyLoading): LazyLoading {
+    if (!lazyLoading.mark || !lazyLoading.undo) return lazyLoading;
+    let marked = 0;
+    return {
+      ...lazyLoading,
+      mark: () => {
+        marked = this.calls.length;
+        return lazyLoading.mark!();
+      },
+      undo: () => {
+        this.calls.length = marked;
+        lazyLoading.undo!();
+      },
+    };
   }
 }
 

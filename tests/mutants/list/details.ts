@@ -387,7 +387,7 @@ export const DETAILS: readonly Mutant[] = [
     why: "what is executed is not told to its client: it has to ask again (§4.1)",
     edits: [
       inFile("src/core/ordering/execution.ts")(
-        "if (place.sequence > state.answeredThrough || state.pending.has(request)) answer(step, request, results);",
+        "if (sequence > state.answeredThrough || state.pending.has(request)) answer(step, request, results);",
         "void answer;",
       ),
     ],

@@ -1,0 +1,88 @@
+/**
+ * The checks of a definition.
+ * @module
+ */
+import type { Field } from "./state/fields.ts";
+import type { Definition, Runnable } from "./types.ts";
+import { checkSchema, type StandardSchema } from "./values/schema.ts";
+
+/** Names that a typed client or `testMachine` needs for itself; a client with `then` would be taken for a promise. */
+const TAKEN = ["then", "close", "id", "client", "watch", "as", "at"];
+/** The errors of every machine. */
+const ERRORS = ["invalid", "unknown", "malformed"];
+/** Names of calls, errors, collections and counters. */
+const NAME = /^[a-z][A-Za-z0-9]{0,63}$/;
+/** Leaves room for the version in the genesis. */
+const MACHINE_NAME = /^[a-z][a-z0-9-]{0,47}$/;
+
+/** What a definition must at least have. */
+export interface Unchecked {
+  readonly name: string;
+  readonly version: number;
+  readonly state: Readonly<Record<string, Field>>;
+  readonly errors?: unknown;
+  readonly operations: unknown;
+  readonly queries?: unknown;
+}
+
+/** Checks a definition and completes it. The copies can't be changed. @throws {TypeError} that names what will not do. */
+export function checkDefinition(definition: Unchecked): Definition {
+  const { name, version } = definition;
+  if (typeof name !== "string" || !MACHINE_NAME.test(name)) {
+    throw new TypeError(`name: expected small letters, digits and hyphens, 48 at most, got ${JSON.stringify(name)}`);
+  }
+  if (!Number.isSafeInteger(version) || version < 1) {
+    throw new TypeError(`version: expected a positive integer, got ${String(version)}`);
+  }
+  const state = entriesOf<Field>("state", definition.state, (what, field) => {
+    if (field?.kind !== "collection" && field?.kind !== "counter") {
+      throw new TypeError(`${what}: expected collection() or counter()`);
+    }
+    return { ...field };
+  });
+  const errors = entriesOf<StandardSchema>("errors", definition.errors ?? {}, (what, schema) => {
+    checkSchema(schema, what);
+    return schema;
+  });
+  for (const error of ERRORS) {
+    if (Object.hasOwn(errors, error)) {
+      throw new TypeError(`errors.${error}: expected another name, this one is every machine's`);
+    }
+  }
+  const operations = entriesOf("operations", definition.operations, checkRunnable);
+  const queries = entriesOf("queries", definition.queries ?? {}, checkRunnable);
+  for (const query of Object.keys(queries)) {
+    if (Object.hasOwn(operations, query)) {
+      throw new TypeError(`queries.${query}: expected another name, an operation has it`);
+    }
+  }
+  for (const taken of TAKEN) {
+    if (!Object.hasOwn(operations, taken) && !Object.hasOwn(queries, taken)) continue;
+    throw new TypeError(`${taken}: expected another name, typed clients use it`);
+  }
+  return { name, version, state, errors, operations, queries };
+}
+
+function entriesOf<T>(what: string, value: unknown, check: (what: string, value: T) => T): Readonly<Record<string, T>> {
+  if (typeof value !== "object" || value === null) throw new TypeError(`${what}: expected an object`);
+  const entries = Object.entries(value).map(([name, entry]): [string, T] => {
+    if (!NAME.test(name)) {
+      throw new TypeError(
+        `${what}: expected names of letters and digits that begin with a small letter, got ${JSON.stringify(name)}`,
+      );
+    }
+    return [name, check(`${what}.${name}`, entry as T)];
+  });
+  return Object.freeze(Object.assign(Object.create(null), Object.fromEntries(entries)));
+}
+
+function checkRunnable(what: string, runnable: Runnable): Runnable {
+  if (typeof runnable?.run !== "function") throw new TypeError(`${what}.run: expected a function`);
+  const { input, output, run } = runnable;
+  if (input !== undefined) checkSchema(input, `${what}.input`);
+  if (output !== undefined) checkSchema(output, `${what}.output`);
+  if (Object.prototype.toString.call(run) === "[object AsyncFunction]") {
+    throw new TypeError(`${what}.run: expected a function that answers at once, got an async one`);
+  }
+  return { input, output, run: (state, value, context) => runnable.run(state, value, context) };
+}

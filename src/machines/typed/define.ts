@@ -1,0 +1,123 @@
+/**
+ * Definition of a typed machine.
+ * @module
+ */
+import { encodeCall } from "./call.ts";
+import { checkDefinition } from "./check.ts";
+import type { Field } from "./state/fields.ts";
+import { TypedMachine } from "./typed_machine.ts";
+import type { Context, Machine, ReadonlyStateOf, StateOf } from "./types.ts";
+import type { InputOf, OutputOf, StandardSchema } from "./values/schema.ts";
+
+/**
+ * Defines a machine. The types of inputs, results and errors follow from the schemas and from what `run` returns.
+ *
+ * @throws {TypeError} if a name, a version or a schema will not do.
+ *
+ * @example
+ * ```ts
+ * import { collection, defineMachine, testMachine, unchecked } from "@pbft/edge/machine";
+ *
+ * const bank = defineMachine({
+ *   name: "bank",
+ *   version: 1,
+ *   state: { accounts: collection(unchecked<{ balance: number }>()) },
+ *   errors: { tooLittle: unchecked<{ balance: number }>() },
+ *   operations: {
+ *     deposit: {
+ *       input: unchecked<{ account: string; amount: number }>(),
+ *       run({ accounts }, { account, amount }) {
+ *         const balance = (accounts.get(account)?.balance ?? 0) + amount;
+ *         accounts.set(account, { balance });
+ *         return { balance };
+ *       },
+ *     },
+ *   },
+ *   queries: {
+ *     balance: { input: unchecked<string>(), run: ({ accounts }, account) => accounts.get(account)?.balance ?? 0 },
+ *   },
+ * });
+ * console.log(testMachine(bank).as("ada").deposit({ account: "ada", amount: 5 }).balance); // 5
+ * ```
+ */
+export function defineMachine<
+  Fields extends Readonly<Record<string, Field>>,
+  OperationInputs,
+  OperationResults,
+  QueryInputs,
+  QueryResults,
+  Errors extends Readonly<Record<string, StandardSchema>> = Readonly<Record<never, StandardSchema>>,
+>(
+  definition: {
+    /** Small letters, digits and hyphens. */
+    readonly name: string;
+    /** Another number for each change after which the same operations give other results or another state. */
+    readonly version: number;
+    /** The parts of the state. */
+    readonly state: Fields;
+    /** The errors with which operations and queries are rejected, and the schemas of what they say more. */
+    readonly errors?: Errors;
+    /** What changes the state. Several run one after another, in the agreed order. */
+    readonly operations:
+      & {
+        readonly [K in keyof OperationInputs]: {
+          readonly input?: OperationInputs[K];
+          readonly output?: StandardSchema;
+          readonly run: (
+            state: StateOf<Fields>,
+            input: OutputOf<OperationInputs[K]>,
+            context: Context<Errors>,
+          ) => unknown;
+        };
+      }
+      & {
+        readonly [K in keyof OperationResults]: {
+          readonly input?: unknown;
+          readonly output?: unknown;
+          readonly run: (state: StateOf<Fields>, input: never, context: Context<Errors>) => OperationResults[K];
+        };
+      };
+    /** What reads the state and changes nothing. */
+    readonly queries?:
+      & {
+        readonly [K in keyof QueryInputs]: {
+          readonly input?: QueryInputs[K];
+          readonly output?: StandardSchema;
+          readonly run: (
+            state: ReadonlyStateOf<Fields>,
+            input: OutputOf<QueryInputs[K]>,
+            context: Context<Errors>,
+          ) => unknown;
+        };
+      }
+      & {
+        readonly [K in keyof QueryResults]: {
+          readonly input?: unknown;
+          readonly output?: unknown;
+          readonly run: (state: ReadonlyStateOf<Fields>, input: never, context: Context<Errors>) => QueryResults[K];
+        };
+      };
+  },
+): Machine<{
+  readonly state: Fields;
+  readonly errors: Errors;
+  readonly operations: {
+    readonly [K in keyof OperationResults & string]: {
+      readonly input: K extends keyof OperationInputs ? InputOf<OperationInputs[K]> : undefined;
+      readonly result: OperationResults[K];
+    };
+  };
+  readonly queries: {
+    readonly [K in keyof QueryResults & string]: {
+      readonly input: K extends keyof QueryInputs ? InputOf<QueryInputs[K]> : undefined;
+      readonly result: QueryResults[K];
+    };
+  };
+}> {
+  const checked = checkDefinition(definition);
+  return Object.assign(() => new TypedMachine(checked), {
+    version: `${checked.name}/${checked.version}`,
+    definition: checked,
+    encode: (name: string, input?: unknown) => encodeCall(name, input),
+  });
+}
