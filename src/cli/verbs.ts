@@ -8,6 +8,7 @@ const start = "start a cluster";
 const setup = "set one up on several machines";
 const use = "use one";
 const look = "look at one";
+const run = "run one";
 const attempt = "try it";
 const other = "other";
 
@@ -59,6 +60,12 @@ export const VERBS: readonly Entry[] = [
     name: "check",
     summary: "how every member is, and what is wrong",
     load: () => import("./commands/check.ts"),
+  },
+  {
+    group: run,
+    name: "snapshot",
+    summary: "save, verify, restore and audit the state",
+    load: () => import("./commands/operate/snapshot.ts"),
   },
   {
     group: attempt,

@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { maxFaulty } from "../../core/messages/quorum.ts";
 import { askMember, type MemberReport } from "../check/member.ts";
+import { READ_TOKEN_FLAG, readToken } from "../check/read_token.ts";
 import { judge, type Judged, type Judgement, type Verdict } from "../check/verdict.ts";
 import { CliError, EXIT, reasonOf } from "../cli_error.ts";
 import { type FoundCluster, readCluster, usualClusters } from "../find_cluster.ts";
@@ -21,12 +22,7 @@ const EXIT_CODES: Readonly<Record<Verdict, number>> = {
 
 const FLAGS = {
   ...CLUSTER_FLAG,
-  "read-token-file": {
-    value: "FILE",
-    isFile: true,
-    help: "a file with the token that members require before they show their status. It is sent to all members " +
-      "(the variable PBFT_READ_TOKEN)",
-  },
+  ...READ_TOKEN_FLAG,
 } as const satisfies Flags;
 
 /** The verb. */
@@ -59,7 +55,7 @@ const SECOND_LOOK_MS = 1_000;
 
 async function check({ args: [file], values, terminal }: Call<typeof FLAGS>): Promise<number> {
   const source = file ?? values.cluster;
-  const token = tokenOf(values["read-token-file"]);
+  const token = readToken(values["read-token-file"]);
   const candidates = source === undefined ? await usualClusters() : [await readCluster(source)];
   const { found, judgement } = await examine(candidates, token, terminal);
   if (terminal.isJson) terminal.print(JSON.stringify(jsonOf(found, judgement)));
@@ -108,21 +104,6 @@ async function askAll(
     tell();
     return report;
   }));
-}
-
-function tokenOf(path: string | undefined): string | undefined {
-  if (path === undefined) return process.env.PBFT_READ_TOKEN?.trim() || undefined;
-  let token: string;
-  try {
-    token = readFileSync(path, "utf8").replace(/^\ufeff/, "").trim();
-  } catch (error) {
-    throw new CliError(`--read-token-file ${path}: ${reasonOf(error)}`, EXIT.usage);
-  }
-  if (/^[\x21-\x7e]{1,1024}$/.test(token)) return token;
-  throw new CliError(
-    `--read-token-file ${path}: expected one line of visible ASCII characters, got ${token.length} characters`,
-    EXIT.usage,
-  );
 }
 
 /** The verdict, the faults, and a table of all members. */

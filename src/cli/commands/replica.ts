@@ -17,6 +17,7 @@ import { runVerb } from "../parser/dispatch.ts";
 import { EXPORT_FLAG } from "../parser/flags.ts";
 import { type Call, defineVerb, type Flags } from "../parser/verb.ts";
 import { RUNTIME } from "../runtime.ts";
+import { scheduleOf, SNAPSHOT_FLAGS } from "../snapshots/schedule_flags.ts";
 import { listenForStop } from "../stop_signals.ts";
 import { LOG_FLAG } from "./log_option.ts";
 import { POLICY_FLAGS, policyOf } from "./policy_options.ts";
@@ -42,6 +43,7 @@ const FLAGS = {
   },
   "port": { value: "PORT", help: "the port to listen on (the port in the cluster file)" },
   ...LOG_FLAG,
+  ...SNAPSHOT_FLAGS,
   "until-eof": { help: "stop when standard input ends, as well as on Ctrl-C", isLocal: true },
   ...POLICY_FLAGS,
 } as const satisfies Flags;
@@ -66,6 +68,7 @@ async function serveReplica({ values }: Call<typeof FLAGS>): Promise<number> {
   const port = values.port === undefined ? undefined : natural("--port", values.port, { max: 65_535 });
   if (values.host !== undefined) required(values.host, "host");
   const store = storeOf(values);
+  const snapshots = scheduleOf(values);
   const { cluster } = await readCluster(required(values.cluster, "cluster")).catch((error) => {
     throw error instanceof CliError ? new CliError(error.message, EXIT.no, error.lines) : error;
   });
@@ -85,6 +88,7 @@ async function serveReplica({ values }: Call<typeof FLAGS>): Promise<number> {
     hostname: values.host,
     port,
     observers: [log],
+    ...(snapshots && { snapshots }),
     ...(machine && { stateMachine: machine.create }),
     app: { ...policyOf(values), onInternalError: (error) => log.defect("a request met a defect", error) },
     signal,

@@ -1,0 +1,60 @@
+/**
+ * A replica behind its HTTP interface as the source of a snapshot.
+ * @module
+ */
+import type { Digest } from "../../core/messages/ids.ts";
+import { decodeManifest } from "../../snapshot/manifest.ts";
+import { SnapshotError } from "../../snapshot/snapshot_error.ts";
+import type { SnapshotSource } from "../../snapshot/save.ts";
+import { pack, unpack } from "../../wire/mod.ts";
+import { boundedBytes } from "../check/answers.ts";
+
+/** The replica, and what it requires. */
+export interface ReplicaSourceOptions {
+  /** Its base URL. */
+  readonly url: string;
+  /** Its token for readers. */
+  readonly token?: string | undefined;
+  /** How long one answer may take, ms. */
+  readonly timeoutMs: number;
+}
+
+/** The largest answer, bytes: 1 MiB or one blob. */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+
+/** The replica as a source. */
+export function replicaSource({ url, token, timeoutMs }: ReplicaSourceOptions): SnapshotSource {
+  const base = url.endsWith("/") ? url : `${url}/`;
+  const ask = async (path: string, body?: Uint8Array<ArrayBuffer>): Promise<Uint8Array> => {
+    const response = await fetch(new URL(path, base), {
+      ...(body && { method: "POST", body }),
+      headers: {
+        ...(body && { "content-type": "application/cbor" }),
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      },
+      redirect: "manual",
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    const bytes = await boundedBytes(response, MAX_ANSWER_BYTES);
+    if (response.status === 200) return bytes;
+    throw new SnapshotError(`${new URL(path, base)} answers ${response.status}: ${detailIn(bytes)}`);
+  };
+  return {
+    head: async () => decodeManifest(await ask("snapshot")),
+    async read(digests: readonly Digest[]) {
+      const blobs = unpack(await ask("snapshot/blobs", pack(digests)));
+      if (!Array.isArray(blobs)) throw new SnapshotError("expected a list of blobs, got something else");
+      return blobs.map((blob) => blob instanceof Uint8Array && blob.length > 0 ? blob : null);
+    },
+  };
+}
+
+/** The detail of a problem. */
+function detailIn(bytes: Uint8Array): string {
+  try {
+    const { detail } = JSON.parse(new TextDecoder().decode(bytes)) as { readonly detail?: unknown };
+    return typeof detail === "string" ? detail.slice(0, 300) : "no detail";
+  } catch {
+    return "no detail";
+  }
+}
