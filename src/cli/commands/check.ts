@@ -2,13 +2,11 @@
  * `check`: asks every member for its status, and prints whether the cluster is available and what is wrong.
  * @module
  */
-import { readFileSync } from "node:fs";
-import process from "node:process";
 import { maxFaulty } from "../../core/messages/quorum.ts";
 import { askMember, type MemberReport } from "../check/member.ts";
 import { READ_TOKEN_FLAG, readToken } from "../check/read_token.ts";
 import { judge, type Judged, type Judgement, type Verdict } from "../check/verdict.ts";
-import { CliError, EXIT, reasonOf } from "../cli_error.ts";
+import { EXIT } from "../cli_error.ts";
 import { type FoundCluster, readCluster, usualClusters } from "../find_cluster.ts";
 import { CLUSTER_FLAG } from "../parser/flags.ts";
 import { type Call, defineVerb, type Flags } from "../parser/verb.ts";
