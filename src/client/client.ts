@@ -19,6 +19,7 @@ import { Queries } from "./queries/queries.ts";
 import { randomNonce } from "./transport/random.ts";
 import { Session } from "./calls/session.ts";
 import { deliver, hasLostSession, mustAcknowledge, refusalOf } from "./calls/results.ts";
+import { KnownEpochs } from "./epochs/known_epochs.ts";
 import { CallQueue } from "./calls/call_queue.ts";
 
 /**
@@ -43,6 +44,7 @@ export class Client {
   readonly #settings: ClientSettings;
   readonly #window: number;
   readonly #sessionIdleMs: number;
+  readonly #epochs: KnownEpochs;
   readonly #channel: Channel;
   readonly #queue: CallQueue;
   readonly #bundleLimit: BundleLimit;
@@ -71,7 +73,8 @@ export class Client {
     this.#settings = settings;
     this.#window = limits.sessionWindow;
     this.#sessionIdleMs = limits.sessionIdleMs;
-    this.#channel = new Channel({ ...settings, cluster, privateKey: options.keyPair?.privateKey });
+    this.#epochs = new KnownEpochs({ ...settings, cluster });
+    this.#channel = new Channel({ ...settings, epochs: this.#epochs, privateKey: options.keyPair?.privateKey });
     this.#bundleLimit = new BundleLimit(limits);
     this.#deadlines = new Deadlines(settings.timer, settings.timeoutMs);
     this.#queries = new Queries({
@@ -86,6 +89,11 @@ export class Client {
       maxOperations: settings.maxWaitingOperations,
       maxBytes: settings.maxWaitingBytes,
     });
+  }
+
+  /** The links of the chain of epochs that the client has followed, from epoch 0 on; empty while the genesis holds. */
+  get chain(): readonly Uint8Array[] {
+    return this.#epochs.chain;
   }
 
   /** The client's public key. The state machine knows the client by it. */

@@ -15,6 +15,13 @@ export interface ClientOptions {
    * Several clients may use the same key pair at the same time: each has its own session.
    */
   readonly keyPair?: { readonly privateKey: string };
+  /** Links that the client has followed before, from epoch 0 on, as {@linkcode ClientOptions.onChain} gave them. Default: none. */
+  readonly chain?: readonly Uint8Array[];
+  /**
+   * Called with all links from epoch 0 on when the client has learned that the members have changed. Keep them: a client
+   * that knows a later epoch cannot be deceived with keys of an earlier one.
+   */
+  readonly onChain?: (chain: readonly Uint8Array[]) => void;
   /** Replaces the global `fetch`. */
   readonly fetch?: typeof globalThis.fetch;
   /** Replaces the host's clock. */
@@ -43,6 +50,8 @@ export type ClientSettings = Required<Omit<ClientOptions, "keyPair" | "cluster">
 /** Completes and checks the options. @throws {RangeError} naming the option that is not a positive number. */
 export function settingsOf(options: ClientOptions): ClientSettings {
   return {
+    chain: options.chain ?? [],
+    onChain: options.onChain ?? (() => {}),
     fetch: options.fetch ?? ((input, init) => fetch(input, init)),
     timer: options.timer ?? webTimer(),
     timeoutMs: positive(options, "timeoutMs", 30_000),

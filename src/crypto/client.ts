@@ -38,15 +38,15 @@ export async function createClientSigner(privateKey: string, cluster: Digest): P
 }
 
 /**
- * Checks signatures that were made for `cluster`. Many replies share the signature of one root (`replies`), also replies to different
+ * Checks signatures that were made for `cluster`, or for the context of a later epoch. Many replies share the signature of one root (`replies`), also replies to different
  * clients in one process: a root that was found valid is remembered.
  */
-export function createClientVerifier(cluster: Digest): ClientVerifier {
-  const verifier = hasNodeCrypto() ? createVerifier(cluster) : createWebVerifier(cluster);
+export function createClientVerifier(cluster: Digest, epoch: number = 0): ClientVerifier {
+  const verifier = hasNodeCrypto() ? createVerifier(cluster, epoch) : createWebVerifier(cluster, epoch);
   return {
     verify(publicKey, kind, bytes, signature) {
       if (kind !== "replies") return verifier.verify(publicKey, kind, bytes, signature);
-      const key = [cluster, publicKey, toHex(bytes), toHex(signature)].join(" ");
+      const key = [cluster, epoch, publicKey, toHex(bytes), toHex(signature)].join(" ");
       if (validRoots.get(key)) return true;
       const isValid = verifier.verify(publicKey, kind, bytes, signature);
       return typeof isValid === "boolean" ? remember(key, isValid) : isValid.then((valid) => remember(key, valid));

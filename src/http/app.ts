@@ -11,6 +11,7 @@ import { BODY_TIMEOUT_MS, MAX_HELD_BYTES, readOperation, readSigned } from "./mi
 import { BodyReader } from "./bodies/body.ts";
 import { type Caller, Callers } from "./middleware/callers.ts";
 import { Deadlines } from "./bodies/deadlines.ts";
+import { epochsResponse, epochState, onlyEpochOf } from "./routes/epochs.ts";
 import { EventStreams } from "./routes/events.ts";
 import { EXPOSITION_TYPE } from "./routes/exposition.ts";
 import { checkHost } from "./middleware/hosts.ts";
@@ -51,7 +52,15 @@ export interface ReplicaApp {
  * The routes for clients. Only these have the limit per address: members in the same cloud may share their addresses
  * with strangers.
  */
-export const CLIENT_ROUTES: readonly string[] = ["/req", "/requests", "/queries", "/status", "/evidence", "/events"];
+export const CLIENT_ROUTES: readonly string[] = [
+  "/req",
+  "/requests",
+  "/queries",
+  "/status",
+  "/evidence",
+  "/events",
+  "/epochs",
+];
 
 /** How long a browser may cache the answer to a CORS preflight request. */
 const CORS_MAX_AGE_SECONDS = 600;
@@ -113,7 +122,12 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
     timestamps.next(node.lastOf?.(name) ?? { timestamp: -1, agreedTime: node.status().replica.agreedTime });
   const rules = clientRules(options);
   const newClients = limitNewClients(node.genesis, timer);
-  const memberRoutes = { node, bodies, isOpen: rules.length === 0, verifier: createVerifier(node.cluster) };
+  const memberRoutes = {
+    node,
+    bodies,
+    isOpen: rules.length === 0,
+    verifier: createVerifier(node.epoch?.context ?? node.cluster, node.epoch?.number),
+  };
   const onSubmitted: Handler = ({ var: { submitter, caller } }) =>
     submitter.kind === "operation"
       ? gatewayResponse(submitter.asked, { node, deadlines: gatewayDeadlines })
@@ -128,6 +142,8 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
   const { upgradeWebSocket: upgrade } = options;
   const sockets = upgrade && new PeerSockets({ ...memberRoutes, upgrade, timer });
   const view = () => ({ node, clocks, urls: options.urls ?? {}, now: timer.now() });
+
+  const { epochs = onlyEpochOf(node) } = options;
 
   const table: Readonly<Record<string, { readonly GET?: Chain; readonly POST?: Chain }>> = {
     "/req": { POST: submitted(readOperation(node, nextTimestamp, bodies)) },
@@ -145,6 +161,10 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
     "/snapshot": { GET: [() => snapshotHead(node)] },
     "/snapshot/blobs": { POST: [({ req, var: { caller } }) => snapshotBlobs(req.raw, { node, bodies, caller })] },
     "/openapi.json": { GET: [(c) => c.json(description ??= openApiDocument())] },
+    "/epochs": { GET: [(c) => epochsResponse(c.req.query("after"), epochs)] },
+    "/epochs/state": {
+      POST: [(c) => epochState(c.req.raw, c.req.query("epoch"), { epochs, bodies, caller: c.var.caller })],
+    },
     "/healthz": { GET: [(c) => c.text("alive\n")] },
     "/readyz": { GET: [(c) => ready(c, node)] },
     "/metrics": { GET: [(c) => c.body(metrics.text(), 200, { "content-type": EXPOSITION_TYPE })] },

@@ -10,6 +10,7 @@ import type { RateLimit } from "./middleware/rate_limit.ts";
 import type { Readers } from "./middleware/readers.ts";
 import type { Membership } from "./peers/membership.ts";
 import type { Upgrade } from "./peers/peer_sockets.ts";
+import type { EpochsHost } from "./routes/epochs.ts";
 
 /** Options of `createApp`. Each comment ends with the default. */
 export interface AppOptions {
@@ -80,6 +81,8 @@ export interface AppOptions {
    * {@linkcode urls}; `*`: any name. None.
    */
   readonly hosts?: readonly string[];
+  /** The member over its epochs, for `GET /epochs` and `POST /epochs/state`. None: there are no such routes. */
+  readonly epochs?: EpochsHost;
   /** Authenticates the other members, so that they have budgets of their own. None: all callers share one budget. */
   readonly membership?: Membership;
   /**

@@ -21,4 +21,4 @@ export type HostedNode =
     | "status"
     | "observe"
   >
-  & Partial<Pick<ReplicaNode, "lastOf" | "report" | "watch" | "stableCertificate" | "readBlobs">>;
+  & Partial<Pick<ReplicaNode, "epoch" | "lastOf" | "report" | "watch" | "stableCertificate" | "readBlobs">>;

@@ -5,7 +5,7 @@
  */
 import { addressFromHeader, createApp, problem } from "../http/mod.ts";
 import { KeyValue } from "../machines/key_value.ts";
-import { ReplicaNode } from "../node/node.ts";
+import { checkIdentity } from "../node/options.ts";
 import {
   type DurableObjectStorage,
   DurableObjectStore,
@@ -20,7 +20,8 @@ import type { HostOptions } from "./host/options.ts";
 import { type Fields, type Level, Log, type LogEntry, type LogFormat, type LogOptions } from "./log/log.ts";
 import { logFromVariable } from "./log/variable.ts";
 import { type Policy, policyFromVariables, type PolicyVariable } from "./host/policy.ts";
-import { membershipOf, transportOf } from "./host/transport.ts";
+import { type MemberHost, openMemberHost } from "./host/member_host.ts";
+import { transportOf } from "./host/transport.ts";
 
 export {
   type AlarmStorage,
@@ -78,12 +79,6 @@ export interface WorkerEnvironment extends ReplicaEnvironment {
  */
 export interface ReplicaObjectOptions extends HostOptions {}
 
-/** A replica that has been opened. */
-interface Opened {
-  readonly node: ReplicaNode;
-  readonly fetch: (request: Request) => Response | Promise<Response>;
-}
-
 /**
  * The class of the object that is one replica. An object may be stopped at any moment; it is opened again by the next
  * request, or by its alarm.
@@ -100,7 +95,7 @@ export class ReplicaObject {
   readonly #env: ReplicaEnvironment;
   readonly #options: ReplicaObjectOptions;
   readonly #timer: ObjectTimer;
-  #opening: Promise<Opened> | null = null;
+  #opening: Promise<MemberHost> | null = null;
 
   /** Called by the runtime with the first two. Opens nothing yet. */
   constructor(context: ObjectContext, env: ReplicaEnvironment, options: ReplicaObjectOptions = {}) {
@@ -113,9 +108,9 @@ export class ReplicaObject {
   /** Answers one request. Messages that the request causes are sent after the answer. */
   async fetch(request: Request): Promise<Response> {
     try {
-      const { node, fetch } = await this.#opened();
+      const { member, fetch } = await this.#opened();
       const response = await fetch(request);
-      this.#context.waitUntil(node.sent());
+      if (member.node) this.#context.waitUntil(member.node.sent());
       return response;
     } catch (error) {
       await discard(request);
@@ -126,19 +121,20 @@ export class ReplicaObject {
 
   /** The alarm: runs what is due. */
   async alarm(): Promise<void> {
-    const { node } = await this.#opened();
+    const { member } = await this.#opened();
     this.#timer.onAlarm();
-    await node.wake();
+    member.poke();
+    await member.node?.wake();
   }
 
-  #opened(): Promise<Opened> {
+  #opened(): Promise<MemberHost> {
     return this.#opening ??= this.#open().catch((error) => {
       this.#opening = null;
       throw error;
     });
   }
 
-  async #open(): Promise<Opened> {
+  async #open(): Promise<MemberHost> {
     const { stateMachine = () => new KeyValue(), settings, app } = this.#options;
     const variable = (name: string) => this.#env[name as keyof ReplicaEnvironment];
     const identity = replicaFromVariables(variable);
@@ -146,26 +142,27 @@ export class ReplicaObject {
     const timer = this.#timer;
     const log = logFromVariable(variable, identity, timer);
     const observers = this.#options.observers ?? (log ? [log] : []);
-    const membership = membershipOf(cluster, self, privateKey);
-    const node = await ReplicaNode.open({
-      self,
-      genesis: cluster.genesis,
-      settings: { ...EDGE_SETTINGS, ...settings },
-      store: new DurableObjectStore(this.#context.storage),
-      transport: transportOf(cluster, self, privateKey, membership),
-      timer,
-      archive: this.#options.archive,
-      privateKey,
-      stateMachine,
-      observers,
-      persistInputs: true,
-      start,
-    });
     // Cloudflare itself writes this header, whatever the caller wrote there.
     const address = addressFromHeader("cf-connecting-ip");
     const onInternalError = (error: Error) => log?.defect("a request met a defect", error);
     const policy = { address, onInternalError, ...policyFromVariables(variable), ...app };
-    return { node, fetch: createApp(node, { ...policy, timer, urls: cluster.urls, membership }).fetch };
+    checkIdentity({ self, genesis: cluster.genesis, settings, privateKey, stateMachine });
+    return await openMemberHost({
+      member: {
+        cluster,
+        settings: { ...EDGE_SETTINGS, ...settings },
+        store: new DurableObjectStore(this.#context.storage),
+        timer,
+        archive: this.#options.archive,
+        privateKey,
+        stateMachine,
+        observers,
+        persistInputs: true,
+        start,
+      },
+      openTransport: (epoch, member, membership) => ({ transport: transportOf(epoch, member, privateKey, membership) }),
+      createApp: (node, { ended: _, ...parts }) => createApp(node, { ...policy, ...parts, timer }).fetch,
+    });
   }
 }
 

@@ -1,3 +1,5 @@
+import { clusterId } from "../../src/crypto/mod.ts";
+import { firstEpoch } from "../../src/wire/epochs/mod.ts";
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { main } from "../../src/cli/mod.ts";
 import { Client } from "../../src/client/mod.ts";
@@ -85,7 +87,7 @@ Deno.test("check finds a replica whose clock is wrong, one that has not the memb
     self: 0 as ReplicaId,
     genesis: cluster.genesis,
     store: new MemoryStore(),
-    transport: transportOf(cluster, 0 as ReplicaId, keyPairOf(1).privateKey),
+    transport: transportOf(firstEpoch(cluster, clusterId(cluster.genesis)), 0 as ReplicaId, keyPairOf(1).privateKey),
     timer: fast,
     privateKey: keyPairOf(1).privateKey,
     stateMachine: () => new KeyValue(),

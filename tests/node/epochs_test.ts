@@ -127,6 +127,34 @@ Deno.test("power fails in every commit around the end of the epoch: the member e
   }
 });
 
+Deno.test("a store that fails for a while at the end of the epoch delays its member, and no more", async () => {
+  const cluster = new Members();
+  let isBroken = false;
+  cluster.wrap = (name, store) =>
+    name !== "Dog" ? store : new Proxy(store, {
+      get(target, key) {
+        const value = target[key as keyof typeof target] as unknown;
+        if (key === "load") return () => isBroken ? Promise.reject(new Error("no store")) : target.load();
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+  await cluster.openAll();
+  await cluster.vouch("Apple", "a", 1, "INCR n");
+  const operation = await cluster.operation(cluster.member("Apple").epoch, { checkpointInterval: 4 });
+  isBroken = true;
+  assert((await cluster.vouch("Apple", "admin", 1, operation)).startsWith("ok"));
+  await cluster.reached(1, FOUR.slice(0, 3));
+  await until("it has failed", () => cluster.failures.length > 1);
+  assertEquals(cluster.member("Dog").epoch.number, 0);
+  isBroken = false;
+  await cluster.reached(1, FOUR);
+  await until("its node runs", () => cluster.member("Dog").node !== null);
+  await cluster.crash("Ball");
+  assert((await cluster.vouch("Apple", "a", 2, "INCR n")).startsWith("ok"));
+  await cluster.alike(["Apple", "Candy", "Dog"]);
+  await cluster.close();
+});
+
 Deno.test("a member that lost its disk at the edge starts in the present epoch by a chain that it is given", async () => {
   const begun = Date.now();
   const cluster = await new Members().openAll();

@@ -4,29 +4,21 @@
  */
 import type { ClientId } from "../../core/messages/ids.ts";
 import type { ClientRequest, Query } from "../../core/messages/messages.ts";
-import {
-  clientClusterId,
-  clientSha256,
-  type ClientSigner,
-  type ClientVerifier,
-  createClientSigner,
-  createClientVerifier,
-  newPrivateKey,
-} from "../../crypto/client.ts";
-import { ACCEPT_PATHS, type ClusterFile, encodeFrame, encodeMessage, MAX_BODY_BYTES } from "../../wire/mod.ts";
+import { clientSha256, type ClientSigner, createClientSigner, newPrivateKey } from "../../crypto/client.ts";
+import { ACCEPT_PATHS, encodeFrame, encodeMessage, MAX_BODY_BYTES } from "../../wire/mod.ts";
 import type { Timer } from "../../node/ports.ts";
 import type { Vote } from "../proofs/agreement.ts";
 import { Exchange, type ExchangeContext, type Sendable } from "./exchange.ts";
 import { poll, type PollContext, type Polled } from "../queries/poll.ts";
-import { post } from "../transport/post.ts";
-import { Replicas } from "../transport/replicas.ts";
+import { type Answer, post } from "../transport/post.ts";
+import type { KnownEpochs, PresentEpoch } from "../epochs/known_epochs.ts";
 import { quorum } from "../../core/messages/quorum.ts";
 import { randomNonce } from "../transport/random.ts";
 import { checkQueryReply, checkReply } from "../proofs/reply_gate.ts";
 
 /** What a {@linkcode Channel} is made from. */
 export interface ChannelOptions {
-  readonly cluster: ClusterFile;
+  readonly epochs: KnownEpochs;
   /** The client's Ed25519 seed, 64 hex digits. If it is left out, a new key is generated. */
   readonly privateKey: string | undefined;
   readonly fetch: typeof globalThis.fetch;
@@ -50,18 +42,21 @@ export interface PollSettings extends Pick<PollContext, "patienceMs" | "onAgreed
 interface Identity {
   readonly client: ClientId;
   readonly signer: ClientSigner;
-  readonly verifier: ClientVerifier;
 }
+
+/** Why an exchange ends that is repeated in a later epoch. */
+const MOVED = Symbol("moved");
+
+/** The status with which a replica says that it is no member any more. */
+const GONE = 410;
 
 /** The connection of one client to its cluster. */
 export class Channel {
   readonly #options: ChannelOptions;
-  readonly #replicas: Replicas;
   #identity: Promise<Identity> | null = null;
 
   constructor(options: ChannelOptions) {
     this.#options = options;
-    this.#replicas = new Replicas(options.cluster);
   }
 
   /** The client's public key. */
@@ -78,51 +73,85 @@ export class Channel {
     const frame = encodeFrame({ message, bytes, signature });
     const results = Math.max(1, request.operations.length);
     signal.throwIfAborted();
-    const exchange = new Exchange(this.#context(identity.verifier), { frame, digest, results });
+    // The request is valid in every epoch, and it is executed once, wherever it is sent.
+    for (;;) {
+      const votes = await this.#exchange({ frame, digest, results }, signal);
+      if (votes) return { frame, votes };
+    }
+  }
+
+  /** Gets a request answered in the present epoch; `null` if a later one has become known meanwhile. */
+  async #exchange(request: Sendable, signal: AbortSignal): Promise<readonly Vote[] | null> {
+    const { epochs } = this.#options;
+    const exchange = new Exchange(this.#context(await epochs.present()), request);
     const abort = () => exchange.abort(signal.reason);
+    signal.throwIfAborted();
     signal.addEventListener("abort", abort);
+    const stopListening = epochs.listen(() => exchange.abort(MOVED));
     try {
-      return { frame, votes: await exchange.run() };
+      return await exchange.run();
+    } catch (error) {
+      if (error !== MOVED) throw error;
+      return null;
     } finally {
+      stopListening();
       signal.removeEventListener("abort", abort);
     }
   }
 
   /** Signs a query with these operations, sends it to all replicas, and reports each result that a quorum gave. */
   async poll(operations: readonly Uint8Array[], { signal, patienceMs, onAgreed }: PollSettings): Promise<Polled> {
-    const { client, signer, verifier } = await this.#ready();
-    const { cluster: { genesis }, fetch, timer } = this.#options;
+    const { client, signer } = await this.#ready();
+    const { epochs, fetch, timer } = this.#options;
+    const { epoch: { genesis }, replicas, verifier } = await epochs.present();
     const message: Query = { kind: "query", client, nonce: randomNonce(), operations };
     const bytes = encodeMessage(message);
     const [signature, digest] = await Promise.all([signer.sign("query", bytes), clientSha256(bytes)]);
     const frame = encodeFrame({ message, bytes, signature });
     const maxAnswerBytes = Math.min(operations.length * (genesis.limits.maxResultBytes + 64) + 4096, MAX_BODY_BYTES);
     return await poll({
-      peers: this.#replicas.peers,
+      peers: replicas.peers,
       operations: operations.length,
       quorum: quorum(genesis.replicas.length),
-      needed: this.#replicas.needed,
+      needed: replicas.needed,
       timer,
       patienceMs,
       onAgreed,
-      post: ({ queryUrl: url }, ended) => post(fetch, { url, frame, signal: ended, maxAnswerBytes }),
-      check: (answer) => checkQueryReply(answer, { genesis, verifier, digest, operations: operations.length }),
+      post: ({ queryUrl: url }, ended) =>
+        this.#doubtingAnswer(post(fetch, { url, frame, signal: ended, maxAnswerBytes })),
+      check: (answer) =>
+        this.#doubting(checkQueryReply(answer, { genesis, verifier, digest, operations: operations.length })),
     }, signal);
   }
 
-  #context(verifier: ClientVerifier): ExchangeContext {
-    const { cluster: { genesis }, fetch, timer, retryMs, maxRetryMs, postMs } = this.#options;
+  /** If a reply is not valid, it may be one of a later epoch. */
+  async #doubting<T extends object>(checked: Promise<T | string>): Promise<T | string> {
+    const reply = await checked;
+    if (typeof reply === "string") this.#options.epochs.doubt();
+    return reply;
+  }
+
+  /** If a replica does not serve the request, it may have left the cluster. */
+  async #doubtingAnswer(posted: Promise<Answer>): Promise<Answer> {
+    const answer = await posted;
+    if (answer.kind === "failed" || answer.kind === "denied" || answer.kind === "later") this.#options.epochs.doubt();
+    // It asks for nothing: the client goes to the members of the later epoch, which it is about to learn.
+    return answer.kind === "denied" && answer.status === GONE ? { kind: "failed" } : answer;
+  }
+
+  #context({ epoch: { genesis }, replicas, verifier }: PresentEpoch): ExchangeContext {
+    const { fetch, timer, retryMs, maxRetryMs, postMs } = this.#options;
     return {
-      replicas: this.#replicas,
+      replicas,
       timer,
       retryMs,
       maxRetryMs,
       postMs,
       post: (url, { frame, results }, signal) => {
         const maxAnswerBytes = Math.min(results * (genesis.limits.maxResultBytes + 64) + 4096, MAX_BODY_BYTES);
-        return post(fetch, { url, frame, accept: ACCEPT_PATHS, signal, maxAnswerBytes });
+        return this.#doubtingAnswer(post(fetch, { url, frame, accept: ACCEPT_PATHS, signal, maxAnswerBytes }));
       },
-      check: (frame, expected: Sendable) => checkReply(frame, { genesis, verifier, expected }),
+      check: (frame, expected: Sendable) => this.#doubting(checkReply(frame, { genesis, verifier, expected })),
     };
   }
 
@@ -131,9 +160,8 @@ export class Channel {
   }
 
   async #identify(): Promise<Identity> {
-    const { privateKey = newPrivateKey(), cluster } = this.#options;
-    const id = await clientClusterId(cluster.genesis);
-    const signer = await createClientSigner(privateKey, id);
-    return { client: signer.publicKey as ClientId, signer, verifier: createClientVerifier(id) };
+    const { privateKey = newPrivateKey(), epochs } = this.#options;
+    const signer = await createClientSigner(privateKey, await epochs.cluster());
+    return { client: signer.publicKey as ClientId, signer };
   }
 }

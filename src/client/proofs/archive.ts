@@ -6,9 +6,11 @@ import type { Genesis } from "../../core/config.ts";
 import type { Millis, SequenceNumber } from "../../core/messages/ids.ts";
 import type { AnyRequest, Commit, Signed } from "../../core/messages/messages.ts";
 import { quorum } from "../../core/messages/quorum.ts";
-import { createWebVerifier, webClusterId, webSha256 } from "../../crypto/web.ts";
+import { createWebVerifier, webSha256 } from "../../crypto/web.ts";
 import type { ArchivedBatch } from "../../node/ports.ts";
 import { decodeBatch, decodeFrame, wireLimits } from "../../wire/mod.ts";
+import { epochOf } from "../../wire/epochs/mod.ts";
+import { epochsOf } from "../epochs/known_epochs.ts";
 import { ProofError } from "./proof_error.ts";
 
 /** The content of a verified batch. */
@@ -34,13 +36,20 @@ export interface ExecutedBatch {
  *   }
  * }
  * ```
- * @throws {ProofError} with the reason, if the batch is not proven.
+ * `chain`: the links of the epochs after the genesis, if the cluster has changed its members.
+ *
+ * @throws {ProofError} with the reason, if the batch is not proven. `LinkError`, if the chain does not follow from the genesis.
  */
 export async function verifyArchived(
-  { genesis }: { readonly genesis: Genesis },
+  cluster: { readonly genesis: Genesis },
   archived: ArchivedBatch,
+  chain: readonly Uint8Array[] = [],
 ): Promise<ExecutedBatch> {
   const { sequence, digest, batch } = archived;
+  // The epoch of the number, and no other: what was committed above the end of an epoch was never executed.
+  const epoch = epochOf(await epochsOf(cluster.genesis, chain), sequence);
+  if (!epoch) throw new ProofError(`sequence: expected a number above 0, got ${sequence}`);
+  const { genesis } = epoch;
   const hash = await webSha256(batch);
   if (hash !== digest) throw new ProofError(`digest: expected ${hash}, the batch's, got ${digest}`);
   const commits = archived.commits.map((frame, index) => commitIn(frame, genesis, `commits[${index}]`));
@@ -49,7 +58,7 @@ export async function verifyArchived(
   if (signers.size !== commits.length || commits.length < needed) {
     throw new ProofError(`commits: expected one each of ${needed} replicas, got ${commits.length} of ${signers.size}`);
   }
-  const verifier = createWebVerifier(await webClusterId(genesis));
+  const verifier = createWebVerifier(epoch.context, epoch.number);
   for (const { message, bytes, signature } of commits) {
     const member = genesis.replicas[message.replica];
     if (!member) throw new ProofError(`replica ${message.replica} is not a member`);

@@ -4,14 +4,16 @@
  * @module
  */
 import type { Genesis } from "../../core/config.ts";
-import type { ClientId, ReplicaId } from "../../core/messages/ids.ts";
-import type { Reply, Result } from "../../core/messages/messages.ts";
+import type { ClientId, Digest, ReplicaId } from "../../core/messages/ids.ts";
+import type { ClientRequest, Reply, Result } from "../../core/messages/messages.ts";
 import { weakQuorum } from "../../core/messages/quorum.ts";
-import { createWebVerifier, webClusterId, webSha256 } from "../../crypto/web.ts";
-import { decodeFrame, pack, unpack, wireLimits } from "../../wire/mod.ts";
+import { createWebVerifier, webSha256 } from "../../crypto/web.ts";
+import { decodeFrame, pack, unpack } from "../../wire/mod.ts";
 import { agree } from "./agreement.ts";
 import { ProofError } from "./proof_error.ts";
-import { checkReply } from "./reply_gate.ts";
+import { checkReply, type ReplyCheck } from "./reply_gate.ts";
+import type { Epoch } from "../../wire/epochs/mod.ts";
+import { epochsOf } from "../epochs/known_epochs.ts";
 
 /** A proof of the result of one operation. */
 export interface Receipt {
@@ -68,24 +70,72 @@ export function decodeReceipt(bytes: Uint8Array): Receipt {
  *   console.log(new TextDecoder().decode(operation), "was executed at", result.sequence);
  * }
  * ```
- * @throws {ProofError} with the reason, if the receipt proves nothing.
+ * `chain`: the links of the epochs after the genesis, if the cluster has changed its members; `client.chain` has them.
+ *
+ * @throws {ProofError} with the reason, if the receipt proves nothing. `LinkError`, if the chain does not follow from the genesis.
  */
-export async function verifyReceipt(cluster: { readonly genesis: Genesis }, receipt: Receipt): Promise<ProvenResult> {
-  const { genesis } = cluster;
-  const verifier = createWebVerifier(await webClusterId(genesis));
+export async function verifyReceipt(
+  cluster: { readonly genesis: Genesis },
+  receipt: Receipt,
+  chain: readonly Uint8Array[] = [],
+): Promise<ProvenResult> {
+  const epochs = await epochsOf(cluster.genesis, chain);
+  const { request, digest } = await verifiedRequest(epochs, receipt);
+  const operation = request.operations[receipt.index]!;
+  // The stored reply to a retransmission is signed in the epoch in which it is given. The latest epochs come first.
+  let reason: unknown;
+  for (const epoch of [...epochs].reverse()) {
+    try {
+      const expected = { digest, results: request.operations.length };
+      const replies = await verifiedReplies(epoch, receipt.replies, expected);
+      const result = replies[0]!.results[receipt.index]!;
+      if (!isPossible(epochs, epoch, result)) throw new ProofError("result: its number is of a later epoch");
+      const voters = [...new Set(replies.map(({ replica }) => replica))].sort((a, b) => a - b);
+      const { client, session, timestamp } = request;
+      return { client, session, timestamp, operation, result, voters };
+    } catch (error) {
+      reason ??= error;
+    }
+  }
+  throw reason;
+}
+
+/** Whether replicas of this epoch can have given a result: its number is not above the end of the epoch. */
+function isPossible(epochs: readonly Epoch[], { number }: Epoch, { sequence }: Result): boolean {
+  const end = epochs[number + 1]?.start?.sequence ?? Infinity;
+  return sequence <= end;
+}
+
+async function verifiedRequest(
+  epochs: readonly Epoch[],
+  receipt: Receipt,
+): Promise<{ readonly request: ClientRequest; readonly digest: Digest }> {
+  const verifier = createWebVerifier(epochs[0]!.cluster);
+  const largest = (name: "maxRequestBytes" | "maxRequestOperations") =>
+    Math.max(...epochs.map(({ genesis: { limits } }) => limits[name]));
+  const limits = { maxRequestBytes: largest("maxRequestBytes"), maxRequestOperations: largest("maxRequestOperations") };
   const { message: request, bytes, signature } = attempt(
     "request",
-    () => decodeFrame(receipt.request, wireLimits(genesis)).signed,
+    () => decodeFrame(receipt.request, limits).signed,
   );
   if (request.kind !== "request") throw new ProofError(`request: expected a signed request, got ${request.kind}`);
-  const operation = request.operations[receipt.index];
-  if (operation === undefined) throw new ProofError(`index: the request has no operation ${receipt.index}`);
+  if (request.operations[receipt.index] === undefined) {
+    throw new ProofError(`index: the request has no operation ${receipt.index}`);
+  }
   if (!await verifier.verify(request.client, "request", bytes, signature)) {
     throw new ProofError("request: expected the client's signature, got one that is not valid");
   }
-  const expected = { digest: await webSha256(bytes), results: request.operations.length };
+  return { request, digest: await webSha256(bytes) };
+}
+
+async function verifiedReplies(
+  { genesis, context, number }: Epoch,
+  frames: readonly Uint8Array[],
+  expected: ReplyCheck["expected"],
+): Promise<readonly Reply[]> {
+  const verifier = createWebVerifier(context, number);
   const replies: Reply[] = [];
-  for (const frame of receipt.replies) {
+  for (const frame of frames) {
     const reply = await checkReply(frame, { genesis, verifier, expected });
     if (typeof reply === "string") throw new ProofError(`reply ${replies.length}: ${reply}`);
     if (!agree(reply, replies[0] ?? reply)) {
@@ -93,13 +143,10 @@ export async function verifyReceipt(cluster: { readonly genesis: Genesis }, rece
     }
     replies.push(reply);
   }
-  const voters = [...new Set(replies.map(({ replica }) => replica))].sort((a, b) => a - b);
+  const voters = new Set(replies.map(({ replica }) => replica)).size;
   const needed = weakQuorum(genesis.replicas.length);
-  if (voters.length < needed) {
-    throw new ProofError(`replies: expected ${needed} different replicas, got ${voters.length}`);
-  }
-  const { client, session, timestamp } = request;
-  return { client, session, timestamp, operation, result: replies[0]!.results[receipt.index]!, voters };
+  if (voters >= needed) return replies;
+  throw new ProofError(`replies: expected ${needed} different replicas, got ${voters}`);
 }
 
 function attempt<T>(what: string, decode: () => T): T {

@@ -23,6 +23,8 @@ export type Purpose = "deliver" | "read" | "socket";
 export interface MembershipOptions {
   /** The genesis of the cluster. */
   readonly genesis: Genesis;
+  /** The epoch to which proofs are bound: its context and its number. Default: epoch 0. */
+  readonly epoch?: { readonly context: Digest; readonly number: number } | undefined;
   /** The number of this member. */
   readonly self: ReplicaId;
   /** The Ed25519 seed of this member, 64 hex digits. */
@@ -56,11 +58,13 @@ export class Membership {
   #lastStamp = 0;
 
   /** Derives the keys shared with the other members. @throws {TypeError} if the private key is invalid. */
-  constructor({ genesis, self, privateKey, monotonic = () => performance.now(), now = Date.now }: MembershipOptions) {
+  constructor(
+    { genesis, epoch, self, privateKey, monotonic = () => performance.now(), now = Date.now }: MembershipOptions,
+  ) {
     this.self = self;
     this.#genesis = genesis;
     this.#now = now;
-    this.#keys = createSharedKeys(privateKey, clusterId(genesis));
+    this.#keys = createSharedKeys(privateKey, epoch?.context ?? clusterId(genesis), epoch?.number);
     this.#fresh = genesis.replicas.map(() => new ReplayFilter(monotonic));
   }
 

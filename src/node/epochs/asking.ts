@@ -5,12 +5,15 @@
  */
 import { quorum } from "../../core/messages/quorum.ts";
 import type { Epoch } from "../../wire/epochs/mod.ts";
+import { deferred } from "../async/deferred.ts";
 import type { ReplicaNode } from "../node.ts";
 import type { MemberSource } from "./member_options.ts";
 
 /** What the questions depend on. */
 export interface AskingOptions {
   readonly source: MemberSource;
+  /** Whether the host may sleep, so that each question keeps it awake. */
+  readonly maySleep: boolean;
   /** The key of this member. */
   readonly publicKey: string;
   readonly node: () => ReplicaNode | null;
@@ -25,8 +28,10 @@ export interface AskingOptions {
 
 /** How often a member that hears of too few others asks for links, ms. */
 const ASK_MS = 500;
-/** How often one outside asks, ms. */
+/** How often one outside asks, and one whose host may sleep, ms. */
 const OUTSIDE_MS = 5_000;
+/** A member that hears of enough others asks every so many times that it looks. */
+const LOOKS = 10;
 /** How often a member without the state of the epoch's start asks members of the epoch before for it, ms. */
 const FEED_MS = 50;
 /** The most digests in one such question. */
@@ -38,20 +43,37 @@ const MISSED_STATUSES = 3;
 export class Asking {
   readonly #options: AskingOptions;
   #asked = 0;
+  #lookAt = -Infinity;
+  #looks = 0;
   #isFeeding = false;
 
   constructor(options: AskingOptions) {
     this.#options = options;
   }
 
-  /** Looks regularly whether there is something to ask. */
+  /** Looks regularly whether there is something to ask. A host that may sleep calls {@linkcode Asking.look} instead. */
   start(): void {
-    const { node, isMoving, after } = this.#options;
+    const { node, maySleep, after } = this.#options;
+    if (maySleep) return;
     void this.#feed();
     after(node() ? ASK_MS : OUTSIDE_MS, async () => {
-      if (!isMoving() && this.#isAlone()) await this.#askForLinks();
+      await this.#ask();
       this.start();
     });
+  }
+
+  /** Looks whether there is something to ask, unless it has looked just now. For a host that may sleep: a timer of its own would keep it awake. */
+  look(now: number): void {
+    if (!this.#options.maySleep || now < this.#lookAt) return;
+    this.#lookAt = now + OUTSIDE_MS;
+    void this.#feed();
+    void this.#ask();
+  }
+
+  async #ask(): Promise<void> {
+    // Also one that hears of enough others asks at times: some of them may be liars, who stay behind with it.
+    const isDue = this.#isAlone() || this.#options.maySleep || ++this.#looks % LOOKS === 0;
+    if (!this.#options.isMoving() && isDue) await this.#askForLinks();
   }
 
   #isAlone(): boolean {
@@ -99,7 +121,7 @@ export class Asking {
       } catch {
         turn++;
       }
-      const { promise, resolve } = Promise.withResolvers<void>();
+      const { promise, resolve } = deferred<void>();
       after(FEED_MS, resolve);
       await promise;
     }

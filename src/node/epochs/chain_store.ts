@@ -99,3 +99,14 @@ function dropBodies(reader: RecordReader, writes: WriteSet): void {
   ];
   for (const digest of bodies) writes.blobs.set(digest, null);
 }
+
+/** The store without its end: the next epoch's replica uses it. */
+export function keptOpen(store: Store): Store {
+  return new Proxy(store, {
+    get(target, name) {
+      if (name === "close") return () => Promise.resolve();
+      const value = target[name as keyof Store] as unknown;
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}

@@ -17,6 +17,7 @@ import { millis, type ReplicaId } from "../../core/messages/ids.ts";
 import { clusterId } from "../../crypto/mod.ts";
 import { encodeLink, type Epoch, firstEpoch, followChain, makeLink } from "../../wire/epochs/mod.ts";
 import { parseClusterFile } from "../../wire/mod.ts";
+import { deferred } from "../async/deferred.ts";
 import { ReplicaNode } from "../node.ts";
 import { CRYPTOGRAPHY, type NodeInternals, type NodeOptions } from "../options.ts";
 import { Asking } from "./asking.ts";
@@ -25,14 +26,14 @@ import type { HostEvent } from "../host_event.ts";
 import type { Store } from "../ports.ts";
 import { BlobReader } from "../storage/blob_reader.ts";
 import { emptyStoreError, startOf } from "../storage/start.ts";
-import { enterEpoch, storedLinks } from "./chain_store.ts";
+import { enterEpoch, keptOpen, storedLinks } from "./chain_store.ts";
 import { chainCrypto } from "./cryptography.ts";
 import { StateServer } from "./state_server.ts";
 
 /** How long the last messages of an epoch may take to be sent, ms. Whoever misses them asks for the link. */
 const FLUSH_MS = 100;
-/** If an epoch could not be entered, it is tried again after this time, ms. */
-const RETRY_MS = 500;
+/** Until an epoch is entered again after a failure, ms. */
+const RETRY_MS = 1_000;
 
 /** A member of a cluster over its epochs. */
 export class ClusterMember {
@@ -42,11 +43,12 @@ export class ClusterMember {
   readonly #cryptography: NonNullable<NodeOptions["crypto"]>;
   readonly #publicKey: string;
   readonly #states: StateServer;
+  #asking: Asking | null = null;
   #epochs: readonly Epoch[];
   #links: readonly Uint8Array[] = [];
   #node: ReplicaNode | null = null;
   /** Resolves when the present node has been replaced, or this member is closed. */
-  #replaced = Promise.withResolvers<void>();
+  #replaced = deferred<void>();
   #moving: Promise<void> | null = null;
   #isClosed = false;
   /** Whether the store is this member's, and says what it lacks. */
@@ -78,12 +80,16 @@ export class ClusterMember {
     const member = new ClusterMember(options, internals);
     const { hash } = member.#cryptography;
     const stored = await storedLinks(member.#store, hash);
-    const by = chainCrypto(member.#cryptography);
-    member.#epochs = await followChain(member.#epochs[0]!, stored, by);
+    member.#epochs = await followChain(member.#epochs[0]!, stored, chainCrypto(member.#cryptography));
     member.#links = stored;
     await member.#enter((options.chain ?? []).slice(stored.length));
     member.#ask();
     return member;
+  }
+
+  /** Called on every event of a host that may sleep: looks whether the others are in another epoch. */
+  poke(): void {
+    this.#asking?.look(this.#options.timer.monotonic());
   }
 
   /** The replica of the present epoch; `null` if this key is no member of it. */
@@ -217,7 +223,7 @@ export class ClusterMember {
       this.#hasEntered = true;
     }
     const replaced = this.#replaced;
-    this.#replaced = Promise.withResolvers();
+    this.#replaced = deferred<void>();
     replaced.resolve();
     this.#options.onEpoch?.({ epoch, node: this.#node });
   }
@@ -255,8 +261,9 @@ export class ClusterMember {
   #ask(): void {
     const { source } = this.#options;
     if (!source) return;
-    new Asking({
+    this.#asking = new Asking({
       source,
+      maySleep: this.#options.persistInputs ?? false,
       publicKey: this.#publicKey,
       node: () => this.#node,
       epochs: () => this.#epochs,
@@ -264,11 +271,12 @@ export class ClusterMember {
       isClosed: () => this.#isClosed,
       follow: (links) => this.follow(links),
       after: (ms, run) => this.#after(ms, run),
-    }).start();
+    });
+    this.#asking.start();
   }
 
   #pass(ms: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
+    const { promise, resolve } = deferred<void>();
     this.#after(ms, resolve);
     return promise;
   }
@@ -285,16 +293,8 @@ export class ClusterMember {
   #failed(error: unknown): void {
     const event: HostEvent = { kind: "epoch-failed", reason: error instanceof Error ? error.message : String(error) };
     for (const observer of this.#options.observers ?? []) observer.onHostEvent?.(event);
+    // Without a node nothing else would try again.
+    if (this.#node || !this.#memberOf(this.epoch)) return;
+    this.#after(RETRY_MS, () => this.#node ?? this.#move(() => this.#enter([])).catch((again) => this.#failed(again)));
   }
-}
-
-/** The store without its end: the next epoch's replica uses it. */
-function keptOpen(store: Store): Store {
-  return new Proxy(store, {
-    get(target, name) {
-      if (name === "close") return () => Promise.resolve();
-      const value = target[name as keyof Store] as unknown;
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
 }

@@ -24,7 +24,7 @@ export interface HostOptions {
   /** Hear what happens, from the start on. */
   readonly observers?: readonly Observer[];
   /** Bounds and timeouts of the routes. */
-  readonly app?: Omit<AppOptions, "timer" | "urls" | "membership" | "signal" | "memory">;
+  readonly app?: Omit<AppOptions, "timer" | "urls" | "membership" | "epochs" | "signal" | "memory">;
 }
 
 /** Which replica to open, and how. */
@@ -42,6 +42,11 @@ export interface OpenReplicaOptions extends HostOptions, StartOptions {
    * was taken is kept in the store. Costs a commit per message.
    */
   readonly persistInputs?: boolean;
+  /**
+   * Links of the chain of epochs from epoch 0 on, as `GET /epochs` gives them. For a key that is no member in the genesis it must be given, and may be
+   * empty: the replica asks the members for the links until it is a member.
+   */
+  readonly chain?: readonly Uint8Array[] | undefined;
   /**
    * How often, and how fast, the state in the store is read again, so that what the disk has lost or changed is found and
    * fetched from the other members. Default: once an hour, 4 MiB a second; `false`, and with {@linkcode persistInputs}: never.

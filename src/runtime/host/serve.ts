@@ -15,10 +15,10 @@ import {
 import { KeyValue } from "../../machines/key_value.ts";
 import { deferred } from "../../node/async/deferred.ts";
 import { handOver } from "../../node/hand_over.ts";
-import { ReplicaNode } from "../../node/node.ts";
+import type { ReplicaNode } from "../../node/node.ts";
 import { checkScrub } from "../../node/repair/scrub.ts";
 import { checkIdentity } from "../../node/options.ts";
-import type { Timer, Transport } from "../../node/ports.ts";
+import type { Timer } from "../../node/ports.ts";
 import type { HostEvent } from "../../node/host_event.ts";
 import { checkSchedule, scheduleSnapshots } from "../../snapshot/schedule.ts";
 import { type ListenAddress, listenAddress, urlOf } from "../server/listen_address.ts";
@@ -26,7 +26,10 @@ import { memberId } from "./environment.ts";
 import type { OpenReplica, OpenReplicaOptions, ServedReplica, ServeOptions } from "./options.ts";
 import { openState } from "./state_file.ts";
 import { systemTimer } from "./system_timer.ts";
-import { membershipOf, socketTransportOf, transportOf } from "./transport.ts";
+import { socketTransportOf, transportOf } from "./transport.ts";
+import { type MemberHost, type MemberHostOptions, openMemberHost, type OpenTransport } from "./member_host.ts";
+import { importKeyPair } from "../../crypto/mod.ts";
+import type { Epoch } from "../../wire/epochs/mod.ts";
 
 /** A port that is open. */
 export interface Listening {
@@ -64,32 +67,23 @@ const CLOSE_TIMEOUT_MS = 4_500;
 /** So long what was said last may take to be sent, and sockets to be closed, ms. */
 const FLUSH_TIMEOUT_MS = 1_000;
 
-/** What the node and its routes share. */
-interface Opening extends Pick<Platform, "memory" | "upgradeWebSocket"> {
-  readonly self: ReplicaId;
-  readonly timer: Timer;
-  /** One for both: its stamps must grow. */
-  readonly membership: Membership;
-  readonly transport: Transport;
-  /** Aborts when the replica stops. */
-  readonly signal: AbortSignal;
-}
-
 /** What `openReplica` does on every runtime. */
 export async function openReplicaOn({ memory }: Platform, options: OpenReplicaOptions): Promise<OpenReplica> {
-  const { cluster, privateKey } = options;
-  const self = checkMember(options);
+  checkMember(options);
   const timer = systemTimer();
   const stopping = new AbortController();
-  const membership = membershipOf(cluster, self, privateKey);
-  const transport = transportOf(cluster, self, privateKey, membership);
-  const { node, fetch } = await open(options, { self, timer, membership, transport, memory, signal: stopping.signal });
+  const post = (epoch: Epoch, self: ReplicaId, membership: Membership) => ({
+    transport: transportOf(epoch, self, options.privateKey, membership),
+  });
+  const host = await open(options, { timer, memory, signal: stopping.signal, openTransport: post });
   return {
-    node,
-    fetch,
+    get node() {
+      return nodeOf(host);
+    },
+    fetch: host.fetch,
     async close() {
-      await handOver(node, timer);
-      await node.close();
+      if (host.member.node) await handOver(host.member.node, timer);
+      await host.close();
       stopping.abort();
     },
   };
@@ -97,7 +91,7 @@ export async function openReplicaOn({ memory }: Platform, options: OpenReplicaOp
 
 /** What `serve` does on every runtime. */
 export async function serveOn(platform: Platform, options: ServeOptions): Promise<ServedReplica> {
-  const { cluster, cluster: { genesis, urls }, privateKey, persistInputs = false, observers } = options;
+  const { privateKey, persistInputs = false, observers } = options;
   const { memory, upgradeWebSocket, openWebSocket } = platform;
   const hasSockets = options.hasSockets ?? (upgradeWebSocket !== undefined && !persistInputs);
   if (hasSockets && !upgradeWebSocket) throw noSocketsError(platform);
@@ -108,87 +102,127 @@ export async function serveOn(platform: Platform, options: ServeOptions): Promis
   let handle: ReplicaApp["fetch"] = () => unavailable("the replica is starting");
   const tell = (event: HostEvent) => observers?.forEach((observer) => observer.onHostEvent?.(event));
   const server = await platform.listen({
-    ...listenAddress(options, urls[genesis.replicas[self]!.name]!),
+    ...listenAddress(options, ownUrl(options, self)),
     handler: (request, connection) => handle(request, connection),
     timer,
     onAcceptFailed: (error) => tell({ kind: "accept-failed", reason: describeThrown(error).error }),
   });
-  const membership = membershipOf(cluster, self, privateKey);
-  const socketOptions = { timer, membership, onHostEvent: tell, open: openWebSocket };
-  const sockets = hasSockets ? socketTransportOf(cluster, self, privateKey, socketOptions) : undefined;
-  const transport = sockets ?? transportOf(cluster, self, privateKey, membership);
-  const opening = { self, timer, membership, transport, memory, signal: stopping.signal };
-  const upgrade = sockets && upgradeWebSocket && { upgradeWebSocket };
-  const { node, fetch } = await open(options, { ...opening, ...upgrade }).catch(async (error) => {
+  const openTransport = (epoch: Epoch, member: ReplicaId, membership: Membership): OpenTransport => {
+    if (!hasSockets) return { transport: transportOf(epoch, member, privateKey, membership) };
+    const sockets = socketTransportOf(epoch, member, privateKey, {
+      timer,
+      membership,
+      onHostEvent: tell,
+      open: openWebSocket,
+    });
+    return { transport: sockets, close: () => sockets.close() };
+  };
+  const upgrade = hasSockets && upgradeWebSocket && { upgradeWebSocket };
+  const opening = { timer, memory, signal: stopping.signal, openTransport, ...upgrade };
+  const host = await open(options, opening).catch(async (error) => {
     await server.shutdown();
     throw error;
   });
-  handle = fetch;
+  handle = host.fetch;
   const { promise: closed, resolve } = deferred<void>();
   let closing = false;
   const close = async () => {
     if (closing) return await closed;
     closing = true;
-    await handOver(node, timer);
+    if (host.member.node) await handOver(host.member.node, timer);
     handle = () => unavailable("the replica is stopping");
     await within(CLOSE_TIMEOUT_MS, async () => {
       // Nobody is awake here to say it again.
-      if (persistInputs) await within(FLUSH_TIMEOUT_MS, () => node.sent());
-      await node.close();
+      if (persistInputs) await within(FLUSH_TIMEOUT_MS, async () => await host.member.node?.sent());
+      await host.close();
       stopping.abort();
-      await within(FLUSH_TIMEOUT_MS, async () => await sockets?.close());
       await server.shutdown();
     });
     resolve();
   };
   if (options.signal?.aborted) await close();
   options.signal?.addEventListener("abort", () => void close(), { once: true });
-  return { node, url: urlOf(server.address), close, closed };
+  return {
+    get node() {
+      return nodeOf(host);
+    },
+    url: urlOf(server.address),
+    close,
+    closed,
+  };
 }
 
-/** Opens the store, the node and its routes. */
-async function open(options: OpenReplicaOptions, opening: Opening): Promise<Omit<OpenReplica, "close">> {
-  const {
-    cluster: { genesis, urls },
-    settings,
-    privateKey,
-    archive,
-    snapshots,
-    scrub = {},
-    observers,
-    persistInputs,
-    app,
-  } = options;
-  const { self, timer, transport, membership, memory, upgradeWebSocket, signal } = opening;
-  const node = await ReplicaNode.open({
-    self,
-    genesis,
-    settings,
-    store: await openState({ ...options, self }),
-    transport,
-    archive,
-    timer,
-    privateKey,
-    stateMachine: options.stateMachine ?? createKeyValue,
-    observers,
-    persistInputs: persistInputs ?? false,
-    start: options.start,
-    hasLostDisk: options.hasLostDisk,
+/** What the member and its routes share. */
+interface Opening extends Pick<Platform, "memory" | "upgradeWebSocket">, Pick<MemberHostOptions, "openTransport"> {
+  readonly timer: Timer;
+  /** Aborts when the replica stops. */
+  readonly signal: AbortSignal;
+}
+
+/** Opens the store, the member and its routes. */
+async function open(options: OpenReplicaOptions, opening: Opening): Promise<MemberHost> {
+  const { cluster, settings, privateKey, archive, snapshots, scrub = {}, observers, persistInputs, chain, app } =
+    options;
+  const { timer, openTransport, memory, upgradeWebSocket, signal } = opening;
+  return await openMemberHost({
+    member: {
+      cluster,
+      chain,
+      settings,
+      store: await openState({ ...options, owner: ownerOf(options) }),
+      archive,
+      timer,
+      privateKey,
+      stateMachine: options.stateMachine ?? createKeyValue,
+      ...(observers && { observers }),
+      persistInputs: persistInputs ?? false,
+      start: options.start,
+      hasLostDisk: options.hasLostDisk,
+    },
+    openTransport,
+    createApp(node, parts) {
+      const { ended, ...shared } = parts;
+      const ending = AbortSignal.any([signal, parts.signal]);
+      const running = AbortSignal.any([signal, ended]);
+      if (scrub && !persistInputs) node.scrub(scrub, running);
+      if (snapshots) scheduleSnapshots(node, snapshots, { timer, signal: running, report: node.report });
+      const upgrade = upgradeWebSocket && { upgradeWebSocket };
+      return createApp(node, { ...upgrade, ...app, ...shared, timer, signal: ending, memory }).fetch;
+    },
   });
-  if (scrub && !persistInputs) node.scrub(scrub, signal);
-  if (snapshots) scheduleSnapshots(node, snapshots, { timer, signal, report: node.report });
-  const upgrade = upgradeWebSocket && { upgradeWebSocket };
-  return { node, fetch: createApp(node, { ...upgrade, ...app, timer, urls, membership, signal, memory }).fetch };
 }
 
-/** The member's number. @throws {TypeError} or {@linkcode RangeError} if its key, or another option, does not fit the cluster. */
-function checkMember(options: OpenReplicaOptions): ReplicaId {
+/**
+ * The member's number in the genesis; `null` if it is a member of later epochs only.
+ * @throws {TypeError} or {@linkcode RangeError} if its key, or another option, does not fit the cluster.
+ */
+function checkMember(options: OpenReplicaOptions): ReplicaId | null {
   const { cluster, cluster: { genesis }, privateKey, settings, stateMachine = createKeyValue } = options;
-  const self = memberId(cluster, options.self);
   if (options.scrub) checkScrub(options.scrub);
   if (options.snapshots) checkSchedule(options.snapshots);
+  if (options.chain && !genesis.replicas.some(({ publicKey }) => publicKey === importKeyPair(privateKey).publicKey)) {
+    return null;
+  }
+  const self = memberId(cluster, options.self);
   checkIdentity({ self, genesis, settings, privateKey, stateMachine });
   return self;
+}
+
+/** Whose store it is. */
+function ownerOf({ cluster: { genesis }, self, privateKey }: OpenReplicaOptions) {
+  const { publicKey } = importKeyPair(privateKey);
+  return { name: genesis.replicas.find((member) => member.publicKey === publicKey)?.name ?? String(self), publicKey };
+}
+
+/** The URL at which it is to listen, if the options do not say where. */
+function ownUrl({ cluster: { genesis, urls } }: ServeOptions, self: ReplicaId | null): string {
+  return self === null ? "http://localhost:0" : urls[genesis.replicas[self]!.name]!;
+}
+
+/** The node of the present epoch, or the last one. @throws {TypeError} if there was none yet. */
+function nodeOf({ node, member }: MemberHost): ReplicaNode {
+  if (node) return node;
+  throw new TypeError(`node: this key is no member in epoch ${member.epoch.number}, the last one that is known`);
 }
 
 function createKeyValue(): KeyValue {

@@ -3,16 +3,14 @@
  * @module
  */
 import { statSync } from "node:fs";
-import type { ReplicaId } from "../../core/messages/ids.ts";
 import type { Store } from "../../node/ports.ts";
 import { emptyStoreError, startOf, type StartOptions } from "../../node/storage/start.ts";
 import { SqliteStore } from "../../stores/sqlite.ts";
-import type { ClusterFile } from "../../wire/mod.ts";
 
 /** Options of {@linkcode openState}. */
 export interface StateFileOptions extends StartOptions {
-  readonly cluster: ClusterFile;
-  readonly self: ReplicaId;
+  /** The owner's name, for errors, and its key. */
+  readonly owner: { readonly name: string; readonly publicKey: string };
   /** A store, or the path of a SQLite file. */
   readonly store: Store | string;
 }
@@ -21,9 +19,8 @@ export interface StateFileOptions extends StartOptions {
  * Returns the store, or opens the SQLite file. With `resume`, a missing file is not created.
  * @throws {StartError} for `resume`, if the file is missing or empty; `StoreOpenError` if it cannot be opened.
  */
-export async function openState({ store, cluster: { genesis }, self, ...options }: StateFileOptions): Promise<Store> {
+export async function openState({ store, owner: { name, publicKey }, ...options }: StateFileOptions): Promise<Store> {
   if (typeof store !== "string") return store;
-  const { name, publicKey } = genesis.replicas[self]!;
   const start = startOf(options, publicKey);
   if (start === "resume" && sizeOf(store) === 0) throw emptyStoreError(name, `${store} is not there, or empty`);
   return await SqliteStore.open(store, { setsAside: start === "recover" });

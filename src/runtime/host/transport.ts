@@ -1,9 +1,9 @@
 /**
- * The transports to the other members, for all runtimes.
+ * The transports to the other members of one epoch, for all runtimes.
  * @module
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
-import { clusterId, createSigner } from "../../crypto/mod.ts";
+import { createSigner } from "../../crypto/mod.ts";
 import {
   FetchTransport,
   MEMBER_HEADER,
@@ -13,14 +13,14 @@ import {
 } from "../../http/mod.ts";
 import type { Timer } from "../../node/ports.ts";
 import type { HostEvent } from "../../node/host_event.ts";
-import type { ClusterFile } from "../../wire/mod.ts";
+import type { Epoch } from "../../wire/epochs/mod.ts";
 
 /**
  * The membership of this replica: it proves itself to the others and checks their proofs. The transport and the routes share it.
  * @throws {TypeError} if the key is not valid.
  */
-export function membershipOf({ genesis }: ClusterFile, self: ReplicaId, privateKey: string): Membership {
-  return new Membership({ genesis, self, privateKey });
+export function membershipOf(epoch: Epoch, self: ReplicaId, privateKey: string): Membership {
+  return new Membership({ genesis: epoch.genesis, epoch, self, privateKey });
 }
 
 /** Options of {@linkcode socketTransportOf}. */
@@ -35,26 +35,26 @@ export interface SocketOptions {
 
 /** A transport that uses WebSockets where it can, and POST otherwise. It is for a replica whose process keeps running. */
 export function socketTransportOf(
-  clusterFile: ClusterFile,
+  epoch: Epoch,
   self: ReplicaId,
   privateKey: string,
   { timer, membership, onHostEvent, open }: SocketOptions,
 ): SocketTransport {
-  const post = transportOf(clusterFile, self, privateKey, membership);
+  const post = transportOf(epoch, self, privateKey, membership);
   const prove = async (to: ReplicaId) => ({ [MEMBER_HEADER]: await membership.prove(to, "socket") });
-  const cluster = clusterId(clusterFile.genesis);
+  const { cluster } = epoch;
   const optional = { ...(onHostEvent && { onHostEvent }), ...(open && { open }) };
-  return new SocketTransport({ clusterFile, cluster, post, prove, timer, ...optional });
+  return new SocketTransport({ clusterFile: epoch, cluster, post, prove, timer, ...optional });
 }
 
 /** A transport that uses POST. Its requests prove that this replica is a member, and that it passes on clients' requests. */
 export function transportOf(
-  clusterFile: ClusterFile,
+  epoch: Epoch,
   self: ReplicaId,
   privateKey: string,
-  membership: Membership = membershipOf(clusterFile, self, privateKey),
+  membership: Membership = membershipOf(epoch, self, privateKey),
 ): FetchTransport {
-  const cluster = clusterId(clusterFile.genesis);
-  const relayer = { self, signer: createSigner(privateKey, cluster) };
-  return new FetchTransport({ clusterFile, cluster, relayer, membership });
+  const { cluster, context, number } = epoch;
+  const relayer = { self, signer: createSigner(privateKey, context, number) };
+  return new FetchTransport({ clusterFile: epoch, cluster, relayer, membership });
 }

@@ -1,0 +1,54 @@
+/**
+ * The HTTP interface of somebody who is no member of the present epoch: removed, or not a member yet. It serves the
+ * chain, and the state to new members, and says where the cluster is.
+ * @module
+ */
+import { Hono } from "hono";
+import type { ClusterMember } from "../node/epochs/cluster_member.ts";
+import type { Timer } from "../node/ports.ts";
+import { BodyReader } from "./bodies/body.ts";
+import { Deadlines } from "./bodies/deadlines.ts";
+import { Callers } from "./middleware/callers.ts";
+import { BODY_TIMEOUT_MS, MAX_HELD_BYTES } from "./middleware/submitter.ts";
+import type { ReplicaApp } from "./app.ts";
+import { Problem, problem } from "./problem.ts";
+import { epochsResponse, epochState } from "./routes/epochs.ts";
+
+/** Options of {@linkcode createLeftApp}. */
+export interface LeftAppOptions {
+  readonly timer: Timer;
+  readonly signal?: AbortSignal;
+}
+
+/** Makes the interface. */
+export function createLeftApp(
+  epochs: Pick<ClusterMember, "epoch" | "linksAfter" | "answerFetch">,
+  { timer, signal }: LeftAppOptions,
+): ReplicaApp {
+  const deadlines = new Deadlines(timer, BODY_TIMEOUT_MS);
+  signal?.addEventListener("abort", () => deadlines.close(), { once: true });
+  const bodies = new BodyReader({ deadlines, maxHeldBytes: MAX_HELD_BYTES });
+  const callers = new Callers({});
+  const app = new Hono();
+  app.get("/healthz", (c) => c.text("alive\n"));
+  app.get("/epochs", (c) => epochsResponse(c.req.query("after"), epochs));
+  app.post("/epochs/state", async (c) => {
+    const caller = await callers.of(c.req.raw, c.env);
+    return await epochState(c.req.raw, c.req.query("epoch"), { epochs, bodies, caller });
+  });
+  app.all("*", (c) => {
+    void c.req.raw.body?.cancel().catch(() => {});
+    const { number, genesis, urls } = epochs.epoch;
+    return problem("not-a-member", {
+      detail: `this replica is no member of the cluster in epoch ${number}: ask one of ${
+        genesis.replicas.map(({ name }) => urls[name]).join(", ")
+      }`,
+      more: { epoch: number, urls },
+    });
+  });
+  app.onError((error) => {
+    if (error instanceof Problem) return error.toResponse();
+    return problem("internal-error", { detail: `${error.name}: ${error.message}` });
+  });
+  return app;
+}

@@ -1,0 +1,53 @@
+/**
+ * Asks members of earlier and later epochs, by HTTP.
+ * @module
+ */
+import type { MemberSource } from "../../node/epochs/member_options.ts";
+import { fromBase64, MAX_BODY_BYTES, unpack } from "../../wire/mod.ts";
+import { CBOR } from "../middleware/submitter.ts";
+
+/** How long an answer may take, ms. */
+const TIMEOUT_MS = 5_000;
+
+/** The other members as a source of links and of state. Nothing that it gives is trusted: links and blobs are checked. */
+export function httpSource(fetch: typeof globalThis.fetch = globalThis.fetch): MemberSource {
+  const ask = async (url: string, path: string, init?: RequestInit): Promise<Uint8Array> => {
+    const at = new URL(path, url.endsWith("/") ? url : `${url}/`);
+    const response = await fetch(at, { redirect: "manual", signal: AbortSignal.timeout(TIMEOUT_MS), ...init });
+    const bytes = await readBounded(response);
+    if (!response.ok) throw new Error(`${at.href} answered ${response.status}`);
+    return bytes;
+  };
+  return {
+    async links(url, after) {
+      const json = JSON.parse(new TextDecoder().decode(await ask(url, `epochs?after=${after}`)));
+      const { links } = json as { links?: unknown };
+      if (!Array.isArray(links)) throw new TypeError("links: expected a list");
+      return links.map((link) => fromBase64(String(link)));
+    },
+    async blobs(url, epoch, frame) {
+      const init = { method: "POST", headers: { "content-type": CBOR }, body: frame as Uint8Array<ArrayBuffer> };
+      const blobs = unpack(await ask(url, `epochs/state?epoch=${epoch}`, init));
+      if (!Array.isArray(blobs)) throw new TypeError("blobs: expected a list");
+      return blobs.filter((blob) => blob instanceof Uint8Array);
+    },
+  };
+}
+
+/** The body of an answer, if it is not larger than any correct answer. */
+async function readBounded({ body }: Response): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body ?? []) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > 2 * MAX_BODY_BYTES) throw new RangeError(`an answer of more than ${2 * MAX_BODY_BYTES} bytes`);
+  }
+  const all = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.length;
+  }
+  return all;
+}

@@ -1,0 +1,82 @@
+/**
+ * The routes of epochs: `GET /epochs` gives the chain, by which anybody who trusts one epoch gets to the present one;
+ * `POST /epochs/state` gives the state to members of a later epoch, who are no members for this replica.
+ * @module
+ */
+import type { Epoch } from "../../wire/epochs/mod.ts";
+import type { HostedNode } from "../hosted_node.ts";
+import type { ClusterMember } from "../../node/epochs/cluster_member.ts";
+import { pack, toBase64 } from "../../wire/mod.ts";
+import type { BodyReader } from "../bodies/body.ts";
+import type { Caller } from "../middleware/callers.ts";
+import { CBOR } from "../middleware/submitter.ts";
+import { Problem } from "../problem.ts";
+
+/** What the routes need of a member. */
+export interface EpochsHost extends Pick<ClusterMember, "linksAfter" | "answerFetch"> {
+  /** The present epoch. */
+  readonly epoch: Pick<Epoch, "cluster" | "number">;
+}
+
+/** A node by itself, which knows of no other epochs. */
+export function onlyEpochOf({ cluster, epoch }: HostedNode): EpochsHost {
+  return { epoch: epoch ?? { cluster, number: 0 }, linksAfter: () => [], answerFetch: () => null };
+}
+
+/** The most bytes of links in one answer; a single larger link is sent alone. */
+const MAX_LINK_BYTES = 1024 * 1024;
+/** Links as text, so that a repeated question costs little. */
+const texts = new WeakMap<Uint8Array, string>();
+/** The largest signed fetch, bytes. */
+const MAX_FETCH_BYTES = 16 * 1024;
+
+/** `GET /epochs?after=E`: the links after epoch E, in base64, as many as fit into one answer. */
+export function epochsResponse(query: string | undefined, host: EpochsHost): Response {
+  const after = natural(query ?? "0", "after");
+  const links: string[] = [];
+  let bytes = 0;
+  for (const link of host.linksAfter(after)) {
+    bytes += link.length;
+    if (links.length > 0 && bytes > MAX_LINK_BYTES) break;
+    links.push(textOf(link));
+  }
+  const { cluster, number } = host.epoch;
+  return Response.json({ cluster, epoch: number, after, links });
+}
+
+function textOf(link: Uint8Array): string {
+  const text = texts.get(link) ?? toBase64(link);
+  texts.set(link, text);
+  return text;
+}
+
+/**
+ * `POST /epochs/state?epoch=E`: takes the frame of a fetch that a member of epoch E has signed, and answers with the
+ * blobs that are there, as a list in CBOR.
+ */
+export async function epochState(
+  request: Request,
+  query: string | undefined,
+  { epochs, bodies, caller }: { readonly epochs: EpochsHost; readonly bodies: BodyReader; readonly caller: Caller },
+): Promise<Response> {
+  const epoch = natural(query ?? "", "epoch");
+  return await bodies.read(request, { type: CBOR, maxBytes: MAX_FETCH_BYTES }, async (body) => {
+    const answer = epochs.answerFetch(epoch, body);
+    if (answer) return new Response(pack(await answer), { headers: { "content-type": CBOR } });
+    throw new Problem("unknown-signer", {
+      detail: `expected a fetch that a member of epoch ${epoch} has signed, one at a time; this member knows of ` +
+        `epoch ${epochs.epoch.number}`,
+    });
+  }, caller);
+}
+
+function natural(text: string, field: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  const expected = "the number of an epoch";
+  throw new Problem("malformed", {
+    detail: `${field}: expected ${expected}, got ${JSON.stringify(text)}`,
+    field,
+    expected,
+    got: text,
+  });
+}
