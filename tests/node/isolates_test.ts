@@ -26,3 +26,15 @@ for (const [callMs, seconds] of [[2.5, 0.7], [80, 10]] as const) {
     assertGreater(one.commits + 10, one.calls);
   });
 }
+
+Deno.test("an operation on slow stores takes the commits that bind the replicas, and few others", async () => {
+  const cluster = await IsolatesCluster.open({ isolates: 1, callMs: 80, networkMs: 20 });
+  const seconds = 30;
+  const { perSecond, commits, view } = await cluster.run({ callers: 1, seconds });
+  await cluster.close();
+  // Three binding commits follow each other, and seven ways: 380 ms. With a commit for each vote, and one before the reply, it is 625 ms.
+  assertGreater(perSecond, 1_000 / 520);
+  const each = commits / (perSecond * seconds) / 4;
+  assert(each < 4.2, `${each} commits per operation and replica`);
+  assertEquals(view, 0);
+});

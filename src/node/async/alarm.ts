@@ -16,6 +16,11 @@ export class Alarm {
     this.#fire = fire;
   }
 
+  /** Whether it is set. */
+  get isSet(): boolean {
+    return this.#set !== null;
+  }
+
   /** Sets the alarm to another time; `null` cancels it. */
   set(at: Millis | null): void {
     if (at === (this.#set?.at ?? null)) return;

@@ -6,6 +6,7 @@
  */
 import type { Digest, Millis } from "../../core/messages/ids.ts";
 import type { Ready, ReplicaStatus } from "../../core/io.ts";
+import { isBinding } from "../../core/records.ts";
 import { StateMachineError } from "../../core/ordering/machine_guard.ts";
 import { Alarm } from "../async/alarm.ts";
 import type { DurableReplicaOptions, Stepped } from "./options.ts";
@@ -43,6 +44,8 @@ export class DurableReplica {
   #unreported: Stepped[] = [];
   readonly #loader: Loader;
   readonly #alarm: Alarm;
+  /** Set while inputs that are kept wait for more of them, before they are committed together. */
+  readonly #gathering: Alarm;
   readonly #others: OtherInstances;
   readonly #faults: InputFaults;
   readonly #health: Health;
@@ -68,6 +71,8 @@ export class DurableReplica {
       onIdle: () => this.#reportOutcomes(),
     });
     this.#alarm = new Alarm(options.timer, () => this.run([{ input: { kind: "alarm" } }]));
+    const schedule = options.timer.schedule.bind(options.timer);
+    this.#gathering = new Alarm({ schedule }, () => this.#commitGathered());
     this.#others = new OtherInstances({ ...options, poll: () => this.#poll() });
     this.#faults = new InputFaults(options.timer);
     this.#health = new Health(this.#faults, { ...options, onGone: (error) => this.#stop(describe(error)) });
@@ -166,7 +171,8 @@ export class DurableReplica {
 
   /** Resolves once no read and no commit is running. */
   async committed(): Promise<void> {
-    while (this.#loader.isBusy || this.#commits.running) {
+    while (this.#loader.isBusy || this.#commits.running || this.#gathering.isSet) {
+      if (this.#gathering.isSet) this.#commitGathered();
       await this.#loader.settled();
       await this.#commits.running;
     }
@@ -179,6 +185,7 @@ export class DurableReplica {
     this.#health.stopWatching();
     this.#options.onStop();
     this.#alarm.set(null);
+    this.#gathering.set(null);
     this.#others.stop();
     this.#retry.cancel();
     await this.#retry.running;
@@ -200,12 +207,26 @@ export class DurableReplica {
       this.#keptInputs?.note(task.input, ready, this.#commits.writes);
       // Another instance may have committed. Only a successful commit proves that the state of this one is current.
       if (ready.answers.length > 0) this.#commits.writes.isBinding = true;
-      this.#commits.add({ task, ready, now });
+      this.#commits.add({ task, ready: this.#replyEarly(ready, now), now });
       return ready;
     } catch (error) {
       this.#onThrow(task, error, life.isUntouched);
       return null;
     }
+  }
+
+  /**
+   * Releases a step with replies, and nothing else to send, at once if all other records are durable, above all this replica's prepared
+   * certificate: the batch is then decided by a quorum that can prove it after any crash. What this step itself stores, a restarted replica
+   * finds out again, and any instance, however old its state, executes the batch with the same results. A binding record in the same step
+   * waits, of course. Returns what must wait.
+   */
+  #replyEarly(ready: Ready, now: Millis): Ready {
+    const { records, replies, messages, answers, offers = [] } = ready;
+    const saysMore = messages.length + answers.length + offers.length > 0;
+    if (replies.length === 0 || saysMore || records.some(isBinding) || this.#commits.isBehind) return ready;
+    this.#options.release(ready, now);
+    return { ...ready, records: [], replies: [], events: [] };
   }
 
   /** After any error the core's state can't be trusted: see {@linkcode InputFaults}. */
@@ -225,10 +246,22 @@ export class DurableReplica {
     const { maxSoftRecords, maxSoftBytes } = this.#options.limits;
     const { writes, hasSteps } = this.#commits;
     if (this.core.timers && hasSteps) this.#keptInputs?.noteTimers(this.core.timers(), writes);
-    const { isBinding, count, bytes } = writes;
-    if (isBinding || count > (this.#keptInputs ? 0 : maxSoftRecords) || bytes > maxSoftBytes) {
-      void this.#commits.commit();
+    const { count, bytes } = writes;
+    if (writes.isBinding || count > (this.#keptInputs ? 0 : maxSoftRecords) || bytes > maxSoftBytes) {
+      const gatherMs = this.#keptInputs && this.#commits.isSilent ? this.#pace.gatherMs : 0;
+      if (gatherMs === 0) this.#commit();
+      else if (!this.#gathering.isSet) this.#gathering.set((this.#options.timer.now() + gatherMs) as Millis);
     } else this.#release(this.#commits.takeSteps());
+  }
+
+  #commit(): void {
+    this.#gathering.set(null);
+    void this.#commits.commit();
+  }
+
+  #commitGathered(): void {
+    if (this.core && !this.#commits.running && this.#commits.hasSteps) this.#commit();
+    else this.#gathering.set(null);
   }
 
   #onCommitted({ stepped, writes, tookMs }: Committed): void {
@@ -329,5 +362,6 @@ export class DurableReplica {
     this.#loader.reset();
     this.#reportOutcomes();
     this.#alarm.set(null);
+    this.#gathering.set(null);
   }
 }

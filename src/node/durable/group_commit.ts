@@ -35,6 +35,8 @@ export class GroupCommit {
   #writes = new WriteSet();
   #stepped: Stepped[] = [];
   #running: WriteSet | null = null;
+  /** The steps of the running commit. */
+  #underWay: readonly Stepped[] = [];
   #done: Promise<void> | null = null;
 
   constructor(options: GroupCommitOptions) {
@@ -49,6 +51,17 @@ export class GroupCommit {
   /** Whether there are steps for which no commit has started. */
   get hasSteps(): boolean {
     return this.#stepped.length > 0;
+  }
+
+  /** Whether the records of a step that is not released are not durable yet. */
+  get isBehind(): boolean {
+    return [...this.#underWay, ...this.#stepped].some(({ ready }) => ready.records.length > 0);
+  }
+
+  /** Whether nothing that waits is binding, and nothing is to be sent: a commit may wait for more. */
+  get isSilent(): boolean {
+    return !this.#writes.isBinding &&
+      this.#stepped.every(({ ready: { messages, answers } }) => messages.length === 0 && answers.length === 0);
   }
 
   /** The running commit; `null` if there is none. */
@@ -90,13 +103,16 @@ export class GroupCommit {
   async #commit(writes: WriteSet, stepped: readonly Stepped[]): Promise<void> {
     const { store, pace, onCommitted, onFailure } = this.#options;
     pace.began();
+    this.#underWay = stepped;
     try {
       this.version = await store.commit(writes, this.version);
     } catch (error) {
       pace.failed();
+      this.#underWay = [];
       this.#done = this.#running = null;
       return onFailure(error, stepped);
     }
+    this.#underWay = [];
     this.#done = this.#running = null;
     onCommitted({ stepped, writes, tookMs: pace.done() });
   }

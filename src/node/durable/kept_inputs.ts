@@ -13,12 +13,15 @@
  * | `input/request/D` | the frame of the request with digest D, while it waits |
  * | `timers` | {@linkcode Timers} |
  *
+ * Votes that a record contains are not kept besides it: prepares once their number is prepared in their view, commits once it is executed.
+ * Mostly these votes arrive together with the one that completes the quorum, and then they are never written.
+ *
  * The size is bounded like the core's memory: one message per sender and number between the watermarks, the requests
  * that the core accepts, and per sender as many checkpoints as fit in the window.
  * @module
  */
 import type { Genesis } from "../../core/config.ts";
-import type { Digest } from "../../core/messages/ids.ts";
+import type { Digest, SequenceNumber, View } from "../../core/messages/ids.ts";
 import type { Input, MessageInput, Ready } from "../../core/io.ts";
 import type { Record, Timers } from "../../core/records.ts";
 import type {
@@ -27,6 +30,7 @@ import type {
   Commit,
   Decision,
   Prepare,
+  PrePrepare,
   Signed,
   SignedRequest,
   StableCheckpoint,
@@ -90,26 +94,37 @@ export class KeptInputs {
     "view-change": new Set(),
     request: new Set(),
   };
+  readonly #n: number;
   readonly #maxCheckpoints: number;
+  /** The views of the prepares that this instance has put, by key. */
+  readonly #views = new Map<string, View>();
+  /** The views in which numbers are prepared, as far as this instance has seen it. */
+  readonly #preparedIn = new Map<SequenceNumber, View>();
+  /** The change under construction, and the inputs in it of which the store has nothing yet. */
+  #change: WriteSet | null = null;
+  readonly #fresh = new Set<string>();
   #timers = "";
   /** The clock at the last write of the timers, and the state of the suspicion then. */
   #timersAt = -Infinity;
   #suspicion = "";
 
   /** Starts with the keys and the timers in the store. */
-  constructor({ checkpointInterval, logWindow }: Genesis, keys: Iterable<string>, timers?: Timers) {
+  constructor({ replicas, checkpointInterval, logWindow }: Genesis, keys: Iterable<string>, timers?: Timers) {
     if (timers) this.#noteWritten(timers);
     for (const key of keys) {
       const [kept, kind] = key.split("/", 2);
       if (kept === "input") this.#keys[kind as Kind]?.add(key);
     }
+    this.#n = replicas.length;
     this.#maxCheckpoints = logWindow / checkpointInterval + 1;
   }
 
   /** Adds the inputs of a step to a change, and removes those that are no longer needed. */
   note(input: Input, { records, replies, events, admission }: Ready, writes: WriteSet): void {
     const wasRefused = admission === "full" || events.some(({ kind }) => kind === "discarded");
-    if (isKept(input) && !wasRefused) this.#put(input, writes);
+    if (writes !== this.#change) this.#fresh.clear();
+    this.#change = writes;
+    if (isKept(input) && !wasRefused && !this.#isContained(input)) this.#put(input, writes);
     for (const record of records) this.#prune(record, writes);
     for (const { reply } of replies) this.#drop("request", `input/request/${reply.request}`, writes);
   }
@@ -144,10 +159,19 @@ export class KeptInputs {
 
   #put(input: KeptInput, writes: WriteSet): void {
     const key = keyOf(input);
+    if (!this.#keys[input.kind].has(key) && !writes.records.has(key)) this.#fresh.add(key);
     this.#keys[input.kind].add(key);
+    if (input.kind === "prepare") this.#views.set(key, input.prepare.message.view);
     writes.put(key, encodeFrame(input.kind === "request" ? input.request : signedOf(input)));
     writes.count++;
     if (input.kind === "checkpoint") this.#boundCheckpoints(input.checkpoint.message.replica, writes);
+  }
+
+  /** Whether it is a prepare for a number that is prepared in its view or a later one. */
+  #isContained(input: KeptInput): boolean {
+    if (input.kind !== "prepare") return false;
+    const { sequence, view } = input.prepare.message;
+    return view <= (this.#preparedIn.get(sequence) ?? -1);
   }
 
   /** Keys sort by their sequence numbers. */
@@ -164,8 +188,13 @@ export class KeptInputs {
         const above = placeOf(kind, record.through + 1);
         for (const key of this.#keys[kind]) if (key < above) this.#drop(kind, key, writes);
       }
+      for (const number of this.#preparedIn.keys()) if (number <= record.through) this.#preparedIn.delete(number);
     }
-    if (record.kind === "committed") this.#drop("decision", placeOf("decision", record.sequence), writes);
+    if (record.kind === "prepared") this.#dropPrepares(record.prePrepare.message, writes);
+    if (record.kind === "committed") {
+      this.#drop("decision", placeOf("decision", record.sequence), writes);
+      this.#dropVotes("commit", record.sequence, writes);
+    }
     if (record.kind === "stable") this.#drop("stable-checkpoint", STABLE, writes);
     // The others' view-changes have led to this view; those for a later view are sent again.
     if (record.kind === "view" && record.newView) {
@@ -175,8 +204,28 @@ export class KeptInputs {
     }
   }
 
+  /** Drops the prepares of this view and earlier ones. One of a later view may count in that view. */
+  #dropPrepares({ sequence, view }: PrePrepare, writes: WriteSet): void {
+    this.#preparedIn.set(sequence, view);
+    this.#dropVotes("prepare", sequence, writes, (key) => (this.#views.get(key) ?? Infinity) <= view);
+  }
+
+  #dropVotes(kind: "prepare" | "commit", sequence: number, writes: WriteSet, isDone = (_key: string) => true): void {
+    const place = placeOf(kind, sequence);
+    for (let replica = 0; replica < this.#n; replica++) {
+      const key = `${place}/${replica}`;
+      if (isDone(key)) this.#drop(kind, key, writes);
+    }
+  }
+
   #drop(kind: Kind, key: string, writes: WriteSet): void {
     if (!this.#keys[kind].delete(key)) return;
+    this.#views.delete(key);
+    if (this.#fresh.delete(key)) {
+      writes.records.delete(key);
+      writes.count--;
+      return;
+    }
     writes.records.set(key, null);
     writes.count++;
   }

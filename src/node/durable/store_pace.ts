@@ -9,6 +9,8 @@ import type { Task } from "./task.ts";
 const LEAST_MS = 20;
 /** Weight of the last commit in the moving average. */
 const GAIN = 1 / 4;
+/** Kept inputs wait for others for this fraction of the duration of a commit: the votes of a quorum come almost together. */
+const GATHERED = 1 / 4;
 /** The core is informed when the average has changed by this fraction. */
 const CHANGE = 1 / 4;
 
@@ -23,6 +25,11 @@ export class StorePace {
 
   constructor(timer: Pick<Timer, "monotonic">) {
     this.#timer = timer;
+  }
+
+  /** How long kept inputs wait for others before they are committed, ms; 0 if commits are fast. */
+  get gatherMs(): number {
+    return this.#meanMs !== null && this.#meanMs >= LEAST_MS ? GATHERED * this.#meanMs : 0;
   }
 
   /** Records the start of a commit. */

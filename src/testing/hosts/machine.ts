@@ -3,7 +3,7 @@
  * @module
  */
 import type { Buffers } from "../../core/buffers.ts";
-import type { Millis, ReplicaId, SequenceNumber } from "../../core/messages/ids.ts";
+import type { ReplicaId, SequenceNumber } from "../../core/messages/ids.ts";
 import type { Environment } from "../../core/io.ts";
 import type { StoredState } from "../../core/records.ts";
 import type { VouchedOperation } from "../../core/messages/messages.ts";
@@ -234,7 +234,7 @@ export class Machine implements Station {
           checker.event(life.observed, event);
           const released: unknown = event;
           // Commits are made in order: once the last step is durable, all are.
-          if (released instanceof Released && released.step === life.steps) this.#onSettled(life, released.now);
+          if (released instanceof Released && released.step === life.steps) this.#onSettled(life, released);
         },
         onMessage: (way, kind) => void (way === "out" || kind === "query" ? coverage.count("message", kind) : 0),
         onFault: ({ error }) => world.report(invariantOf(error), `${this.label} threw on an input: ${error}`),
@@ -266,15 +266,15 @@ export class Machine implements Station {
   }
 
   /**
-   * `steppedAt`: the time of its last step, by its clock. Deadlines since then are handled at its next step, and by a
-   * reload at once.
+   * `steppedAt`: the time of its last step, by its clock. A reload handles deadlines since then at once.
    */
-  #onSettled(life: Life, steppedAt: Millis): void {
+  #onSettled(life: Life, { now: steppedAt, stored }: Released): void {
     const { now } = this.#world.engine;
-    if (!life.core || !life.store.isSettled || now < this.#reloadAt) return;
+    const isStored = !this.persistInputs || life.store.commitsMade >= stored;
+    if (!isStored || !life.core || !life.store.isSettled || now < this.#reloadAt) return;
     this.#reloadAt = now + this.#reloads.exponential(this.#world.reloadMs);
-    const { replica, label, disk, persistInputs } = this;
-    const [status, timers, formerBodies] = [life.core.status(), life.core.timers?.(), this.buffers?.formerBodies];
+    const { replica, label, disk, persistInputs, buffers } = this;
+    const [status, timers, formerBodies] = [life.core.status(), life.core.timers?.(), buffers?.formerBodies];
     const moment = { world: this.#world, replica, label, disk, persistInputs, status, timers, formerBodies };
     void checkReload({ ...moment, random: this.#reloads.fork(), now: steppedAt }).catch((error) => {
       this.#world.report("reload", `${label} can't be read from its store: ${error}`);

@@ -34,13 +34,17 @@ export interface Execution {
 export class Released {
   /** No event of the protocol has this kind. */
   readonly kind = "released";
-  /** `now`: the time of the step. `after`: the store must have made this many commits before anybody may hear of the step. */
+  /**
+   * `now`: the time of the step. `after`: the store must have made this many commits before anybody may hear of the step. `stored`: when it
+   * has made this many, all of the step is durable. A step with replies may be heard of before.
+   */
   constructor(
     readonly ready: Ready,
     readonly executions: readonly Execution[],
     readonly step: number,
     readonly now: Millis,
     readonly after: number,
+    readonly stored: number,
   ) {}
 }
 
@@ -149,7 +153,8 @@ export class ObservedCore implements Core {
       const { sequence, digest } = record;
       executions.push({ sequence, digest, calls: calls.filter((call) => call.sequence === sequence) });
     }
-    const released = new Released(ready, executions, this.#steps, now, this.#after) as unknown as ReplicaEvent;
+    const stored = replies.length > 0 ? this.#observers.nextCommit() : this.#after;
+    const released = new Released(ready, executions, this.#steps, now, this.#after, stored) as unknown as ReplicaEvent;
     return { ...ready, events: [released, ...events] };
   }
 

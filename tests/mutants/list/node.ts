@@ -25,7 +25,7 @@ export const NODE: readonly Mutant[] = [
     why: "messages leave before the records that bind the replica are durable",
     edits: [
       durable(
-        "      this.#commits.add({ task, ready, now });\n",
+        "      this.#commits.add({ task, ready: this.#replyEarly(ready, now), now });\n",
         "      this.#commits.add({ task, ready: { ...ready, messages: [] }, now });\n      this.#options.release({ ...ready, replies: [], answers: [] }, now);\n",
       ),
     ],
@@ -36,7 +36,7 @@ export const NODE: readonly Mutant[] = [
     why: "a client is told a result before it is durable",
     edits: [
       durable(
-        "      this.#commits.add({ task, ready, now });\n",
+        "      this.#commits.add({ task, ready: this.#replyEarly(ready, now), now });\n",
         "      this.#commits.add({ task, ready: { ...ready, replies: [] }, now });\n      this.#options.release({ ...ready, messages: [], answers: [], events: [] }, now);\n",
       ),
     ],
@@ -190,8 +190,26 @@ export const NODE: readonly Mutant[] = [
   {
     name: "kept-votes-lost",
     why: "votes are not kept where the host may stop the replica between any two messages: they never add up",
-    edits: [kept("    if (isKept(input) && !wasRefused) this.#put(input, writes);\n", "")],
+    edits: [kept("    if (isKept(input) && !wasRefused && !this.#isContained(input)) this.#put(input, writes);\n", "")],
     breaks: ["liveness", "reload"],
+  },
+  {
+    name: "kept-commits-dropped-too-early",
+    why: "commits are dropped from the store when their number is prepared, and an instance that starts then has none",
+    edits: [
+      kept(
+        '    if (record.kind === "prepared") this.#dropPrepares(record.prePrepare.message, writes);\n',
+        '    if (record.kind === "prepared") this.#dropVotes("commit", record.prePrepare.message.sequence, writes);\n',
+      ),
+    ],
+    breaks: ["reload", "liveness"],
+  },
+  {
+    name: "replies-before-the-certificate",
+    why:
+      "a reply is sent while the prepared certificate of its batch is not durable: a crash of all forgets what a client has accepted",
+    edits: [commits("[...this.#underWay, ...this.#stepped].some", "this.#stepped.some")],
+    breaks: ["write-ahead"],
   },
   {
     name: "kept-timers-lost",
