@@ -79,5 +79,11 @@ export const VERBS: readonly Entry[] = [
     summary: "throughput and latency of a running cluster",
     load: () => import("./commands/attempt/bench.ts"),
   },
+  {
+    group: other,
+    name: "completion",
+    summary: "completion for bash, zsh and fish",
+    load: async () => ({ verb: (await import("./commands/other/completion.ts")).completionOf(VERBS) }),
+  },
   { group: other, name: "version", summary: "the version", load: () => import("./commands/other/version.ts") },
 ];

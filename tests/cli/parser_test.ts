@@ -9,6 +9,7 @@ import { VERBS } from "../../src/cli/verbs.ts";
 import { VERSION } from "../../src/cli/version.ts";
 import { formattedPage } from "../tools/command_page.ts";
 import { textOf } from "../tools/files.ts";
+import { pbft } from "./_dev.ts";
 
 async function printed(...args: string[]): Promise<{ readonly code: number; readonly text: string }> {
   const lines: string[] = [];
@@ -98,4 +99,23 @@ Deno.test("wrong arguments are errors with the exit code 2", async () => {
     const { exitCode, message } = await assertRejects(() => main(args, () => {}), CliError);
     assertEquals([exitCode, message.includes("\n")], [2, false], args.join(" "));
   }
+});
+
+Deno.test("completion in bash offers verbs, flags, values and files", async () => {
+  const script = (await printed("completion", "bash")).text;
+  const complete = async (...words: string[]) => {
+    const line = `COMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.length - 1}; _pbft`;
+    const { stdout } = await new Deno.Command("bash", { args: ["-c", `${script}\n${line}; echo "\${COMPREPLY[*]}"`] })
+      .output();
+    return new TextDecoder().decode(stdout).trim();
+  };
+  assertEquals(await complete("pbft", "ge"), "get");
+  assertEquals(await complete("pbft", "get", "--ti"), "--timeout");
+  assertEquals(await complete("pbft", "get", "--color", "al"), "always");
+  assertEquals(await complete("pbft", "dev", "deno.js"), "deno.json");
+  for (const { name, isHidden } of VERBS) assertEquals(script.includes(` ${name}) COMPREPLY`), !isHidden, name);
+  for (const shell of ["zsh", "fish"]) {
+    assertMatch((await printed("completion", shell)).text, /pbft[^]*--?timeout|-l timeout/);
+  }
+  assertEquals((await pbft(["completion", "tcsh"])).code, 2);
 });

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { filesUnder, root, textOf } from "../tools/files.ts";
 import { codeBlocks } from "../tools/markdown.ts";
+import { packForNpm } from "../tools/npm_package.ts";
 import { freeRange } from "../tools/ports.ts";
 
 /**
@@ -98,7 +99,7 @@ for (const version of ["2.5.0", "2.9.6"]) {
 
 Deno.test("the npm package works under Node 20 and 22, and under Bun", () =>
   inFolder(async (folder) => {
-    await run(root, Deno.execPath(), "pack", "--quiet", "--allow-dirty", "--output", `${folder}/edge.tgz`);
+    await packForNpm(`${folder}/edge.tgz`);
     await Deno.writeTextFile(`${folder}/package.json`, `{ "private": true, "type": "module" }`);
     const runtimes = { node20: "node@20", node22: "node@22", bun: "bun@1" };
     await Promise.all(
@@ -149,7 +150,7 @@ outcome.nothing;
 
 Deno.test("the npm package has all its types: a strict TypeScript project compiles against it", () =>
   inFolder(async (folder) => {
-    await run(root, Deno.execPath(), "pack", "--quiet", "--allow-dirty", "--output", `${folder}/edge.tgz`);
+    await packForNpm(`${folder}/edge.tgz`);
     const compilerOptions = {
       ...{ module: "nodenext", target: "es2024", strict: true, exactOptionalPropertyTypes: true, noEmit: true },
       // Of every declaration, ours and those that ours need.
