@@ -22,7 +22,7 @@ const NOT_RUN: readonly (readonly [command: RegExp, reason: string])[] = [
   ],
   [/^deno task simulate\b.*--(?:minutes|runs \d{3,})/, "it takes minutes"],
   [
-    /^(?:npm|npx (?:jsr|wrangler)|git|nginx|docker|systemctl|sudo) /,
+    /^(?:npm|npx (?:jsr|wrangler)|git|nginx|(?:PBFT_START=new )?docker|kubectl|systemctl|sudo) /,
     "they need a registry, an account, or the machine",
   ],
   [/^deno deploy /, "it needs an account"],
