@@ -1,9 +1,8 @@
 /** Each checker catches a bug planted for it. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { Environment, Input, Ready } from "../../src/core/io.ts";
-import type { Digest, Millis, ReplicaId, SequenceNumber } from "../../src/core/messages/ids.ts";
-import type { Batch, Prepare, Signed } from "../../src/core/messages/messages.ts";
-import type { Record } from "../../src/core/records.ts";
+import type { Environment, Input, Outgoing, Ready } from "../../src/core/io.ts";
+import type { Digest, Millis, ReplicaId } from "../../src/core/messages/ids.ts";
+import type { Batch, Signed } from "../../src/core/messages/messages.ts";
 import { Replica } from "../../src/core/replica.ts";
 import type { StateMachine } from "../../src/core/state_machine.ts";
 import type { Writes } from "../../src/node/ports.ts";
@@ -191,28 +190,27 @@ Deno.test("self-consistency: a replica that signs two votes for one place is cau
 });
 
 Deno.test("self-consistency: a vote in a view that the replica has left is caught", async () => {
-  // The first primary crashes, so that all leave together; then one of them accepts something of that view after all.
-  let last: Record & { kind: "accepted" } | null = null;
-  let hasLeft = false;
+  // One replica holds back each prepare until the next one. The first primary crashes, so that all leave together; then
+  // the replica sends the one that it still has, some steps later, when its view-change is on the way.
+  let held: Outgoing | null = null;
+  let stepsSince = -1;
   const createCore: CoreMaker = (environment, storedState) => {
     const replica = new Replica(environment, storedState);
     return {
       step(input, now) {
         const ready = replica.step(input, now);
         if (environment.self !== 1) return ready;
-        for (const record of ready.records) if (record.kind === "accepted" && !hasLeft) last = record;
-        const wasIn = !hasLeft;
-        hasLeft ||= ready.messages.some(({ message: { message } }) => message.kind === "view-change");
-        if (wasIn || !last) return ready;
-        const { replica: _, ...vote } = last.prePrepare.message;
-        const next = { ...vote, sequence: vote.sequence + 1 as SequenceNumber };
-        const prePrepare = { ...last.prePrepare, message: { ...last.prePrepare.message, ...next } };
-        const prepare = environment.sign<Prepare>({ ...next, kind: "prepare", replica: environment.self });
-        return {
-          ...ready,
-          records: [...ready.records, { ...last, prePrepare }],
-          messages: [...ready.messages, { to: "all", message: prepare }],
-        };
+        const messages = ready.messages.flatMap((outgoing) => {
+          const { message } = outgoing.message;
+          if (message.kind !== "prepare" || message.view > 0) return [outgoing];
+          const before = held;
+          held = outgoing;
+          return before ? [before] : [];
+        });
+        const hasLeft = messages.some(({ message: { message } }) => message.kind === "view-change");
+        if (stepsSince >= 0 || hasLeft) stepsSince++;
+        if (stepsSince === 20 && held) messages.push(held);
+        return { ...ready, messages };
       },
       status: () => replica.status(),
     };
