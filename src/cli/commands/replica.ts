@@ -6,6 +6,7 @@ import process from "node:process";
 import type { Store } from "../../node/ports.ts";
 import { parseStart, type Start } from "../../node/storage/start.ts";
 import { Log, type LogFormat, type ServedReplica, type ServeOptions, systemTimer } from "../../runtime/process.ts";
+import { guardMachine } from "../../testing/machine/forbidden.ts";
 import { MemoryStore } from "../../stores/memory.ts";
 import type { ClusterFile } from "../../wire/mod.ts";
 import { CliError, codeOf, EXIT, reasonOf, runCommand } from "../cli_error.ts";
@@ -37,6 +38,7 @@ const FLAGS = {
   "lost-disk": { help: "the same as --start recover", isLocal: true },
   "machine": { value: "FILE", isFile: true, help: "the file that exports the state machine (the key-value machine)" },
   ...EXPORT_FLAG,
+  "guard": { help: "fail where the machine reads a clock, chance or the network; pbft dev does so", isLocal: true },
   "host": {
     value: "HOST",
     help: "the address to listen on (the loopback address in the cluster file, or else all addresses, IPv6 and IPv4)",
@@ -89,7 +91,9 @@ async function serveReplica({ values }: Call<typeof FLAGS>): Promise<number> {
     port,
     observers: [log],
     ...(snapshots && { snapshots }),
-    ...(machine && { stateMachine: machine.create }),
+    ...(machine && {
+      stateMachine: values.guard ? () => guardMachine(machine.create()) : machine.create,
+    }),
     app: { ...policyOf(values), onInternalError: (error) => log.defect("a request met a defect", error) },
     signal,
   });

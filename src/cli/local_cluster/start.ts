@@ -33,7 +33,9 @@ export function startReplicas(
     const args = ["--cluster", clusterPath(folder), "--name", name, "--key", files.key];
     args.push(...(memory ? ["--memory"] : ["--state", files.state]));
     if (!hasState(folder, name)) args.push("--start", isNew ? "new" : "recover");
-    if (machine) args.push("--machine", machine.path, ...(machine.exportName ? ["--export", machine.exportName] : []));
+    if (machine) {
+      args.push("--guard", "--machine", machine.path, ...(machine.exportName ? ["--export", machine.exportName] : []));
+    }
     args.push("--log", log, ...policy);
     return new ChildReplica({
       name,
