@@ -73,6 +73,9 @@ const THROTTLE = { perSecond: 1_000, burst: 250 };
 /** Cost of reading a body, as a multiple of a small request, above which even an accepted request is throttled. */
 const MAX_FREE_COST = 4;
 
+/** The files of the live page; the first one is the page itself. */
+const PAGE_FILES = ["", "page.js", "page.css", "settings.json"];
+
 interface Env {
   Variables: ClientVariables;
 }
@@ -167,6 +170,7 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
     },
     "/healthz": { GET: [(c) => c.text("alive\n")] },
     "/readyz": { GET: [(c) => ready(c, node)] },
+    ...pageRoutes(options.page),
     "/metrics": { GET: [(c) => c.body(metrics.text(), 200, { "content-type": EXPOSITION_TYPE })] },
     // A HEAD has no body: a stream for it would never be read or closed.
     "/events": {
@@ -249,6 +253,16 @@ function clientRules(options: AppOptions): readonly Middleware[] {
     ...(limit ? [clientLimit({ limit, timer, ...(address && { address }) })] : []),
     ...middleware,
   ];
+}
+
+/** The files of the live page, if there is one. */
+function pageRoutes(page: AppOptions["page"]): Readonly<Record<string, { readonly GET: Chain }>> {
+  if (!page) return {};
+  return Object.fromEntries(
+    PAGE_FILES.map((file) => [`/page/${file}`, {
+      GET: [() => page(file) ?? problem("not-found", { detail: `no file ${file}` })],
+    }]),
+  );
 }
 
 /** HTTP methods that metrics count by name; all others count as `other`. */

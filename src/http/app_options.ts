@@ -43,6 +43,8 @@ export interface AppOptions {
    * at all is up to {@linkcode readers}. No: it shows kinds, numbers, views, digests and sizes, and public keys.
    */
   readonly hasEventPayloads?: boolean;
+  /** The files of a live page, which is then served at `/page/`; what `createPage` makes. None. */
+  readonly page?: (file: string) => Response | null;
   /** Reads the memory of the process, in bytes by kind, for `/metrics`. None. */
   readonly memory?: () => Readonly<Record<string, number>>;
   /**

@@ -36,6 +36,7 @@ const rooms: Readonly<Record<string, Room>> = {
   snapshot: { imports: ["core", "wire", "crypto", "node"], packages: ["node:"], without: ["Deno", "Bun", "Buffer"] },
   protocol: { imports: ["core", "wire", "crypto"], types: ["node"], without: world },
   client: { imports: ["core", "wire", "crypto", "machines"], types: ["node/ports.ts"], without: platform },
+  page: { imports: [], without: platform },
   http: {
     imports: ["core", "wire", "crypto", "machines", "node", "stores", "snapshot", "client"],
     packages: ["hono"],
@@ -60,6 +61,7 @@ const rooms: Readonly<Record<string, Room>> = {
       "http",
       "runtime",
       "testing",
+      "page",
     ],
     packages: ["commander", "hono", "node:"],
     without: [],

@@ -8,6 +8,7 @@ import { clusterPath } from "../local_cluster/data.ts";
 import { ClusterOutput } from "../local_cluster/output.ts";
 import { prepareCluster } from "../local_cluster/prepare.ts";
 import { startReplicas } from "../local_cluster/start.ts";
+import { type ServedPage, servePage } from "../page/serve_page.ts";
 import { runVerb } from "../parser/dispatch.ts";
 import { type Call, defineVerb } from "../parser/verb.ts";
 import { listenForStop } from "../stop_signals.ts";
@@ -28,13 +29,19 @@ async function runCluster({ values }: Call<typeof CLUSTER_FLAGS>): Promise<numbe
   if (requested.aborted) return 0;
   const output = new ClusterOutput(options.log);
   const { supervisor } = startReplicas(prepared, options, output);
+  let page: ServedPage | null = null;
+  supervisor.onChanged = (name) => page?.changed(name);
   requested.addEventListener("abort", () => void supervisor.stop(), { once: true });
   forced.addEventListener("abort", () => supervisor.kill(), { once: true });
   if (await supervisor.waitUntilReady()) {
     const { genesis, urls } = prepared.cluster;
-    output.ready(urls[genesis.replicas[0]!.name]!, clusterPath(prepared.folder));
+    if (options.page !== null) {
+      page = await servePage({ cluster: prepared.cluster, operator: supervisor, port: options.page });
+    }
+    output.ready(urls[genesis.replicas[0]!.name]!, clusterPath(prepared.folder), page?.link ?? null);
   }
   await supervisor.ended;
+  await page?.close();
   return requested.aborted ? 0 : 1;
 }
 

@@ -8,6 +8,7 @@ import { LOG_FLAG } from "./log_option.ts";
 import { POLICY_FLAGS, policyArgs, policyOf } from "./policy_options.ts";
 import { MAX_REPLICAS } from "../local_cluster/member_names.ts";
 import { natural } from "../numbers.ts";
+import { PAGE_PORT } from "../page/port.ts";
 import { checkPorts, type LocalOptions } from "../local_cluster/prepare.ts";
 import { parse } from "../parser/parse.ts";
 import type { Flags, Values } from "../parser/verb.ts";
@@ -16,6 +17,8 @@ export { checkPorts };
 
 /** The options of `cluster`. */
 export interface ClusterOptions extends LocalOptions {
+  /** The port of the page; `null`: no page; 0: any. */
+  readonly page: number | null;
   readonly help: boolean;
 }
 
@@ -26,6 +29,10 @@ export const CLUSTER_FLAGS = {
   "data": { value: "DIR", isFile: true, help: "folder for keys and states (.pbft)" },
   "memory": { help: "keep states in memory only: they are lost at the end" },
   "fresh": { help: "delete what an earlier cluster left in the data folder", isLocal: true },
+  "page": {
+    value: "PORT",
+    help: "port of the live page, on this machine only; 0: any free port; none: no page (1110, or a free one)",
+  },
   "restart": { help: "restart a replica whose process dies" },
   ...LOG_FLAG,
   ...POLICY_FLAGS,
@@ -50,7 +57,9 @@ export function clusterOptionsOf(values: Values<typeof CLUSTER_FLAGS>, help = fa
   const { data = ".pbft", memory = false, fresh = false, restart = false, log = "text" } = values;
   policyOf(values);
   if (data === "") throw usage("--data: expected a folder, got nothing");
-  return { replicas, port, data, memory, fresh, restart, log: log as LogFormat, help, policy: policyArgs(values) };
+  const page = values.page === "none" ? null : natural("--page", values.page ?? `${PAGE_PORT}`, { max: 65_535 });
+  const policy = policyArgs(values);
+  return { replicas, port, page, data, memory, fresh, restart, log: log as LogFormat, help, policy };
 }
 
 function usage(message: string): CliError {

@@ -20,6 +20,9 @@ import { type Call, defineVerb, type Flags } from "../parser/verb.ts";
 import { RUNTIME } from "../runtime.ts";
 import { scheduleOf, SNAPSHOT_FLAGS } from "../snapshots/schedule_flags.ts";
 import { listenForStop } from "../stop_signals.ts";
+import { CutOff } from "../local_cluster/cut_off.ts";
+import type { Page } from "../../page/page.ts";
+import { VERSION } from "../version.ts";
 import { LOG_FLAG } from "./log_option.ts";
 import { POLICY_FLAGS, policyOf } from "./policy_options.ts";
 
@@ -46,6 +49,13 @@ const FLAGS = {
   "port": { value: "PORT", help: "the port to listen on (the port in the cluster file)" },
   ...LOG_FLAG,
   ...SNAPSHOT_FLAGS,
+  "page": { help: "serve the live page of this replica at /page/, to its readers" },
+  "obey": {
+    help:
+      "obey words on standard input, one a line: cut (exchange nothing with the other replicas), join (do so again). " +
+      "For local clusters that are to be broken",
+    isLocal: true,
+  },
   "until-eof": { help: "stop when standard input ends, as well as on Ctrl-C", isLocal: true },
   ...POLICY_FLAGS,
 } as const satisfies Flags;
@@ -61,6 +71,9 @@ type ServeValues = Call<typeof FLAGS>["values"];
 
 /** The exit code that shells use for a program that Ctrl-C ended. */
 const FORCED_EXIT_CODE = 130;
+
+/** The longest word on standard input, characters. */
+const MAX_WORD = 64;
 
 /** How often the process checks whether the replica has halted, ms. */
 const HALT_CHECK_MS = 1_000;
@@ -82,7 +95,8 @@ async function serveReplica({ values }: Call<typeof FLAGS>): Promise<number> {
   const machine = values.machine === undefined ? undefined : await loadMachine(values.machine, values.export);
   const { requested, forced } = listenForStop();
   forced.addEventListener("abort", () => process.exit(FORCED_EXIT_CODE), { once: true });
-  const signal = values["until-eof"] ? AbortSignal.any([requested, endOfInput()]) : requested;
+  const interposer = values.obey ? new CutOff() : undefined;
+  const signal = values["until-eof"] ? AbortSignal.any([requested, endOfInput(interposer)]) : requested;
   const replica = await serveMember(name, cluster, {
     privateKey,
     store,
@@ -94,8 +108,13 @@ async function serveReplica({ values }: Call<typeof FLAGS>): Promise<number> {
     ...(machine && {
       stateMachine: values.guard ? () => guardMachine(machine.create()) : machine.create,
     }),
-    app: { ...policyOf(values), onInternalError: (error) => log.defect("a request met a defect", error) },
+    app: {
+      ...policyOf(values),
+      ...(values.page && { page: await pageOfReplica() }),
+      onInternalError: (error) => log.defect("a request met a defect", error),
+    },
     signal,
+    ...(interposer && { interposer }),
   });
   const { lastExecuted, view } = replica.node.status().replica;
   log.write({
@@ -150,11 +169,25 @@ function required(value: string | undefined, option: string): string {
   throw new CliError(`--${option}: expected a value, got nothing (see --help)`, EXIT.usage);
 }
 
-/** Aborts when standard input ends: then the process that started this one is gone, and this one must stop too. */
-function endOfInput(): AbortSignal {
+/** The live page of one replica. It is loaded only if it is wanted. */
+async function pageOfReplica(): Promise<Page> {
+  const { createPage } = await import("../../page/page.ts");
+  return createPage({ feed: "../events?messages", version: VERSION });
+}
+
+/**
+ * Aborts when standard input ends: then the process that started this one is gone, and this one must stop too. Until then `told` gets what is
+ * written there, a line at a time.
+ */
+function endOfInput(told?: CutOff): AbortSignal {
   const controller = new AbortController();
   for (const event of ["end", "close", "error"]) process.stdin.on(event, () => controller.abort());
-  process.stdin.resume();
+  let text = "";
+  process.stdin.on("data", (chunk) => {
+    const lines = (text + chunk).split("\n");
+    text = lines.pop()!.slice(-MAX_WORD);
+    for (const line of lines) told?.obey(line.trim());
+  });
   return controller.signal;
 }
 

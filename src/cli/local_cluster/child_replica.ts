@@ -3,6 +3,7 @@
  * @module
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import process from "node:process";
 import { createInterface } from "node:readline";
 import { ownCommand } from "../runtime.ts";
 
@@ -20,6 +21,9 @@ export interface ChildReplicaOptions {
   readonly onLine?: (line: string) => void;
 }
 
+/** What the process of a local cluster may be told on its standard input, one word a line. */
+export type ChildCommand = "cut" | "join" | "lie" | "behave";
+
 /** How a process ended: `exit code 1`, `SIGKILL`. */
 export type Ending = string;
 
@@ -32,7 +36,7 @@ export class ChildReplica {
 
   constructor(readonly options: ChildReplicaOptions) {
     const { args, folder, machine, onLine } = options;
-    const own = ownCommand(["serve", ...args, "--until-eof"], { folder, machine });
+    const own = ownCommand(["serve", ...args, "--until-eof", "--obey"], { folder, machine });
     // Its standard input ends when this process ends for any reason, so no replica outlives the command.
     this.#process = spawn(own.program, [...own.args], {
       stdio: ["pipe", onLine ? "pipe" : "inherit", onLine ? "pipe" : "inherit"],
@@ -70,13 +74,34 @@ export class ChildReplica {
   /** Asks the process to stop, and kills it after `timeoutMs`. */
   async stop(timeoutMs: number): Promise<void> {
     this.#process.stdin!.end();
+    this.resume();
     const id = setTimeout(() => this.kill(), timeoutMs);
     await this.ended;
     clearTimeout(id);
   }
 
+  /** Tells the process something. */
+  tell(command: ChildCommand): void {
+    this.#process.stdin!.write(`${command}\n`);
+  }
+
+  /** Stops the process where it is. It keeps its connections, and answers nothing. */
+  pause(): void {
+    if (this.#isAlive) this.#signal("SIGSTOP");
+  }
+
+  /** Lets it go on. */
+  resume(): void {
+    if (this.#isAlive && process.platform !== "win32") this.#signal("SIGCONT");
+  }
+
   /** Kills the process. */
   kill(): void {
-    if (this.#isAlive) this.#process.kill("SIGKILL");
+    if (this.#isAlive) this.#signal("SIGKILL");
+  }
+
+  /** Not by `kill` of the child: under Deno that sends one signal, and after it no other. */
+  #signal(signal: "SIGSTOP" | "SIGCONT" | "SIGKILL"): void {
+    process.kill(this.pid, signal);
   }
 }

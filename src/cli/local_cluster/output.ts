@@ -50,15 +50,15 @@ export class ClusterOutput implements Notices {
   }
 
   /** Prints that the cluster is ready. */
-  ready(url: string, clusterFile: string): void {
+  ready(url: string, clusterFile: string, page: string | null): void {
     if (this.format === "json") {
-      const fields = { url, clusterFile };
+      const fields = { url, clusterFile, ...(page !== null && { page }) };
       return this.#log("cluster").write({ event: "cluster-ready", message: "cluster ready", fields });
     }
     console.log(`
 Try:  curl ${url}/req -H 'content-type: application/json' -d '{"clientID":"ada","operation":"SET name Ada"}'
       curl '${url}/status?pretty'
-Cluster file: ${clusterFile}. Ctrl-C stops all replicas.
+${page === null ? "" : `See:  ${page}\n`}Cluster file: ${clusterFile}. Ctrl-C stops all replicas.
 
 cluster ready`);
   }

@@ -36,7 +36,9 @@ export function startReplicas(
     if (machine) {
       args.push("--guard", "--machine", machine.path, ...(machine.exportName ? ["--export", machine.exportName] : []));
     }
-    args.push("--log", log, ...policy);
+    // Everything here is of the person who runs it.
+    const payloads = policy.includes("--event-payloads") ? [] : ["--event-payloads", "yes"];
+    args.push("--log", log, ...payloads, ...policy);
     return new ChildReplica({
       name,
       url: cluster.urls[name]!,

@@ -4,7 +4,10 @@
  */
 import { quorum } from "../../core/messages/quorum.ts";
 import { deferred } from "../../node/async/deferred.ts";
-import type { ChildReplica } from "./child_replica.ts";
+import process from "node:process";
+import type { ProcessState } from "../page/cluster_feed.ts";
+import { type Operator, OperatorError, type ReplicaAction } from "../page/operator.ts";
+import type { ChildCommand, ChildReplica } from "./child_replica.ts";
 import type { Notices } from "./output.ts";
 
 /** Options of {@linkcode Supervisor}. */
@@ -27,12 +30,25 @@ const STOP_TIMEOUT_MS = 6_000;
 /** The delay before a restart, ms. It doubles each time, unless the process lived for `longLifeMs`. */
 const RESTART_DELAY = { minMs: 500, maxMs: 10_000, longLifeMs: 30_000 };
 
+const STATE_AFTER: Readonly<Record<ChildCommand, ProcessState>> = {
+  cut: "cut",
+  join: "running",
+  lie: "lying",
+  behave: "running",
+};
+
 /** The processes of one cluster. */
-export class Supervisor {
+export class Supervisor implements Operator {
   readonly #options: SupervisorOptions;
   readonly #children = new Map<string, ChildReplica>();
   /** The timers of replicas that will be restarted. */
   readonly #restarts = new Map<string, ReturnType<typeof setTimeout>>();
+  /** Called when the process of a replica is in another state. */
+  onChanged: (name: string) => void = () => {};
+  /** What a person has done to processes that are alive. */
+  readonly #states = new Map<string, ProcessState>();
+  /** Replicas that a person has stopped. */
+  readonly #held = new Set<string>();
   readonly #ended = deferred<void>();
   #isReady = false;
   #stopping = false;
@@ -105,6 +121,47 @@ export class Supervisor {
     this.#ended.resolve();
   }
 
+  /** How the process of a replica is. */
+  stateOf(name: string): ProcessState {
+    return this.#children.get(name)?.isAlive ? this.#states.get(name) ?? "running" : "stopped";
+  }
+
+  /** Does what a person wants of one replica. @throws {OperatorError} if it is impossible now. */
+  act(action: ReplicaAction, name: string): void {
+    const child = this.#children.get(name)!;
+    if (this.#stopping || !this.#isReady) {
+      throw new OperatorError("the cluster is starting or stopping; try again later");
+    }
+    if (action === "start") {
+      if (child.isAlive) throw new OperatorError(`${name} runs already`);
+      this.#held.delete(name);
+      clearTimeout(this.#restarts.get(name));
+      return this.#start(name, RESTART_DELAY.minMs);
+    }
+    if (!child.isAlive) throw new OperatorError(`${name} is stopped; start it first`);
+    switch (action) {
+      case "stop":
+        this.#held.add(name);
+        return child.kill();
+      case "pause":
+        if (process.platform === "win32") throw new OperatorError("Windows cannot pause a process; stop it instead");
+        child.pause();
+        return this.#changed(name, "paused");
+      case "resume":
+        child.resume();
+        return this.#changed(name, "running");
+      default:
+        if (this.stateOf(name) === "paused") throw new OperatorError(`${name} is paused; resume it first`);
+        child.tell(action);
+        return this.#changed(name, STATE_AFTER[action]);
+    }
+  }
+
+  #changed(name: string, state: ProcessState): void {
+    this.#states.set(name, state);
+    this.onChanged(name);
+  }
+
   /** Kills all replicas, while {@linkcode stop} is in progress. */
   kill(): void {
     for (const child of this.#children.values()) child.kill();
@@ -114,6 +171,7 @@ export class Supervisor {
     const child = this.#options.start(name);
     this.#children.set(name, child);
     this.#options.output.started(child);
+    this.#changed(name, "running");
     const startedAt = performance.now();
     child.ended.then((ending) => {
       if (this.#stopping || this.#replaced.delete(child)) return;
@@ -124,16 +182,19 @@ export class Supervisor {
 
   #onDeath(child: ChildReplica, ending: string, delayMs: number): void {
     const { name } = child.options;
+    this.onChanged(name);
     const { output, restart } = this.#options;
     if (!this.#isReady) {
       output.died(child, ending, " before the cluster was ready");
       return void this.stop();
     }
-    if (!restart) {
-      output.died(child, ending, "; it is not restarted without --restart");
+    const isHeld = this.#held.has(name);
+    if (!restart || isHeld) {
+      const why = isHeld ? "it was stopped on the page, and is started there" : "it is not restarted without --restart";
+      output.died(child, ending, `; ${why}`);
       const { names } = this.#options;
       const { alive } = this;
-      if (alive.length === 0) return void this.stop();
+      if (alive.length === 0 && !isHeld) return void this.stop();
       if (alive.length < quorum(names.length)) output.noQuorum(alive, names.length);
       else output.degraded(alive, names.length);
       return;

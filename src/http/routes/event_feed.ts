@@ -53,9 +53,14 @@ export class EventFeed {
 
   /** Sends an event to all readers. `make` is not called if nobody wants it. */
   send(kind: string, make: () => unknown): void {
+    if (this.#isWanted) this.sendJson(kind, JSON.stringify(make()));
+  }
+
+  /** As {@linkcode EventFeed.send}, for an event that is JSON without line breaks already. */
+  sendJson(kind: string, json: string): void {
     if (!this.#isWanted) return;
     const id = this.#nextId++;
-    const text = `id: ${id}\nevent: ${kind}\ndata: ${JSON.stringify(make())}\n\n`;
+    const text = `id: ${id}\nevent: ${kind}\ndata: ${json}\n\n`;
     this.#kept.push(text);
     if (this.#kept.length > 2 * this.#options.maxKept) this.#kept.splice(0, this.#options.maxKept);
     for (const reader of this.#readers) reader.send(text);

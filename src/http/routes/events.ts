@@ -142,6 +142,7 @@ export class EventStreams implements Observer {
       high: highWatermark,
       slots: slots.slice(0, MAX_SLOTS),
       halted: halted ?? null,
+      recovering: replica.hasLostDisk,
     };
   }
 

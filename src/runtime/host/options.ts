@@ -12,6 +12,7 @@ import type { ScrubSchedule } from "../../node/repair/scrub.ts";
 import type { StartOptions } from "../../node/storage/start.ts";
 import type { SnapshotSchedule } from "../../snapshot/schedule.ts";
 import type { ClusterFile } from "../../wire/mod.ts";
+import type { Interposer } from "./interposer.ts";
 
 /** What every host may choose: a process under Deno or Node, and a Durable Object. */
 export interface HostOptions {
@@ -70,6 +71,8 @@ export interface ServeOptions extends OpenReplicaOptions {
    * POST. Default: under Deno and Node yes, unless {@linkcode persistInputs}.
    */
   readonly hasSockets?: boolean;
+  /** Stands between the replica and the other members, for clusters that are to be broken. @internal */
+  readonly interposer?: Interposer;
   /** Closes the replica when it aborts. */
   readonly signal?: AbortSignal;
 }

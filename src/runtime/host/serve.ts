@@ -18,7 +18,7 @@ import { handOver } from "../../node/hand_over.ts";
 import type { ReplicaNode } from "../../node/node.ts";
 import { checkScrub } from "../../node/repair/scrub.ts";
 import { checkIdentity } from "../../node/options.ts";
-import type { Timer } from "../../node/ports.ts";
+import type { Timer, Transport } from "../../node/ports.ts";
 import type { HostEvent } from "../../node/host_event.ts";
 import { checkSchedule, scheduleSnapshots } from "../../snapshot/schedule.ts";
 import { type ListenAddress, listenAddress, urlOf } from "../server/listen_address.ts";
@@ -27,6 +27,7 @@ import type { OpenReplica, OpenReplicaOptions, ServedReplica, ServeOptions } fro
 import { openState } from "./state_file.ts";
 import { systemTimer } from "./system_timer.ts";
 import { socketTransportOf, transportOf } from "./transport.ts";
+import type { Interposer } from "./interposer.ts";
 import { type MemberHost, type MemberHostOptions, openMemberHost, type OpenTransport } from "./member_host.ts";
 import { importKeyPair } from "../../crypto/mod.ts";
 import type { Epoch } from "../../wire/epochs/mod.ts";
@@ -108,17 +109,20 @@ export async function serveOn(platform: Platform, options: ServeOptions): Promis
     onAcceptFailed: (error) => tell({ kind: "accept-failed", reason: describeThrown(error).error }),
   });
   const openTransport = (epoch: Epoch, member: ReplicaId, membership: Membership): OpenTransport => {
-    if (!hasSockets) return { transport: transportOf(epoch, member, privateKey, membership) };
+    const between = (transport: Transport) => options.interposer?.transport(transport) ?? transport;
+    if (!hasSockets) return { transport: between(transportOf(epoch, member, privateKey, membership)) };
     const sockets = socketTransportOf(epoch, member, privateKey, {
       timer,
       membership,
       onHostEvent: tell,
       open: openWebSocket,
     });
-    return { transport: sockets, close: () => sockets.close() };
+    return { transport: between(sockets), close: () => sockets.close() };
   };
   const upgrade = hasSockets && upgradeWebSocket && { upgradeWebSocket };
-  const opening = { timer, memory, signal: stopping.signal, openTransport, ...upgrade };
+  const { interposer } = options;
+  const shared = { timer, memory, signal: stopping.signal, openTransport };
+  const opening = { ...shared, ...upgrade, ...(interposer && { interposer }) };
   const host = await open(options, opening).catch(async (error) => {
     await server.shutdown();
     throw error;
@@ -155,6 +159,7 @@ export async function serveOn(platform: Platform, options: ServeOptions): Promis
 /** What the member and its routes share. */
 interface Opening extends Pick<Platform, "memory" | "upgradeWebSocket">, Pick<MemberHostOptions, "openTransport"> {
   readonly timer: Timer;
+  readonly interposer?: Interposer;
   /** Aborts when the replica stops. */
   readonly signal: AbortSignal;
 }
@@ -163,7 +168,7 @@ interface Opening extends Pick<Platform, "memory" | "upgradeWebSocket">, Pick<Me
 async function open(options: OpenReplicaOptions, opening: Opening): Promise<MemberHost> {
   const { cluster, settings, privateKey, archive, snapshots, scrub = {}, observers, persistInputs, chain, app } =
     options;
-  const { timer, openTransport, memory, upgradeWebSocket, signal } = opening;
+  const { timer, openTransport, memory, upgradeWebSocket, signal, interposer } = opening;
   return await openMemberHost({
     member: {
       cluster,
@@ -187,7 +192,8 @@ async function open(options: OpenReplicaOptions, opening: Opening): Promise<Memb
       if (scrub && !persistInputs) node.scrub(scrub, running);
       if (snapshots) scheduleSnapshots(node, snapshots, { timer, signal: running, report: node.report });
       const upgrade = upgradeWebSocket && { upgradeWebSocket };
-      return createApp(node, { ...upgrade, ...app, ...shared, timer, signal: ending, memory }).fetch;
+      const hosted = interposer?.node(node) ?? node;
+      return createApp(hosted, { ...upgrade, ...app, ...shared, timer, signal: ending, memory }).fetch;
     },
   });
 }

@@ -13,6 +13,7 @@ import { record } from "../../dev/record.ts";
 import { reload } from "../../dev/reload.ts";
 import { watchSources } from "../../dev/watch_file.ts";
 import { type LocalMachine, type LocalOptions, prepareCluster } from "../../local_cluster/prepare.ts";
+import { type ServedPage, servePage } from "../../page/serve_page.ts";
 import { type Running, startReplicas } from "../../local_cluster/start.ts";
 import { inspectMachine } from "../../machine/inspect.ts";
 import { EXPORT_FLAG } from "../../parser/flags.ts";
@@ -64,6 +65,8 @@ async function dev({ args: [path], values, terminal }: Call<typeof FLAGS>): Prom
   const output = new DevOutput(terminal);
   const running = startReplicas(prepared, options, output, (name, line) => output.log(name, line));
   const { supervisor } = running;
+  let page: ServedPage | null = null;
+  supervisor.onChanged = (name) => page?.changed(name);
   requested.addEventListener("abort", () => {
     output.isStopping = true;
     void supervisor.stop();
@@ -74,10 +77,13 @@ async function dev({ args: [path], values, terminal }: Call<typeof FLAGS>): Prom
   if (await supervisor.waitUntilReady()) {
     for (const line of readyLines(cluster, folder, options, performance.now() - began)) terminal.print(line);
     if (values.record !== undefined) await record(values.record, membersOf(cluster), requested);
-    if (values.open) open(`${membersOf(cluster)[0]!.url}/status?pretty`);
+    page = await servePage({ cluster, operator: supervisor });
+    terminal.print(`  page     ${page.link}`);
+    if (values.open) open(page.link);
     if (machine && !values["no-watch"]) watch({ machine, running, output, memory: options.memory }, requested);
   }
   await supervisor.ended;
+  await page?.close();
   return requested.aborted ? EXIT.done : EXIT.no;
 }
 

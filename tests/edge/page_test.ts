@@ -1,0 +1,191 @@
+/** The live page in Chromium, on a cluster of four processes. `PBFT_SCREENSHOTS` may name a folder for pictures. */
+import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+// deno-lint-ignore no-import-prefix -- as the next one
+import type { Browser, Page } from "npm:puppeteer-core@25.16.0";
+// deno-lint-ignore no-import-prefix -- in the import map it would be downloaded by everybody who runs a replica
+import axe from "npm:axe-core@4.10.3";
+import { ClusterProcess } from "../e2e/_cluster_process.ts";
+import { findChromium, launch } from "./_chromium.ts";
+
+const found = await findChromium();
+if ("missing" in found) console.log(`the tests of the page in a browser are left out: ${found.missing}`);
+
+const WIDTHS = [360, 768, 1440];
+const SCHEMES = ["light", "dark"];
+const PATIENCE = { timeout: 30_000 };
+
+/** A tab whose errors are gathered. */
+async function openTab(browser: Browser, link: string): Promise<{ tab: Page; errors: string[] }> {
+  const tab = await browser.newPage();
+  const errors: string[] = [];
+  tab.on("pageerror", (error) => errors.push(String(error)));
+  tab.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+  await tab.setViewport({ width: 1440, height: 900 });
+  await tab.goto(link);
+  await tab.waitForSelector(".head b", PATIENCE);
+  return { tab, errors };
+}
+
+/** The value of an expression in the page. This file has no types of the DOM. */
+async function valueOf<T>(tab: Page, expression: string): Promise<T> {
+  return await tab.evaluate(expression) as T;
+}
+
+/** All elements that match, as an expression. */
+function all(selector: string): string {
+  return `[...document.querySelectorAll(${JSON.stringify(selector)})]`;
+}
+
+function one(selector: string): string {
+  return `document.querySelector(${JSON.stringify(selector)})`;
+}
+
+function textOf(tab: Page, selector: string): Promise<string> {
+  return valueOf(tab, `${all(selector)}.map((element) => element.textContent).join("\\n")`);
+}
+
+function until(tab: Page, expression: string): Promise<unknown> {
+  return tab.waitForFunction(expression, PATIENCE);
+}
+
+function untilText(tab: Page, selector: string, pattern: RegExp): Promise<unknown> {
+  return until(tab, `${pattern}.test(${all(selector)}.map((element) => element.textContent).join("\\n"))`);
+}
+
+/** The page at each width and in each scheme: nothing wider than the window, and nothing that axe objects to. */
+async function inspect(tab: Page, name: string): Promise<void> {
+  const folder = Deno.env.get("PBFT_SCREENSHOTS");
+  for (const scheme of SCHEMES) {
+    await tab.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+    for (const width of WIDTHS) {
+      await tab.setViewport({ width, height: 900 });
+      await until(tab, `innerWidth === ${width}`);
+      if (folder) await tab.screenshot({ path: `${folder}/${name}-${scheme}-${width}.png`, fullPage: true });
+      const overflow = await valueOf<number>(tab, "document.documentElement.scrollWidth - innerWidth");
+      assert(overflow <= 0, `${name}, ${scheme}, ${width} px: ${overflow} px too wide`);
+      await tab.evaluate(axe.source);
+      const violations = await valueOf<string[]>(
+        tab,
+        `axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ": " + nodes.map(({ html }) => html).join(" ").slice(0, 300)))`,
+      );
+      assertEquals(violations, [], `${name}, ${scheme}, ${width} px`);
+    }
+  }
+  await tab.setViewport({ width: 1440, height: 900 });
+}
+
+Deno.test({
+  name: "the page in Chromium shows a cluster's messages, stops and cuts off replicas, and obeys its keys",
+  ignore: "missing" in found,
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn(t) {
+    const folder = await Deno.makeTempDir();
+    const cluster = await ClusterProcess.start(folder, ["--page", "0"]);
+    const [, link] = await cluster.command.out.find(/^See: +(http:\S+)$/);
+    const browser = await launch((found as { path: string }).path);
+    try {
+      const { tab, errors } = await openTab(browser, link!);
+      const key = (name: string) => tab.keyboard.press(name as never);
+
+      await t.step("the token leaves the address, and stays for a reload", async () => {
+        assert(!tab.url().includes("token"));
+        await tab.reload();
+        await tab.waitForSelector(".head b", PATIENCE);
+        assertMatch(await textOf(tab, ".summary"), /local · view \d+ · primary Apple · quorum 3 of 4/);
+      });
+
+      await t.step("a request is drawn from the client to its answer, and executed by all", async () => {
+        await valueOf(tab, `${one("#operation")}.value = "SET name Ada"`);
+        await key("r");
+        await untilText(tab, ".outcome", /SET name Ada: "OK"/);
+        for (const label of [/commit 1/, /reply 1/]) await untilText(tab, ".label", label);
+        await until(tab, `${all("td.executed")}.length >= 4`);
+        await untilText(tab, ".lines", /page is answered by \w+: number 1, ok/);
+        await untilText(tab, ".plot", /operations\/s/);
+      });
+
+      await t.step("keys pause, step, find, choose and help", async () => {
+        await key("Space");
+        await until(tab, `${one(".player button")}.ariaLabel === "Play (space)"`);
+        // Events may be less apart than what is shown of the time.
+        for (const arrow of ["ArrowLeft", "ArrowLeft", "ArrowRight"]) {
+          const there = await textOf(tab, ".time-now");
+          for (let tries = 0; tries < 50 && await textOf(tab, ".time-now") === there; tries++) {
+            await key(arrow);
+            await valueOf(tab, "new Promise((drawn) => setTimeout(drawn, 100))");
+          }
+          assertNotEquals(await textOf(tab, ".time-now"), there, arrow);
+        }
+        await tab.keyboard.down("Shift");
+        await key("ArrowLeft");
+        await tab.keyboard.up("Shift");
+        await untilText(tab, ".inspector h2", /Number 1/);
+        for (const label of [/SET name Ada/, /pre-prepare 1/]) await untilText(tab, ".label", label);
+        await key("-");
+        await until(tab, `${one("select[aria-label^=Speed]")}.value === "0.25"`);
+        await key("+");
+        await key("/");
+        await tab.keyboard.type("1\n");
+        await untilText(tab, ".inspector h2", /Number 1/);
+        await key("Escape");
+        await key("3");
+        await untilText(tab, ".inspector h2", /Candy/);
+        await key("?");
+        assertEquals(await valueOf(tab, `${one("dialog")}.open`), true);
+        await key("Escape");
+        await key("s");
+        assertEquals(await valueOf(tab, `${one("#statuses")}.checked`), true);
+        await key("s");
+        await key("Escape");
+        await untilText(tab, ".inspector h2", /local/);
+        await key("0");
+        await until(tab, `${one("button[aria-label^=Go]")}.ariaPressed === "true"`);
+      });
+
+      await t.step("an arrow can be chosen with the pointer", async () => {
+        await tab.waitForSelector("[data-stroke] .hit", PATIENCE);
+        await valueOf(tab, `${one("[data-stroke] .hit")}.dispatchEvent(new MouseEvent("click", { bubbles: true }))`);
+        await untilText(tab, ".inspector dt", /from/);
+        await key("Escape");
+      });
+
+      await t.step("a replica is cut off, joined, stopped and started", async () => {
+        await key("4");
+        for (
+          const [press, word] of [["c", /cut off/], ["c", /well/], ["p", /paused/], ["p", /well/], [
+            "k",
+            /stopped/,
+          ]] as const
+        ) {
+          await key(press);
+          await untilText(tab, "[data-lane='3'] .state", word);
+        }
+        await key("r");
+        await untilText(tab, ".lines", /Dog is stopped/);
+        await untilText(tab, ".outcome", /OK/);
+        await inspect(tab, "stopped");
+        await key("k");
+        await untilText(tab, "[data-lane='3'] .state", /well/);
+      });
+
+      await t.step("many requests at once are folded, and nothing breaks", async () => {
+        const names = cluster.names;
+        await Promise.all(
+          Array.from({ length: 200 }, (_, i) =>
+            cluster.req(names[i % 3]!, {
+              clientID: `<b>c${i}</b>`,
+              operation: `SET k${i} <img src=x onerror=alert(1)>`,
+            })),
+        );
+        await untilText(tab, ".lines", /<b>c\d+<\/b> is answered/);
+        assertEquals(await valueOf(tab, `${all(".page img, .lines b, svg b")}.length`), 0);
+      });
+      assertEquals(errors, []);
+    } finally {
+      await browser.close();
+      await cluster.interrupt();
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});

@@ -1,0 +1,45 @@
+/**
+ * `deno task page`: bundles the page into `src/page/assets.ts`, which the package contains. With `--check` it only compares.
+ * @module
+ */
+// deno-lint-ignore no-import-prefix -- a tool of this repository only
+import { build, stop } from "npm:esbuild@0.25.12";
+
+const OUTPUT = new URL("../../src/page/assets.ts", import.meta.url);
+
+/** The text of `src/page/assets.ts` as it should be. */
+export async function assets(): Promise<string> {
+  const here = (name: string) => new URL(`../../page/${name}`, import.meta.url).pathname;
+  const options = {
+    bundle: true,
+    minify: true,
+    write: false,
+    legalComments: "none",
+    target: "es2022",
+    charset: "utf8",
+  } as const;
+  const script = await build({ ...options, entryPoints: [here("main.ts")], format: "esm" });
+  const style = await build({ ...options, entryPoints: [here("page.css")] });
+  await stop();
+  const html = await Deno.readTextFile(here("index.html"));
+  const files = {
+    HTML: html.replace(/>\s+</g, "><").trim(),
+    SCRIPT: script.outputFiles[0]!.text,
+    STYLE: style.outputFiles[0]!.text,
+  };
+  const lines = Object.entries(files).map(([name, text]) =>
+    `/** See page.ts. */\nexport const ${name}: string = ${JSON.stringify(text)};\n`
+  );
+  const head =
+    "// deno-fmt-ignore-file -- made by `deno task page` from the sources in page/\n/**\n * The files of the live page.\n * @module\n */\n\n";
+  return head + lines.join("\n");
+}
+
+if (import.meta.main) {
+  const text = await assets();
+  if (!Deno.args.includes("--check")) await Deno.writeTextFile(OUTPUT, text);
+  else if (text !== await Deno.readTextFile(OUTPUT)) {
+    console.error("src/page/assets.ts is not current: run `deno task page`");
+    Deno.exit(1);
+  }
+}
