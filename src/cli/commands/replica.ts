@@ -49,7 +49,7 @@ const FLAGS = {
   "port": { value: "PORT", help: "the port to listen on (the port in the cluster file)" },
   ...LOG_FLAG,
   ...SNAPSHOT_FLAGS,
-  "page": { help: "serve the live page of this replica at /page/, to its readers" },
+  "with-page": { help: "serve the live page of this replica at /page/, to its readers" },
   "obey": {
     help:
       "obey words on standard input, one a line: cut (exchange nothing with the other replicas), join (do so again). " +
@@ -110,7 +110,7 @@ async function serveReplica({ values }: Call<typeof FLAGS>): Promise<number> {
     }),
     app: {
       ...policyOf(values),
-      ...(values.page && { page: await pageOfReplica() }),
+      ...(values["with-page"] && { page: await pageOfReplica() }),
       onInternalError: (error) => log.defect("a request met a defect", error),
     },
     signal,

@@ -29,7 +29,7 @@ const FLAGS = {
   ...LOCAL_FLAGS,
   ...EXPORT_FLAG,
   "no-watch": { help: "do not restart the replicas when the file changes" },
-  "open": { help: "open the first replica's status in the browser" },
+  "open": { help: "open the page in the browser" },
   "record": {
     value: "FILE",
     isFile: true,
@@ -77,9 +77,10 @@ async function dev({ args: [path], values, terminal }: Call<typeof FLAGS>): Prom
   if (await supervisor.waitUntilReady()) {
     for (const line of readyLines(cluster, folder, options, performance.now() - began)) terminal.print(line);
     if (values.record !== undefined) await record(values.record, membersOf(cluster), requested);
-    page = await servePage({ cluster, operator: supervisor });
-    terminal.print(`  page     ${page.link}`);
-    if (values.open) open(page.link);
+    const port = clusterOptionsOf({ ...values, log: "json" }).page;
+    if (port !== null) page = await servePage({ cluster, operator: supervisor, port });
+    if (page) terminal.print(`  page     ${page.link}`);
+    if (values.open) open(page?.link ?? `${membersOf(cluster)[0]!.url}/status?pretty`);
     if (machine && !values["no-watch"]) watch({ machine, running, output, memory: options.memory }, requested);
   }
   await supervisor.ended;
