@@ -26,7 +26,10 @@ class Reading {
     let text = "";
     for (;;) {
       this.#waiting ??= this.#reader.read();
-      const chunk = await Promise.race([this.#waiting, new Promise<null>((resolve) => setTimeout(resolve, 0, null))]);
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const nothing = new Promise<null>((resolve) => timer = setTimeout(resolve, 0, null));
+      const chunk = await Promise.race([this.#waiting, nothing]);
+      clearTimeout(timer);
       if (chunk === null || chunk.done) break;
       this.#waiting = null;
       text += new TextDecoder().decode(chunk.value);

@@ -69,6 +69,8 @@ export async function openMemberHost(options: MemberHostOptions): Promise<Member
   let parts: { readonly membership: Membership; readonly transport: OpenTransport } | null = null;
   let present: Present | null = null;
   const entered: Entered[] = [];
+  /** What is left of earlier epochs: each ends by itself, or when the host closes. */
+  const lingering = new Set<() => void>();
   const enter = (member: ClusterMember, { epoch, node: next }: Entered) => {
     const before = present;
     const [stopping, ending] = [new AbortController(), new AbortController()];
@@ -88,7 +90,17 @@ export async function openMemberHost(options: MemberHostOptions): Promise<Member
       : createLeftApp(member, { timer, signal }).fetch;
     parts = null;
     before?.ending.abort();
-    if (before) timer.schedule(millis(timer.now() + LINGER_MS), () => before.stopping.abort());
+    if (before) {
+      const cancel = timer.schedule(millis(timer.now() + LINGER_MS), () => {
+        lingering.delete(stop);
+        before.stopping.abort();
+      });
+      const stop = () => {
+        cancel();
+        before.stopping.abort();
+      };
+      lingering.add(stop);
+    }
     void before?.transport?.close?.();
   };
   let opened: ClusterMember | null = null;
@@ -118,6 +130,7 @@ export async function openMemberHost(options: MemberHostOptions): Promise<Member
       present?.ending.abort();
       await member.close();
       present?.stopping.abort();
+      for (const stop of lingering) stop();
       await present?.transport?.close?.();
     },
   };
