@@ -22,6 +22,7 @@ export type {
   ReqBody,
   StatusJson,
 } from "./openapi/types.ts";
+export type { EpochsHost } from "./routes/epochs.ts";
 export { isIpAddress } from "./middleware/ip_address.ts";
 export { MEMBER_HEADER, Membership, type MembershipOptions, type Proof, type Purpose } from "./peers/membership.ts";
 export { problem, type ProblemDetails, type ProblemKind, PROBLEMS } from "./problem.ts";

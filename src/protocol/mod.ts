@@ -61,5 +61,6 @@ export type { FrameSource } from "../node/in/intake.ts";
 export type { NodeUsage } from "../node/in/usage.ts";
 export type { NodeLimits } from "../node/limits.ts";
 export type { OutboxStatus } from "../node/status.ts";
+export type { Epoch } from "../wire/epochs/mod.ts";
 export type { HostEvent } from "../node/host_event.ts";
 export type { MessageListener, MessageSummary, PayloadItem, Seen } from "../node/watching/seen.ts";

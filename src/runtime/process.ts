@@ -3,6 +3,7 @@
  * @module
  */
 export type { HostOptions, OpenReplica, OpenReplicaOptions, ServedReplica, ServeOptions } from "./host/options.ts";
+export type { Interposer } from "./host/interposer.ts";
 export type { ScrubSchedule } from "../node/repair/scrub.ts";
 export { EDGE_SETTINGS } from "./host/edge_settings.ts";
 export { replicaFromVariables, type ReplicaIdentity, startFromVariables } from "./host/environment.ts";

@@ -5,7 +5,6 @@
  */
 import type { Epoch } from "../../wire/epochs/mod.ts";
 import type { HostedNode } from "../hosted_node.ts";
-import type { ClusterMember } from "../../node/epochs/cluster_member.ts";
 import { pack, toBase64 } from "../../wire/mod.ts";
 import type { BodyReader } from "../bodies/body.ts";
 import type { Caller } from "../middleware/callers.ts";
@@ -13,9 +12,16 @@ import { CBOR } from "../middleware/submitter.ts";
 import { Problem } from "../problem.ts";
 
 /** What the routes need of a member. */
-export interface EpochsHost extends Pick<ClusterMember, "linksAfter" | "answerFetch"> {
+export interface EpochsHost {
   /** The present epoch. */
   readonly epoch: Pick<Epoch, "cluster" | "number">;
+  /** The encoded links after this epoch. */
+  linksAfter(epoch: number): readonly Uint8Array[];
+  /**
+   * Answers a member of an epoch that fetches its state: with blobs, possibly none. `null` if no member of that epoch has
+   * signed the fetch, or if it asks too much.
+   */
+  answerFetch(epoch: number, frame: Uint8Array): Promise<readonly Uint8Array[]> | null;
 }
 
 /** A node by itself, which knows of no other epochs. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { randomUUID } from "node:crypto";
-import { mkdir, open, opendir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BLOBS, type SnapshotStorage } from "./storage.ts";
 
@@ -45,13 +45,11 @@ export function folderStorage(path: string): SnapshotStorage {
 }
 
 async function* files(path: string, top: string): AsyncGenerator<string> {
-  const folder = await orNull(opendir(join(path, top)));
-  if (!folder) return;
-  for await (const entry of folder) {
+  for (const entry of await orNull(readdir(join(path, top), { withFileTypes: true })) ?? []) {
     if (entry.isFile() && !entry.name.endsWith(".tmp")) yield `${top}/${entry.name}`;
     if (!entry.isDirectory()) continue;
-    for await (const inner of await opendir(join(path, top, entry.name))) {
-      if (inner.isFile() && !inner.name.endsWith(".tmp")) yield `${top}/${inner.name}`;
+    for (const inner of await readdir(join(path, top, entry.name))) {
+      if (!inner.endsWith(".tmp")) yield `${top}/${inner}`;
     }
   }
 }

@@ -99,6 +99,7 @@ export type KeyOf<K> = OutputOf<K> extends infer Keys extends Key ? Keys : never
  *
  * @example
  * ```ts
+ * import { collection, unchecked } from "@pbft/edge/machine";
  * const entries = collection(unchecked<{ amount: number }>(), { key: unchecked<readonly [account: string, number: number]>() });
  * ```
  */
