@@ -38,7 +38,7 @@ export async function execute({ values, terminal, operation, show = showResult }
     const result = resultOf(outcome.value);
     const { lines, note, isNo } = show(result);
     if (terminal.isJson) {
-      const signedBy = await signersOf(outcome, session.found);
+      const signedBy = await signersOf(outcome, session);
       terminal.print(JSON.stringify({ result, sequence: outcome.sequence, signedBy, ms }));
     } else {
       for (const line of lines) terminal.print(line);

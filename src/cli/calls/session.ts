@@ -53,7 +53,7 @@ export async function withClient<T>(
   try {
     return await work({ client, found });
   } catch (error) {
-    throw stop.aborted ? interrupted(error) : await explained(error, found);
+    throw stop.aborted ? interrupted(error) : await explained(error, { client, found });
   } finally {
     forget();
     client.close();
@@ -82,9 +82,8 @@ export async function patiently<T>(
 }
 
 /** The names of the members whose signatures prove an outcome. */
-export async function signersOf({ receipt }: Outcome, { cluster }: FoundCluster): Promise<readonly string[]> {
-  const { voters } = await verifyReceipt(cluster, receipt);
-  return voters.map((id) => cluster.genesis.replicas[id]!.name);
+export async function signersOf({ receipt }: Outcome, { client, found }: Session): Promise<readonly string[]> {
+  return (await verifyReceipt(found.cluster, receipt, client.chain)).signers;
 }
 
 function interrupted(error: unknown): unknown {
@@ -97,11 +96,12 @@ function interrupted(error: unknown): unknown {
 }
 
 /** A client's error in words, with what was looked at and the next step. */
-export async function explained(error: unknown, found: FoundCluster): Promise<unknown> {
+export async function explained(error: unknown, session: Session): Promise<unknown> {
+  const { found } = session;
   if (error instanceof CliError) return error;
   if (error instanceof RangeError || error instanceof TypeError) return new CliError(error.message, EXIT.usage);
   if (!(error instanceof ClientError)) return error;
-  if (error instanceof OperationRejectedError) return await rejected(error, found);
+  if (error instanceof OperationRejectedError) return await rejected(error, session);
   if (error instanceof QueryRejectedError) return new CliError(`rejected: ${rejectionText(error.message)}`, EXIT.no);
   const seen = await probe(found.cluster);
   const looked = `${membersText(seen)} (${found.source})`;
@@ -138,15 +138,17 @@ export async function explained(error: unknown, found: FoundCluster): Promise<un
   });
 }
 
-async function rejected(error: OperationRejectedError, { source, cluster }: FoundCluster): Promise<CliError> {
-  const { genesis } = cluster;
-  const { voters } = await verifyReceipt(cluster, error.receipt);
-  const names = voters.map((id) => genesis.replicas[id]!.name).join(", ");
+async function rejected(
+  error: OperationRejectedError,
+  { client, found: { source, cluster } }: Session,
+): Promise<CliError> {
+  const { signers } = await verifyReceipt(cluster, error.receipt, client.chain);
+  const names = signers.join(", ");
   return new CliError(
     `rejected: ${rejectionText(error.message)} (number ${error.sequence}, signed by ${names})`,
     EXIT.no,
     {
-      looked: `${genesis.stateMachine} (${source})`,
+      looked: `${cluster.genesis.stateMachine} (${source})`,
     },
   );
 }

@@ -39,6 +39,8 @@ export interface ProvenResult {
   readonly result: Result;
   /** The replicas whose signatures prove it, in ascending order. */
   readonly voters: readonly ReplicaId[];
+  /** Their names, in the epoch in which they signed. */
+  readonly signers: readonly string[];
 }
 
 /** A receipt as bytes, to store or send it. */
@@ -92,7 +94,8 @@ export async function verifyReceipt(
       if (!isPossible(epochs, epoch, result)) throw new ProofError("result: its number is of a later epoch");
       const voters = [...new Set(replies.map(({ replica }) => replica))].sort((a, b) => a - b);
       const { client, session, timestamp } = request;
-      return { client, session, timestamp, operation, result, voters };
+      const signers = voters.map((id) => epoch.genesis.replicas[id]!.name);
+      return { client, session, timestamp, operation, result, voters, signers };
     } catch (error) {
       reason ??= error;
     }

@@ -93,13 +93,13 @@ async function runLine(session: Session, line: string, terminal: Terminal): Prom
       const outcome = await patiently(session.client.submit(operation), { ...session, terminal });
       show(resultOf(outcome.value), terminal, {
         sequence: outcome.sequence,
-        signedBy: await signersOf(outcome, session.found),
+        signedBy: await signersOf(outcome, session),
       });
     }
     if (process.stdin.isTTY) terminal.say(terminal.style.dim(`(${Math.round(performance.now() - began)} ms)`));
     return EXIT.done;
   } catch (error) {
-    const told = await explained(error, session.found);
+    const told = await explained(error, session);
     if (!(told instanceof CliError)) throw told;
     console.error(terminal.style.red(`error: ${told.message}`) + (told.lines.looked ? `\n  ${told.lines.looked}` : ""));
     return told.exitCode;
