@@ -208,3 +208,41 @@ Deno.test("a web page, whose requests have an origin, gets no socket", async () 
   await problemOf(await it.request(headers), 400, "not-accepted-here");
   assertEquals(it.sockets, []);
 });
+
+Deno.test("a member that floods a socket with faulty frames loses its sockets for a minute; others keep theirs, and it can POST", async () => {
+  const { open, sockets, node, timer } = setUp();
+  for (const by of [0, 0, 2]) assertEquals((await open(by)).status, 200);
+  const [first, second, other] = sockets as [FakeSocket, FakeSocket, FakeSocket];
+  node.onReceive = () => ({ reason: "wrong-signature", kind: "status", detail: "for a test" });
+  for (let i = 0; i < 64; i++) first.gets(vote);
+  await settled();
+  assertEquals(first.closedWith, null);
+  first.gets(vote);
+  await settled();
+  assertEquals([first.closedWith, second.closedWith, other.closedWith], [1008, 1008, null]);
+  const { length } = node.received;
+  for (let i = 0; i < 1_000; i++) first.gets(vote);
+  await settled();
+  assertEquals(node.received.length, length);
+  node.onReceive = () => null;
+  other.gets(vote);
+  await settled();
+  assertEquals(node.received.length, length + 1);
+  for (const socket of [first, second]) socket.onclose?.({} as never);
+  const refused = await open();
+  assertEquals(refused.headers.get("retry-after"), "60");
+  await problemOf(refused, 429, "overloaded");
+  timer.advance(60_001);
+  assertEquals((await open()).status, 200);
+});
+
+Deno.test("a member that goes on sending when it is told busy loses its sockets", async () => {
+  const { socket, node } = await opened();
+  node.onReceive = () => ({ reason: "overloaded", kind: "prepare", detail: "for a test" });
+  for (let i = 0; i < 16 * 1024; i++) socket.gets(vote);
+  await settled();
+  assertEquals(socket.closedWith, null);
+  socket.gets(vote);
+  await settled();
+  assertEquals(socket.closedWith, 1008);
+});

@@ -38,6 +38,20 @@ export class ReplicaStream {
     this.#connection.abort();
   }
 
+  /** Waits before the next attempt, or until the end. */
+  #pause(): Promise<void> {
+    const { signal } = this.#closing;
+    return new Promise((resolve) => {
+      const id = setTimeout(resolve, RETRY_MS);
+      if (signal.aborted) end();
+      else signal.addEventListener("abort", end, { once: true });
+      function end() {
+        clearTimeout(id);
+        resolve();
+      }
+    });
+  }
+
   async #run(): Promise<void> {
     let isKnownDown = false;
     while (!this.#closing.signal.aborted) {
@@ -58,7 +72,7 @@ export class ReplicaStream {
         if (!isKnownDown) this.#options.onUnreachable((error as Error).message);
         isKnownDown = true;
       }
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      await this.#pause();
     }
   }
 }

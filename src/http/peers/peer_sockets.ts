@@ -36,6 +36,12 @@ export interface PeerSocketsOptions {
 
 /** Maximum sockets of one member: one in use, and one that may not be closed yet. A member can always POST instead. */
 const MAX_SOCKETS_PER_MEMBER = 2;
+/** Faulty frames of one socket, such as ones with a wrong signature. A correct member sends none; one more ends the socket. */
+const MAX_FAULTS = 64;
+/** Frames of one socket for which there was no room. A correct member stops at `busy`, long before that. */
+const MAX_REFUSED = 16 * 1024;
+/** After that the member opens no sockets for this long, ms. It can POST. */
+const BARRED_MS = 60_000;
 /** A socket that is not open after this time no longer counts, ms. */
 const OPEN_TIMEOUT_MS = 10_000;
 
@@ -46,6 +52,8 @@ const CLOSE = { goingAway: 1001, unsupportedData: 1003, policyViolation: 1008, t
 export class PeerSockets {
   readonly #options: PeerSocketsOptions;
   readonly #sockets = new Map<PeerSocket, SocketReceiver>();
+  /** Until when a member may open no sockets, on the monotonic clock. */
+  readonly #barredUntil = new Map<ReplicaId, number>();
 
   constructor(options: PeerSocketsOptions) {
     this.#options = options;
@@ -68,6 +76,15 @@ export class PeerSockets {
         `only members may open sockets: expected a valid, unused ${MEMBER_HEADER} header; check that both hosts have the same cluster file`;
       throw new Problem("wrong-signature", { detail, field: MEMBER_HEADER });
     }
+    const leftMs = (this.#barredUntil.get(member) ?? 0) - this.#options.timer.monotonic();
+    if (leftMs > 0) {
+      const seconds = Math.ceil(leftMs / 1_000);
+      throw new Problem("overloaded", {
+        detail:
+          `this member flooded a socket with frames that were refused; use POST /messages, or try in ${seconds} s`,
+        headers: { "retry-after": String(seconds) },
+      });
+    }
     const held = [...this.#sockets.values()].filter((receiver) => receiver.member === member).length;
     if (held >= MAX_SOCKETS_PER_MEMBER) {
       throw new Problem("overloaded", {
@@ -76,7 +93,7 @@ export class PeerSockets {
     }
     const { socket, response } = this.#upgraded(request);
     const { timer } = this.#options;
-    const receiver = new SocketReceiver(socket, member, this.#options);
+    const receiver = new SocketReceiver(socket, member, { ...this.#options, onFlood: () => this.#bar(member) });
     this.#sockets.set(socket, receiver);
     socket.onerror = () => {}; // onclose follows
     socket.onclose = () => this.#forget(socket);
@@ -94,6 +111,16 @@ export class PeerSockets {
     }
   }
 
+  /** Closes the sockets of a member that floods them. */
+  #bar(member: ReplicaId): void {
+    this.#barredUntil.set(member, this.#options.timer.monotonic() + BARRED_MS);
+    for (const [socket, receiver] of this.#sockets) {
+      if (receiver.member !== member) continue;
+      receiver.deafen();
+      socket.close(CLOSE.policyViolation, "too many refused frames");
+    }
+  }
+
   #upgraded(request: Request): ReturnType<Upgrade> {
     try {
       return this.#options.upgrade(request);
@@ -108,17 +135,26 @@ export class PeerSockets {
   }
 }
 
+/** Options of {@linkcode SocketReceiver}. */
+interface ReceiverOptions extends PeerSocketsOptions {
+  /** Called when more was refused than a correct member can cause. */
+  readonly onFlood: () => void;
+}
+
 /** Receives the messages of one socket. */
 class SocketReceiver {
   readonly #socket: PeerSocket;
-  readonly #options: PeerSocketsOptions;
+  readonly #options: ReceiverOptions;
+  #faults = 0;
+  #refused = 0;
+  #isDeaf = false;
   #taken = 0;
   #bytesSinceAck = 0;
   #isBusy = false;
   #cancelAck: (() => void) | null = null;
   cancelOpenTimer: () => void = () => {};
 
-  constructor(socket: PeerSocket, readonly member: ReplicaId, options: PeerSocketsOptions) {
+  constructor(socket: PeerSocket, readonly member: ReplicaId, options: ReceiverOptions) {
     this.#socket = socket;
     this.#options = options;
     socket.binaryType = "arraybuffer";
@@ -138,6 +174,12 @@ class SocketReceiver {
     this.#stopAckTimer();
   }
 
+  /** Drops undecoded what still arrives. */
+  deafen(): void {
+    this.#isDeaf = true;
+    this.stop();
+  }
+
   #stopAckTimer(): void {
     this.#cancelAck?.();
     this.#cancelAck = null;
@@ -145,6 +187,7 @@ class SocketReceiver {
 
   #onMessage(data: unknown): void {
     const socket = this.#socket;
+    if (this.#isDeaf) return;
     if (!(data instanceof ArrayBuffer)) {
       return socket.close(CLOSE.unsupportedData, "expected a binary message, got text");
     }
@@ -154,6 +197,7 @@ class SocketReceiver {
     this.#taken++;
     this.#bytesSinceAck += data.byteLength;
     this.#take(new Uint8Array(data));
+    if (this.#isDeaf) return;
     if (this.#bytesSinceAck >= ACK_BYTES) return this.#acknowledge();
     const { timer } = this.#options;
     this.#cancelAck ??= timer.schedule(millis(timer.now() + ACK_DELAY_MS), () => this.#acknowledge());
@@ -171,7 +215,12 @@ class SocketReceiver {
   }
 
   readonly #onAnswer = (rejection: Rejection | null): void => {
-    if (rejection?.reason === "overloaded") this.#isBusy = true;
+    if (rejection === null || rejection.reason === "unavailable") return;
+    if (rejection.reason === "overloaded") {
+      this.#isBusy = true;
+      this.#refused++;
+    } else this.#faults++;
+    if (!this.#isDeaf && (this.#faults > MAX_FAULTS || this.#refused > MAX_REFUSED)) this.#options.onFlood();
   };
 
   #acknowledge(): void {
