@@ -304,7 +304,7 @@ export class App implements Sink {
     }
   }
 
-  #key(what: "stop" | "pause" | "cut" | "lie"): void {
+  #key(what: "stop" | "pause" | "cut"): void {
     const history = this.#history;
     if (!history || this.#lane === null) return this.#actions.say("choose a replica first: 1 … 9", true);
     const { process } = history.stateAfter(history.length).replicas[this.#lane]!;
@@ -313,7 +313,6 @@ export class App implements Sink {
       stop: ["stop", "start"],
       pause: ["pause", "resume"],
       cut: ["cut", "join"],
-      lie: ["lie", "behave"],
     } as const;
     const action = pairs[what].find((one) => offers(process).includes(one));
     const replica = history.facts.members[this.#lane]!;

@@ -4,7 +4,7 @@ import type { ClusterFacts, PageEvent } from "../model/event.ts";
 /** What the page wants done. */
 export type Action =
   | {
-    readonly action: "stop" | "start" | "pause" | "resume" | "cut" | "join" | "lie" | "behave";
+    readonly action: "stop" | "start" | "pause" | "resume" | "cut" | "join";
     readonly replica: string;
   }
   | { readonly action: "request"; readonly operation: string; readonly replica?: string };

@@ -188,7 +188,7 @@ export function leaderOf({ replicas }: ClusterView): { readonly view: number; re
 /** A replica in a word. */
 export function wordFor(replica: ReplicaView): string {
   if (replica.process !== "running") {
-    return { stopped: "stopped", paused: "paused", cut: "cut off", lying: "lying" }[replica.process];
+    return { stopped: "stopped", paused: "paused", cut: "cut off" }[replica.process];
   }
   if (replica.unreachable !== null) return "unreachable";
   if (replica.halted !== null) return "halted";

@@ -4,7 +4,7 @@ import { listOf } from "./words.ts";
 
 /** Whether a replica can take part, as far as is known. */
 function isUp(replica: ReplicaView): boolean {
-  return ["running", "lying"].includes(replica.process) && replica.unreachable === null && replica.halted === null &&
+  return replica.process === "running" && replica.unreachable === null && replica.halted === null &&
     !replica.recovering;
 }
 
@@ -35,9 +35,6 @@ export function whyReplica(view: ClusterView, id: number): string {
   if (replica.process === "cut") return `${name} runs, and exchanges nothing with the others. They go on without it.`;
   if (replica.process === "paused") {
     return `${name} is paused, so it answers nothing; to the others it looks like a dead one.`;
-  }
-  if (replica.process === "lying") {
-    return `${name} changes what it sends. The others check signatures and certificates, so it can delay, and not deceive.`;
   }
   if (replica.unreachable !== null) return `The page cannot read ${name}: ${replica.unreachable}.`;
   if (replica.halted !== null) return `${name} has halted: ${replica.halted}.`;

@@ -126,7 +126,6 @@ const STATES: Readonly<Record<Extract<PageEvent, { kind: "state" }>["state"], st
   stopped: "is stopped",
   paused: "is paused: it keeps its connections and answers nothing",
   cut: "is cut off from the others",
-  lying: "lies from now on",
 };
 
 function leaving(why: string): string {

@@ -95,8 +95,6 @@ const WORDS: Readonly<Record<ReplicaAction, string>> = {
   resume: "Resume",
   cut: "Cut off",
   join: "Join again",
-  lie: "Make it lie",
-  behave: "Make it honest",
 };
 
 /** What can be done with a process in this state. */
@@ -108,9 +106,7 @@ export function offers(process: string): readonly ReplicaAction[] {
       return ["resume", "stop"];
     case "cut":
       return ["join", "stop"];
-    case "lying":
-      return ["behave", "stop"];
     default:
-      return ["stop", "pause", "cut", "lie"];
+      return ["stop", "pause", "cut"];
   }
 }

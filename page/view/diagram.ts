@@ -56,7 +56,6 @@ export function iconOf(word: string): string {
     "stopped": "✕",
     "paused": "‖",
     "cut off": "≠",
-    "lying": "!",
     "recovering": "↻",
     "changes view": "↷",
     "unreachable": "?",
@@ -184,7 +183,7 @@ export class Diagram {
     const y1 = isShort && from === CLIENTS ? y2 - 9 : stroke.isUnsaid ? y2 - 12 : axis.placeOf(start);
     const way = isLost ? 0.45 : wayOf(stroke, at, this.#reducedMotion.matches);
     const [xe, ye] = [x1 + (x2 - x1) * way, isLost ? Math.min(y2, y1 + 26) : y2];
-    const kind = view.replicas[from]?.process === "lying" ? "liar" : classOf(stroke.kind);
+    const kind = classOf(stroke.kind);
     const isChosen = chosenArrow !== null && chosenArrow.message.id === arrow.message.id &&
       chosenArrow.message.kind === arrow.message.kind;
     const [dx, dy] = [xe - x1, ye - y1];

@@ -13,7 +13,6 @@ export const KEYS: readonly (readonly [keys: string, what: string])[] = [
   ["k", "stop or start it"],
   ["p", "pause or resume it"],
   ["c", "cut it off, or join it again"],
-  ["l", "make it lie, or honest"],
   ["r", "send the request again"],
   ["s", "show or hide statuses"],
   ["Esc", "choose nothing"],

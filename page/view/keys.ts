@@ -9,7 +9,7 @@ export interface KeyHandlers {
   readonly live: () => void;
   readonly find: () => void;
   readonly lane: (replica: number) => void;
-  readonly act: (what: "stop" | "pause" | "cut" | "lie") => void;
+  readonly act: (what: "stop" | "pause" | "cut") => void;
   readonly send: () => void;
   readonly statuses: () => void;
   readonly nothing: () => void;
@@ -61,8 +61,6 @@ function handlerOf(key: string, shift: boolean, on: KeyHandlers): (() => void) |
       return () => on.act("pause");
     case "c":
       return () => on.act("cut");
-    case "l":
-      return () => on.act("lie");
     case "r":
       return on.send;
     case "s":

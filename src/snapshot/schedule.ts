@@ -40,7 +40,7 @@ export function checkSchedule({ everyMs, keep }: SnapshotSchedule): void {
  * of the state that the newest snapshot has is not reported.
  */
 export function scheduleSnapshots(
-  node: Pick<ReplicaNode, "genesis" | "stableCertificate" | "readBlobs">,
+  node: Pick<ReplicaNode, "genesis" | "epoch" | "stableCertificate" | "readBlobs">,
   schedule: SnapshotSchedule,
   { timer, signal, report }: {
     readonly timer: Timer;

@@ -1,5 +1,5 @@
 /** The routes from which a snapshot is saved. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import type { Digest } from "../../src/core/messages/ids.ts";
 import { type AppOptions, createApp } from "../../src/http/mod.ts";
 import { decodeManifest, proveHead } from "../../src/snapshot/manifest.ts";
@@ -89,5 +89,27 @@ Deno.test("a wrong list of digests is refused with its field", async () => {
   }
   await problemOf(await blobs(pack([digest]), "application/json"), 415, "unsupported-media-type");
   await problemOf(await blobs(new Uint8Array(100_000)), 413, "too-large");
+  await cluster.close();
+});
+
+Deno.test("a cluster that was reconfigured says that it gives no snapshots", async () => {
+  const { cluster } = await asking(4);
+  const app = createApp(
+    new Proxy(cluster.node(0), {
+      get: (target, name) => {
+        if (name === "epoch") return { number: 2 };
+        const value = Reflect.get(target, name, target);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    }),
+    { timer: new ManualTimer() },
+  );
+  const request = new Request("http://127.0.0.1:1111/snapshot", { headers: { host: "127.0.0.1:1111" } });
+  const problem = await problemOf(
+    await app.fetch(request, { remoteAddr: { hostname: "127.0.0.1" } }),
+    503,
+    "unavailable",
+  );
+  assertMatch(String(problem.detail), /the cluster is in epoch 2/);
   await cluster.close();
 });

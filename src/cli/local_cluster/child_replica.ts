@@ -22,7 +22,7 @@ export interface ChildReplicaOptions {
 }
 
 /** What the process of a local cluster may be told on its standard input, one word a line. */
-export type ChildCommand = "cut" | "join" | "lie" | "behave";
+export type ChildCommand = "cut" | "join";
 
 /** How a process ended: `exit code 1`, `SIGKILL`. */
 export type Ending = string;

@@ -33,8 +33,6 @@ const RESTART_DELAY = { minMs: 500, maxMs: 10_000, longLifeMs: 30_000 };
 const STATE_AFTER: Readonly<Record<ChildCommand, ProcessState>> = {
   cut: "cut",
   join: "running",
-  lie: "lying",
-  behave: "running",
 };
 
 /** The processes of one cluster. */

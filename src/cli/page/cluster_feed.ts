@@ -8,7 +8,7 @@ import type { Timer } from "../../node/ports.ts";
 import { ReplicaStream } from "./replica_stream.ts";
 
 /** How a replica's process is. */
-export type ProcessState = "running" | "stopped" | "paused" | "cut" | "lying";
+export type ProcessState = "running" | "stopped" | "paused" | "cut";
 
 /** Options of {@linkcode ClusterFeed}. */
 export interface ClusterFeedOptions {

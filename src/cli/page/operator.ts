@@ -5,7 +5,7 @@
 import type { ProcessState } from "./cluster_feed.ts";
 
 /** What can be done to one replica. */
-export const ACTIONS = ["stop", "start", "pause", "resume", "cut", "join", "lie", "behave"] as const;
+export const ACTIONS = ["stop", "start", "pause", "resume", "cut", "join"] as const;
 
 /** One of them. */
 export type ReplicaAction = typeof ACTIONS[number];

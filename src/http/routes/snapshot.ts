@@ -5,6 +5,8 @@
  */
 import type { Digest } from "../../core/messages/ids.ts";
 import { encodeManifest } from "../../snapshot/manifest.ts";
+import { headOf } from "../../snapshot/node_source.ts";
+import { SnapshotError } from "../../snapshot/snapshot_error.ts";
 import type { Plain } from "../../core/io.ts";
 import { pack, unpack } from "../../wire/mod.ts";
 import type { BodyReader } from "../bodies/body.ts";
@@ -22,17 +24,14 @@ const MAX_REQUEST_BYTES = MAX_DIGESTS * 80;
 
 /** `GET /snapshot`: the manifest of a snapshot of the last stable checkpoint. */
 export function snapshotHead(node: HostedNode): Response {
-  const certificate = node.stableCertificate?.() ?? [];
-  if (certificate.length === 0) {
-    return problem("unavailable", {
-      detail: "this replica has no stable checkpoint yet, or has halted: " +
-        `the first checkpoint comes after ${node.genesis.checkpointInterval} batches`,
+  try {
+    return new Response(encodeManifest(headOf(node)) as Uint8Array<ArrayBuffer>, {
+      headers: { "content-type": "application/json" },
     });
+  } catch (error) {
+    if (error instanceof SnapshotError) return problem("unavailable", { detail: error.message });
+    throw error;
   }
-  const { genesis } = node;
-  return new Response(encodeManifest({ genesis, certificate }) as Uint8Array<ArrayBuffer>, {
-    headers: { "content-type": "application/json" },
-  });
 }
 
 /**
