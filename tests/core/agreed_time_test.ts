@@ -89,6 +89,29 @@ Deno.test("a primary can push the agreed time ahead of its backups' clocks only 
   }
 });
 
+Deno.test("a pre-prepare far ahead of the clock is forgotten once its number is executed by a decision of another batch", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  const next = cluster.host(2).replica!.status().lastExecuted + 1;
+  const batch = batchOf(cluster.now + HOUR, []);
+  const prePrepare = signed<PrePrepare>({
+    kind: "pre-prepare",
+    replica: 0 as ReplicaId,
+    view: 0 as View,
+    sequence: next as SequenceNumber,
+    digest: batch.digest,
+  });
+  cluster.deliver(2, prePrepare, batch);
+  assertEquals(cluster.host(2).replica!.buffers().earlyPrePrepares, 1);
+  ada.call(["a=1"]);
+  cluster.runFor(2_000);
+  const { status, buffers } = {
+    status: cluster.host(2).replica!.status(),
+    buffers: cluster.host(2).replica!.buffers(),
+  };
+  assertEquals([status.lastExecuted >= next, buffers.earlyPrePrepares], [true, 0]);
+});
+
 for (
   const [what, skews] of [
     ["an hour behind, at the primary", [-HOUR, 0, 0, 0]],

@@ -62,6 +62,7 @@ function execute(step: Step, slot: Slot, batch: Batch): boolean {
   state.history = env.hash(env.pack([state.history, batch.digest]));
   state.lastExecuted = slot.sequence;
   state.bodies.delete(batch.digest);
+  if (slot.waiting?.prePrepare.message.digest !== batch.digest) state.early.delete(slot.sequence);
   if (state.lastProposed < state.lastExecuted) state.lastProposed = state.lastExecuted;
   const known = slot.prePrepare?.message.digest === batch.digest;
   step.persist({

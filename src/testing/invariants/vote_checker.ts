@@ -56,6 +56,8 @@ export class VoteChecker {
   readonly #judged = new Set<Message>();
   /** The highest timestamp that any replica has accepted, and when, on no replica's clock. */
   #agreed = { time: 0, at: 0 };
+  /** The times of the batches that were accepted. A decision may name one only by its digest. */
+  readonly #times = new Map<Digest, number>();
 
   constructor(options: VoteCheckerOptions) {
     this.#options = options;
@@ -76,6 +78,7 @@ export class VoteChecker {
     const memory = this.memory(replica);
     memory.hasLostDisk = storedState.lostDisk !== undefined;
     noteRestored(memory, storedState);
+    for (const { batch } of storedState.accepted) this.#times.set(batch.digest, batch.timestamp);
     const { viewChange, newView, view } = storedState;
     if (viewChange) leave(memory, viewChange.message.view);
     // The records read are outdated if another isolate has gone on meanwhile.
@@ -153,6 +156,7 @@ export class VoteChecker {
           this.#options.report("certificates", `replica ${replica} executes at ${sequence} what was not decided there`);
         }
         if (batch) this.#checkBody(replica, batch, digest);
+        this.#noteTime(batch?.timestamp ?? this.#times.get(digest) ?? 0);
         return noteExecuted(memory, record);
       }
       case "checkpoint":
@@ -186,13 +190,22 @@ export class VoteChecker {
     this.#agreed = { time, at: this.#options.elapsedMs() };
   }
 
+  get #agreedNow(): number {
+    return this.#agreed.time + this.#options.elapsedMs() - this.#agreed.at;
+  }
+
+  /** The time of an accepted or decided batch moves the agreed time on. */
+  #noteTime(timestamp: number): void {
+    if (timestamp > this.#agreedNow) this.agreed(timestamp);
+  }
+
   #accepted(
     replica: ReplicaId,
     memory: Memory,
     { prePrepare: { message }, batch }: Extract<Record, { kind: "accepted" }>,
     now: Millis,
   ): void {
-    const { measures: { n, logWindow }, maxClockSkewMs, elapsedMs } = this.#options;
+    const { measures: { n, logWindow }, maxClockSkewMs } = this.#options;
     const { view, sequence, digest } = message;
     const what = `replica ${replica} accepts ${sequence} in view ${view}`;
     if (message.replica !== view % n) this.#options.report("certificates", `${what} from replica ${message.replica}`);
@@ -206,12 +219,12 @@ export class VoteChecker {
     }
     // A backup uses its clock, or the agreed time and the time passed since. A primary's own proposals may be ahead of
     // that; backups wait.
-    const agreed = this.#agreed.time + elapsedMs() - this.#agreed.at;
-    const latest = Math.max(now, agreed) + maxClockSkewMs;
+    const latest = Math.max(now, this.#agreedNow) + maxClockSkewMs;
     if (carried === undefined && message.replica !== replica && batch.timestamp > latest) {
       this.#options.report("agreed-time", `${what}, its time is ${batch.timestamp - now} ms ahead of the replica's`);
     }
-    if (batch.timestamp > agreed) this.agreed(batch.timestamp);
+    this.#times.set(digest, batch.timestamp);
+    this.#noteTime(batch.timestamp);
     this.#checkBody(replica, batch, digest);
     noteAccepted(memory, message);
   }
