@@ -5,7 +5,7 @@
  */
 import { quorum } from "../../core/messages/quorum.ts";
 import type { Epoch } from "../../wire/epochs/mod.ts";
-import { deferred } from "../async/deferred.ts";
+import type { Delays } from "../async/delays.ts";
 import type { ReplicaNode } from "../node.ts";
 import type { MemberSource } from "./member_options.ts";
 
@@ -22,8 +22,8 @@ export interface AskingOptions {
   readonly isMoving: () => boolean;
   readonly isClosed: () => boolean;
   readonly follow: (links: readonly Uint8Array[]) => Promise<boolean>;
-  /** Calls `run` after `ms`, unless the member is closed before. */
-  readonly after: (ms: number, run: () => unknown) => void;
+  /** Its timers, stopped when the member is closed. */
+  readonly delays: Delays;
 }
 
 /** How often a member that hears of too few others asks for links, ms. */
@@ -53,10 +53,10 @@ export class Asking {
 
   /** Looks regularly whether there is something to ask. A host that may sleep calls {@linkcode Asking.look} instead. */
   start(): void {
-    const { node, maySleep, after } = this.#options;
+    const { node, maySleep, delays } = this.#options;
     if (maySleep) return;
     void this.#feed();
-    after(node() ? ASK_MS : OUTSIDE_MS, async () => {
+    delays.after(node() ? ASK_MS : OUTSIDE_MS, async () => {
       await this.#ask();
       this.start();
     });
@@ -106,7 +106,7 @@ export class Asking {
 
   /** While the state of the epoch's start is being fetched: asks whoever may have it. */
   async #feed(): Promise<void> {
-    const { source, epochs, node: present, isClosed, after } = this.#options;
+    const { source, epochs, node: present, isClosed, delays } = this.#options;
     const node = present();
     if (!node || node.epoch.number === 0 || this.#isFeeding) return;
     this.#isFeeding = true;
@@ -121,9 +121,7 @@ export class Asking {
       } catch {
         turn++;
       }
-      const { promise, resolve } = deferred<void>();
-      after(FEED_MS, resolve);
-      await promise;
+      await delays.pass(FEED_MS);
     }
     this.#isFeeding = false;
   }

@@ -13,11 +13,12 @@
  * @module
  */
 import type { ClosedEpoch } from "../../core/io.ts";
-import { millis, type ReplicaId } from "../../core/messages/ids.ts";
+import type { ReplicaId } from "../../core/messages/ids.ts";
 import { clusterId } from "../../crypto/mod.ts";
 import { encodeLink, type Epoch, firstEpoch, followChain, makeLink } from "../../wire/epochs/mod.ts";
 import { parseClusterFile } from "../../wire/mod.ts";
 import { deferred } from "../async/deferred.ts";
+import { Delays } from "../async/delays.ts";
 import { ReplicaNode } from "../node.ts";
 import { CRYPTOGRAPHY, type NodeInternals, type NodeOptions } from "../options.ts";
 import { Asking } from "./asking.ts";
@@ -53,11 +54,12 @@ export class ClusterMember {
   #isClosed = false;
   /** Whether the store is this member's, and says what it lacks. */
   #hasEntered = false;
-  #cancel: (() => void)[] = [];
+  readonly #delays: Delays;
 
   private constructor(options: ClusterMemberOptions, internals: NodeInternals) {
     const { genesis, urls } = parseClusterFile(options.cluster);
     this.#options = options;
+    this.#delays = new Delays(options.timer);
     this.#internals = internals;
     this.#cryptography = options.crypto ?? CRYPTOGRAPHY;
     this.#store = options.store;
@@ -150,7 +152,7 @@ export class ClusterMember {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    for (const cancel of this.#cancel.splice(0)) cancel();
+    this.#delays.stop();
     this.#replaced.resolve();
     await this.#moving?.catch(() => {});
     await this.#node?.close();
@@ -249,12 +251,15 @@ export class ClusterMember {
       const { hash } = this.#cryptography;
       const reader = new BlobReader(this.#store, hash);
       const link = await makeLink(certificate, async (digest) => (await reader.read([digest])).get(digest)!);
-      await Promise.race([node?.sent(), this.#pass(FLUSH_MS)]);
+      await Promise.race([node?.sent(), this.#delays.pass(FLUSH_MS)]);
       await this.#enter([encodeLink(link)]);
     });
     moving.catch((error) => {
       this.#failed(error);
-      this.#after(RETRY_MS, () => this.epoch.number === number && this.#onClosed({ epoch: number + 1, certificate }));
+      this.#delays.after(
+        RETRY_MS,
+        () => this.epoch.number === number && this.#onClosed({ epoch: number + 1, certificate }),
+      );
     });
   }
 
@@ -270,24 +275,9 @@ export class ClusterMember {
       isMoving: () => this.isMoving,
       isClosed: () => this.#isClosed,
       follow: (links) => this.follow(links),
-      after: (ms, run) => this.#after(ms, run),
+      delays: this.#delays,
     });
     this.#asking.start();
-  }
-
-  #pass(ms: number): Promise<void> {
-    const { promise, resolve } = deferred<void>();
-    this.#after(ms, resolve);
-    return promise;
-  }
-
-  #after(ms: number, run: () => unknown): void {
-    const { timer } = this.#options;
-    const cancel = timer.schedule(millis(timer.now() + ms), () => {
-      this.#cancel = this.#cancel.filter((other) => other !== cancel);
-      if (!this.#isClosed) void run();
-    });
-    this.#cancel.push(cancel);
   }
 
   #failed(error: unknown): void {
@@ -295,6 +285,9 @@ export class ClusterMember {
     for (const observer of this.#options.observers ?? []) observer.onHostEvent?.(event);
     // Without a node nothing else would try again.
     if (this.#node || !this.#memberOf(this.epoch)) return;
-    this.#after(RETRY_MS, () => this.#node ?? this.#move(() => this.#enter([])).catch((again) => this.#failed(again)));
+    this.#delays.after(
+      RETRY_MS,
+      () => this.#node ?? this.#move(() => this.#enter([])).catch((again) => this.#failed(again)),
+    );
   }
 }
