@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { DEFAULT_LIMITS, DEFAULT_SETTINGS, type Genesis, type Limits, type Settings } from "../../src/core/config.ts";
-import { type Epoch, epochAfter, portOf } from "./_epochs.ts";
+import { type Epoch, type EpochRules, TEXT_RULES } from "./_epochs.ts";
 import type { ReplicaEvent } from "../../src/core/events.ts";
 import type { Environment, FetchedBlob, Input, Ready } from "../../src/core/io.ts";
 import type { Digest, Millis, ReplicaId, SequenceNumber } from "../../src/core/messages/ids.ts";
@@ -45,6 +45,10 @@ export interface Options {
   readonly settings?: Partial<Settings>;
   /** Hosts that are no members at first. */
   readonly spares?: number;
+  /** What configures. By default it is text. */
+  readonly rules?: (genesis: Genesis) => EpochRules;
+  /** The public key of each host at first. */
+  readonly publicKeyOf?: (id: number) => string;
 }
 
 export class Host {
@@ -82,6 +86,7 @@ export class Cluster {
   readonly epochs: Epoch[];
   /** Whether a host goes on to the next epoch as soon as its replica says that the present one is over. */
   follows: (host: Host) => boolean = () => true;
+  readonly #rules: EpochRules;
   readonly #settings: Settings;
   readonly #options: Required<Pick<Options, "loss" | "doubling">> & { readonly latencyMs: () => number };
   readonly #queue = new EventQueue();
@@ -93,14 +98,16 @@ export class Cluster {
     const drawn = () => this.random.int(1, maxLatencyMs);
     this.#options = { loss, doubling, latencyMs: () => options.latencyMs ?? drawn() };
     this.#settings = { ...DEFAULT_SETTINGS, ...options.settings };
+    const publicKeyOf = options.publicKeyOf ?? ((id) => String(id).padStart(64, "0"));
     this.genesis = {
       name: "test",
-      replicas: Array.from({ length: n }, (_, i) => ({ name: `r${i}`, publicKey: String(i).padStart(64, "0") })),
+      replicas: Array.from({ length: n }, (_, i) => ({ name: `r${i}`, publicKey: publicKeyOf(i) })),
       checkpointInterval,
       logWindow: options.logWindow ?? 2 * checkpointInterval,
       stateMachine: "log/1",
       limits: { ...DEFAULT_LIMITS, ...options.limits },
     };
+    this.#rules = options.rules?.(this.genesis) ?? TEXT_RULES;
     this.epochs = [{ terms: this.genesis, members: this.genesis.replicas.map((_, i) => i) }];
     this.hosts = Array.from({ length: n + (options.spares ?? 0) }, (_, i) => new Host(i as ReplicaId));
     for (const host of this.hosts.slice(0, n)) this.start(host.id);
@@ -114,11 +121,12 @@ export class Cluster {
   start(id: number, asks = false): void {
     const host = this.host(id);
     host.machine = new LogMachine();
-    const { terms, members } = this.epochs[host.epoch]!;
+    const epoch = this.epochs[host.epoch]!;
+    const { terms, members } = epoch;
     const env: Environment = {
       self: members.indexOf(id) as ReplicaId,
       genesis: terms,
-      configure: portOf(terms),
+      configure: this.#rules.portOf(epoch),
       settings: this.#settings,
       stateMachine: host.machine,
       hash,
@@ -196,7 +204,7 @@ export class Cluster {
   /** A host goes on to the next epoch: at the end of its own, or because somebody has shown it the link. */
   follow(id: number): void {
     const host = this.host(id);
-    this.epochs[host.epoch + 1] ??= epochAfter(this.epochs[host.epoch]!, host.disk);
+    this.epochs[host.epoch + 1] ??= this.#rules.after(this.epochs[host.epoch]!, host.disk);
     this.crash(id);
     host.epoch++;
     host.disk = host.disk.nextEpoch();

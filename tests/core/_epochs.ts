@@ -1,6 +1,6 @@
 /** Epochs for tests of the core: a `configure` is text, and nobody signs it. */
 import type { Genesis, Terms } from "../../src/core/config.ts";
-import { CONFIGURATION_CHUNK, pendingOf } from "../../src/core/epochs/pending.ts";
+import { CONFIGURATION_CHUNK, type Pending, pendingOf } from "../../src/core/epochs/pending.ts";
 import type { ConfigurePort } from "../../src/core/io.ts";
 import { entriesOf, readChunk, readPage, readRoot } from "../../src/core/tree/state_tree.ts";
 import type { Disk } from "./_disk.ts";
@@ -10,6 +10,14 @@ import { hash, unpack } from "./_messages.ts";
 export interface Epoch {
   readonly terms: Terms;
   readonly members: readonly number[];
+}
+
+/** Which operations configure, and where they lead. By default they are text, and nobody signs them. */
+export interface EpochRules {
+  /** Reads the operations in an epoch. */
+  portOf(epoch: Epoch): ConfigurePort;
+  /** The epoch after this one, as the state of a store at its end has it. */
+  after(epoch: Epoch, disk: Disk): Epoch;
 }
 
 interface Told {
@@ -27,7 +35,7 @@ export function configureText(epoch: number, members: readonly number[], k?: num
 }
 
 /** Reads such operations. */
-export function portOf({ start }: Terms): ConfigurePort {
+function portOf({ start }: Terms): ConfigurePort {
   const present = start?.epoch ?? 0;
   return {
     is: (operation) => text.decode(operation).startsWith("configure "),
@@ -39,13 +47,17 @@ export function portOf({ start }: Terms): ConfigurePort {
   };
 }
 
-/** The epoch after this one, as the state of a store at its end has it. */
-export function epochAfter({ terms }: Epoch, { checkpoint, blobs }: Disk): Epoch {
-  const { sequence, root } = checkpoint!;
-  const { pages } = readRoot(unpack(blobs.get(root)!));
+/** The configuration that a store at the end of an epoch has. */
+export function pendingIn({ checkpoint, blobs }: Disk): Pending {
+  const { pages } = readRoot(unpack(blobs.get(checkpoint!.root)!));
   const chunks = pages.flatMap(([, page]) => entriesOf(readPage(unpack(blobs.get(page)!))));
   const digest = chunks.find(([id]) => id === CONFIGURATION_CHUNK)![1];
-  const pending = pendingOf(unpack(readChunk(unpack(blobs.get(digest)!))[1]));
+  return pendingOf(unpack(readChunk(unpack(blobs.get(digest)!))[1]));
+}
+
+function after({ terms }: Epoch, disk: Disk): Epoch {
+  const { sequence, root } = disk.checkpoint!;
+  const pending = pendingIn(disk);
   const { epoch, members, k } = JSON.parse(text.decode(pending.configuration).slice("configure ".length)) as Told;
   const K = k ?? terms.checkpointInterval;
   const genesis: Genesis = {
@@ -56,3 +68,6 @@ export function epochAfter({ terms }: Epoch, { checkpoint, blobs }: Disk): Epoch
   };
   return { members, terms: { ...genesis, start: { epoch, sequence, root } } };
 }
+
+/** The rules of {@linkcode configureText}. */
+export const TEXT_RULES: EpochRules = { portOf: ({ terms }) => portOf(terms), after };

@@ -11,27 +11,29 @@ import type { Cluster } from "./_cluster.ts";
  */
 export function watchSafety(cluster: Cluster): void {
   const votes = new Map<string, string>();
-  const left = new Map<number, number>();
-  const check = (message: ReplicaMessage, isNew: boolean) => {
-    if (message.kind === "view-change") return checkViewChange(message.replica, message.view);
+  const left = new Map<string, number>();
+  const check = (message: ReplicaMessage, epoch: number, isNew: boolean) => {
+    // What was said in one epoch binds nobody in another.
+    const who = `r${"replica" in message ? message.replica : ""}${epoch === 0 ? "" : ` of epoch ${epoch}`}`;
+    if (message.kind === "view-change") return checkViewChange(who, message.view);
     if (message.kind !== "pre-prepare" && message.kind !== "prepare" && message.kind !== "commit") return;
-    const { kind, replica, view, sequence, digest } = message;
-    const vote = `${kind} of r${replica} for v${view} n${sequence}`;
+    const { kind, view, sequence, digest } = message;
+    const vote = `${kind} of ${who} for v${view} n${sequence}`;
     const known = votes.get(vote) ?? digest;
     assert(known === digest, `one ${vote}, not for ${known} and for ${digest}`);
     votes.set(vote, digest);
-    assert(!isNew || view >= (left.get(replica) ?? 0), `${vote} comes after the view-change to ${left.get(replica)}`);
+    assert(!isNew || view >= (left.get(who) ?? 0), `${vote} comes after the view-change to ${left.get(who)}`);
   };
-  const checkViewChange = (replica: number, view: number) => {
-    const highest = left.get(replica) ?? 0;
-    assert(view >= highest, `r${replica} has left for view ${highest} and says ${view}`);
-    left.set(replica, view);
+  const checkViewChange = (who: string, view: number) => {
+    const highest = left.get(who) ?? 0;
+    assert(view >= highest, `${who} has left for view ${highest} and says ${view}`);
+    left.set(who, view);
   };
   const before = cluster.onStep;
   cluster.onStep = (host, input, ready) => {
     before(host, input, ready);
     for (const { to, message: { message } } of ready.messages) {
-      if (message.kind !== "request" && message.kind !== "gateway-request") check(message, to === "all");
+      if (message.kind !== "request" && message.kind !== "gateway-request") check(message, host.epoch, to === "all");
     }
     checkDurable(ready, input);
   };

@@ -2,7 +2,8 @@
  * The language of the scenarios. A scenario is a text file: a first line in prose (`# …`), then blocks of commands, each with `----`
  * and the trace that it gave under it. Commands:
  *
- * - `start n=4 [k=8]`: a cluster with a checkpoint every k numbers, whose messages take 1 ms each; `open a b`: clients, each with a session.
+ * - `start n=4 [k=8] [spares=3]`: a cluster with a checkpoint every k numbers, whose messages take 1 ms each, and hosts that are no members
+ *   yet; `open a b`: clients, each with a session.
  * - `submit a x=1 [to 1 2]`: client a's next request, `a1`, reaches these replicas, or all; `again a1 [to …]`.
  * - `crash 0 …`, `restart 0 …`, `cut 3 … ` (from the rest), `drop KIND [from 0 …] [to 3 …]`, `heal` (ends both).
  * - `run 100` (ms), `run until executed 3 [at 1 2]`, `run until view 1 [at …]`, `run until stable 8 [at …]`, `run until answered a1`.
@@ -14,6 +15,11 @@
  * - `show KIND`, `hide KIND`: statuses, relayed requests and `discards` of duplicates; `mute`, `unmute`: nothing at all.
  * - `status`, `answers`, `logs x`: what each replica says of itself, what clients were answered, what was executed.
  * - `clock 0 +5300`: a replica's clock is off.
+ * - `configure a [members 1 2 3 4] [rotate 0 1] [k=4] [l=16] [batch=1] [machine=log/2] [epoch=1] [by 0 1 2] [to …]`: client a's next request is
+ *   a configuration for the next epoch (or `epoch`), approved by these members of the last one, by default a quorum.
+ * - `join 4`: a host without a store starts in the last epoch; `follow 3`: somebody shows this host the next link; `lose 2`: a disk.
+ * - `give 4 5 from 0`: these start in the last epoch with the state of another one.
+ * - `stay 3 …`: these hosts do not go on by themselves when their epoch is over. `run until epoch 1 [at …]`.
  */
 import { assert } from "@std/assert";
 import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
@@ -30,6 +36,7 @@ import { TestClient } from "../core/_client.ts";
 import { Cluster } from "../core/_cluster.ts";
 import { batchOf, show, signed, suspicionsOf } from "../core/_messages.ts";
 import { watchSafety } from "../core/_safety.ts";
+import { Configuring } from "./_configuring.ts";
 import { Trace } from "./_trace.ts";
 
 interface Rule {
@@ -60,6 +67,10 @@ export class Script {
   #cut: ReadonlySet<number> = new Set();
   #rules: Rule[] = [];
   #liars: readonly number[] = [];
+  #stay: readonly number[] = [];
+  /** The epochs that somebody has closed. */
+  readonly #closed = new Set<number>();
+  readonly #configuring = new Configuring();
 
   /** Runs one command and returns what it gave. */
   run(command: string): readonly string[] {
@@ -86,11 +97,24 @@ export class Script {
       case "submit":
         return this.#submit(args, to);
       case "again":
-        return this.#give(this.#request(args[0]!), to);
+        return this.#hand(this.#request(args[0]!), to);
       case "crash":
         return ids(words).forEach((id) => this.cluster.crash(id));
       case "restart":
         return ids(words).forEach((id) => this.cluster.start(id));
+      case "configure":
+        return this.#configure(args, to);
+      case "join":
+        return ids(words).forEach((id) => this.cluster.join(id));
+      case "follow":
+        return ids(words).forEach((id) => this.#follow(id));
+      case "give":
+        return this.#give(words);
+      case "stay":
+        this.#stay = ids(words);
+        return;
+      case "lose":
+        return ids(words).forEach((id) => this.cluster.loseDisk(id));
       case "cut":
         this.#cut = new Set(ids(words));
         return;
@@ -137,12 +161,15 @@ export class Script {
     }
   }
 
-  #begin({ n = "4", k = "8", ...settings }: Record<string, string>): void {
+  #begin({ n = "4", k = "8", spares = "0", ...settings }: Record<string, string>): void {
     const numbers = Object.entries(settings).map(([name, value]) => [name, Number(value)]);
     this.#cluster = new Cluster({
       n: Number(n),
       checkpointInterval: Number(k),
       maxLatencyMs: 1,
+      spares: Number(spares),
+      publicKeyOf: (id) => this.#configuring.publicKeyOf(id),
+      rules: (genesis) => this.#configuring.rulesFrom(genesis),
       settings: { ...SETTINGS, ...Object.fromEntries(numbers) },
     });
     watchSafety(this.cluster);
@@ -150,11 +177,13 @@ export class Script {
     const before = cluster.onStep;
     cluster.onStep = (host, input, ready) => {
       before(host, input, ready);
+      if (ready.closed) this.#closed.add(host.epoch);
       for (const { message, batch } of ready.messages) {
         this.#said.push({ ...message as Signed, ...(batch ? { batch } : {}) });
       }
-      this.#trace.step(cluster.now - this.#start, host, input, ready);
+      this.#trace.step(cluster.now - this.#start, host, cluster.epochs[host.epoch]!.members, input, ready);
     };
+    cluster.follows = ({ id }) => !this.#stay.includes(id);
     cluster.filter = (from, to, message) =>
       this.#cut.has(from) === this.#cut.has(to) &&
       !this.#rules.some((rule) =>
@@ -182,14 +211,39 @@ export class Script {
   }
 
   #submit([client, ...operations]: string[], to: readonly number[] | null): void {
-    const request = this.#clients.get(client!)!.request(operations);
+    this.#ask(client!, this.#clients.get(client!)!.request(operations), to);
+  }
+
+  #give(words: readonly string[]): void {
+    const at = words.indexOf("from");
+    const { disk } = this.cluster.host(Number(words[at + 1]));
+    for (const id of ids(words.slice(0, at))) {
+      this.cluster.host(id).disk = disk.nextEpoch();
+      this.cluster.join(id);
+    }
+  }
+
+  /** Shows a host the next link, if its present epoch is not the last one that anybody could know. */
+  #follow(id: number): void {
+    const { epoch } = this.cluster.host(id);
+    const isKnown = epoch + 1 < this.cluster.epochs.length;
+    assert(isKnown || this.#closed.has(epoch), `epoch ${epoch}, in which replica ${id} is, is over`);
+    this.cluster.follow(id);
+  }
+
+  #configure(words: string[], to: readonly number[] | null): void {
+    const operation = this.#configuring.operation(words.slice(1), this.cluster.epochs.length - 1);
+    this.#ask(words[0]!, this.#clients.get(words[0]!)!.request([operation]), to);
+  }
+
+  #ask(client: string, request: Verified<SignedRequest>, to: readonly number[] | null): void {
     const name = `${client}${request.message.kind === "request" ? request.message.timestamp : ""}`;
     this.#requests.set(name, request);
     this.#trace.nameRequest(request, name);
-    this.#give(request, to);
+    this.#hand(request, to);
   }
 
-  #give(request: Verified<SignedRequest>, to: readonly number[] | null): void {
+  #hand(request: Verified<SignedRequest>, to: readonly number[] | null): void {
     this.cluster.submit(request, to ?? undefined);
   }
 
@@ -226,9 +280,13 @@ export class Script {
           disk.suspicion.suspicion.message.view >= Number(value)
         ),
       stable: () => all((s) => s.lowWatermark >= Number(value)),
+      epoch: () =>
+        (at ? ids(where) : this.cluster.epochs.at(-1)!.members).every((id) =>
+          this.cluster.host(id).epoch >= Number(value)
+        ),
       answered: () => this.cluster.accepted(this.#request(value!).digest) !== null,
     };
-    assert(done[what!], `expected executed, view, left, suspected, stable or answered, got ${what}`);
+    assert(done[what!], `expected executed, view, left, suspected, stable, epoch or answered, got ${what}`);
     this.cluster.runUntil(done[what!]!, 60_000, words.join(" "));
   }
 
@@ -299,15 +357,22 @@ export class Script {
     return `${name}: ${results ?? "not answered"}${replicas ? ` (${replicas})` : ""}`;
   }
 
+  #isMember({ id, epoch }: Cluster["hosts"][number]): boolean {
+    return this.cluster.epochs[epoch]!.members.includes(id);
+  }
+
   #status(): readonly string[] {
     return this.cluster.hosts.map((host) => {
-      if (!host.replica) return `r${host.id}: down`;
-      const { view, active, lastExecuted, lowWatermark, highWatermark, slots, pendingRequests } = host.replica.status();
+      if (!host.replica) return `r${host.id}: ${this.#isMember(host) ? "down" : `no member in epoch ${host.epoch}`}`;
+      const { view, active, lastExecuted, lowWatermark, highWatermark, slots, pendingRequests, hasLostDisk } = host
+        .replica.status();
       const open = slots.filter(({ sequence }) => sequence > lastExecuted).map((s) => ` ${s.sequence} ${s.stage}`);
-      return `r${host.id}: ${
+      return `r${host.id}: ${host.epoch === 0 ? "" : `in epoch ${host.epoch}, `}${
         active ? "in" : "on its way to"
       } view ${view}, executed ${lastExecuted}, within (${lowWatermark}, ${highWatermark}], ` +
-        `${pendingRequests} requests wait${open.length > 0 ? `,${open}` : ""}`;
+        `${pendingRequests} requests wait${hasLostDisk ? ", has lost its disk" : ""}${
+          open.length > 0 ? `,${open}` : ""
+        }`;
     });
   }
 }

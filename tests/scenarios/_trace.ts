@@ -13,6 +13,8 @@ export class Trace {
   readonly shown: Set<string> = new Set();
   readonly #names = new Map<Digest, string>([[batchOf(0, []).digest, "null"]]);
   #muted = false;
+  /** The hosts of the members in the epoch of the present step. */
+  #members: readonly number[] = [];
 
   nameRequest(request: Pick<SignedRequest, "digest">, name: string): void {
     this.#names.set(request.digest, name);
@@ -36,7 +38,15 @@ export class Trace {
     this.#muted = muted;
   }
 
-  step(now: number, { id }: Host, input: Input, { messages, events, replies }: Ready): void {
+  /** `members`: the hosts of the members in the epoch of `host`. */
+  step(
+    now: number,
+    { id }: Host,
+    members: readonly number[],
+    input: Input,
+    { messages, events, replies }: Ready,
+  ): void {
+    this.#members = members;
     if (input.kind === "request") this.#noteOpening(input.request);
     for (const { batch } of messages) this.noteBatch(batch);
     if ("batch" in input) this.noteBatch(input.batch);
@@ -53,6 +63,11 @@ export class Trace {
     }
   }
 
+  /** The name of a member, which is that of its host. */
+  #who(replica: number): string {
+    return `r${this.#members[replica] ?? replica}`;
+  }
+
   #input(input: Input): string {
     switch (input.kind) {
       case "start":
@@ -62,12 +77,12 @@ export class Trace {
       case "request":
         return `request ${this.nameOf(input.request.digest)}`;
       case "pre-prepare":
-        return `${this.say(input.prePrepare)} of r${input.prePrepare.message.replica}`;
+        return `${this.say(input.prePrepare)} of ${this.#who(input.prePrepare.message.replica)}`;
       case "blobs":
-        return `${input.blobs.length} blobs of r${input.from}`;
+        return `${input.blobs.length} blobs of ${this.#who(input.from)}`;
       default: {
         const signed = Object.entries(input).find(([key]) => key !== "kind")![1] as Signed;
-        return `${this.say(signed)} of r${(signed.message as { replica: number }).replica}`;
+        return `${this.say(signed)} of ${this.#who((signed.message as { replica: number }).replica)}`;
       }
     }
   }
@@ -90,7 +105,7 @@ export class Trace {
       case "view-change":
         return `view-change ${m.view} (${this.#p(m)})`;
       case "new-view":
-        return `new-view ${m.view} (V ${m.viewChanges.map(({ message }) => `r${message.replica}`).join(" ")}, O ${
+        return `new-view ${m.view} (V ${m.viewChanges.map(({ message }) => this.#who(message.replica)).join(" ")}, O ${
           m.prePrepares.map(({ message }) => `${message.sequence}=${this.nameOf(message.digest)}`).join(" ") || "empty"
         })`;
       case "status":
@@ -120,7 +135,7 @@ export class Trace {
       if ((kind === "status" || kind === "request") && !this.shown.has(kind)) continue;
       const what = kind === "request" ? `request ${this.nameOf((message as SignedRequest).digest)}` : this.say(message);
       const line = `sends ${what}${kind === "pre-prepare" && !batch ? " without its body" : ""} to ${
-        to === "all" ? "all" : `r${to}`
+        to === "all" ? "all" : this.#who(to)
       }`;
       const same = sent.indexOf(line);
       if (same < 0) sent.push(line);
@@ -153,11 +168,11 @@ export class Trace {
       case "view-change":
         return `leaves for view ${event.view}: ${event.why}`;
       case "new-view":
-        return `enters view ${event.view} of r${event.primary}`;
+        return `enters view ${event.view} of ${this.#who(event.primary)}`;
       case "state-transfer":
         return `state transfer to ${event.sequence} ${event.phase}`;
       case "contradiction":
-        return `keeps as evidence what r${event.accused} said twice: ${event.message} ${event.sequence ?? ""}`
+        return `keeps as evidence what ${this.#who(event.accused)} said twice: ${event.message} ${event.sequence ?? ""}`
           .trimEnd();
       case "operation-failed":
         return `operation failed`;
