@@ -63,6 +63,12 @@ export const VERBS: readonly Entry[] = [
   },
   {
     group: run,
+    name: "members",
+    summary: "add, remove and replace members, change keys and limits",
+    load: () => import("./commands/operate/members.ts"),
+  },
+  {
+    group: run,
     name: "snapshot",
     summary: "save, verify, restore and audit the state",
     load: () => import("./commands/operate/snapshot.ts"),

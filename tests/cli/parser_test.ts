@@ -2,6 +2,9 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { main } from "../../src/cli/mod.ts";
 import { CliError } from "../../src/cli/cli_error.ts";
+import { parse } from "../../src/cli/parser/parse.ts";
+import { completed } from "../../src/cli/parser/settings.ts";
+import { inFolder } from "../tools/folder.ts";
 import { durationMs } from "../../src/cli/parser/duration.ts";
 import { helpOf } from "../../src/cli/parser/help.ts";
 import { hasColors } from "../../src/cli/terminal.ts";
@@ -118,4 +121,20 @@ Deno.test("completion in bash offers verbs, flags, values and files", async () =
     assertMatch((await printed("completion", shell)).text, /pbft[^]*--?timeout|-l timeout/);
   }
   assertEquals((await pbft(["completion", "tcsh"])).code, 2);
+});
+
+Deno.test("a flag that may be repeated is a list, also in the settings file", async () => {
+  const flags = { add: { value: "NAME", isList: true, help: "a member" } } as const;
+  assertEquals(parse({ name: "pbft x", flags }, ["--add", "a", "--add=b"]).values.add, ["a", "b"]);
+  await inFolder(async (folder) => {
+    const variable = (name: string) => name === "PBFT_CONFIG" ? `${folder}/pbft.json` : undefined;
+    await Deno.writeTextFile(`${folder}/pbft.json`, JSON.stringify({ x: { add: ["a", "b"] } }));
+    assertEquals(completed(flags, {}, { verb: "x", variable }).add, ["a", "b"]);
+    await Deno.writeTextFile(`${folder}/pbft.json`, JSON.stringify({ x: { add: [{}] } }));
+    await assertRejects(
+      () => Promise.resolve().then(() => completed(flags, {}, { verb: "x", variable })),
+      CliError,
+      "add: expected a text, got {}",
+    );
+  });
 });

@@ -33,19 +33,27 @@ export interface Session {
   readonly found: FoundCluster;
 }
 
+/** What a caller knows already: where the cluster is, and links of its chain of epochs. */
+export interface Known {
+  readonly found: FoundCluster;
+  readonly chain: readonly Uint8Array[];
+}
+
 /** Runs `work` with a client, which is closed at its end, or by Ctrl-C. @throws {CliError} for the client's errors. */
 export async function withClient<T>(
   values: Values<typeof CLIENT_FLAGS>,
   terminal: Terminal,
   work: (session: Session) => Promise<T>,
+  known?: Known,
 ): Promise<T> {
   const timeoutMs = durationMs("--timeout", values.timeout ?? DEFAULT_TIMEOUT);
-  const found = await findCluster(values.cluster);
+  const found = known?.found ?? await findCluster(values.cluster);
   const key = values.key === undefined ? undefined : readKey(values.key);
   if (key?.warning) terminal.say(`warning: ${key.warning}`);
   const client = new Client({
     cluster: found.cluster,
     timeoutMs,
+    ...(known && { chain: known.chain }),
     ...(key && { keyPair: { privateKey: key.privateKey } }),
   });
   const { signal: stop, forget } = listenForTermination();

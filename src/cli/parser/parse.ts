@@ -36,8 +36,9 @@ export function commandOf({ name, flags, args = [] }: Grammar<Flags>): Command {
 /** The flag that every verb answers with its help. */
 export const HELP_FLAG = { help: { short: "h", help: "print this help" } } as const satisfies Flags;
 
-function optionOf(name: string, { value, help, short, choices }: Flags[string]): Option {
+function optionOf(name: string, { value, help, short, choices, isList }: Flags[string]): Option {
   const option = new Option(`${short ? `-${short}, ` : ""}--${name}${value ? ` <${value}>` : ""}`, help);
+  if (isList) option.argParser((text: string, before: readonly string[] | undefined) => [...before ?? [], text]);
   return choices ? option.choices([...choices]) : option;
 }
 

@@ -24,11 +24,13 @@ export function variableOf(flag: string): string {
   return `PBFT_${flag.toUpperCase().replaceAll("-", "_")}`;
 }
 
+type Value = string | boolean | readonly string[];
+
 /** Adds what variables and the file say to the values that were given. @throws {CliError} naming the variable or the file's field. */
 export function completed<F extends Flags>(flags: F, given: Values<F>, { verb, variable }: SettingsSource): Values<F> {
   const path = (given as { readonly config?: string }).config ?? variable("PBFT_CONFIG");
   const file = settingsFile(path, verb, flags);
-  const values: Record<string, string | boolean> = { ...given as Record<string, string | boolean> };
+  const values: Record<string, Value> = { ...given as Record<string, Value> };
   for (const [name, flag] of Object.entries(flags)) {
     if (name in values || name === "config") continue;
     const own = flag.isLocal ? undefined : variable(variableOf(name));
@@ -76,13 +78,23 @@ function objectIn(place: string, json: unknown): Readonly<Record<string, unknown
   throw new CliError(`${place}: expected an object, got ${JSON.stringify(json)}`, EXIT.usage);
 }
 
-function valueOf(place: string, { value, choices }: Flag, given: unknown): string | boolean {
+function valueOf(place: string, flag: Flag, given: unknown): Value {
+  const { value, choices, isList } = flag;
+  if (isList) return (Array.isArray(given) ? given : [given]).map((one) => textOf(place, flag, one));
   if (value === undefined) {
     const known: Readonly<Record<string, boolean>> = { true: true, 1: true, false: false, 0: false };
     const truth = known[String(given)];
     if (truth !== undefined) return truth;
     throw new CliError(`${place}: expected true or false, got ${JSON.stringify(given)}`, EXIT.usage);
   }
+  return textOf(place, { choices }, given);
+}
+
+function textOf(
+  place: string,
+  { choices }: { readonly choices?: Flag["choices"] | undefined },
+  given: unknown,
+): string {
   const text = typeof given === "number" ? String(given) : given;
   if (typeof text === "string" && (choices === undefined || choices.includes(text))) return text;
   const expected = choices?.join(", ") ?? "a text";

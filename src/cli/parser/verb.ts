@@ -17,14 +17,18 @@ export interface Flag {
   readonly isFile?: boolean;
   /** `true`: it can be given on the command line only, because a forgotten variable would do harm. */
   readonly isLocal?: boolean;
+  /** `true`: it may be given several times; its value is a list. */
+  readonly isList?: boolean;
 }
 
 /** Flags by name, without the dashes. */
 export type Flags = Readonly<Record<string, Flag>>;
 
-/** The values of flags: texts, and `true` for switches. */
+/** The values of flags: texts, lists of texts, and `true` for switches. */
 export type Values<F extends Flags> = {
-  readonly [Name in keyof F]?: F[Name] extends { readonly value: string } ? string : boolean;
+  readonly [Name in keyof F]?: F[Name] extends { readonly value: string; readonly isList: true } ? readonly string[]
+    : F[Name] extends { readonly value: string } ? string
+    : boolean;
 };
 
 /** A positional argument. */

@@ -1,0 +1,55 @@
+/**
+ * The chain of epochs as a file: what `GET /epochs` answers. A proposal has the same links, so it may stand for a chain.
+ * @module
+ */
+import { readFileSync, statSync } from "node:fs";
+import { fromBase64, toBase64 } from "../../wire/mod.ts";
+import { CliError, EXIT, reasonOf } from "../cli_error.ts";
+
+/** A longer file is not read, bytes. */
+const MAX_FILE_BYTES = 64 * 1024 * 1024;
+
+/** The JSON in a file. @throws {CliError} that names the file. An error does not repeat the content. */
+export function readJson(path: string, what: string): Readonly<Record<string, unknown>> {
+  let text: string;
+  try {
+    const { size } = statSync(path);
+    if (size > MAX_FILE_BYTES) throw new Error(`expected ${what}, got ${size} bytes`);
+    text = readFileSync(path, "utf8").replace(/^\ufeff/, "");
+  } catch (error) {
+    throw new CliError(`${path || '""'}: ${reasonOf(error)}`, EXIT.usage);
+  }
+  try {
+    const json: unknown = JSON.parse(text);
+    if (typeof json === "object" && json !== null && !Array.isArray(json)) return json as Record<string, unknown>;
+  } catch { /* the same error */ }
+  throw new CliError(`${path}: expected ${what}, a JSON object, got ${text.length} characters of something else`, 2);
+}
+
+/** The links in a chain file, from epoch 0 on. They are not checked yet. @throws {CliError} that names the file. */
+export function readChain(path: string): readonly Uint8Array[] {
+  const { after = 0, links } = readJson(path, "a chain of epochs");
+  if (after !== 0) {
+    throw new CliError(`${path}: after: expected 0, got ${JSON.stringify(after)}`, EXIT.usage, {
+      next: "a chain begins with epoch 0: GET /epochs without ?after",
+    });
+  }
+  return linksOf(links, path);
+}
+
+/** Links from JSON: a list of texts in base64. @throws {CliError} that names the place. */
+export function linksOf(links: unknown, place: string): readonly Uint8Array[] {
+  if (!Array.isArray(links)) throw new CliError(`${place}: links: expected a list, got ${typeof links}`, EXIT.usage);
+  return links.map((link, i) => {
+    try {
+      return fromBase64(String(link));
+    } catch {
+      throw new CliError(`${place}: links[${i}]: expected base64, got something else`, EXIT.usage);
+    }
+  });
+}
+
+/** A chain as `GET /epochs` gives it. */
+export function chainJson(cluster: string, links: readonly Uint8Array[]): Readonly<Record<string, unknown>> {
+  return { cluster, epoch: links.length, after: 0, links: links.map(toBase64) };
+}

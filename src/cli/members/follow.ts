@@ -1,0 +1,136 @@
+/**
+ * Finds the present epoch: from the genesis, which is trusted, along the links that a file or running members give.
+ * @module
+ */
+import { CHAIN_CRYPTO } from "../../client/epochs/known_epochs.ts";
+import type { Digest } from "../../core/messages/ids.ts";
+import { clusterId } from "../../crypto/mod.ts";
+import { type Epoch, firstEpoch, followChain } from "../../wire/epochs/mod.ts";
+import type { ClusterFile } from "../../wire/mod.ts";
+import { boundedJson } from "../check/answers.ts";
+import { CliError, EXIT, reasonOf } from "../cli_error.ts";
+import type { FoundCluster } from "../find_cluster.ts";
+import { linksOf } from "./chain_file.ts";
+
+/** How long a member has for an answer, ms. */
+const TIMEOUT_MS = 3_000;
+
+/** What a member answered. */
+export interface Answer {
+  readonly url: string;
+  /** In words. */
+  readonly reach: string;
+  /** The cluster and the epoch that it claims to be in; `null` if it gave no answer that could be read. */
+  readonly cluster: string | null;
+  readonly epoch: number | null;
+  readonly links: readonly Uint8Array[];
+}
+
+/** The chain as far as it is known. */
+export interface Followed {
+  readonly cluster: Digest;
+  /** From epoch 0 on. */
+  readonly epochs: readonly Epoch[];
+  readonly present: Epoch;
+  /** The links that lead there. */
+  readonly links: readonly Uint8Array[];
+  /** The last answer of each member that was asked, by its URL. */
+  readonly answers: ReadonlyMap<string, Answer>;
+}
+
+/** Follows links offline. @throws {CliError} if they do not follow from the genesis. */
+export async function followLinks(
+  cluster: ClusterFile,
+  links: readonly Uint8Array[],
+  place: string,
+): Promise<Followed> {
+  const id = clusterId(cluster.genesis);
+  try {
+    const epochs = await followChain(firstEpoch(cluster, id), links, CHAIN_CRYPTO);
+    return { cluster: id, epochs, present: epochs.at(-1)!, links, answers: new Map() };
+  } catch (error) {
+    throw new CliError(`${place}: ${reasonOf(error)}`, EXIT.no, {
+      next: "the links must begin with the genesis of this cluster file: name another one with --cluster",
+    });
+  }
+}
+
+/** Asks running members for what comes after `from`, until nobody knows more. Each link proves itself, so one honest member is enough. */
+export async function followMembers(from: Followed, further: readonly string[] = []): Promise<Followed> {
+  const answers = new Map<string, Answer>();
+  for (let known = from;;) {
+    const before = known;
+    const urls = urlsOf(known, further).filter((url) => answers.get(url)?.epoch !== known.present.number);
+    for (const answer of await Promise.all(urls.map((url) => askEpochs(url, before.present.number)))) {
+      answers.set(answer.url, answer);
+      if (known === before) known = await extended(known, answer);
+    }
+    if (known === before) return { ...known, answers };
+  }
+}
+
+/** Where members may be: of the present epoch and those before, the latest first. */
+function urlsOf({ epochs }: Followed, further: readonly string[]): readonly string[] {
+  return [...new Set([...further, ...epochs.toReversed().slice(0, 3).flatMap(({ urls }) => Object.values(urls))])];
+}
+
+async function extended(known: Followed, { links, cluster }: Answer): Promise<Followed> {
+  if (links.length === 0 || cluster !== known.cluster) return known;
+  try {
+    const epochs = await followChain(known.present, links, CHAIN_CRYPTO);
+    return {
+      ...known,
+      epochs: [...known.epochs, ...epochs.slice(1)],
+      present: epochs.at(-1)!,
+      links: [...known.links, ...links],
+    };
+  } catch {
+    return known; // it lies; another one may not
+  }
+}
+
+/** Asks one member. Never rejects. */
+export async function askEpochs(url: string, after: number): Promise<Answer> {
+  const none = { url, cluster: null, epoch: null, links: [] };
+  try {
+    const at = new URL(`epochs?after=${after}`, url.endsWith("/") ? url : `${url}/`);
+    const response = await fetch(at, { redirect: "manual", signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const json = await boundedJson(response) as Readonly<Record<string, unknown>> | null;
+    if (!response.ok || json === null) return { ...none, reach: `answers ${response.status}` };
+    const { cluster, epoch } = json;
+    if (typeof cluster !== "string" || typeof epoch !== "number") return { ...none, reach: "answers something else" };
+    return { url, reach: "answers", cluster, epoch, links: linksOf(json.links, url) };
+  } catch (error) {
+    const isLate = error instanceof DOMException && error.name === "TimeoutError";
+    return { ...none, reach: isLate ? `gives no answer in ${TIMEOUT_MS / 1_000} s` : "refuses the connection" };
+  }
+}
+
+/** The chain as running members and a file know it. @throws {CliError} if neither is there, or all members are of another cluster. */
+export async function presentOf(
+  { cluster, source }: FoundCluster,
+  { links, further = [] }: { readonly links?: readonly Uint8Array[] | undefined; readonly further?: readonly string[] },
+): Promise<Followed> {
+  const known = await followLinks(cluster, links ?? [], "the chain");
+  const followed = await followMembers(known, further);
+  const answers = [...followed.answers.values()];
+  const looked = answers.map(({ url, reach }) => `${url} ${reach}`).join("; ");
+  const strangers = answers.filter(({ cluster }) => cluster !== null && cluster !== followed.cluster);
+  if (strangers.length > 0 && !answers.some(({ cluster }) => cluster === followed.cluster)) {
+    throw new CliError(
+      `no member answers: ${source} is of another cluster than the replicas at its addresses`,
+      EXIT.unreachable,
+      {
+        looked: `${looked}; expected ${followed.cluster.slice(0, 16)}, got ${strangers[0]!.cluster!.slice(0, 16)}`,
+        next: "use the cluster.json that the replicas were started with",
+      },
+    );
+  }
+  if (links === undefined && !answers.some(({ cluster }) => cluster === followed.cluster)) {
+    throw new CliError("no member gives the chain of epochs", EXIT.unreachable, {
+      looked: `${looked} (${source})`,
+      next: "start a member; or name one that runs by --from URL, or a file with the chain by --chain FILE",
+    });
+  }
+  return followed;
+}

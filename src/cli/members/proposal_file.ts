@@ -1,0 +1,98 @@
+/**
+ * The file that is passed round: the next configuration, who has approved of it, and the links by which anybody who has
+ * the genesis checks it without a network.
+ * @module
+ */
+import { renameSync, writeFileSync } from "node:fs";
+import { createVerifier, sha256 } from "../../crypto/mod.ts";
+import {
+  approvalContext,
+  checkNext,
+  ConfigureError,
+  encodeConfiguration,
+  parseProposal,
+  type Proposal,
+  type Standing,
+  standingOf,
+} from "../../wire/epochs/mod.ts";
+import { fromHex, toBase64 } from "../../wire/mod.ts";
+import { CliError, EXIT, reasonOf } from "../cli_error.ts";
+import { exists } from "../files.ts";
+import type { FoundCluster } from "../find_cluster.ts";
+import { linksOf, readJson } from "./chain_file.ts";
+import { type Followed, followLinks } from "./follow.ts";
+
+/** A proposal that was read and checked. */
+export interface CheckedProposal {
+  readonly proposal: Proposal;
+  /** The epoch that it ends, and the links that lead there. */
+  readonly followed: Followed;
+  readonly standing: Standing;
+  /** The hash of the configuration: what members sign. */
+  readonly hash: string;
+}
+
+/**
+ * Reads a proposal. Everything in it is checked from the genesis on, the signatures too.
+ * @throws {CliError} that names the file and the part that is wrong.
+ */
+export async function readProposal(path: string, { cluster, source }: FoundCluster): Promise<CheckedProposal> {
+  const { links, ...json } = readJson(path, "a proposal");
+  let proposal: Proposal;
+  try {
+    proposal = parseProposal(json);
+  } catch (error) {
+    throw new CliError(`${path}: ${reasonOf(error)}`, EXIT.usage, { next: "pbft members propose makes such a file" });
+  }
+  const genesis = await followLinks(cluster, [], path);
+  if (proposal.configuration.cluster !== genesis.cluster) {
+    throw new CliError(
+      `${path}: wrong-cluster: expected ${genesis.cluster.slice(0, 16)}, got ${
+        proposal.configuration.cluster.slice(0, 16)
+      }`,
+      EXIT.no,
+      { looked: `the cluster file is ${source}`, next: "name the cluster file of this proposal with --cluster" },
+    );
+  }
+  const followed = await followLinks(cluster, linksOf(links, path), path);
+  const { present } = followed;
+  try {
+    checkNext(present, proposal.configuration);
+    const standing = standingOf(present, proposal);
+    const hash = sha256(encodeConfiguration(proposal.configuration));
+    checkApprovals(followed, proposal, hash);
+    return { proposal, followed, standing, hash };
+  } catch (error) {
+    if (error instanceof ConfigureError) throw new CliError(`${path}: ${error.message}`, EXIT.no);
+    throw error;
+  }
+}
+
+function checkApprovals({ present }: Followed, { approvals }: Proposal, hash: string): void {
+  const { context, epoch, kind } = approvalContext(present);
+  const verifier = createVerifier(context, epoch);
+  for (const [name, signature] of Object.entries(approvals)) {
+    const { publicKey } = present.genesis.replicas.find((member) => member.name === name)!;
+    if (verifier.verify(publicKey, kind, fromHex(hash), fromHex(signature))) continue;
+    throw new ConfigureError(
+      "wrong-signature",
+      `approvals.${name}: not ${name}'s signature under this configuration: the file was changed after ${name} signed it`,
+    );
+  }
+}
+
+/** Writes a proposal; one that exists is replaced as a whole. With `isNew` it must not exist. @throws {CliError} that names the file. */
+export function writeProposal(
+  path: string,
+  { configuration, approvals }: Proposal,
+  { links, isNew = false }: { readonly links: readonly Uint8Array[]; readonly isNew?: boolean },
+): void {
+  if (isNew && exists(path)) throw new CliError(`${path} exists already; choose another file`, EXIT.usage);
+  const text = JSON.stringify({ configuration, approvals, links: links.map(toBase64) }, null, 2) + "\n";
+  try {
+    writeFileSync(`${path}.part`, text);
+    renameSync(`${path}.part`, path);
+  } catch (error) {
+    throw new CliError(`${path}: ${reasonOf(error)}`, EXIT.usage);
+  }
+}

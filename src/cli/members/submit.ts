@@ -1,0 +1,120 @@
+/**
+ * Sends a proposal to the cluster, and waits until its epoch is in force.
+ * @module
+ */
+import { quorum } from "../../core/messages/quorum.ts";
+import type { Epoch } from "../../wire/epochs/mod.ts";
+import { operationOf } from "../../wire/epochs/mod.ts";
+import { type Session, withClient } from "../calls/session.ts";
+import { CliError, EXIT } from "../cli_error.ts";
+import type { FoundCluster } from "../find_cluster.ts";
+import { durationMs } from "../parser/duration.ts";
+import type { Terminal } from "../terminal.ts";
+import { type Followed, followMembers, presentOf } from "./follow.ts";
+import type { CheckedProposal } from "./proposal_file.ts";
+import { namesText } from "./words.ts";
+
+/** What is sent, and how. */
+export interface Submission extends CheckedProposal {
+  readonly path: string;
+  readonly found: FoundCluster;
+  readonly terminal: Terminal;
+  /** The file of a client's key, for a cluster that serves only some clients. */
+  readonly key?: string | undefined;
+  readonly timeout?: string | undefined;
+  /** URLs of members to ask beside those that the chain names. */
+  readonly further?: readonly string[];
+}
+
+/** What became of it. */
+export interface Submitted {
+  /** The number at which it was ordered; `null` if its epoch was in force before. */
+  readonly sequence: number | null;
+  readonly epoch: Epoch;
+  /** Members of the epoch that answer there. */
+  readonly answering: readonly string[];
+}
+
+const DEFAULT_TIMEOUT = "60s";
+/** How often members are asked whether the epoch is in force, ms. */
+const POLL_MS = 250;
+
+/** Sends it. @throws {CliError} before anything is sent, if the cluster would refuse it. */
+export async function submit(submission: Submission): Promise<Submitted> {
+  const { proposal, standing, found, followed, hash, path, further = [] } = submission;
+  const { epoch: number } = proposal.configuration;
+  const missing = standing.needed - standing.approved.length;
+  if (missing > 0) {
+    throw new CliError(
+      `${path}: not-enough-signatures: expected approvals of ${standing.needed} members, got ${standing.approved.length}; nothing was sent`,
+      EXIT.no,
+      { next: `${missing} of ${standing.missing.join(", ")} sign it: pbft members sign ${path} --key FILE` },
+    );
+  }
+  const urls = [...further, ...Object.values(proposal.configuration.urls)];
+  const now = await presentOf(found, { links: followed.links, further: urls });
+  if (now.epochs[number]?.context === hash) return await inForce(null, now, submission);
+  if (now.present.number >= number) {
+    throw new CliError(
+      `${path}: wrong-epoch: expected epoch ${
+        now.present.number + 1
+      }, got ${number}: the cluster is in epoch ${now.present.number} already`,
+      EXIT.no,
+      { next: "make a new proposal: pbft members propose" },
+    );
+  }
+  const operation = operationOf(now.present, proposal);
+  const { key, timeout = DEFAULT_TIMEOUT, terminal } = submission;
+  const values = { timeout, ...(key !== undefined && { key }) };
+  const send = async ({ client }: Session) => {
+    terminal.progress("waiting until it is ordered…");
+    return (await client.submit(operation)).sequence;
+  };
+  const sequence = await withClient(values, terminal, send, { found, chain: now.links });
+  terminal.say(`accepted at number ${sequence}; epoch ${number} begins with the next checkpoint`);
+  return await inForce(sequence, now, submission);
+}
+
+/** Waits until a quorum of the members is in the epoch. @throws {CliError} if that takes too long. */
+async function inForce(
+  sequence: number | null,
+  from: Followed,
+  { proposal: { configuration }, hash, timeout = DEFAULT_TIMEOUT, terminal, further = [] }: Submission,
+): Promise<Submitted> {
+  const { epoch: number, genesis } = configuration;
+  const until = Date.now() + durationMs("--timeout", timeout);
+  const urls = [...further, ...Object.values(configuration.urls)];
+  for (let known = from;;) {
+    known = await followMembers(known, urls);
+    const epoch = known.epochs[number];
+    if (epoch && epoch.context !== hash) {
+      throw new CliError(`another configuration is in force in epoch ${number}`, EXIT.no, {
+        next: "look: pbft members list; make a new proposal",
+      });
+    }
+    const isIn = (name: string) => (known.answers.get(configuration.urls[name]!)?.epoch ?? -1) >= number;
+    const names = genesis.replicas.map(({ name }) => name);
+    const answering = names.filter(isIn);
+    if (epoch && (answering.length >= quorum(names.length) || known.present.number > number)) {
+      terminal.progress("");
+      return { sequence, epoch, answering };
+    }
+    const waiting = names.filter((name) => !isIn(name));
+    if (Date.now() > until) {
+      throw new CliError(
+        `accepted, but epoch ${number} is not in force: ${namesText(waiting)} ${
+          waiting.length === 1 ? "is" : "are"
+        } not there`,
+        EXIT.unreachable,
+        {
+          looked: waiting.map((name) =>
+            `${name} at ${configuration.urls[name]}: ${known.answers.get(configuration.urls[name]!)?.reach}`
+          ).join("\n  "),
+          next: "start them, or look at the way to them; then look: pbft members list",
+        },
+      );
+    }
+    terminal.progress(`waiting for ${namesText(waiting)} in epoch ${number}…`);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
