@@ -1,5 +1,5 @@
 /**
- * Every command in README and in docs/ runs as it stands, and prints what the page says; `tests/readme_test.ts` runs the programs.
+ * Every command in README, in docs/ and of the applications in examples/ runs as it stands, and prints what the page says; `tests/readme_test.ts` runs the programs.
  */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { DEFAULT_SETTINGS } from "../src/core/config.ts";
@@ -8,7 +8,14 @@ import { POLICY_FLAGS } from "../src/cli/commands/policy_options.ts";
 import { filesUnder, root, textOf } from "./tools/files.ts";
 import { DocSession, outputPattern, pageSteps } from "./tools/doc_session.ts";
 
-const pages = ["README.md", ...filesUnder("docs", ".md")];
+/** Applications of which a reader starts a cluster and a program. */
+const APPLICATIONS = ["locks"];
+
+const pages = [
+  "README.md",
+  ...filesUnder("docs", ".md"),
+  ...APPLICATIONS.map((name) => `examples/${name}/README.md`),
+];
 
 /** Commands that a page shows and that do not run here, and why. */
 const NOT_RUN: readonly (readonly [command: RegExp, reason: string])[] = [
@@ -26,7 +33,10 @@ const NOT_RUN: readonly (readonly [command: RegExp, reason: string])[] = [
     "they need a registry, an account, or the machine",
   ],
   [/^deno deploy /, "it needs an account"],
-  [/^(?:pbft|npx @pbft\/edge|deno run -A (?:jsr:@pbft\/edge\/cli|src\/cli\/mod\.ts)) /, "tests/cli run each verb"],
+  [
+    /^(?:pbft|npx @pbft\/edge|deno run -A (?:--no-lock )?(?:jsr:@pbft\/edge\/cli|src\/cli\/mod\.ts)) /,
+    "tests/cli run each verb",
+  ],
   [/^deno bundle /, "tests/edge bundles the examples"],
   [/^PBFT_START=\w+ node main\.(?:mjs|ts) /, "tests/edge runs it, on each runtime that is here"],
   [
@@ -41,7 +51,7 @@ const stepsOf = new Map(pages.map((page) => [page, pageSteps(textOf(page)!)] as 
 /** Two at once: a page waits most of the time, one of them half a minute for a replica that recovers. */
 const SESSIONS = 2;
 
-Deno.test("every command in README and in docs/ runs, and prints what the page says", async () => {
+Deno.test("every command in README, in docs/ and of the applications runs, and prints what the page says", async () => {
   const byLength = [...stepsOf].filter(([, steps]) => steps.length > 0).sort(([, a], [, b]) => a.length - b.length);
   const failures: string[] = [];
   const worker = async () => {

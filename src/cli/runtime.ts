@@ -42,7 +42,9 @@ export function ownCommand(args: readonly string[], { folder, machine }: OwnPerm
   const allowed = folder === undefined
     ? ["--allow-all"]
     : ["--allow-net", "--allow-read", "--allow-env", "--allow-sys", `--allow-write=${folder.replaceAll(",", ",,")}`];
-  return { program, args: ["run", "--quiet", "--no-prompt", ...allowed, ENTRY, ...args] };
+  // What a machine of the user's own imports is not to be written into the lock file of a checkout of this repository.
+  const lock = machine !== undefined && OWN_CONFIG !== null ? ["--no-lock"] : [];
+  return { program, args: ["run", "--quiet", "--no-prompt", ...lock, ...allowed, ENTRY, ...args] };
 }
 
 /** Node from 22.6 to 22.17 strips types only if it is told to. */

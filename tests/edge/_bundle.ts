@@ -19,7 +19,7 @@ export async function bundleForBrowser(path: string): Promise<string> {
 async function bundle(path: string, flags: readonly string[]): Promise<string> {
   const output = await Deno.makeTempFile({ suffix: ".js" });
   try {
-    const args = ["bundle", "--quiet", "--format", "esm", ...flags, "--output", output, path];
+    const args = ["bundle", "--quiet", "--no-lock", "--format", "esm", ...flags, "--output", output, path];
     const { success, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: root, stdout: "null" }).output();
     if (!success) throw new Error(new TextDecoder().decode(stderr));
     return await Deno.readTextFile(output);

@@ -20,7 +20,7 @@ export class DeployProcess {
   constructor({ cluster, name, privateKey, folder, main = "examples/deno_deploy/main.ts", env }: DeployOptions) {
     this.url = cluster.urls[name]!;
     this.#child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--quiet", "--unstable-kv", "--unstable-cron", new URL(main, root).pathname],
+      args: ["run", "-A", "--quiet", "--no-lock", "--unstable-kv", "--unstable-cron", new URL(main, root).pathname],
       env: {
         PBFT_CLUSTER: JSON.stringify(cluster),
         PBFT_REPLICA: name,

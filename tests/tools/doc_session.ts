@@ -122,7 +122,7 @@ export class DocSession {
 
   #translate(text: string): string {
     let translated = text.replaceAll("jsr:@pbft/edge/cli", "src/cli/mod.ts")
-      .replaceAll(/\btask cluster\b(?!.*--port)/g, `task cluster --port ${this.#firstPort}`)
+      .replaceAll(/\b(?:task cluster|mod\.ts dev)\b(?!.*--port)/g, (start) => `${start} --port ${this.#firstPort}`)
       .replaceAll(/\b111[1-8]\b/g, (port) => String(this.#firstPort + Number(port) - 1111));
     for (const [shown, real] of this.#pids) translated = translated.replaceAll(new RegExp(`\\b${shown}\\b`, "g"), real);
     return translated;

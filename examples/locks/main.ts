@@ -1,0 +1,34 @@
+/**
+ * Two workers and one lock, on a cluster that runs `locks/1`. The first one sleeps beyond its lease, and writes when it wakes up.
+ *
+ *     deno run -A --no-lock examples/locks/main.ts [cluster file]
+ */
+import { parseClusterText } from "@pbft/edge/client";
+import { FencedRegister } from "./fenced_register.ts";
+import { LockClient } from "./lock_client.ts";
+
+const [path = ".pbft/cluster.json"] = Deno.args;
+const cluster = parseClusterText(await Deno.readTextFile(path));
+const [ada, grace] = [new LockClient({ cluster }), new LockClient({ cluster })];
+const printer = new FencedRegister();
+
+const first = await ada.acquire("printer", { leaseMs: 1_000 });
+console.log("ada holds the printer");
+if (await grace.tryAcquire("printer") === null) console.log("grace does not get it, and waits in line");
+
+// Ada sleeps and does not renew. Grace is next when a second of agreed time has passed.
+const second = await grace.acquire("printer");
+console.log(`grace holds the printer, with a greater token: ${second.token > first.token}`);
+await second.during((_signal, token) => Promise.resolve(printer.write(token, "grace's page")));
+
+try {
+  printer.write(first.token, "ada's page");
+} catch (error) {
+  console.log(`ada wakes up and is refused: ${error instanceof Error ? error.name : error}`);
+}
+console.log(`ada's lease has ended by her own clock too: ${first.signal.aborted}`);
+console.log(`printed: ${printer.value}`);
+
+await second.release();
+ada.close();
+grace.close();
