@@ -11,7 +11,7 @@ import { BODY_TIMEOUT_MS, MAX_HELD_BYTES, readOperation, readSigned } from "./mi
 import { BodyReader } from "./bodies/body.ts";
 import { type Caller, Callers } from "./middleware/callers.ts";
 import { Deadlines } from "./bodies/deadlines.ts";
-import { epochsResponse, epochState, onlyEpochOf } from "./routes/epochs.ts";
+import { epochsResponse, epochState, hearOfEpoch, onlyEpochOf } from "./routes/epochs.ts";
 import { EventStreams } from "./routes/events.ts";
 import { EXPOSITION_TYPE } from "./routes/exposition.ts";
 import { checkHost } from "./middleware/hosts.ts";
@@ -164,7 +164,10 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
     "/snapshot": { GET: [() => snapshotHead(node)] },
     "/snapshot/blobs": { POST: [({ req, var: { caller } }) => snapshotBlobs(req.raw, { node, bodies, caller })] },
     "/openapi.json": { GET: [(c) => c.json(description ??= openApiDocument())] },
-    "/epochs": { GET: [(c) => epochsResponse(c.req.query("after"), epochs)] },
+    "/epochs": {
+      GET: [(c) => epochsResponse((name) => c.req.query(name), epochs)],
+      POST: [(c) => hearOfEpoch(c.req.raw, epochs)],
+    },
     "/epochs/state": {
       POST: [(c) => epochState(c.req.raw, c.req.query("epoch"), { epochs, bodies, caller: c.var.caller })],
     },
@@ -209,7 +212,7 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
   for (const guard of guards(options)) for (const path of CLIENT_ROUTES) app.use(path, guard);
   for (const [path, handlers] of Object.entries(table)) {
     for (const [method, chain] of Object.entries(handlers)) app.on(method, [path], ...chain);
-    const allow = "POST" in handlers ? "POST" : "GET, HEAD";
+    const allow = Object.keys(handlers).map((method) => method === "GET" ? "GET, HEAD" : method).join(", ");
     app.all(path, (c) => methodNotAllowed(c, allow));
   }
   app.notFound((c) => problem("not-found", { detail: noRoute(c), more: { routes: Object.keys(table) } }));

@@ -12,7 +12,7 @@ import { Callers } from "./middleware/callers.ts";
 import { BODY_TIMEOUT_MS, MAX_HELD_BYTES } from "./middleware/submitter.ts";
 import type { ReplicaApp } from "./app.ts";
 import { Problem, problem } from "./problem.ts";
-import { epochsResponse, epochState } from "./routes/epochs.ts";
+import { type EpochsHost, epochsResponse, epochState, hearOfEpoch } from "./routes/epochs.ts";
 
 /** Options of {@linkcode createLeftApp}. */
 export interface LeftAppOptions {
@@ -22,7 +22,7 @@ export interface LeftAppOptions {
 
 /** Makes the interface. */
 export function createLeftApp(
-  epochs: Pick<ClusterMember, "epoch" | "linksAfter" | "answerFetch">,
+  epochs: EpochsHost & Pick<ClusterMember, "epoch" | "wasMember">,
   { timer, signal }: LeftAppOptions,
 ): ReplicaApp {
   const deadlines = new Deadlines(timer, BODY_TIMEOUT_MS);
@@ -31,7 +31,8 @@ export function createLeftApp(
   const callers = new Callers({});
   const app = new Hono();
   app.get("/healthz", (c) => c.text("alive\n"));
-  app.get("/epochs", (c) => epochsResponse(c.req.query("after"), epochs));
+  app.get("/epochs", (c) => epochsResponse((name) => c.req.query(name), epochs));
+  app.post("/epochs", (c) => hearOfEpoch(c.req.raw, epochs));
   app.post("/epochs/state", async (c) => {
     const caller = await callers.of(c.req.raw, c.env);
     return await epochState(c.req.raw, c.req.query("epoch"), { epochs, bodies, caller });
@@ -39,8 +40,9 @@ export function createLeftApp(
   app.all("*", (c) => {
     void c.req.raw.body?.cancel().catch(() => {});
     const { number, genesis, urls } = epochs.epoch;
+    const yet = epochs.wasMember ? "any more" : "yet";
     return problem("not-a-member", {
-      detail: `this replica is no member of the cluster in epoch ${number}: ask one of ${
+      detail: `this replica is no member of the cluster ${yet} in epoch ${number}: ask one of ${
         genesis.replicas.map(({ name }) => urls[name]).join(", ")
       }`,
       more: { epoch: number, urls },

@@ -23,7 +23,7 @@ export const PROBLEMS = {
   "timestamp-reused": [409, "Timestamp used for another operation"],
   "unknown-session": [409, "Unknown session"],
   "beyond-window": [409, "Timestamp too far ahead"],
-  "not-a-member": [410, "Not a member of the cluster any more"],
+  "not-a-member": [410, "Not a member of the cluster"],
   "too-large": [413, "Too large"],
   "unsupported-media-type": [415, "Unsupported content type"],
   "wrong-host": [421, "Unknown host name"],

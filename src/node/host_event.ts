@@ -24,6 +24,19 @@ export type HostEvent =
    * closed.
    */
   | { readonly kind: "accept-failed"; readonly reason: string }
+  /** The replica has entered an epoch, or was opened in it. `isMember`: whether it is a member of it. */
+  | {
+    readonly kind: "epoch-entered";
+    readonly epoch: number;
+    /** The number of the checkpoint at which the epoch starts; 0 in epoch 0. */
+    readonly since: number;
+    /** The members' names by replica id, and their URLs by name. */
+    readonly members: readonly string[];
+    readonly urls: Readonly<Record<string, string>>;
+    readonly isMember: boolean;
+  }
+  /** The replica was removed, and nobody needs it any more. It stops, if its host was told to do so. */
+  | { readonly kind: "departed"; readonly epoch: number; readonly urls: Readonly<Record<string, string>> }
   /** The next epoch could not be entered. It is tried again. */
   | { readonly kind: "epoch-failed"; readonly reason: string }
   /** Parts of the state in the store are lost or damaged; they are fetched from the other members. */

@@ -75,6 +75,8 @@ export class Members {
       source: {
         links: (url, after) => Promise.resolve(this.#at(url, name).linksAfter(after)),
         blobs: (url, epoch, fetch) => this.#at(url, name).answerFetch(epoch, fetch) ?? Promise.resolve([]),
+        stable: (url) => Promise.resolve(this.#at(url, name).stable()),
+        poke: (url) => Promise.resolve(this.#at(url, name).hear()),
       },
       observers: [{
         onHostEvent: (event) => event.kind === "epoch-failed" && this.failures.push(`${name}: ${event.reason}`),

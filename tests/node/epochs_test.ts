@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ReplicaNode } from "../../src/node/node.ts";
-import { OtherEpochError } from "../../src/node/storage/store_errors.ts";
+import { ForeignStoreError, OtherEpochError } from "../../src/node/storage/store_errors.ts";
 import { systemTimer } from "../../src/runtime/host/system_timer.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
 import { decodeLink, encodeLink, LinkError } from "../../src/wire/epochs/mod.ts";
@@ -242,5 +242,73 @@ Deno.test("of two instances on one store, the one that did not close the epoch f
   });
   assert((await cluster.vouch("Ball", "a", 1, "INCR n")).startsWith("ok"));
   await second.close();
+  await cluster.close();
+});
+
+Deno.test("a removed member departs once a quorum of the next epoch has a stable checkpoint, and not before", async () => {
+  const cluster = await new Members().openAll(FOUR.slice(1));
+  const departed: number[] = [];
+  await cluster.open("Apple", { onDeparted: ({ number }) => departed.push(number) });
+  for (const name of OTHERS) await cluster.open(name);
+  const operation = await cluster.operation(cluster.member("Apple").epoch, replaced);
+  assert((await cluster.vouch("Ball", "admin", 1, operation)).startsWith("ok"));
+  await cluster.reached(1, [...FOUR, ...OTHERS]);
+  assert(cluster.member("Apple").wasMember && !cluster.member("Eagle").wasMember);
+  let asked = 0;
+  const at = cluster.member("Eagle").stable.bind(cluster.member("Eagle"));
+  cluster.member("Eagle").stable = () => (asked++, at());
+  await until("it has asked", () => asked > 0);
+  assertEquals(departed, [], "nothing is stable in epoch 1");
+  for (let i = 1; i <= 8; i++) assert((await cluster.vouch("Fig", "a", i, "INCR n")).startsWith("ok"));
+  await until("it has departed", () => departed.length > 0);
+  assertEquals(departed, [1]);
+  // Started again, it departs again, and one that waits to become a member does not.
+  await cluster.crash("Apple");
+  await cluster.open("Apple", { onDeparted: ({ number }) => departed.push(number) });
+  await until("it has departed again", () => departed.length > 1);
+  await cluster.close();
+});
+
+Deno.test("a certificate that proves nothing lets no removed member depart", async () => {
+  const cluster = await new Members().openAll(FOUR.slice(1));
+  const departed: number[] = [];
+  await cluster.open("Apple", { onDeparted: ({ number }) => departed.push(number) });
+  for (let i = 1; i <= 9; i++) await cluster.vouch("Ball", "a", i, "INCR n");
+  await until("there is a stable checkpoint", () => cluster.member("Ball").stable().length > 0);
+  const old = cluster.member("Ball").stable();
+  for (const name of OTHERS) await cluster.open(name);
+  let asked = 0;
+  for (const name of OTHERS) cluster.member(name).stable = () => (asked++, asked % 2 ? old : [new Uint8Array(9)]);
+  const operation = await cluster.operation(cluster.member("Apple").epoch, replaced);
+  assert((await cluster.vouch("Ball", "admin", 1, operation)).startsWith("ok"));
+  await until("it has asked", () => asked > 2);
+  assertEquals(departed, []);
+  await cluster.close();
+});
+
+Deno.test("a stranger who tells of a later epoch costs few questions, and one who is right is heard", async () => {
+  const cluster = await new Members().openAll();
+  let links = 0;
+  await cluster.open("Eagle", {
+    source: { links: () => (links++, Promise.resolve([])), blobs: () => Promise.resolve([]) },
+  });
+  for (let i = 0; i < 1_000; i++) cluster.member("Eagle").hear();
+  assert(links <= 12, `${links} questions`);
+  // Members tell the new ones: Fig asks after the link at once, however rarely it asks by itself.
+  await cluster.open("Fig", { timer: { ...systemTimer(), schedule: () => () => {} } });
+  const operation = await cluster.operation(cluster.member("Apple").epoch, {
+    replicas: [...FOUR.slice(1), "Fig"].map(memberOf),
+    urls: urlsOf(["Fig"]),
+  });
+  assert((await cluster.vouch("Ball", "admin", 1, operation)).startsWith("ok"));
+  await cluster.reached(1, ["Fig"]);
+  await cluster.close();
+});
+
+Deno.test("a member's new key does not run on the store of its old key", async () => {
+  const cluster = await new Members().openAll();
+  await cluster.crash("Dog");
+  cluster.stores.set("Eagle", cluster.stores.get("Dog")!.reopen());
+  await assertRejects(() => cluster.open("Eagle"), ForeignStoreError, "Each key has a store of its own");
   await cluster.close();
 });

@@ -5,13 +5,22 @@
 import process from "node:process";
 import type { Store } from "../../node/ports.ts";
 import { parseStart, type Start } from "../../node/storage/start.ts";
-import { Log, type LogFormat, type ServedReplica, type ServeOptions, systemTimer } from "../../runtime/process.ts";
+import {
+  Log,
+  type LogEntry,
+  type LogFormat,
+  type ServedReplica,
+  type ServeOptions,
+  systemTimer,
+} from "../../runtime/process.ts";
 import { guardMachine } from "../../testing/machine/forbidden.ts";
 import { MemoryStore } from "../../stores/memory.ts";
 import type { ClusterFile } from "../../wire/mod.ts";
+import { importKeyPair } from "../../crypto/mod.ts";
 import { CliError, codeOf, EXIT, reasonOf, runCommand } from "../cli_error.ts";
 import { readCluster } from "../find_cluster.ts";
 import { readKey } from "../key_file.ts";
+import { readChain } from "../members/chain_file.ts";
 import { loadMachine } from "../machine/load.ts";
 import { natural } from "../numbers.ts";
 import { runVerb } from "../parser/dispatch.ts";
@@ -31,6 +40,20 @@ const FLAGS = {
   "name": { value: "NAME", help: "the member to run" },
   "key": { value: "FILE", isFile: true, help: "its private key, 64 hex digits" },
   "state": { value: "FILE", isFile: true, help: "its SQLite file" },
+  "chain": {
+    value: "FILE",
+    isFile: true,
+    help:
+      "the chain of epochs, for a member that is not in the genesis: the JSON of GET /epochs, as pbft members chain " +
+      "writes it. It listens where the chain says; one that is not in the chain yet needs --port, and waits until it is a member",
+  },
+  "when-removed": {
+    value: "WHAT",
+    choices: ["stop", "serve"],
+    help:
+      "what it does once it is no member any more and the others do not need it: stop (default), or serve the chain " +
+      "and the state on",
+  },
   "memory": { help: "keep the state in memory, instead of --state" },
   "start": {
     value: "WHAT",
@@ -89,6 +112,7 @@ async function serveReplica({ values }: Call<typeof FLAGS>): Promise<number> {
   });
   const { privateKey, warning } = readKey(required(values.key, "key"));
   const members = cluster.genesis.replicas.map((member) => member.name);
+  const chain = chainOf(values, cluster, privateKey);
   const format = (values.log ?? "text") as LogFormat;
   const log = new Log({ name, members, format, secrets: [privateKey], timer: systemTimer() });
   if (warning) log.warn({ event: "key-readable", message: warning });
@@ -101,6 +125,8 @@ async function serveReplica({ values }: Call<typeof FLAGS>): Promise<number> {
     privateKey,
     store,
     start: startOption(values),
+    chain,
+    stopsWhenRemoved: values["when-removed"] !== "serve",
     hostname: values.host,
     port,
     observers: [log],
@@ -116,17 +142,46 @@ async function serveReplica({ values }: Call<typeof FLAGS>): Promise<number> {
     signal,
     ...(interposer && { interposer }),
   });
-  const { lastExecuted, view } = replica.node.status().replica;
-  log.write({
-    event: "serving",
-    message: "serving requests",
-    fields: { url: replica.url, view, executed: lastExecuted },
-  });
+  log.write(servingEntry(replica));
   const stopChecking = sayWhenHalted(replica, log);
   await replica.closed;
   stopChecking();
-  log.write({ event: "stopped", message: "stopped" });
+  log.write(stoppedEntry(replica, requested.aborted));
   return EXIT.done;
+}
+
+/** The links of the file, if there is one. @throws {CliError} if the key is not in the genesis, and there is none. */
+function chainOf(
+  { chain, name }: ServeValues,
+  { genesis }: ClusterFile,
+  privateKey: string,
+): readonly Uint8Array[] | undefined {
+  if (chain !== undefined) return readChain(chain);
+  const { publicKey } = importKeyPair(privateKey);
+  const names = genesis.replicas.map((member) => member.name);
+  if (names.includes(name!) || genesis.replicas.some((member) => member.publicKey === publicKey)) return undefined;
+  throw new CliError(`--name: expected one of ${names.join(", ")}, got ${name}`, EXIT.no, {
+    next:
+      "a member of a later epoch is started with the chain of epochs: pbft members chain FILE, and --chain FILE here",
+  });
+}
+
+function servingEntry(replica: ServedReplica): LogEntry {
+  const { url, epoch: { number: epoch } } = replica;
+  if (!replica.isMember) {
+    const message = "waiting until this key is a member: it asks the members for the chain of epochs";
+    return { event: "waiting", message, fields: { url, epoch } };
+  }
+  const { lastExecuted, view } = replica.node.status().replica;
+  const fields = { url, ...(epoch > 0 && { epoch }), view, executed: lastExecuted };
+  return { event: "serving", message: "serving requests", fields };
+}
+
+/** The last line. A member that was removed says where the cluster went. */
+function stoppedEntry({ isMember, epoch: { number, urls } }: ServedReplica, wasTold: boolean): LogEntry {
+  if (isMember || wasTold) return { event: "stopped", message: "stopped" };
+  const where = Object.entries(urls).map(([name, url]) => `${name}=${url}`).join(", ");
+  return { event: "stopped", message: `stopped: the cluster goes on in epoch ${number} at ${where}` };
 }
 
 type MemberOptions = Omit<ServeOptions, "cluster" | "self">;
@@ -193,7 +248,7 @@ function endOfInput(told?: CutOff): AbortSignal {
 
 function sayWhenHalted(replica: ServedReplica, log: Log): () => void {
   const id = setInterval(() => {
-    const { halted } = replica.node.status();
+    const halted = replica.isMember ? replica.node.status().halted : undefined;
     if (halted === undefined) return;
     const message =
       "halted: the replica no longer takes part; start it with --start recover to fetch the state from the others";

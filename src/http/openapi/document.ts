@@ -6,7 +6,7 @@
  */
 import { type ProblemKind, PROBLEMS } from "../problem.ts";
 import { REQ_BODY } from "../routes/parse_req.ts";
-import { EVIDENCE, problemSchema, REQ_ANSWER, type Schema, STATUS } from "./schemas.ts";
+import { EPOCHS, EVIDENCE, problemSchema, REQ_ANSWER, type Schema, STATUS } from "./schemas.ts";
 
 /** One method of a route. */
 interface Operation {
@@ -14,14 +14,16 @@ interface Operation {
   readonly operationId: string;
   readonly body?: Schema;
   readonly query?: Readonly<Record<string, string>>;
-  /** The answers with the status 200, by content type. */
+  /** The status of an answer that is no problem. Default: 200. */
+  readonly status?: number;
+  /** The answers with this status, by content type. */
   readonly answers: Readonly<Record<string, Schema>>;
   readonly problems: readonly ProblemKind[];
 }
 
 /** What any route may answer. */
 const ANYWHERE: readonly ProblemKind[] = ["wrong-host", "too-many-requests", "internal-error"];
-const READERS: readonly ProblemKind[] = [...ANYWHERE, "not-a-reader"];
+const READERS: readonly ProblemKind[] = [...ANYWHERE, "not-a-reader", "not-a-member"];
 const TEXT: Readonly<Record<string, Schema>> = { "text/plain": { type: "string" } };
 
 const ROUTES: Readonly<Record<string, Readonly<Record<"get" | "post", Operation | undefined>>>> = {
@@ -50,7 +52,7 @@ const ROUTES: Readonly<Record<string, Readonly<Record<"get" | "post", Operation 
           "too-many-clients",
           "unavailable",
         ] as const,
-        ...["reply-storage-full", "no-quorum", "too-early", "expired"] as const,
+        ...["reply-storage-full", "no-quorum", "too-early", "expired", "not-a-member"] as const,
       ],
     },
   },
@@ -82,9 +84,28 @@ const ROUTES: Readonly<Record<string, Readonly<Record<"get" | "post", Operation 
       summary: "Whether the replica takes part",
       operationId: "readyz",
       answers: TEXT,
-      problems: [...ANYWHERE, "unavailable"],
+      problems: [...ANYWHERE, "unavailable", "not-a-member"],
     },
     post: undefined,
+  },
+  "/epochs": {
+    get: {
+      summary: "The chain of epochs: proofs of how the members have changed",
+      operationId: "epochs",
+      query: {
+        after: "the epoch after which the links begin (0)",
+        stable: "with the last stable checkpoint's certificate",
+      },
+      answers: { "application/json": EPOCHS },
+      problems: [...ANYWHERE, "malformed"],
+    },
+    post: {
+      summary: "Says that there is a later epoch: the replica asks the members that it knows, within a bound",
+      operationId: "hearOfEpoch",
+      status: 202,
+      answers: TEXT,
+      problems: ANYWHERE,
+    },
   },
   "/openapi.json": {
     get: {
@@ -119,7 +140,7 @@ export function openApiDocument(): Readonly<Record<string, unknown>> {
   };
 }
 
-function operationOf({ summary, operationId, body, query, answers, problems }: Operation): Schema {
+function operationOf({ summary, operationId, body, query, answers, problems, status = 200 }: Operation): Schema {
   return {
     summary,
     operationId,
@@ -130,7 +151,7 @@ function operationOf({ summary, operationId, body, query, answers, problems }: O
     }),
     ...(body && { requestBody: { required: true, content: { "application/json": { schema: body } } } }),
     responses: {
-      200: { description: summary, content: contentOf(answers) },
+      [status]: { description: summary, content: contentOf(answers) },
       ...Object.fromEntries(problemResponses(problems)),
     },
   };

@@ -52,6 +52,7 @@ export const STATUS: Schema = objectOf({
   replica: described(count, "the member's number"),
   cluster: described(digest, "the cluster's id"),
   clusterName: text,
+  epoch: described(count, "the epoch that it runs in; 0 while the genesis holds"),
   stateMachine: text,
   now: described({ type: "number" }, "the replica's clock, ms since 1970"),
   clockAheadMs: orNull({ type: "number" }, "how far its clock is ahead of the others'"),
@@ -115,6 +116,15 @@ export const EVIDENCE: Schema = objectOf({
   })),
 });
 
+/** The answer of `GET /epochs`. */
+export const EPOCHS: Schema = objectOf({
+  cluster: described(digest, "the cluster's id"),
+  epoch: described(count, "the last epoch that the replica knows"),
+  after: described(count, "the links begin after this epoch"),
+  links: described(listOf(text), "the links, base64, as many as fit into one answer"),
+  "stable?": described(listOf(text), "the certificate of the last stable checkpoint: signed frames, base64"),
+});
+
 /** The problems of these kinds (RFC 9457), which all have one HTTP status. */
 export function problemSchema(kinds: readonly ProblemKind[]): Schema {
   return objectOf({
@@ -134,5 +144,7 @@ export function problemSchema(kinds: readonly ProblemKind[]): Schema {
     "reason?": text,
     "kind?": described({ type: ["string", "null"] }, "the kind of message"),
     "routes?": listOf(text),
+    "epoch?": described(count, "the last epoch that the replica knows"),
+    "urls?": described({ type: "object", additionalProperties: text }, "the URLs of its members by name"),
   });
 }

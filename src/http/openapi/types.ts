@@ -77,6 +77,8 @@ export interface StatusJson {
   readonly cluster: string;
   /** The name of the cluster. */
   readonly clusterName: string;
+  /** The epoch that it runs in; 0 while the genesis holds. */
+  readonly epoch: number;
   /** The version of the state machine. */
   readonly stateMachine: string;
   /** The replica's clock, ms, and how far it is ahead of the others'; `null` if unknown. */
@@ -181,7 +183,7 @@ export type JsonRoute<Input, Output> =
     readonly input: Input;
     readonly output: ProblemJson;
     readonly outputFormat: "json";
-    readonly status: 400 | 403 | 408 | 409 | 413 | 415 | 421 | 422 | 429 | 500 | 503 | 504;
+    readonly status: 400 | 403 | 408 | 409 | 410 | 413 | 415 | 421 | 422 | 429 | 500 | 503 | 504;
   };
 
 /**

@@ -31,6 +31,13 @@ export function httpSource(fetch: typeof globalThis.fetch = globalThis.fetch): M
       if (!Array.isArray(blobs)) throw new TypeError("blobs: expected a list");
       return blobs.filter((blob) => blob instanceof Uint8Array);
     },
+    async stable(url) {
+      const { stable } = JSON.parse(new TextDecoder().decode(await ask(url, "epochs?stable"))) as { stable?: unknown };
+      return Array.isArray(stable) ? stable.map((frame) => fromBase64(String(frame))) : [];
+    },
+    async poke(url) {
+      await ask(url, "epochs", { method: "POST" });
+    },
   };
 }
 

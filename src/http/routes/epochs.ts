@@ -1,6 +1,6 @@
 /**
  * The routes of epochs: `GET /epochs` gives the chain, by which anybody who trusts one epoch gets to the present one;
- * `POST /epochs/state` gives the state to members of a later epoch, who are no members for this replica.
+ * `POST /epochs` says that there is a later epoch, and `POST /epochs/state` gives the state to members of a later epoch, who are no members for this replica.
  * @module
  */
 import type { Epoch } from "../../wire/epochs/mod.ts";
@@ -22,6 +22,10 @@ export interface EpochsHost {
    * signed the fetch, or if it asks too much.
    */
   answerFetch(epoch: number, frame: Uint8Array): Promise<readonly Uint8Array[]> | null;
+  /** The frames of the last stable checkpoint's certificate of the present epoch. */
+  stable?(): readonly Uint8Array[];
+  /** Somebody says that there is a later epoch. */
+  hear?(): void;
 }
 
 /** A node by itself, which knows of no other epochs. */
@@ -36,9 +40,15 @@ const texts = new WeakMap<Uint8Array, string>();
 /** The largest signed fetch, bytes. */
 const MAX_FETCH_BYTES = 16 * 1024;
 
-/** `GET /epochs?after=E`: the links after epoch E, in base64, as many as fit into one answer. */
-export function epochsResponse(query: string | undefined, host: EpochsHost): Response {
-  const after = natural(query ?? "0", "after");
+/** The part of a request that asks for the chain. */
+type Query = (name: string) => string | undefined;
+
+/**
+ * `GET /epochs?after=E`: the links after epoch E, in base64, as many as fit into one answer. With `stable` also the
+ * certificate of the last stable checkpoint.
+ */
+export function epochsResponse(query: Query, host: EpochsHost): Response {
+  const after = natural(query("after") ?? "0", "after");
   const links: string[] = [];
   let bytes = 0;
   for (const link of host.linksAfter(after)) {
@@ -47,7 +57,15 @@ export function epochsResponse(query: string | undefined, host: EpochsHost): Res
     links.push(textOf(link));
   }
   const { cluster, number } = host.epoch;
-  return Response.json({ cluster, epoch: number, after, links });
+  const stable = query("stable") === undefined ? {} : { stable: (host.stable?.() ?? []).map(toBase64) };
+  return Response.json({ cluster, epoch: number, after, links, ...stable });
+}
+
+/** `POST /epochs`: whoever sends it says that there is a later epoch. It proves nothing, and so its body is not read. */
+export async function hearOfEpoch(request: Request, host: EpochsHost): Promise<Response> {
+  await request.body?.cancel().catch(() => {});
+  host.hear?.();
+  return new Response("the members are asked\n", { status: 202 });
 }
 
 function textOf(link: Uint8Array): string {

@@ -72,6 +72,7 @@ export function statusJson({ node, clocks, urls, now }: StatusOptions): StatusJs
     replica: self,
     cluster: node.cluster,
     clusterName: node.genesis.name,
+    epoch: node.epoch?.number ?? 0,
     stateMachine: node.genesis.stateMachine,
     now,
     clockAheadMs: clocks.ahead,
@@ -112,9 +113,9 @@ export function statusText({ node, clocks, urls, now }: StatusOptions): string {
     ["cluster", `${shortened(node.genesis.name, 40)} ${shortened(node.cluster, 16)}`],
     [
       "view",
-      `${replica.view}, primary ${nameOf(replica.primary)}${replica.primary === self ? " (this one)" : ""}${
-        replica.active ? "" : ", not started yet"
-      }`,
+      `${replica.view}${node.epoch?.number ? ` of epoch ${node.epoch.number}` : ""}, primary ${
+        nameOf(replica.primary)
+      }${replica.primary === self ? " (this one)" : ""}${replica.active ? "" : ", not started yet"}`,
     ],
     ["executed", `${replica.lastExecuted}, watermarks ${replica.lowWatermark} to ${replica.highWatermark}`],
     ["agreed time", replica.agreedTime === 0 ? "none yet" : new Date(replica.agreedTime).toISOString()],

@@ -34,6 +34,11 @@ export class Delays {
     return Promise.race([promise, this.#stopped.promise]);
   }
 
+  /** Whether they are stopped. */
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
   /** Cancels all calls, and ends all waits. */
   stop(): void {
     this.#isStopped = true;

@@ -3,10 +3,14 @@
  * epoch; and the state at which its epoch starts, which members of the epoch before have, too.
  * @module
  */
+import { type Allowance, allowanceOf } from "../../core/upkeep/allowance.ts";
+import type { Millis } from "../../core/messages/ids.ts";
 import { quorum } from "../../core/messages/quorum.ts";
 import type { Epoch } from "../../wire/epochs/mod.ts";
+import { Backoff, type Jitter } from "../async/backoff.ts";
 import type { Delays } from "../async/delays.ts";
 import type { ReplicaNode } from "../node.ts";
+import type { Timer } from "../ports.ts";
 import type { MemberSource } from "./member_options.ts";
 
 /** What the questions depend on. */
@@ -16,24 +20,35 @@ export interface AskingOptions {
   readonly maySleep: boolean;
   /** The key of this member. */
   readonly publicKey: string;
-  readonly node: () => ReplicaNode | null;
-  readonly epochs: () => readonly Epoch[];
-  /** Whether the member is entering an epoch. */
-  readonly isMoving: () => boolean;
-  readonly isClosed: () => boolean;
-  readonly follow: (links: readonly Uint8Array[]) => Promise<boolean>;
+  /** The member that asks. */
+  readonly self: {
+    readonly node: ReplicaNode | null;
+    readonly epochs: readonly Epoch[];
+    /** Whether it is entering an epoch. */
+    readonly isMoving: boolean;
+    /** Follows links after this epoch. */
+    follow(links: readonly Uint8Array[], after: number): Promise<boolean>;
+  };
   /** Its timers, stopped when the member is closed. */
   readonly delays: Delays;
+  readonly timer: Pick<Timer, "monotonic">;
+  readonly jitter: Jitter;
 }
 
 /** How often a member that hears of too few others asks for links, ms. */
 const ASK_MS = 500;
-/** How often one outside asks, and one whose host may sleep, ms. */
-const OUTSIDE_MS = 5_000;
+/** How often one outside asks, ms: ever more rarely, because it may wait for days until it is a member. */
+const OUTSIDE = { minMs: 250, maxMs: 5_000 };
+/** The least time between two questions of one whose host may sleep, ms. */
+const SLEEPY_MS = 5_000;
+/** Questions that strangers can cause by telling of a later epoch: so many at once, and one more per so many ms. */
+const TOLD = { most: 8, perMs: 1 / 1_000 };
 /** A member that hears of enough others asks every so many times that it looks. */
 const LOOKS = 10;
-/** How often a member without the state of the epoch's start asks members of the epoch before for it, ms. */
+/** When a member that lacks the state of the epoch's start asks the next one, if one gave nothing, ms. */
 const FEED_MS = 50;
+/** What is wanted is known a moment after the epoch was entered, and after each part was stored: looks, and ms between two. */
+const [IDLE_LOOKS, IDLE_MS] = [20, 5];
 /** The most digests in one such question. */
 const MAX_WANTED = 128;
 /** A member is alone if it has heard too few others for this many of their idle statuses. */
@@ -42,6 +57,8 @@ const MISSED_STATUSES = 3;
 /** The questions of one member. */
 export class Asking {
   readonly #options: AskingOptions;
+  readonly #outside: Backoff;
+  readonly #told = new Map<string, Allowance>();
   #asked = 0;
   #lookAt = -Infinity;
   #looks = 0;
@@ -49,14 +66,15 @@ export class Asking {
 
   constructor(options: AskingOptions) {
     this.#options = options;
+    this.#outside = new Backoff(options.jitter, OUTSIDE);
   }
 
   /** Looks regularly whether there is something to ask. A host that may sleep calls {@linkcode Asking.look} instead. */
   start(): void {
-    const { node, maySleep, delays } = this.#options;
+    const { self, maySleep, delays } = this.#options;
     if (maySleep) return;
     void this.#feed();
-    delays.after(node() ? ASK_MS : OUTSIDE_MS, async () => {
+    delays.after(self.node ? ASK_MS : this.#outside.next(), async () => {
       await this.#ask();
       this.start();
     });
@@ -65,19 +83,30 @@ export class Asking {
   /** Looks whether there is something to ask, unless it has looked just now. For a host that may sleep: a timer of its own would keep it awake. */
   look(now: number): void {
     if (!this.#options.maySleep || now < this.#lookAt) return;
-    this.#lookAt = now + OUTSIDE_MS;
+    this.#lookAt = now + SLEEPY_MS;
     void this.#feed();
     void this.#ask();
+  }
+
+  /**
+   * Somebody says that there is a later epoch. It may be anybody, so this costs one question to a member that is known,
+   * and few of these.
+   */
+  hear(): void {
+    const allowance = allowanceOf(this.#told, "", { now: this.#options.timer.monotonic() as Millis, rate: TOLD });
+    if (allowance.bytes < 1) return;
+    allowance.bytes--;
+    void this.#askForLinks();
   }
 
   async #ask(): Promise<void> {
     // Also one that hears of enough others asks at times: some of them may be liars, who stay behind with it.
     const isDue = this.#isAlone() || this.#options.maySleep || ++this.#looks % LOOKS === 0;
-    if (!this.#options.isMoving() && isDue) await this.#askForLinks();
+    if (!this.#options.self.isMoving && isDue) await this.#askForLinks();
   }
 
   #isAlone(): boolean {
-    const node = this.#options.node();
+    const { node } = this.#options.self;
     if (!node) return true;
     const { statusIntervalMs, idleStatusMs } = node.settings;
     return node.heardSince(MISSED_STATUSES * idleStatusMs + statusIntervalMs) + 1 <
@@ -85,20 +114,28 @@ export class Asking {
   }
 
   async #askForLinks(): Promise<void> {
-    const { source, epochs, follow } = this.#options;
+    const { source, self } = this.#options;
     const urls = this.#urls();
     if (urls.length === 0) return;
+    const after = self.epochs.at(-1)!.number;
     try {
-      await follow(await source.links(urls[this.#asked++ % urls.length]!, epochs().at(-1)!.number));
+      const links = await source.links(urls[this.#asked++ % urls.length]!, after);
+      if (!await self.follow(links, after)) return;
+      this.#outside.reset();
+      void this.#feed();
     } catch {
       // The next one is asked later.
     }
   }
 
-  /** Where the others are, or were: those of the present epoch first. */
+  /** Where the others are, or were: those of the present epoch first, then those of the epoch before. */
   #urls(): readonly string[] {
-    const { epochs, publicKey } = this.#options;
-    const all = [...epochs()].reverse().slice(0, 2).flatMap(({ genesis, urls }) =>
+    return this.#urlsIn(this.#options.self.epochs.slice(-2).toReversed());
+  }
+
+  #urlsIn(epochs: readonly Epoch[]): readonly string[] {
+    const { publicKey } = this.#options;
+    const all = epochs.flatMap(({ genesis, urls }) =>
       genesis.replicas.filter((member) => member.publicKey !== publicKey).map(({ name }) => urls[name])
     );
     return [...new Set(all.filter((url) => url !== undefined))];
@@ -106,18 +143,25 @@ export class Asking {
 
   /** While the state of the epoch's start is being fetched: asks whoever may have it. */
   async #feed(): Promise<void> {
-    const { source, epochs, node: present, isClosed, delays } = this.#options;
-    const node = present();
+    const { source, self, delays } = this.#options;
+    const { node } = self;
     if (!node || node.epoch.number === 0 || this.#isFeeding) return;
     this.#isFeeding = true;
-    const urls = this.#urls();
-    for (let turn = 0; urls.length > 0 && node === present() && !isClosed();) {
+    // Those of the epoch before have the state from its first moment on.
+    const urls = this.#urlsIn(self.epochs.slice(-2));
+    for (let [turn, idle] = [0, 0]; urls.length > 0 && node === self.node && !delays.isStopped;) {
       const wanted = node.wantedState().slice(0, MAX_WANTED);
-      if (wanted.length === 0) break;
+      if (wanted.length === 0) {
+        if (idle++ === IDLE_LOOKS) break;
+        await delays.pass(IDLE_MS);
+        continue;
+      }
+      idle = 0;
       try {
-        const blobs = await source.blobs(urls[turn % urls.length]!, epochs().at(-1)!.number, node.signFetch(wanted));
+        const blobs = await source.blobs(urls[turn % urls.length]!, node.epoch.number, node.signFetch(wanted));
         if (blobs.length > 0) node.receiveState(blobs);
-        if (node.wantedState()[0] === wanted[0]) turn++; // this one did not have it, or lied
+        if (node.wantedState()[0] !== wanted[0]) continue;
+        turn++; // this one did not have it, or lied
       } catch {
         turn++;
       }

@@ -15,7 +15,7 @@ import { NEW_RECOVERY } from "../../core/records.ts";
 import type { Epoch } from "../../wire/epochs/mod.ts";
 import { type Loaded, type Store, StoreConflictError } from "../ports.ts";
 import { BlobReader } from "../storage/blob_reader.ts";
-import { CHAIN, chainIn, FORMAT } from "../storage/identity.ts";
+import { CHAIN, chainIn, checkOwner, FORMAT } from "../storage/identity.ts";
 import { plainOf } from "../storage/lost_disk_record.ts";
 import { RecordReader } from "../storage/record_reader.ts";
 import { WriteSet } from "../storage/record_writer.ts";
@@ -28,9 +28,18 @@ const KEPT_PREFIXES: readonly string[] = ["retired/", "fetched/", "closed/"];
 const EVIDENCE = "evidence/";
 const MAX_ATTEMPTS = 20;
 
-/** The links in a store, from epoch 0 on. @throws {CorruptStoreError} if one is missing or damaged. */
-export async function storedLinks(store: Store, hash: (bytes: Uint8Array) => Digest): Promise<readonly Uint8Array[]> {
-  const digests = chainIn(await store.load());
+/**
+ * The links in a store, from epoch 0 on.
+ * @throws {CorruptStoreError} if one is missing or damaged; {@linkcode ForeignStoreError} if the store belongs to another key.
+ */
+export async function storedLinks(
+  store: Store,
+  hash: (bytes: Uint8Array) => Digest,
+  publicKey: string,
+): Promise<readonly Uint8Array[]> {
+  const loaded = await store.load();
+  checkOwner(loaded, publicKey);
+  const digests = chainIn(loaded);
   const found = await new BlobReader(store, hash).read(digests);
   return digests.map((digest) => found.get(digest)!);
 }

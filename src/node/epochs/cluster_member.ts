@@ -9,11 +9,10 @@
  * | outside | running | the chain leads to an epoch of which this key is a member |
  *
  * A link proves itself, so anybody may show it: a replica that hears of nobody asks the members that it knows, and
- * follows over any number of epochs. Outside it serves the chain, and the state to new members.
+ * follows over any number of epochs. Outside it serves the chain, and the state to new members, until nobody needs it.
  * @module
  */
 import type { ClosedEpoch } from "../../core/io.ts";
-import type { ReplicaId } from "../../core/messages/ids.ts";
 import { clusterId } from "../../crypto/mod.ts";
 import { encodeLink, type Epoch, firstEpoch, followChain, makeLink } from "../../wire/epochs/mod.ts";
 import { parseClusterFile } from "../../wire/mod.ts";
@@ -21,7 +20,6 @@ import { deferred } from "../async/deferred.ts";
 import { Delays } from "../async/delays.ts";
 import { ReplicaNode } from "../node.ts";
 import { CRYPTOGRAPHY, type NodeInternals, type NodeOptions } from "../options.ts";
-import { Asking } from "./asking.ts";
 import type { ClusterMemberOptions } from "./member_options.ts";
 import type { HostEvent } from "../host_event.ts";
 import type { Store } from "../ports.ts";
@@ -29,6 +27,8 @@ import { BlobReader } from "../storage/blob_reader.ts";
 import { emptyStoreError, startOf } from "../storage/start.ts";
 import { enterEpoch, keptOpen, storedLinks } from "./chain_store.ts";
 import { chainCrypto } from "./cryptography.ts";
+import { Others } from "./others.ts";
+import { enteredEvent, leftIn, placeIn } from "./place.ts";
 import { StateServer } from "./state_server.ts";
 
 /** How long the last messages of an epoch may take to be sent, ms. Whoever misses them asks for the link. */
@@ -44,7 +44,7 @@ export class ClusterMember {
   readonly #cryptography: NonNullable<NodeOptions["crypto"]>;
   readonly #publicKey: string;
   readonly #states: StateServer;
-  #asking: Asking | null = null;
+  readonly #others: Others;
   #epochs: readonly Epoch[];
   #links: readonly Uint8Array[] = [];
   #node: ReplicaNode | null = null;
@@ -67,6 +67,8 @@ export class ClusterMember {
     const cluster = clusterId(genesis);
     this.#epochs = [firstEpoch({ genesis, urls }, cluster)];
     this.#publicKey = this.#cryptography.createSigner(options.privateKey, cluster).publicKey;
+    const shared = { publicKey: this.#publicKey, cryptography: chainCrypto(this.#cryptography), delays: this.#delays };
+    this.#others = new Others(options, { ...shared, self: this });
   }
 
   /**
@@ -81,17 +83,22 @@ export class ClusterMember {
   static async openWith(options: ClusterMemberOptions, internals: NodeInternals): Promise<ClusterMember> {
     const member = new ClusterMember(options, internals);
     const { hash } = member.#cryptography;
-    const stored = await storedLinks(member.#store, hash);
+    const stored = await storedLinks(member.#store, hash, member.#publicKey);
     member.#epochs = await followChain(member.#epochs[0]!, stored, chainCrypto(member.#cryptography));
     member.#links = stored;
     await member.#enter((options.chain ?? []).slice(stored.length));
-    member.#ask();
+    member.#others.start();
     return member;
   }
 
   /** Called on every event of a host that may sleep: looks whether the others are in another epoch. */
   poke(): void {
-    this.#asking?.look(this.#options.timer.monotonic());
+    this.#others.look(this.#options.timer.monotonic());
+  }
+
+  /** Somebody says that there is a later epoch: the others are asked for it, within a bound. */
+  hear(): void {
+    this.#others.hear();
   }
 
   /** The replica of the present epoch; `null` if this key is no member of it. */
@@ -107,6 +114,11 @@ export class ClusterMember {
   /** All epochs from 0 on. */
   get epochs(): readonly Epoch[] {
     return this.#epochs;
+  }
+
+  /** Whether this key was a member of an earlier epoch, and is none any more. */
+  get wasMember(): boolean {
+    return leftIn(this.#epochs, this.#publicKey) !== null;
   }
 
   /** The encoded links after this epoch. */
@@ -126,6 +138,11 @@ export class ClusterMember {
     return this.#moving !== null;
   }
 
+  /** The frames of the last stable checkpoint's certificate of the present epoch; none before its first one. */
+  stable(): readonly Uint8Array[] {
+    return this.#node?.stableCertificate() ?? [];
+  }
+
   /**
    * Answers a member of an epoch that fetches its state: with blobs, possibly none. `null` if no member of that epoch
    * has signed the fetch, or if it asks too much.
@@ -135,12 +152,18 @@ export class ClusterMember {
     return asked && epoch > 0 ? this.#states.answer(asked, frame) : null;
   }
 
-  /** Follows links that somebody shows. Returns whether they lead further. Links that prove nothing change nothing. */
-  async follow(links: readonly Uint8Array[]): Promise<boolean> {
+  /**
+   * Follows links after this epoch that somebody shows. Returns whether they lead further. Links that prove nothing
+   * change nothing.
+   */
+  async follow(links: readonly Uint8Array[], after: number = this.epoch.number): Promise<boolean> {
     if (links.length === 0 || this.#isClosed) return false;
     try {
       const before = this.epoch.number;
-      await this.#move(() => this.#enter(links));
+      await this.#move(async () => {
+        const further = links.slice(this.epoch.number - after);
+        if (further.length > 0 && !this.#isClosed) await this.#enter(further);
+      });
       return this.epoch.number > before;
     } catch (error) {
       this.#failed(error);
@@ -177,11 +200,12 @@ export class ClusterMember {
       const { hash } = this.#cryptography;
       const start = await this.#checkStart(to);
       if (start !== null) {
-        await enterEpoch(this.#store, { links: all, from, to, member: this.#memberOf(to), hash, start });
+        await enterEpoch(this.#store, { links: all, from, to, member: placeIn(to, this.#publicKey), hash, start });
         this.#hasEntered = true;
       }
       this.#links = all;
       this.#epochs = [...this.#epochs, ...reached.slice(1)];
+      this.#others.tell(from, to);
     }
     if (this.#isClosed || (this.#node && to === from)) return;
     await this.#startNode();
@@ -192,20 +216,15 @@ export class ClusterMember {
     const start = startOf(this.#options, this.#publicKey);
     const isEmpty = (await this.#store.load()).version === 0;
     if (!isEmpty) return start;
-    const member = this.#memberOf(to);
+    const member = placeIn(to, this.#publicKey);
     if (!member) return null;
     if (start === "resume") throw emptyStoreError(to.genesis.replicas[member.self]!.name);
     return start;
   }
 
-  #memberOf({ genesis }: Epoch): { readonly self: ReplicaId; readonly publicKey: string } | null {
-    const self = genesis.replicas.findIndex(({ publicKey }) => publicKey === this.#publicKey);
-    return self < 0 ? null : { self: self as ReplicaId, publicKey: this.#publicKey };
-  }
-
   async #startNode(): Promise<void> {
     const { epoch } = this;
-    const member = this.#memberOf(epoch);
+    const member = placeIn(epoch, this.#publicKey);
     if (member) {
       const { source: _, chain: _chain, onEpoch: _onEpoch, cluster: _cluster, ...options } = this.#options;
       this.#node = await ReplicaNode.openWith({
@@ -228,11 +247,13 @@ export class ClusterMember {
     this.#replaced = deferred<void>();
     replaced.resolve();
     this.#options.onEpoch?.({ epoch, node: this.#node });
+    this.#tell(enteredEvent(epoch, this.#node !== null));
+    this.#others.entered();
   }
 
   /** Another instance of this member has entered an epoch: this one follows it there. */
   async #followStore(): Promise<void> {
-    const links = await storedLinks(this.#store, this.#cryptography.hash);
+    const links = await storedLinks(this.#store, this.#cryptography.hash, this.#publicKey);
     if (links.length > this.epoch.number) await this.#enter(links.slice(this.epoch.number));
   }
 
@@ -263,28 +284,14 @@ export class ClusterMember {
     });
   }
 
-  #ask(): void {
-    const { source } = this.#options;
-    if (!source) return;
-    this.#asking = new Asking({
-      source,
-      maySleep: this.#options.persistInputs ?? false,
-      publicKey: this.#publicKey,
-      node: () => this.#node,
-      epochs: () => this.#epochs,
-      isMoving: () => this.isMoving,
-      isClosed: () => this.#isClosed,
-      follow: (links) => this.follow(links),
-      delays: this.#delays,
-    });
-    this.#asking.start();
+  #tell(event: HostEvent): void {
+    for (const observer of this.#options.observers ?? []) observer.onHostEvent?.(event);
   }
 
   #failed(error: unknown): void {
-    const event: HostEvent = { kind: "epoch-failed", reason: error instanceof Error ? error.message : String(error) };
-    for (const observer of this.#options.observers ?? []) observer.onHostEvent?.(event);
+    this.#tell({ kind: "epoch-failed", reason: error instanceof Error ? error.message : String(error) });
     // Without a node nothing else would try again.
-    if (this.#node || !this.#memberOf(this.epoch)) return;
+    if (this.#node || !placeIn(this.epoch, this.#publicKey)) return;
     this.#delays.after(
       RETRY_MS,
       () => this.#node ?? this.#move(() => this.#enter([])).catch((again) => this.#failed(again)),

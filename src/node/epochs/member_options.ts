@@ -15,6 +15,10 @@ export interface MemberSource {
   links(url: string, after: number): Promise<readonly Uint8Array[]>;
   /** Blobs of the state that the member at this URL has. `frame`: that of a signed fetch in this epoch. */
   blobs(url: string, epoch: number, frame: Uint8Array): Promise<readonly Uint8Array[]>;
+  /** The frames of the last stable checkpoint's certificate that the member at this URL has in its epoch. */
+  stable?(url: string): Promise<readonly Uint8Array[]>;
+  /** Tells whoever is at this URL that there is a later epoch, so that it asks for the links. */
+  poke?(url: string): Promise<void>;
 }
 
 /** Options of a member. */
@@ -29,6 +33,11 @@ export interface ClusterMemberOptions extends Omit<NodeOptions, "self" | "genesi
   readonly source?: MemberSource | undefined;
   /** Called whenever this member has entered an epoch. `node`: its replica; `null` if it is no member of the epoch. */
   readonly onEpoch?: (entered: Entered) => void;
+  /**
+   * Called once when this member was removed and nobody needs it any more: a quorum of the next epoch has a stable
+   * checkpoint of its own. `present`: the last epoch that it knows.
+   */
+  readonly onDeparted?: (present: Epoch) => void;
 }
 
 /** What a member has entered. */

@@ -46,7 +46,7 @@ export async function claimStore(store: Store, identity: Identity, start: Start 
     }
     return await claimStore(store, identity);
   }
-  const [ofCluster, ofSelf, ofKey] = parse("identity", () => unpack(found) as [Digest, ReplicaId, string]);
+  const [ofCluster, ofSelf, ofKey] = ownerIn(found);
   if (ofCluster !== cluster) throw foreign("cluster", cluster, ofCluster);
   if (ofSelf !== self) throw foreign("replica", self, ofSelf);
   if (ofKey !== publicKey) throw foreign("public key", publicKey, ofKey);
@@ -54,6 +54,26 @@ export async function claimStore(store: Store, identity: Identity, start: Start 
   throw new StartError(
     `start: expected an empty store for ${name} as "new", got one with its records at version ${loaded.version}: ` +
       'start it as "resume", which is the default, or give it another store',
+  );
+}
+
+function ownerIn(record: Uint8Array): readonly [cluster: Digest, self: ReplicaId, publicKey: string] {
+  return parse("identity", () => unpack(record) as [Digest, ReplicaId, string]);
+}
+
+/**
+ * Checks that a store that is not empty belongs to this key. A member that gets another key starts on an empty store:
+ * what the old one says is bound to the old key, whose replica goes on with it until it has been removed.
+ * @throws {ForeignStoreError} if it belongs to another key.
+ */
+export function checkOwner({ records }: Loaded, publicKey: string): void {
+  const found = records.get("identity");
+  if (found === undefined) return;
+  const [, , ofKey] = ownerIn(found);
+  if (ofKey === publicKey) return;
+  const { message } = foreign("public key", publicKey, ofKey);
+  throw new ForeignStoreError(
+    `${message}. Each key has a store of its own: a member's new key is started on an empty one, as "new" (--state, --start new)`,
   );
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Settings } from "../../core/config.ts";
 import type { ReplicaId } from "../../core/messages/ids.ts";
+import type { Epoch } from "../../wire/epochs/mod.ts";
 import type { StateMachine } from "../../core/state_machine.ts";
 import type { AppOptions, ReplicaApp } from "../../http/mod.ts";
 import type { ReplicaNode } from "../../node/node.ts";
@@ -64,8 +65,13 @@ export interface ServeOptions extends OpenReplicaOptions {
    * machine's, IPv6 and IPv4 (`::`).
    */
   readonly hostname?: string;
-  /** The port to listen on, if not that of the cluster file. */
+  /** The port to listen on, if not that of the cluster file or of the chain. */
   readonly port?: number;
+  /**
+   * Whether the replica closes itself when it was removed and nobody needs it any more: a quorum of the next epoch has a
+   * stable checkpoint. Until then it serves the chain and the state. Default: no.
+   */
+  readonly stopsWhenRemoved?: boolean;
   /**
    * Whether votes go by WebSockets, to peers that take them. Deno and Node only: `true` is refused on other runtimes, where votes go by
    * POST. Default: under Deno and Node yes, unless {@linkcode persistInputs}.
@@ -79,8 +85,10 @@ export interface ServeOptions extends OpenReplicaOptions {
 
 /** A replica that is open. */
 export interface OpenReplica {
-  /** The replica itself. */
+  /** The replica itself: that of the present epoch, or the last one. Throws a `TypeError` if this key was no member yet. */
   readonly node: ReplicaNode;
+  /** The last epoch that it knows. */
+  readonly epoch: Epoch;
   /** Answers its requests; what `Deno.serve` and `serve` of `@hono/node-server` take. */
   readonly fetch: ReplicaApp["fetch"];
   /** Stops taking requests, finishes the commit that is under way and closes the store. */
@@ -89,8 +97,12 @@ export interface OpenReplica {
 
 /** A replica that is being served. */
 export interface ServedReplica {
-  /** The replica itself. */
+  /** The replica itself: that of the present epoch, or the last one. Throws a `TypeError` if this key was no member yet. */
   readonly node: ReplicaNode;
+  /** The last epoch that it knows. */
+  readonly epoch: Epoch;
+  /** Whether it is a member of that epoch. */
+  readonly isMember: boolean;
   /** Where it listens. */
   readonly url: string;
   /** Stops taking requests, finishes the commit that is under way and closes the store; within five seconds. */

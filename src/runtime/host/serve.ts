@@ -17,7 +17,7 @@ import { deferred } from "../../node/async/deferred.ts";
 import { handOver } from "../../node/hand_over.ts";
 import type { ReplicaNode } from "../../node/node.ts";
 import { checkScrub } from "../../node/repair/scrub.ts";
-import { checkIdentity } from "../../node/options.ts";
+import { checkIdentity, CRYPTOGRAPHY } from "../../node/options.ts";
 import type { Timer, Transport } from "../../node/ports.ts";
 import type { HostEvent } from "../../node/host_event.ts";
 import { checkSchedule, scheduleSnapshots } from "../../snapshot/schedule.ts";
@@ -29,8 +29,10 @@ import { systemTimer } from "./system_timer.ts";
 import { socketTransportOf, transportOf } from "./transport.ts";
 import type { Interposer } from "./interposer.ts";
 import { type MemberHost, type MemberHostOptions, openMemberHost, type OpenTransport } from "./member_host.ts";
-import { importKeyPair } from "../../crypto/mod.ts";
-import type { Epoch } from "../../wire/epochs/mod.ts";
+import { clusterId, importKeyPair } from "../../crypto/mod.ts";
+import { chainCrypto } from "../../node/epochs/cryptography.ts";
+import { placeIn } from "../../node/epochs/place.ts";
+import { type Epoch, firstEpoch, followChain } from "../../wire/epochs/mod.ts";
 
 /** A port that is open. */
 export interface Listening {
@@ -81,6 +83,9 @@ export async function openReplicaOn({ memory }: Platform, options: OpenReplicaOp
     get node() {
       return nodeOf(host);
     },
+    get epoch() {
+      return host.member.epoch;
+    },
     fetch: host.fetch,
     async close() {
       if (host.member.node) await handOver(host.member.node, timer);
@@ -96,14 +101,16 @@ export async function serveOn(platform: Platform, options: ServeOptions): Promis
   const { memory, upgradeWebSocket, openWebSocket } = platform;
   const hasSockets = options.hasSockets ?? (upgradeWebSocket !== undefined && !persistInputs);
   if (hasSockets && !upgradeWebSocket) throw noSocketsError(platform);
-  const self = checkMember(options);
+  checkMember(options);
+  const told = ownUrl(options);
+  const url = typeof told === "string" ? told : await told;
   const timer = systemTimer();
   const stopping = new AbortController();
   // The port is bound first: a replica that can't be reached must not touch its store.
   let handle: ReplicaApp["fetch"] = () => unavailable("the replica is starting");
   const tell = (event: HostEvent) => observers?.forEach((observer) => observer.onHostEvent?.(event));
   const server = await platform.listen({
-    ...listenAddress(options, ownUrl(options, self)),
+    ...listenAddress(options, url),
     handler: (request, connection) => handle(request, connection),
     timer,
     onAcceptFailed: (error) => tell({ kind: "accept-failed", reason: describeThrown(error).error }),
@@ -120,8 +127,13 @@ export async function serveOn(platform: Platform, options: ServeOptions): Promis
     return { transport: between(sockets), close: () => sockets.close() };
   };
   const upgrade = hasSockets && upgradeWebSocket && { upgradeWebSocket };
-  const { interposer } = options;
-  const shared = { timer, memory, signal: stopping.signal, openTransport };
+  const { interposer, stopsWhenRemoved } = options;
+  const departed = deferred<void>();
+  const onDeparted = ({ number, urls }: Epoch) => {
+    tell({ kind: "departed", epoch: number, urls });
+    departed.resolve();
+  };
+  const shared = { timer, memory, signal: stopping.signal, openTransport, ...(stopsWhenRemoved && { onDeparted }) };
   const opening = { ...shared, ...upgrade, ...(interposer && { interposer }) };
   const host = await open(options, opening).catch(async (error) => {
     await server.shutdown();
@@ -144,11 +156,18 @@ export async function serveOn(platform: Platform, options: ServeOptions): Promis
     });
     resolve();
   };
+  void departed.promise.then(close);
   if (options.signal?.aborted) await close();
   options.signal?.addEventListener("abort", () => void close(), { once: true });
   return {
     get node() {
       return nodeOf(host);
+    },
+    get epoch() {
+      return host.member.epoch;
+    },
+    get isMember() {
+      return host.member.node !== null;
     },
     url: urlOf(server.address),
     close,
@@ -158,6 +177,7 @@ export async function serveOn(platform: Platform, options: ServeOptions): Promis
 
 /** What the member and its routes share. */
 interface Opening extends Pick<Platform, "memory" | "upgradeWebSocket">, Pick<MemberHostOptions, "openTransport"> {
+  readonly onDeparted?: (present: Epoch) => void;
   readonly timer: Timer;
   readonly interposer?: Interposer;
   /** Aborts when the replica stops. */
@@ -168,7 +188,7 @@ interface Opening extends Pick<Platform, "memory" | "upgradeWebSocket">, Pick<Me
 async function open(options: OpenReplicaOptions, opening: Opening): Promise<MemberHost> {
   const { cluster, settings, privateKey, archive, snapshots, scrub = {}, observers, persistInputs, chain, app } =
     options;
-  const { timer, openTransport, memory, upgradeWebSocket, signal, interposer } = opening;
+  const { timer, openTransport, memory, upgradeWebSocket, signal, interposer, onDeparted } = opening;
   return await openMemberHost({
     member: {
       cluster,
@@ -183,6 +203,7 @@ async function open(options: OpenReplicaOptions, opening: Opening): Promise<Memb
       persistInputs: persistInputs ?? false,
       start: options.start,
       hasLostDisk: options.hasLostDisk,
+      ...(onDeparted && { onDeparted }),
     },
     openTransport,
     createApp(node, parts) {
@@ -220,9 +241,29 @@ function ownerOf({ cluster: { genesis }, self, privateKey }: OpenReplicaOptions)
   return { name: genesis.replicas.find((member) => member.publicKey === publicKey)?.name ?? String(self), publicKey };
 }
 
-/** The URL at which it is to listen, if the options do not say where. */
-function ownUrl({ cluster: { genesis, urls } }: ServeOptions, self: ReplicaId | null): string {
-  return self === null ? "http://localhost:0" : urls[genesis.replicas[self]!.name]!;
+/**
+ * The URL at which it is to listen, if the options do not say where: that of the last epoch of the chain in which its key
+ * is a member.
+ * @throws {LinkError} if the chain does not follow from the genesis; {@linkcode TypeError} if nothing says where.
+ */
+function ownUrl({ cluster, chain = [], ...rest }: ServeOptions): string | Promise<string> {
+  const first = firstEpoch(cluster, clusterId(cluster.genesis));
+  if (chain.length === 0) return urlIn([first], rest);
+  return followChain(first, chain, chainCrypto(CRYPTOGRAPHY)).then((epochs) => urlIn(epochs, rest));
+}
+
+function urlIn(epochs: readonly Epoch[], { privateKey, port }: Pick<ServeOptions, "privateKey" | "port">): string {
+  const { publicKey } = importKeyPair(privateKey);
+  for (const epoch of epochs.toReversed()) {
+    const place = placeIn(epoch, publicKey);
+    if (place) return epoch.urls[epoch.genesis.replicas[place.self]!.name]!;
+  }
+  if (port !== undefined) return "http://localhost";
+  throw new TypeError(
+    `port: expected one: this key is no member in the epochs 0 to ${
+      epochs.length - 1
+    } that the chain shows, so nothing says where it listens`,
+  );
 }
 
 /** The node of the present epoch, or the last one. @throws {TypeError} if there was none yet. */

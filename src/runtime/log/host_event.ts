@@ -42,6 +42,22 @@ export function hostEventEntry(
           "a connection could not be accepted, and idle ones were closed; raise the limit of open files, or put a proxy in front",
         fields: { reason: hostEvent.reason },
       };
+    case "epoch-entered": {
+      const { epoch, since, members, isMember } = hostEvent;
+      const fields = { epoch, since, members: members.join(",") };
+      if (isMember) return { level: "info", event, message: `runs in epoch ${epoch}`, fields };
+      return {
+        level: "warn",
+        event,
+        message: `is no member in epoch ${epoch}: it serves the chain of epochs, and the state to new members`,
+        fields: { ...fields, urls: whereText(hostEvent.urls) },
+      };
+    }
+    case "departed": {
+      const message =
+        "this replica was removed, and a quorum of the new members has a stable checkpoint: the cluster goes on there";
+      return { level: "info", event, message, fields: { epoch: hostEvent.epoch, urls: whereText(hostEvent.urls) } };
+    }
     case "epoch-failed":
       return {
         level: "error",
@@ -85,4 +101,9 @@ export function hostEventEntry(
       };
     }
   }
+}
+
+/** `Apple=http://…,Ball=http://…`. */
+function whereText(urls: Readonly<Record<string, string>>): string {
+  return Object.entries(urls).map(([name, url]) => `${name}=${url}`).join(",");
 }

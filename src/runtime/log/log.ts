@@ -78,10 +78,13 @@ export class Log implements Observer {
   readonly #options: LogOptions;
   readonly #limit: LineLimit;
   readonly #print: (line: string) => void;
+  /** The names of the last epoch. */
+  #members: readonly string[];
 
   /** Makes a log. Prints nothing yet. */
   constructor(options: LogOptions) {
     this.#options = options;
+    this.#members = options.members ?? [];
     this.#limit = new LineLimit(options.timer);
     this.#print = options.print ?? console.log;
   }
@@ -189,11 +192,16 @@ export class Log implements Observer {
 
   /** @ignore */
   onHostEvent(event: HostEvent): void {
+    if (event.kind === "epoch-entered") {
+      this.#members = event.members;
+      if (event.epoch === 0 && event.isMember) return; // nothing has changed
+    }
     const entry = hostEventEntry(event, (id) => this.#name(id));
-    this.write(entry, entry.fields.peer === undefined ? [] : ["peer"]);
+    const key = event.kind === "epoch-entered" ? ["epoch"] : entry.fields.peer === undefined ? [] : ["peer"];
+    this.write(entry, key);
   }
 
   #name(id: ReplicaId): string | number {
-    return this.#options.members?.[id] ?? id;
+    return this.#members[id] ?? id;
   }
 }

@@ -82,7 +82,7 @@ function bytesOf(plain: Plain, field: string): Uint8Array {
  */
 export async function followLink(epoch: Epoch, { certificate, proof }: Link, by: ChainCrypto): Promise<Epoch> {
   try {
-    const checkpoint = await checkCertificate(epoch, certificate, by);
+    const checkpoint = await checkStable(epoch, certificate, by);
     const next = await provenNext(epoch, checkpoint, proof, by);
     return next;
   } catch (error) {
@@ -92,7 +92,12 @@ export async function followLink(epoch: Epoch, { certificate, proof }: Link, by:
   }
 }
 
-async function checkCertificate(
+/**
+ * Checks frames of a quorum of equal checkpoint messages of this epoch, above its start: a quorum of its members has the
+ * state at that number.
+ * @throws {LinkError}, or {@linkcode DecodeError}, if they are no such certificate.
+ */
+export async function checkStable(
   { genesis, context, number, start }: Epoch,
   frames: readonly Uint8Array[],
   { isSigned }: ChainCrypto,

@@ -21,7 +21,16 @@ export {
   firstEpoch,
   type SignatureCheck,
 } from "./epoch.ts";
-export { type ChainCrypto, decodeLink, encodeLink, followLink, type Link, LinkError, makeLink } from "./link.ts";
+export {
+  type ChainCrypto,
+  checkStable,
+  decodeLink,
+  encodeLink,
+  followLink,
+  type Link,
+  LinkError,
+  makeLink,
+} from "./link.ts";
 export {
   type Accepted,
   type Approved,

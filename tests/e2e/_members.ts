@@ -1,0 +1,130 @@
+/** Members of a cluster as processes of `pbft serve`, the files of each in its own folder, and changes by `pbft members`. */
+import { assertEquals } from "@std/assert";
+import { main } from "../../src/cli/mod.ts";
+import { generateKeyPair } from "../../src/crypto/mod.ts";
+import type { ClusterFile } from "../../src/wire/mod.ts";
+import { PBFT } from "../cli/_dev.ts";
+import { freePort } from "../tools/ports.ts";
+import { Command } from "./_cluster_process.ts";
+
+/** A member that has keys, and a place to listen. */
+export interface Invited {
+  readonly name: string;
+  readonly publicKey: string;
+  readonly url: string;
+  readonly keyFile: string;
+  readonly stateFile: string;
+}
+
+/** `pbft` in this process; gives what it prints. @throws if its exit code is not 0. */
+export async function call(...args: string[]): Promise<string> {
+  const lines: string[] = [];
+  assertEquals(await main([...args, "--quiet"], (line) => lines.push(line)), 0, lines.join("\n"));
+  return lines.join("\n");
+}
+
+/** The members of one cluster, in a folder. */
+export class MemberProcesses {
+  readonly invited = new Map<string, Invited>();
+  readonly running = new Map<string, Command>();
+  /** The members of the present epoch. */
+  present: readonly string[] = [];
+  #changes = 0;
+
+  constructor(readonly folder: string) {}
+
+  get clusterFile(): string {
+    return `${this.folder}/cluster.json`;
+  }
+
+  cluster(): ClusterFile {
+    return JSON.parse(Deno.readTextFileSync(this.clusterFile));
+  }
+
+  /** Makes a key. `as`: the name of the member, if this is a further key of it. */
+  invite(id: string, as = id): Invited {
+    const { privateKey, publicKey } = generateKeyPair();
+    const [keyFile, stateFile] = [`${this.folder}/${id}.key`, `${this.folder}/${id}.db`];
+    Deno.writeTextFileSync(keyFile, privateKey, { mode: 0o600 });
+    const invited = { name: as, publicKey, url: `http://127.0.0.1:${freePort()}`, keyFile, stateFile };
+    this.invited.set(id, invited);
+    return invited;
+  }
+
+  /** The genesis of these, and their processes. */
+  async found(names: readonly string[], interval = 8): Promise<void> {
+    const members = names.map((name) => this.invite(name));
+    const told = members.map(({ name, url, publicKey }) => `${name}=${url},${publicKey}`);
+    await call("init", ...told, "--folder", `${this.folder}/init`, "--interval", String(interval));
+    await Deno.rename(`${this.folder}/init/cluster.json`, this.clusterFile);
+    this.present = names;
+    await Promise.all(names.map((name) => this.start(name)));
+  }
+
+  /** Starts a member's process, and waits until it serves, or waits outside. */
+  async start(id: string, ...more: string[]): Promise<Command> {
+    const { name, keyFile, stateFile } = this.invited.get(id)!;
+    const files = ["--cluster", this.clusterFile, "--key", keyFile, "--state", stateFile];
+    const isNew = !exists(stateFile);
+    const command = new Command(PBFT, [
+      "serve",
+      "--name",
+      name,
+      ...files,
+      ...(isNew ? ["--start", "new"] : []),
+      ...more,
+    ]);
+    this.running.set(id, command);
+    await command.out.find(/serving requests|waiting until this key is a member/);
+    return command;
+  }
+
+  /** Starts one that is no member yet: it waits at its URL. */
+  async startOutside(id: string): Promise<Command> {
+    const chain = `${this.folder}/chain-${id}.json`;
+    await call("members", "chain", chain, "--cluster", this.clusterFile, ...this.#from());
+    return await this.start(id, "--chain", chain, "--port", new URL(this.invited.get(id)!.url).port);
+  }
+
+  /** Proposes, has a quorum sign, and submits; gives what is printed at the end. */
+  async change(flags: readonly string[], present: readonly string[]): Promise<string> {
+    const file = `${this.folder}/proposal-${this.#changes++}.json`;
+    const at = [file, "--cluster", this.clusterFile];
+    await call("members", "propose", ...at, ...flags, ...this.#from());
+    const needed = Math.ceil((this.present.length + Math.floor((this.present.length - 1) / 3) + 1) / 2);
+    for (const id of this.present.slice(-needed)) {
+      await call("members", "sign", ...at, "--key", this.invited.get(id)!.keyFile);
+    }
+    const text = await call("members", "submit", ...at);
+    this.present = present;
+    return text;
+  }
+
+  /** Where the members of the present epoch are: those of the genesis may be gone. */
+  #from(): readonly string[] {
+    return ["--from", this.invited.get(this.present[0]!)!.url];
+  }
+
+  urls(): readonly string[] {
+    return this.present.map((id) => this.invited.get(id)!.url);
+  }
+
+  /** The status of a member. */
+  async status(id: string): Promise<Record<string, unknown>> {
+    return await (await fetch(`${this.invited.get(id)!.url}/status`)).json();
+  }
+
+  async close(): Promise<void> {
+    for (const command of this.running.values()) command.kill("SIGTERM");
+    await Promise.all([...this.running.values()].map((command) => command.ended()));
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
