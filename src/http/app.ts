@@ -16,8 +16,10 @@ import { EventStreams } from "./routes/events.ts";
 import { EXPOSITION_TYPE } from "./routes/exposition.ts";
 import { checkHost } from "./middleware/hosts.ts";
 import type { AppOptions } from "./app_options.ts";
+import type { HostEvent } from "../node/host_event.ts";
 import type { HostedNode } from "./hosted_node.ts";
 import { openApiDocument } from "./openapi/document.ts";
+import { MemberConduct } from "./peers/conduct.ts";
 import { PeerClocks } from "./peers/peer_clocks.ts";
 import { goPbftRoutes } from "./routes/gopbft.ts";
 import { messages, signedResponse } from "./routes/messages.ts";
@@ -104,11 +106,9 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
   const gatewayDeadlines = new Deadlines(timer, options.requestTimeoutMs ?? 10_000);
   const executions = new Deadlines(timer, options.waitMs ?? 10_000);
   const bodies = new BodyReader({ deadlines: bodyDeadlines, maxHeldBytes: options.maxHeldBytes ?? MAX_HELD_BYTES });
-  const clocks = new PeerClocks({
-    n: node.genesis.replicas.length,
-    timer,
-    onHostEvent: (event) => node.report?.(event),
-  });
+  const onHostEvent = (event: HostEvent) => node.report?.(event);
+  const clocks = new PeerClocks({ n: node.genesis.replicas.length, timer, onHostEvent });
+  const conduct = new MemberConduct({ timer, onHostEvent });
   const metrics = new Metrics({ node, timer, clocks, memory: options.memory });
   const events = new EventStreams({
     node,
@@ -118,7 +118,7 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
     maxSubscribers: options.maxSubscribers ?? 32,
     keepAliveMs: 15_000,
   });
-  const callers = new Callers({ ...options, clocks });
+  const callers = new Callers({ ...options, conduct, clocks });
   const throttle = new Throttle({ timer, ...THROTTLE });
   const timestamps = new Timestamps(node.self, node.genesis.replicas.length, () => timer.now());
   const nextTimestamp = (name: string) =>
@@ -130,6 +130,7 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
     bodies,
     isOpen: rules.length === 0,
     verifier: createVerifier(node.epoch?.context ?? node.cluster, node.epoch?.number),
+    conduct,
   };
   const onSubmitted: Handler = ({ var: { submitter, caller } }) =>
     submitter.kind === "operation"

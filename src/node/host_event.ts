@@ -17,6 +17,8 @@ export type HostEvent =
     readonly reason: string;
     readonly retryMs: number;
   }
+  /** A member delivers more faulty frames than a correct one can, and counts as a stranger for `forMs`. */
+  | { readonly kind: "member-distrusted"; readonly peer: ReplicaId; readonly forMs: number }
   /** A call of the store failed or timed out. The replica is reloaded from it until that works. */
   | { readonly kind: "store-failed"; readonly reason: string }
   /**

@@ -7,7 +7,10 @@ import { MAX_BODY_BYTES } from "../wire/mod.ts";
 
 /** Bounds on what a node buffers. At a limit it rejects new input, or drops messages that the protocol sends again. */
 export interface NodeLimits {
-  /** Frames received and not yet answered. More are rejected as `overloaded`. */
+  /**
+   * Frames received and not yet answered: of clients, and of all members together, each of which has an equal share, or
+   * one delivery if that is more. More are rejected as `overloaded`.
+   */
   readonly maxInboxFrames: number;
   /** Bytes of those frames. */
   readonly maxInboxBytes: number;

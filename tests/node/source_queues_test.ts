@@ -4,9 +4,9 @@ import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/
 import type { Commit, NewView, PrePrepare, Signed, ViewChange } from "../../src/core/messages/messages.ts";
 import { clusterId, createVerifier, sha256 } from "../../src/crypto/mod.ts";
 import { finish, Gate } from "../../src/node/in/gate.ts";
-import { SourceQueue, type Steps } from "../../src/node/in/source_queue.ts";
+import { boundsOf, SourceQueue, type Steps } from "../../src/node/in/source_queue.ts";
 import type { Rejection } from "../../src/node/ports.ts";
-import { encodeBatch, encodeFrame, utf8 } from "../../src/wire/mod.ts";
+import { encodeBatch, encodeFrame, MAX_BODY_BYTES, utf8 } from "../../src/wire/mod.ts";
 import { CRYPTOGRAPHY } from "../../src/node/options.ts";
 import { Author, Cluster, genesisOf } from "./_cluster.ts";
 import { newStatus } from "../../src/testing/drills/peers.ts";
@@ -217,4 +217,28 @@ Deno.test("a forged message costs one signature check, however much it contains"
   assertEquals(new Set(reasons(await answers)), new Set(["wrong-signature"]));
   assertEquals(verifications - before, 1);
   await all.close();
+});
+
+Deno.test("one member has its share of the room for all members, and at least room for one delivery", () => {
+  const limits = { maxInboxFrames: 16_384, maxInboxBytes: 64 * 1024 * 1024 };
+  const of = (n: number, all = limits) => boundsOf(1 as ReplicaId, all, n).limits;
+  assertEquals(of(5), { maxInboxFrames: 4_096, maxInboxBytes: 16 * 1024 * 1024 });
+  assertEquals(of(100), { maxInboxFrames: 4_096, maxInboxBytes: MAX_BODY_BYTES });
+  const tiny = { maxInboxFrames: 64, maxInboxBytes: 1_000 };
+  assertEquals([of(4, tiny), of(1)], [tiny, limits]);
+});
+
+Deno.test("a bundle ends at the first frame for which there is no room", async () => {
+  const network = await Cluster.open({ node: () => ({ limits: { maxInboxFrames: 4 } }) });
+  const node = network.node(0);
+  const frames = Array.from({ length: 10 }, (_, i) => author(2).frame({ ...newStatus(1), challenge: i as Millis }));
+  const rejected: Rejection[] = [];
+  const forget = node.observe({ onRejected: (rejection) => void rejected.push(rejection) });
+  const receiving = node.receive(frames, undefined, 1 as ReplicaId);
+  await network.timer.idle();
+  const answers = await receiving;
+  assertEquals(reasons(answers).slice(4), new Array(6).fill("overloaded"));
+  assertEquals(rejected.filter(({ reason }) => reason === "overloaded").length, 1);
+  forget();
+  await network.close();
 });

@@ -7,6 +7,7 @@ import type { FrameSource } from "../../node/in/intake.ts";
 import { type AddressOf, connectionAddress, networkOf } from "./address.ts";
 import type { Sender } from "../bodies/body.ts";
 import { MEMBER_HEADER, type Membership, type Proof, type Purpose } from "../peers/membership.ts";
+import type { MemberConduct } from "../peers/conduct.ts";
 import type { PeerClocks } from "../peers/peer_clocks.ts";
 
 /** The caller of a request. */
@@ -24,6 +25,8 @@ export interface CallersOptions {
   readonly address?: AddressOf | undefined;
   /** Checks proofs of members. Without it no caller counts as a member. */
   readonly membership?: Membership | undefined;
+  /** Whom to distrust among the members. */
+  readonly conduct?: MemberConduct | undefined;
   /** Records the clocks that members show. */
   readonly clocks?: PeerClocks | undefined;
 }
@@ -35,12 +38,14 @@ const MAX_KNOWN = 4_096;
 export class Callers {
   readonly #address: AddressOf;
   readonly #membership: Membership | undefined;
+  readonly #conduct: MemberConduct | undefined;
   readonly #clocks: PeerClocks | undefined;
   readonly #known = new Set<string>();
 
-  constructor({ address = connectionAddress, membership, clocks }: CallersOptions) {
+  constructor({ address = connectionAddress, membership, conduct, clocks }: CallersOptions) {
     this.#address = address;
     this.#membership = membership;
+    this.#conduct = conduct;
     this.#clocks = clocks;
   }
 
@@ -49,7 +54,11 @@ export class Callers {
     const address = this.#address(request, connection);
     const network = address === undefined ? undefined : networkOf(address);
     const header = request.headers.get(MEMBER_HEADER);
-    const proof = header === null ? null : await this.#membership?.check(header, purposeOf(request)) ?? null;
+    const purpose = purposeOf(request);
+    const proof = header === null ? null : await this.#membership?.check(header, purpose) ?? null;
+    // What a distrusted member delivers has the bounds of strangers.
+    const isDistrusted = proof !== null && purpose === "deliver" && (this.#conduct?.distrustMs(proof.member) ?? 0) > 0;
+    if (isDistrusted) return { kind: "stranger", id: network, network, proof: null, source: "strangers", cost: 1 };
     if (proof) this.#clocks?.heard(proof.member, proof.clock);
     if (proof) return { kind: "member", id: String(proof.member), network, proof, source: proof.member, cost: 1 };
     // Without membership nobody can be told apart, and the host is responsible for all callers.

@@ -7,6 +7,7 @@
  */
 import { millis, type ReplicaId } from "../../core/messages/ids.ts";
 import type { Timer } from "../../node/ports.ts";
+import type { MemberConduct } from "./conduct.ts";
 import { MEMBER_HEADER } from "./membership.ts";
 import type { Rejection } from "../../node/ports.ts";
 import { framesOf } from "../routes/messages.ts";
@@ -32,16 +33,14 @@ export interface PeerSocketsOptions {
   readonly node: HostedNode;
   readonly upgrade: Upgrade;
   readonly timer: Timer;
+  /** Counts the faults of members. A distrusted one has no sockets. */
+  readonly conduct: MemberConduct;
 }
 
 /** Maximum sockets of one member: one in use, and one that may not be closed yet. A member can always POST instead. */
 const MAX_SOCKETS_PER_MEMBER = 2;
-/** Faulty frames of one socket, such as ones with a wrong signature. A correct member sends none; one more ends the socket. */
-const MAX_FAULTS = 64;
-/** Frames of one socket for which there was no room. A correct member stops at `busy`, long before that. */
-const MAX_REFUSED = 16 * 1024;
-/** After that the member opens no sockets for this long, ms. It can POST. */
-const BARRED_MS = 60_000;
+/** Messages of one socket for which there was no room. A correct member stops at `busy`, long before that. */
+const MAX_REFUSED = 4_096;
 /** A socket that is not open after this time no longer counts, ms. */
 const OPEN_TIMEOUT_MS = 10_000;
 
@@ -52,11 +51,10 @@ const CLOSE = { goingAway: 1001, unsupportedData: 1003, policyViolation: 1008, t
 export class PeerSockets {
   readonly #options: PeerSocketsOptions;
   readonly #sockets = new Map<PeerSocket, SocketReceiver>();
-  /** Until when a member may open no sockets, on the monotonic clock. */
-  readonly #barredUntil = new Map<ReplicaId, number>();
 
   constructor(options: PeerSocketsOptions) {
     this.#options = options;
+    options.conduct.onDistrusted((member) => this.#bar(member));
   }
 
   /** Number of open sockets. */
@@ -76,12 +74,12 @@ export class PeerSockets {
         `only members may open sockets: expected a valid, unused ${MEMBER_HEADER} header; check that both hosts have the same cluster file`;
       throw new Problem("wrong-signature", { detail, field: MEMBER_HEADER });
     }
-    const leftMs = (this.#barredUntil.get(member) ?? 0) - this.#options.timer.monotonic();
+    const leftMs = this.#options.conduct.distrustMs(member);
     if (leftMs > 0) {
       const seconds = Math.ceil(leftMs / 1_000);
       throw new Problem("overloaded", {
         detail:
-          `this member flooded a socket with frames that were refused; use POST /messages, or try in ${seconds} s`,
+          `this member delivered many faulty frames, or flooded a socket; use POST /messages, or try in ${seconds} s`,
         headers: { "retry-after": String(seconds) },
       });
     }
@@ -93,7 +91,7 @@ export class PeerSockets {
     }
     const { socket, response } = this.#upgraded(request);
     const { timer } = this.#options;
-    const receiver = new SocketReceiver(socket, member, { ...this.#options, onFlood: () => this.#bar(member) });
+    const receiver = new SocketReceiver(socket, member, this.#options);
     this.#sockets.set(socket, receiver);
     socket.onerror = () => {}; // onclose follows
     socket.onclose = () => this.#forget(socket);
@@ -111,9 +109,8 @@ export class PeerSockets {
     }
   }
 
-  /** Closes the sockets of a member that floods them. */
+  /** Closes the sockets of a member that is distrusted. */
   #bar(member: ReplicaId): void {
-    this.#barredUntil.set(member, this.#options.timer.monotonic() + BARRED_MS);
     for (const [socket, receiver] of this.#sockets) {
       if (receiver.member !== member) continue;
       receiver.deafen();
@@ -135,17 +132,11 @@ export class PeerSockets {
   }
 }
 
-/** Options of {@linkcode SocketReceiver}. */
-interface ReceiverOptions extends PeerSocketsOptions {
-  /** Called when more was refused than a correct member can cause. */
-  readonly onFlood: () => void;
-}
-
 /** Receives the messages of one socket. */
 class SocketReceiver {
   readonly #socket: PeerSocket;
-  readonly #options: ReceiverOptions;
-  #faults = 0;
+  readonly #options: PeerSocketsOptions;
+  #lastFault: Rejection | null = null;
   #refused = 0;
   #isDeaf = false;
   #taken = 0;
@@ -154,7 +145,7 @@ class SocketReceiver {
   #cancelAck: (() => void) | null = null;
   cancelOpenTimer: () => void = () => {};
 
-  constructor(socket: PeerSocket, readonly member: ReplicaId, options: ReceiverOptions) {
+  constructor(socket: PeerSocket, readonly member: ReplicaId, options: PeerSocketsOptions) {
     this.#socket = socket;
     this.#options = options;
     socket.binaryType = "arraybuffer";
@@ -209,6 +200,7 @@ class SocketReceiver {
       node.stream(framesOf(body, node, this.member), this.member, this.#onAnswer);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
+      this.#options.conduct.onFault(this.member);
       // The member sends something that is not a bundle for this cluster: it runs another program.
       this.#socket.close(CLOSE.policyViolation, error.kind);
     }
@@ -216,11 +208,15 @@ class SocketReceiver {
 
   readonly #onAnswer = (rejection: Rejection | null): void => {
     if (rejection === null || rejection.reason === "unavailable") return;
+    const { conduct } = this.#options;
     if (rejection.reason === "overloaded") {
       this.#isBusy = true;
-      this.#refused++;
-    } else this.#faults++;
-    if (!this.#isDeaf && (this.#faults > MAX_FAULTS || this.#refused > MAX_REFUSED)) this.#options.onFlood();
+      if (++this.#refused > MAX_REFUSED) conduct.distrust(this.member);
+    } else if (rejection !== this.#lastFault) {
+      // The rest of a bundle, refused unread, has the same rejection.
+      this.#lastFault = rejection;
+      conduct.onFault(this.member);
+    }
   };
 
   #acknowledge(): void {

@@ -41,12 +41,15 @@ export function goPbftRoutes(
 async function receiveFrame(
   request: Request,
   kind: MessageKind,
-  { node, bodies }: MessagesOptions,
+  { node, bodies, conduct }: MessagesOptions,
   caller: Caller,
 ): Promise<Response> {
   return await bodies.read(request, { type: CBOR, maxBytes: MAX_BODY_BYTES }, async (body) => {
     checkProof(body, caller);
-    const [rejection] = await node.receive([body], [kind], caller.source);
+    const { source } = caller;
+    const answers = await node.receive([body], [kind], source);
+    if (typeof source === "number") conduct?.onAnswers(source, answers);
+    const [rejection] = answers;
     return rejection ? problemOf(rejection) : accepted();
   }, caller);
 }

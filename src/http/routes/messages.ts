@@ -11,6 +11,7 @@ import type { BodyReader } from "../bodies/body.ts";
 import type { Caller } from "../middleware/callers.ts";
 import type { Deadlines } from "../bodies/deadlines.ts";
 import type { HostedNode } from "../hosted_node.ts";
+import type { MemberConduct } from "../peers/conduct.ts";
 import { MEMBER_HEADER } from "../peers/membership.ts";
 import { Problem, problem, problemOf } from "../problem.ts";
 import { isClientFrame, isRelayed, RELAY_HEADER } from "../peers/relay.ts";
@@ -24,6 +25,8 @@ export interface MessagesOptions {
   readonly isOpen: boolean;
   /** Checks the signature of a member that relays clients' requests. */
   readonly verifier: Verifier;
+  /** Counts the faults of members. */
+  readonly conduct?: MemberConduct | undefined;
 }
 
 /** The same options, and the caller. */
@@ -67,12 +70,14 @@ export async function receiveBundle(
   options: MessagesOptions,
   by: FrameSource = "host",
 ): Promise<Response> {
-  const { node, isOpen, verifier } = options;
-  const frames = framesOf(body, node, by);
+  const { node, isOpen, verifier, conduct } = options;
   const isMembers = typeof by === "number";
+  const frames = framesBy(body, by, options);
   const isFree = isMembers || (isOpen && by === "host") || !frames.some(isClientFrame);
   if (isFree || isRelayed(relay, body, node, verifier)) {
-    return bundleResponse(await node.receive(frames, undefined, by));
+    const answers = await node.receive(frames, undefined, by);
+    if (isMembers) conduct?.onAnswers(by, answers);
+    return bundleResponse(answers);
   }
   throw new Problem("not-accepted-here", {
     detail:
@@ -81,6 +86,16 @@ export async function receiveBundle(
     expected: "a member's number and its signature of the body",
     got: relay === null ? "none" : "a wrong signature",
   });
+}
+
+/** The frames of a bundle. A member that sends something else has made a fault. */
+function framesBy(body: Uint8Array, by: FrameSource, { node, conduct }: MessagesOptions): readonly Uint8Array[] {
+  try {
+    return framesOf(body, node, by);
+  } catch (error) {
+    if (typeof by === "number") conduct?.onFault(by);
+    throw error;
+  }
 }
 
 /**

@@ -16,7 +16,8 @@ import type { Bundle, Entry } from "./inbox.ts";
 import { clientIn, type Passed, type UnverifiedVote } from "./passed.ts";
 import { isFault } from "./refused.ts";
 import { SurplusVotes } from "./surplus_votes.ts";
-import { boundsOf, type FrameSource, SourceQueue, type Steps } from "./source_queue.ts";
+import type { FrameSource, SourceQueue, Steps } from "./source_queue.ts";
+import { SourceQueues } from "./source_queues.ts";
 import type { NodeLimits } from "../limits.ts";
 import type { Observers } from "../observers.ts";
 import type { Rejection, Timer } from "../ports.ts";
@@ -65,28 +66,31 @@ type Outcome = Passed | Rejection;
 /** The intake of one node. */
 export class Intake {
   readonly #options: IntakeOptions;
-  readonly #queues = new Map<FrameSource | "clients", SourceQueue<Outcome>>();
+  readonly #queues: SourceQueues<Outcome>;
   readonly #surplus: SurplusVotes;
   #verified: Verified[] = [];
   #cancelWake: (() => void) | null = null;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
+    const { limits, n, timer } = options;
+    this.#queues = new SourceQueues({ limits, n, monotonic: () => timer.monotonic() });
     this.#surplus = new SurplusVotes(options.maxSurplusVotes);
   }
 
   /** Number of unanswered frames. */
   get frames(): number {
-    let frames = 0;
-    for (const queue of this.#queues.values()) frames += queue.frames;
-    return frames;
+    return this.#queues.frames;
   }
 
   /** Bytes of those frames. */
   get bytes(): number {
-    let bytes = 0;
-    for (const queue of this.#queues.values()) bytes += queue.bytes;
-    return bytes;
+    return this.#queues.bytes;
+  }
+
+  /** Unanswered frames of the source that has most, and the bytes of the source that has most. */
+  get mostOfOne(): { readonly frames: number; readonly bytes: number } {
+    return this.#queues.most;
   }
 
   /** Receives the frames of one bundle. Resolves with one answer for each, in order: `null` if it was accepted. */
@@ -101,23 +105,27 @@ export class Intake {
     if (left === 0) resolve(answers);
     const faultsLeft = by === "host" ? Infinity : by === "strangers" ? 0 : MEMBERS_FAULTS;
     const bundle: Bundle = { faultsLeft, rejection: null };
+    let refused: Rejection | null = null;
     for (let index = 0; index < frames.length; index++) {
       const answer = (rejection: Rejection | null) => {
         answers[index] = rejection;
         if (--left === 0) resolve(answers);
       };
-      this.#take({ frame: frames[index]!, accept, bundle, answer }, by);
+      // Once there is no room, the rest is refused with it: a flood must not cost something for each frame.
+      if (refused) answer(refused);
+      else refused = this.#take({ frame: frames[index]!, accept, bundle, answer }, by);
     }
     return promise;
   }
 
   /**
    * Receives the frames of one message of a stream, to which nothing is answered. `answer` is called for each frame as
-   * {@linkcode Intake.receive} answers it. One function serves a whole stream, so that a vote costs no promise.
+   * {@linkcode Intake.receive} answers it, and once for all those for which there is no room. One function serves a
+   * whole stream, so that a vote costs no promise.
    */
   stream(frames: readonly Uint8Array[], by: ReplicaId, answer: Entry["answer"]): void {
     const bundle: Bundle = { faultsLeft: MEMBERS_FAULTS, rejection: null };
-    for (const frame of frames) this.#take({ frame, bundle, answer }, by);
+    for (const frame of frames) if (this.#take({ frame, bundle, answer }, by)) return;
   }
 
   /** Receives a signed client's frame. */
@@ -125,12 +133,15 @@ export class Intake {
     this.#take(entry, "clients");
   }
 
-  #take(entry: Entry, by: FrameSource | "clients"): void {
-    const rejection = this.#options.unavailable() ?? this.#queueOf(by).add(entry);
-    if (!rejection) return this.#options.wake();
-    this.#reportRejection(rejection);
-    this.#options.observers.messages?.refused(by, entry.frame, rejection);
-    entry.answer(rejection);
+  /** Queues a frame. Returns the rejection if it is refused at once. */
+  #take(entry: Entry, by: FrameSource | "clients"): Rejection | null {
+    const rejection = this.#options.unavailable() ?? this.#queues.of(by).add(entry);
+    if (rejection) {
+      this.#reportRejection(rejection);
+      this.#options.observers.messages?.refused(by, entry.frame, rejection);
+      entry.answer(rejection);
+    } else this.#options.wake();
+    return rejection;
   }
 
   /** Adds a request or query that has been verified already. */
@@ -141,7 +152,7 @@ export class Intake {
 
   /** Whether there is something to {@linkcode drain} now. */
   get hasMore(): boolean {
-    return this.#verified.length > 0 || [...this.#queues.values()].some((queue) => queue.hasMore && queue.waitMs === 0);
+    return this.#verified.length > 0 || this.#queues.hasMore;
   }
 
   /**
@@ -187,16 +198,6 @@ export class Intake {
       this.#surplus.keep(vote, frame);
       return true;
     };
-  }
-
-  #queueOf(by: FrameSource | "clients"): SourceQueue<Outcome> {
-    let queue = this.#queues.get(by);
-    if (!queue) {
-      const { timer, limits, n } = this.#options;
-      queue = new SourceQueue(boundsOf(by, limits, n), () => timer.monotonic());
-      this.#queues.set(by, queue);
-    }
-    return queue;
   }
 
   /** Schedules a wake-up for when a queue may work again. */

@@ -4,6 +4,7 @@
  * @module
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
+import { MAX_BODY_BYTES } from "../../wire/mod.ts";
 import { type Entry, Inbox } from "./inbox.ts";
 import type { NodeLimits } from "../limits.ts";
 import type { Rejection } from "../ports.ts";
@@ -33,7 +34,10 @@ const STRANGERS_US_PER_MS = 60;
 /** Limits of the strangers' queue. */
 const STRANGERS_LIMITS = { maxInboxFrames: 4_096, maxInboxBytes: 16 * 1024 * 1024 };
 
-/** The bounds of the queue of a source. */
+/** A member may always fill this much, whatever its share is: one delivery of the largest size. */
+const MEMBERS_LEAST = { maxInboxFrames: 4_096, maxInboxBytes: MAX_BODY_BYTES };
+
+/** The bounds of the queue of a source. `limits`: those of the clients, of the host, and of all other members together. */
 export function boundsOf(source: FrameSource | "clients", limits: QueueBounds["limits"], n: number): QueueBounds {
   switch (source) {
     case "host":
@@ -43,8 +47,16 @@ export function boundsOf(source: FrameSource | "clients", limits: QueueBounds["l
     case "strangers":
       return { source, limits: STRANGERS_LIMITS, usPerTurn: STRANGERS_US_PER_TURN, usPerMs: STRANGERS_US_PER_MS };
     default:
-      return { source, limits, usPerTurn: MEMBERS_US_PER_TURN / Math.max(1, n - 1) };
+      return { source, limits: shareOf(limits, n), usPerTurn: MEMBERS_US_PER_TURN / Math.max(1, n - 1) };
   }
+}
+
+function shareOf(limits: QueueBounds["limits"], n: number): QueueBounds["limits"] {
+  const share = (all: number, least: number) => Math.min(all, Math.max(least, Math.floor(all / Math.max(1, n - 1))));
+  return {
+    maxInboxFrames: share(limits.maxInboxFrames, MEMBERS_LEAST.maxInboxFrames),
+    maxInboxBytes: share(limits.maxInboxBytes, MEMBERS_LEAST.maxInboxBytes),
+  };
 }
 
 /** Work in progress. Yields the cost of the next step, us. */

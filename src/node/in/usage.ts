@@ -11,6 +11,10 @@ export interface NodeUsage {
   readonly inboxFrames: number;
   /** Bytes of those frames. */
   readonly inboxBytes: number;
+  /** Frames of the source, such as a member, that has most of them. */
+  readonly inboxFramesOfOne: number;
+  /** Bytes of the source that has most of them. */
+  readonly inboxBytesOfOne: number;
   /** Frames of queries that wait for verification. */
   readonly queryFrames: number;
   /** Bytes of those frames. */
@@ -39,6 +43,8 @@ export function usageOf(requests: Way, queries: Way, { usage: { operations, byte
   return {
     inboxFrames: requests.intake.frames,
     inboxBytes: requests.intake.bytes,
+    inboxFramesOfOne: requests.intake.mostOfOne.frames,
+    inboxBytesOfOne: requests.intake.mostOfOne.bytes,
     queryFrames: queries.intake.frames,
     queryBytes: queries.intake.bytes,
     waiters: requests.waiters.size,

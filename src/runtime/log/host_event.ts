@@ -25,6 +25,11 @@ export function hostEventEntry(
       const fields = { peer: nameOf(hostEvent.peer), reason: hostEvent.reason, retryMs: hostEvent.retryMs };
       return { level: "warn", event, message: "a WebSocket to a member failed; messages go by POST instead", fields };
     }
+    case "member-distrusted": {
+      const fields = { peer: nameOf(hostEvent.peer), forMs: hostEvent.forMs };
+      const message = "a member sends faulty messages, and counts as a stranger for a while; ask its operator";
+      return { level: "warn", event, message, fields };
+    }
     case "store-failed": {
       const fields = { reason: hostEvent.reason };
       return {

@@ -37,7 +37,7 @@ export interface Inspected {
 export function inspect(world: World, { node, isFaulty, label, buffers }: Inspected, mostViews = Infinity): void {
   if (!node || isFaulty) return;
   const { genesis, settings, limits, report } = world;
-  const { replica, inbox, outboxes, halted } = node.status();
+  const { replica, outboxes, halted } = node.status();
   if (halted !== undefined) report(invariantOf(halted), `${label} has halted: ${halted}`);
   const { logWindow, limits: { maxSessions, maxNames } } = genesis;
   const isAtMost = (what: string, got: number, most: number) => {
@@ -55,9 +55,9 @@ export function inspect(world: World, { node, isFaulty, label, buffers }: Inspec
   isAtMost("pending requests", replica.pendingRequests, settings.maxPendingRequests);
   isAtMost("sessions", replica.sessions, maxSessions);
   isAtMost("names", replica.names, maxNames);
-  isAtMost("frames in the inbox", inbox, limits.maxInboxFrames);
   const room = node.usage();
-  isAtMost("bytes in the inbox", room.inboxBytes, limits.maxInboxBytes);
+  isAtMost("frames of one source in the inbox", room.inboxFramesOfOne, limits.maxInboxFrames);
+  isAtMost("bytes of one source in the inbox", room.inboxBytesOfOne, limits.maxInboxBytes);
   isAtMost("who wait for a reply", room.waiters, limits.maxWaiters);
   isAtMost("who wait for a query's answer", room.queryWaiters, limits.maxWaitingQueries);
   isAtMost("operations of unsigned clients", room.vouchedOperations, limits.maxVouchedOperations);
