@@ -65,7 +65,7 @@ const RUN_BY_EDGE_TESTS = [
 ];
 
 /** `tests/examples` runs the machines, clients and pages of the applications, `tests/docs_test.ts` the commands of their READMEs. */
-const APPLICATIONS = ["locks", "browser", "pages"];
+const APPLICATIONS = ["locks", "releases", "browser", "pages"];
 
 Deno.test("every example is run by a test", () => {
   const runHere = ["client", "custom_state_machine", "quickstart", "simulate_your_machine"];

@@ -1,6 +1,7 @@
 /** The entries of the applications on the platforms: as a process with Deno KV, and in workerd. */
 import { assertEquals } from "@std/assert";
 import { locks } from "../../examples/locks/machine.ts";
+import { releases } from "../../examples/releases/machine.ts";
 import { Client, createClient } from "../../src/client/mod.ts";
 import { DEFAULT_LIMITS } from "../../src/core/config.ts";
 import { generateKeyPair } from "../../src/crypto/mod.ts";
@@ -11,7 +12,7 @@ import { bundleForWorkerd } from "./_bundle.ts";
 import { DeployProcess } from "./_deploy_process.ts";
 import { startWorkerd } from "./_workerd.ts";
 
-const APPLICATIONS = { locks: locks.version };
+const APPLICATIONS = { locks: locks.version, releases: releases.version };
 
 function clusterOfOne(stateMachine: string, port: number) {
   const { privateKey, publicKey } = generateKeyPair();
