@@ -9,6 +9,7 @@ import { type ClusterFile, parseClusterText } from "../wire/mod.ts";
 import { boundedBytes } from "./check/answers.ts";
 import { CliError, EXIT, reasonOf } from "./cli_error.ts";
 import { exists } from "./files.ts";
+import { genesisSigners } from "./genesis/signatures.ts";
 
 /** A cluster file, and its location. */
 export interface FoundCluster {
@@ -62,18 +63,28 @@ async function doesAnyAnswer({ urls }: ClusterFile): Promise<boolean> {
 export async function readCluster(source: string): Promise<FoundCluster> {
   try {
     // The variable PBFT_CLUSTER holds the JSON itself where there are no files.
-    if (source.trimStart().startsWith("{")) return { source: "PBFT_CLUSTER", cluster: parseClusterText(source) };
-    if (/^https?:/.test(source)) return { source, cluster: parseClusterText(await download(source)) };
+    if (source.trimStart().startsWith("{")) return { source: "PBFT_CLUSTER", cluster: checked(source) };
+    if (/^https?:/.test(source)) return { source, cluster: checked(await download(source)) };
     const path = (await stat(source)).isDirectory() ? `${source}/cluster.json` : source;
     const { size } = statSync(path);
     if (size > MAX_FILE_BYTES) throw new Error(`expected a cluster file, got ${size} bytes`);
-    return { source: path, cluster: parseClusterText(await readFile(path, "utf8")) };
+    return { source: path, cluster: checked(await readFile(path, "utf8")) };
   } catch (error) {
     throw new CliError(`${source || '""'}: ${reasonOf(error)}`, EXIT.usage, {
       looked: /^https?:/.test(source) ? undefined : `looked in ${process.cwd()}`,
       next: "pbft init makes a cluster file, pbft dev a cluster on this machine",
     });
   }
+}
+
+/** Reads a cluster file whose signatures, if it has any, are those of its members. */
+function checked(text: string): ClusterFile {
+  const cluster = parseClusterText(text);
+  const [wrong] = genesisSigners(cluster).wrong;
+  if (wrong === undefined) return cluster;
+  throw new TypeError(
+    `cluster.signatures.${wrong}: expected ${wrong}'s signature under this genesis, got another one: the file was changed after ${wrong} signed it`,
+  );
 }
 
 async function download(url: string): Promise<string> {

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Genesis } from "../core/config.ts";
-import { checkObject, checkRecord, fail } from "./checks.ts";
+import { checkObject, checkRecord, checkString, fail } from "./checks.ts";
 import { parseGenesisAt } from "./genesis.ts";
 
 /** The genesis, and one base URL per member. The URLs are not part of the cluster's identity: they may change. */
@@ -12,6 +12,11 @@ export interface ClusterFile {
   readonly genesis: Genesis;
   /** The base URL of each member, by its name. */
   readonly urls: Readonly<Record<string, string>>;
+  /**
+   * Signatures of members under the cluster id, 128 hex digits, by name: who has approved of this genesis. Left out if
+   * nobody has signed. They are for people; the protocol does not need them.
+   */
+  readonly signatures?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -19,7 +24,8 @@ export interface ClusterFile {
  * @throws {TypeError} naming the field, the expected value and the value that came.
  */
 export function parseClusterFile(json: unknown): ClusterFile {
-  const object = checkObject(json, "cluster", ["genesis", "urls"]);
+  const { signatures, ...rest } = checkRecord(json, "cluster");
+  const object = checkObject(rest, "cluster", ["genesis", "urls"]);
   const genesis = parseGenesisAt(object.genesis, "cluster.genesis");
   const given = checkObject(
     checkRecord(object.urls, "cluster.urls"),
@@ -37,7 +43,16 @@ export function parseClusterFile(json: unknown): ClusterFile {
     if (other !== undefined) fail(`cluster.urls.${name}`, `a URL that no other member has (${other} has it)`, url);
     seen.set(href, name);
   }
-  return { genesis, urls };
+  return { genesis, urls, ...(signatures !== undefined && { signatures: parseSignatures(signatures, genesis) }) };
+}
+
+function parseSignatures(json: unknown, genesis: Genesis): Readonly<Record<string, string>> {
+  const field = "cluster.signatures";
+  const signatures = Object.entries(checkRecord(json, field)).map(([name, signature]) => {
+    if (!genesis.replicas.some((member) => member.name === name)) fail(field, "names of members", name);
+    return [name, checkString(signature, `${field}.${name}`, /^[0-9a-f]{128}$/, "128 lower-case hex digits")] as const;
+  });
+  return Object.fromEntries(signatures);
 }
 
 /**

@@ -155,3 +155,47 @@ Deno.test("no command, and one that is not there, say which there are", async ()
   const { exitCode, message } = await assertRejects(() => main(["destroy"], () => {}), CliError);
   assertEquals([exitCode, message], [2, "destroy: no such verb (see pbft --help)"]);
 });
+
+Deno.test("each member signs the genesis, check shows who has, and a genesis that was changed afterwards is refused", () =>
+  inFolder(async (folder) => {
+    const run = async (...args: string[]) => {
+      const lines: string[] = [];
+      const code = await main(args, (line) => lines.push(line));
+      return { code, text: lines.join("\n") };
+    };
+    await run(
+      "init",
+      ...MEMBERS.map((member) => member.replace(/https:.*/, "http://127.0.0.1:1")).map((member, i) => `${member}${i}`),
+      "--folder",
+      folder,
+    );
+    const file = `${folder}/cluster.json`;
+    const key = (name: string) => ["--key", `${folder}/${name}/key`];
+    const first = await run("init", "sign", file, ...key("Ball"));
+    assertEquals(first.text, `${file}: signed by Ball; the genesis is signed by Ball; Apple, Candy, Dog have not`);
+    await run("init", "sign", file, ...key("Apple"));
+    assertEquals((await run("check", file)).text.includes("signed by Apple, Ball; Candy, Dog have not"), true);
+    assertEquals(JSON.parse((await run("check", file, "--json")).text).genesis, {
+      signed: ["Apple", "Ball"],
+      missing: ["Candy", "Dog"],
+    });
+    for (const name of ["Candy", "Dog", "Dog"]) await run("init", "sign", file, ...key(name));
+    assertStringIncludes((await run("check", file)).text, "the genesis is signed by all members");
+    const text = await Deno.readTextFile(file);
+    // URLs may change, the genesis may not.
+    await Deno.writeTextFile(file, text.replace("127.0.0.1:10", "127.0.0.1:20"));
+    assertEquals((await run("check", file)).code, 3);
+    await Deno.writeTextFile(file, text.replace('"checkpointInterval": 32', '"checkpointInterval": 64'));
+    const changed = await assertRejects(() => run("check", file), CliError);
+    assertMatch(
+      changed.message,
+      /cluster\.signatures\.Apple: expected Apple's signature .* changed after Apple signed it/,
+    );
+    await Deno.writeTextFile(file, text.replace(/"Apple": "[0-9a-f]{128}"/, '"Eve": "00"'));
+    await assertRejects(() => run("check", file), CliError, "cluster.signatures: expected names of members");
+    await run("init", "--key", "Eve", "--folder", `${folder}/eve`);
+    await Deno.writeTextFile(file, text);
+    const stranger = await assertRejects(() => run("init", "sign", file, "--key", `${folder}/eve/Eve/key`), CliError);
+    assertEquals([stranger.exitCode, stranger.message.includes("expected the key of a member")], [2, true]);
+    assertEquals(await Deno.readTextFile(file), text);
+  }));

@@ -8,6 +8,7 @@ import { READ_TOKEN_FLAG, readToken } from "../check/read_token.ts";
 import { judge, type Judged, type Judgement, type Verdict } from "../check/verdict.ts";
 import { EXIT } from "../cli_error.ts";
 import { type FoundCluster, readCluster, usualClusters } from "../find_cluster.ts";
+import { genesisSigners, signersText } from "../genesis/signatures.ts";
 import { CLUSTER_FLAG } from "../parser/flags.ts";
 import { type Call, defineVerb, type Flags } from "../parser/verb.ts";
 import type { Terminal } from "../terminal.ts";
@@ -106,6 +107,7 @@ async function askAll(
 
 /** The verdict, the faults, and a table of all members. */
 export function linesOf({ source, cluster }: FoundCluster, judgement: Judgement): readonly string[] {
+  const signers = signersText(genesisSigners(cluster));
   const { verdict, members, voting, view, primary, executed, ownFault } = judgement;
   const spare = voting - judgement.quorum;
   const more = spare > 0 ? `${spare} more may fail` : spare === 0 ? "no more may fail" : `${-spare} too few`;
@@ -123,6 +125,7 @@ export function linesOf({ source, cluster }: FoundCluster, judgement: Judgement)
     ...members.filter(({ faults }) => faults.length > 0).map(wrongLine),
     ...(ownFault === null ? [] : [`wrong: ${ownFault}`]),
     ...nextLines(judgement),
+    ...(signers === null ? [] : [signers]),
     "",
     ...tableOf(["member", "url", "view", "executed", "clock", "state"], rows),
     `(${source}: ${cluster.genesis.name})`,
@@ -159,7 +162,9 @@ function tableOf(head: readonly string[], rows: readonly (readonly string[])[]):
 }
 
 /** The judgement as JSON. */
-function jsonOf({ source, cluster: { genesis } }: FoundCluster, judgement: Judgement): unknown {
+function jsonOf({ source, cluster }: FoundCluster, judgement: Judgement): unknown {
+  const { genesis } = cluster;
+  const { signed, missing } = genesisSigners(cluster);
   const { verdict, members, voting, view, primary, executed, ownFault } = judgement;
   const n = members.length;
   return {
@@ -175,6 +180,7 @@ function jsonOf({ source, cluster: { genesis } }: FoundCluster, judgement: Judge
     primary,
     executed,
     ownFault,
+    genesis: { signed, missing },
     members: members.map(({ report: { name, url, status, skewMs, key }, faults, votes }) => ({
       name,
       url,

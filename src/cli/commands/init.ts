@@ -13,6 +13,7 @@ import { defineVerb } from "../parser/verb.ts";
 import { exists } from "../files.ts";
 import { ignoreSecrets } from "./git_ignore.ts";
 import { readKey, writeKey } from "../key_file.ts";
+import { signGenesis } from "../genesis/sign.ts";
 import { natural } from "../numbers.ts";
 
 /** The default number of batches between two checkpoints. Large clusters get fewer. */
@@ -20,15 +21,22 @@ const DEFAULT_INTERVAL = 32;
 
 /** The verb. */
 export const verb = defineVerb({
-  about: "Makes a cluster file and one private key per member.",
+  about: `Makes a cluster file and one private key per member.
+
+  sign     \`pbft init sign [FILE] --key FILE\` adds the signature of the member with this key to a cluster file`,
   args: [{
     name: "NAME=URL",
     isList: true,
     isOptional: true,
-    help: "a member and its URL; NAME=URL,KEY: one that made its own key, whose public key is KEY",
+    help:
+      "a member and its URL; NAME=URL,KEY: one that made its own key, whose public key is KEY; or sign, and a cluster file",
   }],
   flags: {
-    "key": { value: "NAME", help: "make only the key of this member, and print its public key", isLocal: true },
+    "key": {
+      value: "NAME",
+      help: "make only the key of this member, and print its public key; sign: the file with the member's private key",
+      isLocal: true,
+    },
     "folder": { value: "DIR", isFile: true, help: "folder to write to (pbft)" },
     "title": { value: "TEXT", help: "name of the cluster, for people (pbft)" },
     "machine": { value: "NAME", help: "version of the state machine that all members run (key-value/1)" },
@@ -42,8 +50,16 @@ export const verb = defineVerb({
 DIR/.gitignore that keeps the keys out of Git. Of 4 members 1 may be faulty, of 7 members 2, of 10 members 3.
 
 To keep each key with its owner, each owner runs \`init --key NAME\` and sends the public key. Then one of
-them runs \`init\` with NAME=URL,KEY for all members, and sends everybody the cluster file.`,
-  run: ({ args, values, terminal }) => init(args, values, terminal.print),
+them runs \`init\` with NAME=URL,KEY for all members, and sends everybody the cluster file. Each owner looks
+whether it has the own key and those of the others, and runs \`init sign\`; the file is passed round. pbft check
+shows who has signed. Every verb refuses a genesis that was changed after somebody signed it.`,
+  run: ({ args, values, terminal }) => {
+    const [first, file, ...more] = args;
+    if (first !== "sign") return init(args, values, terminal.print);
+    if (more.length > 0) throw usage(`sign: expected one cluster file, got ${more[0]} as well`);
+    if (!values.key) throw usage("sign: expected --key FILE, the private key of a member, got nothing");
+    return signGenesis(file, values.key, terminal);
+  },
 });
 
 /** A name is also used as a folder and as the value of a variable. */

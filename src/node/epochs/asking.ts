@@ -47,8 +47,8 @@ const TOLD = { most: 8, perMs: 1 / 1_000 };
 const LOOKS = 10;
 /** When a member that lacks the state of the epoch's start asks the next one, if one gave nothing, ms. */
 const FEED_MS = 50;
-/** What is wanted is known a moment after the epoch was entered, and after each part was stored: looks, and ms between two. */
-const [IDLE_LOOKS, IDLE_MS] = [20, 5];
+/** What is wanted is known a moment after the epoch was entered, and after each part was stored: so many looks, and ms between two. */
+const [LOOKS_AT_STATE, LOOK_MS] = [30, 5];
 /** The most digests in one such question. */
 const MAX_WANTED = 128;
 /** A member is alone if it has heard too few others for this many of their idle statuses. */
@@ -149,18 +149,17 @@ export class Asking {
     this.#isFeeding = true;
     // Those of the epoch before have the state from its first moment on.
     const urls = this.#urlsIn(self.epochs.slice(-2));
-    for (let [turn, idle] = [0, 0]; urls.length > 0 && node === self.node && !delays.isStopped;) {
+    // Each new member begins with another one of them.
+    for (let turn: number = node.self; urls.length > 0 && node === self.node && !delays.isStopped;) {
+      await this.#until(() => node.wantedState().length > 0);
       const wanted = node.wantedState().slice(0, MAX_WANTED);
-      if (wanted.length === 0) {
-        if (idle++ === IDLE_LOOKS) break;
-        await delays.pass(IDLE_MS);
-        continue;
-      }
-      idle = 0;
+      if (wanted.length === 0) break;
       try {
         const blobs = await source.blobs(urls[turn % urls.length]!, node.epoch.number, node.signFetch(wanted));
-        if (blobs.length > 0) node.receiveState(blobs);
-        if (node.wantedState()[0] !== wanted[0]) continue;
+        if (blobs.length > 0) {
+          node.receiveState(blobs);
+          if (await this.#until(() => node.wantedState()[0] !== wanted[0])) continue;
+        }
         turn++; // this one did not have it, or lied
       } catch {
         turn++;
@@ -168,5 +167,15 @@ export class Asking {
       await delays.pass(FEED_MS);
     }
     this.#isFeeding = false;
+  }
+
+  /** Waits a moment until something holds. Returns whether it does. */
+  async #until(holds: () => boolean): Promise<boolean> {
+    const { delays } = this.#options;
+    for (let looks = 0; !holds(); looks++) {
+      if (looks === LOOKS_AT_STATE || delays.isStopped) return false;
+      await delays.pass(LOOK_MS);
+    }
+    return true;
   }
 }
