@@ -242,3 +242,23 @@ Deno.test("a bundle ends at the first frame for which there is no room", async (
   forget();
   await network.close();
 });
+
+Deno.test("a turn ends when what is done with its frames has taken its time", () => {
+  let now = 0;
+  const bounds = { limits: { maxInboxFrames: 100, maxInboxBytes: 1_000 }, usPerTurn: 8_000 };
+  const queue = new SourceQueue<string>(bounds, () => now);
+  for (let i = 0; i < 100; i++) queue.add({ frame: new Uint8Array(1), answer: () => {} });
+  // deno-lint-ignore require-yield
+  const begin = function* (): Steps<string> {
+    return "done";
+  };
+  const turn = (ms: number) => {
+    let count = 0;
+    for (const _ of queue.turn(Infinity, begin)) {
+      now += ms;
+      count++;
+    }
+    return count;
+  };
+  assertEquals([turn(3), turn(100), turn(0)], [3, 1, 96]);
+});

@@ -125,7 +125,8 @@ export class SourceQueue<T> {
 
   /**
    * Does the work of one turn, at most `max` frames. `begin` starts the check of a frame. Yields each finished frame
-   * with its result.
+   * with its result. What is done with a frame before the next one is asked for counts as work, too: a valid message
+   * may cost the core more than its signature did.
    */
   *turn(max: number, begin: (entry: Entry) => Steps<T>): Generator<readonly [Entry, T]> {
     if (this.waitMs > 0) return;
@@ -146,7 +147,9 @@ export class SourceQueue<T> {
       this.#begun = null;
       spend(FRAME_US);
       count++;
+      const yielded = this.#monotonic();
       yield [work.entry, step.value];
+      spend(Math.max(0, this.#monotonic() - yielded) * 1_000);
     }
   }
 
