@@ -282,3 +282,20 @@ Deno.test("a status that tells of less than the start of the epoch harms nobody"
   cluster.runFor(10_000);
   assertEquals(resultOf(client, "x=1"), "ok 1");
 });
+
+Deno.test("who has executed all of a closed epoch answers no query there: the next epoch may have gone on", () => {
+  const { cluster, client, admin } = clusterOf();
+  client.call(["x=1"]);
+  // Only replica 0 hears that the closing checkpoint is stable.
+  cluster.filter = (_from, to, { kind }) => (kind !== "checkpoint" && kind !== "stable-checkpoint") || to === 0;
+  admin.call([configureText(1, [4, 5, 6, 7])]);
+  until(cluster, 1, [0]);
+  for (const id of [4, 5, 6, 7]) {
+    cluster.host(id).disk = cluster.host(0).disk.nextEpoch();
+    cluster.join(id);
+  }
+  assertEquals(resultOf(client, "x=2"), "ok 2");
+  const answers = cluster.ask("x", [1, 2, 3]);
+  cluster.runFor(5_000);
+  assertEquals([...answers.values()].filter((answer) => answer === "ok 1"), []);
+});

@@ -11,12 +11,16 @@
  * has executed what had prepared then: the argument holds for each by itself, and the client counts equal answers for each by itself. No
  * two of its operations need to see the same state, because the calls that the client joined in one query were concurrent.
  *
+ * Once a replica has executed the last number of its epoch, it answers no query: the next epoch may have gone on, with other members. That
+ * one began with a quorum's checkpoint messages for this number, so that at least one of any q here has executed it.
+ *
  * Deviation: the paper executes requests tentatively, and then a client must wait for a quorum of replies to writes too, which lets a
  * lying primary stop them (Berger et al., 2021). Here nothing is executed before it is committed, ordered requests still need f + 1
  * replies, and it is the queries that wait.
  *
  * @module
  */
+import { isOver } from "../epochs/configure.ts";
 import { callMachine, type Notes } from "../ordering/execution.ts";
 import { type Millis, sequenceNumber } from "../messages/ids.ts";
 import { haveChunks, isReadyFor } from "../checkpoints/loading.ts";
@@ -71,7 +75,7 @@ export function queriesAt(step: Step): Millis | null {
 }
 
 function isDue({ state }: Step, { through }: WaitingQuery): boolean {
-  return state.lastExecuted >= through;
+  return state.lastExecuted >= through && !isOver(state);
 }
 
 /** Answers a query. Returns false if a part of the state must be loaded first. */
