@@ -72,8 +72,8 @@ export interface NodeInternals {
   readonly onClosed?: (closed: ClosedEpoch) => void;
   /** Called when the store turns out to be in another epoch: another instance of this replica has entered it. */
   readonly onOtherEpoch?: () => void;
-  /** The gate. The nodes of a simulation share one, as its result depends only on the frame and the genesis. Default: one per node. */
-  readonly gate?: Gate;
+  /** The gate in an epoch. The nodes of a simulation share one, as its result depends only on the frame and the epoch. Default: one per node. */
+  readonly gateOf?: (epoch: Epoch) => Gate;
 }
 
 /** Fills in the default settings. @throws {RangeError} that names the invalid setting. */

@@ -38,7 +38,7 @@ export interface Parts {
 /** Checks the options and restores the replica from its store. Throws as `Node.open` does. */
 export async function prepareParts(
   options: NodeOptions,
-  { createCore, gate, onClosed }: NodeInternals,
+  { createCore, gateOf, onClosed }: NodeInternals,
 ): Promise<Parts> {
   const { self, archive, timer } = options;
   const { genesis, settings, cluster, epoch, hash, signer, lazyLoading, ...checked } = checkOptions(options);
@@ -71,6 +71,6 @@ export async function prepareParts(
       });
       return createCore?.(environment, storedState) ?? new Replica(environment, storedState);
     },
-    gate,
+    gate: gateOf?.(epoch),
   };
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import type { ReplicaId } from "../core/messages/ids.ts";
-import { Coalition } from "./coalitions/coalition.ts";
+import { FaultInjectors } from "./adversary/fault_injectors.ts";
 import { watchCatchUp } from "./checks/catch_up.ts";
 import { checkDurability, checkStores } from "./checks/ending.ts";
 import { inspect } from "./checks/inspection.ts";
@@ -17,15 +17,16 @@ import { Inspector } from "./machine/inspector.ts";
 import { History } from "./clients/history.ts";
 import { HostileClient } from "./clients/hostile_client.ts";
 import { findNonLinearizable } from "./invariants/linearizability.ts";
-import { ByzantineReplica } from "./adversary/byzantine_replica.ts";
-import type { FaultInjector } from "./adversary/fault_injector.ts";
-import { type Demand, type Fault, livenessMs, operationsOf, type Plan } from "./plan/plan.ts";
+import { type Demand, livenessMs, operationsOf, type Plan } from "./plan/plan.ts";
 import { Random } from "./random.ts";
 import type { RunOptions, RunReport } from "./run_options.ts";
 import { type ClientOptions, SignedClient } from "./clients/signed_client.ts";
 import { exerciseStores } from "./hosts/store_exercise.ts";
 import { UnsignedClient } from "./clients/unsigned_client.ts";
 import type { Violation } from "./violation.ts";
+import { Epochs } from "./epochs/epochs.ts";
+import { Operator } from "./epochs/operator.ts";
+import { strayed } from "./epochs/strayed.ts";
 import type { World } from "./world/world.ts";
 
 /** The most events per replica after healing. A cluster that is busier than this makes no progress. */
@@ -54,8 +55,8 @@ class Run {
   readonly #cluster: Cluster;
   readonly #history = new History();
   readonly #clients: (SignedClient | UnsignedClient)[];
-  readonly #coalitions = new Map<Fault, Coalition>();
   readonly #together: Together;
+  #operator: Operator | null = null;
   /** Whether hostile clients must stop. */
   #isOver = false;
   #violation: Violation | null = null;
@@ -71,12 +72,14 @@ class Run {
     this.#world.checker.isCalm = plan.isCalm;
     if (options.inspect) this.#inspectMachine(options.inspect);
     const random = this.#random.fork();
+    const injectors = new FaultInjectors(plan.faults);
     this.#cluster = new Cluster({
       world: this.#world,
       plan,
       random,
-      faultInjectorOf: (replica) => this.#faultInjectorOf(replica),
+      faultInjectorOf: (host, world) => injectors.of(host, world),
     });
+    this.#beginEpochs();
     this.#together = new Together(this.#cluster);
     this.#clients = this.#createClients();
   }
@@ -89,6 +92,7 @@ class Run {
     for (const fault of faults) plant(this.#cluster, fault);
     engine.after(START_MS, () => {
       for (const client of this.#clients) client.start();
+      this.#operator?.start();
     });
     this.#startHostile();
     this.#inspectLater();
@@ -97,6 +101,7 @@ class Run {
       this.#cluster.heal();
       if (this.#demands("quick-catch-up")) watchCatchUp(this.#cluster, this.#plan);
       for (const client of this.#clients) client.hurry();
+      this.#operator?.hurry();
       const most = engine.events + MOST_EVENTS * this.#plan.replicas;
       await engine.run(durationMs + livenessMs(this.#plan), () => {
         return this.#violation !== null || this.#isSettled() || engine.events > most;
@@ -132,6 +137,17 @@ class Run {
     return this.#plan.demands?.includes(demand) ?? false;
   }
 
+  /** The members change, if the plan says so. */
+  #beginEpochs(): void {
+    const { epochs } = this.#world;
+    if (!(epochs instanceof Epochs)) return;
+    const cluster = this.#cluster;
+    epochs.onWorld = (world) => cluster.enter(world);
+    cluster.onLinks = (links) => epochs.learn(links);
+    const random = new Random(this.#plan.seed ^ 0xe90c);
+    this.#operator = new Operator({ cluster, changes: this.#plan.reconfigurations!.changes, random });
+  }
+
   /** Clients ask for nothing any more, and Byzantine replicas are off. */
   async #comeToRest(): Promise<void> {
     const { engine } = this.#world;
@@ -158,34 +174,6 @@ class Run {
     this.#violation = { ...this.#violation, detail: `${this.#violation.detail}; ${why}` };
   }
 
-  #faultInjectorOf(replica: ReplicaId): FaultInjector | undefined {
-    for (const fault of this.#plan.faults) {
-      if (fault.kind === "coalition" && fault.members.includes(replica)) {
-        return this.#coalitionOf(fault).faultInjectorOf(replica);
-      }
-      if (fault.kind !== "byzantine" || fault.replica !== replica) continue;
-      return new ByzantineReplica({
-        world: this.#world,
-        replica,
-        behaviours: fault.behaviours,
-        random: new Random(fault.seed),
-      });
-    }
-    return undefined;
-  }
-
-  /** One coalition for all its members. */
-  #coalitionOf(fault: Extract<Fault, { kind: "coalition" }>): Coalition {
-    let coalition = this.#coalitions.get(fault);
-    if (!coalition) {
-      const { members, schemes, seed } = fault;
-      coalition = new Coalition({ world: this.#world, members, schemes, random: new Random(seed) });
-      coalition.start();
-      this.#coalitions.set(fault, coalition);
-    }
-    return coalition;
-  }
-
   #createClients(): (SignedClient | UnsignedClient)[] {
     const { signedClients, unsignedClients } = this.#plan;
     let id = 0;
@@ -198,13 +186,10 @@ class Run {
     });
     return [
       ...signedClients.map((habits, i) => new SignedClient(make(`client${i}`, habits))),
-      ...unsignedClients.map((habits, i) => new UnsignedClient(make(`guest${i}`, habits), () => this.#gateways())),
+      ...unsignedClients.map((habits, i) =>
+        new UnsignedClient(make(`guest${i}`, habits), () => this.#cluster.gateways)
+      ),
     ];
-  }
-
-  /** The correct replicas; once a quorum is healed, the healed ones. */
-  #gateways(): readonly ReplicaId[] {
-    return this.#cluster.isHealed ? this.#cluster.core : this.#cluster.correct;
   }
 
   #startHostile(): void {
@@ -220,7 +205,7 @@ class Run {
 
   #inspectLater(): void {
     this.#world.engine.after(INSPECTION_MS, () => {
-      for (const machine of this.#cluster.machines) inspect(this.#world, machine, this.#plan.mostViews);
+      for (const machine of this.#cluster.machines) inspect(machine.world, machine, this.#plan.mostViews);
       if (this.#demands("together")) this.#together.inspect();
       this.#inspectLater();
     });
@@ -233,6 +218,7 @@ class Run {
     if (this.#world.engine.now < this.#checkedAt) return false;
     this.#checkedAt = this.#world.engine.now + 50;
     if (!this.#clients.every(({ isDone }) => isDone)) return false;
+    if (this.#operator && (!this.#operator.isDone || strayed(this.#cluster).length > 0)) return false;
     this.#target ??= this.#world.checker.executions.highest;
     if (this.#demands("together") && this.#together.alone.length > 0) return false;
     return this.#laggards().length === 0;
@@ -248,8 +234,9 @@ class Run {
     const reached = new Set(
       machines.filter(({ lastExecuted }) => lastExecuted >= target).map(({ replica }) => replica),
     );
-    return core.filter((replica) => !reached.has(replica)).map((replica) =>
-      this.#world.genesis.replicas[replica]!.name
+    const { members } = this.#cluster;
+    return core.filter((host) => members.includes(host) && !reached.has(host)).map((host) =>
+      this.#world.hosts.nameOf(host)
     );
   }
 
@@ -267,6 +254,14 @@ class Run {
         `${open} requests are not answered after ${this.#healedSeconds} s with a healed quorum (${done})`,
       );
     }
+    if (this.#operator && !this.#operator.isDone) {
+      return report(
+        "liveness",
+        `${this.#operator.words} are not made after ${this.#healedSeconds} s with a healed quorum`,
+      );
+    }
+    const strays = this.#operator ? strayed(this.#cluster) : [];
+    if (strays.length > 0) return report("epochs", `${strays.join(", ")} after ${this.#healedSeconds} s`);
     if (laggards.length > 0) {
       return report(
         "liveness",

@@ -38,6 +38,11 @@ export type Invariant =
   | "digests"
   /** Operations see the agreed time. It never falls, and it is not far ahead of correct clocks. */
   | "agreed-time"
+  /**
+   * An epoch ends where its configuration was accepted, with a configuration that a quorum of its members approved.
+   * Nothing of a closed epoch counts in the next one, and all correct replicas and clients reach the last one.
+   */
+  | "epochs"
   /** Equal states at equal checkpoints. */
   | "integrity"
   /** A result that a client was given survives any crashes. */

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import type { ReplicaId } from "../../src/core/messages/ids.ts";
 import { drawPlan, KINDS, run, runOptionsOf, simulate } from "../../src/testing/mod.ts";
 import { faultyReplicas } from "../../src/testing/plan/plan.ts";
 
@@ -6,7 +7,12 @@ Deno.test("every kind leaves at most f replicas faulty, and draws the same plan 
   for (const kind of KINDS) {
     for (let seed = 0; seed < 50; seed++) {
       const plan = drawPlan(seed, { kinds: [kind] });
-      assert(faultyReplicas(plan).length <= Math.floor((plan.replicas - 1) / 3), `${kind}, seed ${seed}`);
+      const faulty = faultyReplicas(plan);
+      const members = plan.reconfigurations?.changes.map((change) => change.members) ?? [];
+      for (const hosts of [Array.from({ length: plan.replicas }, (_, id) => id as ReplicaId), ...members]) {
+        const among = faulty.filter((id) => hosts.includes(id));
+        assert(among.length <= Math.floor((hosts.length - 1) / 3), `${kind}, seed ${seed}`);
+      }
       assertEquals(drawPlan(seed, { kinds: [kind] }), plan);
     }
   }
@@ -32,6 +38,17 @@ for (const seed of [104, 125, 128, 152, 153]) {
     assertEquals((await simulate({ seed, kinds: ["slow-disks"] })).violation, null);
   });
 }
+
+Deno.test("members, keys and rules change amid other faults, and wrong changes are refused", async () => {
+  const seen = new Set<string>();
+  for (const seed of [2, 4, 5, 7]) {
+    const { violation, coverage } = await simulate({ seed, kinds: ["epochs"], replicas: 4 });
+    assertEquals(violation, null);
+    if (coverage.of("epochs", "epoch begins") > 0) seen.add("epoch begins");
+    if (coverage.of("epochs", "forged links") > 0) seen.add("forged links");
+  }
+  assert(seen.has("epoch begins"));
+});
 
 Deno.test("replayed messages arrive at the rate in the plan", async () => {
   const plan = drawPlan(1, { kinds: ["replays"], replicas: 4 });

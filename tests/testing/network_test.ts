@@ -11,7 +11,13 @@ const habits = {
 
 function station(id: number, isBusy = false): Station {
   const nothing = () => Promise.resolve(null);
-  const asked = { submit: nothing, query: nothing, vouch: nothing };
+  const asked = {
+    submit: nothing,
+    query: nothing,
+    vouch: nothing,
+    links: () => Promise.resolve([]),
+    blobs: () => Promise.resolve([]),
+  };
   return { replica: replicaId(id), isUp: true, isBusy, receive: nothing, ...asked };
 }
 

@@ -129,7 +129,7 @@ export class ClusterMember {
   /** The node that has taken the place of this one; `null` if this member has left the cluster or is closed. */
   async nodeAfter(node: ReplicaNode): Promise<ReplicaNode | null> {
     while (this.#node === node && !this.#isClosed) await this.#replaced.promise;
-    await this.#moving;
+    await this.#moving?.catch(() => {});
     return this.#isClosed ? null : this.#node;
   }
 

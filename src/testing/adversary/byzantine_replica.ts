@@ -84,9 +84,9 @@ export class ByzantineReplica implements FaultInjector {
   readonly #stories = new Map<string, { readonly digest: Digest; readonly bytes: Uint8Array }>();
 
   constructor(options: ByzantineReplicaOptions) {
-    const { world: { crypto, cluster, genesis, keyOf }, replica, random } = options;
+    const { world: { genesis, signerOf }, replica, random } = options;
     this.#options = options;
-    this.#signer = crypto.createSigner(keyOf(replica), cluster);
+    this.#signer = signerOf(replica);
     const own = { world: options.world, replica, signer: this.#signer, random };
     this.#forger = new MessageForger(own);
     this.#inventor = new MessageInventor(own);

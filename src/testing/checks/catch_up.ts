@@ -18,7 +18,7 @@ export function catchUpMs({ network, disk }: Plan): number {
 
 /** Checks at that time that all healed replicas have executed everything that had been executed when they were healed. */
 export function watchCatchUp(cluster: Cluster, plan: Plan): void {
-  const { engine, report, genesis, coverage, checker: { executions } } = cluster.world;
+  const { engine, report, hosts, coverage, checker: { executions } } = cluster.world;
   const { highest } = executions;
   const behind = () =>
     cluster.core.filter((id) => Math.max(...cluster.machinesOf(id).map(({ lastExecuted }) => lastExecuted)) < highest);
@@ -26,7 +26,7 @@ export function watchCatchUp(cluster: Cluster, plan: Plan): void {
   engine.after(catchUpMs(plan), () => {
     const late = behind();
     if (late.length === 0) return;
-    const who = late.map((id) => `${genesis.replicas[id]!.name} is at ${cluster.machinesOf(id)[0]?.lastExecuted}`);
+    const who = late.map((id) => `${hosts.nameOf(id)} is at ${cluster.machinesOf(id)[0]?.lastExecuted}`);
     report("liveness", `${who.join(", ")}, of ${highest}, ${Math.round(catchUpMs(plan))} ms after the heal`);
   });
 }

@@ -13,8 +13,8 @@ import type { World } from "../world/world.ts";
 const MOST_UNNAMED = 64;
 
 /** The store of a healed replica contains no unreferenced blobs, unless it is fetching a state. */
-export function checkStores({ report, genesis }: World, machines: readonly Machine[]): void {
-  for (const { node, disk, isFaulty, label } of machines) {
+export function checkStores({ report }: World, machines: readonly Machine[]): void {
+  for (const { node, disk, isFaulty, label, world: { genesis } } of machines) {
     if (!node || isFaulty || node.status().replica.transferring) continue;
     const unnamed = unnamedBlobs(disk, genesis);
     const bodies = unnamed.filter((digest) => isBody(disk.blobs.get(digest)!, genesis)).length;
@@ -28,7 +28,7 @@ export function checkStores({ report, genesis }: World, machines: readonly Machi
 
 /** The healed replicas have executed everything that any replica ever executed. */
 export function checkDurability(world: World, machines: readonly Machine[]): void {
-  const { report, checker: { executions }, crypto, genesis } = world;
+  const { report, checker: { executions }, crypto } = world;
   const histories = new Map<number, Digest>();
   let history = "0".repeat(64) as Digest;
   for (let sequence = 1; sequence <= executions.highest; sequence++) {
@@ -37,14 +37,14 @@ export function checkDurability(world: World, machines: readonly Machine[]): voi
     history = crypto.hash(pack([history, entry.digest] as Plain));
     histories.set(sequence, history);
   }
-  for (const { node, replica, isFaulty } of machines) {
+  for (const { node, label, isFaulty } of machines) {
     if (!node || isFaulty) continue;
     const { lastExecuted, history } = node.status().replica;
     // A step that is not durable yet may be ahead of everything that was sent.
     if (lastExecuted === 0 || lastExecuted > executions.highest || histories.get(lastExecuted) === history) continue;
     report(
       "durability",
-      `${genesis.replicas[replica]!.name} at ${lastExecuted} has not executed what the others have`,
+      `${label} at ${lastExecuted} has not executed what the others have`,
     );
   }
 }

@@ -1,6 +1,6 @@
 /**
- * A primary orders null requests only where a new view has gaps (PBFT §4.4), and where a replica that has lost its disk
- * needs a longer log.
+ * A primary orders null requests only where a new view has gaps (PBFT §4.4), where a replica that has lost its disk
+ * needs a longer log, and up to the end of its epoch.
  * @module
  */
 import type { Digest, ReplicaId } from "../../core/messages/ids.ts";
@@ -19,11 +19,12 @@ export class NullRequests {
   }
 
   /** Checks a step; returns the flaw, for people. */
-  stepped(replica: ReplicaId, input: Input, { records }: Pick<Ready, "records">): string | null {
+  stepped(replica: ReplicaId, input: Input, { records, events }: Pick<Ready, "records" | "events">): string | null {
     if (input.kind === "status") {
       const { votesAbove } = input.status.message;
       this.#through.set(replica, Math.max(votesAbove, this.#through.get(replica) ?? 0));
     }
+    for (const event of events) if (event.kind === "configured") this.#through.set(replica, event.closesAt);
     for (const record of records) {
       if (record.kind === "view" && record.newView) {
         for (const { message: { sequence } } of record.newView.message.prePrepares) {

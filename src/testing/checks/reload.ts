@@ -4,13 +4,14 @@
  * binds the replica.
  * @module
  */
-import type { Genesis } from "../../core/config.ts";
+import type { Terms } from "../../core/config.ts";
 import type { Millis, ReplicaId, SequenceNumber } from "../../core/messages/ids.ts";
 import type { MessageInput, ReplicaStatus } from "../../core/io.ts";
 import type { Message } from "../../core/messages/messages.ts";
 import type { StoredState, Timers } from "../../core/records.ts";
 import type { StateMachine } from "../../core/state_machine.ts";
 import { createEnvironment } from "../../node/environment.ts";
+import { configurePort, termsOf } from "../../node/epochs/cryptography.ts";
 import type { Loaded, Store } from "../../node/ports.ts";
 import { restore } from "../../node/storage/opening.ts";
 import { encodeBatch } from "../../wire/mod.ts";
@@ -46,7 +47,7 @@ export interface Moment {
 /** Reads a second replica from the store and reports the differences. */
 export async function checkReload(moment: Moment): Promise<void> {
   const { world, replica, label, disk, persistInputs, status, timers, formerBodies, now, random } = moment;
-  const { genesis, cluster, settings, crypto, keyOf, report, coverage, createCore } = world;
+  const { genesis, cluster, epoch, settings, crypto, signerOf, report, coverage, createCore } = world;
   // Stored timers are whole ms. Within the last one a timer may be due in the store and not yet in memory.
   if (persistInputs && timers?.suspectAt != null && Math.abs(timers.suspectAt - timers.awakeMs) < 1) return;
   const copy = copyOf(disk);
@@ -59,17 +60,18 @@ export async function checkReload(moment: Moment): Promise<void> {
   if (lost) report("bodies", `${label} has no more ${lost}`);
   const { storedState, kept } = await restore(
     copy,
-    { genesis, cluster, self: replica, hash: crypto.hash },
+    { genesis, cluster, epoch: epoch.number, self: replica, hash: crypto.hash },
     { persistInputs },
   );
   const coreOf = (from: StoredState) =>
     createCore(
       createEnvironment({
         self: replica,
-        genesis,
+        genesis: termsOf(epoch),
         settings,
+        ...(world.epochs && { configure: configurePort(epoch, crypto) }),
         stateMachine: loadedWhole(world.stateMachine(replica)),
-        signer: crypto.createSigner(keyOf(replica), cluster),
+        signer: signerOf(replica),
         hash: crypto.hash,
       }),
       from,
@@ -101,7 +103,7 @@ export async function checkReload(moment: Moment): Promise<void> {
   if (seen < stored) {
     report("reload", `${label}, read from its store, has evidence ${seen}, of ${stored} that is there`);
   }
-  const left = leftBelow(storedState, kept, status.lowWatermark, genesis);
+  const left = leftBelow(storedState, kept, status.lowWatermark, termsOf(epoch));
   if (left) report("bounds", `${label} keeps ${left}, its low watermark is ${status.lowWatermark}`);
   const patience = persistInputs && timers ? patienceLost(timers, storedState) : null;
   if (patience) report("reload", `${label}, read from its store, ${patience}`);
@@ -144,7 +146,7 @@ function leftBelow(
   { accepted, former = [], prepared, committed, retired }: StoredState,
   kept: readonly MessageInput[],
   low: number,
-  { checkpointInterval }: Genesis,
+  { checkpointInterval, start }: Terms,
 ): string | null {
   const numbers = [
     ...[...accepted, ...prepared].map(({ prePrepare }) => prePrepare.message.sequence),
@@ -165,7 +167,10 @@ function leftBelow(
   const number = numbers.find((sequence) => sequence <= low);
   if (number !== undefined) return `what was said of ${number}`;
   // The last two states stay, for replicas that are fetching them.
-  const old = retired.find(({ sequence }) => sequence <= low - checkpointInterval);
+  // What the epoch before has left goes with the first checkpoint of this one.
+  const old = low === start?.sequence
+    ? undefined
+    : retired.find(({ sequence }) => sequence <= low - checkpointInterval);
   return old ? `what the checkpoint at ${old.sequence} has replaced` : null;
 }
 

@@ -10,7 +10,7 @@ import type { Signer } from "../../node/ports.ts";
 import { decodeFrame, encodeFrame, fromUtf8, utf8 } from "../../wire/mod.ts";
 import type { HostileBehaviour } from "../plan/plan.ts";
 import type { Random } from "../random.ts";
-import type { World } from "../world/world.ts";
+import { hostOf, type World } from "../world/world.ts";
 
 /** The parts of a hostile client. */
 export interface HostileClientOptions {
@@ -46,9 +46,14 @@ export class HostileClient {
 
   constructor(options: HostileClientOptions) {
     const { world: { crypto, cluster, checker }, name } = options;
-    this.#options = options;
+    this.#options = {
+      ...options,
+      get world() {
+        return options.world.epochs?.last ?? options.world;
+      },
+    };
     this.#signer = crypto.createSigner(crypto.keyPair(name).privateKey, cluster);
-    checker.distrustClient(this.#signer.publicKey);
+    checker.requests.distrustClient(this.#signer.publicKey);
   }
 
   /** Starts, and goes on until `isOver`. */
@@ -128,7 +133,8 @@ export class HostileClient {
   #send(request: ClientRequest, to: readonly ReplicaId[]): void {
     const frame = encodeFrame(sign(this.#signer, request));
     for (const replica of to) {
-      this.#options.world.network.ask(replica, (station) => station.submit(frame), (answer) => {
+      const { world } = this.#options;
+      world.network.ask(hostOf(world, replica), (station) => station.submit(frame), (answer) => {
         if (answer instanceof Uint8Array) this.#onReply(answer);
       });
     }
@@ -150,7 +156,7 @@ export class HostileClient {
     const client = this.#signer.publicKey as ClientId;
     const query: Query = { kind: "query", client, nonce: this.#timestamp++, operations: [utf8("GET a")] };
     const frame = encodeFrame(sign(this.#signer, query));
-    network.ask(random.pick(this.#all), (station) => station.submit(frame), () => {});
+    network.ask(hostOf(this.#options.world, random.pick(this.#all)), (station) => station.submit(frame), () => {});
   }
 
   #sendGarbage(): void {
@@ -159,6 +165,6 @@ export class HostileClient {
     const frame = encodeFrame(sign(this.#signer, forged)).slice();
     if (random.chance(0.7)) frame[random.int(0, frame.length - 1)]! ^= 1 << random.int(0, 7);
     if (random.chance(0.2)) frame.fill(random.int(0, 255), random.int(0, frame.length - 1));
-    network.ask(random.pick(this.#all), (station) => station.submit(frame), () => {});
+    network.ask(hostOf(this.#options.world, random.pick(this.#all)), (station) => station.submit(frame), () => {});
   }
 }

@@ -9,18 +9,18 @@ import { maxFaulty, quorum } from "../../core/messages/quorum.ts";
 import type { Query } from "../../core/messages/queries.ts";
 import { equalResults, Tally } from "../../core/messages/tally.ts";
 import { sign, withDigest } from "../../node/environment.ts";
-import type { Rejection, Signer, Verifier } from "../../node/ports.ts";
+import type { Rejection, Signer } from "../../node/ports.ts";
 import { decodeFrame, encodeFrame } from "../../wire/mod.ts";
 import type { Invocation } from "./history.ts";
 import { shown } from "../world/observed_core.ts";
-import type { World } from "../world/world.ts";
+import { hostOf, type World } from "../world/world.ts";
+import type { KnownEpochs } from "./known_epochs.ts";
 
 /** The parts of a reader. */
 export interface ReaderOptions {
-  readonly world: World;
+  readonly epochs: KnownEpochs;
   readonly name: string;
   readonly signer: Signer;
-  readonly verifier: Verifier;
   /** Called when a quorum has given the same answer. */
   readonly onAnswer: (invocation: Invocation, result: Pick<Result, "status" | "value">) => void;
   /** Called when f + 1 replicas answered each of these reads but no quorum agrees: they must be ordered. */
@@ -38,6 +38,8 @@ interface Read {
 
 /** One attempt. Answers to another attempt do not count for this one, as they are of another time. */
 interface Attempt {
+  /** Where it was asked. Answers of another epoch do not count. */
+  readonly world: World;
   readonly digest: Digest;
   readonly reads: readonly Read[];
   isOver: boolean;
@@ -66,30 +68,33 @@ export class Reader {
   /** Asks until there is an answer to each, or they must be ordered. */
   read(invocations: readonly Invocation[]): void {
     this.#open += invocations.length;
-    const { world, name } = this.#options;
+    const { epochs: { world }, name } = this.#options;
     world.trace.line(name, () => `queries ${invocations.map(({ operation }) => shown(operation)).join(", ")}`);
     if (invocations.length > 1) world.coverage.count("query", "several reads in one query");
     this.#attempt(invocations, PAUSE.firstMs);
   }
 
   #attempt(invocations: readonly Invocation[], pauseMs: number): void {
-    const { world: { engine, network, genesis, crypto, coverage }, signer } = this.#options;
+    const { epochs, signer } = this.#options;
+    const { world } = epochs;
+    const { engine, network, genesis, crypto, coverage } = world;
     const operations = invocations.map(({ operation }) => operation);
     const query: Query = { kind: "query", client: signer.publicKey as ClientId, nonce: this.#nonce++, operations };
     const signed = withDigest(sign(signer, query), crypto.hash);
     const frame = encodeFrame(signed);
     const reads = invocations.map((invocation) => ({ invocation, tally: new Tally(isEqual), isAnswered: false }));
-    const attempt: Attempt = { digest: signed.digest, reads, isOver: false };
+    const attempt: Attempt = { world, digest: signed.digest, reads, isOver: false };
     genesis.replicas.forEach((_, id) =>
       network.ask(
-        id as ReplicaId,
+        hostOf(world, id as ReplicaId),
         (station) => station.query(frame),
-        (answer, by) => this.#onAnswer(attempt, answer, by.replica),
+        (answer) => this.#onAnswer(attempt, answer, id as ReplicaId),
       )
     );
     engine.after(PATIENCE_MS, () => {
       if (attempt.isOver) return;
       attempt.isOver = true;
+      epochs.doubt();
       const left = reads.filter(({ isAnswered }) => !isAnswered);
       const again = left.map(({ invocation }) => invocation);
       if (left.every(({ tally }) => this.#isRead(tally))) {
@@ -104,12 +109,14 @@ export class Reader {
 
   /** Whether f + 1 replicas, so a correct one among them, say that it is a read. */
   #isRead({ answers }: Tally<Result>): boolean {
-    const { replicas } = this.#options.world.genesis;
+    const { replicas } = this.#options.epochs.world.genesis;
     return answers.filter(({ status }) => status === "ok").length > maxFaulty(replicas.length);
   }
 
   #onAnswer(attempt: Attempt, answer: Uint8Array | Rejection, from: ReplicaId): void {
-    const { world: { genesis, coverage, report }, name, onAnswer, onDone } = this.#options;
+    const { epochs, name, onAnswer, onDone } = this.#options;
+    const { genesis, coverage, report } = attempt.world;
+    if (attempt.world !== epochs.world) return;
     if (!(answer instanceof Uint8Array)) {
       coverage.count("query", answer.reason);
       if (answer.reason === "overloaded" || answer.reason === "unavailable") return;
@@ -134,8 +141,8 @@ export class Reader {
     try {
       const { signed: { message, bytes, signature } } = decodeFrame(frame);
       if (message.kind !== "query-reply" || message.query !== digest || message.replica !== from) return [];
-      const { publicKey } = this.#options.world.genesis.replicas[from]!;
-      if (!this.#options.verifier.verify(publicKey, message.kind, bytes, signature)) return [];
+      const { publicKey } = this.#options.epochs.world.genesis.replicas[from]!;
+      if (!this.#options.epochs.verifier.verify(publicKey, message.kind, bytes, signature)) return [];
       const isRefused = message.results.some(({ status }) => status === "refused");
       return isRefused || message.results.length > reads.length ? [] : message.results;
     } catch {

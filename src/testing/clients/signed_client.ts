@@ -9,7 +9,7 @@ import { weakQuorum } from "../../core/messages/quorum.ts";
 import { equalResults, Tally } from "../../core/messages/tally.ts";
 import { withDigest } from "../../node/environment.ts";
 import { sign } from "../../node/environment.ts";
-import type { Rejection, Signer, Verifier } from "../../node/ports.ts";
+import type { Rejection, Signer } from "../../node/ports.ts";
 import { decodeFrame, encodeFrame, fromUtf8, rootBytes, rootOf } from "../../wire/mod.ts";
 import type { ClientHabits } from "./habits.ts";
 import type { History, Invocation } from "./history.ts";
@@ -18,8 +18,8 @@ import type { Random } from "../random.ts";
 import { Reader } from "./reader.ts";
 import { ThinkTime } from "./think_time.ts";
 import type { Workload } from "../plan/workload.ts";
-import type { Station } from "../world/network.ts";
-import type { World } from "../world/world.ts";
+import { hostOf, type World } from "../world/world.ts";
+import { KnownEpochs } from "./known_epochs.ts";
 
 /** The parts of a client. */
 export interface ClientOptions {
@@ -38,8 +38,15 @@ interface Waiting {
   readonly frame: Uint8Array;
   readonly request: ClientRequest;
   readonly invocations: readonly Invocation[];
-  readonly tally: Tally<readonly Result[]>;
+  tally: Tally<readonly Result[]>;
   retryMs: number;
+}
+
+/** Who answers, and as a member of which epoch it was asked. */
+interface Answering {
+  readonly replica: ReplicaId;
+  readonly isFaulty?: boolean | undefined;
+  readonly world: World;
 }
 
 /** Without an answer for this long a request goes to all replicas; doubling, ms. */
@@ -51,7 +58,7 @@ const ORDER_LATER_MS = 100;
 export class SignedClient {
   readonly #options: ClientOptions;
   readonly #signer: Signer;
-  readonly #verifier: Verifier;
+  readonly #epochs: KnownEpochs;
   readonly #reader: Reader;
   readonly #waiting = new Map<Digest, Waiting>();
   readonly #thinkTime: ThinkTime;
@@ -65,15 +72,21 @@ export class SignedClient {
 
   constructor(options: ClientOptions) {
     const { world: { engine, crypto, cluster }, name, random, habits } = options;
-    this.#options = options;
+    this.#epochs = new KnownEpochs(options.world, name, () => random.fork());
+    const epochs = this.#epochs;
+    this.#options = options = {
+      ...options,
+      get world() {
+        return epochs.world;
+      },
+    };
+    this.#epochs.onMoved = () => this.#onMoved();
     this.#thinkTime = new ThinkTime(engine, random, habits.thinkMs);
     this.#signer = crypto.createSigner(crypto.keyPair(`client ${name}`).privateKey, cluster);
-    this.#verifier = crypto.createVerifier(cluster);
     this.#reader = new Reader({
-      world: options.world,
+      epochs,
       name,
       signer: this.#signer,
-      verifier: this.#verifier,
       onAnswer: (invocation, result) => this.#note(invocation, result),
       onSplit: (invocations) => this.#order(invocations),
       onDone: () => this.#think(),
@@ -149,7 +162,7 @@ export class SignedClient {
     const { world } = this.#options;
     const request: ClientRequest = { kind: "request", client: this.#signer.publicKey as ClientId, ...fields };
     const signed = withDigest(sign(this.#signer, request), world.crypto.hash);
-    world.checker.made(signed.digest);
+    world.checker.requests.made(signed.digest);
     const { digest } = signed;
     const waiting = {
       digest,
@@ -168,25 +181,36 @@ export class SignedClient {
   }
 
   #retryLater(waiting: Waiting): void {
-    const { engine, genesis } = this.#options.world;
-    engine.after(waiting.retryMs, () => {
+    this.#options.world.engine.after(waiting.retryMs, () => {
       if (!this.#waiting.has(waiting.digest)) return;
       waiting.retryMs = Math.min(2 * waiting.retryMs, RETRY.mostMs);
-      genesis.replicas.forEach((_, replica) => this.#ask(waiting, replica));
+      this.#epochs.doubt();
+      this.#options.world.genesis.replicas.forEach((_, replica) => this.#ask(waiting, replica));
       this.#retryLater(waiting);
     });
   }
 
   #ask(waiting: Waiting, replica: number): void {
-    this.#options.world.network.ask(
-      replica as ReplicaId,
+    const { world } = this.#options;
+    world.network.ask(
+      hostOf(world, replica as ReplicaId),
       (station) => station.submit(waiting.frame),
-      (answer, by) => this.#onAnswer(waiting, answer, by),
+      (answer, by) => this.#onAnswer(waiting, answer, { replica: replica as ReplicaId, isFaulty: by.isFaulty, world }),
     );
   }
 
-  #onAnswer(waiting: Waiting, answer: Uint8Array | Rejection, by: Station): void {
+  /** There is another epoch: what is not answered is asked there. Replies of the epoch before do not count there. */
+  #onMoved(): void {
+    this.#view = 0;
+    for (const waiting of this.#waiting.values()) {
+      waiting.tally = new Tally(equalResults);
+      this.#options.world.genesis.replicas.forEach((_, replica) => this.#ask(waiting, replica));
+    }
+  }
+
+  #onAnswer(waiting: Waiting, answer: Uint8Array | Rejection, by: Answering): void {
     const { world, name } = this.#options;
+    if (by.world !== world) return;
     const from = by.replica;
     if (!(answer instanceof Uint8Array)) {
       if (answer.reason === "overloaded" || answer.reason === "unavailable") return;
@@ -200,7 +224,7 @@ export class SignedClient {
   }
 
   /** The results in a reply, if the replica that gave it signed it. */
-  #read(waiting: Waiting, frame: Uint8Array, { replica: from, isFaulty }: Station): readonly Result[] | null {
+  #read(waiting: Waiting, frame: Uint8Array, { replica: from, isFaulty }: Answering): readonly Result[] | null {
     try {
       const { signed: { message, bytes, signature }, path } = decodeFrame(frame);
       if (message.kind !== "reply" || message.request !== waiting.digest || message.replica !== from) return null;
@@ -208,9 +232,10 @@ export class SignedClient {
       const { crypto, coverage, report } = this.#options.world;
       if (path) coverage.count("reply", "signed together with others");
       const isSigned = path
-        ? this.#verifier.verify(publicKey, "replies", rootBytes(rootOf(bytes, path, crypto.hash)), signature)
-        : this.#verifier.verify(publicKey, "reply", bytes, signature);
-      if (!isSigned && !isFaulty) {
+        ? this.#epochs.verifier.verify(publicKey, "replies", rootBytes(rootOf(bytes, path, crypto.hash)), signature)
+        : this.#epochs.verifier.verify(publicKey, "reply", bytes, signature);
+      if (!isSigned) this.#epochs.doubt();
+      if (!isSigned && !isFaulty && !this.#options.world.epochs) {
         report("service", `replica ${from} gives ${this.#options.name} a reply that it has not signed`);
       }
       if (!isSigned) return null;

@@ -56,7 +56,7 @@ export class UnsignedClient {
     const operation = workload.operation(random, nextId());
     const timestamp = ++this.#timestamp;
     this.#isWaiting = true;
-    world.checker.asked(name, timestamp, operation);
+    world.checker.requests.asked(name, timestamp, operation);
     world.trace.line(name, () => `asks t=${timestamp}: ${shown(operation)}`);
     this.#ask(timestamp, history.invoke(name, operation, world.engine.now));
   }

@@ -9,7 +9,7 @@ import { sign } from "../../node/environment.ts";
 import type { Signer } from "../../node/ports.ts";
 import { encodeBatch, encodeFrame } from "../../wire/mod.ts";
 import type { Random } from "../random.ts";
-import type { World } from "../world/world.ts";
+import { hostOf, type World } from "../world/world.ts";
 import { Knowledge } from "./knowledge.ts";
 
 /** The batch that the other side is told of. */
@@ -49,7 +49,7 @@ export class Plot {
   readonly #signers = new Map<ReplicaId, Signer>();
 
   constructor({ world, members, random }: PlotOptions) {
-    const { genesis, crypto, cluster, keyOf } = world;
+    const { genesis, crypto, signerOf } = world;
     this.world = world;
     this.members = members;
     this.random = random;
@@ -66,7 +66,7 @@ export class Plot {
       (view) => !members.includes(primaryOf(view, n)),
       (view) => !members.includes(primaryOf(view, n)),
     ]);
-    for (const member of members) this.#signers.set(member, crypto.createSigner(keyOf(member), cluster));
+    for (const member of members) this.#signers.set(member, signerOf(member));
     const body = encodeBatch(0 as never, []);
     this.nullBatch = { digest: crypto.hash(body), body };
   }
@@ -93,9 +93,9 @@ export class Plot {
 
   /** Sends a message that no core asked for. */
   send(member: ReplicaId, to: ReplicaId, frames: readonly Uint8Array[]): void {
-    const station = this.world.network.stations.get(member)?.[0];
+    const station = this.world.network.stations.get(hostOf(this.world, member))?.[0];
     if (!station?.isUp || to === member) return;
-    this.world.network.deliver(station, to, frames).catch(() => {});
+    this.world.network.deliver(station, hostOf(this.world, to), frames).catch(() => {});
   }
 
   /** Counts an action of a scheme. */

@@ -64,9 +64,15 @@ export class Disk {
     return this.#stores?.open(`${this.name} ${this.#replaced}`) ?? null;
   }
 
-  /** Replaces the disk by an empty one. */
+  /** Replaces the disk by an empty one, which it had not been meant to be. */
   lose(): void {
+    this.replace();
     this.isLost = true;
+  }
+
+  /** Replaces the disk by an empty one for another replica. */
+  replace(): void {
+    this.isLost = false;
     this.#replaced++;
     this.version = 0;
     this.records = new Map();

@@ -6,6 +6,7 @@ import type { Genesis } from "../../core/config.ts";
 import type { Digest } from "../../core/messages/ids.ts";
 import type { Plain } from "../../core/io.ts";
 import { entriesOf, readPage, readRoot } from "../../core/tree/state_tree.ts";
+import { chainIn } from "../../node/storage/identity.ts";
 import { RecordReader } from "../../node/storage/record_reader.ts";
 import { decodeBatch, unpack } from "../../wire/mod.ts";
 import type { Disk } from "./disk.ts";
@@ -20,6 +21,7 @@ export function unnamedBlobs({ records, blobs }: Pick<Disk, "records" | "blobs">
   const { root } = reader.checkpoint() ?? {};
   const pages = root === undefined ? [] : content(root, (plain) => readRoot(plain).pages.map(([, page]) => page));
   const named = new Set([
+    ...chainIn({ records }),
     ...reader.accepted().map(({ message }) => message.digest),
     ...reader.former().flatMap(({ bodies }) => bodies.map(({ digest }) => digest)),
     ...reader.prepared().map(({ prePrepare: { message } }) => message.digest),

@@ -3,46 +3,41 @@
  * @module
  */
 import type { Buffers } from "../../core/buffers.ts";
-import type { ReplicaId, SequenceNumber } from "../../core/messages/ids.ts";
-import type { Environment } from "../../core/io.ts";
-import type { StoredState } from "../../core/records.ts";
+import type { ReplicaId } from "../../core/messages/ids.ts";
 import type { VouchedOperation } from "../../core/messages/messages.ts";
-import { Replica } from "../../core/replica.ts";
+import { following } from "../../node/epochs/following.ts";
 import type { GatewayAnswer } from "../../node/gateway/gateway.ts";
-import { type NodeOptions, ReplicaNode } from "../../node/node.ts";
-import type { NodeInternals } from "../../node/options.ts";
-import type { Rejection, Transport } from "../../node/ports.ts";
-import { inspectDelivery, invariantOf } from "../checks/inspection.ts";
-import { type ClockHabits, SimulatedTimer } from "../world/clock.ts";
+import type { ReplicaNode } from "../../node/node.ts";
+import type { Rejection } from "../../node/ports.ts";
+import { forgedLinks } from "../epochs/forged_links.ts";
+import type { ClockHabits } from "../world/clock.ts";
 import { ColdHost } from "./cold_host.ts";
-import { type Disk, SimulatedStore } from "./disk.ts";
+import type { Disk } from "./disk.ts";
+import type { KeyPair } from "./hosts.ts";
+import { Life } from "./life.ts";
 import type { MachineOptions } from "./machine_options.ts";
 import type { Station } from "../world/network.ts";
-import { ObservedCore, ObservedStateMachine, Released } from "../world/observed_core.ts";
+import type { Released } from "../world/observed_core.ts";
 import { patiently } from "../clients/patience.ts";
 import type { Random } from "../random.ts";
 import { checkReload } from "../checks/reload.ts";
-import { UnreadVotes } from "../invariants/unread_votes.ts";
-import type { Observed } from "../invariants/invariant_checker.ts";
-import type { World } from "../world/world.ts";
-
-interface Life {
-  readonly store: SimulatedStore;
-  readonly timer: SimulatedTimer;
-  readonly observed: Observed;
-  node: ReplicaNode | null;
-  core: ReturnType<World["createCore"]> | null;
-  /** Steps that the core has made. */
-  steps: number;
-}
+import { seatOf, type World } from "../world/world.ts";
 
 /** Delay before a failed start is tried again, ms. */
 const RESTART_MS = 500;
 /** How long cold hosts serve a POST of another replica, and a client that waits for an answer, ms. */
 const [POST_MS, ANSWER_MS] = [5_000, 300];
+/** The interval at which a platform wakes a host that may sleep, ms. */
+const TICK_MS = 5_000;
+/** How often a liar forges the links that it is asked for. */
+const FORGED = 0.7;
+
+/** What a client asks a node. */
+type Asked = Pick<ReplicaNode, "receive" | "submit" | "query" | "vouch">;
 
 /** One machine. */
 export class Machine implements Station {
+  /** The number of its host. In epoch 0 it is that of its replica. */
   readonly replica: ReplicaId;
   readonly label: string;
   readonly disk: Disk;
@@ -50,16 +45,17 @@ export class Machine implements Station {
   isFaulty: boolean;
   readonly persistInputs: boolean;
   readonly #options: MachineOptions;
-  readonly #world: World;
   readonly #host: ColdHost | null;
   readonly #reloads: Random;
   #reloadAt = 0;
+  /** The key of its process. Its host may have got another one. */
+  #key: KeyPair;
   #life: Life | null = null;
   #lastExecuted = -1;
 
   constructor(options: MachineOptions) {
     this.#options = options;
-    this.#world = options.world;
+    this.#key = options.world.hosts.keyOf(options.replica);
     this.replica = options.replica;
     this.label = options.label;
     this.disk = options.disk;
@@ -77,9 +73,19 @@ export class Machine implements Station {
     });
   }
 
+  /** The world of the epoch that it is in; while it is off, of epoch 0. */
+  get world(): World {
+    return this.#life?.world ?? this.#options.world;
+  }
+
+  /** Its number among the members of this epoch; `null`: it is none of them. */
+  get seat(): ReplicaId | null {
+    return seatOf(this.world, this.replica);
+  }
+
   /** Whether frames can be delivered to it. */
   get isUp(): boolean {
-    return this.#host ? this.#host.isOn : this.node !== null;
+    return this.#host ? this.#host.isOn : this.#life?.isUp ?? false;
   }
 
   /** Whether its cold host is serving a request. */
@@ -111,39 +117,59 @@ export class Machine implements Station {
 
   #start(): void {
     if (this.#life) return;
-    const { random, world: { engine, trace, coverage, report } } = this.#options;
-    const note = (what: string) => coverage.count("host", what);
-    trace.line(this.label, () => "starts");
-    if (this.#host) coverage.count("host", "cold start");
-    const life: Life = {
-      store: new SimulatedStore({ disk: this.disk, engine, random, note, report }),
-      timer: new SimulatedTimer(engine, this.clock),
-      observed: {
-        replica: this.replica,
-        label: this.label,
-        lastExecuted: null,
-        commitsMade: () => life.store.commitsMade,
-      },
-      node: null,
-      core: null,
-      steps: 0,
-    };
+    const { world, random, faultInjector, faultInjectorIn, chain } = this.#options;
+    world.trace.line(this.label, () => "starts");
+    if (this.#host) world.coverage.count("host", "cold start");
+    const life = new Life({
+      world,
+      station: this,
+      label: this.label,
+      disk: this.disk,
+      clock: this.clock,
+      random,
+      isFaulty: this.isFaulty,
+      persistInputs: this.persistInputs,
+      key: this.#key,
+      faultInjectorIn: (world, seat) => world.epoch.number === 0 ? faultInjector : faultInjectorIn?.(world, seat),
+      chain: this.disk.version === 0 ? chain?.() ?? [] : [],
+      onSettled: (life, released) => this.#onSettled(life, released),
+      onEpoch: () => this.#options.onLinks?.(this.links0),
+    });
     this.#life = life;
-    ReplicaNode.openWith(this.#nodeOptions(life), this.#nodeInternals(life)).then(
-      (node) => {
+    if (world.epochs && this.persistInputs) this.#tick(life);
+    life.open().then(
+      () => {
         if (this.#life !== life) return;
-        life.node = node;
-        this.#host?.started(node);
+        this.#options.onLinks?.(this.links0);
+        if (life.node) this.#host?.started(life.node);
       },
       (error) => this.#onFailure(life, error),
     );
+  }
+
+  /** A platform wakes a host that may sleep at intervals, whether it is a member or not. */
+  #tick(life: Life): void {
+    this.#options.world.engine.after(TICK_MS, () => {
+      if (this.#life !== life) return;
+      life.member?.poke();
+      this.#tick(life);
+    });
+  }
+
+  /** Its process with the old key ends. One with the host's new key starts, on an empty disk, as soon as the machine is on. */
+  renew(): void {
+    const isOn = this.#life !== null;
+    if (isOn) this.crash();
+    this.#key = this.#options.world.hosts.keyOf(this.replica);
+    this.disk.replace();
+    if (isOn) this.start();
   }
 
   /** Power off, at once. */
   crash(): void {
     this.#host?.off();
     if (!this.#life) return;
-    this.#world.trace.line(this.label, () => "crashes");
+    this.world.trace.line(this.label, () => "crashes");
     this.#stop();
     this.#lastExecuted = -1;
   }
@@ -153,19 +179,22 @@ export class Machine implements Station {
     if (!life) return;
     this.#lastExecuted = this.lastExecuted;
     this.#life = null;
-    life.timer.isDead = true;
-    life.store.crash();
+    life.end();
   }
 
-  /** Takes frames in. `by`: the replica that delivers them, if it has proved that. */
-  receive(frames: readonly Uint8Array[], by?: ReplicaId): Promise<unknown> {
-    const taken = this.#options.faultInjector?.incoming(frames) ?? frames;
-    return this.#ask((node) => node.receive(taken, undefined, by), POST_MS);
+  /** Takes frames in. `by`: the host that delivers them, if it has proved that. Who is in another epoch is no member here. */
+  receive(frames: readonly Uint8Array[], by?: ReplicaId, of?: Station): Promise<unknown> {
+    const life = this.#life;
+    const isOfOtherEpoch = of instanceof Machine && of.world !== this.world;
+    if (isOfOtherEpoch && !of.isFaulty) return Promise.reject(OTHER_EPOCH);
+    const seat = by === undefined || isOfOtherEpoch ? undefined : seatOf(this.world, by) ?? undefined;
+    const taken = life?.faultInjector?.incoming(frames) ?? frames;
+    return this.#ask((node) => node.receive(taken, undefined, seat), POST_MS);
   }
 
   /** A signed client's request; its answer may never come. */
   async submit(frame: Uint8Array): Promise<Uint8Array | Rejection | null> {
-    if (this.#options.faultInjector?.incoming([frame]).length === 0) return null;
+    if (this.#life?.faultInjector?.incoming([frame]).length === 0) return null;
     const answer = await this.#wait((node, signal) => node.submit(frame, { signal, acceptsPaths: true }));
     return this.#tampered(answer, frame);
   }
@@ -180,121 +209,70 @@ export class Machine implements Station {
     return await this.#wait((node, signal) => node.vouch([operation], signal));
   }
 
-  #wait<T>(ask: (node: ReplicaNode, signal: AbortSignal) => Promise<T>): Promise<T | null> {
-    return this.#ask((node) => patiently(this.#world.engine, (signal) => ask(node, signal)), ANSWER_MS);
+  /** The links after an epoch, as this host gives them to anybody. A liar gives others. */
+  links(after: number): Promise<readonly Uint8Array[]> {
+    const links = this.#life?.member?.linksAfter(after) ?? [];
+    const { random } = this.#options;
+    const isForged = this.isFaulty && random.chance(FORGED);
+    return Promise.resolve(isForged ? forgedLinks(this.world, { links, after, host: this.replica, random }) : links);
   }
 
-  #ask<T>(ask: (node: ReplicaNode) => Promise<T>, mostMs: number): Promise<T | null> {
+  /** Blobs of the state, for a member of that epoch who has signed the frame of a fetch. */
+  async blobs(epoch: number, frame: Uint8Array): Promise<readonly Uint8Array[]> {
+    const blobs = await this.#life?.member?.answerFetch(epoch, frame) ?? [];
+    return this.isFaulty ? blobs.map((bytes) => bytes.map((byte, i) => i === 3 ? byte ^ 1 : byte)) : blobs;
+  }
+
+  /** All links that it has. */
+  get links0(): readonly Uint8Array[] {
+    return this.#life?.member?.linksAfter(0) ?? [];
+  }
+
+  #wait<T>(ask: (node: Asked, signal: AbortSignal) => Promise<T>): Promise<T | null> {
+    return this.#ask((node) => patiently(this.#options.world.engine, (signal) => ask(node, signal)), ANSWER_MS);
+  }
+
+  #ask<T>(ask: (node: Asked) => Promise<T>, mostMs: number): Promise<T | null> {
     if (this.#host) return this.#host.serve(ask, mostMs);
-    return this.node ? ask(this.node) : Promise.resolve(null);
+    const { member, node } = this.#life ?? {};
+    member?.poke();
+    if (!node) return Promise.resolve(null);
+    const receive = node.receive.bind(node);
+    return ask(member ? { ...following(node, member), receive } : node);
   }
 
   #tampered<T>(answer: Uint8Array | T, asked: Uint8Array): Uint8Array | T | null {
-    const { faultInjector } = this.#options;
+    const faultInjector = this.#life?.faultInjector;
     return faultInjector && answer instanceof Uint8Array ? faultInjector.reply(answer, asked) : answer;
   }
 
   #onFailure(life: Life, error: unknown): void {
     if (this.#life !== life) return;
     this.#life = null;
+    life.abandon();
     const isDisk = error instanceof Error && error.constructor === Error;
-    if (!isDisk && !this.isFaulty) this.#world.report("no-halt", `${this.label} can't start: ${error}`);
+    const { world } = this.#options;
+    if (!isDisk && !this.isFaulty) world.report("no-halt", `${this.label} can't start: ${error}`);
     if (this.#host) this.#host.started(null);
-    else this.#world.engine.after(RESTART_MS, () => this.#start());
-  }
-
-  #nodeInternals(life: Life): NodeInternals {
-    return {
-      gate: this.#world.gate,
-      createCore: (environment, storedState) => this.#createCore(environment, storedState, life),
-    };
-  }
-
-  #nodeOptions(life: Life): NodeOptions {
-    const { world, random } = this.#options;
-    const { checker, coverage } = world;
-    return {
-      self: this.replica,
-      genesis: world.genesis,
-      settings: world.settings,
-      limits: world.limits,
-      crypto: world.crypto,
-      privateKey: world.keyOf(this.replica),
-      store: life.store,
-      timer: life.timer,
-      transport: this.#transport(life),
-      stateMachine: () => world.stateMachine(this.replica),
-      seed: random.seed(),
-      persistInputs: this.persistInputs,
-      // It is told only once that its disk was replaced.
-      start: this.disk.version > 0 ? "resume" : this.disk.isLost ? "recover" : "new",
-      observers: this.isFaulty ? [] : [{
-        onEvent: (event) => {
-          if (this.#life !== life) return;
-          checker.event(life.observed, event);
-          const released: unknown = event;
-          // Commits are made in order: once the last step is durable, all are.
-          if (released instanceof Released && released.step === life.steps) this.#onSettled(life, released);
-        },
-        onMessage: (way, kind) => void (way === "out" || kind === "query" ? coverage.count("message", kind) : 0),
-        onFault: ({ error }) => world.report(invariantOf(error), `${this.label} threw on an input: ${error}`),
-        onRejected: ({ reason, kind, detail }) => {
-          coverage.count("rejection", reason);
-          coverage.count("rejected", `${reason}: ${kind}`);
-          world.trace.line(this.label, () => `rejects ${kind}: ${reason}: ${detail}`);
-        },
-      }],
-    };
-  }
-
-  #createCore(environment: Environment, storedState: StoredState, life: Life): ReturnType<World["createCore"]> {
-    if (this.isFaulty) return new Replica(environment, storedState);
-    life.observed.lastExecuted = storedState.checkpoint?.sequence ?? 0 as SequenceNumber;
-    const stateMachine = new ObservedStateMachine(environment.stateMachine);
-    const core = this.#world.createCore({ ...environment, stateMachine }, storedState);
-    life.core = core;
-    life.steps = 0;
-    this.#world.checker.restored(this.replica, storedState);
-    return new ObservedCore(core, stateMachine, {
-      onStep: (input, ready) => {
-        life.steps++;
-        this.#world.checker.stepped(this.replica, input, ready);
-      },
-      unread: new UnreadVotes(this.#world, this.replica, storedState),
-      nextCommit: () => life.store.nextCommit,
-    });
+    else world.engine.after(RESTART_MS, () => this.#start());
   }
 
   /**
    * `steppedAt`: the time of its last step, by its clock. A reload handles deadlines since then at once.
    */
   #onSettled(life: Life, { now: steppedAt, stored }: Released): void {
-    const { now } = this.#world.engine;
-    const isStored = !this.persistInputs || life.store.commitsMade >= stored;
-    if (!isStored || !life.core || !life.store.isSettled || now < this.#reloadAt) return;
-    this.#reloadAt = now + this.#reloads.exponential(this.#world.reloadMs);
-    const { replica, label, disk, persistInputs, buffers } = this;
-    const [status, timers, formerBodies] = [life.core.status(), life.core.timers?.(), buffers?.formerBodies];
-    const moment = { world: this.#world, replica, label, disk, persistInputs, status, timers, formerBodies };
+    const { world, seat, core, store } = life;
+    const { now } = world.engine;
+    const isStored = !this.persistInputs || store.commitsMade >= stored;
+    if (!isStored || !core || seat === null || !store.isSettled || now < this.#reloadAt) return;
+    this.#reloadAt = now + this.#reloads.exponential(world.reloadMs);
+    const { label, disk, persistInputs, buffers } = this;
+    const [status, timers, formerBodies] = [core.status(), core.timers?.(), buffers?.formerBodies];
+    const moment = { world, replica: seat, label, disk, persistInputs, status, timers, formerBodies };
     void checkReload({ ...moment, random: this.#reloads.fork(), now: steppedAt }).catch((error) => {
-      this.#world.report("reload", `${label} can't be read from its store: ${error}`);
+      world.report("reload", `${label} can't be read from its store: ${error}`);
     });
   }
-
-  #transport(life: Life): Transport {
-    const { world: { network, engine }, faultInjector } = this.#options;
-    return {
-      deliver: (to, frames) => {
-        if (this.#life !== life) return new Promise(() => {});
-        if (!this.isFaulty) inspectDelivery(this.#world, this.label, frames);
-        if (!faultInjector) return network.deliver(this, to, frames);
-        for (const { frame, afterMs } of faultInjector.outgoing(to, frames)) {
-          engine.after(afterMs, () => {
-            if (this.#life === life) network.deliver(this, to, [frame]).catch(() => {});
-          });
-        }
-        return Promise.resolve();
-      },
-    };
-  }
 }
+
+const OTHER_EPOCH = new Error("it is in another epoch");

@@ -11,7 +11,9 @@ import type { World } from "../world/world.ts";
 
 /** The parts of a machine. */
 export interface MachineOptions {
+  /** The world of epoch 0. */
   readonly world: World;
+  /** The number of its host. */
   readonly replica: ReplicaId;
   readonly label: string;
   readonly disk: Disk;
@@ -19,7 +21,13 @@ export interface MachineOptions {
   readonly random: Random;
   /** Faulty replicas are not checked. */
   readonly isFaulty?: boolean;
+  /** What tampers with its messages in epoch 0, and later. */
   readonly faultInjector?: FaultInjector;
+  readonly faultInjectorIn?: (world: World, seat: ReplicaId) => FaultInjector | undefined;
+  /** The links that its operator gives it when its store is empty. */
+  readonly chain?: () => readonly Uint8Array[];
+  /** Called with all its links whenever it has learned of an epoch. */
+  readonly onLinks?: (links: readonly Uint8Array[]) => void;
   /** The machine is a cold host, with ticks at this interval, ms. */
   readonly wakeMs?: number;
 }

@@ -33,15 +33,13 @@ export class ExecutionChecker {
   /** The replies that have been checked. A client that asks again gets the same one. */
   readonly #replied = new WeakMap<readonly Result[], Digest>();
   readonly #report: Report;
-  readonly #isValid: (request: AnyRequest, digest: Digest) => boolean;
   readonly #exactlyOnce: ExactlyOnce;
   /** All batches up to this number have been checked in order; and the agreed time there. */
   #through = 0;
   #agreedTime = 0;
 
-  constructor(report: Report, isValid: (request: AnyRequest, digest: Digest) => boolean, limits: SessionLimits) {
+  constructor(report: Report, limits: SessionLimits) {
     this.#report = report;
-    this.#isValid = isValid;
     this.#exactlyOnce = new ExactlyOnce(report, limits);
   }
 
@@ -55,7 +53,14 @@ export class ExecutionChecker {
   highest: SequenceNumber = 0 as SequenceNumber;
 
   /** A correct replica has executed a batch. `previous`: the number that the same process executed before; `null`: none. */
-  executed(by: ReplicaId, { sequence, digest, calls }: Execution, previous: SequenceNumber | null): void {
+  executed(
+    { by, previous, isValid }: {
+      readonly by: ReplicaId;
+      readonly previous: SequenceNumber | null;
+      readonly isValid: (request: AnyRequest, digest: Digest) => boolean;
+    },
+    { sequence, digest, calls }: Execution,
+  ): void {
     if (previous !== null && sequence !== previous + 1) {
       this.#report("order", `replica ${by} executed ${sequence} after ${previous}`);
     }
@@ -68,7 +73,7 @@ export class ExecutionChecker {
     this.entries.set(sequence, { sequence, digest, by, calls });
     if (sequence > this.highest) this.highest = sequence;
     for (const { message, digest } of batch.requests) {
-      if (this.#isValid(message, digest)) continue;
+      if (isValid(message, digest)) continue;
       this.#report("validity", `replica ${by} executed at ${sequence} a ${message.kind} that nobody made: ${digest}`);
     }
     for (let next = this.#next(); next; next = this.#next()) this.#inOrder(next);
@@ -135,6 +140,11 @@ export class ExecutionChecker {
     if (!first) return void this.#roots.set(sequence, { root, by });
     if (first.root === root) return;
     this.#report("integrity", `after ${sequence} replica ${first.by} has state ${first.root}, replica ${by} ${root}`);
+  }
+
+  /** The state after a number, if a correct replica has had a checkpoint there. */
+  rootAt(sequence: number): Digest | undefined {
+    return this.#roots.get(sequence as SequenceNumber)?.root;
   }
 
   /** A correct replica answers a request that it executed. */

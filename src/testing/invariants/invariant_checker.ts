@@ -6,18 +6,21 @@ import type { Digest, Millis, ReplicaId, SequenceNumber } from "../../core/messa
 import type { ReplicaEvent } from "../../core/events.ts";
 import { type Contradiction, isContradiction } from "../../core/messages/evidence.ts";
 import type { Input, Ready } from "../../core/io.ts";
-import type { AnyRequest, ClientRequest, MessageKind, Reply, SignedRequest } from "../../core/messages/messages.ts";
+import type { AnyRequest, ClientRequest, Reply, SignedRequest } from "../../core/messages/messages.ts";
 import type { StoredState } from "../../core/records.ts";
-import { decodeFrame, encodeBatch, encodeFrame, wireLimits } from "../../wire/mod.ts";
+import { encodeBatch } from "../../wire/mod.ts";
 import { AgreedTime } from "../checks/agreed_time.ts";
 import { Decisions } from "../checks/decisions.ts";
 import { EPOCH_MS } from "../world/clock.ts";
 import type { Coverage } from "../coverage.ts";
+import { type Configured, operationsIn, type Ordered } from "../epochs/ordered.ts";
+import { KnownRequests } from "../clients/known_requests.ts";
 import { ExecutionChecker } from "./execution_checker.ts";
 import type { Report } from "../violation.ts";
 import { NullRequests } from "../checks/null_requests.ts";
-import { Released } from "../world/observed_core.ts";
+import { type Execution, Released } from "../world/observed_core.ts";
 import { VoteChecker } from "./vote_checker.ts";
+import { Forms } from "./forms.ts";
 import { SentMessages } from "./sent_messages.ts";
 import { SentCommits } from "./sent_commits.ts";
 import { short, type Trace, wordsOf } from "../trace.ts";
@@ -26,9 +29,6 @@ import { SelfConsistency } from "./self_consistency.ts";
 
 /** How far agreed time may fall behind true time, beside the largest clock skew, ms. */
 const SLACK_MS = 15_000;
-
-/** The kinds of messages whose size depends on what happened. */
-const LARGE: readonly MessageKind[] = ["status", "view-change", "new-view", "decision"];
 
 /** One process of a correct replica, as the checker knows it. */
 export interface Observed {
@@ -42,6 +42,11 @@ export interface Observed {
 /** The checkers that see each step. */
 export class InvariantChecker {
   readonly executions: ExecutionChecker;
+  readonly requests: KnownRequests;
+  /** Called when a correct replica has accepted the next configuration, with the operations that it has just executed. */
+  onConfigured: (label: string, accepted: Configured, operations: readonly Ordered[]) => void = () => {};
+  /** The last number of this epoch, once a correct replica has accepted the configuration that ends it. */
+  lastOfEpoch = Infinity;
   /** Whether no view change is allowed. */
   isCalm = false;
   readonly #decisions: Decisions;
@@ -54,16 +59,11 @@ export class InvariantChecker {
   readonly #report: Report;
   readonly #coverage: Coverage;
   readonly #trace: Trace;
-  /** Digests of the requests of correct clients and gateways; the requests seen; and the keys of hostile clients. */
-  readonly #made = new Set<Digest>();
-  readonly #requests = new Map<Digest, AnyRequest>();
-  readonly #hostileClients = new Set<string>();
   readonly #faulty = new Set<ReplicaId>();
-  readonly #vouched = new Set<string>();
-  /** Encoded messages that were found to be well-formed. */
-  readonly #formed = new WeakSet<Uint8Array>();
+  readonly #forms: Forms;
 
-  constructor(world: WorldBase) {
+  /** `before`: the checker of the epoch before; `null`: there is none. */
+  constructor(world: WorldBase, before: InvariantChecker | null = null) {
     this.#world = world;
     this.#report = world.report;
     this.#coverage = world.coverage;
@@ -72,14 +72,16 @@ export class InvariantChecker {
     const isFaulty = (replica: ReplicaId) => this.#faulty.has(replica);
     const nullDigest = hash(encodeBatch(0 as Millis, []));
     this.#nullRequests = new NullRequests(nullDigest);
-    this.executions = new ExecutionChecker(report, (request, digest) => this.#isValid(request, digest), genesis.limits);
+    this.requests = before?.requests ?? new KnownRequests(hash);
+    this.executions = before?.executions ?? new ExecutionChecker(report, genesis.limits);
     this.#decisions = new Decisions(genesis.replicas.length, report);
-    this.#agreedTime = new AgreedTime({
+    this.#agreedTime = before ? before.#agreedTime : new AgreedTime({
       now: () => EPOCH_MS + world.engine.now,
       slackMs: world.demands.includes("progress-of-time") ? SLACK_MS + genesis.limits.maxClockSkewMs : Infinity,
       report,
     });
-    this.executions.onOrdered = (...ordered) => this.#agreedTime.ordered(...ordered);
+    if (!before) this.executions.onOrdered = (...ordered) => this.#agreedTime.ordered(...ordered);
+    this.#forms = new Forms(genesis);
     this.#sent = new SentMessages(report, isFaulty);
     this.#votes = new VoteChecker({
       measures: {
@@ -87,8 +89,10 @@ export class InvariantChecker {
         checkpointInterval: genesis.checkpointInterval,
         logWindow: genesis.logWindow,
         nullDigest,
+        start: world.epoch.start?.sequence ?? 0,
       },
       maxClockSkewMs: genesis.limits.maxClockSkewMs,
+      lastOfEpoch: () => this.lastOfEpoch,
       elapsedMs: () => world.engine.now,
       hash,
       report,
@@ -97,32 +101,9 @@ export class InvariantChecker {
     });
   }
 
-  /** A correct client made this request. */
-  made(digest: Digest): void {
-    this.#made.add(digest);
-  }
-
-  /** A correct unsigned client asked for this operation. */
-  asked(name: string, timestamp: number, operation: Uint8Array): void {
-    this.#vouched.add(`${name}/${timestamp}/${this.#world.crypto.hash(operation)}`);
-  }
-
-  /** The owner of this key is hostile. Requests signed with it are valid, whatever they ask. */
-  distrustClient(publicKey: string): void {
-    this.#hostileClients.add(publicKey);
-  }
-
   /** This replica is faulty. Gateway requests that it signs are valid, whatever they ask. */
   distrustReplica(replica: ReplicaId): void {
     this.#faulty.add(replica);
-  }
-
-  #isValid(request: AnyRequest, digest: Digest): boolean {
-    if (request.kind === "request") return this.#made.has(digest) || this.#hostileClients.has(request.client);
-    if (this.#faulty.has(request.gateway)) return true;
-    return request.operations.every(({ name, timestamp, operation }) =>
-      this.#vouched.has(`${name}/${timestamp}/${this.#world.crypto.hash(operation)}`)
-    );
   }
 
   /** The bodies that a replica's store must contain, by number. */
@@ -157,7 +138,8 @@ export class InvariantChecker {
     this.#sent.made(ready);
     this.#decisions.stepped(input, ready);
     const idle = this.#nullRequests.stepped(replica, input, ready);
-    if (idle !== null) this.#report("calm", `replica ${replica} ${idle}`);
+    // A replica may learn of the end of its epoch from a state.
+    if (idle !== null && this.lastOfEpoch === Infinity) this.#report("calm", `replica ${replica} ${idle}`);
     const { messages } = ready;
     for (const { message: { message } } of messages) {
       if ("replica" in message && message.replica === replica) this.#consistency.made(message);
@@ -209,6 +191,12 @@ export class InvariantChecker {
         return this.#trace.line(label, () => `convicts replica ${event.accused} of two ${event.message}s`);
       case "operation-failed":
         return this.#trace.line(label, () => `the state machine failed at ${event.sequence}: ${event.error}`);
+      case "configured":
+        this.#coverage.count("event", event.kind);
+        return this.#trace.line(label, () => `accepts epoch ${event.epoch}, which begins after ${event.closesAt}`);
+      case "epoch-closed":
+        this.#coverage.count("event", event.kind);
+        return this.#trace.line(label, () => `closes its epoch at ${event.sequence}`);
       case "request-received":
         return;
     }
@@ -244,29 +232,47 @@ export class InvariantChecker {
       this.#agreedTime.seen(batch.digest);
       if (this.executions.batches.has(batch.digest)) continue;
       this.executions.batches.set(batch.digest, batch);
-      for (const request of batch.requests as SignedRequest[]) this.#requests.set(request.digest, request.message);
+      for (const request of batch.requests as SignedRequest[]) this.requests.seen.set(request.digest, request.message);
     }
     for (const event of ready.events) {
       if (event.kind === "state-transfer" && event.phase === "finished") observed.lastExecuted = event.sequence;
     }
     for (const execution of executions) {
-      this.executions.executed(replica, execution, observed.lastExecuted);
+      this.#checkEnd(label, execution);
+      this.executions.executed({ by: replica, previous: observed.lastExecuted, isValid: this.#isValid }, execution);
       this.#decisions.executed(replica, execution.sequence, execution.digest);
       observed.lastExecuted = execution.sequence;
     }
+    for (const event of ready.events) {
+      if (event.kind === "configured") {
+        this.onConfigured(label, event, operationsIn(executions, this.executions.batches));
+      }
+    }
     for (const { reply } of ready.replies) {
-      const request = this.#requests.get(reply.request);
+      const request = this.requests.seen.get(reply.request);
       if (request) this.executions.replied(replica, reply, request);
     }
     this.#votes.released(replica, ready, now);
-    this.#checkForms(label, ready);
+    // This check comes last, as a flaw in the contents says more.
+    const flaw = this.#forms.flawOf(ready);
+    if (flaw !== null) this.#report("well-formed", `${label} ${flaw}`);
+  }
+
+  readonly #isValid = (request: AnyRequest, digest: Digest): boolean =>
+    this.requests.isValid(request, digest, ({ gateway }) => this.#faulty.has(gateway));
+
+  /** Nothing above the number that closes an epoch is executed in it. */
+  #checkEnd(label: string, { sequence }: Execution): void {
+    if (sequence <= this.lastOfEpoch) return;
+    const { number } = this.#world.epoch;
+    this.#report("epochs", `${label} executes ${sequence} in epoch ${number}, which is closed by ${this.lastOfEpoch}`);
   }
 
   /** Evidence must convict its signer for anybody who has the genesis, and its signer must be faulty. */
   #judge(label: string, { first, second }: Contradiction): void {
-    const { genesis, crypto, cluster } = this.#world;
+    const { genesis, crypto, epoch: { context, number } } = this.#world;
     const { replica } = first.message;
-    const verifier = crypto.createVerifier(cluster);
+    const verifier = crypto.createVerifier(context, number);
     const isSigned = [first, second].every(({ message, bytes, signature }) =>
       verifier.verify(genesis.replicas[replica]!.publicKey, message.kind, bytes, signature)
     );
@@ -276,20 +282,6 @@ export class InvariantChecker {
     if (this.#faulty.has(replica)) return;
     const two = [first, second].map(({ message }) => wordsOf(message, genesis)).join(" and ");
     this.#report("evidence", `${label} convicts ${genesis.replicas[replica]!.name}, who is correct, of ${two}`);
-  }
-
-  /** Other replicas must be able to decode it. This check comes last, as a flaw in the contents says more. */
-  #checkForms(label: string, { messages }: Ready): void {
-    for (const { message: { message, bytes, signature } } of messages) {
-      if (!LARGE.includes(message.kind) || this.#formed.has(bytes)) continue;
-      this.#formed.add(bytes);
-      try {
-        decodeFrame(encodeFrame({ message, bytes, signature }), wireLimits(this.#world.genesis));
-      } catch (error) {
-        const why = error instanceof Error ? error.message : error;
-        this.#report("well-formed", `${label} says what nobody takes: ${why}`);
-      }
-    }
   }
 
   /** A client was given this result. */

@@ -21,6 +21,8 @@ export interface Measures {
   readonly checkpointInterval: number;
   readonly logWindow: number;
   readonly nullDigest: Digest;
+  /** The number after which the epoch starts. The empty certificate stands for it. */
+  readonly start: number;
 }
 
 /** f: how many replicas may be faulty. */
@@ -66,11 +68,12 @@ export function flawOfDecision(commits: readonly Signed<Commit>[], { n }: Measur
 /** The flaw of the certificate of a stable checkpoint; `null`: none. The empty one of the start is right. */
 export function flawOfStable(
   certificate: readonly Signed<Checkpoint>[],
-  { n, checkpointInterval }: Measures,
+  { n, checkpointInterval, start }: Measures,
 ): string | null {
   const first = certificate[0]?.message;
   if (!first) return null;
   const what = `the certificate of the stable checkpoint at ${first.sequence}`;
+  if (first.sequence <= start) return `${what} is not of this epoch, which starts after ${start}`;
   if (first.sequence % checkpointInterval !== 0) return `${what} is for no multiple of ${checkpointInterval}`;
   for (const { message: c } of certificate) {
     if (c.sequence !== first.sequence || c.digest !== first.digest) return `${what} has a checkpoint of another state`;
@@ -85,7 +88,7 @@ export function flawOfViewChange(
 ): string | null {
   const flaw = flawOfLeave(suspicions, view, measures) ?? flawOfStable(stable, measures);
   if (flaw !== null) return flaw;
-  const low = stable[0]?.message.sequence ?? 0;
+  const low = stable[0]?.message.sequence ?? measures.start;
   const what = `the view-change of replica ${replica} for ${view}`;
   for (const certificate of prepared) {
     const { sequence, view: preparedIn } = certificate.prePrepare.message;
@@ -136,8 +139,8 @@ export function flawOfSuccession(
   { view, replica, viewChanges, prePrepares }: NewView,
   measures: Measures,
 ): string | null {
-  const stables = viewChanges.map(({ message }) => message.stable[0]?.message.sequence ?? 0);
-  const low = Math.max(0, ...stables);
+  const stables = viewChanges.map(({ message }) => message.stable[0]?.message.sequence ?? measures.start);
+  const low = Math.max(measures.start, ...stables);
   const all = viewChanges.flatMap(({ message }) => message.prepared.map(({ prePrepare }) => prePrepare.message));
   const high = Math.max(low, ...all.map(({ sequence }) => sequence));
   if (prePrepares.length !== high - low) {

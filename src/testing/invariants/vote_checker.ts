@@ -38,6 +38,8 @@ import {
 export interface VoteCheckerOptions {
   readonly measures: Measures;
   readonly maxClockSkewMs: number;
+  /** The number that closes the epoch; `Infinity` while none is known. */
+  readonly lastOfEpoch: () => number;
   /** The time that has passed, on no replica's clock, ms. */
   readonly elapsedMs: () => number;
   readonly hash: (bytes: Uint8Array) => Digest;
@@ -66,14 +68,14 @@ export class VoteChecker {
   /** A replica's disk is replaced by an empty one, perhaps again before it has recovered from the last time. */
   lost(replica: ReplicaId): void {
     const before = this.#memories.get(replica);
-    if (before) this.#memories.set(replica, { ...emptyMemory(before), hasLostDisk: true });
+    if (before) this.#memories.set(replica, { ...this.#empty(before), hasLostDisk: true });
   }
 
   /** A replica has been read from its store. The contents count as recorded, even if nobody has heard of them yet. */
   restored(replica: ReplicaId, storedState: StoredState): void {
     const before = this.#memories.get(replica);
     if (storedState.lostDisk && !before?.hasLostDisk) {
-      this.#memories.set(replica, { ...emptyMemory(before), hasLostDisk: true });
+      this.#memories.set(replica, { ...this.#empty(before), hasLostDisk: true });
     }
     const memory = this.memory(replica);
     memory.hasLostDisk = storedState.lostDisk !== undefined;
@@ -103,8 +105,12 @@ export class VoteChecker {
   /** What is known of one replica. */
   memory(replica: ReplicaId): Memory {
     let memory = this.#memories.get(replica);
-    if (!memory) this.#memories.set(replica, memory = emptyMemory());
+    if (!memory) this.#memories.set(replica, memory = this.#empty());
     return memory;
+  }
+
+  #empty(before?: Memory): Memory {
+    return { ...emptyMemory(before), stable: this.#options.measures.start };
   }
 
   /** How many others can have announced that they left for this view or a higher one. */
@@ -164,7 +170,7 @@ export class VoteChecker {
         return;
       case "stable": {
         this.#flaw("certificates", flawOfStable(record.certificate, measures));
-        const stable = record.certificate[0]?.message.sequence ?? 0;
+        const stable = record.certificate[0]?.message.sequence ?? measures.start;
         if (stable < memory.stable) {
           this.#options.report(
             "watermarks",
@@ -288,10 +294,11 @@ export class VoteChecker {
     if (this.#judged.has(message)) return;
     this.#judged.add(message);
     this.#flaw("certificates", flawOfViewChange(message, this.#options.measures));
-    const low = message.stable[0]?.message.sequence ?? 0;
+    const low = message.stable[0]?.message.sequence ?? this.#options.measures.start;
     for (const [sequence, views] of memory.preparedIn) {
       const latest = Math.max(...[...views].filter((view) => view < message.view));
-      if (sequence <= low || latest === -Infinity) continue;
+      // What had prepared above the end of the epoch is dropped with it.
+      if (sequence <= low || sequence > this.#options.lastOfEpoch() || latest === -Infinity) continue;
       const certificate = message.prepared.find(({ prePrepare }) => prePrepare.message.sequence === sequence);
       if (certificate && certificate.prePrepare.message.view >= latest) continue;
       const instead = certificate ? `the certificate of view ${certificate.prePrepare.message.view}` : "nothing";

@@ -9,6 +9,7 @@ import { catchingUp } from "./catching_up.ts";
 import { clients } from "./clients.ts";
 import { coalitions } from "./coalitions.ts";
 import { alone, idleNames, tinyLimits } from "./limits.ts";
+import { epochs } from "./epochs.ts";
 import { links } from "./links.ts";
 import { lostDisks } from "./lost_disks.ts";
 import { replays } from "./replays.ts";
@@ -47,7 +48,8 @@ export type Kind =
   | "catching-up" // away for many batches, and back with a bare quorum
   | "together" // no replica is alone in a higher view for long
   | "room" // room is given back
-  | "alone"; // one replica
+  | "alone" // one replica
+  | "epochs"; // the members, their keys and their rules change
 
 const ENTRIES: { readonly [K in Kind]: Entry } = {
   "coalitions": { lay: coalitions, share: 0.06, replicas: [4, 4, 4, 4, 5, 6, 7, 7] },
@@ -64,6 +66,7 @@ const ENTRIES: { readonly [K in Kind]: Entry } = {
   "together": { lay: demanding("together"), share: 0.1 },
   "room": { lay: demanding("room"), share: 0.06 },
   "alone": { lay: alone, share: 0 },
+  "epochs": { lay: epochs, share: 0 },
 };
 
 /** Their names. */

@@ -8,6 +8,7 @@ import type { MessageKind } from "../../core/messages/messages.ts";
 import type { NodeLimits } from "../../node/limits.ts";
 import type { DiskHabits } from "../hosts/disk.ts";
 import type { NetworkHabits } from "../world/network.ts";
+import type { Reconfigurations } from "./reconfigurations.ts";
 import type { ClientHabits } from "../clients/habits.ts";
 
 /** When something begins, and for how long it lasts; virtual ms. */
@@ -171,6 +172,8 @@ export interface Plan {
   readonly keepsClocks?: boolean;
   /** Invariants of this run beyond those of every run. */
   readonly demands?: readonly Demand[];
+  /** Changes of the members and rules. Left out: epoch 0 is the only one. */
+  readonly reconfigurations?: Reconfigurations;
   /** There is no reason for views beyond this one. */
   readonly mostViews?: number;
 }

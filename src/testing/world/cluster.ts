@@ -10,15 +10,15 @@ import type { FaultInjector } from "../adversary/fault_injector.ts";
 import type { Barrier } from "./network.ts";
 import { faultyReplicas, lyingReplicas, type Plan } from "../plan/plan.ts";
 import { Random } from "../random.ts";
-import type { World } from "./world.ts";
+import { hostOf, seatOf, type World } from "./world.ts";
 
 /** The parts of a cluster. */
 export interface ClusterOptions {
   readonly world: World;
   readonly plan: Plan;
   readonly random: Random;
-  /** Makes the fault injector of a faulty replica. */
-  readonly faultInjectorOf: (replica: ReplicaId) => FaultInjector | undefined;
+  /** Makes the fault injector of a faulty host in an epoch. */
+  readonly faultInjectorOf: (host: ReplicaId, world: World) => FaultInjector | undefined;
 }
 
 /** The clocks of healed replicas differ from true time by at most this, ms. */
@@ -46,6 +46,10 @@ export class Cluster {
   readonly #machines: Machine[] = [];
   /** Which replicas talk to which twin. Clients talk to both. */
   readonly #twins: Barrier[] = [];
+  readonly #injectors = new Map<World, Map<ReplicaId, FaultInjector | undefined>>();
+  readonly #faultInjectorOf: ClusterOptions["faultInjectorOf"];
+  /** The hosts that run, or have run: the first members, and those who have joined. */
+  readonly #installed = new Set<ReplicaId>();
 
   constructor({ world, plan, random, faultInjectorOf }: ClusterOptions) {
     this.world = world;
@@ -53,19 +57,28 @@ export class Cluster {
     this.#lying = lyingReplicas(plan);
     this.#plan = plan;
     this.#random = random;
+    this.#faultInjectorOf = faultInjectorOf;
     for (const replica of this.ids) {
-      if (this.#lying.includes(replica)) world.checker.distrustReplica(replica);
+      const isMember = replica < world.genesis.replicas.length;
+      if (isMember && this.#lying.includes(replica)) world.checker.distrustReplica(replica);
       const disk = this.#newDisk(replica);
-      this.#add(replica, "", disk, faultInjectorOf(replica));
+      this.#add(replica, "", disk, isMember ? faultInjectorOf(replica, world) : undefined);
+      if (isMember) this.#installed.add(replica);
       if (!plan.coldReplicas.includes(replica)) continue;
       for (let lane = 1; lane < LANES; lane++) this.#add(replica, `'${lane}`, disk);
     }
     for (const fault of plan.faults) if (fault.kind === "twins") this.#addTwin(fault.replica, fault.seed);
   }
 
-  /** All replicas. */
+  /** All hosts. */
   get ids(): readonly ReplicaId[] {
-    return this.world.genesis.replicas.map((_, id) => id as ReplicaId);
+    return this.world.hosts.ids;
+  }
+
+  /** The hosts that are members in the last epoch. */
+  get members(): readonly ReplicaId[] {
+    const last = this.world.epochs?.last ?? this.world;
+    return last.genesis.replicas.map((_, seat) => hostOf(last, seat as ReplicaId));
   }
 
   /** The replicas that are not faulty. */
@@ -78,6 +91,28 @@ export class Cluster {
     return this.#machines;
   }
 
+  /** The correct members that an unsigned client may ask; once a quorum is healed, the healed ones. */
+  get gateways(): readonly ReplicaId[] {
+    const { members, isHealed, core, correct } = this;
+    const trusted = isHealed ? core : correct;
+    return this.world.epochs ? trusted.filter((host) => members.includes(host)) : trusted;
+  }
+
+  /** A host starts for the first time. */
+  join(host: ReplicaId): void {
+    if (this.#installed.has(host)) return;
+    this.#installed.add(host);
+    for (const machine of this.machinesOf(host)) machine.start();
+  }
+
+  /** The world of another epoch: its liars are known. */
+  enter(world: World): void {
+    for (const host of this.#lying) {
+      const seat = seatOf(world, host);
+      if (seat !== null) world.checker.distrustReplica(seat);
+    }
+  }
+
   /** The machines that run a replica: more than one if it has isolates or a twin. */
   machinesOf(replica: ReplicaId): readonly Machine[] {
     return this.#machines.filter((machine) => machine.replica === replica);
@@ -85,7 +120,7 @@ export class Cluster {
 
   /** Starts all machines. */
   start(): void {
-    for (const machine of this.#machines) machine.start();
+    for (const machine of this.#machines) if (this.#installed.has(machine.replica)) machine.start();
   }
 
   /** Called when a fault begins, and with -1 when it ends. */
@@ -114,15 +149,16 @@ export class Cluster {
    * either healed as well, or stopped for good.
    */
   heal(): void {
-    const { network, trace, genesis } = this.world;
+    const { network, trace, genesis, epochs, hosts } = this.world;
     this.isHealed = true;
     this.#atWork = 0;
     this.#changedAt = this.world.engine.now;
     const healed = this.#random.shuffled(this.correct);
     const needed = quorum(genesis.replicas.length);
-    const core = this.#plan.isCalm || this.#random.chance(0.5) ? healed : healed.slice(0, needed);
+    // While members change, any of them may be needed.
+    const core = this.#plan.isCalm || epochs || this.#random.chance(0.5) ? healed : healed.slice(0, needed);
     this.core = core;
-    trace.line("heal", () => `${core.map((id) => genesis.replicas[id]!.name).join(" ")} are healed`);
+    trace.line("heal", () => `${core.map((id) => hosts.nameOf(id)).join(" ")} are healed`);
     network.barriers.clear();
     network.sieves.clear();
     network.swallowers.clear();
@@ -146,7 +182,7 @@ export class Cluster {
       clock.alarmMs = 0;
       delete clock.frozenAt;
       if (!this.#plan.keepsClocks) clock.skewMs = Math.max(-HEALED_SKEW_MS, Math.min(HEALED_SKEW_MS, clock.skewMs));
-      machine.start();
+      if (this.#installed.has(replica)) machine.start();
     }
     for (const barrier of this.#twins) network.barriers.add(barrier);
   }
@@ -156,22 +192,42 @@ export class Cluster {
     const machine = new Machine({
       world,
       replica,
-      label: world.genesis.replicas[replica]!.name + suffix,
+      label: world.hosts.nameOf(replica) + suffix,
       disk,
       clock: { skewMs: this.#plan.skewsMs[replica] ?? 0, alarmMs: 0 },
       random: this.#random.fork(),
       isFaulty: this.#lying.includes(replica),
       ...(this.#plan.coldReplicas.includes(replica) && { wakeMs: this.#plan.wakeMs }),
       ...(faultInjector && { faultInjector }),
+      faultInjectorIn: (epoch) => this.#injectorOf(replica, epoch),
+      chain: () => this.#chainFor(replica),
+      onLinks: (links) => this.onLinks(links),
     });
     this.#machines.push(machine);
     world.network.add(machine);
     return machine;
   }
 
+  /** Called with the links that a machine has learned. */
+  onLinks: (links: readonly Uint8Array[]) => void = () => {};
+
+  /** Who is no first member gets the whole chain. Who has lost its disk may start from epoch 0. */
+  #chainFor(host: ReplicaId): readonly Uint8Array[] {
+    const { epochs, genesis } = this.world;
+    const links = epochs?.links() ?? [];
+    return host >= genesis.replicas.length || this.#random.chance(0.5) ? links : [];
+  }
+
+  #injectorOf(host: ReplicaId, world: World): FaultInjector | undefined {
+    const known = this.#injectors.get(world) ?? new Map<ReplicaId, FaultInjector | undefined>();
+    this.#injectors.set(world, known);
+    if (!known.has(host)) known.set(host, this.#faultInjectorOf(host, world));
+    return known.get(host);
+  }
+
   #newDisk(replica: ReplicaId, suffix = ""): Disk {
-    const { genesis, stores } = this.world;
-    return new Disk({ name: genesis.replicas[replica]!.name + suffix, habits: this.#plan.disk, stores });
+    const { hosts, stores } = this.world;
+    return new Disk({ name: hosts.nameOf(replica) + suffix, habits: this.#plan.disk, stores });
   }
 
   #addTwin(replica: ReplicaId, seed: number): void {

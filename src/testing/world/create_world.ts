@@ -6,7 +6,13 @@ import { DEFAULT_LIMITS, type Genesis } from "../../core/config.ts";
 import type { ReplicaId } from "../../core/messages/ids.ts";
 import { Replica } from "../../core/replica.ts";
 import { clusterId } from "../../crypto/mod.ts";
-import { nodeLimits } from "../../node/limits.ts";
+import { type NodeLimits, nodeLimits } from "../../node/limits.ts";
+import { termsOf, verifierOf } from "../../node/epochs/cryptography.ts";
+import { type Epoch, firstEpoch } from "../../wire/epochs/mod.ts";
+import type { Environment } from "../../core/io.ts";
+import type { StoredState } from "../../core/records.ts";
+import { Epochs } from "../epochs/epochs.ts";
+import { Hosts } from "../hosts/hosts.ts";
 import { completeSettings } from "../../node/options.ts";
 import { Coverage } from "../coverage.ts";
 import { StandInCryptography } from "./cryptography.ts";
@@ -26,10 +32,10 @@ import type { WorldBase } from "./world_base.ts";
 /** The mean time between two reloads of a replica from its store, in a run of the usual length, virtual ms. */
 const RELOAD_MS = 3_000;
 const USUAL_MS = 60_000;
+/** Small enough to be reached. */
+const NODE_LIMITS: Partial<NodeLimits> = { maxInboxFrames: 4_096, maxOutboxFrames: 1_024, maxWaiters: 4_096 };
 /** Drills need several sequence numbers between two checkpoints. */
 const LEAST_DRILLED = 4;
-
-const NAMES = ["Apple", "Ball", "Candy", "Dog", "Egg", "Fig", "Grape", "Hat", "Ice", "Jam"];
 
 /** The source of randomness, and the receiver of violations. */
 export interface Surroundings {
@@ -38,53 +44,75 @@ export interface Surroundings {
   readonly onViolation: (violation: Violation) => void;
 }
 
-/** Makes the world of a plan. */
+/** Makes the world of a plan, as it is in epoch 0. */
 export function createWorld(plan: Plan, options: RunOptions, { random, onViolation }: Surroundings): World {
-  const { replicas, network, settings, checkpointInterval, logWindow, maxBatchRequests } = plan;
+  const { replicas, network, settings, checkpointInterval, logWindow, maxBatchRequests, reconfigurations } = plan;
   const engine = new Engine();
   const crypto = new StandInCryptography();
-  const keys = NAMES.slice(0, replicas).map((name) => crypto.keyPair(name));
+  const hosts = new Hosts(crypto, replicas + (reconfigurations?.spares ?? 0));
   const genesis: Genesis = {
     name: "simulation",
-    replicas: keys.map(({ publicKey }, i) => ({ name: NAMES[i]!, publicKey })),
+    replicas: hosts.ids.slice(0, replicas).map((id) => {
+      return { name: hosts.nameOf(id), publicKey: hosts.keyOf(id).publicKey };
+    }),
     checkpointInterval,
     logWindow,
     stateMachine: options.stateMachine(0 as ReplicaId).version,
     limits: { ...DEFAULT_LIMITS, maxBatchRequests, maxSessions: 64, maxNames: 64, ...plan.limits },
   };
-  const cluster = clusterId(genesis);
-  const limits = nodeLimits(genesis, {
-    maxInboxFrames: 4_096,
-    maxOutboxFrames: 1_024,
-    maxWaiters: 4_096,
-    ...plan.nodeLimits,
-  });
-  const maxVerifiedRequests = replicas * limits.maxVerifiedRequests;
+  const urls = Object.fromEntries(hosts.ids.slice(0, replicas).map((id) => [hosts.nameOf(id), hosts.urlOf(id)]));
   const report = (invariant: Invariant, detail: string, machine?: MachineFinding) => {
     onViolation({ invariant, detail, atMs: engine.now, ...machine && { machine } });
     trace.line("BROKEN", () => `${invariant}: ${detail}`);
   };
   const trace = new Trace(options.trace ?? false, () => engine.now);
-  const base: WorldBase = {
+  const shared = {
     engine,
     network: new Network(engine, random.fork(), { ...network }),
     crypto,
-    gate: new SharedGate({ genesis, verifier: crypto.createVerifier(cluster), maxVerifiedRequests, hash: crypto.hash }),
-    genesis,
-    cluster,
+    hosts,
     settings: completeSettings(settings),
-    limits,
     coverage: new Coverage(),
     trace,
     stateMachine: options.stateMachine,
-    createCore: options.createCore ?? ((environment, storedState) => new Replica(environment, storedState)),
+    createCore: options.createCore ??
+      ((environment: Environment, storedState: StoredState) => new Replica(environment, storedState)),
     persistInputs: plan.persistInputs,
     reloadMs: RELOAD_MS * replicas * Math.max(1, plan.durationMs / USUAL_MS),
-    drills: (options.drills ?? true) && checkpointInterval >= LEAST_DRILLED,
+    drills: (options.drills ?? true) && checkpointInterval >= LEAST_DRILLED && !reconfigurations,
     demands: plan.demands ?? [],
     report,
     stores: options.createStores?.() ?? null,
-    keyOf: (replica) => keys[replica]!.privateKey,
   };
-  return { ...base, checker: new InvariantChecker(base) };
+  const worldOf = (epoch: Epoch, before: InvariantChecker | null): World => {
+    const base: WorldBase = { ...shared, ...inEpoch(epoch, { crypto, hosts }, plan.nodeLimits) };
+    return { ...base, epochs, checker: new InvariantChecker(base, before) };
+  };
+  const first = firstEpoch({ genesis, urls }, clusterId(genesis));
+  const epochs = reconfigurations ? new Epochs({ worldOf, report, coverage: shared.coverage }) : null;
+  const world = worldOf(first, null);
+  epochs?.begin(world);
+  return world;
+}
+
+/** What is another thing in each epoch. */
+function inEpoch(
+  epoch: Epoch,
+  { crypto, hosts }: Pick<WorldBase, "crypto" | "hosts">,
+  overrides?: Partial<NodeLimits>,
+) {
+  const { genesis, cluster, context, number } = epoch;
+  const limits = nodeLimits(genesis, { ...NODE_LIMITS, ...overrides });
+  const maxVerifiedRequests = genesis.replicas.length * limits.maxVerifiedRequests;
+  const verifier = verifierOf(epoch, crypto);
+  const keyOf = (replica: ReplicaId) => hosts.privateKeyOf(genesis.replicas[replica]!.publicKey);
+  return {
+    epoch,
+    genesis,
+    cluster,
+    limits,
+    gate: new SharedGate({ genesis: termsOf(epoch), verifier, maxVerifiedRequests, hash: crypto.hash }),
+    keyOf,
+    signerOf: (replica: ReplicaId) => crypto.createSigner(keyOf(replica), context, number),
+  };
 }

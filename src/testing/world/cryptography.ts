@@ -21,19 +21,21 @@ export class StandInCryptography implements Cryptography {
   readonly hash: Cryptography["hash"] = standInHash;
 
   /** Signs with a key of {@linkcode StandInCryptography.keyPair}. */
-  readonly createSigner: Cryptography["createSigner"] = (privateKey, cluster) => {
+  readonly createSigner: Cryptography["createSigner"] = (privateKey, cluster, epoch) => {
     const publicKey = this.#publicKey(privateKey);
     const secret = this.#secrets.get(publicKey)!;
-    return { publicKey, sign: (kind, bytes) => mac(secret, cluster, kind, bytes) };
+    const place = placeOf(cluster, epoch);
+    return { publicKey, sign: (kind, bytes) => mac(secret, place, kind, bytes) };
   };
 
   /** Checks signatures of all keys of this simulation. */
-  readonly createVerifier: Cryptography["createVerifier"] = (cluster) => {
+  readonly createVerifier: Cryptography["createVerifier"] = (cluster, epoch) => {
+    const place = placeOf(cluster, epoch);
     return {
       verify: (publicKey, kind, bytes, signature) => {
         const secret = this.#secrets.get(publicKey);
         if (secret === undefined) return false;
-        return isMac(signature, secret, cluster, kind, bytes);
+        return isMac(signature, secret, place, kind, bytes);
       },
     };
   };
@@ -43,6 +45,11 @@ export class StandInCryptography implements Cryptography {
     this.#secrets.set(publicKey, parseInt(privateKey.slice(0, 8), 16));
     return publicKey;
   }
+}
+
+/** What is signed in one epoch does not verify in another. */
+function placeOf(context: Digest, epoch = 0): Digest {
+  return epoch === 0 ? context : `${context} ${epoch}` as Digest;
 }
 
 const domains = new Map<string, number>();
@@ -56,7 +63,8 @@ function mixSigned(secret: number, cluster: Digest, kind: SignedKind, bytes: Uin
   const name = cluster + kind;
   let domain = domains.get(name);
   if (domain === undefined) {
-    mix(0, signedDomain(cluster, 0, kind));
+    const [context, epoch] = cluster.split(" ");
+    mix(0, signedDomain(context as Digest, Number(epoch ?? 0), kind));
     domains.set(name, domain = laneA);
   }
   mix(secret ^ domain, bytes);

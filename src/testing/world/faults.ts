@@ -6,6 +6,7 @@ import type { ReplicaId } from "../../core/messages/ids.ts";
 import { replay } from "../coalitions/replayer.ts";
 import { EPOCH_MS } from "./clock.ts";
 import type { Cluster } from "./cluster.ts";
+import { seatOf } from "./world.ts";
 import type { Machine } from "../hosts/machine.ts";
 import type { Barrier, NetworkHabits, Sieve } from "./network.ts";
 import type { Fault, NetworkFault } from "../plan/plan.ts";
@@ -54,8 +55,8 @@ export function plant(cluster: Cluster, fault: Fault): void {
 }
 
 /** A fault for people. */
-export function wordsOf(fault: Fault, { world: { genesis } }: Pick<Cluster, "world">): string {
-  const name = (id: ReplicaId) => genesis.replicas[id]!.name;
+export function wordsOf(fault: Fault, { world: { hosts } }: Pick<Cluster, "world">): string {
+  const name = (id: ReplicaId) => hosts.nameOf(id);
   const whom = "replica" in fault ? ` of ${name(fault.replica)}` : "";
   const side = "side" in fault
     ? ` of ${fault.side.map(name).join(" ")}${fault.isOneWay ? ", who are not heard" : ""}`
@@ -93,7 +94,10 @@ function begin(cluster: Cluster, fault: Extract<Fault, { readonly atMs: number }
         machine.crash();
         machine.disk.lose();
       }
-      world.checker.lostDisk(fault.replica);
+      for (const each of world.epochs?.all ?? [world]) {
+        const seat = seatOf(each, fault.replica);
+        if (seat !== null) each.checker.lostDisk(seat);
+      }
       return () => machines.forEach((machine) => machine.start());
     }
     case "partition": {

@@ -38,6 +38,7 @@ export interface NetworkHabits {
 
 /** A process that receives frames: of a replica, of an isolate of it, or a twin. */
 export interface Station {
+  /** The number of its host. */
   readonly replica: ReplicaId;
   readonly isUp: boolean;
   /** It is serving a request. Another process of this replica gets new ones, if there is one. */
@@ -45,13 +46,17 @@ export interface Station {
   /** Whether it may lie. */
   readonly isFaulty?: boolean;
   /** Takes frames. Resolves once they are answered. `by`: the replica that delivers them, if it has proved that. */
-  receive(frames: readonly Uint8Array[], by?: ReplicaId): Promise<unknown>;
+  receive(frames: readonly Uint8Array[], by?: ReplicaId, of?: Station): Promise<unknown>;
   /** A signed client's request. The answer may never come. */
   submit(frame: Uint8Array): Promise<Uint8Array | Rejection | null>;
   /** A signed client's query. The answer may never come. */
   query(frame: Uint8Array): Promise<Uint8Array | Rejection | null>;
   /** An unsigned client's operation. The answer may never come. */
   vouch(operation: VouchedOperation): Promise<GatewayAnswer | Rejection | null>;
+  /** The links after an epoch. */
+  links(after: number): Promise<readonly Uint8Array[]>;
+  /** Blobs that a member of an epoch fetches with a signed frame. */
+  blobs(epoch: number, frame: Uint8Array): Promise<readonly Uint8Array[]>;
 }
 
 /** Whether frames from one process to the other are blocked now. */
@@ -67,6 +72,8 @@ export type Tap = (from: Station, frames: readonly Uint8Array[]) => void;
 const LATE_MS = 3_000;
 /** The delay of very late frames, ms. */
 const VERY_LATE_MS = { least: 10_000, most: 150_000 };
+/** How long somebody waits for the answer to a question, ms. */
+const PATIENCE_MS = 3_000;
 /** The longest delay of slow answers, ms: much longer than anybody waits. */
 const SLOW_ANSWER_MS = 60_000;
 
@@ -148,19 +155,19 @@ export class Network {
       if (swallowing > 0 && random.chance(swallowing)) return;
       if (random.chance(loss)) {
         if (random.chance(0.5)) return;
-        this.#arrive(target, frames, this.latencyMs(), from.replica);
+        this.#arrive(target, frames, this.latencyMs(), from);
         return;
       }
       if (random.chance(lateness)) {
-        return this.#arrive(target, frames, random.between(VERY_LATE_MS.least, VERY_LATE_MS.most), from.replica);
+        return this.#arrive(target, frames, random.between(VERY_LATE_MS.least, VERY_LATE_MS.most), from);
       }
       if (random.chance(cutting)) {
-        this.#arrive(target, cut(frames, random), this.latencyMs(), from.replica);
+        this.#arrive(target, cut(frames, random), this.latencyMs(), from);
         return void this.#engine.after(this.latencyMs(), refuse);
       }
-      if (random.chance(duplication)) this.#arrive(target, frames, random.between(0, LATE_MS), from.replica);
+      if (random.chance(duplication)) this.#arrive(target, frames, random.between(0, LATE_MS), from);
       if (random.chance(reordering)) {
-        for (const frame of frames) this.#arrive(target, [frame], random.between(0, LATE_MS), from.replica);
+        for (const frame of frames) this.#arrive(target, [frame], random.between(0, LATE_MS), from);
         this.#engine.after(this.latencyMs(), resolve);
         return;
       }
@@ -170,7 +177,7 @@ export class Network {
         const answer = () => {
           if (this.reaches(target, from)) this.#engine.after(slowMs + this.latencyMs(), resolve);
         };
-        target.receive(frames, from.replica).then(answer, refuse);
+        target.receive(frames, from.replica, from).then(answer, refuse);
       });
     });
   }
@@ -193,15 +200,34 @@ export class Network {
     });
   }
 
+  /** A host, or a client (`null`), asks a host and waits for its answer. */
+  request<T>(from: Station | null, to: ReplicaId, ask: (station: Station) => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#engine.alarm(PATIENCE_MS, () => reject(UNREACHABLE));
+      const isLost = () => this.#random.chance(this.habits.loss);
+      this.#engine.after(this.latencyMs(), () => {
+        const target = this.route(from, to);
+        if (!target || isLost()) return;
+        ask(target).then((answer) => {
+          if (isLost() || (from && !this.reaches(target, from))) return;
+          this.#engine.after(this.latencyMs(), () => {
+            cancel();
+            resolve(answer);
+          });
+        }, reject);
+      });
+    });
+  }
+
   /** Sends frames to a replica again that were sent before. */
   replay(to: ReplicaId, frames: readonly Uint8Array[]): void {
     const target = this.route(null, to);
     if (target) this.#arrive(target, frames, this.latencyMs());
   }
 
-  #arrive(target: Station, frames: readonly Uint8Array[], afterMs: number, by?: ReplicaId): void {
+  #arrive(target: Station, frames: readonly Uint8Array[], afterMs: number, of?: Station): void {
     this.#engine.after(afterMs, () => {
-      if (target.isUp) void target.receive(frames, by);
+      if (target.isUp) target.receive(frames, of?.replica, of).catch(() => {});
     });
   }
 }

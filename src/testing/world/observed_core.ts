@@ -118,6 +118,8 @@ export interface Observers {
   readonly unread: UnreadVotes;
   /** The number of the commit that will contain a step made now. */
   readonly nextCommit: () => number;
+  /** Whether it goes on over several epochs: then the others are told of those that it hears. */
+  readonly isMember?: boolean;
 }
 
 /** Adds a {@linkcode Released} to each step of a core. */
@@ -129,12 +131,14 @@ export class ObservedCore implements Core {
   #after = 0;
   #steps = 0;
   readonly timers?: NonNullable<Core["timers"]>;
+  readonly peers?: NonNullable<Core["peers"]>;
 
   constructor(core: Core, machine: ObservedStateMachine, observers: Observers) {
     this.#core = core;
     this.#machine = machine;
     this.#observers = observers;
     if (core.timers) this.timers = () => core.timers!();
+    if (core.peers && observers.isMember) this.peers = () => core.peers!();
   }
 
   step(input: Input, now: Millis, passedMs?: number): Ready {
@@ -170,6 +174,10 @@ export class ObservedCore implements Core {
 
   isLoading(digest: Digest): boolean {
     return this.#core.isLoading?.(digest) ?? true;
+  }
+
+  wantedState(): readonly Digest[] {
+    return this.#core.wantedState?.() ?? [];
   }
 
   get agreedTime(): Millis {

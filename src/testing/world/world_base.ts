@@ -12,6 +12,9 @@ import type { NodeLimits } from "../../node/limits.ts";
 import type { Coverage } from "../coverage.ts";
 import type { StandInCryptography } from "./cryptography.ts";
 import type { Stores } from "../hosts/disk.ts";
+import type { Epoch } from "../../wire/epochs/mod.ts";
+import type { Signer } from "../../node/ports.ts";
+import type { Hosts } from "../hosts/hosts.ts";
 import type { Engine } from "./engine.ts";
 import type { Report } from "../violation.ts";
 import type { Network } from "./network.ts";
@@ -33,7 +36,11 @@ export interface WorldBase {
   /** The gate of all nodes. */
   readonly gate: SharedGate;
   readonly genesis: Genesis;
+  /** The cluster's id, for which clients sign. */
   readonly cluster: Digest;
+  /** The epoch that this is the world of. `genesis` is its genesis. */
+  readonly epoch: Epoch;
+  readonly hosts: Hosts;
   readonly settings: Settings;
   readonly limits: NodeLimits;
   readonly coverage: Coverage;
@@ -52,4 +59,6 @@ export interface WorldBase {
   readonly stores: Stores | null;
   /** The private key of a replica. */
   readonly keyOf: (replica: ReplicaId) => string;
+  /** Signs what a replica says in this epoch. */
+  readonly signerOf: (replica: ReplicaId) => Signer;
 }

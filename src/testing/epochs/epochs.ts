@@ -1,0 +1,136 @@
+/**
+ * The epochs of one run: what correct replicas have accepted, and the world of each epoch. What anybody enters must be
+ * what the members of the epoch before have agreed on, whoever showed him the way.
+ * @module
+ */
+import type { Digest } from "../../core/messages/ids.ts";
+import { type Epoch, isConfigure } from "../../wire/epochs/mod.ts";
+import type { Coverage } from "../coverage.ts";
+import type { InvariantChecker } from "../invariants/invariant_checker.ts";
+import type { Configured, Ordered } from "./ordered.ts";
+import type { Report } from "../violation.ts";
+import type { EpochWorlds, World } from "../world/world.ts";
+import { judge } from "./judge.ts";
+
+/** The parts of the epochs. */
+export interface EpochsOptions {
+  readonly worldOf: (epoch: Epoch, before: InvariantChecker) => World;
+  readonly report: Report;
+  readonly coverage: Coverage;
+}
+
+/** What the members of an epoch have agreed on for the next one. */
+interface Agreed {
+  readonly hash: Digest;
+  readonly closesAt: number;
+  readonly by: string;
+}
+
+/** The epochs of one run. */
+export class Epochs implements EpochWorlds {
+  readonly #options: EpochsOptions;
+  readonly #worlds: World[] = [];
+  readonly #agreed = new Map<number, Agreed>();
+  #links: readonly Uint8Array[] = [];
+  /** Called for each world, the first one too. */
+  onWorld: (world: World) => void = () => {};
+
+  constructor(options: EpochsOptions) {
+    this.#options = options;
+  }
+
+  /** Starts with epoch 0. */
+  begin(world: World): void {
+    this.#add(world);
+  }
+
+  get last(): World {
+    return this.#worlds.at(-1)!;
+  }
+
+  get all(): readonly World[] {
+    return this.#worlds;
+  }
+
+  links(): readonly Uint8Array[] {
+    return this.#links;
+  }
+
+  /** A correct host has these links. */
+  learn(links: readonly Uint8Array[]): void {
+    if (links.length > this.#links.length) this.#links = links;
+  }
+
+  entered(who: string, epoch: Epoch): World {
+    const { number, context, start } = epoch;
+    const { report, coverage } = this.#options;
+    const known = this.#worlds[number];
+    const agreed = this.#agreed.get(number);
+    const root = start && this.last.checker.executions.rootAt(start.sequence);
+    const flaw = number > 0 && !agreed
+      ? "which nobody has configured"
+      : agreed && agreed.hash !== context
+      ? "whose configuration is another one"
+      : agreed && agreed.closesAt !== start?.sequence
+      ? `which starts after ${start?.sequence}, and not after ${agreed.closesAt}`
+      : root && root !== start.root
+      ? "whose state at the start is another one"
+      : known && known.epoch.start?.root !== start?.root
+      ? "whose start is another one"
+      : null;
+    if (flaw !== null) report("epochs", `${who} goes on to an epoch ${number} ${flaw}`);
+    if (known) return known;
+    if (number !== this.#worlds.length) {
+      report("epochs", `${who} is in epoch ${number}, after ${this.last.epoch.number}`);
+    }
+    coverage.count("epochs", "epoch begins");
+    const world = this.#options.worldOf(epoch, this.last.checker);
+    this.#add(world);
+    return world;
+  }
+
+  #add(world: World): void {
+    this.#worlds.push(world);
+    world.checker.onConfigured = (label, accepted, operations) =>
+      this.#configured(world, { label, accepted, operations });
+    this.onWorld(world);
+  }
+
+  /** A correct replica has accepted a configuration in one of these operations. */
+  #configured(
+    world: World,
+    { label, accepted: { epoch, closesAt }, operations }: {
+      readonly label: string;
+      readonly accepted: Configured;
+      readonly operations: readonly Ordered[];
+    },
+  ): void {
+    const { report } = this.#options;
+    const { checkpointInterval: K } = world.genesis;
+    const proposed = operations.filter(({ operation }) => isConfigure(operation));
+    const verdicts = proposed.map(({ sequence, operation }) => ({ sequence, verdict: judge(world, operation) }));
+    const valid = verdicts.find(({ verdict }) => typeof verdict !== "string");
+    if (!valid || typeof valid.verdict === "string") {
+      const why = verdicts.map(({ verdict }) => verdict).join("; ");
+      return report("epochs", `${label} accepts a configuration for epoch ${epoch} that it must refuse: ${why}`);
+    }
+    const { hash } = valid.verdict;
+    const last = Math.ceil(valid.sequence / K) * K;
+    if (epoch !== world.epoch.number + 1 || closesAt !== last) {
+      report(
+        "epochs",
+        `${label} lets epoch ${epoch} begin after ${closesAt}, accepted at ${valid.sequence}, K is ${K}`,
+      );
+    }
+    const agreed = this.#agreed.get(epoch);
+    if (!agreed) this.#agreed.set(epoch, { hash, closesAt: last, by: label });
+    else if (agreed.hash !== hash || agreed.closesAt !== last) {
+      report(
+        "epochs",
+        `for epoch ${epoch} ${agreed.by} has accepted ${agreed.hash.slice(0, 8)} after ${agreed.closesAt}, ` +
+          `${label} ${hash.slice(0, 8)} after ${last}`,
+      );
+    }
+    world.checker.lastOfEpoch = last;
+  }
+}

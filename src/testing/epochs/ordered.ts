@@ -1,0 +1,29 @@
+/**
+ * What replicas accept and execute, for the check of configurations.
+ * @module
+ */
+import type { ReplicaEvent } from "../../core/events.ts";
+import type { Digest, SequenceNumber } from "../../core/messages/ids.ts";
+import type { Batch } from "../../core/messages/messages.ts";
+import type { Execution } from "../world/observed_core.ts";
+
+/** A configuration that a replica has accepted. */
+export type Configured = Extract<ReplicaEvent, { kind: "configured" }>;
+
+/** An operation, and the number at which it was executed. */
+export interface Ordered {
+  readonly sequence: SequenceNumber;
+  readonly operation: Uint8Array;
+}
+
+/** All operations of these batches. */
+export function operationsIn(
+  executions: readonly Execution[],
+  batches: ReadonlyMap<Digest, Batch>,
+): readonly Ordered[] {
+  return executions.flatMap(({ sequence, digest }) =>
+    batches.get(digest)!.requests.flatMap(({ message }) =>
+      message.operations.map((one) => ({ sequence, operation: one instanceof Uint8Array ? one : one.operation }))
+    )
+  );
+}

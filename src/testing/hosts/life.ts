@@ -1,0 +1,251 @@
+/**
+ * One life of a machine: a process from its start to its end. It runs a node, or a member over its epochs.
+ * @module
+ */
+import type { Environment } from "../../core/io.ts";
+import type { ReplicaId, SequenceNumber } from "../../core/messages/ids.ts";
+import type { StoredState } from "../../core/records.ts";
+import { Replica } from "../../core/replica.ts";
+import { ClusterMember } from "../../node/epochs/cluster_member.ts";
+import type { MemberSource } from "../../node/epochs/member_options.ts";
+import { type NodeOptions, ReplicaNode } from "../../node/node.ts";
+import type { NodeInternals } from "../../node/options.ts";
+import type { Transport } from "../../node/ports.ts";
+import type { Epoch } from "../../wire/epochs/mod.ts";
+import type { FaultInjector } from "../adversary/fault_injector.ts";
+import { inspectDelivery, invariantOf } from "../checks/inspection.ts";
+import type { Observed } from "../invariants/invariant_checker.ts";
+import { UnreadVotes } from "../invariants/unread_votes.ts";
+import type { Random } from "../random.ts";
+import { type ClockHabits, SimulatedTimer } from "../world/clock.ts";
+import type { Station } from "../world/network.ts";
+import { ObservedCore, ObservedStateMachine, Released } from "../world/observed_core.ts";
+import { hostOf, type World } from "../world/world.ts";
+import type { KeyPair } from "./hosts.ts";
+import { type Disk, SimulatedStore } from "./disk.ts";
+
+/** What a life depends on. */
+export interface LifeOptions {
+  /** The world of epoch 0. */
+  readonly world: World;
+  readonly station: Station;
+  readonly label: string;
+  readonly disk: Disk;
+  readonly clock: ClockHabits;
+  readonly random: Random;
+  readonly isFaulty: boolean;
+  readonly key: KeyPair;
+  readonly persistInputs: boolean;
+  /** What tampers with its messages in an epoch. */
+  readonly faultInjectorIn: (world: World, seat: ReplicaId) => FaultInjector | undefined;
+  /** Links that are given to it at its start. */
+  readonly chain: readonly Uint8Array[];
+  /** Called when all that its core has done is released. */
+  readonly onSettled: (life: Life, released: Released) => void;
+  /** It has learned of an epoch. */
+  readonly onEpoch: () => void;
+}
+
+/** One process. */
+export class Life {
+  /** The world of the epoch that it is in. */
+  world: World;
+  /** Its number among the members of this epoch; `null`: it is none of them. */
+  seat: ReplicaId | null;
+  readonly store: SimulatedStore;
+  readonly #timer: SimulatedTimer;
+  core: ReturnType<World["createCore"]> | null = null;
+  member: ClusterMember | null = null;
+  readonly #options: LifeOptions;
+  #node: ReplicaNode | null = null;
+  #observed: Observed;
+  /** Steps that the core has made. */
+  #steps = 0;
+  #isOver = false;
+
+  constructor(options: LifeOptions) {
+    const { world, disk, clock, random } = options;
+    const { engine, coverage, report } = world;
+    const note = (what: string) => coverage.count("host", what);
+    this.#options = options;
+    this.world = world;
+    this.seat = this.#seatIn(world);
+    this.store = new SimulatedStore({ disk, engine, random, note, report });
+    this.#timer = new SimulatedTimer(engine, clock);
+    this.#observed = this.#observe();
+  }
+
+  /** The node that runs now. */
+  get node(): ReplicaNode | null {
+    return this.member ? this.member.node : this.#node;
+  }
+
+  /** Whether it answers anybody. A member that has left the cluster does, too. */
+  get isUp(): boolean {
+    return this.member !== null || this.#node !== null;
+  }
+
+  /** The injector of faults in its present epoch. */
+  get faultInjector(): FaultInjector | undefined {
+    return this.seat === null ? undefined : this.#options.faultInjectorIn(this.world, this.seat);
+  }
+
+  async open(): Promise<void> {
+    const { world: { epochs, genesis } } = this.#options;
+    if (epochs) this.member = await this.#openMember();
+    else {
+      const self = this.#options.station.replica;
+      const options = { ...this.#nodeOptions(), self, genesis, transport: this.#transport() };
+      this.#node = await ReplicaNode.openWith(options, this.#internals());
+    }
+  }
+
+  /** It could not be opened. */
+  abandon(): void {
+    this.#isOver = true;
+    if (this.#options.world.epochs) this.#timer.isDead = true;
+  }
+
+  /** Power off. */
+  end(): void {
+    this.#isOver = true;
+    this.#timer.isDead = true;
+    this.store.crash();
+  }
+
+  #openMember(): Promise<ClusterMember> {
+    const { world, chain } = this.#options;
+    return ClusterMember.openWith({
+      ...this.#nodeOptions(),
+      cluster: { genesis: world.genesis, urls: world.epoch.urls },
+      chain,
+      source: this.#source(),
+      transport: (epoch) => {
+        this.#enter(epoch);
+        return this.#transport();
+      },
+      onEpoch: ({ epoch, node }) => {
+        if (!node) this.#enter(epoch);
+        this.#options.onEpoch();
+      },
+    }, this.#internals());
+  }
+
+  #enter(epoch: Epoch): void {
+    if (this.#isOver) return;
+    const { world: { epochs, trace }, label, isFaulty } = this.#options;
+    const world = isFaulty ? epochs!.all[epoch.number] : epochs!.entered(label, epoch);
+    if (!world) return; // a liar that believes another liar
+    this.world = world;
+    this.seat = this.#seatIn(world);
+    this.#observed = this.#observe();
+    trace.line(label, () => `is in epoch ${epoch.number}${this.seat === null ? ", of which it is no member" : ""}`);
+  }
+
+  #seatIn({ genesis: { replicas } }: World): ReplicaId | null {
+    const seat = replicas.findIndex(({ publicKey }) => publicKey === this.#options.key.publicKey);
+    return seat < 0 ? null : seat as ReplicaId;
+  }
+
+  #observe(): Observed {
+    const { label } = this.#options;
+    return {
+      replica: this.seat ?? 0 as ReplicaId,
+      label,
+      lastExecuted: null,
+      commitsMade: () => this.store.commitsMade,
+    };
+  }
+
+  #source(): MemberSource {
+    const { world: { network, hosts }, station } = this.#options;
+    return {
+      links: (url, after) => network.request(station, hosts.hostAt(url), (other) => other.links(after)),
+      blobs: (url, epoch, frame) => network.request(station, hosts.hostAt(url), (other) => other.blobs(epoch, frame)),
+    };
+  }
+
+  #internals(): NodeInternals {
+    return {
+      gateOf: ({ number }) => (this.world.epochs?.all[number] ?? this.world).gate,
+      createCore: (environment, storedState) => this.#createCore(environment, storedState),
+    };
+  }
+
+  #nodeOptions(): Omit<NodeOptions, "self" | "genesis" | "transport" | "epoch"> {
+    const { world, random, isFaulty, persistInputs, disk } = this.#options;
+    const { coverage } = world;
+    return {
+      settings: world.settings,
+      limits: world.limits,
+      crypto: world.crypto,
+      privateKey: this.#options.key.privateKey,
+      store: this.store,
+      timer: this.#timer,
+      stateMachine: () => world.stateMachine(this.seat ?? 0 as ReplicaId),
+      seed: random.seed(),
+      persistInputs,
+      // It is told only once that its disk was replaced.
+      start: disk.version > 0 ? "resume" : disk.isLost ? "recover" : "new",
+      observers: isFaulty ? [] : [{
+        onEvent: (event) => {
+          if (this.#isOver) return;
+          this.world.checker.event(this.#observed, event);
+          const released: unknown = event;
+          // Commits are made in order: once the last step is durable, all are.
+          if (released instanceof Released && released.step === this.#steps) this.#options.onSettled(this, released);
+        },
+        onMessage: (way, kind) => void (way === "out" || kind === "query" ? coverage.count("message", kind) : 0),
+        onFault: ({ error }) => world.report(invariantOf(error), `${this.#options.label} threw on an input: ${error}`),
+        onRejected: ({ reason, kind, detail }) => {
+          coverage.count("rejection", reason);
+          coverage.count("rejected", `${reason}: ${kind}`);
+          world.trace.line(this.#options.label, () => `rejects ${kind}: ${reason}: ${detail}`);
+        },
+        onHostEvent: ({ kind }) => coverage.count("host event", kind),
+      }],
+    };
+  }
+
+  #createCore(environment: Environment, storedState: StoredState): ReturnType<World["createCore"]> {
+    if (this.#options.isFaulty) return new Replica(environment, storedState);
+    const { world } = this;
+    const seat = environment.self;
+    this.#observed.lastExecuted = storedState.checkpoint?.sequence ?? 0 as SequenceNumber;
+    const stateMachine = new ObservedStateMachine(environment.stateMachine);
+    const core = world.createCore({ ...environment, stateMachine }, storedState);
+    this.core = core;
+    this.#steps = 0;
+    world.checker.restored(seat, storedState);
+    return new ObservedCore(core, stateMachine, {
+      onStep: (input, ready) => {
+        this.#steps++;
+        world.checker.stepped(seat, input, ready);
+      },
+      unread: new UnreadVotes(world, seat, storedState),
+      nextCommit: () => this.store.nextCommit,
+      isMember: world.epochs !== null,
+    });
+  }
+
+  /** The transport to the members of the present epoch. */
+  #transport(): Transport {
+    const { world } = this;
+    const { station, label, isFaulty, world: { network, engine } } = this.#options;
+    const faultInjector = this.faultInjector;
+    return {
+      deliver: (to, frames) => {
+        if (this.#isOver) return new Promise(() => {});
+        if (!isFaulty) inspectDelivery(world, label, frames);
+        const host = hostOf(world, to);
+        if (!faultInjector) return network.deliver(station, host, frames);
+        for (const { frame, afterMs } of faultInjector.outgoing(to, frames)) {
+          engine.after(afterMs, () => {
+            if (!this.#isOver) network.deliver(station, host, [frame]).catch(() => {});
+          });
+        }
+        return Promise.resolve();
+      },
+    };
+  }
+}

@@ -1,0 +1,26 @@
+/**
+ * Changes of the members, their keys and their rules, amid all other faults of the plan.
+ * @module
+ */
+import type { ReplicaId } from "../../core/messages/ids.ts";
+import { type Fault, faultyReplicas, type Plan } from "../plan/plan.ts";
+import { drawReconfigurations } from "../plan/reconfigurations.ts";
+import type { Random } from "../random.ts";
+
+/** Adds changes, and faults of those who join. Hosts that sleep know of no epochs in a simulation. */
+export function epochs(plan: Plan, random: Random): Plan {
+  const isLiar = random.chance(0.3);
+  // One who joins later, if anybody does, may lie, too.
+  const liar = plan.replicas as ReplicaId;
+  const lies: Fault[] = isLiar
+    ? [{
+      kind: "byzantine",
+      replica: liar,
+      behaviours: [random.pick(["mutating", "lying-to-clients", "inventing", "equivocating"])],
+      seed: random.seed(),
+    }]
+    : [];
+  const faulty = [...faultyReplicas(plan), ...isLiar ? [liar] : []];
+  const reconfigurations = drawReconfigurations(random, { ...plan, faulty });
+  return { ...plan, faults: [...plan.faults, ...lies], coldReplicas: [], isCalm: false, reconfigurations };
+}

@@ -1,0 +1,121 @@
+/**
+ * Changes of the members and rules, as part of a plan.
+ * @module
+ */
+import type { ReplicaId } from "../../core/messages/ids.ts";
+import { maxFaulty } from "../../core/messages/quorum.ts";
+import type { Random } from "../random.ts";
+
+/** How an operator first gets a change wrong, so that it must be refused. */
+export type Mistake =
+  | "few" // too few members approve of it
+  | "doubled" // one member approves twice
+  | "outsider" // somebody approves who is no member
+  | "stale" // it is for an epoch that has begun already
+  | "early" // it is for an epoch after the next one
+  | "old-keys"; // members of earlier epochs approve of it
+
+/** One change. */
+export interface Reconfiguration {
+  /** Not before this time, and not before the last one is done. */
+  readonly atMs: number;
+  /** The hosts of the next members, in their order. */
+  readonly members: readonly ReplicaId[];
+  /** Those among them that get new keys. */
+  readonly rotated: readonly ReplicaId[];
+  readonly checkpointInterval: number;
+  readonly logWindow: number;
+  readonly maxBatchRequests: number;
+  /** Wrong ones that are tried before. */
+  readonly mistakes: readonly Mistake[];
+  /** New hosts start this long after the change has been asked for; they may be there before it is made. */
+  readonly joinAfterMs: number;
+}
+
+/** All changes of a run. */
+export interface Reconfigurations {
+  /** Hosts that are no members at first. */
+  readonly spares: number;
+  readonly changes: readonly Reconfiguration[];
+}
+
+/** The run that they are drawn for. */
+export interface Scope {
+  readonly replicas: number;
+  readonly durationMs: number;
+  readonly checkpointInterval: number;
+  readonly logWindow: number;
+  readonly maxBatchRequests: number;
+  /** Hosts that may lie, or lose their disks: no epoch has more than f of them. */
+  readonly faulty: readonly ReplicaId[];
+}
+
+/** The most hosts of a run beside its first members. */
+const MOST_SPARES = 6;
+const MISTAKES: readonly Mistake[] = ["few", "doubled", "outsider", "stale", "early", "old-keys"];
+/** Draws until the change suits. */
+const DRAWS = 40;
+
+/** Draws up to four changes, spread over a run. */
+export function drawReconfigurations(random: Random, scope: Scope): Reconfigurations {
+  const spares = random.int(1, MOST_SPARES);
+  const hosts = Array.from({ length: scope.replicas + spares }, (_, id) => id as ReplicaId);
+  const count = random.pick([1, 1, 2, 2, 3, 4]);
+  const changes: Reconfiguration[] = [];
+  let members: readonly ReplicaId[] = hosts.slice(0, scope.replicas);
+  let rules: Pick<Reconfiguration, "checkpointInterval" | "logWindow" | "maxBatchRequests"> = scope;
+  for (let i = 0; i < count; i++) {
+    const next = drawMembers(random, { hosts, members, faulty: scope.faulty });
+    const staying = next.filter((host) => members.includes(host));
+    rules = drawRules(random, rules);
+    changes.push({
+      atMs: random.between(0.1, 0.9) * scope.durationMs * (i + 1) / count,
+      members: next,
+      rotated: random.chance(0.3) ? random.some(staying, 0.5) : [],
+      checkpointInterval: rules.checkpointInterval,
+      logWindow: rules.logWindow,
+      maxBatchRequests: rules.maxBatchRequests,
+      mistakes: random.chance(0.5) ? [random.pick(MISTAKES)] : [],
+      joinAfterMs: random.pick([0, 0, 500, 5_000]),
+    });
+    members = next;
+  }
+  return { spares, changes };
+}
+
+interface Choice {
+  readonly hosts: readonly ReplicaId[];
+  readonly members: readonly ReplicaId[];
+  readonly faulty: readonly ReplicaId[];
+}
+
+function drawMembers(random: Random, { hosts, members, faulty }: Choice): readonly ReplicaId[] {
+  const others = hosts.filter((host) => !members.includes(host));
+  const suits = (next: readonly ReplicaId[]) =>
+    next.length >= 4 && next.length <= 7 &&
+    next.filter((host) => faulty.includes(host)).length <= maxFaulty(next.length);
+  for (let draw = 0; draw < DRAWS; draw++) {
+    const next = random.pick<() => readonly ReplicaId[]>([
+      () => members, // only the rules
+      () => random.shuffled(members), // other seats
+      () => members.filter((host) => host !== random.pick(members)), // one is removed, perhaps the primary
+      () => members.slice(1),
+      () => [...members, ...random.shuffled(others).slice(0, random.int(1, 3))], // some are added
+      () => members.map((host, seat) => seat === 0 ? random.pick([...others, host]) : host), // the primary is replaced
+      () => random.shuffled(hosts).slice(0, random.pick([4, 4, 5, 7])), // any
+      () => random.shuffled(others).slice(0, 4), // all are replaced
+    ])();
+    if (suits(next)) return next;
+  }
+  return members;
+}
+
+function drawRules<T extends Pick<Reconfiguration, "checkpointInterval" | "logWindow" | "maxBatchRequests">>(
+  random: Random,
+  rules: T,
+): Pick<Reconfiguration, "checkpointInterval" | "logWindow" | "maxBatchRequests"> {
+  if (random.chance(0.5)) return rules;
+  const checkpointInterval = random.pick([2, 4, 8, 16]);
+  const logWindow = checkpointInterval * random.pick([2, 2, 4]);
+  return { checkpointInterval, logWindow, maxBatchRequests: random.pick([1, 4, 64]) };
+}
