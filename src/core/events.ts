@@ -69,6 +69,18 @@ export type ReplicaEvent =
   | { readonly kind: "configured"; readonly epoch: number; readonly closesAt: SequenceNumber }
   /** The checkpoint at this number has closed the epoch before this one. */
   | { readonly kind: "epoch-closed"; readonly epoch: number; readonly sequence: SequenceNumber }
+  /** The state was made that of a new version of the state machine, at this number. */
+  | { readonly kind: "migrated"; readonly version: string; readonly sequence: SequenceNumber }
+  /** The migration threw: the former version stays in force. `stack` is not shown in `/events`. */
+  | {
+    readonly kind: "migration-failed";
+    readonly version: string;
+    readonly sequence: SequenceNumber;
+    readonly error: string;
+    readonly stack: string | null;
+  }
+  /** The replica lacks a version of the state machine, or its migration, to close the epoch. */
+  | { readonly kind: "version-missing"; readonly version: string }
   | { readonly kind: "state-transfer"; readonly phase: "started" | "finished"; readonly sequence: SequenceNumber }
   /**
    * A bug in the state machine: it threw something other than an `OperationError`, returned something other than bytes,

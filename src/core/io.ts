@@ -4,6 +4,7 @@
  */
 import type { Allowance } from "./upkeep/allowance.ts";
 import type { Settings, Terms } from "./config.ts";
+import type { Migrate } from "./epochs/versions.ts";
 import type { ReplicaEvent } from "./events.ts";
 import type { Contradiction } from "./messages/evidence.ts";
 import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "./messages/ids.ts";
@@ -39,6 +40,10 @@ export interface Environment {
   readonly genesis: Terms;
   readonly settings: Settings;
   readonly stateMachine: StateMachine;
+  /** How the present state becomes that of another version; `null` if this replica does not know. None if left out. */
+  migration?(version: string): Migrate | null;
+  /** Makes a machine of a version that {@linkcode migration} leads to. */
+  createMachine?(version: string): StateMachine;
   /** SHA-256, or a collision-free stand-in. */
   hash(bytes: Uint8Array): Digest;
   /** Encodes and signs a message of this replica. Deterministic. */
@@ -59,6 +64,11 @@ export interface ConfigurePort {
   is(operation: Uint8Array): boolean;
   /** Checks one against the present epoch: its form, its place in the chain, and the members' signatures. */
   check(operation: Uint8Array): CheckedConfigure | { readonly refused: string };
+  /**
+   * The version of the state machine in the bytes of a configuration; `null` if it is another cluster's. If left out, the
+   * version never changes.
+   */
+  machineOf?(configuration: Uint8Array): string | null;
 }
 
 /** A `configure` operation that may follow the present epoch. */
@@ -69,6 +79,8 @@ export interface CheckedConfigure {
   readonly hash: Digest;
   /** The members' signatures. */
   readonly approvals: Plain;
+  /** The version of the state machine. Default: the present one. */
+  readonly stateMachine?: string;
 }
 
 /** The end of an epoch: its closing checkpoint is stable, and this replica has the state. */
@@ -238,6 +250,8 @@ export interface ReplicaStatus {
   readonly transferring: boolean;
   /** Set if the state machine could not give its state at this number. Since then operations are rejected. */
   readonly unsealed?: SequenceNumber;
+  /** Set if the epoch is closing, and the replica lacks the next version of the state machine, or its migration. */
+  readonly lacksVersion?: string;
   /**
    * Whether the replica has lost its disk and is recovering. It votes in nothing until a checkpoint above its earlier
    * votes is stable.

@@ -252,6 +252,7 @@ export class Replica {
       alarmAt: this.#alarmAt,
       transferring: s.transfer !== null,
       ...(s.unsealed !== null && { unsealed: s.unsealed }),
+      ...(s.epochs.lacks !== null && { lacksVersion: s.epochs.lacks }),
       hasLostDisk: s.lostDisk !== null,
       ...(s.asking !== null && { isAsking: true as const }),
       evidence: s.evidence.all(),

@@ -55,7 +55,12 @@ export interface ReplicaState {
    * The checkpoint at lastExecuted, while it waits for pages to be loaded: the chunks that changed; `changes` is `null`
    * once the tree has them.
    */
-  sealing: { readonly ids: readonly string[]; changes: readonly ChunkChange[] | null } | null;
+  sealing: {
+    readonly ids: readonly string[];
+    changes: readonly ChunkChange[] | null;
+    /** Chunks that were loaded for a migration, by their digests. */
+    readonly former?: Map<Digest, Uint8Array>;
+  } | null;
   /**
    * The multiple of K at which the state machine last failed to give its state; `null` if it can. From there on each
    * operation is rejected until it can again. All replicas decide alike, because the machine is deterministic.

@@ -1,6 +1,7 @@
 /**
- * The HTTP interface of somebody who is no member of the present epoch: removed, or not a member yet. It serves the
- * chain, and the state to new members, and says where the cluster is.
+ * The HTTP interface of somebody who runs no replica in the present epoch: removed, not a member yet, or without the
+ * version of the state machine that is in force. It serves the chain, and the state to new members, and says where the
+ * cluster is.
  * @module
  */
 import { Hono } from "hono";
@@ -22,7 +23,7 @@ export interface LeftAppOptions {
 
 /** Makes the interface. */
 export function createLeftApp(
-  epochs: EpochsHost & Pick<ClusterMember, "epoch" | "wasMember">,
+  epochs: EpochsHost & Pick<ClusterMember, "epoch" | "wasMember" | "lacksVersion">,
   { timer, signal }: LeftAppOptions,
 ): ReplicaApp {
   const deadlines = new Deadlines(timer, BODY_TIMEOUT_MS);
@@ -40,6 +41,11 @@ export function createLeftApp(
   app.all("*", (c) => {
     void c.req.raw.body?.cancel().catch(() => {});
     const { number, genesis, urls } = epochs.epoch;
+    if (epochs.lacksVersion !== null) {
+      const detail = `this member has not version ${epochs.lacksVersion} of the state machine, which is in force in ` +
+        `epoch ${number}: it waits until it is started with code that has it`;
+      return problem("unavailable", { detail, more: { epoch: number, stateMachine: epochs.lacksVersion } });
+    }
     const yet = epochs.wasMember ? "any more" : "yet";
     return problem("not-a-member", {
       detail: `this replica is no member of the cluster ${yet} in epoch ${number}: ask one of ${

@@ -11,6 +11,13 @@ export {
   OperationError,
   type StateMachine,
 } from "../core/state_machine.ts";
+export type {
+  MachineMaker,
+  MachineVersion,
+  Migrate,
+  MigrationContext,
+  StateMachines,
+} from "../core/epochs/versions.ts";
 export { KeyValue, type KeyValueOptions } from "./key_value.ts";
 export * from "./key_value_operation.ts";
 export { type SnapshotMachine, snapshotMachine, type SnapshotOptions } from "./snapshot.ts";

@@ -6,6 +6,7 @@ import type { Settings, Terms } from "../core/config.ts";
 import type { Digest, Millis, ReplicaId } from "../core/messages/ids.ts";
 import type { ConfigurePort, Environment } from "../core/io.ts";
 import type { AnyRequest, Batch, Message, Query, Signed, SignedRequest, Verified } from "../core/messages/messages.ts";
+import type { MachineVersions } from "../core/epochs/versions.ts";
 import type { StateMachine } from "../core/state_machine.ts";
 import { sha256 } from "../crypto/mod.ts";
 import { encodeBatch, encodeMessage, framed, pack, unpack } from "../wire/mod.ts";
@@ -17,6 +18,8 @@ export interface EnvironmentOptions {
   readonly genesis: Terms;
   readonly settings: Settings;
   readonly stateMachine: StateMachine;
+  /** All its versions, to migrate to another one. */
+  readonly versions?: MachineVersions;
   readonly signer: Signer;
   /** Reads `configure` operations. Without it there are none. */
   readonly configure?: ConfigurePort;
@@ -28,7 +31,7 @@ export interface EnvironmentOptions {
  * state.
  */
 export function createEnvironment(options: EnvironmentOptions): Environment {
-  const { self, genesis, settings, stateMachine, signer, configure, hash = sha256 } = options;
+  const { self, genesis, settings, stateMachine, versions, signer, configure, hash = sha256 } = options;
   return {
     self,
     genesis,
@@ -43,6 +46,10 @@ export function createEnvironment(options: EnvironmentOptions): Environment {
     pack,
     unpack,
     ...(configure && { configure }),
+    ...(versions && {
+      migration: (version) => versions.migration(genesis.stateMachine, version),
+      createMachine: (version) => versions.create(version),
+    }),
   };
 }
 

@@ -41,6 +41,8 @@ export type HostEvent =
   | { readonly kind: "departed"; readonly epoch: number; readonly urls: Readonly<Record<string, string>> }
   /** The next epoch could not be entered. It is tried again. */
   | { readonly kind: "epoch-failed"; readonly reason: string }
+  /** This member has not the version of the state machine that is in force. It waits until it is started with it. */
+  | { readonly kind: "version-lacking"; readonly version: string; readonly has: readonly string[] }
   /** Parts of the state in the store are lost or damaged; they are fetched from the other members. */
   | { readonly kind: "state-damaged"; readonly blobs: number }
   /** A snapshot of the state at `sequence` was saved; `bytes`: those that were new. */

@@ -6,12 +6,12 @@ import { DEFAULT_SETTINGS, type Genesis, type Settings } from "../core/config.ts
 import type { Digest, ReplicaId } from "../core/messages/ids.ts";
 import type { ClosedEpoch, Environment } from "../core/io.ts";
 import type { StoredState } from "../core/records.ts";
-import type { StateMachine } from "../core/state_machine.ts";
+import { MachineVersions, type StateMachines } from "../core/epochs/versions.ts";
 import { clusterId, createSigner, createVerifier, sha256 } from "../crypto/mod.ts";
 import { type Epoch, firstEpoch } from "../wire/epochs/mod.ts";
 import { parseGenesis } from "../wire/mod.ts";
 import type { Gate } from "./in/gate.ts";
-import type { StartOptions } from "./storage/start.ts";
+import { startOf, type StartOptions } from "./storage/start.ts";
 import type { Core } from "./durable/task.ts";
 import type { NodeLimits } from "./limits.ts";
 import { withArchive } from "./storage/archive.ts";
@@ -40,8 +40,11 @@ export interface NodeOptions extends StartOptions {
   readonly timer: Timer;
   /** The Ed25519 seed of this replica, 64 lower-case hex digits. */
   readonly privateKey: string;
-  /** Makes the state machine in its initial state. Called at each start of the replica, including reloads. */
-  readonly stateMachine: () => StateMachine;
+  /**
+   * Makes the state machine in its initial state; or the versions of it that this replica can run. Called at each start of
+   * the replica, including reloads.
+   */
+  readonly stateMachine: StateMachines;
   /** Observers, called from the start on. */
   readonly observers?: readonly Observer[];
   /** Overrides of the default {@linkcode NodeLimits}. */
@@ -102,17 +105,27 @@ export interface Checked extends Pick<Cryptography, "hash"> {
   readonly store: Store;
   /** Whether the state machine can work with only a part of its state in memory. */
   readonly lazyLoading: boolean;
+  /** The versions of the state machine. */
+  readonly versions: MachineVersions;
 }
 
 /** The options that can be checked before the store is open. */
-type Identity = Pick<NodeOptions, "self" | "genesis" | "epoch" | "settings" | "privateKey" | "stateMachine" | "crypto">;
+interface Identity
+  extends StartOptions, Pick<NodeOptions, "self" | "genesis" | "epoch" | "settings" | "privateKey" | "crypto"> {
+  /** If it is given, and the replica is a new one, it must have the version of the genesis. */
+  readonly stateMachine?: StateMachines | undefined;
+  /** With a chain of epochs another version may be in force. */
+  readonly chain?: readonly Uint8Array[] | undefined;
+}
 
 /**
  * Checks that the options fit together. A host also calls it before it opens a store, so that a wrong key leaves no
- * empty store behind.
+ * empty store behind. Which version of the state machine is in force, only a store that is not empty can tell.
  * @throws {TypeError} or {@linkcode RangeError} that names the wrong option.
  */
-export function checkIdentity({ self, privateKey, stateMachine, ...options }: Identity): Omit<Checked, "store"> {
+export function checkMembership(
+  { self, privateKey, stateMachine, chain, ...options }: Identity,
+): Omit<Checked, "store" | "lazyLoading" | "versions"> {
   const { hash, createSigner } = options.crypto ?? CRYPTOGRAPHY;
   const genesis = parseGenesis(options.epoch?.genesis ?? options.genesis);
   const settings = completeSettings(options.settings);
@@ -126,14 +139,20 @@ export function checkIdentity({ self, privateKey, stateMachine, ...options }: Id
       `privateKey: expected the key of ${member.name}, ${member.publicKey}, got that of ${signer.publicKey}`,
     );
   }
-  const { version, lazyLoading } = stateMachine();
-  if (version === genesis.stateMachine) {
-    return { genesis, settings, cluster, epoch, hash, signer, lazyLoading: lazyLoading !== undefined };
+  if (stateMachine && !chain && startOf(options, signer.publicKey) === "new") {
+    MachineVersions.of(stateMachine).create(genesis.stateMachine);
   }
-  throw new TypeError(`stateMachine: expected version ${genesis.stateMachine}, got ${version}`);
+  return { genesis, settings, cluster, epoch, hash, signer };
 }
 
-/** {@linkcode checkIdentity} for all options of a node; adds the archive in front of the store. */
+/**
+ * {@linkcode checkMembership}, and whether there is the version of the state machine; adds the archive in front of the
+ * store.
+ */
 export function checkOptions(options: NodeOptions): Checked {
-  return { ...checkIdentity(options), store: withArchive(options.store, options.archive) };
+  const { stateMachine, ...identity } = options;
+  const checked = checkMembership(identity);
+  const versions = MachineVersions.of(stateMachine);
+  const lazyLoading = versions.create(checked.genesis.stateMachine).lazyLoading !== undefined;
+  return { ...checked, lazyLoading, versions, store: withArchive(options.store, options.archive) };
 }

@@ -41,7 +41,7 @@ export async function prepareParts(
   { createCore, gateOf, onClosed }: NodeInternals,
 ): Promise<Parts> {
   const { self, archive, timer } = options;
-  const { genesis, settings, cluster, epoch, hash, signer, lazyLoading, ...checked } = checkOptions(options);
+  const { genesis, settings, cluster, epoch, hash, signer, lazyLoading, versions, ...checked } = checkOptions(options);
   const store = withTimeouts(checked.store, { timer, timeoutMs: nodeLimits(genesis, options.limits).storeTimeoutMs });
   const start = startOf(options, signer.publicKey);
   const restoring = { persistInputs: options.persistInputs, lazyLoading, archives: archive !== undefined };
@@ -57,7 +57,7 @@ export async function prepareParts(
     restoring,
     restored,
     createCore: (storedState) => {
-      const stateMachine = options.stateMachine();
+      const stateMachine = versions.create(genesis.stateMachine);
       // Without somebody who follows, the replica would stop for good at the end of the epoch.
       const configure = onClosed && configurePort(epoch, options.crypto ?? CRYPTOGRAPHY);
       const environment = createEnvironment({
@@ -65,6 +65,7 @@ export async function prepareParts(
         genesis: termsOf(epoch),
         settings,
         stateMachine,
+        versions,
         signer,
         ...(configure && { configure }),
         hash,

@@ -5,7 +5,7 @@
  */
 import { addressFromHeader, createApp, problem } from "../http/mod.ts";
 import { KeyValue } from "../machines/key_value.ts";
-import { checkIdentity } from "../node/options.ts";
+import { checkMembership } from "../node/options.ts";
 import {
   type DurableObjectStorage,
   DurableObjectStore,
@@ -146,7 +146,7 @@ export class ReplicaObject {
     const address = addressFromHeader("cf-connecting-ip");
     const onInternalError = (error: Error) => log?.defect("a request met a defect", error);
     const policy = { address, onInternalError, ...policyFromVariables(variable), ...app };
-    checkIdentity({ self, genesis: cluster.genesis, settings, privateKey, stateMachine });
+    checkMembership({ self, genesis: cluster.genesis, settings, privateKey, stateMachine, start });
     return await openMemberHost({
       member: {
         cluster,

@@ -4,7 +4,7 @@
  * @module
  */
 import { KeyValue } from "../machines/key_value.ts";
-import { checkIdentity } from "../node/options.ts";
+import { checkMembership } from "../node/options.ts";
 import { DenoKvStore } from "../stores/deno_kv.ts";
 import { EDGE_SETTINGS } from "./host/edge_settings.ts";
 import { replicaFromVariables } from "./host/environment.ts";
@@ -91,7 +91,8 @@ export type EnvironmentOptions = Partial<Omit<ServeOptions, "cluster" | "self" |
 export async function serveFromEnvironment(options: EnvironmentOptions = {}): Promise<ServedReplica> {
   const identity = replicaFromVariables((name) => Deno.env.get(name));
   const { self, privateKey, cluster: { genesis } } = identity;
-  checkIdentity({ self, privateKey, genesis, stateMachine: options.stateMachine ?? (() => new KeyValue()) });
+  const stateMachine = options.stateMachine ?? (() => new KeyValue());
+  checkMembership({ self, privateKey, genesis, stateMachine, start: options.start ?? identity.start });
   const { name } = genesis.replicas[self]!;
   const log = logFromVariable((variable) => Deno.env.get(variable), identity, systemTimer());
   const onInternalError = (error: Error) => log?.defect("a request met a defect", error);

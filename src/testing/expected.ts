@@ -142,6 +142,9 @@ const EXPECTED: { readonly [group: string]: readonly string[] } = {
       // The simulator draws no reconfigurations yet.
       | "configured"
       | "epoch-closed"
+      | "migrated"
+      | "migration-failed"
+      | "version-missing"
       // Nor disks that rot.
       | "repaired"
     >

@@ -24,6 +24,7 @@ import { NEW_RECOVERY } from "../../src/core/records.ts";
 import { Replica } from "../../src/core/replica.ts";
 import { Random } from "../../src/testing/random.ts";
 import { EventQueue } from "../../src/testing/world/event_queue.ts";
+import type { Migrate } from "../../src/core/epochs/versions.ts";
 import { Disk } from "./_disk.ts";
 import { LogMachine } from "./_log_machine.ts";
 import { batchOf, hash, pack, show, signed, signedQuery, unpack } from "./_messages.ts";
@@ -45,6 +46,8 @@ export interface Options {
   readonly settings?: Partial<Settings>;
   /** Hosts that are no members at first. */
   readonly spares?: number;
+  /** How the state becomes that of another version, by host. By default nobody knows. */
+  readonly migration?: (host: number, version: string) => Migrate | null;
   /** What configures. By default it is text. */
   readonly rules?: (genesis: Genesis) => EpochRules;
   /** The public key of each host at first. */
@@ -88,6 +91,7 @@ export class Cluster {
   follows: (host: Host) => boolean = () => true;
   readonly #rules: EpochRules;
   readonly #settings: Settings;
+  readonly #migration: Options["migration"];
   readonly #options: Required<Pick<Options, "loss" | "doubling">> & { readonly latencyMs: () => number };
   readonly #queue = new EventQueue();
   #nonce = 0;
@@ -97,6 +101,7 @@ export class Cluster {
     this.random = new Random(seed);
     const drawn = () => this.random.int(1, maxLatencyMs);
     this.#options = { loss, doubling, latencyMs: () => options.latencyMs ?? drawn() };
+    this.#migration = options.migration;
     this.#settings = { ...DEFAULT_SETTINGS, ...options.settings };
     const publicKeyOf = options.publicKeyOf ?? ((id) => String(id).padStart(64, "0"));
     this.genesis = {
@@ -120,10 +125,12 @@ export class Cluster {
   /** Starts a replica from what its store holds. `asks`: it has the others tell it first what it said. */
   start(id: number, asks = false): void {
     const host = this.host(id);
-    host.machine = new LogMachine();
     const epoch = this.epochs[host.epoch]!;
     const { terms, members } = epoch;
+    host.machine = new LogMachine(terms.stateMachine);
     const env: Environment = {
+      migration: (version) => this.#migration?.(id, version) ?? null,
+      createMachine: (version) => new LogMachine(version),
       self: members.indexOf(id) as ReplicaId,
       genesis: terms,
       configure: this.#rules.portOf(epoch),
@@ -207,7 +214,9 @@ export class Cluster {
     this.epochs[host.epoch + 1] ??= this.#rules.after(this.epochs[host.epoch]!, host.disk);
     this.crash(id);
     host.epoch++;
-    host.disk = host.disk.nextEpoch();
+    const { start, stateMachine } = this.epochs[host.epoch]!.terms;
+    const isMigrated = stateMachine !== this.epochs[host.epoch - 1]!.terms.stateMachine;
+    host.disk = host.disk.nextEpoch(isMigrated ? start : undefined);
     if (this.epochs[host.epoch]!.members.includes(id)) this.start(id);
   }
 

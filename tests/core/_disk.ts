@@ -23,13 +23,18 @@ export class Disk {
   lostDisk?: NonNullable<StoredState["lostDisk"]>;
   readonly evidence: Contradiction[] = [];
 
-  /** What a host keeps at the end of an epoch: the state, and nothing that was signed in the epoch. */
-  nextEpoch(): Disk {
+  /**
+   * What a host keeps at the end of an epoch: the state, and nothing that was signed in the epoch. `migratedAt`: where the
+   * next epoch starts, with the state of another version.
+   */
+  nextEpoch(migratedAt?: { readonly sequence: number }): Disk {
     const next = new Disk();
     for (const [digest, bytes] of this.blobs) next.blobs.set(digest, bytes);
     for (const [sequence, digests] of this.retired) next.retired.set(sequence, digests);
     for (const digest of this.fetched) next.fetched.add(digest);
-    next.checkpoint = this.checkpoint;
+    if (migratedAt === undefined || (this.checkpoint?.sequence ?? 0) >= migratedAt.sequence) {
+      next.checkpoint = this.checkpoint;
+    } else for (const digest of this.blobs.keys()) next.fetched.add(digest);
     if (this.numbers !== undefined) next.numbers = this.numbers;
     if (this.lostDisk) next.lostDisk = NEW_RECOVERY;
     return next;

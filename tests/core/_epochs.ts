@@ -1,6 +1,6 @@
 /** Epochs for tests of the core: a `configure` is text, and nobody signs it. */
 import type { Genesis, Terms } from "../../src/core/config.ts";
-import { CONFIGURATION_CHUNK, type Pending, pendingOf } from "../../src/core/epochs/pending.ts";
+import { CONFIGURATION_CHUNK, pendingOf, type StoredPending } from "../../src/core/epochs/pending.ts";
 import type { ConfigurePort } from "../../src/core/io.ts";
 import { entriesOf, readChunk, readPage, readRoot } from "../../src/core/tree/state_tree.ts";
 import type { Disk } from "./_disk.ts";
@@ -24,31 +24,38 @@ interface Told {
   readonly epoch: number;
   readonly members: readonly number[];
   readonly k: number | null;
+  readonly version?: string;
 }
 
 const text = new TextDecoder();
 const utf8 = new TextEncoder();
 
 /** The operation that starts this epoch with these hosts as members. */
-export function configureText(epoch: number, members: readonly number[], k?: number): string {
-  return `configure ${JSON.stringify({ epoch, members, k: k ?? null })}`;
+export function configureText(epoch: number, members: readonly number[], k?: number, version?: string): string {
+  return `configure ${JSON.stringify({ epoch, members, k: k ?? null, version })}`;
+}
+
+function toldIn(configuration: Uint8Array): Told {
+  return JSON.parse(text.decode(configuration).slice("configure ".length)) as Told;
 }
 
 /** Reads such operations. */
-function portOf({ start }: Terms): ConfigurePort {
+function portOf({ start, stateMachine }: Terms): ConfigurePort {
   const present = start?.epoch ?? 0;
   return {
     is: (operation) => text.decode(operation).startsWith("configure "),
     check(operation) {
-      const { epoch } = JSON.parse(text.decode(operation).slice("configure ".length)) as Told;
+      const { epoch, version = stateMachine } = toldIn(operation);
       if (epoch !== present + 1) return { refused: `wrong-epoch: expected ${present + 1}, got ${epoch}` };
-      return { configuration: operation, hash: hash(operation), approvals: [[0, utf8.encode("signed")]] };
+      const approvals = [[0, utf8.encode("signed")]];
+      return { configuration: operation, hash: hash(operation), approvals, stateMachine: version };
     },
+    machineOf: (configuration) => toldIn(configuration).version ?? stateMachine,
   };
 }
 
 /** The configuration that a store at the end of an epoch has. */
-export function pendingIn({ checkpoint, blobs }: Disk): Pending {
+export function pendingIn({ checkpoint, blobs }: Disk): StoredPending {
   const { pages } = readRoot(unpack(blobs.get(checkpoint!.root)!));
   const chunks = pages.flatMap(([, page]) => entriesOf(readPage(unpack(blobs.get(page)!))));
   const digest = chunks.find(([id]) => id === CONFIGURATION_CHUNK)![1];
@@ -58,11 +65,12 @@ export function pendingIn({ checkpoint, blobs }: Disk): Pending {
 function after({ terms }: Epoch, disk: Disk): Epoch {
   const { sequence, root } = disk.checkpoint!;
   const pending = pendingIn(disk);
-  const { epoch, members, k } = JSON.parse(text.decode(pending.configuration).slice("configure ".length)) as Told;
+  const { epoch, members, k, version = terms.stateMachine } = toldIn(pending.configuration);
   const K = k ?? terms.checkpointInterval;
   const genesis: Genesis = {
     ...terms,
     checkpointInterval: K,
+    stateMachine: pending.hasFailed ? terms.stateMachine : version,
     logWindow: 2 * K,
     replicas: members.map((id) => ({ name: `r${id}`, publicKey: String(id).padStart(64, "0") })),
   };

@@ -5,7 +5,8 @@ const text = new TextDecoder();
 
 /** Appends each operation's text to a log per key: `key=value`. Shows order and doubling at once. */
 export class LogMachine implements StateMachine {
-  readonly version = "log/1";
+  constructor(readonly version = "log/1") {}
+
   readonly logs = new Map<string, string[]>();
   readonly #dirty = new Set<string>();
 

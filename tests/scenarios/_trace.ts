@@ -157,6 +157,12 @@ export class Trace {
         return `epoch ${event.epoch} begins after ${event.closesAt}`;
       case "epoch-closed":
         return `goes on to epoch ${event.epoch}`;
+      case "migrated":
+        return `has the state of ${event.version} at ${event.sequence}`;
+      case "migration-failed":
+        return `cannot migrate to ${event.version} at ${event.sequence}`;
+      case "version-missing":
+        return `lacks ${event.version}`;
       case "old-copy":
         return `does not know of its ${event.message} on ${event.sequence}`;
       case "repaired":

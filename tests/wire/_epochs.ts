@@ -76,6 +76,7 @@ export interface LinkOptions {
   readonly context?: Digest;
   readonly epoch?: number;
   readonly chunkEpoch?: number;
+  readonly hasFailed?: boolean;
   readonly keys?: (name: string) => string;
 }
 
@@ -90,6 +91,7 @@ export async function linkOf(epoch: Epoch, operation: Uint8Array, options: LinkO
     closesAt: (options.closesAt ?? sequence) as SequenceNumber,
     configuration,
     approvals: plainApprovals(approvals),
+    hasFailed: options.hasFailed ?? false,
   };
   const chunks = Array.from({ length: 400 }, (_, i) => [`m${i}`, pack(["x".repeat(40), i])] as const);
   const sealed = tree.seal([...chunks, [CONFIGURATION_CHUNK, pack(plainOf(pending))]], {

@@ -120,7 +120,7 @@ Deno.test("each wrong configuration is refused with its reason", async () => {
     ["wrong-previous", signedBy(FOUR, { what: withFields({ previous: one.context }) })],
     ["wrong-name", signedBy(FOUR, { what: withFields({ genesis: { ...configuration.genesis, name: "other" } }) })],
     [
-      "other-state-machine",
+      null,
       signedBy(FOUR, { what: withFields({ genesis: { ...configuration.genesis, stateMachine: "other/1" } }) }),
     ],
     ["not-enough-signatures", signedBy(FOUR.slice(2))],
@@ -141,6 +141,16 @@ Deno.test("each wrong configuration is refused with its reason", async () => {
   assertThrows(() => propose(zero, { replicas: [memberOf("Apple")] }), ConfigureError, "too-few-members");
   assertThrows(() => propose(zero, { logWindow: 20 }), TypeError, "logWindow");
   assertThrows(() => propose(zero, { urls: { Apple: "http://user@x.example" } }), TypeError, "urls.Apple");
+});
+
+Deno.test("a link says whether the migration to its version of the state machine has failed", async () => {
+  const operation = await operationFor(zero, { stateMachine: "key-value/2" });
+  const [migrated] = await followChain(zero, [await linkOf(zero, operation)], crypto).then((all) => all.slice(1));
+  assertEquals(migrated?.genesis.stateMachine, "key-value/2");
+  const [failed] = await followChain(zero, [await linkOf(zero, operation, { hasFailed: true })], crypto)
+    .then((all) => all.slice(1));
+  assertEquals(failed?.genesis.stateMachine, "key-value/1");
+  assertEquals(failed?.context, migrated?.context);
 });
 
 Deno.test("an approval is for one configuration of one cluster and epoch", async () => {

@@ -21,7 +21,7 @@ import { CliError, codeOf, EXIT, reasonOf, runCommand } from "../cli_error.ts";
 import { readCluster } from "../find_cluster.ts";
 import { readKey } from "../key_file.ts";
 import { readChain } from "../members/chain_file.ts";
-import { loadMachine } from "../machine/load.ts";
+import { loadMachine, wrapped } from "../machine/load.ts";
 import { natural } from "../numbers.ts";
 import { runVerb } from "../parser/dispatch.ts";
 import { EXPORT_FLAG } from "../parser/flags.ts";
@@ -132,7 +132,7 @@ async function serveReplica({ values }: Call<typeof FLAGS>): Promise<number> {
     observers: [log],
     ...(snapshots && { snapshots }),
     ...(machine && {
-      stateMachine: values.guard ? () => guardMachine(machine.create()) : machine.create,
+      stateMachine: values.guard ? wrapped(machine.machines, (one) => guardMachine(one)) : machine.machines,
     }),
     app: {
       ...policyOf(values),
@@ -169,7 +169,8 @@ function chainOf(
 function servingEntry(replica: ServedReplica): LogEntry {
   const { url, epoch: { number: epoch } } = replica;
   if (!replica.isMember) {
-    const message = "waiting until this key is a member: it asks the members for the chain of epochs";
+    const message =
+      "waiting until this key is a member that has the version of the state machine in force: it asks the members for the chain of epochs";
     return { event: "waiting", message, fields: { url, epoch } };
   }
   const { lastExecuted, view } = replica.node.status().replica;

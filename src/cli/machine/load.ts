@@ -4,6 +4,7 @@
  */
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { type MachineMaker, MachineVersions, type StateMachines } from "../../core/epochs/versions.ts";
 import type { StateMachine } from "../../core/state_machine.ts";
 import type { Workload } from "../../testing/mod.ts";
 import { CliError, EXIT, reasonOf } from "../cli_error.ts";
@@ -14,6 +15,8 @@ import { typescriptObjection } from "../runtime.ts";
 export interface LoadedMachine {
   /** Makes the machine in its initial state. */
   readonly create: () => StateMachine;
+  /** All its versions that the module gives. */
+  readonly machines: StateMachines;
   /** Its version, such as `bank/1`. */
   readonly version: string;
   /** The operations that the simulator sends to it. */
@@ -27,7 +30,7 @@ const METHODS = ["execute", "query", "takeChanges", "restore"] as const;
 
 /**
  * Imports the module and makes the machine once, to see what it is. A module gives it by its default export, or by its only export that is
- * one: a function without arguments that makes it.
+ * one: a function without arguments that makes it, or an object with its versions, of which the last one is meant.
  * @throws {CliError} if there is no such file, if it does not compile or throws, or has no machine or several.
  */
 export async function loadMachine(path: string, name?: string): Promise<LoadedMachine> {
@@ -64,7 +67,14 @@ function machineOf(
   exported: unknown,
   place: string,
   isChosen: boolean,
-): Pick<LoadedMachine, "create" | "version"> | null {
+): Pick<LoadedMachine, "create" | "version" | "machines"> | null {
+  if (isChosen && isVersions(exported)) {
+    const versions = attempt(place, () => MachineVersions.of(exported));
+    const version = versions.names.at(-1)!;
+    const create = () => versions.create(version);
+    attempt(place, create);
+    return { create, version, machines: exported };
+  }
   if (typeof exported !== "function" || (exported.length > 0 && !isChosen) || isClass(exported)) return null;
   let made: unknown;
   try {
@@ -73,7 +83,33 @@ function machineOf(
     if (!isChosen) return null;
     throw new CliError(`${place}() threw: ${reasonOf(error)}`, EXIT.no, { looked: placeOf(error, place) });
   }
-  return isMachine(made) ? { create: exported as () => StateMachine, version: made.version } : null;
+  const create = exported as MachineMaker;
+  return isMachine(made) ? { create, version: made.version, machines: create } : null;
+}
+
+/** The same versions, each of whose machines is wrapped. */
+export function wrapped(machines: StateMachines, wrap: (machine: StateMachine) => StateMachine): StateMachines {
+  const versions = typeof machines === "function" ? machines.versions : machines;
+  if (!versions) return () => wrap((machines as MachineMaker)());
+  const all = Object.entries(versions).map(([version, given]) => {
+    const { create, ...rest } = typeof given === "function" ? { create: given } : given;
+    return [version, { ...rest, create: () => wrap(create()) }] as const;
+  });
+  return Object.fromEntries(all);
+}
+
+function attempt<T>(place: string, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    throw new CliError(`${place}: ${reasonOf(error)}`, EXIT.no, { looked: placeOf(error, place) });
+  }
+}
+
+/** Whether it may be an object with versions: `{ "accounts/1": create }`. */
+function isVersions(exported: unknown): exported is Exclude<StateMachines, MachineMaker> {
+  return typeof exported === "object" && exported !== null && Object.keys(exported).length > 0 &&
+    Object.keys(exported).every((name) => /^[\x21-\x7e]+\/[\x21-\x7e]+$/.test(name));
 }
 
 function isClass(value: object): boolean {

@@ -32,6 +32,11 @@ export const CHANGE_FLAGS = {
     isLocal: true,
     help: `propose: a limit, such as maxSessions=2048${often}`,
   },
+  "state-machine": {
+    value: "NAME/VERSION",
+    isLocal: true,
+    help: "propose: the version of the state machine from then on",
+  },
   "checkpoint-interval": { value: "K", isLocal: true, help: "propose: a checkpoint every K batches" },
   "log-window": { value: "L", isLocal: true, help: "propose: the log window, a multiple of K" },
 } as const satisfies Flags;
@@ -88,7 +93,14 @@ function changeOf(epoch: Epoch, changes: Changes): Change {
     placeOf("--url", name);
     urls[name] = url;
   }
-  return { replicas, urls, ...limitsOf(changes), ...windowOf(epoch, changes) };
+  const { "state-machine": stateMachine } = changes;
+  return {
+    replicas,
+    urls,
+    ...(stateMachine !== undefined && { stateMachine }),
+    ...limitsOf(changes),
+    ...windowOf(epoch, changes),
+  };
 }
 
 function limitsOf({ limit = [] }: Changes): Pick<Change, "limits"> {

@@ -7,6 +7,7 @@ import type { Digest, ReplicaId, SequenceNumber } from "../messages/ids.ts";
 import { failureOf, guarded, StateMachineError } from "../ordering/machine_guard.ts";
 import type { Checkpoint, Signed, StableCheckpoint, Verified } from "../messages/messages.ts";
 import { haveChunks, havePages } from "./loading.ts";
+import { haveMigrated, lacksVersion } from "../epochs/migration.ts";
 import { forgetDamaged } from "../recovery/repair.ts";
 import { startTransfer } from "./state_transfer.ts";
 import { isStableCertificate, type StableCertificate, stableSequence } from "../messages/certificates.ts";
@@ -93,7 +94,7 @@ function haveChangedPages(step: Step): boolean {
   if (!havePages(step, tree.needsToPut(state.sealing.ids))) return false;
   for (const [id, chunk] of state.sealing.changes ?? []) tree.put(id, chunk);
   state.sealing.changes = null;
-  return havePages(step, tree.needsToSeal());
+  return haveMigrated(step) && havePages(step, tree.needsToSeal());
 }
 
 /** A checkpoint message arrives. */
@@ -172,6 +173,6 @@ export function onStable(step: Step, certificate: StableCertificate): void {
   if (!state.transfer && state.tree.sequence >= sequence) return stabilize(step, certificate);
   if (stableSequence(state.ahead ?? []) < sequence) state.ahead = certificate;
   // Within the window the missing votes may still arrive. Above it they would be refused.
-  const isStuck = isSurpassed(step) && sequence > state.lastExecuted;
+  const isStuck = (isSurpassed(step) && sequence > state.lastExecuted) || lacksVersion(state);
   if (state.transfer || sequence > state.log.high || isStuck) startTransfer(step, certificate);
 }

@@ -23,6 +23,7 @@ import { entriesOf, readChunk, readPage, readRoot, type Root } from "../tree/sta
 import type { Transfer, Want } from "./transfer.ts";
 import { checkpointOf, type StableCertificate } from "../messages/certificates.ts";
 import { restoreConfiguration } from "../epochs/configure.ts";
+import { isNextVersions } from "../epochs/migration.ts";
 import { CONFIGURATION_CHUNK } from "../epochs/pending.ts";
 import type { Step } from "../step.ts";
 import { forgetDamaged } from "../recovery/repair.ts";
@@ -216,12 +217,14 @@ function finish(step: Step, transfer: Transfer, root: Root): void {
   state.fetched.clear();
   const chunks = state.tree.find("m", { at: "" });
   const isEmpty = Array.isArray(chunks) && chunks.length === 0;
+  restoreConfiguration(env, state, staged.get(CONFIGURATION_CHUNK) ?? null);
   const { stateMachine } = env;
-  if (stateMachine.lazyLoading) {
+  // Nothing is executed on the state of another version, or asked of it.
+  if (isNextVersions(step)) state.epochs.lacks = null;
+  else if (stateMachine.lazyLoading) {
     guarded(stateMachine, "lazyLoading.unload", () => stateMachine.lazyLoading!.unload(isEmpty));
   } else guarded(stateMachine, "restore", () => stateMachine.restore(machineChunks(staged)));
   state.clients.restore(clientChunks(staged));
-  restoreConfiguration(env, state, staged.get(CONFIGURATION_CHUNK) ?? null);
   const live = state.tree.blobs();
   const retired = [...former].filter((blob) => !live.has(blob));
   retire(step, sequence, retired, live);

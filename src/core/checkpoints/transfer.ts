@@ -7,12 +7,13 @@ import type { Root } from "../tree/state_tree.ts";
 import type { FetchedBlob } from "../io.ts";
 
 /**
- * What a requested blob is: a page of the tree, a blob that a state transfer fetched before, or the state machine's
- * chunk with this id.
+ * What a requested blob is: a page of the tree, a blob that a state transfer fetched before, a chunk that is migrated, or
+ * the state machine's chunk with this id.
  */
 export type Load =
   | { readonly kind: "page" }
   | { readonly kind: "fetched" }
+  | { readonly kind: "former" }
   | { readonly kind: "chunk"; readonly id: string };
 
 /** What a wanted digest stands for. */

@@ -57,7 +57,8 @@ export function executeConfigure(
   const K = env.genesis.checkpointInterval;
   const closesAt = Math.ceil(sequence / K) * K as SequenceNumber;
   const { configuration, approvals, hash } = checked;
-  const pending = { epoch: epochOf(env) + 1, closesAt, configuration, approvals };
+  const { stateMachine = env.genesis.stateMachine } = checked;
+  const pending = { epoch: epochOf(env) + 1, closesAt, configuration, approvals, stateMachine, hasFailed: false };
   notes.configured = pending;
   return result("ok", JSON.stringify({ epoch: pending.epoch, configuration: hash, after: closesAt }));
 }
@@ -86,14 +87,17 @@ export function takeConfiguration({ env, state }: Pick<Step, "env" | "state">): 
 
 /** Takes over the chunk from a stored or fetched state. */
 export function restoreConfiguration(
-  env: Pick<Environment, "genesis" | "unpack">,
+  env: Pick<Environment, "genesis" | "unpack" | "configure">,
   state: Pick<ReplicaState, "epochs" | "log" | "filling">,
   chunk: Uint8Array | null,
 ): void {
   if (chunk === null) return;
   const pending = pendingOf(env.unpack(chunk));
   // The chunk of an earlier `configure` stays in the state: it is the present configuration.
-  if (pending.epoch > epochOf(env)) closeAt(state, pending);
+  if (pending.epoch <= epochOf(env)) return;
+  const { configure, genesis } = env;
+  const stateMachine = configure?.machineOf ? configure.machineOf(pending.configuration) : genesis.stateMachine;
+  if (stateMachine !== null) closeAt(state, { ...pending, stateMachine });
 }
 
 /** Whether the primary must still propose numbers, because the epoch is closing. */

@@ -12,8 +12,8 @@ import type { Plain } from "../io.ts";
 /** The id of the chunk. It lies between those of names (`n`) and sessions (`s`), so that it shares a page with them. */
 export const CONFIGURATION_CHUNK = "p";
 
-/** An accepted configuration. */
-export interface Pending {
+/** An accepted configuration, as the state has it. */
+export interface StoredPending {
   /** The epoch that it is for. */
   readonly epoch: number;
   /** The checkpoint that closes the epoch before: the last number that is ordered in it. */
@@ -22,18 +22,30 @@ export interface Pending {
   readonly configuration: Uint8Array;
   /** The approvals of a quorum of members of the epoch before. */
   readonly approvals: Plain;
+  /** Whether the migration to its version of the state machine has failed, so that the former version stays. */
+  readonly hasFailed?: boolean;
 }
 
+/** An accepted configuration that is not in force yet. */
+export interface Pending extends StoredPending {
+  /** Its version of the state machine. */
+  readonly stateMachine: string;
+}
+
+/** In place of the fifth item: the migration has failed. */
+const FAILED = 1;
+
 /** The content of the chunk. */
-export function plainOf({ epoch, closesAt, configuration, approvals }: Pending): Plain {
-  return [epoch, closesAt, configuration, approvals];
+export function plainOf({ epoch, closesAt, configuration, approvals, hasFailed }: StoredPending): Plain {
+  return [epoch, closesAt, configuration, approvals, ...(hasFailed ? [FAILED] : [])];
 }
 
 /** The inverse of {@linkcode plainOf}. @throws {TypeError} if the value is another one. */
-export function pendingOf(plain: Plain): Pending {
-  const [epoch, closesAt, configuration, approvals] = Array.isArray(plain) ? plain as readonly Plain[] : [];
+export function pendingOf(plain: Plain): StoredPending {
+  const [epoch, closesAt, configuration, approvals, failed] = Array.isArray(plain) ? plain as readonly Plain[] : [];
   if (typeof epoch === "number" && typeof closesAt === "number" && configuration instanceof Uint8Array && approvals) {
-    return { epoch, closesAt: closesAt as SequenceNumber, configuration, approvals };
+    const hasFailed = failed === FAILED;
+    return { epoch, closesAt: closesAt as SequenceNumber, configuration, approvals, hasFailed };
   }
   throw new TypeError("pending configuration: expected an epoch, a number, a configuration and approvals");
 }
@@ -46,9 +58,11 @@ export interface EpochState {
   isChanged: boolean;
   /** Whether the host was told that the epoch is over. */
   isReported: boolean;
+  /** The version of the state machine that this replica lacks to close the epoch; `null` if it lacks none. */
+  lacks: string | null;
 }
 
 /** The state of a replica that knows of no other epoch. */
 export function createEpochState(): EpochState {
-  return { pending: null, isChanged: false, isReported: false };
+  return { pending: null, isChanged: false, isReported: false, lacks: null };
 }

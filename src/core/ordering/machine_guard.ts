@@ -57,12 +57,18 @@ export function bytesFrom(method: string, value: unknown): Uint8Array {
  * fault.
  */
 export function changesOf(machine: StateMachine): readonly (readonly [id: string, chunk: Uint8Array | null])[] {
-  return guarded(machine, "takeChanges", () => {
-    const changes = machine.takeChanges() as Iterable<unknown> | null | undefined;
-    ignoreRejection(changes);
-    if (typeof changes?.[Symbol.iterator] === "function") return Array.from(changes, checkedChange);
-    throw new StateMachineError(`takeChanges() returned ${kindOf(changes)}: expected a list`);
-  });
+  return guarded(machine, "takeChanges", () => checkedChanges("takeChanges", machine.takeChanges()));
+}
+
+/** Chunks by id, as a method of the author's has returned them. @throws {StateMachineError} if they are something else. */
+export function checkedChanges(
+  method: string,
+  returned: unknown,
+): readonly (readonly [id: string, chunk: Uint8Array | null])[] {
+  const changes = returned as Iterable<unknown> | null | undefined;
+  ignoreRejection(changes);
+  if (typeof changes?.[Symbol.iterator] === "function") return Array.from(changes, (one) => checkedChange(method, one));
+  throw new StateMachineError(`${method}() returned ${kindOf(changes)}: expected a list`);
 }
 
 /**
@@ -109,13 +115,13 @@ export function isNotLoaded({ lazyLoading }: StateMachine, thrown: unknown): thr
   return lazyLoading?.undo !== undefined && thrown instanceof NotLoadedError && thrown.needs.length > 0;
 }
 
-function checkedChange(change: unknown): readonly [string, Uint8Array | null] {
+function checkedChange(method: string, change: unknown): readonly [string, Uint8Array | null] {
   const [id, chunk] = Array.isArray(change) ? change : [];
   if (typeof id !== "string" || !id.isWellFormed()) {
-    throw new StateMachineError(`takeChanges() gave ${kindOf(id)} as an id: expected a well-formed string`);
+    throw new StateMachineError(`${method}() gave ${kindOf(id)} as an id: expected a well-formed string`);
   }
   if (chunk === null || chunk instanceof Uint8Array) return [id, chunk];
-  throw new StateMachineError(`takeChanges() gave ${kindOf(chunk)} as chunk ${id}: expected a Uint8Array or null`);
+  throw new StateMachineError(`${method}() gave ${kindOf(chunk)} as chunk ${id}: expected a Uint8Array or null`);
 }
 
 /** Marks a returned promise as handled: an unhandled rejection would end the process. */

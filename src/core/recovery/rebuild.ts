@@ -6,6 +6,7 @@ import { newClock } from "../ordering/agreed_time.ts";
 import { ClientTable } from "../clients/client_table.ts";
 import { Evidence } from "../messages/evidence.ts";
 import { restoreConfiguration } from "../epochs/configure.ts";
+import { isNextVersions } from "../epochs/migration.ts";
 import { CONFIGURATION_CHUNK, createEpochState } from "../epochs/pending.ts";
 import { createFetches } from "../checkpoints/fetches.ts";
 import { type Digest, type Millis, sequenceNumber } from "../messages/ids.ts";
@@ -130,10 +131,11 @@ function restoreState(
   const chunks = wanted.map(([id, digest]): ChunkChange => [id, readChunk(read(digest))[1]]);
   // A page that is not in `blobs` lists no chunk of the client table, so it lists some of the state machine.
   const isEmpty = state.tree.unloaded().length === 0 && !listed.some(([id]) => id.startsWith("m"));
-  if (lazyLoading) guarded(env.stateMachine, "lazyLoading.unload", () => lazyLoading.unload(isEmpty));
+  restoreConfiguration(env, state, chunks.find(([id]) => id === CONFIGURATION_CHUNK)?.[1] ?? null);
+  if (isNextVersions({ env, state })) { /* this epoch's machine can't read it, and is not used any more */ }
+  else if (lazyLoading) guarded(env.stateMachine, "lazyLoading.unload", () => lazyLoading.unload(isEmpty));
   else guarded(env.stateMachine, "restore", () => env.stateMachine.restore(machineChunks(chunks)));
   state.clients.restore(clientChunks(chunks));
-  restoreConfiguration(env, state, chunks.find(([id]) => id === CONFIGURATION_CHUNK)?.[1] ?? null);
   state.lastExecuted = sequence;
   state.history = root.history;
   state.agreedTime = root.agreedTime;

@@ -179,6 +179,42 @@ export class StateTree {
     this.note(id, bytes === null ? null : this.#add([id, bytes]));
   }
 
+  /** The chunks of a kind, by ascending id. All pages must be loaded. */
+  chunksOf(kind: ChunkKind): readonly (readonly [id: string, digest: Digest])[] {
+    return this.#ids.leaves().flatMap((page) => entriesOf(page)).filter(([id]) => id.startsWith(kind));
+  }
+
+  /** The blob of a chunk that was {@linkcode put} since the last {@linkcode seal}. */
+  unsealed(digest: Digest): Uint8Array | undefined {
+    return this.#blobs.get(digest);
+  }
+
+  /** Replaces all chunks of a kind. All pages must be loaded. Returns the ids that changed. */
+  replaceAll(kind: ChunkKind, chunks: ReadonlyMap<string, Uint8Array>): readonly string[] {
+    const changed: string[] = [];
+    const drop = (id: string, digest: Digest) => {
+      changed.push(id);
+      // No root has named the blob of a chunk that was changed since the last one.
+      if (!this.#blobs.delete(digest)) this.#retired.push(digest);
+    };
+    for (const [id, digest] of this.chunksOf(kind)) {
+      if (chunks.has(id)) continue;
+      drop(id, digest);
+      this.note(id, null);
+    }
+    for (const [id, bytes] of chunks) {
+      const blob = this.#env.pack([id, bytes]);
+      const digest = this.#env.hash(blob);
+      const before = this.chunk(id);
+      if (before === digest) continue;
+      if (before !== undefined) drop(id, before);
+      else changed.push(id);
+      this.#blobs.set(digest, blob);
+      this.note(id, digest);
+    }
+    return changed;
+  }
+
   /** Records the digest of a chunk whose blob is stored elsewhere; `null` removes the chunk. */
   note(id: string, digest: Digest | null): void {
     if (digest === null) this.#ids.delete(id);

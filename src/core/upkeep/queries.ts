@@ -24,6 +24,7 @@ import { isOver } from "../epochs/configure.ts";
 import { callMachine, type Notes } from "../ordering/execution.ts";
 import { type Millis, sequenceNumber } from "../messages/ids.ts";
 import { haveChunks, isReadyFor } from "../checkpoints/loading.ts";
+import { isNextVersions } from "../epochs/migration.ts";
 import type { Result, Verified } from "../messages/messages.ts";
 import type { QueryRefusal, SignedQuery } from "../messages/queries.ts";
 import type { WaitingQuery } from "../state.ts";
@@ -100,6 +101,6 @@ function answer(step: Step, { message, digest }: SignedQuery): boolean {
 
 function refusalOf(step: Step): QueryRefusal | null {
   if (!step.mayVote) return "recovering";
-  if (step.state.transfer) return "state-transfer";
+  if (step.state.transfer || isNextVersions(step)) return "state-transfer";
   return step.isActive ? null : "view-change";
 }

@@ -65,7 +65,7 @@ export class EventStreams implements Observer {
 
   onEvent(event: ReplicaEvent, now: number): void {
     // A stack trace contains paths of the host: it goes to the log only.
-    const shown = event.kind === "operation-failed" ? { ...event, stack: undefined } : event;
+    const shown = "stack" in event ? { ...event, stack: undefined } : event;
     this.#events.send(event.kind, () => ({ at: now, ...shown }));
     this.#messages.send(event.kind, () => ({ at: this.#now(), ...shown }));
   }

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Field } from "./state/fields.ts";
-import type { Definition, Runnable } from "./types.ts";
+import type { Definition, Runnable, TypedMigration } from "./types.ts";
 import { checkSchema, type StandardSchema } from "./values/schema.ts";
 
 /** Names that a typed client or `testMachine` needs for itself; a client with `then` would be taken for a promise. */
@@ -23,6 +23,7 @@ export interface Unchecked {
   readonly errors?: unknown;
   readonly operations: unknown;
   readonly queries?: unknown;
+  readonly migrate?: unknown;
 }
 
 /** Checks a definition and completes it. The copies can't be changed. @throws {TypeError} that names what will not do. */
@@ -60,7 +61,8 @@ export function checkDefinition(definition: Unchecked): Definition {
     if (!Object.hasOwn(operations, taken) && !Object.hasOwn(queries, taken)) continue;
     throw new TypeError(`${taken}: expected another name, typed clients use it`);
   }
-  return { name, version, state, errors, operations, queries };
+  const migrate = checkMigration(definition.migrate, `${name}/${version}`);
+  return { name, version, state, errors, operations, queries, ...(migrate && { migrate }) };
 }
 
 function entriesOf<T>(what: string, value: unknown, check: (what: string, value: T) => T): Readonly<Record<string, T>> {
@@ -74,6 +76,19 @@ function entriesOf<T>(what: string, value: unknown, check: (what: string, value:
     return [name, check(`${what}.${name}`, entry as T)];
   });
   return Object.freeze(Object.assign(Object.create(null), Object.fromEntries(entries)));
+}
+
+function checkMigration(given: unknown, version: string): TypedMigration | null {
+  if (given === undefined) return null;
+  const { from, state } = (given ?? {}) as Partial<TypedMigration>;
+  if (typeof from !== "function" || typeof from.version !== "string" || typeof from.definition !== "object") {
+    throw new TypeError("migrate.from: expected a machine of defineMachine");
+  }
+  if (Object.hasOwn(from.versions, version)) {
+    throw new TypeError(`migrate.from: expected versions before ${version}, got one that comes from it`);
+  }
+  if (state !== undefined && typeof state !== "function") throw new TypeError("migrate.state: expected a function");
+  return { from, state };
 }
 
 function checkRunnable(what: string, runnable: Runnable): Runnable {

@@ -6,7 +6,9 @@ import { encodeCall } from "./call.ts";
 import { checkDefinition } from "./check.ts";
 import type { Field } from "./state/fields.ts";
 import { TypedMachine } from "./typed_machine.ts";
-import type { Context, Machine, ReadonlyStateOf, StateOf } from "./types.ts";
+import { migrationTo } from "./migrate.ts";
+import type { MachineVersion } from "../../core/epochs/versions.ts";
+import type { Context, Machine, MachineTypes, MigrationTime, ReadonlyStateOf, StateOf } from "./types.ts";
 import type { InputOf, OutputOf, StandardSchema } from "./values/schema.ts";
 
 /**
@@ -47,6 +49,7 @@ export function defineMachine<
   QueryInputs,
   QueryResults,
   Errors extends Readonly<Record<string, StandardSchema>> = Readonly<Record<never, StandardSchema>>,
+  Former extends MachineTypes = MachineTypes,
 >(
   definition: {
     /** Small letters, digits and hyphens. */
@@ -77,6 +80,13 @@ export function defineMachine<
           readonly run: (state: StateOf<Fields>, input: never, context: Context<Errors>) => OperationResults[K];
         };
       };
+    /** How its first state is made on a running cluster: from that of the version before. */
+    readonly migrate?: {
+      /** The version before. */
+      readonly from: Machine<Former>;
+      /** Fills the empty state `next` from `old`. It must not depend on anything else. If left out, the state stays. */
+      readonly state?: (old: ReadonlyStateOf<Former["state"]>, next: StateOf<Fields>, context: MigrationTime) => void;
+    };
     /** What reads the state and changes nothing. */
     readonly queries?:
       & {
@@ -115,9 +125,14 @@ export function defineMachine<
   };
 }> {
   const checked = checkDefinition(definition);
-  return Object.assign(() => new TypedMachine(checked), {
-    version: `${checked.name}/${checked.version}`,
+  const version = `${checked.name}/${checked.version}`;
+  const create = () => new TypedMachine(checked);
+  const { migrate } = checked;
+  const own: MachineVersion = { create, ...(migrate && { migrate: { [migrate.from.version]: migrationTo(checked) } }) };
+  return Object.assign(create, {
+    version,
     definition: checked,
+    versions: { ...migrate?.from.versions, [version]: own },
     encode: (name: string, input?: unknown) => encodeCall(name, input),
   });
 }

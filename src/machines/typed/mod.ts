@@ -30,9 +30,11 @@ export type {
   InputOfCall,
   Machine,
   MachineTypes,
+  MigrationTime,
   ReadonlyStateOf,
   Runnable,
   StateOf,
+  TypedMigration,
 } from "./types.ts";
 export {
   type InputOf,

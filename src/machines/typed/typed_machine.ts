@@ -88,6 +88,19 @@ export class TypedMachine implements StateMachine {
     this.#map.fill([...leaves.values()]);
   }
 
+  /** Calls `use` with the state, which it may change. What throws leaves no trace. All of the state is in memory. */
+  within<T>(use: (state: unknown) => T, { time, mayWrite }: { readonly time: number; readonly mayWrite: boolean }): T {
+    const draft = new Draft(this.#map);
+    this.#scope.running = { draft, time, mayWrite };
+    try {
+      const result = use(this.#state);
+      if (mayWrite) draft.apply(() => {});
+      return result;
+    } finally {
+      this.#scope.running = null;
+    }
+  }
+
   #queryOf(op: string): Runnable {
     const query = this.#definition.queries[op];
     if (query) return query;

@@ -2,6 +2,7 @@
  * What is known of a typed machine at compile time.
  * @module
  */
+import type { MachineVersion } from "../../core/epochs/versions.ts";
 import type { StateMachine } from "../../core/state_machine.ts";
 import type { Field } from "./state/fields.ts";
 import type { InputOf, StandardSchema } from "./values/schema.ts";
@@ -66,6 +67,22 @@ export interface Runnable {
   run(state: unknown, input: unknown, context: Context): unknown;
 }
 
+/** How the state of a former version becomes the first state of a machine, its types aside. */
+export interface TypedMigration {
+  /** The former version. */
+  readonly from: Machine;
+  /** Fills the empty state `next` from the state `old`. If left out, the state stays as it is. */
+  readonly state?: ((old: unknown, next: unknown, context: MigrationTime) => void) | undefined;
+}
+
+/** What a migration may depend on besides the state. */
+export interface MigrationTime {
+  /** The agreed time of the last batch, ms. */
+  readonly time: number;
+  /** The number of the last batch. */
+  readonly sequence: number;
+}
+
 /** A definition, its types aside. */
 export interface Definition {
   /** The name of the machine. */
@@ -80,6 +97,8 @@ export interface Definition {
   readonly operations: Readonly<Record<string, Runnable>>;
   /** The queries. */
   readonly queries: Readonly<Record<string, Runnable>>;
+  /** How its first state is made from that of a former version. */
+  readonly migrate?: TypedMigration | undefined;
 }
 
 /**
@@ -93,6 +112,8 @@ export interface Machine<Types extends MachineTypes = MachineTypes> {
   readonly version: string;
   /** The definition. */
   readonly definition: Definition;
+  /** This version, and those that it knows how to come from, by their names. */
+  readonly versions: Readonly<Record<string, MachineVersion>>;
   /** The bytes of a call, for programs that have no typed client: `simulate` and tests. The input is not checked. */
   encode<Name extends (keyof Types["operations"] | keyof Types["queries"]) & string>(
     name: Name,

@@ -12,13 +12,16 @@
  */
 import type { Digest } from "../../core/messages/ids.ts";
 import { NEW_RECOVERY } from "../../core/records.ts";
-import type { Epoch } from "../../wire/epochs/mod.ts";
+import type { Checkpoint, Signed } from "../../core/messages/messages.ts";
+import { encodeLink, type Epoch, makeLink } from "../../wire/epochs/mod.ts";
 import { type Loaded, type Store, StoreConflictError } from "../ports.ts";
 import { BlobReader } from "../storage/blob_reader.ts";
+import { entriesOf, readPage, readRoot } from "../../core/tree/state_tree.ts";
+import { unpack } from "../../wire/mod.ts";
 import { CHAIN, chainIn, checkOwner, FORMAT } from "../storage/identity.ts";
 import { plainOf } from "../storage/lost_disk_record.ts";
 import { RecordReader } from "../storage/record_reader.ts";
-import { WriteSet } from "../storage/record_writer.ts";
+import { FETCHED, WriteSet } from "../storage/record_writer.ts";
 import type { Start } from "../storage/start.ts";
 
 /** Keys that an epoch leaves to the next one. */
@@ -44,14 +47,22 @@ export async function storedLinks(
   return digests.map((digest) => found.get(digest)!);
 }
 
+/** The encoded link that this certificate and the state in a store make. @throws {LinkError} if they make none. */
+export async function linkIn(
+  store: Store,
+  certificate: readonly Signed<Checkpoint>[],
+  hash: (bytes: Uint8Array) => Digest,
+): Promise<Uint8Array> {
+  const reader = new BlobReader(store, hash);
+  return encodeLink(await makeLink(certificate, async (digest) => (await reader.read([digest])).get(digest)!));
+}
+
 /** What a replica enters. */
 export interface Entering {
   /** All links from epoch 0 to the epoch that is entered. */
   readonly links: readonly Uint8Array[];
-  /** The epoch before, whose rules the store's records follow. */
-  readonly from: Epoch;
-  /** The epoch that is entered. */
-  readonly to: Epoch;
+  /** The epochs from the one before, whose rules the store's records follow, to the one that is entered. */
+  readonly epochs: readonly Epoch[];
   /** The number and key of this replica there; `null` if it is no member of it. */
   readonly member: { readonly self: number; readonly publicKey: string } | null;
   readonly hash: (bytes: Uint8Array) => Digest;
@@ -63,9 +74,11 @@ export interface Entering {
 export async function enterEpoch(store: Store, entering: Entering): Promise<void> {
   for (let attempt = 1;; attempt++) {
     const loaded = await store.load();
-    if (chainIn(loaded).length >= entering.to.number) return;
+    if (chainIn(loaded).length >= entering.epochs.at(-1)!.number) return;
     try {
-      await store.commit(writesOf(loaded, entering), loaded.version);
+      const writes = writesOf(loaded, entering);
+      await dropFormerState(store, loaded, entering, writes);
+      await store.commit(writes, loaded.version);
       return;
     } catch (error) {
       if (!(error instanceof StoreConflictError) || attempt === MAX_ATTEMPTS) throw error;
@@ -73,7 +86,36 @@ export async function enterEpoch(store: Store, entering: Entering): Promise<void
   }
 }
 
-function writesOf(loaded: Loaded, { links, from, to, member, hash, start }: Entering): WriteSet {
+/**
+ * A state of a former version of the state machine that is not the one at which the epoch starts: nobody reads it any
+ * more. Its blobs count as fetched, so that the state transfer takes what it needs and drops the rest.
+ */
+async function dropFormerState(
+  store: Store,
+  { records }: Loaded,
+  { epochs, hash }: Entering,
+  writes: WriteSet,
+): Promise<void> {
+  const checkpoint = new RecordReader(records, epochs[0]!.genesis).checkpoint();
+  if (!checkpoint || !epochs.some((epoch, i) => isMigratedAfter(epochs[i - 1], epoch, checkpoint.sequence))) return;
+  const blobs = new BlobReader(store, hash);
+  const read = async (digest: Digest) => unpack((await blobs.read([digest])).get(digest)!);
+  const { pages } = readRoot(await read(checkpoint.root));
+  writes.records.set("checkpoint", null);
+  writes.put(`${FETCHED}${checkpoint.root}`, [checkpoint.root, ...pages.map(([, page]) => page)]);
+  for (const [, page] of pages) {
+    const chunks = entriesOf(readPage(await read(page))).map(([, chunk]) => chunk);
+    writes.put(`${FETCHED}${chunks[0]}`, chunks);
+  }
+}
+
+/** Whether the state at a number was made that of another version of the state machine later, before this epoch. */
+function isMigratedAfter(before: Epoch | undefined, { genesis, start }: Epoch, sequence: number): boolean {
+  return before !== undefined && before.genesis.stateMachine !== genesis.stateMachine && sequence < start!.sequence;
+}
+
+function writesOf(loaded: Loaded, { links, epochs, member, hash, start }: Entering): WriteSet {
+  const [from, to] = [epochs[0]!, epochs.at(-1)!];
   const writes = new WriteSet();
   const { records } = loaded;
   dropBodies(new RecordReader(records, from.genesis), writes);

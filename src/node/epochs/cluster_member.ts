@@ -13,22 +13,21 @@
  * @module
  */
 import type { ClosedEpoch } from "../../core/io.ts";
+import { MachineVersions } from "../../core/epochs/versions.ts";
 import { clusterId } from "../../crypto/mod.ts";
-import { encodeLink, type Epoch, firstEpoch, followChain, makeLink } from "../../wire/epochs/mod.ts";
+import { type Epoch, firstEpoch, followChain } from "../../wire/epochs/mod.ts";
 import { parseClusterFile } from "../../wire/mod.ts";
 import { deferred } from "../async/deferred.ts";
 import { Delays } from "../async/delays.ts";
 import { ReplicaNode } from "../node.ts";
 import { CRYPTOGRAPHY, type NodeInternals, type NodeOptions } from "../options.ts";
-import type { ClusterMemberOptions } from "./member_options.ts";
+import { type ClusterMemberOptions, nodeOptionsIn } from "./member_options.ts";
 import type { HostEvent } from "../host_event.ts";
 import type { Store } from "../ports.ts";
-import { BlobReader } from "../storage/blob_reader.ts";
-import { emptyStoreError, startOf } from "../storage/start.ts";
-import { enterEpoch, keptOpen, storedLinks } from "./chain_store.ts";
+import { enterEpoch, linkIn, storedLinks } from "./chain_store.ts";
 import { chainCrypto } from "./cryptography.ts";
 import { Others } from "./others.ts";
-import { enteredEvent, leftIn, placeIn } from "./place.ts";
+import { enteredEvent, leftIn, placeIn, startIn } from "./place.ts";
 import { StateServer } from "./state_server.ts";
 
 /** How long the last messages of an epoch may take to be sent, ms. Whoever misses them asks for the link. */
@@ -43,6 +42,7 @@ export class ClusterMember {
   readonly #store: Store;
   readonly #cryptography: NonNullable<NodeOptions["crypto"]>;
   readonly #publicKey: string;
+  readonly #versions: MachineVersions;
   readonly #states: StateServer;
   readonly #others: Others;
   #epochs: readonly Epoch[];
@@ -63,6 +63,7 @@ export class ClusterMember {
     this.#internals = internals;
     this.#cryptography = options.crypto ?? CRYPTOGRAPHY;
     this.#store = options.store;
+    this.#versions = MachineVersions.of(options.stateMachine);
     this.#states = new StateServer({ ...options, cryptography: this.#cryptography });
     const cluster = clusterId(genesis);
     this.#epochs = [firstEpoch({ genesis, urls }, cluster)];
@@ -109,6 +110,12 @@ export class ClusterMember {
   /** The last epoch that this member knows. */
   get epoch(): Epoch {
     return this.#epochs.at(-1)!;
+  }
+
+  /** The version of the state machine that is in force, if this member has not got it; otherwise `null`. */
+  get lacksVersion(): string | null {
+    const { stateMachine } = this.epoch.genesis;
+    return placeIn(this.epoch, this.#publicKey) === null || this.#versions.has(stateMachine) ? null : stateMachine;
   }
 
   /** All epochs from 0 on. */
@@ -198,9 +205,15 @@ export class ClusterMember {
       await this.#stopNode();
       const all = [...this.#links.slice(0, from.number), ...links];
       const { hash } = this.#cryptography;
-      const start = await this.#checkStart(to);
+      const start = await startIn(this.#store, to, { ...this.#options, publicKey: this.#publicKey });
       if (start !== null) {
-        await enterEpoch(this.#store, { links: all, from, to, member: placeIn(to, this.#publicKey), hash, start });
+        await enterEpoch(this.#store, {
+          links: all,
+          epochs: reached,
+          member: placeIn(to, this.#publicKey),
+          hash,
+          start,
+        });
         this.#hasEntered = true;
       }
       this.#links = all;
@@ -211,29 +224,17 @@ export class ClusterMember {
     await this.#startNode();
   }
 
-  /** What an empty store means; `null` if nothing is to be written, because this key is no member yet. */
-  async #checkStart(to: Epoch) {
-    const start = startOf(this.#options, this.#publicKey);
-    const isEmpty = (await this.#store.load()).version === 0;
-    if (!isEmpty) return start;
-    const member = placeIn(to, this.#publicKey);
-    if (!member) return null;
-    if (start === "resume") throw emptyStoreError(to.genesis.replicas[member.self]!.name);
-    return start;
-  }
-
   async #startNode(): Promise<void> {
     const { epoch } = this;
     const member = placeIn(epoch, this.#publicKey);
-    if (member) {
-      const { source: _, chain: _chain, onEpoch: _onEpoch, cluster: _cluster, ...options } = this.#options;
+    const { lacksVersion: version } = this;
+    if (version !== null) {
+      // In epoch 0 it is most likely the wrong program. Nothing was written yet.
+      if (epoch.number === 0 && !this.#options.chain) this.#versions.create(version);
+      this.#tell({ kind: "version-lacking", version, has: this.#versions.names });
+    } else if (member) {
       this.#node = await ReplicaNode.openWith({
-        ...options,
-        ...member,
-        epoch,
-        genesis: epoch.genesis,
-        transport: options.transport(epoch, member.self),
-        store: keptOpen(this.#store),
+        ...nodeOptionsIn(epoch, member, this.#options),
         // The commit that entered the epoch has noted what kind of start this is.
         ...(this.#hasEntered && { start: "resume", hasLostDisk: false }),
       }, {
@@ -269,11 +270,9 @@ export class ClusterMember {
     const { number } = this.epoch;
     const moving = this.#move(async () => {
       if (this.#isClosed || this.epoch.number !== number) return;
-      const { hash } = this.#cryptography;
-      const reader = new BlobReader(this.#store, hash);
-      const link = await makeLink(certificate, async (digest) => (await reader.read([digest])).get(digest)!);
+      const link = await linkIn(this.#store, certificate, this.#cryptography.hash);
       await Promise.race([node?.sent(), this.#delays.pass(FLUSH_MS)]);
-      await this.#enter([encodeLink(link)]);
+      await this.#enter([link]);
     });
     moving.catch((error) => {
       this.#failed(error);
@@ -291,7 +290,7 @@ export class ClusterMember {
   #failed(error: unknown): void {
     this.#tell({ kind: "epoch-failed", reason: error instanceof Error ? error.message : String(error) });
     // Without a node nothing else would try again.
-    if (this.#node || !placeIn(this.epoch, this.#publicKey)) return;
+    if (this.#node || !placeIn(this.epoch, this.#publicKey) || this.lacksVersion !== null) return;
     this.#delays.after(
       RETRY_MS,
       () => this.#node ?? this.#move(() => this.#enter([])).catch((again) => this.#failed(again)),

@@ -5,7 +5,13 @@
 import type { CheckedConfigure, ConfigurePort } from "../../core/io.ts";
 import type { Terms } from "../../core/config.ts";
 import type { ChainCrypto, Epoch, SignatureCheck } from "../../wire/epochs/mod.ts";
-import { checkConfigure, ConfigureError, isConfigure, plainApprovals } from "../../wire/epochs/mod.ts";
+import {
+  checkConfigure,
+  ConfigureError,
+  decodeConfiguration,
+  isConfigure,
+  plainApprovals,
+} from "../../wire/epochs/mod.ts";
 import type { Cryptography, Verifier } from "../ports.ts";
 
 /**
@@ -46,12 +52,17 @@ export function configurePort(epoch: Epoch, cryptography: Cryptography): Configu
     is: isConfigure,
     check(operation): CheckedConfigure | { readonly refused: string } {
       try {
-        const { configuration, approvals, hash: hashed } = checkConfigure(epoch, operation, { hash, isSigned });
-        return { configuration, approvals: plainApprovals(approvals), hash: hashed };
+        const { next, configuration, approvals, hash: hashed } = checkConfigure(epoch, operation, { hash, isSigned });
+        const { stateMachine } = next.genesis;
+        return { configuration, approvals: plainApprovals(approvals), hash: hashed, stateMachine };
       } catch (error) {
         if (error instanceof ConfigureError) return { refused: error.message };
         throw error;
       }
+    },
+    machineOf(configuration) {
+      const { cluster, genesis } = decodeConfiguration(configuration);
+      return cluster === epoch.cluster ? genesis.stateMachine : null;
     },
   };
 }

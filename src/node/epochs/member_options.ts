@@ -8,6 +8,8 @@ import type { ClusterFile } from "../../wire/mod.ts";
 import type { ReplicaNode } from "../node.ts";
 import type { NodeOptions } from "../options.ts";
 import type { Transport } from "../ports.ts";
+import { keptOpen } from "./chain_store.ts";
+import type { Place } from "./place.ts";
 
 /** Asks other members, wherever they are. */
 export interface MemberSource {
@@ -44,4 +46,11 @@ export interface ClusterMemberOptions extends Omit<NodeOptions, "self" | "genesi
 export interface Entered {
   readonly epoch: Epoch;
   readonly node: ReplicaNode | null;
+}
+
+/** The options of the node that a member runs in an epoch. The store stays open when the node is closed. */
+export function nodeOptionsIn(epoch: Epoch, place: Place, options: ClusterMemberOptions): NodeOptions {
+  const { source: _, chain: _chain, onEpoch: _onEpoch, cluster: _cluster, ...rest } = options;
+  const transport = options.transport(epoch, place.self);
+  return { ...rest, ...place, epoch, genesis: epoch.genesis, transport, store: keptOpen(options.store) };
 }

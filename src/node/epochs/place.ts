@@ -5,6 +5,8 @@
 import type { ReplicaId } from "../../core/messages/ids.ts";
 import type { Epoch } from "../../wire/epochs/mod.ts";
 import type { HostEvent } from "../host_event.ts";
+import type { Store } from "../ports.ts";
+import { emptyStoreError, type Start, startOf, type StartOptions } from "../storage/start.ts";
 
 /** A member's number, and its key. */
 export interface Place {
@@ -36,4 +38,22 @@ export function newUrls(from: Epoch, to: Epoch, publicKey: string): readonly str
 export function enteredEvent({ number, start, genesis, urls }: Epoch, isMember: boolean): HostEvent {
   const members = genesis.replicas.map(({ name }) => name);
   return { kind: "epoch-entered", epoch: number, since: start?.sequence ?? 0, members, urls, isMember };
+}
+
+/**
+ * What an empty store means in an epoch; `null` if nothing is to be written, because this key is no member of it.
+ * @throws {StartError} if the store is empty, and should not be.
+ */
+export async function startIn(
+  store: Pick<Store, "load">,
+  epoch: Epoch,
+  { publicKey, ...options }: StartOptions & { readonly publicKey: string },
+): Promise<Start | null> {
+  const start = startOf(options, publicKey);
+  const isEmpty = (await store.load()).version === 0;
+  if (!isEmpty) return start;
+  const place = placeIn(epoch, publicKey);
+  if (!place) return null;
+  if (start === "resume") throw emptyStoreError(epoch.genesis.replicas[place.self]!.name);
+  return start;
 }

@@ -5,7 +5,7 @@
 import type { Settings } from "../../core/config.ts";
 import type { ReplicaId } from "../../core/messages/ids.ts";
 import type { Epoch } from "../../wire/epochs/mod.ts";
-import type { StateMachine } from "../../core/state_machine.ts";
+import type { StateMachines } from "../../core/epochs/versions.ts";
 import type { AppOptions, ReplicaApp } from "../../http/mod.ts";
 import type { ReplicaNode } from "../../node/node.ts";
 import type { Archive, Observer, Store } from "../../node/ports.ts";
@@ -19,8 +19,11 @@ import type { Interposer } from "./interposer.ts";
 export interface HostOptions {
   /** What differs from the default settings. */
   readonly settings?: Partial<Settings>;
-  /** Makes the state machine; the key-value machine if left out. */
-  readonly stateMachine?: () => StateMachine;
+  /**
+   * Makes the state machine, or all its versions that this replica can run, by their names; the key-value machine if left
+   * out.
+   */
+  readonly stateMachine?: StateMachines;
   /** Where executed batches go before they are forgotten; nowhere if left out. */
   readonly archive?: Archive;
   /** Hear what happens, from the start on. */

@@ -17,7 +17,7 @@ import { deferred } from "../../node/async/deferred.ts";
 import { handOver } from "../../node/hand_over.ts";
 import type { ReplicaNode } from "../../node/node.ts";
 import { checkScrub } from "../../node/repair/scrub.ts";
-import { checkIdentity, CRYPTOGRAPHY } from "../../node/options.ts";
+import { checkMembership, CRYPTOGRAPHY } from "../../node/options.ts";
 import type { Timer, Transport } from "../../node/ports.ts";
 import type { HostEvent } from "../../node/host_event.ts";
 import { checkSchedule, scheduleSnapshots } from "../../snapshot/schedule.ts";
@@ -224,14 +224,15 @@ async function open(options: OpenReplicaOptions, opening: Opening): Promise<Memb
  * @throws {TypeError} or {@linkcode RangeError} if its key, or another option, does not fit the cluster.
  */
 function checkMember(options: OpenReplicaOptions): ReplicaId | null {
-  const { cluster, cluster: { genesis }, privateKey, settings, stateMachine = createKeyValue } = options;
+  const { cluster, cluster: { genesis }, stateMachine = createKeyValue, ...rest } = options;
+  const { privateKey } = rest;
   if (options.scrub) checkScrub(options.scrub);
   if (options.snapshots) checkSchedule(options.snapshots);
   if (options.chain && !genesis.replicas.some(({ publicKey }) => publicKey === importKeyPair(privateKey).publicKey)) {
     return null;
   }
   const self = memberId(cluster, options.self);
-  checkIdentity({ self, genesis, settings, privateKey, stateMachine });
+  checkMembership({ ...rest, self, genesis, stateMachine });
   return self;
 }
 

@@ -70,6 +70,12 @@ export function hostEventEntry(
         message: "the next epoch could not be entered; trying again",
         fields: { reason: hostEvent.reason },
       };
+    case "version-lacking": {
+      const { version, has } = hostEvent;
+      const message = "this member has not the version of the state machine that is in force, and takes no part; " +
+        "start it with code that has it";
+      return { level: "error", event, message, fields: { version, has: has.join(",") } };
+    }
     case "state-damaged": {
       const message = "parts of the state in the store are damaged, and are fetched from the others; look at the disk";
       return { level: "warn", event, message, fields: { blobs: hostEvent.blobs } };

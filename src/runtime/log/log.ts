@@ -161,6 +161,23 @@ export class Log implements Observer {
         const message = "an operation failed because of a bug in the state machine";
         return this.error({ event: "operation-failed", message, fields }, ["error"]);
       }
+      case "migrated": {
+        const { version, sequence } = event;
+        const message = "the state is that of a new version of the state machine now";
+        return this.write({ event: "migrated", message, fields: { version, sequence } });
+      }
+      case "migration-failed": {
+        const { version, sequence, error, stack } = event;
+        const fields = { version, sequence, error, ...(stack !== null && { stack: stack.slice(0, MAX_STACK_LENGTH) }) };
+        const message = "the migration of the state failed: the former version of the state machine stays in force";
+        return this.error({ event: "migration-failed", message, fields });
+      }
+      case "version-missing": {
+        const message =
+          "this replica has not the next version of the state machine, or no migration to it, and waits for the others; " +
+          "start it with code that has it";
+        return this.error({ event: "version-missing", message, fields: { version: event.version } });
+      }
       case "contradiction": {
         const fields = { accused: this.#name(event.accused), kind: event.message, sequence: event.sequence };
         const message = "a member signed two messages that contradict each other; GET /evidence has the proof";

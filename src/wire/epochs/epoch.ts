@@ -48,7 +48,6 @@ export type ConfigureRefusal =
   | "wrong-previous" // it continues another configuration than the present one
   | "wrong-name" // the cluster's name can't change
   | "too-few-members" // a cluster has at least 4
-  | "other-state-machine" // the state machine's version can't change yet
   | "unknown-member" // an approval of somebody who is no member, or two of one member
   | "wrong-signature" // an approval that its member did not sign
   | "not-enough-signatures" // approvals of fewer members than a quorum
@@ -73,7 +72,6 @@ export function checkNext(epoch: Epoch, next: Configuration): void {
   same("wrong-epoch", "epoch", epoch.number + 1, next.epoch);
   same("wrong-previous", "previous", epoch.context, next.previous);
   same("wrong-name", "genesis.name", epoch.genesis.name, next.genesis.name);
-  same("other-state-machine", "genesis.stateMachine", epoch.genesis.stateMachine, next.genesis.stateMachine);
   const { length } = next.genesis.replicas;
   if (length < 4) {
     throw new ConfigureError("too-few-members", `genesis.replicas: expected 4 or more members, got ${length}`);

@@ -154,7 +154,9 @@ async function provenNext(
   }
   const { cluster } = epoch;
   const start = { sequence: sequence as SequenceNumber, root: digest };
-  return { cluster, number: next.epoch, context, genesis: next.genesis, urls: next.urls, start };
+  // If the migration has failed, a quorum has signed that, and the former version stays in force.
+  const genesis = pending.hasFailed ? { ...next.genesis, stateMachine: epoch.genesis.stateMachine } : next.genesis;
+  return { cluster, number: next.epoch, context, genesis, urls: next.urls, start };
 }
 
 async function expectDigest(what: string, expected: Digest, got: Digest | Promise<Digest>): Promise<void> {

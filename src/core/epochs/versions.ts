@@ -1,0 +1,133 @@
+/**
+ * The versions of a state machine that a replica can run, and how the state of one becomes that of another.
+ *
+ * The configuration of an epoch says which version is in force. A replica has several, so that it can run the present
+ * one and go on with the next.
+ * @module
+ */
+import type { Millis, SequenceNumber } from "../messages/ids.ts";
+import { checkedChanges } from "../ordering/machine_guard.ts";
+import type { StateMachine } from "../state_machine.ts";
+
+/** The facts that a migration may depend on besides the state. All replicas see the same values. */
+export interface MigrationContext {
+  /** The number of the last batch that the former version has executed. */
+  readonly sequence: SequenceNumber;
+  /** The agreed time of that batch. */
+  readonly timestamp: Millis;
+}
+
+/**
+ * Makes the chunks of the first state of the new version from those of the last state of a former one, by their ids. `null`
+ * in place of a chunk counts for nothing, so that the `takeChanges` of a new machine can be returned. It must be
+ * deterministic, as `execute` is. If it throws, or the new version can't restore what it gives, the former version stays
+ * in force.
+ *
+ * @example
+ * ```ts ignore
+ * const migrate: Migrate = (chunks) => {
+ *   const [former, next] = [new AccountsV1(), new AccountsV2()];
+ *   former.restore(chunks);
+ *   for (const [name, cents] of former.all()) next.set(name, { cents });
+ *   return next.takeChanges();
+ * };
+ * ```
+ */
+export type Migrate = (
+  chunks: ReadonlyMap<string, Uint8Array>,
+  context: MigrationContext,
+) => Iterable<readonly [id: string, chunk: Uint8Array | null]>;
+
+/** A version of a state machine. */
+export interface MachineVersion {
+  /** Makes the machine in its initial state. */
+  readonly create: () => StateMachine;
+  /** How its first state is made from the state of a former version, by that version's name. */
+  readonly migrate?: Readonly<Record<string, Migrate>>;
+}
+
+/** What makes a machine, and perhaps knows further versions of it. */
+export interface MachineMaker {
+  /** Makes the machine in its initial state. */
+  (): StateMachine;
+  /** All versions, this one among them. */
+  readonly versions?: Readonly<Record<string, MachineVersion>> | undefined;
+}
+
+/** One state machine, or its versions by their names: `{ "accounts/1": create, "accounts/2": { create, migrate } }`. */
+export type StateMachines = MachineMaker | Readonly<Record<string, MachineVersion | (() => StateMachine)>>;
+
+/** The versions that a replica has. */
+export class MachineVersions {
+  readonly #versions: ReadonlyMap<string, MachineVersion>;
+
+  private constructor(versions: Readonly<Record<string, MachineVersion | (() => StateMachine)>>) {
+    const all = Object.entries(versions).map(([name, version]): [string, MachineVersion] => {
+      if (typeof version === "function") return [name, { create: version }];
+      if (typeof version?.create === "function") return [name, version];
+      throw new TypeError(`stateMachine[${JSON.stringify(name)}]: expected a function, or an object with create`);
+    });
+    this.#versions = new Map(all);
+  }
+
+  /** The versions that an option gives. @throws {TypeError} if it is no such option. */
+  static of(machines: StateMachines): MachineVersions {
+    if (typeof machines !== "function") return new MachineVersions(machines);
+    return new MachineVersions(machines.versions ?? { [machines().version]: machines });
+  }
+
+  /** The names of the versions. */
+  get names(): readonly string[] {
+    return [...this.#versions.keys()];
+  }
+
+  /** Whether this replica has a version. */
+  has(version: string): boolean {
+    return this.#versions.has(version);
+  }
+
+  /** Makes a machine of a version. @throws {TypeError} if there is none, or what is made is another one. */
+  create(version: string): StateMachine {
+    const found = this.#versions.get(version);
+    if (!found) throw new TypeError(`stateMachine: expected version ${version}, got ${this.names.join(" and ")}`);
+    const machine = found.create();
+    if (machine.version === version) return machine;
+    throw new TypeError(`stateMachine: expected version ${version}, got ${machine.version}`);
+  }
+
+  /** How the state of one version becomes that of another, over those between them if need be; `null` if nobody knows. */
+  migration(from: string, to: string): Migrate | null {
+    const steps = this.#stepsTo(to, from, new Set());
+    if (!steps) return null;
+    return (chunks, context) => steps.reduce((state, step) => migrated(step, state, context), chunks);
+  }
+
+  #stepsTo(
+    version: string,
+    from: string,
+    seen: Set<string>,
+  ): readonly Migrate[] | null {
+    const { migrate: known = {} } = this.#versions.get(version) ?? {};
+    const direct = Object.hasOwn(known, from) ? known[from] : undefined;
+    if (direct) return [direct];
+    seen.add(version);
+    for (const [before, migrate] of Object.entries(known)) {
+      const steps = seen.has(before) ? null : this.#stepsTo(before, from, seen);
+      if (steps) return [...steps, migrate];
+    }
+    return null;
+  }
+}
+
+/** The chunks that a migration gives. @throws {StateMachineError} if it gives something else, or what it throws. */
+export function migrated(
+  migrate: Migrate,
+  chunks: ReadonlyMap<string, Uint8Array>,
+  context: MigrationContext,
+): ReadonlyMap<string, Uint8Array> {
+  const given = new Map<string, Uint8Array>();
+  for (const [id, chunk] of checkedChanges("migrate", migrate(chunks, context))) {
+    if (chunk) given.set(id, new Uint8Array(chunk));
+  }
+  return given;
+}
