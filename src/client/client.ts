@@ -4,7 +4,9 @@
  */
 import type { ClientId } from "../core/messages/ids.ts";
 import { weakQuorum } from "../core/messages/quorum.ts";
-import { fromUtf8, parseClusterFile } from "../wire/mod.ts";
+import { fromUtf8, parseClusterFile, type Watched } from "../wire/mod.ts";
+import type { BatchEvent, ChangeEvent, MissedEvent, WatchedKeys, WatchSettings } from "./watch/events.ts";
+import { openWatch, type Watch } from "./watch/watch.ts";
 import { Bundle, Call } from "./calls/call.ts";
 import { Channel } from "./calls/channel.ts";
 import { ClientClosedError } from "./errors.ts";
@@ -42,6 +44,8 @@ import { CallQueue } from "./calls/call_queue.ts";
  */
 export class Client {
   readonly #settings: ClientSettings;
+  /** Ends all watches. */
+  readonly #ended = new AbortController();
   readonly #window: number;
   readonly #sessionIdleMs: number;
   readonly #epochs: KnownEpochs;
@@ -167,9 +171,37 @@ export class Client {
     return await this.#queries.query(bytes, signal);
   }
 
+  /**
+   * Watches the state: the changes of one key, of the keys with a prefix, or the batches. They come in order, each with its number and
+   * the signatures of f + 1 replicas, without a gap and without a repeat, whichever connections break meanwhile. `from`: where to go on,
+   * such as {@linkcode Watch.resumeAt} of an earlier watch. Replicas keep the last 4,096 batches, and 4 Mi characters of changes: who asks
+   * for more, or reads too slowly, gets a `missed` event with the numbers that are gone.
+   *
+   * The end of the loop, `signal`, or {@linkcode close} ends it.
+   * @throws {RangeError} if `from` is not a positive integer, or a key has more than 2,048 characters.
+   *
+   * @example
+   * ```ts
+   * import type { Client } from "@pbft/edge/client";
+   * async function follow(client: Client) {
+   *   for await (const event of client.watch({ prefix: "user/" })) {
+   *     if (event.kind === "change") console.log(event.sequence, event.key, event.value);
+   *     else console.log("missed", event.from, "to", event.through); // read the state anew
+   *   }
+   * }
+   * ```
+   */
+  watch(watched: { readonly batches: true }, settings?: WatchSettings): Watch<BatchEvent | MissedEvent>;
+  /** Watches one key, or the keys with a prefix. */
+  watch(watched: WatchedKeys, settings?: WatchSettings): Watch<ChangeEvent | MissedEvent>;
+  watch(watched: Watched, settings: WatchSettings = {}): Watch<BatchEvent | ChangeEvent | MissedEvent> {
+    return openWatch(watched, settings, { ...this.#settings, epochs: this.#epochs, signal: this.#ended.signal });
+  }
+
   /** Closes the client. Calls in progress reject with a {@linkcode ClientClosedError}, and their connections are dropped. */
   close(): void {
     this.#closed = true;
+    this.#ended.abort();
     this.#deadlines.close();
   }
 

@@ -37,3 +37,7 @@ export {
   type QueryCall,
   type TypedClient,
 } from "./typed/typed_client.ts";
+export type { BatchEvent, ChangeEvent, MissedEvent, WatchedKeys, WatchSettings } from "./watch/events.ts";
+export type { Watch } from "./watch/watch.ts";
+export type { WatchVote } from "./watch/source.ts";
+export type { CollectionNames, EntryEvent, FieldOf, KeyIn } from "./typed/watch.ts";

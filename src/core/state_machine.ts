@@ -23,6 +23,14 @@ export class OperationError extends Error {
   override name = "OperationError";
 }
 
+/** A change of the state, for those who watch it. All replicas tell the same changes in the same order. */
+export interface StateChange {
+  /** The key; well-formed Unicode. */
+  readonly key: string;
+  /** The new value; `null`: the key was removed. */
+  readonly value: string | null;
+}
+
 /**
  * Thrown by `execute` and `query` of a machine with {@linkcode LazyLoading.undo}: what the operation touches is not in
  * memory. The operation is run anew when these chunks are loaded. It must have changed nothing.
@@ -72,6 +80,11 @@ export interface StateMachine {
    * after a state transfer. Afterwards {@linkcode takeChanges} must not report them.
    */
   restore(chunks: Iterable<readonly [id: string, chunk: Uint8Array | null]>): void;
+  /**
+   * Present if the machine can tell what it changes, for those who watch the state. From now on `listener` is called for
+   * each change that counts, while the operation that makes it is executed; `null`: no more.
+   */
+  observeChanges?(listener: ((change: StateChange) => void) | null): void;
   /**
    * Present if the machine can work with only some of its chunks in memory. Otherwise all chunks are loaded before it
    * is used.

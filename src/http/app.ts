@@ -35,6 +35,7 @@ import { gatewayResponse } from "./routes/req.ts";
 import { SNAPSHOT_ROUTES, snapshotBlobs, snapshotHead } from "./routes/snapshot.ts";
 import { evidenceJson, readiness, statusJson, statusText } from "./routes/status.ts";
 import { Timestamps } from "./routes/timestamps.ts";
+import { WatchStreams } from "./watch/streams.ts";
 
 /**
  * The app of a replica. The type shows only what a host needs of a Hono app, so the host may use another version of
@@ -58,6 +59,7 @@ export const CLIENT_ROUTES: readonly string[] = [
   "/req",
   "/requests",
   "/queries",
+  "/watch",
   "/status",
   "/evidence",
   "/events",
@@ -118,6 +120,7 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
     maxSubscribers: options.maxSubscribers ?? 32,
     keepAliveMs: 15_000,
   });
+  const watches = new WatchStreams({ node, timer, maxWatchers: options.maxWatchers ?? 256, keepAliveMs: 15_000 });
   const callers = new Callers({ ...options, conduct, clocks });
   const throttle = new Throttle({ timer, ...THROTTLE });
   const timestamps = new Timestamps(node.self, node.genesis.replicas.length, () => timer.now());
@@ -161,6 +164,7 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
     "/status": {
       GET: [(c) => c.req.query("pretty") === undefined ? c.json(statusJson(view())) : c.text(statusText(view()))],
     },
+    "/watch": { GET: [(c) => watches.answer(c.req.raw, c.var.caller.network)] },
     "/evidence": { GET: [(c) => c.json(evidenceJson(node))] },
     "/snapshot": { GET: [() => snapshotHead(node)] },
     "/snapshot/blobs": { POST: [({ req, var: { caller } }) => snapshotBlobs(req.raw, { node, bodies, caller })] },
@@ -189,7 +193,7 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
   const forget = [node.observe(metrics), node.observe(events)];
   signal?.addEventListener("abort", () => {
     for (const remove of forget) remove();
-    for (const part of [events, bodyDeadlines, gatewayDeadlines, executions, sockets]) part?.close();
+    for (const part of [events, watches, bodyDeadlines, gatewayDeadlines, executions, sockets]) part?.close();
   }, { once: true });
 
   const app = new Hono<Env>();
@@ -209,6 +213,10 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
   if (readers !== "everybody") { for (const path of READERS_ROUTES) app.use(path, admitReaders(readers, address)); }
   // The whole state of the cluster is not for everybody.
   const stateReaders = readers === "everybody" ? {} : readers;
+  // Where not every client may ask queries, not everybody may watch what they would show.
+  if ((options.admission ?? "open") !== "open" || options.middleware?.length) {
+    app.use("/watch", admitReaders(stateReaders, address, true));
+  }
   for (const path of SNAPSHOT_ROUTES) app.use(path, admitReaders(stateReaders, address, true));
   for (const guard of guards(options)) for (const path of CLIENT_ROUTES) app.use(path, guard);
   for (const [path, handlers] of Object.entries(table)) {

@@ -36,6 +36,8 @@ export interface AppOptions {
   readonly maxHeldBytes?: number;
   /** Open `/events` streams; more get 429: 32. */
   readonly maxSubscribers?: number;
+  /** Open `/watch` streams; more get 429: 256. One address may have at most as many as are left for all others. */
+  readonly maxWatchers?: number;
   /** Events buffered for one slow subscriber; more are dropped: 256. */
   readonly maxQueuedEvents?: number;
   /**

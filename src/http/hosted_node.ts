@@ -21,4 +21,9 @@ export type HostedNode =
     | "status"
     | "observe"
   >
-  & Partial<Pick<ReplicaNode, "epoch" | "lastOf" | "report" | "watch" | "stableCertificate" | "readBlobs">>;
+  & Partial<
+    Pick<
+      ReplicaNode,
+      "epoch" | "lastOf" | "report" | "watch" | "changes" | "signChanges" | "stableCertificate" | "readBlobs"
+    >
+  >;

@@ -9,6 +9,7 @@ import {
   type LazyLoading,
   type LoadedChunk,
   OperationError,
+  type StateChange,
   type StateMachine,
 } from "../core/state_machine.ts";
 import { decodeChunk, encodeChunk } from "./_chunk.ts";
@@ -65,6 +66,24 @@ export class KeyValue implements StateMachine {
     }
     this.version = chunkSize === CHUNK_SIZE ? "key-value/1" : `key-value/1:chunks-of-${chunkSize}`;
     this.#map = new LeafMap(chunkSize);
+  }
+
+  #listener: ((change: StateChange) => void) | null = null;
+
+  /** Calls `listener` for each change from now on; `null`: no more. */
+  observeChanges(listener: ((change: StateChange) => void) | null): void {
+    this.#listener = listener;
+  }
+
+  #set(key: string, value: string): void {
+    this.#map.set(key, value);
+    this.#listener?.({ key, value });
+  }
+
+  #delete(key: string): boolean {
+    const isDeleted = this.#map.delete(key);
+    if (isDeleted) this.#listener?.({ key, value: null });
+    return isDeleted;
   }
 
   /** How many keys are in memory. These are all keys, unless the replica loads the state lazily. */
@@ -150,12 +169,12 @@ export class KeyValue implements StateMachine {
   #run(operation: KeyValueOperation): Uint8Array {
     switch (operation.op) {
       case "set":
-        this.#map.set(operation.key, operation.value);
+        this.#set(operation.key, operation.value);
         return encodeResult("OK");
       case "get":
         return encodeResult(this.#map.get(operation.key) ?? null);
       case "del":
-        return encodeResult(this.#map.delete(operation.key));
+        return encodeResult(this.#delete(operation.key));
       case "cas":
         return encodeResult(this.#cas(operation));
       case "incr":
@@ -168,8 +187,8 @@ export class KeyValue implements StateMachine {
   #cas({ key, expected, value }: Of<"cas">): KeyValueResults["cas"] {
     const present = this.#map.get(key) ?? null;
     if (present !== expected) return { swapped: false, value: present };
-    if (value === null) this.#map.delete(key);
-    else this.#map.set(key, value);
+    if (value === null) this.#delete(key);
+    else this.#set(key, value);
     return { swapped: true };
   }
 
@@ -185,7 +204,7 @@ export class KeyValue implements StateMachine {
     if (!Number.isSafeInteger(sum)) {
       throw new OperationError(`incr: expected a sum within ±(2^53 - 1), got ${number} + ${by}`);
     }
-    this.#map.set(key, String(sum));
+    this.#set(key, String(sum));
     return sum;
   }
 

@@ -9,6 +9,7 @@ export {
   NotLoadedError,
   type OperationContext,
   OperationError,
+  type StateChange,
   type StateMachine,
 } from "../core/state_machine.ts";
 export type {

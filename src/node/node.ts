@@ -42,6 +42,7 @@ import { type Parts, prepareParts } from "./parts.ts";
 import { type Core, type Task, taskOf } from "./durable/task.ts";
 import { type Submission, submit, type SubmitOptions, verify } from "./gateway/submit.ts";
 import type { HostEvent } from "./host_event.ts";
+import type { ChangeLog } from "./watching/change_log.ts";
 import type { MessageListener } from "./watching/seen.ts";
 import { Waiters } from "./gateway/waiters.ts";
 export type { NodeOptions, SubmitOptions };
@@ -58,6 +59,8 @@ export class ReplicaNode {
   readonly epoch: Epoch;
   /** Its settings. */
   readonly settings: Settings;
+  /** The changes of the last batches, for those who watch. */
+  readonly changes: ChangeLog;
   readonly #signer: Signer;
   readonly #hash: (bytes: Uint8Array) => Digest;
   readonly #onClosed: NodeInternals["onClosed"];
@@ -80,7 +83,7 @@ export class ReplicaNode {
 
   private constructor(
     options: NodeOptions,
-    { cluster, epoch, settings, signer, restoring, restored, createCore, gate }: Parts,
+    { cluster, epoch, settings, signer, restoring, restored, createCore, gate, changes }: Parts,
     { onClosed, onOtherEpoch }: NodeInternals,
   ) {
     const { self, genesis, timer, store } = options;
@@ -88,6 +91,8 @@ export class ReplicaNode {
     const { hash } = cryptography;
     const terms = termsOf(epoch);
     const observers = new Observers(options.observers, hash);
+    this.changes = changes;
+    observers.add(changes);
     const limits = nodeLimits(genesis, options.limits);
     const jitter = createJitter(options.seed ?? seedOf(signer, timer));
     const waiters = new Waiters(limits.maxWaiters);
@@ -336,6 +341,11 @@ export class ReplicaNode {
     return usageOf(this.#requests, this.#queries, this.#gateway);
   }
 
+  /** Signs what is said to those who watch. */
+  signChanges(bytes: Uint8Array): Uint8Array {
+    return this.#signer.sign("changes", bytes);
+  }
+
   /** Adds an observer. Returns a function that removes it. */
   observe(observer: Observer): () => void {
     return this.#observers.add(observer);
@@ -377,7 +387,10 @@ export class ReplicaNode {
 
   /** Stops accepting input, finishes the running commit, and closes the store. */
   close(): Promise<void> {
-    return this.#closing ??= this.#replica.close().finally(() => this.#delivery.close());
+    return this.#closing ??= this.#replica.close().finally(() => {
+      this.#delivery.close();
+      this.changes.close();
+    });
   }
 
   #drainSoon(): void {

@@ -14,6 +14,7 @@ import type { Gate } from "./in/gate.ts";
 import { startOf, type StartOptions } from "./storage/start.ts";
 import type { Core } from "./durable/task.ts";
 import type { NodeLimits } from "./limits.ts";
+import type { ChangeLog } from "./watching/change_log.ts";
 import { withArchive } from "./storage/archive.ts";
 import type { Archive, Cryptography, Observer, Signer, Store, Timer, Transport } from "./ports.ts";
 
@@ -77,6 +78,8 @@ export interface NodeInternals {
   readonly onOtherEpoch?: () => void;
   /** The gate in an epoch. The nodes of a simulation share one, as its result depends only on the frame and the epoch. Default: one per node. */
   readonly gateOf?: (epoch: Epoch) => Gate;
+  /** The changes that this replica has recorded in the epoch before. */
+  readonly formerChanges?: ChangeLog | undefined;
 }
 
 /** Fills in the default settings. @throws {RangeError} that names the invalid setting. */

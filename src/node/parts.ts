@@ -18,6 +18,7 @@ import type { Signer, Store } from "./ports.ts";
 import { restore, type Restored, type RestoreOptions } from "./storage/opening.ts";
 import { startOf } from "./storage/start.ts";
 import { withTimeouts } from "./storage/store_timeouts.ts";
+import { ChangeLog } from "./watching/change_log.ts";
 
 /** Values that are derived from a node's options and its store. */
 export interface Parts {
@@ -30,6 +31,8 @@ export interface Parts {
   readonly store: Store;
   readonly restoring: RestoreOptions;
   readonly restored: Restored;
+  /** The changes of the last batches, for those who watch. */
+  readonly changes: ChangeLog;
   readonly createCore: (storedState: StoredState) => Core;
   /** A gate to use instead of a new one. */
   readonly gate: Gate | undefined;
@@ -38,7 +41,7 @@ export interface Parts {
 /** Checks the options and restores the replica from its store. Throws as `Node.open` does. */
 export async function prepareParts(
   options: NodeOptions,
-  { createCore, gateOf, onClosed }: NodeInternals,
+  { createCore, gateOf, onClosed, formerChanges }: NodeInternals,
 ): Promise<Parts> {
   const { self, archive, timer } = options;
   const { genesis, settings, cluster, epoch, hash, signer, lazyLoading, versions, ...checked } = checkOptions(options);
@@ -47,7 +50,9 @@ export async function prepareParts(
   const restoring = { persistInputs: options.persistInputs, lazyLoading, archives: archive !== undefined };
   const restored = await restore(store, { genesis, cluster, epoch: epoch.number, self, hash }, { ...restoring, start });
   useKey(signer.publicKey);
+  const changes = new ChangeLog(restored.storedState.checkpoint?.sequence ?? 0, formerChanges);
   return {
+    changes,
     genesis,
     cluster,
     epoch,
@@ -57,7 +62,7 @@ export async function prepareParts(
     restoring,
     restored,
     createCore: (storedState) => {
-      const stateMachine = versions.create(genesis.stateMachine);
+      const stateMachine = changes.attach(versions.create(genesis.stateMachine));
       // Without somebody who follows, the replica would stop for good at the end of the epoch.
       const configure = onClosed && configurePort(epoch, options.crypto ?? CRYPTOGRAPHY);
       const environment = createEnvironment({

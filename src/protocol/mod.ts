@@ -63,4 +63,5 @@ export type { NodeLimits } from "../node/limits.ts";
 export type { OutboxStatus } from "../node/status.ts";
 export type { Epoch } from "../wire/epochs/mod.ts";
 export type { HostEvent } from "../node/host_event.ts";
+export type { ChangedBatch, ChangeLog } from "../node/watching/change_log.ts";
 export type { MessageListener, MessageSummary, PayloadItem, Seen } from "../node/watching/seen.ts";

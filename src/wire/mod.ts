@@ -43,3 +43,15 @@ export {
 } from "./messages/reply_tree.ts";
 export { encodeMessage, SIGNATURE_BYTES } from "./messages/signed.ts";
 export { fromUtf8, utf8 } from "./codec/utf8.ts";
+export {
+  decodeWatchLine,
+  encodeWatchLine,
+  MAX_WATCH_BATCHES,
+  MAX_WATCH_LINE_BYTES,
+  parseStatement,
+  type Watched,
+  type WatchedContent,
+  type WatchLine,
+  type WatchStatement,
+  watchText,
+} from "./watch.ts";

@@ -68,6 +68,13 @@ export class KnownEpochs {
     return this.#present ?? (this.#opening ??= this.#open());
   }
 
+  /** The last number of an epoch; `null` if no later one is known. */
+  async endOf(number: number): Promise<number | null> {
+    if (this.#chain.length <= number) return null;
+    const epochs = await epochsOf(this.#options.cluster.genesis, this.#chain);
+    return epochs[number + 1]?.start?.sequence ?? null;
+  }
+
   /** The cluster's id, for which clients sign. */
   async cluster(): Promise<Digest> {
     return (await this.present()).epoch.cluster;

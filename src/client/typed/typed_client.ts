@@ -11,6 +11,10 @@ import { jsonOf } from "../calls/outcome.ts";
 import { Client } from "../client.ts";
 import type { ClientOptions } from "../options.ts";
 import type { Receipt } from "../proofs/receipt.ts";
+import type { PrefixOf } from "../../machines/typed/state/fields.ts";
+import type { MissedEvent, WatchSettings } from "../watch/events.ts";
+import type { Watch } from "../watch/watch.ts";
+import { type CollectionNames, type EntryEvent, type FieldOf, type KeyIn, watchCollection } from "./watch.ts";
 import { RejectedError, rejectedError } from "./rejected_error.ts";
 
 /** The arguments of a call. */
@@ -58,6 +62,14 @@ export type TypedClient<Types extends MachineTypes> =
     readonly client: Client;
     /** The client's public key, which the machine sees as `client`. */
     id(): Promise<ClientId>;
+    /**
+     * Watches a collection: its changes in order, with f + 1 signatures each, as {@linkcode Client.watch}. `prefix`: only keys that begin
+     * with it. What expires is no change before it is removed.
+     */
+    watch<Name extends CollectionNames<Types["state"]> & string>(
+      collection: Name,
+      settings?: WatchSettings & { readonly prefix?: PrefixOf<KeyIn<Types["state"], Name>> },
+    ): Watch<EntryEvent<FieldOf<Types["state"], Name>> | MissedEvent>;
     /** Closes the client. */
     close(): void;
   };
@@ -113,6 +125,7 @@ export function createClient<Types extends MachineTypes>(
     ...Object.fromEntries([...Object.keys(operations).map(call), ...Object.keys(queries).map(query)]),
     client,
     id: () => client.id(),
+    watch: (name: string, settings?: WatchSettings) => watchCollection(machine, client, name, settings),
     close: () => client.close(),
   });
 }

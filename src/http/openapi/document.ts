@@ -66,6 +66,21 @@ const ROUTES: Readonly<Record<string, Readonly<Record<"get" | "post", Operation 
     },
     post: undefined,
   },
+  "/watch": {
+    get: {
+      summary: "The changes of the state as they are executed: lines, each with a signature and a statement as JSON",
+      operationId: "watch",
+      query: {
+        key: "the key to watch",
+        prefix: "the beginning of the keys to watch",
+        batches: "watch the batches themselves",
+        from: "the first number; by default what comes from now on",
+      },
+      answers: TEXT,
+      problems: [...READERS, "malformed", "not-found", "overloaded", "unavailable"],
+    },
+    post: undefined,
+  },
   "/evidence": {
     get: {
       summary: "Proofs that members are faulty: pairs of signed messages that contradict each other",

@@ -7,6 +7,7 @@ import {
   type LazyLoading,
   NotLoadedError,
   type OperationContext,
+  type StateChange,
   type StateMachine,
 } from "../../core/state_machine.ts";
 import { LeafMap } from "../../core/tree/leaf_map.ts";
@@ -48,6 +49,7 @@ export class TypedMachine implements StateMachine {
   readonly #map: LeafMap;
   readonly #scope = new Scope();
   readonly #state: unknown;
+  #listener: ((change: StateChange) => void) | null = null;
   /** The changes since the last mark: keys, and what was there. `null`: none can be undone, as all is in memory. */
   #before: (readonly [key: string, value: string | undefined])[] | null = null;
 
@@ -60,6 +62,10 @@ export class TypedMachine implements StateMachine {
     this.#state = Object.freeze(
       Object.fromEntries(fields.map(([name, field]) => [name, handleOf(this.#scope, name, field)])),
     );
+  }
+
+  observeChanges(listener: ((change: StateChange) => void) | null): void {
+    this.#listener = listener;
   }
 
   execute(operation: Uint8Array, context: OperationContext): Uint8Array {
@@ -120,7 +126,7 @@ export class TypedMachine implements StateMachine {
       const result = runnable.run(this.#state, valid.value, this.#contextOf(context, draft, mayWrite));
       if (draft.missing) throw draft.missing;
       const bytes = encodeResult(op, runnable, result);
-      if (mayWrite) draft.apply((key, before) => this.#before?.push([key, before]));
+      if (mayWrite) draft.apply((key, before, value) => this.#note(key, before, value));
       return bytes;
     } catch (error) {
       throw draft.missing ?? (error instanceof Rejection ? this.#rejected(op, error) : notOurs(error));
@@ -162,6 +168,11 @@ export class TypedMachine implements StateMachine {
     const rejected = new RejectedOperation(error, detail, text);
     if (rejected.message.length <= MAX_REJECTION) return rejected;
     return new RangeError(`${op}: reject(${JSON.stringify(error)}): expected at most ${MAX_REJECTION} characters`);
+  }
+
+  #note(key: string, before: string | undefined, value: string | null): void {
+    this.#before?.push([key, before]);
+    this.#listener?.({ key, value });
   }
 
   #undo(): void {

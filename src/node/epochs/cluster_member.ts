@@ -28,6 +28,7 @@ import { enterEpoch, linkIn, storedLinks } from "./chain_store.ts";
 import { chainCrypto } from "./cryptography.ts";
 import { Others } from "./others.ts";
 import { enteredEvent, leftIn, placeIn, startIn } from "./place.ts";
+import type { ChangeLog } from "../watching/change_log.ts";
 import { StateServer } from "./state_server.ts";
 
 /** How long the last messages of an epoch may take to be sent, ms. Whoever misses them asks for the link. */
@@ -48,6 +49,8 @@ export class ClusterMember {
   #epochs: readonly Epoch[];
   #links: readonly Uint8Array[] = [];
   #node: ReplicaNode | null = null;
+  /** What the last node has recorded. Those who watch go on with the next one. */
+  #changes: ChangeLog | undefined;
   /** Resolves when the present node has been replaced, or this member is closed. */
   #replaced = deferred<void>();
   #moving: Promise<void> | null = null;
@@ -239,10 +242,12 @@ export class ClusterMember {
         ...(this.#hasEntered && { start: "resume", hasLostDisk: false }),
       }, {
         ...this.#internals,
+        formerChanges: this.#changes,
         onClosed: (closed) => this.#onClosed(closed),
         onOtherEpoch: () => void this.#move(() => this.#followStore()).catch((error) => this.#failed(error)),
       });
       this.#hasEntered = true;
+      this.#changes = this.#node.changes;
     }
     const replaced = this.#replaced;
     this.#replaced = deferred<void>();

@@ -11,9 +11,10 @@ export const PROTOCOL = "pbft/1";
 
 /**
  * What can be signed: a message, a member's statement about clients' requests that it passes on (`relay`), its approval of the genesis
- * (`genesis`) or of the next epoch's configuration (`configuration`), or the root of a tree of replies that are signed together (`replies`).
+ * (`genesis`) or of the next epoch's configuration (`configuration`), the root of a tree of replies that are signed together (`replies`),
+ * or what it says to those who watch (`changes`).
  */
-export type SignedKind = MessageKind | "relay" | "genesis" | "configuration" | "replies";
+export type SignedKind = MessageKind | "relay" | "genesis" | "configuration" | "replies" | "changes";
 
 /**
  * The bytes that are signed in front of a message's bytes: protocol version, cluster, epoch and kind. A signature is therefore

@@ -70,12 +70,12 @@ export class Draft {
     }
   }
 
-  /** Makes the changes count. Calls `onChange` with what was there before each. */
-  apply(onChange: (key: string, before: string | undefined) => void): void {
+  /** Makes the changes count. Calls `onChange` with what was there before each, and the new value. */
+  apply(onChange: (key: string, before: string | undefined, value: string | null) => void): void {
     for (const [key, value] of this.#writes) {
       const before = this.#map.get(key);
       if (before === (value ?? undefined)) continue;
-      onChange(key, before);
+      onChange(key, before, value);
       if (value === null) this.#map.delete(key);
       else this.#map.set(key, value);
     }

@@ -1,0 +1,72 @@
+/**
+ * What a watch gives.
+ * @module
+ */
+import type { ReplicaId } from "../../core/messages/ids.ts";
+import type { WatchVote } from "./source.ts";
+import type { Agreed } from "./tally.ts";
+
+/** A change of the state. */
+export interface ChangeEvent {
+  /** "change". */
+  readonly kind: "change";
+  /** The number of the batch that made it. A batch may make several, which come in their order. */
+  readonly sequence: number;
+  /** The key. */
+  readonly key: string;
+  /** The new value; `null`: the key was removed. */
+  readonly value: string | null;
+  /** The f + 1 replicas that have signed it. */
+  readonly signedBy: readonly ReplicaId[];
+  /** Their statements and signatures. */
+  readonly votes: readonly WatchVote[];
+}
+
+/** A batch was executed. */
+export interface BatchEvent {
+  /** "batch". */
+  readonly kind: "batch";
+  /** Its number. */
+  readonly sequence: number;
+  /** How many requests it had. */
+  readonly requests: number;
+  /** How many operations they had. */
+  readonly operations: number;
+  /** The f + 1 replicas that have signed it. */
+  readonly signedBy: readonly ReplicaId[];
+  /** Their statements and signatures. */
+  readonly votes: readonly WatchVote[];
+}
+
+/** Changes of these numbers are not kept any more by enough replicas. What comes next is complete again. */
+export interface MissedEvent {
+  /** "missed". */
+  readonly kind: "missed";
+  /** The first number. */
+  readonly from: number;
+  /** The last number. */
+  readonly through: number;
+}
+
+/** Options of {@linkcode Client.watch}. */
+export interface WatchSettings {
+  /** The first number of interest, such as {@linkcode Watch.resumeAt} of an earlier watch. By default what comes from now on. */
+  readonly from?: number;
+  /** Ends the watch. */
+  readonly signal?: AbortSignal;
+}
+
+/** The events of what is agreed. */
+export function eventsOf(agreed: Agreed): readonly (ChangeEvent | BatchEvent | MissedEvent)[] {
+  if (agreed.kind === "missed") return [agreed];
+  const { sequence, content, votes } = agreed;
+  const signedBy = votes.map(({ replica }) => replica);
+  if ("requests" in content) {
+    const { requests, operations } = content;
+    return [{ kind: "batch", sequence, requests, operations, signedBy, votes }];
+  }
+  return content.map(([key, value]) => ({ kind: "change", sequence, key, value, signedBy, votes }));
+}
+
+/** One key, or the keys with a prefix. */
+export type WatchedKeys = { readonly key: string } | { readonly prefix: string };

@@ -1,0 +1,17 @@
+/**
+ * News between those who read streams and the one who counts.
+ * @module
+ */
+
+/** Wakes all who wait for news. */
+export class News {
+  #waiting: (() => void)[] = [];
+
+  next(): Promise<void> {
+    return new Promise((resolve) => void this.#waiting.push(resolve));
+  }
+
+  tell(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+}
