@@ -37,6 +37,7 @@ const NOT_RUN: readonly (readonly [command: RegExp, reason: string])[] = [
     /^(?:pbft|npx @pbft\/edge|deno run -A (?:--no-lock )?(?:jsr:@pbft\/edge\/cli|src\/cli\/mod\.ts)) /,
     "tests/cli run each verb",
   ],
+  [/^OTEL_\w+=/, "they need a collector; tests/telemetry has the traces, tests/cli the flag"],
   [/^deno bundle /, "tests/edge bundles the examples"],
   [/^PBFT_START=\w+ node main\.(?:mjs|ts) /, "tests/edge runs it, on each runtime that is here"],
   [

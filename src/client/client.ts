@@ -2,7 +2,7 @@
  * The client. It bundles any number of concurrent calls into few signed requests, and accepts a result when f + 1 replicas agree.
  * @module
  */
-import type { ClientId } from "../core/messages/ids.ts";
+import type { ClientId, Digest } from "../core/messages/ids.ts";
 import { weakQuorum } from "../core/messages/quorum.ts";
 import { fromUtf8, parseClusterFile, type Watched } from "../wire/mod.ts";
 import type { BatchEvent, ChangeEvent, MissedEvent, WatchedKeys, WatchSettings } from "./watch/events.ts";
@@ -11,6 +11,7 @@ import { Bundle, Call } from "./calls/call.ts";
 import { Channel } from "./calls/channel.ts";
 import { ClientClosedError } from "./errors.ts";
 import { type Operation, operationBytes } from "./calls/operation.ts";
+import { type CallObserver, followed, tell } from "./observer.ts";
 import { type ClientOptions, type ClientSettings, settingsOf } from "./options.ts";
 import { type CallSettings, checkedBy, type WithSchema } from "./calls/settings.ts";
 import { jsonOf, type Outcome } from "./calls/outcome.ts";
@@ -133,16 +134,18 @@ export class Client {
     if (this.#closed) throw new ClientClosedError("none");
     settings.signal?.throwIfAborted();
     this.#queue.checkRoom(bytes);
+    const observer = this.#observe("operation");
     const call: Call = new Call({
       operation: bytes,
       signal: settings.signal,
       deadline: this.#deadlines.next(),
+      observer,
       onEnd: () => this.#onEnd(call),
     });
     this.#deadlines.add(call);
     this.#queue.add(call);
     this.#schedulePump();
-    return await call.promise;
+    return await followed(call.promise, observer);
   }
 
   /**
@@ -168,7 +171,7 @@ export class Client {
     if (this.#closed) throw new ClientClosedError("none");
     signal?.throwIfAborted();
     this.#queue.checkRoom(bytes);
-    return await this.#queries.query(bytes, signal);
+    return await followed(this.#queries.query(bytes, signal), this.#observe("query"));
   }
 
   /**
@@ -203,6 +206,11 @@ export class Client {
     this.#closed = true;
     this.#ended.abort();
     this.#deadlines.close();
+  }
+
+  #observe(kind: "operation" | "query"): CallObserver | undefined {
+    const { observer } = this.#settings;
+    return observer && tell(() => observer.onCall?.(kind));
   }
 
   /** Waits for one turn of the event loop, so that calls made in this turn share a request. */
@@ -262,11 +270,13 @@ export class Client {
     const operations = bundle.calls.map((call) => call.operation);
     try {
       const request = { session: session.id, timestamp, lowestUnanswered, operations };
-      let answered = await this.#channel.send(request, bundle.abandoned);
+      const onSigned = this.#settings.observer && ((digest: Digest) => bundle.tellSent(digest));
+      let answered = await this.#channel.send(request, bundle.abandoned, onSigned);
       if (mustAcknowledge(answered)) {
         // It keeps its timestamp, so the operations run at most once, whichever copy is executed first.
         await session.untilLowest(timestamp);
-        answered = await this.#channel.send({ ...request, lowestUnanswered: timestamp }, bundle.abandoned);
+        const again = { ...request, lowestUnanswered: timestamp };
+        answered = await this.#channel.send(again, bundle.abandoned, onSigned);
       }
       if (hasLostSession(answered) && this.#session === session) this.#session = null;
       this.#bundleLimit.learn(answered.votes[0]!.reply.results);

@@ -6,6 +6,7 @@
 export { Client } from "./client.ts";
 export type { CallSettings, WithSchema } from "./calls/settings.ts";
 export type { ClientOptions } from "./options.ts";
+export type { CallObserver, ClientObserver, RequestObserver, SentRequest } from "./observer.ts";
 export type { Statement } from "../core/messages/evidence.ts";
 export { type ExecutedBatch, verifyArchived } from "./proofs/archive.ts";
 export type { ArchivedBatch } from "../node/ports.ts";

@@ -4,6 +4,7 @@
  */
 import type { Timer } from "../node/ports.ts";
 import type { ClusterFile } from "../wire/mod.ts";
+import type { ClientObserver } from "./observer.ts";
 import { webTimer } from "./transport/timer.ts";
 
 /** Options of {@linkcode Client}. */
@@ -22,6 +23,8 @@ export interface ClientOptions {
    * that knows a later epoch cannot be deceived with keys of an earlier one.
    */
   readonly onChain?: (chain: readonly Uint8Array[]) => void;
+  /** Follows the calls of the client, for traces and metrics: see `@pbft/edge/telemetry`. */
+  readonly observer?: ClientObserver;
   /** Replaces the global `fetch`. */
   readonly fetch?: typeof globalThis.fetch;
   /** Replaces the host's clock. */
@@ -45,13 +48,16 @@ export interface ClientOptions {
 }
 
 /** {@linkcode ClientOptions} completed with the defaults. */
-export type ClientSettings = Required<Omit<ClientOptions, "keyPair" | "cluster">>;
+export type ClientSettings =
+  & Required<Omit<ClientOptions, "keyPair" | "cluster" | "observer">>
+  & { readonly observer: ClientObserver | undefined };
 
 /** Completes and checks the options. @throws {RangeError} naming the option that is not a positive number. */
 export function settingsOf(options: ClientOptions): ClientSettings {
   return {
     chain: options.chain ?? [],
     onChain: options.onChain ?? (() => {}),
+    observer: options.observer,
     fetch: options.fetch ?? ((input, init) => fetch(input, init)),
     timer: options.timer ?? webTimer(),
     timeoutMs: positive(options, "timeoutMs", 30_000),

@@ -46,6 +46,8 @@ export type ReplicaEvent =
     readonly requests: number;
     readonly operations: number;
     readonly bytes: number;
+    /** The digests of the batch and of its requests, where `Environment.namesRequests` is set. */
+    readonly batch?: { readonly digest: Digest; readonly requests: readonly Digest[] };
   }
   | { readonly kind: "checkpoint-taken"; readonly sequence: SequenceNumber; readonly root: Digest }
   | { readonly kind: "checkpoint-stable"; readonly sequence: SequenceNumber; readonly root: Digest }

@@ -54,6 +54,8 @@ export interface Environment {
   pack(value: Plain): Uint8Array;
   /** The inverse of {@linkcode pack}. @throws {Error} if `pack` does not make these bytes. */
   unpack(bytes: Uint8Array): Plain;
+  /** Whether events of stages name the requests in the batch, for observers that follow single requests. */
+  readonly namesRequests?: boolean;
   /** Reads `configure` operations. If left out, there are none: every operation is the state machine's. */
   readonly configure?: ConfigurePort;
 }

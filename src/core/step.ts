@@ -119,6 +119,9 @@ export class Step {
       requests: requests.length,
       operations,
       bytes: batch?.bytes.length ?? 0,
+      ...(this.env.namesRequests && batch && {
+        batch: { digest: batch.digest, requests: requests.map(({ digest }) => digest) },
+      }),
     });
   }
 

@@ -24,6 +24,7 @@ export interface EnvironmentOptions {
   /** Reads `configure` operations. Without it there are none. */
   readonly configure?: ConfigurePort;
   readonly hash?: (bytes: Uint8Array) => Digest;
+  readonly namesRequests?: boolean;
 }
 
 /**
@@ -31,7 +32,7 @@ export interface EnvironmentOptions {
  * state.
  */
 export function createEnvironment(options: EnvironmentOptions): Environment {
-  const { self, genesis, settings, stateMachine, versions, signer, configure, hash = sha256 } = options;
+  const { self, genesis, settings, stateMachine, versions, signer, configure, hash = sha256, namesRequests } = options;
   return {
     self,
     genesis,
@@ -50,6 +51,7 @@ export function createEnvironment(options: EnvironmentOptions): Environment {
       migration: (version) => versions.migration(genesis.stateMachine, version),
       createMachine: (version) => versions.create(version),
     }),
+    ...(namesRequests && { namesRequests }),
   };
 }
 

@@ -25,7 +25,8 @@ import { DurableReplica } from "./durable/durable_replica.ts";
 import { sign, withDigest } from "./environment.ts";
 import { termsOf, verifierOf } from "./epochs/cryptography.ts";
 import { Gate } from "./in/gate.ts";
-import { Gateway, type GatewayAnswer } from "./gateway/gateway.ts";
+import { Gateway } from "./gateway/gateway.ts";
+import type { GatewayAnswer } from "./gateway/gateway_operations.ts";
 import { type FrameSource, Intake } from "./in/intake.ts";
 import { createJitter } from "./async/backoff.ts";
 import { nodeLimits } from "./limits.ts";
@@ -263,9 +264,15 @@ export class ReplicaNode {
   async vouch(operations: readonly VouchedOperation[], signal?: AbortSignal): Promise<GatewayAnswer | Rejection> {
     const refusal = this.#unavailable("gateway-request");
     const answered = this.#observers.messages?.asked(operations);
-    const answer = refusal ?? await this.#gateway.vouch(operations, signal);
-    answered?.(answer);
-    return answer;
+    const carried = this.#observers.vouching(operations.length);
+    let answer: GatewayAnswer | Rejection | null = null;
+    try {
+      answer = refusal ?? await this.#gateway.vouch(operations, signal);
+      answered?.(answer);
+      return answer;
+    } finally {
+      carried?.(answer && "request" in answer ? answer.request : null);
+    }
   }
 
   /** The highest timestamp that this replica knows of an unsigned client's name (-1: none), and the agreed time. */

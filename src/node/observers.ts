@@ -7,15 +7,23 @@ import type { Observer } from "./ports.ts";
 import { MessageWatch } from "./watching/message_watch.ts";
 import type { MessageListener } from "./watching/seen.ts";
 
+/** Whether one of them follows single requests. */
+export function wantRequests(observers: readonly Observer[] = []): boolean {
+  return observers.some((observer) => observer.wantsRequests === true);
+}
+
 /** A set of observers. Errors that an observer throws are ignored. */
 export class Observers {
   readonly #all: Set<Observer>;
   readonly #hash: (bytes: Uint8Array) => Digest;
+  /** Whether one of them follows single requests. If none does, a request costs one look at this field. */
+  readonly #wantsRequests: boolean;
   /** Told of each message; `null` while nobody listens, so that a message then costs one look at this field. */
   messages: MessageWatch | null = null;
 
   constructor(observers: readonly Observer[] = [], hash: (bytes: Uint8Array) => Digest) {
     this.#all = new Set(observers);
+    this.#wantsRequests = wantRequests(observers);
     this.#hash = hash;
   }
 
@@ -33,6 +41,22 @@ export class Observers {
   add(observer: Observer): () => void {
     this.#all.add(observer);
     return () => void this.#all.delete(observer);
+  }
+
+  /** Tells that this replica replied to a request. */
+  replied(request: Digest): void {
+    if (this.#wantsRequests) this.notify((observer) => observer.wantsRequests && observer.onReplied?.(request));
+  }
+
+  /** Tells that operations are vouched for. The result, if anybody wants to know, is to be called with the request that carried them. */
+  vouching(operations: number): ((request: Digest | null) => void) | null {
+    if (!this.#wantsRequests) return null;
+    const ends = new Map<Observer, (request: Digest | null) => void>();
+    this.notify((observer) => {
+      const end = observer.wantsRequests && observer.onVouch?.(operations);
+      if (end) ends.set(observer, end);
+    });
+    return (request) => this.notify((observer) => ends.get(observer)?.(request));
   }
 
   /** Calls `what` with each observer. */

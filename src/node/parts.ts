@@ -14,6 +14,7 @@ import type { Epoch } from "../wire/epochs/mod.ts";
 import type { Gate } from "./in/gate.ts";
 import { nodeLimits } from "./limits.ts";
 import { checkOptions, CRYPTOGRAPHY, type NodeInternals, type NodeOptions } from "./options.ts";
+import { wantRequests } from "./observers.ts";
 import type { Signer, Store } from "./ports.ts";
 import { restore, type Restored, type RestoreOptions } from "./storage/opening.ts";
 import { startOf } from "./storage/start.ts";
@@ -74,6 +75,7 @@ export async function prepareParts(
         signer,
         ...(configure && { configure }),
         hash,
+        namesRequests: wantRequests(options.observers),
       });
       return createCore?.(environment, storedState) ?? new Replica(environment, storedState);
     },

@@ -182,6 +182,18 @@ export interface Cryptography {
 
 /** Observes a node. Its methods must not throw and must not block. */
 export interface Observer {
+  /**
+   * Whether it follows single requests: then events of stages name the requests in the batch, and `onReplied` and `onVouch` are called.
+   * It counts for the observers that a node is opened with.
+   */
+  readonly wantsRequests?: boolean;
+  /** This replica replied to a request: to the client that waits here, or to the gateway. */
+  onReplied?(request: Digest): void;
+  /**
+   * Unsigned clients ask this replica as their gateway; called in the caller's turn. The result is called with the digest of the request
+   * that carried their operations, or `null` if they were rejected.
+   */
+  onVouch?(operations: number): (request: Digest | null) => void;
   /** An event of the protocol. */
   onEvent?(event: ReplicaEvent, now: Millis): void;
   /** A message was sent to, or received from, a replica or client; `bytes`: its size. */

@@ -55,7 +55,7 @@ export type {
   Signer,
   Verifier,
 } from "../node/ports.ts";
-export type { GatewayAnswer } from "../node/gateway/gateway.ts";
+export type { GatewayAnswer } from "../node/gateway/gateway_operations.ts";
 export type { SubmitOptions } from "../node/gateway/submit.ts";
 export type { FrameSource } from "../node/in/intake.ts";
 export type { NodeUsage } from "../node/in/usage.ts";

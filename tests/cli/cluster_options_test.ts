@@ -56,3 +56,15 @@ Deno.test("ports must be ones that fetch reaches", () => {
     assertThrows(() => checkPorts(ports), CliError, `${ports.at(-1)}`);
   }
 });
+
+Deno.test("--telemetry goes to every replica, and wants a share", () => {
+  assertEquals(parseClusterOptions(["--telemetry", "0.01"]).policy, ["--telemetry", "0.01"]);
+  assertEquals(parseClusterOptions([]).policy, []);
+  for (const share of ["", "1.1", "-1", "all"]) {
+    assertThrows(
+      () => parseClusterOptions([`--telemetry=${share}`]),
+      CliError,
+      "--telemetry: expected a number from 0 to 1",
+    );
+  }
+});

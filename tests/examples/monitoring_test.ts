@@ -88,6 +88,52 @@ Deno.test("no two panels of the dashboard overlap", () => {
   }
 });
 
+interface Collector {
+  readonly receivers: Readonly<
+    Record<string, { readonly protocols: Readonly<Record<string, { readonly endpoint: string }>> }>
+  >;
+  readonly processors: Readonly<Record<string, unknown>>;
+  readonly exporters: Readonly<Record<string, { readonly endpoint: string }>>;
+  readonly service: {
+    readonly pipelines: Readonly<Record<string, Readonly<Record<"receivers" | "processors" | "exporters", string[]>>>>;
+  };
+}
+
+Deno.test("the collector's pipelines use what it defines, and their ends meet those of Jaeger and Prometheus", () => {
+  const collector = parse(textOf(`${folder}/collector.yml`)!) as Collector;
+  const { services } = parse(textOf(`${folder}/compose.yml`)!) as {
+    readonly services: Readonly<
+      Record<string, { readonly profiles?: readonly string[]; readonly command?: readonly string[] }>
+    >;
+  };
+  assertEquals(Object.keys(collector.service.pipelines), ["traces", "metrics"]);
+  for (const kind of ["receivers", "processors", "exporters"] as const) {
+    const used = new Set(Object.values(collector.service.pipelines).flatMap((pipeline) => pipeline[kind]));
+    assertEquals([...used].sort(), Object.keys(collector[kind]).sort(), kind);
+  }
+  // The port to which an SDK sends if it is told nothing.
+  assertEquals(collector.receivers.otlp!.protocols.http!.endpoint, "127.0.0.1:4318");
+  const { endpoint } = collector.exporters["otlp/jaeger"]!;
+  assert(services.jaeger!.command!.includes(`--set=receivers.otlp.protocols.grpc.endpoint=${endpoint}`));
+  assert(textOf(`${folder}/prometheus.yml`)!.includes(`["${collector.exporters.prometheus!.endpoint}"]`));
+  const withProfile = Object.entries(services).filter(([, { profiles }]) => profiles?.includes("traces"));
+  assertEquals(withProfile.map(([name]) => name), ["otel-collector", "jaeger"]);
+});
+
+Deno.test("docs/telemetry.md has every span and every metric", () => {
+  const sources = ["client", "open_request", "replica_metrics", "replica_traces"].map((name) =>
+    textOf(`src/telemetry/${name}.ts`)!
+  );
+  const names = new Set(sources.flatMap((text) => [...text.matchAll(/"(pbft\.[a-z_.]+)"/g)].map(([, name]) => name!)));
+  const page = textOf("docs/telemetry.md")!;
+  assertGreater(names.size, 20);
+  const missing = [...names].filter((name) => !page.includes(`\`${name}\``));
+  assertEquals(
+    missing.filter((name) => !["pbft.batch.operations", "pbft.replicas", "pbft.primary"].includes(name)),
+    [],
+  );
+});
+
 /** Whether Prometheus's tool is on this machine. `.ci/run` installs it where it can. */
 function hasPromtool(): boolean {
   try {

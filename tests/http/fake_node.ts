@@ -10,7 +10,7 @@ import type {
 } from "../../src/core/messages/messages.ts";
 import type { SignedQuery } from "../../src/core/messages/queries.ts";
 import type { HostedNode } from "../../src/http/mod.ts";
-import type { GatewayAnswer } from "../../src/node/gateway/gateway.ts";
+import type { GatewayAnswer } from "../../src/node/gateway/gateway_operations.ts";
 import type { Observer, Rejection } from "../../src/node/ports.ts";
 import type { SubmitOptions } from "../../src/node/node.ts";
 import type { NodeStatus } from "../../src/node/status.ts";
@@ -125,6 +125,7 @@ export class FakeNode implements HostedNode {
 
 export function answer(status: Result["status"], value: string): GatewayAnswer {
   return {
+    request: digest("ab".repeat(32)),
     view: view(4),
     voters: [replicaId(0), replicaId(2)],
     results: [{ sequence: sequenceNumber(131), status, value: utf8(value) }],

@@ -36,6 +36,12 @@ const rooms: Readonly<Record<string, Room>> = {
   snapshot: { imports: ["core", "wire", "crypto", "node"], packages: ["node:"], without: ["Deno", "Bun", "Buffer"] },
   protocol: { imports: ["core", "wire", "crypto"], types: ["node"], without: world },
   client: { imports: ["core", "wire", "crypto", "machines"], types: ["node/ports.ts"], without: platform },
+  telemetry: {
+    imports: ["core"],
+    types: ["node", "client"],
+    packages: ["@opentelemetry/api"],
+    without: [...platform, ...timers],
+  },
   page: { imports: [], without: platform },
   http: {
     imports: ["core", "wire", "crypto", "machines", "node", "stores", "snapshot", "client"],
@@ -62,20 +68,21 @@ const rooms: Readonly<Record<string, Room>> = {
       "runtime",
       "testing",
       "page",
+      "telemetry",
     ],
     packages: ["commander", "hono", "node:"],
     without: [],
   },
 };
 
-/** mod.ts gives the whole to users: everything but programs and the simulator, which has an export of its own. */
+/** mod.ts gives the whole to users: everything but programs, and what has an export of its own: the simulator and OpenTelemetry. */
 const front: Room = {
-  imports: Object.keys(rooms).filter((name) => name !== "cli" && name !== "testing"),
+  imports: Object.keys(rooms).filter((name) => !["cli", "testing", "telemetry"].includes(name)),
   without: world,
 };
 
 /** What must run in Deno, Node and browsers alike, with all that it imports. */
-const portable = /^mod\.ts$|^src\/(?:core|wire|machines|client|protocol)\/|^src\/crypto\/web/;
+const portable = /^mod\.ts$|^src\/(?:core|wire|machines|client|protocol|telemetry)\/|^src\/crypto\/web/;
 
 function roomOf(path: string): Room | undefined {
   if (path === "mod.ts") return front;

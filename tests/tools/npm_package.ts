@@ -1,5 +1,6 @@
 /**
- * Makes the npm package: what `deno pack` makes, and the command `pbft`, which deno.json cannot name.
+ * Makes the npm package: what `deno pack` makes, and what deno.json cannot say: the command `pbft`, and that `@opentelemetry/api` is only
+ * for those who use `@pbft/edge/telemetry`.
  *
  *     deno run -A tests/tools/npm_package.ts FILE.tgz
  *
@@ -7,6 +8,8 @@
  */
 import { root } from "./files.ts";
 
+/** Packages of entry points that most programs do not import. */
+const OPTIONAL: readonly string[] = ["@opentelemetry/api"];
 /** The module of the command in the package. */
 const COMMAND = "src/cli/mod.js";
 
@@ -18,7 +21,12 @@ export async function packForNpm(path: string): Promise<void> {
     await run("tar", ["xzf", "packed.tgz"], folder);
     const file = `${folder}/package/package.json`;
     const manifest = JSON.parse(await Deno.readTextFile(file));
-    const packed = { ...manifest, bin: { pbft: COMMAND }, engines: { node: ">=20.16" } };
+    const packed = {
+      ...manifest,
+      ...withOptional(manifest.dependencies),
+      bin: { pbft: COMMAND },
+      engines: { node: ">=20.16" },
+    };
     await Deno.writeTextFile(file, JSON.stringify(packed, null, 2) + "\n");
     const command = `${folder}/package/${COMMAND}`;
     await Deno.writeTextFile(command, `#!/usr/bin/env node\n${await Deno.readTextFile(command)}`, { mode: 0o755 });
@@ -27,6 +35,18 @@ export async function packForNpm(path: string): Promise<void> {
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/** The dependencies, with those that are not everybody's as optional peers: npm installs them if the user names them. */
+function withOptional(dependencies: Readonly<Record<string, string>>) {
+  const isOptional = (name: string) => OPTIONAL.includes(name);
+  const part = (test: (name: string) => boolean) =>
+    Object.fromEntries(Object.entries(dependencies).filter(([name]) => test(name)));
+  return {
+    dependencies: part((name) => !isOptional(name)),
+    peerDependencies: part(isOptional),
+    peerDependenciesMeta: Object.fromEntries(OPTIONAL.map((name) => [name, { optional: true }])),
+  };
 }
 
 async function run(program: string, args: readonly string[], cwd: string | URL): Promise<void> {

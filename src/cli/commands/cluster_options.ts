@@ -10,6 +10,7 @@ import { MAX_REPLICAS } from "../local_cluster/member_names.ts";
 import { natural } from "../numbers.ts";
 import { PAGE_PORT } from "../page/port.ts";
 import { checkPorts, type LocalOptions } from "../local_cluster/prepare.ts";
+import { TELEMETRY_FLAG, telemetryShare } from "./telemetry_option.ts";
 import { parse } from "../parser/parse.ts";
 import type { Flags, Values } from "../parser/verb.ts";
 
@@ -35,6 +36,7 @@ export const CLUSTER_FLAGS = {
   },
   "restart": { help: "restart a replica whose process dies" },
   ...LOG_FLAG,
+  ...TELEMETRY_FLAG,
   ...POLICY_FLAGS,
 } as const satisfies Flags;
 
@@ -58,7 +60,9 @@ export function clusterOptionsOf(values: Values<typeof CLUSTER_FLAGS>, help = fa
   policyOf(values);
   if (data === "") throw usage("--data: expected a folder, got nothing");
   const page = values.page === "none" ? null : natural("--page", values.page ?? `${PAGE_PORT}`, { max: 65_535 });
-  const policy = policyArgs(values);
+  if (values.telemetry !== undefined) telemetryShare(values.telemetry);
+  const telemetry = values.telemetry === undefined ? [] : ["--telemetry", values.telemetry];
+  const policy = [...policyArgs(values), ...telemetry];
   return { replicas, port, page, data, memory, fresh, restart, log: log as LogFormat, help, policy };
 }
 

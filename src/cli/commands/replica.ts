@@ -34,6 +34,7 @@ import type { Page } from "../../page/page.ts";
 import { VERSION } from "../version.ts";
 import { LOG_FLAG } from "./log_option.ts";
 import { POLICY_FLAGS, policyOf } from "./policy_options.ts";
+import { createTelemetry, TELEMETRY_FLAG, telemetryShare } from "./telemetry_option.ts";
 
 const FLAGS = {
   "cluster": { value: "FILE", isFile: true, help: "the cluster file: genesis and URLs, as JSON" },
@@ -71,6 +72,7 @@ const FLAGS = {
   },
   "port": { value: "PORT", help: "the port to listen on (the port in the cluster file)" },
   ...LOG_FLAG,
+  ...TELEMETRY_FLAG,
   ...SNAPSHOT_FLAGS,
   "with-page": { help: "serve the live page of this replica at /page/, to its readers" },
   "obey": {
@@ -107,6 +109,7 @@ async function serveReplica({ values }: Call<typeof FLAGS>): Promise<number> {
   if (values.host !== undefined) required(values.host, "host");
   const store = storeOf(values);
   const snapshots = scheduleOf(values);
+  const share = values.telemetry === undefined ? null : telemetryShare(values.telemetry);
   const { cluster } = await readCluster(required(values.cluster, "cluster")).catch((error) => {
     throw error instanceof CliError ? new CliError(error.message, EXIT.no, error.lines) : error;
   });
@@ -117,6 +120,7 @@ async function serveReplica({ values }: Call<typeof FLAGS>): Promise<number> {
   const log = new Log({ name, members, format, secrets: [privateKey], timer: systemTimer() });
   if (warning) log.warn({ event: "key-readable", message: warning });
   const machine = values.machine === undefined ? undefined : await loadMachine(values.machine, values.export);
+  const telemetry = share === null ? null : await createTelemetry(name, share);
   const { requested, forced } = listenForStop();
   forced.addEventListener("abort", () => process.exit(FORCED_EXIT_CODE), { once: true });
   const interposer = values.obey ? new CutOff() : undefined;
@@ -129,7 +133,7 @@ async function serveReplica({ values }: Call<typeof FLAGS>): Promise<number> {
     stopsWhenRemoved: values["when-removed"] !== "serve",
     hostname: values.host,
     port,
-    observers: [log],
+    observers: telemetry ? [log, telemetry] : [log],
     ...(snapshots && { snapshots }),
     ...(machine && {
       stateMachine: values.guard ? wrapped(machine.machines, (one) => guardMachine(one)) : machine.machines,
@@ -142,10 +146,12 @@ async function serveReplica({ values }: Call<typeof FLAGS>): Promise<number> {
     signal,
     ...(interposer && { interposer }),
   });
+  telemetry?.measure(() => replica.node.status());
   log.write(servingEntry(replica));
   const stopChecking = sayWhenHalted(replica, log);
   await replica.closed;
   stopChecking();
+  telemetry?.close();
   log.write(stoppedEntry(replica, requested.aborted));
   return EXIT.done;
 }

@@ -20,7 +20,7 @@ export interface LocalOptions {
   readonly fresh: boolean;
   readonly restart: boolean;
   readonly log: LogFormat;
-  /** The policy of the replicas, as arguments for each. */
+  /** The policy of the replicas, and other flags of `serve`, as arguments for each. */
   readonly policy: readonly string[];
   /** A state machine of one's own; the key-value machine if left out. */
   readonly machine?: LocalMachine;

@@ -2,7 +2,9 @@
  * One operation of a caller, from `submit` or `query` to its end.
  * @module
  */
+import type { Digest } from "../../core/messages/ids.ts";
 import { ClientClosedError, TimeoutError } from "../errors.ts";
+import { type CallObserver, tell } from "../observer.ts";
 import type { Outcome } from "./outcome.ts";
 
 /** What a {@linkcode Call} is made from. */
@@ -13,6 +15,8 @@ export interface CallOptions {
   readonly signal: AbortSignal | undefined;
   /** When it times out, ms of the monotonic clock. */
   readonly deadline: number;
+  /** Who follows it, if anybody does. */
+  readonly observer?: CallObserver | undefined;
   /** Called once, when the call has ended for any reason. */
   readonly onEnd: () => void;
 }
@@ -22,6 +26,7 @@ export class Call<T = Outcome> {
   readonly operation: Uint8Array;
   readonly deadline: number;
   readonly promise: Promise<T>;
+  readonly observer: CallObserver | undefined;
   /** The request that carried it. `null`: it has not been sent, or the replicas refused it for good and it may be sent again. */
   bundle: Bundle | null = null;
   #resolve: (outcome: T) => void = () => {};
@@ -34,6 +39,7 @@ export class Call<T = Outcome> {
   constructor(options: CallOptions) {
     this.operation = options.operation;
     this.deadline = options.deadline;
+    this.observer = options.observer;
     this.#signal = options.signal;
     this.#isQuery = options.isQuery ?? false;
     this.#onEnd = options.onEnd;
@@ -95,6 +101,11 @@ export class Bundle {
   /** Aborts when no caller waits for the request any longer. */
   get abandoned(): AbortSignal {
     return this.#controller.signal;
+  }
+
+  /** Tells those who follow its calls that they are sent. */
+  tellSent(request: Digest): void {
+    for (const { observer } of this.calls) if (observer) tell(() => observer.onSent?.(request));
   }
 
   /** Notes that one of its calls has ended. */

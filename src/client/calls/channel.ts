@@ -2,7 +2,7 @@
  * Signs requests with the client's key and gets them answered by the cluster.
  * @module
  */
-import type { ClientId } from "../../core/messages/ids.ts";
+import type { ClientId, Digest } from "../../core/messages/ids.ts";
 import type { ClientRequest, Query } from "../../core/messages/messages.ts";
 import { clientSha256, type ClientSigner, createClientSigner, newPrivateKey } from "../../crypto/client.ts";
 import { ACCEPT_PATHS, encodeFrame, encodeMessage, MAX_BODY_BYTES } from "../../wire/mod.ts";
@@ -13,6 +13,7 @@ import { poll, type PollContext, type Polled } from "../queries/poll.ts";
 import { type Answer, post } from "../transport/post.ts";
 import type { KnownEpochs, PresentEpoch } from "../epochs/known_epochs.ts";
 import { quorum } from "../../core/messages/quorum.ts";
+import { type ClientObserver, type RequestObserver, tell } from "../observer.ts";
 import { randomNonce } from "../transport/random.ts";
 import { checkQueryReply, checkReply } from "../proofs/reply_gate.ts";
 
@@ -21,6 +22,7 @@ export interface ChannelOptions {
   readonly epochs: KnownEpochs;
   /** The client's Ed25519 seed, 64 hex digits. If it is left out, a new key is generated. */
   readonly privateKey: string | undefined;
+  readonly observer: ClientObserver | undefined;
   readonly fetch: typeof globalThis.fetch;
   readonly timer: Timer;
   readonly retryMs: number;
@@ -64,8 +66,12 @@ export class Channel {
     return (await this.#ready()).client;
   }
 
-  /** Signs a request, sends it, and waits for f + 1 equal replies or until `signal` aborts. */
-  async send(request: Omit<ClientRequest, "kind" | "client">, signal: AbortSignal): Promise<Answered> {
+  /** Signs a request, sends it, and waits for f + 1 equal replies or until `signal` aborts. `onSigned`: called before it is sent. */
+  async send(
+    request: Omit<ClientRequest, "kind" | "client">,
+    signal: AbortSignal,
+    onSigned?: (digest: Digest) => void,
+  ): Promise<Answered> {
     const identity = await this.#ready();
     const message: ClientRequest = { kind: "request", client: identity.client, ...request };
     const bytes = encodeMessage(message);
@@ -73,10 +79,24 @@ export class Channel {
     const frame = encodeFrame({ message, bytes, signature });
     const results = Math.max(1, request.operations.length);
     signal.throwIfAborted();
-    // The request is valid in every epoch, and it is executed once, wherever it is sent.
+    onSigned?.(digest);
+    const { observer } = this.#options;
+    const seen = observer && tell(() => observer.onRequest?.({ digest, operations: request.operations.length }));
+    try {
+      const votes = await this.#agreed({ frame, digest, results }, signal);
+      if (seen) tell(() => seen.onAnswered?.(answerOf(votes)));
+      return { frame, votes };
+    } catch (error) {
+      if (seen) tell(() => seen.onFailed?.(error));
+      throw error;
+    }
+  }
+
+  /** Gets a request answered. It is valid in every epoch, and executed once, wherever it is sent. */
+  async #agreed(request: Sendable, signal: AbortSignal): Promise<readonly Vote[]> {
     for (;;) {
-      const votes = await this.#exchange({ frame, digest, results }, signal);
-      if (votes) return { frame, votes };
+      const votes = await this.#exchange(request, signal);
+      if (votes) return votes;
     }
   }
 
@@ -164,4 +184,9 @@ export class Channel {
     const signer = await createClientSigner(privateKey, await epochs.cluster());
     return { client: signer.publicKey as ClientId, signer };
   }
+}
+
+/** An answer as an observer sees it. */
+function answerOf(votes: readonly Vote[]): Parameters<NonNullable<RequestObserver["onAnswered"]>>[0] {
+  return { sequence: votes[0]!.reply.results[0]!.sequence, replicas: votes.map(({ reply }) => reply.replica) };
 }

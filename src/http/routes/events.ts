@@ -65,7 +65,11 @@ export class EventStreams implements Observer {
 
   onEvent(event: ReplicaEvent, now: number): void {
     // A stack trace contains paths of the host: it goes to the log only.
-    const shown = "stack" in event ? { ...event, stack: undefined } : event;
+    const shown = "stack" in event
+      ? { ...event, stack: undefined }
+      : event.kind === "stage"
+      ? { ...event, batch: undefined }
+      : event;
     this.#events.send(event.kind, () => ({ at: now, ...shown }));
     this.#messages.send(event.kind, () => ({ at: this.#now(), ...shown }));
   }

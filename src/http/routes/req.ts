@@ -16,7 +16,7 @@
  * @module
  */
 import type { Result, VouchedOperation } from "../../core/messages/messages.ts";
-import type { GatewayAnswer } from "../../node/gateway/gateway.ts";
+import type { GatewayAnswer } from "../../node/gateway/gateway_operations.ts";
 import type { Rejection } from "../../node/ports.ts";
 import { fromUtf8, toBase64 } from "../../wire/mod.ts";
 import type { Deadlines } from "../bodies/deadlines.ts";

@@ -11,14 +11,7 @@
 import type { Genesis } from "../../core/config.ts";
 import type { ReplicaEvent } from "../../core/events.ts";
 import { type Digest, type Millis, millis, type ReplicaId, type View } from "../../core/messages/ids.ts";
-import type {
-  GatewayRequest,
-  Reply,
-  Result,
-  SignedRequest,
-  Verified,
-  VouchedOperation,
-} from "../../core/messages/messages.ts";
+import type { GatewayRequest, Reply, SignedRequest, Verified, VouchedOperation } from "../../core/messages/messages.ts";
 import { weakQuorum } from "../../core/messages/quorum.ts";
 import { equalResults, Tally } from "../../core/messages/tally.ts";
 import { abortable } from "../async/abort.ts";
@@ -29,6 +22,7 @@ import { Gathering } from "./gathering.ts";
 import {
   checkOperation,
   countFitting,
+  type GatewayAnswer,
   isExpired,
   maxOperationsOf,
   operationBytes,
@@ -36,16 +30,6 @@ import {
   rejected,
   type Vouched,
 } from "./gateway_operations.ts";
-
-/** The outcome of operations, once f + 1 replicas agree on it. */
-export interface GatewayAnswer {
-  /** The highest view in the replies. It is not part of the agreement. */
-  readonly view: View;
-  /** One result per operation, in order. */
-  readonly results: readonly Result[];
-  /** The replicas that agree, ascending. */
-  readonly voters: readonly ReplicaId[];
-}
 
 /** A gateway request to be ordered. */
 export interface Bundle {
@@ -190,7 +174,7 @@ export class Gateway {
     const latest = Math.max(...agreeing.map((agreed) => agreed.view)) as View;
     const tookMs = this.#options.timer.monotonic() - (bundle.giveUpAt - GIVE_UP_MS);
     this.#gathering.onAnswered(results.length, operationsOf(this.#waiting), tookMs);
-    this.#finish(request, { view: latest, results, voters });
+    this.#finish(request, { request, view: latest, results, voters });
   }
 
   /** Rejects all waiting calls. */

@@ -1,8 +1,9 @@
 /**
- * Checks of operations of unsigned clients.
+ * Operations of unsigned clients: their checks and their outcome.
  * @module
  */
 import type { Genesis } from "../../core/config.ts";
+import type { Digest, ReplicaId, View } from "../../core/messages/ids.ts";
 import type { Refusal, Result, VouchedOperation } from "../../core/messages/messages.ts";
 import { fromUtf8, MAX_BODY_BYTES, MAX_NAME_BYTES, utf8 } from "../../wire/mod.ts";
 import type { Rejection } from "../ports.ts";
@@ -17,6 +18,18 @@ const RESULT_OVERHEAD_BYTES = 32;
 export function maxOperationsOf({ limits }: Genesis): number {
   const fitting = Math.floor(MAX_BODY_BYTES / (limits.maxResultBytes + RESULT_OVERHEAD_BYTES)) - 1;
   return Math.max(1, Math.min(limits.maxRequestOperations, fitting));
+}
+
+/** The outcome of operations, once f + 1 replicas agree on it. */
+export interface GatewayAnswer {
+  /** The digest of the request that carried the operations. */
+  readonly request: Digest;
+  /** The highest view in the replies. It is not part of the agreement. */
+  readonly view: View;
+  /** One result per operation, in order. */
+  readonly results: readonly Result[];
+  /** The replicas that agree, ascending. */
+  readonly voters: readonly ReplicaId[];
 }
 
 /** Operations that stay together. */

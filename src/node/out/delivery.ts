@@ -91,6 +91,7 @@ export class Delivery {
   reply({ to, reply }: OutgoingReply): void {
     const { self, signer, waiters, onOwnReply } = this.#options;
     if ("gateway" in to) {
+      this.#options.observers.replied(reply.request);
       if (to.gateway === self) return onOwnReply(reply);
       const message = signAlone(reply, signer);
       if (message) this.send({ to: to.gateway, message });
@@ -123,6 +124,7 @@ export class Delivery {
     }
     this.#observe("reply", frame.length);
     observers.messages?.replied(client, request, results[0]);
+    observers.replied(request);
     waiters.resolve(request, frame);
   }
 

@@ -6,7 +6,7 @@ import type { Buffers } from "../../core/buffers.ts";
 import type { ReplicaId } from "../../core/messages/ids.ts";
 import type { VouchedOperation } from "../../core/messages/messages.ts";
 import { following } from "../../node/epochs/following.ts";
-import type { GatewayAnswer } from "../../node/gateway/gateway.ts";
+import type { GatewayAnswer } from "../../node/gateway/gateway_operations.ts";
 import type { ReplicaNode } from "../../node/node.ts";
 import type { Rejection } from "../../node/ports.ts";
 import { forgedLinks } from "../epochs/forged_links.ts";

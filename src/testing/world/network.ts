@@ -4,7 +4,7 @@
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
 import type { MessageKind, VouchedOperation } from "../../core/messages/messages.ts";
-import type { GatewayAnswer } from "../../node/gateway/gateway.ts";
+import type { GatewayAnswer } from "../../node/gateway/gateway_operations.ts";
 import type { Rejection } from "../../node/ports.ts";
 import { frameKind } from "../../wire/mod.ts";
 import type { Engine } from "./engine.ts";
