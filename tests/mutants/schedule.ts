@@ -35,6 +35,8 @@ const ROUND: readonly Omit<Trial, "seed">[] = [
   { profile: "default", replicas: 4, kinds: ["lost-disks"] },
   { profile: "default", kinds: ["alone", "room"] },
   { profile: "default", replicas: 4, kinds: ["replays"] },
+  { profile: "default", replicas: 4, kinds: ["epochs"] },
+  { profile: "crashes", replicas: 4, kinds: ["epochs"] },
 ];
 
 /** So many runs, from this seed on. */
@@ -42,7 +44,7 @@ export function schedule(firstSeed: number, runs: number): readonly Trial[] {
   return Array.from({ length: runs }, (_, i) => ({
     ...ROUND[i % ROUND.length]!,
     seed: firstSeed + Math.floor(i / ROUND.length),
-    // Five kinds, fourteen ways: each meets each.
+    // Five kinds, sixteen ways: each meets each.
     store: STORE_KINDS[i % STORE_KINDS.length]!,
   }));
 }

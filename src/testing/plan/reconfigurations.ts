@@ -71,7 +71,8 @@ export function drawReconfigurations(random: Random, scope: Scope): Reconfigurat
     changes.push({
       atMs: random.between(0.1, 0.9) * scope.durationMs * (i + 1) / count,
       members: next,
-      rotated: random.chance(0.3) ? random.some(staying, 0.5) : [],
+      // One at a time: it starts on an empty disk, and the others have the state.
+      rotated: random.chance(0.3) ? random.shuffled(staying).slice(0, 1) : [],
       checkpointInterval: rules.checkpointInterval,
       logWindow: rules.logWindow,
       maxBatchRequests: rules.maxBatchRequests,

@@ -5,6 +5,7 @@
 import type { Mutant } from "../mutant.ts";
 import { CHECKPOINTS } from "./checkpoints.ts";
 import { DETAILS } from "./details.ts";
+import { EPOCHS } from "./epochs.ts";
 import { EXECUTION } from "./execution.ts";
 import { GATE } from "./gate.ts";
 import { NODE } from "./node.ts";
@@ -28,4 +29,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...DETAILS,
   ...ROOM,
   ...RECOVERY,
+  ...EPOCHS,
 ];
