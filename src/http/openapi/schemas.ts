@@ -78,6 +78,7 @@ export const STATUS: Schema = objectOf({
   agreedTime: time,
   transferring: flag,
   hasLostDisk: flag,
+  "lacksVersion?": described(text, "the version of the state machine that it lacks to close the epoch"),
   "isAsking?": flag,
   "unsealed?": count,
   evidence: described(count, "the number of proofs against members"),

@@ -123,6 +123,8 @@ export interface StatusJson {
   readonly transferring: boolean;
   /** Whether it recovers from a lost disk. */
   readonly hasLostDisk: boolean;
+  /** The version of the state machine that it lacks to close the epoch. */
+  readonly lacksVersion?: string;
   /** Present while it waits for messages of its own after a restart. */
   readonly isAsking?: boolean;
   /** Set if the state machine could not give its state at this number. */
