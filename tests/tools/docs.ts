@@ -1,5 +1,5 @@
 /**
- * The documentation of every export: `lint` it, `test` its examples, or write it as `html`.
+ * The documentation of every export: `lint` it, or `test` its examples.
  * @module
  */
 import { codeBlocks } from "./markdown.ts";
@@ -12,7 +12,6 @@ const withExamples = ["mod.ts", ...filesUnder("src", ".ts")].filter((path) => ha
 const commands: Record<string, readonly string[] | null> = {
   lint: ["doc", "--lint", ...modules],
   test: withExamples.length > 0 ? ["test", "-A", "--doc", ...withExamples] : null,
-  html: ["doc", "--html", "--name=@pbft/edge", "--output=.docs", ...modules],
 };
 
 /** Whether a comment holds an example that `deno test --doc` would run. */
