@@ -9,7 +9,7 @@ import { filesUnder, root, textOf } from "./tools/files.ts";
 import { DocSession, outputPattern, pageSteps } from "./tools/doc_session.ts";
 
 /** Applications of which a reader starts a cluster and a program. */
-const APPLICATIONS = ["locks", "releases", "browser"];
+const APPLICATIONS = ["locks", "releases", "flags", "browser"];
 
 const pages = [
   "README.md",

@@ -51,8 +51,8 @@ Deno.test("client talks to a running cluster", async () => {
   await Deno.remove(folder, { recursive: true });
 });
 
-/** The commands of `docs/operate.md` run it: see `tests/docs_test.ts`. */
-const RUN_BY_DOCS_TEST = ["examples/copy_state.ts"];
+/** The commands of `docs/operate.md` and of the applications run them: see `tests/docs_test.ts`. */
+const RUN_BY_DOCS_TEST = ["examples/copy_state.ts", "examples/key_file.ts"];
 
 /** What `tests/edge` runs; `mixed/main.ts` only starts what is in `members.ts` and waits. */
 const RUN_BY_EDGE_TESTS = [
@@ -65,7 +65,7 @@ const RUN_BY_EDGE_TESTS = [
 ];
 
 /** `tests/examples` runs the machines, clients and pages of the applications, `tests/docs_test.ts` the commands of their READMEs. */
-const APPLICATIONS = ["locks", "releases", "browser", "pages"];
+const APPLICATIONS = ["locks", "releases", "flags", "browser", "pages"];
 
 Deno.test("every example is run by a test", () => {
   const runHere = ["client", "custom_state_machine", "quickstart", "simulate_your_machine"];

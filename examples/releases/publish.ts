@@ -4,9 +4,9 @@
  *     deno run -A --no-lock examples/releases/publish.ts FILE --name NAME --version VERSION [--by "Ada Lovelace"]
  *       [--key publisher.key] [--cluster .pbft/cluster.json]
  */
-import { generateKeyPair } from "@pbft/edge";
 import { createClient, encodeReceipt, parseClusterText, RejectedError } from "@pbft/edge/client";
 import { parseArgs } from "node:util";
+import { keyIn } from "../key_file.ts";
 import { releases } from "./machine.ts";
 import { digestOf, verifyRelease } from "./verify.ts";
 
@@ -28,7 +28,8 @@ if (file === undefined || name === undefined || version === undefined) {
 }
 
 const cluster = parseClusterText(await Deno.readTextFile(values.cluster));
-const client = createClient(releases, { cluster, keyPair: { privateKey: await keyIn(values.key) } });
+const privateKey = await keyIn(values.key, "the names that you publish under are bound to it");
+const client = createClient(releases, { cluster, keyPair: { privateKey } });
 try {
   const digest = await digestOf(await Deno.readFile(file));
   const { receipt } = await client.publish.receipt({ name, version, digest, by });
@@ -42,17 +43,4 @@ try {
   Deno.exitCode = 1;
 } finally {
   client.close();
-}
-
-/** The publisher's private key; a new one if there is no such file. */
-async function keyIn(path: string): Promise<string> {
-  try {
-    return (await Deno.readTextFile(path)).trim();
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    const { privateKey } = generateKeyPair();
-    await Deno.writeTextFile(path, privateKey + "\n", { mode: 0o600, createNew: true });
-    console.log(`${path}: a new key. Keep it: the names that you publish under are bound to it`);
-    return privateKey;
-  }
 }

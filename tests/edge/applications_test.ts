@@ -1,5 +1,6 @@
 /** The entries of the applications on the platforms: as a process with Deno KV, and in workerd. */
 import { assertEquals } from "@std/assert";
+import { flags } from "../../examples/flags/machine.ts";
 import { locks } from "../../examples/locks/machine.ts";
 import { releases } from "../../examples/releases/machine.ts";
 import { Client, createClient } from "../../src/client/mod.ts";
@@ -12,7 +13,7 @@ import { bundleForWorkerd } from "./_bundle.ts";
 import { DeployProcess } from "./_deploy_process.ts";
 import { startWorkerd } from "./_workerd.ts";
 
-const APPLICATIONS = { locks: locks.version, releases: releases.version };
+const APPLICATIONS = { locks: locks.version, releases: releases.version, flags: flags.version };
 
 function clusterOfOne(stateMachine: string, port: number) {
   const { privateKey, publicKey } = generateKeyPair();

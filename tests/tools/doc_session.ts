@@ -25,8 +25,8 @@ export type PageStep =
 /** A command may take so long, ms. */
 const TIMEOUT_MS = 120_000;
 const CTRL_C = "<!-- Ctrl-C -->";
-/** The ports that pages name: 1111 to 1118, and 8000 for a page of the examples. */
-const PORTS = 9;
+/** The ports that pages name: 1111 to 1118, 8000 for a page of the examples, 8001 for a server of theirs. */
+const PORTS = 10;
 
 /** What the page has its reader do, in order. */
 export function pageSteps(text: string): readonly PageStep[] {
@@ -124,7 +124,8 @@ export class DocSession {
     let translated = text.replaceAll("jsr:@pbft/edge/cli", "src/cli/mod.ts")
       .replaceAll(/\b(?:task cluster|mod\.ts dev)\b(?!.*--port)/g, (start) => `${start} --port ${this.#firstPort}`)
       .replaceAll(/\bpages\/serve\.ts\b(?!.*--out).*/g, (serving) => `${serving} --port 8000`)
-      .replaceAll(/\b8000\b/g, String(this.#firstPort + 8))
+      .replaceAll(/\bflags\/server\.ts\b.*/g, (serving) => `${serving} --port 8001`)
+      .replaceAll(/\b800[01]\b/g, (port) => String(this.#firstPort + Number(port) - 7992))
       .replaceAll(/\b111[1-8]\b/g, (port) => String(this.#firstPort + Number(port) - 1111));
     for (const [shown, real] of this.#pids) translated = translated.replaceAll(new RegExp(`\\b${shown}\\b`, "g"), real);
     return translated;
