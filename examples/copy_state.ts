@@ -12,9 +12,8 @@ const [from, to] = Deno.args;
 if (from === undefined || to === undefined) {
   throw new TypeError("expected two cluster files, the old one and the new one");
 }
-const [source, target] = [from, to].map((path) => {
-  return new Client({ cluster: parseClusterText(Deno.readTextFileSync(path)) });
-}) as [Client, Client];
+const open = (path: string) => new Client({ cluster: parseClusterText(Deno.readTextFileSync(path)) });
+const [source, target] = [open(from), open(to)];
 
 // The type of an answer. A schema of zod or valibot in its place would check it, too.
 const keys = unchecked<KeyValueResults["keys"]>();

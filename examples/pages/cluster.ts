@@ -1,6 +1,7 @@
 /** The cluster file beside a page. It says whose signatures are believed, so it comes from where the page comes from. */
 import { type ClusterFile, parseClusterText } from "@pbft/edge/client";
 import { Problem } from "./problem.ts";
+import { remember, remembered } from "./storage.ts";
 
 const FROM = "Copy it from the cluster, .pbft/cluster.json, to where this page is served; then load the page again.";
 
@@ -45,7 +46,7 @@ export async function fingerprintOf({ genesis }: ClusterFile): Promise<string> {
 /** Whether the cluster differs from that of the last visit to this page with this browser. */
 export function isOtherThanBefore(fingerprint: string): boolean {
   const key = `cluster of ${location.pathname}`;
-  const before = localStorage.getItem(key);
-  localStorage.setItem(key, fingerprint);
+  const before = remembered(key);
+  remember(key, fingerprint);
   return before !== null && before !== fingerprint;
 }

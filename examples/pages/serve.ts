@@ -10,12 +10,12 @@ import { fileURLToPath } from "node:url";
 const shared = new URL(".", import.meta.url);
 
 /** Runs `deno bundle`. @throws {Error} with what it says. */
-async function bundle(module: string): Promise<string> {
+async function bundle(folder: string, module: string): Promise<string> {
   const output = await Deno.makeTempFile({ suffix: ".js" });
   try {
-    // The page is found by its own path, so that its workspace is, too.
+    // In the page's own folder, where the imports of this repository hold.
     const args = ["bundle", "--quiet", "--no-lock", "--minify", "--platform", "browser", "--output", output, module];
-    const { success, stderr } = await new Deno.Command(Deno.execPath(), { args, stdout: "null" }).output();
+    const { success, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: folder, stdout: "null" }).output();
     if (!success) throw new Error(new TextDecoder().decode(stderr));
     return await Deno.readTextFile(output);
   } finally {
@@ -27,7 +27,7 @@ async function bundle(module: string): Promise<string> {
 export async function filesOf(folder: string): Promise<ReadonlyMap<string, string>> {
   const [html, script, style] = await Promise.all([
     Deno.readTextFile(`${folder}/index.html`),
-    bundle(`${folder}/page.ts`),
+    bundle(folder, "page.ts"),
     Deno.readTextFile(new URL("style.css", shared)),
   ]);
   return new Map([["index.html", html], ["main.js", script], ["style.css", style]]);

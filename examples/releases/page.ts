@@ -71,7 +71,7 @@ async function readOn(register: Register, memory: Memory, known: readonly Entry[
   const seen = memory.last;
   try {
     const { head, entries } = await followRegister(register, seen ?? { count: 0, root: NO_ENTRIES });
-    memory.keep(head);
+    const isKept = memory.keep(head);
     const newest = [...entries].reverse();
     // What was seen before is read for its content only: its root has been checked.
     const first = newest.at(-1)?.number ?? head.count + 1;
@@ -81,9 +81,11 @@ async function readOn(register: Register, memory: Memory, known: readonly Entry[
     const older = known.length > 0 ? known : [...before].filter(({ number }) => number < first).reverse();
     const words = seen
       ? `Nothing was changed since ${dateOf(seen.at)}: ${entriesOf(seen.count)} then, ${entriesOf(head.count)} now.`
-      : `${
-        entriesOf(head.count)
-      }, and each root follows from the one before. This browser remembers them for your next visit.`;
+      : `${entriesOf(head.count)}, and each root follows from the one before. ${
+        isKept
+          ? "This browser remembers them for your next visit."
+          : "This browser keeps nothing, so it cannot compare visits."
+      }`;
     return { words, entries: [...newest, ...older].slice(0, PAGE) };
   } catch (error) {
     if (!(error instanceof VerificationError)) throw error;
