@@ -92,6 +92,18 @@ Deno.test({
           await opened.inspect("releases-alarm");
           assertEquals(opened.errors, []);
         });
+
+        await t.step("a browser that keeps nothing says so, and verifies all the same", async () => {
+          const other = await browser.newPage();
+          await other.evaluateOnNewDocument(
+            `Object.defineProperty(window, "localStorage", { get() { throw new DOMException("no", "SecurityError"); } })`,
+          );
+          await other.goto(page.origin);
+          await other.waitForFunction(
+            `/^3 entries, .* keeps nothing, so it cannot compare visits/.test(document.getElementById("consistency").textContent)`,
+            { timeout: 30_000 },
+          );
+        });
       } finally {
         publisher.close();
         await browser.close();
