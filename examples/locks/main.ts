@@ -12,13 +12,15 @@ const cluster = parseClusterText(await Deno.readTextFile(path));
 const [ada, grace] = [new LockClient({ cluster }), new LockClient({ cluster })];
 const printer = new FencedRegister();
 
-const first = await ada.acquire("printer", { leaseMs: 1_000 });
+const held = await ada.acquire("printer");
 console.log("ada holds the printer");
-if (await grace.tryAcquire("printer") === null) console.log("grace does not get it, and waits in line");
+if (await grace.tryAcquire("printer") === null) console.log("grace is refused");
+await held.release();
 
-// Ada sleeps and does not renew. Grace is next when a second of agreed time has passed.
+// Ada takes it for a moment, sleeps, and does not renew. Grace waits, and is next when that moment of agreed time has passed.
+const first = await ada.acquire("printer", { leaseMs: 500 });
 const second = await grace.acquire("printer");
-console.log(`grace holds the printer, with a greater token: ${second.token > first.token}`);
+console.log(`ada sleeps, and grace gets it, with a greater token: ${second.token > first.token}`);
 await second.during((_signal, token) => Promise.resolve(printer.write(token, "grace's page")));
 
 try {
@@ -26,7 +28,6 @@ try {
 } catch (error) {
   console.log(`ada wakes up and is refused: ${error instanceof Error ? error.name : error}`);
 }
-console.log(`ada's lease has ended by her own clock too: ${first.signal.aborted}`);
 console.log(`printed: ${printer.value}`);
 
 await second.release();
