@@ -63,8 +63,9 @@ export class LockClient {
   async #untilNext(lock: string, as: string, signal: AbortSignal | undefined): Promise<void> {
     for (const end = performance.now() + ASK_MS; performance.now() < end;) {
       await pause(LOOK_MS, signal);
-      const { holder, first } = await this.calls.look(lock, signal ? { signal } : {});
-      if (holder === null && first === as) return;
+      const { until, first } = await this.calls.look(lock, signal ? { signal } : {});
+      // The agreed time stands still while nothing is executed, so this machine's clock says when to ask.
+      if (first === as && (until === null || until <= Date.now())) return;
     }
   }
 }
