@@ -82,6 +82,8 @@ export class FlagClient {
   }
 
   #set(name: string, flag: Flag | undefined): void {
+    // A change that was read already.
+    if (flag && flag.revision < (this.#flags.get(name)?.revision ?? 0)) return;
     if (flag) this.#flags.set(name, flag);
     else this.#flags.delete(name);
     this.onChange(name);
