@@ -20,22 +20,6 @@ export function placeIn({ genesis }: Epoch, publicKey: string): Place | null {
   return self < 0 ? null : { self: self as ReplicaId, publicKey };
 }
 
-/**
- * How a member that enters an epoch starts; `null` if nothing is to be written, because this key is no member yet.
- * @throws {StartError} if the store is empty, and may be a lost disk.
- */
-export function startIn(
-  to: Epoch,
-  { publicKey, isEmpty, ...options }: StartOptions & { readonly publicKey: string; readonly isEmpty: boolean },
-): Start | null {
-  const start = startOf(options, publicKey);
-  if (!isEmpty) return start;
-  const member = placeIn(to, publicKey);
-  if (!member) return null;
-  if (start === "resume") throw emptyStoreError(to.genesis.replicas[member.self]!.name);
-  return start;
-}
-
 /** The first epoch without this key after the last one with it; `null` if it is a member now, or never was one. */
 export function leftIn(epochs: readonly Epoch[], publicKey: string): Epoch | null {
   const last = epochs.findLastIndex((epoch) => placeIn(epoch, publicKey) !== null);

@@ -23,10 +23,17 @@ export class Decisions {
     this.#report = report;
   }
 
-  /** A correct replica has made a step. Takes the commits that it received, and its own. */
-  stepped(input: Input, { messages }: Ready): void {
+  /** A correct replica has made a step. Takes the commits that it received. */
+  stepped(input: Input): void {
     if (input.kind === "commit") this.#commit(input.commit.message);
     if (input.kind === "decision") { for (const { message } of input.decision.message.commits) this.#commit(message); }
+  }
+
+  /**
+   * A correct replica lets out what its steps have made. Until then its own commits count for nothing: if it crashes
+   * before the records are durable, nobody will ever have them, itself included.
+   */
+  letOut({ messages }: Ready): void {
     for (const { message: { message } } of messages) if (message.kind === "commit") this.#commit(message);
   }
 

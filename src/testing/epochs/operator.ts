@@ -4,7 +4,7 @@
  * @module
  */
 import type { Digest, ReplicaId } from "../../core/messages/ids.ts";
-import type { GatewayAnswer } from "../../node/gateway/gateway.ts";
+import type { GatewayAnswer } from "../../node/gateway/gateway_operations.ts";
 import type { Rejection } from "../../node/ports.ts";
 import {
   type Approval,

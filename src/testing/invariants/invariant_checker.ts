@@ -136,7 +136,7 @@ export class InvariantChecker {
   stepped(replica: ReplicaId, input: Input, ready: Ready): void {
     this.#sent.taken(replica, input);
     this.#sent.made(ready);
-    this.#decisions.stepped(input, ready);
+    this.#decisions.stepped(input);
     const idle = this.#nullRequests.stepped(replica, input, ready);
     // A replica may learn of the end of its epoch from a state.
     if (idle !== null && this.lastOfEpoch === Infinity) this.#report("calm", `replica ${replica} ${idle}`);
@@ -208,6 +208,7 @@ export class InvariantChecker {
       this.#report("write-ahead", `${label} lets out what it has not made durable`);
     }
     this.#sent.letOut(replica, ready);
+    this.#decisions.letOut(ready);
     const { hash } = this.#world.crypto;
     for (const { message: { message, bytes }, to, batch } of ready.messages) {
       if (this.#trace.isWanted) {
