@@ -52,6 +52,7 @@ export const VERBS: readonly Entry[] = [
   { group: use, name: "incr", summary: "add to a number", load: () => import("./commands/use/incr.ts") },
   { group: use, name: "del", summary: "remove a key", load: () => import("./commands/use/del.ts") },
   { group: use, name: "keys", summary: "list keys", load: () => import("./commands/use/keys.ts") },
+  { group: use, name: "watch", summary: "changes as they happen", load: () => import("./commands/use/watch.ts") },
   { group: use, name: "call", summary: "an operation of any machine", load: () => import("./commands/use/call.ts") },
   { group: use, name: "ask", summary: "a query of any machine", load: () => import("./commands/use/ask.ts") },
   { group: use, name: "repl", summary: "operations line by line", load: () => import("./commands/use/repl.ts") },

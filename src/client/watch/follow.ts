@@ -70,7 +70,7 @@ async function read(replica: ReplicaId, options: Following & { readonly onLine: 
     const url = `${base}/watch?${queryOf(watch, tally.wantedOf(replica))}`;
     const response = await fetch(url, { signal: stream.signal, redirect: "error" });
     if (!response.ok || !response.body) return void await response.body?.cancel();
-    for await (const line of linesOf(response.body)) {
+    for await (const line of linesOf(response.body, stream.signal)) {
       cancel();
       if (line !== "") {
         await take(replica, line, options);

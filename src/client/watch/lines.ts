@@ -6,10 +6,12 @@ import { GrowingBuffer, MAX_WATCH_LINE_BYTES } from "../../wire/mod.ts";
 
 const NEWLINE = 10;
 
-/** Yields lines. @throws {RangeError} if one is too long, or comes in tiny chunks. */
-export async function* linesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+/** Yields lines, until the signal aborts. @throws {RangeError} if one is too long, or comes in tiny chunks. */
+export async function* linesOf(body: ReadableStream<Uint8Array>, signal: AbortSignal): AsyncGenerator<string> {
   // Not every browser can iterate over a stream.
   const reader = body.getReader();
+  const cancel = () => reader.cancel().catch(() => {});
+  signal.addEventListener("abort", cancel, { once: true });
   try {
     let line = new GrowingBuffer();
     for (;;) {
@@ -28,6 +30,7 @@ export async function* linesOf(body: ReadableStream<Uint8Array>): AsyncGenerator
       }
     }
   } finally {
-    await reader.cancel().catch(() => {});
+    signal.removeEventListener("abort", cancel);
+    await cancel();
   }
 }

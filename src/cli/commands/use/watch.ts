@@ -1,0 +1,101 @@
+/**
+ * `watch`: the changes of the state as they happen.
+ * @module
+ */
+import type { BatchEvent, ChangeEvent, Client, MissedEvent, Watch } from "../../../client/mod.ts";
+import { patiently, type Session, withClient } from "../../calls/session.ts";
+import { CliError, EXIT } from "../../cli_error.ts";
+import { natural } from "../../numbers.ts";
+import { durationMs } from "../../parser/duration.ts";
+import { CLIENT_FLAGS } from "../../parser/flags.ts";
+import { defineVerb } from "../../parser/verb.ts";
+import type { Terminal } from "../../terminal.ts";
+
+type AnyEvent = BatchEvent | ChangeEvent | MissedEvent;
+type Watched = { readonly key: string } | { readonly prefix: string } | { readonly batches: true };
+
+/** The largest number that a replica takes. */
+const MAX_FROM = 999_999_999_999_999;
+
+/** The verb. */
+export const verb = defineVerb({
+  about:
+    "Prints the changes of the state as they happen, each with its number: those of one key, of the keys with a prefix, or of all keys. f + 1 " +
+    "replicas have signed each.",
+  args: [{ name: "KEY", help: "the key (all keys)", isOptional: true }],
+  flags: {
+    "prefix": { value: "P", help: "the keys that begin with this" },
+    "batches": { help: "the batches themselves: how many requests and operations each has" },
+    "from": { value: "N", help: "begin at this number (with what comes from now on)" },
+    "limit": { value: "N", help: "end after N lines" },
+    ...CLIENT_FLAGS,
+  },
+  notes:
+    "It ends with Ctrl-C. Replicas keep the last batches only: a line says which numbers were missed. With --json each line is an\nevent: kind is change (value null: removed), batch or missed.",
+  run: ({ args: [key], values, terminal }) => {
+    const watched = watchedOf(key, values);
+    const from = values.from === undefined ? undefined : natural("--from", values.from, { min: 1, max: MAX_FROM });
+    const limit = values.limit === undefined ? Infinity : natural("--limit", values.limit, { min: 1 });
+    const timeoutMs = durationMs("--timeout", values.timeout ?? "10s");
+    return withClient(values, terminal, async (session) => {
+      const watch = open(session.client, watched, from);
+      if (!await hasBegun(watch, { timeoutMs, session, terminal })) return EXIT.done;
+      let count = 0;
+      for await (const event of watch) {
+        terminal.print(terminal.isJson ? json(event) : text(event, terminal));
+        if (++count >= limit) break;
+      }
+      return EXIT.done;
+    });
+  },
+});
+
+function watchedOf(
+  key: string | undefined,
+  { prefix, batches }: { readonly prefix?: string; readonly batches?: boolean },
+): Watched {
+  if ([key, prefix, batches].filter((given) => given !== undefined).length > 1) {
+    throw new CliError("expected one of KEY, --prefix and --batches, got several", EXIT.usage);
+  }
+  if (batches) return { batches: true };
+  return key !== undefined ? { key } : { prefix: prefix ?? "" };
+}
+
+function open(client: Client, watched: Watched, from: number | undefined): Watch<AnyEvent> {
+  const settings = from === undefined ? {} : { from };
+  return "batches" in watched ? client.watch(watched, settings) : client.watch(watched, settings);
+}
+
+/** Waits until a quorum has said where it is. Returns false if the user has stopped it. */
+async function hasBegun(
+  watch: Watch<AnyEvent>,
+  { timeoutMs, session, terminal }: {
+    readonly timeoutMs: number;
+    readonly session: Session;
+    readonly terminal: Terminal;
+  },
+): Promise<boolean> {
+  const late = Promise.withResolvers<"late">();
+  const id = setTimeout(() => late.resolve("late"), timeoutMs);
+  const begun = watch.begun.then(() => "begun" as const, () => "ended" as const);
+  const what = await patiently(Promise.race([begun, late.promise]), { ...session, terminal });
+  clearTimeout(id);
+  if (what !== "late") return what === "begun";
+  throw new CliError("no quorum of the members lets this client watch", EXIT.unreachable, {
+    looked: session.found.source,
+    next: "look: pbft check; members that choose their clients let only their readers watch",
+  });
+}
+
+function json(event: AnyEvent): string {
+  if (event.kind === "missed") return JSON.stringify(event);
+  const { votes: _, ...shown } = event;
+  return JSON.stringify(shown);
+}
+
+function text(event: AnyEvent, { style }: Terminal): string {
+  if (event.kind === "missed") return style.yellow(`missed ${event.from} to ${event.through}`);
+  const number = style.dim(String(event.sequence));
+  if (event.kind === "batch") return `${number} ${event.requests} requests, ${event.operations} operations`;
+  return event.value === null ? `${number} ${event.key} removed` : `${number} ${event.key} = ${event.value}`;
+}
