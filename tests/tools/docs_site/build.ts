@@ -52,6 +52,12 @@ async function install(): Promise<void> {
   });
 }
 
+/** The theme: VitePress's own, and a few rules. No file, as Deno would look for the package that it imports. */
+const THEME = `import DefaultTheme from "vitepress/theme";
+import "./theme.css";
+export default DefaultTheme;
+`;
+
 /** The settings of VitePress, and the look of the site. */
 async function writeSettings(base: string, folder: URL): Promise<void> {
   const linkOf = (file: string) => `/${pagePath(file).replace(/(?:index)?\.md$/, "")}`;
@@ -59,8 +65,8 @@ async function writeSettings(base: string, folder: URL): Promise<void> {
     return { text, items: pages.map(([file, name]) => ({ text: name, link: linkOf(file) })) };
   });
   await write(new URL("site.json", folder), JSON.stringify({ base, version, sidebar }));
-  const files = [["config.mjs", "config.mjs"], ["slug.mjs", "slug.mjs"], ["theme.mjs", "theme/index.mjs"]] as const;
-  for (const [from, to] of files) await write(new URL(to, folder), await textHere(from));
+  for (const file of ["config.mjs", "slug.mjs"]) await write(new URL(file, folder), await textHere(file));
+  await write(new URL("theme/index.mjs", folder), THEME);
   await write(new URL("theme/theme.css", folder), await textHere("theme.css"));
 }
 

@@ -1,13 +1,12 @@
 /** VitePress's settings. `build.ts` writes site.json beside this file. */
 import { readFileSync } from "node:fs";
-import { defineConfig } from "vitepress";
 import { slugify } from "./slug.mjs";
 
 const { base, version, sidebar } = JSON.parse(
   readFileSync(new URL("site.json", import.meta.url), "utf8"),
 );
 
-export default defineConfig({
+export default {
   base,
   title: "@pbft/edge",
   description:
@@ -37,4 +36,4 @@ export default defineConfig({
     ],
     sidebar,
   },
-});
+};

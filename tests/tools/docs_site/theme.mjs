@@ -1,4 +1,0 @@
-import DefaultTheme from "vitepress/theme";
-import "./theme.css";
-
-export default DefaultTheme;
