@@ -108,7 +108,16 @@ export interface Settings {
   readonly viewTimeoutMs: number;
   /** The primary is suspected if a request has waited this long although its batches had room, ms. */
   readonly slowPrimaryMs: number;
+  /**
+   * About how many bytes of a checkpoint are hashed and stored at a time. A checkpoint with more changes is taken in
+   * slices while the replica goes on, so that it holds nothing up. On a host that may stop the replica between any two
+   * messages each checkpoint is taken at once.
+   */
+  readonly checkpointSliceBytes: number;
 }
+
+/** As `checkpointSliceBytes`: each checkpoint is taken at once. */
+export const AT_ONCE: number = Number.MAX_SAFE_INTEGER;
 
 /**
  * The least `nameIdleMs`. A gateway's requests are valid for at most half of it; with less than this they would expire
@@ -142,4 +151,5 @@ export const DEFAULT_SETTINGS: Settings = {
   idleStatusMs: 2_000,
   viewTimeoutMs: 400,
   slowPrimaryMs: 2_000,
+  checkpointSliceBytes: 256 * 1024,
 };

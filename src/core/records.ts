@@ -68,8 +68,8 @@ export type Record =
     readonly retired: readonly Digest[];
   }
   /**
-   * Blobs that a state transfer has fetched, so that it continues with them after a restart; `null`: the transfer is
-   * over. Soft; stored together with the blobs, or with the checkpoint.
+   * Blobs that a state transfer has fetched, or a checkpoint in slices has made, so that they are used or dropped after a
+   * restart; `null`: it is over. Soft; stored together with the blobs, or with the checkpoint.
    */
   | { readonly kind: "fetched"; readonly digests: readonly Digest[] | null }
   /**

@@ -48,6 +48,7 @@ import { rememberPeers, sendStatus } from "./upkeep/own_status.ts";
 import { onSuspicion } from "./views/suspicion_messages.ts";
 import { onDamagedBlobs } from "./recovery/repair.ts";
 import { onLoaded } from "./checkpoints/loaded.ts";
+import { continueSealing, sliceAt } from "./sealing/sealing.ts";
 
 /** One replica. */
 export class Replica {
@@ -71,7 +72,8 @@ export class Replica {
    *    phases compare with `now`.
    * 2. *The input.* A vote of this replica that it does not know shows that its store is an old copy; it is not
    *    dispatched. Every other input goes through the one switch, and numbers that it commits are executed there.
-   * 3. *What the input made possible.* After a state transfer, the numbers committed meanwhile are executed. The sender
+   * 3. *What the input made possible.* After a state transfer, the numbers committed meanwhile are executed. If it is
+   *    time, a slice of a checkpoint is made. The sender
    *    is noted as heard, after the input was compared with when it was heard before. Early pre-prepares whose time has
    *    come are accepted, before the status, which shows them.
    * 4. *Status.* If the timer is due, the status is sent, after everything that changes it.
@@ -94,6 +96,7 @@ export class Replica {
     passTime(step);
     this.#dispatch(step, input);
     if (step.hasEndedTransfer) executeCommitted(step);
+    continueSealing(step);
     if (step.heardFrom !== null) noteHeard(step, step.heardFrom);
     acceptEarly(step);
     checkStatus(step);
@@ -112,6 +115,7 @@ export class Replica {
       logRequestsAt(step),
       viewTimerAt(step),
       queriesAt(step),
+      sliceAt(step),
     );
     return step.ready(this.#alarmAt);
   }

@@ -13,9 +13,10 @@ import type { Checkpoint, NewView, Signed, Status, Suspicion, Verified, ViewChan
 import type { EpochState } from "./epochs/pending.ts";
 import type { PendingRequests } from "./ordering/pending_requests.ts";
 import type { RefusedRequests } from "./clients/refused_requests.ts";
-import type { RetiredBlobs } from "./checkpoints/retired_blobs.ts";
+import type { RetiredBlobs } from "./sealing/retired_blobs.ts";
 import type { Allowance } from "./upkeep/allowance.ts";
-import type { ChunkChange, StateTree } from "./tree/state_tree.ts";
+import type { Sealing } from "./sealing/state.ts";
+import type { StateTree } from "./tree/state_tree.ts";
 import type { Fetches, LogRequests } from "./checkpoints/peer_requests.ts";
 import type { Load, Transfer } from "./checkpoints/transfer.ts";
 
@@ -51,16 +52,12 @@ export interface ReplicaState {
   readonly retired: RetiredBlobs;
   /** Blobs that are being read from the store. */
   readonly loads: Map<Digest, Load>;
-  /**
-   * The checkpoint at lastExecuted, while it waits for pages to be loaded: the chunks that changed; `changes` is `null`
-   * once the tree has them.
-   */
-  sealing: {
-    readonly ids: readonly string[];
-    changes: readonly ChunkChange[] | null;
-    /** Chunks that were loaded for a migration, by their digests. */
-    readonly former?: Map<Digest, Uint8Array>;
-  } | null;
+  /** The checkpoint that is being taken in slices, at the last multiple of K executed. */
+  sealing: Sealing | null;
+  /** When the next slice is to be made, and old blobs dropped, if there are any. */
+  sliceAt: Millis;
+  /** How many old blobs are dropped at a time. */
+  dropping: number;
   /**
    * The multiple of K at which the state machine last failed to give its state; `null` if it can. From there on each
    * operation is rejected until it can again. All replicas decide alike, because the machine is deterministic.
@@ -79,7 +76,7 @@ export interface ReplicaState {
   stable: readonly Verified<Signed<Checkpoint>>[];
   /** A stable certificate above lastExecuted, to which this replica must catch up; `null` if none is known. */
   ahead: readonly Verified<Signed<Checkpoint>>[] | null;
-  /** The stored blobs that an unfinished state transfer has fetched, also before a restart. */
+  /** The stored blobs that an unfinished state transfer has fetched, or an unfinished checkpoint has made, also before a restart. */
   readonly fetched: Set<Digest>;
   /** The state transfer in progress. Nothing is executed meanwhile. */
   transfer: Transfer | null;

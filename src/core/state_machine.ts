@@ -76,6 +76,13 @@ export interface StateMachine {
    */
   takeChanges(): Iterable<readonly [id: string, chunk: Uint8Array | null]>;
   /**
+   * Optional: takes the changes as {@linkcode StateMachine.takeChanges} does, and makes the chunks later, one at a time,
+   * while operations go on. Then no checkpoint holds the replica up, however much has changed. Until all are given,
+   * `freezeChanges` is not called again; if `takeChanges` is, it gives those that are left too. It may throw as
+   * `takeChanges` may. `next` may not throw.
+   */
+  freezeChanges?(): FrozenChanges;
+  /**
    * Puts chunks in place; `null` removes one. It is called with all chunks at a restart, and with those that differ
    * after a state transfer. Afterwards {@linkcode takeChanges} must not report them.
    */
@@ -90,6 +97,14 @@ export interface StateMachine {
    * is used.
    */
   readonly lazyLoading?: LazyLoading;
+}
+
+/** Changes of a state machine as of one moment. */
+export interface FrozenChanges {
+  /** At most how many are left. It falls with each call of {@linkcode FrozenChanges.next}. */
+  readonly size: number;
+  /** The next one: a chunk as it was at that moment; `null` in place of the bytes if it was removed. `null`: no more. */
+  next(): readonly [id: string, chunk: Uint8Array | null] | null;
 }
 
 /**

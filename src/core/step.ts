@@ -28,6 +28,8 @@ export class Step {
   admission: Ready["admission"] = "taken";
   /** A state transfer has ended in this step, so the numbers that were committed meanwhile are executed later in it. */
   hasEndedTransfer = false;
+  /** Whether a number was executed in this step. */
+  hasExecuted = false;
   /** Set if the epoch is over. */
   closed: ClosedEpoch | null = null;
   /** The sender of the input, if it is a message that replicas send regularly as long as they are up. */
@@ -72,8 +74,10 @@ export class Step {
    * one correct one, have executed more.
    */
   get isBehind(): boolean {
-    const { transfer, ahead, status, lastExecuted } = this.state;
-    if (transfer || ahead) return true;
+    const { transfer, ahead, sealing, status, lastExecuted } = this.state;
+    // While its own checkpoint at that number is being taken, it does not lag.
+    const isTaking = sealing !== null && ahead?.[0]?.message.sequence === sealing.sequence;
+    if (transfer || (ahead && !isTaking)) return true;
     let further = 0;
     for (const executed of status.heard.values()) if (executed > lastExecuted) further++;
     return further > this.f;

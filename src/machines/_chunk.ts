@@ -5,11 +5,27 @@
  */
 import type { Entries, LeafContent } from "../core/tree/leaf.ts";
 import { isInRegion } from "../core/tree/leaf.ts";
+import type { LeafMap } from "../core/tree/leaf_map.ts";
+import type { FrozenChanges } from "../core/state_machine.ts";
 import { fromUtf8, utf8 } from "./_text.ts";
 
 /** The bytes of a leaf, for example `[17,"a","1","b","2"]` in UTF-8. */
 export function encodeChunk({ depth, entries }: Omit<LeafContent, "id">): Uint8Array {
   return utf8(JSON.stringify([depth, ...entries]));
+}
+
+/** Freezes the changed leaves of a map, whose leaves must be merged. */
+export function freezeChunks(map: LeafMap): FrozenChanges {
+  map.freeze();
+  return {
+    get size() {
+      return map.frozen;
+    },
+    next() {
+      const next = map.nextFrozen();
+      return next && [next[0], next[1] && encodeChunk(next[1])];
+    },
+  };
 }
 
 /** The inverse of {@linkcode encodeChunk}. @throws {TypeError} if `chunk` is not the bytes of a leaf with this id. */

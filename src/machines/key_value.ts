@@ -6,13 +6,14 @@ import { invariant } from "../core/invariant.ts";
 import { LeafMap } from "../core/tree/leaf_map.ts";
 import {
   type ChunkNeed,
+  type FrozenChanges,
   type LazyLoading,
   type LoadedChunk,
   OperationError,
   type StateChange,
   type StateMachine,
 } from "../core/state_machine.ts";
-import { decodeChunk, encodeChunk } from "./_chunk.ts";
+import { decodeChunk, encodeChunk, freezeChunks } from "./_chunk.ts";
 import { jsonBytes, shown } from "./_text.ts";
 import { decodeOperation, encodeResult, MAX_KEYS, MAX_KEYS_BYTES } from "./key_value_operation.ts";
 import type { KeyValueOperation, KeyValueResults } from "./key_value_operation.ts";
@@ -109,6 +110,12 @@ export class KeyValue implements StateMachine {
   takeChanges(): Iterable<readonly [id: string, chunk: Uint8Array | null]> {
     invariant(this.#map.mergeLeaves().length === 0, "loading", "all that is needed is loaded");
     return this.#map.takeChanges().map(([id, leaf]) => [id, leaf && encodeChunk(leaf)]);
+  }
+
+  /** Takes these changes; each chunk is made when it is asked for, as of now. */
+  freezeChanges(): FrozenChanges {
+    invariant(this.#map.mergeLeaves().length === 0, "loading", "all that is needed is loaded");
+    return freezeChunks(this.#map);
   }
 
   /**

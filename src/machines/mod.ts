@@ -4,6 +4,7 @@
  */
 export {
   type ChunkNeed,
+  type FrozenChanges,
   type LazyLoading,
   type LoadedChunk,
   NotLoadedError,

@@ -2,7 +2,7 @@
  * Options of a node, and their checks.
  * @module
  */
-import { DEFAULT_SETTINGS, type Genesis, type Settings } from "../core/config.ts";
+import { AT_ONCE, DEFAULT_SETTINGS, type Genesis, type Settings } from "../core/config.ts";
 import type { Digest, ReplicaId } from "../core/messages/ids.ts";
 import type { ClosedEpoch, Environment } from "../core/io.ts";
 import type { StoredState } from "../core/records.ts";
@@ -90,6 +90,17 @@ export function completeSettings(chosen: Partial<Settings> = {}): Settings {
     throw new RangeError(`settings.${name}: expected an integer above 0, got ${value}`);
   }
   return settings;
+}
+
+/**
+ * Settings for a host that may stop the replica between any two messages: what a checkpoint in slices has done would be
+ * lost with the memory, so it is taken at once.
+ */
+export function settingsFor(
+  settings: Settings,
+  { persistInputs = false }: Pick<NodeOptions, "persistInputs">,
+): Settings {
+  return persistInputs ? { ...settings, checkpointSliceBytes: AT_ONCE } : settings;
 }
 
 /** A seed that differs between instances of one replica, so that they do not retry at the same time. */

@@ -13,8 +13,8 @@ import { configurePort, termsOf } from "./epochs/cryptography.ts";
 import type { Epoch } from "../wire/epochs/mod.ts";
 import type { Gate } from "./in/gate.ts";
 import { nodeLimits } from "./limits.ts";
-import { checkOptions, CRYPTOGRAPHY, type NodeInternals, type NodeOptions } from "./options.ts";
 import { wantRequests } from "./observers.ts";
+import { checkOptions, CRYPTOGRAPHY, type NodeInternals, type NodeOptions, settingsFor } from "./options.ts";
 import type { Signer, Store } from "./ports.ts";
 import { restore, type Restored, type RestoreOptions } from "./storage/opening.ts";
 import { startOf } from "./storage/start.ts";
@@ -45,7 +45,8 @@ export async function prepareParts(
   { createCore, gateOf, onClosed, formerChanges }: NodeInternals,
 ): Promise<Parts> {
   const { self, archive, timer } = options;
-  const { genesis, settings, cluster, epoch, hash, signer, lazyLoading, versions, ...checked } = checkOptions(options);
+  const { genesis, cluster, epoch, hash, signer, lazyLoading, versions, ...checked } = checkOptions(options);
+  const settings = settingsFor(checked.settings, options);
   const store = withTimeouts(checked.store, { timer, timeoutMs: nodeLimits(genesis, options.limits).storeTimeoutMs });
   const start = startOf(options, signer.publicKey);
   const restoring = { persistInputs: options.persistInputs, lazyLoading, archives: archive !== undefined };

@@ -22,6 +22,7 @@ import { weakQuorum } from "../../src/core/messages/quorum.ts";
 import { equalResults, Tally } from "../../src/core/messages/tally.ts";
 import { NEW_RECOVERY } from "../../src/core/records.ts";
 import { Replica } from "../../src/core/replica.ts";
+import type { StateMachine } from "../../src/core/state_machine.ts";
 import { Random } from "../../src/testing/random.ts";
 import { EventQueue } from "../../src/testing/world/event_queue.ts";
 import type { Migrate } from "../../src/core/epochs/versions.ts";
@@ -52,6 +53,8 @@ export interface Options {
   readonly rules?: (genesis: Genesis) => EpochRules;
   /** The public key of each host at first. */
   readonly publicKeyOf?: (id: number) => string;
+  /** Another state machine than the log of each host. */
+  readonly machine?: () => StateMachine;
 }
 
 export class Host {
@@ -92,7 +95,9 @@ export class Cluster {
   readonly #rules: EpochRules;
   readonly #settings: Settings;
   readonly #migration: Options["migration"];
-  readonly #options: Required<Pick<Options, "loss" | "doubling">> & { readonly latencyMs: () => number };
+  readonly #options: Required<Pick<Options, "loss" | "doubling">> & Pick<Options, "machine"> & {
+    readonly latencyMs: () => number;
+  };
   readonly #queue = new EventQueue();
   #nonce = 0;
 
@@ -100,7 +105,12 @@ export class Cluster {
     const { n = 4, seed = 1, loss = 0, doubling = 0, maxLatencyMs = 5, checkpointInterval = 8 } = options;
     this.random = new Random(seed);
     const drawn = () => this.random.int(1, maxLatencyMs);
-    this.#options = { loss, doubling, latencyMs: () => options.latencyMs ?? drawn() };
+    this.#options = {
+      loss,
+      doubling,
+      ...options.machine && { machine: options.machine },
+      latencyMs: () => options.latencyMs ?? drawn(),
+    };
     this.#migration = options.migration;
     this.#settings = { ...DEFAULT_SETTINGS, ...options.settings };
     const publicKeyOf = options.publicKeyOf ?? ((id) => String(id).padStart(64, "0"));
@@ -135,7 +145,7 @@ export class Cluster {
       genesis: terms,
       configure: this.#rules.portOf(epoch),
       settings: this.#settings,
-      stateMachine: host.machine,
+      stateMachine: this.#options.machine?.() ?? host.machine,
       hash,
       sign: signed,
       batch: batchOf,

@@ -171,3 +171,45 @@ Deno.test("a change costs one leaf, in a map of any size", () => {
     assert(map.takeChanges().length <= 10);
   }
 });
+
+Deno.test("frozen leaves are given as they were, whatever changes before they are", () => {
+  for (let seed = 1; seed <= 60; seed++) {
+    const random = new Random(seed);
+    const alphabet = ALPHABETS[seed % ALPHABETS.length]!;
+    const map = new LeafMap(MAX_SIZE);
+    const leaves: Leaves = new Map();
+    const change = (model: Map<string, string>) => {
+      const key = random.int(0, 2) > 0 && model.size > 0 ? random.pick([...model.keys()]) : randomKey(random, alphabet);
+      if (random.int(0, 2) > 0) {
+        const value = "x".repeat(random.pick([0, 1, 10, 50, 190, 500]));
+        map.set(key, value);
+        model.set(key, value);
+      } else assertEquals(map.delete(key), model.delete(key));
+    };
+    const model = new Map<string, string>();
+    for (let round = 0; round < 20; round++) {
+      for (let step = random.pick([1, 10, 80]); step > 0; step--) change(model);
+      assertEquals(map.mergeLeaves(), []);
+      map.freeze();
+      const expected = shown(leavesByDefinition([...model]));
+      const isGivenUp = random.int(0, 9) === 0;
+      for (let left = isGivenUp ? 2 : Infinity; left > 0; left--) {
+        const before = map.frozen;
+        const next = map.nextFrozen();
+        if (!next) break;
+        assert(map.frozen < before);
+        const [id, leaf] = next;
+        if (leaf) leaves.set(id, { id, depth: leaf.depth, entries: [...leaf.entries] });
+        else assert(leaves.delete(id), `leaf ${id} was never there and is given as gone`);
+        for (let step = random.int(0, 4); step > 0; step--) change(model);
+        if (random.int(0, 3) === 0) assertEquals(map.mergeLeaves(), []);
+      }
+      if (!isGivenUp) assertEquals(shown(leaves), expected, `seed ${seed} round ${round}`);
+      else {
+        assertEquals(map.mergeLeaves(), []);
+        apply(leaves, map);
+        assertEquals(shown(leaves), shown(leavesByDefinition([...model])), `seed ${seed} round ${round}, all at once`);
+      }
+    }
+  }
+});

@@ -4,23 +4,13 @@
  * @module
  */
 import type { Digest, ReplicaId, SequenceNumber } from "../messages/ids.ts";
-import { failureOf, guarded, StateMachineError } from "../ordering/machine_guard.ts";
 import type { Checkpoint, Signed, StableCheckpoint, Verified } from "../messages/messages.ts";
-import { haveChunks, havePages } from "./loading.ts";
-import { haveMigrated, lacksVersion } from "../epochs/migration.ts";
-import { forgetDamaged } from "../recovery/repair.ts";
+import { lacksVersion } from "../epochs/migration.ts";
 import { startTransfer } from "./state_transfer.ts";
 import { isStableCertificate, type StableCertificate, stableSequence } from "../messages/certificates.ts";
 import { compare } from "../upkeep/contradictions.ts";
 import type { Step } from "../step.ts";
-import { retire, stabilize, takeChanges } from "./watermarks.ts";
-
-/** Whether a multiple of K was executed and its checkpoint is not taken yet. */
-export function isCheckpointDue({ state, env }: Step): boolean {
-  const { lastExecuted, unsealed, tree } = state;
-  return lastExecuted % env.genesis.checkpointInterval === 0 && tree.sequence < lastExecuted &&
-    unsealed !== lastExecuted;
-}
+import { stabilize } from "./watermarks.ts";
 
 /**
  * Whether the others have a checkpoint that this replica's state machine failed to give. Then this replica executes
@@ -30,29 +20,9 @@ export function isSurpassed({ state: { unsealed, ahead } }: Step): boolean {
   return unsealed !== null && stableSequence(ahead ?? []) >= unsealed;
 }
 
-/**
- * Takes the checkpoint after a multiple of K was executed, and sends its digest. Returns false if a page or chunk must
- * be loaded first. If the state machine fails, no checkpoint is taken.
- */
-export function takeCheckpoint(step: Step): boolean {
+/** This replica has taken a checkpoint: sends its digest. */
+export function ownCheckpoint(step: Step, sequence: SequenceNumber, root: Digest): void {
   const { state } = step;
-  try {
-    if (!haveChangedPages(step)) return false;
-  } catch (error) {
-    if (!(error instanceof StateMachineError)) throw error;
-    state.unsealed = state.lastExecuted;
-    step.event(failureOf(error, state.lastExecuted));
-    return true;
-  }
-  state.unsealed = null;
-  const { lastExecuted: sequence, history, agreedTime } = state;
-  const { root, blobs, retired } = state.tree.seal([], { sequence, history, agreedTime });
-  state.sealing = null;
-  retire(step, sequence, retired, blobs);
-  forgetDamaged(step, retired);
-  step.persist({ kind: "blobs", blobs });
-  step.persist({ kind: "checkpoint", sequence, root, retired });
-  step.event({ kind: "checkpoint-taken", sequence, root });
   state.ownCheckpoints.set(sequence, root);
   const checkpoint = step.env.sign<Checkpoint>({ kind: "checkpoint", replica: step.self, sequence, digest: root });
   if (step.mayVote) {
@@ -61,7 +31,6 @@ export function takeCheckpoint(step: Step): boolean {
   }
   checkStable(step, sequence);
   if (state.ahead && stableSequence(state.ahead) === sequence) onStable(step, state.ahead as StableCertificate);
-  return true;
 }
 
 /** Sends the checkpoint messages of checkpoints that were taken while this replica could not vote. */
@@ -74,27 +43,6 @@ export function sendOwnCheckpoints(step: Step): void {
     keep(step, checkpoint);
     checkStable(step, sequence);
   }
-}
-
-/** Puts the changed chunks into the tree. Returns false if a page or chunk must be loaded first. */
-function haveChangedPages(step: Step): boolean {
-  const { state, env } = step;
-  const { tree } = state;
-  if (!state.sealing) {
-    const { stateMachine } = env;
-    const needs = guarded(
-      stateMachine,
-      "lazyLoading.needsToSeal",
-      () => [...stateMachine.lazyLoading?.needsToSeal() ?? []],
-    );
-    if (!haveChunks(step, needs)) return false;
-    const changes = takeChanges(step);
-    state.sealing = { ids: changes.map(([id]) => id), changes };
-  }
-  if (!havePages(step, tree.needsToPut(state.sealing.ids))) return false;
-  for (const [id, chunk] of state.sealing.changes ?? []) tree.put(id, chunk);
-  state.sealing.changes = null;
-  return haveMigrated(step) && havePages(step, tree.needsToSeal());
 }
 
 /** A checkpoint message arrives. */

@@ -7,6 +7,7 @@ import type { Digest } from "../messages/ids.ts";
 import { guarded } from "../ordering/machine_guard.ts";
 import type { LoadedChunk } from "../state_machine.ts";
 import { readChunk, readPage } from "../tree/state_tree.ts";
+import { retrySealing } from "../sealing/sealing.ts";
 import { continueTransfer, onStoredBlob } from "./state_transfer.ts";
 import type { Step } from "../step.ts";
 
@@ -17,8 +18,9 @@ import type { Step } from "../step.ts";
 export function onLoaded(step: Step, blobs: ReadonlyMap<Digest, Uint8Array>): void {
   const { state, env } = step;
   const chunks: LoadedChunk[] = [];
-  // A checkpoint in progress has other chunks than the tree has yet; a transfer replaces them all.
-  const isCurrent = !state.sealing && !state.transfer;
+  // A checkpoint that blocks has other chunks than the tree has yet; a transfer replaces them all. A checkpoint in slices
+  // changes in the tree only chunks that are in memory.
+  const isCurrent = !state.sealing?.blocks && !state.transfer;
   for (const [digest, bytes] of blobs) {
     const what = state.loads.get(digest);
     if (!what) continue;
@@ -30,6 +32,7 @@ export function onLoaded(step: Step, blobs: ReadonlyMap<Digest, Uint8Array>): vo
   }
   const { stateMachine } = env;
   guarded(stateMachine, "lazyLoading.load", () => stateMachine.lazyLoading?.load(chunks));
+  retrySealing(step);
   if (state.transfer) continueTransfer(step);
   executeCommitted(step);
 }

@@ -27,7 +27,8 @@ import { isNextVersions } from "../epochs/migration.ts";
 import { CONFIGURATION_CHUNK } from "../epochs/pending.ts";
 import type { Step } from "../step.ts";
 import { forgetDamaged } from "../recovery/repair.ts";
-import { changedIds, clientChunks, machineChunks, retire, stabilize } from "./watermarks.ts";
+import { changedIds } from "../sealing/freezing.ts";
+import { clientChunks, machineChunks, retire, stabilize } from "./watermarks.ts";
 
 /** If a message with blobs starts this replica, an earlier run has asked for them. */
 const MAX_EARLY = 256;
@@ -66,9 +67,8 @@ export function continueTransfer(step: Step): void {
   const { transfer, tree } = state;
   if (!transfer || !havePages(step, tree.unloaded())) return;
   if (!transfer.former) {
-    transfer.former = new Set([...tree.blobs(), ...state.fetched]);
+    transfer.former = new Set([...tree.blobs(), ...tree.abandon(), ...state.fetched]);
     for (const id of changedIds(step)) tree.note(id, UNKNOWN);
-    tree.forgetBlobs();
     state.sealing = null;
   }
   if (!transfer.root) want(step, transfer, transfer.digest, { kind: "root" });

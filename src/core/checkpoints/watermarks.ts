@@ -1,16 +1,17 @@
 /**
- * Moving the watermarks to a stable checkpoint and freeing what lies below (PBFT §4.3); the changes since the last
- * checkpoint.
+ * Moving the watermarks to a stable checkpoint and freeing what lies below (PBFT §4.3).
  * @module
  */
 import type { Digest, SequenceNumber } from "../messages/ids.ts";
-import { takeConfiguration } from "../epochs/configure.ts";
-import { CONFIGURATION_CHUNK } from "../epochs/pending.ts";
 import { InvariantError } from "../invariant.ts";
-import { changesOf, failureOf, StateMachineError } from "../ordering/machine_guard.ts";
 import type { ChunkChange } from "../tree/state_tree.ts";
 import { type StableCertificate, stableSequence } from "../messages/certificates.ts";
+import type { Environment } from "../io.ts";
+import type { ReplicaState } from "../state.ts";
 import type { Step } from "../step.ts";
+
+/** A slice drops one old blob per so many bytes of its size: as many as it writes, if chunks have half their full size. */
+const BYTES_PER_DROP = 4 * 1024;
 
 /**
  * Moves the watermarks to a stable checkpoint and frees everything at or below it.
@@ -39,62 +40,45 @@ export function stabilize(step: Step, certificate: StableCertificate): void {
 }
 
 /**
- * Drops the blobs that neither the stable checkpoint nor the one before it names. Those two stay, for replicas that are
- * fetching them.
+ * Lets go of the blobs that neither the stable checkpoint nor the one before it names. Those two stay, for replicas that
+ * are fetching them. The blobs are dropped in slices, of which this is the first.
  */
 function dropRetired(step: Step, stable: SequenceNumber): void {
-  const { state } = step;
-  const through = stable - step.env.genesis.checkpointInterval;
-  const { lists, digests } = state.retired.release(through);
-  if (lists.length > 0) {
-    step.persist({
-      kind: "drop-blobs",
-      digests,
-      checkpoints: lists.map(({ sequence }) => sequence),
-    });
-  }
+  const { state, env } = step;
+  // After a jump there may be more than one list. Only the newest is dropped in slices, so that nothing piles up.
+  state.retired.release(stable - 2 * env.genesis.checkpointInterval);
+  if (state.retired.isDropping) step.persist({ kind: "drop-blobs", ...state.retired.drop(Infinity) });
+  releaseRetired(env, state, stable);
+  dropSome(step);
 }
+
+/** From now on the blobs are dropped in slices, so many at a time that all are gone after half as many batches as K. */
+export function releaseRetired(
+  { genesis: { checkpointInterval }, settings }: Pick<Environment, "genesis" | "settings">,
+  state: Pick<ReplicaState, "retired" | "dropping">,
+  stable: SequenceNumber,
+): void {
+  const count = state.retired.release(stable - checkpointInterval);
+  const most = Math.ceil(2 * count / checkpointInterval);
+  state.dropping = Math.max(most, Math.ceil(settings.checkpointSliceBytes / BYTES_PER_DROP));
+}
+
+/** Drops a slice of the blobs that can be dropped. */
+export function dropSome(step: Step): void {
+  const { retired, dropping } = step.state;
+  if (retired.isDropping) step.persist({ kind: "drop-blobs", ...retired.drop(dropping) });
+}
+
 /** Notes the blobs that a new checkpoint no longer names, and those that it names again. */
 export function retire(
   step: Step,
   sequence: SequenceNumber,
   retired: readonly Digest[],
-  named: { has(digest: Digest): boolean },
+  named: Iterable<Digest>,
 ): void {
-  for (const list of step.state.retired.revive(named)) step.persist({ kind: "retired", ...list });
+  step.state.retired.revive(named);
+  for (const list of step.state.retired.takeChanged()) step.persist({ kind: "retired", ...list });
   step.state.retired.add(sequence, retired);
-}
-
-/**
- * The chunks of the state machine and the client table that changed since the last call.
- * @throws {StateMachineError} if the machine fails; then no change is lost.
- */
-export function takeChanges(step: Pick<Step, "env" | "state">): readonly ChunkChange[] {
-  const changes = changesOf(step.env.stateMachine).map(([id, chunk]): ChunkChange => [`m${id}`, chunk]);
-  const configuration = takeConfiguration(step);
-  const ofEpoch: ChunkChange[] = configuration ? [[CONFIGURATION_CHUNK, configuration]] : [];
-  return [...changes, ...step.state.clients.takeChanges(), ...ofEpoch];
-}
-
-/**
- * The ids of the chunks that may differ from those stored with the last checkpoint. A machine with lazy loading adds
- * none, because its stored chunks can be used. If the machine can't report its changes, all its chunks count as
- * changed.
- */
-export function changedIds(step: Step): ReadonlySet<string> {
-  const { sealing, clients, tree } = step.state;
-  const { stateMachine } = step.env;
-  const ids = new Set(sealing?.ids);
-  try {
-    if (!stateMachine.lazyLoading) { for (const [id] of changesOf(stateMachine)) ids.add(`m${id}`); }
-  } catch (error) {
-    if (!(error instanceof StateMachineError)) throw error;
-    step.event(failureOf(error, step.state.lastExecuted));
-    for (const id of tree.idsOutside(new Set())) if (id.startsWith("m")) ids.add(id);
-  }
-  for (const [id] of clients.takeChanges()) ids.add(id);
-  if (takeConfiguration(step)) ids.add(CONFIGURATION_CHUNK);
-  return ids;
 }
 
 /** The client table's chunks among these. */

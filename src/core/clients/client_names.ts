@@ -21,6 +21,7 @@ import { makeRoom, type Moment } from "./client_room.ts";
 import { refusal, UNORDERED } from "./refusals.ts";
 import type { ChunkChange } from "../tree/state_tree.ts";
 import { decodeReplies, encodeReplies, storedBytes, type StoredReply, storedReply } from "./stored_replies.ts";
+import { ChangedKeys } from "../tree/changed_keys.ts";
 import { Undoing } from "./undoing.ts";
 
 interface Name {
@@ -40,7 +41,7 @@ export class ClientNames {
   readonly #limits: Limits;
   readonly #names = new Map<string, Name>();
   /** Names that changed since the last checkpoint. */
-  readonly #dirty = new Set<string>();
+  readonly #changed = new ChangedKeys<Name | undefined>((name) => copied(this.#names.get(name)));
   /** Undoes a batch. */
   readonly undoing: Undoing<Name>;
 
@@ -80,29 +81,45 @@ export class ClientNames {
     this.undoing.touch(operation.name);
     const known = this.#names.get(operation.name);
     const remembered = this.lookup(operation, null);
-    if (known && remembered) this.#use(known, at);
+    if (known) this.#changed.touch(known.name);
+    if (known && remembered) known.lastUsed = at.timestamp;
     if (remembered) return remembered;
     if (!known && !this.#hasRoom(at)) return refusal("too-many-clients", at.sequence);
     const name = known ?? { name: operation.name, lastUsed: at.timestamp, floor: -1, replies: new Map() };
+    this.#changed.touch(name.name);
     this.#names.set(operation.name, name);
     const result = run();
     name.replies.set(operation.timestamp, storedReply(this.#env.hash(operation.operation), [result]));
-    this.#use(name, at);
+    name.lastUsed = at.timestamp;
     this.#forgetOldest(name);
     return result;
   }
 
   /** The chunks that changed since the last call, by ascending id. */
   takeChanges(): readonly ChunkChange[] {
-    const changes = [...this.#dirty].sort().map((name): ChunkChange => [chunkOf(name), this.#encode(name)]);
-    this.#dirty.clear();
-    return changes;
+    return this.#changed.take().map((name): ChunkChange => this.#chunkOf([name, this.#names.get(name)]));
+  }
+
+  /** As {@linkcode ChangedKeys.freeze}. */
+  freeze(): void {
+    this.#changed.freeze();
+  }
+
+  /** How many frozen chunks were not given yet. */
+  get frozen(): number {
+    return this.#changed.frozen;
+  }
+
+  /** The next frozen chunk; `null` if all were given. */
+  nextFrozen(): ChunkChange | null {
+    const next = this.#changed.next();
+    return next && this.#chunkOf(next);
   }
 
   /** Applies one stored chunk; `null` removes the name. */
   restore([id, chunk]: ChunkChange): void {
     const key = id.slice(1);
-    this.#dirty.delete(key);
+    this.#changed.forget(key);
     if (chunk === null) return void this.#names.delete(key);
     const [name, lastUsed, floor, replies] = this.#env.unpack(chunk) as [string, Millis, number, Plain];
     this.#names.set(name, { name, lastUsed, floor: floor - 1, replies: decodeReplies(replies) });
@@ -119,14 +136,9 @@ export class ClientNames {
       { max: maxNames, idleMs: nameIdleMs, now: before - 1 },
       (evicted) => {
         this.undoing.removed(evicted.name, evicted);
-        this.#dirty.add(evicted.name);
+        this.#changed.removed(evicted.name, evicted);
       },
     );
-  }
-
-  #use(name: Name, { timestamp }: Moment): void {
-    name.lastUsed = timestamp;
-    this.#dirty.add(name.name);
   }
 
   #forgetOldest(name: Name): void {
@@ -140,9 +152,8 @@ export class ClientNames {
     }
   }
 
-  #encode(key: string): Uint8Array | null {
-    const n = this.#names.get(key);
-    return n ? this.#env.pack([n.name, n.lastUsed, n.floor + 1, encodeReplies(n.replies)]) : null;
+  #chunkOf([key, n]: readonly [string, Name | undefined]): ChunkChange {
+    return [`n${key}`, n ? this.#env.pack([n.name, n.lastUsed, n.floor + 1, encodeReplies(n.replies)]) : null];
   }
 }
 
@@ -150,6 +161,6 @@ function copyOf(name: Name): Name {
   return { ...name, replies: new Map(name.replies) };
 }
 
-function chunkOf(name: string): string {
-  return `n${name}`;
+function copied(name: Name | undefined): Name | undefined {
+  return name && copyOf(name);
 }

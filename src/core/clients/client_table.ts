@@ -20,6 +20,7 @@ import type { ClientRequest, GatewayRequest, Result, VouchedOperation } from "..
 import { refusal, refuse, refuseReused, UNORDERED } from "./refusals.ts";
 import type { ChunkChange } from "../tree/state_tree.ts";
 import { decodeReplies, encodeReplies, storedBytes, type StoredReply, storedReply } from "./stored_replies.ts";
+import { ChangedKeys } from "../tree/changed_keys.ts";
 import { utf8 } from "../tree/text.ts";
 
 interface Session {
@@ -39,8 +40,8 @@ export class ClientTable {
   readonly #limits: Limits;
   readonly #sessions = new Map<string, Session>();
   readonly #names: ClientNames;
-  /** Chunk ids of the sessions that changed since the last checkpoint. */
-  readonly #dirty = new Set<string>();
+  /** The sessions that changed since the last checkpoint. */
+  readonly #changed = new ChangedKeys<Session | undefined>((key) => copied(this.#sessions.get(key)));
   readonly #undoing: Undoing<Session>;
 
   constructor(env: Pick<Environment, "hash" | "pack" | "unpack">, limits: Limits) {
@@ -99,10 +100,10 @@ export class ClientTable {
     if (request.session === 0) return [this.#open(request, at)];
     const session = this.#sessions.get(sessionKey(request.client, request.session));
     if (!session) return refuse(request, "unknown-session", UNORDERED);
-    this.#undoing.touch(sessionKey(session.client, session.id));
+    this.#undoing.touch(keyOf(session));
+    this.#changed.touch(keyOf(session));
     this.#acknowledge(session, request);
     session.lastUsed = at.timestamp;
-    this.#dirty.add(sessionChunk(session));
     const stored = session.replies.get(request.timestamp);
     if (stored) return stored.digest === digest ? stored.results : refuseReused(request, stored);
     if (request.timestamp < session.lowestUnanswered) return refuse(request, "stale-timestamp", UNORDERED);
@@ -148,11 +149,29 @@ export class ClientTable {
     return this.#names.execute(operation, at, run);
   }
 
-  /** The chunks of the table that changed since the last call. */
+  /** The chunks of the table that changed since the last call, also those frozen and not given yet, as they are now. */
   takeChanges(): readonly ChunkChange[] {
-    const sessions = [...this.#dirty].sort().map((id): ChunkChange => [id, this.#encode(id)]);
-    this.#dirty.clear();
+    const sessions = this.#changed.take().map((key): ChunkChange => this.#chunkOf([key, this.#sessions.get(key)]));
     return [...this.#names.takeChanges(), ...sessions];
+  }
+
+  /** Takes the changes, to give the chunks later one by one, as they are now, while requests are executed. */
+  freeze(): void {
+    this.#names.freeze();
+    this.#changed.freeze();
+  }
+
+  /** How many frozen chunks were not given yet. */
+  get frozen(): number {
+    return this.#names.frozen + this.#changed.frozen;
+  }
+
+  /** The next frozen chunk; `null` if all were given. */
+  nextFrozen(): ChunkChange | null {
+    const next = this.#names.nextFrozen();
+    if (next) return next;
+    const session = this.#changed.next();
+    return session && this.#chunkOf(session);
   }
 
   /** Applies stored chunks, after a restart or a state transfer. */
@@ -163,7 +182,7 @@ export class ClientTable {
         this.#names.restore(change);
         continue;
       }
-      this.#dirty.delete(id);
+      this.#changed.forget(id.slice(1));
       if (chunk === null) this.#sessions.delete(id.slice(1));
       else this.#restoreSession(this.#env.unpack(chunk));
     }
@@ -181,8 +200,8 @@ export class ClientTable {
     const room = { max: maxSessions, idleMs: sessionIdleMs, now: at.timestamp };
     if (
       taken || !makeRoom(this.#sessions, room, (evicted) => {
-        this.#undoing.removed(sessionKey(evicted.client, evicted.id), evicted);
-        this.#dirty.add(sessionChunk(evicted));
+        this.#undoing.removed(keyOf(evicted), evicted);
+        this.#changed.removed(keyOf(evicted), evicted);
       })
     ) {
       return refusal("too-many-clients", at.sequence);
@@ -195,9 +214,9 @@ export class ClientTable {
       lastUsed: at.timestamp,
       replies: new Map(),
     };
-    this.#undoing.touch(sessionKey(session.client, session.id));
-    this.#sessions.set(sessionKey(session.client, session.id), session);
-    this.#dirty.add(sessionChunk(session));
+    this.#undoing.touch(keyOf(session));
+    this.#changed.touch(keyOf(session));
+    this.#sessions.set(keyOf(session), session);
     return opened(session);
   }
 
@@ -216,11 +235,12 @@ export class ClientTable {
     for (const timestamp of [...session.replies.keys()]) if (timestamp < lowest) session.replies.delete(timestamp);
   }
 
-  #encode(id: string): Uint8Array | null {
-    const s = this.#sessions.get(id.slice(1));
-    return s
-      ? this.#env.pack([s.client, s.id, s.nonce, s.lowestUnanswered, s.lastUsed, encodeReplies(s.replies)])
-      : null;
+  #chunkOf([key, s]: readonly [string, Session | undefined]): ChunkChange {
+    const { pack } = this.#env;
+    return [
+      `s${key}`,
+      s ? pack([s.client, s.id, s.nonce, s.lowestUnanswered, s.lastUsed, encodeReplies(s.replies)]) : null,
+    ];
   }
 
   #restoreSession(plain: Plain): void {
@@ -255,6 +275,10 @@ function sessionKey(client: ClientId, id: number): string {
   return `${client}/${id}`;
 }
 
-function sessionChunk(session: Session): string {
-  return `s${sessionKey(session.client, session.id)}`;
+function keyOf({ client, id }: Session): string {
+  return sessionKey(client, id);
+}
+
+function copied(session: Session | undefined): Session | undefined {
+  return session && copyOf(session);
 }

@@ -11,6 +11,7 @@
 import { ask, havePages } from "../checkpoints/loading.ts";
 import type { Digest } from "../messages/ids.ts";
 import { describeThrown } from "../ordering/machine_guard.ts";
+import type { Sealing } from "../sealing/state.ts";
 import type { Step } from "../step.ts";
 import { readChunk } from "../tree/state_tree.ts";
 import { CONFIGURATION_CHUNK, type Pending, plainOf } from "./pending.ts";
@@ -20,24 +21,26 @@ import { type Migrate, migrated } from "./versions.ts";
 const MACHINE = "m";
 
 /**
- * Replaces the chunks of the state machine by those of the next version, if this checkpoint closes the epoch. Returns
- * false if parts of the state must be loaded first, or if this replica can't do it.
+ * Replaces the chunks of the state machine by those of the next version, if this checkpoint closes the epoch: once all
+ * of its chunks are in the tree. Returns false if parts of the state must be loaded first, or if this replica can't do
+ * it.
  */
-export function haveMigrated(step: Step): boolean {
+export function haveMigrated(step: Step, sealing: Sealing): boolean {
   const { state, env } = step;
   const { pending } = state.epochs;
-  if (!pending || pending.closesAt !== state.lastExecuted || !changesVersion(step)) return true;
+  if (sealing.isMigrated || !pending || pending.closesAt !== sealing.sequence || !changesVersion(step)) return true;
   const migrate = env.migration?.(pending.stateMachine) ?? null;
   if (!migrate) return lack(step, pending.stateMachine);
   if (!havePages(step, state.tree.unloaded())) return false;
-  const chunks = formerChunks(step);
+  const chunks = formerChunks(step, sealing);
   if (!chunks) return false;
   const next = attempt(step, migrate, chunks);
   if (next) {
-    const ids = state.tree.replaceAll(MACHINE, next);
-    state.sealing = { ids: [...state.sealing!.ids, ...ids], changes: null };
+    state.tree.replaceAll(MACHINE, next);
     step.event({ kind: "migrated", version: pending.stateMachine, sequence: pending.closesAt });
   } else fail(step, pending);
+  sealing.isMigrated = true;
+  sealing.former.clear();
   return true;
 }
 
@@ -65,11 +68,8 @@ function lack(step: Step, version: string): false {
 }
 
 /** The chunks of the state machine by its own ids; `null` if some must be loaded first. */
-function formerChunks(step: Step): ReadonlyMap<string, Uint8Array> | null {
+function formerChunks(step: Step, { former: loaded }: Sealing): ReadonlyMap<string, Uint8Array> | null {
   const { state, env } = step;
-  const sealing = state.sealing!;
-  const loaded = sealing.former ?? new Map<Digest, Uint8Array>();
-  state.sealing = { ...sealing, former: loaded };
   const all = state.tree.chunksOf(MACHINE);
   const missing = all.filter(([, digest]) => !state.tree.unsealed(digest) && !loaded.has(digest));
   for (const [, digest] of missing) ask(step, digest, { kind: "former" });

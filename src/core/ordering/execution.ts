@@ -4,7 +4,8 @@
  */
 import { noteAgreedTime } from "./agreed_time.ts";
 import { askForBody } from "./bodies.ts";
-import { isCheckpointDue, isSurpassed, takeCheckpoint } from "../checkpoints/checkpoint.ts";
+import { isSurpassed } from "../checkpoints/checkpoint.ts";
+import { beginCheckpoint, isCheckpointDue, keepUp } from "../sealing/sealing.ts";
 import { dropFormer } from "./former_bodies.ts";
 import { adoptConfigured, type Configured, executeConfigure, isForCluster } from "../epochs/configure.ts";
 import type { Millis, SequenceNumber } from "../messages/ids.ts";
@@ -27,7 +28,7 @@ export function executeCommitted(step: Step): void {
   const { state } = step;
   step.hasEndedTransfer = false;
   while (!state.transfer && !isSurpassed(step)) {
-    if (isCheckpointDue(step) && !takeCheckpoint(step)) return;
+    if (isCheckpointDue(step) && !beginCheckpoint(step)) return;
     const slot = state.log.find(state.lastExecuted + 1);
     if (!slot || slot.committed === null) return;
     if (slot.batch?.digest !== slot.committed) return askForBody(step, slot.committed);
@@ -35,7 +36,7 @@ export function executeCommitted(step: Step): void {
     if (!isReadyFor(step, () => batch.requests.flatMap(operationsOf).filter((one) => !isForCluster(step.env, one)))) {
       return;
     }
-    if (!execute(step, slot, batch)) return;
+    if (!keepUp(step) || !execute(step, slot, batch)) return;
   }
 }
 
@@ -73,6 +74,7 @@ function execute(step: Step, slot: Slot, batch: Batch): boolean {
     batch: known ? null : batch,
   });
   dropFormer(step, slot);
+  step.hasExecuted = true;
   step.stage("executed", state.view, slot.sequence, batch);
   return true;
 }

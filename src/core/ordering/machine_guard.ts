@@ -6,7 +6,13 @@
 import type { ReplicaEvent } from "../events.ts";
 import type { SequenceNumber } from "../messages/ids.ts";
 import { InvariantError } from "../invariant.ts";
-import { type ChunkNeed, type LazyLoading, NotLoadedError, type StateMachine } from "../state_machine.ts";
+import {
+  type ChunkNeed,
+  type FrozenChanges,
+  type LazyLoading,
+  NotLoadedError,
+  type StateMachine,
+} from "../state_machine.ts";
 
 /** The state machine broke its contract. The message names the method and says what it did. */
 export class StateMachineError extends Error {
@@ -69,6 +75,24 @@ export function checkedChanges(
   ignoreRejection(changes);
   if (typeof changes?.[Symbol.iterator] === "function") return Array.from(changes, (one) => checkedChange(method, one));
   throw new StateMachineError(`${method}() returned ${kindOf(changes)}: expected a list`);
+}
+
+/** The changes of a machine that can freeze them. @throws as {@linkcode changesOf}. */
+export function frozenChangesOf(machine: StateMachine): FrozenChanges {
+  const frozen = guarded(machine, "freezeChanges", () => machine.freezeChanges!());
+  if (typeof frozen?.next !== "function") {
+    throw new StateMachineError(`freezeChanges() returned ${kindOf(frozen)}: expected the changes`);
+  }
+  return {
+    get size() {
+      return guarded(machine, "freezeChanges().size", () => frozen.size);
+    },
+    next: () =>
+      guarded(machine, "freezeChanges().next", () => {
+        const change = frozen.next();
+        return change === null ? null : checkedChange("freezeChanges().next", change);
+      }),
+  };
 }
 
 /**

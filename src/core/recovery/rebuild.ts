@@ -21,13 +21,13 @@ import { createNumbering } from "../upkeep/numbering.ts";
 import { PendingRequests } from "../ordering/pending_requests.ts";
 import { primaryOf } from "../messages/quorum.ts";
 import { RefusedRequests } from "../clients/refused_requests.ts";
-import { RetiredBlobs } from "../checkpoints/retired_blobs.ts";
+import { RetiredBlobs } from "../sealing/retired_blobs.ts";
 import { type ChunkChange, entriesOf, readChunk, readPage, readRoot, StateTree } from "../tree/state_tree.ts";
 import type { ReplicaState } from "../state.ts";
 import { restoreTimers } from "../upkeep/timers.ts";
 import { lowWatermarkOf } from "../messages/certificates.ts";
 import { createPeerRequests } from "../checkpoints/peer_requests.ts";
-import { clientChunks, machineChunks } from "../checkpoints/watermarks.ts";
+import { clientChunks, machineChunks, releaseRetired } from "../checkpoints/watermarks.ts";
 
 /** The history before the first batch. */
 const GENESIS_HISTORY = "0".repeat(64) as Digest;
@@ -65,6 +65,8 @@ export function rebuild(env: Environment, storedState: StoredState): ReplicaStat
     retired: new RetiredBlobs(storedState.retired),
     loads: new Map(),
     sealing: null,
+    sliceAt: 0 as Millis,
+    dropping: 0,
     unsealed: null,
     answeredThrough: sequenceNumber(0),
     ownCheckpoints: new Map(),
@@ -99,6 +101,9 @@ export function rebuild(env: Environment, storedState: StoredState): ReplicaStat
     evidence: new Evidence(storedState.evidence),
     queries: [],
   };
+  // What an unfinished checkpoint or transfer has stored may be on a list of blobs to drop.
+  state.retired.revive(state.fetched);
+  releaseRetired(env, state, low);
   if (storedState.checkpoint) restoreState(env, state, storedState, storedState.checkpoint);
   restoreLog(env, state, storedState);
   if (storedState.timers) restoreTimers(state, storedState.timers);

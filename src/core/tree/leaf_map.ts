@@ -16,6 +16,7 @@
  * @module
  */
 import { invariant } from "../invariant.ts";
+import { ChangedKeys } from "./changed_keys.ts";
 import {
   createLeaf,
   entrySize,
@@ -35,8 +36,8 @@ export class LeafMap {
   readonly #maxSize: number;
   #isWhole = true;
   #leaves = new LeafList([emptyLeaf()]);
-  /** Ids of the leaves that may differ from what was last taken or loaded. */
-  readonly #changed = new Set<string>();
+  /** The leaves that may differ from what was last taken or loaded. A leaf is touched before it changes. */
+  readonly #changed = new ChangedKeys<LeafContent | null>((id) => this.#copyOf(id));
   /** Ids of the leaves that were last taken or loaded. */
   readonly #known = new Set<string>();
   /** Leaves that have become smaller and may have to be merged. */
@@ -76,10 +77,10 @@ export class LeafMap {
     const before = entries[at] === key ? entries[at + 1]! : null;
     if (before === value) return;
     const growth = before === null ? entrySize(key, value) : value.length - before.length;
+    this.#changed.touch(leaf.id);
     if (before === null) entries.splice(at, 0, key, value);
     else entries[at + 1] = value;
     leaf.size += growth;
-    this.#changed.add(leaf.id);
     if (growth < 0) this.#shrunk.add(leaf);
     if (leaf.size > this.#maxSize && entries.length > 2) this.#split(leaf);
   }
@@ -89,9 +90,9 @@ export class LeafMap {
     const leaf = this.#leafOf(key);
     const at = indexOfKey(leaf.entries, key);
     if (leaf.entries[at] !== key) return false;
+    this.#changed.touch(leaf.id);
     const [, value] = leaf.entries.splice(at, 2);
     leaf.size -= entrySize(key, value!);
-    this.#changed.add(leaf.id);
     this.#shrunk.add(leaf);
     return true;
   }
@@ -143,20 +144,48 @@ export class LeafMap {
 
   /**
    * The leaves that changed since the last call, by ascending id; `null` for a leaf that no longer exists. Call
-   * {@linkcode mergeLeaves} first.
+   * {@linkcode mergeLeaves} first. Frozen leaves that were not given yet are among them, as they are now.
    */
   takeChanges(): (readonly [id: string, leaf: LeafContent | null])[] {
-    invariant(this.#shrunk.size === 0, "internal", "leaves are joined before they are taken");
-    const changes: (readonly [string, LeafContent | null])[] = [];
-    for (const id of [...this.#changed].sort()) {
-      const leaf = this.#leaves.find(id);
-      if (leaf?.id === id && leaf.entries.length > 0) {
-        changes.push([id, leaf]);
-        this.#known.add(id);
-      } else if (this.#known.delete(id)) changes.push([id, null]);
-    }
+    const changes = this.peekChanges();
+    for (const [id, leaf] of changes) leaf ? this.#known.add(id) : this.#known.delete(id);
     this.#changed.clear();
     return changes;
+  }
+
+  /** What {@linkcode takeChanges} would give. */
+  peekChanges(): (readonly [id: string, leaf: LeafContent | null])[] {
+    invariant(this.#shrunk.size === 0, "internal", "leaves are joined before they are taken");
+    return this.#changed.keys().flatMap((id) => {
+      const leaf = this.#at(id);
+      return leaf || this.#known.has(id) ? [[id, leaf] as const] : [];
+    });
+  }
+
+  /**
+   * Takes the changes as {@linkcode takeChanges} does, but gives them later, one by one ({@linkcode nextFrozen}), as
+   * they are now. Meanwhile the map may change. All that were frozen before must have been given.
+   */
+  freeze(): void {
+    invariant(this.#shrunk.size === 0, "internal", "leaves are joined before they are frozen");
+    invariant(this.#changed.frozen === 0, "internal", "frozen leaves are given before others are frozen");
+    this.#changed.freeze();
+  }
+
+  /** At most how many frozen leaves are still to be given. */
+  get frozen(): number {
+    return this.#changed.frozen;
+  }
+
+  /** The next frozen leaf; `null` in its place if it did not exist any more. `null`: all were given. */
+  nextFrozen(): readonly [id: string, leaf: LeafContent | null] | null {
+    for (let next = this.#changed.next(); next; next = this.#changed.next()) {
+      const [id, leaf] = next;
+      if (leaf) this.#known.add(id);
+      else if (!this.#known.delete(id)) continue;
+      return next;
+    }
+    return null;
   }
 
   /** Whether the leaf with this id may differ from what was last taken or loaded. */
@@ -208,6 +237,17 @@ export class LeafMap {
     this.#shrunk.clear();
   }
 
+  /** The leaf with this id; `null` if there is none, or it has no entries. */
+  #at(id: string): Leaf | null {
+    const leaf = this.#leaves.find(id);
+    return leaf?.id === id && leaf.entries.length > 0 ? leaf : null;
+  }
+
+  #copyOf(id: string): LeafContent | null {
+    const leaf = this.#at(id);
+    return leaf && { id, depth: leaf.depth, entries: leaf.entries.slice() };
+  }
+
   #leafOf(key: string): Leaf {
     const leaf = this.#leaves.find(key);
     invariant(leaf !== undefined, "loading", `the chunk of ${JSON.stringify(key)} is loaded`);
@@ -220,13 +260,13 @@ export class LeafMap {
     const isBefore = key < id;
     const common = Math.max(commonBits(key, id), isBefore || to === null ? -1 : commonBits(key, to));
     const added = createLeaf(lowestInRegion(key, common + 1), common + 1, [key, value]);
+    this.#changed.touch(added.id);
     this.#leaves.replace(beside, isBefore ? [added, beside] : [beside, added]);
-    this.#changed.add(added.id);
   }
 
   #split(leaf: Leaf): void {
     const parts = splitEntries(leaf.entries, this.#maxSize, [leaf.depth - 1, leaf.depth - 1]);
-    for (const { id } of parts) this.#changed.add(id);
+    for (const { id } of parts) this.#changed.touch(id);
     this.#leaves.replace(leaf, parts);
     leaf.isRemoved = true;
     this.#shrunk.delete(leaf);
@@ -266,17 +306,19 @@ export class LeafMap {
   }
 
   #rename(leaf: Leaf, depth: number, before: Leaf | null): Leaf {
-    this.#changed.add(leaf.id);
+    const id = lowestInRegion(leaf.id, depth);
+    this.#changed.touch(leaf.id);
+    this.#changed.touch(id);
     leaf.depth = depth;
-    leaf.id = lowestInRegion(leaf.id, depth);
+    leaf.id = id;
     if (leaf.id < leaf.from) leaf.from = leaf.id;
     if (before) before.to = leaf.id;
-    this.#changed.add(leaf.id);
     return leaf;
   }
 
   #join(left: Leaf, right: Leaf): Leaf {
-    this.#changed.add(left.id).add(right.id);
+    this.#changed.touch(left.id);
+    this.#changed.touch(right.id);
     left.entries = left.entries.concat(right.entries);
     left.size += right.size;
     left.depth--;
@@ -293,7 +335,7 @@ export class LeafMap {
         ...(after === NOT_LOADED ? [{ at: leaf.to! }] : []),
       ];
     }
-    this.#changed.add(leaf.id);
+    this.#changed.touch(leaf.id);
     this.#drop(leaf);
     const isNearerAfter = after && (!before || commonBits(leaf.id, after.id) > commonBits(before.id, leaf.id));
     return isNearerAfter ? after : before;

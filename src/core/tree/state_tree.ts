@@ -13,79 +13,18 @@
  *
  * @module
  */
-import { type Digest, type Millis, type SequenceNumber, sequenceNumber } from "../messages/ids.ts";
+import { type Digest, type SequenceNumber, sequenceNumber } from "../messages/ids.ts";
 import { invariant } from "../invariant.ts";
 import type { Environment, Plain } from "../io.ts";
 import type { LeafContent } from "./leaf.ts";
 import { LeafMap } from "./leaf_map.ts";
 import type { ChunkNeed } from "../state_machine.ts";
+import { type ChunkChange, type ChunkKind, entriesOf, type LocatedChunk, type Root } from "./state_blobs.ts";
+
+export * from "./state_blobs.ts";
 
 /** The most code units of ids and digests on one page. */
 const MAX_PAGE_SIZE = 8 * 1024;
-
-/** A change of one chunk; `null` removes it. */
-export type ChunkChange = readonly [id: string, chunk: Uint8Array | null];
-
-/**
- * The owner of a chunk, with which its id begins: the state machine (`m`), a name (`n`), the accepted configuration
- * (`p`), a session (`s`).
- */
-export type ChunkKind = "m" | "n" | "p" | "s";
-
-/** The content of a root page. */
-export interface Root {
-  readonly sequence: SequenceNumber;
-  /** Hash chain over the executed batches' digests. */
-  readonly history: Digest;
-  readonly agreedTime: Millis;
-  /** The pages, by ascending id. All chunks on a page except the first page have ids >= the page's id. */
-  readonly pages: readonly (readonly [id: string, digest: Digest])[];
-}
-
-/** A chunk and its place among the chunks of its kind. `next`: the id of the one after it; `null` if it is the last. */
-export interface LocatedChunk {
-  readonly id: string;
-  readonly digest: Digest;
-  readonly isFirst: boolean;
-  readonly next: string | null;
-}
-
-/** Reads an unpacked root page. It is not checked further, because its digest was. */
-export function readRoot(root: Plain): Root {
-  const [sequence, history, agreedTime, pages] = root as unknown as [
-    SequenceNumber,
-    Digest,
-    Millis,
-    [string, Digest][],
-  ];
-  return { sequence, history, agreedTime, pages };
-}
-
-/** Reads an unpacked page. */
-export function readPage(page: Plain): LeafContent {
-  const [id, depth, entries] = page as [string, number, string[]];
-  return { id, depth, entries: [...entries] };
-}
-
-/** The chunks that a page lists, by ascending id. */
-export function entriesOf(
-  { entries }: Pick<LeafContent, "entries">,
-): readonly (readonly [id: string, digest: Digest])[] {
-  return Array.from({ length: entries.length / 2 }, (_, i) => [entries[2 * i]!, entries[2 * i + 1] as Digest]);
-}
-
-/** Reads an unpacked chunk blob. */
-export function readChunk(blob: Plain): readonly [id: string, chunk: Uint8Array] {
-  return blob as unknown as [string, Uint8Array];
-}
-
-/** The pages that can hold chunks of a kind. */
-export function pagesOf({ pages }: Root, kind: ChunkKind): readonly Digest[] {
-  const end = String.fromCharCode(kind.charCodeAt(0) + 1);
-  const isOf = ([id]: readonly [string, Digest], index: number) =>
-    id < end && (index + 1 === pages.length || pages[index + 1]![0] > kind);
-  return pages.filter(isOf).map(([, digest]) => digest);
-}
 
 /** The index of the replicated state: as of the last checkpoint, or while a state transfer is changing it. */
 export class StateTree {
@@ -96,9 +35,14 @@ export class StateTree {
   #pages: readonly (readonly [id: string, digest: Digest])[] = [];
   #root: Digest | null = null;
   #sequence = sequenceNumber(0);
-  /** New blobs since the last {@linkcode seal}. */
+  /** New blobs since the last {@linkcode seal} or {@linkcode takeBlobs}. */
   #blobs = new Map<Digest, Uint8Array>();
+  /** The digests of all new blobs since the last {@linkcode seal}. */
+  #made = new Set<Digest>();
   #retired: Digest[] = [];
+  /** The changed pages that {@linkcode hashPages} has not hashed yet, and the digests of those that it has. */
+  #unhashed: (readonly [id: string, page: LeafContent | null])[] | null = null;
+  #hashed = new Map<string, Digest>();
 
   constructor(env: Pick<Environment, "hash" | "pack">) {
     this.#env = env;
@@ -172,11 +116,29 @@ export class StateTree {
     return [...pages];
   }
 
-  /** Changes or removes (`null`) a chunk. {@linkcode seal} must follow. */
-  put(id: string, bytes: Uint8Array | null): void {
+  /**
+   * Changes or removes (`null`) a chunk. {@linkcode seal} must follow. Returns the bytes of the new blob; 0 if there is
+   * none, because the chunk is as before or removed.
+   */
+  put(id: string, bytes: Uint8Array | null): number {
     const before = this.chunk(id);
+    const [digest, size] = bytes === null ? [undefined, 0] : this.#add([id, bytes], before);
+    if (digest === before) return 0;
     if (before !== undefined) this.#retired.push(before);
-    this.note(id, bytes === null ? null : this.#add([id, bytes]));
+    this.note(id, digest ?? null);
+    return size;
+  }
+
+  /** Takes the new blobs, for a checkpoint that is stored in slices. */
+  takeBlobs(): Map<Digest, Uint8Array> {
+    const blobs = this.#blobs;
+    this.#blobs = new Map();
+    return blobs;
+  }
+
+  /** Whether {@linkcode put} or {@linkcode hashPages} has made this blob since the last {@linkcode seal}. */
+  hasMade(digest: Digest): boolean {
+    return this.#made.has(digest);
   }
 
   /** The chunks of a kind, by ascending id. All pages must be loaded. */
@@ -189,30 +151,25 @@ export class StateTree {
     return this.#blobs.get(digest);
   }
 
-  /** Replaces all chunks of a kind. All pages must be loaded. Returns the ids that changed. */
-  replaceAll(kind: ChunkKind, chunks: ReadonlyMap<string, Uint8Array>): readonly string[] {
-    const changed: string[] = [];
-    const drop = (id: string, digest: Digest) => {
-      changed.push(id);
+  /** Replaces all chunks of a kind. All pages must be loaded. */
+  replaceAll(kind: ChunkKind, chunks: ReadonlyMap<string, Uint8Array>): void {
+    const drop = (digest: Digest) => {
       // No root has named the blob of a chunk that was changed since the last one.
-      if (!this.#blobs.delete(digest)) this.#retired.push(digest);
+      this.#blobs.delete(digest);
+      if (!this.#made.delete(digest)) this.#retired.push(digest);
     };
     for (const [id, digest] of this.chunksOf(kind)) {
       if (chunks.has(id)) continue;
-      drop(id, digest);
+      drop(digest);
       this.note(id, null);
     }
     for (const [id, bytes] of chunks) {
-      const blob = this.#env.pack([id, bytes]);
-      const digest = this.#env.hash(blob);
       const before = this.chunk(id);
+      const [digest] = this.#add([id, bytes], before);
       if (before === digest) continue;
-      if (before !== undefined) drop(id, before);
-      else changed.push(id);
-      this.#blobs.set(digest, blob);
+      if (before !== undefined) drop(before);
       this.note(id, digest);
     }
-    return changed;
   }
 
   /** Records the digest of a chunk whose blob is stored elsewhere; `null` removes the chunk. */
@@ -224,6 +181,25 @@ export class StateTree {
   /** The digests of the pages that must be loaded before {@linkcode seal}. */
   needsToSeal(): readonly Digest[] {
     return this.#ids.mergeLeaves().map((need) => this.#pageAt(need));
+  }
+
+  /**
+   * Hashes changed pages, up to about so many bytes. {@linkcode seal} hashes the rest. No chunk may change in between,
+   * and {@linkcode needsToSeal} must be empty. Returns how many pages are left.
+   */
+  hashPages(maxBytes: number): number {
+    this.#unhashed ??= this.#ids.peekChanges();
+    const before = new Map(this.#pages);
+    for (let bytes = 0; bytes < maxBytes;) {
+      const next = this.#unhashed.pop();
+      if (!next) break;
+      const [id, page] = next;
+      if (!page) continue;
+      const [digest, size] = this.#add([id, page.depth, page.entries], before.get(id));
+      this.#hashed.set(id, digest);
+      bytes += size;
+    }
+    return this.#unhashed.length;
   }
 
   /**
@@ -239,22 +215,25 @@ export class StateTree {
     const pages = new Map(this.#pages);
     for (const [id, page] of this.#ids.takeChanges()) {
       const before = pages.get(id);
-      if (before !== undefined) this.#retired.push(before);
-      if (page) pages.set(id, this.#add([id, page.depth, page.entries]));
+      const after = page && (this.#hashed.get(id) ?? this.#add([id, page.depth, page.entries], before)[0]);
+      if (before !== undefined && after !== before) this.#retired.push(before);
+      if (after) pages.set(id, after);
       else pages.delete(id);
     }
     if (this.#root !== null) this.#retired.push(this.#root);
     this.#pages = [...pages].sort(([a], [b]) => (a < b ? -1 : 1));
     this.#sequence = meta.sequence;
-    this.#root = this.#add([meta.sequence, meta.history, meta.agreedTime, this.#pages]);
-    const [blobs, retired] = [this.#blobs, this.#retired];
-    [this.#blobs, this.#retired] = [new Map(), []];
-    return { root: this.#root, blobs, retired: retired.filter((digest) => !blobs.has(digest)) };
+    [this.#root] = this.#add([meta.sequence, meta.history, meta.agreedTime, this.#pages]);
+    const { blobs, retired, made } = this.#reset();
+    return { root: this.#root, blobs, retired: retired.filter((digest) => !made.has(digest)) };
   }
 
-  /** Drops the blobs that {@linkcode put} has made since the last {@linkcode seal}. Their digests stay recorded. */
-  forgetBlobs(): void {
-    [this.#blobs, this.#retired] = [new Map(), []];
+  /**
+   * Gives up a checkpoint that was begun: drops the blobs that were made and not taken. Their digests stay recorded.
+   * Returns the digests that the tree has named until then and does not name any more.
+   */
+  abandon(): readonly Digest[] {
+    return this.#reset().retired;
   }
 
   /** The pages of the last root on which nothing has changed since: their ids by their digests. */
@@ -280,11 +259,21 @@ export class StateTree {
     return page[1];
   }
 
-  #add(value: Plain): Digest {
+  /** Makes a blob, unless it is the one of `before`, which is stored. Returns its digest, and the bytes of a new blob. */
+  #add(value: Plain, before?: Digest): readonly [digest: Digest, bytes: number] {
     const bytes = this.#env.pack(value);
     const digest = this.#env.hash(bytes);
+    if (digest === before) return [digest, 0];
     this.#blobs.set(digest, bytes);
-    return digest;
+    this.#made.add(digest);
+    return [digest, bytes.length];
+  }
+
+  #reset(): { blobs: Map<Digest, Uint8Array>; retired: Digest[]; made: Set<Digest> } {
+    const [blobs, retired, made] = [this.#blobs, this.#retired, this.#made];
+    [this.#blobs, this.#retired, this.#made] = [new Map(), [], new Set()];
+    [this.#unhashed, this.#hashed] = [null, new Map()];
+    return { blobs, retired, made };
   }
 }
 

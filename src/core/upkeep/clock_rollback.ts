@@ -25,6 +25,7 @@ export function followClockRollback({ state, now }: Step): void {
   }
   filling.since = back(filling.since);
   state.askedUntil = back(state.askedUntil);
+  state.sliceAt = back(state.sliceAt);
   for (const allowance of status.allowances.values()) allowance.at = back(allowance.at);
   setBackFetches(fetches, back);
   setBackRequests(logRequests, back);

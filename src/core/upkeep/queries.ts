@@ -59,7 +59,7 @@ export function answerQueries(step: Step): void {
     const { query, until } = waiting;
     const isNow = isDue(step, waiting) && room > 0;
     waiting.isLoading = isNow && !refusal &&
-      (state.sealing !== null || !isReadyFor(step, () => query.message.operations));
+      (state.sealing?.blocks || !isReadyFor(step, () => query.message.operations));
     if (refusal) step.answer({ query: query.digest, outcome: refusal });
     else if (isNow && !waiting.isLoading && answer(step, query)) room -= query.message.operations.length;
     else {

@@ -4,6 +4,7 @@
  */
 import { invariant } from "../../core/invariant.ts";
 import {
+  type FrozenChanges,
   type LazyLoading,
   NotLoadedError,
   type OperationContext,
@@ -11,7 +12,7 @@ import {
   type StateMachine,
 } from "../../core/state_machine.ts";
 import { LeafMap } from "../../core/tree/leaf_map.ts";
-import { decodeChunk, encodeChunk } from "../_chunk.ts";
+import { decodeChunk, encodeChunk, freezeChunks } from "../_chunk.ts";
 import { utf8 } from "../_text.ts";
 import { decodeCall } from "./call.ts";
 import { RejectedOperation, Rejection, rejection } from "./rejection.ts";
@@ -83,6 +84,11 @@ export class TypedMachine implements StateMachine {
   takeChanges(): ReturnType<StateMachine["takeChanges"]> {
     invariant(this.#map.mergeLeaves().length === 0, "loading", "all that is needed is loaded");
     return this.#map.takeChanges().map(([id, leaf]) => [id, leaf && encodeChunk(leaf)]);
+  }
+
+  freezeChanges(): FrozenChanges {
+    invariant(this.#map.mergeLeaves().length === 0, "loading", "all that is needed is loaded");
+    return freezeChunks(this.#map);
   }
 
   restore(chunks: Chunks): void {

@@ -14,7 +14,7 @@
  * | `committed/N` | the digest of the batch executed at N, and the frames of the commits that decided it |
  * | `checkpoint` | number and root digest of the last checkpoint taken; its tree is in blobs |
  * | `retired/N` | digests that the checkpoint at N no longer uses |
- * | `fetched/D` | digests that an unfinished state transfer has fetched; D is the first of them |
+ * | `fetched/D` | digests that an unfinished state transfer has fetched, or an unfinished checkpoint has made; D is the first of them |
  * | `lost-disk` | present while the replica recovers from a lost disk: what it has learned so far |
  * | `clock` | offset of the agreed time from the replica's clock, ms, as two numbers: ahead and behind; one of them is 0 |
  * | `numbers` | upper bound of the numbers used in statuses and fetches of this replica |

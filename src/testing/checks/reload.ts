@@ -12,6 +12,7 @@ import type { StoredState, Timers } from "../../core/records.ts";
 import type { StateMachine } from "../../core/state_machine.ts";
 import { createEnvironment } from "../../node/environment.ts";
 import { configurePort, termsOf } from "../../node/epochs/cryptography.ts";
+import { settingsFor } from "../../node/options.ts";
 import type { Loaded, Store } from "../../node/ports.ts";
 import { restore } from "../../node/storage/opening.ts";
 import { encodeBatch } from "../../wire/mod.ts";
@@ -68,7 +69,7 @@ export async function checkReload(moment: Moment): Promise<void> {
       createEnvironment({
         self: replica,
         genesis: termsOf(epoch),
-        settings,
+        settings: settingsFor(settings, { persistInputs }),
         ...(world.epochs && { configure: configurePort(epoch, crypto) }),
         stateMachine: loadedWhole(world.stateMachine(replica)),
         signer: signerOf(replica),
@@ -103,7 +104,7 @@ export async function checkReload(moment: Moment): Promise<void> {
   if (seen < stored) {
     report("reload", `${label}, read from its store, has evidence ${seen}, of ${stored} that is there`);
   }
-  const left = leftBelow(storedState, kept, status.lowWatermark, termsOf(epoch));
+  const left = leftBelow(storedState, kept, status.lowWatermark, { ...termsOf(epoch), persistInputs });
   if (left) report("bounds", `${label} keeps ${left}, its low watermark is ${status.lowWatermark}`);
   const patience = persistInputs && timers ? patienceLost(timers, storedState) : null;
   if (patience) report("reload", `${label}, read from its store, ${patience}`);
@@ -146,7 +147,7 @@ function leftBelow(
   { accepted, former = [], prepared, committed, retired }: StoredState,
   kept: readonly MessageInput[],
   low: number,
-  { checkpointInterval, start }: Terms,
+  { checkpointInterval, start, persistInputs }: Terms & Pick<Moment, "persistInputs">,
 ): string | null {
   const numbers = [
     ...[...accepted, ...prepared].map(({ prePrepare }) => prePrepare.message.sequence),
@@ -166,11 +167,13 @@ function leftBelow(
   ];
   const number = numbers.find((sequence) => sequence <= low);
   if (number !== undefined) return `what was said of ${number}`;
-  // The last two states stay, for replicas that are fetching them.
-  // What the epoch before has left goes with the first checkpoint of this one.
+  // The last two states stay, for replicas that are fetching them. What the one before has replaced may be dropped in
+  // slices, on a host that does not stop in between. What the epoch before has left goes with the first checkpoint of
+  // this one.
+  const states = persistInputs ? 1 : 2;
   const old = low === start?.sequence
     ? undefined
-    : retired.find(({ sequence }) => sequence <= low - checkpointInterval);
+    : retired.find(({ sequence }) => sequence <= low - states * checkpointInterval);
   return old ? `what the checkpoint at ${old.sequence} has replaced` : null;
 }
 

@@ -220,7 +220,8 @@ export class Copy {
       this.#last = sequence;
       this.decided.set(sequence, commits[0]!.message);
     }
-    if (record.kind === "checkpoint") this.#last = record.sequence;
+    // A checkpoint in slices is taken when more was executed; one that was fetched is above.
+    if (record.kind === "checkpoint" && record.sequence > this.#last) this.#last = record.sequence;
     if (record.kind === "accepted") this.accepted.set(record.prePrepare.message.sequence, record.prePrepare.message);
     if (record.kind === "checkpoint") this.taken = record;
     if (record.kind !== "stable") return;

@@ -11,7 +11,7 @@ import { RecordReader } from "../../node/storage/record_reader.ts";
 import { decodeBatch, unpack } from "../../wire/mod.ts";
 import type { Disk } from "./disk.ts";
 
-/** The blobs that are named by no batch's record, not by the state of the last checkpoint, and not by a list of blobs to delete. */
+/** The blobs that are named by no batch's record, not by the state of the last checkpoint, not by a list of blobs to delete, and not by a note of what was fetched or made. */
 export function unnamedBlobs({ records, blobs }: Pick<Disk, "records" | "blobs">, genesis: Genesis): readonly Digest[] {
   const reader = new RecordReader(records, genesis);
   const content = (digest: Digest, list: (plain: Plain) => readonly Digest[]) => {
@@ -27,6 +27,7 @@ export function unnamedBlobs({ records, blobs }: Pick<Disk, "records" | "blobs">
     ...reader.prepared().map(({ prePrepare: { message } }) => message.digest),
     ...reader.committed().map(({ digest }) => digest),
     ...reader.retired().flatMap(({ digests }) => digests),
+    ...reader.fetched().digests,
     ...root === undefined ? [] : [root],
     ...pages,
     ...pages.flatMap((page) => content(page, (plain) => entriesOf(readPage(plain)).map(([, chunk]) => chunk))),

@@ -71,6 +71,7 @@ export function drawPlan(seed: number, options: DrawOptions = {}): Plan {
       viewTimeoutMs,
       // As by default: primaries give a sign of life at least this often.
       statusIntervalMs: 0.375 * viewTimeoutMs,
+      checkpointSliceBytes: SLICES[seed % SLICES.length]!,
       ...(!isCalm && random.chance(0.4) && { maxPendingRequests: random.pick([24, 64]), maxPendingPerClient: 16 }),
     },
     persistInputs: random.chance(0.2),
@@ -93,6 +94,9 @@ function withColdHosts(plan: Plan, random: Random): Plan {
     settings: { ...plan.settings, viewTimeoutMs: 2_000, slowPrimaryMs: 6_000 },
   };
 }
+
+/** Bytes of a slice of a checkpoint: a chunk or two at a time, some, or all. */
+const SLICES = [1, 600, 256 * 1024];
 
 /** Many operations in few requests: the cost of a run grows with its batches, and with the square of its replicas. */
 function drawClients(random: Random, durationMs: number): Pick<Plan, "signedClients" | "unsignedClients"> {

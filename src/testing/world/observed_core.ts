@@ -54,6 +54,7 @@ export class ObservedStateMachine implements StateMachine {
   /** The calls since this list was last emptied. */
   readonly calls: Call[] = [];
   readonly lazyLoading?: LazyLoading;
+  readonly freezeChanges?: NonNullable<StateMachine["freezeChanges"]>;
   readonly #machine: StateMachine;
 
   constructor(machine: StateMachine) {
@@ -61,6 +62,7 @@ export class ObservedStateMachine implements StateMachine {
     this.version = machine.version;
     const { lazyLoading } = machine;
     if (lazyLoading) this.lazyLoading = this.#observed(lazyLoading);
+    if (machine.freezeChanges) this.freezeChanges = () => machine.freezeChanges!();
   }
 
   execute(...[operation, context]: Parameters<StateMachine["execute"]>): Uint8Array {

@@ -8,6 +8,7 @@ import { bundled } from "./bundled.ts";
 import { fill } from "./fill.ts";
 import { gateway } from "./gateway.ts";
 import { queries } from "./queries.ts";
+import { scattered } from "./scattered.ts";
 
 /** As much of a client as the bench needs: the one of another checkout has it, too. */
 export interface BenchClient {
@@ -41,6 +42,6 @@ export interface Kind {
   readonly start: (options: WorkOptions) => Work;
 }
 
-export const KINDS = { bundled, alone, gateway, queries, fill } as const satisfies Record<string, Kind>;
+export const KINDS = { bundled, alone, gateway, queries, fill, scattered } as const satisfies Record<string, Kind>;
 /** The name of a kind. */
 export type KindName = keyof typeof KINDS;

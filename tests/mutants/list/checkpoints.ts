@@ -6,6 +6,7 @@ import { inFile, type Mutant } from "../mutant.ts";
 
 const checkpoint = inFile("src/core/checkpoints/checkpoint.ts");
 const watermarks = inFile("src/core/checkpoints/watermarks.ts");
+const sealing = inFile("src/core/sealing/sealing.ts");
 const normal = inFile("src/core/ordering/normal_case.ts");
 const transfer = inFile("src/core/checkpoints/state_transfer.ts");
 const log = inFile("src/core/ordering/message_log.ts");
@@ -90,10 +91,11 @@ export const CHECKPOINTS: readonly Mutant[] = [
     why:
       "the client table is not in the state that is checkpointed and transferred: what was executed is executed again (§4.3)",
     edits: [
-      watermarks(
-        "return [...changes, ...step.state.clients.takeChanges(), ...ofEpoch];",
-        "return (step.state.clients.takeChanges(), [...changes, ...ofEpoch]);",
-      ),
+      {
+        file: "src/core/sealing/freezing.ts",
+        find: "  clients.freeze();\n",
+        replace: "  clients.freeze();\n  while (clients.nextFrozen());\n",
+      },
     ],
     breaks: ["exactly-once", "determinism", "integrity", "service", "reload"],
   },
@@ -190,6 +192,22 @@ export const CHECKPOINTS: readonly Mutant[] = [
       },
     ],
     breaks: ["liveness"],
+  },
+  {
+    name: "frozen-chunk-not-copied",
+    why: "a chunk of a checkpoint in slices has what was executed after its number (§4.3)",
+    edits: [{
+      file: "src/core/tree/leaf_map.ts",
+      find: "entries: leaf.entries.slice() };",
+      replace: "entries: leaf.entries };",
+    }],
+    breaks: ["integrity", "determinism", "no-halt", "liveness", "order"],
+  },
+  {
+    name: "checkpoint-before-its-last-slice",
+    why: "the checkpoint is on record, and its message leaves, before all of its blobs are stored (§4.3)",
+    edits: [sealing('  if (blobs.size > 0) step.persist({ kind: "blobs", blobs });\n', "")],
+    breaks: ["reload", "integrity", "no-halt", "liveness"],
   },
   {
     name: "store-never-collected",

@@ -94,8 +94,8 @@ export const EXECUTION: readonly Mutant[] = [
     why: "another request under a used timestamp gets the first one's reply",
     edits: [
       table(
-        "    this.#dirty.add(sessionChunk(session));\n    const stored = session.replies.get(request.timestamp);\n    if (stored) return stored.digest === digest ? stored.results : refuseReused(request, stored);",
-        "    this.#dirty.add(sessionChunk(session));\n    const stored = session.replies.get(request.timestamp);\n    if (stored) return stored.results;",
+        "    session.lastUsed = at.timestamp;\n    const stored = session.replies.get(request.timestamp);\n    if (stored) return stored.digest === digest ? stored.results : refuseReused(request, stored);",
+        "    session.lastUsed = at.timestamp;\n    const stored = session.replies.get(request.timestamp);\n    if (stored) return stored.results;",
       ),
     ],
     breaks: ["exactly-once"],
@@ -150,8 +150,8 @@ export const EXECUTION: readonly Mutant[] = [
     why: "a session's changes are not in the next checkpoint (§4.3)",
     edits: [
       table(
-        "    session.lastUsed = at.timestamp;\n    this.#dirty.add(sessionChunk(session));\n",
-        "    session.lastUsed = at.timestamp;\n",
+        "    this.#changed.touch(keyOf(session));\n    this.#acknowledge(session, request);\n",
+        "    this.#acknowledge(session, request);\n",
       ),
     ],
     breaks: ["integrity", "exactly-once", "determinism", "service"],
