@@ -3,7 +3,7 @@
  * @module
  */
 import type { ReplicaTelemetry } from "../../telemetry/mod.ts";
-import { CliError, codeOf, EXIT, reasonOf } from "../cli_error.ts";
+import { CliError, codeOf, EXIT } from "../cli_error.ts";
 import type { Flags } from "../parser/verb.ts";
 
 /** The flag. */
@@ -32,6 +32,6 @@ export async function createTelemetry(name: string, sampleRatio: number): Promis
     return new ReplicaTelemetry({ name, sampleRatio });
   } catch (error) {
     if (codeOf(error) !== "ERR_MODULE_NOT_FOUND") throw error;
-    throw new CliError(`--telemetry: ${reasonOf(error)}`, EXIT.no, { next: "npm install @opentelemetry/api" });
+    throw new CliError("--telemetry: @opentelemetry/api is not installed: npm install @opentelemetry/api");
   }
 }
