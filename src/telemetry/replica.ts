@@ -49,7 +49,7 @@ export class ReplicaTelemetry implements Observer {
   readonly #traces: ReplicaTraces;
   readonly #metrics: ReplicaMetrics;
 
-  /** @throws {RangeError} if `sampleRatio` or `maxOpen` is out of range. */
+  /** Makes one that follows nothing yet. @throws {RangeError} if `sampleRatio` or `maxOpen` is out of range. */
   constructor(options: ReplicaTelemetryOptions) {
     const { name, maxOpen = 1_024, tracer = trace.getTracer(SCOPE), meter = metrics.getMeter(SCOPE) } = options;
     if (!(maxOpen >= 1)) throw new RangeError(`maxOpen: expected a number of at least 1, got ${maxOpen}`);

@@ -17,6 +17,8 @@ const { exports, version } = JSON.parse(textOf("deno.json")!) as {
   readonly exports: Readonly<Record<string, string>>;
   readonly version: string;
 };
+/** VitePress's own look, with a few rules more. */
+const THEME = 'import "./theme.css";\nexport { default } from "vitepress/theme";\n';
 const here = new URL(".", import.meta.url);
 const work = new URL(".docs/work/", root);
 const output = new URL(".docs/site/", root);
@@ -52,12 +54,6 @@ async function install(): Promise<void> {
   });
 }
 
-/** The theme: VitePress's own, and a few rules. No file, as Deno would look for the package that it imports. */
-const THEME = `import DefaultTheme from "vitepress/theme";
-import "./theme.css";
-export default DefaultTheme;
-`;
-
 /** The settings of VitePress, and the look of the site. */
 async function writeSettings(base: string, folder: URL): Promise<void> {
   const linkOf = (file: string) => `/${pagePath(file).replace(/(?:index)?\.md$/, "")}`;
@@ -65,7 +61,7 @@ async function writeSettings(base: string, folder: URL): Promise<void> {
     return { text, items: pages.map(([file, name]) => ({ text: name, link: linkOf(file) })) };
   });
   await write(new URL("site.json", folder), JSON.stringify({ base, version, sidebar }));
-  for (const file of ["config.mjs", "slug.mjs"]) await write(new URL(file, folder), await textHere(file));
+  for (const name of ["config.mjs", "slug.mjs"]) await write(new URL(name, folder), await textHere(name));
   await write(new URL("theme/index.mjs", folder), THEME);
   await write(new URL("theme/theme.css", folder), await textHere("theme.css"));
 }
