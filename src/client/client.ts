@@ -90,10 +90,8 @@ export class Client {
       needed: weakQuorum(cluster.genesis.replicas.length),
       order: async (operation, signal) => (await this.submit(operation, { signal })).value,
     });
-    this.#queue = new CallQueue(limits, {
-      maxOperations: settings.maxWaitingOperations,
-      maxBytes: settings.maxWaitingBytes,
-    });
+    const { maxWaitingOperations: maxOperations, maxWaitingBytes: maxBytes } = settings;
+    this.#queue = new CallQueue(limits, { maxOperations, maxBytes });
   }
 
   /** The links of the chain of epochs that the client has followed, from epoch 0 on; empty while the genesis holds. */

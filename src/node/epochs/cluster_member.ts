@@ -210,13 +210,8 @@ export class ClusterMember {
       const { hash } = this.#cryptography;
       const start = await startIn(this.#store, to, { ...this.#options, publicKey: this.#publicKey });
       if (start !== null) {
-        await enterEpoch(this.#store, {
-          links: all,
-          epochs: reached,
-          member: placeIn(to, this.#publicKey),
-          hash,
-          start,
-        });
+        const member = placeIn(to, this.#publicKey);
+        await enterEpoch(this.#store, { links: all, epochs: reached, member, hash, start });
         this.#hasEntered = true;
       }
       this.#links = all;
