@@ -12,6 +12,7 @@
  *
  * @module
  */
+export type { Mistake, Reconfiguration, Reconfigurations } from "./plan/reconfigurations.ts";
 export type { Behaviour, Demand, Fault, HostileBehaviour, NetworkFault, Plan, SchemeName, Span } from "./plan/plan.ts";
 export { type Kind, KINDS } from "./kinds/mod.ts";
 export type { ClientHabits } from "./clients/habits.ts";
