@@ -23,8 +23,11 @@ export interface Reconfiguration {
   readonly members: readonly ReplicaId[];
   /** Those among them that get new keys. */
   readonly rotated: readonly ReplicaId[];
+  /** K of the next epoch. */
   readonly checkpointInterval: number;
+  /** L of the next epoch. */
   readonly logWindow: number;
+  /** The limit of the next epoch. */
   readonly maxBatchRequests: number;
   /** Wrong ones that are tried before. */
   readonly mistakes: readonly Mistake[];
@@ -36,6 +39,7 @@ export interface Reconfiguration {
 export interface Reconfigurations {
   /** Hosts that are no members at first. */
   readonly spares: number;
+  /** The changes, one after another. */
   readonly changes: readonly Reconfiguration[];
 }
 
