@@ -11,7 +11,7 @@
  * @module
  */
 import { skipTime } from "../ordering/agreed_time.ts";
-import { removeAnswered } from "../ordering/answers.ts";
+import { dropSkipped, removeAnswered } from "../ordering/answers.ts";
 import type { Digest } from "../messages/ids.ts";
 import type { Environment, FetchedBlob } from "../io.ts";
 import type { ReplicaState } from "../state.ts";
@@ -238,4 +238,5 @@ function finish(step: Step, transfer: Transfer, root: Root): void {
   step.persist({ kind: "fetched", digests: null });
   step.event({ kind: "state-transfer", phase: "finished", sequence });
   removeAnswered(step);
+  dropSkipped(step);
 }

@@ -2,6 +2,7 @@
  * Answers to requests: from memory, and after execution.
  * @module
  */
+import type { Digest } from "../messages/ids.ts";
 import type { AnyRequest, Result, SignedRequest } from "../messages/messages.ts";
 import type { ReplicaState } from "../state.ts";
 import type { Step } from "../step.ts";
@@ -57,4 +58,26 @@ export function endWaiting(step: Step, request: SignedRequest, results: readonly
   if (waiting.digest === request.digest) return;
   // No answer of its own means that the request was refused for a reason that may pass. So is the waiting one.
   answer(step, waiting, finalAnswerOf(step.state, waiting) ?? waiting.message.operations.map(() => results[0]!));
+}
+
+/** The requests that are in batches of this view, not executed yet. They must not get a second number. */
+export function proposedRequests({ state }: Step): ReadonlySet<Digest> {
+  const open = state.log.slots().filter(({ sequence, prePrepare }) =>
+    sequence > state.lastExecuted && prePrepare?.message.view === state.view
+  );
+  return new Set(open.flatMap(({ batch }) => batch?.requests.map(({ digest }) => digest) ?? []));
+}
+
+/**
+ * A state transfer has skipped numbers that this primary has proposed. The others have executed them, and refused those
+ * requests of which the state knows nothing ({@linkcode removeAnswered}). They wait no more: proposed once more, a request
+ * could be executed after its client was told that it never will be.
+ */
+export function dropSkipped(step: Step): void {
+  const { pending } = step.state;
+  if (!step.isActive) return; // the next view proposes all of them again
+  const open = proposedRequests(step);
+  for (const { request, proposed } of [...pending.entries()]) {
+    if (proposed && !open.has(request.digest)) pending.remove(request);
+  }
 }

@@ -2,7 +2,7 @@
  * Inputs that a host has stored because it may stop the replica between any two inputs.
  * @module
  */
-import { finalAnswerOf } from "./answers.ts";
+import { finalAnswerOf, proposedRequests } from "./answers.ts";
 import type { MessageInput } from "../io.ts";
 import type { Step } from "../step.ts";
 
@@ -20,12 +20,4 @@ export function replayKept(step: Step, kept: readonly MessageInput[], dispatch: 
     const entry = pending.add(input.request, step.now);
     if (entry && proposed.has(input.request.digest)) pending.propose(entry);
   }
-}
-
-/** The requests that are already in batches of this view and must not get a second number. */
-function proposedRequests({ state }: Step): ReadonlySet<string> {
-  const open = state.log.slots().filter(({ sequence, prePrepare }) =>
-    sequence > state.lastExecuted && prePrepare?.message.view === state.view
-  );
-  return new Set(open.flatMap(({ batch }) => batch?.requests.map(({ digest }) => digest) ?? []));
 }

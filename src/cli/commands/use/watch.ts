@@ -31,7 +31,7 @@ export const verb = defineVerb({
     ...CLIENT_FLAGS,
   },
   notes:
-    "It ends with Ctrl-C. Replicas keep the last batches only: a line says which numbers were missed. With --json each line is an\nevent: kind is change (value null: removed), batch or missed.",
+    "It ends with Ctrl-C. Replicas keep the last batches only: a line says which numbers were missed.\nWith --json each line is an event: kind is change (value null: removed), batch or missed.",
   run: ({ args: [key], values, terminal }) => {
     const watched = watchedOf(key, values);
     const from = values.from === undefined ? undefined : natural("--from", values.from, { min: 1, max: MAX_FROM });
