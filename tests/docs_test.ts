@@ -175,7 +175,12 @@ Deno.test("docs/deploy.md has every variable and option that says whom to serve"
 });
 
 Deno.test("docs/operate.md has every setting with its default, and every event of the log", () => {
-  const shown = (value: number) => value % 2 ** 20 === 0 ? `${value / 2 ** 20} MiB` : value.toLocaleString("en-US");
+  const shown = (value: number) =>
+    value % 2 ** 20 === 0
+      ? `${value / 2 ** 20} MiB`
+      : value > 2 ** 17 && value % 2 ** 10 === 0
+      ? `${value / 2 ** 10} KiB`
+      : value.toLocaleString("en-US");
   const rows = Object.entries(DEFAULT_SETTINGS).map(([name, value]) => ({
     name,
     row: new RegExp(`\\| \`${name}\` +\\| ${shown(value)} +\\|`),
