@@ -30,6 +30,7 @@ export function observed(machine: StateMachine, changes: Map<number, StateChange
     query: (operation, context) => machine.query(operation, context),
     takeChanges: () => machine.takeChanges(),
     restore: (chunks) => machine.restore(chunks),
+    ...machine.freezeChanges && { freezeChanges: () => machine.freezeChanges!() },
     ...lazyLoading && { lazyLoading: withUndo(lazyLoading, () => changes.delete(sequence)) },
   };
 }

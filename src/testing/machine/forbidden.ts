@@ -3,7 +3,7 @@
  * to use instead.
  * @module
  */
-import type { StateMachine } from "../../core/state_machine.ts";
+import type { FrozenChanges, StateMachine } from "../../core/state_machine.ts";
 import { Random } from "../random.ts";
 
 /** What was used, such as `Math.random()`, and what to use instead. */
@@ -43,7 +43,19 @@ export function guardMachine(machine: StateMachine, handling: Handling = {}): St
     query: (...call) => guard(() => machine.query(...call)),
     takeChanges: () => guard(() => machine.takeChanges()),
     restore: (chunks) => guard(() => machine.restore(chunks)),
+    ...machine.freezeChanges && { freezeChanges: () => guardFrozen(guard(() => machine.freezeChanges!()), guard) },
+    ...machine.observeChanges && { observeChanges: (listener) => machine.observeChanges!(listener) },
     ...lazyLoading && { lazyLoading },
+  };
+}
+
+/** The changes are made later, one at a time. */
+function guardFrozen(frozen: FrozenChanges, guard: <T>(call: () => T) => T): FrozenChanges {
+  return {
+    get size() {
+      return guard(() => frozen.size);
+    },
+    next: () => guard(() => frozen.next()),
   };
 }
 
