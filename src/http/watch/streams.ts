@@ -107,8 +107,9 @@ export class WatchStreams {
         const line = await stream.line(() => isOver);
         if (isOver) return;
         if (line === null) return end();
-        controller.enqueue(utf8(`${line}\n`));
+        // The reader may be gone, and the host may say so while it takes the line. So the timer is set before.
         cancelStall = timer.schedule(millis(timer.now() + STALLED_MS), end);
+        controller.enqueue(utf8(`${line}\n`));
       },
       cancel: () => {
         close = () => {};
