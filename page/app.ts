@@ -5,25 +5,49 @@ import type { ClusterFacts, Entry } from "./model/event.ts";
 import { History } from "./model/history.ts";
 import { Measures } from "./model/measures.ts";
 import { Player } from "./model/player.ts";
-import { Actions, offers } from "./view/actions.ts";
+import { Actions, offers, type ReplicaAction } from "./view/actions.ts";
 import { Controls, type FeedChoice } from "./view/controls.ts";
 import { Diagram } from "./view/diagram.ts";
 import { h, setText } from "./view/dom.ts";
 import { Help } from "./view/help.ts";
 import { type Chosen, Inspector } from "./view/inspector.ts";
 import { listenForKeys } from "./view/keys.ts";
+import { LessonView } from "./view/lesson_view.ts";
+import { SeedDialog } from "./view/seed_dialog.ts";
+import type { LinkedRun, SimulationLink } from "../src/page/link.ts";
+import type { Lesson } from "./lessons/lesson.ts";
+import { LessonPlayer } from "./lessons/lesson_player.ts";
 import { LogView } from "./view/log.ts";
 import { Numbers } from "./view/numbers.ts";
 import { Plots } from "./view/plots.ts";
 import { isHousekeeping } from "./view/strokes.ts";
 
-/** The feeds that can be chosen, and how they are made. */
-export interface AppOptions {
-  readonly feeds: readonly (FeedChoice & { readonly make: () => Feed })[];
-  readonly first: string;
-  /** A link to what is shown; `null`: it cannot be shared. */
-  readonly linkOf: (feed: Feed, at: number) => string | null;
+/** A feed that is chosen. */
+export interface Opened {
+  /** Its place among the choices. */
+  readonly id: string;
+  readonly feed: Feed;
+  readonly lesson?: Lesson;
 }
+
+/** What the page can show. */
+export interface AppOptions {
+  readonly choices: readonly FeedChoice[];
+  /** Opens one of them. */
+  readonly open: (id: string) => Opened;
+  /** Opens a seed; `null`: there is no simulator. */
+  readonly openSeed: ((run: LinkedRun) => Opened) | null;
+  /** Opens a link; `null`: there is no simulator. */
+  readonly openLink: ((link: SimulationLink) => Opened) | null;
+  readonly first: Opened;
+  /** The whole address of a link. */
+  readonly addressOf: (link: string) => string;
+}
+
+/** The choice that asks for a seed. */
+export const SEED = "seed";
+/** The choice that is a cluster to play with. */
+export const PLAY = "play";
 
 /** Frames are drawn at most this often, ms. */
 const FRAME_MS = 40;
@@ -41,6 +65,11 @@ export class App implements Sink {
   readonly #plots = new Plots();
   readonly #actions: Actions;
   readonly #help = new Help();
+  readonly #lessonView: LessonView;
+  readonly #seedDialog: SeedDialog;
+  #opened: Opened;
+  #lesson: LessonPlayer | null = null;
+  readonly #reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
   #feed: Feed;
   #history: History | null = null;
   #measures: Measures | null = null;
@@ -52,10 +81,11 @@ export class App implements Sink {
   #isStale = true;
   /** The clocks of this machine at the newest event: the time goes on between events. */
   #newest = { at: 0, seenAt: 0 };
-  #startAt: number | null = null;
 
   constructor(options: AppOptions) {
     this.#options = options;
+    this.#lessonView = new LessonView({ back: () => this.#lessonStep(-1), next: () => this.#lessonStep(1) });
+    this.#seedDialog = new SeedDialog((run) => this.open(options.openSeed!(run)));
     this.#controls = new Controls({
       toggle: () => this.#toggle(),
       step: (by) => this.#step(by),
@@ -79,14 +109,17 @@ export class App implements Sink {
       { class: "page" },
       this.#controls.element,
       this.#trouble,
+      this.#lessonView.element,
       h("main", {}, this.#diagram.element, this.#inspector.element, this.#numbers.element, this.#log.element),
       h("footer", {}, this.#plots.element, this.#actions.element),
       this.#help.element,
+      this.#seedDialog.element,
     );
     this.#listen();
-    this.#feed = options.feeds[0]!.make();
+    this.#opened = options.first;
+    this.#feed = options.first.feed;
     this.#player = new Player(this.#feed.isLive);
-    this.choose(options.first);
+    this.open(options.first);
     let last = performance.now();
     const frame = (now: number) => {
       if (now - last >= FRAME_MS) {
@@ -98,33 +131,43 @@ export class App implements Sink {
     requestAnimationFrame(frame);
   }
 
-  /** Shows another feed. `at`: where in it. */
-  choose(id: string, at: number | null = null): void {
-    const chosen = this.#options.feeds.find((feed) => feed.id === id) ?? this.#options.feeds[0]!;
-    this.#controls.setFeeds(this.#options.feeds, chosen.id);
-    this.show(chosen.make(), at);
+  /** Shows one of the choices. */
+  choose(id: string): void {
+    if (id !== SEED) return this.open(this.#options.open(id));
+    this.#controls.setFeeds(this.#options.choices, this.#opened.id);
+    this.#seedDialog.show();
+  }
+
+  /** Shows what was chosen, and puts it into the address. */
+  open(opened: Opened): void {
+    this.#opened = opened;
+    const link = opened.feed.link?.(null) ?? "";
+    history.replaceState(null, "", `${location.pathname}${location.search}${link === "" ? "" : `#${link}`}`);
+    this.#controls.setFeeds(this.#options.choices, opened.id);
+    this.show(opened.feed);
   }
 
   /** Shows this feed. */
-  show(feed: Feed, at: number | null = null): void {
-    this.#feed.stop();
+  show(feed: Feed): void {
+    if (this.#feed !== feed) this.#feed.stop();
+    if (this.#opened.feed !== feed) this.#opened = { id: this.#opened.id, feed };
     this.#feed = feed;
+    this.#lesson = null;
     this.#history = null;
     this.#measures = null;
     this.#player = new Player(feed.isLive);
-    this.#startAt = at;
     this.#nothing();
     this.#actions.say("");
     this.trouble(null);
     feed.start(this);
   }
 
-  begin(facts: ClusterFacts, clock: "wall" | "virtual"): void {
-    this.#history = new History(facts);
+  begin(facts: ClusterFacts, clock: "wall" | "virtual", at = 0): void {
+    this.#history = new History(facts, clock === "virtual");
     this.#measures = new Measures(facts.members.length);
     this.#clock = clock;
-    this.#chosen = null;
-    this.#player.at = 0;
+    this.#chosen = this.#chosen?.kind === "lane" ? this.#chosen : null;
+    this.#player.at = at;
   }
 
   event(...[replica, at, event]: Parameters<Sink["event"]>): void {
@@ -139,9 +182,11 @@ export class App implements Sink {
     this.#isStale = true;
     if (!history || history.length === 0) return;
     if (this.#newest.at !== history.lastAt) this.#newest = { at: history.lastAt, seenAt: performance.now() };
-    if (this.#player.at === 0) {
-      this.#player.at = this.#startAt ?? (this.#feed.isLive ? history.lastAt : history.firstAt);
-      if (this.#startAt !== null) this.#player.pause();
+    if (this.#player.at === 0) this.#player.at = this.#feed.isLive ? history.lastAt : history.firstAt;
+    const { lesson } = this.#opened;
+    if (lesson && !this.#lesson) {
+      this.#lesson = new LessonPlayer(lesson, history);
+      this.#lesson.show(this.#player);
     }
   }
 
@@ -157,7 +202,8 @@ export class App implements Sink {
     if (history && history.length > 0) {
       // Nothing need happen for time to go on.
       const sinceMs = this.#feed.isLive ? Math.min(performance.now() - this.#newest.seenAt, 60_000) : 0;
-      this.#player.tick(elapsedMs, history.lastAt + sinceMs);
+      const isLed = this.#lesson?.tick(this.#player, elapsedMs) ?? false;
+      if (!isLed) this.#player.tick(elapsedMs, history.lastAt + sinceMs);
       this.#feed.want?.(this.#player.at);
     }
     if (this.#player.at !== before || this.#isStale) this.#draw();
@@ -168,11 +214,17 @@ export class App implements Sink {
     const history = this.#history;
     const { at } = this.#player;
     const timeText = (time: number) => this.#timeText(time);
+    if (!history) this.#lessonView.draw(null, null);
     if (!history) return this.#controls.draw(null, this.#player, { timeText: "", part: 1, canShare: false });
     const count = history.countUntil(at);
     const view = history.stateAfter(count);
     const span = Math.max(1e-6, history.lastAt - history.firstAt);
-    const canShare = this.#options.linkOf(this.#feed, at) !== null;
+    const canShare = this.#link() !== null;
+    this.#lessonView.draw(this.#lesson, this.#nextLesson()?.name ?? null);
+    const look = this.#lesson?.step.look ?? {};
+    for (const [name, panel] of [["numbers", this.#numbers], ["log", this.#log]] as const) {
+      panel.element.classList.toggle("looked", look.panel === name);
+    }
     this.#controls.draw(view, this.#player, {
       timeText: this.#timeText(at, !this.#player.isPlaying),
       part: Math.max(0, Math.min(1, (at - history.firstAt) / span)),
@@ -187,6 +239,7 @@ export class App implements Sink {
       isPlaying: this.#player.isPlaying,
       showsStatuses: this.#showsStatuses,
       chosenLane: this.#lane,
+      look,
       chosenArrow: this.#chosen?.kind === "arrow" ? this.#chosen.arrow : null,
       timeText,
     });
@@ -304,7 +357,7 @@ export class App implements Sink {
     }
   }
 
-  #key(what: "stop" | "pause" | "cut"): void {
+  #key(what: "stop" | "pause" | "cut" | "lie"): void {
     const history = this.#history;
     if (!history || this.#lane === null) return this.#actions.say("choose a replica first: 1 … 9", true);
     const { process } = history.stateAfter(history.length).replicas[this.#lane]!;
@@ -313,19 +366,44 @@ export class App implements Sink {
       stop: ["stop", "start"],
       pause: ["pause", "resume"],
       cut: ["cut", "join"],
+      lie: ["lie"],
     } as const;
-    const action = pairs[what].find((one) => offers(process).includes(one));
+    const action = pairs[what].find((one: ReplicaAction) => offers(process).includes(one));
     const replica = history.facts.members[this.#lane]!;
     if (action) void this.#act({ action, replica });
     else this.#actions.say(`${replica} is ${process}: ${what} is not possible now`, true);
   }
 
+  /** The address that shows the same; `null`: nobody else can see it. */
+  #link(): string | null {
+    const link = this.#feed.link?.(Math.max(0, this.#player.at)) ?? null;
+    return link === null ? null : this.#options.addressOf(link);
+  }
+
+  /** The lesson after this one. */
+  #nextLesson(): FeedChoice | null {
+    const { choices } = this.#options;
+    const next = choices[choices.findIndex(({ id }) => id === this.#opened.id) + 1];
+    return next?.isLesson ? next : null;
+  }
+
+  #lessonStep(by: 1 | -1): void {
+    const lesson = this.#lesson;
+    if (!lesson) return;
+    this.#isStale = true;
+    if (by < 0) return lesson.back(this.#player);
+    if (!lesson.isLast) return lesson.next(this.#player, this.#reducedMotion.matches);
+    this.choose(this.#nextLesson()?.id ?? PLAY);
+  }
+
   async #share(): Promise<void> {
-    const link = this.#options.linkOf(this.#feed, this.#player.at);
+    const link = this.#link();
     if (link === null) return;
+    // Also where the page may not write to the clipboard.
+    history.replaceState(null, "", link);
     await navigator.clipboard.writeText(link).then(
       () => this.#actions.say("the link is copied"),
-      () => this.#actions.say(link),
+      () => this.#actions.say("the link is in the address of this page; copy it from there"),
     );
   }
 
@@ -342,6 +420,7 @@ export class App implements Sink {
       send: () => this.#actions.send(),
       statuses: () => document.querySelector<HTMLInputElement>("#statuses")!.click(),
       nothing: () => this.#nothing(),
+      next: () => this.#lessonStep(1),
       help: () => this.#help.show(),
     });
     addEventListener("resize", () => this.#isStale = true);

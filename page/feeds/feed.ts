@@ -4,15 +4,15 @@ import type { ClusterFacts, PageEvent } from "../model/event.ts";
 /** What the page wants done. */
 export type Action =
   | {
-    readonly action: "stop" | "start" | "pause" | "resume" | "cut" | "join";
+    readonly action: "stop" | "start" | "pause" | "resume" | "cut" | "join" | "lie";
     readonly replica: string;
   }
   | { readonly action: "request"; readonly operation: string; readonly replica?: string };
 
 /** Receives what a feed tells. */
 export interface Sink {
-  /** The cluster is known, or is another one: the history begins anew. */
-  begin(facts: ClusterFacts, clock: "wall" | "virtual"): void;
+  /** The cluster is known, or is another one: the history begins anew. `at`: the time to show. */
+  begin(facts: ClusterFacts, clock: "wall" | "virtual", at?: number): void;
   event(replica: number, at: number, event: PageEvent): void;
   /** All that came together is there. */
   flush(): void;
@@ -31,8 +31,10 @@ export interface Feed {
   stop(): void;
   /** Does something; resolves with what came of it, in words. @throws {Error} that says why it is impossible. */
   act(action: Action): Promise<string>;
-  /** The view wants events up to this time. Only a simulation needs it. */
+  /** The page shows this time. Only a simulation needs to know. */
   want?(at: number): void;
-  /** Goes to a time that is not in the history. */
-  seek?(at: number): void;
+  /**
+   * The part of a link after `#` that opens this at a time (`null`: where it begins). `null` or left out: nobody else can open it.
+   */
+  link?(at: number | null): string | null;
 }

@@ -5,7 +5,8 @@ import type { Action, Feed, Sink } from "./feed.ts";
 
 /** What the server says of itself in `settings.json`. */
 export interface Settings {
-  readonly feed: string;
+  /** Left out: there are no running replicas. */
+  readonly feed?: string;
   readonly operate?: string;
   readonly simulator?: string;
   readonly version: string;
@@ -28,7 +29,7 @@ export class LiveFeed implements Feed {
   readonly name = "live";
   readonly isLive = true;
   readonly actions: readonly Action["action"][];
-  readonly #settings: Settings;
+  readonly #settings: Settings & { readonly feed: string };
   readonly #token: string | null;
   readonly #closing = new AbortController();
   #last: string | null = null;
@@ -37,7 +38,7 @@ export class LiveFeed implements Feed {
   /** The states that were told. */
   readonly #states = new Map<number, ProcessState>();
 
-  constructor(settings: Settings, token: string | null) {
+  constructor(settings: Settings & { readonly feed: string }, token: string | null) {
     this.#settings = settings;
     this.#token = token;
     this.actions = settings.operate === undefined ? [] : ["stop", "start", "pause", "resume", "cut", "join", "request"];

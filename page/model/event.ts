@@ -5,7 +5,7 @@ import type { HostEvent } from "../../src/node/host_event.ts";
 import type { Seen } from "../../src/node/watching/seen.ts";
 
 /** How a replica's process is. */
-export type ProcessState = "running" | "stopped" | "paused" | "cut";
+export type ProcessState = "running" | "stopped" | "paused" | "cut" | "lying";
 
 /** How a replica is when its stream begins. */
 export interface Snapshot {

@@ -27,6 +27,8 @@ export interface ReplicaView {
   low: number;
   high: number;
   process: ProcessState;
+  /** What left it since then may be a lie, ms; `null`: it is correct as far as is known. */
+  liesSince: number | null;
   unreachable: string | null;
   halted: string | null;
   transferring: boolean;
@@ -48,7 +50,17 @@ const KEPT_BELOW = 24;
 /** A cluster of which nothing is known yet. */
 export function newClusterView(facts: ClusterFacts): ClusterView {
   const replicas = facts.members.map((): ReplicaView => ({
-    ...{ view: 0, primary: 0, active: true, executed: 0, low: 0, high: 0, process: "running", unreachable: null },
+    ...{
+      view: 0,
+      primary: 0,
+      active: true,
+      executed: 0,
+      low: 0,
+      high: 0,
+      process: "running",
+      unreachable: null,
+      liesSince: null,
+    },
     ...{ halted: null, transferring: false, recovering: false, life: 0, cells: new Map() },
   }));
   return { facts, replicas };
@@ -71,7 +83,7 @@ export function copyOf({ facts, replicas }: ClusterView): ClusterView {
 }
 
 /** Changes the view by one event. */
-export function apply({ facts, replicas }: ClusterView, { replica: id, event }: Entry): void {
+export function apply({ facts, replicas }: ClusterView, { replica: id, event, at }: Entry): void {
   const replica = replicas[id];
   if (!replica) return;
   if (event.kind !== "state" && event.kind !== "unreachable") replica.unreachable = null;
@@ -81,6 +93,7 @@ export function apply({ facts, replicas }: ClusterView, { replica: id, event }: 
     case "state":
       replica.process = event.state;
       if (event.state === "stopped") replica.active = false;
+      if (event.state === "lying") replica.liesSince ??= at;
       return;
     case "unreachable":
       replica.unreachable = event.reason;
@@ -188,7 +201,7 @@ export function leaderOf({ replicas }: ClusterView): { readonly view: number; re
 /** A replica in a word. */
 export function wordFor(replica: ReplicaView): string {
   if (replica.process !== "running") {
-    return { stopped: "stopped", paused: "paused", cut: "cut off" }[replica.process];
+    return { stopped: "stopped", paused: "paused", cut: "cut off", lying: "lying" }[replica.process];
   }
   if (replica.unreachable !== null) return "unreachable";
   if (replica.halted !== null) return "halted";

@@ -33,6 +33,11 @@ export function whyReplica(view: ClusterView, id: number): string {
     return `${name} is stopped. When it starts, it reads its store, asks the others for what it missed, and votes again.`;
   }
   if (replica.process === "cut") return `${name} runs, and exchanges nothing with the others. They go on without it.`;
+  if (replica.process === "lying") {
+    return `${name} may send anything in its own name, and nothing in another's. Up to f = ${view.facts.faulty} such ${
+      view.facts.faulty === 1 ? "replica changes" : "replicas change"
+    } nothing for the others.`;
+  }
   if (replica.process === "paused") {
     return `${name} is paused, so it answers nothing; to the others it looks like a dead one.`;
   }

@@ -97,7 +97,7 @@ export function lineOf({ event, replica, n }: Entry, facts: ClusterFacts): Line 
       return line(
         `state ${replica} ${event.state} ${n}`,
         (who) => `${who} ${STATES[event.state]}`,
-        event.state === "stopped",
+        event.state === "stopped" || event.state === "lying",
       );
     case "unreachable":
       return line(`no stream ${replica}`, (who) => `the page cannot read ${who}: ${event.reason}`);
@@ -126,6 +126,7 @@ const STATES: Readonly<Record<Extract<PageEvent, { kind: "state" }>["state"], st
   stopped: "is stopped",
   paused: "is paused: it keeps its connections and answers nothing",
   cut: "is cut off from the others",
+  lying: "lies from now on",
 };
 
 function leaving(why: string): string {

@@ -3,7 +3,8 @@ import type { Action } from "../feeds/feed.ts";
 import type { ClusterView } from "../model/replica_view.ts";
 import { h, setText } from "./dom.ts";
 
-type ReplicaAction = Exclude<Action["action"], "request">;
+/** An action on one replica. */
+export type ReplicaAction = Exclude<Action["action"], "request">;
 
 /** The row of actions. */
 export class Actions {
@@ -71,7 +72,13 @@ export class Actions {
     if (possible.length < 2) return this.#replica.replaceChildren();
     if (chosen === null) {
       return this.#replica.replaceChildren(
-        h("span", { class: "hint" }, "Choose a replica to stop, pause or cut it off."),
+        h(
+          "span",
+          { class: "hint" },
+          possible.includes("lie")
+            ? "Choose a replica to stop, pause, cut it off or make it lie."
+            : "Choose a replica to stop, pause or cut it off.",
+        ),
       );
     }
     const name = view.facts.members[chosen]!;
@@ -95,6 +102,7 @@ const WORDS: Readonly<Record<ReplicaAction, string>> = {
   resume: "Resume",
   cut: "Cut off",
   join: "Join again",
+  lie: "Make lie",
 };
 
 /** What can be done with a process in this state. */
@@ -106,7 +114,9 @@ export function offers(process: string): readonly ReplicaAction[] {
       return ["resume", "stop"];
     case "cut":
       return ["join", "stop"];
+    case "lying":
+      return ["stop"];
     default:
-      return ["stop", "pause", "cut"];
+      return ["stop", "pause", "cut", "lie"];
   }
 }

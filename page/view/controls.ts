@@ -22,6 +22,7 @@ export interface ControlHandlers {
 export interface FeedChoice {
   readonly id: string;
   readonly name: string;
+  readonly isLesson?: boolean;
 }
 
 /** The bar above everything. */
@@ -120,7 +121,13 @@ export class Controls {
   }
 
   setFeeds(feeds: readonly FeedChoice[], current: string): void {
-    this.#feed.replaceChildren(...feeds.map(({ id, name }) => h("option", { value: id }, name)));
+    const option = ({ id, name }: FeedChoice) => h("option", { value: id }, name);
+    const lessons = feeds.filter(({ isLesson }) => isLesson);
+    this.#feed.replaceChildren(
+      ...feeds.filter(({ isLesson }) => !isLesson).map(option),
+      ...(lessons.length > 0 ? [h("optgroup", { label: "Lessons" }, ...lessons.map(option))] : []),
+    );
+    this.#feed.hidden = feeds.length < 2;
     this.#feed.value = current;
   }
 

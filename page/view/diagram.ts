@@ -2,6 +2,7 @@
 import { type Arrow, CLIENTS } from "../model/arrows.ts";
 import type { ClusterView } from "../model/replica_view.ts";
 import { leaderOf, wordFor } from "../model/replica_view.ts";
+import type { Look } from "../lessons/lesson.ts";
 import { h, setAttribute, setText, svg } from "./dom.ts";
 import { type Picture, pictureOf, type Stroke } from "./strokes.ts";
 import type { History } from "../model/history.ts";
@@ -18,6 +19,8 @@ export interface DiagramOptions {
   readonly showsStatuses: boolean;
   readonly chosenLane: number | null;
   readonly chosenArrow: Arrow | null;
+  /** What a lesson speaks of. */
+  readonly look: Look;
   readonly timeText: (at: number) => string;
 }
 
@@ -56,6 +59,7 @@ export function iconOf(word: string): string {
     "stopped": "✕",
     "paused": "‖",
     "cut off": "≠",
+    "lying": "☹",
     "recovering": "↻",
     "changes view": "↷",
     "unreachable": "?",
@@ -123,11 +127,16 @@ export class Diagram {
       ...axisOf(axis, options.timeText, width),
       ...marksOf(picture, axis, x, lane, width),
       ...this.#strokes.map((stroke, index) => this.#stroke(stroke, index, { ...options, axis, x })),
-      ...this.#labels(axis, x, at, picture.marks),
+      ...this.#labels(axis, x, options, picture.marks),
     );
   }
 
-  #drawHeads({ view, chosenLane }: DiagramOptions, x: (replica: number) => number, lane: number, width: number): void {
+  #drawHeads(
+    { view, chosenLane, look }: DiagramOptions,
+    x: (replica: number) => number,
+    lane: number,
+    width: number,
+  ): void {
     const { facts: { members }, replicas } = view;
     if (this.#heads.childElementCount !== members.length + 1) {
       this.#heads.replaceChildren(
@@ -155,6 +164,7 @@ export class Diagram {
       setText(head.children[0]!, `${members[i - 1]}${isPrimary ? " ★" : ""}`);
       setText(head.children[1]!, `${iconOf(word)} ${word}${replica.view === leading ? "" : ` · v${replica.view}`}`);
       setAttribute(head, "data-state", word);
+      head.classList.toggle("looked", look.lanes?.includes(i - 1) ?? false);
       setAttribute(head, "aria-pressed", `${chosenLane === i - 1}`);
       setAttribute(head, "title", isPrimary ? `${members[i - 1]} is the primary of view ${leading}` : null);
     }
@@ -169,7 +179,7 @@ export class Diagram {
   #stroke(
     stroke: Stroke,
     index: number,
-    { axis, x, at, chosenArrow, view }: DiagramOptions & {
+    { axis, x, at, chosenArrow, view, look }: DiagramOptions & {
       axis: TimeAxis;
       x: (replica: number) => number;
     },
@@ -183,7 +193,7 @@ export class Diagram {
     const y1 = isShort && from === CLIENTS ? y2 - 9 : stroke.isUnsaid ? y2 - 12 : axis.placeOf(start);
     const way = isLost ? 0.45 : wayOf(stroke, at, this.#reducedMotion.matches);
     const [xe, ye] = [x1 + (x2 - x1) * way, isLost ? Math.min(y2, y1 + 26) : y2];
-    const kind = classOf(stroke.kind);
+    const kind = colourOf(stroke, view);
     const isChosen = chosenArrow !== null && chosenArrow.message.id === arrow.message.id &&
       chosenArrow.message.kind === arrow.message.kind;
     const [dx, dy] = [xe - x1, ye - y1];
@@ -203,7 +213,7 @@ export class Diagram {
     const sign = isLost ? "×" : refused !== null ? "⊘" : null;
     return svg(
       "g",
-      { "data-stroke": `${index}` },
+      { "data-stroke": `${index}`, class: isDimmed(look, arrow) ? "dimmed" : null },
       line,
       hit,
       sign === null
@@ -213,7 +223,12 @@ export class Diagram {
   }
 
   /** One label for each broadcast, at its beginning, where there is room. */
-  #labels(axis: TimeAxis, x: (replica: number) => number, at: number, marks: Picture["marks"]): SVGElement[] {
+  #labels(
+    axis: TimeAxis,
+    x: (replica: number) => number,
+    { at, view }: DiagramOptions,
+    marks: Picture["marks"],
+  ): SVGElement[] {
     const labels: SVGElement[] = [];
     const taken = new Map<number, number[]>();
     for (const mark of marks) {
@@ -233,7 +248,7 @@ export class Diagram {
       taken.set(stroke.from, [...used, y]);
       const side = stroke.from === CLIENTS ? true : stroke.to === CLIENTS ? false : isRight;
       labels.push(svg("text", {
-        class: `label ${classOf(stroke.kind)}`,
+        class: `label ${colourOf(stroke, view)}`,
         x: `${(x(stroke.from) + (side ? 7 : -7)).toFixed(1)}`,
         y: y.toFixed(1),
         "text-anchor": side ? "start" : "end",
@@ -241,6 +256,17 @@ export class Diagram {
     }
     return labels;
   }
+}
+
+/** The class of a line: what a liar sends has a colour of its own. */
+function colourOf({ from, start, kind }: Stroke, { replicas }: ClusterView): string {
+  const since = replicas[from]?.liesSince ?? Infinity;
+  return start >= since ? "liar" : classOf(kind);
+}
+
+/** Whether a lesson speaks of other messages. A client's request may be passed on by a gateway. */
+function isDimmed({ arrows }: Look, { message: { kind } }: Arrow): boolean {
+  return arrows !== undefined && !arrows.includes(kind);
 }
 
 /** Whether a message can get through now, as far as is known. */

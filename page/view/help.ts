@@ -13,8 +13,10 @@ export const KEYS: readonly (readonly [keys: string, what: string])[] = [
   ["k", "stop or start it"],
   ["p", "pause or resume it"],
   ["c", "cut it off, or join it again"],
+  ["l", "make it lie (simulated)"],
   ["r", "send the request again"],
   ["s", "show or hide statuses"],
+  ["n", "on in a lesson"],
   ["Esc", "choose nothing"],
   ["?", "this list"],
 ];

@@ -9,10 +9,12 @@ export interface KeyHandlers {
   readonly live: () => void;
   readonly find: () => void;
   readonly lane: (replica: number) => void;
-  readonly act: (what: "stop" | "pause" | "cut") => void;
+  readonly act: (what: "stop" | "pause" | "cut" | "lie") => void;
   readonly send: () => void;
   readonly statuses: () => void;
   readonly nothing: () => void;
+  /** On in a lesson. */
+  readonly next: () => void;
   readonly help: () => void;
 }
 
@@ -61,10 +63,14 @@ function handlerOf(key: string, shift: boolean, on: KeyHandlers): (() => void) |
       return () => on.act("pause");
     case "c":
       return () => on.act("cut");
+    case "l":
+      return () => on.act("lie");
     case "r":
       return on.send;
     case "s":
       return on.statuses;
+    case "n":
+      return on.next;
     case "?":
       return on.help;
     default:

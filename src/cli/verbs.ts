@@ -82,6 +82,12 @@ export const VERBS: readonly Entry[] = [
   },
   {
     group: attempt,
+    name: "see",
+    summary: "a page that simulates a cluster in your browser: seeds, lessons, play",
+    load: () => import("./commands/attempt/see.ts"),
+  },
+  {
+    group: attempt,
     name: "bench",
     summary: "throughput and latency of a running cluster",
     load: () => import("./commands/attempt/bench.ts"),

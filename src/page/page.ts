@@ -2,15 +2,15 @@
  * The live page: a cluster's messages as they happen, in a browser. Anything that answers HTTP can serve it.
  *
  * The page's sources are in `page/` of the repository, with the DOM's types. They are bundled into `assets.ts` by `deno task page`, so that
- * the package needs no build step, and a test holds that it is current. The simulator for the browser is bundled when it is wanted.
+ * the package needs no build step, and a test holds that it is current. The simulator for browsers is a script of its own, which a page loads when it is wanted.
  * @module
  */
 import { HTML, SCRIPT, STYLE } from "./assets.ts";
 
 /** What a page is told by its server. Paths are relative to the page. */
 export interface PageSettings {
-  /** Where the events come from, as server-sent events. */
-  readonly feed: string;
+  /** Where the events come from, as server-sent events. Left out: there are no replicas, and the page only simulates. */
+  readonly feed?: string;
   /** Where the page POSTs what is to be done to the cluster. Left out: it can only watch. */
   readonly operate?: string;
   /** The simulator's script, if the server has it. */

@@ -15,7 +15,7 @@ import { keyValueWorkload, type Workload } from "./plan/workload.ts";
 import type { CoreMaker } from "./world/world_base.ts";
 
 /** So small that a few keys make many chunks, which are then lazily loaded, split and merged. */
-const CHUNK_SIZE = 24;
+export const CHUNK_SIZE = 24;
 
 /** The options of a simulation. */
 export interface SimulateOptions extends DrawOptions {

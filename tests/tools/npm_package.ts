@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { bundledSimulator } from "../../src/cli/page/simulator.ts";
 import { root } from "./files.ts";
 
 /** Packages of entry points that most programs do not import. */
@@ -28,6 +29,8 @@ export async function packForNpm(path: string): Promise<void> {
       engines: { node: ">=20.16" },
     };
     await Deno.writeTextFile(file, JSON.stringify(packed, null, 2) + "\n");
+    // A checkout makes it when it is wanted; a package contains it.
+    await Deno.writeTextFile(`${folder}/package/src/page/simulator.js`, (await bundledSimulator())!);
     const command = `${folder}/package/${COMMAND}`;
     await Deno.writeTextFile(command, `#!/usr/bin/env node\n${await Deno.readTextFile(command)}`, { mode: 0o755 });
     await Deno.chmod(command, 0o755);

@@ -1,9 +1,11 @@
 /**
- * `deno task page`: bundles the page into `src/page/assets.ts`, which the package contains. With `--check` it only compares.
+ * `deno task page`: bundles the page into `src/page/assets.ts`, which the package contains. With `--check` it only compares. With
+ * `--simulator` it also bundles the simulator for browsers into `src/page/simulator.js`, which is in the packages and not in the repository.
  * @module
  */
 // deno-lint-ignore no-import-prefix -- a tool of this repository only
 import { build, stop } from "npm:esbuild@0.25.12";
+import { bundledSimulator } from "../../src/cli/page/simulator.ts";
 
 const OUTPUT = new URL("../../src/page/assets.ts", import.meta.url);
 
@@ -41,5 +43,8 @@ if (import.meta.main) {
   else if (text !== await Deno.readTextFile(OUTPUT)) {
     console.error("src/page/assets.ts is not current: run `deno task page`");
     Deno.exit(1);
+  }
+  if (Deno.args.includes("--simulator")) {
+    await Deno.writeTextFile(new URL("simulator.js", OUTPUT), (await bundledSimulator())!);
   }
 }

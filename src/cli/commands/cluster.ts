@@ -9,6 +9,7 @@ import { ClusterOutput } from "../local_cluster/output.ts";
 import { prepareCluster } from "../local_cluster/prepare.ts";
 import { startReplicas } from "../local_cluster/start.ts";
 import { type ServedPage, servePage } from "../page/serve_page.ts";
+import { simulatorScript } from "../page/simulator.ts";
 import { runVerb } from "../parser/dispatch.ts";
 import { type Call, defineVerb } from "../parser/verb.ts";
 import { listenForStop } from "../stop_signals.ts";
@@ -36,7 +37,12 @@ async function runCluster({ values }: Call<typeof CLUSTER_FLAGS>): Promise<numbe
   if (await supervisor.waitUntilReady()) {
     const { genesis, urls } = prepared.cluster;
     if (options.page !== null) {
-      page = await servePage({ cluster: prepared.cluster, operator: supervisor, port: options.page });
+      page = await servePage({
+        cluster: prepared.cluster,
+        operator: supervisor,
+        port: options.page,
+        simulator: simulatorScript,
+      });
     }
     output.ready(urls[genesis.replicas[0]!.name]!, clusterPath(prepared.folder), page?.link ?? null);
   }

@@ -16,6 +16,7 @@ import {
   shrink,
 } from "../../testing/mod.ts";
 import { CliError, EXIT, runCommand } from "../cli_error.ts";
+import { lookAt } from "../simulation/look.ts";
 import { runProgram } from "../machine/inspect.ts";
 import { runVerb } from "../parser/dispatch.ts";
 import { EXPORT_FLAG } from "../parser/flags.ts";
@@ -144,6 +145,8 @@ async function reportLines(
     ? ""
     : ` ${quoted(machine.path)}${machine.exportName ? ` --export ${machine.exportName}` : ""}`;
   const at = Math.round(violation!.atMs).toLocaleString("en-US");
+  // The page has no machine of the user's own, and no cluster whose members change.
+  const isShown = machine === undefined && !simulation.kinds?.includes("epochs");
   const [first = "", ...more] = violation!.detail.split("\n");
   return [
     "",
@@ -152,6 +155,7 @@ async function reportLines(
     ...more.map((line) => `           ${line}`),
     ...(machine === undefined ? [`  commit   ${await commit()}`] : []),
     `  replay   ${command}${file} --seed ${seed} --runs 1${chosen} --trace`,
+    ...(isShown ? [`  look     ${lookAt(seed, violation!.atMs, simulation, command)}`] : []),
   ];
 }
 

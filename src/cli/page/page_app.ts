@@ -13,6 +13,7 @@ import { parseIpAddress } from "../../http/middleware/ip_address.ts";
 import { problem } from "../../http/problem.ts";
 import { createPage, PAGE_HEADERS, type PageSettings } from "../../page/page.ts";
 import type { ClusterFeed } from "./cluster_feed.ts";
+import { answerSimulator, SIMULATOR } from "./simulation_app.ts";
 import { type Asked, type Operator, OperatorError, parseAsked } from "./operator.ts";
 
 /** Options of {@linkcode createPageApp}. */
@@ -40,7 +41,7 @@ export function createPageApp(
     feed: "feed",
     operate: "operate",
     version,
-    ...(simulator && { simulator: "simulator.js" }),
+    ...(simulator && { simulator: SIMULATOR }),
   };
   const page = createPage(settings);
   const expected = sha256(encode(`Bearer ${token}`));
@@ -57,15 +58,7 @@ export function createPageApp(
     guard(c.req.raw) ?? feed.open(c.req.header("last-event-id")) ??
       problem("overloaded", { detail: "too many pages read at once; close one" }));
   app.post("/operate", async (c) => guard(c.req.raw) ?? await operate(c.req.raw, options));
-  if (simulator) {
-    app.get("/simulator.js", async () => {
-      try {
-        return new Response(await simulator(), { headers: { ...PAGE_HEADERS, "content-type": "text/javascript" } });
-      } catch (error) {
-        return problem("unavailable", { detail: `the simulator cannot be built: ${(error as Error).message}` });
-      }
-    });
-  }
+  if (simulator) app.get(`/${SIMULATOR}`, () => answerSimulator(simulator));
   app.get("/:file{[a-z.]*}", (c) => page(c.req.param("file")) ?? missing());
   app.get("/", () => page("")!);
   app.notFound(missing);

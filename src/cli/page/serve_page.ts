@@ -9,6 +9,8 @@ import { ClusterFeed } from "./cluster_feed.ts";
 import type { Operator } from "./operator.ts";
 import { createPageApp } from "./page_app.ts";
 import { PAGE_PORT } from "./port.ts";
+import { createSimulationApp } from "./simulation_app.ts";
+import { simulatorScript } from "./simulator.ts";
 import { VERSION } from "../version.ts";
 import type { ClusterFile } from "../../wire/mod.ts";
 
@@ -61,6 +63,13 @@ export async function servePage(options: ServePageOptions): Promise<ServedPage> 
       await server.shutdown();
     },
   };
+}
+
+/** Serves the page with simulated clusters only: there is nothing secret in it, and nothing to change. */
+export async function serveSimulations({ port }: { readonly port: number }): Promise<Omit<ServedPage, "changed">> {
+  const { fetch } = createSimulationApp(VERSION, simulatorScript);
+  const server = await listen(port, fetch);
+  return { link: `http://127.0.0.1:${server.address.port}/`, close: () => server.shutdown() };
 }
 
 /** Opens the port, or another one if it is taken. */

@@ -18,7 +18,6 @@ import { restore } from "../../node/storage/opening.ts";
 import { encodeBatch } from "../../wire/mod.ts";
 import { lostBody } from "./bodies.ts";
 import type { Disk } from "../hosts/disk.ts";
-import { drill } from "../drills/mod.ts";
 import type { Random } from "../random.ts";
 import type { World } from "../world/world.ts";
 
@@ -109,8 +108,8 @@ export async function checkReload(moment: Moment): Promise<void> {
   const patience = persistInputs && timers ? patienceLost(timers, storedState) : null;
   if (patience) report("reload", `${label}, read from its store, ${patience}`);
   // In a cluster of one there are no others to simulate.
-  if (world.drills && genesis.replicas.length > 1 && random.chance(DRILLED)) {
-    drill({ world, replica, label, storedState, kept, now, random, createCore: coreOf });
+  if (world.drill && genesis.replicas.length > 1 && random.chance(DRILLED)) {
+    world.drill(world, { replica, label, storedState, kept, now, random, createCore: coreOf });
   }
 }
 

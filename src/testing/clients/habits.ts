@@ -15,6 +15,8 @@ export interface ClientHabits {
   readonly thinkMs: number;
   /** The probability, at each turn, of a query instead of a request, if the workload has queries; 0 if left out. */
   readonly queries?: number;
+  /** Signed clients: how many replicas get a request at once, the primary first; 1 if left out. */
+  readonly receivers?: number;
   /** Unsigned clients: how many gateways it asks at once; 1 if left out. */
   readonly gateways?: number;
 }

@@ -31,6 +31,8 @@ export interface ClientOptions {
   readonly history: History;
   /** Returns another number each time. */
   readonly nextId: () => number;
+  /** Called with each operation that is answered. */
+  readonly onAnswer?: (invocation: Invocation) => void;
 }
 
 interface Waiting {
@@ -105,6 +107,12 @@ export class SignedClient {
     for (let i = 0; i < this.#options.habits.pipelining; i++) this.#think();
   }
 
+  /** Asks for an operation beyond those of its habits. */
+  ask(operation: Uint8Array): void {
+    const { history, name, world: { engine } } = this.#options;
+    this.#order([history.invoke(name, operation, engine.now)]);
+  }
+
   /** From now on its pauses are short. */
   hurry(): void {
     this.#thinkTime.hurry();
@@ -176,7 +184,8 @@ export class SignedClient {
     world.trace.line(this.#options.name, () => {
       return `asks t=${request.timestamp}: ${request.operations.map(shown).join(", ") || "to open a session"}`;
     });
-    this.#ask(waiting, this.#view % world.genesis.replicas.length);
+    const { receivers = 1 } = this.#options.habits;
+    for (let i = 0; i < receivers; i++) this.#ask(waiting, (this.#view + i) % world.genesis.replicas.length);
     this.#retryLater(waiting);
   }
 
@@ -269,6 +278,7 @@ export class SignedClient {
   #note(invocation: Invocation, { status, value }: Pick<Result, "status" | "value">): void {
     invocation.answeredAt = this.#options.world.engine.now;
     invocation.outcome = `${status === "ok" ? "" : "rejected: "}${shown(value)}`;
+    this.#options.onAnswer?.(invocation);
   }
 
   /**

@@ -3,15 +3,12 @@
  * leave, lie, are silent, or are behind. The copy must keep its promises and do its duty. The run is not affected.
  * @module
  */
-import type { ReplicaId } from "../../core/messages/ids.ts";
 import { InvariantError } from "../../core/invariant.ts";
 import type { MessageInput } from "../../core/io.ts";
 import type { StoredState } from "../../core/records.ts";
-import type { Core } from "../../node/durable/task.ts";
-import type { Random } from "../random.ts";
 import { overfull } from "../checks/buffers.ts";
 import type { Invariant } from "../violation.ts";
-import type { World } from "../world/world.ts";
+import type { Drilled, World } from "../world/world.ts";
 import { awaitsItsTime, believesDecisions, countsVotes, fillsItsWindow, proposes } from "./agreement.ts";
 import { Peers } from "./peers.ts";
 import {
@@ -66,22 +63,9 @@ export const DRILLS = {
   "bears a flood": bearsAFlood,
 } as const satisfies { readonly [name: string]: (context: DrillContext) => void };
 
-/** The options of a drill. */
-export interface DrillOptions {
-  readonly world: World;
-  readonly replica: ReplicaId;
-  readonly label: string;
-  /** As its store has it. */
-  readonly storedState: StoredState;
-  readonly kept: readonly MessageInput[];
-  readonly now: number;
-  readonly random: Random;
-  /** Makes a core that is not started yet, with a state machine of its own. */
-  readonly createCore: (storedState: StoredState) => Core;
-}
-
 /** Holds one drill. */
-export function drill({ world, replica, label, storedState, kept, now, random, createCore }: DrillOptions): void {
+export function drill(world: World, drilled: Drilled): void {
+  const { replica, label, storedState, kept, now, random, createCore } = drilled;
   let name = "";
   let isBroken = false;
   const report: World["report"] = (invariant, detail) => {

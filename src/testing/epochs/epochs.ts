@@ -4,12 +4,15 @@
  * @module
  */
 import type { Digest } from "../../core/messages/ids.ts";
+import { ClusterMember } from "../../node/epochs/cluster_member.ts";
+import { following } from "../../node/epochs/following.ts";
 import { type Epoch, isConfigure } from "../../wire/epochs/mod.ts";
 import type { Coverage } from "../coverage.ts";
 import type { InvariantChecker } from "../invariants/invariant_checker.ts";
 import type { Configured, Ordered } from "./ordered.ts";
 import type { Report } from "../violation.ts";
-import type { EpochWorlds, World } from "../world/world.ts";
+import type { EpochWorlds, MemberParts, World } from "../world/world.ts";
+import { forgedLinks } from "./forged_links.ts";
 import { judge } from "./judge.ts";
 
 /** The parts of the epochs. */
@@ -32,6 +35,11 @@ export class Epochs implements EpochWorlds {
   readonly #worlds: World[] = [];
   readonly #agreed = new Map<number, Agreed>();
   #links: readonly Uint8Array[] = [];
+  readonly parts: MemberParts = {
+    open: (options, internals) => ClusterMember.openWith(options, internals),
+    following,
+    forged: forgedLinks,
+  };
   /** Called for each world, the first one too. */
   onWorld: (world: World) => void = () => {};
 

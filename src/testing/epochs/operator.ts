@@ -19,6 +19,7 @@ import { quorumOf } from "../invariants/paper.ts";
 import type { Mistake, Reconfiguration } from "../plan/reconfigurations.ts";
 import type { Random } from "../random.ts";
 import type { Cluster } from "../world/cluster.ts";
+import { strayed } from "./strayed.ts";
 import type { World } from "../world/world.ts";
 
 const NAME = "operator";
@@ -56,6 +57,11 @@ export class Operator {
   /** What is left to do, for people. */
   get words(): string {
     return `${this.#left.length} of ${this.#options.changes.length} changes, ${this.#renewing.size} keys`;
+  }
+
+  /** The healed hosts that are in another epoch than the last one, for people. */
+  get strays(): readonly string[] {
+    return strayed(this.#options.cluster);
   }
 
   /** From now on it waits for no time. */

@@ -7,7 +7,8 @@
 import type { ReplicaId } from "../../core/messages/ids.ts";
 import type { StandInCryptography } from "../world/cryptography.ts";
 
-const NAMES = [
+/** The names of simulated hosts. */
+export const NAMES: readonly string[] = [
   ...["Apple", "Ball", "Candy", "Dog", "Egg", "Fig", "Grape", "Hat", "Ice", "Jam"],
   ...["Kite", "Lamp", "Moon", "Nest", "Oak", "Pear", "Quill", "Rose", "Salt", "Tea"],
 ];

@@ -2,15 +2,16 @@
  * One life of a machine: a process from its start to its end. It runs a node, or a member over its epochs.
  * @module
  */
+import type { ReplicaEvent } from "../../core/events.ts";
 import type { Environment } from "../../core/io.ts";
 import type { ReplicaId, SequenceNumber } from "../../core/messages/ids.ts";
 import type { StoredState } from "../../core/records.ts";
 import { Replica } from "../../core/replica.ts";
-import { ClusterMember } from "../../node/epochs/cluster_member.ts";
+import type { ClusterMember } from "../../node/epochs/cluster_member.ts";
 import type { MemberSource } from "../../node/epochs/member_options.ts";
 import { type NodeOptions, ReplicaNode } from "../../node/node.ts";
 import type { NodeInternals } from "../../node/options.ts";
-import type { Transport } from "../../node/ports.ts";
+import type { Observer, Transport } from "../../node/ports.ts";
 import type { Epoch } from "../../wire/epochs/mod.ts";
 import type { FaultInjector } from "../adversary/fault_injector.ts";
 import { inspectDelivery, invariantOf } from "../checks/inspection.ts";
@@ -20,7 +21,7 @@ import type { Random } from "../random.ts";
 import { type ClockHabits, SimulatedTimer } from "../world/clock.ts";
 import type { Station } from "../world/network.ts";
 import { ObservedCore, ObservedStateMachine, Released } from "../world/observed_core.ts";
-import { hostOf, type World } from "../world/world.ts";
+import { type EpochWorlds, hostOf, type World } from "../world/world.ts";
 import type { KeyPair } from "./hosts.ts";
 import { type Disk, SimulatedStore } from "./disk.ts";
 
@@ -61,6 +62,8 @@ export class Life {
   #observed: Observed;
   /** Steps that the core has made. */
   #steps = 0;
+  /** Resolves when it goes on; `null`: it is not paused. */
+  #pause: PromiseWithResolvers<void> | null = null;
   #isOver = false;
 
   constructor(options: LifeOptions) {
@@ -92,7 +95,7 @@ export class Life {
 
   async open(): Promise<void> {
     const { world: { epochs, genesis } } = this.#options;
-    if (epochs) this.member = await this.#openMember();
+    if (epochs) this.member = await this.#openMember(epochs);
     else {
       const self = this.#options.station.replica;
       const options = { ...this.#nodeOptions(), self, genesis, transport: this.#transport() };
@@ -106,6 +109,24 @@ export class Life {
     if (this.#options.world.epochs) this.#timer.isDead = true;
   }
 
+  /** Resolves when it goes on; `null`: it is not paused. */
+  get paused(): Promise<void> | null {
+    return this.#pause?.promise ?? null;
+  }
+
+  /** It keeps its connections, and does nothing. */
+  pause(): void {
+    this.#pause ??= Promise.withResolvers();
+    this.#timer.pause();
+  }
+
+  /** It goes on after a pause. */
+  resume(): void {
+    this.#pause?.resolve();
+    this.#pause = null;
+    this.#timer.resume();
+  }
+
   /** Power off. */
   end(): void {
     this.#isOver = true;
@@ -113,9 +134,9 @@ export class Life {
     this.store.crash();
   }
 
-  #openMember(): Promise<ClusterMember> {
+  #openMember({ parts }: EpochWorlds): Promise<ClusterMember> {
     const { world, chain } = this.#options;
-    return ClusterMember.openWith({
+    return parts.open({
       ...this.#nodeOptions(),
       cluster: { genesis: world.genesis, urls: world.epoch.urls },
       chain,
@@ -174,7 +195,6 @@ export class Life {
 
   #nodeOptions(): Omit<NodeOptions, "self" | "genesis" | "transport" | "epoch"> {
     const { world, random, isFaulty, persistInputs, disk } = this.#options;
-    const { coverage } = world;
     return {
       settings: world.settings,
       limits: world.limits,
@@ -187,24 +207,35 @@ export class Life {
       persistInputs,
       // It is told only once that its disk was replaced.
       start: disk.version > 0 ? "resume" : disk.isLost ? "recover" : "new",
-      observers: isFaulty ? [] : [{
-        onEvent: (event) => {
-          if (this.#isOver) return;
-          this.world.checker.event(this.#observed, event);
-          const released: unknown = event;
-          // Commits are made in order: once the last step is durable, all are.
-          if (released instanceof Released && released.step === this.#steps) this.#options.onSettled(this, released);
-        },
-        onMessage: (way, kind) => void (way === "out" || kind === "query" ? coverage.count("message", kind) : 0),
-        onFault: ({ error }) => world.report(invariantOf(error), `${this.#options.label} threw on an input: ${error}`),
-        onRejected: ({ reason, kind, detail }) => {
-          coverage.count("rejection", reason);
-          coverage.count("rejected", `${reason}: ${kind}`);
-          world.trace.line(this.#options.label, () => `rejects ${kind}: ${reason}: ${detail}`);
-        },
-        onHostEvent: ({ kind }) => coverage.count("host event", kind),
-      }],
+      observers: [isFaulty ? { onEvent: (event) => this.#tell(event) } : this.#observer()],
     };
+  }
+
+  #observer(): Observer {
+    const { world, label, onSettled } = this.#options;
+    const { coverage } = world;
+    return {
+      onEvent: (event) => {
+        if (this.#isOver) return;
+        this.world.checker.event(this.#observed, event);
+        this.#tell(event);
+        const released: unknown = event;
+        // Commits are made in order: once the last step is durable, all are.
+        if (released instanceof Released && released.step === this.#steps) onSettled(this, released);
+      },
+      onMessage: (way, kind) => void (way === "out" || kind === "query" ? coverage.count("message", kind) : 0),
+      onFault: ({ error }) => world.report(invariantOf(error), `${label} threw on an input: ${error}`),
+      onRejected: ({ reason, kind, detail }) => {
+        coverage.count("rejection", reason);
+        coverage.count("rejected", `${reason}: ${kind}`);
+        world.trace.line(label, () => `rejects ${kind}: ${reason}: ${detail}`);
+      },
+      onHostEvent: ({ kind }) => coverage.count("host event", kind),
+    };
+  }
+
+  #tell(event: ReplicaEvent): void {
+    this.#options.world.narrator?.event(this.#options.station.replica, event);
   }
 
   #createCore(environment: Environment, storedState: StoredState): ReturnType<World["createCore"]> {
@@ -231,21 +262,23 @@ export class Life {
   /** The transport to the members of the present epoch. */
   #transport(): Transport {
     const { world } = this;
-    const { station, label, isFaulty, world: { network, engine } } = this.#options;
+    const { station, label, isFaulty, world: { network, engine, narrator } } = this.#options;
     const faultInjector = this.faultInjector;
-    return {
-      deliver: (to, frames) => {
-        if (this.#isOver) return new Promise(() => {});
-        if (!isFaulty) inspectDelivery(world, label, frames);
-        const host = hostOf(world, to);
-        if (!faultInjector) return network.deliver(station, host, frames);
-        for (const { frame, afterMs } of faultInjector.outgoing(to, frames)) {
-          engine.after(afterMs, () => {
-            if (!this.#isOver) network.deliver(station, host, [frame]).catch(() => {});
-          });
-        }
-        return Promise.resolve();
-      },
+    const deliver = (to: ReplicaId, frames: readonly Uint8Array[]): Promise<void> => {
+      if (this.#isOver) return new Promise(() => {});
+      if (this.paused) return this.paused.then(() => deliver(to, frames));
+      if (!isFaulty) inspectDelivery(world, label, frames);
+      const host = hostOf(world, to);
+      if (!faultInjector) return network.deliver(station, host, frames);
+      for (const { frame, afterMs } of faultInjector.outgoing(to, frames)) {
+        engine.after(afterMs, () => {
+          if (this.#isOver) return;
+          narrator?.lied(station.replica, host, frame);
+          network.deliver(station, host, [frame]).catch(() => {});
+        });
+      }
+      return Promise.resolve();
     };
+    return { deliver };
   }
 }

@@ -5,11 +5,9 @@
 import type { Buffers } from "../../core/buffers.ts";
 import type { ReplicaId } from "../../core/messages/ids.ts";
 import type { VouchedOperation } from "../../core/messages/messages.ts";
-import { following } from "../../node/epochs/following.ts";
 import type { GatewayAnswer } from "../../node/gateway/gateway_operations.ts";
 import type { ReplicaNode } from "../../node/node.ts";
 import type { Rejection } from "../../node/ports.ts";
-import { forgedLinks } from "../epochs/forged_links.ts";
 import type { ClockHabits } from "../world/clock.ts";
 import { ColdHost } from "./cold_host.ts";
 import type { Disk } from "./disk.ts";
@@ -17,10 +15,9 @@ import type { KeyPair } from "./hosts.ts";
 import { Life } from "./life.ts";
 import type { MachineOptions } from "./machine_options.ts";
 import type { Station } from "../world/network.ts";
-import type { Released } from "../world/observed_core.ts";
 import { patiently } from "../clients/patience.ts";
-import type { Random } from "../random.ts";
-import { checkReload } from "../checks/reload.ts";
+import { Reloads } from "./reloads.ts";
+import type { FaultInjector } from "../adversary/fault_injector.ts";
 import { seatOf, type World } from "../world/world.ts";
 
 /** Delay before a failed start is tried again, ms. */
@@ -46,8 +43,8 @@ export class Machine implements Station {
   readonly persistInputs: boolean;
   readonly #options: MachineOptions;
   readonly #host: ColdHost | null;
-  readonly #reloads: Random;
-  #reloadAt = 0;
+  readonly #reloads: Reloads;
+  #faultInjector: FaultInjector | undefined;
   /** The key of its process. Its host may have got another one. */
   #key: KeyPair;
   #life: Life | null = null;
@@ -63,7 +60,8 @@ export class Machine implements Station {
     this.isFaulty = options.isFaulty ?? false;
     this.persistInputs = options.world.persistInputs || options.wakeMs !== undefined;
     const { wakeMs, random, world: { engine } } = options;
-    this.#reloads = random.fork();
+    this.#faultInjector = options.faultInjector;
+    this.#reloads = new Reloads(random.fork());
     this.#host = wakeMs === undefined ? null : new ColdHost({
       engine,
       random,
@@ -117,8 +115,9 @@ export class Machine implements Station {
 
   #start(): void {
     if (this.#life) return;
-    const { world, random, faultInjector, faultInjectorIn, chain } = this.#options;
+    const { world, random, faultInjectorIn, chain } = this.#options;
     world.trace.line(this.label, () => "starts");
+    this.#tell("stopped", false);
     if (this.#host) world.coverage.count("host", "cold start");
     const life = new Life({
       world,
@@ -130,9 +129,9 @@ export class Machine implements Station {
       isFaulty: this.isFaulty,
       persistInputs: this.persistInputs,
       key: this.#key,
-      faultInjectorIn: (world, seat) => world.epoch.number === 0 ? faultInjector : faultInjectorIn?.(world, seat),
+      faultInjectorIn: (world, seat) => world.epoch.number === 0 ? this.#faultInjector : faultInjectorIn?.(world, seat),
       chain: this.disk.version === 0 ? chain?.() ?? [] : [],
-      onSettled: (life, released) => this.#onSettled(life, released),
+      onSettled: (life, released) => this.#reloads.settled(this, life, released),
       onEpoch: () => this.#options.onLinks?.(this.links0),
     });
     this.#life = life;
@@ -141,7 +140,9 @@ export class Machine implements Station {
       () => {
         if (this.#life !== life) return;
         this.#options.onLinks?.(this.links0);
-        if (life.node) this.#host?.started(life.node);
+        if (!life.node) return;
+        world.narrator?.watch(this.replica, life.node, this.isFaulty);
+        this.#host?.started(life.node);
       },
       (error) => this.#onFailure(life, error),
     );
@@ -170,8 +171,41 @@ export class Machine implements Station {
     this.#host?.off();
     if (!this.#life) return;
     this.world.trace.line(this.label, () => "crashes");
+    this.resume();
+    this.#tell("stopped", true);
     this.#stop();
     this.#lastExecuted = -1;
+  }
+
+  /** It keeps its connections, and does nothing. */
+  pause(): void {
+    const life = this.#life;
+    if (!life?.node || life.paused) return;
+    life.pause();
+    this.#tell("paused", true);
+  }
+
+  /** It goes on after a pause. */
+  resume(): void {
+    const life = this.#life;
+    if (!life?.paused) return;
+    life.resume();
+    this.#tell("paused", false);
+  }
+
+  /** From now on it lies: it is started anew, behind a fault injector. */
+  corrupt(faultInjector: FaultInjector): void {
+    this.isFaulty = true;
+    this.#faultInjector = faultInjector;
+    this.resume();
+    this.#stop();
+    this.start();
+  }
+
+  /** An isolate, or a twin, is not what is shown of its replica. */
+  #tell(condition: "stopped" | "paused", begins: boolean): void {
+    const { hosts, narrator } = this.#options.world;
+    if (this.label === hosts.nameOf(this.replica)) narrator?.condition(this.replica, condition, begins);
   }
 
   #stop(): void {
@@ -213,8 +247,9 @@ export class Machine implements Station {
   links(after: number): Promise<readonly Uint8Array[]> {
     const links = this.#life?.member?.linksAfter(after) ?? [];
     const { random } = this.#options;
-    const isForged = this.isFaulty && random.chance(FORGED);
-    return Promise.resolve(isForged ? forgedLinks(this.world, { links, after, host: this.replica, random }) : links);
+    if (!this.isFaulty || !random.chance(FORGED)) return Promise.resolve(links);
+    const lie = { links, after, host: this.replica, random };
+    return Promise.resolve(this.world.epochs?.parts.forged(this.world, lie) ?? links);
   }
 
   /** Blobs of the state, for a member of that epoch who has signed the frame of a fetch. */
@@ -233,12 +268,14 @@ export class Machine implements Station {
   }
 
   #ask<T>(ask: (node: Asked) => Promise<T>, mostMs: number): Promise<T | null> {
+    const paused = this.#life?.paused;
+    if (paused) return paused.then(() => this.#ask(ask, mostMs));
     if (this.#host) return this.#host.serve(ask, mostMs);
     const { member, node } = this.#life ?? {};
     member?.poke();
     if (!node) return Promise.resolve(null);
     const receive = node.receive.bind(node);
-    return ask(member ? { ...following(node, member), receive } : node);
+    return ask(member ? { ...this.world.epochs!.parts.following(node, member), receive } : node);
   }
 
   #tampered<T>(answer: Uint8Array | T, asked: Uint8Array): Uint8Array | T | null {
@@ -255,23 +292,6 @@ export class Machine implements Station {
     if (!isDisk && !this.isFaulty) world.report("no-halt", `${this.label} can't start: ${error}`);
     if (this.#host) this.#host.started(null);
     else world.engine.after(RESTART_MS, () => this.#start());
-  }
-
-  /**
-   * `steppedAt`: the time of its last step, by its clock. A reload handles deadlines since then at once.
-   */
-  #onSettled(life: Life, { now: steppedAt, stored }: Released): void {
-    const { world, seat, core, store } = life;
-    const { now } = world.engine;
-    const isStored = !this.persistInputs || store.commitsMade >= stored;
-    if (!isStored || !core || seat === null || !store.isSettled || now < this.#reloadAt) return;
-    this.#reloadAt = now + this.#reloads.exponential(world.reloadMs);
-    const { label, disk, persistInputs, buffers } = this;
-    const [status, timers, formerBodies] = [core.status(), core.timers?.(), buffers?.formerBodies];
-    const moment = { world, replica: seat, label, disk, persistInputs, status, timers, formerBodies };
-    void checkReload({ ...moment, random: this.#reloads.fork(), now: steppedAt }).catch((error) => {
-      world.report("reload", `${label} can't be read from its store: ${error}`);
-    });
   }
 }
 

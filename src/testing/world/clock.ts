@@ -23,6 +23,8 @@ export interface ClockHabits {
 export class SimulatedTimer implements Timer {
   /** After a crash no alarm fires. */
   isDead = false;
+  /** The alarms that wait while the process is paused; `null`: it runs. */
+  #waiting: (() => void)[] | null = null;
   readonly #engine: Engine;
   readonly #habits: ClockHabits;
 
@@ -52,7 +54,21 @@ export class SimulatedTimer implements Timer {
     queueMicrotask(() => this.#ring(run));
   }
 
+  /** From now on alarms wait. */
+  pause(): void {
+    this.#waiting ??= [];
+  }
+
+  /** What has waited happens now. */
+  resume(): void {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = null;
+    for (const fire of waiting) this.#ring(fire);
+  }
+
   #ring(fire: () => void): void {
-    if (!this.isDead) fire();
+    if (this.isDead) return;
+    if (this.#waiting) this.#waiting.push(fire);
+    else fire();
   }
 }

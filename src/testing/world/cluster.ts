@@ -29,8 +29,8 @@ const LANES = 2;
 /** The machines of one run. */
 export class Cluster {
   readonly world: World;
-  readonly faulty: readonly ReplicaId[];
-  readonly #lying: readonly ReplicaId[];
+  readonly #faulty: Set<ReplicaId>;
+  readonly #lying: Set<ReplicaId>;
   /** After healing, faults neither begin nor end. */
   isHealed = false;
   /** Since when no fault has begun, ended or been active, virtual ms. Byzantine replicas do not count. */
@@ -53,14 +53,14 @@ export class Cluster {
 
   constructor({ world, plan, random, faultInjectorOf }: ClusterOptions) {
     this.world = world;
-    this.faulty = faultyReplicas(plan);
-    this.#lying = lyingReplicas(plan);
+    this.#faulty = new Set(faultyReplicas(plan));
+    this.#lying = new Set(lyingReplicas(plan));
     this.#plan = plan;
     this.#random = random;
     this.#faultInjectorOf = faultInjectorOf;
     for (const replica of this.ids) {
       const isMember = replica < world.genesis.replicas.length;
-      if (isMember && this.#lying.includes(replica)) world.checker.distrustReplica(replica);
+      if (this.#lying.has(replica)) this.distrust(replica);
       const disk = this.#newDisk(replica);
       this.#add(replica, "", disk, isMember ? faultInjectorOf(replica, world) : undefined);
       if (isMember) this.#installed.add(replica);
@@ -83,7 +83,20 @@ export class Cluster {
 
   /** The replicas that are not faulty. */
   get correct(): readonly ReplicaId[] {
-    return this.ids.filter((id) => !this.faulty.includes(id));
+    return this.ids.filter((id) => !this.#faulty.has(id));
+  }
+
+  /** From now on nothing is expected of this host. */
+  distrust(host: ReplicaId): void {
+    this.#faulty.add(host);
+    this.#lying.add(host);
+    for (const world of this.world.epochs?.all ?? [this.world]) this.#distrustIn(world, host);
+    this.world.narrator?.condition(host, "lying", true);
+  }
+
+  #distrustIn(world: World, host: ReplicaId): void {
+    const seat = seatOf(world, host);
+    if (seat !== null) world.checker.distrustReplica(seat);
   }
 
   /** All machines. */
@@ -107,10 +120,7 @@ export class Cluster {
 
   /** The world of another epoch: its liars are known. */
   enter(world: World): void {
-    for (const host of this.#lying) {
-      const seat = seatOf(world, host);
-      if (seat !== null) world.checker.distrustReplica(seat);
-    }
+    for (const host of this.#lying) this.#distrustIn(world, host);
   }
 
   /** The machines that run a replica: more than one if it has isolates or a twin. */
@@ -149,7 +159,7 @@ export class Cluster {
    * either healed as well, or stopped for good.
    */
   heal(): void {
-    const { network, trace, genesis, epochs, hosts } = this.world;
+    const { network, trace, genesis, epochs, hosts, narrator } = this.world;
     this.isHealed = true;
     this.#atWork = 0;
     this.#changedAt = this.world.engine.now;
@@ -158,7 +168,10 @@ export class Cluster {
     // While members change, any of them may be needed.
     const core = this.#plan.isCalm || epochs || this.#random.chance(0.5) ? healed : healed.slice(0, needed);
     this.core = core;
-    trace.line("heal", () => `${core.map((id) => hosts.nameOf(id)).join(" ")} are healed`);
+    const names = core.map((id) => hosts.nameOf(id)).join(" ");
+    trace.line("heal", () => `${names} are healed`);
+    narrator?.note(`faults end: ${names} are healed`);
+    narrator?.reconnected();
     network.barriers.clear();
     network.sieves.clear();
     network.swallowers.clear();
@@ -167,7 +180,7 @@ export class Cluster {
     Object.assign(network.habits, this.#plan.network);
     for (const machine of [...this.#machines]) {
       const { replica, clock, disk } = machine;
-      if (this.#lying.includes(replica)) continue;
+      if (this.#lying.has(replica)) continue;
       // A store without the inputs keeps two instances of a replica safe, but each instance has only its own part of
       // the votes.
       if (!machine.persistInputs && this.machinesOf(replica)[0] !== machine) {
@@ -196,7 +209,7 @@ export class Cluster {
       disk,
       clock: { skewMs: this.#plan.skewsMs[replica] ?? 0, alarmMs: 0 },
       random: this.#random.fork(),
-      isFaulty: this.#lying.includes(replica),
+      isFaulty: this.#lying.has(replica),
       ...(this.#plan.coldReplicas.includes(replica) && { wakeMs: this.#plan.wakeMs }),
       ...(faultInjector && { faultInjector }),
       faultInjectorIn: (epoch) => this.#injectorOf(replica, epoch),

@@ -11,7 +11,7 @@ import { termsOf, verifierOf } from "../../node/epochs/cryptography.ts";
 import { type Epoch, firstEpoch } from "../../wire/epochs/mod.ts";
 import type { Environment } from "../../core/io.ts";
 import type { StoredState } from "../../core/records.ts";
-import { Epochs } from "../epochs/epochs.ts";
+import type { Epochs, EpochsOptions } from "../epochs/epochs.ts";
 import { Hosts } from "../hosts/hosts.ts";
 import { completeSettings } from "../../node/options.ts";
 import { Coverage } from "../coverage.ts";
@@ -24,10 +24,13 @@ import type { RunOptions } from "../run_options.ts";
 import { SharedGate } from "./shared_gate.ts";
 import { Trace } from "../trace.ts";
 import type { Invariant, Violation } from "../violation.ts";
+import { wordsFor } from "../watch/words.ts";
 import type { MachineFinding } from "../machine/fault.ts";
 import { InvariantChecker } from "../invariants/invariant_checker.ts";
-import type { World } from "./world.ts";
+import type { Drill, World } from "./world.ts";
 import type { WorldBase } from "./world_base.ts";
+import { Narrator } from "../watch/narrator.ts";
+import type { Watcher } from "../watch/shown.ts";
 
 /** The mean time between two reloads of a replica from its store, in a run of the usual length, virtual ms. */
 const RELOAD_MS = 3_000;
@@ -42,10 +45,20 @@ export interface Surroundings {
   readonly random: Random;
   /** Called for each violation. The first one counts. */
   readonly onViolation: (violation: Violation) => void;
+  /** Is told what happens. */
+  readonly watcher?: Watcher | undefined;
+  /** Holds a drill on a copy of a replica. */
+  readonly drill?: Drill | undefined;
+  /** Makes the epochs of a plan in which members change. */
+  readonly createEpochs?: ((options: EpochsOptions) => Epochs) | undefined;
 }
 
 /** Makes the world of a plan, as it is in epoch 0. */
-export function createWorld(plan: Plan, options: RunOptions, { random, onViolation }: Surroundings): World {
+export function createWorld(
+  plan: Plan,
+  options: RunOptions,
+  { random, onViolation, watcher, drill, createEpochs }: Surroundings,
+): World {
   const { replicas, network, settings, checkpointInterval, logWindow, maxBatchRequests, reconfigurations } = plan;
   const engine = new Engine();
   const crypto = new StandInCryptography();
@@ -64,7 +77,9 @@ export function createWorld(plan: Plan, options: RunOptions, { random, onViolati
   const report = (invariant: Invariant, detail: string, machine?: MachineFinding) => {
     onViolation({ invariant, detail, atMs: engine.now, ...machine && { machine } });
     trace.line("BROKEN", () => `${invariant}: ${detail}`);
+    narrator?.note(`BROKEN: ${wordsFor(invariant)}. ${detail} (${invariant})`, true);
   };
+  const narrator = watcher ? new Narrator(engine, crypto, watcher) : null;
   const trace = new Trace(options.trace ?? false, () => engine.now);
   const shared = {
     engine,
@@ -74,22 +89,24 @@ export function createWorld(plan: Plan, options: RunOptions, { random, onViolati
     settings: completeSettings(settings),
     coverage: new Coverage(),
     trace,
+    narrator,
     stateMachine: options.stateMachine,
     createCore: options.createCore ??
       ((environment: Environment, storedState: StoredState) => new Replica(environment, storedState)),
     persistInputs: plan.persistInputs,
     reloadMs: RELOAD_MS * replicas * Math.max(1, plan.durationMs / USUAL_MS),
-    drills: (options.drills ?? true) && checkpointInterval >= LEAST_DRILLED && !reconfigurations,
     demands: plan.demands ?? [],
     report,
     stores: options.createStores?.() ?? null,
   };
+  const isDrilled = checkpointInterval >= LEAST_DRILLED && !reconfigurations;
   const worldOf = (epoch: Epoch, before: InvariantChecker | null): World => {
     const base: WorldBase = { ...shared, ...inEpoch(epoch, { crypto, hosts }, plan.nodeLimits) };
-    return { ...base, epochs, checker: new InvariantChecker(base, before) };
+    return { ...base, epochs, checker: new InvariantChecker(base, before), drill: isDrilled && drill ? drill : null };
   };
   const first = firstEpoch({ genesis, urls }, clusterId(genesis));
-  const epochs = reconfigurations ? new Epochs({ worldOf, report, coverage: shared.coverage }) : null;
+  if (reconfigurations && !createEpochs) throw new Error("the members change in this run, and here they cannot");
+  const epochs = reconfigurations ? createEpochs!({ worldOf, report, coverage: shared.coverage }) : null;
   const world = worldOf(first, null);
   epochs?.begin(world);
   return world;

@@ -27,7 +27,7 @@ const SLOWEST = 3;
 
 /** Schedules a fault. Faults that last the whole run (Byzantine replicas, twins) are made with the cluster. */
 export function plant(cluster: Cluster, fault: Fault): void {
-  const { world: { engine, coverage, trace } } = cluster;
+  const { world: { engine, coverage, trace, narrator } } = cluster;
   if (!("atMs" in fault)) {
     if (fault.kind === "byzantine") {
       for (const behaviour of fault.behaviours) coverage.count("byzantine", behaviour);
@@ -40,6 +40,7 @@ export function plant(cluster: Cluster, fault: Fault): void {
     if (cluster.isHealed) return;
     coverage.count("fault", fault.kind);
     trace.line("fault", () => wordsOf(fault, cluster));
+    narrator?.note(wordsOf(fault, cluster));
     const end = begin(cluster, fault);
     cluster.disturb(1);
     if (!("forMs" in fault)) cluster.disturb(-1);
@@ -47,6 +48,7 @@ export function plant(cluster: Cluster, fault: Fault): void {
       engine.after(fault.forMs, () => {
         if (cluster.isHealed) return;
         trace.line("fault", () => `${fault.kind} ends`);
+        narrator?.note(`${fault.kind}${whose(fault, cluster)} ends`);
         end();
         cluster.disturb(-1);
       });
@@ -54,10 +56,14 @@ export function plant(cluster: Cluster, fault: Fault): void {
   });
 }
 
+function whose(fault: Fault, { world: { hosts } }: Pick<Cluster, "world">): string {
+  return "replica" in fault ? ` of ${hosts.nameOf(fault.replica)}` : "";
+}
+
 /** A fault for people. */
-export function wordsOf(fault: Fault, { world: { hosts } }: Pick<Cluster, "world">): string {
-  const name = (id: ReplicaId) => hosts.nameOf(id);
-  const whom = "replica" in fault ? ` of ${name(fault.replica)}` : "";
+export function wordsOf(fault: Fault, cluster: Pick<Cluster, "world">): string {
+  const name = (id: ReplicaId) => cluster.world.hosts.nameOf(id);
+  const whom = whose(fault, cluster);
   const side = "side" in fault
     ? ` of ${fault.side.map(name).join(" ")}${fault.isOneWay ? ", who are not heard" : ""}`
     : "";
@@ -107,7 +113,13 @@ function begin(cluster: Cluster, fault: Extract<Fault, { readonly atMs: number }
         return fault.isOneWay ? side.has(from.replica) : true;
       };
       network.barriers.add(barrier);
-      return () => void network.barriers.delete(barrier);
+      // The side that is the smaller one is shown as cut off.
+      const cut = fault.side.length * 2 <= cluster.ids.length ? fault.side : cluster.ids.filter((id) => !side.has(id));
+      for (const id of cut) world.narrator?.condition(id, "cut", true);
+      return () => {
+        network.barriers.delete(barrier);
+        for (const id of cut) world.narrator?.condition(id, "cut", false);
+      };
     }
     case "loss":
     case "duplication":

@@ -2,16 +2,42 @@
  * Everything that a run shares, as it is in one epoch, with the checker that watches it.
  * @module
  */
+import type { MessageInput } from "../../core/io.ts";
 import type { ReplicaId } from "../../core/messages/ids.ts";
+import type { StoredState } from "../../core/records.ts";
+import type { Core } from "../../node/durable/task.ts";
+import type { ClusterMember } from "../../node/epochs/cluster_member.ts";
+import type { ClusterMemberOptions } from "../../node/epochs/member_options.ts";
+import type { ReplicaNode } from "../../node/node.ts";
+import type { NodeInternals } from "../../node/options.ts";
 import type { Epoch } from "../../wire/epochs/mod.ts";
 import type { InvariantChecker } from "../invariants/invariant_checker.ts";
+import type { Random } from "../random.ts";
 import type { WorldBase } from "./world_base.ts";
+
+/** A replica on a copy of which a drill is held. */
+export interface Drilled {
+  readonly replica: ReplicaId;
+  readonly label: string;
+  /** As its store has it. */
+  readonly storedState: StoredState;
+  readonly kept: readonly MessageInput[];
+  readonly now: number;
+  readonly random: Random;
+  /** Makes a core that is not started yet, with a state machine of its own. */
+  readonly createCore: (storedState: StoredState) => Core;
+}
+
+/** Holds a drill. */
+export type Drill = (world: World, drilled: Drilled) => void;
 
 /** Everything that a run shares, as it is in one epoch. The engine, the network and the executions are those of all epochs. */
 export interface World extends WorldBase {
   readonly checker: InvariantChecker;
   /** The epochs of a run that may reconfigure; `null`: epoch 0 is the only one. */
   readonly epochs: EpochWorlds | null;
+  /** Holds drills on copies of replicas; `null`: none are held. */
+  readonly drill: Drill | null;
 }
 
 /** The worlds of all epochs. */
@@ -24,6 +50,27 @@ export interface EpochWorlds {
   entered(who: string, epoch: Epoch): World;
   /** All links so far, as those who look after the hosts know them. */
   links(): readonly Uint8Array[];
+  /** The parts of a host that is a member over its epochs. */
+  readonly parts: MemberParts;
+}
+
+/** What only runs that may reconfigure contain: the browser's simulator has none of it. */
+export interface MemberParts {
+  /** Opens a member. */
+  open(options: ClusterMemberOptions, internals: NodeInternals): Promise<ClusterMember>;
+  /** A member's node as callers see it. */
+  following(node: ReplicaNode, member: ClusterMember): Pick<ReplicaNode, "submit" | "query" | "vouch">;
+  /** Links of a liar, instead of the true ones after an epoch. */
+  forged(world: World, lie: Lie): readonly Uint8Array[];
+}
+
+/** The material of a liar. */
+export interface Lie {
+  /** The true links after that epoch. */
+  readonly links: readonly Uint8Array[];
+  readonly after: number;
+  readonly host: ReplicaId;
+  readonly random: Random;
 }
 
 /** The host of a member. */

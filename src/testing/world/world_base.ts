@@ -21,6 +21,7 @@ import type { Network } from "./network.ts";
 import type { Demand } from "../plan/plan.ts";
 import type { SharedGate } from "./shared_gate.ts";
 import type { Trace } from "../trace.ts";
+import type { Narrator } from "../watch/narrator.ts";
 
 /**
  * Makes a replica's core: `Replica`, or one with a planted bug.
@@ -45,13 +46,13 @@ export interface WorldBase {
   readonly limits: NodeLimits;
   readonly coverage: Coverage;
   readonly trace: Trace;
+  /** Tells somebody who watches; `null`: nobody does. */
+  readonly narrator: Narrator | null;
   readonly stateMachine: (replica: ReplicaId) => StateMachine;
   readonly createCore: CoreMaker;
   readonly persistInputs: boolean;
   /** The mean time between two reloads of one replica from its store, ms. */
   readonly reloadMs: number;
-  /** Whether drills are held on copies of replicas. */
-  readonly drills: boolean;
   /** Invariants of this run beyond those of every run. */
   readonly demands: readonly Demand[];
   readonly report: Report;

@@ -2,7 +2,6 @@
  * `dev`: a local cluster with a machine of one's own, which is restarted when the file changes.
  * @module
  */
-import { spawn } from "node:child_process";
 import { relative } from "node:path";
 import process from "node:process";
 import { maxFaulty } from "../../../core/messages/quorum.ts";
@@ -13,7 +12,9 @@ import { record } from "../../dev/record.ts";
 import { reload } from "../../dev/reload.ts";
 import { watchSources } from "../../dev/watch_file.ts";
 import { type LocalMachine, type LocalOptions, prepareCluster } from "../../local_cluster/prepare.ts";
+import { openInBrowser } from "../../page/open.ts";
 import { type ServedPage, servePage } from "../../page/serve_page.ts";
+import { simulatorScript } from "../../page/simulator.ts";
 import { type Running, startReplicas } from "../../local_cluster/start.ts";
 import { inspectMachine } from "../../machine/inspect.ts";
 import { EXPORT_FLAG } from "../../parser/flags.ts";
@@ -78,9 +79,9 @@ async function dev({ args: [path], values, terminal }: Call<typeof FLAGS>): Prom
     for (const line of readyLines(cluster, folder, options, performance.now() - began)) terminal.print(line);
     if (values.record !== undefined) await record(values.record, membersOf(cluster), requested);
     const port = clusterOptionsOf({ ...values, log: "json" }).page;
-    if (port !== null) page = await servePage({ cluster, operator: supervisor, port });
+    if (port !== null) page = await servePage({ cluster, operator: supervisor, port, simulator: simulatorScript });
     if (page) terminal.print(`  page     ${page.link}`);
-    if (values.open) open(page?.link ?? `${membersOf(cluster)[0]!.url}/status?pretty`);
+    if (values.open) openInBrowser(page?.link ?? `${membersOf(cluster)[0]!.url}/status?pretty`);
     if (machine && !values["no-watch"]) watch({ machine, running, output, memory: options.memory }, requested);
   }
   await supervisor.ended;
@@ -146,13 +147,4 @@ function watch(options: Parameters<typeof reload>[1] & { readonly running: Runni
     if (again !== null && !signal.aborted) await run(again);
   };
   watchSources(options.machine.path, signal, (name) => void run(name));
-}
-
-/** Opens a page in the browser, where there is one. */
-function open(url: string): void {
-  const openers: Readonly<Record<string, readonly string[]>> = { darwin: ["open"], win32: ["cmd", "/c", "start", ""] };
-  const [program, ...args] = openers[process.platform] ?? ["xdg-open"];
-  const child = spawn(program!, [...args, url], { stdio: "ignore", detached: true });
-  child.on("error", () => {});
-  child.unref();
 }

@@ -1,0 +1,20 @@
+/**
+ * The parts of a run in which members change.
+ * @module
+ */
+import { Random } from "../random.ts";
+import type { Changes } from "../watch/company.ts";
+import { Epochs } from "./epochs.ts";
+import { Operator } from "./operator.ts";
+
+/** The parts. */
+export const CHANGES: Changes = {
+  createEpochs: (options) => new Epochs(options),
+  createOperator: (cluster, plan) => {
+    const epochs = cluster.world.epochs as Epochs;
+    epochs.onWorld = (world) => cluster.enter(world);
+    cluster.onLinks = (links) => epochs.learn(links);
+    const random = new Random(plan.seed ^ 0xe90c);
+    return new Operator({ cluster, changes: plan.reconfigurations!.changes, random });
+  },
+};
