@@ -350,6 +350,8 @@ export class App implements Sink {
       return this.#actions.say(`${action.action} is not possible here`, true);
     }
     this.#actions.say("…");
+    // It takes place at the moment that is shown, which may have been chosen since the last frame.
+    this.#feed.want?.(this.#player.at);
     try {
       this.#actions.say(await this.#feed.act(action));
     } catch (error) {
@@ -360,7 +362,8 @@ export class App implements Sink {
   #key(what: "stop" | "pause" | "cut" | "lie"): void {
     const history = this.#history;
     if (!history || this.#lane === null) return this.#actions.say("choose a replica first: 1 … 9", true);
-    const { process } = history.stateAfter(history.length).replicas[this.#lane]!;
+    const count = this.#feed.isLive ? history.length : history.countUntil(this.#player.at);
+    const { process } = history.stateAfter(count).replicas[this.#lane]!;
     this.#isStale = true;
     const pairs = {
       stop: ["stop", "start"],
