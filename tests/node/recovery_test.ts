@@ -8,6 +8,7 @@ import { withDigest } from "../../src/node/environment.ts";
 import type { Version } from "../../src/node/ports.ts";
 import { WriteSet } from "../../src/node/storage/record_writer.ts";
 import { CorruptStoreError, ForeignStoreError, restore } from "../../src/node/storage/opening.ts";
+import { OtherEpochError } from "../../src/node/storage/store_errors.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import { encodeBatch, pack, utf8 } from "../../src/wire/mod.ts";
 import { Author, genesisOf } from "./_cluster.ts";
@@ -238,6 +239,17 @@ Deno.test("a store of another replica, another key or another cluster is refused
     { ...identity, genesis: { ...genesis, replicas: genesis.replicas.toReversed() } },
   ];
   for (const wrong of cases) await assertRejects(() => restore(store, wrong), ForeignStoreError, "expected");
+});
+
+Deno.test("a store of the same member in another epoch, where it has another number, is one of another epoch", async () => {
+  const store = new MemoryStore();
+  await restoreAny(store);
+  const reversed = { ...genesis, replicas: genesis.replicas.toReversed() };
+  const { version } = await store.load();
+  const same = { ...identity, genesis: reversed, self: (3 - identity.self) as ReplicaId };
+  await assertRejects(() => restore(store, { ...same, epoch: 1 }), OtherEpochError);
+  await assertRejects(() => restore(store, same), ForeignStoreError, "replica: expected");
+  assertEquals((await store.load()).version, version);
 });
 
 Deno.test("two instances that start on one empty store both accept it", async () => {

@@ -48,6 +48,8 @@ export async function claimStore(store: Store, identity: Identity, start: Start 
   }
   const [ofCluster, ofSelf, ofKey] = ownerIn(found);
   if (ofCluster !== cluster) throw foreign("cluster", cluster, ofCluster);
+  // In another epoch the same member may have another number. Its other instance has gone on to that epoch.
+  if (ofSelf !== self && ofKey === publicKey) checkEpoch(loaded, identity);
   if (ofSelf !== self) throw foreign("replica", self, ofSelf);
   if (ofKey !== publicKey) throw foreign("public key", publicKey, ofKey);
   if (start !== "new") return loaded;
