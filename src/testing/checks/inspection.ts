@@ -36,7 +36,7 @@ export interface Inspected {
 /** Checks what runs on a machine. `mostViews`: the highest view that the plan gives a reason for. */
 export function inspect(world: World, { node, isFaulty, label, buffers }: Inspected, mostViews = Infinity): void {
   if (!node || isFaulty) return;
-  const { genesis, settings, limits, report, checker: { lastOfEpoch } } = world;
+  const { genesis, settings, limits, report, checker: { lastOfEpoch, seenEnds } } = world;
   const { replica, outboxes, halted } = node.status();
   // Of two instances on one store, the one that finds the store in the next epoch stops, and follows.
   if (halted !== undefined && !halted.startsWith("OtherEpochError")) {
@@ -50,7 +50,8 @@ export function inspect(world: World, { node, isFaulty, label, buffers }: Inspec
   isAtMost("slots", replica.slots.length, logWindow);
   // The window of a replica that knows of the end of its epoch ends there.
   const highest = replica.lowWatermark + logWindow;
-  if (replica.highWatermark !== highest && replica.highWatermark !== Math.min(highest, lastOfEpoch)) {
+  const ends = replica.highWatermark === lastOfEpoch || seenEnds.has(replica.highWatermark);
+  if (replica.highWatermark !== highest && !(ends && replica.highWatermark < highest)) {
     report("watermarks", `${label}'s window is ${replica.lowWatermark} to ${replica.highWatermark}`);
   }
   for (const { sequence } of replica.slots) {

@@ -47,6 +47,8 @@ export class InvariantChecker {
   onConfigured: (label: string, accepted: Configured, operations: readonly Ordered[]) => void = () => {};
   /** The last number of this epoch, once a correct replica has accepted the configuration that ends it. */
   lastOfEpoch = Infinity;
+  /** Where replicas in memory end their windows, perhaps before that is durable and checked. */
+  readonly seenEnds = new Set<number>();
   /** Whether no view change is allowed. */
   isCalm = false;
   readonly #decisions: Decisions;
@@ -137,6 +139,7 @@ export class InvariantChecker {
     this.#sent.taken(replica, input);
     this.#sent.made(ready);
     this.#decisions.stepped(input);
+    for (const event of ready.events) if (event.kind === "configured") this.seenEnds.add(event.closesAt);
     const idle = this.#nullRequests.stepped(replica, input, ready);
     // A replica may learn of the end of its epoch from a state.
     if (idle !== null && this.lastOfEpoch === Infinity) this.#report("calm", `replica ${replica} ${idle}`);
