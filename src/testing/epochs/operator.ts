@@ -134,7 +134,9 @@ export class Operator {
     if (!isThere && machines.some(({ isUp }) => isUp)) {
       return void engine.after(LOOK_MS, () => this.#renew(host, number));
     }
-    for (const machine of machines) machine.renew();
+    const wereOn = machines.filter((machine) => machine.renew());
+    for (const disk of new Set(machines.map(({ disk }) => disk))) disk.replace();
+    for (const machine of wereOn) machine.start();
     this.#renewing.delete(host);
   }
 

@@ -157,13 +157,12 @@ export class Machine implements Station {
     });
   }
 
-  /** Its process with the old key ends. One with the host's new key starts, on an empty disk, as soon as the machine is on. */
-  renew(): void {
+  /** Its process with the old key ends. The next one has the host's new key. Returns whether one was on. */
+  renew(): boolean {
     const isOn = this.#life !== null;
     if (isOn) this.crash();
     this.#key = this.#options.world.hosts.keyOf(this.replica);
-    this.disk.replace();
-    if (isOn) this.start();
+    return isOn;
   }
 
   /** Power off, at once. */
