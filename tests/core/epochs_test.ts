@@ -1,9 +1,11 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import type { ReplicaEvent } from "../../src/core/events.ts";
-import type { ReplicaId } from "../../src/core/messages/ids.ts";
+import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
+import type { Commit } from "../../src/core/messages/messages.ts";
 import { TestClient } from "./_client.ts";
 import { Cluster, type Host, type Options } from "./_cluster.ts";
 import { configureText } from "./_epochs.ts";
+import { signed } from "./_messages.ts";
 
 const text = new TextDecoder();
 
@@ -298,4 +300,23 @@ Deno.test("who has executed all of a closed epoch answers no query there: the ne
   const answers = cluster.ask("x", [1, 2, 3]);
   cluster.runFor(5_000);
   assertEquals([...answers.values()].filter((answer) => answer === "ok 1"), []);
+});
+
+Deno.test("a vote on a number after the end of the epoch, which a replica has forgotten, is no sign of an old copy", () => {
+  const { cluster, admin } = clusterOf();
+  // The end is known, and the epoch is not closed: no checkpoint becomes stable.
+  cluster.filter = (_from, _to, { kind }) => kind !== "checkpoint";
+  admin.call([configureText(1, [0, 1, 2, 3])]);
+  cluster.runUntil(() => statusOf(cluster.host(1)).lastExecuted === 8, 60_000, "the last number is executed");
+  const commit = (sequence: number) =>
+    signed<Commit>({
+      kind: "commit",
+      replica: 1 as ReplicaId,
+      view: 0 as View,
+      sequence: sequence as SequenceNumber,
+      digest: "0".repeat(64) as Digest,
+    });
+  const { events } = cluster.step(1, { kind: "commit", commit: commit(10) });
+  assertEquals(events.map(({ kind }) => kind), ["discarded"]);
+  assertEquals(statusOf(cluster.host(1)).hasLostDisk, false);
 });

@@ -144,10 +144,15 @@ function isOfItsRole({ self, n }: Step, own: OwnMessage): boolean {
   return own.kind !== "prepare" || primaryOf(own.view, n) !== self;
 }
 
-/** Whether this replica knows that it has sent this message. It need not know what is behind a stable checkpoint. */
+/**
+ * Whether this replica knows that it has sent this message. It need not know what is behind a stable checkpoint, or
+ * after the end of its epoch.
+ */
 function isKnown({ state }: Step, own: OwnMessage): boolean {
   if (own.kind === "view-change") return own.view <= state.view;
   if (own.sequence <= state.log.low) return true;
+  // Nothing above the end of the epoch counts, and what was said of it is forgotten when the end becomes known.
+  if (own.sequence > (state.epochs.pending?.closesAt ?? Infinity)) return true;
   if (own.kind === "pre-prepare" && (own.view < state.view || isCarried(state, own))) return true;
   if (own.kind === "checkpoint") return own.sequence <= Math.max(state.tree.sequence, state.lastExecuted);
   const slot = state.log.find(own.sequence);
