@@ -9,6 +9,7 @@ import { type Epoch, firstEpoch, followChain } from "../../wire/epochs/mod.ts";
 import type { ClusterFile } from "../../wire/mod.ts";
 import { boundedJson } from "../check/answers.ts";
 import { CliError, EXIT, reasonOf } from "../cli_error.ts";
+import { plainText } from "../check/answers.ts";
 import type { FoundCluster } from "../find_cluster.ts";
 import { linksOf } from "./chain_file.ts";
 
@@ -99,7 +100,7 @@ export async function askEpochs(url: string, after: number): Promise<Answer> {
     if (!response.ok || json === null) return { ...none, reach: `answers ${response.status}` };
     const { cluster, epoch } = json;
     if (typeof cluster !== "string" || typeof epoch !== "number") return { ...none, reach: "answers something else" };
-    return { url, reach: "answers", cluster, epoch, links: linksOf(json.links, url) };
+    return { url, reach: "answers", cluster: plainText(cluster), epoch, links: linksOf(json.links, url) };
   } catch (error) {
     const isLate = error instanceof DOMException && error.name === "TimeoutError";
     return { ...none, reach: isLate ? `gives no answer in ${TIMEOUT_MS / 1_000} s` : "refuses the connection" };
