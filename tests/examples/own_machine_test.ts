@@ -95,7 +95,10 @@ Deno.test("what the Dockerfile copies is enough to serve, and its health check t
 /** Copies a file or a folder of the repository, as COPY does. */
 async function copy(source: string, target: string): Promise<void> {
   const from = new URL(source, root);
-  if ((await Deno.stat(from)).isFile) return await Deno.copyFile(from, target);
+  if ((await Deno.stat(from)).isFile) {
+    await Deno.mkdir(target.slice(0, target.lastIndexOf("/")), { recursive: true });
+    return await Deno.copyFile(from, target);
+  }
   await Deno.mkdir(target, { recursive: true });
   for await (const { name } of Deno.readDir(from)) await copy(`${source}/${name}`, `${target}/${name}`);
 }

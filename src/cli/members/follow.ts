@@ -7,9 +7,8 @@ import type { Digest } from "../../core/messages/ids.ts";
 import { clusterId } from "../../crypto/mod.ts";
 import { type Epoch, firstEpoch, followChain } from "../../wire/epochs/mod.ts";
 import type { ClusterFile } from "../../wire/mod.ts";
-import { boundedJson } from "../check/answers.ts";
+import { boundedJson, plainText } from "../check/answers.ts";
 import { CliError, EXIT, reasonOf } from "../cli_error.ts";
-import { plainText } from "../check/answers.ts";
 import type { FoundCluster } from "../find_cluster.ts";
 import { linksOf } from "./chain_file.ts";
 
