@@ -44,15 +44,14 @@ export class Machine implements Station {
   readonly #options: MachineOptions;
   readonly #host: ColdHost | null;
   readonly #reloads: Reloads;
-  #faultInjector: FaultInjector | undefined;
-  /** The key of its process. Its host may have got another one. */
   #key: KeyPair;
+  #faultInjector: FaultInjector | undefined;
   #life: Life | null = null;
   #lastExecuted = -1;
 
   constructor(options: MachineOptions) {
     this.#options = options;
-    this.#key = options.world.hosts.keyOf(options.replica);
+    this.#key = options.key;
     this.replica = options.replica;
     this.label = options.label;
     this.disk = options.disk;
@@ -79,6 +78,11 @@ export class Machine implements Station {
   /** Its number among the members of this epoch; `null`: it is none of them. */
   get seat(): ReplicaId | null {
     return seatOf(this.world, this.replica);
+  }
+
+  /** The key of its process. Its host may have got another one. */
+  get key(): KeyPair {
+    return this.#key;
   }
 
   /** Whether frames can be delivered to it. */

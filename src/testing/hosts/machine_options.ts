@@ -5,6 +5,7 @@
 import type { ReplicaId } from "../../core/messages/ids.ts";
 import type { ClockHabits } from "../world/clock.ts";
 import type { Disk } from "./disk.ts";
+import type { KeyPair } from "./hosts.ts";
 import type { FaultInjector } from "../adversary/fault_injector.ts";
 import type { Random } from "../random.ts";
 import type { World } from "../world/world.ts";
@@ -16,6 +17,8 @@ export interface MachineOptions {
   /** The number of its host. */
   readonly replica: ReplicaId;
   readonly label: string;
+  /** The key that its process begins with. */
+  readonly key: KeyPair;
   readonly disk: Disk;
   readonly clock: ClockHabits;
   readonly random: Random;

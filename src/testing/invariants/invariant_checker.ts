@@ -101,6 +101,7 @@ export class InvariantChecker {
       isFaulty,
       commits: new SentCommits(genesis.replicas.length, isFaulty),
     });
+    if (before) this.#votes.agreed(before.#votes.agreedNow);
   }
 
   /** This replica is faulty. Gateway requests that it signs are valid, whatever they ask. */

@@ -196,13 +196,13 @@ export class VoteChecker {
     this.#agreed = { time, at: this.#options.elapsedMs() };
   }
 
-  get #agreedNow(): number {
+  get agreedNow(): number {
     return this.#agreed.time + this.#options.elapsedMs() - this.#agreed.at;
   }
 
   /** The time of an accepted or decided batch moves the agreed time on. */
   #noteTime(timestamp: number): void {
-    if (timestamp > this.#agreedNow) this.agreed(timestamp);
+    if (timestamp > this.agreedNow) this.agreed(timestamp);
   }
 
   #accepted(
@@ -225,7 +225,7 @@ export class VoteChecker {
     }
     // A backup uses its clock, or the agreed time and the time passed since. A primary's own proposals may be ahead of
     // that; backups wait.
-    const latest = Math.max(now, this.#agreedNow) + maxClockSkewMs;
+    const latest = Math.max(now, this.agreedNow) + maxClockSkewMs;
     if (carried === undefined && message.replica !== replica && batch.timestamp > latest) {
       this.#options.report("agreed-time", `${what}, its time is ${batch.timestamp - now} ms ahead of the replica's`);
     }

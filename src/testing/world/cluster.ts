@@ -206,6 +206,8 @@ export class Cluster {
       world,
       replica,
       label: world.hosts.nameOf(replica) + suffix,
+      // Instances share a store, and so a key: that of their host may be a new one, for another store.
+      key: this.machinesOf(replica)[0]?.key ?? world.hosts.keyOf(replica),
       disk,
       clock: { skewMs: this.#plan.skewsMs[replica] ?? 0, alarmMs: 0 },
       random: this.#random.fork(),
