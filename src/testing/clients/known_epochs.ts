@@ -7,11 +7,18 @@ import { chainCrypto } from "../../node/epochs/cryptography.ts";
 import type { Verifier } from "../../node/ports.ts";
 import { followChain } from "../../wire/epochs/mod.ts";
 import type { Random } from "../random.ts";
-import { hostOf, type World } from "../world/world.ts";
-import type { ReplicaId } from "../../core/messages/ids.ts";
+import { type ForgedReply, hostOf, type World } from "../world/world.ts";
+import type { Digest, ReplicaId } from "../../core/messages/ids.ts";
+import type { ClientRequest } from "../../core/messages/messages.ts";
 
 /** The least time between two questions, ms. */
 const ASK_MS = 300;
+
+/** A request that waits for its answer. */
+interface Asked {
+  readonly digest: Digest;
+  readonly request: ClientRequest;
+}
 
 /** The epochs of one client. */
 export class KnownEpochs {
@@ -39,6 +46,13 @@ export class KnownEpochs {
   /** Verifies what members of this epoch sign. */
   get verifier(): Verifier {
     return this.#verifier;
+  }
+
+  /** Replies of a thief with the keys of earlier epochs. */
+  forgedReplies({ digest, request: { operations } }: Asked): readonly (ForgedReply & { readonly world: World })[] {
+    const world = this.#world;
+    const forged = world.epochs?.thief?.replies(digest, operations.length, world) ?? [];
+    return forged.map((reply) => ({ ...reply, world }));
   }
 
   /** Something failed: perhaps there is another epoch by now. Asks a member for links, unless it has asked just now. */

@@ -7,8 +7,7 @@ import type { ClientId, Digest, ReplicaId } from "../../core/messages/ids.ts";
 import type { ClientRequest, Result } from "../../core/messages/messages.ts";
 import { weakQuorum } from "../../core/messages/quorum.ts";
 import { equalResults, Tally } from "../../core/messages/tally.ts";
-import { withDigest } from "../../node/environment.ts";
-import { sign } from "../../node/environment.ts";
+import { sign, withDigest } from "../../node/environment.ts";
 import type { Rejection, Signer } from "../../node/ports.ts";
 import { decodeFrame, encodeFrame, fromUtf8, rootBytes, rootOf } from "../../wire/mod.ts";
 import type { ClientHabits } from "./habits.ts";
@@ -171,16 +170,15 @@ export class SignedClient {
     const request: ClientRequest = { kind: "request", client: this.#signer.publicKey as ClientId, ...fields };
     const signed = withDigest(sign(this.#signer, request), world.crypto.hash);
     world.checker.requests.made(signed.digest);
-    const { digest } = signed;
     const waiting = {
-      digest,
+      digest: signed.digest,
       frame: encodeFrame(signed),
       request,
       invocations,
       tally: new Tally(equalResults),
       retryMs: RETRY.firstMs,
     };
-    this.#waiting.set(digest, waiting);
+    this.#waiting.set(signed.digest, waiting);
     world.trace.line(this.#options.name, () => {
       return `asks t=${request.timestamp}: ${request.operations.map(shown).join(", ") || "to open a session"}`;
     });
@@ -190,6 +188,7 @@ export class SignedClient {
   }
 
   #retryLater(waiting: Waiting): void {
+    for (const forged of this.#epochs.forgedReplies(waiting)) this.#onAnswer(waiting, forged.frame, forged);
     this.#options.world.engine.after(waiting.retryMs, () => {
       if (!this.#waiting.has(waiting.digest)) return;
       waiting.retryMs = Math.min(2 * waiting.retryMs, RETRY.mostMs);

@@ -6,6 +6,7 @@ import { Random } from "../random.ts";
 import type { Changes } from "../watch/company.ts";
 import { Epochs } from "./epochs.ts";
 import { Operator } from "./operator.ts";
+import { Thief } from "../thefts/thief.ts";
 
 /** The parts. */
 export const CHANGES: Changes = {
@@ -14,7 +15,13 @@ export const CHANGES: Changes = {
     const epochs = cluster.world.epochs as Epochs;
     epochs.onWorld = (world) => cluster.enter(world);
     cluster.onLinks = (links) => epochs.learn(links);
+    const { changes, theft } = plan.reconfigurations!;
+    if (theft) {
+      const thief = new Thief(cluster, new Random(theft.seed));
+      thief.start();
+      epochs.thief = thief;
+    }
     const random = new Random(plan.seed ^ 0xe90c);
-    return new Operator({ cluster, changes: plan.reconfigurations!.changes, random });
+    return new Operator({ cluster, changes, random });
   },
 };

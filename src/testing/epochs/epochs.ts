@@ -11,7 +11,7 @@ import type { Coverage } from "../coverage.ts";
 import type { InvariantChecker } from "../invariants/invariant_checker.ts";
 import type { Configured, Ordered } from "./ordered.ts";
 import type { Report } from "../violation.ts";
-import type { EpochWorlds, MemberParts, World } from "../world/world.ts";
+import type { EpochWorlds, MemberParts, Thieving, World } from "../world/world.ts";
 import { forgedLinks } from "./forged_links.ts";
 import { judge } from "./judge.ts";
 
@@ -40,6 +40,7 @@ export class Epochs implements EpochWorlds {
     following,
     forged: forgedLinks,
   };
+  thief: Thieving | null = null;
   /** Called for each world, the first one too. */
   onWorld: (world: World) => void = () => {};
 

@@ -5,11 +5,17 @@
 import type { Digest, ReplicaId, SequenceNumber } from "../../core/messages/ids.ts";
 import { sign } from "../../node/environment.ts";
 import type { Signer } from "../../node/ports.ts";
-import { decodeLink, encodeConfiguration, encodeLink, type Link } from "../../wire/epochs/mod.ts";
+import {
+  type Configuration,
+  decodeConfiguration,
+  decodeLink,
+  encodeConfiguration,
+  encodeLink,
+  type Link,
+} from "../../wire/epochs/mod.ts";
 import { decodeFrame, encodeFrame, fromHex, pack, unpack } from "../../wire/mod.ts";
 import { entriesOf, readPage, readRoot } from "../../core/tree/state_tree.ts";
 import { CONFIGURATION_CHUNK, pendingOf, plainOf } from "../../core/epochs/pending.ts";
-import { decodeConfiguration } from "../../wire/epochs/mod.ts";
 import type { Plain } from "../../core/io.ts";
 import type { Random } from "../random.ts";
 import { type Lie, seatOf, type World } from "../world/world.ts";
@@ -47,10 +53,11 @@ export interface Material {
   readonly known: readonly Uint8Array[];
   readonly random: Random;
   readonly signers: ReadonlyMap<number, Signer>;
+  readonly approvers?: ReadonlyMap<number, Signer>;
 }
 
 /** One forged link after the epoch of `of`. */
-export function forged(of: World, { link, known, random, signers }: Material): Uint8Array {
+export function forged(of: World, { link, known, random, ...by }: Material): Uint8Array {
   const { certificate, proof } = link;
   const [first] = certificate;
   const other = decodeLink(random.pick(known));
@@ -65,17 +72,27 @@ export function forged(of: World, { link, known, random, signers }: Material): U
     () => random.pick(known),
     () => flipped(encodeLink(link), random),
     // Another configuration, for which the liars sign whatever they can.
-    () => encodeLink(ownLink(of, link, signers)),
-    () => encodeLink({ ...ownLink(of, link, signers), certificate }),
-    () => encodeLink({ certificate: ownLink(of, link, signers).certificate, proof }),
+    () => encodeLink(ownLink(of, link, by)),
+    () => encodeLink({ ...ownLink(of, link, by), certificate }),
+    () => encodeLink({ certificate: ownLink(of, link, by).certificate, proof }),
   ])();
 }
 
-/** A link to a configuration of the liars: only they are members. Each of them signs what it can in its own name, and in that of others. */
-function ownLink(
-  of: World,
+/** What a forger puts in its own link, and with whose keys. */
+export interface Own {
+  /** Who signs checkpoints, by seat. */
+  readonly signers: ReadonlyMap<number, Signer>;
+  /** Who signs approvals, by seat; by default those who sign checkpoints, with their keys. */
+  readonly approvers?: ReadonlyMap<number, Signer>;
+  /** What differs in the configuration that follows; by default nothing. */
+  readonly changes?: Partial<Configuration>;
+}
+
+/** A link to a configuration that the forgers approve of. Each of them signs what it can in its own name, and in that of others. */
+export function ownLink(
+  of: Pick<World, "epoch" | "crypto" | "hosts">,
   { certificate, proof: [root, page, chunk] }: Link,
-  signers: ReadonlyMap<number, Signer>,
+  { signers, approvers, changes }: Own,
 ): Link {
   const { message } = decodeFrame(certificate[0]!).signed;
   if (message.kind !== "checkpoint") return { certificate, proof: [root, page, chunk] };
@@ -83,18 +100,21 @@ function ownLink(
   const pending = pendingOf(unpack(content));
   const { epoch, crypto } = of;
   const K = epoch.genesis.checkpointInterval;
-  const sequence = (epoch.start?.sequence ?? 0) + K;
+  const sequence = (Math.floor((epoch.start?.sequence ?? 0) / K) + 1) * K;
   const configuration = encodeConfiguration({
     ...decodeConfiguration(pending.configuration),
     epoch: epoch.number + 1,
     previous: epoch.context,
     cluster: epoch.cluster,
+    ...changes,
   });
   const hash = crypto.hash(configuration);
-  const approvals = [...signers.keys()].map((member): Plain => {
+  const approverOf = (member: number) => {
     const key = of.hosts.privateKeyOf(epoch.genesis.replicas[member]!.publicKey);
-    const signature = crypto.createSigner(key, epoch.cluster, epoch.number + 1).sign("configuration", fromHex(hash));
-    return [member, signature];
+    return approvers?.get(member) ?? crypto.createSigner(key, epoch.cluster, epoch.number + 1);
+  };
+  const approvals = [...signers.keys()].map((member): Plain => {
+    return [member, approverOf(member).sign("configuration", fromHex(hash))];
   });
   const own = { epoch: epoch.number + 1, closesAt: sequence as SequenceNumber, configuration, approvals };
   const newChunk = pack([id, pack(plainOf(own))]);

@@ -40,18 +40,19 @@ export class Machine implements Station {
   readonly disk: Disk;
   readonly clock: ClockHabits;
   isFaulty: boolean;
+  /** The key of its process. Its host may have got another one. */
+  key: KeyPair;
   readonly persistInputs: boolean;
   readonly #options: MachineOptions;
   readonly #host: ColdHost | null;
   readonly #reloads: Reloads;
-  #key: KeyPair;
   #faultInjector: FaultInjector | undefined;
   #life: Life | null = null;
   #lastExecuted = -1;
 
   constructor(options: MachineOptions) {
     this.#options = options;
-    this.#key = options.key;
+    this.key = options.key;
     this.replica = options.replica;
     this.label = options.label;
     this.disk = options.disk;
@@ -78,11 +79,6 @@ export class Machine implements Station {
   /** Its number among the members of this epoch; `null`: it is none of them. */
   get seat(): ReplicaId | null {
     return seatOf(this.world, this.replica);
-  }
-
-  /** The key of its process. Its host may have got another one. */
-  get key(): KeyPair {
-    return this.#key;
   }
 
   /** Whether frames can be delivered to it. */
@@ -132,7 +128,7 @@ export class Machine implements Station {
       random,
       isFaulty: this.isFaulty,
       persistInputs: this.persistInputs,
-      key: this.#key,
+      key: this.key,
       faultInjectorIn: (world, seat) => world.epoch.number === 0 ? this.#faultInjector : faultInjectorIn?.(world, seat),
       chain: this.disk.version === 0 ? chain?.() ?? [] : [],
       onSettled: (life, released) => this.#reloads.settled(this, life, released),
@@ -165,7 +161,7 @@ export class Machine implements Station {
   renew(): boolean {
     const isOn = this.#life !== null;
     if (isOn) this.crash();
-    this.#key = this.#options.world.hosts.keyOf(this.replica);
+    this.key = this.#options.world.hosts.keyOf(this.replica);
     return isOn;
   }
 
@@ -249,7 +245,9 @@ export class Machine implements Station {
   /** The links after an epoch, as this host gives them to anybody. A liar gives others. */
   links(after: number): Promise<readonly Uint8Array[]> {
     const links = this.#life?.member?.linksAfter(after) ?? [];
-    const { random } = this.#options;
+    const { random, world: { epochs } } = this.#options;
+    const stolen = epochs?.thief?.links(after) ?? null;
+    if (stolen) return Promise.resolve(stolen);
     if (!this.isFaulty || !random.chance(FORGED)) return Promise.resolve(links);
     const lie = { links, after, host: this.replica, random };
     return Promise.resolve(this.world.epochs?.parts.forged(this.world, lie) ?? links);

@@ -7,6 +7,9 @@ import { type Fault, faultyReplicas, type Plan } from "../plan/plan.ts";
 import { drawReconfigurations } from "../plan/reconfigurations.ts";
 import type { Random } from "../random.ts";
 
+/** The part of these runs in which the keys of closed epochs are stolen. */
+const THEFT = 0.5;
+
 /** Adds changes, and faults of those who join. Hosts that sleep know of no epochs in a simulation. */
 export function epochs(plan: Plan, random: Random): Plan {
   const isLiar = random.chance(0.3);
@@ -21,6 +24,9 @@ export function epochs(plan: Plan, random: Random): Plan {
     }]
     : [];
   const faulty = [...faultyReplicas(plan), ...isLiar ? [liar] : []];
-  const reconfigurations = drawReconfigurations(random, { ...plan, faulty });
+  const drawn = drawReconfigurations(random, { ...plan, faulty });
+  // Drawn after all else, so that a seed draws what it drew before there was this.
+  const theft = random.chance(THEFT) ? { theft: { seed: random.seed() } } : {};
+  const reconfigurations = { ...drawn, ...theft };
   return { ...plan, faults: [...plan.faults, ...lies], coldReplicas: [], isCalm: false, reconfigurations };
 }

@@ -41,6 +41,8 @@ export interface Reconfigurations {
   readonly spares: number;
   /** The changes, one after another. */
   readonly changes: readonly Reconfiguration[];
+  /** Somebody steals all keys of each epoch once it is closed, and uses them. Left out: nobody does. */
+  readonly theft?: { readonly seed: number };
 }
 
 /** The run that they are drawn for. */

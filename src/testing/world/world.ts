@@ -3,7 +3,7 @@
  * @module
  */
 import type { MessageInput } from "../../core/io.ts";
-import type { ReplicaId } from "../../core/messages/ids.ts";
+import type { Digest, ReplicaId } from "../../core/messages/ids.ts";
 import type { StoredState } from "../../core/records.ts";
 import type { Core } from "../../node/durable/task.ts";
 import type { ClusterMember } from "../../node/epochs/cluster_member.ts";
@@ -52,6 +52,22 @@ export interface EpochWorlds {
   links(): readonly Uint8Array[];
   /** The parts of a host that is a member over its epochs. */
   readonly parts: MemberParts;
+  /** Somebody who has stolen the keys of closed epochs; `null`: nobody has. */
+  readonly thief: Thieving | null;
+}
+
+/** What a thief with the keys of closed epochs says to those who know a later one. */
+export interface Thieving {
+  /** Links instead of the true ones for somebody who asks after an epoch; `null`: the true ones get through. */
+  links(after: number): readonly Uint8Array[] | null;
+  /** Replies to a client's request, for an epoch that the client knows. */
+  replies(request: Digest, operations: number, world: World): readonly ForgedReply[];
+}
+
+/** A reply in the name of a member. */
+export interface ForgedReply {
+  readonly replica: ReplicaId;
+  readonly frame: Uint8Array;
 }
 
 /** What only runs that may reconfigure contain: the browser's simulator has none of it. */
