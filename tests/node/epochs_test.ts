@@ -1,3 +1,4 @@
+import type { Store } from "../../src/node/ports.ts";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ReplicaNode } from "../../src/node/node.ts";
 import { ForeignStoreError, OtherEpochError } from "../../src/node/storage/store_errors.ts";
@@ -241,6 +242,34 @@ Deno.test("of two instances on one store, the one that did not close the epoch f
     return twin.epoch.number === 1 || cluster.member("Dog").epoch.number === 1;
   });
   assert((await cluster.vouch("Ball", "a", 1, "INCR n")).startsWith("ok"));
+  await second.close();
+  await cluster.close();
+});
+
+Deno.test("an instance that starts while the other one leads their store to the next epoch starts there", async () => {
+  const cluster = await new Members().openAll();
+  const operation = await cluster.operation(cluster.member("Ball").epoch, { checkpointInterval: 4 });
+  const second = new Members();
+  second.stores.set("Dog", cluster.stores.get("Dog")!);
+  let loads = 0;
+  const load = async (store: Store) => {
+    const loaded = await store.load();
+    if (++loads > 1) return loaded;
+    // It has read that the store is in epoch 0.
+    assert((await cluster.vouch("Ball", "admin", 1, operation)).startsWith("ok"));
+    await cluster.reached(1, FOUR);
+    return loaded;
+  };
+  second.wrap = (_name, store) =>
+    new Proxy(store, {
+      get(target, name) {
+        if (name === "load") return () => load(target);
+        const value = target[name as keyof Store] as unknown;
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+  const twin = await second.open("Dog");
+  assertEquals(twin.epoch.number, 1);
   await second.close();
   await cluster.close();
 });

@@ -23,6 +23,7 @@ import { plainOf } from "../storage/lost_disk_record.ts";
 import { RecordReader } from "../storage/record_reader.ts";
 import { FETCHED, WriteSet } from "../storage/record_writer.ts";
 import type { Start } from "../storage/start.ts";
+import { OtherEpochError } from "../storage/store_errors.ts";
 
 /** Keys that an epoch leaves to the next one. */
 const KEPT: readonly string[] = ["identity", "format", CHAIN, "halted", "checkpoint", "clock", "numbers"];
@@ -45,6 +46,17 @@ export async function storedLinks(
   const digests = chainIn(loaded);
   const found = await new BlobReader(store, hash).read(digests);
   return digests.map((digest) => found.get(digest)!);
+}
+
+/** Opens, and does so again as long as another instance of this replica leads the store to a later epoch meanwhile. */
+export async function whileStoreMoves(open: () => Promise<void>): Promise<void> {
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await open();
+    } catch (error) {
+      if (!(error instanceof OtherEpochError) || attempt === MAX_ATTEMPTS) throw error;
+    }
+  }
 }
 
 /** The encoded link that this certificate and the state in a store make. @throws {LinkError} if they make none. */

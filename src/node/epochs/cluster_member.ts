@@ -24,7 +24,7 @@ import { CRYPTOGRAPHY, type NodeInternals, type NodeOptions } from "../options.t
 import { type ClusterMemberOptions, nodeOptionsIn } from "./member_options.ts";
 import type { HostEvent } from "../host_event.ts";
 import type { Store } from "../ports.ts";
-import { enterEpoch, linkIn, storedLinks } from "./chain_store.ts";
+import { enterEpoch, linkIn, storedLinks, whileStoreMoves } from "./chain_store.ts";
 import { chainCrypto } from "./cryptography.ts";
 import { Others } from "./others.ts";
 import { enteredEvent, leftIn, placeIn, startIn } from "./place.ts";
@@ -86,11 +86,12 @@ export class ClusterMember {
   /** As {@linkcode ClusterMember.open}, with some parts replaced, for tests. @internal */
   static async openWith(options: ClusterMemberOptions, internals: NodeInternals): Promise<ClusterMember> {
     const member = new ClusterMember(options, internals);
-    const { hash } = member.#cryptography;
-    const stored = await storedLinks(member.#store, hash, member.#publicKey);
-    member.#epochs = await followChain(member.#epochs[0]!, stored, chainCrypto(member.#cryptography));
-    member.#links = stored;
-    await member.#enter((options.chain ?? []).slice(stored.length));
+    await whileStoreMoves(async () => {
+      const stored = await storedLinks(member.#store, member.#cryptography.hash, member.#publicKey);
+      member.#epochs = await followChain(member.#epochs[0]!, stored, chainCrypto(member.#cryptography));
+      member.#links = stored;
+      await member.#enter((options.chain ?? []).slice(stored.length));
+    });
     member.#others.start();
     return member;
   }
@@ -252,10 +253,10 @@ export class ClusterMember {
     this.#others.entered();
   }
 
-  /** Another instance of this member has entered an epoch: this one follows it there. */
+  /** Starts the replica of the last epoch that the store knows: another instance of this member may have entered it. */
   async #followStore(): Promise<void> {
     const links = await storedLinks(this.#store, this.#cryptography.hash, this.#publicKey);
-    if (links.length > this.epoch.number) await this.#enter(links.slice(this.epoch.number));
+    await this.#enter(links.slice(this.epoch.number));
   }
 
   async #stopNode(): Promise<void> {
@@ -293,7 +294,7 @@ export class ClusterMember {
     if (this.#node || !placeIn(this.epoch, this.#publicKey) || this.lacksVersion !== null) return;
     this.#delays.after(
       RETRY_MS,
-      () => this.#node ?? this.#move(() => this.#enter([])).catch((again) => this.#failed(again)),
+      () => this.#node ?? this.#move(() => this.#followStore()).catch((again) => this.#failed(again)),
     );
   }
 }
