@@ -9,6 +9,7 @@ import type { Stores } from "./hosts/disk.ts";
 import type { MachineFault } from "./machine/fault.ts";
 import type { Plan } from "./plan/plan.ts";
 import type { Violation } from "./violation.ts";
+import type { SimulatedVersions } from "./versions/versions.ts";
 import type { Workload } from "./plan/workload.ts";
 import type { CoreMaker } from "./world/world_base.ts";
 
@@ -16,6 +17,8 @@ import type { CoreMaker } from "./world/world_base.ts";
 export interface RunOptions {
   /** Makes a replica's state machine; a new one each time. */
   readonly stateMachine: (replica: ReplicaId) => StateMachine;
+  /** Its later versions. Left out: there are none, and no change is to another version. @internal */
+  readonly versions?: SimulatedVersions;
   /** The operations of the clients. */
   readonly workload: Workload;
   /**

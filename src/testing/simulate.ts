@@ -12,10 +12,13 @@ import type { Stores } from "./hosts/disk.ts";
 import { run } from "./run.ts";
 import type { RunOptions, RunReport } from "./run_options.ts";
 import { keyValueWorkload, type Workload } from "./plan/workload.ts";
+import { keyValueVersions } from "./versions/versions.ts";
 import type { CoreMaker } from "./world/world_base.ts";
 
 /** So small that a few keys make many chunks, which are then lazily loaded, split and merged. */
 export const CHUNK_SIZE = 24;
+
+const createKeyValue = () => new KeyValue({ chunkSize: CHUNK_SIZE });
 
 /** The options of a simulation. */
 export interface SimulateOptions extends DrawOptions {
@@ -99,7 +102,8 @@ export function runOptionsOf(options: SimulateOptions): RunOptions {
   return {
     stateMachine: stateMachine
       ? (replica) => guardMachine(stateMachine(), allow.includes("not-deterministic") ? { seed: replica } : {})
-      : () => new KeyValue({ chunkSize: CHUNK_SIZE }),
+      : createKeyValue,
+    ...!stateMachine && { versions: keyValueVersions(createKeyValue) },
     ...stateMachine && { inspect: { create: stateMachine, allow } },
     workload: workload ?? keyValueWorkload(),
     ...(createCore && { createCore }),

@@ -4,6 +4,7 @@
  * binds the replica.
  * @module
  */
+import { MachineVersions, type StateMachines } from "../../core/epochs/versions.ts";
 import type { Terms } from "../../core/config.ts";
 import type { Millis, ReplicaId, SequenceNumber } from "../../core/messages/ids.ts";
 import type { MessageInput, ReplicaStatus } from "../../core/io.ts";
@@ -32,6 +33,8 @@ export interface Moment {
   /** Its store contains what the replica in memory knows, and nothing else. */
   readonly disk: Disk;
   readonly persistInputs: boolean;
+  /** The versions of the state machine that it has; `null`: there is one. */
+  readonly versions: StateMachines | null;
   /** The status of the replica in memory. */
   readonly status: ReplicaStatus;
   /** The timers of the replica in memory. */
@@ -46,7 +49,7 @@ export interface Moment {
 
 /** Reads a second replica from the store and reports the differences. */
 export async function checkReload(moment: Moment): Promise<void> {
-  const { world, replica, label, disk, persistInputs, status, timers, formerBodies, now, random } = moment;
+  const { world, replica, label, disk, persistInputs, versions, status, timers, formerBodies, now, random } = moment;
   const { genesis, cluster, epoch, settings, crypto, signerOf, report, coverage, createCore } = world;
   // Stored timers are whole ms. Within the last one a timer may be due in the store and not yet in memory.
   if (persistInputs && timers?.suspectAt != null && Math.abs(timers.suspectAt - timers.awakeMs) < 1) return;
@@ -71,6 +74,7 @@ export async function checkReload(moment: Moment): Promise<void> {
         settings: settingsFor(settings, { persistInputs }),
         ...(world.epochs && { configure: configurePort(epoch, crypto) }),
         stateMachine: loadedWhole(world.stateMachine(replica)),
+        ...versions && { versions: MachineVersions.of(versions) },
         signer: signerOf(replica),
         hash: crypto.hash,
       }),

@@ -6,7 +6,7 @@
 import type { Digest } from "../../core/messages/ids.ts";
 import { ClusterMember } from "../../node/epochs/cluster_member.ts";
 import { following } from "../../node/epochs/following.ts";
-import { type Epoch, isConfigure } from "../../wire/epochs/mod.ts";
+import { type Approved, decodeConfigure, type Epoch, isConfigure } from "../../wire/epochs/mod.ts";
 import type { Coverage } from "../coverage.ts";
 import type { InvariantChecker } from "../invariants/invariant_checker.ts";
 import type { Configured, Ordered } from "./ordered.ts";
@@ -26,6 +26,8 @@ export interface EpochsOptions {
 interface Agreed {
   readonly hash: Digest;
   readonly closesAt: number;
+  /** The version of the state machine that must be in force. */
+  readonly version: string;
   readonly by: string;
 }
 
@@ -40,6 +42,7 @@ export class Epochs implements EpochWorlds {
     following,
     forged: forgedLinks,
   };
+  readonly approved = new Map<number, readonly Approved[]>();
   thief: Thieving | null = null;
   /** Called for each world, the first one too. */
   onWorld: (world: World) => void = () => {};
@@ -70,6 +73,12 @@ export class Epochs implements EpochWorlds {
     if (links.length > this.#links.length) this.#links = links;
   }
 
+  /** A quorum of the last epoch has approved of what this operation proposes. */
+  approve(operation: Uint8Array): void {
+    const { number } = this.last.epoch;
+    this.approved.set(number, [...this.approved.get(number) ?? [], decodeConfigure(operation)]);
+  }
+
   entered(who: string, epoch: Epoch): World {
     const { number, context, start } = epoch;
     const { report, coverage } = this.#options;
@@ -82,6 +91,8 @@ export class Epochs implements EpochWorlds {
       ? "whose configuration is another one"
       : agreed && agreed.closesAt !== start?.sequence
       ? `which starts after ${start?.sequence}, and not after ${agreed.closesAt}`
+      : agreed && agreed.version !== epoch.genesis.stateMachine
+      ? `in which ${epoch.genesis.stateMachine} is in force, and not ${agreed.version}`
       : root && root !== start.root
       ? "whose state at the start is another one"
       : known && known.epoch.start?.root !== start?.root
@@ -123,7 +134,9 @@ export class Epochs implements EpochWorlds {
       const why = verdicts.map(({ verdict }) => verdict).join("; ");
       return report("epochs", `${label} accepts a configuration for epoch ${epoch} that it must refuse: ${why}`);
     }
-    const { hash } = valid.verdict;
+    const { hash, version: next } = valid.verdict;
+    const { versions, genesis: { stateMachine: present } } = world;
+    const version = versions?.after(present, next) ?? present;
     const last = Math.ceil(valid.sequence / K) * K;
     if (epoch !== world.epoch.number + 1 || closesAt !== last) {
       report(
@@ -132,7 +145,7 @@ export class Epochs implements EpochWorlds {
       );
     }
     const agreed = this.#agreed.get(epoch);
-    if (!agreed) this.#agreed.set(epoch, { hash, closesAt: last, by: label });
+    if (!agreed) this.#agreed.set(epoch, { hash, closesAt: last, version, by: label });
     else if (agreed.hash !== hash || agreed.closesAt !== last) {
       report(
         "epochs",

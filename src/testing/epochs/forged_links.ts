@@ -6,12 +6,14 @@ import type { Digest, ReplicaId, SequenceNumber } from "../../core/messages/ids.
 import { sign } from "../../node/environment.ts";
 import type { Signer } from "../../node/ports.ts";
 import {
+  type Approved,
   type Configuration,
   decodeConfiguration,
   decodeLink,
   encodeConfiguration,
   encodeLink,
   type Link,
+  plainApprovals,
 } from "../../wire/epochs/mod.ts";
 import { decodeFrame, encodeFrame, fromHex, pack, unpack } from "../../wire/mod.ts";
 import { entriesOf, readPage, readRoot } from "../../core/tree/state_tree.ts";
@@ -61,6 +63,10 @@ export function forged(of: World, { link, known, random, ...by }: Material): Uin
   const { certificate, proof } = link;
   const [first] = certificate;
   const other = decodeLink(random.pick(known));
+  const seen = of.epochs?.approved.get(of.epoch.number) ?? [];
+  const approved: Own = seen.length > 0 ? { ...by, approved: random.pick(seen) } : by;
+  const { message } = decodeFrame(first!).signed;
+  const end = message.kind === "checkpoint" ? message.sequence : undefined;
   return random.pick<() => Uint8Array>([
     // Too few checkpoint messages, or one several times.
     () => encodeLink({ certificate: certificate.slice(0, random.int(1, certificate.length - 1)), proof }),
@@ -75,6 +81,9 @@ export function forged(of: World, { link, known, random, ...by }: Material): Uin
     () => encodeLink(ownLink(of, link, by)),
     () => encodeLink({ ...ownLink(of, link, by), certificate }),
     () => encodeLink({ certificate: ownLink(of, link, by).certificate, proof }),
+    // A configuration that was rightly approved, after another state, or instead of the one that was accepted.
+    () => encodeLink(ownLink(of, link, approved)),
+    () => encodeLink({ ...ownLink(of, link, { ...approved, closesAt: end }), certificate }),
   ])();
 }
 
@@ -86,13 +95,17 @@ export interface Own {
   readonly approvers?: ReadonlyMap<number, Signer>;
   /** What differs in the configuration that follows; by default nothing. */
   readonly changes?: Partial<Configuration>;
+  /** A configuration that members have approved of, which follows instead. */
+  readonly approved?: Approved | undefined;
+  /** The number at which the epoch ends; by default the first that is possible. */
+  readonly closesAt?: number | undefined;
 }
 
 /** A link to a configuration that the forgers approve of. Each of them signs what it can in its own name, and in that of others. */
 export function ownLink(
   of: Pick<World, "epoch" | "crypto" | "hosts">,
   { certificate, proof: [root, page, chunk] }: Link,
-  { signers, approvers, changes }: Own,
+  { signers, approvers, changes, approved, closesAt }: Own,
 ): Link {
   const { message } = decodeFrame(certificate[0]!).signed;
   if (message.kind !== "checkpoint") return { certificate, proof: [root, page, chunk] };
@@ -100,8 +113,8 @@ export function ownLink(
   const pending = pendingOf(unpack(content));
   const { epoch, crypto } = of;
   const K = epoch.genesis.checkpointInterval;
-  const sequence = (Math.floor((epoch.start?.sequence ?? 0) / K) + 1) * K;
-  const configuration = encodeConfiguration({
+  const sequence = closesAt ?? (Math.floor((epoch.start?.sequence ?? 0) / K) + 1) * K;
+  const configuration = approved?.configuration ?? encodeConfiguration({
     ...decodeConfiguration(pending.configuration),
     epoch: epoch.number + 1,
     previous: epoch.context,
@@ -113,7 +126,7 @@ export function ownLink(
     const key = of.hosts.privateKeyOf(epoch.genesis.replicas[member]!.publicKey);
     return approvers?.get(member) ?? crypto.createSigner(key, epoch.cluster, epoch.number + 1);
   };
-  const approvals = [...signers.keys()].map((member): Plain => {
+  const approvals = approved ? plainApprovals(approved.approvals) : [...signers.keys()].map((member): Plain => {
     return [member, approverOf(member).sign("configuration", fromHex(hash))];
   });
   const own = { epoch: epoch.number + 1, closesAt: sequence as SequenceNumber, configuration, approvals };

@@ -11,6 +11,8 @@ import type { WorldBase } from "../world/world_base.ts";
 /** A configuration that may follow on an epoch. */
 export interface Valid {
   readonly hash: Digest;
+  /** The version of the state machine that it wants. */
+  readonly version: string;
 }
 
 /** What is wrong with a `configure` operation in an epoch, for people; or the hash of its configuration. */
@@ -21,7 +23,6 @@ export function judge({ epoch, crypto }: Pick<WorldBase, "epoch" | "crypto">, op
     const { cluster, number, context, genesis } = epoch;
     if (next.cluster !== cluster || next.previous !== context) return "it does not follow on this epoch";
     if (next.epoch !== number + 1) return `it is for epoch ${next.epoch}`;
-    if (next.genesis.stateMachine !== genesis.stateMachine) return "it has another state machine";
     if (next.genesis.replicas.length < 4) return `it has ${next.genesis.replicas.length} members`;
     const hash = crypto.hash(configuration);
     const verifier = crypto.createVerifier(cluster, number + 1);
@@ -32,7 +33,9 @@ export function judge({ epoch, crypto }: Pick<WorldBase, "epoch" | "crypto">, op
       if (!verifier.verify(publicKey, "configuration", fromHex(hash), signature)) return `${member} has not signed it`;
       by.add(publicKey);
     }
-    return by.size >= quorumOf(genesis.replicas.length) ? { hash } : `${by.size} members approve of it`;
+    return by.size >= quorumOf(genesis.replicas.length)
+      ? { hash, version: next.genesis.stateMachine }
+      : `${by.size} members approve of it`;
   } catch (error) {
     return `it can't be read: ${error}`;
   }

@@ -19,10 +19,12 @@ import { quorumOf } from "../invariants/paper.ts";
 import type { Mistake, Reconfiguration } from "../plan/reconfigurations.ts";
 import type { Random } from "../random.ts";
 import type { Cluster } from "../world/cluster.ts";
+import type { Epochs } from "./epochs.ts";
+import { RollOut } from "./roll_out.ts";
 import { strayed } from "./strayed.ts";
 import type { World } from "../world/world.ts";
 
-const NAME = "operator";
+const [NAME, RIVAL] = ["operator", "rival"];
 /** Without an answer for this long it asks through another gateway, ms. */
 const RETRY_MS = 2_500;
 /** How often it looks whether a change has taken effect, ms. */
@@ -41,22 +43,25 @@ export class Operator {
   #left: readonly Reconfiguration[];
   #timestamp = 0;
   #isHurried = false;
+  readonly #rollOut: RollOut;
   /** Hosts that have a new key and still run with the old one. */
   readonly #renewing = new Set<ReplicaId>();
 
   constructor(options: OperatorOptions) {
     this.#options = options;
     this.#left = options.changes;
+    this.#rollOut = new RollOut(options.cluster, options.changes);
   }
 
   /** Whether all changes have taken effect. */
   get isDone(): boolean {
-    return this.#left.length === 0 && this.#renewing.size === 0;
+    return this.#left.length === 0 && this.#renewing.size === 0 && this.#rollOut.isDone;
   }
 
   /** What is left to do, for people. */
   get words(): string {
-    return `${this.#left.length} of ${this.#options.changes.length} changes, ${this.#renewing.size} keys`;
+    const { words } = this.#rollOut;
+    return `${this.#left.length} of ${this.#options.changes.length} changes, ${this.#renewing.size} keys, ${words}`;
   }
 
   /** The healed hosts that are in another epoch than the last one, for people. */
@@ -67,6 +72,7 @@ export class Operator {
   /** From now on it waits for no time. */
   hurry(): void {
     this.#isHurried = true;
+    this.#rollOut.hurry();
   }
 
   /** Starts. */
@@ -81,7 +87,7 @@ export class Operator {
   #next(): void {
     const { cluster: { world: { engine } } } = this.#options;
     const [change] = this.#left;
-    if (!change) return;
+    if (!change) return this.#askForVersions();
     const isEarly = engine.now < change.atMs && !this.#isHurried;
     if (isEarly || this.#renewing.size > 0) return void engine.after(LOOK_MS, () => this.#next());
     this.#tryWrong(change, [...change.mistakes]);
@@ -103,10 +109,33 @@ export class Operator {
     const { number } = this.#last.epoch;
     const joining = () => change.members.forEach((host) => cluster.join(host));
     engine.after(change.joinAfterMs, joining);
-    this.#submit(this.#proposal(change), (status, text) => {
-      coverage.count("epochs", status === "ok" ? "configured" : `not configured: ${text.split(":", 1)[0]}`);
-      if (status === "ok") return this.#await(change, number + 1);
-      report("epochs", `the members refuse a configuration of which a quorum approves: ${text}`);
+    if (change.machine) this.#rollOut.begin(change.machine);
+    const other = { ...change, maxBatchRequests: change.maxBatchRequests + 1 };
+    const proposed = (change.isContested ? [change, other] : [change]).map((one) => this.#proposal(one));
+    let [open, accepted] = [proposed.length, 0];
+    proposed.forEach((operation, i) => {
+      (cluster.world.epochs as Epochs).approve(operation);
+      this.#submit(operation, (status, text) => {
+        open--;
+        coverage.count("epochs", status === "ok" ? "configured" : `not configured: ${text.split(":", 1)[0]}`);
+        if (status === "ok" && ++accepted === 1) return this.#await(change, number + 1);
+        if (accepted > 1) report("epochs", "the members accept two configurations for one epoch");
+        if (open > 0 || accepted > 0) return;
+        report("epochs", `the members refuse a configuration of which a quorum approves: ${text}`);
+      }, i === 0 ? NAME : RIVAL);
+    });
+  }
+
+  /** The state says which versions it has been through: each was made once, of the one before. */
+  #askForVersions(): void {
+    const { cluster: { world: { versions, report } }, changes } = this.#options;
+    if (!versions || !changes.some(({ machine }) => machine)) return;
+    this.#rollOut.isAsking = true;
+    this.#submit(versions.question, (_, text) => {
+      this.#rollOut.isAsking = false;
+      const all = this.#options.cluster.world.epochs!.all.map(({ genesis }) => genesis.stateMachine);
+      const expected = versions.answer(all.filter((version, i) => version !== all[i - 1]));
+      if (text !== expected) report("epochs", `the state has been through the versions ${text}, expected ${expected}`);
     });
   }
 
@@ -140,12 +169,12 @@ export class Operator {
     this.#renewing.delete(host);
   }
 
-  #submit(operation: Uint8Array, onResult: (status: "ok" | "rejected", text: string) => void): void {
+  #submit(operation: Uint8Array, onResult: Asked["onResult"], name: string = NAME): void {
     const { cluster: { world: { checker, trace } } } = this.#options;
     const timestamp = ++this.#timestamp;
-    checker.requests.asked(NAME, timestamp, operation);
-    trace.line(NAME, () => `asks t=${timestamp} to go on to epoch ${this.#last.epoch.number + 1}`);
-    this.#ask(timestamp, { operation, onResult, isAnswered: false });
+    checker.requests.asked(name, timestamp, operation);
+    trace.line(name, () => `asks t=${timestamp} to go on to epoch ${this.#last.epoch.number + 1}`);
+    this.#ask(timestamp, { name, operation, onResult, isAnswered: false });
   }
 
   #ask(timestamp: number, asked: Asked): void {
@@ -155,7 +184,7 @@ export class Operator {
     if (gateways.length > 0) {
       network.ask(
         random.pick(gateways),
-        (station) => station.vouch({ name: NAME, timestamp, operation: asked.operation }),
+        (station) => station.vouch({ name: asked.name, timestamp, operation: asked.operation }),
         (answer) => this.#onAnswer(asked, answer),
       );
     }
@@ -171,7 +200,7 @@ export class Operator {
   }
 
   #proposal(change: Reconfiguration, mistake?: Mistake): Uint8Array {
-    const { world: { hosts, crypto, epochs } } = this.#options.cluster;
+    const { world: { hosts, crypto, epochs, versions } } = this.#options.cluster;
     const { epoch } = this.#last;
     const number = mistake === "stale" ? epoch.number : epoch.number + (mistake === "early" ? 2 : 1);
     const keyOf = (host: ReplicaId) => change.rotated.includes(host) ? hosts.nextKeyOf(host) : hosts.keyOf(host);
@@ -182,6 +211,7 @@ export class Operator {
       genesis: {
         ...epoch.genesis,
         replicas: change.members.map((host) => ({ name: hosts.nameOf(host), publicKey: keyOf(host).publicKey })),
+        ...change.machine && versions && { stateMachine: change.machine.version },
         checkpointInterval: change.checkpointInterval,
         logWindow: change.logWindow,
         limits: { ...epoch.genesis.limits, maxBatchRequests: change.maxBatchRequests },
@@ -231,6 +261,7 @@ export class Operator {
 }
 
 interface Asked {
+  readonly name: string;
   readonly operation: Uint8Array;
   readonly onResult: (status: "ok" | "rejected", text: string) => void;
   isAnswered: boolean;

@@ -27,3 +27,25 @@ export function operationsIn(
     )
   );
 }
+
+/** What a replica tells of the end of its epoch. */
+type ChangeEvent = Extract<
+  ReplicaEvent,
+  { kind: "configured" | "epoch-closed" | "migrated" | "migration-failed" | "version-missing" }
+>;
+
+/** Such an event, for people. */
+export function wordsOfChange(event: ChangeEvent): string {
+  switch (event.kind) {
+    case "configured":
+      return `accepts epoch ${event.epoch}, which begins after ${event.closesAt}`;
+    case "epoch-closed":
+      return `closes its epoch at ${event.sequence}`;
+    case "migrated":
+      return `makes the state of ${event.version}, after ${event.sequence}`;
+    case "migration-failed":
+      return `can't make the state of ${event.version}, after ${event.sequence}: ${event.error}`;
+    case "version-missing":
+      return `lacks ${event.version}, and signs no checkpoint`;
+  }
+}

@@ -3,6 +3,7 @@
  * @module
  */
 import type { ReplicaEvent } from "../../core/events.ts";
+import type { StateMachines } from "../../core/epochs/versions.ts";
 import type { Environment } from "../../core/io.ts";
 import type { ReplicaId, SequenceNumber } from "../../core/messages/ids.ts";
 import type { StoredState } from "../../core/records.ts";
@@ -39,6 +40,8 @@ export interface LifeOptions {
   readonly persistInputs: boolean;
   /** What tampers with its messages in an epoch. */
   readonly faultInjectorIn: (world: World, seat: ReplicaId) => FaultInjector | undefined;
+  /** The versions of the state machine that its code lacks. */
+  readonly lacking: ReadonlySet<string>;
   /** Links that are given to it at its start. */
   readonly chain: readonly Uint8Array[];
   /** Called when all that its core has done is released. */
@@ -76,6 +79,12 @@ export class Life {
     this.store = new SimulatedStore({ disk, engine, random, note, report });
     this.#timer = new SimulatedTimer(engine, clock);
     this.#observed = this.#observe();
+  }
+
+  /** The versions of the state machine that it has; `null`: there is one. */
+  get versions(): StateMachines | null {
+    const { world: { epochs, versions }, lacking } = this.#options;
+    return epochs && versions && versions.without(lacking);
   }
 
   /** The node that runs now. */
@@ -202,7 +211,7 @@ export class Life {
       privateKey: this.#options.key.privateKey,
       store: this.store,
       timer: this.#timer,
-      stateMachine: () => world.stateMachine(this.seat ?? 0 as ReplicaId),
+      stateMachine: this.versions ?? (() => world.stateMachine(this.seat ?? 0 as ReplicaId)),
       seed: random.seed(),
       persistInputs,
       // It is told only once that its disk was replaced.

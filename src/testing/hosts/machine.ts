@@ -129,6 +129,7 @@ export class Machine implements Station {
       isFaulty: this.isFaulty,
       persistInputs: this.persistInputs,
       key: this.key,
+      lacking: new Set(this.#options.lacking?.()),
       faultInjectorIn: (world, seat) => world.epoch.number === 0 ? this.#faultInjector : faultInjectorIn?.(world, seat),
       chain: this.disk.version === 0 ? chain?.() ?? [] : [],
       onSettled: (life, released) => this.#reloads.settled(this, life, released),
@@ -159,21 +160,21 @@ export class Machine implements Station {
 
   /** Its process with the old key ends. The next one has the host's new key. Returns whether one was on. */
   renew(): boolean {
-    const isOn = this.#life !== null;
-    if (isOn) this.crash();
+    const isOn = this.crash();
     this.key = this.#options.world.hosts.keyOf(this.replica);
     return isOn;
   }
 
-  /** Power off, at once. */
-  crash(): void {
+  /** Power off, at once. Returns whether it was on. */
+  crash(): boolean {
     this.#host?.off();
-    if (!this.#life) return;
+    if (!this.#life) return false;
     this.world.trace.line(this.label, () => "crashes");
     this.resume();
     this.#tell("stopped", true);
     this.#stop();
     this.#lastExecuted = -1;
+    return true;
   }
 
   /** It keeps its connections, and does nothing. */

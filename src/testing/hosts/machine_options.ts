@@ -29,6 +29,8 @@ export interface MachineOptions {
   readonly faultInjectorIn?: (world: World, seat: ReplicaId) => FaultInjector | undefined;
   /** The links that its operator gives it when its store is empty. */
   readonly chain?: () => readonly Uint8Array[];
+  /** The versions of the state machine that the code lacks with which its process begins. */
+  readonly lacking?: () => Iterable<string>;
   /** Called with all its links whenever it has learned of an epoch. */
   readonly onLinks?: (links: readonly Uint8Array[]) => void;
   /** The machine is a cold host, with ticks at this interval, ms. */

@@ -3,6 +3,7 @@
  * @module
  */
 import type { Buffers } from "../../core/buffers.ts";
+import type { StateMachines } from "../../core/epochs/versions.ts";
 import type { ReplicaId } from "../../core/messages/ids.ts";
 import type { Core } from "../../node/durable/task.ts";
 import { checkReload } from "../checks/reload.ts";
@@ -25,6 +26,7 @@ export interface ComparedLife {
   readonly seat: ReplicaId | null;
   readonly core: Core | null;
   readonly store: SimulatedStore;
+  readonly versions: StateMachines | null;
 }
 
 /** The comparisons of one machine. */
@@ -41,13 +43,13 @@ export class Reloads {
    */
   settled(machine: Compared, life: ComparedLife, { now: steppedAt, stored }: Released): void {
     const { label, disk, persistInputs, buffers } = machine;
-    const { world, seat, core, store } = life;
+    const { world, seat, core, store, versions } = life;
     const { now } = world.engine;
     const isStored = !persistInputs || store.commitsMade >= stored;
     if (!isStored || !core || seat === null || !store.isSettled || now < this.#nextAt) return;
     this.#nextAt = now + this.#random.exponential(world.reloadMs);
     const [status, timers, formerBodies] = [core.status(), core.timers?.(), buffers?.formerBodies];
-    const moment = { world, replica: seat, label, disk, persistInputs, status, timers, formerBodies };
+    const moment = { world, replica: seat, label, disk, persistInputs, versions, status, timers, formerBodies };
     void checkReload({ ...moment, random: this.#random.fork(), now: steppedAt }).catch((error) => {
       world.report("reload", `${label} can't be read from its store: ${error}`);
     });

@@ -13,7 +13,7 @@ import { AgreedTime } from "../checks/agreed_time.ts";
 import { Decisions } from "../checks/decisions.ts";
 import { EPOCH_MS } from "../world/clock.ts";
 import type { Coverage } from "../coverage.ts";
-import { type Configured, operationsIn, type Ordered } from "../epochs/ordered.ts";
+import { type Configured, operationsIn, type Ordered, wordsOfChange } from "../epochs/ordered.ts";
 import { KnownRequests } from "../clients/known_requests.ts";
 import { ExecutionChecker } from "./execution_checker.ts";
 import type { Report } from "../violation.ts";
@@ -196,11 +196,12 @@ export class InvariantChecker {
       case "operation-failed":
         return this.#trace.line(label, () => `the state machine failed at ${event.sequence}: ${event.error}`);
       case "configured":
-        this.#coverage.count("event", event.kind);
-        return this.#trace.line(label, () => `accepts epoch ${event.epoch}, which begins after ${event.closesAt}`);
       case "epoch-closed":
+      case "migrated":
+      case "migration-failed":
+      case "version-missing":
         this.#coverage.count("event", event.kind);
-        return this.#trace.line(label, () => `closes its epoch at ${event.sequence}`);
+        return this.#trace.line(label, () => wordsOfChange(event));
       case "request-received":
         return;
     }

@@ -4,7 +4,7 @@
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
 import { type Fault, faultyReplicas, type Plan } from "../plan/plan.ts";
-import { drawReconfigurations } from "../plan/reconfigurations.ts";
+import { drawReconfigurations, enrich } from "../plan/reconfigurations.ts";
 import type { Random } from "../random.ts";
 
 /** The part of these runs in which the keys of closed epochs are stolen. */
@@ -27,6 +27,7 @@ export function epochs(plan: Plan, random: Random): Plan {
   const drawn = drawReconfigurations(random, { ...plan, faulty });
   // Drawn after all else, so that a seed draws what it drew before there was this.
   const theft = random.chance(THEFT) ? { theft: { seed: random.seed() } } : {};
-  const reconfigurations = { ...drawn, ...theft };
+  const changes = drawn.changes.map((change, i) => enrich(random, change, i));
+  const reconfigurations = { ...drawn, ...theft, changes };
   return { ...plan, faults: [...plan.faults, ...lies], coldReplicas: [], isCalm: false, reconfigurations };
 }

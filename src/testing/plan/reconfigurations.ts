@@ -5,6 +5,7 @@
 import type { ReplicaId } from "../../core/messages/ids.ts";
 import { maxFaulty } from "../../core/messages/quorum.ts";
 import type { Random } from "../random.ts";
+import { versionName } from "../versions/names.ts";
 
 /** How an operator first gets a change wrong, so that it must be refused. */
 export type Mistake =
@@ -14,6 +15,14 @@ export type Mistake =
   | "stale" // it is for an epoch that has begun already
   | "early" // it is for an epoch after the next one
   | "old-keys"; // members of earlier epochs approve of it
+
+/** A change of the state machine's version. */
+export interface MachineChange {
+  readonly version: string;
+  /** Hosts whose code lacks it, until so long after the change has been asked for, ms. */
+  readonly lacking: readonly ReplicaId[];
+  readonly lackingForMs: number;
+}
 
 /** One change. */
 export interface Reconfiguration {
@@ -31,6 +40,10 @@ export interface Reconfiguration {
   readonly maxBatchRequests: number;
   /** Wrong ones that are tried before. */
   readonly mistakes: readonly Mistake[];
+  /** Another configuration is proposed at the same time: one of the two must be refused. */
+  readonly isContested?: boolean;
+  /** The next version of the state machine. Left out: the present one stays. */
+  readonly machine?: MachineChange;
   /** New hosts start this long after the change has been asked for; they may be there before it is made. */
   readonly joinAfterMs: number;
 }
@@ -43,6 +56,23 @@ export interface Reconfigurations {
   readonly changes: readonly Reconfiguration[];
   /** Somebody steals all keys of each epoch once it is closed, and uses them. Left out: nobody does. */
   readonly theft?: { readonly seed: number };
+}
+
+/** The part of the changes that are contested, and of those that change the version. */
+const [CONTESTED, VERSIONS] = [0.2, 0.35];
+
+/** What else a change may have. It was drawn later than the rest, so that a seed draws what it drew before there was this. */
+export function enrich(random: Random, change: Reconfiguration, index: number): Reconfiguration {
+  const isContested = random.chance(CONTESTED);
+  if (!random.chance(VERSIONS)) return { ...change, ...isContested && { isContested } };
+  const outcome = random.pick(["succeeds", "succeeds", "succeeds", "throws", "gives nonsense"] as const);
+  const lacking = random.shuffled(change.members).slice(0, random.pick([0, 0, 1, 1, 2, change.members.length]));
+  const machine: MachineChange = {
+    version: versionName(index + 1, outcome),
+    lacking,
+    lackingForMs: random.pick([200, 2_000, 8_000]) * random.between(0.5, 1.5),
+  };
+  return { ...change, ...isContested && { isContested }, machine };
 }
 
 /** The run that they are drawn for. */

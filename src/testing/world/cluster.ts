@@ -215,6 +215,7 @@ export class Cluster {
       ...(this.#plan.coldReplicas.includes(replica) && { wakeMs: this.#plan.wakeMs }),
       ...(faultInjector && { faultInjector }),
       faultInjectorIn: (epoch) => this.#injectorOf(replica, epoch),
+      lacking: () => this.lacking.get(replica) ?? [],
       chain: () => this.#chainFor(replica),
       onLinks: (links) => this.onLinks(links),
     });
@@ -223,6 +224,8 @@ export class Cluster {
     return machine;
   }
 
+  /** The versions of the state machine that the code of each host lacks. */
+  readonly lacking: Map<ReplicaId, Set<string>> = new Map();
   /** Called with the links that a machine has learned. */
   onLinks: (links: readonly Uint8Array[]) => void = () => {};
 

@@ -90,7 +90,7 @@ export function createWorld(
     coverage: new Coverage(),
     trace,
     narrator,
-    stateMachine: options.stateMachine,
+    versions: options.versions ?? null,
     createCore: options.createCore ??
       ((environment: Environment, storedState: StoredState) => new Replica(environment, storedState)),
     persistInputs: plan.persistInputs,
@@ -101,7 +101,10 @@ export function createWorld(
   };
   const isDrilled = checkpointInterval >= LEAST_DRILLED && !reconfigurations;
   const worldOf = (epoch: Epoch, before: InvariantChecker | null): World => {
-    const base: WorldBase = { ...shared, ...inEpoch(epoch, { crypto, hosts }, plan.nodeLimits) };
+    const { stateMachine: version } = epoch.genesis;
+    const isFirst = version === genesis.stateMachine;
+    const stateMachine = isFirst ? options.stateMachine : () => options.versions!.create(version);
+    const base: WorldBase = { ...shared, stateMachine, ...inEpoch(epoch, { crypto, hosts }, plan.nodeLimits) };
     return { ...base, epochs, checker: new InvariantChecker(base, before), drill: isDrilled && drill ? drill : null };
   };
   const first = firstEpoch({ genesis, urls }, clusterId(genesis));

@@ -10,7 +10,7 @@ import type { ClusterMember } from "../../node/epochs/cluster_member.ts";
 import type { ClusterMemberOptions } from "../../node/epochs/member_options.ts";
 import type { ReplicaNode } from "../../node/node.ts";
 import type { NodeInternals } from "../../node/options.ts";
-import type { Epoch } from "../../wire/epochs/mod.ts";
+import type { Approved, Epoch } from "../../wire/epochs/mod.ts";
 import type { InvariantChecker } from "../invariants/invariant_checker.ts";
 import type { Random } from "../random.ts";
 import type { WorldBase } from "./world_base.ts";
@@ -52,6 +52,8 @@ export interface EpochWorlds {
   links(): readonly Uint8Array[];
   /** The parts of a host that is a member over its epochs. */
   readonly parts: MemberParts;
+  /** The configurations of which a quorum of each epoch has approved, whether they were accepted or not. */
+  readonly approved: ReadonlyMap<number, readonly Approved[]>;
   /** Somebody who has stolen the keys of closed epochs; `null`: nobody has. */
   readonly thief: Thieving | null;
 }

@@ -16,6 +16,7 @@ import type { Epoch } from "../../wire/epochs/mod.ts";
 import type { Signer } from "../../node/ports.ts";
 import type { Hosts } from "../hosts/hosts.ts";
 import type { Engine } from "./engine.ts";
+import type { SimulatedVersions } from "../versions/versions.ts";
 import type { Report } from "../violation.ts";
 import type { Network } from "./network.ts";
 import type { Demand } from "../plan/plan.ts";
@@ -49,6 +50,8 @@ export interface WorldBase {
   /** Tells somebody who watches; `null`: nobody does. */
   readonly narrator: Narrator | null;
   readonly stateMachine: (replica: ReplicaId) => StateMachine;
+  /** All versions of the state machine; `null`: there is one. */
+  readonly versions: SimulatedVersions | null;
   readonly createCore: CoreMaker;
   readonly persistInputs: boolean;
   /** The mean time between two reloads of one replica from its store, ms. */
