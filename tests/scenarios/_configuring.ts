@@ -91,8 +91,10 @@ export class Configuring {
   #after(epoch: CoreEpoch, disk: Disk): CoreEpoch {
     const { cluster, number } = this.#epochs[epoch.terms.start?.epoch ?? 0]!;
     const { sequence, root } = disk.checkpoint!;
-    const { configuration } = pendingIn(disk);
-    const { genesis, urls } = decodeConfiguration(configuration);
+    const { configuration, hasFailed } = pendingIn(disk);
+    const { genesis: approved, urls } = decodeConfiguration(configuration);
+    // If the migration has failed, the former version stays in force.
+    const genesis = hasFailed ? { ...approved, stateMachine: epoch.terms.stateMachine } : approved;
     const context = this.#crypto.hash(configuration);
     const next: Epoch = { cluster, number: number + 1, context, genesis, urls, start: { sequence, root } };
     this.#epochs[next.number] = next;

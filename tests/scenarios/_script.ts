@@ -19,6 +19,8 @@
  *   a configuration for the next epoch (or `epoch`), approved by these members of the last one, by default a quorum.
  * - `join 4`: a host without a store starts in the last epoch; `follow 3`: somebody shows this host the next link; `lose 2`: a disk.
  * - `give 4 5 from 0`: these start in the last epoch with the state of another one.
+ * - `lack 3 …`: these hosts lack every further version of the state machine; without numbers: nobody does. A migration writes its number at the
+ *   beginning of each log. That to `machine=log/fails` throws.
  * - `stay 3 …`: these hosts do not go on by themselves when their epoch is over. `run until epoch 1 [at …]`.
  */
 import { assert } from "@std/assert";
@@ -36,6 +38,8 @@ import { TestClient } from "../core/_client.ts";
 import { Cluster } from "../core/_cluster.ts";
 import { batchOf, show, signed, suspicionsOf } from "../core/_messages.ts";
 import { watchSafety } from "../core/_safety.ts";
+import type { Migrate } from "../../src/core/epochs/versions.ts";
+import { fromUtf8, utf8 } from "../../src/wire/mod.ts";
 import { Configuring } from "./_configuring.ts";
 import { Trace } from "./_trace.ts";
 
@@ -56,6 +60,14 @@ const SETTINGS = {
 
 const ids = (words: readonly string[]) => words.map(Number);
 
+/** Each log of the next version begins with the number at which it was made. */
+const marking: Migrate = (chunks, { sequence }) =>
+  [...chunks].map(([id, chunk]) => [id, utf8(`made-at-${sequence},${fromUtf8(chunk)}`)] as const);
+
+const failing: Migrate = () => {
+  throw new Error("this migration fails");
+};
+
 /** One scenario as it runs. */
 export class Script {
   #cluster: Cluster | null = null;
@@ -68,6 +80,7 @@ export class Script {
   #rules: Rule[] = [];
   #liars: readonly number[] = [];
   #stay: readonly number[] = [];
+  #lacking: readonly number[] = [];
   /** The epochs that somebody has closed. */
   readonly #closed = new Set<number>();
   readonly #configuring = new Configuring();
@@ -112,6 +125,9 @@ export class Script {
         return this.#give(words);
       case "stay":
         this.#stay = ids(words);
+        return;
+      case "lack":
+        this.#lacking = ids(words);
         return;
       case "lose":
         return ids(words).forEach((id) => this.cluster.loseDisk(id));
@@ -170,6 +186,7 @@ export class Script {
       spares: Number(spares),
       publicKeyOf: (id) => this.#configuring.publicKeyOf(id),
       rules: (genesis) => this.#configuring.rulesFrom(genesis),
+      migration: (host, version) => this.#lacking.includes(host) ? null : version === "log/fails" ? failing : marking,
       settings: { ...SETTINGS, ...Object.fromEntries(numbers) },
     });
     watchSafety(this.cluster);
