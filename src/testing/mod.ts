@@ -12,12 +12,13 @@
  *
  * @module
  */
-export type { Mistake, Reconfiguration, Reconfigurations } from "./plan/reconfigurations.ts";
+export type { MachineChange, Mistake, Reconfiguration, Reconfigurations } from "./plan/reconfigurations.ts";
 export type { Behaviour, Demand, Fault, HostileBehaviour, NetworkFault, Plan, SchemeName, Span } from "./plan/plan.ts";
 export { type Kind, KINDS } from "./kinds/mod.ts";
 export type { ClientHabits } from "./clients/habits.ts";
 export type { DiskHabits, Stores } from "./hosts/disk.ts";
 export type { NetworkHabits } from "./world/network.ts";
+export type { SimulatedVersions } from "./versions/versions.ts";
 export type { Invariant, Violation } from "./violation.ts";
 export type { Model } from "./invariants/linearizability.ts";
 export type { CoreMaker } from "./world/world_base.ts";

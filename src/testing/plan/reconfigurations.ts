@@ -18,9 +18,11 @@ export type Mistake =
 
 /** A change of the state machine's version. */
 export interface MachineChange {
+  /** The next version. */
   readonly version: string;
-  /** Hosts whose code lacks it, until so long after the change has been asked for, ms. */
+  /** Hosts whose code lacks it for a while. */
   readonly lacking: readonly ReplicaId[];
+  /** They get it so long after the change has been asked for, ms. */
   readonly lackingForMs: number;
 }
 

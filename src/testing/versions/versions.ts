@@ -13,11 +13,13 @@ import { versionName } from "./names.ts";
 export interface SimulatedVersions {
   /** The versions that a process has, by their names. */
   without(lacking: ReadonlySet<string>): Readonly<Record<string, MachineVersion>>;
+  /** Makes the machine of a version in its initial state. */
   create(version: string): StateMachine;
   /** The version that is in force after a change from one to another: the former one, if its migration fails. */
   after(former: string, next: string): string;
-  /** An operation that asks which versions there were, and the answer. */
+  /** An operation that asks which versions the state has been through. */
   readonly question: Uint8Array;
+  /** The answer, if it has been through these. */
   answer(versions: readonly string[]): string;
 }
 
