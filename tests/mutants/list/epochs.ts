@@ -9,6 +9,9 @@ const operation = inFile("src/wire/epochs/operation.ts");
 const configure = inFile("src/core/epochs/configure.ts");
 const store = inFile("src/node/epochs/chain_store.ts");
 const signatures = inFile("src/node/epochs/cryptography.ts");
+const migration = inFile("src/core/epochs/migration.ts");
+const link = inFile("src/wire/epochs/link.ts");
+const member = inFile("src/node/epochs/cluster_member.ts");
 const transfer = inFile("src/core/checkpoints/state_transfer.ts");
 
 /** What an epoch must not accept, and what it must not leave behind. */
@@ -100,5 +103,97 @@ export const EPOCHS: readonly Mutant[] = [
     why: "only members of the closed epoch have the state at which the next one starts",
     edits: [transfer("transfer.sequence !== genesis.start?.sequence", "transfer.sequence >= 0")],
     breaks: ["liveness"],
+  },
+  {
+    name: "link-not-verified",
+    why: "whoever knows the members' numbers ends an epoch",
+    edits: [
+      link(
+        'kind: "checkpoint", bytes, signature };\n    if (!await isSigned(check)) throw wrongSignature(check);',
+        'kind: "checkpoint", bytes, signature };\n    void check;',
+      ),
+    ],
+    breaks: ["epochs"],
+  },
+  {
+    name: "fork-followed-from-the-epoch-before",
+    why: "with the keys of a closed epoch members are led to another chain, although they know a later epoch",
+    edits: [
+      member(
+        "const reached = await followChain(from, links, chainCrypto(this.#cryptography));",
+        "const before = this.#epochs.at(-2) ?? from;\n    const reached = await followChain(from, links, chainCrypto(this.#cryptography)).catch(() => followChain(before, links, chainCrypto(this.#cryptography)));",
+      ),
+    ],
+    breaks: ["epochs", "no-halt"],
+  },
+  {
+    name: "signatures-of-epoch-0-count-always",
+    why: "nothing that is signed in a closed epoch counts later, also where a member keeps its key",
+    edits: [
+      signatures(
+        '(kind === "request" || kind === "query" ? ofClients : ofMembers).verify(key, kind, bytes, signature),',
+        "ofMembers.verify(key, kind, bytes, signature) || ofClients.verify(key, kind, bytes, signature),",
+      ),
+    ],
+    breaks: ["authenticity", "agreement", "certificates", "validity", "evidence", "durability", "view-changes"],
+  },
+  {
+    name: "second-configuration-accepted",
+    why: "one configuration is pending at a time",
+    edits: [configure("  if (before) {", "  if (before && before.epoch < 0) {")],
+    breaks: ["epochs"],
+  },
+  {
+    name: "window-not-closed",
+    why: "numbers above the end of the epoch are accepted in it",
+    edits: [configure("  log.closeAt(pending.closesAt);\n", "")],
+    breaks: ["watermarks", "epochs", "certificates"],
+  },
+  {
+    name: "configuration-not-in-the-state",
+    why: "the closing checkpoint binds the next configuration",
+    edits: [configure("isChanged && pending ? env.pack", "isChanged && pending && pending.epoch < 0 ? env.pack")],
+    breaks: ["liveness", "epochs", "reload", "no-halt", "integrity"],
+  },
+  {
+    name: "owner-not-renewed",
+    why: "a member may have another number in the next epoch",
+    edits: [store("  if (member) writes.put(", "  if (member && member.self < 0) writes.put(")],
+    breaks: ["no-halt", "liveness", "epochs"],
+  },
+  {
+    name: "failed-migration-not-noted",
+    why: "the checkpoint binds that a migration has failed, so that the former version stays",
+    edits: [migration("{ ...pending, hasFailed: true };", "{ ...pending, hasFailed: false };")],
+    breaks: ["epochs", "no-halt", "integrity"],
+  },
+  {
+    name: "failed-migration-not-read",
+    why: "who follows the chain takes the new version for the one in force",
+    edits: [link("pending.hasFailed ? {", "pending.hasFailed && epoch.number < 0 ? {")],
+    breaks: ["epochs", "no-halt"],
+  },
+  {
+    name: "migrated-state-not-tried",
+    why: "a state that the next version does not take back stops every replica at its next start",
+    edits: [migration("    step.env.createMachine!(version).restore(next);\n", "")],
+    breaks: ["epochs", "no-halt"],
+  },
+  {
+    name: "who-lacks-the-version-signs",
+    why: "a state of the former version is no state of the closing checkpoint",
+    edits: [migration("if (!migrate) return lack(step, pending.stateMachine);", "if (!migrate) return true;")],
+    breaks: ["reload", "integrity", "epochs", "no-halt", "liveness"],
+  },
+  {
+    name: "former-machine-reads-the-new-state",
+    why: "between the migration and the next epoch the machine of the former version is not used",
+    edits: [
+      migration(
+        "return changesVersion({ env, state }) && state.tree.sequence",
+        "return false && changesVersion({ env, state }) && state.tree.sequence",
+      ),
+    ],
+    breaks: ["no-halt", "integrity", "reload", "linearizability"],
   },
 ];
