@@ -4,7 +4,7 @@
  *     node main.ts pbft/cluster.json Dog pbft/Dog/key dog.db [port]
  */
 import { MemoryStore, parseClusterText } from "@pbft/edge";
-import { policyFromVariables, serve, startFromVariables, terminationSignal } from "@pbft/edge/node";
+import { chainFromVariables, policyFromVariables, serve, startFromVariables, terminationSignal } from "@pbft/edge/node";
 import { readFileSync } from "node:fs";
 import process from "node:process";
 
@@ -22,6 +22,10 @@ const replica = await serve({
   store: state === "memory" ? new MemoryStore() : state,
   // PBFT_START=new: this member has never run; recover: what it had is lost. In memory it is, at each start but the first.
   start: startFromVariables(variable),
+  // PBFT_JOIN: a running member, for one that is not in the genesis.
+  ...chainFromVariables(variable),
+  // It stops by itself once it was removed, and the others do not need it any more.
+  stopsWhenRemoved: true,
   app: policyFromVariables(variable),
   signal: terminationSignal(),
   // All addresses, IPv6 and IPv4.

@@ -5,7 +5,6 @@
  */
 import { addressFromHeader, createApp, problem } from "../http/mod.ts";
 import { KeyValue } from "../machines/key_value.ts";
-import { checkMembership } from "../node/options.ts";
 import {
   type DurableObjectStorage,
   DurableObjectStore,
@@ -14,7 +13,8 @@ import {
 } from "../stores/durable_object.ts";
 import { EDGE_SETTINGS } from "./host/edge_settings.ts";
 import { parseClusterText } from "../wire/mod.ts";
-import { memberId, replicaFromVariables } from "./host/environment.ts";
+import { memberId, replicaFromVariables, storeName } from "./identity/environment.ts";
+import { chainOf, checkMember } from "./identity/member_place.ts";
 import { type AlarmStorage, ObjectTimer } from "./host/object_timer.ts";
 import type { HostOptions } from "./host/options.ts";
 import { type Fields, type Level, Log, type LogEntry, type LogFormat, type LogOptions } from "./log/log.ts";
@@ -62,6 +62,10 @@ export interface ReplicaEnvironment extends Readonly<Partial<Record<PolicyVariab
   readonly PBFT_LOG?: string;
   /** The state of the object's database: `new` if the member has never run; `recover`, for one start, if the database was lost. */
   readonly PBFT_START?: string;
+  /** For a member of later epochs only: URLs of running members to ask for the chain of epochs. */
+  readonly PBFT_JOIN?: string;
+  /** For such a member: the chain of epochs, as `pbft members chain` prints it, if there is room. */
+  readonly PBFT_CHAIN?: string;
 }
 
 /** The environment of the Worker's own `fetch`: the variables, and the object's class as a binding. */
@@ -123,7 +127,7 @@ export class ReplicaObject {
   async alarm(): Promise<void> {
     const { member } = await this.#opened();
     this.#timer.onAlarm();
-    member.poke();
+    this.#context.waitUntil(member.poke());
     await member.node?.wake();
   }
 
@@ -138,7 +142,7 @@ export class ReplicaObject {
     const { stateMachine = () => new KeyValue(), settings, app } = this.#options;
     const variable = (name: string) => this.#env[name as keyof ReplicaEnvironment];
     const identity = replicaFromVariables(variable);
-    const { cluster, self, privateKey, start } = identity;
+    const { cluster, privateKey, start, join } = identity;
     const timer = this.#timer;
     const log = logFromVariable(variable, identity, timer);
     const observers = this.#options.observers ?? (log ? [log] : []);
@@ -146,10 +150,12 @@ export class ReplicaObject {
     const address = addressFromHeader("cf-connecting-ip");
     const onInternalError = (error: Error) => log?.defect("a request met a defect", error);
     const policy = { address, onInternalError, ...policyFromVariables(variable), ...app };
-    checkMembership({ self, genesis: cluster.genesis, settings, privateKey, stateMachine, start });
+    checkMember({ ...identity, settings, stateMachine });
     return await openMemberHost({
       member: {
         cluster,
+        chain: chainOf(identity),
+        join,
         settings: { ...EDGE_SETTINGS, ...settings },
         store: new DurableObjectStore(this.#context.storage),
         timer,
@@ -208,15 +214,25 @@ async function discard({ body }: Request): Promise<void> {
   await body?.cancel().catch(() => {});
 }
 
+/** The names of the objects of members of later epochs: to find one, the cluster file and the key are read. */
+const laterObjects = new WeakMap<WorkerEnvironment, string>();
+
 /** The name of the object: the member's name, also if the variable gives its index. Another name would be another object. */
-function objectName({ PBFT_REPLICA, PBFT_CLUSTER }: WorkerEnvironment): string {
-  const given = PBFT_REPLICA.trim();
-  if (!/^\d+$/.test(given)) return given;
+function objectName(env: WorkerEnvironment): string {
+  const given = env.PBFT_REPLICA.trim();
   try {
-    const cluster = parseClusterText(PBFT_CLUSTER);
+    if (env.PBFT_JOIN || env.PBFT_CHAIN) return laterObjects.get(env) ?? laterObjectName(env);
+    if (!/^\d+$/.test(given)) return given;
+    const cluster = parseClusterText(env.PBFT_CLUSTER);
     return cluster.genesis.replicas[memberId(cluster, given)]!.name;
   } catch {
     // The object says what is wrong.
     return given;
   }
+}
+
+function laterObjectName(env: WorkerEnvironment): string {
+  const name = storeName(replicaFromVariables((variable) => env[variable as keyof ReplicaEnvironment]));
+  laterObjects.set(env, name);
+  return name;
 }

@@ -3,11 +3,10 @@
  * to stop.
  * @module
  */
-import { KeyValue } from "../machines/key_value.ts";
-import { checkMembership } from "../node/options.ts";
 import { DenoKvStore } from "../stores/deno_kv.ts";
 import { EDGE_SETTINGS } from "./host/edge_settings.ts";
-import { replicaFromVariables } from "./host/environment.ts";
+import { replicaFromVariables, storeName } from "./identity/environment.ts";
+import { checkMember } from "./identity/member_place.ts";
 import type { OpenReplica, OpenReplicaOptions, ServedReplica, ServeOptions } from "./host/options.ts";
 import { policyFromVariables } from "./host/policy.ts";
 import { openReplicaOn, type Platform, serveOn } from "./host/serve.ts";
@@ -70,7 +69,7 @@ export type EnvironmentOptions = Partial<Omit<ServeOptions, "cluster" | "self" |
 
 /**
  * Opens and serves the replica that the environment names (see {@linkcode replicaFromVariables}), as Deno Deploy needs it. The state
- * and all inputs are kept in Deno KV under the member's name. The replica listens on all addresses, IPv6 and IPv4, at `PORT` or 8000,
+ * and all inputs are kept in Deno KV under the member's name (for a key that is not in the genesis: with the beginning of the key). The replica listens on all addresses, IPv6 and IPv4, at `PORT` or 8000,
  * and stops when the process gets a signal to end. `PBFT_KV` may name a database file; leave it out on Deno Deploy. Further variables
  * say which callers are served, see {@linkcode policyFromVariables}.
  *
@@ -90,10 +89,7 @@ export type EnvironmentOptions = Partial<Omit<ServeOptions, "cluster" | "self" |
  */
 export async function serveFromEnvironment(options: EnvironmentOptions = {}): Promise<ServedReplica> {
   const identity = replicaFromVariables((name) => Deno.env.get(name));
-  const { self, privateKey, cluster: { genesis } } = identity;
-  const stateMachine = options.stateMachine ?? (() => new KeyValue());
-  checkMembership({ self, privateKey, genesis, stateMachine, start: options.start ?? identity.start });
-  const { name } = genesis.replicas[self]!;
+  checkMember({ start: identity.start, ...identity, ...options });
   const log = logFromVariable((variable) => Deno.env.get(variable), identity, systemTimer());
   const onInternalError = (error: Error) => log?.defect("a request met a defect", error);
   return await serve({
@@ -105,7 +101,7 @@ export async function serveFromEnvironment(options: EnvironmentOptions = {}): Pr
     ...(log && { observers: [log] }),
     ...options,
     app: { onInternalError, ...policyFromVariables((name) => Deno.env.get(name)), ...options.app },
-    store: options.store ?? await DenoKvStore.open(Deno.env.get("PBFT_KV"), { prefix: [name] }),
+    store: options.store ?? await DenoKvStore.open(Deno.env.get("PBFT_KV"), { prefix: [storeName(identity)] }),
     settings: { ...EDGE_SETTINGS, ...options.settings },
   });
 }
@@ -118,7 +114,7 @@ function portFromVariable(text = ""): number {
 
 /** For a cron job: resolves once a replica that slept has done everything that was overdue. */
 export async function wake(replica: ServedReplica | Promise<ServedReplica>): Promise<void> {
-  await (await replica).node.wake();
+  await (await replica).wake();
 }
 
 /** A signal that aborts when the process is asked to end: by Ctrl-C, or by its service manager. */

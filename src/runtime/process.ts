@@ -6,7 +6,13 @@ export type { HostOptions, OpenReplica, OpenReplicaOptions, ServedReplica, Serve
 export type { Interposer } from "./host/interposer.ts";
 export type { ScrubSchedule } from "../node/repair/scrub.ts";
 export { EDGE_SETTINGS } from "./host/edge_settings.ts";
-export { replicaFromVariables, type ReplicaIdentity, startFromVariables } from "./host/environment.ts";
+export {
+  chainFromVariables,
+  type ChainVariables,
+  replicaFromVariables,
+  type ReplicaIdentity,
+  startFromVariables,
+} from "./identity/environment.ts";
 export { type Policy, policyFromVariables, type PolicyVariable } from "./host/policy.ts";
 export { systemTimer } from "./host/system_timer.ts";
 export { type Fields, type Level, Log, type LogEntry, type LogFormat, type LogOptions } from "./log/log.ts";

@@ -72,6 +72,17 @@ Deno.test("the object is the member's, whether the variable gives its name, its 
   }
 });
 
+Deno.test("the object of a later member is named after its key too: a new key finds no state of the old one", async () => {
+  const { env, asked } = environment(() => Promise.resolve(new Response("ok")));
+  const join = { PBFT_JOIN: "https://apple.example" };
+  for (const [key, said] of [[3, join], [9, join], [8, { PBFT_CHAIN: '{"links":[]}' }]] as const) {
+    const request = new Request("https://candy.example/status");
+    await (await replicaWorker.fetch(request, { ...env, ...said, PBFT_PRIVATE_KEY: keyPairOf(key).privateKey })).text();
+  }
+  const named = (key: number) => `Candy-${keyPairOf(key).publicKey.slice(0, 16)}`;
+  assertEquals(asked, ["Candy", named(9), named(8)]);
+});
+
 // An object lives on after a request, and so does its timer.
 const livesOn = { sanitizeOps: false, sanitizeResources: false };
 

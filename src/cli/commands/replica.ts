@@ -48,6 +48,11 @@ const FLAGS = {
       "the chain of epochs, for a member that is not in the genesis: the JSON of GET /epochs, as pbft members chain " +
       "writes it. It listens where the chain says; one that is not in the chain yet needs --port, and waits until it is a member",
   },
+  "join": {
+    value: "URL",
+    isList: true,
+    help: "a running member to ask for the chain, for a member that is not in the genesis; may be repeated",
+  },
   "when-removed": {
     value: "WHAT",
     choices: ["stop", "serve"],
@@ -130,6 +135,7 @@ async function serveReplica({ values }: Call<typeof FLAGS>): Promise<number> {
     store,
     start: startOption(values),
     chain,
+    join: values.join,
     stopsWhenRemoved: values["when-removed"] !== "serve",
     hostname: values.host,
     port,
@@ -158,17 +164,20 @@ async function serveReplica({ values }: Call<typeof FLAGS>): Promise<number> {
 
 /** The links of the file, if there is one. @throws {CliError} if the key is not in the genesis, and there is none. */
 function chainOf(
-  { chain, name }: ServeValues,
+  { chain, join, name }: ServeValues,
   { genesis }: ClusterFile,
   privateKey: string,
 ): readonly Uint8Array[] | undefined {
   if (chain !== undefined) return readChain(chain);
   const { publicKey } = importKeyPair(privateKey);
   const names = genesis.replicas.map((member) => member.name);
-  if (names.includes(name!) || genesis.replicas.some((member) => member.publicKey === publicKey)) return undefined;
+  if (
+    join !== undefined || names.includes(name!) || genesis.replicas.some((member) => member.publicKey === publicKey)
+  ) return undefined;
   throw new CliError(`--name: expected one of ${names.join(", ")}, got ${name}`, EXIT.no, {
     next:
-      "a member of a later epoch is started with the chain of epochs: pbft members chain FILE, and --chain FILE here",
+      "a member of a later epoch is started with a running member to ask for the chain of epochs: --join URL; or with the " +
+      "chain: pbft members chain FILE, and --chain FILE here",
   });
 }
 

@@ -16,6 +16,8 @@ import type { MemberSource } from "./member_options.ts";
 /** What the questions depend on. */
 export interface AskingOptions {
   readonly source: MemberSource;
+  /** Further URLs of members, which may not be those of the last epochs. */
+  readonly join: readonly string[];
   /** Whether the host may sleep, so that each question keeps it awake. */
   readonly maySleep: boolean;
   /** The key of this member. */
@@ -80,12 +82,14 @@ export class Asking {
     });
   }
 
-  /** Looks whether there is something to ask, unless it has looked just now. For a host that may sleep: a timer of its own would keep it awake. */
-  look(now: number): void {
+  /**
+   * Looks whether there is something to ask, unless it has looked just now. For a host that may sleep: a timer of its own
+   * would keep it awake. Resolves when the answers are there.
+   */
+  async look(now: number): Promise<void> {
     if (!this.#options.maySleep || now < this.#lookAt) return;
     this.#lookAt = now + SLEEPY_MS;
-    void this.#feed();
-    void this.#ask();
+    await Promise.all([this.#feed(), this.#ask()]);
   }
 
   /**
@@ -128,9 +132,14 @@ export class Asking {
     }
   }
 
-  /** Where the others are, or were: those of the present epoch first, then those of the epoch before. */
+  /**
+   * Where the others are, or were: those of the present epoch first, then those of the epoch before. One outside begins with
+   * those that it was told of, as it may know only members that are long gone.
+   */
   #urls(): readonly string[] {
-    return this.#urlsIn(this.#options.self.epochs.slice(-2).toReversed());
+    const { self, join } = this.#options;
+    const known = this.#urlsIn(self.epochs.slice(-2).toReversed());
+    return [...new Set(self.node ? [...known, ...join] : [...join, ...known])];
   }
 
   #urlsIn(epochs: readonly Epoch[]): readonly string[] {

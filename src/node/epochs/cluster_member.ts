@@ -97,8 +97,8 @@ export class ClusterMember {
   }
 
   /** Called on every event of a host that may sleep: looks whether the others are in another epoch. */
-  poke(): void {
-    this.#others.look(this.#options.timer.monotonic());
+  poke(): Promise<void> {
+    return this.#others.look(this.#options.timer.monotonic());
   }
 
   /** Somebody says that there is a later epoch: the others are asked for it, within a bound. */

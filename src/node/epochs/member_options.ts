@@ -29,6 +29,8 @@ export interface ClusterMemberOptions extends Omit<NodeOptions, "self" | "genesi
   readonly cluster: ClusterFile;
   /** Links that are known, from epoch 0 on. They are checked. */
   readonly chain?: readonly Uint8Array[] | undefined;
+  /** URLs of members to ask for links, beside those that the last epochs name. */
+  readonly join?: readonly string[] | undefined;
   /** Makes the transport to the other members of an epoch. */
   readonly transport: (epoch: Epoch, self: ReplicaId) => Transport;
   /** Asks other members. Without it this one follows only what it closes itself. */
@@ -50,7 +52,7 @@ export interface Entered {
 
 /** The options of the node that a member runs in an epoch. The store stays open when the node is closed. */
 export function nodeOptionsIn(epoch: Epoch, place: Place, options: ClusterMemberOptions): NodeOptions {
-  const { source: _, chain: _chain, onEpoch: _onEpoch, cluster: _cluster, ...rest } = options;
+  const { source: _, chain: _chain, join: _join, onEpoch: _onEpoch, cluster: _cluster, ...rest } = options;
   const transport = options.transport(epoch, place.self);
   return { ...rest, ...place, epoch, genesis: epoch.genesis, transport, store: keptOpen(options.store) };
 }

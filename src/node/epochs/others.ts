@@ -17,7 +17,7 @@ export interface OthersOptions extends Pick<AskingOptions, "publicKey" | "delays
 }
 
 /** The options of the member that concern the others. */
-type MemberOptions = Pick<ClusterMemberOptions, "source" | "timer" | "seed" | "persistInputs" | "onDeparted">;
+type MemberOptions = Pick<ClusterMemberOptions, "source" | "join" | "timer" | "seed" | "persistInputs" | "onDeparted">;
 
 /** The others of one member. */
 export class Others {
@@ -28,13 +28,13 @@ export class Others {
   #hasStarted = false;
 
   constructor(
-    { source, timer, seed, persistInputs: maySleep = false, onDeparted }: MemberOptions,
+    { source, join = [], timer, seed, persistInputs: maySleep = false, onDeparted }: MemberOptions,
     rest: OthersOptions,
   ) {
     this.#publicKey = rest.publicKey;
     this.#source = source;
     const jitter = createJitter(seed ?? parseInt(this.#publicKey.slice(0, 8), 16));
-    this.#asking = source ? new Asking({ ...rest, source, timer, maySleep, jitter }) : null;
+    this.#asking = source ? new Asking({ ...rest, source, join, timer, maySleep, jitter }) : null;
     // A host that may sleep is not stopped by its replica.
     this.#departure = source && onDeparted && !maySleep ? new Departure({ ...rest, source, jitter, onDeparted }) : null;
   }
@@ -47,8 +47,8 @@ export class Others {
   }
 
   /** Called on every event of a host that may sleep. */
-  look(now: number): void {
-    this.#asking?.look(now);
+  async look(now: number): Promise<void> {
+    await this.#asking?.look(now);
   }
 
   /** Somebody says that there is a later epoch. */

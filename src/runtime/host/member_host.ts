@@ -123,7 +123,7 @@ export async function openMemberHost(options: MemberHostOptions): Promise<Member
       return node;
     },
     fetch(request, connection) {
-      member.poke();
+      void member.poke();
       return fetch!(request, connection);
     },
     async close() {

@@ -36,7 +36,7 @@ export interface HostOptions {
 export interface OpenReplicaOptions extends HostOptions, StartOptions {
   /** The cluster, and where its members are. */
   readonly cluster: ClusterFile;
-  /** The member's name or its number. */
+  /** The member's name or its number. For a key that is no member in the genesis: the name for its log. */
   readonly self: string | ReplicaId;
   /** The member's Ed25519 seed, 64 hex digits. */
   readonly privateKey: string;
@@ -52,6 +52,11 @@ export interface OpenReplicaOptions extends HostOptions, StartOptions {
    * empty: the replica asks the members for the links until it is a member.
    */
   readonly chain?: readonly Uint8Array[] | undefined;
+  /**
+   * URLs of running members to ask for the chain of epochs, beside those that the cluster file and the chain name: those may
+   * be gone. As with {@linkcode chain}, the key need not be a member in the genesis.
+   */
+  readonly join?: readonly string[] | undefined;
   /**
    * How often, and how fast, the state in the store is read again, so that what the disk has lost or changed is found and
    * fetched from the other members. Default: once an hour, 4 MiB a second; `false`, and with {@linkcode persistInputs}: never.
@@ -108,6 +113,8 @@ export interface ServedReplica {
   readonly isMember: boolean;
   /** Where it listens. */
   readonly url: string;
+  /** Does what is overdue, after the host has slept: a cron job calls it. */
+  wake(): Promise<void>;
   /** Stops taking requests, finishes the commit that is under way and closes the store; within five seconds. */
   close(): Promise<void>;
   /** Resolves once it is closed. */

@@ -17,22 +17,18 @@ import { deferred } from "../../node/async/deferred.ts";
 import { handOver } from "../../node/hand_over.ts";
 import type { ReplicaNode } from "../../node/node.ts";
 import { checkScrub } from "../../node/repair/scrub.ts";
-import { checkMembership, CRYPTOGRAPHY } from "../../node/options.ts";
 import type { Timer, Transport } from "../../node/ports.ts";
 import type { HostEvent } from "../../node/host_event.ts";
 import { checkSchedule, scheduleSnapshots } from "../../snapshot/schedule.ts";
 import { type ListenAddress, listenAddress, urlOf } from "../server/listen_address.ts";
-import { memberId } from "./environment.ts";
+import { chainOf, checkMember, ownerOf, ownUrl } from "../identity/member_place.ts";
 import type { OpenReplica, OpenReplicaOptions, ServedReplica, ServeOptions } from "./options.ts";
 import { openState } from "./state_file.ts";
 import { systemTimer } from "./system_timer.ts";
 import { socketTransportOf, transportOf } from "./transport.ts";
 import type { Interposer } from "./interposer.ts";
 import { type MemberHost, type MemberHostOptions, openMemberHost, type OpenTransport } from "./member_host.ts";
-import { clusterId, importKeyPair } from "../../crypto/mod.ts";
-import { chainCrypto } from "../../node/epochs/cryptography.ts";
-import { placeIn } from "../../node/epochs/place.ts";
-import { type Epoch, firstEpoch, followChain } from "../../wire/epochs/mod.ts";
+import type { Epoch } from "../../wire/epochs/mod.ts";
 
 /** A port that is open. */
 export interface Listening {
@@ -72,7 +68,7 @@ const FLUSH_TIMEOUT_MS = 1_000;
 
 /** What `openReplica` does on every runtime. */
 export async function openReplicaOn({ memory }: Platform, options: OpenReplicaOptions): Promise<OpenReplica> {
-  checkMember(options);
+  checkOptions(options);
   const timer = systemTimer();
   const stopping = new AbortController();
   const post = (epoch: Epoch, self: ReplicaId, membership: Membership) => ({
@@ -101,7 +97,7 @@ export async function serveOn(platform: Platform, options: ServeOptions): Promis
   const { memory, upgradeWebSocket, openWebSocket } = platform;
   const hasSockets = options.hasSockets ?? (upgradeWebSocket !== undefined && !persistInputs);
   if (hasSockets && !upgradeWebSocket) throw noSocketsError(platform);
-  checkMember(options);
+  checkOptions(options);
   const told = ownUrl(options);
   const url = typeof told === "string" ? told : await told;
   const timer = systemTimer();
@@ -170,6 +166,9 @@ export async function serveOn(platform: Platform, options: ServeOptions): Promis
       return host.member.node !== null;
     },
     url: urlOf(server.address),
+    async wake() {
+      await Promise.all([host.member.poke(), host.member.node?.wake()]);
+    },
     close,
     closed,
   };
@@ -186,13 +185,14 @@ interface Opening extends Pick<Platform, "memory" | "upgradeWebSocket">, Pick<Me
 
 /** Opens the store, the member and its routes. */
 async function open(options: OpenReplicaOptions, opening: Opening): Promise<MemberHost> {
-  const { cluster, settings, privateKey, archive, snapshots, scrub = {}, observers, persistInputs, chain, app } =
+  const { cluster, settings, privateKey, archive, snapshots, scrub = {}, observers, persistInputs, join, app } =
     options;
   const { timer, openTransport, memory, upgradeWebSocket, signal, interposer, onDeparted } = opening;
   return await openMemberHost({
     member: {
       cluster,
-      chain,
+      chain: chainOf(options),
+      join,
       settings,
       store: await openState({ ...options, owner: ownerOf(options) }),
       archive,
@@ -219,52 +219,11 @@ async function open(options: OpenReplicaOptions, opening: Opening): Promise<Memb
   });
 }
 
-/**
- * The member's number in the genesis; `null` if it is a member of later epochs only.
- * @throws {TypeError} or {@linkcode RangeError} if its key, or another option, does not fit the cluster.
- */
-function checkMember(options: OpenReplicaOptions): ReplicaId | null {
-  const { cluster, cluster: { genesis }, stateMachine = createKeyValue, ...rest } = options;
-  const { privateKey } = rest;
+/** @throws {TypeError} or {@linkcode RangeError} naming the option that does not fit. */
+function checkOptions(options: OpenReplicaOptions): void {
   if (options.scrub) checkScrub(options.scrub);
   if (options.snapshots) checkSchedule(options.snapshots);
-  if (options.chain && !genesis.replicas.some(({ publicKey }) => publicKey === importKeyPair(privateKey).publicKey)) {
-    return null;
-  }
-  const self = memberId(cluster, options.self);
-  checkMembership({ ...rest, self, genesis, stateMachine });
-  return self;
-}
-
-/** Whose store it is. */
-function ownerOf({ cluster: { genesis }, self, privateKey }: OpenReplicaOptions) {
-  const { publicKey } = importKeyPair(privateKey);
-  return { name: genesis.replicas.find((member) => member.publicKey === publicKey)?.name ?? String(self), publicKey };
-}
-
-/**
- * The URL at which it is to listen, if the options do not say where: that of the last epoch of the chain in which its key
- * is a member.
- * @throws {LinkError} if the chain does not follow from the genesis; {@linkcode TypeError} if nothing says where.
- */
-function ownUrl({ cluster, chain = [], ...rest }: ServeOptions): string | Promise<string> {
-  const first = firstEpoch(cluster, clusterId(cluster.genesis));
-  if (chain.length === 0) return urlIn([first], rest);
-  return followChain(first, chain, chainCrypto(CRYPTOGRAPHY)).then((epochs) => urlIn(epochs, rest));
-}
-
-function urlIn(epochs: readonly Epoch[], { privateKey, port }: Pick<ServeOptions, "privateKey" | "port">): string {
-  const { publicKey } = importKeyPair(privateKey);
-  for (const epoch of epochs.toReversed()) {
-    const place = placeIn(epoch, publicKey);
-    if (place) return epoch.urls[epoch.genesis.replicas[place.self]!.name]!;
-  }
-  if (port !== undefined) return "http://localhost";
-  throw new TypeError(
-    `port: expected one: this key is no member in the epochs 0 to ${
-      epochs.length - 1
-    } that the chain shows, so nothing says where it listens`,
-  );
+  checkMember(options);
 }
 
 /** The node of the present epoch, or the last one. @throws {TypeError} if there was none yet. */

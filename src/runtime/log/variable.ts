@@ -3,7 +3,7 @@
  * @module
  */
 import { Log, type LogOptions } from "./log.ts";
-import type { ReplicaIdentity } from "../host/environment.ts";
+import { displayName, type ReplicaIdentity } from "../identity/environment.ts";
 
 /**
  * Reads `PBFT_LOG`: `text` (the default), `json`, or `none`.
@@ -20,5 +20,5 @@ export function logFromVariable(
     throw new TypeError(`PBFT_LOG: expected text, json or none, got ${JSON.stringify(format)}`);
   }
   const members = cluster.genesis.replicas.map(({ name }) => name);
-  return new Log({ name: members[self]!, members, format, secrets: [privateKey], timer });
+  return new Log({ name: displayName({ cluster, self }), members, format, secrets: [privateKey], timer });
 }

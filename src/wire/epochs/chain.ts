@@ -2,6 +2,7 @@
  * The chain of epochs: from one that is trusted to the last one.
  * @module
  */
+import { fromBase64 } from "../codec/base64.ts";
 import { type ChainCrypto, decodeLink, followLink, insideChain } from "./link.ts";
 import type { Epoch } from "./epoch.ts";
 
@@ -28,6 +29,29 @@ export async function followChain(
     }
   }
   return epochs;
+}
+
+/**
+ * Reads the links of a chain from JSON, as `GET /epochs` gives it. They are not verified.
+ * @throws {TypeError} naming the wrong field. The error does not repeat the text.
+ */
+export function parseChainText(text: string): readonly Uint8Array[] {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw new TypeError(`expected the chain of epochs as JSON, got ${text.length} characters that are not JSON`);
+  }
+  const { after = 0, links } = Object(json) as { readonly after?: unknown; readonly links?: unknown };
+  if (after !== 0) throw new TypeError(`after: expected 0, got ${JSON.stringify(after)}: a chain begins with epoch 0`);
+  if (!Array.isArray(links)) throw new TypeError("links: expected a list, got something else");
+  return links.map((link, i) => {
+    try {
+      return fromBase64(String(link));
+    } catch {
+      throw new TypeError(`links[${i}]: expected base64, got something else`);
+    }
+  });
 }
 
 /** The epoch in which a number was ordered; `undefined` if none of these can have ordered it. */
