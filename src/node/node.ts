@@ -34,7 +34,7 @@ import { Observers } from "./observers.ts";
 import { CRYPTOGRAPHY, type NodeInternals, type NodeOptions, seedOf } from "./options.ts";
 import type { Observer, Rejection, Signer, Timer } from "./ports.ts";
 import { OtherEpochError } from "./storage/store_errors.ts";
-import type { Epoch } from "../wire/epochs/mod.ts";
+import { type Entered, type Epoch, sayEntered } from "../wire/epochs/mod.ts";
 import { type ScrubSchedule, startScrubbing } from "./repair/scrub.ts";
 import { restore } from "./storage/opening.ts";
 import { type NodeUsage, usageOf } from "./in/usage.ts";
@@ -72,6 +72,8 @@ export class ReplicaNode {
   readonly #queries: Submission<Verified<SignedQuery>>;
   readonly #replica: DurableReplica;
   readonly #delivery: Delivery;
+  /** Whether the store has the state at which the epoch starts. */
+  #hasState = false;
   readonly #gateway: Gateway;
   readonly #blobs: BlobServer;
   readonly #readBlobs: (digests: readonly Digest[]) => Promise<ReadonlyMap<Digest, Uint8Array>>;
@@ -175,7 +177,11 @@ export class ReplicaNode {
         }
       },
       read: this.#readBlobs = (digests) => new BlobReader(store, hash).read(digests),
-      createCore: (storedState) => this.#core = createCore(storedState),
+      createCore: (storedState) => {
+        this.#core = createCore(storedState);
+        if (this.#core.status().lastExecuted >= (epoch.start?.sequence ?? 0)) this.#hasState = true;
+        return this.#core;
+      },
       release: (ready, now) => this.#release(ready, now),
       outstanding: () => this.#outstanding(),
       onCommit: (...commit) => observers.notify((o) => o.onCommit?.(...commit)),
@@ -288,6 +294,11 @@ export class ReplicaNode {
   /** Blobs of the state by their digests, for a snapshot: as many from the first on as one answer may hold. */
   readBlobs(digests: readonly Digest[]): Promise<readonly (Uint8Array | null)[]> {
     return this.#blobs.read(digests);
+  }
+
+  /** What it says once its store has the state at which its epoch starts; `null` before, in epoch 0, and while halted. */
+  entered(): Entered | null {
+    return this.#hasState && this.#replica.core ? sayEntered(this.epoch, this.self, this.#signer) : null;
   }
 
   /** How many of the other members it has heard within the last `ms`. */
@@ -422,6 +433,8 @@ export class ReplicaNode {
   #release({ events, messages, replies, answers, offers = [], closed }: Ready, now: Millis): void {
     this.#gateway.hear(events);
     if (events.some(({ kind }) => kind === "state-transfer")) this.#drainSoon();
+    // Events are released once the records of their step are durable.
+    if (events.some((event) => event.kind === "state-transfer" && event.phase === "finished")) this.#hasState = true;
     for (const event of events) this.#observers.notify((o) => o.onEvent?.(event, now));
     this.#delivery.release({ messages, replies, answers });
     this.#blobs.offer(offers);

@@ -73,10 +73,11 @@ export class Members {
         },
       }),
       source: {
-        links: (url, after) => Promise.resolve(this.#at(url, name).linksAfter(after)),
-        blobs: (url, epoch, fetch) => this.#at(url, name).answerFetch(epoch, fetch) ?? Promise.resolve([]),
-        stable: (url) => Promise.resolve(this.#at(url, name).stable()),
-        poke: (url) => Promise.resolve(this.#at(url, name).hear()),
+        links: async (url, after) => (await this.#at(url, name)).linksAfter(after),
+        blobs: async (url, epoch, fetch) => await (await this.#at(url, name)).answerFetch(epoch, fetch) ?? [],
+        stable: async (url) => (await this.#at(url, name)).stable(),
+        entered: async (url) => (await this.#at(url, name)).entered(),
+        poke: async (url) => (await this.#at(url, name)).hear(),
       },
       observers: [{
         onHostEvent: (event) => event.kind === "epoch-failed" && this.failures.push(`${name}: ${event.reason}`),
@@ -88,11 +89,11 @@ export class Members {
     return member;
   }
 
-  #at(url: string, from: string): ClusterMember {
+  #at(url: string, from: string): Promise<ClusterMember> {
     const name = this.#names.get(url)!;
     const member = this.members.get(name);
-    if (!member || this.down.has(name) || this.down.has(from)) throw new Error("connection refused");
-    return member;
+    const isDown = !member || this.down.has(name) || this.down.has(from);
+    return isDown ? Promise.reject(new Error("connection refused")) : Promise.resolve(member);
   }
 
   async openAll(names: readonly string[] = FOUR): Promise<this> {

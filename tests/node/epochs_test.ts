@@ -1,5 +1,7 @@
 import type { Store } from "../../src/node/ports.ts";
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { createSigner } from "../../src/crypto/mod.ts";
+import { MemoryStore } from "../../src/stores/memory.ts";
 import { ReplicaNode } from "../../src/node/node.ts";
 import { ForeignStoreError, OtherEpochError } from "../../src/node/storage/store_errors.ts";
 import { systemTimer } from "../../src/runtime/host/system_timer.ts";
@@ -278,7 +280,8 @@ Deno.test("a removed member departs once a quorum of the next epoch has a stable
   const cluster = await new Members().openAll(FOUR.slice(1));
   const departed: number[] = [];
   await cluster.open("Apple", { onDeparted: ({ number }) => departed.push(number) });
-  for (const name of OTHERS) await cluster.open(name);
+  // Builds that say nothing of their state.
+  for (const name of OTHERS) (await cluster.open(name)).entered = () => null;
   const operation = await cluster.operation(cluster.member("Apple").epoch, replaced);
   assert((await cluster.vouch("Ball", "admin", 1, operation)).startsWith("ok"));
   await cluster.reached(1, [...FOUR, ...OTHERS]);
@@ -298,6 +301,43 @@ Deno.test("a removed member departs once a quorum of the next epoch has a stable
   await cluster.close();
 });
 
+Deno.test("in an idle cluster removed members depart once a quorum of the next epoch has the state, and not before", async () => {
+  const cluster = new Members();
+  const departed: string[] = [];
+  for (const name of FOUR) await cluster.open(name, { onDeparted: () => departed.push(name) });
+  await cluster.vouch("Apple", "a", 1, "INCR n");
+  for (const name of OTHERS.slice(0, 2)) await cluster.open(name);
+  const operation = await cluster.operation(cluster.member("Apple").epoch, replaced);
+  assert((await cluster.vouch("Ball", "admin", 1, operation)).startsWith("ok"));
+  await cluster.reached(1, [...FOUR, ...OTHERS.slice(0, 2)]);
+  await until("two have entered", () => OTHERS.slice(0, 2).every((name) => cluster.member(name).entered() !== null));
+  // Statements of one member for others, of another state, and of former members count for nobody.
+  const honest = OTHERS.slice(0, 2).map((name) => cluster.member(name).entered()!);
+  const { context, number } = cluster.member("Eagle").epoch;
+  const wrong = createSigner(keyOf("Goat").privateKey, context, number).sign("entered", new Uint8Array(32));
+  const early = createSigner(keyOf("Goat").privateKey, context, 0).sign("entered", honest[0]!.signature.slice(0, 32));
+  const lies = [honest[0]!, { member: 2, signature: honest[0]!.signature }, { member: 2, signature: wrong }, {
+    member: 2,
+    signature: early,
+  }, { member: 99, signature: wrong }];
+  let asked = 0;
+  const goat = await cluster.open("Goat", { store: new MemoryStore(), source: undefined });
+  goat.entered = () => lies[asked++ % lies.length]!;
+  await until("they have asked", () => asked > 2 * lies.length);
+  assertEquals(departed, []);
+  await cluster.crash("Goat");
+  await cluster.open("Goat", { start: "new" });
+  await until("all have departed", () => departed.length === 4);
+  assertEquals(cluster.node("Goat").status().replica.lastExecuted, 8, "nothing was executed in epoch 1");
+  // One that comes when all of them are gone finds the state at the others.
+  for (const name of FOUR) await cluster.crash(name);
+  await cluster.open("Hat", { join: Object.values(urlsOf(["Fig"])) });
+  await until("Hat has entered", () => cluster.member("Hat").entered() !== null);
+  await cluster.crash("Eagle");
+  assertEquals(await cluster.vouch("Hat", "b", 1, "INCR n"), "ok 2");
+  await cluster.close();
+});
+
 Deno.test("a certificate that proves nothing lets no removed member depart", async () => {
   const cluster = await new Members().openAll(FOUR.slice(1));
   const departed: number[] = [];
@@ -307,7 +347,10 @@ Deno.test("a certificate that proves nothing lets no removed member depart", asy
   const old = cluster.member("Ball").stable();
   for (const name of OTHERS) await cluster.open(name);
   let asked = 0;
-  for (const name of OTHERS) cluster.member(name).stable = () => (asked++, asked % 2 ? old : [new Uint8Array(9)]);
+  for (const name of OTHERS) {
+    cluster.member(name).entered = () => null;
+    cluster.member(name).stable = () => (asked++, asked % 2 ? old : [new Uint8Array(9)]);
+  }
   const operation = await cluster.operation(cluster.member("Apple").epoch, replaced);
   assert((await cluster.vouch("Ball", "admin", 1, operation)).startsWith("ok"));
   await until("it has asked", () => asked > 2);

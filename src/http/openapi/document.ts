@@ -109,7 +109,8 @@ const ROUTES: Readonly<Record<string, Readonly<Record<"get" | "post", Operation 
       operationId: "epochs",
       query: {
         after: "the epoch after which the links begin (0)",
-        stable: "with the last stable checkpoint's certificate",
+        stable:
+          "with the last stable checkpoint's certificate, and the replica's statement that it has the epoch's state",
       },
       answers: { "application/json": EPOCHS },
       problems: [...ANYWHERE, "malformed"],

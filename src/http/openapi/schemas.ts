@@ -124,6 +124,10 @@ export const EPOCHS: Schema = objectOf({
   after: described(count, "the links begin after this epoch"),
   links: described(listOf(text), "the links, base64, as many as fit into one answer"),
   "stable?": described(listOf(text), "the certificate of the last stable checkpoint: signed frames, base64"),
+  "entered?": described(
+    objectOf({ member: count, signature: described(text, "Ed25519, base64") }),
+    "once the replica has the state at which its epoch starts: its number, and its signature under the state's digest",
+  ),
 });
 
 /** The problems of these kinds (RFC 9457), which all have one HTTP status. */

@@ -35,6 +35,13 @@ export function httpSource(fetch: typeof globalThis.fetch = globalThis.fetch): M
       const { stable } = JSON.parse(new TextDecoder().decode(await ask(url, "epochs?stable"))) as { stable?: unknown };
       return Array.isArray(stable) ? stable.map((frame) => fromBase64(String(frame))) : [];
     },
+    async entered(url) {
+      const { entered } = JSON.parse(new TextDecoder().decode(await ask(url, "epochs?stable"))) as {
+        readonly entered?: { readonly member?: unknown; readonly signature?: unknown };
+      };
+      if (typeof entered?.member !== "number") return null;
+      return { member: entered.member, signature: fromBase64(String(entered.signature)) };
+    },
     async poke(url) {
       await ask(url, "epochs", { method: "POST" });
     },

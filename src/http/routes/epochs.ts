@@ -3,7 +3,7 @@
  * `POST /epochs` says that there is a later epoch, and `POST /epochs/state` gives the state to members of a later epoch, who are no members for this replica.
  * @module
  */
-import type { Epoch } from "../../wire/epochs/mod.ts";
+import type { Entered, Epoch } from "../../wire/epochs/mod.ts";
 import type { HostedNode } from "../hosted_node.ts";
 import { pack, toBase64 } from "../../wire/mod.ts";
 import type { BodyReader } from "../bodies/body.ts";
@@ -24,6 +24,8 @@ export interface EpochsHost {
   answerFetch(epoch: number, frame: Uint8Array): Promise<readonly Uint8Array[]> | null;
   /** The frames of the last stable checkpoint's certificate of the present epoch. */
   stable?(): readonly Uint8Array[];
+  /** What this member has signed about the state at which the present epoch starts; `null` if it lacks the state. */
+  entered?(): Entered | null;
   /** Somebody says that there is a later epoch. */
   hear?(): void;
 }
@@ -45,7 +47,7 @@ type Query = (name: string) => string | undefined;
 
 /**
  * `GET /epochs?after=E`: the links after epoch E, in base64, as many as fit into one answer. With `stable` also the
- * certificate of the last stable checkpoint.
+ * certificate of the last stable checkpoint, and this member's statement that it has the state of its epoch.
  */
 export function epochsResponse(query: Query, host: EpochsHost): Response {
   const after = natural(query("after") ?? "0", "after");
@@ -57,8 +59,22 @@ export function epochsResponse(query: Query, host: EpochsHost): Response {
     links.push(textOf(link));
   }
   const { cluster, number } = host.epoch;
-  const stable = query("stable") === undefined ? {} : { stable: (host.stable?.() ?? []).map(toBase64) };
-  return Response.json({ cluster, epoch: number, after, links, ...stable });
+  return Response.json({
+    cluster,
+    epoch: number,
+    after,
+    links,
+    ...(query("stable") !== undefined && standingOf(host)),
+  });
+}
+
+/** What shows that the members of the epoch before are not needed any more. */
+function standingOf(host: EpochsHost): Readonly<Record<string, unknown>> {
+  const entered = host.entered?.();
+  return {
+    stable: (host.stable?.() ?? []).map(toBase64),
+    ...(entered && { entered: { member: entered.member, signature: toBase64(entered.signature) } }),
+  };
 }
 
 /** `POST /epochs`: whoever sends it says that there is a later epoch. It proves nothing, and so its body is not read. */

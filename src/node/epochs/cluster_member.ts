@@ -15,7 +15,7 @@
 import type { ClosedEpoch } from "../../core/io.ts";
 import { MachineVersions } from "../../core/epochs/versions.ts";
 import { clusterId } from "../../crypto/mod.ts";
-import { type Epoch, firstEpoch, followChain } from "../../wire/epochs/mod.ts";
+import { type Entered, type Epoch, firstEpoch, followChain } from "../../wire/epochs/mod.ts";
 import { parseClusterFile } from "../../wire/mod.ts";
 import { deferred } from "../async/deferred.ts";
 import { Delays } from "../async/delays.ts";
@@ -154,6 +154,11 @@ export class ClusterMember {
     return this.#node?.stableCertificate() ?? [];
   }
 
+  /** What this member has signed about the state at which the present epoch starts; `null` if it lacks the state. */
+  entered(): Entered | null {
+    return this.#node?.entered() ?? null;
+  }
+
   /**
    * Answers a member of an epoch that fetches its state: with blobs, possibly none. `null` if no member of that epoch
    * has signed the fetch, or if it asks too much.
@@ -277,10 +282,8 @@ export class ClusterMember {
     });
     moving.catch((error) => {
       this.#failed(error);
-      this.#delays.after(
-        RETRY_MS,
-        () => this.epoch.number === number && this.#onClosed({ epoch: number + 1, certificate }),
-      );
+      const again = () => this.epoch.number === number && this.#onClosed({ epoch: number + 1, certificate });
+      this.#delays.after(RETRY_MS, again);
     });
   }
 
@@ -292,9 +295,7 @@ export class ClusterMember {
     this.#tell({ kind: "epoch-failed", reason: error instanceof Error ? error.message : String(error) });
     // Without a node nothing else would try again.
     if (this.#node || !placeIn(this.epoch, this.#publicKey) || this.lacksVersion !== null) return;
-    this.#delays.after(
-      RETRY_MS,
-      () => this.#node ?? this.#move(() => this.#followStore()).catch((again) => this.#failed(again)),
-    );
+    const again = () => this.#node ?? this.#move(() => this.#followStore()).catch((reason) => this.#failed(reason));
+    this.#delays.after(RETRY_MS, again);
   }
 }

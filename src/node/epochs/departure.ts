@@ -1,15 +1,23 @@
 /**
- * The end of a member that was removed. The others may still need the state that it has, so it serves until a quorum of
- * the next epoch has a stable checkpoint of its own: one certificate proves that, whoever shows it.
+ * The end of a member that was removed. The others may still need the state that it has, so it serves until the members
+ * of the next epoch have shown that they don't, in one of three ways:
+ *
+ * - A quorum of them has a stable checkpoint of its own: one certificate proves that, whoever shows it.
+ * - Each of a quorum has signed that its store has the state at which their epoch starts. Also an idle cluster gets there.
+ * - There is the link after their epoch.
+ *
+ * In each case at least f + 1 correct members have the state, which they keep until a later one is stable, and of these f
+ * can fail. So whoever still lacks the state gets it there.
  * @module
  */
-import { type ChainCrypto, checkStable, type Epoch } from "../../wire/epochs/mod.ts";
+import { quorum } from "../../core/messages/quorum.ts";
+import { type ChainCrypto, checkStable, type Epoch, hasEntered } from "../../wire/epochs/mod.ts";
 import { Backoff, type Jitter } from "../async/backoff.ts";
 import type { Delays } from "../async/delays.ts";
 import type { MemberSource } from "./member_options.ts";
 import { leftIn } from "./place.ts";
 
-/** How often members of the next epoch are asked for their certificate, ms. */
+/** How often members of the next epoch are asked, ms. */
 const ASK = { minMs: 250, maxMs: 2_000 };
 
 /** Options of {@linkcode Departure}. */
@@ -41,8 +49,12 @@ export class Departure {
     try {
       const { self, delays, jitter, onDeparted } = this.#options;
       const backoff = new Backoff(jitter, ASK);
-      for (let turn = 0; this.#left() && !delays.isStopped; turn++) {
-        if (await this.#isReplaced(turn)) return onDeparted(self.epochs.at(-1)!);
+      /** Members of the next epoch that have signed that they have its state. */
+      const entered = new Map<Epoch, Set<number>>();
+      for (let turn = 0, left = this.#left(); left && !delays.isStopped; turn++, left = this.#left()) {
+        const known = entered.get(left) ?? new Set();
+        entered.set(left, known);
+        if (await this.#isReplaced(left, turn, known) && this.#left()) return onDeparted(self.epochs.at(-1)!);
         await delays.pass(backoff.next());
       }
     } finally {
@@ -54,17 +66,32 @@ export class Departure {
     return leftIn(this.#options.self.epochs, this.#options.publicKey);
   }
 
-  async #isReplaced(turn: number): Promise<boolean> {
-    const { source, self, cryptography } = this.#options;
-    const left = this.#left();
-    if (!left) return false;
+  async #isReplaced(left: Epoch, turn: number, entered: Set<number>): Promise<boolean> {
+    const { self } = this.#options;
     // The link after an epoch has the certificate of its last checkpoint.
     if (self.epochs.at(-1)!.number > left.number) return true;
     const { replicas } = left.genesis;
+    const missing = replicas.map((_, member) => member).filter((member) => !entered.has(member));
+    await Promise.all(missing.map(async (member) => await this.#saysEntered(left, member) && entered.add(member)));
+    return entered.size >= quorum(replicas.length) || await this.#hasStable(left, turn % replicas.length);
+  }
+
+  async #saysEntered(left: Epoch, member: number): Promise<boolean> {
+    const { source, cryptography } = this.#options;
     try {
-      const url = left.urls[replicas[turn % replicas.length]!.name]!;
+      const said = await source.entered?.(left.urls[left.genesis.replicas[member]!.name]!);
+      return said?.member === member && await hasEntered(left, said, cryptography);
+    } catch {
+      return false; // it can't be reached, or is not there yet
+    }
+  }
+
+  async #hasStable(left: Epoch, member: number): Promise<boolean> {
+    const { source, cryptography } = this.#options;
+    try {
+      const url = left.urls[left.genesis.replicas[member]!.name]!;
       await checkStable(left, await source.stable?.(url) ?? [], cryptography);
-      return !!this.#left();
+      return true;
     } catch {
       return false; // it can't be reached, or has none yet
     }

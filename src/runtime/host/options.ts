@@ -76,8 +76,8 @@ export interface ServeOptions extends OpenReplicaOptions {
   /** The port to listen on, if not that of the cluster file or of the chain. */
   readonly port?: number;
   /**
-   * Whether the replica closes itself when it was removed and nobody needs it any more: a quorum of the next epoch has a
-   * stable checkpoint. Until then it serves the chain and the state. Default: no.
+   * Whether the replica closes itself when it was removed and nobody needs it any more: a quorum of the next epoch has the
+   * state. Until then it serves the chain and the state. Default: no.
    */
   readonly stopsWhenRemoved?: boolean;
   /**

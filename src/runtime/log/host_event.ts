@@ -60,7 +60,7 @@ export function hostEventEntry(
     }
     case "departed": {
       const message =
-        "this replica was removed, and a quorum of the new members has a stable checkpoint: the cluster goes on there";
+        "this replica was removed, and a quorum of the new members has the state: the cluster goes on there";
       return { level: "info", event, message, fields: { epoch: hostEvent.epoch, urls: whereText(hostEvent.urls) } };
     }
     case "epoch-failed":

@@ -12,9 +12,9 @@ export const PROTOCOL = "pbft/1";
 /**
  * What can be signed: a message, a member's statement about clients' requests that it passes on (`relay`), its approval of the genesis
  * (`genesis`) or of the next epoch's configuration (`configuration`), the root of a tree of replies that are signed together (`replies`),
- * or what it says to those who watch (`changes`).
+ * what it says to those who watch (`changes`), or that it has the state at which an epoch starts (`entered`).
  */
-export type SignedKind = MessageKind | "relay" | "genesis" | "configuration" | "replies" | "changes";
+export type SignedKind = MessageKind | "relay" | "genesis" | "configuration" | "replies" | "changes" | "entered";
 
 /**
  * The bytes that are signed in front of a message's bytes: protocol version, cluster, epoch and kind. A signature is therefore
