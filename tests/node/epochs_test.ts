@@ -338,6 +338,28 @@ Deno.test("in an idle cluster removed members depart once a quorum of the next e
   await cluster.close();
 });
 
+Deno.test("a new member asks for a small state once: the link has its root and its page", async () => {
+  const cluster = await new Members().openAll();
+  for (let i = 1; i <= 3; i++) await cluster.vouch("Apple", "a", i, `SET k${i} ${i}`);
+  const asked: number[] = [];
+  const answerFetch = (name: string) => {
+    const at = cluster.member(name);
+    const answer = at.answerFetch.bind(at);
+    at.answerFetch = (...args) => (asked.push(args[0]), answer(...args));
+  };
+  for (const name of FOUR) answerFetch(name);
+  await cluster.open("Eagle");
+  const operation = await cluster.operation(cluster.member("Apple").epoch, {
+    replicas: [...FOUR.slice(1), "Eagle"].map(memberOf),
+    urls: urlsOf(["Eagle"]),
+  });
+  assert((await cluster.vouch("Ball", "admin", 1, operation)).startsWith("ok"));
+  await until("Eagle has entered", () => cluster.members.get("Eagle")!.entered() !== null);
+  // None, if the other members were faster with what the link lacks.
+  assert(asked.length <= 1, `${asked.length} questions`);
+  await cluster.close();
+});
+
 Deno.test("a certificate that proves nothing lets no removed member depart", async () => {
   const cluster = await new Members().openAll(FOUR.slice(1));
   const departed: number[] = [];

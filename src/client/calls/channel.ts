@@ -139,15 +139,15 @@ export class Channel {
       onAgreed,
       post: ({ queryUrl: url }, ended) =>
         this.#doubtingAnswer(post(fetch, { url, frame, signal: ended, maxAnswerBytes })),
-      check: (answer) =>
-        this.#doubting(checkQueryReply(answer, { genesis, verifier, digest, operations: operations.length })),
+      check: (answer, { url }) =>
+        this.#doubting(checkQueryReply(answer, { genesis, verifier, digest, operations: operations.length }), url),
     }, signal);
   }
 
-  /** If a reply is not valid, it may be one of a later epoch. */
-  async #doubting<T extends object>(checked: Promise<T | string>): Promise<T | string> {
+  /** If a reply is not valid, it may be one of a later epoch, of which its replica knows. */
+  async #doubting<T extends object>(checked: Promise<T | string>, url: string): Promise<T | string> {
     const reply = await checked;
-    if (typeof reply === "string") this.#options.epochs.doubt();
+    if (typeof reply === "string") this.#options.epochs.doubt(url);
     return reply;
   }
 
@@ -171,7 +171,8 @@ export class Channel {
         const maxAnswerBytes = Math.min(results * (genesis.limits.maxResultBytes + 64) + 4096, MAX_BODY_BYTES);
         return this.#doubtingAnswer(post(fetch, { url, frame, accept: ACCEPT_PATHS, signal, maxAnswerBytes }));
       },
-      check: (frame, expected: Sendable) => this.#doubting(checkReply(frame, { genesis, verifier, expected })),
+      check: (frame, expected: Sendable, { url }) =>
+        this.#doubting(checkReply(frame, { genesis, verifier, expected }), url),
     };
   }
 

@@ -36,7 +36,7 @@ export interface ExchangeContext {
   readonly postMs: number;
   post(url: string, request: Sendable, signal: AbortSignal): Promise<Answer>;
   /** Verifies a reply. Returns the reply, or what is wrong with it. */
-  check(frame: Uint8Array, request: Sendable): Promise<Reply | string>;
+  check(frame: Uint8Array, request: Sendable, peer: Peer): Promise<Reply | string>;
 }
 
 interface Post {
@@ -103,7 +103,7 @@ export class Exchange {
     const post: Post = { controller: new AbortController(), since: context.timer.monotonic() };
     this.#posts.set(peer.id, post);
     const answer = await context.post(peer.url, request, post.controller.signal);
-    const reply = answer.kind === "frame" ? await context.check(answer.frame, request) : null;
+    const reply = answer.kind === "frame" ? await context.check(answer.frame, request, peer) : null;
     if (this.#settled || this.#posts.get(peer.id) !== post) return;
     this.#posts.delete(peer.id);
     if (answer.kind === "frame" && reply !== null && typeof reply === "object") {

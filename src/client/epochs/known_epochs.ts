@@ -30,6 +30,8 @@ export interface KnownEpochsOptions {
 
 /** The least time between two questions, ms. */
 const ASK_MS = 200;
+/** The least time between two questions to replicas whose replies seem to be of a later epoch, ms. */
+const LATER_MS = 20;
 /** How long an answer may take, ms. */
 const TIMEOUT_MS = 5_000;
 /** The largest answer, bytes. */
@@ -49,6 +51,8 @@ export class KnownEpochs {
   #present: PresentEpoch | null = null;
   #opening: Promise<PresentEpoch> | null = null;
   #asking = false;
+  /** Where a replica is whose reply seems to be of a later epoch, and which is asked next. */
+  #later: string | null = null;
   #askedAt = -Infinity;
   #asked = 0;
   readonly #listeners = new Set<() => void>();
@@ -88,14 +92,22 @@ export class KnownEpochs {
 
   /**
    * A replica failed, or its reply is not of this epoch: asks one for links, unless one was asked just now. It does not
-   * wait.
+   * wait. `url`: the request URL of the replica whose reply is of another epoch: it knows the links, while others may not
+   * have got there yet.
    */
-  doubt(): void {
+  doubt(url?: string): void {
     const now = this.#options.timer.monotonic();
-    if (!this.#present || this.#asking || now - this.#askedAt < ASK_MS) return;
+    if (url !== undefined) this.#later = url;
+    if (!this.#present || this.#asking || now - this.#askedAt < (this.#later === null ? ASK_MS : LATER_MS)) return;
     this.#askedAt = now;
     this.#asking = true;
-    void this.#ask(this.#present).catch(() => {}).finally(() => this.#asking = false);
+    const { peers } = this.#present.replicas;
+    const asked = this.#later ?? peers[this.#asked++ % peers.length]!.url;
+    this.#later = null;
+    void this.#ask(this.#present, asked).catch(() => {}).finally(() => {
+      this.#asking = false;
+      if (this.#later !== null) this.doubt();
+    });
   }
 
   async #open(): Promise<PresentEpoch> {
@@ -105,9 +117,8 @@ export class KnownEpochs {
     return this.#present = presentOf(epochs.at(-1)!);
   }
 
-  async #ask({ epoch, replicas }: PresentEpoch): Promise<void> {
-    const { peers } = replicas;
-    const base = peers[this.#asked++ % peers.length]!.url.replace(/requests$/, "");
+  async #ask({ epoch }: PresentEpoch, url: string): Promise<void> {
+    const base = url.replace(/requests$/, "");
     const links = await linksFrom(this.#options.fetch, `${base}epochs?after=${epoch.number}`);
     if (links.length === 0) return;
     const epochs = await followChain(epoch, links, CHAIN_CRYPTO);

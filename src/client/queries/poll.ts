@@ -25,7 +25,7 @@ export interface PollContext {
   readonly onAgreed: (index: number, result: Result) => void;
   post(peer: Peer, signal: AbortSignal): Promise<Answer>;
   /** Verifies an answer. Returns it, or what is wrong with it. */
-  check(frame: Uint8Array): Promise<QueryReply | string>;
+  check(frame: Uint8Array, peer: Peer): Promise<QueryReply | string>;
 }
 
 /** How a poll ended for the operations without a quorum. */
@@ -92,7 +92,7 @@ class Poll {
   async #ask(peer: Peer): Promise<void> {
     const { post, check } = this.#context;
     const answer = await post(peer, this.#controller.signal);
-    const reply = answer.kind === "frame" ? await check(answer.frame) : "";
+    const reply = answer.kind === "frame" ? await check(answer.frame, peer) : "";
     if (this.#controller.signal.aborted) return;
     this.#awaited--;
     if (typeof reply !== "string") this.#count(reply);
