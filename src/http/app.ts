@@ -11,7 +11,7 @@ import { BODY_TIMEOUT_MS, MAX_HELD_BYTES, readOperation, readSigned } from "./mi
 import { BodyReader } from "./bodies/body.ts";
 import { type Caller, Callers } from "./middleware/callers.ts";
 import { Deadlines } from "./bodies/deadlines.ts";
-import { epochsResponse, epochState, hearOfEpoch, onlyEpochOf } from "./routes/epochs.ts";
+import { epochRoutes, onlyEpochOf } from "./routes/epochs.ts";
 import { EventStreams } from "./routes/events.ts";
 import { EXPOSITION_TYPE } from "./routes/exposition.ts";
 import { checkHost } from "./middleware/hosts.ts";
@@ -169,13 +169,7 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
     "/snapshot": { GET: [() => snapshotHead(node)] },
     "/snapshot/blobs": { POST: [({ req, var: { caller } }) => snapshotBlobs(req.raw, { node, bodies, caller })] },
     "/openapi.json": { GET: [(c) => c.json(description ??= openApiDocument())] },
-    "/epochs": {
-      GET: [(c) => epochsResponse((name) => c.req.query(name), epochs)],
-      POST: [(c) => hearOfEpoch(c.req.raw, epochs)],
-    },
-    "/epochs/state": {
-      POST: [(c) => epochState(c.req.raw, c.req.query("epoch"), { epochs, bodies, caller: c.var.caller })],
-    },
+    ...epochRoutes({ epochs, bodies }),
     "/healthz": { GET: [(c) => c.text("alive\n")] },
     "/readyz": { GET: [(c) => ready(c, node)] },
     ...pageRoutes(options.page),

@@ -43,6 +43,10 @@ export type HostEvent =
   | { readonly kind: "epoch-failed"; readonly reason: string }
   /** This member has not the version of the state machine that is in force. It waits until it is started with it. */
   | { readonly kind: "version-lacking"; readonly version: string; readonly has: readonly string[] }
+  /** This member's key was changed on schedule: the replica of the new one, with the state, has taken its place. */
+  | { readonly kind: "key-rotated"; readonly publicKey: string; readonly epoch: number }
+  /** The key could not be changed on schedule. The present one stays in use, and it is tried again. */
+  | { readonly kind: "rotation-failed"; readonly reason: string }
   /** Parts of the state in the store are lost or damaged; they are fetched from the other members. */
   | { readonly kind: "state-damaged"; readonly blobs: number }
   /** A snapshot of the state at `sequence` was saved; `bytes`: those that were new. */

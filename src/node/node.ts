@@ -34,7 +34,7 @@ import { Observers } from "./observers.ts";
 import { CRYPTOGRAPHY, type NodeInternals, type NodeOptions, seedOf } from "./options.ts";
 import type { Observer, Rejection, Signer, Timer } from "./ports.ts";
 import { OtherEpochError } from "./storage/store_errors.ts";
-import { type Entered, type Epoch, sayEntered } from "../wire/epochs/mod.ts";
+import { type Epoch, sayEntered } from "../wire/epochs/mod.ts";
 import { type ScrubSchedule, startScrubbing } from "./repair/scrub.ts";
 import { restore } from "./storage/opening.ts";
 import { type NodeUsage, usageOf } from "./in/usage.ts";
@@ -202,7 +202,7 @@ export class ReplicaNode {
     return ReplicaNode.openWith(options, {});
   }
 
-  /** As {@linkcode ReplicaNode.open}, with some parts replaced, for tests and simulations. @internal */
+  /** As {@linkcode ReplicaNode.open}, with some parts replaced, for tests and simulations. */
   static async openWith(options: NodeOptions, internals: NodeInternals): Promise<ReplicaNode> {
     const parts = await prepareParts(options, internals);
     const node = new ReplicaNode({ ...options, store: parts.store, genesis: parts.genesis }, parts, internals);
@@ -297,7 +297,7 @@ export class ReplicaNode {
   }
 
   /** What it says once its store has the state at which its epoch starts; `null` before, in epoch 0, and while halted. */
-  entered(): Entered | null {
+  entered(): { readonly member: number; readonly signature: Uint8Array } | null {
     return this.#hasState && this.#replica.core ? sayEntered(this.epoch, this.self, this.#signer) : null;
   }
 
@@ -354,7 +354,7 @@ export class ReplicaNode {
     };
   }
 
-  /** Buffers in use now, for tests. Everything is 0 once all has been answered. @internal */
+  /** Buffers in use now, for tests. Everything is 0 once all has been answered. */
   usage(): NodeUsage {
     return usageOf(this.#requests, this.#queries, this.#gateway);
   }

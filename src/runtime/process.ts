@@ -4,6 +4,7 @@
  */
 export type { HostOptions, OpenReplica, OpenReplicaOptions, ServedReplica, ServeOptions } from "./host/options.ts";
 export type { Interposer } from "./host/interposer.ts";
+export type { KeyRotation, NextKey } from "./identity/key_rotation.ts";
 export type { ScrubSchedule } from "../node/repair/scrub.ts";
 export { EDGE_SETTINGS } from "./host/edge_settings.ts";
 export {

@@ -65,7 +65,7 @@ export class MemberProcesses {
   async start(id: string, ...more: string[]): Promise<Command> {
     const { name, keyFile, stateFile } = this.invited.get(id)!;
     const files = ["--cluster", this.clusterFile, "--key", keyFile, "--state", stateFile];
-    const isNew = !exists(stateFile);
+    const isNew = !this.running.has(id);
     const command = new Command(PBFT, [
       "serve",
       "--name",
@@ -80,10 +80,22 @@ export class MemberProcesses {
   }
 
   /** Starts one that is no member yet: it waits at its URL. */
-  async startOutside(id: string): Promise<Command> {
+  async startOutside(id: string, ...more: string[]): Promise<Command> {
     const chain = `${this.folder}/chain-${id}.json`;
     await call("members", "chain", chain, "--cluster", this.clusterFile, ...this.#from());
-    return await this.start(id, "--chain", chain, "--port", new URL(this.invited.get(id)!.url).port);
+    return await this.start(id, ...this.placeOf(id), ...more);
+  }
+
+  /** The flags of a member that is not in the genesis. */
+  placeOf(id: string): readonly string[] {
+    return ["--chain", `${this.folder}/chain-${id}.json`, "--port", new URL(this.invited.get(id)!.url).port];
+  }
+
+  /** Stops a member as its service manager does, and starts it again. */
+  async restart(id: string, ...more: string[]): Promise<Command> {
+    this.running.get(id)!.kill("SIGTERM");
+    assertEquals(await this.running.get(id)!.ended(), 0);
+    return await this.start(id, ...this.placeOf(id), ...more);
   }
 
   /** Proposes, has a quorum sign, and submits; gives what is printed at the end. */
@@ -120,7 +132,8 @@ export class MemberProcesses {
   }
 }
 
-function exists(path: string): boolean {
+/** Whether there is such a file. */
+export function exists(path: string): boolean {
   try {
     Deno.statSync(path);
     return true;

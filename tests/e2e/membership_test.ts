@@ -4,7 +4,7 @@ import { Client } from "../../src/client/mod.ts";
 import { inFolder } from "../tools/folder.ts";
 import { byClient, byReq } from "./_counting.ts";
 import { eventually } from "./_cluster_process.ts";
-import { call, MemberProcesses } from "./_members.ts";
+import { call, exists, MemberProcesses } from "./_members.ts";
 
 Deno.test("all members are replaced one after another under load, a key is rotated, one is added and removed: no error, nothing lost", async () => {
   await inFolder(async (folder) => {
@@ -24,7 +24,7 @@ Deno.test("all members are replaced one after another under load, a key is rotat
       for (const [i, name] of ["Eagle", "Fig", "Goat", "Hat"].entries()) {
         const old = names[i]!;
         const { publicKey, url } = members.invite(name);
-        await members.startOutside(name);
+        await members.startOutside(name, "--approve-rotations");
         const present = [...members.present].map((one) => one === old ? name : one);
         const text = await members.change(["--replace", `${old}:${name}=${publicKey}@${url}`], present);
         assertMatch(text, new RegExp(`^epoch ${i + 1} is in force, from number \\d+ on`));
@@ -42,13 +42,26 @@ Deno.test("all members are replaced one after another under load, a key is rotat
       assertEquals(await members.running.get("Hat")!.ended(), 0);
       await busy();
 
+      // A key on a schedule: the process changes it by itself, at its address, and goes on with it after a restart.
+      const { keyFile, stateFile } = members.invited.get("Fig")!;
+      const before = Deno.readTextFileSync(keyFile);
+      const fig = await members.restart("Fig", "--rotate-key-every", "1s");
+      await fig.out.find(/this member has a new key/);
+      const after = Deno.readTextFileSync(keyFile).trim();
+      assert(after !== before.trim());
+      assertEquals([exists(stateFile), fig.out.all.some((line) => line.includes(after))], [false, false]);
+      await busy();
+      await members.restart("Fig", "--approve-rotations");
+      assertEquals((await members.status("Fig")).epoch, 6);
+      await busy();
+
       // Add one, change limits in the same step, and remove it again.
       const ivy = members.invite("Ivy");
       await members.startOutside("Ivy");
       const more = ["--add", `Ivy=${ivy.publicKey}@${ivy.url}`, "--limit", "maxSessions=2048"];
       await members.change(more, [...members.present, "Ivy"]);
       await eventually("Ivy takes part", async () => (await members.status("Ivy")).ready === true);
-      assertEquals((await members.status("Ivy")).epoch, 6);
+      assertEquals((await members.status("Ivy")).epoch, 7);
       await busy();
       await members.change(["--remove", "Ivy"], members.present.slice(0, -1));
       await busy();
@@ -60,7 +73,7 @@ Deno.test("all members are replaced one after another under load, a key is rotat
       const list = JSON.parse(
         await call("members", "list", "--cluster", members.clusterFile, "--from", members.urls()[0]!, "--json"),
       );
-      assertEquals([list.epoch, list.answering, list.limits.maxSessions], [7, 4, 2048]);
+      assertEquals([list.epoch, list.answering, list.limits.maxSessions], [8, 4, 2048]);
       const { links } = await (await fetch(`${members.urls()[0]}/epochs`)).json();
       const chain = (links as string[]).map((link) => Uint8Array.from(atob(link), (char) => char.charCodeAt(0)));
       const reader = new Client({ cluster: members.cluster(), chain });

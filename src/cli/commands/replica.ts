@@ -21,6 +21,7 @@ import { CliError, codeOf, EXIT, reasonOf, runCommand } from "../cli_error.ts";
 import { readCluster } from "../find_cluster.ts";
 import { readKey } from "../key_file.ts";
 import { readChain } from "../members/chain_file.ts";
+import { isLaterKey, keySchedule, stateFileOf } from "../members/key_schedule.ts";
 import { loadMachine, wrapped } from "../machine/load.ts";
 import { natural } from "../numbers.ts";
 import { runVerb } from "../parser/dispatch.ts";
@@ -59,6 +60,14 @@ const FLAGS = {
     help:
       "what it does once it is no member any more and the others do not need it: stop (default), or serve the chain " +
       "and the state on",
+  },
+  "rotate-key-every": {
+    value: "TIME",
+    help: "give this member a new key at intervals, such as 30d: it replaces the file of --key once it is in force. " +
+      "Enough of the other members must run with --approve-rotations",
+  },
+  "approve-rotations": {
+    help: "approve by itself where another member, with its present key, asks for a new key and nothing else",
   },
   "memory": { help: "keep the state in memory, instead of --state" },
   "start": {
@@ -112,17 +121,19 @@ async function serveReplica({ values }: Call<typeof FLAGS>): Promise<number> {
   const name = required(values.name, "name");
   const port = values.port === undefined ? undefined : natural("--port", values.port, { max: 65_535 });
   if (values.host !== undefined) required(values.host, "host");
-  const store = storeOf(values);
   const snapshots = scheduleOf(values);
   const share = values.telemetry === undefined ? null : telemetryShare(values.telemetry);
   const { cluster } = await readCluster(required(values.cluster, "cluster")).catch((error) => {
     throw error instanceof CliError ? new CliError(error.message, EXIT.no, error.lines) : error;
   });
   const { privateKey, warning } = readKey(required(values.key, "key"));
+  const store = storeOf(values, privateKey);
   const members = cluster.genesis.replicas.map((member) => member.name);
   const chain = chainOf(values, cluster, privateKey);
   const format = (values.log ?? "text") as LogFormat;
-  const log = new Log({ name, members, format, secrets: [privateKey], timer: systemTimer() });
+  const secrets = [privateKey];
+  const { "rotate-key-every": every } = values;
+  const log = new Log({ name, members, format, secrets, timer: systemTimer() });
   if (warning) log.warn({ event: "key-readable", message: warning });
   const machine = values.machine === undefined ? undefined : await loadMachine(values.machine, values.export);
   const telemetry = share === null ? null : await createTelemetry(name, share);
@@ -136,6 +147,9 @@ async function serveReplica({ values }: Call<typeof FLAGS>): Promise<number> {
     start: startOption(values),
     chain,
     join: values.join,
+    approvesRotations: values["approve-rotations"] ?? false,
+    ...(every !== undefined &&
+      { keyRotation: keySchedule(every, { key: values.key!, state: values.state!, secrets }) }),
     stopsWhenRemoved: values["when-removed"] !== "serve",
     hostname: values.host,
     port,
@@ -164,11 +178,13 @@ async function serveReplica({ values }: Call<typeof FLAGS>): Promise<number> {
 
 /** The links of the file, if there is one. @throws {CliError} if the key is not in the genesis, and there is none. */
 function chainOf(
-  { chain, join, name }: ServeValues,
+  { chain, join, name, state }: ServeValues,
   { genesis }: ClusterFile,
   privateKey: string,
 ): readonly Uint8Array[] | undefined {
   if (chain !== undefined) return readChain(chain);
+  // A key that came later is in no genesis; its store has the chain.
+  if (state !== undefined && isLaterKey(state, privateKey)) return [];
   const { publicKey } = importKeyPair(privateKey);
   const names = genesis.replicas.map((member) => member.name);
   if (
@@ -217,9 +233,12 @@ async function serveMember(name: string, cluster: ClusterFile, options: MemberOp
 }
 
 /** The store, or the path of its file. The file is opened only after everything else was checked. */
-function storeOf({ state, memory }: ServeValues): Store | string {
+function storeOf({ state, memory, "rotate-key-every": every }: ServeValues, privateKey: string): Store | string {
   if (memory && state !== undefined) throw new CliError("--memory and --state: choose one (see --help)", EXIT.usage);
-  return memory ? new MemoryStore() : required(state, "state");
+  if (memory && every !== undefined) {
+    throw new CliError("--rotate-key-every: expected --state, got --memory", EXIT.usage);
+  }
+  return memory ? new MemoryStore() : stateFileOf(required(state, "state"), privateKey);
 }
 
 function startOption(values: ServeValues): Start | undefined {

@@ -6,7 +6,7 @@
  */
 import { type ProblemKind, PROBLEMS } from "../problem.ts";
 import { REQ_BODY } from "../routes/parse_req.ts";
-import { EPOCHS, EVIDENCE, problemSchema, REQ_ANSWER, type Schema, STATUS } from "./schemas.ts";
+import { APPROVAL, EPOCHS, EVIDENCE, problemSchema, PROPOSAL, REQ_ANSWER, type Schema, STATUS } from "./schemas.ts";
 
 /** One method of a route. */
 interface Operation {
@@ -121,6 +121,25 @@ const ROUTES: Readonly<Record<string, Readonly<Record<"get" | "post", Operation 
       status: 202,
       answers: TEXT,
       problems: ANYWHERE,
+    },
+  },
+  "/epochs/approvals": {
+    get: undefined,
+    post: {
+      summary:
+        "Approves of a proposal that only changes the key of the member that has signed it, if the operator lets it",
+      operationId: "approveRotation",
+      body: PROPOSAL,
+      answers: { "application/json": APPROVAL },
+      problems: [
+        ...ANYWHERE,
+        "malformed",
+        "not-admitted",
+        "too-large",
+        "unsupported-media-type",
+        "body-timeout",
+        "overloaded",
+      ],
     },
   },
   "/openapi.json": {

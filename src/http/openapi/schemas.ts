@@ -130,6 +130,18 @@ export const EPOCHS: Schema = objectOf({
   ),
 });
 
+/** The body of `POST /epochs/approvals`: a proposal, as `pbft members propose` writes it. Further fields are refused. */
+export const PROPOSAL: Schema = objectOf({
+  configuration: described({ type: "object" }, "the configuration of the next epoch"),
+  approvals: described({ type: "object", additionalProperties: text }, "signatures in hex, by the members' names"),
+});
+
+/** The answer of `POST /epochs/approvals`. */
+export const APPROVAL: Schema = objectOf({
+  name: described(text, "the name of this member"),
+  signature: described(text, "its signature under the configuration, 128 hex digits"),
+});
+
 /** The problems of these kinds (RFC 9457), which all have one HTTP status. */
 export function problemSchema(kinds: readonly ProblemKind[]): Schema {
   return objectOf({

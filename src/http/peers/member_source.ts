@@ -3,9 +3,12 @@
  * @module
  */
 import type { MemberSource } from "../../node/epochs/member_options.ts";
+import type { Proposal } from "../../wire/epochs/mod.ts";
 import { fromBase64, MAX_BODY_BYTES, unpack } from "../../wire/mod.ts";
 import { CBOR } from "../middleware/submitter.ts";
 
+/** The longest refusal that is passed on, characters. */
+const MAX_DETAIL = 300;
 /** How long an answer may take, ms. */
 const TIMEOUT_MS = 5_000;
 
@@ -46,6 +49,21 @@ export function httpSource(fetch: typeof globalThis.fetch = globalThis.fetch): M
       await ask(url, "epochs", { method: "POST" });
     },
   };
+}
+
+/** Asks the member at this URL to approve of a rotation. Returns its signature in hex. @throws with its refusal. */
+export async function askApproval(url: string, proposal: Proposal): Promise<string> {
+  const at = new URL("epochs/approvals", url.endsWith("/") ? url : `${url}/`);
+  const response = await fetch(at, {
+    method: "POST",
+    redirect: "manual",
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(proposal),
+  });
+  const answer = JSON.parse(new TextDecoder().decode(await readBounded(response))) as Readonly<Record<string, unknown>>;
+  if (response.ok) return String(answer.signature);
+  throw new Error(`answered ${response.status}: ${String(answer.detail).slice(0, MAX_DETAIL)}`);
 }
 
 /** The body of an answer, if it is not larger than any correct answer. */

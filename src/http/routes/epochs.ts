@@ -3,7 +3,7 @@
  * `POST /epochs` says that there is a later epoch, and `POST /epochs/state` gives the state to members of a later epoch, who are no members for this replica.
  * @module
  */
-import type { Entered, Epoch } from "../../wire/epochs/mod.ts";
+import { ConfigureError, type Epoch } from "../../wire/epochs/mod.ts";
 import type { HostedNode } from "../hosted_node.ts";
 import { pack, toBase64 } from "../../wire/mod.ts";
 import type { BodyReader } from "../bodies/body.ts";
@@ -25,7 +25,9 @@ export interface EpochsHost {
   /** The frames of the last stable checkpoint's certificate of the present epoch. */
   stable?(): readonly Uint8Array[];
   /** What this member has signed about the state at which the present epoch starts; `null` if it lacks the state. */
-  entered?(): Entered | null;
+  entered?(): { readonly member: number; readonly signature: Uint8Array } | null;
+  /** Approves of a rotation, given as JSON; left out: no such proposal is approved of. @throws with the refusal. */
+  approve?(proposal: unknown): Promise<{ readonly name: string; readonly signature: string }>;
   /** Somebody says that there is a later epoch. */
   hear?(): void;
 }
@@ -41,6 +43,9 @@ const MAX_LINK_BYTES = 1024 * 1024;
 const texts = new WeakMap<Uint8Array, string>();
 /** The largest signed fetch, bytes. */
 const MAX_FETCH_BYTES = 16 * 1024;
+
+/** The largest proposal, bytes: a configuration with 72 members, as JSON. */
+const MAX_PROPOSAL_BYTES = 128 * 1024;
 
 /** The part of a request that asks for the chain. */
 type Query = (name: string) => string | undefined;
@@ -108,6 +113,50 @@ export async function epochState(
         `epoch ${epochs.epoch.number}`,
     });
   }, caller);
+}
+
+/**
+ * `POST /epochs/approvals`: takes a proposal that only changes the key of the member that has signed it, and answers with
+ * this member's approval, if its operator lets it.
+ */
+export async function epochApproval(
+  request: Request,
+  { epochs, bodies, caller }: { readonly epochs: EpochsHost; readonly bodies: BodyReader; readonly caller: Caller },
+): Promise<Response> {
+  if (!epochs.approve) {
+    throw new Problem("not-admitted", { detail: "this member approves of nothing by itself: ask its operator" });
+  }
+  const approve = epochs.approve.bind(epochs);
+  return await bodies.read(request, { type: "application/json", maxBytes: MAX_PROPOSAL_BYTES }, async (body) => {
+    try {
+      return Response.json(await approve(JSON.parse(new TextDecoder().decode(body))));
+    } catch (error) {
+      if (error instanceof ConfigureError) throw new Problem("not-admitted", { detail: error.message });
+      throw new Problem("malformed", { detail: error instanceof Error ? error.message : String(error) });
+    }
+  }, caller);
+}
+
+/** The part of Hono's `Context` that the routes use. */
+interface Called {
+  readonly req: { readonly raw: Request; query(name: string): string | undefined };
+  readonly var: { readonly caller: Caller };
+}
+
+/** The routes of a member. */
+export function epochRoutes({ epochs, bodies }: { readonly epochs: EpochsHost; readonly bodies: BodyReader }) {
+  return {
+    "/epochs": {
+      GET: [(c: Called) => epochsResponse((name) => c.req.query(name), epochs)],
+      POST: [(c: Called) => hearOfEpoch(c.req.raw, epochs)],
+    },
+    "/epochs/state": {
+      POST: [(c: Called) => epochState(c.req.raw, c.req.query("epoch"), { epochs, bodies, caller: c.var.caller })],
+    },
+    "/epochs/approvals": {
+      POST: [(c: Called) => epochApproval(c.req.raw, { epochs, bodies, caller: c.var.caller })],
+    },
+  } as const;
 }
 
 function natural(text: string, field: string): number {

@@ -8,10 +8,14 @@ import type { HostedNode, Membership, ReplicaApp } from "../../http/mod.ts";
 import { createLeftApp } from "../../http/left_app.ts";
 import { httpSource } from "../../http/peers/member_source.ts";
 import type { EpochsHost } from "../../http/routes/epochs.ts";
+import { importKeyPair } from "../../crypto/mod.ts";
+import { Approver } from "../../node/epochs/approver.ts";
 import { ClusterMember } from "../../node/epochs/cluster_member.ts";
+import { chainCrypto } from "../../node/epochs/cryptography.ts";
 import { following } from "../../node/epochs/following.ts";
 import type { ClusterMemberOptions, Entered } from "../../node/epochs/member_options.ts";
 import type { ReplicaNode } from "../../node/node.ts";
+import { CRYPTOGRAPHY } from "../../node/options.ts";
 import type { Transport } from "../../node/ports.ts";
 import type { ClusterFile } from "../../wire/mod.ts";
 import type { Epoch } from "../../wire/epochs/mod.ts";
@@ -37,6 +41,8 @@ export interface OpenTransport {
 /** Options of {@linkcode openMemberHost}. */
 export interface MemberHostOptions {
   readonly member: Omit<ClusterMemberOptions, "transport" | "source" | "onEpoch">;
+  /** Whether it approves of rotations by itself. */
+  readonly approvesRotations?: boolean | undefined;
   /** Opens the transport to the other members of an epoch. */
   readonly openTransport: (epoch: Epoch, self: ReplicaId, membership: Membership) => OpenTransport;
   /** Makes the routes of an epoch. */
@@ -64,6 +70,7 @@ interface Present {
 /** Opens a member. Throws what `ClusterMember.open` throws. */
 export async function openMemberHost(options: MemberHostOptions): Promise<MemberHost> {
   const { timer, cluster, privateKey } = options.member;
+  const approver = options.approvesRotations ? approverOf({ privateKey, timer }) : null;
   let node: ReplicaNode | null = null;
   let fetch: ReplicaApp["fetch"] | null = null;
   let parts: { readonly membership: Membership; readonly transport: OpenTransport } | null = null;
@@ -83,7 +90,7 @@ export async function openMemberHost(options: MemberHostOptions): Promise<Member
       ? options.createApp(overEpochs(next, member), {
         urls,
         membership: parts.membership,
-        epochs: member,
+        epochs: approver ? approving(member, approver) : member,
         signal,
         ended: ending.signal,
       })
@@ -133,6 +140,26 @@ export async function openMemberHost(options: MemberHostOptions): Promise<Member
       for (const stop of lingering) stop();
       await present?.transport?.close?.();
     },
+  };
+}
+
+function approverOf({ privateKey, timer }: Pick<ClusterMemberOptions, "privateKey" | "timer">): Approver {
+  const { publicKey } = importKeyPair(privateKey);
+  return new Approver({ privateKey, publicKey, timer, cryptography: CRYPTOGRAPHY, by: chainCrypto(CRYPTOGRAPHY) });
+}
+
+/** A member that approves of rotations. */
+function approving(member: ClusterMember, approver: Approver): EpochsHost {
+  return {
+    get epoch() {
+      return member.epoch;
+    },
+    linksAfter: (epoch) => member.linksAfter(epoch),
+    answerFetch: (epoch, frame) => member.answerFetch(epoch, frame),
+    stable: () => member.stable(),
+    entered: () => member.entered(),
+    hear: () => member.hear(),
+    approve: (proposal) => approver.approve(member.epoch, proposal),
   };
 }
 

@@ -13,6 +13,7 @@ import type { ScrubSchedule } from "../../node/repair/scrub.ts";
 import type { StartOptions } from "../../node/storage/start.ts";
 import type { SnapshotSchedule } from "../../snapshot/schedule.ts";
 import type { ClusterFile } from "../../wire/mod.ts";
+import type { KeyRotation } from "../identity/key_rotation.ts";
 import type { Interposer } from "./interposer.ts";
 
 /** What every host may choose: a process under Deno or Node, and a Durable Object. */
@@ -62,6 +63,11 @@ export interface OpenReplicaOptions extends HostOptions, StartOptions {
    * fetched from the other members. Default: once an hour, 4 MiB a second; `false`, and with {@linkcode persistInputs}: never.
    */
   readonly scrub?: ScrubSchedule | false;
+  /**
+   * Whether this member approves by itself of a proposal that changes nothing but the key of one other member, and that
+   * this member has signed with its present key. Default: no.
+   */
+  readonly approvesRotations?: boolean;
   /** Saves snapshots of the state at intervals; none if left out. */
   readonly snapshots?: SnapshotSchedule;
 }
@@ -80,6 +86,8 @@ export interface ServeOptions extends OpenReplicaOptions {
    * state. Until then it serves the chain and the state. Default: no.
    */
   readonly stopsWhenRemoved?: boolean;
+  /** Changes this member's key on a schedule. Enough of the other members must have `approvesRotations`. Default: no. */
+  readonly keyRotation?: KeyRotation;
   /**
    * Whether votes go by WebSockets, to peers that take them. Deno and Node only: `true` is refused on other runtimes, where votes go by
    * POST. Default: under Deno and Node yes, unless {@linkcode persistInputs}.

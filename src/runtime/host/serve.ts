@@ -21,6 +21,7 @@ import type { Timer, Transport } from "../../node/ports.ts";
 import type { HostEvent } from "../../node/host_event.ts";
 import { checkSchedule, scheduleSnapshots } from "../../snapshot/schedule.ts";
 import { type ListenAddress, listenAddress, urlOf } from "../server/listen_address.ts";
+import { KeyRotator, type NextKey } from "../identity/key_rotation.ts";
 import { chainOf, checkMember, ownerOf, ownUrl } from "../identity/member_place.ts";
 import type { OpenReplica, OpenReplicaOptions, ServedReplica, ServeOptions } from "./options.ts";
 import { openState } from "./state_file.ts";
@@ -111,10 +112,10 @@ export async function serveOn(platform: Platform, options: ServeOptions): Promis
     timer,
     onAcceptFailed: (error) => tell({ kind: "accept-failed", reason: describeThrown(error).error }),
   });
-  const openTransport = (epoch: Epoch, member: ReplicaId, membership: Membership): OpenTransport => {
+  const openTransportOf = (key: string) => (epoch: Epoch, member: ReplicaId, membership: Membership): OpenTransport => {
     const between = (transport: Transport) => options.interposer?.transport(transport) ?? transport;
-    if (!hasSockets) return { transport: between(transportOf(epoch, member, privateKey, membership)) };
-    const sockets = socketTransportOf(epoch, member, privateKey, {
+    if (!hasSockets) return { transport: between(transportOf(epoch, member, key, membership)) };
+    const sockets = socketTransportOf(epoch, member, key, {
       timer,
       membership,
       onHostEvent: tell,
@@ -123,24 +124,43 @@ export async function serveOn(platform: Platform, options: ServeOptions): Promis
     return { transport: between(sockets), close: () => sockets.close() };
   };
   const upgrade = hasSockets && upgradeWebSocket && { upgradeWebSocket };
-  const { interposer, stopsWhenRemoved } = options;
+  const { interposer, stopsWhenRemoved, keyRotation } = options;
   const departed = deferred<void>();
-  const onDeparted = ({ number, urls }: Epoch) => {
-    tell({ kind: "departed", epoch: number, urls });
+  const onDeparted = (key: string, epoch: Epoch) => {
+    if (key !== present?.privateKey || rotator?.hasPlaceIn(epoch)) return;
+    tell({ kind: "departed", epoch: epoch.number, urls: epoch.urls });
     departed.resolve();
   };
-  const shared = { timer, memory, signal: stopping.signal, openTransport, ...(stopsWhenRemoved && { onDeparted }) };
-  const opening = { ...shared, ...upgrade, ...(interposer && { interposer }) };
-  const host = await open(options, opening).catch(async (error) => {
+  const openWith = (key: string, own: OpenReplicaOptions): Promise<MemberHost> => {
+    const shared = { timer, memory, signal: stopping.signal, openTransport: openTransportOf(key) };
+    const departing = stopsWhenRemoved && { onDeparted: (epoch: Epoch) => onDeparted(key, epoch) };
+    return open(own, { ...shared, ...departing, ...upgrade, ...(interposer && { interposer }) });
+  };
+  let present: Present | null = null;
+  const first = await openWith(privateKey, options).catch(async (error) => {
     await server.shutdown();
     throw error;
   });
-  handle = host.fetch;
+  const replace = async (next: Present) => {
+    const former = present;
+    present = next;
+    handle = next.host.fetch;
+    await former?.host.close();
+  };
+  await replace({ host: first, privateKey });
+  const hosted = () => present!.host;
+  const openNext = (next: NextKey) =>
+    openWith(next.privateKey, { ...options, ...next, chain: hosted().member.linksAfter(0) });
+  const rotator = keyRotation &&
+    new KeyRotator(keyRotation, { timer, tell, open: openNext, replace, present: () => present! });
+  rotator?.start();
   const { promise: closed, resolve } = deferred<void>();
   let closing = false;
   const close = async () => {
     if (closing) return await closed;
     closing = true;
+    if (rotator) await within(FLUSH_TIMEOUT_MS, () => rotator.stop());
+    const host = hosted();
     if (host.member.node) await handOver(host.member.node, timer);
     handle = () => unavailable("the replica is stopping");
     await within(CLOSE_TIMEOUT_MS, async () => {
@@ -157,21 +177,28 @@ export async function serveOn(platform: Platform, options: ServeOptions): Promis
   options.signal?.addEventListener("abort", () => void close(), { once: true });
   return {
     get node() {
-      return nodeOf(host);
+      return nodeOf(hosted());
     },
     get epoch() {
-      return host.member.epoch;
+      return hosted().member.epoch;
     },
     get isMember() {
-      return host.member.node !== null;
+      return hosted().member.node !== null;
     },
     url: urlOf(server.address),
     async wake() {
-      await Promise.all([host.member.poke(), host.member.node?.wake()]);
+      const { member } = hosted();
+      await Promise.all([member.poke(), member.node?.wake()]);
     },
     close,
     closed,
   };
+}
+
+/** The replica of the present key. */
+interface Present {
+  readonly host: MemberHost;
+  readonly privateKey: string;
 }
 
 /** What the member and its routes share. */
@@ -187,6 +214,7 @@ interface Opening extends Pick<Platform, "memory" | "upgradeWebSocket">, Pick<Me
 async function open(options: OpenReplicaOptions, opening: Opening): Promise<MemberHost> {
   const { cluster, settings, privateKey, archive, snapshots, scrub = {}, observers, persistInputs, join, app } =
     options;
+  const { approvesRotations } = options;
   const { timer, openTransport, memory, upgradeWebSocket, signal, interposer, onDeparted } = opening;
   return await openMemberHost({
     member: {
@@ -206,6 +234,7 @@ async function open(options: OpenReplicaOptions, opening: Opening): Promise<Memb
       ...(onDeparted && { onDeparted }),
     },
     openTransport,
+    approvesRotations,
     createApp(node, parts) {
       const { ended, ...shared } = parts;
       const ending = AbortSignal.any([signal, parts.signal]);

@@ -64,12 +64,19 @@ export function ownUrl({ cluster, chain = [], ...rest }: ServeOptions): string |
   return followChain(first, chain, chainCrypto(CRYPTOGRAPHY)).then((epochs) => urlIn(epochs, rest));
 }
 
-function urlIn(epochs: readonly Epoch[], { privateKey, port }: Pick<ServeOptions, "privateKey" | "port">): string {
+function urlIn(
+  epochs: readonly Epoch[],
+  { privateKey, port, self }: Pick<ServeOptions, "privateKey" | "port" | "self">,
+): string {
   const { publicKey } = importKeyPair(privateKey);
   for (const epoch of epochs.toReversed()) {
     const place = placeIn(epoch, publicKey);
     if (place) return epoch.urls[epoch.genesis.replicas[place.self]!.name]!;
   }
+  // A further key of a member of the genesis: the cluster file says where that member is.
+  const { genesis, urls } = epochs[0]!;
+  const name = genesis.replicas[self as ReplicaId]?.name ?? String(self);
+  if (Object.hasOwn(urls, name)) return urls[name]!;
   if (port !== undefined) return "http://localhost";
   throw new TypeError(
     `port: expected one: this key is no member in the epochs 0 to ${

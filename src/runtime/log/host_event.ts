@@ -76,6 +76,14 @@ export function hostEventEntry(
         "start it with code that has it";
       return { level: "error", event, message, fields: { version, has: has.join(",") } };
     }
+    case "key-rotated": {
+      const { publicKey, epoch } = hostEvent;
+      return { level: "info", event, message: "this member has a new key", fields: { epoch, publicKey } };
+    }
+    case "rotation-failed": {
+      const message = "the key could not be changed on schedule; it stays in use, and it is tried again";
+      return { level: "warn", event, message, fields: { reason: hostEvent.reason } };
+    }
     case "state-damaged": {
       const message = "parts of the state in the store are damaged, and are fetched from the others; look at the disk";
       return { level: "warn", event, message, fields: { blobs: hostEvent.blobs } };

@@ -11,6 +11,7 @@ export {
   MAX_CONFIGURATION_BYTES,
   parseConfiguration,
 } from "./configuration.ts";
+export { checkRotation, proposeRotation, type Rotation } from "./rotation.ts";
 export { type Entered, hasEntered, sayEntered } from "./entered.ts";
 export {
   type Approval,
