@@ -202,7 +202,7 @@ export class ReplicaNode {
     return ReplicaNode.openWith(options, {});
   }
 
-  /** As {@linkcode ReplicaNode.open}, with some parts replaced, for tests and simulations. */
+  /** As {@linkcode ReplicaNode.open}, with some parts replaced, for tests and simulations. @internal */
   static async openWith(options: NodeOptions, internals: NodeInternals): Promise<ReplicaNode> {
     const parts = await prepareParts(options, internals);
     const node = new ReplicaNode({ ...options, store: parts.store, genesis: parts.genesis }, parts, internals);
@@ -354,7 +354,7 @@ export class ReplicaNode {
     };
   }
 
-  /** Buffers in use now, for tests. Everything is 0 once all has been answered. */
+  /** Buffers in use now, for tests. Everything is 0 once all has been answered. @internal */
   usage(): NodeUsage {
     return usageOf(this.#requests, this.#queries, this.#gateway);
   }
