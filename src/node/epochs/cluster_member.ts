@@ -260,20 +260,19 @@ export class ClusterMember {
 
   /** Starts the replica of the last epoch that the store knows: another instance of this member may have entered it. */
   async #followStore(): Promise<void> {
-    const links = await storedLinks(this.#store, this.#cryptography.hash, this.#publicKey);
-    await this.#enter(links.slice(this.epoch.number));
+    const { hash } = this.#cryptography;
+    await this.#enter((await storedLinks(this.#store, hash, this.#publicKey)).slice(this.epoch.number));
   }
 
   async #stopNode(): Promise<void> {
-    const node = this.#node;
+    const { node } = this;
     this.#node = null;
     await node?.close();
   }
 
   /** The replica has closed its epoch: makes the link and enters the next one. */
   #onClosed({ certificate }: ClosedEpoch): void {
-    const node = this.#node;
-    const { number } = this.epoch;
+    const { node, epoch: { number } } = this;
     const moving = this.#move(async () => {
       if (this.#isClosed || this.epoch.number !== number) return;
       const link = await linkIn(this.#store, certificate, this.#cryptography.hash);
@@ -295,7 +294,7 @@ export class ClusterMember {
     this.#tell({ kind: "epoch-failed", reason: error instanceof Error ? error.message : String(error) });
     // Without a node nothing else would try again.
     if (this.#node || !placeIn(this.epoch, this.#publicKey) || this.lacksVersion !== null) return;
-    const again = () => this.#node ?? this.#move(() => this.#followStore()).catch((reason) => this.#failed(reason));
+    const again = () => this.#node ?? this.#move(() => this.#followStore()).catch((why) => this.#failed(why));
     this.#delays.after(RETRY_MS, again);
   }
 }
