@@ -4,7 +4,9 @@ import type { Digest, SequenceNumber } from "../../src/core/messages/ids.ts";
 import type { Ready } from "../../src/core/io.ts";
 import { entriesOf, readPage, readRoot } from "../../src/core/tree/state_tree.ts";
 import type { StateMachine } from "../../src/core/state_machine.ts";
+import { wrap } from "../../src/core/wrap.ts";
 import { encodeOperation, KeyValue, type KeyValueOperation } from "../../src/machines/mod.ts";
+import { loadedWhole } from "../../src/testing/machine/loaded_whole.ts";
 import { Random } from "../../src/testing/random.ts";
 import { TestClient } from "./_client.ts";
 import { Cluster, type Options } from "./_cluster.ts";
@@ -21,22 +23,10 @@ const text = new TextDecoder();
 const MACHINES: { readonly [name: string]: () => StateMachine } = {
   "that freezes": () => new KeyValue({ chunkSize: CHUNK_SIZE }),
   "that gives all at once": () => {
-    const machine = new KeyValue({ chunkSize: CHUNK_SIZE });
-    const { version, lazyLoading } = machine;
-    return { ...plain(machine), version, lazyLoading };
+    return wrap<StateMachine>(new KeyValue({ chunkSize: CHUNK_SIZE }), { freezeChanges: undefined });
   },
-  "that is loaded whole": () => plain(new KeyValue({ chunkSize: CHUNK_SIZE })),
+  "that is loaded whole": () => loadedWhole(new KeyValue({ chunkSize: CHUNK_SIZE })),
 };
-
-function plain(machine: StateMachine): StateMachine {
-  return {
-    version: machine.version,
-    execute: (...call) => machine.execute(...call),
-    query: (...call) => machine.query(...call),
-    takeChanges: () => machine.takeChanges(),
-    restore: (chunks) => machine.restore(chunks),
-  };
-}
 
 function clusterOf(checkpointSliceBytes: number, options: Options = {}): Cluster {
   return new Cluster({ machine: MACHINES["that freezes"]!, ...options, settings: { checkpointSliceBytes } });

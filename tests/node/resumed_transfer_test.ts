@@ -7,6 +7,7 @@ import { KeyValue } from "../../src/machines/mod.ts";
 import { ReplicaNode } from "../../src/node/node.ts";
 import type { Store, Transport, Version, Writes } from "../../src/node/ports.ts";
 import { RecordReader } from "../../src/node/storage/record_reader.ts";
+import { loadedWhole } from "../../src/testing/machine/loaded_whole.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import { decodeFrame, unpack } from "../../src/wire/mod.ts";
 import { Author, genesisOf, keyPairOf } from "./_cluster.ts";
@@ -138,17 +139,7 @@ async function leaked({ stores, genesis }: HalfColdCluster, id: number): Promise
 
 const lazyLoading = () => new KeyValue({ chunkSize: CHUNK_SIZE });
 
-/** The same machine, with all of its state in memory. */
-function whole(): StateMachine {
-  const machine = lazyLoading();
-  return {
-    version: machine.version,
-    execute: (operation) => machine.execute(operation),
-    query: (operation) => machine.query(operation),
-    takeChanges: () => machine.takeChanges(),
-    restore: (chunks) => machine.restore(chunks),
-  };
-}
+const whole = () => loadedWhole(lazyLoading());
 
 for (const [name, createMachine] of [["loaded by need", lazyLoading], ["loaded whole", whole]] as const) {
   Deno.test(`the transfer of a state ${name} continues on a host that stops after each message, and leaves no records behind`, async () => {

@@ -7,6 +7,7 @@ import { Replica } from "../../src/core/replica.ts";
 import type { StateMachine } from "../../src/core/state_machine.ts";
 import type { Writes } from "../../src/node/ports.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
+import { loadedWhole } from "../../src/testing/machine/loaded_whole.ts";
 import { StandInCryptography } from "../../src/testing/world/cryptography.ts";
 import { Disk } from "../../src/testing/hosts/disk.ts";
 import {
@@ -66,13 +67,7 @@ async function assertCaught(invariant: Invariant, planted: Planted, says = ""): 
 /** A key-value store that answers otherwise. */
 function altered(alter: (result: Uint8Array, operation: Uint8Array) => Uint8Array): StateMachine {
   const machine = new KeyValue();
-  return {
-    version: machine.version,
-    execute: (operation) => alter(machine.execute(operation), operation),
-    query: (operation) => machine.query(operation),
-    takeChanges: () => machine.takeChanges(),
-    restore: (chunks) => machine.restore(chunks),
-  };
+  return { ...loadedWhole(machine), execute: (operation) => alter(machine.execute(operation), operation) };
 }
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);

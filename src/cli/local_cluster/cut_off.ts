@@ -2,6 +2,7 @@
  * Cuts a replica off from the other members and joins it again, as a person wishes.
  * @module
  */
+import { wrap } from "../../core/wrap.ts";
 import type { HostedNode } from "../../http/mod.ts";
 import type { Rejection, Transport } from "../../node/ports.ts";
 import type { Interposer } from "../../runtime/host/interposer.ts";
@@ -18,12 +19,11 @@ export class CutOff implements Interposer {
   isCut = false;
 
   transport(inner: Transport): Transport {
-    return {
+    return wrap(inner, {
       send: (to, frames) => !this.isCut && (inner.send?.(to, frames) ?? false),
-      ...(inner.status && { status: (to) => inner.status!(to) }),
       deliver: (to, frames, signal) =>
         this.isCut ? Promise.reject(new Error(CUT_OFF.detail)) : inner.deliver(to, frames, signal),
-    };
+    });
   }
 
   node(inner: HostedNode): HostedNode {
@@ -35,14 +35,7 @@ export class CutOff implements Interposer {
       if (this.isCut) frames.forEach(() => answer(CUT_OFF));
       else inner.stream(frames, by, answer);
     };
-    const over = { receive, stream };
-    return new Proxy(inner, {
-      get(target, name) {
-        if (Object.hasOwn(over, name)) return over[name as keyof typeof over];
-        const value = Reflect.get(target, name, target) as unknown;
-        return typeof value === "function" ? value.bind(target) : value;
-      },
-    });
+    return wrap(inner, { receive, stream });
   }
 
   /** Obeys one word. Returns whether it is known. */

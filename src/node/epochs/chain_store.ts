@@ -13,6 +13,7 @@
 import type { Digest } from "../../core/messages/ids.ts";
 import { NEW_RECOVERY } from "../../core/records.ts";
 import type { Checkpoint, Signed } from "../../core/messages/messages.ts";
+import { wrap } from "../../core/wrap.ts";
 import { encodeLink, type Epoch, makeLink } from "../../wire/epochs/mod.ts";
 import { type Loaded, type Store, StoreConflictError } from "../ports.ts";
 import { BlobReader } from "../storage/blob_reader.ts";
@@ -165,11 +166,5 @@ function dropBodies(reader: RecordReader, writes: WriteSet): void {
 
 /** The store without its end: the next epoch's replica uses it. */
 export function keptOpen(store: Store): Store {
-  return new Proxy(store, {
-    get(target, name) {
-      if (name === "close") return () => Promise.resolve();
-      const value = target[name as keyof Store] as unknown;
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
+  return wrap(store, { close: () => Promise.resolve() });
 }

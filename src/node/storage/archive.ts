@@ -7,6 +7,7 @@ import type { Digest, SequenceNumber } from "../../core/messages/ids.ts";
 import type { Batch, Commit, Signed } from "../../core/messages/messages.ts";
 import type { Record, StoredState } from "../../core/records.ts";
 import { encodeFrame } from "../../wire/mod.ts";
+import { wrap } from "../../core/wrap.ts";
 import type { Archive, ArchivedBatch, Store } from "../ports.ts";
 
 /** A decided sequence number. */
@@ -72,16 +73,10 @@ export class ArchiveBook {
  */
 export function withArchive(store: Store, archive: Archive | undefined): Store {
   if (!archive) return store;
-  return {
-    load: () => store.load(),
-    read: (digests) => store.read(digests),
+  return wrap(store, {
     async commit(writes, expected) {
       if (writes.forgotten?.length) await archive.put(writes.forgotten);
       return await store.commit(writes, expected);
     },
-    close: () => store.close(),
-    ...(store.version && { version: () => store.version!() }),
-    ...(store.check && { check: () => store.check!() }),
-    ...(store.setAside && { setAside: () => store.setAside!() }),
-  };
+  });
 }

@@ -23,7 +23,8 @@ export interface StoreTimeoutOptions {
  */
 export function withTimeouts(store: Store, { timer, timeoutMs }: StoreTimeoutOptions): Store {
   const within = <T>(what: string, call: () => Promise<T>) => withTimeout(call, { what, timer, timeoutMs });
-  return {
+  // Its type wants each ability, so that a new one gets a timeout as well.
+  const timed: { readonly [ability in keyof Required<Store>]: Store[ability] } = {
     load: () => within("load", () => store.load()),
     read: (digests) => within("read", () => store.read(digests)),
     commit: (writes, expected) =>
@@ -31,11 +32,12 @@ export function withTimeouts(store: Store, { timer, timeoutMs }: StoreTimeoutOpt
         "commit",
         () => isEmpty(writes) && store.version ? confirm(store, expected) : store.commit(writes, expected),
       ),
-    ...(store.version && { version: () => within("version", () => store.version!()) }),
-    ...(store.check && { check: () => within("check", () => store.check!()) }),
-    ...(store.setAside && { setAside: () => within("setAside", () => store.setAside!()) }),
+    version: store.version && (() => within("version", () => store.version!())),
+    check: store.check && (() => within("check", () => store.check!())),
+    setAside: store.setAside && (() => within("setAside", () => store.setAside!())),
     close: () => within("close", () => store.close()),
   };
+  return timed;
 }
 
 function isEmpty({ records, blobs }: Writes): boolean {

@@ -3,6 +3,7 @@
  * @module
  */
 import type { LazyLoading, StateChange, StateMachine } from "../../core/state_machine.ts";
+import { wrap } from "../../core/wrap.ts";
 
 /** The same machine. `changes` gets what it changes, by number; a machine that does not tell that is returned as it is. */
 export function observed(machine: StateMachine, changes: Map<number, StateChange[]>): StateMachine {
@@ -11,8 +12,7 @@ export function observed(machine: StateMachine, changes: Map<number, StateChange
   let batch: StateChange[] = [];
   machine.observeChanges((change) => void batch.push(change));
   const { lazyLoading } = machine;
-  return {
-    version: machine.version,
+  return wrap(machine, {
     execute(operation, context) {
       if (context.sequence !== sequence || !changes.has(sequence)) {
         sequence = context.sequence;
@@ -27,27 +27,19 @@ export function observed(machine: StateMachine, changes: Map<number, StateChange
         throw error;
       }
     },
-    query: (operation, context) => machine.query(operation, context),
-    takeChanges: () => machine.takeChanges(),
-    restore: (chunks) => machine.restore(chunks),
-    ...machine.freezeChanges && { freezeChanges: () => machine.freezeChanges!() },
+    // It has told its one listener.
+    observeChanges: undefined,
     ...lazyLoading && { lazyLoading: withUndo(lazyLoading, () => changes.delete(sequence)) },
-  };
+  });
 }
 
 /** Calls `onUndo` when the batch is undone, to be run anew. */
 function withUndo(lazyLoading: LazyLoading, onUndo: () => void): LazyLoading {
-  return {
-    unload: (isEmpty) => lazyLoading.unload(isEmpty),
-    load: (chunks) => lazyLoading.load(chunks),
-    needs: (operations) => lazyLoading.needs(operations),
-    needsToSeal: () => lazyLoading.needsToSeal(),
-    ...lazyLoading.mark && { mark: () => lazyLoading.mark!() },
-    ...lazyLoading.undo && {
-      undo() {
-        onUndo();
-        lazyLoading.undo!();
-      },
+  if (!lazyLoading.undo) return lazyLoading;
+  return wrap(lazyLoading, {
+    undo() {
+      onUndo();
+      lazyLoading.undo!();
     },
-  };
+  });
 }

@@ -3,6 +3,7 @@
  * membership and routes.
  * @module
  */
+import { wrap } from "../../core/wrap.ts";
 import { millis, type ReplicaId } from "../../core/messages/ids.ts";
 import type { HostedNode, Membership, ReplicaApp } from "../../http/mod.ts";
 import { createLeftApp } from "../../http/left_app.ts";
@@ -165,12 +166,5 @@ function approving(member: ClusterMember, approver: Approver): EpochsHost {
 
 /** The node as its routes see it: who waits there when the epoch ends is served by the node that follows. */
 function overEpochs(node: ReplicaNode, member: ClusterMember): ReplicaNode {
-  const over = following(node, member);
-  return new Proxy(node, {
-    get(target, name) {
-      if (Object.hasOwn(over, name)) return over[name as keyof typeof over];
-      const value = Reflect.get(target, name, target) as unknown;
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
+  return wrap(node, following(node, member));
 }

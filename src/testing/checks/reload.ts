@@ -10,7 +10,6 @@ import type { Millis, ReplicaId, SequenceNumber } from "../../core/messages/ids.
 import type { MessageInput, ReplicaStatus } from "../../core/io.ts";
 import type { Message } from "../../core/messages/messages.ts";
 import type { StoredState, Timers } from "../../core/records.ts";
-import type { StateMachine } from "../../core/state_machine.ts";
 import { createEnvironment } from "../../node/environment.ts";
 import { configurePort, termsOf } from "../../node/epochs/cryptography.ts";
 import { settingsFor } from "../../node/options.ts";
@@ -19,6 +18,7 @@ import { restore } from "../../node/storage/opening.ts";
 import { encodeBatch } from "../../wire/mod.ts";
 import { lostBody } from "./bodies.ts";
 import type { Disk } from "../hosts/disk.ts";
+import { loadedWhole } from "../machine/loaded_whole.ts";
 import type { Random } from "../random.ts";
 import type { World } from "../world/world.ts";
 
@@ -193,17 +193,6 @@ function patienceLost({ suspectAt, awakeMs, steppedAt }: Timers, { timers }: Sto
   // Overdue timers are due at once, however long they are overdue.
   if (Math.max(0, left) >= Math.max(0, inStore) - 2 && Math.max(0, left) <= Math.max(0, mostInStore) + 2) return null;
   return `waits for ${Math.round(inStore)} ms more; in memory it is ${Math.round(left)}`;
-}
-
-/** A state machine without lazy loading, so that it can execute at once what the other one can. */
-function loadedWhole(machine: StateMachine): StateMachine {
-  return {
-    version: machine.version,
-    execute: (...call) => machine.execute(...call),
-    query: (...call) => machine.query(...call),
-    takeChanges: () => machine.takeChanges(),
-    restore: (chunks) => machine.restore(chunks),
-  };
 }
 
 function proposed(message: Message): readonly SequenceNumber[] {

@@ -21,7 +21,7 @@ import { UnreadVotes } from "../invariants/unread_votes.ts";
 import type { Random } from "../random.ts";
 import { type ClockHabits, SimulatedTimer } from "../world/clock.ts";
 import type { Station } from "../world/network.ts";
-import { ObservedCore, ObservedStateMachine, Released } from "../world/observed_core.ts";
+import { type Call, observeCore, observeMachine, Released } from "../world/observed_core.ts";
 import { type EpochWorlds, hostOf, type World } from "../world/world.ts";
 import type { KeyPair } from "./hosts.ts";
 import { type Disk, SimulatedStore } from "./disk.ts";
@@ -252,12 +252,13 @@ export class Life {
     const { world } = this;
     const seat = environment.self;
     this.#observed.lastExecuted = storedState.checkpoint?.sequence ?? 0 as SequenceNumber;
-    const stateMachine = new ObservedStateMachine(environment.stateMachine);
+    const calls: Call[] = [];
+    const stateMachine = observeMachine(environment.stateMachine, calls);
     const core = world.createCore({ ...environment, stateMachine }, storedState);
     this.core = core;
     this.#steps = 0;
     world.checker.restored(seat, storedState);
-    return new ObservedCore(core, stateMachine, {
+    return observeCore(core, calls, {
       onStep: (input, ready) => {
         this.#steps++;
         world.checker.stepped(seat, input, ready);

@@ -4,6 +4,7 @@
  * @module
  */
 import type { FrozenChanges, StateMachine } from "../../core/state_machine.ts";
+import { wrap } from "../../core/wrap.ts";
 import { Random } from "../random.ts";
 
 /** What was used, such as `Math.random()`, and what to use instead. */
@@ -35,28 +36,24 @@ const LOCALE = "compare and format without a locale, for example with <";
 
 /** Makes state machines that are called with these globals replaced. */
 export function guardMachine(machine: StateMachine, handling: Handling = {}): StateMachine {
-  const { lazyLoading } = machine;
   const guard = <T>(call: () => T) => withoutGlobals(handling, call);
-  return {
-    version: machine.version,
+  return wrap(machine, {
     execute: (...call) => guard(() => machine.execute(...call)),
     query: (...call) => guard(() => machine.query(...call)),
     takeChanges: () => guard(() => machine.takeChanges()),
     restore: (chunks) => guard(() => machine.restore(chunks)),
     ...machine.freezeChanges && { freezeChanges: () => guardFrozen(guard(() => machine.freezeChanges!()), guard) },
-    ...machine.observeChanges && { observeChanges: (listener) => machine.observeChanges!(listener) },
-    ...lazyLoading && { lazyLoading },
-  };
+  });
 }
 
 /** The changes are made later, one at a time. */
 function guardFrozen(frozen: FrozenChanges, guard: <T>(call: () => T) => T): FrozenChanges {
-  return {
+  return wrap(frozen, {
     get size() {
       return guard(() => frozen.size);
     },
     next: () => guard(() => frozen.next()),
-  };
+  });
 }
 
 /** Calls a function with the globals replaced. */

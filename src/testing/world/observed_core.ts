@@ -4,9 +4,9 @@
  */
 import type { Digest, Millis, SequenceNumber } from "../../core/messages/ids.ts";
 import type { ReplicaEvent } from "../../core/events.ts";
-import type { Input, Ready, ReplicaStatus } from "../../core/io.ts";
+import type { Input, Ready } from "../../core/io.ts";
 import { type LazyLoading, NotLoadedError, OperationError, type StateMachine } from "../../core/state_machine.ts";
-import type { Commit, Prepare } from "../../core/messages/messages.ts";
+import { wrap } from "../../core/wrap.ts";
 import type { Core } from "../../node/durable/task.ts";
 import { fromUtf8 } from "../../wire/mod.ts";
 import type { Record } from "../../core/records.ts";
@@ -48,66 +48,42 @@ export class Released {
   ) {}
 }
 
-/** Records the calls of a state machine. */
-export class ObservedStateMachine implements StateMachine {
-  readonly version: string;
-  /** The calls since this list was last emptied. */
-  readonly calls: Call[] = [];
-  readonly lazyLoading?: LazyLoading;
-  readonly freezeChanges?: NonNullable<StateMachine["freezeChanges"]>;
-  readonly #machine: StateMachine;
+/** The same state machine, whose calls are recorded in a list, from which they may be taken. */
+export function observeMachine(machine: StateMachine, calls: Call[]): StateMachine {
+  const { lazyLoading } = machine;
+  return wrap(machine, {
+    execute(operation, context) {
+      const { sequence, client, timestamp } = context;
+      const call = { sequence, client, timestamp, operation };
+      try {
+        const result: unknown = machine.execute(operation, context);
+        calls.push({ ...call, outcome: result instanceof Uint8Array ? shown(result) : "failed" });
+        return result as Uint8Array;
+      } catch (error) {
+        if (error instanceof NotLoadedError) throw error;
+        const outcome = error instanceof OperationError ? `rejected: ${error.message}` : "failed";
+        calls.push({ ...call, outcome });
+        throw error;
+      }
+    },
+    ...lazyLoading && { lazyLoading: withoutUndone(lazyLoading, calls) },
+  });
+}
 
-  constructor(machine: StateMachine) {
-    this.#machine = machine;
-    this.version = machine.version;
-    const { lazyLoading } = machine;
-    if (lazyLoading) this.lazyLoading = this.#observed(lazyLoading);
-    if (machine.freezeChanges) this.freezeChanges = () => machine.freezeChanges!();
-  }
-
-  execute(...[operation, context]: Parameters<StateMachine["execute"]>): Uint8Array {
-    const { sequence, client, timestamp } = context;
-    const call = { sequence, client, timestamp, operation };
-    try {
-      const result: unknown = this.#machine.execute(operation, context);
-      this.calls.push({ ...call, outcome: result instanceof Uint8Array ? shown(result) : "failed" });
-      return result as Uint8Array;
-    } catch (error) {
-      if (error instanceof NotLoadedError) throw error;
-      const outcome = error instanceof OperationError ? `rejected: ${error.message}` : "failed";
-      this.calls.push({ ...call, outcome });
-      throw error;
-    }
-  }
-
-  query(...[operation, context]: Parameters<StateMachine["query"]>): Uint8Array {
-    return this.#machine.query(operation, context);
-  }
-
-  takeChanges(): ReturnType<StateMachine["takeChanges"]> {
-    return this.#machine.takeChanges();
-  }
-
-  restore(chunks: Parameters<StateMachine["restore"]>[0]): void {
-    this.#machine.restore(chunks);
-  }
-
-  /** Calls of a batch that is undone were none. */
-  #observed(lazyLoading: LazyLoading): LazyLoading {
-    if (!lazyLoading.mark || !lazyLoading.undo) return lazyLoading;
-    let marked = 0;
-    return {
-      ...lazyLoading,
-      mark: () => {
-        marked = this.calls.length;
-        return lazyLoading.mark!();
-      },
-      undo: () => {
-        this.calls.length = marked;
-        lazyLoading.undo!();
-      },
-    };
-  }
+/** Calls of a batch that is undone were none. */
+function withoutUndone(lazyLoading: LazyLoading, calls: Call[]): LazyLoading {
+  if (!lazyLoading.mark || !lazyLoading.undo) return lazyLoading;
+  let marked = 0;
+  return wrap(lazyLoading, {
+    mark() {
+      marked = calls.length;
+      return lazyLoading.mark!();
+    },
+    undo() {
+      calls.length = marked;
+      lazyLoading.undo!();
+    },
+  });
 }
 
 /** The records that bind a replica. They must be durable before it sends anything. */
@@ -124,71 +100,41 @@ export interface Observers {
   readonly isMember?: boolean;
 }
 
-/** Adds a {@linkcode Released} to each step of a core. */
-export class ObservedCore implements Core {
-  readonly #core: Core;
-  readonly #machine: ObservedStateMachine;
-  readonly #observers: Observers;
+/** The same core, with a {@linkcode Released} among the events of each step. `calls`: those of its state machine, by {@linkcode observeMachine}. */
+export function observeCore(core: Core, calls: Call[], observers: Observers): Core {
   /** The number of the commit that contains the last binding record so far. */
-  #after = 0;
-  #steps = 0;
-  readonly timers?: NonNullable<Core["timers"]>;
-  readonly peers?: NonNullable<Core["peers"]>;
+  let after = 0;
+  let steps = 0;
+  return wrap(core, {
+    step(input, now, passedMs) {
+      const ready = core.step(input, now, passedMs);
+      observers.onStep(input, ready);
+      observers.unread.stepped(ready);
+      steps++;
+      const { records, messages, replies, answers, events } = ready;
+      // The checker need not hear of an empty step.
+      if (records.length + messages.length + replies.length + answers.length + events.length === 0) return ready;
+      if (records.some(({ kind }) => BINDING.includes(kind))) after = observers.nextCommit();
+      const executions = executionsOf(records, calls.splice(0));
+      const stored = replies.length > 0 ? observers.nextCommit() : after;
+      const released = new Released(ready, executions, steps, now, after, stored) as unknown as ReplicaEvent;
+      return { ...ready, events: [released, ...events] };
+    },
+    isSurplus(vote) {
+      const isSurplus = core.isSurplus?.(vote) ?? false;
+      if (isSurplus) observers.unread.left(vote);
+      return isSurplus;
+    },
+    ...!observers.isMember && { peers: undefined },
+  });
+}
 
-  constructor(core: Core, machine: ObservedStateMachine, observers: Observers) {
-    this.#core = core;
-    this.#machine = machine;
-    this.#observers = observers;
-    if (core.timers) this.timers = () => core.timers!();
-    if (core.peers && observers.isMember) this.peers = () => core.peers!();
-  }
-
-  step(input: Input, now: Millis, passedMs?: number): Ready {
-    const ready = this.#core.step(input, now, passedMs);
-    this.#observers.onStep(input, ready);
-    this.#observers.unread.stepped(ready);
-    this.#steps++;
-    const { records, messages, replies, answers, events } = ready;
-    // The checker need not hear of an empty step.
-    if (records.length + messages.length + replies.length + answers.length + events.length === 0) return ready;
-    if (records.some(({ kind }) => BINDING.includes(kind))) this.#after = this.#observers.nextCommit();
-    const calls = this.#machine.calls.splice(0);
-    const executions: Execution[] = [];
-    for (const record of records) {
-      if (record.kind !== "committed") continue;
-      const { sequence, digest } = record;
-      executions.push({ sequence, digest, calls: calls.filter((call) => call.sequence === sequence) });
-    }
-    const stored = replies.length > 0 ? this.#observers.nextCommit() : this.#after;
-    const released = new Released(ready, executions, this.#steps, now, this.#after, stored) as unknown as ReplicaEvent;
-    return { ...ready, events: [released, ...events] };
-  }
-
-  status(): ReplicaStatus {
-    return this.#core.status();
-  }
-
-  isSurplus(vote: Prepare | Commit): boolean {
-    const isSurplus = this.#core.isSurplus?.(vote) ?? false;
-    if (isSurplus) this.#observers.unread.left(vote);
-    return isSurplus;
-  }
-
-  isLoading(digest: Digest): boolean {
-    return this.#core.isLoading?.(digest) ?? true;
-  }
-
-  wantedState(): readonly Digest[] {
-    return this.#core.wantedState?.() ?? [];
-  }
-
-  get agreedTime(): Millis {
-    return this.#core.agreedTime ?? this.status().agreedTime;
-  }
-
-  highestTimestampOf(name: string): number {
-    return this.#core.highestTimestampOf?.(name) ?? -1;
-  }
+function executionsOf(records: readonly Record[], calls: readonly Call[]): readonly Execution[] {
+  return records.flatMap((record) => {
+    if (record.kind !== "committed") return [];
+    const { sequence, digest } = record;
+    return [{ sequence, digest, calls: calls.filter((call) => call.sequence === sequence) }];
+  });
 }
 
 /** Bytes for people: text where they are UTF-8, hex otherwise. */
