@@ -13,7 +13,6 @@ import {
 const longFiles: Record<string, string> = {
   "src/core/tree/leaf_map.ts": "one data structure: every operation keeps the same order of the leaves",
   "src/node/durable/durable_replica.ts": "one state machine: each of its transitions touches the same fields",
-  "src/node/node.ts": "the node's public methods, each a few lines, and the one constructor that connects its parts",
   "src/testing/adversary/byzantine_replica.ts":
     "one liar: each of its ways to lie draws on the same memory of what was sent",
   "src/testing/invariants/vote_checker.ts": "one switch over the records and one over the messages, against one memory",

@@ -4,48 +4,27 @@
  * @module
  */
 import type { Genesis, Settings } from "../core/config.ts";
+import type { Ready } from "../core/io.ts";
 import type { Digest, Millis, ReplicaId } from "../core/messages/ids.ts";
-import type { Input, Ready } from "../core/io.ts";
-import { failureOf } from "../core/ordering/machine_guard.ts";
-import type {
-  Commit,
-  GatewayRequest,
-  MessageKind,
-  Prepare,
-  SignedRequest,
-  Verified,
-  VouchedOperation,
-} from "../core/messages/messages.ts";
+import type { MessageKind, SignedRequest, Verified, VouchedOperation } from "../core/messages/messages.ts";
 import type { SignedQuery } from "../core/messages/queries.ts";
-import { encodeFrame } from "../wire/mod.ts";
-import { BlobReader } from "./storage/blob_reader.ts";
-import { BlobServer } from "./out/blob_server.ts";
-import { Delivery } from "./out/delivery.ts";
-import { DurableReplica } from "./durable/durable_replica.ts";
-import { sign, withDigest } from "./environment.ts";
-import { termsOf, verifierOf } from "./epochs/cryptography.ts";
-import { Gate } from "./in/gate.ts";
-import { Gateway } from "./gateway/gateway.ts";
-import type { GatewayAnswer } from "./gateway/gateway_operations.ts";
-import { type FrameSource, Intake } from "./in/intake.ts";
-import { createJitter } from "./async/backoff.ts";
-import { nodeLimits } from "./limits.ts";
-import { Observers } from "./observers.ts";
-import { CRYPTOGRAPHY, type NodeInternals, type NodeOptions, seedOf } from "./options.ts";
-import type { Observer, Rejection, Signer, Timer } from "./ports.ts";
-import { OtherEpochError } from "./storage/store_errors.ts";
 import { type Epoch, sayEntered } from "../wire/epochs/mod.ts";
-import { type ScrubSchedule, startScrubbing } from "./repair/scrub.ts";
-import { restore } from "./storage/opening.ts";
-import { type NodeUsage, usageOf } from "./in/usage.ts";
-import { dormantStatus, type NodeStatus } from "./status.ts";
-import { type Parts, prepareParts } from "./parts.ts";
-import { type Core, type Task, taskOf } from "./durable/task.ts";
-import { type Submission, submit, type SubmitOptions, verify } from "./gateway/submit.ts";
+import { encodeFrame } from "../wire/mod.ts";
+import { type Task, taskOf } from "./durable/task.ts";
+import { sign } from "./environment.ts";
+import type { GatewayAnswer } from "./gateway/gateway_operations.ts";
+import { submit, type SubmitOptions, verify } from "./gateway/submit.ts";
 import type { HostEvent } from "./host_event.ts";
+import type { FrameSource } from "./in/intake.ts";
+import { type NodeUsage, usageOf } from "./in/usage.ts";
+import type { NodeInternals, NodeOptions } from "./options.ts";
+import { type Parts, prepareParts } from "./parts.ts";
+import type { Observer, Rejection } from "./ports.ts";
+import { type ScrubSchedule, startScrubbing } from "./repair/scrub.ts";
+import type { NodeStatus } from "./status.ts";
 import type { ChangeLog } from "./watching/change_log.ts";
 import type { MessageListener } from "./watching/seen.ts";
-import { Waiters } from "./gateway/waiters.ts";
+import { connect, type Connected, refusalOf } from "./wiring.ts";
 export type { NodeOptions, SubmitOptions };
 
 /** A running replica. */
@@ -62,134 +41,34 @@ export class ReplicaNode {
   readonly settings: Settings;
   /** The changes of the last batches, for those who watch. */
   readonly changes: ChangeLog;
-  readonly #signer: Signer;
-  readonly #hash: (bytes: Uint8Array) => Digest;
+  readonly #parts: Parts;
   readonly #onClosed: NodeInternals["onClosed"];
-  readonly #timer: Timer;
-  readonly #gate: Gate;
-  readonly #requests: Submission<Verified<SignedRequest>>;
-  /** Queries have an intake of their own, so that any number of them delays nothing else. */
-  readonly #queries: Submission<Verified<SignedQuery>>;
-  readonly #replica: DurableReplica;
-  readonly #delivery: Delivery;
+  readonly #replica: Connected["replica"];
+  readonly #callers: Connected["callers"];
+  readonly #observers: Connected["observers"];
+  readonly #connected: Connected;
   /** Whether the store has the state at which the epoch starts. */
   #hasState = false;
-  readonly #gateway: Gateway;
-  readonly #blobs: BlobServer;
-  readonly #readBlobs: (digests: readonly Digest[]) => Promise<ReadonlyMap<Digest, Uint8Array>>;
-  readonly #maxQueriesPerTurn: number;
-  readonly #observers: Observers;
-  /** The newest core. It may have been discarded already. */
-  #core: Core | null = null;
   #isDraining = false;
   #closing: Promise<void> | null = null;
 
-  private constructor(
-    options: NodeOptions,
-    { cluster, epoch, settings, signer, restoring, restored, createCore, gate, changes }: Parts,
-    { onClosed, onOtherEpoch }: NodeInternals,
-  ) {
-    const { self, genesis, timer, store } = options;
-    const cryptography = options.crypto ?? CRYPTOGRAPHY;
-    const { hash } = cryptography;
-    const terms = termsOf(epoch);
-    const observers = new Observers(options.observers, hash);
-    this.changes = changes;
-    observers.add(changes);
-    const limits = nodeLimits(genesis, options.limits);
-    const jitter = createJitter(options.seed ?? seedOf(signer, timer));
-    const waiters = new Waiters(limits.maxWaiters);
-    const queries = new Waiters<Verified<SignedQuery>>(limits.maxWaitingQueries);
-    this.self = self;
-    this.genesis = genesis;
-    this.cluster = cluster;
-    this.epoch = epoch;
-    this.settings = settings;
-    this.#signer = signer;
-    this.#hash = hash;
-    this.#onClosed = onClosed;
-    this.#timer = timer;
-    this.#observers = observers;
-    this.#maxQueriesPerTurn = limits.maxQueriesPerTurn;
-    this.#gate = gate ?? new Gate({ ...limits, genesis: terms, verifier: verifierOf(epoch, cryptography), hash });
-    this.#gateway = new Gateway({
-      self,
-      genesis,
-      timer,
-      agreedTime: () => this.#replica.agreedTime,
-      limits,
-      sign: (request) => this.#remember(withDigest(sign(signer, request), hash)),
+  private constructor(options: NodeOptions, parts: Parts, internals: NodeInternals) {
+    this.self = options.self;
+    this.genesis = options.genesis;
+    this.cluster = parts.cluster;
+    this.epoch = parts.epoch;
+    this.settings = parts.settings;
+    this.changes = parts.changes;
+    this.#parts = parts;
+    this.#onClosed = internals.onClosed;
+    const connected = connect(options, parts, {
       wake: () => this.#drainSoon(),
-      resend: (request) => this.#resend(request),
-    });
-    const onOwnReply = (reply: Parameters<Gateway["onReply"]>[0]) => this.#gateway.onReply(reply);
-    const n = genesis.replicas.length;
-    this.#delivery = new Delivery({
-      ...options,
-      n,
-      signer,
-      hash,
-      jitter,
-      limits,
-      waiters,
-      queries,
-      observers,
-      onOwnReply,
-    });
-    const blobs = this.#blobs = new BlobServer({
-      self,
-      store,
-      timer,
-      send: (to, message) => this.#delivery.send({ to, message: sign(signer, message) }),
-    });
-    const intake = {
-      gate: this.#gate,
-      observers,
-      limits,
-      n,
-      timer,
-      // A host that stores all its inputs would lose the votes that are kept in memory.
-      isSurplus: (vote: Prepare | Commit) => !options.persistInputs && !!this.#replica.core?.isSurplus?.(vote),
-      maxSurplusVotes: 2 * n * genesis.logWindow,
-      missing: () => this.#core?.missingBodies?.(),
-      unavailable: () => this.#unavailable(),
-      wake: () => this.#drainSoon(),
-      onReply: onOwnReply,
-      onFetch: blobs.answer.bind(blobs),
-      onHeard: (...heard: Parameters<Delivery["heard"]>) => this.#delivery.heard(...heard),
-    };
-    this.#requests = { kind: "request", intake: new Intake(intake), waiters };
-    const queryLimits = { ...limits, maxInboxFrames: limits.maxWaitingQueries };
-    this.#queries = { kind: "query", intake: new Intake({ ...intake, limits: queryLimits }), waiters: queries };
-    this.#replica = new DurableReplica({
-      store,
-      timer,
-      jitter,
-      limits,
-      canRepair: genesis.replicas.length > 1,
-      dormant: dormantStatus(terms, restored.storedState),
-      restore: async (known) => {
-        try {
-          return await restore(store, { genesis, cluster, epoch: epoch.number, self, hash }, { ...restoring, known });
-        } catch (error) {
-          if (error instanceof OtherEpochError) onOtherEpoch?.();
-          throw error;
-        }
-      },
-      read: this.#readBlobs = (digests) => new BlobReader(store, hash).read(digests),
-      createCore: (storedState) => {
-        this.#core = createCore(storedState);
-        if (this.#core.status().lastExecuted >= (epoch.start?.sequence ?? 0)) this.#hasState = true;
-        return this.#core;
-      },
+      hasCore: (core) => this.#hasState ||= core.status().lastExecuted >= (parts.epoch.start?.sequence ?? 0),
       release: (ready, now) => this.#release(ready, now),
-      outstanding: () => this.#outstanding(),
-      onCommit: (...commit) => observers.notify((o) => o.onCommit?.(...commit)),
-      onFault: (fault) => observers.notify((o) => o.onFault?.(fault)),
-      onMachineError: (error) => observers.notify((o) => o.onEvent?.(failureOf(error), timer.now())),
-      onStoreFailure: (reason) => observers.notify((o) => o.onHostEvent?.({ kind: "store-failed", reason })),
-      onStop: () => this.#refuseAll(),
+      onOtherEpoch: internals.onOtherEpoch,
     });
+    ({ replica: this.#replica, callers: this.#callers, observers: this.#observers } = connected);
+    this.#connected = connected;
   }
 
   /**
@@ -220,7 +99,7 @@ export class ReplicaNode {
     accept?: readonly MessageKind[],
     by?: FrameSource,
   ): Promise<readonly (Rejection | null)[]> {
-    return this.#requests.intake.receive(frames, accept, by);
+    return this.#callers.requests.intake.receive(frames, accept, by);
   }
 
   /**
@@ -228,7 +107,7 @@ export class ReplicaNode {
    * frame: with `null` if it was accepted.
    */
   stream(frames: readonly Uint8Array[], by: ReplicaId, answer: (rejection: Rejection | null) => void): void {
-    this.#requests.intake.stream(frames, by, answer);
+    this.#callers.requests.intake.stream(frames, by, answer);
   }
 
   /**
@@ -236,12 +115,12 @@ export class ReplicaNode {
    * request, or with the reason why it is rejected.
    */
   verifyRequest(frame: Uint8Array): Promise<Verified<SignedRequest> | Rejection> {
-    return verify(this.#requests, frame);
+    return verify(this.#callers.requests, frame);
   }
 
   /** As {@linkcode ReplicaNode.verifyRequest}, for a query, before {@linkcode ReplicaNode.query}. */
   verifyQuery(frame: Uint8Array): Promise<Verified<SignedQuery> | Rejection> {
-    return verify(this.#queries, frame);
+    return verify(this.#callers.queries, frame);
   }
 
   /**
@@ -250,7 +129,7 @@ export class ReplicaNode {
    * still be executed.
    */
   submit(request: Verified<SignedRequest> | Uint8Array, options?: SubmitOptions): Promise<Uint8Array | Rejection> {
-    return submit(this.#requests, request, options);
+    return submit(this.#callers.requests, request, options);
   }
 
   /**
@@ -258,7 +137,7 @@ export class ReplicaNode {
    * the query arrived. A client accepts an answer that a quorum of replicas agree on.
    */
   query(query: Verified<SignedQuery> | Uint8Array, options?: SubmitOptions): Promise<Uint8Array | Rejection> {
-    return submit(this.#queries, query, options);
+    return submit(this.#callers.queries, query, options);
   }
 
   /**
@@ -267,23 +146,20 @@ export class ReplicaNode {
    * reason; the operations may still be executed.
    * @throws {TypeError} or {@linkcode RangeError} if an operation is invalid.
    */
-  async vouch(operations: readonly VouchedOperation[], signal?: AbortSignal): Promise<GatewayAnswer | Rejection> {
-    const refusal = this.#unavailable("gateway-request");
-    const answered = this.#observers.messages?.asked(operations);
-    const carried = this.#observers.vouching(operations.length);
-    let answer: GatewayAnswer | Rejection | null = null;
-    try {
-      answer = refusal ?? await this.#gateway.vouch(operations, signal);
-      answered?.(answer);
-      return answer;
-    } finally {
-      carried?.(answer && "request" in answer ? answer.request : null);
-    }
+  vouch(operations: readonly VouchedOperation[], signal?: AbortSignal): Promise<GatewayAnswer | Rejection> {
+    const refusal = refusalOf(this.#replica, "gateway-request");
+    return this.#observers.around(
+      operations,
+      async () => refusal ?? await this.#callers.gateway.vouch(operations, signal),
+    );
   }
 
   /** The highest timestamp that this replica knows of an unsigned client's name (-1: none), and the agreed time. */
   lastOf(name: string): { readonly timestamp: number; readonly agreedTime: Millis } {
-    return { timestamp: this.#replica.core?.highestTimestampOf?.(name) ?? -1, agreedTime: this.#replica.agreedTime };
+    return {
+      timestamp: this.#replica.core?.highestTimestampOf?.(name) ?? -1,
+      agreedTime: this.#replica.agreedTime,
+    };
   }
 
   /** The frames of the last stable checkpoint's certificate, for a snapshot; none before the first one, or while halted. */
@@ -293,19 +169,18 @@ export class ReplicaNode {
 
   /** Blobs of the state by their digests, for a snapshot: as many from the first on as one answer may hold. */
   readBlobs(digests: readonly Digest[]): Promise<readonly (Uint8Array | null)[]> {
-    return this.#blobs.read(digests);
+    return this.#connected.blobs.read(digests);
   }
 
   /** What it says once its store has the state at which its epoch starts; `null` before, in epoch 0, and while halted. */
   entered(): { readonly member: number; readonly signature: Uint8Array } | null {
-    return this.#hasState && this.#replica.core ? sayEntered(this.epoch, this.self, this.#signer) : null;
+    return this.#hasState && this.#replica.core ? sayEntered(this.epoch, this.self, this.#parts.signer) : null;
   }
 
   /** How many of the other members it has heard within the last `ms`. */
   heardSince(ms: number): number {
-    const since = this.#timer.now() - ms;
     const heardAt = [...this.#replica.core?.peers?.().heardAt ?? []];
-    return heardAt.filter(([peer, at]) => peer !== this.self && at >= since).length;
+    return heardAt.filter(([peer, at]) => peer !== this.self && at >= this.#connected.timer.now() - ms).length;
   }
 
   /** The blobs that it needs of the state at which its epoch starts. Members of the epoch before have them, too. */
@@ -315,12 +190,12 @@ export class ReplicaNode {
 
   /** The frame of a signed fetch, with which it asks members of the epoch before. */
   signFetch(digests: readonly Digest[]): Uint8Array {
-    return encodeFrame(sign(this.#signer, { kind: "fetch", replica: this.self, number: 0, digests }));
+    return encodeFrame(sign(this.#parts.signer, { kind: "fetch", replica: this.self, number: 0, digests }));
   }
 
   /** Takes blobs that somebody has given. Each counts only if it has a digest that is wanted. */
   receiveState(blobs: readonly Uint8Array[]): void {
-    const fetched = blobs.map((bytes) => ({ digest: this.#hash(bytes), bytes }));
+    const fetched = blobs.map((bytes) => ({ digest: this.#connected.hash(bytes), bytes }));
     this.#replica.run([{ input: { kind: "blobs", from: this.self, blobs: fetched } }]);
   }
 
@@ -329,17 +204,7 @@ export class ReplicaNode {
    * aborts. Blobs that the store has lost or damaged are fetched from the others.
    */
   scrub(schedule: ScrubSchedule, signal: AbortSignal): void {
-    startScrubbing({
-      ...schedule,
-      timer: this.#timer,
-      signal,
-      root: () => this.#replica.core?.status().stateRoot ?? null,
-      read: this.#readBlobs,
-      onDamaged: (digests) => {
-        this.report({ kind: "state-damaged", blobs: digests.length });
-        this.#replica.run([{ input: { kind: "damaged-blobs", digests } }]);
-      },
-    });
+    startScrubbing({ ...schedule, ...this.#connected.scrubbed, signal });
   }
 
   /** The status of the node. */
@@ -348,20 +213,20 @@ export class ReplicaNode {
       name: this.genesis.replicas[this.self]!.name,
       self: this.self,
       replica: this.#replica.status,
-      ...this.#delivery.status(this.#replica.status.view),
-      inbox: this.#requests.intake.frames,
+      ...this.#connected.delivery.status(this.#replica.status.view),
+      inbox: this.#callers.requests.intake.frames,
       ...this.#replica.record,
     };
   }
 
   /** Buffers in use now, for tests. Everything is 0 once all has been answered. @internal */
   usage(): NodeUsage {
-    return usageOf(this.#requests, this.#queries, this.#gateway);
+    return usageOf(this.#callers);
   }
 
   /** Signs what is said to those who watch. */
   signChanges(bytes: Uint8Array): Uint8Array {
-    return this.#signer.sign("changes", bytes);
+    return this.#parts.signer.sign("changes", bytes);
   }
 
   /** Adds an observer. Returns a function that removes it. */
@@ -383,13 +248,10 @@ export class ReplicaNode {
    */
   async sent(): Promise<void> {
     await this.#replica.committed();
-    await this.#delivery.flushed();
+    await this.#connected.delivery.flushed();
   }
 
-  /**
-   * For a host whose timers do not run while it sleeps: handles overdue alarms, and resolves as {@linkcode ReplicaNode.sent}
-   * does.
-   */
+  /** For a host whose timers do not run while it sleeps: handles overdue alarms, and resolves as {@linkcode ReplicaNode.sent} does. */
   wake(): Promise<void> {
     this.#replica.run([{ input: { kind: "alarm" } }]);
     return this.sent();
@@ -406,69 +268,42 @@ export class ReplicaNode {
   /** Stops accepting input, finishes the running commit, and closes the store. */
   close(): Promise<void> {
     return this.#closing ??= this.#replica.close().finally(() => {
-      this.#delivery.close();
+      this.#connected.delivery.close();
       this.changes.close();
     });
   }
 
+  // The loop: what comes in wakes it, the core is stepped with each input, and what a step gives is released once it is durable.
+
   #drainSoon(): void {
     if (this.#isDraining) return;
     this.#isDraining = true;
-    this.#timer.soon(() => {
+    this.#connected.timer.soon(() => {
       this.#isDraining = false;
       this.#replica.run(this.#inputs());
-      if (this.#queries.intake.hasMore || this.#requests.intake.hasMore) this.#drainSoon();
+      if (this.#callers.hasMore) this.#drainSoon();
     });
   }
 
   /** What has come in, one at a time. */
   *#inputs(): Generator<Task, void> {
-    yield* this.#requests.intake.drain();
+    const { requests, queries, gateway } = this.#callers;
+    yield* requests.intake.drain();
     // A new member of a later epoch knows the agreed time once it has the state.
     const knowsTime = this.epoch.number === 0 || this.#replica.agreedTime > 0;
-    if (knowsTime) { for (const bundle of this.#gateway.take()) yield taskOf(bundle); }
-    yield* this.#queries.intake.drain(this.#maxQueriesPerTurn);
+    if (knowsTime) { for (const bundle of gateway.take()) yield taskOf(bundle); }
+    yield* queries.intake.drain(this.#connected.maxQueriesPerTurn);
   }
 
   #release({ events, messages, replies, answers, offers = [], closed }: Ready, now: Millis): void {
-    this.#gateway.hear(events);
+    const { delivery, blobs } = this.#connected;
+    this.#callers.gateway.hear(events);
     if (events.some(({ kind }) => kind === "state-transfer")) this.#drainSoon();
     // Events are released once the records of their step are durable.
     if (events.some((event) => event.kind === "state-transfer" && event.phase === "finished")) this.#hasState = true;
     for (const event of events) this.#observers.notify((o) => o.onEvent?.(event, now));
-    this.#delivery.release({ messages, replies, answers });
-    this.#blobs.offer(offers);
+    delivery.release({ messages, replies, answers });
+    blobs.offer(offers);
     if (closed) this.#onClosed?.(closed);
-  }
-
-  #remember(own: SignedRequest<GatewayRequest>): Verified<SignedRequest<GatewayRequest>> {
-    const request = own as Verified<SignedRequest<GatewayRequest>>;
-    this.#gate.remember(request);
-    return request;
-  }
-
-  #resend(request: Verified<SignedRequest>): void {
-    this.#delivery.send({ to: "all", message: request });
-    this.#replica.run([{ input: { kind: "request", request } }]);
-  }
-
-  /** Requests and queries that callers wait for here, so that a reloaded replica gets them again. */
-  #outstanding(): readonly Input[] {
-    const requests = [...this.#requests.waiters.asked(), ...this.#gateway.requests()];
-    return [
-      ...requests.map((request) => ({ kind: "request", request }) as const),
-      ...this.#queries.waiters.asked().map((query) => ({ kind: "query", query }) as const),
-    ];
-  }
-
-  #refuseAll(): void {
-    this.#requests.waiters.resolveAll(this.#unavailable("request")!);
-    this.#queries.waiters.resolveAll(this.#unavailable("query")!);
-    this.#gateway.stop(this.#unavailable("gateway-request")!);
-  }
-
-  #unavailable(kind: Rejection["kind"] = "unknown"): Rejection | null {
-    const { stopped } = this.#replica.life;
-    return stopped === null ? null : { reason: "unavailable", kind, detail: stopped };
   }
 }

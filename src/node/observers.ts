@@ -3,7 +3,9 @@
  * @module
  */
 import type { Digest } from "../core/messages/ids.ts";
-import type { Observer } from "./ports.ts";
+import type { VouchedOperation } from "../core/messages/messages.ts";
+import type { GatewayAnswer } from "./gateway/gateway_operations.ts";
+import type { Observer, Rejection } from "./ports.ts";
 import { MessageWatch } from "./watching/message_watch.ts";
 import type { MessageListener } from "./watching/seen.ts";
 
@@ -48,8 +50,25 @@ export class Observers {
     if (this.#wantsRequests) this.notify((observer) => observer.wantsRequests && observer.onReplied?.(request));
   }
 
-  /** Tells that operations are vouched for. The result, if anybody wants to know, is to be called with the request that carried them. */
-  vouching(operations: number): ((request: Digest | null) => void) | null {
+  /** Tells of operations that are vouched for, and how that ends. */
+  async around(
+    operations: readonly VouchedOperation[],
+    vouch: () => Promise<GatewayAnswer | Rejection>,
+  ): Promise<GatewayAnswer | Rejection> {
+    const answered = this.messages?.asked(operations);
+    const carried = this.#vouching(operations.length);
+    let answer: GatewayAnswer | Rejection | null = null;
+    try {
+      answer = await vouch();
+      answered?.(answer);
+      return answer;
+    } finally {
+      carried?.(answer && "request" in answer ? answer.request : null);
+    }
+  }
+
+  /** The result, if anybody wants to know, is to be called with the request that carried the operations. */
+  #vouching(operations: number): ((request: Digest | null) => void) | null {
     if (!this.#wantsRequests) return null;
     const ends = new Map<Observer, (request: Digest | null) => void>();
     this.notify((observer) => {

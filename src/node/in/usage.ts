@@ -2,8 +2,7 @@
  * Buffer usage of a node. Buffers are taken when something arrives, and freed when it is answered.
  * @module
  */
-import type { Gateway } from "../gateway/gateway.ts";
-import type { Intake } from "./intake.ts";
+import type { Ways } from "../gateway/callers.ts";
 
 /** Buffers in use now. All fields are 0 once everything has been answered. */
 export interface NodeUsage {
@@ -33,13 +32,8 @@ export interface NodeUsage {
   readonly bundles: number;
 }
 
-interface Way {
-  readonly intake: Intake;
-  readonly waiters: { readonly size: number; asked(): readonly unknown[] };
-}
-
 /** Computes the usage from the parts of a node. */
-export function usageOf(requests: Way, queries: Way, { usage: { operations, bytes, bundles } }: Gateway): NodeUsage {
+export function usageOf({ requests, queries, gateway: { usage: { operations, bytes, bundles } } }: Ways): NodeUsage {
   return {
     inboxFrames: requests.intake.frames,
     inboxBytes: requests.intake.bytes,
