@@ -6,7 +6,7 @@ import { inFolder } from "../tools/folder.ts";
 import { Dev, pbft, type Ran } from "./_dev.ts";
 
 /** Batches before the first checkpoint of a cluster that `dev` makes. */
-const CHECKPOINT_INTERVAL = 128;
+const CHECKPOINT_INTERVAL = 64;
 
 async function write(folder: string, batches: number, value: string): Promise<void> {
   const client = new Client({ cluster: parseClusterText(await Deno.readTextFile(`${folder}/.pbft/cluster.json`)) });
@@ -38,7 +38,7 @@ Deno.test("a snapshot is saved from a running cluster, verified, and restored in
       assertEquals([again.root, again.blobs, again.from], [root, 0, "Ball"]);
       const verified = await run("snapshot", "verify", "backups");
       assertEquals(verified.code, 0);
-      assertMatch(verified.out, /^the state at 128, of 20\S+Z, is complete: \d+ blobs, .*; signed by \w+, \w+, \w+$/);
+      assertMatch(verified.out, /^the state at 64, of 20\S+Z, is complete: \d+ blobs, .*; signed by \w+, \w+, \w+$/);
       const pruned = await run("snapshot", "prune", "backups", "--keep", "1");
       assertEquals(pruned.out, "removed 0 snapshots and 0 blobs");
       const full = await run("snapshot", "restore", "backups", "--name", "Dog", "--state", ".pbft/Dog/state.db");
@@ -52,7 +52,7 @@ Deno.test("a snapshot is saved from a running cluster, verified, and restored in
     }
     const restored = await run("snapshot", "restore", "backups", "--name", "Dog", "--state", ".pbft/Dog/state.db");
     assertEquals(restored.code, 0, restored.err);
-    assertMatch(restored.out, /^\.pbft\/Dog\/state\.db has the state at 128, .*: start Dog as usual/);
+    assertMatch(restored.out, /^\.pbft\/Dog\/state\.db has the state at 64, .*: start Dog as usual/);
     dev = await Dev.start(folder);
     try {
       await write(folder, 2 * CHECKPOINT_INTERVAL, "second");

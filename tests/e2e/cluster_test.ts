@@ -1,172 +1,151 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { clusterPath, createCluster, replicaFiles } from "../../src/cli/local_cluster/data.ts";
-import {
-  CLUSTER,
-  ClusterProcess,
-  Command,
-  eventually,
-  failingCluster,
-  isAlive,
-  REPLICA,
-  withCluster,
-} from "./_cluster_process.ts";
+import { CLUSTER, ClusterProcess, Command, eventually, failingCluster, isAlive, REPLICA } from "./_cluster_process.ts";
 import { inFolder } from "../tools/folder.ts";
 
-Deno.test("a first run makes keys that only their owner can read, and four replicas that agree", async () => {
+/** One folder, and the clusters that run on it one after another: each start takes seconds of a core, so it serves several steps. */
+Deno.test("the life of a cluster", async (t) => {
   await inFolder(async (folder) => {
-    const cluster = await ClusterProcess.start(folder);
-    try {
-      assertEquals(cluster.names, ["Apple", "Ball", "Candy", "Dog"]);
-      for (const name of cluster.names) {
-        assertEquals(Deno.statSync(`${folder}/${name}/key`).mode! & 0o777, 0o600);
-        assert(Deno.statSync(`${folder}/${name}/state.db`).isFile);
-      }
-      assert(cluster.command.out.all.some((line) => line.includes(`curl ${cluster.url("Apple")}/req`)));
-      for (const [i, name] of cluster.names.entries()) {
-        const set = { clientID: "ada", timestamp: i + 1, operation: `SET name ${name}` };
-        const answer = await cluster.req(name, set);
-        assertEquals([answer.status, answer.nodeID, answer.timestamp], [200, name, i + 1]);
-        assert(answer.voters!.length >= 2, `${answer.voters}`);
-      }
-      // The same request again, at any replica: the same answer, and nothing runs twice.
-      const incr = { clientID: "ada", timestamp: 9, operation: "INCR n" };
-      const answers = [];
-      for (const name of cluster.names) answers.push(await cluster.req(name, incr));
-      assertEquals(answers.map(({ status, result }) => [status, result]), [[200, 1], [200, 1], [200, 1], [200, 1]]);
-      assertEquals(new Set(answers.map(({ sequenceID }) => sequenceID)).size, 1);
-      assertEquals(
-        (await cluster.req("Dog", { clientID: "bob", operation: { op: "get", key: "name" } })).result,
-        "Dog",
-      );
-    } finally {
-      assertEquals(await cluster.interrupt(), 0);
-    }
-    assertEquals(cluster.command.err.all, []);
-    for (const pid of cluster.pids) assert(!isAlive(pid), `${pid} is left`);
-  });
-});
-
-Deno.test("with one backup killed requests go on; restarted, it catches up with no traffic", async () => {
-  await withCluster([], async (cluster) => {
-    await cluster.req("Apple", { clientID: "ada", operation: "SET a 1" });
-    Deno.kill(cluster.pid("Dog"), "SIGKILL");
-    await cluster.command.err.find(
-      / ERROR Dog +the replica's process died \(SIGKILL\); it is not restarted without --restart {2}pid=\d+$/,
-    );
-    for (let i = 1; i <= 20; i++) {
-      const answer = await cluster.req(cluster.names[i % 3]!, { clientID: "ada", timestamp: i, operation: "INCR n" });
-      assertEquals([answer.status, answer.result], [200, i]);
-    }
-    const replica = cluster.startReplica("Dog");
-    try {
-      await replica.out.find(/ INFO {2}Dog +serving requests {2}url=http/);
-      const { lastExecuted } = await cluster.status("Apple");
-      await eventually("Dog is where Apple is", async () => (await cluster.status("Dog")).lastExecuted >= lastExecuted);
-      assertEquals((await cluster.status("Dog")).history, (await cluster.status("Apple")).history);
-      const again = await cluster.req("Dog", { clientID: "ada", timestamp: 20, operation: "INCR n" });
-      assertEquals([again.status, again.result], [200, 20]);
-    } finally {
-      replica.kill("SIGTERM");
-      assertEquals(await replica.ended(), 0);
-    }
-  });
-});
-
-Deno.test("with the primary killed the others choose another, and requests go on", async () => {
-  await withCluster([], async (cluster) => {
-    assertEquals((await cluster.req("Ball", { clientID: "ada", timestamp: 1, operation: "INCR n" })).result, 1);
-    Deno.kill(cluster.pid("Apple"), "SIGKILL");
-    for (let timestamp = 2; timestamp <= 6; timestamp++) {
-      let answer = await cluster.req("Ball", { clientID: "ada", timestamp, operation: "INCR n" });
-      while (answer.status === 504) {
-        answer = await cluster.req("Candy", { clientID: "ada", timestamp, operation: "INCR n" });
-      }
-      assertEquals([answer.status, answer.result], [200, timestamp]);
-    }
-    assertEquals((await cluster.status("Ball")).primary !== "Apple", true);
-    await cluster.command.out.find(/ INFO {2}Ball +a new view has started {2}view=\d+ primary=\w+ /);
-  });
-});
-
-Deno.test("with --restart a replica that dies is started again and catches up", async () => {
-  await withCluster(["--restart"], async (cluster) => {
-    const before = cluster.pid("Candy");
-    Deno.kill(before, "SIGKILL");
-    await cluster.command.err.find(
-      / ERROR Candy +the replica's process died \(SIGKILL\); it is restarted in \d+ ms {2}pid=\d+$/,
-    );
-    assertEquals((await cluster.req("Apple", { clientID: "ada", operation: "SET a 1" })).status, 200);
-    await eventually("another process serves Candy", () => cluster.pid("Candy") !== before);
-    const { lastExecuted } = await cluster.status("Apple");
-    await eventually("Candy has caught up", async () => {
-      try {
-        return (await cluster.status("Candy")).lastExecuted >= lastExecuted;
-      } catch {
-        return false;
-      }
-    });
-  });
-});
-
-Deno.test("a launcher that is killed leaves no replica behind", async () => {
-  await inFolder(async (folder) => {
-    const cluster = await ClusterProcess.start(folder);
-    cluster.command.kill("SIGKILL");
-    await cluster.command.ended();
-    await eventually("all replicas are gone", () => !cluster.pids.some(isAlive));
-    // And at once the next one can take its place, with the same data.
-    const next = await ClusterProcess.start(folder);
-    assertEquals(await next.interrupt(), 0);
-    assertEquals([...next.urls], [...cluster.urls]);
-  });
-});
-
-Deno.test("data is there after Ctrl-C, also on another port, and gone with --fresh", async () => {
-  await inFolder(async (folder) => {
-    const get = { clientID: "ada", operation: "GET name" };
-    const first = await ClusterProcess.start(folder);
-    assertEquals((await first.req("Apple", { clientID: "ada", operation: "SET name Ada" })).status, 200);
-    await first.interrupt();
-    const moved = await ClusterProcess.start(folder, ["--port", "0"]);
-    assertEquals((await moved.req("Ball", get)).result, "Ada");
-    await moved.interrupt();
-    const fresh = await ClusterProcess.start(folder, ["--fresh", "--port", "0"]);
-    assertEquals((await fresh.req("Ball", get)).result, null);
-    await fresh.interrupt();
-  });
-});
-
-Deno.test("a replica whose state file is gone recovers with nobody asking for anything; more than f gone is an error", async () => {
-  await inFolder(async (folder) => {
-    const first = await ClusterProcess.start(folder);
-    await first.req("Apple", { clientID: "ada", timestamp: 1, operation: "INCR n" });
-    await first.interrupt();
-    const forget = (name: string) => {
-      for (const suffix of ["", "-wal", "-shm"]) {
+    let cluster = await ClusterProcess.start(folder);
+    const step = (title: string, test: () => Promise<void>) =>
+      t.step(title, async () => {
         try {
-          Deno.removeSync(`${folder}/${name}/state.db${suffix}`);
-        } catch { /* it was not there */ }
-      }
+          await test();
+        } catch (error) {
+          console.error([...cluster.command.out.all, ...cluster.command.err.all].join("\n"));
+          throw error;
+        }
+      });
+    const incr = async (name: string, timestamp: number) => {
+      const { status, result } = await cluster.req(name, { clientID: "ada", timestamp, operation: "INCR n" });
+      return [status, result];
     };
-    forget("Dog");
-    const second = await ClusterProcess.start(folder); // is ready when all are
     try {
-      await second.command.out.find(/ INFO {2}Dog +recovered from a lost disk, and votes again {2}checkpoint=\d+$/);
-      Deno.kill(second.pid("Ball"), "SIGKILL");
-      const answer = await second.req("Dog", { clientID: "ada", timestamp: 2, operation: "INCR n" });
-      assertEquals([answer.status, answer.result], [200, 2]);
+      await step("a first run makes keys that only their owner can read, and four replicas that agree", async () => {
+        assertEquals(cluster.names, ["Apple", "Ball", "Candy", "Dog"]);
+        for (const name of cluster.names) {
+          assertEquals(Deno.statSync(`${folder}/${name}/key`).mode! & 0o777, 0o600);
+          assert(Deno.statSync(`${folder}/${name}/state.db`).isFile);
+        }
+        assert(cluster.command.out.all.some((line) => line.includes(`curl ${cluster.url("Apple")}/req`)));
+        for (const [i, name] of cluster.names.entries()) {
+          const set = { clientID: "eve", timestamp: i + 1, operation: `SET name ${name}` };
+          const answer = await cluster.req(name, set);
+          assertEquals([answer.status, answer.nodeID, answer.timestamp], [200, name, i + 1]);
+          assert(answer.voters!.length >= 2, `${answer.voters}`);
+        }
+        // The same request again, at any replica: the same answer, and nothing runs twice.
+        const again = { clientID: "eve", timestamp: 9, operation: "INCR once" };
+        const answers = [];
+        for (const name of cluster.names) answers.push(await cluster.req(name, again));
+        assertEquals(answers.map(({ status, result }) => [status, result]), [[200, 1], [200, 1], [200, 1], [200, 1]]);
+        assertEquals(new Set(answers.map(({ sequenceID }) => sequenceID)).size, 1);
+        const get = { clientID: "bob", operation: { op: "get", key: "name" } };
+        assertEquals((await cluster.req("Dog", get)).result, "Dog");
+      });
+
+      await step("Ctrl-C ends all of its processes, without an error", async () => {
+        assertEquals(await cluster.interrupt(), 0);
+        assertEquals(cluster.command.err.all, []);
+        for (const pid of cluster.pids) assert(!isAlive(pid), `${pid} is left`);
+      });
+
+      await step("the data is there after Ctrl-C, also on other ports", async () => {
+        cluster = await ClusterProcess.start(folder, ["--port", "0"]);
+        assertEquals((await cluster.req("Ball", { clientID: "bob", operation: "GET name" })).result, "Dog");
+      });
+
+      let dog: Command | null = null;
+      await step("with one backup killed requests go on; restarted, it catches up with no traffic", async () => {
+        Deno.kill(cluster.pid("Dog"), "SIGKILL");
+        await cluster.command.err.find(
+          / ERROR Dog +the replica's process died \(SIGKILL\); it is not restarted without --restart {2}pid=\d+$/,
+        );
+        for (let i = 1; i <= 20; i++) assertEquals(await incr(cluster.names[i % 3]!, i), [200, i]);
+        dog = cluster.startReplica("Dog");
+        await dog.out.find(/ INFO {2}Dog +serving requests {2}url=http/);
+        const { lastExecuted } = await cluster.status("Apple");
+        await eventually("Dog has caught up", async () => (await cluster.status("Dog")).lastExecuted >= lastExecuted);
+        assertEquals((await cluster.status("Dog")).history, (await cluster.status("Apple")).history);
+        assertEquals(await incr("Dog", 20), [200, 20]);
+      });
+
+      await step("with the primary killed the others choose another, and requests go on", async () => {
+        Deno.kill(cluster.pid("Apple"), "SIGKILL");
+        for (let i = 21; i <= 25; i++) {
+          let answer = await incr("Ball", i);
+          while (answer[0] === 504) answer = await incr("Candy", i);
+          assertEquals(answer, [200, i]);
+        }
+        assertEquals((await cluster.status("Ball")).primary !== "Apple", true);
+        await cluster.command.out.find(/ INFO {2}Ball +a new view has started {2}view=\d+ primary=\w+ /);
+      });
+      // Whatever has failed, no process is left.
+      (dog as Command | null)?.kill("SIGTERM");
+      assertEquals(await (dog as Command | null)?.ended(), 0);
+      await cluster.interrupt();
+
+      await step("with --fresh the data is gone; with --restart a replica that dies is started again", async () => {
+        cluster = await ClusterProcess.start(folder, ["--fresh", "--restart", "--port", "0"]);
+        assertEquals((await cluster.req("Ball", { clientID: "bob", operation: "GET name" })).result, null);
+        const before = cluster.pid("Candy");
+        Deno.kill(before, "SIGKILL");
+        await cluster.command.err.find(
+          / ERROR Candy +the replica's process died \(SIGKILL\); it is restarted in \d+ ms {2}pid=\d+$/,
+        );
+        assertEquals(await incr("Apple", 1), [200, 1]);
+        await eventually("another process serves Candy", () => cluster.pid("Candy") !== before);
+        const { lastExecuted } = await cluster.status("Apple");
+        await eventually("Candy has caught up", async () => {
+          try {
+            return (await cluster.status("Candy")).lastExecuted >= lastExecuted;
+          } catch {
+            return false;
+          }
+        });
+      });
+
+      await step("a launcher that is killed leaves no replica behind", async () => {
+        const { urls } = cluster;
+        cluster.command.kill("SIGKILL");
+        await cluster.command.ended();
+        await eventually("all replicas are gone", () => !cluster.pids.some(isAlive));
+        // At once the next one can take its place, with the same data.
+        cluster = await ClusterProcess.start(folder);
+        assertEquals(await cluster.interrupt(), 0);
+        assertEquals([...cluster.urls], [...urls]);
+      });
+
+      const forget = (name: string) => {
+        for (const suffix of ["", "-wal", "-shm"]) {
+          try {
+            Deno.removeSync(`${folder}/${name}/state.db${suffix}`);
+          } catch { /* it was not there */ }
+        }
+      };
+      await step("a replica whose state file is gone recovers with nobody asking for anything", async () => {
+        forget("Dog");
+        cluster = await ClusterProcess.start(folder); // is ready when all are
+        await cluster.command.out.find(/ INFO {2}Dog +recovered from a lost disk, and votes again {2}checkpoint=\d+$/);
+        Deno.kill(cluster.pid("Ball"), "SIGKILL");
+        assertEquals(await incr("Dog", 2), [200, 2]);
+        await cluster.interrupt();
+      });
+
+      await step("more state files gone than f is an error", async () => {
+        forget("Dog");
+        forget("Ball");
+        const { code, err } = await failingCluster(["--data", folder]);
+        assertEquals(code, 1);
+        assertMatch(err.join("\n"), /^error: .* has lost the states of Ball, Dog: more than the 1 /);
+      });
     } finally {
-      await second.interrupt();
+      await cluster.interrupt();
     }
-    forget("Dog");
-    forget("Ball");
-    const { code, err } = await failingCluster(["--data", folder]);
-    assertEquals(code, 1);
-    assertMatch(err.join("\n"), /^error: .* has lost the states of Ball, Dog: more than the 1 /);
   });
 });
 
-Deno.test("with --log json every line is an object with time, level, replica and event", async () => {
+Deno.test("a cluster of one: with --log json every line is an object; another --replicas and a damaged state file get one clear line", async () => {
   await inFolder(async (folder) => {
     const command = new Command(CLUSTER, ["--data", folder, "--port", "0", "--replicas", "1", "--log", "json"]);
     const [line] = await command.out.find(/^.*"event":"cluster-ready".*$/);
@@ -185,6 +164,21 @@ Deno.test("with --log json every line is an object with time, level, replica and
     const { level, event, message } = JSON.parse(failing.err[0]!);
     assertEquals([level, event], ["error", "failed"]);
     assertMatch(message, /holds a cluster of 1/);
+    // Its members can't change.
+    const text = await failingCluster(["--data", folder, "--replicas", "4"]);
+    assertEquals([text.code, text.out, text.err.length], [1, [], 1]);
+    assertMatch(text.err[0]!, /holds a cluster of 1 replicas, .*--fresh/);
+    // A damaged state file stops the start with one clear line.
+    for (const suffix of ["-wal", "-shm"]) await Deno.remove(`${folder}/Apple/state.db${suffix}`).catch(() => {});
+    Deno.writeTextFileSync(`${folder}/Apple/state.db`, "this is not a database, whatever its name says".repeat(200));
+    const { code, err } = await failingCluster(["--data", folder]);
+    assertEquals(code, 1);
+    assertMatch(err[0]!, /^error: Apple: .*state\.db/);
+    assertEquals(err.length, 2, err.join("\n"));
+    assertMatch(
+      err[1]!,
+      / ERROR Apple +the replica's process died \(exit code 1\) before the cluster was ready {2}pid=\d+$/,
+    );
   });
 });
 
@@ -266,33 +260,6 @@ Deno.test("a data folder that is none, or holds something else, gets one clear l
       assertMatch(elsewhere.err[0]!, /expected a cluster on this machine, .* got https:\/\/0.example/);
       assertEquals(Deno.readTextFileSync(clusterPath(`${folder}/elsewhere`)), before);
     }
-  });
-});
-
-Deno.test("a cluster's members can't change: another --replicas gets one clear line", async () => {
-  await inFolder(async (folder) => {
-    const cluster = await ClusterProcess.start(folder, ["--replicas", "1"]);
-    await cluster.interrupt();
-    const { code, out, err } = await failingCluster(["--data", folder, "--replicas", "4"]);
-    assertEquals([code, out, err.length], [1, [], 1]);
-    assertMatch(err[0]!, /holds a cluster of 1 replicas, .*--fresh/);
-  });
-});
-
-Deno.test("a damaged state file stops the start with one clear line", async () => {
-  await inFolder(async (folder) => {
-    const cluster = await ClusterProcess.start(folder, ["--replicas", "1"]);
-    await cluster.interrupt();
-    for (const suffix of ["-wal", "-shm"]) await Deno.remove(`${folder}/Apple/state.db${suffix}`).catch(() => {});
-    Deno.writeTextFileSync(`${folder}/Apple/state.db`, "this is not a database, whatever its name says".repeat(200));
-    const { code, err } = await failingCluster(["--data", folder]);
-    assertEquals(code, 1);
-    assertMatch(err[0]!, /^error: Apple: .*state\.db/);
-    assertEquals(err.length, 2, err.join("\n"));
-    assertMatch(
-      err[1]!,
-      / ERROR Apple +the replica's process died \(exit code 1\) before the cluster was ready {2}pid=\d+$/,
-    );
   });
 });
 

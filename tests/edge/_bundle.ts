@@ -7,8 +7,8 @@ export async function bundleForWorkerd(path: string): Promise<string> {
 }
 
 /** Bundles one module for Node and its like. */
-export async function bundleForNode(path: string): Promise<string> {
-  return await bundle(path, ["--platform", "deno"]);
+export async function bundleForNode(path: string, flags: readonly string[] = []): Promise<string> {
+  return await bundle(path, ["--platform", "deno", ...flags]);
 }
 
 /** Bundles one module for a page. */

@@ -21,7 +21,7 @@ Deno.test("a replica on Deno KV that is a new process for every single request d
   const cluster = parseClusterFile(JSON.parse(text));
   const keyOf = async (name: string) => (await Deno.readTextFile(`${folder}/pbft/${name}/key`)).trim();
   const program = `${folder}/replica.js`;
-  await Deno.writeTextFile(program, await bundleForNode("tests/edge/_cold_main.ts"));
+  await Deno.writeTextFile(program, await bundleForNode("tests/edge/_cold_main.ts", ["--minify"]));
   // Dog is away: each quorum needs Ball.
   const up = await Promise.all(["Apple", "Candy"].map(async (self) => {
     const replica = { cluster, self, privateKey: await keyOf(self), store: new MemoryStore() };

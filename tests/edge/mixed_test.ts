@@ -11,6 +11,7 @@ import { main as cli } from "../../src/cli/mod.ts";
 import { Client } from "../../src/client/mod.ts";
 import { parseClusterFile } from "../../src/wire/mod.ts";
 import { freePorts } from "../tools/ports.ts";
+import { nodeOf } from "./_runtimes.ts";
 
 const NAMES = ["Apple", "Ball", "Candy", "Dog"] as const;
 type Name = typeof NAMES[number];
@@ -20,17 +21,6 @@ const STARTERS = {
   Candy: startWorkerd,
   Dog: startNode,
 };
-
-/** A Node that has `node:sqlite`: the one on the path, or one from npm. */
-async function findNode(): Promise<string> {
-  const run = async (command: string, ...args: string[]) => {
-    const { stdout } = await new Deno.Command(command, { args, stderr: "null" }).output();
-    return new TextDecoder().decode(stdout).trim();
-  };
-  const [major, minor] = (await run("node", "--version")).slice(1).split(".").map(Number);
-  if (major! > 22 || (major === 22 && minor! >= 13)) return "node";
-  return await run("npx", "--yes", "-p", "node@22", "which", "node");
-}
 
 /** What Deno Deploy puts in front of the instances of an app: each request goes to the next of them. */
 class Splitter {
@@ -72,7 +62,7 @@ Deno.test({
     const members = NAMES.map((name, i) => `${name}=http://127.0.0.1:${ports[i]}`);
     await cli(["init", ...members, "--folder", `${folder}/pbft`, "--interval", "16"], () => {});
     const worker = "tests/edge/_evictable_worker.ts";
-    const place: Place = { folder: `${folder}/pbft`, nodePath: await findNode(), worker };
+    const place: Place = { folder: `${folder}/pbft`, nodePath: await nodeOf(22, 13), worker };
     const cluster = parseClusterFile(JSON.parse(await Deno.readTextFile(`${place.folder}/cluster.json`)));
     const running = new Map<Name | "Ball again", Running>();
     // Ball is an app behind a load balancer.

@@ -1,0 +1,12 @@
+/** Seeds that once failed, and do not any more. */
+import { assertEquals } from "@std/assert";
+import { drawPlan, run, runOptionsOf } from "../../src/testing/mod.ts";
+import { once } from "./_seeds.ts";
+
+for (const { seed, profile, replicas, why } of once()) {
+  Deno.test(`seed ${seed} of the ${profile} profile does not fail again: ${why}`, async () => {
+    const options = { profile, ...(replicas !== undefined && { replicas }) };
+    const { violation } = await run(drawPlan(seed, options), runOptionsOf({}));
+    assertEquals(violation, null);
+  });
+}
