@@ -24,6 +24,15 @@ export type HostedNode =
   & Partial<
     Pick<
       ReplicaNode,
-      "epoch" | "lastOf" | "report" | "watch" | "changes" | "signChanges" | "stableCertificate" | "readBlobs"
+      | "epoch"
+      | "past"
+      | "lastOf"
+      | "report"
+      | "watch"
+      | "changes"
+      | "signChanges"
+      | "stableCertificate"
+      | "readBlobs"
+      | "wantedState"
     >
   >;

@@ -37,6 +37,8 @@ export class ReplicaNode {
   readonly cluster: Digest;
   /** The epoch that it runs in. */
   readonly epoch: Epoch;
+  /** The genesis of epoch 0, and the links that lead from there to this epoch. */
+  readonly past: NonNullable<NodeOptions["past"]>;
   /** Its settings. */
   readonly settings: Settings;
   /** The changes of the last batches, for those who watch. */
@@ -57,6 +59,7 @@ export class ReplicaNode {
     this.genesis = options.genesis;
     this.cluster = parts.cluster;
     this.epoch = parts.epoch;
+    this.past = options.past ?? { genesis: options.genesis, links: [] };
     this.settings = parts.settings;
     this.changes = parts.changes;
     this.#parts = parts;

@@ -29,6 +29,8 @@ export interface NodeOptions extends StartOptions {
   readonly genesis: Genesis;
   /** The epoch that the node runs in; `genesis` is that of the epoch. Default: epoch 0. `ClusterMember` sets it. */
   readonly epoch?: Epoch | undefined;
+  /** The genesis of epoch 0, and the links that lead from there to `epoch`. `ClusterMember` sets it. */
+  readonly past?: { readonly genesis: Genesis; readonly links: readonly Uint8Array[] } | undefined;
   /** Overrides of {@linkcode DEFAULT_SETTINGS}. */
   readonly settings?: Partial<Settings>;
   /** The store of the replica. The node closes it. */

@@ -56,7 +56,7 @@ async function namedBlobs(storage: SnapshotStorage, keys: readonly string[]): Pr
 }
 
 async function nameBlobs(storage: SnapshotStorage, key: string, named: Set<string>): Promise<void> {
-  const { root } = proveHead(decodeManifest((await storage.get(key))!));
+  const { root } = await proveHead(decodeManifest((await storage.get(key))!));
   const add = (digest: Digest) => named.add(blobKey(digest));
   add(root);
   for (const [, page] of rootIn(root, await readBlob(storage, root)).pages) {

@@ -6,9 +6,12 @@
  */
 import type { Digest, ReplicaId } from "../core/messages/ids.ts";
 import type { Record } from "../core/records.ts";
+import { sha256 } from "../crypto/mod.ts";
 import type { Store, Version } from "../node/ports.ts";
+import { enterEpoch } from "../node/epochs/chain_store.ts";
 import { markLostDisk } from "../node/storage/opening.ts";
 import { RecordWriter, WriteSet } from "../node/storage/record_writer.ts";
+import type { ProvenHead } from "./manifest.ts";
 import { SnapshotError } from "./snapshot_error.ts";
 import type { SnapshotStorage } from "./storage/storage.ts";
 import { openSnapshot, type SnapshotChoice, type VerifiedSnapshot, verifySnapshot } from "./verify.ts";
@@ -20,7 +23,8 @@ const COMMIT_BLOBS = 256;
 
 /**
  * Restores the state of a snapshot into an empty store. Afterwards the replica is started as usual (`resume`); the store
- * knows that it has to recover. A restore that was interrupted leaves a store that recovers over the network.
+ * knows that it has to recover. A restore that was interrupted leaves a store that recovers over the network. `self`: the
+ * member's number in the last epoch that the snapshot and `choice.chain` know.
  * @throws {SnapshotError} if the snapshot is not proven or incomplete, or the store is not empty. In the latter two cases
  * nothing that a replica has done is lost.
  */
@@ -30,13 +34,17 @@ export async function restoreSnapshot(
   self: ReplicaId,
   choice: SnapshotChoice = {},
 ): Promise<VerifiedSnapshot> {
-  const { version, records } = await store.load();
-  if (version > 0 || records.size > 0) {
-    throw new SnapshotError(
-      `expected an empty store, got one at version ${version}: move the old store away first, or start it with "recover"`,
-    );
-  }
+  await checkEmpty(store);
   return await fillStore(storage, store, self, choice);
+}
+
+/** @throws {SnapshotError} if the store is not empty. */
+async function checkEmpty(store: Store): Promise<void> {
+  const { version, records } = await store.load();
+  if (version === 0 && records.size === 0) return;
+  throw new SnapshotError(
+    `expected an empty store, got one at version ${version}: move the old store away first, or start it with "recover"`,
+  );
 }
 
 /** Fills an empty store with the state of a snapshot, as that of a replica that lost its disk. */
@@ -46,17 +54,38 @@ export async function fillStore(
   self: ReplicaId,
   choice: SnapshotChoice,
 ): Promise<VerifiedSnapshot> {
-  const { genesis, cluster, certificate, sequence } = await openSnapshot(storage, choice);
-  await markLostDisk(store, { genesis, cluster, self });
+  const head = await openSnapshot(storage, choice);
+  await claimAsLost(store, self, head);
   const filler = new StoreFiller(store, (await store.load()).version);
   const add = (digest: Digest, bytes: Uint8Array) => filler.add(digest, bytes);
+  const { sequence, root, epoch, epochs, certificate } = head;
   const verified = await verifySnapshot(storage, { ...choice, sequence }, add);
+  const isPresent = epoch === epochs.at(-1);
   await filler.finish([
-    { kind: "checkpoint", sequence, root: verified.root, retired: [] },
-    { kind: "stable", certificate },
-    { kind: "fetched", digests: null },
+    // A state of a former version of the machine can't be read. Its blobs stay, as fetched: the state transfer uses them.
+    ...(isMigratedAfter(head) ? [] : [
+      { kind: "checkpoint", sequence, root, retired: [] },
+      ...(isPresent && certificate.length > 0 ? [{ kind: "stable", certificate }] as const : []),
+      { kind: "fetched", digests: null },
+    ] satisfies Record[]),
   ]);
   return verified;
+}
+
+/** The store becomes that of a member of the last epoch that is known, which has lost its disk. */
+async function claimAsLost(store: Store, self: ReplicaId, { cluster, epochs, chain }: ProvenHead): Promise<void> {
+  const { genesis, number } = epochs.at(-1)!;
+  const member = genesis.replicas[self];
+  if (!member) throw new SnapshotError(`self: expected 0 to ${genesis.replicas.length - 1}, got ${self}`);
+  if (number === 0) return await markLostDisk(store, { genesis, cluster, self });
+  const { publicKey } = member;
+  const entering = { links: chain, epochs, member: { self, publicKey }, hash: sha256, start: "recover" } as const;
+  await enterEpoch(store, entering);
+}
+
+/** Whether another version of the state machine came into force after this state, in the epochs that are known. */
+function isMigratedAfter({ epoch, epochs }: ProvenHead): boolean {
+  return epochs.slice(epoch.number).some(({ genesis }) => genesis.stateMachine !== epoch.genesis.stateMachine);
 }
 
 /** Writes blobs in commits of a bounded size, each named as fetched, so that an interrupted restore leaves no litter. */

@@ -3,12 +3,12 @@
  * as has changed. What a save that was interrupted has stored is used by the next one.
  * @module
  */
-import type { Genesis } from "../core/config.ts";
 import type { Digest, SequenceNumber } from "../core/messages/ids.ts";
 import { checkedBlob, chunksOn, forEach, rootIn } from "./blobs.ts";
 import { encodeManifest, proveHead, type SnapshotHead } from "./manifest.ts";
 import { finishPruning } from "./prune.ts";
 import { SnapshotError } from "./snapshot_error.ts";
+import type { Trust } from "./trust.ts";
 import { blobKey, manifestKey, type SnapshotStorage } from "./storage/storage.ts";
 
 /** The replica whose state is saved: in this process, or behind its HTTP interface. */
@@ -27,16 +27,18 @@ export interface SavedSnapshot {
   readonly sequence: SequenceNumber;
   /** The digest of the state's root page. */
   readonly root: Digest;
+  /** The epoch of the checkpoint. */
+  readonly epoch: number;
+  /** The links that lead to this epoch. */
+  readonly chain: readonly Uint8Array[];
   /** The key of its manifest. */
   readonly key: string;
   /** Blobs and bytes that were fetched, not counting those that were there. */
   readonly fetched: { readonly blobs: number; readonly bytes: number };
 }
 
-/** Options of {@linkcode saveSnapshot}. */
-export interface SaveOptions {
-  /** The genesis that the caller trusts. Default: the replica's own. */
-  readonly genesis?: Genesis;
+/** Options of {@linkcode saveSnapshot}: whom the caller trusts (by default the replica), and who is told. */
+export interface SaveOptions extends Trust {
   /** Is told what was fetched so far. */
   readonly onProgress?: (fetched: { readonly blobs: number; readonly bytes: number }) => void;
 }
@@ -62,14 +64,14 @@ export async function saveSnapshot(
   await finishPruning(storage);
   for (let attempt = 1;; attempt++) {
     const head = await source.head();
-    const { sequence, root } = proveHead(head, options.genesis);
+    const { sequence, root, epoch } = await proveHead(head, options);
     const key = manifestKey({ sequence, root });
     try {
       if (!await storage.has(key)) {
         await new Save(source, storage, fetched, options.onProgress).tree(root);
         await storage.put(key, encodeManifest(head));
       }
-      return { sequence, root, key, fetched };
+      return { sequence, root, epoch: epoch.number, chain: head.chain ?? [], key, fetched };
     } catch (error) {
       if (!(error instanceof MovedOn)) throw error;
       if (attempt === MAX_ATTEMPTS) {

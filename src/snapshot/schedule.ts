@@ -5,9 +5,8 @@
 import type { Millis } from "../core/messages/ids.ts";
 import { describeThrown } from "../core/ordering/machine_guard.ts";
 import type { HostEvent } from "../node/host_event.ts";
-import type { ReplicaNode } from "../node/node.ts";
 import type { Timer } from "../node/ports.ts";
-import { nodeSource } from "./node_source.ts";
+import { nodeSource, type SnapshotNode } from "./node_source.ts";
 import { pruneSnapshots } from "./prune.ts";
 import { saveSnapshot } from "./save.ts";
 import type { SnapshotStorage } from "./storage/storage.ts";
@@ -40,7 +39,7 @@ export function checkSchedule({ everyMs, keep }: SnapshotSchedule): void {
  * of the state that the newest snapshot has is not reported.
  */
 export function scheduleSnapshots(
-  node: Pick<ReplicaNode, "genesis" | "epoch" | "stableCertificate" | "readBlobs">,
+  node: SnapshotNode,
   schedule: SnapshotSchedule,
   { timer, signal, report }: {
     readonly timer: Timer;
@@ -52,8 +51,8 @@ export function scheduleSnapshots(
   const { storage, everyMs, keep } = schedule;
   let cancel = () => {};
   const save = async () => {
-    // Nothing was ordered yet that could be lost.
-    if (node.stableCertificate().length === 0) return;
+    // Nothing was ordered yet that could be lost; or this replica does not have the state yet, and others have.
+    if (node.stableCertificate().length === 0 && (!node.epoch.start || node.wantedState().length > 0)) return;
     const startedAt = timer.monotonic();
     const { sequence, fetched } = await saveSnapshot(nodeSource(node), storage);
     if (fetched.blobs > 0) {

@@ -3,12 +3,12 @@
  * other page.
  * @module
  */
-import type { Genesis } from "../core/config.ts";
 import type { Digest, Millis, SequenceNumber } from "../core/messages/ids.ts";
 import { chunksOn, forEach, readBlob, rootIn } from "./blobs.ts";
 import { decodeManifest, proveHead, type ProvenHead } from "./manifest.ts";
 import { SnapshotError } from "./snapshot_error.ts";
-import { manifestKeys, type SnapshotStorage } from "./storage/storage.ts";
+import type { Trust } from "./trust.ts";
+import { manifestKey, manifestKeys, type SnapshotStorage } from "./storage/storage.ts";
 
 /** A snapshot that is complete and proven. */
 export interface VerifiedSnapshot extends ProvenHead {
@@ -23,9 +23,7 @@ export interface VerifiedSnapshot extends ProvenHead {
 }
 
 /** Which snapshot is meant, and who is trusted. */
-export interface SnapshotChoice {
-  /** The genesis that the caller trusts. Without it the caller must compare {@linkcode ProvenHead.cluster}. */
-  readonly genesis?: Genesis;
+export interface SnapshotChoice extends Trust {
   /** The number of the snapshot. Default: the newest. */
   readonly sequence?: SequenceNumber | number;
   /** The key of its manifest, instead of its number. */
@@ -35,7 +33,7 @@ export interface SnapshotChoice {
 /** Reads the manifest of a snapshot and checks its certificate. @throws {SnapshotError} if there is none, or it proves nothing. */
 export async function openSnapshot(
   storage: SnapshotStorage,
-  { genesis, sequence, ...choice }: SnapshotChoice = {},
+  { sequence, ...choice }: SnapshotChoice = {},
 ): Promise<ProvenHead> {
   const keys = choice.key === undefined ? await manifestKeys(storage) : [choice.key];
   const key = sequence === undefined
@@ -50,7 +48,11 @@ export async function openSnapshot(
   }
   const manifest = await storage.get(key);
   if (manifest === null) throw new SnapshotError(`${key}: expected a manifest, got none`);
-  return proveHead(decodeManifest(manifest), genesis);
+  const head = await proveHead(decodeManifest(manifest), choice);
+  if (manifestKey(head) === key) return head;
+  throw new SnapshotError(
+    `${key}: expected the manifest of another state, got that of ${head.root} at ${head.sequence}`,
+  );
 }
 
 /**

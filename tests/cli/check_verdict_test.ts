@@ -3,17 +3,22 @@ import { linesOf } from "../../src/cli/commands/check.ts";
 import type { MemberStatus } from "../../src/cli/check/answers.ts";
 import type { MemberReport } from "../../src/cli/check/member.ts";
 import { judge } from "../../src/cli/check/verdict.ts";
+import type { ReplicaId } from "../../src/core/messages/ids.ts";
 import { clusterId } from "../../src/crypto/mod.ts";
+import { firstEpoch } from "../../src/wire/epochs/mod.ts";
 import { genesisOf, NAMES } from "../node/_cluster.ts";
 
 const genesis = genesisOf(4);
-const cluster = { genesis, urls: Object.fromEntries(NAMES.map((name) => [name, `https://${name}.example`])) };
+const urls = Object.fromEntries(NAMES.map((name) => [name, `https://${name}.example`]));
+const file = { genesis, urls };
+const cluster = firstEpoch(file, clusterId(genesis));
 const HISTORY = "a".repeat(64);
 
 function report(name: string, status: Partial<MemberStatus> = {}, more: Partial<MemberReport> = {}): MemberReport {
   const well: MemberStatus = {
     nodeID: name,
     cluster: clusterId(genesis),
+    epoch: 0,
     ready: true,
     notReady: null,
     halted: null,
@@ -34,6 +39,12 @@ function gone(name: string): MemberReport {
   return { ...report(name), status: null, skewMs: null, key: "none", failure: "unreachable" };
 }
 
+function misconductOf(accused: number): MemberReport["proven"][number] {
+  const { name, publicKey } = genesis.replicas[accused]!;
+  const what = { kind: "checkpoint", epoch: 0, view: null, sequence: null, digests: null } as const;
+  return { accused: accused as ReplicaId, name, publicKey, ...what };
+}
+
 const others = ["Ball", "Candy", "Dog"].map((name) => report(name));
 
 Deno.test("without faults the verdict is healthy, and says how many more members may fail", () => {
@@ -44,7 +55,7 @@ Deno.test("without faults the verdict is healthy, and says how many more members
     100,
     "Apple",
   ]);
-  const lines = linesOf({ source: "here", cluster }, judgement);
+  const lines = linesOf({ source: "here", cluster: file }, judgement);
   assertEquals(
     lines[0],
     "HEALTHY: 4 of 4 members vote, a quorum is 3: 1 more may fail; view 0, primary Apple, 100 batches executed",
@@ -115,7 +126,7 @@ for (
     assertEquals([judgement.view, judgement.executed], [0, 100]);
     assertEquals(judgement.members.map(({ faults }) => faults.length), [1, 0, 0, 0]);
     assertStringIncludes(judgement.members[0]!.faults[0]!.text, words);
-    const lines = linesOf({ source: "here", cluster }, judgement);
+    const lines = linesOf({ source: "here", cluster: file }, judgement);
     assertMatch(lines[1]!, isOut ? /^wrong: Apple \(does not count\): / : /^wrong: Apple: /);
   });
 }
@@ -148,7 +159,7 @@ Deno.test("with fewer than a quorum that vote the cluster is unavailable, althou
   const judgement = judge(cluster, [report("Apple"), report("Ball"), gone("Candy"), gone("Dog")]);
   assertEquals([judgement.verdict, judgement.voting], ["unavailable", 2]);
   assertStringIncludes(
-    linesOf({ source: "here", cluster }, judgement)[0]!,
+    linesOf({ source: "here", cluster: file }, judgement)[0]!,
     "UNAVAILABLE: 2 of 4 members vote, a quorum is 3: 1 too few",
   );
   const alone = judge(cluster, [gone("Apple"), gone("Ball"), gone("Candy"), report("Dog", { viewID: 9 })]);
@@ -181,7 +192,7 @@ Deno.test("a member whose misconduct is proven by evidence does not count", () =
   const judgement = judge(cluster, [
     ...others.slice(0, 0),
     report("Apple"),
-    report("Ball", {}, { proven: ["Dog"] }),
+    report("Ball", {}, { proven: [misconductOf(3)] }),
     ...others.slice(1),
   ]);
   assertEquals([judgement.verdict, judgement.voting], ["degraded", 3]);
@@ -192,7 +203,7 @@ Deno.test("a member whose misconduct is proven by evidence does not count", () =
 
 Deno.test("a cluster of one is its own ground", () => {
   const one = genesisOf(1);
-  const alone = { genesis: one, urls: { Apple: "https://Apple.example" } };
+  const alone = firstEpoch({ genesis: one, urls: { Apple: "https://Apple.example" } }, clusterId(one));
   const judgement = judge(alone, [report("Apple", { cluster: clusterId(one), viewID: 3, lastExecuted: 7 })]);
   assertEquals([judgement.verdict, judgement.view, judgement.executed], ["healthy", 3, 7]);
 });

@@ -3,12 +3,15 @@ import { EvidenceError, type EvidenceItem, verifyEvidence } from "../../src/clie
 import type { Statement } from "../../src/core/messages/evidence.ts";
 import type { PrePrepare, ViewChange } from "../../src/core/messages/messages.ts";
 import type { Digest, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
-import { clusterId } from "../../src/crypto/mod.ts";
-import { encodeEvidence, encodeFrame, fromBase64, toBase64 } from "../../src/wire/mod.ts";
+import { clusterId, createSigner } from "../../src/crypto/mod.ts";
+import { decodeLink, type Epoch, followLink, LinkError } from "../../src/wire/epochs/mod.ts";
+import { encodeEvidence, encodeFrame, encodeMessage, fromBase64, toBase64 } from "../../src/wire/mod.ts";
+import { crypto, epochWith, keyOf, linkOf, memberOf, operationFor, urlsOf } from "../wire/_epochs.ts";
 import { Author, genesisOf } from "../node/_cluster.ts";
 import { test } from "./with_crypto_done.ts";
 
 const genesis = genesisOf(4);
+const digestOf = (digit: string) => digit.repeat(64) as Digest;
 const [one, two] = ["1".repeat(64) as Digest, "2".repeat(64) as Digest];
 
 function commit(digest: Digest, fields: { replica?: number; view?: number } = {}): Statement {
@@ -58,7 +61,17 @@ test("two different view-changes prove their signer faulty, by the genesis alone
     return { kind: "view-change", replica: 2 as ReplicaId, view: view as View, stable: [], prepared, suspicions: [] };
   };
   const proven = await verifyEvidence({ genesis }, JSON.parse(JSON.stringify(item([leave(5, []), leave(5, [7])]))));
-  const expected = { accused: 2, name: "Candy", kind: "view-change", view: 5, sequence: null, digests: null };
+  const { publicKey } = genesis.replicas[2]!;
+  const expected = {
+    accused: 2,
+    name: "Candy",
+    publicKey,
+    epoch: 0,
+    kind: "view-change",
+    view: 5,
+    sequence: null,
+    digests: null,
+  };
   assertEquals(proven as unknown, expected);
   await refuse(item([leave(5, [7]), leave(5, [7])]), "do not contradict");
   await refuse(item([leave(5, [7]), leave(6, [7])]), "do not contradict");
@@ -124,4 +137,31 @@ test("input that is no evidence is an EvidenceError that says what was expected"
     [{ messages: [message, { frame: toBase64(encodeFrame(status)) }] }, "one of pre-prepare, prepare"],
   ];
   for (const [bad, why] of cases) await refuse(bad as EvidenceItem, why);
+});
+
+test("evidence of a later epoch verifies with the chain, by the keys of that epoch alone", async () => {
+  const zero = epochWith(["Apple", "Ball", "Candy", "Dog"]);
+  const replicas = ["Eagle", "Ball", "Candy", "Apple"].map((name) => memberOf(name));
+  const link = await linkOf(zero, await operationFor(zero, { replicas, urls: urlsOf(["Eagle"]) }));
+  const one = await followLink(zero, decodeLink(link), crypto);
+  const say = (digest: Digest, { context, number }: Epoch, name: string) => {
+    const bytes = encodeMessage(commit(digest, { replica: 0 }));
+    const signature = createSigner(keyOf(name).privateKey, context, number).sign("commit", bytes);
+    return { message: commit(digest, { replica: 0 }), bytes, signature };
+  };
+  const by = (name: string, first: Epoch, second = first): EvidenceItem =>
+    encodeEvidence({ first: say(digestOf("1"), first, name), second: say(digestOf("2"), second, name) });
+  const { name, epoch, publicKey } = await verifyEvidence(zero, by("Eagle", one), [link]);
+  assertEquals([name, epoch, publicKey], ["Eagle", 1, keyOf("Eagle").publicKey]);
+  const before = await verifyEvidence(zero, by("Apple", zero), [link]);
+  assertEquals([before.name, before.epoch], ["Apple", 0]);
+  const refused: readonly [item: EvidenceItem, chain: readonly Uint8Array[]][] = [
+    [by("Eagle", one), []], // nobody knows of epoch 1
+    [by("Apple", one), [link]], // Apple has another number there
+    [by("Eagle", zero), [link]], // no member yet
+    [by("Apple", zero, one), [link]], // one message in each epoch is no contradiction
+    [by("Eagle", one, zero), [link]],
+  ];
+  for (const [item, chain] of refused) await assertRejects(() => verifyEvidence(zero, item, chain), EvidenceError);
+  await assertRejects(() => verifyEvidence({ genesis }, by("Eagle", one), [link]), LinkError);
 });

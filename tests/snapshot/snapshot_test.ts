@@ -195,8 +195,9 @@ Deno.test("a missing, damaged or newer part of a snapshot is named", () =>
     for (
       const [changed, error] of [
         ["{", "manifest: "],
-        ["null", "format: expected 1, got undefined"],
-        [text.replace('"format": 1', '"format": 2'), "format: expected 1, got 2"],
+        ["null", "format: expected 1 or 2, got undefined"],
+        [text.replace('"format": 1', '"format": 3'), "format: expected 1 or 2, got 3"],
+        [text.replace('"format": 1', '"format": 2'), "chain: expected a list"],
         [text.replace('"certificate"', '"other"'), "certificate: expected a list"],
         [text.replace('"logWindow"', '"other"'), "genesis"],
         [text.replace(/"certificate": \[\s*"/, "$&%%%"), "certificate[0]"],

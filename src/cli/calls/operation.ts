@@ -63,8 +63,8 @@ export async function ask({ values, terminal, operation, show = showResult }: Ex
   });
 }
 
-function made(operation: Exchange["operation"], { found }: Session): Operation {
-  return typeof operation === "function" ? operation(found.cluster.genesis.stateMachine) : operation;
+function made(operation: Exchange["operation"], { kept }: Session): Operation {
+  return typeof operation === "function" ? operation(kept.present.genesis.stateMachine) : operation;
 }
 
 /** The result of a query. */

@@ -19,6 +19,7 @@ import { readKey } from "../key_file.ts";
 import { durationMs } from "../parser/duration.ts";
 import type { CLIENT_FLAGS } from "../parser/flags.ts";
 import type { Values } from "../parser/verb.ts";
+import { KeptChain } from "../members/kept_chain.ts";
 import { listenForTermination } from "../stop_signals.ts";
 import type { Terminal } from "../terminal.ts";
 import { rejectionText } from "./operation_text.ts";
@@ -31,13 +32,12 @@ const PATIENCE_MS = 1_500;
 export interface Session {
   readonly client: Client;
   readonly found: FoundCluster;
+  /** Its chain of epochs, and who the members are now. */
+  readonly kept: KeptChain;
 }
 
-/** What a caller knows already: where the cluster is, and links of its chain of epochs. */
-export interface Known {
-  readonly found: FoundCluster;
-  readonly chain: readonly Uint8Array[];
-}
+/** What a caller knows already: where the cluster is, and its chain of epochs. */
+export type Known = Pick<Session, "found" | "kept">;
 
 /** Runs `work` with a client, which is closed at its end, or by Ctrl-C. @throws {CliError} for the client's errors. */
 export async function withClient<T>(
@@ -50,32 +50,41 @@ export async function withClient<T>(
   const found = known?.found ?? await findCluster(values.cluster);
   const key = values.key === undefined ? undefined : readKey(values.key);
   if (key?.warning) terminal.say(`warning: ${key.warning}`);
+  const kept = known?.kept ?? await KeptChain.open(found, values.chain);
+  let learning = Promise.resolve();
   const client = new Client({
     cluster: found.cluster,
     timeoutMs,
-    ...(known && { chain: known.chain }),
+    chain: kept.links,
+    onChain: (links) => {
+      learning = learning.then(async () => {
+        const warning = await kept.learn(links);
+        if (warning) terminal.say(`warning: ${warning}`);
+      });
+    },
     ...(key && { keyPair: { privateKey: key.privateKey } }),
   });
   const { signal: stop, forget } = listenForTermination();
   stop.addEventListener("abort", () => client.close(), { once: true });
   try {
-    return await work({ client, found });
+    return await work({ client, found, kept });
   } catch (error) {
-    throw stop.aborted ? interrupted(error) : await explained(error, { client, found });
+    throw stop.aborted ? interrupted(error) : await explained(error, { client, found, kept });
   } finally {
     forget();
     client.close();
+    await learning;
   }
 }
 
 /** Waits for an answer, and says what is missing if it takes long. */
 export async function patiently<T>(
   answer: Promise<T>,
-  { found: { cluster }, terminal }: { readonly found: FoundCluster; readonly terminal: Terminal },
+  { kept, terminal }: { readonly kept: KeptChain; readonly terminal: Terminal },
 ): Promise<T> {
   let isOver = false;
   const id = setTimeout(async () => {
-    const seen = await probe(cluster);
+    const seen = await probe(kept.present);
     if (isOver) return;
     if (seen.answering < seen.needed) terminal.say(`waiting: ${countText(seen)}`);
     else terminal.progress("waiting for an answer…");
@@ -105,13 +114,13 @@ function interrupted(error: unknown): unknown {
 
 /** A client's error in words, with what was looked at and the next step. */
 export async function explained(error: unknown, session: Session): Promise<unknown> {
-  const { found } = session;
+  const { found, kept } = session;
   if (error instanceof CliError) return error;
   if (error instanceof RangeError || error instanceof TypeError) return new CliError(error.message, EXIT.usage);
   if (!(error instanceof ClientError)) return error;
   if (error instanceof OperationRejectedError) return await rejected(error, session);
   if (error instanceof QueryRejectedError) return new CliError(`rejected: ${rejectionText(error.message)}`, EXIT.no);
-  const seen = await probe(found.cluster);
+  const seen = await probe(kept.present);
   const looked = `${membersText(seen)} (${found.source})`;
   const strangers = seen.members.filter(({ reach }) => reach === "belongs to another cluster").length;
   if (strangers > seen.members.length - seen.needed) {
@@ -137,7 +146,10 @@ export async function explained(error: unknown, session: Session): Promise<unkno
   }
   if (error.effect === "none") {
     const what = seen.answering < seen.needed ? `no answer: ${countText(seen)}` : error.message;
-    return new CliError(what, EXIT.unreachable, { looked, next: "nothing was changed; look: pbft check" });
+    const next = seen.answering > 0
+      ? "nothing was changed; look: pbft check"
+      : "nothing was changed; look: pbft check. If other members have taken their places: pbft members list --from URL";
+    return new CliError(what, EXIT.unreachable, { looked, next });
   }
   const what = error instanceof TimeoutError && seen.answering < seen.needed ? ` (${countText(seen)})` : "";
   return new CliError(`${error.message}${what}`, EXIT.unknown, {
@@ -148,7 +160,7 @@ export async function explained(error: unknown, session: Session): Promise<unkno
 
 async function rejected(
   error: OperationRejectedError,
-  { client, found: { source, cluster } }: Session,
+  { client, kept, found: { source, cluster } }: Session,
 ): Promise<CliError> {
   const { signers } = await verifyReceipt(cluster, error.receipt, client.chain);
   const names = signers.join(", ");
@@ -156,7 +168,7 @@ async function rejected(
     `rejected: ${rejectionText(error.message)} (number ${error.sequence}, signed by ${names})`,
     EXIT.no,
     {
-      looked: `${cluster.genesis.stateMachine} (${source})`,
+      looked: `${kept.present.genesis.stateMachine} (${source})`,
     },
   );
 }

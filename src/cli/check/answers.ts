@@ -7,6 +7,8 @@
 export interface MemberStatus {
   readonly nodeID: string;
   readonly cluster: string;
+  /** The epoch that it is in. */
+  readonly epoch: number;
   readonly ready: boolean;
   readonly notReady: string | null;
   readonly halted: string | null;
@@ -52,6 +54,8 @@ export function parseStatus(json: unknown): MemberStatus {
   return {
     nodeID: plainText(text("nodeID")),
     cluster: plainText(text("cluster")),
+    // Earlier builds know of no epochs.
+    epoch: fields.epoch === undefined ? 0 : natural("epoch"),
     ready: truth("ready"),
     notReady: reason("notReady"),
     halted: reason("halted"),

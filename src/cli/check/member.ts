@@ -2,10 +2,9 @@
  * Asks one member of a cluster for its status.
  * @module
  */
-import { type EvidenceItem, verifyEvidence } from "../../client/mod.ts";
+import { type EvidenceItem, type Misconduct, verifyEvidence } from "../../client/mod.ts";
 import type { Member } from "../../core/config.ts";
-import { clusterId } from "../../crypto/mod.ts";
-import type { ClusterFile } from "../../wire/mod.ts";
+import type { Followed } from "../members/follow.ts";
 import { boundedJson, type MemberStatus, parseStatus, plainText } from "./answers.ts";
 import { type KeyProof, proveKey } from "./prove_key.ts";
 
@@ -23,8 +22,8 @@ export interface MemberReport {
   readonly skewMs: number | null;
   /** Whether it proved that it holds the member's key. */
   readonly key: KeyProof;
-  /** Members whose misconduct is proven by evidence that this member has. The evidence was verified. */
-  readonly proven: readonly string[];
+  /** The misconduct of members that is proven by evidence that this member has. The evidence was verified. */
+  readonly proven: readonly Misconduct[];
 }
 
 /** A member that does not answer within this time counts as unreachable, ms. */
@@ -32,13 +31,14 @@ const TIMEOUT_MS = 5_000;
 /** At most this many items of evidence of one member are verified. */
 const MAX_EVIDENCE = 64;
 
-/** Asks a member. `token`: the token that members require before they show their status. Never rejects. */
+/** Asks a member of the present epoch. `token`: the token that members require before they show their status. Never rejects. */
 export async function askMember(
-  cluster: ClusterFile,
+  known: Pick<Followed, "epochs" | "present" | "links">,
   { name, publicKey }: Member,
   token?: string,
 ): Promise<MemberReport> {
-  const url = cluster.urls[name]!;
+  const { present } = known;
+  const url = present.urls[name]!;
   const unknown = { name, url, status: null, skewMs: null, key: "none", proven: [] } as const;
   const base = url.endsWith("/") ? url : `${url}/`;
   const began = Date.now();
@@ -50,7 +50,7 @@ export async function askMember(
   }
   try {
     const json = await boundedJson(response);
-    const proof = { url: base, cluster: clusterId(cluster.genesis), publicKey, timeoutMs: TIMEOUT_MS };
+    const proof = { url: base, epoch: present, publicKey, timeoutMs: TIMEOUT_MS };
     if (response.status === 403) {
       const readiness = await readinessOf(base);
       const failure = "refuses to show its status (see --read-token-file)";
@@ -61,7 +61,7 @@ export async function askMember(
     const skewMs = status.now - (began + Date.now()) / 2;
     const [key, proven] = await Promise.all([
       proveKey(proof).catch(() => "none" as const),
-      provenBy(cluster, base, token),
+      provenBy(known, base, token),
     ]);
     return { name, url, status, skewMs, key, proven };
   } catch (error) {
@@ -82,19 +82,23 @@ function detailOf(json: unknown): string {
   return typeof detail === "string" ? `: ${plainText(detail)}` : "";
 }
 
-/** The members whose misconduct this member's evidence proves. Evidence that is not valid or not shown proves nothing. */
-async function provenBy(cluster: ClusterFile, base: string, token?: string): Promise<readonly string[]> {
-  const proven = new Set<string>();
+/** The misconduct that this member's evidence proves. Evidence that is not valid or not shown proves nothing. */
+async function provenBy(
+  { epochs, links }: Pick<Followed, "epochs" | "links">,
+  base: string,
+  token?: string,
+): Promise<readonly Misconduct[]> {
+  const proven: Misconduct[] = [];
   try {
     const response = await get(new URL("evidence", base), token);
     const json = await boundedJson(response) as { readonly evidence?: unknown };
     if (!response.ok || !Array.isArray(json?.evidence)) return [];
     for (const item of json.evidence.slice(0, MAX_EVIDENCE)) {
-      const misconduct = await verifyEvidence(cluster, item as EvidenceItem).catch(() => null);
-      if (misconduct) proven.add(misconduct.name);
+      const misconduct = await verifyEvidence(epochs[0]!, item as EvidenceItem, links).catch(() => null);
+      if (misconduct) proven.push(misconduct);
     }
   } catch { /* it shows no evidence */ }
-  return [...proven];
+  return proven;
 }
 
 async function readinessOf(base: string): Promise<{ readonly ready: boolean; readonly reason: string }> {

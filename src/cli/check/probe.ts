@@ -3,8 +3,7 @@
  * @module
  */
 import { quorum } from "../../core/messages/quorum.ts";
-import { clusterId } from "../../crypto/mod.ts";
-import type { ClusterFile } from "../../wire/mod.ts";
+import type { Epoch } from "../../wire/epochs/mod.ts";
 import { boundedJson } from "./answers.ts";
 
 /** How long a member has, ms. */
@@ -25,9 +24,8 @@ export interface Probe {
   readonly needed: number;
 }
 
-/** Asks each member of the cluster. Never rejects. */
-export async function probe({ genesis, urls }: ClusterFile): Promise<Probe> {
-  const id = clusterId(genesis);
+/** Asks each member of an epoch. Never rejects. */
+export async function probe({ genesis, urls, cluster: id }: Epoch): Promise<Probe> {
   const members = await Promise.all(
     genesis.replicas.map(async ({ name }) => ({ name, reach: await reachOf(urls[name]!, id) })),
   );

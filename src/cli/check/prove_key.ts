@@ -4,6 +4,7 @@
  */
 import { boundedBytes } from "./answers.ts";
 import type { ClientId, Digest } from "../../core/messages/ids.ts";
+import type { Epoch } from "../../wire/epochs/mod.ts";
 import { createSigner, createVerifier, generateKeyPair, sha256 } from "../../crypto/mod.ts";
 import { decodeFrame, encodeFrame, encodeMessage, utf8 } from "../../wire/mod.ts";
 
@@ -11,8 +12,9 @@ import { decodeFrame, encodeFrame, encodeMessage, utf8 } from "../../wire/mod.ts
 export interface ProofOptions {
   /** Its base URL, with a slash at its end. */
   readonly url: string;
-  readonly cluster: Digest;
-  /** The member's public key in the cluster file. */
+  /** The epoch that it is to be in. */
+  readonly epoch: Epoch;
+  /** The member's public key in that epoch. */
   readonly publicKey: string;
   readonly timeoutMs: number;
 }
@@ -27,8 +29,8 @@ export type KeyProof = "held" | "not-held" | "refused" | "none";
 const REFUSED: ReadonlySet<number> = new Set([401, 403, 429]);
 
 /** Sends a query with a new client key. */
-export async function proveKey({ url, cluster, publicKey, timeoutMs }: ProofOptions): Promise<KeyProof> {
-  const { frame, digest } = question(cluster);
+export async function proveKey({ url, epoch, publicKey, timeoutMs }: ProofOptions): Promise<KeyProof> {
+  const { frame, digest } = question(epoch.cluster);
   const response = await fetch(new URL("queries", url), {
     method: "POST",
     headers: { "content-type": "application/cbor" },
@@ -42,7 +44,9 @@ export async function proveKey({ url, cluster, publicKey, timeoutMs }: ProofOpti
     const { message, bytes, signature } = decodeFrame(body).signed;
     // It must answer this very query: anybody may have kept other messages that the member signed.
     if (message.kind !== "query-reply" || message.query !== digest) return "not-held";
-    return createVerifier(cluster).verify(publicKey, message.kind, bytes, signature) ? "held" : "not-held";
+    return createVerifier(epoch.context, epoch.number).verify(publicKey, message.kind, bytes, signature)
+      ? "held"
+      : "not-held";
   } catch {
     return "not-held";
   }

@@ -4,8 +4,7 @@
  * @module
  */
 import { maxFaulty, quorum } from "../../core/messages/quorum.ts";
-import { clusterId } from "../../crypto/mod.ts";
-import type { ClusterFile } from "../../wire/mod.ts";
+import type { Epoch } from "../../wire/epochs/mod.ts";
 import type { MemberReport } from "./member.ts";
 
 /** The state of the cluster. `healthy`: no faults. `degraded`: it is available, but something is wrong. `unavailable`: fewer than a quorum vote. */
@@ -30,6 +29,8 @@ export interface Judged {
 
 /** The judgement of the whole cluster. */
 export interface Judgement {
+  /** The epoch whose members were asked. */
+  readonly epoch: Epoch;
   readonly verdict: Verdict;
   readonly members: readonly Judged[];
   /** The number of members that vote. */
@@ -47,28 +48,30 @@ export interface Judgement {
 const TOLERATED_LAG = 8;
 
 /**
- * Judges the members' answers. `earlier`: their answers a moment before. With them, in a busy cluster, a member that was asked early does not look
+ * Judges the answers of the members of an epoch, by its n, f and keys. `earlier`: their answers a moment before. With them, in a busy cluster, a member that was asked early does not look
  * behind, and one that was asked late does not look as if it claimed too much.
  */
 export function judge(
-  cluster: ClusterFile,
+  epoch: Epoch,
   reports: readonly MemberReport[],
   earlier: readonly MemberReport[] = reports,
 ): Judgement {
-  const { genesis } = cluster;
+  const { genesis } = epoch;
   const n = genesis.replicas.length;
-  const now = commonGround(cluster, reports);
-  const before = commonGround(cluster, earlier);
-  const skews = reports.filter(isCredible(cluster)).flatMap((report) => report.skewMs ?? []);
+  const now = commonGround(epoch, reports);
+  const before = commonGround(epoch, earlier);
+  const skews = reports.filter(isCredible(epoch)).flatMap((report) => report.skewMs ?? []);
   // The median of 2 f + 1 values lies between the values of two correct members. A single value may be that member's own fault.
   const skewMs = skews.length >= Math.max(2, 2 * maxFaulty(n) + 1) ? median(skews) : null;
   const isOwnClockWrong = skewMs !== null && Math.abs(skewMs) > genesis.limits.maxClockSkewMs / 2;
-  const proven = new Map(reports.flatMap(({ name, proven }) => proven.map((accused) => [accused, name] as const)));
+  const proven = new Map(
+    reports.flatMap(({ name, proven }) => proven.map(({ publicKey }) => [publicKey, name] as const)),
+  );
   const members = reports.map((report, i) => {
     const faults = report.status === null
       ? silentFaults(report)
-      : faultsOf(cluster, report, { now, before, claimedBefore: earlier[i]?.status?.lastExecuted ?? null });
-    const holder = proven.get(report.name);
+      : faultsOf(epoch, report, { now, before, claimedBefore: earlier[i]?.status?.lastExecuted ?? null });
+    const holder = proven.get(genesis.replicas[i]!.publicKey);
     if (holder !== undefined) {
       faults.push(fault("contradiction", `has signed messages that contradict each other (evidence at ${holder})`));
     }
@@ -84,6 +87,7 @@ export function judge(
   const ownFault = isOwnClockWrong ? `this machine's clock is ${secondsOf(-skewMs!)}` : null;
   const isHealthy = members.every(({ faults }) => faults.length === 0) && ownFault === null;
   return {
+    epoch,
     verdict: voting < quorum(n) ? "unavailable" : isHealthy ? "healthy" : "degraded",
     members,
     voting,
@@ -111,9 +115,9 @@ interface CommonGround {
   readonly histories: ReadonlyMap<number, string>;
 }
 
-function commonGround(cluster: ClusterFile, reports: readonly MemberReport[]): CommonGround {
-  const enough = maxFaulty(cluster.genesis.replicas.length) + 1;
-  const statuses = reports.filter(isCredible(cluster)).map(({ status }) => status!);
+function commonGround(epoch: Epoch, reports: readonly MemberReport[]): CommonGround {
+  const enough = maxFaulty(epoch.genesis.replicas.length) + 1;
+  const statuses = reports.filter(isCredible(epoch)).map(({ status }) => status!);
   // A claim includes all lower ones, so f + 1 members confirm the (f + 1)-th highest.
   const vouched = (values: readonly number[]) => values.toSorted((a, b) => b - a)[enough - 1] ?? null;
   const counts = new Map<string, number>();
@@ -131,13 +135,12 @@ function commonGround(cluster: ClusterFile, reports: readonly MemberReport[]): C
 }
 
 /**
- * Whether the answers of this member count: it belongs to this cluster and holds the member's key. A member that says it is not ready
+ * Whether the answers of this member count: it is in this epoch of this cluster and holds the member's key. A member that says it is not ready
  * answers no query, so its key cannot be checked.
  */
-function isCredible({ genesis }: ClusterFile): (report: MemberReport) => boolean {
-  const id = clusterId(genesis);
+function isCredible({ cluster, number }: Epoch): (report: MemberReport) => boolean {
   return ({ name, status, key }) => {
-    if (status?.cluster !== id || status.nodeID !== name) return false;
+    if (status?.cluster !== cluster || status.epoch !== number || status.nodeID !== name) return false;
     return key === "none" ? !status.ready : key !== "not-held";
   };
 }
@@ -149,13 +152,18 @@ interface Reckoning {
   readonly claimedBefore: number | null;
 }
 
-function faultsOf({ genesis }: ClusterFile, report: MemberReport, reckoning: Reckoning): Fault[] {
+function faultsOf({ cluster: id, number }: Epoch, report: MemberReport, reckoning: Reckoning): Fault[] {
   const { name, key } = report;
   const status = report.status!;
-  const id = clusterId(genesis);
   if (status.cluster !== id) {
     const text = `another cluster: ${status.cluster.slice(0, 8)}, expected ${id.slice(0, 8)} (other members or keys)`;
     return [fault("other-cluster", text)];
+  }
+  if (status.epoch !== number) {
+    const text = status.epoch < number
+      ? `in epoch ${status.epoch}, the cluster is in epoch ${number}`
+      : `claims epoch ${status.epoch}, and shows no chain that leads there from epoch ${number}`;
+    return [fault("epoch", text)];
   }
   const faults: Fault[] = [];
   // If two URLs are exchanged, each server holds the key of the other member. That is reported below.

@@ -3,13 +3,16 @@
  * @module
  */
 import { maxFaulty } from "../../core/messages/quorum.ts";
+import { evidenceLines, provenIn } from "../check/evidence.ts";
 import { askMember, type MemberReport } from "../check/member.ts";
 import { READ_TOKEN_FLAG, readToken } from "../check/read_token.ts";
 import { judge, type Judged, type Judgement, type Verdict } from "../check/verdict.ts";
 import { EXIT } from "../cli_error.ts";
 import { type FoundCluster, readCluster, usualClusters } from "../find_cluster.ts";
 import { genesisSigners, signersText } from "../genesis/signatures.ts";
-import { CLUSTER_FLAG } from "../parser/flags.ts";
+import { followMembers } from "../members/follow.ts";
+import { KeptChain } from "../members/kept_chain.ts";
+import { CHAIN_FLAG, CLUSTER_FLAG } from "../parser/flags.ts";
 import { type Call, defineVerb, type Flags } from "../parser/verb.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -21,7 +24,9 @@ const EXIT_CODES: Readonly<Record<Verdict, number>> = {
 
 const FLAGS = {
   ...CLUSTER_FLAG,
+  ...CHAIN_FLAG,
   ...READ_TOKEN_FLAG,
+  "evidence": { help: "show the misconduct that members' evidence proves, of any epoch; it is verified here" },
 } as const satisfies Flags;
 
 /** The verb. */
@@ -32,7 +37,9 @@ export const verb = defineVerb({
   flags: FLAGS,
   notes:
     `Without a file it checks the first of .pbft/cluster.json, .pbft/memory/cluster.json and pbft/cluster.json whose
-cluster answers. Up to f members may lie: a statement about the cluster counts if f + 1 members make it.
+cluster answers. Up to f members may lie: a statement about the cluster counts if f + 1 members make it. If the
+members have changed, those of the present epoch are asked: it follows the chain of epochs from the cluster file and
+from what was kept of it.
 
 Exit codes: 0 healthy; 1 degraded: available, but something is wrong; 2 wrong arguments, or no cluster file;
 3 unavailable: too few members vote.`,
@@ -48,6 +55,7 @@ const PASSING_FAULTS: ReadonlySet<string> = new Set([
   "transferring",
   "not-ready",
   "no-proof",
+  "epoch",
 ]);
 /** If there are temporary faults, the members are asked again after this time, ms. */
 const SECOND_LOOK_MS = 1_000;
@@ -56,49 +64,64 @@ async function check({ args: [file], values, terminal }: Call<typeof FLAGS>): Pr
   const source = file ?? values.cluster;
   const token = readToken(values["read-token-file"]);
   const candidates = source === undefined ? await usualClusters() : [await readCluster(source)];
-  const { found, judgement } = await examine(candidates, token, terminal);
-  if (terminal.isJson) terminal.print(JSON.stringify(jsonOf(found, judgement)));
-  else for (const line of linesOf(found, judgement)) terminal.print(line);
+  const { found, judgement } = await examine(candidates, { token, chain: values.chain, terminal });
+  const proven = values.evidence ? provenIn(judgement) : null;
+  if (terminal.isJson) {
+    terminal.print(JSON.stringify({ ...jsonOf(found, judgement), ...(proven && { evidence: proven }) }));
+  } else {
+    for (const line of linesOf(found, judgement)) terminal.print(line);
+    for (const line of proven ? evidenceLines(proven) : []) terminal.print(line);
+  }
   return EXIT_CODES[judgement.verdict];
+}
+
+interface Asking {
+  readonly token: string | undefined;
+  /** The file of the chain, if one is named. */
+  readonly chain: string | undefined;
+  readonly terminal: Terminal;
 }
 
 /** Judges the first cluster that has a member that answers. If none has, judges the first cluster. */
 async function examine(
   candidates: readonly FoundCluster[],
-  token: string | undefined,
-  terminal: Terminal,
+  asking: Asking,
 ): Promise<{ readonly found: FoundCluster; readonly judgement: Judgement }> {
-  const asked: { found: FoundCluster; reports: readonly MemberReport[] }[] = [];
+  const asked: { found: FoundCluster; kept: KeptChain; reports: readonly MemberReport[] }[] = [];
   for (const found of candidates) {
-    const reports = await askAll(found, token, terminal);
-    asked.unshift({ found, reports });
+    const kept = await KeptChain.open(found, asking.chain);
+    const reports = await askAll(kept, asking);
+    asked.unshift({ found, kept, reports });
     if (reports.some(({ status, readiness }) => status !== null || readiness)) break;
     asked.push(asked.shift()!);
   }
-  const { found, reports } = asked[0]!;
-  const judgement = judge(found.cluster, reports);
+  const { found, kept, reports } = asked[0]!;
+  const { present } = kept;
+  const judgement = judge(present, reports);
   if (!judgement.members.some(({ faults }) => faults.some(({ kind }) => PASSING_FAULTS.has(kind)))) {
     return { found, judgement };
   }
-  terminal.progress("something may pass: asking again in a second…");
+  asking.terminal.progress("something may pass: asking again in a second…");
   await new Promise((resolve) => setTimeout(resolve, SECOND_LOOK_MS));
-  return { found, judgement: judge(found.cluster, await askAll(found, token, terminal), reports) };
+  const again = await askAll(kept, asking);
+  return { found, judgement: judge(kept.present, again, kept.present === present ? reports : again) };
 }
 
-async function askAll(
-  { cluster }: FoundCluster,
-  token: string | undefined,
-  terminal: Terminal,
-): Promise<readonly MemberReport[]> {
-  const waiting = new Set(cluster.genesis.replicas.map(({ name }) => name));
+/** Goes on to the present epoch, and asks its members. */
+async function askAll(kept: KeptChain, { token, terminal }: Asking): Promise<readonly MemberReport[]> {
+  terminal.progress("asking for the present epoch…");
+  const warning = await kept.learn((await followMembers(kept.followed)).links);
+  if (warning) terminal.say(`warning: ${warning}`);
+  const { replicas } = kept.present.genesis;
+  const waiting = new Set(replicas.map(({ name }) => name));
   const tell = () => {
     const names = [...waiting];
     const shown = names.length <= 4 ? names.join(", ") : `${names.slice(0, 3).join(", ")} and ${names.length - 3} more`;
     terminal.progress(names.length === 0 ? "" : `asking ${shown}…`);
   };
   tell();
-  return await Promise.all(cluster.genesis.replicas.map(async (member) => {
-    const report = await askMember(cluster, member, token);
+  return await Promise.all(replicas.map(async (member) => {
+    const report = await askMember(kept.followed, member, token);
     waiting.delete(member.name);
     tell();
     return report;
@@ -107,6 +130,7 @@ async function askAll(
 
 /** The verdict, the faults, and a table of all members. */
 export function linesOf({ source, cluster }: FoundCluster, judgement: Judgement): readonly string[] {
+  const { number, start } = judgement.epoch;
   const signers = signersText(genesisSigners(cluster));
   const { verdict, members, voting, view, primary, executed, ownFault } = judgement;
   const spare = voting - judgement.quorum;
@@ -126,6 +150,9 @@ export function linesOf({ source, cluster }: FoundCluster, judgement: Judgement)
     ...(ownFault === null ? [] : [`wrong: ${ownFault}`]),
     ...nextLines(judgement),
     ...(signers === null ? [] : [signers]),
+    ...(number === 0
+      ? []
+      : [`epoch ${number}, since number ${start!.sequence}: the members have changed since the genesis`]),
     "",
     ...tableOf(["member", "url", "view", "executed", "clock", "state"], rows),
     `(${source}: ${cluster.genesis.name})`,
@@ -162,7 +189,7 @@ function tableOf(head: readonly string[], rows: readonly (readonly string[])[]):
 }
 
 /** The judgement as JSON. */
-function jsonOf({ source, cluster }: FoundCluster, judgement: Judgement): unknown {
+function jsonOf({ source, cluster }: FoundCluster, judgement: Judgement): object {
   const { genesis } = cluster;
   const { signed, missing } = genesisSigners(cluster);
   const { verdict, members, voting, view, primary, executed, ownFault } = judgement;
@@ -172,6 +199,8 @@ function jsonOf({ source, cluster }: FoundCluster, judgement: Judgement): unknow
     available: verdict !== "unavailable",
     cluster: genesis.name,
     source,
+    epoch: judgement.epoch.number,
+    since: judgement.epoch.start?.sequence ?? 0,
     n,
     f: maxFaulty(n),
     quorum: judgement.quorum,

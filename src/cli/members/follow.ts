@@ -50,7 +50,9 @@ export async function followLinks(
     return { cluster: id, epochs, present: epochs.at(-1)!, links, answers: new Map() };
   } catch (error) {
     throw new CliError(`${place}: ${reasonOf(error)}`, EXIT.no, {
-      next: "the links must begin with the genesis of this cluster file: name another one with --cluster",
+      next:
+        "the links must begin with the genesis of this cluster file: name another one with --cluster, or another chain " +
+        "with --chain",
     });
   }
 }

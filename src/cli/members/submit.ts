@@ -11,6 +11,7 @@ import type { FoundCluster } from "../find_cluster.ts";
 import { durationMs } from "../parser/duration.ts";
 import type { Terminal } from "../terminal.ts";
 import { type Followed, followMembers, presentOf } from "./follow.ts";
+import type { KeptChain } from "./kept_chain.ts";
 import type { CheckedProposal } from "./proposal_file.ts";
 import { namesText } from "./words.ts";
 
@@ -22,6 +23,8 @@ export interface Submission extends CheckedProposal {
   /** The file of a client's key, for a cluster that serves only some clients. */
   readonly key?: string | undefined;
   readonly timeout?: string | undefined;
+  /** What is known of the chain. What is learned is kept. */
+  readonly kept: KeptChain;
   /** URLs of members to ask beside those that the chain names. */
   readonly further?: readonly string[];
 }
@@ -41,7 +44,7 @@ const POLL_MS = 250;
 
 /** Sends it. @throws {CliError} before anything is sent, if the cluster would refuse it. */
 export async function submit(submission: Submission): Promise<Submitted> {
-  const { proposal, standing, found, followed, hash, path, further = [] } = submission;
+  const { proposal, standing, found, kept, followed, hash, path, further = [] } = submission;
   const { epoch: number } = proposal.configuration;
   const missing = standing.needed - standing.approved.length;
   if (missing > 0) {
@@ -52,7 +55,9 @@ export async function submit(submission: Submission): Promise<Submitted> {
     );
   }
   const urls = [...further, ...Object.values(proposal.configuration.urls)];
-  const now = await presentOf(found, { links: followed.links, further: urls });
+  const links = kept.links.length > followed.links.length ? kept.links : followed.links;
+  const now = await presentOf(found, { links, further: urls });
+  await kept.learn(now.links);
   if (now.epochs[number]?.context === hash) return await inForce(null, now, submission);
   if (now.present.number >= number) {
     throw new CliError(
@@ -70,7 +75,7 @@ export async function submit(submission: Submission): Promise<Submitted> {
     terminal.progress("waiting until it is ordered…");
     return (await client.submit(operation)).sequence;
   };
-  const sequence = await withClient(values, terminal, send, { found, chain: now.links });
+  const sequence = await withClient(values, terminal, send, { found, kept });
   terminal.say(`accepted at number ${sequence}; epoch ${number} begins with the next checkpoint`);
   return await inForce(sequence, now, submission);
 }
@@ -79,13 +84,14 @@ export async function submit(submission: Submission): Promise<Submitted> {
 async function inForce(
   sequence: number | null,
   from: Followed,
-  { proposal: { configuration }, hash, timeout = DEFAULT_TIMEOUT, terminal, further = [] }: Submission,
+  { proposal: { configuration }, hash, kept, timeout = DEFAULT_TIMEOUT, terminal, further = [] }: Submission,
 ): Promise<Submitted> {
   const { epoch: number, genesis } = configuration;
   const until = Date.now() + durationMs("--timeout", timeout);
   const urls = [...further, ...Object.values(configuration.urls)];
   for (let known = from;;) {
     known = await followMembers(known, urls);
+    await kept.learn(known.links);
     const epoch = known.epochs[number];
     if (epoch && epoch.context !== hash) {
       throw new CliError(`another configuration is in force in epoch ${number}`, EXIT.no, {

@@ -13,9 +13,19 @@ export const CLUSTER_FLAG = {
   },
 } as const satisfies Flags;
 
+/** The file of the chain of epochs. */
+export const CHAIN_FLAG = {
+  "chain": {
+    value: "FILE",
+    isFile: true,
+    help: "the chain of epochs that is known; what is learned is kept there (chain.json beside the cluster file)",
+  },
+} as const satisfies Flags;
+
 /** How a verb that sends operations does so. */
 export const CLIENT_FLAGS = {
   ...CLUSTER_FLAG,
+  ...CHAIN_FLAG,
   "key": { value: "FILE", isFile: true, help: "the client's private key, made by pbft keygen (a new one each time)" },
   "timeout": { value: "TIME", help: "how long to wait for an answer: 500ms, 10s, 2m (10s)" },
 } as const satisfies Flags;

@@ -21,11 +21,17 @@ export interface ReplicaSourceOptions {
 
 /** The largest answer, bytes: 1 MiB or one blob. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+/** The largest manifest, bytes: it holds the whole chain of epochs. */
+const MAX_HEAD_BYTES = 64 * 1024 * 1024;
 
 /** The replica as a source. */
 export function replicaSource({ url, token, timeoutMs }: ReplicaSourceOptions): SnapshotSource {
   const base = url.endsWith("/") ? url : `${url}/`;
-  const ask = async (path: string, body?: Uint8Array<ArrayBuffer>): Promise<Uint8Array> => {
+  const ask = async (
+    path: string,
+    body?: Uint8Array<ArrayBuffer>,
+    maxBytes = MAX_ANSWER_BYTES,
+  ): Promise<Uint8Array> => {
     const response = await fetch(new URL(path, base), {
       ...(body && { method: "POST", body }),
       headers: {
@@ -35,12 +41,12 @@ export function replicaSource({ url, token, timeoutMs }: ReplicaSourceOptions): 
       redirect: "manual",
       signal: AbortSignal.timeout(timeoutMs),
     });
-    const bytes = await boundedBytes(response, MAX_ANSWER_BYTES);
+    const bytes = await boundedBytes(response, maxBytes);
     if (response.status === 200) return bytes;
     throw new SnapshotError(`${new URL(path, base)} answers ${response.status}: ${detailIn(bytes)}`);
   };
   return {
-    head: async () => decodeManifest(await ask("snapshot")),
+    head: async () => decodeManifest(await ask("snapshot", undefined, MAX_HEAD_BYTES)),
     async read(digests: readonly Digest[]) {
       const blobs = unpack(await ask("snapshot/blobs", pack(digests)));
       if (!Array.isArray(blobs)) throw new SnapshotError("expected a list of blobs, got something else");

@@ -6,16 +6,22 @@
 import { isContradiction, type Statement } from "../../core/messages/evidence.ts";
 import type { Genesis } from "../../core/config.ts";
 import type { Digest, ReplicaId, SequenceNumber, View } from "../../core/messages/ids.ts";
-import { createWebVerifier, webClusterId } from "../../crypto/web.ts";
+import { createWebVerifier } from "../../crypto/web.ts";
 import { decodeEvidence, type EvidenceItem, wireLimits } from "../../wire/mod.ts";
+import type { Epoch } from "../../wire/epochs/mod.ts";
+import { epochsOf } from "../epochs/known_epochs.ts";
 import { EvidenceError } from "../errors.ts";
 
 /** Proven misconduct: this member signed two messages of which a correct replica signs only one. */
 export interface Misconduct {
   /** The replica. */
   readonly accused: ReplicaId;
-  /** Its name in the genesis. */
+  /** Its name in that epoch. */
   readonly name: string;
+  /** Its public key. */
+  readonly publicKey: string;
+  /** The epoch for which it has signed both messages. */
+  readonly epoch: number;
   /** The kind of both messages. */
   readonly kind: Statement["kind"];
   /** The view of both messages; `null` for checkpoints. */
@@ -27,7 +33,7 @@ export interface Misconduct {
 }
 
 /**
- * Verifies one item of `GET /evidence`. Uses only the genesis and the signed frames of the item. Needs no network.
+ * Verifies one item of `GET /evidence`. Uses only the genesis, the chain and the signed frames of the item. Needs no network.
  *
  * @example
  * ```ts
@@ -37,12 +43,29 @@ export interface Misconduct {
  *   for (const item of evidence) console.log((await verifyEvidence(cluster, item)).name, "is faulty");
  * }
  * ```
- * @throws {EvidenceError} with the reason, if the item proves nothing.
+ * `chain`: the links of the epochs after the genesis, if the cluster has changed its members; `client.chain` has them.
+ *
+ * @throws {EvidenceError} with the reason, if the item proves nothing. `LinkError`, if the chain does not follow from the genesis.
  */
 export async function verifyEvidence(
-  { genesis }: { readonly genesis: Genesis },
+  cluster: { readonly genesis: Genesis },
   item: EvidenceItem,
+  chain: readonly Uint8Array[] = [],
 ): Promise<Misconduct> {
+  let reason: unknown;
+  // The item does not say of which epoch it is. Both messages must be signed for the same one.
+  for (const epoch of [...await epochsOf(cluster.genesis, chain)].reverse()) {
+    try {
+      return await convictedIn(epoch, item);
+    } catch (error) {
+      if (!(error instanceof EvidenceError)) throw error;
+      reason ??= error;
+    }
+  }
+  throw reason;
+}
+
+async function convictedIn({ genesis, context, number }: Epoch, item: EvidenceItem): Promise<Misconduct> {
   const { first, second } = decode(item, genesis);
   const { replica, kind } = first.message;
   if (!isContradiction(first, second)) {
@@ -52,13 +75,14 @@ export async function verifyEvidence(
   }
   const member = genesis.replicas[replica];
   if (!member) throw new EvidenceError(`replica ${replica} is not a member`);
-  const verifier = createWebVerifier(await webClusterId(genesis));
+  const verifier = createWebVerifier(context, number);
   for (const { bytes, signature } of [first, second]) {
     if (await verifier.verify(member.publicKey, kind, bytes, signature)) continue;
     throw new EvidenceError(`a signature is not ${member.name}'s for a ${kind} in this cluster`);
   }
   const view = first.message.kind === "checkpoint" ? null : first.message.view;
-  const who = { accused: replica, name: member.name, kind, view };
+  const { name, publicKey } = member;
+  const who = { accused: replica, name, publicKey, epoch: number, kind, view };
   if (first.message.kind === "view-change" || second.message.kind === "view-change") {
     return { ...who, sequence: null, digests: null };
   }

@@ -109,6 +109,7 @@ export const STATUS: Schema = objectOf({
 export const EVIDENCE: Schema = objectOf({
   evidence: listOf(objectOf({
     name: described(text, "the accused member"),
+    epoch: described(count, "the epoch for which it has signed both messages"),
     accused: count,
     kind: text,
     view: orNull(count),

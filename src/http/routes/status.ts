@@ -55,9 +55,12 @@ export function readiness(node: HostedNode): { readonly ready: boolean; readonly
 }
 
 /** `GET /evidence`: proofs that replicas are faulty. `verifyEvidence` checks them. */
-export function evidenceJson(node: HostedNode): { readonly evidence: readonly (EvidenceItem & { name: string })[] } {
+export function evidenceJson(
+  node: HostedNode,
+): { readonly evidence: readonly (EvidenceItem & { readonly name: string; readonly epoch: number })[] } {
   const items = node.status().replica.evidence.map(encodeEvidence);
-  return { evidence: items.map((item) => ({ name: node.genesis.replicas[item.accused]!.name, ...item })) };
+  const epoch = node.epoch?.number ?? 0;
+  return { evidence: items.map((item) => ({ name: node.genesis.replicas[item.accused]!.name, epoch, ...item })) };
 }
 
 /** The status as JSON. Field names are goPBFT's where it has them (`nodeID`, `viewID`, `nodeTable`). */

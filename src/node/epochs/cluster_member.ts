@@ -238,7 +238,7 @@ export class ClusterMember {
       this.#tell({ kind: "version-lacking", version, has: this.#versions.names });
     } else if (member) {
       this.#node = await ReplicaNode.openWith({
-        ...nodeOptionsIn(epoch, member, this.#options),
+        ...nodeOptionsIn({ epoch, links: this.#links }, member, this.#options),
         // The commit that entered the epoch has noted what kind of start this is.
         ...(this.#hasEntered && { start: "resume", hasLostDisk: false }),
       }, {

@@ -26,7 +26,7 @@ export interface MemberSource {
 }
 
 /** Options of a member. */
-export interface ClusterMemberOptions extends Omit<NodeOptions, "self" | "genesis" | "transport" | "epoch"> {
+export interface ClusterMemberOptions extends Omit<NodeOptions, "self" | "genesis" | "transport" | "epoch" | "past"> {
   /** The genesis, which is trusted, and URLs of its members. */
   readonly cluster: ClusterFile;
   /** Links that are known, from epoch 0 on. They are checked. */
@@ -53,8 +53,13 @@ export interface Entered {
 }
 
 /** The options of the node that a member runs in an epoch. The store stays open when the node is closed. */
-export function nodeOptionsIn(epoch: Epoch, place: Place, options: ClusterMemberOptions): NodeOptions {
-  const { source: _, chain: _chain, join: _join, onEpoch: _onEpoch, cluster: _cluster, ...rest } = options;
+export function nodeOptionsIn(
+  { epoch, links }: { readonly epoch: Epoch; readonly links: readonly Uint8Array[] },
+  place: Place,
+  options: ClusterMemberOptions,
+): NodeOptions {
+  const { source: _, chain: _chain, join: _join, onEpoch: _onEpoch, cluster, ...rest } = options;
+  const past = { genesis: cluster.genesis, links };
   const transport = options.transport(epoch, place.self);
-  return { ...rest, ...place, epoch, genesis: epoch.genesis, transport, store: keptOpen(options.store) };
+  return { ...rest, ...place, epoch, past, genesis: epoch.genesis, transport, store: keptOpen(options.store) };
 }

@@ -78,7 +78,7 @@ async function bench({ values, terminal }: Call<typeof FLAGS>): Promise<number> 
   });
 }
 
-function checkMachine({ found: { cluster: { genesis } } }: Session, operation: string | undefined): void {
+function checkMachine({ kept: { present: { genesis } } }: Session, operation: string | undefined): void {
   if (operation !== undefined || genesis.stateMachine.startsWith("key-value/")) return;
   throw new CliError(
     `${genesis.stateMachine}: expected --operation TEXT, as it is not the key-value machine`,

@@ -8,23 +8,20 @@ import { approve } from "../../../wire/epochs/mod.ts";
 import { CliError, EXIT, reasonOf } from "../../cli_error.ts";
 import { findCluster } from "../../find_cluster.ts";
 import { readKey } from "../../key_file.ts";
-import { chainJson, readChain } from "../../members/chain_file.ts";
+import { chainJson } from "../../members/chain_file.ts";
 import { CHANGE_FLAGS, proposalOf } from "../../members/changes.ts";
 import { type Followed, presentOf } from "../../members/follow.ts";
+import { KeptChain } from "../../members/kept_chain.ts";
 import { membersShown, type Shown } from "../../members/list.ts";
 import { type CheckedProposal, readProposal, writeProposal } from "../../members/proposal_file.ts";
 import { submit } from "../../members/submit.ts";
 import { changesText, namesText, sizeText } from "../../members/words.ts";
-import { CLUSTER_FLAG } from "../../parser/flags.ts";
+import { CHAIN_FLAG, CLUSTER_FLAG } from "../../parser/flags.ts";
 import { type Call, defineVerb, type Flags } from "../../parser/verb.ts";
 
 const FLAGS = {
   ...CLUSTER_FLAG,
-  "chain": {
-    value: "FILE",
-    isFile: true,
-    help: "the chain of epochs as GET /epochs gives it, beside what running members know",
-  },
+  ...CHAIN_FLAG,
   "from": { value: "URL", help: "a running member to ask, if those that the cluster file names are gone" },
   ...CHANGE_FLAGS,
   "key": {
@@ -173,6 +170,7 @@ async function send({ values, terminal }: MembersCall, file: string): Promise<Sh
     ...checked,
     path,
     found,
+    kept: await KeptChain.open(found, values.chain),
     terminal,
     key,
     timeout,
@@ -231,12 +229,13 @@ async function present(
   { values, terminal }: MembersCall,
 ): Promise<{ readonly found: Awaited<ReturnType<typeof findCluster>>; readonly followed: Followed }> {
   const found = await findCluster(values.cluster);
-  const links = values.chain === undefined ? undefined : readChain(values.chain);
+  const kept = await KeptChain.open(found, values.chain);
   terminal.progress("asking the members…");
-  return {
-    found,
-    followed: await presentOf(found, { links, further: values.from === undefined ? [] : [values.from] }),
-  };
+  const links = kept.links.length > 0 || values.chain !== undefined ? kept.links : undefined;
+  const followed = await presentOf(found, { links, further: values.from === undefined ? [] : [values.from] });
+  const warning = await kept.learn(followed.links);
+  if (warning) terminal.say(`warning: ${warning}`);
+  return { found, followed };
 }
 
 function oneKey(keys: readonly string[] | undefined, what: string): string {

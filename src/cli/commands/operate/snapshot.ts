@@ -4,28 +4,34 @@
  */
 import { replicaId } from "../../../core/messages/ids.ts";
 import { KeyValue } from "../../../machines/mod.ts";
-import { audit } from "../../../snapshot/audit.ts";
+import { audit } from "../../../snapshot/audit/audit.ts";
 import { pruneSnapshots } from "../../../snapshot/prune.ts";
 import { restoreSnapshot } from "../../../snapshot/restore.ts";
 import { type SavedSnapshot, saveSnapshot } from "../../../snapshot/save.ts";
 import { SnapshotError } from "../../../snapshot/snapshot_error.ts";
 import { folderStorage } from "../../../snapshot/storage/folder.ts";
-import { verifySnapshot } from "../../../snapshot/verify.ts";
+import type { Trust } from "../../../snapshot/trust.ts";
+import { openSnapshot, verifySnapshot } from "../../../snapshot/verify.ts";
 import { MemoryStore } from "../../../stores/memory.ts";
 import { SqliteStore } from "../../../stores/sqlite.ts";
 import { READ_TOKEN_FLAG, readToken } from "../../check/read_token.ts";
 import { CliError, EXIT, reasonOf } from "../../cli_error.ts";
 import { exists } from "../../files.ts";
-import { findCluster, type FoundCluster } from "../../find_cluster.ts";
+import { findCluster } from "../../find_cluster.ts";
 import { loadMachine } from "../../machine/load.ts";
+import { KeptChain } from "../../members/kept_chain.ts";
+import { followMembers } from "../../members/follow.ts";
 import { natural } from "../../numbers.ts";
 import { durationMs } from "../../parser/duration.ts";
-import { CLUSTER_FLAG, EXPORT_FLAG } from "../../parser/flags.ts";
+import { CHAIN_FLAG, CLUSTER_FLAG, EXPORT_FLAG } from "../../parser/flags.ts";
 import { type Call, defineVerb, type Flags } from "../../parser/verb.ts";
 import { replicaSource } from "../../snapshots/replica_source.ts";
+import type { Terminal } from "../../terminal.ts";
+import type { Epoch } from "../../../wire/epochs/mod.ts";
 
 const FLAGS = {
   ...CLUSTER_FLAG,
+  ...CHAIN_FLAG,
   ...READ_TOKEN_FLAG,
   "from": { value: "NAME", help: "save: the member whose state is saved (the first that gives it)" },
   "timeout": { value: "TIME", help: "save: how long one answer may take (30s)" },
@@ -93,17 +99,21 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 
 async function save({ values, terminal }: Call<typeof FLAGS>, folder: string) {
   const found = await findCluster(values.cluster);
+  const kept = await KeptChain.open(found, values.chain);
+  terminal.progress("asking the members…");
+  await keepIn(kept, (await followMembers(kept.followed)).links, terminal);
   const token = readToken(values["read-token-file"]);
   const timeoutMs = values.timeout === undefined ? DEFAULT_TIMEOUT_MS : durationMs("--timeout", values.timeout);
-  const { genesis, urls } = found.cluster;
-  const names = values.from === undefined ? genesis.replicas.map(({ name }) => name) : [memberOf(found, values.from)];
+  const { genesis: { replicas }, urls } = kept.cluster;
+  const names = values.from === undefined ? replicas.map(({ name }) => name) : [memberOf(kept.present, values.from)];
   const refusals: string[] = [];
   let saved: SavedSnapshot | null = null;
   let from = "";
   for (const name of names) {
     try {
       saved = await saveSnapshot(replicaSource({ url: urls[name]!, token, timeoutMs }), folderStorage(folder), {
-        genesis,
+        genesis: found.cluster.genesis,
+        chain: kept.links,
         onProgress: ({ blobs, bytes }) => terminal.progress(`${name}: ${blobs} blobs, ${sizeText(bytes)}…`),
       });
       from = name;
@@ -118,36 +128,40 @@ async function save({ values, terminal }: Call<typeof FLAGS>, folder: string) {
       next: "start a member, or wait for its first stable checkpoint; from another machine give --read-token-file",
     });
   }
-  const { sequence, root, fetched } = saved;
+  await keepIn(kept, saved.chain, terminal);
+  const { sequence, root, epoch, fetched } = saved;
   return {
-    text: `saved the state at ${sequence} of ${from}: ${fetched.blobs} new blobs, ${sizeText(fetched.bytes)}`,
-    json: { sequence, root, from, ...fetched },
+    text: `saved the state at ${sequence}${epochText(epoch)} of ${from}: ${fetched.blobs} new blobs, ${
+      sizeText(fetched.bytes)
+    }`,
+    json: { sequence, root, epoch, from, ...fetched },
   };
 }
 
 async function verify({ values, terminal }: Call<typeof FLAGS>, folder: string) {
-  const { cluster: { genesis } } = await findCluster(values.cluster);
+  const trust = await trusted(values);
   terminal.progress("reading…");
-  const { sequence, root, agreedTime, blobs, bytes, certificate } = await verifySnapshot(folderStorage(folder), {
-    genesis,
-    ...chosen(values.sequence),
-  });
-  const signers = certificate.map(({ message }) => genesis.replicas[message.replica]!.name);
+  const verified = await verifySnapshot(folderStorage(folder), { ...trust, ...chosen(values.sequence) });
+  const { sequence, root, epoch, agreedTime, blobs, bytes, certificate } = verified;
+  const signers = certificate.map(({ message }) => epoch.genesis.replicas[message.replica]!.name);
+  const proof = signers.length > 0 ? `signed by ${signers.join(", ")}` : `the epoch starts with it`;
   const time = new Date(agreedTime).toISOString();
   return {
-    text: `the state at ${sequence}, of ${time}, is complete: ${blobs} blobs, ${sizeText(bytes)}; signed by ${
-      signers.join(", ")
-    }`,
-    json: { sequence, root, agreedTime, blobs, bytes, signers },
+    text: `the state at ${sequence}${epochText(epoch.number)}, of ${time}, is complete: ${blobs} blobs, ${
+      sizeText(bytes)
+    }; ${proof}`,
+    json: { sequence, root, epoch: epoch.number, agreedTime, blobs, bytes, signers },
   };
 }
 
 async function restore({ values, terminal }: Call<typeof FLAGS>, folder: string) {
-  const found = await findCluster(values.cluster);
-  const name = memberOf(found, required(values.name, "name"));
+  const trust = await trusted(values);
   const path = required(values.state, "state");
-  const { genesis } = found.cluster;
-  const self = replicaId(genesis.replicas.findIndex((member) => member.name === name));
+  const options = { ...trust, ...chosen(values.sequence) };
+  const { epochs } = await openSnapshot(folderStorage(folder), options);
+  const present = epochs.at(-1)!;
+  const name = memberOf(present, required(values.name, "name"));
+  const self = replicaId(present.genesis.replicas.findIndex((member) => member.name === name));
   if (exists(path)) {
     throw new CliError(`${path}: exists already`, EXIT.usage, {
       next: "move it away if it is lost or damaged; a member with a sound state needs no restore",
@@ -155,10 +169,9 @@ async function restore({ values, terminal }: Call<typeof FLAGS>, folder: string)
   }
   terminal.progress("restoring…");
   // Nothing is left of a snapshot that is not sound.
-  await verifySnapshot(folderStorage(folder), { genesis, ...chosen(values.sequence) });
+  await verifySnapshot(folderStorage(folder), options);
   const store = await SqliteStore.open(path);
   try {
-    const options = { genesis, ...chosen(values.sequence) };
     const { sequence, root, blobs, bytes } = await restoreSnapshot(folderStorage(folder), store, self, options);
     return {
       text: `${path} has the state at ${sequence}, ${sizeText(bytes)}: start ${name} as usual, without --start; ` +
@@ -179,11 +192,11 @@ async function prune({ values, terminal }: Call<typeof FLAGS>, folder: string) {
 }
 
 async function auditPast({ values, terminal }: Call<typeof FLAGS>, folder: string) {
-  const { cluster: { genesis } } = await findCluster(values.cluster);
+  const trust = await trusted(values);
   const machine = values.machine === undefined ? undefined : await loadMachine(values.machine, values.export);
-  const { from, through, compared, history } = await audit({
-    genesis,
-    stateMachine: machine?.create ?? (() => new KeyValue()),
+  const { from, through, compared, ended, history } = await audit({
+    ...trust,
+    stateMachine: machine?.machines ?? (() => new KeyValue()),
     storage: folderStorage(folder),
     store: new MemoryStore(),
     ...(values.sequence !== undefined && { from: natural("--sequence", values.sequence, { max: 2 ** 53 - 1 }) }),
@@ -197,8 +210,10 @@ async function auditPast({ values, terminal }: Call<typeof FLAGS>, folder: strin
     });
   }
   return {
-    text: `executed ${from} to ${through} again; the state is that of ${compared.length} snapshots on the way`,
-    json: { from, through, compared, history },
+    text: `executed ${from} to ${through} again; the state is that of ${compared.length} snapshots on the way${
+      ended.length > 0 ? `, and of the ends of ${ended.length} epochs` : ""
+    }`,
+    json: { from, through, compared, ended, history },
   };
 }
 
@@ -206,10 +221,26 @@ function chosen(sequence: string | undefined): { readonly sequence?: number } {
   return sequence === undefined ? {} : { sequence: natural("--sequence", sequence, { max: 2 ** 53 - 1 }) };
 }
 
-function memberOf({ cluster: { genesis } }: FoundCluster, name: string): string {
+/** The genesis, and the chain as far as it is known here. Nobody is asked. */
+async function trusted({ cluster, chain }: Call<typeof FLAGS>["values"]): Promise<Required<Trust>> {
+  const found = await findCluster(cluster);
+  const { links } = await KeptChain.open(found, chain);
+  return { genesis: found.cluster.genesis, chain: links };
+}
+
+async function keepIn(kept: KeptChain, links: readonly Uint8Array[], terminal: Terminal): Promise<void> {
+  const warning = await kept.learn(links);
+  if (warning) terminal.say(`warning: ${warning}`);
+}
+
+function memberOf({ genesis, number }: Epoch, name: string): string {
   const names = genesis.replicas.map((member) => member.name);
   if (names.includes(name)) return name;
-  throw new CliError(`${name}: no such member; the members are ${names.join(", ")}`, EXIT.usage);
+  throw new CliError(`${name}: no such member; the members${epochText(number)} are ${names.join(", ")}`, EXIT.usage);
+}
+
+function epochText(epoch: number): string {
+  return epoch === 0 ? "" : ` in epoch ${epoch}`;
 }
 
 function required(value: string | undefined, option: string): string {

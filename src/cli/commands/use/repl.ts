@@ -44,7 +44,7 @@ export const verb = defineVerb({
 });
 
 async function readLines(session: Session, terminal: Terminal): Promise<number> {
-  const { found: { cluster: { genesis }, source } } = session;
+  const { found: { source }, kept: { present: { genesis } } } = session;
   const words = { ...(genesis.stateMachine.startsWith("key-value/") ? KEY_VALUE : {}), ...ANY, ...META };
   const isInteractive = process.stdin.isTTY === true && process.stdout.isTTY === true;
   const history = isInteractive ? new History() : null;
@@ -85,7 +85,7 @@ async function readLines(session: Session, terminal: Terminal): Promise<number> 
 async function runLine(session: Session, line: string, terminal: Terminal): Promise<number> {
   const began = performance.now();
   try {
-    const { isRead, operation } = operationIn(line, session.found.cluster.genesis.stateMachine);
+    const { isRead, operation } = operationIn(line, session.kept.present.genesis.stateMachine);
     if (isRead) {
       const result = await query(session, operation, terminal);
       show(result, terminal);

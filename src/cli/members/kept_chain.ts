@@ -1,0 +1,113 @@
+/**
+ * The chain of epochs in a file beside the cluster file. Who knows a later epoch can't be deceived with keys of an
+ * earlier one, and finds the members when all those of the genesis are gone. So what a verb learns is kept there: the
+ * file is replaced as a whole, and never by a shorter chain.
+ * @module
+ */
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
+import type { Epoch } from "../../wire/epochs/mod.ts";
+import type { ClusterFile } from "../../wire/mod.ts";
+import { codeOf, reasonOf } from "../cli_error.ts";
+import { exists } from "../files.ts";
+import type { FoundCluster } from "../find_cluster.ts";
+import { chainJson, readChain } from "./chain_file.ts";
+import { type Followed, followLinks } from "./follow.ts";
+
+/** A file that somebody began to write, and left for so long, is in nobody's way, ms. */
+const STALE_MS = 10_000;
+
+/** The chain of epochs as far as it is known, and the file in which it is kept. */
+export class KeptChain {
+  readonly #path: string | null;
+  readonly #found: FoundCluster;
+  #followed: Followed;
+
+  private constructor(found: FoundCluster, path: string | null, followed: Followed) {
+    this.#found = found;
+    this.#path = path;
+    this.#followed = followed;
+  }
+
+  /**
+   * Reads the file that is named, or the one beside the cluster file. There need not be one yet.
+   * @throws {CliError} if it is no chain, or that of another cluster.
+   */
+  static async open(found: FoundCluster, named?: string): Promise<KeptChain> {
+    const path = named ?? pathBeside(found.source);
+    const links = path === null || (!exists(path) && path !== "") ? [] : readChain(path);
+    return new KeptChain(found, path, await followLinks(found.cluster, links, path ?? "the chain"));
+  }
+
+  /** What is known. */
+  get followed(): Followed {
+    return this.#followed;
+  }
+
+  /** The links from epoch 0 on. */
+  get links(): readonly Uint8Array[] {
+    return this.#followed.links;
+  }
+
+  /** The last epoch that is known. */
+  get present(): Epoch {
+    return this.#followed.present;
+  }
+
+  /** The members of the last epoch that is known, and where they are. */
+  get cluster(): ClusterFile {
+    const { genesis, urls } = this.present;
+    return { genesis, urls };
+  }
+
+  /** Goes on with links from epoch 0 on that lead further, and keeps them. Returns a warning, if they can't be kept. */
+  async learn(links: readonly Uint8Array[]): Promise<string | null> {
+    if (links.length <= this.links.length) return null;
+    this.#followed = await followLinks(this.#found.cluster, links, "the chain");
+    if (this.#path === null) return null;
+    try {
+      keep(this.#path, this.#followed);
+      return null;
+    } catch (error) {
+      return `${this.#path}: the chain of epochs can't be kept: ${reasonOf(error)}`;
+    }
+  }
+}
+
+/** `cluster.json` has `chain.json` beside it, and `x.json` has `x.chain.json`; a cluster file from elsewhere has none. */
+export function pathBeside(source: string): string | null {
+  if (source === "PBFT_CLUSTER" || /^https?:/.test(source)) return null;
+  const name = source.replace(/\.json$/, "");
+  return /(?:^|[\\/])cluster$/.test(name) ? `${name.slice(0, -"cluster".length)}chain.json` : `${name}.chain.json`;
+}
+
+/** Replaces the file, unless it has as many links by now. @throws what the file system throws. */
+function keep(path: string, { cluster, links }: Followed): void {
+  const part = `${path}.part`;
+  const file = open(part);
+  // Another process is writing just now. What was learned here will be learned again.
+  if (file === null) return;
+  try {
+    // While the part is there, nobody else replaces the file.
+    const known = exists(path) ? readChain(path).length : 0;
+    if (known >= links.length) return rmSync(part);
+    writeSync(file, JSON.stringify(chainJson(cluster, links)) + "\n");
+    fsyncSync(file);
+    renameSync(part, path);
+  } catch (error) {
+    rmSync(part, { force: true });
+    throw error;
+  } finally {
+    closeSync(file);
+  }
+}
+
+function open(part: string): number | null {
+  try {
+    return openSync(part, "wx", 0o644);
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") throw error;
+    if (Date.now() - statSync(part).mtimeMs < STALE_MS) return null;
+    rmSync(part);
+    return openSync(part, "wx", 0o644);
+  }
+}
