@@ -65,11 +65,23 @@ export interface Genesis {
   readonly stateMachine: string;
   /** The limits, which all replicas apply alike. */
   readonly limits: Limits;
+  /**
+   * The state with which the cluster begins: that of another cluster at a number, by the digest of its root page. Numbers
+   * go on from there. Left out: it begins with an empty state, at 0.
+   */
+  readonly origin?: {
+    /** The id of that cluster. Only people use it. */
+    readonly cluster: Digest;
+    /** The last number that the state contains. */
+    readonly sequence: SequenceNumber;
+    /** The digest of the state's root page. */
+    readonly root: Digest;
+  };
 }
 
-/** The checkpoint at which an epoch starts: it closed the epoch before. */
+/** The checkpoint at which an epoch starts: it closed the epoch before; in epoch 0 it is the origin of the cluster. */
 export interface EpochStart {
-  /** The epoch that starts: 1, 2, 3, … */
+  /** The epoch that starts. */
   readonly epoch: number;
   /** The checkpoint's number. The first number of the epoch is the one after it. */
   readonly sequence: SequenceNumber;
@@ -79,7 +91,7 @@ export interface EpochStart {
 
 /** The rules of one epoch: those of its configuration, and where it starts. */
 export interface Terms extends Genesis {
-  /** Left out in epoch 0, which starts at 0 with an empty state. */
+  /** Left out in epoch 0 of a cluster without an origin, which starts at 0 with an empty state. */
   readonly start?: EpochStart;
 }
 

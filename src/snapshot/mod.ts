@@ -19,10 +19,16 @@ export { folderStorage } from "./storage/folder.ts";
 export type { ProvenHead, SnapshotHead } from "./manifest.ts";
 export { nodeSource, type SnapshotNode } from "./node_source.ts";
 export { pruneSnapshots } from "./prune.ts";
-export { restoreSnapshot } from "./restore.ts";
+export { type OriginChoice, restoreOrigin, restoreSnapshot } from "./restore.ts";
 export { type SavedSnapshot, type SaveOptions, saveSnapshot, type SnapshotSource } from "./save.ts";
 export type { SnapshotSchedule } from "./schedule.ts";
 export type { Trust } from "./trust.ts";
 export { SnapshotError } from "./snapshot_error.ts";
 export type { SnapshotStorage } from "./storage/storage.ts";
-export { openSnapshot, type SnapshotChoice, type VerifiedSnapshot, verifySnapshot } from "./verify.ts";
+export {
+  openSnapshot,
+  type SnapshotChoice,
+  type VerifiedSnapshot,
+  type VerifiedState,
+  verifySnapshot,
+} from "./verify.ts";

@@ -6,15 +6,24 @@
  */
 import type { Digest, ReplicaId } from "../core/messages/ids.ts";
 import type { Record } from "../core/records.ts";
-import { sha256 } from "../crypto/mod.ts";
+import type { Genesis } from "../core/config.ts";
+import { clusterId, sha256 } from "../crypto/mod.ts";
 import type { Store, Version } from "../node/ports.ts";
 import { enterEpoch } from "../node/epochs/chain_store.ts";
+import { claimStore } from "../node/storage/identity.ts";
 import { markLostDisk } from "../node/storage/opening.ts";
 import { RecordWriter, WriteSet } from "../node/storage/record_writer.ts";
 import type { ProvenHead } from "./manifest.ts";
 import { SnapshotError } from "./snapshot_error.ts";
 import type { SnapshotStorage } from "./storage/storage.ts";
-import { openSnapshot, type SnapshotChoice, type VerifiedSnapshot, verifySnapshot } from "./verify.ts";
+import {
+  openSnapshot,
+  type SnapshotChoice,
+  type VerifiedSnapshot,
+  type VerifiedState,
+  verifySnapshot,
+  verifyState,
+} from "./verify.ts";
 
 /** The most bytes of blobs in one commit. */
 const COMMIT_BYTES = 1024 * 1024;
@@ -86,6 +95,47 @@ async function claimAsLost(store: Store, self: ReplicaId, { cluster, epochs, cha
 /** Whether another version of the state machine came into force after this state, in the epochs that are known. */
 function isMigratedAfter({ epoch, epochs }: ProvenHead): boolean {
   return epochs.slice(epoch.number).some(({ genesis }) => genesis.stateMachine !== epoch.genesis.stateMachine);
+}
+
+/** What a member of a new cluster is restored from. */
+export interface OriginChoice {
+  /** The genesis of the new cluster, which names the state with which it begins. */
+  readonly genesis: Genesis;
+  /** `new`: this member has never run. `recover`: it has lost its disk. */
+  readonly start: "new" | "recover";
+}
+
+/**
+ * Fills a store with the state with which a cluster begins, unless the store has a state already. The storage has the
+ * snapshot of which the genesis was made; the genesis proves it. Afterwards the replica is started as usual (`resume`).
+ * @throws {SnapshotError} if the genesis begins with no state, or the state is incomplete or damaged. Then the store has
+ * no state, and the same call may be made again.
+ */
+export async function restoreOrigin(
+  storage: SnapshotStorage,
+  store: Store,
+  self: ReplicaId,
+  { genesis, start }: OriginChoice,
+): Promise<VerifiedState> {
+  const { origin } = genesis;
+  if (!origin) throw new SnapshotError("genesis.origin: expected a state with which the cluster begins, got none");
+  const identity = { genesis, cluster: clusterId(genesis), self };
+  const { version, records } = await store.load();
+  if (records.has("checkpoint")) {
+    throw new SnapshotError(`expected a store without a state, got one with a state, at version ${version}`);
+  }
+  // Nothing is left of a state that is not sound.
+  await verifyState(storage, origin);
+  if (start === "recover") await markLostDisk(store, identity);
+  else await claimStore(store, identity, version === 0 ? "new" : "resume");
+  const filler = new StoreFiller(store, (await store.load()).version);
+  const verified = await verifyState(storage, origin, (digest, bytes) => filler.add(digest, bytes));
+  const { sequence, root } = origin;
+  await filler.finish([
+    { kind: "checkpoint", sequence, root, retired: [] },
+    { kind: "fetched", digests: null },
+  ]);
+  return verified;
 }
 
 /** Writes blobs in commits of a bounded size, each named as fetched, so that an interrupted restore leaves no litter. */

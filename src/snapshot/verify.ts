@@ -65,6 +65,21 @@ export async function verifySnapshot(
   onBlob: (digest: Digest, bytes: Uint8Array) => Promise<void> = () => Promise.resolve(),
 ): Promise<VerifiedSnapshot> {
   const head = await openSnapshot(storage, choice);
+  return { ...head, ...await verifyState(storage, head, onBlob) };
+}
+
+/** A state that is complete. */
+export type VerifiedState = Pick<VerifiedSnapshot, "sequence" | "root" | "agreedTime" | "history" | "blobs" | "bytes">;
+
+/**
+ * Verifies that a storage has a state wholly. `onBlob` as in {@linkcode verifySnapshot}.
+ * @throws {SnapshotError} if it is incomplete or damaged, or is that at another number.
+ */
+export async function verifyState(
+  storage: SnapshotStorage,
+  { sequence: expected, root }: { readonly sequence: SequenceNumber; readonly root: Digest },
+  onBlob: (digest: Digest, bytes: Uint8Array) => Promise<void> = () => Promise.resolve(),
+): Promise<VerifiedState> {
   let blobs = 0;
   let bytes = 0;
   const read = async (digest: Digest): Promise<Uint8Array> => {
@@ -74,12 +89,12 @@ export async function verifySnapshot(
     await onBlob(digest, blob);
     return blob;
   };
-  const { sequence, agreedTime, history, pages } = rootIn(head.root, await read(head.root));
-  if (sequence !== head.sequence) {
-    throw new SnapshotError(`root page: expected the state at ${head.sequence}, got that at ${sequence}`);
+  const { sequence, agreedTime, history, pages } = rootIn(root, await read(root));
+  if (sequence !== expected) {
+    throw new SnapshotError(`root page: expected the state at ${expected}, got that at ${sequence}`);
   }
   for (const [, page] of pages) {
     await forEach(chunksOn(page, await read(page)), async (chunk) => void await read(chunk));
   }
-  return { ...head, agreedTime, history, blobs, bytes };
+  return { sequence, root, agreedTime, history, blobs, bytes };
 }

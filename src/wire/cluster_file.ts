@@ -4,7 +4,7 @@
  */
 import type { Genesis } from "../core/config.ts";
 import { checkObject, checkRecord, checkString, fail } from "./checks.ts";
-import { parseGenesisAt } from "./genesis.ts";
+import { parseGenesis } from "./genesis.ts";
 
 /** The genesis, and one base URL per member. The URLs are not part of the cluster's identity: they may change. */
 export interface ClusterFile {
@@ -26,7 +26,7 @@ export interface ClusterFile {
 export function parseClusterFile(json: unknown): ClusterFile {
   const { signatures, ...rest } = checkRecord(json, "cluster");
   const object = checkObject(rest, "cluster", ["genesis", "urls"]);
-  const genesis = parseGenesisAt(object.genesis, "cluster.genesis");
+  const genesis = parseGenesis(object.genesis, "cluster.genesis");
   const given = checkObject(
     checkRecord(object.urls, "cluster.urls"),
     "cluster.urls",

@@ -3,12 +3,13 @@
  * @module
  */
 import { type Genesis, type Limits, type Member, MIN_NAME_IDLE_MS } from "../core/config.ts";
+import type { Digest, SequenceNumber } from "../core/messages/ids.ts";
 import { quorum } from "../core/messages/quorum.ts";
 import { BUNDLE_OVERHEAD_BYTES } from "./messages/bundle.ts";
-import { checkArray, checkInteger, checkObject, checkString, fail } from "./checks.ts";
+import { checkArray, checkInteger, checkObject, checkRecord, checkString, fail } from "./checks.ts";
 import { inside } from "./codec/decode_error.ts";
 import { PROTOCOL } from "./messages/domain.ts";
-import { type Field, type FieldsOf, hex32, list, name, natural, struct } from "./codec/fields.ts";
+import { digest, type Field, type FieldsOf, hex32, list, name, natural, sequence, struct } from "./codec/fields.ts";
 import { MAX_BODY_BYTES, MAX_LOG_WINDOW } from "./messages/limits.ts";
 import { startWriting } from "./codec/writer.ts";
 
@@ -28,8 +29,8 @@ const LIMITS: FieldsOf<Limits> = {
   maxClockSkewMs: natural,
 };
 
-/** How a genesis is encoded. The order of its fields must never change. */
-const GENESIS: FieldsOf<Genesis> = {
+/** How a genesis without an origin is encoded. The order of its fields must never change. */
+const GENESIS: FieldsOf<Omit<Genesis, "origin">> = {
   name: name(64),
   replicas: list(struct<Member>({ name: name(32), publicKey: hex32 }), () => Infinity),
   checkpointInterval: natural,
@@ -38,9 +39,14 @@ const GENESIS: FieldsOf<Genesis> = {
   limits: struct(LIMITS),
 };
 
-/** A genesis as a part of something larger, such as a configuration. */
-export const genesisField: Field<Genesis> = struct(GENESIS);
+/** A genesis as a part of something larger, such as a configuration. It has no origin. */
+export const genesisField: Field<Omit<Genesis, "origin">> = struct(GENESIS);
 
+/** How the origin of a cluster is encoded, after the rest. */
+const ORIGIN: Field<NonNullable<Genesis["origin"]>> = struct({ cluster: digest, sequence, root: digest });
+
+/** The highest number with which a cluster may begin. */
+const MAX_ORIGIN = 2 ** 52;
 /** The most that a batch takes beside its requests, and a frame beside its batch, bytes. */
 const ENVELOPE_BYTES = 1024;
 /** The most that a signed vote takes in a certificate, bytes: a signature of 64, a digest of 32, four numbers, the heads of the items. */
@@ -58,10 +64,12 @@ const MIN_RESULT_BYTES = 4096;
  */
 export function encodeGenesis(genesis: Genesis): Uint8Array<ArrayBuffer> {
   const writer = startWriting();
-  writer.array(2);
+  const { origin } = genesis;
+  writer.array(origin ? 3 : 2);
   writer.text(`${PROTOCOL} genesis`);
   try {
     genesisField.write(writer, genesis);
+    if (origin) ORIGIN.write(writer, origin);
   } catch (error) {
     throw inside("genesis", error);
   }
@@ -69,15 +77,33 @@ export function encodeGenesis(genesis: Genesis): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Checks a genesis that was parsed from JSON: each field, and that the fields fit together. All fields are required: if a field had a
- * default that changed between releases, the same file would stand for another cluster.
+ * Checks a genesis that was parsed from JSON: each field, and that the fields fit together. All fields but `origin` are required: if a
+ * field had a default that changed between releases, the same file would stand for another cluster. `field` is the path to it.
  * @throws {TypeError} naming the field, the expected value and the value that came.
  */
-export function parseGenesis(json: unknown): Genesis {
-  return parseGenesisAt(json, "genesis");
+export function parseGenesis(json: unknown, field: string = "genesis"): Genesis {
+  const { origin, ...rest } = checkRecord(json, field);
+  const genesis = parseGenesisAt(rest, field);
+  return origin === undefined ? genesis : { ...genesis, origin: parseOrigin(origin, `${field}.origin`) };
 }
 
-/** The same as {@linkcode parseGenesis}, for a genesis that is a part of something larger. `field` is the path to it. */
+function parseOrigin(json: unknown, field: string): NonNullable<Genesis["origin"]> {
+  const { cluster, sequence, root } = checkObject(json, field, ["cluster", "sequence", "root"]);
+  const digestOf = (value: unknown, name: string) =>
+    checkString(value, `${field}.${name}`, /^[0-9a-f]{64}$/, "64 lower-case hex digits") as Digest;
+  const number = checkInteger(sequence, `${field}.sequence`, 1);
+  atMost(`${field}.sequence`, number, MAX_ORIGIN, "so that numbers can go on from there");
+  return {
+    cluster: digestOf(cluster, "cluster"),
+    sequence: number as SequenceNumber,
+    root: digestOf(root, "root"),
+  };
+}
+
+/**
+ * The same as {@linkcode parseGenesis}, for a genesis that is a part of a configuration: it has no origin. `field` is the
+ * path to it.
+ */
 export function parseGenesisAt(json: unknown, field: string): Genesis {
   const object = checkObject(json, field, Object.keys(GENESIS));
   const genesis: Genesis = {

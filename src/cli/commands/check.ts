@@ -131,6 +131,7 @@ async function askAll(kept: KeptChain, { token, terminal }: Asking): Promise<rea
 /** The verdict, the faults, and a table of all members. */
 export function linesOf({ source, cluster }: FoundCluster, judgement: Judgement): readonly string[] {
   const { number, start } = judgement.epoch;
+  const { origin } = cluster.genesis;
   const signers = signersText(genesisSigners(cluster));
   const { verdict, members, voting, view, primary, executed, ownFault } = judgement;
   const spare = voting - judgement.quorum;
@@ -150,6 +151,9 @@ export function linesOf({ source, cluster }: FoundCluster, judgement: Judgement)
     ...(ownFault === null ? [] : [`wrong: ${ownFault}`]),
     ...nextLines(judgement),
     ...(signers === null ? [] : [signers]),
+    ...(origin
+      ? [`the cluster began with the state at ${origin.sequence} of cluster ${origin.cluster.slice(0, 16)}`]
+      : []),
     ...(number === 0
       ? []
       : [`epoch ${number}, since number ${start!.sequence}: the members have changed since the genesis`]),
@@ -210,6 +214,7 @@ function jsonOf({ source, cluster }: FoundCluster, judgement: Judgement): object
     executed,
     ownFault,
     genesis: { signed, missing },
+    ...(genesis.origin && { origin: genesis.origin }),
     members: members.map(({ report: { name, url, status, skewMs, key }, faults, votes }) => ({
       name,
       url,

@@ -13,6 +13,7 @@ import { defineVerb } from "../parser/verb.ts";
 import { exists } from "../files.ts";
 import { ignoreSecrets } from "./git_ignore.ts";
 import { readKey, writeKey } from "../key_file.ts";
+import { findOrigin, type FoundOrigin, type OriginFlags } from "../genesis/origin.ts";
 import { signGenesis } from "../genesis/sign.ts";
 import { natural } from "../numbers.ts";
 
@@ -40,6 +41,15 @@ export const verb = defineVerb({
     "folder": { value: "DIR", isFile: true, help: "folder to write to (pbft)" },
     "title": { value: "TEXT", help: "name of the cluster, for people (pbft)" },
     "machine": { value: "NAME", help: "version of the state machine that all members run (key-value/1)" },
+    "from": {
+      value: "FOLDER",
+      isFile: true,
+      help: "begin with the newest snapshot in this folder, as after a total loss; its rules are kept",
+      isLocal: true,
+    },
+    "sequence": { value: "NUMBER", help: "with --from: the snapshot of this number", isLocal: true },
+    "cluster": { value: "FILE", isFile: true, help: "with --from: the cluster file of the snapshot", isLocal: true },
+    "chain": { value: "FILE", isFile: true, help: "with --from: its chain of epochs", isLocal: true },
     "interval": {
       value: "K",
       help: `a checkpoint every K batches; a replica that starts reads up to ${WINDOW_INTERVALS} K batches ` +
@@ -52,7 +62,10 @@ DIR/.gitignore that keeps the keys out of Git. Of 4 members 1 may be faulty, of 
 To keep each key with its owner, each owner runs \`init --key NAME\` and sends the public key. Then one of
 them runs \`init\` with NAME=URL,KEY for all members, and sends everybody the cluster file. Each owner looks
 whether it has the own key and those of the others, and runs \`init sign\`; the file is passed round. pbft check
-shows who has signed. Every verb refuses a genesis that was changed after somebody signed it.`,
+shows who has signed. Every verb refuses a genesis that was changed after somebody signed it.
+
+With --from FOLDER the new cluster begins with a snapshot: after a total loss, or as a copy for tests. Then each member
+is started once with pbft serve … --start new --origin FOLDER. Sessions and results of clients are a part of the state.`,
   run: ({ args, values, terminal }) => {
     const [first, file, ...more] = args;
     if (first !== "sign") return init(args, values, terminal.print);
@@ -80,11 +93,11 @@ interface Enrolled {
   readonly privateKey?: string;
 }
 
-function init(
+async function init(
   members: readonly string[],
-  values: ClusterValues & { readonly key?: string; readonly folder?: string },
+  values: ClusterValues & Partial<OriginFlags> & { readonly key?: string; readonly folder?: string },
   print: (line: string) => void,
-): number {
+): Promise<number> {
   const folder = values.folder ?? "pbft";
   if (folder === "") throw usage("--folder: expected a folder, got nothing");
   const { key } = values;
@@ -94,8 +107,15 @@ function init(
         "pbft dev, for a cluster on this machine; or pbft init Apple=https://… Ball=https://… Candy=https://… Dog=https://…",
     });
   }
-  if (key === undefined) return makeCluster(folder, members, values, print);
-  const other = members[0] ?? (["title", "machine", "interval"] as const).find((name) => values[name] !== undefined);
+  const { from, sequence, cluster, chain } = values;
+  const extra = Object.entries({ sequence, cluster, chain }).find(([, value]) => value !== undefined);
+  if (from === undefined && extra) throw usage(`--${extra[0]}: expected --from FOLDER too`);
+  if (key === undefined) {
+    const found = from === undefined ? null : await findOrigin({ from, sequence, cluster, chain });
+    return makeCluster(folder, members, { values, found, print });
+  }
+  const other = members[0] ??
+    (["title", "machine", "interval", "from"] as const).find((name) => values[name] !== undefined);
   if (other !== undefined) throw usage(`--key: makes a key and nothing else, got ${other} as well`);
   return inFolder(folder, () => makeKey(folder, key, print));
 }
@@ -126,22 +146,21 @@ interface ClusterValues {
 function makeCluster(
   folder: string,
   members: readonly string[],
-  values: ClusterValues,
-  print: (line: string) => void,
+  { values, found, print }: {
+    readonly values: ClusterValues;
+    readonly found: FoundOrigin | null;
+    readonly print: (line: string) => void;
+  },
 ): number {
   const enrolled = members.map(invitedOf).map(enrol);
-  const interval = intervalOf(members.length, values.interval);
   const genesis: Genesis = {
-    name: values.title ?? "pbft",
     replicas: enrolled.map(({ name, publicKey }) => ({ name, publicKey })),
-    checkpointInterval: interval,
-    logWindow: WINDOW_INTERVALS * interval,
-    stateMachine: values.machine ?? "key-value/1",
-    limits: DEFAULT_LIMITS,
+    ...rulesOf(members.length, values, found),
   };
   const cluster = checked({ genesis, urls: Object.fromEntries(enrolled.map(({ name, url }) => [name, url])) });
   const ignoring = inFolder(folder, () => write(folder, cluster, enrolled));
   print(`${folder}/cluster.json: ${enrolled.length} members, of which ${maxFaulty(enrolled.length)} may be faulty`);
+  if (found) print(found.text);
   if (ignoring) print(ignoring);
   for (const { name, url, privateKey } of enrolled) {
     if (privateKey) print(`${keyPath(folder, name)}: the private key of ${name} at ${url}`);
@@ -154,6 +173,25 @@ function makeCluster(
       : "Give cluster.json to each member.",
   );
   return 0;
+}
+
+/** What a genesis says beside its members. Of a snapshot the rules are kept: its state was made under them. */
+function rulesOf(n: number, values: ClusterValues, found: FoundOrigin | null): Omit<Genesis, "replicas"> {
+  const { title, machine } = values;
+  if (found && machine !== undefined && machine !== found.rules.stateMachine) {
+    throw usage(`--machine: expected ${found.rules.stateMachine}, whose state the snapshot has, got ${machine}`);
+  }
+  const kept = found?.rules;
+  const keepsInterval = kept !== undefined && values.interval === undefined && fits(n, kept.checkpointInterval);
+  const interval = keepsInterval ? kept.checkpointInterval : intervalOf(n, values.interval);
+  return {
+    name: title ?? kept?.name ?? "pbft",
+    checkpointInterval: interval,
+    logWindow: keepsInterval ? kept.logWindow : WINDOW_INTERVALS * interval,
+    stateMachine: kept?.stateMachine ?? machine ?? "key-value/1",
+    limits: kept?.limits ?? DEFAULT_LIMITS,
+    ...(found && { origin: found.origin }),
+  };
 }
 
 /** Writes the files. Returns a hint about the `.gitignore`, if needed. */

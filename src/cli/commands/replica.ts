@@ -13,6 +13,7 @@ import {
   type ServeOptions,
   systemTimer,
 } from "../../runtime/process.ts";
+import { folderStorage } from "../../snapshot/storage/folder.ts";
 import { guardMachine } from "../../testing/machine/forbidden.ts";
 import { MemoryStore } from "../../stores/memory.ts";
 import type { ClusterFile } from "../../wire/mod.ts";
@@ -53,6 +54,12 @@ const FLAGS = {
     value: "URL",
     isList: true,
     help: "a running member to ask for the chain, for a member that is not in the genesis; may be repeated",
+  },
+  "origin": {
+    value: "FOLDER",
+    isFile: true,
+    help:
+      "the folder with the snapshot with which the cluster begins (pbft init --from). It is read at the first start, with --start new",
   },
   "when-removed": {
     value: "WHAT",
@@ -150,6 +157,7 @@ async function serveReplica({ values }: Call<typeof FLAGS>): Promise<number> {
     approvesRotations: values["approve-rotations"] ?? false,
     ...(every !== undefined &&
       { keyRotation: keySchedule(every, { key: values.key!, state: values.state!, secrets }) }),
+    ...(values.origin !== undefined && { origin: folderStorage(required(values.origin, "origin")) }),
     stopsWhenRemoved: values["when-removed"] !== "serve",
     hostname: values.host,
     port,

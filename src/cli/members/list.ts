@@ -38,7 +38,7 @@ export function membersShown({ cluster, present, answers, links }: Followed, sou
   const { limits, checkpointInterval, logWindow, stateMachine } = genesis;
   return {
     lines: [
-      `epoch ${number}${since > 0 ? `, since number ${since}` : ", the genesis"}: ${
+      `epoch ${number}${since > 0 ? `, since number ${since}` : ""}${number === 0 ? ", the genesis" : ""}: ${
         sizeText(members.length)
       }; ${answering} answer`,
       "",

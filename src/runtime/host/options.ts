@@ -11,6 +11,7 @@ import type { ReplicaNode } from "../../node/node.ts";
 import type { Archive, Observer, Store } from "../../node/ports.ts";
 import type { ScrubSchedule } from "../../node/repair/scrub.ts";
 import type { StartOptions } from "../../node/storage/start.ts";
+import type { SnapshotStorage } from "../../snapshot/storage/storage.ts";
 import type { SnapshotSchedule } from "../../snapshot/schedule.ts";
 import type { ClusterFile } from "../../wire/mod.ts";
 import type { KeyRotation } from "../identity/key_rotation.ts";
@@ -68,6 +69,11 @@ export interface OpenReplicaOptions extends HostOptions, StartOptions {
    * this member has signed with its present key. Default: no.
    */
   readonly approvesRotations?: boolean;
+  /**
+   * Where the snapshot is with which a new cluster begins ({@linkcode Genesis.origin}). It is read at the first start, with
+   * `start: "new"`. Members without it fetch the state from the others.
+   */
+  readonly origin?: SnapshotStorage;
   /** Saves snapshots of the state at intervals; none if left out. */
   readonly snapshots?: SnapshotSchedule;
 }

@@ -24,7 +24,7 @@ import { type ListenAddress, listenAddress, urlOf } from "../server/listen_addre
 import { KeyRotator, type NextKey } from "../identity/key_rotation.ts";
 import { chainOf, checkMember, ownerOf, ownUrl } from "../identity/member_place.ts";
 import type { OpenReplica, OpenReplicaOptions, ServedReplica, ServeOptions } from "./options.ts";
-import { openState } from "./state_file.ts";
+import { fillFromOrigin, openState } from "./state_file.ts";
 import { systemTimer } from "./system_timer.ts";
 import { socketTransportOf, transportOf } from "./transport.ts";
 import type { Interposer } from "./interposer.ts";
@@ -216,21 +216,22 @@ async function open(options: OpenReplicaOptions, opening: Opening): Promise<Memb
     options;
   const { approvesRotations } = options;
   const { timer, openTransport, memory, upgradeWebSocket, signal, interposer, onDeparted } = opening;
+  const store = await openState({ ...options, owner: ownerOf(options) });
+  const starting = await fillFromOrigin(store, options);
   return await openMemberHost({
     member: {
       cluster,
       chain: chainOf(options),
       join,
       settings,
-      store: await openState({ ...options, owner: ownerOf(options) }),
+      store,
       archive,
       timer,
       privateKey,
       stateMachine: options.stateMachine ?? createKeyValue,
       ...(observers && { observers }),
       persistInputs: persistInputs ?? false,
-      start: options.start,
-      hasLostDisk: options.hasLostDisk,
+      ...starting,
       ...(onDeparted && { onDeparted }),
     },
     openTransport,

@@ -29,7 +29,7 @@ export interface AuditOptions {
   readonly storage: SnapshotStorage;
   /** An empty store for the state: in memory, or a file if the state is large. */
   readonly store: Store;
-  /** The number of the snapshot to start from. Default: the genesis. */
+  /** The number of the snapshot to start from. Default: the genesis, or the snapshot of the state with which the cluster begins. */
   readonly from?: number;
   /** Is told which number was executed. */
   readonly onProgress?: (sequence: SequenceNumber) => void;

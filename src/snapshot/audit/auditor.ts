@@ -62,7 +62,7 @@ export class Auditor {
   }
 
   static async open(options: AuditorOptions): Promise<Auditor> {
-    const { genesis, storage, store, epochs, from } = options;
+    const { genesis, storage, store, epochs, from = genesis.origin?.sequence } = options;
     if (from === undefined) return await new Auditor(options, epochs[0]!).#start("new");
     const { epoch } = await fillStore(storage, store, SELF, { genesis, sequence: from });
     return await new Auditor(options, epochs[epoch.number]!).#start("resume");

@@ -61,6 +61,7 @@ const ENCODED: Field<Encoded> = struct<Encoded>({
  */
 export function encodeConfiguration(configuration: Configuration): Uint8Array<ArrayBuffer> {
   const { cluster, epoch, previous, genesis } = configuration;
+  if (genesis.origin) throw new TypeError("configuration.genesis.origin: expected none: only a cluster has one");
   const urls = genesis.replicas.map(({ name }) => configuration.urls[name]!);
   const writer = startWriting();
   try {

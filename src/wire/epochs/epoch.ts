@@ -23,13 +23,15 @@ export interface Epoch {
   readonly genesis: Genesis;
   /** Where the members were when the epoch began, by their names. */
   readonly urls: ClusterFile["urls"];
-  /** The checkpoint that closed the epoch before: this epoch's first number is the one after it. `null` in epoch 0. */
+  /** The checkpoint that closed the epoch before: this epoch's first number is the one after it. In epoch 0 the origin of the cluster, or `null`. */
   readonly start: { readonly sequence: SequenceNumber; readonly root: Digest } | null;
 }
 
 /** Epoch 0. `cluster`: the hash of the genesis. */
 export function firstEpoch({ genesis, urls }: ClusterFile, cluster: Digest): Epoch {
-  return { cluster, number: 0, context: cluster, genesis, urls, start: null };
+  const { origin } = genesis;
+  const start = origin ? { sequence: origin.sequence, root: origin.root } : null;
+  return { cluster, number: 0, context: cluster, genesis, urls, start };
 }
 
 /** A member's signature under a configuration, made with its key of the epoch before. */

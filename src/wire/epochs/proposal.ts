@@ -28,7 +28,7 @@ export interface Proposal {
 }
 
 /** What is to change. Everything that is left out stays. */
-export interface Change extends Partial<Omit<Genesis, "name" | "limits">> {
+export interface Change extends Partial<Omit<Genesis, "name" | "limits" | "origin">> {
   readonly limits?: Partial<Genesis["limits"]>;
   /** The URLs of members that are new or have moved, by name. */
   readonly urls?: ClusterFile["urls"];
@@ -40,7 +40,8 @@ export interface Change extends Partial<Omit<Genesis, "name" | "limits">> {
  */
 export function propose(epoch: Epoch, change: Change): Proposal {
   const { urls, limits, ...rest } = change;
-  const genesis = { ...epoch.genesis, ...rest, limits: { ...epoch.genesis.limits, ...limits } };
+  const { origin: _, ...before } = epoch.genesis;
+  const genesis = { ...before, ...rest, limits: { ...before.limits, ...limits } };
   const urlOf = (name: string) => (urls && Object.hasOwn(urls, name) ? urls[name] : epoch.urls[name]);
   const configuration = parseConfiguration({
     cluster: epoch.cluster,

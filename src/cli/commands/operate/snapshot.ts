@@ -2,16 +2,17 @@
  * `snapshot`: saves, verifies, restores, prunes and audits snapshots in a folder.
  * @module
  */
+import type { Genesis } from "../../../core/config.ts";
 import { replicaId } from "../../../core/messages/ids.ts";
 import { KeyValue } from "../../../machines/mod.ts";
 import { audit } from "../../../snapshot/audit/audit.ts";
 import { pruneSnapshots } from "../../../snapshot/prune.ts";
-import { restoreSnapshot } from "../../../snapshot/restore.ts";
+import { restoreOrigin, restoreSnapshot } from "../../../snapshot/restore.ts";
 import { type SavedSnapshot, saveSnapshot } from "../../../snapshot/save.ts";
 import { SnapshotError } from "../../../snapshot/snapshot_error.ts";
 import { folderStorage } from "../../../snapshot/storage/folder.ts";
 import type { Trust } from "../../../snapshot/trust.ts";
-import { openSnapshot, verifySnapshot } from "../../../snapshot/verify.ts";
+import { openSnapshot, verifySnapshot, verifyState } from "../../../snapshot/verify.ts";
 import { MemoryStore } from "../../../stores/memory.ts";
 import { SqliteStore } from "../../../stores/sqlite.ts";
 import { READ_TOKEN_FLAG, readToken } from "../../check/read_token.ts";
@@ -41,6 +42,10 @@ const FLAGS = {
   },
   "name": { value: "NAME", help: "restore: the member that lost its disk" },
   "state": { value: "FILE", isFile: true, help: "restore: its SQLite file, which must not exist" },
+  "new": {
+    help: "restore: the member of a new cluster that begins with this snapshot; it has never run anywhere",
+    isLocal: true,
+  },
   "keep": { value: "NUMBER", help: "prune: how many snapshots are kept" },
   "machine": { value: "FILE", isFile: true, help: "audit: the file that exports the state machine (key-value)" },
   ...EXPORT_FLAG,
@@ -157,6 +162,9 @@ async function verify({ values, terminal }: Call<typeof FLAGS>, folder: string) 
 async function restore({ values, terminal }: Call<typeof FLAGS>, folder: string) {
   const trust = await trusted(values);
   const path = required(values.state, "state");
+  if (values.new) {
+    return await restoreNew(trust.genesis, { path, name: required(values.name, "name"), folder, terminal });
+  }
   const options = { ...trust, ...chosen(values.sequence) };
   const { epochs } = await openSnapshot(folderStorage(folder), options);
   const present = epochs.at(-1)!;
@@ -176,6 +184,43 @@ async function restore({ values, terminal }: Call<typeof FLAGS>, folder: string)
     return {
       text: `${path} has the state at ${sequence}, ${sizeText(bytes)}: start ${name} as usual, without --start; ` +
         "it recovers what is newer, and votes when that is safe",
+      json: { sequence, root, name, state: path, blobs, bytes },
+    };
+  } finally {
+    await store.close();
+  }
+}
+
+/** A member of a cluster that begins with this state. */
+async function restoreNew(
+  genesis: Genesis,
+  { path, name: asked, folder, terminal }: {
+    readonly path: string;
+    readonly name: string;
+    readonly folder: string;
+    readonly terminal: Terminal;
+  },
+) {
+  const name = memberOf({ genesis, number: 0 }, asked);
+  const self = replicaId(genesis.replicas.findIndex((member) => member.name === name));
+  if (!genesis.origin) {
+    throw new SnapshotError("genesis.origin: expected a state with which the cluster begins, got none");
+  }
+  if (exists(path)) {
+    throw new CliError(`${path}: exists already`, EXIT.usage, { next: "--new is for a member that never ran" });
+  }
+  terminal.progress("restoring…");
+  await verifyState(folderStorage(folder), genesis.origin);
+  const store = await SqliteStore.open(path);
+  try {
+    const { sequence, root, blobs, bytes } = await restoreOrigin(folderStorage(folder), store, self, {
+      genesis,
+      start: "new",
+    });
+    return {
+      text: `${path} has the state at ${sequence}, ${
+        sizeText(bytes)
+      }, with which the cluster begins: start ${name} as usual, without --start`,
       json: { sequence, root, name, state: path, blobs, bytes },
     };
   } finally {
@@ -233,7 +278,7 @@ async function keepIn(kept: KeptChain, links: readonly Uint8Array[], terminal: T
   if (warning) terminal.say(`warning: ${warning}`);
 }
 
-function memberOf({ genesis, number }: Epoch, name: string): string {
+function memberOf({ genesis, number }: Pick<Epoch, "genesis" | "number">, name: string): string {
   const names = genesis.replicas.map((member) => member.name);
   if (names.includes(name)) return name;
   throw new CliError(`${name}: no such member; the members${epochText(number)} are ${names.join(", ")}`, EXIT.usage);
