@@ -207,3 +207,18 @@ Deno.test("a cluster of one is its own ground", () => {
   const judgement = judge(alone, [report("Apple", { cluster: clusterId(one), viewID: 3, lastExecuted: 7 })]);
   assertEquals([judgement.verdict, judgement.view, judgement.executed], ["healthy", 3, 7]);
 });
+
+Deno.test("members of another epoch do not count, and who claims a later one without its chain is not believed", () => {
+  const later = { ...cluster, number: 2, start: { sequence: 64, root: HISTORY } } as unknown as typeof cluster;
+  const [here, before, beyond] = [2, 1, 9].map((epoch) => (name: string) => report(name, { epoch, lastExecuted: 90 }));
+  const judgement = judge(later, [before!("Apple"), beyond!("Ball"), here!("Candy"), here!("Dog")]);
+  assertEquals([judgement.verdict, judgement.voting, judgement.executed], ["unavailable", 2, 90]);
+  assertEquals(judgement.members.map(({ faults }) => faults[0]?.text), [
+    "in epoch 1, the cluster is in epoch 2",
+    "claims epoch 9, and shows no chain that leads there from epoch 2",
+    undefined,
+    undefined,
+  ]);
+  const old = judge(later, NAMES.map((name) => before!(name)));
+  assertEquals([old.verdict, old.voting, old.executed], ["unavailable", 0, null]);
+});

@@ -4,6 +4,7 @@ import { textOf } from "../tools/files.ts";
 import { Lane, type Outcome } from "./lane.ts";
 import { MUTANTS } from "./list/mod.ts";
 import { applyEdit, type Mutant } from "./mutant.ts";
+import { PROOFS } from "./proofs.ts";
 import { schedule } from "./schedule.ts";
 import { complaintsOf, verdictOf } from "./verdict.ts";
 
@@ -16,7 +17,7 @@ function violation(invariant: "agreement" | "no-halt"): Outcome {
 }
 
 Deno.test("every mutant changes its place in the code, and has a unique name", () => {
-  for (const { edits } of MUTANTS) {
+  for (const { edits } of [...MUTANTS, ...PROOFS]) {
     const files = new Map<string, string>();
     for (const edit of edits) {
       const before = files.get(edit.file) ?? textOf(edit.file)!;
@@ -24,7 +25,7 @@ Deno.test("every mutant changes its place in the code, and has a unique name", (
     }
     for (const [file, text] of files) assertEquals(text === textOf(file), false, file);
   }
-  assertEquals(new Set(MUTANTS.map(({ name }) => name)).size, MUTANTS.length);
+  assertEquals(new Set([...MUTANTS, ...PROOFS].map(({ name }) => name)).size, MUTANTS.length + PROOFS.length);
 });
 
 Deno.test("an edit whose text does not occur exactly once is refused", () => {

@@ -1,0 +1,174 @@
+/**
+ * Planted bugs in what verifies proofs offline: snapshots, evidence, the kept chain, `check`. The simulator does not see
+ * these, so each names the tests that must fail. `deno run -A tests/mutants/proofs.ts` plants them one after another.
+ * @module
+ */
+import { root } from "../tools/files.ts";
+import { applyEdit, type Edit, inFile } from "./mutant.ts";
+
+/** A planted bug that these tests find. */
+export interface ProofMutant {
+  readonly name: string;
+  readonly why: string;
+  readonly edits: readonly Edit[];
+  readonly tests: readonly string[];
+}
+
+const manifest = inFile("src/snapshot/manifest.ts");
+const trust = inFile("src/snapshot/trust.ts");
+const verify = inFile("src/snapshot/verify.ts");
+const restore = inFile("src/snapshot/restore.ts");
+const auditing = inFile("src/snapshot/audit/audit.ts");
+const genesis = inFile("src/wire/genesis.ts");
+const evidence = inFile("src/client/proofs/evidence.ts");
+const kept = inFile("src/cli/members/kept_chain.ts");
+const verdict = inFile("src/cli/check/verdict.ts");
+
+const EPOCHS = ["tests/snapshot/epochs_test.ts"];
+const ORIGIN = ["tests/snapshot/origin_test.ts"];
+
+/** All of them. */
+export const PROOFS: readonly ProofMutant[] = [
+  {
+    name: "snapshot-by-the-keys-of-epoch-0",
+    why: "a snapshot of a later epoch is verified with the members of the genesis",
+    edits: [manifest("const epoch = shown.at(-1)!;", "const epoch = shown[0]!;")],
+    tests: EPOCHS,
+  },
+  {
+    name: "snapshot-of-any-epoch",
+    why: "a signature of one epoch counts in another one",
+    edits: [manifest("createVerifier(context, number).verify(", "createVerifier(context, 0).verify(")],
+    tests: EPOCHS,
+  },
+  {
+    name: "snapshot-without-a-quorum",
+    why: "one member makes a snapshot",
+    edits: [
+      manifest("if (!state || !isStableCertificate(certificate as never, termsOf(epoch))) {", "if (!state) {"),
+    ],
+    tests: EPOCHS,
+  },
+  {
+    name: "chain-not-compared",
+    why: "stolen keys of an epoch show a branch to somebody who knows better",
+    edits: [trust("if (!other) return;", "if (other || !other) return;")],
+    tests: EPOCHS,
+  },
+  {
+    name: "snapshot-after-the-end-of-its-epoch",
+    why: "stolen keys of an epoch sign a state for a number that it never had",
+    edits: [trust("if (!end || sequence < end.sequence ||", "if (!end || sequence !== end.sequence ||")],
+    tests: EPOCHS,
+  },
+  {
+    name: "another-end-of-an-epoch",
+    why: "stolen keys of an epoch sign another state for its last number",
+    edits: [trust("(sequence === end.sequence && root === end.root)) return;", "sequence === end.sequence) return;")],
+    tests: EPOCHS,
+  },
+  {
+    name: "manifest-in-the-place-of-another",
+    why: "an older state is shown as a newer one",
+    edits: [verify("if (manifestKey(head) === key) return head;", "if (manifestKey(head) !== null) return head;")],
+    tests: EPOCHS,
+  },
+  {
+    name: "migrated-state-taken-for-the-new-one",
+    why: "a member starts with a state that its machine can't read",
+    edits: [restore("!== epoch.genesis.stateMachine);", '=== "");')],
+    tests: EPOCHS,
+  },
+  {
+    name: "end-of-epoch-not-audited",
+    why: "an audit misses a migration that went otherwise, where no snapshot was taken",
+    edits: [
+      auditing(
+        "if (sequence === end?.sequence && compare(",
+        "if (sequence === end?.sequence && sequence < 0 && compare(",
+      ),
+    ],
+    tests: EPOCHS,
+  },
+  {
+    name: "origin-not-in-the-id",
+    why: "a cluster begins with any state under the same id",
+    edits: [genesis("const { origin } = genesis;\n  writer", "const origin = genesis.origin && undefined;\n  writer")],
+    tests: ORIGIN,
+  },
+  {
+    name: "origin-of-another-number",
+    why: "a cluster goes on from a number that its state does not have",
+    edits: [verify("if (sequence !== expected) {", "if (sequence < 0) {")],
+    tests: ORIGIN,
+  },
+  {
+    name: "origin-not-checked-before",
+    why: "a damaged snapshot leaves a store that looks like a member's",
+    edits: [restore("  await verifyState(storage, origin);\n  if (start", "  if (start")],
+    tests: ORIGIN,
+  },
+  {
+    name: "origin-forgets-the-lost-disk",
+    why: "a member that has voted in the new cluster votes again after it lost its disk",
+    edits: [
+      restore(
+        'if (start === "recover") await markLostDisk(store, identity);',
+        "if (start === null) return null as never;",
+      ),
+    ],
+    tests: ORIGIN,
+  },
+  {
+    name: "evidence-of-any-epoch",
+    why: "what a member signed in one epoch convicts whoever has its key in another one",
+    edits: [evidence("createWebVerifier(context, number)", "createWebVerifier(context, 0)")],
+    tests: ["tests/client/evidence_test.ts"],
+  },
+  {
+    name: "kept-chain-shortened",
+    why: "a verb that knows less makes the others forget",
+    edits: [kept("if (known >= links.length) return rmSync(part);", "if (known < 0) return rmSync(part);")],
+    tests: ["tests/cli/chain_test.ts"],
+  },
+  {
+    name: "any-epoch-counts-in-check",
+    why: "members of a closed epoch count as the present ones",
+    edits: [
+      verdict("|| status.epoch !== number ||", "||"),
+      verdict("if (status.epoch !== number) {", "if (status.epoch < 0) {"),
+    ],
+    tests: ["tests/cli/check_verdict_test.ts"],
+  },
+];
+
+/** Whether the tests find the bug in a copy of the project. */
+async function isFound({ edits, tests }: ProofMutant): Promise<boolean> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const copied = ["src", "tests", "page", "mod.ts", "deno.json", "deno.lock"];
+    await new Deno.Command("cp", { args: ["-r", ...copied, folder], cwd: root }).output();
+    for (const edit of edits) {
+      const path = `${folder}/${edit.file}`;
+      await Deno.writeTextFile(path, applyEdit(await Deno.readTextFile(path), edit));
+    }
+    const args = ["test", "-A", "--no-check", "--fail-fast", "--lock=tests/deno.lock", ...tests];
+    const { success } = await new Deno.Command(Deno.execPath(), { args, cwd: folder, stdout: "null", stderr: "null" })
+      .output();
+    return !success;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+if (import.meta.main) {
+  const wanted = PROOFS.filter(({ name }) => Deno.args.length === 0 || Deno.args.includes(name));
+  const survivors: string[] = [];
+  for (const mutant of wanted) {
+    const isKilled = await isFound(mutant);
+    console.log(`${isKilled ? "found   " : "SURVIVED"} ${mutant.name}`);
+    if (!isKilled) survivors.push(mutant.name);
+  }
+  console.log(`${wanted.length - survivors.length} of ${wanted.length} found`);
+  Deno.exit(survivors.length > 0 ? 1 : 0);
+}
