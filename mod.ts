@@ -14,7 +14,8 @@ export type { CallSettings } from "./src/client/calls/settings.ts";
 export type { ClientOptions } from "./src/client/options.ts";
 export type { Operation } from "./src/client/calls/operation.ts";
 export type { Outcome } from "./src/client/calls/outcome.ts";
-export { type ProvenResult, type Receipt, verifyReceipt } from "./src/client/proofs/receipt.ts";
+export { verifyReceipt } from "./src/client/proofs/receipt.ts";
+export type { ProvenResult, Receipt } from "./src/client/proofs/proven.ts";
 export { ClientError, type Effect, OperationRejectedError, TimeoutError } from "./src/client/errors.ts";
 
 // A cluster.

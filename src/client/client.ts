@@ -4,9 +4,11 @@
  */
 import type { ClientId, Digest } from "../core/messages/ids.ts";
 import { weakQuorum } from "../core/messages/quorum.ts";
-import { fromUtf8, parseClusterFile, type Watched } from "../wire/mod.ts";
-import type { BatchEvent, ChangeEvent, MissedEvent, WatchedKeys, WatchSettings } from "./watch/events.ts";
-import { openWatch, type Watch } from "./watch/watch.ts";
+import { fromUtf8 } from "../wire/codec/utf8.ts";
+import { parseClusterFile } from "../wire/cluster_file.ts";
+import type { Watched } from "../wire/watch.ts";
+import type { BatchEvent, ChangeEvent, MissedEvent, Watch, WatchedKeys, WatchSettings } from "./watch/events.ts";
+import { openWatch } from "./watch/watch.ts";
 import { Bundle, Call } from "./calls/call.ts";
 import { Channel } from "./calls/channel.ts";
 import { ClientClosedError } from "./errors.ts";
@@ -90,8 +92,7 @@ export class Client {
       needed: weakQuorum(cluster.genesis.replicas.length),
       order: async (operation, signal) => (await this.submit(operation, { signal })).value,
     });
-    const { maxWaitingOperations: maxOperations, maxWaitingBytes: maxBytes } = settings;
-    this.#queue = new CallQueue(limits, { maxOperations, maxBytes });
+    this.#queue = new CallQueue(limits, settings);
   }
 
   /** The links of the chain of epochs that the client has followed, from epoch 0 on; empty while the genesis holds. */

@@ -4,7 +4,7 @@
  */
 import type { Refusal } from "../core/messages/messages.ts";
 import type { SequenceNumber } from "../core/messages/ids.ts";
-import type { Receipt } from "./proofs/receipt.ts";
+import type { Receipt } from "./proofs/proven.ts";
 
 /**
  * Whether the operation may have changed the replicated state. `none`: it was not executed and never will be, so it may be

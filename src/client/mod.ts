@@ -8,9 +8,10 @@ export type { CallSettings, WithSchema } from "./calls/settings.ts";
 export type { ClientOptions } from "./options.ts";
 export type { CallObserver, ClientObserver, RequestObserver, SentRequest } from "./observer.ts";
 export type { Statement } from "../core/messages/evidence.ts";
-export { type ExecutedBatch, verifyArchived } from "./proofs/archive.ts";
+export { verifyArchived } from "./proofs/archive.ts";
 export type { ArchivedBatch } from "../node/ports.ts";
-export { type Misconduct, verifyEvidence } from "./proofs/evidence.ts";
+export { verifyChange } from "./proofs/change.ts";
+export { verifyEvidence } from "./proofs/evidence.ts";
 export {
   ClientClosedError,
   ClientError,
@@ -27,8 +28,10 @@ export {
 export type { Operation } from "./calls/operation.ts";
 export { Outcome } from "./calls/outcome.ts";
 export { ProofError } from "./proofs/proof_error.ts";
-export { decodeReceipt, encodeReceipt, type ProvenResult, type Receipt, verifyReceipt } from "./proofs/receipt.ts";
-export { type ClusterFile, type EvidenceItem, parseClusterFile, parseClusterText } from "../wire/mod.ts";
+export { decodeReceipt, encodeReceipt, verifyReceipt } from "./proofs/receipt.ts";
+export type { ExecutedBatch, Misconduct, ProvenChange, ProvenResult, Receipt } from "./proofs/proven.ts";
+export { type ClusterFile, parseClusterFile, parseClusterText } from "../wire/cluster_file.ts";
+export type { EvidenceItem } from "../wire/evidence.ts";
 export { RejectedError } from "./typed/rejected_error.ts";
 export {
   type CallArguments,
@@ -38,7 +41,6 @@ export {
   type QueryCall,
   type TypedClient,
 } from "./typed/typed_client.ts";
-export type { BatchEvent, ChangeEvent, MissedEvent, WatchedKeys, WatchSettings } from "./watch/events.ts";
-export type { Watch } from "./watch/watch.ts";
+export type { BatchEvent, ChangeEvent, MissedEvent, Watch, WatchedKeys, WatchSettings } from "./watch/events.ts";
 export type { WatchVote } from "./watch/source.ts";
 export type { CollectionNames, EntryEvent, FieldOf, KeyIn } from "./typed/watch.ts";

@@ -6,6 +6,8 @@
 
 import type { Digest, SequenceNumber } from "./messages/ids.ts";
 
+export { MIN_NAME_IDLE_MS } from "./clients/name_idle.ts";
+
 /** A member of the cluster. Its {@link ReplicaId} is its index in {@linkcode Genesis.replicas}. */
 export interface Member {
   /** A short unique name, such as `Apple`. */
@@ -130,12 +132,6 @@ export interface Settings {
 
 /** As `checkpointSliceBytes`: each checkpoint is taken at once. */
 export const AT_ONCE: number = Number.MAX_SAFE_INTEGER;
-
-/**
- * The least `nameIdleMs`. A gateway's requests are valid for at most half of it; with less than this they would expire
- * before they are ordered.
- */
-export const MIN_NAME_IDLE_MS = 1_000;
 
 /** The defaults for {@linkcode Genesis.limits}. */
 export const DEFAULT_LIMITS: Limits = {

@@ -5,13 +5,19 @@
  */
 import type { Digest } from "../core/messages/ids.ts";
 import type { Genesis } from "../core/config.ts";
-import { type SignedKind, toHex } from "../wire/mod.ts";
+import type { SignedKind } from "../wire/messages/domain.ts";
+import { toHex } from "../wire/codec/hex.ts";
 import { KEY_BYTES } from "./ed25519.ts";
 import { BoundedCache } from "./bounded_cache.ts";
-import { hasNodeCrypto } from "./node_crypto.ts";
-import { clusterId, sha256 } from "./sha256.ts";
-import { createSigner, createVerifier } from "./signatures.ts";
+import { hasNodeCrypto } from "./builtin_crypto.ts";
 import { createWebSigner, createWebVerifier, webClusterId, webSha256 } from "./web.ts";
+
+/** The synchronous half. A browser never loads it. */
+let node: typeof import("./mod.ts") | null = null;
+
+async function nodeHalf(): Promise<typeof import("./mod.ts")> {
+  return node ??= await import("./mod.ts");
+}
 
 /** Signs messages with one key. */
 export interface ClientSigner {
@@ -34,7 +40,9 @@ export interface ClientVerifier {
 
 /** Signs for `cluster` with the key of a 32-byte seed in hex. Rejects with a `TypeError` if one of them is not 64 hex digits. */
 export async function createClientSigner(privateKey: string, cluster: Digest): Promise<ClientSigner> {
-  return hasNodeCrypto() ? createSigner(privateKey, cluster) : await createWebSigner(privateKey, cluster);
+  return hasNodeCrypto()
+    ? (await nodeHalf()).createSigner(privateKey, cluster)
+    : await createWebSigner(privateKey, cluster);
 }
 
 /**
@@ -42,13 +50,17 @@ export async function createClientSigner(privateKey: string, cluster: Digest): P
  * clients in one process: a root that was found valid is remembered.
  */
 export function createClientVerifier(cluster: Digest, epoch: number = 0): ClientVerifier {
-  const verifier = hasNodeCrypto() ? createVerifier(cluster, epoch) : createWebVerifier(cluster, epoch);
+  let verifier: ClientVerifier | null = hasNodeCrypto() ? null : createWebVerifier(cluster, epoch);
+  const verified: ClientVerifier["verify"] = (...signed) => {
+    if (verifier !== null) return verifier.verify(...signed);
+    return nodeHalf().then(({ createVerifier }) => (verifier ??= createVerifier(cluster, epoch)).verify(...signed));
+  };
   return {
     verify(publicKey, kind, bytes, signature) {
-      if (kind !== "replies") return verifier.verify(publicKey, kind, bytes, signature);
+      if (kind !== "replies") return verified(publicKey, kind, bytes, signature);
       const key = [cluster, epoch, publicKey, toHex(bytes), toHex(signature)].join(" ");
       if (validRoots.get(key)) return true;
-      const isValid = verifier.verify(publicKey, kind, bytes, signature);
+      const isValid = verified(publicKey, kind, bytes, signature);
       return typeof isValid === "boolean" ? remember(key, isValid) : isValid.then((valid) => remember(key, valid));
     },
   };
@@ -64,12 +76,13 @@ function remember(key: string, isValid: boolean): boolean {
 
 /** The SHA-256 of `bytes`. */
 export function clientSha256(bytes: Uint8Array): Digest | Promise<Digest> {
-  return hasNodeCrypto() ? sha256(bytes) : webSha256(bytes);
+  if (node !== null) return node.sha256(bytes);
+  return hasNodeCrypto() ? nodeHalf().then(({ sha256 }) => sha256(bytes)) : webSha256(bytes);
 }
 
 /** The cluster id: the hash of the genesis. */
 export async function clientClusterId(genesis: Genesis): Promise<Digest> {
-  return hasNodeCrypto() ? clusterId(genesis) : await webClusterId(genesis);
+  return hasNodeCrypto() ? (await nodeHalf()).clusterId(genesis) : await webClusterId(genesis);
 }
 
 /** A new random seed, 64 hex digits. */

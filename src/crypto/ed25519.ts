@@ -3,7 +3,8 @@
  * @module
  */
 import type { Digest } from "../core/messages/ids.ts";
-import { fromHex, signedDomain, type SignedKind } from "../wire/mod.ts";
+import { fromHex } from "../wire/codec/hex.ts";
+import { signedDomain, type SignedKind } from "../wire/messages/domain.ts";
 import { concatBytes } from "../core/tree/bytes.ts";
 
 /** An Ed25519 key pair as lower-case hex: the 32-byte seed and the 32-byte public key. */

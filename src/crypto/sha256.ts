@@ -4,7 +4,7 @@
  */
 import type { Genesis } from "../core/config.ts";
 import type { Digest } from "../core/messages/ids.ts";
-import { encodeGenesis } from "../wire/mod.ts";
+import { encodeGenesis } from "../wire/genesis.ts";
 import { nodeCrypto } from "./node_crypto.ts";
 
 /** `hash` is the one-call form. It is twice as fast for short inputs, and exists in Node 20.12 and later. */

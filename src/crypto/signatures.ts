@@ -5,7 +5,8 @@
 import type { KeyObject } from "node:crypto";
 import type { Digest } from "../core/messages/ids.ts";
 import type { Signer, Verifier } from "../node/ports.ts";
-import { SIGNATURE_BYTES, toHex } from "../wire/mod.ts";
+import { SIGNATURE_BYTES } from "../wire/messages/signed_items.ts";
+import { toHex } from "../wire/codec/hex.ts";
 import { BoundedCache } from "./bounded_cache.ts";
 import { Domains, isSmallOrder, KEY_BYTES, type KeyPair, pkcs8, publicKeyBytes, SPKI_PREFIX } from "./ed25519.ts";
 import { noteNewKey } from "./new_keys.ts";

@@ -5,7 +5,10 @@
  */
 import type { Genesis } from "../core/config.ts";
 import type { Digest } from "../core/messages/ids.ts";
-import { encodeGenesis, SIGNATURE_BYTES, type SignedKind, toHex } from "../wire/mod.ts";
+import { encodeGenesis } from "../wire/genesis.ts";
+import { SIGNATURE_BYTES } from "../wire/messages/signed_items.ts";
+import type { SignedKind } from "../wire/messages/domain.ts";
+import { toHex } from "../wire/codec/hex.ts";
 import { BoundedCache } from "./bounded_cache.ts";
 import { Domains, isSmallOrder, KEY_BYTES, type KeyPair, pkcs8, publicKeyBytes } from "./ed25519.ts";
 import { concatBytes } from "../core/tree/bytes.ts";

@@ -2,7 +2,8 @@
  * The genesis in two forms: JSON that people write, and the bytes that the cluster id is the hash of.
  * @module
  */
-import { type Genesis, type Limits, type Member, MIN_NAME_IDLE_MS } from "../core/config.ts";
+import { MIN_NAME_IDLE_MS } from "../core/clients/name_idle.ts";
+import type { Genesis, Limits, Member } from "../core/config.ts";
 import type { Digest, SequenceNumber } from "../core/messages/ids.ts";
 import { quorum } from "../core/messages/quorum.ts";
 import { BUNDLE_OVERHEAD_BYTES } from "./messages/bundle.ts";

@@ -19,7 +19,7 @@ import {
 } from "../../src/core/messages/ids.ts";
 import type { ClientRequest, Message, Prepare } from "../../src/core/messages/messages.ts";
 import { fromHex, toHex } from "../../src/wire/codec/hex.ts";
-import { completeLimits } from "../../src/wire/messages/limits.ts";
+import { completeLimits } from "../../src/wire/messages/default_limits.ts";
 import { decodeMessage, encodeMessage } from "../../src/wire/messages/signed.ts";
 import { DEFAULT_LIMITS } from "../../src/core/config.ts";
 

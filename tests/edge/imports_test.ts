@@ -1,7 +1,7 @@
 /** What is published, in a fresh project that knows nothing of this repository, as Deno gets it from JSR; `npm_package_test.ts` has the other runtimes. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { filesUnder, root } from "../tools/files.ts";
-import { PROGRAM, run } from "./_program.ts";
+import { PROGRAM, run, WATCHED } from "./_program.ts";
 
 async function inFolder(test: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
@@ -47,6 +47,6 @@ for (const version of ["2.5.0", "2.9.6"]) {
       await copyPublished(folder);
       const deno = Deno.version.deno === version ? [Deno.execPath()] : ["npx", "--yes", `deno@${version}`];
       const args = [...deno.slice(1), "run", "-A", "--quiet", "program.mjs", `${folder}/db`];
-      assertEquals(await run(folder, deno[0]!, ...args), "1 1 function sqlite");
+      assertEquals(await run(folder, deno[0]!, ...args), `1 1 function sqlite\n${WATCHED}`);
     }));
 }

@@ -6,7 +6,7 @@ import { inFolder } from "../tools/folder.ts";
 import { codeBlocks } from "../tools/markdown.ts";
 import { packForNpm } from "../tools/npm_package.ts";
 import { freeRange } from "../tools/ports.ts";
-import { PROGRAM, run } from "./_program.ts";
+import { PROGRAM, run, WATCHED } from "./_program.ts";
 import { bun, nodeOf } from "./_runtimes.ts";
 
 const NO_SQLITE = "this runtime has no node:sqlite; Deno 2.2, Node 22.13 and later have it";
@@ -76,7 +76,7 @@ Deno.test("the npm package works under Node 20 and 22, and under Bun; it has all
     for (const [name, command] of Object.entries(runtimes)) {
       await t.step(`a program under ${name}`, async () => {
         const out = await run(folder, command, "program.mjs", `${folder}/${name}.db`);
-        assertEquals(out, `1 1 function ${name === "node20" ? NO_SQLITE : "sqlite"}`, name);
+        assertEquals(out, `1 1 function ${name === "node20" ? NO_SQLITE : "sqlite"}\n${WATCHED}`, name);
         if (name === "bun") return;
         await Deno.writeTextFile(`${folder}/readme.mjs`, readmeProgram());
         assertEquals(await run(folder, command, "readme.mjs"), "OK Ada", name);

@@ -27,6 +27,8 @@ export async function packForNpm(path: string): Promise<void> {
       ...withOptional(manifest.dependencies),
       bin: { pbft: COMMAND },
       engines: { node: ">=20.16" },
+      // A bundler leaves out what a page does not use.
+      sideEffects: ["./src/cli/**"],
     };
     await Deno.writeTextFile(file, JSON.stringify(packed, null, 2) + "\n");
     // A checkout makes it when it is wanted; a package contains it.

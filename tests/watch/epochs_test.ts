@@ -1,6 +1,6 @@
 /** Watching served replicas, over real connections and over changes of the members. */
-import { assert, assertEquals } from "@std/assert";
-import { type ChangeEvent, Client, type MissedEvent, type Watch } from "../../src/client/mod.ts";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { type ChangeEvent, Client, type MissedEvent, verifyChange, type Watch } from "../../src/client/mod.ts";
 import { clusterId, createSigner, sha256 } from "../../src/crypto/mod.ts";
 import { serve } from "../../src/runtime/deno.ts";
 import type { ServedReplica } from "../../src/runtime/host/options.ts";
@@ -61,6 +61,7 @@ Deno.test("a watch goes on while one member is replaced, and then all, and none 
   try {
     let [count, isOver] = [0, false];
     const seen: number[] = [];
+    const changes: ChangeEvent[] = [];
     const watching = (async () => {
       const last = atLast;
       let end: number | null = null;
@@ -68,6 +69,7 @@ Deno.test("a watch goes on while one member is replaced, and then all, and none 
       for await (const event of reader!.watch({ key: "n" }, { from: 1 })) {
         if (event.kind === "missed") throw new Error(`missed ${event.from} to ${event.through}`);
         seen.push(Number(event.value));
+        changes.push(event);
         if (Number(event.value) === end) break;
       }
     })();
@@ -93,6 +95,13 @@ Deno.test("a watch goes on while one member is replaced, and then all, and none 
     await watching;
     assertEquals(seen, upTo(count + 1));
     assert(reader!.chain.length === 2);
+    for (const change of [changes[0]!, changes[then]!, changes[later]!, changes.at(-1)!]) {
+      assertEquals((await verifyChange(cluster, change, reader!.chain)).sequence, change.sequence);
+    }
+    assert(
+      (await verifyChange(cluster, changes.at(-1)!, reader!.chain)).signers.every((name) => OTHERS.includes(name)),
+    );
+    await assertRejects(() => verifyChange(cluster, changes.at(-1)!), Error, "signature");
   } finally {
     setLast(0);
     for (const client of [writer, reader, sleeper]) client!.close();

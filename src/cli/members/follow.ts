@@ -2,7 +2,7 @@
  * Finds the present epoch: from the genesis, which is trusted, along the links that a file or running members give.
  * @module
  */
-import { CHAIN_CRYPTO } from "../../client/epochs/known_epochs.ts";
+import { CHAIN_CRYPTO } from "../../client/epochs/following.ts";
 import type { Digest } from "../../core/messages/ids.ts";
 import { clusterId } from "../../crypto/mod.ts";
 import { type Epoch, firstEpoch, followChain } from "../../wire/epochs/mod.ts";

@@ -13,8 +13,8 @@ const OPERATION_OVERHEAD_BYTES = 9;
 
 /** The limits of a {@linkcode CallQueue}. */
 export interface CallQueueBounds {
-  readonly maxOperations: number;
-  readonly maxBytes: number;
+  readonly maxWaitingOperations: number;
+  readonly maxWaitingBytes: number;
 }
 
 /** A queue of calls. A call may leave it from any place. */
@@ -43,8 +43,8 @@ export class CallQueue {
     if (operation.length > most) {
       throw new RangeError(`operation: expected at most ${most} bytes, got ${operation.length}`);
     }
-    const { maxOperations, maxBytes } = this.#bounds;
-    if (this.#calls.size >= maxOperations || this.#bytes + operation.length > maxBytes) {
+    const { maxWaitingOperations, maxWaitingBytes } = this.#bounds;
+    if (this.#calls.size >= maxWaitingOperations || this.#bytes + operation.length > maxWaitingBytes) {
       throw new QueueFullError(this.#calls.size, this.#bytes);
     }
   }

@@ -5,13 +5,16 @@
 import type { ClientId, Digest } from "../../core/messages/ids.ts";
 import type { ClientRequest, Query } from "../../core/messages/messages.ts";
 import { clientSha256, type ClientSigner, createClientSigner, newPrivateKey } from "../../crypto/client.ts";
-import { ACCEPT_PATHS, encodeFrame, encodeMessage, MAX_BODY_BYTES } from "../../wire/mod.ts";
+import { ACCEPT_PATHS } from "../../wire/messages/reply_tree.ts";
+import { encodeClientFrame, encodeClientMessage } from "../../wire/client/frame.ts";
+import { MAX_BODY_BYTES } from "../../wire/messages/limits.ts";
 import type { Timer } from "../../node/ports.ts";
 import type { Vote } from "../proofs/agreement.ts";
 import { Exchange, type ExchangeContext, type Sendable } from "./exchange.ts";
 import { poll, type PollContext, type Polled } from "../queries/poll.ts";
 import { type Answer, post } from "../transport/post.ts";
-import type { KnownEpochs, PresentEpoch } from "../epochs/known_epochs.ts";
+import type { KnownEpochs } from "../epochs/known_epochs.ts";
+import type { PresentEpoch } from "../epochs/present.ts";
 import { quorum } from "../../core/messages/quorum.ts";
 import { type ClientObserver, type RequestObserver, tell } from "../observer.ts";
 import { randomNonce } from "../transport/random.ts";
@@ -74,9 +77,9 @@ export class Channel {
   ): Promise<Answered> {
     const identity = await this.#ready();
     const message: ClientRequest = { kind: "request", client: identity.client, ...request };
-    const bytes = encodeMessage(message);
+    const bytes = encodeClientMessage(message);
     const [signature, digest] = await Promise.all([identity.signer.sign("request", bytes), clientSha256(bytes)]);
-    const frame = encodeFrame({ message, bytes, signature });
+    const frame = encodeClientFrame({ message, bytes, signature });
     const results = Math.max(1, request.operations.length);
     signal.throwIfAborted();
     onSigned?.(digest);
@@ -125,9 +128,9 @@ export class Channel {
     const { epochs, fetch, timer } = this.#options;
     const { epoch: { genesis }, replicas, verifier } = await epochs.present();
     const message: Query = { kind: "query", client, nonce: randomNonce(), operations };
-    const bytes = encodeMessage(message);
+    const bytes = encodeClientMessage(message);
     const [signature, digest] = await Promise.all([signer.sign("query", bytes), clientSha256(bytes)]);
-    const frame = encodeFrame({ message, bytes, signature });
+    const frame = encodeClientFrame({ message, bytes, signature });
     const maxAnswerBytes = Math.min(operations.length * (genesis.limits.maxResultBytes + 64) + 4096, MAX_BODY_BYTES);
     return await poll({
       peers: replicas.peers,

@@ -2,7 +2,7 @@
  * The types of value that callers may pass as an operation, and their encoding.
  * @module
  */
-import { utf8 } from "../../wire/mod.ts";
+import { utf8 } from "../../wire/codec/utf8.ts";
 
 /** An operation. Text and bytes are sent unchanged; any other object or array is sent as its JSON text. */
 export type Operation = string | Uint8Array | object;

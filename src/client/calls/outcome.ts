@@ -3,8 +3,8 @@
  * @module
  */
 import type { SequenceNumber } from "../../core/messages/ids.ts";
-import { inexactNumber } from "../../wire/mod.ts";
-import type { Receipt } from "../proofs/receipt.ts";
+import { inexactNumber } from "../../wire/codec/json_numbers.ts";
+import type { Receipt } from "../proofs/proven.ts";
 
 /** The result of one executed operation, on which f + 1 replicas agree. */
 export class Outcome {

@@ -3,12 +3,12 @@
  * @module
  */
 import type { Refusal, Result } from "../../core/messages/messages.ts";
-import { fromUtf8 } from "../../wire/mod.ts";
+import { fromUtf8 } from "../../wire/codec/utf8.ts";
 import type { Bundle, Call } from "./call.ts";
 import type { Answered } from "./channel.ts";
 import { OperationRejectedError, RefusedError, SessionExpiredError } from "../errors.ts";
 import { Outcome } from "./outcome.ts";
-import type { Receipt } from "../proofs/receipt.ts";
+import type { Receipt } from "../proofs/proven.ts";
 
 /** Ends each call of a bundle with its result. Returns the calls that were not executed because there was no room for their results. */
 export function deliver(bundle: Bundle, { frame, votes }: Answered): Call[] {

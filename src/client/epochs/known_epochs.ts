@@ -3,21 +3,14 @@
  * follows from there the links that any member shows: each proves itself.
  * @module
  */
-import type { Genesis } from "../../core/config.ts";
 import type { Digest } from "../../core/messages/ids.ts";
-import { clientClusterId, clientSha256, type ClientVerifier, createClientVerifier } from "../../crypto/client.ts";
-import { type ChainCrypto, type Epoch, firstEpoch, followChain } from "../../wire/epochs/mod.ts";
-import { type ClusterFile, fromBase64, GrowingBuffer, MAX_BODY_BYTES } from "../../wire/mod.ts";
+import { clientClusterId, createClientVerifier } from "../../crypto/client.ts";
+import type { ClusterFile } from "../../wire/cluster_file.ts";
+import { type Epoch, firstEpoch } from "../../wire/epochs/first.ts";
 import type { Timer } from "../../node/ports.ts";
 import { Replicas } from "../transport/replicas.ts";
-
-/** An epoch, and what the client knows of its replicas. */
-export interface PresentEpoch {
-  readonly epoch: Epoch;
-  readonly replicas: Replicas;
-  /** Verifies the replies of its replicas. */
-  readonly verifier: ClientVerifier;
-}
+import { later } from "../later/mod.ts";
+import type { EpochsToWatch, PresentEpoch } from "./present.ts";
 
 /** Options of {@linkcode KnownEpochs}. */
 export interface KnownEpochsOptions {
@@ -32,20 +25,9 @@ export interface KnownEpochsOptions {
 const ASK_MS = 200;
 /** The least time between two questions to replicas whose replies seem to be of a later epoch, ms. */
 const LATER_MS = 20;
-/** How long an answer may take, ms. */
-const TIMEOUT_MS = 5_000;
-/** The largest answer, bytes. */
-const MAX_ANSWER_BYTES = 2 * MAX_BODY_BYTES;
-
-/** The cryptography to follow a chain with. */
-export const CHAIN_CRYPTO: ChainCrypto = {
-  hash: clientSha256,
-  isSigned: ({ publicKey, context, epoch, kind, bytes, signature }) =>
-    createClientVerifier(context, epoch).verify(publicKey, kind, bytes, signature),
-};
 
 /** The epochs of one client. */
-export class KnownEpochs {
+export class KnownEpochs implements EpochsToWatch {
   readonly #options: KnownEpochsOptions;
   #chain: readonly Uint8Array[];
   #present: PresentEpoch | null = null;
@@ -75,6 +57,7 @@ export class KnownEpochs {
   /** The last number of an epoch; `null` if no later one is known. */
   async endOf(number: number): Promise<number | null> {
     if (this.#chain.length <= number) return null;
+    const { epochsOf } = await later();
     const epochs = await epochsOf(this.#options.cluster.genesis, this.#chain);
     return epochs[number + 1]?.start?.sequence ?? null;
   }
@@ -113,44 +96,24 @@ export class KnownEpochs {
   async #open(): Promise<PresentEpoch> {
     const { cluster } = this.#options;
     const first = firstEpoch(cluster, await clientClusterId(cluster.genesis));
-    const epochs = await followChain(first, this.#chain, CHAIN_CRYPTO);
-    return this.#present = presentOf(epochs.at(-1)!);
+    const last = this.#chain.length === 0 ? first : await (await later()).lastEpoch(first, this.#chain);
+    return this.#present = presentOf(last);
   }
 
   async #ask({ epoch }: PresentEpoch, url: string): Promise<void> {
     const base = url.replace(/requests$/, "");
+    const { lastEpoch, linksFrom } = await later();
     const links = await linksFrom(this.#options.fetch, `${base}epochs?after=${epoch.number}`);
     if (links.length === 0) return;
-    const epochs = await followChain(epoch, links, CHAIN_CRYPTO);
+    const last = await lastEpoch(epoch, links);
     if (this.#present?.epoch !== epoch) return;
     this.#chain = [...this.#chain, ...links];
-    this.#present = presentOf(epochs.at(-1)!);
+    this.#present = presentOf(last);
     this.#options.onChain(this.#chain);
     for (const onMoved of [...this.#listeners]) onMoved();
   }
 }
 
-/** All epochs to which these links lead from the genesis. @throws {LinkError} if they do not follow from it. */
-export async function epochsOf(genesis: Genesis, chain: readonly Uint8Array[]): Promise<readonly Epoch[]> {
-  return await followChain(firstEpoch({ genesis, urls: {} }, await clientClusterId(genesis)), chain, CHAIN_CRYPTO);
-}
-
 function presentOf(epoch: Epoch): PresentEpoch {
   return { epoch, replicas: new Replicas(epoch), verifier: createClientVerifier(epoch.context, epoch.number) };
-}
-
-async function linksFrom(fetch: typeof globalThis.fetch, url: string): Promise<readonly Uint8Array[]> {
-  const response = await fetch(url, { redirect: "error", signal: AbortSignal.timeout(TIMEOUT_MS) });
-  const body = new GrowingBuffer();
-  // Not every browser can iterate over a stream.
-  const reader = response.body?.getReader();
-  for (let next = await reader?.read(); next && !next.done; next = await reader!.read()) {
-    body.add(next.value);
-    if (body.length <= MAX_ANSWER_BYTES && !body.hasTinyChunks) continue;
-    await reader!.cancel();
-    throw new RangeError("links: the answer is too large");
-  }
-  if (response.status !== 200) return [];
-  const { links } = JSON.parse(new TextDecoder().decode(body.take())) as { links?: unknown };
-  return Array.isArray(links) ? links.map((link) => fromBase64(String(link))) : [];
 }

@@ -7,16 +7,10 @@ import { clientSha256 } from "../../crypto/client.ts";
 import type { Digest } from "../../core/messages/ids.ts";
 import type { Message, QueryReply, Reply } from "../../core/messages/messages.ts";
 import type { ClientVerifier } from "../../crypto/client.ts";
-import {
-  decodeFrame,
-  type Frame,
-  leafOf,
-  levelsOf,
-  parentOf,
-  type ReplyPath,
-  rootBytes,
-  wireLimits,
-} from "../../wire/mod.ts";
+import { decodeAnswer } from "../../wire/client/frame.ts";
+import type { Frame } from "../../wire/messages/frame_items.ts";
+import { leafOf, levelsOf, parentOf, type ReplyPath, rootBytes } from "../../wire/messages/reply_tree.ts";
+import { wireLimits } from "../../wire/messages/limits.ts";
 
 /** What a reply is checked against. */
 export interface ReplyCheck {
@@ -63,7 +57,7 @@ async function checkSigned<M extends Reply | QueryReply>(
 ): Promise<M | string> {
   let decoded: Frame;
   try {
-    decoded = decodeFrame(frame, wireLimits(genesis));
+    decoded = decodeAnswer(frame, wireLimits(genesis));
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

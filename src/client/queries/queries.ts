@@ -6,7 +6,8 @@
 import type { Limits } from "../../core/config.ts";
 import { MAX_QUERY_OPERATIONS } from "../../core/messages/queries.ts";
 import type { Result } from "../../core/messages/messages.ts";
-import { fromUtf8, MAX_BODY_BYTES } from "../../wire/mod.ts";
+import { fromUtf8 } from "../../wire/codec/utf8.ts";
+import { MAX_BODY_BYTES } from "../../wire/messages/limits.ts";
 import { Call } from "../calls/call.ts";
 import type { Channel } from "../calls/channel.ts";
 import type { Deadlines } from "../calls/deadlines.ts";

@@ -2,7 +2,7 @@
  * One POST of a signed request to one replica, and the meaning of its response.
  * @module
  */
-import { GrowingBuffer } from "../../wire/mod.ts";
+import { GrowingBuffer } from "../../wire/codec/growing_buffer.ts";
 
 /** The response to a POST. */
 export type Answer =

@@ -5,7 +5,7 @@
 import type { SequenceNumber } from "../../core/messages/ids.ts";
 import { readRejection } from "../../machines/typed/rejection.ts";
 import { ClientError, OperationRejectedError, QueryRejectedError } from "../errors.ts";
-import type { Receipt } from "../proofs/receipt.ts";
+import type { Receipt } from "../proofs/proven.ts";
 
 /**
  * The machine rejected a call: with one of its own errors; or with `invalid`, because the schema does not allow the input (`detail.at` is

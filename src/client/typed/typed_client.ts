@@ -10,10 +10,9 @@ import type { CallSettings } from "../calls/settings.ts";
 import { jsonOf } from "../calls/outcome.ts";
 import { Client } from "../client.ts";
 import type { ClientOptions } from "../options.ts";
-import type { Receipt } from "../proofs/receipt.ts";
+import type { Receipt } from "../proofs/proven.ts";
 import type { PrefixOf } from "../../machines/typed/state/fields.ts";
-import type { MissedEvent, WatchSettings } from "../watch/events.ts";
-import type { Watch } from "../watch/watch.ts";
+import type { MissedEvent, Watch, WatchSettings } from "../watch/events.ts";
 import { type CollectionNames, type EntryEvent, type FieldOf, type KeyIn, watchCollection } from "./watch.ts";
 import { RejectedError, rejectedError } from "./rejected_error.ts";
 

@@ -2,12 +2,12 @@
  * Watching a collection of a typed machine.
  * @module
  */
-import { decodeKey, type Key, regionOf } from "../../machines/typed/state/key.ts";
 import type { CollectionField } from "../../machines/typed/state/fields.ts";
 import type { Machine } from "../../machines/typed/types.ts";
 import type { Client } from "../client.ts";
-import type { ChangeEvent, MissedEvent, WatchSettings } from "../watch/events.ts";
-import { mapWatch, type Watch } from "../watch/watch.ts";
+import { later } from "../later/mod.ts";
+import type { ChangeEvent, MissedEvent, Watch, WatchSettings } from "../watch/events.ts";
+import { mapWatch } from "../watch/watch.ts";
 
 /** The names of the collections of a machine. */
 export type CollectionNames<State> = {
@@ -42,13 +42,9 @@ export function watchCollection(
     throw new TypeError(`watch: expected a collection of ${machine.version}, got ${JSON.stringify(name)}`);
   }
   const start = `${name}!`;
-  const region = prefix === undefined ? null : regionOf(prefix);
-  const isWanted = (key: string) => region === null || (key >= region.from && key < region.to);
-  return mapWatch<ChangeEvent | MissedEvent, unknown>(client.watch({ prefix: start }, settings), (event) => {
-    if (event.kind === "missed") return event;
-    const key = event.key.slice(start.length);
-    if (!isWanted(key)) return null;
-    const value: unknown = event.value === null ? undefined : JSON.parse(event.value);
-    return { ...event, key: decodeKey(key) satisfies Key, value };
+  const entries = later().then(({ entriesIn }) => entriesIn(start, prefix));
+  entries.catch(() => {});
+  return mapWatch<ChangeEvent | MissedEvent, unknown>(client.watch({ prefix: start }, settings), async (event) => {
+    return event.kind === "missed" ? event : (await entries)(event);
   });
 }

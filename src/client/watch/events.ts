@@ -4,7 +4,6 @@
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
 import type { WatchVote } from "./source.ts";
-import type { Agreed } from "./tally.ts";
 
 /** A change of the state. */
 export interface ChangeEvent {
@@ -56,17 +55,24 @@ export interface WatchSettings {
   readonly signal?: AbortSignal;
 }
 
-/** The events of what is agreed. */
-export function eventsOf(agreed: Agreed): readonly (ChangeEvent | BatchEvent | MissedEvent)[] {
-  if (agreed.kind === "missed") return [agreed];
-  const { sequence, content, votes } = agreed;
-  const signedBy = votes.map(({ replica }) => replica);
-  if ("requests" in content) {
-    const { requests, operations } = content;
-    return [{ kind: "batch", sequence, requests, operations, signedBy, votes }];
-  }
-  return content.map(([key, value]) => ({ kind: "change", sequence, key, value, signedBy, votes }));
-}
-
 /** One key, or the keys with a prefix. */
 export type WatchedKeys = { readonly key: string } | { readonly prefix: string };
+
+/** Events in order. It begins when it is made; the end of a loop over it, or `return`, ends it. */
+export interface Watch<Event> extends AsyncIterableIterator<Event, undefined> {
+  /**
+   * The number at which it begins: all changes from this number on will come. A query that is made afterwards shows the state with all changes
+   * before. Rejects if the watch ends earlier.
+   */
+  readonly begun: Promise<number>;
+  /**
+   * The `from` with which another watch goes on behind the events that this one has given; `null` before it has begun. Between two changes of one
+   * batch it is the number of this batch.
+   */
+  readonly resumeAt: number | null;
+  /** Ends the watch. */
+  return(): Promise<IteratorResult<Event, undefined>>;
+}
+
+/** What any watch gives. */
+export type AnyEvent = BatchEvent | ChangeEvent | MissedEvent;

@@ -8,8 +8,9 @@ import type { ClientVerifier } from "../../crypto/client.ts";
 import type { Timer } from "../../node/ports.ts";
 import type { Epoch } from "../../wire/epochs/mod.ts";
 import type { Watched } from "../../wire/mod.ts";
-import type { KnownEpochs } from "../epochs/known_epochs.ts";
+import type { EpochsToWatch } from "../epochs/present.ts";
 import { after } from "../transport/timer.ts";
+import type { AnyEvent } from "./events.ts";
 import { follow } from "./follow.ts";
 import { News } from "./news.ts";
 import { type Agreed, Tally } from "./tally.ts";
@@ -21,7 +22,7 @@ const LOOK_MS = 250;
 
 /** What a watcher needs. */
 export interface WatcherOptions {
-  readonly epochs: KnownEpochs;
+  readonly epochs: EpochsToWatch;
   readonly fetch: typeof globalThis.fetch;
   readonly timer: Timer;
   readonly watch: Watched;
@@ -32,16 +33,33 @@ export interface WatcherOptions {
   readonly onProgress: (next: number) => void;
 }
 
+/** Yields the events of what is agreed, in order, until the signal aborts. */
+export async function* watchEvents(options: WatcherOptions): AsyncGenerator<readonly AnyEvent[], void> {
+  for await (const agreed of agreedChanges(options)) yield eventsOf(agreed);
+}
+
 /**
  * Yields what is agreed, in order, until the signal aborts. While its caller does not ask, little is read. At the end of an epoch the watch goes on
  * with the next one's members, who know the last numbers before, too.
  */
-export async function* agreedChanges(options: WatcherOptions): AsyncGenerator<Agreed, void> {
+async function* agreedChanges(options: WatcherOptions): AsyncGenerator<Agreed, void> {
   let { from } = options;
   while (!options.signal.aborted) {
     const { epoch, verifier } = await options.epochs.present();
     from = yield* agreedInEpoch({ ...options, epoch, verifier, from });
   }
+}
+
+/** The events of what is agreed. */
+function eventsOf(agreed: Agreed): readonly AnyEvent[] {
+  if (agreed.kind === "missed") return [agreed];
+  const { sequence, content, votes } = agreed;
+  const signedBy = votes.map(({ replica }) => replica);
+  if ("requests" in content) {
+    const { requests, operations } = content;
+    return [{ kind: "batch", sequence, requests, operations, signedBy, votes }];
+  }
+  return content.map(([key, value]) => ({ kind: "change", sequence, key, value, signedBy, votes }));
 }
 
 interface InEpoch extends WatcherOptions {

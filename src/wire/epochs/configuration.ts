@@ -16,7 +16,7 @@ import { Reader } from "../codec/reader.ts";
 import { startWriting } from "../codec/writer.ts";
 import { genesisField, parseGenesisAt } from "../genesis.ts";
 import { PROTOCOL } from "../messages/domain.ts";
-import { completeLimits } from "../messages/limits.ts";
+import { completeLimits } from "../messages/default_limits.ts";
 
 /** The members and rules of an epoch, and its place in the chain. */
 export interface Configuration {

@@ -6,7 +6,7 @@ import type { Limits } from "../../core/config.ts";
 import type { Millis } from "../../core/messages/ids.ts";
 import type { AnyRequest, Signed } from "../../core/messages/messages.ts";
 import { DecodeError, inside } from "../codec/decode_error.ts";
-import { completeLimits } from "./limits.ts";
+import { completeLimits } from "./default_limits.ts";
 import { Reader } from "../codec/reader.ts";
 import { isRequest, readSigned, writeSigned } from "./signed.ts";
 import { startWriting } from "../codec/writer.ts";

@@ -4,26 +4,16 @@
  * @module
  */
 import type { Message, MessageKind, Reply, Signed } from "../../core/messages/messages.ts";
-import { DecodeError, inside } from "../codec/decode_error.ts";
-import { kindOf, KINDS } from "./kinds.ts";
-import { completeLimits, type WireLimits } from "./limits.ts";
-import { Reader } from "../codec/reader.ts";
-import { readPath, type ReplyPath, writePath } from "./reply_tree.ts";
-import { readSigned, SIGNATURE_BYTES, writeSigned } from "./signed.ts";
+import { completeLimits } from "./default_limits.ts";
+import { type Frame, LONG_ITEMS, PLAIN_ITEMS, readFrame } from "./frame_items.ts";
+import { KIND_TABLE, kindOf, KINDS } from "./kinds.ts";
+import type { WireLimits } from "./limits.ts";
+import { type ReplyPath, writePath } from "./reply_tree.ts";
+import { SIGNATURE_BYTES, writeSigned } from "./signed.ts";
 import { Major, SLAB_BYTES, startWriting } from "../codec/writer.ts";
 
-/** The content of a frame. It is decoded but not verified: neither the signature nor the digest was checked. */
-export interface Frame {
-  /** The message, its exact bytes, and the signature that it claims. */
-  readonly signed: Signed;
-  /** The body of the batch, only with a pre-prepare, which should have its digest. */
-  readonly batchBytes?: Uint8Array;
-  /** Only with a reply that was signed together with others: the signature is that of the root to which this path leads. */
-  readonly path?: ReplyPath;
-}
+export type { Frame };
 
-const PLAIN_ITEMS = 3;
-const LONG_ITEMS = 4;
 const SIGNATURE_HEAD_BYTES = 2;
 
 /**
@@ -92,47 +82,13 @@ function isHeadOfBytes(frame: Uint8Array, at: number, length: number): boolean {
 }
 
 /**
- * Reads a frame. Byte strings in the result are views of `frame`, so it must not change afterwards.
+ * Reads a frame of any kind. Byte strings in the result are views of `frame`, so it must not change afterwards.
  *
  * If this succeeds, {@linkcode encodeFrame} (with a path {@linkcode encodeReplyFrame}) gives the same bytes again: each content has one form.
  * @throws {DecodeError} if `frame` is not exactly one well-formed frame within the limits.
  */
 export function decodeFrame(frame: Uint8Array, limits: Partial<WireLimits> = {}): Frame {
-  const all = completeLimits(limits);
-  if (frame.length > all.maxFrameBytes) {
-    throw new DecodeError("frame", `at most ${all.maxFrameBytes} bytes`, `${frame.length} bytes`, { tooLarge: true });
-  }
-  const reader = new Reader(frame);
-  try {
-    const items = reader.array(LONG_ITEMS);
-    if (items < PLAIN_ITEMS) throw new DecodeError("", "an array of 3 or 4 items", `one of ${items}`);
-    const signed = readSigned(reader, all);
-    if (items === PLAIN_ITEMS) {
-      reader.end();
-      return { signed };
-    }
-    if (signed.message.kind === "reply") {
-      const path = readPath(reader);
-      reader.end();
-      return { signed, path };
-    }
-    if (signed.message.kind !== "pre-prepare") {
-      throw new DecodeError("", `3 items in the frame of a ${signed.message.kind}`, "4 items, the last a batch");
-    }
-    const batchBytes = readBatchBytes(reader, all.maxBatchBytes);
-    reader.end();
-    return { signed, batchBytes };
-  } catch (error) {
-    throw inside("frame", error);
-  }
-}
-
-function readBatchBytes(reader: Reader, max: number): Uint8Array {
-  try {
-    return reader.bytes(max);
-  } catch (error) {
-    throw inside("batch", error);
-  }
+  return readFrame(KIND_TABLE, frame, completeLimits(limits));
 }
 
 /** The kind that a frame claims in its first bytes. Nothing else is read. */

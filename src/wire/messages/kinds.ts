@@ -6,7 +6,6 @@
 import type {
   Blobs,
   Checkpoint,
-  ClientRequest,
   Commit,
   Decision,
   Fetch,
@@ -18,10 +17,6 @@ import type {
   Prepare,
   PreparedCertificate,
   PrePrepare,
-  Query,
-  QueryReply,
-  Reply,
-  Result,
   Signed,
   StableCheckpoint,
   Stage,
@@ -32,9 +27,7 @@ import type {
   VouchedOperation,
 } from "../../core/messages/messages.ts";
 import {
-  bytes,
   type Check,
-  client,
   copiedBytes,
   digest,
   type Field,
@@ -43,7 +36,6 @@ import {
   name,
   natural,
   oneOf,
-  oneOrMore,
   replica,
   sequence,
   struct,
@@ -52,40 +44,15 @@ import {
   view,
   withEarlier,
 } from "../codec/fields.ts";
-import { Major } from "../codec/writer.ts";
-import { MAX_QUERY_OPERATIONS } from "../../core/messages/queries.ts";
 import { MAX_BLOBS, MAX_BODY_BYTES, MAX_NAME_BYTES } from "./limits.ts";
 import { nested } from "./nested.ts";
+import { CLIENT_KINDS, type Kind, operation } from "../client/kinds.ts";
 import type { KindTable } from "./signed_items.ts";
-
-/** How a kind of message is encoded. */
-export interface Kind<M extends Message> {
-  /** The number of the kind in frames. Below 24, so that it takes one byte. */
-  readonly code: number;
-  readonly fields: Field<M>;
-}
 
 /** A signed message inside another one. */
 function signed<M extends Message>(kind: M["kind"]): Field<Signed<M>> {
   return nested<M>(kind, () => KIND_TABLE);
 }
-
-const operation = bytes((limits) => limits.maxRequestBytes);
-
-const request: FieldsOf<Omit<ClientRequest, "kind">> = {
-  client,
-  session: natural,
-  timestamp: natural,
-  lowestUnanswered: natural,
-  operations: list(operation, (limits) => limits.maxRequestOperations),
-};
-
-const checkRequest: Check<ClientRequest> = ({ session, operations: { length } }) => {
-  if ((session === 0) === (length === 0)) return undefined;
-  return session === 0
-    ? { expected: "no operations in a request that opens a session", got: `${length}` }
-    : { expected: `operations in session ${session}`, got: "none" };
-};
 
 const gatewayRequest: FieldsOf<Omit<GatewayRequest, "kind">> = {
   gateway: replica,
@@ -100,12 +67,6 @@ const checkGatewayRequest: Check<GatewayRequest> = ({ operations }) =>
   operations.length === 0 ? { expected: "operations", got: "none" } : undefined;
 
 const vote: FieldsOf<Omit<PrePrepare, "kind">> = { replica, view, sequence, digest };
-
-const result = struct<Result>({
-  sequence,
-  status: oneOf("ok", "rejected", "refused"),
-  value: bytes((limits) => limits.maxResultBytes),
-});
 
 const stage = oneOf<Stage>("idle", "pre-prepared", "prepared", "committed");
 
@@ -125,10 +86,7 @@ const viewChange: FieldsOf<Omit<ViewChange, "kind" | "suspicions">> = {
 
 /** All kinds, by name. */
 export const KINDS: { readonly [K in MessageKind]: Kind<Extract<Message, { readonly kind: K }>> } = {
-  "request": {
-    code: 1,
-    fields: tagged<ClientRequest, { kind: "request" }>({ kind: "request" }, request, checkRequest),
-  },
+  "request": CLIENT_KINDS["request"],
   "gateway-request": {
     code: 2,
     fields: tagged<GatewayRequest, { kind: "gateway-request" }>(
@@ -140,15 +98,7 @@ export const KINDS: { readonly [K in MessageKind]: Kind<Extract<Message, { reado
   "pre-prepare": { code: 3, fields: tagged<PrePrepare, { kind: "pre-prepare" }>({ kind: "pre-prepare" }, vote) },
   "prepare": { code: 4, fields: tagged<Prepare, { kind: "prepare" }>({ kind: "prepare" }, vote) },
   "commit": { code: 5, fields: tagged<Commit, { kind: "commit" }>({ kind: "commit" }, vote) },
-  "reply": {
-    code: 6,
-    fields: tagged<Reply, { kind: "reply" }>({ kind: "reply" }, {
-      replica,
-      view,
-      request: digest,
-      results: list(result, (limits) => limits.maxRequestOperations),
-    }),
-  },
+  "reply": CLIENT_KINDS["reply"],
   "checkpoint": {
     code: 7,
     fields: tagged<Checkpoint, { kind: "checkpoint" }>({ kind: "checkpoint" }, { replica, sequence, digest }),
@@ -197,30 +147,8 @@ export const KINDS: { readonly [K in MessageKind]: Kind<Extract<Message, { reado
       prePrepares: list(signed<PrePrepare>("pre-prepare"), (limits) => limits.maxStages),
     }),
   },
-  "query": {
-    code: 14,
-    fields: tagged<Query, { kind: "query" }>({ kind: "query" }, {
-      client,
-      nonce: natural,
-      operations: oneOrMore(operation, {
-        max: MAX_QUERY_OPERATIONS,
-        isList: (reader) => reader.peekMajor() === Major.array,
-      }),
-    }),
-  },
-  "query-reply": {
-    code: 15,
-    fields: tagged<QueryReply, { kind: "query-reply" }>({ kind: "query-reply" }, {
-      replica,
-      view,
-      query: digest,
-      // A result is an array that begins with a number.
-      results: oneOrMore(result, {
-        max: MAX_QUERY_OPERATIONS,
-        isList: (reader) => reader.peekInnerMajor() === Major.array,
-      }),
-    }),
-  },
+  "query": CLIENT_KINDS["query"],
+  "query-reply": CLIENT_KINDS["query-reply"],
   "status": {
     code: 8,
     fields: tagged<Status, { kind: "status" }>({ kind: "status" }, {

@@ -2,7 +2,7 @@
  * The size limits of the wire format.
  * @module
  */
-import { DEFAULT_LIMITS, type Genesis, type Limits } from "../../core/config.ts";
+import type { Genesis, Limits } from "../../core/config.ts";
 
 /** The largest body of a POST between replicas, and the largest frame, bytes. */
 export const MAX_BODY_BYTES: number = 8 * 1024 * 1024;
@@ -12,9 +12,6 @@ export const MAX_NAME_BYTES = 128;
 export const MAX_BLOBS = 4096;
 /** The largest log window L that a genesis may have. A status describes each of its numbers. */
 export const MAX_LOG_WINDOW = 65_536;
-
-/** The most messages in a certificate, where no genesis gives the number of replicas. */
-const MAX_REPLICAS = 1_024;
 
 /** The limits that {@linkcode decodeFrame} checks. Those of {@linkcode Limits} come from the genesis. */
 export interface WireLimits
@@ -27,20 +24,16 @@ export interface WireLimits
   readonly maxFrameBytes: number;
 }
 
-/** `limits`, completed with the defaults. */
-export function completeLimits(limits: Partial<WireLimits>): WireLimits {
-  return {
-    maxRequestBytes: limits.maxRequestBytes ?? DEFAULT_LIMITS.maxRequestBytes,
-    maxRequestOperations: limits.maxRequestOperations ?? DEFAULT_LIMITS.maxRequestOperations,
-    maxBatchBytes: limits.maxBatchBytes ?? DEFAULT_LIMITS.maxBatchBytes,
-    maxResultBytes: limits.maxResultBytes ?? DEFAULT_LIMITS.maxResultBytes,
-    maxStages: limits.maxStages ?? MAX_LOG_WINDOW,
-    maxReplicas: limits.maxReplicas ?? MAX_REPLICAS,
-    maxFrameBytes: limits.maxFrameBytes ?? MAX_BODY_BYTES,
-  };
-}
-
 /** The limits of a cluster. */
-export function wireLimits(genesis: Genesis): WireLimits {
-  return completeLimits({ ...genesis.limits, maxStages: genesis.logWindow, maxReplicas: genesis.replicas.length });
+export function wireLimits({ limits, logWindow, replicas }: Genesis): WireLimits {
+  const { maxRequestBytes, maxRequestOperations, maxBatchBytes, maxResultBytes } = limits;
+  return {
+    maxRequestBytes,
+    maxRequestOperations,
+    maxBatchBytes,
+    maxResultBytes,
+    maxStages: logWindow,
+    maxReplicas: replicas.length,
+    maxFrameBytes: MAX_BODY_BYTES,
+  };
 }

@@ -3,12 +3,11 @@
  * @module
  */
 import type { Message, MessageKind, Signed } from "../../core/messages/messages.ts";
-import { inside } from "../codec/decode_error.ts";
 import type { Reader } from "../codec/reader.ts";
-import { startWriting, type Writer } from "../codec/writer.ts";
+import type { Writer } from "../codec/writer.ts";
 import { KIND_TABLE, KINDS } from "./kinds.ts";
 import type { WireLimits } from "./limits.ts";
-import { readContent, readItems, writeItems } from "./signed_items.ts";
+import { encodeContent, readContent, readItems, writeItems } from "./signed_items.ts";
 
 export { isRequest, SIGNATURE_BYTES } from "./signed_items.ts";
 
@@ -18,13 +17,7 @@ export { isRequest, SIGNATURE_BYTES } from "./signed_items.ts";
  */
 export function encodeMessage(message: Message): Uint8Array<ArrayBuffer> {
   if (KINDS[message.kind] === undefined) throw new TypeError(`kind: expected a kind of message, got ${message.kind}`);
-  const writer = startWriting();
-  try {
-    KIND_TABLE.fieldsOf(message.kind).write(writer, message);
-  } catch (error) {
-    throw inside(message.kind, error);
-  }
-  return writer.take();
+  return encodeContent(KIND_TABLE, message);
 }
 
 /** The inverse of {@linkcode encodeMessage}. @throws {DecodeError} if `bytes` are not a message of this kind. */

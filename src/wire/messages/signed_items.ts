@@ -8,7 +8,7 @@ import { DecodeError, inside } from "../codec/decode_error.ts";
 import type { Field } from "../codec/fields.ts";
 import { MAX_BODY_BYTES, type WireLimits } from "./limits.ts";
 import { Reader } from "../codec/reader.ts";
-import type { Writer } from "../codec/writer.ts";
+import { startWriting, type Writer } from "../codec/writer.ts";
 
 /** Length of an Ed25519 signature, bytes. */
 export const SIGNATURE_BYTES = 64;
@@ -21,6 +21,17 @@ export interface KindTable {
   kindOf(code: number): MessageKind | undefined;
   /** The content of a kind. */
   fieldsOf(kind: MessageKind): Field<Message>;
+}
+
+/** Writes the signed bytes of one message. @throws {TypeError} or {@linkcode RangeError} naming the field that cannot be encoded. */
+export function encodeContent(table: KindTable, message: Message): Uint8Array<ArrayBuffer> {
+  const writer = startWriting();
+  try {
+    table.fieldsOf(message.kind).write(writer, message);
+  } catch (error) {
+    throw inside(message.kind, error);
+  }
+  return writer.take();
 }
 
 /** Reads the signed bytes of one message. @throws {DecodeError} if `bytes` are not a message of this kind. */

@@ -1,0 +1,11 @@
+/**
+ * The parts that are loaded later, in one piece: they share most of what they need.
+ * @module
+ */
+export { epochsOf, lastEpoch, linksFrom } from "../epochs/following.ts";
+export { executedBatch } from "../proofs/verify/archive.ts";
+export { provenChange } from "../proofs/verify/change.ts";
+export { misconductIn } from "../proofs/verify/evidence.ts";
+export { provenResult } from "../proofs/verify/receipt.ts";
+export { OpenWatch } from "../watch/open_watch.ts";
+export { entriesIn } from "../typed/entries.ts";
