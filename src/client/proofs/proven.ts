@@ -5,7 +5,7 @@
 import type { Statement } from "../../core/messages/evidence.ts";
 import type { ClientId, Digest, Millis, ReplicaId, SequenceNumber, View } from "../../core/messages/ids.ts";
 import type { AnyRequest, Result, Signed } from "../../core/messages/messages.ts";
-import type { Watched } from "../../wire/watch.ts";
+import type { WatchedKeys } from "../watch/events.ts";
 
 /** A proof of the result of one operation. */
 export interface Receipt {
@@ -40,7 +40,7 @@ export interface ProvenChange {
   /** The number of the batch that made it. */
   readonly sequence: SequenceNumber;
   /** What was watched: the statements say nothing of other keys. */
-  readonly watch: Watched;
+  readonly watch: WatchedKeys | { readonly batches: true };
   /** The replicas whose signatures prove it, in ascending order. */
   readonly voters: readonly ReplicaId[];
   /** Their names, in the epoch in which they signed. */
