@@ -3,13 +3,13 @@
  * and everything that it wants done comes out. It has no clock, network or disk.
  * @module
  */
-import { passTime, resumeTime } from "./ordering/agreed_time.ts";
+import { passTime } from "./ordering/agreed_time.ts";
 import { checkStatus, onStatus, updateStatusPace } from "./upkeep/retransmission.ts";
 import { type Buffers, buffersOf } from "./buffers.ts";
 import { onCheckpoint, onStableCheckpoint } from "./checkpoints/checkpoint.ts";
 import { executeCommitted } from "./ordering/execution.ts";
-import type { Digest, Millis, ReplicaId } from "./messages/ids.ts";
-import { checkRecovery, onOwnViewChange, startRecovery } from "./recovery/lost_disk.ts";
+import type { Digest, Millis, View } from "./messages/ids.ts";
+import { checkRecovery, onOwnViewChange } from "./recovery/lost_disk.ts";
 import { replayKept } from "./ordering/kept_inputs.ts";
 import { checkClosed } from "./epochs/configure.ts";
 import { onHandOver } from "./views/hand_over.ts";
@@ -19,7 +19,6 @@ import type { StoredState, Timers } from "./records.ts";
 import { stageOf } from "./ordering/message_log.ts";
 import {
   acceptEarly,
-  checkAllCommitted,
   earlyAt,
   onCommit,
   onDecision,
@@ -28,7 +27,7 @@ import {
   propose,
 } from "./ordering/normal_case.ts";
 import { answerQueries, onQuery, queriesAt } from "./upkeep/queries.ts";
-import { askForOwnMessages, isUnknownOwnMessage } from "./recovery/own_messages.ts";
+import { isUnknownOwnMessage } from "./recovery/own_messages.ts";
 import type { Commit, Prepare } from "./messages/messages.ts";
 import { primaryOf } from "./messages/quorum.ts";
 import { onRequest } from "./ordering/requests.ts";
@@ -36,17 +35,18 @@ import { isSurplus } from "./ordering/surplus.ts";
 import { rebuild } from "./recovery/rebuild.ts";
 import { followClockRollback } from "./upkeep/clock_rollback.ts";
 import { fetchesAt, fetchMissing, noteHeard, onBlobs } from "./checkpoints/fetches.ts";
-import { askForLog, logRequestsAt, resumeRequests } from "./checkpoints/log_requests.ts";
-import { startTransfer, wantedAtStart } from "./checkpoints/state_transfer.ts";
+import { askForLog, logRequestsAt } from "./checkpoints/log_requests.ts";
+import { wantedAtStart } from "./checkpoints/state_transfer.ts";
 import type { ReplicaState } from "./state.ts";
 import { timersOf } from "./upkeep/timers.ts";
 import { checkViewTimer, viewTimerAt } from "./views/view_timer.ts";
-import { carryOver, onNewView, onViewChange } from "./views/view_change.ts";
-import { lowWatermarkOf, type StableCertificate } from "./messages/certificates.ts";
+import { onNewView, onViewChange } from "./views/view_change.ts";
+import type { StableCertificate } from "./messages/certificates.ts";
 import { Step } from "./step.ts";
-import { rememberPeers, sendStatus } from "./upkeep/own_status.ts";
+import { rememberPeers } from "./upkeep/own_status.ts";
 import { onSuspicion } from "./views/suspicion_messages.ts";
 import { onDamagedBlobs } from "./recovery/repair.ts";
+import { start } from "./recovery/start.ts";
 import { onLoaded } from "./checkpoints/loaded.ts";
 import { continueSealing, sliceAt } from "./sealing/sealing.ts";
 
@@ -193,6 +193,16 @@ export class Replica {
     return this.#state.bodies;
   }
 
+  /** Its view, or the one that it is moving to. */
+  get view(): View {
+    return this.#state.view;
+  }
+
+  /** Whether others have executed more than this replica can before it gets the state from them. */
+  get isBehind(): boolean {
+    return this.#state.transfer !== null || this.#state.ahead !== null;
+  }
+
   /** The agreed time of the last executed batch. */
   get agreedTime(): Millis {
     return this.#state.agreedTime;
@@ -262,35 +272,6 @@ export class Replica {
       evidence: s.evidence.all(),
     };
   }
-}
-
-function start(step: Step, { asks = false, isQuiet = false }: Extract<Input, { kind: "start" }>): void {
-  const { state } = step;
-  startRecovery(step);
-  if (asks) askForOwnMessages(step);
-  // Stored timers tell when the next status is due. If each start sent a status, replicas that a message starts would
-  // start each other for ever.
-  const isResumed = state.status.dueAt > 0;
-  if (isResumed) {
-    state.answeredThrough = state.log.highestCommitted();
-    resumeRequests(step);
-    // At a host that starts the replica for every message, repeated view-changes draw no new-view: the status of their
-    // sender does.
-    for (let peer = 0; peer < step.n; peer++) state.status.newViewSentFor.set(peer as ReplicaId, state.view);
-  }
-  if (lowWatermarkOf(state.stable, step.env.genesis) > state.lastExecuted) startTransfer(step, state.stable);
-  resumeTime(step);
-  executeCommitted(step);
-  resumeTime(step);
-  checkAllCommitted(step);
-  carryOver(step);
-  if (isResumed) return;
-  if (!isQuiet) {
-    if (!step.isActive && state.viewChange) step.send("all", state.viewChange);
-    sendStatus(step);
-  }
-  state.status.executed = state.lastExecuted;
-  state.status.dueAt = (step.now + step.env.settings.statusIntervalMs) as Millis;
 }
 
 function earliest(...times: readonly (Millis | null)[]): Millis {

@@ -9,7 +9,7 @@ import { connectionAddress } from "./middleware/address.ts";
 import { admit, clientLimit } from "./middleware/admission.ts";
 import { BODY_TIMEOUT_MS, MAX_HELD_BYTES, readOperation, readSigned } from "./middleware/submitter.ts";
 import { BodyReader } from "./bodies/body.ts";
-import { type Caller, Callers } from "./middleware/callers.ts";
+import { Callers } from "./middleware/callers.ts";
 import { Deadlines } from "./bodies/deadlines.ts";
 import { epochRoutes, onlyEpochOf } from "./routes/epochs.ts";
 import { EventStreams } from "./routes/events.ts";
@@ -25,7 +25,7 @@ import { goPbftRoutes } from "./routes/gopbft.ts";
 import { messages, signedResponse } from "./routes/messages.ts";
 import { Metrics } from "./routes/metrics.ts";
 import { atMost, type ClientVariables, type Middleware, type SubmitterContext } from "./middleware/context.ts";
-import { Throttle } from "./middleware/throttle.ts";
+import { Pacing } from "./middleware/throttle.ts";
 import { limitNewClients } from "./middleware/client_quota.ts";
 import { PeerSockets } from "./peers/peer_sockets.ts";
 import { Problem, problem } from "./problem.ts";
@@ -68,14 +68,6 @@ export const CLIENT_ROUTES: readonly string[] = [
 
 /** How long a browser may cache the answer to a CORS preflight request. */
 const CORS_MAX_AGE_SECONDS = 600;
-
-/**
- * Throttle of one address, for reads and for refused requests. Such an answer costs 100 to 200 us, so this is about 15
- * % of a core; a monitor needs far less. The burst is about 50 ms of work: a larger one would delay votes.
- */
-const THROTTLE = { perSecond: 1_000, burst: 250 };
-/** Cost of reading a body, as a multiple of a small request, above which even an accepted request is throttled. */
-const MAX_FREE_COST = 4;
 
 /** The files of the live page; the first one is the page itself. */
 const PAGE_FILES = ["", "page.js", "page.css", "settings.json"];
@@ -122,7 +114,7 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
   });
   const watches = new WatchStreams({ node, timer, maxWatchers: options.maxWatchers ?? 256, keepAliveMs: 15_000 });
   const callers = new Callers({ ...options, conduct, clocks });
-  const throttle = new Throttle({ timer, ...THROTTLE });
+  const pacing = new Pacing(timer);
   const timestamps = new Timestamps(node.self, node.genesis.replicas.length, () => timer.now());
   const nextTimestamp = (name: string) =>
     timestamps.next(node.lastOf?.(name) ?? { timestamp: -1, agreedTime: node.status().replica.agreedTime });
@@ -194,11 +186,10 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
   app.use(async (c, next) => {
     const caller = await callers.of(c.req.raw, c.env);
     c.set("caller", caller);
-    const isRead = c.req.method !== "POST";
-    if (isRead) await throttle.turn(caller.network);
+    await pacing.before(c.req.method, caller);
     await next();
     if (!c.req.raw.bodyUsed) await bodies.discard(c.req.raw, caller);
-    if (!isRead && isThrottled(c.res.status, caller)) await throttle.turn(caller.network, caller.cost);
+    await pacing.after(c.req.method, caller, c.res.status);
     const route = Object.hasOwn(table, c.req.path) ? c.req.path : "other";
     metrics.onHttp(route, METHODS.has(c.req.method) ? c.req.method : "other", c.res.status);
   });
@@ -225,14 +216,6 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
     return problem("internal-error", { detail: `${error.name}: ${error.message}` });
   });
   return app;
-}
-
-/**
- * Whether an answer must wait for the throttle: it refuses a request, or the request was costly to read. Members are
- * never throttled.
- */
-function isThrottled(status: number, { kind, cost }: Caller): boolean {
-  return kind !== "member" && (status >= 400 || cost > MAX_FREE_COST);
 }
 
 /** Middleware in front of the clients' routes. CORS comes first, so that a web page can read why it was refused. */

@@ -28,6 +28,7 @@ export type HostedNode =
       | "past"
       | "lastOf"
       | "report"
+      | "restMs"
       | "watch"
       | "changes"
       | "signChanges"

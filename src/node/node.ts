@@ -113,6 +113,11 @@ export class ReplicaNode {
     this.#callers.requests.intake.stream(frames, by, answer);
   }
 
+  /** How long frames of this source wait, ms, as it has used up what it may cost this replica; 0: they need not. */
+  restMs(by: FrameSource): number {
+    return this.#callers.requests.intake.restMs(by);
+  }
+
   /**
    * Decodes a signed client's request and checks its signature, before {@linkcode ReplicaNode.submit}. Resolves with the
    * request, or with the reason why it is rejected.

@@ -131,6 +131,7 @@ export function connect(
     unavailable: () => refusalOf(replica),
     wake: () => loop.wake(),
     onReply,
+    core: () => replica.core,
     onFetch: blobs.answer.bind(blobs),
     onHeard: (...heard: Parameters<Delivery["heard"]>) => delivery.heard(...heard),
   };

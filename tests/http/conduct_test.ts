@@ -104,3 +104,27 @@ for (
     assertEquals(sources, ["strangers", 2, 0]);
   });
 }
+
+Deno.test("a member that must rest is refused before its body is read; its further refusals have a pace", async () => {
+  for (const path of ["/messages", "/commit"]) {
+    const { node, timer, sources, post } = app();
+    Object.assign(node, { restMs: (by: unknown) => by === 0 ? 1_500 : 0 });
+    const body = path === "/commit" ? frame.slice() : encodeBundle(CLUSTER, [frame]).slice();
+    const refused = await post(path, body, 0);
+    assertEquals([refused.status, refused.headers.get("retry-after")], [429, "2"]);
+    await refused.body?.cancel();
+    await (await post(path, body, 2)).body?.cancel();
+    assertEquals(sources, [2]);
+    let answered = 0;
+    const further = Array.from({ length: 300 }, () => post(path, body, 0).then((r) => (answered++, r.body?.cancel())));
+    await (await post(path, body, 2)).body?.cancel();
+    while (timer.pending < 51) await timer.turn();
+    assertEquals(answered, 249);
+    timer.advance(100);
+    while (answered < 254) await timer.turn();
+    assertEquals([answered, timer.pending], [254, 46]);
+    timer.advance(10_000);
+    await Promise.all(further);
+    assertEquals(sources, [2, 2]);
+  }
+});

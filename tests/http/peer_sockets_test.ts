@@ -246,3 +246,26 @@ Deno.test("a member that goes on sending when it is told busy loses its sockets"
   await settled();
   assertEquals(socket.closedWith, 1008);
 });
+
+Deno.test("what a member that must rest sends to a full queue is not decoded, and it loses its sockets after 16 MiB", async () => {
+  const { socket, node, timer } = await opened();
+  node.onReceive = () => ({ reason: "overloaded", kind: "prepare", detail: "for a test" });
+  Object.assign(node, { restMs: () => 500 });
+  const large = encodeBundle(CLUSTER, [new Uint8Array(1024 * 1024)]).slice().buffer;
+  socket.gets(vote);
+  assertEquals(node.received.length, 1);
+  for (let i = 0; i < 3; i++) socket.gets(vote);
+  assertEquals(node.received.length, 1);
+  timer.advance(100);
+  assertEquals(socket.sent, ["ack 0", "busy", "ack 4"]);
+  for (let i = 0; i < 15; i++) socket.gets(large);
+  assertEquals([node.received.length, socket.sent.length], [1, 3]);
+  // A second later the next message is looked at again.
+  timer.advance(900);
+  socket.gets(vote);
+  assertEquals([node.received.length, socket.closedWith], [2, null]);
+  for (let i = 0; i < 2; i++) socket.gets(large);
+  assertEquals([node.received.length, socket.closedWith], [2, null]);
+  socket.gets(large);
+  assertEquals([node.received.length, socket.closedWith], [2, 1008]);
+});

@@ -4,7 +4,7 @@ import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/
 import type { Commit, NewView, PrePrepare, Signed, ViewChange } from "../../src/core/messages/messages.ts";
 import { clusterId, createVerifier, sha256 } from "../../src/crypto/mod.ts";
 import { finish, Gate } from "../../src/node/in/gate.ts";
-import { boundsOf, SourceQueue, type Steps } from "../../src/node/in/source_queue.ts";
+import { boundsOf, SourceQueue, type Steps } from "../../src/node/in/queues/source_queue.ts";
 import type { Rejection } from "../../src/node/ports.ts";
 import { encodeBatch, encodeFrame, MAX_BODY_BYTES, utf8 } from "../../src/wire/mod.ts";
 import { CRYPTOGRAPHY } from "../../src/node/options.ts";

@@ -23,6 +23,11 @@ export class Tally<Answer> {
     return this.#like(answer);
   }
 
+  /** Whether this replica has answered. */
+  has(replica: ReplicaId): boolean {
+    return this.#answers.has(replica);
+  }
+
   /** All answers. */
   get answers(): readonly Answer[] {
     return [...this.#answers.values()];

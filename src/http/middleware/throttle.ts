@@ -1,9 +1,10 @@
 /**
- * Throttle per address for cheap requests that do no useful work: refused requests and reads.
+ * Throttles answers that do no useful work: reads, refused requests, and accepted ones that were costly to read.
  * @module
  */
 import { millis } from "../../core/messages/ids.ts";
 import type { Timer } from "../../node/ports.ts";
+import type { Caller } from "./callers.ts";
 
 /** Options of {@linkcode Throttle}. */
 export interface ThrottleOptions {
@@ -48,11 +49,45 @@ export class Throttle {
   #waitMs(address: string, cost: number): number {
     const { timer, perSecond, burst } = this.#options;
     const now = timer.monotonic();
-    const due = Math.max(this.#due.get(address) ?? 0, now - burst / perSecond * 1000) + cost / perSecond * 1000;
+    const due = Math.max(this.#due.get(address) ?? -Infinity, now - burst / perSecond * 1000) + cost / perSecond * 1000;
     const waitMs = Math.min(due - now, MAX_WAIT_MS);
     this.#due.delete(address);
     this.#due.set(address, now + waitMs);
     if (this.#due.size > MAX_ADDRESSES) this.#due.delete(this.#due.keys().next().value!);
     return waitMs;
+  }
+}
+
+/**
+ * For one address. Such an answer costs 100 to 200 us, so this is about 15 % of a core; a monitor needs far less. The
+ * burst is about 50 ms of work: a larger one would delay votes.
+ */
+const ADDRESS = { perSecond: 1_000, burst: 250 };
+/** For refused requests of one member that has proved itself. A correct one retries ever more rarely. */
+const MEMBER = { perSecond: 50, burst: 250 };
+/** Cost of reading a body, as a multiple of a small request, above which even an accepted request is throttled. */
+const MAX_FREE_COST = 4;
+
+/** The pace of all callers. */
+export class Pacing {
+  readonly #addresses: Throttle;
+  readonly #members: Throttle;
+
+  constructor(timer: Timer) {
+    this.#addresses = new Throttle({ timer, ...ADDRESS });
+    this.#members = new Throttle({ timer, ...MEMBER });
+  }
+
+  /** Before a request is handled: a read waits for its turn. */
+  async before(method: string, caller: Caller): Promise<void> {
+    if (method !== "POST") await this.#addresses.turn(caller.network);
+  }
+
+  /** Before an answer with this status is given. */
+  async after(method: string, caller: Caller, status: number): Promise<void> {
+    const isRefused = status >= 400;
+    if (caller.proof) return await this.#members.turn(isRefused ? String(caller.proof.member) : undefined);
+    if (method !== "POST" || !(isRefused || caller.cost > MAX_FREE_COST)) return;
+    await this.#addresses.turn(caller.network, caller.cost);
   }
 }

@@ -15,6 +15,13 @@ import { TokenBuckets } from "../middleware/token_buckets.ts";
 
 /** Faulty frames that a member may deliver: so many at once, and so many per second. */
 const FAULTS = { burst: 64, perSecond: 1 };
+/**
+ * Messages on sockets for which there was no room. A correct member stops at `busy`, and tries again with one delivery
+ * after a second. If its sender has used up what it may cost, a message of more than 4 KiB counts as several: 16 MiB at
+ * once, seven times as much as a correct member has in flight.
+ */
+const REFUSED = { burst: 4_096, perSecond: 64 };
+const REFUSED_BYTES = 4 * 1024;
 /** How long a member that delivers more is distrusted, ms. */
 const DISTRUST_MS = 60_000;
 /** A cluster has far fewer members. */
@@ -30,12 +37,15 @@ export interface MemberConductOptions {
 export class MemberConduct {
   readonly #options: MemberConductOptions;
   readonly #faults: TokenBuckets;
+  readonly #refused: TokenBuckets;
   readonly #until = new Map<ReplicaId, number>();
   readonly #listeners: ((member: ReplicaId) => void)[] = [];
 
   constructor(options: MemberConductOptions) {
     this.#options = options;
-    this.#faults = new TokenBuckets({ limit: FAULTS, now: () => options.timer.monotonic(), maxKeys: MAX_MEMBERS });
+    const now = () => options.timer.monotonic();
+    this.#faults = new TokenBuckets({ limit: FAULTS, now, maxKeys: MAX_MEMBERS });
+    this.#refused = new TokenBuckets({ limit: REFUSED, now, maxKeys: MAX_MEMBERS });
   }
 
   /** How long the member is still distrusted, ms; 0 if it is trusted. */
@@ -52,6 +62,11 @@ export class MemberConduct {
   /** Counts a fault: a frame, or a body that is no bundle. */
   onFault(member: ReplicaId): void {
     if (this.#faults.take(String(member)) > 0) this.distrust(member);
+  }
+
+  /** Counts a message on a socket for which there was no room. `bytes`: its size, where that matters. */
+  onRefused(member: ReplicaId, bytes = 0): void {
+    if (this.#refused.take(String(member), Math.max(1, bytes / REFUSED_BYTES)) > 0) this.distrust(member);
   }
 
   /** Distrusts a member from now on. */

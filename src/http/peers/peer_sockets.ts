@@ -39,8 +39,8 @@ export interface PeerSocketsOptions {
 
 /** Maximum sockets of one member: one in use, and one that may not be closed yet. A member can always POST instead. */
 const MAX_SOCKETS_PER_MEMBER = 2;
-/** Messages of one socket for which there was no room. A correct member stops at `busy`, long before that. */
-const MAX_REFUSED = 4_096;
+/** How long messages may be left undecoded after one for which there was no room, ms. A sender that is told `busy` waits as long. */
+const UNREAD_MS = 1_000;
 /** A socket that is not open after this time no longer counts, ms. */
 const OPEN_TIMEOUT_MS = 10_000;
 
@@ -137,11 +137,13 @@ class SocketReceiver {
   readonly #socket: PeerSocket;
   readonly #options: PeerSocketsOptions;
   #lastFault: Rejection | null = null;
-  #refused = 0;
   #isDeaf = false;
   #taken = 0;
   #bytesSinceAck = 0;
   #isBusy = false;
+  #unreadUntil = 0;
+  /** Whether there was no room for the message that is being taken. */
+  #isRefused = false;
   #cancelAck: (() => void) | null = null;
   cancelOpenTimer: () => void = () => {};
 
@@ -187,10 +189,18 @@ class SocketReceiver {
     }
     this.#taken++;
     this.#bytesSinceAck += data.byteLength;
-    this.#take(new Uint8Array(data));
+    const { conduct, node, timer } = this.#options;
+    // Where there was no room, and the sender has used up what it may cost, nothing is decoded for a while.
+    const isUnread = timer.monotonic() < this.#unreadUntil && (node.restMs?.(this.member) ?? 0) > 0;
+    this.#isRefused = isUnread;
+    if (!isUnread) this.#take(new Uint8Array(data));
+    if (this.#isRefused) {
+      if (!isUnread) this.#unreadUntil = timer.monotonic() + UNREAD_MS;
+      this.#isBusy = true;
+      conduct.onRefused(this.member, isUnread ? data.byteLength : 0);
+    }
     if (this.#isDeaf) return;
-    if (this.#bytesSinceAck >= ACK_BYTES) return this.#acknowledge();
-    const { timer } = this.#options;
+    if (!isUnread && this.#bytesSinceAck >= ACK_BYTES) return this.#acknowledge();
     this.#cancelAck ??= timer.schedule(millis(timer.now() + ACK_DELAY_MS), () => this.#acknowledge());
   }
 
@@ -209,10 +219,8 @@ class SocketReceiver {
   readonly #onAnswer = (rejection: Rejection | null): void => {
     if (rejection === null || rejection.reason === "unavailable") return;
     const { conduct } = this.#options;
-    if (rejection.reason === "overloaded") {
-      this.#isBusy = true;
-      if (++this.#refused > MAX_REFUSED) conduct.distrust(this.member);
-    } else if (rejection !== this.#lastFault) {
+    if (rejection.reason === "overloaded") this.#isBusy = this.#isRefused = true;
+    else if (rejection !== this.#lastFault) {
       // The rest of a bundle, refused unread, has the same rejection.
       this.#lastFault = rejection;
       conduct.onFault(this.member);

@@ -8,7 +8,7 @@ import { MAX_BODY_BYTES } from "../../wire/mod.ts";
 import type { Caller } from "../middleware/callers.ts";
 import { CBOR } from "../middleware/submitter.ts";
 import { problemOf } from "../problem.ts";
-import { accepted, checkProof, type MessagesOptions } from "./messages.ts";
+import { accepted, checkProof, checkRest, type MessagesOptions } from "./messages.ts";
 
 /** The part of Hono's `Context` that the routes use. */
 interface RouteContext {
@@ -44,6 +44,7 @@ async function receiveFrame(
   { node, bodies, conduct }: MessagesOptions,
   caller: Caller,
 ): Promise<Response> {
+  checkRest(caller, node);
   return await bodies.read(request, { type: CBOR, maxBytes: MAX_BODY_BYTES }, async (body) => {
     checkProof(body, caller);
     const { source } = caller;

@@ -51,7 +51,8 @@ const MAX_LISTED_REJECTIONS = 16;
 
 /** `POST /messages`: accepts a bundle of frames. */
 export async function messages(request: Request, options: MessagesFrom): Promise<Response> {
-  const { bodies, caller } = options;
+  const { bodies, caller, node } = options;
+  checkRest(caller, node);
   const relay = request.headers.get(RELAY_HEADER);
   const read = { type: CBOR, maxBytes: MAX_BODY_BYTES };
   return await bodies.read(request, read, (body) => {
@@ -96,6 +97,19 @@ function framesBy(body: Uint8Array, by: FrameSource, { node, conduct }: Messages
     if (typeof by === "number") conduct?.onFault(by);
     throw error;
   }
+}
+
+/**
+ * Refuses a member that has used up what it may cost this replica, before its body is read.
+ * @throws {Problem} 429 in that case.
+ */
+export function checkRest({ source }: Caller, node: HostedNode): void {
+  const restMs = typeof source === "number" ? node.restMs?.(source) ?? 0 : 0;
+  if (restMs === 0) return;
+  throw new Problem("overloaded", {
+    detail: "this member has sent too much that was of no use, such as repeated messages; retry later",
+    headers: { "retry-after": String(Math.ceil(restMs / 1_000)) },
+  });
 }
 
 /**

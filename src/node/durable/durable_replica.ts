@@ -203,6 +203,7 @@ export class DurableReplica {
     try {
       const asked = more && input.kind === "request" ? { ...input, more } : input;
       const ready = life.core.step(asked, now, this.#options.timer.monotonic());
+      task.onStepped?.(ready);
       for (const record of ready.records) this.#recordWriter.write(record, this.#commits.writes);
       this.#keptInputs?.note(task.input, ready, this.#commits.writes);
       // Another instance may have committed. Only a successful commit proves that the state of this one is current.

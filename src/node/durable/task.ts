@@ -4,7 +4,7 @@
  */
 import type { Buffers } from "../../core/buffers.ts";
 import type { StableCertificate } from "../../core/messages/certificates.ts";
-import type { Digest, Millis } from "../../core/messages/ids.ts";
+import type { Digest, Millis, View } from "../../core/messages/ids.ts";
 import type { Input, PeerMemory, Ready, ReplicaStatus } from "../../core/io.ts";
 import type { Commit, Prepare } from "../../core/messages/messages.ts";
 import type { Bundle } from "../gateway/gateway.ts";
@@ -22,6 +22,10 @@ export interface Core {
   isSurplus?(vote: Prepare | Commit): boolean;
   /** The digests of the batch bodies that it lacks. Other blobs need not be verified as batches. */
   missingBodies?(): ReadonlySet<Digest>;
+  /** Its view, or the one that it is moving to. */
+  readonly view?: View;
+  /** Whether others have executed more than this replica can before it gets the state from them. */
+  readonly isBehind?: boolean;
   /** The agreed time of the last batch executed here. */
   readonly agreedTime?: Millis;
   /** The highest timestamp known of an unsigned client's name; -1: none. */
@@ -93,6 +97,8 @@ export function signedOf(input: ReplicaMessageInput) {
 /** An input, with a callback for when its effects are durable. */
 export interface Task {
   readonly input: Input;
+  /** Called when the core has taken the input, again if that step was discarded. Nothing is durable yet. */
+  onStepped?(ready: Ready): void;
   /** Called once. `stopped`: the replica halted or closed first, and the input may have had no effect. */
   onOutcome?(outcome: Ready["admission"] | "stopped"): void;
 }

@@ -160,10 +160,16 @@ export class Gateway {
   }
 
   /** Processes a reply: a verified one, or this replica's own. */
-  onReply(reply: Reply): void {
+  onReply(reply: Reply): boolean {
+    const bundle = this.#inFlight.get(reply.request);
+    if (!bundle) return false;
+    const isFirst = !bundle.replies.has(reply.replica);
+    this.#tally(bundle, reply);
+    return isFirst;
+  }
+
+  #tally(bundle: InFlight, reply: Reply): void {
     const { replica, request, results } = reply;
-    const bundle = this.#inFlight.get(request);
-    if (!bundle) return;
     const agreeing = bundle.replies.add(replica, reply);
     const hasExpired = results.some(isExpired) && this.#canSignAgain(bundle);
     if (hasExpired && replica === this.#options.self) return this.#signAgain(bundle);

@@ -8,16 +8,18 @@
  */
 import { type Digest, millis, type ReplicaId } from "../../core/messages/ids.ts";
 import type { MessageInput } from "../../core/io.ts";
-import type { Fetch, MessageKind, Query, Reply } from "../../core/messages/messages.ts";
+import type { Fetch, MessageKind, Reply } from "../../core/messages/messages.ts";
 import { deferred } from "../async/deferred.ts";
 import type { Task } from "../durable/task.ts";
+import { AskedQueue } from "./queues/asked_queue.ts";
 import type { Gate } from "./gate.ts";
-import type { Bundle, Entry } from "./inbox.ts";
+import type { Bundle, Entry } from "./queues/inbox.ts";
 import { clientIn, type Passed, type UnverifiedVote } from "./passed.ts";
 import { isFault } from "./refused.ts";
 import { SurplusVotes } from "./surplus_votes.ts";
-import type { FrameSource, SourceQueue, Steps } from "./source_queue.ts";
-import { SourceQueues } from "./source_queues.ts";
+import type { Checked, FrameSource, SourceQueue, Steps } from "./queues/source_queue.ts";
+import { SourceQueues } from "./queues/source_queues.ts";
+import { type AfterStep, Usefulness } from "./usefulness.ts";
 import type { NodeLimits } from "../limits.ts";
 import type { Observers } from "../observers.ts";
 import type { Rejection, Timer } from "../ports.ts";
@@ -43,7 +45,10 @@ export interface IntakeOptions {
   readonly unavailable: () => Rejection | null;
   /** Called when there is something to {@linkcode Intake.drain}. */
   readonly wake: () => void;
-  readonly onReply: (reply: Reply) => void;
+  /** Takes a reply for this gateway. Returns whether it was waited for. */
+  readonly onReply: (reply: Reply) => boolean;
+  /** The core as it is now; null while the replica is reloaded. */
+  readonly core: () => AfterStep | null;
   readonly onFetch: (fetch: Fetch) => void;
   /** Called for each verified message of a peer; `input`: null if it is not for the core. */
   readonly onHeard: (peer: ReplicaId, input: MessageInput | null) => void;
@@ -51,24 +56,19 @@ export interface IntakeOptions {
 
 /** Faults tolerated in one bundle of a member. A member may run a later version with unknown messages. */
 const MEMBERS_FAULTS = 16;
+/** What a member's POST costs beside its frames, us. */
+const POST_US = 200;
 
-/**
- * A verified request or query of a client. `refuse` is called if it is rejected, and not called otherwise. The caller
- * bounds how many wait.
- */
-interface Verified {
-  readonly asked: Asked;
-  readonly refuse: (rejection: Rejection) => void;
-}
-
-type Outcome = Passed | Rejection;
+/** The outcome of a check. `isNewSurplus`: a vote that decides nothing any more, and was not known yet. */
+type Outcome = { readonly checked: Passed | Rejection; readonly isNewSurplus: boolean };
 
 /** The intake of one node. */
 export class Intake {
   readonly #options: IntakeOptions;
   readonly #queues: SourceQueues<Outcome>;
   readonly #surplus: SurplusVotes;
-  #verified: Verified[] = [];
+  readonly #usefulness: Usefulness;
+  readonly #asked: AskedQueue;
   #cancelWake: (() => void) | null = null;
 
   constructor(options: IntakeOptions) {
@@ -76,6 +76,12 @@ export class Intake {
     const { limits, n, timer } = options;
     this.#queues = new SourceQueues({ limits, n, monotonic: () => timer.monotonic() });
     this.#surplus = new SurplusVotes(options.maxSurplusVotes);
+    this.#usefulness = new Usefulness(options);
+    this.#asked = new AskedQueue((kind, outcome) => {
+      const rejection = this.#refusal(kind, outcome);
+      if (rejection) this.#reportRejection(rejection);
+      return rejection;
+    });
   }
 
   /** Number of unanswered frames. */
@@ -113,7 +119,10 @@ export class Intake {
       };
       // Once there is no room, the rest is refused with it: a flood must not cost something for each frame.
       if (refused) answer(refused);
-      else refused = this.#take({ frame: frames[index]!, accept, bundle, answer }, by);
+      else {
+        const overheadUs = index === 0 && typeof by === "number" ? POST_US : 0;
+        refused = this.#take({ frame: frames[index]!, accept, bundle, overheadUs, answer }, by);
+      }
     }
     return promise;
   }
@@ -144,15 +153,23 @@ export class Intake {
     return rejection;
   }
 
+  /**
+   * How long this source has to wait before more of its frames are checked, ms, as it has used up what it may cost; 0:
+   * it need not wait.
+   */
+  restMs(by: FrameSource): number {
+    return this.#queues.of(by).waitMs;
+  }
+
   /** Adds a request or query that has been verified already. */
-  enter(asked: Asked, refuse: Verified["refuse"]): void {
-    this.#verified.push({ asked, refuse });
+  enter(asked: Asked, refuse: (rejection: Rejection) => void): void {
+    this.#asked.add(asked, refuse);
     this.#options.wake();
   }
 
   /** Whether there is something to {@linkcode drain} now. */
   get hasMore(): boolean {
-    return this.#verified.length > 0 || this.#queues.hasMore;
+    return this.#asked.hasMore || this.#queues.hasMore;
   }
 
   /**
@@ -161,43 +178,35 @@ export class Intake {
    * when its input is asked for.
    */
   *drain(max = Infinity): Generator<Task, void> {
-    for (const verified of this.#verified.splice(0, this.#countOf(max))) yield this.#taskOf(verified);
+    yield* this.#asked.take(max);
     for (const [by, queue] of this.#queues) {
-      for (const [entry, outcome] of queue.turn(max, (entry) => this.#check(entry, by))) {
-        if ("reason" in outcome) this.#reject(queue, entry, outcome);
-        else yield* this.#pass(queue, entry, outcome);
+      for (const done of queue.turn(max, (entry) => this.#check(entry, by))) {
+        const { entry, charge, result: { checked, isNewSurplus } } = done;
+        if (isNewSurplus) charge.giveBack();
+        if ("reason" in checked) this.#reject(queue, entry, checked);
+        else yield* this.#pass(queue, done, checked);
       }
       if (queue.hasMore && queue.waitMs > 0) this.#wakeAfter(queue.waitMs);
     }
   }
 
-  /** How many of the oldest verified messages have `max` operations together; at least one. */
-  #countOf(max: number): number {
-    if (max >= Number.MAX_SAFE_INTEGER) return this.#verified.length;
-    let operations = 0;
-    const over = this.#verified.findIndex(({ asked }) => (operations += asked.message.operations.length) > max);
-    return over === -1 ? this.#verified.length : Math.max(1, over);
-  }
-
   *#check({ frame, accept, bundle }: Entry, by: FrameSource | "clients"): Steps<Outcome> {
     const rejection = this.#options.unavailable() ?? bundle?.rejection;
-    if (rejection) return rejection;
+    if (rejection) return { checked: rejection, isNewSurplus: false };
     let missing: ReadonlySet<Digest> | undefined | null = null;
     const isAwaited = (digest: Digest) => {
       if (missing === null) missing = this.#options.missing();
       return missing?.has(digest) ?? true;
     };
-    const isSurplus = typeof by === "number" ? this.#leaves(by) : undefined;
-    return yield* this.#options.gate.checking(frame, accept, { isAwaited, ...(isSurplus && { isSurplus }) });
-  }
-
-  /** Decides which votes of this member are left unverified, and keeps those. */
-  #leaves(by: ReplicaId) {
-    return (vote: UnverifiedVote, frame: Uint8Array): boolean => {
+    let isNewSurplus = false;
+    // Decides which votes of a member are left unverified, and keeps those.
+    const isSurplus = (vote: UnverifiedVote, frame: Uint8Array): boolean => {
       if (vote.message.replica !== by || !this.#options.isSurplus(vote.message)) return false;
-      this.#surplus.keep(vote, frame);
+      isNewSurplus = this.#surplus.keep(vote, frame);
       return true;
     };
+    const checked = yield* this.#options.gate.checking(frame, accept, { isAwaited, isSurplus });
+    return { checked, isNewSurplus };
   }
 
   /** Schedules a wake-up for when a queue may work again. */
@@ -209,7 +218,11 @@ export class Intake {
     });
   }
 
-  *#pass(queue: SourceQueue<Outcome>, entry: Entry, passed: Passed): Generator<Task, void> {
+  *#pass(
+    queue: SourceQueue<Outcome>,
+    { entry, charge }: Checked<Outcome>,
+    passed: Passed,
+  ): Generator<Task, void> {
     const { observers, onReply, onFetch, onHeard } = this.#options;
     observers.notify((o) => o.onMessage?.("in", passed.kind, entry.frame.length));
     observers.messages?.taken(passed.from, queue.source, entry.frame, clientIn(passed));
@@ -218,7 +231,7 @@ export class Intake {
     if (passed.from !== null && isFromSender) onHeard(passed.from, passed.to === "core" ? passed.input : null);
     switch (passed.to) {
       case "gateway":
-        onReply(passed.reply.message);
+        if (onReply(passed.reply.message)) charge.giveBack();
         return queue.answer(entry, null);
       case "blobs":
         onFetch(passed.fetch.message);
@@ -236,7 +249,11 @@ export class Intake {
           return queue.answer(entry, null);
         }
         yield* this.#recalled(input);
-        yield { input, onOutcome: (outcome) => this.#answer(queue, entry, this.#refusal(passed.kind, outcome)) };
+        yield {
+          input,
+          onStepped: (ready) => this.#usefulness.of(queue.source, input, ready) && charge.giveBack(),
+          onOutcome: (outcome) => this.#answer(queue, entry, this.#refusal(passed.kind, outcome)),
+        };
       }
     }
   }
@@ -248,18 +265,6 @@ export class Intake {
       if ("reason" in outcome) this.#reportRejection(outcome);
       else if (outcome.to === "core") yield { input: outcome.input };
     }
-  }
-
-  #taskOf({ asked, refuse }: Verified): Task {
-    return {
-      input: isQuery(asked) ? { kind: "query", query: asked } : { kind: "request", request: asked },
-      onOutcome: (outcome) => {
-        const rejection = this.#refusal(asked.message.kind, outcome);
-        if (!rejection) return;
-        this.#reportRejection(rejection);
-        refuse(rejection);
-      },
-    };
   }
 
   #refusal(kind: Rejection["kind"], outcome: "taken" | "full" | "stopped"): Rejection | null {
@@ -290,8 +295,4 @@ export class Intake {
   #reportRejection(rejection: Rejection): void {
     this.#options.observers.notify((o) => o.onRejected?.(rejection));
   }
-}
-
-function isQuery(asked: Asked): asked is Extract<Asked, { readonly message: Query }> {
-  return asked.message.kind === "query";
 }

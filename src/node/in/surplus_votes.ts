@@ -36,15 +36,18 @@ export class SurplusVotes {
     return this.#kept.size;
   }
 
-  /** Keeps a vote. */
-  keep({ message }: UnverifiedVote, frame: Uint8Array): void {
+  /** Keeps a vote. Returns false if it was kept before. */
+  keep({ message }: UnverifiedVote, frame: Uint8Array): boolean {
     const { replica, digest } = message;
-    this.#kept.set(keyOf(message), { frame, replica, digest });
-    if (this.#kept.size <= this.#max) return;
+    const key = keyOf(message);
+    const isNew = !this.#kept.has(key);
+    this.#kept.set(key, { frame, replica, digest });
+    if (this.#kept.size <= this.#max) return isNew;
     for (const oldest of this.#kept.keys()) {
       this.#kept.delete(oldest);
-      return;
+      break;
     }
+    return isNew;
   }
 
   /** Removes and returns the frames of the votes that the core must have before this input. */

@@ -5,7 +5,7 @@
 import { inFile, type Mutant } from "../mutant.ts";
 
 const gateway = inFile("src/node/gateway/gateway.ts");
-const inbox = inFile("src/node/in/inbox.ts");
+const inbox = inFile("src/node/in/queues/inbox.ts");
 const outbox = inFile("src/node/out/outbox_queue.ts");
 const pending = inFile("src/core/ordering/pending_requests.ts");
 const names = inFile("src/core/clients/client_names.ts");

@@ -2,11 +2,11 @@
  * Received frames that are not answered yet, within bounds. goPBFT's `MsgEntrance`.
  * @module
  */
-import type { MessageKind } from "../../core/messages/messages.ts";
-import { frameKind } from "../../wire/mod.ts";
-import type { NodeLimits } from "../limits.ts";
-import type { Rejection } from "../ports.ts";
-import type { Asked } from "../gateway/waiters.ts";
+import type { MessageKind } from "../../../core/messages/messages.ts";
+import { frameKind } from "../../../wire/mod.ts";
+import type { NodeLimits } from "../../limits.ts";
+import type { Rejection } from "../../ports.ts";
+import type { Asked } from "../../gateway/waiters.ts";
 
 /** The state of one received bundle. */
 export interface Bundle {
@@ -23,6 +23,8 @@ export interface Entry {
   readonly accept?: readonly MessageKind[] | undefined;
   /** The bundle that contained it. */
   readonly bundle?: Bundle | undefined;
+  /** What it cost to get here, us: the first frame of a POST bears the costs of that POST. */
+  readonly overheadUs?: number;
   /** If set, it gets the verified request or query, and the frame is not passed to the core. */
   readonly onVerified?: (asked: Asked) => void;
   /** Answers the frame: `null` if it was accepted. */

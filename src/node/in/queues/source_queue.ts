@@ -3,11 +3,12 @@
  * the others wait only for its share of a turn.
  * @module
  */
-import type { ReplicaId } from "../../core/messages/ids.ts";
-import { MAX_BODY_BYTES } from "../../wire/mod.ts";
+import type { ReplicaId } from "../../../core/messages/ids.ts";
+import { MAX_BODY_BYTES } from "../../../wire/mod.ts";
+import { Charge } from "./charge.ts";
 import { type Entry, Inbox } from "./inbox.ts";
-import type { NodeLimits } from "../limits.ts";
-import type { Rejection } from "../ports.ts";
+import type { NodeLimits } from "../../limits.ts";
+import type { Rejection } from "../../ports.ts";
 
 /** Bounds of one queue. */
 export interface QueueBounds {
@@ -16,8 +17,10 @@ export interface QueueBounds {
   readonly usPerTurn: number;
   /** Whose frames they are, where that matters. */
   readonly source?: FrameSource | "clients";
-  /** Average work, us per ms. Default: unlimited. */
+  /** Average work that was of no use (see {@linkcode Charge}), us per ms. Default: unlimited. */
   readonly usPerMs?: number;
+  /** How much of it may come at once, us. Default: that of 20 turns. */
+  readonly maxCreditUs?: number;
 }
 
 /** The source of frames: a member that has proved itself, strangers, or `host`: the host is responsible for them. */
@@ -28,6 +31,18 @@ export type FrameSource = ReplicaId | "strangers" | "host";
  */
 const MEMBERS_US_PER_TURN = 24_000;
 const CLIENTS_US_PER_TURN = 8_000;
+/**
+ * A member's work that was of no use, us per ms: for f members together 10 % of a core. A correct member's statuses,
+ * repetitions, and votes that came too late take about 1 %.
+ */
+const MEMBERS_US_PER_MS = 300;
+/** For each member at least this much. */
+const MEMBERS_LEAST_US_PER_MS = 25;
+/**
+ * As much of it at once, us. Correct members were seen to use 0.24 s, on a host with ten times as much to do as it can,
+ * where one replica caught up and the primary was killed.
+ */
+const MEMBERS_CREDIT_US = 400_000;
 /** Work per turn for strangers, us, and per ms: 6 % of a core, about 1,000 signatures a second. */
 const STRANGERS_US_PER_TURN = 1_000;
 const STRANGERS_US_PER_MS = 60;
@@ -46,8 +61,16 @@ export function boundsOf(source: FrameSource | "clients", limits: QueueBounds["l
       return { source, limits, usPerTurn: CLIENTS_US_PER_TURN };
     case "strangers":
       return { source, limits: STRANGERS_LIMITS, usPerTurn: STRANGERS_US_PER_TURN, usPerMs: STRANGERS_US_PER_MS };
-    default:
-      return { source, limits: shareOf(limits, n), usPerTurn: MEMBERS_US_PER_TURN / Math.max(1, n - 1) };
+    default: {
+      const others = Math.max(1, n - 1);
+      return {
+        source,
+        limits: shareOf(limits, n),
+        usPerTurn: MEMBERS_US_PER_TURN / others,
+        usPerMs: Math.max(MEMBERS_LEAST_US_PER_MS, MEMBERS_US_PER_MS / others),
+        maxCreditUs: MEMBERS_CREDIT_US,
+      };
+    }
   }
 }
 
@@ -62,10 +85,33 @@ function shareOf(limits: QueueBounds["limits"], n: number): QueueBounds["limits"
 /** Work in progress. Yields the cost of the next step, us. */
 export type Steps<T> = Generator<number, T>;
 
+/** A frame whose check is finished. `T`: the result. */
+export interface Checked<T> {
+  readonly entry: Entry;
+  readonly result: T;
+  readonly charge: Charge;
+}
+
 /** Fixed cost of a frame beside its steps, us. */
 const FRAME_US = 1;
+/**
+ * The most that is charged for a frame beyond the estimates of its steps, us. More is not its source's work: a slice of
+ * a checkpoint was due, or the host stopped for a while.
+ */
+const MAX_CHARGE_US = 25_000;
 /** Maximum credit of a queue with an average bound, in turns. */
 const MAX_CREDIT_TURNS = 20;
+
+/** A frame whose check has begun. */
+interface Begun<T> {
+  readonly entry: Entry;
+  readonly steps: Steps<T>;
+  readonly charge: Charge;
+  /** Work so far by the estimates of its steps, us. */
+  estimatedUs: number;
+  /** The same as measured. */
+  measuredUs: number;
+}
 
 /** The frames of one source, in order. `T`: the result of checking one. */
 export class SourceQueue<T> {
@@ -73,7 +119,8 @@ export class SourceQueue<T> {
   readonly #inbox: Inbox;
   readonly #monotonic: () => number;
   #waiting: Entry[] = [];
-  #begun: { readonly entry: Entry; readonly steps: Steps<T> } | null = null;
+  #begun: Begun<T> | null = null;
+  readonly #maxCredit: number;
   #credit: number;
   #creditAt: number;
 
@@ -81,7 +128,8 @@ export class SourceQueue<T> {
     this.#bounds = bounds;
     this.#inbox = new Inbox(bounds.limits);
     this.#monotonic = monotonic;
-    this.#credit = MAX_CREDIT_TURNS * bounds.usPerTurn;
+    this.#maxCredit = bounds.maxCreditUs ?? MAX_CREDIT_TURNS * bounds.usPerTurn;
+    this.#credit = this.#maxCredit;
     this.#creditAt = monotonic();
   }
 
@@ -128,42 +176,55 @@ export class SourceQueue<T> {
    * with its result. What is done with a frame before the next one is asked for counts as work, too: a valid message
    * may cost the core more than its signature did.
    */
-  *turn(max: number, begin: (entry: Entry) => Steps<T>): Generator<readonly [Entry, T]> {
+  *turn(max: number, begin: (entry: Entry) => Steps<T>): Generator<Checked<T>> {
     if (this.waitMs > 0) return;
     let left = this.#bounds.usPerTurn;
-    const spend = (us: number) => {
-      left -= us;
-      this.#credit -= us;
-    };
     for (let count = 0; count < max && left > 0;) {
       const work = this.#begun ?? this.#next(begin);
       if (!work) break;
       this.#begun = work;
-      const step = work.steps.next();
-      if (!step.done) {
-        spend(step.value);
-        continue;
-      }
+      const { entry, steps, charge } = work;
+      const began = this.#monotonic();
+      const step = steps.next();
+      work.measuredUs += this.#usSince(began);
+      const us = step.done ? FRAME_US : step.value;
+      work.estimatedUs += us;
+      left -= us;
+      charge.add(us);
+      if (!step.done) continue;
       this.#begun = null;
-      spend(FRAME_US);
       count++;
       const yielded = this.#monotonic();
-      yield [work.entry, step.value];
-      spend(Math.max(0, this.#monotonic() - yielded) * 1_000);
+      yield { entry, result: step.value, charge };
+      const afterwardsUs = this.#usSince(yielded);
+      left -= afterwardsUs;
+      // On a slow or busy host all of it takes longer than estimated.
+      const moreUs = Math.max(0, work.measuredUs - work.estimatedUs) + afterwardsUs;
+      charge.add(Math.min(MAX_CHARGE_US, moreUs));
     }
   }
 
-  #next(begin: (entry: Entry) => Steps<T>): { readonly entry: Entry; readonly steps: Steps<T> } | null {
+  #next(begin: (entry: Entry) => Steps<T>): Begun<T> | null {
     // Reversed, and taken from the end: `shift` on a queue of thousands would cost more than the work itself.
     if (this.#waiting.length === 0) this.#waiting = this.#inbox.take().toReversed();
     const entry = this.#waiting.pop();
-    return entry ? { entry, steps: begin(entry) } : null;
+    if (!entry) return null;
+    const charge = new Charge(this.#spend);
+    charge.add(entry.overheadUs ?? 0);
+    return { entry, steps: begin(entry), charge, estimatedUs: 0, measuredUs: 0 };
   }
+
+  #usSince(at: number): number {
+    return Math.max(0, this.#monotonic() - at) * 1_000;
+  }
+
+  readonly #spend = (us: number): void => {
+    this.#credit = Math.min(this.#maxCredit, this.#credit - us);
+  };
 
   #accrue(usPerMs: number): number {
     const now = this.#monotonic();
-    const most = MAX_CREDIT_TURNS * this.#bounds.usPerTurn;
-    this.#credit = Math.min(most, this.#credit + Math.max(0, now - this.#creditAt) * usPerMs);
+    this.#credit = Math.min(this.#maxCredit, this.#credit + Math.max(0, now - this.#creditAt) * usPerMs);
     this.#creditAt = now;
     return this.#credit;
   }
