@@ -159,5 +159,5 @@ export const DEFAULT_SETTINGS: Settings = {
   idleStatusMs: 2_000,
   viewTimeoutMs: 400,
   slowPrimaryMs: 2_000,
-  checkpointSliceBytes: 256 * 1024,
+  checkpointSliceBytes: 512 * 1024,
 };

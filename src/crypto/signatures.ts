@@ -15,9 +15,10 @@ import { nodeCrypto } from "./node_crypto.ts";
 
 /** A verifier remembers at least this many imported public keys. Importing one costs 12 us or more. */
 const REMEMBERED_KEYS = 4096;
-/** Messages of at most this size are joined with their domain without allocating memory, bytes. */
-const SCRATCH_BYTES = 64 * 1024;
-const scratch = new Uint8Array(SCRATCH_BYTES);
+/** Messages of at most this size are joined with their domain in memory that is used again, bytes. */
+const MAX_SCRATCH_BYTES = 1024 * 1024;
+/** Grows to the largest such message. */
+let scratch = new Uint8Array(16 * 1024);
 
 /** Makes a new key pair. A replica whose key this process generated may start on an empty store without `start: "new"`. */
 export function generateKeyPair(): KeyPair {
@@ -99,7 +100,8 @@ function publicKeyOf(key: KeyObject): string {
 /** The domain followed by the message. It is valid until the next call. */
 function behind(domain: Uint8Array, bytes: Uint8Array): Uint8Array {
   const length = domain.length + bytes.length;
-  if (length > SCRATCH_BYTES) return concatBytes([domain, bytes]);
+  if (length > MAX_SCRATCH_BYTES) return concatBytes([domain, bytes]);
+  if (length > scratch.length) scratch = new Uint8Array(Math.min(MAX_SCRATCH_BYTES, 2 * length));
   scratch.set(domain);
   scratch.set(bytes, domain.length);
   return scratch.subarray(0, length);

@@ -197,3 +197,21 @@ Deno.test("a checkpoint that is interrupted is taken anew, and leaves nothing be
   assert(interrupted > 5, `${interrupted} checkpoints were interrupted`);
   assert(transfers > 5, `${transfers} transfers`);
 });
+
+Deno.test("old blobs are dropped many at a time, as the index of a store has them in no order", () => {
+  const [slice, K] = [64 * 1024, 32];
+  const cluster = clusterOf(slice, { n: 1, checkpointInterval: K });
+  const ada = new TestClient(cluster, 1).open();
+  const drops: number[] = [];
+  cluster.onStep = (_host, _input, { records }) => {
+    const count = records.reduce((sum, record) => sum + (record.kind === "drop-blobs" ? record.digests.length : 0), 0);
+    if (count > 0) drops.push(count);
+  };
+  for (let i = 0; i < 4 * K; i++) {
+    ada.call(Array.from({ length: 40 }, (_, n) => `SET key-${(i * 40 + n) * 7 % 400} ${i}-${"v".repeat(30)}`));
+  }
+  const all = drops.reduce((sum, count) => sum + count, 0);
+  assert(all > 400, `${all} blobs were dropped`);
+  const lists = 3;
+  assert(drops.length <= all / (slice / 512) + lists, `${all} blobs were dropped in ${drops.length} steps`);
+});

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { replicaId } from "../../src/core/messages/ids.ts";
 import { DeliveryError, SocketTransport } from "../../src/http/mod.ts";
 import { MAX_SOCKET_BYTES } from "../../src/http/peers/peer_socket.ts";
@@ -69,6 +69,23 @@ Deno.test("frames before the socket is open are POSTed; then bundles go on the s
   f.transport.send(replicaId(1), [vote]);
   await f.timer.idle();
   assertEquals(f.sockets[1]!.url, "wss://b.test/base/messages");
+});
+
+Deno.test("frames that go to several peers in one turn are one bundle in memory, other frames another", async () => {
+  const f = new Fixture();
+  const socket = await f.open();
+  f.transport.send(replicaId(1), [vote]);
+  await f.timer.idle();
+  const other = f.sockets.at(-1)!;
+  other.opens();
+  other.gets("ack 0");
+  const frames = [vote, utf8("another")];
+  for (const to of [peer, replicaId(1)]) f.transport.send(to, [...frames]);
+  assertEquals(socket.sent[0], other.sent[0]);
+  assert(socket.sent[0] === other.sent[0], "it was encoded once");
+  f.transport.send(peer, [vote]);
+  f.transport.send(peer, [utf8("vote"), vote]);
+  assertEquals(socket.sent.slice(1).map((sent) => decodeBundle(sent as Uint8Array, 9).frames), [[vote], [vote, vote]]);
 });
 
 Deno.test("clients' requests go on the socket too; bundles too large for it are POSTed", async () => {

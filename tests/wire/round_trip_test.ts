@@ -78,7 +78,7 @@ Deno.test("a bundle is the same after it is encoded and decoded", () => {
   }
 });
 
-Deno.test("a bundle's frames and a blob are copies, so that keeping one doesn't keep the body that it came in", () => {
+Deno.test("the frames of a bundle and a blob are copies, so that one that is kept doesn't keep the body that it came in", () => {
   const random = new Random(6);
   const blobs = { ...random.message("blobs"), blobs: [random.bytes(10), random.bytes(1000)] };
   const frame = encodeFrame({ message: blobs, bytes: encodeMessage(blobs), signature: random.bytes(64) });
@@ -87,6 +87,20 @@ Deno.test("a bundle's frames and a blob are copies, so that keeping one doesn't 
   const { message } = decodeFrame(frame).signed;
   assert(message.kind === "blobs");
   assertEquals(message.blobs.map((blob) => blob.buffer.byteLength), [10, 1000]);
+});
+
+Deno.test("a frame that is half of the body that it came in, or more, is not copied", () => {
+  const random = new Random(8);
+  const [frame, short] = [random.bytes(1_000), random.bytes(100)];
+  const bundle = encodeBundle(random.hex32() as Digest, [short, frame]).slice();
+  const { frames } = decodeBundle(bundle, 2);
+  assertEquals(frames, [short, frame]);
+  assertEquals(frames.map(({ buffer }) => buffer === bundle.buffer), [false, true]);
+  // A body may itself be a view of a large buffer.
+  const read = new Uint8Array(8_192);
+  read.set(bundle, 100);
+  const within = decodeBundle(read.subarray(100, 100 + bundle.length), 2).frames;
+  assertEquals(within.map(({ buffer }) => buffer.byteLength), [short.length, frame.length]);
 });
 
 Deno.test("packed bytes are those that cborg writes, and unpack to an equal value", () => {

@@ -10,8 +10,11 @@ import type { Environment } from "../io.ts";
 import type { ReplicaState } from "../state.ts";
 import type { Step } from "../step.ts";
 
-/** A slice drops one old blob per so many bytes of its size: as many as it writes, if chunks have half their full size. */
-const BYTES_PER_DROP = 4 * 1024;
+/**
+ * A slice drops one old blob per so many bytes of its size. A store finds blobs by their digests, which are in no order:
+ * few drops at a time would change most pages of that index again and again.
+ */
+const BYTES_PER_DROP = 512;
 
 /**
  * Moves the watermarks to a stable checkpoint and frees everything at or below it.

@@ -43,6 +43,8 @@ export class SocketTransport implements Transport {
   readonly #post: Transport;
   readonly #links: readonly PeerLink[];
   readonly #timer: Timer;
+  /** The last bundle of this turn. */
+  #last: { readonly frames: readonly Uint8Array[]; readonly bundle: Uint8Array<ArrayBuffer> } | null = null;
 
   /** Reads the members' URLs. @throws {TypeError} if a member has none. */
   constructor({ clusterFile, cluster, post, prove, timer, ...options }: SocketTransportOptions) {
@@ -75,8 +77,20 @@ export class SocketTransport implements Transport {
   send(to: ReplicaId, frames: readonly Uint8Array[]): boolean {
     const link = this.#linkTo(to);
     if (!isSmall(frames) || link.isBusy || !link.isReady()) return false;
-    link.send(frames, encodeBundle(this.#cluster, frames));
+    link.send(frames, this.#bundleOf(frames));
     return true;
+  }
+
+  /** Most frames go to all peers, in one turn: they are put into one bundle, once. */
+  #bundleOf(frames: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+    const last = this.#last;
+    if (last && last.frames.length === frames.length && frames.every((frame, i) => frame === last.frames[i])) {
+      return last.bundle;
+    }
+    const bundle = encodeBundle(this.#cluster, frames);
+    if (last === null) queueMicrotask(() => this.#last = null);
+    this.#last = { frames, bundle };
+    return bundle;
   }
 
   /**

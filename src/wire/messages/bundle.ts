@@ -44,7 +44,8 @@ export interface BundleOptions {
 }
 
 /**
- * Reads a bundle. Each frame is a copy: a vote that is kept for long must not keep megabytes of other frames in memory.
+ * Reads a bundle. A frame that is less than half of `bytes` is a copy: a vote that is kept for long must not keep
+ * megabytes of other frames in memory. A larger one is a view.
  * @throws {DecodeError} if `bytes` are not exactly one bundle of at most `maxFrames` frames.
  */
 export function decodeBundle(bytes: Uint8Array, maxFrames: number, { isFrame }: BundleOptions = {}): Bundle {
@@ -69,7 +70,7 @@ export function decodeBundle(bytes: Uint8Array, maxFrames: number, { isFrame }: 
       if (isFrame?.(frame) === false) {
         throw new DecodeError("", "a signed message", `${frame.length} bytes that are not one`);
       }
-      frames.push(frame.slice());
+      frames.push(bytes.buffer.byteLength > 2 * frame.length ? frame.slice() : frame);
     }
     at = "bundle";
     reader.end();
