@@ -8,16 +8,16 @@ import type { Ready } from "../core/io.ts";
 import type { Digest, Millis, ReplicaId } from "../core/messages/ids.ts";
 import type { MessageKind, SignedRequest, Verified, VouchedOperation } from "../core/messages/messages.ts";
 import type { SignedQuery } from "../core/messages/queries.ts";
-import { type Epoch, sayEntered } from "../wire/epochs/mod.ts";
+import type { Epoch } from "../wire/epochs/mod.ts";
 import { encodeFrame } from "../wire/mod.ts";
 import { type Task, taskOf } from "./durable/task.ts";
-import { sign } from "./environment.ts";
+import { EpochStart } from "./epochs/epoch_start.ts";
 import type { GatewayAnswer } from "./gateway/gateway_operations.ts";
 import { submit, type SubmitOptions, verify } from "./gateway/submit.ts";
 import type { HostEvent } from "./host_event.ts";
 import type { FrameSource } from "./in/intake.ts";
 import { type NodeUsage, usageOf } from "./in/usage.ts";
-import type { NodeInternals, NodeOptions } from "./options.ts";
+import { CRYPTOGRAPHY, type NodeInternals, type NodeOptions } from "./options.ts";
 import { type Parts, prepareParts } from "./parts.ts";
 import type { Observer, Rejection } from "./ports.ts";
 import { type ScrubSchedule, startScrubbing } from "./repair/scrub.ts";
@@ -37,6 +37,8 @@ export class ReplicaNode {
   readonly cluster: Digest;
   /** The epoch that it runs in. */
   readonly epoch: Epoch;
+  /** The state at which its epoch starts. */
+  readonly epochStart: EpochStart;
   /** The genesis of epoch 0, and the links that lead from there to this epoch. */
   readonly past: NonNullable<NodeOptions["past"]>;
   /** Its settings. */
@@ -49,29 +51,24 @@ export class ReplicaNode {
   readonly #callers: Connected["callers"];
   readonly #observers: Connected["observers"];
   readonly #connected: Connected;
-  /** Whether the store has the state at which the epoch starts. */
-  #hasState = false;
   #isDraining = false;
   #closing: Promise<void> | null = null;
 
   private constructor(options: NodeOptions, parts: Parts, internals: NodeInternals) {
-    this.self = options.self;
-    this.genesis = options.genesis;
-    this.cluster = parts.cluster;
-    this.epoch = parts.epoch;
+    ({ self: this.self, genesis: this.genesis } = options);
+    ({ cluster: this.cluster, epoch: this.epoch, settings: this.settings, changes: this.changes } = parts);
     this.past = options.past ?? { genesis: options.genesis, links: [] };
-    this.settings = parts.settings;
-    this.changes = parts.changes;
     this.#parts = parts;
     this.#onClosed = internals.onClosed;
-    const connected = connect(options, parts, {
+    const { hash } = options.crypto ?? CRYPTOGRAPHY;
+    this.epochStart = new EpochStart({ ...parts, self: options.self, hash, replica: () => this.#replica });
+    this.#connected = connect(options, parts, {
       wake: () => this.#drainSoon(),
-      hasCore: (core) => this.#hasState ||= core.status().lastExecuted >= (parts.epoch.start?.sequence ?? 0),
+      hasCore: (core) => this.epochStart.restored(core),
       release: (ready, now) => this.#release(ready, now),
       onOtherEpoch: internals.onOtherEpoch,
     });
-    ({ replica: this.#replica, callers: this.#callers, observers: this.#observers } = connected);
-    this.#connected = connected;
+    ({ replica: this.#replica, callers: this.#callers, observers: this.#observers } = this.#connected);
   }
 
   /**
@@ -180,11 +177,6 @@ export class ReplicaNode {
     return this.#connected.blobs.read(digests);
   }
 
-  /** What it says once its store has the state at which its epoch starts; `null` before, in epoch 0, and while halted. */
-  entered(): { readonly member: number; readonly signature: Uint8Array } | null {
-    return this.#hasState && this.#replica.core ? sayEntered(this.epoch, this.self, this.#parts.signer) : null;
-  }
-
   /** How many of the other members it has heard within the last `ms`. */
   heardSince(ms: number): number {
     const heardAt = [...this.#replica.core?.peers?.().heardAt ?? []];
@@ -194,17 +186,6 @@ export class ReplicaNode {
   /** The blobs that it needs of the state at which its epoch starts. Members of the epoch before have them, too. */
   wantedState(): readonly Digest[] {
     return this.#replica.core?.wantedState?.() ?? [];
-  }
-
-  /** The frame of a signed fetch, with which it asks members of the epoch before. */
-  signFetch(digests: readonly Digest[]): Uint8Array {
-    return encodeFrame(sign(this.#parts.signer, { kind: "fetch", replica: this.self, number: 0, digests }));
-  }
-
-  /** Takes blobs that somebody has given. Each counts only if it has a digest that is wanted. */
-  receiveState(blobs: readonly Uint8Array[]): void {
-    const fetched = blobs.map((bytes) => ({ digest: this.#connected.hash(bytes), bytes }));
-    this.#replica.run([{ input: { kind: "blobs", from: this.self, blobs: fetched } }]);
   }
 
   /**
@@ -299,7 +280,7 @@ export class ReplicaNode {
     yield* requests.intake.drain();
     // A new member of a later epoch knows the agreed time once it has the state.
     const knowsTime = this.epoch.number === 0 || this.#replica.agreedTime > 0;
-    if (knowsTime) { for (const bundle of gateway.take()) yield taskOf(bundle); }
+    for (const bundle of knowsTime ? gateway.take() : []) yield taskOf(bundle);
     yield* queries.intake.drain(this.#connected.maxQueriesPerTurn);
   }
 
@@ -307,8 +288,7 @@ export class ReplicaNode {
     const { delivery, blobs } = this.#connected;
     this.#callers.gateway.hear(events);
     if (events.some(({ kind }) => kind === "state-transfer")) this.#drainSoon();
-    // Events are released once the records of their step are durable.
-    if (events.some((event) => event.kind === "state-transfer" && event.phase === "finished")) this.#hasState = true;
+    this.epochStart.hear(events);
     for (const event of events) this.#observers.notify((o) => o.onEvent?.(event, now));
     delivery.release({ messages, replies, answers });
     blobs.offer(offers);

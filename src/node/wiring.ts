@@ -50,7 +50,6 @@ export interface Connected {
   readonly observers: Observers;
   readonly timer: Timer;
   readonly maxQueriesPerTurn: number;
-  readonly hash: (bytes: Uint8Array) => Digest;
   /** What scrubbing reads, and whom it tells. */
   readonly scrubbed: Omit<ScrubOptions, keyof ScrubSchedule | "signal">;
 }
@@ -181,5 +180,5 @@ export function connect(
     },
   };
   const { maxQueriesPerTurn } = limits;
-  return { replica, callers, delivery, blobs, observers, timer, maxQueriesPerTurn, hash, scrubbed };
+  return { replica, callers, delivery, blobs, observers, timer, maxQueriesPerTurn, scrubbed };
 }

@@ -5,14 +5,7 @@
 import process from "node:process";
 import type { Store } from "../../node/ports.ts";
 import { parseStart, type Start } from "../../node/storage/start.ts";
-import {
-  Log,
-  type LogEntry,
-  type LogFormat,
-  type ServedReplica,
-  type ServeOptions,
-  systemTimer,
-} from "../../runtime/process.ts";
+import { Log, type LogFormat, type ServedReplica, type ServeOptions, systemTimer } from "../../runtime/process.ts";
 import { folderStorage } from "../../snapshot/storage/folder.ts";
 import { guardMachine } from "../../testing/machine/forbidden.ts";
 import { MemoryStore } from "../../stores/memory.ts";
@@ -35,6 +28,7 @@ import { CutOff } from "../local_cluster/cut_off.ts";
 import type { Page } from "../../page/page.ts";
 import { VERSION } from "../version.ts";
 import { LOG_FLAG } from "./log_option.ts";
+import { sayWhenHalted, servingEntry, stoppedEntry } from "./serve_log.ts";
 import { POLICY_FLAGS, policyOf } from "./policy_options.ts";
 import { createTelemetry, TELEMETRY_FLAG, telemetryShare } from "./telemetry_option.ts";
 
@@ -121,9 +115,6 @@ const FORCED_EXIT_CODE = 130;
 /** The longest word on standard input, characters. */
 const MAX_WORD = 64;
 
-/** How often the process checks whether the replica has halted, ms. */
-const HALT_CHECK_MS = 1_000;
-
 async function serveReplica({ values }: Call<typeof FLAGS>): Promise<number> {
   const name = required(values.name, "name");
   const port = values.port === undefined ? undefined : natural("--port", values.port, { max: 65_535 });
@@ -205,25 +196,6 @@ function chainOf(
   });
 }
 
-function servingEntry(replica: ServedReplica): LogEntry {
-  const { url, epoch: { number: epoch } } = replica;
-  if (!replica.isMember) {
-    const message =
-      "waiting until this key is a member that has the version of the state machine in force: it asks the members for the chain of epochs";
-    return { event: "waiting", message, fields: { url, epoch } };
-  }
-  const { lastExecuted, view } = replica.node.status().replica;
-  const fields = { url, ...(epoch > 0 && { epoch }), view, executed: lastExecuted };
-  return { event: "serving", message: "serving requests", fields };
-}
-
-/** The last line. A member that was removed says where the cluster went. */
-function stoppedEntry({ isMember, epoch: { number, urls } }: ServedReplica, wasTold: boolean): LogEntry {
-  if (isMember || wasTold) return { event: "stopped", message: "stopped" };
-  const where = Object.entries(urls).map(([name, url]) => `${name}=${url}`).join(", ");
-  return { event: "stopped", message: `stopped: the cluster goes on in epoch ${number} at ${where}` };
-}
-
 type MemberOptions = Omit<ServeOptions, "cluster" | "self">;
 
 async function serveMember(name: string, cluster: ClusterFile, options: MemberOptions): Promise<ServedReplica> {
@@ -287,18 +259,6 @@ function endOfInput(told?: CutOff): AbortSignal {
     for (const line of lines) told?.obey(line.trim());
   });
   return controller.signal;
-}
-
-function sayWhenHalted(replica: ServedReplica, log: Log): () => void {
-  const id = setInterval(() => {
-    const halted = replica.isMember ? replica.node.status().halted : undefined;
-    if (halted === undefined) return;
-    const message =
-      "halted: the replica no longer takes part; start it with --start recover to fetch the state from the others";
-    log.error({ event: "halted", message, fields: { reason: halted } });
-    clearInterval(id);
-  }, HALT_CHECK_MS);
-  return () => clearInterval(id);
 }
 
 if (import.meta.main) {

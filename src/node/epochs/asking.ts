@@ -167,9 +167,13 @@ export class Asking {
       const wanted = node.wantedState().slice(0, MAX_WANTED);
       if (wanted.length === 0) break;
       try {
-        const blobs = await source.blobs(urls[turn % urls.length]!, node.epoch.number, node.signFetch(wanted));
+        const blobs = await source.blobs(
+          urls[turn % urls.length]!,
+          node.epoch.number,
+          node.epochStart.signFetch(wanted),
+        );
         if (blobs.length > 0) {
-          node.receiveState(blobs);
+          node.epochStart.receive(blobs);
           if (await this.#until(() => node.wantedState()[0] !== wanted[0])) continue;
         }
         turn++; // this one did not have it, or lied
@@ -185,7 +189,7 @@ export class Asking {
   async #placeProof(node: ReplicaNode): Promise<void> {
     if (!await this.#until(() => node.wantedState().length > 0)) return;
     const [link] = this.#options.self.linksAfter(node.epoch.number - 1);
-    for (const blob of link ? decodeLink(link).proof : []) node.receiveState([blob]);
+    for (const blob of link ? decodeLink(link).proof : []) node.epochStart.receive([blob]);
   }
 
   /** Waits a moment until something holds. Returns whether it does. */

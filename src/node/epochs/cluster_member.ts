@@ -156,7 +156,7 @@ export class ClusterMember {
 
   /** What this member has signed about the state at which the present epoch starts; `null` if it lacks the state. */
   entered(): Entered | null {
-    return this.#node?.entered() ?? null;
+    return this.#node?.epochStart.entered() ?? null;
   }
 
   /**
