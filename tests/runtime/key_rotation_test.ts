@@ -1,6 +1,6 @@
 /** A member's key on a schedule: one process, one address, two keys for a moment. */
 import { assert, assertEquals } from "@std/assert";
-import { generateKeyPair } from "../../src/crypto/mod.ts";
+import { generateKeyPair, importKeyPair } from "../../src/crypto/mod.ts";
 import type { HostEvent } from "../../src/node/host_event.ts";
 import { serve } from "../../src/runtime/deno.ts";
 import type { ServedReplica } from "../../src/runtime/host/options.ts";
@@ -11,7 +11,7 @@ import { approve, proposeRotation } from "../../src/wire/epochs/mod.ts";
 import type { ClusterFile } from "../../src/wire/mod.ts";
 import { clusterFile, FOUR, keyOf, until } from "../node/_epochs.ts";
 import { freePorts } from "../tools/ports.ts";
-import { req } from "./_over_http.ts";
+import { approved, req } from "./_over_http.ts";
 
 class Served {
   readonly ports = freePorts(4);
@@ -122,6 +122,46 @@ Deno.test("a key that an earlier process has made is the next one, and is not ma
   try {
     await until("the key is rotated", () => rotated.length > 0);
     assertEquals([rotated[0], cluster.made], [next, 0]);
+  } finally {
+    await cluster.close();
+  }
+});
+
+Deno.test("a process that ended when its next key came into force goes on with that one, though the present key was removed", async () => {
+  const next: NextKey = { privateKey: generateKeyPair().privateKey, store: new MemoryStore(), start: "recover" };
+  const cluster = await new Served().serve(0, { since: Date.now() });
+  const rotated: NextKey[] = [];
+  try {
+    const { epoch } = cluster.all[0]!;
+    await cluster.all.pop()!.close();
+    const { publicKey } = importKeyPair(next.privateKey);
+    const replicas = epoch.genesis.replicas.map((member) =>
+      member.name === "Dog" ? { name: "Dog", publicKey } : member
+    );
+    const [status, text] = await req(cluster.url(1), 1, await approved(epoch, { replicas }), "admin");
+    assertEquals(status, 200, text);
+    await until("the others are there", () => cluster.all.every((one) => one.epoch.number === 1));
+    const dog = await serve({
+      cluster: cluster.cluster,
+      self: "Dog",
+      privateKey: keyOf("Dog").privateKey,
+      store: cluster.stores.get("Dog")!.reopen(),
+      port: cluster.ports[3]!,
+      hostname: "127.0.0.1",
+      stopsWhenRemoved: true,
+      keyRotation: {
+        everyMs: 86_400_000,
+        since: Date.now(),
+        next,
+        prepare: () => next,
+        onRotated: (one) => void rotated.push(one),
+      },
+    });
+    cluster.all.push(dog);
+    await until("it goes on with the next key", () => rotated.length > 0);
+    assertEquals([dog.isMember, dog.epoch.number], [true, 1]);
+    const [again, answer] = await req(cluster.url(3), 2, "INCR n", "b");
+    assertEquals(again, 200, answer);
   } finally {
     await cluster.close();
   }

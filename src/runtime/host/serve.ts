@@ -137,22 +137,22 @@ export async function serveOn(platform: Platform, options: ServeOptions): Promis
     return open(own, { ...shared, ...departing, ...upgrade, ...(interposer && { interposer }) });
   };
   let present: Present | null = null;
-  const first = await openWith(privateKey, options).catch(async (error) => {
-    await server.shutdown();
-    throw error;
-  });
   const replace = async (next: Present) => {
     const former = present;
     present = next;
     handle = next.host.fetch;
     await former?.host.close();
   };
-  await replace({ host: first, privateKey });
   const hosted = () => present!.host;
   const openNext = (next: NextKey) =>
     openWith(next.privateKey, { ...options, ...next, chain: hosted().member.linksAfter(0) });
   const rotator = keyRotation &&
     new KeyRotator(keyRotation, { timer, tell, open: openNext, replace, present: () => present! });
+  const first = await openWith(privateKey, options).catch(async (error) => {
+    await server.shutdown();
+    throw error;
+  });
+  await replace({ host: first, privateKey });
   rotator?.start();
   const { promise: closed, resolve } = deferred<void>();
   let closing = false;

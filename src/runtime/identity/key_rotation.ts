@@ -63,6 +63,8 @@ export interface RotationHost {
 const RETRY_MS = 60_000;
 /** How often it is looked whether the next key is in force, ms. */
 const LOOK_MS = 100;
+/** How long a key that was made earlier has to turn out to be in force, ms, before it is proposed again. */
+const EARLIER_MS = 2_000;
 /** How long an ordered proposal may take until its epoch begins, ms, before it is looked at again. */
 const PATIENCE_MS = 60_000;
 
@@ -72,12 +74,15 @@ export class KeyRotator {
   readonly #host: RotationHost;
   readonly #delays: Delays;
   #next: { readonly key: NextKey; readonly host: MemberHost } | null = null;
+  /** The next key, also before its replica is open: its member stays, though the present key was removed. */
+  #key: NextKey | null;
   #since: number;
   #running: Promise<void> | null = null;
 
   constructor(rotation: KeyRotation, host: RotationHost) {
     this.#rotation = rotation;
     this.#host = host;
+    this.#key = rotation.next ?? null;
     this.#since = rotation.since;
     this.#delays = new Delays(host.timer);
   }
@@ -89,7 +94,7 @@ export class KeyRotator {
 
   /** Whether a key that is about to be this member's is a member of an epoch. */
   hasPlaceIn(epoch: Epoch): boolean {
-    return this.#next !== null && placeIn(epoch, importKeyPair(this.#next.key.privateKey).publicKey) !== null;
+    return this.#key !== null && placeIn(epoch, importKeyPair(this.#key.privateKey).publicKey) !== null;
   }
 
   /** Stops, and closes the replica that waits. */
@@ -100,29 +105,35 @@ export class KeyRotator {
   }
 
   async #run(): Promise<void> {
-    const { next } = this.#rotation;
-    for (let known = next; !this.#delays.isStopped;) {
+    while (!this.#delays.isStopped) {
       try {
-        if (known) {
-          await this.#openNext(known);
-          if (await this.#isInForce(LOOK_MS)) await this.#switch();
-        }
-        const dueMs = this.#next ? 0 : this.#since + this.#rotation.everyMs - this.#host.timer.now();
-        if (dueMs > 0) await this.#delays.pass(dueMs);
-        if (this.#delays.isStopped) return;
-        if (!this.#next) await this.#openNext(await this.#rotation.prepare());
-        known = undefined;
-        await this.#submit();
-        if (await this.#isInForce(PATIENCE_MS)) await this.#switch();
+        await this.#turn();
       } catch (error) {
         if (this.#delays.isStopped) return;
         this.#host.tell({ kind: "rotation-failed", reason: error instanceof Error ? error.message : String(error) });
-        await this.#delays.pass(RETRY_MS);
+        // What was ordered may come into force all the same.
+        if (!this.#next) await this.#delays.pass(RETRY_MS);
+        else if (await this.#isInForce(RETRY_MS)) await this.#switch().catch(() => {});
       }
     }
   }
 
+  async #turn(): Promise<void> {
+    if (this.#key) {
+      await this.#openNext(this.#key);
+      if (await this.#isInForce(EARLIER_MS)) return await this.#switch();
+    } else {
+      await this.#delays.pass(Math.max(0, this.#since + this.#rotation.everyMs - this.#host.timer.now()));
+      if (this.#delays.isStopped) return;
+      await this.#openNext(await this.#rotation.prepare());
+    }
+    if (this.#delays.isStopped) return;
+    await this.#submit();
+    if (await this.#isInForce(PATIENCE_MS)) await this.#switch();
+  }
+
   async #openNext(key: NextKey): Promise<void> {
+    this.#key = key;
     this.#next ??= { key, host: await this.#host.open(key) };
   }
 
@@ -159,7 +170,7 @@ export class KeyRotator {
   async #switch(): Promise<void> {
     const { key, host } = this.#next!;
     await this.#host.replace({ host, privateKey: key.privateKey });
-    this.#next = null;
+    this.#next = this.#key = null;
     this.#since = this.#host.timer.now();
     await this.#rotation.onRotated(key);
     this.#host.tell({
