@@ -29,6 +29,8 @@ export class MemberProcesses {
   readonly running = new Map<string, Command>();
   /** The members of the present epoch. */
   present: readonly string[] = [];
+  /** The module of the program that members are started with from now on; that of this build if it is left out. */
+  program: string | undefined;
   #changes = 0;
 
   constructor(readonly folder: string) {}
@@ -66,7 +68,7 @@ export class MemberProcesses {
     const { name, keyFile, stateFile } = this.invited.get(id)!;
     const files = ["--cluster", this.clusterFile, "--key", keyFile, "--state", stateFile];
     const isNew = !this.running.has(id);
-    const command = new Command(PBFT, [
+    const command = new Command(this.program ?? PBFT, [
       "serve",
       "--name",
       name,
@@ -88,7 +90,8 @@ export class MemberProcesses {
 
   /** The flags of a member that is not in the genesis. */
   placeOf(id: string): readonly string[] {
-    return ["--chain", `${this.folder}/chain-${id}.json`, "--port", new URL(this.invited.get(id)!.url).port];
+    const chain = `${this.folder}/chain-${id}.json`;
+    return exists(chain) ? ["--chain", chain, "--port", new URL(this.invited.get(id)!.url).port] : [];
   }
 
   /** Stops a member as its service manager does, and starts it again. */

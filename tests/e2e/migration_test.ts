@@ -84,7 +84,10 @@ Deno.test("key-value/1 becomes key-value/2 under load; a member with the old cod
       const file = `${folder}/next.json`;
       await pbft("members", "propose", file, "--cluster", cluster, "--state-machine", "key-value/2");
       for (const name of NAMES.slice(0, 3)) {
-        await pbft("members", "sign", file, "--key", `${folder}/c/${name}/key`, "--cluster", cluster);
+        // Each tries the migration on its own state before it signs, while its replica runs.
+        const at = ["--cluster", cluster, "--machine", `${folder}/both.js`, "--state", `${folder}/c/${name}/state.db`];
+        const said = await pbft("members", "sign", file, "--key", `${folder}/c/${name}/key`, ...at);
+        assert(/tried on the state at \d+, works: \d+ chunks/.test(said), said);
       }
       longest = 0;
       await pbft("members", "submit", file, "--cluster", cluster);

@@ -16,7 +16,12 @@ import { membersShown, type Shown } from "../../members/list.ts";
 import { type CheckedProposal, readProposal, writeProposal } from "../../members/proposal_file.ts";
 import { submit } from "../../members/submit.ts";
 import { changesText, namesText, sizeText } from "../../members/words.ts";
-import { CHAIN_FLAG, CLUSTER_FLAG } from "../../parser/flags.ts";
+import { type DryRun, dryRun, dryRunText } from "../../members/dry_run.ts";
+import { loadMachine } from "../../machine/load.ts";
+import { exists } from "../../files.ts";
+import { MachineVersions } from "../../../core/epochs/versions.ts";
+import { SqliteStore } from "../../../stores/sqlite.ts";
+import { CHAIN_FLAG, CLUSTER_FLAG, EXPORT_FLAG } from "../../parser/flags.ts";
 import { type Call, defineVerb, type Flags } from "../../parser/verb.ts";
 
 const FLAGS = {
@@ -32,6 +37,15 @@ const FLAGS = {
     help:
       "sign: the private key of a member; submit: that of a client; propose: NAME=PUBLICKEY, a member's new key; may be repeated",
   },
+  "machine": {
+    value: "FILE",
+    isFile: true,
+    isLocal: true,
+    help:
+      "sign: the file that exports the state machine; a migration to another version is tried before anything is signed",
+  },
+  ...EXPORT_FLAG,
+  "state": { value: "FILE", isFile: true, isLocal: true, help: "sign: the state file on which the migration is tried" },
   "timeout": { value: "TIME", help: "submit: how long to wait until the next epoch is in force (60s)" },
 } as const satisfies Flags;
 
@@ -128,10 +142,47 @@ async function show({ values }: MembersCall, file: string): Promise<Shown> {
   return shownOf(path, await readProposal(path, await findCluster(values.cluster)));
 }
 
+/**
+ * If a proposal changes the version of the state machine: tries the migration on this member's state, if the machine and the
+ * state are given. Returns what is to be said. @throws {CliError} if it does not work: then nothing is signed.
+ */
+async function tryMigration(
+  { machine, export: name, state }: MembersCall["values"],
+  { proposal: { configuration }, followed: { present } }: CheckedProposal,
+): Promise<{ readonly lines: readonly string[]; readonly tried: DryRun | null }> {
+  const [from, to] = [present.genesis.stateMachine, configuration.genesis.stateMachine];
+  if (from === to) return { lines: [], tried: null };
+  if (machine === undefined || state === undefined) {
+    const lines = [
+      `the migration from ${from} to ${to} was not tried: --machine FILE --state FILE tries it before signing`,
+    ];
+    return { lines, tried: null };
+  }
+  const versions = MachineVersions.of((await loadMachine(machine, name)).machines);
+  const store = await openState(state);
+  try {
+    const tried = await dryRun(store, { genesis: present.genesis, versions, to });
+    return { lines: dryRunText(tried), tried };
+  } finally {
+    await store.close();
+  }
+}
+
+/** Opens the state of a member, which may be running. @throws {CliError} if there is no such file. */
+async function openState(path: string): Promise<SqliteStore> {
+  if (!exists(path)) throw new CliError(`--state: ${path}: no such file`, EXIT.usage);
+  try {
+    return await SqliteStore.open(path);
+  } catch (error) {
+    throw new CliError(`--state: ${reasonOf(error)}`, EXIT.usage);
+  }
+}
+
 async function sign({ values, terminal }: MembersCall, file: string): Promise<Shown> {
   const path = file || DEFAULT_FILE;
   const found = await findCluster(values.cluster);
-  const { proposal, followed, standing } = await readProposal(path, found);
+  const checked = await readProposal(path, found);
+  const { proposal, followed, standing } = checked;
   const keyPath = oneKey(values.key, "the private key of a member");
   const { privateKey, warning } = readKey(keyPath);
   if (warning) terminal.say(`warning: ${warning}`);
@@ -149,14 +200,15 @@ async function sign({ values, terminal }: MembersCall, file: string): Promise<Sh
       },
     );
   }
+  const { lines, tried } = await tryMigration(values, checked);
   if (!standing.approved.includes(member.name)) {
     writeProposal(path, await approve(present, proposal, { signer, hash: sha256 }), followed);
   }
   const shown = shownOf(path, await readProposal(path, found));
   return {
     ...shown,
-    lines: [`signed by ${member.name}`, ...shown.lines],
-    json: { signer: member.name, ...shown.json },
+    lines: [...lines, `signed by ${member.name}`, ...shown.lines],
+    json: { signer: member.name, ...shown.json, ...(tried && { migration: tried }) },
   };
 }
 

@@ -1,0 +1,135 @@
+/**
+ * A migration, tried on the state of one member before it signs for the new version: whether it works, what it gives, and
+ * whether it gives the same twice. Nothing is changed.
+ * @module
+ */
+import type { Genesis } from "../../core/config.ts";
+import type { Digest, Millis } from "../../core/messages/ids.ts";
+import { type MachineVersions, migrated } from "../../core/epochs/versions.ts";
+import { entriesOf, readChunk, readPage, readRoot } from "../../core/tree/state_tree.ts";
+import { sha256 } from "../../crypto/mod.ts";
+import type { Store } from "../../node/ports.ts";
+import { BlobReader } from "../../node/storage/blob_reader.ts";
+import { RecordReader } from "../../node/storage/record_reader.ts";
+import { pack, unpack } from "../../wire/mod.ts";
+import { CliError, EXIT, reasonOf } from "../cli_error.ts";
+
+/** The prefix of the chunks of the state machine. */
+const MACHINE = "m";
+/** A running replica may drop a blob while it is read: it is begun anew so often. */
+const ATTEMPTS = 5;
+
+/** What was tried. */
+export interface DryRun {
+  /** The number whose state was migrated: the member's last checkpoint. */
+  readonly sequence: number;
+  readonly from: string;
+  readonly to: string;
+  readonly chunks: { readonly before: number; readonly after: number };
+  readonly bytes: { readonly before: number; readonly after: number };
+  /** The hash of the new state. Members who tried it at the same number have the same, if the migration is deterministic. */
+  readonly digest: Digest;
+  readonly tookMs: number;
+}
+
+/** The chunks of the state machine in a store, at its last checkpoint. */
+interface StoredChunks {
+  readonly sequence: number;
+  readonly timestamp: Millis;
+  readonly chunks: ReadonlyMap<string, Uint8Array>;
+}
+
+/**
+ * Runs the migration from the version of `genesis` to another one on the state in a store.
+ * @throws {CliError} if there is no such version or migration, if it fails, or gives something else the second time.
+ */
+export async function dryRun(
+  store: Pick<Store, "load" | "read">,
+  { genesis, versions, to }: { readonly genesis: Genesis; readonly versions: MachineVersions; readonly to: string },
+): Promise<DryRun> {
+  const from = genesis.stateMachine;
+  const migrate = versions.has(to) ? versions.migration(from, to) : null;
+  if (!migrate) {
+    throw new CliError(
+      `--machine: expected version ${to}, and how it is made of ${from}, got ${versions.names.join(" and ")}`,
+      EXIT.no,
+      { next: "a member without them waits in the next epoch: install the code that has both versions first" },
+    );
+  }
+  const { sequence, timestamp, chunks } = await storedChunks(store, genesis);
+  const context = { sequence, timestamp } as Parameters<typeof migrate>[1];
+  const begun = performance.now();
+  const attempt = (): ReadonlyMap<string, Uint8Array> => {
+    try {
+      const next = migrated(migrate, chunks, context);
+      versions.create(to).restore(next);
+      return next;
+    } catch (error) {
+      throw new CliError(`the migration to ${to} fails on the state at ${sequence}: ${reasonOf(error)}`, EXIT.no, {
+        next: `nothing was signed; with it the members would stay with ${from}: mend the migration`,
+      });
+    }
+  };
+  const next = attempt();
+  const tookMs = performance.now() - begun;
+  const digest = digestOf(next);
+  if (digestOf(attempt()) !== digest) {
+    throw new CliError(`the migration to ${to} gives another state the second time: it is not deterministic`, EXIT.no, {
+      next:
+        "nothing was signed; with it the epoch would not close: look for clocks, chance and the order of keys in it",
+    });
+  }
+  return {
+    sequence,
+    from,
+    to,
+    chunks: { before: chunks.size, after: next.size },
+    bytes: { before: sizeOf(chunks), after: sizeOf(next) },
+    digest,
+    tookMs,
+  };
+}
+
+/** What was tried, in words. */
+export function dryRunText({ sequence, from, to, chunks, bytes, digest, tookMs }: DryRun): readonly string[] {
+  return [
+    `the migration from ${from} to ${to}, tried on the state at ${sequence}, works: ${chunks.before} chunks with ` +
+    `${bytes.before} bytes become ${chunks.after} with ${bytes.after}, in ${Math.ceil(tookMs)} ms`,
+    `  the new state is ${digest.slice(0, 16)}: members who try it at ${sequence} must see the same`,
+  ];
+}
+
+async function storedChunks(store: Pick<Store, "load" | "read">, genesis: Genesis): Promise<StoredChunks> {
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await readChunks(store, genesis);
+    } catch (error) {
+      if (error instanceof CliError || attempt === ATTEMPTS) throw new CliError(`--state: ${reasonOf(error)}`, EXIT.no);
+    }
+  }
+}
+
+async function readChunks(store: Pick<Store, "load" | "read">, genesis: Genesis): Promise<StoredChunks> {
+  const { records } = await store.load();
+  const checkpoint = new RecordReader(records, genesis).checkpoint();
+  if (!checkpoint) throw new CliError("expected a state with a checkpoint, got one without");
+  const blobs = new BlobReader(store, sha256);
+  const one = async (digest: Digest) => unpack((await blobs.read([digest])).get(digest)!);
+  const { pages, agreedTime } = readRoot(await one(checkpoint.root));
+  const chunks = new Map<string, Uint8Array>();
+  for (const [, page] of pages) {
+    const listed = entriesOf(readPage(await one(page))).filter(([id]) => id.startsWith(MACHINE));
+    const found = await blobs.read(listed.map(([, digest]) => digest));
+    for (const [id, digest] of listed) chunks.set(id.slice(MACHINE.length), readChunk(unpack(found.get(digest)!))[1]);
+  }
+  return { sequence: checkpoint.sequence, timestamp: agreedTime, chunks };
+}
+
+function digestOf(chunks: ReadonlyMap<string, Uint8Array>): Digest {
+  const sorted = [...chunks].sort(([a], [b]) => a < b ? -1 : 1);
+  return sha256(pack(sorted.map(([id, chunk]) => [id, chunk])));
+}
+
+function sizeOf(chunks: ReadonlyMap<string, Uint8Array>): number {
+  return [...chunks.values()].reduce((sum, { length }) => sum + length, 0);
+}

@@ -1,0 +1,91 @@
+/** A migration that is tried before a member signs for it. */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { CliError } from "../../src/cli/cli_error.ts";
+import { dryRun, dryRunText } from "../../src/cli/members/dry_run.ts";
+import { MachineVersions, type Migrate } from "../../src/core/epochs/versions.ts";
+import { KeyValue } from "../../src/machines/mod.ts";
+import { utf8 } from "../../src/wire/mod.ts";
+import { MemoryStore } from "../../src/stores/memory.ts";
+import { openReplica } from "../../src/runtime/deno.ts";
+import { clusterOfOne } from "../tools/cluster_of_one.ts";
+
+class KeyValue2 extends KeyValue {
+  override version = "key-value/2";
+}
+
+/** The versions, with this migration. */
+const versionsWith = (migrate: Migrate) =>
+  MachineVersions.of({
+    "key-value/1": () => new KeyValue(),
+    "key-value/2": { create: () => new KeyValue2(), migrate: { "key-value/1": migrate } },
+  });
+
+/** A store with a checkpoint, its genesis, and the number of the checkpoint. */
+async function stored() {
+  const [options, store] = [clusterOfOne(), new MemoryStore()];
+  const { genesis } = options.cluster;
+  const { node, close } = await openReplica({ ...options, store });
+  for (let timestamp = 1; timestamp <= genesis.checkpointInterval; timestamp++) {
+    await node.vouch([{ name: "a", timestamp, operation: utf8(`SET k${timestamp} ${timestamp}`) }]);
+  }
+  await close();
+  return { store: store.reopen(), genesis, sequence: genesis.checkpointInterval };
+}
+
+const to = "key-value/2";
+
+Deno.test("a migration that works says what it did, and changes nothing", async () => {
+  const { store, genesis, sequence } = await stored();
+  const before = await store.version();
+  let seen: readonly number[] = [];
+  const versions = versionsWith((chunks, context) => {
+    seen = [context.sequence, context.timestamp];
+    return chunks;
+  });
+  const tried = await dryRun(store, { genesis, versions, to });
+  assertEquals([tried.sequence, tried.from, tried.chunks.before], [sequence, "key-value/1", tried.chunks.after]);
+  assert(tried.bytes.before > 0 && seen[0] === sequence && seen[1]! > 0);
+  assert(dryRunText(tried)[0]!.includes(`tried on the state at ${sequence}, works`));
+  assertEquals(await store.version(), before);
+});
+
+let calls = 0;
+for (
+  const [what, migrate, why] of [
+    ["throws", () => {
+      throw new Error("no such account");
+    }, "no such account"],
+    ["gives what the new version can't restore", () => [["x", new Uint8Array([1, 2, 3])]], "fails on the state at"],
+    ["gives something else each time", (chunks) => {
+      const [[id, chunk]] = [...chunks] as [[string, Uint8Array]];
+      const machine = new KeyValue();
+      machine.restore(new Map([[id, chunk]]));
+      machine.execute(utf8(`SET n ${calls++}`));
+      return machine.takeChanges();
+    }, "another state the second time"],
+  ] as const satisfies readonly (readonly [string, Migrate, string])[]
+) {
+  Deno.test(`a migration that ${what} is refused before anything is signed`, async () => {
+    const { store, genesis } = await stored();
+    const error = await assertRejects(
+      () => dryRun(store, { genesis, versions: versionsWith(migrate), to }),
+      CliError,
+      why,
+    );
+    assert(error.lines.next?.startsWith("nothing was signed"), error.lines.next);
+  });
+}
+
+Deno.test("a missing version, a missing migration, and a state without a checkpoint are said", async () => {
+  const { store, genesis } = await stored();
+  const only = MachineVersions.of(() => new KeyValue());
+  await assertRejects(() => dryRun(store, { genesis, versions: only, to }), CliError, "expected version key-value/2");
+  const versions = versionsWith((chunks) => chunks);
+  const other = { ...genesis, stateMachine: "bank/1" };
+  await assertRejects(() => dryRun(store, { genesis: other, versions, to }), CliError, "made of bank/1");
+  await assertRejects(
+    () => dryRun(new MemoryStore(), { genesis, versions, to }),
+    CliError,
+    "a state with a checkpoint",
+  );
+});
