@@ -7,6 +7,7 @@ import { watch } from "../../src/testing/running.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
 import { keyValueWorkload } from "../../src/testing/plan/workload.ts";
 import { CHUNK_SIZE } from "../../src/testing/simulate.ts";
+import { NO_NETWORK_FAULTS } from "../../src/testing/world/network.ts";
 import { wordsFor } from "../../src/testing/watch/words.ts";
 import { NAMES } from "../../src/testing/hosts/hosts.ts";
 import type { Happened, Order, Played } from "./order.ts";
@@ -78,12 +79,7 @@ function playground(replicas: number): Plan {
       minLatencyMs: 8,
       meanLatencyMs: 4,
       mostLatencyMs: 40,
-      loss: 0,
-      duplication: 0,
-      reordering: 0,
-      lateness: 0,
-      cutting: 0,
-      dawdling: 0,
+      ...NO_NETWORK_FAULTS,
     },
     disk: { commitMs: 1, readMs: 0.5, mostMs: 10, failures: 0 },
     skewsMs: [],

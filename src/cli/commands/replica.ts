@@ -20,6 +20,7 @@ import { loadMachine, wrapped } from "../machine/load.ts";
 import { natural } from "../numbers.ts";
 import { runVerb } from "../parser/dispatch.ts";
 import { EXPORT_FLAG } from "../parser/flags.ts";
+import { required } from "../parser/required.ts";
 import { type Call, defineVerb, type Flags } from "../parser/verb.ts";
 import { RUNTIME } from "../runtime.ts";
 import { scheduleOf, SNAPSHOT_FLAGS } from "../snapshots/schedule_flags.ts";
@@ -232,11 +233,6 @@ function startOption(values: ServeValues): Start | undefined {
   } catch (error) {
     throw new CliError(`${reasonOf(error)} (see --help)`, EXIT.usage);
   }
-}
-
-function required(value: string | undefined, option: string): string {
-  if (value !== undefined && value !== "") return value;
-  throw new CliError(`--${option}: expected a value, got nothing (see --help)`, EXIT.usage);
 }
 
 /** The live page of one replica. It is loaded only if it is wanted. */

@@ -5,6 +5,7 @@
 import type { ReplicaId } from "../../core/messages/ids.ts";
 import { drawFaults } from "./draw_faults.ts";
 import { type Kind, kindsOf, replicasFor, withKinds } from "../kinds/mod.ts";
+import { NO_NETWORK_FAULTS } from "../world/network.ts";
 import { lyingReplicas, type Plan } from "./plan.ts";
 import type { Profile } from "./profile.ts";
 import { Random } from "../random.ts";
@@ -54,12 +55,7 @@ export function drawPlan(seed: number, options: DrawOptions = {}): Plan {
       minLatencyMs,
       meanLatencyMs,
       mostLatencyMs: isCalm ? CALM_DELAY_MS : 100 * (minLatencyMs + meanLatencyMs),
-      loss: 0,
-      duplication: 0,
-      reordering: 0,
-      lateness: 0,
-      cutting: 0,
-      dawdling: 0,
+      ...NO_NETWORK_FAULTS,
     },
     disk: { commitMs: random.pick([0.1, 1, 5]), readMs: 0.5, mostMs: isCalm ? CALM_DELAY_MS : 500, failures: 0 },
     skewsMs: Array.from({ length: n }, () => isCalm || random.chance(0.5) ? 0 : random.int(-1_500, 1_500)),

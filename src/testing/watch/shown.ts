@@ -10,7 +10,7 @@ import type { Seen } from "../../node/watching/seen.ts";
 /** How a machine is, in a word. */
 export type MachineState = "running" | "stopped" | "paused" | "cut" | "lying";
 
-/** How a replica is when it starts. */
+/** How a replica is when it starts, or when a stream of it begins. */
 export interface Snapshot {
   readonly kind: "snapshot";
   /** How many times its machine has started. */
@@ -23,6 +23,7 @@ export interface Snapshot {
   readonly high: number;
   readonly slots: readonly { readonly sequence: number; readonly stage: string }[];
   readonly halted: string | null;
+  /** It has lost its disk and does not vote yet. */
   readonly recovering: boolean;
 }
 
@@ -33,6 +34,7 @@ export type Shown =
   | HostEvent
   | Snapshot
   | { readonly kind: "state"; readonly state: MachineState }
+  /** A fault begins or ends, or an invariant is broken, in words. */
   | { readonly kind: "note"; readonly text: string; readonly isAlarm: boolean };
 
 /** Is told of everything, with the replica (-1: the whole cluster) and virtual ms since the start. */

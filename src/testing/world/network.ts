@@ -36,6 +36,16 @@ export interface NetworkHabits {
   refusalMs?: number;
 }
 
+/** A network that loses, doubles, delays and breaks nothing. */
+export const NO_NETWORK_FAULTS = {
+  loss: 0,
+  duplication: 0,
+  reordering: 0,
+  lateness: 0,
+  cutting: 0,
+  dawdling: 0,
+} as const;
+
 /** A process that receives frames: of a replica, of an isolate of it, or a twin. */
 export interface Station {
   /** The number of its host. */

@@ -25,6 +25,7 @@ import { followMembers } from "../../members/follow.ts";
 import { natural } from "../../numbers.ts";
 import { durationMs } from "../../parser/duration.ts";
 import { CHAIN_FLAG, CLUSTER_FLAG, EXPORT_FLAG } from "../../parser/flags.ts";
+import { required } from "../../parser/required.ts";
 import { type Call, defineVerb, type Flags } from "../../parser/verb.ts";
 import { replicaSource } from "../../snapshots/replica_source.ts";
 import type { Terminal } from "../../terminal.ts";
@@ -286,11 +287,6 @@ function memberOf({ genesis, number }: Pick<Epoch, "genesis" | "number">, name: 
 
 function epochText(epoch: number): string {
   return epoch === 0 ? "" : ` in epoch ${epoch}`;
-}
-
-function required(value: string | undefined, option: string): string {
-  if (value !== undefined && value !== "") return value;
-  throw new CliError(`--${option}: expected a value, got nothing (see --help)`, EXIT.usage);
 }
 
 function sizeText(bytes: number): string {
