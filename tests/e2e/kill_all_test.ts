@@ -10,7 +10,7 @@ const WORKERS = 8;
 /** Acknowledgements after which the plug is pulled, at least and at most. */
 const LOAD = { min: 20, max: 120 };
 /** Batches between checkpoints: few, so that each round has some. */
-const INTERVAL = 8;
+const INTERVAL = 16;
 
 /**
  * One client. Its n-th operation is `SET value n` for an odd n and `INCR count` for an even one; it sends the next one only when
