@@ -5,11 +5,12 @@
  */
 import type { Digest, SequenceNumber } from "../core/messages/ids.ts";
 import { checkedBlob, chunksOn, forEach, rootIn } from "./blobs.ts";
-import { encodeManifest, proveHead, type SnapshotHead } from "./manifest.ts";
+import { clusterId } from "../crypto/mod.ts";
+import { decodeManifest, encodeManifest, proveHead, type SnapshotHead } from "./manifest.ts";
 import { finishPruning } from "./prune.ts";
 import { SnapshotError } from "./snapshot_error.ts";
 import type { Trust } from "./trust.ts";
-import { blobKey, manifestKey, type SnapshotStorage } from "./storage/storage.ts";
+import { blobKey, manifestKey, manifestKeys, type SnapshotStorage } from "./storage/storage.ts";
 
 /** The replica whose state is saved: in this process, or behind its HTTP interface. */
 export interface SnapshotSource {
@@ -53,7 +54,8 @@ class MovedOn extends Error {}
 
 /**
  * Saves the state of the replica's last stable checkpoint.
- * @throws {SnapshotError} if the replica has no stable checkpoint, or gives wrong data.
+ * @throws {SnapshotError} if the replica has no stable checkpoint, is in an earlier epoch than the caller knows, or gives
+ * wrong data; or if the storage has snapshots of another cluster.
  */
 export async function saveSnapshot(
   source: SnapshotSource,
@@ -62,9 +64,11 @@ export async function saveSnapshot(
 ): Promise<SavedSnapshot> {
   const fetched = { blobs: 0, bytes: 0 };
   await finishPruning(storage);
+  const kept = await clusterIn(storage);
   for (let attempt = 1;; attempt++) {
     const head = await source.head();
-    const { sequence, root, epoch } = await proveHead(head, options);
+    const { sequence, root, epoch, cluster } = await proveHead(head, options);
+    checkPlace({ kept, cluster }, { epoch: epoch.number, known: options.chain?.length ?? 0 });
     const key = manifestKey({ sequence, root });
     try {
       if (!await storage.has(key)) {
@@ -78,6 +82,26 @@ export async function saveSnapshot(
         throw new SnapshotError(`the replica drops its states faster than they are read, ${MAX_ATTEMPTS} times`);
       }
     }
+  }
+}
+
+/** The cluster whose snapshots a storage has; `null` if it has none. */
+async function clusterIn(storage: SnapshotStorage): Promise<Digest | null> {
+  const newest = (await manifestKeys(storage)).at(-1);
+  const manifest = newest === undefined ? null : await storage.get(newest);
+  return manifest && clusterId(decodeManifest(manifest).genesis);
+}
+
+/** @throws {SnapshotError} if the storage is another cluster's, or the replica is in an earlier epoch than the caller knows. */
+function checkPlace(
+  { kept, cluster }: { readonly kept: Digest | null; readonly cluster: Digest },
+  { epoch, known }: { readonly epoch: number; readonly known: number },
+): void {
+  if (kept !== null && kept !== cluster) {
+    throw new SnapshotError(`the storage has snapshots of cluster ${kept}: save those of cluster ${cluster} elsewhere`);
+  }
+  if (epoch < known) {
+    throw new SnapshotError(`expected a checkpoint of epoch ${known} or later, got one of epoch ${epoch}`);
   }
 }
 

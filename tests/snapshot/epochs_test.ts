@@ -6,15 +6,19 @@ import { createSigner } from "../../src/crypto/mod.ts";
 import { audit, type AuditOptions } from "../../src/snapshot/audit/audit.ts";
 import { decodeManifest, encodeManifest, proveHead, type SnapshotHead } from "../../src/snapshot/manifest.ts";
 import { pruneSnapshots } from "../../src/snapshot/prune.ts";
+import { findOrigin } from "../../src/cli/genesis/origin.ts";
+import { saveSnapshot, type SnapshotSource } from "../../src/snapshot/save.ts";
+import { folderStorage } from "../../src/snapshot/storage/folder.ts";
 import { restoreSnapshot } from "../../src/snapshot/restore.ts";
 import { SnapshotError } from "../../src/snapshot/snapshot_error.ts";
-import { manifestKeys } from "../../src/snapshot/storage/storage.ts";
+import { blobKey, BLOBS, manifestKeys } from "../../src/snapshot/storage/storage.ts";
 import { openSnapshot, verifySnapshot } from "../../src/snapshot/verify.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
-import { type Epoch, firstEpoch } from "../../src/wire/epochs/mod.ts";
+import { decodeLink, type Epoch, firstEpoch } from "../../src/wire/epochs/mod.ts";
 import { encodeFrame, encodeMessage, utf8 } from "../../src/wire/mod.ts";
 import { clusterFile, FOUR, keyOf, until } from "../node/_epochs.ts";
 import { linkOf, operationFor } from "../wire/_epochs.ts";
+import { inFolder } from "../tools/folder.ts";
 import { Bucket } from "./_bucket.ts";
 import { past, PRESENT, VERSIONS } from "./_epochs.ts";
 
@@ -76,15 +80,19 @@ Deno.test("every part of a manifest counts: a snapshot with another one is refus
   const [zero, one] = epochs as [Epoch, Epoch];
   const flipped = (bytes: Uint8Array) => bytes.map((byte, i) => i === bytes.length - 1 ? byte ^ 1 : byte);
   const wrong: readonly [what: string, head: SnapshotHead, error: string][] = [
-    ["no chain", { ...head, chain: [] }, "certificate[0]: expected Apple's signature"],
+    ["no chain", { ...head, chain: [] }, "signature, got one that is not valid"],
     ["a link is missing", { ...last, chain: [second] }, "chain: links[0]"],
-    ["a link too many", { ...head, chain }, "certificate[0]: expected Apple's signature"],
+    ["a link too many", { ...head, chain }, "signature, got one that is not valid"],
     ["links in another order", { ...last, chain: [second, first] }, "chain: links[0]"],
     ["a link twice", { ...last, chain: [first, first] }, "chain: links[1]"],
     ["a changed link", { ...head, chain: [flipped(first)] }, "chain: links[0]"],
     ["other rules", { ...head, genesis: { ...genesis, logWindow: 64 } }, "genesis: expected that of cluster"],
     ["fewer signers", { ...head, certificate: head.certificate.slice(1) }, "of a quorum of members"],
-    ["the certificate of epoch 0", { ...head, certificate: heads[0]!.certificate }, "certificate[0]: expected Apple's"],
+    [
+      "the certificate of epoch 0",
+      { ...head, certificate: heads[0]!.certificate },
+      "signature, got one that is not valid",
+    ],
     ["the keys of epoch 0", { ...head, certificate: certificate(zero, sequence, root, FOUR) }, "expected Apple's"],
     [
       "one key of epoch 0 in epoch 1",
@@ -141,26 +149,29 @@ Deno.test("old keys, all of them, make no snapshot for somebody who knows a late
 });
 
 Deno.test("a member that lost its disk is restored from a snapshot of the present epoch, or of an earlier one", async () => {
-  for (const [i, known] of [[4, []], [3, chain], [2, chain], [0, chain]] as const) {
-    const { past: running } = await past();
-    const { cluster, storage: own } = running;
-    const choice = { genesis, chain: known.length > 0 ? cluster.member("Ball").linksAfter(0) : [] };
+  const { past: running, saved } = await past();
+  const { cluster, storage: own } = running;
+  const links = cluster.member("Ball").linksAfter(0);
+  for (const [i, known] of [[4, []], [3, links], [2, links], [0, links]] as const) {
     await cluster.crash("Candy");
     const store = new MemoryStore();
-    const sequence = (await manifestKeys(own)).map((key) => Number(key.split("/")[1]!.split("-")[0]))[i]!;
-    await restoreSnapshot(own, store, 2 as ReplicaId, { ...choice, sequence });
+    await restoreSnapshot(own, store, 2 as ReplicaId, { genesis, chain: known, sequence: saved[i]!.sequence });
+    // The machine of epoch 2 can't read a state of before: its blobs are only a part of what is fetched.
+    assertEquals((await store.load()).records.has("checkpoint"), i >= 3);
     cluster.stores.set("Candy", store);
     const candy = await cluster.open("Candy", { stateMachine: VERSIONS });
     assertEquals([candy.epoch.number, candy.node!.status().replica.hasLostDisk], [2, true]);
-    await running.write(12, "Apple");
-    await until("Candy votes", () => !cluster.node("Candy").status().replica.hasLostDisk);
+    await until("Candy votes", async () => {
+      await running.write(2, "Apple");
+      return !cluster.node("Candy").status().replica.hasLostDisk;
+    });
     await cluster.alike(PRESENT);
     const roots = () => new Set(PRESENT.map((name) => cluster.node(name).status().replica.stateRoot));
     await until("roots are equal", () => roots().size === 1);
-    assertEquals(await cluster.vouch("Candy", "z", 1, "GET migrated"), 'ok "yes"');
-    assertEquals(cluster.failures, []);
-    await cluster.close();
+    assertEquals(await cluster.vouch("Candy", "z", i + 1, "GET migrated"), 'ok "yes"');
   }
+  assertEquals(cluster.failures, []);
+  await cluster.close();
   await assertRejects(
     () => restoreSnapshot(storage, new MemoryStore(), 7 as ReplicaId),
     SnapshotError,
@@ -218,4 +229,43 @@ Deno.test("old snapshots are removed, and the newest ones of later epochs stay w
   assertEquals((await manifestKeys(own)).length, 2);
   assertEquals((await verifySnapshot(own, { genesis })).root, saved.at(-1)!.root);
   assertNotEquals(own.values.size, storage.values.size);
+});
+
+Deno.test("a checkpoint that closes its epoch is a snapshot too, and its state is that of the next version", () =>
+  inFolder(async (folder) => {
+    const own = folderStorage(folder);
+    for (const [key, value] of storage.values) if (key.startsWith(BLOBS)) await own.put(key, value);
+    const { certificate: closing } = decodeLink(chain[1]!);
+    await own.put(keys[3]!, encodeManifest({ genesis, chain: chain.slice(0, 1), certificate: closing }));
+    await own.put(keys[2]!, storage.values.get(keys[2]!)!);
+    const { epoch, certificate, sequence } = await verifySnapshot(own, { genesis, chain });
+    assertEquals([epoch.number, certificate.length, sequence], [1, 3, saved[3]!.sequence]);
+    const { rules, origin } = await findOrigin({ from: folder });
+    assertEquals([rules.stateMachine, rules.checkpointInterval, origin.root], ["key-value/2", 4, saved[3]!.root]);
+    const before = await findOrigin({ from: folder, sequence: String(saved[2]!.sequence) });
+    assertEquals(before.rules.stateMachine, "key-value/1");
+    assertEquals(before.rules.replicas.map(({ name }) => name), PRESENT);
+    const store = new MemoryStore();
+    await restoreSnapshot(own, store, 2 as ReplicaId, { genesis });
+    assertEquals((await store.load()).records.has("lost-disk"), true);
+  }));
+
+Deno.test("a storage takes snapshots of one cluster, and those of a member that lags an epoch are not taken", async () => {
+  const source: SnapshotSource = {
+    head: () => Promise.resolve(heads[0]!),
+    read: (digests) => Promise.all(digests.map((digest) => storage.get(blobKey(digest)))),
+  };
+  assertEquals((await saveSnapshot(source, new Bucket(), { genesis })).epoch, 0);
+  await assertRejects(
+    () => saveSnapshot(source, new Bucket(), { genesis, chain: chain.slice(0, 1) }),
+    SnapshotError,
+    "expected a checkpoint of epoch 1 or later, got one of epoch 0",
+  );
+  const other = { ...genesis, name: "other" };
+  const taken = withManifest(keys.at(-1)!, encodeManifest({ genesis: other, certificate: [] }));
+  await assertRejects(
+    () => saveSnapshot(source, taken, { genesis }),
+    SnapshotError,
+    "the storage has snapshots of cluster",
+  );
 });
