@@ -2,6 +2,7 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { CliError } from "../../src/cli/cli_error.ts";
 import { main } from "../../src/cli/mod.ts";
+import { Client, ProofError, type Receipt, verifyReceipt } from "../../src/client/mod.ts";
 import { inFolder } from "../tools/folder.ts";
 import { eventually } from "./_cluster_process.ts";
 import { call, MemberProcesses } from "./_members.ts";
@@ -17,6 +18,17 @@ async function lose(members: MemberProcesses, names: readonly string[]): Promise
     for (const suffix of ["", "-wal", "-shm"]) {
       await Deno.remove(members.invited.get(name)!.stateFile + suffix).catch(() => {});
     }
+  }
+}
+
+/** A receipt of an operation, and the chain that it needs. */
+async function receiptOf(members: MemberProcesses): Promise<{ receipt: Receipt; chain: readonly Uint8Array[] }> {
+  const client = new Client({ cluster: members.cluster() });
+  try {
+    const { receipt } = await client.submit("SET receipt 1");
+    return { receipt, chain: client.chain };
+  } finally {
+    client.close();
   }
 }
 
@@ -53,6 +65,7 @@ Deno.test("a member, and then all members of epoch 1, lose their disks: a snapsh
       await eventually("Dog votes", async () => await verdict(members.clusterFile) === "healthy");
 
       // Restore all.
+      const before = await receiptOf(members);
       saved = await json("snapshot", "save", backups, ...at);
       const n = Number(await call("get", "n", ...at));
       await lose(members, NAMES);
@@ -78,6 +91,12 @@ Deno.test("a member, and then all members of epoch 1, lose their disks: a snapsh
       assertEquals(counted <= n, true);
       const { sequence, result } = await json("incr", "n", ...now);
       assertEquals([sequence > saved.sequence, Number(result)], [true, counted + 1]);
+      // A receipt of one of the two clusters is none of the other.
+      const after = await receiptOf(again);
+      await verifyReceipt(members.cluster(), before.receipt, before.chain);
+      await verifyReceipt(again.cluster(), after.receipt);
+      await assertRejects(() => verifyReceipt(again.cluster(), before.receipt), ProofError);
+      await assertRejects(() => verifyReceipt(members.cluster(), after.receipt, before.chain), ProofError);
       await eventually("all vote", async () => await verdict(again.clusterFile) === "healthy");
       assertMatch(
         await call("check", again.clusterFile),
