@@ -36,6 +36,16 @@ inFolder("a cluster that was made is read back, and each key is its member's", (
   }
 });
 
+inFolder("the chain of epochs of a former cluster goes with it", (folder) => {
+  createCluster(folder, 4, urlOf);
+  Deno.writeTextFileSync(`${folder}/chain.json`, "{}");
+  deleteCluster(folder);
+  assertThrows(() => Deno.statSync(`${folder}/chain.json`), Deno.errors.NotFound);
+  Deno.writeTextFileSync(`${folder}/chain.json`, "{}");
+  createCluster(folder, 4, urlOf);
+  assertThrows(() => Deno.statSync(`${folder}/chain.json`), Deno.errors.NotFound);
+});
+
 inFolder("every number of replicas that is offered makes a cluster file that can be read", (folder) => {
   for (let n = 4; n <= MAX_REPLICAS; n++) {
     const cluster = createCluster(`${folder}/${n}`, n, urlOf);

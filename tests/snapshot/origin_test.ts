@@ -1,5 +1,7 @@
 /** A cluster that begins with a snapshot of another one: after its total loss, or as a copy. */
-import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
+import { CliError } from "../../src/cli/cli_error.ts";
+import { main } from "../../src/cli/mod.ts";
 import { ProofError, verifyArchived } from "../../src/client/mod.ts";
 import type { Genesis } from "../../src/core/config.ts";
 import type { ReplicaId } from "../../src/core/messages/ids.ts";
@@ -10,11 +12,13 @@ import { restoreOrigin, restoreSnapshot } from "../../src/snapshot/restore.ts";
 import { saveSnapshot } from "../../src/snapshot/save.ts";
 import { SnapshotError } from "../../src/snapshot/snapshot_error.ts";
 import { archivedNumbers, readArchived, storageArchive } from "../../src/snapshot/storage/archive.ts";
+import { folderStorage } from "../../src/snapshot/storage/folder.ts";
 import { blobKey, BLOBS } from "../../src/snapshot/storage/storage.ts";
 import { verifySnapshot } from "../../src/snapshot/verify.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import { encodeGenesis, parseClusterFile, parseGenesis } from "../../src/wire/mod.ts";
 import { clusterFile, FOUR, Members, until, urlsOf } from "../node/_epochs.ts";
+import { inFolder } from "../tools/folder.ts";
 import { Bucket } from "./_bucket.ts";
 import { past, VERSIONS } from "./_epochs.ts";
 
@@ -164,3 +168,55 @@ Deno.test("the origin is a part of the cluster's id, and a genesis without one h
     assertThrows(() => parseClusterFile({ ...file, genesis: { ...genesis, origin: given } }), TypeError, error);
   }
 });
+
+Deno.test("init makes a genesis of a snapshot, and refuses one that is not sound, or of another cluster", () =>
+  inFolder(async (folder) => {
+    const backups = `${folder}/backups`;
+    for (const [key, value] of storage.values) {
+      if (!key.startsWith("batches/")) await folderStorage(backups).put(key, value);
+    }
+    const members = FOUR.map((name, i) => `${name}=http://127.0.0.1:${23_000 + i}`);
+    const init = async (...args: string[]) => {
+      const lines: string[] = [];
+      await main(["init", ...members, ...args], (line) => lines.push(line));
+      return lines.join("\n");
+    };
+    const refused = async (...args: string[]) => (await assertRejects(() => init(...args), CliError)).message;
+    const [old, other] = [`${folder}/old.json`, `${folder}/other.json`];
+    await Deno.writeTextFile(old, JSON.stringify(clusterFile));
+    await Deno.writeTextFile(other, JSON.stringify({ ...clusterFile, genesis: { ...clusterFile.genesis, name: "x" } }));
+    const from = ["--from", backups];
+    assertMatch(await refused("--folder", `${folder}/a`, "--sequence", "8"), /^--sequence: expected --from FOLDER too/);
+    assertMatch(await refused("--folder", `${folder}/a`, "--from", folder), /^expected a snapshot in the storage/);
+    assertMatch(
+      await refused("--folder", `${folder}/a`, ...from, "--cluster", other),
+      /^genesis: expected that of cluster/,
+    );
+    assertMatch(
+      await refused("--folder", `${folder}/a`, ...from, "--machine", "key-value/1"),
+      /^--machine: expected key-value\/2/,
+    );
+    assertMatch(await init("--folder", `${folder}/a`, ...from), /nobody has vouched for it: compare this id/);
+    assertMatch(
+      await init("--folder", `${folder}/b`, ...from, "--cluster", old),
+      /the cluster begins with the state at \d+, of 20\S+Z, of cluster [0-9a-f]{64}\n/,
+    );
+    const made = parseClusterFile(JSON.parse(await Deno.readTextFile(`${folder}/b/cluster.json`)));
+    const { name, stateMachine, checkpointInterval, logWindow } = made.genesis;
+    assertEquals([name, stateMachine, checkpointInterval, logWindow], ["test", "key-value/2", 4, 32]);
+    assertEquals(made.genesis.origin, origin);
+    const at = ["--name", "Apple", "--state", `${folder}/apple.db`, "--cluster", `${folder}/b`];
+    assertEquals(await main(["snapshot", "restore", backups, "--new", ...at, "--quiet"], () => {}), 0);
+    await assertRejects(
+      () => main(["snapshot", "restore", backups, "--new", ...at], () => {}),
+      CliError,
+      "exists already",
+    );
+    const blob = `${backups}/blobs/${origin.root.slice(0, 2)}/${origin.root}`;
+    await Deno.writeTextFile(blob, "rotten");
+    assertMatch(
+      await refused("--folder", `${folder}/c`, ...from),
+      /^blob [0-9a-f]{64}: expected bytes with that digest/,
+    );
+    await assertRejects(() => Deno.stat(`${folder}/c`));
+  }));

@@ -198,7 +198,10 @@ function rulesOf(n: number, values: ClusterValues, found: FoundOrigin | null): O
 function write(folder: string, cluster: ClusterFile, members: readonly Enrolled[]): string | null {
   const path = `${folder}/cluster.json`;
   const made = members.filter(({ privateKey }) => privateKey);
-  refuseExisting([path, ...made.map(({ name }) => keyPath(folder, name))], "choose another folder with --folder");
+  refuseExisting(
+    [path, `${folder}/chain.json`, ...made.map(({ name }) => keyPath(folder, name))],
+    "choose another folder with --folder",
+  );
   for (const { name, publicKey, privateKey } of members) {
     if (!privateKey) checkOwnKey(keyPath(folder, name), publicKey);
   }

@@ -33,6 +33,11 @@ export function clusterPath(folder: string): string {
   return `${folder}/cluster.json`;
 }
 
+/** The path of the chain of epochs, which the verbs for clients keep. */
+function chainPath(folder: string): string {
+  return `${folder}/chain.json`;
+}
+
 /** The paths of one replica. */
 export function replicaFiles(folder: string, name: string): ReplicaFiles {
   return { key: `${folder}/${name}/key`, state: `${folder}/${name}/state.db` };
@@ -77,6 +82,8 @@ export function createCluster(
     return { name, publicKey };
   });
   ignoreSecrets(folder);
+  // What the verbs kept of a former cluster is of no use for this one.
+  remove(chainPath(folder));
   const genesis: Genesis = {
     name: "local",
     replicas,
@@ -120,6 +127,7 @@ export function writeCluster(folder: string, cluster: ClusterFile): void {
 /** Deletes the files of {@linkcode createCluster} and of the replicas, and no other files of the folder. */
 export function deleteCluster(folder: string): void {
   remove(clusterPath(folder));
+  remove(chainPath(folder));
   forgetIgnoring(folder);
   for (const name of memberNames(MAX_REPLICAS)) {
     const { key, state } = replicaFiles(folder, name);
