@@ -32,10 +32,10 @@ export type FrameSource = ReplicaId | "strangers" | "host";
 const MEMBERS_US_PER_TURN = 24_000;
 const CLIENTS_US_PER_TURN = 8_000;
 /**
- * A member's work that was of no use, us per ms: for f members together 10 % of a core. A correct member's statuses,
+ * A member's work that was of no use, us per ms: for f members together 5 % of a core. A correct member's statuses,
  * repetitions, and votes that came too late take about 1 %.
  */
-const MEMBERS_US_PER_MS = 300;
+const MEMBERS_US_PER_MS = 150;
 /** For each member at least this much. */
 const MEMBERS_LEAST_US_PER_MS = 25;
 /**
