@@ -247,6 +247,17 @@ Deno.test("a member that goes on sending when it is told busy loses its sockets"
   assertEquals(socket.closedWith, 1008);
 });
 
+Deno.test("256 undecoded messages, however small, are enough", async () => {
+  const { socket, node, timer } = await opened();
+  node.onReceive = () => ({ reason: "overloaded", kind: "prepare", detail: "for a test" });
+  Object.assign(node, { restMs: () => 500 });
+  for (let i = 0; i < 257; i++) socket.gets(vote);
+  assertEquals([node.received.length, socket.closedWith], [1, null]);
+  socket.gets(vote);
+  assertEquals(socket.closedWith, 1008);
+  timer.advance(60_000);
+});
+
 Deno.test("what a member that must rest sends to a full queue is not decoded, and it loses its sockets after 16 MiB", async () => {
   const { socket, node, timer } = await opened();
   node.onReceive = () => ({ reason: "overloaded", kind: "prepare", detail: "for a test" });

@@ -17,11 +17,11 @@ import { TokenBuckets } from "../middleware/token_buckets.ts";
 const FAULTS = { burst: 64, perSecond: 1 };
 /**
  * Messages on sockets for which there was no room. A correct member stops at `busy`, and tries again with one delivery
- * after a second. If its sender has used up what it may cost, a message of more than 4 KiB counts as several: 16 MiB at
- * once, seven times as much as a correct member has in flight.
+ * after a second. If its sender has used up what it may cost, a message counts as 16, or one for each 4 KiB: at once
+ * these are 256 messages, or 16 MiB, seven times as much as a correct member has in flight.
  */
 const REFUSED = { burst: 4_096, perSecond: 64 };
-const REFUSED_BYTES = 4 * 1024;
+const UNREAD = { least: 16, bytes: 4 * 1024 };
 /** How long a member that delivers more is distrusted, ms. */
 const DISTRUST_MS = 60_000;
 /** A cluster has far fewer members. */
@@ -64,9 +64,10 @@ export class MemberConduct {
     if (this.#faults.take(String(member)) > 0) this.distrust(member);
   }
 
-  /** Counts a message on a socket for which there was no room. `bytes`: its size, where that matters. */
-  onRefused(member: ReplicaId, bytes = 0): void {
-    if (this.#refused.take(String(member), Math.max(1, bytes / REFUSED_BYTES)) > 0) this.distrust(member);
+  /** Counts a message on a socket for which there was no room. `unreadBytes`: its size, if it was not even decoded. */
+  onRefused(member: ReplicaId, unreadBytes: number | null = null): void {
+    const cost = unreadBytes === null ? 1 : Math.max(UNREAD.least, unreadBytes / UNREAD.bytes);
+    if (this.#refused.take(String(member), cost) > 0) this.distrust(member);
   }
 
   /** Distrusts a member from now on. */

@@ -197,7 +197,7 @@ class SocketReceiver {
     if (this.#isRefused) {
       if (!isUnread) this.#unreadUntil = timer.monotonic() + UNREAD_MS;
       this.#isBusy = true;
-      conduct.onRefused(this.member, isUnread ? data.byteLength : 0);
+      conduct.onRefused(this.member, isUnread ? data.byteLength : null);
     }
     if (this.#isDeaf) return;
     if (!isUnread && this.#bytesSinceAck >= ACK_BYTES) return this.#acknowledge();
