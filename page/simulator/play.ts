@@ -57,14 +57,13 @@ function planOf(run: Order["run"]): Plan {
     if (kind === undefined) throw new Error(`kinds: expected some of ${KINDS.join(", ")}, got ${name}`);
     return kind;
   });
-  if (kinds?.includes("epochs")) {
-    throw new Error("kinds: the members change, which the page does not show; pbft simulate --kinds epochs runs it");
-  }
-  return drawPlan(seed, {
+  const plan = drawPlan(seed, {
     ...(run.profile !== undefined && { profile }),
     ...(replicas !== undefined && { replicas }),
     ...(kinds && { kinds }),
   });
+  if (!plan.reconfigurations) return plan;
+  throw new Error(`seed ${seed}: the members change, which the page does not show; pbft simulate runs it`);
 }
 
 /** A cluster in which nothing fails by itself. It is slow enough to be watched, and forgets early, so that one that is stopped soon has to fetch the state. */

@@ -78,6 +78,12 @@ for (
   });
 }
 
+Deno.test("the members of a cluster of fewer than four do not change: no configuration is so small", () => {
+  for (const replicas of [1, 2, 3]) {
+    assertEquals(drawPlan(1, { kinds: ["epochs"], replicas }).reconfigurations, undefined);
+  }
+});
+
 Deno.test("replayed messages arrive at the rate in the plan", async () => {
   const plan = drawPlan(1, { kinds: ["replays"], replicas: 4 });
   const said = { what: "status", of: 1 as never, to: 0 as never, perSecond: 200, atMs: 5_000, forMs: 4_000 } as const;

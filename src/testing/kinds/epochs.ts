@@ -7,11 +7,14 @@ import { type Fault, faultyReplicas, type Plan } from "../plan/plan.ts";
 import { drawReconfigurations, enrich } from "../plan/reconfigurations.ts";
 import type { Random } from "../random.ts";
 
+/** No configuration has fewer members. */
+const LEAST_MEMBERS = 4;
 /** The part of these runs in which the keys of closed epochs are stolen. */
 const THEFT = 0.5;
 
 /** Adds changes, and faults of those who join. Hosts that sleep know of no epochs in a simulation. */
 export function epochs(plan: Plan, random: Random): Plan {
+  if (plan.replicas < LEAST_MEMBERS) return plan;
   const isLiar = random.chance(0.3);
   // One who joins later, if anybody does, may lie, too.
   const liar = plan.replicas as ReplicaId;
