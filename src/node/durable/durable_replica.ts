@@ -32,7 +32,7 @@ import { Backlog, Coming, type Core, isInternal, stopAll, type Task } from "./ta
 export class DurableReplica {
   readonly #options: DurableReplicaOptions;
   /** Its state, and why it accepts nothing more, if so. */
-  readonly life = new LifeCycle();
+  readonly life: LifeCycle = new LifeCycle();
   readonly #last: LastKnown;
   readonly #backlog = new Backlog();
   /** Encodes records for the store; made at each load. */
