@@ -20,7 +20,7 @@ const verify = inFile("src/snapshot/verify.ts");
 const restore = inFile("src/snapshot/restore.ts");
 const auditing = inFile("src/snapshot/audit/audit.ts");
 const genesis = inFile("src/wire/genesis.ts");
-const evidence = inFile("src/client/proofs/evidence.ts");
+const evidence = inFile("src/client/proofs/verify/evidence.ts");
 const kept = inFile("src/cli/members/kept_chain.ts");
 const verdict = inFile("src/cli/check/verdict.ts");
 
