@@ -8,7 +8,7 @@ import { root } from "../tools/files.ts";
 const PAGES = [
   {
     name: "a client",
-    mostBytes: 20_000,
+    mostBytes: 20_480,
     contents: `
     import { Client, parseClusterText } from "./src/client/mod.ts";
     const client = new Client({ cluster: parseClusterText(await (await fetch("cluster.json")).text()) });
