@@ -1,21 +1,21 @@
-/** SHA-256 where there is no `node:crypto`: the id of a simulated cluster is a real one, so that a seed is the same run here and there. */
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex, concatBytes } from "@noble/hashes/utils.js";
+/** `node:crypto` where there is none: the id of a simulated cluster is a real one, so that a seed is the same run here and there. */
+import { concatBytes } from "../../src/core/tree/bytes.ts";
+import { sha256Hex } from "./sha256.ts";
 
 class Hash {
   #bytes: Uint8Array = new Uint8Array();
 
   update(bytes: Uint8Array): this {
-    this.#bytes = concatBytes(this.#bytes, bytes);
+    this.#bytes = concatBytes([this.#bytes, bytes]);
     return this;
   }
 
   digest(_encoding: "hex"): string {
-    return bytesToHex(sha256(this.#bytes));
+    return sha256Hex(this.#bytes);
   }
 }
 
-/** Puts it where `src/crypto/node_crypto.ts` looks for it. Signatures are the simulator's own. */
+/** Puts it where `src/crypto/builtin_crypto.ts` looks for it. Signatures are the simulator's own. */
 export function installNodeCrypto(): void {
   const nodeCrypto = { createHash: () => new Hash() };
   Object.assign(globalThis, {
@@ -25,5 +25,5 @@ export function installNodeCrypto(): void {
 
 /** The SHA-256 of a text, hex digits. */
 export function digestOf(text: string): string {
-  return bytesToHex(sha256(new TextEncoder().encode(text)));
+  return sha256Hex(new TextEncoder().encode(text));
 }

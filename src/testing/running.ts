@@ -5,16 +5,12 @@
 import type { ReplicaId } from "../core/messages/ids.ts";
 import { FaultInjectors } from "./adversary/fault_injectors.ts";
 import { watchCatchUp } from "./checks/catch_up.ts";
-import { checkDurability, checkStores } from "./checks/ending.ts";
-import { inspect } from "./checks/inspection.ts";
-import { checkRoom, DRAIN_MS } from "./checks/room.ts";
 import { Together } from "./checks/together.ts";
 import { Cluster } from "./world/cluster.ts";
 import { createWorld } from "./world/create_world.ts";
 import { plant, wordsOf } from "./world/faults.ts";
 import { History } from "./clients/history.ts";
 import { HostileClient } from "./clients/hostile_client.ts";
-import { findNonLinearizable } from "./invariants/linearizability.ts";
 import { type Demand, livenessMs, operationsOf, type Plan } from "./plan/plan.ts";
 import { Random } from "./random.ts";
 import type { RunOptions, RunReport } from "./run_options.ts";
@@ -32,6 +28,8 @@ const MOST_EVENTS = 50_000;
 
 /** Time for machines to start before clients begin, virtual ms. */
 const START_MS = 2_000;
+/** After this long nothing waits any more, virtual ms. The longest wait anywhere is a minute. */
+const DRAIN_MS = 75_000;
 /** Interval of the inspections, virtual ms. */
 const INSPECTION_MS = 1_000;
 
@@ -73,6 +71,8 @@ class Run {
       onViolation: (violation) => this.#violation ??= violation,
       watcher,
       drill: thorough?.drill ?? undefined,
+      steps: thorough?.steps,
+      checkReload: thorough?.checkReload,
       createEpochs: changes?.createEpochs,
     });
     this.#world.checker.isCalm = plan.isCalm;
@@ -160,7 +160,9 @@ class Run {
     this.#isOver = true;
     await engine.run(engine.now + DRAIN_MS, () => this.#violation !== null);
     const isUp = (peer: number) => core.includes(peer as ReplicaId);
-    for (const machine of machines) if (core.includes(machine.replica)) checkRoom(this.#world, machine, isUp);
+    for (const machine of machines) {
+      if (core.includes(machine.replica)) this.#thorough?.checkRoom(this.#world, machine, isUp);
+    }
   }
 
   /** Releases what lies outside of the simulation. */
@@ -209,7 +211,9 @@ class Run {
 
   #inspectLater(): void {
     this.#world.engine.after(INSPECTION_MS, () => {
-      for (const machine of this.#cluster.machines) inspect(machine.world, machine, this.#plan.mostViews);
+      for (const machine of this.#cluster.machines) {
+        this.#thorough?.inspect(machine.world, machine, this.#plan.mostViews);
+      }
       if (this.#demands("together")) this.#together.inspect();
       this.#inspectLater();
     });
@@ -272,12 +276,12 @@ class Run {
         `${laggards.join(" ")} did not catch up to ${this.#target} in ${this.#healedSeconds} s`,
       );
     }
-    checkDurability(this.#world, this.#cluster.machines);
-    checkStores(this.#world, this.#cluster.machines);
+    this.#thorough?.checkDurability(this.#world, this.#cluster.machines);
+    this.#thorough?.checkStores(this.#world, this.#cluster.machines);
     // What somebody asked for besides the plan is not in the history.
     const model = this.#direction.actions.length > 0 ? undefined : this.#options.workload.model;
-    const broken = model ? findNonLinearizable(this.#history.invocations, model) : null;
-    if (broken !== null) report("linearizability", broken);
+    const broken = model && this.#thorough?.findNonLinearizable(this.#history.invocations, model);
+    if (broken) report("linearizability", broken);
     if (executions.highest === 0) report("liveness", `nothing was executed in a cluster of ${genesis.replicas.length}`);
   }
 

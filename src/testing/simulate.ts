@@ -11,12 +11,9 @@ import { type DrawOptions, drawPlan } from "./plan/draw.ts";
 import type { Stores } from "./hosts/disk.ts";
 import { run } from "./run.ts";
 import type { RunOptions, RunReport } from "./run_options.ts";
-import { keyValueWorkload, type Workload } from "./plan/workload.ts";
+import { CHUNK_SIZE, keyValueWorkload, type Workload } from "./plan/workload.ts";
 import { keyValueVersions } from "./versions/versions.ts";
 import type { CoreMaker } from "./world/world_base.ts";
-
-/** So small that a few keys make many chunks, which are then lazily loaded, split and merged. */
-export const CHUNK_SIZE = 24;
 
 const createKeyValue = () => new KeyValue({ chunkSize: CHUNK_SIZE });
 

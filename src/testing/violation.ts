@@ -88,3 +88,12 @@ export interface Violation {
   /** The mistake of the state machine, if it is one. */
   readonly machine?: MachineFinding;
 }
+
+/**
+ * The invariant that is broken when a replica halts or throws on an input. A replica may notice itself that its state
+ * differs from a quorum's.
+ */
+export function invariantOf(trouble: string): Invariant {
+  if (trouble.includes("has diverged")) return "integrity";
+  return trouble.includes("is committed as") ? "agreement" : "no-halt";
+}

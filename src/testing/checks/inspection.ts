@@ -5,24 +5,8 @@
 import { overfull } from "./buffers.ts";
 import type { Buffers } from "../../core/buffers.ts";
 import type { ReplicaNode } from "../../node/node.ts";
-import type { Invariant } from "../violation.ts";
+import { invariantOf } from "../violation.ts";
 import type { World } from "../world/world.ts";
-
-/**
- * The invariant that is broken when a replica halts or throws on an input. A replica may notice itself that its state
- * differs from a quorum's.
- */
-export function invariantOf(trouble: string): Invariant {
-  if (trouble.includes("has diverged")) return "integrity";
-  return trouble.includes("is committed as") ? "agreement" : "no-halt";
-}
-
-/** Checks one delivery to another replica. */
-export function inspectDelivery({ limits, report }: World, label: string, frames: readonly Uint8Array[]): void {
-  const bytes = frames.reduce((sum, { length }) => sum + length, 0);
-  const isTooLong = frames.length > limits.maxBodyFrames || (frames.length > 1 && bytes > limits.maxBodyBytes);
-  if (isTooLong) report("bounds", `${label} sends ${frames.length} frames of ${bytes} bytes at once`);
-}
 
 /** The parts of a machine that an inspection reads. */
 export interface Inspected {

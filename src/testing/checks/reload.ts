@@ -6,7 +6,7 @@
  */
 import { MachineVersions, type StateMachines } from "../../core/epochs/versions.ts";
 import type { Terms } from "../../core/config.ts";
-import type { Millis, ReplicaId, SequenceNumber } from "../../core/messages/ids.ts";
+import type { Millis, SequenceNumber } from "../../core/messages/ids.ts";
 import type { MessageInput, ReplicaStatus } from "../../core/io.ts";
 import type { Message } from "../../core/messages/messages.ts";
 import type { StoredState, Timers } from "../../core/records.ts";
@@ -19,33 +19,10 @@ import { encodeBatch } from "../../wire/mod.ts";
 import { lostBody } from "./bodies.ts";
 import type { Disk } from "../hosts/disk.ts";
 import { loadedWhole } from "../machine/loaded_whole.ts";
-import type { Random } from "../random.ts";
-import type { World } from "../world/world.ts";
+import type { Moment } from "../world/world.ts";
 
 /** The part of the reloads that are followed by a drill. Drills cost the simulator more than reloads. */
 const DRILLED = 0.5;
-
-/** A replica at such a moment. */
-export interface Moment {
-  readonly world: World;
-  readonly replica: ReplicaId;
-  readonly label: string;
-  /** Its store contains what the replica in memory knows, and nothing else. */
-  readonly disk: Disk;
-  readonly persistInputs: boolean;
-  /** The versions of the state machine that it has; `null`: there is one. */
-  readonly versions: StateMachines | null;
-  /** The status of the replica in memory. */
-  readonly status: ReplicaStatus;
-  /** The timers of the replica in memory. */
-  readonly timers: Timers | undefined;
-  /** How many bodies it keeps of batches that others replaced; `undefined`: it does not say. */
-  readonly formerBodies: number | undefined;
-  /** The time of its last step. */
-  readonly now: Millis;
-  /** For the drill that follows. */
-  readonly random: Random;
-}
 
 /** Reads a second replica from the store and reports the differences. */
 export async function checkReload(moment: Moment): Promise<void> {

@@ -6,9 +6,6 @@
 import type { Machine } from "../hosts/machine.ts";
 import type { World } from "../world/world.ts";
 
-/** After this long nothing waits any more, virtual ms. The longest wait anywhere is a minute. */
-export const DRAIN_MS = 75_000;
-
 /** Records besides those that are counted by number: identity, view, stable, checkpoint, and the like. */
 const SINGLE_RECORDS = 16;
 const MOST_EVIDENCE = 64;

@@ -15,13 +15,12 @@ import type { NodeInternals } from "../../node/options.ts";
 import type { Observer, Transport } from "../../node/ports.ts";
 import type { Epoch } from "../../wire/epochs/mod.ts";
 import type { FaultInjector } from "../adversary/fault_injector.ts";
-import { inspectDelivery, invariantOf } from "../checks/inspection.ts";
 import type { Observed } from "../invariants/invariant_checker.ts";
-import { UnreadVotes } from "../invariants/unread_votes.ts";
 import type { Random } from "../random.ts";
 import { type ClockHabits, SimulatedTimer } from "../world/clock.ts";
 import type { Station } from "../world/network.ts";
 import { type Call, observeCore, observeMachine, Released } from "../world/observed_core.ts";
+import { invariantOf } from "../violation.ts";
 import { type EpochWorlds, hostOf, type World } from "../world/world.ts";
 import type { KeyPair } from "./hosts.ts";
 import { type Disk, SimulatedStore } from "./disk.ts";
@@ -263,7 +262,7 @@ export class Life {
         this.#steps++;
         world.checker.stepped(seat, input, ready);
       },
-      unread: new UnreadVotes(world, seat, storedState),
+      unread: world.steps?.createUnread(world, seat, storedState),
       nextCommit: () => this.store.nextCommit,
       isMember: world.epochs !== null,
     });
@@ -291,4 +290,11 @@ export class Life {
     };
     return { deliver };
   }
+}
+
+/** Checks one delivery to another replica. */
+function inspectDelivery({ limits, report }: World, label: string, frames: readonly Uint8Array[]): void {
+  const bytes = frames.reduce((sum, { length }) => sum + length, 0);
+  const isTooLong = frames.length > limits.maxBodyFrames || (frames.length > 1 && bytes > limits.maxBodyBytes);
+  if (isTooLong) report("bounds", `${label} sends ${frames.length} frames of ${bytes} bytes at once`);
 }

@@ -6,7 +6,6 @@ import type { Buffers } from "../../core/buffers.ts";
 import type { StateMachines } from "../../core/epochs/versions.ts";
 import type { ReplicaId } from "../../core/messages/ids.ts";
 import type { Core } from "../../node/durable/task.ts";
-import { checkReload } from "../checks/reload.ts";
 import type { Random } from "../random.ts";
 import type { Released } from "../world/observed_core.ts";
 import type { World } from "../world/world.ts";
@@ -48,9 +47,11 @@ export class Reloads {
     const isStored = !persistInputs || store.commitsMade >= stored;
     if (!isStored || !core || seat === null || !store.isSettled || now < this.#nextAt) return;
     this.#nextAt = now + this.#random.exponential(world.reloadMs);
+    const forked = this.#random.fork();
+    if (!world.checkReload) return;
     const [status, timers, formerBodies] = [core.status(), core.timers?.(), buffers?.formerBodies];
     const moment = { world, replica: seat, label, disk, persistInputs, versions, status, timers, formerBodies };
-    void checkReload({ ...moment, random: this.#random.fork(), now: steppedAt }).catch((error) => {
+    void world.checkReload({ ...moment, random: forked, now: steppedAt }).catch((error) => {
       world.report("reload", `${label} can't be read from its store: ${error}`);
     });
   }

@@ -6,7 +6,7 @@ import type { Digest, Millis, ReplicaId, SequenceNumber } from "../../core/messa
 import type { StoredState } from "../../core/records.ts";
 import type { AnyRequest, Batch, ClientRequest, Reply, Result } from "../../core/messages/messages.ts";
 import { type Call, type Execution, shown } from "../world/observed_core.ts";
-import { ExactlyOnce, type SessionLimits } from "./exactly_once.ts";
+import type { ExactlyOnce } from "./exactly_once.ts";
 import { differenceOf } from "../machine/difference.ts";
 import type { MachineFinding } from "../machine/fault.ts";
 import { callerOf, operationOf } from "../machine/finding.ts";
@@ -33,14 +33,14 @@ export class ExecutionChecker {
   /** The replies that have been checked. A client that asks again gets the same one. */
   readonly #replied = new WeakMap<readonly Result[], Digest>();
   readonly #report: Report;
-  readonly #exactlyOnce: ExactlyOnce;
+  readonly #exactlyOnce: ExactlyOnce | undefined;
   /** All batches up to this number have been checked in order; and the agreed time there. */
   #through = 0;
   #agreedTime = 0;
 
-  constructor(report: Report, limits: SessionLimits) {
+  constructor(report: Report, exactlyOnce: ExactlyOnce | undefined) {
     this.#report = report;
-    this.#exactlyOnce = new ExactlyOnce(report, limits);
+    this.#exactlyOnce = exactlyOnce;
   }
 
   /** Called for each batch with requests, in order, once all batches before it are known. */
@@ -94,7 +94,7 @@ export class ExecutionChecker {
       const detail = `at ${sequence} replica ${by} has the time ${timestamp}, agreed is ${this.#agreedTime}`;
       this.#report("agreed-time", detail);
     }
-    this.#exactlyOnce.executed({ sequence, agreedTime: this.#agreedTime }, batch, calls);
+    this.#exactlyOnce?.executed({ sequence, agreedTime: this.#agreedTime }, batch, calls);
     for (const call of calls) this.onCall(call);
   }
 
@@ -129,6 +129,7 @@ export class ExecutionChecker {
 
   /** A session is gone: it must have been idle for long. */
   refused(request: ClientRequest, idleMs: number): void {
+    if (!this.#exactlyOnce) return;
     const idle = this.#agreedTime - this.#exactlyOnce.lastUse(request);
     if (idle >= idleMs) return;
     this.#report("service", `session ${request.session} is gone, although it has been idle for ${idle} ms only`);
@@ -154,7 +155,7 @@ export class ExecutionChecker {
     results.forEach((result, i) => {
       if (result.status === "refused") return;
       if (message.kind === "request") {
-        if (message.session === 0) return void this.#exactlyOnce.opened(message, result.sequence);
+        if (message.session === 0) return void this.#exactlyOnce?.opened(message, result.sequence);
         const place = `${message.client.slice(0, 8)} session ${message.session} timestamp ${message.timestamp}`;
         this.#ran(by, place, request, 0);
         this.#ran(by, `${place} operation ${i}`, outcomeOf(result), result.sequence);

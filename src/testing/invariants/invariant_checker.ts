@@ -10,22 +10,21 @@ import type { AnyRequest, ClientRequest, Reply, SignedRequest } from "../../core
 import type { StoredState } from "../../core/records.ts";
 import { encodeBatch } from "../../wire/mod.ts";
 import { AgreedTime } from "../checks/agreed_time.ts";
-import { Decisions } from "../checks/decisions.ts";
+import type { Decisions } from "../checks/decisions.ts";
 import { EPOCH_MS } from "../world/clock.ts";
 import type { Coverage } from "../coverage.ts";
 import { type Configured, operationsIn, type Ordered, wordsOfChange } from "../epochs/ordered.ts";
 import { KnownRequests } from "../clients/known_requests.ts";
 import { ExecutionChecker } from "./execution_checker.ts";
 import type { Report } from "../violation.ts";
-import { NullRequests } from "../checks/null_requests.ts";
+import type { NullRequests } from "../checks/null_requests.ts";
 import { type Execution, Released } from "../world/observed_core.ts";
-import { VoteChecker } from "./vote_checker.ts";
-import { Forms } from "./forms.ts";
-import { SentMessages } from "./sent_messages.ts";
-import { SentCommits } from "./sent_commits.ts";
+import type { VoteChecker } from "./vote_checker.ts";
+import type { Forms } from "./forms.ts";
+import type { SentMessages } from "./sent_messages.ts";
 import { short, type Trace, wordsOf } from "../trace.ts";
 import type { WorldBase } from "../world/world_base.ts";
-import { SelfConsistency } from "./self_consistency.ts";
+import type { SelfConsistency } from "./self_consistency.ts";
 
 /** How far agreed time may fall behind true time, beside the largest clock skew, ms. */
 const SLACK_MS = 15_000;
@@ -51,18 +50,18 @@ export class InvariantChecker {
   readonly seenEnds = new Set<number>();
   /** Whether no view change is allowed. */
   isCalm = false;
-  readonly #decisions: Decisions;
+  readonly #decisions: Decisions | undefined;
   readonly #agreedTime: AgreedTime;
-  readonly #consistency = new SelfConsistency();
-  readonly #sent: SentMessages;
-  readonly #votes: VoteChecker;
-  readonly #nullRequests: NullRequests;
+  readonly #consistency: SelfConsistency | undefined;
+  readonly #sent: SentMessages | undefined;
+  readonly #votes: VoteChecker | undefined;
+  readonly #nullRequests: NullRequests | undefined;
   readonly #world: WorldBase;
   readonly #report: Report;
   readonly #coverage: Coverage;
   readonly #trace: Trace;
   readonly #faulty = new Set<ReplicaId>();
-  readonly #forms: Forms;
+  readonly #forms: Forms | undefined;
 
   /** `before`: the checker of the epoch before; `null`: there is none. */
   constructor(world: WorldBase, before: InvariantChecker | null = null) {
@@ -73,19 +72,22 @@ export class InvariantChecker {
     const { genesis, crypto: { hash }, report } = world;
     const isFaulty = (replica: ReplicaId) => this.#faulty.has(replica);
     const nullDigest = hash(encodeBatch(0 as Millis, []));
-    this.#nullRequests = new NullRequests(nullDigest);
     this.requests = before?.requests ?? new KnownRequests(hash);
-    this.executions = before?.executions ?? new ExecutionChecker(report, genesis.limits);
-    this.#decisions = new Decisions(genesis.replicas.length, report);
+    this.executions = before?.executions ??
+      new ExecutionChecker(report, world.steps?.createExactlyOnce(report, genesis.limits));
     this.#agreedTime = before ? before.#agreedTime : new AgreedTime({
       now: () => EPOCH_MS + world.engine.now,
       slackMs: world.demands.includes("progress-of-time") ? SLACK_MS + genesis.limits.maxClockSkewMs : Infinity,
       report,
     });
     if (!before) this.executions.onOrdered = (...ordered) => this.#agreedTime.ordered(...ordered);
-    this.#forms = new Forms(genesis);
-    this.#sent = new SentMessages(report, isFaulty);
-    this.#votes = new VoteChecker({
+    const { steps } = world;
+    this.#nullRequests = steps?.createNullRequests(nullDigest);
+    this.#decisions = steps?.createDecisions(genesis.replicas.length, report);
+    this.#forms = steps?.createForms(genesis);
+    this.#consistency = steps?.createConsistency();
+    this.#sent = steps?.createSent(report, isFaulty);
+    this.#votes = steps?.createVotes({
       measures: {
         n: genesis.replicas.length,
         checkpointInterval: genesis.checkpointInterval,
@@ -99,9 +101,8 @@ export class InvariantChecker {
       hash,
       report,
       isFaulty,
-      commits: new SentCommits(genesis.replicas.length, isFaulty),
     });
-    if (before) this.#votes.agreed(before.#votes.agreedNow);
+    if (before !== null && before.#votes) this.#votes?.agreed(before.#votes.agreedNow);
   }
 
   /** This replica is faulty. Gateway requests that it signs are valid, whatever they ask. */
@@ -111,18 +112,18 @@ export class InvariantChecker {
 
   /** The bodies that a replica's store must contain, by number. */
   owedBodies(replica: ReplicaId): ReadonlyMap<number, ReadonlyMap<Digest, number>> {
-    return this.#votes.memory(replica).owed;
+    return this.#votes?.memory(replica).owed ?? new Map();
   }
 
   /** A correct replica is read from its store. */
   restored(replica: ReplicaId, storedState: StoredState): void {
-    this.#votes.restored(replica, storedState);
+    this.#votes?.restored(replica, storedState);
     for (const committed of storedState.committed) this.executions.stored(replica, committed);
   }
 
   /** A correct replica has lost its disk. */
   lostDisk(replica: ReplicaId): void {
-    this.#votes.lost(replica);
+    this.#votes?.lost(replica);
   }
 
   /** A client is refused because its session is gone. */
@@ -132,22 +133,22 @@ export class InvariantChecker {
 
   /** A client receives a reply. */
   replied(reply: Reply): void {
-    this.#sent.replied(reply);
+    this.#sent?.replied(reply);
   }
 
   /** A correct replica has made a step. Nothing of it is durable yet. */
   stepped(replica: ReplicaId, input: Input, ready: Ready): void {
-    this.#sent.taken(replica, input);
-    this.#sent.made(ready);
-    this.#decisions.stepped(input);
+    this.#sent?.taken(replica, input);
+    this.#sent?.made(ready);
+    this.#decisions?.stepped(input);
     for (const event of ready.events) if (event.kind === "configured") this.seenEnds.add(event.closesAt);
-    const idle = this.#nullRequests.stepped(replica, input, ready);
+    const idle = this.#nullRequests?.stepped(replica, input, ready) ?? null;
     // A replica may learn of the end of its epoch from a state.
     if (idle !== null && this.lastOfEpoch === Infinity) this.#report("calm", `replica ${replica} ${idle}`);
     const { messages } = ready;
     for (const { message: { message } } of messages) {
-      if ("replica" in message && message.replica === replica) this.#consistency.made(message);
-      if (message.kind === "new-view") { for (const own of message.prePrepares) this.#consistency.made(own.message); }
+      if ("replica" in message && message.replica === replica) this.#consistency?.made(message);
+      if (message.kind === "new-view") { for (const own of message.prePrepares) this.#consistency?.made(own.message); }
     }
   }
 
@@ -212,8 +213,8 @@ export class InvariantChecker {
     if (observed.commitsMade() < after) {
       this.#report("write-ahead", `${label} lets out what it has not made durable`);
     }
-    this.#sent.letOut(replica, ready);
-    this.#decisions.letOut(ready);
+    this.#sent?.letOut(replica, ready);
+    this.#decisions?.letOut(ready);
     const { hash } = this.#world.crypto;
     for (const { message: { message, bytes }, to, batch } of ready.messages) {
       if (this.#trace.isWanted) {
@@ -225,7 +226,7 @@ export class InvariantChecker {
         });
       }
       const own = "replica" in message && message.replica === replica;
-      const contradiction = own ? this.#consistency.take(message, bytes, hash) : null;
+      const contradiction = own ? this.#consistency?.take(message, bytes, hash) ?? null : null;
       if (contradiction !== null) this.#report("self-consistency", contradiction);
     }
     for (const { outcome } of ready.answers) {
@@ -246,7 +247,7 @@ export class InvariantChecker {
     for (const execution of executions) {
       this.#checkEnd(label, execution);
       this.executions.executed({ by: replica, previous: observed.lastExecuted, isValid: this.#isValid }, execution);
-      this.#decisions.executed(replica, execution.sequence, execution.digest);
+      this.#decisions?.executed(replica, execution.sequence, execution.digest);
       observed.lastExecuted = execution.sequence;
     }
     for (const event of ready.events) {
@@ -258,9 +259,9 @@ export class InvariantChecker {
       const request = this.requests.seen.get(reply.request);
       if (request) this.executions.replied(replica, reply, request);
     }
-    this.#votes.released(replica, ready, now);
+    this.#votes?.released(replica, ready, now);
     // This check comes last, as a flaw in the contents says more.
-    const flaw = this.#forms.flawOf(ready);
+    const flaw = this.#forms?.flawOf(ready) ?? null;
     if (flaw !== null) this.#report("well-formed", `${label} ${flaw}`);
   }
 

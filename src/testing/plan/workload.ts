@@ -6,6 +6,9 @@ import { decodeOperation, encodeOperation, type KeyValueOperation } from "../../
 import type { Model } from "../invariants/linearizability.ts";
 import type { Random } from "../random.ts";
 
+/** So small that a few keys make many chunks, which are then lazily loaded, split and merged. */
+export const CHUNK_SIZE = 24;
+
 /** The source of a simulation's operations. */
 export interface Workload {
   /** The next operation. `id` is different each time. */

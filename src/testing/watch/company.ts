@@ -2,6 +2,11 @@
  * What a run may have besides its plan and its options.
  * @module
  */
+import type { checkDurability, checkStores } from "../checks/ending.ts";
+import type { inspect } from "../checks/inspection.ts";
+import type { checkRoom } from "../checks/room.ts";
+import type { findNonLinearizable } from "../invariants/linearizability.ts";
+import type { StepChecks } from "../invariants/steps/checks.ts";
 import type { findDivergence } from "../divergence.ts";
 import type { exerciseStores } from "../hosts/store_exercise.ts";
 import type { Inspector, InspectorOptions } from "../machine/inspector.ts";
@@ -9,7 +14,7 @@ import type { Epochs, EpochsOptions } from "../epochs/epochs.ts";
 import type { Operator } from "../epochs/operator.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Cluster } from "../world/cluster.ts";
-import type { Drill } from "../world/world.ts";
+import type { Drill, ReloadCheck } from "../world/world.ts";
 import type { Direction } from "./action.ts";
 import type { Watcher } from "./shown.ts";
 
@@ -29,10 +34,17 @@ export interface Changes {
   readonly createOperator: (cluster: Cluster, plan: Plan) => Operator;
 }
 
-/** Checks that take long, or that are for the machines and the stores of others. A run without them is the same run, and finds less. */
+/** What is checked besides agreement, order, answers and progress. A run without them is the same run, and finds less. */
 export interface Thorough {
   /** Holds a drill on a copy of a replica. */
   readonly drill: Drill | null;
+  readonly steps: StepChecks;
+  readonly checkReload: ReloadCheck;
+  readonly inspect: typeof inspect;
+  readonly checkRoom: typeof checkRoom;
+  readonly checkStores: typeof checkStores;
+  readonly checkDurability: typeof checkDurability;
+  readonly findNonLinearizable: typeof findNonLinearizable;
   readonly createInspector: (options: InspectorOptions) => Pick<Inspector, "executed">;
   readonly findDivergence: typeof findDivergence;
   readonly exerciseStores: typeof exerciseStores;

@@ -27,7 +27,8 @@ import type { Invariant, Violation } from "../violation.ts";
 import { wordsFor } from "../watch/words.ts";
 import type { MachineFinding } from "../machine/fault.ts";
 import { InvariantChecker } from "../invariants/invariant_checker.ts";
-import type { Drill, World } from "./world.ts";
+import type { StepChecks } from "../invariants/steps/checks.ts";
+import type { Drill, ReloadCheck, World } from "./world.ts";
 import type { WorldBase } from "./world_base.ts";
 import { Narrator } from "../watch/narrator.ts";
 import type { Watcher } from "../watch/shown.ts";
@@ -49,6 +50,10 @@ export interface Surroundings {
   readonly watcher?: Watcher | undefined;
   /** Holds a drill on a copy of a replica. */
   readonly drill?: Drill | undefined;
+  /** Checks of what replicas send and store. */
+  readonly steps?: StepChecks | undefined;
+  /** Compares a replica with one that is read from its store. */
+  readonly checkReload?: ReloadCheck | undefined;
   /** Makes the epochs of a plan in which members change. */
   readonly createEpochs?: ((options: EpochsOptions) => Epochs) | undefined;
 }
@@ -57,7 +62,7 @@ export interface Surroundings {
 export function createWorld(
   plan: Plan,
   options: RunOptions,
-  { random, onViolation, watcher, drill, createEpochs }: Surroundings,
+  { random, onViolation, watcher, drill, steps, checkReload, createEpochs }: Surroundings,
 ): World {
   const { replicas, network, settings, checkpointInterval, logWindow, maxBatchRequests, reconfigurations } = plan;
   const engine = new Engine();
@@ -97,6 +102,7 @@ export function createWorld(
     reloadMs: RELOAD_MS * replicas * Math.max(1, plan.durationMs / USUAL_MS),
     demands: plan.demands ?? [],
     report,
+    steps: steps ?? null,
     stores: options.createStores?.() ?? null,
   };
   const isDrilled = checkpointInterval >= LEAST_DRILLED && !reconfigurations;
@@ -105,7 +111,8 @@ export function createWorld(
     const isFirst = version === genesis.stateMachine;
     const stateMachine = isFirst ? options.stateMachine : () => options.versions!.create(version);
     const base: WorldBase = { ...shared, stateMachine, ...inEpoch(epoch, { crypto, hosts }, plan.nodeLimits) };
-    return { ...base, epochs, checker: new InvariantChecker(base, before), drill: isDrilled && drill ? drill : null };
+    const checker = new InvariantChecker(base, before);
+    return { ...base, epochs, checker, drill: isDrilled && drill ? drill : null, checkReload: checkReload ?? null };
   };
   const first = firstEpoch({ genesis, urls }, clusterId(genesis));
   if (reconfigurations && !createEpochs) throw new Error("the members change in this run, and here they cannot");

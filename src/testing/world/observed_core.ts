@@ -93,7 +93,7 @@ const BINDING: readonly Record["kind"][] = ["view", "accepted", "prepared", "che
 export interface Observers {
   /** Called for each step, before anything of it is durable. */
   readonly onStep: (input: Input, ready: Ready) => void;
-  readonly unread: UnreadVotes;
+  readonly unread: UnreadVotes | undefined;
   /** The number of the commit that will contain a step made now. */
   readonly nextCommit: () => number;
   /** Whether it goes on over several epochs: then the others are told of those that it hears. */
@@ -109,7 +109,7 @@ export function observeCore(core: Core, calls: Call[], observers: Observers): Co
     step(input, now, passedMs) {
       const ready = core.step(input, now, passedMs);
       observers.onStep(input, ready);
-      observers.unread.stepped(ready);
+      observers.unread?.stepped(ready);
       steps++;
       const { records, messages, replies, answers, events } = ready;
       // The checker need not hear of an empty step.
@@ -122,7 +122,7 @@ export function observeCore(core: Core, calls: Call[], observers: Observers): Co
     },
     isSurplus(vote) {
       const isSurplus = core.isSurplus?.(vote) ?? false;
-      if (isSurplus) observers.unread.left(vote);
+      if (isSurplus) observers.unread?.left(vote);
       return isSurplus;
     },
     ...!observers.isMember && { peers: undefined },

@@ -2,9 +2,10 @@
  * Everything that a run shares, as it is in one epoch, with the checker that watches it.
  * @module
  */
-import type { MessageInput } from "../../core/io.ts";
-import type { Digest, ReplicaId } from "../../core/messages/ids.ts";
-import type { StoredState } from "../../core/records.ts";
+import type { MessageInput, ReplicaStatus } from "../../core/io.ts";
+import type { Digest, Millis, ReplicaId } from "../../core/messages/ids.ts";
+import type { StoredState, Timers } from "../../core/records.ts";
+import type { StateMachines } from "../../core/epochs/versions.ts";
 import type { Core } from "../../node/durable/task.ts";
 import type { ClusterMember } from "../../node/epochs/cluster_member.ts";
 import type { ClusterMemberOptions } from "../../node/epochs/member_options.ts";
@@ -13,6 +14,7 @@ import type { NodeInternals } from "../../node/options.ts";
 import type { Approved, Epoch } from "../../wire/epochs/mod.ts";
 import type { InvariantChecker } from "../invariants/invariant_checker.ts";
 import type { Random } from "../random.ts";
+import type { Disk } from "../hosts/disk.ts";
 import type { WorldBase } from "./world_base.ts";
 
 /** A replica on a copy of which a drill is held. */
@@ -31,6 +33,31 @@ export interface Drilled {
 /** Holds a drill. */
 export type Drill = (world: World, drilled: Drilled) => void;
 
+/** A replica at a moment when all that it has done is durable. */
+export interface Moment {
+  readonly world: World;
+  readonly replica: ReplicaId;
+  readonly label: string;
+  /** Its store contains what the replica in memory knows, and nothing else. */
+  readonly disk: Disk;
+  readonly persistInputs: boolean;
+  /** The versions of the state machine that it has; `null`: there is one. */
+  readonly versions: StateMachines | null;
+  /** The status of the replica in memory. */
+  readonly status: ReplicaStatus;
+  /** The timers of the replica in memory. */
+  readonly timers: Timers | undefined;
+  /** How many bodies it keeps of batches that others replaced; `undefined`: it does not say. */
+  readonly formerBodies: number | undefined;
+  /** The time of its last step. */
+  readonly now: Millis;
+  /** For the drill that follows. */
+  readonly random: Random;
+}
+
+/** Compares them. */
+export type ReloadCheck = (moment: Moment) => Promise<void>;
+
 /** Everything that a run shares, as it is in one epoch. The engine, the network and the executions are those of all epochs. */
 export interface World extends WorldBase {
   readonly checker: InvariantChecker;
@@ -38,6 +65,8 @@ export interface World extends WorldBase {
   readonly epochs: EpochWorlds | null;
   /** Holds drills on copies of replicas; `null`: none are held. */
   readonly drill: Drill | null;
+  /** Compares replicas with what their stores have; `null`: none are compared. */
+  readonly checkReload: ReloadCheck | null;
 }
 
 /** The worlds of all epochs. */

@@ -18,6 +18,7 @@ import type { Hosts } from "../hosts/hosts.ts";
 import type { Engine } from "./engine.ts";
 import type { SimulatedVersions } from "../versions/versions.ts";
 import type { Report } from "../violation.ts";
+import type { StepChecks } from "../invariants/steps/checks.ts";
 import type { Network } from "./network.ts";
 import type { Demand } from "../plan/plan.ts";
 import type { SharedGate } from "./shared_gate.ts";
@@ -59,6 +60,8 @@ export interface WorldBase {
   /** Invariants of this run beyond those of every run. */
   readonly demands: readonly Demand[];
   readonly report: Report;
+  /** Checks of what replicas send and store; `null`: none are made. */
+  readonly steps: StepChecks | null;
   /** The real stores beneath the disks; `null`: the disks are in memory only. */
   readonly stores: Stores | null;
   /** The private key of a replica. */
