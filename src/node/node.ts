@@ -37,7 +37,7 @@ export class ReplicaNode {
   readonly cluster: Digest;
   /** The epoch that it runs in. */
   readonly epoch: Epoch;
-  /** The state at which its epoch starts. */
+  /** The state at which its epoch starts. @internal */
   readonly epochStart: EpochStart;
   /** The genesis of epoch 0, and the links that lead from there to this epoch. */
   readonly past: NonNullable<NodeOptions["past"]>;

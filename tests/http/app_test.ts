@@ -11,7 +11,7 @@ const MAX_BYTES = 8 * 1024 * 1024;
 Deno.test("an unknown path gets 404 and the list of routes", async () => {
   const { app } = harness();
   const problem = await problemOf(await app.request("/nowhere"), 404, "not-found");
-  const others = ["/watch", "/epochs", "/epochs/state", "/snapshot", "/snapshot/blobs"];
+  const others = ["/watch", "/epochs", "/epochs/approvals", "/epochs/state", "/snapshot", "/snapshot/blobs"];
   assertEquals([...problem.routes as string[]].sort(), [...POST_ROUTES, ...GET_ROUTES, ...others].sort());
   assertEquals(problem.detail, "no such route: GET /nowhere; the field routes lists those that exist");
 });

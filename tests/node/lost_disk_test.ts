@@ -3,11 +3,11 @@ import { MemoryStore } from "../../src/stores/memory.ts";
 import { markLostDisk, restore } from "../../src/node/storage/opening.ts";
 import { WriteSet } from "../../src/node/storage/record_writer.ts";
 import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
-import type { Genesis } from "../../src/core/config.ts";
+import { DEFAULT_LIMITS, type Genesis } from "../../src/core/config.ts";
 import { type LostDisk, NEW_RECOVERY } from "../../src/core/records.ts";
 
 const identity = {
-  genesis: { replicas: [{ name: "Apple", publicKey: "aa".repeat(32) }] } as unknown as Genesis,
+  genesis: { replicas: [{ name: "Apple", publicKey: "aa".repeat(32) }], limits: DEFAULT_LIMITS } as unknown as Genesis,
   cluster: "c".repeat(64) as Digest,
   self: 0 as ReplicaId,
 };

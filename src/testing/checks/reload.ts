@@ -4,7 +4,7 @@
  * binds the replica.
  * @module
  */
-import { MachineVersions, type StateMachines } from "../../core/epochs/versions.ts";
+import { MachineVersions } from "../../core/epochs/versions.ts";
 import type { Terms } from "../../core/config.ts";
 import type { Millis, SequenceNumber } from "../../core/messages/ids.ts";
 import type { MessageInput, ReplicaStatus } from "../../core/io.ts";
