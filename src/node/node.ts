@@ -11,7 +11,7 @@ import type { SignedQuery } from "../core/messages/queries.ts";
 import type { Epoch } from "../wire/epochs/mod.ts";
 import { encodeFrame } from "../wire/mod.ts";
 import { type Task, taskOf } from "./durable/task.ts";
-import { EpochStart } from "./epochs/epoch_start.ts";
+import { type EpochEntry, EpochStart } from "./epochs/epoch_start.ts";
 import type { GatewayAnswer } from "./gateway/gateway_operations.ts";
 import { submit, type SubmitOptions, verify } from "./gateway/submit.ts";
 import type { HostEvent } from "./host_event.ts";
@@ -37,8 +37,8 @@ export class ReplicaNode {
   readonly cluster: Digest;
   /** The epoch that it runs in. */
   readonly epoch: Epoch;
-  /** The state at which its epoch starts. @internal */
-  readonly epochStart: EpochStart;
+  /** How it gets the state at which its epoch starts. */
+  readonly epochStart: EpochEntry;
   /** The genesis of epoch 0, and the links that lead from there to this epoch. */
   readonly past: NonNullable<NodeOptions["past"]>;
   /** Its settings. */
@@ -51,6 +51,7 @@ export class ReplicaNode {
   readonly #callers: Connected["callers"];
   readonly #observers: Connected["observers"];
   readonly #connected: Connected;
+  readonly #epochStart: EpochStart;
   #isDraining = false;
   #closing: Promise<void> | null = null;
 
@@ -61,10 +62,15 @@ export class ReplicaNode {
     this.#parts = parts;
     this.#onClosed = internals.onClosed;
     const { hash } = options.crypto ?? CRYPTOGRAPHY;
-    this.epochStart = new EpochStart({ ...parts, self: options.self, hash, replica: () => this.#replica });
+    this.epochStart = this.#epochStart = new EpochStart({
+      ...parts,
+      self: options.self,
+      hash,
+      replica: () => this.#replica,
+    });
     this.#connected = connect(options, parts, {
       wake: () => this.#drainSoon(),
-      hasCore: (core) => this.epochStart.restored(core),
+      hasCore: (core) => this.#epochStart.restored(core),
       release: (ready, now) => this.#release(ready, now),
       onOtherEpoch: internals.onOtherEpoch,
     });
@@ -288,7 +294,7 @@ export class ReplicaNode {
     const { delivery, blobs } = this.#connected;
     this.#callers.gateway.hear(events);
     if (events.some(({ kind }) => kind === "state-transfer")) this.#drainSoon();
-    this.epochStart.hear(events);
+    this.#epochStart.hear(events);
     for (const event of events) this.#observers.notify((o) => o.onEvent?.(event, now));
     delivery.release({ messages, replies, answers });
     blobs.offer(offers);

@@ -21,8 +21,18 @@ export interface EpochStartOptions {
   readonly replica: () => Pick<DurableReplica, "core" | "run">;
 }
 
+/** How a member gets the state at which its epoch starts, and says that it has it. */
+export interface EpochEntry {
+  /** What the member says once its store has the state; `null` before, in epoch 0, and while halted. */
+  entered(): { readonly member: number; readonly signature: Uint8Array } | null;
+  /** The frame of a signed fetch, with which it asks members of the epoch before. */
+  signFetch(digests: readonly Digest[]): Uint8Array;
+  /** Takes blobs that somebody has given. Each counts only if it has a digest that is wanted. */
+  receive(blobs: readonly Uint8Array[]): void;
+}
+
 /** The state at which the epoch of a node starts. */
-export class EpochStart {
+export class EpochStart implements EpochEntry {
   readonly #options: EpochStartOptions;
   /** Whether the store has it. */
   #isStored = false;
@@ -41,19 +51,16 @@ export class EpochStart {
     if (events.some((event) => event.kind === "state-transfer" && event.phase === "finished")) this.#isStored = true;
   }
 
-  /** What the member says once its store has the state; `null` before, in epoch 0, and while halted. */
   entered(): { readonly member: number; readonly signature: Uint8Array } | null {
     const { epoch, self, signer, replica } = this.#options;
     return this.#isStored && replica().core ? sayEntered(epoch, self, signer) : null;
   }
 
-  /** The frame of a signed fetch, with which it asks members of the epoch before. */
   signFetch(digests: readonly Digest[]): Uint8Array {
     const { self, signer } = this.#options;
     return encodeFrame(sign(signer, { kind: "fetch", replica: self, number: 0, digests }));
   }
 
-  /** Takes blobs that somebody has given. Each counts only if it has a digest that is wanted. */
   receive(blobs: readonly Uint8Array[]): void {
     const { self, hash, replica } = this.#options;
     const fetched = blobs.map((bytes) => ({ digest: hash(bytes), bytes }));
