@@ -11,13 +11,13 @@ import type { SignedQuery } from "../core/messages/queries.ts";
 import type { Epoch } from "../wire/epochs/mod.ts";
 import { encodeFrame } from "../wire/mod.ts";
 import { type Task, taskOf } from "./durable/task.ts";
-import { type EpochEntry, EpochStart } from "./epochs/epoch_start.ts";
+import type { EpochEntry } from "./epochs/epoch_start.ts";
 import type { GatewayAnswer } from "./gateway/gateway_operations.ts";
 import { submit, type SubmitOptions, verify } from "./gateway/submit.ts";
 import type { HostEvent } from "./host_event.ts";
 import type { FrameSource } from "./in/intake.ts";
 import { type NodeUsage, usageOf } from "./in/usage.ts";
-import { CRYPTOGRAPHY, type NodeInternals, type NodeOptions } from "./options.ts";
+import type { NodeInternals, NodeOptions } from "./options.ts";
 import { type Parts, prepareParts } from "./parts.ts";
 import type { Observer, Rejection } from "./ports.ts";
 import { type ScrubSchedule, startScrubbing } from "./repair/scrub.ts";
@@ -37,8 +37,6 @@ export class ReplicaNode {
   readonly cluster: Digest;
   /** The epoch that it runs in. */
   readonly epoch: Epoch;
-  /** How it gets the state at which its epoch starts. */
-  readonly epochStart: EpochEntry;
   /** The genesis of epoch 0, and the links that lead from there to this epoch. */
   readonly past: NonNullable<NodeOptions["past"]>;
   /** Its settings. */
@@ -51,7 +49,6 @@ export class ReplicaNode {
   readonly #callers: Connected["callers"];
   readonly #observers: Connected["observers"];
   readonly #connected: Connected;
-  readonly #epochStart: EpochStart;
   #isDraining = false;
   #closing: Promise<void> | null = null;
 
@@ -61,16 +58,8 @@ export class ReplicaNode {
     this.past = options.past ?? { genesis: options.genesis, links: [] };
     this.#parts = parts;
     this.#onClosed = internals.onClosed;
-    const { hash } = options.crypto ?? CRYPTOGRAPHY;
-    this.epochStart = this.#epochStart = new EpochStart({
-      ...parts,
-      self: options.self,
-      hash,
-      replica: () => this.#replica,
-    });
     this.#connected = connect(options, parts, {
       wake: () => this.#drainSoon(),
-      hasCore: (core) => this.#epochStart.restored(core),
       release: (ready, now) => this.#release(ready, now),
       onOtherEpoch: internals.onOtherEpoch,
     });
@@ -183,6 +172,11 @@ export class ReplicaNode {
     return this.#connected.blobs.read(digests);
   }
 
+  /** How it gets the state at which its epoch starts. */
+  get epochStart(): EpochEntry {
+    return this.#connected.epochStart;
+  }
+
   /** How many of the other members it has heard within the last `ms`. */
   heardSince(ms: number): number {
     const heardAt = [...this.#replica.core?.peers?.().heardAt ?? []];
@@ -291,10 +285,10 @@ export class ReplicaNode {
   }
 
   #release({ events, messages, replies, answers, offers = [], closed }: Ready, now: Millis): void {
-    const { delivery, blobs } = this.#connected;
+    const { delivery, blobs, epochStart } = this.#connected;
     this.#callers.gateway.hear(events);
     if (events.some(({ kind }) => kind === "state-transfer")) this.#drainSoon();
-    this.#epochStart.hear(events);
+    epochStart.hear(events);
     for (const event of events) this.#observers.notify((o) => o.onEvent?.(event, now));
     delivery.release({ messages, replies, answers });
     blobs.offer(offers);

@@ -12,6 +12,7 @@ import { DurableReplica } from "./durable/durable_replica.ts";
 import type { Core } from "./durable/task.ts";
 import { sign, withDigest } from "./environment.ts";
 import { termsOf, verifierOf } from "./epochs/cryptography.ts";
+import { EpochStart } from "./epochs/epoch_start.ts";
 import { Callers } from "./gateway/callers.ts";
 import { Gateway } from "./gateway/gateway.ts";
 import { Waiters } from "./gateway/waiters.ts";
@@ -34,8 +35,6 @@ import { OtherEpochError } from "./storage/store_errors.ts";
 export interface Loop {
   /** Something came in. */
   wake(): void;
-  /** A core was made of what the store has. */
-  hasCore(core: Core): void;
   /** All that a step depends on is durable. */
   release(ready: Ready, now: Millis): void;
   readonly onOtherEpoch: NodeInternals["onOtherEpoch"];
@@ -48,6 +47,7 @@ export interface Connected {
   readonly delivery: Delivery;
   readonly blobs: BlobServer;
   readonly observers: Observers;
+  readonly epochStart: EpochStart;
   readonly timer: Timer;
   readonly maxQueriesPerTurn: number;
   /** What scrubbing reads, and whom it tells. */
@@ -140,6 +140,7 @@ export function connect(
     queries: { kind: "query", intake: new Intake({ ...intake, limits: queryLimits }), waiters: queries },
     gateway,
   });
+  const epochStart = new EpochStart({ self, epoch, signer, hash, replica: () => replica });
   const readBlobs = (digests: readonly Digest[]) => new BlobReader(store, hash).read(digests);
   const replica: DurableReplica = new DurableReplica({
     store,
@@ -159,7 +160,7 @@ export function connect(
     read: readBlobs,
     createCore: (storedState) => {
       core = createCore(storedState);
-      loop.hasCore(core);
+      epochStart.restored(core);
       return core;
     },
     release: (ready, now) => loop.release(ready, now),
@@ -180,5 +181,5 @@ export function connect(
     },
   };
   const { maxQueriesPerTurn } = limits;
-  return { replica, callers, delivery, blobs, observers, timer, maxQueriesPerTurn, scrubbed };
+  return { replica, callers, delivery, blobs, observers, epochStart, timer, maxQueriesPerTurn, scrubbed };
 }
