@@ -39,7 +39,7 @@ const NOT_RUN: readonly (readonly [command: RegExp, reason: string])[] = [
   ],
   [/^OTEL_\w+=/, "they need a collector; tests/telemetry has the traces, tests/cli the flag"],
   [/^deno bundle /, "tests/edge bundles the examples"],
-  [/^PBFT_START=\w+ node main\.(?:mjs|ts) /, "tests/edge runs it, on each runtime that is here"],
+  [/^PBFT_START=\w+ (?:PBFT_JOIN=\S+ )?node main\.(?:mjs|ts) /, "tests/edge runs it, on each runtime that is here"],
   [
     /^deno run -A examples\/mixed\/main\.ts/,
     "tests/edge/mixed_test.ts runs it: it needs a newer Node than some machines have",
