@@ -201,7 +201,10 @@ export class DrillContext {
       if (own?.standing === "suspects" && own.view === this.copy.status.view + 1) {
         const { view, executed } = own;
         const backups = this.copy.others.filter((id) => id !== this.copy.status.primary);
-        for (const id of backups.slice(0, this.copy.f)) {
+        // Those of whom it has heard no number of a liar's.
+        const known = (id: ReplicaId) => this.copy.suspicionsKept.get(id) ?? 0;
+        const company = [...backups].sort((one, other) => known(one) - known(other)).slice(0, this.copy.f);
+        for (const id of company) {
           const suspicion = this.peers.suspicion(view, id, { executed, number: ++number });
           this.copy.take({ kind: "suspicion", suspicion });
         }

@@ -65,6 +65,8 @@ export class Copy {
   readonly accepted: Map<number, PrePrepare> = new Map();
   /** The kinds of messages that it had received before the drill, if its host keeps inputs. */
   readonly kept: ReadonlySet<Input["kind"]>;
+  /** The number of the last suspicion of each replica among those. A liar's may be so high that nothing comes after it. */
+  readonly suspicionsKept: ReadonlyMap<ReplicaId, number>;
   /** The highest number with a checkpoint among those. Up to there the decisions of the others are settled. */
   readonly settled: number;
   /** The last checkpoint that it has taken. */
@@ -91,6 +93,7 @@ export class Copy {
     this.window = genesis.logWindow;
     this.now = options.now;
     this.kept = new Set(options.kept.map(({ kind }) => kind));
+    this.suspicionsKept = new Map(options.kept.flatMap(suspicionIn));
     this.settled = Math.max(0, ...options.kept.map(checkpointIn));
     this.stable = storedState.stable;
     this.#last = storedState.checkpoint?.sequence ?? 0;
@@ -246,6 +249,11 @@ export class Copy {
     if (newView?.message.replica === this.self) say(newView.message, newView.bytes);
     if (viewChange) say(viewChange.message, viewChange.bytes);
   }
+}
+
+/** The sender and the number of a suspicion. */
+function suspicionIn(input: MessageInput): readonly (readonly [ReplicaId, number])[] {
+  return input.kind === "suspicion" ? [[input.suspicion.message.replica, input.suspicion.message.number]] : [];
 }
 
 /** The highest number of a checkpoint in an input. */
