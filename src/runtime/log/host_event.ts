@@ -27,7 +27,8 @@ export function hostEventEntry(
     }
     case "member-distrusted": {
       const fields = { peer: nameOf(hostEvent.peer), forMs: hostEvent.forMs };
-      const message = "a member sends faulty messages, and counts as a stranger for a while; ask its operator";
+      const message =
+        "a member sends faulty or useless messages without end, and counts as a stranger for a while; ask its operator";
       return { level: "warn", event, message, fields };
     }
     case "store-failed": {
