@@ -67,8 +67,13 @@ export type ReplicaEvent =
   | { readonly kind: "view-change"; readonly view: View; readonly why: LeaveReason }
   /** The view has started at the replica. `prepared`: how many numbers were carried over. */
   | { readonly kind: "new-view"; readonly view: View; readonly primary: ReplicaId; readonly prepared: number }
-  /** A `configure` was accepted: the epoch begins after this number. */
-  | { readonly kind: "configured"; readonly epoch: number; readonly closesAt: SequenceNumber }
+  /** A `configure` was accepted: the epoch, with the configuration of this hash, begins after this number. */
+  | {
+    readonly kind: "configured";
+    readonly epoch: number;
+    readonly configuration: Digest;
+    readonly closesAt: SequenceNumber;
+  }
   /** The checkpoint at this number has closed the epoch before this one. */
   | { readonly kind: "epoch-closed"; readonly epoch: number; readonly sequence: SequenceNumber }
   /** The state was made that of a new version of the state machine, at this number. */

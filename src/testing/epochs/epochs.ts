@@ -119,7 +119,7 @@ export class Epochs implements EpochWorlds {
   /** A correct replica has accepted a configuration in one of these operations. */
   #configured(
     world: World,
-    { label, accepted: { epoch, closesAt }, operations }: {
+    { label, accepted: { epoch, closesAt, configuration }, operations }: {
       readonly label: string;
       readonly accepted: Configured;
       readonly operations: readonly Ordered[];
@@ -129,7 +129,11 @@ export class Epochs implements EpochWorlds {
     const { checkpointInterval: K } = world.genesis;
     const proposed = operations.filter(({ operation }) => isConfigure(operation));
     const verdicts = proposed.map(({ sequence, operation }) => ({ sequence, verdict: judge(world, operation) }));
-    const valid = verdicts.find(({ verdict }) => typeof verdict !== "string");
+    // Others may have been ordered in the same step, and refused without a look at them.
+    const isAccepted = ({ verdict, sequence }: (typeof verdicts)[number]) =>
+      typeof verdict !== "string" && verdict.hash === configuration && Math.ceil(sequence / K) * K === closesAt;
+    const valid = verdicts.find(isAccepted) ??
+      verdicts.find(({ verdict }) => typeof verdict !== "string" && verdict.hash === configuration);
     if (!valid || typeof valid.verdict === "string") {
       const why = verdicts.map(({ verdict }) => verdict).join("; ");
       return report("epochs", `${label} accepts a configuration for epoch ${epoch} that it must refuse: ${why}`);
