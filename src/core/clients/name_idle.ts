@@ -1,7 +1,8 @@
 /**
- * How long names of unsigned clients are remembered.
+ * How long names of unsigned clients are remembered, at least. A client's bundle needs only this of the rules.
  * @module
  */
+
 /**
  * The least `nameIdleMs`. A gateway's requests are valid for at most half of it; with less than this they would expire
  * before they are ordered.

@@ -10,7 +10,7 @@
  */
 import { type Pending, pendingOf, plainOf } from "./pending.ts";
 import type { Environment } from "../io.ts";
-import type { Digest, SequenceNumber } from "../messages/ids.ts";
+import type { SequenceNumber } from "../messages/ids.ts";
 import type { Result } from "../messages/requests.ts";
 import type { ReplicaState } from "../state.ts";
 import type { Step } from "../step.ts";
@@ -33,8 +33,6 @@ export function isForCluster({ configure }: Pick<Environment, "configure">, oper
 /** What a batch has configured so far. It takes effect when the whole batch is executed. */
 export interface Configured {
   configured: Pending | null;
-  /** The hash of its configuration. */
-  hash?: Digest;
 }
 
 /** Executes an operation if it is a `configure`; otherwise returns `null`. All correct replicas decide alike. */
@@ -62,17 +60,16 @@ export function executeConfigure(
   const { stateMachine = env.genesis.stateMachine } = checked;
   const pending = { epoch: epochOf(env) + 1, closesAt, configuration, approvals, stateMachine, hasFailed: false };
   notes.configured = pending;
-  notes.hash = hash;
   return result("ok", JSON.stringify({ epoch: pending.epoch, configuration: hash, after: closesAt }));
 }
 
 /** The batch was executed: what it has configured takes effect. */
-export function adoptConfigured(step: Step, { configured, hash }: Configured): void {
-  if (!configured || hash === undefined) return;
+export function adoptConfigured(step: Step, { configured }: Configured): void {
+  if (!configured) return;
   step.state.epochs.isChanged = true;
   closeAt(step.state, configured);
-  const { epoch, closesAt } = configured;
-  step.event({ kind: "configured", epoch, configuration: hash, closesAt });
+  const { epoch, closesAt, configuration } = configured;
+  step.event({ kind: "configured", epoch, configuration: step.env.hash(configuration), closesAt });
 }
 
 /** From now on the epoch ends at a known number, and nothing above it is ordered. */

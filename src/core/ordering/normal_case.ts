@@ -274,8 +274,9 @@ function decide(step: Step, slot: Slot, commits: Slot["decision"]): void {
   const { view, digest } = commits[0]!.message;
   slot.committed = digest;
   slot.decision = commits;
-  const empty = bodyOf(slot, digest) ? null : nullBatch(step.env);
-  slot.batch = empty?.digest === digest ? empty : bodyOf(slot, digest);
+  const body = bodyOf(slot, digest);
+  const empty = body ? null : nullBatch(step.env);
+  slot.batch = empty?.digest === digest ? empty : body;
   step.stage("committed", view, slot.sequence, slot.batch);
   if (!slot.batch) askForBody(step, digest);
   executeCommitted(step);

@@ -130,10 +130,8 @@ export class Epochs implements EpochWorlds {
     const proposed = operations.filter(({ operation }) => isConfigure(operation));
     const verdicts = proposed.map(({ sequence, operation }) => ({ sequence, verdict: judge(world, operation) }));
     // Others may have been ordered in the same step, and refused without a look at them.
-    const isAccepted = ({ verdict, sequence }: (typeof verdicts)[number]) =>
-      typeof verdict !== "string" && verdict.hash === configuration && Math.ceil(sequence / K) * K === closesAt;
-    const valid = verdicts.find(isAccepted) ??
-      verdicts.find(({ verdict }) => typeof verdict !== "string" && verdict.hash === configuration);
+    const same = verdicts.filter(({ verdict }) => typeof verdict !== "string" && verdict.hash === configuration);
+    const valid = same.find(({ sequence }) => Math.ceil(sequence / K) * K === closesAt) ?? same[0];
     if (!valid || typeof valid.verdict === "string") {
       const why = verdicts.map(({ verdict }) => verdict).join("; ");
       return report("epochs", `${label} accepts a configuration for epoch ${epoch} that it must refuse: ${why}`);

@@ -220,7 +220,7 @@ export const EXECUTION: readonly Mutant[] = [
     why: "the body that is executed is the one that came last, not the one that is committed",
     edits: [
       normal(
-        "  slot.batch = empty?.digest === digest ? empty : bodyOf(slot, digest);\n",
+        "  slot.batch = empty?.digest === digest ? empty : body;\n",
         "  slot.batch ??= empty?.digest === digest ? empty : slot.waiting?.batch ?? null;\n",
       ),
       execution(
