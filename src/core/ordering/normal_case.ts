@@ -274,9 +274,8 @@ function decide(step: Step, slot: Slot, commits: Slot["decision"]): void {
   const { view, digest } = commits[0]!.message;
   slot.committed = digest;
   slot.decision = commits;
-  const body = bodyOf(slot, digest);
-  const empty = body ? null : nullBatch(step.env);
-  slot.batch = empty?.digest === digest ? empty : body;
+  const batch = bodyOf(slot, digest) ?? nullBatch(step.env);
+  slot.batch = batch.digest === digest ? batch : null;
   step.stage("committed", view, slot.sequence, slot.batch);
   if (!slot.batch) askForBody(step, digest);
   executeCommitted(step);

@@ -220,8 +220,8 @@ export const EXECUTION: readonly Mutant[] = [
     why: "the body that is executed is the one that came last, not the one that is committed",
     edits: [
       normal(
-        "  slot.batch = empty?.digest === digest ? empty : body;\n",
-        "  slot.batch ??= empty?.digest === digest ? empty : slot.waiting?.batch ?? null;\n",
+        "  slot.batch = batch.digest === digest ? batch : null;\n",
+        "  slot.batch ??= digest === nullBatch(step.env).digest ? batch : slot.waiting?.batch ?? null;\n",
       ),
       execution(
         "if (slot.batch?.digest !== slot.committed) return askForBody(step, slot.committed);",
