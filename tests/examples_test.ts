@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { filesUnder, root } from "./tools/files.ts";
+import { ClusterProcess } from "./e2e/_cluster_process.ts";
 
 /** Runs an example as a user would. */
 async function run(name: string, ...args: string[]): Promise<string> {
@@ -22,8 +23,36 @@ Deno.test("quickstart orders one operation and shows who signed for it", async (
   assertMatch(out, /2 of 4 replicas signed for the SET: (Apple|Ball|Candy|Dog), (Apple|Ball|Candy|Dog)/);
 });
 
-/** The commands of pages run them, and print what the pages say: see `tests/docs_test.ts`. */
-const RUN_BY_DOCS_TEST = ["client", "copy_state", "custom_state_machine", "key_file", "simulate_your_machine"];
+Deno.test("custom_state_machine grants a lock to one, and to the next when it is free", async () => {
+  const out = await run("custom_state_machine.ts");
+  assertMatch(out, /^ada has it\ngrace was rejected: printer is held by [0-9a-f]{8}\nada released it\ngrace has it\n$/);
+});
+
+Deno.test("simulate_your_machine finds the planted bug, and nothing in the fixed queue", async () => {
+  const out = await run("simulate_your_machine.ts");
+  assertMatch(
+    out,
+    /^The queue with the bug:\nBROKEN {2}your machine: it gave different results on two replicas[^]*"op":"join"[^]*differs +at \.after\n/,
+  );
+  assertMatch(out, /The fixed queue:\nnothing is wrong: seed \d+, 4 replicas, \d+ operations, \d+ batches\n$/);
+});
+
+Deno.test("client talks to a running cluster", async () => {
+  const folder = await Deno.makeTempDir();
+  const cluster = await ClusterProcess.start(folder);
+  try {
+    const out = await run("client.ts", `${folder}/cluster.json`);
+    assertMatch(out, /SET greeting: OK\nGET greeting: hello\n100 visits counted, the last is number 100\n/);
+    assertMatch(out, /INCR greeting: rejected at \d+: incr: expected an integer/);
+    assertMatch(out, /signed that SET signed yes was executed at \d+/);
+  } finally {
+    await cluster.interrupt();
+  }
+  await Deno.remove(folder, { recursive: true });
+});
+
+/** The commands of `docs/operate.md` and of the applications run them: see `tests/docs_test.ts`. */
+const RUN_BY_DOCS_TEST = ["examples/copy_state.ts", "examples/key_file.ts"];
 
 /** What `tests/edge` runs; `mixed/main.ts` only starts what is in `members.ts` and waits. */
 const RUN_BY_EDGE_TESTS = [
@@ -39,10 +68,10 @@ const RUN_BY_EDGE_TESTS = [
 const APPLICATIONS = ["locks", "releases", "flags", "browser", "pages"];
 
 Deno.test("every example is run by a test", () => {
-  const runHere = ["quickstart"];
+  const runHere = ["client", "custom_state_machine", "quickstart", "simulate_your_machine"];
   const isOfApplication = (path: string) => APPLICATIONS.some((name) => path.startsWith(`examples/${name}/`));
   assertEquals(
     filesUnder("examples", ".ts").filter((path) => !isOfApplication(path)).sort(),
-    [...[...runHere, ...RUN_BY_DOCS_TEST].map((name) => `examples/${name}.ts`), ...RUN_BY_EDGE_TESTS].sort(),
+    [...runHere.map((name) => `examples/${name}.ts`), ...RUN_BY_DOCS_TEST, ...RUN_BY_EDGE_TESTS].sort(),
   );
 });

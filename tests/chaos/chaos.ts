@@ -31,8 +31,6 @@ export interface ChaosOptions {
   readonly seed: number;
   readonly replicas: number;
   readonly callers: number;
-  /** How long each waits between an answer and its next question, ms; 0 if left out. */
-  readonly thinkMs?: number;
   readonly loseDisks: boolean;
   readonly say: (line: string) => void;
 }
@@ -66,7 +64,7 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   const waits = new Waits();
   const groups = WAYS.map((way) => createCallers(fleet.cluster, way, options.callers));
   const callers = groups.flatMap(({ callers }) => callers.map((caller) => waits.around(caller)));
-  const workload = new Workload(callers, random, options);
+  const workload = new Workload(callers, random);
   const trouble = new Trouble(fleet, random, options);
   const violations = () => [...workload.violations, ...watch.violations];
   try {

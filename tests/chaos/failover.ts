@@ -40,16 +40,11 @@ export interface RoundOptions {
   readonly kill: number;
   readonly stop?: boolean;
   readonly callers: number;
-  /** How long each waits between an answer and its next question, ms; 0 if left out. */
-  readonly thinkMs?: number;
 }
 
 /** Kills the primary, and those that would follow it, of a fleet under load; starts them again; waits until they are level. */
-export async function failOver(
-  fleet: Fleet,
-  { kill, stop = false, callers, thinkMs = 0 }: RoundOptions,
-): Promise<Round> {
-  const load = new Load(fleet, callers, { thinkMs });
+export async function failOver(fleet: Fleet, { kill, stop = false, callers }: RoundOptions): Promise<Round> {
+  const load = new Load(fleet, callers);
   try {
     await sleep(LOAD_MS);
     const first = fleet.names.indexOf(await fleet.primary());

@@ -34,10 +34,8 @@ export class Workload {
   #registerCount = 0;
   #values = 0;
   #operations = 0;
-  readonly #thinkMs: number;
 
-  constructor(callers: readonly Caller[], random: Random, { thinkMs = 0 }: { readonly thinkMs?: number } = {}) {
-    this.#thinkMs = thinkMs;
+  constructor(callers: readonly Caller[], random: Random) {
     this.#callers = callers;
     this.#random = random;
     this.#registers = Array.from({ length: REGISTERS }, () => this.#newRegister());
@@ -59,7 +57,6 @@ export class Workload {
         try {
           await this.#next(caller);
           this.#operations++;
-          if (this.#thinkMs > 0) await new Promise((resolve) => setTimeout(resolve, this.#thinkMs));
         } catch (error) {
           this.violations.push(`client error: ${caller.name}: ${error}`);
         }

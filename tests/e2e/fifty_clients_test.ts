@@ -4,8 +4,6 @@ import { type ClusterProcess, withCluster } from "./_cluster_process.ts";
 
 const CLIENTS = 50;
 const DURATION_MS = 30_000;
-/** They ask all at once, again and again; between, the cores are left to others. */
-const BEAT_MS = 400;
 
 /** Increments at one replica until the time is over; gives how often. */
 async function increment(cluster: ClusterProcess, client: number, until: number): Promise<number> {
@@ -17,8 +15,6 @@ async function increment(cluster: ClusterProcess, client: number, until: number)
     const answer = await cluster.req(name, { clientID: `client ${client}`, ...timestamp, operation: "INCR n" });
     assertEquals(answer.status, 200, JSON.stringify(answer));
     count++;
-    const now = performance.now();
-    await new Promise((resolve) => setTimeout(resolve, Math.min(until - now, BEAT_MS - now % BEAT_MS)));
   }
   return count;
 }

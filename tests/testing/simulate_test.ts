@@ -146,9 +146,8 @@ Deno.test("a failing plan is reduced, and breaks the same invariant", async () =
   assert(small.trace.length > 0);
 });
 
-/** Few: each build of the continuous integration runs a thousand new ones of the default profile, and `drills_test.ts` runs some more. */
 const BATCHES = [
-  { profile: "default", seed: 8_020, runs: 6 },
+  { profile: "default", seed: 8_020, runs: 16 },
   { profile: "byzantine", seed: 7_001, runs: 5 },
   { profile: "crashes", seed: 10_000, runs: 5 },
   { profile: "network", seed: 10_000, runs: 5 },
