@@ -23,14 +23,23 @@ class Served {
   readonly events: HostEvent[] = [];
   readonly stores = new Map<string, MemoryStore>();
   made = 0;
+  #liar: Deno.HttpServer | null = null;
 
   url(i: number): string {
     return `http://127.0.0.1:${this.ports[i]}`;
   }
 
-  /** Serves all; `approving` of them approve of rotations, and Dog's key is due. */
-  async serve(approving: number, rotation: Partial<KeyRotation> = {}): Promise<this> {
+  /** Serves all; `approving` of them approve of rotations, and Dog's key is due. In place of the `liar` somebody approves wrongly. */
+  async serve(approving: number, rotation: Partial<KeyRotation> = {}, liar = ""): Promise<this> {
     for (const [i, self] of FOUR.entries()) {
+      if (self === liar) {
+        const listen = { hostname: "127.0.0.1", port: this.ports[i]!, onListen: () => {} };
+        this.#liar = Deno.serve(listen, async (request) => {
+          await request.body?.cancel();
+          return Response.json({ name: self, signature: "0".repeat(128) });
+        });
+        continue;
+      }
       const store = new MemoryStore();
       this.stores.set(self, store);
       this.all.push(
@@ -65,6 +74,7 @@ class Served {
 
   async close(): Promise<void> {
     await Promise.all(this.all.map((one) => one.close()));
+    await this.#liar?.shutdown();
   }
 }
 
@@ -98,7 +108,18 @@ Deno.test("a key that is due is changed by the member itself, under load, at the
   }
 });
 
-Deno.test("without members who approve the present key stays, and one process says so", async () => {
+Deno.test("a member that answers with a wrong signature stops no rotation of which a quorum approves", async () => {
+  const rotated: NextKey[] = [];
+  const cluster = await new Served().serve(3, { onRotated: (next) => void rotated.push(next) }, "Ball");
+  try {
+    await until("the key is rotated", () => rotated.length > 0);
+    assertEquals(cluster.events.filter(({ kind }) => kind === "rotation-failed"), []);
+  } finally {
+    await cluster.close();
+  }
+});
+
+Deno.test("with too few members who approve, the present key stays in use, and the event says why", async () => {
   const cluster = await new Served().serve(1);
   try {
     await until("it has failed", () => cluster.events.some(({ kind }) => kind === "rotation-failed"));

@@ -5,6 +5,7 @@
  */
 import { renameSync, statSync } from "node:fs";
 import { generateKeyPair, importKeyPair } from "../../crypto/mod.ts";
+import { storeTag } from "../../runtime/identity/environment.ts";
 import type { KeyRotation, NextKey } from "../../runtime/identity/key_rotation.ts";
 import { CliError, EXIT } from "../cli_error.ts";
 import { exists, remove } from "../files.ts";
@@ -13,8 +14,6 @@ import { readKey, writeKey } from "../key_file.ts";
 const UNITS_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 /** A shorter time between two keys is refused, ms: each costs an epoch. */
 const MIN_MS = 1_000;
-/** How many digits of the public key are in the name of a state file. */
-const KEY_DIGITS = 16;
 
 /** A period in ms. @throws {CliError} that names the option. */
 function periodMs(option: string, text: string): number {
@@ -36,7 +35,12 @@ export function isLaterKey(path: string, privateKey: string): boolean {
 }
 
 function ownStateFile(path: string, privateKey: string): string {
-  return `${path}-${importKeyPair(privateKey).publicKey.slice(0, KEY_DIGITS)}`;
+  return laterStateFile(path, importKeyPair(privateKey).publicKey);
+}
+
+/** The state file of a key that came later than the member's first one. */
+export function laterStateFile(path: string, publicKey: string): string {
+  return `${path}-${storeTag(publicKey)}`;
 }
 
 /** The schedule that `--rotate-key-every` gives. The log hides `secrets`: each new key is added. @throws {CliError} if the files can't hold it. */
@@ -61,6 +65,7 @@ export function keySchedule(
       return nextKey("new");
     },
     onRotated() {
+      if (!exists(nextFile)) return; // it has its place already
       const former = stateFileOf(state, readKey(key).privateKey);
       renameSync(nextFile, key);
       for (const suffix of ["", "-wal", "-shm"]) remove(`${former}${suffix}`);

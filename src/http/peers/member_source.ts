@@ -12,15 +12,26 @@ const MAX_DETAIL = 300;
 /** How long an answer may take, ms. */
 const TIMEOUT_MS = 5_000;
 
+/** Asks the member at this URL. */
+function send(fetch: typeof globalThis.fetch, url: string, path: string, init?: RequestInit): Promise<Response> {
+  const at = new URL(path, url.endsWith("/") ? url : `${url}/`);
+  return fetch(at, { redirect: "manual", signal: AbortSignal.timeout(TIMEOUT_MS), ...init });
+}
+
 /** The other members as a source of links and of state. Nothing that it gives is trusted: links and blobs are checked. */
 export function httpSource(fetch: typeof globalThis.fetch = globalThis.fetch): MemberSource {
   const ask = async (url: string, path: string, init?: RequestInit): Promise<Uint8Array> => {
-    const at = new URL(path, url.endsWith("/") ? url : `${url}/`);
-    const response = await fetch(at, { redirect: "manual", signal: AbortSignal.timeout(TIMEOUT_MS), ...init });
+    const response = await send(fetch, url, path, init);
     const bytes = await readBounded(response);
-    if (!response.ok) throw new Error(`${at.href} answered ${response.status}`);
+    if (!response.ok) throw new Error(`${url}: ${path} answered ${response.status}`);
     return bytes;
   };
+  /** What the member shows to those of the epoch before. */
+  const standing = async (url: string) =>
+    JSON.parse(new TextDecoder().decode(await ask(url, "epochs?stable"))) as {
+      readonly stable?: unknown;
+      readonly entered?: { readonly member?: unknown; readonly signature?: unknown };
+    };
   return {
     async links(url, after) {
       const json = JSON.parse(new TextDecoder().decode(await ask(url, `epochs?after=${after}`)));
@@ -35,13 +46,11 @@ export function httpSource(fetch: typeof globalThis.fetch = globalThis.fetch): M
       return blobs.filter((blob) => blob instanceof Uint8Array);
     },
     async stable(url) {
-      const { stable } = JSON.parse(new TextDecoder().decode(await ask(url, "epochs?stable"))) as { stable?: unknown };
+      const { stable } = await standing(url);
       return Array.isArray(stable) ? stable.map((frame) => fromBase64(String(frame))) : [];
     },
     async entered(url) {
-      const { entered } = JSON.parse(new TextDecoder().decode(await ask(url, "epochs?stable"))) as {
-        readonly entered?: { readonly member?: unknown; readonly signature?: unknown };
-      };
+      const { entered } = await standing(url);
       if (typeof entered?.member !== "number") return null;
       return { member: entered.member, signature: fromBase64(String(entered.signature)) };
     },
@@ -53,17 +62,23 @@ export function httpSource(fetch: typeof globalThis.fetch = globalThis.fetch): M
 
 /** Asks the member at this URL to approve of a rotation. Returns its signature in hex. @throws with its refusal. */
 export async function askApproval(url: string, proposal: Proposal): Promise<string> {
-  const at = new URL("epochs/approvals", url.endsWith("/") ? url : `${url}/`);
-  const response = await fetch(at, {
+  const response = await send(globalThis.fetch, url, "epochs/approvals", {
     method: "POST",
-    redirect: "manual",
-    signal: AbortSignal.timeout(TIMEOUT_MS),
     headers: { "content-type": "application/json" },
     body: JSON.stringify(proposal),
   });
-  const answer = JSON.parse(new TextDecoder().decode(await readBounded(response))) as Readonly<Record<string, unknown>>;
-  if (response.ok) return String(answer.signature);
-  throw new Error(`answered ${response.status}: ${String(answer.detail).slice(0, MAX_DETAIL)}`);
+  const text = new TextDecoder().decode(await readBounded(response));
+  if (response.ok) return String(JSON.parse(text).signature);
+  throw new Error(`answered ${response.status}: ${detailOf(text).slice(0, MAX_DETAIL)}`);
+}
+
+/** What a refusal says. A proxy may have written it, in any form. */
+function detailOf(text: string): string {
+  try {
+    return String(JSON.parse(text).detail);
+  } catch {
+    return text;
+  }
 }
 
 /** The body of an answer, if it is not larger than any correct answer. */

@@ -15,7 +15,7 @@ export interface Place {
 }
 
 /** The place of this key in an epoch; `null` if it is no member of it. */
-export function placeIn({ genesis }: Epoch, publicKey: string): Place | null {
+export function placeIn({ genesis }: Pick<Epoch, "genesis">, publicKey: string): Place | null {
   const self = genesis.replicas.findIndex((member) => member.publicKey === publicKey);
   return self < 0 ? null : { self: self as ReplicaId, publicKey };
 }

@@ -12,7 +12,6 @@ import {
   type SocketTransportOptions,
   type Upgrade,
 } from "../../http/mod.ts";
-import { KeyValue } from "../../machines/key_value.ts";
 import { deferred } from "../../node/async/deferred.ts";
 import { handOver } from "../../node/hand_over.ts";
 import type { ReplicaNode } from "../../node/node.ts";
@@ -21,8 +20,8 @@ import type { Timer, Transport } from "../../node/ports.ts";
 import type { HostEvent } from "../../node/host_event.ts";
 import { checkSchedule, scheduleSnapshots } from "../../snapshot/schedule.ts";
 import { type ListenAddress, listenAddress, urlOf } from "../server/listen_address.ts";
-import { KeyRotator, type NextKey } from "../identity/key_rotation.ts";
-import { chainOf, checkMember, ownerOf, ownUrl } from "../identity/member_place.ts";
+import { type KeyReplica, KeyRotator, type NextKey } from "../identity/key_rotation.ts";
+import { chainOf, checkMember, createKeyValue, ownerOf, ownUrl } from "../identity/member_place.ts";
 import type { OpenReplica, OpenReplicaOptions, ServedReplica, ServeOptions } from "./options.ts";
 import { fillFromOrigin, openState } from "./state_file.ts";
 import { systemTimer } from "./system_timer.ts";
@@ -136,8 +135,8 @@ export async function serveOn(platform: Platform, options: ServeOptions): Promis
     const departing = stopsWhenRemoved && { onDeparted: (epoch: Epoch) => onDeparted(key, epoch) };
     return open(own, { ...shared, ...departing, ...upgrade, ...(interposer && { interposer }) });
   };
-  let present: Present | null = null;
-  const replace = async (next: Present) => {
+  let present: KeyReplica | null = null;
+  const replace = async (next: KeyReplica) => {
     const former = present;
     present = next;
     handle = next.host.fetch;
@@ -193,12 +192,6 @@ export async function serveOn(platform: Platform, options: ServeOptions): Promis
     close,
     closed,
   };
-}
-
-/** The replica of the present key. */
-interface Present {
-  readonly host: MemberHost;
-  readonly privateKey: string;
 }
 
 /** What the member and its routes share. */
@@ -260,10 +253,6 @@ function checkOptions(options: OpenReplicaOptions): void {
 function nodeOf({ node, member }: MemberHost): ReplicaNode {
   if (node) return node;
   throw new TypeError(`node: this key is no member in epoch ${member.epoch.number}, the last one that is known`);
-}
-
-function createKeyValue(): KeyValue {
-  return new KeyValue();
 }
 
 function noSocketsError({ name }: Platform): TypeError {

@@ -4,6 +4,7 @@
  */
 import { type ReplicaId, replicaId } from "../../core/messages/ids.ts";
 import { importKeyPair } from "../../crypto/mod.ts";
+import { placeIn } from "../../node/epochs/place.ts";
 import { parseStart, type Start } from "../../node/storage/start.ts";
 import { parseChainText } from "../../wire/epochs/mod.ts";
 import { type ClusterFile, parseClusterText } from "../../wire/mod.ts";
@@ -116,12 +117,14 @@ export function memberId({ genesis }: ClusterFile, self: string | ReplicaId, fie
 
 /** The name that the genesis gives to the member with this key; `null` if there is none. */
 export function nameInGenesis({ genesis }: ClusterFile, privateKey: string): string | null {
-  const { publicKey } = importKeyPair(privateKey);
-  return genesis.replicas.find((member) => member.publicKey === publicKey)?.name ?? null;
+  const place = placeIn({ genesis }, importKeyPair(privateKey).publicKey);
+  return place && genesis.replicas[place.self]!.name;
 }
 
-/** How many digits of a public key tell its store from that of the member's former key. */
-const KEY_DIGITS = 16;
+/** So much of a public key is in the name of its store, to tell it from that of the member's former key. */
+export function storeTag(publicKey: string): string {
+  return publicKey.slice(0, 16);
+}
 
 /**
  * Under which name a host that has one database for several stores keeps that of this replica: a member of the genesis
@@ -130,7 +133,7 @@ const KEY_DIGITS = 16;
 export function storeName({ cluster, self, privateKey }: ReplicaIdentity): string {
   const known = nameInGenesis(cluster, privateKey);
   if (known !== null) return known;
-  return `${displayName({ cluster, self })}-${importKeyPair(privateKey).publicKey.slice(0, KEY_DIGITS)}`;
+  return `${displayName({ cluster, self })}-${storeTag(importKeyPair(privateKey).publicKey)}`;
 }
 
 /** The name of a replica in its log. */

@@ -11,15 +11,25 @@
  * Whatever fails, the present key stays in use, and everything is tried again from step 2 on with the same next key.
  * @module
  */
-import type { Store } from "../../node/ports.ts";
-import { Delays } from "../../node/async/delays.ts";
-import type { HostEvent } from "../../node/host_event.ts";
-import type { Timer } from "../../node/ports.ts";
 import { quorum } from "../../core/messages/quorum.ts";
 import { createSigner, importKeyPair, sha256 } from "../../crypto/mod.ts";
 import { askApproval } from "../../http/peers/member_source.ts";
-import { approve, type Epoch, operationOf, type Proposal, proposeRotation } from "../../wire/epochs/mod.ts";
+import { Delays } from "../../node/async/delays.ts";
+import type { HostEvent } from "../../node/host_event.ts";
+import { chainCrypto } from "../../node/epochs/cryptography.ts";
 import { placeIn } from "../../node/epochs/place.ts";
+import { CRYPTOGRAPHY } from "../../node/options.ts";
+import type { Store, Timer } from "../../node/ports.ts";
+import { fromHex } from "../../wire/codec/hex.ts";
+import {
+  approvalContext,
+  approve,
+  encodeConfiguration,
+  type Epoch,
+  operationOf,
+  type Proposal,
+  proposeRotation,
+} from "../../wire/epochs/mod.ts";
 import type { MemberHost } from "../host/member_host.ts";
 import type { Start } from "../../node/storage/start.ts";
 
@@ -47,15 +57,21 @@ export interface KeyRotation {
   readonly onRotated: (next: NextKey) => void | Promise<void>;
 }
 
+/** A key, and its replica. */
+export interface KeyReplica {
+  readonly host: MemberHost;
+  readonly privateKey: string;
+}
+
 /** What the rotation sees of the process. */
 export interface RotationHost {
   readonly timer: Timer;
   /** The replica of the present key. */
-  present(): { readonly host: MemberHost; readonly privateKey: string };
+  present(): KeyReplica;
   /** Opens a replica that waits outside. */
   open(key: NextKey): Promise<MemberHost>;
   /** From now on requests go to this replica. The former one is closed. */
-  replace(next: { readonly host: MemberHost; readonly privateKey: string }): Promise<void>;
+  replace(next: KeyReplica): Promise<void>;
   tell(event: HostEvent): void;
 }
 
@@ -101,7 +117,12 @@ export class KeyRotator {
   async stop(): Promise<void> {
     this.#delays.stop();
     await this.#running;
-    await this.#next?.host.close();
+    if (!this.#isSwitched) await this.#next?.host.close();
+  }
+
+  /** Whether the next replica has the place of the present one already, and only the key is not put away yet. */
+  get #isSwitched(): boolean {
+    return this.#next !== null && this.#next.host === this.#host.present().host;
   }
 
   async #run(): Promise<void> {
@@ -112,7 +133,7 @@ export class KeyRotator {
         if (this.#delays.isStopped) return;
         this.#host.tell({ kind: "rotation-failed", reason: error instanceof Error ? error.message : String(error) });
         // What was ordered may come into force all the same.
-        if (!this.#next) await this.#delays.pass(RETRY_MS);
+        if (!this.#next || this.#isSwitched) await this.#delays.pass(RETRY_MS);
         else if (await this.#isInForce(RETRY_MS)) await this.#switch().catch(() => {});
       }
     }
@@ -169,10 +190,11 @@ export class KeyRotator {
 
   async #switch(): Promise<void> {
     const { key, host } = this.#next!;
-    await this.#host.replace({ host, privateKey: key.privateKey });
+    // If it fails half-way, it goes on from there.
+    if (!this.#isSwitched) await this.#host.replace({ host, privateKey: key.privateKey });
+    await this.#rotation.onRotated(key);
     this.#next = this.#key = null;
     this.#since = this.#host.timer.now();
-    await this.#rotation.onRotated(key);
     this.#host.tell({
       kind: "key-rotated",
       publicKey: importKeyPair(key.privateKey).publicKey,
@@ -184,11 +206,17 @@ export class KeyRotator {
 /** The proposal with the approvals of a quorum. @throws if too few of the other members approve of it. */
 async function approved(epoch: Epoch, own: Proposal): Promise<Proposal> {
   const { replicas } = epoch.genesis;
+  const bytes = fromHex(sha256(encodeConfiguration(own.configuration)));
+  const { isSigned } = chainCrypto(CRYPTOGRAPHY);
   const refusals: string[] = [];
   const others = replicas.filter(({ name }) => !Object.hasOwn(own.approvals, name));
-  const asked = await Promise.all(others.map(async ({ name }) => {
+  const asked = await Promise.all(others.map(async ({ name, publicKey }) => {
     try {
-      return [[name, await askApproval(epoch.urls[name]!, own)] as const];
+      const signature = await askApproval(epoch.urls[name]!, own);
+      // A wrong one would have the whole proposal refused.
+      const check = { publicKey, bytes, signature: fromHex(signature), ...approvalContext(epoch) };
+      if (!await isSigned(check)) throw new Error("expected its signature, got another value");
+      return [[name, signature] as const];
     } catch (error) {
       refusals.push(`${name}: ${(error as Error).message}`);
       return [];
