@@ -1,13 +1,14 @@
 /** The verbs follow the chain of epochs, and keep what they learn of it beside the cluster file. */
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { CliError } from "../../src/cli/cli_error.ts";
 import { KeptChain, pathBeside } from "../../src/cli/members/kept_chain.ts";
 import { readCluster } from "../../src/cli/find_cluster.ts";
 import { chainJson } from "../../src/cli/members/chain_file.ts";
 import { clusterId } from "../../src/crypto/mod.ts";
-import { firstEpoch } from "../../src/wire/epochs/mod.ts";
+import { decodeLink, firstEpoch, followLink } from "../../src/wire/epochs/mod.ts";
 import { fromBase64, toBase64 } from "../../src/wire/mod.ts";
 import { clusterFile, FOUR, keyOf, OTHERS, urlsOf } from "../node/_epochs.ts";
-import { linkOf, operationFor } from "../wire/_epochs.ts";
+import { crypto, linkOf, operationFor } from "../wire/_epochs.ts";
 import { inFolder } from "../tools/folder.ts";
 import { json, printed, refused, served } from "./_served.ts";
 
@@ -57,7 +58,7 @@ Deno.test("with all members of the genesis gone, the verbs go on with the member
     const { text: checked, code } = await printed("check", `${folder}/cluster.json`, "--evidence");
     assertEquals(code, 0, checked);
     assertMatch(checked, /^HEALTHY: 4 of 4 members vote, a quorum is 3: 1 more may fail; view 0, primary Eagle,/);
-    assertMatch(checked, /\nepoch 1, since number \d+: the members have changed[^]*\nevidence: none$/);
+    assertMatch(checked, /\nepoch 1, since number \d+: members, keys or rules have changed[^]*\nevidence: none$/);
 
     // Someone at Apple's old address shows an older chain, and someone at Ball's a longer one that old keys have signed.
     const epoch = firstEpoch((await readCluster(folder)).cluster, clusterId(clusterFile.genesis));
@@ -162,6 +163,47 @@ Deno.test("a kept chain is never replaced by a shorter one, whoever else writes 
     const nowhere = await KeptChain.open(found, `${folder}/no/such/folder.json`);
     assertStringIncludes((await nowhere.learn([one]))!, "can't be kept");
     assertEquals(nowhere.present.number, 1);
+  });
+});
+
+Deno.test("a longer chain that forks from the kept one, signed with old keys, is refused and not kept", async () => {
+  await inFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/cluster.json`, JSON.stringify(clusterFile));
+    const kept = await KeptChain.open(await readCluster(folder));
+    const first = firstEpoch(clusterFile, clusterId(clusterFile.genesis));
+    const true1 = await linkOf(first, await operationFor(first, { checkpointInterval: 16, logWindow: 64 }));
+    await kept.learn([true1]);
+    const { context } = kept.present;
+    const false1 = await linkOf(first, await operationFor(first, { checkpointInterval: 8 }));
+    const second = await followLink(first, decodeLink(false1), crypto);
+    const false2 = await linkOf(second, await operationFor(second, { checkpointInterval: 4 }));
+    const error = await assertRejects(() => kept.learn([false1, false2]), CliError);
+    assertStringIncludes(error.message, `expected the configuration ${context} in epoch 1, which is known`);
+    assertEquals([kept.present.context, kept.links], [context, [true1]]);
+    assertEquals((await linksIn(`${folder}/chain.json`)).map((link) => fromBase64(link)), [true1]);
+  });
+});
+
+Deno.test("a chain that is named must be there where nobody is asked", async () => {
+  await inFolder(async (folder) => {
+    const file = `${folder}/cluster.json`;
+    await Deno.writeTextFile(file, JSON.stringify(clusterFile));
+    const named = ["--cluster", file, "--chain", `${folder}/mistyped.json`];
+    assertMatch(await refused("snapshot", "verify", folder, ...named), /^\d .*mistyped\.json/);
+    const init = [
+      "init",
+      ...FOUR.map((name) => `${name}=http://${name}.example`),
+      "--from",
+      folder,
+      "--folder",
+      `${folder}/new`,
+    ];
+    assertMatch(await refused(...init, ...named), /^\d .*mistyped\.json/);
+    const alone = ["--chain", `${folder}/mistyped.json`];
+    assertMatch(
+      await refused(...init, ...alone),
+      /--chain: expected --cluster FILE too/,
+    );
   });
 });
 

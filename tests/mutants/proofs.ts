@@ -132,6 +132,12 @@ export const PROOFS: readonly ProofMutant[] = [
     tests: ["tests/cli/chain_test.ts"],
   },
   {
+    name: "kept-chain-forks",
+    why: "a longer chain that old keys have signed takes the place of what is known",
+    edits: [kept("if (shown !== context) {", "if (shown === null) {")],
+    tests: ["tests/cli/chain_test.ts"],
+  },
+  {
     name: "any-epoch-counts-in-check",
     why: "members of a closed epoch count as the present ones",
     edits: [
@@ -147,7 +153,8 @@ async function isFound({ edits, tests }: ProofMutant): Promise<boolean> {
   const folder = await Deno.makeTempDir();
   try {
     const copied = ["src", "tests", "page", "mod.ts", "deno.json", "deno.lock"];
-    await new Deno.Command("cp", { args: ["-r", ...copied, folder], cwd: root }).output();
+    const { success: isCopied } = await new Deno.Command("cp", { args: ["-r", ...copied, folder], cwd: root }).output();
+    if (!isCopied) throw new Error(`expected a copy in ${folder}, got none`);
     for (const edit of edits) {
       const path = `${folder}/${edit.file}`;
       await Deno.writeTextFile(path, applyEdit(await Deno.readTextFile(path), edit));
@@ -164,6 +171,8 @@ async function isFound({ edits, tests }: ProofMutant): Promise<boolean> {
 if (import.meta.main) {
   const wanted = PROOFS.filter(({ name }) => Deno.args.length === 0 || Deno.args.includes(name));
   const survivors: string[] = [];
+  const tests = [...new Set(wanted.flatMap((mutant) => mutant.tests))];
+  if (await isFound({ name: "", why: "", edits: [], tests })) throw new Error("the tests fail without a planted bug");
   for (const mutant of wanted) {
     const isKilled = await isFound(mutant);
     console.log(`${isKilled ? "found   " : "SURVIVED"} ${mutant.name}`);

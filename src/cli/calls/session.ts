@@ -19,7 +19,7 @@ import { readKey } from "../key_file.ts";
 import { durationMs } from "../parser/duration.ts";
 import type { CLIENT_FLAGS } from "../parser/flags.ts";
 import type { Values } from "../parser/verb.ts";
-import { KeptChain } from "../members/kept_chain.ts";
+import { keepIn, KeptChain } from "../members/kept_chain.ts";
 import { listenForTermination } from "../stop_signals.ts";
 import type { Terminal } from "../terminal.ts";
 import { rejectionText } from "./operation_text.ts";
@@ -57,10 +57,7 @@ export async function withClient<T>(
     timeoutMs,
     chain: kept.links,
     onChain: (links) => {
-      learning = learning.then(async () => {
-        const warning = await kept.learn(links);
-        if (warning) terminal.say(`warning: ${warning}`);
-      });
+      learning = learning.then(() => keepIn(kept, links, terminal));
     },
     ...(key && { keyPair: { privateKey: key.privateKey } }),
   });

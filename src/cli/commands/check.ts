@@ -11,7 +11,7 @@ import { EXIT } from "../cli_error.ts";
 import { type FoundCluster, readCluster, usualClusters } from "../find_cluster.ts";
 import { genesisSigners, signersText } from "../genesis/signatures.ts";
 import { followMembers } from "../members/follow.ts";
-import { KeptChain } from "../members/kept_chain.ts";
+import { keepIn, KeptChain } from "../members/kept_chain.ts";
 import { CHAIN_FLAG, CLUSTER_FLAG } from "../parser/flags.ts";
 import { type Call, defineVerb, type Flags } from "../parser/verb.ts";
 import type { Terminal } from "../terminal.ts";
@@ -110,8 +110,7 @@ async function examine(
 /** Goes on to the present epoch, and asks its members. */
 async function askAll(kept: KeptChain, { token, terminal }: Asking): Promise<readonly MemberReport[]> {
   terminal.progress("asking for the present epoch…");
-  const warning = await kept.learn((await followMembers(kept.followed)).links);
-  if (warning) terminal.say(`warning: ${warning}`);
+  await keepIn(kept, (await followMembers(kept.followed)).links, terminal);
   const { replicas } = kept.present.genesis;
   const waiting = new Set(replicas.map(({ name }) => name));
   const tell = () => {
@@ -156,7 +155,7 @@ export function linesOf({ source, cluster }: FoundCluster, judgement: Judgement)
       : []),
     ...(number === 0
       ? []
-      : [`epoch ${number}, since number ${start!.sequence}: the members have changed since the genesis`]),
+      : [`epoch ${number}, since number ${start!.sequence}: members, keys or rules have changed since the genesis`]),
     "",
     ...tableOf(["member", "url", "view", "executed", "clock", "state"], rows),
     `(${source}: ${cluster.genesis.name})`,

@@ -54,7 +54,7 @@ const FLAGS = {
     value: "FOLDER",
     isFile: true,
     help:
-      "the folder with the snapshot with which the cluster begins (pbft init --from). It is read at the first start, with --start new",
+      "the folder with the snapshot with which the cluster begins (pbft init --from). It is read while the state file has no state: with --start new, or with recover",
   },
   "when-removed": {
     value: "WHAT",

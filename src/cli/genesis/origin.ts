@@ -38,9 +38,12 @@ export interface OriginFlags {
 /** Verifies the snapshot wholly. @throws {CliError} if it is not sound, or not of the cluster that is named. */
 export async function findOrigin({ from: folder, sequence, cluster, chain }: OriginFlags): Promise<FoundOrigin> {
   if (folder === "") throw new CliError("--from: expected a folder, got nothing (see pbft init --help)", EXIT.usage);
+  if (chain !== undefined && cluster === undefined) {
+    throw new CliError("--chain: expected --cluster FILE too (see pbft init --help)", EXIT.usage);
+  }
   const storage = folderStorage(folder);
   const found = cluster === undefined ? null : await findCluster(cluster);
-  const kept = found && await KeptChain.open(found, chain);
+  const kept = found && await KeptChain.openKnown(found, chain);
   try {
     const verified = await verifySnapshot(storage, {
       ...(found && kept && { genesis: found.cluster.genesis, chain: kept.links }),

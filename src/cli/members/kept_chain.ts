@@ -1,15 +1,15 @@
 /**
- * The chain of epochs in a file beside the cluster file. Who knows a later epoch can't be deceived with keys of an
+ * The chain of epochs in a file beside the cluster file. A reader who knows a later epoch can't be deceived with keys of an
  * earlier one, and finds the members when all those of the genesis are gone. So what a verb learns is kept there: the
- * file is replaced as a whole, and never by a shorter chain.
+ * file is replaced as a whole, and only by a chain that continues what is known.
  * @module
  */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import type { Epoch } from "../../wire/epochs/mod.ts";
-import type { ClusterFile } from "../../wire/mod.ts";
-import { codeOf, reasonOf } from "../cli_error.ts";
+import { CliError, codeOf, EXIT, reasonOf } from "../cli_error.ts";
 import { exists } from "../files.ts";
 import type { FoundCluster } from "../find_cluster.ts";
+import type { Terminal } from "../terminal.ts";
 import { chainJson, readChain } from "./chain_file.ts";
 import { type Followed, followLinks } from "./follow.ts";
 
@@ -38,6 +38,12 @@ export class KeptChain {
     return new KeptChain(found, path, await followLinks(found.cluster, links, path ?? "the chain"));
   }
 
+  /** As {@linkcode KeptChain.open}, where nobody is asked: a file that is named must be there. */
+  static async openKnown(found: FoundCluster, named?: string): Promise<KeptChain> {
+    if (named !== undefined) readChain(named);
+    return await KeptChain.open(found, named);
+  }
+
   /** What is known. */
   get followed(): Followed {
     return this.#followed;
@@ -53,16 +59,23 @@ export class KeptChain {
     return this.#followed.present;
   }
 
-  /** The members of the last epoch that is known, and where they are. */
-  get cluster(): ClusterFile {
-    const { genesis, urls } = this.present;
-    return { genesis, urls };
-  }
-
-  /** Goes on with links from epoch 0 on that lead further, and keeps them. Returns a warning, if they can't be kept. */
+  /**
+   * Goes on with links from epoch 0 on that lead further, and keeps them. Returns a warning, if they can't be kept.
+   * @throws {CliError} if they fork from what is known: then somebody has misused the keys of an earlier epoch.
+   */
   async learn(links: readonly Uint8Array[]): Promise<string | null> {
     if (links.length <= this.links.length) return null;
-    this.#followed = await followLinks(this.#found.cluster, links, "the chain");
+    const followed = await followLinks(this.#found.cluster, links, "the chain");
+    const { number, context } = this.present;
+    const { context: shown } = followed.epochs[number]!;
+    if (shown !== context) {
+      throw new CliError(
+        `the chain: expected the configuration ${context} in epoch ${number}, which is known, got ${shown}`,
+        EXIT.no,
+        { next: "believe neither of them before you have asked the members' operators" },
+      );
+    }
+    this.#followed = followed;
     if (this.#path === null) return null;
     try {
       keep(this.#path, this.#followed);
@@ -71,6 +84,16 @@ export class KeptChain {
       return `${this.#path}: the chain of epochs can't be kept: ${reasonOf(error)}`;
     }
   }
+}
+
+/** As {@linkcode KeptChain.learn}; a warning is said. */
+export async function keepIn(
+  kept: KeptChain,
+  links: readonly Uint8Array[],
+  terminal: Pick<Terminal, "say">,
+): Promise<void> {
+  const warning = await kept.learn(links);
+  if (warning) terminal.say(`warning: ${warning}`);
 }
 
 /** `cluster.json` has `chain.json` beside it, and `x.json` has `x.chain.json`; a cluster file from elsewhere has none. */
@@ -90,7 +113,7 @@ function keep(path: string, { cluster, links }: Followed): void {
     // While the part is there, nobody else replaces the file.
     const known = exists(path) ? readChain(path).length : 0;
     if (known >= links.length) return rmSync(part);
-    writeSync(file, JSON.stringify(chainJson(cluster, links)) + "\n");
+    writeFileSync(file, JSON.stringify(chainJson(cluster, links)) + "\n");
     fsyncSync(file);
     renameSync(part, path);
   } catch (error) {

@@ -11,7 +11,7 @@ import type { FoundCluster } from "../find_cluster.ts";
 import { durationMs } from "../parser/duration.ts";
 import type { Terminal } from "../terminal.ts";
 import { type Followed, followMembers, presentOf } from "./follow.ts";
-import type { KeptChain } from "./kept_chain.ts";
+import { keepIn, type KeptChain } from "./kept_chain.ts";
 import type { CheckedProposal } from "./proposal_file.ts";
 import { namesText } from "./words.ts";
 
@@ -57,7 +57,7 @@ export async function submit(submission: Submission): Promise<Submitted> {
   const urls = [...further, ...Object.values(proposal.configuration.urls)];
   const links = kept.links.length > followed.links.length ? kept.links : followed.links;
   const now = await presentOf(found, { links, further: urls });
-  await kept.learn(now.links);
+  await keepIn(kept, now.links, submission.terminal);
   if (now.epochs[number]?.context === hash) return await inForce(null, now, submission);
   if (now.present.number >= number) {
     throw new CliError(
@@ -91,7 +91,7 @@ async function inForce(
   const urls = [...further, ...Object.values(configuration.urls)];
   for (let known = from;;) {
     known = await followMembers(known, urls);
-    await kept.learn(known.links);
+    await keepIn(kept, known.links, terminal);
     const epoch = known.epochs[number];
     if (epoch && epoch.context !== hash) {
       throw new CliError(`another configuration is in force in epoch ${number}`, EXIT.no, {

@@ -11,7 +11,8 @@ import { readKey } from "../../key_file.ts";
 import { chainJson } from "../../members/chain_file.ts";
 import { CHANGE_FLAGS, proposalOf } from "../../members/changes.ts";
 import { type Followed, presentOf } from "../../members/follow.ts";
-import { KeptChain } from "../../members/kept_chain.ts";
+import { keepIn, KeptChain } from "../../members/kept_chain.ts";
+import { stateFileOf } from "../../members/key_schedule.ts";
 import { membersShown, type Shown } from "../../members/list.ts";
 import { type CheckedProposal, readProposal, writeProposal } from "../../members/proposal_file.ts";
 import { submit } from "../../members/submit.ts";
@@ -200,7 +201,8 @@ async function sign({ values, terminal }: MembersCall, file: string): Promise<Sh
       },
     );
   }
-  const { lines, tried } = await tryMigration(values, checked);
+  const state = values.state && stateFileOf(values.state, privateKey);
+  const { lines, tried } = await tryMigration({ ...values, state }, checked);
   if (!standing.approved.includes(member.name)) {
     writeProposal(path, await approve(present, proposal, { signer, hash: sha256 }), followed);
   }
@@ -283,10 +285,10 @@ async function present(
   const found = await findCluster(values.cluster);
   const kept = await KeptChain.open(found, values.chain);
   terminal.progress("asking the members…");
-  const links = kept.links.length > 0 || values.chain !== undefined ? kept.links : undefined;
+  const isKnown = kept.links.length > 0 || (values.chain !== undefined && exists(values.chain));
+  const links = isKnown ? kept.links : undefined;
   const followed = await presentOf(found, { links, further: values.from === undefined ? [] : [values.from] });
-  const warning = await kept.learn(followed.links);
-  if (warning) terminal.say(`warning: ${warning}`);
+  await keepIn(kept, followed.links, terminal);
   return { found, followed };
 }
 

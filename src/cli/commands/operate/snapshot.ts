@@ -20,7 +20,8 @@ import { CliError, EXIT, reasonOf } from "../../cli_error.ts";
 import { exists } from "../../files.ts";
 import { findCluster } from "../../find_cluster.ts";
 import { loadMachine } from "../../machine/load.ts";
-import { KeptChain } from "../../members/kept_chain.ts";
+import { keepIn, KeptChain } from "../../members/kept_chain.ts";
+import { laterStateFile } from "../../members/key_schedule.ts";
 import { followMembers } from "../../members/follow.ts";
 import { natural } from "../../numbers.ts";
 import { durationMs } from "../../parser/duration.ts";
@@ -110,7 +111,7 @@ async function save({ values, terminal }: Call<typeof FLAGS>, folder: string) {
   await keepIn(kept, (await followMembers(kept.followed)).links, terminal);
   const token = readToken(values["read-token-file"]);
   const timeoutMs = values.timeout === undefined ? DEFAULT_TIMEOUT_MS : durationMs("--timeout", values.timeout);
-  const { genesis: { replicas }, urls } = kept.cluster;
+  const { genesis: { replicas }, urls } = kept.present;
   const names = values.from === undefined ? replicas.map(({ name }) => name) : [memberOf(kept.present, values.from)];
   const refusals: string[] = [];
   let saved: SavedSnapshot | null = null;
@@ -120,7 +121,7 @@ async function save({ values, terminal }: Call<typeof FLAGS>, folder: string) {
       saved = await saveSnapshot(replicaSource({ url: urls[name]!, token, timeoutMs }), folderStorage(folder), {
         genesis: found.cluster.genesis,
         chain: kept.links,
-        onProgress: ({ blobs, bytes }) => terminal.progress(`${name}: ${blobs} blobs, ${sizeText(bytes)}…`),
+        onProgress: ({ blobs, bytes }) => terminal.progress(`${name}: ${blobs} blobs, ${bytesText(bytes)}…`),
       });
       from = name;
       break;
@@ -138,7 +139,7 @@ async function save({ values, terminal }: Call<typeof FLAGS>, folder: string) {
   const { sequence, root, epoch, fetched } = saved;
   return {
     text: `saved the state at ${sequence}${epochText(epoch)} of ${from}: ${fetched.blobs} new blobs, ${
-      sizeText(fetched.bytes)
+      bytesText(fetched.bytes)
     }`,
     json: { sequence, root, epoch, from, ...fetched },
   };
@@ -154,7 +155,7 @@ async function verify({ values, terminal }: Call<typeof FLAGS>, folder: string) 
   const time = new Date(agreedTime).toISOString();
   return {
     text: `the state at ${sequence}${epochText(epoch.number)}, of ${time}, is complete: ${blobs} blobs, ${
-      sizeText(bytes)
+      bytesText(bytes)
     }; ${proof}`,
     json: { sequence, root, epoch: epoch.number, agreedTime, blobs, bytes, signers },
   };
@@ -164,6 +165,9 @@ async function restore({ values, terminal }: Call<typeof FLAGS>, folder: string)
   const trust = await trusted(values);
   const path = required(values.state, "state");
   if (values.new) {
+    if (values.sequence !== undefined) {
+      throw new CliError("--sequence: expected none with --new: the genesis names the number", EXIT.usage);
+    }
     return await restoreNew(trust.genesis, { path, name: required(values.name, "name"), folder, terminal });
   }
   const options = { ...trust, ...chosen(values.sequence) };
@@ -171,21 +175,25 @@ async function restore({ values, terminal }: Call<typeof FLAGS>, folder: string)
   const present = epochs.at(-1)!;
   const name = memberOf(present, required(values.name, "name"));
   const self = replicaId(present.genesis.replicas.findIndex((member) => member.name === name));
-  if (exists(path)) {
-    throw new CliError(`${path}: exists already`, EXIT.usage, {
+  const { publicKey } = present.genesis.replicas[self]!;
+  // Where pbft serve looks for the state of this key.
+  const isFirstKey = trust.genesis.replicas.some((member) => member.publicKey === publicKey);
+  const file = isFirstKey ? path : laterStateFile(path, publicKey);
+  if (exists(file)) {
+    throw new CliError(`${file}: exists already`, EXIT.usage, {
       next: "move it away if it is lost or damaged; a member with a sound state needs no restore",
     });
   }
   terminal.progress("restoring…");
-  // Nothing is left of a snapshot that is not sound.
+  // Verified first, so that a snapshot that is not sound leaves nothing behind.
   await verifySnapshot(folderStorage(folder), options);
-  const store = await SqliteStore.open(path);
+  const store = await SqliteStore.open(file);
   try {
     const { sequence, root, blobs, bytes } = await restoreSnapshot(folderStorage(folder), store, self, options);
     return {
-      text: `${path} has the state at ${sequence}, ${sizeText(bytes)}: start ${name} as usual, without --start; ` +
+      text: `${file} has the state at ${sequence}, ${bytesText(bytes)}: start ${name} as usual, without --start; ` +
         "it recovers what is newer, and votes when that is safe",
-      json: { sequence, root, name, state: path, blobs, bytes },
+      json: { sequence, root, name, state: file, blobs, bytes },
     };
   } finally {
     await store.close();
@@ -220,7 +228,7 @@ async function restoreNew(
     });
     return {
       text: `${path} has the state at ${sequence}, ${
-        sizeText(bytes)
+        bytesText(bytes)
       }, with which the cluster begins: start ${name} as usual, without --start`,
       json: { sequence, root, name, state: path, blobs, bytes },
     };
@@ -230,8 +238,7 @@ async function restoreNew(
 }
 
 async function prune({ values, terminal }: Call<typeof FLAGS>, folder: string) {
-  const keep = natural("--keep", required(values.keep, "keep"), { max: 1_000_000 });
-  if (keep === 0) throw new CliError("--keep: expected 1 or more, got 0", EXIT.usage);
+  const keep = natural("--keep", required(values.keep, "keep"), { min: 1, max: 1_000_000 });
   terminal.progress("reading…");
   const { snapshots, blobs } = await pruneSnapshots(folderStorage(folder), keep);
   return { text: `removed ${snapshots} snapshots and ${blobs} blobs`, json: { snapshots, blobs } };
@@ -270,13 +277,8 @@ function chosen(sequence: string | undefined): { readonly sequence?: number } {
 /** The genesis, and the chain as far as it is known here. Nobody is asked. */
 async function trusted({ cluster, chain }: Call<typeof FLAGS>["values"]): Promise<Required<Trust>> {
   const found = await findCluster(cluster);
-  const { links } = await KeptChain.open(found, chain);
+  const { links } = await KeptChain.openKnown(found, chain);
   return { genesis: found.cluster.genesis, chain: links };
-}
-
-async function keepIn(kept: KeptChain, links: readonly Uint8Array[], terminal: Terminal): Promise<void> {
-  const warning = await kept.learn(links);
-  if (warning) terminal.say(`warning: ${warning}`);
 }
 
 function memberOf({ genesis, number }: Pick<Epoch, "genesis" | "number">, name: string): string {
@@ -289,7 +291,7 @@ function epochText(epoch: number): string {
   return epoch === 0 ? "" : ` in epoch ${epoch}`;
 }
 
-function sizeText(bytes: number): string {
+function bytesText(bytes: number): string {
   if (bytes < 1_000) return `${bytes} B`;
   return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
