@@ -77,6 +77,12 @@ for (const { name, mostBytes, contents } of PAGES) {
         }
       }
       assert(bytes > 5_000 && bytes <= mostBytes, `${bytes} bytes gzipped, in ${loaded.size} files`);
+      const all = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.keys(inputs));
+      assertEquals(
+        LATER.filter((later) => !all.some((path) => path.endsWith(later))),
+        [],
+        "there is no such file any more",
+      );
       const first = [...loaded].flatMap((path) => Object.keys(metafile.outputs[path]!.inputs));
       assertEquals(first.filter((path) => LATER.some((later) => path.endsWith(later))), []);
     },

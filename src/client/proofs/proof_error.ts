@@ -3,7 +3,7 @@
  * @module
  */
 
-/** A receipt or an archived batch does not prove its content. */
+/** A receipt, a change or an archived batch does not prove its content. */
 export class ProofError extends Error {
   /** "ProofError". */
   override readonly name: string = "ProofError";

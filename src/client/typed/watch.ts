@@ -31,7 +31,10 @@ export type EntryEvent<Field> = Field extends CollectionField<infer Value, infer
     }
   : never;
 
-/** Watches a collection. @throws {TypeError} if the machine has no such collection. */
+/**
+ * Watches a collection. The first `next` rejects with a {@linkcode TypeError} if the prefix is none.
+ * @throws {TypeError} if the machine has no such collection.
+ */
 export function watchCollection(
   machine: Machine,
   client: Client,
@@ -42,9 +45,11 @@ export function watchCollection(
     throw new TypeError(`watch: expected a collection of ${machine.version}, got ${JSON.stringify(name)}`);
   }
   const start = `${name}!`;
-  const entries = later().then(({ entriesIn }) => entriesIn(start, prefix));
-  entries.catch(() => {});
-  return mapWatch<ChangeEvent | MissedEvent, unknown>(client.watch({ prefix: start }, settings), async (event) => {
-    return event.kind === "missed" ? event : (await entries)(event);
+  const mapping = later().then(({ entriesIn }) => {
+    const entry = entriesIn(start, prefix);
+    return (event: ChangeEvent | MissedEvent) => event.kind === "missed" ? event : entry(event);
   });
+  // Whoever asks for the first event gets the error.
+  mapping.catch(() => {});
+  return mapWatch<ChangeEvent | MissedEvent, unknown>(client.watch({ prefix: start }, settings), mapping);
 }

@@ -61,19 +61,25 @@ class LaterWatch implements Watch<AnyEvent> {
   }
 }
 
-/** The same watch with other events; `null`: none. */
-export function mapWatch<From, To>(watch: Watch<From>, map: (event: From) => Promise<To | null>): Watch<To> {
+/** The same watch with other events; `null`: none. It ends if there is no such mapping, or if that throws. */
+export function mapWatch<From, To>(watch: Watch<From>, mapping: Promise<(event: From) => To | null>): Watch<To> {
   return {
     begun: watch.begun,
     get resumeAt() {
       return watch.resumeAt;
     },
     async next() {
-      for (;;) {
-        const { done, value } = await watch.next();
-        if (done) return { done, value: undefined };
-        const mapped = await map(value);
-        if (mapped !== null) return { done: false, value: mapped };
+      try {
+        const map = await mapping;
+        for (;;) {
+          const { done, value } = await watch.next();
+          if (done) return { done, value: undefined };
+          const mapped = map(value);
+          if (mapped !== null) return { done: false, value: mapped };
+        }
+      } catch (error) {
+        await watch.return();
+        throw error;
       }
     },
     async return() {

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Genesis } from "../../../core/config.ts";
-import type { ReplicaId, SequenceNumber } from "../../../core/messages/ids.ts";
+import type { SequenceNumber } from "../../../core/messages/ids.ts";
 import { weakQuorum } from "../../../core/messages/quorum.ts";
 import { createWebVerifier } from "../../../crypto/web.ts";
 import { fromHex } from "../../../wire/codec/hex.ts";
@@ -122,8 +122,7 @@ async function checkSigned(epochs: readonly Epoch[], epoch: Epoch, votes: readon
     throw new ProofError(`expected the signature of ${member.name}, got one that is not valid`);
   }
   const needed = weakQuorum(replicas.length);
-  const voters: readonly ReplicaId[] = votes.map(({ replica }) => replica);
-  if (voters.length < needed) {
-    throw new ProofError(`votes: expected ${needed} different replicas, got ${voters.length}`);
+  if (votes.length < needed) {
+    throw new ProofError(`votes: expected ${needed} different replicas, got ${votes.length}`);
   }
 }
