@@ -62,7 +62,9 @@ function planOf(run: Order["run"]): Plan {
     ...(kinds && { kinds }),
   });
   if (!plan.reconfigurations) return plan;
-  throw new Error(`seed ${seed}: the members change, which the page does not show; pbft simulate runs it`);
+  throw new Error(
+    `seed ${seed}: the members change, which the page does not show; pbft simulate --kinds epochs runs it`,
+  );
 }
 
 /** A cluster in which nothing fails by itself. It is slow enough to be watched, and forgets early, so that one that is stopped soon has to fetch the state. */

@@ -1,6 +1,6 @@
 /**
  * SHA-256 (FIPS 180-4) where there is no `node:crypto`: browsers have none that is synchronous. It hashes only what tells simulated clusters and
- * traces apart, no secrets.
+ * traces apart, no secrets. A library would be 6 KB of the page's 150 KB; this is 1 KB.
  * @module
  */
 

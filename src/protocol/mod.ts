@@ -58,6 +58,7 @@ export type {
 export type { GatewayAnswer } from "../node/gateway/gateway_operations.ts";
 export type { SubmitOptions } from "../node/gateway/submit.ts";
 export type { FrameSource } from "../node/in/intake.ts";
+export type { Entered } from "../wire/epochs/mod.ts";
 export type { EpochEntry } from "../node/epochs/epoch_start.ts";
 export type { NodeUsage } from "../node/in/usage.ts";
 export type { NodeLimits } from "../node/limits.ts";

@@ -4,7 +4,6 @@
  * @module
  */
 import { addressFromHeader, createApp, problem } from "../http/mod.ts";
-import { KeyValue } from "../machines/key_value.ts";
 import {
   type DurableObjectStorage,
   DurableObjectStore,
@@ -14,7 +13,7 @@ import {
 import { EDGE_SETTINGS } from "./host/edge_settings.ts";
 import { parseClusterText } from "../wire/mod.ts";
 import { memberId, replicaFromVariables, storeName } from "./identity/environment.ts";
-import { chainOf, checkMember } from "./identity/member_place.ts";
+import { checkMember, createKeyValue } from "./identity/member_place.ts";
 import { type AlarmStorage, ObjectTimer } from "./host/object_timer.ts";
 import type { HostOptions } from "./host/options.ts";
 import { type Fields, type Level, Log, type LogEntry, type LogFormat, type LogOptions } from "./log/log.ts";
@@ -139,10 +138,10 @@ export class ReplicaObject {
   }
 
   async #open(): Promise<MemberHost> {
-    const { stateMachine = () => new KeyValue(), settings, app } = this.#options;
+    const { stateMachine = createKeyValue, settings, app } = this.#options;
     const variable = (name: string) => this.#env[name as keyof ReplicaEnvironment];
     const identity = replicaFromVariables(variable);
-    const { cluster, privateKey, start, join } = identity;
+    const { cluster, privateKey, start, chain, join } = identity;
     const timer = this.#timer;
     const log = logFromVariable(variable, identity, timer);
     const observers = this.#options.observers ?? (log ? [log] : []);
@@ -154,7 +153,7 @@ export class ReplicaObject {
     return await openMemberHost({
       member: {
         cluster,
-        chain: chainOf(identity),
+        chain,
         join,
         settings: { ...EDGE_SETTINGS, ...settings },
         store: new DurableObjectStore(this.#context.storage),
@@ -214,7 +213,7 @@ async function discard({ body }: Request): Promise<void> {
   await body?.cancel().catch(() => {});
 }
 
-/** The names of the objects of members of later epochs: to find one, the cluster file and the key are read. */
+/** The names of objects whose keys came after the genesis: to compute one, the cluster file and the key are read. */
 const laterObjects = new WeakMap<WorkerEnvironment, string>();
 
 /** The name of the object: the member's name, also if the variable gives its index. Another name would be another object. */

@@ -89,7 +89,7 @@ export type EnvironmentOptions = Partial<Omit<ServeOptions, "cluster" | "self" |
  */
 export async function serveFromEnvironment(options: EnvironmentOptions = {}): Promise<ServedReplica> {
   const identity = replicaFromVariables((name) => Deno.env.get(name));
-  checkMember({ start: identity.start, ...identity, ...options });
+  checkMember({ ...identity, ...options });
   const log = logFromVariable((variable) => Deno.env.get(variable), identity, systemTimer());
   const onInternalError = (error: Error) => log?.defect("a request met a defect", error);
   return await serve({

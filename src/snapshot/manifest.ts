@@ -25,7 +25,10 @@ export interface SnapshotHead {
   readonly genesis: Genesis;
   /** The links from there to the epoch of the checkpoint. Left out in epoch 0. */
   readonly chain?: readonly Uint8Array[];
-  /** The frames of a quorum of checkpoint messages. Empty in a later epoch before its first one: then it is the state at its start. */
+  /**
+   * The frames of a quorum of checkpoint messages. Empty before the first stable checkpoint of the epoch: then it is the
+   * state at the start of the epoch.
+   */
   readonly certificate: readonly Uint8Array[];
 }
 
@@ -45,7 +48,7 @@ export interface ProvenHead {
   readonly sequence: SequenceNumber;
   /** The digest of the state's root page. */
   readonly root: Digest;
-  /** The checkpoint messages; none if the last link proves the state. */
+  /** The checkpoint messages; none if the last link, or the origin in the genesis, proves the state. */
   readonly certificate: readonly Signed<Checkpoint>[];
 }
 

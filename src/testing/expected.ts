@@ -139,7 +139,7 @@ const EXPECTED: { readonly [group: string]: readonly string[] } = {
       | "discarded"
       | "state-transfer"
       | "old-copy"
-      // The simulator draws no reconfigurations yet.
+      // Default runs draw no reconfigurations.
       | "configured"
       | "epoch-closed"
       | "migrated"

@@ -42,7 +42,7 @@ export async function shrink(
 
 /** Plans that are smaller in one way, the much smaller ones first. */
 function* smaller({ plan, violation }: RunReport): Iterable<Plan> {
-  const { faults, replicas, signedClients, unsignedClients } = plan;
+  const { faults, replicas, signedClients, unsignedClients, reconfigurations } = plan;
   const late = faults.filter((fault) => !("atMs" in fault) || fault.atMs <= violation!.atMs);
   if (late.length < faults.length) yield { ...plan, faults: late };
   if (faults.length > 3) {
@@ -54,7 +54,13 @@ function* smaller({ plan, violation }: RunReport): Iterable<Plan> {
   for (const n of [4, replicas - 1]) {
     const fitting = faults.filter((fault) => fits(fault, n));
     const fewer = { ...plan, replicas: n, faults: fitting.map((fault) => within(fault, n)) };
-    if (n >= 4 && n < replicas && faultyReplicas(fewer).length <= maxFaulty(n)) yield fewer;
+    if (n >= 4 && n < replicas && !reconfigurations && faultyReplicas(fewer).length <= maxFaulty(n)) yield fewer;
+  }
+  if (reconfigurations) {
+    const { theft, ...rest } = reconfigurations;
+    if (theft) yield { ...plan, reconfigurations: rest };
+    const changes = reconfigurations.changes.slice(0, -1);
+    if (changes.length > 0) yield { ...plan, reconfigurations: { ...reconfigurations, changes } };
   }
   const clients = signedClients.length + unsignedClients.length;
   if (clients > 1 && signedClients.length > 0) yield { ...plan, signedClients: signedClients.slice(1) };

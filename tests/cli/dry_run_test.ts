@@ -65,7 +65,7 @@ for (
     }, "another state the second time"],
   ] as const satisfies readonly (readonly [string, Migrate, string])[]
 ) {
-  Deno.test(`a migration that ${what} is refused before anything is signed`, async () => {
+  Deno.test(`a dry run refuses a migration that ${what}, and says that nothing was signed`, async () => {
     const { store, genesis } = await stored();
     const error = await assertRejects(
       () => dryRun(store, { genesis, versions: versionsWith(migrate), to }),

@@ -72,7 +72,7 @@ Deno.test("the npm package works under Node 20 and 22, and under Bun; it has all
     await run(folder, "npm", "install", "--no-audit", "--no-fund", ...packages);
 
     await Deno.writeTextFile(`${folder}/program.mjs`, PROGRAM);
-    const runtimes = { node20: await nodeOf(20), node22: await nodeOf(22, 13), bun: await bun() };
+    const runtimes = { node20: await nodeOf(20, 16), node22: await nodeOf(22, 13), bun: await bun() };
     for (const [name, command] of Object.entries(runtimes)) {
       await t.step(`a program under ${name}`, async () => {
         const out = await run(folder, command, "program.mjs", `${folder}/${name}.db`);

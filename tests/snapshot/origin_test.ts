@@ -106,6 +106,7 @@ Deno.test("the new cluster has epochs, snapshots and audits of its own, and its 
   // One that lost its disk comes back by a snapshot of the new cluster.
   const store = new MemoryStore();
   await restoreSnapshot(own, store, 3 as ReplicaId, { genesis });
+  assertEquals((await store.load()).records.has("lost-disk"), true);
 });
 
 Deno.test("a member begins with no other state than the genesis says, and a wrong one leaves nothing", async () => {

@@ -1,5 +1,5 @@
 /**
- * Throttles answers that do no useful work: reads, refused requests, and accepted ones that were costly to read.
+ * Throttles answers: reads, refused requests, and accepted requests whose bodies were costly to read.
  * @module
  */
 import { millis } from "../../core/messages/ids.ts";
@@ -15,19 +15,19 @@ export interface ThrottleOptions {
   readonly burst: number;
 }
 
-/** Maximum number of remembered addresses; beyond it the least recently used is forgotten. */
-const MAX_ADDRESSES = 4_096;
+/** Maximum number of remembered keys; beyond it the least recently used is forgotten. */
+const MAX_KEYS = 4_096;
 /** Maximum delay of one answer, ms. */
 const MAX_WAIT_MS = 2_000;
 
 /**
- * Delays the answers to one address so that they keep the configured rate. It refuses nothing. A connection carries one
+ * Delays the answers to one key (an address, or a member) so that they keep the configured rate. It refuses nothing. A connection carries one
  * request at a time, so a delayed answer costs this host one timer, and the sender cannot send its next request on that
  * connection meanwhile.
  */
 export class Throttle {
   readonly #options: ThrottleOptions;
-  /** When the next answer to each address is due, ms of the monotonic clock. In order of last use. */
+  /** When the next answer to each key is due, ms of the monotonic clock. In order of last use. */
   readonly #due = new Map<string, number>();
 
   constructor(options: ThrottleOptions) {
@@ -35,25 +35,25 @@ export class Throttle {
   }
 
   /**
-   * Resolves when the answer to this address is due; at once if the address is `undefined`. `cost`: how many answers it
+   * Resolves when the answer to this key is due; at once if the key is `undefined`. `cost`: how many answers it
    * counts for.
    */
-  async turn(address: string | undefined, cost = 1): Promise<void> {
-    if (address === undefined) return;
-    const waitMs = this.#waitMs(address, cost);
+  async turn(key: string | undefined, cost = 1): Promise<void> {
+    if (key === undefined) return;
+    const waitMs = this.#waitMs(key, cost);
     if (waitMs < 1) return;
     const { timer } = this.#options;
     await new Promise<void>((resolve) => void timer.schedule(millis(timer.now() + Math.ceil(waitMs)), resolve));
   }
 
-  #waitMs(address: string, cost: number): number {
+  #waitMs(key: string, cost: number): number {
     const { timer, perSecond, burst } = this.#options;
     const now = timer.monotonic();
-    const due = Math.max(this.#due.get(address) ?? -Infinity, now - burst / perSecond * 1000) + cost / perSecond * 1000;
+    const due = Math.max(this.#due.get(key) ?? -Infinity, now - burst / perSecond * 1000) + cost / perSecond * 1000;
     const waitMs = Math.min(due - now, MAX_WAIT_MS);
-    this.#due.delete(address);
-    this.#due.set(address, now + waitMs);
-    if (this.#due.size > MAX_ADDRESSES) this.#due.delete(this.#due.keys().next().value!);
+    this.#due.delete(key);
+    this.#due.set(key, now + waitMs);
+    if (this.#due.size > MAX_KEYS) this.#due.delete(this.#due.keys().next().value!);
     return waitMs;
   }
 }

@@ -1,9 +1,10 @@
 /**
  * The routes of epochs: `GET /epochs` gives the chain, by which anybody who trusts one epoch gets to the present one;
- * `POST /epochs` says that there is a later epoch, and `POST /epochs/state` gives the state to members of a later epoch, who are no members for this replica.
+ * `POST /epochs` says that there is a later epoch; `POST /epochs/state` gives the state to members of a later epoch, who are no
+ * members for this replica; and `POST /epochs/approvals` approves of a rotation.
  * @module
  */
-import { ConfigureError, type Epoch } from "../../wire/epochs/mod.ts";
+import { ConfigureError, type Entered, type Epoch } from "../../wire/epochs/mod.ts";
 import type { HostedNode } from "../hosted_node.ts";
 import { pack, toBase64 } from "../../wire/mod.ts";
 import type { BodyReader } from "../bodies/body.ts";
@@ -25,7 +26,7 @@ export interface EpochsHost {
   /** The frames of the last stable checkpoint's certificate of the present epoch. */
   stable?(): readonly Uint8Array[];
   /** What this member has signed about the state at which the present epoch starts; `null` if it lacks the state. */
-  entered?(): { readonly member: number; readonly signature: Uint8Array } | null;
+  entered?(): Entered | null;
   /** Approves of a rotation, given as JSON; left out: no such proposal is approved of. @throws with the refusal. */
   approve?(proposal: unknown): Promise<{ readonly name: string; readonly signature: string }>;
   /** Somebody says that there is a later epoch. */
@@ -69,12 +70,12 @@ export function epochsResponse(query: Query, host: EpochsHost): Response {
     epoch: number,
     after,
     links,
-    ...(query("stable") !== undefined && standingOf(host)),
+    ...(query("stable") !== undefined && proofsOf(host)),
   });
 }
 
 /** What shows that the members of the epoch before are not needed any more. */
-function standingOf(host: EpochsHost): Readonly<Record<string, unknown>> {
+function proofsOf(host: EpochsHost): Readonly<Record<string, unknown>> {
   const entered = host.entered?.();
   return {
     stable: (host.stable?.() ?? []).map(toBase64),

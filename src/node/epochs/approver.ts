@@ -2,41 +2,34 @@
  * Approves of rotations without an operator, if the host was told to: proposals that only change the key of one other
  * member, and that this member's present key has signed.
  *
- * Whoever holds that key can do anything as that member already; it counts among the f. He can keep its owner out with a
- * new key, but the others can replace the member without it. He can't touch another member. What he gains is that epochs
- * change, so each member gets one approval in {@linkcode PAUSE_MS}.
+ * Whoever holds that key can act as that member already, which then counts among the f. With a new key he can keep its
+ * owner out, but the others can replace the member without its approval. He can't change another member. He gains only
+ * changes of the epoch, so each member gets one approval in {@linkcode PAUSE_MS}.
  * @module
  */
-import {
-  approve,
-  type ChainCrypto,
-  checkRotation,
-  ConfigureError,
-  type Epoch,
-  parseProposal,
-} from "../../wire/epochs/mod.ts";
+import { approve, checkRotation, ConfigureError, type Epoch, parseProposal } from "../../wire/epochs/mod.ts";
 import type { Cryptography, Timer } from "../ports.ts";
+import { chainCrypto } from "./cryptography.ts";
 import { placeIn } from "./place.ts";
 
 /** A member gets another approval after this time, ms. The same proposal again is approved at any time. */
 const PAUSE_MS = 3_600_000;
 
-/** Options of {@linkcode Approver}. */
-export interface ApproverOptions {
+/** Options of {@linkcode RotationApprover}. */
+export interface RotationApproverOptions {
   readonly privateKey: string;
   readonly publicKey: string;
   readonly timer: Pick<Timer, "monotonic">;
   readonly cryptography: Cryptography;
-  readonly by: ChainCrypto;
 }
 
 /** Approves of rotations. */
-export class Approver {
-  readonly #options: ApproverOptions;
+export class RotationApprover {
+  readonly #options: RotationApproverOptions;
   /** What was approved of last, by the member's name: as many as there are members. */
   readonly #approved = new Map<string, { readonly hash: string; readonly at: number }>();
 
-  constructor(options: ApproverOptions) {
+  constructor(options: RotationApproverOptions) {
     this.#options = options;
   }
 
@@ -45,11 +38,11 @@ export class Approver {
    * @throws {ConfigureError} or {@linkcode TypeError} that says why it approves of no such proposal.
    */
   async approve(epoch: Epoch, json: unknown): Promise<{ readonly name: string; readonly signature: string }> {
-    const { privateKey, publicKey, timer, cryptography, by } = this.#options;
+    const { privateKey, publicKey, timer, cryptography } = this.#options;
     const proposal = parseProposal(json);
     const self = placeIn(epoch, publicKey);
     if (!self) throw new ConfigureError("unknown-member", `this replica is no member in epoch ${epoch.number}`);
-    const { name, hash } = await checkRotation(epoch, proposal, by);
+    const { name, hash } = await checkRotation(epoch, proposal, chainCrypto(cryptography));
     const before = this.#approved.get(name);
     const now = timer.monotonic();
     if (before && before.hash !== hash && now < before.at + PAUSE_MS) {

@@ -160,14 +160,14 @@ export class Asking {
     this.#isFeeding = true;
     // Those of the epoch before have the state from its first moment on.
     const urls = this.#urlsIn(self.epochs.slice(-2));
-    let hasProof = false;
+    let hasPlacedProof = false;
     // Each new member begins with another one of them.
     for (let turn: number = node.self; urls.length > 0 && node === self.node && !delays.isStopped;) {
       await this.#until(() => node.wantedState().length > 0);
       const wanted = node.wantedState().slice(0, MAX_WANTED);
       if (wanted.length === 0) break;
-      if (!hasProof) {
-        hasProof = true;
+      if (!hasPlacedProof) {
+        hasPlacedProof = true;
         this.#placeProof(node);
         continue;
       }
@@ -193,6 +193,7 @@ export class Asking {
   /** The link has the root of the state, and a page. Of a small state that is all but the chunks: two round trips less. */
   #placeProof(node: ReplicaNode): void {
     const [link] = this.#options.self.linksAfter(node.epoch.number - 1);
+    // One at a time: the page is wanted only once the root is there, which names it.
     for (const blob of link ? decodeLink(link).proof : []) node.epochStart.receive([blob]);
   }
 

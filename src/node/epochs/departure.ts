@@ -79,7 +79,7 @@ export class Departure {
   async #saysEntered(left: Epoch, member: number): Promise<boolean> {
     const { source, cryptography } = this.#options;
     try {
-      const said = await source.entered?.(left.urls[left.genesis.replicas[member]!.name]!);
+      const said = await source.entered?.(urlOf(left, member));
       return said?.member === member && await hasEntered(left, said, cryptography);
     } catch {
       return false; // it can't be reached, or is not there yet
@@ -89,11 +89,14 @@ export class Departure {
   async #hasStable(left: Epoch, member: number): Promise<boolean> {
     const { source, cryptography } = this.#options;
     try {
-      const url = left.urls[left.genesis.replicas[member]!.name]!;
-      await checkStable(left, await source.stable?.(url) ?? [], cryptography);
+      await checkStable(left, await source.stable?.(urlOf(left, member)) ?? [], cryptography);
       return true;
     } catch {
       return false; // it can't be reached, or has none yet
     }
   }
+}
+
+function urlOf({ urls, genesis }: Epoch, member: number): string {
+  return urls[genesis.replicas[member]!.name]!;
 }

@@ -5,7 +5,7 @@
  */
 import type { ReplicaEvent } from "../../core/events.ts";
 import type { Digest, ReplicaId } from "../../core/messages/ids.ts";
-import { type Epoch, sayEntered } from "../../wire/epochs/mod.ts";
+import { type Entered, type Epoch, sayEntered } from "../../wire/epochs/mod.ts";
 import { encodeFrame } from "../../wire/mod.ts";
 import type { DurableReplica } from "../durable/durable_replica.ts";
 import type { Core } from "../durable/task.ts";
@@ -24,7 +24,7 @@ export interface EpochStartOptions {
 /** How a member gets the state at which its epoch starts, and says that it has it. */
 export interface EpochEntry {
   /** What the member says once its store has the state; `null` before, in epoch 0, and while halted. */
-  entered(): { readonly member: number; readonly signature: Uint8Array } | null;
+  entered(): Entered | null;
   /** The frame of a signed fetch, with which it asks members of the epoch before. */
   signFetch(digests: readonly Digest[]): Uint8Array;
   /** Takes blobs that somebody has given. Each counts only if it has a digest that is wanted. */
@@ -51,7 +51,7 @@ export class EpochStart implements EpochEntry {
     if (events.some((event) => event.kind === "state-transfer" && event.phase === "finished")) this.#isStored = true;
   }
 
-  entered(): { readonly member: number; readonly signature: Uint8Array } | null {
+  entered(): Entered | null {
     const { epoch, self, signer, replica } = this.#options;
     return this.#isStored && replica().core ? sayEntered(epoch, self, signer) : null;
   }

@@ -3,7 +3,7 @@
  * @module
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
-import type { Entered as EnteredSaid, Epoch } from "../../wire/epochs/mod.ts";
+import type { Entered, Epoch } from "../../wire/epochs/mod.ts";
 import type { ClusterFile } from "../../wire/mod.ts";
 import type { ReplicaNode } from "../node.ts";
 import type { NodeOptions } from "../options.ts";
@@ -20,7 +20,7 @@ export interface MemberSource {
   /** The frames of the last stable checkpoint's certificate that the member at this URL has in its epoch. */
   stable?(url: string): Promise<readonly Uint8Array[]>;
   /** What the member at this URL has signed about the state of its epoch; `null` if it lacks the state. */
-  entered?(url: string): Promise<EnteredSaid | null>;
+  entered?(url: string): Promise<Entered | null>;
   /** Tells whoever is at this URL that there is a later epoch, so that it asks for the links. */
   poke?(url: string): Promise<void>;
 }
@@ -38,7 +38,7 @@ export interface ClusterMemberOptions extends Omit<NodeOptions, "self" | "genesi
   /** Asks other members. Without it this one follows only what it closes itself. */
   readonly source?: MemberSource | undefined;
   /** Called whenever this member has entered an epoch. `node`: its replica; `null` if it is no member of the epoch. */
-  readonly onEpoch?: (entered: Entered) => void;
+  readonly onEpoch?: (entered: EnteredEpoch) => void;
   /**
    * Called once when this member was removed and nobody needs it any more: a quorum of the next epoch has the state.
    * `present`: the last epoch that it knows.
@@ -47,7 +47,7 @@ export interface ClusterMemberOptions extends Omit<NodeOptions, "self" | "genesi
 }
 
 /** What a member has entered. */
-export interface Entered {
+export interface EnteredEpoch {
   readonly epoch: Epoch;
   readonly node: ReplicaNode | null;
 }

@@ -159,7 +159,10 @@ export class Gateway {
     for (const bundle of this.#inFlight.values()) bundle.hasSkipped = true;
   }
 
-  /** Processes a reply: a verified one, or this replica's own. */
+  /**
+   * Processes a reply: a verified one, or this replica's own. Returns whether it is its replica's first one to a bundle in
+   * flight.
+   */
   onReply(reply: Reply): boolean {
     const bundle = this.#inFlight.get(reply.request);
     if (!bundle) return false;

@@ -39,7 +39,7 @@ export interface IntakeOptions {
   readonly isSurplus: (vote: UnverifiedVote["message"]) => boolean;
   /** Maximum votes that are kept unverified. */
   readonly maxSurplusVotes: number;
-  /** The batch bodies that the replica waits for; undefined if unknown, or while the replica is reloaded. */
+  /** The batch bodies that the newest core waits for, also while it is being replaced; undefined if unknown. */
   readonly missing: () => ReadonlySet<Digest> | undefined;
   /** Why nothing is accepted; null if frames are accepted. */
   readonly unavailable: () => Rejection | null;

@@ -1,15 +1,14 @@
 /**
  * How often members relay requests that wait here already. A correct member relays a waiting request again and again, at
- * intervals that double (see `relay` in the core). So many repetitions are of use, as they make up for losses, however
- * many requests wait after a view change; more are not.
+ * intervals that double (see `relay` in the core). Repetitions at this pace are of use, because messages get lost, however
+ * many requests wait after a view change. Further repetitions are of no use.
  * @module
  */
-import type { Digest } from "../../../core/messages/ids.ts";
-import type { FrameSource } from "./source_queue.ts";
+import type { Digest, ReplicaId } from "../../core/messages/ids.ts";
 
 /** The second repetition is due so long after the first, ms: half of a correct member's interval, as networks delay. */
 const FIRST_INTERVAL_MS = 50;
-/** Requests that are remembered for one source; the oldest are forgotten first. At most so many wait by default. */
+/** Requests that are remembered for one member: twice as many as wait by default. The oldest are forgotten first. */
 const MAX_REQUESTS = 8_192;
 
 interface Relayed {
@@ -17,14 +16,14 @@ interface Relayed {
   readonly intervalMs: number;
 }
 
-/** The repetitions of all sources. */
+/** The repetitions of all members. */
 export class RelayedRequests {
-  readonly #bySource = new Map<FrameSource, Map<Digest, Relayed>>();
+  readonly #byMember = new Map<ReplicaId, Map<Digest, Relayed>>();
 
   /** Whether a repetition is due now. If so, the next one is due later. */
-  isDue(by: FrameSource, request: Digest, nowMs: number): boolean {
-    let relayed = this.#bySource.get(by);
-    if (!relayed) this.#bySource.set(by, relayed = new Map());
+  isDue(by: ReplicaId, request: Digest, nowMs: number): boolean {
+    let relayed = this.#byMember.get(by);
+    if (!relayed) this.#byMember.set(by, relayed = new Map());
     const before = relayed.get(request);
     if (before && nowMs < before.dueAt) return false;
     const intervalMs = before ? 2 * before.intervalMs : FIRST_INTERVAL_MS;

@@ -9,22 +9,20 @@
  * - decisions and certificates that were not known, and blobs that were wanted;
  * - requests that wait from now on, and repetitions of waiting ones at the pace of a correct member.
  *
- * Of no use are thus other repetitions, whatever is outside of the window or of other views, and all that a member may send
- * as often as it likes: statuses, fetches, suspicions, checkpoints. Correct members send few of these.
+ * All else is of no use: other repetitions, messages of distant views or outside of the window (unless this replica is
+ * behind), and what a member may send as often as it likes: statuses, fetches, suspicions, checkpoints. Correct members send
+ * few of these.
  * @module
  */
 import type { MessageInput, Ready } from "../../core/io.ts";
 import type { View } from "../../core/messages/ids.ts";
+import type { Core } from "../durable/task.ts";
 import type { Timer } from "../ports.ts";
-import { RelayedRequests } from "./queues/relayed_requests.ts";
+import { RelayedRequests } from "./relayed_requests.ts";
 import type { FrameSource } from "./queues/source_queue.ts";
 
 /** What is known of the core after a step. */
-export interface AfterStep {
-  readonly view?: View;
-  /** Whether the others have executed more, so that their messages for later numbers have to be discarded here. */
-  readonly isBehind?: boolean;
-}
+export type AfterStep = Pick<Core, "view" | "isBehind">;
 
 /** The same, and what is known of the sender. */
 export interface Circumstances extends AfterStep {

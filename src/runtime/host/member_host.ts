@@ -10,11 +10,10 @@ import { createLeftApp } from "../../http/left_app.ts";
 import { httpSource } from "../../http/peers/member_source.ts";
 import type { EpochsHost } from "../../http/routes/epochs.ts";
 import { importKeyPair } from "../../crypto/mod.ts";
-import { Approver } from "../../node/epochs/approver.ts";
+import { RotationApprover } from "../../node/epochs/approver.ts";
 import { ClusterMember } from "../../node/epochs/cluster_member.ts";
-import { chainCrypto } from "../../node/epochs/cryptography.ts";
 import { following } from "../../node/epochs/following.ts";
-import type { ClusterMemberOptions, Entered } from "../../node/epochs/member_options.ts";
+import type { ClusterMemberOptions, EnteredEpoch } from "../../node/epochs/member_options.ts";
 import type { ReplicaNode } from "../../node/node.ts";
 import { CRYPTOGRAPHY } from "../../node/options.ts";
 import type { Transport } from "../../node/ports.ts";
@@ -76,10 +75,10 @@ export async function openMemberHost(options: MemberHostOptions): Promise<Member
   let fetch: ReplicaApp["fetch"] | null = null;
   let parts: { readonly membership: Membership; readonly transport: OpenTransport } | null = null;
   let present: Present | null = null;
-  const entered: Entered[] = [];
+  const entered: EnteredEpoch[] = [];
   /** What is left of earlier epochs: each ends by itself, or when the host closes. */
   const lingering = new Set<() => void>();
-  const enter = (member: ClusterMember, { epoch, node: next }: Entered) => {
+  const enter = (member: ClusterMember, { epoch, node: next }: EnteredEpoch) => {
     const before = present;
     const [stopping, ending] = [new AbortController(), new AbortController()];
     const { signal } = stopping;
@@ -144,24 +143,14 @@ export async function openMemberHost(options: MemberHostOptions): Promise<Member
   };
 }
 
-function approverOf({ privateKey, timer }: Pick<ClusterMemberOptions, "privateKey" | "timer">): Approver {
+function approverOf({ privateKey, timer }: Pick<ClusterMemberOptions, "privateKey" | "timer">): RotationApprover {
   const { publicKey } = importKeyPair(privateKey);
-  return new Approver({ privateKey, publicKey, timer, cryptography: CRYPTOGRAPHY, by: chainCrypto(CRYPTOGRAPHY) });
+  return new RotationApprover({ privateKey, publicKey, timer, cryptography: CRYPTOGRAPHY });
 }
 
 /** A member that approves of rotations. */
-function approving(member: ClusterMember, approver: Approver): EpochsHost {
-  return {
-    get epoch() {
-      return member.epoch;
-    },
-    linksAfter: (epoch) => member.linksAfter(epoch),
-    answerFetch: (epoch, frame) => member.answerFetch(epoch, frame),
-    stable: () => member.stable(),
-    entered: () => member.entered(),
-    hear: () => member.hear(),
-    approve: (proposal) => approver.approve(member.epoch, proposal),
-  };
+function approving(member: ClusterMember, approver: RotationApprover): EpochsHost {
+  return wrap<EpochsHost>(member, { approve: (proposal) => approver.approve(member.epoch, proposal) });
 }
 
 /** The node as its routes see it: who waits there when the epoch ends is served by the node that follows. */

@@ -1,10 +1,10 @@
 /**
- * Opens the store of a replica according to its start option.
+ * Opens the store of a replica according to its start option, and fills it with the state with which the cluster begins.
  * @module
  */
 import { statSync } from "node:fs";
-import type { ReplicaId } from "../../core/messages/ids.ts";
 import { importKeyPair } from "../../crypto/mod.ts";
+import { placeIn } from "../../node/epochs/place.ts";
 import type { Store } from "../../node/ports.ts";
 import { emptyStoreError, startOf, type StartOptions } from "../../node/storage/start.ts";
 import { restoreOrigin } from "../../snapshot/restore.ts";
@@ -53,12 +53,13 @@ export async function fillFromOrigin(
     throw new TypeError("origin: expected a cluster that begins with a snapshot, got one that does not");
   }
   const { publicKey } = importKeyPair(privateKey);
-  const self = genesis.replicas.findIndex((member) => member.publicKey === publicKey);
+  const place = placeIn({ genesis }, publicKey);
   const { version, records } = await store.load();
   const start = version === 0 ? startOf(asked, publicKey) : "new";
-  // An empty store is a question that only the operator answers, and a store with a state needs nothing.
-  if (self < 0 || records.has("checkpoint") || start === "resume") return asked;
-  await restoreOrigin(origin, store, self as ReplicaId, { genesis, start });
+  // `resume` with an empty store is refused later: only the operator knows what it means. A store with a state needs no
+  // snapshot.
+  if (!place || records.has("checkpoint") || start === "resume") return asked;
+  await restoreOrigin(origin, store, place.self, { genesis, start });
   return { start: "resume" };
 }
 

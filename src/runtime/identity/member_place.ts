@@ -1,5 +1,6 @@
 /**
- * Where a key stands in its cluster before its store is open: checks of the options of a host, and its address.
+ * What the options of a host say of a key's place in its cluster, checked before its store is open; and the address where
+ * it listens.
  * @module
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
@@ -13,9 +14,10 @@ import type { OpenReplicaOptions, ServeOptions } from "../host/options.ts";
 import { checkUrl, displayName, memberId, nameInGenesis } from "./environment.ts";
 
 /** The options that say who a replica is. */
-type MemberOptions =
-  & Pick<OpenReplicaOptions, "cluster" | "self" | "privateKey" | "chain" | "join" | "settings" | "stateMachine">
-  & Pick<OpenReplicaOptions, "start" | "hasLostDisk">;
+type MemberOptions = Pick<
+  OpenReplicaOptions,
+  "cluster" | "self" | "privateKey" | "chain" | "join" | "settings" | "stateMachine" | "start" | "hasLostDisk"
+>;
 
 /**
  * Checks that a replica's key fits the cluster. Returns its number in the genesis; `null` if its key may become that of a
@@ -48,8 +50,7 @@ function genesisWith({ cluster: { genesis }, privateKey }: MemberOptions): typeo
 
 /** Whose store it is. */
 export function ownerOf(options: Pick<MemberOptions, "cluster" | "self" | "privateKey">) {
-  const name = nameInGenesis(options.cluster, options.privateKey) ??
-    displayName(options as Parameters<typeof displayName>[0]);
+  const name = nameInGenesis(options.cluster, options.privateKey) ?? displayName(options);
   return { name, publicKey: importKeyPair(options.privateKey).publicKey };
 }
 
@@ -75,7 +76,7 @@ function urlIn(
   }
   // A further key of a member of the genesis: the cluster file says where that member is.
   const { genesis, urls } = epochs[0]!;
-  const name = genesis.replicas[self as ReplicaId]?.name ?? String(self);
+  const name = displayName({ cluster: { genesis, urls }, self });
   if (Object.hasOwn(urls, name)) return urls[name]!;
   if (port !== undefined) return "http://localhost";
   throw new TypeError(
@@ -85,6 +86,7 @@ function urlIn(
   );
 }
 
-function createKeyValue(): KeyValue {
+/** The state machine of a host that is given none. */
+export function createKeyValue(): KeyValue {
   return new KeyValue();
 }

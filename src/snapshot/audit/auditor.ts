@@ -37,7 +37,10 @@ export interface AuditorOptions {
   readonly genesis: Genesis;
   readonly storage: SnapshotStorage;
   readonly store: Store;
-  /** The number of the snapshot to start from. Default: the genesis. */
+  /**
+   * The number of the snapshot of this cluster to start from. Default: the empty state, or the snapshot at the number of
+   * the cluster's origin.
+   */
   readonly from?: number;
   readonly versions: MachineVersions;
   /** All epochs that are known, and the links that lead to the last one. */

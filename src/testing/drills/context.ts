@@ -201,7 +201,7 @@ export class DrillContext {
       if (own?.standing === "suspects" && own.view === this.copy.status.view + 1) {
         const { view, executed } = own;
         const backups = this.copy.others.filter((id) => id !== this.copy.status.primary);
-        // Those of whom it has heard no number of a liar's.
+        // Prefer those whose last suspicion has a low number: after a liar's high number nothing counts.
         const known = (id: ReplicaId) => this.copy.suspicionsKept.get(id) ?? 0;
         const company = [...backups].sort((one, other) => known(one) - known(other)).slice(0, this.copy.f);
         for (const id of company) {

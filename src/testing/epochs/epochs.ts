@@ -129,17 +129,24 @@ export class Epochs implements EpochWorlds {
     const { checkpointInterval: K } = world.genesis;
     const proposed = operations.filter(({ operation }) => isConfigure(operation));
     const verdicts = proposed.map(({ sequence, operation }) => ({ sequence, verdict: judge(world, operation) }));
-    // Others may have been ordered in the same step, and refused without a look at them.
-    const same = verdicts.filter(({ verdict }) => typeof verdict !== "string" && verdict.hash === configuration);
-    const valid = same.find(({ sequence }) => Math.ceil(sequence / K) * K === closesAt) ?? same[0];
-    if (!valid || typeof valid.verdict === "string") {
-      const why = verdicts.map(({ verdict }) => verdict).join("; ");
-      return report("epochs", `${label} accepts a configuration for epoch ${epoch} that it must refuse: ${why}`);
+    // Others may have been ordered in the same step, and refused without a look at them. Of two equal ones only the first
+    // is accepted, so the end of the epoch tells which it was.
+    const found = verdicts.flatMap(({ sequence, verdict }) =>
+      typeof verdict !== "string" && verdict.hash === configuration
+        ? [{ sequence, next: verdict.version, last: Math.ceil(sequence / K) * K }]
+        : []
+    );
+    const valid = found.find(({ last }) => last === closesAt) ?? found[0];
+    if (!valid) {
+      const why = verdicts.map(({ verdict }) => typeof verdict === "string" ? verdict : `${verdict.hash} is valid`);
+      return report(
+        "epochs",
+        `${label} accepts a configuration for epoch ${epoch} that it must refuse: ${why.join("; ")}`,
+      );
     }
-    const { hash, version: next } = valid.verdict;
+    const { last, next } = valid;
     const { versions, genesis: { stateMachine: present } } = world;
     const version = versions?.after(present, next) ?? present;
-    const last = Math.ceil(valid.sequence / K) * K;
     if (epoch !== world.epoch.number + 1 || closesAt !== last) {
       report(
         "epochs",
@@ -147,12 +154,12 @@ export class Epochs implements EpochWorlds {
       );
     }
     const agreed = this.#agreed.get(epoch);
-    if (!agreed) this.#agreed.set(epoch, { hash, closesAt: last, version, by: label });
-    else if (agreed.hash !== hash || agreed.closesAt !== last) {
+    if (!agreed) this.#agreed.set(epoch, { hash: configuration, closesAt: last, version, by: label });
+    else if (agreed.hash !== configuration || agreed.closesAt !== last) {
       report(
         "epochs",
         `for epoch ${epoch} ${agreed.by} has accepted ${agreed.hash.slice(0, 8)} after ${agreed.closesAt}, ` +
-          `${label} ${hash.slice(0, 8)} after ${last}`,
+          `${label} ${configuration.slice(0, 8)} after ${last}`,
       );
     }
     world.checker.lastOfEpoch = last;

@@ -44,6 +44,8 @@ export class Operator {
   #timestamp = 0;
   #isHurried = false;
   readonly #rollOut: RollOut;
+  /** Whether it asks which versions the state has been through. */
+  #isAsking = false;
   /** Hosts that have a new key and still run with the old one. */
   readonly #renewing = new Set<ReplicaId>();
 
@@ -55,7 +57,7 @@ export class Operator {
 
   /** Whether all changes have taken effect. */
   get isDone(): boolean {
-    return this.#left.length === 0 && this.#renewing.size === 0 && this.#rollOut.isDone;
+    return this.#left.length === 0 && this.#renewing.size === 0 && this.#rollOut.isDone && !this.#isAsking;
   }
 
   /** What is left to do, for people. */
@@ -130,9 +132,9 @@ export class Operator {
   #askForVersions(): void {
     const { cluster: { world: { versions, report } }, changes } = this.#options;
     if (!versions || !changes.some(({ machine }) => machine)) return;
-    this.#rollOut.isAsking = true;
+    this.#isAsking = true;
     this.#submit(versions.question, (_, text) => {
-      this.#rollOut.isAsking = false;
+      this.#isAsking = false;
       const all = this.#options.cluster.world.epochs!.all.map(({ genesis }) => genesis.stateMachine);
       const expected = versions.answer(all.filter((version, i) => version !== all[i - 1]));
       if (text !== expected) report("epochs", `the state has been through the versions ${text}, expected ${expected}`);

@@ -13,10 +13,9 @@ const HURRIED_MS = 1_000;
 /** The versions of one run. */
 export class RollOut {
   readonly #cluster: Cluster;
-  #left = 0;
+  /** Deploys a version on a host that lacks it. */
+  readonly #waiting = new Set<() => void>();
   #isHurried = false;
-  /** Whether somebody asks for the versions that the state has been through. */
-  isAsking = false;
 
   constructor(cluster: Cluster, changes: readonly Reconfiguration[]) {
     this.#cluster = cluster;
@@ -28,12 +27,12 @@ export class RollOut {
 
   /** Whether nobody lacks a version that was asked for. */
   get isDone(): boolean {
-    return this.#left === 0 && !this.isAsking;
+    return this.#waiting.size === 0;
   }
 
   /** What is left to do, for people. */
   get words(): string {
-    return `${this.#left} hosts without a version`;
+    return `${this.#waiting.size} hosts without a version`;
   }
 
   /** From now on nobody waits for long. */
@@ -42,18 +41,14 @@ export class RollOut {
     for (const deploy of this.#waiting) deploy();
   }
 
-  readonly #waiting = new Set<() => void>();
-
   /** A version is asked for: those who lack it get it later. */
   begin({ version, lacking, lackingForMs }: MachineChange): void {
     const { engine, versions, coverage } = this.#cluster.world;
     if (!versions) return;
     for (const host of lacking) {
       coverage.count("versions", "lacked by a host");
-      this.#left++;
       const deploy = () => {
         if (!this.#waiting.delete(deploy)) return;
-        this.#left--;
         this.#lackedBy(host).delete(version);
         for (const machine of this.#cluster.machinesOf(host)) if (machine.crash()) machine.start();
       };

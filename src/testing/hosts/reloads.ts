@@ -42,7 +42,7 @@ export class Reloads {
    */
   settled(machine: Compared, life: ComparedLife, { now: steppedAt, stored }: Released): void {
     const { label, disk, persistInputs, buffers } = machine;
-    const { world, seat, core, store, versions } = life;
+    const { world, seat, core, store } = life;
     const { now } = world.engine;
     const isStored = !persistInputs || store.commitsMade >= stored;
     if (!isStored || !core || seat === null || !store.isSettled || now < this.#nextAt) return;
@@ -50,6 +50,7 @@ export class Reloads {
     const forked = this.#random.fork();
     if (!world.checkReload) return;
     const [status, timers, formerBodies] = [core.status(), core.timers?.(), buffers?.formerBodies];
+    const { versions } = life;
     const moment = { world, replica: seat, label, disk, persistInputs, versions, status, timers, formerBodies };
     void world.checkReload({ ...moment, random: forked, now: steppedAt }).catch((error) => {
       world.report("reload", `${label} can't be read from its store: ${error}`);

@@ -17,6 +17,7 @@ import type {
   ViewChange,
 } from "../../core/messages/messages.ts";
 import type { ReplicaStatus } from "../../core/io.ts";
+import { primaryOf } from "../../core/messages/quorum.ts";
 import { sign } from "../../node/environment.ts";
 import type { Signer } from "../../node/ports.ts";
 import { decodeFrame, encodeBatch, encodeFrame, utf8 } from "../../wire/mod.ts";
@@ -111,16 +112,12 @@ class Words {
     return encodeFrame(this.#sign(say(by), keys.signerFor(world, by)));
   }
 
-  #primaryOf(view: View): ReplicaId {
-    return view % this.#seats.length as ReplicaId;
-  }
-
   #proposalOf(replica: ReplicaId, view = this.#view): PrePrepare {
     return { kind: "pre-prepare", replica, view, sequence: this.#sequence, digest: this.#digest };
   }
 
   #proposal(): Uint8Array {
-    const primary = this.#primaryOf(this.#view);
+    const primary = primaryOf(this.#view, this.#seats.length);
     return encodeFrame(
       this.#sign(this.#proposalOf(primary), this.#options.keys.signerFor(this.#victim.world, primary)),
       this.#body,
@@ -155,7 +152,7 @@ class Words {
 
   #viewChange(replica: ReplicaId): ViewChange {
     const { random } = this.#options;
-    const primary = this.#primaryOf(this.#view);
+    const primary = primaryOf(this.#view, this.#seats.length);
     const prePrepare = this.#sign(
       this.#proposalOf(primary),
       this.#options.keys.signerFor(this.#victim.world, primary),
@@ -173,7 +170,7 @@ class Words {
 
   #newView(): Uint8Array {
     const view = this.#view + 1 as View;
-    const primary = this.#primaryOf(view);
+    const primary = primaryOf(view, this.#seats.length);
     const viewChanges = this.#signedBy((by) => this.#viewChange(by));
     const prePrepares = [
       this.#sign(this.#proposalOf(primary, view), this.#options.keys.signerFor(this.#victim.world, primary)),

@@ -23,6 +23,9 @@ const ATTACK_MS = 700;
 /** The part of the questions for links, and of the requests of clients, to which the thief answers. */
 const [LINKS, REPLIES] = [0.2, 0.2];
 
+/** The coverage of forks that nobody would follow: then the thief tries nothing. */
+export const INVALID_FORKS = "forks that are not even valid for those who know no better";
+
 /** The thief of one run. */
 export class Thief implements Thieving {
   readonly #cluster: Cluster;
@@ -122,7 +125,7 @@ export class Thief implements Thieving {
   async #fork(stolen: number): Promise<void> {
     const material = this.#material(stolen);
     const fork = await forkFrom(material).catch(() => null);
-    this.#count(fork ? "forks" : "forks that are not even valid for those who know no better");
+    this.#count(fork ? "forks" : INVALID_FORKS);
     if (!fork) return;
     this.#forks.set(stolen, fork);
     const { report, crypto } = this.#cluster.world;

@@ -7,7 +7,8 @@ import type { MachineVersion, Migrate } from "../../core/epochs/versions.ts";
 import type { StateMachine } from "../../core/state_machine.ts";
 import { encodeOperation, KeyValue } from "../../machines/mod.ts";
 import { fromUtf8, utf8 } from "../../wire/mod.ts";
-import { versionName } from "./names.ts";
+import { CHUNK_SIZE } from "../plan/workload.ts";
+import { outcomeOf, OUTCOMES, versionName } from "./names.ts";
 
 /** The versions of the machine of a run. */
 export interface SimulatedVersions {
@@ -23,12 +24,12 @@ export interface SimulatedVersions {
   answer(versions: readonly string[]): string;
 }
 
-/** The most changes of one run, and so the most versions. */
+/** Versions after the first one. No plan has more changes. */
 const MOST = 8;
 const TRAIL = "#versions";
 const QUESTION = encodeOperation({ op: "get", key: TRAIL });
 /** Chunks have other sizes in each version. */
-const SIZES = [24, 40, 17];
+const SIZES = [CHUNK_SIZE, 40, 17];
 
 /** A later version. */
 class Simulated extends KeyValue {
@@ -44,7 +45,7 @@ class Simulated extends KeyValue {
 export function keyValueVersions(first: () => KeyValue): SimulatedVersions {
   const all = new Map<string, () => KeyValue>([[first().version, first]]);
   for (let number = 1; number <= MOST; number++) {
-    for (const outcome of ["succeeds", "throws", "gives nonsense"] as const) {
+    for (const outcome of OUTCOMES) {
       const name = versionName(number, outcome);
       all.set(name, () => new Simulated(name, number));
     }
@@ -56,12 +57,11 @@ export function keyValueVersions(first: () => KeyValue): SimulatedVersions {
       names.filter((from) => from !== name).map((from) => [from, migration(all.get(from)!, all.get(name)!)]),
     ),
   });
-  const isGood = (name: string) => !name.includes(":throws") && !name.includes(":nonsense");
   return {
     without: (lacking) =>
       Object.fromEntries(names.filter((name) => !lacking.has(name)).map((name) => [name, versionOf(name)])),
     create: (version) => all.get(version)!(),
-    after: (former, next) => isGood(next) ? next : former,
+    after: (former, next) => outcomeOf(next) === "succeeds" ? next : former,
     question: QUESTION,
     answer: (versions) => JSON.stringify(versions.length > 1 ? versions.join(" > ") : null),
   };
@@ -71,8 +71,9 @@ function migration(createFormer: () => KeyValue, create: () => KeyValue): Migrat
   return (chunks) => {
     const [former, next] = [createFormer(), create()];
     const { version: from } = former;
-    if (next.version.includes(":throws")) throw new Error("this migration fails");
-    if (next.version.includes(":nonsense")) return [["z", utf8("no chunk")]];
+    const outcome = outcomeOf(next.version);
+    if (outcome === "throws") throw new Error("this migration fails");
+    if (outcome === "gives nonsense") return [["z", utf8("no chunk")]];
     former.restore(chunks);
     const state = entriesOf(former);
     const trail = state.get(TRAIL) ?? from;

@@ -16,7 +16,7 @@ export interface Entered {
   readonly signature: Uint8Array;
 }
 
-/** The statement of a member of an epoch; `null` in epoch 0, which starts from nothing. */
+/** The statement of a member of an epoch; `null` in an epoch that starts with an empty state: epoch 0 without an origin. */
 export function sayEntered(
   { start }: Pick<Epoch, "start">,
   member: number,

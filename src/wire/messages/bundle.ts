@@ -44,8 +44,8 @@ export interface BundleOptions {
 }
 
 /**
- * Reads a bundle. A frame that is less than half of `bytes` is a copy: a vote that is kept for long must not keep
- * megabytes of other frames in memory. A larger one is a view.
+ * Reads a bundle. A frame that is less than half of the memory behind `bytes` is a copy: a vote that is kept for long must
+ * not keep megabytes of other frames in memory. A larger one is a view of it.
  * @throws {DecodeError} if `bytes` are not exactly one bundle of at most `maxFrames` frames.
  */
 export function decodeBundle(bytes: Uint8Array, maxFrames: number, { isFrame }: BundleOptions = {}): Bundle {

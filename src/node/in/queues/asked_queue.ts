@@ -8,7 +8,7 @@ import type { Asked } from "../../gateway/waiters.ts";
 import type { Rejection } from "../../ports.ts";
 
 /** `refuse` is called if it is rejected, and not called otherwise. */
-interface Verified {
+interface Waiting {
   readonly asked: Asked;
   readonly refuse: (rejection: Rejection) => void;
 }
@@ -17,7 +17,7 @@ type Outcome = Parameters<NonNullable<Task["onOutcome"]>>[0];
 
 /** The queue. Its callers bound how many wait. */
 export class AskedQueue {
-  #waiting: Verified[] = [];
+  #waiting: Waiting[] = [];
   readonly #rejection: (kind: Rejection["kind"], outcome: Outcome) => Rejection | null;
 
   /** `rejection` says what an outcome means; `null` if the message was taken. */
@@ -31,23 +31,22 @@ export class AskedQueue {
   }
 
   /** Adds a message at the end. */
-  add(asked: Asked, refuse: Verified["refuse"]): void {
+  add(asked: Asked, refuse: Waiting["refuse"]): void {
     this.#waiting.push({ asked, refuse });
   }
 
-  /** Removes the oldest and gives their tasks: with at most `max` operations, or one with more. */
+  /** Removes the oldest and gives their tasks: up to `max` operations, or one message that alone has more. */
   *take(max: number): Generator<Task, void> {
-    for (const verified of this.#waiting.splice(0, this.#countOf(max))) yield this.#taskOf(verified);
+    for (const one of this.#waiting.splice(0, this.#countOf(max))) yield this.#taskOf(one);
   }
 
   #countOf(max: number): number {
-    if (max >= Number.MAX_SAFE_INTEGER) return this.#waiting.length;
     let operations = 0;
     const over = this.#waiting.findIndex(({ asked }) => (operations += asked.message.operations.length) > max);
     return over === -1 ? this.#waiting.length : Math.max(1, over);
   }
 
-  #taskOf({ asked, refuse }: Verified): Task {
+  #taskOf({ asked, refuse }: Waiting): Task {
     return {
       input: isQuery(asked) ? { kind: "query", query: asked } : { kind: "request", request: asked },
       onOutcome: (outcome) => {

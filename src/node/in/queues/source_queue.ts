@@ -32,11 +32,11 @@ export type FrameSource = ReplicaId | "strangers" | "host";
 const MEMBERS_US_PER_TURN = 24_000;
 const CLIENTS_US_PER_TURN = 8_000;
 /**
- * A member's work that was of no use, us per ms: for f members together 5 % of a core. A correct member's statuses,
+ * Work of no use of all other members together, us per ms: for one of four 5 % of a core. A correct member's statuses,
  * repetitions, and votes that came too late take about 1 %.
  */
 const MEMBERS_US_PER_MS = 150;
-/** For each member at least this much. */
+/** For each member at least this much: from ten members on, f of them together get more than 5 %. */
 const MEMBERS_LEAST_US_PER_MS = 25;
 /**
  * As much of it at once, us. Correct members were seen to use 0.24 s, on a host with ten times as much to do as it can,
