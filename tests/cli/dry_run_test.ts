@@ -4,6 +4,7 @@ import { CliError } from "../../src/cli/cli_error.ts";
 import { dryRun, dryRunText } from "../../src/cli/members/dry_run.ts";
 import { MachineVersions, type Migrate } from "../../src/core/epochs/versions.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
+import type { Digest, SequenceNumber } from "../../src/core/messages/ids.ts";
 import { utf8 } from "../../src/wire/mod.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import { openReplica } from "../../src/runtime/deno.ts";
@@ -20,12 +21,12 @@ const versionsWith = (migrate: Migrate) =>
     "key-value/2": { create: () => new KeyValue2(), migrate: { "key-value/1": migrate } },
   });
 
-/** A store with a checkpoint, its genesis, and the number of the checkpoint. */
-async function stored() {
+/** A store after so many operations, with a checkpoint if it is not told less; its genesis, and the number of that checkpoint. */
+async function stored(operations?: number) {
   const [options, store] = [clusterOfOne(), new MemoryStore()];
   const { genesis } = options.cluster;
   const { node, close } = await openReplica({ ...options, store });
-  for (let timestamp = 1; timestamp <= genesis.checkpointInterval; timestamp++) {
+  for (let timestamp = 1; timestamp <= (operations ?? genesis.checkpointInterval); timestamp++) {
     await node.vouch([{ name: "a", timestamp, operation: utf8(`SET k${timestamp} ${timestamp}`) }]);
   }
   await close();
@@ -42,7 +43,7 @@ Deno.test("a migration that works says what it did, and changes nothing", async 
     seen = [context.sequence, context.timestamp];
     return chunks;
   });
-  const tried = await dryRun(store, { genesis, versions, to });
+  const tried = await dryRun(store, { present: { genesis, start: null }, versions, to });
   assertEquals([tried.sequence, tried.from, tried.chunks.before], [sequence, "key-value/1", tried.chunks.after]);
   assert(tried.bytes.before > 0 && seen[0] === sequence && seen[1]! > 0);
   assert(dryRunText(tried)[0]!.includes(`tried on the state at ${sequence}, works`));
@@ -68,7 +69,7 @@ for (
   Deno.test(`a dry run refuses a migration that ${what}, and says that nothing was signed`, async () => {
     const { store, genesis } = await stored();
     const error = await assertRejects(
-      () => dryRun(store, { genesis, versions: versionsWith(migrate), to }),
+      () => dryRun(store, { present: { genesis, start: null }, versions: versionsWith(migrate), to }),
       CliError,
       why,
     );
@@ -79,13 +80,40 @@ for (
 Deno.test("a missing version, a missing migration, and a state without a checkpoint are said", async () => {
   const { store, genesis } = await stored();
   const only = MachineVersions.of(() => new KeyValue());
-  await assertRejects(() => dryRun(store, { genesis, versions: only, to }), CliError, "expected version key-value/2");
+  await assertRejects(
+    () => dryRun(store, { present: { genesis, start: null }, versions: only, to }),
+    CliError,
+    "expected version key-value/2",
+  );
   const versions = versionsWith((chunks) => chunks);
   const other = { ...genesis, stateMachine: "bank/1" };
-  await assertRejects(() => dryRun(store, { genesis: other, versions, to }), CliError, "made of bank/1");
   await assertRejects(
-    () => dryRun(new MemoryStore(), { genesis, versions, to }),
+    () => dryRun(store, { present: { genesis: other, start: null }, versions, to }),
+    CliError,
+    "made of bank/1",
+  );
+  await assertRejects(
+    () => dryRun(new MemoryStore(), { present: { genesis, start: null }, versions, to }),
     CliError,
     "a state with a checkpoint",
+  );
+});
+
+Deno.test("before the first checkpoint the initial state is tried; where an epoch starts with a state, that one is waited for", async () => {
+  const { store, genesis } = await stored(3);
+  const seen: (readonly [number, number])[] = [];
+  const versions = versionsWith((chunks, { sequence }) => {
+    seen.push([sequence, chunks.size]);
+    return chunks;
+  });
+  const { sequence, chunks } = await dryRun(store, { present: { genesis, start: null }, versions, to });
+  const first = [...new KeyValue().takeChanges()].length;
+  assertEquals([sequence, chunks.before, chunks.after], [0, first, first]);
+  assertEquals(seen, [[0, first], [0, first]]);
+  const start = { sequence: 64 as SequenceNumber, root: "00" as Digest };
+  await assertRejects(
+    () => dryRun(store, { present: { genesis, start }, versions, to }),
+    CliError,
+    "with a checkpoint",
   );
 });

@@ -3,14 +3,16 @@
  * whether it gives the same twice. Nothing is changed.
  * @module
  */
-import type { Genesis } from "../../core/config.ts";
+import { changesOf } from "../../core/ordering/machine_guard.ts";
 import type { Digest, Millis } from "../../core/messages/ids.ts";
 import { type MachineVersions, migrated } from "../../core/epochs/versions.ts";
 import { entriesOf, readChunk, readPage, readRoot } from "../../core/tree/state_tree.ts";
+import type { StateMachine } from "../../core/state_machine.ts";
 import { sha256 } from "../../crypto/mod.ts";
 import type { Store } from "../../node/ports.ts";
 import { BlobReader } from "../../node/storage/blob_reader.ts";
 import { RecordReader } from "../../node/storage/record_reader.ts";
+import type { Epoch } from "../../wire/epochs/mod.ts";
 import { pack, unpack } from "../../wire/mod.ts";
 import { CliError, EXIT, reasonOf } from "../cli_error.ts";
 
@@ -21,7 +23,7 @@ const ATTEMPTS = 5;
 
 /** What was tried. */
 export interface DryRun {
-  /** The number whose state was migrated: the member's last checkpoint. */
+  /** The number whose state was migrated: the member's last checkpoint. 0 is the initial state, before the first one. */
   readonly sequence: number;
   readonly from: string;
   readonly to: string;
@@ -32,6 +34,9 @@ export interface DryRun {
   readonly tookMs: number;
 }
 
+/** The epoch that a member is in. */
+type Present = Pick<Epoch, "genesis" | "start">;
+
 /** The chunks of the state machine in a store, at its last checkpoint. */
 interface StoredChunks {
   readonly sequence: number;
@@ -40,14 +45,14 @@ interface StoredChunks {
 }
 
 /**
- * Runs the migration from the version of `genesis` to another one on the state in a store.
+ * Runs the migration from the version of the present epoch to another one on the state in a store.
  * @throws {CliError} if there is no such version or migration, if it fails, or gives something else the second time.
  */
 export async function dryRun(
   store: Pick<Store, "load" | "read">,
-  { genesis, versions, to }: { readonly genesis: Genesis; readonly versions: MachineVersions; readonly to: string },
+  { present, versions, to }: { readonly present: Present; readonly versions: MachineVersions; readonly to: string },
 ): Promise<DryRun> {
-  const from = genesis.stateMachine;
+  const from = present.genesis.stateMachine;
   const migrate = versions.has(to) ? versions.migration(from, to) : null;
   if (!migrate) {
     throw new CliError(
@@ -56,7 +61,7 @@ export async function dryRun(
       { next: "a member without them waits in the next epoch: install the code that has both versions first" },
     );
   }
-  const { sequence, timestamp, chunks } = await storedChunks(store, genesis);
+  const { sequence, timestamp, chunks } = await storedChunks(store, present, () => versions.create(from));
   const context = { sequence, timestamp } as Parameters<typeof migrate>[1];
   const begun = performance.now();
   const attempt = (): ReadonlyMap<string, Uint8Array> => {
@@ -99,20 +104,31 @@ export function dryRunText({ sequence, from, to, chunks, bytes, digest, tookMs }
   ];
 }
 
-async function storedChunks(store: Pick<Store, "load" | "read">, genesis: Genesis): Promise<StoredChunks> {
+async function storedChunks(
+  store: Pick<Store, "load" | "read">,
+  present: Present,
+  create: () => StateMachine,
+): Promise<StoredChunks> {
   for (let attempt = 1;; attempt++) {
     try {
-      return await readChunks(store, genesis);
+      return await readChunks(store, present, create);
     } catch (error) {
       if (error instanceof CliError || attempt === ATTEMPTS) throw new CliError(`--state: ${reasonOf(error)}`, EXIT.no);
     }
   }
 }
 
-async function readChunks(store: Pick<Store, "load" | "read">, genesis: Genesis): Promise<StoredChunks> {
+async function readChunks(
+  store: Pick<Store, "load" | "read">,
+  { genesis, start }: Present,
+  create: () => StateMachine,
+): Promise<StoredChunks> {
   const { records } = await store.load();
   const checkpoint = new RecordReader(records, genesis).checkpoint();
-  if (!checkpoint) throw new CliError("expected a state with a checkpoint, got one without");
+  if (!checkpoint) {
+    if (records.size > 0 && !start) return { sequence: 0, timestamp: 0 as Millis, chunks: initialChunks(create()) };
+    throw new CliError("expected a state with a checkpoint, got one without");
+  }
   const blobs = new BlobReader(store, sha256);
   const one = async (digest: Digest) => unpack((await blobs.read([digest])).get(digest)!);
   const { pages, agreedTime } = readRoot(await one(checkpoint.root));
@@ -123,6 +139,11 @@ async function readChunks(store: Pick<Store, "load" | "read">, genesis: Genesis)
     for (const [id, digest] of listed) chunks.set(id.slice(MACHINE.length), readChunk(unpack(found.get(digest)!))[1]);
   }
   return { sequence: checkpoint.sequence, timestamp: agreedTime, chunks };
+}
+
+/** Before its first checkpoint a member has the initial state, and has executed a few batches since. */
+function initialChunks(machine: StateMachine): ReadonlyMap<string, Uint8Array> {
+  return new Map(changesOf(machine).flatMap(([id, chunk]) => chunk ? [[id, new Uint8Array(chunk)]] : []));
 }
 
 function digestOf(chunks: ReadonlyMap<string, Uint8Array>): Digest {

@@ -162,7 +162,7 @@ async function tryMigration(
   const versions = MachineVersions.of((await loadMachine(machine, name)).machines);
   const store = await openState(state);
   try {
-    const tried = await dryRun(store, { genesis: present.genesis, versions, to });
+    const tried = await dryRun(store, { present, versions, to });
     return { lines: dryRunText(tried), tried };
   } finally {
     await store.close();
