@@ -1,5 +1,5 @@
 /**
- * Errors of the commands: what happened, what was looked at, what to do next, and an exit code.
+ * Errors of the commands: the fault, the files or members concerned, the next step, and an exit code.
  * @module
  */
 import process from "node:process";
@@ -24,7 +24,7 @@ export const EXIT = {
 
 /** The second and the third line of an error. */
 export interface ErrorLines {
-  /** What was looked at. */
+  /** The files or members concerned. */
   readonly looked?: string | undefined;
   /** What to do next. */
   readonly next?: string | undefined;

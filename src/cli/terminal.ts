@@ -19,7 +19,7 @@ export interface Terminal {
   readonly print: (line: string) => void;
   /** A line for people; not with `--quiet`. */
   readonly say: (line: string) => void;
-  /** Shows what is going on, in one line of a terminal that the next one replaces; an empty text removes it. */
+  /** Shows progress in one line of a terminal, which the next one replaces; an empty text removes it. */
   readonly progress: (text: string) => void;
   readonly style: Style;
   readonly isJson: boolean;

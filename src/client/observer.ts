@@ -6,9 +6,9 @@ import type { Digest, ReplicaId, SequenceNumber } from "../core/messages/ids.ts"
 
 /** Follows the calls of a client. Errors that its methods throw are ignored. Left out, it costs nothing. */
 export interface ClientObserver {
-  /** A call begins, in the caller's turn. What is returned is told of its way. */
+  /** A call begins, in the caller's turn. The returned observer is told of its way. */
   onCall?(kind: "operation" | "query"): CallObserver | undefined;
-  /** A request is signed and goes out; calls that are made at the same time share one. What is returned is told of its end. */
+  /** A request is signed and goes out; calls that are made at the same time share one. The returned observer is told of its end. */
   onRequest?(request: SentRequest): RequestObserver | undefined;
 }
 

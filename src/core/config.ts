@@ -17,7 +17,7 @@ export interface Member {
 }
 
 /**
- * Limits that decide which batches are valid and what is executed. They are equal at all replicas; otherwise the
+ * Limits that decide which batches are valid and which operations are executed. They are equal at all replicas; otherwise the
  * replicas would diverge.
  */
 export interface Limits {

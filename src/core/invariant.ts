@@ -18,7 +18,7 @@ export type InvariantKind =
   | "watermarks"
   /** Views only grow. */
   | "views"
-  /** What is used of a state has been loaded. */
+  /** Every part of the state that is used has been loaded. */
   | "loading"
   /** The store has what its records name. */
   | "store"

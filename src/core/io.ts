@@ -131,7 +131,7 @@ export interface PeerMemory {
   readonly heard: ReadonlyMap<ReplicaId, SequenceNumber>;
   /** When a message of each replica itself last arrived. */
   readonly heardAt: ReadonlyMap<ReplicaId, Millis>;
-  /** What is left of each replica's allowance of answers. */
+  /** The rest of each replica's allowance of answers. */
   readonly allowances: ReadonlyMap<ReplicaId, Allowance>;
   /** When each replica was last sent the new-view. */
   readonly newViewSentAt: ReadonlyMap<ReplicaId, Millis>;
@@ -161,7 +161,7 @@ export type Input =
   /** This replica is about to be stopped. If it is the primary, it hands over to the next one. */
   | { readonly kind: "hand-over" }
   /**
-   * The blobs that {@linkcode Ready.loads} has requested, each checked against its digest. They only change what is in
+   * The blobs that {@linkcode Ready.loads} has requested, each checked against its digest. They only change the chunks that are in
    * memory.
    */
   | { readonly kind: "loaded"; readonly blobs: ReadonlyMap<Digest, Uint8Array> }

@@ -78,7 +78,7 @@ export type Record =
    */
   | { readonly kind: "retired"; readonly sequence: SequenceNumber; readonly digests: readonly Digest[] }
   /**
-   * The store lacks messages that the replica has sent, and this is what it has found out since; `null`: the recovery
+   * The store lacks messages that the replica has sent, and this is its knowledge since; `null`: the recovery
    * is over. Binding.
    */
   | { readonly kind: "lost-disk"; readonly found: LostDisk | null }

@@ -63,7 +63,7 @@ export class Replica {
   }
 
   /**
-   * Takes one input at time `now` and returns what is to be done, in the order of {@linkcode Ready}. `passedMs`: the
+   * Takes one input at time `now` and returns the host's work, in the order of {@linkcode Ready}. `passedMs`: the
    * host's monotonic clock, if it has one.
    *
    * The phases of a step, in this order:
@@ -122,7 +122,7 @@ export class Replica {
 
   /** The one switch over everything that can happen; goPBFT's `dispatchMsg` and `routeMsg`. */
   #dispatch(step: Step, input: Input): void {
-    // Stored inputs come here too: what was not taken over when it came is not taken over when it is replayed.
+    // Stored inputs come here too: an input that was refused when it came is refused when it is replayed.
     if (isUnknownOwnMessage(step, input)) return;
     switch (input.kind) {
       case "start":

@@ -144,7 +144,7 @@ export interface StatusTimer {
   readonly heard: Map<ReplicaId, SequenceNumber>;
   /** When a message of each replica itself last arrived. */
   readonly heardAt: Map<ReplicaId, Millis>;
-  /** What is left of each replica's allowance of answers. */
+  /** The rest of each replica's allowance of answers. */
   readonly allowances: Map<ReplicaId, Allowance>;
   /** The numbers of the statuses received from each replica. */
   readonly freshness: Map<ReplicaId, Freshness>;
@@ -220,7 +220,7 @@ export interface LogFilling {
 
 /** The state of a replica that has just started and waits for answers. */
 export interface OwnMessagesRequest {
-  /** The answers echo it: only what was sent after the start counts. */
+  /** The answers echo it: only answers to a question after the start count. */
   readonly challenge: Millis;
   /** The peers that have answered. */
   readonly answered: Set<ReplicaId>;

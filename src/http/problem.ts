@@ -44,7 +44,7 @@ export type ProblemKind = keyof typeof PROBLEMS;
 
 /** Details of one problem. */
 export interface ProblemDetails {
-  /** For people: what is wrong with this request, and what to do next. */
+  /** For people: the fault of this request, and the next step. */
   readonly detail: string;
   /** The wrong field. */
   readonly field?: string;

@@ -213,7 +213,7 @@ export class ReplicaNode {
     return usageOf(this.#callers);
   }
 
-  /** Signs what is said to those who watch. */
+  /** Signs a statement for watchers. */
   signChanges(bytes: Uint8Array): Uint8Array {
     return this.#parts.signer.sign("changes", bytes);
   }

@@ -228,7 +228,7 @@ export interface Rejection {
   readonly reason: RejectionReason;
   /** The kind of message, if known. */
   readonly kind: Message["kind"] | "unknown";
-  /** For people: what was expected, and what was received. */
+  /** For people: the expected and the received value. */
   readonly detail: string;
 }
 

@@ -29,7 +29,7 @@ export type LinkedRun =
 /** What a link says. */
 export interface SimulationLink {
   readonly run: LinkedRun;
-  /** What is done besides, by time. */
+  /** Further actions, by time. */
   readonly actions: readonly LinkedAction[];
   /** The moment that is shown, virtual ms. */
   readonly atMs: number | null;
@@ -46,7 +46,7 @@ export class LinkError extends Error {
 /** What can be done to a replica. */
 export const REPLICA_ACTIONS = ["stop", "start", "pause", "resume", "cut", "join", "lie"] as const;
 
-/** Bounds of what is read. */
+/** Bounds of a link's parts. */
 const MOST = { replicas: 10, actions: 200, operation: 1_000, atMs: 3_600_000, seed: 2 ** 53 - 1 };
 
 /** The link's text, without `#`. */

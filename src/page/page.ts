@@ -11,7 +11,7 @@ import { HTML, SCRIPT, STYLE } from "./assets.ts";
 export interface PageSettings {
   /** Where the events come from, as server-sent events. Left out: there are no replicas, and the page only simulates. */
   readonly feed?: string;
-  /** Where the page POSTs what is to be done to the cluster. Left out: it can only watch. */
+  /** Where the page POSTs the visitor's actions on the cluster. Left out: it can only watch. */
   readonly operate?: string;
   /** The simulator's script, if the server has it. */
   readonly simulator?: string;

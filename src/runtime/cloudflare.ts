@@ -122,7 +122,7 @@ export class ReplicaObject {
     }
   }
 
-  /** The alarm: runs what is due. */
+  /** The alarm: runs the timers that are due. */
   async alarm(): Promise<void> {
     const { member } = await this.#opened();
     this.#timer.onAlarm();
@@ -225,7 +225,7 @@ function objectName(env: WorkerEnvironment): string {
     const cluster = parseClusterText(env.PBFT_CLUSTER);
     return cluster.genesis.replicas[memberId(cluster, given)]!.name;
   } catch {
-    // The object says what is wrong.
+    // The object names the fault.
     return given;
   }
 }

@@ -17,7 +17,7 @@ export interface SnapshotSource {
   /** Its last stable checkpoint. @throws {SnapshotError} if it has none yet. */
   head(): Promise<SnapshotHead>;
   /**
-   * Blobs by their digests, in order: a part of what was asked for, at least one; `null` for one that it no longer has.
+   * Blobs by their digests, in order: a part of those that were asked for, at least one; `null` for one that it no longer has.
    */
   read(digests: readonly Digest[]): Promise<readonly (Uint8Array | null)[]>;
 }
@@ -40,7 +40,7 @@ export interface SavedSnapshot {
 
 /** Options of {@linkcode saveSnapshot}: whom the caller trusts (by default the replica), and who is told. */
 export interface SaveOptions extends Trust {
-  /** Is told what was fetched so far. */
+  /** Is called with the sum of the blobs fetched so far. */
   readonly onProgress?: (fetched: { readonly blobs: number; readonly bytes: number }) => void;
 }
 
@@ -113,7 +113,7 @@ class Save {
     readonly onProgress: SaveOptions["onProgress"],
   ) {}
 
-  /** Each page is stored after its chunks, and the root after its pages: what is stored is complete. */
+  /** Each page is stored after its chunks, and the root after its pages: a stored page or root is complete. */
   async tree(root: Digest): Promise<void> {
     if (await this.storage.has(blobKey(root))) return;
     const [rootPage] = await this.#fetch([root]);

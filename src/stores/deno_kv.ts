@@ -208,7 +208,7 @@ export class DenoKvStore implements Store {
   async #follow(known: Known): Promise<boolean> {
     const [now] = await Promise.all([this.#head(), this.#followLog(known)]);
     if (now.head.plan) return false;
-    // Reads what was committed between the two reads, or just before both.
+    // Reads the commits between the two reads, or just before both.
     if (known.version < now.head.version) await this.#followLog(known);
     return known.version > now.head.version || known.at.stamp === now.stamp;
   }

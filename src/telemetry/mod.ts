@@ -1,6 +1,6 @@
 /**
  * OpenTelemetry for replicas and clients: a trace of each request over all replicas, and metrics. It uses the API package
- * `@opentelemetry/api` only; what is done with the traces is the business of the SDK that the program sets up. Without an SDK nothing is recorded.
+ * `@opentelemetry/api` only; the SDK that the program sets up exports the traces. Without an SDK nothing is recorded.
  *
  * This is an entry point of its own: programs that do not import it load nothing of OpenTelemetry.
  * @module

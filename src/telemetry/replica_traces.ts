@@ -111,7 +111,7 @@ export class ReplicaTraces {
     }
   }
 
-  /** Operations of unsigned clients: a span in the trace of whoever asks, such as that of an HTTP server. */
+  /** Operations of unsigned clients: a span in the trace of the caller, such as that of an HTTP server. */
   onVouch(operations: number): (request: Digest | null) => void {
     const { tracer, name, ratio } = this.#options;
     const attributes = { "pbft.replica": name, "pbft.operations": operations };

@@ -188,7 +188,7 @@ const EXPECTED: { readonly [group: string]: readonly string[] } = {
   ],
 };
 
-/** What was not exercised, as `group: name`. Empty after enough runs. */
+/** The kinds that were not exercised, as `group: name`. Empty after enough runs. */
 export function missingFrom(coverage: Coverage): readonly string[] {
   return Object.entries(EXPECTED).flatMap(([group, names]) =>
     names.filter((name) => coverage.of(group, name) === 0).map((name) => `${group}: ${name}`)

@@ -33,7 +33,7 @@ const DRAIN_MS = 75_000;
 /** Interval of the inspections, virtual ms. */
 const INSPECTION_MS = 1_000;
 
-/** Runs a plan. The same plan and code give the same report, whoever watches. */
+/** Runs a plan. The same plan and code give the same report, with or without observers. */
 export async function watch(plan: Plan, options: RunOptions, company: Company): Promise<RunReport> {
   const simulation = new Run(plan, options, company);
   try {

@@ -4,7 +4,7 @@
  */
 import { fromHex, toHex } from "./codec/hex.ts";
 
-/** What is watched: one key, the keys with a prefix, or the batches themselves. */
+/** The subject of a watch: one key, the keys with a prefix, or the batches themselves. */
 export type Watched =
   | { readonly key: string }
   | { readonly prefix: string }

@@ -25,7 +25,7 @@ import type { Terminal } from "../terminal.ts";
 import { rejectionText } from "./operation_text.ts";
 
 const DEFAULT_TIMEOUT = "10s";
-/** After this time people are told what is missing, ms. */
+/** After this time the missing replicas are named, ms. */
 const PATIENCE_MS = 1_500;
 
 /** A client, and the cluster that it is for. */
@@ -74,7 +74,7 @@ export async function withClient<T>(
   }
 }
 
-/** Waits for an answer, and says what is missing if it takes long. */
+/** Waits for an answer, and names the missing replicas if it takes long. */
 export async function patiently<T>(
   answer: Promise<T>,
   { kept, terminal }: { readonly kept: KeptChain; readonly terminal: Terminal },
@@ -109,7 +109,7 @@ function interrupted(error: unknown): unknown {
   );
 }
 
-/** A client's error in words, with what was looked at and the next step. */
+/** A client's error in words, with the cluster file and the next step. */
 export async function explained(error: unknown, session: Session): Promise<unknown> {
   const { found, kept } = session;
   if (error instanceof CliError) return error;

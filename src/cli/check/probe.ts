@@ -16,7 +16,7 @@ export type Reach =
   | "refuses the connection"
   | `gives no answer in ${number} s`;
 
-/** What was found. */
+/** The result of a probe. */
 export interface Probe {
   readonly members: readonly { readonly name: string; readonly reach: Reach }[];
   /** How many answer. */

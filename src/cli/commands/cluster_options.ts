@@ -40,13 +40,13 @@ export const CLUSTER_FLAGS = {
   ...POLICY_FLAGS,
 } as const satisfies Flags;
 
-/** Parses the arguments. @throws {CliError} that says what is wrong with them. */
+/** Parses the arguments. @throws {CliError} that names the fault. */
 export function parseClusterOptions(args: readonly string[]): ClusterOptions {
   const { values, isHelp } = parse({ name: "cluster", flags: CLUSTER_FLAGS }, args);
   return clusterOptionsOf(values, isHelp);
 }
 
-/** Checks the values of the flags. @throws {CliError} that says what is wrong with them. */
+/** Checks the values of the flags. @throws {CliError} that names the fault. */
 export function clusterOptionsOf(values: Values<typeof CLUSTER_FLAGS>, help = false): ClusterOptions {
   const replicas = values.replicas === undefined ? undefined : natural("--replicas", values.replicas);
   if (replicas !== undefined && replicas !== 1 && !(replicas >= 4 && replicas <= MAX_REPLICAS)) {

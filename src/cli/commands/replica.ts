@@ -242,7 +242,7 @@ async function pageOfReplica(): Promise<Page> {
 }
 
 /**
- * Aborts when standard input ends: then the process that started this one is gone, and this one must stop too. Until then `told` gets what is
+ * Aborts when standard input ends: then the process that started this one is gone, and this one must stop too. Until then `told` gets the lines that are
  * written there, a line at a time.
  */
 function endOfInput(told?: CutOff): AbortSignal {

@@ -232,7 +232,7 @@ class Totals {
     return missingFrom(this.#coverage);
   }
 
-  /** What was exercised, and what was not. */
+  /** The kinds that were exercised, and those that were not. */
   coverage(): string {
     const { virtualHours, operations } = this.numbers;
     const missing = this.missing.map((what) => `NEVER ${what}\n`).join("");

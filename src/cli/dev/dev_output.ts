@@ -56,7 +56,7 @@ export class DevOutput implements Notices {
     this.#terminal.say(`${this.#terminal.style.dim(time)}  ${text}`);
   }
 
-  /** A line of a replica's log. What is no log, such as a machine's own output, is shown as it is. */
+  /** A line of a replica's log. Other lines, such as a machine's own output, are shown as they are. */
   log(name: string, line: string): void {
     const entry = parsed(line);
     if (entry === null) return this.say(`${name}: ${line}`);

@@ -1,5 +1,5 @@
 /**
- * Checks the types of a machine's file with what is there: Deno's own checker, or the project's TypeScript.
+ * Checks the types of a machine's file with Deno's own checker, or else the project's TypeScript.
  * @module
  */
 import { existsSync } from "node:fs";

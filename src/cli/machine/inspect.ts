@@ -14,7 +14,7 @@ export interface MachineFile {
   readonly exportName?: string | undefined;
 }
 
-/** What is known of a machine. */
+/** The facts about a machine. */
 export interface MachineFacts {
   readonly version: string;
   readonly hasWorkload: boolean;

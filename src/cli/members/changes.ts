@@ -1,5 +1,5 @@
 /**
- * What is to change in the next epoch, from flags.
+ * The changes for the next epoch, from flags.
  * @module
  */
 import type { Member } from "../../core/config.ts";

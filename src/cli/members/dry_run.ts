@@ -1,5 +1,5 @@
 /**
- * A migration, tried on the state of one member before it signs for the new version: whether it works, what it gives, and
+ * A migration, tried on the state of one member before it signs for the new version: whether it works, its new state, and
  * whether it gives the same twice. Nothing is changed.
  * @module
  */
@@ -21,7 +21,7 @@ const MACHINE = "m";
 /** A running replica may drop a blob while it is read: it is begun anew so often. */
 const ATTEMPTS = 5;
 
-/** What was tried. */
+/** The result of a trial. */
 export interface DryRun {
   /** The number whose state was migrated: the member's last checkpoint. 0 is the initial state, before the first one. */
   readonly sequence: number;
@@ -95,7 +95,7 @@ export async function dryRun(
   };
 }
 
-/** What was tried, in words. */
+/** The result of a trial, in words. */
 export function dryRunText({ sequence, from, to, chunks, bytes, digest, tookMs }: DryRun): readonly string[] {
   return [
     `the migration from ${from} to ${to}, tried on the state at ${sequence}, works: ${chunks.before} chunks with ` +

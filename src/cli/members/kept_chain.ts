@@ -1,7 +1,7 @@
 /**
  * The chain of epochs in a file beside the cluster file. A reader who knows a later epoch can't be deceived with keys of an
  * earlier one, and finds the members when all those of the genesis are gone. So what a verb learns is kept there: the
- * file is replaced as a whole, and only by a chain that continues what is known.
+ * file is replaced as a whole, and only by a chain that continues the known one.
  * @module
  */
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -44,7 +44,7 @@ export class KeptChain {
     return await KeptChain.open(found, named);
   }
 
-  /** What is known. */
+  /** The known links. */
   get followed(): Followed {
     return this.#followed;
   }
@@ -61,7 +61,7 @@ export class KeptChain {
 
   /**
    * Goes on with links from epoch 0 on that lead further, and keeps them. Returns a warning, if they can't be kept.
-   * @throws {CliError} if they fork from what is known: then somebody has misused the keys of an earlier epoch.
+   * @throws {CliError} if they fork from the known chain: then somebody has misused the keys of an earlier epoch.
    */
   async learn(links: readonly Uint8Array[]): Promise<string | null> {
     if (links.length <= this.links.length) return null;
@@ -107,7 +107,7 @@ export function pathBeside(source: string): string | null {
 function keep(path: string, { cluster, links }: Followed): void {
   const part = `${path}.part`;
   const file = open(part);
-  // Another process is writing just now. What was learned here will be learned again.
+  // Another process is writing just now. The new links will be learned again.
   if (file === null) return;
   try {
     // While the part is there, nobody else replaces the file.

@@ -58,7 +58,7 @@ export function keySchedule(
   return {
     everyMs,
     since: statSync(key).mtimeMs,
-    // Whether it has voted in the meantime, nobody knows: what is in its file may be an old copy.
+    // It may have voted in the meantime: its file may be an old copy.
     next: exists(nextFile) ? nextKey("recover") : undefined,
     prepare() {
       if (!exists(nextFile)) writeKey(nextFile, generateKeyPair().privateKey);

@@ -7,7 +7,7 @@ import { EXIT } from "../cli_error.ts";
 import type { Followed } from "./follow.ts";
 import { sizeText, tableOf } from "./words.ts";
 
-/** What is printed, and the exit code: whether a quorum answers. */
+/** The output, and the exit code: whether a quorum answers. */
 export interface Shown {
   readonly lines: readonly string[];
   readonly json: Readonly<Record<string, unknown>>;

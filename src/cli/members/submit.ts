@@ -15,7 +15,7 @@ import { keepIn, type KeptChain } from "./kept_chain.ts";
 import type { CheckedProposal } from "./proposal_file.ts";
 import { namesText } from "./words.ts";
 
-/** What is sent, and how. */
+/** The proposal to send, and how to send it. */
 export interface Submission extends CheckedProposal {
   readonly path: string;
   readonly found: FoundCluster;
@@ -23,7 +23,7 @@ export interface Submission extends CheckedProposal {
   /** The file of a client's key, for a cluster that serves only some clients. */
   readonly key?: string | undefined;
   readonly timeout?: string | undefined;
-  /** What is known of the chain. What is learned is kept. */
+  /** The known chain. New links are kept. */
   readonly kept: KeptChain;
   /** URLs of members to ask beside those that the chain names. */
   readonly further?: readonly string[];

@@ -1,5 +1,5 @@
 /**
- * Serves the live page of a local cluster: the page, the events of all replicas, and what is done to them.
+ * Serves the live page of a local cluster: the page, the events of all replicas, and the visitor's actions on them.
  *
  * The page can stop replicas and read what clients ask, and any site's page can send requests to this machine. So:
  * - events and actions need the token, which is in the link that the command prints, after `#`: it is in no request's path and no `Referer`;

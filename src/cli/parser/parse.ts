@@ -42,7 +42,7 @@ function optionOf(name: string, { value, help, short, choices, isList }: Flags[s
   return choices ? option.choices([...choices]) : option;
 }
 
-/** Parses arguments. @throws {CliError} with the exit code 2 that says what is wrong with them. */
+/** Parses arguments. @throws {CliError} with the exit code 2 that names the fault. */
 export function parse<const F extends Flags>(grammar: Grammar<F>, args: readonly string[]): Parsed<F> {
   const see = grammar.name.startsWith("pbft") ? `see ${grammar.name} --help` : "see --help";
   // Help is given whatever else is wrong with the arguments.

@@ -50,7 +50,7 @@ function nodeThread<Order, Told>(module: string): Thread<Order, Told> {
 /** Errors keep their text and their exit code on the way between threads. */
 type Answer<Told> = { readonly told: Told } | { readonly failed: Failed };
 
-/** What is left of an error. */
+/** An error as it crosses threads. */
 export interface Failed {
   readonly message: string;
   readonly stack: string | undefined;

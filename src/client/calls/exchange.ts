@@ -35,7 +35,7 @@ export interface ExchangeContext {
   /** A POST that is older than this is cancelled at the next retry, ms. */
   readonly postMs: number;
   post(url: string, request: Sendable, signal: AbortSignal): Promise<Answer>;
-  /** Verifies a reply. Returns the reply, or what is wrong with it. */
+  /** Verifies a reply. Returns the reply, or its fault. */
   check(frame: Uint8Array, request: Sendable, peer: Peer): Promise<Reply | string>;
 }
 

@@ -39,7 +39,7 @@ export interface ProvenResult {
 export interface ProvenChange {
   /** The number of the batch that made it. */
   readonly sequence: SequenceNumber;
-  /** What was watched: the statements say nothing of other keys. */
+  /** The subject of the watch: the statements say nothing of other keys. */
   readonly watch: WatchedKeys | { readonly batches: true };
   /** The replicas whose signatures prove it, in ascending order. */
   readonly voters: readonly ReplicaId[];

@@ -24,7 +24,7 @@ export interface ReplyCheck {
   };
 }
 
-/** Returns the reply if it is well-formed, a member's, signed by it, and to this request. Otherwise returns what is wrong. */
+/** Returns the reply if it is well-formed, a member's, signed by it, and to this request. Otherwise returns its fault. */
 export async function checkReply(frame: Uint8Array, check: ReplyCheck): Promise<Reply | string> {
   const { digest, results } = check.expected;
   return await checkSigned<Reply>(frame, check, (message) => {
@@ -49,7 +49,7 @@ export async function checkQueryReply(
   });
 }
 
-/** `wrong` returns what is wrong with the content, or `null`. */
+/** `wrong` returns the fault of the content, or `null`. */
 async function checkSigned<M extends Reply | QueryReply>(
   frame: Uint8Array,
   { genesis, verifier }: Omit<ReplyCheck, "expected">,

@@ -24,7 +24,7 @@ export interface PollContext {
   /** Called with the index of an operation and the result that a quorum gave, at most once for each. */
   readonly onAgreed: (index: number, result: Result) => void;
   post(peer: Peer, signal: AbortSignal): Promise<Answer>;
-  /** Verifies an answer. Returns it, or what is wrong with it. */
+  /** Verifies an answer. Returns it, or its fault. */
   check(frame: Uint8Array, peer: Peer): Promise<QueryReply | string>;
 }
 

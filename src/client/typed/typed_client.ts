@@ -160,7 +160,7 @@ async function asked(
   }
 }
 
-/** The call as bytes, once its input is valid. What is sent is the input itself: the replicas make of it what the schema makes of it. */
+/** The call as bytes, once its input is valid. The input itself is sent: the schema's transformations run on the replicas. */
 function encoded({ definition: { operations, queries } }: Machine, name: string, input: unknown): Uint8Array {
   const { input: schema } = operations[name] ?? queries[name]!;
   const bytes = encodeCall(name, input);

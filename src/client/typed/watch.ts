@@ -49,7 +49,7 @@ export function watchCollection(
     const entry = entriesIn(start, prefix);
     return (event: ChangeEvent | MissedEvent) => event.kind === "missed" ? event : entry(event);
   });
-  // Whoever asks for the first event gets the error.
+  // The first `next()` gets the error.
   mapping.catch(() => {});
   return mapWatch<ChangeEvent | MissedEvent, unknown>(client.watch({ prefix: start }, settings), mapping);
 }

@@ -8,7 +8,7 @@ import { quorum, weakQuorum } from "../../core/messages/quorum.ts";
 import type { WatchedContent, WatchStatement } from "../../wire/mod.ts";
 import { type Said, Source, type WatchVote } from "./source.ts";
 
-/** What is agreed: the content of a number, or that numbers were missed. */
+/** An agreed statement: the content of a number, or that numbers were missed. */
 export type Agreed =
   | {
     readonly kind: "content";
@@ -71,7 +71,7 @@ export class Tally {
     return source.add(vote, statement, { keepsAll: this.#next !== null });
   }
 
-  /** What is agreed next; `null`: nothing yet. */
+  /** The next agreed statement; `null`: none yet. */
   advance(now: number): Agreed | null {
     this.#next ??= this.#begin(now);
     while (this.#next !== null) {
@@ -97,7 +97,7 @@ export class Tally {
     return null;
   }
 
-  /** The replicas that have said something of a number, by what they said. */
+  /** The replicas that made a statement about a number, by the statement. */
   #groups(sequence: number): readonly (readonly Said[])[] {
     const groups = new Map<string, Said[]>();
     for (const source of this.#sources.values()) {

@@ -1,5 +1,5 @@
 /**
- * Reads the streams of all replicas over the epochs, and gives what is agreed.
+ * Reads the streams of all replicas over the epochs, and gives the agreed changes.
  * @module
  */
 import { type ReplicaId, replicaId } from "../../core/messages/ids.ts";
@@ -29,17 +29,17 @@ export interface WatcherOptions {
   /** The first number; `null`: the present. */
   readonly from: number | null;
   readonly signal: AbortSignal;
-  /** The watch goes on at this number: all before is done, and what is being yielded is not. */
+  /** The watch goes on at this number: all before is done, and the number that is being yielded is not. */
   readonly onProgress: (next: number) => void;
 }
 
-/** Yields the events of what is agreed, in order, until the signal aborts. */
+/** Yields the agreed events in order, until the signal aborts. */
 export async function* watchEvents(options: WatcherOptions): AsyncGenerator<readonly AnyEvent[], void> {
   for await (const agreed of agreedChanges(options)) yield eventsOf(agreed);
 }
 
 /**
- * Yields what is agreed, in order, until the signal aborts. While its caller does not ask, little is read. At the end of an epoch the watch goes on
+ * Yields the agreed statements in order, until the signal aborts. While its caller does not ask, little is read. At the end of an epoch the watch goes on
  * with the next one's members, who know the last numbers before, too.
  */
 async function* agreedChanges(options: WatcherOptions): AsyncGenerator<Agreed, void> {
@@ -50,7 +50,7 @@ async function* agreedChanges(options: WatcherOptions): AsyncGenerator<Agreed, v
   }
 }
 
-/** The events of what is agreed. */
+/** The events of an agreed statement. */
 function eventsOf(agreed: Agreed): readonly AnyEvent[] {
   if (agreed.kind === "missed") return [agreed];
   const { sequence, content, votes } = agreed;

@@ -65,7 +65,7 @@ export function fetchMissing(step: Step): void {
   }
 }
 
-/** A peer was heard. If it seemed dead, it can now be asked for what is missing. */
+/** A peer was heard. If it seemed dead, it can now be asked for missing content. */
 export function noteHeard(step: Step, peer: ReplicaId): void {
   const { status: { heardAt }, fetches } = step.state;
   if (fetches.lookAt !== null && (heardAt.get(peer) ?? -Infinity) < step.now - step.env.settings.statusIntervalMs) {
@@ -178,7 +178,7 @@ function assign(step: Step): void {
   if (left.length > 0 || !next.done) fetches.lookAt = lookAt(step, left);
 }
 
-/** Asks one peer for the content that it may be asked for. Returns the rest of what was looked at. */
+/** Asks one peer for the content that it may be asked for. Returns the rest of the list. */
 function askOne(
   step: Step,
   peer: ReplicaId,

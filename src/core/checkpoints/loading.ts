@@ -1,7 +1,7 @@
 /**
  * Lazy loading of the state. If execution, a query, a checkpoint or a state transfer needs a part of the state that is
  * not in memory, the replica requests it from the store and waits; meanwhile it takes part in everything else. No
- * result depends on what is in memory: a batch is executed, and a checkpoint taken, only when all that it touches is
+ * result depends on the chunks in memory: a batch is executed, and a checkpoint taken, only when all that it touches is
  * loaded.
  * @module
  */

@@ -2,7 +2,7 @@
  * State transfer (PBFT §5.3): a replica that lags behind a stable checkpoint fetches its state from the others, blob by
  * blob, the root page first, each checked against its digest.
  *
- * - It does not fetch what it has. To know that, it first loads its own pages.
+ * - It does not fetch blobs that it has. To know them, it first loads its own pages.
  * - Meanwhile it takes part in the numbers above the checkpoint, but executes none.
  * - The fetched blobs are stored, so that a restarted replica continues with them.
  * - With a lazily loaded state machine, fetched chunks are dropped from memory once they are stored, and the machine
@@ -37,7 +37,7 @@ const MAX_EARLY = 256;
 const UNKNOWN = "unknown" as Digest;
 
 /**
- * Starts to fetch the state of a stable checkpoint (of an empty certificate that at which the epoch starts), or moves on to a newer one. What was fetched for an older one is
+ * Starts to fetch the state of a stable checkpoint (of an empty certificate that at which the epoch starts), or moves on to a newer one. Blobs that were fetched for an older one are
  * kept.
  */
 export function startTransfer(step: Step, certificate: StableCertificate): void {

@@ -63,7 +63,7 @@ export function executeConfigure(
   return result("ok", JSON.stringify({ epoch: pending.epoch, configuration: hash, after: closesAt }));
 }
 
-/** The batch was executed: what it has configured takes effect. */
+/** The batch was executed: its configuration takes effect. */
 export function adoptConfigured(step: Step, { configured }: Configured): void {
   if (!configured) return;
   step.state.epochs.isChanged = true;

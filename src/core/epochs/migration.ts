@@ -1,7 +1,7 @@
 /**
  * A new version of the state machine. Each replica makes the next state itself, before it signs the checkpoint that
  * closes the epoch. So that checkpoint binds the state of the new version, and nobody enters the next epoch with another
- * one: whoever was away, or is new, fetches it by its digests as any other state.
+ * one: a replica that was away, or is new, fetches it by its digests as any other state.
  *
  * A migration that throws changes nothing. The checkpoint then binds that it has failed, and the former version stays in
  * force in the next epoch. A replica that lacks the version, or its migration, signs nothing. It waits for the checkpoint

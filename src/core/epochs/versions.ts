@@ -86,7 +86,7 @@ export class MachineVersions {
     return this.#versions.has(version);
   }
 
-  /** Makes a machine of a version. @throws {TypeError} if there is none, or what is made is another one. */
+  /** Makes a machine of a version. @throws {TypeError} if there is none, or another one is made. */
   create(version: string): StateMachine {
     const found = this.#versions.get(version);
     if (!found) throw new TypeError(`stateMachine: expected version ${version}, got ${this.names.join(" and ")}`);

@@ -13,7 +13,7 @@ import type { SignedMessage } from "./signed.ts";
  * - `suspects`: the signer suspects the primary of the view below. f + 1 of these prove that every replica may leave.
  * - `agrees`: the signer would follow a hand-over to the view, without accusing the primary. A quorum of `agrees` and
  *   `suspects` is a proof too.
- * - `withdrawn`: the signer takes back what it said before, because requests are executed again.
+ * - `withdrawn`: the signer takes its suspicion back, because requests are executed again.
  */
 export type Standing = "suspects" | "agrees" | "withdrawn";
 

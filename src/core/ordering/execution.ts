@@ -120,7 +120,7 @@ export interface Notes extends Configured {
   readonly needs: ChunkNeed[];
 }
 
-/** The number being executed, the agreed time of the batch before, and what is noted meanwhile. */
+/** The number being executed, the agreed time of the batch before, and the notes of this execution. */
 type Place = Pick<Slot, "sequence"> & { readonly before: Millis; readonly notes: Notes };
 
 /** Answers an executed request. */

@@ -17,7 +17,7 @@
  * in every later V, and no batch from a view below w is chosen. A number at or below a stable checkpoint needs no body
  * in any O.
  *
- * **What is kept.** The batch of the replica's own certificate, and the batches accepted in later views in which
+ * **Kept bodies.** The batch of the replica's own certificate, and the batches accepted in later views in which
  * nothing prepared here. Each of these comes from a view that failed. Equal digests count once. A null request is not
  * kept, because every replica can make its batch.
  *

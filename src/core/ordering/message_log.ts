@@ -33,7 +33,7 @@ export interface Slot {
   prePrepare: Verified<Signed<PrePrepare>> | null;
   /** The body of `committed` if that is set, else of `prePrepare`; `null` while it is being fetched. */
   batch: Batch | null;
-  /** What was accepted here before `prePrepare`, with another digest, and may still be asked for; by digest. */
+  /** The batches that were accepted here before `prePrepare`, with other digests, and may still be asked for; by digest. */
   readonly former: Map<Digest, FormerBody>;
   /** When `prePrepare` was accepted, in time awake; `null`: in an earlier life. */
   acceptedAt: number | null;

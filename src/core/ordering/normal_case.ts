@@ -110,7 +110,7 @@ export function acceptWaiting(step: Step, slot: Slot): void {
   if (!slot.waiting || !step.state.log.isWithin(slot.sequence)) return;
   const { prePrepare, batch, carried } = slot.waiting;
   if (!batch) return askForBody(step, prePrepare.message.digest);
-  // What is decided otherwise is not waited for.
+  // A body is not waited for if another batch was decided.
   const isOverruled = slot.committed !== null && slot.committed !== batch.digest;
   if (!carried && batch.timestamp > ceiling(step)) return void (isOverruled || step.state.early.add(slot.sequence));
   if (!step.mayVote) return;

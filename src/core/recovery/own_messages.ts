@@ -145,13 +145,13 @@ function isOfItsRole({ self, n }: Step, own: OwnMessage): boolean {
 }
 
 /**
- * Whether this replica knows that it has sent this message. It need not know what is behind a stable checkpoint, or
+ * Whether this replica knows that it has sent this message. It need not know messages behind a stable checkpoint, or
  * after the end of its epoch.
  */
 function isKnown({ state }: Step, own: OwnMessage): boolean {
   if (own.kind === "view-change") return own.view <= state.view;
   if (own.sequence <= state.log.low) return true;
-  // Nothing above the end of the epoch counts, and what was said of it is forgotten when the end becomes known.
+  // Nothing above the end of the epoch counts, and messages about it are forgotten when the end becomes known.
   if (own.sequence > (state.epochs.pending?.closesAt ?? Infinity)) return true;
   if (own.kind === "pre-prepare" && (own.view < state.view || isCarried(state, own))) return true;
   if (own.kind === "checkpoint") return own.sequence <= Math.max(state.tree.sequence, state.lastExecuted);

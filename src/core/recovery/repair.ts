@@ -1,6 +1,6 @@
 /**
  * Repair of damaged blobs: the host has found that its store lost or changed the bytes of a page or chunk. The replica's
- * state is intact as far as it is in memory, and the digest says what is missing, so any peer can supply it. Until then the
+ * state is intact as far as it is in memory, and the digest names the missing chunk, so any peer can supply it. Until then the
  * replica works on; what needs the blob waits for it as for any blob that is loaded lazily.
  * @module
  */

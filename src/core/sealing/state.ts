@@ -25,7 +25,7 @@ export interface Frozen {
 
 /** A checkpoint that is being taken. */
 export interface Sealing extends Pick<Frozen, "sequence" | "history" | "agreedTime" | "blocks"> {
-  /** What is not made yet. */
+  /** The parts that are not made yet. */
   readonly frozen: Frozen;
   /** Chunks that were made, and wait for their pages to be loaded. */
   made: readonly ChunkChange[];

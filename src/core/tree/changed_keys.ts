@@ -59,7 +59,7 @@ export class ChangedKeys<T> {
     return this.#changed.has(key) || this.#waiting.has(key) || this.#kept.has(key);
   }
 
-  /** Takes all changed keys, also the frozen ones, sorted: whoever takes them reads the present entries. */
+  /** Takes all changed keys, also the frozen ones, sorted: the caller reads the present entries. */
   take(): readonly string[] {
     const keys = this.keys();
     this.clear();

@@ -36,7 +36,7 @@ export class LeafMap {
   readonly #maxSize: number;
   #isWhole = true;
   #leaves = new LeafList([emptyLeaf()]);
-  /** The leaves that may differ from what was last taken or loaded. A leaf is touched before it changes. */
+  /** The leaves that may differ from their last taken or loaded form. A leaf is touched before it changes. */
   readonly #changed = new ChangedKeys<LeafContent | null>((id) => this.#copyOf(id));
   /** Ids of the leaves that were last taken or loaded. */
   readonly #known = new Set<string>();
@@ -188,7 +188,7 @@ export class LeafMap {
     return null;
   }
 
-  /** Whether the leaf with this id may differ from what was last taken or loaded. */
+  /** Whether the leaf with this id may differ from its last taken or loaded form. */
   isChanged(id: string): boolean {
     return this.#changed.has(id);
   }

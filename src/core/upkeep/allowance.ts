@@ -6,9 +6,9 @@
  */
 import type { Millis } from "../messages/ids.ts";
 
-/** What is left of one peer's allowance. */
+/** The rest of one peer's allowance. */
 export interface Allowance {
-  /** Negative if the last answer was larger than what was left. */
+  /** Negative if the last answer was larger than the rest. */
   bytes: number;
   at: Millis;
 }

@@ -45,7 +45,7 @@ export interface OpenNumber {
   readonly commits: number;
 }
 
-/** What is known of the way to one member. */
+/** The state of the way to one member. */
 export interface PeerJson {
   /** The member's name. */
   readonly nodeID: string;
@@ -164,7 +164,7 @@ export interface ProblemJson {
   readonly title: string;
   /** The HTTP status. */
   readonly status: number;
-  /** What is wrong with this request, and what to do next. */
+  /** The fault of this request, and the next step. */
   readonly detail: string;
   /** The wrong field. */
   readonly field?: string;

@@ -1,7 +1,7 @@
 /**
  * Authenticates members before a body is read, by a header with a MAC under a key that only the two members share. It
  * decides only whose budget and queue a request is counted to. Each message is signed, and the signature is verified
- * whoever sent it.
+ * whichever connection it came by.
  *
  * The header is `pbft-member: NUMBER STAMP DIGEST CODE`. The code covers the cluster, the sender, the receiver, the
  * purpose, the stamp, and the digest of the body. So a stranger's body costs only the check of a header. A copied

@@ -83,7 +83,7 @@ function proofsOf(host: EpochsHost): Readonly<Record<string, unknown>> {
   };
 }
 
-/** `POST /epochs`: whoever sends it says that there is a later epoch. It proves nothing, and so its body is not read. */
+/** `POST /epochs`: the sender says that there is a later epoch. It proves nothing, and so its body is not read. */
 export async function hearOfEpoch(request: Request, host: EpochsHost): Promise<Response> {
   await request.body?.cancel().catch(() => {});
   host.hear?.();

@@ -66,7 +66,7 @@ export class Counter implements Metric {
   constructor(readonly name: string, readonly help: string) {}
 
   /**
-   * The number for these labels. It is listed from the first call on. What is counted for each message keeps it: to
+   * The number for these labels. It is listed from the first call on. A counter of every message keeps it: to
    * build the text of the labels costs more than to count.
    */
   of(labels: Labels = {}): Count {

@@ -102,7 +102,7 @@ export class Metrics implements Observer {
   readonly #commitRecords = this.#registry.counter("pbft_store_records_total", "Records written to the store.");
   readonly #commitBytes = this.#registry.counter("pbft_store_bytes_total", "Bytes written to the store.");
   readonly #http = this.#registry.counter("pbft_http_requests_total", "HTTP requests answered, by route and status.");
-  /** What is counted for each message and each stage. */
+  /** The counters of each message and each stage. */
   readonly #traffic = new Table<{ readonly messages: Count; readonly bytes: Count }>((direction, kind) => ({
     messages: this.#messages.of({ direction, kind }),
     bytes: this.#messageBytes.of({ direction, kind }),

@@ -8,7 +8,7 @@ import { Problem } from "../problem.ts";
 /** The longest key or prefix, characters. */
 const MAX_KEY = 2_048;
 
-/** What is watched. @throws {Problem} if it is not one key, one prefix, or the batches. */
+/** The subject of a watch. @throws {Problem} if it is not one key, one prefix, or the batches. */
 export function watchedOf(query: URLSearchParams): Watched {
   const given = (["key", "prefix", "batches"] as const).flatMap((name) =>
     query.getAll(name).map((value) => [name, value] as const)

@@ -59,7 +59,7 @@ export class WatchStream {
       this.#hasBegun = true;
       return turns.first({ watch, from: this.#next, through: this.#next - 1, batches: [] });
     }
-    // What is not kept any more is skipped.
+    // Numbers that are no longer kept are skipped.
     this.#next = Math.max(this.#next, changes.first);
     this.#seen = Math.max(this.#seen, this.#next);
     while (this.#seen <= turns.last) {

@@ -1,6 +1,6 @@
 /**
  * `GET /watch`: the changes of the state, or the batches, as they are executed; lines that this replica has signed. A reader takes a line when it
- * is ready for it, so a slow one costs nothing; what is no longer kept then is skipped, and the next line's `from` says so.
+ * is ready for it, so a slow one costs nothing; numbers that are no longer kept then are skipped, and the next line's `from` says so.
  * @module
  */
 import { millis } from "../../core/messages/ids.ts";

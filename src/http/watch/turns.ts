@@ -17,7 +17,7 @@ import {
 
 /** The least time between two turns, ms. */
 const INTERVAL_MS = 40;
-/** What is made anew in one turn: lines, each with a signature, and characters of changes. Who gets nothing waits for the next turn. */
+/** The most new work of one turn: lines, each with a signature, and characters of changes. A stream that gets nothing waits for the next turn. */
 const BUDGET = { lines: 16, characters: 512 * 1024 };
 /** The most characters of changes in one line, if more than one batch is in it. */
 const MAX_LINE = 128 * 1024;
@@ -76,7 +76,7 @@ export class Turns {
     this.#wake();
   }
 
-  /** What is watched of the numbers from `from` on, as many as fit a line. */
+  /** The watched changes of the numbers from `from` on, as many as fit a line. */
   gathered(watch: Watched, from: number): Gathered {
     const key = `${from} ${watchText(watch)}`;
     const known = this.#gathered.get(key) ?? gather(this.#options.changes, watch, { from, last: this.#last });

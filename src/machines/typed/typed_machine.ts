@@ -51,7 +51,7 @@ export class TypedMachine implements StateMachine {
   readonly #scope = new Scope();
   readonly #state: unknown;
   #listener: ((change: StateChange) => void) | null = null;
-  /** The changes since the last mark: keys, and what was there. `null`: none can be undone, as all is in memory. */
+  /** The changes since the last mark: keys, and their former values. `null`: none can be undone, as all is in memory. */
   #before: (readonly [key: string, value: string | undefined])[] | null = null;
 
   /** `chunkSize`: for tests. All replicas must use the same. */

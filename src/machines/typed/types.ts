@@ -1,5 +1,5 @@
 /**
- * What is known of a typed machine at compile time.
+ * The types of a typed machine.
  * @module
  */
 import type { MachineVersion } from "../../core/epochs/versions.ts";
@@ -16,7 +16,7 @@ export interface Context<Errors = unknown> {
   /** The number of the batch; in a query, of the last one that was executed. */
   readonly sequence: number;
   /**
-   * A number in [0, 1), another one each time and the same on every replica. Whoever knows the state can tell it in advance, and a primary
+   * A number in [0, 1), another one each time and the same on every replica. Anyone who knows the state can tell it in advance, and a primary
    * can try times: do not draw prizes with it. In a query it is the same at the same number.
    */
   random(): number;
@@ -45,7 +45,7 @@ export interface CallType {
   readonly result: unknown;
 }
 
-/** What is known of a machine at compile time. */
+/** The types of a machine. */
 export interface MachineTypes {
   /** The schemas of the errors. */
   readonly errors: unknown;

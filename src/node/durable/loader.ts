@@ -13,7 +13,7 @@ export interface LoaderOptions {
   /** Reads the other blobs from the store, and checks each against its digest. */
   readonly read: (digests: readonly Digest[]) => Promise<ReadonlyMap<Digest, Uint8Array>>;
   readonly onLoaded: (blobs: ReadonlyMap<Digest, Uint8Array>) => void;
-  /** `digests`: what was read; one or more of them failed. */
+  /** `digests`: the blobs that were read; one or more of them failed. */
   readonly onFailure: (error: unknown, digests: readonly Digest[]) => Promise<void>;
   /** Called when no read is running any more. */
   readonly onIdle: () => void;

@@ -26,7 +26,7 @@ export interface RotationApproverOptions {
 /** Approves of rotations. */
 export class RotationApprover {
   readonly #options: RotationApproverOptions;
-  /** What was approved of last, by the member's name: as many as there are members. */
+  /** The last approval for each member, by name. */
   readonly #approved = new Map<string, { readonly hash: string; readonly at: number }>();
 
   constructor(options: RotationApproverOptions) {

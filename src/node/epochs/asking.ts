@@ -152,7 +152,7 @@ export class Asking {
     return [...new Set(all.filter((url) => url !== undefined))];
   }
 
-  /** While the state of the epoch's start is being fetched: asks whoever may have it. */
+  /** While the state of the epoch's start is being fetched: asks every member that may have it. */
   async #feed(): Promise<void> {
     const { source, self, delays } = this.#options;
     const { node } = self;

@@ -31,7 +31,7 @@ import { enteredEvent, leftIn, placeIn, startIn } from "./place.ts";
 import type { ChangeLog } from "../watching/change_log.ts";
 import { StateServer } from "./state_server.ts";
 
-/** How long the last messages of an epoch may take to be sent, ms. Whoever misses them asks for the link. */
+/** How long the last messages of an epoch may take to be sent, ms. A member that misses them asks for the link. */
 const FLUSH_MS = 100;
 /** Until an epoch is entered again after a failure, ms. */
 const RETRY_MS = 1_000;

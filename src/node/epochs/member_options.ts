@@ -21,7 +21,7 @@ export interface MemberSource {
   stable?(url: string): Promise<readonly Uint8Array[]>;
   /** What the member at this URL has signed about the state of its epoch; `null` if it lacks the state. */
   entered?(url: string): Promise<Entered | null>;
-  /** Tells whoever is at this URL that there is a later epoch, so that it asks for the links. */
+  /** Tells the server at this URL that there is a later epoch, so that it asks for the links. */
   poke?(url: string): Promise<void>;
 }
 

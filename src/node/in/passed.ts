@@ -24,7 +24,7 @@ export type Passed =
 /** A vote whose signature was not checked. */
 export type UnverifiedVote = Signed<Prepare> | Signed<Commit>;
 
-/** What is known where a frame comes in. */
+/** The knowledge about a frame where it comes in. */
 export interface Known {
   /** Whether the replica waits for the blob with this digest; other blobs are not decoded as batches. Default: yes. */
   readonly isAwaited?: (digest: Digest) => boolean;

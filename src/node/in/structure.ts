@@ -16,7 +16,7 @@ import type {
 import { primaryOf, quorum } from "../../core/messages/quorum.ts";
 import { isStableCertificate } from "../../core/messages/certificates.ts";
 
-/** Finds the first fault in a message's structure: the field and what was expected; null if there is none. */
+/** Finds the first fault in a message's structure: the field and the expected form; null if there is none. */
 export function structureFault(message: Message, genesis: Genesis): string | null {
   switch (message.kind) {
     case "decision":

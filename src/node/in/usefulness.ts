@@ -1,5 +1,5 @@
 /**
- * Whether a member's message was of use. Work on what is of use is not charged to the member that sent it: a primary
+ * Whether a member's message was of use. Work on a useful message is not charged to the member that sent it: a primary
  * may bring as many batches as the cluster orders, however much CPU time they take. Everything else has a bound on its
  * CPU time (see source_queue.ts), so a member gains little by valid messages, repeated ones and new ones alike.
  *
@@ -21,16 +21,16 @@ import type { Timer } from "../ports.ts";
 import { RelayedRequests } from "./relayed_requests.ts";
 import type { FrameSource } from "./queues/source_queue.ts";
 
-/** What is known of the core after a step. */
+/** The core's facts after a step. */
 export type AfterStep = Pick<Core, "view" | "isBehind">;
 
-/** The same, and what is known of the sender. */
+/** The same, and the facts about the sender. */
 export interface Circumstances extends AfterStep {
   /** Whether its sender may repeat this request again, see {@linkcode RelayedRequests}. */
   readonly isDue?: () => boolean;
 }
 
-/** Tells what was of use to one node. */
+/** Tells which messages were of use to one node. */
 export class Usefulness {
   readonly #core: () => AfterStep | null;
   readonly #timer: Pick<Timer, "monotonic">;

@@ -65,7 +65,7 @@ interface Deadline {
 }
 
 /**
- * The frames for one peer. Each is sent at most once. What is dropped here or lost on the network is
+ * The frames for one peer. Each is sent at most once. A frame that is dropped here or lost on the network is
  * requested again by the protocol's status messages.
  */
 export class Outbox {

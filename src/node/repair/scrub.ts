@@ -1,7 +1,7 @@
 /**
  * Scrubbing: the blobs of the replica's last checkpoint are read again in the background, at a bounded rate, and compared
  * with their digests, so that a part that the disk has lost or changed is found while the others still have it (proactive
- * recovery, TOCS §4, as far as it concerns the state). What is damaged is fetched from the others.
+ * recovery, TOCS §4, as far as it concerns the state). Damaged blobs are fetched from the others.
  * @module
  */
 import type { Digest, Millis } from "../../core/messages/ids.ts";

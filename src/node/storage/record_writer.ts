@@ -15,7 +15,7 @@
  * | `checkpoint` | number and root digest of the last checkpoint taken; its tree is in blobs |
  * | `retired/N` | digests that the checkpoint at N no longer uses |
  * | `fetched/D` | digests that an unfinished state transfer has fetched, or an unfinished checkpoint has made; D is the first of them |
- * | `lost-disk` | present while the replica recovers from a lost disk: what it has learned so far |
+ * | `lost-disk` | present while the replica recovers from a lost disk: its knowledge so far |
  * | `clock` | offset of the agreed time from the replica's clock, ms, as two numbers: ahead and behind; one of them is 0 |
  * | `numbers` | upper bound of the numbers used in statuses and fetches of this replica |
  * | `stable` | the frames of the certificate of the stable checkpoint |

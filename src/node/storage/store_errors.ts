@@ -1,5 +1,5 @@
 /**
- * Errors of stores. Each message is one line: what was expected, what was found, and the next step.
+ * Errors of stores. Each message is one line: the expected and the found value, and the next step.
  * @module
  */
 

@@ -9,7 +9,7 @@ import type { ReplicaEvent } from "../../core/events.ts";
 import type { StateChange, StateMachine } from "../../core/state_machine.ts";
 import { observed } from "./observed_machine.ts";
 
-/** A batch that was executed, and what it has changed. */
+/** A batch that was executed, and its changes. */
 export interface ChangedBatch {
   /** Its number. */
   readonly sequence: number;
@@ -22,7 +22,7 @@ export interface ChangedBatch {
 }
 
 /**
- * How much is kept; characters of keys and values. Older batches are dropped, and whoever asks for them is told. A batch with more characters is
+ * How much is kept; characters of keys and values. Older batches are dropped, and a reader that asks for them is told. A batch with more characters is
  * not kept at all.
  */
 export const KEPT_CHANGES = { batches: 4_096, characters: 4 * 2 ** 20 };

@@ -76,7 +76,7 @@ export async function openMemberHost(options: MemberHostOptions): Promise<Member
   let parts: { readonly membership: Membership; readonly transport: OpenTransport } | null = null;
   let present: Present | null = null;
   const entered: EnteredEpoch[] = [];
-  /** What is left of earlier epochs: each ends by itself, or when the host closes. */
+  /** The nodes of earlier epochs that still run: each ends by itself, or when the host closes. */
   const lingering = new Set<() => void>();
   const enter = (member: ClusterMember, { epoch, node: next }: EnteredEpoch) => {
     const before = present;

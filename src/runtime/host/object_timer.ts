@@ -1,6 +1,6 @@
 /**
- * The clock of a Durable Object. Timeouts in memory serve what is due soon. The next deadline of the replica itself is stored as the object's
- * one alarm too: it wakes the object for what is due later, and when the object is no longer in memory.
+ * The clock of a Durable Object. Timeouts in memory serve the near deadlines. The next deadline of the replica itself is stored as the object's
+ * one alarm too: it wakes the object for later deadlines, and when the object is no longer in memory.
  * @module
  */
 import { type Millis, millis } from "../../core/messages/ids.ts";
@@ -66,7 +66,7 @@ export class ObjectTimer implements Timer {
     setTimeout(run, 0);
   }
 
-  /** Called when the stored alarm fires. Runs what is due; this may be nothing, if it was cancelled. */
+  /** Called when the stored alarm fires. Runs the timers that are due: none, if it was cancelled. */
   onAlarm(): void {
     this.#alarmAt = Infinity;
     const now = Date.now();

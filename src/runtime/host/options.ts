@@ -127,7 +127,7 @@ export interface ServedReplica {
   readonly isMember: boolean;
   /** Where it listens. */
   readonly url: string;
-  /** Does what is overdue, after the host has slept: a cron job calls it. */
+  /** Runs overdue timers, after the host has slept: a cron job calls it. */
   wake(): Promise<void>;
   /** Stops taking requests, finishes the commit that is under way and closes the store; within five seconds. */
   close(): Promise<void>;

@@ -63,7 +63,7 @@ export interface Platform {
 
 /** After this long connections are cut, ms. Deno Deploy kills a process 5 s after it has asked it to stop. */
 const CLOSE_TIMEOUT_MS = 4_500;
-/** So long what was said last may take to be sent, and sockets to be closed, ms. */
+/** The most time to send the last messages and to close sockets, ms. */
 const FLUSH_TIMEOUT_MS = 1_000;
 
 /** What `openReplica` does on every runtime. */

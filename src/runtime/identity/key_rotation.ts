@@ -132,7 +132,7 @@ export class KeyRotator {
       } catch (error) {
         if (this.#delays.isStopped) return;
         this.#host.tell({ kind: "rotation-failed", reason: error instanceof Error ? error.message : String(error) });
-        // What was ordered may come into force all the same.
+        // A configuration that was ordered may come into force all the same.
         if (!this.#next || this.#isSwitched) await this.#delays.pass(RETRY_MS);
         else if (await this.#isInForce(RETRY_MS)) await this.#switch().catch(() => {});
       }

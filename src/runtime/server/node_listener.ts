@@ -10,7 +10,7 @@ import { ANY_ADDRESS, ANY_IPV4_ADDRESS } from "./listen_address.ts";
 import { takeUpgrades } from "./node_sockets.ts";
 import { serverBounds } from "./server_bounds.ts";
 
-/** Connections that are not idle after this long are cut at a shutdown, ms: what is under way was answered before. */
+/** Connections that are not idle after this long are cut at a shutdown, ms: requests under way were answered before. */
 const SHUTDOWN_MS = 1_000;
 /** How often idle connections are closed meanwhile, ms. Node does it once, and then waits for those that become idle later. */
 const SWEEP_MS = 20;

@@ -17,7 +17,7 @@ import { checkAgreement, checkWithin, epochsOf } from "../trust.ts";
 import { openSnapshot } from "../verify.ts";
 import { Auditor } from "./auditor.ts";
 
-/** What is audited. */
+/** The subject of an audit. */
 export interface AuditOptions {
   /** The genesis that the caller trusts. */
   readonly genesis: Genesis;

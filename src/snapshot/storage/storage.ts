@@ -3,7 +3,7 @@
  *
  * | key | value |
  * | --- | --- |
- * | `blobs/DIGEST` | a page or a chunk of a state, by the SHA-256 of its bytes; snapshots share what they have in common |
+ * | `blobs/DIGEST` | a page or a chunk of a state, by the SHA-256 of its bytes; snapshots share equal blobs |
  * | `snapshots/NUMBER-DIGEST.json` | the manifest of one snapshot, written last: NUMBER in 16 digits, DIGEST of its root page |
  *
  * @module

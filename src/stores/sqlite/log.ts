@@ -128,7 +128,7 @@ export class Log {
     return version;
   }
 
-  /** A transaction failed: what is in memory may differ from the file. */
+  /** A transaction failed: the copy in memory may differ from the file. */
   reset(): void {
     this.#index = null;
   }

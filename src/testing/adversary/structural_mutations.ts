@@ -25,7 +25,7 @@ export interface Means {
   readonly spare?: readonly Message[];
   /** Signs a nested message again after it was changed, if the liar has its sender's key. Otherwise returns the message from before. */
   readonly resign?: (changed: Signed, before: Signed) => Signed;
-  /** Is told what was changed: the path and how. */
+  /** Is told each change: the path and the kind. */
   readonly note?: (what: string) => void;
 }
 

@@ -6,7 +6,7 @@ import type { ReplicaEvent } from "../../core/events.ts";
 import type { View } from "../../core/messages/ids.ts";
 import type { Ready } from "../../core/io.ts";
 
-/** What a replica did in one step, and what is known of the others. */
+/** The effects of one step of a replica, and the facts about the others. */
 export interface Leaving {
   readonly events: readonly ReplicaEvent[];
   /** Its view before the step. */

@@ -94,7 +94,7 @@ export async function checkReload(moment: Moment): Promise<void> {
   }
 }
 
-/** What is known of a reload besides the two replicas. */
+/** The facts about a reload besides the two replicas. */
 export interface ReloadContext {
   readonly persistInputs: boolean;
   /** Numbers that may be at any stage. */
@@ -114,7 +114,7 @@ export function reloadDifference(
   // quorum of them.
   const isFurther = isSealed || again.lastExecuted > memory.lastExecuted ||
     (again.transferring && again.lowWatermark > memory.lowWatermark);
-  // The fetched state replaces what was executed after the last checkpoint.
+  // The fetched state replaces the effects of the batches after the last checkpoint.
   const isEqual = persistInputs && !memory.transferring && !isFurther;
   // Kept inputs are compared in another order. A contradiction that memory saw too late to record may be found then.
   const evidence = again.evidence.length > memory.evidence.length ? memory.evidence : again.evidence;

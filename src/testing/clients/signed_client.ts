@@ -207,7 +207,7 @@ export class SignedClient {
     );
   }
 
-  /** There is another epoch: what is not answered is asked there. Replies of the epoch before do not count there. */
+  /** There is another epoch: calls without an answer are asked there. Replies of the epoch before do not count there. */
   #onMoved(): void {
     this.#view = 0;
     for (const waiting of this.#waiting.values()) {

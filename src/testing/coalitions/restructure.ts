@@ -9,7 +9,7 @@ import type { Random } from "../random.ts";
 /** The mutated message. */
 export interface Restructured<M> {
   readonly message: M;
-  /** What was changed, for people. */
+  /** The change, for people. */
   readonly how: string;
 }
 

@@ -68,7 +68,7 @@ export class DrillContext {
       lastExecuted === this.next - 1;
   }
 
-  /** The others decide what it has accepted. Returns false if something stays open, or the others have decided it already. */
+  /** The others decide the batches that it has accepted. Returns false if something stays open, or the others have decided it already. */
   quieten(): boolean {
     const { copy, peers, next } = this;
     if (copy.settled > copy.status.lastExecuted) return false;

@@ -16,7 +16,7 @@ const MOST_NUMBERS = 3;
  * Three views, one after another. In the first, one replica has batches prepared. The second carries them over and
  * decides nothing; or it has not heard of them, gives their numbers to others, and decides some. The third knows only
  * what prepared in the second, and decides all. The messages of all replicas arrive in any order, some twice, and one
- * replica also says the opposite. Whatever arrives first, the replica executes what was decided.
+ * replica also says the opposite. Whatever arrives first, the replica executes the decided batches.
  */
 export function hearsInAnyOrder(context: DrillContext): void {
   const { copy, peers, random } = context;

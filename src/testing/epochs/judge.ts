@@ -15,7 +15,7 @@ export interface Valid {
   readonly version: string;
 }
 
-/** What is wrong with a `configure` operation in an epoch, for people; or the hash of its configuration. */
+/** The fault of a `configure` operation in an epoch, for people; or the hash of its configuration. */
 export function judge({ epoch, crypto }: Pick<WorldBase, "epoch" | "crypto">, operation: Uint8Array): Valid | string {
   try {
     const { configuration, approvals } = decodeConfigure(operation);

@@ -1,5 +1,5 @@
 /**
- * Whoever looks after the cluster: proposes one change after another, with the approvals of a quorum, and starts the
+ * The operator of the cluster: proposes one change after another, with the approvals of a quorum, and starts the
  * hosts that join. Some of its proposals are wrong, and must be refused.
  * @module
  */
@@ -60,7 +60,7 @@ export class Operator {
     return this.#left.length === 0 && this.#renewing.size === 0 && this.#rollOut.isDone && !this.#isAsking;
   }
 
-  /** What is left to do, for people. */
+  /** The remaining work, for people. */
   get words(): string {
     const { words } = this.#rollOut;
     return `${this.#left.length} of ${this.#options.changes.length} changes, ${this.#renewing.size} keys, ${words}`;

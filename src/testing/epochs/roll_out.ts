@@ -1,5 +1,5 @@
 /**
- * The code of the hosts: some lack the next version of the state machine, until whoever looks after them starts them with
+ * The code of the hosts: some lack the next version of the state machine, until their operator starts them with
  * it.
  * @module
  */
@@ -30,7 +30,7 @@ export class RollOut {
     return this.#waiting.size === 0;
   }
 
-  /** What is left to do, for people. */
+  /** The remaining work, for people. */
   get words(): string {
     return `${this.#waiting.size} hosts without a version`;
   }

@@ -11,7 +11,7 @@ import { RecordReader } from "../../node/storage/record_reader.ts";
 import { decodeBatch, unpack } from "../../wire/mod.ts";
 import type { Disk } from "./disk.ts";
 
-/** The blobs that are named by no batch's record, not by the state of the last checkpoint, not by a list of blobs to delete, and not by a note of what was fetched or made. */
+/** The blobs that are named by no batch's record, not by the state of the last checkpoint, not by a list of blobs to delete, and not by a note of the blobs that were fetched or made. */
 export function unnamedBlobs({ records, blobs }: Pick<Disk, "records" | "blobs">, genesis: Genesis): readonly Digest[] {
   const reader = new RecordReader(records, genesis);
   const content = (digest: Digest, list: (plain: Plain) => readonly Digest[]) => {

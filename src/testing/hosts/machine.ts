@@ -202,7 +202,7 @@ export class Machine implements Station {
     this.start();
   }
 
-  /** An isolate, or a twin, is not what is shown of its replica. */
+  /** An isolate, or a twin, is not the instance that is shown of its replica. */
   #tell(condition: "stopped" | "paused", begins: boolean): void {
     const { hosts, narrator } = this.#options.world;
     if (this.label === hosts.nameOf(this.replica)) narrator?.condition(this.replica, condition, begins);

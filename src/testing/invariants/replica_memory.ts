@@ -7,7 +7,7 @@ import type { Digest, View } from "../../core/messages/ids.ts";
 import type { NewView, PrePrepare, Signed } from "../../core/messages/messages.ts";
 import type { StoredState } from "../../core/records.ts";
 
-/** What is known of one replica. */
+/** The facts about one replica. */
 export interface Memory {
   view: number;
   stable: number;
@@ -104,7 +104,7 @@ export function noteStable(memory: Memory, stable: number): void {
   }
 }
 
-/** It was read from its store. Records count even if nothing of them was sent before. Bodies are owed only for what was sent. */
+/** It was read from its store. Records count even if nothing of them was sent before. Bodies are owed only for messages that were sent. */
 export function noteRestored(memory: Memory, { accepted, prepared, committed, checkpoint, stable }: StoredState): void {
   for (const { prePrepare } of [...accepted, ...prepared]) memory.on.accepted.add(placeOf(prePrepare.message));
   for (const { prePrepare } of prepared) notePrepared(memory, prePrepare.message);

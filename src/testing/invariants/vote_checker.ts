@@ -102,7 +102,7 @@ export class VoteChecker {
     }
   }
 
-  /** What is known of one replica. */
+  /** The facts about one replica. */
   memory(replica: ReplicaId): Memory {
     let memory = this.#memories.get(replica);
     if (!memory) this.#memories.set(replica, memory = this.#empty());

@@ -5,7 +5,7 @@
 import type { RunReport } from "../run_options.ts";
 
 /**
- * The report of a run, for a terminal: one line if nothing is wrong; else what is wrong, where, and how to see it again.
+ * The report of a run, for a terminal: one line if nothing is wrong; else the fault, its place, and how to see it again.
  *
  * @example
  * ```ts

@@ -20,7 +20,7 @@ export type MachineFault =
 export interface MachineFinding {
   /** Its kind. */
   readonly fault: MachineFault;
-  /** What is wrong, in one line. */
+  /** The fault, in one line. */
   readonly what: string;
   /** The operation or the query, as text. */
   readonly operation: string;
@@ -30,6 +30,6 @@ export interface MachineFinding {
   readonly said: readonly (readonly [who: string, what: string])[];
   /** The first path at which they differ; `null`: they do not, or it is no matter of a difference. */
   readonly at: string | null;
-  /** What is likely the reason, or what to do. */
+  /** The likely reason, or the next step. */
   readonly advice: string | null;
 }

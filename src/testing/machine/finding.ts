@@ -1,5 +1,5 @@
 /**
- * What is wrong with a state machine, in words.
+ * The fault of a state machine, in words.
  * @module
  */
 import { type Call, shown } from "../world/observed_core.ts";

@@ -7,9 +7,9 @@ import type { FrozenChanges, StateMachine } from "../../core/state_machine.ts";
 import { wrap } from "../../core/wrap.ts";
 import { Random } from "../random.ts";
 
-/** What was used, such as `Math.random()`, and what to use instead. */
+/** The forbidden function, such as `Math.random()`, and its replacement. */
 export interface Use {
-  /** What was used. */
+  /** The forbidden function. */
   readonly what: string;
   /** What to use. */
   readonly instead: string;

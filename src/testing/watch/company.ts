@@ -34,7 +34,7 @@ export interface Changes {
   readonly createOperator: (cluster: Cluster, plan: Plan) => Operator;
 }
 
-/** What is checked besides agreement, order, answers and progress. A run without them is the same run, and finds less. */
+/** The checks besides agreement, order, answers and progress. A run without them is the same run, and finds less. */
 export interface Thorough {
   /** Holds a drill on a copy of a replica. */
   readonly drill: Drill | null;

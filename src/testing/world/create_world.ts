@@ -122,7 +122,7 @@ export function createWorld(
   return world;
 }
 
-/** What is another thing in each epoch. */
+/** The parts that differ from epoch to epoch. */
 function inEpoch(
   epoch: Epoch,
   { crypto, hosts }: Pick<WorldBase, "crypto" | "hosts">,

@@ -47,7 +47,7 @@ export class StandInCryptography implements Cryptography {
   }
 }
 
-/** What is signed in one epoch does not verify in another. */
+/** A signature of one epoch does not verify in another. */
 function placeOf(context: Digest, epoch = 0): Digest {
   return epoch === 0 ? context : `${context} ${epoch}` as Digest;
 }

@@ -61,7 +61,7 @@ export class Engine {
     );
   }
 
-  /** Runs what is due until then, until `isDone`, or until it {@linkcode isStuck}. */
+  /** Runs all events that are due until then, until `isDone`, or until it {@linkcode isStuck}. */
   async run(until: number, isDone: () => boolean): Promise<void> {
     for (;;) {
       while (this.#held.length > 0) (await this.#held.shift()!)();

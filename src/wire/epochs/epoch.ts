@@ -37,7 +37,7 @@ export type ConfigureRefusal =
 export class ConfigureError extends Error {
   /** @ignore */
   override name = "ConfigureError";
-  /** `reason` for programs; `detail`: what was expected, and what came. */
+  /** `reason` for programs; `detail`: the expected and the received value. */
   constructor(readonly reason: ConfigureRefusal, detail: string) {
     super(`${reason}: ${detail}`);
   }

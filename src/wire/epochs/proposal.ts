@@ -27,7 +27,7 @@ export interface Proposal {
   readonly approvals: Readonly<Record<string, string>>;
 }
 
-/** What is to change. Everything that is left out stays. */
+/** The changes. Everything that is left out stays. */
 export interface Change extends Partial<Omit<Genesis, "name" | "limits" | "origin">> {
   readonly limits?: Partial<Genesis["limits"]>;
   /** The URLs of members that are new or have moved, by name. */

@@ -29,7 +29,7 @@ export function proposeRotation(epoch: Epoch, name: string, publicKey: string): 
 
 /**
  * Checks that a proposal is a rotation after `epoch`, approved by the member whose key it changes.
- * @throws {ConfigureError} that says what else it changes, or what is missing.
+ * @throws {ConfigureError} that names the other changes, or the missing part.
  */
 export async function checkRotation(epoch: Epoch, proposal: Proposal, by: ChainCrypto): Promise<Rotation> {
   const { configuration, approvals } = proposal;

@@ -32,7 +32,7 @@ export const verb = defineVerb({
   run: bench,
 });
 
-/** What was measured. */
+/** The measured figures. */
 interface Measured {
   readonly latencies: number[];
   failed: number;
@@ -44,7 +44,7 @@ async function bench({ values, terminal }: Call<typeof FLAGS>): Promise<number> 
   return await withClient(values, terminal, async (session) => {
     const { operation = values.reads ? `GET ${KEY}` : `INCR ${KEY}` } = values;
     checkMachine(session, values.operation);
-    // The first call opens the session, and says what is wrong.
+    // The first call opens the session, and shows errors at once.
     await send(session, operation, values.reads);
     const measured: Measured = { latencies: [], failed: 0 };
     const began = performance.now();

@@ -145,7 +145,7 @@ async function show({ values }: MembersCall, file: string): Promise<Shown> {
 
 /**
  * If a proposal changes the version of the state machine: tries the migration on this member's state, if the machine and the
- * state are given. Returns what is to be said. @throws {CliError} if it does not work: then nothing is signed.
+ * state are given. Returns the lines to print. @throws {CliError} if it does not work: then nothing is signed.
  */
 async function tryMigration(
   { machine, export: name, state }: MembersCall["values"],

@@ -20,7 +20,7 @@ export async function executedBatch(
   chain: readonly Uint8Array[],
 ): Promise<ExecutedBatch> {
   const { sequence, digest, batch } = archived;
-  // The epoch of the number, and no other: what was committed above the end of an epoch was never executed.
+  // The epoch of the number, and no other: a batch that was committed above the end of an epoch was never executed.
   const epoch = epochOf(await epochsOf(first, chain), sequence);
   if (!epoch) throw new ProofError(`sequence: expected a number above 0, got ${sequence}`);
   const { genesis } = epoch;

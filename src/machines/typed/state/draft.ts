@@ -12,7 +12,7 @@ const MAX_CHUNKS = 256;
 export class Draft {
   readonly #map: LeafMap;
   readonly #writes = new Map<string, string | null>();
-  /** What was missing first. Then the operation is run anew, whatever it makes of the error. */
+  /** The first chunk that was missing. Then the operation is run anew, whatever it does with the error. */
   missing: NotLoadedError | null = null;
 
   constructor(map: LeafMap) {
@@ -70,7 +70,7 @@ export class Draft {
     }
   }
 
-  /** Makes the changes count. Calls `onChange` with what was there before each, and the new value. */
+  /** Makes the changes count. Calls `onChange` with the former and the new value of each. */
   apply(onChange: (key: string, before: string | undefined, value: string | null) => void): void {
     for (const [key, value] of this.#writes) {
       const before = this.#map.get(key);

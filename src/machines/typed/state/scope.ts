@@ -1,5 +1,5 @@
 /**
- * What is being run: its changes, its time, and whether it may write. The handles of the state look here.
+ * The operation or query that is running: its changes, its time, and whether it may write. The handles of the state look here.
  * @module
  */
 import type { Draft } from "./draft.ts";
@@ -11,7 +11,7 @@ export interface Running {
   readonly mayWrite: boolean;
 }
 
-/** Holds what is being run. */
+/** Holds the operation or query that is running. */
 export class Scope {
   running: Running | null = null;
 
@@ -21,7 +21,7 @@ export class Scope {
     throw new Error(`${what}: expected to be used while an operation or a query is being run, got a use after its end`);
   }
 
-  /** @throws {Error} if nothing is being run, or what is must not write. */
+  /** @throws {Error} if nothing is running, or a query is, which must not write. */
   write(what: string): Running {
     const running = this.read(what);
     if (!running.mayWrite) throw new Error(`${what}: expected an operation, got a query, which may not write`);

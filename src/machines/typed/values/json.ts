@@ -7,7 +7,7 @@ import { type PathKey, pathText } from "./path.ts";
 /** The deepest value. Deeper ones would end in a stack overflow, at a depth that differs between runtimes. */
 const MAX_DEPTH = 64;
 
-/** The JSON text of a value. @throws {TypeError} that names the first path at which it is not JSON, and what is there. */
+/** The JSON text of a value. @throws {TypeError} that names the first path at which it is not JSON, and the value there. */
 export function jsonText(value: unknown, what: string): string {
   if (typeof value !== "string" || !value.isWellFormed()) {
     const flaw = flawOf(value);
@@ -16,14 +16,14 @@ export function jsonText(value: unknown, what: string): string {
   return JSON.stringify(value);
 }
 
-/** The first path at which a value is not JSON, and what is there; `null`: all of it is JSON. */
+/** The first path at which a value is not JSON, and the value there; `null`: all of it is JSON. */
 export function flawOf(value: unknown): { readonly at: string; readonly got: string } | null {
   const path: PathKey[] = [];
   const got = flawIn(value, path);
   return got === null ? null : { at: pathText(path.reverse()).slice(0, 200), got };
 }
 
-/** What is wrong in a value. Adds the way to it to `path`, from the inside out. */
+/** The fault in a value. Adds the way to it to `path`, from the inside out. */
 function flawIn(value: unknown, path: PathKey[], depth = 0): string | null {
   switch (typeof value) {
     case "string":
