@@ -53,6 +53,7 @@ export class IsolatesCluster {
   readonly #options: IsolatesOptions;
   readonly #random: Random;
   readonly #isolates = new Map<ReplicaId, ReplicaNode[]>();
+  readonly #contents = new Map<ReplicaId, KvContents>();
 
   private constructor(options: IsolatesOptions) {
     this.#options = options;
@@ -65,6 +66,7 @@ export class IsolatesCluster {
       const contents = new KvContents();
       const isolates: ReplicaNode[] = [];
       cluster.#isolates.set(id as ReplicaId, isolates);
+      cluster.#contents.set(id as ReplicaId, contents);
       for (let i = 0; i < options.isolates; i++) isolates.push(await cluster.#open(id as ReplicaId, contents, i));
     });
     await cluster.#until(Promise.all(opening));
@@ -75,6 +77,13 @@ export class IsolatesCluster {
   any(id: ReplicaId): ReplicaNode {
     const isolates = this.#isolates.get(id)!;
     return this.#random.pick(isolates);
+  }
+
+  /** Starts another isolate of a replica. */
+  async add(id: ReplicaId): Promise<ReplicaNode> {
+    const isolates = this.#isolates.get(id)!;
+    isolates.push(await this.#until(this.#open(id, this.#contents.get(id)!, isolates.length)));
+    return isolates.at(-1)!;
   }
 
   nodes(): readonly ReplicaNode[] {

@@ -1,4 +1,6 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
+import type { ReplicaId } from "../../src/core/messages/ids.ts";
+import type { ReplicaNode } from "../../src/node/node.ts";
 import { type Fared, IsolatesCluster, type IsolatesOptions } from "./_isolates.ts";
 
 async function fare(options: IsolatesOptions & { readonly seconds: number }): Promise<Fared> {
@@ -38,3 +40,23 @@ Deno.test("an operation on slow stores takes the commits that bind the replicas,
   assert(each < 4.2, `${each} commits per operation and replica`);
   assertEquals(view, 0);
 });
+
+Deno.test("an isolate that starts waits for its own store, not for its primary, and so writes no timers that the others would take up", async () => {
+  const cluster = await IsolatesCluster.open({ isolates: 1, callMs: 2.5, networkMs: 0.5 });
+  await cluster.run({ callers: 1, seconds: 0.7 });
+  await cluster.timer.advance(2_000);
+  const before = { ...cluster.counts };
+  const node = await cluster.add(3 as ReplicaId);
+  await cluster.timer.advance(100);
+  const { lastExecuted, stateRoot } = node.status().replica;
+  assertEquals([lastExecuted, stateRoot], sameOf(cluster.any(2 as ReplicaId)));
+  assertGreater(lastExecuted % cluster.genesis.checkpointInterval, 0, "a number to execute again");
+  // That of its start, and none for a wait that ends by itself.
+  assertEquals(cluster.counts.commits - before.commits, 1);
+  await cluster.close();
+});
+
+function sameOf(node: ReplicaNode) {
+  const { lastExecuted, stateRoot } = node.status().replica;
+  return [lastExecuted, stateRoot];
+}

@@ -47,7 +47,7 @@ function reasonInView(step: Step): SuspicionReason | null {
     resetTimeout(step, timer);
     stopTimer(timer);
   }
-  if (step.isPrimary || state.transfer || !isWaiting(step)) {
+  if (step.isPrimary || state.transfer || !isWaiting(step) || isReading(step)) {
     stopTimer(timer);
     return null;
   }
@@ -104,6 +104,13 @@ function advanceAwakeTime(step: Step): void {
 function isDue(step: Step): boolean {
   const { dueAt, awakeMs } = step.state.suspicion;
   return dueAt !== null && awakeMs >= dueAt;
+}
+
+/** Whether the next number is decided, and this replica reads from its own store what it executes it on: the primary has done its part. */
+function isReading({ state: { log, lastExecuted, loads } }: Step): boolean {
+  if (loads.size === 0) return false;
+  const next = log.find(lastExecuted + 1);
+  return next !== undefined && next.committed !== null && next.batch?.digest === next.committed;
 }
 
 /** Whether there is work that a correct primary would get done. */

@@ -66,7 +66,8 @@ export class DurableReplica {
       isWanted: (digest) => this.core?.isLoading?.(digest) ?? true,
       pending: (digest) => this.#commits.pendingBlob(digest),
       read: options.read,
-      onLoaded: (blobs) => this.run([{ input: { kind: "loaded", blobs } }]),
+      // Not by run(): it is no activity for which the others' commits are polled.
+      onLoaded: (blobs) => this.#take(new Coming([{ input: { kind: "loaded", blobs } }])),
       onFailure: (error, digests) => this.#onReadFailure(error, digests),
       onIdle: () => this.#reportOutcomes(),
     });
