@@ -12,6 +12,8 @@ import type { RunOptions, RunReport } from "./run_options.ts";
 export interface ShrinkOptions extends RunOptions {
   /** Most runs; 200 by default. */
   readonly maxRuns?: number;
+  /** Asked before each run: `false` ends the search. The smallest plan so far is run once more, for its trace. */
+  readonly goesOn?: () => boolean;
   /** Called with each smaller plan that still fails. */
   readonly onSmaller?: (report: RunReport) => void;
 }
@@ -19,7 +21,7 @@ export interface ShrinkOptions extends RunOptions {
 /** The report of the smallest plan found that breaks the same invariant, with its trace. */
 export async function shrink(
   failed: RunReport,
-  { maxRuns = 200, onSmaller, ...options }: ShrinkOptions,
+  { maxRuns = 200, goesOn = () => true, onSmaller, ...options }: ShrinkOptions,
 ): Promise<RunReport> {
   const invariant = failed.violation?.invariant;
   if (!invariant) throw new TypeError("failed: expected a report with a violation, got one without");
@@ -28,7 +30,7 @@ export async function shrink(
   for (let isSmaller = true; isSmaller;) {
     isSmaller = false;
     for (const plan of smaller(best)) {
-      if (runs++ >= maxRuns) return await run(best.plan, { ...options, trace: true });
+      if (runs++ >= maxRuns || !goesOn()) return await run(best.plan, { ...options, trace: true });
       const report = await run(plan, { ...options, trace: false });
       if (report.violation?.invariant !== invariant) continue;
       best = report;

@@ -1,7 +1,8 @@
 /** What `pbft simulate` prints: one line if nothing is broken, else a report at the end. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { inFolder } from "../tools/folder.ts";
-import { pbft } from "./_dev.ts";
+import { PBFT, pbft } from "./_dev.ts";
+import { Lines } from "../e2e/_cluster_process.ts";
 
 const ROOT = new URL("../../", import.meta.url).href;
 
@@ -34,6 +35,7 @@ export const workload = {
     encode(random.chance(0.6) ? { join: \`name \${random.int(0, 999)}/\${id}\` } : { leave: true }),
 };
 `;
+const DENO = [Deno.execPath(), "run", "-A", "--quiet", PBFT];
 const SEED_THAT_BREAKS = ["--seed", "1", "--profile", "crashes", "--replicas", "4", "--runs", "2"];
 
 Deno.test("simulate prints one line if nothing is broken, and with --coverage what was exercised", async () => {
@@ -69,8 +71,44 @@ Deno.test("simulate runs a machine of one's own; the report of a failure is the 
     assert(replayed.out.endsWith(report.join("\n")), replayed.out.slice(-1_000));
     const json = JSON.parse((await run("a queue.mjs", ...SEED_THAT_BREAKS, "--no-shrink", "--json")).out);
     assertEquals([json.broken, json.failures[0].invariant, json.failures[0].seed], [1, "determinism", 1]);
+    assertEquals(json.failures.length, 1);
     const none = await run("none.mjs");
     assertEquals(none.code, 2);
     assertMatch(none.err, /^error: none\.mjs: expected an export named workload, got none\n {2}.*queue\/1\n {2}next: /);
+  });
+});
+
+Deno.test("simulate reports a failure at once, and searches for a smaller run within --minutes", async () => {
+  await inFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/queue.mjs`, QUEUE.replace("SORTED", "") + WORKLOAD);
+    const child = new Deno.Command(DENO[0]!, {
+      args: [...DENO.slice(1), "simulate", "queue.mjs", ...SEED_THAT_BREAKS],
+      cwd: folder,
+      env: { NO_COLOR: "1" },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    const lines = new Lines(child.stdout);
+    // The search for a smaller run takes long: this one is stopped in its midst.
+    await lines.find(/^ {2}replay /);
+    child.kill("SIGKILL");
+    await child.status;
+    await lines.done;
+    assertMatch(lines.all.slice(0, 4).join("\n"), /^\nBROKEN determinism {3}seed 1, .*\n {2}what .*\n {2}replay .*$/);
+
+    const args = ["simulate", "queue.mjs", ...SEED_THAT_BREAKS, "--minutes"];
+    const { code, out } = await pbft([...args, "0.2"], { cwd: folder });
+    assertEquals(code, 1);
+    assertEquals(out.split("BROKEN determinism").length, 3, out.slice(0, 300));
+    assertMatch(
+      out.slice(out.lastIndexOf("BROKEN")),
+      /^ {2}replay .*\n( {2}stopped {2}the search .*\n)? {2}smaller {2}\{/m,
+    );
+    const late = await pbft([...args, "0.001"], { cwd: folder });
+    assertMatch(late.out, /^ {2}stopped {2}no time is left for the search for a smaller run$/m);
+    const json = await pbft([...args, "0.001", "--json", "--keep-going"], { cwd: folder });
+    assertEquals(JSON.parse(json.out).failures[0].seed, 1);
+    assertMatch(json.err, /^\n?BROKEN determinism {3}seed 1/);
   });
 });

@@ -144,6 +144,8 @@ Deno.test("a failing plan is reduced, and breaks the same invariant", async () =
   assertEquals(small.violation?.invariant, report.violation.invariant);
   assert(small.plan.faults.length < report.plan.faults.length);
   assert(small.trace.length > 0);
+  const stopped = await shrink(report, { ...options, goesOn: () => false });
+  assertEquals([stopped.plan, stopped.violation], [report.plan, report.violation]);
 });
 
 const BATCHES = [

@@ -3,21 +3,9 @@
  * @module
  */
 import process from "node:process";
-import {
-  Coverage,
-  drawPlan,
-  type Kind,
-  KINDS,
-  missingFrom,
-  type Profile,
-  PROFILES,
-  run,
-  type RunReport,
-  shrink,
-} from "../../testing/mod.ts";
+import { Coverage, drawPlan, type Kind, KINDS, missingFrom, type Profile, PROFILES, run } from "../../testing/mod.ts";
 import { CliError, EXIT, runCommand } from "../cli_error.ts";
-import { lookAt } from "../simulation/look.ts";
-import { runProgram } from "../machine/inspect.ts";
+import { reportOf, smallerRun } from "../simulation/failure.ts";
 import { runVerb } from "../parser/dispatch.ts";
 import { EXPORT_FLAG } from "../parser/flags.ts";
 import { type Call, defineVerb, type Flags } from "../parser/verb.ts";
@@ -46,7 +34,7 @@ const FLAGS = {
   },
   "trace": { help: "print the events of each run" },
   "keep-going": { help: "continue after a failure" },
-  "no-shrink": { help: "do not search for a smaller run with the same failure" },
+  "no-shrink": { help: "do not search, for up to 2 minutes, for a smaller run with the same failure" },
 } as const satisfies Flags;
 
 /** The verb. */
@@ -60,8 +48,8 @@ export const verb = defineVerb({
   }],
   flags: FLAGS,
   notes:
-    `Prints one line if nothing is broken. A failure is a report at the end: the invariant, the seed and the command to
-replay it. The same seed and commit give the same run.`,
+    `Prints one line if nothing is broken. A failure is reported at once: the invariant, the seed and the command to
+replay it. The report stands at the end again if more was printed meanwhile. The same seed and commit give the same run.`,
   run: ({ args: [path], values, terminal }) => simulateSeeds(optionsFrom(values, path), terminal),
 });
 
@@ -94,7 +82,10 @@ async function simulateSeeds(options: Options, terminal: Terminal): Promise<numb
     for await (const outcome of outcomesOf({ seed, jobs, simulation, goesOn })) {
       totals.add(outcome);
       if (outcome.violation) failures.push({ seed: outcome.seed, ...outcome.violation });
-      if (options.trace || outcome.violation) reports.push(...await explained(outcome, options, terminal));
+      if (options.trace) await showTrace(outcome, simulation, terminal);
+      if (outcome.violation) {
+        reports.push(...await reportAtOnce(outcome, options, terminal, 60 * minutes - totals.seconds));
+      }
       if (outcome.violation && !options.keepGoing) break;
       terminal.progress(totals.progress());
       if (totals.isTimeToTell()) terminal.say(totals.progress());
@@ -115,52 +106,34 @@ async function simulateSeeds(options: Options, terminal: Terminal): Promise<numb
   return totals.numbers.broken > 0 || (options.coverage && missing.length > 0) ? EXIT.no : EXIT.done;
 }
 
-/** Runs a seed again, prints its trace and that of a smaller run, and returns the report of its failure. */
-async function explained({ seed }: Outcome, options: Options, terminal: Terminal): Promise<readonly string[]> {
-  const { simulation, trace, isShrinking } = options;
-  const runOptions = { ...await optionsOf({ seed, simulation }), trace };
-  const report = await run(drawPlan(seed, simulation), runOptions);
-  const show = (lines: readonly string[]) => {
-    if (!terminal.isJson) { for (const line of lines) terminal.print(line); }
-  };
-  if (trace) show(report.trace);
-  if (!report.violation) return [];
-  if (!isShrinking) return await reportLines(report, options);
-  terminal.progress(`seed ${seed} is broken: searching for a smaller run with the same failure…`);
-  const small = await shrink(report, await optionsOf({ seed, simulation }));
-  show(["The end of the smaller run:", ...small.trace.slice(-MOST_LINES), `  ${small.violation?.detail}`]);
-  return [...await reportLines(report, options), `  smaller  ${JSON.stringify(small.plan)}`];
-}
-
-async function reportLines(
-  { violation, plan: { seed, replicas } }: RunReport,
+/**
+ * Prints the report of a failure before anything that takes long, so that whoever stops this command knows the seed.
+ * Searches for a smaller run then. Returns the lines for the end of the screen.
+ */
+async function reportAtOnce(
+  outcome: Outcome,
   options: Options,
+  terminal: Terminal,
+  secondsLeft: number,
 ): Promise<readonly string[]> {
-  const { simulation, command } = options;
-  const chosen = (["replicas", "profile", "store"] as const).map((name) => {
-    return simulation[name] === undefined ? "" : ` --${name} ${simulation[name]}`;
-  }).join("") + (simulation.kinds === undefined ? "" : ` --kinds ${simulation.kinds.join(",") || "none"}`);
-  const { machine } = simulation;
-  const file = machine === undefined
-    ? ""
-    : ` ${quoted(machine.path)}${machine.exportName ? ` --export ${machine.exportName}` : ""}`;
-  const at = Math.round(violation!.atMs).toLocaleString("en-US");
-  // The page has no machine of the user's own, and no cluster whose members change.
-  const isShown = machine === undefined && !simulation.kinds?.includes("epochs");
-  const [first = "", ...more] = violation!.detail.split("\n");
-  return [
-    "",
-    `BROKEN ${violation!.invariant}   seed ${seed}, at ${at} virtual ms, ${replicas} replicas`,
-    `  what     ${first}`,
-    ...more.map((line) => `           ${line}`),
-    ...(machine === undefined ? [`  commit   ${await commit()}`] : []),
-    `  replay   ${command}${file} --seed ${seed} --runs 1${chosen} --trace`,
-    ...(isShown ? [`  look     ${lookAt(seed, violation!.atMs, simulation, command)}`] : []),
-  ];
+  const { simulation, isShrinking, keepGoing } = options;
+  const report = await reportOf(outcome, options);
+  const show = (lines: readonly string[]) => lines.forEach(terminal.isJson ? terminal.say : terminal.print);
+  if (isShrinking || keepGoing) show(report);
+  if (!isShrinking || terminal.isJson) return report;
+  terminal.progress(`seed ${outcome.seed} is broken: searching for a smaller run with the same failure…`);
+  const small = await smallerRun(outcome.seed, simulation, 1_000 * Math.min(secondsLeft, MOST_SHRINKING_SECONDS));
+  show(small.trace);
+  return [...report, ...small.lines];
 }
 
-function quoted(path: string): string {
-  return /^[\w./-]+$/.test(path) ? path : `'${path}'`;
+/** The longest search for a smaller run. */
+const MOST_SHRINKING_SECONDS = 120;
+
+/** Runs a seed again, and prints its trace. */
+async function showTrace({ seed }: Outcome, simulation: Simulation, terminal: Terminal): Promise<void> {
+  const { trace } = await run(drawPlan(seed, simulation), { ...await optionsOf({ seed, simulation }), trace: true });
+  if (!terminal.isJson) { for (const line of trace) terminal.print(line); }
 }
 
 function cliErrorOf({ failed }: ThreadError, { simulation: { machine } }: Options): CliError {
@@ -168,16 +141,6 @@ function cliErrorOf({ failed }: ThreadError, { simulation: { machine } }: Option
   if (exitCode !== undefined) return new CliError(message, exitCode, lines);
   const where = machine ? `${machine.path}: the simulation stopped: ` : "the simulation stopped: ";
   return new CliError(where + message, EXIT.no, { looked: stack?.split("\n").slice(1, 4).join("\n  ").trim() });
-}
-
-const MOST_LINES = 120;
-
-async function commit(): Promise<string> {
-  try {
-    return (await runProgram("git", ["describe", "--always", "--dirty"])).out.trim() || "unknown";
-  } catch {
-    return "unknown";
-  }
 }
 
 /** The sum of all runs. */
