@@ -136,6 +136,7 @@ export function onStoredBlob(step: Step, blob: FetchedBlob): void {
 function keep(step: Step, transfer: Transfer, fetched: readonly FetchedBlob[]): void {
   if (fetched.length === 0) return;
   const digests = fetched.map(({ digest }) => digest);
+  step.state.retired.revive(digests);
   for (const digest of digests) {
     step.state.fetched.add(digest);
     transfer.former?.add(digest);

@@ -24,6 +24,8 @@ export class RetiredBlobs {
   readonly #newest = new Map<Digest, SequenceNumber>();
   /** The lists that differ from their records. */
   readonly #changed = new Set<SequenceNumber>();
+  /** What was dropped of lists that are not done with: their records still have it. */
+  readonly #dropped = new Map<SequenceNumber, Set<Digest>>();
   /** The lists up to this one are being dropped. */
   #through = -1;
 
@@ -39,9 +41,13 @@ export class RetiredBlobs {
     for (const digest of digests) this.#newest.set(digest, sequence);
   }
 
-  /** These digests are named again, or will be: they must stay. */
+  /**
+   * These digests are named again, or will be: they must stay. Those that were dropped are stored anew by now. Their
+   * lists must not be read with them after a restart, or by another instance.
+   */
   revive(named: Iterable<Digest>): void {
     for (const digest of named) {
+      for (const [sequence, dropped] of this.#dropped) if (dropped.delete(digest)) this.#changed.add(sequence);
       if (!this.#newest.delete(digest)) continue;
       for (const [sequence, digests] of this.#lists) if (digests.delete(digest)) this.#changed.add(sequence);
     }
@@ -78,15 +84,22 @@ export class RetiredBlobs {
         if (left === 0) return { digests, checkpoints };
         left--;
         list.delete(digest);
+        this.#noteDropped(sequence, digest);
         if (this.#newest.get(digest) !== sequence) continue;
         this.#newest.delete(digest);
         digests.push(digest);
       }
       this.#lists.delete(sequence);
+      this.#dropped.delete(sequence);
       this.#changed.delete(sequence);
       checkpoints.push(sequence);
     }
     return { digests, checkpoints };
+  }
+
+  #noteDropped(sequence: SequenceNumber, digest: Digest): void {
+    const dropped = this.#dropped.get(sequence) ?? new Set();
+    this.#dropped.set(sequence, dropped.add(digest));
   }
 
   #released(): [SequenceNumber, Set<Digest>][] {

@@ -6,7 +6,7 @@
  */
 import { MachineVersions } from "../../core/epochs/versions.ts";
 import type { Terms } from "../../core/config.ts";
-import type { Millis, SequenceNumber } from "../../core/messages/ids.ts";
+import type { Digest, Millis, SequenceNumber } from "../../core/messages/ids.ts";
 import type { MessageInput, ReplicaStatus } from "../../core/io.ts";
 import type { Message } from "../../core/messages/messages.ts";
 import type { StoredState, Timers } from "../../core/records.ts";
@@ -86,6 +86,10 @@ export async function checkReload(moment: Moment): Promise<void> {
   }
   const left = leftBelow(storedState, kept, status.lowWatermark, { ...termsOf(epoch), persistInputs });
   if (left) report("bounds", `${label} keeps ${left}, its low watermark is ${status.lowWatermark}`);
+  const list = listOfNamed(storedState);
+  if (list) {
+    report("reload", `${label}, read from its store, drops blobs that its checkpoint names, on the list of ${list}`);
+  }
   const patience = persistInputs && timers ? patienceLost(timers, storedState) : null;
   if (patience) report("reload", `${label}, read from its store, ${patience}`);
   // In a cluster of one there are no others to simulate.
@@ -155,6 +159,16 @@ function leftBelow(
     ? undefined
     : retired.find(({ sequence }) => sequence <= low - states * checkpointInterval);
   return old ? `what the checkpoint at ${old.sequence} has replaced` : null;
+}
+
+/**
+ * The number of a list of blobs to drop that has one of the last checkpoint: whoever goes on from this store drops it.
+ * What is noted as fetched is taken off these lists first.
+ */
+function listOfNamed({ retired, fetched, blobs }: StoredState): SequenceNumber | null {
+  const spared = new Set(fetched);
+  const isDropped = (digest: Digest) => blobs.has(digest) && !spared.has(digest);
+  return retired.find(({ digests }) => digests.some(isDropped))?.sequence ?? null;
 }
 
 /** On a host that stops the replica between any two inputs, a reload must not restart its timers. */
