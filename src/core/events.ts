@@ -26,7 +26,7 @@ export type SuspicionReason =
   | "no-progress" // requests wait, and nothing was executed for the view timeout
   | "overtaken" // a request waits while later ones of others were executed
   | "slow-time" // the primary freezes the agreed time, or lets it lag
-  | "slow-primary" // a request waits although the primary's batches had room
+  | "slow-primary" // a request waits although the primary's batches had room, or its proposal is far ahead in time
   | "no-new-view"; // the primary of the new view did not start it in time
 
 /** Why a replica leaves a view. */

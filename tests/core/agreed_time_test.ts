@@ -89,6 +89,24 @@ Deno.test("a primary can push the agreed time ahead of its backups' clocks only 
   }
 });
 
+Deno.test("a primary that is a minute ahead is replaced at once beside a silent liar, however patient the others are", () => {
+  const cluster = new Cluster();
+  const ada = new TestClient(cluster, 1).open();
+  ada.call(["x=1"]);
+  // Its clock is set while it is down. The liar is the fourth: all others are needed.
+  cluster.crash(0);
+  cluster.crash(3);
+  cluster.host(0).clockSkewMs = 60_000;
+  cluster.start(0);
+  // The others have slow stores, which makes them wait for half a minute and more.
+  for (const id of [1, 2]) cluster.step(id, { kind: "store-pace", commitMs: 5_000 });
+  cluster.runFor(1_000);
+  const began = cluster.now;
+  for (let i = 2; i <= 6; i++) ada.call([`x=${i}`]);
+  assert(cluster.now - began < 1_000, `${cluster.now - began} ms for 5 requests`);
+  assertEquals([0, 1, 2].map((id) => cluster.host(id).replica!.status().view as number), [1, 1, 1]);
+});
+
 Deno.test("a pre-prepare far ahead of the clock is forgotten once its number is executed by a decision of another batch", () => {
   const cluster = new Cluster();
   const ada = new TestClient(cluster, 1).open();

@@ -16,8 +16,9 @@
  * - A correct primary is not held up. Its estimate and those of the backups start from the same agreed time and grow
  *   alike, even if clocks are wrong by any amount. Credit covers their differences (latency, drift). Beyond that, the
  *   pre-prepare waits for the difference only. There are two exceptions: the first batch of a cluster, and a replica
- *   whose clock was changed while it was down. These cost at most a view change, because the next primary proposes its
- *   own estimate.
+ *   whose clock was changed while it was down. A backup that would have to wait for longer than `slowPrimaryMs` suspects
+ *   the primary at once ({@linkcode isFarAhead}): otherwise each batch would take so long, and the replicas would take
+ *   that for the pace of their network. The next primary proposes its own estimate.
  * - A liar can push agreed time ahead of a correct backup with a right clock by at most `maxClockSkewMs` plus credit,
  *   and only once: used credit returns at a thousandth of the pace of time. To push it further, a quorum must have
  *   wrong clocks or lie.
@@ -135,6 +136,18 @@ export function watchProgress(step: Step, sequence: SequenceNumber, batch: Batch
   if (moved >= passed) Object.assign(watch, { fromMs: elapsedMs, from: latest });
   if (moved >= passed / 2 - env.genesis.limits.maxClockSkewMs) watch.lagging = 0;
   else if (sequence > step.state.lastExecuted && watch.lagging++ === 0) watch.laggingSinceMs = elapsedMs;
+}
+
+/** Whether a proposal of this view's primary is so far ahead in time that it has to wait for longer than a primary may be slow. */
+export function isFarAhead(step: Step): boolean {
+  const { state: { early, log, view, lastExecuted }, env: { settings }, now } = step;
+  if (step.isBehind) return false;
+  return [...early].some((sequence) => {
+    const { waiting = null, committed = null } = log.find(sequence) ?? {};
+    if (!waiting?.batch || committed !== null || sequence <= lastExecuted) return false;
+    return waiting.prePrepare.message.view === view &&
+      reachedAt(step, waiting.batch.timestamp) - now > settings.slowPrimaryMs;
+  });
 }
 
 /** Whether the primary of this view freezes the agreed time, or lets it lag, so that it is to be suspected. */

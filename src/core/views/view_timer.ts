@@ -3,7 +3,7 @@
  * suspects a primary that is slow or unfair. What follows from a suspicion is in leaving.ts.
  * @module
  */
-import { lagsInTime } from "../ordering/agreed_time.ts";
+import { isFarAhead, lagsInTime } from "../ordering/agreed_time.ts";
 import { removeAnswered } from "../ordering/answers.ts";
 import type { SuspicionReason } from "../events.ts";
 import type { Millis } from "../messages/ids.ts";
@@ -56,6 +56,7 @@ function reasonInView(step: Step): SuspicionReason | null {
   timer.dueAt ??= timer.awakeMs + timer.timeoutMs * (step.isBehind ? PATIENT_TIMEOUTS : 1);
   if (step.heardFrom === step.primary) extendTimer(step, timer.dueAt);
   if (isDue(step)) return "no-progress";
+  if (isFarAhead(step)) return "slow-primary";
   return lagsInTime(step) ? "slow-time" : state.pending.verdict(timer.awakeMs, fairnessRules(step));
 }
 

@@ -27,7 +27,7 @@ import { turnsAwayForgeries } from "./byzantine/forgeries.ts";
 import { hearsInAnyOrder } from "./histories.ts";
 import { forgetsItsVotes } from "./lost_disk.ts";
 import { DrillContext, NotNow } from "./context.ts";
-import { aloneInSuspicion, idleness, silence, starvation, underLoad } from "./timers.ts";
+import { aloneInSuspicion, farAhead, idleness, silence, starvation, underLoad } from "./timers.ts";
 import { entersAView, followsOthers, hearsLate, leavesForGood, startsAView, tellsNewView } from "./view_changes.ts";
 
 /** All drills, by name. */
@@ -43,6 +43,7 @@ export const DRILLS = {
   "alone in suspicion": aloneInSuspicion,
   "under load": underLoad,
   "starvation": starvation,
+  "far ahead": farAhead,
   "idleness": idleness,
   "counts votes": countsVotes,
   "believes decisions": believesDecisions,

@@ -114,6 +114,21 @@ export function starvation(context: DrillContext): void {
   });
 }
 
+/** A proposal would have to wait for its time for longer than a primary may be slow. The primary is suspected at once. */
+export function farAhead(context: DrillContext): void {
+  const { copy, peers, world: { genesis: { limits: { maxClockSkewMs } }, settings: { slowPrimaryMs } } } = context;
+  context.needs(context.quieten() && context.room > 0 && context.becomeBackup());
+  const { view } = copy.status;
+  // Its ceiling, if its credit is whole.
+  const ceiling = Math.max(copy.now, copy.agreedTime) + maxClockSkewMs;
+  const batch = peers.batch(Math.ceil(ceiling + slowPrimaryMs) + 20, [peers.request()]);
+  context.propose({ view, sequence: context.next, digest: batch.digest }, batch);
+  const { suspicion } = copy;
+  context.demand("liveness", suspicion?.standing === "suspects" && suspicion.view === view + 1, () => {
+    return `waits for the time of a proposal for more than ${slowPrimaryMs} ms, and does not suspect its primary`;
+  });
+}
+
 /** With nothing to do no replica is suspected, and now and then it sends its status. */
 export function idleness(context: DrillContext): void {
   const { copy, world: { settings: { viewTimeoutMs, idleStatusMs } } } = context;

@@ -49,6 +49,16 @@ export const SUSPICION: readonly Mutant[] = [
     breaks: ["liveness"],
   },
   {
+    name: "far-ahead-unnoticed",
+    why: "a primary whose proposals wait for their time is not replaced, if the others are patient",
+    edits: [{
+      file: "src/core/views/view_timer.ts",
+      find: '  if (isFarAhead(step)) return "slow-primary";\n',
+      replace: "",
+    }],
+    breaks: ["liveness"],
+  },
+  {
     name: "unfairness-unnoticed",
     why: "a primary that starves one client is never suspected",
     edits: [{
