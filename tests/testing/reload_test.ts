@@ -33,6 +33,19 @@ Deno.test("a reloaded replica has everything that binds the one in memory", () =
   assertEquals(difference(votedOn(100), { lowWatermark: 96 }), "100 idle; in memory it is prepared");
 });
 
+Deno.test("a reloaded replica may have executed the configuration that memory waits to execute: nothing above the end of the epoch counts", () => {
+  const ending = { lowWatermark: 24, highWatermark: 32 };
+  const difference = (voted: number, lastExecuted: number) =>
+    reloadDifference(
+      statusOf({ ...ending, highWatermark: 40, lastExecuted: 21, ...votedOn(voted) }),
+      statusOf({ ...ending, lastExecuted }),
+      { ...options, persistInputs: false },
+    );
+  assertEquals(difference(33, 32), null);
+  assertEquals(difference(32, 32), "32 idle; in memory it is prepared");
+  assertEquals(difference(33, 21), "33 idle; in memory it is prepared");
+});
+
 Deno.test("a reloaded replica may take a checkpoint for which the one in memory waits for chunks", () => {
   const [memory, again] = [statusOf({ stateRoot: "aa".repeat(32) }), statusOf({ stateRoot: "bb".repeat(32) })];
   assertEquals(reloadDifference(memory, again, { ...options, isSealed: true }), null);

@@ -123,7 +123,10 @@ export function reloadDifference(
   // Kept inputs are compared in another order. A contradiction that memory saw too late to record may be found then.
   const evidence = again.evidence.length > memory.evidence.length ? memory.evidence : again.evidence;
   if (isEqual) return differenceIn(all(memory, ignored), all({ ...again, evidence }, ignored));
-  return bindingDifference(isFurther ? { ...memory, lowWatermark: again.lowWatermark } : memory, again);
+  if (!isFurther) return bindingDifference(memory, again);
+  // What it has executed beyond memory may be a configuration. Nothing above the end of its epoch counts then.
+  const slots = memory.slots.filter(({ sequence }) => sequence <= again.highWatermark);
+  return bindingDifference({ ...memory, lowWatermark: again.lowWatermark, slots }, again);
 }
 
 /** Records that a store should have deleted, as a stable checkpoint covers them (PBFT §4.3). */
