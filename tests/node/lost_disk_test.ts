@@ -49,3 +49,10 @@ Deno.test("a halted replica starts over when it is started with `recover`", asyn
   const { halted, storedState } = await restore(store, identity);
   assertEquals([halted, storedState.view, storedState.lostDisk], [null, 0 as View, NEW_RECOVERY]);
 });
+
+Deno.test("several instances of a replica may be started with `recover` at the same time on one store", async () => {
+  const store = new MemoryStore();
+  await Promise.all([1, 2, 3].map(() => restore(store, identity, { start: "recover" })));
+  const { version, storedState } = await restore(store, identity);
+  assertEquals([storedState.lostDisk, version], [NEW_RECOVERY, 2]);
+});

@@ -189,9 +189,19 @@ async function readBodies(
 /**
  * Marks the store as incomplete, until the replica has recovered: it lacks messages that the replica sent. If the store
  * is damaged, or its replica had halted, its content can't be trusted: it is removed, and the replica starts with an
- * empty store.
+ * empty store. Several instances may do so at the same time: one of them is first, and the others find its mark.
  */
 export async function markLostDisk(store: Store, identity: Identity): Promise<void> {
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await tryToMark(store, identity);
+    } catch (error) {
+      if (!(error instanceof StoreConflictError) || attempt === MAX_ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function tryToMark(store: Store, identity: Identity): Promise<void> {
   let loaded = await loadReadable(store, identity);
   const isSound = !loaded.records.has("halted") && await isComplete(loaded, store, identity);
   if (isSound && loaded.records.has("lost-disk")) return;
