@@ -157,7 +157,7 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
       GET: [(c) => c.req.query("pretty") === undefined ? c.json(statusJson(view())) : c.text(statusText(view()))],
     },
     "/watch": { GET: [(c) => watches.answer(c.req.raw, c.var.caller.network)] },
-    "/evidence": { GET: [(c) => c.json(evidenceJson(node))] },
+    "/evidence": { GET: [async (c) => c.json(await evidenceJson(node, epochs))] },
     "/snapshot": { GET: [() => snapshotHead(node)] },
     "/snapshot/blobs": { POST: [({ req, var: { caller } }) => snapshotBlobs(req.raw, { node, bodies, caller })] },
     "/openapi.json": { GET: [(c) => c.json(description ??= openApiDocument())] },

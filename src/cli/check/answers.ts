@@ -91,9 +91,9 @@ export async function boundedBytes(
   return new Uint8Array(await new Blob(parts).arrayBuffer());
 }
 
-/** Reads the body as JSON; `null` if it is not JSON. */
-export async function boundedJson(response: Response): Promise<unknown> {
-  const text = new TextDecoder().decode(await boundedBytes(response));
+/** Reads the body as JSON; `null` if it is not JSON. @throws {TypeError} if it is longer than `maxBytes`. */
+export async function boundedJson(response: Response, maxBytes: number = MAX_ANSWER_BYTES): Promise<unknown> {
+  const text = new TextDecoder().decode(await boundedBytes(response, maxBytes));
   try {
     return JSON.parse(text);
   } catch {

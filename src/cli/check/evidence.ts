@@ -3,6 +3,7 @@
  * @module
  */
 import type { Misconduct } from "../../client/mod.ts";
+import { misconductText } from "./misconduct.ts";
 import type { Judgement } from "./verdict.ts";
 
 /** Misconduct, and the members who show the evidence. */
@@ -28,10 +29,5 @@ export function provenIn({ members }: Judgement): readonly Proven[] {
 /** A line each. */
 export function evidenceLines(proven: readonly Proven[]): readonly string[] {
   if (proven.length === 0) return ["evidence: none"];
-  return proven.map(({ name, epoch, kind, view, sequence, shownBy }) => {
-    const where = [view === null ? [] : [`view ${view}`], sequence === null ? [] : [`number ${sequence}`]].flat();
-    return `evidence: ${name} signed two ${kind}s that contradict each other, in epoch ${epoch}, ${
-      where.join(", ")
-    } (shown by ${shownBy.join(", ")})`;
-  });
+  return proven.map(({ shownBy, ...what }) => `evidence: ${misconductText(what)} (shown by ${shownBy.join(", ")})`);
 }

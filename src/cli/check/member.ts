@@ -2,10 +2,11 @@
  * Asks one member of a cluster for its status.
  * @module
  */
-import { type EvidenceItem, type Misconduct, verifyEvidence } from "../../client/mod.ts";
+import type { Misconduct } from "../../client/mod.ts";
 import type { Member } from "../../core/config.ts";
 import type { Followed } from "../members/follow.ts";
 import { boundedJson, type MemberStatus, parseStatus, plainText } from "./answers.ts";
+import { misconductShown } from "./misconduct.ts";
 import { type KeyProof, proveKey } from "./prove_key.ts";
 
 /** The answers of one member, as far as `check` uses them. */
@@ -28,12 +29,12 @@ export interface MemberReport {
 
 /** A member that does not answer within this time counts as unreachable, ms. */
 const TIMEOUT_MS = 5_000;
-/** At most this many items of evidence of one member are verified. */
-const MAX_EVIDENCE = 64;
+/** A longer answer with evidence is not read, bytes: a member gives up to 9 MiB of messages, in base64. */
+const MAX_EVIDENCE_BYTES = 16 * 1024 * 1024;
 
 /** Asks a member of the present epoch. `token`: the token that members require before they show their status. Never rejects. */
 export async function askMember(
-  known: Pick<Followed, "epochs" | "present" | "links">,
+  known: Pick<Followed, "epochs" | "present">,
   { name, publicKey }: Member,
   token?: string,
 ): Promise<MemberReport> {
@@ -84,21 +85,17 @@ function detailOf(json: unknown): string {
 
 /** The misconduct that this member's evidence proves. Evidence that is not valid or not shown proves nothing. */
 async function provenBy(
-  { epochs, links }: Pick<Followed, "epochs" | "links">,
+  { epochs }: Pick<Followed, "epochs">,
   base: string,
   token?: string,
 ): Promise<readonly Misconduct[]> {
-  const proven: Misconduct[] = [];
   try {
     const response = await get(new URL("evidence", base), token);
-    const json = await boundedJson(response) as { readonly evidence?: unknown };
-    if (!response.ok || !Array.isArray(json?.evidence)) return [];
-    for (const item of json.evidence.slice(0, MAX_EVIDENCE)) {
-      const misconduct = await verifyEvidence(epochs[0]!, item as EvidenceItem, links).catch(() => null);
-      if (misconduct) proven.push(misconduct);
-    }
-  } catch { /* it shows no evidence */ }
-  return proven;
+    const json = await boundedJson(response, MAX_EVIDENCE_BYTES) as { readonly evidence?: unknown };
+    return response.ok && Array.isArray(json?.evidence) ? await misconductShown(epochs, json.evidence) : [];
+  } catch {
+    return []; // it shows no evidence
+  }
 }
 
 async function readinessOf(base: string): Promise<{ readonly ready: boolean; readonly reason: string }> {

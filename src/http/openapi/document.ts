@@ -83,10 +83,11 @@ const ROUTES: Readonly<Record<string, Readonly<Record<"get" | "post", Operation 
   },
   "/evidence": {
     get: {
-      summary: "Proofs that members are faulty: pairs of signed messages that contradict each other",
+      summary:
+        "Proofs that members are faulty, of all epochs: pairs of signed messages that contradict each other, the latest epoch first",
       operationId: "evidence",
       answers: { "application/json": EVIDENCE },
-      problems: READERS,
+      problems: [...READERS, "unavailable"],
     },
     post: undefined,
   },

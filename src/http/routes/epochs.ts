@@ -5,6 +5,7 @@
  * @module
  */
 import { ConfigureError, type Entered, type Epoch } from "../../wire/epochs/mod.ts";
+import type { ClosedEvidence } from "../../node/closed/evidence.ts";
 import type { HostedNode } from "../hosted_node.ts";
 import { pack, toBase64 } from "../../wire/mod.ts";
 import type { BodyReader } from "../bodies/body.ts";
@@ -31,6 +32,8 @@ export interface EpochsHost {
   approve?(proposal: unknown): Promise<{ readonly name: string; readonly signature: string }>;
   /** Somebody says that there is a later epoch. */
   hear?(): void;
+  /** Evidence of epochs that are over, the latest first. Rejects if the store can't be read. */
+  closedEvidence?(): Promise<readonly ClosedEvidence[]>;
 }
 
 /** A node by itself, which knows of no other epochs. */

@@ -5,6 +5,8 @@
 import { quorum } from "../../core/messages/quorum.ts";
 import { encodeEvidence, type EvidenceItem } from "../../wire/mod.ts";
 import type { HostedNode } from "../hosted_node.ts";
+import { Problem } from "../problem.ts";
+import type { EpochsHost } from "./epochs.ts";
 import type { StatusJson } from "../openapi/types.ts";
 import type { PeerClocks } from "../peers/peer_clocks.ts";
 
@@ -54,13 +56,28 @@ export function readiness(node: HostedNode): { readonly ready: boolean; readonly
   return { ready: false, reason };
 }
 
-/** `GET /evidence`: proofs that replicas are faulty. `verifyEvidence` checks them. */
-export function evidenceJson(
+/** An item of `GET /evidence`. */
+type NamedEvidence = EvidenceItem & { readonly name: string; readonly epoch: number };
+
+/**
+ * `GET /evidence`: proofs that replicas are faulty, those of the present epoch first, then those of epochs that are over.
+ * `verifyEvidence` checks them.
+ * @throws {Problem} if those of closed epochs can't be read.
+ */
+export async function evidenceJson(
   node: HostedNode,
-): { readonly evidence: readonly (EvidenceItem & { readonly name: string; readonly epoch: number })[] } {
-  const items = node.status().replica.evidence.map(encodeEvidence);
+  epochs: Pick<EpochsHost, "closedEvidence">,
+): Promise<{ readonly evidence: readonly NamedEvidence[] }> {
+  const closed = await (epochs.closedEvidence?.() ?? Promise.resolve([])).catch((error) => {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Problem("unavailable", { detail: `the evidence of closed epochs can't be read: ${why}` });
+  });
   const epoch = node.epoch?.number ?? 0;
-  return { evidence: items.map((item) => ({ name: node.genesis.replicas[item.accused]!.name, epoch, ...item })) };
+  const present = node.status().replica.evidence.map((item): NamedEvidence => {
+    return { name: node.genesis.replicas[item.first.message.replica]!.name, epoch, ...encodeEvidence(item) };
+  });
+  const former = closed.map(({ name, epoch, ...item }): NamedEvidence => ({ name, epoch, ...encodeEvidence(item) }));
+  return { evidence: [...present, ...former] };
 }
 
 /** The status as JSON. Field names are goPBFT's where it has them (`nodeID`, `viewID`, `nodeTable`). */

@@ -4,9 +4,9 @@
  * | key | value |
  * | --- | --- |
  * | `chain` | the digests of the links that this replica has followed, from epoch 0 on; each link is a blob |
- * | `closed/E/evidence/…` | evidence of epoch E, as in `evidence/…` |
  *
- * That commit adds the links, and removes everything that was signed in an earlier epoch. So a crash leaves a replica
+ * That commit adds the links, and removes everything that was signed in an earlier epoch, but for
+ * [evidence](../closed/evidence.ts). So a crash leaves a replica
  * either in the old epoch, whose end it finds again, or in the new one. The state stays: the new epoch starts from it.
  * @module
  */
@@ -15,6 +15,7 @@ import { NEW_RECOVERY } from "../../core/records.ts";
 import type { Checkpoint, Signed } from "../../core/messages/messages.ts";
 import { wrap } from "../../core/wrap.ts";
 import { encodeLink, type Epoch, makeLink } from "../../wire/epochs/mod.ts";
+import { keepEvidence } from "../closed/evidence.ts";
 import { type Loaded, type Store, StoreConflictError } from "../ports.ts";
 import { BlobReader } from "../storage/blob_reader.ts";
 import { entriesOf, readPage, readRoot } from "../../core/tree/state_tree.ts";
@@ -30,7 +31,6 @@ import { OtherEpochError } from "../storage/store_errors.ts";
 const KEPT: readonly string[] = ["identity", "format", CHAIN, "halted", "checkpoint", "clock", "numbers"];
 /** Prefixes of such keys. */
 const KEPT_PREFIXES: readonly string[] = ["retired/", "fetched/", "closed/"];
-const EVIDENCE = "evidence/";
 const MAX_ATTEMPTS = 20;
 
 /**
@@ -134,9 +134,9 @@ function writesOf(loaded: Loaded, { links, epochs, member, hash, start }: Enteri
   dropBodies(new RecordReader(records, from.genesis), writes);
   for (const key of records.keys()) {
     if (KEPT.includes(key) || KEPT_PREFIXES.some((prefix) => key.startsWith(prefix))) continue;
-    if (key.startsWith(EVIDENCE)) writes.records.set(`closed/${from.number}/${key}`, records.get(key)!);
     writes.records.set(key, null);
   }
+  keepEvidence(records, from.number, writes);
   // Whether this replica voted in the epoch that it enters, before it lost its disk, it does not know.
   const hasLostDisk = records.has("lost-disk") || (loaded.version === 0 && start === "recover");
   if (hasLostDisk) writes.put("lost-disk", plainOf(NEW_RECOVERY));

@@ -10,6 +10,7 @@ import { createLeftApp } from "../../http/left_app.ts";
 import { httpSource } from "../../http/peers/member_source.ts";
 import type { EpochsHost } from "../../http/routes/epochs.ts";
 import { importKeyPair } from "../../crypto/mod.ts";
+import { ClosedEvidenceReader } from "../../node/closed/evidence.ts";
 import { RotationApprover } from "../../node/epochs/approver.ts";
 import { ClusterMember } from "../../node/epochs/cluster_member.ts";
 import { following } from "../../node/epochs/following.ts";
@@ -71,6 +72,7 @@ interface Present {
 export async function openMemberHost(options: MemberHostOptions): Promise<MemberHost> {
   const { timer, cluster, privateKey } = options.member;
   const approver = options.approvesRotations ? approverOf({ privateKey, timer }) : null;
+  const evidence = new ClosedEvidenceReader(options.member.store);
   let node: ReplicaNode | null = null;
   let fetch: ReplicaApp["fetch"] | null = null;
   let parts: { readonly membership: Membership; readonly transport: OpenTransport } | null = null;
@@ -90,7 +92,7 @@ export async function openMemberHost(options: MemberHostOptions): Promise<Member
       ? options.createApp(overEpochs(next, member), {
         urls,
         membership: parts.membership,
-        epochs: approver ? approving(member, approver) : member,
+        epochs: epochsHostOf(member, { approver, evidence }),
         signal,
         ended: ending.signal,
       })
@@ -148,9 +150,15 @@ function approverOf({ privateKey, timer }: Pick<ClusterMemberOptions, "privateKe
   return new RotationApprover({ privateKey, publicKey, timer, cryptography: CRYPTOGRAPHY });
 }
 
-/** A member that approves of rotations. */
-function approving(member: ClusterMember, approver: RotationApprover): EpochsHost {
-  return wrap<EpochsHost>(member, { approve: (proposal) => approver.approve(member.epoch, proposal) });
+/** A member as its routes see it. */
+function epochsHostOf(
+  member: ClusterMember,
+  { approver, evidence }: { readonly approver: RotationApprover | null; readonly evidence: ClosedEvidenceReader },
+): EpochsHost {
+  return wrap<EpochsHost>(member, {
+    closedEvidence: () => evidence.of(member.epochs),
+    ...(approver && { approve: (proposal) => approver.approve(member.epoch, proposal) }),
+  });
 }
 
 /** The node as its routes see it: who waits there when the epoch ends is served by the node that follows. */

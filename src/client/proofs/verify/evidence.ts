@@ -17,9 +17,17 @@ export async function misconductIn(
   item: EvidenceItem,
   chain: readonly Uint8Array[],
 ): Promise<Misconduct> {
+  return await misconductAmong(await epochsOf(genesis, chain), item);
+}
+
+/**
+ * The misconduct that an item proves in one of these epochs. Whoever has many items follows the chain once, and calls this.
+ * @throws {EvidenceError} as {@linkcode verifyEvidence} says.
+ */
+export async function misconductAmong(epochs: readonly Epoch[], item: EvidenceItem): Promise<Misconduct> {
   let reason: unknown;
-  // The item does not say of which epoch it is. Both messages must be signed for the same one.
-  for (const epoch of [...await epochsOf(genesis, chain)].reverse()) {
+  // The signatures say of which epoch it is. Both messages must be signed for the same one.
+  for (const epoch of epochs.toReversed()) {
     try {
       return await convictedIn(epoch, item);
     } catch (error) {
