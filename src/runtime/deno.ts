@@ -5,7 +5,8 @@
  */
 import { DenoKvStore } from "../stores/deno_kv.ts";
 import { EDGE_SETTINGS } from "./host/edge_settings.ts";
-import { replicaFromVariables, storeName } from "./identity/environment.ts";
+import { storeName } from "./identity/environment.ts";
+import { replicaFromVariables } from "./identity/process_variables.ts";
 import { checkMember } from "./identity/member_place.ts";
 import type { OpenReplica, OpenReplicaOptions, ServedReplica, ServeOptions } from "./host/options.ts";
 import { policyFromVariables } from "./host/policy.ts";

@@ -7,13 +7,8 @@ export type { Interposer } from "./host/interposer.ts";
 export type { KeyRotation, NextKey } from "./identity/key_rotation.ts";
 export type { ScrubSchedule } from "../node/repair/scrub.ts";
 export { EDGE_SETTINGS } from "./host/edge_settings.ts";
-export {
-  chainFromVariables,
-  type ChainVariables,
-  replicaFromVariables,
-  type ReplicaIdentity,
-  startFromVariables,
-} from "./identity/environment.ts";
+export { type ChainVariables, type ReplicaIdentity, startFromVariables } from "./identity/environment.ts";
+export { chainFromVariables, replicaFromVariables } from "./identity/process_variables.ts";
 export { type Policy, policyFromVariables, type PolicyVariable } from "./host/policy.ts";
 export { systemTimer } from "./host/system_timer.ts";
 export { type Fields, type Level, Log, type LogEntry, type LogFormat, type LogOptions } from "./log/log.ts";

@@ -43,7 +43,7 @@ const FLAGS = {
     isFile: true,
     help:
       "the chain of epochs, for a member that is not in the genesis: the JSON of GET /epochs, as pbft members chain " +
-      "writes it. It listens where the chain says; one that is not in the chain yet needs --port, and waits until it is a member",
+      "writes it, or that JSON itself. It listens where the chain says; one that is not in the chain yet needs --port, and waits until it is a member",
   },
   "join": {
     value: "URL",

@@ -2,16 +2,38 @@
  * `init sign`: adds a member's signature to the cluster file that was sent to it.
  * @module
  */
-import { renameSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
+import { clusterId } from "../../crypto/mod.ts";
+import { type ClusterFile, parseClusterText } from "../../wire/mod.ts";
 import { CliError, EXIT, reasonOf } from "../cli_error.ts";
+import { replaceFileInTurn } from "../files.ts";
 import { findCluster } from "../find_cluster.ts";
 import { readKey } from "../key_file.ts";
 import type { Terminal } from "../terminal.ts";
 import { genesisSigners, signersText, withSignature } from "./signatures.ts";
 
+/** Adds the signature to the file as it is by now: others may have signed since it was read. */
+async function addTo(path: string, { genesis }: ClusterFile, privateKey: string): Promise<ClusterFile> {
+  let signed: ClusterFile | undefined;
+  try {
+    await replaceFileInTurn(path, () => {
+      const now = parseClusterText(readFileSync(path, "utf8"));
+      if (clusterId(now.genesis) !== clusterId(genesis)) throw new Error("another cluster's file is there by now");
+      signed = withSignature(now, privateKey)!.cluster;
+      return JSON.stringify(signed, null, 2) + "\n";
+    });
+    return signed!;
+  } catch (error) {
+    throw new CliError(`${path}: ${reasonOf(error)}`, EXIT.usage);
+  }
+}
+
 /** Signs the cluster file at `path`, or the usual one. Returns the exit code. @throws {CliError} that names the file. */
 export async function signGenesis(path: string | undefined, keyPath: string, terminal: Terminal): Promise<number> {
   const { source, cluster } = await findCluster(path);
+  if (source === "PBFT_CLUSTER" || /^https?:/.test(source)) {
+    throw new CliError(`sign: expected a cluster file on this machine, got ${source}`, EXIT.usage);
+  }
   const { privateKey, warning } = readKey(keyPath);
   if (warning) terminal.say(`warning: ${warning}`);
   const signed = withSignature(cluster, privateKey);
@@ -21,13 +43,7 @@ export async function signGenesis(path: string | undefined, keyPath: string, ter
       next: "the cluster file must have the public key that this member made: pbft init NAME=URL,KEY",
     });
   }
-  try {
-    writeFileSync(`${source}.part`, JSON.stringify(signed.cluster, null, 2) + "\n");
-    renameSync(`${source}.part`, source);
-  } catch (error) {
-    throw new CliError(`${source}: ${reasonOf(error)}`, EXIT.usage);
-  }
-  const signers = genesisSigners(signed.cluster);
+  const signers = genesisSigners(await addTo(source, signed.cluster, privateKey));
   if (terminal.isJson) {
     terminal.print(
       JSON.stringify({ file: source, signer: signed.name, signed: signers.signed, missing: signers.missing }),

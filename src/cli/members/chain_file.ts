@@ -3,6 +3,7 @@
  * @module
  */
 import { readFileSync, statSync } from "node:fs";
+import { parseChainText } from "../../wire/epochs/mod.ts";
 import { fromBase64, toBase64 } from "../../wire/mod.ts";
 import { CliError, EXIT, reasonOf } from "../cli_error.ts";
 
@@ -26,15 +27,32 @@ export function readJson(path: string, what: string): Readonly<Record<string, un
   throw new CliError(`${path}: expected ${what}, a JSON object, got ${text.length} characters of something else`, 2);
 }
 
-/** The links in a chain file, from epoch 0 on. They are not checked yet. @throws {CliError} that names the file. */
-export function readChain(path: string): readonly Uint8Array[] {
-  const { after = 0, links } = readJson(path, "a chain of epochs");
+/** Whether this is the chain itself, as JSON, and no path: as the variable `PBFT_CHAIN` may have it where there are no files. */
+export function isChainText(given: string): boolean {
+  return /^\s*[{[]/.test(given);
+}
+
+/**
+ * The links from epoch 0 on, in a chain file or in the JSON itself. They are not checked yet.
+ * @throws {CliError} that names the file.
+ */
+export function readChain(given: string): readonly Uint8Array[] {
+  if (isChainText(given)) return linksInText(given);
+  const { after = 0, links } = readJson(given, "a chain of epochs");
   if (after !== 0) {
-    throw new CliError(`${path}: after: expected 0, got ${JSON.stringify(after)}`, EXIT.usage, {
+    throw new CliError(`${given}: after: expected 0, got ${JSON.stringify(after)}`, EXIT.usage, {
       next: "a chain begins with epoch 0: GET /epochs without ?after",
     });
   }
-  return linksOf(links, path);
+  return linksOf(links, given);
+}
+
+function linksInText(text: string): readonly Uint8Array[] {
+  try {
+    return parseChainText(text);
+  } catch (error) {
+    throw new CliError(`--chain: ${reasonOf(error)}`, EXIT.usage, { looked: "it was taken for JSON, not for a file" });
+  }
 }
 
 /** Links from JSON: a list of texts in base64. @throws {CliError} that names the place. */

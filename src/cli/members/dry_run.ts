@@ -5,7 +5,7 @@
  */
 import { changesOf } from "../../core/ordering/machine_guard.ts";
 import type { Digest, Millis } from "../../core/messages/ids.ts";
-import { type MachineVersions, migrated } from "../../core/epochs/versions.ts";
+import { MachineVersions, migrated } from "../../core/epochs/versions.ts";
 import { entriesOf, readChunk, readPage, readRoot } from "../../core/tree/state_tree.ts";
 import type { StateMachine } from "../../core/state_machine.ts";
 import { sha256 } from "../../crypto/mod.ts";
@@ -14,7 +14,11 @@ import { BlobReader } from "../../node/storage/blob_reader.ts";
 import { RecordReader } from "../../node/storage/record_reader.ts";
 import type { Epoch } from "../../wire/epochs/mod.ts";
 import { pack, unpack } from "../../wire/mod.ts";
+import { SqliteStore } from "../../stores/sqlite.ts";
 import { CliError, EXIT, reasonOf } from "../cli_error.ts";
+import { exists } from "../files.ts";
+import { loadMachine } from "../machine/load.ts";
+import type { CheckedProposal } from "./proposal_file.ts";
 
 /** The prefix of the chunks of the state machine. */
 const MACHINE = "m";
@@ -153,4 +157,47 @@ function digestOf(chunks: ReadonlyMap<string, Uint8Array>): Digest {
 
 function sizeOf(chunks: ReadonlyMap<string, Uint8Array>): number {
   return [...chunks.values()].reduce((sum, { length }) => sum + length, 0);
+}
+
+/** The flags of `sign` that name the member's machine and its state. */
+export interface MigrationFlags {
+  readonly machine?: string | undefined;
+  readonly export?: string | undefined;
+  readonly state?: string | undefined;
+}
+
+/**
+ * If a proposal changes the version of the state machine: tries the migration on this member's state, if the machine and the
+ * state are given. Returns what is to be said. @throws {CliError} if it does not work: then nothing is signed.
+ */
+export async function tryMigration(
+  { machine, export: name, state }: MigrationFlags,
+  { proposal: { configuration }, followed: { present } }: Pick<CheckedProposal, "proposal" | "followed">,
+): Promise<{ readonly lines: readonly string[]; readonly tried: DryRun | null }> {
+  const [from, to] = [present.genesis.stateMachine, configuration.genesis.stateMachine];
+  if (from === to) return { lines: [], tried: null };
+  if (machine === undefined || state === undefined) {
+    const lines = [
+      `the migration from ${from} to ${to} was not tried: --machine FILE --state FILE tries it before signing`,
+    ];
+    return { lines, tried: null };
+  }
+  const versions = MachineVersions.of((await loadMachine(machine, name)).machines);
+  const store = await openState(state);
+  try {
+    const tried = await dryRun(store, { present, versions, to });
+    return { lines: dryRunText(tried), tried };
+  } finally {
+    await store.close();
+  }
+}
+
+/** Opens the state of a member, which may be running. @throws {CliError} if there is no such file. */
+async function openState(path: string): Promise<SqliteStore> {
+  if (!exists(path)) throw new CliError(`--state: ${path}: no such file`, EXIT.usage);
+  try {
+    return await SqliteStore.open(path);
+  } catch (error) {
+    throw new CliError(`--state: ${reasonOf(error)}`, EXIT.usage);
+  }
 }

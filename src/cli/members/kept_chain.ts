@@ -4,17 +4,13 @@
  * file is replaced as a whole, and only by a chain that continues the known one.
  * @module
  */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import type { Epoch } from "../../wire/epochs/mod.ts";
-import { CliError, codeOf, EXIT, reasonOf } from "../cli_error.ts";
-import { exists } from "../files.ts";
+import { CliError, EXIT, reasonOf } from "../cli_error.ts";
+import { exists, replaceFile } from "../files.ts";
 import type { FoundCluster } from "../find_cluster.ts";
 import type { Terminal } from "../terminal.ts";
-import { chainJson, readChain } from "./chain_file.ts";
+import { chainJson, isChainText, readChain } from "./chain_file.ts";
 import { type Followed, followLinks } from "./follow.ts";
-
-/** A file that somebody began to write, and left for so long, is in nobody's way, ms. */
-const STALE_MS = 10_000;
 
 /** The chain of epochs as far as it is known, and the file in which it is kept. */
 export class KeptChain {
@@ -29,10 +25,14 @@ export class KeptChain {
   }
 
   /**
-   * Reads the file that is named, or the one beside the cluster file. There need not be one yet.
+   * Reads the file that is named, or the one beside the cluster file. There need not be one yet. If the chain itself is
+   * given, as JSON, nothing is kept.
    * @throws {CliError} if it is no chain, or that of another cluster.
    */
   static async open(found: FoundCluster, named?: string): Promise<KeptChain> {
+    if (named !== undefined && isChainText(named)) {
+      return new KeptChain(found, null, await followLinks(found.cluster, readChain(named), "the chain"));
+    }
     const path = named ?? pathBeside(found.source);
     const links = path === null || (!exists(path) && path !== "") ? [] : readChain(path);
     return new KeptChain(found, path, await followLinks(found.cluster, links, path ?? "the chain"));
@@ -105,32 +105,9 @@ export function pathBeside(source: string): string | null {
 
 /** Replaces the file, unless it has as many links by now. @throws what the file system throws. */
 function keep(path: string, { cluster, links }: Followed): void {
-  const part = `${path}.part`;
-  const file = open(part);
-  // Another process is writing just now. The new links will be learned again.
-  if (file === null) return;
-  try {
-    // While the part is there, nobody else replaces the file.
+  // If another process is writing just now: what was learned here will be learned again.
+  replaceFile(path, () => {
     const known = exists(path) ? readChain(path).length : 0;
-    if (known >= links.length) return rmSync(part);
-    writeFileSync(file, JSON.stringify(chainJson(cluster, links)) + "\n");
-    fsyncSync(file);
-    renameSync(part, path);
-  } catch (error) {
-    rmSync(part, { force: true });
-    throw error;
-  } finally {
-    closeSync(file);
-  }
-}
-
-function open(part: string): number | null {
-  try {
-    return openSync(part, "wx", 0o644);
-  } catch (error) {
-    if (codeOf(error) !== "EEXIST") throw error;
-    if (Date.now() - statSync(part).mtimeMs < STALE_MS) return null;
-    rmSync(part);
-    return openSync(part, "wx", 0o644);
-  }
+    return known >= links.length ? null : JSON.stringify(chainJson(cluster, links)) + "\n";
+  });
 }

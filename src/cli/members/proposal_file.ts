@@ -3,7 +3,7 @@
  * the genesis checks it without a network.
  * @module
  */
-import { renameSync, writeFileSync } from "node:fs";
+import { equalBytes } from "../../core/tree/bytes.ts";
 import { createVerifier, sha256 } from "../../crypto/mod.ts";
 import {
   approvalContext,
@@ -17,7 +17,7 @@ import {
 } from "../../wire/epochs/mod.ts";
 import { fromHex, toBase64 } from "../../wire/mod.ts";
 import { CliError, EXIT, reasonOf } from "../cli_error.ts";
-import { exists } from "../files.ts";
+import { exists, replaceFileInTurn } from "../files.ts";
 import type { FoundCluster } from "../find_cluster.ts";
 import { linksOf, readJson } from "./chain_file.ts";
 import { type Followed, followLinks } from "./follow.ts";
@@ -81,18 +81,50 @@ function checkApprovals({ present }: Followed, { approvals }: Proposal, hash: st
   }
 }
 
-/** Writes a proposal; one that exists is replaced as a whole. With `isNew` it must not exist. @throws {CliError} that names the file. */
-export function writeProposal(
+/**
+ * Writes a new proposal.
+ * @throws {CliError} that names the file, if there is one already.
+ */
+export async function writeNewProposal(
+  path: string,
+  proposal: Proposal,
+  links: readonly Uint8Array[],
+): Promise<void> {
+  const existing = () => new CliError(`${path} exists already; choose another file`, EXIT.usage);
+  if (exists(path)) throw existing();
+  await write(path, () => {
+    if (exists(path)) throw existing();
+    return textOf(proposal, links);
+  });
+}
+
+/**
+ * Adds approvals to a proposal in a file, which is replaced as a whole. Those that others have added since it was read stay.
+ * @throws {CliError} that names the file, if it is another proposal by now.
+ */
+export async function writeApprovals(
   path: string,
   { configuration, approvals }: Proposal,
-  { links, isNew = false }: { readonly links: readonly Uint8Array[]; readonly isNew?: boolean },
-): void {
-  if (isNew && exists(path)) throw new CliError(`${path} exists already; choose another file`, EXIT.usage);
-  const text = JSON.stringify({ configuration, approvals, links: links.map(toBase64) }, null, 2) + "\n";
+  links: readonly Uint8Array[],
+): Promise<void> {
+  await write(path, () => {
+    const { links: _, ...json } = readJson(path, "a proposal");
+    const now = parseProposal(json);
+    if (!equalBytes(encodeConfiguration(now.configuration), encodeConfiguration(configuration))) {
+      throw new CliError(`${path}: another proposal is there by now; nothing was signed`, EXIT.no);
+    }
+    return textOf({ configuration, approvals: { ...now.approvals, ...approvals } }, links);
+  });
+}
+
+function textOf({ configuration, approvals }: Proposal, links: readonly Uint8Array[]): string {
+  return JSON.stringify({ configuration, approvals, links: links.map(toBase64) }, null, 2) + "\n";
+}
+
+async function write(path: string, textOf: () => string): Promise<void> {
   try {
-    writeFileSync(`${path}.part`, text);
-    renameSync(`${path}.part`, path);
+    await replaceFileInTurn(path, textOf);
   } catch (error) {
-    throw new CliError(`${path}: ${reasonOf(error)}`, EXIT.usage);
+    throw error instanceof CliError ? error : new CliError(`${path}: ${reasonOf(error)}`, EXIT.usage);
   }
 }

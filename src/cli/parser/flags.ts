@@ -18,7 +18,8 @@ export const CHAIN_FLAG = {
   "chain": {
     value: "FILE",
     isFile: true,
-    help: "the chain of epochs that is known; what is learned is kept there (chain.json beside the cluster file)",
+    help:
+      "the chain of epochs that is known; what is learned is kept there (chain.json beside the cluster file). Or the chain itself, as JSON",
   },
 } as const satisfies Flags;
 

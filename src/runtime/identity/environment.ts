@@ -34,10 +34,13 @@ const NAME = /^[A-Za-z0-9_-]{1,32}$/;
 
 /**
  * Reads `PBFT_CLUSTER` (the cluster file as JSON), `PBFT_REPLICA` (the member's name or number), `PBFT_PRIVATE_KEY`, `PBFT_START`, and what
- * {@linkcode chainFromVariables} reads.
+ * {@linkcode chainFromVariables} reads. `readText` reads files, where there are files.
  * @throws {TypeError} naming the variable that is missing or wrong. The error never contains the key.
  */
-export function replicaFromVariables(get: (name: string) => string | undefined): ReplicaIdentity {
+export function replicaFromVariables(
+  get: (name: string) => string | undefined,
+  readText?: (path: string) => string,
+): ReplicaIdentity {
   const required = (name: string) => {
     const value = get(name)?.trim();
     if (value) return value;
@@ -48,7 +51,7 @@ export function replicaFromVariables(get: (name: string) => string | undefined):
   if (!/^[0-9a-f]{64}$/.test(privateKey)) {
     throw new TypeError("PBFT_PRIVATE_KEY: expected 64 lower-case hex digits, got something else");
   }
-  const chained = chainFromVariables(get);
+  const chained = chainFromVariables(get, readText);
   const given = required("PBFT_REPLICA");
   const isLater = chained.chain !== undefined && nameInGenesis(cluster, privateKey) === null;
   if (isLater && !NAME.test(given)) {
@@ -62,22 +65,37 @@ export function replicaFromVariables(get: (name: string) => string | undefined):
  * Reads how a replica whose key is no member in the genesis finds its epoch:
  *
  * - `PBFT_JOIN`: URLs of running members to ask for the chain of epochs, separated by spaces or commas.
- * - `PBFT_CHAIN`: the chain as `GET /epochs` gives it and `pbft members chain` prints it, if there is room for it.
+ * - `PBFT_CHAIN`: the chain as `GET /epochs` gives it and `pbft members chain` prints it, if there is room for it; where
+ *   `readText` reads files, also the path of a file with it. JSON begins with `{` or `[`.
  *
  * With either of them the key may be a member of later epochs only. Neither needs to be trusted: each link is checked.
  * @throws {TypeError} naming the variable that is wrong.
  */
-export function chainFromVariables(get: (name: string) => string | undefined): ChainVariables {
+export function chainFromVariables(
+  get: (name: string) => string | undefined,
+  readText?: (path: string) => string,
+): ChainVariables {
   const [text, urls] = [get("PBFT_CHAIN")?.trim(), get("PBFT_JOIN")?.trim()];
   if (!text && !urls) return {};
-  return { chain: text ? linksIn(text) : [], ...(urls && { join: urlsIn(urls) }) };
+  return { chain: text ? linksIn(text, readText) : [], ...(urls && { join: urlsIn(urls) }) };
 }
 
-function linksIn(text: string): readonly Uint8Array[] {
+function linksIn(given: string, readText?: (path: string) => string): readonly Uint8Array[] {
   try {
-    return parseChainText(text);
+    return parseChainText(readText && !/^[{[]/.test(given) ? textAt(given, readText) : given);
   } catch (error) {
     throw new TypeError(`PBFT_CHAIN: ${(error as Error).message}`);
+  }
+}
+
+/** The text of a file. The error does not repeat what was given: it may be a key that was put into the wrong variable. */
+function textAt(path: string, readText: (path: string) => string): string {
+  try {
+    return readText(path);
+  } catch (error) {
+    if (error instanceof TypeError) throw error;
+    const { code = "an error" } = error as { readonly code?: string };
+    throw new TypeError(`expected the chain as JSON, or a file with it, got ${path.length} characters: ${code}`);
   }
 }
 

@@ -32,7 +32,7 @@ export async function followChain(
 }
 
 /**
- * Reads the links of a chain from JSON, as `GET /epochs` gives it. They are not verified.
+ * Reads the links of a chain from JSON: what `GET /epochs` gives, or the list of links alone. They are not verified.
  * @throws {TypeError} naming the wrong field. The error does not repeat the text.
  */
 export function parseChainText(text: string): readonly Uint8Array[] {
@@ -42,7 +42,8 @@ export function parseChainText(text: string): readonly Uint8Array[] {
   } catch {
     throw new TypeError(`expected the chain of epochs as JSON, got ${text.length} characters that are not JSON`);
   }
-  const { after = 0, links } = Object(json) as { readonly after?: unknown; readonly links?: unknown };
+  const given = Array.isArray(json) ? { links: json } : Object(json);
+  const { after = 0, links } = given as { readonly after?: unknown; readonly links?: unknown };
   if (after !== 0) throw new TypeError(`after: expected 0, got ${JSON.stringify(after)}: a chain begins with epoch 0`);
   if (!Array.isArray(links)) throw new TypeError("links: expected a list, got something else");
   return links.map((link, i) => {

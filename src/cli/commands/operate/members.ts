@@ -2,26 +2,23 @@
  * `members`: who is in the cluster, and how that changes: a proposal is made, signed by members, and submitted.
  * @module
  */
-import { writeFileSync } from "node:fs";
 import { createSigner, sha256 } from "../../../crypto/mod.ts";
 import { approve } from "../../../wire/epochs/mod.ts";
 import { CliError, EXIT, reasonOf } from "../../cli_error.ts";
 import { findCluster } from "../../find_cluster.ts";
 import { readKey } from "../../key_file.ts";
-import { chainJson } from "../../members/chain_file.ts";
+import { chainJson, isChainText } from "../../members/chain_file.ts";
 import { CHANGE_FLAGS, proposalOf } from "../../members/changes.ts";
 import { type Followed, presentOf } from "../../members/follow.ts";
 import { keepIn, KeptChain } from "../../members/kept_chain.ts";
 import { stateFileOf } from "../../members/key_schedule.ts";
 import { membersShown, type Shown } from "../../members/list.ts";
-import { type CheckedProposal, readProposal, writeProposal } from "../../members/proposal_file.ts";
+import { type CheckedProposal, readProposal, writeApprovals, writeNewProposal } from "../../members/proposal_file.ts";
 import { submit } from "../../members/submit.ts";
 import { changesText, namesText, sizeText } from "../../members/words.ts";
-import { type DryRun, dryRun, dryRunText } from "../../members/dry_run.ts";
-import { loadMachine } from "../../machine/load.ts";
-import { exists } from "../../files.ts";
-import { MachineVersions } from "../../../core/epochs/versions.ts";
-import { SqliteStore } from "../../../stores/sqlite.ts";
+import { tryMigration } from "../../members/dry_run.ts";
+import { evidenceShown } from "../../members/evidence_file.ts";
+import { exists, replaceFileInTurn } from "../../files.ts";
 import { CHAIN_FLAG, CLUSTER_FLAG, EXPORT_FLAG } from "../../parser/flags.ts";
 import { type Call, defineVerb, type Flags } from "../../parser/verb.ts";
 
@@ -53,7 +50,7 @@ const FLAGS = {
 type MembersCall = Call<typeof FLAGS>;
 type Action = (call: MembersCall, file: string) => Promise<Shown>;
 
-const ACTIONS: Readonly<Record<string, Action>> = { list, chain, propose, sign, show, submit: send };
+const ACTIONS: Readonly<Record<string, Action>> = { list, chain, propose, sign, show, submit: send, evidence };
 /** The file of a proposal, if none is named. */
 const DEFAULT_FILE = "proposal.json";
 
@@ -66,12 +63,13 @@ export const verb = defineVerb({
   show     says what a proposal changes, and who has signed it
   sign     adds the signature of one member, without a network; each member does so on its own machine
   submit   sends a proposal that a quorum has signed, and waits until its epoch is in force
-  chain    writes the chain of epochs into a file, for pbft serve --chain`,
+  chain    writes the chain of epochs into a file, for pbft serve --chain
+  evidence says whom the evidence in a file convicts, the answer of GET /evidence, without a network`,
   args: [
-    { name: "ACTION", help: "list, propose, show, sign, submit or chain" },
+    { name: "ACTION", help: "list, propose, show, sign, submit, chain or evidence" },
     {
       name: "FILE",
-      help: `the proposal (${DEFAULT_FILE}); chain: the chain (standard output)`,
+      help: `the proposal (${DEFAULT_FILE}); chain: the chain (standard output); evidence: the evidence`,
       isFile: true,
       isOptional: true,
     },
@@ -115,7 +113,7 @@ async function chain(call: MembersCall, file: string): Promise<Shown> {
   const json = chainJson(cluster, links);
   if (file === "") return { lines: [JSON.stringify(json)], json, code: EXIT.done };
   try {
-    writeFileSync(file, JSON.stringify(json) + "\n");
+    await replaceFileInTurn(file, () => JSON.stringify(json) + "\n");
   } catch (error) {
     throw new CliError(`${file}: ${reasonOf(error)}`, EXIT.usage);
   }
@@ -130,7 +128,7 @@ async function propose(call: MembersCall, file: string): Promise<Shown> {
   const path = file || DEFAULT_FILE;
   const { found, followed } = await present(call);
   const proposal = proposalOf(followed.present, call.values);
-  writeProposal(path, proposal, { links: followed.links, isNew: true });
+  await writeNewProposal(path, proposal, followed.links);
   const shown = shownOf(path, await readProposal(path, found));
   return {
     ...shown,
@@ -138,45 +136,16 @@ async function propose(call: MembersCall, file: string): Promise<Shown> {
   };
 }
 
+async function evidence({ values }: MembersCall, file: string): Promise<Shown> {
+  if (file === "") {
+    throw new CliError("evidence: expected a file, got nothing: the answer of GET /evidence", EXIT.usage);
+  }
+  return await evidenceShown(file, await KeptChain.openKnown(await findCluster(values.cluster), values.chain));
+}
+
 async function show({ values }: MembersCall, file: string): Promise<Shown> {
   const path = file || DEFAULT_FILE;
   return shownOf(path, await readProposal(path, await findCluster(values.cluster)));
-}
-
-/**
- * If a proposal changes the version of the state machine: tries the migration on this member's state, if the machine and the
- * state are given. Returns the lines to print. @throws {CliError} if it does not work: then nothing is signed.
- */
-async function tryMigration(
-  { machine, export: name, state }: MembersCall["values"],
-  { proposal: { configuration }, followed: { present } }: CheckedProposal,
-): Promise<{ readonly lines: readonly string[]; readonly tried: DryRun | null }> {
-  const [from, to] = [present.genesis.stateMachine, configuration.genesis.stateMachine];
-  if (from === to) return { lines: [], tried: null };
-  if (machine === undefined || state === undefined) {
-    const lines = [
-      `the migration from ${from} to ${to} was not tried: --machine FILE --state FILE tries it before signing`,
-    ];
-    return { lines, tried: null };
-  }
-  const versions = MachineVersions.of((await loadMachine(machine, name)).machines);
-  const store = await openState(state);
-  try {
-    const tried = await dryRun(store, { present, versions, to });
-    return { lines: dryRunText(tried), tried };
-  } finally {
-    await store.close();
-  }
-}
-
-/** Opens the state of a member, which may be running. @throws {CliError} if there is no such file. */
-async function openState(path: string): Promise<SqliteStore> {
-  if (!exists(path)) throw new CliError(`--state: ${path}: no such file`, EXIT.usage);
-  try {
-    return await SqliteStore.open(path);
-  } catch (error) {
-    throw new CliError(`--state: ${reasonOf(error)}`, EXIT.usage);
-  }
 }
 
 async function sign({ values, terminal }: MembersCall, file: string): Promise<Shown> {
@@ -204,7 +173,7 @@ async function sign({ values, terminal }: MembersCall, file: string): Promise<Sh
   const state = values.state && stateFileOf(values.state, privateKey);
   const { lines, tried } = await tryMigration({ ...values, state }, checked);
   if (!standing.approved.includes(member.name)) {
-    writeProposal(path, await approve(present, proposal, { signer, hash: sha256 }), followed);
+    await writeApprovals(path, await approve(present, proposal, { signer, hash: sha256 }), followed.links);
   }
   const shown = shownOf(path, await readProposal(path, found));
   return {
@@ -285,7 +254,8 @@ async function present(
   const found = await findCluster(values.cluster);
   const kept = await KeptChain.open(found, values.chain);
   terminal.progress("asking the members…");
-  const isKnown = kept.links.length > 0 || (values.chain !== undefined && exists(values.chain));
+  const { chain } = values;
+  const isKnown = kept.links.length > 0 || (chain !== undefined && (isChainText(chain) || exists(chain)));
   const links = isKnown ? kept.links : undefined;
   const followed = await presentOf(found, { links, further: values.from === undefined ? [] : [values.from] });
   await keepIn(kept, followed.links, terminal);
