@@ -11,6 +11,8 @@ import {
   type SqlValue,
 } from "../stores/durable_object.ts";
 import { EDGE_SETTINGS } from "./host/edge_settings.ts";
+import { fillFromOrigin } from "./host/origin.ts";
+import type { SnapshotStorage } from "../snapshot/storage/storage.ts";
 import { parseClusterText } from "../wire/mod.ts";
 import { memberId, replicaFromVariables, storeName } from "./identity/environment.ts";
 import { checkMember, createKeyValue } from "./identity/member_place.ts";
@@ -80,7 +82,13 @@ export interface WorkerEnvironment extends ReplicaEnvironment {
  * Options of a class that extends {@linkcode ReplicaObject}. `settings` replace single values of {@linkcode EDGE_SETTINGS}.
  * Without `observers` there is one: a {@linkcode Log} in the format that `PBFT_LOG` names.
  */
-export interface ReplicaObjectOptions extends HostOptions {}
+export interface ReplicaObjectOptions extends HostOptions {
+  /**
+   * Where the snapshot is with which a new cluster begins ({@linkcode Genesis.origin}), such as an R2 bucket. It is read at the first
+   * start, with `PBFT_START=new`. Members without it fetch the state from the others.
+   */
+  readonly origin?: SnapshotStorage;
+}
 
 /**
  * The class of the object that is one replica. An object may be stopped at any moment; it is opened again by the next
@@ -150,20 +158,22 @@ export class ReplicaObject {
     const onInternalError = (error: Error) => log?.defect("a request met a defect", error);
     const policy = { address, onInternalError, ...policyFromVariables(variable), ...app };
     checkMember({ ...identity, settings, stateMachine });
+    const store = new DurableObjectStore(this.#context.storage);
+    const started = await fillFromOrigin(store, { cluster, privateKey, start, origin: this.#options.origin });
     return await openMemberHost({
       member: {
         cluster,
         chain,
         join,
         settings: { ...EDGE_SETTINGS, ...settings },
-        store: new DurableObjectStore(this.#context.storage),
+        store,
         timer,
         archive: this.#options.archive,
         privateKey,
         stateMachine,
         observers,
         persistInputs: true,
-        start,
+        ...started,
       },
       openTransport: (epoch, member, membership) => ({ transport: transportOf(epoch, member, privateKey, membership) }),
       createApp: (node, { ended: _, ...parts }) => createApp(node, { ...policy, ...parts, timer }).fetch,

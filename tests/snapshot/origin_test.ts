@@ -5,7 +5,9 @@ import { main } from "../../src/cli/mod.ts";
 import { ProofError, verifyArchived } from "../../src/client/mod.ts";
 import type { Genesis } from "../../src/core/config.ts";
 import type { ReplicaId } from "../../src/core/messages/ids.ts";
+import { simulatedObjectStorage } from "../../src/cli/simulation/simulated_object.ts";
 import { clusterId } from "../../src/crypto/mod.ts";
+import { ReplicaObject } from "../../src/runtime/cloudflare.ts";
 import { audit } from "../../src/snapshot/audit/audit.ts";
 import { nodeSource } from "../../src/snapshot/node_source.ts";
 import { restoreOrigin, restoreSnapshot } from "../../src/snapshot/restore.ts";
@@ -17,7 +19,7 @@ import { blobKey, BLOBS } from "../../src/snapshot/storage/storage.ts";
 import { verifySnapshot } from "../../src/snapshot/verify.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import { encodeGenesis, parseClusterFile, parseGenesis } from "../../src/wire/mod.ts";
-import { clusterFile, FOUR, Members, until, urlsOf } from "../node/_epochs.ts";
+import { clusterFile, FOUR, keyOf, Members, until, urlsOf } from "../node/_epochs.ts";
 import { inFolder } from "../tools/folder.ts";
 import { Bucket } from "./_bucket.ts";
 import { past, VERSIONS } from "./_epochs.ts";
@@ -221,3 +223,32 @@ Deno.test("init makes a genesis of a snapshot, and refuses one that is not sound
     );
     await assertRejects(() => Deno.stat(`${folder}/c`));
   }));
+
+// An object lives on after a request, and so does its timer.
+const livesOn = { sanitizeOps: false, sanitizeResources: false };
+
+Deno.test("a Durable Object begins with the snapshot in its bucket, and needs it once", livesOn, async () => {
+  const disk = { ...simulatedObjectStorage(), setAlarm: () => Promise.resolve() };
+  const context = { storage: disk, waitUntil: () => {} };
+  const urls = Object.fromEntries(FOUR.map((name, i) => [name, `http://127.0.0.1:${i + 1}`]));
+  const env = {
+    PBFT_CLUSTER: JSON.stringify({ ...file, urls }),
+    PBFT_REPLICA: "Apple",
+    PBFT_PRIVATE_KEY: keyOf("Apple").privateKey,
+    PBFT_LOG: "none",
+  } as ConstructorParameters<typeof ReplicaObject>[1];
+  const status = async (bucket: Bucket | null, start?: string) => {
+    const options = { stateMachine: VERSIONS, ...(bucket && { origin: bucket }) };
+    const object = new ReplicaObject(context, { ...env, ...(start && { PBFT_START: start }) }, options);
+    const answer = await object.fetch(new Request("http://127.0.0.1:1/status"));
+    return { status: answer.status, ...await answer.json() };
+  };
+  const empty = await status(new Bucket(), "new");
+  assertEquals(empty.status, 503);
+  assertMatch(empty.detail, /^the replica can't be opened: blob [0-9a-f]{64}: expected its bytes, got none/);
+  assertMatch((await status(storage)).detail, /expected the records of Apple/);
+  const begun = await status(storage, "new");
+  assertEquals([begun.status, begun.lastExecuted, begun.stateRoot], [200, origin.sequence, origin.root]);
+  const again = await status(null);
+  assertEquals([again.status, again.lastExecuted], [200, origin.sequence]);
+});

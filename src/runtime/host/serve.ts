@@ -23,7 +23,8 @@ import { type ListenAddress, listenAddress, urlOf } from "../server/listen_addre
 import { type KeyReplica, KeyRotator, type NextKey } from "../identity/key_rotation.ts";
 import { chainOf, checkMember, createKeyValue, ownerOf, ownUrl } from "../identity/member_place.ts";
 import type { OpenReplica, OpenReplicaOptions, ServedReplica, ServeOptions } from "./options.ts";
-import { fillFromOrigin, openState } from "./state_file.ts";
+import { fillFromOrigin } from "./origin.ts";
+import { openState } from "./state_file.ts";
 import { systemTimer } from "./system_timer.ts";
 import { socketTransportOf, transportOf } from "./transport.ts";
 import type { Interposer } from "./interposer.ts";
