@@ -6,7 +6,7 @@
 import type { StateMachine } from "../core/state_machine.ts";
 import { KeyValue } from "../machines/mod.ts";
 import type { MachineFault } from "./machine/fault.ts";
-import { guardMachine } from "./machine/forbidden.ts";
+import { guardMachine, makeSeeded } from "./machine/forbidden.ts";
 import { type DrawOptions, drawPlan } from "./plan/draw.ts";
 import type { Stores } from "./hosts/disk.ts";
 import { run } from "./run.ts";
@@ -98,7 +98,10 @@ export function runOptionsOf(options: SimulateOptions): RunOptions {
   if (stateMachine && !workload) throw new TypeError("workload: expected one that goes with stateMachine, got none");
   return {
     stateMachine: stateMachine
-      ? (replica) => guardMachine(stateMachine(), allow.includes("not-deterministic") ? { seed: replica } : {})
+      ? (replica) => {
+        const machine = makeSeeded(stateMachine, replica);
+        return guardMachine(machine, allow.includes("not-deterministic") ? { seed: replica } : {});
+      }
       : createKeyValue,
     ...!stateMachine && { versions: keyValueVersions(createKeyValue) },
     ...stateMachine && { inspect: { create: stateMachine, allow } },

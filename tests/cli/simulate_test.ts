@@ -61,17 +61,19 @@ Deno.test("simulate runs a machine of one's own; the report of a failure is the 
     assertEquals(code, 1);
     const report = out.slice(out.indexOf("BROKEN")).split("\n");
     assertMatch(report[0]!, /^BROKEN determinism {3}seed 1, at [\d,]+ virtual ms, 4 replicas$/);
-    assertMatch(
-      report[1]!,
-      /^ {2}what {5}\{"leave":true\} of [0-9a-f]{12} in batch \d+ gives "name .*it gives different results$/,
-    );
+    const rows = Object.fromEntries(report.slice(1).map((line) => line.trim().split(/ {2,}/)));
+    assertEquals(rows.what, "it gives different results");
+    assertMatch(rows.operation, /^\{"leave":true\}/);
+    assertMatch(rows["it gives"], /^"name /);
+    assertEquals(rows.differs, "at .");
     const replay = "pbft simulate 'a queue.mjs' --seed 1 --runs 1 --replicas 4 --profile crashes --trace";
-    assertEquals([report[2], report.length], [`  replay   ${replay}`, 3]);
+    assertEquals([rows.replay, report.at(-1)!.includes(replay)], [replay, true]);
     const replayed = await run("a queue.mjs", ...replay.split("' ")[1]!.split(" "));
     assert(replayed.out.endsWith(report.join("\n")), replayed.out.slice(-1_000));
     const json = JSON.parse((await run("a queue.mjs", ...SEED_THAT_BREAKS, "--no-shrink", "--json")).out);
     assertEquals([json.broken, json.failures[0].invariant, json.failures[0].seed], [1, "determinism", 1]);
     assertEquals(json.failures.length, 1);
+    assertMatch(json.failures[0].machine.operation, /leave/);
     const none = await run("none.mjs");
     assertEquals(none.code, 2);
     assertMatch(none.err, /^error: none\.mjs: expected an export named workload, got none\n {2}.*queue\/1\n {2}next: /);
@@ -95,7 +97,8 @@ Deno.test("simulate reports a failure at once, and searches for a smaller run wi
     child.kill("SIGKILL");
     await child.status;
     await lines.done;
-    assertMatch(lines.all.slice(0, 4).join("\n"), /^\nBROKEN determinism {3}seed 1, .*\n {2}what .*\n {2}replay .*$/);
+    const first = lines.all.join("\n");
+    assertMatch(first, /^\nBROKEN determinism {3}seed 1, .*\n {2}what .*\n {2}operation [^]*\n {2}replay /);
 
     const args = ["simulate", "queue.mjs", ...SEED_THAT_BREAKS, "--minutes"];
     const { code, out } = await pbft([...args, "0.2"], { cwd: folder });
@@ -110,5 +113,41 @@ Deno.test("simulate reports a failure at once, and searches for a smaller run wi
     const json = await pbft([...args, "0.001", "--json", "--keep-going"], { cwd: folder });
     assertEquals(JSON.parse(json.out).failures[0].seed, 1);
     assertMatch(json.err, /^\n?BROKEN determinism {3}seed 1/);
+  });
+});
+
+/** What a typed machine of one's own does besides counting. */
+const TYPED = (odd: string) => `
+import { counter, defineMachine } from "${ROOT}src/machines/typed/mod.ts";
+const { now } = Date;
+let calls = 0;
+export const machine = defineMachine({
+  name: "odd",
+  version: 1,
+  state: { n: counter() },
+  operations: { count: { run: ({ n }) => n.next() }, odd: { run() { ${odd} } } },
+});
+export const workload = {
+  operation: (random) => random.chance(0.1) ? machine.encode("odd") : machine.encode("count"),
+};
+`;
+
+Deno.test("simulate names the operation of a promise left behind and of a clock that the module keeps; what only the runs before break is reported too", async () => {
+  await inFolder(async (folder) => {
+    const simulated = async (odd: string, ...args: string[]) => {
+      await Deno.writeTextFile(`${folder}/odd.ts`, TYPED(odd));
+      return await pbft(["simulate", "odd.ts", "--profile", "calm", "--seed", "1", ...args], { cwd: folder });
+    };
+    const promise = await simulated(`void (async () => { await null; throw new Error("late"); })();`, "--no-shrink");
+    assertEquals([promise.code, promise.err], [1, ""], promise.out);
+    assertMatch(
+      promise.out,
+      /BROKEN machine[^]*left a promise that was rejected[^]*\{"op":"odd"\}[^]*Error: late \(odd\.ts:\d+\)/,
+    );
+    const clock = await simulated("return { at: now() };", "--no-shrink");
+    assertMatch(clock.out, /BROKEN determinism[^]*an operation uses Date\.now\(\)[^]*differs +at \.at/);
+    const beside = await simulated(`if (++calls > 60) throw new Error("full"); return null;`, "--runs", "9");
+    assertEquals(beside.code, 1, beside.out);
+    assertMatch(beside.out, /BROKEN [^]*\{"op":"odd"\}[^]*replay/);
   });
 });

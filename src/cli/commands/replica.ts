@@ -8,6 +8,7 @@ import { parseStart, type Start } from "../../node/storage/start.ts";
 import { Log, type LogFormat, type ServedReplica, type ServeOptions, systemTimer } from "../../runtime/process.ts";
 import { folderStorage } from "../../snapshot/storage/folder.ts";
 import { guardMachine } from "../../testing/machine/forbidden.ts";
+import { holdGlobals } from "../../testing/machine/globals.ts";
 import { MemoryStore } from "../../stores/memory.ts";
 import type { ClusterFile } from "../../wire/mod.ts";
 import { importKeyPair } from "../../crypto/mod.ts";
@@ -134,6 +135,7 @@ async function serveReplica({ values }: Call<typeof FLAGS>): Promise<number> {
   const { "rotate-key-every": every } = values;
   const log = new Log({ name, members, format, secrets, timer: systemTimer() });
   if (warning) log.warn({ event: "key-readable", message: warning });
+  if (values.guard) holdGlobals(); // Before it is loaded: a module may keep functions such as Date.now.
   const machine = values.machine === undefined ? undefined : await loadMachine(values.machine, values.export);
   const telemetry = share === null ? null : await createTelemetry(name, share);
   const { requested, forced } = listenForStop();

@@ -5,10 +5,11 @@
 import process from "node:process";
 import { Coverage, drawPlan, type Kind, KINDS, missingFrom, type Profile, PROFILES, run } from "../../testing/mod.ts";
 import { CliError, EXIT, runCommand } from "../cli_error.ts";
-import { reportOf, smallerRun } from "../simulation/failure.ts";
 import { runVerb } from "../parser/dispatch.ts";
 import { EXPORT_FLAG } from "../parser/flags.ts";
 import { type Call, defineVerb, type Flags } from "../parser/verb.ts";
+import { type Broken, reportLines } from "../simulation/report.ts";
+import { smallerRun } from "../simulation/smaller_run.ts";
 import { ThreadError } from "../simulation/worker.ts";
 import type { Terminal } from "../terminal.ts";
 import { STORE_KINDS, type StoreKind } from "../simulation/real_stores.ts";
@@ -77,16 +78,19 @@ async function simulateSeeds(options: Options, terminal: Terminal): Promise<numb
     readonly atMs: number;
   }[] = [];
   const { seed, jobs, simulation, runs, minutes } = options;
-  const goesOn = (begun: number) => begun < runs && totals.seconds < 60 * minutes;
+  // At least one run, however short the time is.
+  const goesOn = (begun: number) => begun < runs && (begun === 0 || totals.seconds < 60 * minutes);
   try {
     for await (const outcome of outcomesOf({ seed, jobs, simulation, goesOn })) {
       totals.add(outcome);
-      if (outcome.violation) failures.push({ seed: outcome.seed, ...outcome.violation });
+      const { violation } = outcome;
+      if (violation) failures.push({ seed: outcome.seed, ...violation });
       if (options.trace) await showTrace(outcome, simulation, terminal);
-      if (outcome.violation) {
-        reports.push(...await reportAtOnce(outcome, options, terminal, 60 * minutes - totals.seconds));
+      if (violation) {
+        const broken = { ...outcome, violation };
+        reports.push(...await reportAtOnce(broken, options, terminal, 60 * minutes - totals.seconds));
       }
-      if (outcome.violation && !options.keepGoing) break;
+      if (violation && !options.keepGoing) break;
       terminal.progress(totals.progress());
       if (totals.isTimeToTell()) terminal.say(totals.progress());
     }
@@ -111,13 +115,13 @@ async function simulateSeeds(options: Options, terminal: Terminal): Promise<numb
  * Searches for a smaller run then. Returns the lines for the end of the screen.
  */
 async function reportAtOnce(
-  outcome: Outcome,
+  outcome: Broken,
   options: Options,
   terminal: Terminal,
   secondsLeft: number,
 ): Promise<readonly string[]> {
   const { simulation, isShrinking, keepGoing } = options;
-  const report = await reportOf(outcome, options);
+  const report = await reportLines(outcome, options);
   const show = (lines: readonly string[]) => lines.forEach(terminal.isJson ? terminal.say : terminal.print);
   if (isShrinking || keepGoing) show(report);
   if (!isShrinking || terminal.isJson) return report;

@@ -11,6 +11,7 @@ import {
   type SimulateOptions,
   type Violation,
 } from "../../testing/mod.ts";
+import { holdGlobals } from "../../testing/machine/globals.ts";
 import { CliError, EXIT } from "../cli_error.ts";
 import type { MachineFile } from "../machine/inspect.ts";
 import { type LoadedMachine, loadMachine } from "../machine/load.ts";
@@ -20,6 +21,7 @@ import { answerOrders, startThread } from "./worker.ts";
 /** The outcome of one seed. */
 export interface Outcome {
   readonly seed: number;
+  readonly replicas: number;
   readonly violation: Violation | null;
   readonly coverage: Coverage;
   readonly virtualMs: number;
@@ -106,6 +108,7 @@ export async function optionsOf({ seed, simulation }: Order): Promise<RunOptions
 
 /** The machine of a file, and its workload. */
 async function simulatedMachine({ path, exportName }: MachineFile): Promise<Required<LoadedMachine>> {
+  holdGlobals(); // Before it is loaded: a module may keep functions such as Date.now.
   const machine = await loadMachine(path, exportName);
   if (machine.workload) return { ...machine, workload: machine.workload };
   throw new CliError(`${path}: expected an export named workload, got none`, EXIT.usage, {
@@ -116,8 +119,9 @@ async function simulatedMachine({ path, exportName }: MachineFile): Promise<Requ
 
 async function outcomeOf(order: Order): Promise<Told> {
   const { seed, simulation } = order;
-  const { violation, coverage, virtualMs, operations } = await run(drawPlan(seed, simulation), await optionsOf(order));
-  return { seed, violation, virtualMs, operations, counts: coverage.entries() };
+  const plan = drawPlan(seed, simulation);
+  const { violation, coverage, virtualMs, operations } = await run(plan, await optionsOf(order));
+  return { seed, replicas: plan.replicas, violation, virtualMs, operations, counts: coverage.entries() };
 }
 
 answerOrders(outcomeOf);

@@ -3,6 +3,7 @@
  * @module
  */
 import type { RunReport } from "../run_options.ts";
+import type { MachineFinding } from "./fault.ts";
 
 /**
  * The report of a run, for a terminal: one line if nothing is wrong; else the fault, its place, and how to see it again.
@@ -22,14 +23,25 @@ export function describeRun({ violation, plan, operations, batches }: RunReport)
   const at = `seed ${seed}, at ${Math.round(violation.atMs).toLocaleString("en-US")} ms, ${replicas} replicas`;
   const { machine } = violation;
   if (!machine) return `BROKEN  ${violation.invariant}       ${at}\n  ${violation.detail}`;
-  const lines: (readonly [string, string])[] = [
-    ["operation", `${machine.operation}  by ${machine.caller}`],
-    ...machine.said,
-    ...machine.at === null ? [] : [["differs", `at ${machine.at}`] as const],
-    ...machine.advice === null ? [] : [["likely", machine.advice] as const],
-    ["replay", `the same call with seed: ${seed}`],
-  ];
-  const width = Math.max(...lines.map(([name]) => name.length));
-  const rows = lines.map(([name, text]) => `  ${name.padEnd(width)}  ${text}`);
+  const rows = rowsOf([...factsOf(machine), ["replay", `the same call with seed: ${seed}`]]);
   return [`BROKEN  your machine: ${machine.what}       ${at}`, ...rows].join("\n");
+}
+
+/** A name and what it stands for. */
+export type Row = readonly [name: string, text: string];
+
+/** What is known of a mistake, besides what it is. */
+export function factsOf({ operation, caller, said, at, advice }: MachineFinding): readonly Row[] {
+  return [
+    ["operation", `${operation}  by ${caller}`],
+    ...said,
+    ...at === null ? [] : [["differs", `at ${at}`] as const],
+    ...advice === null ? [] : [["likely", advice] as const],
+  ];
+}
+
+/** Rows in two columns. */
+export function rowsOf(rows: readonly Row[]): readonly string[] {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, text]) => `  ${name.padEnd(width)}  ${text}`);
 }

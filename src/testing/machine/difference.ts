@@ -5,6 +5,8 @@
 import { decodeKey } from "../../machines/typed/state/key.ts";
 import { type PathKey, pathText } from "../../machines/typed/values/path.ts";
 import { shown } from "../world/observed_core.ts";
+import { short } from "./finding.ts";
+import type { Chunks } from "./trial.ts";
 
 /** The first path at which two byte strings differ: in JSON a path such as `.balance`, elsewhere a byte; `null`: they are equal. */
 export function differenceOf(a: Uint8Array | undefined, b: Uint8Array | undefined): string | null {
@@ -27,6 +29,20 @@ export function stateDifferenceOf(a: Uint8Array | undefined, b: Uint8Array | und
     return `${placeOf(key)}${path === "." ? "" : path}`;
   }
   return differenceOf(a, b);
+}
+
+/** The first chunk that differs between two states; `null`: they are equal. */
+export function differentChunk(a: Chunks, b: Chunks): string | null {
+  for (const id of [...new Set([...a.keys(), ...b.keys()])].sort()) {
+    if (differenceOf(a.get(id), b.get(id)) !== null) return id;
+  }
+  return null;
+}
+
+/** A chunk for people. */
+export function textOfChunk(chunks: Chunks, id: string): string {
+  const chunk = chunks.get(id);
+  return chunk ? short(shown(chunk)) : "nothing";
 }
 
 /** The entries of a chunk of an ordered map: its depth, then keys and values in turn. `null`: it is none. */

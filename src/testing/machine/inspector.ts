@@ -8,15 +8,20 @@ import type { StateMachine } from "../../core/state_machine.ts";
 import type { Workload } from "../plan/workload.ts";
 import { Random } from "../random.ts";
 import type { Invariant, Report } from "../violation.ts";
-import { type Call, shown } from "../world/observed_core.ts";
-import { differenceOf, stateDifferenceOf } from "./difference.ts";
+import type { Call } from "../world/observed_core.ts";
+import { adviceOn, CHECK_FIRST, FOLLOWS, LATER, RESTORE } from "./advice.ts";
+import { demonstrate } from "./demonstration.ts";
+import { differenceOf, differentChunk, stateDifferenceOf, textOfChunk } from "./difference.ts";
 import type { MachineFault, MachineFinding } from "./fault.ts";
 import { callerOf, lineOf, operationOf, short } from "./finding.ts";
-import { guardMachine, type Use } from "./forbidden.ts";
-import { type Answer, ask, type Chunks, take } from "./trial.ts";
+import { guardMachine, makeSeeded, type Use } from "./forbidden.ts";
+import type { Asked } from "./stray.ts";
+import { type Answer, ask, changesBetween, type Chunks, restore, take, textOf } from "./trial.ts";
 
 /** After this many operations that were all looked at closely, one in so many is. */
 const CLOSELY = { first: 100, oneIn: 10 };
+/** Of the close looks, one in so many is also at a machine that had another state and catches up. */
+const CATCHES_UP = 4;
 
 /** Which invariant does not hold with each mistake. */
 const INVARIANTS: Readonly<Record<MachineFault, Invariant>> = {
@@ -38,48 +43,68 @@ export interface InspectorOptions {
   readonly report: Report;
 }
 
+/** A machine and the chunks of its state. */
+interface Copy {
+  readonly machine: StateMachine;
+  chunks: Chunks;
+}
+
 /** Executes again what the replicas have executed, and looks for mistakes. */
 export class Inspector {
   readonly #options: InspectorOptions;
   readonly #random: Random;
-  readonly #machine: StateMachine;
-  /** What the machine has used during the present call. */
+  /** Runs straight through. */
+  #own: Copy | null = null;
+  /** Is given the changes of the state now and then. */
+  #late: Copy | null = null;
+  /** What machines have used during the present call. */
   #uses: Use[] = [];
-  #chunks: Chunks = new Map();
+  /** What is being called, for people. */
+  #phase = "";
   #calls = 0;
+  #last: Call | null = null;
   #isOver = false;
+  /** All that was asked, in its order. */
+  readonly asked: Asked[] = [];
 
   constructor(options: InspectorOptions) {
     this.#options = options;
     this.#random = new Random(options.seed ^ 0x1a5);
-    this.#machine = this.#strict();
-    this.#chunks = take(this.#machine, new Map());
+    this.#attempt(null, new Map(), () => this.#own = this.#make(new Map()));
   }
 
   /** Replicas have executed an operation. All before it were given before. */
   executed(call: Call): void {
-    if (this.#isOver) return;
+    const own = this.#own;
+    if (this.#isOver || !own) return;
+    this.#attempt(call, own.chunks, () => this.#execute(call, own));
+    this.#last = call;
+  }
+
+  /** What is thrown is a finding. */
+  #attempt(call: Call | null, before: Chunks, look: () => void): void {
     try {
-      this.#execute(call);
+      look();
     } catch (error) {
-      this.#find(call, {
-        fault: "failure",
-        what: "it can't give or take its state",
-        said: [["it threw", short(String(error))]],
-      });
+      if (this.#uses.length > 0) this.#blameUse("execute", call, before);
+      const text = short(textOf(error));
+      const said = [[`${this.#phase} threw`, text]] as const;
+      this.#find(call, { fault: "failure", what: "it can't give or take its state", said });
     }
   }
 
-  #execute(call: Call): void {
+  #execute(call: Call, own: Copy): void {
     const isClose = this.#calls++ < CLOSELY.first || this.#random.chance(1 / CLOSELY.oneIn);
-    const before = this.#chunks;
     this.#uses = [];
-    const answer = ask(this.#machine, "execute", call);
-    const uses = this.#uses;
-    this.#chunks = take(this.#machine, before);
-    if (uses.length > 0) this.#blameUse("execute", call, before, uses[0]!);
+    if (isClose && this.#last && this.#last.sequence !== call.sequence) this.#checkQuiet(this.#last, own);
+    const before = own.chunks;
+    const answer = this.#ask(own, "execute", call);
+    if (this.#uses.length > 0) this.#blameUse("execute", call, before);
+    own.chunks = this.#take(own);
+    if (this.#uses.length > 0) this.#blameUse("execute", call, before);
     if (answer.value === null) {
-      this.#checkChange(call, before, `an operation that gave no result (${answer.text}) has changed the state`);
+      const what = `an operation that gave no result (${answer.text}) has changed the state`;
+      this.#checkChange(call, before, own.chunks, { what, advice: answer.text === "a promise" ? LATER : CHECK_FIRST });
     }
     this.#checkAnswer("execute", call, answer);
     if (this.#isOver || !isClose) return;
@@ -87,50 +112,76 @@ export class Inspector {
     if (this.#options.workload.query) this.#query({ ...call, operation: this.#options.workload.query(this.#random) });
   }
 
-  /** The same operation on a machine that was made anew. */
+  /** Nothing goes on after an answer. */
+  #checkQuiet(last: Call, own: Copy): void {
+    const before = own.chunks;
+    own.chunks = this.#take(own);
+    const what = "its state has changed after an operation had answered";
+    this.#checkChange(last, before, own.chunks, { what, advice: LATER });
+  }
+
+  /** The same operation on machines that come from chunks. */
   #compare(call: Call, before: Chunks, answer: Answer): void {
-    const rebuilt = this.#strict();
-    if (before.size > 0) rebuilt.restore(before);
-    const restored = take(rebuilt, before);
-    const again = ask(rebuilt, "execute", call);
-    this.#compareAnswers("it gives different results", call, [["it gives", answer], [
-      "on a machine rebuilt from its chunks",
-      again,
-    ]]);
-    const after = take(rebuilt, restored);
-    const id = firstDifference(this.#chunks, after);
+    this.#compareWith("on a machine rebuilt from its chunks", this.#make(before), call, before, answer);
+    if (this.#isOver || this.#calls % CATCHES_UP !== 0) return;
+    this.#late ??= this.#make(new Map());
+    const changes = changesBetween(this.#late.chunks, before);
+    if (changes.length > 0) {
+      this.#phase = "restore()";
+      restore(this.#late.machine, changes);
+      this.#late.chunks = before;
+      this.#checkRestored(this.#late, call, before);
+    }
+    this.#compareWith("on a machine that caught up by chunks", this.#late, call, before, answer);
+  }
+
+  #compareWith(where: string, other: Copy, call: Call, before: Chunks, answer: Answer): void {
+    this.#checkRestored(other, call, before);
+    const again = this.#ask(other, "execute", call);
+    this.#compareAnswers("it gives different results", call, [["it gives", answer], [where, again]]);
+    const after = other.chunks = this.#take(other);
+    const [ours, id] = [this.#own!.chunks, differentChunk(this.#own!.chunks, after)];
     if (id === null) return;
-    const [ours, theirs] = [this.#chunks.get(id), after.get(id)].map((chunk) =>
-      chunk ? short(shown(chunk)) : "nothing"
-    );
-    const isRestore = firstDifference(before, restored) !== null;
+    const [one, two] = [textOfChunk(ours, id), textOfChunk(after, id)];
     this.#find(call, {
       fault: "state",
-      what: isRestore ? "restore() leaves another state than it was given" : "it leaves different states",
-      line: `after ${operationOf(call)} of ${
-        callerOf(call)
-      } chunk ${id} is ${ours}, and ${theirs} on a machine rebuilt from its chunks`,
-      said: [[`chunk ${id} is`, ours!], ["on a machine rebuilt from its chunks it is", theirs!]],
-      at: `state ${stateDifferenceOf(this.#chunks.get(id), after.get(id))}`,
-      advice: isRestore
-        ? "restore() must put in place exactly what takeChanges() gave"
-        : "the state must not depend on how it came about, nor on what is not in it",
+      what: "it leaves different states",
+      line: `after ${operationOf(call)} of ${callerOf(call)} chunk ${id} is ${one}, and ${two} ${where}`,
+      said: [[`chunk ${id} is`, one], [`${where} it is`, two]],
+      at: `state ${stateDifferenceOf(ours.get(id), after.get(id))}`,
+      advice: "the state must not depend on how it came about, nor on what is not in it",
+    });
+  }
+
+  /** A machine tells that it does not have the chunks that it was given. */
+  #checkRestored(copy: Copy, call: Call, given: Chunks): void {
+    if (this.#uses.length > 0) this.#blameUse("execute", call, given);
+    const left = copy.chunks = this.#take(copy);
+    const id = differentChunk(given, left);
+    if (id === null) return;
+    const [one, two] = [textOfChunk(given, id), textOfChunk(left, id)];
+    this.#find(call, {
+      fault: "state",
+      what: "restore() leaves another state than it was given",
+      line: `before ${operationOf(call)} of ${callerOf(call)} chunk ${id} is ${two}, restored from ${one}`,
+      said: [["it was given", one], ["it has", two]],
+      at: `state ${stateDifferenceOf(given.get(id), left.get(id))}`,
+      advice: RESTORE,
     });
   }
 
   #query(call: Call): void {
+    const own = this.#own!;
     this.#uses = [];
-    const answer = ask(this.#machine, "query", call);
-    if (this.#uses.length > 0) this.#blameUse("query", call, this.#chunks, this.#uses[0]!);
+    const before = own.chunks;
+    const answer = this.#ask(own, "query", call);
+    if (this.#uses.length > 0) this.#blameUse("query", call, before);
     this.#checkAnswer("query", call, answer);
-    const before = this.#chunks;
-    this.#chunks = take(this.#machine, before);
-    this.#checkChange(call, before, "a query has changed the state");
-    const again = ask(this.#machine, "query", call);
+    own.chunks = this.#take(own);
+    this.#checkChange(call, before, own.chunks, { what: "a query has changed the state", advice: CHECK_FIRST });
+    const again = this.#ask(own, "query", call);
     this.#compareAnswers("a query gives different results", call, [["it gives", answer], ["asked again", again]]);
-    const rebuilt = this.#strict();
-    if (before.size > 0) rebuilt.restore(before);
-    const other = ask(rebuilt, "query", call);
+    const other = this.#ask(this.#make(before), "query", call);
     this.#compareAnswers("a query gives different results at equal states", call, [
       ["it gives", answer],
       ["on a machine rebuilt from its chunks", other],
@@ -147,61 +198,75 @@ export class Inspector {
       line: `${operationOf(call)} of ${callerOf(call)} gives ${a.text}, and ${b.text} ${other[0]}`,
       said: [[one[0], a.text], [other[0], b.text]],
       at,
-      advice: "the result must follow from the state, the operation and the context alone",
+      advice: FOLLOWS,
     });
   }
 
   #checkAnswer(method: "execute" | "query", call: Call, { value, text, failure }: Answer): void {
     if (value !== null || failure === null) return;
-    const what = `${method === "query" ? "a query" : "an operation"} ended by a mistake of the machine`;
-    const advice = "throw an OperationError, or call reject(), to reject; and return a Uint8Array at once";
-    this.#find(call, { fault: "failure", what, said: [[failure, text]], advice });
+    const what = `${NAMES[method]} ended by a mistake of the machine`;
+    this.#find(call, { fault: "failure", what, said: [[failure, text]], advice: adviceOn(text) });
   }
 
-  #checkChange(call: Call, before: Chunks, what: string): void {
-    const id = firstDifference(before, this.#chunks);
+  #checkChange(
+    call: Call,
+    before: Chunks,
+    after: Chunks,
+    { what, advice }: { readonly what: string; readonly advice: string },
+  ): void {
+    const id = differentChunk(before, after);
     if (id === null) return;
-    const said = [before.get(id), this.#chunks.get(id)].map((chunk) => chunk ? short(shown(chunk)) : "nothing");
     this.#find(call, {
       fault: "change",
       what,
-      said: [["before", said[0]!], ["after", said[1]!]],
-      at: `state ${stateDifferenceOf(before.get(id), this.#chunks.get(id))}`,
-      advice: "check everything before the first change, or change a copy; typed machines do so by themselves",
+      said: [["before", textOfChunk(before, id)], ["after", textOfChunk(after, id)]],
+      at: `state ${stateDifferenceOf(before.get(id), after.get(id))}`,
+      advice,
     });
   }
 
-  /** Shows what it does with two clocks and two kinds of luck. */
-  #blameUse(method: "execute" | "query", call: Call, before: Chunks, { what, instead }: Use): void {
-    const [a, b] = [1, 2].map((seed) => {
-      const machine = guardMachine(this.#options.create(), { seed });
-      if (before.size > 0) machine.restore(before);
-      return { answer: ask(machine, method, call), chunks: take(machine, before) };
-    });
-    const id = firstDifference(a!.chunks, b!.chunks);
-    const at = differenceOf(a!.answer.value ?? undefined, b!.answer.value ?? undefined) ??
-      (id === null ? null : `state ${stateDifferenceOf(a!.chunks.get(id), b!.chunks.get(id))}`);
-    const uses = `${method === "query" ? "a query" : "an operation"} uses ${what}`;
-    const said: MachineFinding["said"] = at === null
-      ? []
-      : [["one replica would say", a!.answer.text], ["another one", b!.answer.text]];
-    this.#find(call, { fault: "not-deterministic", what: uses, said, at, advice: instead });
+  #blameUse(method: "execute" | "query", call: Call | null, before: Chunks): void {
+    const { what, instead } = this.#uses[0]!;
+    const shown = demonstrate({ create: this.#options.create, method, call, before });
+    this.#find(call, { fault: "not-deterministic", what: `${this.#phase} uses ${what}`, ...shown, advice: instead });
+    this.#uses = [];
   }
 
-  #strict(): StateMachine {
+  #ask({ machine }: Copy, method: "execute" | "query", call: Call): Answer {
+    this.#phase = NAMES[method];
+    this.asked.push({ method, call });
+    return ask(machine, method, call);
+  }
+
+  #take({ machine, chunks }: Copy): Chunks {
+    const before = this.#phase;
+    if (this.#uses.length === 0) this.#phase = "takeChanges()";
+    const taken = take(machine, chunks);
+    if (this.#uses.length === 0) this.#phase = before;
+    return taken;
+  }
+
+  /** A machine with that state. What it draws when it is made is different each time, and follows from the seed. */
+  #make(chunks: Chunks): Copy {
     const isAllowed = this.#options.allow.includes("not-deterministic");
     const handling = isAllowed ? { seed: 1 } : { onUse: (use: Use) => void this.#uses.push(use) };
-    return guardMachine(this.#options.create(), handling);
+    this.#phase = "the function that makes it";
+    const made = makeSeeded(this.#options.create, isAllowed ? 1 : this.#random.int(0, 2 ** 32 - 1));
+    const machine = guardMachine(made, handling);
+    this.#phase = "restore()";
+    if (chunks.size > 0) restore(machine, chunks);
+    return { machine, chunks: this.#take({ machine, chunks }) };
   }
 
   #find(
-    call: Call,
+    call: Call | null,
     found: Partial<MachineFinding> & Pick<MachineFinding, "fault" | "what"> & { readonly line?: string },
   ): void {
     const { line, ...rest } = found;
     if (this.#isOver || this.#options.allow.includes(found.fault)) return;
     this.#isOver = true;
-    const finding = { operation: operationOf(call), caller: callerOf(call), said: [], at: null, advice: null, ...rest };
+    const [operation, caller] = call ? [operationOf(call), callerOf(call)] : ["none yet: its first state", "nobody"];
+    const finding = { operation, caller, said: [], at: null, advice: null, ...rest };
     const at = finding.at === null ? "" : `; differs at ${finding.at}`;
     const detail = line === undefined ? lineOf(finding) : `${line}${at}; ${finding.what}`;
     this.#options.report(INVARIANTS[found.fault], detail, finding);
@@ -210,12 +275,7 @@ export class Inspector {
 
 type Said = readonly [who: string, answer: Answer];
 
-function firstDifference(a: Chunks, b: Chunks): string | null {
-  for (const id of [...new Set([...a.keys(), ...b.keys()])].sort()) {
-    if (differenceOf(a.get(id), b.get(id)) !== null) return id;
-  }
-  return null;
-}
+const NAMES = { execute: "an operation", query: "a query" } as const;
 
 function bytes(text: string): Uint8Array {
   return new TextEncoder().encode(text);

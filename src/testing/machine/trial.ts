@@ -36,16 +36,45 @@ export function ask(machine: StateMachine, method: "execute" | "query", { operat
   }
 }
 
-/** The chunks after the changes of a machine. */
+/** The chunks after the changes of a machine. @throws {TypeError} if it gave something else than chunks. */
 export function take(machine: StateMachine, before: Chunks): Chunks {
-  const changes = [...machine.takeChanges()];
-  if (changes.length === 0) return before;
+  const changes: unknown = machine.takeChanges();
+  ignoreRejection(changes);
+  if (typeof (changes as Iterable<unknown> | null | undefined)?.[Symbol.iterator] !== "function") {
+    throw new TypeError(`takeChanges() returned ${kindOf(changes)}, expected chunks`);
+  }
   const chunks = new Map(before);
-  for (const [id, chunk] of changes) {
+  let isChanged = false;
+  for (const change of changes as Iterable<unknown>) {
+    const [id, chunk]: readonly unknown[] = Array.isArray(change) ? change : [];
+    if (typeof id !== "string") throw new TypeError(`takeChanges() gave ${kindOf(change)}, expected [id, chunk]`);
+    if (chunk !== null && !(chunk instanceof Uint8Array)) {
+      throw new TypeError(`takeChanges() gave ${kindOf(chunk)} as chunk ${id}, expected a Uint8Array or null`);
+    }
+    isChanged = true;
     if (chunk) chunks.set(id, chunk.slice());
     else chunks.delete(id);
   }
-  return chunks;
+  return isChanged ? chunks : before;
+}
+
+/** Gives a machine chunks. @throws {TypeError} if it takes them later. */
+export function restore(machine: StateMachine, chunks: Iterable<readonly [string, Uint8Array | null]>): void {
+  const copies = [...chunks].map(([id, chunk]) => [id, chunk && chunk.slice()] as const);
+  const returned: unknown = machine.restore(copies);
+  if (typeof (returned as PromiseLike<unknown> | null | undefined)?.then !== "function") return;
+  ignoreRejection(returned);
+  throw new TypeError("restore() returned a promise, expected the chunks in place at once");
+}
+
+/** What a state must be given to become another. */
+export function changesBetween(from: Chunks, to: Chunks): readonly (readonly [string, Uint8Array | null])[] {
+  const changed = [...to].filter(([id, chunk]) => !isSame(from.get(id), chunk));
+  return [...changed, ...[...from.keys()].filter((id) => !to.has(id)).map((id) => [id, null] as const)];
+}
+
+function isSame(a: Uint8Array | undefined, b: Uint8Array): boolean {
+  return a !== undefined && a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
 /** An unhandled rejection would end the process. */
@@ -60,13 +89,20 @@ function kindOf(value: unknown): string {
   if (value === undefined || value === null) return String(value);
   if (typeof value !== "object") return `a ${typeof value}`;
   if ("then" in value) return "a promise";
+  if (Array.isArray(value)) return "a list";
+  if (value instanceof ArrayBuffer) return "an ArrayBuffer";
   return ArrayBuffer.isView(value) ? "another view of a buffer" : "an object";
 }
 
-/** An error with the first place of its stack, which is the author's. */
-function textOf(error: unknown): string {
+/** Where this package is: its own places are not the author's. */
+const PACKAGE = new URL("../../", import.meta.url).href;
+
+/** An error with the first place of its stack that is the author's. */
+export function textOf(error: unknown): string {
   try {
-    const place = error instanceof Error ? /\n\s+at .*?([^/\\(]+:\d+):\d+\)?/.exec(error.stack ?? "")?.[1] : undefined;
+    const frames = error instanceof Error ? (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line)) : [];
+    const own = frames.find((line) => /:\d+:\d+\)?$/.test(line) && !line.includes(PACKAGE) && !/node:|ext:/.test(line));
+    const place = /([^/\\(]+:\d+):\d+\)?$/.exec(own ?? "")?.[1];
     return `${String(error)}${place === undefined ? "" : ` (${place})`}`;
   } catch {
     return "something that has no text";

@@ -1,0 +1,40 @@
+/**
+ * What to use instead of what a state machine must not use, and other advice to its author.
+ * @module
+ */
+
+/** Instead of clocks. */
+export const TIME = "use the agreed time: ctx.time, or context.timestamp";
+/** Instead of chance. */
+export const CHANCE = "use ctx.random(), or derive numbers from the context";
+/** Instead of the outside. */
+export const OUTSIDE =
+  "an operation reaches nothing outside; let the client ask, and send what came with the operation";
+/** Instead of timers and promises. */
+export const LATER = "an operation answers at once; let clients call again";
+/** Instead of the locale. */
+export const LOCALE = "compare and format without a locale, for example with <";
+/** Instead of the time zone. */
+export const ZONE = "time zones differ between hosts: use the methods of Date with UTC in their names, and Date.UTC()";
+/** Instead of what the garbage collector decides. */
+export const COLLECTOR = "what has been collected differs between replicas: keep what is needed in the state";
+
+/** Of a machine that left the results to more than the state. */
+export const FOLLOWS =
+  "the result must follow from the state, the operation and the context alone; what is not in the chunks is no state, be it a variable or the order of a Map";
+/** Of `restore`. */
+export const RESTORE = "restore() must put in place exactly what takeChanges() gave";
+/** Of a change without a result. */
+export const CHECK_FIRST =
+  "check everything before the first change, or change a copy; typed machines do so by themselves";
+/** Of a failure. */
+const REJECT = "throw an OperationError, or call reject(), to reject; and return a Uint8Array at once";
+const JSON_ONLY = "results and values are JSON: texts, finite numbers, true, false, null, lists and plain objects";
+
+/** What to do about an operation or a query that failed so. */
+export function adviceOn(failure: string): string {
+  if (failure.includes("expected JSON, got")) return JSON_ONLY;
+  if (/\bpromise\b/.test(failure)) return LATER;
+  if (failure.includes("which may not write")) return "a query changes nothing; make it an operation";
+  return REJECT;
+}
