@@ -1,6 +1,7 @@
 /**
- * Planted bugs in what verifies proofs offline: snapshots, evidence, the kept chain, `check`. The simulator does not see
- * these, so each names the tests that must fail. `deno run -A tests/mutants/proofs.ts` plants them one after another.
+ * Planted bugs in what verifies proofs offline: snapshots, evidence, the kept chain, `check`; and bugs that a run of the
+ * simulator meets once in thousands. Each names the tests that must fail. `deno run -A tests/mutants/proofs.ts` plants
+ * them one after another.
  * @module
  */
 import { root } from "../tools/files.ts";
@@ -22,6 +23,8 @@ const auditing = inFile("src/snapshot/audit/audit.ts");
 const genesis = inFile("src/wire/genesis.ts");
 const evidence = inFile("src/client/proofs/verify/evidence.ts");
 const kept = inFile("src/cli/members/kept_chain.ts");
+const retired = inFile("src/core/sealing/retired_blobs.ts");
+const transfer = inFile("src/core/checkpoints/state_transfer.ts");
 const verdict = inFile("src/cli/check/verdict.ts");
 
 const EPOCHS = ["tests/snapshot/epochs_test.ts"];
@@ -145,6 +148,23 @@ export const PROOFS: readonly ProofMutant[] = [
       verdict("if (status.epoch !== number) {", "if (status.epoch < 0) {"),
     ],
     tests: ["tests/cli/check_verdict_test.ts"],
+  },
+  {
+    name: "dropped-blob-stays-listed",
+    why: "a blob of an old checkpoint that was dropped and is named again is dropped once more after a restart",
+    edits: [
+      retired(
+        "      for (const [sequence, dropped] of this.#dropped) if (dropped.delete(digest)) this.#changed.add(sequence);\n",
+        "",
+      ),
+    ],
+    tests: ["tests/core/retired_blobs_test.ts"],
+  },
+  {
+    name: "fetched-blob-stays-listed",
+    why: "what a state transfer has just fetched is dropped with the blobs of an old checkpoint",
+    edits: [transfer("  step.state.retired.revive(digests);\n", "")],
+    tests: ["tests/core/sealing_test.ts"],
   },
 ];
 

@@ -216,17 +216,6 @@ export const CHECKPOINTS: readonly Mutant[] = [
     breaks: ["bounds"],
   },
   {
-    name: "dropped-blob-stays-listed",
-    why: "a blob of an old checkpoint that was dropped and is named again is dropped once more after a restart",
-    edits: [{
-      file: "src/core/sealing/retired_blobs.ts",
-      find:
-        "      for (const [sequence, dropped] of this.#dropped) if (dropped.delete(digest)) this.#changed.add(sequence);\n",
-      replace: "",
-    }],
-    breaks: ["reload", "no-halt"],
-  },
-  {
     name: "blobs-never-dropped",
     why: "the states of old checkpoints stay in the store for ever (§4.3)",
     edits: [watermarks("  dropRetired(step, sequence);\n", "")],
