@@ -24,12 +24,18 @@ const ATTEMPT_MS = 2_000;
 const GIVE_UP_MS = 30_000;
 const RETRY_MS = 50;
 
-/** Makes so many callers of a way; `close` ends them. */
-export function createCallers(cluster: ClusterFile, way: Way, count: number): { callers: Caller[]; close(): void } {
+/** Makes so many callers of a way; `close` ends them. `onRetry` hears why a caller of `/req` asks again: a status, or 0. */
+export function createCallers(
+  cluster: ClusterFile,
+  way: Way,
+  count: number,
+  onRetry: (status: number) => void = () => {},
+): { callers: Caller[]; close(): void } {
   if (way === "req") {
     const gateways = Object.values(cluster.urls);
+    const nameOf = () => `req-${crypto.randomUUID()}`;
     return {
-      callers: Array.from({ length: count }, (_, i) => unsigned(`req-${crypto.randomUUID()}`, gateways, i)),
+      callers: Array.from({ length: count }, (_, i) => unsigned(nameOf(), gateways, i, onRetry)),
       close: () => {},
     };
   }
@@ -42,7 +48,12 @@ export function createCallers(cluster: ClusterFile, way: Way, count: number): { 
 }
 
 /** Asks a gateway, and with the same timestamp another when that one is gone: what was asked runs once all the same. */
-function unsigned(name: string, gateways: readonly string[], first: number): Caller {
+function unsigned(
+  name: string,
+  gateways: readonly string[],
+  first: number,
+  onRetry: (status: number) => void,
+): Caller {
   let timestamp = 0;
   let at = first;
   return {
@@ -55,6 +66,7 @@ function unsigned(name: string, gateways: readonly string[], first: number): Cal
         if (answer.status === 200) return answer.result;
         const passing = [0, 429, 503, 504].includes(answer.status);
         if (!passing || performance.now() > end) throw new Error(`${name}: ${answer.status} ${answer.detail}`);
+        onRetry(answer.status);
         if (answer.status !== 429) at++;
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }

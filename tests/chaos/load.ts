@@ -23,6 +23,8 @@ export interface Waited {
 export class Load {
   /** What callers were told instead of the right answer. */
   readonly errors: string[] = [];
+  /** When and why callers of `/req` had to ask again: a status, or 0 for no answer. */
+  readonly retries: { readonly at: number; readonly status: number }[] = [];
   readonly #answered: Answered[] = [];
   readonly #close: (() => void)[] = [];
   readonly #running: Promise<void>;
@@ -35,7 +37,12 @@ export class Load {
   constructor(fleet: Fleet, count: number, { thinkMs = 0 }: { readonly thinkMs?: number } = {}) {
     this.#thinkMs = thinkMs;
     for (const way of WAYS) {
-      const { callers, close } = createCallers(fleet.cluster, way, count);
+      const { callers, close } = createCallers(
+        fleet.cluster,
+        way,
+        count,
+        (status) => void this.retries.push({ at: performance.now(), status }),
+      );
       this.#callers.push(...callers);
       this.#close.push(close);
     }
@@ -83,6 +90,12 @@ export class Load {
       }),
       longestMs: byWay((answered) => highest(answered.filter(({ to }) => to > at).map(({ from, to }) => to - from))),
     };
+  }
+
+  /** How long each answer took that came between two times, ascending, ms. */
+  waits(way: Way, from: number, to: number): Float64Array {
+    const inside = this.#answered.filter((a) => a.way === way && a.to > from && a.to <= to);
+    return Float64Array.from(inside, (a) => a.to - a.from).sort();
   }
 
   /** Lets each caller finish what it has begun. */
