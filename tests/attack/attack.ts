@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { runCommand } from "../../src/cli/cli_error.ts";
 import { natural, positive } from "../../src/cli/numbers.ts";
 import { clusterId } from "../../src/crypto/mod.ts";
+import { linesOf } from "../tools/lines.ts";
 import { Fleet } from "../chaos/fleet.ts";
 import { Load } from "../chaos/load.ts";
 import { ATTACKS } from "./kinds.ts";
@@ -25,6 +26,7 @@ twice as long as before.
   --rate BYTES     per second, of all attackers together (1000000)
   --idle N         idle connections to each replica (300)
   --same-address   attackers have the callers' address, not one each
+  --each S         each kind by itself for S seconds instead of all at once, to see which costs what
   --only KINDS     some of: ${Object.keys(ATTACKS).join("; ")}
   --p99 FACTOR     how much longer the slowest answers may take (2)
   --help           print this`;
@@ -51,19 +53,45 @@ export async function attack(options: AttackOptions, say: (line: string) => void
   const load = new Load(fleet, options.callers, { thinkMs: options.thinkMs });
   try {
     await pause(WARM_UP_MS);
-    say(`${options.quietSeconds.toFixed(0)} s without an attack`);
-    const quiet = await measured(fleet, load, () => pause(options.quietSeconds * 1000));
-    say(`${options.seconds.toFixed(0)} s with ${options.kinds.length} kinds of attack at once`);
-    const strangers = new Strangers(fleet, options);
-    const attacked = await measured(fleet, load, () => pause(options.seconds * 1000), strangers.pid);
-    const done = await strangers.stop();
+    const { quietSeconds, seconds, kinds } = options;
+    say(
+      `${quietSeconds.toFixed(0)} s without an attack, then ${seconds.toFixed(0)} s with ${kinds.length} kinds at once`,
+    );
+    const outcome = await attackOnce(fleet, load, options);
     await load.untilAllAnswered(performance.now());
     await load.stop();
-    return { quiet, attacked, done, errors: load.errors };
+    return { ...outcome, errors: load.errors };
   } finally {
     await load.stop();
     await fleet.stop();
   }
+}
+
+/** One kind after another, with a pause before each, on one fleet. */
+export async function attackOneByOne(options: AttackOptions, say: (line: string) => void): Promise<readonly Outcome[]> {
+  const fleet = await Fleet.start(4);
+  const load = new Load(fleet, options.callers, { thinkMs: options.thinkMs });
+  const outcomes: Outcome[] = [];
+  try {
+    await pause(WARM_UP_MS);
+    for (const kind of options.kinds) {
+      say(kind);
+      outcomes.push(await attackOnce(fleet, load, { ...options, kinds: [kind] }));
+    }
+    return outcomes;
+  } finally {
+    await load.stop();
+    await fleet.stop();
+  }
+}
+
+async function attackOnce(fleet: Fleet, load: Load, options: AttackOptions): Promise<Outcome> {
+  const known = load.errors.length;
+  const quiet = await measured(fleet, load, () => pause(options.quietSeconds * 1000));
+  const strangers = await Strangers.start(fleet, options);
+  const attacked = await measured(fleet, load, () => pause(options.seconds * 1000), strangers.pid);
+  const done = await strangers.stop();
+  return { quiet, attacked, done, errors: load.errors.slice(known) };
 }
 
 /** What replicas and callers do while something goes on. */
@@ -76,17 +104,28 @@ async function measured(fleet: Fleet, load: Load, during: () => Promise<void>, s
 /** The process of the attackers. */
 class Strangers {
   readonly #child: Deno.ChildProcess;
+  readonly #lines: AsyncIterator<string>;
 
-  constructor({ cluster }: Fleet, { kinds, bytesPerSecond, idle, isSameAddress }: AttackOptions) {
+  private constructor(child: Deno.ChildProcess) {
+    this.#child = child;
+    this.#lines = linesOf(child.stdout)[Symbol.asyncIterator]();
+  }
+
+  /** Resolves once they attack: to start a process costs more than some attacks. */
+  static async start({ cluster }: Fleet, options: AttackOptions): Promise<Strangers> {
+    const { kinds, bytesPerSecond, idle, isSameAddress } = options;
     const { genesis, urls } = cluster;
     const of = clusterId(genesis);
     const order: Order = { urls: Object.values(urls), cluster: of, kinds, bytesPerSecond, idle, isSameAddress };
-    this.#child = new Deno.Command(Deno.execPath(), {
+    const child = new Deno.Command(Deno.execPath(), {
       args: ["run", "--quiet", "-A", STRANGERS, JSON.stringify(order)],
       stdin: "piped", // ends with this process
       stdout: "piped",
       stderr: "inherit",
     }).spawn();
+    const strangers = new Strangers(child);
+    await strangers.#lines.next();
+    return strangers;
   }
 
   get pid(): number {
@@ -95,8 +134,10 @@ class Strangers {
 
   async stop(): Promise<readonly Done[]> {
     await this.#child.stdin.close();
-    const [text] = await Promise.all([new Response(this.#child.stdout).text(), this.#child.status]);
-    return JSON.parse(text);
+    const { done, value } = await this.#lines.next();
+    await this.#child.status;
+    if (done) throw new Error("the process of the attackers has ended");
+    return JSON.parse(value);
   }
 }
 
@@ -114,6 +155,7 @@ async function main(args: readonly string[]): Promise<number> {
       rate: { type: "string", default: "1000000" },
       idle: { type: "string", default: "300" },
       "same-address": { type: "boolean", default: false },
+      each: { type: "string" },
       only: { type: "string", default: Object.keys(ATTACKS).join(";") },
       p99: { type: "string", default: "2" },
       help: { type: "boolean", default: false },
@@ -126,7 +168,7 @@ async function main(args: readonly string[]): Promise<number> {
   const seconds = 60 * positive("--minutes", values.minutes);
   const kinds = values.only.split(";").map((kind) => kind.trim());
   for (const kind of kinds) if (!Object.hasOwn(ATTACKS, kind)) throw new RangeError(`--only: no attack "${kind}"`);
-  const outcome = await attack({
+  const options = {
     quietSeconds: Math.max(10, seconds / 5),
     seconds,
     callers: natural("--callers", values.callers, { min: 1 }),
@@ -135,9 +177,18 @@ async function main(args: readonly string[]): Promise<number> {
     bytesPerSecond: natural("--rate", values.rate, { min: 1 }),
     idle: natural("--idle", values.idle, { min: 1 }),
     isSameAddress: values["same-address"],
-  }, console.log);
+  };
+  const rules = { p99Factor: positive("--p99", values.p99) };
+  if (values.each === undefined) return judge(await attack(options, console.log), rules);
+  const each = positive("--each", values.each);
+  const outcomes = await attackOneByOne({ ...options, quietSeconds: each, seconds: each }, console.log);
+  return Math.max(...outcomes.map((outcome) => judge(outcome, rules)));
+}
+
+/** Prints the figures and the verdict. */
+function judge(outcome: Outcome, rules: Parameters<typeof verdictOf>[1]): number {
   console.log(reportOf(outcome));
-  const faults = verdictOf(outcome, { p99Factor: positive("--p99", values.p99) });
+  const faults = verdictOf(outcome, rules);
   console.log(faults.length === 0 ? "PASSED: the callers did not notice" : "FAILED");
   for (const fault of faults) console.log(`  ${fault}`);
   return faults.length === 0 ? 0 : 1;

@@ -1,6 +1,6 @@
 /**
  * The process of the strangers: `strangers.ts ORDER`. It attacks until its standard input ends, and then prints what it was
- * answered.
+ * answered. Its first line says that it has begun.
  * @module
  */
 import type { Digest } from "../../src/core/messages/ids.ts";
@@ -42,6 +42,7 @@ async function main({ urls, cluster, kinds, bytesPerSecond, idle, isSameAddress 
       return { kind, bytes: line.sent, answers, error: String(error) };
     }
   });
+  console.log("attacking");
   for await (const _ of Deno.stdin.readable) { /* it only ends */ }
   isOver = true;
   const patience = new Promise<never>((_, reject) =>
