@@ -246,7 +246,7 @@ export const DETAILS: readonly Mutant[] = [
     why: "the timer runs although nothing waits: idle clusters change views for ever (§4.5.2)",
     edits: [
       suspicion(
-        "if (step.isPrimary || state.transfer || !isWaiting(step)) {",
+        "if (step.isPrimary || state.transfer || !isWaiting(step) || isReading(step)) {",
         "if (step.isPrimary || state.transfer) {",
       ),
     ],
