@@ -14,6 +14,8 @@ Deno.test("a blob that was dropped with a slice of its list, and is named again,
   // Who goes on from the store has this list, and drops nothing that is named.
   const [changed] = retired.takeChanged();
   assertEquals(changed, { ...LIST, digests: [B, C] });
+  retired.revive([A]);
+  assertEquals(retired.takeChanged(), [], "it is stored without it already");
   const next = new RetiredBlobs([changed!]);
   next.release(8);
   assertEquals(next.drop(Infinity), { digests: [B, C], checkpoints: [LIST.sequence] });

@@ -144,7 +144,7 @@ export function isFarAhead(step: Step): boolean {
   if (step.isBehind) return false;
   return [...early].some((sequence) => {
     const { waiting = null, committed = null } = log.find(sequence) ?? {};
-    if (!waiting?.batch || committed !== null || sequence <= lastExecuted) return false;
+    if (!waiting?.batch || waiting.carried || committed !== null || sequence <= lastExecuted) return false;
     return waiting.prePrepare.message.view === view &&
       reachedAt(step, waiting.batch.timestamp) - now > settings.slowPrimaryMs;
   });

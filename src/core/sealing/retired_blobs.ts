@@ -57,6 +57,7 @@ export class RetiredBlobs {
   takeChanged(): readonly Retired[] {
     const changed = [...this.#changed].sort((a, b) => a - b);
     this.#changed.clear();
+    for (const sequence of changed) this.#dropped.delete(sequence);
     return changed.map((sequence) => ({ sequence, digests: [...this.#lists.get(sequence)!] }));
   }
 
