@@ -5,6 +5,7 @@
 import { Random } from "../random.ts";
 import type { Changes } from "../watch/company.ts";
 import { Epochs } from "./epochs.ts";
+import { Interruptions } from "./interruptions.ts";
 import { Operator } from "./operator.ts";
 import { Thief } from "../thefts/thief.ts";
 
@@ -15,12 +16,13 @@ export const CHANGES: Changes = {
     const epochs = cluster.world.epochs as Epochs;
     epochs.onWorld = (world) => cluster.enter(world);
     cluster.onLinks = (links) => epochs.learn(links);
-    const { changes, theft } = plan.reconfigurations!;
+    const { changes, theft, interruptions } = plan.reconfigurations!;
     if (theft) {
       const thief = new Thief(cluster, new Random(theft.seed));
       thief.start();
       epochs.thief = thief;
     }
+    if (interruptions) epochs.interruptions = new Interruptions(cluster, new Random(interruptions.seed));
     const random = new Random(plan.seed ^ 0xe90c);
     return new Operator({ cluster, changes, random });
   },

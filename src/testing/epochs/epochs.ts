@@ -11,8 +11,10 @@ import type { Coverage } from "../coverage.ts";
 import type { InvariantChecker } from "../invariants/invariant_checker.ts";
 import type { Configured, Ordered } from "./ordered.ts";
 import type { Report } from "../violation.ts";
-import type { EpochWorlds, MemberParts, Thieving, World } from "../world/world.ts";
+import type { EpochWorlds, MemberParts, ProcessWatch, Thieving, WatchedProcess, World } from "../world/world.ts";
+import { Endings, type Recovered } from "./endings.ts";
 import { forgedLinks } from "./forged_links.ts";
+import type { Interruptions } from "./interruptions.ts";
 import { judge } from "./judge.ts";
 
 /** The parts of the epochs. */
@@ -44,6 +46,9 @@ export class Epochs implements EpochWorlds {
   };
   readonly approved = new Map<number, readonly Approved[]>();
   thief: Thieving | null = null;
+  /** Crashes at the end of epochs; `null`: there are none. */
+  interruptions: Interruptions | null = null;
+  readonly #recovered: Recovered = new WeakMap();
   /** Called for each world, the first one too. */
   onWorld: (world: World) => void = () => {};
 
@@ -79,7 +84,12 @@ export class Epochs implements EpochWorlds {
     this.approved.set(number, [...this.approved.get(number) ?? [], decodeConfigure(operation)]);
   }
 
+  watch(watched: WatchedProcess): ProcessWatch {
+    return new Endings(watched, this.#recovered, (label) => this.interruptions?.at(label));
+  }
+
   entered(who: string, epoch: Epoch): World {
+    if (epoch.number > 0) this.interruptions?.at(who);
     const { number, context, start } = epoch;
     const { report, coverage } = this.#options;
     const known = this.#worlds[number];

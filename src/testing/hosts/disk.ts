@@ -51,7 +51,8 @@ export class Disk {
   removals: Map<Digest, { readonly bytes: Uint8Array; readonly version: Version }> = new Map();
   /** It was replaced by an empty disk, and the operator of the replica knows. */
   isLost = false;
-  #replaced = 0;
+  /** How often it was replaced. */
+  replaced = 0;
 
   constructor({ name, habits, stores }: DiskOptions) {
     this.name = name;
@@ -61,7 +62,7 @@ export class Disk {
 
   /** Opens another instance of the real store beneath it. */
   open(): Promise<Store> | null {
-    return this.#stores?.open(`${this.name} ${this.#replaced}`) ?? null;
+    return this.#stores?.open(`${this.name} ${this.replaced}`) ?? null;
   }
 
   /** Replaces the disk by an empty one, which it had not been meant to be. */
@@ -73,7 +74,7 @@ export class Disk {
   /** Replaces the disk by an empty one for another replica. */
   replace(): void {
     this.isLost = false;
-    this.#replaced++;
+    this.replaced++;
     this.version = 0;
     this.records = new Map();
     this.blobs = new Map();

@@ -16,38 +16,13 @@ import type { Observer, Transport } from "../../node/ports.ts";
 import type { Epoch } from "../../wire/epochs/mod.ts";
 import type { FaultInjector } from "../adversary/fault_injector.ts";
 import type { Observed } from "../invariants/invariant_checker.ts";
-import type { Random } from "../random.ts";
-import { type ClockHabits, SimulatedTimer } from "../world/clock.ts";
-import type { Station } from "../world/network.ts";
+import { SimulatedTimer } from "../world/clock.ts";
+import { inspectDelivery } from "../world/network.ts";
 import { type Call, observeCore, observeMachine, Released } from "../world/observed_core.ts";
 import { invariantOf } from "../violation.ts";
-import { type EpochWorlds, hostOf, type World } from "../world/world.ts";
-import type { KeyPair } from "./hosts.ts";
-import { type Disk, SimulatedStore } from "./disk.ts";
-
-/** What a life depends on. */
-export interface LifeOptions {
-  /** The world of epoch 0. */
-  readonly world: World;
-  readonly station: Station;
-  readonly label: string;
-  readonly disk: Disk;
-  readonly clock: ClockHabits;
-  readonly random: Random;
-  readonly isFaulty: boolean;
-  readonly key: KeyPair;
-  readonly persistInputs: boolean;
-  /** What tampers with its messages in an epoch. */
-  readonly faultInjectorIn: (world: World, seat: ReplicaId) => FaultInjector | undefined;
-  /** The versions of the state machine that its code lacks. */
-  readonly lacking: ReadonlySet<string>;
-  /** Links that are given to it at its start. */
-  readonly chain: readonly Uint8Array[];
-  /** Called when all that its core has done is released. */
-  readonly onSettled: (life: Life, released: Released) => void;
-  /** It has learned of an epoch. */
-  readonly onEpoch: () => void;
-}
+import { type EpochWorlds, hostOf, type ProcessWatch, type World } from "../world/world.ts";
+import { SimulatedStore } from "./disk.ts";
+import type { LifeOptions } from "./machine_options.ts";
 
 /** One process. */
 export class Life {
@@ -62,6 +37,7 @@ export class Life {
   readonly #options: LifeOptions;
   #node: ReplicaNode | null = null;
   #observed: Observed;
+  readonly #watch: ProcessWatch | null;
   /** Steps that the core has made. */
   #steps = 0;
   /** Resolves when it goes on; `null`: it is not paused. */
@@ -69,7 +45,7 @@ export class Life {
   #isOver = false;
 
   constructor(options: LifeOptions) {
-    const { world, disk, clock, random } = options;
+    const { world, label, disk, clock, random, isFaulty } = options;
     const { engine, coverage, report } = world;
     const note = (what: string) => coverage.count("host", what);
     this.#options = options;
@@ -78,6 +54,7 @@ export class Life {
     this.store = new SimulatedStore({ disk, engine, random, note, report });
     this.#timer = new SimulatedTimer(engine, clock);
     this.#observed = this.#observe();
+    this.#watch = isFaulty ? null : world.epochs?.watch({ label, disk, life: this }) ?? null;
   }
 
   /** The versions of the state machine that it has; `null`: there is one. */
@@ -189,7 +166,10 @@ export class Life {
   #source(): MemberSource {
     const { world: { network, hosts }, station } = this.#options;
     return {
-      links: (url, after) => network.request(station, hosts.hostAt(url), (other) => other.links(after)),
+      links: (url, after) => {
+        this.#watch?.asks();
+        return network.request(station, hosts.hostAt(url), (other) => other.links(after));
+      },
       blobs: (url, epoch, frame) => network.request(station, hosts.hostAt(url), (other) => other.blobs(epoch, frame)),
     };
   }
@@ -238,7 +218,10 @@ export class Life {
         coverage.count("rejected", `${reason}: ${kind}`);
         world.trace.line(label, () => `rejects ${kind}: ${reason}: ${detail}`);
       },
-      onHostEvent: ({ kind }) => coverage.count("host event", kind),
+      onHostEvent: ({ kind }) => {
+        coverage.count("host event", kind);
+        this.#watch?.hosted(kind);
+      },
     };
   }
 
@@ -257,10 +240,12 @@ export class Life {
     this.core = core;
     this.#steps = 0;
     world.checker.restored(seat, storedState);
+    this.#watch?.restored(storedState);
     return observeCore(core, calls, {
       onStep: (input, ready) => {
         this.#steps++;
         world.checker.stepped(seat, input, ready);
+        this.#watch?.stepped(ready);
       },
       unread: world.steps?.createUnread(world, seat, storedState),
       nextCommit: () => this.store.nextCommit,
@@ -290,11 +275,4 @@ export class Life {
     };
     return { deliver };
   }
-}
-
-/** Checks one delivery to another replica. */
-function inspectDelivery({ limits, report }: World, label: string, frames: readonly Uint8Array[]): void {
-  const bytes = frames.reduce((sum, { length }) => sum + length, 0);
-  const isTooLong = frames.length > limits.maxBodyFrames || (frames.length > 1 && bytes > limits.maxBodyBytes);
-  if (isTooLong) report("bounds", `${label} sends ${frames.length} frames of ${bytes} bytes at once`);
 }

@@ -1,5 +1,5 @@
 /**
- * The parts of a machine.
+ * The parts of a machine, and of one of its lives.
  * @module
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
@@ -8,7 +8,10 @@ import type { Disk } from "./disk.ts";
 import type { KeyPair } from "./hosts.ts";
 import type { FaultInjector } from "../adversary/fault_injector.ts";
 import type { Random } from "../random.ts";
+import type { Station } from "../world/network.ts";
+import type { Released } from "../world/observed_core.ts";
 import type { World } from "../world/world.ts";
+import type { ComparedLife } from "./reloads.ts";
 
 /** The parts of a machine. */
 export interface MachineOptions {
@@ -35,4 +38,28 @@ export interface MachineOptions {
   readonly onLinks?: (links: readonly Uint8Array[]) => void;
   /** The machine is a cold host, with ticks at this interval, ms. */
   readonly wakeMs?: number;
+}
+
+/** What a life depends on. */
+export interface LifeOptions {
+  /** The world of epoch 0. */
+  readonly world: World;
+  readonly station: Station;
+  readonly label: string;
+  readonly disk: Disk;
+  readonly clock: ClockHabits;
+  readonly random: Random;
+  readonly isFaulty: boolean;
+  readonly key: KeyPair;
+  readonly persistInputs: boolean;
+  /** What tampers with its messages in an epoch. */
+  readonly faultInjectorIn: (world: World, seat: ReplicaId) => FaultInjector | undefined;
+  /** The versions of the state machine that its code lacks. */
+  readonly lacking: ReadonlySet<string>;
+  /** Links that are given to it at its start. */
+  readonly chain: readonly Uint8Array[];
+  /** Called when all that its core has done is released. */
+  readonly onSettled: (life: ComparedLife, released: Released) => void;
+  /** It has learned of an epoch. */
+  readonly onEpoch: () => void;
 }

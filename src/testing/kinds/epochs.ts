@@ -4,13 +4,16 @@
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
 import { type Fault, faultyReplicas, type Plan } from "../plan/plan.ts";
-import { drawReconfigurations, enrich } from "../plan/reconfigurations.ts";
+import { drawReconfigurations, enrich, type Reconfiguration } from "../plan/reconfigurations.ts";
 import type { Random } from "../random.ts";
+import { idsOf } from "./quiet.ts";
 
 /** No configuration has fewer members. */
 const LEAST_MEMBERS = 4;
 /** The part of these runs in which the keys of closed epochs are stolen. */
 const THEFT = 0.5;
+/** The parts in which processes crash at the end of epochs, a member has a second instance then, and one loses its disk. */
+const [INTERRUPTIONS, ISOLATES, LOST_DISK] = [0.4, 0.25, 0.4];
 
 /** Adds changes, and faults of those who join. Hosts that sleep know of no epochs in a simulation. */
 export function epochs(plan: Plan, random: Random): Plan {
@@ -31,6 +34,32 @@ export function epochs(plan: Plan, random: Random): Plan {
   // Drawn after all else, so that a seed draws what it drew before there was this.
   const theft = random.chance(THEFT) ? { theft: { seed: random.seed() } } : {};
   const changes = drawn.changes.map((change, i) => enrich(random, change, i));
-  const reconfigurations = { ...drawn, ...theft, changes };
-  return { ...plan, faults: [...plan.faults, ...lies], coldReplicas: [], isCalm: false, reconfigurations };
+  const interruptions = random.chance(INTERRUPTIONS) ? { interruptions: { seed: random.seed() } } : {};
+  const reconfigurations = { ...drawn, ...theft, ...interruptions, changes };
+  const faults = [...plan.faults, ...lies, ...faultsAtEnds(plan, random, { faulty, changes })];
+  return { ...plan, faults, coldReplicas: [], isCalm: false, reconfigurations };
+}
+
+/** Faults that matter most while an epoch ends. */
+function faultsAtEnds(
+  plan: Plan,
+  random: Random,
+  { faulty, changes }: { readonly faulty: readonly ReplicaId[]; readonly changes: readonly Reconfiguration[] },
+): readonly Fault[] {
+  const ids = idsOf(plan);
+  const correct = ids.filter((id) => !faulty.includes(id));
+  const atMs = random.pick(changes).atMs * random.between(0.97, 1.01);
+  const isolates: Fault[] = random.chance(ISOLATES)
+    ? [{ kind: "isolates", replica: random.pick(correct), atMs, forMs: random.between(1_000, 6_000) }]
+    : [];
+  // Whoever loses its disk counts among the f of each epoch.
+  const lost: Fault[] = faulty.length === 0 && random.chance(LOST_DISK)
+    ? [{
+      kind: "lost-disk",
+      replica: random.pick(ids),
+      atMs: random.between(0.1, 0.95) * plan.durationMs,
+      forMs: random.between(20, 2_000),
+    }]
+    : [];
+  return [...isolates, ...lost];
 }

@@ -5,10 +5,12 @@
 import type { ReplicaId } from "../../core/messages/ids.ts";
 import type { MessageKind, VouchedOperation } from "../../core/messages/messages.ts";
 import type { GatewayAnswer } from "../../node/gateway/gateway_operations.ts";
+import type { NodeLimits } from "../../node/limits.ts";
 import type { Rejection } from "../../node/ports.ts";
 import { frameKind } from "../../wire/mod.ts";
 import type { Engine } from "./engine.ts";
 import type { Random } from "../random.ts";
+import type { Report } from "../violation.ts";
 
 /** How the network behaves. May change at any time. */
 export interface NetworkHabits {
@@ -247,4 +249,15 @@ function cut(frames: readonly Uint8Array[], random: Random): readonly Uint8Array
   const whole = random.int(0, frames.length - 1);
   const broken = frames[whole]!;
   return [...frames.slice(0, whole), broken.subarray(0, random.int(0, broken.length - 1))];
+}
+
+/** Checks one delivery to another replica. */
+export function inspectDelivery(
+  { limits, report }: { readonly limits: NodeLimits; readonly report: Report },
+  label: string,
+  frames: readonly Uint8Array[],
+): void {
+  const bytes = frames.reduce((sum, { length }) => sum + length, 0);
+  const isTooLong = frames.length > limits.maxBodyFrames || (frames.length > 1 && bytes > limits.maxBodyBytes);
+  if (isTooLong) report("bounds", `${label} sends ${frames.length} frames of ${bytes} bytes at once`);
 }

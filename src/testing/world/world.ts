@@ -2,13 +2,14 @@
  * Everything that a run shares, as it is in one epoch, with the checker that watches it.
  * @module
  */
-import type { MessageInput, ReplicaStatus } from "../../core/io.ts";
+import type { MessageInput, Ready, ReplicaStatus } from "../../core/io.ts";
 import type { Digest, Millis, ReplicaId } from "../../core/messages/ids.ts";
 import type { StoredState, Timers } from "../../core/records.ts";
 import type { StateMachines } from "../../core/epochs/versions.ts";
 import type { Core } from "../../node/durable/task.ts";
 import type { ClusterMember } from "../../node/epochs/cluster_member.ts";
 import type { ClusterMemberOptions } from "../../node/epochs/member_options.ts";
+import type { HostEvent } from "../../node/host_event.ts";
 import type { ReplicaNode } from "../../node/node.ts";
 import type { NodeInternals } from "../../node/options.ts";
 import type { Approved, Epoch } from "../../wire/epochs/mod.ts";
@@ -85,6 +86,28 @@ export interface EpochWorlds {
   readonly approved: ReadonlyMap<number, readonly Approved[]>;
   /** Somebody who has stolen the keys of closed epochs; `null`: nobody has. */
   readonly thief: Thieving | null;
+  /** Watches a correct process from its start on. */
+  watch(watched: WatchedProcess): ProcessWatch;
+}
+
+/** One process of a correct member, over its epochs. */
+export interface WatchedProcess {
+  readonly label: string;
+  readonly disk: Disk;
+  /** What it is now: the world of its epoch, and the member that runs in it. */
+  readonly life: { readonly world: World; readonly member: ClusterMember | null };
+}
+
+/** What is told of such a process. */
+export interface ProcessWatch {
+  /** A core is made of what its store has. */
+  restored(stored: StoredState): void;
+  /** Its core has made a step. Nothing of it is durable yet. */
+  stepped(ready: Ready): void;
+  /** Something happened to its host. */
+  hosted(kind: HostEvent["kind"]): void;
+  /** It asks another host for links. */
+  asks(): void;
 }
 
 /** What a thief with the keys of closed epochs says to those who know a later one. */

@@ -13,6 +13,8 @@ const migration = inFile("src/core/epochs/migration.ts");
 const link = inFile("src/wire/epochs/link.ts");
 const member = inFile("src/node/epochs/cluster_member.ts");
 const transfer = inFile("src/core/checkpoints/state_transfer.ts");
+const asking = inFile("src/node/epochs/asking.ts");
+const queries = inFile("src/core/upkeep/queries.ts");
 
 /** What an epoch must not accept, and what it must not leave behind. */
 export const EPOCHS: readonly Mutant[] = [
@@ -195,5 +197,50 @@ export const EPOCHS: readonly Mutant[] = [
       ),
     ],
     breaks: ["no-halt", "integrity", "reload", "linearizability"],
+  },
+  {
+    name: "closed-before-the-state-is-there",
+    why: "the link, and the next epoch, need the state of the closing checkpoint",
+    edits: [
+      configure("epochs.isReported || transfer) return;", "epochs.isReported) return;"),
+      configure("tree.sequence !== closesAt) return;", "tree.sequence > closesAt) return;"),
+    ],
+    breaks: ["epochs"],
+  },
+  {
+    name: "lost-disk-forgotten-at-the-end",
+    why: "in which of the later epochs it voted, before it lost its disk, a replica does not know",
+    edits: [store('records.has("lost-disk") || (', "(")],
+    breaks: ["epochs", "self-consistency"],
+  },
+  {
+    name: "other-instance-stays",
+    why: "of two instances on one store, the one that finds the store in the next epoch follows",
+    edits: [member("void this.#move(() => this.#followStore()).catch((error) => this.#failed(error)),", "{},")],
+    breaks: ["epochs", "liveness"],
+  },
+  {
+    name: "state-of-the-former-version-kept",
+    why: "the machine of the next version can't read the state of the former one",
+    edits: [store("      await dropFormerState(store, loaded, entering, writes);\n", "")],
+    breaks: ["no-halt", "liveness", "epochs"],
+  },
+  {
+    name: "migrated-in-the-next-epoch-again",
+    why: "the configuration that is in force is not pending any more",
+    edits: [configure("if (pending.epoch <= epochOf(env)) return;", "if (pending.epoch < epochOf(env)) return;")],
+    breaks: ["watermarks", "liveness", "epochs", "no-halt", "integrity"],
+  },
+  {
+    name: "query-answered-after-the-end",
+    why: "a quorum of a closed epoch would give an old state",
+    edits: [queries("state.lastExecuted >= through && !isOver(state);", "state.lastExecuted >= through;")],
+    breaks: ["epochs", "linearizability"],
+  },
+  {
+    name: "links-asked-for-by-nobody",
+    why: "who was away while its epoch ended hears from nobody, and must ask",
+    edits: [asking("if (!this.#options.self.isMoving && isDue) await this.#askForLinks();", "void isDue;")],
+    breaks: ["liveness", "epochs"],
   },
 ];

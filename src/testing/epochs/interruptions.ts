@@ -1,0 +1,42 @@
+/**
+ * Crashes at the worst moments: when a replica has just accepted a configuration, closed its epoch, or entered the next
+ * one. What it had said, and was still doing, it must find out from its store and from the others.
+ * @module
+ */
+import type { Random } from "../random.ts";
+import type { Cluster } from "../world/cluster.ts";
+
+/** The part of such moments at which a process crashes. */
+const PART = 0.25;
+/** How long after the moment, and for how long, ms. */
+const [LATEST_MS, SHORTEST_MS, LONGEST_MS] = [30, 20, 600];
+
+/** The crashes of one run. */
+export class Interruptions {
+  readonly #cluster: Cluster;
+  readonly #random: Random;
+
+  constructor(cluster: Cluster, random: Random) {
+    this.#cluster = cluster;
+    this.#random = random;
+  }
+
+  /** Such a moment of a process. */
+  at(label: string): void {
+    const { world: { engine, coverage } } = this.#cluster;
+    const random = this.#random;
+    if (!random.chance(PART)) return;
+    const [afterMs, forMs] = [random.between(0, LATEST_MS), random.between(SHORTEST_MS, LONGEST_MS)];
+    engine.after(afterMs, () => {
+      const machine = this.#cluster.machines.find((machine) => machine.label === label);
+      if (this.#cluster.isHealed || !machine?.crash()) return;
+      coverage.count("epochs", "crash at the end of an epoch");
+      this.#cluster.disturb(1);
+      engine.after(forMs, () => {
+        if (this.#cluster.isHealed) return;
+        this.#cluster.disturb(-1);
+        if (this.#cluster.machines.includes(machine)) machine.start();
+      });
+    });
+  }
+}
