@@ -9,7 +9,7 @@ import type { Record } from "../core/records.ts";
 import type { Genesis } from "../core/config.ts";
 import { clusterId, sha256 } from "../crypto/mod.ts";
 import type { Store, Version } from "../node/ports.ts";
-import { enterEpoch } from "../node/epochs/chain_store.ts";
+import { enterEpoch, isOfFormerVersion } from "../node/epochs/chain_store.ts";
 import { claimStore } from "../node/storage/identity.ts";
 import { markLostDisk } from "../node/storage/opening.ts";
 import { RecordWriter, WriteSet } from "../node/storage/record_writer.ts";
@@ -72,7 +72,7 @@ export async function fillStore(
   const isPresent = epoch === epochs.at(-1);
   await filler.finish([
     // A state of a former version of the machine can't be read. Its blobs stay, as fetched: the state transfer uses them.
-    ...(isMigratedAfter(head) ? [] : [
+    ...(isOfFormerVersion(epochs.slice(epoch.number), sequence) ? [] : [
       { kind: "checkpoint", sequence, root, retired: [] },
       ...(isPresent && certificate.length > 0 ? [{ kind: "stable", certificate }] as const : []),
       { kind: "fetched", digests: null },
@@ -90,11 +90,6 @@ async function claimAsLost(store: Store, self: ReplicaId, { cluster, epochs, cha
   const { publicKey } = member;
   const entering = { links: chain, epochs, member: { self, publicKey }, hash: sha256, start: "recover" } as const;
   await enterEpoch(store, entering);
-}
-
-/** Whether another version of the state machine came into force after this state, in the epochs that are known. */
-function isMigratedAfter({ epoch, epochs }: ProvenHead): boolean {
-  return epochs.slice(epoch.number).some(({ genesis }) => genesis.stateMachine !== epoch.genesis.stateMachine);
 }
 
 /** What a member of a new cluster is restored from. */

@@ -248,6 +248,12 @@ Deno.test("a checkpoint that closes its epoch is a snapshot too, and its state i
     const store = new MemoryStore();
     await restoreSnapshot(own, store, 2 as ReplicaId, { genesis });
     assertEquals((await store.load()).records.has("lost-disk"), true);
+    // Whoever knows the epoch after it has the state at once. That of the checkpoint before must be made the next version's.
+    for (const [sequence, isPresent] of [[saved[3]!.sequence, true], [saved[2]!.sequence, false]] as const) {
+      const later = new MemoryStore();
+      await restoreSnapshot(own, later, 2 as ReplicaId, { genesis, chain, sequence });
+      assertEquals((await later.load()).records.has("checkpoint"), isPresent, `at ${sequence}`);
+    }
   }));
 
 Deno.test("a storage takes snapshots of one cluster, and those of a member that lags an epoch are not taken", async () => {

@@ -110,7 +110,7 @@ async function dropFormerState(
   writes: WriteSet,
 ): Promise<void> {
   const checkpoint = new RecordReader(records, epochs[0]!.genesis).checkpoint();
-  if (!checkpoint || !epochs.some((epoch, i) => isMigratedAfter(epochs[i - 1], epoch, checkpoint.sequence))) return;
+  if (!checkpoint || !isOfFormerVersion(epochs, checkpoint.sequence)) return;
   const blobs = new BlobReader(store, hash);
   const read = async (digest: Digest) => unpack((await blobs.read([digest])).get(digest)!);
   const { pages } = readRoot(await read(checkpoint.root));
@@ -122,9 +122,14 @@ async function dropFormerState(
   }
 }
 
-/** Whether the state at a number was made that of another version of the state machine later, before this epoch. */
-function isMigratedAfter(before: Epoch | undefined, { genesis, start }: Epoch, sequence: number): boolean {
-  return before !== undefined && before.genesis.stateMachine !== genesis.stateMachine && sequence < start!.sequence;
+/**
+ * Whether a state of the first of these epochs, at this number, was made that of another version of the state machine
+ * later. The state of a closing checkpoint is that of the next epoch's version already.
+ */
+export function isOfFormerVersion(epochs: readonly Epoch[], sequence: number): boolean {
+  return epochs.some(({ genesis, start }, i) =>
+    i > 0 && epochs[i - 1]!.genesis.stateMachine !== genesis.stateMachine && sequence < start!.sequence
+  );
 }
 
 function writesOf(loaded: Loaded, { links, epochs, member, hash, start }: Entering): WriteSet {
