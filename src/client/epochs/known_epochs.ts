@@ -24,7 +24,7 @@ export interface KnownEpochsOptions {
 /** The least time between two questions, ms. */
 const ASK_MS = 200;
 /** The least time between two questions to replicas whose replies seem to be of a later epoch, ms. */
-const LATER_MS = 20;
+const AHEAD_MS = 20;
 
 /** The epochs of one client. */
 export class KnownEpochs implements EpochsToWatch {
@@ -34,7 +34,7 @@ export class KnownEpochs implements EpochsToWatch {
   #opening: Promise<PresentEpoch> | null = null;
   #asking = false;
   /** Where a replica is whose reply seems to be of a later epoch, and which is asked next. */
-  #later: string | null = null;
+  #ahead: string | null = null;
   #askedAt = -Infinity;
   #asked = 0;
   readonly #listeners = new Set<() => void>();
@@ -80,16 +80,16 @@ export class KnownEpochs implements EpochsToWatch {
    */
   doubt(url?: string): void {
     const now = this.#options.timer.monotonic();
-    if (url !== undefined) this.#later = url;
-    if (!this.#present || this.#asking || now - this.#askedAt < (this.#later === null ? ASK_MS : LATER_MS)) return;
+    if (url !== undefined) this.#ahead = url;
+    if (!this.#present || this.#asking || now - this.#askedAt < (this.#ahead === null ? ASK_MS : AHEAD_MS)) return;
     this.#askedAt = now;
     this.#asking = true;
     const { peers } = this.#present.replicas;
-    const asked = this.#later ?? peers[this.#asked++ % peers.length]!.url;
-    this.#later = null;
+    const asked = this.#ahead ?? peers[this.#asked++ % peers.length]!.url;
+    this.#ahead = null;
     void this.#ask(this.#present, asked).catch(() => {}).finally(() => {
       this.#asking = false;
-      if (this.#later !== null) this.doubt();
+      if (this.#ahead !== null) this.doubt();
     });
   }
 
