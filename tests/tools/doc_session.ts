@@ -102,6 +102,8 @@ export class DocSession {
     const npx =
       '#!/bin/sh\ncase "$1 $2" in "--yes deno@"*) shift 2; exec deno "$@";; esac\necho "npx $*: not in tests" >&2; exit 1\n';
     Deno.writeTextFileSync(`${this.#folder}/bin/npx`, npx, { mode: 0o755 });
+    const pbft = '#!/bin/sh\nexec deno run -A src/cli/mod.ts "$@"\n';
+    Deno.writeTextFileSync(`${this.#folder}/bin/pbft`, pbft, { mode: 0o755 });
   }
 
   /** Does what the page says. @throws {Error} that says which command went wrong, and how. */

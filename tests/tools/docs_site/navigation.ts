@@ -34,6 +34,7 @@ const SECTIONS: readonly Section[] = [
     text: "Operate",
     pages: [
       ["docs/operate.md", "Operate a cluster"],
+      ["docs/procedures.md", "Procedures"],
       ["docs/membership.md", "Members"],
       ["docs/telemetry.md", "OpenTelemetry"],
     ],
