@@ -6,6 +6,7 @@ import {
   importViolations,
   lengthViolations,
   nameViolations,
+  newerViolations,
   portabilityViolations,
 } from "./tools/architecture.ts";
 
@@ -36,6 +37,11 @@ Deno.test("imports point down only, and to nothing but the packages of their fol
 });
 Deno.test("the core is pure, and each folder keeps off the names that are not its business", () => {
   assertEquals(nameViolations(published), []);
+});
+Deno.test("nothing is used that Node 20.16 does not have, but where it is asked for first", () => {
+  assertEquals(newerViolations(published), []);
+  const planted = newerViolations(house({ "src/cli/a.ts": "const { promise } = Promise.withResolvers<void>();\n" }));
+  assertEquals(planted, ["src/cli/a.ts:1 Promise.withResolvers is not in Node 20.16"]);
 });
 Deno.test("what a client imports runs in browsers: no node: and no Deno", () => {
   assertEquals(portabilityViolations(published), []);

@@ -112,10 +112,12 @@ Deno.test("the npm package works under Node 20 and 22, and under Bun; it has all
     });
     const dev = await Dev.start(folder, ["counter.mjs", "--memory"], program);
     try {
-      await t.step("pbft dev, call, ask, check and repl", async () => {
+      await t.step("pbft dev, call, ask, watch, check and repl", async () => {
         assertMatch(dev.out.all[0]!, /^counter\/1 on 4 replicas/);
         assertEquals((await call("call", "next")).out, "1");
         assertEquals((await call("ask", "count")).out, "1");
+        const watched = await call("watch", "--batches", "--from", "1", "--limit", "1", "--json");
+        assertEquals([watched.code, JSON.parse(watched.out).kind], [0, "batch"], watched.err);
         assertMatch((await call("check")).out, /^HEALTHY|^DEGRADED/);
         assertEquals((await pbft(["repl"], { cwd: folder, program, input: "call next\nask count\n" })).out, "2\n2");
       });

@@ -138,6 +138,20 @@ export function nameViolations(sources: Sources): string[] {
   });
 }
 
+/** What came after Node 20.16, which the package promises to run under. */
+const newer = [
+  ...["Promise\\.withResolvers", "Promise\\.try", "Array\\.fromAsync", "Object\\.groupBy", "Map\\.groupBy"],
+  ...["RegExp\\.escape", "Iterator\\.from", "Error\\.isError", "Math\\.sumPrecise", "DisposableStack"],
+  ...["AsyncDisposableStack", "Float16Array", "SuppressedError", "Temporal\\.\\w+"],
+];
+
+/** Code that uses it. */
+export function newerViolations(sources: Sources): string[] {
+  return [...sources].flatMap(([path, source]) =>
+    usesOf(source, newer).map(({ name, line }) => `${path}:${line} ${name} is not in Node 20.16`)
+  );
+}
+
 /** Portable code that reaches `node:` or a runtime's globals through what it imports. */
 export function portabilityViolations(sources: Sources): string[] {
   const reached = new Map<string, string>();

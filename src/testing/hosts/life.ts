@@ -8,6 +8,7 @@ import type { Environment } from "../../core/io.ts";
 import type { ReplicaId, SequenceNumber } from "../../core/messages/ids.ts";
 import type { StoredState } from "../../core/records.ts";
 import { Replica } from "../../core/replica.ts";
+import { type Deferred, deferred } from "../../node/async/deferred.ts";
 import type { ClusterMember } from "../../node/epochs/cluster_member.ts";
 import type { MemberSource } from "../../node/epochs/member_options.ts";
 import { type NodeOptions, ReplicaNode } from "../../node/node.ts";
@@ -41,7 +42,7 @@ export class Life {
   /** Steps that the core has made. */
   #steps = 0;
   /** Resolves when it goes on; `null`: it is not paused. */
-  #pause: PromiseWithResolvers<void> | null = null;
+  #pause: Deferred<void> | null = null;
   #isOver = false;
 
   constructor(options: LifeOptions) {
@@ -101,7 +102,7 @@ export class Life {
 
   /** It keeps its connections, and does nothing. */
   pause(): void {
-    this.#pause ??= Promise.withResolvers();
+    this.#pause ??= deferred();
     this.#timer.pause();
   }
 

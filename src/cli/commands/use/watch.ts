@@ -3,6 +3,7 @@
  * @module
  */
 import type { BatchEvent, ChangeEvent, Client, MissedEvent, Watch } from "../../../client/mod.ts";
+import { deferred } from "../../../node/async/deferred.ts";
 import { patiently, type Session, withClient } from "../../calls/session.ts";
 import { CliError, EXIT } from "../../cli_error.ts";
 import { natural } from "../../numbers.ts";
@@ -75,7 +76,7 @@ async function hasBegun(
     readonly terminal: Terminal;
   },
 ): Promise<boolean> {
-  const late = Promise.withResolvers<"late">();
+  const late = deferred<"late">();
   const id = setTimeout(() => late.resolve("late"), timeoutMs);
   const begun = watch.begun.then(() => "begun" as const, () => "ended" as const);
   const what = await patiently(Promise.race([begun, late.promise]), { ...session, terminal });
