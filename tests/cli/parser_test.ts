@@ -120,7 +120,63 @@ Deno.test("completion in bash offers verbs, flags, values and files", async () =
   for (const shell of ["zsh", "fish"]) {
     assertMatch((await printed("completion", shell)).text, /pbft[^]*--?timeout|-l timeout/);
   }
+  assertEquals(await complete("pbft", "members", "pro"), "propose");
+  assertEquals(await complete("pbft", "members", "sign", "deno.js"), "deno.json");
+  assertEquals(await complete("pbft", "completion", "z"), "zsh");
   assertEquals((await pbft(["completion", "tcsh"])).code, 2);
+});
+
+for (const [shell, ...check] of [["bash", "-n"], ["zsh", "-n"], ["fish", "-n"]] as const) {
+  const isHere = await new Deno.Command(shell, { args: ["-c", "true"] }).output().then(() => true, () => false);
+  Deno.test({
+    name: `${shell} can read the script for it`,
+    ignore: !isHere,
+    fn: () =>
+      inFolder(async (folder) => {
+        await Deno.writeTextFile(`${folder}/script`, (await printed("completion", shell)).text);
+        const { success, stderr } = await new Deno.Command(shell, { args: [...check, `${folder}/script`] }).output();
+        assert(success, new TextDecoder().decode(stderr));
+        if (shell !== "fish") return;
+        const asked = ["pbft ge", "pbft members pro", "pbft get --ti"].map((line) => `complete -C '${line}'`);
+        const args = ["--no-config", "-c", `source ${folder}/script; ${asked.join("; ")}`];
+        const { stdout } = await new Deno.Command(shell, { args, env: { HOME: folder } }).output();
+        const words = new TextDecoder().decode(stdout).trim().split("\n").map((line) => line.split("\t")[0]);
+        assertEquals(words, ["get", "propose", "--timeout"]);
+      }),
+  });
+}
+
+Deno.test("a verb that is misspelt is told with the ones that are near", async () => {
+  for (
+    const [word, next] of [
+      ["gte", "did you mean get?"],
+      ["sett", "did you mean set?"],
+      ["simulat", "did you mean simulate?"],
+      ["chekc", "did you mean check?"],
+      ["xyzzy", "pbft --help lists all verbs"],
+    ] as const
+  ) {
+    const { lines } = await assertRejects(() => main([word], () => {}), CliError);
+    assertEquals(lines.next, next, word);
+  }
+});
+
+Deno.test("a setting at the top of the file that no verb has is an error that names it", async () => {
+  await inFolder(async (folder) => {
+    const file = `${folder}/pbft.json`;
+    const attempt = async (settings: unknown) => {
+      await Deno.writeTextFile(file, JSON.stringify(settings));
+      return await assertRejects(() => main(["completion", "tcsh", "--config", file], () => {}), CliError);
+    };
+    assertMatch(
+      (await attempt({ timeuot: "5s" })).message,
+      /pbft\.json: timeuot: expected cluster, .*or the name of a verb/,
+    );
+    assertEquals((await attempt({ timeuot: "5s" })).lines.next, "did you mean timeout?");
+    assertMatch((await attempt({ devv: { replicas: 7 } })).message, /devv/);
+    const rest = await attempt({ $schema: "", timeout: "5s", dev: { replicas: 7 } });
+    assertMatch(rest.message, /^SHELL/);
+  });
 });
 
 Deno.test("a flag that may be repeated is a list, also in the settings file", async () => {

@@ -10,6 +10,8 @@ export interface Completed {
   readonly name: string;
   readonly summary: string;
   readonly flags: Flags;
+  /** What the first argument may be, if only that. */
+  readonly choices?: readonly string[] | undefined;
   /** Whether an argument is a file. */
   readonly takesFile: boolean;
 }
@@ -49,14 +51,23 @@ ${
 ${
     verbs.map((verb) => {
       const words = flagsOf(verb).map(([name]) => `--${name}`).join(" ");
+      if (verb.choices) return bashChoices(verb.name, words, verb.choices, verb.takesFile);
       const file = verb.takesFile ? ` [[ $cur == -* ]] || COMPREPLY=($(compgen -f -- "$cur"));` : "";
       return `    ${verb.name}) COMPREPLY=($(compgen -W "${words}" -- "$cur"));${file} ;;`;
     }).join("\n")
   }
-    help|completion) COMPREPLY=($(compgen -W "${names} ${SHELLS.join(" ")}" -- "$cur")) ;;
+    help) COMPREPLY=($(compgen -W "${names}" -- "$cur")) ;;
   esac
 }
 complete -o filenames -F _pbft pbft`;
+}
+
+/** The first argument is one of few, and later ones may be files. */
+function bashChoices(name: string, flags: string, choices: readonly string[], takesFile: boolean): string {
+  const rest = takesFile ? `COMPREPLY=($(compgen -f -- "$cur"))` : ":";
+  return `    ${name}) COMPREPLY=($(compgen -W "${flags}" -- "$cur")); [[ $cur == -* ]] || if [ "$COMP_CWORD" -eq 2 ]; then COMPREPLY=($(compgen -W "${
+    choices.join(" ")
+  }" -- "$cur")); else ${rest}; fi ;;`;
 }
 
 function zsh(verbs: readonly Completed[]): string {
@@ -67,8 +78,9 @@ function zsh(verbs: readonly Completed[]): string {
       const action = choices ? `(${choices.join(" ")})` : isFile ? "_files" : "";
       return quote(`--${name}[${text}]${value ? `:${value}:${action}` : ""}`);
     });
+    const first = verb.choices ? [quote(`1:argument:(${verb.choices.join(" ")})`)] : [];
     return `    ${verb.name}) _arguments ${
-      [...specs, quote(`*:argument:${verb.takesFile ? "_files" : ""}`)].join(" ")
+      [...specs, ...first, quote(`*:argument:${verb.takesFile ? "_files" : ""}`)].join(" ")
     } ;;`;
   });
   return `#compdef pbft
@@ -89,6 +101,7 @@ if [ "$funcstack[1]" = _pbft ]; then _pbft; else compdef _pbft pbft; fi`;
 function fish(verbs: readonly Completed[]): string {
   const lines = verbs.flatMap((verb) => [
     `complete -c pbft -n __fish_use_subcommand -f -a ${verb.name} -d ${quote(verb.summary)}`,
+    ...fishArguments(verb),
     ...flagsOf(verb).map(([name, { help, value, choices, short }]) => {
       const letter = short ? ` -s ${short}` : "";
       const values = choices ? ` -x -a ${quote(choices.join(" "))}` : value ? " -r" : "";
@@ -98,6 +111,17 @@ function fish(verbs: readonly Completed[]): string {
     }),
   ]);
   return ["# pbft completion fish", ...lines].join("\n");
+}
+
+function fishArguments({ name, choices, takesFile }: Completed): readonly string[] {
+  const seen = `__fish_seen_subcommand_from ${name}`;
+  if (choices) {
+    const words = choices.join(" ");
+    return [
+      `complete -c pbft -n ${quote(`${seen}; and not __fish_seen_subcommand_from ${words}`)} -f -a ${quote(words)}`,
+    ];
+  }
+  return takesFile ? [] : [`complete -c pbft -n ${quote(seen)} -f`];
 }
 
 function quote(text: string): string {

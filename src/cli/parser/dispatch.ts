@@ -7,6 +7,7 @@ import { CliError, EXIT } from "../cli_error.ts";
 import { type ColorChoice, createTerminal } from "../terminal.ts";
 import { type AnyVerb, type Entry, helpOf, overviewOf } from "./help.ts";
 import { parse } from "./parse.ts";
+import { nearest } from "./nearest.ts";
 import { completed } from "./settings.ts";
 import { CLIENT_FLAGS } from "./flags.ts";
 import { COMMON_FLAGS, type Flag } from "./verb.ts";
@@ -36,13 +37,19 @@ export async function dispatch(entries: readonly Entry[], args: readonly string[
   if (!entry) throw unknownVerb(entries, name);
   const { verb } = await entry.load();
   // Flags may stand before the verb.
-  return await runVerb(name, verb, [...args.slice(0, at), ...args.slice(at + 1)], print);
+  return await runVerb(name, verb, [...args.slice(0, at), ...args.slice(at + 1)], print, entries);
 }
 
 /** Parses the arguments of one verb, and runs it. */
-export async function runVerb(name: string, verb: AnyVerb, args: readonly string[], print: Print): Promise<number> {
+export async function runVerb(
+  name: string,
+  verb: AnyVerb,
+  args: readonly string[],
+  print: Print,
+  entries?: readonly Entry[],
+): Promise<number> {
   try {
-    return await parseAndRun(name, verb, args, print);
+    return await parseAndRun(name, verb, args, print, entries?.map((entry) => entry.name));
   } catch (error) {
     if (error instanceof CliError && verb.failure && args.includes("--json")) {
       print(JSON.stringify(verb.failure(error)));
@@ -51,14 +58,20 @@ export async function runVerb(name: string, verb: AnyVerb, args: readonly string
   }
 }
 
-async function parseAndRun(name: string, verb: AnyVerb, args: readonly string[], print: Print): Promise<number> {
+async function parseAndRun(
+  name: string,
+  verb: AnyVerb,
+  args: readonly string[],
+  print: Print,
+  verbs: readonly string[] | undefined,
+): Promise<number> {
   const flags = { ...verb.flags, ...COMMON_FLAGS };
   const parsed = parse({ name: `pbft ${name}`, flags, args: verb.args }, args);
   if (parsed.isHelp) {
     print(helpOf(name, verb));
     return EXIT.done;
   }
-  const values = completed(flags, parsed.values, { verb: name, variable: (variable) => process.env[variable] });
+  const values = completed(flags, parsed.values, { verb: name, verbs, variable: (variable) => process.env[variable] });
   const terminal = createTerminal({
     print,
     isJson: values.json === true,
@@ -73,8 +86,7 @@ async function parseAndRun(name: string, verb: AnyVerb, args: readonly string[],
 }
 
 function unknownVerb(entries: readonly Entry[], name: string): CliError {
-  const near = entries.filter(({ isHidden }) => !isHidden).map((entry) => entry.name)
-    .filter((known) => known.startsWith(name.slice(0, 2)) || known.endsWith(name.slice(-2)));
+  const near = nearest(name, entries.filter(({ isHidden }) => !isHidden).map((entry) => entry.name));
   const next = near.length > 0 ? `did you mean ${near.slice(0, 3).join(" or ")}?` : "pbft --help lists all verbs";
   return new CliError(`${name}: no such verb (see pbft --help)`, EXIT.usage, { next });
 }

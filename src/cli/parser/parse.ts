@@ -55,7 +55,7 @@ export function parse<const F extends Flags>(grammar: Grammar<F>, args: readonly
     if (!(error instanceof CommanderError)) throw error;
     if (isHelp) return { args: [], values: {}, isHelp };
     const [what, suggestion] = error.message.replace(/^error: /, "").split("\n", 2);
-    const next = suggestion ? `${suggestion.replace(/[()]/g, "")} ` : "";
+    const next = suggestion?.replace(/[()]/g, "");
     throw new CliError(`${plain(what!)} (${see})`, EXIT.usage, { next: next || undefined });
   }
   const most = grammar.args?.some(({ isList }) => isList) || isHelp ? Infinity : grammar.args?.length ?? 0;

@@ -5,12 +5,15 @@
  */
 import { readFileSync } from "node:fs";
 import { CliError, codeOf, EXIT, reasonOf } from "../cli_error.ts";
+import { nearest } from "./nearest.ts";
 import { COMMON_FLAGS, type Flag, type Flags, type Values } from "./verb.ts";
 
 /** Where settings are looked for. */
 export interface SettingsSource {
   /** The verb: its own settings are below its name in the file. */
   readonly verb: string;
+  /** All verbs: names that may stand at the top of the file. Left out: any. */
+  readonly verbs?: readonly string[] | undefined;
   readonly variable: (name: string) => string | undefined;
 }
 
@@ -27,9 +30,10 @@ export function variableOf(flag: string): string {
 type Value = string | boolean | readonly string[];
 
 /** Adds what variables and the file say to the values that were given. @throws {CliError} naming the variable or the file's field. */
-export function completed<F extends Flags>(flags: F, given: Values<F>, { verb, variable }: SettingsSource): Values<F> {
+export function completed<F extends Flags>(flags: F, given: Values<F>, source: SettingsSource): Values<F> {
+  const { variable } = source;
   const path = (given as { readonly config?: string }).config ?? variable("PBFT_CONFIG");
-  const file = settingsFile(path, verb, flags);
+  const file = settingsFile(path, source, flags);
   const values: Record<string, Value> = { ...given as Record<string, Value> };
   for (const [name, flag] of Object.entries(flags)) {
     if (name in values || name === "config") continue;
@@ -45,7 +49,11 @@ export function completed<F extends Flags>(flags: F, given: Values<F>, { verb, v
 }
 
 /** The settings of the file for this verb, by flag. */
-function settingsFile(path: string | undefined, verb: string, flags: Flags): Readonly<Record<string, unknown>> {
+function settingsFile(
+  path: string | undefined,
+  { verb, verbs }: SettingsSource,
+  flags: Flags,
+): Readonly<Record<string, unknown>> {
   let text: string;
   try {
     text = readFileSync(path ?? DEFAULT_FILE, "utf8");
@@ -61,6 +69,13 @@ function settingsFile(path: string | undefined, verb: string, flags: Flags): Rea
     throw new CliError(`${file}: expected JSON: ${reasonOf(error)}`, EXIT.usage);
   }
   const all = objectIn(file, json);
+  const stranger = Object.keys(all).find((name) => verbs && ![...SHARED, ...verbs, "$schema"].includes(name));
+  if (stranger !== undefined) {
+    const near = nearest(stranger, [...SHARED, ...verbs!]);
+    throw new CliError(`${file}: ${stranger}: expected ${SHARED.join(", ")}, or the name of a verb`, EXIT.usage, {
+      next: near.length > 0 ? `did you mean ${near[0]}?` : `settings of a verb stand below its name: {"${verb}": {…}}`,
+    });
+  }
   const shared = Object.fromEntries(
     Object.entries(all).filter(([name]) => SHARED.includes(name) && flags[name] && !flags[name].isLocal),
   );

@@ -40,6 +40,8 @@ export interface Argument {
   /** Takes all that is left. */
   readonly isList?: boolean;
   readonly isFile?: boolean;
+  /** The values that it takes, if it takes only these. */
+  readonly choices?: readonly string[];
 }
 
 /** A verb. `F`: its own flags; those that every verb has are added. */

@@ -66,7 +66,7 @@ export const verb = defineVerb({
   chain    writes the chain of epochs into a file, for pbft serve --chain
   evidence says whom the evidence in a file convicts, the answer of GET /evidence, without a network`,
   args: [
-    { name: "ACTION", help: "list, propose, show, sign, submit, chain or evidence" },
+    { name: "ACTION", help: "list, propose, show, sign, submit, chain or evidence", choices: Object.keys(ACTIONS) },
     {
       name: "FILE",
       help: `the proposal (${DEFAULT_FILE}); chain: the chain (standard output); evidence: the evidence`,

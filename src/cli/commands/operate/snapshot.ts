@@ -70,7 +70,7 @@ export const verb = defineVerb({
   prune    keeps the newest snapshots and removes the others
   audit    executes the archived batches in the folder again, and compares the state with the snapshots`,
   args: [
-    { name: "ACTION", help: "save, verify, restore, prune or audit" },
+    { name: "ACTION", help: "save, verify, restore, prune or audit", choices: Object.keys(ACTIONS) },
     { name: "FOLDER", help: "where the snapshots are", isFile: true },
   ],
   flags: FLAGS,

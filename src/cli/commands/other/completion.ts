@@ -11,7 +11,7 @@ import { defineVerb } from "../../parser/verb.ts";
 export const completionOf = (entries: readonly Entry[]): AnyVerb =>
   defineVerb({
     about: "Prints a script that lets your shell complete verbs, flags and values.",
-    args: [{ name: "SHELL", help: SHELLS.join(", ") }],
+    args: [{ name: "SHELL", help: SHELLS.join(", "), choices: SHELLS }],
     flags: {},
     notes: `Add it to the start of your shell:
   pbft completion bash >> ~/.bashrc
@@ -24,7 +24,8 @@ export const completionOf = (entries: readonly Entry[]): AnyVerb =>
       const verbs: readonly Completed[] = await Promise.all(
         entries.filter(({ isHidden }) => !isHidden).map(async ({ name, summary, load }) => {
           const { verb } = await load();
-          return { name, summary, flags: verb.flags, takesFile: verb.args?.some(({ isFile }) => isFile) ?? false };
+          const { flags, args = [] } = verb;
+          return { name, summary, flags, choices: args[0]?.choices, takesFile: args.some(({ isFile }) => isFile) };
         }),
       );
       terminal.print(scriptFor(shell!, verbs));

@@ -18,6 +18,6 @@ export const verb = defineVerb({
       terminal,
       operation: { op: "del", key },
       show: (wasThere) =>
-        wasThere === true ? { lines: ["OK"] } : { lines: [], note: `${key}: no such key`, isNo: true },
+        wasThere === true ? { lines: ["OK"] } : { lines: [], note: `${key || '""'}: no such key`, isNo: true },
     }),
 });

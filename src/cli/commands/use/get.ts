@@ -18,6 +18,6 @@ export const verb = defineVerb({
       terminal,
       operation: { op: "get", key },
       show: (value) =>
-        value === null ? { lines: [], note: `${key}: no such key`, isNo: true } : { lines: [String(value)] },
+        value === null ? { lines: [], note: `${key || '""'}: no such key`, isNo: true } : { lines: [String(value)] },
     }),
 });
