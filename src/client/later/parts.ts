@@ -8,4 +8,4 @@ export { provenChange } from "../proofs/verify/change.ts";
 export { misconductIn } from "../proofs/verify/evidence.ts";
 export { provenResult } from "../proofs/verify/receipt.ts";
 export { OpenWatch } from "../watch/open_watch.ts";
-export { entriesIn } from "../typed/entries.ts";
+export { watchEntries } from "../typed/entries.ts";

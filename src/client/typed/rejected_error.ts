@@ -33,11 +33,9 @@ export class RejectedError extends ClientError {
 
 /** The rejection that an error of the client stands for; any other error as it is. */
 export function rejectedError(call: string, error: unknown): unknown {
-  if (error instanceof OperationRejectedError) {
-    const { error: name, detail } = readRejection(error.message) ?? { error: "failed", detail: error.message };
-    return new RejectedError(call, name, detail, error.sequence, error.receipt);
-  }
-  if (!(error instanceof QueryRejectedError)) return error;
+  const isOperation = error instanceof OperationRejectedError;
+  if (!isOperation && !(error instanceof QueryRejectedError)) return error;
   const { error: name, detail } = readRejection(error.message) ?? { error: "failed", detail: error.message };
-  return new RejectedError(call, name, detail, null, null);
+  const [sequence, receipt] = isOperation ? [error.sequence, error.receipt] : [null, null];
+  return new RejectedError(call, name, detail, sequence, receipt);
 }

@@ -6,8 +6,8 @@ import type { CollectionField } from "../../machines/typed/state/fields.ts";
 import type { Machine } from "../../machines/typed/types.ts";
 import type { Client } from "../client.ts";
 import { later } from "../later/mod.ts";
-import type { ChangeEvent, MissedEvent, Watch, WatchSettings } from "../watch/events.ts";
-import { mapWatch } from "../watch/watch.ts";
+import type { ChangeEvent, Watch, WatchSettings } from "../watch/events.ts";
+import { LaterWatch } from "../watch/watch.ts";
 
 /** The names of the collections of a machine. */
 export type CollectionNames<State> = {
@@ -45,11 +45,7 @@ export function watchCollection(
     throw new TypeError(`watch: expected a collection of ${machine.version}, got ${JSON.stringify(name)}`);
   }
   const start = `${name}!`;
-  const mapping = later().then(({ entriesIn }) => {
-    const entry = entriesIn(start, prefix);
-    return (event: ChangeEvent | MissedEvent) => event.kind === "missed" ? event : entry(event);
-  });
-  // The first `next()` gets the error.
-  mapping.catch(() => {});
-  return mapWatch<ChangeEvent | MissedEvent, unknown>(client.watch({ prefix: start }, settings), mapping);
+  const watch = client.watch({ prefix: start }, settings);
+  // The first `next()` gets the error of a wrong prefix.
+  return new LaterWatch(watch.resumeAt, later().then(({ watchEntries }) => watchEntries(watch, start, prefix)));
 }

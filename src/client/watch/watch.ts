@@ -30,13 +30,14 @@ export function openWatch(
 }
 
 /** A watch, while what reads the replicas is loaded, and after that. */
-class LaterWatch implements Watch<AnyEvent> {
+export class LaterWatch<Event> implements Watch<Event> {
   readonly begun: Promise<number>;
   readonly #from: number | null;
-  readonly #opening: Promise<Watch<AnyEvent>>;
-  #open: Watch<AnyEvent> | null = null;
+  readonly #opening: Promise<Watch<Event>>;
+  #open: Watch<Event> | null = null;
 
-  constructor(from: number | null, opening: Promise<Watch<AnyEvent>>) {
+  /** `from`: where it begins, or goes on until it is open. */
+  constructor(from: number | null, opening: Promise<Watch<Event>>) {
     this.#from = from;
     this.#opening = opening;
     this.begun = opening.then((open) => (this.#open = open).begun);
@@ -48,46 +49,16 @@ class LaterWatch implements Watch<AnyEvent> {
     return this.#open ? this.#open.resumeAt : this.#from;
   }
 
-  async next(): Promise<IteratorResult<AnyEvent, undefined>> {
+  async next(): Promise<IteratorResult<Event, undefined>> {
     return await (await this.#opening).next();
   }
 
-  async return(): Promise<IteratorResult<AnyEvent, undefined>> {
-    return await (await this.#opening).return();
+  async return(): Promise<IteratorResult<Event, undefined>> {
+    const open = await this.#opening.catch(() => null);
+    return open ? await open.return() : { done: true, value: undefined };
   }
 
   [Symbol.asyncIterator](): this {
     return this;
   }
-}
-
-/** The same watch with other events; `null`: none. It ends if there is no such mapping, or if that throws. */
-export function mapWatch<From, To>(watch: Watch<From>, mapping: Promise<(event: From) => To | null>): Watch<To> {
-  return {
-    begun: watch.begun,
-    get resumeAt() {
-      return watch.resumeAt;
-    },
-    async next() {
-      try {
-        const map = await mapping;
-        for (;;) {
-          const { done, value } = await watch.next();
-          if (done) return { done, value: undefined };
-          const mapped = map(value);
-          if (mapped !== null) return { done: false, value: mapped };
-        }
-      } catch (error) {
-        await watch.return();
-        throw error;
-      }
-    },
-    async return() {
-      await watch.return();
-      return { done: true, value: undefined };
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
 }
