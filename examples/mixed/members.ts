@@ -3,6 +3,7 @@
  * it would be on Deno Deploy, Candy in a Durable Object in workerd, Dog on Node with SQLite.
  */
 // deno-lint-ignore no-import-prefix -- in the import map everybody who runs a replica would download it
+import { parseClusterText } from "@pbft/edge/client";
 import { Miniflare } from "npm:miniflare@4.20260730.0";
 
 /** The files of a mixed cluster. */
@@ -154,7 +155,9 @@ function startOf(folder: string, name: string): "new" | "resume" {
 
 /** The member's URL in the cluster file. */
 export function urlOf(folder: string, name: string): string {
-  return JSON.parse(Deno.readTextFileSync(`${folder}/cluster.json`)).urls[name];
+  const url = parseClusterText(Deno.readTextFileSync(`${folder}/cluster.json`)).urls[name];
+  if (url === undefined) throw new TypeError(`expected a member's name, got ${name}`);
+  return url;
 }
 
 async function bundle(module: string, output: string, flags: readonly string[]): Promise<void> {
