@@ -8,22 +8,26 @@ import { clusterPath } from "../local_cluster/data.ts";
 import { ClusterOutput } from "../local_cluster/output.ts";
 import { prepareCluster } from "../local_cluster/prepare.ts";
 import { startReplicas } from "../local_cluster/start.ts";
+import { openInBrowser } from "../page/open.ts";
 import { type ServedPage, servePage } from "../page/serve_page.ts";
 import { simulatorScript } from "../page/simulator.ts";
 import { runVerb } from "../parser/dispatch.ts";
-import { type Call, defineVerb } from "../parser/verb.ts";
+import { OPEN_FLAG } from "../parser/flags.ts";
+import { type Call, defineVerb, type Flags } from "../parser/verb.ts";
 import { listenForStop } from "../stop_signals.ts";
 import { CLUSTER_FLAGS, clusterOptionsOf } from "./cluster_options.ts";
+
+const FLAGS = { ...CLUSTER_FLAGS, ...OPEN_FLAG } as const satisfies Flags;
 
 /** The verb. */
 export const verb = defineVerb({
   about: "Runs a cluster of PBFT replicas on this machine, each in its own process.",
-  flags: CLUSTER_FLAGS,
+  flags: FLAGS,
   notes: "Ctrl-C stops all replicas. The same command starts them again with their data.",
   run: runCluster,
 });
 
-async function runCluster({ values }: Call<typeof CLUSTER_FLAGS>): Promise<number> {
+async function runCluster({ values }: Call<typeof FLAGS>): Promise<number> {
   const options = clusterOptionsOf(values);
   const { requested, forced } = listenForStop();
   const prepared = await prepareCluster(options);
@@ -44,7 +48,9 @@ async function runCluster({ values }: Call<typeof CLUSTER_FLAGS>): Promise<numbe
         simulator: simulatorScript,
       });
     }
-    output.ready(urls[genesis.replicas[0]!.name]!, clusterPath(prepared.folder), page?.link ?? null);
+    const url = urls[genesis.replicas[0]!.name]!;
+    output.ready(url, clusterPath(prepared.folder), page?.link ?? null);
+    if (values.open) openInBrowser(page?.link ?? `${url}/status?pretty`);
   }
   await supervisor.ended;
   await page?.close();

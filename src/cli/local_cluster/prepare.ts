@@ -31,6 +31,8 @@ export interface LocalMachine {
   readonly path: string;
   readonly exportName?: string | undefined;
   readonly version: string;
+  /** The names of its operations, as far as they are known. */
+  readonly operations: readonly string[];
 }
 
 /** A cluster that is ready to be started. */

@@ -18,6 +18,8 @@ export interface MachineFile {
 export interface MachineFacts {
   readonly version: string;
   readonly hasWorkload: boolean;
+  /** The names of its operations, if it is a typed one. */
+  readonly operations: readonly string[];
 }
 
 /** How a process ended. */

@@ -31,6 +31,9 @@ export const CLIENT_FLAGS = {
   "timeout": { value: "TIME", help: "how long to wait for an answer: 500ms, 10s, 2m (10s)" },
 } as const satisfies Flags;
 
+/** Of what serves a page. */
+export const OPEN_FLAG = { "open": { help: "open the page in the browser" } } as const satisfies Flags;
+
 /** The machine of a module that exports several. */
 export const EXPORT_FLAG = {
   "export": { value: "NAME", help: "the export of the file that makes the machine (default, or the only one)" },

@@ -8,12 +8,13 @@ import { natural } from "../../numbers.ts";
 import { openInBrowser } from "../../page/open.ts";
 import { PAGE_PORT } from "../../page/port.ts";
 import { serveSimulations } from "../../page/serve_page.ts";
+import { OPEN_FLAG } from "../../parser/flags.ts";
 import { type Call, defineVerb, type Flags } from "../../parser/verb.ts";
 import { listenForStop } from "../../stop_signals.ts";
 
 const FLAGS = {
   "port": { value: "PORT", help: `the page's port on 127.0.0.1; another one if it is taken (${PAGE_PORT})` },
-  "open": { help: "open the page in the browser" },
+  ...OPEN_FLAG,
 } as const satisfies Flags;
 
 /** The verb. */

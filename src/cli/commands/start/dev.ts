@@ -17,7 +17,7 @@ import { type ServedPage, servePage } from "../../page/serve_page.ts";
 import { simulatorScript } from "../../page/simulator.ts";
 import { type Running, startReplicas } from "../../local_cluster/start.ts";
 import { inspectMachine } from "../../machine/inspect.ts";
-import { EXPORT_FLAG } from "../../parser/flags.ts";
+import { EXPORT_FLAG, OPEN_FLAG } from "../../parser/flags.ts";
 import { type Call, defineVerb, type Flags } from "../../parser/verb.ts";
 import { hasSqlite } from "../../runtime.ts";
 import { listenForStop } from "../../stop_signals.ts";
@@ -30,7 +30,7 @@ const FLAGS = {
   ...LOCAL_FLAGS,
   ...EXPORT_FLAG,
   "no-watch": { help: "do not restart the replicas when the file changes" },
-  "open": { help: "open the page in the browser" },
+  ...OPEN_FLAG,
   "record": {
     value: "FILE",
     isFile: true,
@@ -90,8 +90,14 @@ async function dev({ args: [path], values, terminal }: Call<typeof FLAGS>): Prom
 }
 
 async function machineAt(path: string, exportName: string | undefined): Promise<LocalMachine> {
-  const { version } = await inspectMachine({ path, exportName });
-  return { path, exportName, version };
+  const { version, operations } = await inspectMachine({ path, exportName });
+  return { path, exportName, version, operations };
+}
+
+/** How one of its operations is called, and what others there are. */
+function callOf({ operations: [first = "OPERATION", ...others] }: LocalMachine): string {
+  const more = others.length > 0 ? `   (or ${others.slice(0, 6).join(", ")}${others.length > 6 ? ", …" : ""})` : "";
+  return `${first} '{"…": …}'${more}`;
 }
 
 function optionsOf(
@@ -116,7 +122,7 @@ function readyLines(
   const names = genesis.replicas.map(({ name }) => name);
   const f = maxFaulty(names.length);
   const may = f === 0 ? "none may fail" : f === 1 ? "one may fail" : `${f} may fail`;
-  const call = options.machine ? `pbft call OPERATION '{"…": …}'` : "pbft set name Ada";
+  const call = options.machine ? `pbft call ${callOf(options.machine)}` : "pbft set name Ada";
   const state = options.memory ? "the state is lost then" : `state is kept in ${folder} (--fresh begins anew)`;
   return [
     `${genesis.stateMachine} on ${names.length} replicas: ${names.join(" ")} (${may})   ready in ${

@@ -3,6 +3,8 @@
  * @module
  */
 import { EXIT } from "../../cli_error.ts";
+import type { Machine } from "../../../machines/typed/mod.ts";
+import type { MachineFacts } from "../../machine/inspect.ts";
 import { loadMachine } from "../../machine/load.ts";
 import { EXPORT_FLAG } from "../../parser/flags.ts";
 import { defineVerb } from "../../parser/verb.ts";
@@ -13,8 +15,10 @@ export const verb = defineVerb({
   args: [{ name: "FILE", help: "the file that exports the machine", isFile: true }],
   flags: EXPORT_FLAG,
   run: async ({ args: [path], values, terminal }) => {
-    const { version, workload } = await loadMachine(path!, values.export);
-    const facts = { version, hasWorkload: workload !== undefined };
+    const { version, workload, create } = await loadMachine(path!, values.export);
+    const { definition }: typeof create & Partial<Pick<Machine, "definition">> = create;
+    const operations = Object.keys(definition?.operations ?? {});
+    const facts: MachineFacts = { version, hasWorkload: workload !== undefined, operations };
     terminal.print(terminal.isJson ? JSON.stringify(facts) : `${version}${workload ? ", with a workload" : ""}`);
     return EXIT.done;
   },
