@@ -1,7 +1,7 @@
 import { assertEquals, assertLess } from "@std/assert";
 import { DEFAULT_SETTINGS } from "../../src/core/config.ts";
 import type { Millis } from "../../src/core/messages/ids.ts";
-import { PendingRequests } from "../../src/core/ordering/pending_requests.ts";
+import { PendingRequests, requestBytes } from "../../src/core/ordering/pending_requests.ts";
 import { TestClient } from "./_client.ts";
 import { Cluster } from "./_cluster.ts";
 
@@ -53,4 +53,40 @@ Deno.test("a client that arrives after another client's flood is served before m
   for (const request of flood) cluster.submit(request);
   bob.call(["y=1"]);
   assertLess(flood.filter(({ digest }) => cluster.accepted(digest)).length, 5);
+});
+
+Deno.test("whoever holds the most bytes or requests gives way to one that would hold less, who may have some already", () => {
+  const cluster = new Cluster();
+  const [hog, ada, bob] = [1, 2, 3].map((name) => new TestClient(cluster, name)) as [
+    TestClient,
+    TestClient,
+    TestClient,
+  ];
+  const large = (client: TestClient) => client.request(["x=" + "1".repeat(10_000)]);
+  const small = (client: TestClient) => client.request(["x=1"]);
+  const of = (limits: Partial<typeof DEFAULT_SETTINGS>) => new PendingRequests({ ...DEFAULT_SETTINGS, ...limits });
+  const add = (pending: PendingRequests, ...requests: ReturnType<typeof small>[]) =>
+    requests.filter((request) => pending.add(request, never) !== null).length;
+  const times = (count: number, make: () => ReturnType<typeof small>) => Array.from({ length: count }, make);
+
+  const maxPendingBytes = 10 * requestBytes(large(hog)) + 1_000;
+  const byBytes = of({ maxPendingBytes });
+  assertEquals(add(byBytes, ...times(20, () => large(hog))), 10);
+  assertEquals([add(byBytes, ...times(20, () => small(ada))), add(byBytes, large(hog))], [20, 0]);
+  // A second one with large requests gets half of it: then both hold the same.
+  assertEquals([add(byBytes, ...times(20, () => large(bob))), add(byBytes, small(ada))], [4, 1]);
+  assertLess(byBytes.bytes, maxPendingBytes + 1);
+
+  const byCount = of({ maxPendingRequests: 10 });
+  assertEquals(add(byCount, ...times(20, () => small(hog))), 10);
+  assertEquals([add(byCount, ...times(20, () => small(ada))), add(byCount, small(hog)), byCount.size], [5, 0, 10]);
+
+  // What is in a batch is not taken back, and nobody loses the only request that is in none.
+  const proposed = of({ maxPendingRequests: 4 });
+  add(proposed, ...times(4, () => small(hog)));
+  for (const entry of proposed.inTurn()) {
+    proposed.propose(entry);
+    if (proposed.unproposed === 1) break;
+  }
+  assertEquals(add(proposed, small(ada)), 0);
 });

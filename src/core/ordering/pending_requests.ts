@@ -1,6 +1,7 @@
 /**
  * Requests that wait to be executed, bounded in number, in bytes and per client. Clients are served in turn, and each
- * client's requests in their order of arrival. So a client with many requests delays itself and not the others.
+ * client's requests in their order of arrival. So a client with many requests delays itself and not the others. Where
+ * there is no more room, whoever holds the most gives way to those that hold less.
  * @module
  */
 import type { Limits, Settings } from "../config.ts";
@@ -26,6 +27,14 @@ export interface PendingRequest {
   relayIntervalMs: number;
 }
 
+/** What one client or gateway has pending. */
+interface Owned {
+  count: number;
+  bytes: number;
+}
+
+const NOTHING: Readonly<Owned> = { count: 0, bytes: 0 };
+
 /** The bytes of a request in a batch, framing included. */
 export function requestBytes(request: SignedRequest): number {
   return request.bytes.length + request.signature.length + 16;
@@ -50,7 +59,7 @@ export function ownerOf(request: AnyRequest): string {
 export class PendingRequests {
   readonly #settings: Settings;
   readonly #byKey = new Map<string, PendingRequest>();
-  readonly #perOwner = new Map<string, number>();
+  readonly #perOwner = new Map<string, Owned>();
   /** Requests in no batch yet, by owner and key. The first owner is served next. */
   readonly #turns = new Map<string, Map<string, PendingRequest>>();
   #bytes = 0;
@@ -144,11 +153,11 @@ export class PendingRequests {
   add(request: Verified<SignedRequest>, relayAt: Millis): PendingRequest | null {
     const { maxPendingRequests, maxPendingBytes, maxPendingPerClient, statusIntervalMs } = this.#settings;
     const owner = ownerOf(request.message);
-    const owned = this.#perOwner.get(owner) ?? 0;
-    if (owned >= maxPendingPerClient) return null;
+    const { count, bytes: held } = this.#perOwner.get(owner) ?? NOTHING;
+    if (count >= maxPendingPerClient) return null;
     const bytes = requestBytes(request);
-    const isFull = () => this.#byKey.size >= maxPendingRequests || this.#bytes + bytes > maxPendingBytes;
-    while (isFull()) if (owned > 0 || !this.#dropOneOfMany()) return null;
+    while (this.#byKey.size >= maxPendingRequests) if (!this.#dropOneOfMany("count", count + 1)) return null;
+    while (this.#bytes + bytes > maxPendingBytes) if (!this.#dropOneOfMany("bytes", held + bytes)) return null;
     const entry: PendingRequest = {
       request,
       proposed: false,
@@ -160,7 +169,7 @@ export class PendingRequests {
       relayIntervalMs: statusIntervalMs,
     };
     this.#byKey.set(requestKey(request.message, request.digest), entry);
-    this.#perOwner.set(owner, owned + 1);
+    this.#perOwner.set(owner, { count: count + 1, bytes: held + bytes });
     this.fairness.add(owner);
     this.#awaitTurn(entry);
     this.#bytes += bytes;
@@ -168,13 +177,16 @@ export class PendingRequests {
   }
 
   /**
-   * Makes room for an owner that has nothing pending: the owner with the most requests (at least two) loses its last
-   * one. Returns false if there is none.
+   * Makes room for an owner that would then have `share` pending: the owner with the most, if that is more, loses its
+   * last request. It keeps at least one that is in no batch yet. Returns false if there is none to lose.
    */
-  #dropOneOfMany(): boolean {
-    let most: Map<string, PendingRequest> | null = null;
-    for (const own of this.#turns.values()) if (own.size > (most?.size ?? 1)) most = own;
-    const last = most && [...most.values()].at(-1);
+  #dropOneOfMany(what: keyof Owned, share: number): boolean {
+    let most: { readonly own: Map<string, PendingRequest>; readonly has: number } | null = null;
+    for (const [owner, own] of this.#turns) {
+      const has = this.#perOwner.get(owner)![what];
+      if (own.size > 1 && has > Math.max(share, most?.has ?? 0)) most = { own, has };
+    }
+    const last = most && [...most.own.values()].at(-1);
     if (!last) return false;
     this.remove(last.request);
     return true;
@@ -199,19 +211,20 @@ export class PendingRequests {
     const entry = this.#byKey.get(key);
     if (!entry) return;
     this.#byKey.delete(key);
-    this.#bytes -= requestBytes(entry.request);
+    const bytes = requestBytes(entry.request);
+    this.#bytes -= bytes;
     if (!entry.proposed) this.#endTurn(entry.request);
     else {
       this.#proposed--;
-      this.#proposedBytes -= requestBytes(entry.request);
+      this.#proposedBytes -= bytes;
     }
     const owner = ownerOf(entry.request.message);
-    const owned = this.#perOwner.get(owner)! - 1;
-    if (owned > 0) this.#perOwner.set(owner, owned);
-    else {
-      this.#perOwner.delete(owner);
-      this.fairness.remove(owner);
-    }
+    const owned = this.#perOwner.get(owner)!;
+    owned.count--;
+    owned.bytes -= bytes;
+    if (owned.count > 0) return;
+    this.#perOwner.delete(owner);
+    this.fairness.remove(owner);
   }
 
   /** All pending requests, oldest first. */

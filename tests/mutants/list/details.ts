@@ -404,8 +404,8 @@ export const DETAILS: readonly Mutant[] = [
     why: "every client that ever asked for something is remembered in memory",
     edits: [
       inFile("src/core/ordering/pending_requests.ts")(
-        "    else {\n      this.#perOwner.delete(owner);",
-        "    else {\n      this.#perOwner.set(owner, 0);",
+        "    this.#perOwner.delete(owner);\n",
+        "",
       ),
     ],
     breaks: ["bounds"],

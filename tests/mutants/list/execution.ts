@@ -210,8 +210,8 @@ export const EXECUTION: readonly Mutant[] = [
     name: "pending-bound-ignored",
     why: "any number of requests may wait",
     edits: [
-      pending("if (owned >= maxPendingPerClient) return null;", "if (owned >= 2 ** 30) return null;"),
-      pending("this.#byKey.size >= maxPendingRequests ||", "this.#byKey.size >= 2 ** 30 ||"),
+      pending("if (count >= maxPendingPerClient) return null;", "if (count >= 2 ** 30) return null;"),
+      pending("while (this.#byKey.size >= maxPendingRequests)", "while (this.#byKey.size >= 2 ** 30)"),
     ],
     breaks: ["bounds"],
   },

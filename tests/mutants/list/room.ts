@@ -108,7 +108,7 @@ export const ROOM: readonly Mutant[] = [
     name: "pending-bytes-not-given-back",
     why: "requests that are executed still take up room: in the end no more are taken",
     edits: [
-      pending("    this.#bytes -= requestBytes(entry.request);\n    if (!entry.proposed)", "    if (!entry.proposed)"),
+      pending("    this.#bytes -= bytes;\n    if (!entry.proposed)", "    if (!entry.proposed)"),
     ],
     breaks: ["bounds", "liveness", "calm"],
   },
