@@ -8,7 +8,7 @@ import { checkStatus, onStatus, updateStatusPace } from "./upkeep/retransmission
 import { type Buffers, buffersOf } from "./buffers.ts";
 import { onCheckpoint, onStableCheckpoint } from "./checkpoints/checkpoint.ts";
 import { executeCommitted } from "./ordering/execution.ts";
-import type { Digest, Millis, View } from "./messages/ids.ts";
+import type { ClientId, Digest, Millis, View } from "./messages/ids.ts";
 import { checkRecovery, onOwnViewChange } from "./recovery/lost_disk.ts";
 import { replayKept } from "./ordering/kept_inputs.ts";
 import { checkClosed } from "./epochs/configure.ts";
@@ -211,6 +211,11 @@ export class Replica {
   /** The highest timestamp that an unsigned client's name is known to have used; -1 if none is known. */
   highestTimestampOf(name: string): number {
     return this.#state.clients.highestOf(name);
+  }
+
+  /** Whether a client has this session open, as far as this replica has executed. */
+  hasSession(client: ClientId, session: number): boolean {
+    return this.#state.clients.hasSession(client, session);
   }
 
   /** The certificate of the last stable checkpoint; empty before the first one. */

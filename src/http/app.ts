@@ -79,7 +79,7 @@ interface Env {
 type Handler = (context: Context<Env>) => Response | Promise<Response>;
 
 /** Made at the first request for it. */
-let description: ReturnType<typeof openApiDocument> | undefined;
+let description: string | undefined;
 
 /** The handlers of one method of a route: middleware in order, then the handler that answers. */
 type Chain = readonly [...MiddlewareHandler<Env>[], Handler];
@@ -119,7 +119,10 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
   const nextTimestamp = (name: string) =>
     timestamps.next(node.lastOf?.(name) ?? { timestamp: -1, agreedTime: node.status().replica.agreedTime });
   const rules = clientRules(options);
-  const newClients = limitNewClients(node.genesis, timer);
+  const newClients = limitNewClients({
+    genesis: node.genesis,
+    hasSession: (client, session) => node.hasSession?.(client, session),
+  }, timer);
   const memberRoutes = {
     node,
     bodies,
@@ -160,7 +163,11 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
     "/evidence": { GET: [async (c) => c.json(await evidenceJson(node, epochs))] },
     "/snapshot": { GET: [() => snapshotHead(node)] },
     "/snapshot/blobs": { POST: [({ req, var: { caller } }) => snapshotBlobs(req.raw, { node, bodies, caller })] },
-    "/openapi.json": { GET: [(c) => c.json(description ??= openApiDocument())] },
+    "/openapi.json": {
+      GET: [
+        (c) => c.body(description ??= JSON.stringify(openApiDocument()), 200, { "content-type": "application/json" }),
+      ],
+    },
     ...epochRoutes({ epochs, bodies }),
     "/healthz": { GET: [(c) => c.text("alive\n")] },
     "/readyz": { GET: [(c) => ready(c, node)] },
@@ -186,7 +193,7 @@ export function createApp(node: HostedNode, options: AppOptions): ReplicaApp {
   app.use(async (c, next) => {
     const caller = await callers.of(c.req.raw, c.env);
     c.set("caller", caller);
-    await pacing.before(c.req.method, caller);
+    await pacing.before(c.req, caller);
     await next();
     if (!c.req.raw.bodyUsed) await bodies.discard(c.req.raw, caller);
     await pacing.after(c.req.method, caller, c.res.status);

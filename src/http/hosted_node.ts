@@ -27,6 +27,7 @@ export type HostedNode =
       | "epoch"
       | "past"
       | "lastOf"
+      | "hasSession"
       | "report"
       | "restMs"
       | "watch"

@@ -5,7 +5,7 @@
  */
 import type { Genesis, Settings } from "../core/config.ts";
 import type { Ready } from "../core/io.ts";
-import type { Digest, Millis, ReplicaId } from "../core/messages/ids.ts";
+import type { ClientId, Digest, Millis, ReplicaId } from "../core/messages/ids.ts";
 import type { MessageKind, SignedRequest, Verified, VouchedOperation } from "../core/messages/messages.ts";
 import type { SignedQuery } from "../core/messages/queries.ts";
 import type { Epoch } from "../wire/epochs/mod.ts";
@@ -156,10 +156,14 @@ export class ReplicaNode {
 
   /** The highest timestamp that this replica knows of an unsigned client's name (-1: none), and the agreed time. */
   lastOf(name: string): { readonly timestamp: number; readonly agreedTime: Millis } {
-    return {
-      timestamp: this.#replica.core?.highestTimestampOf?.(name) ?? -1,
-      agreedTime: this.#replica.agreedTime,
-    };
+    const { core, agreedTime } = this.#replica;
+    return { timestamp: core?.highestTimestampOf?.(name) ?? -1, agreedTime };
+  }
+
+  /** Whether a client has this session open; `undefined` if this replica can't tell: it is behind, or is being reloaded. */
+  hasSession(client: ClientId, session: number): boolean | undefined {
+    const { core } = this.#replica;
+    return core?.isBehind ? undefined : core?.hasSession?.(client, session);
   }
 
   /** The frames of the last stable checkpoint's certificate, for a snapshot; none before the first one, or while halted. */
@@ -246,10 +250,7 @@ export class ReplicaNode {
     return this.sent();
   }
 
-  /**
-   * As primary, before a stop: asks the others to go on to the next view without waiting for a timeout. `handOver` also
-   * waits for the next view.
-   */
+  /** As primary, before a stop: asks the others to go on to the next view without waiting for a timeout. `handOver` also waits for it. */
   askHandOver(): void {
     this.#replica.run([{ input: { kind: "hand-over" } }]);
   }

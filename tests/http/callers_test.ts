@@ -121,3 +121,32 @@ Deno.test("answers to one address are throttled, and those to another are not", 
   assertEquals(turns.length, 6);
   for (let i = 0; i < 10; i++) await throttle.turn(undefined);
 });
+
+Deno.test("where timers fire late, as there is too much to do, those who ask much get less", async () => {
+  const timer = new ManualTimer();
+  const throttle = new Throttle({ timer, perSecond: 100, burst: 1 });
+  let [turns, isOver] = [0, false];
+  const ask = async () => {
+    for (; !isOver; turns++) await throttle.turn("a");
+  };
+  const asking = Promise.all(Array.from({ length: 30 }, ask));
+  /** How many turns come in a second, if timers are looked at every `stepMs`. */
+  const perSecond = async (stepMs: number) => {
+    const before = turns;
+    for (let ms = 0; ms < 4_000; ms += stepMs) {
+      timer.sleep(stepMs);
+      timer.advance(0);
+      for (let i = 0; i < 3; i++) await timer.turn();
+    }
+    return (turns - before) / 4;
+  };
+  const calm = await perSecond(1);
+  await perSecond(200);
+  const busy = await perSecond(200);
+  for (let i = 0; i < 3; i++) await perSecond(1);
+  const calmAgain = await perSecond(1);
+  assertEquals([Math.round(calm), busy < 30, Math.round(calmAgain)], [100, true, 100], `${busy} a second`);
+  isOver = true;
+  timer.advance(2_000);
+  await asking;
+});

@@ -15,6 +15,13 @@ class SmallNode extends FakeNode {
     limits: { ...DEFAULT_LIMITS, maxNames: 48, nameIdleMs: 600_000, maxSessions: 48, sessionIdleMs: 60_000 },
   };
 
+  /** `client session` of open sessions; null: it can't tell. */
+  open: ReadonlySet<string> | null = null;
+
+  hasSession(client: ClientId, session: number): boolean | undefined {
+    return this.open?.has(`${client} ${session}`);
+  }
+
   /** The frame is `client session timestamp`. */
   override verifyRequest(frame: Uint8Array): Promise<Verified<SignedRequest>> {
     const [client, session, timestamp] = new TextDecoder().decode(frame).split(" ");
@@ -32,7 +39,8 @@ class SmallNode extends FakeNode {
 
 function setUp() {
   const timer = new ManualTimer();
-  const app = createApp(new SmallNode(), { timer });
+  const node = new SmallNode();
+  const app = createApp(node, { timer });
   const post = (path: string, type: string, body: BodyInit, hostname: string) => {
     const request = new Request(`http://127.0.0.1${path}`, { method: "POST", headers: { "content-type": type }, body });
     return Promise.resolve(app.fetch(request, { remoteAddr: { hostname } }));
@@ -41,7 +49,7 @@ function setUp() {
     post("/req", "application/json", JSON.stringify({ clientID, operation: "x" }), from);
   const request = (text: string, from: string) =>
     post("/requests", "application/cbor", utf8(text) as Uint8Array<ArrayBuffer>, from);
-  return { timer, req, request };
+  return { timer, req, request, node };
 }
 
 /** How many of so many are let in. */
@@ -81,6 +89,22 @@ Deno.test("one address opens no more sessions than its quota, and can use the op
   assertEquals((await request("key3 17 2", "203.0.113.7")).status, 200);
   timer.advance(1_001);
   assertEquals(await letIn(100, (i) => request(`late${i} 0 1`, "203.0.113.7")), 7);
+});
+
+Deno.test("one address has no more requests ordered of sessions that are not open than of new ones", async () => {
+  const { timer, request, node } = setUp();
+  node.open = new Set(["ada 5"]);
+  assertEquals(await letIn(100, (i) => request(`key${i} ${1_000 + i} 1`, "203.0.113.7")), 8);
+  await problemOf(await request("key100 1 1", "203.0.113.7"), 429, "too-many-clients");
+  assertEquals((await request("key3 1003 2", "203.0.113.7")).status, 200);
+  assertEquals((await request("ada 5 1", "203.0.113.7")).status, 200);
+  assertEquals((await request("key100 1 1", "203.0.113.8")).status, 200);
+  // It takes nothing from those that open sessions.
+  assertEquals(await letIn(100, (i) => request(`new${i} 0 1`, "203.0.113.7")), 8);
+  timer.advance(60_001);
+  assertEquals((await request("key100 1 1", "203.0.113.7")).status, 200);
+  node.open = null; // it is behind
+  assertEquals(await letIn(100, (i) => request(`key${i} 7 1`, "203.0.113.7")), 100);
 });
 
 Deno.test("many addresses share the quota, and each later one gets some of it", () => {

@@ -77,6 +77,11 @@ export class ClientTable {
     return this.#names.size;
   }
 
+  /** Whether a client has this session open. */
+  hasSession(client: ClientId, session: number): boolean {
+    return this.#sessions.has(sessionKey(client, session));
+  }
+
   /**
    * The final answer to a request, if there is one: its stored results, or a refusal that can never change. Such a
    * request need not be ordered, however often it comes and from wherever. If it were ordered, relayed copies of old

@@ -4,7 +4,9 @@
  * its own entries have been idle long enough.
  * @module
  */
+import type { ClientId } from "../../core/messages/ids.ts";
 import type { Genesis } from "../../core/config.ts";
+import type { ClientRequest } from "../../core/messages/messages.ts";
 import type { Timer } from "../../node/ports.ts";
 import { type Middleware, submitterOf } from "./context.ts";
 import { Problem } from "../problem.ts";
@@ -17,6 +19,12 @@ export interface ClientQuotaOptions {
   readonly idleMs: number;
   /** A monotonic clock, ms. */
   readonly now: () => number;
+}
+
+/** What the quotas need of a node. `hasSession`: `undefined` if it can't tell. */
+export interface NewClientsNode {
+  readonly genesis: Genesis;
+  readonly hasSession?: (client: ClientId, session: number) => boolean | undefined;
 }
 
 interface Entry {
@@ -94,13 +102,18 @@ export class ClientQuota {
 
 /**
  * Middleware that answers 429 to new clients of an address that has used up its quota. Each of the n members admits 1/n
- * of the client table, so that the new clients of all members fit in.
+ * of the client table, so that the new clients of all members fit in. Requests of sessions that are not open have a
+ * quota of the same size: they are ordered, and refused only then, and a key costs nothing.
  */
-export function limitNewClients({ limits, replicas }: Genesis, timer: Pick<Timer, "monotonic">): Middleware {
+export function limitNewClients(
+  { genesis: { limits, replicas }, hasSession }: NewClientsNode,
+  timer: Pick<Timer, "monotonic">,
+): Middleware {
   const share = (all: number) => Math.max(1, Math.floor(all / replicas.length));
   const now = () => timer.monotonic();
   const names = new ClientQuota({ max: share(limits.maxNames), idleMs: limits.nameIdleMs, now });
-  const sessions = new ClientQuota({ max: share(limits.maxSessions), idleMs: limits.sessionIdleMs, now });
+  const ofSessions = { max: share(limits.maxSessions), idleMs: limits.sessionIdleMs, now };
+  const [sessions, unknown] = [new ClientQuota(ofSessions), new ClientQuota(ofSessions)];
   return async (context, next) => {
     const network = context.var.caller?.network;
     const submitter = submitterOf(context);
@@ -108,9 +121,11 @@ export function limitNewClients({ limits, replicas }: Genesis, timer: Pick<Timer
     if (submitter.kind === "operation") isIn = names.use(network, submitter.name, 0);
     else if (submitter.kind === "request") {
       const { message } = submitter.asked;
-      const isOpening = message.kind === "request" && message.session === 0;
-      if (isOpening) isIn = sessions.use(network, submitter.client, message.timestamp);
-      else sessions.touch(submitter.client);
+      const { session, timestamp } = message as ClientRequest;
+      if (session === 0) isIn = sessions.use(network, submitter.client, timestamp);
+      else if (hasSession?.(submitter.client, session) === false) {
+        isIn = unknown.use(network, submitter.client, session);
+      } else sessions.touch(submitter.client);
     }
     if (isIn) return await next();
     return new Problem("too-many-clients", {

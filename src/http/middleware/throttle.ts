@@ -19,6 +19,12 @@ export interface ThrottleOptions {
 const MAX_KEYS = 4_096;
 /** Maximum delay of one answer, ms. */
 const MAX_WAIT_MS = 2_000;
+/** On a host whose timers fire so late, ms, an answer costs twice as much as on an idle one; three times at twice that. */
+const LATE_MS = 25;
+/** The most that it then costs. */
+const MAX_FACTOR = 20;
+/** What is left of the greatest lateness after each further turn. */
+const LEFT = 31 / 32;
 
 /**
  * Delays the answers to one key (an address, or a member) so that they keep the configured rate. It refuses nothing. A connection carries one
@@ -29,6 +35,8 @@ export class Throttle {
   readonly #options: ThrottleOptions;
   /** When the next answer to each key is due, ms of the monotonic clock. In order of last use. */
   readonly #due = new Map<string, number>();
+  /** How late timers fire, ms: the greatest lateness of the last turns. */
+  #lateMs = 0;
 
   constructor(options: ThrottleOptions) {
     this.#options = options;
@@ -40,10 +48,20 @@ export class Throttle {
    */
   async turn(key: string | undefined, cost = 1): Promise<void> {
     if (key === undefined) return;
-    const waitMs = this.#waitMs(key, cost);
+    const waitMs = Math.ceil(this.#waitMs(key, cost * this.#factor));
     if (waitMs < 1) return;
     const { timer } = this.#options;
-    await new Promise<void>((resolve) => void timer.schedule(millis(timer.now() + Math.ceil(waitMs)), resolve));
+    const dueAt = timer.monotonic() + waitMs;
+    await new Promise<void>((resolve) => void timer.schedule(millis(timer.now() + waitMs), resolve));
+    this.#lateMs = Math.max(LEFT * this.#lateMs, timer.monotonic() - dueAt);
+  }
+
+  /**
+   * How much more than on an idle host an answer costs. Where a host has too little CPU time for all that it has to do, votes
+   * come before those who ask much.
+   */
+  get #factor(): number {
+    return Math.min(MAX_FACTOR, 1 + this.#lateMs / LATE_MS);
   }
 
   #waitMs(key: string, cost: number): number {
@@ -63,6 +81,8 @@ export class Throttle {
  * burst is about 50 ms of work: a larger one would delay votes.
  */
 const ADDRESS = { perSecond: 1_000, burst: 250 };
+/** Reads that cost more, as multiples. */
+const COSTLY_READS: Readonly<Record<string, number>> = { "/metrics": 4 };
 /** For refused requests of one member that has proved itself. A correct one retries ever more rarely. */
 const MEMBER = { perSecond: 50, burst: 250 };
 /** Cost of reading a body, as a multiple of a small request, above which even an accepted request is throttled. */
@@ -79,8 +99,8 @@ export class Pacing {
   }
 
   /** Before a request is handled: a read waits for its turn. */
-  async before(method: string, caller: Caller): Promise<void> {
-    if (method !== "POST") await this.#addresses.turn(caller.network);
+  async before({ method, path }: { readonly method: string; readonly path: string }, caller: Caller): Promise<void> {
+    if (method !== "POST") await this.#addresses.turn(caller.network, COSTLY_READS[path]);
   }
 
   /** Before an answer with this status is given. */

@@ -4,7 +4,7 @@
  */
 import type { Buffers } from "../../core/buffers.ts";
 import type { StableCertificate } from "../../core/messages/certificates.ts";
-import type { Digest, Millis, View } from "../../core/messages/ids.ts";
+import type { ClientId, Digest, Millis, View } from "../../core/messages/ids.ts";
 import type { Input, PeerMemory, Ready, ReplicaStatus } from "../../core/io.ts";
 import type { Commit, Prepare } from "../../core/messages/messages.ts";
 import type { Bundle } from "../gateway/gateway.ts";
@@ -30,6 +30,8 @@ export interface Core {
   readonly agreedTime?: Millis;
   /** The highest timestamp known of an unsigned client's name; -1: none. */
   highestTimestampOf?(name: string): number;
+  /** Whether a client has this session open. */
+  hasSession?(client: ClientId, session: number): boolean;
   /** The certificate of the last stable checkpoint; empty before the first one. */
   readonly stable?: StableCertificate;
   /** The blobs that it needs of the state at which the epoch starts. */
