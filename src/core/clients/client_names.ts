@@ -17,7 +17,7 @@ import type { Limits } from "../config.ts";
 import type { Millis } from "../messages/ids.ts";
 import type { Environment, Plain } from "../io.ts";
 import type { Result, VouchedOperation } from "../messages/messages.ts";
-import { makeRoom, type Moment } from "./client_room.ts";
+import { Idlest, makeRoom, type Moment } from "./client_room.ts";
 import { refusal, UNORDERED } from "./refusals.ts";
 import type { ChunkChange } from "../tree/state_tree.ts";
 import { decodeReplies, encodeReplies, storedBytes, type StoredReply, storedReply } from "./stored_replies.ts";
@@ -42,13 +42,29 @@ export class ClientNames {
   readonly #names = new Map<string, Name>();
   /** Names that changed since the last checkpoint. */
   readonly #changed = new ChangedKeys<Name | undefined>((name) => copied(this.#names.get(name)));
-  /** Undoes a batch. */
-  readonly undoing: Undoing<Name>;
+  readonly #idlest = new Idlest(this.#names);
+  readonly #undoing: Undoing<Name>;
 
   constructor(env: Pick<Environment, "hash" | "pack" | "unpack">, limits: Limits) {
     this.#env = env;
     this.#limits = limits;
-    this.undoing = new Undoing(this.#names, copyOf);
+    this.#undoing = new Undoing(this.#names, copyOf);
+  }
+
+  /** As `ClientTable.mark`. */
+  mark(): void {
+    this.#undoing.mark();
+  }
+
+  /** As `ClientTable.undo`. */
+  undo(): void {
+    this.#undoing.undo();
+    this.#idlest.reset();
+  }
+
+  /** As `ClientTable.settle`. */
+  settle(): void {
+    this.#undoing.settle();
   }
 
   get size(): number {
@@ -78,7 +94,7 @@ export class ClientNames {
 
   /** Executes an operation once by calling `run`, or answers it from memory, or refuses it. */
   execute(operation: VouchedOperation, at: Moment, run: () => Result): Result {
-    this.undoing.touch(operation.name);
+    this.#undoing.touch(operation.name);
     const known = this.#names.get(operation.name);
     const remembered = this.lookup(operation, null);
     if (known) this.#changed.touch(known.name);
@@ -120,6 +136,7 @@ export class ClientNames {
   restore([id, chunk]: ChunkChange): void {
     const key = id.slice(1);
     this.#changed.forget(key);
+    this.#idlest.reset();
     if (chunk === null) return void this.#names.delete(key);
     const [name, lastUsed, floor, replies] = this.#env.unpack(chunk) as [string, Millis, number, Plain];
     this.#names.set(name, { name, lastUsed, floor: floor - 1, replies: decodeReplies(replies) });
@@ -133,9 +150,10 @@ export class ClientNames {
     const { maxNames, nameIdleMs } = this.#limits;
     return makeRoom(
       this.#names,
+      this.#idlest,
       { max: maxNames, idleMs: nameIdleMs, now: before - 1 },
       (evicted) => {
-        this.undoing.removed(evicted.name, evicted);
+        this.#undoing.removed(evicted.name, evicted);
         this.#changed.removed(evicted.name, evicted);
       },
     );

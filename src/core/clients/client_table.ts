@@ -11,7 +11,7 @@
  * @module
  */
 import { ClientNames } from "./client_names.ts";
-import { makeRoom, type Moment } from "./client_room.ts";
+import { Idlest, makeRoom, type Moment } from "./client_room.ts";
 import { Undoing } from "./undoing.ts";
 import type { Limits } from "../config.ts";
 import type { ClientId, Digest, Millis, SequenceNumber } from "../messages/ids.ts";
@@ -42,6 +42,7 @@ export class ClientTable {
   readonly #names: ClientNames;
   /** The sessions that changed since the last checkpoint. */
   readonly #changed = new ChangedKeys<Session | undefined>((key) => copied(this.#sessions.get(key)));
+  readonly #idlest = new Idlest(this.#sessions);
   readonly #undoing: Undoing<Session>;
 
   constructor(env: Pick<Environment, "hash" | "pack" | "unpack">, limits: Limits) {
@@ -54,19 +55,20 @@ export class ClientTable {
   /** Begins a batch that may be undone. */
   mark(): void {
     this.#undoing.mark();
-    this.#names.undoing.mark();
+    this.#names.mark();
   }
 
   /** Goes back to the last {@linkcode mark}. */
   undo(): void {
     this.#undoing.undo();
-    this.#names.undoing.undo();
+    this.#idlest.reset();
+    this.#names.undo();
   }
 
   /** The batch stands. */
   settle(): void {
     this.#undoing.settle();
-    this.#names.undoing.settle();
+    this.#names.settle();
   }
 
   get sessions(): number {
@@ -181,6 +183,7 @@ export class ClientTable {
 
   /** Applies stored chunks, after a restart or a state transfer. */
   restore(changes: Iterable<ChunkChange>): void {
+    this.#idlest.reset();
     for (const change of changes) {
       const [id, chunk] = change;
       if (id.startsWith("n")) {
@@ -204,7 +207,7 @@ export class ClientTable {
     const taken = this.#sessions.has(sessionKey(request.client, at.sequence)); // one opening per client and batch
     const room = { max: maxSessions, idleMs: sessionIdleMs, now: at.timestamp };
     if (
-      taken || !makeRoom(this.#sessions, room, (evicted) => {
+      taken || !makeRoom(this.#sessions, this.#idlest, room, (evicted) => {
         this.#undoing.removed(keyOf(evicted), evicted);
         this.#changed.removed(keyOf(evicted), evicted);
       })

@@ -276,8 +276,8 @@ export const DETAILS: readonly Mutant[] = [
     why: "which session gives way depends on the order in which the table was filled, which a restart changes (§4.3)",
     edits: [
       inFile("src/core/clients/client_room.ts")(
-        "      !idlest || entry[1].lastUsed < idlest[1].lastUsed ||\n      (entry[1].lastUsed === idlest[1].lastUsed && entry[0] < idlest[0])\n",
-        "      !idlest\n",
+        "as const).sort(inOrder);",
+        "as const);",
       ),
     ],
     breaks: ["service", "integrity", "determinism", "exactly-once"],

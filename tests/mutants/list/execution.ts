@@ -136,7 +136,7 @@ export const EXECUTION: readonly Mutant[] = [
   {
     name: "busy-sessions-evicted",
     why: "a flood of new sessions evicts those that are at work",
-    edits: [room("if (!idlest || idlest[1].lastUsed + idleMs > now) return false;", "if (!idlest) return false;")],
+    edits: [room("if (first && first[1].lastUsed + idleMs > now) return null;", "")],
     breaks: ["service", "liveness", "exactly-once"],
   },
   {

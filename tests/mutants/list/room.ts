@@ -152,7 +152,7 @@ export const ROOM: readonly Mutant[] = [
     name: "sessions-never-give-way",
     why: "idle sessions stay for ever: new clients are refused",
     edits: [
-      clients("if (!idlest || idlest[1].lastUsed + idleMs > now) return false;", "if (idlest) return false;"),
+      clients("if (!found) return false;", "if (found) return false;"),
     ],
     breaks: ["liveness", "service"],
   },
