@@ -2,8 +2,8 @@
  * The four members of a mixed cluster, each on another runtime, on this machine: Apple on Deno with SQLite, Ball on Deno with Deno KV as
  * it would be on Deno Deploy, Candy in a Durable Object in workerd, Dog on Node with SQLite.
  */
-// deno-lint-ignore no-import-prefix -- in the import map everybody who runs a replica would download it
 import { parseClusterText } from "@pbft/edge/client";
+// deno-lint-ignore no-import-prefix -- in the import map everybody who runs a replica would download it
 import { Miniflare } from "npm:miniflare@4.20260730.0";
 
 /** The files of a mixed cluster. */
