@@ -101,7 +101,7 @@ Deno.test("simulate reports a failure at once, and searches for a smaller run wi
     assertMatch(first, /^\nBROKEN determinism {3}seed 1, .*\n {2}what .*\n {2}operation [^]*\n {2}replay /);
 
     const args = ["simulate", "queue.mjs", ...SEED_THAT_BREAKS, "--minutes"];
-    const { code, out } = await pbft([...args, "0.2"], { cwd: folder });
+    const { code, out } = await pbft([...args, "2"], { cwd: folder });
     assertEquals(code, 1);
     assertEquals(out.split("BROKEN determinism").length, 3, out.slice(0, 300));
     assertMatch(
