@@ -217,7 +217,8 @@ export class Cluster {
       faultInjectorIn: (epoch) => this.#injectorOf(replica, epoch),
       lacking: () => this.lacking.get(replica) ?? [],
       chain: () => this.#chainFor(replica),
-      onLinks: (links) => this.onLinks(links),
+      // A liar may close its epoch before anybody else.
+      ...!this.#lying.has(replica) && { onLinks: (links) => this.onLinks(links) },
     });
     this.#machines.push(machine);
     world.network.add(machine);
@@ -226,7 +227,7 @@ export class Cluster {
 
   /** The versions of the state machine that the code of each host lacks. */
   readonly lacking: Map<ReplicaId, Set<string>> = new Map();
-  /** Called with the links that a machine has learned. */
+  /** Called with the links that a machine of a correct host has learned. */
   onLinks: (links: readonly Uint8Array[]) => void = () => {};
 
   /** Who is no first member gets the whole chain. Who has lost its disk may start from epoch 0. */
