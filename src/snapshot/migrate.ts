@@ -5,7 +5,7 @@
  * @module
  */
 import type { Genesis } from "../core/config.ts";
-import { type MachineVersions, type Migrate, migrated } from "../core/epochs/versions.ts";
+import { MachineVersions, type Migrate, migrated, type StateMachines } from "../core/epochs/versions.ts";
 import type { Digest, SequenceNumber } from "../core/messages/ids.ts";
 import { entriesOf, readChunk, readPage, type Root, StateTree } from "../core/tree/state_tree.ts";
 import { sha256 } from "../crypto/mod.ts";
@@ -17,7 +17,7 @@ import { forEach, readBlob, rootIn } from "./blobs.ts";
 import type { ProvenHead } from "./manifest.ts";
 import { SnapshotError } from "./snapshot_error.ts";
 import { blobKey, type SnapshotStorage } from "./storage/storage.ts";
-import { verifyState } from "./verify.ts";
+import { type SnapshotChoice, verifySnapshot } from "./verify.ts";
 
 /** The prefix of the chunks of the state machine. */
 const MACHINE = "m";
@@ -28,40 +28,45 @@ export interface MigratedState {
   readonly sequence: SequenceNumber;
   /** The digest of its root page. */
   readonly root: Digest;
+  /** The version of the snapshot's state. */
   readonly from: string;
+  /** The version of the new state. */
   readonly to: string;
   /** New blobs in the storage, and their bytes. */
   readonly made: { readonly blobs: number; readonly bytes: number };
 }
 
-/** Which state is migrated, and to which version. */
-export interface MigrationChoice {
-  /** The state, and the version that it is of: what {@linkcode rulesAfter} says of a snapshot. */
-  readonly state: { readonly sequence: SequenceNumber; readonly root: Digest };
-  readonly from: string;
+/** Which snapshot is migrated, and to which version. */
+export interface MigrationChoice extends SnapshotChoice {
+  /** The version of the new state. */
   readonly to: string;
-  /** The versions that are there, with their migrations. */
-  readonly versions: MachineVersions;
+  /** The versions of the state machine, with their migrations. */
+  readonly stateMachine: StateMachines;
 }
 
 /**
- * Migrates a state in a storage, and adds the blobs of the new one to it, the root last. Nothing of the old state changes.
- * @throws {SnapshotError} if the state is not complete, there is no such version or migration, it fails, or it gives
+ * Verifies a snapshot wholly, migrates its state, and adds the blobs of the new one to the storage, the root last. Nothing
+ * of the snapshot changes. What is added is no snapshot: pruning removes it.
+ * @throws {SnapshotError} if the snapshot is not sound, there is no such version or migration, it fails, or it gives
  * another state the second time. Then nothing was added.
  */
-export async function migrateState(
+export async function migrateSnapshot(
   storage: SnapshotStorage,
-  { state, from, to, versions }: MigrationChoice,
+  { to, stateMachine, ...choice }: MigrationChoice,
 ): Promise<MigratedState> {
-  const migrate = versions.has(to) ? versions.migration(from, to) : null;
+  const head = await verifySnapshot(storage, choice);
+  const { stateMachine: from } = await rulesAfter(head, storage);
+  const versions = MachineVersions.of(stateMachine);
+  const migrate = from !== to && versions.has(to) ? versions.migration(from, to) : null;
   if (!migrate) {
     throw new SnapshotError(
-      `migration: expected version ${to}, and how it is made of ${from}, got ${versions.names.join(" and ")}`,
+      from === to
+        ? `migration: expected another version than ${from}, whose state the snapshot has`
+        : `migration: expected version ${to}, and how it is made of ${from}, got ${versions.names.join(" and ")}`,
     );
   }
-  await verifyState(storage, state);
-  const root = rootIn(state.root, await readBlob(storage, state.root));
-  const attempt = async () => await new Migration(storage, state.root, root).run(migrate, to, versions);
+  const root = rootIn(head.root, await readBlob(storage, head.root));
+  const attempt = async () => await new Migration(storage, head.root, root).run(migrate, to, versions);
   const made = await attempt();
   if ((await attempt()).root !== made.root) {
     throw new SnapshotError(`the migration to ${to} gives another state the second time: it is not deterministic`);
@@ -70,7 +75,7 @@ export async function migrateState(
   await forEach(blobs, ([digest, bytes]) => storage.put(blobKey(digest), bytes));
   await storage.put(blobKey(made.root), made.blobs.get(made.root)!);
   const bytes = [...made.blobs.values()].reduce((sum, { length }) => sum + length, 0);
-  return { sequence: state.sequence, root: made.root, from, to, made: { blobs: made.blobs.size, bytes } };
+  return { sequence: head.sequence, root: made.root, from, to, made: { blobs: made.blobs.size, bytes } };
 }
 
 /** One run over a state. */

@@ -19,6 +19,7 @@ const manifest = inFile("src/snapshot/manifest.ts");
 const trust = inFile("src/snapshot/trust.ts");
 const verify = inFile("src/snapshot/verify.ts");
 const restore = inFile("src/snapshot/restore.ts");
+const migration = inFile("src/snapshot/migrate.ts");
 const auditing = inFile("src/snapshot/audit/audit.ts");
 const genesis = inFile("src/wire/genesis.ts");
 const evidence = inFile("src/client/proofs/verify/evidence.ts");
@@ -121,6 +122,12 @@ export const PROOFS: readonly ProofMutant[] = [
       ),
     ],
     tests: ORIGIN,
+  },
+  {
+    name: "migration-tried-once",
+    why: "a genesis names a root that nobody else finds",
+    edits: [migration("if ((await attempt()).root !== made.root) {", "if (made.root.length === 0) {")],
+    tests: ["tests/snapshot/migrate_test.ts"],
   },
   {
     name: "evidence-of-any-epoch",

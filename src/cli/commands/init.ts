@@ -9,6 +9,7 @@ import { generateKeyPair, importKeyPair } from "../../crypto/mod.ts";
 import { type ClusterFile, parseClusterFile } from "../../wire/mod.ts";
 import { checkpointInterval, fits, mostMembers, WINDOW_INTERVALS } from "./checkpoint_interval.ts";
 import { CliError, EXIT, reasonOf } from "../cli_error.ts";
+import { EXPORT_FLAG } from "../parser/flags.ts";
 import { defineVerb } from "../parser/verb.ts";
 import { exists } from "../files.ts";
 import { ignoreSecrets } from "./git_ignore.ts";
@@ -50,6 +51,14 @@ export const verb = defineVerb({
     "sequence": { value: "NUMBER", help: "with --from: the snapshot of this number", isLocal: true },
     "cluster": { value: "FILE", isFile: true, help: "with --from: the cluster file of the snapshot", isLocal: true },
     "chain": { value: "FILE", isFile: true, help: "with --from: its chain of epochs", isLocal: true },
+    "migrate": {
+      value: "FILE",
+      isFile: true,
+      help:
+        "with --from and --machine: the file that exports the machine, whose migration makes its state of the snapshot's",
+      isLocal: true,
+    },
+    ...EXPORT_FLAG,
     "interval": {
       value: "K",
       help: `a checkpoint every K batches; a replica that starts reads up to ${WINDOW_INTERVALS} K batches ` +
@@ -65,7 +74,8 @@ whether it has the own key and those of the others, and runs \`init sign\`; the 
 shows who has signed. Every verb refuses a genesis that was changed after somebody signed it.
 
 With --from FOLDER the new cluster begins with a snapshot: after a total loss, or as a copy for tests. Then each member
-is started once with pbft serve … --start new --origin FOLDER. Sessions and results of clients are a part of the state.`,
+is started once with pbft serve … --start new --origin FOLDER. Sessions and results of clients are a part of the state.
+With --machine NAME/VERSION and --migrate FILE it begins with the state of another version of the machine.`,
   run: ({ args, values, terminal }) => {
     const [first, file, ...more] = args;
     if (first !== "sign") return init(args, values, terminal.print);
@@ -107,11 +117,13 @@ async function init(
         "pbft dev, for a cluster on this machine; or pbft init Apple=https://… Ball=https://… Candy=https://… Dog=https://…",
     });
   }
-  const { from, sequence, cluster, chain } = values;
-  const extra = Object.entries({ sequence, cluster, chain }).find(([, value]) => value !== undefined);
+  const { from, sequence, cluster, chain, migrate, export: name, machine } = values;
+  const extra = Object.entries({ sequence, cluster, chain, migrate }).find(([, value]) => value !== undefined);
   if (from === undefined && extra) throw usage(`--${extra[0]}: expected --from FOLDER too`);
   if (key === undefined) {
-    const found = from === undefined ? null : await findOrigin({ from, sequence, cluster, chain });
+    const found = from === undefined
+      ? null
+      : await findOrigin({ from, sequence, cluster, chain, migrate, export: name, machine });
     return makeCluster(folder, members, { values, found, print });
   }
   const other = members[0] ??
@@ -179,7 +191,10 @@ function makeCluster(
 function rulesOf(n: number, values: ClusterValues, found: FoundOrigin | null): Omit<Genesis, "replicas"> {
   const { title, machine } = values;
   if (found && machine !== undefined && machine !== found.rules.stateMachine) {
-    throw usage(`--machine: expected ${found.rules.stateMachine}, whose state the snapshot has, got ${machine}`);
+    throw usage(
+      `--machine: expected ${found.rules.stateMachine}, whose state the snapshot has, got ${machine}; ` +
+        "--migrate FILE makes its state",
+    );
   }
   const kept = found?.rules;
   const keepsInterval = kept !== undefined && values.interval === undefined && fits(n, kept.checkpointInterval);

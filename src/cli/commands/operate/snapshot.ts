@@ -2,35 +2,30 @@
  * `snapshot`: saves, verifies, restores, prunes and audits snapshots in a folder.
  * @module
  */
-import type { Genesis } from "../../../core/config.ts";
-import { replicaId } from "../../../core/messages/ids.ts";
 import { KeyValue } from "../../../machines/mod.ts";
 import { audit } from "../../../snapshot/audit/audit.ts";
+import { migrateSnapshot } from "../../../snapshot/migrate.ts";
 import { pruneSnapshots } from "../../../snapshot/prune.ts";
-import { restoreOrigin, restoreSnapshot } from "../../../snapshot/restore.ts";
 import { type SavedSnapshot, saveSnapshot } from "../../../snapshot/save.ts";
 import { SnapshotError } from "../../../snapshot/snapshot_error.ts";
 import { folderStorage } from "../../../snapshot/storage/folder.ts";
-import type { Trust } from "../../../snapshot/trust.ts";
-import { openSnapshot, verifySnapshot, verifyState } from "../../../snapshot/verify.ts";
+import { verifySnapshot } from "../../../snapshot/verify.ts";
 import { MemoryStore } from "../../../stores/memory.ts";
-import { SqliteStore } from "../../../stores/sqlite.ts";
 import { READ_TOKEN_FLAG, readToken } from "../../check/read_token.ts";
 import { CliError, EXIT, reasonOf } from "../../cli_error.ts";
-import { exists } from "../../files.ts";
 import { findCluster } from "../../find_cluster.ts";
 import { loadMachine } from "../../machine/load.ts";
 import { keepIn, KeptChain } from "../../members/kept_chain.ts";
-import { laterStateFile } from "../../members/key_schedule.ts";
 import { followMembers } from "../../members/follow.ts";
 import { natural } from "../../numbers.ts";
 import { durationMs } from "../../parser/duration.ts";
 import { CHAIN_FLAG, CLUSTER_FLAG, EXPORT_FLAG } from "../../parser/flags.ts";
 import { required } from "../../parser/required.ts";
 import { type Call, defineVerb, type Flags } from "../../parser/verb.ts";
+import { chosen, trusted } from "../../snapshots/choice.ts";
 import { replicaSource } from "../../snapshots/replica_source.ts";
-import type { Terminal } from "../../terminal.ts";
-import type { Epoch } from "../../../wire/epochs/mod.ts";
+import { restore } from "../../snapshots/restore.ts";
+import { bytesText, epochText, memberOf } from "../../snapshots/words.ts";
 
 const FLAGS = {
   ...CLUSTER_FLAG,
@@ -40,7 +35,7 @@ const FLAGS = {
   "timeout": { value: "TIME", help: "save: how long one answer may take (30s)" },
   "sequence": {
     value: "NUMBER",
-    help: "verify, restore, audit: the snapshot of this number (the newest; audit: none)",
+    help: "verify, restore, migrate, audit: the snapshot of this number (the newest; audit: none)",
   },
   "name": { value: "NAME", help: "restore: the member that lost its disk" },
   "state": { value: "FILE", isFile: true, help: "restore: its SQLite file, which must not exist" },
@@ -49,7 +44,12 @@ const FLAGS = {
     isLocal: true,
   },
   "keep": { value: "NUMBER", help: "prune: how many snapshots are kept" },
-  "machine": { value: "FILE", isFile: true, help: "audit: the file that exports the state machine (key-value)" },
+  "machine": {
+    value: "FILE",
+    isFile: true,
+    help: "audit, migrate: the file that exports the state machine, with all its versions (key-value)",
+  },
+  "to": { value: "NAME/VERSION", help: "migrate: the version of the state machine", isLocal: true },
   ...EXPORT_FLAG,
 } as const satisfies Flags;
 
@@ -58,7 +58,7 @@ type Action = (
   folder: string,
 ) => Promise<{ readonly text: string; readonly json: Readonly<Record<string, unknown>> }>;
 
-const ACTIONS: Readonly<Record<string, Action>> = { save, verify, restore, prune, audit: auditPast };
+const ACTIONS: Readonly<Record<string, Action>> = { save, verify, restore, migrate, prune, audit: auditPast };
 
 /** The verb. */
 export const verb = defineVerb({
@@ -67,10 +67,11 @@ export const verb = defineVerb({
   save     saves the state of a running member's last stable checkpoint; only what the folder lacks is fetched
   verify   checks a snapshot wholly, without a network
   restore  fills the state file of a member that lost its disk; then start it as usual
+  migrate  adds the state of another version of the machine, made of a snapshot, with which a cluster can begin
   prune    keeps the newest snapshots and removes the others
   audit    executes the archived batches in the folder again, and compares the state with the snapshots`,
   args: [
-    { name: "ACTION", help: "save, verify, restore, prune or audit", choices: Object.keys(ACTIONS) },
+    { name: "ACTION", help: "save, verify, restore, migrate, prune or audit", choices: Object.keys(ACTIONS) },
     { name: "FOLDER", help: "where the snapshots are", isFile: true },
   ],
   flags: FLAGS,
@@ -161,80 +162,19 @@ async function verify({ values, terminal }: Call<typeof FLAGS>, folder: string) 
   };
 }
 
-async function restore({ values, terminal }: Call<typeof FLAGS>, folder: string) {
+async function migrate({ values, terminal }: Call<typeof FLAGS>, folder: string) {
   const trust = await trusted(values);
-  const path = required(values.state, "state");
-  if (values.new) {
-    if (values.sequence !== undefined) {
-      throw new CliError("--sequence: expected none with --new: the genesis names the number", EXIT.usage);
-    }
-    return await restoreNew(trust.genesis, { path, name: required(values.name, "name"), folder, terminal });
-  }
-  const options = { ...trust, ...chosen(values.sequence) };
-  const { epochs } = await openSnapshot(folderStorage(folder), options);
-  const present = epochs.at(-1)!;
-  const name = memberOf(present, required(values.name, "name"));
-  const self = replicaId(present.genesis.replicas.findIndex((member) => member.name === name));
-  const { publicKey } = present.genesis.replicas[self]!;
-  // Where pbft serve looks for the state of this key.
-  const isFirstKey = trust.genesis.replicas.some((member) => member.publicKey === publicKey);
-  const file = isFirstKey ? path : laterStateFile(path, publicKey);
-  if (exists(file)) {
-    throw new CliError(`${file}: exists already`, EXIT.usage, {
-      next: "move it away if it is lost or damaged; a member with a sound state needs no restore",
-    });
-  }
-  terminal.progress("restoring…");
-  // Verified first, so that a snapshot that is not sound leaves nothing behind.
-  await verifySnapshot(folderStorage(folder), options);
-  const store = await SqliteStore.open(file);
-  try {
-    const { sequence, root, blobs, bytes } = await restoreSnapshot(folderStorage(folder), store, self, options);
-    return {
-      text: `${file} has the state at ${sequence}, ${bytesText(bytes)}: start ${name} as usual, without --start; ` +
-        "it recovers what is newer, and votes when that is safe",
-      json: { sequence, root, name, state: file, blobs, bytes },
-    };
-  } finally {
-    await store.close();
-  }
-}
-
-/** A member of a cluster that begins with this state. */
-async function restoreNew(
-  genesis: Genesis,
-  { path, name: asked, folder, terminal }: {
-    readonly path: string;
-    readonly name: string;
-    readonly folder: string;
-    readonly terminal: Terminal;
-  },
-) {
-  const name = memberOf({ genesis, number: 0 }, asked);
-  const self = replicaId(genesis.replicas.findIndex((member) => member.name === name));
-  if (!genesis.origin) {
-    throw new SnapshotError("genesis.origin: expected a state with which the cluster begins, got none");
-  }
-  if (exists(path)) {
-    throw new CliError(`${path}: exists already`, EXIT.usage, { next: "--new is for a member that never ran" });
-  }
-  terminal.progress("restoring…");
-  await verifyState(folderStorage(folder), genesis.origin);
-  const store = await SqliteStore.open(path);
-  try {
-    const { sequence, root, blobs, bytes } = await restoreOrigin(folderStorage(folder), store, self, {
-      genesis,
-      start: "new",
-    });
-    return {
-      text: `${path} has the state at ${sequence}, ${
-        bytesText(bytes)
-      }, with which the cluster begins: start ${name} as usual, without --start`,
-      json: { sequence, root, name, state: path, blobs, bytes },
-    };
-  } finally {
-    await store.close();
-  }
+  const version = required(values.to, "to");
+  const { machines: stateMachine } = await loadMachine(required(values.machine, "machine"), values.export);
+  terminal.progress("migrating…");
+  const choice = { ...trust, ...chosen(values.sequence), to: version, stateMachine };
+  const { sequence, root, from, to, made } = await migrateSnapshot(folderStorage(folder), choice);
+  return {
+    text: `the state at ${sequence}, migrated from ${from} to ${to}, has the root ${root}: ${made.blobs} new blobs, ${
+      bytesText(made.bytes)
+    }; the origin of a genesis that begins with it names this root`,
+    json: { sequence, root, from, to, ...made },
+  };
 }
 
 async function prune({ values, terminal }: Call<typeof FLAGS>, folder: string) {
@@ -268,30 +208,4 @@ async function auditPast({ values, terminal }: Call<typeof FLAGS>, folder: strin
     }`,
     json: { from, through, compared, ended, history },
   };
-}
-
-function chosen(sequence: string | undefined): { readonly sequence?: number } {
-  return sequence === undefined ? {} : { sequence: natural("--sequence", sequence, { max: 2 ** 53 - 1 }) };
-}
-
-/** The genesis, and the chain as far as it is known here. Nobody is asked. */
-async function trusted({ cluster, chain }: Call<typeof FLAGS>["values"]): Promise<Required<Trust>> {
-  const found = await findCluster(cluster);
-  const { links } = await KeptChain.openKnown(found, chain);
-  return { genesis: found.cluster.genesis, chain: links };
-}
-
-function memberOf({ genesis, number }: Pick<Epoch, "genesis" | "number">, name: string): string {
-  const names = genesis.replicas.map((member) => member.name);
-  if (names.includes(name)) return name;
-  throw new CliError(`${name}: no such member; the members${epochText(number)} are ${names.join(", ")}`, EXIT.usage);
-}
-
-function epochText(epoch: number): string {
-  return epoch === 0 ? "" : ` in epoch ${epoch}`;
-}
-
-function bytesText(bytes: number): string {
-  if (bytes < 1_000) return `${bytes} B`;
-  return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
