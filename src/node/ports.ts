@@ -89,6 +89,11 @@ export interface Store {
   check?(): Promise<void>;
   /** Sets the damaged content of the store aside, for people to examine, and continues with an empty store. */
   setAside?(): Promise<void>;
+  /**
+   * Drops what this instance keeps in memory of what it has read, so that later reads are of the disk: for those who look
+   * for damage there. Optional: without it, damage is found when the store reads the place again by itself.
+   */
+  dropCache?(): Promise<void>;
 }
 
 /** Another instance of the same replica has committed to the store. Reload and retry. */

@@ -174,6 +174,7 @@ export function connect(
   const scrubbed: Connected["scrubbed"] = {
     timer,
     root: () => replica.core?.status().stateRoot ?? null,
+    dropCache: store.dropCache && (() => store.dropCache!()),
     read: readBlobs,
     onDamaged: (digests) => {
       observers.notify((o) => o.onHostEvent?.({ kind: "state-damaged", blobs: digests.length }));

@@ -128,6 +128,12 @@ export class SqliteStore implements Store {
     this.#files = new FileIdentity(this.#path);
   }
 
+  /** Drops the pages of the file that SQLite keeps in memory. The operating system may still have them. */
+  // deno-lint-ignore require-await
+  async dropCache(): Promise<void> {
+    if (!this.#closed) this.#database.exec("PRAGMA shrink_memory");
+  }
+
   #checkFiles(): void {
     const now = performance.now();
     if (now < this.#checkedAt + CHECK_MS) return;

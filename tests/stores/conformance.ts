@@ -52,6 +52,23 @@ export function testStore(name: string, open: () => Promise<OpenStore>, options?
     assertEquals(await store.read([]), []);
   });
 
+  // A blob that the disk has changed is fetched from the others, and written again under its digest.
+  test("a blob that is written again has the last bytes, however many are written at once", async ({ store, reopen }) => {
+    const names = Array.from({ length: 24 }, (_, i) => i + 1);
+    const all = (value: number) => Object.fromEntries(names.map((name) => [name, [value, name]]));
+    let version = 0;
+    for (const name of names) version = await store.commit(writes({}, { [name]: [1, name] }), version);
+    for (const value of [2, 3]) {
+      version = await store.commit(writes({ a: [value] }, all(value)), version);
+      assertEquals(await blobs(store, names), Object.values(all(value)));
+    }
+    version = await store.commit(writes({}, { 1: [4], 2: null }), version);
+    const again = await reopen();
+    assertEquals(await blobs(again, names), [[4], null, ...Object.values(all(3)).slice(2)]);
+    version = await again.commit(writes({}, all(5)), version);
+    assertEquals(await blobs(again, names), Object.values(all(5)));
+  });
+
   test("records and blobs have separate names", async ({ store }) => {
     await store.commit(
       { records: new Map([[blobName(1), bytes([1])]]), blobs: new Map([[blobName(2), bytes([2])]]) },

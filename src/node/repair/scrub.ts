@@ -24,6 +24,8 @@ export interface ScrubOptions extends ScrubSchedule {
   readonly signal: AbortSignal;
   /** The root of the last checkpoint; `null` before the first one, and while there is no core. */
   readonly root: () => Digest | null;
+  /** Makes the reads after it be of the disk, where the store keeps something in memory. */
+  readonly dropCache?: (() => Promise<void>) | undefined;
   /** Reads blobs and checks them. */
   readonly read: (digests: readonly Digest[]) => Promise<ReadonlyMap<Digest, Uint8Array>>;
   readonly onDamaged: (digests: readonly Digest[]) => void;
@@ -79,6 +81,7 @@ class Pass {
   async run(): Promise<void> {
     const root = this.#options.root();
     if (root === null) return;
+    await this.#options.dropCache?.();
     for (const rootPage of await this.#read(root, [root])) {
       const pages = readRoot(unpack(rootPage)).pages.map(([, digest]) => digest);
       for (const page of pages) {

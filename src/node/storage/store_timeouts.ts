@@ -35,6 +35,7 @@ export function withTimeouts(store: Store, { timer, timeoutMs }: StoreTimeoutOpt
     version: store.version && (() => within("version", () => store.version!())),
     check: store.check && (() => within("check", () => store.check!())),
     setAside: store.setAside && (() => within("setAside", () => store.setAside!())),
+    dropCache: store.dropCache && (() => within("dropCache", () => store.dropCache!())),
     close: () => within("close", () => store.close()),
   };
   return timed;

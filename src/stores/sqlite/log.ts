@@ -114,9 +114,12 @@ export class Log {
   }
 
   /** Makes any commit. @throws {StoreConflictError} */
-  commit({ records, blobs, stored }: Changes, expected: Version): Version {
+  commit({ records, stored: all, ...rest }: Changes, expected: Version): Version {
     const index = this.#current();
     if (index.version !== expected) throw new StoreConflictError(expected, index.version);
+    // The log counts before the table. So a blob that the log has, as one that is repaired, is written there again.
+    const blobs = [...rest.blobs, ...all.filter(([digest]) => index.blob(digest as Digest))];
+    const stored = all.filter(([digest]) => !index.blob(digest as Digest));
     for (const [digest, value] of blobs) if (value === null) this.#sql.deleteBlob.run(digest);
     for (const [digest, value] of stored) this.#sql.putBlob.run(digest, value);
     const written = new Set([...records, ...blobs].map(([name]) => name));
