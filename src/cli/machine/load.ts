@@ -30,7 +30,7 @@ const METHODS = ["execute", "query", "takeChanges", "restore"] as const;
 
 /**
  * Imports the module and makes the machine once, to see what it is. A module gives it by its default export, or by its only export that is
- * one: a function without arguments that makes it, or an object with its versions, of which the last one is meant.
+ * one: a function without arguments that makes it, its class, or an object with its versions, of which the last one is meant.
  * @throws {CliError} if there is no such file, if it does not compile or throws, or has no machine or several.
  */
 export async function loadMachine(path: string, name?: string): Promise<LoadedMachine> {
@@ -75,6 +75,7 @@ function machineOf(
     attempt(place, create);
     return { create, version, machines: exported };
   }
+  if (isMachineClass(exported)) return machineOf(() => new exported(), place, isChosen);
   if (typeof exported !== "function" || (exported.length > 0 && !isChosen) || isClass(exported)) return null;
   let made: unknown;
   try {
@@ -112,6 +113,12 @@ function isVersions(exported: unknown): exported is Exclude<StateMachines, Machi
     Object.keys(exported).every((name) => /^[\x21-\x7e]+\/[\x21-\x7e]+$/.test(name));
 }
 
+/** A class whose instances are machines. */
+function isMachineClass(exported: unknown): exported is new () => StateMachine {
+  if (typeof exported !== "function" || !isClass(exported) || exported.length > 0) return false;
+  return METHODS.every((method) => typeof exported.prototype[method] === "function");
+}
+
 function isClass(value: object): boolean {
   return /^class\b/.test(Function.prototype.toString.call(value));
 }
@@ -130,7 +137,7 @@ function noMachine(path: string, name: string | undefined, exports: readonly str
   const what = name === undefined ? "no export makes a state machine" : `${name} makes no state machine`;
   return new CliError(`${path}: ${what}`, EXIT.usage, {
     looked: `its exports: ${exports.join(", ") || "none"}`,
-    next: "export a function without arguments that returns a StateMachine (docs/state_machine.md)",
+    next: "export a function without arguments that returns a StateMachine, or its class (docs/state_machine.md)",
   });
 }
 

@@ -1,0 +1,48 @@
+/** What a file may export for `pbft dev`, `serve` and `simulate`. */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { CliError } from "../../src/cli/cli_error.ts";
+import { type LoadedMachine, loadMachine } from "../../src/cli/machine/load.ts";
+import { inFolder } from "../tools/folder.ts";
+
+const BODY = `{
+  version = "counter/1";
+  execute() { return new Uint8Array(); }
+  query() { return new Uint8Array(); }
+  takeChanges() { return []; }
+  restore() {}
+}`;
+const WORKLOAD = `export const workload = { operation: () => new Uint8Array() };`;
+
+async function loaded(source: string): Promise<LoadedMachine> {
+  let machine: LoadedMachine | null = null;
+  await inFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/machine.mjs`, source);
+    machine = await loadMachine(`${folder}/machine.mjs`);
+  });
+  return machine!;
+}
+
+Deno.test("a machine is a function that makes it, or its class, by whatever export", async () => {
+  const sources = {
+    "a function": `class Counter ${BODY}; export const create = () => new Counter(); ${WORKLOAD}`,
+    "a default function": `class Counter ${BODY}; export default () => new Counter(); ${WORKLOAD}`,
+    "a class": `export class Counter ${BODY}; ${WORKLOAD}`,
+    "a default class": `export default class ${BODY}; ${WORKLOAD}`,
+    "a class that inherits": `class Base ${BODY}; export class Counter extends Base {}; ${WORKLOAD}`,
+    "a class beside others": `export class Counter ${BODY}; export class Other { a() {} }; ${WORKLOAD}`,
+  };
+  for (const [what, source] of Object.entries(sources)) {
+    const { version, create, workload } = await loaded(source);
+    assertEquals(version, "counter/1", what);
+    assert(workload && create() !== create(), what);
+  }
+});
+
+Deno.test("a class that is no machine, or needs arguments, is none", async () => {
+  for (
+    const source of [`export class Other { execute() {} }`, `export class Counter { constructor(a) {} ${BODY.slice(1)}`]
+  ) {
+    const { exitCode } = await assertRejects(() => loaded(source), CliError, "no export makes a state machine");
+    assertEquals(exitCode, 2);
+  }
+});
