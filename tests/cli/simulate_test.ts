@@ -120,6 +120,7 @@ Deno.test("simulate reports a failure at once, and searches for a smaller run wi
 const TYPED = (odd: string) => `
 import { counter, defineMachine } from "${ROOT}src/machines/typed/mod.ts";
 const { now } = Date;
+const [began, id] = [Date.now(), Math.random()];
 let calls = 0;
 export const machine = defineMachine({
   name: "odd",
@@ -131,6 +132,9 @@ export const workload = {
   operation: (random) => random.chance(0.1) ? machine.encode("odd") : machine.encode("count"),
 };
 `;
+
+/** What is said, but not how fast. */
+const told = ({ out }: { readonly out: string }) => out.slice(out.indexOf("BROKEN"));
 
 Deno.test("simulate names the operation of a promise left behind and of a clock that the module keeps; what only the runs before break is reported too", async () => {
   await inFolder(async (folder) => {
@@ -146,6 +150,9 @@ Deno.test("simulate names the operation of a promise left behind and of a clock 
     );
     const clock = await simulated("return { at: now() };", "--no-shrink");
     assertMatch(clock.out, /BROKEN determinism[^]*an operation uses Date\.now\(\)[^]*differs +at \.at/);
+    const loaded = await simulated("return { began, id };", "--no-shrink");
+    assertMatch(loaded.out, /BROKEN determinism[^]*\{"op":"odd"\}[^]*differs +at \.began/);
+    assertEquals(told(await simulated("return { began, id };", "--no-shrink")), told(loaded));
     const beside = await simulated(`if (++calls > 60) throw new Error("full"); return null;`, "--runs", "9");
     assertEquals(beside.code, 1, beside.out);
     assertMatch(beside.out, /BROKEN [^]*\{"op":"odd"\}[^]*replay/);

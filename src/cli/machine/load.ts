@@ -31,9 +31,10 @@ const METHODS = ["execute", "query", "takeChanges", "restore"] as const;
 /**
  * Imports the module and makes the machine once, to see what it is. A module gives it by its default export, or by its only export that is
  * one: a function without arguments that makes it, its class, or an object with its versions, of which the last one is meant.
+ * `copy`: each number is a module of its own, with its own variables.
  * @throws {CliError} if there is no such file, if it does not compile or throws, or has no machine or several.
  */
-export async function loadMachine(path: string, name?: string): Promise<LoadedMachine> {
+export async function loadMachine(path: string, name?: string, copy: number = 0): Promise<LoadedMachine> {
   if (!exists(path)) {
     throw new CliError(`${path}: no such file`, EXIT.usage, { next: "name the file that exports your state machine" });
   }
@@ -41,7 +42,7 @@ export async function loadMachine(path: string, name?: string): Promise<LoadedMa
   if (objection !== null) throw new CliError(`${path}: ${objection}`, EXIT.usage);
   let module: Readonly<Record<string, unknown>>;
   try {
-    module = await import(pathToFileURL(resolve(path)).href);
+    module = await import(pathToFileURL(resolve(path)).href + (copy === 0 ? "" : `?copy=${copy}`));
   } catch (error) {
     throw new CliError(`${path}: it cannot be loaded: ${reasonOf(error)}`, EXIT.no, { looked: placeOf(error, path) });
   }

@@ -10,8 +10,10 @@ import {
   runOptionsOf,
   type SimulateOptions,
   type Violation,
+  type Workload,
 } from "../../testing/mod.ts";
-import { holdGlobals } from "../../testing/machine/globals.ts";
+import { holdGlobals, watchLoading } from "../../testing/machine/globals.ts";
+import { Random } from "../../testing/random.ts";
 import { CliError, EXIT } from "../cli_error.ts";
 import type { MachineFile } from "../machine/inspect.ts";
 import { type LoadedMachine, loadMachine } from "../machine/load.ts";
@@ -106,15 +108,25 @@ export async function optionsOf({ seed, simulation }: Order): Promise<RunOptions
   });
 }
 
-/** The machine of a file, and its workload. */
-async function simulatedMachine({ path, exportName }: MachineFile): Promise<Required<LoadedMachine>> {
+/**
+ * The machine of a file, and its workload. As in processes of their own, replicas have modules of their own: two of them take turns. What they
+ * see of clocks and chance when they are loaded differs, and follows from seeds.
+ */
+async function simulatedMachine(
+  { path, exportName }: MachineFile,
+): Promise<Pick<LoadedMachine, "create"> & { readonly workload: Workload }> {
   holdGlobals(); // Before it is loaded: a module may keep functions such as Date.now.
-  const machine = await loadMachine(path, exportName);
-  if (machine.workload) return { ...machine, workload: machine.workload };
-  throw new CliError(`${path}: expected an export named workload, got none`, EXIT.usage, {
-    looked: `${machine.exportName} makes ${machine.version}`,
-    next: "export const workload = { operation: (random, id) => bytes }, the operations to try (docs/testing.md)",
-  });
+  const load = (copy: number) => watchLoading(new Random(copy), () => loadMachine(path, exportName, copy));
+  const [one, other] = [await load(0), await load(1)];
+  const { workload, exportName: found, version } = one;
+  if (!workload) {
+    throw new CliError(`${path}: expected an export named workload, got none`, EXIT.usage, {
+      looked: `${found} makes ${version}`,
+      next: "export const workload = { operation: (random, id) => bytes }, the operations to try (docs/testing.md)",
+    });
+  }
+  let made = 0;
+  return { create: () => (made++ % 2 === 0 ? one : other).create(), workload };
 }
 
 async function outcomeOf(order: Order): Promise<Told> {

@@ -47,6 +47,25 @@ export function watchCall<T>(watching: Watched, call: () => T): T {
   }
 }
 
+/** Waits while something is loaded whose clocks and chance are those of `random`. Nothing else of this thread may go on meanwhile. */
+export async function watchLoading<T>(random: Random, load: () => Promise<T>): Promise<T> {
+  const release = holdGlobals();
+  const before = watched;
+  watched = {
+    random,
+    isMaking: true,
+    use: (what) => {
+      throw new Error(`${what}: expected to be let pass`);
+    },
+  };
+  try {
+    return await load();
+  } finally {
+    watched = before;
+    release();
+  }
+}
+
 /** Functions and classes of the global object. */
 const FUNCTIONS: readonly (readonly [instead: string, names: readonly string[]])[] = [
   [OUTSIDE, [

@@ -102,7 +102,7 @@ export function textOf(error: unknown): string {
   try {
     const frames = error instanceof Error ? (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line)) : [];
     const own = frames.find((line) => /:\d+:\d+\)?$/.test(line) && !line.includes(PACKAGE) && !/node:|ext:/.test(line));
-    const place = /([^/\\(]+:\d+):\d+\)?$/.exec(own ?? "")?.[1];
+    const place = /([^/\\(]+:\d+):\d+\)?$/.exec(own ?? "")?.[1]?.replace(/\?[^:]*/, "");
     return `${String(error)}${place === undefined ? "" : ` (${place})`}`;
   } catch {
     return "something that has no text";
