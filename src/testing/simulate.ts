@@ -6,11 +6,12 @@
 import type { StateMachine } from "../core/state_machine.ts";
 import { KeyValue } from "../machines/mod.ts";
 import type { MachineFault } from "./machine/fault.ts";
-import { guardMachine, makeSeeded } from "./machine/forbidden.ts";
+import { callSeeded, guardMachine } from "./machine/forbidden.ts";
 import { type DrawOptions, drawPlan } from "./plan/draw.ts";
 import type { Stores } from "./hosts/disk.ts";
 import { run } from "./run.ts";
 import type { RunOptions, RunReport } from "./run_options.ts";
+import { checkedWorkload, checkMaker } from "./plan/given.ts";
 import { CHUNK_SIZE, keyValueWorkload, type Workload } from "./plan/workload.ts";
 import { keyValueVersions } from "./versions/versions.ts";
 import type { CoreMaker } from "./world/world_base.ts";
@@ -72,7 +73,7 @@ export class SimulationError extends Error {
  * Finds state machines that are not deterministic. The `detail` of the violation names the operation that gave
  * different results, or left different states.
  *
- * @throws {TypeError} if a state machine is given without a workload.
+ * @throws {TypeError} if a state machine is given without a workload, or one of them is none.
  *
  * @example
  * ```ts
@@ -94,12 +95,16 @@ export async function simulate(options: SimulateOptions = {}): Promise<RunReport
 
 /** The options of a run besides its plan. @throws {TypeError} as {@linkcode simulate} does. */
 export function runOptionsOf(options: SimulateOptions): RunOptions {
-  const { stateMachine, workload, createCore, createStores, trace, allow = [] } = options;
-  if (stateMachine && !workload) throw new TypeError("workload: expected one that goes with stateMachine, got none");
+  const { stateMachine, createCore, createStores, trace, allow = [] } = options;
+  if (stateMachine && !options.workload) {
+    throw new TypeError("workload: expected one that goes with stateMachine, got none");
+  }
+  if (stateMachine) checkMaker(stateMachine);
+  const workload = options.workload && checkedWorkload(options.workload);
   return {
     stateMachine: stateMachine
       ? (replica) => {
-        const machine = makeSeeded(stateMachine, replica);
+        const machine = callSeeded(stateMachine, replica);
         return guardMachine(machine, allow.includes("not-deterministic") ? { seed: replica } : {});
       }
       : createKeyValue,

@@ -1,5 +1,5 @@
 /** One planted mistake a row, in machines written by hand and in typed ones: the report names the operation and the place. */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { OperationError, type StateMachine } from "../../src/core/state_machine.ts";
 import { collection, counter, defineMachine, type StandardSchema, unchecked } from "../../src/machines/typed/mod.ts";
 import { describeRun, simulate, type SimulateOptions } from "../../src/testing/mod.ts";
@@ -346,6 +346,43 @@ for (const [name, [odd, ...says]] of Object.entries(TYPED)) {
     }
   });
 }
+
+Deno.test("what is no machine or no workload is refused with the reason, before anything begins", async () => {
+  const create = () => new Values();
+  const one = create();
+  const operation = () => encode({ id: 1, key: "k" });
+  const wrong: readonly (readonly [machine: unknown, workload: unknown, says: string])[] = [
+    [one, workload, "stateMachine: expected a function that makes a state machine, got an object"],
+    [() => undefined, workload, "stateMachine: expected a state machine, got undefined"],
+    [() => Promise.resolve(one), workload, "stateMachine: expected a state machine, got a promise"],
+    [() => one, workload, "stateMachine: expected a new state machine each time, got the same one again"],
+    [() => ({ ...one }), workload, "stateMachine: expected the method execute, got undefined"],
+    [() => ({ execute() {} }), workload, "stateMachine: expected a version such as bank/1, got undefined"],
+    [create, {}, "workload.operation: expected a function, got undefined"],
+    [create, { operation: () => "text" }, "workload.operation: expected a Uint8Array, got a string"],
+    [
+      create,
+      { operation: () => Promise.reject(new Error("no")) },
+      "workload.operation: expected a Uint8Array, got a promise",
+    ],
+    [create, { operation, query: () => undefined }, "workload.query: expected a Uint8Array, got undefined"],
+  ];
+  for (const [machine, given, says] of wrong) {
+    await assertRejects(
+      () => run(machine as () => StateMachine, given as SimulateOptions["workload"]),
+      TypeError,
+      says,
+    );
+  }
+});
+
+Deno.test("a workload with chance of its own replays", async () => {
+  const machine = typed(() => 1);
+  const replies = { operation: () => machine.encode("odd", `k${Math.random()} ${Date.now()}`) };
+  const [one, other] = [await run(typed(() => 1n), replies), await run(typed(() => 1n), replies)];
+  assertMatch(describeRun(one), /operation +\{"op":"odd","input":"k0\.\d+ \d+"\}/);
+  assertEquals(describeRun(other), describeRun(one));
+});
 
 Deno.test("what is the same everywhere may be used, and dates may be printed", async () => {
   const printed: unknown[] = [];

@@ -6,7 +6,7 @@ import type { StateMachine } from "../../core/state_machine.ts";
 import type { Call } from "../world/observed_core.ts";
 import { differenceOf, differentChunk, stateDifferenceOf, textOfChunk } from "./difference.ts";
 import type { MachineFinding } from "./fault.ts";
-import { guardMachine, makeSeeded } from "./forbidden.ts";
+import { callSeeded, guardMachine } from "./forbidden.ts";
 import { ask, type Chunks, restore, take } from "./trial.ts";
 
 /** A call of a machine in a state. `call`: `null` if it has only been made. */
@@ -29,7 +29,7 @@ export function demonstrate(scene: Scene): Pick<MachineFinding, "said" | "at"> {
 }
 
 function play({ create, method, call, before }: Scene, seed: number) {
-  const machine = guardMachine(makeSeeded(create, seed), { seed });
+  const machine = guardMachine(callSeeded(create, seed), { seed });
   if (before.size > 0) restore(machine, before);
   const answer = call && ask(machine, method, call);
   return { answer, chunks: take(machine, before) };

@@ -62,9 +62,9 @@ export function withoutGlobals<T>(handling: Handling, call: () => T): T {
   return callWithout(handling, false, call);
 }
 
-/** Makes a machine. Its clocks and its chance follow from the seed; what it reads of its surroundings is not looked at. */
-export function makeSeeded(create: () => StateMachine, seed: number): StateMachine {
-  return callWithout({ seed }, true, create);
+/** Calls what its author wrote, but no operation. Its clocks and its chance follow from the seed; its surroundings are not looked at. */
+export function callSeeded<T>(call: () => T, seed: number): T {
+  return callWithout({ seed }, true, call);
 }
 
 function callWithout<T>(handling: Handling, isMaking: boolean, call: () => T): T {

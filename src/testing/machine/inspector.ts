@@ -14,7 +14,7 @@ import { demonstrate } from "./demonstration.ts";
 import { differenceOf, differentChunk, stateDifferenceOf, textOfChunk } from "./difference.ts";
 import type { MachineFault, MachineFinding } from "./fault.ts";
 import { callerOf, lineOf, operationOf, short } from "./finding.ts";
-import { guardMachine, makeSeeded, type Use } from "./forbidden.ts";
+import { callSeeded, guardMachine, type Use } from "./forbidden.ts";
 import type { Asked } from "./stray.ts";
 import { type Answer, ask, changesBetween, type Chunks, restore, take, textOf } from "./trial.ts";
 
@@ -251,7 +251,7 @@ export class Inspector {
     const isAllowed = this.#options.allow.includes("not-deterministic");
     const handling = isAllowed ? { seed: 1 } : { onUse: (use: Use) => void this.#uses.push(use) };
     this.#phase = "the function that makes it";
-    const made = makeSeeded(this.#options.create, isAllowed ? 1 : this.#random.int(0, 2 ** 32 - 1));
+    const made = callSeeded(this.#options.create, isAllowed ? 1 : this.#random.int(0, 2 ** 32 - 1));
     const machine = guardMachine(made, handling);
     this.#phase = "restore()";
     if (chunks.size > 0) restore(machine, chunks);

@@ -85,7 +85,8 @@ export function ignoreRejection(value: unknown): void {
   } catch { /* It is no promise. */ }
 }
 
-function kindOf(value: unknown): string {
+/** A value that is not what was expected, for people. */
+export function kindOf(value: unknown): string {
   if (value === undefined || value === null) return String(value);
   if (typeof value !== "object") return `a ${typeof value}`;
   if ("then" in value) return "a promise";
