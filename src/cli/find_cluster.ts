@@ -31,7 +31,7 @@ export async function usualClusters(): Promise<readonly FoundCluster[]> {
   const found = paths.filter(exists);
   if (found.length > 0) return await Promise.all(found.map(readCluster));
   throw new CliError(
-    `no cluster file: expected one at ${paths.join(", ")}, or as an argument (see --help)`,
+    `no cluster file: expected one at ${paths.join(", ")}`,
     EXIT.usage,
     {
       looked: `looked in ${process.cwd()}`,
