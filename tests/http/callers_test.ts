@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { replicaId } from "../../src/core/messages/ids.ts";
 import { createApp, FetchTransport, MEMBER_HEADER, Membership, type ReplicaApp } from "../../src/http/mod.ts";
-import { Throttle } from "../../src/http/middleware/throttle.ts";
+import { Pacing, Throttle } from "../../src/http/middleware/throttle.ts";
 import type { FrameSource } from "../../src/node/in/intake.ts";
 import type { Rejection } from "../../src/node/ports.ts";
 import { encodeBundle, utf8 } from "../../src/wire/mod.ts";
@@ -149,4 +149,31 @@ Deno.test("where timers fire late, as there is too much to do, those who ask muc
   isOver = true;
   timer.advance(2_000);
   await asking;
+});
+
+Deno.test("all strangers together have a pace as well, and known clients have their own; /metrics counts four times", async () => {
+  const read = async (
+    count: number,
+    kind: "stranger" | "client",
+    networkOf: (i: number) => string,
+    path = "/status",
+  ) => {
+    const timer = new ManualTimer();
+    const pacing = new Pacing(timer);
+    let answered = 0;
+    const reading = Array.from({ length: count }, async (_, i) => {
+      const [network, id] = [networkOf(i), networkOf(i)];
+      await pacing.before({ method: "GET", path }, { kind, id, network, proof: null, source: "strangers", cost: 1 });
+      answered++;
+    });
+    for (let i = 0; i < 5; i++) await timer.turn();
+    const atOnce = answered;
+    timer.advance(60_000);
+    await Promise.all(reading);
+    return atOnce;
+  };
+  assertEquals(await read(1_000, "stranger", () => "203.0.113.7"), 250);
+  assertEquals(await read(1_000, "stranger", (i) => `203.0.113.${i % 10}`), 375);
+  assertEquals(await read(1_000, "client", (i) => `203.0.113.${i % 10}`), 1_000);
+  assertEquals(await read(1_000, "client", () => "203.0.113.7", "/metrics"), 62);
 });

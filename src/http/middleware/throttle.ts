@@ -20,7 +20,7 @@ const MAX_KEYS = 4_096;
 /** Maximum delay of one answer, ms. */
 const MAX_WAIT_MS = 2_000;
 /** On a host whose timers fire so late, ms, an answer costs twice as much as on an idle one; three times at twice that. */
-const LATE_MS = 25;
+const LATE_MS = 10;
 /** The most that it then costs. */
 const MAX_FACTOR = 20;
 /** What is left of the greatest lateness after each further turn. */
@@ -81,8 +81,12 @@ export class Throttle {
  * burst is about 50 ms of work: a larger one would delay votes.
  */
 const ADDRESS = { perSecond: 1_000, burst: 250 };
+/** For all addresses of strangers together. */
+const STRANGERS = { perSecond: 1_500, burst: 375 };
 /** Reads that cost more, as multiples. */
 const COSTLY_READS: Readonly<Record<string, number>> = { "/metrics": 4 };
+/** Where anybody may say that there is a later epoch. It is taken from everybody, and so it counts like a read. */
+const HEARSAY = "/epochs";
 /** For refused requests of one member that has proved itself. A correct one retries ever more rarely. */
 const MEMBER = { perSecond: 50, burst: 250 };
 /** Cost of reading a body, as a multiple of a small request, above which even an accepted request is throttled. */
@@ -91,16 +95,18 @@ const MAX_FREE_COST = 4;
 /** The pace of all callers. */
 export class Pacing {
   readonly #addresses: Throttle;
+  readonly #strangers: Throttle;
   readonly #members: Throttle;
 
   constructor(timer: Timer) {
     this.#addresses = new Throttle({ timer, ...ADDRESS });
+    this.#strangers = new Throttle({ timer, ...STRANGERS });
     this.#members = new Throttle({ timer, ...MEMBER });
   }
 
-  /** Before a request is handled: a read waits for its turn. */
+  /** Before a request is handled: a read waits for its turn, and so does what anybody may say. */
   async before({ method, path }: { readonly method: string; readonly path: string }, caller: Caller): Promise<void> {
-    if (method !== "POST") await this.#addresses.turn(caller.network, COSTLY_READS[path]);
+    if (method !== "POST" || path === HEARSAY) await this.#turn(caller, COSTLY_READS[path]);
   }
 
   /** Before an answer with this status is given. */
@@ -108,6 +114,12 @@ export class Pacing {
     const isRefused = status >= 400;
     if (caller.proof) return await this.#members.turn(isRefused ? String(caller.proof.member) : undefined);
     if (method !== "POST" || !(isRefused || caller.cost > MAX_FREE_COST)) return;
-    await this.#addresses.turn(caller.network, caller.cost);
+    await this.#turn(caller, caller.cost);
+  }
+
+  async #turn({ kind, network }: Caller, cost?: number): Promise<void> {
+    const all = kind === "stranger" && network !== undefined ? this.#strangers.turn("all", cost) : undefined;
+    await this.#addresses.turn(network, cost);
+    await all;
   }
 }
