@@ -157,13 +157,14 @@ Deno.test("all strangers together have a pace as well, and known clients have th
     kind: "stranger" | "client",
     networkOf: (i: number) => string,
     path = "/status",
+    method = "GET",
   ) => {
     const timer = new ManualTimer();
     const pacing = new Pacing(timer);
     let answered = 0;
     const reading = Array.from({ length: count }, async (_, i) => {
       const [network, id] = [networkOf(i), networkOf(i)];
-      await pacing.before({ method: "GET", path }, { kind, id, network, proof: null, source: "strangers", cost: 1 });
+      await pacing.before({ method, path }, { kind, id, network, proof: null, source: "strangers", cost: 1 });
       answered++;
     });
     for (let i = 0; i < 5; i++) await timer.turn();
@@ -176,4 +177,6 @@ Deno.test("all strangers together have a pace as well, and known clients have th
   assertEquals(await read(1_000, "stranger", (i) => `203.0.113.${i % 10}`), 375);
   assertEquals(await read(1_000, "client", (i) => `203.0.113.${i % 10}`), 1_000);
   assertEquals(await read(1_000, "client", () => "203.0.113.7", "/metrics"), 62);
+  assertEquals(await read(1_000, "client", () => "203.0.113.7", "/epochs", "POST"), 250);
+  assertEquals(await read(1_000, "client", () => "203.0.113.7", "/req", "POST"), 1_000);
 });
