@@ -32,6 +32,7 @@ export class MemberProcesses {
   /** The module of the program that members are started with from now on; that of this build if it is left out. */
   program: string | undefined;
   #changes = 0;
+  readonly #joining = new Set<string>();
 
   constructor(readonly folder: string) {}
 
@@ -81,7 +82,13 @@ export class MemberProcesses {
     return command;
   }
 
-  /** Starts one that is no member yet: it waits at its URL. */
+  /** Starts one that is no member yet, and asks running members for the chain: it waits at its URL. */
+  async startJoining(id: string, ...more: string[]): Promise<Command> {
+    this.#joining.add(id);
+    return await this.start(id, ...this.placeOf(id), ...more);
+  }
+
+  /** Starts one that is no member yet, with the chain in a file: it waits at its URL. */
   async startOutside(id: string, ...more: string[]): Promise<Command> {
     const chain = `${this.folder}/chain-${id}.json`;
     await call("members", "chain", chain, "--cluster", this.clusterFile, ...this.#from());
@@ -90,8 +97,12 @@ export class MemberProcesses {
 
   /** The flags of a member that is not in the genesis. */
   placeOf(id: string): readonly string[] {
+    const port = ["--port", new URL(this.invited.get(id)!.url).port];
+    // The first one that is named is nobody.
+    const [dead, alive] = [`http://127.0.0.1:${freePort()}`, this.urls()[0]!];
+    if (this.#joining.has(id)) return ["--join", dead, "--join", alive, ...port];
     const chain = `${this.folder}/chain-${id}.json`;
-    return exists(chain) ? ["--chain", chain, "--port", new URL(this.invited.get(id)!.url).port] : [];
+    return exists(chain) ? ["--chain", chain, ...port] : [];
   }
 
   /** Stops a member as its service manager does, and starts it again. */

@@ -24,7 +24,9 @@ Deno.test("all members are replaced one after another under load, a key is rotat
       for (const [i, name] of ["Eagle", "Fig", "Goat", "Hat"].entries()) {
         const old = names[i]!;
         const { publicKey, url } = members.invite(name);
-        await members.startOutside(name, "--approve-rotations");
+        // Fig and Hat are told whom to ask; by Hat's turn one member of the genesis is left.
+        if (i % 2 === 1) await members.startJoining(name, "--approve-rotations");
+        else await members.startOutside(name, "--approve-rotations");
         const present = [...members.present].map((one) => one === old ? name : one);
         const text = await members.change(["--replace", `${old}:${name}=${publicKey}@${url}`], present);
         assertMatch(text, new RegExp(`^epoch ${i + 1} is in force, from number \\d+ on`));
