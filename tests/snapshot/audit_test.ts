@@ -1,5 +1,5 @@
 /** Audits: archived batches are executed again and compared with snapshots. */
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { KeyValue } from "../../src/machines/mod.ts";
 import { storageArchive } from "../../src/snapshot/storage/archive.ts";
 import { audit, type AuditOptions } from "../../src/snapshot/audit/audit.ts";
@@ -58,6 +58,24 @@ Deno.test("an audit starts from a snapshot", async () => {
   assertEquals([report.from as number, report.compared[0]], [first! + 1, second]);
   assertEquals(report.history, (await audit(options())).history);
   await assertRejects(() => audit({ ...options(), from: 3 }), SnapshotError, "number 3");
+});
+
+Deno.test("a blob of a snapshot that is missing or damaged is named, with its snapshot", async () => {
+  const { blobs } = await audit(options());
+  const keys = [...storage.values.keys()].filter((key) => key.startsWith("blobs/"));
+  assertEquals(blobs, keys.length);
+  for (const key of [keys[0]!, keys.at(-1)!, keys[keys.length >> 1]!]) {
+    const bytes = storage.values.get(key)!;
+    try {
+      storage.values.set(key, bytes.map((byte, i) => i === bytes.length >> 1 ? byte ^ 1 : byte));
+      const { message } = await assertRejects(() => audit(options()), SnapshotError, key.slice("blobs/".length));
+      assertMatch(message, /^the snapshot at \d+: blob [0-9a-f]{64}: expected bytes with that digest/);
+      storage.values.delete(key);
+      await assertRejects(() => audit(options()), SnapshotError, "expected its bytes, got none");
+    } finally {
+      storage.values.set(key, bytes);
+    }
+  }
 });
 
 /** A key-value machine that errs in one operation. */

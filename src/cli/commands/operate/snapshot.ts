@@ -187,7 +187,7 @@ async function prune({ values, terminal }: Call<typeof FLAGS>, folder: string) {
 async function auditPast({ values, terminal }: Call<typeof FLAGS>, folder: string) {
   const trust = await trusted(values);
   const machine = values.machine === undefined ? undefined : await loadMachine(values.machine, values.export);
-  const { from, through, compared, ended, history } = await audit({
+  const { from, through, blobs, compared, ended, history } = await audit({
     ...trust,
     stateMachine: machine?.machines ?? (() => new KeyValue()),
     storage: folderStorage(folder),
@@ -206,6 +206,6 @@ async function auditPast({ values, terminal }: Call<typeof FLAGS>, folder: strin
     text: `executed ${from} to ${through} again; the state is that of ${compared.length} snapshots on the way${
       ended.length > 0 ? `, and of the ends of ${ended.length} epochs` : ""
     }`,
-    json: { from, through, compared, ended, history },
+    json: { from, through, blobs, compared, ended, history },
   };
 }
