@@ -1,7 +1,8 @@
 import { assertEquals, assertLess } from "@std/assert";
-import { DEFAULT_SETTINGS } from "../../src/core/config.ts";
+import { DEFAULT_LIMITS, DEFAULT_SETTINGS } from "../../src/core/config.ts";
 import type { Millis } from "../../src/core/messages/ids.ts";
-import { PendingRequests, requestBytes } from "../../src/core/ordering/pending_requests.ts";
+import { PendingRequests, requestBytes, roomIn, takeBatch } from "../../src/core/ordering/pending_requests.ts";
+import type { Batch } from "../../src/core/messages/messages.ts";
 import { TestClient } from "./_client.ts";
 import { Cluster } from "./_cluster.ts";
 
@@ -89,4 +90,24 @@ Deno.test("whoever holds the most bytes or requests gives way to one that would 
     if (proposed.unproposed === 1) break;
   }
   assertEquals(add(proposed, small(ada)), 0);
+});
+
+Deno.test("a batch of several requests has at most 8,192 operations, and whoever comes is in the next one", () => {
+  const cluster = new Cluster();
+  const [ada, bob] = [1, 2].map((name) => new TestClient(cluster, name)) as [TestClient, TestClient];
+  const limits = { ...DEFAULT_LIMITS, maxBatchBytes: 2 ** 30 };
+  const pending = new PendingRequests({ ...DEFAULT_SETTINGS, maxPendingBytes: 2 ** 30 });
+  const large = (operations: number) => ada.request(Array(operations).fill("x=1"));
+  for (const operations of [3_000, 3_000, 3_000, 8_000, 9_000, 1]) pending.add(large(operations), never);
+  const batches = [takeBatch(pending, limits)];
+  const one = bob.request(["y=1"]);
+  pending.add(one, never);
+  while (pending.unproposed > 0) batches.push(takeBatch(pending, limits));
+  const counts = batches.map((batch) => batch.map(({ message }) => message.operations.length));
+  assertEquals(counts, [[3_000, 3_000], [3_000, 1], [8_000], [9_000], [1]]);
+  // A backup knows that there was no room for more, and that there was for less.
+  const batchOf = (requests: typeof batches[0]) => ({ requests, bytes: new Uint8Array(0) }) as unknown as Batch;
+  const fits = roomIn(batchOf(batches[0]!), limits);
+  assertEquals([fits(large(2_193)), fits(large(2_192))], [false, true]);
+  assertEquals(batches[1]![1], one);
 });

@@ -14,7 +14,7 @@ import { haveChunks, isReadyFor } from "../checkpoints/loading.ts";
 import { bytesFrom, failureOf, isNotLoaded, isOurs } from "./machine_guard.ts";
 import type { Slot } from "./message_log.ts";
 import type { AnyRequest, Batch, Result, SignedRequest } from "../messages/messages.ts";
-import { ownerOf, requestBytes } from "./pending_requests.ts";
+import { ownerOf, roomIn } from "./pending_requests.ts";
 import { answer, endWaiting } from "./answers.ts";
 import { refusal, UNORDERED } from "../clients/refusals.ts";
 import type { ReplicaEvent } from "../events.ts";
@@ -58,7 +58,9 @@ function execute(step: Step, slot: Slot, batch: Batch): boolean {
     return false;
   }
   if (batch.requests.length > 0) noteAgreedTime(step);
-  if (!step.isPrimary) state.pending.noteBatch(roomOf(step, batch), state.suspicion.awakeMs, fairnessRules(step));
+  if (!step.isPrimary) {
+    state.pending.noteBatch(roomIn(batch, env.genesis.limits), state.suspicion.awakeMs, fairnessRules(step));
+  }
   batch.requests.forEach((request, i) => conclude(step, slot.sequence, request, results[i]!));
   state.history = env.hash(env.pack([state.history, batch.digest]));
   state.lastExecuted = slot.sequence;
@@ -102,12 +104,6 @@ function attempt(step: Step, place: Omit<Place, "notes">, { requests }: Batch): 
   for (const failure of notes.failures) step.event(failure);
   adoptConfigured(step, notes);
   return results;
-}
-
-/** Tells for a request whether this batch had room for it too. */
-function roomOf({ env }: Step, { requests, bytes }: Batch): (request: SignedRequest) => boolean {
-  const { maxBatchRequests, maxBatchBytes } = env.genesis.limits;
-  return (request) => requests.length < maxBatchRequests && bytes.length + requestBytes(request) <= maxBatchBytes;
 }
 
 function operationsOf({ message }: SignedRequest): readonly Uint8Array[] {

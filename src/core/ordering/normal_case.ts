@@ -9,20 +9,11 @@ import { askForBody } from "./bodies.ts";
 import { bodyOf, dropFormer, keepFormer } from "./former_bodies.ts";
 import { type Digest, type Millis, sequenceNumber, type View } from "../messages/ids.ts";
 import { matchingCommits, matchingPrepares, type Slot } from "./message_log.ts";
-import type {
-  Batch,
-  Commit,
-  Decision,
-  Prepare,
-  PrePrepare,
-  Signed,
-  SignedRequest,
-  Verified,
-} from "../messages/messages.ts";
+import type { Batch, Commit, Decision, Prepare, PrePrepare, Signed, Verified } from "../messages/messages.ts";
 import { measureRound } from "../views/view_timeout.ts";
 import { primaryOf } from "../messages/quorum.ts";
 import type { Environment } from "../io.ts";
-import { isHalfFull, requestBytes } from "./pending_requests.ts";
+import { isHalfFull, takeBatch } from "./pending_requests.ts";
 import { compare } from "../upkeep/contradictions.ts";
 import type { Step } from "../step.ts";
 import { resetStatusPace } from "../upkeep/timers.ts";
@@ -38,7 +29,7 @@ export function propose(step: Step): void {
   while (state.lastProposed - state.lastExecuted < env.settings.pipelineDepth && state.lastProposed < state.log.high) {
     const isFilling = state.lastProposed < state.filling.through || mustFill(state);
     if (state.lastProposed > state.lastExecuted && !nextIsHalfFull(step) && !isFilling) return;
-    const requests = takeRequests(step);
+    const requests = takeBatch(state.pending, env.genesis.limits);
     if (requests.length === 0 && !isFilling) return;
     const batch = requests.length > 0 ? env.batch(proposalTime(step), requests) : nullBatch(env);
     state.lastProposed = sequenceNumber(state.lastProposed + 1);
@@ -62,20 +53,6 @@ export function nullBatch(env: Pick<Environment, "batch">): Batch {
 function nextIsHalfFull(step: Step): boolean {
   const { unproposed, unproposedBytes } = step.state.pending;
   return isHalfFull(step.env.genesis.limits, unproposed, unproposedBytes);
-}
-
-/** The next requests in turn, as many as fit into a batch. */
-function takeRequests(step: Step): Verified<SignedRequest>[] {
-  const { maxBatchBytes, maxBatchRequests } = step.env.genesis.limits;
-  const taken: Verified<SignedRequest>[] = [];
-  let bytes = 32; // the list header and the timestamp
-  for (const entry of step.state.pending.inTurn()) {
-    bytes += requestBytes(entry.request);
-    if (bytes > maxBatchBytes || taken.length === maxBatchRequests) break;
-    step.state.pending.propose(entry);
-    taken.push(entry.request);
-  }
-  return taken;
 }
 
 /** A pre-prepare arrives. It is accepted unless its primary has given the number to another batch in this view. */
