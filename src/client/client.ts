@@ -81,7 +81,7 @@ export class Client {
     this.#window = limits.sessionWindow;
     this.#sessionIdleMs = limits.sessionIdleMs;
     this.#epochs = new KnownEpochs({ ...settings, cluster });
-    this.#channel = new Channel({ ...settings, epochs: this.#epochs, privateKey: options.keyPair?.privateKey });
+    this.#channel = new Channel({ ...options, ...settings, epochs: this.#epochs });
     this.#bundleLimit = new BundleLimit(limits);
     this.#deadlines = new Deadlines(settings.timer, settings.timeoutMs);
     this.#queries = new Queries({

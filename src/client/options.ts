@@ -25,6 +25,11 @@ export interface ClientOptions {
   readonly onChain?: (chain: readonly Uint8Array[]) => void;
   /** Follows the calls of the client, for traces and metrics: see `@pbft/edge/telemetry`. */
   readonly observer?: ClientObserver;
+  /**
+   * Only one of the replicas that are asked sends a result of more than 1 KiB; the others prove that theirs is the same. If that fails, they
+   * send it, too. Receipts are the same. Default: false.
+   */
+  readonly digestReplies?: boolean;
   /** Replaces the global `fetch`. */
   readonly fetch?: typeof globalThis.fetch;
   /** Replaces the host's clock. */
@@ -49,7 +54,7 @@ export interface ClientOptions {
 
 /** {@linkcode ClientOptions} completed with the defaults. */
 export type ClientSettings =
-  & Required<Omit<ClientOptions, "keyPair" | "cluster" | "observer">>
+  & Required<Omit<ClientOptions, "keyPair" | "cluster" | "observer" | "digestReplies">>
   & { readonly observer: ClientObserver | undefined };
 
 /** Completes and checks the options. @throws {RangeError} naming the option that is not a positive number. */

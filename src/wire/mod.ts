@@ -2,6 +2,7 @@
  * The wire format: messages to exact bytes and back. It is strict, canonical and bounded, and works in Deno, Node and browsers.
  * @module
  */
+export { DIGEST_REPLY, digestReplyOf, MIN_WHOLE_BYTES } from "./client/digest_reply.ts";
 export { type BatchContent, decodeBatch, encodeBatch } from "./messages/batch.ts";
 export {
   type Bundle,

@@ -5,6 +5,7 @@
 import type { ClientId, Digest } from "../../core/messages/ids.ts";
 import type { ClientRequest, Query } from "../../core/messages/messages.ts";
 import { clientSha256, type ClientSigner, createClientSigner, newPrivateKey } from "../../crypto/client.ts";
+import { later } from "../later/mod.ts";
 import { ACCEPT_PATHS } from "../../wire/messages/reply_tree.ts";
 import { encodeClientFrame, encodeClientMessage } from "../../wire/client/frame.ts";
 import { MAX_BODY_BYTES } from "../../wire/messages/limits.ts";
@@ -24,9 +25,10 @@ import { checkQueryReply, checkReply } from "../proofs/reply_gate.ts";
 export interface ChannelOptions {
   readonly epochs: KnownEpochs;
   /** The client's Ed25519 seed, 64 hex digits. If it is left out, a new key is generated. */
-  readonly privateKey: string | undefined;
+  readonly keyPair?: { readonly privateKey: string } | undefined;
   readonly observer: ClientObserver | undefined;
   readonly fetch: typeof globalThis.fetch;
+  readonly digestReplies?: boolean;
   readonly timer: Timer;
   readonly retryMs: number;
   readonly maxRetryMs: number;
@@ -105,8 +107,9 @@ export class Channel {
 
   /** Gets a request answered in the present epoch; `null` if a later one has become known meanwhile. */
   async #exchange(request: Sendable, signal: AbortSignal): Promise<readonly Vote[] | null> {
-    const { epochs } = this.#options;
-    const exchange = new Exchange(this.#context(await epochs.present()), request);
+    const { epochs, digestReplies } = this.#options;
+    const context = this.#context(await epochs.present());
+    const exchange = new Exchange(digestReplies ? (await later()).withDigestReplies(context) : context, request);
     const abort = () => exchange.abort(signal.reason);
     signal.throwIfAborted();
     signal.addEventListener("abort", abort);
@@ -170,9 +173,9 @@ export class Channel {
       retryMs,
       maxRetryMs,
       postMs,
-      post: (url, { frame, results }, signal) => {
+      post: (url, { frame, results }, signal, accept = ACCEPT_PATHS) => {
         const maxAnswerBytes = Math.min(results * (genesis.limits.maxResultBytes + 64) + 4096, MAX_BODY_BYTES);
-        return this.#doubtingAnswer(post(fetch, { url, frame, accept: ACCEPT_PATHS, signal, maxAnswerBytes }));
+        return this.#doubtingAnswer(post(fetch, { url, frame, accept, signal, maxAnswerBytes }));
       },
       check: (frame, expected: Sendable, { url }) =>
         this.#doubting(checkReply(frame, { genesis, verifier, expected }), url),
@@ -184,8 +187,8 @@ export class Channel {
   }
 
   async #identify(): Promise<Identity> {
-    const { privateKey = newPrivateKey(), epochs } = this.#options;
-    const signer = await createClientSigner(privateKey, await epochs.cluster());
+    const { keyPair, epochs } = this.#options;
+    const signer = await createClientSigner(keyPair?.privateKey ?? newPrivateKey(), await epochs.cluster());
     return { client: signer.publicKey as ClientId, signer };
   }
 }

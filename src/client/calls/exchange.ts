@@ -34,7 +34,8 @@ export interface ExchangeContext {
   readonly maxRetryMs: number;
   /** A POST that is older than this is cancelled at the next retry, ms. */
   readonly postMs: number;
-  post(url: string, request: Sendable, signal: AbortSignal): Promise<Answer>;
+  /** `accept`: the forms of replies that are taken, as a header. */
+  post(url: string, request: Sendable, signal: AbortSignal, accept?: string): Promise<Answer>;
   /** Verifies a reply. Returns the reply, or its fault. */
   check(frame: Uint8Array, request: Sendable, peer: Peer): Promise<Reply | string>;
 }

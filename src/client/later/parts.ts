@@ -7,5 +7,6 @@ export { executedBatch } from "../proofs/verify/archive.ts";
 export { provenChange } from "../proofs/verify/change.ts";
 export { misconductIn } from "../proofs/verify/evidence.ts";
 export { provenResult } from "../proofs/verify/receipt.ts";
+export { withDigestReplies } from "../calls/digest_replies.ts";
 export { OpenWatch } from "../watch/open_watch.ts";
 export { watchEntries } from "../typed/entries.ts";

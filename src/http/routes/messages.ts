@@ -5,7 +5,19 @@
 import { sha256 } from "../../crypto/mod.ts";
 import type { FrameSource } from "../../node/in/intake.ts";
 import type { Rejection, Verifier } from "../../node/ports.ts";
-import { ACCEPT_PATHS, decodeBundle, DecodeError, frameKind, MAX_BODY_BYTES, SIGNATURE_BYTES } from "../../wire/mod.ts";
+import {
+  ACCEPT_PATHS,
+  decodeBundle,
+  DecodeError,
+  decodeFrame,
+  DIGEST_REPLY,
+  digestReplyOf,
+  frameKind,
+  MAX_BODY_BYTES,
+  MIN_WHOLE_BYTES,
+  SIGNATURE_BYTES,
+  wireLimits,
+} from "../../wire/mod.ts";
 import { CBOR } from "../middleware/submitter.ts";
 import type { BodyReader } from "../bodies/body.ts";
 import type { Caller } from "../middleware/callers.ts";
@@ -142,6 +154,12 @@ export async function signedResponse(
       : await node.submit(asked, { signal, acceptsPaths });
     if (!(answer instanceof Uint8Array)) return problemOf(answer);
     onServed();
+    const isLarge = kind === "request" && answer.length > MIN_WHOLE_BYTES;
+    if (isLarge && request.headers.get("accept")?.includes(DIGEST_REPLY)) {
+      return new Response(digestReplyOf(decodeFrame(answer, wireLimits(node.genesis))), {
+        headers: { "content-type": DIGEST_REPLY },
+      });
+    }
     return new Response(answer as Uint8Array<ArrayBuffer>, { headers: { "content-type": CBOR } });
   } catch (error) {
     if (signal.aborted) return accepted();
