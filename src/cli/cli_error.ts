@@ -110,6 +110,11 @@ export function reasonOf(error: unknown): string {
   return message === undefined ? line : message[0]!.toUpperCase() + message.slice(1);
 }
 
+/** Whether the operating system refused something, such as a full disk or a folder that is not there. */
+export function isSystemError(error: unknown): boolean {
+  return /^E[A-Z0-9]+$/.test(codeOf(error) ?? "");
+}
+
 /** The code of an operating system's error: `ENOENT`. */
 export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;

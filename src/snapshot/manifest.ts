@@ -64,10 +64,19 @@ export function encodeManifest({ genesis, chain = [], certificate }: SnapshotHea
 }
 
 /**
- * The inverse of {@linkcode encodeManifest}. Nothing is proven yet.
+ * The inverse of {@linkcode encodeManifest}. Nothing is proven yet. `key`: where it was found, for the error.
  * @throws {SnapshotError} that names the field.
  */
-export function decodeManifest(bytes: Uint8Array): SnapshotHead {
+export function decodeManifest(bytes: Uint8Array, key?: string): SnapshotHead {
+  if (key === undefined) return headIn(bytes);
+  try {
+    return headIn(bytes);
+  } catch (error) {
+    throw new SnapshotError(`${key}: ${(error as Error).message}`);
+  }
+}
+
+function headIn(bytes: Uint8Array): SnapshotHead {
   const json = attempt("manifest", () => JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)));
   const { format, genesis, chain, certificate } = (json ?? {}) as Record<string, unknown>;
   if (format !== FIRST_FORMAT && format !== FORMAT) {

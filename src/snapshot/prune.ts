@@ -5,7 +5,7 @@
 import type { Digest } from "../core/messages/ids.ts";
 import { chunksOn, readBlob, rootIn } from "./blobs.ts";
 import { decodeManifest, proveHead } from "./manifest.ts";
-import { blobKey, BLOBS, manifestKeys, type SnapshotStorage } from "./storage/storage.ts";
+import { blobKey, BLOBS, isBlobKey, manifestKeys, type SnapshotStorage } from "./storage/storage.ts";
 
 /**
  * Marks that blobs are being removed. A page stands for its chunks (see save.ts), which does not hold in between, so an
@@ -40,7 +40,7 @@ async function sweep(storage: SnapshotStorage, named: ReadonlySet<string>): Prom
   await storage.put(PRUNING, new Uint8Array(0));
   let blobs = 0;
   for await (const key of storage.list(BLOBS)) {
-    if (named.has(key)) continue;
+    if (named.has(key) || !isBlobKey(key)) continue;
     await storage.delete(key);
     blobs++;
   }
@@ -56,7 +56,7 @@ async function namedBlobs(storage: SnapshotStorage, keys: readonly string[]): Pr
 }
 
 async function nameBlobs(storage: SnapshotStorage, key: string, named: Set<string>): Promise<void> {
-  const { root } = await proveHead(decodeManifest((await storage.get(key))!));
+  const { root } = await proveHead(decodeManifest((await storage.get(key))!, key));
   const add = (digest: Digest) => named.add(blobKey(digest));
   add(root);
   for (const [, page] of rootIn(root, await readBlob(storage, root)).pages) {

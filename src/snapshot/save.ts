@@ -85,11 +85,11 @@ export async function saveSnapshot(
   }
 }
 
-/** The cluster whose snapshots a storage has; `null` if it has none. */
-async function clusterIn(storage: SnapshotStorage): Promise<Digest | null> {
+/** The cluster whose snapshots a storage has; `null` if it has none. @throws {SnapshotError} if the newest can't be read. */
+export async function clusterIn(storage: SnapshotStorage): Promise<Digest | null> {
   const newest = (await manifestKeys(storage)).at(-1);
   const manifest = newest === undefined ? null : await storage.get(newest);
-  return manifest && clusterId(decodeManifest(manifest).genesis);
+  return manifest && clusterId(decodeManifest(manifest, newest).genesis);
 }
 
 /** @throws {SnapshotError} if the storage is another cluster's, or the replica is in an earlier epoch than the caller knows. */

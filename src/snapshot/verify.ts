@@ -48,7 +48,7 @@ export async function openSnapshot(
   }
   const manifest = await storage.get(key);
   if (manifest === null) throw new SnapshotError(`${key}: expected a manifest, got none`);
-  const head = await proveHead(decodeManifest(manifest), choice);
+  const head = await proveHead(decodeManifest(manifest, key), choice);
   if (manifestKey(head) === key) return head;
   throw new SnapshotError(
     `${key}: expected the manifest of another state, got that of ${head.root} at ${head.sequence}`,

@@ -8,7 +8,7 @@ import { SnapshotError } from "../../snapshot/snapshot_error.ts";
 import { folderStorage } from "../../snapshot/storage/folder.ts";
 import type { SnapshotStorage } from "../../snapshot/storage/storage.ts";
 import { type SnapshotChoice, verifySnapshot } from "../../snapshot/verify.ts";
-import { CliError, EXIT } from "../cli_error.ts";
+import { CliError, EXIT, isSystemError, reasonOf } from "../cli_error.ts";
 import { findCluster } from "../find_cluster.ts";
 import { loadMachine } from "../machine/load.ts";
 import { KeptChain } from "../members/kept_chain.ts";
@@ -66,6 +66,7 @@ export async function findOrigin(flags: OriginFlags): Promise<FoundOrigin> {
     return { origin, rules: migrated ? { ...rules, stateMachine: migrated.to } : rules, text };
   } catch (error) {
     if (error instanceof SnapshotError) throw new CliError(error.message, EXIT.no, { looked: `looked in ${folder}` });
+    if (isSystemError(error)) throw new CliError(`${folder}: ${reasonOf(error)}`, EXIT.usage);
     throw error;
   }
 }

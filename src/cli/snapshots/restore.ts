@@ -9,8 +9,8 @@ import { SnapshotError } from "../../snapshot/snapshot_error.ts";
 import { folderStorage } from "../../snapshot/storage/folder.ts";
 import { openSnapshot, verifySnapshot, verifyState } from "../../snapshot/verify.ts";
 import { SqliteStore } from "../../stores/sqlite.ts";
-import { CliError, EXIT } from "../cli_error.ts";
-import { exists } from "../files.ts";
+import { CliError, EXIT, reasonOf } from "../cli_error.ts";
+import { exists, remove } from "../files.ts";
 import { laterStateFile } from "../members/key_schedule.ts";
 import { required } from "../parser/required.ts";
 import type { Terminal } from "../terminal.ts";
@@ -55,23 +55,21 @@ export async function restore(
   const file = isFirstKey ? path : laterStateFile(path, publicKey);
   if (exists(file)) {
     throw new CliError(`${file}: exists already`, EXIT.usage, {
-      next: "move it away if it is lost or damaged; a member with a sound state needs no restore",
+      next:
+        "move it away if it is lost or damaged, or left by a restore that was stopped; a member with a sound state needs no restore",
     });
   }
   terminal.progress("restoring…");
   // Verified first, so that a snapshot that is not sound leaves nothing behind.
   await verifySnapshot(folderStorage(folder), options);
-  const store = await SqliteStore.open(file);
-  try {
+  return await intoNewFile(file, async (store) => {
     const { sequence, root, blobs, bytes } = await restoreSnapshot(folderStorage(folder), store, self, options);
     return {
       text: `${file} has the state at ${sequence}, ${bytesText(bytes)}: start ${name} as usual, without --start; ` +
         "it recovers what is newer, and votes when that is safe",
       json: { sequence, root, name, state: file, blobs, bytes },
     };
-  } finally {
-    await store.close();
-  }
+  });
 }
 
 /** A member of a cluster that begins with this state. */
@@ -94,8 +92,7 @@ async function restoreNew(
   }
   terminal.progress("restoring…");
   await verifyState(folderStorage(folder), genesis.origin);
-  const store = await SqliteStore.open(path);
-  try {
+  return await intoNewFile(path, async (store) => {
     const { sequence, root, blobs, bytes } = await restoreOrigin(folderStorage(folder), store, self, {
       genesis,
       start: "new",
@@ -106,7 +103,21 @@ async function restoreNew(
       }, with which the cluster begins: start ${name} as usual, without --start`,
       json: { sequence, root, name, state: path, blobs, bytes },
     };
-  } finally {
+  });
+}
+
+/** Fills a state file that did not exist. @throws {CliError} if that fails; then there is none. */
+async function intoNewFile<T>(path: string, fill: (store: SqliteStore) => Promise<T>): Promise<T> {
+  let store: SqliteStore | undefined;
+  try {
+    store = await SqliteStore.open(path);
+    const filled = await fill(store);
     await store.close();
+    return filled;
+  } catch (error) {
+    await store?.close();
+    for (const suffix of ["", "-wal", "-shm"]) remove(`${path}${suffix}`);
+    if (error instanceof SnapshotError) throw error;
+    throw new CliError(`--state: ${reasonOf(error)}`, EXIT.usage, { next: "no state file was left" });
   }
 }

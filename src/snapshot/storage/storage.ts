@@ -29,6 +29,14 @@ export const BLOBS = "blobs/";
 /** The prefix of the keys of manifests. */
 export const SNAPSHOTS = "snapshots/";
 
+const MANIFEST = /^snapshots\/\d{16}-[0-9a-f]{64}\.json$/;
+const BLOB = /^blobs\/[0-9a-f]{64}$/;
+
+/** Whether this is the key of a blob. */
+export function isBlobKey(key: string): boolean {
+  return BLOB.test(key);
+}
+
 /** The key of a blob. */
 export function blobKey(digest: Digest): string {
   return BLOBS + digest;
@@ -39,9 +47,9 @@ export function manifestKey({ sequence, root }: { readonly sequence: number; rea
   return `${SNAPSHOTS}${String(sequence).padStart(16, "0")}-${root}.json`;
 }
 
-/** The keys of all manifests, the newest last. */
+/** The keys of all manifests, the newest last. What else lies there is nobody's. */
 export async function manifestKeys(storage: SnapshotStorage): Promise<readonly string[]> {
   const keys: string[] = [];
-  for await (const key of storage.list(SNAPSHOTS)) if (key.endsWith(".json")) keys.push(key);
+  for await (const key of storage.list(SNAPSHOTS)) if (MANIFEST.test(key)) keys.push(key);
   return keys.sort();
 }

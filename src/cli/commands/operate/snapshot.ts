@@ -6,13 +6,13 @@ import { KeyValue } from "../../../machines/mod.ts";
 import { audit } from "../../../snapshot/audit/audit.ts";
 import { migrateSnapshot } from "../../../snapshot/migrate.ts";
 import { pruneSnapshots } from "../../../snapshot/prune.ts";
-import { type SavedSnapshot, saveSnapshot } from "../../../snapshot/save.ts";
+import { clusterIn, type SavedSnapshot, saveSnapshot } from "../../../snapshot/save.ts";
 import { SnapshotError } from "../../../snapshot/snapshot_error.ts";
 import { folderStorage } from "../../../snapshot/storage/folder.ts";
 import { verifySnapshot } from "../../../snapshot/verify.ts";
 import { MemoryStore } from "../../../stores/memory.ts";
 import { READ_TOKEN_FLAG, readToken } from "../../check/read_token.ts";
-import { CliError, EXIT, reasonOf } from "../../cli_error.ts";
+import { CliError, EXIT, isSystemError, reasonOf } from "../../cli_error.ts";
 import { findCluster } from "../../find_cluster.ts";
 import { loadMachine } from "../../machine/load.ts";
 import { keepIn, KeptChain } from "../../members/kept_chain.ts";
@@ -93,6 +93,7 @@ their token. Exit code 1: a snapshot is not proven, incomplete, or damaged.`,
     } catch (error) {
       call.terminal.progress("");
       if (error instanceof SnapshotError) throw new CliError(error.message, EXIT.no, { looked: `looked in ${folder}` });
+      if (isSystemError(error)) throw new CliError(`${folder}: ${reasonOf(error)}`, EXIT.usage);
       if (error instanceof TypeError && error.message.startsWith("stateMachine")) {
         throw new CliError(error.message, EXIT.usage, {
           next: "--machine FILE names the machine that the cluster runs",
@@ -114,12 +115,15 @@ async function save({ values, terminal }: Call<typeof FLAGS>, folder: string) {
   const timeoutMs = values.timeout === undefined ? DEFAULT_TIMEOUT_MS : durationMs("--timeout", values.timeout);
   const { genesis: { replicas }, urls } = kept.present;
   const names = values.from === undefined ? replicas.map(({ name }) => name) : [memberOf(kept.present, values.from)];
+  const storage = folderStorage(folder);
+  // What is wrong with the folder is no member's fault.
+  await clusterIn(storage);
   const refusals: string[] = [];
   let saved: SavedSnapshot | null = null;
   let from = "";
   for (const name of names) {
     try {
-      saved = await saveSnapshot(replicaSource({ url: urls[name]!, token, timeoutMs }), folderStorage(folder), {
+      saved = await saveSnapshot(replicaSource({ url: urls[name]!, token, timeoutMs }), storage, {
         genesis: found.cluster.genesis,
         chain: kept.links,
         onProgress: ({ blobs, bytes }) => terminal.progress(`${name}: ${blobs} blobs, ${bytesText(bytes)}…`),
@@ -127,6 +131,7 @@ async function save({ values, terminal }: Call<typeof FLAGS>, folder: string) {
       from = name;
       break;
     } catch (error) {
+      if (isSystemError(error)) throw error;
       refusals.push(`${name}: ${reasonOf(error)}`);
     }
   }
