@@ -38,8 +38,9 @@ Measuring
   --rounds R       rounds per setting; the median is printed, with the lowest and the highest (3)
   --against DIR    another checkout of this project, in the same run: rounds take turns; ratios
   --table DIR      the table of docs/performance.md, before and after: against another checkout;
-                   takes an hour with --keys 1000000; beside it only the options
-                   under Measuring, --keys and --memory count
+                   takes an hour with --keys 1000000, and ten minutes on a quiet machine with
+                   --seconds 1 --rounds 2 --warm-up 400 --keys 50000; beside it only the
+                   options under Measuring, --keys and --memory count
   --plot FILE      draw throughput against latency as SVG, one line per kind of work
   --json FILE      write all of it as JSON, too
   --help           print this

@@ -13,25 +13,38 @@ export interface Checkout {
   readonly name: string;
   /** Its root, an absolute path. */
   readonly dir: string;
+  /** The program of a replica, from the root. */
+  readonly replica: string;
 }
+
+/** Where the program of a replica is, and where it was until 27 November 2026. */
+const REPLICA_PROGRAMS = ["src/cli/commands/replica.ts", "src/cli/replica.ts"];
 
 /** The checkout that this file is in. */
 export const HERE: Checkout = {
   name: "this",
   dir: fileURLToPath(new URL("../../..", import.meta.url)).replace(/\/$/, ""),
+  replica: REPLICA_PROGRAMS[0]!,
 };
 
-/** Another checkout. @throws {CliError} if the folder has none. */
+/** Another checkout, also one of the time before the work on speed. @throws {CliError} if the folder has none. */
 export function checkoutAt(folder: string): Checkout {
   const dir = resolve(folder);
-  for (const file of ["src/cli/mod.ts", "src/cli/commands/replica.ts", "src/client/mod.ts", "deno.json"]) {
-    try {
-      Deno.statSync(`${dir}/${file}`);
-    } catch {
-      throw new CliError(`--against: expected a checkout of this project, got ${folder}, which has no ${file}`, 2);
-    }
+  const lacking = ["src/cli/mod.ts", "src/client/mod.ts", "deno.json"].find((file) => !isThere(`${dir}/${file}`));
+  const replica = REPLICA_PROGRAMS.find((file) => isThere(`${dir}/${file}`));
+  if (replica !== undefined && lacking === undefined) return { name: basename(dir), dir, replica };
+  throw new CliError(
+    `--against: expected a checkout of this project, got ${folder}, which has no ${lacking ?? REPLICA_PROGRAMS[0]}`,
+    2,
+  );
+}
+
+function isThere(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
   }
-  return { name: basename(dir), dir };
 }
 
 /** `deno run` in a checkout, with its own dependencies. Types are not checked, and its lock file is neither read nor written. */

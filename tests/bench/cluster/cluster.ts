@@ -106,7 +106,7 @@ export class Cluster {
     const { args } = this.#members.find((member) => member.name === name)!;
     // What an older or newer replica needs beyond net, read and write may differ.
     const child = denoOf(this.#checkout, {
-      args: ["-A", "src/cli/commands/replica.ts", ...args, "--start", start],
+      args: ["-A", this.#checkout.replica, ...args, "--start", start],
       // A replica ends with the standard input: none outlives the bench.
       stdin: "piped",
       stdout: "null",

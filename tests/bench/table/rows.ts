@@ -8,7 +8,7 @@ import type { Round, Setting } from "../measure.ts";
 export interface Row {
   readonly name: string;
   readonly setting: Setting;
-  readonly value: keyof Round;
+  readonly value: keyof Round | "megabytes";
   /** The worst round counts, and not the median. */
   readonly worst?: boolean;
 }
@@ -31,6 +31,7 @@ const ROWS: readonly Row[] = [
   row("1 caller", {}, "p50Ms"),
   row("1 caller", {}),
   ...[50, 200].map((callers) => row(`${callers} callers on one client`, { callers })),
+  row("200 callers on one client, memory of the largest replica", { callers: 200 }, "megabytes"),
   ...[50, 200].map((callers) => row(`${callers} callers that each sign alone`, { callers, kind: "alone" })),
   ...[50, 200].map((callers) => row(`${callers} callers of \`/req\` at one gateway`, { callers, kind: "gateway" })),
   ...[1, 50, 200].map((callers) => row(`${callersOf(callers)}, queries`, { callers, kind: "queries" })),
@@ -55,6 +56,6 @@ function callersOf(count: number): string {
   return count === 1 ? "1 caller" : `${count} callers`;
 }
 
-function row(name: string, setting: Partial<Setting>, value: keyof Round = "operationsPerSecond"): Row {
+function row(name: string, setting: Partial<Setting>, value: Row["value"] = "operationsPerSecond"): Row {
   return { name, setting: { ...LAN, ...setting }, value };
 }

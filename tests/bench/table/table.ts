@@ -43,6 +43,7 @@ function isSame(setting: Row["setting"], row: Row): boolean {
 }
 
 function cellsOf({ name, value, worst }: Row, [after, before]: readonly [Measured, Measured]): string[] {
+  if (value === "megabytes") return memoryCells(name, after, before);
   const unit = value === "operationsPerSecond" ? "" : " ms";
   const what = value === "operationsPerSecond"
     ? "operations/s"
@@ -54,6 +55,15 @@ function cellsOf({ name, value, worst }: Row, [after, before]: readonly [Measure
   const of = (result: Measured) => number(worst ? result[value].max : result[value].median) + unit;
   const ratios = worst ? spread([before[value].max / after[value].max]) : ratio(after, before, value);
   return [what ? `${name}, ${what}` : name, of(before), of(after), ...ratioCells(ratios)];
+}
+
+/** The resident memory of the largest replica at the end of the rounds. */
+function memoryCells(name: string, after: Measured, before: Measured): string[] {
+  const [ours, theirs] = [after, before].map(({ residentBytes }) => {
+    const known = residentBytes.filter((bytes) => bytes !== null);
+    return known.length === residentBytes.length ? Math.max(...known) / 1e6 : NaN;
+  }) as [number, number];
+  return [name, `${number(theirs)} MB`, `${number(ours)} MB`, ...ratioCells(spread([theirs / ours]))];
 }
 
 function ratioCells({ median, min, max }: Spread): string[] {
