@@ -16,7 +16,7 @@ const PAGES = [
   },
   {
     name: "a typed client",
-    mostBytes: 21_400,
+    mostBytes: 21_450,
     contents: `
     import { createClient, parseClusterText } from "./src/client/mod.ts";
     import type { Machine } from "./src/machines/typed/types.ts";
