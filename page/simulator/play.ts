@@ -63,7 +63,7 @@ function planOf(run: Order["run"]): Plan {
   });
   if (!plan.reconfigurations) return plan;
   throw new Error(
-    `seed ${seed}: the members change, which the page does not show; pbft simulate --kinds epochs runs it`,
+    `seed ${seed}: the members change, which the page does not show; pbft simulate --seed ${seed} --runs 1 runs it`,
   );
 }
 

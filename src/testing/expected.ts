@@ -139,19 +139,18 @@ const EXPECTED: { readonly [group: string]: readonly string[] } = {
       | "discarded"
       | "state-transfer"
       | "old-copy"
-      // Default runs draw no reconfigurations.
-      | "configured"
-      | "epoch-closed"
-      | "migrated"
-      | "migration-failed"
-      | "version-missing"
-      // Nor disks that rot.
+      // Default runs draw no disks that rot.
       | "repaired"
     >
   >({
     "checkpoint-taken": true,
     "checkpoint-stable": true,
     "recovered": true,
+    "configured": true,
+    "epoch-closed": true,
+    "migrated": true,
+    "migration-failed": true,
+    "version-missing": true,
     "suspicion": true,
     "view-change": true,
     "new-view": true,
@@ -167,6 +166,8 @@ const EXPECTED: { readonly [group: string]: readonly string[] } = {
     "hand-over": true,
   }),
   "view left": all<LeaveReason>({ "suspected": true, "handed-over": true, "others-moved": true }),
+  "epochs": ["configured", "epoch begins", "forged links", "crash at the end of an epoch"],
+  "stolen keys": ["words", "forks", "links shown", "replies"],
   "evidence": all<Statement["kind"]>({
     "pre-prepare": true,
     "prepare": true,

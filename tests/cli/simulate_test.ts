@@ -1,5 +1,8 @@
 /** What `pbft simulate` prints: one line if nothing is broken, else a report at the end. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { reportLines } from "../../src/cli/simulation/report.ts";
+import { kindsOf } from "../../src/testing/kinds/mod.ts";
+import type { Kind } from "../../src/testing/mod.ts";
 import { inFolder } from "../tools/folder.ts";
 import { PBFT, pbft } from "./_dev.ts";
 import { Lines } from "../e2e/_cluster_process.ts";
@@ -46,6 +49,22 @@ Deno.test("simulate prints one line if nothing is broken, and with --coverage wh
   assertEquals(covered.code, 1);
   assertMatch(covered.out, /^NEVER /m);
   assertMatch(covered.out.split("\n").at(-1)!, /^1 run, 0 broken, [\d,]+ a minute$/);
+});
+
+Deno.test("the report of a seed has a link to the page, unless the members change: the page does not show that", async () => {
+  const violation = { invariant: "agreement", detail: "they differ", atMs: 5 } as const;
+  const look = async (seed: number, kinds?: readonly Kind[]) => {
+    const simulation = { ...(kinds && { kinds }) };
+    const lines = await reportLines({ seed, replicas: 4, violation }, { command: "pbft simulate", simulation });
+    return lines.some((line) => line.startsWith("  look "));
+  };
+  const drawn = Array.from({ length: 100 }, (_, seed) => seed).find((seed) => kindsOf(seed).includes("epochs"))!;
+  assertEquals(await Promise.all([look(7), look(drawn), look(7, ["epochs"]), look(drawn, [])]), [
+    true,
+    false,
+    false,
+    true,
+  ]);
 });
 
 Deno.test("simulate runs a machine of one's own; the report of a failure is the last on the screen, and replays", async () => {

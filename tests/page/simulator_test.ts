@@ -14,6 +14,7 @@ import type { Order, Played } from "../../page/simulator/order.ts";
 import { play } from "../../page/simulator/play.ts";
 import type { PageEvent } from "../../page/model/event.ts";
 import { formatLink, type LinkedAction, LinkError, parseLink, type SimulationLink } from "../../src/page/link.ts";
+import { kindsOf } from "../../src/testing/kinds/mod.ts";
 import { drawPlan, run, runOptionsOf } from "../../src/testing/mod.ts";
 
 const PLAY = { kind: "play", replicas: 4 } as const;
@@ -70,6 +71,10 @@ Deno.test("the same actions give the same run, and a later one changes nothing b
 Deno.test("a run whose members change is not shown, and the page says so", async () => {
   const order = { run: { kind: "seed", seed: 1, kinds: ["epochs"] }, actions: [] } as const;
   await assertRejects(() => played(order), Error, "the members change, which the page does not show");
+  const drawn = Array.from({ length: 100 }, (_, seed) => seed).find((seed) => kindsOf(seed).includes("epochs"))!;
+  const words =
+    `seed ${drawn}: the members change, which the page does not show; pbft simulate --seed ${drawn} --runs 1 runs it`;
+  await assertRejects(() => played({ run: { kind: "seed", seed: drawn }, actions: [] }), Error, words);
 });
 
 Deno.test("a replica that is cut off is behind, and catches up when it is joined again", async () => {

@@ -3,7 +3,7 @@
  * @module
  */
 import { factsOf, type Row, rowsOf } from "../../testing/machine/describe.ts";
-import type { Violation } from "../../testing/mod.ts";
+import { drawPlan, type Violation } from "../../testing/mod.ts";
 import { runProgram } from "../machine/inspect.ts";
 import { lookAt } from "./look.ts";
 import type { Outcome, Simulation } from "./runs.ts";
@@ -39,7 +39,7 @@ export async function reportLines(
     : ` ${quoted(machine.path)}${machine.exportName ? ` --export ${machine.exportName}` : ""}`;
   const at = Math.round(violation.atMs).toLocaleString("en-US");
   // The page has no machine of the user's own, and no cluster whose members change.
-  const isShown = machine === undefined && !simulation.kinds?.includes("epochs");
+  const isShown = machine === undefined && !drawPlan(seed, simulation).reconfigurations;
   const rows: Row[] = [
     ...whatRows(violation),
     ...(machine === undefined ? [["commit", await commit()] as const] : []),

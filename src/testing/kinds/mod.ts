@@ -66,7 +66,7 @@ const ENTRIES: { readonly [K in Kind]: Entry } = {
   "together": { lay: demanding("together"), share: 0.1 },
   "room": { lay: demanding("room"), share: 0.06 },
   "alone": { lay: alone, share: 0 },
-  "epochs": { lay: epochs, share: 0 },
+  "epochs": { lay: epochs, share: 0.04 },
 };
 
 /** Their names. */
