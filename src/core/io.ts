@@ -258,7 +258,7 @@ export interface ReplicaStatus {
    * Whether the replica has lost its disk and is recovering. It votes in nothing until a checkpoint above its earlier
    * votes is stable.
    */
-  readonly hasLostDisk: boolean;
+  readonly recovering: boolean;
   /**
    * Present while the replica, just started, waits for the others to return its messages. It does not vote until they
    * have.

@@ -272,7 +272,7 @@ export class Replica {
       transferring: s.transfer !== null,
       ...(s.unsealed !== null && { unsealed: s.unsealed }),
       ...(s.epochs.lacks !== null && { lacksVersion: s.epochs.lacks }),
-      hasLostDisk: s.lostDisk !== null,
+      recovering: s.lostDisk !== null,
       ...(s.asking !== null && { isAsking: true as const }),
       evidence: s.evidence.all(),
     };

@@ -23,6 +23,7 @@ export type {
   StatusJson,
 } from "./openapi/types.ts";
 export type { EpochsHost } from "./routes/epochs.ts";
+export type { ClosedEvidence } from "../node/closed/evidence.ts";
 export { isIpAddress } from "./middleware/ip_address.ts";
 export { MEMBER_HEADER, Membership, type MembershipOptions, type Proof, type Purpose } from "./peers/membership.ts";
 export { problem, type ProblemDetails, type ProblemKind, PROBLEMS } from "./problem.ts";

@@ -24,9 +24,9 @@ export interface NodeLimits {
   /** Operations of queries handled in one turn, before other work has its turn again; or one query with more. */
   readonly maxQueriesPerTurn: number;
   /** Operations of unsigned clients that wait for their results at this gateway. More are rejected as `overloaded`. */
-  readonly maxVouchedOperations: number;
+  readonly maxGatewayOperations: number;
   /** Bytes of those operations. */
-  readonly maxVouchedBytes: number;
+  readonly maxGatewayBytes: number;
   /** Gateway requests in flight. At the limit, further operations are collected for the next one. */
   readonly maxBundlesInFlight: number;
   /**
@@ -64,8 +64,8 @@ export function nodeLimits(genesis: Genesis, limits: Partial<NodeLimits> = {}): 
     maxWaiters: 8_192,
     maxWaitingQueries: 1_024,
     maxQueriesPerTurn: 64,
-    maxVouchedOperations: 16_384,
-    maxVouchedBytes: 16 * 1024 * 1024,
+    maxGatewayOperations: 16_384,
+    maxGatewayBytes: 16 * 1024 * 1024,
     maxBundlesInFlight: 4,
     maxOutboxFrames: 8_192,
     maxOutboxBytes: 32 * 1024 * 1024,

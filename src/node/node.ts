@@ -6,7 +6,7 @@
 import type { Genesis, Settings } from "../core/config.ts";
 import type { Ready } from "../core/io.ts";
 import type { ClientId, Digest, Millis, ReplicaId } from "../core/messages/ids.ts";
-import type { MessageKind, SignedRequest, Verified, VouchedOperation } from "../core/messages/messages.ts";
+import type { GatewayOperation, MessageKind, SignedRequest, Verified } from "../core/messages/messages.ts";
 import type { SignedQuery } from "../core/messages/queries.ts";
 import type { Epoch } from "../wire/epochs/mod.ts";
 import { encodeFrame } from "../wire/mod.ts";
@@ -146,7 +146,7 @@ export class ReplicaNode {
    * reason; the operations may still be executed.
    * @throws {TypeError} or {@linkcode RangeError} if an operation is invalid.
    */
-  vouch(operations: readonly VouchedOperation[], signal?: AbortSignal): Promise<GatewayAnswer | Rejection> {
+  vouch(operations: readonly GatewayOperation[], signal?: AbortSignal): Promise<GatewayAnswer | Rejection> {
     const refusal = refusalOf(this.#replica, "gateway-request");
     return this.#observers.around(
       operations,

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Digest } from "../core/messages/ids.ts";
-import type { VouchedOperation } from "../core/messages/messages.ts";
+import type { GatewayOperation } from "../core/messages/messages.ts";
 import type { GatewayAnswer } from "./gateway/gateway_operations.ts";
 import type { Observer, Rejection } from "./ports.ts";
 import { MessageWatch } from "./watching/message_watch.ts";
@@ -52,7 +52,7 @@ export class Observers {
 
   /** Tells of operations that are vouched for, and how that ends. */
   async around(
-    operations: readonly VouchedOperation[],
+    operations: readonly GatewayOperation[],
     vouch: () => Promise<GatewayAnswer | Rejection>,
   ): Promise<GatewayAnswer | Rejection> {
     const answered = this.messages?.asked(operations);

@@ -80,7 +80,7 @@ export function dormantStatus(genesis: Terms, storedState: StoredState): Replica
     agreedTime: 0 as Millis,
     alarmAt: null,
     transferring: false,
-    hasLostDisk: false,
+    recovering: false,
     evidence: storedState.evidence ?? [],
   };
 }

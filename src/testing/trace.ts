@@ -44,7 +44,7 @@ export function wordsOf(message: Message, genesis: Genesis): string {
       return `REQUEST of ${short(message.client)}, session ${message.session}, t=${message.timestamp}, ` +
         `${message.operations.length} operations`;
     case "gateway-request":
-      return `VOUCHED REQUEST through ${name(message.gateway)}: ` +
+      return `GATEWAY REQUEST through ${name(message.gateway)}: ` +
         message.operations.map(({ name, timestamp }) => `${name} t=${timestamp}`).join(", ");
     case "pre-prepare":
     case "prepare":

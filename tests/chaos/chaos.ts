@@ -160,7 +160,7 @@ class Trouble {
     const lastExecuted = await fleet.executed();
     const isBack = async () => {
       const report = await fleet.status(victim);
-      return report !== null && !report.hasLostDisk && report.lastExecuted >= lastExecuted;
+      return report !== null && !report.recovering && report.lastExecuted >= lastExecuted;
     };
     await eventually(`${victim} votes and has executed ${lastExecuted}`, isBack, SETTLE_TIMEOUT_MS);
   }

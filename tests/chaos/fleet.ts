@@ -27,7 +27,7 @@ export interface ReplicaReport {
   readonly history: string;
   readonly stateRoot: string | null;
   readonly pendingRequests: number;
-  readonly hasLostDisk: boolean;
+  readonly recovering: boolean;
 }
 
 /** A line that a replica printed. */
@@ -170,7 +170,7 @@ export class Fleet {
   async untilReady(name: string): Promise<void> {
     const isReady = async () => {
       const report = await this.status(name);
-      return report !== null && report.halted === null && !report.hasLostDisk && !report.transferring;
+      return report !== null && report.halted === null && !report.recovering && !report.transferring;
     };
     await eventually(`${name} is ready`, isReady, READY_TIMEOUT_MS);
   }

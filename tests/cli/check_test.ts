@@ -17,7 +17,7 @@ const STATUS = {
   halted: null,
   storeError: null,
   transferring: false,
-  hasLostDisk: false,
+  recovering: false,
   viewID: 0,
   active: true,
   lastExecuted: 100,

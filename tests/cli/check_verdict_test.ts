@@ -24,7 +24,7 @@ function report(name: string, status: Partial<MemberStatus> = {}, more: Partial<
     halted: null,
     storeError: null,
     transferring: false,
-    hasLostDisk: false,
+    recovering: false,
     viewID: 0,
     active: true,
     lastExecuted: 100,
@@ -86,7 +86,7 @@ for (
     ["with a store that fails", report("Apple", { storeError: "disk full" }), OUT, "its store fails: disk full"],
     [
       "without its disk",
-      report("Apple", { hasLostDisk: true }),
+      report("Apple", { recovering: true }),
       OUT,
       "is recovering from a lost disk, and does not vote yet",
     ],
@@ -137,7 +137,7 @@ Deno.test("no claim of a single liar makes a correct member look wrong, whatever
     for (const viewID of extremes) {
       for (const lastExecuted of extremes) {
         for (
-          const lie of [{}, { active: false }, { ready: false }, { history: "b".repeat(64) }, { hasLostDisk: true }]
+          const lie of [{}, { active: false }, { ready: false }, { history: "b".repeat(64) }, { recovering: true }]
         ) {
           for (const skewMs of [-1e15, 0, 1e15]) {
             const reports = NAMES.map((name, i) => {

@@ -39,7 +39,7 @@ class Fixture {
 
   name(name: string, timestamp: number, content = "a"): string {
     const at = { sequence: ++this.sequence as SequenceNumber, timestamp: this.now as Millis };
-    return show(this.table.executeVouched({ name, timestamp, operation: utf8.encode(content) }, at, () => this.#run()));
+    return show(this.table.executeNamed({ name, timestamp, operation: utf8.encode(content) }, at, () => this.#run()));
   }
 
   #run(): Result {

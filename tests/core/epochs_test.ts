@@ -228,8 +228,8 @@ Deno.test("a disk that is lost at the end of the epoch: its replica votes in the
   until(cluster, 1, [0, 1, 3]);
   cluster.runFor(1_000);
   while (cluster.host(2).epoch < 1) cluster.follow(2);
-  assert(statusOf(cluster.host(2)).hasLostDisk);
-  cluster.runUntil(() => !statusOf(cluster.host(2)).hasLostDisk, 300_000, "it has recovered");
+  assert(statusOf(cluster.host(2)).recovering);
+  cluster.runUntil(() => !statusOf(cluster.host(2)).recovering, 300_000, "it has recovered");
   assertEquals(resultOf(client, "y=1"), "ok 1");
   assertAlike(cluster, [0, 1, 2, 3]);
 });
@@ -318,5 +318,5 @@ Deno.test("a vote on a number after the end of the epoch, which a replica has fo
     });
   const { events } = cluster.step(1, { kind: "commit", commit: commit(10) });
   assertEquals(events.map(({ kind }) => kind), ["discarded"]);
-  assertEquals(statusOf(cluster.host(1)).hasLostDisk, false);
+  assertEquals(statusOf(cluster.host(1)).recovering, false);
 });

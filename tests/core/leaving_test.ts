@@ -90,7 +90,7 @@ Deno.test("a replica that recovers from a lost disk is in the others' view withi
   for (let i = 0; i < 10; i++) ada.call([`x=${i}`]);
   for (let round = 0; round < 2; round++) {
     cluster.loseDisk(3);
-    cluster.runUntil(() => !statusOf(cluster, 3).hasLostDisk, 120_000, "3 has recovered");
+    cluster.runUntil(() => !statusOf(cluster, 3).recovering, 120_000, "3 has recovered");
     cluster.runUntil(() => areTogether(cluster), 1_000, "all are in one view");
   }
   cluster.crash((statusOf(cluster, 0).view + 1) % 4 === 3 ? 1 : 0); // its vote is needed

@@ -18,8 +18,8 @@ import { batchOf, show, signed, suspicionsFor, suspicionsOf } from "./_messages.
 
 const VOTES = ["pre-prepare", "prepare", "commit", "checkpoint", "view-change", "new-view"];
 
-function hasLostDisk(cluster: Cluster, id: number): boolean {
-  return cluster.host(id).replica!.status().hasLostDisk;
+function recovering(cluster: Cluster, id: number): boolean {
+  return cluster.host(id).replica!.status().recovering;
 }
 
 /** Runs until the replica votes again, and returns the votes that it signed before. */
@@ -27,13 +27,13 @@ function votesUntilRecovered(cluster: Cluster, id: number, limitMs = 120_000): s
   const votes: string[] = [];
   cluster.filter = (from, _to, message) => {
     if (
-      from === id && hasLostDisk(cluster, id) && VOTES.includes(message.kind) && (message as PrePrepare).replica === id
+      from === id && recovering(cluster, id) && VOTES.includes(message.kind) && (message as PrePrepare).replica === id
     ) {
       votes.push(message.kind);
     }
     return true;
   };
-  cluster.runUntil(() => !hasLostDisk(cluster, id), limitMs, `replica ${id} votes again`);
+  cluster.runUntil(() => !recovering(cluster, id), limitMs, `replica ${id} votes again`);
   return votes;
 }
 
@@ -81,13 +81,13 @@ Deno.test("a replica recovers a lost disk under load too, with a restart during 
   for (let i = 1; i <= 10; i++) ada.call([`x=${i}`]);
   cluster.loseDisk(2);
   for (let i = 11; i <= 14; i++) ada.call([`x=${i}`]);
-  if (hasLostDisk(cluster, 2)) {
+  if (recovering(cluster, 2)) {
     cluster.crash(2);
     cluster.start(2);
-    assert(hasLostDisk(cluster, 2), "a restart does not make it forget that it has forgotten");
+    assert(recovering(cluster, 2), "a restart does not make it forget that it has forgotten");
   }
   for (let i = 15; i <= 60; i++) ada.call([`x=${i}`]);
-  cluster.runUntil(() => !hasLostDisk(cluster, 2), 60_000);
+  cluster.runUntil(() => !recovering(cluster, 2), 60_000);
   cluster.runFor(5_000);
   cluster.assertAlike();
 });
@@ -188,7 +188,7 @@ Deno.test("in an idle cluster a primary that does not fill the log for a replica
   for (let i = 1; i <= 3; i++) ada.call([`x=${i}`]);
   cluster.loseDisk(6);
   cluster.filter = (from, _to, message) => from !== 0 || message.kind !== "pre-prepare";
-  cluster.runUntil(() => !hasLostDisk(cluster, 6), 120_000, "6 votes again");
+  cluster.runUntil(() => !recovering(cluster, 6), 120_000, "6 votes again");
   assert(cluster.host(1).replica!.status().view > 0);
   assertEquals(ada.call(["x=4"]).map(show), ["ok 4"]);
 });
@@ -273,7 +273,7 @@ function leaveAloneAndLoseDisk(cluster: Cluster): { before: ViewChange[]; after:
   said.votes.length = 0;
   cluster.filter = () => true;
   cluster.loseDisk(3);
-  cluster.runUntil(() => !hasLostDisk(cluster, 3), 120_000, "3 votes again");
+  cluster.runUntil(() => !recovering(cluster, 3), 120_000, "3 votes again");
   for (let i = 1; i <= 5; i++) ada.call([`y=${i}`]);
   return said;
 }
@@ -298,7 +298,7 @@ Deno.test("a replica that loses its disk twice learns from the others for which 
   cluster.onStep = (host, _input, { events }) => {
     if (host.id === 3) { for (const event of events) if (event.kind === "view-change") again.push(event.view); }
   };
-  cluster.runUntil(() => !hasLostDisk(cluster, 3) && again.length > 0, 120_000, "3 votes again, where the others are");
+  cluster.runUntil(() => !recovering(cluster, 3) && again.length > 0, 120_000, "3 votes again, where the others are");
   assert(again[0]! > Math.max(...once), `${again} after ${once}`);
 });
 
@@ -323,7 +323,7 @@ Deno.test("a liar's huge view does not keep a replica that lost its disk from vo
   cluster.filter = (from, _to, message) => !(from === 5 && message.kind === "status");
   cluster.loseDisk(6);
   cluster.step(6, { kind: "status", status: reportTo(cluster, 6, { replica: 5, view: 1_000_000 }) });
-  cluster.runUntil(() => !hasLostDisk(cluster, 6), 120_000, "6 votes again");
+  cluster.runUntil(() => !recovering(cluster, 6), 120_000, "6 votes again");
   assert(cluster.host(6).replica!.status().view < 10);
   assertEquals(ada.call(["x=1"]).map(show), ["ok 1"]);
 });
@@ -382,7 +382,7 @@ Deno.test("a replica that votes again accepts no pre-prepare at a number that ha
   }
   cluster.runFor(20);
   cluster.step(3, { kind: "checkpoint", checkpoint: signed(withheld[0] as Checkpoint) });
-  assert(!hasLostDisk(cluster, 3));
+  assert(!recovering(cluster, 3));
   assertEquals(late, []);
 });
 

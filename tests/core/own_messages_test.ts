@@ -214,5 +214,5 @@ Deno.test("an own pre-prepare that the replica does not know is a sign of an old
   ], "which it never says");
   const { events } = cluster.step(0, { kind: "pre-prepare", prePrepare: by(0), batch });
   assertEquals(events.map(({ kind }) => kind), ["old-copy", "discarded"]);
-  assert(statusOf(cluster, 0).hasLostDisk);
+  assert(statusOf(cluster, 0).recovering);
 });

@@ -156,7 +156,7 @@ Deno.test("a replica that lost its disk answers no query until it has recovered,
   for (let i = 1; i <= 10; i++) ada.call([`x=${i}`]);
   cluster.loseDisk(2);
   assertEquals(values(cluster.ask("x", [2])), ["r2 recovering"]);
-  cluster.runUntil(() => !cluster.host(2).replica!.status().hasLostDisk, 120_000, "recovered");
+  cluster.runUntil(() => !cluster.host(2).replica!.status().recovering, 120_000, "recovered");
   assertEquals(values(cluster.ask("x", [2])), ["r2 view-change"]);
   cluster.crash(0);
   ada.call(["x=11"]);

@@ -164,7 +164,7 @@ Deno.test("a replica that lost its disk and whose clock was set back is heard: t
   const { cluster, ada } = withHistory();
   cluster.host(3).clockSkewMs = -500_000;
   cluster.loseDisk(3);
-  cluster.runUntil(() => !cluster.host(3).replica!.status().hasLostDisk, 120_000, "recovered");
+  cluster.runUntil(() => !cluster.host(3).replica!.status().recovering, 120_000, "recovered");
   cluster.crash(2);
   ada.call(["x=after"]);
 });

@@ -2,11 +2,11 @@
 import { DEFAULT_LIMITS, type Genesis } from "../../src/core/config.ts";
 import { digest, millis, type ReplicaId, replicaId, sequenceNumber, view } from "../../src/core/messages/ids.ts";
 import type {
+  GatewayOperation,
   MessageKind,
   Result,
   SignedRequest,
   Verified,
-  VouchedOperation,
 } from "../../src/core/messages/messages.ts";
 import type { SignedQuery } from "../../src/core/messages/queries.ts";
 import type { HostedNode } from "../../src/http/mod.ts";
@@ -32,7 +32,7 @@ export class FakeNode implements HostedNode {
   readonly observers = new Set<Observer>();
   /** What {@linkcode receive} and {@linkcode vouch} were given. */
   readonly received: { frames: readonly Uint8Array[]; accept?: readonly MessageKind[] }[] = [];
-  readonly vouched: VouchedOperation[] = [];
+  readonly vouched: GatewayOperation[] = [];
   overrides: Partial<NodeStatus> = {};
 
   onReceive = (_frame: Uint8Array): Rejection | null => null;
@@ -40,7 +40,7 @@ export class FakeNode implements HostedNode {
     Promise.resolve(utf8("reply"));
   onQuery = (_frame: Uint8Array, _signal?: AbortSignal): Promise<Uint8Array | Rejection> =>
     Promise.resolve(utf8("answer"));
-  onVouch = (operation: VouchedOperation, _signal?: AbortSignal): Promise<GatewayAnswer | Rejection> =>
+  onVouch = (operation: GatewayOperation, _signal?: AbortSignal): Promise<GatewayAnswer | Rejection> =>
     Promise.resolve(answer("ok", JSON.stringify(fromUtf8(operation.operation))));
 
   receive(frames: readonly Uint8Array[], accept?: readonly MessageKind[]): Promise<readonly (Rejection | null)[]> {
@@ -72,7 +72,7 @@ export class FakeNode implements HostedNode {
     return this.onQuery(asked instanceof Uint8Array ? asked : asked.bytes, options?.signal);
   }
 
-  vouch(operations: readonly VouchedOperation[], signal?: AbortSignal): Promise<GatewayAnswer | Rejection> {
+  vouch(operations: readonly GatewayOperation[], signal?: AbortSignal): Promise<GatewayAnswer | Rejection> {
     this.vouched.push(...operations);
     return this.onVouch(operations[0]!, signal);
   }
@@ -110,7 +110,7 @@ export class FakeNode implements HostedNode {
         agreedTime: millis(1_000_000),
         alarmAt: millis(1_000_150),
         transferring: false,
-        hasLostDisk: false,
+        recovering: false,
         evidence: [],
       },
       ...this.overrides,

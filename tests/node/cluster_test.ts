@@ -1,14 +1,14 @@
 import { assertEquals } from "@std/assert";
 import { utf8 } from "../../src/wire/mod.ts";
-import type { VouchedOperation } from "../../src/core/messages/messages.ts";
+import type { GatewayOperation } from "../../src/core/messages/messages.ts";
 import { Cluster, resultsIn, texts } from "./_cluster.ts";
 
-function operation(name: string, timestamp: number, text: string): VouchedOperation {
+function operation(name: string, timestamp: number, text: string): GatewayOperation {
   return { name, timestamp, operation: utf8(text) };
 }
 
 /** Has one operation ordered by way of a node, and gives its result as text. */
-async function vouch(cluster: Cluster, gateway: number, op: VouchedOperation, waitMs = 100): Promise<string> {
+async function vouch(cluster: Cluster, gateway: number, op: GatewayOperation, waitMs = 100): Promise<string> {
   const answer = cluster.node(gateway).vouch([op]);
   await cluster.timer.advance(waitMs);
   const settled = await answer;

@@ -174,8 +174,8 @@ Deno.test("a member that lost its disk at the edge starts in the present epoch b
   const chain = cluster.member("Ball").linksAfter(0);
   const reopened = await cluster.open("Candy", { start: "recover", chain });
   assertEquals(reopened.epoch.number, 1);
-  assert(cluster.node("Candy").status().replica.hasLostDisk);
-  await until("it has recovered", () => !cluster.node("Candy").status().replica.hasLostDisk);
+  assert(cluster.node("Candy").status().replica.recovering);
+  await until("it has recovered", () => !cluster.node("Candy").status().replica.recovering);
   await cluster.crash("Dog");
   assert((await cluster.vouch("Ball", "a", 20, "INCR n")).startsWith("ok"));
   await cluster.alike(["Apple", "Ball", "Candy"]);

@@ -1,12 +1,12 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Millis, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
 import type {
+  GatewayOperation,
   GatewayRequest,
   Reply,
   Result,
   SignedRequest,
   Verified,
-  VouchedOperation,
 } from "../../src/core/messages/messages.ts";
 import { clusterId, createSigner } from "../../src/crypto/mod.ts";
 import { sign, withDigest } from "../../src/node/environment.ts";
@@ -15,36 +15,36 @@ import { fromUtf8, utf8 } from "../../src/wire/mod.ts";
 import { genesisOf, keyPairOf, texts } from "./_cluster.ts";
 import { ManualTimer } from "./_manual_timer.ts";
 
-type VouchedSigned = Verified<SignedRequest<GatewayRequest>>;
+type GatewaySigned = Verified<SignedRequest<GatewayRequest>>;
 
 function setUp(limits: Partial<GatewayOptions["limits"]> = {}, n = 4) {
   const timer = new ManualTimer();
   const genesis = genesisOf(n, { maxRequestBytes: 4096 });
   const signer = createSigner(keyPairOf(1).privateKey, clusterId(genesis));
   const state = { agreedTime: 1_000_000 as Millis };
-  const resent: VouchedSigned[] = [];
+  const resent: GatewaySigned[] = [];
   const bundles: ReturnType<Gateway["take"]>[number][] = [];
   const gateway: Gateway = new Gateway({
     self: 0 as ReplicaId,
     genesis,
     timer,
     agreedTime: () => state.agreedTime,
-    limits: { maxVouchedOperations: 100, maxVouchedBytes: 100_000, maxBundlesInFlight: 2, ...limits },
-    sign: (request) => withDigest(sign(signer, request)) as VouchedSigned,
+    limits: { maxGatewayOperations: 100, maxGatewayBytes: 100_000, maxBundlesInFlight: 2, ...limits },
+    sign: (request) => withDigest(sign(signer, request)) as GatewaySigned,
     wake: () => timer.soon(() => bundles.push(...gateway.take())),
     resend: (request) => resent.push(request),
   });
   return { timer, gateway, bundles, resent, state };
 }
 
-function operation(timestamp: number, text = `op ${timestamp}`): VouchedOperation {
+function operation(timestamp: number, text = `op ${timestamp}`): GatewayOperation {
   return { name: "ada", timestamp, operation: utf8(text) };
 }
 
 /** What a replica says the results are: by default, that each operation gave itself. */
 function reply(
   replica: number,
-  { digest, message }: VouchedSigned,
+  { digest, message }: GatewaySigned,
   changed: Partial<Result> & { view?: number } = {},
 ): Reply {
   const { view = 0, ...result } = changed;
@@ -116,7 +116,7 @@ Deno.test("a bundle stays within the maximum size of a request", async () => {
 });
 
 Deno.test("waiting operations are bounded in number and bytes", async () => {
-  const { gateway } = setUp({ maxVouchedOperations: 3, maxVouchedBytes: 500 });
+  const { gateway } = setUp({ maxGatewayOperations: 3, maxGatewayBytes: 500 });
   void gateway.vouch([operation(1), operation(2)]);
   const tooMany = await gateway.vouch([operation(3), operation(4)]);
   assertEquals("reason" in tooMany && tooMany.reason, "overloaded");
@@ -177,7 +177,7 @@ Deno.test("the callers of a bundle that the replica has no space for get a rejec
 
 Deno.test("invalid operations throw an error that names the field", () => {
   const { gateway } = setUp();
-  const wrong: readonly (readonly VouchedOperation[])[] = [
+  const wrong: readonly (readonly GatewayOperation[])[] = [
     [],
     [{ ...operation(1), name: "" }],
     [{ ...operation(1), name: "ü".repeat(65) }],

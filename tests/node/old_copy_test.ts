@@ -46,8 +46,8 @@ for (
     const expected = behind === 6 ? [] : [2];
     assertEquals(told("old-copy"), expected);
     await write(24);
-    for (let i = 0; i < 40 && cluster.node(2).status().replica.hasLostDisk; i++) await cluster.timer.advance(5_000);
-    assertEquals(cluster.node(2).status().replica.hasLostDisk, false);
+    for (let i = 0; i < 40 && cluster.node(2).status().replica.recovering; i++) await cluster.timer.advance(5_000);
+    assertEquals(cluster.node(2).status().replica.recovering, false);
     assertEquals(told("recovered"), expected);
     await write(1);
     await cluster.timer.advance(2_000);

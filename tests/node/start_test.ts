@@ -45,7 +45,7 @@ Deno.test("the store of a new replica is resumed from then on, and start `new` r
   const store = new MemoryStore();
   await (await open({ store: store.reopen(), start: "new" })).close();
   const node = await open({ store: store.reopen() });
-  assertEquals(node.status().replica.hasLostDisk, false);
+  assertEquals(node.status().replica.recovering, false);
   await node.close();
   const { version } = await store.load();
   const { message } = await assertRejects(() => open({ store: store.reopen(), start: "new" }), StartError);
@@ -57,7 +57,7 @@ Deno.test("a host that runs several instances may pass `new` each time", async (
   const store = new MemoryStore();
   for (let i = 0; i < 3; i++) {
     const node = await open({ store: store.reopen(), start: "new", persistInputs: true });
-    assertEquals(node.status().replica.hasLostDisk, false);
+    assertEquals(node.status().replica.recovering, false);
     await node.close();
   }
 });
@@ -66,9 +66,9 @@ Deno.test("a replica started with `recover` does not vote, whether its store is 
   const used = new MemoryStore();
   await (await open({ store: used.reopen(), start: "new" })).close();
   for (const store of [new MemoryStore(), used]) {
-    for (const said of [{ start: "recover" }, { hasLostDisk: true }, {}] as const) {
+    for (const said of [{ start: "recover" }, {}] as const) {
       const node = await open({ store: store.reopen(), ...said });
-      assertEquals(node.status().replica.hasLostDisk, true);
+      assertEquals(node.status().replica.recovering, true);
       await node.close();
     }
   }

@@ -381,13 +381,13 @@ export class Script {
   #status(): readonly string[] {
     return this.cluster.hosts.map((host) => {
       if (!host.replica) return `r${host.id}: ${this.#isMember(host) ? "down" : `no member in epoch ${host.epoch}`}`;
-      const { view, active, lastExecuted, lowWatermark, highWatermark, slots, pendingRequests, hasLostDisk } = host
+      const { view, active, lastExecuted, lowWatermark, highWatermark, slots, pendingRequests, recovering } = host
         .replica.status();
       const open = slots.filter(({ sequence }) => sequence > lastExecuted).map((s) => ` ${s.sequence} ${s.stage}`);
       return `r${host.id}: ${host.epoch === 0 ? "" : `in epoch ${host.epoch}, `}${
         active ? "in" : "on its way to"
       } view ${view}, executed ${lastExecuted}, within (${lowWatermark}, ${highWatermark}], ` +
-        `${pendingRequests} requests wait${hasLostDisk ? ", has lost its disk" : ""}${
+        `${pendingRequests} requests wait${recovering ? ", has lost its disk" : ""}${
           open.length > 0 ? `,${open}` : ""
         }`;
     });

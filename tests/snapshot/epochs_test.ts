@@ -160,10 +160,10 @@ Deno.test("a member that lost its disk is restored from a snapshot of the presen
     assertEquals((await store.load()).records.has("checkpoint"), i >= 3);
     cluster.stores.set("Candy", store);
     const candy = await cluster.open("Candy", { stateMachine: VERSIONS });
-    assertEquals([candy.epoch.number, candy.node!.status().replica.hasLostDisk], [2, true]);
+    assertEquals([candy.epoch.number, candy.node!.status().replica.recovering], [2, true]);
     await until("Candy votes", async () => {
       await running.write(2, "Apple");
-      return !cluster.node("Candy").status().replica.hasLostDisk;
+      return !cluster.node("Candy").status().replica.recovering;
     });
     await cluster.alike(PRESENT);
     const roots = () => new Set(PRESENT.map((name) => cluster.node(name).status().replica.stateRoot));

@@ -54,7 +54,7 @@ Deno.test("after a total loss the members begin with the state of the snapshot, 
   const members = await begun(FOUR);
   const { sequence } = origin;
   assertEquals(members.node("Apple").status().replica.lastExecuted, sequence);
-  assertEquals(members.node("Apple").status().replica.hasLostDisk, false);
+  assertEquals(members.node("Apple").status().replica.recovering, false);
   assertEquals(await members.vouch("Apple", "z", 1, "GET migrated"), 'ok "yes"');
   // What the old cluster has executed is not executed again: its table of clients is a part of the state.
   assertEquals(await members.vouch("Ball", "counter", 7, "INCR n"), "ok 1");

@@ -84,11 +84,11 @@ Deno.test("a replica that lost its disk is restored from a snapshot, and recover
     cluster.stores.set(2 as ReplicaId, store);
     const started = await cluster.start(2);
     assertEquals(started.status().replica.lastExecuted, sequence);
-    assertEquals(started.status().replica.hasLostDisk, true);
+    assertEquals(started.status().replica.recovering, true);
     await write(8, 40, "z");
-    for (let i = 0; i < 40 && cluster.node(2).status().replica.hasLostDisk; i++) await cluster.timer.advance(5_000);
-    const { hasLostDisk, lastExecuted, evidence } = cluster.node(2).status().replica;
-    assertEquals([hasLostDisk, evidence], [false, []]);
+    for (let i = 0; i < 40 && cluster.node(2).status().replica.recovering; i++) await cluster.timer.advance(5_000);
+    const { recovering, lastExecuted, evidence } = cluster.node(2).status().replica;
+    assertEquals([recovering, evidence], [false, []]);
     assertEquals(lastExecuted, cluster.node(0).status().replica.lastExecuted);
     assertEquals(cluster.node(2).status().replica.stateRoot, cluster.node(0).status().replica.stateRoot);
     await cluster.close();

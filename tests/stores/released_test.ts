@@ -47,7 +47,7 @@ for (const format of Array.from(Deno.readDirSync(RELEASED)).filter(({ isDirector
       const isThere = () => node.status().replica.lastExecuted >= kept.executed;
       for (const end = Date.now() + 20_000; !isThere() && Date.now() < end;) await timer.idle();
       const { halted, storeError, replica } = node.status();
-      assertEquals([halted, storeError, replica.hasLostDisk], [undefined, undefined, false]);
+      assertEquals([halted, storeError, replica.recovering], [undefined, undefined, false]);
       assertEquals([replica.view, replica.active], [kept.view, true] as never);
       assertEquals(replica.lastExecuted >= kept.executed, true, `${replica.lastExecuted} of ${kept.executed}`);
       await node.close();

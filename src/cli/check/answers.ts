@@ -14,7 +14,7 @@ export interface MemberStatus {
   readonly halted: string | null;
   readonly storeError: string | null;
   readonly transferring: boolean;
-  readonly hasLostDisk: boolean;
+  readonly recovering: boolean;
   readonly viewID: number;
   readonly active: boolean;
   readonly lastExecuted: number;
@@ -61,7 +61,8 @@ export function parseStatus(json: unknown): MemberStatus {
     halted: reason("halted"),
     storeError: reason("storeError"),
     transferring: truth("transferring"),
-    hasLostDisk: truth("hasLostDisk"),
+    // Earlier builds have another name for it.
+    recovering: truth(fields.recovering === undefined ? "hasLostDisk" : "recovering"),
     viewID: natural("viewID"),
     active: truth("active"),
     lastExecuted: natural("lastExecuted"),

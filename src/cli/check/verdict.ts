@@ -175,7 +175,7 @@ function faultsOf({ cluster: id, number }: Epoch, report: MemberReport, reckonin
   }
   if (status.halted !== null) faults.push(fault("halted", `halted: ${status.halted}`));
   if (status.storeError !== null) faults.push(fault("store", `its store fails: ${status.storeError}`));
-  if (status.hasLostDisk) faults.push(fault("lost-disk", "is recovering from a lost disk, and does not vote yet"));
+  if (status.recovering) faults.push(fault("lost-disk", "is recovering from a lost disk, and does not vote yet"));
   if (status.transferring) faults.push(fault("transferring", "is fetching the state from the others"));
   faults.push(...progressFaults(report, reckoning));
   if (faults.length === 0 && key === "none" && status.ready) {

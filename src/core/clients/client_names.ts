@@ -16,7 +16,7 @@
 import type { Limits } from "../config.ts";
 import type { Millis } from "../messages/ids.ts";
 import type { Environment, Plain } from "../io.ts";
-import type { Result, VouchedOperation } from "../messages/messages.ts";
+import type { GatewayOperation, Result } from "../messages/messages.ts";
 import { Idlest, makeRoom, type Moment } from "./client_room.ts";
 import { refusal, UNORDERED } from "./refusals.ts";
 import type { ChunkChange } from "../tree/state_tree.ts";
@@ -81,7 +81,7 @@ export class ClientNames {
    * Answers an operation from memory: its stored result, a refusal, or `null` if memory has no answer. With a
    * `notAfter`, answers only if the name is remembered until the request expires, so that the answer is final.
    */
-  lookup({ name, timestamp, operation }: VouchedOperation, notAfter: Millis | null): Result | null {
+  lookup({ name, timestamp, operation }: GatewayOperation, notAfter: Millis | null): Result | null {
     const known = this.#names.get(name);
     if (known && notAfter !== null && notAfter > known.lastUsed + this.#limits.nameIdleMs) return null;
     const stored = known?.replies.get(timestamp);
@@ -93,7 +93,7 @@ export class ClientNames {
   }
 
   /** Executes an operation once by calling `run`, or answers it from memory, or refuses it. */
-  execute(operation: VouchedOperation, at: Moment, run: () => Result): Result {
+  execute(operation: GatewayOperation, at: Moment, run: () => Result): Result {
     this.#undoing.touch(operation.name);
     const known = this.#names.get(operation.name);
     const remembered = this.lookup(operation, null);

@@ -16,7 +16,7 @@ import { Undoing } from "./undoing.ts";
 import type { Limits } from "../config.ts";
 import type { ClientId, Digest, Millis, SequenceNumber } from "../messages/ids.ts";
 import type { Environment, Plain } from "../io.ts";
-import type { ClientRequest, GatewayRequest, Result, VouchedOperation } from "../messages/messages.ts";
+import type { ClientRequest, GatewayOperation, GatewayRequest, Result } from "../messages/messages.ts";
 import { refusal, refuse, refuseReused, UNORDERED } from "./refusals.ts";
 import type { ChunkChange } from "../tree/state_tree.ts";
 import { decodeReplies, encodeReplies, storedBytes, type StoredReply, storedReply } from "./stored_replies.ts";
@@ -133,7 +133,7 @@ export class ClientTable {
     const isExpired = notAfter < agreedTime;
     const results: Result[] = [];
     for (const operation of operations) {
-      const result = this.lookupVouched(operation, isExpired ? null : notAfter) ??
+      const result = this.lookupNamed(operation, isExpired ? null : notAfter) ??
         (isExpired ? refusal("expired", UNORDERED) : null);
       if (!result) return null;
       results.push(result);
@@ -147,12 +147,12 @@ export class ClientTable {
   }
 
   /** As {@linkcode ClientNames.lookup}. */
-  lookupVouched(operation: VouchedOperation, notAfter: Millis | null = null): Result | null {
+  lookupNamed(operation: GatewayOperation, notAfter: Millis | null = null): Result | null {
     return this.#names.lookup(operation, notAfter);
   }
 
   /** As {@linkcode ClientNames.execute}. */
-  executeVouched(operation: VouchedOperation, at: Moment, run: () => Result): Result {
+  executeNamed(operation: GatewayOperation, at: Moment, run: () => Result): Result {
     return this.#names.execute(operation, at, run);
   }
 

@@ -15,12 +15,12 @@ export type { SignedMessage, Verified } from "./signed.ts";
 export type {
   AnyRequest,
   ClientRequest,
+  GatewayOperation,
   GatewayRequest,
   Refusal,
   Reply,
   Result,
   SignedRequest,
-  VouchedOperation,
 } from "./requests.ts";
 export type { Batch, Checkpoint, Commit, Prepare, PrePrepare } from "./agreement.ts";
 

@@ -26,7 +26,7 @@ export interface ClientRequest {
 }
 
 /** One operation of an unsigned client, identified by the client's name and a timestamp of its choice. */
-export interface VouchedOperation {
+export interface GatewayOperation {
   /** The client's name, `clientID` in goPBFT. Nothing proves it. */
   readonly name: string;
   /** Unique per name. The same operation with the same timestamp is a retransmission. */
@@ -47,7 +47,7 @@ export interface GatewayRequest {
    */
   readonly notAfter: Millis;
   /** Executed in this order, each at most once. */
-  readonly operations: readonly VouchedOperation[];
+  readonly operations: readonly GatewayOperation[];
 }
 
 /** A request that is ordered: of a signed client, or of a gateway. */

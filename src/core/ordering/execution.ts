@@ -150,8 +150,8 @@ function resultsOf(step: Step, place: Place, message: AnyRequest, { digest }: Si
     : null;
   return message.operations.map((vouched) => {
     const { operation, name } = vouched;
-    if (refused) return clients.lookupVouched(vouched, null) ?? refused;
-    return bounded(() => clients.executeVouched(vouched, at, () => run(step, place, operation, `name:${name}`)));
+    if (refused) return clients.lookupNamed(vouched, null) ?? refused;
+    return bounded(() => clients.executeNamed(vouched, at, () => run(step, place, operation, `name:${name}`)));
   });
 }
 

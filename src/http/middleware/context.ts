@@ -5,7 +5,7 @@
 import type { Caller } from "./callers.ts";
 import { Problem } from "../problem.ts";
 import type { ClientId } from "../../core/messages/ids.ts";
-import type { SignedRequest, Verified, VouchedOperation } from "../../core/messages/messages.ts";
+import type { GatewayOperation, SignedRequest, Verified } from "../../core/messages/messages.ts";
 import type { SignedQuery } from "../../core/messages/queries.ts";
 
 /**
@@ -122,6 +122,6 @@ export type Submitter =
       /** The `clientID`. It is not authenticated. */
       readonly name: string;
       /** The operation, for `Node.vouch`. */
-      readonly asked: VouchedOperation;
+      readonly asked: GatewayOperation;
     }
   );

@@ -77,7 +77,7 @@ export const STATUS: Schema = objectOf({
   history: digest,
   agreedTime: time,
   transferring: flag,
-  hasLostDisk: flag,
+  recovering: flag,
   "lacksVersion?": described(text, "the version of the state machine that it lacks to close the epoch"),
   "isAsking?": flag,
   "unsealed?": count,

@@ -122,7 +122,7 @@ export interface StatusJson {
   /** Whether it fetches a state from the others. */
   readonly transferring: boolean;
   /** Whether it recovers from a lost disk. */
-  readonly hasLostDisk: boolean;
+  readonly recovering: boolean;
   /** The version of the state machine that it lacks to close the epoch. */
   readonly lacksVersion?: string;
   /** Present while it waits for messages of its own after a restart. */

@@ -146,7 +146,7 @@ export class EventStreams implements Observer {
       high: highWatermark,
       slots: slots.slice(0, MAX_SLOTS),
       halted: halted ?? null,
-      recovering: replica.hasLostDisk,
+      recovering: replica.recovering,
     };
   }
 

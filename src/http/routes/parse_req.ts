@@ -2,7 +2,7 @@
  * Parser of goPBFT's JSON request. It checks field by field.
  * @module
  */
-import type { VouchedOperation } from "../../core/messages/messages.ts";
+import type { GatewayOperation } from "../../core/messages/messages.ts";
 import { fromUtf8, inexactNumber, MAX_NAME_BYTES, utf8 } from "../../wire/mod.ts";
 import { Problem } from "../problem.ts";
 
@@ -44,7 +44,7 @@ const PRINTABLE_TEXT = new RegExp(PRINTABLE, "u");
  * @param nextTimestamp makes the timestamp if the request has none.
  * @throws {Problem} 400 that names the field.
  */
-export function parseReq(body: Uint8Array, nextTimestamp: (name: string) => number): VouchedOperation {
+export function parseReq(body: Uint8Array, nextTimestamp: (name: string) => number): GatewayOperation {
   const fields = parseObject(body);
   const unheld = isObject(fields.operation) ? inexactNumber(fromUtf8(body)) : undefined;
   if (unheld !== undefined) {

@@ -15,7 +15,7 @@
  * `resultBase64`, and `result` is null.
  * @module
  */
-import type { Result, VouchedOperation } from "../../core/messages/messages.ts";
+import type { GatewayOperation, Result } from "../../core/messages/messages.ts";
 import type { GatewayAnswer } from "../../node/gateway/gateway_operations.ts";
 import type { Rejection } from "../../node/ports.ts";
 import { fromUtf8, toBase64 } from "../../wire/mod.ts";
@@ -32,7 +32,7 @@ export interface GatewayResponseOptions {
 
 /** Answers `POST /req` after parsing: has the operation ordered, and returns its result. */
 export async function gatewayResponse(
-  operation: VouchedOperation,
+  operation: GatewayOperation,
   { node, deadlines }: GatewayResponseOptions,
 ): Promise<Response> {
   const { name: clientID, timestamp } = operation;

@@ -31,7 +31,7 @@ export function readiness(node: HostedNode): { readonly ready: boolean; readonly
   if (halted !== undefined) return { ready: false, reason: `the replica halted: ${halted}` };
   if (storeError !== undefined) return { ready: false, reason: `commits to the store fail: ${storeError}` };
   if (isReloading) return { ready: false, reason: "the replica is being loaded from its store" };
-  if (replica.hasLostDisk) {
+  if (replica.recovering) {
     return {
       ready: false,
       reason: "the replica recovers from a lost disk: it follows the others and does not vote yet",

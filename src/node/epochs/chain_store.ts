@@ -143,8 +143,8 @@ function writesOf(loaded: Loaded, { links, epochs, member, hash, start }: Enteri
   }
   keepEvidence(records, from.number, writes);
   // Whether this replica voted in the epoch that it enters, before it lost its disk, it does not know.
-  const hasLostDisk = records.has("lost-disk") || (loaded.version === 0 && start === "recover");
-  if (hasLostDisk) writes.put("lost-disk", plainOf(NEW_RECOVERY));
+  const isRecovering = records.has("lost-disk") || (loaded.version === 0 && start === "recover");
+  if (isRecovering) writes.put("lost-disk", plainOf(NEW_RECOVERY));
   const digests = links.slice(0, to.number).map((link) => {
     const digest = hash(link);
     writes.putBlob(digest, link);

@@ -240,7 +240,7 @@ export class ClusterMember {
       this.#node = await ReplicaNode.openWith({
         ...nodeOptionsIn({ epoch, links: this.#links }, member, this.#options),
         // The commit that entered the epoch has noted what kind of start this is.
-        ...(this.#hasEntered && { start: "resume", hasLostDisk: false }),
+        ...(this.#hasEntered && { start: "resume" }),
       }, {
         ...this.#internals,
         formerChanges: this.#changes,

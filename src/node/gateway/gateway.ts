@@ -11,7 +11,7 @@
 import type { Genesis } from "../../core/config.ts";
 import type { ReplicaEvent } from "../../core/events.ts";
 import { type Digest, type Millis, millis, type ReplicaId, type View } from "../../core/messages/ids.ts";
-import type { GatewayRequest, Reply, SignedRequest, Verified, VouchedOperation } from "../../core/messages/messages.ts";
+import type { GatewayOperation, GatewayRequest, Reply, SignedRequest, Verified } from "../../core/messages/messages.ts";
 import { weakQuorum } from "../../core/messages/quorum.ts";
 import { equalResults, Tally } from "../../core/messages/tally.ts";
 import { abortable } from "../async/abort.ts";
@@ -23,12 +23,12 @@ import {
   checkOperation,
   countFitting,
   type GatewayAnswer,
+  type GatewayCall,
   isExpired,
   maxOperationsOf,
   operationBytes,
   operationsOf,
   rejected,
-  type Vouched,
 } from "./gateway_operations.ts";
 
 /** A gateway request to be ordered. */
@@ -45,7 +45,7 @@ export interface GatewayOptions {
   readonly timer: Timer;
   /** The agreed time of the last batch that this replica has executed. */
   readonly agreedTime: () => Millis;
-  readonly limits: Pick<NodeLimits, "maxVouchedOperations" | "maxVouchedBytes" | "maxBundlesInFlight">;
+  readonly limits: Pick<NodeLimits, "maxGatewayOperations" | "maxGatewayBytes" | "maxBundlesInFlight">;
   readonly sign: (request: GatewayRequest) => Verified<SignedRequest<GatewayRequest>>;
   /** Called when there are bundles to {@linkcode Gateway.take}, after other input that arrives now. */
   readonly wake: () => void;
@@ -53,7 +53,7 @@ export interface GatewayOptions {
   readonly resend: (request: Verified<SignedRequest<GatewayRequest>>) => void;
 }
 
-interface Call extends Vouched {
+interface Call extends GatewayCall {
   readonly resolve: (answer: GatewayAnswer | Rejection) => void;
 }
 
@@ -118,7 +118,7 @@ export class Gateway {
    * its reason; the operations may still be executed.
    * @throws {TypeError} or {@linkcode RangeError} if an operation is invalid.
    */
-  vouch(operations: readonly VouchedOperation[], signal?: AbortSignal): Promise<GatewayAnswer | Rejection> {
+  vouch(operations: readonly GatewayOperation[], signal?: AbortSignal): Promise<GatewayAnswer | Rejection> {
     if (operations.length === 0) throw new RangeError("operations: expected at least one, got none");
     operations.forEach(checkOperation);
     if (signal?.aborted) return Promise.reject(signal.reason);
@@ -201,12 +201,12 @@ export class Gateway {
       return rejected("too-large", `operations: expected at most ${this.#maxOperations}, got ${count}`);
     }
     if (bytes > most) return rejected("too-large", `operations: expected at most ${most} bytes in all, got ${bytes}`);
-    if (this.#operations + count <= limits.maxVouchedOperations && this.#bytes + bytes <= limits.maxVouchedBytes) {
+    if (this.#operations + count <= limits.maxGatewayOperations && this.#bytes + bytes <= limits.maxGatewayBytes) {
       return null;
     }
     return rejected(
       "overloaded",
-      `${this.#operations} operations wait at this gateway, the maximum is ${limits.maxVouchedOperations} or ${limits.maxVouchedBytes} bytes; retry later, or at another replica`,
+      `${this.#operations} operations wait at this gateway, the maximum is ${limits.maxGatewayOperations} or ${limits.maxGatewayBytes} bytes; retry later, or at another replica`,
     );
   }
 

@@ -4,7 +4,7 @@
  */
 import type { Genesis } from "../../core/config.ts";
 import type { Digest, ReplicaId, View } from "../../core/messages/ids.ts";
-import type { Refusal, Result, VouchedOperation } from "../../core/messages/messages.ts";
+import type { GatewayOperation, Refusal, Result } from "../../core/messages/messages.ts";
 import { fromUtf8, MAX_BODY_BYTES, MAX_NAME_BYTES, utf8 } from "../../wire/mod.ts";
 import type { Rejection } from "../ports.ts";
 
@@ -33,20 +33,20 @@ export interface GatewayAnswer {
 }
 
 /** Operations that stay together. */
-export interface Vouched {
-  readonly operations: readonly VouchedOperation[];
+export interface GatewayCall {
+  readonly operations: readonly GatewayOperation[];
   /** The size of all of them. */
   readonly bytes: number;
 }
 
 /** The number of operations in all. */
-export function operationsOf(calls: readonly Vouched[]): number {
+export function operationsOf(calls: readonly GatewayCall[]): number {
   return calls.reduce((sum, { operations }) => sum + operations.length, 0);
 }
 
 /** How many of the first calls fit together. */
 export function countFitting(
-  calls: readonly Vouched[],
+  calls: readonly GatewayCall[],
   { maxOperations, maxBytes }: { readonly maxOperations: number; readonly maxBytes: number },
 ): number {
   let [operations, bytes] = [0, 0];
@@ -64,7 +64,7 @@ export function isExpired({ status, value }: Result): boolean {
 }
 
 /** @throws {TypeError} or {@linkcode RangeError} if the operation at `index` is invalid. */
-export function checkOperation({ name, timestamp, operation }: VouchedOperation, index: number): void {
+export function checkOperation({ name, timestamp, operation }: GatewayOperation, index: number): void {
   const at = `operations[${index}]`;
   const nameBytes = utf8Length(name);
   if (nameBytes < 1 || nameBytes > MAX_NAME_BYTES) {
@@ -79,7 +79,7 @@ export function checkOperation({ name, timestamp, operation }: VouchedOperation,
 }
 
 /** Size of an operation in a request, bytes. */
-export function operationBytes({ name, operation }: VouchedOperation): number {
+export function operationBytes({ name, operation }: GatewayOperation): number {
   return utf8Length(name) + operation.length + OPERATION_OVERHEAD_BYTES;
 }
 

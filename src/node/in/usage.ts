@@ -25,9 +25,9 @@ export interface NodeUsage {
   /** Callers that wait for the answer to a query. */
   readonly queryWaiters: number;
   /** Unanswered operations of unsigned clients. */
-  readonly vouchedOperations: number;
+  readonly gatewayOperations: number;
   /** Bytes of those operations. */
-  readonly vouchedBytes: number;
+  readonly gatewayBytes: number;
   /** Gateway requests of this member in flight. */
   readonly bundles: number;
 }
@@ -44,8 +44,8 @@ export function usageOf({ requests, queries, gateway: { usage: { operations, byt
     waiters: requests.waiters.size,
     waitedFor: requests.waiters.asked().length + queries.waiters.asked().length,
     queryWaiters: queries.waiters.size,
-    vouchedOperations: operations,
-    vouchedBytes: bytes,
+    gatewayOperations: operations,
+    gatewayBytes: bytes,
     bundles,
   };
 }

@@ -38,14 +38,11 @@ export interface StartOptions {
    * process.
    */
   readonly start?: Start | undefined;
-  /** The former name of `start: "recover"`. */
-  readonly hasLostDisk?: boolean | undefined;
 }
 
 /** The kind of start for the replica with this key. @throws {TypeError} if the option is invalid. */
-export function startOf({ start, hasLostDisk }: StartOptions, publicKey: string): Start {
+export function startOf({ start }: StartOptions, publicKey: string): Start {
   if (start !== undefined) return parseStart(start, "start");
-  if (hasLostDisk) return "recover";
   return isNewKey(publicKey) ? "new" : "resume";
 }
 

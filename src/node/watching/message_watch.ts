@@ -3,7 +3,7 @@
  * @module
  */
 import type { Digest, ReplicaId } from "../../core/messages/ids.ts";
-import type { Result, VouchedOperation } from "../../core/messages/messages.ts";
+import type { GatewayOperation, Result } from "../../core/messages/messages.ts";
 import { utf8 } from "../../wire/mod.ts";
 import type { Rejection } from "../ports.ts";
 import type { MessageListener, MessageSummary, Seen } from "./seen.ts";
@@ -61,7 +61,7 @@ export class MessageWatch {
 
   /** Unsigned clients ask this replica as their gateway. Returns a function to call with the answer. */
   asked(
-    operations: readonly VouchedOperation[],
+    operations: readonly GatewayOperation[],
   ): (answer: { readonly results: readonly Result[] } | Rejection) => void {
     const ids = operations.map(({ name, timestamp }) => idOf(this.#hash(utf8(`${timestamp} ${name}`))));
     operations.forEach((operation, i) => {

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Digest } from "../../core/messages/ids.ts";
-import type { Message, SignedRequest, VouchedOperation } from "../../core/messages/messages.ts";
+import type { GatewayOperation, Message, SignedRequest } from "../../core/messages/messages.ts";
 import { decodeBatch, decodeFrame, frameKind, fromUtf8 } from "../../wire/mod.ts";
 import { DEFAULT_LIMITS } from "../../core/config.ts";
 import type { MessageSummary, PayloadItem } from "./seen.ts";
@@ -92,7 +92,7 @@ function operationsOf(message: SignedRequest["message"]): readonly PayloadItem[]
 }
 
 /** One operation for people. */
-export function itemOf({ name, timestamp, operation }: VouchedOperation): PayloadItem {
+export function itemOf({ name, timestamp, operation }: GatewayOperation): PayloadItem {
   return { client: name.slice(0, MAX_PAYLOAD.characters), timestamp, operation: textOf(operation) };
 }
 

@@ -26,7 +26,7 @@ export async function fillFromOrigin(
   store: Store,
   { cluster: { genesis }, privateKey, origin, ...options }: OriginOptions,
 ): Promise<StartOptions> {
-  const asked: StartOptions = { start: options.start, hasLostDisk: options.hasLostDisk };
+  const asked: StartOptions = { start: options.start };
   if (!origin) return asked;
   if (!genesis.origin) {
     throw new TypeError("origin: expected a cluster that begins with a snapshot, got one that does not");

@@ -16,7 +16,7 @@ import { checkUrl, displayName, memberId, nameInGenesis } from "./environment.ts
 /** The options that say who a replica is. */
 type MemberOptions = Pick<
   OpenReplicaOptions,
-  "cluster" | "self" | "privateKey" | "chain" | "join" | "settings" | "stateMachine" | "start" | "hasLostDisk"
+  "cluster" | "self" | "privateKey" | "chain" | "join" | "settings" | "stateMachine" | "start"
 >;
 
 /**

@@ -50,8 +50,8 @@ export function inspect(world: World, { node, isFaulty, label, buffers }: Inspec
   isAtMost("bytes of one source in the inbox", room.inboxBytesOfOne, limits.maxInboxBytes);
   isAtMost("who wait for a reply", room.waiters, limits.maxWaiters);
   isAtMost("who wait for a query's answer", room.queryWaiters, limits.maxWaitingQueries);
-  isAtMost("operations of unsigned clients", room.vouchedOperations, limits.maxVouchedOperations);
-  isAtMost("bytes of unsigned clients' operations", room.vouchedBytes, limits.maxVouchedBytes);
+  isAtMost("operations of unsigned clients", room.gatewayOperations, limits.maxGatewayOperations);
+  isAtMost("bytes of unsigned clients' operations", room.gatewayBytes, limits.maxGatewayBytes);
   isAtMost("bundles under way", room.bundles, limits.maxBundlesInFlight);
   for (const { depth, bytes } of outboxes) {
     isAtMost("frames in an outbox", depth, limits.maxOutboxFrames);

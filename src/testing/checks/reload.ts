@@ -230,8 +230,8 @@ function all(status: ReplicaStatus, ignored: ReadonlySet<SequenceNumber>): Facts
   };
 }
 
-function binding({ view, active, lowWatermark, hasLostDisk }: ReplicaStatus): Facts {
-  return { view, active, lowWatermark, hasLostDisk };
+function binding({ view, active, lowWatermark, recovering }: ReplicaStatus): Facts {
+  return { view, active, lowWatermark, recovering };
 }
 
 function differenceIn(memory: Facts, store: Facts): string | null {

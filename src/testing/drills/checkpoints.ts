@@ -77,7 +77,7 @@ function halts(act: () => void): boolean {
 /** Another replica says that it is far behind. It is sent everything that it lacks. */
 export function answersStatus(context: DrillContext): void {
   const { copy, peers, random } = context;
-  const { view, lowWatermark: low, lastExecuted, slots, hasLostDisk } = copy.status;
+  const { view, lowWatermark: low, lastExecuted, slots, recovering } = copy.status;
   const to = random.pick(copy.others);
   const heard = copy.during(() => copy.take(peers.status(to, {})));
   const told = (
@@ -97,7 +97,7 @@ export function answersStatus(context: DrillContext): void {
   const isTold = view === 0 || told("new-view").length + told("view-change").length + told("suspicion").length > 0;
   context.demand(
     "liveness",
-    isTold || hasLostDisk,
+    isTold || recovering,
     () => `does not tell replica ${to}, which is in view 0, of view ${view}`,
   );
   const decided = new Set(
@@ -108,7 +108,7 @@ export function answersStatus(context: DrillContext): void {
       return `does not tell replica ${to}, which is at 0, what is decided at ${sequence}`;
     });
   }
-  if (hasLostDisk) return;
+  if (recovering) return;
   const said = new Set(told("commit").map((message) => "sequence" in message && message.sequence));
   for (const { sequence, stage } of slots) {
     if (stage !== "prepared" || said.has(sequence)) continue;

@@ -60,11 +60,11 @@ export class DrillContext {
 
   /** Whether it votes and nothing is open: no request, no number, no state transfer. */
   get isQuiet(): boolean {
-    const { view, pendingRequests, transferring, hasLostDisk, lastExecuted, slots } = this.copy.status;
+    const { view, pendingRequests, transferring, recovering, lastExecuted, slots } = this.copy.status;
     const isOpen = slots.some(({ sequence, stage, commits }) =>
       sequence > lastExecuted && (stage !== "idle" || commits > 0)
     );
-    return !isOpen && view === this.latestView && pendingRequests === 0 && !transferring && !hasLostDisk &&
+    return !isOpen && view === this.latestView && pendingRequests === 0 && !transferring && !recovering &&
       lastExecuted === this.next - 1;
   }
 
@@ -74,7 +74,7 @@ export class DrillContext {
     if (copy.settled > copy.status.lastExecuted) return false;
     for (let { lastExecuted } = copy.status; lastExecuted + 1 < next; lastExecuted++) {
       const place = copy.accepted.get(lastExecuted + 1);
-      if (!place || copy.status.hasLostDisk) return false;
+      if (!place || copy.status.recovering) return false;
       if (copy.status.lastExecuted === lastExecuted) copy.take(peers.decision(this.commits(place), copy.others[0]!));
     }
     return this.isQuiet;
@@ -82,8 +82,8 @@ export class DrillContext {
 
   /** Whether a view change can be simulated: every decided number can be executed by it. */
   get isWhole(): boolean {
-    const { transferring, hasLostDisk, lastExecuted, slots } = this.copy.status;
-    return !transferring && !hasLostDisk &&
+    const { transferring, recovering, lastExecuted, slots } = this.copy.status;
+    return !transferring && !recovering &&
       !slots.some(({ sequence, stage }) => sequence > lastExecuted && stage === "committed");
   }
 

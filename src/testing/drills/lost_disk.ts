@@ -17,7 +17,7 @@ export function forgetsItsVotes(context: DrillContext): void {
   context.needs(context.quieten() && active && lowWatermark >= logWindow);
   const nothing = { accepted: [], prepared: [], committed: [], viewChange: null };
   const copy = context.copyOf({ ...storedState, ...nothing, lostDisk: NEW_RECOVERY });
-  context.demand("self-consistency", copy.status.hasLostDisk, () => `has lost its disk, and does not mind`);
+  context.demand("self-consistency", copy.status.recovering, () => `has lost its disk, and does not mind`);
   const { view, lowWatermark: stable, lastExecuted: executed } = copy.status;
   const first = copy.during(() => copy.wait(3 * context.world.settings.idleStatusMs));
   const echo = ofKind(first, "status").at(-1)?.signed.message.challenge ?? 0;
@@ -39,7 +39,7 @@ export function forgetsItsVotes(context: DrillContext): void {
     }
     copy.take({ kind: "query", query: peers.query() });
   });
-  context.demand("self-consistency", copy.status.hasLostDisk && !said(copy, heard), () => {
+  context.demand("self-consistency", copy.status.recovering && !said(copy, heard), () => {
     return `has lost its disk and votes again at ${stable}, which the others were at when it said where it is`;
   });
   context.demand("linearizability", heard.answers.every(({ outcome }) => typeof outcome === "string"), () => {
@@ -55,22 +55,22 @@ function comesBack(context: DrillContext, copy: Copy, bound: number): void {
   const left = copy.status.view + random.int(1, 3);
   copy.take({ kind: "view-change", viewChange: peers.viewChange(left, copy.self, copy.stable, []) });
   const heard = copy.during(() => {
-    while (copy.status.hasLostDisk) {
+    while (copy.status.recovering) {
       const { taken } = copy;
       if (taken && taken.sequence > copy.status.lowWatermark) {
         for (const id of copy.others) {
           copy.take({ kind: "checkpoint", checkpoint: peers.checkpoint(taken.sequence, taken.root, id) });
         }
       }
-      const { lastExecuted, view, hasLostDisk } = copy.status;
-      if (!hasLostDisk || lastExecuted >= bound) return;
+      const { lastExecuted, view, recovering } = copy.status;
+      if (!recovering || lastExecuted >= bound) return;
       const place = { view, sequence: lastExecuted + 1, digest: peers.empty.digest };
       copy.take(peers.decision(context.commits(place), copy.others[0]!));
       copy.take(context.body(peers.empty));
       if (copy.status.lastExecuted === lastExecuted) return;
     }
   });
-  context.demand("liveness", !copy.status.hasLostDisk, () => {
+  context.demand("liveness", !copy.status.recovering, () => {
     return `had lost its disk, is at ${copy.status.lastExecuted}, and does not vote again; ${bound} would do`;
   });
   const again = ofKind(heard, "view-change").find(({ signed: { message } }) =>

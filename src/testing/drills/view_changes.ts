@@ -200,7 +200,7 @@ export function leavesForGood(context: DrillContext): void {
 /** A view starts in which it does not take part yet. It is told, also by a replica that is in it. */
 export function tellsNewView(context: DrillContext): void {
   const { copy, peers, random } = context;
-  context.needs(!copy.status.hasLostDisk && ((copy.status.active && copy.status.view > 0) || context.moveOn()));
+  context.needs(!copy.status.recovering && ((copy.status.active && copy.status.view > 0) || context.moveOn()));
   const { view } = copy.status;
   const to = random.pick(copy.others);
   const heard = copy.during(() => {

@@ -4,7 +4,7 @@
  */
 import type { Buffers } from "../../core/buffers.ts";
 import type { ReplicaId } from "../../core/messages/ids.ts";
-import type { VouchedOperation } from "../../core/messages/messages.ts";
+import type { GatewayOperation } from "../../core/messages/messages.ts";
 import type { GatewayAnswer } from "../../node/gateway/gateway_operations.ts";
 import type { ReplicaNode } from "../../node/node.ts";
 import type { Rejection } from "../../node/ports.ts";
@@ -239,7 +239,7 @@ export class Machine implements Station {
   }
 
   /** An unsigned client's operation; its answer may never come. */
-  async vouch(operation: VouchedOperation): Promise<GatewayAnswer | Rejection | null> {
+  async vouch(operation: GatewayOperation): Promise<GatewayAnswer | Rejection | null> {
     return await this.#wait((node, signal) => node.vouch([operation], signal));
   }
 

@@ -27,7 +27,7 @@ export interface Memory {
   readonly entered: Set<number>;
   /** O of the new-view that it is in. */
   carried: ReadonlyMap<number, Digest>;
-  hasLostDisk: boolean;
+  recovering: boolean;
   /** The highest number that it has ever voted for and the highest view that it has left for, over all losses of its disk. */
   highestVote: number;
   highestLeft: number;
@@ -47,7 +47,7 @@ export function emptyMemory(before?: Memory): Memory {
     left: new Set(),
     entered: new Set(),
     carried: new Map(),
-    hasLostDisk: false,
+    recovering: false,
     highestVote: before?.highestVote ?? 0,
     highestLeft: before?.highestLeft ?? 0,
     begun: before?.begun ?? new Set(),

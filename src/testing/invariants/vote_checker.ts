@@ -68,17 +68,17 @@ export class VoteChecker {
   /** A replica's disk is replaced by an empty one, perhaps again before it has recovered from the last time. */
   lost(replica: ReplicaId): void {
     const before = this.#memories.get(replica);
-    if (before) this.#memories.set(replica, { ...this.#empty(before), hasLostDisk: true });
+    if (before) this.#memories.set(replica, { ...this.#empty(before), recovering: true });
   }
 
   /** A replica has been read from its store. The contents count as recorded, even if nobody has heard of them yet. */
   restored(replica: ReplicaId, storedState: StoredState): void {
     const before = this.#memories.get(replica);
-    if (storedState.lostDisk && !before?.hasLostDisk) {
-      this.#memories.set(replica, { ...this.#empty(before), hasLostDisk: true });
+    if (storedState.lostDisk && !before?.recovering) {
+      this.#memories.set(replica, { ...this.#empty(before), recovering: true });
     }
     const memory = this.memory(replica);
-    memory.hasLostDisk = storedState.lostDisk !== undefined;
+    memory.recovering = storedState.lostDisk !== undefined;
     noteRestored(memory, storedState);
     for (const { batch } of storedState.accepted) this.#times.set(batch.digest, batch.timestamp);
     const { viewChange, newView, view } = storedState;
@@ -181,7 +181,7 @@ export class VoteChecker {
       }
       case "lost-disk":
         if (record.found !== null) return;
-        memory.hasLostDisk = false;
+        memory.recovering = false;
         if (memory.stable < memory.highestVote) {
           this.#options.report(
             "self-consistency",
@@ -284,7 +284,7 @@ export class VoteChecker {
   }
 
   #vote(replica: ReplicaId, memory: Memory, sequence: SequenceNumber): void {
-    if (memory.hasLostDisk) {
+    if (memory.recovering) {
       this.#options.report("self-consistency", `replica ${replica} has lost its disk, and votes before it may`);
     }
     memory.highestVote = Math.max(memory.highestVote, sequence);

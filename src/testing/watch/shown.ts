@@ -43,7 +43,7 @@ export type Watcher = (replica: number, atMs: number, shown: Shown) => void;
 /** The state of a replica that has just started. */
 export function snapshotOf(node: ReplicaNode, life: number): Snapshot {
   const { replica, halted } = node.status();
-  const { view, primary, active, lastExecuted, lowWatermark, highWatermark, slots, hasLostDisk } = replica;
+  const { view, primary, active, lastExecuted, lowWatermark, highWatermark, slots, recovering } = replica;
   return {
     kind: "snapshot",
     life,
@@ -55,6 +55,6 @@ export function snapshotOf(node: ReplicaNode, life: number): Snapshot {
     high: highWatermark,
     slots,
     halted: halted ?? null,
-    recovering: hasLostDisk,
+    recovering,
   };
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
-import type { MessageKind, VouchedOperation } from "../../core/messages/messages.ts";
+import type { GatewayOperation, MessageKind } from "../../core/messages/messages.ts";
 import type { GatewayAnswer } from "../../node/gateway/gateway_operations.ts";
 import type { NodeLimits } from "../../node/limits.ts";
 import type { Rejection } from "../../node/ports.ts";
@@ -64,7 +64,7 @@ export interface Station {
   /** A signed client's query. The answer may never come. */
   query(frame: Uint8Array): Promise<Uint8Array | Rejection | null>;
   /** An unsigned client's operation. The answer may never come. */
-  vouch(operation: VouchedOperation): Promise<GatewayAnswer | Rejection | null>;
+  vouch(operation: GatewayOperation): Promise<GatewayAnswer | Rejection | null>;
   /** The links after an epoch. */
   links(after: number): Promise<readonly Uint8Array[]>;
   /** Blobs that a member of an epoch fetches with a signed frame. */

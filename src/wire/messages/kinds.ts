@@ -9,6 +9,7 @@ import type {
   Commit,
   Decision,
   Fetch,
+  GatewayOperation,
   GatewayRequest,
   Message,
   MessageKind,
@@ -24,7 +25,6 @@ import type {
   Status,
   Suspicion,
   ViewChange,
-  VouchedOperation,
 } from "../../core/messages/messages.ts";
 import {
   type Check,
@@ -58,7 +58,7 @@ const gatewayRequest: FieldsOf<Omit<GatewayRequest, "kind">> = {
   gateway: replica,
   notAfter: time,
   operations: list(
-    struct<VouchedOperation>({ name: name(MAX_NAME_BYTES), timestamp: natural, operation }),
+    struct<GatewayOperation>({ name: name(MAX_NAME_BYTES), timestamp: natural, operation }),
     (limits) => limits.maxRequestOperations,
   ),
 };

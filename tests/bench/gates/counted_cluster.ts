@@ -5,7 +5,7 @@
  */
 import { DEFAULT_LIMITS, type Genesis } from "../../../src/core/config.ts";
 import type { Digest, ReplicaId } from "../../../src/core/messages/ids.ts";
-import type { VouchedOperation } from "../../../src/core/messages/messages.ts";
+import type { GatewayOperation } from "../../../src/core/messages/messages.ts";
 import { clusterId } from "../../../src/crypto/mod.ts";
 import { KeyValue } from "../../../src/machines/mod.ts";
 import { ReplicaNode } from "../../../src/node/node.ts";
@@ -98,7 +98,7 @@ export class CountedCluster {
   }
 
   /** Unsigned operations that come to the first member together. */
-  async vouch(operations: readonly VouchedOperation[]): Promise<void> {
+  async vouch(operations: readonly GatewayOperation[]): Promise<void> {
     await Promise.all(operations.map(async (operation) => {
       const answer = await this.#nodes[0]!.vouch([operation]);
       if ("reason" in answer) throw new Error(answer.detail);

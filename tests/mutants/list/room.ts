@@ -84,7 +84,7 @@ export const ROOM: readonly Mutant[] = [
   {
     name: "gateway-operations-unbounded",
     why: "any number of operations waits at a gateway",
-    edits: [gateway("this.#operations + count <= limits.maxVouchedOperations && ", "")],
+    edits: [gateway("this.#operations + count <= limits.maxGatewayOperations && ", "")],
     breaks: ["bounds"],
   },
   {
