@@ -5,7 +5,7 @@
  *     deno run -A examples/copy_state.ts OLD_CLUSTER_FILE NEW_CLUSTER_FILE
  */
 import { Client, parseClusterText } from "@pbft/edge/client";
-import { unchecked } from "@pbft/edge/machine";
+import type { StandardSchema } from "@pbft/edge/machine";
 import type { KeyValueResults } from "@pbft/edge/machines";
 
 const [from, to] = Deno.args;
@@ -15,8 +15,20 @@ if (from === undefined || to === undefined) {
 const open = (path: string) => new Client({ cluster: parseClusterText(Deno.readTextFileSync(path)) });
 const [source, target] = [open(from), open(to)];
 
-// The type of an answer. A schema of zod or valibot in its place would check it, too.
-const keys = unchecked<KeyValueResults["keys"]>();
+/** A page of keys. Any other answer ends the copy. A schema of zod or valibot can stand in its place. */
+const keys: StandardSchema<KeyValueResults["keys"]> = {
+  "~standard": {
+    version: 1,
+    vendor: "copy_state",
+    validate: (value) => isPage(value) ? { value } : { issues: [{ message: "expected a page of keys" }] },
+  },
+};
+function isPage(value: unknown): value is KeyValueResults["keys"] {
+  return typeof value === "object" && value !== null && "keys" in value && "truncated" in value &&
+    Array.isArray(value.keys) && value.keys.every((key) => typeof key === "string") &&
+    typeof value.truncated === "boolean";
+}
+
 let copied = 0;
 for (let after: string | undefined, more = true; more;) {
   const page = await source.query({ op: "keys", prefix: "", ...(after !== undefined && { after }) }, { schema: keys });

@@ -8,25 +8,37 @@ import { DEFAULT_LIMITS, generateKeyPair, type Genesis, MemoryStore, ReplicaNode
 import { createClient } from "@pbft/edge/client";
 import { systemTimer } from "@pbft/edge/deno";
 import { createApp } from "@pbft/edge/hono";
-import { collection, counter, defineMachine, unchecked } from "@pbft/edge/machine";
+import { collection, counter, defineMachine, type StandardSchema } from "@pbft/edge/machine";
 import { replicaId } from "@pbft/edge/protocol";
 
-/** Who holds a lock, and until when: ms of agreed time. */
-interface Lease {
-  readonly holder: string;
-  readonly until: number;
-  readonly token: number;
+/** A schema by a check of one's own. One of zod, valibot or arktype can stand in its place. */
+function checked<T>(isValid: (value: unknown) => value is T): StandardSchema<T> {
+  const version = 1; // of the Standard Schema interface
+  const validate = (value: unknown) => isValid(value) ? { value } : { issues: [{ message: "not valid" }] };
+  return { "~standard": { version, vendor: "custom_state_machine", validate } };
 }
 
-/** Give it to `serve({ stateMachine: locks })`, and say `locks/1` in the genesis. Schemas of zod or valibot can stand for `unchecked`. */
+type Check<T> = (value: unknown) => value is T;
+const isText = (value: unknown) => typeof value === "string";
+const isNatural = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
+const isRecord = <T>(fields: { readonly [Name in keyof T]: Check<T[Name]> }) => (value: unknown): value is T => {
+  if (typeof value !== "object" || value === null) return false;
+  for (const name in fields) if (!fields[name](Reflect.get(value, name))) return false;
+  return true;
+};
+
+/** Who holds a lock, and until when: ms of agreed time. */
+const Lease = checked(isRecord({ holder: isText, until: isNatural, token: isNatural }));
+
+/** Give it to `serve({ stateMachine: locks })`, and say `locks/1` in the genesis. */
 export const locks = defineMachine({
   name: "locks",
   version: 1,
-  state: { leases: collection(unchecked<Lease>(), { expires: "until" }), tokens: counter() },
-  errors: { held: unchecked<{ by: string }>(), notYours: unchecked<undefined>() },
+  state: { leases: collection(Lease, { expires: "until" }), tokens: counter() },
+  errors: { held: checked(isRecord({ by: isText })), notYours: checked((detail) => detail === undefined) },
   operations: {
     acquire: {
-      input: unchecked<{ lock: string; leaseMs: number }>(),
+      input: checked(isRecord({ lock: isText, leaseMs: isNatural })),
       run({ leases, tokens }, { lock, leaseMs }, { client, time, reject }) {
         const held = leases.get(lock);
         if (held && held.holder !== client) reject("held", { by: held.holder });
@@ -37,7 +49,7 @@ export const locks = defineMachine({
       },
     },
     release: {
-      input: unchecked<string>(),
+      input: checked(isText),
       run({ leases }, lock, { client, reject }) {
         if (leases.get(lock)?.holder !== client) reject("notYours");
         leases.delete(lock);

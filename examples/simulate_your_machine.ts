@@ -5,8 +5,17 @@
  *
  *     deno run examples/simulate_your_machine.ts
  */
-import { collection, counter, defineMachine, type Machine, unchecked } from "@pbft/edge/machine";
+import { collection, counter, defineMachine, type Machine, type StandardSchema } from "@pbft/edge/machine";
 import { describeRun, simulate } from "@pbft/edge/testing";
+
+/** A schema by a check of one's own. One of zod, valibot or arktype can stand in its place. */
+function checked<T>(isValid: (value: unknown) => value is T): StandardSchema<T> {
+  const version = 1; // of the Standard Schema interface
+  const validate = (value: unknown) => isValid(value) ? { value } : { issues: [{ message: "not valid" }] };
+  return { "~standard": { version, vendor: "simulate_your_machine", validate } };
+}
+const text = checked((value) => typeof value === "string");
+const number = checked((value) => typeof value === "number");
 
 /** A queue of names: `join` with one, `leave` with the first. */
 function defineQueue(isFixed: boolean) {
@@ -14,10 +23,10 @@ function defineQueue(isFixed: boolean) {
   return defineMachine({
     name: "queue",
     version: 1,
-    state: { names: collection(unchecked<string>(), { key: unchecked<number>() }), next: counter() },
+    state: { names: collection(text, { key: number }), next: counter() },
     operations: {
       join: {
-        input: unchecked<string>(),
+        input: text,
         run({ names, next }, name) {
           const [, before] = names.range({ limit: 1, reverse: true })[0] ?? [];
           const after = isFixed ? before ?? null : last;
