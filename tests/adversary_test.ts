@@ -111,11 +111,11 @@ Deno.test("8: the agreed time never falls, whatever the primary's batches say", 
   assertEquals([Number(bench.status.lastExecuted), bench.status.agreedTime], [2, before]);
 });
 
-Deno.test("8: a batch of a time far ahead is not accepted before its time, and is no conflict when it comes again", () => {
+Deno.test("8: a batch of a time far ahead is not accepted before its time, its primary is suspected, and it is no conflict when it comes again", () => {
   const bench = new Bench(1);
   const wild = batchOf(bench.cluster.now + 3_600_000, [opening]);
   const ready = [1, 2].map(() => bench.take(prePrepare(0, { digest: wild.digest }), wild));
-  assertEquals(ready.map(said), [[], []]);
+  assertEquals(ready.map(said), [["suspicion to all"], []]);
   assertEquals(refusals(bench.prePrepare()), ["conflicting"]);
 });
 
