@@ -239,12 +239,13 @@ Deno.test("§4.2: the body of a pre-prepare that waits for its time serves when 
   const bench = new Bench(1);
   const early = batchOf(bench.cluster.now + 60_000, [opening]);
   const waits = bench.take(prePrepare(0, { digest: early.digest }), early);
-  assertEquals([stages(waits), said(waits)], [[], []]);
+  // A primary that is a minute ahead is suspected. Nothing of its batch is said.
+  assertEquals([stages(waits), said(waits)], [[], ["suspicion to all"]]);
   const ready = [0, 2, 3].map((i) => bench.take(commit(i, { digest: early.digest })))[2]!;
   // What is decided is agreed time: the pre-prepare's own has come with it, and others may lack this replica's votes.
   assertEquals([stages(ready), said(ready)], [
     ["committed", "executed", "pre-prepared"],
-    ["prepare to all", "commit to all"],
+    ["prepare to all", "commit to all", "suspicion to all"], // which it takes back
   ]);
 });
 

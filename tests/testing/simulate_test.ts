@@ -93,7 +93,7 @@ Deno.test("a state machine whose chunks depend on its history is caught, and the
   assertEquals(violation?.invariant, "integrity");
   assertMatch(
     violation!.detail,
-    /after "\d+ \d+" of \w+ in batch \d+ chunk \S+ is .* on a machine rebuilt from its chunks/,
+    /before "\d+ \d+" of \w+ in batch \d+ chunk \S+ is .*, restored from .*; restore\(\) leaves another state than it was given/,
   );
 });
 
