@@ -1,6 +1,8 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertInstanceOf } from "@std/assert";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import { markLostDisk, restore } from "../../src/node/storage/opening.ts";
+import { StartError } from "../../src/node/storage/store_errors.ts";
+import { wrap } from "../../src/core/wrap.ts";
 import { WriteSet } from "../../src/node/storage/record_writer.ts";
 import type { Digest, Millis, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
 import { DEFAULT_LIMITS, type Genesis } from "../../src/core/config.ts";
@@ -54,5 +56,20 @@ Deno.test("several instances of a replica may be started with `recover` at the s
   const store = new MemoryStore();
   await Promise.all([1, 2, 3].map(() => restore(store, identity, { start: "recover" })));
   const { version, storedState } = await restore(store, identity);
-  assertEquals([storedState.lostDisk, version], [NEW_RECOVERY, 2]);
+  assertEquals([storedState.lostDisk, version], [NEW_RECOVERY, 1]);
 });
+
+for (const done of [0, 1, 2]) {
+  Deno.test(`a start with \`recover\` that ends after ${done} commits is forgotten by no later start`, async () => {
+    const store = new MemoryStore();
+    let commits = 0;
+    const failing = wrap(store, {
+      commit: (...args) => ++commits > done ? Promise.reject(new Error("no more")) : store.commit(...args),
+    });
+    await restore(failing, identity, { start: "recover" }).catch(() => {});
+    // Its operator gives `recover` once, as the docs say.
+    const again = await restore(store, identity).catch((error) => error);
+    if (done === 0) assertInstanceOf(again, StartError);
+    else assertEquals(again.storedState.lostDisk, NEW_RECOVERY);
+  });
+}

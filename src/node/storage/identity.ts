@@ -4,8 +4,10 @@
  */
 import type { Genesis } from "../../core/config.ts";
 import type { Digest, ReplicaId } from "../../core/messages/ids.ts";
+import { NEW_RECOVERY } from "../../core/records.ts";
 import { unpack } from "../../wire/mod.ts";
 import { type Loaded, type Store, StoreConflictError } from "../ports.ts";
+import { plainOf } from "./lost_disk_record.ts";
 import { parse } from "./record_reader.ts";
 import { WriteSet } from "./record_writer.ts";
 import { emptyStoreError, type Start } from "./start.ts";
@@ -23,9 +25,15 @@ export interface Identity {
 
 /**
  * Loads the store and checks that it belongs to this replica. If `start` allows it, an empty store becomes this
- * replica's. Nothing is written to a store of another replica, or to one that this version can't read.
+ * replica's. Nothing is written to a store of another replica, or to one that this version can't read. `isLost`: the same
+ * commit marks it as one that lacks messages that the replica sent, so that no start can find it without the mark.
  */
-export async function claimStore(store: Store, identity: Identity, start: Start = "resume"): Promise<Loaded> {
+export async function claimStore(
+  store: Store,
+  identity: Identity,
+  start: Start = "resume",
+  isLost = false,
+): Promise<Loaded> {
   const { cluster, self, genesis } = identity;
   const { name, publicKey } = genesis.replicas[self]!;
   const loaded = await store.load();
@@ -38,6 +46,7 @@ export async function claimStore(store: Store, identity: Identity, start: Start 
     if (start === "resume") throw emptyStoreError(name);
     const writes = new WriteSet();
     writes.put("identity", [cluster, self, publicKey]);
+    if (isLost) writes.put("lost-disk", plainOf(NEW_RECOVERY));
     noteFormat(writes);
     try {
       await store.commit(writes, 0);

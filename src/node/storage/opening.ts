@@ -208,7 +208,7 @@ async function tryToMark(store: Store, identity: Identity): Promise<void> {
   const writes = new WriteSet();
   if (!isSound && store.setAside) {
     await store.setAside();
-    loaded = await claimStore(store, identity, "recover");
+    loaded = await claimStore(store, identity, "recover", true);
   } else if (!isSound) {
     for (const key of loaded.records.keys()) if (!KEPT.includes(key)) writes.records.set(key, null);
   }
@@ -222,11 +222,11 @@ const KEPT: readonly string[] = ["identity", "format", CHAIN];
 /** Loads the store. If it is unreadable, it is set aside, and an empty one is used. */
 async function loadReadable(store: Store, identity: Identity): Promise<Loaded> {
   try {
-    return await claimStore(store, identity, "recover");
+    return await claimStore(store, identity, "recover", true);
   } catch (error) {
     if (!(error instanceof CorruptStoreError) || !store.setAside) throw error;
     await store.setAside();
-    return await claimStore(store, identity, "recover");
+    return await claimStore(store, identity, "recover", true);
   }
 }
 
