@@ -3,6 +3,8 @@ import { assertEquals } from "@std/assert";
 import type { StateMachine } from "../../src/core/state_machine.ts";
 import { wrap } from "../../src/core/wrap.ts";
 import { CutOff } from "../../src/cli/local_cluster/cut_off.ts";
+import { Slate } from "../../src/cli/simulation/slate.ts";
+import { watchedMaker } from "../../src/cli/simulation/watched.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
 import type { Core } from "../../src/node/durable/task.ts";
 import { keptOpen } from "../../src/node/epochs/chain_store.ts";
@@ -53,6 +55,7 @@ const machines: Readonly<Record<string, (machine: StateMachine) => StateMachine>
   "a guarded machine": (machine) => guardMachine(machine),
   "a watched guarded machine": (machine) => observed(guardMachine(machine), new Map()),
   "a machine in the simulator": (machine) => observeMachine(machine, []),
+  "a machine whose calls are timed": (machine) => watchedMaker(() => machine, new Slate())(),
 };
 
 for (const [name, wrapped] of Object.entries(machines)) {

@@ -10,6 +10,7 @@ import { EXPORT_FLAG } from "../parser/flags.ts";
 import { type Call, defineVerb, type Flags } from "../parser/verb.ts";
 import { type Broken, reportLines } from "../simulation/report.ts";
 import { smallerRun } from "../simulation/smaller_run.ts";
+import { STUCK_SECONDS } from "../simulation/stuck.ts";
 import { ThreadError } from "../simulation/worker.ts";
 import type { Terminal } from "../terminal.ts";
 import { STORE_KINDS, type StoreKind } from "../simulation/real_stores.ts";
@@ -29,6 +30,11 @@ const FLAGS = {
   },
   "store": { value: "S", help: `the stores of the replicas: ${STORE_KINDS.join(", ")} (drawn)` },
   ...EXPORT_FLAG,
+  "stuck-after": {
+    value: "S",
+    help:
+      `a call of your machine that takes longer than S seconds does not come back, which is a failure (${STUCK_SECONDS})`,
+  },
   "coverage": {
     help:
       "print what was exercised, and fail if something was not by any run; a thousand default runs exercise everything",
@@ -75,7 +81,7 @@ async function simulateSeeds(options: Options, terminal: Terminal): Promise<numb
     readonly seed: number;
     readonly invariant: string;
     readonly detail: string;
-    readonly atMs: number;
+    readonly atMs: number | null;
   }[] = [];
   const { seed, jobs, simulation, runs, minutes } = options;
   // At least one run, however short the time is.
@@ -85,7 +91,7 @@ async function simulateSeeds(options: Options, terminal: Terminal): Promise<numb
       totals.add(outcome);
       const { violation } = outcome;
       if (violation) failures.push({ seed: outcome.seed, ...violation });
-      if (options.trace) await showTrace(outcome, simulation, terminal);
+      if (options.trace && !outcome.isStuck) await showTrace(outcome, simulation, terminal);
       if (violation) {
         const broken = { ...outcome, violation };
         reports.push(...await reportAtOnce(broken, options, terminal, 60 * minutes - totals.seconds));
@@ -115,12 +121,13 @@ async function simulateSeeds(options: Options, terminal: Terminal): Promise<numb
  * Searches for a smaller run then. Returns the lines for the end of the screen.
  */
 async function reportAtOnce(
-  outcome: Broken,
+  outcome: Broken & Pick<Outcome, "isStuck">,
   options: Options,
   terminal: Terminal,
   secondsLeft: number,
 ): Promise<readonly string[]> {
-  const { simulation, isShrinking, keepGoing } = options;
+  const { simulation, keepGoing } = options;
+  const isShrinking = options.isShrinking && !outcome.isStuck;
   const report = await reportLines(outcome, options);
   const show = (lines: readonly string[]) => lines.forEach(terminal.isJson ? terminal.say : terminal.print);
   if (isShrinking || keepGoing) show(report);
@@ -211,7 +218,7 @@ class Totals {
 const TELL_SECONDS = 60;
 
 function optionsFrom(values: Call<typeof FLAGS>["values"], path: string | undefined): Options {
-  const { profile, store } = values;
+  const { profile, store, "stuck-after": stuckAfter } = values;
   if (store !== undefined && !STORE_KINDS.includes(store as StoreKind)) {
     throw usage(`--store: expected ${STORE_KINDS.join(", ")}, got ${store}`);
   }
@@ -241,6 +248,7 @@ function optionsFrom(values: Call<typeof FLAGS>["values"], path: string | undefi
       ...(replicas !== undefined && { replicas }),
       ...(kinds !== undefined && { kinds: kinds as readonly Kind[] }),
       ...(store !== undefined && { store: store as StoreKind }),
+      ...(stuckAfter !== undefined && { stuckAfter: positive("--stuck-after", stuckAfter) }),
       ...(path !== undefined && { machine: { path, exportName: values.export } }),
     },
   };

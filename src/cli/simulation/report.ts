@@ -3,10 +3,11 @@
  * @module
  */
 import { factsOf, type Row, rowsOf } from "../../testing/machine/describe.ts";
-import { drawPlan, type Violation } from "../../testing/mod.ts";
+import { drawPlan } from "../../testing/mod.ts";
 import { runProgram } from "../machine/inspect.ts";
 import { lookAt } from "./look.ts";
 import type { Outcome, Simulation } from "./runs.ts";
+import type { Found } from "./stuck.ts";
 
 /** What was asked for. */
 export interface Reported {
@@ -22,7 +23,7 @@ export const NOT_AGAIN = [
 ];
 
 /** A seed that is broken. */
-export type Broken = Pick<Outcome, "seed" | "replicas"> & { readonly violation: Violation };
+export type Broken = Pick<Outcome, "seed" | "replicas"> & { readonly violation: Found };
 
 /** The report of a broken seed: what is wrong, and how to see it again. */
 export async function reportLines(
@@ -32,28 +33,30 @@ export async function reportLines(
   const { simulation, command } = options;
   const chosen = (["replicas", "profile", "store"] as const).map((name) => {
     return simulation[name] === undefined ? "" : ` --${name} ${simulation[name]}`;
-  }).join("") + (simulation.kinds === undefined ? "" : ` --kinds ${simulation.kinds.join(",") || "none"}`);
+  }).join("") + (simulation.kinds === undefined ? "" : ` --kinds ${simulation.kinds.join(",") || "none"}`) +
+    (simulation.stuckAfter === undefined ? "" : ` --stuck-after ${simulation.stuckAfter}`);
   const { machine } = simulation;
   const file = machine === undefined
     ? ""
     : ` ${quoted(machine.path)}${machine.exportName ? ` --export ${machine.exportName}` : ""}`;
-  const at = Math.round(violation.atMs).toLocaleString("en-US");
+  const { atMs } = violation;
+  const at = atMs === null ? "" : `, at ${Math.round(atMs).toLocaleString("en-US")} virtual ms`;
   // The page has no machine of the user's own, and no cluster whose members change.
   const isShown = machine === undefined && !drawPlan(seed, simulation).reconfigurations;
   const rows: Row[] = [
     ...whatRows(violation),
     ...(machine === undefined ? [["commit", await commit()] as const] : []),
     ["replay", `${command}${file} --seed ${seed} --runs 1${chosen} --trace`],
-    ...(isShown ? [["look", lookAt(seed, violation.atMs, simulation, command)] as const] : []),
+    ...(isShown ? [["look", lookAt(seed, atMs ?? 0, simulation, command)] as const] : []),
   ];
   return [
     "",
-    `BROKEN ${violation.invariant}   seed ${seed}, at ${at} virtual ms, ${replicas} replicas`,
+    `BROKEN ${violation.invariant}   seed ${seed}${at}, ${replicas} replicas`,
     ...rowsOf(rows),
   ];
 }
 
-function whatRows({ detail, machine }: Violation): readonly Row[] {
+function whatRows({ detail, machine }: Found): readonly Row[] {
   if (machine) return [["what", machine.what], ...factsOf(machine)];
   return detail.split("\n").map((line, i) => [i === 0 ? "what" : "", line]);
 }

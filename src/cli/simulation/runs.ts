@@ -9,7 +9,6 @@ import {
   type RunOptions,
   runOptionsOf,
   type SimulateOptions,
-  type Violation,
   type Workload,
 } from "../../testing/mod.ts";
 import { holdGlobals, watchLoading } from "../../testing/machine/globals.ts";
@@ -18,13 +17,18 @@ import { CliError, EXIT } from "../cli_error.ts";
 import type { MachineFile } from "../machine/inspect.ts";
 import { type LoadedMachine, loadMachine } from "../machine/load.ts";
 import { type StoreKind, storeKindOf, storesOf } from "./real_stores.ts";
-import { answerOrders, startThread } from "./worker.ts";
+import { Slate } from "./slate.ts";
+import { type Found, STUCK_SECONDS, watchForStuck } from "./stuck.ts";
+import { watchedMaker, watchedWorkload } from "./watched.ts";
+import { answerOrders, startThread, type Thread } from "./worker.ts";
 
 /** The outcome of one seed. */
 export interface Outcome {
   readonly seed: number;
   readonly replicas: number;
-  readonly violation: Violation | null;
+  readonly violation: Found | null;
+  /** A call of the user's machine did not come back: this thread must not run the seed. */
+  readonly isStuck?: boolean;
   readonly coverage: Coverage;
   readonly virtualMs: number;
   readonly operations: number;
@@ -36,10 +40,17 @@ export interface Simulation extends Pick<SimulateOptions, "profile" | "replicas"
   readonly store?: StoreKind;
   /** A machine of the user's own. By default the key-value machine. */
   readonly machine?: MachineFile;
+  /** A call of it that takes longer, seconds, does not come back ({@linkcode STUCK_SECONDS}). */
+  readonly stuckAfter?: number;
 }
 
 /** The messages to and from a worker. */
-type Order = { readonly seed: number; readonly simulation: Simulation };
+interface Order {
+  readonly seed: number;
+  readonly simulation: Simulation;
+  /** Where the worker writes what it calls of the user's machine. */
+  readonly slate?: SharedArrayBuffer;
+}
 type Told = Omit<Outcome, "coverage"> & { readonly counts: ReturnType<Coverage["entries"]> };
 
 /** Options of {@linkcode outcomesOf}. */
@@ -81,26 +92,51 @@ interface Ended {
   readonly running: Promise<Ended>;
 }
 
-/** One worker. */
+/** One worker, and the next one after a call that does not come back. */
 class Runner {
-  readonly #thread = startThread<Order, Told>(import.meta.url);
+  #thread: Thread<Order, Told> | null = null;
+  #stopWatching: () => void = () => {};
 
   async run(order: Order): Promise<Outcome> {
-    const { counts, ...told } = await this.#thread.ask(order);
-    const coverage = new Coverage();
-    for (const [group, names] of counts) for (const [name, count] of names) coverage.count(group, name, count);
-    return { ...told, coverage };
+    const slate = new Slate();
+    this.#thread ??= startThread<Order, Told>(import.meta.url);
+    const answered = this.#thread.ask({ ...order, slate: slate.memory });
+    const stuck = new Promise<Outcome>((resolve) => {
+      const seconds = order.simulation.stuckAfter ?? STUCK_SECONDS;
+      this.#stopWatching = watchForStuck(slate, seconds, (violation) => {
+        this.close();
+        resolve(stuckOutcome(order, violation));
+      });
+    });
+    try {
+      return await Promise.race([answered.then(outcomeFrom), stuck]);
+    } finally {
+      this.#stopWatching();
+    }
   }
 
   close(): void {
-    this.#thread.close();
+    this.#stopWatching();
+    this.#thread?.close();
+    this.#thread = null;
   }
 }
 
+function outcomeFrom({ counts, ...told }: Told): Outcome {
+  const coverage = new Coverage();
+  for (const [group, names] of counts) for (const [name, count] of names) coverage.count(group, name, count);
+  return { ...told, coverage };
+}
+
+function stuckOutcome({ seed, simulation }: Order, violation: Found): Outcome {
+  const { replicas } = drawPlan(seed, simulation);
+  return { seed, replicas, violation, isStuck: true, coverage: new Coverage(), virtualMs: 0, operations: 0 };
+}
+
 /** The options for the run of a seed. @throws {CliError} if the machine of a file cannot be simulated. */
-export async function optionsOf({ seed, simulation }: Order): Promise<RunOptions> {
+export async function optionsOf({ seed, simulation, slate }: Order): Promise<RunOptions> {
   const createStores = storesOf(simulation.store ?? storeKindOf(seed));
-  const machine = simulation.machine && await simulatedMachine(simulation.machine);
+  const machine = simulation.machine && await simulatedMachine(simulation.machine, new Slate(slate));
   return runOptionsOf({
     ...simulation,
     ...(createStores && { createStores }),
@@ -114,9 +150,15 @@ export async function optionsOf({ seed, simulation }: Order): Promise<RunOptions
  */
 async function simulatedMachine(
   { path, exportName }: MachineFile,
+  slate: Slate,
 ): Promise<Pick<LoadedMachine, "create"> & { readonly workload: Workload }> {
   holdGlobals(); // Before it is loaded: a module may keep functions such as Date.now.
-  const load = (copy: number) => watchLoading(new Random(copy), () => loadMachine(path, exportName, copy));
+  const load = async (copy: number) => {
+    slate.begin("loading", null);
+    const loaded = await watchLoading(new Random(copy), () => loadMachine(path, exportName, copy));
+    slate.end();
+    return loaded;
+  };
   const [one, other] = [await load(0), await load(1)];
   const { workload, exportName: found, version } = one;
   if (!workload) {
@@ -126,7 +168,8 @@ async function simulatedMachine(
     });
   }
   let made = 0;
-  return { create: () => (made++ % 2 === 0 ? one : other).create(), workload };
+  const create = watchedMaker(() => (made++ % 2 === 0 ? one : other).create(), slate);
+  return { create, workload: watchedWorkload(workload, slate) };
 }
 
 async function outcomeOf(order: Order): Promise<Told> {
