@@ -1,6 +1,7 @@
 /** What a file may export for `pbft dev`, `serve` and `simulate`. */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { CliError } from "../../src/cli/cli_error.ts";
+import { inspectMachine } from "../../src/cli/machine/inspect.ts";
 import { type LoadedMachine, loadMachine } from "../../src/cli/machine/load.ts";
 import { inFolder } from "../tools/folder.ts";
 
@@ -45,4 +46,18 @@ Deno.test("a class that is no machine, or needs arguments, is none", async () =>
     const { exitCode } = await assertRejects(() => loaded(source), CliError, "no export makes a state machine");
     assertEquals(exitCode, 2);
   }
+});
+
+Deno.test("a look at a module whose loading does not end is over in time, and names it", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/machine.mjs`;
+    for (const top of ["while (true) {}", "await new Promise((resolve) => setTimeout(resolve, 1e9));"]) {
+      await Deno.writeTextFile(path, `${top}\nexport class Counter ${BODY}`);
+      const { message, exitCode, lines } = await assertRejects(() => inspectMachine({ path }, 1_500), CliError);
+      assertEquals([message, exitCode], [`${path}: the loading of its module does not end`, 1]);
+      assertMatch(lines.looked!, /^waited 1\.5 s: a loop at the top/);
+    }
+    await Deno.writeTextFile(path, `export class Counter ${BODY}`);
+    assertEquals((await inspectMachine({ path })).version, "counter/1");
+  });
 });

@@ -8,6 +8,9 @@ import process from "node:process";
 import { CliError, EXIT } from "../cli_error.ts";
 import { ownCommand } from "../runtime.ts";
 
+/** Why the loading of a module may not end. */
+export const NEVER_LOADED = "a loop at the top of the module does not end, or it awaits something that does not come";
+
 /** The file of a machine, and which of its exports. */
 export interface MachineFile {
   readonly path: string;
@@ -27,12 +30,25 @@ export interface Ended {
   readonly code: number;
   readonly out: string;
   readonly err: string;
+  /** It took too long, and was killed. */
+  readonly isLate: boolean;
 }
 
-/** Looks at a machine. @throws {CliError} as `loadMachine` does. */
-export async function inspectMachine({ path, exportName }: MachineFile): Promise<MachineFacts> {
+/** A module that takes longer to load, ms, does not end. It may have to download others. */
+const LOADING_MS = 120_000;
+
+/** Looks at a machine. @throws {CliError} as `loadMachine` does, and if its module is not loaded within `maxMs`. */
+export async function inspectMachine(
+  { path, exportName }: MachineFile,
+  maxMs: number = LOADING_MS,
+): Promise<MachineFacts> {
   const chosen = exportName === undefined ? [] : ["--export", exportName];
-  const { code, out, err } = await runSelf(["inspect", path, ...chosen, "--json"], path);
+  const { code, out, err, isLate } = await runSelf(["inspect", path, ...chosen, "--json"], path, maxMs);
+  if (isLate) {
+    throw new CliError(`${path}: the loading of its module does not end`, EXIT.no, {
+      looked: `waited ${maxMs / 1_000} s: ${NEVER_LOADED}`,
+    });
+  }
   try {
     if (code === 0) return JSON.parse(out.trim().split("\n").at(-1)!);
     const { error, looked, next, exitCode } = JSON.parse(err.trim().split("\n").at(-1)!);
@@ -46,25 +62,33 @@ export async function inspectMachine({ path, exportName }: MachineFile): Promise
 }
 
 /** Runs `pbft` with these arguments, without showing what it prints. */
-export function runSelf(args: readonly string[], machine?: string): Promise<Ended> {
+export function runSelf(args: readonly string[], machine?: string, maxMs?: number): Promise<Ended> {
   const { program, args: all } = ownCommand(args, { machine });
-  return runProgram(program, all);
+  return runProgram(program, all, {}, maxMs);
 }
 
-/** Runs a program, without showing what it prints. */
+/** Runs a program, without showing what it prints. After `maxMs` it is killed. */
 export function runProgram(
   program: string,
   args: readonly string[],
   variables: Readonly<Record<string, string>> = {},
+  maxMs?: number,
 ): Promise<Ended> {
   return new Promise((resolve) => {
     const env = { ...process.env, ...variables };
     const child = spawn(program, [...args], { stdio: ["ignore", "pipe", "pipe"], env });
-    let out = "";
-    let err = "";
+    let [out, err, isLate] = ["", "", false];
+    const timer = maxMs === undefined ? undefined : setTimeout(() => {
+      isLate = true;
+      child.kill("SIGKILL");
+    }, maxMs);
+    const end = (code: number, said = err) => {
+      clearTimeout(timer);
+      resolve({ code, out, err: said, isLate });
+    };
     child.stdout.on("data", (bytes) => out += bytes);
     child.stderr.on("data", (bytes) => err += bytes);
-    child.once("error", (error) => resolve({ code: 127, out, err: err || error.message }));
-    child.once("close", (code) => resolve({ code: code ?? 1, out, err }));
+    child.once("error", (error) => end(127, err || error.message));
+    child.once("close", (code) => end(code ?? 1));
   });
 }

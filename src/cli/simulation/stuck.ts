@@ -5,6 +5,7 @@
  */
 import type { Violation } from "../../testing/mod.ts";
 import { lineOf } from "../../testing/machine/finding.ts";
+import { NEVER_LOADED } from "../machine/inspect.ts";
 import { ACTS, type Slate } from "./slate.ts";
 
 /** A call that takes longer, seconds, does not come back. A correct one takes milliseconds. */
@@ -47,9 +48,7 @@ function foundOn(slate: Slate, seconds: number): Found {
     caller,
     said: [["waited", `${seconds} s`]],
     at: null,
-    advice: isLoading
-      ? "a loop at the top of the module does not end, or it awaits something that does not come"
-      : "a loop does not end; --stuck-after allows a slow call more seconds",
+    advice: isLoading ? NEVER_LOADED : "a loop does not end; --stuck-after allows a slow call more seconds",
   } as const;
   return { invariant: "machine", detail: lineOf(machine), atMs: null, machine };
 }
