@@ -179,8 +179,9 @@ Deno.test("simulate names the operation of a promise left behind and of a clock 
 });
 
 /** A machine that imports nothing. It loops for ever at one place, once it has counted to 20. */
-const LOOPING = (at: "top" | "execute" | "query") => {
-  const loop = (place: string) => place === at ? `${place === "top" ? "" : "if (n === 20) "}while (true) {}` : "";
+type Place = "top" | "execute" | "query" | "promise";
+const LOOPING = (at: Place) => {
+  const loop = (place: Place) => place === at ? `${place === "top" ? "" : "if (n === 20) "}while (true) {}` : "";
   return `
 ${loop("top")}
 const encode = (text) => new TextEncoder().encode(text);
@@ -190,6 +191,7 @@ export function createCounter() {
     version: "counter/1",
     execute() {
       ${loop("execute")}
+      ${at === "promise" ? "if (n === 20) void (async () => { while (true) await null; })();" : ""}
       return encode(String(++n));
     },
     query() {
@@ -206,37 +208,42 @@ export const workload = { operation: (_, id) => encode(\`add \${id}\`), query: (
 `;
 };
 
-Deno.test("simulate reports an operation, a query and a module that loop for ever, and ends", async () => {
+Deno.test("simulate reports an operation, a query, a module and a promise that loop for ever, and ends", async () => {
   await inFolder(async (folder) => {
-    const simulated = async (at: "top" | "execute" | "query", ...more: string[]) => {
-      await Deno.writeTextFile(`${folder}/loop.mjs`, LOOPING(at));
+    const simulated = async (at: Place, ...more: string[]) => {
+      await Deno.writeTextFile(`${folder}/${at}.mjs`, LOOPING(at));
       const args = ["--profile", "calm", "--replicas", "4", "--seed", "1", "--stuck-after", "2", ...more];
-      return await pbft(["simulate", "loop.mjs", ...args], { cwd: folder });
+      return await pbft(["simulate", `${at}.mjs`, ...args], { cwd: folder });
     };
     const rowsOf = (out: string) => {
       const [head, ...rows] = told({ out }).split("\n").map((line) => line.trim());
       return { head, ...Object.fromEntries(rows.map((row) => row.split(/ {2,}/))) };
     };
     // As it is replayed: the run with a trace would be in this thread, as would be the search for a smaller run.
-    const operation = await simulated("execute", "--runs", "1", "--trace");
+    const [operation, query, top, promise] = await Promise.all([
+      simulated("execute", "--runs", "1", "--trace"),
+      simulated("query", "--runs", "2", "--keep-going", "--json"),
+      simulated("top"),
+      simulated("promise", "--runs", "1"),
+    ]);
     const { operation: named, caller: _, likely, ...rows } = rowsOf(operation.out);
     assertEquals([operation.code, operation.err], [1, ""]);
     assertEquals(rows, {
       head: "BROKEN machine   seed 1, 4 replicas",
       what: "an operation does not come back",
       waited: "2 s",
-      replay: "pbft simulate loop.mjs --seed 1 --runs 1 --replicas 4 --profile calm --stuck-after 2 --trace",
+      replay: "pbft simulate execute.mjs --seed 1 --runs 1 --replicas 4 --profile calm --stuck-after 2 --trace",
     });
     assertMatch(named, /^add \d+$/);
     assertEquals(likely, "a loop does not end; --stuck-after allows a slow call more seconds");
-    const query = await simulated("query", "--runs", "2", "--keep-going", "--json");
     const { broken, failures } = JSON.parse(query.out);
     assertEquals([query.code, broken, failures.length, failures[1].seed], [1, 2, 2, 2]);
     assertEquals([failures[1].invariant, failures[1].atMs], ["machine", null]);
     const { what, operation: read } = failures[1].machine;
     assertEquals([what, read], ["a query does not come back", "get"]);
-    const top = await simulated("top");
     assertEquals([top.code, rowsOf(top.out).what], [1, "the loading of its module does not end"]);
+    assertEquals([promise.code, rowsOf(promise.out).waited], [1, "6 s"]);
+    assertMatch(promise.out, /the run does not go on[^]*a promise that it left goes on for ever/);
   });
 });
 

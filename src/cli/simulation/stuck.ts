@@ -4,9 +4,11 @@
  * @module
  */
 import type { Violation } from "../../testing/mod.ts";
+import { LATER } from "../../testing/machine/advice.ts";
+import type { MachineFinding } from "../../testing/machine/fault.ts";
 import { lineOf } from "../../testing/machine/finding.ts";
 import { NEVER_LOADED } from "../machine/inspect.ts";
-import { ACTS, type Slate } from "./slate.ts";
+import { type Act, ACTS, type Slate } from "./slate.ts";
 
 /** A call that takes longer, seconds, does not come back. A correct one takes milliseconds. */
 export const STUCK_SECONDS = 60;
@@ -14,11 +16,14 @@ export const STUCK_SECONDS = 60;
 /** What is wrong in a run. A call that does not come back has no virtual time. */
 export type Found = Omit<Violation, "atMs"> & { readonly atMs: number | null };
 
+/** Without any call for so many times as long, a run does not go on: a promise that loops lets nothing else have its turn. */
+const BETWEEN_CALLS = 3;
+
 /** The slate is looked at so often, ms. */
 const LOOK_MS = { least: 10, most: 1_000, inAll: 20 };
 
 /**
- * Tells once if a call lasts longer than `seconds`. Counts looks at the slate: a machine that is busy or asleep looks later.
+ * Tells once if a call lasts longer than `seconds`, or nothing is called for much longer. Counts looks at the slate: a machine that is busy or asleep looks later.
  * Returns how to stop.
  */
 export function watchForStuck(slate: Slate, seconds: number, tell: (found: Found) => void): () => void {
@@ -28,27 +33,35 @@ export function watchForStuck(slate: Slate, seconds: number, tell: (found: Found
   let looks = 0;
   const timer = setInterval(() => {
     const now = slate.doing;
-    looks = now.act !== null && now.beat === before.beat ? looks + 1 : 0;
+    // Until the first call, the thread is starting.
+    looks = now.beat === before.beat && now.beat !== 0 ? looks + 1 : 0;
     before = now;
-    if (looks < enough) return;
+    if (looks < (now.act === null ? BETWEEN_CALLS * enough : enough)) return;
     clearInterval(timer);
-    tell(foundOn(slate, seconds));
+    tell(now.act === null ? notGoingOn(BETWEEN_CALLS * seconds) : foundOn(now.act, slate, seconds));
   }, lookMs);
   return () => clearInterval(timer);
 }
 
-function foundOn(slate: Slate, seconds: number): Found {
-  const act = slate.doing.act!;
+function foundOn(act: Act, slate: Slate, seconds: number): Found {
   const isLoading = act === "loading";
-  const { operation, caller } = slate.called ?? { operation: "none", caller: "nobody" };
-  const machine = {
-    fault: "failure",
+  return found({
+    ...slate.called ?? { operation: "none", caller: "nobody" },
     what: `${ACTS[act]} does not ${isLoading ? "end" : "come back"}`,
-    operation,
-    caller,
-    said: [["waited", `${seconds} s`]],
-    at: null,
     advice: isLoading ? NEVER_LOADED : "a loop does not end; --stuck-after allows a slow call more seconds",
-  } as const;
+  }, seconds);
+}
+
+function notGoingOn(seconds: number): Found {
+  return found({
+    operation: "none by itself",
+    caller: "several",
+    what: "the run does not go on, though every call has come back",
+    advice: `a promise that it left goes on for ever: ${LATER}`,
+  }, seconds);
+}
+
+function found(facts: Pick<MachineFinding, "operation" | "caller" | "what" | "advice">, seconds: number): Found {
+  const machine = { fault: "failure", ...facts, said: [["waited", `${seconds} s`]], at: null } as const;
   return { invariant: "machine", detail: lineOf(machine), atMs: null, machine };
 }
