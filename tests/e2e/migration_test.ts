@@ -1,6 +1,7 @@
 /** A new version of the state machine on real processes: members are started with the code that has both, then it comes into force, under load. */
 import { assert, assertEquals } from "@std/assert";
 import { inFolder } from "../tools/folder.ts";
+import { TWO_VERSIONS } from "../tools/two_versions.ts";
 import { freePorts } from "../tools/ports.ts";
 import { Command, REPLICA } from "./_cluster_process.ts";
 
@@ -8,18 +9,9 @@ const CLI = new URL("../../src/cli/mod.ts", import.meta.url).href;
 const MACHINES = new URL("../../src/machines/mod.ts", import.meta.url).href;
 const NAMES = ["Apple", "Ball", "Candy", "Dog"];
 
-/** Version 1, and version 2, which is the same by another name. */
+/** The program of a member that has version 1 only. */
 const OLD = `import { KeyValue } from ${JSON.stringify(MACHINES)};
 export default { "key-value/1": () => new KeyValue() };
-`;
-const BOTH = `import { KeyValue } from ${JSON.stringify(MACHINES)};
-class KeyValue2 extends KeyValue {
-  version = "key-value/2";
-}
-export default {
-  "key-value/1": () => new KeyValue(),
-  "key-value/2": { create: () => new KeyValue2(), migrate: { "key-value/1": (chunks) => chunks } },
-};
 `;
 
 async function pbft(...args: string[]): Promise<string> {
@@ -32,7 +24,7 @@ async function pbft(...args: string[]): Promise<string> {
 Deno.test("key-value/1 becomes key-value/2 under load; a member with the old code waits, says so, and comes back", async () => {
   await inFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/old.js`, OLD);
-    await Deno.writeTextFile(`${folder}/both.js`, BOTH);
+    await Deno.writeTextFile(`${folder}/both.js`, TWO_VERSIONS);
     const ports = freePorts(4);
     const urls = ports.map((port) => `http://127.0.0.1:${port}`);
     await pbft("init", "--folder", `${folder}/c`, ...NAMES.map((name, i) => `${name}=${urls[i]}`));

@@ -14,6 +14,7 @@ import { MemoryStore } from "../../src/stores/memory.ts";
 import { parseClusterFile, utf8 } from "../../src/wire/mod.ts";
 import { clusterFile, FOUR, Members, urlsOf } from "../node/_epochs.ts";
 import { inFolder } from "../tools/folder.ts";
+import { TWO_VERSIONS } from "../tools/two_versions.ts";
 import { Bucket } from "./_bucket.ts";
 import { past, VERSIONS } from "./_epochs.ts";
 
@@ -114,17 +115,6 @@ Deno.test("without the migration, or with one that is not sound, nothing is made
   assertEquals((await migrateSnapshot(full, choice)).root, root);
 });
 
-const MACHINES = new URL("../../src/machines/mod.ts", import.meta.url).href;
-const BOTH = `import { KeyValue } from ${JSON.stringify(MACHINES)};
-class KeyValue2 extends KeyValue {
-  version = "key-value/2";
-}
-export default {
-  "key-value/1": () => new KeyValue(),
-  "key-value/2": { create: () => new KeyValue2(), migrate: { "key-value/1": (chunks) => chunks } },
-};
-`;
-
 Deno.test("init --from makes a genesis of the next version, whose root snapshot migrate finds on every copy", () =>
   inFolder(async (folder) => {
     const [one, two] = [`${folder}/one`, `${folder}/two`];
@@ -135,7 +125,7 @@ Deno.test("init --from makes a genesis of the next version, whose root snapshot 
     const file = `${folder}/old.json`;
     const machine = `${folder}/both.js`;
     await Deno.writeTextFile(file, JSON.stringify(clusterFile));
-    await Deno.writeTextFile(machine, BOTH);
+    await Deno.writeTextFile(machine, TWO_VERSIONS);
     const run = async (...args: string[]) => {
       const lines: string[] = [];
       assertEquals(await main([...args, "--quiet"], (line) => lines.push(line)), 0);

@@ -107,7 +107,7 @@ function isDue(step: Step): boolean {
   return dueAt !== null && awakeMs >= dueAt;
 }
 
-/** Whether the next number is decided, and this replica reads from its own store what it executes it on: the primary has done its part. */
+/** Whether the next number is decided, and only chunks from this replica's own store are missing to execute it. The primary has done its part. */
 function isReading({ state: { log, lastExecuted, loads } }: Step): boolean {
   if (loads.size === 0) return false;
   const next = log.find(lastExecuted + 1);

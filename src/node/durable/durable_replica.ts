@@ -66,7 +66,7 @@ export class DurableReplica {
       isWanted: (digest) => this.core?.isLoading?.(digest) ?? true,
       pending: (digest) => this.#commits.pendingBlob(digest),
       read: options.read,
-      // Not by run(): it is no activity for which the others' commits are polled.
+      // run() would take a read for activity, and poll for commits of other instances.
       onLoaded: (blobs) => this.#take(new Coming([{ input: { kind: "loaded", blobs } }])),
       onFailure: (error, digests) => this.#onReadFailure(error, digests),
       onIdle: () => this.#reportOutcomes(),

@@ -1,0 +1,16 @@
+/**
+ * The program of a member that has two versions of the key-value machine.
+ * @module
+ */
+const MACHINES = new URL("../../src/machines/mod.ts", import.meta.url).href;
+
+/** Version 2 is the same machine by another name. */
+export const TWO_VERSIONS: string = `import { KeyValue } from ${JSON.stringify(MACHINES)};
+class KeyValue2 extends KeyValue {
+  version = "key-value/2";
+}
+export default {
+  "key-value/1": () => new KeyValue(),
+  "key-value/2": { create: () => new KeyValue2(), migrate: { "key-value/1": (chunks) => chunks } },
+};
+`;
