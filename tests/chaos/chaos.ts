@@ -5,7 +5,7 @@
  */
 import { parseArgs } from "node:util";
 import { type Caller, createCallers, type Way, WAYS } from "./clients.ts";
-import { eventually, Fleet } from "./fleet.ts";
+import { DIRECTIONS, eventually, Fleet, LINK_FAULTS } from "./fleet.ts";
 import { Random } from "../../src/testing/random.ts";
 import { Watch } from "./watch.ts";
 import { Workload } from "./workload.ts";
@@ -23,6 +23,8 @@ checks that nothing was lost, forked, or run twice, and that no client was told 
   --replicas N    how many (4)
   --callers C     of each way: bundled, alone and req (4)
   --keep-disks    delete no replica's database
+  --ill           also: every clock is wrong, each by up to two hours; commits take up to 400 ms, at another replica after each start;
+                  links are cut one way, stall, or are forgotten by one end
   --help          print this`;
 
 /** What a run is told. */
@@ -32,6 +34,8 @@ export interface ChaosOptions {
   readonly replicas: number;
   readonly callers: number;
   readonly loseDisks: boolean;
+  /** Clocks are wrong, disks slow, links faulty. */
+  readonly isIll?: boolean;
   readonly say: (line: string) => void;
 }
 
@@ -47,25 +51,30 @@ export interface ChaosReport {
   readonly summary: string;
 }
 
-/** What may happen to one replica. `reboot`: it is asked to stop, and started again. */
-export type Fault = "kill" | "pause" | "reboot" | "lose-disk";
+/** What may happen to one replica. `reboot`: it is asked to stop, and started again. `link`: to all of its links to the others. */
+export type Fault = "kill" | "pause" | "reboot" | "lose-disk" | "link";
 
 /** How long a faulty replica is left alone, and how long the cluster is whole between faults, ms. */
 const FAULTY_MS = { min: 100, max: 8_000 };
 const WHOLE_MS = { min: 0, max: 3_000 };
+/** How wrong a clock is, and how slow a commit, of hosts that are ill, ms. */
+const CLOCK_MS = 2 * 60 * 60 * 1000;
+const COMMIT_MS = { min: 10, max: 400 };
 /** Numbers between checkpoints; at the end every replica is to take one more, so that state roots can be compared. */
 const SETTLE_TIMEOUT_MS = 60_000;
 
 /** Runs it. */
 export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
-  const fleet = await Fleet.start(options.replicas);
   const random = new Random(options.seed);
+  const clocks = Array.from({ length: options.replicas }, () => Math.round(random.between(-CLOCK_MS, CLOCK_MS)));
+  const illnesses = clocks.map((clockMs) => ({ clockMs }));
+  const fleet = await Fleet.start(options.replicas, options.isIll ? { hasLinks: true, illnesses } : {});
   const watch = new Watch(fleet);
   const waits = new Waits();
   const groups = WAYS.map((way) => createCallers(fleet.cluster, way, options.callers));
   const callers = groups.flatMap(({ callers }) => callers.map((caller) => waits.around(caller)));
   const workload = new Workload(callers, random);
-  const trouble = new Trouble(fleet, random, options);
+  const trouble = new Trouble(fleet, random, clocks, options);
   const violations = () => [...workload.violations, ...watch.violations];
   try {
     const end = performance.now() + options.seconds * 1000;
@@ -110,10 +119,15 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
 
 /** Faults, one after another, of up to f replicas at once. */
 class Trouble {
-  readonly count: Record<Fault, number> = { kill: 0, pause: 0, reboot: 0, "lose-disk": 0 };
+  readonly count: Record<Fault, number> = { kill: 0, pause: 0, reboot: 0, "lose-disk": 0, link: 0 };
   readonly #faulty = new Set<string>();
 
-  constructor(readonly fleet: Fleet, readonly random: Random, readonly options: ChaosOptions) {}
+  constructor(
+    readonly fleet: Fleet,
+    readonly random: Random,
+    readonly clocks: readonly number[],
+    readonly options: ChaosOptions,
+  ) {}
 
   /** Until `isOver`; then every replica runs again. */
   async make(isOver: () => boolean): Promise<void> {
@@ -138,9 +152,9 @@ class Trouble {
 
   async #strike(victim: string, isOver: () => boolean): Promise<void> {
     const { fleet, random, options } = this;
-    const faults: readonly Fault[] = options.loseDisks
-      ? ["kill", "pause", "reboot", "lose-disk"]
-      : ["kill", "pause", "reboot"];
+    const faults: Fault[] = ["kill", "pause", "reboot"];
+    if (options.loseDisks) faults.push("lose-disk");
+    if (options.isIll) faults.push("link");
     const fault = random.pick(faults);
     const forMs = random.between(FAULTY_MS.min, FAULTY_MS.max);
     options.say(`${fault} ${victim} for ${(forMs / 1000).toFixed(1)} s`);
@@ -149,10 +163,17 @@ class Trouble {
       fleet.pause(victim);
       await sleep(forMs, isOver);
       fleet.resume(victim);
+    } else if (fault === "link") {
+      const [direction, kind] = [random.pick(DIRECTIONS), random.pick(LINK_FAULTS)];
+      options.say(`  ${direction}: ${kind}`);
+      await fleet.cut(victim, direction, kind);
+      await sleep(forMs, isOver);
+      await fleet.mend(victim);
     } else {
       await (fault === "reboot" ? fleet.shutDown(victim) : fleet.kill(victim));
       if (fault === "lose-disk") fleet.loseDisk(victim);
       await sleep(forMs, isOver);
+      if (options.isIll) this.#infect(victim);
       fleet.start(victim);
       await fleet.untilReady(victim);
     }
@@ -163,6 +184,16 @@ class Trouble {
       return report !== null && !report.recovering && report.lastExecuted >= lastExecuted;
     };
     await eventually(`${victim} votes and has executed ${lastExecuted}`, isBack, SETTLE_TIMEOUT_MS);
+  }
+
+  /** Its clock stays as wrong as it was; its disk is slow one time in two. */
+  #infect(victim: string): void {
+    const { random, fleet } = this;
+    const isSlow = random.int(0, 1) === 0;
+    const commitMs = isSlow ? Math.round(random.between(COMMIT_MS.min, COMMIT_MS.max)) : 0;
+    const blocks = random.int(0, 1) === 0;
+    if (isSlow) this.options.say(`  ${victim}: ${commitMs} ms a commit${blocks ? ", and stands still meanwhile" : ""}`);
+    fleet.set(victim, { clockMs: this.clocks[fleet.names.indexOf(victim)]!, commitMs, blocks });
   }
 }
 
@@ -235,6 +266,7 @@ async function main(args: readonly string[]): Promise<number> {
       replicas: { type: "string", default: "4" },
       callers: { type: "string", default: "4" },
       "keep-disks": { type: "boolean", default: false },
+      ill: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
   });
@@ -249,6 +281,7 @@ async function main(args: readonly string[]): Promise<number> {
     replicas: natural("--replicas", values.replicas, { min: 4, max: 26 }),
     callers: natural("--callers", values.callers, { min: 1 }),
     loseDisks: !values["keep-disks"],
+    isIll: values.ill,
     say: (line) => console.log(`${((performance.now() - began) / 1000).toFixed(1).padStart(6)} ${line}`),
   });
   console.log(`seed ${values.seed}: ${summary}`);

@@ -5,9 +5,13 @@
 import { createCluster, replicaFiles } from "../../src/cli/local_cluster/data.ts";
 import { freePorts } from "../tools/ports.ts";
 import type { ClusterFile } from "../../src/client/mod.ts";
+import type { Faults, LinkFault } from "../bench/wan/proxy_process.ts";
+import { Proxies } from "../bench/wan/proxies.ts";
 import { linesOf } from "../tools/lines.ts";
+import type { Illness } from "./ill_replica.ts";
 
 const SCRIPT = new URL("../../src/cli/commands/replica.ts", import.meta.url).pathname;
+const ILL_SCRIPT = new URL("./ill_replica.ts", import.meta.url).pathname;
 const READY_TIMEOUT_MS = 60_000;
 const POLL_MS = 20;
 /** A paused or dying replica answers nothing. */
@@ -37,6 +41,21 @@ export interface Line {
   readonly text: string;
 }
 
+/** Which of a replica's links are faulty: what it hears, what it says, or all. */
+export const DIRECTIONS = ["in", "out", "both"] as const;
+export type Direction = typeof DIRECTIONS[number];
+
+/** What may happen to a link. */
+export const LINK_FAULTS: readonly LinkFault[] = ["hold", "swallow", "reset"];
+
+/** How a fleet differs from one on a good network and good hosts. */
+export interface FleetOptions {
+  /** Replicas reach each other through proxies, which {@linkcode Fleet.cut} makes faulty. */
+  readonly hasLinks?: boolean;
+  /** What is wrong with each one's host. */
+  readonly illnesses?: readonly Illness[];
+}
+
 /** A cluster on this machine, in a folder of its own. */
 export class Fleet {
   readonly lines: Line[] = [];
@@ -48,15 +67,33 @@ export class Fleet {
   /** Those that have run. */
   readonly #begun = new Set<string>();
 
-  private constructor(readonly folder: string, readonly cluster: ClusterFile) {}
+  readonly #links: Proxies | null;
+  /** The faults of the links of each replica whose links are faulty. */
+  readonly #cuts = new Map<string, Faults["faults"]>();
+  readonly #illnesses: Illness[];
+
+  private constructor(
+    readonly folder: string,
+    readonly cluster: ClusterFile,
+    links: Proxies | null,
+    illnesses: readonly Illness[],
+  ) {
+    this.#links = links;
+    this.#illnesses = [...illnesses];
+  }
 
   /** Makes a cluster of n on free ports, and waits until every replica is ready. */
-  static async start(n: number): Promise<Fleet> {
+  static async start(n: number, { hasLinks = false, illnesses = [] }: FleetOptions = {}): Promise<Fleet> {
     const folder = await Deno.makeTempDir({ prefix: "pbft-chaos-" });
     const ports = freePorts(n);
     const cluster = createCluster(folder, n, (index) => `http://127.0.0.1:${ports[index]}`);
-    await Deno.writeTextFile(`${folder}/cluster.json`, JSON.stringify(cluster));
-    const fleet = new Fleet(folder, cluster);
+    const links = hasLinks ? await Proxies.start(Object.values(cluster.urls)) : null;
+    const fleet = new Fleet(folder, cluster, links, illnesses);
+    for (const [i, name] of fleet.names.entries()) {
+      const reached = links?.urlsFor(i);
+      const urls = reached && Object.fromEntries(fleet.names.map((other, to) => [other, reached[to]!]));
+      await Deno.writeTextFile(fleet.#clusterFile(name), JSON.stringify(urls ? { ...cluster, urls } : cluster));
+    }
     try {
       for (const name of fleet.names) fleet.start(name);
       for (const name of fleet.names) await fleet.untilReady(name);
@@ -80,6 +117,15 @@ export class Fleet {
     return this.cluster.urls[name]!;
   }
 
+  #clusterFile(name: string): string {
+    return `${this.folder}/${name}.json`;
+  }
+
+  /** From its next start on a replica's host is ill in this way. */
+  set(name: string, illness: Illness): void {
+    this.#illnesses[this.names.indexOf(name)] = illness;
+  }
+
   pid(name: string): number | null {
     return this.#processes.get(name)?.pid ?? null;
   }
@@ -87,12 +133,14 @@ export class Fleet {
   /** Starts a replica's process, with what its store holds. */
   start(name: string): void {
     const { key, state } = replicaFiles(this.folder, name);
+    const illness = this.#illnesses[this.names.indexOf(name)];
     const child = new Deno.Command(Deno.execPath(), {
       args: [
-        ...["run", "--quiet", "-A", SCRIPT, "--until-eof", "--cluster", `${this.folder}/cluster.json`],
-        ...["--name", name, "--key", key, "--state", state],
+        ...["run", "--quiet", "-A", illness ? ILL_SCRIPT : SCRIPT, "--until-eof", "--cluster", this.#clusterFile(name)],
+        ...["--port", new URL(this.url(name)).port, "--name", name, "--key", key, "--state", state],
         ...["--start", this.#diskless.delete(name) ? "recover" : this.#begun.has(name) ? "resume" : "new"],
       ],
+      env: illness ? { PBFT_ILL: JSON.stringify(illness) } : {},
       stdin: "piped", // ends with this process, so that no replica outlives it
       stdout: "piped",
       stderr: "piped",
@@ -112,6 +160,28 @@ export class Fleet {
       child.kill("SIGKILL");
     } catch { /* it is gone already */ }
     await this.#over(name, child);
+  }
+
+  /** Its links to the others are faulty from now on. */
+  async cut(name: string, direction: Direction, fault: LinkFault): Promise<void> {
+    const at = this.names.indexOf(name);
+    const others = this.names.map((_, index) => index).filter((index) => index !== at);
+    this.#cuts.set(name, [
+      ...(direction === "out" ? [] : others.map((other) => ({ from: other, to: at, fault }))),
+      ...(direction === "in" ? [] : others.map((other) => ({ from: at, to: other, fault }))),
+    ]);
+    await this.#setFaults();
+  }
+
+  /** Its links are well again. */
+  async mend(name: string): Promise<void> {
+    this.#cuts.delete(name);
+    await this.#setFaults();
+  }
+
+  async #setFaults(): Promise<void> {
+    if (!this.#links) throw new TypeError("links: expected a fleet with links, got one without");
+    await this.#links.fault([...this.#cuts.values()].flat());
   }
 
   /** Asks it to stop in good order. */
@@ -194,6 +264,7 @@ export class Fleet {
   /** Stops all replicas and deletes what they stored. */
   async stop(): Promise<void> {
     await Promise.all([...this.#processes.keys()].map((name) => this.shutDown(name)));
+    await this.#links?.stop();
     await Deno.remove(this.folder, { recursive: true });
   }
 

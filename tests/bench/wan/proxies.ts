@@ -5,7 +5,7 @@
 import { linesOf } from "../../tools/lines.ts";
 import { freePorts } from "../../tools/ports.ts";
 import type { Delays } from "./delays.ts";
-import type { Route, Weather } from "./proxy_process.ts";
+import type { Faults, Route, Weather } from "./proxy_process.ts";
 
 const PROCESS = new URL("./proxy_process.ts", import.meta.url).pathname;
 
@@ -64,8 +64,14 @@ export class Proxies {
     await this.#tell({ delays, stalls });
   }
 
+  /** From now on these links are faulty, and no others. */
+  async fault(faults: Faults["faults"]): Promise<void> {
+    await this.#tell({ faults });
+  }
+
   async stop(): Promise<void> {
     await this.#writer.close();
+    while (!(await this.#answers.next()).done);
     await this.#child.status;
   }
 
@@ -73,7 +79,7 @@ export class Proxies {
     return `http://127.0.0.1:${this.#ports[from]![to]}`;
   }
 
-  async #tell(order: { readonly routes: readonly Route[] } | Weather): Promise<void> {
+  async #tell(order: { readonly routes: readonly Route[] } | Weather | Faults): Promise<void> {
     await this.#writer.write(new TextEncoder().encode(JSON.stringify(order) + "\n"));
     const { done } = await this.#answers.next();
     if (done) throw new Error("the process of the proxies has ended");
