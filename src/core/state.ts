@@ -169,6 +169,8 @@ export interface AgreedClock {
   credit: number;
   /** The stored difference between estimate and clock, ms. */
   savedOffset: number;
+  /** Whether only the clock has measured the time before this start, and nothing has shown since that it was right. */
+  isUnsure: boolean;
   watch: ProgressWatch | null;
 }
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import type { Millis, ReplicaId, SequenceNumber, View } from "../../src/core/messages/ids.ts";
-import type { GatewayRequest, PrePrepare, SignedRequest } from "../../src/core/messages/messages.ts";
+import type { GatewayRequest, Prepare, PrePrepare, SignedRequest } from "../../src/core/messages/messages.ts";
 import { TestClient } from "./_client.ts";
 import { Cluster } from "./_cluster.ts";
 import { batchOf, show, signed, signedRequest } from "./_messages.ts";
@@ -106,6 +106,57 @@ Deno.test("a primary that is a minute ahead is replaced at once beside a silent 
   assert(cluster.now - began < 1_000, `${cluster.now - began} ms for 5 requests`);
   assertEquals([0, 1, 2].map((id) => cluster.host(id).replica!.status().view as number), [1, 1, 1]);
 });
+
+for (const slow of [false, true]) {
+  const stores = slow ? "slow stores" : "fast stores";
+  Deno.test(`a replica whose clock was set back while it was down does not hold up those that need it: ${stores}`, () => {
+    const cluster = new Cluster();
+    const ada = new TestClient(cluster, 1).open();
+    ada.call(["x=1"]);
+    // The fourth is silent, so that the third is needed.
+    cluster.crash(3);
+    cluster.crash(2);
+    cluster.submit(ada.request(["x=2"]), [0, 1]); // proposed now, and waits for the third
+    cluster.runFor(HOUR);
+    cluster.host(2).clockSkewMs = -HOUR;
+    cluster.start(2);
+    if (slow) { for (const id of [0, 1, 2]) cluster.step(id, { kind: "store-pace", commitMs: 5_000 }); }
+    cluster.runFor(1_000);
+    const began = cluster.now;
+    for (let i = 3; i <= 7; i++) ada.call([`x=${i}`]);
+    assert(cluster.now - began < 1_000, `${cluster.now - began} ms for 5 requests`);
+    assert(Math.abs(cluster.now - agreed(cluster)) < 2_000, `behind by ${cluster.now - agreed(cluster)} ms`);
+  });
+}
+
+for (
+  const [what, awakeMs, proposed, waiting] of [
+    ["at no other time", null, [HOUR], [1, 1]],
+    ["once after a start", 1_000, [HOUR, 2 * HOUR], [1, 0, 1, 1]],
+    ["not after a timestamp near the estimate", 30_000, [0, HOUR], [0, 0, 1, 1]],
+    ["also after one that may have waited for the start", 1_000, [0, HOUR], [0, 0, 1, 0]],
+  ] as const
+) {
+  Deno.test(`a replica follows f + 1 that stand for a higher timestamp: ${what}`, () => {
+    const cluster = new Cluster();
+    new TestClient(cluster, 1).open().call(["x=1"]);
+    if (awakeMs !== null) cluster.restart(2);
+    cluster.runFor(awakeMs ?? 1_000);
+    for (const id of [0, 1, 3]) cluster.crash(id);
+    const executed = cluster.host(2).replica!.status().lastExecuted;
+    // How many pre-prepares wait for their time with the primary's word alone, and with that of f + 1.
+    const seen = proposed.flatMap((ahead, i) => {
+      const batch = batchOf(cluster.now + ahead, []);
+      const shared = { view: 0 as View, sequence: executed + i + 1 as SequenceNumber, digest: batch.digest };
+      const early = () => cluster.host(2).replica!.buffers().earlyPrePrepares;
+      cluster.deliver(2, signed<PrePrepare>({ kind: "pre-prepare", replica: 0 as ReplicaId, ...shared }), batch);
+      const alone = early();
+      cluster.deliver(2, signed<Prepare>({ kind: "prepare", replica: 1 as ReplicaId, ...shared }));
+      return [alone, early()];
+    });
+    assertEquals(seen, [...waiting]);
+  });
+}
 
 Deno.test("a pre-prepare far ahead of the clock is forgotten once its number is executed by a decision of another batch", () => {
   const cluster = new Cluster();

@@ -26,9 +26,11 @@ const evidence = inFile("src/client/proofs/verify/evidence.ts");
 const kept = inFile("src/cli/members/kept_chain.ts");
 const retired = inFile("src/core/sealing/retired_blobs.ts");
 const transfer = inFile("src/core/checkpoints/state_transfer.ts");
+const time = inFile("src/core/ordering/agreed_time.ts");
 const verdict = inFile("src/cli/check/verdict.ts");
 
 const EPOCHS = ["tests/snapshot/epochs_test.ts"];
+const TIME = ["tests/core/agreed_time_test.ts"];
 const ORIGIN = ["tests/snapshot/origin_test.ts"];
 
 /** All of them. */
@@ -172,6 +174,30 @@ export const PROOFS: readonly ProofMutant[] = [
     why: "what a state transfer has just fetched is dropped with the blobs of an old checkpoint",
     edits: [transfer("  step.state.retired.revive(digests);\n", "")],
     tests: ["tests/core/sealing_test.ts"],
+  },
+  {
+    name: "others-followed-at-any-time",
+    why: "f liars and one correct replica with a wrong clock set the agreed time",
+    edits: [time("return clock.isUnsure && 1 +", "return 1 +")],
+    tests: TIME,
+  },
+  {
+    name: "others-followed-too-few",
+    why: "the primary's word alone sets the agreed time at a replica that was just started",
+    edits: [time("n, slot.waiting?.prePrepare).length > f;", "n, slot.waiting?.prePrepare).length >= f;")],
+    tests: TIME,
+  },
+  {
+    name: "others-never-followed",
+    why: "a replica whose clock was set back while it was down holds up those that need it",
+    edits: [time("clock.isUnsure = status.dueAt === 0;", "clock.isUnsure = false;")],
+    tests: TIME,
+  },
+  {
+    name: "sure-at-once",
+    why: "a batch that waited for a replica's start makes it believe in its clock",
+    edits: [time("clock.isUnsure = !isAhead && !isNear;", "clock.isUnsure = false;")],
+    tests: TIME,
   },
 ];
 

@@ -19,9 +19,12 @@
  *   whose clock was changed while it was down. A backup that would have to wait for longer than `slowPrimaryMs` suspects
  *   the primary at once ({@linkcode isFarAhead}): otherwise each batch would take so long, and the replicas would take
  *   that for the pace of their network. The next primary proposes its own estimate.
+ * - A backup whose clock was set back while it was down would hold up every batch, if its vote is needed. So once after
+ *   a start it accepts a higher timestamp that f + 1 replicas stand for, the primary among them: one of them is correct,
+ *   and by its estimate the time has come ({@linkcode mayFollow}).
  * - A liar can push agreed time ahead of a correct backup with a right clock by at most `maxClockSkewMs` plus credit,
  *   and only once: used credit returns at a thousandth of the pace of time. To push it further, a quorum must have
- *   wrong clocks or lie.
+ *   wrong clocks or lie, or have been started a moment ago beside one correct replica with a wrong clock.
  *
  * **Progress.** A backup watches the timestamps of its primary's batches. Since the first batch of the view, agreed
  * time must have moved by at least half of the time that has passed here, less `maxClockSkewMs`. A primary that freezes
@@ -35,6 +38,7 @@
 import type { Millis, SequenceNumber } from "../messages/ids.ts";
 import type { Batch } from "../messages/messages.ts";
 import type { AgreedClock } from "../state.ts";
+import { matchingPrepares, type Slot } from "./message_log.ts";
 import type { Step } from "../step.ts";
 
 /**
@@ -47,9 +51,15 @@ const REPAYMENT = 1 / 1_000;
 /** The offset is stored again only if it changed by this much, ms. */
 const OFFSET_GRAIN_MS = 1_000;
 
+/**
+ * So long after its start, in maxima of the skew, a replica takes a timestamp near its estimate as a sign that the estimate is right. Before, it
+ * may be that of a batch which was proposed long ago and has waited for this replica.
+ */
+const SKEWS_UNTIL_SURE = 2;
+
 /** The clock before the start. `savedOffset`: the stored difference between estimate and clock. */
 export function newClock(savedOffset = 0): AgreedClock {
-  return { elapsedMs: 0, steppedAt: null, estimate: null, credit: 0, savedOffset, watch: null };
+  return { elapsedMs: 0, steppedAt: null, estimate: null, credit: 0, savedOffset, isUnsure: false, watch: null };
 }
 
 /** At the beginning of each step: advances the elapsed time and the estimate. */
@@ -72,10 +82,12 @@ export function passTime({ state: { clock }, now, passedMs, env }: Step): void {
  * At a start: sets the estimate from the clock and the stored offset. It is called before and after the decided numbers
  * are executed again, because these tell when they were agreed on, and not how late it is now.
  */
-export function resumeTime({ state: { clock, agreedTime, log, lastExecuted }, now, env }: Step): void {
+export function resumeTime({ state: { clock, agreedTime, log, lastExecuted, status }, now, env }: Step): void {
   if (agreedTime === 0 && log.highestCommitted() <= lastExecuted) return;
   clock.estimate = Math.max(agreedTime, now + clock.savedOffset);
   clock.credit = env.genesis.limits.maxClockSkewMs / 5;
+  // A host that starts a replica for each message has stored timers. It starts it so often that this would always hold.
+  clock.isUnsure = status.dueAt === 0;
 }
 
 /** A state transfer has brought a later state, with its agreed time. */
@@ -112,6 +124,24 @@ export function proposalTime({ state: { clock, agreedTime }, now }: Step): Milli
 export function ceiling({ state: { clock }, now, env }: Step): number {
   const byClock = now + env.genesis.limits.maxClockSkewMs;
   return clock.estimate === null ? byClock : Math.max(byClock, clock.estimate + clock.credit);
+}
+
+/**
+ * Whether a fresh batch may have a timestamp above the ceiling: this replica was started and has not followed the others since, and f + 1 replicas
+ * have accepted the batch. It counts with the primary, which stands for its own timestamp.
+ */
+export function mayFollow({ state: { clock }, f, n }: Step, slot: Slot): boolean {
+  return clock.isUnsure && 1 + matchingPrepares(slot, n, slot.waiting?.prePrepare).length > f;
+}
+
+/** A backup accepts a fresh batch: goes by its timestamp if that is ahead of a doubtful estimate. */
+export function compareTime(step: Step, { timestamp }: Batch): void {
+  const { state: { clock }, env: { genesis: { limits: { maxClockSkewMs } } } } = step;
+  if (!clock.isUnsure || clock.estimate === null) return;
+  const isAhead = timestamp > ceiling(step);
+  if (isAhead) clock.estimate = timestamp;
+  const isNear = timestamp >= clock.estimate - maxClockSkewMs && clock.elapsedMs >= SKEWS_UNTIL_SURE * maxClockSkewMs;
+  clock.isUnsure = !isAhead && !isNear;
 }
 
 /** When the ceiling reaches a timestamp, if nothing is executed until then. */

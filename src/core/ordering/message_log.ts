@@ -174,10 +174,14 @@ export class MessageLog {
   }
 }
 
-/** The prepares that match the slot's pre-prepare. The primary's own prepare never counts. */
-export function matchingPrepares(slot: Slot, n: number): readonly Verified<Signed<Prepare>>[] {
-  if (!slot.prePrepare) return [];
-  const { view, digest } = slot.prePrepare.message;
+/** The prepares that match a pre-prepare, usually the one that the slot has accepted. The primary's own prepare never counts. */
+export function matchingPrepares(
+  slot: Slot,
+  n: number,
+  prePrepare = slot.prePrepare,
+): readonly Verified<Signed<Prepare>>[] {
+  if (!prePrepare) return [];
+  const { view, digest } = prePrepare.message;
   const primary = primaryOf(view, n);
   return [...slot.prepares.values()]
     .filter(({ message: p }) => p.view === view && p.digest === digest && p.replica !== primary)

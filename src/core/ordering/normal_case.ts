@@ -2,7 +2,7 @@
  * The normal case (PBFT §4.2): request, pre-prepare, prepare, commit. goPBFT's `resolveMsg`.
  * @module
  */
-import { ceiling, proposalTime, reachedAt, watchProgress } from "./agreed_time.ts";
+import { ceiling, compareTime, mayFollow, proposalTime, reachedAt, watchProgress } from "./agreed_time.ts";
 import { mustFill } from "../epochs/configure.ts";
 import { executeCommitted } from "./execution.ts";
 import { askForBody } from "./bodies.ts";
@@ -81,7 +81,7 @@ export function onPrePrepare(step: Step, prePrepare: Verified<Signed<PrePrepare>
   acceptWaiting(step, slot);
 }
 
-/** Accepts the waiting pre-prepare of a slot, if its body is there and its timestamp is not above the ceiling. */
+/** Accepts the waiting pre-prepare of a slot, if its body is there and its timestamp is not above the ceiling, or the others vouch for it. */
 export function acceptWaiting(step: Step, slot: Slot): void {
   // The number may have become stable while earlier slots were accepted.
   if (!slot.waiting || !step.state.log.isWithin(slot.sequence)) return;
@@ -89,11 +89,17 @@ export function acceptWaiting(step: Step, slot: Slot): void {
   if (!batch) return askForBody(step, prePrepare.message.digest);
   // A body is not waited for if another batch was decided.
   const isOverruled = slot.committed !== null && slot.committed !== batch.digest;
-  if (!carried && batch.timestamp > ceiling(step)) return void (isOverruled || step.state.early.add(slot.sequence));
+  if (!carried && batch.timestamp > ceiling(step) && !mayFollow(step, slot)) {
+    return void (isOverruled || step.state.early.add(slot.sequence));
+  }
   if (!step.mayVote) return;
   slot.waiting = null;
   if (prePrepare.message.view !== step.state.view) return;
-  if (!carried) watchProgress(step, slot.sequence, batch);
+  if (!carried) {
+    watchProgress(step, slot.sequence, batch);
+    compareTime(step, batch);
+  }
+  step.state.early.delete(slot.sequence);
   accept(step, slot, prePrepare, batch);
 }
 
@@ -166,6 +172,7 @@ export function onPrepare(step: Step, prepare: Verified<Signed<Prepare>>): void 
   const slot = step.state.log.slot(sequence);
   const refused = vote(step, slot.prepares, prepare);
   if (refused) return discard(refused);
+  if (step.state.early.has(sequence) && mayFollow(step, slot)) acceptWaiting(step, slot);
   checkPrepared(step, slot);
 }
 
