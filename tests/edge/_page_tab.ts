@@ -9,6 +9,8 @@ const WIDTHS = [360, 768, 1440];
 const SCHEMES = ["light", "dark"];
 /** How long anything may take. */
 export const PATIENCE = { timeout: 30_000 } as const;
+/** Between two looks at the page, ms. */
+const POLL_MS = 20;
 
 /** Opens a link. The errors of the tab are gathered. */
 export async function openTab(browser: Browser, link: string): Promise<{ tab: Page; errors: string[] }> {
@@ -44,7 +46,8 @@ export function textOf(tab: Page, selector: string): Promise<string> {
 
 /** Waits until an expression is true. */
 export function until(tab: Page, expression: string): Promise<unknown> {
-  return tab.waitForFunction(expression, PATIENCE);
+  // By default it looks at each frame, and has the browser draw them all.
+  return tab.waitForFunction(expression, { ...PATIENCE, polling: POLL_MS });
 }
 
 /** Waits until the text of what matches has this pattern. */
@@ -66,7 +69,8 @@ export async function inspect(tab: Page, name: string): Promise<void> {
       if (folder) await tab.screenshot({ path: `${folder}/${name}-${scheme}-${width}.png`, fullPage: true });
       const overflow = await valueOf<number>(tab, "document.documentElement.scrollWidth - innerWidth");
       assert(overflow <= 0, `${name}, ${scheme}, ${width} px: ${overflow} px too wide`);
-      await tab.evaluate(axe.source);
+      // Half a megabyte of script: once for a page.
+      if (!await valueOf<boolean>(tab, `typeof axe === "object"`)) await tab.evaluate(axe.source);
       const violations = await valueOf<string[]>(
         tab,
         `axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ": " + nodes.map(({ html }) => html).join(" ").slice(0, 300)))`,
