@@ -21,7 +21,6 @@ import type { OutputOf, StandardSchema } from "../machines/typed/values/schema.t
 import { BundleLimit } from "./calls/bundle_limit.ts";
 import { Deadlines } from "./calls/deadlines.ts";
 import { Queries } from "./queries/queries.ts";
-import { randomNonce } from "./transport/random.ts";
 import { Session } from "./calls/session.ts";
 import { deliver, hasLostSession, mustAcknowledge, refusalOf } from "./calls/results.ts";
 import { KnownEpochs } from "./epochs/known_epochs.ts";
@@ -63,7 +62,7 @@ export class Client {
   /** Aborts the opening of a session. `null`: no opening is in progress. */
   #opening: AbortController | null = null;
   /** The nonce of the next opening. It stays the same until an opening succeeds, so that a lost answer does not open a second session. */
-  #nonce = randomNonce();
+  #nonce: number;
   #inFlight = 0;
   #pumpSoon = false;
   #closed = false;
@@ -78,6 +77,7 @@ export class Client {
     const { limits } = cluster.genesis;
     const settings = settingsOf(options);
     this.#settings = settings;
+    this.#nonce = settings.random();
     this.#window = limits.sessionWindow;
     this.#sessionIdleMs = limits.sessionIdleMs;
     this.#epochs = new KnownEpochs({ ...settings, cluster });
@@ -248,7 +248,7 @@ export class Client {
     try {
       const request = { session: 0, timestamp: this.#nonce, lowestUnanswered: 0, operations: [] };
       const { votes } = await this.#channel.send(request, opening.signal);
-      this.#nonce = randomNonce();
+      this.#nonce = this.#settings.random();
       const [opened] = votes[0]!.reply.results;
       if (opened!.status !== "ok") throw refusalOf(opened!);
       this.#session = new Session(Number(fromUtf8(opened!.value)), this.#window);

@@ -5,6 +5,7 @@
 import type { Timer } from "../node/ports.ts";
 import type { ClusterFile } from "../wire/mod.ts";
 import type { ClientObserver } from "./observer.ts";
+import { randomNonce } from "./transport/random.ts";
 import { webTimer } from "./transport/timer.ts";
 
 /** Options of {@linkcode Client}. */
@@ -34,6 +35,11 @@ export interface ClientOptions {
   readonly fetch?: typeof globalThis.fetch;
   /** Replaces the host's clock. */
   readonly timer?: Timer;
+  /**
+   * Replaces the host's random numbers, for tests and simulations: gives integers from 1 to 2^53 - 1. They spread the load and the retries, and
+   * number sessions and queries. No key is made of them.
+   */
+  readonly random?: () => number;
   /** The timeout of an operation, ms. It includes the time in the queue. Default 30,000. A `signal` can end a call earlier. */
   readonly timeoutMs?: number;
   /** If there is no agreement after this time, the request is sent to all replicas, ms. It doubles with each retry. Default 500. */
@@ -65,6 +71,7 @@ export function settingsOf(options: ClientOptions): ClientSettings {
     observer: options.observer,
     fetch: options.fetch ?? ((input, init) => fetch(input, init)),
     timer: options.timer ?? webTimer(),
+    random: options.random ?? randomNonce,
     timeoutMs: positive(options, "timeoutMs", 30_000),
     retryMs: positive(options, "retryMs", 500),
     maxRetryMs: positive(options, "maxRetryMs", 8_000),

@@ -50,7 +50,7 @@ export async function createClientSigner(privateKey: string, cluster: Digest): P
  * clients in one process: a root that was found valid is remembered.
  */
 export function createClientVerifier(cluster: Digest, epoch: number = 0): ClientVerifier {
-  let verifier: ClientVerifier | null = hasNodeCrypto() ? null : createWebVerifier(cluster, epoch);
+  let verifier = node?.createVerifier(cluster, epoch) ?? (hasNodeCrypto() ? null : createWebVerifier(cluster, epoch));
   const verified: ClientVerifier["verify"] = (...signed) => {
     if (verifier !== null) return verifier.verify(...signed);
     return nodeHalf().then(({ createVerifier }) => (verifier ??= createVerifier(cluster, epoch)).verify(...signed));

@@ -2,6 +2,7 @@
  * Runs a plan with everything that is checked.
  * @module
  */
+import { hasNodeCrypto } from "../crypto/builtin_crypto.ts";
 import { checkDurability, checkStores } from "./checks/ending.ts";
 import { inspect } from "./checks/inspection.ts";
 import { checkReload } from "./checks/reload.ts";
@@ -65,6 +66,7 @@ async function runChecked(
       exerciseStores,
     },
     changes: CHANGES,
+    ...plan.http && hasNodeCrypto() && { http: await (await import("./http/mod.ts")).httpParts() },
   });
   return { report, inspector };
 }

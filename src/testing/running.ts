@@ -14,14 +14,15 @@ import { HostileClient } from "./clients/hostile_client.ts";
 import { type Demand, livenessMs, operationsOf, type Plan } from "./plan/plan.ts";
 import { Random } from "./random.ts";
 import type { RunOptions, RunReport } from "./run_options.ts";
-import { type ClientOptions, SignedClient } from "./clients/signed_client.ts";
-import { UnsignedClient } from "./clients/unsigned_client.ts";
+import type { Caller, HttpCallers } from "./http/parts.ts";
+import { createClients } from "./clients/create_clients.ts";
 import type { Violation } from "./violation.ts";
 import type { Operator } from "./epochs/operator.ts";
 import type { Direction } from "./watch/action.ts";
 import type { Company, Thorough } from "./watch/company.ts";
 import { Director } from "./watch/director.ts";
 import type { World } from "./world/world.ts";
+import type { WebParts } from "./http/ports.ts";
 
 /** The most events per replica after healing. A cluster that is busier than this makes no progress. */
 const MOST_EVENTS = 50_000;
@@ -52,7 +53,9 @@ class Run {
   readonly #world: World;
   readonly #cluster: Cluster;
   readonly #history = new History();
-  readonly #clients: (SignedClient | UnsignedClient)[];
+  readonly #clients: readonly Caller[];
+  /** The callers over HTTP, if there are some. */
+  readonly #http: HttpCallers | null;
   readonly #together: Together;
   /** Changes the members, if the plan says so. */
   readonly #operator: Operator | null;
@@ -60,7 +63,7 @@ class Run {
   #isOver = false;
   #violation: Violation | null = null;
 
-  constructor(plan: Plan, options: RunOptions, { watcher, direction, thorough, changes }: Company) {
+  constructor(plan: Plan, options: RunOptions, { watcher, direction, thorough, changes, http }: Company) {
     this.#plan = plan;
     this.#thorough = thorough;
     this.#direction = direction ?? { actions: [] };
@@ -74,6 +77,10 @@ class Run {
       steps: thorough?.steps,
       checkReload: thorough?.checkReload,
       createEpochs: changes?.createEpochs,
+      ...plan.http && http && {
+        crypto: http.createCryptography(),
+        createWeb: (parts: WebParts) => http.createWeb(parts, plan.http!),
+      },
     });
     this.#world.checker.isCalm = plan.isCalm;
     if (options.inspect) this.#inspectMachine(options.inspect);
@@ -87,7 +94,16 @@ class Run {
     });
     this.#operator = this.#world.epochs && changes!.createOperator(this.#cluster, plan);
     this.#together = new Together(this.#cluster);
-    this.#clients = this.#createClients();
+    this.#http = plan.http && http ? http.createCallers(this.#world, plan.http) : null;
+    this.#clients = createClients({
+      plan,
+      workload: options.workload,
+      world: this.#world,
+      history: this.#history,
+      random: this.#random,
+      gateways: () => this.#cluster.gateways,
+      http: this.#http,
+    });
   }
 
   async run(): Promise<RunReport> {
@@ -108,6 +124,7 @@ class Run {
     const isComplete = untilMs > durationMs;
     if (!this.#violation && isComplete) {
       this.#cluster.heal();
+      this.#http?.heal();
       if (this.#demands("quick-catch-up")) watchCatchUp(this.#cluster, this.#plan);
       for (const client of this.#clients) client.hurry();
       this.#operator?.hurry();
@@ -118,6 +135,7 @@ class Run {
     }
     if (engine.isStuck) this.#world.report("liveness", "time stands still: a machine is woken again and again");
     if (!this.#violation && isComplete) this.#checkEnd();
+    if (!this.#violation && isComplete) await this.#http?.check();
     if (!this.#violation && this.#demands("room")) await this.#comeToRest();
     if (!this.#violation && this.#world.stores) {
       await this.#thorough?.exerciseStores(this.#world.stores, this.#plan.seed, this.#world.report);
@@ -178,24 +196,6 @@ class Run {
     const divergence = this.#thorough.findDivergence(() => this.#options.stateMachine(0 as ReplicaId), calls);
     const why = divergence ?? "no operation does so on one machine, whether it ran all along or was rebuilt";
     this.#violation = { ...this.#violation, detail: `${this.#violation.detail}; ${why}` };
-  }
-
-  #createClients(): (SignedClient | UnsignedClient)[] {
-    const { signedClients, unsignedClients } = this.#plan;
-    let id = 0;
-    const shared = { world: this.#world, workload: this.#options.workload, history: this.#history, nextId: () => ++id };
-    const make = (name: string, habits: ClientOptions["habits"]): ClientOptions => ({
-      ...shared,
-      name,
-      habits,
-      random: this.#random.fork(),
-    });
-    return [
-      ...signedClients.map((habits, i) => new SignedClient(make(`client${i}`, habits))),
-      ...unsignedClients.map((habits, i) =>
-        new UnsignedClient(make(`guest${i}`, habits), () => this.#cluster.gateways)
-      ),
-    ];
   }
 
   #startHostile(): void {

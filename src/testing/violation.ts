@@ -69,6 +69,8 @@ export type Invariant =
   | "no-halt"
   /** A correct client is not refused. */
   | "service"
+  /** What a caller believes over HTTP is what the replicas have executed, its receipt proves it, and errors tell the effect that there was. */
+  | "answers"
   /** No exception where none is allowed. */
   | "no-exception"
   /** The state machine keeps its contract: it gives bytes, and what it rejects changes nothing. */

@@ -11,6 +11,7 @@ Deno.test("a client asks the replica whose reply is of a later epoch, at once, a
     chain: [],
     onChain: () => {},
     timer,
+    random: () => 1,
     fetch: (url) => {
       asked.push(new URL(String(url)).hostname);
       return Promise.resolve(Response.json({ links: [] }));

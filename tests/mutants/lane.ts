@@ -21,6 +21,9 @@ export type Outcome =
   )
   & { readonly runs: number; readonly seconds: number };
 
+/** The packages that the routes need. */
+const IMPORT_MAP = "import_map.json";
+
 /** What is needed to run the simulator. */
 const FOLDERS = ["src", "tests/mutants", "tests/tools"];
 
@@ -38,6 +41,8 @@ export class Lane {
       await Deno.mkdir(`${folder}/${path.slice(0, path.lastIndexOf("/"))}`, { recursive: true });
       await Deno.copyFile(new URL(path, root), `${folder}/${path}`);
     }
+    const { imports } = JSON.parse(await Deno.readTextFile(new URL("deno.json", root)));
+    await Deno.writeTextFile(`${folder}/${IMPORT_MAP}`, JSON.stringify({ imports }));
     return new Lane(folder);
   }
 
@@ -103,6 +108,7 @@ export class Lane {
         "--no-check",
         "--no-config",
         "--no-lock",
+        `--import-map=${IMPORT_MAP}`,
         "tests/mutants/trial_process.ts",
         JSON.stringify(trials),
       ],

@@ -48,7 +48,7 @@ const rooms: Readonly<Record<string, Room>> = {
     packages: ["hono"],
     without: platform,
   },
-  testing: { imports: ["core", "wire", "crypto", "machines", "node", "stores"], without: platform },
+  testing: { imports: ["core", "wire", "crypto", "machines", "node", "stores", "client", "http"], without: platform },
   runtime: {
     imports: ["core", "wire", "crypto", "machines", "node", "stores", "snapshot", "client", "http"],
     packages: ["hono", "@hono/node-server", "node:", "ws"],

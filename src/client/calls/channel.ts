@@ -18,7 +18,7 @@ import type { KnownEpochs } from "../epochs/known_epochs.ts";
 import type { PresentEpoch } from "../epochs/present.ts";
 import { quorum } from "../../core/messages/quorum.ts";
 import { type ClientObserver, type RequestObserver, tell } from "../observer.ts";
-import { randomNonce } from "../transport/random.ts";
+import type { RandomIntegers } from "../transport/random.ts";
 import { checkQueryReply, checkReply } from "../proofs/reply_gate.ts";
 
 /** What a {@linkcode Channel} is made from. */
@@ -30,6 +30,7 @@ export interface ChannelOptions {
   readonly fetch: typeof globalThis.fetch;
   readonly digestReplies?: boolean;
   readonly timer: Timer;
+  readonly random: RandomIntegers;
   readonly retryMs: number;
   readonly maxRetryMs: number;
   readonly postMs: number;
@@ -128,9 +129,9 @@ export class Channel {
   /** Signs a query with these operations, sends it to all replicas, and reports each result that a quorum gave. */
   async poll(operations: readonly Uint8Array[], { signal, patienceMs, onAgreed }: PollSettings): Promise<Polled> {
     const { client, signer } = await this.#ready();
-    const { epochs, fetch, timer } = this.#options;
+    const { epochs, fetch, timer, random } = this.#options;
     const { epoch: { genesis }, replicas, verifier } = await epochs.present();
-    const message: Query = { kind: "query", client, nonce: randomNonce(), operations };
+    const message: Query = { kind: "query", client, nonce: random(), operations };
     const bytes = encodeClientMessage(message);
     const [signature, digest] = await Promise.all([signer.sign("query", bytes), clientSha256(bytes)]);
     const frame = encodeClientFrame({ message, bytes, signature });
@@ -166,13 +167,10 @@ export class Channel {
   }
 
   #context({ epoch: { genesis }, replicas, verifier }: PresentEpoch): ExchangeContext {
-    const { fetch, timer, retryMs, maxRetryMs, postMs } = this.#options;
+    const { fetch } = this.#options;
     return {
+      ...this.#options,
       replicas,
-      timer,
-      retryMs,
-      maxRetryMs,
-      postMs,
       post: (url, { frame, results }, signal, accept = ACCEPT_PATHS) => {
         const maxAnswerBytes = Math.min(results * (genesis.limits.maxResultBytes + 64) + 4096, MAX_BODY_BYTES);
         return this.#doubtingAnswer(post(fetch, { url, frame, accept, signal, maxAnswerBytes }));

@@ -14,7 +14,7 @@ import type { Timer } from "../../node/ports.ts";
 import { agree, type Vote } from "../proofs/agreement.ts";
 import { RequestDeniedError } from "../errors.ts";
 import type { Answer } from "../transport/post.ts";
-import { jittered } from "../transport/random.ts";
+import { jittered, type RandomIntegers } from "../transport/random.ts";
 import type { Peer, Replicas } from "../transport/replicas.ts";
 import { after } from "../transport/timer.ts";
 
@@ -30,6 +30,7 @@ export interface Sendable {
 export interface ExchangeContext {
   readonly replicas: Replicas;
   readonly timer: Timer;
+  readonly random: RandomIntegers;
   readonly retryMs: number;
   readonly maxRetryMs: number;
   /** A POST that is older than this is cancelled at the next retry, ms. */
@@ -127,14 +128,14 @@ export class Exchange {
   }
 
   #miss(peer: Peer, answer: Answer): void {
-    const { replicas, timer, retryMs } = this.#context;
+    const { replicas, timer, random, retryMs } = this.#context;
     const now = timer.monotonic();
     switch (answer.kind) {
       case "pending":
-        this.#postpone(peer, now + jittered(retryMs));
+        this.#postpone(peer, now + jittered(retryMs, random));
         return;
       case "later": {
-        const at = now + jittered(answer.afterMs);
+        const at = now + jittered(answer.afterMs, random);
         peer.notBefore = at;
         if (!answer.overloaded) peer.suspect = true;
         else if (peer.id === replicas.primary) this.#postpone(peer, at);
@@ -189,7 +190,7 @@ export class Exchange {
   }
 
   #retry(now: number): void {
-    const { timer, postMs, maxRetryMs } = this.#context;
+    const { timer, random, postMs, maxRetryMs } = this.#context;
     for (const peer of this.#ordered) {
       const post = this.#posts.get(peer.id);
       if (post !== undefined) {
@@ -202,7 +203,7 @@ export class Exchange {
       void this.#post(peer);
     }
     this.#retryMs = Math.min(this.#retryMs * 2, maxRetryMs);
-    this.#retryAt = now + jittered(this.#retryMs);
+    this.#retryAt = now + jittered(this.#retryMs, random);
   }
 
   #finish(settle: () => void): void {

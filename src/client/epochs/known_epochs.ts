@@ -8,6 +8,7 @@ import { clientClusterId, createClientVerifier } from "../../crypto/client.ts";
 import type { ClusterFile } from "../../wire/cluster_file.ts";
 import { type Epoch, firstEpoch } from "../../wire/epochs/first.ts";
 import type { Timer } from "../../node/ports.ts";
+import type { RandomIntegers } from "../transport/random.ts";
 import { Replicas } from "../transport/replicas.ts";
 import { later } from "../later/mod.ts";
 import type { EpochsToWatch, PresentEpoch } from "./present.ts";
@@ -19,6 +20,7 @@ export interface KnownEpochsOptions {
   readonly onChain: (chain: readonly Uint8Array[]) => void;
   readonly fetch: typeof globalThis.fetch;
   readonly timer: Timer;
+  readonly random: RandomIntegers;
 }
 
 /** The least time between two questions, ms. */
@@ -97,7 +99,7 @@ export class KnownEpochs implements EpochsToWatch {
     const { cluster } = this.#options;
     const first = firstEpoch(cluster, await clientClusterId(cluster.genesis));
     const last = this.#chain.length === 0 ? first : await (await later()).lastEpoch(first, this.#chain);
-    return this.#present = presentOf(last);
+    return this.#present = presentOf(last, this.#options.random);
   }
 
   async #ask({ epoch }: PresentEpoch, url: string): Promise<void> {
@@ -108,12 +110,12 @@ export class KnownEpochs implements EpochsToWatch {
     const last = await lastEpoch(epoch, links);
     if (this.#present?.epoch !== epoch) return;
     this.#chain = [...this.#chain, ...links];
-    this.#present = presentOf(last);
+    this.#present = presentOf(last, this.#options.random);
     this.#options.onChain(this.#chain);
     for (const onMoved of [...this.#listeners]) onMoved();
   }
 }
 
-function presentOf(epoch: Epoch): PresentEpoch {
-  return { epoch, replicas: new Replicas(epoch), verifier: createClientVerifier(epoch.context, epoch.number) };
+function presentOf(epoch: Epoch, random: RandomIntegers): PresentEpoch {
+  return { epoch, replicas: new Replicas(epoch, random), verifier: createClientVerifier(epoch.context, epoch.number) };
 }

@@ -20,7 +20,7 @@ import type { Left, Polled } from "./poll.ts";
 
 type QuerySettings = Pick<
   ClientSettings,
-  "timer" | "retryMs" | "maxRetryMs" | "maxQueriesInFlight" | "maxWaitingOperations" | "maxWaitingBytes"
+  "timer" | "random" | "retryMs" | "maxRetryMs" | "maxQueriesInFlight" | "maxWaitingOperations" | "maxWaitingBytes"
 >;
 
 /** What {@linkcode Queries} is made from. */
@@ -191,8 +191,8 @@ export class Queries {
   }
 
   #pause(ask: Ask): void {
-    const { timer, maxRetryMs } = this.#options;
-    ask.onAbandoned = after(timer, jittered(ask.pauseMs), () => this.#enqueue(ask));
+    const { timer, random, maxRetryMs } = this.#options;
+    ask.onAbandoned = after(timer, jittered(ask.pauseMs, random), () => this.#enqueue(ask));
     ask.pauseMs = Math.min(2 * ask.pauseMs, maxRetryMs);
   }
 

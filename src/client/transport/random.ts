@@ -9,12 +9,10 @@ export function randomNonce(): number {
   return (high & 0x1fffff) * 0x1_0000_0000 + low || 1;
 }
 
-/** A uniform random integer from 0 to `bound` - 1, for a small `bound`. */
-export function randomBelow(bound: number): number {
-  return randomNonce() % bound;
-}
+/** Gives uniform random integers, as {@linkcode randomNonce} does. */
+export type RandomIntegers = () => number;
 
 /** `ms` changed at random by up to a quarter, so that clients that failed together do not retry together. */
-export function jittered(ms: number): number {
-  return ms * (0.75 + randomBelow(1 << 20) / (1 << 21));
+export function jittered(ms: number, random: RandomIntegers): number {
+  return ms * (0.75 + random() / 2 ** 54);
 }

@@ -5,7 +5,7 @@
 import { type ReplicaId, replicaId, type View, view } from "../../core/messages/ids.ts";
 import { primaryOf, weakQuorum } from "../../core/messages/quorum.ts";
 import type { ClusterFile } from "../../wire/mod.ts";
-import { randomBelow } from "./random.ts";
+import type { RandomIntegers } from "./random.ts";
 
 /** One replica. */
 export interface Peer {
@@ -29,7 +29,7 @@ export class Replicas {
   /** The latest view that each replica claimed, by replica id. */
   readonly #views: View[];
 
-  constructor(cluster: ClusterFile) {
+  constructor(cluster: ClusterFile, random: RandomIntegers) {
     const members = cluster.genesis.replicas;
     this.#n = members.length;
     this.needed = weakQuorum(this.#n);
@@ -40,7 +40,7 @@ export class Replicas {
       return { id: replicaId(index), url, queryUrl, suspect: false, notBefore: 0 };
     });
     // Each client starts at a random replica, so that the backups share the load.
-    const start = randomBelow(peers.length);
+    const start = random() % peers.length;
     this.peers = [...peers.slice(start), ...peers.slice(0, start)];
   }
 

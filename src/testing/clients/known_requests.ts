@@ -29,6 +29,11 @@ export class KnownRequests {
     this.#vouched.add(`${name}/${timestamp}/${this.#hash(operation)}`);
   }
 
+  /** The same, where the gateway makes the timestamp. */
+  askedAtAnyTime(name: string, operation: Uint8Array): void {
+    this.#vouched.add(`${name}/${this.#hash(operation)}`);
+  }
+
   /** The owner of this key is hostile. Requests signed with it are valid, whatever they ask. */
   distrustClient(publicKey: string): void {
     this.#hostileClients.add(publicKey);
@@ -39,7 +44,8 @@ export class KnownRequests {
     if (request.kind === "request") return this.#made.has(digest) || this.#hostileClients.has(request.client);
     return isFaulty(request) ||
       request.operations.every(({ name, timestamp, operation }) =>
-        this.#vouched.has(`${name}/${timestamp}/${this.#hash(operation)}`)
+        this.#vouched.has(`${name}/${timestamp}/${this.#hash(operation)}`) ||
+        this.#vouched.has(`${name}/${this.#hash(operation)}`)
       );
   }
 }

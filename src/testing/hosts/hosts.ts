@@ -5,7 +5,7 @@
  * @module
  */
 import type { ReplicaId } from "../../core/messages/ids.ts";
-import type { StandInCryptography } from "../world/cryptography.ts";
+import type { SimulatedCryptography } from "../world/cryptography.ts";
 
 /** The names of simulated hosts. */
 export const NAMES: readonly string[] = [
@@ -21,12 +21,12 @@ export interface KeyPair {
 
 /** The names, URLs and keys of the hosts. */
 export class Hosts {
-  readonly #crypto: StandInCryptography;
+  readonly #crypto: SimulatedCryptography;
   /** All keys that each host has had. The last one is in use. */
   readonly #keys: KeyPair[][];
   readonly #byKey = new Map<string, { readonly host: ReplicaId; readonly privateKey: string }>();
 
-  constructor(crypto: StandInCryptography, count: number) {
+  constructor(crypto: SimulatedCryptography, count: number) {
     this.#crypto = crypto;
     this.#keys = NAMES.slice(0, count).map(() => []);
     for (const host of this.ids) this.renewKey(host);

@@ -44,6 +44,8 @@ export class Life {
   /** Resolves when it goes on; `null`: it is not paused. */
   #pause: Deferred<void> | null = null;
   #isOver = false;
+  /** Ends its HTTP interface, if it has one. */
+  #endWeb: (() => void) | undefined;
 
   constructor(options: LifeOptions) {
     const { world, label, disk, clock, random, isFaulty } = options;
@@ -80,12 +82,14 @@ export class Life {
   }
 
   async open(): Promise<void> {
-    const { world: { epochs, genesis } } = this.#options;
+    const { world } = this.#options;
+    const { epochs, genesis } = world;
     if (epochs) this.member = await this.#openMember(epochs);
     else {
       const self = this.#options.station.replica;
       const options = { ...this.#nodeOptions(), self, genesis, transport: this.#transport() };
       this.#node = await ReplicaNode.openWith(options, this.#internals());
+      if (!this.#isOver) this.#endWeb = world.web?.opened({ ...this.#options, node: this.#node, life: this });
     }
   }
 
@@ -117,6 +121,7 @@ export class Life {
   end(): void {
     this.#isOver = true;
     this.#timer.isDead = true;
+    this.#endWeb?.();
     this.store.crash();
   }
 
@@ -194,6 +199,7 @@ export class Life {
       stateMachine: this.versions ?? (() => world.stateMachine(this.seat ?? 0 as ReplicaId)),
       seed: random.seed(),
       persistInputs,
+      archive: isFaulty ? undefined : world.web?.archiveOf(this.#options.station),
       // It is told only once that its disk was replaced.
       start: disk.version > 0 ? "resume" : disk.isLost ? "recover" : "new",
       observers: [isFaulty ? { onEvent: (event) => this.#tell(event) } : this.#observer()],

@@ -1,7 +1,8 @@
 /**
- * Clients that send different requests to different replicas, give up what they asked, and ask for as much as they may.
+ * Clients that send different requests to different replicas, give up what they asked, and ask for as much as they may; and callers over HTTP.
  * @module
  */
+import type { ClientHabits } from "../clients/habits.ts";
 import type { Fault, HostileBehaviour, Plan } from "../plan/plan.ts";
 import type { Random } from "../random.ts";
 import { quietPlan } from "./quiet.ts";
@@ -34,4 +35,23 @@ export function clients(plan: Plan, random: Random): Plan {
   const calm = quietPlan(eager, hostile);
   const settings = { ...calm.settings, viewTimeoutMs: 600, statusIntervalMs: 225 };
   return { ...calm, settings, disk: { ...calm.disk, mostMs: 50 }, isCalm: true };
+}
+
+/** Virtual time of a run over HTTP, ms: real signatures and routes cost more than their stand-ins. Faults that begin later do not occur. */
+const HTTP_MS = 25_000;
+const [CALLS, POSTS] = [40, 6];
+
+/** Has the client library and programs that post to `/req` call over HTTP, amid the faults of the plan. */
+export function http(plan: Plan, random: Random): Plan {
+  const habits = (operations: number, bundle: number, own: Partial<ClientHabits>): ClientHabits => {
+    return { pipelining: 1, ...own, operations, bundle, thinkMs: 0.4 * HTTP_MS * bundle / operations };
+  };
+  const signedClients = plan.signedClients.slice(0, 4).map((own) => habits(CALLS, random.pick([1, 4, 8]), own));
+  return {
+    ...plan,
+    durationMs: HTTP_MS,
+    signedClients,
+    unsignedClients: [1, 2, 3].map(() => habits(POSTS, 1, {})),
+    http: { seed: random.seed(), clients: random.int(1, 3), guests: 2, trouble: random.pick([0, 0.02, 0.1]) },
+  };
 }

@@ -6,7 +6,7 @@
 import type { Demand, Plan } from "../plan/plan.ts";
 import { Random } from "../random.ts";
 import { catchingUp } from "./catching_up.ts";
-import { clients } from "./clients.ts";
+import { clients, http } from "./clients.ts";
 import { coalitions } from "./coalitions.ts";
 import { alone, idleNames, tinyLimits } from "./limits.ts";
 import { epochs } from "./epochs.ts";
@@ -49,7 +49,8 @@ export type Kind =
   | "together" // no replica is alone in a higher view for long
   | "room" // room is given back
   | "alone" // one replica
-  | "epochs"; // the members, their keys and their rules change
+  | "epochs" // the members, their keys and their rules change
+  | "http"; // callers with the client library, and programs that post to gateways, over HTTP
 
 const ENTRIES: { readonly [K in Kind]: Entry } = {
   "coalitions": { lay: coalitions, share: 0.06, replicas: [4, 4, 4, 4, 5, 6, 7, 7] },
@@ -67,6 +68,7 @@ const ENTRIES: { readonly [K in Kind]: Entry } = {
   "room": { lay: demanding("room"), share: 0.06 },
   "alone": { lay: alone, share: 0 },
   "epochs": { lay: epochs, share: 0.04 },
+  "http": { lay: http, share: 0.04, replicas: [4] },
 };
 
 /** Their names. */

@@ -174,8 +174,22 @@ export interface Plan {
   readonly demands?: readonly Demand[];
   /** Changes of the members and rules. Left out: epoch 0 is the only one. */
   readonly reconfigurations?: Reconfigurations;
+  /** Callers over HTTP. Left out: there are none. */
+  readonly http?: HttpPlan;
   /** There is no reason for views beyond this one. */
   readonly mostViews?: number;
+}
+
+/** The callers over HTTP: the client library, and programs that post to `/req`. */
+export interface HttpPlan {
+  /** The seed of their habits, of the limits of the replicas' HTTP interfaces, and of the fate of each request on its way. */
+  readonly seed: number;
+  /** So many of the signed clients, the first ones, are of the client library. */
+  readonly clients: number;
+  /** So many of the unsigned clients, the first ones, post to `/req`. */
+  readonly guests: number;
+  /** The part of the requests and answers that something happens to on the way, while there are faults. */
+  readonly trouble: number;
 }
 
 /** The replicas that a plan makes faulty. */

@@ -17,6 +17,7 @@ import type { Cluster } from "../world/cluster.ts";
 import type { Drill, ReloadCheck } from "../world/world.ts";
 import type { Direction } from "./action.ts";
 import type { Watcher } from "./shown.ts";
+import type { HttpParts } from "../http/parts.ts";
 
 /** What a run may have besides its plan and its options. None of it changes what happens, but the actions. */
 export interface Company {
@@ -26,6 +27,8 @@ export interface Company {
   readonly thorough?: Thorough;
   /** What a plan needs in which members change. */
   readonly changes?: Changes;
+  /** What a plan with callers over HTTP needs. Left out: these callers are simulated clients. */
+  readonly http?: HttpParts;
 }
 
 /** Makes the epochs of a run, and the one who changes the members. */

@@ -6,7 +6,7 @@ import type { ReplicaEvent } from "../../core/events.ts";
 import type { ReplicaId } from "../../core/messages/ids.ts";
 import type { ReplicaNode } from "../../node/node.ts";
 import { summaryOf } from "../../node/watching/summary.ts";
-import type { StandInCryptography } from "../world/cryptography.ts";
+import type { SimulatedCryptography } from "../world/cryptography.ts";
 import type { Engine } from "../world/engine.ts";
 import { type MachineState, type Shown, snapshotOf, type Watcher } from "./shown.ts";
 
@@ -21,14 +21,14 @@ const UNSHOWN: readonly string[] = ["discarded", "request-received", "released",
 /** Tells one watcher. */
 export class Narrator {
   readonly #engine: Engine;
-  readonly #crypto: StandInCryptography;
+  readonly #crypto: SimulatedCryptography;
   readonly #watcher: Watcher;
   /** How often each condition holds: a replica may be behind two barriers. */
   readonly #conditions = new Map<ReplicaId, Map<Condition, number>>();
   readonly #states = new Map<ReplicaId, MachineState>();
   readonly #lives = new Map<ReplicaId, number>();
 
-  constructor(engine: Engine, crypto: StandInCryptography, watcher: Watcher) {
+  constructor(engine: Engine, crypto: SimulatedCryptography, watcher: Watcher) {
     this.#engine = engine;
     this.#crypto = crypto;
     this.#watcher = watcher;

@@ -15,7 +15,7 @@ import type { Epochs, EpochsOptions } from "../epochs/epochs.ts";
 import { Hosts } from "../hosts/hosts.ts";
 import { completeSettings } from "../../node/options.ts";
 import { Coverage } from "../coverage.ts";
-import { StandInCryptography } from "./cryptography.ts";
+import { type SimulatedCryptography, StandInCryptography } from "./cryptography.ts";
 import { Engine } from "./engine.ts";
 import { Network } from "./network.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -32,6 +32,7 @@ import type { Drill, ReloadCheck, World } from "./world.ts";
 import type { WorldBase } from "./world_base.ts";
 import { Narrator } from "../watch/narrator.ts";
 import type { Watcher } from "../watch/shown.ts";
+import type { Web, WebParts } from "../http/ports.ts";
 
 /** The mean time between two reloads of a replica from its store, in a run of the usual length, virtual ms. */
 const RELOAD_MS = 3_000;
@@ -40,6 +41,9 @@ const USUAL_MS = 60_000;
 const NODE_LIMITS: Partial<NodeLimits> = { maxInboxFrames: 4_096, maxOutboxFrames: 1_024, maxWaiters: 4_096 };
 /** Drills need several sequence numbers between two checkpoints. */
 const LEAST_DRILLED = 4;
+
+/** Turns of the microtask queue between two events where a request goes through HTTP routes. */
+const WEB_TURNS = 40;
 
 /** The source of randomness, and the receiver of violations. */
 export interface Surroundings {
@@ -54,6 +58,10 @@ export interface Surroundings {
   readonly steps?: StepChecks | undefined;
   /** Compares a replica with one that is read from its store. */
   readonly checkReload?: ReloadCheck | undefined;
+  /** Makes the HTTP interfaces of the replicas. */
+  readonly createWeb?: ((parts: WebParts) => Web) | undefined;
+  /** By default a cheap stand-in. */
+  readonly crypto?: SimulatedCryptography | undefined;
   /** Makes the epochs of a plan in which members change. */
   readonly createEpochs?: ((options: EpochsOptions) => Epochs) | undefined;
 }
@@ -62,11 +70,11 @@ export interface Surroundings {
 export function createWorld(
   plan: Plan,
   options: RunOptions,
-  { random, onViolation, watcher, drill, steps, checkReload, createEpochs }: Surroundings,
+  { random, onViolation, watcher, drill, steps, checkReload, createWeb, createEpochs, ...given }: Surroundings,
 ): World {
   const { replicas, network, settings, checkpointInterval, logWindow, maxBatchRequests, reconfigurations } = plan;
-  const engine = new Engine();
-  const crypto = new StandInCryptography();
+  const engine = new Engine(createWeb && WEB_TURNS);
+  const crypto = given.crypto ?? new StandInCryptography();
   const hosts = new Hosts(crypto, replicas + (reconfigurations?.spares ?? 0));
   const genesis: Genesis = {
     name: "simulation",
@@ -86,13 +94,15 @@ export function createWorld(
   };
   const narrator = watcher ? new Narrator(engine, crypto, watcher) : null;
   const trace = new Trace(options.trace ?? false, () => engine.now);
+  const net = new Network(engine, random.fork(), { ...network });
+  const coverage = new Coverage();
   const shared = {
     engine,
-    network: new Network(engine, random.fork(), { ...network }),
+    network: net,
     crypto,
     hosts,
     settings: completeSettings(settings),
-    coverage: new Coverage(),
+    coverage,
     trace,
     narrator,
     versions: options.versions ?? null,
@@ -104,6 +114,7 @@ export function createWorld(
     report,
     steps: steps ?? null,
     stores: options.createStores?.() ?? null,
+    web: createWeb?.({ engine, network: net, hosts, coverage, report, genesis, urls }) ?? null,
   };
   const isDrilled = checkpointInterval >= LEAST_DRILLED && !reconfigurations;
   const worldOf = (epoch: Epoch, before: InvariantChecker | null): World => {
@@ -116,7 +127,7 @@ export function createWorld(
   };
   const first = firstEpoch({ genesis, urls }, clusterId(genesis));
   if (reconfigurations && !createEpochs) throw new Error("the members change in this run, and here they cannot");
-  const epochs = reconfigurations ? createEpochs!({ worldOf, report, coverage: shared.coverage }) : null;
+  const epochs = reconfigurations ? createEpochs!({ worldOf, report, coverage }) : null;
   const world = worldOf(first, null);
   epochs?.begin(world);
   return world;

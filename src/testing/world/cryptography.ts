@@ -7,8 +7,14 @@ import type { Digest } from "../../core/messages/ids.ts";
 import type { Cryptography } from "../../node/ports.ts";
 import { SIGNATURE_BYTES, signedDomain, type SignedKind, utf8 } from "../../wire/mod.ts";
 
+/** The cryptography of a simulation. */
+export interface SimulatedCryptography extends Cryptography {
+  /** The key pair of a name. */
+  keyPair(name: string): { readonly privateKey: string; readonly publicKey: string };
+}
+
 /** The signatures of one simulation. Its verifiers know every key that was made in it. */
-export class StandInCryptography implements Cryptography {
+export class StandInCryptography implements SimulatedCryptography {
   readonly #secrets = new Map<string, number>();
 
   /** The key pair of a name. */

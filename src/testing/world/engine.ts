@@ -20,10 +20,16 @@ export class Engine {
   readonly #queue = new EventQueue();
   #now = 0;
   #events = 0;
+  /** Turns after each event. */
+  readonly #turns: number;
   /** Events at this moment. */
   #atOnce = 0;
   /** Promises that must settle before time goes on. */
   readonly #held: Promise<() => void>[] = [];
+
+  constructor(turns: number = TURNS) {
+    this.#turns = turns;
+  }
 
   /** Virtual milliseconds since the start, with fractions. */
   get now(): number {
@@ -78,7 +84,7 @@ export class Engine {
       this.#events++;
       this.#queue.take()();
       while (this.#held.length > 0) (await this.#held.shift()!)();
-      for (let turn = 0; turn < TURNS; turn++) await null;
+      for (let turn = 0; turn < this.#turns; turn++) await null;
     }
     if (this.#now < until) this.#now = until;
   }

@@ -10,7 +10,7 @@ import type { StateMachine } from "../../core/state_machine.ts";
 import type { Core } from "../../node/durable/task.ts";
 import type { NodeLimits } from "../../node/limits.ts";
 import type { Coverage } from "../coverage.ts";
-import type { StandInCryptography } from "./cryptography.ts";
+import type { SimulatedCryptography } from "./cryptography.ts";
 import type { Stores } from "../hosts/disk.ts";
 import type { Epoch } from "../../wire/epochs/mod.ts";
 import type { Signer } from "../../node/ports.ts";
@@ -24,6 +24,7 @@ import type { Demand } from "../plan/plan.ts";
 import type { SharedGate } from "./shared_gate.ts";
 import type { Trace } from "../trace.ts";
 import type { Narrator } from "../watch/narrator.ts";
+import type { Web } from "../http/ports.ts";
 
 /**
  * Makes a replica's core: `Replica`, or one with a planted bug.
@@ -35,7 +36,7 @@ export type CoreMaker = (environment: Environment, storedState: StoredState) => 
 export interface WorldBase {
   readonly engine: Engine;
   readonly network: Network;
-  readonly crypto: StandInCryptography;
+  readonly crypto: SimulatedCryptography;
   /** The gate of all nodes. */
   readonly gate: SharedGate;
   readonly genesis: Genesis;
@@ -62,6 +63,8 @@ export interface WorldBase {
   readonly report: Report;
   /** Checks of what replicas send and store; `null`: none are made. */
   readonly steps: StepChecks | null;
+  /** The HTTP interfaces of the replicas; `null`: they have none in this run. */
+  readonly web: Web | null;
   /** The real stores beneath the disks; `null`: the disks are in memory only. */
   readonly stores: Stores | null;
   /** The private key of a replica. */

@@ -1,0 +1,49 @@
+/**
+ * The HTTP interfaces of all replicas of a run, the road to them, and their archives.
+ * @module
+ */
+import type { Archive } from "../../node/ports.ts";
+import type { HttpPlan } from "../plan/plan.ts";
+import { Random } from "../random.ts";
+import type { Station } from "../world/network.ts";
+import type { HostedReplica, Web, WebParts } from "./ports.ts";
+import { Road } from "./road/road.ts";
+import { type Policy, Site } from "./road/site.ts";
+
+/** One run's. */
+export class SimulatedWeb implements Web {
+  readonly road: Road;
+  readonly #parts: WebParts;
+  readonly #policy: Policy;
+  readonly #sites = new Map<Station, Site>();
+
+  constructor(parts: WebParts, { seed, trouble }: HttpPlan) {
+    const random = new Random(seed);
+    this.#parts = parts;
+    this.#policy = drawPolicy(random);
+    this.road = new Road({ ...parts, random: random.fork(), sites: this.#sites, trouble });
+  }
+
+  opened(hosted: HostedReplica): () => void {
+    const site = new Site({ ...this.#parts, hosted, policy: this.#policy });
+    this.#sites.set(hosted.station, site);
+    return () => site.end();
+  }
+
+  archiveOf(_: Station): Archive | undefined {
+    return undefined;
+  }
+}
+
+/** Limits that are reached now and then, and waits that end before an operation is executed. */
+function drawPolicy(random: Random): Policy {
+  const perSecond = random.pick([5, 20]);
+  return {
+    requestTimeoutMs: random.pick([2_000, 10_000]),
+    waitMs: random.pick([300, 3_000, 10_000]),
+    bodyTimeoutMs: random.pick([1_000, 10_000]),
+    maxWaiting: random.pick([16, 2_048]),
+    ...random.chance(0.2) && { clientLimit: { perSecond } },
+    ...random.chance(0.2) && { addressLimit: { perSecond } },
+  };
+}
