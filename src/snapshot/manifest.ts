@@ -151,6 +151,9 @@ function attempt<T>(what: string, decode: () => T): T {
   try {
     return decode();
   } catch (error) {
-    throw new SnapshotError(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+    // A JSON error shows some of the text, line ends included.
+    throw new SnapshotError(
+      `${what}: ${(error instanceof Error ? error.message : String(error)).replace(/\s+/g, " ")}`,
+    );
   }
 }

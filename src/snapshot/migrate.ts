@@ -1,7 +1,7 @@
 /**
  * Makes the state of another version of the state machine from that of a snapshot, so that a cluster of that version can
  * begin with it. Everybody who has the snapshot and the code makes the same, and so finds the root that a genesis names.
- * The machine's chunks are in memory meanwhile.
+ * The machine's chunks are in memory meanwhile, before and after the migration.
  * @module
  */
 import type { Genesis } from "../core/config.ts";
@@ -65,64 +65,104 @@ export async function migrateSnapshot(
         : `migration: expected version ${to}, and how it is made of ${from}, got ${versions.names.join(" and ")}`,
     );
   }
-  const root = rootIn(head.root, await readBlob(storage, head.root));
-  const attempt = async () => await new Migration(storage, head.root, root).run(migrate, to, versions);
-  const made = await attempt();
-  if ((await attempt()).root !== made.root) {
+  const migration = new Migration(storage, head, { migrate, versions, to });
+  // Nothing is kept of the first run but its root. The blobs of the second one are hashed, and only then made again and stored.
+  const root = await migration.blobsOf(await migration.run());
+  const chunks = await migration.run();
+  if (await migration.blobsOf(chunks) !== root) {
     throw new SnapshotError(`the migration to ${to} gives another state the second time: it is not deterministic`);
   }
-  const blobs = [...made.blobs].filter(([digest]) => digest !== made.root);
-  await forEach(blobs, ([digest, bytes]) => storage.put(blobKey(digest), bytes));
-  await storage.put(blobKey(made.root), made.blobs.get(made.root)!);
-  const bytes = [...made.blobs.values()].reduce((sum, { length }) => sum + length, 0);
-  return { sequence: head.sequence, root: made.root, from, to, made: { blobs: made.blobs.size, bytes } };
+  const made = { blobs: 0, bytes: 0 };
+  await migration.blobsOf(chunks, async (blobs) => {
+    await forEach([...blobs], ([digest, bytes]) => storage.put(blobKey(digest), bytes));
+    for (const { length } of blobs.values()) [made.blobs, made.bytes] = [made.blobs + 1, made.bytes + length];
+  });
+  return { sequence: head.sequence, root, from, to, made };
 }
 
-/** One run over a state. */
+/** The chunks of a state machine by its own ids. */
+type Chunks = ReadonlyMap<string, Uint8Array>;
+
+/** About how many bytes of new blobs are in memory at once. */
+const BLOBS_AT_ONCE = 1024 * 1024;
+
+/** What is run. */
+interface How {
+  readonly migrate: Migrate;
+  readonly versions: MachineVersions;
+  readonly to: string;
+}
+
+/** The migration of one state. */
 class Migration {
   readonly #storage: SnapshotStorage;
-  readonly #root: Root;
-  readonly #tree = new StateTree({ hash: sha256, pack });
+  readonly #head: Pick<ProvenHead, "root" | "sequence">;
+  readonly #how: How;
 
-  constructor(storage: SnapshotStorage, digest: Digest, root: Root) {
+  constructor(storage: SnapshotStorage, head: Pick<ProvenHead, "root" | "sequence">, how: How) {
     this.#storage = storage;
-    this.#root = root;
-    this.#tree.open(digest, root);
+    this.#head = head;
+    this.#how = how;
   }
 
-  async run(
-    migrate: Migrate,
-    to: string,
-    versions: MachineVersions,
-  ): Promise<{ readonly root: Digest; readonly blobs: ReadonlyMap<Digest, Uint8Array> }> {
-    const { sequence, agreedTime: timestamp, history } = this.#root;
-    const former = await this.#chunks();
-    let next: ReadonlyMap<string, Uint8Array>;
+  /** Runs it once. @throws {SnapshotError} if it fails. */
+  async run(): Promise<Chunks> {
+    const { migrate, versions, to } = this.#how;
+    const { sequence, agreedTime: timestamp } = await this.#root();
+    const former = await this.#former();
     try {
-      next = migrated(migrate, former, { sequence, timestamp });
+      const next = migrated(migrate, former, { sequence, timestamp });
+      former.clear();
       versions.create(to).restore(next);
+      return next;
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       throw new SnapshotError(`the migration to ${to} fails on the state at ${sequence}: ${why}`);
     }
-    this.#tree.replaceAll(MACHINE, new Map([...next].map(([id, chunk]) => [MACHINE + id, chunk])));
-    return this.#tree.seal([], { sequence, history, agreedTime: timestamp });
   }
 
-  /** The chunks of the machine by its own ids. All pages are in the tree afterwards. */
-  async #chunks(): Promise<ReadonlyMap<string, Uint8Array>> {
+  /** The root of the state with these chunks in place of the machine's. `store` gets the new blobs, a few at a time, the root last. */
+  async blobsOf(
+    chunks: Chunks,
+    store: (blobs: ReadonlyMap<Digest, Uint8Array>) => Promise<void> = () => Promise.resolve(),
+  ): Promise<Digest> {
+    const { sequence, history, agreedTime, pages } = await this.#root();
+    const tree = new StateTree({ hash: sha256, pack });
+    tree.open(this.#head.root, { sequence, history, agreedTime, pages });
+    for (const [, page] of pages) tree.load(page, await this.#page(page));
+    for (const [id] of tree.chunksOf(MACHINE)) if (!chunks.has(id.slice(MACHINE.length))) tree.put(id, null);
+    let bytes = 0;
+    for (const [id, chunk] of chunks) {
+      bytes += tree.put(MACHINE + id, chunk);
+      if (bytes < BLOBS_AT_ONCE) continue;
+      bytes = 0;
+      await store(tree.takeBlobs());
+    }
+    const { root, blobs } = tree.seal([], { sequence, history, agreedTime });
+    await store(new Map([...blobs].filter(([digest]) => digest !== root)));
+    await store(new Map([[root, blobs.get(root)!]]));
+    return root;
+  }
+
+  async #root(): Promise<Root> {
+    return rootIn(this.#head.root, await readBlob(this.#storage, this.#head.root));
+  }
+
+  async #page(digest: Digest): Promise<ReturnType<typeof readPage>> {
+    return readPage(unpack(await readBlob(this.#storage, digest)));
+  }
+
+  /** The chunks before the migration. */
+  async #former(): Promise<Map<string, Uint8Array>> {
     const chunks = new Map<string, Uint8Array>();
-    for (const [, digest] of this.#root.pages) {
-      const page = readPage(unpack(await readBlob(this.#storage, digest)));
-      this.#tree.load(digest, page);
-      for (const [id, chunk] of entriesOf(page)) if (id.startsWith(MACHINE)) await this.#read(id, chunk, chunks);
+    for (const [, page] of (await this.#root()).pages) {
+      const entries = entriesOf(await this.#page(page)).filter(([id]) => id.startsWith(MACHINE));
+      for (const [id, digest] of entries) {
+        const [, chunk] = readChunk(unpack(await readBlob(this.#storage, digest)));
+        chunks.set(id.slice(MACHINE.length), chunk);
+      }
     }
     return chunks;
-  }
-
-  async #read(id: string, digest: Digest, chunks: Map<string, Uint8Array>): Promise<void> {
-    const [, chunk] = readChunk(unpack(await readBlob(this.#storage, digest)));
-    chunks.set(id.slice(MACHINE.length), chunk);
   }
 }
 

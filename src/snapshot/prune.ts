@@ -3,8 +3,9 @@
  * @module
  */
 import type { Digest } from "../core/messages/ids.ts";
-import { chunksOn, readBlob, rootIn } from "./blobs.ts";
+import { entriesOn, readBlob, rootIn } from "./blobs.ts";
 import { decodeManifest, proveHead } from "./manifest.ts";
+import { SnapshotError } from "./snapshot_error.ts";
 import { blobKey, BLOBS, isBlobKey, manifestKeys, type SnapshotStorage } from "./storage/storage.ts";
 
 /**
@@ -16,7 +17,7 @@ const PRUNING = "snapshots/pruning";
 /**
  * Keeps the newest `keep` snapshots and removes the others, with the blobs that no kept one names. Takes memory for the
  * digests of all kept blobs: about 100 bytes each. No save may run meanwhile.
- * @throws {SnapshotError} if a kept snapshot is damaged; then nothing was removed.
+ * @throws {SnapshotError} if there is no snapshot, or a kept one is damaged; then nothing was removed.
  */
 export async function pruneSnapshots(
   storage: SnapshotStorage,
@@ -25,8 +26,11 @@ export async function pruneSnapshots(
   if (!Number.isSafeInteger(keep) || keep < 1) {
     throw new RangeError(`keep: expected a number of snapshots, 1 or more, got ${keep}`);
   }
-  const old = (await manifestKeys(storage)).slice(0, -keep);
-  const kept = await namedBlobs(storage, (await manifestKeys(storage)).slice(-keep));
+  const all = await manifestKeys(storage);
+  // Blobs without a manifest may be all that is left of a snapshot whose manifest somebody has moved.
+  if (all.length === 0) throw new SnapshotError("expected a snapshot in the storage, found none; nothing was removed");
+  const old = all.slice(0, -keep);
+  const kept = await namedBlobs(storage, all.slice(-keep));
   for (const key of old) await storage.delete(key);
   return { snapshots: old.length, blobs: await sweep(storage, kept) };
 }
@@ -59,9 +63,10 @@ async function nameBlobs(storage: SnapshotStorage, key: string, named: Set<strin
   const { root } = await proveHead(decodeManifest((await storage.get(key))!, key));
   const add = (digest: Digest) => named.add(blobKey(digest));
   add(root);
-  for (const [, page] of rootIn(root, await readBlob(storage, root)).pages) {
-    if (named.has(blobKey(page))) continue;
-    add(page);
-    for (const chunk of chunksOn(page, await readBlob(storage, page))) add(chunk);
+  for (const page of rootIn(root, await readBlob(storage, root)).pages) {
+    const [, digest] = page;
+    if (named.has(blobKey(digest))) continue;
+    add(digest);
+    for (const [, chunk] of entriesOn(page, await readBlob(storage, digest))) add(chunk);
   }
 }

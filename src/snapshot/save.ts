@@ -4,7 +4,7 @@
  * @module
  */
 import type { Digest, SequenceNumber } from "../core/messages/ids.ts";
-import { checkedBlob, chunksOn, forEach, rootIn } from "./blobs.ts";
+import { checkedBlob, entriesOn, forEach, rootIn } from "./blobs.ts";
 import { clusterId } from "../crypto/mod.ts";
 import { decodeManifest, encodeManifest, proveHead, type SnapshotHead } from "./manifest.ts";
 import { finishPruning } from "./prune.ts";
@@ -117,23 +117,25 @@ class Save {
   async tree(root: Digest): Promise<void> {
     if (await this.storage.has(blobKey(root))) return;
     const [rootPage] = await this.#fetch([root]);
-    const pages = rootIn(root, rootPage!).pages.map(([, digest]) => digest);
+    const { pages } = rootIn(root, rootPage!);
     for (let at = 0; at < pages.length; at += READ_AT_ONCE) {
-      const missing = await this.#missing(pages.slice(at, at + READ_AT_ONCE));
-      const found = await this.#fetch(missing);
-      for (const [i, page] of missing.entries()) await this.#page(page, found[i]!);
+      const some = pages.slice(at, at + READ_AT_ONCE);
+      const missing = new Set(await this.#missing(some.map(([, digest]) => digest)));
+      const wanted = some.filter(([, digest]) => missing.has(digest));
+      const found = await this.#fetch(wanted.map(([, digest]) => digest));
+      for (const [i, page] of wanted.entries()) await this.#page(page, found[i]!);
     }
     await this.storage.put(blobKey(root), rootPage!);
   }
 
-  async #page(page: Digest, bytes: Uint8Array): Promise<void> {
-    const chunks = await this.#missing(chunksOn(page, bytes));
+  async #page(page: readonly [id: string, digest: Digest], bytes: Uint8Array): Promise<void> {
+    const chunks = await this.#missing(entriesOn(page, bytes).map(([, digest]) => digest));
     for (let at = 0; at < chunks.length; at += READ_AT_ONCE) {
       const asked = chunks.slice(at, at + READ_AT_ONCE);
       const found = await this.#fetch(asked);
       await forEach([...asked.entries()], ([i, digest]) => this.storage.put(blobKey(digest), found[i]!));
     }
-    await this.storage.put(blobKey(page), bytes);
+    await this.storage.put(blobKey(page[1]), bytes);
   }
 
   async #missing(digests: readonly Digest[]): Promise<readonly Digest[]> {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Digest, Millis, SequenceNumber } from "../core/messages/ids.ts";
-import { chunksOn, forEach, readBlob, rootIn } from "./blobs.ts";
+import { checkChunk, entriesOn, forEach, readBlob, rootIn } from "./blobs.ts";
 import { decodeManifest, proveHead, type ProvenHead } from "./manifest.ts";
 import { SnapshotError } from "./snapshot_error.ts";
 import type { Trust } from "./trust.ts";
@@ -82,8 +82,9 @@ export async function verifyState(
 ): Promise<VerifiedState> {
   let blobs = 0;
   let bytes = 0;
-  const read = async (digest: Digest): Promise<Uint8Array> => {
+  const read = async (digest: Digest, check: (blob: Uint8Array) => void = () => {}): Promise<Uint8Array> => {
     const blob = await readBlob(storage, digest);
+    check(blob);
     blobs++;
     bytes += blob.length;
     await onBlob(digest, blob);
@@ -93,8 +94,10 @@ export async function verifyState(
   if (sequence !== expected) {
     throw new SnapshotError(`root page: expected the state at ${expected}, got that at ${sequence}`);
   }
-  for (const [, page] of pages) {
-    await forEach(chunksOn(page, await read(page)), async (chunk) => void await read(chunk));
+  for (const page of pages) {
+    await forEach(entriesOn(page, await read(page[1])), async (chunk) => {
+      await read(chunk[1], (blob) => checkChunk(chunk, blob));
+    });
   }
   return { sequence, root, agreedTime, history, blobs, bytes };
 }

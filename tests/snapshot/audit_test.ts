@@ -1,14 +1,19 @@
 /** Audits: archived batches are executed again and compared with snapshots. */
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { CliError } from "../../src/cli/cli_error.ts";
+import { main } from "../../src/cli/mod.ts";
+import { sha256 } from "../../src/crypto/mod.ts";
 import { KeyValue } from "../../src/machines/mod.ts";
 import { storageArchive } from "../../src/snapshot/storage/archive.ts";
 import { audit, type AuditOptions } from "../../src/snapshot/audit/audit.ts";
 import { nodeSource } from "../../src/snapshot/node_source.ts";
 import { saveSnapshot } from "../../src/snapshot/save.ts";
 import { SnapshotError } from "../../src/snapshot/snapshot_error.ts";
+import { folderStorage } from "../../src/snapshot/storage/folder.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import { pack, unpack, utf8 } from "../../src/wire/mod.ts";
-import { Cluster, genesisOf, resultsIn } from "../node/_cluster.ts";
+import { Cluster, genesisOf, NAMES, resultsIn } from "../node/_cluster.ts";
+import { inFolder } from "../tools/folder.ts";
 import { Bucket } from "./_bucket.ts";
 
 /** Has a cluster write, and keeps its archive and snapshots. */
@@ -50,6 +55,56 @@ Deno.test("an audit executes the whole past again, and comes to the root of ever
   const { from, through, compared } = await audit(options());
   assertEquals([from as number, through, compared.length], [1, last.sequence, 3]);
   assertEquals(compared.at(-1), last.sequence);
+});
+
+Deno.test("an audit that forgets the state at each checkpoint, and reads it again by need, comes to the same", async () => {
+  const whole = await audit(options());
+  let loads = 0;
+  const counting = () => {
+    const machine = new KeyValue();
+    const { load } = machine.lazyLoading;
+    machine.lazyLoading.load = (chunks) => {
+      loads++;
+      load(chunks);
+    };
+    return machine;
+  };
+  assertEquals(await audit({ ...options(), stateMachine: counting, memoryBytes: 1 }), whole);
+  assertEquals(loads > 10, true, `${loads}`);
+});
+
+Deno.test("pbft snapshot audit keeps the state in a temporary file, and leaves nothing of it", async () => {
+  await inFolder(async (folder) => {
+    const backups = folderStorage(`${folder}/backups`);
+    for (const [key, value] of storage.values) await backups.put(key, value);
+    const urls = Object.fromEntries(NAMES.map((name, i) => [name, `http://127.0.0.1:${i + 1}`]));
+    await Deno.writeTextFile(`${folder}/cluster.json`, JSON.stringify({ genesis: options().genesis, urls }));
+    const before = Deno.env.get("TMPDIR");
+    const auditIn = async (temporary: string) => {
+      Deno.env.set("TMPDIR", temporary);
+      const lines: string[] = [];
+      const args = ["snapshot", "audit", `${folder}/backups`, "--cluster", `${folder}/cluster.json`, "--quiet"];
+      return [await main(args, (line) => lines.push(line)), ...lines];
+    };
+    try {
+      await Deno.mkdir(`${folder}/tmp`);
+      const said = `executed 1 to ${last.sequence} again; the state is that of 3 snapshots on the way`;
+      assertEquals(await auditIn(`${folder}/tmp`), [0, said]);
+      const key = batches[7]!;
+      await backups.put(key, utf8("x"));
+      await assertRejects(() => auditIn(`${folder}/tmp`), CliError, "batch 8: expected an archived batch");
+      assertEquals([...Deno.readDirSync(`${folder}/tmp`)], []);
+      const error = await assertRejects(
+        () => auditIn(`${folder}/none`),
+        CliError,
+        "the state needs a temporary file in",
+      );
+      assertMatch(error.lines.next!, /TMPDIR/);
+    } finally {
+      if (before === undefined) Deno.env.delete("TMPDIR");
+      else Deno.env.set("TMPDIR", before);
+    }
+  });
 });
 
 Deno.test("an audit starts from a snapshot", async () => {
@@ -106,6 +161,12 @@ Deno.test("a batch that is missing, damaged, or not proven is named", async () =
   const wrong: readonly [value: Uint8Array | null, error: string][] = [
     [null, "batch 8: expected an archived batch, the next one is 9"],
     [utf8("x"), "batch 8: expected an archived batch, got other bytes"],
+    [pack([sequence, digest, batch, [7]]), "batch 8: expected an archived batch, got other bytes"],
+    [
+      pack([sequence, digest, batch, [utf8("x"), utf8("y"), utf8("z")]]),
+      "batch 8: expected an archived batch, got other",
+    ],
+    [pack([sequence, sha256(utf8("x")), utf8("x"), commits]), "batch 8: not proven: a commit is for another batch"],
     [pack([sequence, digest, batch.slice(1), commits]), `batch 8: expected bytes with the digest ${digest}`],
     [pack([sequence, digest, batch, commits.slice(1)]), "batch 8: not proven: expected a quorum"],
     [
@@ -125,6 +186,10 @@ Deno.test("a batch that is missing, damaged, or not proven is named", async () =
   } finally {
     storage.values.set(key, bytes);
   }
+  // A file of somebody else's is in nobody's way.
+  storage.values.set("batches/notes.txt", utf8("x"));
+  assertEquals((await audit(options())).through, last.sequence);
+  storage.values.delete("batches/notes.txt");
   await assertRejects(
     () => audit({ ...options(), genesis: { ...genesisOf(4), name: "other" } }),
     SnapshotError,

@@ -14,7 +14,7 @@ import { SnapshotError } from "../snapshot_error.ts";
 import { archivedNumbers, readArchived } from "../storage/archive.ts";
 import { manifestKeys, type SnapshotStorage } from "../storage/storage.ts";
 import { checkAgreement, checkWithin, epochsOf } from "../trust.ts";
-import { chunksOn, forEach, readBlob, rootIn } from "../blobs.ts";
+import { checkChunk, entriesOn, forEach, readBlob, rootIn } from "../blobs.ts";
 import { openSnapshot } from "../verify.ts";
 import { Auditor } from "./auditor.ts";
 
@@ -32,6 +32,8 @@ export interface AuditOptions {
   readonly store: Store;
   /** The number of the snapshot to start from. Default: the genesis, or the snapshot of the state with which the cluster begins. */
   readonly from?: number;
+  /** How much of a state may be in memory, bytes, if the machine has lazy loading. Default 32 MiB. */
+  readonly memoryBytes?: number;
   /** Is told which number was executed. */
   readonly onProgress?: (sequence: SequenceNumber) => void;
 }
@@ -90,17 +92,20 @@ export async function audit(options: AuditOptions): Promise<AuditReport> {
   };
 }
 
+/** An id, and the digest of what has it. */
+type Named = readonly [id: string, digest: Digest];
+
 /** Reads the snapshots wholly, each blob once. Returns how many there are. @throws {SnapshotError} naming the snapshot and the blob. */
 async function readAll(storage: SnapshotStorage, snapshots: readonly ProvenHead[]): Promise<number> {
   const seen = new Set<Digest>();
   /** A blob that was read before counts for all that it names. */
-  const unseen = (digests: readonly Digest[]) => digests.filter((digest) => !seen.has(digest) && seen.add(digest));
+  const unseen = (named: readonly Named[]) => named.filter(([, digest]) => !seen.has(digest) && seen.add(digest));
   for (const { root, sequence } of snapshots) {
     try {
-      if (unseen([root]).length === 0) continue;
-      for (const page of unseen(rootIn(root, await readBlob(storage, root)).pages.map(([, digest]) => digest))) {
-        const chunks = unseen(chunksOn(page, await readBlob(storage, page)));
-        await forEach(chunks, async (chunk) => void await readBlob(storage, chunk));
+      if (unseen([["", root]]).length === 0) continue;
+      for (const page of unseen(rootIn(root, await readBlob(storage, root)).pages)) {
+        const chunks = unseen(entriesOn(page, await readBlob(storage, page[1])));
+        await forEach(chunks, async (chunk) => checkChunk(chunk, await readBlob(storage, chunk[1])));
       }
     } catch (error) {
       if (!(error instanceof SnapshotError)) throw error;

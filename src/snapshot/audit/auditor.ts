@@ -31,6 +31,8 @@ const NOBODY: Signer = { publicKey: "", sign: () => new Uint8Array(SIGNATURE_BYT
 const SELF = 0 as ReplicaId;
 /** Nothing waits for this replica. */
 const SETTINGS = { ...DEFAULT_SETTINGS, checkpointSliceBytes: AT_ONCE };
+/** The default of {@linkcode AuditorOptions.memoryBytes}. */
+const MEMORY_BYTES = 32 * 1024 * 1024;
 
 /** What an auditor needs. */
 export interface AuditorOptions {
@@ -46,6 +48,8 @@ export interface AuditorOptions {
   /** All epochs that are known, and the links that lead to the last one. */
   readonly epochs: readonly Epoch[];
   readonly chain: readonly Uint8Array[];
+  /** Once the replica has read and made so many bytes of blobs, it starts anew on its store. */
+  readonly memoryBytes?: number;
 }
 
 /** The replica, over its epochs. */
@@ -57,6 +61,9 @@ export class Auditor {
   #core!: Replica;
   #write!: (ready: Ready) => Promise<void>;
   #now = 0 as Millis;
+  /** The bytes of blobs that were read and made since the last start. */
+  #touched = 0;
+  #isLazy = false;
 
   private constructor(options: AuditorOptions, epoch: Epoch) {
     this.#options = options;
@@ -123,7 +130,16 @@ export class Auditor {
       const checkpoint: Checkpoint = { kind: "checkpoint", replica: id as ReplicaId, sequence, digest: stateRoot };
       await this.#step({ kind: "checkpoint", checkpoint: sign(NOBODY, checkpoint) });
     }
+    await this.#rest(sequence);
     return stateRoot;
+  }
+
+  /** Forgets what is in memory, if that is much: the store has it, and a machine with lazy loading reads it again by need. */
+  async #rest(sequence: SequenceNumber): Promise<void> {
+    const isStable = this.#core.stable[0]?.message.sequence === sequence;
+    if (this.#isLazy && isStable && this.#touched >= (this.#options.memoryBytes ?? MEMORY_BYTES)) {
+      await this.#start("resume");
+    }
   }
 
   /** Starts the replica of the present epoch on what the store has. */
@@ -132,7 +148,8 @@ export class Auditor {
     const epoch = this.#epoch;
     const { genesis, cluster, context, number } = epoch;
     const stateMachine = versions.create(genesis.stateMachine);
-    const lazyLoading = stateMachine.lazyLoading !== undefined;
+    const lazyLoading = this.#isLazy = stateMachine.lazyLoading !== undefined;
+    this.#touched = 0;
     const identity = { genesis, cluster, epoch: number, self: SELF };
     const restored = await restore(this.#store, identity, { lazyLoading, start });
     const environment = createEnvironment({
@@ -156,19 +173,25 @@ export class Auditor {
   /** Takes a step, and reads what the core needs of its store. */
   async #step(input: Input): Promise<void> {
     let ready = this.#core.step(input, this.#now);
-    await this.#write(ready);
+    await this.#written(ready);
     while (ready.loads.length > 0) {
       const blobs = await new BlobReader(this.#store, sha256).read(ready.loads);
+      this.#touched += sizeOf(blobs);
       ready = this.#core.step({ kind: "loaded", blobs }, this.#now);
-      await this.#write(ready);
+      await this.#written(ready);
     }
+  }
+
+  async #written(ready: Ready): Promise<void> {
+    for (const record of ready.records) if (record.kind === "blobs") this.#touched += sizeOf(record.blobs);
+    await this.#write(ready);
   }
 
   #batchOf({ sequence, digest, batch: bytes }: ArchivedBatch): Verified<Batch> {
     if (sha256(bytes) !== digest) {
       throw new SnapshotError(`batch ${sequence}: expected bytes with the digest ${digest}`);
     }
-    const { timestamp, requests } = decodeBatch(bytes, this.#epoch.genesis.limits);
+    const { timestamp, requests } = decoded(sequence, () => decodeBatch(bytes, this.#epoch.genesis.limits));
     return {
       digest,
       bytes,
@@ -181,8 +204,11 @@ export class Auditor {
     const { genesis } = this.#epoch;
     const { replicas } = genesis;
     const refuse = (why: string) => new SnapshotError(`batch ${sequence}: not proven: ${why}`);
-    const decoded = commits.map((frame) => {
-      const { signed: { message, bytes, signature } } = decodeFrame(frame, wireLimits(genesis));
+    const proof = commits.map((frame) => {
+      const { signed: { message, bytes, signature } } = decoded(
+        sequence,
+        () => decodeFrame(frame, wireLimits(genesis)),
+      );
       const member = "replica" in message ? replicas[message.replica] : undefined;
       if (message.kind !== "commit" || !member) throw refuse("expected commits of members");
       if (message.sequence !== sequence || message.digest !== digest) throw refuse("a commit is for another batch");
@@ -191,10 +217,21 @@ export class Auditor {
       }
       return { message, bytes, signature };
     });
-    const signers = new Set(decoded.map(({ message }) => message.replica));
-    const views = new Set(decoded.map(({ message }) => message.view));
+    const signers = new Set(proof.map(({ message }) => message.replica));
+    const views = new Set(proof.map(({ message }) => message.view));
     if (signers.size < quorum(replicas.length) || views.size !== 1) throw refuse("expected a quorum in one view");
-    return decoded;
+    return proof;
+  }
+}
+
+/** @throws {SnapshotError} if an archived batch, or its proof, can't be decoded. */
+function decoded<T>(sequence: SequenceNumber, decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    throw new SnapshotError(
+      `batch ${sequence}: expected an archived batch, got other bytes: ${(error as Error).message}`,
+    );
   }
 }
 
@@ -207,4 +244,10 @@ function writing(store: Store, { writer, ...restored }: Restored): (ready: Ready
     for (const record of records) writer.write(record, writes);
     version = await store.commit(writes, version);
   };
+}
+
+function sizeOf(blobs: ReadonlyMap<Digest, Uint8Array>): number {
+  let bytes = 0;
+  for (const { length } of blobs.values()) bytes += length;
+  return bytes;
 }

@@ -10,6 +10,7 @@ import type { SnapshotStorage } from "./storage.ts";
 
 /** The prefix of the keys of batches. */
 const BATCHES = "batches/";
+const BATCH = /^batches\/\d{16}$/;
 
 /** An archive for `serve`, in the same place as snapshots. */
 export function storageArchive(storage: SnapshotStorage): Archive {
@@ -25,7 +26,8 @@ export function storageArchive(storage: SnapshotStorage): Archive {
 /** The numbers of the archived batches, ascending. */
 export async function archivedNumbers(storage: SnapshotStorage): Promise<readonly SequenceNumber[]> {
   const numbers: number[] = [];
-  for await (const key of storage.list(BATCHES)) numbers.push(Number(key.slice(BATCHES.length)));
+  // What else lies there is nobody's.
+  for await (const key of storage.list(BATCHES)) if (BATCH.test(key)) numbers.push(Number(key.slice(BATCHES.length)));
   return numbers.sort((a, b) => a - b) as SequenceNumber[];
 }
 
@@ -35,13 +37,17 @@ export async function readArchived(storage: SnapshotStorage, sequence: SequenceN
   if (bytes === null) throw new SnapshotError(`batch ${sequence}: expected an archived batch, got none`);
   try {
     const [at, digest, batch, commits] = unpack(bytes) as [SequenceNumber, Digest, Uint8Array, Uint8Array[]];
-    if (at === sequence && typeof digest === "string" && batch instanceof Uint8Array && Array.isArray(commits)) {
+    if (at === sequence && typeof digest === "string" && batch instanceof Uint8Array && isList(commits)) {
       return { sequence, digest, batch, commits };
     }
   } catch {
     // Said below.
   }
   throw new SnapshotError(`batch ${sequence}: expected an archived batch, got other bytes`);
+}
+
+function isList(commits: unknown): boolean {
+  return Array.isArray(commits) && commits.every((commit) => commit instanceof Uint8Array);
 }
 
 function keyOf(sequence: SequenceNumber): string {

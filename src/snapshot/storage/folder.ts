@@ -6,10 +6,14 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { SnapshotError } from "../snapshot_error.ts";
 import { BLOBS, type SnapshotStorage } from "./storage.ts";
 
 /** Digits of a digest that name the folder of a blob, so that no folder holds millions of files. */
 const SHARD_DIGITS = 2;
+
+/** No file of a snapshot is larger, bytes: a manifest with a long chain of epochs is the largest. */
+const MAX_FILE_BYTES = 64 * 1024 * 1024;
 
 /** Snapshots in the folder at `path`, which is made when the first one is saved. */
 export function folderStorage(path: string): SnapshotStorage {
@@ -20,7 +24,7 @@ export function folderStorage(path: string): SnapshotStorage {
   };
   const made = new Set<string>();
   return {
-    get: (key) => orNull(readFile(fileOf(key)).then((bytes) => new Uint8Array(bytes))),
+    get: (key) => orNull(readWhole(fileOf(key), key)),
     has: async (key) => await orNull(stat(fileOf(key))) !== null,
     async put(key, value) {
       const file = fileOf(key);
@@ -42,6 +46,16 @@ export function folderStorage(path: string): SnapshotStorage {
       for await (const key of files(path, prefix.split("/")[0]!)) if (key.startsWith(prefix)) yield key;
     },
   };
+}
+
+/** Reads a file. A pipe would never end, and a file of many gigabytes is none of a snapshot. */
+async function readWhole(path: string, key: string): Promise<Uint8Array> {
+  const found = await stat(path);
+  if (!found.isFile()) throw new SnapshotError(`${key}: expected a file, got something else`);
+  if (found.size > MAX_FILE_BYTES) {
+    throw new SnapshotError(`${key}: expected at most ${MAX_FILE_BYTES} bytes, got ${found.size}`);
+  }
+  return new Uint8Array(await readFile(path));
 }
 
 async function* files(path: string, top: string): AsyncGenerator<string> {

@@ -2,15 +2,12 @@
  * `snapshot`: saves, verifies, restores, prunes and audits snapshots in a folder.
  * @module
  */
-import { KeyValue } from "../../../machines/mod.ts";
-import { audit } from "../../../snapshot/audit/audit.ts";
 import { migrateSnapshot } from "../../../snapshot/migrate.ts";
 import { pruneSnapshots } from "../../../snapshot/prune.ts";
 import { clusterIn, type SavedSnapshot, saveSnapshot } from "../../../snapshot/save.ts";
 import { SnapshotError } from "../../../snapshot/snapshot_error.ts";
 import { folderStorage } from "../../../snapshot/storage/folder.ts";
 import { verifySnapshot } from "../../../snapshot/verify.ts";
-import { MemoryStore } from "../../../stores/memory.ts";
 import { READ_TOKEN_FLAG, readToken } from "../../check/read_token.ts";
 import { CliError, EXIT, isSystemError, reasonOf } from "../../cli_error.ts";
 import { findCluster } from "../../find_cluster.ts";
@@ -22,6 +19,7 @@ import { durationMs } from "../../parser/duration.ts";
 import { CHAIN_FLAG, CLUSTER_FLAG, EXPORT_FLAG } from "../../parser/flags.ts";
 import { required } from "../../parser/required.ts";
 import { type Call, defineVerb, type Flags } from "../../parser/verb.ts";
+import { auditPast } from "../../snapshots/audit.ts";
 import { chosen, trusted } from "../../snapshots/choice.ts";
 import { replicaSource } from "../../snapshots/replica_source.ts";
 import { restore } from "../../snapshots/restore.ts";
@@ -69,7 +67,8 @@ export const verb = defineVerb({
   restore  fills the state file of a member that lost its disk; then start it as usual
   migrate  adds the state of another version of the machine, made of a snapshot, with which a cluster can begin
   prune    keeps the newest snapshots and removes the others
-  audit    executes the archived batches in the folder again, and compares the state with the snapshots`,
+  audit    executes the archived batches in the folder again, and compares the state with the snapshots; the state is
+           in a temporary file meanwhile`,
   args: [
     { name: "ACTION", help: "save, verify, restore, migrate, prune or audit", choices: Object.keys(ACTIONS) },
     { name: "FOLDER", help: "where the snapshots are", isFile: true },
@@ -187,30 +186,4 @@ async function prune({ values, terminal }: Call<typeof FLAGS>, folder: string) {
   terminal.progress("reading…");
   const { snapshots, blobs } = await pruneSnapshots(folderStorage(folder), keep);
   return { text: `removed ${snapshots} snapshots and ${blobs} blobs`, json: { snapshots, blobs } };
-}
-
-async function auditPast({ values, terminal }: Call<typeof FLAGS>, folder: string) {
-  const trust = await trusted(values);
-  const machine = values.machine === undefined ? undefined : await loadMachine(values.machine, values.export);
-  const { from, through, blobs, compared, ended, history } = await audit({
-    ...trust,
-    stateMachine: machine?.machines ?? (() => new KeyValue()),
-    storage: folderStorage(folder),
-    store: new MemoryStore(),
-    ...(values.sequence !== undefined && { from: natural("--sequence", values.sequence, { max: 2 ** 53 - 1 }) }),
-    onProgress: (sequence) => {
-      if (sequence % 100 === 0) terminal.progress(`executed ${sequence}…`);
-    },
-  });
-  if (through < from) {
-    throw new CliError("no archived batch after the start: expected batches in the folder", EXIT.no, {
-      next: "an archive in the folder: serve({ archive: storageArchive(storage) })",
-    });
-  }
-  return {
-    text: `executed ${from} to ${through} again; the state is that of ${compared.length} snapshots on the way${
-      ended.length > 0 ? `, and of the ends of ${ended.length} epochs` : ""
-    }`,
-    json: { from, through, blobs, compared, ended, history },
-  };
 }
