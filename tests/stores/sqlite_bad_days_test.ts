@@ -1,6 +1,8 @@
 /** What may happen to a SQLite file while, and before, a replica uses it. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
+import type { Digest } from "../../src/core/messages/ids.ts";
+import { sha256 } from "../../src/crypto/mod.ts";
 import { CorruptStoreError, StoreGoneError } from "../../src/node/storage/store_errors.ts";
 import { SqliteStore, StoreOpenError } from "../../src/stores/sqlite.ts";
 
@@ -139,4 +141,87 @@ for (const bytes of [1, 100, 511, 4095, 4097, 9_000]) {
       assertEquals(message.includes("\n"), false);
       assertStringIncludes(message, path);
     }));
+}
+
+Deno.test("sqlite: wherever a file's structure is damaged, one line says so and names the next step, and a recovering start goes on", () =>
+  inFolder(async (path, folder) => {
+    const filling = await SqliteStore.open(path);
+    const digests: Digest[] = [];
+    for (let i = 0, version = 0; i < 24; i++) {
+      const blobs = new Map<Digest, Uint8Array>();
+      for (let j = 0; j < 10; j++) {
+        const blob = new Uint8Array(1_500).fill(10 * i + j);
+        const digest = sha256(blob);
+        digests.push(digest);
+        blobs.set(digest, blob);
+      }
+      version = await filling.commit(
+        { records: new Map([[`record ${i % 5}`, new Uint8Array(900).fill(i)]]), blobs },
+        version,
+      );
+    }
+    await filling.close();
+    const sound = await Deno.readFile(path);
+    const pages = sound.length / 4096;
+    const at = (page: number) => page * 4096;
+    const damages: [string, (bytes: Uint8Array) => Uint8Array<ArrayBufferLike>][] = [];
+    const changed = (place: number) => (bytes: Uint8Array) => bytes.fill(bytes[place]! ^ 0xff, place, place + 1);
+    for (const place of [0, 1, 16, 18, 19, 20, 28, 44, 56, 60, 68, 100, 103, 105]) {
+      damages.push([`byte ${place}`, changed(place)]);
+    }
+    for (let page = 1; page < Math.min(pages, 12); page++) {
+      for (const place of [0, 1, 3, 5, 8]) damages.push([`byte ${place} of page ${page}`, changed(at(page) + place)]);
+      damages.push([`page ${page} is zero`, (bytes) => bytes.fill(0, at(page), at(page + 1))]);
+      damages.push([`cut at page ${page}`, (bytes) => bytes.slice(0, at(page))]);
+      for (let other = page + 1; other < Math.min(pages, 12); other++) {
+        const swap = (bytes: Uint8Array) => {
+          const kept = bytes.slice(at(page), at(page + 1));
+          bytes.copyWithin(at(page), at(other), at(other + 1));
+          bytes.set(kept, at(other));
+          return bytes;
+        };
+        damages.push([`pages ${page} and ${other} swapped`, swap]);
+      }
+    }
+    let refused = 0;
+    for (const [what, damage] of damages) {
+      const put = async () => {
+        for (const { name } of Deno.readDirSync(folder)) await Deno.remove(`${folder}/${name}`);
+        await Deno.writeFile(path, damage(sound.slice()));
+      };
+      await put();
+      try {
+        await using(path, async (store) => {
+          const { version } = await store.load();
+          await store.read(digests);
+          await store.commit(writes(1), version);
+        });
+      } catch (error) {
+        refused++;
+        const { message } = error as Error;
+        assert(error instanceof CorruptStoreError || error instanceof StoreOpenError, `${what}: ${error}`);
+        assert(!message.includes("\n") && message.includes("--start recover"), `${what}: ${message}`);
+        if (message.includes("move it away")) continue;
+      }
+      await put();
+      const store = await SqliteStore.open(path, { setsAside: true });
+      try {
+        const found = await store.load().catch((error) => error);
+        if (found instanceof Error) assert(found instanceof CorruptStoreError, `${what}: ${found}`);
+        if (found instanceof Error) await store.setAside();
+        await store.load();
+      } finally {
+        await store.close();
+      }
+    }
+    assert(refused > damages.length / 3, `${refused} of ${damages.length}`);
+  }));
+
+async function using(path: string, work: (store: SqliteStore) => Promise<void>): Promise<void> {
+  const store = await SqliteStore.open(path);
+  try {
+    await work(store);
+  } finally {
+    await store.close();
+  }
 }

@@ -9,6 +9,9 @@ const BUSY_TIMEOUT_MS = 5_000;
 /** The shortest and the longest delay between attempts, ms. */
 const RETRY = { firstMs: 1, mostMs: 50 };
 
+/** The next step with a file that may be this replica's, but does not look so. Nothing is renamed that may be somebody else's. */
+export const MOVE_AWAY = `if it was this replica's, it is damaged: move it away and ${HOW_TO_RECOVER}`;
+
 /** A store's file cannot be opened. The message names the file and the reason, in one line. */
 export class StoreOpenError extends Error {
   /** @ignore */
@@ -60,10 +63,9 @@ export function whyNot(cause: unknown): string {
   if (/unable to open database file/.test(reason)) {
     return "the folder must exist, and the folder and the file must be readable and writable";
   }
-  if (/readonly database/.test(reason)) return "the file and its folder must be writable";
-  if (/not a database/.test(reason)) {
-    return "it is not a SQLite database; if it was this replica's, move it away and " + HOW_TO_RECOVER;
-  }
+  // The head of a damaged file may say so too.
+  if (/readonly database/.test(reason)) return `the file and its folder must be writable; if they are: ${MOVE_AWAY}`;
+  if (/not a database/.test(reason)) return `it is not a SQLite database; ${MOVE_AWAY}`;
   if (/disk is full/.test(reason)) return "the disk is full: free some space, and the replica continues by itself";
   if (/disk I\/O error/.test(reason)) return "the disk fails (disk I/O error)";
   if (isDamaged(cause)) return `it is damaged (${reason}); ${HOW_TO_RECOVER}`;

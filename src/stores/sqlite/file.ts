@@ -4,7 +4,7 @@
  */
 import { statSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
-import { isDamaged, StoreOpenError, untilFree, whyNot } from "./errors.ts";
+import { isDamaged, MOVE_AWAY, StoreOpenError, untilFree, whyNot } from "./errors.ts";
 import { createTables, SCHEMA } from "./schema.ts";
 
 type Sqlite = typeof import("node:sqlite");
@@ -85,14 +85,14 @@ function checkOwner(database: DatabaseSync): number {
   const tables = database.prepare("SELECT count(*) AS n FROM sqlite_master").get()!.n;
   if (tables === 0) return 0;
   if (pragma(database, "application_id") !== APPLICATION_ID) {
-    throw new Error("it is the database of another application");
+    throw new Error(`it is the database of another application; ${MOVE_AWAY}`);
   }
   const schema = pragma(database, "user_version") as number;
   if (schema >= 1 && schema <= SCHEMA) return schema;
   throw new Error(
-    `expected schema ${SCHEMA} at most, got ${schema}: ${
-      schema > SCHEMA ? "a newer" : "another"
-    } version of @pbft/edge wrote it. Nothing was changed; use that version to open it`,
+    schema > SCHEMA
+      ? `expected schema ${SCHEMA} at most, got ${schema}: a newer version of @pbft/edge wrote it. Nothing was changed; use that version to open it`
+      : `expected schema 1 to ${SCHEMA}, got ${schema}; ${MOVE_AWAY}`,
   );
 }
 

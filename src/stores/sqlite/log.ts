@@ -196,7 +196,9 @@ export class Log {
         readonly version: Version;
         readonly size: number;
       };
-      const entries = readEntries(row);
+      // Pages that lie in each other's place give rows of another table.
+      const isRow = [row.names, row.records].every((value) => value instanceof Uint8Array) && row.size !== null;
+      const entries = isRow ? readEntries(row) : null;
       const isNext = index.rows === 0 || row.version === index.version + 1;
       if (!entries || !isNext) {
         this.#index = null;
